@@ -112,6 +112,10 @@ module.exports = {
           '^packages/contract/src/with-timeout\\.ts$',
           // Builders of records, for tests alone.
           '^packages/core/src/testing/records\\.ts$',
+          // Loaded only where it is allowed.
+          '^packages/backends/src/sim/index\\.ts$',
+          // The contract suite of backends, for adapters that need a real world.
+          '^packages/backends/src/base/testing/index\\.ts$',
           '^packages/testkit/src/',
         ],
       },

@@ -1,4 +1,4 @@
-/** Memory of the server under many minutes of everything at once: it must come to rest. */
+/** Memory of the server under many minutes of mixed load: it must stop growing. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Installation } from '@dstack/testkit';
 import type { ApiCall } from './api.ts';
@@ -9,7 +9,7 @@ import { residentMb } from './server-start.ts';
 const CALLERS = 8;
 const PAGE = 100;
 
-/** All calls in turn, one caller that pages through all runs, and one that submits runs. */
+/** All calls in turn, with one caller that pages through all runs and one that submits runs. */
 export async function soak(
   home: Installation,
   minutes: number,
@@ -38,7 +38,7 @@ export async function soak(
   print({ name: 'API after the load: memory', unit: 'MB', value: memory(), requests });
 }
 
-/** From the newest run to the oldest and again: no page is what was asked for just before. */
+/** From the newest run to the oldest and again, so that no request repeats the previous page. */
 async function paging(home: Installation, going: () => boolean): Promise<void> {
   let after = {};
   while (going()) {

@@ -38,7 +38,7 @@ const CALLS: readonly ApiCall[] = [
   ],
 ];
 
-/** `minutes`: that long on SQLite, for the memory, instead of a few seconds of each call. */
+/** `minutes`: run that long on SQLite and measure memory, instead of a few seconds of each call. */
 export async function api(minutes?: string): Promise<void> {
   const sqlite = installation();
   const url = `sqlite:///${join(sqlite.serverDir, 'data', 'dstack.db')}`;
@@ -57,7 +57,8 @@ export async function api(minutes?: string): Promise<void> {
     const { name, url } = await cluster.createDatabase();
     const postgres = installation({ DSTACK_DATABASE_URL: url });
     await onFilled(postgres, url, async () => {
-      // Clusters of tests do not do it by themselves, as any other does.
+      // The PostgreSQL clusters of tests do not analyse tables by themselves, unlike production
+      // ones.
       await cluster.query('analyze', name);
       await measure('PostgreSQL', postgres);
     });
@@ -66,7 +67,7 @@ export async function api(minutes?: string): Promise<void> {
   }
 }
 
-/** Does the work on a server with everything in its database, and takes all of it away again. */
+/** Runs `work` on a server with the filled database, and removes everything afterwards. */
 async function onFilled(home: Installation, url: string, work: () => Promise<void>): Promise<void> {
   try {
     await home.startServer();
@@ -89,7 +90,7 @@ async function measure(database: string, home: Installation): Promise<void> {
     const before = usage(home.serverPid).cpuMs;
     const { samples, seconds } = await load(home, { path, body, ms: MEASURE_MS });
     const perSecond = Math.round(samples.length / seconds);
-    // Of the server, per request: says the same on a machine that others use.
+    // CPU time of the server per request does not depend on other load of the computer.
     const cpu = Number(((usage(home.serverPid).cpuMs - before) / samples.length).toFixed(2));
     print({ name: `API ${name}, ${database}`, unit: 'ms', perSecond, cpu, ...summary(samples) });
   }
@@ -99,7 +100,7 @@ async function measure(database: string, home: Installation): Promise<void> {
   print({ name: `API: memory after load, ${database}`, unit: 'MB', value: memory });
 }
 
-/** The passes over all that a server finds at its start are not what is measured. */
+/** The passes that the server runs at its start are not measured. */
 export async function untilAtRest(home: Installation): Promise<void> {
   for (let quiet = 0; quiet < QUIET_SPELLS; ) {
     const before = usage(home.serverPid).cpuMs;
@@ -109,7 +110,7 @@ export async function untilAtRest(home: Installation): Promise<void> {
   }
 }
 
-/** What a small question waits for while everybody else asks for lists. */
+/** Latency of a small request while all other callers request lists. */
 async function besideLists(database: string, home: Installation): Promise<void> {
   const [small, list] = CALLS;
   if (!small || !list) return;
@@ -121,28 +122,28 @@ async function besideLists(database: string, home: Installation): Promise<void> 
   print({ name, unit: 'ms', ...summary(samples) });
 }
 
-/** The loops let go of it before it is copied. */
+/** The loops must release it before it is copied. */
 async function untilDone(home: Installation): Promise<void> {
   const get = () =>
     home.api<{ status: string }>('/api/project/main/runs/get', { run_name: 'template' });
   while ((await get()).status !== 'done') await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-/** Copies of a run that has ended and of an idle instance, written by the store itself. */
+/** Copies of a finished run and of an idle instance, written by the store itself. */
 async function fill(url: string, runId: string): Promise<void> {
   const now = () => Date.now() * 1000;
-  // Nothing that is written here is a secret.
+  // Nothing written here is a secret.
   const cipher = { encrypt: (text: string) => text, decrypt: (text: string) => text };
   const logger = { debug() {}, info() {}, warn() {}, error: console.error };
   const store = await openStore({ url, now, newId: randomUUID, logger, cipher });
   try {
     const view = await store.runs.byId(runId);
-    if (view === null) throw new Error('the template run is gone');
+    if (view === null) throw new Error('the template run is missing');
     for (let i = 0; i < RUNS; i += 50) {
       await Promise.all(Array.from({ length: 50 }, (_, k) => copyRun(store, view, i + k, now())));
     }
     const [instance] = await store.instances.list({ projectIds: null });
-    if (instance === undefined) throw new Error('the template instance is gone');
+    if (instance === undefined) throw new Error('the template instance is missing');
     for (let i = 0; i < FLEETS; i++) await copyFleet(store, instance.instance, i, now());
   } finally {
     await store.close();
@@ -172,7 +173,7 @@ async function copyRun(store: Store, { run, jobs }: RunView, num: number, now: n
 
 async function copyFleet(store: Store, template: InstanceRecord, num: number, now: number) {
   const original = await store.fleets.byId(template.fleetId);
-  if (original === null) throw new Error('the template fleet is gone');
+  if (original === null) throw new Error('the template fleet is missing');
   const id = randomUUID();
   const name = `fleet-${num}`;
   const instances = Array.from({ length: INSTANCES_PER_FLEET }, (_, instanceNum) => ({
@@ -182,7 +183,7 @@ async function copyFleet(store: Store, template: InstanceRecord, num: number, no
     instanceNum,
     name: `${name}-${instanceNum}`,
     status: 'idle' as const,
-    // They stay as they are for the time of the bench.
+    // Their next pass is due after the bench.
     idleSeconds: null,
     nextPassAt: null,
     deleted: false,
@@ -215,7 +216,7 @@ interface Load {
   readonly callers?: number;
 }
 
-/** Callers with one request at a time each; answers ms per request. */
+/** Callers with one request at a time each; returns ms per request. */
 export async function load(home: Installation, { path, body, ms, callers = CONCURRENCY }: Load) {
   const url = new URL(path, home.url);
   const init = {

@@ -1,4 +1,4 @@
-/** What a server does when nothing happens: CPU time and database work of one minute. */
+/** Cost of an idle server: CPU time and database work of one minute. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { installation } from './installation.ts';

@@ -1,4 +1,4 @@
-/** How long short commands take, beside bare Node. */
+/** Duration of short commands, compared with bare Node. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { dstack, installation } from './installation.ts';
 import { print, summary } from './measure.ts';

@@ -11,7 +11,7 @@ const MINUTES = '10';
 const SLOTS = 5;
 
 const always = { on_events: ['no-capacity', 'error', 'interruption'], duration: '1d' };
-/** The first replica serves, each other one ends at once. */
+/** The first replica serves, every other one ends at once. */
 const fails = '[ "$DSTACK_REPLICA_NUM" = 0 ] || exit 7; exec sleep 86400';
 
 const service = { type: 'service', port: 8000, replicas: 2 };
@@ -26,7 +26,7 @@ interface Shown {
   readonly jobs: readonly { readonly job_submissions: readonly object[] }[];
 }
 
-/** `minutes`: how long they go on. */
+/** `minutes`: duration of the loops. */
 export async function crashLoop(minutes = MINUTES): Promise<void> {
   const home = installation({ DSTACK_LOCAL_MAX_INSTANCES: String(SLOTS) });
   const bytes = () => sizeOf(join(home.serverDir, 'data', 'dstack.db'));

@@ -7,8 +7,8 @@ export interface DistantHost {
 }
 
 /**
- * Puts a host at a distance: a port of this machine through which it is reached, every byte half a
- * round trip (milliseconds) later. The bandwidth is that of this machine.
+ * Adds latency to a host: opens a local port that forwards to it and delays every byte by half a
+ * round trip (milliseconds). Bandwidth is not limited.
  */
 export async function atDistance(
   target: { readonly host: string; readonly port: number },
@@ -37,7 +37,10 @@ export async function atDistance(
   };
 }
 
-/** What one says the other hears later. Opening a connection takes a round trip, as everywhere. */
+/**
+ * Each side receives what the other has sent after the delay. Opening a connection takes a round
+ * trip, as on a real network.
+ */
 function late(from: Socket, to: Socket, roundTripMs: number): void {
   const opened = performance.now() + roundTripMs;
   const after = (action: () => void): void => {

@@ -11,7 +11,7 @@ export interface BenchDocker {
 
 const IMAGE = 'bench:busybox';
 
-/** A daemon of its own with a busybox image; null where none can be started. */
+/** A private daemon with a busybox image; null if none can be started. */
 export async function dockerForBench(): Promise<BenchDocker | null> {
   if (dockerMissing() !== null) return null;
   const daemon = await startDocker();

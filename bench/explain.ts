@@ -74,7 +74,7 @@ async function fill(home: Installation, runId: string, classes: number): Promise
   const store = await openStore({ url, now, newId: randomUUID, logger, cipher });
   try {
     const view = await store.runs.byId(runId);
-    if (view === null) throw new Error('the template run is gone');
+    if (view === null) throw new Error('the template run is missing');
     for (let i = 0; i < RUNS; i += 50) {
       await Promise.all(
         Array.from({ length: 50 }, (_, k) => copyWaiting(store, view, i + k, classes)),

@@ -1,7 +1,7 @@
 /**
- * How long it takes until hosts of one's own can be used, from `dstack apply` to idle. All hosts are
- * on this machine, so what each of them does (decrypting, unpacking) adds up here; the floor is what
- * OpenSSH needs to carry Node to all of them and to unpack it.
+ * Time from `dstack apply` until SSH hosts are idle. All hosts are on this computer, so the work of
+ * each (decrypting, unpacking) adds up here. The floor is the time in which OpenSSH copies Node to
+ * all of them and unpacks it.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,8 +24,9 @@ interface Shown {
 }
 
 /**
- * `sizes`: `2,20`. The first size twice: on a server that has to compress Node first, and on one
- * that has.
+ * `sizes`: `2,20`. The first size is measured twice: on a server that has to compress Node first,
+ * and
+ * on one that has already done so.
  */
 export async function fleet(sizes = SIZES): Promise<void> {
   const missing = hostsMissing();

@@ -1,8 +1,8 @@
-/** Asks `/healthcheck` again and again from a thread of its own, and keeps the longest wait. */
+/** Requests `/healthcheck` again and again in its own thread, and keeps the longest latency. */
 import { Agent, get } from 'node:http';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 
-/** Longest wait in ms since it was asked last. */
+/** Longest latency in ms since the last call. */
 export class HealthPinger {
   readonly #worker: Worker;
 
@@ -27,7 +27,7 @@ if (parentPort) {
   let longest = 0;
   let began = performance.now();
   parentPort.on('message', () => {
-    // A request that is not answered yet counts with its wait so far.
+    // A pending request counts with the time it has waited so far.
     parentPort?.postMessage(Math.max(longest, performance.now() - began));
     longest = 0;
   });

@@ -4,7 +4,7 @@ import { Installation } from '@dstack/testkit';
 export const root = resolve(import.meta.dirname, '..');
 export const dstack = join(root, 'bin', 'dstack');
 
-/** Processes as executor unless told otherwise: they need nothing installed. */
+/** Uses the process executor by default: it needs nothing installed. */
 export function installation(env: NodeJS.ProcessEnv = {}): Installation {
   return new Installation({
     dstack,

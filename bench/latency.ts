@@ -1,4 +1,7 @@
-/** Submit → running → done, a printed line on its way to the terminal, and the same under load. */
+/**
+ * Latency of submit → running → done, and of a printed line until it reaches the terminal; also
+ * under load.
+ */
 import type { Installation } from '@dstack/testkit';
 import { dockerForBench } from './docker.ts';
 import { installation } from './installation.ts';
@@ -36,7 +39,7 @@ async function measureOn(
     await applyFleet(home, '0..4');
     await timedRun(home, 'warm-up', configuration);
     await lifeOfRuns(home, executor, configuration);
-    // The clock of busybox has no fractions; the way of a line is the same for both executors.
+    // The clock of busybox has no fractions; both executors forward a line in the same way.
     if (executor === 'process') await lineToTerminal(home, executor, configuration);
     await underQueue(home, executor, configuration);
   } finally {
@@ -61,7 +64,7 @@ async function lifeOfRuns(
   print({ name: `${executor}: exit to done`, unit: 'ms', ...ms((t) => t.done - t.exited) });
 }
 
-/** The job prints the time, the terminal's side compares. */
+/** The job prints the time, and the reader of the terminal compares. */
 async function lineToTerminal(
   home: Installation,
   executor: string,
@@ -72,7 +75,7 @@ async function lineToTerminal(
     ...configuration,
   });
   const delays = await delaysOfPrintedTimes(home, 'ticker');
-  // What was printed before the follower was there is no delay of the way.
+  // Lines printed before the follower connected are not counted.
   print({
     name: `${executor}: line printed to visible`,
     unit: 'ms',
@@ -80,7 +83,7 @@ async function lineToTerminal(
   });
 }
 
-/** Runs that wait for capacity they cannot get stay out of the way of one that can have it. */
+/** Runs that wait for capacity that does not exist must not delay a run that can be placed. */
 async function underQueue(
   home: Installation,
   executor: string,

@@ -1,4 +1,6 @@
-/** Memory and CPU of server and agent with 1, 10 and 100 live jobs of one host, idle and talking. */
+/**
+ * Memory and CPU of server and agent with 1, 10 and 100 live jobs of one host, silent and printing.
+ */
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Installation } from '@dstack/testkit';
@@ -66,7 +68,7 @@ async function untilAllRun(home: Installation, names: readonly string[]): Promis
 async function measure(home: Installation, jobs: number, kind: string): Promise<void> {
   const who = { agent: pidOf(home, /agent\/main\.js/), server: pidOf(home, /server\0--port/) };
   const before = { agent: cpuTicks(who.agent), server: cpuTicks(who.server) };
-  // What a figure of idle time measures is time.
+  // The duration is what is being measured: CPU use over time.
   await delay(SECONDS * 1000);
   const cpu = (name: 'agent' | 'server') => {
     const percent = (cpuTicks(who[name]) - before[name]) / TICKS_PER_SECOND / SECONDS;
@@ -82,7 +84,7 @@ async function measure(home: Installation, jobs: number, kind: string): Promise<
   });
 }
 
-/** The largest, where a launcher has the same words on its command line. */
+/** The largest process, as a launcher may have the same arguments on its command line. */
 function pidOf(home: Installation, words: RegExp): number {
   const found = home
     .processes()

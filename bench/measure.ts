@@ -1,4 +1,4 @@
-/** Figures and how they are printed: one JSON line each. */
+/** Figures and their output: one JSON line each. */
 
 export interface Figure {
   readonly name: string;
@@ -16,7 +16,7 @@ export function percentile(samples: readonly number[], p: number): number {
   return sorted[Math.max(0, index)] ?? Number.NaN;
 }
 
-/** p50, p95, p99 and how many, rounded to a tenth. */
+/** p50, p95, p99 and the count, rounded to a tenth. */
 export function summary(samples: readonly number[]) {
   const tenth = (value: number) => Math.round(value * 10) / 10;
   return {

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import type { Installation } from '@dstack/testkit';
 
 /**
- * Follows the logs of a run that prints the time by this machine's clock (`date +%s%N`) again and
- * again; answers how long each was on its way to the terminal, in milliseconds.
+ * Follows the logs of a run that repeatedly prints the time of the local clock (`date +%s%N`).
+ * Returns how long each line took to reach the terminal, in milliseconds.
  */
 export async function delaysOfPrintedTimes(home: Installation, run: string): Promise<number[]> {
   const delays: number[] = [];

@@ -1,4 +1,7 @@
-/** A service through the server's proxy beside the same app asked directly: requests a second, delay. */
+/**
+ * A service through the server's proxy, compared with direct requests to the same app: throughput
+ * and latency.
+ */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -41,7 +44,7 @@ export async function proxy(): Promise<void> {
   }
 }
 
-/** Where the app itself listens, as its job's agent has told it. */
+/** The address where the app itself listens, as the agent reported it. */
 async function ownAddress({ url, headers }: Target): Promise<URL> {
   for (;;) {
     const answer = await fetch(url, { headers });
@@ -89,8 +92,8 @@ async function comparePassage(direct: Target, through: Target): Promise<void> {
 }
 
 /**
- * Delays in milliseconds of requests that callers make one after the other, each on a connection of
- * its own. Written to sockets as they are: a client library would be what is measured.
+ * Latency in milliseconds of requests that each caller sends one after the other over its own
+ * connection. Written directly to sockets: a client library would dominate the measurement.
  */
 async function load({ url, headers }: Target, callers: number, seconds: number): Promise<number[]> {
   const delays: number[] = [];
@@ -119,7 +122,7 @@ async function load({ url, headers }: Target, callers: number, seconds: number):
   return delays;
 }
 
-/** The app answers with 1024 times `x`, with its length or as one chunk. */
+/** The app returns 1024 times `x`, with a content length or as one chunk. */
 function isWhole(received: string): boolean {
   if (!received.startsWith('HTTP/1.1 200')) throw new Error(received.slice(0, 300));
   const last = received.trimEnd();

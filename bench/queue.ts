@@ -1,4 +1,6 @@
-/** Waiting runs: their cost, their effect on other requests, and how fast a freed slot is claimed. */
+/**
+ * Waiting runs: their cost, their effect on other requests, and how fast a free slot is claimed.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Installation } from '@dstack/testkit';
 import { load, untilAtRest } from './api.ts';
@@ -19,13 +21,13 @@ const FREED = 50;
 const forever = { commands: ['sleep 86400'] };
 const retry = { on_events: ['no-capacity'], duration: '1d' };
 const kinds = [
-  // Takes the next slot that is free.
+  // Can use the next free slot.
   { ...forever, retry },
   // Can never run here, and must not delay others.
   { ...forever, retry, resources: { gpu: 'H100:8' } },
 ];
 
-/** `waiting`: how many runs wait. */
+/** `waiting`: number of waiting runs. */
 export async function queue(waiting = WAITING): Promise<void> {
   const home = installation({ DSTACK_LOCAL_MAX_INSTANCES: String(SLOTS) });
   try {
@@ -81,7 +83,7 @@ async function measure(home: Installation, beside: string): Promise<void> {
   print({ name: `slot free to claimed, ${beside}`, unit: 'ms', ...summary(await freed(home)) });
 }
 
-/** Ends one job after the other, and watches who gets its slot (ms). */
+/** Ends one job after the other, and measures when its slot is claimed (ms). */
 async function freed(home: Installation): Promise<number[]> {
   const times: number[] = [];
   const holders = Array.from({ length: SLOTS }, (_, i) => `holder-${i}`);

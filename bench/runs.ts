@@ -1,4 +1,4 @@
-/** Runs on an installation, timed by what the server recorded (microseconds). */
+/** Runs on an installation, with the times that the server recorded (microseconds). */
 import { readFileSync } from 'node:fs';
 import type { Installation } from '@dstack/testkit';
 
@@ -11,7 +11,7 @@ export interface RunTimes {
   readonly submitted: number;
   readonly running: number;
   readonly done: number;
-  /** When the process ended, by the kernel's clock (10 ms steps). */
+  /** The end of the process, by the kernel's clock (10 ms steps). */
   readonly exited: number;
 }
 
@@ -33,7 +33,7 @@ export async function applyFleet(
   });
 }
 
-/** Hosts of one's own; resolves when all of them are idle. */
+/** Creates a fleet of SSH hosts; resolves when all of them are idle. */
 export async function applySshFleet(
   installation: Installation,
   name: string,
@@ -77,7 +77,7 @@ export async function submit(
   return run.id;
 }
 
-/** Resolves when the run is finished, told by the server rather than asked for. */
+/** Resolves when the run is finished, by the server's event stream rather than by polling. */
 export async function finished(installation: Installation, runName: string): Promise<string> {
   const url = new URL(`/api/project/main/runs/watch?run_name=${runName}`, installation.url);
   const response = await fetch(url, {
@@ -89,7 +89,7 @@ export async function finished(installation: Installation, runName: string): Pro
     const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines.filter((one) => one.startsWith('data: {'))) {
-      // Of the run itself: a submission that is tried again is finished too.
+      // Checks the run itself: a submission that is retried has finished as well.
       const { status } = JSON.parse(line.slice('data: '.length)) as { status?: string };
       if (!status || !['done', 'failed', 'terminated'].includes(status)) continue;
       await response.body?.cancel().catch(() => {});
@@ -120,7 +120,7 @@ export async function timedRun(
   };
 }
 
-/** Microseconds at which something was told of a run first; throws where it never was. */
+/** Microseconds of the first event of the run that matches; throws if there is none. */
 export async function eventTimes(
   installation: Installation,
   runId: string,
@@ -136,7 +136,10 @@ export async function eventTimes(
   };
 }
 
-/** When the machine was booted (µs): containers share its clock, which counts in hundredths. */
+/**
+ * The boot time of the computer (µs): containers share its clock, which counts in hundredths of a
+ * second.
+ */
 const booted =
   (performance.timeOrigin + performance.now()) * 1000 -
   Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1_000_000;

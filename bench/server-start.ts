@@ -1,4 +1,4 @@
-/** From the command to the first answered request, and what the idle server holds. */
+/** Time from the command to the first answered request, and memory of the idle server. */
 import { readFileSync } from 'node:fs';
 import { installation } from './installation.ts';
 import { print, summary } from './measure.ts';

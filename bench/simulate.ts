@@ -1,4 +1,4 @@
-/** Runs the simulation with as many seeds as time allows, one worker thread per core. */
+/** Runs the simulation with as many seeds as time allows, in one worker thread per core. */
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';

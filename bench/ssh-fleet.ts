@@ -1,4 +1,4 @@
-/** Hosts of one's own: the life of runs on two of them, and on one at the end of a long line. */
+/** SSH hosts: the life of runs on two of them, and on one with a long network delay. */
 import { once } from 'node:events';
 import type { Installation } from '@dstack/testkit';
 import { hostsMissing, startHosts, type TestHosts } from '@dstack/testkit/hosts';
@@ -14,7 +14,7 @@ const ROUND_TRIPS_MS = [0, 20, 200];
 const SLOTS = 4;
 const LINES = 200;
 
-/** What runs ask for: the default bounds are larger than these hosts. */
+/** Resources of the runs: the default bounds are larger than these hosts. */
 const onHosts = (fleet: string) => ({
   image: IMAGE,
   fleets: [fleet],
@@ -49,7 +49,7 @@ async function nearby(home: Installation, machines: TestHosts): Promise<void> {
   const times: RunTimes[] = [];
   for (let i = 0; i < RUNS; i++) times.push(await timedRun(home, `near-${i}`, how));
   report('2 hosts', times);
-  // Of one that ends at once Docker is slow to tell that it runs.
+  // Docker reports the start of a container that exits at once only late.
   const staying = { ...how, commands: ['sleep 0.3'] };
   const starts: number[] = [];
   for (let i = 0; i < RUNS; i++) {
@@ -104,7 +104,7 @@ async function distant(home: Installation, machines: TestHosts): Promise<void> {
   }
 }
 
-/** The floor: what the host's own Docker takes for a container, asked directly. */
+/** The floor: the time that the host's own Docker needs for a container. */
 async function bareRuns(machines: TestHosts): Promise<void> {
   const times: number[] = [];
   for (let i = 0; i < RUNS; i++) {
@@ -136,7 +136,7 @@ async function firstOutput(home: Installation, name: string, how: object): Promi
   return elapsed;
 }
 
-/** Resolves when the job has printed this word; the shell says hello before. */
+/** Resolves when the job has printed this word; the shell prints its greeting before. */
 async function hasPrinted(home: Installation, name: string, word: string): Promise<void> {
   const run = await home.api<{ jobs: { job_submissions: { id: string }[] }[] }>(
     '/api/project/main/runs/get',
@@ -163,7 +163,7 @@ async function hasPrinted(home: Installation, name: string, word: string): Promi
 async function stopTime(home: Installation, name: string, how: object): Promise<number> {
   const commands = ['echo ready', 'sleep 1000'];
   const id = await submit(home, name, { commands, ...how });
-  // Before that there is nobody to hear Ctrl-C.
+  // Before that no process would receive Ctrl-C.
   await hasPrinted(home, name, 'ready');
   await home.api('/api/project/main/runs/stop', { runs_names: [name], abort: false });
   await finished(home, name);
@@ -184,13 +184,13 @@ async function dozen(home: Installation, how: object): Promise<number> {
   return performance.now() - start;
 }
 
-/** The job prints the time by the clock of this machine; busybox's own has no fractions. */
+/** The job prints the time of the local clock; that of busybox has no fractions. */
 async function lineToTerminal(home: Installation, how: object): Promise<void> {
   const volumes = ['/usr', '/lib', '/lib64'].map((path) => `${path}:${path}`);
   const commands = [`for i in $(seq ${LINES}); do /usr/bin/date +%s%N; sleep 0.02; done`];
   await submit(home, 'ticker', { commands, volumes, ...how });
   const delays = await delaysOfPrintedTimes(home, 'ticker');
-  // What was printed before the follower was there is no delay of the way.
+  // Lines printed before the follower connected are not counted.
   print({
     name: '2 hosts: line printed to visible',
     unit: 'ms',
@@ -198,7 +198,7 @@ async function lineToTerminal(home: Installation, how: object): Promise<void> {
   });
 }
 
-/** From the command to the moment at which ports are forwarded and the run is at hand. */
+/** From the command to the moment at which ports are forwarded and the run accepts commands. */
 async function attachTimes(home: Installation, fleet: string): Promise<number[]> {
   const name = `attached-${fleet}`;
   await submit(home, name, { commands: ['sleep 1000'], ...onHosts(fleet) });
@@ -208,14 +208,14 @@ async function attachTimes(home: Installation, fleet: string): Promise<number[]>
     const start = performance.now();
     const attach = home.spawn(['attach', name]);
     await new Promise<void>((resolve, reject) => {
-      let said = '';
-      const hear = (data: Buffer) => {
-        said += data;
-        if (said.includes('Press Ctrl+C')) resolve();
+      let output = '';
+      const onData = (data: Buffer) => {
+        output += data;
+        if (output.includes('Press Ctrl+C')) resolve();
       };
-      attach.stdout?.on('data', hear);
-      attach.stderr?.on('data', hear);
-      attach.once('exit', (code) => reject(new Error(`attach ended with ${code}: ${said}`)));
+      attach.stdout?.on('data', onData);
+      attach.stderr?.on('data', onData);
+      attach.once('exit', (code) => reject(new Error(`attach ended with ${code}: ${output}`)));
     });
     times.push(performance.now() - start);
     attach.removeAllListeners('exit');

@@ -1,4 +1,4 @@
-/** Commands over SSH in a run against the same on OpenSSH's own server of this machine. */
+/** Commands over SSH in a run, compared with OpenSSH's own server on the same computer. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ const COMMANDS = 40;
 const MEGABYTES = 512;
 const DOWNLOADS = 5;
 
-/** What comes before the command on the command line of `ssh`. */
+/** The arguments before the command on the command line of `ssh`. */
 type Target = readonly string[];
 
 interface Measured {
@@ -44,7 +44,7 @@ async function onSshd(): Promise<Measured> {
   for (const key of ['host', 'user']) {
     execFileSync('ssh-keygen', ['-q', '-N', '', '-t', 'ed25519', '-f', join(dir, key)]);
   }
-  // Its place for a process without rights; the distribution's service makes it.
+  // The directory for its unprivileged process; normally the distribution's service creates it.
   mkdirSync('/run/sshd', { recursive: true });
   const lines = [
     ...[`Port ${port}`, 'ListenAddress 127.0.0.1', `HostKey ${join(dir, 'host')}`],
@@ -90,7 +90,7 @@ async function inRun(
   }
 }
 
-/** Each command makes a connection of its own, as a user's `ssh <run>` without attachment does. */
+/** Each command opens its own connection, like a user's `ssh <run>` without an attachment. */
 async function attachedSleeper(home: Installation, more: string): Promise<Target> {
   const file = join(home.home, 'sleeper.dstack.yml');
   const text = `type: task\nname: sleeper\ncommands: [sleep 100000]\nresources: {gpu: 0}\n${more}`;
@@ -98,11 +98,11 @@ async function attachedSleeper(home: Installation, more: string): Promise<Target
   await home.ok('apply', '-f', file, '-y', '-d');
   const attach = home.spawn(['attach', 'sleeper']);
   await new Promise<void>((resolve, reject) => {
-    const hear = (data: Buffer) => {
+    const onData = (data: Buffer) => {
       if (String(data).includes('Press Ctrl+C')) resolve();
     };
-    attach.stdout?.on('data', hear);
-    attach.stderr?.on('data', hear);
+    attach.stdout?.on('data', onData);
+    attach.stderr?.on('data', onData);
     attach.once('exit', (code) => reject(new Error(`attach ended with ${code}`)));
   });
   const config = join(home.home, '.dstack', 'ssh', 'config');

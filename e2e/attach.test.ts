@@ -22,9 +22,9 @@ if (missing) console.warn(`Attaching is NOT tested: ${missing} is missing`);
 const dstack = resolve(import.meta.dirname, '..', 'bin', 'dstack');
 const DETACH = /Press Ctrl\+C to detach/;
 
-describe.skipIf(missing !== undefined)('being attached to a run', () => {
+describe.skipIf(missing !== undefined)('attaching to a run', () => {
   let home: Installation;
-  /** The run's port, and where it is offered. */
+  /** The run's port, and its forwarded URL. */
   let port: number;
   let local: number;
   beforeAll(async () => {
@@ -44,7 +44,7 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
   });
   afterAll(() => home?.dispose());
 
-  /** What a failed test has left open would hold the port of the next one. */
+  /** A terminal that a failed test has left open would keep the port of the next test. */
   const opened: Terminal[] = [];
   afterEach(async () => {
     for (const left of opened.splice(0)) await left.close();
@@ -63,7 +63,7 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
   };
   const status = async (url: string) => (await fetch(url)).status;
 
-  /** Ids of the ssh processes that hold attachments of this installation. */
+  /** Process ids of the ssh processes that belong to attachments of this installation. */
   function tunnels(): number[] {
     return home.processes().filter((pid) => {
       try {
@@ -74,13 +74,13 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
     });
   }
 
-  it('forwards a port of a plain process beside its own, also in what the job prints', async () => {
+  it("forwards a port of a plain process to another local port, also in the job's output", async () => {
     const attached = terminal('attach', 'web', '--logs');
     const url = await forwarded(attached);
     expect(url).toBe(`http://localhost:${local}/`);
     await attached.until(new RegExp(`at http://localhost:${local}/`));
     expect(await status(url)).toBe(200);
-    // What dstack 0.22.5 looks for to join a connection, and to read the output through it.
+    // dstack 0.22.5 looks for these to join a connection and to read the output through it.
     const words = readFileSync(`/proc/${tunnels()[0]}/cmdline`, 'utf8').split('\0');
     expect(words[0]).toMatch(/^\/.*ssh$/);
     expect(words).toContain(join(home.home, '.dstack', 'ssh', 'web.control.sock'));
@@ -91,13 +91,13 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
     expect([hosts(), tunnels()]).toEqual(['', []]);
   });
 
-  it('is shared by two terminals, and survives the first of them', async () => {
+  it('is shared by two terminals, and survives the end of the first', async () => {
     const first = terminal('attach', 'web');
     const url = await forwarded(first);
     const second = terminal('attach', 'web');
     expect(await forwarded(second)).toBe(url);
     expect(tunnels()).toHaveLength(1);
-    // One that goes while the first one stays takes nothing away.
+    // A third terminal that comes and leaves does not close the connection.
     const third = terminal('attach', 'web');
     expect(await forwarded(third)).toBe(url);
     third.pressCtrlC();
@@ -105,7 +105,7 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
     expect(await status(url)).toBe(200);
     first.pressCtrlC();
     await first.end();
-    await second.until(/Connected to web again/);
+    await second.until(/Reconnected to web/);
     expect(await status(url)).toBe(200);
     expect(hosts()).toContain('Host web\n');
     second.pressCtrlC();
@@ -113,17 +113,17 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
     expect([hosts(), tunnels()]).toEqual(['', []]);
   });
 
-  it('comes back by itself when the connection is cut', async () => {
+  it('reconnects when the connection is cut', async () => {
     const attached = terminal('attach', 'web');
     const url = await forwarded(attached);
     for (const pid of tunnels()) process.kill(pid, 'SIGKILL');
-    await attached.until(/Lost the connection to web[\s\S]*Connected to web again/);
+    await attached.until(/Lost the connection to web[\s\S]*Reconnected to web/);
     expect(await status(url)).toBe(200);
     attached.pressCtrlC();
     await attached.end();
   });
 
-  it('needs the server only to come back from time to time', async () => {
+  it('needs the server only to reconnect', async () => {
     const yaml = `type: task\nname: ticks\ncommands: ['for i in $(seq 200); do echo tick $i; sleep 0.1; done']\nresources: {gpu: 0}\n`;
     const file = configuration(home, 'ticks.dstack.yml', yaml);
     const attached = terminal('apply', '-f', file, '-y');
@@ -134,12 +134,12 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
     const seen = [...attached.text.matchAll(/tick (\d+)/g)].map((match) => Number(match[1]));
     expect(seen).toEqual(seen.map((_, i) => i + 1));
     attached.pressCtrlC();
-    // With --yes nothing is asked.
+    // With --yes there are no questions.
     expect(await attached.end()).toBe(130);
     await home.ok('stop', 'ticks', '-x', '-y');
   });
 
-  it('takes over what a killed attachment has left behind', async () => {
+  it('takes over the connection that a killed attachment has left behind', async () => {
     const killed = home.spawn(['attach', 'web']);
     await new Promise<void>((done) => {
       killed.stderr?.on('data', (chunk) => DETACH.test(String(chunk)) && done());
@@ -154,13 +154,13 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
     expect([hosts(), tunnels()]).toEqual(['', []]);
   });
 
-  it('moves to another local port when the usual one is taken, unless it was asked for', async () => {
+  it('uses another local port when the usual one is taken, unless the user named the port', async () => {
     const other = createServer();
     await once(other.listen(local, '127.0.0.1'), 'listening');
     try {
       const attached = terminal('attach', 'web');
       expect(Number(new URL(await forwarded(attached)).port)).toBeGreaterThan(local);
-      expect(attached.text).toContain(`Port ${local} is in use here`);
+      expect(attached.text).toContain(`Port ${local} is in use, so`);
       attached.pressCtrlC();
       await attached.end();
       const asked = await home.dstack(['attach', 'web', '-p', `${local}:${port}`]);
@@ -177,7 +177,7 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
     }
   });
 
-  it('leaves the SSH configuration of the user in peace', async () => {
+  it('leaves the SSH configuration of the user unchanged', async () => {
     const path = join(home.home, '.ssh', 'config');
     await mkdir(join(home.home, '.ssh'), { recursive: true });
     const own = `Host x\n  NoSuchWord yes\n  Include ${home.home}/.dstack/ssh/config\n"broken\n`;
@@ -192,7 +192,7 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
     expect(readFileSync(path, 'utf8')).toBe(`${include}\n\nHost x\n  NoSuchWord yes\n"broken\n`);
   });
 
-  it('asks at Ctrl-C; no leaves the run alone', async () => {
+  it('asks at Ctrl-C; with "no" the run continues', async () => {
     await submit(home, 'asked', ['sleep 1000']);
     await untilRun(home, 'asked', isRunning);
     await home.ok('stop', 'asked', '-x', '-y');
@@ -208,7 +208,7 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
     expect(isRunning(await untilRun(home, 'asked', () => true))).toBe(true);
   });
 
-  it('asks at Ctrl-C; yes stops, and another Ctrl-C does not wait for the job', async () => {
+  it('asks at Ctrl-C; with "yes" the run stops, and another Ctrl-C aborts it', async () => {
     const stubborn = ["trap '' INT TERM", 'echo deaf', 'while :; do sleep 0.1; done'];
     await submit(home, 'deaf', stubborn);
     await untilRun(home, 'deaf', isRunning);
@@ -227,7 +227,7 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
     expect(await attached.end()).toBe(130);
   });
 
-  it('ends with the run, and tells the end of one that is over', async () => {
+  it('ends with the run, and prints the end of a run that is already finished', async () => {
     const attached = terminal('attach', 'web');
     await attached.until(DETACH);
     await home.ok('stop', 'web', '-x', '-y');
@@ -240,7 +240,7 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
     expect(over.stderr).toContain('Aborted');
   });
 
-  it('does not begin with a secret that does not exist', async () => {
+  it('does not start if a secret does not exist', async () => {
     const yaml = `type: task\nname: barren\ncommands: [env]\nenv: {A: "\${{ secrets.none }}"}\nresources: {gpu: 0}\n`;
     const file = configuration(home, 'barren.dstack.yml', yaml);
     const early = await home.dstack(['apply', '-f', file, '-y']);
@@ -262,7 +262,7 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
     expect(end.stderr).toContain('Secrets interpolation error');
   });
 
-  it('follows the last lines of a log, and what comes', async () => {
+  it('prints the last lines of a log and follows it', async () => {
     const lines = ['for i in 1 2 3 4 5; do echo line $i; done', 'sleep 2', 'echo line 6'];
     await submit(home, 'lines', lines);
     await untilRun(home, 'lines', isRunning);
@@ -274,9 +274,9 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
 });
 
 /**
- * A port that is free here, as is the one at which it is offered. Both lie below those that the
- * kernel gives to outgoing connections, of which one may begin at any moment, and neither is one of the
- * ports from 10000 to 10999, which are reserved and not forwarded.
+ * A free local port whose forwarded port is free as well. Both are below the kernel's range for
+ * outgoing connections, which may start at any moment, and outside of 10000 to 10999, which are
+ * reserved and not forwarded.
  */
 async function freePair(): Promise<number> {
   for (;;) {

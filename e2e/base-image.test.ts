@@ -13,7 +13,7 @@ const missing =
   dockerMissing() ?? [PYTHON, LIBRARY, '/bin/bash'].find((path) => !existsSync(path)) ?? null;
 if (missing) console.warn(`The default image is NOT tested: ${missing} is missing`);
 
-/** Does what the prologue asks of uv, which this machine need not have. */
+/** Replaces uv for the prologue, as uv may not be installed on this computer. */
 const UV = `#!/bin/sh
 [ "$1" = venv ] || { echo "uv: unexpected $*" >&2; exit 2; }
 version=
@@ -58,7 +58,7 @@ describe.skipIf(missing !== null)('a task without an image', () => {
   const logsOf = async (name: string) => (await home.ok('logs', name)).replaceAll('\r', '');
   const WHERE = 'import sys; print(sys.prefix, sys.version_info[:2])';
 
-  it('has the Python that it asks for, and so have its logins', async () => {
+  it('has the Python version of its configuration, in its commands and in SSH sessions', async () => {
     const lines = [`python -c '${WHERE}'`, 'echo "$DSTACK_VENV_DIR"', 'sleep 100000'];
     await submit(home, 'python', lines, 'python: "3.11"\n');
     await untilRun(home, 'python', (run) => isRunning(run) || isFinished(run));
@@ -70,7 +70,7 @@ describe.skipIf(missing !== null)('a task without an image', () => {
     await untilRun(home, 'python', isFinished);
   });
 
-  it('is told which Python cannot be had', async () => {
+  it('is refused if it requests an unsupported Python version', async () => {
     await submit(home, 'unknown', ['echo not reached'], 'python: "3.9"\n');
     const run = await untilRun(home, 'unknown', isFinished);
     expect(run.status).toBe('failed');
@@ -78,7 +78,7 @@ describe.skipIf(missing !== null)('a task without an image', () => {
     expect(await logsOf('unknown')).not.toContain('not reached');
   });
 
-  it('runs in the image with the CUDA compiler when it asks for that', async () => {
+  it('runs in the image with the CUDA compiler if `nvcc` is set', async () => {
     await submit(home, 'nvcc', ['sleep 100000'], 'python: "3.11"\nnvcc: true\n');
     await untilRun(home, 'nvcc', isRunning);
     const [container] = await engine.docker.listContainers();
@@ -95,7 +95,7 @@ describe.skipIf(missing !== null)('a task without an image', () => {
       expect(await logsOf('dind')).toMatch(/dockerd would start here\nand then .*sh\n/);
       return;
     }
-    console.warn('privileged containers are NOT tested: this machine may not start them');
+    console.warn('privileged containers are NOT tested: this computer may not start them');
     expect(run.latest_job_submission).toMatchObject({
       termination_reason: 'creating_container_error',
       termination_reason_message: expect.stringMatching(/permi|rlimit|caps/),

@@ -1,8 +1,11 @@
-/** Jobs that count, so that no line of theirs can be lost or come twice unseen. */
+/** Jobs that count, so that a lost or repeated line is detected. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Installation } from '@dstack/testkit';
 
-/** Counts to `n`, one line each `pause` seconds, and ends with the code `exit`, unlike that of a signal. */
+/**
+ * Counts to `n`, one line each `pause` seconds, and exits with the code `exit`, which differs from
+ * that of a signal.
+ */
 export const counting = (n: number, pause = 0.1, exit = 3) => [
   `i=0; while [ $i -lt ${n} ]; do i=$((i + 1)); echo "line $i"; sleep ${pause}; done`,
   `exit ${exit}`,

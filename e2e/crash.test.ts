@@ -12,7 +12,7 @@ import {
   untilRun,
 } from './installation.ts';
 
-/** Quickly, so that a crash is in the middle of much. */
+/** Fast, so that a crash happens in the middle of the output. */
 const PAUSE = 0.02;
 
 describe('jobs and crashes', () => {
@@ -24,13 +24,13 @@ describe('jobs and crashes', () => {
   });
   afterEach(() => home.dispose());
 
-  /** The agent's program, not the supervisors of its jobs. */
+  /** The agent's process, not the supervisors of its jobs. */
   const agentPid = () =>
     home
       .processes()
       .find((pid) => /agent\/main\.js/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')));
 
-  it('go on while the server is killed, and are complete when it is back', async () => {
+  it('continue while the server is killed, and are complete when it is back', async () => {
     await submit(home, 'counter', counting(150, PAUSE));
     await untilRun(home, 'counter', isRunning);
     await seenInLogs(home, 'counter', 'line 5');
@@ -41,7 +41,7 @@ describe('jobs and crashes', () => {
     expect(await linesOf(home, 'counter')).toEqual(countedTo(150));
   });
 
-  it('end while the server is away, and their end is found at its next start', async () => {
+  it('end while the server is down, and the next start records their end', async () => {
     await submit(home, 'counter', counting(20, PAUSE));
     await untilRun(home, 'counter', isRunning);
     await home.stopServer('SIGKILL');
@@ -52,7 +52,7 @@ describe('jobs and crashes', () => {
     expect(await linesOf(home, 'counter')).toEqual(countedTo(20));
   });
 
-  it('go on while the agent is killed, with every line and the right exit code', async () => {
+  it('continue while the agent is killed, with every line and the right exit code', async () => {
     await submit(home, 'counter', counting(150, PAUSE));
     await untilRun(home, 'counter', isRunning);
     await seenInLogs(home, 'counter', 'line 5');
@@ -62,7 +62,7 @@ describe('jobs and crashes', () => {
     expect(await linesOf(home, 'counter')).toEqual(countedTo(150));
   });
 
-  it('go on when server and agent are killed together', async () => {
+  it('continue when server and agent are killed together', async () => {
     await submit(home, 'counter', counting(150, PAUSE));
     await untilRun(home, 'counter', isRunning);
     await seenInLogs(home, 'counter', 'line 5');
@@ -75,7 +75,7 @@ describe('jobs and crashes', () => {
     expect(await linesOf(home, 'counter')).toEqual(countedTo(150));
   });
 
-  it('end with a clear word when the agent has lost all it knew of them', async () => {
+  it('end with a clear reason when the agent has lost its state', async () => {
     await submit(home, 'forgotten', ['while :; do sleep 0.1; done']);
     await untilRun(home, 'forgotten', isRunning);
     process.kill(agentPid() ?? 0, 'SIGKILL');
@@ -89,7 +89,7 @@ describe('jobs and crashes', () => {
     });
   });
 
-  it('are stopped by a stop that was asked for just before the server was killed', async () => {
+  it('are stopped by a request made just before the server was killed', async () => {
     await submit(home, 'endless', ['while :; do sleep 0.1; done']);
     await untilRun(home, 'endless', isRunning);
     await home.api('/api/project/main/runs/stop', { runs_names: ['endless'], abort: false });

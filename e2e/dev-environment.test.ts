@@ -15,7 +15,7 @@ describe.skipIf(missing !== null)('a dev environment in a container', () => {
   beforeAll(async () => {
     docker = await startDockerHome();
     home = docker.home;
-    // One program and nothing else: no shell, no accounts, no directories.
+    // An image with one program and nothing else: no shell, no accounts, no directories.
     await docker.engine.image(
       'static:test',
       layerOf('busybox', readFileSync('/usr/bin/busybox'), 0o755),
@@ -23,7 +23,7 @@ describe.skipIf(missing !== null)('a dev environment in a container', () => {
   });
   afterAll(() => docker?.dispose());
 
-  it('runs its commands and says how to come in, by IDE and by SSH', async () => {
+  it('runs its commands and prints how to connect, by IDE and by SSH', async () => {
     const yaml =
       'type: dev-environment\nname: dev\nide: vscode\nimage: busybox:test\nworking_dir: /tmp/work\n' +
       'init: ["echo prepared in $PWD"]\nresources: {gpu: 0}\n';
@@ -46,7 +46,7 @@ describe.skipIf(missing !== null)('a dev environment in a container', () => {
     await untilRun(home, 'dev', isFinished);
   });
 
-  it('ends when nobody has been connected for as long as it says, and not before', async () => {
+  it('ends after its inactivity duration without a connection, and not before', async () => {
     const yaml =
       'type: dev-environment\nname: idle\nimage: busybox:test\ninactivity_duration: 4s\nresources: {gpu: 0}\n';
     await home.ok('apply', '-f', configuration(home, 'idle.dstack.yml', yaml), '-y', '-d');
@@ -54,7 +54,8 @@ describe.skipIf(missing !== null)('a dev environment in a container', () => {
     const session = home.spawn(['ssh', 'idle', 'echo there; cat']);
     await new Promise((resolve) => session.stdout?.once('data', resolve));
     const connected = Date.now();
-    // Figures come with word of who is connected: by these it could have ended.
+    // The agent sends connection state with its metrics: this many samples could have ended the
+    // run.
     const seen = async () => {
       const path = '/api/project/main/metrics/job/idle?limit=1';
       const response = await fetch(new URL(path, home.url), {
@@ -73,7 +74,7 @@ describe.skipIf(missing !== null)('a dev environment in a container', () => {
     expect(run.latest_job_submission.termination_reason_message).toMatch(/inactive for \d+ s/);
   });
 
-  it('takes sessions in an image that has nothing but one program', async () => {
+  it('accepts SSH sessions in an image that has nothing but one program', async () => {
     const entry = 'image: static:test\nentrypoint: /busybox\n';
     await submit(home, 'bare', ['sleep', '100000'], entry);
     await untilRun(home, 'bare', isRunning);

@@ -18,7 +18,7 @@ describe.skipIf(missing !== null)('attaching to a job in a container', () => {
     home = docker.home;
     const serve = [
       'mkdir -p /www && echo "from $DSTACK_RUN_NAME" > /www/index.html',
-      // On loopback alone: nobody outside of the container's network can reach it.
+      // On loopback only: unreachable from outside of the container's network.
       'httpd -p 127.0.0.1:8000 -h /www && echo serving',
       'while :; do sleep 0.1; done',
     ];
@@ -28,7 +28,7 @@ describe.skipIf(missing !== null)('attaching to a job in a container', () => {
   });
   afterAll(() => docker?.dispose());
 
-  /** Starts `dstack attach` and waits for what it prints. */
+  /** Starts `dstack attach` and waits for its output. */
   async function attach(args: string[], until: RegExp) {
     const child = home.spawn(['attach', 'site', ...args]);
     let printed = '';
@@ -60,7 +60,7 @@ describe.skipIf(missing !== null)('attaching to a job in a container', () => {
     await expect(fetch(`http://localhost:${found[1]}/`)).rejects.toThrow();
   });
 
-  it('lets OpenSSH reach it by the name of its run', async () => {
+  it('makes OpenSSH reach it by the name of its run', async () => {
     const { detach } = await attach([], /ssh site/);
     const args = ['-F', `${home.home}/.ssh/config`, '-W', '127.0.0.1:8000', 'site'];
     const ssh = spawn('ssh', args, { env: home.env, stdio: ['pipe', 'pipe', 'inherit'] });
@@ -70,7 +70,7 @@ describe.skipIf(missing !== null)('attaching to a job in a container', () => {
     await detach();
   });
 
-  it('shows what the job prints when asked to, and ends with it', async () => {
+  it('shows the output of the job with --logs, and ends with the job', async () => {
     await submit(home, 'brief', ['echo one', 'sleep 2', 'echo two'], `image: ${IMAGE}\n`);
     await untilRun(home, 'brief', (run) => isRunning(run) || isFinished(run));
     const { code, stdout } = await home.dstack(['attach', 'brief', '--logs']);
@@ -78,7 +78,7 @@ describe.skipIf(missing !== null)('attaching to a job in a container', () => {
     expect(code).toBe(0);
   });
 
-  it('goes on with the run after Ctrl-C', async () => {
+  it('leaves the run running after Ctrl-C', async () => {
     const run = await untilRun(home, 'site', () => true);
     expect(run.status).toBe('running');
     await home.ok('stop', 'site', '--abort', '-y');

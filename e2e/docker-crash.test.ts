@@ -9,7 +9,7 @@ import { applyFleet, isFinished, isRunning, submit, untilRun } from './installat
 const missing = dockerMissing();
 if (missing) console.warn(`Crashes with jobs in Docker are NOT tested: ${missing} is missing`);
 
-/** Counts slowly enough to be interrupted in the middle, and ends with a code of its own. */
+/** Counts slowly enough to be interrupted in the middle, and exits with its own code. */
 const counting = (from: number, to: number) =>
   `for i in $(seq ${from} ${to}); do echo "line $i"; sleep 0.02; done`;
 
@@ -33,7 +33,7 @@ describe.skipIf(missing !== null)('containers and crashes', () => {
     }
   });
 
-  /** The test's time limit is the limit. */
+  /** The test's time limit applies. */
   async function untilNoContainers(): Promise<void> {
     while ((await engine.docker.listContainers({ all: true })).length > 0);
   }
@@ -69,15 +69,12 @@ describe.skipIf(missing !== null)('containers and crashes', () => {
     ],
   ];
 
-  it.each(crashes)(
-    'lose nothing when %s is killed before anything was printed',
-    async (_, crash) => {
-      await submit(home, 'counter', ['sleep 1', counting(1, 30), 'exit 3'], `image: ${IMAGE}\n`);
-      await untilRun(home, 'counter', isRunning);
-      await crash();
-      expect(await endOf('counter')).toEqual({ exit: 3, lines: countedTo(30) });
-    },
-  );
+  it.each(crashes)('lose nothing when %s is killed before any output', async (_, crash) => {
+    await submit(home, 'counter', ['sleep 1', counting(1, 30), 'exit 3'], `image: ${IMAGE}\n`);
+    await untilRun(home, 'counter', isRunning);
+    await crash();
+    expect(await endOf('counter')).toEqual({ exit: 3, lines: countedTo(30) });
+  });
 
   it.each(crashes)(
     'lose nothing when %s is killed in the middle of the output',
@@ -97,7 +94,7 @@ describe.skipIf(missing !== null)('containers and crashes', () => {
   });
 
   it.each(crashes)(
-    'start once when %s is killed as soon as they are submitted',
+    'start exactly once when %s is killed right after the submission',
     async (_, crash) => {
       await submit(home, 'counter', [counting(1, 30), 'exit 3'], `image: ${IMAGE}\n`);
       await crash();
@@ -105,7 +102,7 @@ describe.skipIf(missing !== null)('containers and crashes', () => {
     },
   );
 
-  it('end while server and agent are away, and their end is found', async () => {
+  it('end while server and agent are down, and their end is recorded', async () => {
     await submit(home, 'counter', [counting(1, 20), 'exit 3'], `image: ${IMAGE}\n`);
     await untilRun(home, 'counter', isRunning);
     await home.stopServer('SIGKILL');
@@ -115,7 +112,7 @@ describe.skipIf(missing !== null)('containers and crashes', () => {
     expect(await endOf('counter')).toEqual({ exit: 3, lines: countedTo(20) });
   });
 
-  it('are killed again and again and still count every line once', async () => {
+  it('print every line once although the server and agent are killed repeatedly', async () => {
     await submit(home, 'counter', [counting(1, 300), 'exit 3'], `image: ${IMAGE}\n`);
     for (const line of ['line 5', 'line 60', 'line 120', 'line 180']) {
       await seenInLogs(home, 'counter', line);
@@ -124,7 +121,7 @@ describe.skipIf(missing !== null)('containers and crashes', () => {
     expect(await endOf('counter')).toEqual({ exit: 3, lines: countedTo(300) });
   });
 
-  it('obey a stop that was asked for just before everything was killed', async () => {
+  it('are stopped by a request made just before everything was killed', async () => {
     await submit(home, 'endless', ['while :; do sleep 0.1; done'], `image: ${IMAGE}\n`);
     await untilRun(home, 'endless', isRunning);
     await home.api('/api/project/main/runs/stop', { runs_names: ['endless'], abort: false });
@@ -137,7 +134,7 @@ describe.skipIf(missing !== null)('containers and crashes', () => {
     await untilNoContainers();
   });
 
-  it('go with their fleet only when they are stopped', async () => {
+  it('are removed with their fleet only after they were stopped', async () => {
     await submit(home, 'endless', ['while :; do sleep 0.1; done'], `image: ${IMAGE}\n`);
     await untilRun(home, 'endless', isRunning);
     const { code, stderr } = await home.dstack(['fleet', 'delete', 'default', '-y']);

@@ -7,7 +7,7 @@ import { configuration } from './installation.ts';
 const missing = dockerMissing();
 if (missing) console.warn(`Services in Docker are NOT tested: ${missing} is missing`);
 
-describe.skipIf(missing !== null)('a service in containers of one machine', () => {
+describe.skipIf(missing !== null)('a service in containers of one host', () => {
   let docker: DockerHome;
   let home: Installation;
   beforeAll(async () => {
@@ -50,7 +50,7 @@ describe.skipIf(missing !== null)('a service in containers of one machine', () =
     await home.ok('stop', 'shared', '-y');
   });
 
-  it('is reached where it listens on the container’s own loopback alone', async () => {
+  it('is reached although it listens only on the container’s loopback', async () => {
     await apply('hidden', '127.0.0.1', 1);
     expect((await seen('hidden', 1)).size).toBe(1);
     await home.ok('stop', 'hidden', '-y');

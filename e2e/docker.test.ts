@@ -19,7 +19,7 @@ if (missing) console.warn(`Jobs in Docker are NOT tested: ${missing} is missing`
 
 const image = (name: string, more = '') => `image: ${name}\n${more}`;
 
-describe.skipIf(missing !== null)('a task in a container on the server’s own machine', () => {
+describe.skipIf(missing !== null)('a task in a container on the server’s machine', () => {
   let docker: DockerHome;
   let engine: TestDocker;
   let home: Installation;
@@ -37,7 +37,7 @@ describe.skipIf(missing !== null)('a task in a container on the server’s own m
     expect(await leftContainers()).toEqual([]);
   });
 
-  /** Removing is an effect of its own, which may come just after the end of a run. */
+  /** Removal is a separate effect, which may come just after the end of a run. */
   async function leftContainers(): Promise<string[]> {
     for (let attempt = 0; ; attempt++) {
       const all = await engine.docker.listContainers({ all: true });
@@ -55,7 +55,9 @@ describe.skipIf(missing !== null)('a task in a container on the server’s own m
     while (!(await home.ok('logs', name)).includes(text));
   }
 
-  /** Takes connections and says nothing, in a container, since only those can reach the daemon. */
+  /**
+   * Accepts connections and never answers; in a container, since only those can reach the daemon.
+   */
   async function silentRegistry() {
     const container = await engine.docker.createContainer({
       Image: IMAGE,
@@ -69,7 +71,7 @@ describe.skipIf(missing !== null)('a task in a container on the server’s own m
     };
   }
 
-  it('is announced in the plan, pulls, prints and ends with its exit code', async () => {
+  it('is described in the plan, pulls its image, prints and ends with its exit code', async () => {
     const yaml = `type: task\nname: hello\nimage: ${IMAGE}\ncommands:\n  - echo "hello $DSTACK_RUN_NAME on $(hostname)"\n  - exit 5\nresources: {gpu: 0}\n`;
     const file = configuration(home, 'hello.dstack.yml', yaml);
     const { code, stdout } = await home.dstack(['apply', '-f', file, '-y']);
@@ -96,7 +98,7 @@ describe.skipIf(missing !== null)('a task in a container on the server’s own m
     expect(run.status).toBe('done');
   });
 
-  it('runs its commands with the entrypoint it names', async () => {
+  it('runs its commands with its own entrypoint', async () => {
     await submit(home, 'entry', ['echo', 'one two'], image(IMAGE, 'entrypoint: /bin/busybox\n'));
     const { logs } = await whole('entry');
     expect(logs).toContain('one two');
@@ -110,7 +112,7 @@ describe.skipIf(missing !== null)('a task in a container on the server’s own m
     expect(code).toBe(0);
   });
 
-  it('says that an image without a command has nothing to run', async () => {
+  it('is refused if neither it nor its image has a command', async () => {
     const file = configuration(
       home,
       'nothing.dstack.yml',
@@ -122,14 +124,14 @@ describe.skipIf(missing !== null)('a task in a container on the server’s own m
     expect(run.latest_job_submission.termination_reason_message).toContain('names no command');
   });
 
-  it('gets the shared memory it asks for', async () => {
+  it('gets the requested shared memory', async () => {
     const yaml = `type: task\nname: shm\nimage: ${IMAGE}\ncommands: ["df -k /dev/shm | tail -1"]\nresources: {gpu: 0, shm_size: 96MB}\n`;
     await home.ok('apply', '-f', configuration(home, 'shm.dstack.yml', yaml), '-y', '-d');
     const { logs } = await whole('shm');
     expect(logs).toMatch(/\s98304\s/);
   });
 
-  it('names the image that cannot be had', async () => {
+  it('reports the image that cannot be pulled', async () => {
     await submit(home, 'absent', ['true'], image('registry.invalid/no/such:1'));
     const run = await untilRun(home, 'absent', isFinished);
     expect(run).toMatchObject({
@@ -141,18 +143,18 @@ describe.skipIf(missing !== null)('a task in a container on the server’s own m
     );
   });
 
-  it('names the program that its image does not have', async () => {
+  it('reports the program that its image does not have', async () => {
     const yaml = `type: task\nname: unknown\nimage: ${IMAGE}\nentrypoint: /no/such/program\ncommands: [x]\nresources: {gpu: 0}\n`;
     await home.ok('apply', '-f', configuration(home, 'unknown.dstack.yml', yaml), '-y', '-d');
     const { run, logs } = await whole('unknown');
-    // The container's init process looks for the program, where the Engine has none it refuses.
+    // The container's init process looks for the program; without one the Engine refuses to start.
     const { exit_status, termination_reason_message: message } = run.latest_job_submission;
     expect(run.status).toBe('failed');
     expect(`${logs}${message}`).toContain('/no/such/program');
     expect([127, null]).toContain(exit_status);
   });
 
-  it('is killed at the end of its stop duration when it ignores Ctrl-C', async () => {
+  it('is killed at the end of its stop duration if it ignores Ctrl-C', async () => {
     const resisting = 'trap "" INT TERM HUP; echo ready; while :; do sleep 0.1; done';
     await submit(home, 'deaf', [resisting], image(IMAGE, 'stop_duration: 3s\n'));
     await untilLogs('deaf', 'ready');
@@ -163,7 +165,7 @@ describe.skipIf(missing !== null)('a task in a container on the server’s own m
     });
   });
 
-  it('says goodbye on Ctrl-C', async () => {
+  it('can end gracefully on Ctrl-C', async () => {
     const polite = 'trap "echo bye; exit 0" INT; echo ready; while :; do sleep 0.1; done';
     await submit(home, 'polite', [polite], image(IMAGE));
     await untilLogs('polite', 'ready');
@@ -173,7 +175,7 @@ describe.skipIf(missing !== null)('a task in a container on the server’s own m
     expect(logs).toContain('bye');
   });
 
-  it('is gone at once when it is aborted', async () => {
+  it('is removed at once when it is aborted', async () => {
     const resisting = 'trap "" INT TERM HUP; echo ready; while :; do sleep 0.1; done';
     await submit(home, 'aborted', [resisting], image(IMAGE));
     await untilRun(home, 'aborted', isRunning);
@@ -183,7 +185,7 @@ describe.skipIf(missing !== null)('a task in a container on the server’s own m
     });
   });
 
-  it('is aborted while its image is being pulled', async () => {
+  it('can be aborted while its image is being pulled', async () => {
     const { address, remove } = await silentRegistry();
     await submit(home, 'pulling', ['true'], image(`${address}/never:1`));
     await untilRun(home, 'pulling', (run) => run.latest_job_submission.status === 'pulling');
@@ -195,7 +197,7 @@ describe.skipIf(missing !== null)('a task in a container on the server’s own m
   it.each([
     ['privileged', 'privileged: true\n'],
     ['volumes', 'volumes: ["/etc:/host"]\n'],
-  ])('is refused what gives it the machine: %s', async (need, more) => {
+  ])('is refused a setting that gives it control of the host: %s', async (need, more) => {
     const yaml = `type: task\nname: ${need}\ncommands: [ls]\nresources: {gpu: 0}\n`;
     const file = configuration(home, `${need}.dstack.yml`, yaml + image(IMAGE, more));
     const { stdout, stderr } = await home.dstack(['apply', '-f', file, '-y', '-d']);
@@ -203,7 +205,7 @@ describe.skipIf(missing !== null)('a task in a container on the server’s own m
     expect((await untilRun(home, need, isFinished)).status).toBe('failed');
   });
 
-  it('goes on without an optional volume of the machine, and its output says so', async () => {
+  it('starts without a missing optional mount, and its output reports that', async () => {
     const volumes = 'volumes: [{instance_path: /etc, path: /host, optional: true}]\n';
     await submit(home, 'optional', ['ls /host || true'], image(IMAGE, volumes));
     const { logs } = await whole('optional');
@@ -211,7 +213,7 @@ describe.skipIf(missing !== null)('a task in a container on the server’s own m
     expect(logs).toContain('No such file');
   });
 
-  it('gets the machine when its administrator trusts it, on an instance that was there', async () => {
+  it('gets that control if the administrator trusts it, on an existing instance', async () => {
     await home.stopServer();
     home.env.DSTACK_LOCAL_TRUSTED = '1';
     await home.startServer();
@@ -221,7 +223,7 @@ describe.skipIf(missing !== null)('a task in a container on the server’s own m
     expect(logs).toContain(readFileSync('/etc/hostname', 'utf8').trim());
   });
 
-  it('is refused privileges where the machine has none to give, in the Engine’s words', async () => {
+  it('is refused privileges that the host cannot grant, with the Engine’s message', async () => {
     await submit(
       home,
       'mighty',
@@ -230,7 +232,7 @@ describe.skipIf(missing !== null)('a task in a container on the server’s own m
     );
     const { run, logs } = await whole('mighty');
     if (run.status === 'done') return expect(logs).toContain('mounted');
-    console.warn('privileged containers are NOT tested: this machine may not start them');
+    console.warn('privileged containers are NOT tested: this computer may not start them');
     expect(run.latest_job_submission.termination_reason).toBe('creating_container_error');
     expect(run.latest_job_submission.termination_reason_message).toMatch(/permi|rlimit|caps/);
   });

@@ -4,7 +4,7 @@ import { applyFleet, newInstallation } from './installation.ts';
 
 export const IMAGE = 'busybox:test';
 
-/** A user's machine whose jobs are containers of this daemon. */
+/** An installation whose jobs are containers of this daemon. */
 export function dockerInstallation(engine: TestDocker, env: NodeJS.ProcessEnv = {}): Installation {
   return newInstallation({
     DSTACK_LOCAL_EXECUTOR: 'docker',
@@ -16,12 +16,12 @@ export function dockerInstallation(engine: TestDocker, env: NodeJS.ProcessEnv = 
 export interface DockerHome {
   /** It has the image. */
   readonly engine: TestDocker;
-  /** Its server runs, with a fleet of its own machine. */
+  /** Its server runs, with a fleet of the server's machine. */
   readonly home: Installation;
   dispose(): Promise<void>;
 }
 
-/** A daemon and a user's machine that uses it; `nodes` are those of its fleet. */
+/** Starts a daemon and an installation that uses it; `nodes` are those of its fleet. */
 export async function startDockerHome(nodes = '0..2'): Promise<DockerHome> {
   const engine = await startDocker();
   const home = dockerInstallation(engine);

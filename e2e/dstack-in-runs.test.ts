@@ -39,7 +39,7 @@ async function outputOf(home: Installation, name: string, commands: string[], mo
   return output;
 }
 
-/** A request by curl, as any program could send it; prints answer and status in one line. */
+/** A request by curl, as any program could send it; prints body and status in one line. */
 const ask = (path: string, body = '{}') =>
   `curl -sS --unix-socket /run/dstack/server.sock -w ' %{http_code}\\n' http://x${path}` +
   ` -H "Authorization: Bearer $DSTACK_TOKEN" -d '${body}'`;
@@ -57,7 +57,7 @@ describe('a process with `dstack: true`', () => {
 
   const more = 'dstack: true\n';
 
-  /** A request over the socket and with the token that a job has written to a file. */
+  /** A request over the socket, with the token that a job has written to a file. */
   function call(file: string, path: string, body: object): Promise<string> {
     const [url = '', token = ''] = readFileSync(file, 'utf8').trim().split(' ');
     const socketPath = decodeURIComponent(url.replace('http+unix://', ''));
@@ -74,7 +74,7 @@ describe('a process with `dstack: true`', () => {
 
   const leave = (file: string) => `echo "$DSTACK_SERVER_URL $DSTACK_TOKEN" > ${file}`;
 
-  it('reaches its project by the command line, which needs no more than that', async () => {
+  it('reaches its project by the command line without further settings', async () => {
     const yaml = 'type: task\\nname: made\\ncommands: [echo made inside]\\nresources: {gpu: 0}\\n';
     const output = await outputOf(
       home,
@@ -94,7 +94,7 @@ describe('a process with `dstack: true`', () => {
     expect(await logsOf(home, 'made')).toContain('made inside');
   });
 
-  it('keeps the access over restarts of the server, and not beyond its end', async () => {
+  it('keeps the access over restarts of the server, and loses it at its end', async () => {
     const file = sharedFile(home);
     await submit(home, 'long', [leave(file), 'sleep 1000'], more);
     await untilRun(home, 'long', isRunning);
@@ -112,7 +112,7 @@ describe('a process with `dstack: true`', () => {
     await vi.waitFor(async () => expect(await list()).toMatch(/^(ENOENT|ECONNREFUSED)$/));
   });
 
-  it('loses it with its user’s membership', async () => {
+  it('loses it when its user leaves the project', async () => {
     await home.api('/api/users/create', { username: 'bob', global_role: 'user' });
     const bob = await home.api<{ creds: { token: string } }>('/api/users/get_user', {
       username: 'bob',
@@ -139,7 +139,7 @@ describe('a process with `dstack: true`', () => {
     await home.ok('stop', 'bobs', '-y', '-x');
   });
 
-  it('keeps the server and the token that its configuration sets, and gets no other token', async () => {
+  it('keeps the server and the token of its configuration, and gets no other token', async () => {
     const output = await outputOf(
       home,
       'elsewhere',
@@ -206,7 +206,7 @@ describe.skipIf(noDocker !== null)('a container with `dstack: true`', () => {
   it.each([
     ['root', ''],
     ['nobody', 'user: "65534:65534"\n'],
-  ])('reaches its project as %s, and puts nothing beside the socket', async (name, user) => {
+  ])('reaches its project as %s, and changes nothing beside the socket', async (name, user) => {
     const output = await outputOf(
       home,
       `boxed-${name}`,
@@ -237,7 +237,7 @@ describe.skipIf(noDocker !== null)('a container with `dstack: true`', () => {
 
 const noHosts = missingForHosts();
 
-describe.skipIf(noHosts !== null || noDocker !== null)('a job on a host of one’s own', () => {
+describe.skipIf(noHosts !== null || noDocker !== null)('a job on an SSH host', () => {
   let machines: TestHosts;
   let home: Installation;
   beforeAll(async () => {
@@ -253,7 +253,7 @@ describe.skipIf(noHosts !== null || noDocker !== null)('a job on a host of one�
     machines?.close();
   });
 
-  it('reaches the server by the link that the server has made', async () => {
+  it("reaches the server through the server's link to the host", async () => {
     const volumes = 'volumes: ["/usr:/usr", "/usr/lib:/lib", "/usr/lib64:/lib64"]\n';
     const output = await outputOf(
       home,

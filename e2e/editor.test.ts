@@ -18,13 +18,13 @@ for (const { executor, missing } of kinds) {
   if (missing) console.warn(`Editors over SSH (${executor}) are NOT tested: ${missing} is missing`);
 }
 
-/** A commit, by which editors name the version of their server. */
+/** A commit, by which editors identify the version of their server. */
 const COMMIT = '0123456789abcdef0123456789abcdef01234567';
 
 /**
- * What an editor of the VS Code family does to a host that it opens, step by step: it feeds a script
- * to a shell without a terminal, installs and starts its server there, is told the port, and comes
- * to it by the SOCKS proxy of the same connection.
+ * The steps by which an editor of the VS Code family opens a remote host: it pipes a script to a
+ * shell without a terminal, installs and starts its server there, reads the port from the output,
+ * and connects to it through the SOCKS proxy of the same connection.
  */
 describe.each(kinds)('an editor that opens a dev environment ($executor)', (kind) => {
   if (kind.missing) {
@@ -66,7 +66,7 @@ describe.each(kinds)('an editor that opens a dev environment ($executor)', (kind
     await engine?.close();
   });
 
-  /** `ssh` with the options of such editors, which have to win over those of users. */
+  /** `ssh` with the options of such editors, which must take precedence over those of users. */
   function ssh(options: string[], ...command: string[]): ChildProcess {
     const config = join(home.home, '.ssh', 'config');
     const usual = ['-F', config, '-T', '-o', 'RemoteCommand=none', '-o', 'ConnectTimeout=15'];
@@ -93,7 +93,7 @@ describe.each(kinds)('an editor that opens a dev environment ($executor)', (kind
     expect(code).toBe(3);
   });
 
-  it('installs its server, starts it, and comes to it by SOCKS, by many channels at once', async () => {
+  it('installs its server, starts it, and connects to it by SOCKS, over many channels at once', async () => {
     const upload = ssh([], `mkdir -p ~/.vscode-server/bin && cat > ~/.vscode-server/${COMMIT}.tgz`);
     const { readFileSync } = await import('node:fs');
     upload.stdin?.end(readFileSync(join(home.home, 'server.tgz')));
@@ -109,7 +109,7 @@ describe.each(kinds)('an editor that opens a dev environment ($executor)', (kind
     await ended(child);
   });
 
-  it('finds its server still running when it comes back, by -L this time', async () => {
+  it('finds its server still running when it reconnects, this time by -L', async () => {
     const local = await freePort();
     const first = await open([]);
     const forward = ['-L', `127.0.0.1:${local}:127.0.0.1:${first.port}`];
@@ -127,7 +127,7 @@ describe.each(kinds)('an editor that opens a dev environment ($executor)', (kind
     }
   });
 
-  it('copies files, as its users do by drag and drop', async () => {
+  it('copies files like its users do by drag and drop', async () => {
     const config = join(home.home, '.ssh', 'config');
     const options = ['-F', config, '-q', join(home.home, 'server.tgz'), 'lab:/tmp/dropped.tgz'];
     const scp = spawn('scp', options, { env: home.env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -136,7 +136,7 @@ describe.each(kinds)('an editor that opens a dev environment ($executor)', (kind
     await printed(list, /server\/page\.html/);
   });
 
-  it('is offered as a link', async () => {
+  it('is opened by a link', async () => {
     const run = JSON.parse(await home.ok('run', 'get', 'lab', '--json'));
     const { attached_ide_url: url, ide_name: name } = run.jobs[0].job_connection_info;
     expect(name).toBe('VS Code');
@@ -147,7 +147,7 @@ describe.each(kinds)('an editor that opens a dev environment ($executor)', (kind
   });
 });
 
-/** Serves its folder on a loopback port of the system's choice, or on a known one, and says which. */
+/** Serves its folder on a loopback port chosen by the system, or on a given one, and prints it. */
 const SERVER = `#!/bin/sh
 cd "$(dirname "$0")/.."
 if command -v python3 > /dev/null; then
@@ -190,13 +190,13 @@ cat > /dev/null
 function printed(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
   return new Promise((resolve, reject) => {
     let text = '';
-    const hear = (data: Buffer) => {
+    const onData = (data: Buffer) => {
       text += data;
       const match = pattern.exec(text);
       if (match) resolve(match);
     };
-    child.stdout?.on('data', hear);
-    child.stderr?.on('data', hear);
+    child.stdout?.on('data', onData);
+    child.stderr?.on('data', onData);
     child.once('close', (code) => reject(new Error(`ended with ${code}: ${text}`)));
   });
 }

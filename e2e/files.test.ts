@@ -2,11 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
-import { git } from '@dstack/testkit/git-hosts';
+import { runGit } from '@dstack/testkit/git-hosts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { applyFleet, configuration, newInstallation, sharedFolder } from './installation.ts';
 
-describe('files of this machine in a run', () => {
+describe('local files in a run', () => {
   let home: Installation;
   let number = 0;
   beforeAll(async () => {
@@ -44,7 +44,7 @@ describe('files of this machine in a run', () => {
     return home.dstack(['apply', '-f', file, '-y']);
   }
 
-  it('are those that the ignore files leave, with modes and links', async () => {
+  it('are all files that are not ignored, with modes and links', async () => {
     const find = "cd code && find . -not -name '.*ignore' | LC_ALL=C sort | tr '\\n' ' '";
     const tests = ['cat out', 'readlink in', 'test -x run.sh', 'test ! -x main.py'];
     const { code, stdout, stderr } = await run([find, ...tests], 'files: [code]\n');
@@ -58,7 +58,7 @@ describe('files of this machine in a run', () => {
     expect(stdout).toMatch(/from outside\s+main\.py/);
   });
 
-  it('go where they are mapped to: relative, into the home, anywhere', async () => {
+  it('are placed at their mapped path: relative, in the home, anywhere', async () => {
     // Every user may write to `/tmp`; jobs of a server started by root have a `/tmp` of their own.
     const target = `/tmp/dstack-anywhere-${process.pid}`;
     const files = ['code/main.py:lib/app.py', '~/code/sub:~/data', `code:${target}`];
@@ -69,10 +69,10 @@ describe('files of this machine in a run', () => {
     rmSync(target, { recursive: true, force: true });
   });
 
-  it('never replace what is on the machine, least of all where they came from', async () => {
+  it('never replace files of the host, in particular not their own source', async () => {
     const shared = sharedFolder(home);
     const project = join(shared, 'project');
-    git(shared, 'init', '-q', 'project');
+    runGit(shared, 'init', '-q', 'project');
     writeFileSync(join(project, '.gitignore'), 'weights\n');
     writeFileSync(join(project, 'weights'), 'a week of work\n');
     const all = () => execFileSync('ls', ['-lAR', '--full-time', project], { encoding: 'utf8' });
@@ -97,7 +97,7 @@ describe('files of this machine in a run', () => {
     expect(code).toBe(0);
   });
 
-  it('have to be there, and to be small enough', async () => {
+  it('must exist and be small enough', async () => {
     const absent = await run(['true'], 'files: [nothing-here]\n');
     expect(absent.code).toBe(1);
     expect(absent.stderr).toMatch(/Cannot read \S+nothing-here/);
@@ -121,11 +121,11 @@ describe('secrets in a run', () => {
   });
   afterAll(() => home?.dispose());
 
-  it('are known to the job and never shown, however they are printed', async () => {
+  it('are available to the job and masked in every kind of output', async () => {
     const commands = [
       'test "$ONE" = s3cr3t-value',
       'echo "one=$ONE"; echo "$LINES_"',
-      // In pieces, each read on its own.
+      // In pieces, each read separately.
       'printf s3cr; sleep 0.3; printf et; sleep 0.1; printf "\\n"',
       'printf s3cr3t; sleep 0.7; printf -- "-val"; sleep 0.7; echo ue',
     ];

@@ -22,7 +22,7 @@ if (missing) console.warn(`A full disk is NOT tested: ${missing}`);
 function mountMissing(): string | null {
   if (process.getuid?.() !== 0) return 'only root can make a small disk';
   const probe = spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'x', '/mnt']);
-  return probe.status === 0 ? null : 'this machine lets nobody mount';
+  return probe.status === 0 ? null : 'this computer does not allow mounts';
 }
 
 describe.skipIf(missing !== null)('a full disk', () => {
@@ -50,19 +50,19 @@ describe.skipIf(missing !== null)('a full disk', () => {
   }
   const makeRoom = () => rmSync(join(disk, 'ballast'));
 
-  it('is named when the server starts on it, and starting works when there is room', async () => {
+  it('is reported when the server starts on it, and the start succeeds once there is room', async () => {
     fill();
     const { code, stderr } = await home.dstack(['server', '--port', '0', '-y']);
     expect(code).toBe(1);
     expect(stderr.match(/^error: /gm)).toHaveLength(1);
     expect(stderr).toMatch(/no space left|full/i);
-    expect(stderr).not.toContain('this was not expected');
+    expect(stderr).not.toContain('dstack did not expect this error');
     makeRoom();
     await home.startServer();
     expect(await home.api('/api/users/get_my_user')).toMatchObject({ username: 'admin' });
   });
 
-  it('is named to whoever submits, reading goes on, and so does all when there is room', async () => {
+  it('is reported on submission, reading continues, and submission works again once there is room', async () => {
     await home.startServer();
     await applyFleet(home, '0..2');
     await submit(home, 'before', ['true']);
@@ -71,7 +71,7 @@ describe.skipIf(missing !== null)('a full disk', () => {
     const yaml = `type: task\nname: during\ncommands: [echo ${'x'.repeat(20_000)}]\nresources: {gpu: 0}\n`;
     const file = configuration(home, 'during.dstack.yml', yaml);
     let failed = await home.dstack(['apply', '-f', file, '-y', '-d']);
-    // What is left of the last page may take some more writes.
+    // The rest of the last page may allow a few more writes.
     for (let i = 0; failed.code === 0 && i < 200; i++) {
       failed = await home.dstack(['apply', '-f', file, '-y', '-d', '--name', `during-${i}`]);
     }
@@ -84,10 +84,10 @@ describe.skipIf(missing !== null)('a full disk', () => {
     expect(await home.ok('logs', 'after')).toContain('works again');
   });
 
-  it('makes a job wait, and takes neither its exit code nor a line', async () => {
+  it('delays a job, which loses neither its exit code nor a line', async () => {
     await home.startServer();
     await applyFleet(home);
-    // Told where there is room; long lines, so that the buffers on the way are soon full.
+    // Printed where there is room; long lines, so that the buffers in between are soon full.
     const progress = sharedFile(home);
     const line = `echo "line $i ${'x'.repeat(500)}"; echo $i > ${progress}`;
     await submit(home, 'counter', [`for i in $(seq 200); do ${line}; sleep 0.02; done`, 'exit 3']);

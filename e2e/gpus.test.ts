@@ -15,8 +15,8 @@ import {
 const missing = dockerMissing();
 if (missing) console.warn(`GPUs of the server's machine are NOT tested: ${missing} is missing`);
 
-/** A server whose machine has four accelerators, as far as anything can tell. */
-describe.skipIf(missing !== null)('the GPUs of the server’s own machine', () => {
+/** A server whose machine appears to have four accelerators. */
+describe.skipIf(missing !== null)('the GPUs of the server’s machine', () => {
   let machine: FakeMachine;
   let engine: TestDocker;
   let home: Installation;
@@ -75,7 +75,7 @@ describe.skipIf(missing !== null)('the GPUs of the server’s own machine', () =
     expect(await chipsOf('later')).toEqual(seen[1]);
   });
 
-  it('are not for jobs that want none', async () => {
+  it('are hidden from jobs that request none', async () => {
     await submit('none', '0');
     expect(await chipsOf('none')).toEqual([]);
   });

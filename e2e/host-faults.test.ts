@@ -35,14 +35,14 @@ describe.skipIf(missingForHosts() !== null)('a host of an SSH fleet', () => {
   });
 
   async function start(name: string, lines: number, more = ''): Promise<void> {
-    // An interactive shell would ignore what a daemon sends before it kills.
+    // An interactive shell would ignore the signal that a daemon sends before it kills.
     const commands = ["trap 'exit 143' TERM", ...counting(lines)];
     await submit(home, name, commands, onFleet('pool') + more);
     await untilRun(home, name, isRunning);
     await seenInLogs(home, name, 'line 3');
   }
 
-  /** Its output has no holes up to some line, and the host takes the next job. */
+  /** Its output up to some line has no gaps, and the host accepts the next job. */
   async function expectUsable(name: string): Promise<void> {
     const lines = await linesOf(home, name);
     expect(lines.length).toBeGreaterThan(2);
@@ -54,8 +54,8 @@ describe.skipIf(missingForHosts() !== null)('a host of an SSH fleet', () => {
     expect(await linesOf(home, `after-${name}`)).toEqual(countedTo(2));
   }
 
-  describe('that loses its power', () => {
-    it('ends its job with the reason, and works again when it has booted', async () => {
+  describe('that loses power', () => {
+    it('ends its job with the reason, and works again after booting', async () => {
       await start('powered', 3000);
       await host.crash();
       await untilInstances(home, 'pool', (all) => all.every(({ unreachable }) => unreachable));
@@ -72,7 +72,7 @@ describe.skipIf(missingForHosts() !== null)('a host of an SSH fleet', () => {
       await expectUsable('powered');
     });
 
-    it('runs a job anew that asked for it', async () => {
+    it('runs a retried job again', async () => {
       await start('stubborn', 30, 'retry: {on_events: [error], duration: 1h}\n');
       await host.crash();
       await host.boot();
@@ -106,7 +106,7 @@ describe.skipIf(missingForHosts() !== null)('a host of an SSH fleet', () => {
       await expectUsable(what);
     });
 
-    it('away is waited for by jobs that are to start', async () => {
+    it('down delays jobs that are about to start', async () => {
       await host.stopDocker();
       await submit(home, 'early', counting(2), onFleet('pool'));
       await untilRun(home, 'early', (run) => run.latest_job_submission.status === 'pulling');
@@ -122,7 +122,7 @@ describe.skipIf(missingForHosts() !== null)('a host of an SSH fleet', () => {
       const name = `live-${what}`;
       await host.stopDocker();
       await host.startDocker({ 'live-restore': true, 'insecure-registries': ['10.0.0.0/8'] });
-      // Longer than Docker is away: of a container that ends meanwhile it loses the last lines.
+      // Longer than Docker is down: it loses the last lines of a container that ends meanwhile.
       await start(name, 100);
       await host.stopDocker(signal);
       await host.startDocker();
@@ -133,7 +133,7 @@ describe.skipIf(missingForHosts() !== null)('a host of an SSH fleet', () => {
     });
   });
 
-  describe('says of an image', () => {
+  describe('reports an image', () => {
     let registry: Server;
     let address: string;
     beforeAll(async () => {
@@ -162,7 +162,7 @@ describe.skipIf(missingForHosts() !== null)('a host of an SSH fleet', () => {
     });
   });
 
-  it('kills a container that does not obey, when its time is over', async () => {
+  it('kills a container that ignores signals at its deadline', async () => {
     const deaf = ["trap '' INT TERM HUP", 'echo line deaf', 'while :; do sleep 1; done'];
     await submit(home, 'deaf', deaf, `${onFleet('pool')}stop_duration: 2s\n`);
     await untilRun(home, 'deaf', isRunning);

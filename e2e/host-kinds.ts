@@ -1,4 +1,4 @@
-/** Turns a test host into one of the kinds that are met in the field. */
+/** Turns a test host into one of the kinds of hosts that users have. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TestHost } from '@dstack/testkit/hosts';
 
@@ -6,7 +6,7 @@ const SSHD = '/etc/test-host/sshd_config';
 
 let configs = 0;
 
-/** Runs a script over `$file`, the host's sshd_config, and waits until its sshd goes by it. */
+/** Runs a script over `$file`, the host's sshd_config, and waits until its sshd uses the result. */
 export async function changeSshd(host: TestHost, script: string): Promise<void> {
   configs += 1;
   const mark = `sed -i /^SetEnv/d $file; echo SetEnv CONFIG=${configs} >> $file`;
@@ -15,7 +15,7 @@ export async function changeSshd(host: TestHost, script: string): Promise<void> 
   while ((await seen()).trim() !== String(configs)) await delay(50);
 }
 
-/** A user who is let in with the key that opens the hosts; `sudoers` says what it may. */
+/** A user who logs in with the key of the hosts; `sudoers` has the user's permissions. */
 export async function addUser(host: TestHost, name: string, sudoers: string): Promise<void> {
   await host.exec(`set -e
 useradd -m -s /bin/bash ${name}; usermod -p '*' ${name}
@@ -23,8 +23,8 @@ printf '%s\\n' '${sudoers}' > /etc/sudoers.d/${name}; chmod 440 /etc/sudoers.d/$
 }
 
 /**
- * Whoever logs in is in a root where there is busybox and nothing else: no C library, no loader, no
- * bash, as on hosts on which Node cannot run by itself. sshd and Docker's daemon stay outside.
+ * Logins get a root directory with busybox and nothing else: no C library, no loader, no bash, as
+ * on hosts on which Node cannot run by itself. sshd and Docker's daemon stay outside.
  */
 export async function makeBare(host: TestHost): Promise<void> {
   await host.exec(`set -e
@@ -39,16 +39,18 @@ chmod 755 /etc/test-host/enter`);
 }
 
 export interface Accelerators {
-  /** Below `/dev`, to be made as device nodes (all of them the null device by another name). */
+  /**
+   * Below `/dev`, to be created as device nodes (all of them the null device under another name).
+   */
   readonly devices: readonly string[];
-  /** Symbolic links below `/dev`, and what they lead to. */
+  /** Symbolic links below `/dev`, and their targets. */
   readonly links?: Readonly<Record<string, string>>;
-  /** The vendor's tool, and what it prints whatever it is asked. */
+  /** The vendor's tool, and its output for any arguments. */
   readonly tool?: string;
   readonly prints?: string;
 }
 
-/** Gives a host devices and a tool that it does not have, in a `/dev` of its own. */
+/** Gives a host devices and a tool that it does not have, in a private `/dev`. */
 export async function giveAccelerators(host: TestHost, given: Accelerators): Promise<void> {
   const { devices, links = {}, tool, prints } = given;
   await host.exec(`set -e
@@ -74,7 +76,7 @@ TOOL
 chmod 755 ${path}.new; mv ${path}.new ${path}`);
 }
 
-/** What Docker's daemon looks for when it starts, to hand out NVIDIA's GPUs. */
+/** Docker's daemon looks for this when it starts, to pass NVIDIA's GPUs to containers. */
 export async function withNvidiaHook(host: TestHost): Promise<void> {
   await host.exec(
     "printf '%s\\n' '#!/bin/sh' 'exit 0' > /usr/local/bin/nvidia-container-runtime-hook; chmod 755 /usr/local/bin/nvidia-container-runtime-hook",

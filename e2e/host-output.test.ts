@@ -22,10 +22,10 @@ import {
   untilStill,
 } from './installation.ts';
 
-/** Megabytes of the flood; 1000 for a thorough look. */
+/** Megabytes of the flood; 1000 for a thorough run. */
 const FLOOD_MB = Number(process.env.DSTACK_FLOOD_MB ?? 400);
 const LINE = 'All work and no play makes Jack a dull boy.'.padEnd(98, '.');
-/** By how much a process may grow, which collects its garbage when it finds the time. */
+/** By how much a process may grow, as it collects garbage when it finds the time. */
 const MOST_GROWTH_MB = 0.75 * FLOOD_MB;
 
 describe.skipIf(missingForHosts() !== null)('output of jobs on SSH hosts', () => {
@@ -53,7 +53,7 @@ describe.skipIf(missingForHosts() !== null)('output of jobs on SSH hosts', () =>
   });
 
   it('waits for room on a full disk of the host, and is complete', async () => {
-    // Long lines, so that the buffers on the way are soon full.
+    // Long lines, so that the buffers in between are soon full.
     const pad = 'x'.repeat(8000);
     const loop = `i=0; while [ $i -lt 600 ]; do i=$((i + 1)); echo "line $i"; echo ${pad}; echo $i > /line; sleep 0.02; done`;
     await submit(home, 'patient', [loop, 'exit 3'], onFleet('small'));
@@ -69,17 +69,17 @@ describe.skipIf(missingForHosts() !== null)('output of jobs on SSH hosts', () =>
     expect(await linesOf(home, 'patient')).toEqual(countedTo(600));
   });
 
-  it('is stored as it was printed: many characters of several bytes, and no newline', async () => {
+  it('is stored exactly as printed: multi-byte characters, and no final newline', async () => {
     const program = `BEGIN { for (i = 0; i < 100000; i++) printf "ä€𝄞 %d ", i }`;
     await submit(home, 'unicode', [`awk '${program}'`], onFleet('pool'));
     const run = await untilRun(home, 'unicode', isFinished);
     const text = Array.from({ length: 100_000 }, (_, i) => `ä€𝄞 ${i} `).join('');
-    // Before it the shell has said hello. Not `toBe`, which would print megabytes.
+    // The shell has printed its greeting before. Not `toBe`, which would print megabytes.
     expect((await home.ok('logs', 'unicode')).includes(text)).toBe(true);
     expect((await polled(run)).includes(text)).toBe(true);
   });
 
-  /** What the official client sees. */
+  /** The output in the official client. */
   async function polled(run: ShownRun): Promise<string> {
     const body = {
       run_name: 'unicode',
@@ -98,7 +98,7 @@ describe.skipIf(missingForHosts() !== null)('output of jobs on SSH hosts', () =>
     }
   }
 
-  it(`comes through in a flood of ${FLOOD_MB} MB, in little memory, beside other requests`, async () => {
+  it(`arrives complete in a flood of ${FLOOD_MB} MB, with little memory, while other requests are served`, async () => {
     const lines = (FLOOD_MB * 1_000_000) / (LINE.length + 2);
     await submit(home, 'flood', [`yes '${LINE}' | head -n ${lines}`, 'exit 3'], onFleet('pool'));
     await untilRun(home, 'flood', isRunning);
@@ -118,8 +118,8 @@ describe.skipIf(missingForHosts() !== null)('output of jobs on SSH hosts', () =>
       most.server = Math.max(most.server, server);
       most.agent = Math.max(most.agent, agent);
     }
-    const said = [before, most].map((figures) => JSON.stringify(figures));
-    console.info(`flood of ${FLOOD_MB} MB: before ${said[0]}, at most ${said[1]}`);
+    const shown = [before, most].map((figures) => JSON.stringify(figures));
+    console.info(`flood of ${FLOOD_MB} MB: before ${shown[0]}, at most ${shown[1]}`);
     const run = await untilRun(home, 'flood', isFinished);
     expect(run.latest_job_submission.exit_status).toBe(3);
     expect(most.server - before.server).toBeLessThan(MOST_GROWTH_MB);
@@ -137,7 +137,7 @@ describe.skipIf(missingForHosts() !== null)('output of jobs on SSH hosts', () =>
     return largest?.pid ?? 0;
   }
 
-  /** How often each line is there, read as a stream. */
+  /** How often each line occurs, read as a stream. */
   async function linesInLogs(run: string): Promise<Record<string, number>> {
     const counts: Record<string, number> = {};
     let rest = '';

@@ -46,7 +46,7 @@ describe.skipIf(missingForHosts() !== null)('a host', () => {
     return home;
   }
 
-  it('of one server is refused to another, and its job goes on', async () => {
+  it('of one server is refused to another, and its job continues', async () => {
     const owner = await server();
     await applySshFleet(owner, machines, 'mine', [other]);
     await untilInstances(owner, 'mine', allIdle);
@@ -80,13 +80,13 @@ describe.skipIf(missingForHosts() !== null)('a host', () => {
       await applySshFleet(first, machines, 'pool', [host], 2);
       await untilInstances(first, 'pool', allIdle);
       const second = await server(env, first);
-      // Through the server that has no link to the host.
+      // Through the server that is not linked to the host.
       await submit(second, 'long', counting(150), onFleet('pool'));
       await submit(second, 'endless', counting(100_000), onFleet('pool'));
       await Promise.all(['long', 'endless'].map((name) => untilRun(second, name, isRunning)));
       await seenInLogs(second, 'long', 'line 3');
       await first.stopServer('SIGKILL');
-      // Nobody can carry it out until the lease of the dead server is over.
+      // No server can carry it out until the lease of the dead server has expired.
       await second.ok('stop', 'endless', '-y');
       const stopped = await untilRun(second, 'endless', isFinished);
       expect(stopped.termination_reason).toBe('stopped_by_user');
@@ -96,7 +96,7 @@ describe.skipIf(missingForHosts() !== null)('a host', () => {
       const lines = await linesOf(second, 'endless');
       expect(lines).toEqual(countedTo(lines.length));
 
-      // It dies together with the host: who is left must see that nobody reaches the host.
+      // It dies together with the host: the other server must notice that the host is unreachable.
       await first.startServer();
       await second.stopServer('SIGKILL');
       await host.crash();
@@ -105,15 +105,15 @@ describe.skipIf(missingForHosts() !== null)('a host', () => {
       await untilInstances(first, 'pool', allIdle);
     }, 120_000);
 
-    it('is taken from servers that are gone for good, and handed over by one that is stopped', async () => {
-      // What the refusal tells to do.
+    it('is taken from servers that were removed, and released by one that is stopped', async () => {
+      // The fix that the refusal describes.
       await host.exec('rm -f /var/lib/dstack/owner');
       const env = { DSTACK_DATABASE_URL: (await cluster.createDatabase()).url };
       const first = await server(env);
       await applySshFleet(first, machines, 'next', [host]);
       await untilInstances(first, 'next', allIdle);
       const second = await server(env, first);
-      // Roles are given and taken through the server that has no link to the host.
+      // Roles are changed through the server that is not linked to the host.
       await second.api('/api/users/create', { username: 'mary', global_role: 'user' });
       const lines = () => host.exec('grep dstack-shell: /root/.ssh/authorized_keys || true');
       const members = (...roles: [string, string][]) =>

@@ -123,7 +123,7 @@ describe.skipIf(missing !== null)('a shell of an SSH host', () => {
     expect(await ssh('web', 'echo $DSTACK_RUN_NAME')).toBe('web\n');
   });
 
-  it('is opened for managers, each by a line that names them, and for nobody else', async () => {
+  it('is opened for managers, each by a line with the name, and for nobody else', async () => {
     await becomes('mary', /^dev$/);
     expect(await login('bob')).toMatch(DENIED);
     expect(await login('carol')).toMatch(DENIED);
@@ -160,7 +160,7 @@ describe.skipIf(missing !== null)('a shell of an SSH host', () => {
     await home.api('/api/project/lab/runs/stop', { runs_names: ['guest'], abort: true });
   });
 
-  it('comes and goes with a role', async () => {
+  it('is granted and revoked with a role', async () => {
     await setMembers('main', { bob: 'manager' });
     await becomes('bob', /^dev$/);
     await becomes('mary', DENIED);
@@ -184,7 +184,7 @@ describe.skipIf(missing !== null)('a shell of an SSH host', () => {
     expect(await login('mary')).toBe('dev');
   });
 
-  it('is taken away from a host that was unreachable as soon as it is back', async () => {
+  it('is revoked on an unreachable host as soon as it is reachable again', async () => {
     host.cut();
     try {
       await setMembers('main', { bob: 'user' });
@@ -196,13 +196,13 @@ describe.skipIf(missing !== null)('a shell of an SSH host', () => {
     await becomes('mary', /^dev$/);
   });
 
-  it('outlives kills of the agent and of the server, unless it was revoked meanwhile', async () => {
+  it('survives kills of the agent and of the server, unless it was revoked meanwhile', async () => {
     await home.stopServer('SIGKILL');
     expect(await login('mary')).toBe('dev');
     await host.exec('pkill -9 -f [m]ain.js || true');
     await home.startServer();
     await becomes('mary', /^dev$/);
-    // An agent that was killed while it wrote has left half a file.
+    // An agent that was killed while writing has left half a file.
     await host.exec(
       'echo half > /home/dev/.ssh/authorized_keys.dstack; pkill -9 -f [m]ain.js || true',
     );

@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => home.dispose());
 
-/** Most growth for four times the length: 4 if linear, the rest allows for noise. */
+/** Maximum growth for four times the length: 4 if linear, the rest allows for noise. */
 const MOST_GROWTH = 7;
 
 /** Shorter times, in ms, are dominated by noise. */
@@ -60,7 +60,7 @@ async function work(input: HostileInput, size: number): Promise<number> {
   return threadMs() - before;
 }
 
-/** The fault in how the server handles the input; null = none. */
+/** The problem with the server's handling of the input; null = none. */
 async function complaint(input: HostileInput): Promise<string | null> {
   const sizes = [input.most / 4, input.most / 2, input.most];
   const least = [Infinity, Infinity, Infinity];
@@ -83,34 +83,34 @@ async function complaints(inputs: readonly HostileInput[]): Promise<string[]> {
   return found;
 }
 
-describe('the work for what somebody sends grows with its length', () => {
-  it('as JSON of any form', async () => {
+describe('the CPU time for untrusted input grows linearly with its length', () => {
+  it('for JSON of any form', async () => {
     expect(await complaints(jsonInputs)).toEqual([]);
   });
 
-  it('as YAML of any form', async () => {
+  it('for YAML of any form', async () => {
     expect(await complaints(yamlInputs)).toEqual([]);
   });
 
-  it('as an upload of any form', async () => {
+  it('for uploads of any form', async () => {
     expect(await complaints(uploadInputs)).toEqual([]);
   });
 
-  it('as paths, queries and numbers of headers', async () => {
+  it('for paths, queries and numbers of headers', async () => {
     expect(await complaints(headInputs)).toEqual([]);
   });
 
-  it.each(Object.keys(headerInputs))('as a header: %s', async (name) => {
+  it.each(Object.keys(headerInputs))('for a header: %s', async (name) => {
     expect(await complaints(headerInputs[name] ?? [])).toEqual([]);
   });
 
-  it.each(Object.entries(FIELDS))('as %s', async (_name, field) => {
+  it.each(Object.entries(FIELDS))('for %s', async (_name, field) => {
     expect(await complaints(fieldInputs(field))).toEqual([]);
   });
 });
 
 describe('after all of that', () => {
-  it('the server answers, and is the one that was started', async () => {
+  it('the server answers, and has not been restarted', async () => {
     const pid = home.serverPid;
     const response = await fetch(new URL('/healthcheck', home.url));
     expect([response.status, home.serverPid]).toEqual([200, pid]);

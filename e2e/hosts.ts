@@ -4,7 +4,7 @@ import type { Installation } from '@dstack/testkit';
 import { hostsMissing, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
 import { configuration } from './installation.ts';
 
-/** What this machine lacks for hosts of its own; on CI it must lack nothing. */
+/** Missing requirements of test hosts; on CI nothing may be missing. */
 export function missingForHosts(): string | null {
   const missing = hostsMissing();
   if (missing && process.env.CI)
@@ -15,7 +15,7 @@ export function missingForHosts(): string | null {
 
 export const IMAGE = 'busybox:test';
 
-/** The rest of a task that runs on this fleet: the default bounds ask for more than a test has. */
+/** The rest of a task that runs on this fleet: the default bounds are larger than a test host. */
 export const onFleet = (fleet: string, image = IMAGE) =>
   `  cpu: 1..\n  memory: 1GB..\n  disk: 1GB..\nimage: ${image}\nfleets: [${fleet}]\n`;
 
@@ -44,7 +44,9 @@ export async function applySshFleet(
   await home.ok('apply', '-f', file, '-y', '-d');
 }
 
-/** Asks until all instances of the fleet are as wanted; the test's own time limit ends it. */
+/**
+ * Polls until all instances of the fleet satisfy the condition; the test's own time limit ends it.
+ */
 export async function untilInstances(
   home: Installation,
   name: string,
@@ -62,7 +64,7 @@ export async function untilInstances(
 export const allIdle = (instances: readonly ShownInstance[]) =>
   instances.every(({ status, unreachable }) => status === 'idle' && !unreachable);
 
-/** What is told of the run and of all that took part in it, oldest first. */
+/** The events of the run and of all resources that took part in it, oldest first. */
 export async function eventsOf(home: Installation, run: { readonly id: string }) {
   const events = await home.api<{ message: string }[]>('/api/events/list', {
     within_runs: [run.id],
@@ -74,8 +76,8 @@ export async function eventsOf(home: Installation, run: { readonly id: string })
 export const sshConfig = (home: Installation) => join(home.home, '.dstack', 'ssh', 'config');
 
 /**
- * For the end of each test on hosts: what stood where is told when it has failed, and its runs are
- * ended, so that the next test finds hosts that are free.
+ * For the end of each test on hosts: if it has failed, prints the state of everything. Ends its
+ * runs, so that the next test finds free hosts.
  */
 export async function afterFailure(
   test: { readonly result?: { readonly state: string } | undefined },
@@ -84,14 +86,14 @@ export async function afterFailure(
 ): Promise<void> {
   if (test.result?.state !== 'fail') return;
   const words = [['ps', '-a', '-v'], ['fleet', '-v'], ['event']];
-  const told = await Promise.all(words.map(async (args) => (await home.dstack(args)).stdout));
+  const reports = await Promise.all(words.map(async (args) => (await home.dstack(args)).stdout));
   const look = 'tail -n 30 /var/lib/dstack/agent.log; docker ps -a; ps axf';
-  // One that has no Docker, or is out of reach, tells less, or nothing.
+  // A host without Docker, or an unreachable one, prints less, or nothing.
   const silence = delay(5000, 'nothing', { ref: false });
   const seen = await Promise.all(
     hosts.map((host) => Promise.race([host.exec(look).catch(String), silence])),
   );
-  console.error([...told, ...seen].join('\n'));
+  console.error([...reports, ...seen].join('\n'));
   const runs = await home.api<{ run_spec: { run_name: string } }[]>('/api/runs/list', {
     only_active: true,
   });

@@ -7,7 +7,7 @@ interface LogPage {
   readonly next_token: string | null;
 }
 
-/** The plain HTTP of a program that has no client of ours, in the order of the guide. */
+/** Plain HTTP of a program without a client library, in the order of the guide. */
 describe('the HTTP API', () => {
   let home: Installation;
   beforeAll(async () => {
@@ -16,7 +16,7 @@ describe('the HTTP API', () => {
   });
   afterAll(() => home?.dispose());
 
-  /** Status, headers of interest and the exact body. */
+  /** Status, the checked headers, and the exact body. */
   async function call(path: string, body?: unknown, headers: Record<string, string> = {}) {
     const response = await fetch(new URL(path, home.url), {
       method: 'POST',
@@ -37,7 +37,7 @@ describe('the HTTP API', () => {
     try {
       return JSON.parse(text);
     } catch {
-      // Plain text, as an error of the server has it.
+      // Plain text, like an error of the server.
       return undefined;
     }
   };
@@ -49,7 +49,7 @@ describe('the HTTP API', () => {
   const commands = ['for i in $(seq 40); do echo "line $i"; done'];
   const configuration = { type: 'task', commands, resources: { gpu: 0 } };
 
-  it('makes a fleet after its plan was looked at', async () => {
+  it('creates a fleet after its plan was requested', async () => {
     expect(await call('/api/project/main/fleets/list', { include_imported: true })).toMatchObject({
       status: 200,
       text: '[]',
@@ -70,7 +70,7 @@ describe('the HTTP API', () => {
     expect(got.json).toMatchObject({ id: applied.json.id, project_name: 'main' });
   });
 
-  it('lists offers by the plan of a task that says little', async () => {
+  it('lists offers by the plan of a minimal task', async () => {
     const light = { type: 'task', commands: [':'], image: 'scratch', user: 'root' };
     const { status, json } = await call('/api/project/main/runs/get_plan', {
       run_spec: { configuration: { ...light, resources: { gpu: 0 } } },
@@ -84,7 +84,7 @@ describe('the HTTP API', () => {
     expect(json.job_plans[0].total_offers).toBe(1);
   });
 
-  it('runs what was applied by a name and a configuration alone', async () => {
+  it('starts a run from a name and a configuration alone', async () => {
     const applied = await call('/api/project/main/runs/apply', {
       plan: { run_spec: { run_name: 'guide', configuration } },
       force: false,
@@ -100,7 +100,7 @@ describe('the HTTP API', () => {
     expect(byId.json).toMatchObject({ run_spec: { run_name: 'guide' } });
   });
 
-  it('gives the output page by page', async () => {
+  it('returns the output page by page', async () => {
     const { json: run } = await call('/api/project/main/runs/get', { run_name: 'guide' });
     const lines: string[] = [];
     const times: string[] = [];
@@ -165,7 +165,7 @@ describe('the HTTP API', () => {
     expect(fleet).toMatchObject({ status: 200, text: 'null' });
   });
 
-  it('asks for a token', async () => {
+  it('requires a token', async () => {
     for (const authorization of ['', 'Basic YWRtaW46eA==']) {
       const path = '/api/project/main/runs/get';
       expect(await call(path, { run_name: 'guide' }, { authorization })).toMatchObject({
@@ -176,7 +176,7 @@ describe('the HTTP API', () => {
     }
   });
 
-  it('refuses a token that it does not know', async () => {
+  it('refuses an unknown token', async () => {
     const authorization = 'Bearer 00000000-0000-4000-8000-000000000000';
     for (const path of ['/api/project/main/runs/get', '/api/users/get_my_user']) {
       expect(await call(path, {}, { authorization })).toMatchObject({
@@ -186,7 +186,7 @@ describe('the HTTP API', () => {
     }
   });
 
-  it('says what is not there', async () => {
+  it('reports what does not exist', async () => {
     expect(await call('/api/project/nowhere/runs/get', { run_name: 'x' })).toMatchObject({
       status: 404,
       text: '{"detail":{"msg":"Not found","code":null}}',
@@ -203,7 +203,7 @@ describe('the HTTP API', () => {
     );
   });
 
-  it('names the field of a request that it cannot read', async () => {
+  it('names the field of an invalid request', async () => {
     const bad = { ...configuration, comands: [] };
     const { status, json } = await call('/api/project/main/runs/get_plan', {
       run_spec: { configuration: bad },

@@ -14,7 +14,7 @@ interface Plan {
   }[];
 }
 
-describe.skipIf(missing !== null)('an image in a registry that the server can ask', () => {
+describe.skipIf(missing !== null)('an image in a registry that the server can reach', () => {
   let engine: TestDocker;
   let registries: readonly TestRegistry[];
   let home: Installation;
@@ -22,7 +22,8 @@ describe.skipIf(missing !== null)('an image in a registry that the server can as
   beforeAll(async () => {
     engine = await startDocker();
     const layers = [engine.busyboxTar()];
-    // One for the server and one in the daemon's network, alike: both say `127.0.0.1`.
+    // One for the server and one in the daemon's network, with equal contents: both are at
+    // `127.0.0.1`.
     const outer = await TestRegistry.start({ access: 'bearer' });
     const inner = await TestRegistry.start({
       access: 'bearer',
@@ -59,7 +60,7 @@ describe.skipIf(missing !== null)('an image in a registry that the server can as
       run_spec: { configuration: task(name, image) },
     });
 
-  it('tells the plan what will be run, and as whom', async () => {
+  it('determines the command and the user in the plan', async () => {
     const [job] = (await plan('greeter', 'greeter:1')).job_plans;
     expect(job?.job_spec).toMatchObject({
       commands: ['/bin/echo', 'from', 'the image'],
@@ -75,7 +76,7 @@ describe.skipIf(missing !== null)('an image in a registry that the server can as
     expect(await home.ok('logs', 'greeter')).toContain('from the image');
   });
 
-  it('is refused at once when it has nothing to run', async () => {
+  it('is refused at once if it has no command', async () => {
     await expect(plan('empty', 'empty:1')).rejects.toThrow(/400.*commands/s);
   });
 });

@@ -35,7 +35,7 @@ describe.skipIf(missing !== null)('images of an SSH fleet', () => {
   const has = async ({ docker }: TestHost) =>
     (await docker.listImages()).some(({ RepoTags }) => RepoTags?.includes(image));
 
-  it('are pulled with the credentials of a run, and `ps` says how far that is', async () => {
+  it('are pulled with the credentials of a run, and `ps` shows the progress', async () => {
     await home.ok('secret', 'set', 'registry_password', 'secret');
     registry.hold(true);
     const auth = 'registry_auth: {username: user, password: "${{ secrets.registry_password }}"}\n';
@@ -48,9 +48,9 @@ describe.skipIf(missing !== null)('images of an SSH fleet', () => {
     expect(await home.ok('logs', 'pulled')).toContain('from the registry');
   });
 
-  it('are fetched by the other hosts ahead of the next run', async () => {
+  it('are prefetched by the other hosts before the next run', async () => {
     expect((await Promise.all(hosts.map(has))).filter((each) => each)).toHaveLength(1);
-    // Hosts are told whenever a server finds them.
+    // The server sends the list of images when it links a host.
     await home.stopServer();
     await home.startServer();
     await vi.waitUntil(async () => (await Promise.all(hosts.map(has))).every((each) => each), {

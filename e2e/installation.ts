@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 /** The built program. */
 export const dstack = resolve(import.meta.dirname, '..', 'bin', 'dstack');
 
-/** A user's machine with the built product, jobs running as plain processes unless told otherwise. */
+/** An installation of the built product; by default jobs run as plain processes. */
 export function newInstallation(env: NodeJS.ProcessEnv = {}, program = dstack): Installation {
   return new Installation({
     dstack: program,
@@ -15,8 +15,9 @@ export function newInstallation(env: NodeJS.ProcessEnv = {}, program = dstack): 
 }
 
 /**
- * A folder of the machine that its jobs see too: those of root have users of their own, who may not
- * enter a user's home and have folders for temporary files of their own. It goes with the test.
+ * A folder that jobs of this computer can access too: jobs of a server started by root have their
+ * own users, who may not enter a user's home and have private folders for temporary files. Removed
+ * with the test.
  */
 export function sharedFolder(installation: Installation): string {
   if (process.getuid?.() !== 0) return installation.home;
@@ -34,14 +35,14 @@ export function sharedFile(installation: Installation): string {
   return path;
 }
 
-/** Writes a configuration into the user's current folder; answers its name. */
+/** Writes a configuration into the user's current folder and returns its name. */
 export function configuration(installation: Installation, name: string, yaml: string): string {
   mkdirSync(installation.home, { recursive: true });
   writeFileSync(join(installation.home, name), yaml);
   return name;
 }
 
-/** A template of one instance, or as many as wanted. */
+/** A template of one instance, or as many as requested. */
 export async function applyFleet(
   installation: Installation,
   nodes = '0..1',
@@ -52,7 +53,7 @@ export async function applyFleet(
   await installation.ok('apply', '-f', file, '-y');
 }
 
-/** A task that is submitted and left alone. */
+/** Submits a task and does not wait for it. */
 export async function submit(
   installation: Installation,
   name: string,
@@ -87,7 +88,7 @@ export async function showRun(installation: Installation, name: string): Promise
   return JSON.parse(await installation.ok('run', 'get', name, '--json'));
 }
 
-/** Asks until the run is as wanted; the test's own time limit ends it. */
+/** Polls until the run satisfies the condition; the test's own time limit ends it. */
 export async function untilRun(
   installation: Installation,
   name: string,
@@ -103,7 +104,7 @@ export async function untilRun(
 export const isFinished = (run: ShownRun) => ['done', 'failed', 'terminated'].includes(run.status);
 export const isRunning = (run: ShownRun) => run.latest_job_submission?.status === 'running';
 
-/** Waits until something that goes on all the time has come to a halt. */
+/** Waits until something that changes all the time has stopped changing. */
 export async function untilStill<T>(look: () => T | Promise<T>): Promise<T> {
   for (let before = await look(); ; ) {
     await new Promise((resolve) => setTimeout(resolve, 500));

@@ -67,7 +67,7 @@ describe.skipIf(missing !== null)('a key that a user registers', () => {
       key: readFileSync(`${keyFile()}.pub`, 'utf8'),
     });
 
-  it('opens a run that runs already, until it is deleted, which ends what it has opened', async () => {
+  it('opens a running run until it is deleted, which ends its connections', async () => {
     expect(await login()).toBe('refused');
     const { id } = await add();
     await becomes('inside');
@@ -79,7 +79,7 @@ describe.skipIf(missing !== null)('a key that a user registers', () => {
     expect(await login()).toBe('refused');
   });
 
-  it('opens it again when it was added while the agent was away, and no more without membership', async () => {
+  it('opens it again if it was added while the agent was down, and not after the user left the project', async () => {
     const agent = home
       .processes()
       .find((pid) => /agent\/main\.js/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')));

@@ -9,31 +9,31 @@ import { commandOf, faults } from './kills/faults.ts';
 import { type Judge, KINDS, scheduled, WEIGHTS } from './kills/runs.ts';
 import { HOSTS, IMAGE, post, type World } from './kills/world.ts';
 
-/** The seed decides the runs and the kills; timing depends on the machine. */
+/** The seed decides the runs and the kills; timing depends on the computer. */
 const SEED = Number(process.env.KILLS_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const RUNS = Number(process.env.KILLS_RUNS ?? 200);
-/** Runs at a time. Seven of them, and guests, have room at once. */
+/** Runs at a time. There is room for seven of them, and for guests. */
 const LIVE = 10;
 const SCHEDULES = 2;
 /** A run that has not ended by then is stuck. */
 const LIMIT_MS = 180_000 + RUNS * 3000;
-/** Time after the last run to remove what runs have left. */
+/** Time after the last run to remove what runs have left behind. */
 const CALM_MS = 120_000;
 
 const missing = missingForHosts();
 
 it.skipIf(missing !== null)(
-  `${RUNS} runs keep every line and end as they should while servers, agents and links are killed`,
+  `${RUNS} runs keep every line and end as expected while servers, agents and links are killed`,
   async () => {
     console.log(`repeat it with KILLS_SEED=${SEED}`);
-    const machines = await startHosts({ count: 2 });
+    const testHosts = await startHosts({ count: 2 });
     const home = newInstallation({ DSTACK_SERVER_LOG_LEVEL: 'error' });
     try {
-      await machines.busybox(IMAGE);
+      await testHosts.busybox(IMAGE);
       await home.startServer();
-      await applySshFleet(home, machines, HOSTS, machines.hosts, 2, 'placement: cluster\n');
+      await applySshFleet(home, testHosts, HOSTS, testHosts.hosts, 2, 'placement: cluster\n');
       await applyFleet(home, '0..3');
-      const world: World = { home, machines, limit: AbortSignal.timeout(LIMIT_MS) };
+      const world: World = { home, testHosts, limit: AbortSignal.timeout(LIMIT_MS) };
       const over = new AbortController();
       const killing = faults(world, new Random(SEED), over.signal);
       const judges = await runs(world).finally(() => over.abort());
@@ -42,7 +42,7 @@ it.skipIf(missing !== null)(
       expect(await leftovers(world)).toEqual([]);
     } finally {
       await home.dispose();
-      machines.close();
+      testHosts.close();
     }
   },
   LIMIT_MS + CALM_MS + 240_000,
@@ -68,7 +68,7 @@ async function runs(world: World): Promise<Map<string, Judge>> {
   return judges;
 }
 
-/** What is wrong, by run. */
+/** The problems, by run. */
 async function verdicts(judges: ReadonlyMap<string, Judge>) {
   const wrong: Record<string, readonly string[]> = {};
   for (const [name, judge] of judges) {
@@ -80,10 +80,10 @@ async function verdicts(judges: ReadonlyMap<string, Judge>) {
 
 /** Containers, processes and instances that were not removed in time. */
 async function leftovers(world: World): Promise<readonly string[]> {
-  const { home, machines } = world;
+  const { home, testHosts } = world;
   for (const limit = Date.now() + CALM_MS; ; await delay(200)) {
     const lists = await Promise.all(
-      machines.hosts.map(({ docker }) => docker.listContainers({ all: true })),
+      testHosts.hosts.map(({ docker }) => docker.listContainers({ all: true })),
     );
     const left = [
       ...lists.flat().map(({ Names }) => `container ${Names}`),

@@ -21,7 +21,7 @@ interface ShownInstance {
 
 const ADMIN_TOKEN = 'token-of-the-admin-0123';
 
-/** The user of a process; root for one that has ended, since no job is root. */
+/** The user of a process; root for a process that has ended, since no job is root. */
 function userOf(pid: number): number {
   return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid ?? 0;
 }
@@ -30,23 +30,23 @@ describe("jobs on the server's machine", () => {
   let home: Installation;
   afterEach(() => home.dispose());
 
-  /** Returns the server's line about its machine. */
+  /** Returns the line about the server's machine. */
   async function startServer(env: NodeJS.ProcessEnv = {}): Promise<string> {
     Object.assign(home.env, env);
     await home.startServer();
-    return await vi.waitUntil(() => /^.*on this machine.*$/m.exec(home.serverNotices)?.[0]);
+    return await vi.waitUntil(() => /^.*on the server's machine.*$/m.exec(home.serverNotices)?.[0]);
   }
 
-  it('go to the projects that the start of the server names in one line', async () => {
+  it('are allowed for the projects that the server names in one line at its start', async () => {
     home = newInstallation();
-    expect(await startServer()).toContain('Jobs of project main can run on this machine');
+    expect(await startServer()).toContain("Jobs of project main can run on the server's machine");
     await home.stopServer();
     expect(await startServer({ DSTACK_SERVER_TRUSTED_PROXIES: 'loopback' })).toContain(
-      'Jobs do not run on this machine: others can reach this server, since DSTACK_SERVER_TRUSTED_PROXIES',
+      "Jobs do not run on the server's machine: others can reach this server, since DSTACK_SERVER_TRUSTED_PROXIES",
     );
     await home.stopServer();
     expect(await startServer({ DSTACK_LOCAL_PROJECTS: 'ml' })).toContain(
-      'Jobs of project ml can run on this machine',
+      "Jobs of project ml can run on the server's machine",
     );
     await applyFleet(home);
     await submit(home, 'refused', ['true']);
@@ -55,9 +55,9 @@ describe("jobs on the server's machine", () => {
   });
 
   it.skipIf(!isRoot)(
-    'read nothing of the server and of each other, and leave nothing',
+    'cannot read files of the server and of each other, and leave nothing behind',
     async () => {
-      // A server directory that was made with the usual mode.
+      // A server directory that was created with the usual mode.
       const dir = mkdtempSync('/var/lib/dstack-test-');
       chmodSync(dir, 0o755);
       home = newInstallation({ DSTACK_SERVER_DIR: dir, DSTACK_SERVER_ADMIN_TOKEN: ADMIN_TOKEN });
@@ -104,7 +104,7 @@ describe("jobs on the server's machine", () => {
     },
   );
 
-  it('can still be stopped when the server has become public, and leave the machine', async () => {
+  it('can still be stopped when the server has become public, and then release their instance', async () => {
     home = newInstallation();
     await startServer();
     await applyFleet(home);

@@ -23,13 +23,13 @@ const missing = hostsMissing() ?? mpiMissing() ?? (existsSync('/usr/bin/ssh') ? 
 if (missing && process.env.CI) throw new Error(`Clusters cannot be tested: ${missing} is missing`);
 if (missing) console.warn(`Clusters are NOT tested: ${missing} is missing`);
 
-/** The first lines belong to `resources`: the defaults ask for a larger machine than a test has. */
+/** The first lines belong to `resources`: the defaults require more than a test host has. */
 const SMALL = '  cpu: 1..\n  memory: 1GB..\n  disk: 1GB..\nimage: mpi:test\n';
 const TWO = `${SMALL}nodes: 2\nfleets: [cluster]\n`;
 const LAUNCH =
   'mpirun --allow-run-as-root --hostfile $DSTACK_MPI_HOSTFILE --map-by node -n 2 ' +
   `sh -c 'echo "rank $OMPI_COMM_WORLD_RANK of $OMPI_COMM_WORLD_SIZE on $(hostname)"'`;
-/** Node 0 launches, the others stay for what is launched in them. */
+/** Node 0 launches the program, the others wait for processes launched in them. */
 const MPI_JOB = `if [ $DSTACK_NODE_RANK = 0 ]; then ${LAUNCH}; else sleep 600; fi`;
 
 interface ShownSubmission {
@@ -95,7 +95,7 @@ ${more}ssh_config:
     await untilRun(home, name, running);
   }
 
-  it('is told of its nodes', async () => {
+  it('gets the addresses of its nodes', async () => {
     const show = [
       'env | grep ^DSTACK_NODE | sort',
       'echo "master $DSTACK_MASTER_NODE_IP gpus $DSTACK_GPUS_PER_NODE/$DSTACK_GPUS_NUM"',
@@ -124,11 +124,11 @@ ${more}ssh_config:
     expect(await lines('mpi')).toEqual(expect.arrayContaining(ranks));
     expect(run.status).toBe('done');
     expect(last(run).map((submission) => submission?.status)).toEqual(['done', 'done']);
-    // Nobody listens any more.
+    // No process listens there any more.
     for (const host of cluster) expect(await host.exec('ss -Hltn "sport = :10022"')).toBe('');
   });
 
-  it('knows the addresses of its groups', async () => {
+  it('gets the addresses of its groups', async () => {
     const group = (name: string, command: string) =>
       `  - name: ${name}\n    commands: ["${command}"]\n    resources: { cpu: 1.., memory: 1GB.., disk: 1GB.., gpu: 0 }\n`;
     const reference = '${{ groups[0].nodes[0].IP_ADDRESS }}';
@@ -140,7 +140,7 @@ ${more}ssh_config:
     );
   });
 
-  it('starts nothing when it does not fit, and says why', async () => {
+  it('starts nothing if it does not fit, and reports why', async () => {
     await submit(home, 'large', ['echo started'], `${SMALL}nodes: 3\nfleets: [cluster]\n`);
     const run = await finished('large');
     expect(run.status).toBe('failed');
@@ -171,14 +171,14 @@ ${more}ssh_config:
     ['master-first', 0, 1],
     ['workers-first', 1, 0],
   ])('starts its nodes in the order %s', async (order, first, second) => {
-    // The busybox of the image knows no nanoseconds, the clock of both hosts is the same one.
+    // The busybox of the image has no nanoseconds; both hosts have the same clock.
     const script = `read up idle < /proc/uptime; echo "began at \${up%.*}\${up#*.}"; sleep 1`;
     await submit(home, order, [script], `${TWO}startup_order: ${order}\n`);
     expect((await finished(order)).status).toBe('done');
     expect(await started(order, first)).toBeLessThan(await started(order, second));
   });
 
-  it('waits for all of its nodes unless the master is what counts', async () => {
+  it('waits for all of its nodes, unless only the master counts', async () => {
     const script = 'if [ $DSTACK_NODE_RANK = 1 ]; then sleep 2; echo late; fi';
     await submit(home, 'patient', [script], TWO);
     const run = await finished('patient');
@@ -186,7 +186,7 @@ ${more}ssh_config:
     expect(await lines('patient', 1)).toContain('late');
   });
 
-  it('is tried again as a whole, and its nodes reach each other again', async () => {
+  it('is retried as a whole, and its nodes reach each other again', async () => {
     const script = [
       `if [ $DSTACK_NODE_RANK = 1 ] && [ ! -e /mark/tried ]; then touch /mark/tried; exit 1; fi`,
       `if [ $DSTACK_NODE_RANK = 0 ] && [ -e /mark/tried ]; then ${LAUNCH}; exit; fi`,
@@ -204,7 +204,7 @@ ${more}ssh_config:
     expect(await lines('again')).toContain(`rank 1 of 2 on ${cluster[1]?.name}`);
   });
 
-  it('ends as a whole when one of its hosts loses its power, which then takes the next one', async () => {
+  it('ends as a whole when one of its hosts loses power, and that host then takes the next run', async () => {
     await submit(home, 'powered', ['exec sleep 600'], TWO);
     await whenAllRun('powered');
     await cluster[1]?.crash();
@@ -220,15 +220,15 @@ ${more}ssh_config:
     expect(await lines('next')).toContain(`rank 1 of 2 on ${cluster[1]?.name}`);
   });
 
-  it('lets whoever applies it `ssh` into each node', async () => {
+  it('lets the user who applies it `ssh` into each node', async () => {
     const yaml = `type: task\nname: applied\ncommands: [exec sleep 600]\nresources:\n  gpu: 0\n${TWO}`;
     const file = configuration(home, 'applied.dstack.yml', yaml);
     const applied = home.spawn(['apply', '-f', file, '-y']);
-    let said = '';
+    let output = '';
     applied.stderr?.on('data', (data) => {
-      said += data;
+      output += data;
     });
-    while (!said.includes('Its other nodes: `ssh applied-1-0`'))
+    while (!output.includes('Its other nodes: `ssh applied-1-0`'))
       await once(applied.stderr ?? applied, 'data');
     const config = join(home.home, '.dstack', 'ssh', 'config');
     const words = ['-n', '-F', config, 'applied-1-0', 'echo $DSTACK_NODE_RANK'];
@@ -251,7 +251,7 @@ ${more}ssh_config:
     const knock = (address: string | undefined) =>
       `ssh -p 10022 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes root@${address} echo inside`;
 
-    it('lets its own nodes in', async () => {
+    it('lets its own nodes log in to each other', async () => {
       const to = `ssh ${cluster[1]?.address} 'echo "node $DSTACK_NODE_RANK of $DSTACK_RUN_NAME"'`;
       expect(await home.ok('ssh', 'open', '--', to)).toBe('node 1 of open\n');
       const checked = await home.ok('ssh', 'open', '--', 'grep StrictHost ~/.ssh/config');
@@ -295,7 +295,7 @@ ${more}ssh_config:
       expect(stdout).toBe('1\n');
     });
 
-    it('lets no other run in', async () => {
+    it('lets no other run log in', async () => {
       const words = `${knock(cluster[0]?.address)} || echo "refused $?"`;
       await submit(home, 'stranger', [words], `${SMALL}fleets: [single]\n`);
       await finished('stranger');
@@ -304,7 +304,7 @@ ${more}ssh_config:
       expect(output).toContain('refused 255');
     });
 
-    it('does not let its user in by that way, nor whoever owns a host', async () => {
+    it('lets neither its user nor the owner of a host log in by that way', async () => {
       const keys = readdirSync(join(home.home, '.dstack', 'ssh')).filter((name) =>
         /^[0-9a-f]{8}$/.test(name),
       );

@@ -95,7 +95,7 @@ describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
     expect(await showRun(two, 'shared')).toMatchObject({ status: 'failed' });
   });
 
-  it('stop through one what was submitted through the other', async () => {
+  it('stop through one server what was submitted through the other', async () => {
     const one = await newServer();
     const two = newInstallation({ DSTACK_DATABASE_URL: url });
     homes.push(two);
@@ -111,7 +111,7 @@ describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
     });
   });
 
-  it('end through one what was opened with a token that is replaced through the other', async () => {
+  it('close, through one server, connections opened with a token that is replaced through the other', async () => {
     const one = await newServer();
     const two = newInstallation({ DSTACK_DATABASE_URL: url });
     homes.push(two);
@@ -132,12 +132,12 @@ describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
     const stream = await open();
     expect(stream.status).toBe(200);
     await one.api('/api/users/refresh_token', { username });
-    // Whatever has come until then; the end is what is waited for.
+    // The output so far; the test waits for its end.
     await stream.text();
     expect((await open()).status).toBe(403);
   });
 
-  it('refuse to start beside one whose key they do not have', async () => {
+  it('refuse to start beside a server whose key they do not have', async () => {
     await newServer();
     const other = newInstallation({ DSTACK_DATABASE_URL: url });
     homes.push(other);

@@ -4,8 +4,8 @@ import type { Installation } from '@dstack/testkit';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
 import {
   type GitHost,
-  git,
   newRepo,
+  runGit,
   type SshGit,
   startHttpsGit,
   startSshGit,
@@ -35,7 +35,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     await host?.close();
   });
 
-  /** Applies a task and stays until its end. */
+  /** Applies a task and waits for its end. */
   async function run(commands: string[], more: string, ...flags: string[]) {
     const name = `repo-${++number}`;
     const task = `type: task\nname: ${name}\ncommands: ${JSON.stringify(commands)}\n`;
@@ -44,15 +44,15 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
   }
   const fromUrl = (more = '') => `repos: [{url: "${host.url}/acme.git"${more}}]\n`;
 
-  /** A working copy as its owner has it, with the host as remote. */
+  /** A working copy of the user, with the Git host as remote. */
   function workingCopy(name: string): string {
     const path = join(home.home, name);
-    git(home.home, 'clone', '-q', join(host.root, 'acme.git'), path);
-    git(path, 'remote', 'set-url', 'origin', `${host.url}/acme.git`);
+    runGit(home.home, 'clone', '-q', join(host.root, 'acme.git'), path);
+    runGit(path, 'remote', 'set-url', 'origin', `${host.url}/acme.git`);
     return path;
   }
 
-  it('is refused before anything is submitted where nobody has access', async () => {
+  it('is refused before anything is submitted if nobody has access', async () => {
     const { code, stderr } = await run(['true'], fromUrl());
     expect(code).toBe(1);
     expect(stderr).toContain('Cannot access the repository acme.git of localhost');
@@ -61,7 +61,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     expect(await home.ok('ps', '-a')).not.toContain('repo-1');
   });
 
-  it('says what came of each attempt, and shows no token', async () => {
+  it('reports the result of each attempt, without the token', async () => {
     const key = join(home.home, 'key');
     writeFileSync(key, 'no key\n', { mode: 0o600 });
     const words = [
@@ -87,13 +87,13 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     expect(code).toBe(1);
   });
 
-  it('is cloned by the token that `dstack init` has kept', async () => {
+  it('is cloned with the token stored by `dstack init`', async () => {
     await home.ok('init', '-P', `${host.url}/acme.git`, '--token', TOKEN);
     const commands = [
       'cat a.txt b.txt',
       'git --no-pager log --format=%s',
       'cat .git/config',
-      // Output masks the token, so its length tells whether it is there.
+      // The token is masked in output, so its length shows whether it is there.
       `sed -n 's/.*oauth_token: *//p' ~/.config/gh/hosts.yml | tr -d '\\n"' | wc -c`,
       `if grep -rq ${TOKEN} .git; then echo in the clone; fi`,
     ];
@@ -107,7 +107,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
   });
 
   it('is checked out at a branch and a commit, in a directory of choice', async () => {
-    const first = git(join(host.root, 'acme.git'), 'rev-parse', 'main~1');
+    const first = runGit(join(host.root, 'acme.git'), 'rev-parse', 'main~1');
     const commands = ['cd src', 'git rev-parse HEAD', 'ls'];
     const { code, stdout } = await run(
       commands,
@@ -118,10 +118,10 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     expect(stdout).not.toContain('b.txt');
   });
 
-  it('carries local changes along: unpushed, uncommitted and new files', async () => {
+  it('includes local changes: unpushed, uncommitted and new files', async () => {
     const copy = workingCopy('copy');
     writeFileSync(join(copy, 'a.txt'), 'committed here\n');
-    git(copy, 'commit', '-q', '-a', '-m', 'unpushed');
+    runGit(copy, 'commit', '-q', '-a', '-m', 'unpushed');
     writeFileSync(join(copy, 'b.txt'), 'changed here\n');
     mkdirSync(join(copy, 'new'));
     writeFileSync(join(copy, 'new', 'bytes'), Buffer.from([0, 255, 10]));
@@ -133,32 +133,32 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     expect(stdout).toMatch(/committed here\s+changed here\s+00 ff 0a/);
   });
 
-  it('tells which changes are too much', async () => {
+  it('reports the changes that are too large', async () => {
     const copy = workingCopy('big');
     writeFileSync(join(copy, 'weights.bin'), Buffer.alloc(3 * 1024 * 1024, 'random-ish'));
-    git(copy, 'add', '-N', 'weights.bin');
+    runGit(copy, 'add', '-N', 'weights.bin');
     const { code, stderr } = await run(['true'], 'repos: [big]\n');
     expect(code).toBe(1);
     expect(stderr).toMatch(/limit/i);
     expect(stderr).toMatch(/gitignore|weights\.bin/);
   });
 
-  it('brings its submodules, by the same token', async () => {
+  it('includes its submodules, with the same token', async () => {
     newRepo(host.root, 'lib', { 'lib.txt': 'from the submodule\n' });
     const work = join(host.root, 'acme-work');
     const url = `${host.url}/lib.git`;
     writeFileSync(join(work, '.gitmodules'), `[submodule "lib"]\n\tpath = lib\n\turl = ${url}\n`);
-    const head = git(join(host.root, 'lib.git'), 'rev-parse', 'main');
-    git(work, 'update-index', '--add', '--cacheinfo', `160000,${head},lib`);
-    git(work, 'add', '.gitmodules');
-    git(work, 'commit', '-q', '-m', 'with lib');
-    git(work, 'push', '-q', join(host.root, 'acme.git'), 'HEAD:with-lib');
+    const head = runGit(join(host.root, 'lib.git'), 'rev-parse', 'main');
+    runGit(work, 'update-index', '--add', '--cacheinfo', `160000,${head},lib`);
+    runGit(work, 'add', '.gitmodules');
+    runGit(work, 'commit', '-q', '-m', 'with lib');
+    runGit(work, 'push', '-q', join(host.root, 'acme.git'), 'HEAD:with-lib');
     const { stdout, code } = await run(['cat lib/lib.txt'], fromUrl(', branch: with-lib'));
     expect(stdout).toContain('from the submodule');
     expect(code).toBe(0);
   });
 
-  it('leaves a directory alone that has something in it, or fails, as told', async () => {
+  it('leaves a non-empty directory alone or fails, as configured', async () => {
     const shared = sharedFolder(home);
     const taken = join(shared, 'taken');
     mkdirSync(taken);
@@ -172,7 +172,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     expect(skipped.stdout).not.toContain('a.txt');
   });
 
-  it('says why a directory cannot be a repo', async () => {
+  it('is refused with the reason why a directory cannot be a repo', async () => {
     mkdirSync(join(home.home, 'plain'));
     const { code, stderr } = await run(['true'], 'repos: [plain]\n');
     expect(code).toBe(1);
@@ -187,7 +187,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     });
     afterAll(() => ssh?.close());
 
-    it('is cloned by the key given', async () => {
+    it('is cloned with the given key', async () => {
       const more = `repos: [{url: "${ssh.url}/hidden.git"}]\n`;
       const commands = ['cat c.txt'];
       const { code, stdout } = await run(commands, more, '--git-identity', ssh.key);
@@ -221,8 +221,8 @@ describe.skipIf(noDocker)('code from a Git repository in a container without git
 
   it('is cloned by the host, with local changes and files beside it', async () => {
     const copy = join(home.home, 'copy');
-    git(home.home, 'clone', '-q', join(host.root, 'acme.git'), copy);
-    git(copy, 'remote', 'set-url', 'origin', `${host.url}/acme.git`);
+    runGit(home.home, 'clone', '-q', join(host.root, 'acme.git'), copy);
+    runGit(copy, 'remote', 'set-url', 'origin', `${host.url}/acme.git`);
     writeFileSync(join(copy, 'b.txt'), 'not pushed\n');
     mkdirSync(join(home.home, 'extra'));
     writeFileSync(join(home.home, 'extra', 'x'), 'from files\n');

@@ -1,6 +1,6 @@
 /**
- * Schemathesis sends what our OpenAPI document allows, and what it does not, to a live server: no
- * answer may be a 5xx, and none outside the schema. Its own environment is kept in `.cache`.
+ * Schemathesis sends requests that our OpenAPI document allows, and others, to a live server: no
+ * answer may be a 5xx or outside the schema. Its Python environment is kept in `.cache`.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,7 +23,7 @@ function missing(): string | null {
 const reason = missing();
 if (reason !== null) console.warn(`SKIPPED: schemathesis: ${reason}`);
 
-/** Once per version; a torn attempt leaves nothing that would pass for a whole one. */
+/** Once per version; an interrupted installation must not count as a complete one. */
 function install(): void {
   if (existsSync(program)) return;
   rmSync(environment, { recursive: true, force: true });
@@ -39,7 +39,10 @@ function install(): void {
   }
 }
 
-/** Changes that would lock the test out, streams, and what is switched off or of other programs. */
+/**
+ * Excluded: changes that would lock the test out, streams, disabled endpoints and those of other
+ * programs.
+ */
 const LEFT_OUT =
   '^/proxy|^/metrics|users/(refresh_token|update|delete)|templates|projects/delete|/stream$|/watch$';
 
@@ -65,7 +68,7 @@ describe.skipIf(reason !== null)('the HTTP API under generated requests', () => 
   }, 300_000);
   afterAll(() => installation.dispose());
 
-  it('answers nothing with 5xx and nothing outside of its schema', async () => {
+  it('no answer is a 5xx or outside of the schema', async () => {
     const args = [
       ...['--config-file', join(work, 'config.toml'), 'run', `${installation.url}/openapi.json`],
       ...['-H', `Authorization: Bearer ${installation.token()}`, '--no-color', '-w', '1'],

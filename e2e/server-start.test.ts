@@ -30,7 +30,7 @@ describe('starting the server', () => {
     return home;
   }
 
-  /** What a server that cannot start says, and how it ends. */
+  /** The output of a server that cannot start, and its exit code. */
   async function refusal(home: Installation, ...args: string[]) {
     const { code, stdout, stderr } = await home.dstack(['server', '--port', '0', '-y', ...args]);
     expect(stdout).toBe('');
@@ -53,7 +53,7 @@ describe('starting the server', () => {
     return new DatabaseSync(join(home.serverDir, 'data', 'dstack.db'));
   }
 
-  it('shows the admin’s token the first time and not again', async () => {
+  it('shows the admin’s token at the first start only', async () => {
     const home = newHome();
     const lines: string[] = [];
     home.onServerLine = (line) => lines.push(line);
@@ -66,7 +66,7 @@ describe('starting the server', () => {
     expect(await home.api('/api/users/get_my_user')).toMatchObject({ username: 'admin' });
   });
 
-  it('starts though the configuration of the command line is broken, which stays as it is', async () => {
+  it('succeeds although the configuration of the command line is broken, and leaves it unchanged', async () => {
     const home = newHome();
     const path = join(home.home, '.dstack', 'config.yml');
     mkdirSync(join(home.home, '.dstack'), { recursive: true });
@@ -78,7 +78,7 @@ describe('starting the server', () => {
     expect(readFileSync(path, 'utf8')).toBe('projects: 1\n');
   });
 
-  it('works while it asks about the default project, and Ctrl-C ends it', async () => {
+  it('serves requests while it asks about the default project, and Ctrl-C ends it', async () => {
     const home = newHome();
     mkdirSync(join(home.home, '.dstack'), { recursive: true });
     const text = 'projects:\n- {name: other, url: "http://127.0.0.1:1", token: t, default: true}\n';
@@ -92,7 +92,7 @@ describe('starting the server', () => {
     expect(readFileSync(join(home.home, '.dstack', 'config.yml'), 'utf8')).toBe(text);
   });
 
-  it('ends with 0 on Ctrl-C, and the jobs go on', async () => {
+  it('Ctrl-C ends it with 0, and the jobs continue', async () => {
     const home = newHome();
     await home.startServer();
     await applyFleet(home);
@@ -101,7 +101,7 @@ describe('starting the server', () => {
       'exit 3',
     ]);
     await untilRun(home, 'counter', isRunning);
-    // Somebody who watches does not hold it up.
+    // A client that follows a run does not delay it.
     const watcher = home.spawn(['logs', '-f', 'counter']);
     await new Promise((resolve) => watcher.stdout?.once('data', resolve));
     expect(await home.stopServer()).toBe(0);
@@ -128,7 +128,7 @@ describe('starting the server', () => {
     expect(run.latest_job_submission).toMatchObject({ id: job.id, exit_status: 3 });
   });
 
-  it('ends at the next Ctrl-C whatever it waits for, once it has said so', async () => {
+  it('a second Ctrl-C ends it in any state, and a message announces that', async () => {
     const database = createServer().listen(0, '127.0.0.1');
     await once(database, 'listening');
     const { port } = database.address() as AddressInfo;
@@ -145,29 +145,29 @@ describe('starting the server', () => {
     database.close();
   });
 
-  it('ends with 0 on SIGTERM, as service managers stop it', async () => {
+  it('SIGTERM ends it with 0, as service managers stop it', async () => {
     const home = newHome();
     await home.startServer();
     expect(await home.stopServer('SIGTERM')).toBe(0);
   });
 
-  it('says that its port is taken', async () => {
+  it('reports that its port is taken', async () => {
     const first = newHome();
     await first.startServer();
     const { port } = new URL(first.url);
-    const said = await refusal(newHome(), '--port', port);
-    expect(said).toContain(`port ${port}`);
-    expect(said).toContain('--port');
+    const output = await refusal(newHome(), '--port', port);
+    expect(output).toContain(`port ${port}`);
+    expect(output).toContain('--port');
   });
 
-  it('says that its database is in use by another server', async () => {
+  it('reports that another server uses its database', async () => {
     const first = newHome();
     await first.startServer();
     const second = newHome({ DSTACK_SERVER_DIR: first.serverDir });
-    const said = await refusal(second);
-    expect(said).toContain('dstack.db');
-    expect(said).toMatch(/another|in use/i);
-    // The first one is none the worse for it.
+    const output = await refusal(second);
+    expect(output).toContain('dstack.db');
+    expect(output).toMatch(/another|in use/i);
+    // The first server is not affected.
     expect(await first.api('/api/users/get_my_user')).toMatchObject({ username: 'admin' });
   });
 
@@ -177,25 +177,25 @@ describe('starting the server', () => {
       'projects:\n- name: main\n  backnds: []\n',
       /:3:.*backnds.*backends/s,
     ],
-    ['text that is no YAML', 'projects: [\n', /:[12]:/],
+    ['text that is not YAML', 'projects: [\n', /:[12]:/],
     ['a value of the wrong kind', 'projects:\n- name: [main]\n', /:2:.*name/s],
     ['an unknown backend', 'projects:\n- name: main\n  backends:\n  - type: awz\n', /:4:.*aws/s],
   ])('names the line of %s in config.yml', async (_, text, message) => {
     const home = newHome();
     const path = writeConfig(home, text);
-    const said = await refusal(home);
-    expect(said).toContain(path);
-    expect(said).toMatch(message);
+    const output = await refusal(home);
+    expect(output).toContain(path);
+    expect(output).toMatch(message);
     expect(readFileSync(path, 'utf8')).toBe(text);
   });
 
-  it('says so when config.yml cannot be read', async () => {
+  it('reports that config.yml cannot be read', async () => {
     const home = newHome();
     mkdirSync(join(home.serverDir, 'config.yml'), { recursive: true });
     expect(await refusal(home)).toMatch(/config\.yml cannot be read/);
   });
 
-  it('refuses a database of a newer version, untouched', async () => {
+  it('refuses a database of a newer version without changing it', async () => {
     const home = newHome();
     await home.startServer();
     await home.stopServer();
@@ -213,29 +213,29 @@ describe('starting the server', () => {
     expect(await refusal(home)).toMatch(/Python dstack server[\s\S]*DSTACK_DATABASE_URL/);
   });
 
-  it('refuses to go on without the key that its secrets were written with', async () => {
+  it('refuses to start without the key of its stored secrets', async () => {
     const home = newHome();
     await home.startServer();
     await home.stopServer();
     const path = join(home.serverDir, 'config.yml');
     const before = readFileSync(path, 'utf8');
     writeFileSync(path, 'projects:\n- name: main\n');
-    const said = await refusal(home);
-    expect(said).toContain('encryption.keys');
-    expect(said).toContain(path);
+    const output = await refusal(home);
+    expect(output).toContain('encryption.keys');
+    expect(output).toContain(path);
     writeFileSync(path, before);
     await home.startServer();
     expect(await home.api('/api/users/get_my_user')).toMatchObject({ username: 'admin' });
   });
 
-  it('warns that secrets are stored as they are without a file and a key', async () => {
+  it('warns that secrets are stored in plain text without a file and a key', async () => {
     const home = newHome({ DSTACK_SERVER_CONFIG_DISABLED: '1' });
     await home.startServer();
     await vi.waitUntil(() => home.serverNotices.includes('stored unencrypted, since'));
     await home.stopServer();
     home.env.DSTACK_ENCRYPTION_KEY = Buffer.alloc(32, 7).toString('base64');
     await home.startServer();
-    await vi.waitUntil(() => home.serverNotices.includes('on this machine'));
+    await vi.waitUntil(() => home.serverNotices.includes("on the server's machine"));
     expect(home.serverNotices).not.toContain('unencrypted');
     await home.api('/api/project/main/secrets/create_or_update', { name: 's', value: 'hidden' });
     await home.stopServer();
@@ -246,7 +246,7 @@ describe('starting the server', () => {
     db.close();
   });
 
-  it('warns of a short admin token, and refuses it where others can reach the server', async () => {
+  it('warns of a short admin token, and refuses it if the server is public', async () => {
     const home = newHome({ DSTACK_SERVER_ADMIN_TOKEN: 'abc' });
     expect(await refusal(home, '--host', '0.0.0.0')).toMatch(
       /the admin token has 3 characters.*listens on 0\.0\.0\.0[\s\S]*DSTACK_SERVER_ADMIN_TOKEN/,
@@ -258,17 +258,17 @@ describe('starting the server', () => {
     expect(await refusal(home, '--host', '0.0.0.0')).toMatch(/3 characters[\s\S]*refresh_token/);
   });
 
-  it('names the variable whose value cannot be used', async () => {
+  it('names the variable with an invalid value', async () => {
     const home = newHome({ DSTACK_LOCAL_EXECUTOR: 'podman' });
     const { code, stderr } = await home.dstack(['server', '--port', '0', '-y']);
     expect(stderr).toMatch(/DSTACK_LOCAL_EXECUTOR.*podman.*docker/);
     expect(code).toBe(2);
   });
 
-  it('says which database it cannot reach', async () => {
+  it('names the database that it cannot reach', async () => {
     const url = 'postgres://dstack:hidden@127.0.0.1:1/dstack';
-    const said = await refusal(newHome({ DSTACK_DATABASE_URL: url }));
-    expect(said).toContain('127.0.0.1:1');
-    expect(said).not.toContain('hidden');
+    const output = await refusal(newHome({ DSTACK_DATABASE_URL: url }));
+    expect(output).toContain('127.0.0.1:1');
+    expect(output).not.toContain('hidden');
   });
 });

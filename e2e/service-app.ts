@@ -1,6 +1,6 @@
 /**
  * The app of a service for tests and benches: `node service-app.ts`, on port 8000 of the job's own
- * address. It names its job and version, speaks a little of OpenAI's API, and ends politely.
+ * address. It returns its job and version, supports a part of OpenAI's API, and ends gracefully.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -45,15 +45,15 @@ const answers: Readonly<Record<string, Answer>> = {
   },
   '/v1/chat/completions': async (request, response) => {
     const { model, stream, messages } = JSON.parse(await text(request));
-    const said = messages.at(-1).content.toUpperCase();
+    const reply = messages.at(-1).content.toUpperCase();
     if (!stream) {
-      const choices = [{ index: 0, message: { role: 'assistant', content: said } }];
+      const choices = [{ index: 0, message: { role: 'assistant', content: reply } }];
       response.setHeader('content-type', 'application/json');
       response.end(JSON.stringify({ object: 'chat.completion', model, choices }));
       return;
     }
     response.writeHead(200, { 'content-type': 'text/event-stream' });
-    for (const content of said.split(' ')) {
+    for (const content of reply.split(' ')) {
       const choices = [{ index: 0, delta: { role: 'assistant', content } }];
       response.write(`data: ${JSON.stringify({ object: 'chat.completion.chunk', choices })}\n\n`);
     }

@@ -76,7 +76,7 @@ interface Seen {
 }
 const see = async (answer: Response) => (await answer.json()) as Seen;
 
-/** Until so many replicas have answered. */
+/** Sends requests until this many replicas have answered. */
 async function untilReady(name: string, replicas: number): Promise<Map<string, Seen>> {
   const seen = new Map<string, Seen>();
   while (seen.size < replicas) {
@@ -91,9 +91,9 @@ async function untilReady(name: string, replicas: number): Promise<Map<string, S
 }
 
 describe('a service', () => {
-  it('is told with its address and its model when it is applied', async () => {
-    const yaml = `type: service\nname: told\nport: 8000\nmodel: parrot\nresources: {gpu: 0}\ncommands: ['exec ${process.execPath} ${app}']\n`;
-    const file = configuration(home, 'told.dstack.yml', yaml);
+  it('prints its address and its model when it is applied', async () => {
+    const yaml = `type: service\nname: parrots\nport: 8000\nmodel: parrot\nresources: {gpu: 0}\ncommands: ['exec ${process.execPath} ${app}']\n`;
+    const file = configuration(home, 'parrots.dstack.yml', yaml);
     const applying = home.spawn(['apply', '-f', file, '-y']);
     let printed = '';
     for await (const part of applying.stderr ?? []) {
@@ -101,9 +101,9 @@ describe('a service', () => {
       if (printed.includes('/v1')) break;
     }
     expect(printed).toContain(
-      `Service is published at:\n  ${home.url}/proxy/services/main/told/\nModel parrot is published at:\n  ${home.url}/proxy/services/main/told/v1\n`,
+      `Service is published at:\n  ${home.url}/proxy/services/main/parrots/\nModel parrot is published at:\n  ${home.url}/proxy/services/main/parrots/v1\n`,
     );
-    await home.ok('stop', 'told', '-y');
+    await home.ok('stop', 'parrots', '-y');
     if (applying.exitCode === null) await once(applying, 'exit');
   });
 
@@ -124,7 +124,7 @@ describe('a service', () => {
     expect(parts).toEqual(['data: 0\n\n', 'data: 1\n\n', 'data: 2\n\n']);
   });
 
-  it('speaks WebSocket', async () => {
+  it('supports WebSocket', async () => {
     const address = `${home.url.replace('http', 'ws')}/proxy/services/main/web/`;
     const headers = { authorization: `Bearer ${home.token()}` };
     const socket = new WebSocket(address, { headers });
@@ -171,7 +171,7 @@ describe('a service', () => {
     expect(await home.ok('ps', '-v')).toMatch(/web.*✓/s);
   });
 
-  it('answers to the end when the server is told to end, and its output is followed on', async () => {
+  it('completes answers when the server is stopped, and its output is followed to the end', async () => {
     const [submission] = latest(await show('web'));
     const query = `run_name=web&job_submission_id=${submission?.id}`;
     const logs = await fetch(`${home.url}/api/project/main/logs/stream?${query}`, {
@@ -188,14 +188,14 @@ describe('a service', () => {
     await home.startServer();
   });
 
-  it('is left at once at the second signal', async () => {
+  it('is cut off at once by the second signal', async () => {
     await untilReady('web', 1);
     const answer = await get('web/endless');
     const reader = answer.body?.getReader();
     await reader?.read();
     const pid = home.serverPid;
     const stopped = home.stopServer('SIGTERM');
-    // It has begun to end once it takes nobody new.
+    // It has begun to end once it accepts no new connection.
     while (
       await fetch(`${home.url}/healthcheck`).then(
         () => true,
@@ -208,7 +208,7 @@ describe('a service', () => {
     await home.startServer();
   });
 
-  it('goes on when the server is started again', async () => {
+  it('continues when the server is started again', async () => {
     const before = [...(await untilReady('web', 1)).keys()];
     await home.stopServer('SIGKILL');
     await home.startServer();
@@ -220,7 +220,7 @@ const retry = 'retry: {on_events: [error], duration: 1h}\n';
 const probes = 'probes: [{type: http, url: /, interval: 1s}]\n';
 
 describe('replicas', () => {
-  it('stand in for one that is killed, until it is there again', async () => {
+  it('take over for one that is killed, until it is back', async () => {
     await apply('pair', `replicas: 2\n${retry}${probes}`);
     const [killed] = (await untilReady('pair', 2)).values();
     process.kill(killed?.pid ?? 0, 'SIGKILL');
@@ -236,7 +236,7 @@ describe('replicas', () => {
     expect((await untilReady('pair', 2)).has(killed?.job ?? '')).toBe(false);
   });
 
-  it('are replaced by an update without a request that fails', async () => {
+  it('are replaced by an update without a failed request', async () => {
     const statuses = new Map<number, number>();
     let over = false;
     const ask = async (path: string, init: RequestInit) => {
@@ -263,20 +263,20 @@ describe('replicas', () => {
     await home.ok('stop', 'pair', '-y');
   });
 
-  it('of the last version go on where the next one is broken', async () => {
+  it('of the last version continue if the next one is broken', async () => {
     await apply('sound', 'replicas: 1\n');
     await untilReady('sound', 1);
     await apply('sound', 'replicas: 1\n', 'exit 7');
     await until('sound', (run) =>
       latest(run).some((one) => one?.exit_status === 7 && one.deployment_num === 1),
     );
-    // It has been tried again, beside the one that serves.
+    // It has been retried, beside the replica that serves.
     await until('sound', (run) => run.jobs.some((job) => job.job_submissions.length > 2));
     expect((await get('sound/')).status).toBe(200);
     await home.ok('stop', 'sound', '-y');
   });
 
-  it('say why they do not come', async () => {
+  it('report why they cannot be started', async () => {
     const scaling = 'scaling: {metric: rps, target: 1}\nreplicas: 0..1\n';
     await apply('exits', `${scaling}`, 'sleep 1; exit 7');
     await apply('huge', `${scaling}`, 'true', '{gpu: 8}');
@@ -297,7 +297,7 @@ describe('replicas', () => {
     expect((await show('huge')).status).toBe('submitted');
   });
 
-  it('come with the first request, and more of them with more', async () => {
+  it('are started by the first request, and more of them by more requests', async () => {
     const scaling = '{metric: rps, target: 1, window: 30s, scale_up_delay: 0s}';
     await apply('demand', `replicas: 0..2\nscaling: ${scaling}\n`);
     expect((await show('demand')).status).toBe('pending');

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-/** Connects to a host and port by a SOCKS5 proxy on loopback, as editors do over `ssh -D`. */
+/** Connects to a host and port through a SOCKS5 proxy on loopback, as editors do with `ssh -D`. */
 export async function throughSocks(
   proxy: number,
   port: number,
@@ -28,7 +28,7 @@ async function exactly(socket: Socket, length: number): Promise<Buffer> {
   }
 }
 
-/** One HTTP request; answers everything that comes back. */
+/** Sends one HTTP request and returns the complete answer as text. */
 export async function httpOver(socket: Socket, path = '/'): Promise<string> {
   socket.write(`GET ${path} HTTP/1.0\r\nHost: localhost\r\n\r\n`);
   let text = '';

@@ -41,7 +41,7 @@ interface Placed {
   };
 }
 
-describe.skipIf(missing !== null)('what an SSH fleet says of its hosts', () => {
+describe.skipIf(missing !== null)('options of an SSH fleet', () => {
   let machines: TestHosts;
   let first: TestHost;
   let second: TestHost;
@@ -87,7 +87,7 @@ describe.skipIf(missing !== null)('what an SSH fleet says of its hosts', () => {
     return instances[0]?.termination_reason_message ?? '';
   }
 
-  /** Runs to its end and answers where it ran and what it printed. */
+  /** Runs a task to its end and returns its host and its output. */
   async function task(name: string, command: string, more = onFleet('pool')) {
     await submit(home, name, [command], more);
     const run = (await untilRun(home, name, isFinished)) as unknown as Placed;
@@ -107,7 +107,7 @@ describe.skipIf(missing !== null)('what an SSH fleet says of its hosts', () => {
         .trim()
         .split('\n')
         .map((peer) => peer.replace(/:\d+$/, ''));
-    // The other one is whoever asks.
+    // The other connection belongs to the process that runs this command.
     expect(await comers(between)).toEqual([machines.gateway, machines.gateway]);
     for (const host of [first, second]) {
       expect((await comers(host)).sort()).toEqual([machines.gateway, between.address].sort());
@@ -115,7 +115,7 @@ describe.skipIf(missing !== null)('what an SSH fleet says of its hosts', () => {
     expect((await task('behind', 'echo hello')).output).toContain('hello');
   });
 
-  it('a user, key, port, address and blocks of its own for a host, and an environment for all', async () => {
+  it('a user, key, port, address and blocks per host, and an environment for all', async () => {
     await addUser(first, 'dev', 'dev ALL=(ALL) NOPASSWD: ALL');
     const key = join(home.home, 'dev-key');
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
@@ -163,7 +163,7 @@ describe.skipIf(missing !== null)('what an SSH fleet says of its hosts', () => {
     );
   });
 
-  it('an environment, whatever is in it, and nothing of it is carried out', async () => {
+  it('an environment with any characters, none of which are interpreted', async () => {
     const LINES =
       "one\nDSTACK_LAUNCHER\ntouch /pwned\nDSTACK_TOKEN\n'two' $(touch /pwned)`touch /pwned`\n";
     await apply({ ...root(), hosts: [first.address] }, { env: { LINES } });
@@ -187,7 +187,7 @@ describe.skipIf(missing !== null)('what an SSH fleet says of its hosts', () => {
     expect(await task('network', 'true')).toMatchObject({ internal_ip: '10.98.0.7' });
   });
 
-  it('a network in which a host is not', async () => {
+  it('a network that a host is not in', async () => {
     await apply({ ...root(), network: '192.168.99.0/24', hosts: [second.address] });
     expect(await refusal()).toMatch(/Failed to locate internal IP address on the given network/);
   });
@@ -197,12 +197,12 @@ describe.skipIf(missing !== null)('what an SSH fleet says of its hosts', () => {
     expect(await refusal()).toMatch(/Specified internal IP not found.*10\.1\.2\.3/);
   });
 
-  it('blocks that its machine does not divide into', async () => {
+  it('a number of blocks that does not divide the host', async () => {
     await apply({ ...root(), hosts: [{ hostname: second.address, blocks: 7 }] });
     expect(await refusal()).toMatch(/Cannot split into blocks/);
   });
 
-  /** The rest of a task that wants these GPUs; `submit` has said it wants none. */
+  /** The rest of a task that requests these GPUs; `submit` has requested none. */
   const wanting = async (name: string, gpu: string, command: string) => {
     const yaml = `type: task\nname: ${name}\ncommands: [${JSON.stringify(command)}]\nresources:\n  gpu: ${gpu}\n${onFleet('pool')}`;
     return await home.dstack(['apply', '-f', configuration(home, `${name}.yml`, yaml), '-y', '-d']);

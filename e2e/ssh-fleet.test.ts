@@ -23,7 +23,7 @@ if (missing && process.env.CI)
   throw new Error(`SSH fleets cannot be tested: ${missing} is missing`);
 if (missing) console.warn(`SSH fleets are NOT tested: ${missing} is missing`);
 
-/** The first lines belong to `resources`: the defaults ask for a larger machine than a test has. */
+/** The first lines belong to `resources`: the defaults require more than a test host has. */
 const IMAGE = '  cpu: 1..\n  memory: 1GB..\n  disk: 1GB..\nimage: busybox:test\n';
 
 interface ShownInstance {
@@ -52,7 +52,7 @@ describe.skipIf(missing !== null)('an SSH fleet', () => {
     machines = await startHosts({ count: 3, docker: [1, 2] });
     [first, second, bare] = machines.hosts as [TestHost, TestHost, TestHost];
     await machines.busybox('busybox:test', [first, second]);
-    // Lines of users of jobs are looked at here; `host-shell.test.ts` has those of managers.
+    // Lines of job users are checked here; `host-shell.test.ts` checks those of managers.
     home = newInstallation({ DSTACK_SERVER_HOST_SHELL: 'off' });
     await home.startServer();
   });
@@ -120,7 +120,7 @@ ssh_config:
     await untilFleet('pool', (shown) => shown.instances.every(({ status }) => status === 'idle'));
   });
 
-  it('keeps a job through a cut link: shown unreachable, and every line is there after it', async () => {
+  it('keeps a job while its link is cut: shown as unreachable, and every line is there afterwards', async () => {
     await submit(home, 'distant', counting(300), `${IMAGE}fleets: [pool]\n`);
     await untilRun(home, 'distant', isRunning);
     await seenInLogs(home, 'distant', 'line 3');
@@ -139,7 +139,7 @@ ssh_config:
     expect((await fleet('pool')).instances.some((one) => one.unreachable)).toBe(false);
   }, 120_000);
 
-  it('keeps a job through the death of its agent', async () => {
+  it('keeps a job when its agent dies', async () => {
     await submit(home, 'orphan', counting(60), `${IMAGE}fleets: [pool]\n`);
     await untilRun(home, 'orphan', isRunning);
     await seenInLogs(home, 'orphan', 'line 3');
@@ -149,7 +149,7 @@ ssh_config:
     expect(await linesOf(home, 'orphan')).toEqual(countedTo(60));
   });
 
-  it('is linked again when the server comes back, jobs untouched', async () => {
+  it('is linked again when the server restarts, and its jobs are unaffected', async () => {
     await submit(home, 'left-alone', counting(60), `${IMAGE}fleets: [pool]\n`);
     await untilRun(home, 'left-alone', isRunning);
     await home.stopServer('SIGKILL');
@@ -163,7 +163,7 @@ ssh_config:
   const ssh = async (...args: string[]) =>
     (await run('ssh', ['-n', '-F', config(), ...args], { env: home.env })).stdout;
 
-  /** Without its alias the name would be looked for in the network. */
+  /** Without its alias the name would be looked up in the network. */
   async function untilAlias(alias: string): Promise<void> {
     const written = () => existsSync(config()) && readFileSync(config(), 'utf8');
     while (!`${written()}`.includes(`Host ${alias}\n`)) {
@@ -171,7 +171,7 @@ ssh_config:
     }
   }
 
-  it('lets its user into a job through the host, and nowhere else', async () => {
+  it('lets its user log in to a job through the host, and nowhere else', async () => {
     await submit(home, 'open', ['sleep 600'], `${IMAGE}fleets: [pool]\n`);
     await untilRun(home, 'open', isRunning);
     const keys = () =>
@@ -186,7 +186,7 @@ ssh_config:
     home.spawn(['attach', 'open']);
     await untilAlias('open');
     expect(await ssh('open', 'echo inside $DSTACK_RUN_NAME')).toBe('inside open\n');
-    // The host itself is no way in: its keys only let through to the job.
+    // The host itself does not accept the key: it only forwards to the job.
     await expect(ssh('open-host', 'echo inside')).rejects.toMatchObject({
       code: 1,
       stdout: '',
@@ -196,7 +196,7 @@ ssh_config:
     await untilRun(home, 'open', isFinished);
   });
 
-  describe('says of a host that cannot be added', () => {
+  describe('reports of a host that cannot be added', () => {
     const why = async (name: string) => {
       const { instances } = await untilFleet(name, settled);
       expect(instances[0]).toMatchObject({ status: 'terminated', termination_reason: 'error' });
@@ -217,7 +217,7 @@ ssh_config:
       expect(await why('bad')).toMatch(/No Docker on the host/);
     });
 
-    it('that it is down, and goes on trying', async () => {
+    it('that it is down, and retries', async () => {
       bare.cut();
       try {
         await apply('bad', [bare.address]);
@@ -233,7 +233,7 @@ ssh_config:
     });
   });
 
-  it('takes no host of another fleet', async () => {
+  it('refuses a host of another fleet', async () => {
     const yaml = `type: fleet\nname: other\nssh_config:\n  user: root\n  identity_file: ${machines.keyPath}\n  hosts: [${first.address}]\n`;
     const file = configuration(home, 'other.dstack.yml', yaml);
     const { code, stderr, stdout } = await home.dstack(['apply', '-f', file, '-y', '-d']);
@@ -241,7 +241,7 @@ ssh_config:
     expect(stderr + stdout).toMatch(/belongs to another fleet/);
   });
 
-  it('lets a host go in place, and takes its agent with it', async () => {
+  it('removes a host in place, with its agent', async () => {
     await apply('pool', [first.address]);
     await untilFleet('pool', ({ instances }) => instances.length === 1);
     expect(await second.exec('ls -d /var/lib/dstack /opt/dstack || true')).toBe('');

@@ -96,13 +96,13 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
       await apply('bare', [bare]);
     });
 
-    it('have an agent that runs with a loader and libraries of its own', async () => {
+    it('have an agent that runs with its own loader and libraries', async () => {
       expect(await bare.exec('ls /lib /lib64 2>&1 || true')).toMatch(/No such file/);
       await untilInstances(home, 'bare', allIdle);
       expect(await agentWords(bare)).toMatch(OWN_LOADER);
     });
 
-    it('run a job, let its user in, and move files, all by side programs of that agent', async () => {
+    it('run a job, accept its user, and transfer files, all with programs of that agent', async () => {
       await submit(home, 'inside', ['echo hello; sleep 600'], onFleet('bare'));
       await untilRun(home, 'inside', isRunning);
       await attached('inside');
@@ -127,14 +127,14 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
   });
 
   describe('with an old C library', () => {
-    const says = (tool: string, answer: string) =>
+    const installTool = (tool: string, answer: string) =>
       plain.exec(
         `printf '%s\\n' '#!/bin/sh' '${answer}' > /usr/local/bin/${tool}; chmod 755 /usr/local/bin/${tool}`,
       );
 
-    it('are refused where their processor is another and nobody has put libraries for it', async () => {
-      await says('getconf', 'echo glibc 2.17');
-      await says('uname', '[ $1 = -m ] && echo aarch64 || echo Linux');
+    it('are refused if their processor differs and no libraries for it are installed', async () => {
+      await installTool('getconf', 'echo glibc 2.17');
+      await installTool('uname', '[ $1 = -m ] && echo aarch64 || echo Linux');
       await apply('refused', [plain]);
       await refusedWith(
         /cannot run Node by itself \(its glibc is 2\.17, older than 2\.28\), and this server \(linux \w+\) has no libraries.*copy ld-linux-aarch64\.so\.1, .* into \S+\/libraries-arm64 on the server/,
@@ -142,7 +142,7 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
       await plain.exec('rm /usr/local/bin/uname');
     });
 
-    it('have an agent with libraries of its own', async () => {
+    it('have an agent with its own libraries', async () => {
       await apply('old', [plain]);
       await untilInstances(home, 'old', allIdle);
       expect(await agentWords(plain)).toMatch(OWN_LOADER);
@@ -152,7 +152,7 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
   });
 
   describe.skipIf(noSystemd !== null)('run by systemd', () => {
-    it('have the agent as a unit that systemd finds no fault with', async () => {
+    it('run the agent as a valid systemd unit', async () => {
       await apply('managed', [managed]);
       await untilInstances(home, 'managed', allIdle);
       expect(
@@ -188,7 +188,7 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
       expect(await linesOf(home, 'lasting')).toEqual(countedTo(120));
     });
 
-    it('start the agent again when it dies', async () => {
+    it('restart the agent when it dies', async () => {
       await untilInstances(home, 'managed', allIdle);
       const before = await agentPid();
       await managed.exec(`kill -9 ${before}`);
@@ -207,7 +207,7 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
   });
 
   describe('with a login user who is not root', () => {
-    it('are added where sudo asks for nothing, and users of jobs come in through that user', async () => {
+    it('are added if sudo needs no password, and users of jobs log in through that user', async () => {
       await addUser(plain, 'dev', 'dev ALL=(ALL) NOPASSWD: ALL');
       await apply('sudo', [plain], 'dev');
       await untilInstances(home, 'sudo', allIdle);
@@ -223,7 +223,7 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
       expect(await plain.exec('grep -c dstack /home/dev/.ssh/authorized_keys || true')).toBe('0\n');
     });
 
-    it('are refused where sudo asks for a password', async () => {
+    it('are refused if sudo requires a password', async () => {
       await addUser(plain, 'asked', 'asked ALL=(ALL) ALL');
       await apply('refused', [plain], 'asked');
       await refusedWith(
@@ -232,8 +232,8 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
     });
   });
 
-  describe('that lack something', () => {
-    it('are refused to whoever waits for them, with every step on the way', async () => {
+  describe('with missing requirements', () => {
+    it('are refused with every step shown to the user who waits for them', async () => {
       await changeSshd(plain, 'sed -i "s/^AllowStream.*/AllowStreamLocalForwarding no/" $file');
       const file = fleetFile('refused', [plain], 'root');
       const { code, stderr } = await home.dstack(['apply', '-f', file, '-y']);
@@ -244,7 +244,7 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
       await remove('refused');
     });
 
-    it('are refused with the line of sshd_config that forbids users to reach their jobs', async () => {
+    it('are refused with the line of sshd_config that keeps users from their jobs', async () => {
       await changeSshd(plain, 'echo AllowTcpForwarding no >> $file');
       await apply('refused', [plain]);
       await refusedWith(
@@ -280,7 +280,7 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
     });
   });
 
-  /** It is told where users look: with the fleet, and among its events. */
+  /** The reason is shown where users look: with the fleet, and among its events. */
   async function refusedWith(message: RegExp): Promise<void> {
     const instances = await untilInstances(home, 'refused', (all) =>
       all.every(({ status }) => status === 'terminated'),
@@ -290,7 +290,7 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
     expect(await home.ok('fleet')).toContain(name);
     expect(await home.ok('event', '--within-fleet', 'refused')).toMatch(message);
     await remove('refused');
-    // Whatever had been brought there, an agent that was up included.
+    // Everything that was copied there, including a running agent.
     const left = 'find /opt/dstack /var/lib/dstack -type f; pgrep -f "dstack/[a]gent-" || true';
     expect(await plain.exec(`(${left}) 2>/dev/null`)).toBe('');
   }
@@ -304,7 +304,7 @@ async function agentWords(host: TestHost): Promise<string> {
   return await host.exec(`tr '\\0' ' ' < /proc/${pid}/cmdline`);
 }
 
-/** The product as it is, but for a byte of the agent. */
+/** The product with one byte of the agent changed. */
 function newerBuild(): string {
   const root = resolve(import.meta.dirname, '..');
   const copy = join(root, 'dist', `newer-${process.pid}`);

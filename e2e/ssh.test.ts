@@ -21,16 +21,16 @@ describe.skipIf(missing !== null)('a run by ssh', () => {
   });
   afterAll(() => home?.dispose());
 
-  it('takes commands by the configuration that attaching writes', async () => {
+  it('runs commands by the configuration that attaching writes', async () => {
     const attached = home.spawn(['attach', 'sleeper']);
     let printed = '';
     await new Promise<void>((resolve, reject) => {
-      const hear = (data: Buffer) => {
+      const onData = (data: Buffer) => {
         printed += data;
         if (printed.includes('Press Ctrl+C')) resolve();
       };
-      attached.stdout?.on('data', hear);
-      attached.stderr?.on('data', hear);
+      attached.stdout?.on('data', onData);
+      attached.stderr?.on('data', onData);
       attached.once('exit', (code) => reject(new Error(`attach ended with ${code}: ${printed}`)));
     });
     const config = join(home.home, '.dstack', 'ssh', 'config');
@@ -46,7 +46,7 @@ describe.skipIf(missing !== null)('a run by ssh', () => {
     await ended;
   });
 
-  it('takes commands by `dstack ssh`, with input, output and exit code', async () => {
+  it('runs commands by `dstack ssh`, with input, output and exit code', async () => {
     const words = 'cat; echo error >&2; echo "$GREETING"; exit 5';
     const answer = await home.dstack(['ssh', 'sleeper', '--', words], { input: 'typed ' });
     expect(answer).toEqual({ code: 5, stdout: 'typed hello\n', stderr: 'error\n' });
@@ -54,7 +54,7 @@ describe.skipIf(missing !== null)('a run by ssh', () => {
     expect(terminal.code).toBe(0);
   });
 
-  it('says that there is no such run', async () => {
+  it('reports that there is no such run', async () => {
     const { code, stderr } = await home.dstack(['ssh', 'nobody', '--', 'true']);
     expect(code).toBe(1);
     expect(stderr).toContain('nobody');

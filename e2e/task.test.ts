@@ -11,7 +11,7 @@ import {
   untilRun,
 } from './installation.ts';
 
-describe('a task on the server’s own machine', () => {
+describe('a task on the server’s machine', () => {
   let home: Installation;
   beforeAll(async () => {
     home = newInstallation();
@@ -23,7 +23,7 @@ describe('a task on the server’s own machine', () => {
   const hello =
     'type: task\nname: hello\ncommands: [echo "hello $DSTACK_RUN_NAME"]\nresources: {gpu: 0}\n';
 
-  it('shows its plan, its output as it comes and how it ended', async () => {
+  it('shows its plan, its output as it is printed, and how it ended', async () => {
     const file = configuration(home, 'hello.dstack.yml', hello);
     const { code, stdout } = await home.dstack(['apply', '-f', file, '-y']);
     expect(code).toBe(0);
@@ -43,7 +43,7 @@ describe('a task on the server’s own machine', () => {
     expect((await home.dstack(['run', 'get', 'declined', '--json'])).code).toBe(1);
   });
 
-  it('asks for --yes when nobody can answer', async () => {
+  it('requires --yes when nobody can answer', async () => {
     const file = configuration(home, 'eof.dstack.yml', hello.replaceAll('hello', 'unasked'));
     const { code, stderr } = await home.dstack(['apply', '-f', file], { input: '' });
     expect(code).toBe(2);
@@ -62,7 +62,7 @@ describe('a task on the server’s own machine', () => {
   });
 
   it('ends at once when it is stopped and its process obeys', async () => {
-    // A program of its own: an interactive bash lets no trap see the Ctrl-C that ends its child.
+    // A separate program: an interactive bash runs no trap for the Ctrl-C that ends its child.
     const program = 'trap "echo bye; exit 0" INT; echo ready; while :; do sleep 0.1; done';
     await submit(home, 'patient', [`sh -c '${program}'`]);
     await untilRun(home, 'patient', isRunning);
@@ -77,7 +77,7 @@ describe('a task on the server’s own machine', () => {
     expect(await home.ok('logs', 'patient')).toContain('bye');
   });
 
-  it('is killed at once when it is aborted, however it resists', async () => {
+  it('is killed at once when it is aborted, whatever it ignores', async () => {
     await submit(home, 'stubborn', ['trap "" INT TERM HUP; while :; do sleep 0.1; done']);
     await untilRun(home, 'stubborn', isRunning);
     await home.ok('stop', 'stubborn', '-y');
@@ -88,7 +88,7 @@ describe('a task on the server’s own machine', () => {
     });
   });
 
-  it('is refused where nothing is free, and says so', async () => {
+  it('is refused with a reason if no slot is free', async () => {
     const sleep = ['sleep 600'];
     await submit(home, 'one', sleep);
     await submit(home, 'two', sleep);
@@ -107,7 +107,7 @@ describe('a task on the server’s own machine', () => {
     await untilRun(home, 'two', isFinished);
   });
 
-  it('takes its environment, and the reserved names, into the process', async () => {
+  it('gets its environment, and the reserved names, in its process', async () => {
     await submit(
       home,
       'environment',
@@ -120,7 +120,7 @@ describe('a task on the server’s own machine', () => {
     );
   });
 
-  it('is told apart by its events, in the order in which they happened', async () => {
+  it('has events in the order in which they happened', async () => {
     await submit(home, 'story', ['true']);
     const { id } = await untilRun(home, 'story', isFinished);
     const events = await home.api<{ message: string }[]>('/api/events/list', {
@@ -145,7 +145,7 @@ describe('a task on the server’s own machine', () => {
     expect(order).not.toContain(-1);
   });
 
-  it('names key, line and fix of a configuration it cannot read', async () => {
+  it('a configuration error names key, line and correction', async () => {
     const file = configuration(home, 'bad.dstack.yml', 'type: task\ncomands:\n  - true\n');
     const { code, stderr } = await home.dstack(['apply', '-f', file, '-y']);
     expect(code).toBe(1);
@@ -154,8 +154,8 @@ describe('a task on the server’s own machine', () => {
   });
 });
 
-describe('an instance that nobody needs', () => {
-  it('goes when its idle time is over', async () => {
+describe('an unused instance', () => {
+  it('is terminated when its idle time is over', async () => {
     const home = newInstallation();
     try {
       await home.startServer();

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { shellJoin } from '@dstack/contract/shell';
 import type { Installation } from '@dstack/testkit';
 
-/** A command at a terminal, with somebody who types. */
+/** A command in a terminal, with a user who types. */
 export class Terminal {
   readonly #child: ChildProcess;
   readonly #ended: Promise<number | null>;
@@ -11,14 +11,15 @@ export class Terminal {
   #wake: () => void = () => {};
 
   constructor(home: Installation, args: readonly string[], dstack: string) {
-    // A shell that stays in between would get Ctrl-C too; not every one runs the last command as itself.
+    // A shell in between would receive Ctrl-C too; not every shell replaces itself by the last
+    // command.
     const line = `exec ${shellJoin([dstack, ...args])}`;
     this.#child = spawn('script', ['-qfec', line, '/dev/null'], {
       cwd: home.home,
       env: { ...home.env, TERM: 'xterm' },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
-    // The command may end while somebody types.
+    // The command may end while the user types.
     this.#child.stdin?.on('error', () => {});
     this.#child.stdout?.on('data', (chunk: Buffer) => {
       this.#text += chunk;
@@ -42,7 +43,7 @@ export class Terminal {
     this.type('\x03');
   }
 
-  /** Waits for something on the screen behind what was waited for before; answers the match. */
+  /** Waits for text on the screen after the previous match; returns the match. */
   async until(pattern: RegExp, from = 0): Promise<RegExpExecArray> {
     for (;;) {
       const match = pattern.exec(this.#text.slice(from));
@@ -54,7 +55,7 @@ export class Terminal {
     }
   }
 
-  /** Ends the command as closing its window does, unless it has ended. */
+  /** Ends the command like closing its window does, unless it has ended. */
   async close(): Promise<void> {
     if (this.#child.exitCode === null) this.#child.kill('SIGHUP');
     await this.#ended;

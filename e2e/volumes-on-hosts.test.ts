@@ -17,7 +17,7 @@ import {
   submit,
   untilRun,
 } from './installation.ts';
-import { applyVolume, findVolume, isGone, runWith, untilVolume } from './volumes.ts';
+import { applyVolume, findVolume, isDeleted, runWith, untilVolume } from './volumes.ts';
 
 const missing = missingForHosts();
 
@@ -65,7 +65,7 @@ describe.skipIf(missing !== null)('a volume on the hosts of an SSH fleet', () =>
     expect([await placedOn('writer'), await placedOn('reader')]).toEqual([1, 1]);
   });
 
-  it('keeps a run waiting for its host, and says so', async () => {
+  it('keeps a run waiting for its host, with the reason', async () => {
     const mounting = `${onFleet('gpus')}volumes: ['data:/data']\n`;
     await submit(home, 'holder', ['sleep 1000'], mounting);
     await untilRun(home, 'holder', isRunning);
@@ -82,11 +82,11 @@ describe.skipIf(missing !== null)('a volume on the hosts of an SSH fleet', () =>
     const removal = await home.dstack(['fleet', 'delete', 'gpus', '-i', '1', '-y']);
     expect(removal.stdout + removal.stderr).toContain('hold the data of volumes: data');
     await home.ok('volume', 'delete', 'data', '-y');
-    await untilVolume(home, 'data', isGone);
+    await untilVolume(home, 'data', isDeleted);
     expect(await directories(hosts[1])).toEqual([]);
   });
 
-  it('waits with its deletion for a host that is out of reach', async () => {
+  it('waits with its deletion for an unreachable host', async () => {
     await applyVolume(home, 'away', 'gpus', 'availability_zone: gpus-0\n');
     hosts[0].cut();
     try {
@@ -97,7 +97,7 @@ describe.skipIf(missing !== null)('a volume on the hosts of an SSH fleet', () =>
     } finally {
       hosts[0].restore();
     }
-    await untilVolume(home, 'away', isGone);
+    await untilVolume(home, 'away', isDeleted);
     expect(await directories(hosts[0])).toEqual([]);
   }, 180_000);
 
@@ -125,7 +125,7 @@ describe.skipIf(missing !== null)('a volume on the hosts of an SSH fleet', () =>
       `its directory is not in ${SHARED_PATH} on the host`,
     );
     await home.ok('volume', 'delete', 'shared', '-y');
-    await untilVolume(home, 'shared', isGone);
+    await untilVolume(home, 'shared', isDeleted);
     expect(await directories(hosts[0], `${SHARED_PATH}/dstack-volumes`)).toEqual([]);
   });
 

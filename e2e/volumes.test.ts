@@ -11,7 +11,7 @@ import {
   untilRun,
 } from './installation.ts';
 import { OfficialClient, officialClient } from './official-client/official-client.ts';
-import { applyVolume, findVolume, isGone, runWith, untilVolume, volumeEvents } from './volumes.ts';
+import { applyVolume, findVolume, isDeleted, runWith, untilVolume, volumeEvents } from './volumes.ts';
 
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.warn('Volumes of process jobs are NOT tested: mounts need root');
@@ -62,7 +62,7 @@ describe.skipIf(!isRoot)('a volume on the machine of the server', () => {
   it('takes its data along when it is deleted', async () => {
     const id = (await findVolume(home, 'data'))?.id ?? '';
     await home.ok('volume', 'delete', 'data', '-y');
-    await untilVolume(home, 'data', isGone);
+    await untilVolume(home, 'data', isDeleted);
     expect(directories()).toEqual([]);
     expect((await volumeEvents(home, id)).slice(0, 3)).toEqual([
       'Volume created. Status: SUBMITTED',
@@ -82,7 +82,7 @@ describe.skipIf(!isRoot)('a volume on the machine of the server', () => {
     };
     const create = '/api/project/main/volumes/create';
     const { id } = await home.api<{ id: string }>(create, { configuration });
-    await untilVolume(home, 'brief', isGone);
+    await untilVolume(home, 'brief', isDeleted);
     expect(await volumeEvents(home, id)).toContain(
       'Volume marked for deletion due to auto-cleanup',
     );
@@ -132,7 +132,7 @@ describe.skipIf(!isRoot)('a volume on the machine of the server', () => {
 
     await home.api('/api/project/main/volumes/delete', { names: ['tough'] });
     await kill();
-    await untilVolume(home, 'tough', isGone);
+    await untilVolume(home, 'tough', isDeleted);
     expect(directories()).toEqual([]);
   });
 
@@ -146,7 +146,7 @@ describe.skipIf(!isRoot)('a volume on the machine of the server', () => {
     );
     expect(await client.ok('volume', 'list', '-v')).toMatch(/official +kubernetes +ssh:local/);
     await client.ok('volume', 'delete', 'official', '-y');
-    await untilVolume(home, 'official', isGone);
+    await untilVolume(home, 'official', isDeleted);
     expect(directories()).toEqual([]);
   });
 });

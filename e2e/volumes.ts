@@ -44,7 +44,7 @@ export async function untilVolume(
   }
 }
 
-export const isGone = (volume: ShownVolume | null): boolean => volume === null;
+export const isDeleted = (volume: ShownVolume | null): boolean => volume === null;
 
 /** Runs a task that mounts the volume, to its end. */
 export async function runWith(

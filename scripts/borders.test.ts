@@ -7,7 +7,7 @@ import { expect, it, onTestFinished } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** The rules that these sources break, by the names of both files. */
+/** The rules that these sources break, with the names of both files. */
 function broken(sources: Readonly<Record<string, string>>): readonly string[] {
   const dir = mkdtempSync(join(tmpdir(), 'borders-'));
   onTestFinished(() => rmSync(dir, { recursive: true }));
@@ -28,7 +28,7 @@ const AGENT = 'packages/agent/src';
 const TYPE = 'export interface T { a: string }\n';
 const use = (path: string) => `import type { T } from '${path}';\nexport type U = T;\n`;
 
-it('a layer of the agent may import types of those below it, and none of those above it', () => {
+it('a layer of the agent may import types of the layers below it, and none of those above', () => {
   expect(
     broken({
       [`${AGENT}/spool/low.ts`]: TYPE,
@@ -46,7 +46,7 @@ it('a layer of the agent may import types of those below it, and none of those a
   ]);
 });
 
-it('a folder of the agent that is no layer may import nothing', () => {
+it('a folder of the agent outside of the layers may import nothing', () => {
   expect(
     broken({ [`${AGENT}/misc/a.ts`]: use('../spool/low.ts'), [`${AGENT}/spool/low.ts`]: TYPE }),
   ).toEqual([`agent-folders-are-layers: ${AGENT}/misc/a.ts -> ${AGENT}/spool/low.ts`]);

@@ -1,12 +1,13 @@
 /**
- * The borders between packages, by dependency-cruiser and the rules of `.dependency-cruiser.cjs`.
- * A run that sees too few modules fails too: a parser that skips our sources would find nothing.
+ * Checks the borders between packages with dependency-cruiser and the rules of
+ * `.dependency-cruiser.cjs`. Seeing too few modules is a failure too: a parser that skips our
+ * sources would find no violation.
  */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const FEWEST_MODULES = 200;
-/** By its path: this script is run by itself too, when npm has put nothing into PATH. */
+/** The path of the program: if this script is started directly, npm has added nothing to PATH. */
 const CRUISER = fileURLToPath(new URL('../node_modules/.bin/depcruise', import.meta.url));
 
 interface Violation {

@@ -1,6 +1,6 @@
 /**
- * Builds what is delivered: `dist/cli`, `dist/server` and `dist/agent`, each a few ES modules that
- * need nothing but Node. `npm run build -- [cli|server|agent …]` builds only those named.
+ * Builds the product: `dist/cli`, `dist/server` and `dist/agent`, each a few ES modules that need
+ * only Node. `npm run build -- [cli|server|agent …]` builds only those named.
  */
 import { copyFile, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,8 +13,8 @@ const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'
 };
 
 /**
- * Native add-ons that libraries only try to load (`ssh2`, `pg`): replaced by a module that fails,
- * which is the case they are prepared for. Ours are loaded by path at run time and are not seen here.
+ * Native add-ons that libraries load optionally (`ssh2`, `pg`): replaced by a module that throws,
+ * which these libraries handle. Our own are loaded by path at run time and are not affected.
  */
 const withoutAddOns: Plugin = {
   name: 'without-add-ons',
@@ -29,8 +29,8 @@ const withoutAddOns: Plugin = {
 };
 
 /**
- * Our libraries do nothing on being imported, so what is not used of them is left out. Without this
- * one constant of the contract would bring all of its schemas into the start of every command.
+ * Importing our libraries has no side effects, so unused parts are left out. Otherwise one constant
+ * of the contract would pull all of its schemas into the start of every command.
  */
 const pureLibraries: Plugin = {
   name: 'pure-libraries',
@@ -47,7 +47,7 @@ const pureLibraries: Plugin = {
 interface Bundle {
   readonly entries: Readonly<Record<string, string>>;
   readonly define?: Readonly<Record<string, string>>;
-  /** Files that travel with the bundle: target name → path from the root. */
+  /** Files that are shipped with the bundle: target name → path from the root. */
   readonly files?: Readonly<Record<string, string>>;
 }
 
@@ -57,7 +57,7 @@ const bundles: Readonly<Record<string, Bundle>> = {
     define: { __DSTACK_VERSION__: JSON.stringify(version) },
   },
   server: {
-    // The side program is found beside the main one by its name.
+    // The main program finds the side program in its own folder by this name.
     entries: {
       main: 'packages/server/src/main.ts',
       template: 'packages/server/src/http/proxy/models/template-main.ts',
@@ -66,7 +66,7 @@ const bundles: Readonly<Record<string, Bundle>> = {
     files: { 'catalog.csv': 'packages/backends/data/catalog.csv' },
   },
   agent: {
-    // The side programs are found beside the main one by these names.
+    // The main program finds the side programs in its own folder by these names.
     entries: {
       main: 'packages/agent/src/main.ts',
       supervisor: 'packages/agent/src/process/supervisor-main.ts',
@@ -92,7 +92,7 @@ async function terminalAddOns(): Promise<Record<string, string>> {
   );
 }
 
-/** The Node that travels to hosts of another architecture, as the lock file knows it. */
+/** The Node for hosts of another architecture, at the version of the lock file. */
 async function nodePackage(): Promise<object> {
   const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { version: string; integrity: string }>;
@@ -123,12 +123,12 @@ function optionsOf(bundle: Bundle, outdir: string): BuildOptions {
     keepNames: true,
     legalComments: 'linked',
     define: { ...bundle.define },
-    // CommonJS libraries inside an ES module still call `require` for Node's own modules, and ask
-    // where they are.
+    // CommonJS libraries inside an ES module still call `require` for Node's own modules, and read
+    // their own path.
     banner: {
       js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);const __dirname=import.meta.dirname;const __filename=import.meta.filename;",
     },
-    // Its Node entry is CommonJS, whose names a lazy import of a bundle does not have.
+    // Its Node entry is CommonJS; a lazy import in a bundle would not see its names.
     alias: { yaml: join(root, 'node_modules/yaml/browser/index.js') },
     plugins: [withoutAddOns, pureLibraries],
     logLevel: 'warning',
@@ -141,7 +141,8 @@ async function buildBundle(name: string): Promise<void> {
     throw new Error(`unknown bundle ${name}; there are: ${Object.keys(bundles).join(', ')}`);
   }
   const target = join(root, 'dist', name);
-  // Built beside and moved at the end, so that what runs meanwhile never meets half a bundle.
+  // Built in another folder and moved at the end, so that running programs never load a partial
+  // bundle.
   const outdir = `${target}.${process.pid}.new`;
   await rm(outdir, { recursive: true, force: true });
   await mkdir(outdir, { recursive: true });

@@ -1,5 +1,5 @@
 /**
- * Every check of the repository, cheapest first; a failing one does not keep the others from
+ * Runs every check of the repository, cheapest first; a failing check does not keep the others from
  * running. The last line counts tests over all suites: `N passed, N failed`.
  *
  * `--quick` leaves out the suites that start processes (`real` and `e2e`); every other argument is
@@ -23,6 +23,7 @@ const checks: readonly Check[] = [
   { name: 'lint and format', command: ['biome', 'check', '--error-on-warnings', '.'] },
   { name: 'borders', command: [process.execPath, 'scripts/borders.ts'] },
   { name: 'regular expressions', command: [process.execPath, 'scripts/regexes.ts'] },
+  { name: 'words', command: [process.execPath, 'scripts/words.ts'] },
   {
     name: 'tests',
     command: [
@@ -49,10 +50,10 @@ for (const { name, command } of checks) {
 }
 
 const counts = countTests();
-// Whatever a test lacks, a machine of CI is given by `scripts/test`.
-if (process.env.CI && counts.skipped > 0) failed.push(`${counts.skipped} tests left out on CI`);
+// `scripts/test` installs on CI whatever a test needs, so no test may be skipped there.
+if (process.env.CI && counts.skipped > 0) failed.push(`${counts.skipped} tests skipped on CI`);
 for (const name of failed) console.log(`FAILED: ${name}`);
-// A run of tests may fail without a failed test, by an error that came between two of them.
+// A test run may fail without a failed test, by an error between two tests.
 const brokenChecks = failed.filter((name) => name !== 'tests' || counts.failed === 0).length;
 const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
 console.log(`${counts.passed} passed, ${counts.failed + brokenChecks} failed${skipped}`);

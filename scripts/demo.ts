@@ -1,6 +1,6 @@
 /**
- * The first run, for real: a server with a home of its own on a free port, a fleet, a task, its
- * logs as they are printed. Uses what a user uses, `bin/dstack`, and nothing else.
+ * The first run of a new user: a server with a private home on a free port, a fleet, a task, and
+ * its logs as they are printed. Uses only `bin/dstack`, like a user.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

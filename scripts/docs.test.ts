@@ -1,4 +1,4 @@
-/** What readers of the documentation copy works. */
+/** Tests the configurations in the documentation, as readers copy them. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseConfiguration } from '@dstack/contract';
@@ -7,7 +7,7 @@ import { expect, it } from 'vitest';
 const root = join(import.meta.dirname, '..');
 const files = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => join('docs', name))];
 
-/** Whole configurations, with commands, fenced or indented by four; not parts of one. */
+/** Complete configurations, with commands, fenced or indented by four; not fragments. */
 function configurations(text: string): string[] {
   const blocks: string[][] = [];
   let inside = false;
@@ -32,7 +32,7 @@ const found = files
     configurations(readFileSync(join(root, file), 'utf8')).map((yaml) => [file, yaml] as const),
   );
 
-it('has whole configurations', () => {
+it('contains complete configurations', () => {
   expect(found.map(([file]) => file)).toContain('docs/tokens.md');
 });
 

@@ -70,7 +70,7 @@ describe('every key of the configuration language', () => {
     expect(stale).toEqual([]);
   });
 
-  it('of what is refused or noted as a whole is so where the table says', () => {
+  it('of a model that is refused or noted as a whole is handled in the place of the table', () => {
     const uses = [...Object.entries(WHOLE), ['backends', BACKEND_USE] as const];
     expect(uses.flatMap(([name, use]) => problem(name, use) ?? [])).toEqual([]);
     expect(uses.filter(([, { how }]) => how === 'used')).toEqual([]);

@@ -1,7 +1,7 @@
 /**
- * Where every key of the configuration language has its effect, reviewed by hand: `field-use.test.ts`
- * compares the keys with the language and looks for each in its place. A key without an effect must be
- * refused or noted, so that no user relies on it.
+ * The place where every key of the configuration language has its effect, reviewed by hand:
+ * `field-use.test.ts` compares the keys with the language and searches for each in its place. A key
+ * without an effect must be refused or noted, so that no user relies on it.
  */
 
 /** `where`: a file or folder below `packages/` that contains `text`, by default the name of the key. */
@@ -110,7 +110,7 @@ export const WHOLE: Readonly<Record<string, FieldUse>> = {
   PresetAgentConfig: PRESET,
 };
 
-/** Accounts of backends in `config.yml`: their models end so. */
+/** Models of backends in `config.yml`, by the end of their names. */
 export const BACKEND_MODEL =
   /^(AWS|Azure|CloudRift|Crusoe|Cudo|Verda|Daytona|BaseDigitalOcean|GCP|HotAisle|JarvisLabs|Kubernetes|Lambda|Lium|OCI|Nebius|Runpod|Seeweb|TensorDock|VastAI|Vultr|Slurm|Kubeconfig).*(Creds|ConfigWithCreds|Config|OSImage)$/;
 export const BACKEND_USE = BACKEND;

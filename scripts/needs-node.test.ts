@@ -6,14 +6,14 @@ import { expect, it } from 'vitest';
 const root = join(import.meta.dirname, '..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 
-/** Runs the check as a Node of this version would. */
+/** Runs the check like a Node of this version. */
 function checkedBy(node: string) {
   const versions = `Object.defineProperty(process, 'versions', { value: { node: '${node}' } })`;
   const args = ['--import', `data:text/javascript,${versions}`, 'scripts/needs-node.js'];
   return spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
 }
 
-it.each(['20.20.2', '24.14.9'])('Node %s gets one line that names the needed version', (node) => {
+it.each(['20.20.2', '24.14.9'])('Node %s gets one line that names the required version', (node) => {
   const { status, stdout, stderr } = checkedBy(node);
   const line = new RegExp(`^Node.js 24\\.15 or newer is needed, this is ${node}: use .*PATH\n$`);
   expect(stderr).toMatch(line);
@@ -24,7 +24,7 @@ it.each(['24.15.0', '25.1.0'])('Node %s is enough', (node) => {
   expect(checkedBy(node)).toMatchObject({ status: 0, stdout: '', stderr: '' });
 });
 
-it('whatever starts TypeScript checks the version of Node before', () => {
+it('every program that starts TypeScript checks the version of Node first', () => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
   const starting = Object.values(scripts).filter((command) => /node \S+\.ts/.test(command));
   expect(starting.length).toBeGreaterThan(0);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { regexesOf, verdictOf } from './regex-scan.ts';
 
 describe('regular expressions of a source', () => {
-  it('are found wherever they stand, comments and texts aside', () => {
+  it('are found anywhere except in comments and strings', () => {
     const source =
       "// /a/\nconst x = '/b/'; type T = 'y'; const f = (t: string) => t.split(/c+/gi);";
     expect(regexesOf('x.ts', source)).toEqual([{ file: 'x.ts', pattern: 'c+', flags: 'gi' }]);

@@ -1,16 +1,18 @@
-/** Finds the regular expressions of a source, and checks by `recheck` that each takes linear time. */
+/**
+ * Finds the regular expressions of a source, and checks with `recheck` that each takes linear time.
+ */
 import { parseSync } from '@swc/core';
 import { checkSync } from 'recheck';
 
 /** A pattern that is not decided in this time counts as dangerous. */
 const TIMEOUT_MS = 60_000;
 
-/** Its random tries are the same ones each time, however busy the machine is. */
+/** Random attempts are the same each time, however busy the computer is. */
 const REPEATABLE = {
   ...{ randomSeed: 1, seedingTimeout: null, incubationTimeout: null, attackTimeout: null },
 };
 
-// The JavaScript engine is slower, but runs on every machine.
+// The JavaScript engine is slower, but runs everywhere.
 process.env.RECHECK_BACKEND ??= 'pure';
 
 export interface Regex {

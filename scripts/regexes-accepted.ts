@@ -1,4 +1,7 @@
-/** Regular expressions that are not linear, by file and pattern, and why no hostile text reaches them. */
+/**
+ * Regular expressions that are not linear, by file and pattern, and why no hostile text reaches
+ * them.
+ */
 export const accepted: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'packages/cli/src/commands/login/login.ts': { '\\/+$': 'a URL typed by the user' },
   'packages/cli/src/commands/project/add.ts': { '\\/+$': 'a URL typed by the user' },
@@ -22,7 +25,7 @@ export const accepted: Readonly<Record<string, Readonly<Record<string, string>>>
   'packages/client/src/client.ts': { '\\/+$': 'the URL of the user’s own server' },
   'packages/contract/src/grammar/duration.ts': {
     '(\\d+(?:\\.\\d+)?)(weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)':
-      'asked of texts up to 40 characters only',
+      'only called with texts up to 40 characters',
   },
   'packages/contract/src/json-schema/build.ts': {
     '^(\\w+?)_(\\w+)_$': 'names of our own models',

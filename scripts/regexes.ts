@@ -1,6 +1,6 @@
 /**
- * Checks every regular expression of the product by `recheck`. A pattern that takes more than linear
- * time is an error unless `regexes-accepted.ts` gives the reason why no hostile text reaches it.
+ * Checks every regular expression of the product with `recheck`. A pattern that takes more than
+ * linear time is an error unless `regexes-accepted.ts` explains why no hostile text reaches it.
  * Results are cached in `.cache/`, since some take seconds.
  */
 import { createHash } from 'node:crypto';
@@ -19,7 +19,7 @@ function readCache(): Record<string, Verdict> {
   try {
     return JSON.parse(readFileSync(`${root}${CACHE}`, 'utf8'));
   } catch {
-    // There is no cache yet, or it was written only in part.
+    // There is no cache yet, or it was written only partly.
     return {};
   }
 }
@@ -46,7 +46,7 @@ for (const regex of regexes) {
   const key = createHash('sha256').update(`${pattern}/${flags}`).digest('hex');
   const known = key in now ? now[key] : before[key];
   const verdict = known === undefined ? verdictOf(regex) : known;
-  // A slow machine may decide it the next time.
+  // A later run may decide it.
   if (verdict !== UNDECIDED) now[key] = verdict;
   if (verdict === null) continue;
   failures += 1;

@@ -1,5 +1,5 @@
 # Sourced by scripts/demo and scripts/test, from the root of the repository: installs the packages
-# of the lock file if they are not there, and puts the Node that comes with them first on PATH.
+# of the lock file if they are missing, and puts their version of Node first on PATH.
 
 say() { printf '%s\n' "$*" >&2; }
 

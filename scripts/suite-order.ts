@@ -1,12 +1,12 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** As many suites are begun between two of the official client. */
+/** This many other suites are started between two of the official client. */
 const BETWEEN = 6;
 
 /**
- * Suites of the official client keep a processor busy each, and their attached commands wait for each
- * other; most others wait for hosts and daemons. So the former are spread among the latter, those of
- * all flows (`v*`) before those over SSH, which are short.
+ * Suites of the official client keep a processor busy each, and their attached commands wait for
+ * each other; most others wait for hosts and daemons. So the former are spread among the latter:
+ * first those of all flows (`v*`), then those over SSH, which are short.
  */
 export class SuiteOrder extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -16,14 +16,14 @@ want rsync rsync
 want mpirun openmpi-bin
 want sudo sudo
 [ -x /lib/systemd/systemd ] || missing="$missing systemd"
-# Debian's python3 has no `venv` of its own; the official client is installed into one.
+# Debian's python3 comes without `venv`, into which the official client is installed.
 python3 -c 'import ensurepip' >/dev/null 2>&1 || missing="$missing python3 python3-venv"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 
 if [ -n "$missing" ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     say "Installing system packages:$missing"
-    # Services of these packages are not wanted: the tests start their own.
+    # The services of these packages must not start: the tests start their own.
     policy=/usr/sbin/policy-rc.d
     ours=
     if [ ! -e "$policy" ]; then

@@ -5,9 +5,9 @@ import type { TestHost } from '@dstack/testkit/hosts';
 import type { Random } from '@dstack/testkit/random';
 import type { World } from './world.ts';
 
-/** Kills processes and cuts links until `stop` is aborted; returns how often. */
+/** Kills processes and cuts links until `stop` is aborted; returns the number of faults. */
 export async function faults(world: World, random: Random, stop: AbortSignal): Promise<number> {
-  const { home, machines } = world;
+  const { home, testHosts } = world;
   const deeds: (() => Promise<void>)[] = [
     async () => {
       await home.stopServer('SIGKILL');
@@ -15,7 +15,7 @@ export async function faults(world: World, random: Random, stop: AbortSignal): P
       await home.startServer();
     },
     async () => killOwnAgent(home),
-    ...machines.hosts.flatMap((host) => [() => killAgent(host), () => cut(host, random)]),
+    ...testHosts.hosts.flatMap((host) => [() => killAgent(host), () => cut(host, random)]),
   ];
   let count = 0;
   for (; !stop.aborted; count++) {

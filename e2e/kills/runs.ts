@@ -6,7 +6,7 @@ import { countedTo, counting, linesIn } from '../counting.ts';
 import { isFinished, type ShownRun } from '../installation.ts';
 import { applyRun, HOSTS, IMAGE, LOCAL, post, stop, until, type World } from './world.ts';
 
-/** Returns what is wrong with the run; called after the last kill. */
+/** Returns the problem with the run; called after the last kill. */
 export type Judge = () => Promise<readonly string[]>;
 
 /** Submits a run and waits for its end. */
@@ -36,7 +36,7 @@ const counter: Kind = async (world, name, random) => {
   return async () => [...ended(run, [exit]), ...(await printed(world, name, 0, lines))];
 };
 
-/** Counts on two hosts at once, so that hosts have to become free for it together. */
+/** Counts on two hosts at once, which requires that both become free at the same time. */
 const pair: Kind = async (world, name, random) => {
   const lines = random.whole(10, 60);
   const task = { type: 'task', nodes: 2, commands: counting(lines, STEP, 0), ...onHosts, retry };
@@ -49,7 +49,7 @@ const pair: Kind = async (world, name, random) => {
   ];
 };
 
-/** Is stopped at any moment of its life. */
+/** Is stopped at a random moment of its life. */
 const stopped: Kind = async (world, name, random) => {
   const where = random.chance(0.5) ? onHosts : onLocal;
   await applyRun(world, name, {
@@ -67,7 +67,7 @@ const stopped: Kind = async (world, name, random) => {
   ];
 };
 
-/** Fails again and again, and is tried again at growing delays until it is stopped. */
+/** Fails again and again, and is retried with growing delays until it is stopped. */
 const loop: Kind = async (world, name, random) => {
   const task = { type: 'task', commands: ['exit 7'], ...onLocal };
   await applyRun(world, name, {
@@ -89,7 +89,7 @@ const loop: Kind = async (world, name, random) => {
   };
 };
 
-/** Has a fleet of its own, which is deleted after it. */
+/** Has its own fleet, which is deleted after it. */
 const guest: Kind = async (world, name, random) => {
   const lines = random.whole(10, 60);
   const fleet = `fleet-of-${name}`;
@@ -108,7 +108,7 @@ const guest: Kind = async (world, name, random) => {
   return async () => [...ended(run, [0]), ...(await printed(world, name, 0, lines))];
 };
 
-/** Serves, is replaced by a new version of itself, and serves until it is stopped. */
+/** Serves, is replaced by a new version, and serves until it is stopped. */
 const service: Kind = async (world, name, random) => {
   const version = (VERSION: string) => ({
     type: 'service',
@@ -132,7 +132,7 @@ const service: Kind = async (world, name, random) => {
   return async () => wrong;
 };
 
-/** Asks until that version answers. */
+/** Sends requests until that version answers. */
 async function answers(world: World, name: string, version: string): Promise<boolean> {
   while (!world.limit.aborted) {
     try {
@@ -150,7 +150,7 @@ async function answers(world: World, name: string, version: string): Promise<boo
   return false;
 }
 
-/** Is due each minute. */
+/** Is started by its schedule each minute. */
 export const scheduled: Kind = async (world, name) => {
   const task = { type: 'task', commands: counting(5, STEP, 0), schedule: { cron: '* * * * *' } };
   await applyRun(world, name, { ...task, ...onLocal, retry });
@@ -175,7 +175,7 @@ export const WEIGHTS: Readonly<Record<keyof typeof KINDS, number>> = {
   service: 1,
 };
 
-/** `exits`: the code of each job of the run. */
+/** `exits`: the exit code of each job of the run. */
 function ended(run: ShownRun | null, exits: readonly number[]): string[] {
   if (!run) return ['never ended'];
   const found = run.jobs.map((job) => job.job_submissions.at(-1)?.exit_status ?? null);
@@ -183,7 +183,9 @@ function ended(run: ShownRun | null, exits: readonly number[]): string[] {
   return right ? [] : [`exited with ${found}, not ${exits}: ${run.termination_reason}`];
 }
 
-/** Compares the stored output with all lines of the job; `lines` null: any number, without a gap. */
+/**
+ * Compares the stored output with all lines of the job; `lines` null: any number, without a gap.
+ */
 async function printed({ home }: World, name: string, job: number, lines: number | null) {
   const text = await home.ok('logs', name, '--job', String(job));
   const found = linesIn(text);

@@ -4,19 +4,19 @@ import type { TestHosts } from '@dstack/testkit/hosts';
 import type { ShownRun } from '../installation.ts';
 
 export const IMAGE = 'busybox:test';
-/** Of the two hosts, with two blocks each. */
+/** The fleet of the two hosts, with two blocks each. */
 export const HOSTS = 'hosts';
-/** Of processes on the server's own machine. */
+/** The fleet of the server's machine, whose jobs are processes. */
 export const LOCAL = 'default';
 
 export interface World {
   readonly home: Installation;
-  readonly machines: TestHosts;
-  /** Aborted when all runs should have ended long ago. */
+  readonly testHosts: TestHosts;
+  /** Aborted long after all runs should have ended. */
   readonly limit: AbortSignal;
 }
 
-/** A test's host has less than the default requirements of a run. */
+/** A test host has less than the default requirements of a run. */
 export const RESOURCES = { cpu: '1..', memory: '0.5GB..', disk: '1GB..', gpu: 0 };
 
 /** Repeats a request until a server answers. */
@@ -32,7 +32,7 @@ export async function post<T>({ home }: World, path: string, body: unknown): Pro
   }
 }
 
-/** Null when there is no such run. */
+/** Null if there is no such run. */
 export async function show(world: World, run_name: string): Promise<ShownRun | null> {
   try {
     return await post(world, '/api/project/main/runs/get', { run_name });

@@ -3,19 +3,18 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import type { CommandOptions, Finished } from '@dstack/testkit';
+import type { CommandOptions, FinishedCommand } from '@dstack/testkit';
 
 const cache = resolve(import.meta.dirname, '..', '..', '.cache', 'official-client');
 
-/** A virtual environment with the client of that version, or why there is none. */
+/** A virtual environment with that version of the client, or the reason why there is none. */
 export type Environment =
   | { readonly path: string; readonly missing: null }
   | { readonly path: null; readonly missing: string };
 
 /**
- * Installs the client from the package index unless an earlier run has done it. Where that cannot
- * be done the suite is skipped with a word on the console, but fails where the environment says
- * `CI`.
+ * Installs the client from the package index unless an earlier run has done so. If that is not
+ * possible, the suite is skipped with a message on the console; on CI (`CI` is set) it fails.
  */
 export function officialClient(version: string): Environment {
   const path = join(cache, version);
@@ -38,37 +37,37 @@ export function officialClient(version: string): Environment {
   return { path, missing: null };
 }
 
-/** A command of the client while it runs, for those that ask questions and wait for Ctrl-C. */
+/** A running command of the client, for those that ask questions and wait for Ctrl-C. */
 export class Session {
   readonly process: ChildProcess;
-  readonly ended: Promise<Finished>;
+  readonly ended: Promise<FinishedCommand>;
   readonly #command: string;
   #stdout = '';
   #stderr = '';
-  #heard = () => {};
+  #onOutput = () => {};
 
   constructor(process: ChildProcess, command: string) {
     this.process = process;
     process.stdout?.on('data', (chunk) => {
       this.#stdout += chunk;
-      this.#heard();
+      this.#onOutput();
     });
     process.stderr?.on('data', (chunk) => {
       this.#stderr += chunk;
     });
     this.ended = once(process, 'close').then(([code]) => {
-      this.#heard();
+      this.#onOutput();
       return { code, stdout: this.#stdout, stderr: this.#stderr };
     });
     this.#command = command;
   }
 
-  /** What it has printed so far. */
+  /** Its output so far. */
   get stdout(): string {
     return this.#stdout;
   }
 
-  /** Resolves when that text has been printed; an error if the command ends without it. */
+  /** Resolves when that text has been printed; rejects if the command ends without it. */
   async until(text: string): Promise<void> {
     while (!this.#stdout.includes(text)) {
       if (this.process.exitCode !== null || this.process.signalCode !== null) {
@@ -79,7 +78,7 @@ export class Session {
         );
       }
       await new Promise<void>((resolve) => {
-        this.#heard = resolve;
+        this.#onOutput = resolve;
       });
     }
   }
@@ -94,9 +93,9 @@ export class Session {
 }
 
 /**
- * To attach, the client looks for free ports from 10999 on, lets go of them and has `ssh` take them
- * again: two that do so at a time on one machine may end up with each other's output. So commands
- * that attach wait for those of other suites; nobody but the command itself holds the lock.
+ * To attach, the client looks for free ports from 10999 on, releases them, and lets `ssh` listen on
+ * them: two clients that do so at the same time on one computer may receive each other's output. So
+ * commands that attach wait for those of other suites; only the command itself holds the lock.
  */
 const ALONE = ['flock', '--no-fork', join(tmpdir(), 'dstack-official-client.lock')];
 
@@ -105,7 +104,7 @@ function mayAttach(program: string, args: readonly string[]): boolean {
   return args[0] === 'apply' && !args.includes('-d');
 }
 
-/** A user with the official client and a home of their own. */
+/** A user with the official client and a private home. */
 export class OfficialClient {
   readonly home: string;
   readonly #path: string;
@@ -124,12 +123,12 @@ export class OfficialClient {
       COLUMNS: '250',
       PYTHONUNBUFFERED: '1',
     };
-    // The client asks its makers for news once a day unless this file is fresh.
+    // The client requests news from its vendor once a day unless this file is fresh.
     for (const channel of ['cli', 'stgn-cli'])
       this.write(join('.cache', '.dstack', channel, 'last_check'), '');
   }
 
-  /** Writes a file of the user's; answers the name. */
+  /** Writes a file of the user's and returns its name. */
   write(name: string, text: string): string {
     const path = join(this.home, name);
     mkdirSync(dirname(path), { recursive: true });
@@ -142,20 +141,20 @@ export class OfficialClient {
   }
 
   /** Runs a command to its end. */
-  async run(args: readonly string[], options: CommandOptions = {}): Promise<Finished> {
+  async run(args: readonly string[], options: CommandOptions = {}): Promise<FinishedCommand> {
     const session = this.start(args, options);
     session.process.stdin?.end(options.input ?? '');
     return session.ended;
   }
 
-  /** As `run`, but an error if it does not end with 0; answers what it printed. */
+  /** Like `run`, but rejects unless it exits with 0; returns its output. */
   async ok(...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await this.run(args);
     if (code === 0) return stdout;
     throw new Error(`dstack ${args.join(' ')} ended with ${code}\n${stdout}\n${stderr}`);
   }
 
-  /** Runs a Python program; answers the JSON value that it prints. */
+  /** Runs a Python program and returns the JSON value that it prints. */
   async python<T>(file: string, ...args: string[]): Promise<T> {
     const session = this.#spawn('python', [file, ...args], {});
     session.process.stdin?.end();
@@ -173,7 +172,7 @@ export class OfficialClient {
       env: { ...this.#env, ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
-    // It may end without having read what it is given.
+    // It may end without having read its input.
     child.stdin.on('error', () => {});
     if (alone) {
       OfficialClient.#attached += 1;

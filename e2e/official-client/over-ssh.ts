@@ -18,7 +18,9 @@ interface ShownJobs {
   }[];
 }
 
-/** Drives a fleet of real hosts with the official client of that version: all goes through SSH. */
+/**
+ * Drives a fleet of real hosts with that version of the official client: everything goes over SSH.
+ */
 export function describeOverSsh(version: string): void {
   const { path, missing: noClient } = officialClient(version);
   const missing = noClient ?? hostsMissing();
@@ -67,7 +69,7 @@ export function describeOverSsh(version: string): void {
         `type: task\nname: ${name}\nimage: busybox:test\ncommands: ${JSON.stringify(commands)}\n${RESOURCES}${more}`,
       );
 
-    /** By the configuration that the client has written. */
+    /** Uses the configuration that the client has written. */
     const ssh = async (...args: string[]) => {
       const config = join(client.home, '.dstack', 'ssh', 'config');
       return (await run('ssh', ['-n', '-F', config, ...args])).stdout;
@@ -93,7 +95,7 @@ export function describeOverSsh(version: string): void {
     });
 
     it('end an attached run that fails with 1', async () => {
-      // Of a run that is over by the time it looks the client shows no output.
+      // The client shows no output of a run that has ended by the time it looks.
       const file = write('failing', ['echo trouble', 'sleep 3', 'exit 3']);
       const { code, stdout } = await client.run(['apply', '-f', file, '-y']);
       expect(stdout).toContain('trouble');

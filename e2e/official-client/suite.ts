@@ -11,17 +11,20 @@ import { resourceFlows } from './flows/resources.ts';
 import { runFlows } from './flows/runs.ts';
 import { OfficialClient, officialClient } from './official-client.ts';
 
-/** What the flows of one version share. They run in order: later ones use what earlier ones made. */
+/**
+ * The state that the flows of one version share. They run in order: later ones use what earlier
+ * ones created.
+ */
 export interface Scene {
   readonly client: OfficialClient;
-  /** The server, with a home of its own. */
+  /** The server, with a private home. */
   readonly server: Installation;
 }
 
-/** Registers one flow; `scene` is there when it runs. */
+/** Registers one flow; `scene` is ready when it runs. */
 export type Flow = (name: string, run: (scene: Scene) => Promise<void>) => void;
 
-/** Drives our server with the official client of that version, and says how much of it works. */
+/** Drives our server with that version of the official client, and reports how many flows pass. */
 export function describeOfficialClient(version: string): void {
   const { path, missing } = officialClient(version);
   if (path === null) {
@@ -38,7 +41,8 @@ export function describeOfficialClient(version: string): void {
     beforeAll(async () => {
       const server = newInstallation();
       await server.startServer();
-      // Inside the installation, so that whatever the client leaves running is ended with it.
+      // Inside the installation, so that processes which the client leaves running are ended with
+      // it.
       const client = new OfficialClient(path, join(server.home, 'client'));
       scene = { client, server };
     });
@@ -50,7 +54,7 @@ export function describeOfficialClient(version: string): void {
     const flow: Flow = (name, run) => {
       total += 1;
       it(name, async ({ onTestFailed }) => {
-        // What a failed flow leaves running would keep the later ones waiting for the machine.
+        // Runs that a failed flow leaves behind would keep later ones waiting for the instance.
         onTestFailed(() => abortAll(scene.server));
         await run(scene);
         passed += 1;

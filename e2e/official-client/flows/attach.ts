@@ -9,7 +9,7 @@ import { STAYING, task } from './configurations.ts';
 export function attachFlows(flow: Flow): void {
   describe('attaching and stopping', () => {
     flow(
-      'a dev environment is applied, and stopped by Ctrl-C and yes',
+      'a dev environment is applied, and stopped by Ctrl-C and "yes"',
       async ({ client, server }) => {
         const file = client.write(
           'dev.dstack.yml',
@@ -31,7 +31,7 @@ export function attachFlows(flow: Flow): void {
       },
     );
 
-    flow('an attached run goes on after Ctrl-C and no', async ({ client, server }) => {
+    flow('an attached run continues after Ctrl-C and "no"', async ({ client, server }) => {
       const session = client.start(['apply', '-f', task(client, 'staying', STAYING)]);
       session.answer('y');
       await session.until('here I am');
@@ -60,7 +60,7 @@ export function attachFlows(flow: Flow): void {
       });
     });
 
-    flow('a run that resists is aborted', async ({ client, server }) => {
+    flow('a run that ignores signals is aborted', async ({ client, server }) => {
       const commands = ['trap "" INT TERM HUP', 'while :; do sleep 0.1; done'];
       await client.ok('apply', '-f', task(client, 'stubborn', commands), '-y', '-d');
       await untilRun(server, 'stubborn', isRunning);
@@ -90,7 +90,7 @@ export function attachFlows(flow: Flow): void {
       expect(stdout).toContain('Run staying is terminated');
     });
 
-    flow('attach to a run that is done prints its logs and ends', async ({ client }) => {
+    flow('attaching to a finished run prints its logs and ends', async ({ client }) => {
       const file = task(client, 'finished', ['echo the last words']);
       await client.ok('apply', '-f', file, '-y');
       const { code, stdout } = await client.run(['attach', 'finished', '--logs']);
@@ -99,7 +99,7 @@ export function attachFlows(flow: Flow): void {
       expect(stdout).toContain('Exited (0)');
     });
 
-    flow('attach to a run that fails meanwhile ends with 1', async ({ client, server }) => {
+    flow('attaching to a run that then fails ends with 1', async ({ client, server }) => {
       const gate = join(sharedFolder(server), 'gate');
       const commands = ['echo waiting', `while [ ! -e ${gate} ]; do sleep 0.05; done`, 'exit 5'];
       await client.ok('apply', '-f', task(client, 'gated', commands), '-y', '-d');
@@ -129,7 +129,7 @@ export function attachFlows(flow: Flow): void {
   });
 }
 
-/** A port that nobody listens on at this moment. */
+/** A port that is free at this moment. */
 function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const probe = createServer().listen(0, '127.0.0.1', () => {

@@ -1,6 +1,8 @@
 import type { OfficialClient } from '../official-client.ts';
 
-/** A task that every machine can run; `more` are further lines of YAML. Answers the file's name. */
+/**
+ * A task that every computer can run; `more` are further lines of YAML. Returns the file's name.
+ */
 export function task(
   client: OfficialClient,
   name: string,
@@ -13,7 +15,7 @@ export function task(
   );
 }
 
-/** A template of at most one instance on the server's own machine. */
+/** A template of at most one instance on the server's machine. */
 export function fleet(client: OfficialClient, name: string, more = ''): string {
   return client.write(
     `${name}.fleet.dstack.yml`,
@@ -21,5 +23,5 @@ export function fleet(client: OfficialClient, name: string, more = ''): string {
   );
 }
 
-/** Says that it is there and stays until it is stopped. */
+/** Prints that it has started, and runs until it is stopped. */
 export const STAYING = ['echo here I am', 'exec sleep 600'];

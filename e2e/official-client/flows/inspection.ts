@@ -28,7 +28,7 @@ export function inspectionFlows(flow: Flow): void {
       expect(await client.ok('ps', '-v')).toMatch(/last .*cpu=.*local-process/);
     });
 
-    flow('ps -n shows as many', async ({ client }) => {
+    flow('ps -n limits the number of runs', async ({ client }) => {
       const listed: ListedRuns = JSON.parse(await client.ok('ps', '-n', '2', '--json'));
       expect(listed.runs).toHaveLength(2);
     });
@@ -46,13 +46,13 @@ export function inspectionFlows(flow: Flow): void {
       expect(lines).toHaveLength(5000);
     });
 
-    flow('logs since a time are those since', async ({ client }) => {
+    flow('logs --since shows only later lines', async ({ client }) => {
       expect(await client.ok('logs', 'last', '--since', '1h')).toContain('last');
       const future = '2999-01-01T00:00:00Z';
       expect((await client.ok('logs', 'last', '--since', future)).trim()).toBe('');
     });
 
-    flow('diagnostic logs can be asked for', async ({ client }) => {
+    flow('logs -d shows diagnostic logs', async ({ client }) => {
       await client.ok('logs', '-d', 'failing');
     });
 
@@ -119,7 +119,7 @@ export function inspectionFlows(flow: Flow): void {
       expect((await client.ok('event', '--since', '2999-01-01T00:00:00Z')).trim()).toBe('');
     });
 
-    flow('of what is unknown are refused', async ({ client }) => {
+    flow('of an unknown target are refused', async ({ client }) => {
       for (const filter of ['--target-run', '--within-fleet'])
         expect((await client.run(['event', filter, 'nosuch'])).code).toBe(1);
     });

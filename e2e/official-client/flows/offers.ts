@@ -19,7 +19,7 @@ export function offerFlows(flow: Flow): void {
     });
 
     flow('are grouped by GPU', async ({ client }) => {
-      // This machine counts as one without GPUs, and such offers belong to no group.
+      // This computer counts as one without GPUs, and such offers belong to no group.
       expect(await client.ok('offer', '--group-by', 'gpu')).toMatch(/Group by\s+gpu/);
       const grouped = JSON.parse(await client.ok('offer', '--group-by', 'gpu,backend', '--json'));
       expect(grouped).toMatchObject({ project: 'main', gpus: [] });
@@ -30,7 +30,7 @@ export function offerFlows(flow: Flow): void {
       expect(listed).toMatch(rows('1', 'ssh (local)', 'local-process'));
     });
 
-    flow('are none where nothing fits', async ({ client }) => {
+    flow('are empty if nothing matches', async ({ client }) => {
       const found = JSON.parse(await client.ok('offer', '--gpu', 'H100:8', '--json'));
       expect(found).toMatchObject({ offers: [], total_offers: 0 });
       expect(await client.ok('offer', '--gpu', 'H100:8')).not.toContain('local-process');

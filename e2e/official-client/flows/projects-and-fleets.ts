@@ -18,7 +18,7 @@ export function projectFlows(flow: Flow): void {
       expect(await client.ok('project', 'list')).toMatch(rows('main', server.url, '✓'));
     });
 
-    flow('it is added again', async ({ client, server }) => {
+    flow('a project can be added twice', async ({ client, server }) => {
       await client.ok(...addProject('main', server.url, server.token()));
     });
 
@@ -28,7 +28,7 @@ export function projectFlows(flow: Flow): void {
       expect(stdout).toContain('nosuch');
     });
 
-    flow('the default is another project, which is forgotten again', async ({ client, server }) => {
+    flow('another project becomes the default and is removed again', async ({ client, server }) => {
       await server.api('/api/projects/create', { project_name: 'second', is_public: false });
       await client.ok(...addProject('second', server.url, server.token()));
       await client.ok('project', 'set-default', 'second');
@@ -48,12 +48,12 @@ export function fleetFlows(flow: Flow): void {
       expect(applied).toMatch(rows('default', '0..1', 'active'));
     });
 
-    flow('applied unchanged it stays as it is', async ({ client }) => {
+    flow('an unchanged fleet is not changed by applying it', async ({ client }) => {
       const applied = await client.ok('apply', '-f', fleet(client, 'default'), '-y');
       expect(applied).toContain('No configuration changes detected');
     });
 
-    flow('applied with other nodes it is changed in place', async ({ client }) => {
+    flow('another number of nodes is applied in place', async ({ client }) => {
       const { id } = await getFleet(client, 'default');
       const file = fleet(client, 'default').replace('.fleet', '.changed.fleet');
       client.write(file, 'type: fleet\nname: default\nnodes: 0..2\nresources: {gpu: 0}\n');
@@ -65,7 +65,7 @@ export function fleetFlows(flow: Flow): void {
       await client.ok('apply', '-f', fleet(client, 'default'), '-y');
     });
 
-    flow('applied with another idle duration it is made anew', async ({ client }) => {
+    flow('another idle duration re-creates the fleet', async ({ client }) => {
       const { id } = await getFleet(client, 'default');
       await client.ok('apply', '-f', fleet(client, 'default', 'idle_duration: 7m'), '-y');
       const { id: newId, ...made } = await getFleet(client, 'default');
@@ -115,7 +115,7 @@ export function fleetFlows(flow: Flow): void {
     });
 
     flow(
-      'a fleet that works is not deleted, one that has worked is',
+      'a fleet with a running job cannot be deleted, and later it can',
       async ({ client, server }) => {
         const file = fleet(client, 'worker');
         await client.ok('apply', '-f', file, '-y');

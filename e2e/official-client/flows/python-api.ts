@@ -18,7 +18,7 @@ export function pythonFlows(flow: Flow): void {
       expect(seen.logs.trim()).toBe('from a plan');
     });
 
-    flow('attaches to what it has submitted', async ({ client }) => {
+    flow('attaches to a run that it has submitted', async ({ client }) => {
       const seen = await client.python<{ readonly logs: string }>(program, 'applied');
       expect(seen).toMatchObject({ attached: true, status: 'done' });
       expect(seen.logs.trim()).toBe('python');
@@ -35,7 +35,7 @@ export function pythonFlows(flow: Flow): void {
       expect(await client.python(program, 'aborted')).toEqual({ ports: 1, status: 'terminated' });
     });
 
-    flow('lists runs, fleets and who one is', async ({ client }) => {
+    flow('lists runs and fleets, and returns the current user', async ({ client }) => {
       const seen = await client.python<{ readonly all: string[] }>(program, 'listed');
       expect(seen).toMatchObject({
         limited: 2,

@@ -72,7 +72,7 @@ export function resourceFlows(flow: Flow): void {
       const origin = join(client.home, 'origin');
       const env = {
         GIT_CONFIG_COUNT: '2',
-        // Reached without a network; to the client it is a public repository on the web.
+        // Reached without a network; for the client it is a public repository on the web.
         GIT_CONFIG_KEY_0: `url.file://${origin}.insteadOf`,
         GIT_CONFIG_VALUE_0: url,
         GIT_CONFIG_KEY_1: 'protocol.file.allow',
@@ -96,7 +96,7 @@ export function resourceFlows(flow: Flow): void {
     });
   });
 
-  describe('what there is none of', () => {
+  describe('missing resources', () => {
     for (const kind of ['volume', 'gateway', 'export', 'import']) {
       flow(`${kind}s are listed`, async ({ client }) => {
         expect(await client.ok(kind, 'list')).toContain('NAME');
@@ -104,7 +104,7 @@ export function resourceFlows(flow: Flow): void {
       });
     }
 
-    flow('a volume and a gateway that are not there are not deleted', async ({ client }) => {
+    flow('deleting a missing volume or gateway is an error', async ({ client }) => {
       for (const kind of ['volume', 'gateway'])
         expect((await client.run([kind, 'delete', 'nosuch', '-y'])).code).toBe(1);
     });

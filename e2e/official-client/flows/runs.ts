@@ -14,7 +14,7 @@ export function runFlows(flow: Flow): void {
       expect(code).toBe(0);
     });
 
-    flow('a finished name is used again', async ({ client, server }) => {
+    flow('the name of a finished run can be used again', async ({ client, server }) => {
       const before = await showRun(server, 'hello');
       const file = task(client, 'hello', ['echo once more']);
       expect(await client.ok('apply', '-f', file, '-y')).toMatch(/^once more\r?$/m);
@@ -37,7 +37,7 @@ export function runFlows(flow: Flow): void {
       expect((await client.run(['run', 'get', 'declined', '--json'])).code).toBe(1);
     });
 
-    flow('a plan is confirmed by hand, and followed detached', async ({ client, server }) => {
+    flow('a plan is confirmed interactively with -d', async ({ client, server }) => {
       const file = task(client, 'confirmed', ['echo later']);
       const { code, stdout } = await client.run(['apply', '-f', file, '-d'], { input: 'y\n' });
       expect(code).toBe(0);
@@ -46,7 +46,7 @@ export function runFlows(flow: Flow): void {
       expect(await client.ok('logs', 'confirmed')).toContain('later');
     });
 
-    flow('a run without a name is given one', async ({ client }) => {
+    flow('a run without a name gets one', async ({ client }) => {
       const file = client.write(
         'nameless.dstack.yml',
         'type: task\ncommands: [echo who am I]\nresources: {gpu: 0}\n',
@@ -56,7 +56,7 @@ export function runFlows(flow: Flow): void {
       expect(applied).toContain('who am I');
     });
 
-    flow('a task that fails ends with 1 and its own code in words', async ({ client }) => {
+    flow('a failed task ends with 1 and prints its exit code', async ({ client }) => {
       const file = task(client, 'failing', ['echo about to fail', 'exit 7']);
       const { code, stdout } = await client.run(['apply', '-f', file, '-y']);
       expect(code).toBe(1);
@@ -65,7 +65,7 @@ export function runFlows(flow: Flow): void {
       expect(await client.ok('logs', 'failing')).toContain('about to fail');
     });
 
-    flow('a run that fits nowhere fails for want of capacity', async ({ client }) => {
+    flow('a run without a matching offer fails with "no capacity"', async ({ client }) => {
       const file = client.write(
         'huge.dstack.yml',
         'type: task\nname: huge\ncommands: ["true"]\nresources: {gpu: "H100:8"}\n',
@@ -76,7 +76,7 @@ export function runFlows(flow: Flow): void {
       expect(await client.ok('ps', '-a')).toMatch(/huge .*no capacity/);
     });
 
-    flow('an active name is left alone unless forced', async ({ client, server }) => {
+    flow('an unchanged active run is left alone without --force', async ({ client, server }) => {
       const file = task(client, 'active', STAYING);
       await client.ok('apply', '-f', file, '-y', '-d');
       const { id } = await untilRun(server, 'active', isRunning);
@@ -131,7 +131,7 @@ export function runFlows(flow: Flow): void {
       expect(code).toBe(1);
     });
 
-    flow('files and folders are there', async ({ client }) => {
+    flow('files and folders are uploaded', async ({ client }) => {
       client.write('data/inner/deep.txt', 'deep content\n');
       client.write('note.txt', 'a note\n');
       const more = 'files:\n  - note.txt\n  - data:renamed\n';
@@ -141,18 +141,12 @@ export function runFlows(flow: Flow): void {
       expect(applied).toMatch(/^deep content\r?$/m);
     });
 
-    flow(
-      'a configuration that is wrong is refused with the name of the key',
-      async ({ client }) => {
-        const file = client.write(
-          'wrong.dstack.yml',
-          'type: task\nname: wrong\ncomands: ["true"]\n',
-        );
-        const { code, stdout, stderr } = await client.run(['apply', '-f', file, '-y']);
-        expect(code).toBe(1);
-        expect(stdout + stderr).toContain('comands');
-      },
-    );
+    flow('an invalid configuration is refused with the name of the key', async ({ client }) => {
+      const file = client.write('wrong.dstack.yml', 'type: task\nname: wrong\ncomands: ["true"]\n');
+      const { code, stdout, stderr } = await client.run(['apply', '-f', file, '-y']);
+      expect(code).toBe(1);
+      expect(stdout + stderr).toContain('comands');
+    });
 
     flow('a run is deleted by its file', async ({ client }) => {
       const deleted = await client.ok('delete', '-f', 'hello.dstack.yml', '-y');

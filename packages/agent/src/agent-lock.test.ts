@@ -21,7 +21,7 @@ async function deadPid(): Promise<number> {
 it('removes what agents have left that were killed while they took the lock', async () => {
   const pid = await deadPid();
   for (const end of ['', '.new', '.stale']) writeFileSync(join(dir, `agent.lock.${pid}${end}`), '');
-  // Of an agent that is about to try.
+  // The lock of an agent that is about to try.
   writeFileSync(join(dir, `agent.lock.${process.ppid}`), '');
   const unlock = lockStateDir(dir);
   expect(readdirSync(dir).sort()).toEqual(['agent.lock', `agent.lock.${process.ppid}`]);

@@ -2,7 +2,7 @@ import { linkSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { writeDurably } from './host/durable-file.ts';
-import { identify, isAlive, type ProcessIdentity } from './host/process-identity.ts';
+import { identifyProcess, isAlive, type ProcessIdentity } from './host/process-identity.ts';
 
 /** Thrown when another agent lives on the same state directory. */
 export class AgentRunning extends Error {
@@ -15,11 +15,12 @@ export class AgentRunning extends Error {
 }
 
 /**
- * Takes the state directory for this process; returns how to give it back. A lock of a dead process
- * does not count, and a process is dead when its start time is another, whatever its pid.
+ * Locks the state directory for this process, and returns a function that releases it. The lock of
+ * a dead process does not count. A process with the same pid and another start time is another
+ * process.
  */
 export function lockStateDir(stateDir: string): () => void {
-  const own = identify(process.pid);
+  const own = identifyProcess(process.pid);
   if (!own) throw new Error('cannot read /proc');
   const path = join(stateDir, 'agent.lock');
   const mine = join(stateDir, `agent.lock.${process.pid}`);
@@ -39,16 +40,16 @@ export function lockStateDir(stateDir: string): () => void {
   }
 }
 
-/** Removes the temporary files of agents that were killed while they took the lock. */
+/** Removes temporary files of agents that were killed while they took the lock. */
 function removeLeftovers(stateDir: string): void {
   for (const name of readdirSync(stateDir)) {
     const pid = /^agent\.lock\.(\d+)(\.new|\.stale)?$/.exec(name)?.[1];
-    // A process that lives may be an agent that tries to take the lock now.
-    if (pid && !identify(Number(pid))) rmSync(join(stateDir, name), { force: true });
+    // A living process may be an agent that is taking the lock.
+    if (pid && !identifyProcess(Number(pid))) rmSync(join(stateDir, name), { force: true });
   }
 }
 
-/** Ends the agent that holds the directory: by SIGTERM, or by SIGKILL if it lives on for 10 s. */
+/** Ends the agent that holds the lock: by SIGTERM, or by SIGKILL after 10 s. */
 export async function endHolder(stateDir: string): Promise<void> {
   const holder = readHolder(join(stateDir, 'agent.lock'));
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
@@ -66,7 +67,7 @@ function signalProcess(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Removes a dead holder's lock, but not one that a third process has taken in the meantime. */
+/** Removes a dead holder's lock, but not one that a third process has taken meanwhile. */
 function setAside(path: string, mine: string): void {
   const aside = `${mine}.stale`;
   try {

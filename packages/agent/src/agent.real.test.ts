@@ -100,7 +100,7 @@ describe('the keys of a job’s users', () => {
     const port = next.state(spec.id)?.ssh_port ?? before;
     await vi.waitFor(async () => expect(await login(port, 'new')).toBe('inside'));
     expect(await login(port, 'old')).toBe('refused');
-    // A server that lost the answer to its `PUT` repeats it with the keys of that moment.
+    // A server that lost the answer to its `PUT` repeats it with the present keys.
     await agent.put(spec);
     expect([await login(port, 'old'), await login(port, 'new')]).toEqual(['inside', 'refused']);
     await next.close();
@@ -114,7 +114,7 @@ describe('the keys of a job’s users', () => {
   });
 });
 
-it('an agent whose machine lets nobody in by its own sshd opens no shells', async () => {
+it('an agent without access through the sshd of its host opens no shells', async () => {
   const { status } = await agent.call('PUT', '/v1/host-shell', { keys: [], valid_for: 60 });
   expect(status).toBe(404);
 });
@@ -128,24 +128,25 @@ describe('files of a deleted job', () => {
     await stream.close();
     await agent.call('DELETE', `/v1/jobs/${spec.id}`);
     await agent.end('SIGKILL');
-    // A folder where a socket should be stands for a mount or an immutable file, which only root makes.
+    // A folder in place of the socket stands for a mount or an immutable file, which only root can
+    // create.
     mkdirSync(new JobFolder(join(agent.state, 'jobs'), spec.id, agent.dir).socket('s'));
     await agent.start();
-    await vi.waitFor(() => expect(agent.log).toContain('what a job has left is not removed'));
+    await vi.waitFor(() => expect(agent.log).toContain('the leftovers of a job were not removed'));
     expect((await agent.put(spec)).body.state).toMatchObject({ phase: 'exited' });
     expect(existsSync(join(agent.state, 'jobs', spec.id, 'spool'))).toBe(false);
   });
 });
 
 describe('the log of a job', () => {
-  it('waits for credit, and comes again from where the server wants it', async () => {
+  it('waits for credit, and is sent again from the offset that the server requests', async () => {
     const stream = await agent.connect();
     stream.grants = false;
     const spec = jobSpec(['yes 0123456789 | head -c 3000000', 'echo; echo end']);
     await agent.put(spec);
     await stream.until(() => stream.state(spec.id)?.phase === 'exited');
     await stream.until(() => stream.text(spec.id).length === INITIAL_CREDIT);
-    // A state passes although the log is stuck.
+    // A state is sent although the log is blocked.
     const other = jobSpec(['true']);
     await agent.put(other);
     await stream.until(() => stream.state(other.id)?.phase === 'exited');
@@ -175,7 +176,7 @@ describe('the log of a job', () => {
     await second.close();
   });
 
-  it('is sent to a server that had forgotten the job and asks for it again', async () => {
+  it('is sent to a server that had forgotten the job and puts it again', async () => {
     const first = await agent.connect();
     const spec = jobSpec(['echo remembered']);
     await agent.put(spec);
@@ -204,7 +205,7 @@ describe('the protocol', () => {
     expect(unknown).toMatchObject({ status: 404, body: { code: 'unknown_job' } });
   });
 
-  it('tells what the host is and whom it belongs to', async () => {
+  it('reports the host and its owner', async () => {
     const stream = await agent.connect('server-7');
     const hello = stream.frames[0];
     expect(hello).toMatchObject({ type: 'hello', info: { executor: 'process', server_id: null } });
@@ -281,7 +282,7 @@ describe('the protocol', () => {
       return found.length >= points && found;
     });
     expect(metrics.at(-1)?.memory_usage_bytes).toBeGreaterThan(0);
-    // Counted from the start of the job: it never sinks.
+    // Counted from the start of the job, so it never decreases.
     const used = metrics.map((point) => point.cpu_usage_micro);
     expect(used).toEqual(used.toSorted((a, b) => a - b));
     if (metricsMs < 1000) {

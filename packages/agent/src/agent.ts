@@ -29,31 +29,31 @@ export interface AgentSetup {
   readonly stateDir: string;
   readonly socket: string;
   readonly executor: Executor;
-  /** Where the files of jobs lie that have users of their own; null = with their records. */
+  /** Where the files of jobs with their own users lie; null = with their records. */
   readonly jobHomes: string | null;
   readonly owner: Owner;
   readonly openAccess: OpenJobAccess;
-  /** Null: this machine opens no shells to users of the server. */
+  /** Null = this host opens no shells to users of the server. */
   readonly openShells: ((keys: HostShellKeys) => void) | null;
   readonly version: string;
-  /** Where images and jobs lie, for the figure of free disk. */
+  /** Where images and jobs are stored; free disk is measured there. */
   readonly diskPath: string;
   readonly exitWhenIdle: number | null;
-  /** Time between two reports of what jobs use. */
+  /** Time between two reports of the jobs' resources. */
   readonly metricsMs: number;
   /** Time between two checks of the host's health; null = none. */
   readonly healthMs: number | null;
   readonly log: Logger;
-  /** Called once when the agent wants to end because nobody needs it. */
+  /** Called once when the agent is idle and should end. */
   readonly onIdle: () => void;
   /** Called when the machine has to end because its server has not been here for long. */
   readonly onLeaseEnd: (ending: LeaseEnding) => void;
 }
 
-/** Time between two looks whether the socket is still there. */
+/** Time between two checks whether the socket still exists. */
 const LOOK_MS = 5_000;
 
-/** A running agent. Jobs go on when it is closed. */
+/** A running agent. Jobs continue when it is closed. */
 export interface RunningAgent {
   close(): Promise<void>;
 }
@@ -144,13 +144,13 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
       server.close();
       await registry.close();
       executor.close();
-      // A job that is about to run opens a socket of its own there.
+      // A job that is about to run creates its own socket there.
       if (!registry.hasLiveJobs) removeSocketFolder(socketDir);
     },
   };
 }
 
-/** Ends the agent when no server has been connected and no job has lived for a while. */
+/** Ends the agent when no server was connected and no job lived for a while. */
 class IdleWatch {
   readonly #setup: AgentSetup;
   readonly #busy: () => boolean;
@@ -172,7 +172,7 @@ class IdleWatch {
     const { exitWhenIdle, onIdle } = this.#setup;
     if (exitWhenIdle === null || this.#present || this.#busy()) return;
     this.#timer = setTimeout(() => {
-      // A job that has begun since is looked at again when it ends.
+      // A job that has started meanwhile causes another check when it ends.
       if (!this.#busy()) onIdle();
     }, exitWhenIdle * 1000);
   }

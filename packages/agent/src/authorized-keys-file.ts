@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** Bytes as characters: lines of others may have any encoding and stay unchanged. */
+/** One character per byte: other lines may have any encoding and stay unchanged. */
 const BYTES = 'latin1';
 
 /** The `authorized_keys` of a user of the host, in which the agent keeps some lines. */

@@ -16,7 +16,7 @@ export interface ChosenExecutor {
   readonly diskPath: string;
 }
 
-/** Docker where its daemon answers, processes otherwise; a kind that was named must work. */
+/** Docker if its daemon answers, else processes. An explicitly requested kind must work. */
 export async function chooseExecutor(
   options: AgentOptions,
   env: NodeJS.ProcessEnv,

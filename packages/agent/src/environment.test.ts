@@ -19,8 +19,8 @@ it('takes values as they are, and nothing that is no variable', () => {
   expect(readEnvironment(path)).toEqual(env);
 });
 
-it('is empty without a file, and says what a file is that holds something else', () => {
+it('is empty without a file, and reports a file with other content', () => {
   expect(readEnvironment(path)).toEqual({});
   writeFileSync(path, '[]');
-  expect(() => readEnvironment(path)).toThrow('holds no object of variables');
+  expect(() => readEnvironment(path)).toThrow('is not a JSON object of variables');
 });

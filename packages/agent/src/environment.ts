@@ -18,7 +18,7 @@ export function readEnvironment(path: string): Record<string, string> {
   }
   const given: unknown = JSON.parse(text);
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new Error(`${path} holds no object of variables`);
+    throw new Error(`${path} is not a JSON object of variables`);
   }
   const usable = Object.entries(given).filter(
     ([name, value]) => typeof value === 'string' && isName(name) && !value.includes('\0'),

@@ -117,7 +117,7 @@ describe('those whom the server names', () => {
   const alice = ['alice', 'ssh-rsa AAAA alice@laptop\n'] as const;
   const bob = ['bob', 'ssh-ed25519 BBBB'] as const;
 
-  it('get a shell of the host, each key by a line that says whose it is', () => {
+  it('get a shell on the host, each key by a line that names its owner', () => {
     const into = login();
     into.openShells(shells(alice, bob, ['carol', 'ssh-ed25519 BBBB']));
     expect(file()).toBe(
@@ -174,7 +174,7 @@ describe('those whom the server names', () => {
     expect(file()).toBe('');
   });
 
-  it('are not said to have it where the file cannot be written', () => {
+  it('are not reported to have it if the file cannot be written', () => {
     const into = login();
     into.openShells(shells(alice));
     mkdirSync(`${path}.dstack`);
@@ -201,7 +201,7 @@ describe('those whom the server names', () => {
     expect(statSync(real).mode & 0o777).toBe(0o640);
   });
 
-  it('make no file where there is nobody to let in', () => {
+  it('make no file if there are no keys', () => {
     login().openShells(shells());
     expect(existsSync(path)).toBe(false);
   });

@@ -3,12 +3,15 @@ import { AuthorizedKeysFile } from './authorized-keys-file.ts';
 import type { Logger } from './host/log.ts';
 import type { OpenJobAccess } from './jobs/job-access.ts';
 
-/** Comments that mark the agent's lines; the ids of jobs or the names of users follow. */
+/** Comments that mark the agent's lines, followed by the ids of jobs or the names of users. */
 const JOBS = ' dstack:';
 const SHELL = ' dstack-shell:';
 const OURS = / dstack:[0-9a-f-]{36}(,[0-9a-f-]{36})*$| dstack-shell:[\w-]+(,[\w-]+)*$/;
 
-/** The answer to a user who may not have a shell; without characters that a shell or sshd interprets. */
+/**
+ * The message to a user who may not have a shell, without characters that a shell or sshd
+ * interprets.
+ */
 const ABOUT =
   'This key opens the jobs of its owner, no shell on their host: ssh to the run itself.';
 const INSTEAD_OF_SHELL = `/bin/sh -c 'echo ${ABOUT} >&2; exit 1'`;
@@ -25,10 +28,10 @@ const RETRY_MS = 60_000;
 const LONGEST_MS = 2 ** 31 - 1;
 
 /**
- * Grants access through the host's own sshd, by lines in the login user's `authorized_keys`: users of
- * jobs may connect to the ports of these jobs only, while the job's access is open; users that the
- * server names get a shell of the host. A starting agent removes all lines of its predecessor, and the
- * server sends its users again.
+ * Grants access through the host's own sshd, by lines in the login user's `authorized_keys`: users
+ * of jobs may connect only to the ports of these jobs, while the job's access is open; users that
+ * the server names get a shell on the host. A starting agent removes all lines of its predecessor,
+ * and the server sends its users again.
  */
 export class HostLogin {
   readonly #file: AuthorizedKeysFile;
@@ -43,7 +46,7 @@ export class HostLogin {
     this.#attempt();
   }
 
-  /** The same access to jobs, also through the host. */
+  /** Extends the access to jobs to connections through the host. */
   withJobs(open: OpenJobAccess): OpenJobAccess {
     return async (options) => {
       const access = await open(options);
@@ -102,7 +105,7 @@ export class HostLogin {
     this.#file.replaceOurs(entries(this.#jobs, this.#shells));
   }
 
-  /** A failure is only logged: users cannot attach through the host then, but their jobs run. */
+  /** A failure is only logged: users cannot attach through the host, but their jobs run. */
   #attempt(): boolean {
     try {
       this.#write();

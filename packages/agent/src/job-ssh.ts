@@ -12,7 +12,9 @@ import { NodeGateway, type OpenNode } from './ssh/node-gateway.ts';
 import type { RunSession } from './ssh/session.ts';
 import { sessionRunner } from './ssh/sessions/run-session.ts';
 
-/** Opens the SSH server of a job, and the door for its other nodes, with one host key for all jobs. */
+/**
+ * Opens the SSH server of a job and the access for its other nodes, with one host key for all jobs.
+ */
 export function openJobAccess(stateDir: string, log: Logger): OpenJobAccess {
   const hostKeyPem = hostKey(stateDir);
   const gateway = new NodeGateway(hostKeyPem);
@@ -41,12 +43,12 @@ export function openJobAccess(stateDir: string, log: Logger): OpenJobAccess {
   };
 }
 
-/** The public half of the host key, for those who want to be sure of whom they reach. */
+/** The public half of the host key, by which clients verify the agent. */
 export function publicHostKey(stateDir: string): string {
   return publicKeyOf(hostKey(stateDir));
 }
 
-/** Null for jobs without other nodes, or whose addresses are not known. */
+/** Null for jobs without other nodes or with unknown addresses. */
 async function openNode(
   gateway: NodeGateway,
   { preferredPort, spec, cluster, started }: JobAccessOptions,
@@ -60,7 +62,7 @@ async function openNode(
   try {
     return await gateway.open(address, {
       keys,
-      // A node that starts a little earlier than the others may knock before they run.
+      // A node that starts earlier than the others may connect before they run.
       exec: async (request) => {
         await Promise.race([started, request.hungUp]);
         await run(request);
@@ -70,8 +72,8 @@ async function openNode(
   } catch (error) {
     const where = `port ${NODE_SSH_PORT} of ${address}`;
     const why = errorMessage(error);
-    const message = `The other nodes cannot be let in: ${where} cannot be listened on (${why})`;
-    // A job that runs already is better off without than ended.
+    const message = `The other nodes cannot connect: the agent cannot listen on ${where} (${why})`;
+    // A running job continues without this access.
     if (preferredPort === null) throw new JobFailure('ports_binding_failed', message);
     log.error('no access for other nodes', error, { job: spec.id, address });
     return null;
@@ -96,7 +98,7 @@ function withNode(
   };
 }
 
-/** One that cannot be read has never been shown to anybody, so another one may take its place. */
+/** An unreadable key was never used, so a new one may replace it. */
 function hostKey(stateDir: string): string {
   const path = join(stateDir, 'ssh-host-key');
   const known = existsSync(path) ? readFileSync(path, 'utf8') : '';

@@ -33,7 +33,7 @@ function ask(): Promise<string> {
   });
 }
 
-describe('a socket that somebody removes', () => {
+describe('a socket that is removed', () => {
   it('is there again', async () => {
     rmSync(path);
     await once(http, 'listening');
@@ -61,7 +61,7 @@ describe('a socket that somebody removes', () => {
     open.destroy();
   });
 
-  it('is not made again when nobody listens any more', async () => {
+  it('is not made again after the listener was closed', async () => {
     stop();
     expect(existsSync(path)).toBe(false);
     await once(http, 'close');

@@ -6,21 +6,21 @@ import { makeSocketFolder, restoreSocketFolder } from './socket-folder.ts';
 
 export interface ListeningOptions {
   readonly http: Server;
-  /** Of the unix socket; its folder is made where it is missing. */
+  /** Path of the unix socket. A missing folder is created. */
   readonly path: string;
   readonly log: Logger;
-  /** Milliseconds between two looks whether the socket is still there. */
+  /** Milliseconds between two checks whether the socket still exists. */
   readonly lookMs: number;
 }
 
 /**
- * Listens at a unix socket until the answered function is called. A socket that somebody has removed
- * (a tidied folder of temporary files, a session's folder that went with the session) is made again:
- * without it nobody could reach the agent, whose jobs live on.
+ * Listens at a unix socket until the returned function is called. A socket that was removed (with a
+ * folder of temporary files or of a login session) is created again: without it the server could
+ * not reach the agent, whose jobs continue.
  */
 export async function listenAt({ http, path, log, lookMs }: ListeningOptions): Promise<() => void> {
   const folder = makeSocketFolder(dirname(path));
-  // The lock on the state directory says that no other agent of ours listens here.
+  // The lock on the state directory guarantees that no other agent listens here.
   rmSync(path, { force: true });
   await listen(http, path);
   let busy = false;
@@ -29,7 +29,7 @@ export async function listenAt({ http, path, log, lookMs }: ListeningOptions): P
     busy = true;
     try {
       restoreSocketFolder(dirname(path), folder);
-      // Connections stay; only the place where nobody can come in any more is given up.
+      // Connections stay open; only the unreachable listener is closed.
       if (http.listening) http.close();
       await listen(http, path);
       log.info('listening again, the socket was removed', { socket: path });

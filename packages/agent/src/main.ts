@@ -44,7 +44,7 @@ async function main(): Promise<void> {
   await run(options, owner, log, unlock);
 }
 
-/** Nobody else may read or write; walking through may be allowed, for jobs of another user. */
+/** No other user may read or write. Jobs of another user may need to pass through. */
 function closeToOthers(dir: string): void {
   chmodSync(dir, statSync(dir).mode & 0o711);
 }

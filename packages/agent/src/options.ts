@@ -8,19 +8,19 @@ export interface AgentOptions {
   readonly executor: 'auto' | 'docker' | 'process';
   readonly serverId: string | null;
   readonly takeover: boolean;
-  /** Whether an agent that lives on this state directory is to make place. */
+  /** Whether to end an agent that runs on this state directory. */
   readonly replace: boolean;
-  /** Seconds without a server and without a living job after which the agent ends; null = never. */
+  /** Seconds without a server and a living job after which the agent ends; null = never. */
   readonly exitWhenIdle: number | null;
-  /** `authorized_keys` of the user through whom users of jobs reach this machine; null = nobody's. */
+  /** `authorized_keys` of the user through whom users of jobs reach this host; null = none. */
   readonly authorizedKeys: string | null;
   /** JSON file with variables for the agent's own environment; null = none. */
   readonly environment: string | null;
-  /** Gives each process job a user of its own; null = jobs run as this process does. */
+  /** Gives each process job its own user; null = jobs run as the agent's user. */
   readonly jobUsers: JobUsersOptions | null;
 }
 
-/** The kernel's limit for a unix socket's path, the closing zero left out. */
+/** The kernel's limit for a unix socket's path, without the terminating zero. */
 const MAX_SOCKET_PATH = 107;
 
 export const USAGE = `usage: main.js --state DIR --socket PATH [options]
@@ -39,7 +39,7 @@ export const USAGE = `usage: main.js --state DIR --socket PATH [options]
                             all agents of the machine
 `;
 
-/** Throws an `Error` whose message is for a person. */
+/** Throws an `Error` with a message for the user. */
 export function parseOptions(argv: readonly string[]): AgentOptions {
   const { values } = parseArgs({
     args: [...argv],

@@ -22,7 +22,7 @@ afterEach(async () => {
 
 const env = { DSTACK_SERVER_URL: socketUrl(SERVER_SOCKET) };
 
-/** A job that prints where its server is, and then waits. */
+/** A job that prints the address of its server, and then waits. */
 async function runningJob(more: Parameters<typeof jobSpec>[1] = {}): Promise<[string, string]> {
   const lines = ['echo "at=$DSTACK_SERVER_URL="', 'sleep 1000'];
   const spec = jobSpec(lines, { env, server_access: true, ...more });
@@ -34,10 +34,10 @@ async function runningJob(more: Parameters<typeof jobSpec>[1] = {}): Promise<[st
 const told = (from = stream) =>
   from.frames.flatMap((frame) => (frame.type === 'tunnel' ? [frame] : []));
 
-/** The next connection that the agent tells of. */
+/** The next connection that the agent announces. */
 const nextTunnel = (count = 1, from = stream) => from.until(() => told(from)[count - 1]);
 
-/** As a server does it; the status of a refusal. */
+/** Connects as a server does; resolves with the status of a refusal. */
 function fetchTunnel(id: string, tunnel: string): Promise<Duplex | number> {
   return new Promise((resolve, reject) => {
     const outgoing = request({
@@ -63,7 +63,7 @@ async function connected(path: string): Promise<Socket> {
   return socket;
 }
 
-/** However it ends: a killed agent resets its connections. */
+/** An error counts as an end: a killed agent resets its connections. */
 function closed(socket: Socket): Promise<void> {
   socket.on('error', () => {});
   return new Promise((resolve) => void socket.resume().once('close', () => resolve()));
@@ -100,7 +100,7 @@ describe('a job that may reach the server', () => {
     await once(fetched as Duplex, 'close');
   });
 
-  it('tells a server that comes later of who waits', async () => {
+  it('announces waiting connections to a server that connects later', async () => {
     const [id, path] = await runningJob();
     await stream.close();
     const socket = await connected(path);

@@ -12,7 +12,7 @@ beforeEach(() => {
 afterEach(() => agent.dispose());
 
 describe('the folder of the socket', () => {
-  it('is gone when the agent has ended, and is made by the next one', async () => {
+  it('is removed when the agent has ended, and is made by the next one', async () => {
     await agent.start();
     expect(existsSync(folder)).toBe(true);
     await agent.end('SIGTERM');
@@ -42,10 +42,10 @@ describe('the folder of the socket', () => {
     expect((await agent.put(spec)).body.state).toMatchObject({ phase: 'running' });
   });
 
-  it.runIf(process.getuid?.() === 0)('is not used when it belongs to somebody else', async () => {
+  it.runIf(process.getuid?.() === 0)('is not used if it belongs to another user', async () => {
     mkdirSync(folder);
     chownSync(folder, 65534, 65534);
-    await expect(agent.start()).rejects.toThrow('belongs to somebody else');
+    await expect(agent.start()).rejects.toThrow('belongs to another user');
     expect(existsSync(folder)).toBe(true);
   });
 });

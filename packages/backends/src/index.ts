@@ -24,13 +24,3 @@ export {
 } from './local/local.ts';
 export { inspectMachine, type MachineFacts, machineOf } from './local/machine.ts';
 export { type RemoteOptions, remoteBackend } from './remote/remote.ts';
-export { NO_FAULTS, type SimFaults } from './sim/faults.ts';
-export {
-  type SimAddress,
-  type SimAgents,
-  type SimClock,
-  type SimMachine,
-  SimProvider,
-  type SimRandom,
-} from './sim/provider.ts';
-export { type SimOptions, simBackend } from './sim/sim.ts';

@@ -1,13 +1,13 @@
 import { UsageError } from './errors.ts';
 
-/** The options that every command has, wherever they stand. */
+/** The options that every command has. They may stand anywhere on the line. */
 export interface GlobalOptions {
   readonly project: string | undefined;
   readonly debug: boolean;
   readonly color: 'auto' | 'always' | 'never';
 }
 
-/** Takes the global options out of the arguments, up to `--`; the rest goes to the command. */
+/** Splits the global options from the arguments, up to `--`. The rest goes to the command. */
 export function splitGlobalOptions(argv: readonly string[]): {
   options: GlobalOptions;
   rest: string[];
@@ -51,8 +51,8 @@ function colourMode(value: string): GlobalOptions['color'] {
 }
 
 /**
- * Completes long options that were cut short (`--verb` for `--verbose`) where only one option of
- * the command begins so. Anything else is left for the parser to judge.
+ * Completes a shortened long option (`--verb` for `--verbose`) if exactly one option of the command
+ * starts with it. The parser judges everything else.
  */
 export function expandPrefixes(words: readonly string[], known: readonly string[]): string[] {
   const expanded: string[] = [];

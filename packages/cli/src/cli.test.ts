@@ -19,7 +19,7 @@ test.each([[['-v']], [['--version']]])('%j prints the version alone', async (arg
   expect((await runCommand(argv)).out).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
 
-test.each(COMMANDS.map((c) => [c.name]))('%s explains itself', async (name) => {
+test.each(COMMANDS.map((c) => [c.name]))('%s prints its help', async (name) => {
   const { out, code } = await runCommand([name, '--help']);
   expect(code).toBe(0);
   expect(out).toContain(`Usage: dstack ${name}`);
@@ -66,7 +66,7 @@ test('secrets are read from the input, shown only when asked for, and deleted', 
   expect([deleted.code, deleted.err.split('\n')[0]]).toEqual([1, 'error: Secret x does not exist']);
 });
 
-test('what the server notes about a secret is printed when it is set', async () => {
+test('set prints the notes of the server on a secret', async () => {
   const json = { id: '1', name: 'pin', value: '12', notes: ['pin is too short to be masked'] };
   const fake = await startFakeServer({ [`POST ${BASE}/secrets/create_or_update`]: { json } });
   const { err, code } = await runCommand(['secret', 'set', 'pin', '12'], {
@@ -75,7 +75,7 @@ test('what the server notes about a secret is printed when it is set', async () 
   expect([err, code]).toEqual(['note: pin is too short to be masked\nOK\n', 0]);
 });
 
-test('tokens of programs are made, printed once, listed and revoked', async () => {
+test('tokens of programs are created, printed once, listed and revoked', async () => {
   const token = {
     id: '1',
     name: 'ci',
@@ -114,7 +114,7 @@ test('exports and imports are listed from either form of the answer', async () =
     exported_gateways: [],
   };
   const fake = await startFakeServer({
-    [`POST ${BASE}/exports/list`]: { json: { exports: [item], warnings: ['soon gone'] } },
+    [`POST ${BASE}/exports/list`]: { json: { exports: [item], warnings: ['expires soon'] } },
     [`POST ${BASE}/imports/list`]: {
       json: [{ id: '1', export: { ...item, project_name: 'infra' } }],
     },
@@ -122,7 +122,7 @@ test('exports and imports are listed from either form of the answer', async () =
   const env = serverEnv(fake.url);
   const exports = await runCommand(['export'], { env });
   expect(exports.out.split('\n')[1]).toBe(' shared  pool    -         team-a, team-b');
-  expect(exports.err).toBe('warning: soon gone\n');
+  expect(exports.err).toBe('warning: expires soon\n');
   expect((await runCommand(['import', 'list'], { env })).out).toContain(' infra/shared  pool    -');
 });
 
@@ -209,7 +209,7 @@ test('delete -f deletes what the file describes', () =>
     expect((await runCommand(['delete', '-y'], options)).code).toBe(1);
   }));
 
-test('a run that has not ended is not deleted, and how to end it is told', () =>
+test('a run that has not ended is not deleted, and the error names the command that stops it', () =>
   withDirectory(async (cwd) => {
     const run = await recordedAnswer<Run>('run-get-failed', `${BASE}/runs/get`);
     const fake = await startFakeServer({
@@ -328,7 +328,7 @@ test('names that a shell would carry out are not completed', async () => {
   expect((await runCommand(argv, { env: serverEnv(fake.url) })).out).toBe('good-1\n');
 });
 
-test('a failing completion says nothing', async () => {
+test('a failing completion prints nothing', async () => {
   const { out, err, code } = await runCommand(['__complete', 'logs', 'a']);
   expect([out, err, code]).toEqual(['', '', 0]);
 });

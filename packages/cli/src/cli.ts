@@ -2,15 +2,15 @@ import { expandPrefixes, type GlobalOptions, splitGlobalOptions } from './argume
 import type { Cli } from './context.ts';
 import { CancelledError, EXIT, UsageError } from './errors.ts';
 import type { OnInterrupt } from './interrupts.ts';
-import { nearest } from './nearest.ts';
+import { closest } from './nearest.ts';
 import { COMMANDS, type CommandEntry, EXIT_CODE_HELP, GLOBAL_HELP, overview } from './program.ts';
-import { report } from './report.ts';
+import { reportFailure } from './report.ts';
 import { createIo, type Source } from './terminal/io.ts';
 import { Prompter } from './terminal/prompt.ts';
 import type { Sink } from './terminal/sink.ts';
 import { productVersion } from './version.ts';
 
-/** What a run of the command line takes from its process. */
+/** What the command line needs from its process. */
 export interface Runtime {
   readonly out: Sink;
   readonly err: Sink;
@@ -23,7 +23,7 @@ export interface Runtime {
   readonly onInterrupt: OnInterrupt;
 }
 
-/** Runs one command line and returns its exit code. Nothing is thrown. */
+/** Runs one command line and returns its exit code. Never throws. */
 export async function runCli(argv: readonly string[], runtime: Runtime): Promise<number> {
   let globals: GlobalOptions = { project: undefined, debug: false, color: 'auto' };
   let io = createIo(runtime, runtime.env, globals.color);
@@ -50,7 +50,7 @@ export async function runCli(argv: readonly string[], runtime: Runtime): Promise
     }
     return await runCommand(first, words, globals, io, runtime);
   } catch (error) {
-    return report(error, io, globals.debug);
+    return reportFailure(error, io, globals.debug);
   }
 }
 
@@ -115,7 +115,7 @@ async function contextFor(
     signal,
     onInterrupt,
     wait,
-    words,
+    args: words,
     projectOption,
     debug: globals.debug,
     connect: () => connect({ projectOption, env, home }),
@@ -123,7 +123,10 @@ async function contextFor(
   };
 }
 
-/** Lets Ctrl-C end what does not look at the signal itself (a question, a file being read). */
+/**
+ * Makes Ctrl-C end a command that does not watch the signal itself (in a question, while reading a
+ * file).
+ */
 async function interruptible(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
   const interrupted = new Promise<never>((_, reject) => {
     const stop = (): void => reject(new CancelledError());
@@ -147,13 +150,13 @@ function longOptions(command: ProgramCommand): string[] {
   return ['--help', ...new Set([...own, ...command.commands.flatMap(longOptions)])];
 }
 
-/** `dstack fleet lst`: the parser would count arguments, which says little. */
+/** `dstack fleet lst`: the parser would only report the number of arguments. */
 function refuseUnknownPart(program: ProgramCommand, [word]: readonly string[]): void {
   const command = program.commands[0];
   if (!command || command.commands.length === 0 || command.registeredArguments.length > 0) return;
   const parts = command.commands.flatMap((part) => [part.name(), ...part.aliases()]);
   if (word === undefined || word.startsWith('-') || ['help', ...parts].includes(word)) return;
-  const near = nearest(word, parts);
+  const near = closest(word, parts);
   throw new UsageError(`Unknown command ${command.name()} ${word}`, {
     why: `known: ${parts.join(', ')}`,
     next: `dstack ${command.name()} ${near ?? '--help'}`,
@@ -166,7 +169,7 @@ function findCommand(name: string): CommandEntry {
   if (name.startsWith('-')) {
     throw new UsageError(`Unknown option ${name}`, { next: 'dstack --help' });
   }
-  const near = nearest(
+  const near = closest(
     name,
     COMMANDS.map((c) => c.name),
   );

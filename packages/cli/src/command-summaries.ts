@@ -1,4 +1,4 @@
-/** A command as it is listed: in help texts and completion scripts. */
+/** A command as listed in help texts and completion scripts. */
 export interface CommandSummary {
   readonly name: string;
   readonly alias?: string;
@@ -21,7 +21,7 @@ export const COMMAND_SUMMARIES = [
   { name: 'logs', summary: 'Show the output of a run' },
   { name: 'metrics', summary: 'Show utilization and memory of a run' },
   { name: 'offer', summary: 'Show available machines and prices' },
-  { name: 'project', summary: 'Manage the projects this machine knows' },
+  { name: 'project', summary: 'Manage the projects configured on this computer' },
   { name: 'ps', summary: 'List runs' },
   { name: 'run', summary: 'Show a run' },
   { name: 'secret', summary: 'Manage secrets' },

@@ -4,7 +4,7 @@ import type { OnInterrupt } from './interrupts.ts';
 import type { Io } from './terminal/io.ts';
 import type { Prompter } from './terminal/prompt.ts';
 
-/** A project on a server, ready to be called. */
+/** A project on a server, with a client for it. */
 export interface Connection {
   readonly address: ServerAddress;
   readonly client: Client;
@@ -12,7 +12,8 @@ export interface Connection {
 }
 
 /**
- * What commands get from outside. Costly things are functions, so that `--help` pays for none.
+ * Everything that commands need from outside. Costly parts are functions, so that `--help` loads
+ * none of them.
  */
 export interface Cli {
   readonly io: Io;
@@ -22,23 +23,23 @@ export interface Cli {
   readonly home: string;
   /** ms since the epoch. */
   readonly now: () => number;
-  /** Aborted by the first Ctrl-C, unless a command has taken that over (see `onInterrupt`). */
+  /** Aborted by the first Ctrl-C, unless a command handles Ctrl-C itself (see `onInterrupt`). */
   readonly signal: AbortSignal;
-  /** Calls `handler` instead at each Ctrl-C, until the returned function is called. */
+  /** Calls `handler` at each Ctrl-C instead, until the returned function is called. */
   readonly onInterrupt: OnInterrupt;
   readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
-  /** The arguments behind the command's name, as given. */
-  readonly words: readonly string[];
+  /** The arguments after the command's name, as given. */
+  readonly args: readonly string[];
   /** `--project`. */
   readonly projectOption: string | undefined;
   /** `--debug`. */
   readonly debug: boolean;
   readonly connect: () => Promise<Connection>;
-  /** For commands that end well but not with 0. */
+  /** For commands that succeed with an exit code other than 0. */
   readonly setExitCode: (code: number) => void;
 }
 
-/** Starts a client for an address. */
+/** Creates a client for an address. */
 export async function clientFor(
   address: { url: string; token: string | null },
   env: Cli['env'],

@@ -2,18 +2,20 @@ import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { crashReport } from './crash.ts';
 
-test('an error that nobody caught is told with its trace, without the source', () => {
+test('an uncaught error is reported with its trace, without the source line', () => {
   const text = crashReport(new Error('no such thing'));
   expect(text).toMatch(
     /^error: no such thing\n {2}why: .*\n {2}next: report it.*\n {4}at .*crash\.test\.ts/,
   );
 });
 
-test('what is no error is told too', () => {
-  expect(crashReport('odd')).toBe('error: odd\n  why:  this was not expected\n  next: report it\n');
+test('a thrown value that is not an error is reported too', () => {
+  expect(crashReport('odd')).toBe(
+    'error: odd\n  why:  dstack did not expect this error\n  next: report it\n',
+  );
 });
 
-test('the process ends with 1 and nothing else on its errors', () => {
+test('the process ends with 1 and prints nothing else to stderr', () => {
   const crash = new URL('./crash.ts', import.meta.url).href;
   const script = `
     import { endOnCrash } from '${crash}';

@@ -5,19 +5,19 @@
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 export interface CliErrorParts {
-  /** One line: the cause. */
+  /** One line: the reason. */
   readonly why?: string | undefined;
   /** One line: the exact next step. */
   readonly next?: string | undefined;
   readonly exitCode?: number;
-  /** Lines printed as they are before `why` (an excerpt of a file). */
+  /** Lines printed unchanged before `why` (an excerpt of a file). */
   readonly excerpt?: string | undefined;
-  /** The cursor stands behind a question. */
+  /** The cursor is behind a question. */
   readonly blankLine?: boolean;
   readonly cause?: unknown;
 }
 
-/** A failure with what happened, why, and what to do next: all that is printed of it. */
+/** A failure as printed: what happened, why, and what to do next. */
 export class CliError extends Error {
   override readonly name: string = 'CliError';
   readonly why: string | undefined;
@@ -36,7 +36,7 @@ export class CliError extends Error {
   }
 }
 
-/** The arguments make no sense together. */
+/** The arguments are not valid together. */
 export class UsageError extends CliError {
   override readonly name = 'UsageError';
 
@@ -45,7 +45,7 @@ export class UsageError extends CliError {
   }
 }
 
-/** Ctrl-C where the command has nothing better to do than to end. Nothing is printed of it. */
+/** Ctrl-C in a command that does not handle it. Nothing is printed. */
 export class CancelledError extends CliError {
   override readonly name = 'CancelledError';
 

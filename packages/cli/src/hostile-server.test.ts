@@ -19,7 +19,7 @@ const FILES: Readonly<Record<string, string>> = {
 const applied = Object.keys(FILES).map((file) => ['apply', '-f', file]);
 const runs = applied.slice(0, 3);
 
-/** Command lines that show what a server says, in tables, plans, questions or sentences. */
+/** Command lines that show values of a server in tables, plans, questions or sentences. */
 const LINES: readonly (readonly string[])[] = [
   ...applied,
   ...runs.map((line) => [...line, '-y', '-d']),
@@ -49,7 +49,7 @@ const LINES: readonly (readonly string[])[] = [
   ['wait', 'rr'],
 ];
 
-/** Command lines that show an error of a server, and nothing else that it says. */
+/** Command lines that show an error of a server and none of its values. */
 const TERSE: readonly (readonly string[])[] = [
   ['delete', '-f', 'task.yml'],
   ['fleet', 'delete', 'ff'],
@@ -61,10 +61,10 @@ const TERSE: readonly (readonly string[])[] = [
   ['volume', 'delete', 'vv'],
 ];
 
-/** They ask no server of the user's. */
+/** These commands send no request to the user's server. */
 const SILENT = ['completion', 'init', 'server', 'validate'];
 
-/** What draws blocks in place is our own. */
+/** The sequences that draw blocks in place are our own. */
 const DRAWING = /\u001b\[\?25[hl]|\u001b\[\d+A\r\u001b\[J/g;
 const STYLES = /\u001b\[(?:[0-9]+(?:;[0-9]+)*)m/g;
 const CONTROLS = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/;
@@ -84,19 +84,19 @@ async function shownBy(
   });
 }
 
-describe('values of a server are shown, and never carried out', () => {
+describe('values of a server are printed and never interpreted by the terminal', () => {
   test.each(LINES.map((line) => [line.join(' '), line] as const))('by %s', async (_, line) => {
     const routes = hostileRoutes();
     const off = await shownBy(line, routes, { input: 'n\n' });
     expect(off).not.toMatch(CONTROLS);
-    // On a terminal without colour nothing but blocks that are drawn in place is an escape.
+    // On a terminal without colour, only blocks drawn in place use escape sequences.
     const bare = ['--color', 'never', ...line];
     const on = await shownBy(bare, routes, { input: 'n\n', terminal: 400 });
     expect(on.replace(DRAWING, '')).not.toMatch(CONTROLS);
     expect(off + on).toContain('\\x1b[2J');
     const coloured = await shownBy(line, routes, { input: 'n\n', terminal: 400 });
     expect(coloured.replace(DRAWING, '').replace(STYLES, '')).not.toMatch(CONTROLS);
-    // A colour of the value's own would have been taken for one of ours.
+    // A colour in a value would look like one of ours.
     expect(coloured).not.toContain('\u001b[31mx');
     expect(coloured.split('\\x1b[31m').length).toBe(coloured.split('\\x1b[2J').length);
   });
@@ -121,7 +121,7 @@ describe('values of a server are shown, and never carried out', () => {
     expect(JSON.parse(out).runs[0].run_spec.run_name).toBe(HOSTILE);
   });
 
-  test('no command is left out', () => {
+  test('every command is covered', () => {
     const walked = new Set([...[...LINES, ...TERSE].map(([name]) => name), ...SILENT]);
     expect(COMMAND_SUMMARIES.map(({ name }) => name).filter((name) => !walked.has(name))).toEqual(
       [],

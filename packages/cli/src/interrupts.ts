@@ -1,5 +1,5 @@
 export interface InterruptOptions {
-  /** SIGTERM goes to the handler too; without it SIGTERM always ends the command. */
+  /** SIGTERM goes to the handler too; without this option SIGTERM always ends the command. */
   readonly terminate?: boolean;
 }
 
@@ -11,8 +11,9 @@ export type OnInterrupt = (
 ) => () => void;
 
 /**
- * Ctrl-C and SIGTERM; a terminal that is closed (SIGHUP) counts as SIGTERM. Without a handler of a command the first one aborts the signal, on which
- * everything that waits ends; a further one ends the process at once.
+ * Handles Ctrl-C and SIGTERM; a closed terminal (SIGHUP) counts as SIGTERM. Without a handler of
+ * the command, the first one aborts the signal that every wait observes, and another one ends the
+ * process at once.
  */
 export function interrupts(process: {
   on(event: 'SIGINT' | 'SIGTERM' | 'SIGHUP', listener: () => void): unknown;

@@ -7,12 +7,12 @@ import { interrupts } from './interrupts.ts';
 endOnCrash(process);
 const { signal, onInterrupt } = interrupts(process);
 
-// A reader that has seen enough (`dstack logs x | head`) is no failure.
+// A reader that closes the pipe early (`dstack logs x | head`) is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   if (error.code !== 'EIO') throw error;
 });
-// The terminal is gone, and with it whoever would read this; what is to be tidied up still is.
+// The terminal was closed, so nobody can read the output; cleaning up must still happen.
 process.stderr.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
 });
@@ -23,7 +23,7 @@ setInterval(() => {}, 2 ** 30);
 const code = await runCli(process.argv.slice(2), {
   out: process.stdout,
   err: process.stderr,
-  // Touching stdin opens it; most commands never do.
+  // Accessing stdin opens it; most commands do not need it.
   get input() {
     return process.stdin;
   },
@@ -37,7 +37,7 @@ const code = await runCli(process.argv.slice(2), {
 await drain(process.stdout);
 process.exit(code);
 
-/** Waits until a pipe has taken everything; `process.exit` would drop the rest. */
+/** Waits until the pipe has accepted everything; `process.exit` would drop the rest. */
 function drain(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
     if (stream.writableLength === 0) resolve();

@@ -1,5 +1,5 @@
-/** The word that differs least, if it differs little. */
-export function nearest(word: string, candidates: readonly string[]): string | null {
+/** The word with the fewest differences, if there are few enough. */
+export function closest(word: string, candidates: readonly string[]): string | null {
   let best: string | null = null;
   let least = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
@@ -12,7 +12,7 @@ export function nearest(word: string, candidates: readonly string[]): string | n
   return best ?? candidates.find((c) => word.length > 1 && c.startsWith(word)) ?? null;
 }
 
-/** Letters added, left out, changed, or swapped with their neighbour. */
+/** Counts letters added, left out, changed, or swapped with their neighbour. */
 function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i);

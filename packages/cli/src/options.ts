@@ -5,8 +5,11 @@ export function collect(value: string, previous: string[] | undefined): string[]
   return [...(previous ?? []), value];
 }
 
-/** A whole number of at least `min`, at most `max`. */
-export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (value: string) => number {
+/** A whole number between `min` and `max`. */
+export function integerOption(
+  min: number,
+  max = Number.MAX_SAFE_INTEGER,
+): (value: string) => number {
   return (value) => {
     const n = Number(value);
     if (!/^-?\d+$/.test(value) || n < min || n > max) {
@@ -17,7 +20,7 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (value: str
   };
 }
 
-export function number(value: string): number {
+export function numberOption(value: string): number {
   const n = Number(value);
   if (value.trim() === '' || !Number.isFinite(n)) throw new InvalidArgumentError('Not a number.');
   return n;

@@ -11,7 +11,7 @@ export interface CommandEntry extends CommandSummary {
 
 type CommandName = (typeof COMMAND_SUMMARIES)[number]['name'];
 
-/** What a command needs is loaded only when it is called. */
+/** The code of a command is loaded only when the command is called. */
 const LOADERS: Readonly<Record<CommandName, () => Promise<Declare>>> = {
   apply: async () => (await import('./commands/apply/declare.ts')).declareApply,
   attach: async () => (await import('./commands/attach/attach.ts')).declareAttach,
@@ -47,7 +47,7 @@ export const COMMANDS: readonly CommandEntry[] = COMMAND_SUMMARIES.map((summary)
   load: LOADERS[summary.name],
 }));
 
-/** The options every command has, for the end of each help text. */
+/** The options of every command, for the end of each help text. */
 export const GLOBAL_HELP = `
 Global options (anywhere on the line):
   --project <name>   project, default: DSTACK_PROJECT, then the default project
@@ -57,7 +57,7 @@ Global options (anywhere on the line):
 export const EXIT_CODE_HELP = `
 Exit codes: 0 done, 1 failed, 2 wrong usage or no answer, 130 interrupted`;
 
-/** The help of `dstack` alone; needs no command to be loaded. */
+/** The help of `dstack` alone; it needs no command to be loaded. */
 export function overview(): string {
   const width = Math.max(...COMMANDS.map((c) => c.name.length));
   const lines = COMMANDS.map((c) => `  ${c.name.padEnd(width)}   ${c.summary}`);

@@ -3,22 +3,22 @@ import { CancelledError, CliError, EXIT } from './errors.ts';
 import type { Io } from './terminal/io.ts';
 
 /**
- * Prints a failure to stderr (what, why, next; one line each) and returns the exit code. This is
- * the only place where failures become words on the terminal.
+ * Prints a failure to stderr (what, why, next; one line each) and returns the exit code. No other
+ * place prints failures.
  */
-export async function report(error: unknown, io: Io, debug: boolean): Promise<number> {
-  // Who pressed Ctrl-C knows it.
+export async function reportFailure(error: unknown, io: Io, debug: boolean): Promise<number> {
+  // The user pressed Ctrl-C and needs no message.
   if (error instanceof CancelledError || (error as Error)?.name === 'AbortError') {
     return EXIT.interrupted;
   }
   const shown = error instanceof CliError ? error : await translate(error);
   const paint = io.paintErr;
   if (shown.blankLine) io.endLine();
-  io.say(`${paint('error', 'error:')} ${indented(shown.message)}`);
-  if (shown.excerpt) io.say(shown.excerpt.replace(/\n$/, ''));
-  if (shown.why) io.say(`  ${paint('secondary', 'why:')}  ${indented(shown.why)}`);
-  if (shown.next) io.say(`  ${paint('secondary', 'next:')} ${indented(shown.next)}`);
-  if (debug && error instanceof Error) io.say(paint('dim', traceOf(error)));
+  io.info(`${paint('error', 'error:')} ${indented(shown.message)}`);
+  if (shown.excerpt) io.info(shown.excerpt.replace(/\n$/, ''));
+  if (shown.why) io.info(`  ${paint('secondary', 'why:')}  ${indented(shown.why)}`);
+  if (shown.next) io.info(`  ${paint('secondary', 'next:')} ${indented(shown.next)}`);
+  if (debug && error instanceof Error) io.info(paint('dim', traceOf(error)));
   return shown.exitCode;
 }
 
@@ -38,7 +38,7 @@ async function translate(error: unknown): Promise<CliError> {
     return connectionFailed(error.url, error.errorCode, error);
   if (error instanceof client.TimeoutError) {
     return new CliError(error.message, {
-      why: `${error.request} was sent, nothing came back`,
+      why: `${error.request} was sent, but no response came back`,
       next: `curl -i ${error.url}/healthcheck`,
       cause: error,
     });
@@ -46,18 +46,18 @@ async function translate(error: unknown): Promise<CliError> {
   if (error instanceof client.ApiError) return apiFailed(error, client);
   const message = errorMessage(error);
   return new CliError(message || 'Unexpected failure', {
-    why: 'this was not expected',
+    why: 'dstack did not expect this error',
     next: 'run the command again with --debug and report what it prints',
     cause: error,
   });
 }
 
 const SYSTEM_MESSAGES: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nothing listens there (connection refused)',
+  ECONNREFUSED: 'no program listens there (connection refused)',
   ENOTFOUND: 'the host name is unknown',
   EAI_AGAIN: 'the host name could not be looked up',
   ENOENT: 'there is no such socket',
-  ECONNRESET: 'the connection was closed by the other side',
+  ECONNRESET: 'the other side closed the connection',
   ETIMEDOUT: 'the host does not answer',
   CERT_HAS_EXPIRED: 'its certificate has expired',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
@@ -81,7 +81,7 @@ function apiFailed(error: InstanceType<ClientModule['ApiError']>, client: Client
   const id = error.requestId ? ` (request ${error.requestId})` : '';
   const answer = `${error.request} was answered with status ${error.status}${id}`;
   if (error instanceof client.ForbiddenError || error instanceof client.UnauthorizedError) {
-    // The same errors report a valid token without the permission.
+    // The server returns the same errors for a valid token without the permission.
     const token = /^(invalid token|not authenticated)/i.test(error.message);
     return new CliError(token ? 'The server does not accept your token' : 'Access denied', {
       why: token ? answer : error.message,
@@ -94,12 +94,12 @@ function apiFailed(error: InstanceType<ClientModule['ApiError']>, client: Client
   if (error instanceof client.MethodNotAllowedError) {
     return new CliError('The server does not support this', {
       why: answer,
-      next: 'update the server, or use the command line that came with it',
+      next: "update the server, or use the command line of the server's version",
       cause: error,
     });
   }
   if (error instanceof client.NotFoundError) {
-    return new CliError('The server does not know this project', {
+    return new CliError('The server does not have this project', {
       why: answer,
       next: 'dstack project list (is the project right?)',
       cause: error,
@@ -118,7 +118,7 @@ function apiFailed(error: InstanceType<ClientModule['ApiError']>, client: Client
   }
   return new CliError(error.message, {
     why: answer,
-    next: 'try again; if it stays, look at the log of the server',
+    next: 'try again; if the error stays, check the log of the server',
     cause: error,
   });
 }

@@ -22,7 +22,10 @@ export async function orNull<T>(get: () => Promise<T>): Promise<T | null> {
   }
 }
 
-/** As {@link orNull}, for a resource that the token may not read: tokens of programs read no users. */
+/**
+ * As {@link orNull}, for a resource that the token may not read: tokens of programs cannot read
+ * users.
+ */
 export async function orForbidden<T>(get: () => Promise<T>): Promise<T | null> {
   try {
     return await get();
@@ -37,7 +40,7 @@ export async function orForbidden<T>(get: () => Promise<T>): Promise<T | null> {
 export function entityReference(text: string): { project: string | null; name: string } {
   const parts = text.split('/');
   if (parts.length > 2 || parts.some((part) => part === '')) {
-    throw new CliError(`"${text}" is no valid name`, {
+    throw new CliError(`"${text}" is not a valid name`, {
       exitCode: 2,
       why: 'expected NAME or PROJECT/NAME',
     });

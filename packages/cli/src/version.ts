@@ -1,6 +1,8 @@
 declare const __DSTACK_VERSION__: string | undefined;
 
-/** The product's version: built in by the bundler, read from `package.json` when run from source. */
+/**
+ * The product's version: inserted by the bundler, or read from `package.json` when run from source.
+ */
 export async function productVersion(): Promise<string> {
   if (typeof __DSTACK_VERSION__ === 'string') return __DSTACK_VERSION__;
   const { readFile } = await import('node:fs/promises');

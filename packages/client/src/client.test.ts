@@ -41,7 +41,7 @@ function client(url: string, options: Partial<ClientOptions> = {}) {
   return createClient({ url, token: 'T', ...options });
 }
 
-test('calls carry token and wire version, and no body where there is none', async () => {
+test('requests carry the token and the API version, and a body only if there is one', async () => {
   const seen: unknown[] = [];
   const url = await listen((request, response, body) => {
     const { authorization, 'x-api-version': version, 'content-type': type } = request.headers;
@@ -121,7 +121,7 @@ test('field paths of an error are kept', async () => {
   expect((error as errors.ApiError).fields).toEqual([['creds', 'key']]);
 });
 
-test('reads are repeated when a proxy says "later", writes are not', async () => {
+test('reads are repeated when a proxy answers "unavailable", writes are not', async () => {
   let calls = 0;
   const url = await listen((_request, response) => {
     calls += 1;
@@ -135,7 +135,7 @@ test('reads are repeated when a proxy says "later", writes are not', async () =>
   expect(calls).toBe(1);
 });
 
-test('a server that is not there is a connection error with the reason', async () => {
+test('an unreachable server is a connection error with the reason', async () => {
   const url = await listen(() => {});
   server?.close();
   const error = await client(url, { retries: 0 })
@@ -153,7 +153,7 @@ test('a server that does not answer is a timeout', async () => {
   expect(error).toBeInstanceOf(errors.TimeoutError);
 });
 
-test('a lost log stream goes on at the byte where it stopped', async () => {
+test('a lost log stream continues at the byte where it stopped', async () => {
   const offsets: (string | null)[] = [];
   const url = await listen((request, response) => {
     const { searchParams } = new URL(request.url ?? '', 'http://x');
@@ -179,7 +179,7 @@ test('a lost log stream goes on at the byte where it stopped', async () => {
   expect(offsets).toEqual(['0', '4']);
 });
 
-test('a server that is away for a while is asked again until it is back', async () => {
+test('a server that is down for a while is retried until it is back', async () => {
   let calls = 0;
   const exchange = async () => {
     calls += 1;
@@ -196,7 +196,7 @@ test('a server that is away for a while is asked again until it is back', async 
   expect(pieces).toEqual([3]);
 });
 
-test('a log stream starts at a time or a number of lines, and goes on at a byte', async () => {
+test('a log stream starts at a time or a number of lines, and continues at a byte', async () => {
   const queries: string[] = [];
   const url = await listen((request, response) => {
     queries.push(
@@ -232,7 +232,7 @@ test.each([
   expect(errors.isUnsupported(error)).toBe(true);
 });
 
-test('a run is watched by polling where there is no stream', async () => {
+test('a run is watched by polling if the server has no stream', async () => {
   const url = await listen((request, response) => {
     if (request.method === 'GET') json(response, 404, { detail: 'Not found' });
     else json(response, 200, { status: 'done' });
@@ -267,7 +267,7 @@ test('uploads are multipart with the hash as file name', async () => {
   expect(received).toContain('\r\n\r\ncontent\r\n--');
 });
 
-test('the client works on fetch as well', async () => {
+test('the client works with fetch as well', async () => {
   const url = await listen((_request, response) => json(response, 200, { server_version: 'f' }));
   expect(await client(url, { exchange: fetchExchange }).server.info()).toEqual({
     server_version: 'f',

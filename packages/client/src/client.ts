@@ -8,12 +8,12 @@ import {
   exportsOf,
   gatewaysOf,
   importsOf,
-  secretsOf,
+  secretCalls,
   serviceTokensOf,
   volumesOf,
 } from './domains/resources.ts';
 import { type ListRunsQuery, listRuns, runsOf } from './domains/runs.ts';
-import { authOf, metricsOf, projectsOf, serverCalls, usersOf } from './domains/server.ts';
+import { authOf, metricsOf, projectCalls, serverCalls, usersOf } from './domains/server.ts';
 import type { Exchange } from './exchange.ts';
 import { nodeExchange } from './node-exchange.ts';
 import { Transport } from './transport.ts';
@@ -28,9 +28,9 @@ export interface ClientOptions {
   readonly userAgent?: string;
   /** Limit of one call in ms; default 60 000. Streams have none. */
   readonly timeoutMs?: number;
-  /** Further tries where it is safe to try again; default 2. */
+  /** Number of retries of calls that are safe to retry; default 2. */
   readonly retries?: number;
-  /** What carries the requests; default `node:http`. Browsers pass `fetchExchange`. */
+  /** Sends the requests; default `node:http`. Browsers pass `fetchExchange`. */
   readonly exchange?: Exchange;
 }
 
@@ -57,7 +57,7 @@ export function createClient(options: ClientOptions): Client {
     server: serverCalls(transport),
     auth: authOf(transport),
     users: usersOf(transport),
-    projects: projectsOf(transport),
+    projects: projectCalls(transport),
     files: filesOf(transport),
     listRuns: (query: ListRunsQuery) => listRuns(transport, query),
     project: (name: string) => projectClient(transport, name),
@@ -75,7 +75,7 @@ function projectClient(transport: Transport, name: string): ProjectClient {
     repos: reposOf(transport, base),
     volumes: volumesOf(transport, base),
     gateways: gatewaysOf(transport, base),
-    secrets: secretsOf(transport, base),
+    secrets: secretCalls(transport, base),
     serviceTokens: serviceTokensOf(transport, base),
     exports: exportsOf(transport, base),
     imports: importsOf(transport, base),
@@ -90,7 +90,7 @@ export interface Client {
   readonly server: ReturnType<typeof serverCalls>;
   readonly auth: ReturnType<typeof authOf>;
   readonly users: ReturnType<typeof usersOf>;
-  readonly projects: ReturnType<typeof projectsOf>;
+  readonly projects: ReturnType<typeof projectCalls>;
   readonly files: ReturnType<typeof filesOf>;
   listRuns(query: ListRunsQuery): Promise<Run[]>;
   project(name: string): ProjectClient;
@@ -106,7 +106,7 @@ export interface ProjectClient {
   readonly repos: ReturnType<typeof reposOf>;
   readonly volumes: ReturnType<typeof volumesOf>;
   readonly gateways: ReturnType<typeof gatewaysOf>;
-  readonly secrets: ReturnType<typeof secretsOf>;
+  readonly secrets: ReturnType<typeof secretCalls>;
   readonly serviceTokens: ReturnType<typeof serviceTokensOf>;
   readonly exports: ReturnType<typeof exportsOf>;
   readonly imports: ReturnType<typeof importsOf>;

@@ -1,9 +1,9 @@
 /**
- * What can go wrong between a client and a server, one class per situation. `instanceof` is the way
- * to tell them apart; nothing has to be read out of a message.
+ * What can go wrong between a client and a server, one class per situation. Distinguish them with
+ * `instanceof`; no message needs to be parsed.
  */
 
-/** Any failure of a call. `request` is `METHOD path`, to be shown in a report. */
+/** Any failure of a call. `request` is `METHOD path`, for reports. */
 export class ClientError extends Error {
   override readonly name: string = 'ClientError';
   readonly request: string;
@@ -14,12 +14,12 @@ export class ClientError extends Error {
   }
 }
 
-/** No connection could be made, or it broke before the answer was complete. */
+/** The connection could not be made, or broke before the answer was complete. */
 export class ConnectionError extends ClientError {
   override readonly name = 'ConnectionError';
   /** The server's base URL. */
   readonly url: string;
-  /** The system's error code (`ECONNREFUSED`, `ENOTFOUND`, …), where there is one. */
+  /** The system's error code (`ECONNREFUSED`, `ENOTFOUND`, …), if there is one. */
   readonly errorCode: string | null;
 
   constructor(url: string, request: string, cause: unknown) {
@@ -47,9 +47,9 @@ export class TimeoutError extends ClientError {
 export class ApiError extends ClientError {
   override readonly name: string = 'ApiError';
   readonly status: number;
-  /** The wire's error code (`resource_not_exists`, …); null where the answer has none. */
+  /** The error code of the API (`resource_not_exists`, …); null if the answer has none. */
   readonly code: string | null;
-  /** Paths of the request's fields that the server objects to. */
+  /** Paths of the request's fields that the server refused. */
   readonly fields: readonly (readonly string[])[];
   /** The answer as received: parsed JSON, or text. */
   readonly body: unknown;
@@ -65,7 +65,7 @@ export class ApiError extends ClientError {
   }
 }
 
-/** A rule of the server was broken (code `error`, or any code this version does not know). */
+/** A rule of the server was broken (code `error`, or a code that this version does not have). */
 export class BadRequestError extends ApiError {
   override readonly name: string = 'BadRequestError';
 }
@@ -77,7 +77,7 @@ export class ResourceExistsError extends BadRequestError {
 export class ResourceNotExistsError extends BadRequestError {
   override readonly name = 'ResourceNotExistsError';
 }
-/** A cloud refused the credentials; `fields` says which. */
+/** A cloud refused the credentials; `fields` names them. */
 export class InvalidCredentialsError extends BadRequestError {
   override readonly name = 'InvalidCredentialsError';
 }
@@ -109,16 +109,16 @@ export class NotFoundError extends ApiError {
 export class MethodNotAllowedError extends ApiError {
   override readonly name = 'MethodNotAllowedError';
 }
-/** 422: the request's body does not have the form the server expects. */
+/** 422: the request's body does not have the required form. */
 export class ValidationError extends ApiError {
   override readonly name = 'ValidationError';
 }
-/** 5xx: the server, or something in front of it, failed. */
+/** 5xx: the server, or a proxy in front of it, failed. */
 export class ServerError extends ApiError {
   override readonly name = 'ServerError';
 }
 
-/** The parts of an answer that an error is made of. */
+/** The parts of an answer from which an error is created. */
 export interface ErrorAnswer {
   readonly request: string;
   readonly status: number;
@@ -128,7 +128,7 @@ export interface ErrorAnswer {
   readonly requestId: string | null;
 }
 
-/** True for "the server does not know this endpoint", the cue to fall back to an older one. */
+/** True if the server does not have this endpoint: the caller may fall back to an older one. */
 export function isUnsupported(error: unknown): boolean {
   return error instanceof NotFoundError || error instanceof MethodNotAllowedError;
 }
@@ -142,7 +142,10 @@ const BY_CODE: Readonly<Record<string, typeof BadRequestError>> = {
   gateway_error: GatewayFailedError,
 };
 
-/** Makes the error for a non-2xx answer; `body` is parsed JSON where it was JSON, else text. */
+/**
+ * Creates the error for a non-2xx answer; `body` is the parsed JSON, or the text if it was not
+ * JSON.
+ */
 export function errorFromAnswer(
   request: string,
   status: number,
@@ -153,18 +156,19 @@ export function errorFromAnswer(
   const code = details.find((d) => d.code !== null)?.code ?? null;
   const fields = details.flatMap((d) => (d.fields.length > 0 ? [d.fields] : []));
   const answer: ErrorAnswer = { request, status, code, fields, body, requestId };
-  const said = [...new Set(details.map((d) => d.message))].join('\n');
+  const message = [...new Set(details.map((d) => d.message))].join('\n');
   if (status === 400) {
     const Class = (code !== null ? BY_CODE[code] : undefined) ?? BadRequestError;
-    return new Class(said || 'The server refused the request', answer);
+    return new Class(message || 'The server refused the request', answer);
   }
-  if (status === 401) return new UnauthorizedError(said || 'Not authenticated', answer);
-  if (status === 403) return new ForbiddenError(said || 'Access denied', answer);
-  if (status === 404) return new NotFoundError(said || 'Not found', answer);
-  if (status === 405) return new MethodNotAllowedError(said || 'Method not allowed', answer);
-  if (status === 422) return new ValidationError(said || 'The request is not valid', answer);
-  if (status >= 500) return new ServerError(said || `The server failed (status ${status})`, answer);
-  return new ApiError(said || `Unexpected answer (status ${status})`, answer);
+  if (status === 401) return new UnauthorizedError(message || 'Not authenticated', answer);
+  if (status === 403) return new ForbiddenError(message || 'Access denied', answer);
+  if (status === 404) return new NotFoundError(message || 'Not found', answer);
+  if (status === 405) return new MethodNotAllowedError(message || 'Method not allowed', answer);
+  if (status === 422) return new ValidationError(message || 'The request is not valid', answer);
+  if (status >= 500)
+    return new ServerError(message || `The server failed (status ${status})`, answer);
+  return new ApiError(message || `Unexpected answer (status ${status})`, answer);
 }
 
 interface Detail {
@@ -174,8 +178,8 @@ interface Detail {
 }
 
 /**
- * The wire has four shapes of an error body: a list of details, one detail as an object, a string,
- * and a detail without the `detail` around it.
+ * An error body has one of four forms: a list of details, one detail as an object, a string, and a
+ * detail without the enclosing `detail`.
  */
 function detailsOf(body: unknown): Detail[] {
   if (typeof body === 'string') return body.trim() ? [detail(body.trim())] : [];

@@ -1,6 +1,6 @@
 /** One server-sent event. */
 export interface ServerSentEvent {
-  /** `message` where the server gave no type. */
+  /** `message` if the server sent no type. */
   readonly event: string;
   readonly data: string;
   /** The id of this event, or of the last one that had any; '' if none had. */
@@ -8,8 +8,8 @@ export interface ServerSentEvent {
 }
 
 /**
- * Reads a `text/event-stream` body. An event that the connection's end cut off is dropped, as the
- * standard demands; comments (keep-alive) are skipped.
+ * Reads a `text/event-stream` body. An event cut off by the end of the connection is dropped, as
+ * the standard requires; comments (keep-alive) are skipped.
  */
 export async function* readEventStream(
   body: AsyncIterable<Uint8Array>,
@@ -21,7 +21,7 @@ export async function* readEventStream(
   let id = '';
   for await (const chunk of body) {
     rest += decoder.decode(chunk, { stream: true });
-    // A CR at the very end may be the first half of CRLF: it waits for the next piece.
+    // A CR at the very end may be the first half of CRLF, so it is kept for the next piece.
     const complete = rest.endsWith('\r') ? rest.length - 1 : rest.length;
     const lines = rest.slice(0, complete).split(/\r\n|\n|\r/);
     rest = (lines.pop() ?? '') + rest.slice(complete);

@@ -1,4 +1,4 @@
-/** One HTTP request as the client hands it to what carries it out. */
+/** One HTTP request, as the client passes it to an {@link Exchange}. */
 export interface HttpRequest {
   readonly method: 'GET' | 'POST';
   /** Absolute URL; `http+unix://<percent-encoded socket path>/path` names a unix socket. */
@@ -16,8 +16,8 @@ export interface HttpResponse {
 }
 
 /**
- * Carries out one request. Rejects with the system's error where no answer came, and with the
- * signal's reason where it was aborted.
+ * Sends one request. Rejects with the system's error if no answer arrived, and with the signal's
+ * reason if it was aborted.
  */
 export type Exchange = (request: HttpRequest) => Promise<HttpResponse>;
 

@@ -2,17 +2,17 @@ export { type Client, type ClientOptions, createClient, type ProjectClient } fro
 export type { FleetReference } from './domains/fleets.ts';
 export {
   fromBase64,
-  type LogPiece,
+  type LogChunk as LogPiece,
   type LogStreamQuery,
   type PollLogsQuery,
 } from './domains/logs.ts';
 export type { CreateExport, ExportsList, ImportsList, UpdateExport } from './domains/resources.ts';
 export type {
-  ListGpusRequest,
+  GpusQuery as ListGpusRequest,
   ListRunsQuery,
   RunPlanRequest,
   RunReference,
 } from './domains/runs.ts';
-export type { JobMetricsQuery, ListEventsQuery } from './domains/server.ts';
+export type { JobMetricsFilter as JobMetricsQuery, ListEventsQuery } from './domains/server.ts';
 export * from './errors.ts';
 export { type Exchange, fetchExchange, type HttpRequest, type HttpResponse } from './exchange.ts';

@@ -6,8 +6,8 @@ const UNIX_SCHEME = 'http+unix://';
 const MAX_REDIRECTS = 5;
 
 /**
- * An {@link Exchange} on `node:http`, which is loaded with the first request only: it costs more
- * than everything else a short command does. Connections are kept and used again.
+ * An {@link Exchange} on `node:http`, which is loaded with the first request: loading it costs more
+ * than everything else in a short command. Connections are kept alive and reused.
  */
 export function nodeExchange(): Exchange {
   const agents = new Map<string, Agent>();
@@ -85,7 +85,7 @@ function redirectOf(request: HttpRequest, response: IncomingMessage): HttpReques
   if (request.url.startsWith(UNIX_SCHEME)) return null;
   const url = new URL(location, request.url);
   const headers = { ...request.headers };
-  // A token is for the server it was made for.
+  // A token must only be sent to the server that issued it.
   if (url.origin !== new URL(request.url).origin) delete headers.authorization;
   return { ...request, url: url.href, headers };
 }

@@ -1,14 +1,14 @@
 import { ConnectionError, ServerError } from './errors.ts';
 import type { ServerSentEvent } from './event-stream.ts';
 
-/** Delays before a lost stream is opened again, in ms; the last one stays. */
+/** Delays before a lost stream is opened again, in ms; the last one repeats. */
 const DELAYS_MS = [100, 250, 500, 1000, 2000, 2000, 2000, 5000];
-/** About five minutes without one event: the server is not coming back soon. */
+/** About five minutes without an event: the server will not be back soon. */
 const MAX_FAILURES = 65;
 
 /**
- * One endless stream made of as many connections as it takes. `open` is called again whenever the
- * server closes the stream or the connection breaks; every event received starts the count anew.
+ * One endless stream over as many connections as needed. `open` is called again whenever the server
+ * closes the stream or the connection breaks. Every event received resets the count.
  */
 export async function* reopening(
   open: () => AsyncIterable<ServerSentEvent>,

@@ -2,7 +2,7 @@ import { ConnectionError, errorFromAnswer, TimeoutError } from './errors.ts';
 import { readEventStream, type ServerSentEvent } from './event-stream.ts';
 import type { Exchange, HttpResponse } from './exchange.ts';
 
-/** All the transport needs, with defaults applied (see `createClient`). */
+/** The transport's complete options, with defaults applied (see `createClient`). */
 export interface TransportOptions {
   /** Without a slash at the end. */
   readonly baseUrl: string;
@@ -10,9 +10,9 @@ export interface TransportOptions {
   readonly apiVersion: string;
   readonly userAgent: string;
   readonly exchange: Exchange;
-  /** Whole call, from the first byte sent to the last received, in ms. */
+  /** Limit of the whole call, from the first byte sent to the last received, in ms. */
   readonly timeoutMs: number;
-  /** How often a call is tried again after the first time. */
+  /** The number of retries after the first attempt. */
   readonly retries: number;
   readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
 }
@@ -24,9 +24,9 @@ export interface CallOptions {
 
 type Query = Readonly<Record<string, string | number | null | undefined>>;
 
-/** Statuses of proxies in front of a server that is away for a moment. */
+/** Statuses of proxies in front of a server that is down for a moment. */
 const TEMPORARY = new Set([502, 503, 504]);
-/** Nothing reached the server with these, so that trying again is safe for writes as well. */
+/** With these errors nothing reached the server, so that writes can be retried safely as well. */
 const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT', 'EHOSTUNREACH']);
 const RETRY_DELAYS_MS = [250, 1000, 2000];
 
@@ -47,12 +47,15 @@ export class Transport {
     return this.#options.wait;
   }
 
-  /** A call that changes nothing; it is repeated when a connection breaks or a proxy says "later". */
+  /**
+   * A call that changes nothing. It is repeated when a connection breaks or a proxy answers
+   * "unavailable".
+   */
   read<T>(path: string, body?: unknown, options?: CallOptions): Promise<T> {
     return this.#call<T>('POST', path, json(body), true, options);
   }
 
-  /** A call that changes something; it is repeated only if it certainly did not arrive. */
+  /** A call that changes something. It is repeated only if it certainly did not arrive. */
   write<T>(path: string, body?: unknown, options?: CallOptions): Promise<T> {
     return this.#call<T>('POST', path, json(body), false, options);
   }
@@ -61,7 +64,10 @@ export class Transport {
     return this.#call<T>('GET', withQuery(path, query), NO_BODY, true, options);
   }
 
-  /** Uploads bytes as the multipart field `file` whose file name is their hash, as the wire wants. */
+  /**
+   * Uploads bytes as the multipart field `file`, with their hash as the file name, as the API
+   * requires.
+   */
   upload<T>(
     path: string,
     query: Query,
@@ -70,7 +76,7 @@ export class Transport {
     options?: CallOptions,
   ): Promise<T> {
     const body = multipart(hash, bytes);
-    // Uploads are keyed by content: a second one of the same bytes does no harm.
+    // Uploads are keyed by content, so uploading the same bytes twice is harmless.
     return this.#call<T>('POST', withQuery(path, query), body, true, {
       timeoutMs: 600_000,
       ...options,
@@ -78,8 +84,8 @@ export class Transport {
   }
 
   /**
-   * Opens a server-sent event stream; ends when the server closes it. No limit in time, but a
-   * connection on which not even a sign of life comes is given up.
+   * Opens a server-sent event stream; ends when the server closes it. There is no time limit, but a
+   * connection without even a keep-alive comment is closed.
    */
   async *events(
     path: string,
@@ -194,7 +200,9 @@ async function requireEvents(request: string, response: HttpResponse): Promise<v
 /** Servers send a comment every 15 s. */
 const STREAM_SILENCE_MS = 60_000;
 
-/** Aborts when nothing is heard for some time: the other side may be gone without a word. */
+/**
+ * Aborts when nothing was received for some time: the other side may have vanished without closing.
+ */
 class Silence {
   readonly #controller = new AbortController();
   readonly #ms: number;
@@ -208,7 +216,7 @@ class Silence {
     return this.#controller.signal;
   }
 
-  /** Only waiting counts: a reader who takes his time has heard nothing by his own fault. */
+  /** Only time spent waiting counts: a slow reader receives nothing through its own fault. */
   async *watch(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
     const chunks = body[Symbol.asyncIterator]();
     try {
@@ -229,7 +237,7 @@ class Silence {
   }
 
   #giveUp(): void {
-    this.#controller.abort(new Error(`nothing was heard for ${this.#ms / 1000} s`));
+    this.#controller.abort(new Error(`no data received for ${this.#ms / 1000} s`));
   }
 }
 
@@ -290,7 +298,7 @@ function parseBody(text: string, response: HttpResponse): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // A body that says it is JSON and is not: its text is worth more than a syntax error.
+    // The body claims to be JSON but is not; its text is more useful than a syntax error.
     return text;
   }
 }

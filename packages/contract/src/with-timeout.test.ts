@@ -9,7 +9,7 @@ const late = () => {
   throw new Error('late');
 };
 
-test('work that is done in time gives its result, and no timer is left', async () => {
+test('work that is done in time returns its result, and no timer is left', async () => {
   expect(await withTimeout(async () => 7, { ms: 1000, onTimeout: late })).toBe(7);
   expect(vi.getTimerCount()).toBe(0);
 });
@@ -22,7 +22,7 @@ test('an error of the work is the error of the wait, thrown at once or later', a
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('late work is replaced by the answer for that, or by its error', async () => {
+test('late work is replaced by the result of `onTimeout`, or by its error', async () => {
   const answered = withTimeout(forever, { ms: 1000, onTimeout: () => null });
   const thrown = expect(withTimeout(forever, { ms: 1000, onTimeout: late })).rejects.toThrow(
     'late',
@@ -32,7 +32,7 @@ test('late work is replaced by the answer for that, or by its error', async () =
   await thrown;
 });
 
-test('late work gets the signal to stop, and the error which that causes is ignored', async () => {
+test('late work receives an abort signal, and the error which that causes is ignored', async () => {
   const work = (abandoned: AbortSignal) =>
     new Promise<never>((_, reject) => {
       abandoned.addEventListener('abort', () => reject(abandoned.reason));
@@ -42,7 +42,7 @@ test('late work gets the signal to stop, and the error which that causes is igno
   expect(await waiting).toBe('late');
 });
 
-test('work that is done gets no signal to stop', async () => {
+test('work that is done receives no abort signal', async () => {
   let signal: AbortSignal | null = null;
   const work = async (abandoned: AbortSignal) => {
     signal = abandoned;
@@ -67,7 +67,7 @@ test('an abort ends the wait with its reason, stops the work and leaves no timer
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('work is not begun once its signal is aborted', async () => {
+test('work is not started if its signal is already aborted', async () => {
   const work = vi.fn(forever);
   const signal = AbortSignal.abort(new Error('cancelled'));
   const waiting = withTimeout(work, { ms: 1000, onTimeout: late, signal });

@@ -1,15 +1,15 @@
 export interface TimeoutOptions<Late> {
   readonly ms: number;
-  /** Answers in place of work that is late; throws where being late is an error. */
+  /** Returns the result in place of late work; throws if lateness is an error. */
   readonly onTimeout: () => Late;
-  /** Ends the wait early, which then rejects with the reason of the abort. */
+  /** Ends the wait early: it rejects with the reason of the abort. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Waits for work, but no longer than `ms`. Work gets a signal that aborts once nobody waits for it any
- * more; its result after that is ignored. The timer ends with the wait, so it keeps no process alive
- * afterwards.
+ * Waits for work, but no longer than `ms`. The work receives a signal that is aborted once the wait
+ * is over; a later result is ignored. The timer ends with the wait, so it does not keep the process
+ * alive.
  */
 export async function withTimeout<T, Late = never>(
   work: (abandoned: AbortSignal) => PromiseLike<T>,

@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** Files that travel with the server: beside its bundle, or in the source tree in development. */
+/**
+ * Files that are shipped with the server: beside its bundle, or in the source tree in development.
+ */
 export const assets = {
   agentProgram: locate('../agent/main.js', '../../agent/src/main.ts'),
-  /** The agent's bundle, for hosts; in development as it was last built. */
+  /** The agent's bundle, for hosts; in development the last one built. */
   agentBundle: locate('../agent', '../../../dist/agent'),
-  /** The process that renders chat templates. */
+  /** The program of the process that renders chat templates. */
   templateProgram: locate('./template.js', './http/proxy/models/template-main.ts'),
   catalog: locate('./catalog.csv', '../../backends/data/catalog.csv'),
 };

@@ -29,7 +29,7 @@ const keysOf = (run: RunRecord) =>
     .buildJobs(run, 0, '0')
     .map((spec) => spec.ssh_key);
 
-it('gives the nodes of a replica that is submitted again one new key', () => {
+it('gives all nodes of a resubmitted replica one new key', () => {
   const [first, second] = keysOf(aRun({ nodes: 2 }));
   expect(first?.private).toMatch(/^sealed -----BEGIN OPENSSH PRIVATE KEY/);
   expect(first?.public).toMatch(/^ssh-ed25519 /);
@@ -37,6 +37,6 @@ it('gives the nodes of a replica that is submitted again one new key', () => {
   expect(keysOf(aRun({ nodes: 2 }))[0]).not.toEqual(first);
 });
 
-it('gives none to a job that is alone', () => {
+it('gives no key to a single job', () => {
   expect(keysOf(aRun({ nodes: 1 }))).toEqual([null]);
 });

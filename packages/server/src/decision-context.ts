@@ -11,7 +11,10 @@ import { systemNow } from './clock.ts';
 import { newNodeKey } from './node-key.ts';
 import type { ServerSettings } from './settings.ts';
 
-/** What decisions may not make themselves: the time, ids, settings, and job specs by these settings. */
+/**
+ * Inputs that decisions must not create themselves: the time, ids, settings, and job specs by these
+ * settings.
+ */
 export function decisionContext(settings: ServerSettings, cipher: Cipher): () => RunContext {
   const jobSettings = jobSpecSettings(settings);
   const buildJobs = (run: RunRecord, replicaNum: number, replicaGroup: string) => {
@@ -22,7 +25,7 @@ export function decisionContext(settings: ServerSettings, cipher: Cipher): () =>
       newSshKey: () => newNodeKey(cipher),
       settings: jobSettings,
     });
-    // The spec was accepted with these very rules when it was submitted.
+    // The spec was accepted with the same rules when it was submitted.
     if (!built.ok) throw new Error(`run ${run.name}: ${built.message}`);
     return built.jobSpecs;
   };

@@ -3,24 +3,24 @@ import { forbiddenPath, isDiskFull } from './disk-trouble.ts';
 
 const coded = (more: object, cause?: unknown) => Object.assign(new Error('no', { cause }), more);
 
-describe('trouble with a disk', () => {
+describe('disk errors', () => {
   it.each([
     ['the system', { code: 'ENOSPC' }],
     ['a quota', { code: 'EDQUOT' }],
     ['SQLite', { code: 'ERR_SQLITE_ERROR', errcode: 13 }],
     ['PostgreSQL', { code: '53100' }],
-  ])('is a full one when %s says so, however deep', (_, more) => {
+  ])('are recognised as a full disk by %s, at any depth', (_, more) => {
     expect(isDiskFull(coded(more))).toBe(true);
     expect(isDiskFull(new Error('start', { cause: coded(more) }))).toBe(true);
   });
 
-  it('is not what another error means', () => {
+  it('are not confused with other errors', () => {
     for (const error of [coded({ code: 'EACCES' }), coded({ errcode: 19 }), null, 'full']) {
       expect(isDiskFull(error)).toBe(false);
     }
   });
 
-  it('names the path that may not be used', () => {
+  it('name the path that may not be used', () => {
     expect(forbiddenPath(coded({ code: 'EACCES', path: '/x' }))).toBe('/x');
     expect(forbiddenPath(coded({ code: 'ENOENT', path: '/x' }))).toBeNull();
     expect(forbiddenPath(undefined)).toBeNull();

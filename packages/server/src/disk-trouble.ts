@@ -1,7 +1,7 @@
-/** Codes with which the system (ENOSPC, EDQUOT) and PostgreSQL (53100) say that a disk is full. */
+/** Error codes of the system (ENOSPC, EDQUOT) and of PostgreSQL (53100) for a full disk. */
 const FULL = new Set(['ENOSPC', 'EDQUOT', '53100']);
 
-/** Codes of files and folders that exist or are made in a way that forbids their use. */
+/** Error codes of files and folders whose type or mode forbids their use. */
 const FORBIDDEN = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR']);
 
 /** SQLite's primary result code for a full disk; extended codes carry it in their low byte. */
@@ -23,7 +23,7 @@ export function isDiskFull(error: unknown): boolean {
   return false;
 }
 
-/** The file or folder that the system does not let this user use; null for all other errors. */
+/** The file or folder that this user may not use; null for all other errors. */
 export function forbiddenPath(error: unknown): string | null {
   const { code, path } = (error ?? {}) as Trouble;
   return typeof code === 'string' && FORBIDDEN.has(code) && typeof path === 'string' ? path : null;

@@ -1,15 +1,15 @@
 import ssh2 from 'ssh2';
 
 export interface Ed25519Pair {
-  /** In OpenSSH's own form. */
+  /** In OpenSSH's own format. */
   readonly privateKey: string;
   /** A line of `authorized_keys`. */
   readonly publicKey: string;
 }
 
 /**
- * A new pair. ssh2 1.17 drops a leading zero byte of the public half, so that one pair of 256 can be
- * read by nobody: such a one is thrown away.
+ * A new pair. ssh2 1.17 drops a leading zero byte of the public half, so that one pair of 256
+ * cannot be read: such a pair is discarded.
  */
 export function newEd25519Pair(comment: string): Ed25519Pair {
   for (;;) {

@@ -1,18 +1,18 @@
 import { Problem, parseDuration } from '@dstack/contract';
 
-export type Env = Readonly<Record<string, string | undefined>>;
+export type ProcessEnv = Readonly<Record<string, string | undefined>>;
 
-/** A variable has a value that cannot be used; the message names it and what it may be. */
+/** A variable has an invalid value; the message names it and the valid values. */
 export class SettingsError extends Error {
   override name = 'SettingsError';
 }
 
 /** Any value, even an empty one, sets a flag. */
-export function isSet(env: Env, name: string): boolean {
+export function isSet(env: ProcessEnv, name: string): boolean {
   return env[name] !== undefined;
 }
 
-export function integer(env: Env, name: string, fallback: number): number {
+export function integerVariable(env: ProcessEnv, name: string, fallback: number): number {
   const text = env[name];
   if (text === undefined || text === '') return fallback;
   if (!/^\d+$/.test(text.trim())) {
@@ -21,7 +21,11 @@ export function integer(env: Env, name: string, fallback: number): number {
   return Number(text);
 }
 
-export function oneOf<T extends string>(env: Env, name: string, values: readonly [T, ...T[]]): T {
+export function choiceVariable<T extends string>(
+  env: ProcessEnv,
+  name: string,
+  values: readonly [T, ...T[]],
+): T {
   const text = env[name];
   if (!text) return values[0];
   const found = values.find((value) => value === text);
@@ -32,7 +36,7 @@ export function oneOf<T extends string>(env: Env, name: string, values: readonly
 
 /** Seconds of a duration such as `2h`; null for `off`. */
 export function durationOrOff(
-  env: Env,
+  env: ProcessEnv,
   name: string,
   { fallback, least }: { readonly fallback: number; readonly least: number },
 ): number | null {

@@ -14,7 +14,7 @@ const DEFAULT_PERMISSIONS = {
   allow_managers_manage_secrets: false,
 };
 
-/** In the order in which dstack 0.22.5 names them. */
+/** In the order of dstack 0.22.5. */
 const BACKEND_TYPES = [
   'amddevcloud',
   'aws',
@@ -60,7 +60,7 @@ export function httpSettings(settings: ServerSettings, config: ServerConfig): Ht
   };
 }
 
-/** Slower than any line that people work on. */
+/** Slower than any connection in practice. */
 const SLOWEST_BODY_BYTES_PER_SECOND = 8 * 1024;
 
 export function intakeSettings({ limits }: ServerSettings): IntakeSettings {
@@ -93,7 +93,7 @@ function runSpecSettings({ limits }: ServerSettings): RunSpecSettings {
   };
 }
 
-/** Names, in lower case, that give a project the server's machine. */
+/** Names, in lower case, of projects that may use the server's machine. */
 function localProjects(settings: ServerSettings): ReadonlySet<string> {
   const rule = localRule(settings);
   return new Set(rule.kind === 'on' ? rule.projects.map((name) => name.toLowerCase()) : []);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { localSettings } from './local-settings.ts';
 
 describe("settings of the server's machine", () => {
-  it('trust nobody, and give process jobs ids that nobody else has', () => {
+  it('trust nobody by default, and give process jobs ids that no other program uses', () => {
     expect(localSettings({})).toEqual({
       executor: 'auto',
       projects: null,
@@ -11,12 +11,12 @@ describe("settings of the server's machine", () => {
     });
   });
 
-  it('tell an empty list of projects from none', () => {
+  it('distinguish an empty list of projects from a missing one', () => {
     expect(localSettings({ DSTACK_LOCAL_PROJECTS: '' }).projects).toEqual([]);
     expect(localSettings({ DSTACK_LOCAL_PROJECTS: ' a, b,' }).projects).toEqual(['a', 'b']);
   });
 
-  it('are not trusted with a variable that says no', () => {
+  it('stay untrusted if the variable is 0', () => {
     const trusted = (text: string) => localSettings({ DSTACK_LOCAL_TRUSTED: text }).trusted;
     expect(['1', 'true'].every(trusted)).toBe(true);
     expect(['', '0', 'false'].some(trusted)).toBe(false);

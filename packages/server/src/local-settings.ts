@@ -1,4 +1,4 @@
-import { type Env, oneOf, SettingsError } from './environment.ts';
+import { choiceVariable, type ProcessEnv, SettingsError } from './environment.ts';
 
 /** User ids, both ends included. */
 export interface UidRange {
@@ -6,33 +6,36 @@ export interface UidRange {
   readonly last: number;
 }
 
-/** What the server's own machine is to jobs. */
+/** How jobs run on the server's machine. */
 export interface LocalSettings {
   readonly executor: 'auto' | 'docker' | 'process';
   /** Projects that may run jobs here; null = `main`, and only while the server is private. */
   readonly projects: readonly string[] | null;
-  /** Whether jobs here may do what gives them the machine: `privileged`, its directories, its users. */
+  /**
+   * Whether jobs may use settings that give them control of the machine: `privileged`, its
+   * directories, its users.
+   */
   readonly trusted: boolean;
-  /** User ids for process jobs, one each, where the server runs as root. */
+  /** User ids for process jobs, one each, if the server runs as root. */
   readonly uids: UidRange;
 }
 
 const DEFAULT_UIDS = '61184-65519';
-/** Ids below are the system's own and people's. */
+/** Lower ids belong to the system and to its users. */
 const FIRST_UID = 1000;
-/** The two highest mean "no id" to the system. */
+/** The system uses the two highest ids as "no id". */
 const LAST_UID = 2 ** 32 - 3;
 
-export function localSettings(env: Env): LocalSettings {
+export function localSettings(env: ProcessEnv): LocalSettings {
   return {
-    executor: oneOf(env, 'DSTACK_LOCAL_EXECUTOR', ['auto', 'docker', 'process']),
+    executor: choiceVariable(env, 'DSTACK_LOCAL_EXECUTOR', ['auto', 'docker', 'process']),
     projects: projects(env.DSTACK_LOCAL_PROJECTS),
     trusted: trusted(env.DSTACK_LOCAL_TRUSTED ?? ''),
     uids: uidRange(env.DSTACK_LOCAL_UIDS || DEFAULT_UIDS),
   };
 }
 
-/** An empty list is a list: nobody. */
+/** An empty list means nobody. */
 function projects(text: string | undefined): readonly string[] | null {
   if (text === undefined) return null;
   return text
@@ -41,7 +44,7 @@ function projects(text: string | undefined): readonly string[] | null {
     .filter((name) => name !== '');
 }
 
-/** No flag like others: whoever writes 0 must not open the machine. */
+/** Not a flag like others: the value 0 must not open the machine. */
 function trusted(text: string): boolean {
   switch (text.trim().toLowerCase()) {
     case '1':

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { prettyLine } from './logging.ts';
 
-it('a line for a terminal shows values of others and carries nothing out', () => {
+it('a line for a terminal shows foreign values without control characters', () => {
   const entry = { level: 40, time: 0, msg: 'odd', run: 'a\u001b[2J', host: 'b\u009b1m c\nd' };
   const line = prettyLine(JSON.stringify({ ...entry, err: { message: '\u202ex' } }));
   expect(line).toMatch(

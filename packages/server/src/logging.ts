@@ -3,10 +3,10 @@ import { type Logger as PinoLogger, pino } from 'pino';
 
 export type Logger = PinoLogger;
 
-/** Values under these names never reach a log line, wherever they stand in the logged object. */
+/** Values under these names are never logged, at any depth of the object. */
 const SECRET_PATHS = ['token', 'password', 'secret', 'private_key', 'authorization', 'creds'];
 
-/** The server's variables name levels as Python does. */
+/** The server's variables use Python's names of levels. */
 const PINO_LEVELS: Readonly<Record<string, string>> = { warning: 'warn', critical: 'fatal' };
 
 export interface LogOptions {
@@ -39,8 +39,8 @@ const LEVELS: Record<number, string> = {
 };
 
 /**
- * `[HH:MM:SS] LEVEL  text  key=value …`, the layout that users of the server know. A terminal carries
- * out nothing of the values.
+ * `[HH:MM:SS] LEVEL  text  key=value …`, the layout that users of the server expect. Control
+ * characters in values are escaped.
  */
 export function prettyLine(line: string): string {
   const { level, time, msg, err, ...rest } = JSON.parse(line);

@@ -3,8 +3,8 @@ import type { Cipher } from '@dstack/store';
 import { newEd25519Pair } from './ed25519-pair.ts';
 
 /**
- * The pair with which the nodes of one submission log into each other, as a job's spec holds it: the
- * private key is encrypted.
+ * The key pair with which the nodes of one submission log in to each other, as stored in a job's
+ * spec: the private key is encrypted.
  */
 export function newNodeKey(cipher: Cipher): JobSSHKey {
   const { privateKey, publicKey } = newEd25519Pair('dstack-job');

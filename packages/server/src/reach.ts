@@ -1,15 +1,15 @@
 import { isIP } from 'node:net';
 import type { ServerSettings } from './settings.ts';
 
-/** Whether only programs of this machine can reach a server that listens there. */
+/** Whether only local programs can reach a server that listens there. */
 export function isLoopback(host: string): boolean {
   const name = host.replace(/^\[(.*)\]$/, '$1');
   return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'));
 }
 
 /**
- * Why others than this machine's own users may reach the server, in words that follow "since"; null:
- * it is private. A proxy in front of a server that listens on loopback makes it public all the same.
+ * Why others than local users can reach the server, in words that follow "since"; null: it is
+ * private. A proxy in front of a server that listens on loopback makes it public as well.
  */
 export function whyOpen({
   host,

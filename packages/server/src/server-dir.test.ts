@@ -12,13 +12,13 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
-it('makes the folder with its parents for nobody else, once', async () => {
+it('creates the folder with its parents for its owner only, once', async () => {
   await makeServerDir(join(root, 'a/b'));
   await makeServerDir(join(root, 'a/b'));
   expect(statSync(join(root, 'a/b')).mode & 0o777).toBe(0o700);
 });
 
-it('closes a configuration and a database to others, and nothing else', async () => {
+it('makes a configuration and a database private, and nothing else', async () => {
   chmodSync(root, 0o755);
   for (const name of ['config.yml', 'mine']) writeFileSync(join(root, name), '', { mode: 0o644 });
   mkdirSync(join(root, 'data'), { mode: 0o755 });
@@ -31,11 +31,11 @@ it('closes a configuration and a database to others, and nothing else', async ()
   expect(await closeSecrets(root)).toEqual([]);
 });
 
-it('has no secrets to close before they are there', async () => {
+it('has no secrets to protect before they exist', async () => {
   expect(await closeSecrets(root)).toEqual([]);
 });
 
-it.each(['file', 'file/below'])('refuses %s, with what to do', async (path) => {
+it.each(['file', 'file/below'])('refuses %s, with the next step', async (path) => {
   const failure = makeServerDir(join(root, path));
   await expect(failure).rejects.toBeInstanceOf(StartError);
   await expect(failure).rejects.toMatchObject({
@@ -43,6 +43,6 @@ it.each(['file', 'file/below'])('refuses %s, with what to do', async (path) => {
   });
 });
 
-it('does not try for ever where no folder can be made', async () => {
+it('does not loop for ever if no folder can be created', async () => {
   await expect(makeServerDir('/proc/no-such-folder/server')).rejects.toThrow('cannot be used');
 });

@@ -1,10 +1,10 @@
 import { chmod, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorMessage } from '@dstack/contract/error-message';
-import { configPath } from './config/config-file.ts';
+import { serverConfigPath } from './config/config-file.ts';
 import { StartError } from './start-error.ts';
 
-/** Makes the server's folder with its parents, if it is not there. Throws `StartError`. */
+/** Creates the server's folder with its parents if it is missing. Throws `StartError`. */
 export async function makeServerDir(dir: string): Promise<void> {
   try {
     await make(dir);
@@ -15,19 +15,19 @@ export async function makeServerDir(dir: string): Promise<void> {
   throw refusal(dir, 'it is a file');
 }
 
-/** The rights of everybody else. */
+/** The permissions of everybody else. */
 const OTHERS = 0o007;
 
 /**
- * Takes everybody else's rights off what has secrets in the server's folder: people write the
- * configuration by hand, and copy databases. Answers what was open, and why it still is. The folder
- * itself may be anybody's and stays as it is.
+ * Removes other users' permissions from files with secrets in the server's folder: users write the
+ * configuration by hand, and copy databases. Returns the files that were open, and the reason if
+ * they still are. The folder itself may belong to anybody and is not changed.
  */
 export async function closeSecrets(
   dir: string,
 ): Promise<{ readonly path: string; readonly failed: string | null }[]> {
   const opened: { path: string; failed: string | null }[] = [];
-  for (const path of [configPath(dir), join(dir, 'data')]) {
+  for (const path of [serverConfigPath(dir), join(dir, 'data')]) {
     const mode = (await stat(path).catch(() => null))?.mode ?? 0;
     if ((mode & OTHERS) === 0) continue;
     const failed = await chmod(path, mode & 0o7777 & ~OTHERS).then(
@@ -39,7 +39,10 @@ export async function closeSecrets(
   return opened;
 }
 
-/** Not Node's `recursive`, which never ends where a parent is there but takes no folders (autofs). */
+/**
+ * Not Node's `recursive`, which loops for ever if an existing parent does not accept folders
+ * (autofs).
+ */
 async function make(dir: string): Promise<void> {
   if (await isThere(dir)) return;
   await make(dirname(dir));

@@ -6,36 +6,36 @@ import { openDatabase } from './assembly/open-database.ts';
 import { ClosingSteps } from './assembly/parts.ts';
 import type { LocalUse } from './assembly/this-machine.ts';
 import { checkAdminToken } from './config/admin-token.ts';
-import { configPath, loadServerConfig } from './config/config-file.ts';
+import { loadServerConfig, serverConfigPath } from './config/config-file.ts';
 import { encryptionKeys, encryptionWarning, environmentKey } from './config/encryption-keys.ts';
 import { forbiddenPath, isDiskFull } from './disk-trouble.ts';
 import { createLogger, type Logger } from './logging.ts';
 import { makeServerDir } from './server-dir.ts';
-import { compileSettings, type ServerOptions, type ServerSettings } from './settings.ts';
+import { type CommandLineSettings, compileSettings, type ServerSettings } from './settings.ts';
 import { StartError } from './start-error.ts';
 
 export interface RunningServer {
-  /** Where clients reach it, `http://127.0.0.1:3000`. */
+  /** URL for clients, `http://127.0.0.1:3000`. */
   readonly url: string;
   readonly adminToken: string;
-  /** The token is new: show it now, it is not shown again. */
+  /** The token is new: show it now, it will not be shown again. */
   readonly firstStart: boolean;
   /** Project to offer to the command line as its default. */
   readonly projectName: string;
   /** Null: only if no other project is the default. */
   readonly updateDefaultProject: boolean | null;
   readonly local: LocalUse;
-  /** What is unsafe in the way it was started. */
+  /** What is unsafe about the way it was started. */
   readonly warnings: readonly string[];
   readonly configPath: string;
   readonly log: Logger;
-  /** Ends requests and passes under way; jobs go on. */
+  /** Ends requests and pending passes; jobs continue. */
   close(): Promise<void>;
 }
 
-/** Throws `StartError` or `SettingsError` with a message for the person who started it. */
+/** Throws `StartError` or `SettingsError` with a message for the user who started it. */
 export async function startServer(
-  options: ServerOptions = {},
+  options: CommandLineSettings = {},
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<RunningServer> {
   const settings = compileSettings(env, options);
@@ -46,7 +46,7 @@ export async function startServer(
   }
 }
 
-/** What a person can do about the disk; null for everything else. */
+/** What the user can do about the disk; null for everything else. */
 function startError(error: unknown, settings: ServerSettings): StartError | null {
   if (isDiskFull(error)) {
     return new StartError(`no space left on the disk of ${settings.dir} or of the database`, {
@@ -69,7 +69,12 @@ async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<
   const fromEnvironment = environmentKey(env);
   const config = settings.configDisabled
     ? EMPTY
-    : (await loadServerConfig(settings.dir, { makeKey: fromEnvironment === null })).config;
+    : (
+        await loadServerConfig(settings.dir, {
+          makeKey: fromEnvironment === null,
+          sim: settings.sim,
+        })
+      ).config;
   const keys = encryptionKeys(fromEnvironment, config);
   const store = await openDatabase(settings, keys, log);
   const closing = new ClosingSteps();
@@ -88,7 +93,7 @@ async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<
       updateDefaultProject: settings.updateDefaultProject,
       local,
       warnings: warnings.filter((text) => text !== null),
-      configPath: configPath(settings.dir),
+      configPath: serverConfigPath(settings.dir),
       log,
       close: () => closing.run(),
     };

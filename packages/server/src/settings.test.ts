@@ -5,18 +5,18 @@ import { SettingsError } from './environment.ts';
 import { compileSettings } from './settings.ts';
 
 describe('settings', () => {
-  it('keep everything under the server folder unless told otherwise', () => {
+  it('keep everything under the server folder by default', () => {
     const settings = compileSettings({ HOME: '/home/ann' });
     expect(settings.dir).toBe('/home/ann/.dstack/server');
     expect(settings.databaseUrl).toBe('sqlite:////home/ann/.dstack/server/data/dstack.db');
     expect(settings.port).toBe(3000);
   });
 
-  it('let an option win over its variable', () => {
+  it('prefer an option to its variable', () => {
     expect(compileSettings({ DSTACK_SERVER_PORT: '4000' }, { port: 5000 }).port).toBe(5000);
   });
 
-  it('name a variable that has no usable value', () => {
+  it('name a variable with an invalid value', () => {
     expect(() => compileSettings({ DSTACK_SERVER_PORT: '80a' })).toThrow(
       new SettingsError('DSTACK_SERVER_PORT is "80a"; it must be a whole number'),
     );
@@ -28,7 +28,7 @@ describe('settings', () => {
     );
   });
 
-  it('name the log levels that the help of the command names', () => {
+  it('name the log levels listed in the help of the command', () => {
     const level = (logLevel: string) => compileSettings({}, { logLevel }).logLevel;
     expect(() => level('loud')).toThrow(
       'the log level is "loud"; it may be debug, info, warning, error, critical',
@@ -36,7 +36,7 @@ describe('settings', () => {
     expect(['DEBUG', 'critical', 'warn'].map(level)).toEqual(['debug', 'critical', 'warn']);
   });
 
-  it('say how much of PostgreSQL the server may take', () => {
+  it('limit the connections to PostgreSQL', () => {
     const database = { poolSize: 10, maxOverflow: 10, commandTimeoutSeconds: 60 };
     expect(compileSettings({}).database).toEqual(database);
     const all = { DSTACK_DB_POOL_SIZE: '3', DSTACK_DB_MAX_OVERFLOW: '0' };
@@ -53,7 +53,7 @@ describe('settings', () => {
     );
   });
 
-  it('say how the server ends', () => {
+  it('control how the server ends', () => {
     expect(compileSettings({}).shutdown).toEqual({ delaySeconds: 0, limitSeconds: 25 });
     const own = { DSTACK_SERVER_SHUTDOWN_TIMEOUT: '0', DSTACK_SERVER_SHUTDOWN_DELAY: '5' };
     expect(compileSettings(own).shutdown).toEqual({ delaySeconds: 5, limitSeconds: 0 });
@@ -62,7 +62,7 @@ describe('settings', () => {
     );
   });
 
-  it('say when images go from hosts, 0 standing for never', () => {
+  it('control when images are removed from hosts, 0 meaning never', () => {
     const never = {
       DSTACK_SERVER_IMAGES_DISK_HIGH_PERCENT: '0',
       DSTACK_SERVER_IMAGES_UNUSED_SECONDS: '0',
@@ -81,7 +81,7 @@ describe('settings', () => {
     );
   });
 
-  it('say how long machines live without the server, and what becomes of orphans', () => {
+  it('control how long machines live without the server, and what happens to orphans', () => {
     const lease = (text?: string) =>
       compileSettings({ DSTACK_AGENT_LEASE: text }).agentLeaseSeconds;
     expect([lease(), lease('10m'), lease('off')]).toEqual([7200, 600, null]);
@@ -94,7 +94,7 @@ describe('settings', () => {
     expect(() => compileSettings({ DSTACK_SERVER_SWEEP: 'delete' })).toThrow('report, terminate');
   });
 
-  it('know which proxies may speak for their clients', () => {
+  it('list the proxies whose headers are trusted', () => {
     const proxies = (text?: string) =>
       compileSettings({ DSTACK_SERVER_TRUSTED_PROXIES: text }).trustedProxies;
     expect(proxies()).toEqual([]);
@@ -112,7 +112,7 @@ describe('settings', () => {
     expect([...names].filter((name) => !docs.includes(`\`${name}\``))).toEqual([]);
   });
 
-  it('take an empty flag as set', () => {
+  it('read an empty flag as set', () => {
     expect(compileSettings({ DSTACK_SERVER_CONFIG_DISABLED: '' }).configDisabled).toBe(true);
     expect(compileSettings({}).configDisabled).toBe(false);
   });

@@ -2,7 +2,14 @@ import { isIP } from 'node:net';
 import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { EngineSettings } from '@dstack/core';
-import { durationOrOff, type Env, integer, isSet, oneOf, SettingsError } from './environment.ts';
+import {
+  choiceVariable,
+  durationOrOff,
+  integerVariable,
+  isSet,
+  type ProcessEnv,
+  SettingsError,
+} from './environment.ts';
 import type { HostShellSetting } from './hosts/host-shells.ts';
 import type { ImagePlanSettings } from './hosts/image-plans.ts';
 import { type LocalSettings, localSettings } from './local-settings.ts';
@@ -15,7 +22,7 @@ export interface ServerSettings {
   readonly port: number;
   /** Where clients reach this server; null = the address it listens on. */
   readonly url: string | null;
-  /** Addresses whose `X-Forwarded-*` headers are believed (`DSTACK_SERVER_TRUSTED_PROXIES`). */
+  /** Addresses whose `X-Forwarded-*` headers are trusted (`DSTACK_SERVER_TRUSTED_PROXIES`). */
   readonly trustedProxies: readonly string[];
   readonly dir: string;
   readonly databaseUrl: string;
@@ -23,11 +30,13 @@ export interface ServerSettings {
   readonly adminToken: string | null;
   /** Static token of the SSH proxy (`DSTACK_SSHPROXY_API_TOKEN`); null = there is none. */
   readonly sshProxyToken: string | null;
-  /** Prometheus: whether `/metrics` is there, and the bearer it asks for (null = open). */
+  /**
+   * Prometheus: whether `/metrics` exists, and the bearer token that it requires (null = public).
+   */
   readonly metrics: { readonly enabled: boolean; readonly token: string | null };
-  /** Where the server may connect to on behalf of users, beside the public Internet. */
+  /** Addresses that the server may connect to on behalf of users, beside the public Internet. */
   readonly outgoingAllow: readonly string[];
-  /** Git repository with templates of projects that name none. */
+  /** Git repository of templates for projects without one. */
   readonly templatesRepo: string | null;
   /** Backends may use the credentials of the server's environment. */
   readonly defaultCredentials: boolean;
@@ -39,6 +48,8 @@ export interface ServerSettings {
   /** Whether to make `main` the default project of the command line: yes, no, or only if there is none. */
   readonly updateDefaultProject: boolean | null;
   readonly local: LocalSettings;
+  /** Whether projects may have simulated backends: for tests and benchmarks. */
+  readonly sim: boolean;
   readonly engine: EngineSettings;
   readonly limits: Limits;
   readonly images: ImageSettings;
@@ -52,7 +63,7 @@ export interface ServerSettings {
   /** Whether orphans at providers are only reported or also ended (`DSTACK_SERVER_SWEEP`). */
   readonly sweep: SweepPolicy;
   readonly eventsTtlSeconds: number;
-  /** Seconds without a byte after which the answer of a service is given up. */
+  /** Seconds without a byte after which a request to a service fails. */
   readonly serviceTimeoutSeconds: number;
   readonly shutdown: ShutdownSettings;
 }
@@ -61,17 +72,17 @@ export interface ServerSettings {
 export interface ShutdownSettings {
   /** How long health checks fail before new requests are refused. */
   readonly delaySeconds: number;
-  /** How long requests under way may take. */
+  /** Time limit of pending requests. */
   readonly limitSeconds: number;
 }
 
-/** Of PostgreSQL; SQLite has one connection and waits for nobody. */
+/** Of PostgreSQL; SQLite has one connection and does not wait. */
 export interface DatabaseSettings {
-  /** Connections that are kept once they were needed. */
+  /** Connections that stay open after they were needed. */
   readonly poolSize: number;
   /** Connections above these while they are needed. */
   readonly maxOverflow: number;
-  /** What a statement may take; 0 = any time. */
+  /** Time limit of a statement; 0 = none. */
   readonly commandTimeoutSeconds: number;
 }
 
@@ -80,7 +91,7 @@ export interface Limits {
   readonly codeUpload: number;
   /** Bytes of output per job and hour; 0 = no limit. */
   readonly logQuotaPerHour: number;
-  /** Jobs that a run may have at the same time: nodes, or replicas at most. */
+  /** Maximum number of simultaneous jobs of a run: nodes, or replicas. */
   readonly maxJobsPerRun: number;
   readonly maxProbes: number;
   readonly maxProbeTimeout: number;
@@ -90,11 +101,13 @@ export interface Limits {
   /** Seconds between two changes of the health of a host that are stored. */
   readonly healthIntervalSeconds: number;
   readonly projectsPerUser: number;
-  /** Wrong tokens that one address may send in a minute; 0 = no limit. */
+  /** Wrong tokens per minute that one address may send; 0 = no limit. */
   readonly failedLoginsPerMinute: number;
-  /** Bytes of memory that the bodies of all requests under way may have. */
+  /** Memory for the bodies of all requests together, in bytes. */
   readonly requestMemory: number;
-  /** Seconds that the body of any request may take; a large one has longer while it keeps coming. */
+  /**
+   * Time limit of a request's body in seconds; a large one may take longer while it keeps arriving.
+   */
   readonly bodyTimeoutSeconds: number;
   readonly gatewayReplicas: number;
   readonly forbidDstackInRuns: boolean;
@@ -106,14 +119,14 @@ export interface ImageSettings {
   readonly baseVersion: string;
   readonly ubuntuVersion: string;
   readonly dind: string;
-  /** Python of the default image where a configuration names none. */
+  /** Python of the default image if a configuration sets none. */
   readonly python: string;
   readonly defaultRegistry: string | null;
   readonly onHosts: ImagePlanSettings;
 }
 
-/** What the command line may set; each wins over its variable. */
-export interface ServerOptions {
+/** Options of the command line; each takes precedence over its variable. */
+export interface CommandLineSettings {
   readonly host?: string;
   readonly port?: number;
   readonly logLevel?: string;
@@ -121,11 +134,14 @@ export interface ServerOptions {
   readonly updateDefaultProject?: boolean;
 }
 
-export function compileSettings(env: Env, options: ServerOptions = {}): ServerSettings {
+export function compileSettings(
+  env: ProcessEnv,
+  options: CommandLineSettings = {},
+): ServerSettings {
   const dir = resolve(env.DSTACK_SERVER_DIR || join(env.HOME || homedir(), '.dstack', 'server'));
   return {
     host: options.host ?? env.DSTACK_SERVER_HOST ?? '127.0.0.1',
-    port: options.port ?? integer(env, 'DSTACK_SERVER_PORT', 3000),
+    port: options.port ?? integerVariable(env, 'DSTACK_SERVER_PORT', 3000),
     url: env.DSTACK_SERVER_URL || null,
     trustedProxies: trustedProxies(env),
     dir,
@@ -146,6 +162,7 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
     configDisabled: isSet(env, 'DSTACK_SERVER_CONFIG_DISABLED'),
     updateDefaultProject: options.updateDefaultProject ?? updateDefaultProject(env),
     local: localSettings(env),
+    sim: env.DSTACK_SIM === '1',
     engine: engineSettings(env),
     limits: limits(env),
     images: {
@@ -157,11 +174,11 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
       defaultRegistry: env.DSTACK_SERVER_DEFAULT_DOCKER_REGISTRY || null,
       onHosts: imagesOnHosts(env),
     },
-    hostShell: oneOf(env, 'DSTACK_SERVER_HOST_SHELL', ['managers', 'off', 'users']),
+    hostShell: choiceVariable(env, 'DSTACK_SERVER_HOST_SHELL', ['managers', 'off', 'users']),
     agentLeaseSeconds: durationOrOff(env, 'DSTACK_AGENT_LEASE', { fallback: 7200, least: 60 }),
-    sweep: oneOf(env, 'DSTACK_SERVER_SWEEP', ['report', 'terminate']),
-    eventsTtlSeconds: integer(env, 'DSTACK_SERVER_EVENTS_TTL_SECONDS', 2_592_000),
-    serviceTimeoutSeconds: integer(env, 'DSTACK_SERVICE_CLIENT_TIMEOUT', 300),
+    sweep: choiceVariable(env, 'DSTACK_SERVER_SWEEP', ['report', 'terminate']),
+    eventsTtlSeconds: integerVariable(env, 'DSTACK_SERVER_EVENTS_TTL_SECONDS', 2_592_000),
+    serviceTimeoutSeconds: integerVariable(env, 'DSTACK_SERVICE_CLIENT_TIMEOUT', 300),
     shutdown: {
       delaySeconds: seconds(env, 'DSTACK_SERVER_SHUTDOWN_DELAY', 0),
       limitSeconds: seconds(env, 'DSTACK_SERVER_SHUTDOWN_TIMEOUT', 25),
@@ -169,10 +186,12 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
   };
 }
 
-/** Names of networks that stand beside addresses and `address/bits` in the list of proxies. */
+/**
+ * Names of networks that are allowed beside addresses and `address/bits` in the list of proxies.
+ */
 const NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
 
-function trustedProxies(env: Env): readonly string[] {
+function trustedProxies(env: ProcessEnv): readonly string[] {
   const text = env.DSTACK_SERVER_TRUSTED_PROXIES ?? '';
   const proxies = text.split(',').map((part) => part.trim());
   return proxies.filter((part) => {
@@ -197,87 +216,97 @@ function isNetwork(text: string): boolean {
 const DAY_SECONDS = 86_400;
 
 /** Accepts at most a day. */
-function seconds(env: Env, name: string, fallback: number): number {
-  const value = integer(env, name, fallback);
+function seconds(env: ProcessEnv, name: string, fallback: number): number {
+  const value = integerVariable(env, name, fallback);
   if (value <= DAY_SECONDS) return value;
   throw new SettingsError(`${name} is ${value}; it may be at most ${DAY_SECONDS} seconds`);
 }
 
-function database(env: Env): DatabaseSettings {
-  const poolSize = integer(env, 'DSTACK_DB_POOL_SIZE', 10);
+function database(env: ProcessEnv): DatabaseSettings {
+  const poolSize = integerVariable(env, 'DSTACK_DB_POOL_SIZE', 10);
   if (poolSize < 1) {
     throw new SettingsError(`DSTACK_DB_POOL_SIZE is ${poolSize}; it may be at least 1`);
   }
-  const commandTimeoutSeconds = integer(env, 'DSTACK_DB_COMMAND_TIMEOUT', 60);
+  const commandTimeoutSeconds = integerVariable(env, 'DSTACK_DB_COMMAND_TIMEOUT', 60);
   if (commandTimeoutSeconds > DAY_SECONDS) {
     throw new SettingsError(
       `DSTACK_DB_COMMAND_TIMEOUT is ${commandTimeoutSeconds}; it may be at most ${DAY_SECONDS} seconds, or 0 for no limit`,
     );
   }
-  const maxOverflow = integer(env, 'DSTACK_DB_MAX_OVERFLOW', 10);
+  const maxOverflow = integerVariable(env, 'DSTACK_DB_MAX_OVERFLOW', 10);
   return { poolSize, maxOverflow, commandTimeoutSeconds };
 }
 
-function engineSettings(env: Env): EngineSettings {
+function engineSettings(env: ProcessEnv): EngineSettings {
   const tolerance = env.DSTACK_SERVER_UNREACHABLE_TOLERANCE;
-  const mode = integer(env, 'DSTACK_SERVER_JOB_NETWORK_MODE', 1);
+  const mode = integerVariable(env, 'DSTACK_SERVER_JOB_NETWORK_MODE', 1);
   if (mode !== 1 && mode !== 2 && mode !== 3) {
     throw new SettingsError(`DSTACK_SERVER_JOB_NETWORK_MODE is ${mode}; it may be 1, 2 or 3`);
   }
   const slots = Math.max(4, availableParallelism());
   return {
-    unreachableTolerance: tolerance ? integer(env, 'DSTACK_SERVER_UNREACHABLE_TOLERANCE', 0) : null,
-    maxOffersTried: integer(env, 'DSTACK_SERVER_MAX_OFFERS_TRIED', 25),
+    unreachableTolerance: tolerance
+      ? integerVariable(env, 'DSTACK_SERVER_UNREACHABLE_TOLERANCE', 0)
+      : null,
+    maxOffersTried: integerVariable(env, 'DSTACK_SERVER_MAX_OFFERS_TRIED', 25),
     jobNetworkMode: mode,
-    localMaxInstances: integer(env, 'DSTACK_LOCAL_MAX_INSTANCES', slots),
+    localMaxInstances: integerVariable(env, 'DSTACK_LOCAL_MAX_INSTANCES', slots),
   };
 }
 
-/** 0 stands for never. */
-function imagesOnHosts(env: Env): ImagePlanSettings {
-  const percent = integer(env, 'DSTACK_SERVER_IMAGES_DISK_HIGH_PERCENT', 90);
+/** 0 means never. */
+function imagesOnHosts(env: ProcessEnv): ImagePlanSettings {
+  const percent = integerVariable(env, 'DSTACK_SERVER_IMAGES_DISK_HIGH_PERCENT', 90);
   if (percent > 100) {
     throw new SettingsError(`DSTACK_SERVER_IMAGES_DISK_HIGH_PERCENT is ${percent}, over 100`);
   }
   return {
-    fetchedAhead: integer(env, 'DSTACK_SERVER_IMAGES_FETCHED_AHEAD', 3),
+    fetchedAhead: integerVariable(env, 'DSTACK_SERVER_IMAGES_FETCHED_AHEAD', 3),
     policy: {
       disk_high_percent: percent || null,
-      unused_for: integer(env, 'DSTACK_SERVER_IMAGES_UNUSED_SECONDS', 0) || null,
+      unused_for: integerVariable(env, 'DSTACK_SERVER_IMAGES_UNUSED_SECONDS', 0) || null,
     },
   };
 }
 
-function limits(env: Env): Limits {
+function limits(env: ProcessEnv): Limits {
   return {
-    codeUpload: integer(env, 'DSTACK_SERVER_CODE_UPLOAD_LIMIT', 2_097_152),
-    logQuotaPerHour: integer(env, 'DSTACK_SERVER_LOG_QUOTA_PER_JOB_HOUR', 52_428_800),
-    maxJobsPerRun: integer(env, 'DSTACK_SERVER_MAX_JOBS_PER_RUN', 500),
-    maxProbes: integer(env, 'DSTACK_SERVER_MAX_PROBES_PER_JOB', 10),
-    maxProbeTimeout: integer(env, 'DSTACK_SERVER_MAX_PROBE_TIMEOUT', 300),
-    metricsRunningTtlSeconds: integer(env, 'DSTACK_SERVER_METRICS_RUNNING_TTL_SECONDS', 3600),
-    metricsFinishedTtlSeconds: integer(env, 'DSTACK_SERVER_METRICS_FINISHED_TTL_SECONDS', 604_800),
-    healthTtlSeconds: integer(env, 'DSTACK_SERVER_INSTANCE_HEALTH_TTL_SECONDS', 604_800),
-    healthIntervalSeconds: integer(
+    codeUpload: integerVariable(env, 'DSTACK_SERVER_CODE_UPLOAD_LIMIT', 2_097_152),
+    logQuotaPerHour: integerVariable(env, 'DSTACK_SERVER_LOG_QUOTA_PER_JOB_HOUR', 52_428_800),
+    maxJobsPerRun: integerVariable(env, 'DSTACK_SERVER_MAX_JOBS_PER_RUN', 500),
+    maxProbes: integerVariable(env, 'DSTACK_SERVER_MAX_PROBES_PER_JOB', 10),
+    maxProbeTimeout: integerVariable(env, 'DSTACK_SERVER_MAX_PROBE_TIMEOUT', 300),
+    metricsRunningTtlSeconds: integerVariable(
+      env,
+      'DSTACK_SERVER_METRICS_RUNNING_TTL_SECONDS',
+      3600,
+    ),
+    metricsFinishedTtlSeconds: integerVariable(
+      env,
+      'DSTACK_SERVER_METRICS_FINISHED_TTL_SECONDS',
+      604_800,
+    ),
+    healthTtlSeconds: integerVariable(env, 'DSTACK_SERVER_INSTANCE_HEALTH_TTL_SECONDS', 604_800),
+    healthIntervalSeconds: integerVariable(
       env,
       'DSTACK_SERVER_INSTANCE_HEALTH_MIN_COLLECT_INTERVAL_SECONDS',
       10,
     ),
     forbidDstackInRuns: isSet(env, 'DSTACK_FORBID_DSTACK_IN_RUNS'),
     forbidServicesWithoutGateway: isSet(env, 'DSTACK_FORBID_SERVICES_WITHOUT_GATEWAY'),
-    gatewayReplicas: integer(env, 'DSTACK_SERVER_GATEWAY_MAX_REPLICAS', 9),
-    failedLoginsPerMinute: integer(env, 'DSTACK_SERVER_FAILED_LOGINS_PER_MINUTE', 60),
+    gatewayReplicas: integerVariable(env, 'DSTACK_SERVER_GATEWAY_MAX_REPLICAS', 9),
+    failedLoginsPerMinute: integerVariable(env, 'DSTACK_SERVER_FAILED_LOGINS_PER_MINUTE', 60),
     requestMemory: requestMemory(env),
-    bodyTimeoutSeconds: integer(env, 'DSTACK_SERVER_BODY_TIMEOUT', 30),
-    projectsPerUser: integer(env, 'DSTACK_USER_PROJECT_DEFAULT_QUOTA', 10),
+    bodyTimeoutSeconds: integerVariable(env, 'DSTACK_SERVER_BODY_TIMEOUT', 30),
+    projectsPerUser: integerVariable(env, 'DSTACK_USER_PROJECT_DEFAULT_QUOTA', 10),
   };
 }
 
-/** Below it a large image in a chat would fit into no caller's share. */
+/** With less, a large image in a chat would exceed every caller's share. */
 const LEAST_REQUEST_MEMORY = 48 * 1024 * 1024;
 
-function requestMemory(env: Env): number {
-  const bytes = integer(env, 'DSTACK_SERVER_REQUEST_MEMORY', 134_217_728);
+function requestMemory(env: ProcessEnv): number {
+  const bytes = integerVariable(env, 'DSTACK_SERVER_REQUEST_MEMORY', 134_217_728);
   if (bytes >= LEAST_REQUEST_MEMORY) return bytes;
   throw new SettingsError(
     `DSTACK_SERVER_REQUEST_MEMORY is ${bytes}; it may be at least ${LEAST_REQUEST_MEMORY} bytes (48 MiB)`,
@@ -286,7 +315,7 @@ function requestMemory(env: Env): number {
 
 const LOG_LEVELS = ['debug', 'info', 'warning', 'error', 'critical'];
 
-/** Words of the logger itself, which are taken too. */
+/** Names of the logger itself, which are accepted too. */
 const LOGGER_LEVELS = ['trace', 'warn', 'fatal'];
 
 function logLevel(text: string): string {
@@ -297,13 +326,13 @@ function logLevel(text: string): string {
   );
 }
 
-function logFormat(env: Env): 'json' | 'pretty' {
+function logFormat(env: ProcessEnv): 'json' | 'pretty' {
   const format = env.DSTACK_SERVER_LOG_FORMAT;
   if (!format) return process.stdout.isTTY ? 'pretty' : 'json';
   return format === 'json' ? 'json' : 'pretty';
 }
 
-function updateDefaultProject(env: Env): boolean | null {
+function updateDefaultProject(env: ProcessEnv): boolean | null {
   if (isSet(env, 'DSTACK_UPDATE_DEFAULT_PROJECT')) return true;
   return isSet(env, 'DSTACK_DO_NOT_UPDATE_DEFAULT_PROJECT') ? false : null;
 }

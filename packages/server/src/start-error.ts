@@ -1,4 +1,4 @@
-/** The server cannot start. Message and next step are for the person who started it. */
+/** The server cannot start. Message and next step are for the user who started it. */
 export class StartError extends Error {
   override name = 'StartError';
   readonly next: string | null;

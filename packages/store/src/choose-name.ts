@@ -8,12 +8,12 @@ import type { NameChoice } from './writes.ts';
 
 const TABLES = { run: 'runs', fleet: 'fleets', volume: 'volumes', gateway: 'gateways' } as const;
 
-/** Word lists are far longer; that many misses mean that `propose` repeats itself. */
+/** Word lists are far longer, so this many collisions mean that `propose` repeats itself. */
 const MAX_PROPOSALS = 10_000;
 
 /**
- * Holds back other servers that name a thing of this kind in this project, or delete it, until the
- * commit. Throws `store_project_deleted`: whoever asked had seen it before it was.
+ * Until the commit, blocks other servers that name a thing of this kind in this project, or delete
+ * the project. Throws `store_project_deleted` if the project was deleted since the caller read it.
  */
 export async function lockNames(
   context: Pick<StoreContext, 'postgres'>,
@@ -35,7 +35,7 @@ export async function lockNames(
   );
 }
 
-/** Null: the exact name is taken by something that is not deleted. */
+/** Null: a thing that is not deleted has the exact name. */
 export async function chooseName(
   tx: Tx,
   kind: NamedKind,
@@ -74,7 +74,7 @@ async function lowestFree(tx: Tx, kind: NamedKind, projectId: Id, base: string):
     .selectFrom(TABLES[kind])
     .select('name')
     .where('project_id', '=', projectId)
-    // Not by range: that would depend on how the database orders text.
+    // Not by range: ranges depend on how the database orders text.
     .where(sql`substr(name, 1, ${prefix.length})`, '=', prefix)
     .where(notDeleted('deleted'))
     .execute();

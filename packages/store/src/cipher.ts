@@ -1,9 +1,9 @@
 /**
- * Encryption of columns that hold secrets: user tokens, private keys, secret values, credentials of
- * backends and repositories. The server builds it from `encryption.keys` of its configuration.
+ * Encryption of columns that contain secrets: user tokens, private keys, secret values, credentials
+ * of backends and repositories. The server builds it from `encryption.keys` of its configuration.
  */
 export interface Cipher {
   encrypt(text: string): string;
-  /** Throws when the value was written with a key that is not there. */
+  /** Throws if the key of the value is not configured. */
   decrypt(text: string): string;
 }

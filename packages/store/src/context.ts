@@ -18,11 +18,11 @@ export interface Write {
   add(extras: WriteExtras | undefined): void;
   /** Open streams of these subjects are checked again after the commit. */
   accessChanged(subjects: readonly AccessSubject[]): void;
-  /** Rolls back; `write` then answers this value. */
+  /** Rolls back; `write` then returns this value. */
   abort(value: unknown): never;
 }
 
-/** What every query of this package stands on. */
+/** What every query of this package uses. */
 export interface StoreContext {
   readonly db: Db;
   readonly postgres: boolean;
@@ -34,6 +34,6 @@ export interface StoreContext {
   readonly newId: () => string;
   /** Reads at one moment. */
   read<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
-  /** One transaction; tried again when PostgreSQL gives it up for another. */
+  /** One transaction; repeated if PostgreSQL aborts it in favour of another. */
   write<T>(work: (write: Write) => Promise<T>): Promise<T>;
 }

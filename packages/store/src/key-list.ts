@@ -3,13 +3,12 @@ import type { VersionedKey } from './record-cache.ts';
 
 /**
  * Keys of many rows as one text, null for none: a thousand rows of two values would cost the
- * database and its driver several times as much as everything else that is done for a list.
- *
- * @example db.selectFrom('instances').select(keyList({ order: 'instance_num' }).as('keys'))
+ * database and its driver several times as much as the rest of a list. @example
+ * db.selectFrom('instances').select(keyList({ order: 'instance_num' }).as('keys'))
  */
 export function keyList({ when, order }: { readonly when?: string; readonly order?: string } = {}) {
   const key = sql`id || ' ' || version`;
-  // Of rows for which this is null, nothing is put in.
+  // Rows for which this is null are left out.
   const listed = when === undefined ? key : sql`case when ${sql.raw(when)} then ${key} end`;
   const sorting = order === undefined ? sql`` : sql` order by ${sql.ref(order)}`;
   return sql<string | null>`string_agg(${listed}, ','${sorting})`;

@@ -83,7 +83,7 @@ forEachStore((tests) => {
     ]);
   });
 
-  it('shows as many submissions per job as asked for, oldest first', async () => {
+  it('shows the requested number of submissions per job, oldest first', async () => {
     const world = await openWorld(tests);
     const { fleet } = await insertFleet(world, { name: 'pool' });
     await insertRun(world, { name: 'train', fleetId: fleet.id }, [
@@ -236,7 +236,7 @@ forEachStore((tests) => {
     expect(await store.instances.byNum(one.fleet.id, 0)).toEqual(one.instances[0]);
   });
 
-  it('says what stands against deleting a fleet', async () => {
+  it('names what prevents the deletion of a fleet', async () => {
     const world = await openWorld(tests);
     const { fleet, instances } = await insertFleet(world, { name: 'pool' }, [0, 1, 2]);
     const set = [

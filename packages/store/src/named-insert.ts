@@ -2,7 +2,7 @@ import { isUniqueViolation } from './connection/failures.ts';
 import type { StoreContext, Write } from './context.ts';
 import type { Created } from './writes.ts';
 
-/** A write whose only possible clash is a name. */
+/** A write that can only fail because a name is taken. */
 export async function namedInsert(
   context: StoreContext,
   work: (write: Write) => Promise<void>,

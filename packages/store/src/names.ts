@@ -1,4 +1,6 @@
-/** How deleted users and projects give their names free, in the shape that dstack 0.22.5 uses. */
+/**
+ * The names of deleted users and projects, which free the old ones; in the form of dstack 0.22.5.
+ */
 import type { StoreContext } from './context.ts';
 
 export function deletedName(context: StoreContext): string {

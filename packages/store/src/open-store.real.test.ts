@@ -104,7 +104,7 @@ function alone(tests: Parameters<Parameters<typeof forEachStore>[0]>[0]): void {
     }
   });
 
-  it('refuses a second server and says who the first is', async () => {
+  it('refuses a second server and names the first', async () => {
     const url = await tests.createDatabase();
     const store = await tests.open({ url });
     await expect(openStore(storeOptions(url))).rejects.toMatchObject({

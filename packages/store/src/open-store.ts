@@ -16,7 +16,7 @@ import { type DatabaseUrl, parseDatabaseUrl } from './connection/url.ts';
 import type { Db, StoreContext } from './context.ts';
 import { createEngine } from './engine/engine.ts';
 import { StoreError } from './errors.ts';
-import { Chime } from './events/chime.ts';
+import { ChangeNotifier } from './events/change-notifier.ts';
 import { createEvents } from './events/events.ts';
 import { createEventRecorder } from './events/record-events.ts';
 import { createExports } from './exports/exports.ts';
@@ -49,7 +49,7 @@ import { createVolumes } from './volumes/volumes.ts';
 const DEFAULT_POOL_SIZE = 10;
 const DEFAULT_MAX_OVERFLOW = 10;
 
-/** A database that is open, whichever it is. */
+/** An open database of either kind. */
 interface Connection {
   readonly db: Db;
   readonly bus: Bus;
@@ -57,8 +57,9 @@ interface Connection {
 }
 
 /**
- * Opens the database, makes or migrates its schema, and answers the store. Throws a `StoreError`
- * when the URL is wrong, another server uses the SQLite file, or the database is not ours or newer.
+ * Opens the database, creates or migrates its schema, and returns the store. Throws a `StoreError`
+ * if the URL is invalid, another server uses the SQLite file, or the database is newer or belongs
+ * to another program.
  */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const url = parseDatabaseUrl(options.url);
@@ -123,7 +124,7 @@ async function connectPostgres(
   }
 }
 
-/** On a connection of its own, which has the time that migrations need. */
+/** On a connection of its own, with the time limits that migrations need. */
 async function migratePostgres(
   options: OpenStoreOptions,
   url: DatabaseUrl,
@@ -154,7 +155,7 @@ async function migrateOrClose(
   }
 }
 
-/** Codes of sockets and of refused sessions; everything else is a fault of ours. */
+/** Codes of sockets and of refused sessions; every other error is a fault of this program. */
 function isConnectionError(error: unknown): boolean {
   const code = (error as { readonly code?: unknown } | null)?.code;
   const timedOut = error instanceof Error && /timeout|terminated/i.test(error.message);
@@ -172,7 +173,7 @@ function unreachable(label: string, cause: unknown): StoreError {
   );
 }
 
-/** Closing twice is closing once. */
+/** Closing twice has the effect of closing once. */
 function once(close: () => Promise<void>): () => Promise<void> {
   let closed: Promise<void> | null = null;
   return () => {
@@ -204,15 +205,15 @@ function createStore(
     stored: options.storeEvents ?? true,
     last: postgres ? 0 : lastEvent,
   });
-  const written = new Chime();
-  bus.onEventsElsewhere(() => written.ring());
+  const written = new ChangeNotifier();
+  bus.onEventsElsewhere(() => written.notify());
   const context: StoreContext = {
     ...{ db, bus, postgres, now, newId, cipher, logger },
     records: new RecordCache(),
     ...createTransactions({
       ...{ db, bus, postgres },
       recordEvents: recorder.record,
-      eventsWritten: () => written.ring(),
+      eventsWritten: () => written.notify(),
     }),
   };
   return {

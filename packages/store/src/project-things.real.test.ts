@@ -66,7 +66,7 @@ forEachStore((tests) => {
     expect((row as { value: string }).value).toMatch(/^sealed:/);
   });
 
-  it('creates and replaces secrets, and tells which', async () => {
+  it('creates and replaces secrets, and reports which', async () => {
     const url = await tests.createDatabase();
     const { store, projectId } = await openWorld(tests, { url });
     const { secrets } = store;

@@ -37,14 +37,14 @@ function beyond(
 }
 
 /**
- * In these very words, as the partial indexes have it: compared with a parameter, neither database
- * would see that they apply.
+ * Spelled exactly as in the partial indexes: if it were compared with a parameter, neither database
+ * would use them.
  */
 export function notDeleted(column: string): RawBuilder<SqlBool> {
   return sql`not ${sql.ref(column)}`;
 }
 
-/** Case-insensitive substring; `_` and `%` stand for themselves. */
+/** Case-insensitive substring; `_` and `%` have no special meaning. */
 export function containsIgnoringCase(column: string, part: string): RawBuilder<SqlBool> {
   const pattern = `%${part.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`;
   return sql`lower(${sql.ref(column)}) like ${pattern} escape '\\'`;
@@ -55,9 +55,9 @@ export function lower(names: readonly string[]): string[] {
 }
 
 /**
- * Runs the query for all ids in slices that both databases accept; without ids it does not run. Rows
- * come in no order, and other work may run between slices. A slice may contain an id twice, so use
- * it in conditions only.
+ * Runs the query for all ids in slices that both databases accept; without ids it does not run.
+ * Rows come in no order, and other work may run between slices. A slice may contain an id twice, so
+ * use it in conditions only.
  */
 export async function forIds<T>(
   ids: readonly Id[],
@@ -77,7 +77,7 @@ export async function forIds<T>(
 const SLICE = 4096;
 
 /**
- * Repeats the last id up to a power of two: a dozen lengths make few different statements, which the
+ * Repeats the last id up to a power of two, so that there are few different statements, which the
  * databases parse and plan once.
  */
 function padded(ids: readonly Id[]): Id[] {
@@ -100,10 +100,10 @@ export async function insertInSlices<Row>(
   }
 }
 
-/** For the widest table that is a few thousand parameters. */
+/** A few thousand parameters for the widest table. */
 const ROWS = 100;
 
-/** Lists whose members share a key. */
+/** Lists of items with the same key. */
 export function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
   const groups = new Map<K, T[]>();
   for (const item of items) {

@@ -89,7 +89,7 @@ forEachStore((tests) => {
     });
 
   if (tests.dialect === 'sqlite')
-    it('forgets what was not asked for for longest', async () => {
+    it('evicts the least recently used records', async () => {
       const world = await openWorld(tests);
       const { instances } = await insertInstances(world, 3);
       await world.store.close();

@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely';
 import { forIds } from './query.ts';
 import type { DB } from './schema/db.ts';
 
-/** Names one content of a row for ever: every write to a versioned row raises its version. */
+/** Identifies one content of a row: every write to a versioned row raises its version. */
 export interface VersionedKey {
   readonly id: Id;
   readonly version: number;
@@ -20,20 +20,20 @@ interface Kept {
   readonly size: number;
 }
 
-/** Characters of row text; decoded, and with what is made of it, a record takes some five times that. */
+/** Characters of row text; a decoded record with its derived data takes some five times that. */
 const LIMIT = 12 * 1024 * 1024;
 
-/** Rows that are read and decoded in some milliseconds. */
+/** Rows that are read and decoded within a few milliseconds. */
 const WIDE_SLICE = 512;
 
 /**
- * Decoded records of wide rows, by id and version. A query then reads keys alone, and whole rows
- * only of what has changed: reading and decoding the JSON of a thousand instances for each list
- * and plan would be most of the work. The version makes it right with any number of servers on one
- * database: nothing has to be told to forget.
+ * Decoded records of wide rows, by id and version. A query then reads only keys, and whole rows
+ * only of changed records: reading and decoding the JSON of a thousand instances for each list and
+ * plan would be most of the work. The version makes this correct with any number of servers on one
+ * database: nothing has to be invalidated. Records are frozen, because many readers share them.
  *
- * Records are frozen, since many readers share them. They must not be read here in a transaction
- * that has already written: what it wrote may be rolled back and its version be used by another.
+ * They must not be read here in a transaction that has already written: its writes may be rolled
+ * back and their versions be reused by another.
  */
 export class RecordCache {
   readonly #kept = new Map<Id, Kept>();
@@ -77,8 +77,8 @@ export class RecordCache {
   #get<R>({ id, version }: VersionedKey): R | null {
     const kept = this.#kept.get(id);
     if (kept?.record.version !== version) return null;
-    // The first of the map is what nobody has asked for for the longest time. As long as there is
-    // much room nothing will be thrown out, and the order may wait.
+    // The first of the map is the least recently used. While there is much room nothing will be
+    // evicted, and the order can wait.
     if (this.#size > this.#limit / 2) {
       this.#kept.delete(id);
       this.#kept.set(id, kept);
@@ -86,7 +86,7 @@ export class RecordCache {
     return kept.record as R;
   }
 
-  /** A reader of an older moment does not put back what has been replaced. */
+  /** A reader of an older moment does not replace a newer record. */
   #keep(record: VersionedKey, size: number): void {
     const known = this.#kept.get(record.id);
     if (known && known.record.version > record.version) return;

@@ -2,7 +2,7 @@ import type { Timestamp } from '@dstack/core';
 import type { Access } from './access/types.ts';
 import type { Backends } from './backends/types.ts';
 import type { Cipher } from './cipher.ts';
-import type { Engine } from './engine/types.ts';
+import type { EngineStore } from './engine/types.ts';
 import type { Events } from './events/types.ts';
 import type { Exports } from './exports/types.ts';
 import type { Files } from './files/types.ts';
@@ -35,13 +35,13 @@ export interface OpenStoreOptions {
   readonly newId: () => string;
   readonly logger: StoreLogger;
   readonly cipher: Cipher;
-  /** Hears every statement, without its values. */
+  /** Receives every statement, without its values. */
   readonly onStatement?: (sql: string) => void;
-  /** Connections to PostgreSQL that are kept (default 10); one more listens. */
+  /** Connections to PostgreSQL that stay open (default 10); one more listens. */
   readonly poolSize?: number;
   /** Connections above these while they are needed (default 10). */
   readonly maxOverflow?: number;
-  /** Milliseconds that a statement may take on PostgreSQL (default one minute); 0 = any time. */
+  /** Time limit of a statement on PostgreSQL in milliseconds (default one minute); 0 = none. */
   readonly commandTimeoutMs?: number;
   /** False: events are not stored (`DSTACK_SERVER_EVENTS_TTL_SECONDS` <= 0). */
   readonly storeEvents?: boolean;
@@ -52,7 +52,7 @@ export interface Store {
   readonly dialect: 'sqlite' | 'postgres';
   /** Whether other servers may work on the same database (PostgreSQL). */
   readonly shared: boolean;
-  /** For secrets that lie within stored documents. */
+  /** For secrets inside stored documents. */
   readonly cipher: Cipher;
   readonly users: Users;
   readonly projects: Projects;
@@ -80,6 +80,6 @@ export interface Store {
   readonly exports: Exports;
   readonly meta: Meta;
   readonly access: Access;
-  readonly engine: Engine;
+  readonly engine: EngineStore;
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
-/** What tokens are looked up by: SHA-256 in hexadecimal. */
+/** The key by which tokens are found: SHA-256 in hexadecimal. */
 export function tokenHash(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }

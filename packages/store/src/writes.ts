@@ -1,20 +1,20 @@
 import type { NewEvent, Signal } from '@dstack/core';
 
-/** What goes along with a write: events in the same transaction, signals when it is committed. */
+/** What goes along with a write: events in the same transaction, signals after its commit. */
 export interface WriteExtras {
   readonly events?: readonly NewEvent[];
   readonly signals?: readonly Signal[];
 }
 
-/** Answer of writes that give a thing its name. */
+/** Outcome of writes that name a new thing. */
 export type Created = 'created' | 'name-taken';
 
-/** Answer of writes guarded by a version, or of writes to things that may be gone. */
+/** Outcome of writes guarded by a version, or of writes to things that may be deleted. */
 export type Updated = 'updated' | 'conflict';
 
 /**
- * How a new thing is named: exactly so; the lowest free `<base>-<k>`, k from 1; or the first of
- * endlessly many proposals that is free.
+ * How a new thing is named: exactly this name; the lowest free `<base>-<k>`, k from 1; or the first
+ * free one of endless proposals.
  */
 export type NameChoice =
   | { readonly exact: string }

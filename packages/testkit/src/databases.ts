@@ -1,10 +1,13 @@
-/** Suites that run over every database that the server supports. */
+/** Suites that run on every database that the server supports. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type PostgresCluster, postgresBinaries, startPostgres } from './postgres.ts';
 
-/** The parts of Vitest that a suite is declared with. Given, because programs outside it import this package. */
+/**
+ * The functions of Vitest that declare a suite. Passed in, because programs outside Vitest import
+ * this package too.
+ */
 export interface SuiteRunner {
   readonly describe: typeof import('vitest').describe;
   readonly beforeAll: typeof import('vitest').beforeAll;
@@ -13,16 +16,16 @@ export interface SuiteRunner {
 
 export interface TestDatabases {
   readonly dialect: 'sqlite' | 'postgres';
-  /** A database with what `prepare` put into it. Answers its URL. */
+  /** Creates a database prepared by `prepare` and returns its URL. */
   create(): Promise<string>;
-  /** An empty one. */
+  /** Creates an empty database. */
   createEmpty(): Promise<string>;
 }
 
 /**
- * Declares the suite once per database. `prepare` brings an empty database up to date; on
- * PostgreSQL it runs once, and each test's database is a copy. Without PostgreSQL its half is
- * skipped with a warning, on CI (`CI` is set) it fails.
+ * Declares the suite once per database. `prepare` migrates an empty database; on PostgreSQL it runs
+ * once, and each test gets a copy of that database. Without PostgreSQL its half is skipped with a
+ * warning; on CI (`CI` is set) it fails.
  */
 export function forEachDatabase(
   runner: SuiteRunner,
@@ -42,7 +45,7 @@ export function forEachDatabase(
 
 function warnWithoutPostgres(): void {
   const message = 'PostgreSQL is not installed (Debian: apt-get install postgresql)';
-  if (process.env.CI) throw new Error(`${message}; on CI its tests may not be left out.`);
+  if (process.env.CI) throw new Error(`${message}; on CI its tests must run.`);
   console.warn(`\n!!! ${message}: ALL TESTS ON POSTGRESQL ARE SKIPPED !!!\n`);
 }
 

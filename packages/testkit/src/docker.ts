@@ -17,13 +17,13 @@ import Docker from 'dockerode';
 import { copyPrograms } from './program-image.ts';
 
 export interface MoreFiles {
-  /** Files and directories that go along to the same paths. */
+  /** Files and directories that are copied to the same paths. */
   readonly data?: readonly string[];
-  /** Files of this machine, and where they are in the image. */
+  /** Paths on this computer, and their paths in the image. */
   readonly named?: Readonly<Record<string, string>>;
 }
 
-/** A Docker daemon of the test's own. */
+/** A Docker daemon for one test. */
 export interface TestDocker {
   readonly socket: string;
   /** `unix://…`, for `DOCKER_HOST`. */
@@ -31,15 +31,15 @@ export interface TestDocker {
   readonly docker: Docker;
   /** The daemon's process. */
   readonly pid: number;
-  /** Bytes of a tar archive of the busybox image's files. */
+  /** The files of the busybox image as a tar archive. */
   busyboxTar(): Buffer;
-  /** Makes an image out of a static busybox: a shell and the usual tools, 2 MB. */
+  /** Creates an image from a static busybox: a shell and the usual tools, 2 MB. */
   busybox(name: string, changes?: readonly string[]): Promise<void>;
-  /** Makes an image out of the files of a tar archive, with changes in a Dockerfile's words. */
+  /** Creates an image from the files of a tar archive, with changes in Dockerfile syntax. */
   image(name: string, tar: Buffer, changes?: readonly string[]): Promise<void>;
-  /** The busybox image with programs of this machine, at the paths they have here. */
+  /** The busybox image with programs of this computer, at the same paths. */
   programs(name: string, programs: readonly string[], more?: MoreFiles): Promise<void>;
-  /** Ends the daemon alone and starts another one on its data; resolves when that answers. */
+  /** Ends only the daemon and starts another one on its data; resolves when that answers. */
   restart(): Promise<void>;
   /** Ends all containers and the daemon, and removes its files. */
   close(): Promise<void>;
@@ -52,7 +52,7 @@ export interface TestDockerOptions {
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
-/** What a machine lacks for `startDocker`, null when it lacks nothing. */
+/** The missing requirements of `startDocker`, null if there are none. */
 export function dockerMissing(): string | null {
   if (process.getuid?.() !== 0) return 'root';
   for (const path of ['/usr/sbin/dockerd', '/usr/bin/unshare', '/usr/bin/busybox']) {
@@ -62,8 +62,8 @@ export function dockerMissing(): string | null {
 }
 
 /**
- * Starts a daemon with everything of its own: data, sockets, and a network namespace with its own
- * bridge, so that the machine's addresses and firewall are left alone.
+ * Starts a daemon with its own data, sockets, and network namespace with its own bridge, so that
+ * the addresses and the firewall of this computer are not changed.
  */
 export async function startDocker(options: TestDockerOptions = {}): Promise<TestDocker> {
   const dir = mkdtempSync(join(tmpdir(), 'dockerd-'));
@@ -126,7 +126,9 @@ async function untilReady(docker: Docker, daemon: ChildProcess): Promise<void> {
   throw new Error('dockerd did not answer within 15 s');
 }
 
-/** Makes an image out of a static busybox in the daemon behind this socket; `dir` keeps its files. */
+/**
+ * Creates an image from a static busybox in the daemon behind this socket; `dir` holds its files.
+ */
 export async function importBusybox(
   dir: string,
   socket: string,
@@ -181,7 +183,7 @@ async function importTar(
   });
 }
 
-/** The files of a static busybox as a tar archive; `dir` keeps them. */
+/** The files of a static busybox as a tar archive; `dir` holds them. */
 export function busyboxTar(dir: string): Buffer {
   const root = join(dir, 'busybox');
   if (!existsSync(root)) makeBusyboxRoot(root);
@@ -196,7 +198,7 @@ export function makeBusyboxRoot(root: string): void {
   copyFileSync('/usr/bin/busybox', join(root, 'bin/busybox'));
   chmodSync(join(root, 'bin/busybox'), 0o755);
   for (const applet of execFileSync('/usr/bin/busybox', ['--list']).toString().trim().split('\n')) {
-    // The list names the program itself, which must stay one.
+    // The list names the busybox program itself, which must not become a link.
     if (applet !== 'busybox') symlinkSync('busybox', join(root, 'bin', applet));
   }
   writeFileSync(

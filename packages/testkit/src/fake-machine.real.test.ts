@@ -30,26 +30,26 @@ describe.skipIf(missing !== null)('a fake machine', () => {
     expect(there('ls', '/dev/fakes')).toBe('one\n');
   });
 
-  it('has what every program needs of a machine', () => {
+  it('has the files and devices that every program needs', () => {
     const script =
       'echo lost > /dev/null; head -c 3 /dev/zero | wc -c; echo 1 > /dev/shm/a; ls /dev/pts';
     expect(there('sh', '-c', script)).toMatch(/^3\n(.*\n)*ptmx\n/);
   });
 
-  it('finds its own tools before those of this machine', () => {
+  it('finds its own tools before those of this computer', () => {
     expect(there('fake-smi', 'a b', '-x')).toBe('smi: a b -x\n');
     machine.tool('uname', 'echo another system');
     expect(there('uname')).toBe('another system\n');
   });
 
-  it('is where a wrapped program runs, with its arguments and its exit code', () => {
+  it('runs a wrapped program with its arguments and returns its exit code', () => {
     const path = machine.wrap('/bin/sh');
     const run = (script: string) => execFileSync(path, ['-c', script, 'sh', 'a b']).toString();
     expect(run('ls /dev/fakes; fake-smi "$1"')).toBe('one\nsmi: a b\n');
     expect(() => run('exit 7')).toThrow(expect.objectContaining({ status: 7 }));
   });
 
-  it('leaves this machine as it was, also when it is gone', () => {
+  it('leaves this computer unchanged, also after it was removed', () => {
     const mounts = () => execFileSync('cat', ['/proc/self/mounts'], { encoding: 'utf8' });
     const before = mounts();
     there('true');

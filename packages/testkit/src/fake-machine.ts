@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * A machine with devices and vendor tools that this one does not have, for programs that are started
- * in a mount namespace of their own. Device nodes are all the null device by another name.
+ * A machine with devices and vendor tools that this computer does not have, for programs started in
+ * their own mount namespace. Every device node is the null device under another name.
  */
 export class FakeMachine {
   readonly dir = mkdtempSync(join(tmpdir(), 'machine-'));
   readonly #devices: readonly string[];
 
-  /** `devices`: paths below `/dev`, to be made as device nodes of group 110. */
+  /** `devices`: paths below `/dev`, to be created as device nodes of group 110. */
   constructor(devices: readonly string[], tools: Readonly<Record<string, string>> = {}) {
     this.#devices = devices;
     mkdirSync(join(this.dir, 'bin'));
@@ -27,7 +27,7 @@ export class FakeMachine {
     renameSync(next, path);
   }
 
-  /** Shell lines that turn the mount namespace they run in into this machine. */
+  /** Shell lines that turn their mount namespace into the fake machine. */
   get prepare(): string {
     const dev = join(this.dir, 'dev');
     const nodes = this.#devices.map((path) => {
@@ -46,12 +46,12 @@ export class FakeMachine {
     ].join('; ');
   }
 
-  /** Words to put before a command so that it runs on this machine. */
+  /** The arguments before a command that make it run on the fake machine. */
   get around(): readonly string[] {
     return ['unshare', '--mount', 'sh', '-c', `${this.prepare}; exec "$@"`, 'machine'];
   }
 
-  /** Path of a program that runs another one on this machine, with the arguments it is given. */
+  /** Path of a program that runs another one on the fake machine, with its own arguments. */
   wrap(program: string): string {
     const enter = join(this.dir, 'enter');
     writeFileSync(enter, `${this.prepare}; exec "$@"\n`);

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 
 /**
- * Tries a property with random input for `seconds`, or for `FUZZ_SECONDS`. Prints the seed first, in
- * case an input ends the process or hangs; `FUZZ_SEED` repeats the same input.
+ * Tests a property with random input for `seconds`, or for `FUZZ_SECONDS`. Prints the seed first,
+ * in case an input ends the process or hangs; `FUZZ_SEED` repeats the same input.
  */
 export async function fuzz<Ts extends [unknown, ...unknown[]]>(
   name: string,

@@ -12,8 +12,8 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Runs git with a fixed author, and without this machine's configuration. */
-export function git(cwd: string, ...args: string[]): string {
+/** Runs git with a fixed author, and without the configuration of this computer. */
+export function runGit(cwd: string, ...args: string[]): string {
   const settings = ['user.name=T', 'user.email=t@example.com', 'init.defaultBranch=main'];
   const options = settings.flatMap((setting) => ['-c', setting]);
   const env = { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' };
@@ -25,15 +25,15 @@ export function git(cwd: string, ...args: string[]): string {
 export function newRepo(root: string, name: string, files: Record<string, string>): string {
   const bare = join(root, `${name}.git`);
   const work = join(root, `${name}-work`);
-  git(root, 'init', '-q', '--bare', bare);
-  git(bare, 'config', 'uploadpack.allowAnySHA1InWant', 'true');
-  git(root, 'init', '-q', work);
+  runGit(root, 'init', '-q', '--bare', bare);
+  runGit(bare, 'config', 'uploadpack.allowAnySHA1InWant', 'true');
+  runGit(root, 'init', '-q', work);
   for (const [path, text] of Object.entries(files)) {
     writeFileSync(join(work, path), text);
-    git(work, 'add', '.');
-    git(work, 'commit', '-q', '-m', path);
+    runGit(work, 'add', '.');
+    runGit(work, 'commit', '-q', '-m', path);
   }
-  git(work, 'push', '-q', bare, 'HEAD:main');
+  runGit(work, 'push', '-q', bare, 'HEAD:main');
   return bare;
 }
 
@@ -137,12 +137,12 @@ export interface SshGit {
   readonly root: string;
   /** `ssh://user@localhost:port/<root>`. */
   readonly url: string;
-  /** Private key that opens it. */
+  /** Private key that it accepts. */
   readonly key: string;
   close(): Promise<void>;
 }
 
-/** OpenSSH's server with repositories of the present user. */
+/** OpenSSH's server with repositories of the current user. */
 export async function startSshGit(): Promise<SshGit> {
   const root = mkdtempSync(join(tmpdir(), 'git-ssh-'));
   const key = join(root, 'client');
@@ -165,12 +165,12 @@ export async function startSshGit(): Promise<SshGit> {
   const args = ['-D', '-e', '-f', join(root, 'sshd_config')];
   const sshd = spawn('/usr/sbin/sshd', args, { stdio: ['ignore', 'ignore', 'pipe'] });
   await new Promise<void>((resolve, reject) => {
-    let said = '';
+    let stderr = '';
     sshd.stderr.on('data', (piece) => {
-      said += piece;
-      if (said.includes('listening')) resolve();
+      stderr += piece;
+      if (stderr.includes('listening')) resolve();
     });
-    sshd.once('exit', (code) => reject(new Error(`sshd ended with ${code}: ${said}`)));
+    sshd.once('exit', (code) => reject(new Error(`sshd ended with ${code}: ${stderr}`)));
   });
   const close = async () => {
     const ended = once(sshd, 'exit');

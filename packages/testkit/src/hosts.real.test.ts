@@ -9,7 +9,7 @@ const missing = hostsMissing();
 if (missing && process.env.CI) throw new Error(`Hosts cannot be tested: ${missing} is missing`);
 if (missing) console.warn(`Hosts are NOT tested: ${missing} is missing`);
 
-/** Whether its sshd greets us within half a second. */
+/** Whether its sshd sends its greeting within half a second. */
 function answers({ address }: TestHost): Promise<boolean> {
   const socket = connect(22, address);
   return new Promise((resolve) => {
@@ -23,7 +23,7 @@ function answers({ address }: TestHost): Promise<boolean> {
   });
 }
 
-/** The test's own time limit is the limit. */
+/** The test's own time limit applies. */
 async function untilAnswers(host: TestHost): Promise<void> {
   while (!(await answers(host)));
 }
@@ -38,7 +38,7 @@ describe.skipIf(missing !== null)('hosts', () => {
   });
   afterAll(() => machines?.close());
 
-  it('are machines of their own, with a name, an address and files', async () => {
+  it('have their own name, address and files', async () => {
     expect((await one.exec('hostname')).trim()).toBe(one.name);
     expect(await one.exec('ip -4 addr')).toContain(`${one.address}/`);
     await one.exec('echo mine > /etc/only-here');
@@ -47,7 +47,7 @@ describe.skipIf(missing !== null)('hosts', () => {
     await expect(one.exec('exit 7')).rejects.toMatchObject({ code: 7 });
   });
 
-  it('take the key by SSH', () => {
+  it('accept the key by SSH', () => {
     const options = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR'];
     const args = [
       '-F',
@@ -62,7 +62,7 @@ describe.skipIf(missing !== null)('hosts', () => {
     expect(printed.trim()).toBe(two.name);
   });
 
-  it('are out of reach while their link is cut, each for itself', async () => {
+  it('are unreachable while their link is cut, each separately', async () => {
     const fromTwo = () => two.exec(`timeout 1 bash -c '</dev/tcp/${one.address}/22'`);
     await fromTwo();
     one.cut();

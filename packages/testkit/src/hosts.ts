@@ -13,22 +13,22 @@ const SCRIPT = fileURLToPath(new URL('../hosts/make-test-hosts.sh', import.meta.
 /** Path of a directory that all hosts share, as if it were on a network file system. */
 export const SHARED_PATH = '/mnt/shared';
 
-/** A machine of the test's own: address, root file system, sshd (user `root`), dockerd if wanted. */
+/** A host for one test: address, root file system, sshd (user `root`), optionally dockerd. */
 export interface TestHost {
   readonly name: string;
   readonly address: string;
-  /** Its Docker daemon, seen from outside; there is none where none was asked for. */
+  /** Its Docker daemon, seen from outside; null if none was requested. */
   readonly docker: Docker;
-  /** Runs a command there by SSH and answers what it printed; rejects when it fails. */
+  /** Runs a command on the host by SSH and returns its output; rejects if it fails. */
   exec(command: string): Promise<string>;
-  /** Nothing reaches it any more and nothing comes from it, as with a pulled cable. */
+  /** Blocks all traffic to and from the host, like a pulled cable. */
   cut(): void;
   restore(): void;
-  /** Every process there is killed at once and `/run` is emptied, as when the power fails. */
+  /** Kills every process of the host at once and empties `/run`, like a power failure. */
   crash(): Promise<void>;
-  /** What an init would start after a crash: sshd and Docker, and nothing of ours. */
+  /** Starts what an init would start after a crash: sshd and Docker, and nothing of ours. */
   boot(): Promise<void>;
-  /** Ends its Docker daemon alone, and resolves when that is gone. */
+  /** Ends only its Docker daemon, and resolves when that has exited. */
   stopDocker(signal?: 'TERM' | 'KILL'): Promise<void>;
   /** Resolves when it answers; `config` becomes its `daemon.json`. */
   startDocker(config?: Readonly<Record<string, unknown>>): Promise<void>;
@@ -36,41 +36,41 @@ export interface TestHost {
 
 export interface TestHosts {
   readonly hosts: readonly TestHost[];
-  /** Private key that opens all of them, and where it lies. */
+  /** Private key that all of them accept, and its path. */
   readonly privateKey: string;
   readonly keyPath: string;
-  /** The address by which hosts reach this machine; registries on it may speak plain HTTP. */
+  /** The address of this computer for the hosts; registries on it may use plain HTTP. */
   readonly gateway: string;
   /** The files of that image, as a tar archive. */
   busyboxTar(): Buffer;
-  /** Makes a busybox image in the daemons of these hosts. */
+  /** Creates a busybox image in the daemons of these hosts. */
   busybox(name: string, on?: readonly TestHost[]): Promise<void>;
-  /** Ends everything on them and removes every trace. */
+  /** Ends everything on them and removes all their files, links and addresses. */
   close(): void;
 }
 
 export interface TestHostsOptions {
   readonly count: number;
-  /** Which of them have Docker, from 1; all by default. */
+  /** The numbers of the hosts with Docker, from 1; all by default. */
   readonly docker?: readonly number[];
-  /** Which of them are run by systemd, from 1; none by default. See `systemdMissing`. */
+  /** The numbers of the hosts run by systemd, from 1; none by default. See `systemdMissing`. */
   readonly systemd?: readonly number[];
 }
 
-/** What a machine lacks for `startHosts`, null when it lacks nothing. */
+/** The missing requirements of `startHosts`, null if there are none. */
 export function hostsMissing(): string | null {
   if (process.getuid?.() !== 0) return 'root';
   const programs = ['/usr/sbin/sshd', '/usr/sbin/dockerd', '/usr/bin/unshare', '/usr/bin/busybox'];
   return [...programs, '/usr/sbin/ip', '/usr/sbin/iptables'].find((it) => !existsSync(it)) ?? null;
 }
 
-/** What a machine lacks for hosts that systemd runs, null when it lacks nothing. */
+/** The missing requirements of hosts run by systemd, null if there are none. */
 export function systemdMissing(): string | null {
   const needed = ['/lib/systemd/systemd', '/sys/fs/cgroup/systemd'];
   return hostsMissing() ?? needed.find((it) => !existsSync(it)) ?? null;
 }
 
-/** Makes hosts out of namespaces of this machine; several sets may live side by side. */
+/** Creates hosts from namespaces of this computer; several sets can run at the same time. */
 export async function startHosts({
   count,
   docker,
@@ -138,7 +138,7 @@ export async function startHosts({
   }
 }
 
-/** A /24 that no interface of this machine is in. */
+/** A /24 that no interface of this computer is in. */
 function freeNetwork(): string {
   const taken = Object.values(networkInterfaces()).flatMap((list) =>
     (list ?? []).map(({ address }) => address),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Installation } from './installation.ts';
 
-/** Stands for the product: its server leaves processes behind that have nothing to do with it any more. */
+/** Replaces the product: its server leaves processes behind that are detached from it. */
 const PROGRAM = `#!/bin/sh
 case "$1" in
 server)
@@ -39,7 +39,7 @@ afterEach(async () => {
 
 const pids = () => readFileSync(join(dir, 'pids'), 'utf8').trim().split('\n').map(Number);
 
-/** Whether it runs; one that nobody has waited for yet does not. */
+/** Whether it runs; a zombie does not. */
 function lives(pid: number): boolean {
   try {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
@@ -49,7 +49,7 @@ function lives(pid: number): boolean {
 }
 
 describe('disposing of an installation', () => {
-  it('ends what its server left behind, whatever that thinks of signals, and removes its home', async () => {
+  it('ends what its server left behind, even if that ignores signals, and removes its home', async () => {
     await home.startServer();
     const [left = 0] = pids();
     await home.stopServer();
@@ -70,7 +70,7 @@ describe('disposing of an installation', () => {
     expect([server, ...pids()].filter(lives)).toEqual([]);
   });
 
-  it('leaves another one alone', async () => {
+  it('leaves other installations alone', async () => {
     const other = new Installation({
       dstack: join(dir, 'dstack'),
       env: { PIDS: join(dir, 'pids') },
@@ -98,13 +98,13 @@ describe('the server of an installation', () => {
     expect(lines).toHaveLength(2);
   });
 
-  it('that does not start is told with what it said', async () => {
+  it('that fails to start is reported with its output', async () => {
     await expect(home.startServer('broken')).rejects.toThrow('server ended with 4: no database\n');
   });
 });
 
 describe('a command of an installation', () => {
-  it('sees nothing of the caller’s own installation', async () => {
+  it('does not see the caller’s own installation', async () => {
     for (const name of ['DSTACK_TOKEN', 'DSTACK_PROJECT', 'DSTACK_DATABASE_URL']) {
       vi.stubEnv(name, 'of the caller');
     }
@@ -114,12 +114,12 @@ describe('a command of an installation', () => {
     expect([code, stdout]).toEqual([0, `${own.home}||||${own.serverDir}\ntyped`]);
   });
 
-  it('need not read what it is given', async () => {
+  it('may ignore its input', async () => {
     const input = 'x'.repeat(10_000_000);
     expect(await home.dstack(['fail'], { input })).toMatchObject({ code: 3, stdout: 'half\n' });
   });
 
-  it('is an error where it must not fail', async () => {
+  it('is an error if it fails and must not', async () => {
     expect(await home.dstack(['fail'])).toEqual({ code: 3, stdout: 'half\n', stderr: 'because\n' });
     await expect(home.ok('fail')).rejects.toThrow('dstack fail ended with 3\nhalf\n\nbecause\n');
   });

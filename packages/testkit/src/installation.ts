@@ -14,7 +14,7 @@ export interface InstallationOptions {
   readonly onServerLine?: (line: string) => void;
 }
 
-export interface Finished {
+export interface FinishedCommand {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -27,19 +27,19 @@ export interface CommandOptions {
   readonly onStdout?: (text: string) => void;
 }
 
-/** Variables of the caller's own installation, which this one must not see. */
+/** Variables of the caller's own installation, which must not leak into this one. */
 const FOREIGN = ['DSTACK_PROJECT', 'DSTACK_SERVER_URL', 'DSTACK_TOKEN', 'DSTACK_DATABASE_URL'];
 
 /**
- * A user's machine in one folder: a home of its own, the built program, a server on a free port,
- * and everything they start. `dispose` leaves nothing of it running or on disk.
+ * A user's computer in one folder: a home directory, the built program, a server on a free port,
+ * and everything they start. `dispose` ends and removes all of it.
  */
 export class Installation {
   readonly home: string;
   readonly env: NodeJS.ProcessEnv;
   /** Called with each line the server prints. */
   onServerLine: (line: string) => void;
-  /** What the server of the last start has written to its standard error. */
+  /** The standard error of the last server started. */
   serverNotices = '';
   readonly #options: InstallationOptions;
   readonly #started = new Set<ChildProcess>();
@@ -55,7 +55,7 @@ export class Installation {
     const own = {
       HOME: this.home,
       DSTACK_SERVER_DIR: this.serverDir,
-      // For sockets: an agent that is killed leaves its one behind.
+      // For sockets: an agent that is killed leaves its socket behind.
       XDG_RUNTIME_DIR: join(this.home, 'run'),
     };
     Object.assign(this.env, own, options.env);
@@ -65,7 +65,7 @@ export class Installation {
     return join(this.home, '.dstack', 'server');
   }
 
-  /** Where the running server listens. */
+  /** URL of the running server. */
   get url(): string {
     if (!this.#url) throw new Error('no server is running');
     return this.#url;
@@ -76,7 +76,7 @@ export class Installation {
     return this.#server.pid;
   }
 
-  /** Resolves when the server takes requests. Port 0 = a free one; a restart keeps its port. */
+  /** Resolves when the server accepts requests. Port 0 = a free one; a restart keeps its port. */
   async startServer(...args: string[]): Promise<void> {
     const port = this.#url ? new URL(this.#url).port : '0';
     const child = this.#spawn(['server', '--port', port, '--yes', ...args], {});
@@ -99,7 +99,7 @@ export class Installation {
     });
   }
 
-  /** Ends the server as Ctrl-C does (or as told) and waits for it. */
+  /** Ends the server with Ctrl-C (or the given signal) and waits for it. */
   async stopServer(signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
     const server = this.#server;
     this.#server = null;
@@ -110,7 +110,7 @@ export class Installation {
   }
 
   /** Runs the command line to its end. */
-  async dstack(args: readonly string[], options: CommandOptions = {}): Promise<Finished> {
+  async dstack(args: readonly string[], options: CommandOptions = {}): Promise<FinishedCommand> {
     const child = this.#spawn(args, options);
     let stdout = '';
     let stderr = '';
@@ -126,14 +126,14 @@ export class Installation {
     return { code, stdout, stderr };
   }
 
-  /** As `dstack`, but an error if it does not end with 0; answers what it printed. */
+  /** Like `dstack`, but rejects unless it exits with 0; returns its output. */
   async ok(...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await this.dstack(args);
     if (code === 0) return stdout;
     throw new Error(`dstack ${args.join(' ')} ended with ${code}\n${stdout}\n${stderr}`);
   }
 
-  /** Starts a command without waiting for it; it is ended with the installation. */
+  /** Starts a command without waiting for it; it is ended together with the installation. */
   spawn(args: readonly string[], options: CommandOptions = {}): ChildProcess {
     return this.#spawn(args, options);
   }
@@ -158,7 +158,7 @@ export class Installation {
     return JSON.parse(text) as T;
   }
 
-  /** Ids of processes that this installation started, however indirectly. */
+  /** Ids of all processes that this installation started, directly or not. */
   processes(): number[] {
     const users = new Set(claimedUsers(this.home).map(({ uid }) => uid));
     return readdirSync('/proc')
@@ -185,20 +185,20 @@ export class Installation {
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     this.#started.add(child);
-    // A command may end without having read what it is given.
+    // A command may end without having read its input.
     child.stdin.on('error', () => {});
     child.on('exit', () => this.#started.delete(child));
     return child;
   }
 
-  /** Its home is in the environment or on the command line of everything it starts. */
+  /** The home directory is in the environment or on the command line of all its processes. */
   #isOurs(pid: number): boolean {
     try {
       return ['environ', 'cmdline'].some((file) =>
         readFileSync(`/proc/${pid}/${file}`, 'utf8').includes(this.home),
       );
     } catch {
-      // It ended while we looked, or it is somebody else's.
+      // It ended in the meantime, or belongs to another user.
       return false;
     }
   }
@@ -217,6 +217,6 @@ function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // Gone already.
+    // It has already ended.
   }
 }

@@ -1,16 +1,16 @@
 import { readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** Where agents on a server's machine record which job has which user id, and where its files are. */
+/** Where agents on a server host record the user id of each job, and the place of its files. */
 const CLAIMS = '/var/lib/dstack-jobs/uids';
 
 export interface ClaimedUser {
   readonly uid: number;
-  /** The files of the job that has it. */
+  /** The files of the job with this user id. */
   readonly area: string;
 }
 
-/** Users that jobs of the installation in this home have. */
+/** User ids assigned to jobs of the installation in this home. */
 export function claimedUsers(home: string): ClaimedUser[] {
   return list(CLAIMS).flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
@@ -24,7 +24,7 @@ export function claimedUsers(home: string): ClaimedUser[] {
   });
 }
 
-/** Removes what a killed agent has left. */
+/** Removes the records and files that a killed agent has left behind. */
 export function removeClaimedUsers(home: string): void {
   for (const { uid, area } of claimedUsers(home)) {
     rmSync(area, { recursive: true, force: true });
@@ -41,7 +41,7 @@ function list(dir: string): string[] {
   try {
     return readdirSync(dir);
   } catch {
-    // No server of this machine has run a job as root.
+    // No server of this computer has run a job as root.
     return [];
   }
 }

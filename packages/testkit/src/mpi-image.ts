@@ -6,18 +6,19 @@ import type Docker from 'dockerode';
 import { makeBusyboxRoot } from './docker.ts';
 import { copyPrograms } from './program-image.ts';
 
-/** What the image has of this machine, beside the libraries that these need. */
+/** The programs copied into the image, beside the libraries that they need. */
 const PROGRAMS = ['/usr/bin/orterun', '/usr/bin/orted', '/usr/bin/ssh', '/usr/bin/scp'];
 const DATA = ['/usr/share/openmpi', '/usr/share/pmix', '/etc/openmpi'];
 
-/** What a machine lacks for `importMpiImage`, null when it lacks nothing. */
+/** The missing requirements of `importMpiImage`, null if there are none. */
 export function mpiMissing(): string | null {
   return PROGRAMS.find((path) => !existsSync(path)) ?? (pluginDirs()[0] ? null : 'openmpi plugins');
 }
 
 /**
- * Makes an image with Open MPI, an SSH client and busybox in each of these daemons: the programs of
- * this machine with their libraries (about 60 MB), which is faster than any package manager.
+ * Creates an image with Open MPI, an SSH client and busybox in each of these daemons. The programs
+ * and their libraries (about 60 MB) are copied from this computer, which is faster than any package
+ * manager.
  */
 export async function importMpiImage(name: string, daemons: readonly Docker[]): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'mpi-image-'));

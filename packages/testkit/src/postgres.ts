@@ -1,4 +1,4 @@
-/** A PostgreSQL server of one's own, from the distribution's packages, for the life of a suite. */
+/** A private PostgreSQL server from the distribution's packages, for the duration of a suite. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -6,16 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 
-/** Where Debian keeps the servers of each major version. */
+/** The directory in which Debian installs the servers of each major version. */
 const DEBIAN_VERSIONS = '/usr/lib/postgresql';
 
-/** The first one with ICU order for a whole cluster and with copies of files as a strategy. */
+/** The first version with ICU order for a whole cluster and with file copies as a strategy. */
 const OLDEST_VERSION = 15;
 
 const START_LIMIT_MS = 30_000;
 
 export interface PostgresCluster {
-  /** Makes a database (a copy of the template, if one is named) and answers its URL. */
+  /** Creates a database (a copy of the template, if there is one) and returns its URL. */
   createDatabase(template?: string): Promise<{ readonly name: string; readonly url: string }>;
   /** Runs one statement as superuser. */
   query(sql: string, database?: string): Promise<void>;
@@ -23,7 +23,9 @@ export interface PostgresCluster {
   stop(): Promise<void>;
 }
 
-/** Directory with `initdb` and `postgres` of the newest version installed; null if there is none. */
+/**
+ * Directory with `initdb` and `postgres` of the newest installed version; null if there is none.
+ */
 export function postgresBinaries(): string | null {
   if (!existsSync(DEBIAN_VERSIONS)) return null;
   const newest = readdirSync(DEBIAN_VERSIONS)
@@ -35,9 +37,9 @@ export function postgresBinaries(): string | null {
 }
 
 /**
- * Starts a server that listens on a unix socket only, in a short private directory: no port to
- * clash on. It orders text by ICU rules, as many installations do, so that a query which leans on
- * byte order shows.
+ * Starts a server that listens only on a unix socket in a short private directory, so that no port
+ * can clash. It orders text by ICU rules, as many installations do, so that a query which depends
+ * on byte order fails.
  */
 export async function startPostgres(binaries: string): Promise<PostgresCluster> {
   const directory = mkdtempSync(join(tmpdir(), 'pg-'));
@@ -64,7 +66,10 @@ interface Invocation {
   readonly args: readonly string[];
 }
 
-/** PostgreSQL refuses to run as root: then it runs as the user of its package, and ends with us. */
+/**
+ * PostgreSQL refuses to run as root, so it runs as the user of its package and ends with this
+ * process.
+ */
 function unprivileged(directory: string): (program: string, args: readonly string[]) => Invocation {
   if (process.getuid?.() !== 0) return (program, args) => ({ program, args });
   const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
@@ -84,7 +89,7 @@ async function untilReady(server: ChildProcess): Promise<void> {
   let log = '';
   await new Promise<void>((resolve, reject) => {
     const fail = (why: string) => reject(new Error(`PostgreSQL ${why}:\n${log}`));
-    const timer = setTimeout(() => fail('did not get ready'), START_LIMIT_MS);
+    const timer = setTimeout(() => fail('did not become ready'), START_LIMIT_MS);
     server.once('exit', (code) => fail(`ended with ${code}`));
     server.once('error', (error) => fail(`could not be started (${error.message})`));
     server.stderr?.on('data', (chunk: Buffer) => {

@@ -4,8 +4,9 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /**
- * Copies programs of this machine, with all libraries that they need, to the same paths below `root`;
- * `plugins` are libraries that programs load by themselves, `data` goes along as it is.
+ * Copies programs of this computer, with all libraries that they need, to the same paths below
+ * `root`;
+ * `plugins` are libraries that programs load by themselves, `data` is copied unchanged.
  */
 export async function copyPrograms(
   root: string,
@@ -19,7 +20,7 @@ export async function copyPrograms(
   if (data.length > 0) await run('cp', ['-rL', '--parents', ...data, root]);
 }
 
-/** As the loader would look for them; a plugin whose library is not installed is not loaded either. */
+/** Resolved like the loader does; a plugin whose library is not installed is not loaded either. */
 async function librariesOf(files: readonly string[]): Promise<string[]> {
   const { stdout } = await run('ldd', files as string[], { maxBuffer: 64 * 1024 * 1024 }).catch(
     (error: { stdout: string }) => error,

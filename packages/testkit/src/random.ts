@@ -1,4 +1,4 @@
-/** Chance that a seed decides, so that a run can be repeated exactly (the generator mulberry32). */
+/** Random values from a seed, so that a run can be repeated exactly (the generator mulberry32). */
 export class Random {
   #state: number;
 

@@ -77,7 +77,7 @@ async function send(
   if (bytes.length <= SMALL) return void response.end(bytes);
   const half = bytes.length >> 1;
   let sent = 0;
-  // Slowly, since daemons tell of progress only some times a second.
+  // Slowly, because daemons report progress only a few times a second.
   while (existsSync(join(dir, 'hold'))) {
     const until = Math.min(half, sent + Math.ceil(half / SLICES));
     if (until > sent) response.write(bytes.subarray(sent, until));

@@ -23,7 +23,7 @@ interface Manifest {
 }
 
 describe('an open registry', () => {
-  it('serves an image by its tag and by its digest, and its parts by theirs', async () => {
+  it('serves an image by its tag and by its digest, and its layers by theirs', async () => {
     await start();
     const digest = registry.add('team/app:v1', image);
     expect((await get('/v2/')).status).toBe(200);
@@ -41,11 +41,11 @@ describe('an open registry', () => {
       );
       expect([digestOf(blob), blob.length]).toEqual([part.digest, part.size]);
     }
-    const told = await get(`/v2/team/app/blobs/${config.digest}`);
-    expect(await told.json()).toMatchObject({ config: image.config, os: 'linux' });
+    const answer = await get(`/v2/team/app/blobs/${config.digest}`);
+    expect(await answer.json()).toMatchObject({ config: image.config, os: 'linux' });
   });
 
-  it('tells the size of a blob without sending it', async () => {
+  it('returns the size of a blob without sending it', async () => {
     await start();
     registry.add('app:v1', image);
     const head = await get(`/v2/app/blobs/${digestOf(small)}`, { method: 'HEAD' });
@@ -53,7 +53,7 @@ describe('an open registry', () => {
     expect(head.headers.get('content-length')).toBe(String(small.length));
   });
 
-  it('serves a list of platforms where the name stands for one', async () => {
+  it('serves a list of platforms under the name of an image', async () => {
     await start();
     const digest = registry.add('app:v1', { ...image, listed: true });
     const answer = await get('/v2/app/manifests/v1');
@@ -71,7 +71,7 @@ describe('an open registry', () => {
     '/v2/nobody/manifests/v1',
     `/v2/app/blobs/sha256:${'1'.repeat(64)}`,
     '/v2/app/tags/list',
-  ])('has no %s, in the words of a registry', async (path) => {
+  ])('answers that it has no %s, with the error of a registry', async (path) => {
     await start();
     registry.add('app:v1', image);
     const answer = await get(path);
@@ -79,7 +79,7 @@ describe('an open registry', () => {
     expect(await answer.json()).toMatchObject({ errors: [{ code: 'MANIFEST_UNKNOWN' }] });
   });
 
-  it('remembers what it was asked', async () => {
+  it('records the requests it received', async () => {
     await start();
     expect(registry.requests).toEqual([]);
     await get('/v2/');
@@ -88,11 +88,11 @@ describe('an open registry', () => {
   });
 });
 
-describe('a registry that asks who is there', () => {
+describe('a registry with authentication', () => {
   const basic = (password: string) => `Basic ${Buffer.from(`user:${password}`).toString('base64')}`;
   const as = (authorization: string) => ({ headers: { authorization } });
 
-  it('takes a name and a password at once', async () => {
+  it('accepts a name and a password directly', async () => {
     await start({ access: 'basic' });
     const refused = await get('/v2/');
     expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([
@@ -103,7 +103,7 @@ describe('a registry that asks who is there', () => {
     expect((await get('/v2/', as(basic('secret')))).status).toBe(200);
   });
 
-  it('gives a token for them, and takes that alone', async () => {
+  it('issues a token for them, and accepts only the token', async () => {
     await start({ access: 'bearer' });
     const refused = await get('/v2/', as(basic('secret')));
     expect(refused.status).toBe(401);
@@ -115,8 +115,8 @@ describe('a registry that asks who is there', () => {
   });
 });
 
-describe('a registry that is held', () => {
-  it('stops in the middle of large layers until it may go on, and sends small ones', async () => {
+describe('a registry on hold', () => {
+  it('stops in the middle of large layers until it is released, and sends small ones', async () => {
     await start();
     const large = layerOf('data', randomBytes(1_000_000));
     registry.add('app:v1', { layers: [small, large] });

@@ -11,11 +11,11 @@ const MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
 const INDEX = 'application/vnd.oci.image.index.v1+json';
 
 export interface TestRegistryOptions {
-  /** Only processes in this one's network namespace can reach it; else those of this machine. */
+  /** Reachable only from this process's network namespace; by default from this computer. */
   readonly networkOf?: number;
-  /** A free one unless it is given. */
+  /** By default a free one. */
   readonly port?: number;
-  /** Who may read: everybody, or `user` with the password `secret`, at once or by a token. */
+  /** Who may pull: everybody, or `user` with the password `secret`, directly or by a token. */
   readonly access?: 'none' | 'basic' | 'bearer';
 }
 
@@ -23,11 +23,11 @@ export interface TestImage {
   /** Bytes of a tar archive, not compressed. */
   readonly layers: readonly Buffer[];
   readonly config?: Readonly<Record<string, unknown>>;
-  /** Whether the name stands for a list of platforms, of which this is `linux/amd64`. */
+  /** Whether the name is a list of platforms, of which this is `linux/amd64`. */
   readonly listed?: boolean;
 }
 
-/** A container registry that serves what it is given; pushing to it is not possible. */
+/** A container registry that serves the images it was given; pushing is not supported. */
 export class TestRegistry {
   readonly #dir: string;
   readonly #process: ChildProcess;
@@ -58,7 +58,7 @@ export class TestRegistry {
     return new TestRegistry(dir, child, Number(port));
   }
 
-  /** `host:port`, as it stands before an image's name; daemons take loopback without encryption. */
+  /** `host:port`, as in an image's name; daemons accept loopback without encryption. */
   get host(): string {
     return `127.0.0.1:${this.#port}`;
   }
@@ -73,7 +73,7 @@ export class TestRegistry {
     return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
   }
 
-  /** Offers an image; answers its digest. `name` with its tag. */
+  /** Adds an image and returns its digest; `name` includes its tag. */
   add(name: string, image: TestImage): string {
     const layers = image.layers.map((layer) => this.#blob(layer));
     const diffs = layers.map((layer) => layer.digest);

@@ -27,7 +27,7 @@ export interface ContainerPlan {
  * Options that some hosts or daemons do not support and that a job can do without. An option
  * becomes false when a creation fails because of it.
  */
-export interface Leniency {
+export interface CreateFallbacks {
   /** An init process that reaps and forwards signals. */
   readonly init: boolean;
   /** The `display` capability of NVIDIA's runtime. */
@@ -41,7 +41,7 @@ export interface Leniency {
 export function containerOptions(
   job: ExecutorJob,
   plan: ContainerPlan,
-  leniency: Leniency,
+  createFallbacks: CreateFallbacks,
 ): Docker.ContainerCreateOptions {
   const { spec } = job;
   const host = spec.network_mode === 'host';
@@ -61,14 +61,18 @@ export function containerOptions(
     AttachStderr: true,
     Labels: { [JOB_LABEL]: spec.id, [AGENT_LABEL]: plan.agentId },
     ...(host ? {} : { Hostname: hostname(spec.run_name) }),
-    HostConfig: hostConfig(job, plan, leniency),
+    HostConfig: hostConfig(job, plan, createFallbacks),
   };
 }
 
-function hostConfig(job: ExecutorJob, plan: ContainerPlan, leniency: Leniency): Docker.HostConfig {
+function hostConfig(
+  job: ExecutorJob,
+  plan: ContainerPlan,
+  createFallbacks: CreateFallbacks,
+): Docker.HostConfig {
   const { spec, gpus } = job;
   const shm = spec.shm_size_bytes;
-  const gpu = gpuAccess(gpus, leniency.display);
+  const gpu = gpuAccess(gpus, createFallbacks.display);
   const rdma = rdmaAccess();
   return {
     NetworkMode: spec.network_mode,
@@ -81,8 +85,8 @@ function hostConfig(job: ExecutorJob, plan: ContainerPlan, leniency: Leniency): 
     GroupAdd: [...plan.groupAdd],
     Devices: [...gpu.devices, ...rdma.devices].map(device),
     CapAdd: [...gpu.capabilities, ...rdma.capabilities],
-    Ulimits: leniency.memlock ? [...rdma.ulimits] : [],
-    ...(leniency.init ? { Init: true } : {}),
+    Ulimits: createFallbacks.memlock ? [...rdma.ulimits] : [],
+    ...(createFallbacks.init ? { Init: true } : {}),
     ...(spec.cpu_limit === null ? {} : { NanoCpus: Math.round(spec.cpu_limit * 1e9) }),
     ...(spec.memory_limit_bytes === null ? {} : { Memory: spec.memory_limit_bytes }),
     // Docker's own /dev/shm is noexec.

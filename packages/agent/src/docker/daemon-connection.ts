@@ -9,10 +9,10 @@ interface Modem {
 }
 
 /**
- * `refused`: no program listens at the daemon's address. `silent`: no answer within the time allowed, or
- * a connection that broke: the daemon may be busy, may be ending, or may be about to start.
+ * `refused`: no program listens at the daemon's address. `no_answer`: no answer in time, or a
+ * broken connection: the daemon may be busy, ending, or about to start.
  */
-export type PingAnswer = 'alive' | 'refused' | 'silent';
+export type PingAnswer = 'alive' | 'refused' | 'no_answer';
 
 /** Errors of a connection to an address at which no program listens. */
 const REFUSED = new Set(['ECONNREFUSED', 'ENOENT']);
@@ -20,19 +20,19 @@ const REFUSED = new Set(['ECONNREFUSED', 'ENOENT']);
 /** Uses a new connection, because a daemon that shuts down still serves open ones. */
 export function ping(docker: Docker, limitMs: number, signal?: AbortSignal): Promise<PingAnswer> {
   return new Promise((resolve) => {
-    const asking = ask(docker, '/_ping', signal);
-    const timer = setTimeout(() => asking.destroy(), limitMs);
-    asking.on('response', (response) => {
+    const outgoing = send(docker, '/_ping', signal);
+    const timer = setTimeout(() => outgoing.destroy(), limitMs);
+    outgoing.on('response', (response) => {
       response.resume();
       // A proxy answers in place of a daemon that is down.
-      resolve((response.statusCode ?? 500) < 500 ? 'alive' : 'silent');
+      resolve((response.statusCode ?? 500) < 500 ? 'alive' : 'no_answer');
     });
-    asking.on('error', (error: NodeJS.ErrnoException) =>
-      resolve(REFUSED.has(error.code ?? '') ? 'refused' : 'silent'),
+    outgoing.on('error', (error: NodeJS.ErrnoException) =>
+      resolve(REFUSED.has(error.code ?? '') ? 'refused' : 'no_answer'),
     );
-    asking.on('close', () => {
+    outgoing.on('close', () => {
       clearTimeout(timer);
-      resolve('silent');
+      resolve('no_answer');
     });
   });
 }
@@ -45,22 +45,22 @@ export function ping(docker: Docker, limitMs: number, signal?: AbortSignal): Pro
 export function openEndlessAnswer(docker: Docker, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const filters = encodeURIComponent(JSON.stringify({ type: ['daemon'] }));
-    const asking = ask(docker, `/events?filters=${filters}`, signal);
-    asking.on('socket', (socket) => socket.unref().setKeepAlive(true, 30_000));
-    asking.on('response', (response) => {
+    const outgoing = send(docker, `/events?filters=${filters}`, signal);
+    outgoing.on('socket', (socket) => socket.unref().setKeepAlive(true, 30_000));
+    outgoing.on('response', (response) => {
       if (response.statusCode === 200) return resolve(response);
       response.destroy();
       reject(new Error(`the daemon answers ${response.statusCode} to a request for its events`));
     });
-    asking.on('error', reject);
-    asking.on('close', () => reject(new Error('the daemon closed the connection')));
+    outgoing.on('error', reject);
+    outgoing.on('close', () => reject(new Error('the daemon closed the connection')));
   });
 }
 
-function ask(docker: Docker, path: string, signal?: AbortSignal): ClientRequest {
+function send(docker: Docker, path: string, signal?: AbortSignal): ClientRequest {
   const { socketPath, host = 'localhost', port = 2375 } = docker.modem as Modem;
   const where = socketPath ? { socketPath } : { host, port };
-  const asking = request({ ...where, path, agent: false, ...(signal ? { signal } : {}) });
-  asking.end();
-  return asking;
+  const outgoing = request({ ...where, path, agent: false, ...(signal ? { signal } : {}) });
+  outgoing.end();
+  return outgoing;
 }

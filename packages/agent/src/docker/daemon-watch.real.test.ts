@@ -98,7 +98,7 @@ describe.skipIf(missing !== null)('a job that is killed', () => {
 
   const byItself = { status: 137, reason: null, message: null };
 
-  it('is not said to have ended with its daemon when that answers late', async () => {
+  it('is not reported as ended with its daemon when the daemon answers late', async () => {
     const exit = await endOf(() => {
       proxy.pings = 0;
       proxy.pingDelayMs = 3000;
@@ -107,11 +107,11 @@ describe.skipIf(missing !== null)('a job that is killed', () => {
     expect(proxy.pings).toBeGreaterThan(0);
   });
 
-  it('is not said to have ended with its daemon when connections to that are cut', async () => {
+  it('is not reported as ended with its daemon when connections to the daemon are cut', async () => {
     expect(await endOf(() => proxy.cut())).toEqual(byItself);
   });
 
-  it('is said to have ended with its daemon when that is stopped, however late it answers', async () => {
+  it('is reported as ended with its daemon when the daemon is stopped, however late it answers', async () => {
     const spec = jobSpec([], {
       shell_commands: null,
       commands: ['/bin/sh', '-c', 'echo ready; sleep 1000'],

@@ -55,7 +55,7 @@ export class DaemonWatch {
       if (this.#endedAt >= finishedAt - SHUTDOWN_MS) return true;
       const left = deadline - Date.now();
       if (left <= 0) return false;
-      const answer = await this.#pingOrNews(left);
+      const answer = await this.#pingOrChange(left);
       // A daemon that shuts down accepts no new connections but serves open ones to the end.
       if (answer === 'refused') return !this.#watched?.keepsContainers;
       if (answer === 'alive' && this.#lostAt === null) return false;
@@ -83,16 +83,16 @@ export class DaemonWatch {
     this.#closing.abort();
   }
 
-  /** The result of a new connection, or `news` once the state of the watched connection changes. */
-  async #pingOrNews(limitMs: number): Promise<'alive' | 'refused' | 'silent' | 'news'> {
+  /** The result of a new connection, or `changed` if the watched connection changes first. */
+  async #pingOrChange(limitMs: number): Promise<'alive' | 'refused' | 'no_answer' | 'changed'> {
     const stop = new AbortController();
-    const news = new Promise<'news'>((resolve) => {
-      const wake = () => resolve('news');
+    const changed = new Promise<'changed'>((resolve) => {
+      const wake = () => resolve('changed');
       this.#waiting.add(wake);
       stop.signal.addEventListener('abort', () => this.#waiting.delete(wake));
     });
     try {
-      return await Promise.race([ping(this.#docker, limitMs, stop.signal), news]);
+      return await Promise.race([ping(this.#docker, limitMs, stop.signal), changed]);
     } finally {
       stop.abort();
     }

@@ -30,7 +30,7 @@ function execution(answers: readonly Promise<Docker.ContainerInspectInfo>[]): Do
   } as unknown as DockerExecutionSetup);
 }
 
-it('asks again how a container ended when the daemon dies over its answer', async () => {
+it('requests again how a container ended if the daemon dies during its answer', async () => {
   const cutOff = new Promise<never>(() => {});
   const { exited } = execution([cutOff, Promise.resolve(ended)]);
   await vi.advanceTimersByTimeAsync(60_000);

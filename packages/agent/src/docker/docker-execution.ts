@@ -16,7 +16,7 @@ import { containerCgroup } from './container-cgroup.ts';
 import { JobDialer } from './container-dialer.ts';
 import type { ContainerOutput } from './container-output.ts';
 import { type DaemonWatch, endedWithDaemon } from './daemon-watch.ts';
-import { DockerHost } from './docker-host.ts';
+import { DockerSessionHost } from './docker-session-host.ts';
 import { engineErrorMessage, statusOf } from './engine-error.ts';
 import { wasShortOfMemory } from './memory-kill.ts';
 
@@ -42,7 +42,7 @@ export class DockerExecution implements Execution {
   readonly exited: Promise<ExecutionExit>;
   readonly #setup: DockerExecutionSetup;
   readonly #dialer: JobDialer;
-  readonly #sessions: DockerHost;
+  readonly #sessions: DockerSessionHost;
   #released = false;
   /** Whether the agent has requested the container's end. */
   #stopped = false;
@@ -64,7 +64,7 @@ export class DockerExecution implements Execution {
       socket: setup.relaySocket,
     });
     const listen = this.#dialer.listen.bind(this.#dialer);
-    this.#sessions = new DockerHost({ ...sessions, listen });
+    this.#sessions = new DockerSessionHost({ ...sessions, listen });
     this.exited = this.#awaitExit();
   }
 
@@ -163,12 +163,12 @@ export class DockerExecution implements Execution {
         const inspected = await answered(container.inspect());
         if (!inspected.State.Running) return await answered(this.#exitOf(inspected));
       } catch (error) {
-        if (statusOf(error) === 404) return gone();
+        if (statusOf(error) === 404) return wasRemoved();
         log.error('waiting for the container failed', error);
         await delay(RETRY_MS);
       }
     }
-    return gone();
+    return wasRemoved();
   }
 
   async #exitOf(inspected: Docker.ContainerInspectInfo): Promise<ExecutionExit> {
@@ -201,8 +201,8 @@ function answered<T>(answer: Promise<T>): Promise<T> {
   });
 }
 
-function gone(): ExecutionExit {
-  const message = 'The container was removed by somebody else';
+function wasRemoved(): ExecutionExit {
+  const message = 'Another program has removed the container';
   return { status: null, reason: 'executor_error', message };
 }
 

@@ -96,7 +96,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     expect((await stream.whole(spec.id)).text).toBe("it's|1\r\n/tmp\r\n");
   });
 
-  it('asks the Engine for the limits of the run', async () => {
+  it('passes the limits of the run to the Engine', async () => {
     const spec = shell('echo ready; sleep 1000', {
       cpu_limit: 0.5,
       memory_limit_bytes: 64 * 1024 * 1024,
@@ -117,7 +117,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     expect((await stream.whole(spec.id)).state.exit?.status).toBe(137);
   });
 
-  it('says when the memory was not enough, whichever the Engine hears of first', async () => {
+  it("reports that memory ran out, in any order of the Engine's events", async () => {
     const memory = { memory_limit_bytes: 16 * 1024 * 1024 };
     const scripts = ['exec tail /dev/zero', 'tail /dev/zero; exit 3'];
     const specs = [...scripts, ...scripts].map((script) => shell(script, memory));
@@ -132,7 +132,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     }
   });
 
-  it("fails in the Engine's words", async () => {
+  it("fails with the Engine's message", async () => {
     const bad = shell('', { commands: ['/no/such/program'] });
     await agent.put(bad);
     const { state, text } = await stream.whole(bad.id);
@@ -298,7 +298,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     await stream.whole(spec.id);
   });
 
-  it('uses the network of the host when asked to', async () => {
+  it('uses the network of the host on request', async () => {
     const spec = shell('cat /proc/net/dev', { network_mode: 'host' });
     await agent.put(spec);
     const { state, text } = await stream.whole(spec.id);

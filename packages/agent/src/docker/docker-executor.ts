@@ -26,10 +26,10 @@ import type { ContainerJob, PlaceInContainer } from './container-job.ts';
 import {
   AGENT_LABEL,
   type ContainerPlan,
+  type CreateFallbacks,
   containerName,
   containerOptions,
   JOB_LABEL,
-  type Leniency,
 } from './container-options.ts';
 import { ContainerOutput } from './container-output.ts';
 import { DaemonWatch } from './daemon-watch.ts';
@@ -63,7 +63,7 @@ export class DockerExecutor implements Executor {
   readonly #store: ImageStore;
   readonly #agentId: string;
   readonly #daemon: DaemonWatch;
-  #leniency: Leniency = { init: true, display: true, memlock: true };
+  #createFallbacks: CreateFallbacks = { init: true, display: true, memlock: true };
 
   constructor(options: DockerExecutorOptions) {
     this.#options = options;
@@ -175,16 +175,16 @@ export class DockerExecutor implements Executor {
 
   async #createAndStart(planned: ContainerJob, signal: AbortSignal): Promise<Execution> {
     for (;;) {
-      const leniency = this.#leniency;
+      const createFallbacks = this.#createFallbacks;
       try {
-        return await this.#attempt(planned, signal, leniency);
+        return await this.#attempt(planned, signal, createFallbacks);
       } catch (error) {
-        const next = moreLenient(leniency, error);
+        const next = nextFallbacks(createFallbacks, error);
         if (!next) throw error;
-        this.#options.log.info('retrying without what this host lacks', {
+        this.#options.log.info('creating the container again without an option', {
           why: engineErrorMessage(error),
         });
-        this.#leniency = next;
+        this.#createFallbacks = next;
         await this.#clear(planned.job);
       }
     }
@@ -193,7 +193,7 @@ export class DockerExecutor implements Executor {
   async #attempt(
     planned: ContainerJob,
     signal: AbortSignal,
-    leniency: Leniency,
+    createFallbacks: CreateFallbacks,
   ): Promise<Execution> {
     const { docker, log } = this.#options;
     const { job } = planned;
@@ -203,7 +203,7 @@ export class DockerExecutor implements Executor {
       this.#options.volumes,
     );
     const plan = this.#containerPlan(planned, mounts);
-    const options = containerOptions(job, plan, leniency);
+    const options = containerOptions(job, plan, createFallbacks);
     const container = await docker.createContainer(options).catch((error) => {
       throw creationFailure('createContainer', error);
     });
@@ -247,8 +247,10 @@ export class DockerExecutor implements Executor {
     const { docker, log } = this.#options;
     const container = docker.getContainer(inspected.Id);
     const image = await this.#images.read(inspected.Image).catch(() => null);
-    const asked = job.spec.user ?? parseUser(inspected.Config.User);
-    const user = image ? resolveUser(asked, image.passwd, image.group) : unknownUser(asked);
+    const requestedUser = job.spec.user ?? parseUser(inspected.Config.User);
+    const user = image
+      ? resolveUser(requestedUser, image.passwd, image.group)
+      : unknownUser(requestedUser);
     const output = new ContainerOutput(container, job.folder.spool, job.spec.masked_values, log);
     await output.resume(inspected.State.Running);
     return this.#execution(job, inspected, output, user);
@@ -313,8 +315,8 @@ export function parseUser(text: string): {
 }
 
 /** For a running container whose image was removed: only the user's name is left. */
-function unknownUser(asked: Partial<JobUser>): ResolvedUser {
-  const { username = null, uid, gid } = asked;
+function unknownUser(requestedUser: Partial<JobUser>): ResolvedUser {
+  const { username = null, uid, gid } = requestedUser;
   return { username, uid: uid ?? 0, gid: gid ?? 0, home: '/', shell: null, groups: [] };
 }
 
@@ -322,13 +324,15 @@ function isMounted(path: string, { spec }: ExecutorJob): boolean {
   return spec.mounts.some(({ target }) => path === target || path.startsWith(`${target}/`));
 }
 
-function moreLenient(leniency: Leniency, error: unknown): Leniency | null {
-  const message = engineErrorMessage(error);
-  if (leniency.init && message.includes('docker-init')) return { ...leniency, init: false };
-  if (leniency.display && message.includes('/dev/nvidia-modeset'))
-    return { ...leniency, display: false };
+function nextFallbacks(createFallbacks: CreateFallbacks, error: unknown): CreateFallbacks | null {
+  const reason = engineErrorMessage(error);
+  if (createFallbacks.init && reason.includes('docker-init'))
+    return { ...createFallbacks, init: false };
+  if (createFallbacks.display && reason.includes('/dev/nvidia-modeset'))
+    return { ...createFallbacks, display: false };
   // A daemon that may not raise limits, such as one inside another container.
-  if (leniency.memlock && message.includes('rlimit')) return { ...leniency, memlock: false };
+  if (createFallbacks.memlock && reason.includes('rlimit'))
+    return { ...createFallbacks, memlock: false };
   return null;
 }
 

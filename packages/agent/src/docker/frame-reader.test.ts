@@ -6,7 +6,7 @@ function frame(type: number, text: string): Buffer {
   return Buffer.concat([header, Buffer.from(text)]);
 }
 
-it.each([1, 2, 7, 8, 9, 100])('tells output from error in pieces of %i bytes', (size) => {
+it.each([1, 2, 7, 8, 9, 100])('separates output from error in pieces of %i bytes', (size) => {
   const data = Buffer.concat([
     frame(1, 'out'),
     frame(2, 'error'),

@@ -108,7 +108,7 @@ describe.skipIf(missing !== null)('GPUs in containers', () => {
     expect((await stream.whole(rest.id)).text.trim().split(/\s+/)).toEqual(['0', '3']);
   });
 
-  it('are on NVIDIA asked for by their ids', async () => {
+  it('are on NVIDIA requested by their ids', async () => {
     const smi =
       'printf "NVIDIA H100 80GB HBM3, 81559, GPU-1, 550.54\\nNVIDIA H100 80GB HBM3, 81559, GPU-2, 550.54\\n"';
     // The daemon takes the presence of this file for an installed toolkit.
@@ -122,7 +122,7 @@ describe.skipIf(missing !== null)('GPUs in containers', () => {
     ]);
   });
 
-  it('are on NVIDIA none for a job without any, whatever its run and its image say', async () => {
+  it('are on NVIDIA none for a job without GPUs, despite variables of its run and its image', async () => {
     await boot(['nvidiactl'], { 'nvidia-smi': 'echo "NVIDIA T4, 15360, GPU-1, 550.54"' });
     const env = { NVIDIA_VISIBLE_DEVICES: 'all' };
     const spec = shell('echo "[$NVIDIA_VISIBLE_DEVICES]"', { gpus: 0, env });
@@ -130,7 +130,7 @@ describe.skipIf(missing !== null)('GPUs in containers', () => {
     expect((await stream.whole(spec.id)).text).toContain('[void]');
   });
 
-  it('say what is missing where NVIDIA’s toolkit is not installed', async () => {
+  it('report what is missing if NVIDIA’s toolkit is not installed', async () => {
     await boot(['nvidiactl'], { 'nvidia-smi': 'echo "NVIDIA T4, 15360, GPU-1, 550.54"' });
     const spec = shell('true', { gpus: 1 });
     await agent.put(spec);

@@ -30,7 +30,7 @@ it('names what was pulled, the longest unused first, over restarts', () => {
   expect(keys(open())).toEqual(['b:1', 'a:1']);
 });
 
-it('says nothing about images of others', () => {
+it('ignores images of others', () => {
   const ledger = open();
   ledger.used('theirs:1', 1);
   expect(keys(ledger)).toEqual([]);

@@ -40,13 +40,13 @@ export async function pruneImages(pruning: Pruning): Promise<readonly string[]> 
   const wanted = candidates.filter((image) => full || old(image));
   if (wanted.length === 0) return [];
   const used = await usedIds(docker);
-  const gone: string[] = [];
+  const removed: string[] = [];
   for (const image of wanted) {
     const needed = old(image) || desperate || isAbove((high ?? 100) - LOW_WATER_PERCENT);
     if (!needed || used.has(image.id)) continue;
-    if (await remove(pruning, image)) gone.push(image.key);
+    if (await remove(pruning, image)) removed.push(image.key);
   }
-  return gone;
+  return removed;
 }
 
 /** Images of all containers, ended ones too: their output may still be read. */

@@ -46,7 +46,7 @@ function say(response: ServerResponse, message: object): void {
   response.write(`${JSON.stringify(message)}\r\n`);
 }
 
-it('asks no registry for an image that is here', async () => {
+it('contacts no registry for a present image', async () => {
   present = true;
   onPull = () => expect.unreachable();
   await ensure('img:1');
@@ -72,7 +72,7 @@ it('pulls, with the credentials of the run, and reports how far it is', async ()
   });
 });
 
-it("fails in the registry's words, with the name of the image", async () => {
+it("fails with the registry's message and the name of the image", async () => {
   onPull = (response) => response.end(JSON.stringify({ error: 'manifest unknown' }));
   await expect(ensure('img:1')).rejects.toMatchObject({
     reason: 'creating_container_error',
@@ -80,19 +80,19 @@ it("fails in the registry's words, with the name of the image", async () => {
   });
 });
 
-it("fails in the Engine's words alone when it refuses the pull", async () => {
+it("fails with only the Engine's message if it refuses the pull", async () => {
   onPull = (response) => response.writeHead(500).end('{"message":"connection refused"}');
   await expect(ensure('img:1')).rejects.toMatchObject({
     message: 'pullImage error: img:1: connection refused',
   });
 });
 
-it('gives up a pull that says nothing any more', async () => {
+it('gives up a pull without further progress', async () => {
   onPull = (response) => say(response, { status: 'Pulling fs layer', id: 'a' });
   await expect(ensure('img:1', { stallMs: 50 })).rejects.toThrow('no progress for 0.05 s');
 });
 
-it('gives up a pull that never says anything', async () => {
+it('gives up a pull without any progress', async () => {
   onPull = () => {};
   await expect(ensure('img:1', { stallMs: 50 })).rejects.toThrow('no progress for 0.05 s');
 });
@@ -102,7 +102,7 @@ it('takes no torn stream for a complete image', async () => {
   await expect(ensure('img:1')).rejects.toThrow('ended before the image was complete');
 });
 
-it('is content with an old copy of a tag that moves when the registry cannot be asked', async () => {
+it('uses an old copy of a moving tag if the registry cannot be reached', async () => {
   present = true;
   onPull = (response) => response.writeHead(500).end('{"message":"connection refused"}');
   await ensure('img');
@@ -118,7 +118,7 @@ it('ends when the job is stopped', async () => {
   await expect(ensure('img:1', { signal: controller.signal })).rejects.toThrow('aborted');
 });
 
-it('ends when the job is stopped before the registry has said anything', async () => {
+it('ends when the job is stopped before the registry has answered', async () => {
   const controller = new AbortController();
   onPull = () => controller.abort();
   await expect(ensure('img:1', { signal: controller.signal })).rejects.toThrow('aborted');

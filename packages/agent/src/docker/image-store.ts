@@ -53,8 +53,8 @@ export class ImageStore {
     try {
       await this.#bring(request).catch(async (error) => {
         if (!isDiskFull(error)) throw error;
-        const gone = await this.#prune(true);
-        if (gone.length === 0) throw error;
+        const removed = await this.#prune(true);
+        if (removed.length === 0) throw error;
         await this.#bring(request);
       });
     } finally {
@@ -105,13 +105,13 @@ export class ImageStore {
         const { signal } = this.#closing;
         if (this.#pulling > 0 || signal.aborted || this.#isNearlyFull()) return;
         if (await hasImage(docker, withTag(image))) continue;
-        log.info('fetching an image ahead', { image });
+        log.info('pulling an image ahead', { image });
         await this.#bring({ image, auth, signal, onProgress: () => {} });
-        log.info('image fetched ahead', { image });
+        log.info('image pulled ahead', { image });
       }
     } catch (error) {
       // A job that needs the image will report the error. The next plan tries again.
-      log.info('an image could not be fetched ahead', { why: engineErrorMessage(error) });
+      log.info('an image could not be pulled ahead', { why: engineErrorMessage(error) });
     } finally {
       this.#fetching = false;
     }

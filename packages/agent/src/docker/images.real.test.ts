@@ -90,7 +90,7 @@ describe.skipIf(missing !== null)('images of a host', () => {
     stream = await agent.connect();
   }
 
-  it('are pulled with the credentials of the run, and progress is told meanwhile', async () => {
+  it('are pulled with the credentials of the run, and progress is reported meanwhile', async () => {
     registry.hold(true);
     const spec = jobWith('slow:1');
     await agent.put(spec);
@@ -106,7 +106,7 @@ describe.skipIf(missing !== null)('images of a host', () => {
     expect(last?.extracted_bytes).toBe(last?.total_bytes);
   });
 
-  it('are fetched ahead, and a job that needs one starts without asking the registry', async () => {
+  it('are fetched ahead, and a job that needs one starts without outgoing the registry', async () => {
     await plan(['one:1', 'two:1'], NEVER);
     await vi.waitUntil(async () => (await present()).includes(at('two:1')), { timeout: 20_000 });
     expect(await present()).toContain(at('one:1'));
@@ -115,7 +115,7 @@ describe.skipIf(missing !== null)('images of a host', () => {
     expect(registry.requests).toHaveLength(before);
   });
 
-  it('go when they were not used for as long as the server says', async () => {
+  it('are removed when they were unused for the time that the server sets', async () => {
     for (const name of ['one:1', 'two:1', 'three:1']) await ran(name);
     await age({ 'one:1': 30, 'two:1': 20, 'three:1': 30 });
     const busy = jobWith('three:1', 'sleep 1000');
@@ -135,7 +135,7 @@ describe.skipIf(missing !== null)('images of a host', () => {
     expect(await present()).toEqual([at('one:1'), at('three:1'), 'busybox:test'].sort());
   });
 
-  it('stay when somebody else has brought them', async () => {
+  it('stay if another program has pulled them', async () => {
     await engine.docker.getImage('busybox:test').tag({ repo: at('own'), tag: '1' });
     const spec = jobWith('own:1');
     await agent.put(spec);
@@ -147,7 +147,7 @@ describe.skipIf(missing !== null)('images of a host', () => {
     expect(await present()).toContain(at('own:1'));
   });
 
-  it('are refused a plan that says nothing', async () => {
+  it('are refused an empty plan', async () => {
     const answer = await agent.call('PUT', '/v1/images', { wanted: [{}], policy: NEVER });
     expect(answer).toMatchObject({ status: 400, body: { code: 'bad_request' } });
   });

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { recordsOf, tellsOfKill } from './memory-kill.ts';
+import { recordsOf, reportsKill } from './memory-kill.ts';
 
 const ID = '815925c61e3719a897958e77c8894d52df470fd0e1f4d7f8925ba1c05ced734c';
 
@@ -12,12 +12,12 @@ it.each([
     `6,31508,12314412706,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=${ID}`,
     `mems_allowed=0,oom_memcg=${group},task_memcg=${group},task=tail,pid=21749,uid=0`,
   ].join(',');
-  expect(tellsOfKill(record, ID)).toBe(true);
-  expect(tellsOfKill(record, ID.replaceAll('8', '9'))).toBe(false);
+  expect(reportsKill(record, ID)).toBe(true);
+  expect(reportsKill(record, ID.replaceAll('8', '9'))).toBe(false);
 });
 
-it('takes no other words about the container for a kill', () => {
-  expect(tellsOfKill(`6,1,1,-;docker0: port of ${ID} entered disabled state`, ID)).toBe(false);
+it('takes no other record of the container for a kill', () => {
+  expect(reportsKill(`6,1,1,-;docker0: port of ${ID} entered disabled state`, ID)).toBe(false);
 });
 
 it('comes to the end of what some containers have in place of the kernel’s log', () => {

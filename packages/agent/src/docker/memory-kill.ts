@@ -29,20 +29,20 @@ export async function wasShortOfMemory(
   if (State.OOMKilled) return true;
   // In a pipeline the kernel may kill one process while the whole command succeeds.
   if (State.ExitCode === 0) return false;
-  if (kernelTells(Id)) return true;
-  const patience = State.ExitCode === KILLED && !expected ? EVENT_MS : 0;
-  return engineTells(docker, Id, State.StartedAt, patience);
+  if (kernelReportsKill(Id)) return true;
+  const waitMs = State.ExitCode === KILLED && !expected ? EVENT_MS : 0;
+  return engineReportsKill(docker, Id, State.StartedAt, waitMs);
 }
 
 /**
  * Whether a record of the kernel's log reports that a process of this container's group was killed.
  */
-export function tellsOfKill(record: string, containerId: string): boolean {
+export function reportsKill(record: string, containerId: string): boolean {
   return record.includes('oom-kill:') && record.includes(containerId);
 }
 
 /** Also false if the kernel's log is not readable, or has suppressed records. */
-function kernelTells(containerId: string): boolean {
+function kernelReportsKill(containerId: string): boolean {
   let log: number;
   try {
     log = openSync(KERNEL_LOG, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -51,7 +51,7 @@ function kernelTells(containerId: string): boolean {
     return false;
   }
   try {
-    for (const record of recordsOf(log)) if (tellsOfKill(record, containerId)) return true;
+    for (const record of recordsOf(log)) if (reportsKill(record, containerId)) return true;
     return false;
   } finally {
     closeSync(log);
@@ -77,7 +77,7 @@ export function* recordsOf(log: number): Generator<string> {
 }
 
 /** The daemon keeps its last 256 events and sends those since the start at once. */
-async function engineTells(
+async function engineReportsKill(
   docker: Docker,
   containerId: string,
   startedAt: string,

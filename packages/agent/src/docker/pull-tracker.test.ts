@@ -3,7 +3,7 @@ import { isMoving, registryOf, withTag } from './image-name.ts';
 import { PullTracker } from './pull-tracker.ts';
 
 describe('progress of a pull', () => {
-  it('adds up layers, and knows when the total is certain', () => {
+  it('sums up layers, and reports when the total is certain', () => {
     const tracker = new PullTracker();
     tracker.add({ status: 'Pulling from library/x', id: 'latest' });
     tracker.add({ status: 'Pulling fs layer', id: 'a' });
@@ -32,7 +32,7 @@ describe('progress of a pull', () => {
     expect(tracker.done).toBe(true);
   });
 
-  it("fails with the Engine's words", () => {
+  it("fails with the Engine's message", () => {
     expect(() => new PullTracker().add({ error: 'manifest unknown' })).toThrow('manifest unknown');
   });
 });
@@ -46,7 +46,7 @@ describe('image names', () => {
     ['img@sha256:abc', 'img@sha256:abc'],
   ])('completes %s to %s', (name, full) => expect(withTag(name)).toBe(full));
 
-  it('knows which names move', () => {
+  it('recognises references that move', () => {
     expect(isMoving('alpine:latest')).toBe(true);
     expect(isMoving('alpine:latest-gpu')).toBe(false);
     expect(isMoving('alpine@sha256:abc')).toBe(false);

@@ -25,7 +25,7 @@ describe('directories of the host that a job mounts', () => {
     expect(statSync(join(dir, 'deep')).mode & 0o777).toBe(0o755);
   });
 
-  it('are left out when they are missing and optional, which the job is told', async () => {
+  it('are left out if they are missing and optional, with a notice in the output', async () => {
     const source = join(dir, 'data');
     const { mounts, notices } = await hostMounts([mount(source, true)], []);
     expect(mounts).toEqual([]);

@@ -25,13 +25,13 @@ export interface HostMounts {
  * give a job control of the host. Throws `JobFailure`.
  */
 export async function hostMounts(
-  asked: readonly JobMount[],
+  requested: readonly JobMount[],
   forbidden: readonly string[],
   volumes: VolumeData = NO_VOLUMES,
 ): Promise<HostMounts> {
   const mounts: HostMount[] = [];
   const notices: string[] = [];
-  for (const { source, target, read_only: readOnly, optional, volume } of asked) {
+  for (const { source, target, read_only: readOnly, optional, volume } of requested) {
     if (volume) {
       mounts.push({ source: await dataOf(volumes, volume), target, readOnly });
       continue;

@@ -18,7 +18,7 @@ describe('environment', () => {
     expect(env).not.toHaveProperty('DSTACK_REPO_ID');
   });
 
-  it('tells the nodes of a cluster about each other', () => {
+  it('has the addresses of the other nodes of a cluster', () => {
     const cluster = {
       job_ips: ['10.0.0.1', '10.0.0.2'],
       master_job_ip: '10.0.0.1',
@@ -39,7 +39,7 @@ describe('environment', () => {
     expect(mpiHostfile({ ...cluster, job_ips: ['10.0.0.1', ''] })).toBe('');
   });
 
-  it('knows exported shell functions', () => {
+  it('recognises exported shell functions', () => {
     expect(isExportedFunction('BASH_FUNC_module%%')).toBe(true);
     expect(isExportedFunction('BASH_FUNC_x()')).toBe(true);
     expect(isExportedFunction('BASH_VERSION')).toBe(false);
@@ -63,7 +63,7 @@ describe('command of the process executor', () => {
     expect(jobCommand(spec, true)).toEqual(['/bin/x', 'y']);
   });
 
-  it('adds nothing where there is nothing to join and nobody to become', () => {
+  it('adds nothing without groups to join and a user to switch to', () => {
     expect(wrapCommand(['x'], { unified: null, legacy: {} })).toEqual(['x']);
   });
 });

@@ -2,8 +2,8 @@ import type { Writable } from 'node:stream';
 import type { Listener, OnCaller } from '../network/listen.ts';
 import type { JobAccount } from './job-account.ts';
 
-/** Terminal of a session; sizes in characters. */
-export interface Terminal {
+/** The terminal of a session; sizes in characters. */
+export interface SessionTerminal {
   readonly term: string;
   readonly cols: number;
   readonly rows: number;
@@ -30,7 +30,7 @@ export interface SessionCommand {
   readonly argv: readonly string[];
   /** Overrides the variables of the job. */
   readonly env: Readonly<Record<string, string>>;
-  readonly terminal: Terminal | null;
+  readonly terminal: SessionTerminal | null;
 }
 
 /** Receives output. More may be sent when the promise resolves. */

@@ -4,7 +4,7 @@ export class UnsafeArchive extends Error {}
 /** Longest path and name that Linux takes, in bytes. */
 const MAX_PATH = 4096;
 const MAX_NAME = 255;
-/** No project has deeper trees, and they are slow to make and to remove. */
+/** No project has deeper trees, which are slow to create and to remove. */
 const MAX_DEPTH = 200;
 /** An entry costs an inode of the host and 512 bytes of the archive. */
 const MAX_ENTRIES = 250_000;
@@ -35,7 +35,7 @@ export class ArchiveNames {
     const parts = partsOf(name);
     if (this.#kinds.get(parts.join('/')) === 'file') return parts;
     throw new UnsafeArchive(
-      `a hard link points to ${quoted(name)}, which is no earlier file of the archive`,
+      `a hard link points to ${quoted(name)}, which is not an earlier file of the archive`,
     );
   }
 
@@ -75,7 +75,7 @@ function partsOf(name: string): readonly string[] {
   return parts;
 }
 
-/** Names come from outside, and messages go to terminals. */
+/** Names are foreign input, and messages go to terminals. */
 function quoted(name: string): string {
   const short = name.length > 100 ? `${name.slice(0, 100)}…` : name;
   return JSON.stringify(short).replaceAll(/\p{Cc}/gu, '?');

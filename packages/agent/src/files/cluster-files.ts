@@ -4,22 +4,22 @@ import type { ClusterInfo, JobSpecForAgent } from '@dstack/contract/agent';
 import { NODE_SSH_PORT } from '../network/node-ssh-port.ts';
 import type { SmallFile } from './small-file.ts';
 
-/** The lines of ours in a user's `~/.ssh/config`. */
+/** Delimits the agent's lines in a user's `~/.ssh/config`. */
 const BEGIN = '# dstack: nodes of this run';
 const END = '# dstack: end';
 
-/** Type and key, as other agents tell them: no line of their choice gets into a job's files. */
+/** Type and key, as other agents report them. They must not add other lines to a job's files. */
 const HOST_KEY = /^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}$/;
 const INEXPRESSIBLE = /[\0-\x1f\x7f"]|\\(?:["'\\]|$)|\$\{/;
 
-/** A node that has not quite started yet refuses, and is tried again a second later. */
+/** A node that is just starting refuses connections; the next try comes a second later. */
 const ATTEMPTS = 30;
-/** Seconds for each try: a firewall that swallows everything must not hold a job up for an hour. */
+/** Seconds for each try: a firewall that drops packets must not delay a job for an hour. */
 const TIMEOUT = 10;
 
 /**
- * What makes `ssh <address of a node>` work in a job, and with it `mpirun`: the key of the run's
- * nodes and how each of them is reached. A home that outlives its run gets these files anew.
+ * The files that make `ssh <address of a node>` and `mpirun` work in a job: the key of the run's
+ * nodes and the configuration for each of them. A home that outlives its run gets new files.
  */
 export function clusterFiles(
   spec: Pick<JobSpecForAgent, 'jobs_per_replica' | 'job_private_key'>,
@@ -28,7 +28,7 @@ export function clusterFiles(
 ): SmallFile[] {
   const ips = cluster?.job_ips.filter((ip) => isIP(ip) !== 0) ?? [];
   if (spec.jobs_per_replica < 2 || spec.job_private_key === null) return [];
-  // An image may name any home; not every name can be written into the configuration.
+  // An image may name any home, and not every path can be written into the configuration.
   if (INEXPRESSIBLE.test(home)) return [];
   const at = (name: string) => posix.join(home, '.ssh', name);
   const replaced = (name: string, text: string): SmallFile => ({
@@ -57,8 +57,8 @@ export function clusterFiles(
 }
 
 /**
- * Null where a node's key is not known: then none is checked. Several nodes of one host have the same
- * address and key.
+ * Null if a node's key is not known: then no key is checked. Several nodes of one host have the
+ * same address and key.
  */
 function knownHosts({ job_ips: ips, host_keys: keys }: ClusterInfo): string | null {
   const lines = ips.map((ip, node) => {
@@ -69,7 +69,7 @@ function knownHosts({ job_ips: ips, host_keys: keys }: ClusterInfo): string | nu
   return lines.length === 0 || lines.includes(null) ? null : [...new Set(lines)].join('');
 }
 
-/** Ends with a block for all hosts, as what follows in the user's own file is meant to be. */
+/** Ends with a block for all hosts, so that the user's own lines after it apply to all hosts. */
 function hostBlock(ips: readonly string[], key: string, knownHosts: string | null): string {
   const options = [
     `Port ${NODE_SSH_PORT}`,

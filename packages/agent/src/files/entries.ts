@@ -5,7 +5,7 @@ import { pipeline, type Readable } from 'node:stream';
 import { extract, type Header } from 'tar-stream';
 import { ArchiveNames, UnsafeArchive } from './archive-names.ts';
 
-/** Something to be put at a path below an archive's root; the root itself is the empty path. */
+/** An entry at a path below an archive's root; the root itself is the empty path. */
 export type Entry =
   | { readonly type: 'directory'; readonly path: string; readonly mode: number }
   | { readonly type: 'symlink'; readonly path: string; readonly to: string }
@@ -19,14 +19,15 @@ export type Entry =
       readonly content: Readable;
     };
 
-/** Longest text of a link that Linux takes, in bytes. */
+/** Longest target of a link on Linux, in bytes. */
 const MAX_LINK = 4095;
-/** No set-user-id, set-group-id or sticky bit comes from outside. */
+/** No set-user-id, set-group-id or sticky bit is taken from an archive. */
 const PERMISSIONS = 0o777;
 
 /**
- * Entries of a tar file. With `rename` the archive's single top entry becomes the root, whatever its
- * name. A file's content must be read before the next entry is asked for. Throws `UnsafeArchive`.
+ * Entries of a tar file. With `rename` the archive's single top entry becomes the root, whatever
+ * its name. A file's content must be read before the next entry is requested. Throws
+ * `UnsafeArchive`.
  */
 export async function* archiveEntries(tar: Readable, rename: boolean): AsyncGenerator<Entry> {
   const names = new ArchiveNames();
@@ -64,7 +65,7 @@ type ReadEntry = { readonly parts: readonly string[] } & (
   | { readonly type: 'file'; readonly mode: number; readonly size: number }
 );
 
-/** Null for devices and pipes, which are left out. */
+/** Null for devices and pipes, which are skipped. */
 function readEntry(header: Header, names: ArchiveNames): ReadEntry | null {
   const { name, type, mode = 0o644, size = 0, linkname } = header;
   const permissions = mode & PERMISSIONS;
@@ -90,7 +91,7 @@ function readEntry(header: Header, names: ArchiveNames): ReadEntry | null {
   }
 }
 
-/** In the POSIX form, sparse files are ordinary files whose content begins with a map. */
+/** In the POSIX format, sparse files are ordinary files whose content begins with a map. */
 function isSparse({ pax }: Header): boolean {
   const keywords = typeof pax === 'object' && pax !== null ? Object.keys(pax) : [];
   return keywords.some((key) => key.startsWith('GNU.sparse.'));
@@ -98,17 +99,17 @@ function isSparse({ pax }: Header): boolean {
 
 function linkText(text: string | null | undefined): string {
   if (text && !text.includes('\0') && Buffer.byteLength(text) <= MAX_LINK) return text;
-  throw new UnsafeArchive('the archive has a link that leads nowhere');
+  throw new UnsafeArchive('the archive has a link without a target');
 }
 
-/** A tree on this host as it is: the entry at `from`, and all below it. */
+/** The tree at `from` on this host. */
 export function treeEntries(from: string): AsyncGenerator<Entry> {
   return entriesOf(from, '', (mode) => mode & PERMISSIONS);
 }
 
 /**
- * The same of a clone. Git stores only whether a file is executable, so all users of the job get the
- * rights of the owner to read and run it.
+ * The same for a clone. Git stores only whether a file is executable, so all users of the job may
+ * read and run what the owner may.
  */
 export function cloneEntries(from: string): AsyncGenerator<Entry> {
   return entriesOf(from, '', (mode) => forAll(mode & 0o700));

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobSpecForAgent, RepoForAgent } from '@dstack/contract/agent';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
-import { git, type HttpGit, startHttpGit } from '@dstack/testkit/git-hosts';
+import { type HttpGit, runGit, startHttpGit } from '@dstack/testkit/git-hosts';
 import { pack } from 'tar-stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AgentHarness, jobSpec, jobUser } from '../testing/agent-harness.ts';
@@ -30,20 +30,20 @@ beforeAll(async () => {
   host = await startHttpGit();
   const work = join(host.root, 'origin');
   mkdirSync(work);
-  git(work, 'init', '-q');
+  runGit(work, 'init', '-q');
   writeFileSync(join(work, 'a.txt'), 'one\n');
   writeFileSync(join(work, 'run.sh'), '#!/bin/sh\necho ran\n', { mode: 0o755 });
-  git(work, 'add', '.');
-  git(work, 'commit', '-qm', 'first');
-  first = git(work, 'rev-parse', 'HEAD');
+  runGit(work, 'add', '.');
+  runGit(work, 'commit', '-qm', 'first');
+  first = runGit(work, 'rev-parse', 'HEAD');
   writeFileSync(join(work, 'a.txt'), 'two\r\n');
-  git(work, 'commit', '-qam', 'second');
-  second = git(work, 'rev-parse', 'HEAD');
+  runGit(work, 'commit', '-qam', 'second');
+  second = runGit(work, 'rev-parse', 'HEAD');
   writeFileSync(join(work, 'a.txt'), 'changed\n');
   writeFileSync(join(work, 'new.bin'), Buffer.from([0, 1, 2, 255]));
-  git(work, 'add', '-A');
+  runGit(work, 'add', '-A');
   diff = execFileSync('git', ['diff', '--binary', '--cached', 'HEAD'], { cwd: work });
-  git(work, 'reset', '-q', '--hard');
+  runGit(work, 'reset', '-q', '--hard');
 });
 afterAll(() => host.close());
 
@@ -81,10 +81,10 @@ function sha256(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** As servers start agents on hosts: nobody else may read what they make. */
+/** The umask of an agent on a host: other users may not read its files. */
 const PRIVATELY = ['sh', '-c', 'umask 077; exec "$0" "$@"'];
 
-/** The same expectations for both executors; `spec` makes a job that runs a script. */
+/** The same tests for both executors; `spec` makes a job that runs a script. */
 function suite(start: () => AgentHarness, spec: typeof jobSpec): void {
   let agent: AgentHarness;
   let stream: TestStream;
@@ -163,7 +163,7 @@ function suite(start: () => AgentHarness, spec: typeof jobSpec): void {
     expect(text).toBe('print(1)\n');
   });
 
-  it('says why a repo could not be set up', async () => {
+  it('reports why a repo could not be set up', async () => {
     const job = spec(['true'], { repo: remote({ clone_url: `${host.url}/missing` }) });
     expect((await run(job)).exit).toMatchObject({
       status: null,
@@ -184,7 +184,7 @@ describe('files of the process executor', () => {
   suite(() => new AgentHarness(undefined, undefined, undefined, PRIVATELY), jobSpec);
 });
 
-describe('the process executor on a machine that is somebody’s', () => {
+describe('the process executor on a user’s own machine', () => {
   let agent: AgentHarness;
   let stream: TestStream;
   let user: string;
@@ -212,7 +212,7 @@ describe('the process executor on a machine that is somebody’s', () => {
   }
 
   it('refuses to replace the directory that the files came from, and names it', async () => {
-    git(user, 'init', '-q', 'project');
+    runGit(user, 'init', '-q', 'project');
     const project = join(user, 'project');
     writeFileSync(join(project, '.gitignore'), 'data\n');
     writeFileSync(join(project, 'data'), 'worth a week of work\n');
@@ -277,7 +277,7 @@ describe('an agent that is killed while it puts files in place', () => {
     ...[0, 80, 120, 200].map((ms) => ({ ms, ...NOBODY })),
   ];
 
-  it('has its successor go on with them, and takes them for the job’s own', async () => {
+  it('has a successor that continues with them, and treats them as the job’s own', async () => {
     const agent = new AgentHarness(undefined, undefined, undefined, PRIVATELY);
     const user = join(agent.dir, 'user');
     mkdirSync(user);

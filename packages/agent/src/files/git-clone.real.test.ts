@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RepoForAgent } from '@dstack/contract/agent';
-import { git, type HttpGit, newRepo, startHttpGit } from '@dstack/testkit/git-hosts';
+import { type HttpGit, newRepo, runGit, startHttpGit } from '@dstack/testkit/git-hosts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { cloneRepo } from './git-clone.ts';
 
@@ -54,9 +54,17 @@ it('reads no repository of this machine, as a submodule neither', async () => {
   await expect(clone({ clone_url: `file://${secret}` })).rejects.toThrow('must be a URL');
   const outer = join(host.root, 'outer');
   mkdirSync(outer);
-  git(outer, 'init', '-q');
-  git(outer, '-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', `file://${secret}`);
-  git(outer, 'commit', '-qm', 'a submodule of the host');
+  runGit(outer, 'init', '-q');
+  runGit(
+    outer,
+    '-c',
+    'protocol.file.allow=always',
+    'submodule',
+    '--quiet',
+    'add',
+    `file://${secret}`,
+  );
+  runGit(outer, 'commit', '-qm', 'a submodule of the host');
   await expect(clone({ clone_url: `${host.url}/outer/.git` })).rejects.toThrow(
     "transport 'file' not allowed",
   );
@@ -79,8 +87,8 @@ it('follows no setting of the user that it runs as', async () => {
 
 it('takes a name that looks like an option for a name, and leaves nothing but the clone', async () => {
   const dir = await clone({ config_name: '--edit', config_email: '--file=/etc/passwd' });
-  expect(git(dir, 'config', '--local', 'user.name')).toBe('--edit');
-  expect(git(dir, 'config', '--local', 'user.email')).toBe('--file=/etc/passwd');
+  expect(runGit(dir, 'config', '--local', 'user.name')).toBe('--edit');
+  expect(runGit(dir, 'config', '--local', 'user.email')).toBe('--file=/etc/passwd');
   expect(readFileSync(join(dir, 'a.txt'), 'utf8')).toBe('A\n');
   expect(existsSync(join(root, 'home'))).toBe(false);
 });

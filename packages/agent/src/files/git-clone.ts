@@ -12,9 +12,9 @@ export interface CloneRequest {
   readonly repo: RepoForAgent;
   /** Descriptor of the uploaded diff, if there is one. */
   readonly code: number | null;
-  /** Where the clone is made; nothing is there yet. */
+  /** The directory of the clone, which does not exist yet. */
   readonly dir: string;
-  /** A directory for what git needs on the way; removed afterwards. */
+  /** A temporary directory for git, removed afterwards. */
   readonly home: string;
   readonly signal: AbortSignal;
 }
@@ -23,9 +23,9 @@ export interface CloneRequest {
 const PROTOCOLS = 'https:http:ssh:git';
 
 /**
- * Clones a job's repo by the host's git, checks out what was asked for and applies the diff. Nothing
- * of the host's or the repo's own git configuration takes part, none of the host's credentials is
- * used, and none of the repo's stays in the clone. Throws `JobFailure`.
+ * Clones a job's repo with the host's git, checks out the requested commit and applies the diff.
+ * The git configurations of the host and of the repo are ignored, credentials of the host are not
+ * used, and those of the repo do not stay in the clone. Throws `JobFailure`.
  */
 export async function cloneRepo(request: CloneRequest): Promise<void> {
   const { repo, dir, home, code } = request;
@@ -48,7 +48,7 @@ export async function cloneRepo(request: CloneRequest): Promise<void> {
   }
 }
 
-/** Server and agent have checked these values; they become arguments here, so they are checked again. */
+/** The values are checked once more, because they become arguments here. */
 function checkRepo({ clone_url, branch, hash }: RepoForAgent): void {
   if (clone_url === null) throw new Error('no URL to clone from');
   const problems = [
@@ -64,7 +64,7 @@ export function repoFailure(why: string): JobFailure {
   return new JobFailure('container_exited_with_error', `Failed to set up the repo (${why})`);
 }
 
-/** For a repo that must be cloned although its directory is not empty. */
+/** For a repo with `exists_action: error` whose directory is not empty. */
 export function repoNotEmpty(dir: string): JobFailure {
   return repoFailure(
     `${dir} exists and is not empty: set the repo’s path to another directory, or if_exists to skip`,
@@ -94,7 +94,9 @@ async function setIdentity(git: Git, dir: string, repo: RepoForAgent): Promise<v
   if (email) await git(dir, [...set, 'user.email', email]);
 }
 
-/** Stays on the branch when its head is the commit asked for; else that commit, detached. */
+/**
+ * Stays on the branch if its head is the requested commit; else checks that commit out, detached.
+ */
 async function checkOut(git: Git, dir: string, { hash, branch }: RepoForAgent): Promise<void> {
   if (!hash) return;
   const head = (await git(dir, ['rev-parse', 'HEAD'])).trim();
@@ -104,7 +106,7 @@ async function checkOut(git: Git, dir: string, { hash, branch }: RepoForAgent): 
     () => false,
   );
   if (!known) await git(dir, ['fetch', '--quiet', '--end-of-options', 'origin', hash]);
-  // `checkout` takes `--end-of-options` for a path before Git 2.44; the hash has digits only.
+  // Before Git 2.44 `checkout` takes `--end-of-options` for a path. The hash has only hex digits.
   await git(dir, ['checkout', '--quiet', '--detach', hash]);
   await git(dir, ['submodule', 'update', '--quiet', '--init', '--recursive']);
 }
@@ -118,7 +120,7 @@ async function gitRunner({ repo, dir, home, signal }: CloneRequest): Promise<Git
   ];
   if (repo.oauth_token && repo.clone_url?.startsWith('http')) {
     const login = Buffer.from(`anything:${repo.oauth_token}`).toString('base64');
-    // Only for this host and port: submodules and redirects elsewhere must not see the token.
+    // Only for this host and port: submodules and redirects must not send the token elsewhere.
     const { origin } = new URL(repo.clone_url);
     config.push([`http.${origin}/.extraHeader`, `Authorization: Basic ${login}`]);
   }
@@ -132,7 +134,7 @@ async function gitRunner({ repo, dir, home, signal }: CloneRequest): Promise<Git
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_CONFIG_COUNT: String(config.length),
-    ...reachability(),
+    ...networkEnvironment(),
     ...(await sshEnvironment(repo, home)),
   };
   config.forEach(([name, value], index) => {
@@ -142,7 +144,7 @@ async function gitRunner({ repo, dir, home, signal }: CloneRequest): Promise<Git
   return (cwd, args, input) => run({ cwd, env, signal, input: input ?? 'ignore' }, args);
 }
 
-/** OpenSSH finds the keys of its user without HOME, so they are switched off by name. */
+/** OpenSSH finds the keys of its user without HOME, so they are disabled explicitly. */
 async function sshEnvironment(repo: RepoForAgent, home: string): Promise<NodeJS.ProcessEnv> {
   const options = [
     ...['BatchMode=yes', 'StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null'],
@@ -156,7 +158,7 @@ async function sshEnvironment(repo: RepoForAgent, home: string): Promise<NodeJS.
 }
 
 /** Variables for connections to other machines: proxies and additional certificate authorities. */
-export function reachability(): NodeJS.ProcessEnv {
+export function networkEnvironment(): NodeJS.ProcessEnv {
   const wanted = /^(.*_proxy|GIT_SSL_CA(INFO|PATH)|SSL_CERT_(FILE|DIR))$/i;
   const names = Object.keys(process.env).filter((name) => wanted.test(name));
   return Object.fromEntries(names.map((name) => [name, process.env[name]]));
@@ -172,7 +174,7 @@ interface RunOptions {
 /** Longest output of git that is kept, in bytes. */
 const MAX_OUTPUT = 1024 * 1024;
 
-/** All users of the job must be able to read the files, whatever the umask of the agent is. */
+/** All users of the job must be able to read the files, independently of the agent's umask. */
 const OPENLY = ['-c', 'umask 022; exec "$@"', 'sh'];
 const NOT_FOUND = 127;
 
@@ -205,7 +207,7 @@ async function firstOf(stream: Readable | null): Promise<string> {
   return Buffer.concat(pieces).toString();
 }
 
-/** Only the reason: git adds progress and advice, and the remote host can add text of its own. */
+/** Only the reason: git adds progress and advice, and the remote host can add text. */
 function gitErrorMessage(stderr: string): string {
   const lines = stderr.split('\n').filter((line) => line.trim() !== '');
   const reasons = lines.filter((line) => /^(fatal|error|remote):/.test(line));

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, mkdirSync, openSync } from 'node:fs';
 
-/** Linux's flag for a descriptor that only names a file; Node has no constant for it. */
+/** The Linux flag for a descriptor that only names a file; Node has no constant for it. */
 const O_PATH = 0o10000000;
 const { O_DIRECTORY, O_NOFOLLOW } = constants;
 
@@ -13,9 +13,9 @@ export interface HeldDirectory {
   at(name: string): string;
   /** Path of an entry for messages. */
   path(name: string): string;
-  /** The error of a call that was given such a path, with the path for messages. */
+  /** Converts an error of a call with such a path: its path becomes the one for messages. */
   named(error: unknown): unknown;
-  /** A private directory in it that this process has made; throws if another user owns it. */
+  /** A private directory in it that this process creates. Throws if another user owns it. */
   own(name: string): HeldDirectory;
   close(): void;
 }
@@ -76,7 +76,7 @@ function step(path: string, onMade: (() => void) | undefined): number {
     mkdirSync(path, 0o755);
     onMade();
   } catch (error) {
-    // Another process has just made it.
+    // Another process has just created it.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   return openSync(path, flags);

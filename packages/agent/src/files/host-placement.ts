@@ -11,7 +11,7 @@ import { cloneRepo, repoFailure } from './git-clone.ts';
 import type { MakeTree } from './staging.ts';
 import { writeTree } from './write-tree.ts';
 
-/** The repo and files of a job, and their targets on this machine. Plain data. */
+/** The repo and files of a job, and their targets on this host. Plain data. */
 export interface HostPlacement {
   readonly id: string;
   readonly spec: Pick<
@@ -26,7 +26,7 @@ export interface HostPlacement {
   readonly stage: string;
   readonly cwd: string;
   readonly repoDir: string | null;
-  /** Directories of the agent, where a job may place nothing. */
+  /** Directories of the agent, where a job may not place files. */
   readonly reserved: readonly string[];
 }
 
@@ -37,7 +37,7 @@ export interface Uploads {
   readonly code: number | null;
 }
 
-/** One thing that goes to one place. */
+/** One tree and its target. */
 export interface PlacementItem {
   readonly kind: 'repo' | 'files';
   /** Absolute, as the job names it. */
@@ -46,7 +46,7 @@ export interface PlacementItem {
   readonly failure: (why: string) => JobFailure;
 }
 
-/** In the order in which later ones replace earlier ones. */
+/** In order: later ones replace earlier ones. */
 export function placementItems(
   placement: HostPlacement,
   uploads: Uploads,
@@ -79,7 +79,7 @@ function fileItems(
   return spec.file_archives.map(({ path }, index) => {
     const make: MakeTree = async (root) => {
       const fd = archives[index];
-      if (fd === undefined) throw new Error('it was not uploaded');
+      if (fd === undefined) throw new Error('the archive was not uploaded');
       await writeTree(archiveEntries(read(fd), true), root, signal);
     };
     const failure = (why: string) =>
@@ -88,7 +88,7 @@ function fileItems(
   });
 }
 
-/** Reads from the beginning. Unlike a stream of `node:fs` it leaves the descriptor open. */
+/** Reads from the beginning. Unlike a stream of `node:fs`, it leaves the descriptor open. */
 function read(fd: number): Readable {
   return Readable.from(piecesOf(fd));
 }

@@ -5,13 +5,13 @@ import type { JobAccount } from '../executor/job-account.ts';
 import { JobFailure } from '../executor/job-failure.ts';
 import type { JobFolder } from '../executor/job-folder.ts';
 import { nodeCommand, programEntry } from '../host/program-entry.ts';
-import { reachability } from './git-clone.ts';
+import { networkEnvironment } from './git-clone.ts';
 import { type HostPlacement, placementItems, type Uploads } from './host-placement.ts';
 import type { PlaceRequest, PlaceResult } from './place-main.ts';
 import { placeOnHost } from './place-on-host.ts';
 import { homeFiles } from './small-files.ts';
 
-/** How the program that places files enters the job's namespace and reaches other machines. */
+/** How the program that places files enters the job's namespace and connects to other machines. */
 export interface PlacingWay {
   /** A command prefix that enters the mount namespace of the job. */
   readonly enter: () => Promise<readonly string[]>;
@@ -28,13 +28,13 @@ export async function placeAs(
   placement: HostPlacement,
   folder: JobFolder,
   signal: AbortSignal,
-  way: PlacingWay = { enter: async () => [], reach: reachability },
+  way: PlacingWay = { enter: async () => [], reach: networkEnvironment },
 ): Promise<void> {
   const uploads = openUploads(placement, folder);
   try {
     if (bringsNothing(placement, uploads)) return;
     const before = await way.enter();
-    // An abort that has happened is not reported to listeners that are added later.
+    // Listeners that are added after an abort are not called.
     signal.throwIfAborted();
     const isSelf = account.uid === process.getuid?.() && before.length === 0;
     if (isSelf) await placeOnHost(placement, uploads, signal);
@@ -52,7 +52,7 @@ function bringsNothing(placement: HostPlacement, uploads: Uploads): boolean {
   return isAlone && placementItems(placement, uploads, signal).length === 0;
 }
 
-/** Opened here, since the account may not look into the directory that they lie in. */
+/** Opened here, since the account may not enter their directory. */
 function openUploads({ spec }: HostPlacement, folder: JobFolder): Uploads {
   const archives: number[] = [];
   try {
@@ -99,7 +99,7 @@ async function placeInChild(
     child.once('close', () => resolve());
   });
   const request: PlaceRequest = { uid, gid, username, placement };
-  // It stays open: the program ends at the end of its input, so it never outlives this process.
+  // It stays open. The program ends with its input, so it never outlives this process.
   stdin.on('error', () => {});
   stdin.write(`${JSON.stringify(request)}\n`);
   const [answer, errors] = await Promise.all([text(stdout), text(stderr), ended]);

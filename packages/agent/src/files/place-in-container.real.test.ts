@@ -15,7 +15,7 @@ import { jobSpec } from '../testing/agent-harness.ts';
 import { bytesOf, hostileTar, tarOf } from '../testing/hostile-tar.ts';
 import { placeInContainer } from './place-in-container.ts';
 
-/** Stands for an Engine with an empty container that takes files as a test wants it. */
+/** An Engine with an empty container, whose answer to files a test controls. */
 let dir: string;
 let engine: Server;
 let onFiles: (request: IncomingMessage, response: ServerResponse) => void;
@@ -34,7 +34,7 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
-/** Puts archives, by their places, into the container. */
+/** Puts archives, by their paths, into the container. */
 async function place(
   files: Readonly<Record<string, Buffer>>,
   signal = new AbortController().signal,
@@ -65,10 +65,10 @@ async function place(
   }
 }
 
-/** More than fits into the buffers on the way. */
+/** More than the buffers in between hold. */
 const BIG = { '/data': tarOf([{ name: 'data', content: 'x'.repeat(8_000_000) }]) };
 
-it('fails in the words of an Engine that refuses the files before it has read them all', async () => {
+it('fails with the message of an Engine that refuses the files before it has read them all', async () => {
   onFiles = (_, response) => {
     response.writeHead(500).end('{"message":"no space left on device"}');
   };
@@ -89,11 +89,11 @@ it('ends when the job is stopped, though the Engine reads no further', async () 
   await expect(place(BIG, controller.signal)).rejects.toThrow('stopped');
 });
 
-/** What the Engine is asked to make in a container. */
+/** The entries that the Engine receives for a container. */
 function takeFiles(container = 'c'): Header[] {
   const headers: Header[] = [];
   onFiles = (request, response) => {
-    // Late, of a container whose files have failed before.
+    // Arrives late, for a container whose files have already failed.
     if (!request.url?.includes(`/${container}/`)) return void response.destroy();
     const entries = extract();
     entries.on('entry', (header: Header, content, next) => {
@@ -117,7 +117,7 @@ it('does not let one archive lead the next one into a mounted directory', async 
   await expect(place(files)).rejects.toThrow('/a/out/x lies behind /a/out, a link or a file');
 });
 
-it('asks, whatever an archive holds, only for files at its place, behind no link', async () => {
+it('creates, for any archive, only files below its target, behind no link', async () => {
   let count = 0;
   await fuzz(
     'archives in a container',

@@ -29,8 +29,8 @@ const ROOT: Owner = { uid: 0, gid: 0 };
 const PROFILE = '/dstack/profile';
 
 /**
- * Puts everything that a job brings along into its container, which must not have been started.
- * It goes as one tar stream, so nothing of it is copied on this host. Throws `JobFailure`.
+ * Puts a job's files into its container, which must not have been started. They are sent as one tar
+ * stream, so they are not copied on this host. Throws `JobFailure`.
  */
 export async function placeInContainer(
   container: Docker.Container,
@@ -44,9 +44,9 @@ export async function placeInContainer(
   signal.throwIfAborted();
   const sent = container.putArchive(tar as unknown as NodeJS.ReadableStream, { path: '/' });
   const filled = packer.fill(clone, signal);
-  // The stream's end is what lets the Engine answer, so a failure to fill must break it.
+  // The Engine answers at the end of the stream, so a failure must break the stream.
   filled.catch((error) => tar.destroy(error));
-  // Nor does anything go on where the Engine has answered before it has read all.
+  // Stop as well if the Engine answers before it has read everything.
   sent.catch((error) => tar.destroy(error));
   const onAbort = (): void => tar.destroy(new Error('aborted'));
   signal.addEventListener('abort', onAbort);
@@ -55,7 +55,7 @@ export async function placeInContainer(
   signal.throwIfAborted();
   if (clone) await rm(planned.job.folder.scratch, { recursive: true, force: true });
   const broken = filling.status === 'rejected' ? filling.reason : null;
-  // An Engine that takes no more breaks the stream too; its own words tell more.
+  // An Engine that stops reading breaks the stream too; its own message is more precise.
   if (sending.status === 'rejected' && (statusOf(sending.reason) !== null || broken === null)) {
     throw creationFailure('putFiles', sending.reason);
   }
@@ -66,7 +66,7 @@ export async function placeInContainer(
   }
 }
 
-/** Directory of a fresh clone on this host; null when there is nothing to be cloned. */
+/** The directory of a new clone on this host; null if there is nothing to clone. */
 async function prepareRepo(
   container: Docker.Container,
   { job, repoDir }: ContainerJob,
@@ -86,7 +86,7 @@ async function clone(repo: RepoForAgent, folder: JobFolder, signal: AbortSignal)
   const { scratch } = folder;
   await rm(scratch, { recursive: true, force: true });
   mkdirSync(scratch, { recursive: true, mode: 0o700 });
-  // A git that an agent before this one has started may still write to where it was told.
+  // A git process of an earlier agent may still write to its directory.
   const attempt = randomUUID();
   const [dir, home] = [join(scratch, `repo-${attempt}`), join(scratch, `git-home-${attempt}`)];
   const code = existsSync(folder.code) ? openSync(folder.code, 'r') : null;
@@ -102,7 +102,7 @@ async function clone(repo: RepoForAgent, folder: JobFolder, signal: AbortSignal)
 class TreePacker {
   readonly #planned: ContainerJob;
   readonly #tar: Pack;
-  /** Directories that are there, in the container or earlier in the stream. */
+  /** Directories that exist, in the container or earlier in the stream. */
   readonly #made = new Set<string>(['/']);
   readonly #existing = new Map<string, string>();
   /** Links and files of the stream: nothing may lie below them. */
@@ -113,7 +113,9 @@ class TreePacker {
     this.#tar = tar;
   }
 
-  /** Everything that must be known of the container: it cannot be asked while it takes the stream. */
+  /**
+   * Reads everything needed from the container, which cannot answer while it receives the stream.
+   */
   async survey(container: Docker.Container): Promise<void> {
     const { job, user, workingDir, repoDir } = this.#planned;
     const files = homeFiles(job, user.home).map((file) => file.path);
@@ -151,7 +153,9 @@ class TreePacker {
     this.#tar.finalize();
   }
 
-  /** Our own files: the environment for login shells, and the addresses of the other nodes. */
+  /**
+   * The agent's own files: the environment for login shells, and the addresses of the other nodes.
+   */
   async #system({ job, user, env, image }: ContainerJob): Promise<void> {
     await this.#add({ type: 'directory', path: '/dstack', mode: 0o755 }, ROOT);
     await this.#add({ type: 'directory', path: '/dstack/mpi', mode: 0o755 }, ROOT);
@@ -159,7 +163,7 @@ class TreePacker {
     await this.#text(PROFILE, profileText(env), 0o640, { uid: 0, gid: user.gid });
     const before = image.profile ?? '';
     const gap = before === '' || before.endsWith('\n') ? '' : '\n';
-    // Quietly, because logins of users outside the job's group cannot read it.
+    // Guarded by a test, because users outside the job's group cannot read it.
     const line = `[ ! -r '${PROFILE}' ] || . '${PROFILE}'\n`;
     await this.#text('/etc/profile', `${before}${gap}${line}`, 0o644, ROOT);
   }
@@ -181,7 +185,7 @@ class TreePacker {
     }
   }
 
-  /** Missing parents belong to the job's user; those of the image stay as they are. */
+  /** Missing parents belong to the job's user. Those of the image stay unchanged. */
   async #parents(path: string, owner: Owner): Promise<void> {
     const missing: string[] = [];
     for (let dir = posix.dirname(path); !this.#made.has(dir); dir = posix.dirname(dir)) {
@@ -224,17 +228,19 @@ class TreePacker {
     }
   }
 
-  /** What one archive brings must not lead the next one elsewhere, as into a mounted directory. */
+  /**
+   * A link from one archive must not redirect the next one, for example into a mounted directory.
+   */
   #refuseBehindLeaf(path: string): void {
     for (let dir = posix.dirname(path); dir !== '/'; dir = posix.dirname(dir)) {
       if (this.#leaves.has(dir)) {
-        throw new UnsafeArchive(`${path} lies behind ${dir}, a link or a file that the job brings`);
+        throw new UnsafeArchive(`${path} lies behind ${dir}, a link or a file of the job`);
       }
     }
   }
 }
 
-/** Reads only as far as needed: a directory of the image may be large. */
+/** Reads only as much as needed: a directory of the image may be large. */
 async function hasContents(container: Docker.Container, dir: string): Promise<boolean> {
   let archive: Readable;
   try {

@@ -8,7 +8,7 @@ import { placeIn } from '../executor/place-in.ts';
 import { type JobNamespace, openNamespace } from '../process/isolation/namespace.ts';
 import type { JobPlacesOnHost } from '../process/job-places.ts';
 import { enterNamespaces } from '../process/run-as.ts';
-import { reachability } from './git-clone.ts';
+import { networkEnvironment } from './git-clone.ts';
 import type { HostPlacement } from './host-placement.ts';
 import { placeAs } from './place-as.ts';
 
@@ -22,13 +22,13 @@ export async function placeJobFiles(
   refuseHidden(job, places);
   await writeFile(folder.hostfile, mpiHostfile(cluster), { mode: 0o644 });
   let namespace: JobNamespace | null = null;
-  // Opened on demand: most jobs have no files.
+  // Opened on demand, since most jobs have no files.
   const enter = async () => {
     namespace = places.namespace && (await openNamespace(places.namespace));
     return enterNamespaces(namespace?.pid ?? null);
   };
   try {
-    const reach = () => withReadableFiles(reachability(), dirname(folder.work));
+    const reach = () => withReadableFiles(networkEnvironment(), dirname(folder.work));
     await placeAs(places.account, hostPlacement(job, places), folder, signal, { enter, reach });
   } finally {
     await (namespace as JobNamespace | null)?.close();

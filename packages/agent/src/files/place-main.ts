@@ -23,7 +23,7 @@ export type PlaceResult =
   | { readonly ok: true }
   | { readonly ok: false; readonly reason: string; readonly message: string };
 
-/** A function of Node that its type definitions lack. */
+/** A function of Node that its type definitions omit. */
 interface InitGroups {
   initgroups?(user: string | number, extraGroup: number): void;
 }

@@ -22,7 +22,7 @@ import { snapshot } from '../testing/snapshot.ts';
 import type { HostPlacement } from './host-placement.ts';
 import { placeOnHost } from './place-on-host.ts';
 
-/** A user's machine: the agent's state with one job in it, and the user's own directory beside. */
+/** A user's machine: the agent's state with one job, and the user's own directory. */
 let root: string;
 let job: string;
 let user: string;
@@ -92,8 +92,8 @@ describe('what the user has', () => {
     ['the directory around it', '.', 'exists and is not empty'],
     ['a file', 'project/ignored.dat', 'exists as a file'],
     ['a link to a file', 'to-file', 'exists as a file'],
-    ['a link that leads nowhere', 'nowhere', 'has a link in it that leads nowhere'],
-    ['a place behind such a link', 'nowhere/x', 'has a link in it that leads nowhere'],
+    ['a link that leads nowhere', 'nowhere', 'contains a broken link'],
+    ['a place behind such a link', 'nowhere/x', 'contains a broken link'],
     ['a place below a file', 'project/ignored.dat/x', 'ENOTDIR'],
   ])('is left alone when the target is %s', async (_, name, why) => {
     symlinkSync('project', join(user, 'to-project'));
@@ -114,7 +114,7 @@ describe('what the user has', () => {
     const targets = [`${user}/project`, '/', `${user}/project/.git`];
     const failure = place([...targets.map((path) => file(path)), file(`${user}/fine`)]);
     await expect(failure).rejects.toThrow(
-      /exists and is not empty; .*a job never replaces files that it has not made: choose/,
+      /exists and is not empty; .*a job never replaces files that it has not created: choose/,
     );
     for (const target of targets) await expect(failure).rejects.toThrow(`${target} exists`);
     await expect(failure).rejects.not.toThrow('fine');
@@ -242,7 +242,7 @@ describe('what a job brings along', () => {
     await expect(place([file('~')])).rejects.toThrow('is a directory');
   });
 
-  it('has no mode that gives rights to whoever runs it', async () => {
+  it('has no mode that gives rights to the user who runs it', async () => {
     await place([
       tree('d', { name: 'top/suid', mode: 0o6755 }, { name: 'top/sgid', kind: '5', mode: 0o7700 }),
     ]);
@@ -260,7 +260,7 @@ describe('after an agent that ended on the way', () => {
       file('own'),
     ];
     await place(files);
-    // Of the second one the half was done.
+    // The second move was half done.
     rmSync(`${user}/empty/b`);
     const placed = snapshot(`${user}/new`);
     await place(files);
@@ -283,7 +283,7 @@ describe('after an agent that ended on the way', () => {
   });
 });
 
-it('whatever an archive holds, nothing outside of its place changes', async () => {
+it('no archive changes anything outside its target', async () => {
   const outside = join(root, 'outside');
   mkdirSync(join(outside, 'a'), { recursive: true });
   writeFileSync(join(outside, 'canary'), 'alive');

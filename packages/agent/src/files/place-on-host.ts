@@ -14,20 +14,20 @@ import { Publisher } from './publish.ts';
 import { homeFiles } from './small-files.ts';
 import { Staging } from './staging.ts';
 import {
+  type DirectoryOwners,
   directoryRefusal,
-  type Grounds,
+  type PlacementTarget,
   readTarget,
   realPath,
-  refusalText,
-  type Target,
   type TargetRefusal,
+  targetRefusalText,
 } from './target.ts';
 import { writeSmallFile } from './write-small-file.ts';
 
 /**
  * Places the repo and the files of a job with the rights of this process, all or nothing: it checks
- * every target before it makes anything, and makes everything before it moves the first tree to its
- * target. Throws `JobFailure`.
+ * every target before it builds trees, and builds all trees before it moves the first one. Throws
+ * `JobFailure`.
  */
 export async function placeOnHost(
   placement: HostPlacement,
@@ -37,7 +37,7 @@ export async function placeOnHost(
   const { id, home, work, stage } = placement;
   const ledger = new PlacementLedger(stage, id);
   const publisher = new Publisher(ledger, signal);
-  // An attempt before this one may have been cut short.
+  // An earlier attempt may have been interrupted.
   for (const dir of [home, work]) empty(dir);
   empty(stage, PlacementLedger.fileName);
   try {
@@ -56,7 +56,7 @@ export async function placeOnHost(
 
 interface Wanted {
   readonly item: PlacementItem;
-  readonly target: Target;
+  readonly target: PlacementTarget;
 }
 
 /** Throws a `JobFailure` that names every refused target. */
@@ -66,16 +66,16 @@ function checkTargets(
   ledger: PlacementLedger,
   signal: AbortSignal,
 ): Wanted[] {
-  const grounds = groundsOf(placement);
+  const owners = groundsOf(placement);
   const wanted: Wanted[] = [];
   const refusals: TargetRefusal[] = [];
   for (const item of placementItems(placement, uploads, signal)) {
-    const target = readTarget(item.path, grounds, ledger.isPlaced);
+    const target = readTarget(item.path, owners, ledger.isPlaced);
     if (!('refused' in target)) wanted.push({ item, target });
     else if (item.kind === 'files' || target.refused !== 'not_empty') refusals.push(target);
     else if (placement.spec.repo?.exists_action === 'error') throw repoNotEmpty(item.path);
   }
-  const cwd = directoryRefusal(placement.cwd, grounds);
+  const cwd = directoryRefusal(placement.cwd, owners);
   if (cwd) refusals.push(cwd);
   if (refusals.length > 0) throw refused(refusals);
   return wanted;
@@ -96,7 +96,8 @@ async function place(
     });
   }
   // Targets outside the job's own directories first: only these can still be refused.
-  const isOwn = ({ target }: { readonly target: Target }) => Number(target.state === 'own');
+  const isOwn = ({ target }: { readonly target: PlacementTarget }) =>
+    Number(target.state === 'own');
   for (const each of staging.publications.toSorted((a, b) => isOwn(a) - isOwn(b))) {
     await publisher.publish(each);
   }
@@ -110,14 +111,14 @@ function outermostFirst(wanted: readonly Wanted[]): Wanted[] {
   return wanted.toSorted((a, b) => depth(a) - depth(b));
 }
 
-function groundsOf({ home, work, reserved }: HostPlacement): Grounds {
+function groundsOf({ home, work, reserved }: HostPlacement): DirectoryOwners {
   return {
     own: [home, work].map(real),
     reserved: reserved.map(real),
   };
 }
 
-/** Where a link on the path leads nowhere, the path itself: the call that uses it reports the error. */
+/** If a link on the path is broken, the path itself: the call that uses it reports the error. */
 function real(path: string): string {
   return realPath(path) ?? path;
 }
@@ -125,7 +126,7 @@ function real(path: string): string {
 function refused(refusals: readonly TargetRefusal[]): JobFailure {
   return new JobFailure(
     'executor_error',
-    `${[...new Set(refusals.map(refusalText))].join('; ')}. Here jobs run on the machine itself, and a job never replaces files that it has not made: choose a path that does not exist, or one below the job's own directory (a relative one, or ~/…)`,
+    `${[...new Set(refusals.map(targetRefusalText))].join('; ')}. Jobs run on the host itself here, and a job never replaces files that it has not created: choose a path that does not exist, or one below the job's own directory (a relative one, or ~/…)`,
   );
 }
 

@@ -11,8 +11,8 @@ type Line =
   | { readonly kind: 'temporary'; readonly path: string };
 
 /**
- * Records what a job places outside its own directories, before each move: if the agent is killed in
- * between, the next agent knows which files are the job's.
+ * Records before each move what a job places outside its own directories. After a kill, the next
+ * agent can tell which files are the job's.
  */
 export class PlacementLedger {
   readonly #path: string;
@@ -20,13 +20,13 @@ export class PlacementLedger {
 
   readonly #prefix: string;
 
-  /** `dir`: a directory that outlives the attempt; `id`: that of the job. */
+  /** `dir`: a directory that outlives the attempt; `id`: the job's. */
   constructor(dir: string, id: string) {
     this.#path = join(dir, NAME);
     this.#prefix = `.dstack-${id}-`;
     for (const line of readLines(this.#path)) {
       if (line.kind === 'placed') this.#placed.set(line.path, line.identity);
-      // The file may be damaged: nothing with another name is removed.
+      // The file may be damaged, so only entries with this form of name are removed.
       else if (basename(line.path).startsWith(this.#prefix)) removeTemporary(line.path);
     }
   }
@@ -39,14 +39,14 @@ export class PlacementLedger {
     this.#placed.set(path, identity);
   }
 
-  /** Name for a temporary entry of `dir`; no other job uses it. */
+  /** A name for a temporary entry of `dir` that no other job uses. */
   temporaryName(dir: string): string {
     const name = `${this.#prefix}${randomBytes(6).toString('hex')}`;
     this.#write({ kind: 'temporary', path: join(dir, name) });
     return name;
   }
 
-  /** Whether the job has placed what is at a path; `at`: the path to open it by. */
+  /** Whether the job has placed the entry at a path; `at`: the path to open it by. */
   readonly isPlaced: IsPlaced = (path, at = path) => {
     const known = this.#placed.get(path);
     return known !== undefined && known === identityOf(at);
@@ -78,7 +78,7 @@ function readLines(path: string): Line[] {
     try {
       return [JSON.parse(line) as Line];
     } catch {
-      // The line was cut short, so the move that it announces was not made.
+      // The line is incomplete, so its move was not made.
       return [];
     }
   });
@@ -89,7 +89,7 @@ function removeTemporary(path: string): void {
   try {
     parent = holdDirectory(dirname(path));
   } catch {
-    // The directory around it was removed with it.
+    // Its directory was removed too.
     return;
   }
   try {

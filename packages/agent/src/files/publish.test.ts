@@ -25,7 +25,7 @@ afterEach(() => rmSync(root, { recursive: true }));
 const publish = (name: 'tree' | 'file', path: string, state: 'absent' | 'empty' = 'absent') =>
   publisher.publish({ staged: join(stage, name), target: { path: join(user, path), state } });
 
-/** What somebody may put at a place after it was looked at. */
+/** What another process may put at a target after it was checked. */
 const INTRUDERS: Readonly<Record<string, (path: string) => void>> = {
   'a file': (path) => writeFileSync(path, 'mine'),
   'an empty file': (path) => writeFileSync(path, ''),
@@ -64,7 +64,7 @@ it('a link that has appeared above the place is not followed', async () => {
   expect(readdirSync(other)).toEqual([]);
 });
 
-it('all of it is taken back, but not what somebody else has put beside or in its place', async () => {
+it('everything is reverted, except what others have put beside it or in its place', async () => {
   await publish('tree', 'new/tree');
   await publish('file', 'new/deep/file');
   rmSync(join(user, 'new/deep/file'));

@@ -4,13 +4,13 @@ import { basename, dirname, join } from 'node:path';
 import { treeEntries } from './entries.ts';
 import { type HeldDirectory, holdDirectory } from './held-directory.ts';
 import { identityOf, type PlacementLedger } from './placement-ledger.ts';
-import { strangersIn, type Target } from './target.ts';
+import { foreignEntries, type PlacementTarget } from './target.ts';
 import { writeTree } from './write-tree.ts';
 
-/** A finished tree, and where it goes. */
+/** A finished tree and its target. */
 export interface Publication {
   readonly staged: string;
-  readonly target: Target;
+  readonly target: PlacementTarget;
 }
 
 interface Placed {
@@ -44,12 +44,12 @@ export class Publisher {
     await this.#fill(staged, target.path);
   }
 
-  /** Makes the directories of a path that are missing. */
+  /** Creates the missing directories of a path. */
   makeDirectory(path: string): void {
     holdDirectory(path, (made) => this.#made.push(made)).close();
   }
 
-  /** Removes only what was placed, and the directories made for it if they are empty. */
+  /** Removes only what was placed, and the directories created for it if they are empty. */
   undo(): void {
     for (const { path, identity } of this.#placed.reverse()) {
       undoAt(path, (place) => {
@@ -62,8 +62,8 @@ export class Publisher {
   async #fill(staged: string, path: string): Promise<void> {
     const dir = holdDirectory(path);
     try {
-      const [stranger] = strangersIn(dir.at('.'), path, this.#ledger.isPlaced);
-      if (stranger !== undefined) throw appeared(join(path, stranger));
+      const [foreign] = foreignEntries(dir.at('.'), path, this.#ledger.isPlaced);
+      if (foreign !== undefined) throw appeared(join(path, foreign));
       for (const name of readdirSync(staged)) {
         await this.#place(join(staged, name), dir, join(path, name));
       }
@@ -90,7 +90,7 @@ export class Publisher {
     const there = identityOf(place);
     if (there !== null) {
       if (!this.#ledger.isPlaced(path, place)) throw appeared(path);
-      // An earlier attempt, which was cut short, has placed it.
+      // An earlier attempt, which was interrupted, has placed it.
       this.#placed.push({ path, identity: there });
       return;
     }
@@ -116,7 +116,7 @@ export class Publisher {
     this.#placed.push({ path, identity: identityOf(place) });
   }
 
-  /** To another file system: first into a private directory beside the target. */
+  /** To another file system: copy first into a private directory beside the target. */
   async #copy(staged: string, parent: HeldDirectory, path: string): Promise<void> {
     const name = this.#ledger.temporaryName(dirname(path));
     await mkdir(parent.at(name), 0o700);
@@ -132,7 +132,7 @@ export class Publisher {
   }
 }
 
-/** The error that caused the undo is reported; what cannot be removed stays. */
+/** The caller reports the error that caused the undo. What cannot be removed stays. */
 function undoAt(path: string, remove: (place: string) => void): void {
   try {
     const parent = holdDirectory(dirname(path));
@@ -150,7 +150,7 @@ async function linkOrCopy(from: string, place: string, stats: Stats): Promise<vo
     await link(from, place);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
-    // File systems without second names.
+    // A file system without hard links.
     const isUnable = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(code);
     if (!isUnable || !stats.isFile()) throw error;
     await copyFile(from, place, constants.COPYFILE_EXCL);

@@ -1,8 +1,8 @@
-/** A short text that the job finds at a path of its own. */
+/** A short text at a path of the job. */
 export interface SmallFile {
   readonly path: string;
   readonly text: string;
   readonly mode: number;
-  /** The text for a file that is there already; null = it stays as it is. */
+  /** The text for an existing file; null = it stays unchanged. */
   readonly over: (existing: string) => string | null;
 }

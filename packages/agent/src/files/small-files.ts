@@ -6,15 +6,15 @@ import type { SmallFile } from './small-file.ts';
 
 const keep = () => null;
 
-/** What of a job is needed for them. */
+/** The parts of a job that these files depend on. */
 export interface HomeFilesOf {
   readonly spec: Pick<JobSpecForAgent, 'repo' | 'jobs_per_replica' | 'job_private_key'>;
   readonly cluster: ClusterInfo | null;
 }
 
 /**
- * Credentials in the job's home: of its repo, so that `git pull` and `gh` go on working, and of its
- * cluster, so that nodes can log into each other.
+ * Credentials in the job's home: of its repo, so that `git pull` and `gh` work, and of its cluster,
+ * so that nodes can log into each other.
  */
 export function homeFiles({ spec, cluster }: HomeFilesOf, home: string): SmallFile[] {
   const files: SmallFile[] = [...clusterFiles(spec, cluster, home)];
@@ -36,7 +36,7 @@ export function homeFiles({ spec, cluster }: HomeFilesOf, home: string): SmallFi
   return files;
 }
 
-/** Names that belong to the session and not to the job. */
+/** Variables of a session, not of the job. */
 const OWN = new Set(['HOSTNAME', 'USER', 'HOME', 'SHELL', 'SHLVL', 'PWD', '_']);
 
 /** Text for login shells: the job's environment and its directory. */

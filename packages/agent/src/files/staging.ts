@@ -3,7 +3,7 @@ import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { UnsafeArchive } from './archive-names.ts';
 import type { Publication } from './publish.ts';
-import { isWithin, type Target } from './target.ts';
+import { isWithin, type PlacementTarget } from './target.ts';
 
 /** Makes a tree at a path that does not exist. */
 export type MakeTree = (path: string) => Promise<void>;
@@ -15,7 +15,7 @@ export type MakeTree = (path: string) => Promise<void>;
  */
 export class Staging {
   readonly #dir: string;
-  /** A program of an attempt that was cut short may still write to the directory of that attempt. */
+  /** A program of an interrupted attempt may still write to the directory of that attempt. */
   readonly #attempt = randomBytes(4).toString('hex');
   readonly #publications: Publication[] = [];
 
@@ -28,7 +28,7 @@ export class Staging {
     return this.#publications;
   }
 
-  async add(target: Target, make: MakeTree): Promise<void> {
+  async add(target: PlacementTarget, make: MakeTree): Promise<void> {
     const outer = this.#publications.find((each) => isWithin(target.path, each.target.path));
     if (outer) {
       await make(await makeWay(outer.staged, relative(outer.target.path, target.path)));
@@ -55,7 +55,7 @@ async function makeWay(root: string, path: string): Promise<string> {
   return here;
 }
 
-/** False if nothing is there; a link or a file is refused. */
+/** False if the path is missing. Throws for a link or a file. */
 async function isDirectory(path: string): Promise<boolean> {
   const stat = await lstat(path).catch(() => null);
   if (stat && !stat.isDirectory()) {

@@ -13,7 +13,7 @@ import type { SmallFile } from './small-file.ts';
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
-/** Writes a file into the job's home, where the job's own files may be links: it follows none. */
+/** Writes a file into the job's home without following links, which a job can put there. */
 export function writeSmallFile({ path, text, mode, over }: SmallFile): void {
   const directory = holdDirectory(dirname(path), () => {});
   const place = directory.at(basename(path));
@@ -34,7 +34,7 @@ export function writeSmallFile({ path, text, mode, over }: SmallFile): void {
   }
 }
 
-/** Null for nothing; throws for a link. */
+/** Null if the file is missing; throws for a link. */
 function read(place: string): string | null {
   try {
     const fd = openSync(place, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);

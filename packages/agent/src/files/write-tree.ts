@@ -2,9 +2,9 @@ import { chmod, link, mkdir, open, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Entry } from './entries.ts';
 
-/** Of directories that no entry describes. */
+/** The mode of directories that no entry describes. */
 const DEFAULT_MODE = 0o755;
-/** Without these a directory could be neither filled, nor moved, nor removed again. */
+/** Without these rights a directory could not be filled, moved or removed. */
 const OWNER = 0o700;
 
 /**
@@ -53,7 +53,7 @@ async function writeEntry(
   }
 }
 
-/** The directories above an entry that no entry has made yet. */
+/** Creates the directories above an entry that no entry has created yet. */
 async function makeMissing(entry: string, root: string, made: Set<string>): Promise<void> {
   let path = root;
   for (const name of ['', ...entry.split('/').slice(0, -1)]) {

@@ -46,7 +46,7 @@ export function startTextOf(pid: number, what: 'environ' | 'cmdline'): string {
   }
 }
 
-export function identify(pid: number): ProcessIdentity | null {
+export function identifyProcess(pid: number): ProcessIdentity | null {
   const stat = processStat(pid);
   return stat ? { pid, startTime: stat.startTime, bootId: bootId() } : null;
 }

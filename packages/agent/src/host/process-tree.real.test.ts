@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { afterEach, expect, it } from 'vitest';
 import { wrapCommand } from '../process/job-command.ts';
 import { joinFiles, makeJobCgroup, removeCgroup } from './cgroup.ts';
-import { identify } from './process-identity.ts';
+import { identifyProcess } from './process-identity.ts';
 import { type JobTree, killTree, treePids } from './process-tree.ts';
 
 const children: ChildProcess[] = [];
@@ -28,7 +28,7 @@ function start(argv: string[], joins: boolean): { tree: JobTree; child: ChildPro
   const [file = '', ...args] = joins ? wrapCommand(argv, cgroup) : argv;
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'ignore'] });
   children.push(child);
-  const tree = { id, leader: identify(child.pid ?? 0), cgroup };
+  const tree = { id, leader: identifyProcess(child.pid ?? 0), cgroup };
   trees.push(tree);
   return { tree, child };
 }
@@ -40,7 +40,7 @@ function startSession(argv: string[]): { tree: JobTree; child: ChildProcess } {
   const [file = '', ...args] = argv;
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
   children.push(child);
-  const leader = identify(child.pid ?? 0);
+  const leader = identifyProcess(child.pid ?? 0);
   return { tree: { id: randomUUID(), leader, cgroup: { unified: null, legacy: {} } }, child };
 }
 

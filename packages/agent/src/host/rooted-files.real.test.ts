@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RootedFiles } from './rooted-files.ts';
 
-describe('files below a root of somebody else', () => {
+describe('files below the root of a job', () => {
   let dir: string;
   let root: number;
   let files: RootedFiles;
@@ -71,7 +71,7 @@ describe('files below a root of somebody else', () => {
     expect(() => files.at('/etc/passwd/x', true, () => {})).toThrow('ENOTDIR');
   });
 
-  it('stay the same file while somebody exchanges it for a link', () => {
+  it('stay the same file while another process exchanges it for a link', () => {
     files.pinned('/etc/passwd', true, (path) => {
       rmSync(join(dir, 'root/etc/passwd'));
       symlinkSync(join(dir, 'secret'), join(dir, 'root/etc/passwd'));

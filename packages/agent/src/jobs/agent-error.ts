@@ -1,4 +1,4 @@
-/** An answer other than success; its body is `{"code", "message"}`. */
+/** An answer other than success. Its body is an `AgentErrorBody`. */
 export class AgentError extends Error {
   readonly status: number;
   readonly code: string;

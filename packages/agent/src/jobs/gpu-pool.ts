@@ -1,7 +1,7 @@
 import type { HostGpu } from '@dstack/contract/agent';
 import { JobFailure } from '../executor/job-failure.ts';
 
-/** Which GPUs of the host are taken. A GPU belongs to one job at a time. */
+/** The GPUs of the host. Each belongs to at most one job at a time. */
 export class GpuPool {
   readonly #all: readonly HostGpu[];
 
@@ -10,8 +10,8 @@ export class GpuPool {
   }
 
   /**
-   * Free GPUs out of those not in `taken`: all of them for null, else the lowest numbers, which lie
-   * next to each other on most boards. Throws `JobFailure` when too few are free.
+   * GPUs that are not in `taken`: all of them for null, else those with the lowest numbers, which
+   * are neighbours on most boards. Throws `JobFailure` if too few are free.
    */
   take(count: number | null, taken: readonly HostGpu[]): readonly HostGpu[] {
     const ids = new Set(taken.map((gpu) => gpu.id));

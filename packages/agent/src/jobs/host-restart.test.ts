@@ -21,7 +21,7 @@ describe('a job whose host went down', () => {
     expect(endByRestart(exit(status), 'one', 'two')).toEqual(exit(status));
   });
 
-  it('is told from one that was killed without a restart', () => {
+  it('differs from one that was killed without a restart', () => {
     expect(endByRestart(exit(137), 'one', 'one')).toEqual(exit(137));
     expect(endByRestart(exit(137), null, 'one')).toEqual(exit(137));
   });

@@ -1,11 +1,11 @@
 import type { JobExit } from '@dstack/contract/agent';
 
-/** An exit status from here on tells of a signal, or of nothing: Docker writes 255 for "not known". */
+/** An exit status from here on means a signal, or nothing: Docker writes 255 for "not known". */
 const FIRST_OF_SIGNALS = 128;
 
 /**
- * How a job ended that was running when its host went down. What it left is an invented status, or
- * one of the signals of a shutdown; a status that only the command itself can have given stays.
+ * The exit of a job that was running when its host went down. Its status was invented or is that of
+ * a signal of the shutdown, unless only the command itself can have returned it.
  */
 export function endByRestart(exit: JobExit, startedIn: string | null, boot: string): JobExit {
   if (startedIn === null || startedIn === boot) return exit;

@@ -7,38 +7,38 @@ import type { SpoolReader } from '../spool/spool-reader.ts';
 import type { ServerAccess } from './server-access.ts';
 
 export interface JobAccessOptions {
-  /** The port that clients already know, after a restart. */
+  /** The port before a restart, which clients already use. */
   readonly preferredPort: number | null;
   readonly spec: JobSpecForAgent;
   readonly folder: JobFolder;
-  /** The job has ended: only its output is still of interest. */
+  /** The job has ended, so only its output is served. */
   readonly over: boolean;
-  /** The other nodes, where they are known and the job is not over. */
+  /** The other nodes; null if they are not known or the job has ended. */
   readonly cluster: ClusterInfo | null;
-  /** Rejects while the job has not started and after its end. */
+  /** Rejects before the job's start and after its end. */
   readonly dial: (host: string, port: number) => Promise<Duplex>;
   readonly logs: SpoolReader;
-  /** Null before the job has started. */
+  /** Null before the job's start. */
   readonly account: () => JobAccount | null;
-  /** Null before the job has started and after its end. */
+  /** Null before the job's start and after its end. */
   readonly execution: () => Execution | null;
-  /** Fulfilled when the job has started, or never will. */
+  /** Resolves when the job has started, or cannot start any more. */
   readonly started: Promise<void>;
 }
 
 /**
- * How users get into a job: its own SSH server on a loopback port; in a cluster, how its other nodes
- * do.
+ * Access to a job for users, by its own SSH server on a loopback port, and in a cluster for its
+ * other nodes.
  */
 export interface JobAccess {
   readonly port: number;
-  /** Milliseconds since the epoch when a user was last connected; null = never yet. */
+  /** Milliseconds since the epoch when a user was last connected; null = never. */
   lastActivity(): number | null;
-  /** Connections from the job to its server, where it has such access. */
+  /** Connections from the job to its server, if it has such access. */
   readonly tunnels?: Pick<ServerAccess, 'take' | 'waiting'>;
-  /** Replaces the users' keys; connections by keys that are not among them any more end. */
+  /** Replaces the users' keys. Connections of keys that are no longer listed end. */
   authorizeUsers(keys: readonly string[]): void;
-  /** The job is over: other nodes have no business in it any more. */
+  /** The job has ended: removes the access of other nodes. */
   ended(): Promise<void>;
   close(): Promise<void>;
 }

@@ -2,8 +2,8 @@ import type { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import type { SpoolChunk, SpoolReader } from '../spool/spool-reader.ts';
 
 /**
- * A job's output as others see it: it exists from the job's first moment, empty until the command
- * has been started and `attach` says where its spool is.
+ * A job's output. It exists from the job's creation, and is empty until the command starts and
+ * `attach` sets its spool.
  */
 export class JobLog implements SpoolReader {
   readonly #listeners = new Set<(end: number) => void>();
@@ -19,7 +19,7 @@ export class JobLog implements SpoolReader {
     return this.#spool?.start ?? 0;
   }
 
-  /** Whether nothing more will come; followers are called once more when this becomes true. */
+  /** Whether the output is complete. Followers are called once more when this becomes true. */
   get finished(): boolean {
     return this.#finished;
   }
@@ -39,11 +39,11 @@ export class JobLog implements SpoolReader {
 
   attach(spool: SpoolReader): void {
     this.#spool = spool;
-    spool.follow((end) => this.#tell(end));
-    if (spool.end > 0) this.#tell(spool.end);
+    spool.follow((end) => this.#notify(end));
+    if (spool.end > 0) this.#notify(spool.end);
   }
 
-  /** Nothing more will come. `left` is what an ended job has left on the disk. */
+  /** Marks the output as complete. `left` reads what an ended job has left on the disk. */
   finish(left: FileSpoolReader): void {
     if (!this.#spool) {
       left.finish();
@@ -51,10 +51,10 @@ export class JobLog implements SpoolReader {
     }
     this.#finished = true;
     this.#ended.resolve(this.end);
-    this.#tell(this.end);
+    this.#notify(this.end);
   }
 
-  #tell(end: number): void {
+  #notify(end: number): void {
     for (const listener of this.#listeners) listener(end);
   }
 }

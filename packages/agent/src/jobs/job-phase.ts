@@ -3,9 +3,9 @@ import type { JobPhase } from '@dstack/contract/agent';
 /**
  * accepted -> preparing -> pulling -> held -> starting -> running -> exited
  *
- * Phases may be left out but never go back; every one of them may go to `exited`. Deadlines:
- * `accepted` and `held` wait for the server (which ends them by a stop), `pulling` ends when its
- * stream stalls, `starting` by the executor's own limits, `running` by `max_duration` and stops.
+ * Phases may be skipped but never go back; each may go to `exited`. Deadlines: `accepted` and
+ * `held` wait for the server (which ends them by a stop), `pulling` ends when its stream stalls,
+ * `starting` by the executor's own limits, `running` by `max_duration` and stops.
  */
 export const PHASES: readonly JobPhase[] = [
   'accepted',
@@ -17,7 +17,7 @@ export const PHASES: readonly JobPhase[] = [
   'exited',
 ];
 
-export function mayFollow(from: JobPhase, to: JobPhase): boolean {
+export function mayPhaseFollow(from: JobPhase, to: JobPhase): boolean {
   return PHASES.indexOf(to) > PHASES.indexOf(from);
 }
 
@@ -26,7 +26,7 @@ export function isLive(phase: JobPhase): boolean {
   return phase !== 'exited';
 }
 
-/** Whether nothing of the job can have been run yet. */
+/** Whether nothing of the job can have run yet. */
 export function isBeforeStart(phase: JobPhase): boolean {
-  return mayFollow(phase, 'starting');
+  return mayPhaseFollow(phase, 'starting');
 }

@@ -20,7 +20,7 @@ afterEach(async () => {
   await agent.dispose();
 });
 
-/** The connection, or what was answered instead. */
+/** The connection, or the refusal. */
 function open(id: string, port: number | string, token = agent.token): Promise<Duplex | string> {
   return new Promise((resolve, reject) => {
     const outgoing = request({
@@ -37,7 +37,7 @@ function open(id: string, port: number | string, token = agent.token): Promise<D
   });
 }
 
-/** Answers what it hears in capitals, and then closes. */
+/** Echoes what it receives in capitals, and then closes. */
 const shouting = (where: string) =>
   `exec ${process.execPath} -e 'require("net").createServer({allowHalfOpen:true},(s)=>{let t="";s.on("data",(d)=>t+=d);s.on("end",()=>s.end(t.toUpperCase()))}).listen(+process.env.P,${where},()=>console.log("listens"))'`;
 

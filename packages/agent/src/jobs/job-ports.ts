@@ -4,25 +4,25 @@ import { withTimeout } from '@dstack/contract/with-timeout';
 import type { Execution } from '../executor/executor.ts';
 import { AgentError } from './agent-error.ts';
 
-/** An address from which nothing comes back (another network, a firewall) costs no more than this. */
+/** Time limit for an address that does not answer (another network, a firewall). */
 const ANSWER_MS = 1000;
 
-export interface PortConnection {
+export interface JobPortConnection {
   readonly stream: Duplex;
-  /** Of `Execution.addresses`. */
+  /** One of `Execution.addresses`. */
   readonly address: string;
 }
 
-/** Connections to the ports of one job, at whichever of its addresses they are listened on. */
+/** Connects to the ports of one job, at whichever of its addresses something listens. */
 export class JobPorts {
-  /** Address that answered last, by port. */
+  /** The address that answered last, by port. */
   readonly #answering = new Map<number, string>();
 
   /** Throws `AgentError` `port_refused`. */
   async dial(
     execution: Pick<Execution, 'addresses' | 'dial' | 'foreignListener'>,
     port: number,
-  ): Promise<PortConnection> {
+  ): Promise<JobPortConnection> {
     const last = this.#answering.get(port);
     const rest = execution.addresses.filter((address) => address !== last);
     const addresses = last === undefined ? rest : [last, ...rest];

@@ -4,36 +4,42 @@ import type { ClusterInfo, HostGpu, JobSpecForAgent, JobState } from '@dstack/co
 import type { JobAccount } from '../executor/job-account.ts';
 import type { StopRequest } from './stop-plan.ts';
 
-/** Everything the agent must know about a job after its own death. One file per job. */
-export interface JobRecord {
+/** Everything that an agent needs to recover a job. One file per job. */
+export interface AgentJobRecord {
   readonly spec: JobSpecForAgent;
   readonly state: JobState;
-  /** Number of the newest `state` frame about this job. */
+  /** Number of the newest `state` frame of this job. */
   readonly stateNumber: number;
   readonly cluster: ClusterInfo | null;
   readonly gpus: readonly HostGpu[];
   readonly stop: StopRequest | null;
-  /** Milliseconds since the epoch when `max_duration` is over; null before the start or without it. */
+  /**
+   * Milliseconds since the epoch when `max_duration` ends; null before the start or without a
+   * limit.
+   */
   readonly deadline: number | null;
   readonly account: JobAccount | null;
   /** Milliseconds since the epoch when the command was started. */
   readonly runningAt: number | null;
-  /** The boot of the machine in which it was started; null before, or where an older agent wrote it. */
+  /**
+   * The boot of the host in which it was started; null before the start, or if an older agent wrote
+   * the record.
+   */
   readonly bootId?: string | null;
-  /** Milliseconds since the epoch of the `DELETE`; what is left is a tombstone. */
+  /** Milliseconds since the epoch of the `DELETE`. The record is then a tombstone. */
   readonly deletedAt: number | null;
 }
 
-/** Records of all jobs below a directory; what cannot be read is reported, not thrown. */
+/** The records of all jobs below a directory. Unreadable ones are reported, not thrown. */
 export function readRecords(
   jobsDir: string,
   onBroken: (path: string, error: unknown) => void,
-): JobRecord[] {
+): AgentJobRecord[] {
   if (!existsSync(jobsDir)) return [];
   return readdirSync(jobsDir).flatMap((id) => {
     const path = join(jobsDir, id, 'record.json');
     try {
-      return existsSync(path) ? [JSON.parse(readFileSync(path, 'utf8')) as JobRecord] : [];
+      return existsSync(path) ? [JSON.parse(readFileSync(path, 'utf8')) as AgentJobRecord] : [];
     } catch (error) {
       onBroken(path, error);
       return [];
@@ -42,8 +48,8 @@ export function readRecords(
 }
 
 /**
- * The spec without what only the start needs. What stays: keys for the job's SSH server, and masked
- * values while output may still have to be read again.
+ * The spec without secrets that only the start needs. Keys for the job's SSH server stay, and
+ * masked values while output may have to be read again.
  */
 export function withoutSecrets(spec: JobSpecForAgent, keepMasks: boolean): JobSpecForAgent {
   return {

@@ -8,7 +8,7 @@ import type { JobSpecForAgent, PutJobAnswer } from '@dstack/contract/agent';
 import type { JobFolder } from '../executor/job-folder.ts';
 import { AgentError } from './agent-error.ts';
 
-/** What must still be uploaded before the job can go on. */
+/** The uploads that the job still waits for. */
 export function missingUploads(spec: JobSpecForAgent, folder: JobFolder): PutJobAnswer['missing'] {
   const archives = spec.file_archives.filter(({ id }) => !existsSync(folder.archive(id)));
   const code = spec.repo?.code_sha256 != null && !existsSync(folder.code);
@@ -16,8 +16,8 @@ export function missingUploads(spec: JobSpecForAgent, folder: JobFolder): PutJob
 }
 
 /**
- * Streams an upload to its place; it appears there only whole and with the right hash. Throws
- * `AgentError` `hash_mismatch`. Two uploads of the same thing at once do not disturb each other.
+ * Streams an upload to `path`, where it appears only complete and with the right hash. Throws
+ * `AgentError` `hash_mismatch`. Simultaneous uploads to one path do not disturb each other.
  */
 export async function saveUpload(body: Readable, path: string, sha256: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });

@@ -22,14 +22,14 @@ import { AgentError } from './agent-error.ts';
 import { endByRestart } from './host-restart.ts';
 import type { JobAccess, OpenJobAccess } from './job-access.ts';
 import { JobLog } from './job-log.ts';
-import { isBeforeStart, isLive, mayFollow } from './job-phase.ts';
-import { JobPorts, type PortConnection } from './job-ports.ts';
-import { type JobRecord, withoutSecrets } from './job-record.ts';
+import { isBeforeStart, isLive, mayPhaseFollow } from './job-phase.ts';
+import { type JobPortConnection, JobPorts } from './job-ports.ts';
+import { type AgentJobRecord, withoutSecrets } from './job-record.ts';
 import { missingUploads } from './job-uploads.ts';
 import { LongTimer } from './long-timer.ts';
 import { type StopRequest, stopStage } from './stop-plan.ts';
 
-/** What a job needs from the agent around it. */
+/** What a job needs from the agent. */
 export interface JobServices {
   readonly executor: Executor;
   readonly log: Logger;
@@ -38,16 +38,16 @@ export interface JobServices {
   /** Called after a state is durable. */
   onState(number: number, state: JobState): void;
   onPull(id: string, progress: PullProgress): void;
-  /** Reserves GPUs; throws `JobFailure` when too few are free. */
+  /** Reserves GPUs. Throws `JobFailure` if too few are free. */
   takeGpus(count: number | null): readonly HostGpu[];
   readonly openAccess: OpenJobAccess;
-  /** Called once the job no longer occupies anything. */
+  /** Called when the job no longer uses resources. */
   onEnded(): void;
 }
 
 /**
  * One job from its `PUT` to its `DELETE`. Each change of its state is written to its record before
- * anybody hears of it, so that a successor of this process goes on from the same place.
+ * it is reported, so that a successor of this process continues from there.
  */
 export class Job {
   readonly id: string;
@@ -60,7 +60,7 @@ export class Job {
   readonly #stopTimer = new LongTimer();
   readonly #deadlineTimer = new LongTimer();
   readonly #ports = new JobPorts();
-  #record: JobRecord;
+  #record: AgentJobRecord;
   #execution: Execution | null = null;
   #access: JobAccess | null = null;
   #stageDone: StopStage | null = null;
@@ -68,7 +68,7 @@ export class Job {
   readonly #started = Promise.withResolvers<void>();
   #going = false;
 
-  constructor(record: JobRecord, folder: JobFolder, services: JobServices) {
+  constructor(record: AgentJobRecord, folder: JobFolder, services: JobServices) {
     this.id = record.spec.id;
     this.folder = folder;
     this.#record = record;
@@ -76,7 +76,7 @@ export class Job {
     this.#log = services.log.child({ job: this.id });
   }
 
-  get record(): JobRecord {
+  get record(): AgentJobRecord {
     return this.#record;
   }
 
@@ -105,7 +105,7 @@ export class Job {
     return { state: this.state, missing };
   }
 
-  /** Begins with, or returns to, what the record says. Never throws: a failure becomes the exit. */
+  /** Starts the job, or continues from the record. Never throws: a failure becomes the exit. */
   go(): void {
     if (this.#going || this.#record.deletedAt !== null) return;
     if (this.phase === 'accepted' && this.#waitsForUploads()) return;
@@ -128,26 +128,26 @@ export class Job {
     this.#held.resolve();
   }
 
-  /** A stop without grace overtakes one with grace; otherwise the first one counts. */
+  /** A stop without grace replaces one with grace; otherwise the first one counts. */
   stop(order: StopJob): void {
     if (!isLive(this.phase)) return;
     const earlier = this.#record.stop;
     if (earlier && (!earlier.grace || order.grace)) return;
     const { grace, reason, message } = order;
     const asked = { requestedAt: Date.now(), grace, reason, message };
-    // The reason that came first stays the job's reason.
+    // The first reason stays the job's reason.
     const stop = earlier ? { ...asked, reason: earlier.reason, message: earlier.message } : asked;
     this.#save({ stop });
     this.#log.info('stop', { grace, reason: stop.reason });
     if (this.#execution) this.#pursueStop();
     else {
       this.#abort.abort();
-      // Nobody is at work on a job that still waits for uploads.
+      // A job that waits for uploads is not running, so it exits here.
       if (!this.#going) this.#exit({ status: null, reason: null, message: null });
     }
   }
 
-  /** From now on these keys let users in, and no others. */
+  /** Replaces the keys by which users may log in. */
   authorizeUsers(user: readonly string[]): void {
     const { spec } = this.#record;
     if (isDeepStrictEqual(spec.authorized_keys.user, user)) return;
@@ -155,8 +155,8 @@ export class Job {
     this.#access?.authorizeUsers(user);
   }
 
-  /** A connection to a port that the job's processes listen on. Throws `AgentError`. */
-  async dialPort(port: number): Promise<PortConnection> {
+  /** Connects to a port of the job. Throws `AgentError`. */
+  async dialPort(port: number): Promise<JobPortConnection> {
     if (!this.#execution || this.phase !== 'running') {
       throw new AgentError(409, 'not_running', `The job is ${this.phase}`);
     }
@@ -164,8 +164,8 @@ export class Job {
   }
 
   /**
-   * Frees what the job holds on the machine; its SSH access and output stay until `close`. Where that
-   * fails the job is not deleted, and may be discarded again.
+   * Frees the job's resources on the host. Its SSH access and output stay until `close`. After a
+   * failure the job is not deleted, and may be discarded again.
    */
   async discard(): Promise<void> {
     await this.#services.executor.remove(this.#asExecutorJob());
@@ -173,7 +173,7 @@ export class Job {
     this.#save({ deletedAt: Date.now(), spec: withoutSecrets(this.#record.spec, false) });
   }
 
-  /** Lets go of the job without ending it. */
+  /** Releases the job without ending it. */
   async close(): Promise<void> {
     this.#stopTimer.clear();
     this.#deadlineTimer.clear();
@@ -185,7 +185,8 @@ export class Job {
   async #run(): Promise<void> {
     const { executor } = this.#services;
     if (this.phase === 'running') return this.#resume();
-    // An earlier agent may have started it without living to say so; then even a stop must find it.
+    // An earlier agent may have started it and died before recording that. Even a stop must find
+    // it.
     if (this.phase === 'starting') {
       const started = await executor.adopt(this.#asExecutorJob());
       if (started) return this.#afterStart(started);
@@ -195,7 +196,7 @@ export class Job {
     if (this.#record.gpus.length === 0 && this.#record.spec.gpus !== 0) {
       this.#save({ gpus: this.#services.takeGpus(this.#record.spec.gpus) });
     }
-    if (executor.pulls && mayFollow(this.phase, 'pulling')) this.#advance('pulling');
+    if (executor.pulls && mayPhaseFollow(this.phase, 'pulling')) this.#advance('pulling');
     if (this.phase !== 'starting') {
       const onProgress = (progress: PullProgress) => this.#services.onPull(this.id, progress);
       await executor.pull(this.#asExecutorJob(), onProgress, this.#abort.signal);
@@ -217,7 +218,10 @@ export class Job {
   async #resume(): Promise<void> {
     const execution = await this.#services.executor.adopt(this.#asExecutorJob());
     if (!execution) {
-      throw new JobFailure('executor_error', 'The job is gone: nothing of it was left on the host');
+      throw new JobFailure(
+        'executor_error',
+        'The job was lost: nothing of it was left on the host',
+      );
     }
     this.#attach(execution);
     await this.#openAccess();
@@ -225,7 +229,7 @@ export class Job {
     await this.#followToEnd(execution);
   }
 
-  /** An ended job that was not deleted yet: its output and SSH access are there again. */
+  /** Restores output and SSH access of an ended job that was not deleted. */
   async #reopen(): Promise<void> {
     this.log.finish(new FileSpoolReader(this.folder.spool));
     if (this.#record.state.ssh_port !== null) await this.#openAccess();
@@ -281,7 +285,7 @@ export class Job {
     );
   }
 
-  /** Does what the stop's present stage asks for, and comes back for the next one. */
+  /** Performs the present stage of the stop, and schedules the next one. */
   #pursueStop(): void {
     const { stop, spec } = this.#record;
     const execution = this.#execution;
@@ -345,11 +349,11 @@ export class Job {
       account: () => this.#execution?.account ?? this.#record.account,
       execution: () => (this.phase === 'exited' ? null : this.#execution),
     });
-    // They may have been replaced meanwhile.
+    // The keys may have been replaced meanwhile.
     const { user } = this.#record.spec.authorized_keys;
     if (user !== spec.authorized_keys.user) this.#access?.authorizeUsers(user);
     const port = this.#access?.port ?? null;
-    // After a restart the old port may be taken; then everybody has to learn the new one.
+    // After a restart the old port may be taken, so report the new one.
     if (this.#record.state.ssh_port !== port) this.#change({ ssh_port: port });
   }
 
@@ -368,13 +372,17 @@ export class Job {
     this.#abort.signal.throwIfAborted();
   }
 
-  #advance(phase: JobPhase, state: Partial<JobState> = {}, record: Partial<JobRecord> = {}): void {
-    if (!mayFollow(this.phase, phase)) return;
+  #advance(
+    phase: JobPhase,
+    state: Partial<JobState> = {},
+    record: Partial<AgentJobRecord> = {},
+  ): void {
+    if (!mayPhaseFollow(this.phase, phase)) return;
     this.#log.info('phase', { phase });
     this.#change({ ...state, phase }, record);
   }
 
-  #change(state: Partial<JobState>, record: Partial<JobRecord> = {}): void {
+  #change(state: Partial<JobState>, record: Partial<AgentJobRecord> = {}): void {
     const before = this.#record.state;
     const next = { ...before, log_end: this.log.end, ...state, seq: before.seq + 1 };
     const number = this.#services.nextNumber();
@@ -382,14 +390,14 @@ export class Job {
     this.#services.onState(number, next);
   }
 
-  #save(change: Partial<JobRecord>): void {
+  #save(change: Partial<AgentJobRecord>): void {
     this.#record = { ...this.#record, ...change };
-    // Phases before the start may be walked through again after a power cut: nothing was run yet.
+    // Phases before the start may be repeated after a power cut, since nothing has run yet.
     const write = isBeforeStart(this.phase) && !this.#record.stop ? writeWhole : writeDurably;
     try {
       write(this.folder.record, JSON.stringify(this.#record));
     } catch (error) {
-      // On a full disk a job that is watched but not written down is better than none.
+      // On a full disk, a job without a current record is better than no job.
       this.#log.error('the record of the job cannot be written', error);
     }
   }

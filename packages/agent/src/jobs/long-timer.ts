@@ -1,7 +1,7 @@
-/** The longest delay that Node's own timer takes without firing at once. */
+/** The longest delay of Node's own timer; it fires at once for longer ones. */
 const LONGEST = 2 ** 31 - 1;
 
-/** One timer for an instant of the wall clock, however far away. */
+/** A timer for any instant of the wall clock. */
 export class LongTimer {
   #timer: NodeJS.Timeout | null = null;
 

@@ -28,7 +28,7 @@ async function startsNothing(): Promise<Execution> {
   throw new JobFailure('executor_error', 'no job starts here');
 }
 
-/** An executor whose jobs all end at once; `remove` takes them off the machine. */
+/** An executor whose jobs all end at once; `remove` removes them from the host. */
 function registry(
   remove: Executor['remove'] = async () => {},
   start: Executor['start'] = startsNothing,
@@ -68,7 +68,7 @@ async function ended(jobs: JobRegistry): Promise<string> {
   return spec.id;
 }
 
-it('removes a job when it is asked again, after the machine could not', async () => {
+it('removes a job at the second request, after the executor could not', async () => {
   const outcomes = [() => Promise.reject(new Error('the daemon is away')), async () => {}];
   const jobs = registry(() => outcomes.shift()?.() ?? expect.unreachable());
   const id = await ended(jobs);
@@ -85,7 +85,7 @@ it('removes a job when it is asked again, after the machine could not', async ()
   await jobs.remove(id);
   expect(deleted).toEqual([id]);
   expect(jobs.jobs).toEqual([]);
-  // It is gone: nothing is asked of the machine any more.
+  // It is removed, so the executor is not called again.
   await jobs.remove(id);
 });
 
@@ -95,13 +95,13 @@ it('keeps what cannot be removed from a full disk, and tries again', async () =>
   await first.remove(id);
   await first.close();
   await vi.advanceTimersByTimeAsync(25 * 3600_000);
-  // Where the file is written that a full disk would refuse.
+  // The path of the file that a full disk would refuse.
   const blocked = join(dir, 'last-state-number.new');
   mkdirSync(blocked);
   const second = registry();
   await second.recover();
   await vi.advanceTimersByTimeAsync(1000);
-  expect(logged).toContain('what a job has left is not removed');
+  expect(logged).toContain('the leftovers of a job were not removed');
   expect(second.state(id).phase).toBe('exited');
   rmdirSync(blocked);
   await vi.advanceTimersByTimeAsync(60_000);

@@ -20,22 +20,24 @@ import { GpuPool } from './gpu-pool.ts';
 import { Job, type JobServices } from './job.ts';
 import type { OpenJobAccess } from './job-access.ts';
 import { isLive } from './job-phase.ts';
-import type { PortConnection } from './job-ports.ts';
-import { type JobRecord, readRecords } from './job-record.ts';
+import type { JobPortConnection } from './job-ports.ts';
+import { type AgentJobRecord, readRecords } from './job-record.ts';
 import { saveUpload } from './job-uploads.ts';
 import { LongTimer } from './long-timer.ts';
 import { withServerAccess } from './with-server-access.ts';
 
-/** How long a deleted job's state is remembered, and how long its output can still be read over SSH. */
+/**
+ * How long a deleted job's tombstone is kept, and how long its output can still be read over SSH.
+ */
 const TOMBSTONE_MS = 24 * 3600_000;
 const LINGER_MS = 120_000;
-/** When what could not be removed is tried again: a full disk may have room by then. */
+/** Time until a failed removal is tried again: a full disk may have space by then. */
 const AGAIN_MS = 60_000;
 
 export interface RegistryOptions {
   readonly stateDir: string;
   readonly socketDir: string;
-  /** Where the files of jobs lie that have users of their own; null = with their records. */
+  /** Where the files of jobs with their own users lie; null = with their records. */
   readonly jobHomes: string | null;
   readonly executor: Executor;
   readonly gpus: readonly HostGpu[];
@@ -43,7 +45,7 @@ export interface RegistryOptions {
   readonly openAccess: OpenJobAccess;
 }
 
-/** Who wants to know what happens to jobs: one open stream. */
+/** Receives the changes of jobs, for example for an open stream. */
 export interface JobListener {
   onState(number: number, state: JobState): void;
   onPull(id: string, progress: PullProgress): void;
@@ -52,7 +54,7 @@ export interface JobListener {
   onTunnel(id: string, tunnel: string): void;
 }
 
-/** All jobs of this agent, those of its predecessors included. */
+/** All jobs of this agent and its predecessors. */
 export class JobRegistry {
   readonly #options: RegistryOptions;
   readonly #jobsDir: string;
@@ -60,8 +62,8 @@ export class JobRegistry {
   readonly #listeners = new Set<JobListener>();
   readonly #gpus: GpuPool;
   readonly #openAccess: OpenJobAccess;
-  readonly #burials = new Map<string, LongTimer>();
-  readonly #idleWaiters = new Set<() => void>();
+  readonly #removalTimers = new Map<string, LongTimer>();
+  readonly #endListeners = new Set<() => void>();
   #lastNumber = 0;
 
   constructor(options: RegistryOptions) {
@@ -75,7 +77,7 @@ export class JobRegistry {
     mkdirSync(options.socketDir, { recursive: true, mode: 0o700 });
   }
 
-  /** Takes over what earlier agents have left, before the first request is answered. */
+  /** Adopts the jobs of earlier agents, before the first request is answered. */
   async recover(): Promise<void> {
     const broken = (path: string, error: unknown): void =>
       this.#options.log.error('unreadable job record', error, { path });
@@ -83,7 +85,7 @@ export class JobRegistry {
     for (const record of readRecords(this.#jobsDir, broken)) {
       this.#lastNumber = Math.max(this.#lastNumber, record.stateNumber);
       const job = this.#add(record);
-      if (record.deletedAt !== null) this.#at(job, Date.now(), () => this.#bury(job));
+      if (record.deletedAt !== null) this.#at(job, Date.now(), () => this.#removeLeftovers(job));
     }
     const known = new Set(this.jobs.map((job) => job.id));
     await this.#options.executor
@@ -119,20 +121,20 @@ export class JobRegistry {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Calls back each time a job has ended. */
+  /** Calls `callback` each time a job has ended. */
   onJobEnded(callback: () => void): void {
-    this.#idleWaiters.add(callback);
+    this.#endListeners.add(callback);
   }
 
   /**
-   * A repeated `PUT` changes nothing but who may log in, and answers with the present state, a
-   * tombstone's too.
+   * A repeated `PUT` changes only the keys of users, and returns the present state, also of a
+   * tombstone.
    */
   put(spec: JobSpecForAgent): PutJobAnswer {
     const known = this.#jobs.get(spec.id);
     if (known) {
       known.authorizeUsers(spec.authorized_keys.user);
-      if (known.record.deletedAt === null) this.#tellPut(known);
+      if (known.record.deletedAt === null) this.#notifyPut(known);
       return known.answer;
     }
     const folder = this.#folder(spec.id);
@@ -141,8 +143,8 @@ export class JobRegistry {
     const record = firstRecord(spec, number);
     writeDurably(folder.record, JSON.stringify(record));
     const job = this.#add(record);
-    this.#tellPut(job);
-    this.#tellState(number, job.state);
+    this.#notifyPut(job);
+    this.#notifyState(number, job.state);
     job.go();
     return job.answer;
   }
@@ -184,14 +186,18 @@ export class JobRegistry {
   }
 
   /** Throws `AgentError`: `unknown_job`, `not_running`, `port_refused`. */
-  async dialPort(id: string, port: number): Promise<PortConnection> {
+  async dialPort(id: string, port: number): Promise<JobPortConnection> {
     return await this.#get(id).dialPort(port);
   }
 
-  /** A connection from the job to the server. Throws `AgentError`: `unknown_job`, `unknown_tunnel`. */
+  /**
+   * Takes a connection from the job to the server. Throws `AgentError`: `unknown_job`,
+   * `unknown_tunnel`.
+   */
   takeTunnel(id: string, tunnel: string): Duplex {
     const found = this.#get(id).access?.tunnels?.take(tunnel);
-    if (!found) throw new AgentError(404, 'unknown_tunnel', `Nobody waits as ${tunnel}`);
+    if (!found)
+      throw new AgentError(404, 'unknown_tunnel', `No connection ${tunnel} waits for the server`);
     return found;
   }
 
@@ -201,19 +207,19 @@ export class JobRegistry {
     if (job.record.deletedAt !== null) return;
     await job.discard();
     for (const listener of this.#listeners) listener.onDeleted(id);
-    // Attached users may still be reading the end of the output.
-    this.#at(job, Date.now() + LINGER_MS, () => this.#bury(job));
+    // Attached users may still read the end of the output.
+    this.#at(job, Date.now() + LINGER_MS, () => this.#removeLeftovers(job));
   }
 
-  /** Lets go of all jobs without ending them. */
+  /** Releases all jobs without ending them. */
   async close(): Promise<void> {
-    for (const timer of this.#burials.values()) timer.clear();
+    for (const timer of this.#removalTimers.values()) timer.clear();
     await Promise.all([...this.#jobs.values()].map((job) => job.close()));
   }
 
   #get(id: string): Job {
     const job = this.#jobs.get(id);
-    if (!job) throw new AgentError(404, 'unknown_job', `No job ${id} is known here`);
+    if (!job) throw new AgentError(404, 'unknown_job', `No job ${id} exists on this host`);
     return job;
   }
 
@@ -226,24 +232,24 @@ export class JobRegistry {
     job.go();
   }
 
-  async #bury(job: Job): Promise<void> {
+  async #removeLeftovers(job: Job): Promise<void> {
     await job.close();
     await job.folder.removeContents();
-    this.#buryAt(job, (job.record.deletedAt ?? Date.now()) + TOMBSTONE_MS);
+    this.#forgetAt(job, (job.record.deletedAt ?? Date.now()) + TOMBSTONE_MS);
   }
 
-  #buryAt(job: Job, at: number): void {
+  #forgetAt(job: Job, at: number): void {
     this.#at(job, at, async () => {
       writeDurably(this.#counterFile, String(this.#lastNumber));
       await job.folder.remove();
       this.#jobs.delete(job.id);
-      this.#burials.delete(job.id);
+      this.#removalTimers.delete(job.id);
     });
   }
 
   #at(job: Job, at: number, action: () => void | Promise<void>): void {
-    const timer = this.#burials.get(job.id) ?? new LongTimer();
-    this.#burials.set(job.id, timer);
+    const timer = this.#removalTimers.get(job.id) ?? new LongTimer();
+    this.#removalTimers.set(job.id, timer);
     timer.set(at, () => void this.#attempt(job, action));
   }
 
@@ -251,19 +257,19 @@ export class JobRegistry {
     try {
       await action();
     } catch (error) {
-      this.#options.log.error('what a job has left is not removed', error, { job: job.id });
+      this.#options.log.error('the leftovers of a job were not removed', error, { job: job.id });
       this.#at(job, Date.now() + AGAIN_MS, action);
     }
   }
 
-  #add(record: JobRecord): Job {
+  #add(record: AgentJobRecord): Job {
     const { id } = record.spec;
     const job = new Job(record, this.#folder(id), this.#services(id));
     this.#jobs.set(id, job);
     return job;
   }
 
-  /** Remembers the highest number when the record that holds it is about to go. */
+  /** Keeps the highest number when the record with it is removed. */
   get #counterFile(): string {
     return join(this.#options.stateDir, 'last-state-number');
   }
@@ -279,13 +285,13 @@ export class JobRegistry {
       log: this.#options.log,
       openAccess: this.#openAccess,
       nextNumber: () => this.#nextNumber(),
-      onState: (number, state) => this.#tellState(number, state),
+      onState: (number, state) => this.#notifyState(number, state),
       onPull: (job, progress) => {
         for (const listener of this.#listeners) listener.onPull(job, progress);
       },
       takeGpus: (count) => this.#gpus.take(count, this.#takenBut(id)),
       onEnded: () => {
-        for (const callback of this.#idleWaiters) callback();
+        for (const callback of this.#endListeners) callback();
       },
     };
   }
@@ -296,11 +302,11 @@ export class JobRegistry {
       .flatMap((job) => [...job.record.gpus]);
   }
 
-  #tellState(number: number, state: JobState): void {
+  #notifyState(number: number, state: JobState): void {
     for (const listener of this.#listeners) listener.onState(number, state);
   }
 
-  #tellPut(job: Job): void {
+  #notifyPut(job: Job): void {
     for (const listener of this.#listeners) listener.onPut(job);
   }
 
@@ -310,7 +316,7 @@ export class JobRegistry {
   }
 }
 
-function firstRecord(spec: JobSpecForAgent, stateNumber: number): JobRecord {
+function firstRecord(spec: JobSpecForAgent, stateNumber: number): AgentJobRecord {
   const state: JobState = {
     id: spec.id,
     seq: 1,

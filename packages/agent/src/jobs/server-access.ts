@@ -5,19 +5,19 @@ import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { ServerSocket } from '../executor/server-socket.ts';
 
-/** Connections of one job at a time, those that wait included. */
+/** Open connections of one job, including waiting ones. */
 const MOST_CONNECTIONS = 32;
 
-/** Connections that are announced to the server at once, and each second after that; others wait. */
+/** Connections that are announced to the server at once, and per second after that. Others wait. */
 const BURST = 50;
 const PER_SECOND = 20;
 
-/** A server that restarts is back within this time; then connections that wait for it are closed. */
+/** A restarting server is back within this time. Afterwards waiting connections are closed. */
 const WAIT_MS = 15_000;
 
 /**
- * The unix socket by which a job reaches the API of its server. The agent cannot open connections to the
- * server, so each one waits here until the server, to which it is announced, fetches it (`take`).
+ * The unix socket by which a job reaches the API of its server. The agent cannot connect to the
+ * server, so it announces each connection, which waits until the server takes it (`take`).
  */
 export class ServerAccess {
   readonly #socket: ServerSocket;
@@ -29,7 +29,7 @@ export class ServerAccess {
     { readonly socket: Socket; readonly timer: NodeJS.Timeout }
   >();
 
-  /** When `BURST` connections could be announced again; milliseconds since the epoch. */
+  /** When `BURST` connections may be announced again, in milliseconds since the epoch. */
   #fullAt = 0;
 
   private constructor(socket: ServerSocket, onTunnel: (id: string) => void) {
@@ -40,14 +40,14 @@ export class ServerAccess {
     );
   }
 
-  /** Rejects with Node's own error where it cannot listen there. */
+  /** Rejects with Node's own error if it cannot listen there. */
   static async open(socket: ServerSocket, onTunnel: (id: string) => void): Promise<ServerAccess> {
     const access = new ServerAccess(socket, onTunnel);
     await access.#listen();
     return access;
   }
 
-  /** Connections that the server has not fetched yet. */
+  /** Connections that the server has not taken yet. */
   get waiting(): readonly string[] {
     return [...this.#waiting.keys()];
   }
@@ -74,18 +74,18 @@ export class ServerAccess {
       mkdirSync(dirname(path), { recursive: true });
       chmodSync(dirname(path), folderMode);
     }
-    // Of an agent that died.
+    // The socket of an agent that died.
     rmSync(path, { force: true });
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen(path, () => {
         this.#server.off('error', reject);
-        // A connection that cannot be taken, for want of descriptors, is no reason to end the others.
+        // An error of one connection, such as too few descriptors, must not end the others.
         this.#server.on('error', () => {});
         resolve();
       });
     });
-    // The folder is not writable for the job, so this is the socket that was made just now.
+    // The job cannot write to the folder, so this is the socket that was just created.
     chmodSync(path, mode);
     if (owner) chownSync(path, owner.uid, owner.gid);
   }
@@ -108,7 +108,7 @@ export class ServerAccess {
     this.#announce(id);
   }
 
-  /** At once, or in its turn if there were many. */
+  /** Announces it at once, or later if there were many. */
   #announce(id: string): void {
     const now = Date.now();
     const step = 1000 / PER_SECOND;

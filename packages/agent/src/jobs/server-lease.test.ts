@@ -5,7 +5,7 @@ import type { JobPhase, LeaseEnding, StopJob } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLogger } from '../host/log.ts';
 import { jobSpec } from '../testing/agent-harness.ts';
-import type { JobRecord } from './job-record.ts';
+import type { AgentJobRecord } from './job-record.ts';
 import { ServerLease } from './server-lease.ts';
 
 const HOUR = 3600;
@@ -33,14 +33,14 @@ afterEach(() => {
 
 interface FakeJob {
   phase: JobPhase;
-  readonly record: JobRecord;
+  readonly record: AgentJobRecord;
   readonly stops: StopJob[];
   stop(order: StopJob): void;
 }
 
 function addJob(max_duration: number | null = null, phase: JobPhase = 'running'): FakeJob {
   const stops: StopJob[] = [];
-  const record = { spec: jobSpec([], { max_duration }) } as JobRecord;
+  const record = { spec: jobSpec([], { max_duration }) } as AgentJobRecord;
   // As a job does: what it has been told before changes nothing.
   const stop = (order: StopJob): void => {
     if (stops.every((earlier) => earlier.grace && !order.grace)) stops.push(order);

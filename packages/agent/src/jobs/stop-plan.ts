@@ -1,6 +1,6 @@
 import type { StopStage } from '@dstack/contract/agent';
 
-/** A stop that was asked for. Times are milliseconds since the epoch, durations seconds. */
+/** A requested stop. Times are milliseconds since the epoch, durations seconds. */
 export interface StopRequest {
   readonly requestedAt: number;
   readonly grace: boolean;
@@ -14,15 +14,15 @@ export interface StopRules {
 }
 
 const TERMINATE_AFTER = 10;
-/** A kill may have found a Docker daemon that was just away, or come before the command. */
+/** A kill may have failed because the Docker daemon was down, or come before the command. */
 const KILL_AGAIN_AFTER_MS = 10_000;
 
 /**
- * The stage a stopping job is in, and when the next one is due (null = never):
+ * The present stage of a stop, and when the next one is due (null = never):
  *
  *   interrupt (at once) -> terminate (10 s, or half of the user's own limit) -> kill (the limit)
  *
- * A stop without grace is in its last stage from the beginning. That stage is due again and again.
+ * A stop without grace begins with the last stage. That stage is repeated.
  */
 export function stopStage(
   request: StopRequest,

@@ -11,16 +11,16 @@ export interface ServerAccessOptions {
   readonly log: Logger;
 }
 
-/** Access to a job, and from the job to the API of its server if the job may use it. */
+/** Access to a job, and from the job to the API of its server if the job is allowed to use it. */
 export function withServerAccess(
   options: ServerAccessOptions,
   onTunnel: (jobId: string, tunnel: string) => void,
 ): OpenJobAccess {
-  return async (asked) => {
-    const access = await options.openAccess(asked);
-    if (access === null || asked.over || !asked.spec.server_access) return access;
+  return async (request) => {
+    const access = await options.openAccess(request);
+    if (access === null || request.over || !request.spec.server_access) return access;
     try {
-      const server = await openServer(options, asked, onTunnel);
+      const server = await openServer(options, request, onTunnel);
       return server === null ? access : withServer(access, server);
     } catch (error) {
       await access.close();
@@ -40,7 +40,7 @@ async function openServer(
   } catch (error) {
     const why = errorMessage(error);
     const message = `The job has no access to the server: ${socket.path} cannot be made (${why})`;
-    // A running job goes on without the access.
+    // A running job continues without the access.
     if (preferredPort === null) throw new JobFailure('executor_error', message);
     log.error('no access to the server', error, { job: spec.id });
     return null;

@@ -2,7 +2,7 @@ import { createServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 /** A connection to a port on which we listen. */
-export interface Caller {
+export interface PortCaller {
   readonly host: string;
   readonly port: number;
 }
@@ -13,7 +13,7 @@ export interface Listener {
   close(): void;
 }
 
-export type OnCaller = (connection: Duplex, caller: Caller) => void;
+export type OnCaller = (connection: Duplex, caller: PortCaller) => void;
 
 /** Listens for TCP connections; port 0 takes any free port. Rejects with Node's own error. */
 export function listenTcp(host: string, port: number, onCaller: OnCaller): Promise<Listener> {

@@ -31,7 +31,7 @@ describe('who takes a connection to an address', () => {
     expect(listenersAt(address, 8000, listeners).map(({ uid }) => uid)).toEqual(uids);
   });
 
-  it('is nobody who is connected already', () => {
+  it('is not a socket that is already connected', () => {
     const text = [HEAD, any, line('2D01477F:1F40', 9, '01'), own].join('\n');
     expect(parseListeners(text).map(({ uid }) => uid)).toEqual([2]);
   });

@@ -190,7 +190,7 @@ describe.skipIf(!canIsolate)('a process job with a user of its own', () => {
     expect(await connectTo(jobs, waits.id, port)).toMatch(/502.*not of the job/);
   });
 
-  it('is refused when no user is left, in words that name the setting', async () => {
+  it('is refused if no user is left, with a message that names the setting', async () => {
     await restart(1);
     await jobs.begin();
     const { state } = await jobs.run(['true']);
@@ -219,7 +219,7 @@ describe.skipIf(!canIsolate)('a process job with a user of its own', () => {
     expect((await jobs.stream.whole(deaf.id)).state.exit).toMatchObject({ status: 137 });
   });
 
-  it('tells what it uses', async () => {
+  it('reports what it uses', async () => {
     const spec = await jobs.begin([
       'head -c 30000000 /dev/zero | tail > /dev/null & true',
       ...LASTS,

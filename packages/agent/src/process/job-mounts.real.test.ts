@@ -30,7 +30,7 @@ describe.skipIf(!canIsolate)('directories of the machine in a process job', () =
     return { source, target, read_only: false, optional: false, volume: null, ...more };
   };
 
-  it('are at its own places, and nobody else sees them there', async () => {
+  it('are at its own paths, where no other process sees them', async () => {
     const targets = ['/mnt', '/tmp/in/side', `${data}/again`];
     mkdirSync(join(data, 'again'));
     const { text, state } = await jobs.run(
@@ -72,7 +72,7 @@ describe.skipIf(!canIsolate)('directories of the machine in a process job', () =
     expect(text).toBe('of the machine');
   });
 
-  it('are left out if they are optional and missing, and the output says so', async () => {
+  it('are left out if they are optional and missing, and the output reports it', async () => {
     const { text } = await jobs.run(['echo ran'], {
       mounts: [mount(join(data, 'none'), '/mnt', { optional: true })],
       notices: ['said by the server'],

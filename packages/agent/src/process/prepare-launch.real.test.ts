@@ -16,7 +16,7 @@ import { tarOf } from '../testing/hostile-tar.ts';
 import { canIsolate } from '../testing/isolated-jobs.ts';
 import { freeUids } from '../testing/test-uids.ts';
 import { JobUsers } from './isolation/job-users.ts';
-import { type Grounds, prepareLaunch } from './prepare-launch.ts';
+import { type ProcessJobSetup, prepareLaunch } from './prepare-launch.ts';
 
 describe.skipIf(!canIsolate)('preparing a process job with a user of its own', () => {
   let root: string;
@@ -30,10 +30,10 @@ describe.skipIf(!canIsolate)('preparing a process job with a user of its own', (
   });
   afterEach(() => rmSync(root, { recursive: true }));
 
-  it('begins anew after an attempt that was cut short, and knows the files that one has placed', async () => {
+  it('begins anew after an interrupted attempt, and recognises the files that it has placed', async () => {
     const homes = join(root, 'homes/server');
     const users = new JobUsers({ uids: freeUids(1), homes });
-    const grounds: Grounds = {
+    const setup: ProcessJobSetup = {
       terminal: 'pipes',
       users,
       placeFiles: placeJobFiles,
@@ -49,9 +49,9 @@ describe.skipIf(!canIsolate)('preparing a process job with a user of its own', (
     writeFileSync(folder.archive('a'), tarOf([{ name: 'top', content: 'text' }]));
     const job = { spec, folder, cluster: null, gpus: [] };
     const { signal } = new AbortController();
-    await prepareLaunch(job, grounds, signal);
+    await prepareLaunch(job, setup, signal);
     writeFileSync(join(folder.home, 'left'), '');
-    await prepareLaunch(job, grounds, signal);
+    await prepareLaunch(job, setup, signal);
     expect(readFileSync(path, 'utf8')).toBe('text');
     expect(existsSync(join(folder.home, 'left'))).toBe(false);
     await users.release(job);

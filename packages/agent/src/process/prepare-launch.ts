@@ -20,7 +20,7 @@ import { makeFolders } from '../host/make-folders.ts';
 import { listenAddress } from '../network/listen-address.ts';
 import { inheritedEnvironment } from './inherited-environment.ts';
 import { makeStaging } from './isolation/job-area.ts';
-import type { JobUser, JobUsers } from './isolation/job-users.ts';
+import type { AssignedUser, JobUsers } from './isolation/job-users.ts';
 import type { NamespaceStep } from './isolation/namespace.ts';
 import { namespaceSteps } from './isolation/namespace-steps.ts';
 import { jobCommand, wrapCommand } from './job-command.ts';
@@ -30,7 +30,7 @@ import type { Launch } from './supervisor-files.ts';
 import type { TerminalKind } from './terminal.ts';
 
 /** What all process jobs of this host have in common. */
-export interface Grounds {
+export interface ProcessJobSetup {
   readonly terminal: TerminalKind;
   /** Gives each job its own user; null = jobs run as the agent's user. */
   readonly users: JobUsers | null;
@@ -47,31 +47,27 @@ export interface Grounds {
  */
 export async function prepareLaunch(
   job: ExecutorJob,
-  grounds: Grounds,
+  setup: ProcessJobSetup,
   signal: AbortSignal,
 ): Promise<Launch> {
   const { spec, folder } = job;
-  const { user, account, isOther } = await prepareAccount(job, grounds);
-  const { mounts, notices } = await hostMounts(
-    spec.mounts,
-    grounds.forbiddenMounts,
-    grounds.volumes,
-  );
+  const { user, account, isOther } = await prepareAccount(job, setup);
+  const { mounts, notices } = await hostMounts(spec.mounts, setup.forbiddenMounts, setup.volumes);
   const { outside, inside } = byPlace(mounts, [folder.home, folder.work]);
   const cwd = placeIn(spec.working_dir ?? folder.work, account.home, folder.work);
   const repoDir = spec.repo ? placeIn(spec.repo.dir, account.home, cwd) : null;
-  const forFiles = namespaceFor(job, outside, user, grounds);
+  const forFiles = namespaceFor(job, outside, user, setup);
   const places = { account, cwd, repoDir, later: inside, namespace: forFiles };
-  await grounds.placeFiles(job, places, signal);
+  await setup.placeFiles(job, places, signal);
   for (const mount of inside) await makeOwned(folderFor(mount), account);
-  const namespace = namespaceFor(job, mounts, user, grounds);
+  const namespace = namespaceFor(job, mounts, user, setup);
   const isolated = isOther || namespace !== null;
   const cgroup = makeJobCgroup(`dstack-${spec.id}`, {
     cpus: spec.cpu_limit,
     memoryBytes: spec.memory_limit_bytes,
   });
   if (spec.server_access) await chown(folder.serverSocket, account.uid, account.gid);
-  const argv = jobCommand(spec, grounds.terminal !== 'pipes');
+  const argv = jobCommand(spec, setup.terminal !== 'pipes');
   if (argv.length === 0) throw new JobFailure('executor_error', 'The job has no command to run');
   return {
     id: spec.id,
@@ -79,7 +75,7 @@ export async function prepareLaunch(
     isolation: isolated ? { namespace, ...usersOf(job, user) } : null,
     env: await environment(job, account, { cwd, repoDir }),
     cwd,
-    terminal: grounds.terminal,
+    terminal: setup.terminal,
     maskedValues: spec.masked_values,
     notices: [...(spec.notices ?? []), ...notices],
     cgroup,
@@ -92,13 +88,13 @@ export async function prepareLaunch(
  * The next job of a volume has a user of its own, which has to be able to change what this one leaves
  * there; the job's other files lie where no other user comes.
  */
-function usersOf({ spec }: ExecutorJob, user: JobUser | null) {
+function usersOf({ spec }: ExecutorJob, user: AssignedUser | null) {
   const ownUser = user?.isOwn ?? false;
   return { ownUser, opensFiles: ownUser && spec.mounts.some(({ volume }) => volume != null) };
 }
 
 /** `isOther`: the account is not the agent's. */
-async function prepareAccount(job: ExecutorJob, { users }: Grounds) {
+async function prepareAccount(job: ExecutorJob, { users }: ProcessJobSetup) {
   const { folder } = job;
   const user = (await users?.prepare(job)) ?? null;
   const account = user?.account ?? jobAccount(job);
@@ -146,8 +142,8 @@ export const NO_RIGHT = 'the agent has no right to make mounts; it needs root';
 function namespaceFor(
   { folder }: ExecutorJob,
   mounts: readonly HostMount[],
-  user: JobUser | null,
-  { canMount }: Grounds,
+  user: AssignedUser | null,
+  { canMount }: ProcessJobSetup,
 ): NamespaceStep[] | null {
   if (mounts.length === 0 && user === null) return null;
   if (canMount()) {
@@ -188,9 +184,9 @@ async function ownPrograms(
 
 /** The user that the job requests if the agent may switch to it, else the agent's own. */
 function jobAccount({ spec, folder }: ExecutorJob): JobAccount {
-  const asked = spec.user;
+  const requested = spec.user;
   const root = process.getuid?.() === 0;
-  return root && asked ? hostAccount(asked, folder.home) : ownAccount(folder.home);
+  return root && requested ? hostAccount(requested, folder.home) : ownAccount(folder.home);
 }
 
 async function makeOwned(dir: string, account: JobAccount): Promise<void> {

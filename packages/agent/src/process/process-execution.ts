@@ -15,7 +15,7 @@ import { listenAddress } from '../network/listen-address.ts';
 import { listenersAt, tcpListeners } from '../network/listeners.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import { jobEnviron } from './job-environ.ts';
-import { ProcessHost } from './process-host.ts';
+import { ProcessSessionHost } from './process-session-host.ts';
 import type { SupervisorFiles, SupervisorMessage, SupervisorRecord } from './supervisor-files.ts';
 
 const RECONNECT_MS = 200;
@@ -93,7 +93,7 @@ export class ProcessExecution implements Execution {
     // What it is in is known only after it has started.
     this.#tree();
     const { account, cwd: workingDir, cgroup, isolation = null } = this.#record;
-    return new ProcessHost({ account, workingDir, cgroup, isolation, environment });
+    return new ProcessSessionHost({ account, workingDir, cgroup, isolation, environment });
   }
 
   /**

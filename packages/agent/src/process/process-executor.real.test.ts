@@ -140,7 +140,7 @@ describe('stopping', () => {
     expect(state.exit).toMatchObject({ reason: 'max_duration_exceeded' });
   });
 
-  it('says so when its supervisor is killed, and leaves nothing running', async () => {
+  it('reports that its supervisor was killed, and leaves nothing running', async () => {
     const spec = jobSpec(['echo ready', 'sleep 1000']);
     await agent.put(spec);
     await stream.until(() => stream.text(spec.id).includes('ready'));
@@ -180,7 +180,7 @@ describe('before the start', () => {
     expect((await agent.put(spec)).body.missing.archives).toEqual(['a1']);
   });
 
-  it('names a port that somebody else has', async () => {
+  it('names a port that is taken', async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const { port } = taken.address() as { port: number };
@@ -192,7 +192,7 @@ describe('before the start', () => {
     taken.close();
   });
 
-  it('holds a node of a cluster until it is told about the others', async () => {
+  it('holds a node of a cluster until it receives the others', async () => {
     const spec = jobSpec(['echo ips $DSTACK_NODES_IPS', 'cat $DSTACK_MPI_HOSTFILE'], {
       hold: true,
       jobs_per_replica: 2,
@@ -248,7 +248,7 @@ describe('an agent that is killed', () => {
     }
   });
 
-  it('knows when the time of a job is over', async () => {
+  it('ends a job after its maximum duration', async () => {
     const spec = jobSpec(['echo ready', 'sleep 1000'], { max_duration: 1 });
     await agent.put(spec);
     await stream.until(() => stream.text(spec.id).includes('ready'));

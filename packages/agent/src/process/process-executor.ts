@@ -11,7 +11,7 @@ import type { JobUsers } from './isolation/job-users.ts';
 import { canMakeNamespaces } from './isolation/namespace.ts';
 import type { PlaceJobFiles } from './job-places.ts';
 import { checkPorts } from './port-check.ts';
-import { type Grounds, NO_RIGHT, prepareLaunch } from './prepare-launch.ts';
+import { NO_RIGHT, type ProcessJobSetup, prepareLaunch } from './prepare-launch.ts';
 import { ProcessExecution } from './process-execution.ts';
 import { startSupervisor } from './start-supervisor.ts';
 import { SupervisorFiles } from './supervisor-files.ts';
@@ -32,7 +32,7 @@ export interface ProcessExecutorOptions {
 export class ProcessExecutor implements Executor {
   readonly kind = 'process';
   readonly pulls = false;
-  readonly #grounds: Grounds;
+  readonly #setup: ProcessJobSetup;
 
   constructor({
     placeFiles,
@@ -42,7 +42,7 @@ export class ProcessExecutor implements Executor {
     volumes,
   }: ProcessExecutorOptions) {
     let canMount: boolean | null = null;
-    this.#grounds = {
+    this.#setup = {
       terminal: terminalKind(terminal),
       users,
       placeFiles,
@@ -62,7 +62,7 @@ export class ProcessExecutor implements Executor {
     const started = await this.adopt(job);
     if (started) return started;
     await checkPorts(job.spec.ports);
-    const launch = await prepareLaunch(job, this.#grounds, signal);
+    const launch = await prepareLaunch(job, this.#setup, signal);
     signal.throwIfAborted();
     new SupervisorFiles(job.folder.path).writeLaunch(launch);
     const ownUid = launch.isolation?.ownUser ? launch.account.uid : null;
@@ -89,7 +89,7 @@ export class ProcessExecutor implements Executor {
       await killTree({ id: job.spec.id, leader, cgroup });
       removeCgroup(cgroup);
     }
-    await this.#grounds.users?.release(job);
+    await this.#setup.users?.release(job);
   }
 
   /** Only the job's account may connect, which may differ from the agent's. */
@@ -100,7 +100,7 @@ export class ProcessExecutor implements Executor {
   }
 
   whyNoMounts(): string | null {
-    return this.#grounds.canMount() ? null : NO_RIGHT;
+    return this.#setup.canMount() ? null : NO_RIGHT;
   }
 
   planImages(): void {}
@@ -109,6 +109,6 @@ export class ProcessExecutor implements Executor {
 
   /** A supervisor exists only with its job's folder, and the agent recovers from these folders. */
   async sweep(): Promise<void> {
-    await this.#grounds.users?.sweep();
+    await this.#setup.users?.sweep();
   }
 }

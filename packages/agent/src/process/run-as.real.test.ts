@@ -41,7 +41,7 @@ describe.skipIf(process.getuid?.() !== 0)('a command of another user', () => {
     expect(line('NoNewPrivs')).toBe('1');
   });
 
-  it('has its environment as it is, whatever the names and values', () => {
+  it('has its environment unchanged, for any names and values', () => {
     const env = {
       PATH: '/bin:/usr/bin',
       IFS: 'x',
@@ -89,7 +89,7 @@ describe.skipIf(process.getuid?.() !== 0)('a command of another user', () => {
     expect(users.every((user) => user === String(UID))).toBe(true);
   });
 
-  it('begins in its directory, or says that it may not go there', () => {
+  it('begins in its directory, or reports that it may not enter it', () => {
     expect(run(['/bin/pwd'], {}, dir)).toBe(`${dir}\n`);
     chmodSync(dir, 0o700);
     expect(run(['/bin/pwd'], {}, dir)).toMatch(/^1: .*(cd|denied)/s);

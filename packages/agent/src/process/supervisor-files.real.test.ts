@@ -37,7 +37,7 @@ it.skipIf(!isRoot)('records the end of a job on a disk that is full by then', ()
   expect(existsSync(join(disk, 'exit.reserve'))).toBe(false);
 });
 
-it.skipIf(!isRoot)('can be asked again for a record that found no room', () => {
+it.skipIf(!isRoot)('can retry a record that found no space', () => {
   const files = new SupervisorFiles(disk);
   fill();
   expect(() => files.writeExit(exit)).toThrow(/ENOSPC/);

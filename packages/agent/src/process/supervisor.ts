@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errorMessage } from '@dstack/contract/error-message';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import { nowMicros } from '../host/clock.ts';
-import { identify, startTextOf } from '../host/process-identity.ts';
+import { identifyProcess, startTextOf } from '../host/process-identity.ts';
 import { type JobTree, killTree, signalTree } from '../host/process-tree.ts';
 import { readLines } from '../network/json-lines.ts';
 import { SpoolFeed } from '../spool/spool-feed.ts';
@@ -39,7 +39,7 @@ const TAKEN_LOOK_MS = 2;
  */
 export async function supervise(jobDir: string, onReady: () => void): Promise<number> {
   const files = new SupervisorFiles(jobDir);
-  const supervisor = identify(process.pid);
+  const supervisor = identifyProcess(process.pid);
   if (!supervisor) throw new Error('cannot read /proc');
   const launch = files.takeLaunch();
   const { socket, cwd, account, cgroup } = launch;
@@ -50,7 +50,7 @@ export async function supervise(jobDir: string, onReady: () => void): Promise<nu
   const spool = new SpoolWriter({
     dir: files.spool,
     maskedValues: launch.maskedValues,
-    onGrow: (end) => agents.tell({ end }),
+    onGrow: (end) => agents.send({ end }),
   });
   spool.note(launch.notices ?? [], nowMicros());
   let started: Started;
@@ -94,7 +94,7 @@ async function startCommand(launch: Launch, onKnown: (known: Known) => void): Pr
   const { isolation, account, cgroup } = launch;
   if (!isolation) {
     const terminal = openTerminal(launch.terminal, launch);
-    const known = { leader: identify(terminal.pid), isolation: null };
+    const known = { leader: identifyProcess(terminal.pid), isolation: null };
     onKnown(known);
     return { terminal, ...known, end: async () => {} };
   }
@@ -104,9 +104,9 @@ async function startCommand(launch: Launch, onKnown: (known: Known) => void): Pr
   const entersAsUser = namespaceOf !== null || ownUser;
   const wrapped = runAs(launch, { account, cgroup, namespaceOf, entersAsUser, opensFiles });
   const terminal = openTerminal(launch.terminal, wrapped);
-  const holder = namespaceOf === null ? null : identify(namespaceOf);
+  const holder = namespaceOf === null ? null : identifyProcess(namespaceOf);
   const known = {
-    leader: identify(terminal.pid),
+    leader: identifyProcess(terminal.pid),
     isolation: { namespace: holder, ownUser, opensFiles },
   };
   onKnown(known);
@@ -199,13 +199,13 @@ class AgentConnections {
   }
 
   /** Only the newest message counts, so an agent that does not read costs no memory. */
-  tell(message: SupervisorMessage): void {
+  send(message: SupervisorMessage): void {
     this.#newest = message;
     for (const socket of this.#sockets) if (!socket.writableNeedDrain) this.#send(socket);
   }
 
   async close(): Promise<void> {
-    this.tell({ done: true });
+    this.send({ done: true });
     for (const socket of this.#sockets) socket.end();
     const server = this.#server;
     if (server?.listening) {

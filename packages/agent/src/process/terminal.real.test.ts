@@ -20,7 +20,7 @@ async function run(
 }
 
 describe.each(['pty', 'script', 'pipes'] as const)('a terminal by %s', (kind) => {
-  it('passes on words, output and the exit code', async () => {
+  it('passes on arguments, output and the exit code', async () => {
     const argv = ['/bin/sh', '-c', `echo "$1"; exit 9`, 'sh', `it's "quoted" $HOME`];
     const { status, text } = await run(kind, argv);
     expect(status).toBe(9);
@@ -45,7 +45,7 @@ describe.each(['pty', 'script', 'pipes'] as const)('a terminal by %s', (kind) =>
   });
 });
 
-describe.each(['pty', 'script'] as const)('a terminal by %s that somebody sits at', (kind) => {
+describe.each(['pty', 'script'] as const)('an interactive terminal by %s', (kind) => {
   it('has a size, takes what is typed and ends when it is hung up', async () => {
     const argv = ['/bin/sh', '-c', 'stty size; read line; echo "heard $line"; exec sleep 1000'];
     const terminal = openControlledTerminal(kind, { argv, env, cwd: '/', cols: 101, rows: 33 });

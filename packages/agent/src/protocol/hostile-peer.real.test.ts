@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => agent.dispose());
 
-/** The same process as at the beginning, and it answers. */
+/** Expects the same process as at the beginning, and an answer from it. */
 async function isServing(): Promise<void> {
   expect((await agent.call('GET', '/v1/info')).status).toBe(200);
   process.kill(agent.pid, 0);
@@ -21,7 +21,7 @@ async function isServing(): Promise<void> {
 
 const CUT = 'the connection was cut while more was being sent';
 
-/** Sends bytes as they are; resolves with what came back until the end, or with `CUT`. */
+/** Sends raw bytes. Resolves with everything received until the end, or with `CUT`. */
 async function exchange(bytes: string | Buffer): Promise<string> {
   const socket = connect(agent.socket);
   let answer = '';
@@ -29,7 +29,8 @@ async function exchange(bytes: string | Buffer): Promise<string> {
   socket.on('data', (piece) => {
     answer += piece;
   });
-  // Whoever ends a connection before all was read cuts it, and Node drops the answer then.
+  // A peer that closes before it has read everything resets the connection, and Node then drops the
+  // answer.
   socket.on('error', () => {
     isCut = true;
   });
@@ -39,7 +40,7 @@ async function exchange(bytes: string | Buffer): Promise<string> {
   );
 }
 
-/** Values of no use anywhere. */
+/** Values that no field accepts. */
 const ODD: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(
     ...[null, -1, 0.5, 1e308, '', '\0', '../..', '__proto__', [], {}, [[]], [null], true],
@@ -48,7 +49,7 @@ const ODD: fc.Arbitrary<unknown> = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }),
 );
 
-// It is held, so that nothing of it ever runs.
+// Held, so that nothing of it ever runs.
 const SPEC = { ...jobSpec(['true']), hold: true };
 const BODIES: readonly object[] = [
   SPEC,
@@ -56,7 +57,7 @@ const BODIES: readonly object[] = [
   { wanted: [{ image: 'x', auth: null }], policy: { disk_high_percent: 1, unused_for: 1 } },
 ];
 
-/** A body of a command in which something is of another kind, perhaps deep inside. */
+/** The body of a command with one value of another kind, perhaps nested. */
 const body: fc.Arbitrary<string> = fc
   .tuple(fc.constantFrom(...BODIES), fc.nat(), ODD)
   .map(([good, at, odd]) => {
@@ -74,13 +75,13 @@ const path = fc.oneof(
   fc.webPath().map((text) => `/${text}`),
 );
 
-/** Bytes that a socket buffers before the peer reads any. */
+/** Bytes that a socket buffers before the peer reads. */
 const SENT_AT_ONCE = 64 * 1024;
 
-/** Stands for a text that nobody wants to read in a report. */
+/** Stands for a text that is too long for a report. */
 const DEEP = 'two hundred thousand lists in each other';
 
-it('goes on, whatever is asked for', async () => {
+it('survives any request', async () => {
   const method = fc.constantFrom('GET', 'PUT', 'POST', 'DELETE', 'PATCH', 'HEAD');
   const content = fc.oneof(body, fc.json(), fc.string(), fc.constant(DEEP));
   await fuzz(
@@ -95,14 +96,14 @@ it('goes on, whatever is asked for', async () => {
       ];
       const answer = await exchange(`${head.join('\r\n')}\r\n\r\n${text}`);
       if (answer === CUT && text.length > SENT_AT_ONCE) return;
-      // Nothing that a peer sends is a fault of the agent.
+      // No input may cause a server error.
       expect(answer).toMatch(/^HTTP\/1\.1 (200|204|400|404|409|413)/);
     }),
   );
   await isServing();
 });
 
-it('goes on, whatever bytes come', async () => {
+it('survives any bytes', async () => {
   const word = fc.constantFrom('GET', 'Upgrade: tcp', '\r\n', ':', 'Connection: Upgrade', '\0');
   const odd = fc.array(fc.oneof(word, fc.string(), path), { maxLength: 12 });
   await fuzz(
@@ -117,7 +118,7 @@ it('goes on, whatever bytes come', async () => {
   await isServing();
 });
 
-it('goes on, whatever a server says on its stream, and ends it for what is no frame', async () => {
+it('survives any message on the stream, and closes the stream for one that is not a frame', async () => {
   const key = fc.constantFrom('type', 'id', 'logs', 'server_id', 'bytes', 'offset', 'states');
   const frames: readonly object[] = [
     { type: 'resume', server_id: 'server-1', logs: { [SPEC.id]: 0 } },
@@ -141,7 +142,7 @@ it('goes on, whatever a server says on its stream, and ends it for what is no fr
       for (const each of messages) socket.send(each);
       socket.close(1000);
       const [code] = await once(socket, 'close');
-      // Ended by us, as no frame, as of another server, by a newer stream.
+      // Closed by the test, for a bad frame, for another server, by a newer stream.
       expect([1000, 1005, 1006, 4400, 4003, 4001]).toContain(code);
     }),
   );

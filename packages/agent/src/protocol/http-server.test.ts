@@ -82,7 +82,7 @@ async function phase(id: string, wanted: string): Promise<void> {
   await expect.poll(() => registry.state(id).phase).toBe(wanted);
 }
 
-/** Asks for another protocol, with bytes right behind the request. */
+/** Requests an upgrade, with bytes directly after the request. */
 async function upgrade(where: string, behind = '', token = TOKEN): Promise<string> {
   const socket = connect(path);
   const head = ['Connection: Upgrade', 'Upgrade: tcp', `Authorization: Bearer ${token}`];
@@ -104,7 +104,7 @@ describe('the commands of a server', () => {
     expect(answer).toMatchObject({ status: 401, body: { code: 'unauthorized' } });
   });
 
-  it('put a job, ask for it, start it when it is held, stop it and delete it', async () => {
+  it('put, read, start, stop and delete a job', async () => {
     const cluster = {
       ...{ job_ips: ['10.0.0.1'], master_job_ip: '10.0.0.1', gpus_per_job: 0 },
       ...{ gpus_per_node: [0], host_keys: [] },
@@ -214,7 +214,7 @@ describe('an upgraded connection', () => {
 });
 
 describe('the stream of a server', () => {
-  it('gives way to a newer one, and the agent knows whether a server is there', async () => {
+  it('is replaced by a newer one, and the agent reports whether a server is connected', async () => {
     const first = await TestStream.open(path, TOKEN, 'server-1');
     expect(presence).toEqual([true]);
     const second = await TestStream.open(path, TOKEN, 'server-1');

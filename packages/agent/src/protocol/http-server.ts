@@ -35,17 +35,17 @@ export interface AgentServerOptions {
   readonly registry: JobRegistry;
   readonly volumes: VolumeDirectories;
   readonly log: Logger;
-  /** Takes note of what the server thinks about images. */
+  /** Receives the server's plan for images. */
   readonly planImages: (plan: ImagePlan) => void;
-  /** Null: this machine opens no shells to users of the server. */
+  /** Null = this host opens no shells to users of the server. */
   readonly openShells: ((keys: HostShellKeys) => void) | null;
   readonly claim: (serverId: string) => boolean;
   readonly lease: Pick<ServerLease, 'grant' | 'renew'>;
-  /** Called when a server has connected (true) or the last one has gone (false). */
+  /** Called when a server has connected (true) or the last one has disconnected (false). */
   readonly onPresence: (present: boolean) => void;
 }
 
-/** The agent's side of the protocol; it does not listen by itself. */
+/** The agent's side of the protocol. The caller makes `http` listen. */
 export class AgentServer {
   readonly http: Server;
   readonly #options: AgentServerOptions;
@@ -58,15 +58,15 @@ export class AgentServer {
 
   constructor(options: AgentServerOptions) {
     this.#options = options;
-    // Uploads may take long, and a connection waits for the next command as long as the server
-    // likes; everything on this socket comes from one trusted peer.
+    // No timeouts: uploads may take long, and an idle connection waits for the next command.
+    // Everything on this socket comes from one trusted peer.
     this.http = createServer({ requestTimeout: 0, keepAliveTimeout: 0 }, (request, response) => {
       void this.#answer(request, response);
     });
     this.http.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket, head));
   }
 
-  /** The connection of the server, if there is one. */
+  /** The stream of the connected server; null if there is none. */
   get session(): StreamSession | null {
     return this.#session;
   }
@@ -86,13 +86,13 @@ export class AgentServer {
     } catch (error) {
       if (!(error instanceof AgentError)) this.#options.log.error('request failed', error);
       const { status, code, message } = asAgentError(error);
-      // What is left of an upload must be read, or the peer never sees the answer.
+      // The rest of an upload must be read, or the peer never receives the answer.
       request.resume();
       sendJson(response, status, { code, message });
     }
   }
 
-  /** The answer's body; undefined = none. */
+  /** Returns the answer's body; undefined = none. */
   async #route(request: IncomingMessage): Promise<unknown> {
     const { registry, info, volumes } = this.#options;
     const [version, kind, id = '', part, item = '', ...rest] = segments(request);
@@ -165,7 +165,7 @@ export class AgentServer {
 
   #stream(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      // The server has come back before we noticed that it had gone.
+      // The server has reconnected before the agent noticed the loss.
       this.#session?.close(CLOSE_REPLACED, 'replaced by a newer connection');
       const session = new StreamSession(webSocket, this.#options);
       this.#session = session;
@@ -183,7 +183,7 @@ export class AgentServer {
   #authorize(request: IncomingMessage): void {
     const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
     if (!timingSafeEqual(sha256(given), sha256(this.#options.token))) {
-      throw new AgentError(401, 'unauthorized', 'The token of this agent is another one');
+      throw new AgentError(401, 'unauthorized', 'The token is not the token of this agent');
     }
   }
 }
@@ -196,7 +196,7 @@ function segments(request: IncomingMessage): string[] {
       .filter((part) => part !== '')
       .map((part) => decodeURIComponent(part));
   } catch {
-    throw new AgentError(400, 'bad_request', 'The path is not encoded as it should be');
+    throw new AgentError(400, 'bad_request', 'The path has an invalid percent-encoding');
   }
 }
 
@@ -216,7 +216,7 @@ function refuseUpgrade(socket: Duplex, { status, code, message }: AgentError): v
 }
 
 function notFound(): AgentError {
-  return new AgentError(404, 'not_found', 'There is nothing at this path');
+  return new AgentError(404, 'not_found', 'Nothing exists at this path');
 }
 
 async function readJobSpec(request: IncomingMessage, id: string): Promise<JobSpecForAgent> {

@@ -49,7 +49,7 @@ describe('a connection to a port of a job', () => {
     },
   );
 
-  it('is closed if the client has gone while it was made', async () => {
+  it('is closed if the client has disconnected meanwhile', async () => {
     const { socket, stream, job } = connections();
     const opened = Promise.withResolvers<{ stream: typeof stream; address: string }>();
     const joined = joinJobPort(
@@ -96,7 +96,7 @@ describe('a connection from a job to the server', () => {
     expect(await text(client)).toMatch(/^HTTP\/1\.1 101 .*\r\n\r\nfrom the job$/s);
   });
 
-  it('is closed if the server has gone', () => {
+  it('is closed if the server has disconnected', () => {
     const { socket, stream } = connections();
     socket.destroy();
     joinTunnel({ takeTunnel: () => stream }, { id: ID, tunnel: 't' }, socket, NOTHING);

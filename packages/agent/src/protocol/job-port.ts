@@ -7,10 +7,9 @@ import { listenAddress } from '../network/listen-address.ts';
 const SWITCHED = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n';
 
 /**
- * `GET /v1/jobs/{id}/ports/{port}` with `Upgrade: tcp`: from the answer on, the connection is one to
- * that port of the job. `Dstack-Address` of the answer is the loopback address of this machine that
- * is the job's own, where there is one: whoever is on the machine may connect there without us.
- * Throws `AgentError`.
+ * `GET /v1/jobs/{id}/ports/{port}` with `Upgrade: tcp`: after the answer, the connection leads to
+ * that port of the job. The header `Dstack-Address` is the job's own loopback address on this host,
+ * if it has one: programs on the host may connect there directly. Throws `AgentError`.
  */
 export async function joinJobPort(
   registry: Pick<JobRegistry, 'dialPort'>,
@@ -20,7 +19,7 @@ export async function joinJobPort(
 ): Promise<void> {
   const port = Number(target.port);
   if (!/^\d+$/.test(target.port) || port < 1 || port > 65_535) {
-    throw new AgentError(400, 'bad_request', `${target.port} is no port`);
+    throw new AgentError(400, 'bad_request', `${target.port} is not a port from 1 to 65535`);
   }
   const { stream, address } = await registry.dialPort(target.id, port);
   stream.on('error', () => stream.destroy());
@@ -35,8 +34,8 @@ export async function joinJobPort(
 }
 
 /**
- * `GET /v1/jobs/{id}/tunnels/{tunnel}` with `Upgrade: tcp`: from the answer on, the connection is the one
- * that a process of the job has opened to the server. Throws `AgentError`.
+ * `GET /v1/jobs/{id}/tunnels/{tunnel}` with `Upgrade: tcp`: after the answer, the connection leads
+ * to the process of the job that has connected to the server. Throws `AgentError`.
  */
 export function joinTunnel(
   registry: Pick<JobRegistry, 'takeTunnel'>,

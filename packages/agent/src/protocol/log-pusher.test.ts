@@ -32,7 +32,7 @@ function follow(offset: number): LogPusher {
   });
 }
 
-/** What the next turn sends: text at its offset, the offset of a gap, or null. */
+/** The result of the next turn: text at its offset, the offset of a gap, or null. */
 async function turn(): Promise<[number, string] | number | null> {
   const done = await pusher.next();
   if (done === null) return null;
@@ -43,7 +43,7 @@ async function turn(): Promise<[number, string] | number | null> {
 }
 
 describe('the pusher of a log', () => {
-  it('asks for a turn at once after a pause, and collects lines that follow closely', async () => {
+  it('requests a turn at once after a pause, and collects lines that follow closely', async () => {
     spool.print('one\n');
     vi.advanceTimersByTime(0);
     expect(wakes).toBe(1);
@@ -94,7 +94,7 @@ describe('the pusher of a log', () => {
     expect(await turn()).toBeNull();
   });
 
-  it('reports a gap where the spool has lost bytes, and goes on behind it', async () => {
+  it('reports a gap where the spool has lost bytes, and continues after it', async () => {
     spool.print('lost\nkept\n');
     spool.drop(5);
     expect(await turn()).toBe(5);
@@ -108,7 +108,7 @@ describe('the pusher of a log', () => {
     expect(await turn()).toEqual([4, 'two\n']);
   });
 
-  it('sends nothing and asks for nothing once it is closed', async () => {
+  it('sends nothing and requests nothing once it is closed', async () => {
     pusher.close();
     spool.print('one\n');
     pusher.addCredit(1);
@@ -118,7 +118,7 @@ describe('the pusher of a log', () => {
   });
 });
 
-/** The output of a job that has ended, whose reads resolve when the test says so. */
+/** The output of an ended job, whose reads resolve when the test decides. */
 function output(text: string) {
   const bytes = Buffer.from(text);
   const reads: (() => void)[] = [];

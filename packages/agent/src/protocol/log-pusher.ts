@@ -1,24 +1,24 @@
 import { encodeLogFrame, INITIAL_CREDIT, MAX_LOG_FRAME } from '@dstack/contract/agent';
 import type { JobLog } from '../jobs/job-log.ts';
 
-/** Finished lines leave after at most this long, so that a burst makes few frames. */
+/** Complete lines wait at most this long, so that a burst makes few frames. */
 const LINE_MS = 8;
-/** An unfinished line leaves after this long. */
+/** An unfinished line waits this long. */
 const TAIL_MS = 90;
 const NEWLINE = 10;
 
-/** What a pusher did when it had its turn. */
+/** The result of a pusher's turn. */
 export type Turn =
   /** A binary frame to send; there may be more. */
   | { readonly frame: Uint8Array }
-  /** The spool has lost bytes: the log goes on at this offset. */
+  /** The spool has lost bytes: the log continues at this offset. */
   | { readonly gap: number }
   | null;
 
 /**
- * Decides what of one job's output goes to the server, and when. It asks for turns by `wake`; whoever
- * owns the connection calls `next` while it has room, so that no job starves another and no log
- * stands in the way of a state.
+ * Decides which part of one job's output is sent to the server, and when. It requests turns by
+ * `wake`. The owner of the connection calls `next` while its buffer has space, so that no job
+ * starves another and no log delays a state.
  */
 export class LogPusher {
   readonly #id: string;
@@ -29,7 +29,7 @@ export class LogPusher {
   #credit = INITIAL_CREDIT;
   #timer: NodeJS.Timeout | null = null;
   #lastSent = 0;
-  /** Where the unfinished line that we have been looking at ends, and since when (milliseconds). */
+  /** The end of the unfinished line that waits, and since when (milliseconds). */
   #tail: { readonly end: number; readonly since: number } | null = null;
   #closed = false;
 
@@ -46,7 +46,7 @@ export class LogPusher {
     this.#wakeNow();
   }
 
-  /** Sends again from `offset` on. What was under way is paid for again, so credit is not lost. */
+  /** Sends again from `offset` on. The credit of the bytes in between is given back. */
   rewind(offset: number): void {
     if (offset < this.#offset) this.#credit += this.#offset - offset;
     this.#offset = offset;
@@ -54,12 +54,12 @@ export class LogPusher {
     this.#wakeNow();
   }
 
-  /** The next thing to send, or null when there is nothing to be sent now. */
+  /** The next frame to send; null if there is none now. */
   async next(): Promise<Turn> {
     if (this.#closed || this.#credit <= 0) return null;
     const from = this.#offset;
     const chunk = await this.#log.read(from, Math.min(MAX_LOG_FRAME, this.#credit));
-    // After a rewind the chunk would look like the end of a gap; the rewind has asked for a turn.
+    // After a rewind the chunk would look like a gap. The rewind has requested another turn.
     if (!chunk || this.#closed || this.#offset !== from) return null;
     if (chunk.offset > from) {
       this.#offset = chunk.offset;
@@ -81,7 +81,10 @@ export class LogPusher {
     if (this.#timer) clearTimeout(this.#timer);
   }
 
-  /** All of it when more follows or it ends in a newline; else up to the last newline, for a while. */
+  /**
+   * All bytes if more follow or they end in a newline; else, for a while, those up to the last
+   * newline.
+   */
   #sendable(bytes: Uint8Array): Uint8Array {
     const end = this.#offset + bytes.length;
     if (this.#log.finished || end < this.#log.end || bytes.at(-1) === NEWLINE) {
@@ -105,7 +108,7 @@ export class LogPusher {
       if (wait > LINE_MS) return;
       clearTimeout(this.#timer);
     }
-    // The first line after a pause goes at once; those that follow it closely go together.
+    // The first line after a pause is sent at once. Lines that follow closely are sent together.
     const quiet = Date.now() - this.#lastSent;
     const delay = wait <= LINE_MS ? Math.max(0, wait - quiet) : wait;
     this.#timer = setTimeout(() => this.#wakeNow(), delay);

@@ -67,7 +67,7 @@ it('reports the use of a job twice at its start, then once in each period with i
   expect(kinds()).toEqual(['metrics', 'metrics', 'metrics', 'activity']);
 });
 
-it('counts the seconds without a user from the start of a job that nobody was connected to', async () => {
+it('counts the seconds without a user from the start of a job if no user was connected', async () => {
   const id = await running();
   await vi.advanceTimersByTimeAsync(5000);
   await ticker.tick();

@@ -5,19 +5,19 @@ import type { JobRegistry } from '../jobs/registry.ts';
 import type { StreamSession } from './stream-session.ts';
 
 /**
- * When a job that has just started is asked, in milliseconds. Twice: use of the CPU is a difference
- * of two points, and nobody should wait two whole periods for the first.
+ * When a job that has just started is measured, in milliseconds. Twice, because CPU use is the
+ * difference of two points, and the first should not take two periods.
  */
 const AFTER_START_MS = [0, 1000];
 
-/** Sends what running jobs use, and how long nobody has been connected to them. */
+/** Reports the resources of running jobs, and how long no user has been connected to them. */
 export class MetricsTicker {
   readonly #registry: JobRegistry;
   readonly #session: () => StreamSession | null;
   readonly #log: Logger;
   readonly #timer: NodeJS.Timeout;
   readonly #unlisten: () => void;
-  /** Jobs that are running, as far as they have said. */
+  /** Jobs that have reported `running`, with their timers. */
   readonly #started = new Map<string, readonly NodeJS.Timeout[]>();
   #busy = false;
 
@@ -42,7 +42,7 @@ export class MetricsTicker {
     });
   }
 
-  /** One round now; skipped while the one before is still at it. */
+  /** Measures all jobs now; skipped while the previous round is running. */
   async tick(): Promise<void> {
     const session = this.#session();
     if (this.#busy || !session) return;

@@ -19,7 +19,7 @@ it('reads a body that comes in parts, and ignores keys that are not known', asyn
 it.each([
   ['{', 400, 'bad_request', 'The body is not JSON'],
   ['', 400, 'bad_request', 'The body is not JSON'],
-  ['{"grace":1}', 400, 'bad_request', 'The body is not as agreed: grace is not a boolean'],
+  ['{"grace":1}', 400, 'bad_request', 'The body is invalid: grace is not a boolean'],
 ])('refuses %j and names the problem', async (text, status, code, message) => {
   const error = await readBody(sent(text), StopJob).catch((caught: unknown) => caught);
   expect(error).toBeInstanceOf(AgentError);

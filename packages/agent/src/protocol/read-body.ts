@@ -9,7 +9,7 @@ import { AgentError } from '../jobs/agent-error.ts';
 
 const MAX_JSON = 16 * 1024 * 1024;
 
-/** The body of a request. Throws `AgentError`, which names the field that is wrong. */
+/** Reads the body of a request. Throws `AgentError` that names the wrong field. */
 export async function readBody<S extends MessageSchema>(
   request: AsyncIterable<Uint8Array>,
   schema: S,
@@ -32,7 +32,7 @@ export function readVolumeId(id: string): string {
 }
 
 export function badBody(problem: string): AgentError {
-  return new AgentError(400, 'bad_request', `The body is not as agreed: ${problem}`);
+  return new AgentError(400, 'bad_request', `The body is invalid: ${problem}`);
 }
 
 async function readJson(request: AsyncIterable<Uint8Array>): Promise<unknown> {

@@ -21,7 +21,7 @@ import {
 } from '../testing/scripted-executor.ts';
 import { CLOSE_BAD_FRAME, CLOSE_FOREIGN_SERVER, StreamSession } from './stream-session.ts';
 
-/** The agent's end of a stream, whose peer reads when the test says so. */
+/** The agent's end of a stream, whose peer the test controls. */
 class ScriptedSocket extends EventEmitter {
   readonly OPEN = 1;
   readyState = 1;
@@ -100,7 +100,7 @@ function connect(): void {
   });
 }
 
-/** A running job; its execution is what the test drives. */
+/** A running job and its execution, which the test controls. */
 async function running(): Promise<{ id: string; job: ScriptedExecution }> {
   const spec = jobSpec(['true']);
   registry.put(spec);
@@ -141,7 +141,7 @@ describe('a stream', () => {
     ]);
   });
 
-  it('tells the health of the host to a server that has answered, if it is known', async () => {
+  it('reports the health of the host to a server that has answered, if it is known', async () => {
     health = { type: 'health', time: 5, checks: [] };
     connect();
     expect(socket.kinds).toEqual(['hello', 'sync']);
@@ -149,7 +149,7 @@ describe('a stream', () => {
     expect(socket.sent.slice(2)).toEqual([health]);
   });
 
-  it('sends output from where the server has it, and none of jobs that it does not know', async () => {
+  it('sends output from the stored length on, and none of jobs that the server does not know', async () => {
     const [known, unknown] = [await running(), await running()];
     known.job.spool.print('old\nnew\n');
     unknown.job.spool.print('secret\n');
@@ -161,7 +161,7 @@ describe('a stream', () => {
     expect(socket.output).toEqual(['4:new\n']);
   });
 
-  it('sends a job’s output again from where the server asks', async () => {
+  it('sends a job’s output again from the offset that the server requests', async () => {
     const { id, job } = await running();
     job.spool.print('one\ntwo\n');
     connect();

@@ -12,10 +12,10 @@ import type { Job } from '../jobs/job.ts';
 import type { JobListener, JobRegistry } from '../jobs/registry.ts';
 import { LogPusher, type Turn } from './log-pusher.ts';
 
-/** Log bytes handed to the socket but not yet to the kernel; a state waits behind at most these. */
+/** Log bytes that the socket may buffer; a state waits for at most these. */
 const MAX_BUFFERED = 256 * 1024;
 
-/** What could not be read is tried again after this time. */
+/** A failed read is tried again after this time. */
 const READ_AGAIN_MS = 1000;
 
 /** Close codes of the stream, beside those of the WebSocket protocol. */
@@ -29,14 +29,14 @@ export interface StreamOptions {
   readonly health: () => (AgentFrame & { type: 'health' }) | null;
   readonly registry: JobRegistry;
   readonly log: Logger;
-  /** False when this agent belongs to another server; else this server is its owner from now on. */
+  /** False if this agent belongs to another server; else this server owns it from now on. */
   readonly claim: (serverId: string) => boolean;
 }
 
 /**
- * One server's connection: `hello` and `sync` at once, and after the server's `resume` everything
- * that happens. `sync` holds the whole truth, so states numbered up to its `last` are never sent
- * again; later ones that come before `resume` wait for it.
+ * The connection of one server. It sends `hello` and `sync` at once, and after the server's
+ * `resume` all changes. `sync` contains all states, so those numbered up to its `last` are never
+ * sent again; later ones wait for `resume`.
  */
 export class StreamSession implements JobListener {
   readonly #socket: WebSocket;
@@ -72,7 +72,7 @@ export class StreamSession implements JobListener {
     this.#sendIfTaken({ type: 'pull', id, progress });
   }
 
-  /** Also for one that the server had forgotten when it connected and now asks for again. */
+  /** Also called for a job that the server did not know when it connected and now puts again. */
   onPut(job: Job): void {
     if (!this.#pushers.has(job.id)) this.#push(job, 0);
   }
@@ -87,7 +87,7 @@ export class StreamSession implements JobListener {
     if (this.#resumed) this.#send({ type: 'tunnel', id, tunnel });
   }
 
-  /** Frames that matter only now: lost while nobody listens. */
+  /** Sends a frame that is only of use now, or drops it. */
   sendNow(frame: AgentFrame & { type: 'metrics' | 'activity' | 'health' }): void {
     this.#sendIfTaken(frame);
   }
@@ -100,7 +100,7 @@ export class StreamSession implements JobListener {
     try {
       if (binary) throw new Error('binary message');
       const frame = parseServerFrame(String(data));
-      // One of a newer protocol does not concern this agent.
+      // A frame of a newer protocol is ignored.
       if (frame) this.#onFrame(frame);
     } catch (error) {
       this.#options.log.error('bad frame', error);
@@ -120,8 +120,8 @@ export class StreamSession implements JobListener {
         this.#pushers.get(frame.id)?.rewind(frame.offset);
         return;
       case 'ack':
-        // States need nothing: the next `sync` repeats the newest of every job until its DELETE.
-        // Logs neither: they are kept until then, for readers over SSH.
+        // Nothing to do: the next `sync` repeats the newest state of every job until its DELETE,
+        // and logs are kept until then for readers over SSH.
         return;
     }
   }
@@ -155,7 +155,7 @@ export class StreamSession implements JobListener {
     wake();
   }
 
-  /** Gives every job that has something to say one frame in turn, while the socket takes them. */
+  /** Sends one frame of each job with pending output in turn, while the socket accepts them. */
   async #pump(): Promise<void> {
     if (this.#pumping || !this.#resumed) return;
     this.#pumping = true;
@@ -172,7 +172,7 @@ export class StreamSession implements JobListener {
   }
 
   async #turn(id: string): Promise<void> {
-    // Taken out first: a wake-up during the turn must count.
+    // Removed first, so that a wake-up during the turn counts.
     this.#ready.delete(id);
     const turn = await this.#next(id);
     if (!turn || !this.#isOpen()) return;
@@ -181,7 +181,7 @@ export class StreamSession implements JobListener {
     else this.#socket.send(turn.frame, () => void this.#pump());
   }
 
-  /** Nobody would ask again for what could not be read, if its job is over. */
+  /** Retries a failed read, since an ended job would not wake its pusher again. */
   async #next(id: string): Promise<Turn> {
     const pusher = this.#pushers.get(id);
     try {
@@ -198,7 +198,7 @@ export class StreamSession implements JobListener {
     void this.#pump();
   }
 
-  /** What the next one replaces does not pile up for a server that reads nothing. */
+  /** Frames that the next one replaces are dropped while the server does not read. */
   #sendIfTaken(frame: AgentFrame): void {
     if (this.#resumed && this.#socket.bufferedAmount <= MAX_BUFFERED) this.#send(frame);
   }

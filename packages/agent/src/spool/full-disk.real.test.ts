@@ -52,7 +52,7 @@ it.skipIf(!isRoot)('keeps what a full disk refuses until there is room', async (
   expect(Buffer.concat(parts).toString()).toBe(`before\n${large}\nlate\n`);
 });
 
-it.skipIf(!isRoot)('goes on after a full disk, with a hole where output was lost', async () => {
+it.skipIf(!isRoot)('continues after a full disk, with a gap where output was lost', async () => {
   const dir = join(disk, 'spool');
   const writer = new SpoolWriter({ dir, maskedValues: [] });
   writer.append(Buffer.from('before\n'), 1);

@@ -22,7 +22,7 @@ function disk() {
   return { state, writer, written };
 }
 
-it('drops output once it has waited long enough, and goes on when there is room', async () => {
+it('drops output once it has waited long enough, and continues when there is space', async () => {
   const { state, writer, written } = disk();
   const source = { pauses: 0, resumes: 0, pause: () => {}, resume: () => {} };
   source.pause = () => void source.pauses++;

@@ -40,7 +40,7 @@ describe('masking', () => {
     expect(maskPieces(['abc', 'abcdef'], ['abc', 'def'])).toBe('***');
   });
 
-  it('knows the form a terminal gives to a secret of several lines', () => {
+  it('recognises the form that a terminal gives to a secret of several lines', () => {
     expect(maskPieces(['one\ntwo'], ['>one\r\ntwo<'])).toBe('>***<');
   });
 
@@ -111,7 +111,7 @@ describe('spool', () => {
     expect(writer.place).toEqual({ newlines: 2, tail: 16 });
   });
 
-  it('goes on after a writer that died between bytes and index', async () => {
+  it('continues after a writer that died between bytes and index', async () => {
     const first = new SpoolWriter({ dir, maskedValues: [] });
     first.append(Buffer.from('kept\n'), 1);
     first.append(Buffer.from('torn\n'), 2);
@@ -157,7 +157,7 @@ describe('spool', () => {
     expect(await readAll(reader)).toBe('before\nafter\n');
   });
 
-  it('tells followers about growth and the end', async () => {
+  it('notifies followers of growth and the end', async () => {
     const reader = new FileSpoolReader(dir);
     const writer = new SpoolWriter({ dir, maskedValues: [], onGrow: (end) => reader.grew(end) });
     const ends: number[] = [];

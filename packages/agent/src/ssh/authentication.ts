@@ -1,19 +1,19 @@
 import type { AuthContext, Connection } from 'ssh2';
 import type { KeyOwner, VerifyingKey } from './authorized-keys.ts';
 
-/** Keys a client may offer before it is cut off, as OpenSSH's MaxAuthTries. */
+/** Keys that a client may offer before it is disconnected, like OpenSSH's MaxAuthTries. */
 const MAX_TRIES = 6;
 
-/** A client that has proved that it holds one of the job's keys. */
-export interface Identity {
+/** A client that has proved to hold one of the job's keys. */
+export interface SshIdentity {
   readonly owner: KeyOwner;
-  /** The name it asked to log in as. Any is let in: what it means is up to a session. */
+  /** The requested login name. Every name is accepted; a session decides what it means. */
   readonly login: string;
 }
 
 /**
- * Public keys only; `accepted` is called once, with what `find` has found, before the client may open
- * anything. `find` must take the same time whatever key is shown.
+ * Accepts public keys only. `accepted` is called once with the result of `find`, before the client
+ * may open channels. `find` must take the same time for every key.
  */
 export function authenticate<Found extends { readonly key: VerifyingKey }>(
   client: Connection,
@@ -30,7 +30,7 @@ export function authenticate<Found extends { readonly key: VerifyingKey }>(
     if (context.method !== 'publickey') return refuse(context);
     const found = find(context.key.data);
     if (!found) return refuse(context);
-    // Without a signature the client only asks whether this key would do.
+    // Without a signature the client only queries whether this key is accepted.
     if (!context.signature || !context.blob) return context.accept();
     if (found.key.verify(context.blob, context.signature, context.hashAlgo) !== true) {
       return refuse(context);

@@ -3,7 +3,7 @@ import ssh2, { type ParsedKey } from 'ssh2';
 import { parseSecurityKey } from './security-key.ts';
 
 /**
- * Whose key a connection showed, which decides what it may do:
+ * The owner of a connection's key, which decides its rights:
  *
  * | owner   | sessions | dials | listens, sockets | output | counts as a user's activity |
  * | ------- | -------- | ----- | ---------------- | ------ | --------------------------- |
@@ -11,15 +11,15 @@ import { parseSecurityKey } from './security-key.ts';
  * | project | no       | yes   | no               | yes    | no (the server, gateways)   |
  * | job     | yes      | no    | no               | no     | no (the job's other nodes)  |
  *
- * Keys of nodes are known to `node-gateway.ts` only, all others to the job's own port.
+ * Only `node-gateway.ts` accepts keys of nodes, and only the job's own port all others.
  */
 export type KeyOwner = 'user' | 'project' | 'job';
 
 export interface KeyRights {
   readonly sessions: boolean;
-  /** Connections to ports, and the job's output. */
+  /** May connect to ports, and read the job's output. */
   readonly forwards: boolean;
-  /** Ports and sockets of the job that lead to the client (`-R`, `-A`), and its unix sockets. */
+  /** May listen on ports and sockets of the job (`-R`, `-A`), and use its unix sockets. */
   readonly listens: boolean;
   readonly activity: boolean;
 }
@@ -33,7 +33,7 @@ export const RIGHTS: Readonly<Record<KeyOwner, KeyRights>> = {
 /** Lines as in `authorized_keys`; options before the key are not supported. */
 export type AuthorizedKeyLines = Readonly<Record<KeyOwner, readonly string[]>>;
 
-/** What authentication needs of a key. */
+/** The part of a key that authentication needs. */
 export type VerifyingKey = Pick<ParsedKey, 'getPublicSSH' | 'verify'>;
 
 interface AuthorizedKey {
@@ -46,7 +46,7 @@ interface AuthorizedKey {
 export class AuthorizedKeys {
   readonly #keys: readonly AuthorizedKey[];
 
-  /** Calls `unusable` for each line that is no supported key. */
+  /** Calls `unusable` for each line without a supported key. */
   constructor(lines: AuthorizedKeyLines, unusable: (owner: KeyOwner, reason: string) => void) {
     // A key that is in several lists has the rights of the first.
     this.#keys = (['user', 'project', 'job'] as const).flatMap((owner) =>
@@ -60,7 +60,7 @@ export class AuthorizedKeys {
     );
   }
 
-  /** Takes the same time whatever key is shown, and wherever it is in the list. */
+  /** Takes the same time for every key, in the list or not. */
   find(blob: Buffer): { readonly owner: KeyOwner; readonly key: VerifyingKey } | null {
     let found: AuthorizedKey | null = null;
     for (const candidate of this.#keys) {

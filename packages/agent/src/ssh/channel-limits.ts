@@ -1,11 +1,13 @@
 import type { Connection } from 'ssh2';
 
-/** Fewest bytes of data in a packet that the other side must take; programs take 16 KiB and more. */
+/**
+ * The smallest maximum packet size that is accepted, in bytes; programs announce 16 KiB and more.
+ */
 const MIN_PACKET = 256;
 /** Channels of one connection, each of which may cost a process or a descriptor of the agent. */
 const MAX_CHANNELS = 1000;
 
-/** Reasons of RFC 4254 for a channel that is not opened, and of RFC 4253 for the end of all. */
+/** Reason codes: of RFC 4254 for a refused channel, of RFC 4253 for a disconnect. */
 const [CONNECT_FAILED, RESOURCE_SHORTAGE] = [2, 4];
 const PROTOCOL_ERROR = 2;
 

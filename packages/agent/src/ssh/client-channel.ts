@@ -2,7 +2,7 @@ import type { Connection, ServerChannel } from 'ssh2';
 
 type Opened = (error: Error | undefined, channel: ServerChannel) => void;
 
-/** What ssh2's server has for channels of this kind, but does not offer. */
+/** Internal parts of ssh2's server for channels of this kind. */
 interface Internals {
   readonly _chanMgr: { add(opened: Opened & { type?: string }): number };
   readonly _protocol: {

@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream';
 import type { ServerChannel } from 'ssh2';
 
-/** Joins a connection and a channel that the client has yet to agree to. */
+/** Joins a connection and a channel that the client has not confirmed yet. */
 export function joinWhenOpen(connection: Duplex, opening: Promise<ServerChannel>): void {
-  // Whoever has connected may be gone before the client has answered.
+  // The connection may end before the client has answered.
   connection.on('error', () => connection.destroy());
   opening.then(
     (channel) => {
@@ -15,8 +15,8 @@ export function joinWhenOpen(connection: Duplex, opening: Promise<ServerChannel>
 }
 
 /**
- * Joins a forwarded channel and the connection it stands for. Each direction ends for itself (a
- * client may have finished sending and still read); a broken one ends both.
+ * Joins a forwarded channel and its connection. Each direction ends by itself, since a client may
+ * have finished sending and still read. An error ends both.
  */
 export function joinChannel(channel: ServerChannel, connection: Duplex): void {
   connection.pipe(channel, { end: false });
@@ -26,7 +26,7 @@ export function joinChannel(channel: ServerChannel, connection: Duplex): void {
     if (sent && received) channel.end();
   };
   connection.once('end', () => {
-    // Behind what is still to be sent. `channel.end()` would close both directions.
+    // Ends after the pending data. `channel.end()` would close both directions.
     channel.write('', () => {
       channel.eof();
       sent = true;

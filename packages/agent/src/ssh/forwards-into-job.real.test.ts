@@ -43,7 +43,7 @@ describe('forwards', () => {
     expect([length, tail]).toEqual([big.length + 12, 'the question']);
   });
 
-  it('let a client go on sending after the other side has finished', async () => {
+  it('let a client continue to send after the other side has finished', async () => {
     const received = Promise.withResolvers<string>();
     const server = createTcpServer({ allowHalfOpen: true }, async (socket) => {
       socket.end('bye');

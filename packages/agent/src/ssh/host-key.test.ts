@@ -12,6 +12,6 @@ it('makes keys of which every one can be read', () => {
   expect(keys.filter((key) => !isKey(key))).toEqual([]);
 });
 
-it('says what is no key', () => {
+it('recognises what is not a key', () => {
   expect(() => publicKeyOf('none')).toThrow();
 });

@@ -2,7 +2,7 @@ import ssh2 from 'ssh2';
 
 /**
  * A new Ed25519 host key, in the text form of OpenSSH. ssh2 1.17 drops a leading zero byte of the
- * public half, so that one key of 256 can be read by nobody: such a one is thrown away.
+ * public half, so that one key in 256 is unreadable. Such a key is discarded.
  */
 export function generateHostKey(): string {
   for (;;) {
@@ -15,7 +15,7 @@ export function isKey(pem: string): boolean {
   return !(ssh2.utils.parseKey(pem) instanceof Error);
 }
 
-/** `<type> <base64>` of its public half, as in `known_hosts`. Throws for what is no key. */
+/** `<type> <base64>` of its public half, as in `known_hosts`. Throws if the text is not a key. */
 export function publicKeyOf(pem: string): string {
   const key = ssh2.utils.parseKey(pem);
   if (key instanceof Error) throw key;

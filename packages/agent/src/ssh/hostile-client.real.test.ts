@@ -11,7 +11,7 @@ import { eachWithJobSsh } from '../testing/job-ssh-harness.ts';
 
 const job = eachWithJobSsh();
 
-/** What would have ended the agent, and with it the access to all jobs. */
+/** Errors that would have ended the agent, and with it the access to all jobs. */
 const crashes: unknown[] = [];
 const onCrash = (error: unknown) => crashes.push(error);
 beforeEach(() => {
@@ -24,7 +24,7 @@ afterEach(() => {
   process.off('unhandledRejection', onCrash);
 });
 
-/** A job that answers everything with something, and runs nothing. */
+/** A job that answers every request without running anything. */
 async function serve(): Promise<void> {
   await job.restart({
     exec: async (request) => {
@@ -50,7 +50,7 @@ async function isServing(): Promise<void> {
   socket.destroy();
 }
 
-/** Bytes as they come from the wire before anybody has logged in. */
+/** Bytes before the login. */
 function beginning(): fc.Arbitrary<Buffer> {
   const bytes = fc.uint8Array({ maxLength: 600 }).map((array) => Buffer.from(array));
   const packet = fc
@@ -113,7 +113,7 @@ describe('the SSH server of a job', () => {
     user.end();
   });
 
-  it('goes on, whatever comes from somebody who has not logged in', async () => {
+  it('survives any input before the login', async () => {
     await serve();
     await fuzz(
       'SSH before the login',
@@ -129,7 +129,7 @@ describe('the SSH server of a job', () => {
     await isServing();
   });
 
-  it('goes on, whatever packets a user sends', async () => {
+  it('survives any packets of a user', async () => {
     await serve();
     let [client, count] = [await loggedIn(), 0];
     await fuzz(
@@ -137,7 +137,7 @@ describe('the SSH server of a job', () => {
       fc.asyncProperty(
         fc.array(packetOfUser(), { minLength: 1, maxLength: 12 }),
         async (packets) => {
-          // A client is cut off for what is no SSH; and channels pile up.
+          // A client is disconnected for bytes that are not SSH, and channels accumulate.
           if (client.isClosed() || ++count % 20 === 0) {
             client.end();
             client = await loggedIn();
@@ -156,7 +156,7 @@ describe('the SSH server of a job', () => {
 
 interface User {
   send(payload: Buffer): void;
-  /** Resolves when the server has handled all of it, or has ended the connection. */
+  /** Resolves when the server has handled everything, or has ended the connection. */
   heard(): Promise<void>;
   /** Numbers of the channels that the server has refused to open. */
   readonly refusals: readonly number[];
@@ -164,7 +164,7 @@ interface User {
   end(): void;
 }
 
-/** The parts of ssh2 that write and read a packet as it is; they are not for its users. */
+/** Internal parts of ssh2 that write and read raw packets. */
 interface Insides {
   readonly _protocol: {
     readonly _packetRW: {
@@ -206,7 +206,8 @@ async function loggedIn(): Promise<User> {
   };
   const refusals: number[] = [];
   let [mark, refused] = [MARK, (_: number) => {}];
-  // The client itself has no part in what follows: it would hang up over what it has not asked for.
+  // The client is bypassed from here on: it would disconnect over answers to requests that it has
+  // not sent.
   _protocol._decipher._onPayload = (payload) => {
     if (payload[0] !== OPEN_FAILURE || payload.length < 5) return;
     const id = payload.readUInt32BE(1);
@@ -216,7 +217,7 @@ async function loggedIn(): Promise<User> {
   return {
     send,
     refusals,
-    // A channel of a kind that nobody knows is refused after all that came before it.
+    // A channel of an unknown kind is refused after everything before it was handled.
     heard: () =>
       new Promise((resolve) => {
         if (closed) return resolve();
@@ -246,7 +247,7 @@ const text = (value: string) => {
   return Buffer.concat([number(bytes.length), bytes]);
 };
 
-/** Packets that a user may send, with values and lengths that no client has. */
+/** Packets that a user may send, with values and lengths that no client sends. */
 function packetOfUser(): fc.Arbitrary<Buffer> {
   const odd = fc.constantFrom(0, 1, 80, 10_999, 65_536, 2 ** 31, 2 ** 32 - 1).map(number);
   const words = fc
@@ -266,7 +267,7 @@ function packetOfUser(): fc.Arbitrary<Buffer> {
     .map(text);
   const flag = fc.boolean().map((value) => Buffer.from([value ? 1 : 0]));
   const rest = joined(fc.array(fc.oneof(odd, words, flag), { maxLength: 6 }));
-  // Numbers of channels that there are, and some others.
+  // Numbers of existing channels, and some others.
   const channel = fc.oneof(
     { weight: 5, arbitrary: fc.nat({ max: 4 }).map(number) },
     fc.constantFrom(500, 2 ** 32 - 1).map(number),
@@ -312,7 +313,7 @@ function packetOfUser(): fc.Arbitrary<Buffer> {
   const anything = fc
     .uint8Array({ minLength: 1, maxLength: 60 })
     .map((array) => Buffer.from(array))
-    // What begins new keys is for the tests before the login.
+    // Packets that begin a key exchange belong to the tests before the login.
     .filter(([type = 0]) => type > 50);
   return fc.oneof(
     { weight: 10, arbitrary: session },

@@ -1,17 +1,17 @@
-/** What a job prints, by byte offset; the agent's spool is one. */
+/** A job's output by byte offset. The agent's spool implements it. */
 export interface JobOutput {
-  /** Offset behind the newest byte. */
+  /** Offset after the newest byte. */
   readonly end: number;
-  /** Offset of the oldest byte that is still kept. */
+  /** Offset of the oldest stored byte. */
   readonly start: number;
   /**
-   * At most `max` bytes from `offset` on, read from the job at `time` (microseconds since the epoch);
-   * begins later when the bytes in between are lost. Null when there are none (yet).
+   * At most `max` bytes from `offset` on, read from the job at `time` (microseconds since the
+   * epoch); begins later if the bytes in between are lost. Null if there are none (yet).
    */
   read(offset: number, max: number): Promise<OutputChunk | null>;
-  /** Calls `listener` each time there is more; returns how to stop that. */
+  /** Calls `listener` after each growth. Returns a function that stops this. */
   follow(listener: () => void): () => void;
-  /** Fulfilled with the final length once nothing more will come. */
+  /** Resolves with the final length once the output is complete. */
   readonly ended: Promise<number>;
 }
 
@@ -24,7 +24,7 @@ export interface OutputChunk {
 const SECOND_MICROS = 1_000_000;
 
 /**
- * The first offset of output from `second` (since the epoch) on. Times rise with offsets, so a few
+ * The first offset of output from `second` (since the epoch) on. Times grow with offsets, so a few
  * reads of one byte find it in any amount of output.
  */
 export async function offsetAtSecond(output: JobOutput, second: number): Promise<number> {

@@ -30,7 +30,7 @@ describe.skipIf(!isRoot)('a socket that is made for a job among its files', () =
   });
   afterEach(() => rmSync(dir, { recursive: true }));
 
-  it('belongs to the job, and nobody else may connect', async () => {
+  it('belongs to the job, and no other user may connect', async () => {
     const listener = await listenOnSocket(root, join(own, 'a'), JOB, () => {});
     const { uid, gid, mode } = statSync(join(own, 'a'));
     expect([uid, gid, mode & 0o777]).toEqual([JOB.uid, JOB.gid, 0o600]);

@@ -15,11 +15,11 @@ import type { Duplex } from 'node:stream';
 import type { JobRoot } from '../executor/session-host.ts';
 import { RootedFiles } from '../host/rooted-files.ts';
 
-/** Linux's flag for a descriptor that only names a file; Node has no constant for it. */
+/** The Linux flag for a descriptor that only names a file; Node has no constant for it. */
 const O_PATH = 0o10000000;
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
 
-/** Ids as the job numbers them. */
+/** Ids in the job's numbering. */
 export interface SocketOwner {
   readonly uid: number;
   readonly gid: number;
@@ -34,10 +34,10 @@ export async function connectSocket(root: JobRoot, path: string): Promise<Duplex
   return withFiles(root, (files) =>
     files.pinned(path, true, (pinned) => {
       const stats = statSync(pinned);
-      if (!stats.isSocket()) throw new Error(`${path} is no socket`);
+      if (!stats.isSocket()) throw new Error(`${path} is not a socket`);
       refuseForeign(root, stats.uid, path);
       return new Promise<Duplex>((resolve, reject) => {
-        // The kernel is asked at once, while the path still means this socket.
+        // Connects at once, while the path still means this socket.
         const socket = connect({ path: pinned, allowHalfOpen: true });
         socket.once('error', reject);
         socket.once('connect', () => {
@@ -49,7 +49,10 @@ export async function connectSocket(root: JobRoot, path: string): Promise<Duplex
   );
 }
 
-/** Listens on a new unix socket among a job's files, for its owner alone. Rejects when it is taken. */
+/**
+ * Listens on a new unix socket among a job's files, for its owner alone. Rejects if the path is
+ * taken.
+ */
 export async function listenOnSocket(
   root: JobRoot,
   path: string,
@@ -59,7 +62,7 @@ export async function listenOnSocket(
   return withFiles(root, async (files) => {
     const name = path.slice(path.lastIndexOf('/') + 1);
     const directory = openOwnDirectory(root, files, dirname(path));
-    // The last name is not followed when a socket is bound to it.
+    // Binding a socket does not follow a link at the last name.
     const reached = `/proc/self/fd/${directory}/${name}`;
     const server = createServer({ allowHalfOpen: true }, onConnection);
     server.once('close', () => closeSync(directory));
@@ -84,15 +87,15 @@ export async function listenOnSocket(
   });
 }
 
-/** What was bound just now goes to its owner; throws where something else is in its place. */
+/** Gives the new socket to its owner. Throws if another file is in its place. */
 function giveSocket(reached: string, root: JobRoot, owner: SocketOwner): void {
   const fd = openSync(reached, O_PATH | O_NOFOLLOW);
   try {
     const pinned = `/proc/self/fd/${fd}`;
     const stats = statSync(pinned);
-    // A second name would be that of a socket which was there before.
+    // A second link means that it is an older socket.
     const isNew = stats.isSocket() && stats.nlink === 1 && stats.uid === process.geteuid?.();
-    if (!isNew) throw new Error('it is no socket any more');
+    if (!isNew) throw new Error('the path is not this socket any more');
     chmodSync(pinned, 0o600);
     chownSync(pinned, root.hostUid(owner.uid), root.hostGid(owner.gid));
   } finally {
@@ -109,7 +112,7 @@ function attempt(action: () => void): Error | null {
   }
 }
 
-/** A new directory that only its owner can enter; `remove` takes it away when it is empty. */
+/** A new directory that only its owner can enter. `remove` removes it if it is empty. */
 export function makePrivateDirectory(
   root: JobRoot,
   path: string,
@@ -118,7 +121,7 @@ export function makePrivateDirectory(
   return withFiles(root, (files) => {
     files.at(path, false, (place) => mkdirSync(place.path, 0o700));
     files.pinned(path, false, (pinned) => {
-      if (!statSync(pinned).isDirectory()) throw new Error(`${path} is no directory any more`);
+      if (!statSync(pinned).isDirectory()) throw new Error(`${path} is not a directory any more`);
       chownSync(pinned, root.hostUid(owner.uid), root.hostGid(owner.gid));
     });
     const remove = () =>
@@ -139,7 +142,7 @@ function openOwnDirectory(root: JobRoot, files: RootedFiles, path: string): numb
   }
 }
 
-/** The agent could open files of other users, but the job may not. */
+/** The agent could open files of other users, which the job may not. */
 function refuseForeign({ owner }: JobRoot, uid: number, path: string): void {
   if (owner !== undefined && uid !== owner) throw new Error(`${path} does not belong to the job`);
 }

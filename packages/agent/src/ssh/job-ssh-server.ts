@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Connection } from 'ssh2';
 import type { SessionHost } from '../executor/session-host.ts';
-import { authenticate, type Identity } from './authentication.ts';
+import { authenticate, type SshIdentity } from './authentication.ts';
 import {
   type AuthorizedKeyLines,
   AuthorizedKeys,
@@ -16,23 +16,23 @@ import { type RunSession, serveSession } from './session.ts';
 import { SshListener } from './ssh-listener.ts';
 
 export interface JobSshOptions {
-  /** The port that clients know already; another one is taken when it is not free. Null = any. */
+  /** The port that clients already use; another one is chosen if it is not free. Null = any. */
   readonly preferredPort: number | null;
   readonly authorizedKeys: AuthorizedKeyLines;
-  /** Private key, unencrypted, as `generateHostKey` gives it. */
+  /** Private key, unencrypted, as `generateHostKey` returns it. */
   readonly hostKeyPem: string;
-  /** A connection as a process of the job would make it; rejects when there is none. */
+  /** Connects as a process of the job would. Rejects if that fails. */
   readonly dial: (host: string, port: number) => Promise<Duplex>;
   readonly logs: JobOutput;
   /** Runs shells, commands and subsystems. Without it they are refused with a message. */
   readonly exec?: RunSession;
-  /** The job's own side of what leads from it to the client; null while it does not run. */
+  /** The running job, for forwards from the job to the client; null while it does not run. */
   readonly host?: () => SessionHost | null;
-  /** Key lines that cannot be used; never the line itself. */
+  /** Called for each unusable key line, without the line itself. */
   readonly onUnusableKey?: (owner: string, reason: string) => void;
-  /** How long a connection may take to log in; 20 s if not given. */
+  /** Time limit for the login; 20 s by default. */
   readonly loginMs?: number;
-  /** Milliseconds since the epoch; `Date.now` unless a test says otherwise. */
+  /** Milliseconds since the epoch; `Date.now` except in tests. */
   readonly now?: () => number;
 }
 
@@ -40,7 +40,7 @@ export interface JobSsh {
   readonly port: number;
   /** Milliseconds since the epoch when a user was last connected (now, if one is); null = never. */
   lastActivity(): number | null;
-  /** Replaces the users' keys; connections by keys that are not among them any more end. */
+  /** Replaces the users' keys. Connections of keys that are no longer listed end. */
   authorizeUsers(keys: readonly string[]): void;
   /** Ends all connections. */
   close(): Promise<void>;
@@ -48,7 +48,7 @@ export interface JobSsh {
 
 interface LoggedIn {
   readonly owner: KeyOwner;
-  /** The key that was shown. */
+  /** The key of the login. */
   readonly blob: Buffer;
   readonly hangUp: () => void;
 }
@@ -57,9 +57,9 @@ const LOCAL = '127.0.0.1';
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
 
 /**
- * The SSH server of one job, on a loopback port of its own: the port says which job is meant, since
- * names and keys are the same for all jobs of a user. Forwards go where the job's own processes would
- * get to; `localhost:10999` is the job's output (`/logs_ws`), as the clients of dstack expect it.
+ * The SSH server of one job, on its own loopback port: the port identifies the job, since names and
+ * keys are the same for all jobs of a user. Forwards connect as the job's own processes would;
+ * `localhost:10999` is the job's output (`/logs_ws`), as clients of dstack expect.
  */
 export async function startJobSsh(options: JobSshOptions): Promise<JobSsh> {
   const server = new JobSshServer(options);
@@ -72,7 +72,7 @@ class JobSshServer implements JobSsh {
   readonly #output: OutputService;
   readonly #listener: SshListener;
   #keys: AuthorizedKeys;
-  /** Whoever is logged in, by the key that was shown. */
+  /** The open connections, by the key of the login. */
   readonly #clients = new Set<LoggedIn>();
   #users = 0;
   #lastUser: number | null = null;
@@ -135,7 +135,7 @@ class JobSshServer implements JobSsh {
     await this.#listener.close();
   }
 
-  #welcome(client: Connection, identity: Identity): void {
+  #welcome(client: Connection, identity: SshIdentity): void {
     const rights = RIGHTS[identity.owner];
     if (rights.activity) this.#trackUser(client);
     if (rights.forwards) this.#serveForwards(client);
@@ -157,9 +157,9 @@ class JobSshServer implements JobSsh {
   }
 
   #serveForwards(client: Connection): void {
-    let gone = false;
+    let isClosed = false;
     client.once('close', () => {
-      gone = true;
+      isClosed = true;
     });
     client.on('tcpip', (accept, reject, { destIP, destPort }) => {
       if (destPort === OUTPUT_PORT && LOOPBACK.has(destIP)) {
@@ -168,10 +168,10 @@ class JobSshServer implements JobSsh {
       }
       this.#options.dial(destIP, destPort).then(
         (connection) => {
-          if (gone) connection.destroy();
+          if (isClosed) connection.destroy();
           else joinChannel(accept(), connection);
         },
-        // The client hears "connect failed", as from any SSH server.
+        // The client receives "connect failed", as from any SSH server.
         () => reject(),
       );
     });

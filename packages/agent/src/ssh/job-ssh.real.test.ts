@@ -29,7 +29,7 @@ describe('sessions', () => {
     });
   });
 
-  it('tell the client why they failed', async () => {
+  it('report to the client why they failed', async () => {
     await job.restart({
       exec: async () => {
         throw new Error('the job has ended');
@@ -57,7 +57,7 @@ it('listens on the port it had, or another one when that is taken', async () => 
   await second.close();
 });
 
-it('skips keys that it cannot check and says so', async () => {
+it('skips keys that it cannot check and reports them', async () => {
   const unusable: string[] = [];
   await job.restart({
     authorizedKeys: {

@@ -20,7 +20,7 @@ describe('logging in', () => {
     expect(job.ssh.lastActivity()).toBeNull();
   });
 
-  it('is refused to who knows a public key but has not its private one', async () => {
+  it('is refused to a client with the public but without the private key', async () => {
     const own = ssh2.utils.parseKey(readFileSync(join(job.keys, 'stranger')));
     const known = ssh2.utils.parseKey(job.publicKey('project'));
     if (own instanceof Error || known instanceof Error) throw new Error('bad test keys');
@@ -76,7 +76,7 @@ describe('logging in', () => {
     expect(early.code).toBe(1);
   });
 
-  it('works under any name, and says that there are no shells', async () => {
+  it('works under any name, and reports that there are no shells', async () => {
     for (const login of ['root', 'alice', 'ubuntu']) {
       const result = await job.run('ssh', job.sshArgs('user', `${login}@127.0.0.1`, 'echo hi'));
       expect(result).toMatchObject({ code: 1, stdout: '' });
@@ -118,7 +118,7 @@ describe('logging in', () => {
     await closed;
     const login = (key: string) => job.run('ssh', job.sshArgs(key, 'root@127.0.0.1', 'true'));
     expect((await login('user')).stderr).toContain('Permission denied (publickey)');
-    // The stranger is in: what ends the session is that this job has no shells.
+    // The unknown key is accepted; the session ends only because this job has no shells.
     expect((await login('stranger')).stderr).toContain('no commands or shells');
   });
 

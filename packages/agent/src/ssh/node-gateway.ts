@@ -10,25 +10,25 @@ export interface NodeJob {
   /** Public keys of the run's nodes, as in `authorized_keys`. */
   readonly keys: readonly string[];
   readonly exec: RunSession;
-  /** Why a key cannot be used; never the key itself. */
+  /** Called with the reason for each unusable key, without the key itself. */
   readonly onUnusableKey: (reason: string) => void;
 }
 
 export interface OpenNode {
-  /** Ends what other nodes do in the job; nobody listens any more when it was the last one. */
+  /** Ends the connections of other nodes to the job. The listener closes with the last job. */
   close(): Promise<void>;
 }
 
 /**
- * The door between the nodes of a run: one listener per internal address of this host, open while a
- * job of a multi-node run is. The key says which job is meant, for each submission of a replica has
- * a pair of its own; a key opens nothing but sessions in that job.
+ * The access between the nodes of a run: one listener per internal address of this host, open as
+ * long as a job of a multi-node run. The key identifies the job, since each submission of a replica
+ * has its own pair. A key permits only sessions in that job.
  */
 export class NodeGateway {
   readonly #hostKeyPem: string;
   readonly #port: number;
-  readonly #doors = new Map<string, Door>();
-  /** Opening and closing take turns: a port that is being given up cannot be taken yet. */
+  readonly #listeners = new Map<string, NodeListener>();
+  /** Opening and closing are serialised: a port that is being closed cannot be opened yet. */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(hostKeyPem: string, port = NODE_SSH_PORT) {
@@ -36,23 +36,23 @@ export class NodeGateway {
     this.#port = port;
   }
 
-  /** Rejects with Node's own error when the address is not this host's or its port is taken. */
+  /** Rejects with Node's own error if the address is not this host's or its port is taken. */
   open(address: string, job: NodeJob): Promise<OpenNode> {
     return this.#inTurn(async () => {
-      const door = this.#doors.get(address) ?? new Door(this.#hostKeyPem);
-      if (!this.#doors.has(address)) {
-        await door.listener.listen(address, this.#port);
-        this.#doors.set(address, door);
+      const nodeListener = this.#listeners.get(address) ?? new NodeListener(this.#hostKeyPem);
+      if (!this.#listeners.has(address)) {
+        await nodeListener.listener.listen(address, this.#port);
+        this.#listeners.set(address, nodeListener);
       }
-      const room = door.add(job);
-      return { close: () => this.#inTurn(() => this.#leave(address, door, room)) };
+      const entry = nodeListener.add(job);
+      return { close: () => this.#inTurn(() => this.#leave(address, nodeListener, entry)) };
     });
   }
 
-  async #leave(address: string, door: Door, room: Room): Promise<void> {
-    if (!door.remove(room) || !door.empty) return;
-    this.#doors.delete(address);
-    await door.listener.close();
+  async #leave(address: string, nodeListener: NodeListener, entry: NodeEntry): Promise<void> {
+    if (!nodeListener.remove(entry) || !nodeListener.empty) return;
+    this.#listeners.delete(address);
+    await nodeListener.listener.close();
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -62,8 +62,8 @@ export class NodeGateway {
   }
 }
 
-/** A job behind a door, with those who are in it. */
-class Room {
+/** A job at a listener, with its open connections. */
+class NodeEntry {
   readonly job: NodeJob;
   readonly keys: AuthorizedKeys;
   readonly clients = new Set<Connection>();
@@ -75,9 +75,9 @@ class Room {
   }
 }
 
-class Door {
+class NodeListener {
   readonly listener: SshListener;
-  readonly #rooms = new Set<Room>();
+  readonly #entries = new Set<NodeEntry>();
 
   constructor(hostKeyPem: string) {
     this.listener = new SshListener({
@@ -86,40 +86,40 @@ class Door {
         authenticate(
           client,
           (blob) => this.#find(blob),
-          ({ room }, login) => {
+          ({ entry }, login) => {
             done();
-            welcome(client, room, login);
+            admit(client, entry, login);
           },
         ),
     });
   }
 
   get empty(): boolean {
-    return this.#rooms.size === 0;
+    return this.#entries.size === 0;
   }
 
-  add(job: NodeJob): Room {
-    const room = new Room(job);
-    this.#rooms.add(room);
-    return room;
+  add(job: NodeJob): NodeEntry {
+    const entry = new NodeEntry(job);
+    this.#entries.add(entry);
+    return entry;
   }
 
-  remove(room: Room): boolean {
-    for (const client of room.clients) client.end();
-    return this.#rooms.delete(room);
+  remove(entry: NodeEntry): boolean {
+    for (const client of entry.clients) client.end();
+    return this.#entries.delete(entry);
   }
 
   #find(blob: Buffer) {
-    const found = [...this.#rooms].map((room) => ({ room, key: room.keys.find(blob)?.key }));
-    for (const { room, key } of found) if (key) return { room, key };
+    const found = [...this.#entries].map((entry) => ({ entry, key: entry.keys.find(blob)?.key }));
+    for (const { entry, key } of found) if (key) return { entry, key };
     return null;
   }
 }
 
-function welcome(client: Connection, room: Room, login: string): void {
+function admit(client: Connection, entry: NodeEntry, login: string): void {
   const identity = { owner: 'job', login } as const;
-  room.clients.add(client);
-  client.once('close', () => room.clients.delete(client));
+  entry.clients.add(client);
+  client.once('close', () => entry.clients.delete(client));
   if (!RIGHTS[identity.owner].sessions) return;
-  client.on('session', (accept) => serveSession(accept(), client, identity, room.job.exec));
+  client.on('session', (accept) => serveSession(accept(), client, identity, entry.job.exec));
 }

@@ -10,7 +10,7 @@ import { generateHostKey, publicKeyOf } from './host-key.ts';
 const missing = existsSync('/usr/bin/ssh') ? null : 'ssh';
 if (missing) console.warn(`SSH between nodes is NOT tested: ${missing} is missing`);
 
-/** Each is an address of this machine (Linux has all of 127.0.0.0/8), and of this process alone. */
+/** Each is an address of this host (Linux has all of 127.0.0.0/8) that only this process uses. */
 const IPS = [1, 2].map((n) => `127.${100 + n}.${(process.pid >> 8) & 255}.${process.pid & 255}`);
 
 describe.skipIf(missing !== null)('the nodes of a run', () => {
@@ -52,7 +52,7 @@ describe.skipIf(missing !== null)('the nodes of a run', () => {
     readonly keys?: readonly string[];
   }
 
-  /** Puts both nodes; answers their ids. */
+  /** Puts both nodes and returns their ids. */
   async function put({ lines, ips = IPS, keys }: Pair): Promise<string[]> {
     const key = generateHostKey();
     const cluster = {
@@ -78,7 +78,7 @@ describe.skipIf(missing !== null)('the nodes of a run', () => {
     return specs.map(({ id }) => id);
   }
 
-  it('log into each other by address, with their environment, whoever starts first', async () => {
+  it('log into each other by address, with their environment, in any order of their starts', async () => {
     const words = `ssh ${IPS[1]} 'echo "on $DSTACK_NODE_RANK as $(id -un)"; cat; exit 7'`;
     const [first = ''] = await put({
       lines: [[`echo piped | ${words}; echo "ended with $?"`, `ssh ${IPS[0]} pwd`], ['sleep 600']],
@@ -90,7 +90,7 @@ describe.skipIf(missing !== null)('the nodes of a run', () => {
     expect(state.exit).toMatchObject({ status: 0 });
   });
 
-  it('copy files, and refuse whoever is not of the run', async () => {
+  it('copy files, and refuse other runs', async () => {
     const [, second = ''] = await put({ lines: [['true'], ['echo waiting; sleep 600']] });
     await streams[1]!.until(() => streams[1]!.text(second).includes('waiting'));
     const knock = (key: string) =>
@@ -107,7 +107,7 @@ describe.skipIf(missing !== null)('the nodes of a run', () => {
       });
     }
     const copy = `echo content > f && scp -q f ${IPS[1]}:copied && ssh ${IPS[1]} cat copied`;
-    // A node of another run on the same hosts, with a key of its own.
+    // A node of another run on the same hosts, with its own key.
     const [other = '', twin = ''] = await put({
       lines: [
         [copy, 'echo "of $DSTACK_JOB_ID"', `ssh ${IPS[1]} 'echo "in $DSTACK_JOB_ID"'`],
@@ -149,7 +149,7 @@ describe.skipIf(missing !== null)('the nodes of a run', () => {
     expect((await streams[0]!.whole(first)).text).toContain('still 1\r\n');
   });
 
-  it('are listened for only while there are any, and a taken port is told', async () => {
+  it('have a listener only while they exist, and a taken port is reported', async () => {
     const server = createServer();
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);

@@ -6,7 +6,7 @@ import { eachWithJobSsh, readOutput, T0 } from '../testing/job-ssh-harness.ts';
 const job = eachWithJobSsh();
 
 describe('output on port 10999', () => {
-  it('is replayed, goes on live, and ends with a close after everything', async () => {
+  it('is replayed, continues live, and ends with a close after everything', async () => {
     job.print('\x1b[1mone\x1b[0m\r\n');
     const [local] = await job.attach('user', ['localhost:10999']);
     const early = readOutput(local);

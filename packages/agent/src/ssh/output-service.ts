@@ -7,10 +7,10 @@ import { sendOutput } from './output-socket.ts';
 /** The port that clients forward to get a job's output. Nothing listens on it. */
 export const OUTPUT_PORT = 10_999;
 
-/** Bytes that a client may say at once; whatever it says is thrown away. */
+/** Longest message of a client in bytes; messages are discarded. */
 const MAX_PAYLOAD = 1024;
 
-/** An HTTP server without a socket of its own: it is handed the channels of forwarded connections. */
+/** An HTTP server without its own socket: it serves the channels of forwarded connections. */
 export class OutputService {
   readonly #output: JobOutput;
   readonly #http: Server;
@@ -41,23 +41,23 @@ export class OutputService {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    // A path alone may be no URL, as `//`.
+    // A path may not be a URL, such as `//`.
     const url = URL.parse(`http://localhost${request.url ?? ''}`);
     if (url?.pathname !== '/logs_ws') {
       socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
       return;
     }
     this.#sockets.handleUpgrade(request, socket, head, (client: WebSocket) => {
-      // The close that follows an error ends the sending.
+      // The close after an error ends the sending.
       client.on('error', () => {});
-      // Nothing a client says matters here.
+      // Messages of clients are ignored.
       client.resume();
       void sendOutput(client, this.#output, url.searchParams.get('start_time'));
     });
   }
 }
 
-/** What Node's HTTP server and `ws` call on a TCP socket and an SSH channel does not have. */
+/** Methods of a TCP socket that Node's HTTP server and `ws` call and an SSH channel lacks. */
 function asSocket(channel: Duplex): Duplex {
   const itself = () => channel;
   return Object.assign(channel, {

@@ -2,7 +2,7 @@ import { errorMessage } from '@dstack/contract/error-message';
 import type { WebSocket } from 'ws';
 import { type JobOutput, offsetAtSecond } from './job-output.ts';
 
-/** Close codes of RFC 6455: the job's output is complete; a parameter that we cannot read. */
+/** Close codes of RFC 6455: the job's output is complete; a parameter is invalid. */
 const COMPLETE = 1000;
 const BAD_PARAMETER = 1003;
 const FAILED = 1011;
@@ -13,9 +13,9 @@ const PIECE_BYTES = 32 * 1024;
 const RFC3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+\- ]\d\d:\d\d)$/;
 
 /**
- * Sends the raw output of a job over `/logs_ws`: from the start, or from `startTime` at the precision
- * of seconds, then live; closes when all was sent. Frames are binary: the clients of dstack 0.22.5
- * write them to the terminal as they are. A slow client waits for itself only.
+ * Sends the raw output of a job over `/logs_ws`: from the start, or from `startTime` at the
+ * precision of seconds, then live. Closes when everything was sent. Frames are binary, and the
+ * clients of dstack 0.22.5 write them to the terminal unchanged. A slow client delays only itself.
  */
 export async function sendOutput(
   socket: WebSocket,
@@ -35,7 +35,7 @@ export async function sendOutput(
   }
 }
 
-/** Seconds since the epoch, NaN for what is no time. */
+/** Seconds since the epoch; NaN if the text is not a time. */
 function parseSecond(text: string): number {
   if (!RFC3339.test(text)) return Number.NaN;
   const spaced = text.replace(/ (\d\d:\d\d)$/, '+$1').replace(' ', 'T');
@@ -44,9 +44,9 @@ function parseSecond(text: string): number {
 
 async function pump(socket: WebSocket, output: JobOutput, second: number | null): Promise<void> {
   let wake = (): void => {};
-  let news = true;
+  let hasMore = true;
   const woken = () => {
-    news = true;
+    hasMore = true;
     wake();
   };
   const unfollow = output.follow(woken);
@@ -59,7 +59,7 @@ async function pump(socket: WebSocket, output: JobOutput, second: number | null)
   try {
     let at = second === null ? output.start : await offsetAtSecond(output, second);
     while (socket.readyState === socket.OPEN) {
-      news = false;
+      hasMore = false;
       const chunk = await output.read(at, PIECE_BYTES);
       if (chunk) {
         at = chunk.offset + chunk.bytes.length;
@@ -67,9 +67,9 @@ async function pump(socket: WebSocket, output: JobOutput, second: number | null)
         continue;
       }
       if (final !== null && at >= final) return;
-      // An end whose bytes are lost: nothing is left to read.
-      if (final !== null && !news) return;
-      if (!news) {
+      // The last bytes are lost, so there is nothing left to read.
+      if (final !== null && !hasMore) return;
+      if (!hasMore) {
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
@@ -81,7 +81,7 @@ async function pump(socket: WebSocket, output: JobOutput, second: number | null)
   }
 }
 
-/** Resolves when the bytes are on their way, or the socket is closed. */
+/** Resolves when the bytes are sent, or the socket is closed. */
 function send(socket: WebSocket, bytes: Uint8Array): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

@@ -1,26 +1,26 @@
 import type { Duplex } from 'node:stream';
 import type { Connection, ServerChannel, SocketBindInfo, TcpipBindInfo } from 'ssh2';
 import type { SessionHost } from '../executor/session-host.ts';
-import type { Identity } from './authentication.ts';
+import type { SshIdentity } from './authentication.ts';
 import { joinChannel, joinWhenOpen } from './forward.ts';
 import { connectSocket, listenOnSocket } from './job-sockets.ts';
 
 type Host = () => SessionHost | null;
 
-/** How many ports and sockets a client may listen on. */
+/** The number of ports and sockets on which a client may listen. */
 const MAX_LISTENERS = 100;
 
 /**
- * Forwards that begin in the job (`ssh -R`, to a port or a unix socket), and those to unix sockets of
- * the job. What listens is reachable for the job alone, and is gone with the client.
+ * Forwards that begin in the job (`ssh -R`, from a port or a unix socket), and those to unix
+ * sockets of the job. Only the job can connect to a listener, which ends with the client.
  */
-export function serveReverseForwards(client: Connection, identity: Identity, host: Host): void {
+export function serveReverseForwards(client: Connection, identity: SshIdentity, host: Host): void {
   const listeners = new ClientListeners(client);
   servePorts(client, host, listeners);
   serveSockets(client, identity, host, listeners);
 }
 
-/** What ssh2 gives where the client wants an answer. */
+/** Passed by ssh2 if the client requests an answer. */
 type Accept = ((port?: number) => void) | undefined;
 type Reject = (() => void) | undefined;
 
@@ -38,7 +38,7 @@ function servePorts(client: Connection, host: Host, listeners: ClientListeners):
 
 function serveSockets(
   client: Connection,
-  identity: Identity,
+  identity: SshIdentity,
   host: Host,
   listeners: ClientListeners,
 ): void {
@@ -80,7 +80,8 @@ async function listenOnPort(
 ): Promise<number> {
   if (!host) throw new Error('the job does not run');
   listeners.makeRoom();
-  // Whatever address was asked for, only the job itself gets in, as with OpenSSH's GatewayPorts=no.
+  // For every requested address, only the job itself can connect, as with OpenSSH's
+  // GatewayPorts=no.
   const listener = await host.listen(port, (connection, caller) => {
     const { host: from, port: fromPort } = caller;
     lead(connection, (opened) => client.forwardOut(address, listener.port, from, fromPort, opened));
@@ -92,7 +93,7 @@ async function listenOnPort(
 async function listenOnPath(
   client: Connection,
   host: SessionHost | null,
-  identity: Identity,
+  identity: SshIdentity,
   listeners: ClientListeners,
   path: string,
 ): Promise<number> {
@@ -107,7 +108,7 @@ async function listenOnPath(
   return 0;
 }
 
-/** Leads a connection of the job to the client, over a channel that is opened for it. */
+/** Forwards a connection of the job to the client, over a new channel. */
 function lead(
   connection: Duplex,
   open: (opened: (error: Error | undefined, channel: ServerChannel) => void) => void,
@@ -122,7 +123,7 @@ function portKey(address: string, port: number): string {
   return `${address}:${port}`;
 }
 
-/** What a client listens on, so that all of it ends with the client. */
+/** The listeners of a client, which all end with the client. */
 class ClientListeners {
   readonly #ends = new Map<string, () => void>();
   #closed = false;
@@ -138,7 +139,7 @@ class ClientListeners {
     return this.#closed;
   }
 
-  /** Throws when there are too many already. */
+  /** Throws if there are too many. */
   makeRoom(): void {
     if (this.#ends.size >= MAX_LISTENERS) throw new Error('too many forwards');
   }

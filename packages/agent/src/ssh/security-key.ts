@@ -1,4 +1,4 @@
-/** Keys in a hardware token (FIDO), which add data of their own to what they sign. */
+/** Keys in a hardware token (FIDO), which add their own data to the signed bytes. */
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
 
 export interface SecurityKey {
@@ -7,13 +7,13 @@ export interface SecurityKey {
   verify(data: Buffer, signature: Buffer): boolean;
 }
 
-/** The token counted a touch of its user; without it malware could sign unnoticed. */
+/** The token has recorded a touch of its user; without it malware could sign unnoticed. */
 const USER_PRESENT = 0x01;
 
-/** `flags` and `counter` behind the signature itself. */
+/** `flags` and `counter` after the signature itself. */
 const TAIL = 5;
 
-/** Null for a line that is no key of a token. */
+/** Null if the line is not a key of a token. */
 export function parseSecurityKey(line: string): SecurityKey | null {
   const [type = '', base64 = ''] = line.trim().split(/\s+/);
   const blob = Buffer.from(base64, 'base64');
@@ -48,7 +48,7 @@ function publicKey(key: Record<string, string>): KeyObject | null {
   try {
     return createPublicKey({ key, format: 'jwk' });
   } catch {
-    // Nobody can have its private half.
+    // No private half exists for it.
     return null;
   }
 }

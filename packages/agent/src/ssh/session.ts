@@ -1,42 +1,45 @@
 import { constants } from 'node:os';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { Connection, ServerChannel, Session } from 'ssh2';
-import { SessionRefusal, type Terminal } from '../executor/session-host.ts';
-import type { Identity } from './authentication.ts';
+import { SessionRefusal, type SessionTerminal } from '../executor/session-host.ts';
+import type { SshIdentity } from './authentication.ts';
 import { RIGHTS } from './authorized-keys.ts';
 
-/** What a client wants to run in the job. The channel is its standard input, output and error. */
+/**
+ * A client's request to run something in the job. The channel is its standard input, output and
+ * error.
+ */
 export interface SessionRequest {
   readonly kind: 'shell' | 'exec' | 'subsystem';
-  /** The command line (to be given to a shell as it is), or the name of the subsystem. */
+  /** The command line (passed to a shell unchanged), or the name of the subsystem. */
   readonly command: string | null;
-  readonly identity: Identity;
-  /** Variables of the client that are let through: language and colours. */
+  readonly identity: SshIdentity;
+  /** Variables of the client that are accepted: language and colours. */
   readonly env: Readonly<Record<string, string>>;
-  readonly terminal: Terminal | null;
+  readonly terminal: SessionTerminal | null;
   /** Whether the client offers its keys to programs of the session (`ssh -A`). */
   readonly forwardsAgent: boolean;
   readonly client: Connection;
   readonly channel: ServerChannel;
-  /** Fulfilled when the client has closed the channel or is gone. */
+  /** Resolves when the client has closed the channel or disconnected. */
   readonly hungUp: Promise<void>;
-  /** Calls back with each new size of the terminal. */
+  /** Calls `listener` with each new size of the terminal. */
   onResize(listener: (size: { readonly cols: number; readonly rows: number }) => void): void;
-  /** Calls back with the names of signals, without `SIG`. */
+  /** Calls `listener` with the names of signals, without `SIG`. */
   onSignal(listener: (name: string) => void): void;
   /** Reports how it ended (exit code, or name of the signal) and closes the channel. */
   exit(status: number | string): void;
 }
 
-/** Runs a request; a rejection is told to the client. */
+/** Runs a request. A rejection is reported to the client. */
 export type RunSession = (request: SessionRequest) => Promise<void>;
 
 const PASSED_ENV = /^(LANG|LC_[A-Z]+|COLORTERM|NO_COLOR)$/;
 
-/** What `ssh -tt` with no terminal behind it asks for is 0 by 0. */
+/** `ssh -tt` without a terminal requests 0 by 0. */
 const DEFAULT_SIZE = { cols: 80, rows: 24 };
 
-/** Signals that the protocol has names for. */
+/** Signals with a name in the protocol. */
 const NAMED_SIGNALS: ReadonlySet<string> = new Set(
   'ABRT ALRM FPE HUP ILL INT KILL PIPE QUIT SEGV TERM USR1 USR2'.split(' '),
 );
@@ -49,7 +52,7 @@ const NO_SESSIONS =
 export function serveSession(
   session: Session,
   client: Connection,
-  identity: Identity,
+  identity: SshIdentity,
   run: RunSession | null,
 ): void {
   const hungUp = new Promise<void>((resolve) => {
@@ -58,16 +61,16 @@ export function serveSession(
       resolve();
     };
     session.once('close', hangUp);
-    // A channel whose input nobody reads hears nothing of a lost connection.
+    // A channel whose input is not read does not notice a lost connection.
     client.once('close', hangUp);
   });
   let forwardsAgent = false;
   const env: Record<string, string> = {};
-  let terminal: Terminal | null = null;
+  let terminal: SessionTerminal | null = null;
   let resized: Parameters<SessionRequest['onResize']>[0] = () => {};
   let signalled: Parameters<SessionRequest['onSignal']>[0] = () => {};
 
-  // For requests that want no answer ssh2 passes no function.
+  // ssh2 passes no function for requests without an answer.
   const reply = (answer: (() => void) | undefined) => answer?.();
   session.on('env', (accept, reject, { key, val }) => {
     const passed = PASSED_ENV.test(key);

@@ -3,17 +3,17 @@ import ssh2, { type Connection, type Server } from 'ssh2';
 import { limitChannels } from './channel-limits.ts';
 
 export interface SshListenerOptions {
-  /** Private key, unencrypted, as `generateHostKey` gives it. */
+  /** Private key, unencrypted, as `generateHostKey` returns it. */
   readonly hostKeyPem: string;
-  /** How long a connection may take to log in; 20 s if not given. */
+  /** Time limit for the login; 20 s by default. */
   readonly loginMs?: number;
-  /** A client that has yet to log in. */
+  /** A client that has not logged in yet. */
   readonly serve: (client: Connection, login: Login) => void;
 }
 
 /** A connection that is being logged in. */
 export interface Login {
-  /** Lifts the limit on its time. */
+  /** Removes the time limit. */
   done(): void;
   /** Ends the connection without waiting for the client. */
   hangUp(): void;
@@ -24,7 +24,9 @@ const MAX_LOGINS = 50;
 const KEEPALIVE_MS = 30_000;
 const KEEPALIVE_COUNT = 4;
 
-/** Takes SSH connections on one address, and keeps those short that do not log in. */
+/**
+ * Accepts SSH connections on one address, and limits the time and number of those without a login.
+ */
 export class SshListener {
   readonly #options: SshListenerOptions;
   readonly #ssh: Server;
@@ -42,7 +44,7 @@ export class SshListener {
         ident: 'dstack',
         keepaliveInterval: KEEPALIVE_MS,
         keepaliveCountMax: KEEPALIVE_COUNT,
-        // What else ssh2 has is slower, and OpenSSH would prefer it.
+        // The other algorithms of ssh2 are slower, and OpenSSH would prefer them.
         algorithms: { cipher: ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com'] },
       },
       (client, info) => this.#serve(client, addressOf(info.ip, info.port)),
@@ -50,13 +52,13 @@ export class SshListener {
     this.#net = createServer({ noDelay: true }, (socket) => this.#connected(socket));
   }
 
-  /** Answers the port; 0 takes any. Rejects with Node's own error. */
+  /** Returns the port; 0 takes any free port. Rejects with Node's own error. */
   listen(host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#net.once('error', reject);
       this.#net.listen({ port, host }, () => {
         this.#net.off('error', reject);
-        // A connection that cannot be taken, for want of descriptors, is no reason to end the others.
+        // An error of one connection, such as too few descriptors, must not end the others.
         this.#net.on('error', () => {});
         const address = this.#net.address();
         resolve(typeof address === 'object' && address ? address.port : port);
@@ -96,7 +98,7 @@ export class SshListener {
   }
 
   #serve(client: Connection, address: string): void {
-    // The close that follows is all that matters.
+    // The close after it is handled.
     client.on('error', () => {});
     limitChannels(client);
     const socket = this.#sockets.get(address);

@@ -16,7 +16,7 @@ export interface Answer {
   readonly body: any;
 }
 
-/** A real agent process with a directory of its own, for tests. */
+/** A real agent process with its own directory, for tests. */
 export class AgentHarness {
   readonly dir = mkdtempSync(join(tmpdir(), 'agent-'));
   readonly state = join(this.dir, 'state');
@@ -30,8 +30,8 @@ export class AgentHarness {
   #log = '';
 
   /**
-   * `main`: path of the program, the source unless a bundle is meant; `around`: words before the
-   * command, whose program must become the agent's own process; `socket`: its name in the directory.
+   * `main`: path of the program, by default the source; `around`: a command prefix, which must
+   * become the agent's own process; `socket`: its name in the directory.
    */
   constructor(
     args: readonly string[] = ['--executor', 'process'],
@@ -49,7 +49,7 @@ export class AgentHarness {
     writeFileSync(join(this.state, 'token'), this.token, { mode: 0o600 });
   }
 
-  /** What the agents of this directory have logged. */
+  /** The log of all agents of this directory. */
   get log(): string {
     return this.#log;
   }
@@ -58,7 +58,7 @@ export class AgentHarness {
     return this.#child?.pid ?? 0;
   }
 
-  /** Resolves when it listens; rejects when it ends before. */
+  /** Resolves when it listens; rejects if it ends before. */
   async start(...more: string[]): Promise<void> {
     const child = this.spawn(...more);
     this.#child = child;
@@ -70,7 +70,7 @@ export class AgentHarness {
     });
   }
 
-  /** A second process on the same directory, its end not waited for. */
+  /** Starts a second process on the same directory, without waiting for its end. */
   spawn(...more: string[]): ChildProcess {
     const [program = '', ...args] = [
       ...this.#around,
@@ -93,7 +93,7 @@ export class AgentHarness {
     return child;
   }
 
-  /** Ends the agent and waits for it; its jobs live on. */
+  /** Ends the agent and waits for it. Its jobs continue. */
   async end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
     this.#child = null;
@@ -126,7 +126,10 @@ export class AgentHarness {
     return TestStream.open(this.socket, this.token, serverId);
   }
 
-  /** Kills the agent and starts it again; answers the stream of a server that has what `before` had. */
+  /**
+   * Kills the agent and starts it again. Returns the stream of a server that has stored the same
+   * output as `before`.
+   */
   async restartAfterKill(before: TestStream): Promise<TestStream> {
     await this.end('SIGKILL');
     await before.until(() => before.closeCode);
@@ -134,7 +137,7 @@ export class AgentHarness {
     return TestStream.open(this.socket, this.token, 'server-1', before.logs);
   }
 
-  /** Ends the agent, whatever its jobs have left, and removes all files. */
+  /** Ends the agent and everything that its jobs have left, and removes all files. */
   async dispose(): Promise<void> {
     for (const id of this.#jobIds()) {
       await this.stop(id, false).catch(() => null);
@@ -154,12 +157,12 @@ export class AgentHarness {
       const { supervisor, leader } = JSON.parse(text);
       for (const { pid } of [supervisor, leader ?? supervisor]) process.kill(pid, 'SIGKILL');
     } catch {
-      // Ended before, as it should be.
+      // It has already ended, as it should.
     }
   }
 }
 
-/** One request to an agent; buffers go as they are, everything else as JSON. */
+/** Sends one request to an agent: a buffer unchanged, everything else as JSON. */
 export function callAgent(
   socketPath: string,
   token: string,
@@ -185,7 +188,7 @@ export function callAgent(
   });
 }
 
-/** A spec of a job that runs shell lines, with everything else at its plainest. */
+/** The spec of a job that runs shell lines, with defaults for everything else. */
 export function jobSpec(
   lines: readonly string[],
   more: Partial<JobSpecForAgent> = {},

@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 
-/** One header of a tar file and what follows it, with everything free that an attacker can choose. */
+/** One header of a tar file and its content, with every field that an attacker can choose. */
 export interface TarPiece {
   readonly name: string;
-  /** The character of the kind: 0 file, 1 hard link, 2 link, 5 directory, x extended header, … */
+  /** The type character: 0 file, 1 hard link, 2 link, 5 directory, x extended header, … */
   readonly kind: string;
   readonly mode: number;
   readonly to: string;
   readonly content: string;
-  /** Where the header claims another size than that of the content. */
+  /** Set if the header claims another size than the content's. */
   readonly size?: string | undefined;
 }
 
@@ -25,7 +25,7 @@ export function tarOf(pieces: readonly Partial<TarPiece>[]): Buffer {
   return Buffer.concat([...blocks, Buffer.alloc(2 * BLOCK)]);
 }
 
-/** An extended header for what follows it. */
+/** An extended header for the next entry. */
 export function paxOf(records: Readonly<Record<string, string>>): Partial<TarPiece> {
   const lines = Object.entries(records).map(([key, value]) => {
     const rest = Buffer.byteLength(` ${key}=${value}\n`);
@@ -58,7 +58,7 @@ function header(fields: {
   return block;
 }
 
-/** Names that meet each other below the archive's top, and some that lead out of it. */
+/** Names that collide below the archive's top, and some that lead out of it. */
 function nameIn(outside: string): fc.Arbitrary<string> {
   const part = fc.constantFrom('a', 'a', 'b', 'canary', 'link');
   const odd = fc.constantFrom('..', '.', '');
@@ -104,11 +104,11 @@ function piece(outside: string): fc.Arbitrary<Partial<TarPiece>> {
   return fc.oneof({ weight: 12, arbitrary: usual }, pax, gnu);
 }
 
-/** An archive that is made to reach outside of its place, perhaps damaged. */
+/** An archive that tries to write outside its target, perhaps damaged. */
 export interface HostileTar {
   readonly pieces: readonly Partial<TarPiece>[];
   readonly damage: readonly (readonly [at: number, byte: number])[];
-  /** How much of it is there, in thousandths. */
+  /** How much of the archive is present, in thousandths. */
   readonly kept: number;
 }
 

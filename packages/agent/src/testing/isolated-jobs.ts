@@ -6,7 +6,7 @@ import { AgentHarness, jobSpec } from './agent-harness.ts';
 import type { TestStream } from './test-stream.ts';
 import { freeUids } from './test-uids.ts';
 
-/** Whether this process may give jobs users of their own. */
+/** Whether this process may give jobs their own users. */
 export const canIsolate = process.getuid?.() === 0 && canMakeNamespaces();
 if (!canIsolate) console.warn('The isolation of process jobs is NOT tested: it needs root');
 
@@ -16,9 +16,9 @@ export interface RunJob {
   readonly text: string;
 }
 
-/** An agent whose process jobs have users of their own. */
+/** An agent whose process jobs have their own users. */
 export class IsolatedJobs {
-  /** Not among the folders that a job has its own of. */
+  /** A folder that jobs share. */
   readonly base = mkdtempSync('/var/lib/dstack-test-');
   readonly homes = join(this.base, 'server');
   /** The user of the first job. */
@@ -33,7 +33,7 @@ export class IsolatedJobs {
     this.agent = new AgentHarness(['--executor', 'process', ...users], env);
   }
 
-  /** Takes as many user ids as the agent may give away, and what its environment has besides. */
+  /** The number of user ids that the agent may assign, and additions to its environment. */
   static async start(count = 20, env: NodeJS.ProcessEnv = {}): Promise<IsolatedJobs> {
     const jobs = new IsolatedJobs(count, env);
     await jobs.agent.start();
@@ -55,7 +55,7 @@ export class IsolatedJobs {
     this.#stream = await this.agent.restartAfterKill(this.stream);
   }
 
-  /** A job until its end. */
+  /** Runs a job until its end. */
   async run(lines: readonly string[], more: Partial<JobSpecForAgent> = {}): Promise<RunJob> {
     const spec = jobSpec(lines, more);
     await this.agent.put(spec);
@@ -63,7 +63,7 @@ export class IsolatedJobs {
     return { spec, state, text: text.replaceAll('\r\n', '\n') };
   }
 
-  /** A job that lives until it is stopped, unless its lines end it. */
+  /** Starts a job that lives until it is stopped, unless its lines end it. */
   async begin(
     lines: readonly string[] = ['echo ready', 'sleep 100000'],
     more: Partial<JobSpecForAgent> = {},

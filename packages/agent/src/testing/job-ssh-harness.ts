@@ -13,13 +13,13 @@ import { generateHostKey } from '../ssh/host-key.ts';
 import { type JobSsh, type JobSshOptions, startJobSsh } from '../ssh/job-ssh-server.ts';
 import type { Finished } from './ssh-client.ts';
 
-/** When a job prints unless told otherwise, in microseconds since the epoch. */
+/** The default time of a job's output, in microseconds since the epoch. */
 export const T0 = 1_700_000_000_000_000;
 
-/** Keys of every type that clients have; nobody has told the job of the stranger's. */
+/** Keys of every type that clients use; the job does not accept the stranger's. */
 const KEYS = { user: 'rsa', project: 'ed25519', job: 'ecdsa', stranger: 'ed25519' };
 
-/** Declares that every test of a file has a job's SSH server of its own, which ends with it. */
+/** Gives every test of a file its own SSH server of a job, which ends with the test. */
 export function eachWithJobSsh(): JobSshHarness {
   const harness = new JobSshHarness();
   beforeAll(() => harness.makeKeys());
@@ -76,7 +76,7 @@ export class JobSshHarness {
     return this.#ssh;
   }
 
-  /** One more server of the same job; whoever asks for it closes it. */
+  /** Another server of the same job; the caller closes it. */
   another(options: Partial<JobSshOptions> = {}): Promise<JobSsh> {
     if (!this.#logs) throw new Error('the server runs during tests only');
     return startJobSsh({
@@ -128,7 +128,7 @@ export class JobSshHarness {
     return { code, stdout, stderr };
   }
 
-  /** The socket by which an attached client is told more. */
+  /** The control socket of an attached client. */
   get control(): string {
     return join(this.dir, 'control.sock');
   }
@@ -168,19 +168,19 @@ export class JobSshHarness {
     return port;
   }
 
-  /** What the job would print. */
+  /** Adds output of the job. */
   print(text: string, time = T0): void {
     this.#spool?.append(Buffer.from(text), time);
   }
 
-  /** There will be no more output. */
+  /** Ends the output. */
   finish(): void {
     this.#spool?.close(T0);
     this.#logs?.finish();
   }
 }
 
-export interface Heard {
+export interface ReceivedOutput {
   readonly text: string;
   readonly code: number;
 }
@@ -189,13 +189,13 @@ export interface Heard {
 export function readOutput(
   port: number | undefined,
   query = '',
-): { socket: WebSocket; done: Promise<Heard> } {
+): { socket: WebSocket; done: Promise<ReceivedOutput> } {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/logs_ws${query}`);
   const parts: Buffer[] = [];
   socket.on('message', (data: Buffer, binary) => {
     if (binary) parts.push(data);
   });
-  const done = new Promise<Heard>((resolve, reject) => {
+  const done = new Promise<ReceivedOutput>((resolve, reject) => {
     socket.on('error', reject);
     socket.on('close', (code) => resolve({ text: Buffer.concat(parts).toString(), code }));
   });

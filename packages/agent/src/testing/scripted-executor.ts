@@ -6,7 +6,7 @@ import type { OpenJobAccess } from '../jobs/job-access.ts';
 import { JobRegistry } from '../jobs/registry.ts';
 import type { SpoolChunk, SpoolReader } from '../spool/spool-reader.ts';
 
-/** Output in memory, which grows when the test says so. */
+/** Output in memory, which the test controls. */
 export class MemorySpool implements SpoolReader {
   readonly #listeners = new Set<(end: number) => void>();
   readonly #ended = Promise.withResolvers<number>();
@@ -47,7 +47,7 @@ export class MemorySpool implements SpoolReader {
   }
 }
 
-/** A job that does what the test says. */
+/** A job that the test controls. */
 export class ScriptedExecution implements Execution {
   readonly workingDir = '/w';
   readonly account = { username: 'root', uid: 0, gid: 0, home: '/root', shell: null };

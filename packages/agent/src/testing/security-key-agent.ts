@@ -6,10 +6,10 @@ const APPLICATION = Buffer.from('ssh:');
 
 export type TokenKind = 'sk-ssh-ed25519@openssh.com' | 'sk-ecdsa-sha2-nistp256@openssh.com';
 
-/** A hardware token in software, behind the socket of an SSH agent, as OpenSSH's client asks it. */
+/** A hardware token in software, behind the socket of an SSH agent, as OpenSSH's client uses it. */
 export class SecurityKeyAgent {
   readonly kind: TokenKind;
-  /** Of the next signatures: bit 0 = it was touched. */
+  /** Flags of the next signatures: bit 0 = it was touched. */
   flags = 1;
   readonly #privateKey: KeyObject;
   readonly #blob: Buffer;

@@ -1,7 +1,9 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** All that can be seen of a tree: names, kinds, modes, owners, inodes, links, times and contents. */
+/**
+ * All visible properties of a tree: names, kinds, modes, owners, inodes, links, times and contents.
+ */
 export function snapshot(root: string, below = ''): Record<string, unknown> {
   const path = join(root, below);
   const { mode, uid, gid, ino, nlink, mtimeMs, ctimeMs } = lstatSync(path);

@@ -10,11 +10,11 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** The OpenSSH client with keys of its own, for tests. */
+/** The OpenSSH client with its own keys, for tests. */
 export class SshClient {
   readonly dir = mkdtempSync(join(tmpdir(), 'sshc-'));
   readonly #children = new Set<ChildProcess>();
-  /** Where the job listens. */
+  /** The job's address and port. */
   port = 0;
 
   constructor() {
@@ -39,7 +39,7 @@ export class SshClient {
     ];
   }
 
-  /** `ssh … root@job` and what follows, to its end. */
+  /** Runs `ssh … root@job` with these arguments to its end. */
   ssh(rest: readonly string[], input: string | Buffer = '', before: readonly string[] = []) {
     return this.run('ssh', [...this.options(), ...before, 'root@job', ...rest], input);
   }
@@ -71,14 +71,14 @@ export class SshClient {
     return child;
   }
 
-  /** Ends what is left and removes the keys. */
+  /** Ends running clients and removes the keys. */
   close(): void {
     for (const child of this.#children) child.kill('SIGKILL');
     rmSync(this.dir, { recursive: true });
   }
 }
 
-/** Collects what a process prints and waits for words in it. */
+/** Collects the output of a process and waits for text in it. */
 export class Screen {
   readonly child: ChildProcess;
   text = '';
@@ -86,18 +86,18 @@ export class Screen {
 
   constructor(child: ChildProcess) {
     this.child = child;
-    const hear = (data: string) => {
+    const onOutput = (data: string) => {
       this.text += data;
       for (const wake of this.#waiters) wake();
     };
-    child.stdout?.setEncoding('utf8').on('data', hear);
-    child.stderr?.setEncoding('utf8').on('data', hear);
+    child.stdout?.setEncoding('utf8').on('data', onOutput);
+    child.stderr?.setEncoding('utf8').on('data', onOutput);
     child.once('close', () => {
       for (const wake of this.#waiters) wake();
     });
   }
 
-  /** Rejects when the process ends without them. */
+  /** Rejects if the process ends without it. */
   async until(words: string | RegExp): Promise<void> {
     const found = () =>
       typeof words === 'string' ? this.text.includes(words) : words.test(this.text);

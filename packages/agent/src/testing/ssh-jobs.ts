@@ -7,23 +7,25 @@ import { SshClient } from './ssh-client.ts';
 import type { TestStream } from './test-stream.ts';
 import { freeUids } from './test-uids.ts';
 
-/** `confined`: processes, each job with a user of its own; needs root. */
+/** `confined`: processes, each job with its own user; needs root. */
 export const JOB_KINDS = ['process', 'confined', 'docker'] as const;
 export type JobKind = (typeof JOB_KINDS)[number];
 
 export interface SshJobsOptions {
   readonly kind: JobKind;
-  /** Makes the images that jobs in containers have; that of busybox by default. */
+  /** Makes the images of jobs in containers; that of busybox by default. */
   readonly prepare?: (engine: TestDocker) => Promise<void>;
-  /** Words before the agent's command. */
+  /** A prefix of the agent's command. */
   readonly around?: readonly string[];
 }
 
-/** An agent whose jobs last, with a Docker daemon if they are containers, and an OpenSSH client. */
+/**
+ * An agent with lasting jobs, with a Docker daemon if they are containers, and an OpenSSH client.
+ */
 export class SshJobs {
   readonly client = new SshClient();
   readonly #kind: JobKind;
-  /** Where jobs with users of their own have their files. */
+  /** Where jobs with their own users have their files. */
   #homes: string | null = null;
   #engine: TestDocker | null = null;
   #agent: AgentHarness | null = null;
@@ -44,7 +46,7 @@ export class SshJobs {
     }
   }
 
-  /** Null where jobs are processes. */
+  /** Null if jobs are processes. */
   get engine(): TestDocker | null {
     return this.#engine;
   }
@@ -59,7 +61,7 @@ export class SshJobs {
     return this.#stream;
   }
 
-  /** Runs a job that the client is then connected to, until it is told to end. */
+  /** Runs a job until the test ends it, and points the client to it. */
   async begin(more: Partial<JobSpecForAgent> = {}): Promise<JobSpecForAgent> {
     const command =
       this.#kind === 'docker'
@@ -85,7 +87,7 @@ export class SshJobs {
 
   #agentArgs(kind: JobKind): string[] {
     if (kind !== 'confined') return ['--executor', kind];
-    // Not among the folders that such a job has its own of.
+    // A folder that such jobs share.
     this.#homes = mkdtempSync('/var/lib/dstack-test-');
     const { first, last } = freeUids(100);
     const homes = join(this.#homes, 'server');

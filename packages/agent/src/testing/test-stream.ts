@@ -8,7 +8,7 @@ import {
 } from '@dstack/contract/agent';
 import { WebSocket } from 'ws';
 
-/** The server's side of a stream, as a test needs it: keeps all that came and waits for more. */
+/** The server's side of a stream for tests: stores all frames and waits for more. */
 export class TestStream {
   readonly frames: AgentFrame[] = [];
   readonly logFrames: LogFrame[] = [];
@@ -36,8 +36,8 @@ export class TestStream {
   }
 
   /**
-   * Connects, waits for `sync`, and answers it with what `logs` says is stored; `known` = ids of the
-   * jobs that this server knows, all if not given.
+   * Connects, waits for `sync`, and answers it with the lengths of `logs`. `known` = ids of the
+   * jobs that this server knows, all by default.
    */
   static async open(
     path: string,
@@ -93,7 +93,7 @@ export class TestStream {
     return this.logs.get(id)?.toString() ?? '';
   }
 
-  /** Waits until the job has exited and all of its output is here. */
+  /** Waits until the job has exited and all of its output has arrived. */
   async whole(id: string): Promise<{ readonly state: JobState; readonly text: string }> {
     const state = await this.until(() => {
       const last = this.state(id);

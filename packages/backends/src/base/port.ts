@@ -218,16 +218,18 @@ export interface GroupHandle {
   readonly data: string | null;
 }
 
+export interface GroupOrder {
+  readonly key: string;
+  readonly name: string;
+  readonly kind: 'placement' | 'compute';
+  readonly region: string;
+  readonly size: number | null;
+  readonly owner: Omit<OwnerTags, 'instance'>;
+}
+
 /** Placement groups (machines close to each other) and compute groups (machines made together). */
 export interface Groups {
-  create(order: {
-    readonly key: string;
-    readonly name: string;
-    readonly kind: 'placement' | 'compute';
-    readonly region: string;
-    readonly size: number | null;
-    readonly owner: Omit<OwnerTags, 'instance'>;
-  }): Promise<GroupHandle>;
+  create(order: GroupOrder): Promise<GroupHandle>;
   /** An unknown group has been deleted; `in-use` while instances are in it. */
   delete(handle: GroupHandle): Promise<'deleted' | 'in-use'>;
   list(owner: Pick<OwnerTags, 'server'>): Promise<readonly GroupHandle[]>;

@@ -1,21 +1,16 @@
 import type { Claim } from '@dstack/core';
 import type { Claims } from '../base/port.ts';
-
-/** A request to the simulated provider, and its clock. */
-export interface SimRequests {
-  readonly now: number;
-  request<T>(carryOut: () => T): Promise<T>;
-}
+import type { SimCalls, SimClock } from './calls.ts';
 
 /** The claims that the account keeps, by server tag and claimant. */
-export function simClaims(provider: SimRequests): Claims {
+export function simClaims(calls: Pick<SimCalls, 'answer'>, clock: Pick<SimClock, 'now'>): Claims {
   const claims = new Map<string, Map<string, Claim>>();
   return {
-    read: ({ server }) => provider.request(() => [...(claims.get(server)?.values() ?? [])]),
+    read: ({ server }) => calls.answer(() => [...(claims.get(server)?.values() ?? [])]),
     renew: ({ server }, claim) =>
-      provider.request(() => {
+      calls.answer(() => {
         const known = claims.get(server) ?? new Map<string, Claim>();
-        claims.set(server, known.set(claim.claimant, { ...claim, renewedAt: provider.now }));
+        claims.set(server, known.set(claim.claimant, { ...claim, renewedAt: clock.now }));
       }),
   };
 }

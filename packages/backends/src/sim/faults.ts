@@ -19,6 +19,8 @@ export interface SimFaults {
   eventualSeconds: number;
   /** The first request to release a machine is only accepted. */
   slowRelease: number;
+  /** What waits as long as this is set: calls before or after their effect, or machines that boot. */
+  hold: 'request' | 'answer' | 'boot' | null;
 }
 
 export const NO_FAULTS: SimFaults = {
@@ -33,4 +35,5 @@ export const NO_FAULTS: SimFaults = {
   failsToBoot: 0,
   eventualSeconds: 0,
   slowRelease: 0,
+  hold: null,
 };

@@ -1,40 +1,19 @@
 import type { InstanceHandle, Offer } from '@dstack/core';
-import { BackendError, NoAnswerError, NoCapacityError } from '../base/errors.ts';
-import type { Access, InstanceOrder, ListedInstance, OwnerTags } from '../base/port.ts';
+import { NoCapacityError } from '../base/errors.ts';
+import type { Access, Claims, InstanceOrder, ListedInstance, OwnerTags } from '../base/port.ts';
+import { SimCalls, type SimClock, type SimRandom } from './calls.ts';
 import { simClaims } from './claims.ts';
 import type { SimFaults } from './faults.ts';
-
-/** Times in µs. */
-export interface SimClock {
-  readonly now: number;
-  delay(us: number): Promise<void>;
-}
-
-/** Numbers of one seed. */
-export interface SimRandom {
-  /** An integer from `from` to `to`, both included. */
-  whole(from: number, to: number): number;
-  chance(probability: number): boolean;
-}
-
-export interface SimMachine {
-  readonly id: string;
-  readonly order: InstanceOrder;
-  readonly offer: Offer;
-  readonly createdAt: number;
-  /** Infinity = never. */
-  readonly readyAt: number;
-  /** Why it fails while it boots; null = it does not. */
-  readonly failure: string | null;
-  /** Why its provider takes it back; set by `interrupt`. */
-  interruption: string | null;
-  isReleasing: boolean;
-}
+import { SimGroups } from './groups.ts';
+import { simId } from './sim-id.ts';
+import type { SimMachine, SimTables } from './tables.ts';
+import { SimVolumes } from './volumes.ts';
 
 /** Where the machines of a simulated provider get their agents. */
 export interface SimAgents {
-  /** Called once when a machine is ready, and again after a restart of the server. */
+  /** Called when a machine is ready, and again after a restart of the server: the agent may live. */
   start(machine: SimMachine): Promise<SimAddress>;
+  /** Ends the agent and all jobs of the machine. Called again after a crash. */
   stop(machine: SimMachine): Promise<void>;
 }
 
@@ -47,72 +26,94 @@ export interface SimAddress {
 export interface SimProviderOptions {
   readonly clock: SimClock;
   readonly random: SimRandom;
-  readonly faults: SimFaults;
+  /** Read at each use, so that they may change. */
+  readonly faults: () => SimFaults;
   readonly agents: SimAgents;
+  readonly tables: SimTables;
 }
 
 const SECOND = 1_000_000;
 
 /** The account at a simulated provider: everything that exists there, whoever ordered it. */
 export class SimProvider {
-  readonly faults: SimFaults;
-  /** By the key of the order. */
-  readonly machines = new Map<string, SimMachine>();
-  readonly claims = simClaims(this);
+  readonly tables: SimTables;
+  readonly calls: SimCalls;
+  readonly volumes: SimVolumes;
+  readonly groups: SimGroups;
+  readonly claims: Claims;
   readonly #options: SimProviderOptions;
-  readonly #addresses = new Map<string, SimAddress>();
-  #ids = 0;
+  /** Machines whose agents this process has started. */
+  readonly #addresses = new Map<string, Promise<SimAddress>>();
 
   constructor(options: SimProviderOptions) {
     this.#options = options;
-    this.faults = options.faults;
+    const { tables, clock } = options;
+    this.tables = tables;
+    this.calls = new SimCalls(options);
+    this.volumes = new SimVolumes(tables, this.calls, clock);
+    this.groups = new SimGroups(tables, this.calls);
+    this.claims = simClaims(this.calls, clock);
   }
 
   get isFull(): boolean {
-    return this.machines.size >= this.faults.quota;
-  }
-
-  find({ id }: InstanceHandle): SimMachine | null {
-    return [...this.machines.values()].find((machine) => machine.id === id) ?? null;
+    return this.tables.machines.size >= this.#options.faults().quota;
   }
 
   async create(order: InstanceOrder, offer: Offer): Promise<SimMachine> {
-    return await this.#answer(() => this.machines.get(order.key) ?? this.#make(order, offer));
+    return await this.calls.answer(() => {
+      const id = simId('sim', order.key);
+      return this.tables.machines.get(id) ?? this.#make(id, order, offer);
+    });
   }
 
   /** Null: missing. */
-  async describe(handle: InstanceHandle): Promise<SimMachine | null> {
-    const machine = await this.#answer(() => this.find(handle));
+  async describe({ id }: InstanceHandle): Promise<SimMachine | null> {
+    const machine = await this.calls.answer(() => this.tables.machines.get(id));
     if (machine === null) return null;
-    const visibleAt = machine.createdAt + this.faults.eventualSeconds * SECOND;
+    const visibleAt = machine.createdAt + this.#options.faults().eventualSeconds * SECOND;
     return this.#options.clock.now < visibleAt ? null : machine;
+  }
+
+  /** Why the machine is taken back; null = it is not. */
+  interruptionOf({ id }: Pick<SimMachine, 'id'>): string | null {
+    return this.tables.interruptions.get(id)?.text ?? null;
   }
 
   /** The address of a machine that is ready; null before. */
   async address(machine: SimMachine): Promise<SimAddress | null> {
-    if (this.#options.clock.now < machine.readyAt) return null;
+    const { clock, faults } = this.#options;
+    if (!isReady(machine, clock.now) || faults().hold === 'boot') return null;
     const known = this.#addresses.get(machine.id);
-    if (known) return known;
-    const started = await this.#options.agents.start(machine);
+    if (known) return await known;
+    const started = this.#options.agents.start(machine);
     this.#addresses.set(machine.id, started);
-    return started;
+    // The next question starts it again.
+    started.catch(() => this.#addresses.delete(machine.id));
+    return await started;
   }
 
-  async release(handle: InstanceHandle): Promise<'released' | 'releasing'> {
-    const machine = await this.#answer(() => this.find(handle));
-    if (machine === null) return 'released';
-    const isFirst = !machine.isReleasing;
-    machine.isReleasing = true;
-    if (isFirst && this.#options.random.chance(this.faults.slowRelease)) return 'releasing';
-    this.machines.delete(machine.order.key);
-    this.#addresses.delete(machine.id);
-    await this.#options.agents.stop(machine);
-    return 'released';
+  /** Starts the agents of machines that an earlier process has ordered. */
+  async resume(): Promise<void> {
+    const machines = this.tables.machines.all();
+    const healthy = machines.filter((one) => !one.failure && this.interruptionOf(one) === null);
+    await Promise.all(healthy.map((machine) => this.address(machine)));
+  }
+
+  async release({ id }: InstanceHandle): Promise<'released' | 'releasing'> {
+    return await this.calls.answer(async () => {
+      if (this.tables.machines.get(id) === null) return 'released';
+      const isFirst = this.tables.releases.add({ id });
+      const { random, faults } = this.#options;
+      if (isFirst && random.chance(faults().slowRelease)) return 'releasing';
+      await this.vanish({ id });
+      return 'released';
+    });
   }
 
   async list({ server }: Pick<OwnerTags, 'server'>): Promise<readonly ListedInstance[]> {
-    return await this.#answer(() =>
-      [...this.machines.values()]
+    return await this.calls.answer(() =>
+      this.tables.machines
+        .all()
         .filter(({ order }) => order.owner.server === server)
         .map(({ id, order }) => ({
           handle: { id, data: null },
@@ -122,59 +123,68 @@ export class SimProvider {
     );
   }
 
-  /** Any other request to the provider, with its time and its faults. */
-  request<T>(carryOut: () => T): Promise<T> {
-    return this.#answer(carryOut);
-  }
-
-  get now(): number {
-    return this.#options.clock.now;
+  /** Calls `onChange` with the id of a machine when something new is to be observed of it. */
+  watch(onChange: (id: string) => void): () => void {
+    const { machines, interruptions } = this.tables;
+    let isOver = false;
+    const report = (id: string) => {
+      if (!isOver) onChange(id);
+    };
+    const followBoot = (id: string) => {
+      const readyAt = machines.get(id)?.readyAt ?? null;
+      const { clock } = this.#options;
+      if (readyAt === null || readyAt <= clock.now) return;
+      void clock.delay(readyAt - clock.now).then(() => report(id));
+    };
+    const ends = [
+      interruptions.watch(report),
+      machines.watch((id) => {
+        report(id);
+        followBoot(id);
+      }),
+    ];
+    for (const { id } of machines.all()) followBoot(id);
+    return () => {
+      isOver = true;
+      for (const end of ends) end();
+    };
   }
 
   /** Takes a machine back, as providers do with spot instances. */
-  interrupt(handle: InstanceHandle, text: string): void {
-    const machine = this.find(handle);
-    if (machine) machine.interruption = text;
+  interrupt({ id }: Pick<SimMachine, 'id'>, text: string): void {
+    if (this.tables.machines.get(id)) this.tables.interruptions.add({ id, text });
   }
 
-  /** The machine disappears without a word, as if somebody had deleted it at the provider. */
-  async vanish(handle: InstanceHandle): Promise<void> {
-    const machine = this.find(handle);
+  /** The machine disappears as if somebody had deleted it at the provider. */
+  async vanish({ id }: Pick<SimMachine, 'id'>): Promise<void> {
+    const machine = this.tables.machines.get(id);
     if (machine === null) return;
-    this.machines.delete(machine.order.key);
+    await this.#addresses.get(id)?.catch(() => {});
     await this.#options.agents.stop(machine);
+    const { attachments, interruptions, releases, machines } = this.tables;
+    for (const one of attachments.all()) if (one.machine === id) attachments.delete(one.id);
+    for (const table of [interruptions, releases, machines]) table.delete(id);
+    this.#addresses.delete(id);
   }
 
-  #make(order: InstanceOrder, offer: Offer): SimMachine {
-    const { random, clock } = this.#options;
-    const { faults } = this;
+  #make(id: string, order: InstanceOrder, offer: Offer): SimMachine {
+    const { random, clock, faults: now } = this.#options;
+    const faults = now();
     if (this.isFull) throw new NoCapacityError('the quota of the account is used up');
     if (random.chance(faults.noCapacity)) {
       throw new NoCapacityError('no machine of this type is left');
     }
-    const [least, most] = faults.bootSeconds;
-    const bootSeconds = random.whole(least * 1000, most * 1000) / 1000;
+    const bootUs = this.calls.bootUs();
     const machine: SimMachine = {
-      id: `sim-${++this.#ids}`,
-      ...{ order, offer, createdAt: clock.now, interruption: null, isReleasing: false },
-      readyAt: random.chance(faults.neverReady)
-        ? Number.POSITIVE_INFINITY
-        : clock.now + bootSeconds * SECOND,
+      ...{ id, order, offer, createdAt: clock.now },
+      readyAt: random.chance(faults.neverReady) ? null : clock.now + bootUs,
       failure: random.chance(faults.failsToBoot) ? 'the provider could not start it' : null,
     };
-    this.machines.set(order.key, machine);
-    return machine;
+    // Another process may have carried out the same order.
+    return this.tables.machines.add(machine) ? machine : (this.tables.machines.get(id) ?? machine);
   }
+}
 
-  /** One request: it takes its time, and may fail before or after it has been carried out. */
-  async #answer<T>(carryOut: () => T): Promise<T> {
-    const { random, clock } = this.#options;
-    const { slowSeconds, error, rateLimit, lostResponse } = this.faults;
-    if (slowSeconds > 0) await clock.delay(random.whole(1, slowSeconds * 1000) * 1000);
-    if (random.chance(rateLimit)) throw new BackendError('429 Too Many Requests');
-    if (random.chance(error)) throw new BackendError('500 Internal Server Error');
-    const result = carryOut();
-    if (random.chance(lostResponse)) throw new NoAnswerError('the connection was reset');
-    return result;
-  }
+function isReady({ readyAt, failure }: SimMachine, now: number): boolean {
+  return readyAt !== null && failure === null && readyAt <= now;
 }

@@ -3,7 +3,8 @@ import { type BackendName, capabilitiesOf, type Offer } from '@dstack/core';
 import { SkipOfferError } from '../base/errors.ts';
 import type { Backend, Observation } from '../base/port.ts';
 import { orderedMachine } from '../base/provisioning-data.ts';
-import type { SimMachine, SimProvider } from './provider.ts';
+import type { SimProvider } from './provider.ts';
+import type { SimMachine } from './tables.ts';
 
 export interface SimOptions {
   /** The type as which it is shown, with that type's capabilities. */
@@ -12,10 +13,15 @@ export interface SimOptions {
   /** Price list; availability follows from the provider's quota. */
   readonly offers: readonly Offer[];
   readonly matches: (requirements: Requirements, offer: Offer) => boolean;
+  /** Whether changes are reported, so that the server need not ask. */
+  readonly watch?: boolean;
+  /** Clients reach a job's own SSH server straight at the machine, without a hop through its sshd. */
+  readonly isDirect?: boolean;
 }
 
 /** A backend for tests and benchmarks, whose provider is a `SimProvider`. */
-export function simBackend({ as, provider, offers, matches }: SimOptions): Backend {
+export function simBackend(options: SimOptions): Backend {
+  const { as, provider, offers, matches, watch = false } = options;
   return {
     name: as,
     capabilities: capabilitiesOf(as),
@@ -29,7 +35,8 @@ export function simBackend({ as, provider, offers, matches }: SimOptions): Backe
             availability: provider.isFull ? 'no_quota' : 'available',
           }),
         )
-        .filter((offer) => matches(requirements, offer)),
+        .filter((offer) => matches(requirements, offer))
+        .sort((a, b) => a.price - b.price),
       notes: [],
     }),
     instances: {
@@ -43,32 +50,34 @@ export function simBackend({ as, provider, offers, matches }: SimOptions): Backe
           provisioningData: null,
         };
       },
-      observe: async (handle) => observationOf(provider, await provider.describe(handle)),
+      observe: async (handle) => await observationOf(options, await provider.describe(handle)),
+      ...(watch ? { watch: (onChange) => provider.watch(onChange) } : {}),
       release: (handle) => provider.release(handle),
       list: (owner) => provider.list(owner),
       leaseEnding: 'exit',
     },
-    volumes: null,
-    groups: null,
+    volumes: provider.volumes,
+    groups: provider.groups,
     claims: provider.claims,
     check: async () => [{ name: 'sim:everything', ok: true, problem: null }],
   };
 }
 
 async function observationOf(
-  provider: SimProvider,
+  { provider, isDirect = false }: SimOptions,
   machine: SimMachine | null,
 ): Promise<Observation> {
   if (machine === null) return { state: 'missing' };
-  if (machine.interruption !== null) {
-    return { state: 'interrupted', reason: 'spot', text: machine.interruption };
-  }
+  const interruption = provider.interruptionOf(machine);
+  if (interruption !== null) return { state: 'interrupted', reason: 'spot', text: interruption };
   if (machine.failure !== null) {
     return { state: 'interrupted', reason: 'failed', text: machine.failure };
   }
   const address = await provider.address(machine);
   if (address === null) return { state: 'pending', text: 'booting' };
   const { hostname, internalIp: internal_ip, access } = address;
-  const provisioningData = orderedMachine(machine.offer, machine.id, { hostname, internal_ip });
+  const direct = isDirect ? { dockerized: false } : {};
+  const known = { hostname, internal_ip, ...direct };
+  const provisioningData = orderedMachine(machine.offer, machine.id, known);
   return { state: 'ready', machine: { offer: null, provisioningData, totalBlocks: null }, access };
 }

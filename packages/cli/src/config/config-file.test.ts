@@ -34,7 +34,7 @@ test('the first project becomes the default, in a file only the owner can read',
     );
   }));
 
-test('a file that cannot be read is named, with what to do', () =>
+test('an error about an unreadable file names it and the next step', () =>
   withDirectory(async (path) => {
     const file = join(path, '.dstack', 'config.yml');
     await mkdir(file, { recursive: true });
@@ -45,7 +45,7 @@ test('a file that cannot be read is named, with what to do', () =>
     });
   }));
 
-test('a home where no folder can be made is an error, not an endless attempt', async () => {
+test('a home without the permission to create a folder is an error, not an endless loop', async () => {
   const config = await ConfigFile.load('/proc/no-such-folder/home');
   config.put({ name: 'main', url: 'http://a', token: 't' }, true);
   await expect(config.save()).rejects.toMatchObject({
@@ -70,7 +70,7 @@ test('edits keep unknown keys, comments and the other entries', () =>
     expect(again.find('main')).toMatchObject({ token: 't1', isDefault: false });
   }));
 
-test('an updated default stays the default and a removed one leaves none', () =>
+test('an updated default project stays the default, a removed one leaves none', () =>
   withDirectory(async (path) => {
     await home(path, TWO);
     const config = await ConfigFile.load(path);
@@ -82,7 +82,7 @@ test('an updated default stays the default and a removed one leaves none', () =>
   }));
 
 test.each(['projects: [', 'projects: 5', '[1, 2]', 'projects: [{name: x}]'])(
-  'a file that is not understood (%s) is an error and stays as it is',
+  'a file of an unknown form (%s) is an error and stays unchanged',
   (text) =>
     withDirectory(async (path) => {
       await home(path, text);
@@ -108,7 +108,7 @@ test.each([
 );
 
 test.each([
-  [undefined, both, TWO, 'No project named'],
+  [undefined, both, TWO, 'No project given'],
   ['nope', {}, TWO, 'Project nope is not configured'],
   ['nope', { DSTACK_SERVER_URL: 'http://e' }, TWO, 'DSTACK_TOKEN is not set'],
   [

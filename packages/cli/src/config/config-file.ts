@@ -16,8 +16,8 @@ export interface ConfiguredProject {
 
 /**
  * `~/.dstack/config.yml`, which the official command line reads and writes too. Edits change only
- * the entries concerned: unknown keys and comments stay. A file that cannot be understood is never
- * written over.
+ * the entries concerned: unknown keys and comments stay. A file that cannot be parsed is never
+ * overwritten.
  */
 export class ConfigFile {
   readonly path: string;
@@ -71,7 +71,10 @@ export class ConfigFile {
     return this.projects.find((p) => p.isDefault);
   }
 
-  /** Adds or updates; an entry that was the default stays it, and the only entry always is. */
+  /**
+   * Adds or updates an entry. A default entry stays the default, and an only entry always is the
+   * default.
+   */
   put(project: { name: string; url: string; token: string }, makeDefault: boolean): void {
     const known = this.find(project.name);
     const index = this.projects.findIndex((p) => p.name === project.name);
@@ -102,7 +105,9 @@ export class ConfigFile {
     return true;
   }
 
-  /** Writes by renaming, so that no reader ever meets half a file; only the owner may read it. */
+  /**
+   * Writes by renaming, so that no reader sees a partial file. Only the owner may read the file.
+   */
   async save(): Promise<void> {
     try {
       await this.#write();
@@ -147,7 +152,7 @@ export async function readIfThere(path: string): Promise<string | null> {
   try {
     await access(path, constants.F_OK);
   } catch {
-    // Not there, or behind a directory that may not be entered: both mean "no such file for us".
+    // The file is missing, or its directory may not be entered: both count as "no such file".
     return null;
   }
   return readFile(path, 'utf8');

@@ -18,7 +18,7 @@ export async function selectProfile(
   choice: ProfileChoice,
   cli: Pick<Cli, 'cwd' | 'home' | 'env'>,
 ): Promise<Profile> {
-  // A broken file is reported even when nothing of it is wanted.
+  // A broken file is reported even if no profile of it is used.
   const files = [await loadProfiles(cli.cwd), await loadProfiles(cli.home)];
   if (choice === false) return emptyProfile('no-profile');
   if (choice === null && isSwitchedOff(cli.env.DSTACK_NO_PROFILE))
@@ -61,12 +61,12 @@ async function parseProfiles(path: string, text: string): Promise<Profile[]> {
   return parsed.value.profiles as Profile[];
 }
 
-/** A profile that says nothing, in its complete wire form. */
+/** A profile without any setting, in its complete wire form. */
 async function emptyProfile(name: string): Promise<Profile> {
   const [profile] = await parseProfiles(
     '<empty profile>',
     JSON.stringify({ profiles: [{ name }] }),
   );
-  if (profile === undefined) throw new Error('an empty profile could not be made');
+  if (profile === undefined) throw new Error('an empty profile could not be created');
   return profile;
 }

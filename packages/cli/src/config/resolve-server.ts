@@ -1,7 +1,7 @@
 import { CliError } from '../errors.ts';
 import { ConfigFile } from './config-file.ts';
 
-/** Which server to talk to, as whom, and about which project. */
+/** The server to connect to, with its token and project. */
 export interface ServerAddress {
   readonly project: string;
   readonly url: string;
@@ -26,7 +26,7 @@ export async function resolveServer({ project, env, home }: ResolveInput): Promi
   const token = env.DSTACK_TOKEN || undefined;
   if (url !== undefined && token !== undefined) {
     if (name === undefined) {
-      throw new CliError('No project named', {
+      throw new CliError('No project given', {
         why: 'DSTACK_SERVER_URL and DSTACK_TOKEN are set, so the configuration file is not used',
         next: 'set DSTACK_PROJECT, or pass --project NAME',
       });

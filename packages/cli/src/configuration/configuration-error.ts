@@ -3,7 +3,7 @@ import { CliError } from '../errors.ts';
 
 const MAX_SHOWN = 5;
 
-/** The error that shows each problem with its place in the file. */
+/** An error that shows each problem with its place in the file. */
 export async function configurationError(
   file: string,
   text: string,
@@ -19,7 +19,7 @@ export async function configurationError(
   });
 }
 
-/** `-` would read like an item of a list. */
+/** `-` would look like a list item. */
 export function shownName(file: string): string {
   return file === '-' ? '<stdin>' : file;
 }

@@ -1,12 +1,12 @@
 import { CliError, UsageError } from '../errors.ts';
 
-/** A value, or the name of the caller's variable that holds it. */
+/** A value, or the name of the caller's variable with the value. */
 export type EnvValue = string | { readonly key: string };
 
 const PATTERN = /^([a-zA-Z_][a-zA-Z0-9_]*)(?:=([\s\S]*))?$/;
 
 /**
- * The environment of a run with every value known: the configuration's, overridden by `-e` flags
+ * The environment of a run with all values: those of the configuration, overridden by `-e` flags
  * (`KEY=VALUE`, or `KEY` for the caller's own value).
  */
 export function resolveEnv(

@@ -16,14 +16,14 @@ async function program(directory: string, name: string, ...lines: string[]): Pro
 test.each([
   ['vscode', 'code'],
   ['cursor', 'cursor'],
-] as const)('%s tells its commit in the second line', (ide, name) =>
+] as const)('%s prints its commit in the second line', (ide, name) =>
   withDirectory(async (path) => {
     await program(path, name, '1.95.0', COMMIT, 'x64');
     expect(await detectIdeVersion(ide, { PATH: path })).toBe(COMMIT);
   }),
 );
 
-test('Windsurf is known by its product file, behind the link in PATH', () =>
+test('Windsurf is recognised by its product file, behind the link in PATH', () =>
   withDirectory(async (path) => {
     const app = join(path, 'windsurf');
     await program(join(app, 'bin'), 'windsurf', '1.99.3');
@@ -35,7 +35,7 @@ test('Windsurf is known by its product file, behind the link in PATH', () =>
     expect(await detectIdeVersion('windsurf', { PATH: join(path, 'bin') })).toBe('1.106.0@8951cd3');
   }));
 
-test('an IDE that is not there, or another program of its name, has no version', () =>
+test('a missing IDE, or another program of its name, has no version', () =>
   withDirectory(async (path) => {
     await program(path, 'code', 'no Code of this kind');
     for (const ide of ['vscode', 'cursor', 'windsurf'] as const) {

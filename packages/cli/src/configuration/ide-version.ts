@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile, realpath } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import type { Cli } from '../context.ts';
-import type { RunConfiguration } from './types.ts';
+import type { ApplicableRun } from './types.ts';
 
 type Ide = 'vscode' | 'cursor' | 'windsurf' | 'zed';
 type DetectableIde = Exclude<Ide, 'zed'>;
@@ -19,26 +19,26 @@ const TITLES = { vscode: 'VS Code', cursor: 'Cursor', windsurf: 'Windsurf' } as 
 const ANSWER_MS = 10_000;
 
 /**
- * Fills in the version of the IDE on this machine, so that its server can be installed in the run
- * before the first connection. Without one the IDE installs it itself.
+ * Fills in the version of the IDE on the user's computer, so that its server can be installed in
+ * the run before the first connection. Without a version the IDE installs its server itself.
  */
 export async function withIdeVersion(
-  configuration: RunConfiguration,
+  configuration: ApplicableRun,
   cli: Pick<Cli, 'env' | 'io'>,
-): Promise<RunConfiguration> {
+): Promise<ApplicableRun> {
   if (configuration.type !== 'dev-environment') return configuration;
   const { ide, version } = configuration;
   if (!ide || ide === 'zed' || version) return configuration;
   const found = await detectIdeVersion(ide, cli.env);
   if (found !== null) return { ...configuration, version: found };
-  cli.io.say(
-    `${TITLES[ide]} was not found here (no \`${PROGRAMS[ide]}\` in PATH): it will install its server ` +
-      'when it connects. Set `version` in the configuration to have that done before.',
+  cli.io.info(
+    `${TITLES[ide]} was not found (no \`${PROGRAMS[ide]}\` in PATH): it will install its server ` +
+      'when it connects. To install it earlier, set `version` in the configuration.',
   );
   return configuration;
 }
 
-/** What `version` of a dev environment takes: the commit; Windsurf's is `version@commit`. */
+/** The value for `version` of a dev environment: the commit; for Windsurf `version@commit`. */
 export async function detectIdeVersion(
   ide: DetectableIde,
   env: Readonly<Record<string, string | undefined>>,
@@ -60,7 +60,9 @@ function versionText(
   });
 }
 
-/** Its command does not say enough; the product's description, somewhere above it, does. */
+/**
+ * The command prints too little; the product description in one of its parent folders has the rest.
+ */
 async function windsurfVersion(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<string | null> {
@@ -83,7 +85,7 @@ function windsurfProduct(text: string): string | null {
     const given = typeof version === 'string' && typeof commit === 'string';
     return given && /^[a-f0-9]+$/.test(commit) ? `${version}@${commit}` : null;
   } catch {
-    // Not there, or the file of another program.
+    // The file is missing, or belongs to another program.
     return null;
   }
 }

@@ -1,7 +1,7 @@
 import { interpolate as interpolateOnServer } from '@dstack/contract';
 import { expect, test } from 'vitest';
 import { resolveEnv } from './env.ts';
-import { interpolate } from './interpolate.ts';
+import { replaceReferences } from './interpolate.ts';
 
 const VALUES = { 'run.args': '--lr 1', 'env.A': 'x' };
 const IN_COMMANDS = { skip: ['secrets', 'groups'], later: 'groups' } as const;
@@ -18,7 +18,7 @@ test.each([
   ['${{ groups[0].nodes[1].IP_ADDRESS }}', '${{ groups[0].nodes[1].IP_ADDRESS }}'],
   ['no reference', 'no reference'],
 ])('"%s" becomes "%s"', (text, expected) => {
-  expect(interpolate(text, VALUES, IN_COMMANDS)).toBe(expected);
+  expect(replaceReferences(text, VALUES, IN_COMMANDS)).toBe(expected);
 });
 
 test.each([
@@ -26,7 +26,7 @@ test.each([
   ['${{ run.other }}', 'run.other'],
   ['${{ run.args', 'No closing'],
 ])('"%s" is an error', (text, message) => {
-  expect(() => interpolate(text, VALUES, IN_COMMANDS)).toThrow(message);
+  expect(() => replaceReferences(text, VALUES, IN_COMMANDS)).toThrow(message);
 });
 
 test.each([
@@ -34,13 +34,13 @@ test.each([
   ['$${{groups.x}} $${{ run.args }}', '$${{groups.x}} ${{ run.args }}'],
   ['$$${{ groups[0].nodes[1].IP_ADDRESS }}', '$${{ groups[0].nodes[1].IP_ADDRESS }}'],
   ['$${{ secrets.T }}', '${{ secrets.T }}'],
-])('an escape that a later step takes off is left to it: %s', (text, expected) => {
-  expect(interpolate(text, VALUES, IN_COMMANDS)).toBe(expected);
+])('an escape that a later step removes is left to that step: %s', (text, expected) => {
+  expect(replaceReferences(text, VALUES, IN_COMMANDS)).toBe(expected);
 });
 
-test('arguments are no references', () => {
+test('arguments are not read as references', () => {
   const args = { 'run.args': '${{ groups[0].nodes[0].IP_ADDRESS }}' };
-  expect(interpolate('echo ${{ run.args }}', args, IN_COMMANDS)).toBe(
+  expect(replaceReferences('echo ${{ run.args }}', args, IN_COMMANDS)).toBe(
     'echo $${{ groups[0].nodes[0].IP_ADDRESS }}',
   );
 });
@@ -52,16 +52,16 @@ test.each([
   ['$$$$ ${{ secrets.T }}', '$$ s3$$cret'],
   ['$${{ env.A }} ${{ secrets.T }}', '${{ env.A }} s3$$cret'],
   ['${{ env.B }}', 'a$$b ${{ secrets.T }}'],
-])('%s is %s on the host, where the server replaces secrets after us', (text, expected) => {
+])('%s is %s on the host, after the server has replaced secrets', (text, expected) => {
   const values = { 'env.A': 'x', 'env.B': 'a$$b ${{ secrets.T }}' };
-  const sent = interpolate(text, values, WITH_SECRETS);
-  // As the server does: texts without a reference are no business of its.
+  const sent = replaceReferences(text, values, WITH_SECRETS);
+  // Like the server, ignores texts without a reference.
   const secrets = { T: 's3$$cret' };
   const answer = sent.includes('${{') ? interpolateOnServer(sent, { secrets }) : null;
   expect(answer === null ? sent : answer.ok && answer.text).toBe(expected);
 });
 
-test('flags override the configuration and names take the value of the caller', () => {
+test('flags override the configuration, and names take the value of the caller', () => {
   const env = resolveEnv({ A: '1', B: { key: 'MINE' } }, ['A=2', 'C', 'D=a=b'], {
     MINE: 'm',
     C: 'c',

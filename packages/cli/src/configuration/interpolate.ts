@@ -5,19 +5,19 @@ const ANY_NAME = /^[A-Za-z_][A-Za-z0-9_.[\]]*$/;
 
 /**
  * What the server does with the text later: nothing; remove the escapes of the namespace `groups`
- * only; or, if a reference is left, the same replacement for all namespaces.
+ * only; or, if a reference is left, apply the same replacement to all namespaces.
  */
 export type LaterStep = 'none' | 'groups' | 'all';
 
 /**
- * Replaces `${{ namespace.name }}`, as dstack 0.22.5 does: `$$` stands for one `$` where the scan
+ * Replaces `${{ namespace.name }}`, as dstack 0.22.5 does: `$$` means one `$` where the scan
  * meets it, text before a reference is taken as it is, and references to the namespaces in `skip` are
  * left for the server. Literal text that the server would read as an escape or a reference is
  * escaped.
  *
  * @param values by full name, e.g. `run.args`
  */
-export function interpolate(
+export function replaceReferences(
   text: string,
   values: Readonly<Record<string, string>>,
   { skip, later }: { readonly skip: readonly string[]; readonly later: LaterStep },
@@ -28,14 +28,14 @@ export function interpolate(
     throw new CliError(`Unknown name in \${{ }}: ${missing.join(', ')}`, {
       why: `in "${text}"`,
       next: missing.includes('run.args')
-        ? 'pass the arguments behind -- (dstack apply -f FILE -- ARGS)'
+        ? 'pass the arguments after -- (dstack apply -f FILE -- ARGS)'
         : `known: ${Object.keys(values).join(', ') || 'nothing'}`,
     });
   }
   return joined(pieces, later);
 }
 
-/** A part of the result: text, or a reference that is left. */
+/** A part of the result: text, or a reference that is left in place. */
 interface Piece {
   readonly text: string;
   readonly isReference: boolean;
@@ -68,7 +68,7 @@ function scan(text: string, resolve: (name: string, whole: string) => Piece): Pi
 function joined(pieces: readonly Piece[], later: LaterStep): string {
   const plain = pieces.map(({ text }) => text).join('');
   if (later === 'groups') return escapedGroups(pieces);
-  // The server replaces only in texts with `${{`, and reads every `$` in them.
+  // The server replaces only in texts that contain `${{`, and then interprets every `$` in them.
   if (later === 'none' || !plain.includes('${{')) return plain;
   return pieces
     .map(({ text, isReference }) => (isReference ? text : text.replaceAll('$', '$$$$')))

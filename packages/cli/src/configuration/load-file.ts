@@ -5,14 +5,17 @@ import { readIfThere } from '../config/config-file.ts';
 import type { Cli } from '../context.ts';
 import { CliError, UsageError } from '../errors.ts';
 import { configurationError, shownName } from './configuration-error.ts';
-import type { AnyConfiguration } from './types.ts';
+import type { ApplicableConfiguration } from './types.ts';
 
-/** A configuration and where it came from. */
+/** A configuration and its origin. */
 export interface LoadedConfiguration {
-  readonly value: AnyConfiguration;
-  /** As sent to the server: relative to the working directory where it lies in it; `-` = stdin. */
+  readonly value: ApplicableConfiguration;
+  /**
+   * The path sent to the server: relative to the working directory if the file is below it; `-` =
+   * stdin.
+   */
   readonly path: string;
-  /** What relative paths in the configuration are relative to. */
+  /** The directory that relative paths in the configuration start at. */
   readonly directory: string;
 }
 
@@ -33,7 +36,7 @@ export async function loadConfiguration(
   if (parsed.warnings.length > 0) {
     cli.io.warn(formatConfigurationErrors(parsed.warnings, shownName(path), text));
   }
-  return { value: parsed.value as AnyConfiguration, path, directory };
+  return { value: parsed.value as ApplicableConfiguration, path, directory };
 }
 
 async function readConfiguration(

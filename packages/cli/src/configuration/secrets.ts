@@ -1,11 +1,11 @@
 import type { Connection } from '../context.ts';
 import { CliError } from '../errors.ts';
-import type { RunConfiguration } from './types.ts';
+import type { ApplicableRun } from './types.ts';
 
 const REFERENCE = /\$\{\{\s*secrets\.([A-Za-z_][\w]*)\s*\}\}/g;
 
 /** The names of all secrets that a run's configuration uses. */
-export function secretsOf(configuration: RunConfiguration): string[] {
+export function secretNames(configuration: ApplicableRun): string[] {
   const { env, registry_auth: auth } = configuration;
   const texts = [...Object.values(env ?? {}), auth?.username, auth?.password];
   const names = texts.flatMap((text) =>
@@ -14,16 +14,19 @@ export function secretsOf(configuration: RunConfiguration): string[] {
   return [...new Set(names)];
 }
 
-/** The server finds a missing secret when the job starts, on a machine that costs money by then. */
+/**
+ * Checked before the run is submitted: the server would find a missing secret only when the job
+ * starts, on an instance that already costs money.
+ */
 export async function requireSecrets(
-  configuration: RunConfiguration,
+  configuration: ApplicableRun,
   connection: Connection,
 ): Promise<void> {
-  const names = secretsOf(configuration);
+  const names = secretNames(configuration);
   if (names.length === 0) return;
   const { ApiError } = await import('@dstack/client');
   const known = await connection.project.secrets.list().catch((error: unknown) => {
-    // Not everybody may list them; the server decides then.
+    // Not every user may list secrets; then the server checks them.
     if (error instanceof ApiError) return null;
     throw error;
   });

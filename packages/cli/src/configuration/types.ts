@@ -7,14 +7,11 @@ import type {
   VolumeConfiguration,
 } from '@dstack/contract/wire';
 
-export type RunConfiguration =
-  | TaskConfiguration
-  | ServiceConfiguration
-  | DevEnvironmentConfiguration;
+export type ApplicableRun = TaskConfiguration | ServiceConfiguration | DevEnvironmentConfiguration;
 
-/** What `dstack apply` takes; `type` tells which. */
-export type AnyConfiguration =
-  | RunConfiguration
+/** The configurations that `dstack apply` accepts, distinguished by `type`. */
+export type ApplicableConfiguration =
+  | ApplicableRun
   | FleetConfiguration
   | (GatewayConfiguration & { readonly type: 'gateway' })
   | (VolumeConfiguration & { readonly type: 'volume' });
@@ -22,6 +19,6 @@ export type AnyConfiguration =
 export const RUN_TYPES = ['dev-environment', 'task', 'service'] as const;
 export const APPLY_TYPES = [...RUN_TYPES, 'fleet', 'gateway', 'volume'] as const;
 
-export function isRunConfiguration(value: { type: string }): value is RunConfiguration {
+export function isRunConfiguration(value: { type: string }): value is ApplicableRun {
   return (RUN_TYPES as readonly string[]).includes(value.type);
 }

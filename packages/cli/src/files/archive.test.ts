@@ -25,7 +25,7 @@ async function tree(root: string, files: Readonly<Record<string, string>>): Prom
   }
 }
 
-test('a directory is packed under its name, without what is ignored', () =>
+test('a directory is packed under its name, without ignored files', () =>
   withDirectory(async (path) => {
     await tree(path, {
       'code/.gitignore': '*.log\n!keep.log\nbuild/\n',
@@ -51,7 +51,7 @@ test('a directory is packed under its name, without what is ignored', () =>
     ]);
   }));
 
-test('links inside stay links, links out of it become their files', () =>
+test('links to targets inside stay links, links to targets outside become their files', () =>
   withDirectory(async (path) => {
     await tree(path, { 'd/a.txt': 'a', 'outside.txt': 'out' });
     await symlink('a.txt', join(path, 'd', 'in'));

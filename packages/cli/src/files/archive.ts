@@ -7,12 +7,12 @@ import type { Ignore } from 'ignore';
 export interface Archive {
   readonly bytes: Uint8Array;
   readonly hash: string;
-  /** Largest first: what to look at when an upload is too big. */
+  /** Largest first: the files to look at when an upload is too large. */
   readonly files: readonly { readonly path: string; readonly size: number }[];
 }
 
 interface Entry {
-  /** In the archive, with `/`. */
+  /** In the archive, with `/` as separator. */
   readonly name: string;
   readonly kind: 'file' | 'directory' | 'symlink';
   readonly mode: number;
@@ -23,9 +23,9 @@ interface Entry {
 const IGNORE_FILES = ['.gitignore', '.dstackignore'] as const;
 
 /**
- * Packs a file or a directory under its base name. `.gitignore` and `.dstackignore` are honoured at
- * every level, in a Git repository or not; `.git` is left out. Entries are sorted and carry neither
- * times nor owners, so that equal content has an equal hash wherever and whenever it is packed.
+ * Packs a file or a directory under its base name. `.gitignore` and `.dstackignore` apply at every
+ * level, in a Git repository or not; `.git` is left out. Entries are sorted and have neither times
+ * nor owners, so that equal content has an equal hash wherever and whenever it is packed.
  */
 export async function packPath(path: string): Promise<Archive> {
   const root = await realpath(path);
@@ -67,11 +67,11 @@ async function collect(place: Place, entries: Entry[]): Promise<void> {
       const { mode } = await lstat(source);
       entries.push({ name, kind: 'file', mode, source });
     }
-    // Sockets, devices and pipes have no content to carry.
+    // Sockets, devices and pipes have no content to pack.
   }
 }
 
-/** A link inside the root stays one; a link out of it becomes what it points to. */
+/** A link to a target inside the root stays a link; any other is replaced by its target. */
 async function addLink(
   source: string,
   name: string,
@@ -101,7 +101,7 @@ async function rulesOf(directory: string): Promise<{ base: string; rules: Ignore
   return [{ base: directory, rules: ignore().add(texts.join('\n')) }];
 }
 
-/** The deepest file with a word on it decides, as in Git. */
+/** The deepest ignore file with a matching rule decides, as in Git. */
 function isIgnored(
   source: string,
   isDirectory: boolean,

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { withDirectory } from '../testing/run-command.ts';
 import { makeFolders } from './make-folders.ts';
 
-test('missing folders are made, closed to others; several may make the same', () =>
+test('missing folders are created for the owner only, also when several callers create the same one', () =>
   withDirectory(async (root) => {
     const path = join(root, 'a/b');
     await Promise.all([makeFolders(path), makeFolders(path), makeFolders(path)]);
@@ -12,7 +12,7 @@ test('missing folders are made, closed to others; several may make the same', ()
     expect((await stat(join(root, 'a'))).mode & 0o777).toBe(0o700);
   }));
 
-test('a folder that is there, also behind a link, is left as it is', () =>
+test('an existing folder, also behind a link, is left unchanged', () =>
   withDirectory(async (root) => {
     await mkdir(join(root, 'a'), { mode: 0o755 });
     await symlink('a', join(root, 'to-a'));
@@ -28,6 +28,6 @@ test.each(['file', 'file/below', 'dangling'])('%s is refused', (path) =>
   }),
 );
 
-test('a folder that cannot be made is an error, not an endless attempt', async () => {
+test('a folder that cannot be created is an error, not an endless loop', async () => {
   await expect(makeFolders('/proc/no-such-folder/inner')).rejects.toThrow('/proc/no-such-folder');
 });

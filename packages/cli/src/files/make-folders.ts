@@ -2,9 +2,9 @@ import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
- * As `mkdir -p`, for folders below a home, which can be anywhere: Node's own `recursive` asks for
- * ever where the system says of an existing folder's child that it is not there and cannot be made
- * (below `/proc`, on automounted homes).
+ * Like `mkdir -p`, for folders below a home directory. Node's own `recursive` loops for ever where
+ * the system reports that the child of an existing folder is missing and cannot be created (below
+ * `/proc`, on automounted homes).
  */
 export async function makeFolders(path: string, mode = 0o700): Promise<void> {
   const missing: string[] = [];
@@ -17,7 +17,7 @@ export async function makeFolders(path: string, mode = 0o700): Promise<void> {
   }
 }
 
-/** False for what is not there; throws for what is no folder, or lies below something else. */
+/** False if the path does not exist; throws if it is not a folder, or a parent is not one. */
 async function isFolder(path: string): Promise<boolean> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;

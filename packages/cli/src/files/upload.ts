@@ -14,14 +14,14 @@ export interface FileMapping {
 
 export interface UploadedFiles {
   readonly archives: readonly FileArchiveMapping[];
-  /** The entries with absolute local paths, as they go to the server. */
+  /** The entries with absolute local paths, as sent to the server. */
   readonly mappings: FileMapping[];
 }
 
-/** The server's default limit for one upload; above it a hint with the largest files helps. */
+/** The server's default limit for one upload. Above it, a hint lists the largest files. */
 const LARGE_BYTES = 2 * 1024 * 1024;
 
-/** Packs every entry of `files` and uploads what the server does not have yet. */
+/** Packs every entry of `files` and uploads the archives that the server does not have yet. */
 export async function uploadFiles(
   files: readonly FileMapping[] | null | undefined,
   directory: string,
@@ -32,7 +32,7 @@ export async function uploadFiles(
     local_path: absolutePath(file.local_path, directory, cli.home),
     path: file.path,
   }));
-  // All of them are looked at before the first byte is sent.
+  // All entries are checked before the first byte is sent.
   for (const { local_path } of mappings) await requirePath(local_path);
   const archives: FileArchiveMapping[] = [];
   if (mappings.length === 0) return { archives, mappings };
@@ -69,7 +69,7 @@ async function upload(
   }
 }
 
-/** `~` is the home directory; the rest is relative to the configuration's directory. */
+/** `~` is the home directory; other paths are relative to the configuration's directory. */
 export function absolutePath(path: string, directory: string, home: string): string {
   if (path === '~') return home;
   if (path.startsWith('~/')) return join(home, path.slice(2));

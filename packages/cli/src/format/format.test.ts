@@ -78,7 +78,7 @@ test.each([
   expect(backendWithRegion(backend, region)).toBe(text);
 });
 
-test('only what cannot be had is said of availability', () => {
+test('only unavailability is shown, availability is not', () => {
   expect(['available', 'unknown', 'not_available', 'idle'].map(availability)).toEqual([
     '',
     '',

@@ -15,7 +15,7 @@ export function instanceResources(resources: Resources, options: { spot?: boolea
   return parts.join(' ');
 }
 
-/** `H100:80GB:1`; null where there is none. */
+/** `H100:80GB:1`; null if there is no GPU. */
 export function instanceGpu(gpus: readonly Gpu[]): string | null {
   const first = gpus[0];
   if (first === undefined) return null;
@@ -23,7 +23,7 @@ export function instanceGpu(gpus: readonly Gpu[]): string | null {
   return `${first.name}${memory}:${gpus.length}`;
 }
 
-/** What is asked for: `cpu=2.. mem=8GB.. disk=100GB.. gpu=H100:80GB:1`. */
+/** The requested resources: `cpu=2.. mem=8GB.. disk=100GB.. gpu=H100:80GB:1`. */
 export function requestedResources(spec: ResourcesSpec): string {
   const parts: string[] = [];
   const arch = spec.cpu.arch ? `${spec.cpu.arch}:` : '';
@@ -35,12 +35,12 @@ export function requestedResources(spec: ResourcesSpec): string {
   return parts.join(' ');
 }
 
-/** The GPU asked for, without `gpu=`; null if none is. */
+/** The requested GPU, without `gpu=`; null if none is requested. */
 export function requestedGpu(gpu: ResourcesSpec['gpu']): string | null {
   if (!gpu) return null;
   const { min, max } = gpu.count;
   const named = Boolean(gpu.name?.length || gpu.memory || gpu.total_memory);
-  // "Any number, even none" of no particular GPU asks for nothing.
+  // "Any number of any GPU, including none" requests nothing.
   if (max === 0 || (!min && (max === null || max === undefined) && !named)) return null;
   const parts: string[] = [];
   if (gpu.name?.length) parts.push(gpu.name.join(','));

@@ -12,7 +12,7 @@ const DAY = 24 * HOUR;
 export function relativeTime(instant: string, now: number): string {
   const ago = now - Date.parse(instant);
   if (Number.isNaN(ago)) return '';
-  // Clocks of server and client may differ a little; "in 2 sec" would only puzzle.
+  // The clocks of server and client may differ a little; "in 2 sec" would only confuse.
   if (ago < 0) return ago > -MINUTE ? 'now' : '';
   const days = Math.floor(ago / DAY);
   if (ago < 10 * SECOND) return 'now';

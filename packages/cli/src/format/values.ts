@@ -15,13 +15,13 @@ export function gigabytes(mib: number): string {
   return `${trimmed(mib / 1024, 1)}GB`;
 }
 
-export interface Range {
+export interface Bounds {
   readonly min?: number | null;
   readonly max?: number | null;
 }
 
 /** `min..max`, `min..`, `..max`, or one value when both are equal. */
-export function range(value: Range, show: (n: number) => string = String): string {
+export function range(value: Bounds, show: (n: number) => string = String): string {
   const min = value.min ?? null;
   const max = value.max ?? null;
   if (min !== null && min === max) return show(min);
@@ -34,8 +34,8 @@ export function sizeGb(gb: number): string {
 }
 
 /**
- * The backend of an offer, instance or job, as a reader knows it. SSH fleets are `remote` on the
- * wire and read `ssh`; the server's own machine is `remote` in the region `local` and reads `local`.
+ * The backend of an offer, instance or job as shown to users. SSH fleets are `remote` in the API
+ * and shown as `ssh`; the server host is `remote` in the region `local` and shown as `local`.
  */
 export function backendName(backend: string | null | undefined, region?: string | null): string {
   if (!backend) return '-';
@@ -53,7 +53,7 @@ export function backendWithRegion(
   return `${name} (${region})`;
 }
 
-/** Empty for what goes without saying: available, unknown. */
+/** Empty for the states that need no mention: available, unknown. */
 export function availability(value: string): string {
   return value === 'available' || value === 'unknown' ? '' : value.replaceAll('_', ' ');
 }

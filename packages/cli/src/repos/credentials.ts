@@ -18,8 +18,9 @@ export interface CredentialSources {
 const PROBE_TIMEOUT_MS = 20_000;
 
 /**
- * Finds credentials with which the repository can be read, by trying: none, a key given or stored,
- * a token given or stored, the key of `~/.ssh/config`, the token of the `gh` command, `~/.ssh/id_rsa`.
+ * Finds credentials that can read the repository, by trying in order: none, a key given or stored,
+ * a token given or stored, the key of `~/.ssh/config`, the token of the `gh` command,
+ * `~/.ssh/id_rsa`.
  */
 export async function findCredentials(
   repo: RepoUrl,
@@ -34,12 +35,12 @@ export async function findCredentials(
   }
   throw new CliError(`Cannot access the repository ${repo.fullPath} of ${repo.host}`, {
     excerpt: tried.join(''),
-    next: 'pass --token TOKEN or --git-identity FILE (dstack init -P PATH_OR_URL keeps them)',
+    next: 'pass --token TOKEN or --git-identity FILE (dstack init -P PATH_OR_URL stores them)',
   });
 }
 
 interface Candidate {
-  /** Where it comes from, for people: `with …`. */
+  /** Its origin, for messages: `with …`. */
   readonly name: string;
   readonly creds: RemoteRepoCreds;
 }
@@ -94,14 +95,14 @@ async function tokenOfGh(host: string, home: string): Promise<string | null> {
     const token = hosts?.[host]?.oauth_token;
     return typeof token === 'string' ? token : null;
   } catch {
-    // Another program's file: if it cannot be read, there is no token in it for us.
+    // The file belongs to another program: if it cannot be read, it has no token for us.
     return null;
   }
 }
 
 /**
- * Asks the remote for its refs, with all of the user's own git and askpass settings switched off.
- * Null: it answers; else what git says.
+ * Requests the refs of the remote, with all of the user's own git and askpass settings switched
+ * off. Null if the remote answers; otherwise the error of git.
  */
 async function whyUnreadable(
   creds: RemoteRepoCreds,
@@ -141,6 +142,6 @@ async function whyUnreadable(
 function gitErrorMessage({ stderr, signal }: GitResult, token: string | null): string {
   if (signal !== null) return `no answer within ${PROBE_TIMEOUT_MS / 1000} s`;
   const text = stderr.replace(/^(fatal|error|remote): |unable to access '.*?': /gm, '');
-  const first = text.split('\n').find((line) => line.trim() !== '') ?? 'git says nothing';
+  const first = text.split('\n').find((line) => line.trim() !== '') ?? 'git printed no error';
   return token === null ? first : first.replaceAll(token, '***');
 }

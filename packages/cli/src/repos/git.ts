@@ -5,13 +5,13 @@ import { CliError } from '../errors.ts';
 
 export interface GitResult {
   readonly code: number;
-  /** What ended it, where it did not end by itself: its time was over. */
+  /** The signal that ended git, if it did not exit by itself: it ran into the time limit. */
   readonly signal: NodeJS.Signals | null;
   readonly stdout: Buffer;
   readonly stderr: string;
 }
 
-/** Runs git; the result's code is for the caller to judge. A missing git is an error. */
+/** Runs git. The caller checks the exit code; a missing git is an error. */
 export async function git(
   args: readonly string[],
   options: { cwd?: string; env?: Record<string, string>; timeoutMs?: number } = {},
@@ -39,7 +39,7 @@ export async function git(
   }
 }
 
-/** Output of a git command as one trimmed text; null if git says no. */
+/** The output of a git command as one trimmed text; null if git fails. */
 export async function gitText(cwd: string, ...args: string[]): Promise<string | null> {
   const { code, stdout } = await git(args, { cwd });
   return code === 0 ? stdout.toString().trim() : null;

@@ -13,7 +13,7 @@ function git(cwd: string, ...args: string[]): string {
     .trim();
 }
 
-/** A clone of a bare repository with one pushed commit; the remote has the URL of a server. */
+/** A clone of a bare repository with one pushed commit. Its remote has the URL of a server. */
 async function checkout(path: string): Promise<string> {
   const bare = join(path, 'bare.git');
   const work = join(path, 'work');
@@ -28,7 +28,7 @@ async function checkout(path: string): Promise<string> {
   return work;
 }
 
-test('the diff has unpushed commits, changes and untracked files, and can be applied', () =>
+test('the diff contains unpushed commits, changes and untracked files, and can be applied', () =>
   withDirectory(async (path) => {
     const work = await checkout(path);
     const pushed = git(work, 'rev-parse', 'HEAD');
@@ -53,7 +53,7 @@ test('the diff has unpushed commits, changes and untracked files, and can be app
     ).toEqual(['M a.txt', '?? .gitignore', '?? new.bin']);
   }));
 
-test('files with names like options are part of the diff, and are no options', () =>
+test('files with names like options are part of the diff and are not taken as options', () =>
   withDirectory(async (path) => {
     const work = await checkout(path);
     await writeFile(join(work, '--output=owned'), 'text\n');
@@ -65,7 +65,7 @@ test('files with names like options are part of the diff, and are no options', (
     expect(existsSync(join(work, 'owned'))).toBe(false);
   }));
 
-test('what cannot be used as a repo says why and what to do', () =>
+test('an error about an unusable repo has a reason and a next step', () =>
   withDirectory(async (path) => {
     await mkdir(join(path, 'plain'));
     await writeFile(join(path, 'file'), '');
@@ -76,7 +76,7 @@ test('what cannot be used as a repo says why and what to do', () =>
       why: 'it is not a directory',
     });
     await expect(readLocalRepo(join(path, 'plain'))).rejects.toMatchObject({
-      why: 'it is no Git repository',
+      why: 'it is not a Git repository',
     });
     const work = await checkout(path);
     git(work, 'checkout', '-q', '-b', 'lonely');

@@ -4,7 +4,9 @@ import { CliError } from '../errors.ts';
 import { git, gitText } from './git.ts';
 import { parseRepoUrl, type RepoUrl } from './repo-id.ts';
 
-/** A checkout on this machine: what is pushed, and how the working tree differs from it. */
+/**
+ * A checkout on the user's computer: the pushed commit, and how the working tree differs from it.
+ */
 export interface LocalRepo {
   readonly url: RepoUrl;
   readonly branch: string;
@@ -15,7 +17,10 @@ export interface LocalRepo {
   readonly diff: { readonly bytes: Uint8Array; readonly hash: string } | null;
 }
 
-/** The upstream of the current branch, without its name, which git could take for an option. */
+/**
+ * The upstream of the current branch. The branch is not named, as git could take its name for an
+ * option.
+ */
 const UPSTREAM = '@{upstream}';
 
 export async function readLocalRepo(path: string): Promise<LocalRepo> {
@@ -24,7 +29,7 @@ export async function readLocalRepo(path: string): Promise<LocalRepo> {
   if (!info.isDirectory()) throw notUsable(path, 'it is not a directory');
   const root = await gitText(path, 'rev-parse', '--show-toplevel');
   if (root === null) {
-    throw notUsable(path, 'it is no Git repository', 'use `files` to upload a plain directory');
+    throw notUsable(path, 'it is not a Git repository', 'use `files` to upload a plain directory');
   }
   const head = await gitText(root, 'symbolic-ref', '--short', '--quiet', 'HEAD');
   if (head === null) throw notUsable(path, 'HEAD is detached', 'git switch BRANCH');
@@ -38,7 +43,7 @@ export async function readLocalRepo(path: string): Promise<LocalRepo> {
   const address = await gitText(root, 'remote', 'get-url', '--', remote);
   const url = address === null ? null : parseRepoUrl(address);
   if (url === null)
-    throw notUsable(path, `the URL of remote ${remote} is not understood: ${address}`);
+    throw notUsable(path, `the URL of remote ${remote} cannot be parsed: ${address}`);
   const commit = await gitText(root, 'rev-parse', UPSTREAM);
   if (commit === null) throw notUsable(path, `${tracking} has no commit`, `git fetch ${remote}`);
   return {
@@ -54,7 +59,7 @@ export async function readLocalRepo(path: string): Promise<LocalRepo> {
 /** Options for a diff that `git apply` accepts, independent of the user's settings. */
 const PATCH = ['--binary', '--no-ext-diff', '--no-textconv', '--no-color'];
 
-/** Changes since `commit`, untracked files included; null if there are none. */
+/** Changes since `commit`, including untracked files; null if there are none. */
 async function readDiff(root: string, commit: string): Promise<LocalRepo['diff']> {
   const parts: Buffer[] = [];
   const tracked = await git(['diff', ...PATCH, commit, '--'], { cwd: root });
@@ -64,7 +69,7 @@ async function readDiff(root: string, commit: string): Promise<LocalRepo['diff']
   parts.push(tracked.stdout);
   const list = await git(['ls-files', '--others', '--exclude-standard', '-z'], { cwd: root });
   for (const file of list.stdout.toString().split('\0').filter(Boolean)) {
-    // Code 1 means "they differ", which is the point of comparing with nothing.
+    // Exit code 1 means "they differ", which is expected in a comparison with an empty file.
     const added = await git(['diff', '--no-index', ...PATCH, '--', '/dev/null', file], {
       cwd: root,
     });

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { Problem, parseBranch, parseCommitHash } from '@dstack/contract';
 import type { RemoteRepoCreds, RunSpec } from '@dstack/contract/wire';
 import type { RepoFlags } from '../commands/apply/flags.ts';
-import type { RunConfiguration } from '../configuration/types.ts';
+import type { ApplicableRun } from '../configuration/types.ts';
 import type { Cli, Connection } from '../context.ts';
 import { UsageError } from '../errors.ts';
 import { absolutePath } from '../files/upload.ts';
@@ -13,14 +13,14 @@ import { findCredentials } from './credentials.ts';
 import { readLocalRepo } from './local-repo.ts';
 import { parseRepoUrl, type RepoUrl, repoId, repoName } from './repo-id.ts';
 
-/** A repo known to the server, and what goes into the run spec about it. */
+/** A repo registered on the server, and its part of the run spec. */
 export interface PreparedRepo {
   readonly id: string;
   readonly data: RunSpec['repo_data'];
   readonly codeHash: string | null;
-  /** Where it is put in the run; null where there is none. */
+  /** Its place in the run; null if there is none. */
   readonly directory: string | null;
-  /** Sends the local changes; called once the user has agreed. */
+  /** Uploads the local changes; called once the user has agreed. */
   readonly uploadDiff: () => Promise<void>;
 }
 
@@ -33,20 +33,20 @@ interface Selection {
 
 /** `--no-repo`, then `--repo`, then the configuration's `repos`, else none. */
 export async function prepareRepo(
-  configuration: RunConfiguration,
+  configuration: ApplicableRun,
   flags: RepoFlags,
   directory: string,
   connection: Connection,
   cli: Cli,
 ): Promise<PreparedRepo> {
-  if (cli.words.includes('--no-repo') && cli.words.some((w) => /^(--repo|-P)(=|$)/.test(w))) {
-    throw new UsageError('--repo and --no-repo exclude each other');
+  if (cli.args.includes('--no-repo') && cli.args.some((w) => /^(--repo|-P)(=|$)/.test(w))) {
+    throw new UsageError('--repo and --no-repo cannot be used together');
   }
   checkFlags(flags);
   const selection = select(configuration, flags, directory, cli);
   if (selection === null) return noRepo(connection);
   const path = configuration.repos?.[0]?.path ?? null;
-  return initRepo(selection, flags, path, connection, cli);
+  return registerRepo(selection, flags, path, connection, cli);
 }
 
 /** Every run belongs to a repo; one without code belongs to the repo `none`. */
@@ -61,7 +61,7 @@ async function noRepo(connection: Connection): Promise<PreparedRepo> {
   };
 }
 
-/** Checks flags of the command line; the parser has checked the values of a file. */
+/** Checks flags of the command line; the parser has already checked the values of a file. */
 function checkFlags({ branch, hash }: RepoFlags): void {
   const problems = [
     ['--repo-branch', branch === null ? null : parseBranch(branch)],
@@ -73,7 +73,7 @@ function checkFlags({ branch, hash }: RepoFlags): void {
 }
 
 function select(
-  configuration: RunConfiguration,
+  configuration: ApplicableRun,
   flags: RepoFlags,
   directory: string,
   cli: Pick<Cli, 'cwd' | 'home'>,
@@ -96,8 +96,8 @@ function select(
   };
 }
 
-/** Makes sure that the server knows the repository and can read it. */
-export async function initRepo(
+/** Registers the repository on the server and checks that the server can read it. */
+export async function registerRepo(
   selection: Selection,
   flags: RepoFlags,
   path: string | null,
@@ -106,7 +106,7 @@ export async function initRepo(
 ): Promise<PreparedRepo> {
   const local = selection.local === null ? null : await readLocalRepo(resolve(selection.local));
   const url = local?.url ?? parseRepoUrl(selection.url ?? '');
-  if (url === null) throw new UsageError(`"${selection.url}" is no URL of a Git repository`);
+  if (url === null) throw new UsageError(`"${selection.url}" is not the URL of a Git repository`);
   const host = await lookUpHost(url.host, cli.home);
   const id = repoId(url, url.protocol === 'ssh' ? (host?.hostName ?? url.host) : url.host);
   await ensureCredentials(id, url, flags, connection, cli);

@@ -14,7 +14,7 @@ test.each([
   expect(repoId(repo)).toBe(id);
 });
 
-test.each(['.', '/home/me/code', 'C:\\code', 'not a url', ''])('"%s" is no URL', (text) => {
+test.each(['.', '/home/me/code', 'C:\\code', 'not a url', ''])('"%s" is not a URL', (text) => {
   expect(parseRepoUrl(text)).toBeNull();
 });
 
@@ -47,6 +47,9 @@ test.each([
   expect(findHost(SSH_CONFIG, host, '/h')).toEqual(expected);
 });
 
-test.each(['https://', 'https://[x', 'ssh://host:port/x', '/srv/repo'])('%s is no URL', (text) => {
-  expect(parseRepoUrl(text)).toBeNull();
-});
+test.each(['https://', 'https://[x', 'ssh://host:port/x', '/srv/repo'])(
+  '%s is not a URL',
+  (text) => {
+    expect(parseRepoUrl(text)).toBeNull();
+  },
+);

@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
 
-/** Where a Git repository is, as read from its URL. */
+/** The place of a Git repository, as parsed from its URL. */
 export interface RepoUrl {
   readonly protocol: 'https' | 'ssh' | 'http';
   readonly user: string | null;
   readonly host: string;
   readonly port: string | null;
-  /** Without slash in front and without `.git` at the end. */
+  /** Without a leading slash and without `.git` at the end. */
   readonly path: string;
-  /** As given, for not every server knows a repository by both names; without slash in front. */
+  /** As given, without a leading slash: not every Git server accepts both names of a repository. */
   readonly fullPath: string;
 }
 
-/** Reads `https://…`, `ssh://…` and `user@host:path`; null for anything else. */
+/** Parses `https://…`, `ssh://…` and `user@host:path`; null for anything else. */
 export function parseRepoUrl(text: string): RepoUrl | null {
   const scp = /^(?:([^@/\s]+)@)?([^:/\s]+):(?!\/\/)(.+)$/.exec(text);
   // `C:\\code` is a drive, not a host.

@@ -4,8 +4,8 @@ import type { Paint } from '../terminal/style.ts';
 import { currentSubmission } from './run-status.ts';
 
 /**
- * How a run ended, in at most three lines: status (and short error), the machine's own words, where
- * to look further. The job that failed counts, not the first one.
+ * How a run ended, in at most three lines: its status with a short error, the message of the job,
+ * and where to look further. The first job that failed counts, not the first job.
  */
 export function finishedMessage(run: Run, paint: Paint): string {
   const job = decisiveJob(run);

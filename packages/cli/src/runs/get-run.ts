@@ -2,10 +2,10 @@ import type { RunReference } from '@dstack/client';
 import type { Run } from '@dstack/contract/wire';
 import type { Connection } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { nearest } from '../nearest.ts';
+import { closest } from '../nearest.ts';
 
 /** The latest run of that name, or the run with that id. */
-export async function getRun(connection: Connection, run: string | RunReference): Promise<Run> {
+export async function findRun(connection: Connection, run: string | RunReference): Promise<Run> {
   const reference = typeof run === 'string' ? { run_name: run } : run;
   try {
     return await connection.project.runs.get(reference);
@@ -22,7 +22,7 @@ export async function getRun(connection: Connection, run: string | RunReference)
   }
 }
 
-/** The name of a recent run that may have been meant. */
+/** The name of a recent run that the user may have meant. */
 async function similarName(connection: Connection, name: string): Promise<string | null> {
   try {
     const runs = await connection.client.listRuns({
@@ -32,9 +32,9 @@ async function similarName(connection: Connection, name: string): Promise<string
       limit: 100,
     });
     const present = runs.filter((run) => run.deleted !== true);
-    return nearest(name, [...new Set(present.flatMap((run) => run.run_spec.run_name ?? []))]);
+    return closest(name, [...new Set(present.flatMap((run) => run.run_spec.run_name ?? []))]);
   } catch {
-    // A hint at most: the caller has an error to tell already.
+    // A failed suggestion is ignored: the caller already has an error to report.
     return null;
   }
 }

@@ -6,22 +6,22 @@ import { currentSubmission, findJob } from './run-status.ts';
 export interface OutputOptions {
   readonly runName: string;
   readonly submissionId: string;
-  /** Where the run's job is found again when the server can only be polled. */
+  /** Identifies the job in its run, for servers that can only be polled. */
   readonly replica: number;
   readonly job: number;
-  /** Only what was printed after it; a time with an offset. */
+  /** Only output after this time, which has an offset. */
   readonly since?: string | null;
-  /** Only the last so many lines of what there is, and what follows. */
+  /** Only this many last lines of the output so far, and everything after them. */
   readonly lines?: number | null;
   readonly write: (bytes: Uint8Array) => void;
-  /** Waited for after each piece, so that a slow reader costs no memory. */
+  /** Awaited after each piece, so that a slow reader does not use up the memory. */
   readonly drained: () => Promise<void>;
   readonly signal: AbortSignal;
 }
 
 /**
- * Writes a job's output as it is printed, from its beginning unless told otherwise, until the job
- * has ended and all of it was written. Returns how many bytes that were.
+ * Writes a job's output as it is produced, from its beginning unless the options limit it, until
+ * the job has ended and everything was written. Returns the number of bytes written.
  */
 export async function streamOutput(
   connection: Connection,
@@ -74,7 +74,7 @@ async function pollOutput(connection: Connection, options: OutputOptions): Promi
   }
 }
 
-/** True once the job's submission is over, or is no longer the job's last. */
+/** True once the job's submission has ended, or is no longer the job's last one. */
 async function submissionEnded(
   connection: Connection,
   options: Pick<OutputOptions, 'runName' | 'submissionId' | 'replica' | 'job'>,

@@ -1,12 +1,12 @@
 const NEWLINE = 10;
 const RETURN = 13;
-/** A line that does not end is shown in pieces; a progress bar's newest state this often. */
+/** A line longer than this is printed in pieces. */
 const MAX_LINE = 32 * 1024;
 const REDRAW_MS = 1000;
 
 /**
- * Output of one of several nodes in lines that say which node it is, so that they can be mixed. Of a
- * line that is drawn again and again (a progress bar) the newest state counts.
+ * Splits the output of one node into labelled lines, so that the output of several nodes can be
+ * mixed. A line that is redrawn again and again (a progress bar) is printed in its latest state.
  */
 export class NodeLines {
   readonly #label: Uint8Array;
@@ -34,7 +34,7 @@ export class NodeLines {
     if (rest.length > MAX_LINE || (redraws && due)) this.end();
   }
 
-  /** Shows what is left of a line. */
+  /** Prints the rest of an unfinished line. */
   end(): void {
     if (this.#rest.length > 0) this.#show(this.#rest);
     this.#rest = Buffer.alloc(0);

@@ -9,12 +9,12 @@ export interface NodeOutputOptions {
   readonly runName: string;
   readonly since?: string | null;
   readonly lines?: number | null;
-  /** Takes output of this job, as it is or in lines that name the job. */
+  /** Writes the output of one job, either unchanged or in labelled lines. */
   readonly write: (bytes: Uint8Array, job: Job) => void;
   readonly signal: AbortSignal;
 }
 
-/** All jobs of a job's replica, in order of their numbers: more than one where a run has nodes. */
+/** All jobs of a job's replica by number: more than one if the run has several nodes. */
 export function nodesBeside(run: Run, job: Job): Job[] {
   return run.jobs
     .filter((one) => (one.job_spec.replica_num ?? 0) === (job.job_spec.replica_num ?? 0))
@@ -26,7 +26,7 @@ export interface NodeSink {
   readonly end: () => void;
 }
 
-/** Output of one of these jobs: as it is when it is alone, else in lines that name the job. */
+/** Output of one of these jobs: unchanged if it is the only one, otherwise in labelled lines. */
 export function nodeSink(
   job: Job,
   jobs: readonly Job[],
@@ -47,8 +47,8 @@ export function nodeSink(
 }
 
 /**
- * Writes the output of jobs as it is printed, until all of them have ended. A job that is alone comes
- * as it is, for a terminal; of several each line says which job it is from.
+ * Writes the output of jobs as it is produced, until all of them have ended. The output of a single
+ * job is unchanged, for a terminal; of several jobs each line is labelled.
  */
 export async function streamNodes(
   connection: Connection,
@@ -56,7 +56,7 @@ export async function streamNodes(
   options: NodeOutputOptions,
   cli: Cli,
 ): Promise<void> {
-  // One that fails ends the others, which would go on unheard.
+  // A stream that fails ends the others, whose output nobody would wait for.
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
   const follow = async (job: Job): Promise<void> => {

@@ -1,10 +1,10 @@
 import type { InstanceOfferWithAvailability } from '@dstack/contract/wire';
 import { instanceResources } from '../format/resources.ts';
 import { availability, backendName, backendWithRegion, price } from '../format/values.ts';
-import { type Column, type Row, renderTable, type TableLayout } from '../terminal/table.ts';
+import { type Column, renderTable, type TableLayout, type TableRow } from '../terminal/table.ts';
 
 export interface OfferTableOptions {
-  /** How many offers there are in all, and what the dearest costs. */
+  /** The total number of offers, and the highest price. */
   readonly total: number;
   readonly maxPrice: number | null;
   readonly limit?: number;
@@ -13,8 +13,10 @@ export interface OfferTableOptions {
 
 type Offers = readonly InstanceOfferWithAvailability[];
 
-/** Offers of a run: the first one normal, the others dim, and how many are not shown. */
-export function offerTable(offers: Offers, options: OfferTableOptions): string {
+/**
+ * Offers of a run: the first one in normal text, the others dim, then the number of hidden offers.
+ */
+export function renderOfferTable(offers: Offers, options: OfferTableOptions): string {
   const shown = offers.slice(0, options.limit ?? offers.length);
   const columns: Column[] = [
     { header: '#', keep: true },
@@ -24,7 +26,7 @@ export function offerTable(offers: Offers, options: OfferTableOptions): string {
     { header: 'PRICE', keep: true },
     { header: '' },
   ];
-  const rows = shown.map((offer, i): Row => {
+  const rows = shown.map((offer, i): TableRow => {
     const blocks = offer.total_blocks > 1 ? ` (${offer.blocks}/${offer.total_blocks})` : '';
     return dimmed(i > 0, [
       String(i + 1),
@@ -39,7 +41,7 @@ export function offerTable(offers: Offers, options: OfferTableOptions): string {
 }
 
 /** Offers of a fleet, with region and spot as columns of their own. */
-export function fleetOfferTable(offers: Offers, options: OfferTableOptions): string {
+export function renderFleetOfferTable(offers: Offers, options: OfferTableOptions): string {
   const shown = offers.slice(0, options.limit ?? offers.length);
   const columns: Column[] = [
     { header: '#', keep: true },
@@ -52,7 +54,7 @@ export function fleetOfferTable(offers: Offers, options: OfferTableOptions): str
     { header: '' },
   ];
   const rows = shown.map(
-    (offer, i): Row =>
+    (offer, i): TableRow =>
       dimmed(i > 0, [
         String(i + 1),
         backendName(offer.backend, offer.region),
@@ -67,15 +69,15 @@ export function fleetOfferTable(offers: Offers, options: OfferTableOptions): str
   return renderTable(columns, withEllipsis(rows, options), options.layout) + summary(rows, options);
 }
 
-function dimmed(dim: boolean, cells: readonly string[]): Row {
+function dimmed(dim: boolean, cells: readonly string[]): TableRow {
   return dim ? cells.map((text) => ({ text, style: 'secondary' as const })) : cells;
 }
 
-function withEllipsis(rows: readonly Row[], options: OfferTableOptions): readonly Row[] {
+function withEllipsis(rows: readonly TableRow[], options: OfferTableOptions): readonly TableRow[] {
   return options.total > rows.length ? [...rows, ['', { text: '...', style: 'secondary' }]] : rows;
 }
 
-function summary(rows: readonly Row[], options: OfferTableOptions): string {
+function summary(rows: readonly TableRow[], options: OfferTableOptions): string {
   if (options.total <= rows.length) return '';
   const dearest = options.maxPrice === null ? '' : `, ${price(options.maxPrice)} max`;
   const text = `Shown ${rows.length} of ${options.total} offers${dearest}`;

@@ -27,7 +27,7 @@ export function findJob(run: Run, replica: number, job: number): Job | undefined
   );
 }
 
-/** True once the job's output exists or never will. */
+/** True once the job has output, or can never have any. */
 export function hasStarted(submission: JobSubmission): boolean {
   const { status } = submission;
   return isJobRunning(status) || isJobTerminating(status) || isJobFinished(status);
@@ -69,7 +69,7 @@ export interface StatusText {
   readonly style: Style;
 }
 
-/** With the time of its next start, if the run waits for its schedule. */
+/** Includes the time of the next start if the run waits for its schedule. */
 export function runStatusText(run: Run): StatusText {
   const text = run.status_message || run.status;
   const style = TEXT_STYLES[text] ?? RUN_STYLES[run.status] ?? 'plain';
@@ -95,7 +95,7 @@ export function jobStatusText(submission: JobSubmission): StatusText {
 const GIB = 1024 ** 3;
 const MIB = 1024 ** 2;
 
-/** ` <extracted>/<downloaded>/[≥]<total><unit>`, or '' while nothing is known. */
+/** ` <extracted>/<downloaded>/[≥]<total><unit>`, or '' before the first progress report. */
 function pullProgress(submission: JobSubmission): string {
   const progress = submission.image_pull_progress;
   if (!progress) return '';

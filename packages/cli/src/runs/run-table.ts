@@ -6,9 +6,9 @@ import { backendWithRegion, price } from '../format/values.ts';
 import {
   type Cell,
   type Column,
-  type Row,
   renderTable,
   type TableLayout,
+  type TableRow,
 } from '../terminal/table.ts';
 import { currentSubmission, jobStatusText, probeGlyphs, runStatusText } from './run-status.ts';
 
@@ -20,11 +20,11 @@ export interface RunTableOptions {
 }
 
 /** The table of `ps` and of an attached `apply`. */
-export function runTable(runs: readonly Run[], options: RunTableOptions): string {
+export function renderRunTable(runs: readonly Run[], options: RunTableOptions): string {
   const showProbes = options.verbose || runs.some((run) => isRollingOut(run) && hasProbes(run));
   const columns = columnsFor(options.verbose, showProbes);
   const rows = runs.flatMap((run) => runRows(run, options));
-  const chosen = rows.map((row): Row => columns.map((c) => row[c.field] ?? ''));
+  const chosen = rows.map((row): TableRow => columns.map((c) => row[c.field] ?? ''));
   return renderTable(columns, chosen, options.layout);
 }
 
@@ -92,13 +92,13 @@ function mergedRow(run: Run, job: Job, options: RunTableOptions): Fields {
   };
 }
 
-/** The job's words win, but not where the run already waits for its next attempt. */
+/** The job's status takes precedence, except while the run waits for its next attempt. */
 function mergedStatus(run: Run, submission: JobSubmission): Cell {
   const waiting = isRunPending(run.status) || run.status_message === 'retrying';
   return waiting ? runStatusText(run) : jobStatusText(submission);
 }
 
-/** Only for dev environments: services and tasks work without users who are connected. */
+/** Only for dev environments: services and tasks work without connected users. */
 function withInactivity(
   status: Cell,
   run: Run,
@@ -157,11 +157,11 @@ function replicaKey(job: Job): string {
   return `${job.job_spec.replica_group ?? '0'}/${job.job_spec.replica_num ?? 0}`;
 }
 
-/** Where a submission runs and what it has there. */
+/** The instance of a submission and the resources it has there. */
 function placement(submission: JobSubmission | undefined): Fields {
   const provisioned = submission?.job_provisioning_data;
   if (!provisioned) return { backend: '-', gpu: '-', resources: '-', instance: '-', price: '-' };
-  // Where the instance is divided, the job's share counts, not the whole machine.
+  // On a divided instance the job's share counts, not the whole instance.
   const offer = submission?.job_runtime_data?.offer;
   const shared = offer && (offer.total_blocks ?? 1) > 1 ? offer : null;
   const resources = (shared ?? { instance: provisioned.instance_type }).instance.resources;
@@ -182,12 +182,12 @@ function when(instant: string, options: RunTableOptions): string {
   return options.now === null ? clockTime(instant) : relativeTime(instant, options.now);
 }
 
-/** Deployments are told apart while they differ; for services in verbose tables always. */
+/** Deployment numbers are shown while they differ, and always in verbose tables of services. */
 function showsDeployments(run: Run, verbose: boolean): boolean {
   return run.run_spec.configuration.type === 'service' && (verbose || isRollingOut(run));
 }
 
-/** True while some job of an active run still has an older deployment. */
+/** True while a job of an active run still has an older deployment. */
 export function isRollingOut(run: Run): boolean {
   if (isRunFinished(run.status)) return false;
   const live = run.jobs.map(currentSubmission).filter((s) => s && !s.finished_at);

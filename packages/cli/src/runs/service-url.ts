@@ -1,7 +1,7 @@
 import type { Run } from '@dstack/contract/wire';
 import type { Connection } from '../context.ts';
 
-/** Where a service and its model are reached; paths are on the server that proxies them. */
+/** The URLs of a service and its model; paths are on the server that proxies them. */
 export function serviceLines(run: Run, connection: Connection): string[] {
   const { service } = run;
   if (!service) return [];

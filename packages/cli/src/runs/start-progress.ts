@@ -5,11 +5,11 @@ import { localDateTime } from '../format/time.ts';
 import { LiveBlock } from '../terminal/live.ts';
 import { hangingText } from '../terminal/text-width.ts';
 import { currentSubmission, jobStatusText, runStatusText, scheduledStart } from './run-status.ts';
-import { runTable } from './run-table.ts';
+import { renderRunTable } from './run-table.ts';
 
 /**
- * How a run gets going: a live table on a terminal, else one line with the time for each change of
- * status.
+ * Shows how a run starts: a live table on a terminal, otherwise one line with the time for each
+ * change of status.
  */
 export class StartProgress {
   readonly #cli: Cli;
@@ -33,12 +33,12 @@ export class StartProgress {
       const line = `${run.run_spec.run_name}: ${plainStatus(run)}`;
       if (line === this.#last) return;
       this.#last = line;
-      io.say(`[${localDateTime(new Date(this.#cli.now()).toISOString()).slice(11)}] ${line}`);
-      if (detail) io.say(detail);
+      io.info(`[${localDateTime(new Date(this.#cli.now()).toISOString()).slice(11)}] ${line}`);
+      if (detail) io.info(detail);
       return;
     }
     const layout = { width: io.errWidth, paint: io.paintErr };
-    const table = runTable([run], { verbose: false, now: this.#cli.now(), layout });
+    const table = renderRunTable([run], { verbose: false, now: this.#cli.now(), layout });
     const below = [detail, this.#reason ?? '']
       .filter((text) => text !== '')
       .map((text) => hangingText(text, 0, io.errWidth));
@@ -50,7 +50,7 @@ export class StartProgress {
     if (reason === this.#reason) return;
     this.#reason = reason;
     if (this.#block.active && this.#run) this.show(this.#run.run, this.#run.seen);
-    else if (reason !== null) this.#cli.io.say(reason);
+    else if (reason !== null) this.#cli.io.info(reason);
   }
 
   stop(): void {
@@ -58,7 +58,7 @@ export class StartProgress {
   }
 }
 
-/** Byte counts of a pull would make a line of each progress report. */
+/** Leaves out byte counts of a pull, which would print a line for each progress report. */
 function plainStatus(run: Run): string {
   const only = run.jobs.length === 1 ? run.jobs[0] : undefined;
   const submission = only && currentSubmission(only);

@@ -23,7 +23,7 @@ export class TailBuffer {
   #start(bytes: Uint8Array): number {
     if (this.#limit === 0) return bytes.byteLength;
     let lines = 0;
-    // The newline at the very end closes the last line and opens none.
+    // A newline at the very end closes the last line and does not open another one.
     for (let at = bytes.byteLength - 2; at >= 0; at -= 1) {
       if (bytes[at] !== NEWLINE) continue;
       lines += 1;

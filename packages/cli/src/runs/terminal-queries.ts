@@ -1,13 +1,13 @@
-/** Questions to a terminal: state and cursor (`CSI n`), what it is (`CSI c`), colours (`OSC … ?`). */
+/** Queries to a terminal: state and cursor (`CSI n`), device (`CSI c`), colours (`OSC … ?`). */
 const QUERY = /\x1b\[[?>=]?[\d;]*[nc]|\x1b\][\d;]*\?(?:\x07|\x1b\\)/g;
-/** What may become one with the next bytes. */
+/** A possible start of a query, to be completed by the next bytes. */
 const BEGUN = /\x1b(?:\[[?>=]?[\d;]*|\][\d;]*\??\x1b?)?$/;
-/** No question is as long as this. */
+/** No query is as long as this. */
 const LONGEST = 64;
 
 /**
- * Takes out of a job's output what asks the terminal something. The job's shell has its own, and the
- * answer of the user's would come as typed input to whatever reads that next.
+ * Removes terminal queries from a job's output. The answer of the user's terminal would arrive as
+ * typed input to the program that reads next; the job has its own terminal.
  */
 export class TerminalQueries {
   readonly #write: (bytes: Uint8Array) => void;
@@ -18,7 +18,7 @@ export class TerminalQueries {
   }
 
   add(bytes: Uint8Array): void {
-    // Each byte a character, so that nothing else changes.
+    // One character per byte, so that nothing else changes.
     const text = (this.#held + Buffer.from(bytes).toString('latin1')).replace(QUERY, '');
     const begun = BEGUN.exec(text.slice(-LONGEST))?.[0] ?? '';
     this.#held = begun;

@@ -34,11 +34,11 @@ function following(answers: readonly (string | null | Error)[]) {
     return { summary, waiting_for: summary === null ? null : 'busy' };
   };
   const clock = stoppedClock();
-  const told: (string | null)[] = [];
+  const shown: (string | null)[] = [];
   const connection = { project: { explain } } as unknown as Connection;
   const cli = { wait: clock.wait } as unknown as Cli;
-  const reasons = new WaitReasons(connection, cli, (reason) => told.push(reason));
-  return { reasons, told, ...clock };
+  const reasons = new WaitReasons(connection, cli, (reason) => shown.push(reason));
+  return { reasons, shown, ...clock };
 }
 
 test.each<[Run, boolean]>([
@@ -48,37 +48,37 @@ test.each<[Run, boolean]>([
   [run('provisioning'), false],
   [run('running'), false],
   [run('failed'), false],
-])('%j is kept waiting: %s', (one, expected) => {
+])('%j counts as waiting: %s', (one, expected) => {
   expect(isKeptWaiting(one)).toBe(expected);
 });
 
-test('a run that waits for a moment only needs no reason', () => {
-  const { reasons, told, waits } = following(['lab is full']);
+test('a run that waits briefly gets no reason', () => {
+  const { reasons, shown, waits } = following(['lab is full']);
   reasons.follow(run('submitted'));
   reasons.follow(run('running'));
-  expect(told).toEqual([null]);
+  expect(shown).toEqual([null]);
   expect(waits).toHaveLength(1);
 });
 
-test('one that waits for longer is told why, and again when that changes', async () => {
-  const { reasons, told, waits, tick } = following(['lab is full', 'lab-0 is unreachable']);
+test('a run that waits longer shows the reason, and shows it again when it changes', async () => {
+  const { reasons, shown, waits, tick } = following(['lab is full', 'lab-0 is unreachable']);
   reasons.follow(run('submitted'));
   await tick();
   reasons.follow(run('submitted'));
   await tick();
-  expect(told).toEqual(['lab is full', 'lab-0 is unreachable']);
+  expect(shown).toEqual(['lab is full', 'lab-0 is unreachable']);
   expect(waits.map((one) => one.ms)).toEqual([2000, 30_000, 30_000]);
   reasons.follow(run('running'));
   await tick();
-  expect(told.at(-1)).toBeNull();
+  expect(shown.at(-1)).toBeNull();
   expect(waits).toHaveLength(3);
 });
 
-test('a server that cannot tell is no reason to fail', async () => {
-  const { reasons, told, tick } = following([new Error('not found')]);
+test('a server that cannot explain is not an error', async () => {
+  const { reasons, shown, tick } = following([new Error('not found')]);
   reasons.follow(run('submitted'));
   await tick();
-  expect(told).toEqual([null]);
+  expect(shown).toEqual([null]);
 });
 
 function progress(terminal: number | null) {
@@ -96,7 +96,7 @@ function progress(terminal: number | null) {
   return { shown, text: () => text };
 }
 
-test('the reason is a line of its own, once, where there is no terminal', () => {
+test('without a terminal the reason is printed once, in its own line', () => {
   const { shown, text } = progress(null);
   shown.show(run('submitted'), null);
   shown.explain('Run train waits for a place: lab is full.');
@@ -105,7 +105,7 @@ test('the reason is a line of its own, once, where there is no terminal', () => 
   expect(text().match(/lab is full/g)).toHaveLength(1);
 });
 
-test('on a terminal the reason stands below the table for as long as it holds', () => {
+test('on a terminal the reason is shown below the table while it applies', () => {
   const { shown, text } = progress(80);
   shown.show(run('submitted'), null);
   shown.explain('lab is full');

@@ -5,7 +5,7 @@ import type { Cli, Connection } from '../context.ts';
 /** Reasons are shown only for runs that wait longer than this. */
 const MOMENT_MS = 2000;
 
-/** The reason can change while the run does not, so it is requested again. */
+/** The reason can change while the run does not, so it is requested again after this time. */
 const AGAIN_MS = 30_000;
 
 /** Limit of one request. */
@@ -33,7 +33,7 @@ export async function waitReason(
   }
 }
 
-/** Reports why a run waits, after a moment and whenever the reason changes. */
+/** Reports why a run waits, after a short delay and whenever the reason changes. */
 export class WaitReasons {
   readonly #connection: Connection;
   readonly #cli: Cli;

@@ -2,7 +2,10 @@ import type { Run } from '@dstack/contract/wire';
 import type { Connection } from '../context.ts';
 import { CliError } from '../errors.ts';
 
-/** Follows a run until `done` says so; `seen` is called with every state, the last one too. */
+/**
+ * Watches a run until `done` returns true. `seen` is called with every state, including the last
+ * one.
+ */
 export async function watchUntil(
   connection: Connection,
   name: string,
@@ -14,5 +17,5 @@ export async function watchUntil(
     seen(run);
     if (done(run)) return run;
   }
-  throw new CliError(`Lost sight of run ${name}`, { next: `dstack ps` });
+  throw new CliError(`Run ${name} cannot be watched any longer`, { next: `dstack ps` });
 }

@@ -5,9 +5,9 @@ import type { Cli, Connection } from '../context.ts';
 import { UsageError } from '../errors.ts';
 import { currentSubmission, findJob } from '../runs/run-status.ts';
 import { absolute } from '../runs/service-url.ts';
-import { type ForwardedPort, parsePort, type WantedPort } from './ports.ts';
+import { type ForwardedPort, parsePortOption, type WantedPort } from './ports.ts';
 import { hostAlias } from './route.ts';
-import { type Link, type LinkInput, openLink } from './run-link.ts';
+import { type LinkInput, openLink, type RunLink } from './run-link.ts';
 import { portNumber } from './ssh-value.ts';
 import { FIRST_TRIES } from './tunnel.ts';
 import { UrlRewriter } from './url-rewriter.ts';
@@ -22,27 +22,27 @@ export interface AttachInput {
   readonly portOverrides: readonly string[];
   /** `--ssh-identity`. */
   readonly identity: string | null;
-  /** Stops attaching. */
+  /** Aborted to stop attaching. */
   readonly signal: AbortSignal;
 }
 
-/** A job whose ports are forwarded and that `ssh <alias>` reaches. */
+/** A job with forwarded ports, reachable as `ssh <alias>`. */
 export interface Attachment {
   readonly alias: string;
   readonly bindAddress: string;
   readonly ports: readonly ForwardedPort[];
-  /** What is not as the configuration says, in sentences. */
+  /** Where the attachment differs from the configuration, in sentences. */
   readonly notices: readonly string[];
-  /** Points URLs in a job's output at the forwarded ports. */
+  /** Rewrites URLs in a job's output to the forwarded ports. */
   rewriteUrls(bytes: Uint8Array): Uint8Array;
-  /** Tells of a newer state of the run: a job that was submitted anew is at another place. */
+  /** Passes a newer state of the run: a new submission of the job has another address. */
   observe(run: Run): void;
   close(): Promise<void>;
 }
 
 /**
- * Forwards the job's ports and writes the SSH configuration. A connection that is lost is opened
- * again, as often as it takes, until the job has ended.
+ * Forwards the job's ports and writes the SSH configuration. A lost connection is opened again,
+ * without a limit on attempts, until the job has ended.
  */
 export async function attachRun(input: AttachInput): Promise<Attachment> {
   const { run, job } = input;
@@ -62,10 +62,10 @@ class LiveAttachment implements Attachment {
   readonly #rewriter: UrlRewriter;
   readonly #closing = new AbortController();
   readonly #keeping: Promise<void>;
-  #link: Link;
+  #link: RunLink;
   #run: Run;
 
-  constructor(input: AttachInput, wanted: readonly WantedPort[], link: Link, alias: string) {
+  constructor(input: AttachInput, wanted: readonly WantedPort[], link: RunLink, alias: string) {
     const { run, job, connection } = input;
     this.alias = alias;
     this.bindAddress = input.bindAddress;
@@ -106,25 +106,25 @@ class LiveAttachment implements Attachment {
         this.#link = link;
         // Closed while it was being opened.
         if (signal.aborted) await link.close();
-        else io.say(`Connected to ${this.alias} again`);
+        else io.info(`Reconnected to ${this.alias}`);
       } catch (error) {
         if (signal.aborted) return;
-        io.warn(`${this.alias} cannot be reached any more: ${errorMessage(error)}`);
+        io.warn(`${this.alias} is unreachable: ${errorMessage(error)}`);
         return;
       }
     }
   }
 
-  /** Null once there is nothing to connect to. */
-  async #reopen(why: string, signal: AbortSignal): Promise<Link | null> {
+  /** Null once the job has ended. */
+  async #reopen(why: string, signal: AbortSignal): Promise<RunLink | null> {
     const { cli, connection, job } = this.#input;
     const spec = job.job_spec;
     for (let attempt = 0; ; attempt += 1) {
-      // The connection also goes when the job ends; the server knows that a moment later.
+      // The connection is also lost when the job ends, which the server reports a moment later.
       await cli.wait(PAUSES_MS[Math.min(attempt, PAUSES_MS.length - 1)] ?? 0, signal);
       const run = await connection.project.runs
         .get({ run_name: this.#run.run_spec.run_name ?? '' })
-        // The job can be there without its server: its last known address is tried.
+        // The job may be reachable while its server is not, so its last known address is tried.
         .catch(() => this.#run);
       this.#run = run;
       const current = findJob(run, spec.replica_num ?? 0, spec.job_num);
@@ -134,7 +134,7 @@ class LiveAttachment implements Attachment {
       if (isJobFinished(status) && isRunRunning(run.status)) return null;
       if (attempt === 0) {
         const reason = why ? ` (${why})` : '';
-        cli.io.say(`Lost the connection to ${this.alias}${reason}, connecting again...`);
+        cli.io.info(`Lost the connection to ${this.alias}${reason}, reconnecting...`);
       }
       if (!isJobRunning(status)) continue;
       const link = await this.#tryOnce(run, current, signal);
@@ -142,7 +142,7 @@ class LiveAttachment implements Attachment {
     }
   }
 
-  async #tryOnce(run: Run, job: Job, signal: AbortSignal): Promise<Link | null> {
+  async #tryOnce(run: Run, job: Job, signal: AbortSignal): Promise<RunLink | null> {
     const wanted = this.ports.map(({ local, remote }) => ({ local, remote, firm: true }));
     const input: LinkInput = { ...this.#input, run, job, wanted, tries: 1, signal };
     return openLink(input).catch((error: unknown) => {
@@ -158,7 +158,7 @@ class LiveAttachment implements Attachment {
   }
 }
 
-/** What to tell after attaching. */
+/** The lines to print after attaching. */
 export function describeAttachment(attachment: Attachment): string[] {
   const lines: string[] = [...attachment.notices];
   if (attachment.ports.length > 0) {
@@ -171,16 +171,16 @@ export function describeAttachment(attachment: Attachment): string[] {
   return lines;
 }
 
-/** The run's own ports, with what the command line says about them. */
+/** The run's own ports, with the overrides of the command line. */
 export function wantedPorts(job: Job, overrides: readonly string[]): WantedPort[] {
   const wanted: WantedPort[] = (job.job_spec.app_specs ?? []).map((app) => ({
     local: app.map_to_port
-      ? portNumber(app.map_to_port, 'a port of the run on this machine')
+      ? portNumber(app.map_to_port, 'a port of the run on this computer')
       : null,
     remote: portNumber(app.port, 'a port of the run'),
     firm: false,
   }));
-  for (const override of overrides.map(parsePort)) {
+  for (const override of overrides.map(parsePortOption)) {
     const at = wanted.findIndex((port) => port.remote === override.remote);
     if (at < 0) {
       throw new UsageError(`The run does not expose port ${override.remote}`, {
@@ -198,7 +198,7 @@ export function wantedPorts(job: Job, overrides: readonly string[]): WantedPort[
 }
 
 /**
- * A plain process on this machine listens on the port itself, so that nothing else can.
+ * A plain process on this computer listens on the port itself, so no other program can.
  *
  * @param place the job's place, or an offer of one
  */
@@ -217,8 +217,8 @@ export function refuseOwnPort(
   if (local !== remote || place?.region !== 'local' || type !== 'local-process') return;
   const other = remote + (remote > 55_535 ? -10_000 : 10_000);
   throw new UsageError(`Port ${remote} cannot be forwarded to itself`, {
-    why: 'the run is a plain process on the machine of the server and listens there itself',
-    next: `-p ${other}:${remote}, or open localhost:${remote} on that machine`,
+    why: 'the run is a plain process on the same computer and listens there itself',
+    next: `-p ${other}:${remote}, or open localhost:${remote} on that computer`,
   });
 }
 
@@ -230,7 +230,7 @@ function remapped(
   return ports.flatMap(({ local, remote }) => {
     const wish = wanted.find((port) => port.remote === remote)?.local ?? null;
     if (wish === null || wish === local) return [];
-    return [`Port ${wish} is in use here: the run's port ${remote} is at ${address}:${local}`];
+    return [`Port ${wish} is in use, so the run's port ${remote} is at ${address}:${local}`];
   });
 }
 

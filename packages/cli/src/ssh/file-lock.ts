@@ -1,12 +1,12 @@
 import { open, rm, stat } from 'node:fs/promises';
 
 const RETRY_MS = 50;
-/** Longer than any edit takes: the lock's owner is dead. */
+/** Longer than any edit takes: an older lock has lost its owner. */
 const STALE_MS = 5000;
 
 /**
- * Keeps other runs of this program out while `work` edits a file. The official command line locks
- * the same path with `flock`, which leaves the file behind: an old lock file counts as free.
+ * Excludes other processes of this program while `work` edits a file. The official command line
+ * locks the same path with `flock` and leaves the file behind, so an old lock file counts as free.
  */
 export async function withFileLock<T>(path: string, work: () => Promise<T>): Promise<T> {
   const own = `${path}.own`;

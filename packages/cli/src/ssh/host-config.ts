@@ -12,19 +12,22 @@ export function sshConfigPath(home: string): string {
   return join(home, '.dstack', 'ssh', 'config');
 }
 
-/** Adds blocks to `~/.dstack/ssh/config`, in place of older ones of the same hosts. */
-export async function addHosts(home: string, blocks: readonly HostBlock[]): Promise<void> {
+/** Adds blocks to `~/.dstack/ssh/config`; they replace older blocks of the same hosts. */
+export async function addHostBlocks(home: string, blocks: readonly HostBlock[]): Promise<void> {
   const hosts = blocks.map((b) => b.host);
   await editConfig(sshConfigPath(home), (text) => withoutHosts(text, hosts) + renderBlocks(blocks));
 }
 
-export async function removeHosts(home: string, blocks: readonly HostBlock[]): Promise<void> {
+export async function removeHostBlocks(home: string, blocks: readonly HostBlock[]): Promise<void> {
   const hosts = blocks.map((b) => b.host);
   await editConfig(sshConfigPath(home), (text) => withoutHosts(text, hosts));
 }
 
-/** Whether the file says that the hosts are where these blocks say; other clients write other options. */
-export async function hasHosts(home: string, blocks: readonly HostBlock[]): Promise<boolean> {
+/**
+ * Whether the file has the same addresses for the hosts as these blocks; other clients write other
+ * options.
+ */
+export async function hasHostBlocks(home: string, blocks: readonly HostBlock[]): Promise<boolean> {
   const text = await readFile(sshConfigPath(home), 'utf8').catch(() => '');
   return blocks.every(({ host, options }) => {
     const known = findHost(text, host, home);
@@ -32,7 +35,10 @@ export async function hasHosts(home: string, blocks: readonly HostBlock[]): Prom
   });
 }
 
-/** Makes the user's own configuration read ours. Returns why that was not possible, or null. */
+/**
+ * Includes our file in the user's own configuration. Returns the reason if that was not possible,
+ * else null.
+ */
 export async function includeInUserConfig(home: string): Promise<string | null> {
   try {
     await editConfig(join(home, '.ssh', 'config'), (text) => withInclude(text, home));
@@ -43,9 +49,9 @@ export async function includeInUserConfig(home: string): Promise<string | null> 
 }
 
 /**
- * The line has to come before the first `Host` or `Match`, of which it would be a part otherwise.
- * It is written as dstack 0.22.5 writes it, so that both clients find it; ssh does not take `~` from
- * the environment, though.
+ * The line must come before the first `Host` or `Match`, otherwise it would be part of that block.
+ * It has the form of dstack 0.22.5, so that both clients find it. ssh does not take `~` from the
+ * environment, though.
  */
 export function withInclude(text: string, home: string): string {
   const path = sshConfigPath(home);
@@ -84,7 +90,7 @@ async function editConfig(path: string, edit: (text: string) => string): Promise
     });
     const after = edit(before);
     if (after === before) return;
-    // People keep their dot files elsewhere and link to them: the link stays.
+    // Users may keep their dot files elsewhere and link to them: the link must stay.
     const target = await realpath(path).catch(() => path);
     const mode = await stat(target).then(
       (info) => info.mode & 0o777,
@@ -97,7 +103,7 @@ async function editConfig(path: string, edit: (text: string) => string): Promise
   });
 }
 
-/** Null for a user id without a name, as containers are given. */
+/** Null for a user id without a name, as in containers. */
 function homeOfUser(): string | null {
   try {
     return userInfo().homedir;

@@ -7,7 +7,7 @@ import { identityForRun, userKeyPath } from './identity.ts';
 
 const TOKEN = 'token';
 
-/** A user whose pair on the server is the new one, and whose old one was downloaded just now. */
+/** A user with a new key pair on the server, whose old pair was downloaded just now. */
 function withOldKey<T>(work: (open: (publicKey: string) => Promise<string>) => Promise<T>) {
   return withDirectory(async (home) => {
     const path = userKeyPath(TOKEN, home);
@@ -24,13 +24,13 @@ function withOldKey<T>(work: (open: (publicKey: string) => Promise<string>) => P
   });
 }
 
-test('a pair that was replaced is downloaded again when a run wants the new one', () =>
+test('a replaced key pair is downloaded again when a run was submitted with the new one', () =>
   withOldKey(async (open) => {
     expect(await readFile(await open('ssh-rsa OLD'), 'utf8')).toBe('old private');
     expect(await readFile(await open('ssh-rsa NEW'), 'utf8')).toBe('new private');
   }));
 
-test('a run with a key of somebody else is refused all the same', () =>
+test("a run with another user's key is still refused", () =>
   withOldKey(async (open) => {
     await expect(open('ssh-rsa OTHER')).rejects.toThrow('submitted with another SSH key');
   }));

@@ -13,10 +13,10 @@ import { orForbidden } from '../resource-error.ts';
 
 const run = promisify(execFile);
 
-/** Downloaded keys are used that long before they are asked for again. */
+/** Downloaded keys are used for this long before they are downloaded again. */
 const KEY_MAX_AGE_MS = 10 * 60_000;
 
-/** The public half of a private key file: the `.pub` beside it, else asked of ssh-keygen. */
+/** The public half of a private key file: from the `.pub` file beside it, else from ssh-keygen. */
 export async function readPublicKey(
   identity: string,
   cli: Pick<Cli, 'cwd' | 'home'>,
@@ -25,7 +25,7 @@ export async function readPublicKey(
   const beside = await readIfThere(`${path}.pub`);
   if (beside !== null) return beside;
   try {
-    // An empty passphrase keeps ssh-keygen from asking for one.
+    // With an empty passphrase ssh-keygen does not prompt.
     const { stdout } = await run('ssh-keygen', ['-y', '-P', '', '-f', path]);
     return stdout;
   } catch (error) {
@@ -37,7 +37,7 @@ export async function readPublicKey(
   }
 }
 
-/** Key material of a private key file, as fleets of SSH hosts send it. */
+/** Key material of a private key file, as sent for fleets of SSH hosts. */
 export async function readKeyPair(
   identity: string,
   cli: Pick<Cli, 'cwd' | 'home'>,
@@ -53,7 +53,9 @@ export async function readKeyPair(
   return { private: text, public: await readPublicKey(path, cli) };
 }
 
-/** The absolute path of a private key that ssh will accept; ssh itself says little about others. */
+/**
+ * The absolute path of a private key that ssh accepts. Checked here because ssh explains little.
+ */
 export async function requireIdentity(
   identity: string,
   cli: Pick<Cli, 'cwd' | 'home'>,
@@ -63,21 +65,21 @@ export async function requireIdentity(
     new CliError(`Cannot use the SSH key ${identity}`, { why, next });
   const info = await stat(path).catch(() => null);
   if (info === null) throw refuse('there is no such file', 'correct --ssh-identity');
-  if (!info.isFile()) throw refuse('it is no file', 'correct --ssh-identity');
+  if (!info.isFile()) throw refuse('it is not a file', 'correct --ssh-identity');
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw refuse(error.message, `make it readable: chmod u+r ${identity}`);
   });
   if (/^(ssh-|ecdsa-|sk-)\S+ AAAA/.test(text)) {
     throw refuse('it is the public half', `--ssh-identity ${identity.replace(/\.pub$/, '')}`);
   }
-  // OpenSSH ignores keys that others can read, of its own user.
+  // OpenSSH ignores its own user's keys if others can read them.
   if ((info.mode & 0o077) !== 0 && info.uid === process.getuid?.()) {
-    throw refuse('other users of this machine can read it', `chmod 600 ${identity}`);
+    throw refuse('other users of this computer can read it', `chmod 600 ${identity}`);
   }
   return path;
 }
 
-/** Writes a key to a private temporary file for as long as `use` runs. */
+/** Writes a key to a private temporary file while `use` runs. */
 export async function withTemporaryKey<T>(
   key: string,
   use: (path: string) => Promise<T>,
@@ -92,7 +94,7 @@ export async function withTemporaryKey<T>(
   }
 }
 
-/** Where the user's key pair of a server is kept; shared with the official command line. */
+/** The path of the user's key pair of a server; shared with the official command line. */
 export function userKeyPath(token: string, home: string): string {
   const name = createHash('sha1').update(token).digest('hex').slice(0, 8);
   return join(home, '.dstack', 'ssh', name);
@@ -111,7 +113,7 @@ async function ensureUserKey(connection: Connection, cli: Cli): Promise<string> 
 async function downloadUserKey(path: string, connection: Connection, cli: Cli): Promise<string> {
   const user = await orForbidden(() => connection.client.users.getMyUser());
   if (user === null) {
-    throw new CliError('The token of a program has no SSH key', {
+    throw new CliError('A token of a program has no SSH key', {
       why: 'such a token may not read keys of users',
       next: 'pass --ssh-identity FILE with the key that the run was submitted with',
     });
@@ -127,7 +129,7 @@ async function downloadUserKey(path: string, connection: Connection, cli: Cli): 
     await chmod(path, 0o600);
     await writeFile(`${path}.pub`, user.ssh_public_key);
   } catch (error) {
-    throw new CliError('Cannot keep your SSH key in ~/.dstack/ssh', {
+    throw new CliError('Cannot store your SSH key in ~/.dstack/ssh', {
       why: errorMessage(error),
       next: 'make the directory writable, or pass --ssh-identity FILE to apply and attach',
       cause: error,
@@ -136,7 +138,7 @@ async function downloadUserKey(path: string, connection: Connection, cli: Cli): 
   return path;
 }
 
-/** The key with which a run lets us in: the user's, if the run was submitted with it. */
+/** The key that the run accepts: the user's, if the run was submitted with it. */
 export async function identityForRun(
   publicKey: string | null | undefined,
   connection: Connection,
@@ -145,13 +147,14 @@ export async function identityForRun(
   const path = await ensureUserKey(connection, cli);
   if (!publicKey) return path;
   if (await isKeyOf(path, publicKey)) return path;
-  // The pair may have been replaced since it was downloaded; the run knows the new one already.
+  // The pair may have been replaced since it was downloaded, and the run may have been submitted
+  // with the new one.
   await downloadUserKey(path, connection, cli);
   if (await isKeyOf(path, publicKey)) return path;
   const legacy = join(cli.home, '.dstack', 'ssh', 'id_rsa');
   if ((await readIfThere(legacy)) !== null) return legacy;
   throw new CliError('The run was submitted with another SSH key', {
-    why: 'your own key of this server does not open it: it is another user’s run, or was given a key',
+    why: 'your own key of this server is not the one of the run: another user submitted it, or it was submitted with --ssh-identity',
     next: 'pass --ssh-identity FILE with the key that was used',
   });
 }

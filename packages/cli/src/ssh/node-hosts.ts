@@ -6,12 +6,12 @@ import { hostAlias } from './route.ts';
 import { addRoute, type RouteEntries } from './run-link.ts';
 
 export interface NodeHosts {
-  /** Names that `ssh` knows now. */
+  /** Aliases that `ssh` accepts now. */
   readonly aliases: readonly string[];
   close(): Promise<void>;
 }
 
-/** Lets `ssh` find the nodes beside the one that is attached to; it connects when it is asked to. */
+/** Adds SSH aliases for the nodes beside the attached one. ssh connects to them only on demand. */
 export async function addNodeHosts(
   run: Run,
   nodes: readonly Job[],

@@ -1,6 +1,6 @@
 /** A connection of OpenSSH that forwards ports. */
 export interface Tunnel {
-  /** Resolves once the connection is gone, with ssh's last words. */
+  /** Resolves with the last error line of ssh once the connection has ended. */
   readonly lost: Promise<string>;
   close(): Promise<void>;
 }

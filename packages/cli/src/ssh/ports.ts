@@ -1,22 +1,25 @@
 import { createServer } from 'node:net';
 import { CliError, UsageError } from '../errors.ts';
 
-/** A port of the job as seen from this machine. */
+/** A port of the job and its local port. */
 export interface ForwardedPort {
   readonly local: number;
   readonly remote: number;
 }
 
-/** What a port is wanted to be here; null = any free one, from the remote number up. */
+/** The requested local port; null = any free one, starting with the remote number. */
 export interface WantedPort {
   readonly local: number | null;
   readonly remote: number;
-  /** The user named it just now: no other one will do. Those of a configuration are wishes. */
+  /**
+   * Named on the command line, so no other port may be used. Ports of a configuration are
+   * preferences.
+   */
   readonly firm: boolean;
 }
 
-/** Reads `8080`, `80:8080` and `*:8080`. */
-export function parsePort(text: string): WantedPort {
+/** Parses `8080`, `80:8080` and `*:8080`. */
+export function parsePortOption(text: string): WantedPort {
   const match = /^(?:(\d+|\*):)?(\d+)$/.exec(text);
   const remote = Number(match?.[2] ?? 0);
   const given = match?.[1];
@@ -30,7 +33,9 @@ export function parsePort(text: string): WantedPort {
   return { local, remote, firm: true };
 }
 
-/** Chooses a local port for each: the one wished for or the next free one; a firm one has to be free. */
+/**
+ * Chooses a local port for each: the requested one or the next free one. A firm one must be free.
+ */
 export async function allocatePorts(
   wanted: readonly WantedPort[],
   address: string,
@@ -47,7 +52,7 @@ export async function allocatePorts(
   return result;
 }
 
-/** Refuses a local port that somebody else listens on, or that needs more rights. */
+/** Refuses a local port that another program listens on, or that needs more permissions. */
 export async function requireFree(
   local: number,
   remote: number,
@@ -58,13 +63,13 @@ export async function requireFree(
   if (obstacle === null) return;
   if (obstacle === 'EADDRNOTAVAIL' || obstacle === 'ENOTFOUND') {
     throw new CliError(`Cannot forward ports from ${address}`, {
-      why: 'it is no address of this machine',
+      why: 'it is not an address of this computer',
       next: '--host localhost, or --host 0.0.0.0 for all addresses',
     });
   }
   const used = obstacle === 'EADDRINUSE';
   throw new CliError(used ? `Port ${local} is already in use` : `Cannot listen on port ${local}`, {
-    why: `the run's port ${remote} is to be forwarded to it${used ? '' : ` (${obstacle})`}`,
+    why: `the run's port ${remote} cannot be forwarded to it${used ? '' : ` (${obstacle})`}`,
     next: `choose another one: -p ${local < 1024 ? local + 8000 : local + 1}:${remote}`,
   });
 }
@@ -82,7 +87,10 @@ async function nextFree(start: number, address: string, taken: Set<number>): Pro
   throw new CliError(`No free local port from ${start} up`);
 }
 
-/** Why nothing can listen there, as the system says it; null if it can. ssh listens on both localhosts. */
+/**
+ * The system's reason why the port cannot be listened on; null if it can. ssh listens on both
+ * localhosts.
+ */
 async function obstacleAt(port: number, address: string): Promise<string | null> {
   const addresses = address === 'localhost' ? ['127.0.0.1', '::1'] : [address];
   for (const host of addresses) {

@@ -15,13 +15,13 @@ import { renderBlocks, routeTo } from './route.ts';
 const missing = existsSync('/usr/bin/ssh') ? null : 'ssh';
 if (missing) console.warn(`SSH configurations are NOT tested: ${missing} is missing`);
 
-/** How long answers are invented; `DSTACK_FUZZ_SEED` repeats a run. */
+/** How long answers are generated; `DSTACK_FUZZ_SEED` repeats a run. */
 const LIMIT_MS = 15_000;
 const run = promisify(execFile);
 
 type Directives = ReadonlyMap<string, readonly string[]>;
 
-/** What ssh would do with a host, by keyword. */
+/** The options that ssh would use for a host, by keyword. */
 async function readBySsh(config: string, host: string): Promise<Directives> {
   const { stdout } = await run('ssh', ['-G', '-F', config, '--', host]);
   const found = new Map<string, string[]>();
@@ -32,7 +32,7 @@ async function readBySsh(config: string, host: string): Promise<Directives> {
   return found;
 }
 
-/** The keywords in which two answers differ, with what the second says. */
+/** The keywords in which two answers differ, with the value of the second one. */
 function difference(plain: Directives, found: Directives): Record<string, string> {
   const changed = [...found].filter(([word, values]) => {
     return JSON.stringify(plain.get(word)) !== JSON.stringify(values);
@@ -112,13 +112,13 @@ function inOneForm(value: string | undefined): string | undefined {
   return isIPv6(address) ? `${new URL(`http://[${address}]`).hostname}%${zone}` : value;
 }
 
-/** Words of our own, which `ssh -G` may print in another way. */
+/** Values that we write, and that `ssh -G` may print in another form. */
 const OURS = ['stricthostkeychecking', 'userknownhostsfile', 'loglevel', 'identitiesonly'];
-/** What ssh turns off by itself where it remembers no hosts. */
+/** The options that ssh turns off by itself if it stores no host keys. */
 const CONSEQUENCES = ['updatehostkeys'];
 
 describe.skipIf(missing !== null)('the SSH configuration of a run', () => {
-  it('holds what the server says as exactly these values, or is not written', async () => {
+  it("contains the server's values exactly, or is not written", async () => {
     const seed = Number(process.env.DSTACK_FUZZ_SEED ?? Date.now() % 2 ** 31);
     console.info(`seed ${seed}`);
     const recorded = await recordedAnswer<Run>('run-get-failed', '/api/project/main/runs/get');

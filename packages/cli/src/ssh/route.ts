@@ -35,7 +35,7 @@ export interface Route {
   readonly destination: SshValue;
 }
 
-/** Hosts are new and their addresses are reused, so their keys cannot be known. */
+/** Hosts are new and their addresses are reused, so their keys cannot be verified. */
 const UNCHECKED = {
   StrictHostKeyChecking: fixed('no'),
   UserKnownHostsFile: fixed('/dev/null'),
@@ -44,7 +44,7 @@ const UNCHECKED = {
 /** The port of a job's SSH server inside its container. */
 const JOB_SSH_PORT = 10_022;
 
-/** The name by which `ssh` knows a job: the run's for its first job, else the job's. */
+/** The SSH alias of a job: the run's name for its first job, otherwise the job's. */
 export function hostAlias(run: Run, job: Job): SshValue {
   const { replica_num: replica, job_num: number, job_name: name } = job.job_spec;
   const isFirst = (replica ?? 0) === 0 && number === 0;
@@ -52,8 +52,8 @@ export function hostAlias(run: Run, job: Job): SshValue {
 }
 
 /**
- * The chain of hosts to a running job, as dstack 0.22.5 writes it. Throws a `CliError` for values of
- * the server that are not valid in an SSH configuration.
+ * The chain of hosts to a running job, as dstack 0.22.5 writes it. Throws a `CliError` for values
+ * of the server that are not valid in an SSH configuration.
  */
 export function routeTo(run: Run, job: Job, identity: string): Route {
   const alias = hostAlias(run, job);
@@ -105,7 +105,7 @@ function ownOptions(identity: string): HostOptions {
   };
 }
 
-/** With an SSH proxy of the server, the route is that proxy alone. */
+/** With an SSH proxy of the server, the route consists of that proxy alone. */
 function throughProxyOfServer(job: Job, alias: SshValue, own: HostOptions): Route | null {
   const info = job.job_connection_info;
   if (!info?.sshproxy_hostname) return null;
@@ -125,7 +125,7 @@ function jumpHost(placed: JobProvisioningData, alias: SshValue, own: HostOptions
       HostName: hostNameValue(hostname, 'the jump host'),
       Port: portValue(port ?? 22, 'the jump host'),
       User: userValue(username, 'the jump host'),
-      // The jump host of an SSH fleet belongs to the user, whose own SSH settings have its key.
+      // The jump host of an SSH fleet belongs to the user, whose own SSH settings contain its key.
       ...(placed.dockerized ? UNCHECKED : own),
     },
   };

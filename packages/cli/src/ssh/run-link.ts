@@ -3,7 +3,12 @@ import type { Job, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { currentSubmission } from '../runs/run-status.ts';
-import { addHosts, hasHosts, includeInUserConfig, removeHosts } from './host-config.ts';
+import {
+  addHostBlocks,
+  hasHostBlocks,
+  includeInUserConfig,
+  removeHostBlocks,
+} from './host-config.ts';
 import { identityForRun, requireIdentity } from './identity.ts';
 import type { Tunnel } from './port-tunnel.ts';
 import { allocatePorts, type ForwardedPort, type WantedPort } from './ports.ts';
@@ -27,7 +32,7 @@ export interface LinkInput {
 }
 
 /** One connection to a job, with its entries in the SSH configuration. */
-export interface Link {
+export interface RunLink {
   readonly tunnel: Tunnel;
   readonly ports: readonly ForwardedPort[];
   readonly submissionId: string;
@@ -35,11 +40,11 @@ export interface Link {
   close(): Promise<void>;
 }
 
-/** Whoever joins this connection with dstack 0.22.5 reads the job's output there. */
+/** Local port of the job's output for a client of dstack 0.22.5 that joins this connection. */
 const OUTPUT: WantedPort = { local: null, remote: OUTPUT_PORT, firm: false };
 
-/** Connects to a job, or joins a connection that another terminal holds. */
-export async function openLink(input: LinkInput): Promise<Link> {
+/** Connects to a job, or joins a connection of another terminal. */
+export async function openLink(input: LinkInput): Promise<RunLink> {
   const { run, job, cli } = input;
   const submissionId = currentSubmission(job)?.id ?? '';
   const identity =
@@ -51,7 +56,7 @@ export async function openLink(input: LinkInput): Promise<Link> {
   if (shared !== null) return shared;
   const forwards = await allocatePorts([...input.wanted, OUTPUT], input.bindAddress);
   const ports = forwards.filter(({ remote }) => remote !== OUTPUT_PORT);
-  await writable(() => addHosts(cli.home, route.blocks));
+  await writable(() => addHostBlocks(cli.home, route.blocks));
   const notices = await includeHosts(route, cli);
   try {
     const { destination } = route;
@@ -69,12 +74,14 @@ export async function openLink(input: LinkInput): Promise<Link> {
   }
 }
 
-/** What it takes to reach a job by its name, and how to take that back. */
+/** The SSH configuration that reaches a job by its name, and how to remove it. */
 export interface RouteEntries {
   close(): Promise<void>;
 }
 
-/** Lets `ssh` find a job that nothing is forwarded from. Another attachment's entries stay its own. */
+/**
+ * Adds the SSH alias of a job without forwarding its ports. Entries of another attachment are kept.
+ */
 export async function addRoute(
   run: Run,
   job: Job,
@@ -82,17 +89,20 @@ export async function addRoute(
   cli: Cli,
 ): Promise<RouteEntries> {
   const route = await completeRoute(routeTo(run, job, identity), job, cli.home);
-  if (await hasHosts(cli.home, route.blocks)) return { close: async () => {} };
-  await writable(() => addHosts(cli.home, route.blocks));
+  if (await hasHostBlocks(cli.home, route.blocks)) return { close: async () => {} };
+  await writable(() => addHostBlocks(cli.home, route.blocks));
   return { close: () => removeUnlessHeld(route, cli) };
 }
 
-/** Somebody else's connection serves if it goes to the same place and has what is asked for. */
+/**
+ * Another program's connection is usable if it leads to the same job and has the requested
+ * forwards.
+ */
 async function sharedLink(
   input: LinkInput,
   route: Route,
   submissionId: string,
-): Promise<Link | null> {
+): Promise<RunLink | null> {
   const { cli } = input;
   const master = await findMaster(
     route.destination,
@@ -100,7 +110,7 @@ async function sharedLink(
     cli,
   );
   if (master === null || master.leftover) return null;
-  if (!(await hasHosts(cli.home, route.blocks)) || !serves(master, input)) return null;
+  if (!(await hasHostBlocks(cli.home, route.blocks)) || !serves(master, input)) return null;
   const tunnel = sharedTunnel(master);
   return { tunnel, ports: master.ports, submissionId, notices: [], close: tunnel.close };
 }
@@ -113,14 +123,14 @@ function serves(master: Master, { wanted, bindAddress }: LinkInput): boolean {
   });
 }
 
-/** Another terminal may still be attached by a connection of its own. */
+/** Another terminal may still be attached by its own connection. */
 async function removeUnlessHeld(route: Route, cli: Cli): Promise<void> {
   const socket = controlSocket(route.destination, cli.home);
   const master = await findMaster(route.destination, socket, cli).catch(() => null);
-  if (master === null) await removeHosts(cli.home, route.blocks);
+  if (master === null) await removeHostBlocks(cli.home, route.blocks);
 }
 
-/** The key for a jump host of the user's own is where the user's own configuration says. */
+/** The user's own configuration has the key for the user's jump host. */
 async function completeRoute(route: Route, job: Job, home: string): Promise<Route> {
   const placed = currentSubmission(job)?.job_provisioning_data;
   if (!placed?.ssh_proxy || !placed.dockerized) return route;
@@ -146,7 +156,7 @@ async function writable(write: () => Promise<void>): Promise<void> {
   } catch (error) {
     throw new CliError('Cannot write ~/.dstack/ssh/config', {
       why: errorMessage(error),
-      next: 'attaching needs it; `dstack logs -f` and `dstack ssh` go without',
+      next: 'attaching writes this file; `dstack logs -f` and `dstack ssh` do not need it',
       cause: error,
     });
   }

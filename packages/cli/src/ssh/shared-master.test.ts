@@ -17,11 +17,11 @@ test('the forwards of a connection are read from its command line', () => {
   });
 });
 
-test('a connection whose attachment has died is left over', () => {
+test('a connection whose attachment has died counts as left over', () => {
   expect(describeMaster(7, { parent: 1, args: ours(5) }).leftover).toBe(true);
 });
 
-test('a daemon of dstack 0.22.5 belongs to nobody and is no leftover', () => {
+test('a daemon of dstack 0.22.5 belongs to no attachment and does not count as left over', () => {
   const args =
     'ssh -F /h/.dstack/ssh/config -i /h/k -E /tmp/ab12/tunnel.log -N -f -o ControlMaster=auto -S /h/web.control.sock ' +
     '-L [::1]:41000:localhost:10999 -L [::1]:8000:localhost:8000 root@web';
@@ -32,7 +32,7 @@ test('a daemon of dstack 0.22.5 belongs to nobody and is no leftover', () => {
   });
 });
 
-test('a connection of another terminal that is let go of is lost at once', async () => {
+test('releasing a connection of another terminal counts as losing it, at once', async () => {
   const master = { pid: process.pid, ports: [], bindAddress: 'localhost', leftover: false };
   const tunnel = sharedTunnel(master);
   await tunnel.close();

@@ -7,12 +7,12 @@ import type { Tunnel } from './port-tunnel.ts';
 import type { ForwardedPort } from './ports.ts';
 import { runSsh } from './ssh-client.ts';
 
-/** A running connection to a job that somebody else has opened: another terminal, or another client. */
+/** A running connection to a job that another terminal or another client has opened. */
 export interface Master {
   readonly pid: number;
   readonly ports: readonly ForwardedPort[];
   readonly bindAddress: string;
-  /** Whoever opened it has died without closing it. */
+  /** Its owner has died without closing it. */
   readonly leftover: boolean;
 }
 
@@ -31,7 +31,7 @@ export async function findMaster(
   return line === null ? null : describeMaster(pid, line);
 }
 
-/** Uses the connection of somebody else; closing it only means looking away. */
+/** Uses another program's connection. Closing it only stops observing it. */
 export function sharedTunnel(master: Master, intervalMs = 500): Tunnel {
   const { promise: lost, resolve } = Promise.withResolvers<string>();
   const end = (why: string): void => {
@@ -39,14 +39,14 @@ export function sharedTunnel(master: Master, intervalMs = 500): Tunnel {
     resolve(why);
   };
   const timer = setInterval(() => {
-    if (!isAlive(master.pid)) end('the attachment that held it has ended');
+    if (!isAlive(master.pid)) end('the terminal that opened the connection has ended');
   }, intervalMs);
   return { lost, close: async () => end('') };
 }
 
 /**
- * Reads the command line of an ssh: its forwards, and whose it is. Ours are children of the
- * attachment whose process number is in the name of their log; those of dstack 0.22.5 are daemons.
+ * Reads the command line of an ssh process: its forwards and its owner. Our own are children of the
+ * attachment whose process id is in the name of their log; those of dstack 0.22.5 are daemons.
  */
 export function describeMaster(pid: number, { parent, args }: ProcessLine): Master {
   const forwards = [...args.matchAll(/-L (\[[^\]]+\]|[^\s:]+):(\d+):localhost:(\d+)/g)];
@@ -62,7 +62,7 @@ export function describeMaster(pid: number, { parent, args }: ProcessLine): Mast
   };
 }
 
-/** Where dstack 0.22.5 reads a job's output; nobody needs to see that it is forwarded. */
+/** Where dstack 0.22.5 reads a job's output. The forward is not shown to users. */
 export const OUTPUT_PORT = 10_999;
 
 interface ProcessLine {

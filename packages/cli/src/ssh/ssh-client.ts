@@ -12,8 +12,8 @@ export function sshProgram(cli: Pick<Cli, 'env'>): string {
 }
 
 /**
- * The path of ssh. dstack 0.22.5 finds a connection that it can join by the words of a process, the
- * first of which has to be this.
+ * The path of ssh. dstack 0.22.5 recognises a connection that it can join by the arguments of its
+ * process, the first of which must be this path.
  */
 export async function sshPath(cli: Pick<Cli, 'env'>): Promise<string> {
   const program = sshProgram(cli);
@@ -38,7 +38,7 @@ export function noClient(cli: Pick<Cli, 'env'>, cause: NodeJS.ErrnoException): C
   });
 }
 
-/** Runs ssh to its end; answers what it printed, or null if it failed. */
+/** Runs ssh to its end. Returns its output, or null if it failed. */
 export function runSsh(args: readonly string[], cli: Cli): Promise<string | null> {
   return new Promise((resolve, reject) => {
     const env = { ...cli.env, HOME: cli.home } as NodeJS.ProcessEnv;

@@ -1,11 +1,11 @@
-import { isSshHost, isSshUser } from '@dstack/contract/ssh';
+import { isSshHostName, isSshUserName } from '@dstack/contract/ssh';
 import { CliError } from '../errors.ts';
 
 declare const checked: unique symbol;
 
 /**
- * A value for an OpenSSH configuration, quoted where needed. Only the functions of this file make one,
- * so values from the server are always checked.
+ * A value for an OpenSSH configuration, quoted if needed. Only the functions of this file create
+ * one, so values from the server are always checked.
  */
 export type SshValue = string & { readonly [checked]: true };
 
@@ -23,15 +23,16 @@ export function aliasValue(value: unknown): SshValue {
   throw unusable('the name of the run', value);
 }
 
-/** @param of what has the name, for the message */
+/** @param of the owner of the name, for the message */
 export function hostNameValue(value: unknown, of: string): SshValue {
-  if (typeof value !== 'string' || !isSshHost(value)) throw unusable(`the address of ${of}`, value);
-  // OpenSSH's own escapes begin with `%`, as does the zone of an address.
+  if (typeof value !== 'string' || !isSshHostName(value))
+    throw unusable(`the address of ${of}`, value);
+  // OpenSSH's own escapes begin with `%`, like the zone of an address.
   return value.replaceAll('%', '%%') as SshValue;
 }
 
 export function userValue(value: unknown, of: string): SshValue {
-  if (typeof value === 'string' && isSshUser(value)) return value as SshValue;
+  if (typeof value === 'string' && isSshUserName(value)) return value as SshValue;
   throw unusable(`the login user of ${of}`, value);
 }
 
@@ -49,12 +50,12 @@ function isPort(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65_535;
 }
 
-/** A path on this machine, taken literally. */
+/** A path on the user's computer, taken literally. */
 export function pathValue(path: string): SshValue {
   return quotedPath(path, path.replaceAll('%', '%%'));
 }
 
-/** A path as a user's own configuration has it, with OpenSSH's escapes. */
+/** A path of the user's own configuration, with OpenSSH's escapes. */
 export function configuredPath(path: string): SshValue {
   return quotedPath(path, path);
 }
@@ -77,7 +78,7 @@ const SHOWN = 80;
 
 function unusable(what: string, value: unknown): CliError {
   const shown = (JSON.stringify(value) ?? 'nothing').slice(0, SHOWN);
-  return new CliError('The server gave an address of the run that SSH cannot use', {
+  return new CliError('The server returned an address of the run that SSH cannot use', {
     why: `${what} is ${shown}`,
     next: 'correct it in the configuration of the fleet or run, or report it to the administrator of the server',
   });

@@ -8,15 +8,15 @@ import { recordedAnswer } from '../testing/recordings.ts';
 import { withDirectory } from '../testing/run-command.ts';
 import { wantedPorts } from './attach-run.ts';
 import {
-  addHosts,
+  addHostBlocks,
   includeInUserConfig,
-  removeHosts,
+  removeHostBlocks,
   sshConfigPath,
   withInclude,
   withoutHosts,
 } from './host-config.ts';
 import { userKeyPath } from './identity.ts';
-import { allocatePorts, parsePort } from './ports.ts';
+import { allocatePorts, parsePortOption } from './ports.ts';
 import { type HostBlock, renderBlocks, routeTo } from './route.ts';
 import { aliasValue, pathValue, portValue } from './ssh-value.ts';
 import { UrlRewriter } from './url-rewriter.ts';
@@ -54,7 +54,7 @@ test('a container is reached through its host, on its mapped port', async () => 
   });
 });
 
-test('a job that is its own SSH server is reached directly', async () => {
+test('a job with its own SSH server is reached directly', async () => {
   const run = await runWith({ ...direct, dockerized: false });
   expect(route(run)).toEqual({
     hosts: ['train'],
@@ -74,7 +74,7 @@ test('a proxy comes first', async () => {
   expect(route(bare).last).toMatchObject({ ProxyJump: 'train-jump-host' });
 });
 
-test('the SSH proxy of the server wins', async () => {
+test('the SSH proxy of the server takes precedence', async () => {
   const run = await runWith({ ...direct, dockerized: true });
   const info = {
     sshproxy_hostname: 'ssh.example.com',
@@ -104,14 +104,14 @@ test.each([
   [{ ssh_proxy: { ...proxy, hostname: EVIL } }, 'the address of the jump host is "root\\n'],
   [{ ssh_proxy: { ...proxy, username: '-l' } }, 'the login user of the jump host is "-l"'],
   [{ ssh_proxy: { ...proxy, port: 0 } }, 'the SSH port of the jump host is 0'],
-])('%j of a server is refused, and named', async (placed, why) => {
+])('a value %j of a server is refused, and the error names it', async (placed, why) => {
   const run = await runWith({ ...direct, dockerized: true, ...placed });
   expect(() => route(run)).toThrow(
     expect.objectContaining({ why: expect.stringContaining(why) }) as Error,
   );
 });
 
-test('a name of a run that is no name is refused', async () => {
+test('an invalid name of a run is refused', async () => {
   const run = await runWith({ ...direct, dockerized: false });
   for (const name of ['../../x', '-oProxyCommand=x', 'a b', 'a\nHost *', '*', 'A', '']) {
     run.run_spec.run_name = name;
@@ -119,7 +119,7 @@ test('a name of a run that is no name is refused', async () => {
   }
 });
 
-test('ports of a run that are none are refused', async () => {
+test('invalid ports of a run are refused', async () => {
   const run = await runWith({ ...direct, dockerized: false });
   const job = run.jobs[0];
   if (!job) throw new Error('no job');
@@ -146,25 +146,25 @@ test.each(['/a"b', '/a\nb', '/${HOME}', '/a\\', '/a\\\\b'])(
   },
 );
 
-test('blocks are added, replaced and removed without touching others', () =>
+test('blocks are added, replaced and removed without changing others', () =>
   withDirectory(async (home) => {
     const path = sshConfigPath(home);
-    await addHosts(home, [block('other', 1)]);
-    await addHosts(home, [block('train', 2)]);
-    await addHosts(home, [block('train', 3)]);
+    await addHostBlocks(home, [block('other', 1)]);
+    await addHostBlocks(home, [block('train', 2)]);
+    await addHostBlocks(home, [block('train', 3)]);
     expect(await readFile(path, 'utf8')).toBe(
       'Host other\n    Port 1\n\nHost train\n    Port 3\n\n',
     );
-    await removeHosts(home, [block('train', 3)]);
+    await removeHostBlocks(home, [block('train', 3)]);
     expect(await readFile(path, 'utf8')).toBe(renderBlocks([block('other', 1)]));
   }));
 
-test('text before the first host is never dropped', () => {
+test('text before the first host is kept', () => {
   const text = 'Compression yes\nHost a\n  Port 1\nMatch host b\n  Port 2\n';
   expect(withoutHosts(text, ['a', 'b'])).toBe('Compression yes\nMatch host b\n  Port 2\n');
 });
 
-test('the own configuration is included once, before everything else', () =>
+test("our file is included in the user's configuration once, before everything else", () =>
   withDirectory(async (home) => {
     await mkdir(join(home, '.ssh'));
     await writeFile(join(home, '.ssh', 'config'), 'Host x\n  Port 1\n');
@@ -206,14 +206,14 @@ test.each([
   ['80:8080', { local: 80, remote: 8080, firm: true }],
   ['*:8080', { local: null, remote: 8080, firm: true }],
 ])('the port %s', (text, expected) => {
-  expect(parsePort(text)).toEqual(expected);
+  expect(parsePortOption(text)).toEqual(expected);
 });
 
 test.each(['', 'a', '80:', '0', '1:70000', '1:2:3'])('the port "%s" is refused', (text) => {
-  expect(() => parsePort(text)).toThrow('Cannot read the port');
+  expect(() => parsePortOption(text)).toThrow('Cannot read the port');
 });
 
-test('a port that is taken is refused or passed over', async () => {
+test('a used port is refused if the user named it, otherwise skipped', async () => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -234,7 +234,7 @@ test('a port that is taken is refused or passed over', async () => {
   }
 });
 
-test('URLs of forwarded ports are rewritten, bytes that are no text are not', () => {
+test('URLs of forwarded ports are rewritten, bytes that are not text are unchanged', () => {
   const ports = [{ local: 18_080, remote: 8080 }];
   const rewrite = (text: string, url: string | null = null): string =>
     Buffer.from(new UrlRewriter(ports, url, ['10.0.0.5']).rewrite(Buffer.from(text))).toString();

@@ -14,9 +14,9 @@ export interface TunnelOptions {
   readonly identity: string;
   readonly bindAddress: string;
   readonly ports: readonly ForwardedPort[];
-  /** How often to try before giving up. */
+  /** The number of attempts before giving up. */
   readonly tries: number;
-  /** Gives up. */
+  /** Aborted to give up. */
   readonly signal: AbortSignal;
 }
 
@@ -24,12 +24,12 @@ export const FIRST_TRIES = 10;
 const TRY_MS = 15_000;
 const PAUSE_MS = 1000;
 
-/** What ssh runs here once it is connected and all its forwards stand. */
+/** The command that ssh runs locally once it is connected and all forwards are open. */
 const READY = 'dstack-connected';
 
 /**
- * Starts `ssh -N` with the forwards and waits until it stands. It is a control master too, over
- * which the official command line finds it, unless the run has one already.
+ * Starts `ssh -N` with the forwards and waits until they are open. It is also a control master, by
+ * which the official command line finds it, unless the run already has one.
  */
 export async function openTunnel(options: TunnelOptions, cli: Cli): Promise<Tunnel> {
   const paths = tunnelPaths(options.destination, cli);
@@ -37,18 +37,18 @@ export async function openTunnel(options: TunnelOptions, cli: Cli): Promise<Tunn
   if (other?.leftover) await endMaster(other);
   const socket = other === null || other.leftover ? paths.socket : 'none';
   if (socket !== 'none') await rm(socket, { force: true });
-  let words = '';
+  let reason = '';
   for (let attempt = 1; ; attempt += 1) {
     const result = await tryOnce(options, { ...paths, socket }, cli);
     if (typeof result !== 'string') return result;
     options.signal.throwIfAborted();
-    words = result;
-    if (isFinal(words) || attempt >= options.tries) break;
+    reason = result;
+    if (isFinal(reason) || attempt >= options.tries) break;
     await cli.wait(PAUSE_MS, options.signal);
   }
   throw new CliError("Can't connect to the run over SSH", {
-    why: words || 'ssh gave no reason',
-    next: /Permission denied/.test(words)
+    why: reason || 'ssh printed no reason',
+    next: /Permission denied/.test(reason)
       ? 'pass --ssh-identity FILE with the key that the run was submitted with'
       : 'try again; `dstack logs -f` shows the output without SSH',
   });
@@ -60,7 +60,7 @@ interface TunnelPaths {
   readonly log: string;
 }
 
-/** The log's name says whose child ssh is: `findMaster` reads it. */
+/** The name of the log contains the parent of ssh: `findMaster` reads it. */
 function tunnelPaths(destination: string, cli: Cli): TunnelPaths {
   const directory = join(cli.home, '.dstack', 'ssh');
   return {
@@ -70,7 +70,7 @@ function tunnelPaths(destination: string, cli: Cli): TunnelPaths {
   };
 }
 
-/** Where dstack 0.22.5 looks for a connection that it can use again. */
+/** Where dstack 0.22.5 looks for a connection that it can reuse. */
 export function controlSocket(destination: string, home: string): string {
   return join(home, '.dstack', 'ssh', `${destination}.control.sock`);
 }
@@ -78,7 +78,7 @@ export function controlSocket(destination: string, home: string): string {
 function sshArguments(options: TunnelOptions, paths: TunnelPaths): string[] {
   const set = (...settings: string[]): string[] => settings.flatMap((setting) => ['-o', setting]);
   const bind = options.bindAddress.includes(':') ? `[${options.bindAddress}]` : options.bindAddress;
-  // OpenSSH expands what begins with `%` in it.
+  // OpenSSH expands a leading `%` in the path.
   const socket = paths.socket.replaceAll('%', '%%');
   return [
     ...['-F', paths.config, '-i', options.identity, '-E', paths.log, '-N', '-S', socket],
@@ -91,7 +91,7 @@ function sshArguments(options: TunnelOptions, paths: TunnelPaths): string[] {
   ];
 }
 
-/** A tunnel, or the reason why there is none. */
+/** A tunnel, or the reason why it could not be opened. */
 async function tryOnce(
   options: TunnelOptions,
   paths: TunnelPaths,
@@ -101,7 +101,7 @@ async function tryOnce(
   const child = spawn(await sshPath(cli), sshArguments(options, paths), {
     env: { ...cli.env, HOME: cli.home } as NodeJS.ProcessEnv,
     stdio: ['ignore', 'pipe', 'pipe'],
-    // In a group of its own: Ctrl-C asks first and must not cut the connection.
+    // In its own process group: Ctrl-C first asks a question and must not end the connection.
     detached: true,
   });
   const printed = { text: '' };
@@ -133,7 +133,7 @@ async function tryOnce(
 
 const TOO_SLOW = `no connection within ${TRY_MS / 1000} s`;
 
-/** Null once the forwards stand. */
+/** Null once the forwards are open. */
 function untilReady(child: ChildProcess, signal: AbortSignal): Promise<null | string> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => resolve(TOO_SLOW), TRY_MS);
@@ -160,11 +160,11 @@ async function endMaster(master: Master): Promise<void> {
   try {
     process.kill(master.pid, 'SIGTERM');
   } catch {
-    // It ended by itself.
+    // ssh ended by itself.
   }
 }
 
-/** Failures that no further try will mend. */
+/** Failures that another attempt cannot resolve. */
 function isFinal(message: string): boolean {
   return /Address already in use|Permission denied|Bad configuration|Bad local forwarding|UNPROTECTED|cannot listen to port/i.test(
     message,
@@ -177,6 +177,6 @@ function sshErrorMessage(text: string): string {
     .split(/\r?\n/)
     .map((line) => line.trim())
     .filter((line) => line !== '' && !/Permanently added|^mux_client|^Killed by/.test(line));
-  const telling = lines.find((line) => /in use|denied|UNPROTECTED|refused|timed out/i.test(line));
-  return telling ?? lines.at(-1) ?? '';
+  const cause = lines.find((line) => /in use|denied|UNPROTECTED|refused|timed out/i.test(line));
+  return cause ?? lines.at(-1) ?? '';
 }

@@ -1,8 +1,8 @@
 import type { ForwardedPort } from './ports.ts';
 
 /**
- * Makes the URLs that a job prints (`http://localhost:8080/…`) work on this machine: the port
- * becomes the forwarded one. Only complete URLs within one piece of output are seen.
+ * Makes the URLs that a job prints (`http://localhost:8080/…`) work on the user's computer by
+ * replacing the port with the forwarded one. Only a URL within one piece of output is recognised.
  */
 export class UrlRewriter {
   readonly #pattern: RegExp;
@@ -25,7 +25,7 @@ export class UrlRewriter {
 
   rewrite(bytes: Uint8Array): Uint8Array {
     if (this.#ports.size === 0) return bytes;
-    // One character per byte and back, so that output which is not text passes unchanged.
+    // Decodes one character per byte and back, so that output other than text is unchanged.
     const text = Buffer.from(bytes).toString('latin1');
     const changed = text.replace(this.#pattern, (whole, port: string) => {
       const local = this.#ports.get(port);

@@ -1,20 +1,20 @@
 import { join } from 'node:path';
 import { readIfThere } from '../config/config-file.ts';
 
-/** What `~/.ssh/config` says about a host. */
-export interface SshHost {
+/** The settings of a host in `~/.ssh/config`. */
+export interface SshHostSettings {
   readonly hostName: string | null;
   readonly port: string | null;
   readonly identityFile: string | null;
 }
 
 /** Looks a host up in the user's OpenSSH configuration; the first value of a keyword counts. */
-export async function lookUpHost(host: string, home: string): Promise<SshHost | null> {
+export async function lookUpHost(host: string, home: string): Promise<SshHostSettings | null> {
   const text = await readIfThere(join(home, '.ssh', 'config'));
   return text === null ? null : findHost(text, host, home);
 }
 
-export function findHost(text: string, host: string, home: string): SshHost | null {
+export function findHost(text: string, host: string, home: string): SshHostSettings | null {
   let applies = false;
   let matched = false;
   let hostName: string | null = null;

@@ -2,7 +2,7 @@ import { plainLine } from '@dstack/contract/plain-text';
 
 export interface Choice {
   readonly value: string;
-  /** Text of the entry; the value if left out. */
+  /** Text of the entry; the value if omitted. */
   readonly name?: string;
 }
 

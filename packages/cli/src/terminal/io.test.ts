@@ -5,7 +5,7 @@ import { LiveBlock } from './live.ts';
 
 const io = (out: PassThrough) => createIo({ out, err: out, input: out }, {}, 'never');
 
-test('a slow reader is waited for, so that what it has not read yet stays small', async () => {
+test('a slow reader is waited for, so that the unread output stays small', async () => {
   const out = new PassThrough({ highWaterMark: 10 });
   const { output, drained } = io(out);
   output(Buffer.from('short'));
@@ -21,7 +21,7 @@ test('a slow reader is waited for, so that what it has not read yet stays small'
   await waiting;
 });
 
-test('a reader that has gone is not waited for', async () => {
+test('a closed reader is not waited for', async () => {
   const out = new PassThrough({ highWaterMark: 10 });
   const { output, drained } = io(out);
   output(Buffer.from('more than it takes'));
@@ -44,12 +44,12 @@ function onTerminal(colour: 'always' | 'never' = 'never', rows?: number, columns
   return { terminal, shown: () => written.splice(0).join('') };
 }
 
-test('text that comes from outside is shown, and never carried out, whichever way it takes', () => {
+test('control characters of outside text are escaped, whichever function prints it', () => {
   const { terminal, shown } = onTerminal('always');
   const evil = 'a\u001b[2J\u001b[1mb';
   const plain = 'a\\x1b[2J\\x1b[1mb';
   terminal.print(evil);
-  terminal.say(evil);
+  terminal.info(evil);
   terminal.warn(evil);
   terminal.put(`${evil}\n`);
   terminal.redrawnErr?.draw(evil);
@@ -61,7 +61,7 @@ test('text that comes from outside is shown, and never carried out, whichever wa
   expect(shown()).toContain(`\u001b[1m${plain}\u001b[0m`);
 });
 
-test('JSON holds the same value in characters that no terminal carries out', () => {
+test('JSON has the same value, in characters that a terminal does not interpret', () => {
   const { terminal, shown } = onTerminal();
   const value = { text: '\u001b[2J \u009b31m \u007f \u202e \u2028 ünï\ud800' };
   terminal.json(value);
@@ -70,7 +70,7 @@ test('JSON holds the same value in characters that no terminal carries out', () 
   expect(JSON.parse(text)).toEqual(value);
 });
 
-test('a block that is drawn in place leaves a line of output that has not ended', () => {
+test('a block drawn in place leaves room for an unfinished line of output', () => {
   const { terminal, shown } = onTerminal();
   terminal.output(Buffer.from('half a line'));
   const block = new LiveBlock(terminal);
@@ -82,15 +82,15 @@ test('a block that is drawn in place leaves a line of output that has not ended'
   expect(text).toMatch(
     /^half a line\u001b\[\?25l\n\S Waiting\.\.\.\n\u001b\[1A\r\u001b\[J\S Waiting longer/,
   );
-  terminal.say('done');
+  terminal.info('done');
   expect(shown()).toBe('done\n');
 });
 
-test('what is said begins a line of its own, and a drawn block makes room for it', () => {
+test('a message starts its own line, and a drawn block makes room for it', () => {
   const { terminal, shown } = onTerminal();
   terminal.output(Buffer.from('half'));
-  terminal.say('told');
-  expect(shown()).toBe('half\ntold\n');
+  terminal.info('note');
+  expect(shown()).toBe('half\nnote\n');
   terminal.redrawnErr?.draw('block\nof two');
   terminal.warn('careful');
   expect(shown()).toBe('block\nof two\n\u001b[2A\r\u001b[Jwarning: careful\n');
@@ -106,7 +106,7 @@ test('a block taller than the screen is cut, since what has left the screen cann
   expect(shown()).toBe('\u001b[3A\r\u001b[J1\n2\n3\n');
 });
 
-test('a terminal that does not know its size is drawn to all the same', () => {
+test('a terminal of unknown size is drawn to as well', () => {
   const { terminal, shown } = onTerminal('never', 0, 0);
   terminal.redrawnErr?.draw('1\n2');
   terminal.redrawnErr?.erase();

@@ -3,7 +3,7 @@ import type { Sink } from './sink.ts';
 import { type Paint, painter, wantsColour } from './style.ts';
 import { printableJson, styledText } from './styled-text.ts';
 
-/** Where answers and piped input come from. */
+/** The source of answers and piped input. */
 export interface Source extends AsyncIterable<Uint8Array | string> {
   readonly isTTY?: boolean | undefined;
 }
@@ -17,16 +17,16 @@ export interface Io {
   readonly input: Source;
   readonly paint: Paint;
   readonly paintErr: Paint;
-  /** Columns of the terminal behind `out`; null where it is none. */
+  /** Columns of the terminal behind `out`; null if it is not a terminal. */
   readonly width: number | null;
   /** The same for `err`. */
   readonly errWidth: number | null;
   readonly interactive: boolean;
   print(text: string): void;
   json(value: unknown, indent?: number): void;
-  say(text: string): void;
+  info(text: string): void;
   warn(text: string): void;
-  /** Writes to `err` without a line break, for a question that is answered in the same line. */
+  /** Writes to `err` without a line break, for a question that is answered on the same line. */
   put(text: string): void;
   /** Ends a line of `err` with typed text in it. */
   endLine(): void;
@@ -34,11 +34,13 @@ export interface Io {
   lineTyped(): void;
   /** Writes bytes of a job unchanged. */
   output(bytes: Uint8Array, to?: 'out' | 'err'): void;
-  /** Resolves when the reader of `out` has room: a job's output may be larger than the memory. */
+  /**
+   * Resolves when the reader of `out` has caught up: a job's output may be larger than the memory.
+   */
   drained(): Promise<void>;
-  /** Text as it is printed, for a line of our own within a job's output. */
+  /** Text as printed, for one of our lines within a job's output. */
   styled(text: string): string;
-  /** Blocks that are drawn in place; null where the stream is no terminal. */
+  /** Blocks that are drawn in place; null if the stream is not a terminal. */
   readonly redrawnOut: Redrawn | null;
   readonly redrawnErr: Redrawn | null;
 }
@@ -65,7 +67,7 @@ export function createIo(
     interactive: input.isTTY === true && err.isTTY === true,
     print: (text) => line(out, text),
     json: (value, indent) => write(out, `${printableJson(value, indent)}\n`),
-    say: (text) => line(err, `${text}\n`),
+    info: (text) => line(err, `${text}\n`),
     warn: (text) => line(err, `${paintErr('warning', 'warning:')} ${text}\n`),
     put: (text) => write(err, styledText(text)),
     endLine: () => write(err, '\n'),
@@ -110,7 +112,7 @@ async function drained(out: Sink): Promise<void> {
   if (out.writableNeedDrain !== true) return;
   await new Promise<void>((resolve) => {
     out.once?.('drain', resolve);
-    // Whoever read it has gone.
+    // The reader has closed the stream.
     out.once?.('close', resolve);
   });
 }

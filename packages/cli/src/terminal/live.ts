@@ -4,8 +4,8 @@ const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '
 const FRAME_MS = 80;
 
 /**
- * A block at the bottom of the terminal that is redrawn in place: a spinner line and what is below
- * it. It is taken away by `stop`. Where stderr is no terminal nothing is drawn at all.
+ * A block at the bottom of the terminal that is redrawn in place: a spinner and the lines below it.
+ * `stop` erases it. If stderr is not a terminal, nothing is drawn.
  */
 export class LiveBlock {
   readonly #io: Io;
@@ -29,7 +29,7 @@ export class LiveBlock {
     if (this.#timer === null) {
       this.#io.redrawnErr?.showCursor(false);
       this.#timer = setInterval(() => this.#draw(), FRAME_MS);
-      // A forgotten block must not keep the process alive.
+      // A block that was not stopped must not keep the process alive.
       this.#timer.unref();
     }
     this.#draw();

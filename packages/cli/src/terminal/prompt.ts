@@ -3,7 +3,7 @@ import type { Io, Source } from './io.ts';
 
 /**
  * Reads answers line by line from the input, terminal or not: `echo n | dstack apply` is a
- * documented use. One per process, because what was read beyond a line must not be lost.
+ * documented use. There is one per process, because input read beyond a line must not be lost.
  */
 export class Prompter {
   readonly #io: Io;
@@ -15,8 +15,8 @@ export class Prompter {
   }
 
   /**
-   * Asks until the answer is y or n. `hint` names the flag that makes the question needless; an
-   * empty answer stands for `byDefault`, if there is one.
+   * Asks until the answer is y or n. `hint` names the flag that replaces the question; an empty
+   * answer means `byDefault`, if there is one.
    */
   async confirm(question: string, hint = '--yes', byDefault?: boolean): Promise<boolean> {
     const choice = byDefault === undefined ? '[y/n]' : byDefault ? '[Y/n]' : '[y/N]';
@@ -29,7 +29,7 @@ export class Prompter {
       if (answer === '' && byDefault !== undefined) return byDefault;
       if (answer === 'y' || answer === 'yes') return true;
       if (answer === 'n' || answer === 'no') return false;
-      this.#io.say('Please answer y or n.');
+      this.#io.info('Please answer y or n.');
     }
   }
 
@@ -46,7 +46,7 @@ export class Prompter {
     }
   }
 
-  /** Lets go of the input. Not waited for: a read that is under way ends only with the input. */
+  /** Releases the input. Not awaited: a pending read ends only with the input. */
   close(): void {
     void this.#iterator?.return?.();
     this.#iterator = null;
@@ -87,7 +87,7 @@ function noAnswer(question: string, hint: string): CliError {
   return new CliError('No answer', {
     exitCode: 2,
     why: `the input ended at the question "${question}"`,
-    next: `pass ${hint} to go on without being asked`,
+    next: `pass ${hint} to continue without questions`,
     blankLine: true,
   });
 }

@@ -43,7 +43,7 @@ export class Redrawn {
     this.#sink.write(shown ? '\u001b[?25h' : '\u001b[?25l');
   }
 
-  /** Lines that have left the screen at its top cannot be erased any more. */
+  /** Lines that have scrolled off the top of the screen cannot be erased. */
   #fitting(lines: readonly string[]): readonly string[] {
     // A terminal of unknown size reports 0.
     const room = (this.#sink.rows || Number.POSITIVE_INFINITY) - 1;

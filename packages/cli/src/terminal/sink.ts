@@ -1,10 +1,10 @@
-/** A place to write to: the parts of a stream that the command line needs. */
+/** The parts of an output stream that the command line needs. */
 export interface Sink {
   write(data: string | Uint8Array): unknown;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
   readonly rows?: number | undefined;
-  /** Whether its reader is behind; `drain` is told when it is not any more. */
+  /** True while its reader is behind; `drain` is emitted once it has caught up. */
   readonly writableNeedDrain?: boolean;
   once?(event: 'drain' | 'close', listener: () => void): unknown;
 }

@@ -1,4 +1,4 @@
-/** Looks by meaning; what they are in escape codes is decided in one place. */
+/** Styles by meaning; their escape codes are defined in one place. */
 export type Style =
   | 'plain'
   | 'bold'
@@ -46,7 +46,7 @@ const NONCE = Math.random().toString(36).slice(2);
 
 const MARK = (code: string): string => `\u001b${NONCE}[${code}m`;
 
-/** Marks as `painter` makes them; the code is in the first group. */
+/** Matches the marks of `painter`; the code is in the first group. */
 export const STYLE_MARK = `\\u001b${NONCE}\\[([\\d;]+)m`;
 
 export function painter(colour: boolean): Paint {
@@ -57,7 +57,7 @@ export function painter(colour: boolean): Paint {
   };
 }
 
-/** What decides whether a stream gets colour; `mode` is `--color`. */
+/** Decides whether a stream gets colour; `mode` is `--color`. */
 export function wantsColour(
   mode: 'auto' | 'always' | 'never',
   isTerminal: boolean,

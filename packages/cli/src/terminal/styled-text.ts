@@ -4,8 +4,8 @@ import { STYLE_MARK } from './style.ts';
 const MARK_OR_CONTROL = new RegExp(`${STYLE_MARK}|\\r\\n|[${TERMINAL_CONTROLS}]`, 'g');
 
 /**
- * Text as it is printed: style marks become escape codes, and all other control characters are spelled
- * out. Everything except the output of jobs goes through here.
+ * Text as printed: style marks become escape codes, and all other control characters are spelled
+ * out. All text except the output of jobs is printed through this function.
  */
 export function styledText(text: string): string {
   return text.replace(MARK_OR_CONTROL, (found: string, code: string | undefined) => {

@@ -13,7 +13,7 @@ const columns = [
 ];
 const rows = [['train', 'aws (us-east-1)', '$3.93', 'running']];
 
-test('columns are aligned and nothing trails', () => {
+test('columns are aligned and no line has trailing blanks', () => {
   const text = renderTable(columns, [...rows, ['a', '', '', 'done']], {
     width: null,
     paint: plain,
@@ -47,7 +47,7 @@ test('without a terminal nothing is wrapped or dropped', () => {
   expect(renderTable(columns, long, { width: null, paint: plain })).toContain('x'.repeat(200));
 });
 
-test('colour surrounds cells and never changes their width', () => {
+test('colour surrounds cells and does not change their width', () => {
   const paint = painter(true);
   const text = renderTable(columns, [[{ text: 'a', style: 'bold' }, 'b', 'c', 'd']], {
     width: null,
@@ -75,16 +75,16 @@ test('properties are a name and a value', () => {
   ).toBe(' Project  main\n User\n');
 });
 
-test('long values of properties go on below themselves', () => {
+test('long values of properties continue in the column of the value', () => {
   const why = [['Why', 'fleet lab is full (lab-0 is busy)']] as const;
   const at = (width: number | null) => renderProperties(why, { width, paint: plain });
   expect(at(26)).toBe(' Why  fleet lab is full\n      (lab-0 is busy)\n');
   expect(at(null)).toBe(' Why  fleet lab is full (lab-0 is busy)\n');
-  // Nothing can be laid out there.
+  // Too narrow for any layout.
   expect(at(10)).toBe(at(null));
 });
 
-test('values from outside neither draw nor add rows', () => {
+test('values from outside cannot draw or add rows', () => {
   const evil = [['a\u001b[2J', 'b\nc', '\u009b1m', 'd\re']];
   const off = renderTable(columns, evil, { width: null, paint: plain });
   expect(off.trimEnd().split('\n')).toEqual([

@@ -4,9 +4,11 @@ import { hangingText, longestWord, textWidth, wrapText } from './text-width.ts';
 
 export interface Column {
   readonly header: string;
-  /** Never broken over lines (names, statuses). */
+  /** Never wrapped (names, statuses). */
   readonly keep?: boolean;
-  /** Order of leaving when the terminal is narrow: highest first; 0 (default) always stays. */
+  /**
+   * The order of removal when the terminal is narrow: highest first; 0 (default) is never removed.
+   */
   readonly optional?: number;
 }
 
@@ -15,7 +17,7 @@ export interface Cell {
   readonly style?: Style;
 }
 
-export type Row = readonly (Cell | string)[];
+export type TableRow = readonly (Cell | string)[];
 
 export interface TableLayout {
   /** Columns of the terminal; null = not a terminal: whole values, one line a row. */
@@ -26,12 +28,13 @@ export interface TableLayout {
 const GAP = '  ';
 
 /**
- * Lays out a table without borders, one blank before each line. On a terminal that is too narrow,
- * columns that may are wrapped, then the least important ones leave; nothing is ever cut off.
+ * Lays out a table without borders, with one blank before each line. If the terminal is too narrow,
+ * wrappable columns are wrapped first, then the least important columns are removed. No value is
+ * cut.
  */
 export function renderTable(
   columns: readonly Column[],
-  rows: readonly Row[],
+  rows: readonly TableRow[],
   layout: TableLayout,
 ): string {
   const grid = rows.map((row) => row.map((cell) => toCell(cell, layout.width)));
@@ -49,7 +52,7 @@ export function renderTable(
   return `${lines.join('\n')}\n`;
 }
 
-/** Two columns, name and value, as the plans' properties. */
+/** Two columns, name and value, like the properties of a plan. */
 export function renderProperties(
   properties: readonly (readonly [name: string, value: string])[],
   { width, paint }: TableLayout,
@@ -58,7 +61,7 @@ export function renderProperties(
   const column = 1 + names + GAP.length;
   return properties
     .map(([name, value]) => {
-      // Further lines stand below the first one, so that none looks like another property.
+      // Further lines are indented below the first one, so that none looks like another property.
       const shown = hangingText(plainText(value), column, width);
       return ` ${paint('bold', pad(name, names))}${GAP}${shown}`.trimEnd();
     })
@@ -88,7 +91,7 @@ function fitColumns(
   }
 }
 
-/** Takes columns from the widest wrapped column until the line fits; null if it cannot. */
+/** Narrows the widest wrapped column repeatedly until the line fits; null if it cannot. */
 function shrink(
   columns: readonly Column[],
   grid: readonly (readonly Cell[])[],

@@ -1,7 +1,7 @@
-/** Of styles, before and after they are printed. */
+/** Matches styles, before and after they are printed. */
 const ESCAPES = /\u001b[0-9a-z]*\[[0-9;]*m/g;
 
-/** Terminal columns that a text takes: escapes none, wide characters (CJK, emoji) two. */
+/** Number of terminal columns of a text: escapes take none, wide characters (CJK, emoji) two. */
 export function textWidth(text: string): number {
   let width = 0;
   for (const char of text.replace(ESCAPES, '')) width += charWidth(char.codePointAt(0) ?? 0);
@@ -26,7 +26,7 @@ function charWidth(code: number): number {
   return wide ? 2 : 1;
 }
 
-/** Breaks text at blanks so that no line is wider than `width`; longer words stay whole. */
+/** Wraps text at blanks so that no line is wider than `width`; longer words stay whole. */
 export function wrapText(text: string, width: number): string[] {
   const lines: string[] = [];
   for (const paragraph of text.split('\n')) {
@@ -44,14 +44,14 @@ export function wrapText(text: string, width: number): string[] {
   return lines;
 }
 
-/** Width of the longest word: what a wrapped column needs at least. */
+/** Width of the longest word: the minimum width of a wrapped column. */
 export function longestWord(text: string): number {
   return Math.max(0, ...text.split(/[ \n]/).map(textWidth));
 }
 
 /**
- * The text as lines that fit the terminal, the further ones below the first: `indent` is where it
- * begins. Off a terminal (null) and in very narrow ones nothing is broken.
+ * The text in lines that fit the terminal, with further lines below the first: `indent` is its
+ * column. Without a terminal (null), and in very narrow ones, nothing is wrapped.
  */
 export function hangingText(text: string, indent: number, width: number | null): string {
   const room = width === null ? 0 : width - indent;
@@ -59,5 +59,5 @@ export function hangingText(text: string, indent: number, width: number | null):
   return lines.join(`\n${' '.repeat(indent)}`);
 }
 
-/** Fewer columns than these hold hardly a word. */
+/** Fewer columns than these hardly fit one word. */
 const NARROWEST = 20;

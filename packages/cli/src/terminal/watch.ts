@@ -4,8 +4,8 @@ import { UsageError } from '../errors.ts';
 const REDRAW_MS = 2000;
 
 /**
- * `--watch`: draws what `frame` returns again and again, in place, until Ctrl-C. Where stdout is no
- * terminal the frames would be rubbish in a file, so it is refused.
+ * `--watch`: draws the result of `frame` again and again, in place, until Ctrl-C. Refused if stdout
+ * is not a terminal, where the frames would only fill a file.
  */
 export async function watchFrames(
   cli: Cli,
@@ -15,8 +15,8 @@ export async function watchFrames(
   const { io } = cli;
   if (io.redrawnOut === null) {
     throw new UsageError('--watch needs a terminal', {
-      why: 'the output is redirected',
-      next: 'leave --watch out, or use --json in a loop',
+      why: 'stdout is redirected',
+      next: 'omit --watch, or use --json in a loop',
     });
   }
   const stop = new AbortController();

@@ -1,4 +1,6 @@
-/** `dstack apply` of the run whose calls were recorded, against a server that answers as recorded. */
+/**
+ * `dstack apply` of the run whose calls were recorded, against a server with the recorded answers.
+ */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run } from '@dstack/contract/wire';
@@ -27,7 +29,7 @@ resources:
   disk: 1GB..
 `;
 
-/** Every path answers as it did the first time. */
+/** Every path repeats its first answer. */
 export async function recordedRoutes(name: string): Promise<Record<string, Route>> {
   const routes: Record<string, Route> = {};
   for (const call of await recording(name)) {
@@ -36,7 +38,7 @@ export async function recordedRoutes(name: string): Promise<Record<string, Route
   return routes;
 }
 
-/** Applies `yaml`, which lies in a directory of its own as `t.dstack.yml`. */
+/** Applies `yaml`, written as `t.dstack.yml` into a directory of its own. */
 export function apply(
   yaml: string,
   argv: readonly string[],
@@ -55,7 +57,7 @@ export function apply(
   });
 }
 
-/** The run as a server tells of it while somebody is attached, with nothing to connect to. */
+/** The run in the state of an attached client, without an address to connect to. */
 export async function attachedRun(): Promise<Run> {
   const run = await recordedAnswer<Run>('run-get-failed', `${BASE}/runs/get`);
   run.run_spec.run_name = 'cdd080';

@@ -19,7 +19,7 @@ export type Answer =
 
 export type Route = Answer | ((request: ReceivedRequest) => Answer | Promise<Answer>);
 
-/** A `FakeServer` that listens until the test that asks for it is over. */
+/** A `FakeServer` that listens until the calling test has ended. */
 export async function startFakeServer(
   routes: Readonly<Record<string, Route>>,
 ): Promise<FakeServer> {
@@ -29,8 +29,8 @@ export async function startFakeServer(
 }
 
 /**
- * A real HTTP server with canned answers by `METHOD /path`. Paths without an answer are 404, as on
- * a server that does not know them.
+ * A real HTTP server with canned answers by `METHOD /path`. Paths without an answer return 404,
+ * like an unsupported path of a server.
  */
 export class FakeServer {
   readonly requests: ReceivedRequest[] = [];
@@ -108,7 +108,7 @@ export class FakeServer {
   }
 }
 
-/** The wire's error answer. */
+/** The API's error answer. */
 export function wireError(code: string, msg: string, status = 400): Answer {
   return { status, json: { detail: [{ msg, code }] } };
 }

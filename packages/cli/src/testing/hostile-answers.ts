@@ -1,8 +1,8 @@
-/** A server whose every text would take over the terminal, in answers of the right form. */
+/** A server whose texts all try to control the terminal, in answers of the right form. */
 import { openApiDocument } from '@dstack/contract/api';
 import type { Route } from './fake-server.ts';
 
-/** Clears the screen, sets colours (8-bit form too), title and direction, and starts lines anew. */
+/** Clears the screen, sets colours (8-bit form too), title and direction, and starts new lines. */
 export const HOSTILE = 'x\u001b[2J\u001b[31m\u009b1m\u001b]0;t\u0007\r\u007f\u202e\nerror: y';
 
 interface Schema {
@@ -24,7 +24,7 @@ interface Operation {
   readonly responses: Readonly<Record<string, { content?: Record<string, { schema: Schema }> }>>;
 }
 
-/** States in which something is to be told, and nothing is waited for. */
+/** States that have a message and wait for nothing. */
 const TELLING = ['failed', 'terminated', 'active', 'not_available', 'warning'];
 
 /** Answers to every request of the project `main`. */
@@ -41,7 +41,7 @@ export function hostileRoutes(): Record<string, Route> {
       const schema = content?.['application/json']?.schema;
       if (content?.['text/event-stream']) continue;
       const json = schema ? sampleOf(schema, schemas, '') : null;
-      // By whichever name it is asked for: one of the server's, or the user's.
+      // Under any requested name: one of the server's, or the user's.
       for (const name of [encodeURIComponent(HOSTILE), 'rr']) {
         const at = path.replace('{project_name}', 'main').replace(/\{[^}]*\}/g, name);
         routes[`${method.toUpperCase()} ${at}`] = { json };

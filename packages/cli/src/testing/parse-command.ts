@@ -3,7 +3,7 @@ import type { Cli } from '../context.ts';
 
 /**
  * Parses arguments with a command's declaration and nothing else: `declare` gets a program and a
- * context whose only use is that it can be handed on. Throws what the parser throws.
+ * context that it can only pass on. Throws the parser's errors.
  */
 export async function parseCommand(
   declare: (program: Command, cli: Cli) => void,
@@ -11,6 +11,6 @@ export async function parseCommand(
 ): Promise<void> {
   const silent = { writeOut: () => {}, writeErr: () => {} };
   const program = new Command('dstack').exitOverride().configureOutput(silent);
-  declare(program, { words: argv.slice(1), env: {} } as unknown as Cli);
+  declare(program, { args: argv.slice(1), env: {} } as unknown as Cli);
   await program.parseAsync([...argv], { from: 'user' });
 }

@@ -7,7 +7,7 @@ import type { Source } from '../terminal/io.ts';
 import type { Sink } from '../terminal/sink.ts';
 
 export interface RunOptions {
-  /** Lines typed or piped in; the input ends behind them. */
+  /** Lines typed or piped in; the input ends after them. */
   readonly input?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
@@ -28,7 +28,7 @@ export interface RunResult {
   readonly err: string;
 }
 
-/** Runs one command line in this process, as the program would, with streams that are kept. */
+/** Runs one command line in this process, like the program, and keeps the output of its streams. */
 export async function runCommand(
   argv: readonly string[],
   options: RunOptions = {},
@@ -84,12 +84,12 @@ function inputOf(options: RunOptions): Source {
   };
 }
 
-/** The variables that point the command line at a server, past any configuration file. */
+/** The variables that select a server, so that no configuration file is used. */
 export function serverEnv(url: string): Record<string, string> {
   return { DSTACK_SERVER_URL: url, DSTACK_TOKEN: 'secret-token', DSTACK_PROJECT: 'main' };
 }
 
-/** Calls `use` with a directory of its own, which is gone afterwards. */
+/** Calls `use` with a temporary directory, which is deleted afterwards. */
 export async function withDirectory<T>(use: (path: string) => Promise<T>): Promise<T> {
   const path = await mkdtemp(join(tmpdir(), 'dstack-cli-'));
   try {

@@ -2,8 +2,8 @@ import type { ExplainKind, Explanation } from '@dstack/contract/wire';
 import type { CallOptions, Transport } from '../transport.ts';
 
 /**
- * Explains something in the project. Servers of dstack 0.22.5 answer as for an unknown path
- * (`isUnsupported`).
+ * Explains the state of something in the project. Servers of dstack 0.22.5 answer as for an unknown
+ * path (`isUnsupported`).
  */
 export function explainOf(transport: Transport, base: string) {
   return (kind: ExplainKind, name: string, options?: CallOptions): Promise<Explanation> =>

@@ -14,7 +14,7 @@ export function fleetsOf(transport: Transport, base: string) {
       transport.read(`${base}/fleets/get_plan`, { spec }),
     apply: (plan: { spec: FleetSpec; current_resource: Fleet | null }): Promise<Fleet> =>
       transport.write(`${base}/fleets/apply`, { plan, force: false }),
-    /** Returns when the request is noted; the fleet goes when its instances are gone. */
+    /** Returns when the request is recorded; the fleet is deleted once its instances have ended. */
     delete: (names: readonly string[]): Promise<void> =>
       transport.write(`${base}/fleets/delete`, { names }),
     deleteInstances: (name: string, instanceNums: readonly number[]): Promise<void> =>

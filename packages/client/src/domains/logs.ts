@@ -18,18 +18,18 @@ export interface PollLogsQuery {
 export interface LogStreamQuery {
   readonly run_name: string;
   readonly job_submission_id: string;
-  /** First byte wanted; without it `start_time` and `lines` say where to start. */
+  /** The first byte; without it `start_time` and `lines` define where to start. */
   readonly offset?: number;
-  /** Only what was printed after it; a time with an offset. */
+  /** Only output after this time, which has an offset. */
   readonly start_time?: string | null;
-  /** Only the last so many lines of that. */
+  /** Only this many last lines of that. */
   readonly lines?: number | null;
 }
 
 /** A piece of a job's raw output. */
-export interface LogPiece {
+export interface LogChunk {
   readonly bytes: Uint8Array;
-  /** Byte offset in the job's output just after this piece. */
+  /** The offset in the job's output just after this piece, in bytes. */
   readonly end: number;
 }
 
@@ -55,16 +55,17 @@ export function logsOf(transport: Transport, base: string) {
   }
   return {
     poll,
-    /** Every log event there is right now, page after page. */
+    /** Every log event so far, page after page. */
     pages,
     /**
-     * A job's raw output as it is printed, until the job has ended and all of it was sent. Lost
-     * connections go on at the byte they stopped at.
+     * A job's raw output as it is produced, until the job has ended and all of it was sent. After a
+     * lost connection the stream continues at the byte where it stopped.
      *
-     * @throws NotFoundError or MethodNotAllowedError (see `isUnsupported`) where the server has no
-     *   such stream.
+     * @throws NotFoundError or MethodNotAllowedError (see `isUnsupported`) if the server has no
+     * such
+     *   stream.
      */
-    async *stream(query: LogStreamQuery, signal: AbortSignal): AsyncGenerator<LogPiece, void> {
+    async *stream(query: LogStreamQuery, signal: AbortSignal): AsyncGenerator<LogChunk, void> {
       const { start_time, lines, ...job } = query;
       const start = { start_time: start_time ?? undefined, lines: lines ?? undefined };
       let end = query.offset ?? (start_time == null && lines == null ? 0 : null);
@@ -81,8 +82,8 @@ export function logsOf(transport: Transport, base: string) {
       }
     },
     /**
-     * As {@link stream}, on servers that can only be polled. `ended` is asked between two polls;
-     * after it said yes one more poll fetches what came last.
+     * Like {@link stream}, for servers that can only be polled. `ended` is called between two
+     * polls; once it has returned true, one more poll fetches the rest.
      */
     async *follow(
       query: PollLogsQuery,
@@ -106,7 +107,7 @@ export function logsOf(transport: Transport, base: string) {
   };
 }
 
-/** Decodes the wire's base64 (standard alphabet). */
+/** Decodes the base64 of the API (standard alphabet). */
 export function fromBase64(text: string): Uint8Array {
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);

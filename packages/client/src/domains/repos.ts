@@ -12,7 +12,7 @@ export function reposOf(transport: Transport, base: string) {
   return {
     get: (repoId: string, includeCreds = true): Promise<RepoHeadWithCreds> =>
       transport.read(`${base}/repos/get`, { repo_id: repoId, include_creds: includeCreds }),
-    /** Creates the repo or updates it; repeating it does no harm. */
+    /** Creates or updates the repo; idempotent. */
     init: (repoId: string, info: RepoInfo, creds: RemoteRepoCreds | null): Promise<void> =>
       transport.write(`${base}/repos/init`, {
         repo_id: repoId,

@@ -37,7 +37,7 @@ export function gatewaysOf(transport: Transport, base: string) {
       transport.write(`${base}/gateways/apply`, { plan, force: false }),
     delete: (names: readonly string[]): Promise<void> =>
       transport.write(`${base}/gateways/delete`, { names }),
-    /** `project` is named for an imported gateway only. */
+    /** Pass `project` for an imported gateway only. */
     setDefault: (name: string, project: string | null = null): Promise<void> =>
       transport.write(`${base}/gateways/set_default`, {
         name,
@@ -49,7 +49,7 @@ export function gatewaysOf(transport: Transport, base: string) {
 }
 
 /** Calls on the secrets of one project. */
-export function secretsOf(transport: Transport, base: string) {
+export function secretCalls(transport: Transport, base: string) {
   return {
     /** Values are null in the list. */
     list: (): Promise<Secret[]> => transport.read(`${base}/secrets/list`),
@@ -106,10 +106,10 @@ export interface UpdateExport {
   readonly remove_exported_gateways?: readonly string[];
 }
 
-/** Calls on what one project exports to others. */
+/** Calls on the exports of one project. */
 export function exportsOf(transport: Transport, base: string) {
   return {
-    /** Servers before 0.22 answer a bare list. */
+    /** Servers before 0.22 return a plain list. */
     async list(): Promise<ExportsList> {
       const answer = await transport.read<ExportsList | Export[]>(`${base}/exports/list`);
       return isList(answer) ? { exports: answer, warnings: [] } : answer;
@@ -138,7 +138,7 @@ export function exportsOf(transport: Transport, base: string) {
   };
 }
 
-/** Calls on what one project imports from others. */
+/** Calls on the imports of one project. */
 export function importsOf(transport: Transport, base: string) {
   return {
     async list(): Promise<ImportsList> {

@@ -3,7 +3,7 @@ import { isUnsupported } from '../errors.ts';
 import { reopening } from '../reopening.ts';
 import type { Transport } from '../transport.ts';
 
-/** A run is named (the latest of that name), or picked by its id (deleted ones too). */
+/** Selects a run by name (the latest of that name) or by id (deleted ones too). */
 export type RunReference = { readonly run_name: string } | { readonly id: string };
 
 export interface ListRunsQuery {
@@ -29,7 +29,7 @@ export interface RunPlanRequest {
   readonly for_offers_only?: boolean;
 }
 
-export interface ListGpusRequest {
+export interface GpusQuery {
   readonly run_spec: RunSpec;
   readonly group_by: readonly ('backend' | 'region' | 'count')[];
   readonly full_offers?: boolean;
@@ -51,15 +51,15 @@ export function runsOf(transport: Transport, base: string) {
     /** Submits a run, or updates an active one; `current_resource` is the plan's. */
     apply: (plan: { run_spec: RunSpec; current_resource: Run | null }): Promise<Run> =>
       transport.write(`${base}/runs/apply`, { plan, force: false }),
-    /** Returns when the request is noted; the runs end afterwards. Unknown names are ignored. */
+    /** Returns when the request is recorded; the runs end afterwards. Unknown names are ignored. */
     stop: (names: readonly string[], abort = false): Promise<void> =>
       transport.write(`${base}/runs/stop`, { runs_names: names, abort }),
     delete: (names: readonly string[]): Promise<void> =>
       transport.write(`${base}/runs/delete`, { runs_names: names }),
-    listGpus: (request: ListGpusRequest): Promise<ListGpusResponse> =>
+    listGpus: (request: GpusQuery): Promise<ListGpusResponse> =>
       transport.read(`${base}/gpus/list`, request),
     /**
-     * The run now and after every change, until the caller stops reading. Lost connections are
+     * The run now and after every change, until the caller stops reading. A lost connection is
      * opened again. Servers without the event stream are polled every `pollMs` (1 s).
      */
     async *watch(name: string, signal: AbortSignal, pollMs = 1000): AsyncGenerator<Run, void> {

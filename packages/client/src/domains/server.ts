@@ -34,7 +34,7 @@ export interface ListEventsQuery {
   readonly ascending?: boolean;
 }
 
-export interface JobMetricsQuery {
+export interface JobMetricsFilter {
   readonly run_id?: string;
   readonly replica_num: number;
   readonly job_num: number;
@@ -65,10 +65,10 @@ export function authOf(transport: Transport) {
     `/api/auth/${encodeURIComponent(provider)}/${step}`;
   return {
     listProviders: (): Promise<OAuthProviderInfo[]> => transport.read('/api/auth/list_providers'),
-    /** Where to send the user; the provider comes back to `localPort` with a code. */
+    /** The URL for the user's browser; the provider redirects to `localPort` with a code. */
     authorize: (provider: string, localPort: number): Promise<{ authorization_url: string }> =>
       transport.write(path(provider, 'authorize'), { local_port: localPort, base_url: null }),
-    /** Exchanges what the provider came back with for the user and a token. */
+    /** Exchanges the parameters of the provider's redirect for the user and a token. */
     callback: (provider: string, code: string, state: string): Promise<UserWithCreds> =>
       transport.write(path(provider, 'callback'), { code, state, base_url: null }),
   };
@@ -95,8 +95,8 @@ export function usersOf(transport: Transport) {
   };
 }
 
-/** Calls on projects as such. */
-export function projectsOf(transport: Transport) {
+/** Calls on projects themselves. */
+export function projectCalls(transport: Transport) {
   return {
     list: (query: { include_not_joined?: boolean } = {}): Promise<Project[]> =>
       transport.read('/api/projects/list', query),
@@ -115,7 +115,7 @@ export function projectsOf(transport: Transport) {
 /** Reads metrics of one project's jobs; values are newest first. */
 export function metricsOf(transport: Transport, base: string) {
   return {
-    job: (runName: string, query: JobMetricsQuery): Promise<JobMetrics> =>
+    job: (runName: string, query: JobMetricsFilter): Promise<JobMetrics> =>
       transport.get(`${base}/metrics/job/${encodeURIComponent(runName)}`, { ...query }),
   };
 }

@@ -1,5 +1,5 @@
 /** Bodies of the requests that a server sends to an agent. Sizes are bytes, durations seconds. */
-import { ClusterInfo, Commands, PublicKeys, RegistryAuth } from './job-spec.ts';
+import { ClusterInfo, CommandList, PublicKeys, RegistryAuth } from './job-spec.ts';
 import {
   amount,
   flag,
@@ -15,33 +15,35 @@ import {
   uuid,
 } from './schema-kit.ts';
 
-/** Only images that the agent itself has pulled ever go, and none that a job uses. */
+/** Applies only to images that the agent itself has pulled and that no job uses. */
 export const ImagePolicy = object({
-  /** Use of the disk in percent from which on images go, the longest unused first; null = never. */
+  /**
+   * Disk use in percent from which images are removed, the least recently used first; null = never.
+   */
   disk_high_percent: nullable(amount),
-  /** Seconds after its last use when an image goes; null = never. */
+  /** Seconds after its last use when an image is removed; null = never. */
   unused_for: nullable(amount),
 });
 export type ImagePolicy = Infer<typeof ImagePolicy>;
 
-/** Which images a host should have before a job asks for them, and when images go. */
+/** The images that a host should have before a job needs them, and when images are removed. */
 export const ImagePlan = object({
-  /** Pulled one after the other while no job pulls; never removed. */
+  /** Pulled one at a time while no job pulls; never removed. */
   wanted: list(object({ image: line(), auth: nullable(RegistryAuth) }), 1000),
   policy: ImagePolicy,
 });
 export type ImagePlan = Infer<typeof ImagePlan>;
 
 /**
- * Public keys (one line each) that may log in to jobs, by job id. They replace the keys of these jobs;
- * connections of keys that are no longer listed end. Other jobs keep their keys; unknown job ids are
- * ignored.
+ * Public keys (one line each) that may log in to jobs, by job id. They replace the keys of these
+ * jobs; connections of keys that are no longer listed end. Other jobs keep their keys. Unknown job
+ * ids are ignored.
  */
 export const JobKeys = object({ jobs: mapOf(uuid, PublicKeys) });
 export type JobKeys = Infer<typeof JobKeys>;
 
-/** Names of users end up in lines of `authorized_keys`. */
-const UserName = textLike(/^[A-Za-z0-9_-]{1,60}$/, 'is no name of a user');
+/** Names of users are written into lines of `authorized_keys`. */
+const UserName = textLike(/^[A-Za-z0-9_-]{1,60}$/, 'is not a user name');
 
 /**
  * Public keys (one line each) that open a shell on the host itself. They replace the keys sent
@@ -55,14 +57,14 @@ export type HostShellKeys = Infer<typeof HostShellKeys>;
 
 export const StartJob = object({
   cluster: ClusterInfo,
-  /** Commands with addresses of other nodes filled in; null = as they were put. */
-  commands: nullable(Commands),
+  /** Commands with the addresses of other nodes filled in; null = as in the spec. */
+  commands: nullable(CommandList),
   /** The same for the lines of the process executor. */
-  shell_commands: nullable(Commands),
+  shell_commands: nullable(CommandList),
 });
 export type StartJob = Infer<typeof StartJob>;
 
-/** A stop without grace overtakes one with grace. */
+/** A stop without grace replaces one with grace. */
 export const StopJob = object({
   /** True: Ctrl-C, SIGTERM, SIGKILL in stages; false: SIGKILL at once. */
   grace: flag,
@@ -72,6 +74,6 @@ export const StopJob = object({
 });
 export type StopJob = Infer<typeof StopJob>;
 
-/** Body of an answer other than success: `code` is for programs, `message` for people. */
-export const ErrorAnswer = object({ code: messageText(100), message: messageText() });
-export type ErrorAnswer = Infer<typeof ErrorAnswer>;
+/** The body of an answer other than success: `code` is for programs, `message` for people. */
+export const AgentErrorBody = object({ code: messageText(100), message: messageText() });
+export type AgentErrorBody = Infer<typeof AgentErrorBody>;

@@ -87,7 +87,7 @@ describe('what agents and servers send', () => {
     expect(parseMessage(PutJobAnswer, { ...answer, added_later: 1 })).toEqual(answer);
   });
 
-  it('has its words for people cut and cleaned', () => {
+  it('has its texts for people cut and cleaned', () => {
     const message = `\u001b[31mred\0\u009b${'x'.repeat(5000)}`;
     const frame = parseAgentFrame(
       JSON.stringify({
@@ -193,7 +193,7 @@ describe('a piece of a log', () => {
   });
 });
 
-it('whatever comes is read or refused, never anything else', () => {
+it('any message is parsed or refused with `Malformed`', () => {
   const known = fc.constantFrom<object>(...AGENT, ...SERVER);
   const damaged = fc.tuple(known, fc.string(), fc.jsonValue()).map(([frame, key, value]) => {
     const text = JSON.stringify(frame);

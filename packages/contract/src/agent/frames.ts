@@ -21,7 +21,7 @@ import {
 /** Jobs in one frame; no host runs that many. */
 const MAX_JOBS = 10_000;
 
-/** Bytes of one image pull. */
+/** Progress of one image pull. */
 export const PullProgress = object({
   downloaded_bytes: rounded,
   extracted_bytes: rounded,
@@ -44,13 +44,13 @@ export type JobMetrics = Infer<typeof JobMetrics>;
 export const AgentFrame = byType(
   frame('hello', { info: AgentInfo }),
   /**
-   * Every job the agent knows, tombstones left out. `last` = number of the newest `state`: this frame
-   * stands for all states up to it, which are not sent again.
+   * Every job of the agent, without tombstones. `last` = number of the newest `state`: this frame
+   * replaces all states up to it, which are not sent again.
    */
   frame('sync', { jobs: list(JobState, MAX_JOBS), last: whole() }),
   /**
-   * Numbered without gaps over the life of the state directory. One that is lost with a connection
-   * comes again in the next `sync`; the newest of a job is kept until its `DELETE`.
+   * Numbered without gaps over the life of the state directory. A lost one is repeated in the next
+   * `sync`; the newest of a job is kept until its `DELETE`.
    */
   frame('state', { n: whole(), state: JobState }),
   frame('pull', { id: uuid, progress: PullProgress }),
@@ -62,9 +62,9 @@ export const AgentFrame = byType(
    * opens `GET /v1/jobs/{id}/tunnels/{tunnel}`. Sent again at the start of each stream while it waits.
    */
   frame('tunnel', { id: uuid, tunnel: uuid }),
-  /** After `resume`, whenever a result changes, and every few minutes, so that the clocks are compared. */
+  /** Sent after `resume`, after each change of a result, and every few minutes to compare the clocks. */
   frame('health', HostHealth.shape),
-  /** The spool has lost bytes before `offset` (rotation, full disk): the log goes on from there. */
+  /** The spool has lost bytes before `offset` (rotation, full disk): the log continues there. */
   frame('gap', { id: uuid, offset: whole() }),
 );
 export type AgentFrame = Infer<typeof AgentFrame>;
@@ -75,17 +75,19 @@ const LogLengths = mapOf(uuid, whole(), MAX_JOBS);
 /** Server -> agent. */
 export const ServerFrame = byType(
   /**
-   * Answer to `sync`: how many log bytes the server has stored of each job it knows. The agent
-   * sends each log from there on. Jobs left out are unknown to the server, which will delete them.
+   * Answer to `sync`: the stored log bytes of each job that the server knows. The agent sends each
+   * log from there on. Missing jobs are unknown to the server, which will delete them.
    */
   frame('resume', { server_id: line(100), logs: LogLengths }),
   /** `states`: every `state` frame up to this number is stored. `logs`: durable length per job. */
   frame('ack', { states: z.nullish(whole()), logs: z.nullish(LogLengths) }),
-  /** Bytes of log the agent may send beyond what it was granted before; start value below. */
+  /**
+   * Log bytes that the agent may send in addition to earlier credit; `INITIAL_CREDIT` comes first.
+   */
   frame('credit', { id: uuid, bytes: whole() }),
   /**
-   * A gap was found: send this log again from `offset`. The bytes sent in vain are given back to the
-   * credit.
+   * The server has found a gap: the agent sends this log again from `offset`. The credit of the
+   * bytes in between is given back.
    */
   frame('rewind', { id: uuid, offset: whole() }),
 );
@@ -101,7 +103,7 @@ export function parseServerFrame(message: string): ServerFrame | null {
   return parseFrame(ServerFrame, message);
 }
 
-/** Log bytes per job that may be under way before the first `credit`. */
+/** Log bytes per job that the agent may send before the first `credit`. */
 export const INITIAL_CREDIT = 1024 * 1024;
 
 /** Longest piece of log in one binary frame. */

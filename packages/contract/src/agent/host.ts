@@ -10,7 +10,7 @@ import {
   whole,
 } from './schema-kit.ts';
 
-/** The protocol versions this code speaks; server and agent use the highest common one. */
+/** The supported protocol versions; server and agent use the highest common one. */
 export const PROTOCOL = { min: 1, max: 1 } as const;
 
 /**
@@ -19,7 +19,7 @@ export const PROTOCOL = { min: 1, max: 1 } as const;
  */
 export const FEATURES = ['server-access', 'volumes'] as const;
 
-/** Path of the server's socket in containers. Process jobs each get a path of their own. */
+/** Path of the server's socket in containers. Each process job has its own path. */
 export const SERVER_SOCKET = '/run/dstack/server.sock';
 
 /** The URL of a server at a unix socket, as clients of dstack read it. */
@@ -27,27 +27,26 @@ export function socketUrl(path: string): string {
   return `http+unix://${encodeURIComponent(path)}`;
 }
 
-export const MAX_PORT = 65_535;
 export const MAX_GPUS = 256;
 
 export const HostGpu = object({
   vendor: oneOf('nvidia', 'amd', 'intel', 'tenstorrent'),
   name: line(256),
   memory_mib: amount,
-  /** What the runtime calls this device: UUID, render node or index. */
+  /** The runtime's name of this device: UUID, render node or index. */
   id: line(256),
 });
 export type HostGpu = Infer<typeof HostGpu>;
 
-/** What the agent found out about its machine. */
+/** The facts that the agent has collected about its host. */
 export const HostFacts = object({
   hostname: line(256),
   arch: oneOf('x86', 'arm'),
   cpus: amount,
   memory_bytes: amount,
-  /** Free bytes where images and jobs live; 0 = unknown. */
+  /** Free bytes on the disk of images and jobs; 0 = unknown. */
   disk_bytes: amount,
-  /** In CIDR form, loopback left out. */
+  /** In CIDR form, without loopback. */
   addresses: list(line(64), 1000),
   gpus: list(HostGpu, MAX_GPUS),
   gpu_driver: nullable(line(256)),
@@ -56,10 +55,10 @@ export const HostFacts = object({
 });
 export type HostFacts = Infer<typeof HostFacts>;
 
-/** Who is asking: an agent belongs to one server until another takes it over. */
+/** The identity of an agent. It belongs to one server until another takes it over. */
 export const AgentInfo = object({
   version: line(100),
-  /** Abilities that older agents lack; see `FEATURES`. */
+  /** Features that older agents lack; see `FEATURES`. */
   features: listOrEmpty(line(100), 100),
   protocol: object({ min: whole(), max: whole() }),
   /** Id of the server that owns this agent, null before the first one connected. */

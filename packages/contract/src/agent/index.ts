@@ -1,8 +1,8 @@
 /**
- * What the server and the host agent say to each other.
+ * The messages between the server and the agent.
  *
- * Transport: HTTP/1.1 over the agent's unix socket, `Authorization: Bearer <token>`.
- * Commands are plain requests, all of them repeatable:
+ * Transport: HTTP/1.1 over the agent's unix socket, `Authorization: Bearer <token>`. Commands are
+ * plain requests, all of them repeatable:
  *
  *   GET    /v1/info                     -> AgentInfo
  *   PUT    /v1/jobs/{id}                JobSpecForAgent -> PutJobAnswer
@@ -23,7 +23,7 @@
  *   GET    /v1/jobs/{id}/tunnels/{tid}  Upgrade: tcp -> a connection from the job to the server
  *   GET    /v1/stream                   WebSocket, frames below
  *
- * Errors of requests: `ErrorAnswer` with a 4xx or 5xx status.
+ * Errors of requests: `AgentErrorBody` with a 4xx or 5xx status.
  *
  * Frames: text messages are JSON (`AgentFrame` upwards, `ServerFrame` downwards). Log bytes travel
  * as binary messages (see `encodeLogFrame`), so that they are never escaped or re-encoded.

@@ -1,5 +1,5 @@
 import { parseBranch, parseCommitHash, parseGitUrl } from '../grammar/git.ts';
-import { MAX_PORT } from './host.ts';
+import { MAX_PORT } from '../grammar/ports.ts';
 import {
   amount,
   flag,
@@ -19,7 +19,10 @@ import {
 } from './schema-kit.ts';
 import { VolumeDirectory } from './volumes.ts';
 
-/** Longest command, value of a variable or secret, in characters; the kernel's own limit is lower. */
+/**
+ * Limit of a command, the value of a variable or a secret, in characters; the kernel's own limit is
+ * lower.
+ */
 const LONG = 1024 * 1024;
 const MAX_PATH = 4096;
 /** Highest id of a user or group; the one above means "no change". */
@@ -28,12 +31,12 @@ const MAX_ID = 2 ** 32 - 2;
 export const RegistryAuth = object({ username: text(), password: text() });
 export type RegistryAuth = Infer<typeof RegistryAuth>;
 
-/** A directory of the host, or a volume already attached to it, seen inside the job. */
+/** A directory of the host, or of a volume attached to it, that is mounted into the job. */
 export const JobMount = object({
   source: line(MAX_PATH),
   target: line(MAX_PATH),
   read_only: flag,
-  /** A missing optional source is left out instead of failing the job. */
+  /** An optional mount is skipped if its source is missing; without this the job fails. */
   optional: flag,
   /** The directory of a volume, instead of `source`; a missing one fails the job. */
   volume: nullable(VolumeDirectory),
@@ -48,12 +51,12 @@ export const JobUser = object({
 });
 export type JobUser = Infer<typeof JobUser>;
 
-/** Hash of an upload, which is checked against its content. */
-const Sha256 = textLike(/^[0-9a-f]{64}$/, 'is no SHA-256');
+/** Hash of an upload, which the agent checks. */
+const Sha256 = textLike(/^[0-9a-f]{64}$/, 'is not a SHA-256 hash');
 
 export const FileArchive = object({
   /** Names a file of the agent. */
-  id: textLike(/^[A-Za-z0-9_-]{1,128}$/, 'is no id of an archive'),
+  id: textLike(/^[A-Za-z0-9_-]{1,128}$/, 'is not an archive id'),
   sha256: Sha256,
   /** Where it is unpacked: absolute, `~/...`, or relative to the working directory. */
   path: line(MAX_PATH),
@@ -76,7 +79,7 @@ export const RepoForAgent = object({
 });
 export type RepoForAgent = Infer<typeof RepoForAgent>;
 
-/** How nodes of one replica find each other; known only when all of them have an address. */
+/** The addresses of the nodes of one replica; known only when all of them have one. */
 export const ClusterInfo = object({
   job_ips: list(line(256)),
   master_job_ip: line(256),
@@ -88,15 +91,14 @@ export const ClusterInfo = object({
 export type ClusterInfo = Infer<typeof ClusterInfo>;
 
 /** Complete argv, or lines of a shell. */
-export const Commands = list(text(LONG));
+export const CommandList = list(text(LONG));
 
-/** Public keys, each a line as its file has it, with the end of the line. */
+/** Public keys, each a line of a key file, perhaps with its line break. */
 export const PublicKeys = list(text(16 * 1024), 1000);
 
 /**
- * A job as the agent runs it. `id` is the job submission's id; it names the job everywhere.
- * A `PUT` takes it from pulling to running without a further word, unless `hold` is set
- * (a cluster: pull now, run after `start`).
+ * A job as the agent runs it. `id` is the id of the job submission. One `PUT` takes the job from
+ * pulling to running, unless `hold` is set (a cluster: pull now, run after `start`).
  */
 export const JobSpecForAgent = object({
   id: uuid,
@@ -116,12 +118,12 @@ export const JobSpecForAgent = object({
   /** Null = the image's own user, root if it has none. */
   user: nullable(JobUser),
   /** Complete argv; empty = entrypoint and command of the image. */
-  commands: Commands,
+  commands: CommandList,
   /**
-   * The user's shell lines before any wrapping, for the process executor, which runs them without
-   * what the default image needs (no venv prologue). Null = use `commands`.
+   * The user's shell lines without any wrapping, for the process executor, which omits what only
+   * the default image needs (the venv prologue). Null = use `commands`.
    */
-  shell_commands: nullable(Commands),
+  shell_commands: nullable(CommandList),
   env: mapOf(text(), text(LONG)),
   /** Null = working directory of the image (docker) or of the job's own folder (process). */
   working_dir: nullable(line(MAX_PATH)),
@@ -134,12 +136,12 @@ export const JobSpecForAgent = object({
   /** Number of GPUs; null = all that are free. */
   gpus: nullable(whole()),
   mounts: list(JobMount, 1000),
-  /** Container ports that users of the job will reach; the process executor checks them at start. */
+  /** Container ports that users of the job will use; the process executor checks them at start. */
   ports: list(whole(MAX_PORT)),
 
   repo: nullable(RepoForAgent),
   file_archives: list(FileArchive, 1000),
-  /** Public keys that may log into the job, by what they may do. */
+  /** Public keys that may log into the job, by their rights. */
   authorized_keys: object({ user: PublicKeys, project: PublicKeys, job: PublicKeys }),
   /** Private key shared by the nodes of a replica; null outside clusters. */
   job_private_key: nullable(text()),

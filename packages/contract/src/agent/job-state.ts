@@ -1,4 +1,4 @@
-import { MAX_PORT } from './host.ts';
+import { MAX_PORT } from '../grammar/ports.ts';
 import {
   flag,
   type Infer,
@@ -31,18 +31,18 @@ export const StopStage = oneOf('interrupt', 'terminate', 'kill');
 export type StopStage = Infer<typeof StopStage>;
 
 export const JobExit = object({
-  /** Exit code of the process, 128 + n when a signal ended it, null if it never ran. */
+  /** Exit code of the process, 128 + n if a signal ended it, null if it never ran. */
   status: nullable(whole(2 ** 31 - 1)),
-  /** `JobTerminationReason` of the wire where the agent knows it; null for a plain exit or a stop. */
+  /** `JobTerminationReason` of the wire if the agent knows it; null for a plain exit or a stop. */
   reason: nullable(line(100)),
   message: nullable(messageText()),
 });
 export type JobExit = Infer<typeof JobExit>;
 
-/** The whole truth about a job, sent as often as it changes. */
+/** The complete state of a job, sent after every change. */
 export const JobState = object({
   id: uuid,
-  /** Rises by one with each change. */
+  /** Incremented with each change. */
   seq: whole(),
   phase: JobPhase,
   /** Loopback port of the job's own SSH server, from `starting` on. */
@@ -53,7 +53,7 @@ export const JobState = object({
   exit: nullable(JobExit),
   /** Bytes of output in the spool. Final once `phase` is `exited`. */
   log_end: whole(),
-  /** Address of the job's container on the host's network, if it has one. */
+  /** Address of the job's container on the host's network; null if it has none. */
   container_ip: nullable(line(64)),
 });
 export type JobState = Infer<typeof JobState>;

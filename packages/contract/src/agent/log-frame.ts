@@ -22,7 +22,7 @@ export function encodeLogFrame(frame: LogFrame): Uint8Array {
   return out;
 }
 
-/** Throws a `RangeError` when the message is too short to hold a header. */
+/** Throws a `RangeError` if the message is shorter than the header. */
 export function decodeLogFrame(message: Uint8Array): LogFrame {
   if (message.length < HEADER) throw new RangeError('log frame shorter than its header');
   const view = new DataView(message.buffer, message.byteOffset, message.byteLength);

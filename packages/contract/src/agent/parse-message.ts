@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { decodeLogFrame, type LogFrame } from './log-frame.ts';
 import { type Infer, type MessageSchema, object, uuid, whole } from './schema-kit.ts';
 
-/** Thrown for a message of the wrong form; its text names the place, never the value. */
+/** A message has the wrong form. The text names the place, never the value. */
 export class Malformed extends Error {
   override name = 'Malformed';
 
@@ -70,7 +70,7 @@ function malformed([issue]: readonly z.core.$ZodIssue[]): Malformed {
     const problem = issue.issues[0]?.message ?? issue.message;
     return new Malformed(`a key of ${placeOf(issue.path.slice(0, -1))}`, problem);
   }
-  return new Malformed(placeOf(issue?.path ?? []), issue?.message ?? 'is not as agreed');
+  return new Malformed(placeOf(issue?.path ?? []), issue?.message ?? 'is invalid');
 }
 
 /** `jobs[0].exit`. */

@@ -9,7 +9,7 @@ import { Problem } from '../grammar/problem.ts';
 
 export type MessageSchema = z.core.$ZodType;
 
-/** What a schema returns. Nobody changes a message that was parsed. */
+/** The result of a schema. Parsed messages are never changed. */
 export type Infer<S extends MessageSchema> = DeepReadonly<z.infer<S>>;
 
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;

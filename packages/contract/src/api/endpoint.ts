@@ -1,12 +1,12 @@
-/** What is known of an endpoint: the shape of its entry in the endpoint table. */
+/** The shape of an entry in the endpoint table. */
 import type * as z from 'zod';
 
 /**
  * Who may call. `public`: anybody. `auth`: any active user. `global_admin`. `project_*`: global
  * admins, and members of the project in the path with that role or a higher one.
  * `member_or_public`: members, and everybody signed in if the project is public. `entity:*`:
- * signed in and the project exists; the operation decides by the entity named in the body.
- * `service_token`: a static token of another program. `service_auth`: as the service says.
+ * signed in and the project exists; the operation checks the entity named in the body.
+ * `service_token`: a static token of another program. `service_auth`: defined by the service.
  */
 export type Permission =
   | 'public'
@@ -23,9 +23,9 @@ export type Permission =
   | 'service_auth';
 
 /**
- * How the body is taken. `none`: not looked at. `json`: one JSON object. `optional`: may be absent,
- * empty or null, which means all defaults. `file`: multipart with one part `file`, whose file name
- * is the content's hash. `raw`: passed on as it is.
+ * How the body is read. `none`: ignored. `json`: one JSON object. `optional`: may be absent, empty
+ * or null, which means all defaults. `file`: multipart with one part `file`, whose file name is the
+ * content's hash. `raw`: passed on unchanged.
  */
 export type BodyKind = 'none' | 'json' | 'optional' | 'file' | 'raw';
 
@@ -36,13 +36,13 @@ export interface Endpoint {
   readonly path: string;
   readonly permission: Permission;
   readonly body: BodyKind;
-  /** Schema of the body, null where there is none. */
+  /** Schema of the body, null if there is none. */
   readonly request: z.ZodType | null;
-  /** Schema of the query, null where it is ignored. */
+  /** Schema of the query, null if it is ignored. */
   readonly query: z.ZodType | null;
   /** Schema of a 200; null: the body is `null` or not JSON. */
   readonly response: z.ZodType | null;
-  /** One line for people. */
+  /** One line of description. */
   readonly summary: string;
 }
 
@@ -85,7 +85,7 @@ export function call<const P extends Permission, Q extends z.ZodType, R extends 
   } as const;
 }
 
-/** A call whose body may be left out. */
+/** A call whose body may be omitted. */
 export function optionalCall<
   const P extends Permission,
   Q extends z.ZodType,

@@ -36,7 +36,7 @@ export const accessEndpoints = {
     'public',
     req.OAuthGetNextRedirectRequest,
     OAuthGetNextRedirectResponse,
-    'Where a log-in that began at a local client goes on',
+    'Redirects the browser of a log-in that a local client has started',
   ),
   'sshproxy.get_upstream': call(
     '/api/sshproxy/get_upstream',
@@ -51,13 +51,13 @@ export const accessEndpoints = {
     'auth',
     req.ListUsersRequest,
     z.union([z.array(User), UsersInfoList]),
-    'Users: all for global admins, oneself for others',
+    'Users: all for global admins, only the caller for others',
   ),
   'users.get_my_user': bare(
     `${users}/get_my_user`,
     'auth',
     UserWithCreds,
-    'Oneself with token and SSH key pair',
+    'The caller, with token and SSH key pair',
   ),
   'users.get_user': call(
     `${users}/get_user`,
@@ -105,21 +105,21 @@ export const accessEndpoints = {
     `${users}/public_keys/list`,
     'auth',
     z.array(PublicKeyInfo),
-    'Own public keys, newest first',
+    'Public keys of the caller, newest first',
   ),
   'public_keys.add': call(
     `${users}/public_keys/add`,
     'auth',
     req.AddPublicKeyRequest,
     PublicKeyInfo,
-    'Add a public key of one’s own',
+    'Add a public key of the caller',
   ),
   'public_keys.delete': call(
     `${users}/public_keys/delete`,
     'auth',
     req.DeletePublicKeysRequest,
     null,
-    'Delete public keys of one’s own',
+    'Delete public keys of the caller',
   ),
 
   'projects.list': optionalCall(
@@ -233,7 +233,7 @@ export const accessEndpoints = {
     'project_member',
     req.GetRepoRequest,
     RepoHeadWithCreds,
-    'A repo, with the caller’s credentials if asked for',
+    'A repo, with the caller’s credentials on request',
   ),
   'repos.init': call(
     `${project}/repos/init`,
@@ -302,6 +302,6 @@ export const accessEndpoints = {
     'project_admin',
     req.DeleteImportRequest,
     null,
-    'Give up what is shared with the project',
+    'Delete an import',
   ),
 } as const;

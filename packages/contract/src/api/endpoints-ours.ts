@@ -1,4 +1,4 @@
-/** Endpoints that dstack 0.22.5 does not know. */
+/** Endpoints that dstack 0.22.5 does not have. */
 import * as z from 'zod';
 import { type ExplainKind, Explanation } from '../wire/explain.ts';
 import { OrphanReport } from '../wire/orphan.ts';
@@ -25,7 +25,7 @@ export const ourEndpoints = {
     'project_admin',
     req.CreateServiceTokenRequest,
     CreatedServiceToken,
-    'Make a token for a program; shown this once',
+    'Create a token for a program; it is returned once',
   ),
   'service_tokens.delete': call(
     `${tokens}/delete`,
@@ -34,18 +34,24 @@ export const ourEndpoints = {
     null,
     'Revoke tokens',
   ),
-  'explain.runs': explain('runs', 'Why a run is where it is, and what changes that'),
-  'explain.jobs': explain('jobs', 'The same of one job of a run'),
-  'explain.instances': explain('instances', 'Why an instance is used, not used, or ends'),
-  'explain.fleets': explain('fleets', 'Why a fleet has the instances it has'),
-  'explain.services': explain('services', 'Why a service answers, or does not, replica by replica'),
-  'explain.volumes': explain('volumes', 'Why a volume is as it is'),
-  'explain.gateways': explain('gateways', 'Why a gateway is as it is'),
+  'explain.runs': explain('runs', 'Explains the state of a run, and what would change it'),
+  'explain.jobs': explain('jobs', 'Explains the state of one job of a run'),
+  'explain.instances': explain(
+    'instances',
+    'Explains why an instance is used, not used, or terminating',
+  ),
+  'explain.fleets': explain('fleets', 'Explains why a fleet has the instances it has'),
+  'explain.services': explain(
+    'services',
+    'Explains replica by replica why a service answers or not',
+  ),
+  'explain.volumes': explain('volumes', 'Explains the state of a volume'),
+  'explain.gateways': explain('gateways', 'Explains the state of a gateway'),
   'server.list_orphans': get(
     '/api/server/orphans',
     'global_admin',
     null,
     OrphanReport,
-    "What carries this server's tag at a provider and is in none of its records",
+    "Resources with this server's tag in a backend's account, without a record in its database",
   ),
 } as const;

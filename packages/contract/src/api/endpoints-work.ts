@@ -311,7 +311,7 @@ export const workEndpoints = {
     `${proxy}/services/{project_name}/{run_name}`,
     'public',
     'ALL',
-    'To the service’s path with a slash at its end',
+    'Redirects to the service’s path with a trailing slash',
   ),
   'proxy.service': passThrough(
     `${proxy}/services/{project_name}/{run_name}/{path}`,

@@ -1,6 +1,6 @@
 /**
- * The endpoint table: every path of the API with who may call it, what it takes and what it
- * answers. Routes are made and guarded from it, clients are typed by it.
+ * The endpoint table: every path of the API with its permission, its request and its response.
+ * Routes are generated and guarded from it, and clients get their types from it.
  */
 import type * as z from 'zod';
 import type { Endpoint } from './endpoint.ts';
@@ -12,7 +12,7 @@ export const endpoints = { ...accessEndpoints, ...workEndpoints, ...ourEndpoints
 
 export type EndpointName = keyof typeof endpoints;
 
-/** The table as plain entries, for code that treats all alike. */
+/** The table as plain entries, for code that treats all entries alike. */
 export const endpointList = Object.entries(endpoints) as unknown as readonly (readonly [
   EndpointName,
   Endpoint,
@@ -20,19 +20,19 @@ export const endpointList = Object.entries(endpoints) as unknown as readonly (re
 
 type Schema<S, Empty> = S extends z.ZodType ? z.output<S> : Empty;
 
-/** The body of a call after validation; undefined where there is none. */
+/** The body of a call after validation; undefined if there is none. */
 export type EndpointRequest<N extends EndpointName> = Schema<
   (typeof endpoints)[N]['request'],
   undefined
 >;
 
-/** The query of a call after validation; undefined where there is none. */
+/** The query of a call after validation; undefined if there is none. */
 export type EndpointQuery<N extends EndpointName> = Schema<
   (typeof endpoints)[N]['query'],
   undefined
 >;
 
-/** What a successful call answers; null where there is nothing to say. */
+/** The result of a successful call; null if it has none. */
 export type EndpointResponse<N extends EndpointName> = Schema<
   (typeof endpoints)[N]['response'],
   null

@@ -1,4 +1,4 @@
-/** Requests of the API, the endpoint table, errors and what older clients need. */
+/** Requests of the API, the endpoint table, errors, and adaptations for older clients. */
 export * from '../errors/index.ts';
 export * from './endpoint.ts';
 export * from './endpoints.ts';

@@ -13,17 +13,17 @@ const configurationOf = (run: unknown) =>
   (run as { run_spec: { configuration: Record<string, unknown> } }).run_spec.configuration;
 
 describe('answers for older clients', () => {
-  it('tell a number of nodes to clients that state a version, not to the newest', () => {
+  it('have a plain number of nodes for clients that state a version, and not for the newest', () => {
     expect(configurationOf(adaptResponse('runs.get', taskRun({}), client('0.22.5'))).nodes).toBe(1);
     expect(configurationOf(adaptResponse('runs.get', taskRun({}), null)).nodes).toBeNull();
   });
 
-  it('keep the nodes of a task in groups open', () => {
+  it('keep an open range of nodes of task groups', () => {
     const run = taskRun({ groups: [{ name: 'a', nodes: 2 }] });
     expect(adaptResponse('runs.get', run, client('0.22.5'))).toEqual(run);
   });
 
-  it('write the groups of a service under replicas before 0.21.3', () => {
+  it('have the groups of a service under replicas before 0.21.3', () => {
     const groups = [{ name: 'a', replicas: { min: 2, max: 2 }, router: { type: 'smg' } }];
     const run = serviceRun({ groups, replicas: null });
     expect(configurationOf(adaptResponse('runs.get', run, client('0.21.2')))).toMatchObject({
@@ -36,7 +36,7 @@ describe('answers for older clients', () => {
     });
   });
 
-  it('fill in what very old clients need of a service', () => {
+  it('have the fields of a service that very old clients require', () => {
     const run = serviceRun({
       probes: null,
       https: null,
@@ -51,7 +51,7 @@ describe('answers for older clients', () => {
     });
   });
 
-  it('reach every run inside a plan', () => {
+  it('are adapted in every run inside a plan', () => {
     const run = taskRun({});
     const plan = { ...run, effective_run_spec: run.run_spec, current_resource: run };
     const adapted = adaptResponse('runs.get_plan', plan, client('0.22.0')) as {
@@ -68,7 +68,7 @@ describe('answers for older clients', () => {
     expect(adaptResponse('exports.list', answer, client('0.22.0'))).toBe(answer);
   });
 
-  it('give gateways addresses before 0.20.25', () => {
+  it('have the addresses of gateways before 0.20.25', () => {
     const gateway = {
       hostname: null,
       configuration: { default: null },
@@ -81,12 +81,12 @@ describe('answers for older clients', () => {
 });
 
 describe('requests of older clients', () => {
-  it('lose the null router of a gateway', () => {
+  it('may have a null router of a gateway, which is dropped', () => {
     const body = { configuration: { name: 'g', router: null } };
     expect(adaptRequest('gateways.create', body, null)).toEqual({ configuration: { name: 'g' } });
   });
 
-  it('mean offers only by the command ":" before 0.21', () => {
+  it('ask for offers only by the command ":" before 0.21', () => {
     const body = { run_spec: { configuration: { type: 'task', commands: [':'] } } };
     expect(adaptRequest('runs.get_plan', body, client('0.20.30'))).toMatchObject({
       for_offers_only: true,

@@ -1,6 +1,6 @@
 /**
- * Every difference between what we serve and what older clients of dstack understand, in one
- * place with the version each was made for. Pure: values are copied where they differ.
+ * Every difference between our responses and what older clients of dstack understand, in one place,
+ * with the version that each is for. Pure: values are copied where they differ.
  */
 import type { EndpointName } from './endpoints.ts';
 import { type ClientVersion, olderThan } from './version-check.ts';
@@ -8,7 +8,7 @@ import { type ClientVersion, olderThan } from './version-check.ts';
 type Json = Record<string, unknown>;
 type Adapt = (value: Json, client: ClientVersion | null) => Json;
 
-/** The response as this client can read it. */
+/** The response in the form that this client can read. */
 export function adaptResponse(
   endpoint: EndpointName,
   body: unknown,
@@ -18,7 +18,7 @@ export function adaptResponse(
   return adapt === undefined ? body : adapt(body, client);
 }
 
-/** The request as today's client would have sent it; `body` is raw, not validated yet. */
+/** The request in the form of the newest client; `body` is raw, not validated yet. */
 export function adaptRequest(
   endpoint: EndpointName,
   body: unknown,
@@ -40,7 +40,7 @@ const each =
   (value, client) =>
     Array.isArray(value) ? value.map((item) => one(adapt)(item, client)) : value;
 
-/** Clients before 0.22.0 know the bare list only. */
+/** Clients before 0.22.0 accept only the bare list. */
 const bareList =
   (key: string): AdaptAny =>
   (value, client) =>
@@ -88,7 +88,7 @@ function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A copy with `key` changed, the same object where there is nothing to change. */
+/** A copy with `key` changed; the same object if nothing changes. */
 function at(value: Json, key: string, change: (inner: Json) => Json): Json {
   const inner = value[key];
   if (!isObject(inner)) return value;
@@ -119,7 +119,7 @@ function runConfiguration(value: Json, client: ClientVersion | null): Json {
   return configuration.type === 'service' ? service(configuration, client) : configuration;
 }
 
-/** Clients that state a version expect a number of nodes. */
+/** Clients that state a version expect a plain number of nodes. */
 function task(value: Json, client: ClientVersion | null): Json {
   const hasGroups = Array.isArray(value.groups);
   return client !== null && value.nodes === null && !hasGroups ? { ...value, nodes: 1 } : value;
@@ -134,7 +134,7 @@ function service(value: Json, client: ClientVersion | null): Json {
   }
   if (Array.isArray(value.groups)) {
     const groups = value.groups.map((group) => (isObject(group) ? replicaGroup(group) : group));
-    // Until 0.21.3 the groups stood under `replicas`, with `count` for the number of replicas.
+    // Until 0.21.3 the groups were under `replicas`, with `count` for the number of replicas.
     if (olderThan(client, '0.21.3')) {
       changes.replicas = groups.map((group) => (isObject(group) ? legacyGroup(group) : group));
       changes.groups = null;
@@ -143,7 +143,7 @@ function service(value: Json, client: ClientVersion | null): Json {
   return Object.keys(changes).length === 0 ? value : { ...value, ...changes };
 }
 
-/** Every client up to 0.23 is told the old name of the router. */
+/** Every client up to 0.23 receives the old name of the router. */
 function replicaGroup(group: Json): Json {
   return at(group, 'router', (router) =>
     router.type === 'smg' ? { ...router, type: 'sglang' } : router,
@@ -155,7 +155,7 @@ function legacyGroup(group: Json): Json {
   return { ...rest, count: replicas };
 }
 
-/** Until 0.20.14 fleets were named by a text. */
+/** Until 0.20.14 a fleet was referred to by a plain string. */
 function withFleetNames(value: Json, client: ClientVersion | null): Json {
   if (!olderThan(client, '0.20.14') || !Array.isArray(value.fleets)) return value;
   return {
@@ -244,7 +244,7 @@ function inputRunSpec(value: Json, client: ClientVersion | null): Json {
   );
 }
 
-/** Before 0.21.0 `dstack offer` could be told only by its command. */
+/** Before 0.21.0 `dstack offer` could be recognised only by its command. */
 function offersOnly(body: Json, client: ClientVersion | null): Json {
   if (!olderThan(client, '0.21.0')) return body;
   const spec = body.run_spec;

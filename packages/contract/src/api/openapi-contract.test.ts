@@ -1,4 +1,4 @@
-/** Our description of the API against that of dstack 0.22.5. */
+/** Compares our description of the API with that of dstack 0.22.5. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { openApiDocument } from './openapi.ts';
@@ -12,7 +12,7 @@ const ours = openApiDocument() as unknown as Document;
 const reviewed = read('openapi-differences.json') as { difference: string; reason: string }[];
 
 describe('our OpenAPI document', () => {
-  it('takes and gives what clients of dstack 0.22.5 send and read, but for what was reviewed', () => {
+  it('accepts and returns the same as clients of dstack 0.22.5 send and read, except for reviewed differences', () => {
     expect(compareDocuments(theirs, ours)).toEqual(reviewed.map((one) => one.difference).sort());
     expect(reviewed.filter((one) => one.reason.length < 20)).toEqual([]);
   });
@@ -29,7 +29,7 @@ describe('the comparison', () => {
   const schema = (...path: string[]) => ['components', 'schemas', ...path];
 
   it.each([
-    ['a path that is gone', ['paths', '/api/users/list'], {}, /operation post .*: is missing/],
+    ['a missing path', ['paths', '/api/users/list'], {}, /operation post .*: is missing/],
     [
       'a field that is no longer accepted',
       schema('GetUserRequest', 'properties'),

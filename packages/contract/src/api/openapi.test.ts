@@ -7,7 +7,7 @@ const document = openApiDocument() as {
 };
 
 describe('OpenAPI document', () => {
-  it('refers only to components that it has', () => {
+  it('refers only to components that it defines', () => {
     const references = JSON.stringify(document).matchAll(/"#\/components\/schemas\/([^"]+)"/g);
     const missing = [...references]
       .map((match) => match[1] ?? '')
@@ -15,7 +15,7 @@ describe('OpenAPI document', () => {
     expect([...new Set(missing)]).toEqual([]);
   });
 
-  it('describes the streams with what they take, bring and go on from', () => {
+  it('describes parameters, messages and resumption of the streams', () => {
     const stream = document.paths['/api/project/{project_name}/logs/stream']?.get;
     const parameters = (stream?.parameters ?? []) as { name: string; required: boolean }[];
     const required = parameters.filter((one) => one.required).map((one) => one.name);
@@ -27,7 +27,7 @@ describe('OpenAPI document', () => {
     });
   });
 
-  it('tells accepted shorthands from emitted forms', () => {
+  it('distinguishes accepted shorthands from emitted forms', () => {
     const { schemas } = document.components;
     expect(schemas).toHaveProperty('RunSpec-Input');
     expect(schemas).toHaveProperty('RunSpec-Output');

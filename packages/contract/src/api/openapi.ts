@@ -1,7 +1,7 @@
-/** The API as an OpenAPI 3.1 document, made from the endpoint table and the models. */
+/** The API as an OpenAPI 3.1 document, generated from the endpoint table and the models. */
 import type * as z from 'zod';
 import type { JsonSchema } from '../configuration/json-form.ts';
-import { named, nameOf } from '../configuration/schema-kit.ts';
+import { named, schemaName } from '../configuration/schema-kit.ts';
 import { JsonSchemaBuilder } from '../json-schema/build.ts';
 import * as wire from '../wire/index.ts';
 import { WIRE_VERSION } from '../wire/version.ts';
@@ -92,7 +92,7 @@ function streamOperation(name: string, stream: EventStream): JsonSchema {
   const query = stream.query.map((parameter) => ({ ...parameter, in: 'query', schema: text }));
   const resume = {
     ...{ name: 'Last-Event-ID', in: 'header', required: false, schema: text },
-    description: 'Id of the last message that was seen: the stream goes on behind it',
+    description: 'Id of the last message received: the stream continues after it',
   };
   return {
     operationId: name,
@@ -153,11 +153,11 @@ function queryParameters(query: JsonSchema | null): JsonSchema[] {
   }));
 }
 
-/** Models are known by the name under which they are exported. */
+/** Models are named after their export. */
 function nameModels(): void {
   for (const module of [wire, access, capacity, work, ours]) {
     for (const [name, value] of Object.entries(module)) {
-      if (isSchema(value) && nameOf(value) === undefined) named(name, value);
+      if (isSchema(value) && schemaName(value) === undefined) named(name, value);
     }
   }
 }
@@ -168,7 +168,7 @@ function isSchema(value: unknown): value is z.ZodType {
 
 type Definitions = Readonly<Record<string, JsonSchema>>;
 
-/** Names whose two forms differ, themselves or in a model they contain. */
+/** Names of models whose two forms differ, directly or in a model they contain. */
 function twofoldNames(input: Definitions, output: Definitions): ReadonlySet<string> {
   const shared = Object.keys(input).filter((name) => Object.hasOwn(output, name));
   const differing = new Set(
@@ -197,7 +197,7 @@ function components(
   );
 }
 
-/** References to twofold models get the suffix of the side they stand on. */
+/** A reference to a model with two forms gets the suffix of its own side. */
 function renamed<T>(value: T, twofold: ReadonlySet<string>, suffix: string): T {
   if (Array.isArray(value)) return value.map((item) => renamed(item, twofold, suffix)) as T;
   if (typeof value === 'string' && value.startsWith(PREFIX)) {

@@ -37,7 +37,9 @@ function uncut(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, uncut(item)]));
 }
 
-/** `notes` of run plans and of secrets that are set is ours, the reference does not have it. */
+/**
+ * `notes` of run plans and of stored secrets are our addition; the reference does not have them.
+ */
 function withoutNotes(value: unknown): unknown {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
   const { notes: _ours, ...rest } = value as { notes?: unknown };
@@ -45,7 +47,7 @@ function withoutNotes(value: unknown): unknown {
 }
 
 describe.each(readdirSync(new URL('recordings/', folder)))('recorded traffic %s', (file) => {
-  it('fits the models: requests are accepted, answers survive without a difference', () => {
+  it('fits the models: requests are accepted, and answers are unchanged by parsing', () => {
     for (const exchange of read(`recordings/${file}`) as Exchange[]) {
       const endpoint = endpointOf(exchange);
       if (endpoint.body === 'json' || (endpoint.body === 'optional' && exchange.request !== null)) {
@@ -66,7 +68,7 @@ describe('endpoint table', () => {
     expect(theirs).toEqual(read('paths.json'));
   });
 
-  it('names the project in the path of every endpoint that asks for a role in it', () => {
+  it('has the project in the path of every endpoint that requires a project role', () => {
     for (const [name, { permission, path }] of endpointList) {
       const isScoped = /^(project_|member_|entity:)/.test(permission);
       expect([name, !isScoped || path.includes('{project_name}')]).toEqual([name, true]);

@@ -15,7 +15,7 @@ import {
 } from '../wire/scalars.ts';
 import { GlobalRole, ProjectRole } from '../wire/user.ts';
 
-/** Most users or projects in one page. */
+/** The maximum number of users or projects in one page. */
 const MAX_ACCOUNTS = 2000;
 
 const NamePattern = text({

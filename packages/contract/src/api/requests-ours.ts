@@ -1,12 +1,12 @@
-/** Requests that dstack 0.22.5 does not know. */
+/** Requests that dstack 0.22.5 does not have. */
 import * as z from 'zod';
 import { integer, model, nullable, Text } from '../wire/scalars.ts';
 import { ServiceTokenScope } from '../wire/service-token.ts';
 
-/** Seconds of the longest life a token can be given: ten years. */
+/** The longest lifetime of a token in seconds: ten years. */
 const LONGEST = 10 * 365 * 86_400;
 
-/** `expires_in`: seconds from now; null = it stays until it is deleted. */
+/** `expires_in`: seconds from now; null = until it is deleted. */
 export const CreateServiceTokenRequest = model({
   name: Text,
   scope: ServiceTokenScope.default('read'),

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { EventTargetType } from '../wire/event.ts';
 import { Run, RunSpec } from '../wire/run.ts';
 import {
+  choiceOf,
   Flag,
   Instant,
   integer,
@@ -11,21 +12,20 @@ import {
   Text,
   Uuid,
   Uuid4,
-  words,
 } from '../wire/scalars.ts';
 
 const LARGEST = 2 ** 31 - 1;
 
-/** A whole number as databases keep it, in 32 bits. */
+/** A whole number as databases store it, in 32 bits. */
 export const StoredInteger = integer({ ge: -LARGEST, le: LARGEST });
 
-/** How many: of a list without a bound of its own. */
+/** Limit of a list without a bound of its own. */
 export const Count = integer({ ge: 0, le: LARGEST });
 
-/** Most runs, fleets, volumes or events in one page. */
+/** The maximum number of runs, fleets, volumes or events in one page. */
 export const MAX_PAGE = 100;
 
-/** Most submissions of each job that a list of runs carries. */
+/** The maximum number of submissions of each job in a list of runs. */
 export const MAX_JOB_SUBMISSIONS = 10;
 
 export const ListRunsRequest = model({
@@ -45,7 +45,7 @@ export type ListRunsRequest = z.infer<typeof ListRunsRequest>;
 export const GetRunRequest = model({ run_name: nullable(Text), id: nullable(Uuid) });
 export type GetRunRequest = z.infer<typeof GetRunRequest>;
 
-/** Offers in a plan unless the caller asks for another number. */
+/** Number of offers in a plan, unless the caller requests another number. */
 export const DEFAULT_MAX_OFFERS = 50;
 
 export const GetRunPlanRequest = model({
@@ -72,7 +72,7 @@ export type DeleteRunsRequest = z.infer<typeof DeleteRunsRequest>;
 
 export const ListGpusRequest = model({
   run_spec: RunSpec,
-  group_by: nullable(z.array(words(['backend', 'region', 'count']))),
+  group_by: nullable(z.array(choiceOf(['backend', 'region', 'count']))),
   reverse: Flag.default(false),
   full_offers: Flag.default(false),
   unallocated_resources: Flag.default(false),
@@ -126,7 +126,10 @@ const withinFilters = {
   within_gateways: ids(),
 };
 
-/** At most one `target_*` and one `within_*` filter; `actors` may hold null, the system. */
+/**
+ * At most one `target_*` and one `within_*` filter. `actors` may contain null, which means the
+ * system.
+ */
 export const ListEventsRequest = model({
   ...targetFilters,
   ...withinFilters,

@@ -1,4 +1,4 @@
-/** Streams of server-sent events, which dstack 0.22.5 does not have: what is known of each. */
+/** Streams of server-sent events, which dstack 0.22.5 does not have, with their descriptions. */
 
 export interface StreamParameter {
   readonly name: string;
@@ -9,7 +9,7 @@ export interface StreamParameter {
 export interface EventStream {
   readonly path: string;
   readonly summary: string;
-  /** What comes, and how it ends. */
+  /** The messages, and how the stream ends. */
   readonly messages: string;
   readonly query: readonly StreamParameter[];
 }
@@ -19,12 +19,13 @@ const project = '/api/project/{project_name}';
 const needed = (name: string, description: string) => ({ name, required: true, description });
 const optional = (name: string, description: string) => ({ name, required: false, description });
 
-/** By operation id. Members of the project may listen. */
+/** By operation id. Members of the project may subscribe. */
 export const eventStreams: Readonly<Record<string, EventStream>> = {
   'runs.watch': {
     path: `${project}/runs/watch`,
-    summary: 'A run as it is, and again whenever it changes',
-    messages: 'Messages `run`, whose data is a Run. The stream goes on until the client leaves.',
+    summary: 'A run now, and again whenever it changes',
+    messages:
+      'Messages `run`, whose data is a Run. The stream continues until the client disconnects.',
     query: [needed('run_name', 'Name of the run')],
   },
   'events.stream': {
@@ -32,8 +33,8 @@ export const eventStreams: Readonly<Record<string, EventStream>> = {
     summary: 'Events of the project as they are written',
     messages: 'Messages `event`, whose data is an Event, oldest first, from now on.',
     query: [
-      optional('prev_recorded_at', 'Begin with events after this time'),
-      optional('prev_id', 'Begin after this event of that time'),
+      optional('prev_recorded_at', 'Start with events after this time'),
+      optional('prev_id', 'Start after this event of that time'),
       optional('include_target_types', 'Only of these types, separated by commas'),
       optional('actors', 'Only of these users, by id, separated by commas; `null`: the system'),
       optional('within_runs', 'Only of these runs, by id, separated by commas'),
@@ -44,13 +45,13 @@ export const eventStreams: Readonly<Record<string, EventStream>> = {
     path: `${project}/logs/stream`,
     summary: 'Output of a job, live and to the byte',
     messages:
-      'Messages without a name carry bytes in base64, their id is the offset behind them. `gap`: so many bytes are lost. `end`: the output is complete.',
+      'Messages without a name carry bytes in base64; their id is the offset after them. `gap`: the number of lost bytes. `end`: the output is complete.',
     query: [
       needed('run_name', 'Name of the run'),
       needed('job_submission_id', 'Id of the submission'),
-      optional('offset', 'First byte; 0 where nothing is said'),
-      optional('start_time', 'Only what was printed after this time'),
-      optional('lines', 'Only the last so many lines'),
+      optional('offset', 'First byte; default 0'),
+      optional('start_time', 'Only output after this time'),
+      optional('lines', 'Only this many last lines'),
     ],
   },
 };

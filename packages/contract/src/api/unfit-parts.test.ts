@@ -54,24 +54,24 @@ describe('control characters', () => {
     ['a backend as YAML', { config_yaml: 'type: aws\n' }],
     ['a template of a chat', { model: { chat_template: '{%\n%}', eos_token: '\n' } }],
     ['the body of a probe', { probes: [{ body: '{\n}' }] }],
-    ['what the client was told', { plan: { current_resource: { error: 'two\nlines' } } }],
+    ['what the server had sent', { plan: { current_resource: { error: 'two\nlines' } } }],
     ['a schedule', { schedule: { cron: '0\t8 * * *' } }],
     ['other scripts', { run_name: 'x', working_dir: '/данные/日本語/🙂' }],
   ])('pass in %s', (_what, body) => {
     expect(unfitParts(body)).toEqual([]);
   });
 
-  it('are told in every place, up to a hundred', () => {
+  it('are found in every place, up to a hundred', () => {
     expect(places({ a: '\n', b: { c: ['x', '\n'] } })).toEqual(['a', 'b.c.1']);
     expect(places(Array.from({ length: 500 }, () => '\n'))).toHaveLength(100);
   });
 
-  it('are named', () => {
+  it('in keys are refused too', () => {
     expect(unfitParts({ a: 'x\u001b' })[0]?.why).toContain('U+001B');
   });
 });
 
-describe('what no request may hold either', () => {
+describe('that no request may contain either', () => {
   it.each([
     ['a name without end', { name: 'x'.repeat(8193) }, 'name'],
     ['a number without end', { limit: Number.POSITIVE_INFINITY }, 'limit'],

@@ -9,28 +9,28 @@ function detailsOf(configuration: unknown) {
   return validationDetails(result.error, body);
 }
 
-describe('what is told of a body that is wrong in thousands of places', () => {
+describe('the answer to a body with thousands of errors', () => {
   const many = (item: unknown) => Array.from({ length: 3000 }, () => item);
 
-  it('is its first hundred findings', () => {
+  it('has its first hundred findings', () => {
     expect(detailsOf({ type: 'task', commands: many(null) })).toHaveLength(100);
     const unknown = Object.fromEntries(many(1).map((value, i) => [`k${i}`, value]));
     expect(detailsOf({ type: 'task', commands: ['x'], ...unknown })).toHaveLength(100);
   });
 
-  it('repeats no more of it than a small part', () => {
+  it('repeats only a small part of the body', () => {
     const details = detailsOf({ type: 'task', commands: ['x'], volumes: many({}) });
     expect(JSON.stringify(details).length).toBeLessThan(200_000);
     const long = detailsOf({ type: 'task', commands: ['x'], name: ['x'.repeat(1_000_000)] });
     expect(JSON.stringify(long).length).toBeLessThan(10_000);
   });
 
-  it('shows small values as they are', () => {
+  it('shows small values completely', () => {
     const [detail] = detailsOf({ type: 'task', commands: [{ a: [1] }] });
     expect(detail?.input).toEqual({ a: [1] });
   });
 
-  it('takes an object for a word without asking what it is as text', () => {
+  it('reports an object in place of a word without converting it to text', () => {
     const odd = { toString: 1, valueOf: 1 };
     const body = { run_spec: { configuration: { type: odd } } };
     const result = endpoints['runs.get_plan'].request.safeParse(body);

@@ -1,4 +1,4 @@
-/** Findings of our schemas as the 422 of dstack 0.22.5 tells them. */
+/** Findings of our schemas in the form of dstack 0.22.5's 422 answers. */
 import type * as z from 'zod';
 import { type DescribedIssue, describeIssues, tagOf, valueAt } from '../configuration/issue.ts';
 
@@ -14,7 +14,10 @@ export interface ValidationDetail {
 /** The most characters of refused values in one answer: each finding in a list repeats the list. */
 const MOST_SHOWN = 64 * 1024;
 
-/** What is wrong with `input`, in the order of the schema. `from`: where it stands in the request. */
+/**
+ * The findings about `input`, in the order of the schema. `from`: the part of the request that it
+ * is.
+ */
 export function validationDetails(
   error: z.core.$ZodError,
   input: unknown,
@@ -42,7 +45,7 @@ export function validationDetails(
   }));
 }
 
-/** The answer to a body that is no JSON at all. */
+/** The answer to a body that is not JSON. */
 export function malformedJson(message: string, position: number): ValidationDetail {
   return {
     type: 'json_invalid',
@@ -53,7 +56,7 @@ export function malformedJson(message: string, position: number): ValidationDeta
   };
 }
 
-/** The answer to a call that needs something and got nothing. */
+/** The answer to a call without the required body. */
 export function missingDetail(...loc: readonly (string | number)[]): ValidationDetail {
   return { type: 'missing', loc, msg: 'Field required', input: null };
 }

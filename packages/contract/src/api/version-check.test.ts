@@ -35,12 +35,12 @@ describe('client versions', () => {
     expect(refusal('1.0.0')).toMatchObject({ detail: [{ code: 'error' }] });
   });
 
-  it('refuses what is no version, without a code', () => {
+  it('refuses text that is not a version, without a code', () => {
     expect(refusal('abc')).toEqual({ detail: [{ msg: 'Invalid version: abc', code: null }] });
     expect(refusal('')).toEqual({ detail: [{ msg: 'Invalid version: ', code: null }] });
   });
 
-  it('orders versions, and takes a client without one for the newest', () => {
+  it('orders versions, and treats a client without one as the newest', () => {
     expect(olderThan(parseVersion('0.20.14'), '0.20.20')).toBe(true);
     expect(olderThan(parseVersion('0.20.20'), '0.20.20')).toBe(false);
     expect(olderThan(null, '0.20.20')).toBe(false);

@@ -1,11 +1,11 @@
 /**
- * Which clients are served. A client states its version in `X-API-VERSION` (PEP 440); it is
- * refused only when it is newer than the wire contract by more than a patch.
+ * Which clients are served. A client states its version in `X-API-VERSION` (PEP 440). It is refused
+ * only if it is newer than the API by more than a patch version.
  */
 import { ApiError } from '../errors/index.ts';
 import { WIRE_VERSION } from '../wire/version.ts';
 
-/** Major, minor, patch of a client that says its version. */
+/** Major, minor and patch version of a client that states its version. */
 export interface ClientVersion {
   readonly major: number;
   readonly minor: number;
@@ -15,7 +15,7 @@ export interface ClientVersion {
 const PEP_440 =
   /^\s*v?(?:(\d+)!)?(\d+(?:\.\d+)*)(?:[-_.]?(?:a|b|c|rc|alpha|beta|pre|preview)[-_.]?\d*)?(?:-\d+|[-_.]?(?:post|rev|r)[-_.]?\d*)?(?:[-_.]?dev[-_.]?\d*)?(?:\+[a-z0-9]+(?:[-_.][a-z0-9]+)*)?\s*$/i;
 
-/** The release part of a PEP 440 version, null if it is none. */
+/** The release part of a PEP 440 version, null if the text is not one. */
 export function parseVersion(text: string): ClientVersion | null {
   const match = PEP_440.exec(text);
   if (match === null) return null;
@@ -24,7 +24,7 @@ export function parseVersion(text: string): ClientVersion | null {
 }
 
 /**
- * What to do with a client that sends this header. Null = treat as the newest: no header,
+ * The version of a client that sends this header. Null = treat as the newest: no header,
  * `latest` (the web UI), or a development version. Throws `ApiError` for a version that cannot be
  * read or served.
  */

@@ -8,7 +8,7 @@ import { ServiceConfiguration } from './service.ts';
 import { TaskConfiguration } from './task.ts';
 import { VolumeConfiguration } from './volume.ts';
 
-/** What a run is made of. */
+/** The configurations that become a run. */
 export const RunConfiguration = tagged('type', {
   'dev-environment': DevEnvironmentConfiguration,
   task: TaskConfiguration,

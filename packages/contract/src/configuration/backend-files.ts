@@ -2,12 +2,9 @@ import * as z from 'zod';
 import * as clouds from '../wire/backend-config-clouds.ts';
 import * as platforms from '../wire/backend-config-platforms.ts';
 import { optional, string } from './scalars.ts';
-import { closed, named, nameOf, tagged } from './schema-kit.ts';
+import { closed, named, schemaName, tagged } from './schema-kit.ts';
 
-/*
- * Backend entries of the server's configuration file. They are the API's models, except that what
- * is secret may be named by its file instead.
- */
+/* Backend entries of the server's configuration file. They are the API's models, except that a secret may be given as the path of its file. */
 
 export const GCPServiceAccountFileCreds = named(
   'GCPServiceAccountFileCreds',
@@ -94,7 +91,7 @@ export const SlurmBackendFileConfigWithCreds = named(
 );
 export type SlurmBackendFileConfigWithCreds = z.infer<typeof SlurmBackendFileConfigWithCreds>;
 
-// These three differ from the API's models in their names only.
+// These three differ from the API's models only in their names.
 
 export const CrusoeBackendFileConfigWithCreds = named(
   'CrusoeBackendFileConfigWithCreds',
@@ -116,7 +113,9 @@ export type JarvisLabsBackendFileConfigWithCreds = z.infer<
   typeof JarvisLabsBackendFileConfigWithCreds
 >;
 
-/** Any backend entry of the file. `dstack` is missing on purpose: it only exists in the database. */
+/**
+ * Any backend entry of the file. `dstack` is omitted on purpose: it exists only in the database.
+ */
 export const BackendFileConfig = tagged('type', {
   aws: platforms.AWSBackendConfigWithCreds,
   azure: platforms.AzureBackendConfigWithCreds,
@@ -148,6 +147,6 @@ export type BackendFileConfig = z.infer<typeof BackendFileConfig>;
 /** The names of the models above as definitions of the JSON Schema for editors. */
 export function nameBackendModels(): void {
   for (const [name, schema] of Object.entries({ ...clouds, ...platforms })) {
-    if (nameOf(schema) === undefined) named(name, schema);
+    if (schemaName(schema) === undefined) named(name, schema);
   }
 }

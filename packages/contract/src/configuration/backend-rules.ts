@@ -3,13 +3,13 @@ import { Problem, quote } from '../grammar/problem.ts';
 import type { BackendConfigWithCreds } from '../wire/backend-config.ts';
 import type { BackendFileConfig } from './backend-files.ts';
 
-/** A broken rule of a backend entry. `path`: place below the entry. */
+/** A broken rule of a backend entry. `path`: the place within the entry. */
 export interface BackendProblem {
   readonly path: readonly PropertyKey[];
   readonly problem: Problem;
 }
 
-/** Rules over several keys of a backend, be it an entry of the server's file or sent to the API. */
+/** Rules over several keys of a backend, both for the server's file and for the API. */
 export function backendProblems(
   backend: BackendFileConfig | BackendConfigWithCreds,
 ): BackendProblem[] {
@@ -23,7 +23,9 @@ export function backendProblems(
         ? []
         : (['proxy_jump', 'namespace'] as const)
             .filter((key) => backend[key] !== null)
-            .map((key) => broken([key], `can't stand beside contexts: set it for each context`));
+            .map((key) =>
+              broken([key], `can't be used together with contexts: set it for each context`),
+            );
     case 'oci':
       if (backend.creds.type !== 'client') return [];
       return (backend.creds.key_file === null) === (backend.creds.key_content === null)

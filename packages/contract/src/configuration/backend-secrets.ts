@@ -2,12 +2,12 @@ import { Problem, quote } from '../grammar/problem.ts';
 import type { BackendFileConfig } from './backend-files.ts';
 import type { BackendProblem } from './backend-rules.ts';
 
-/** Reads a text file; a leading `~` is the reader's business. Undefined if it can't be read. */
+/** Reads a text file; the implementation expands a leading `~`. Undefined if it can't be read. */
 export type ReadTextFile = (path: string) => string | undefined;
 
 /**
- * Puts the contents of the files that a backend entry names into the entry, as the API wants them.
- * Gives the filled entry and what could not be read.
+ * Reads the files that a backend entry refers to and stores their contents in the entry, as the API
+ * requires. Returns the completed entry and the problems.
  */
 export function fillBackendSecrets<B extends BackendFileConfig>(
   backend: B,
@@ -79,14 +79,16 @@ function contents(
   }
   const read = readFile(filename);
   if (read !== undefined) return read;
-  const message = `names the file ${quote(filename)} in ${keys[0]}, which can't be read: check the path and its permissions`;
+  const message = `refers to the file ${quote(filename)} in ${keys[0]}, which can't be read: check the path and its permissions`;
   refuse(place, new Problem(message, { at: [keys[0]] }));
   return null;
 }
 
 type NebiusCreds = Extract<BackendFileConfig, { type: 'nebius' }>['creds'];
 
-/** `filename` is Nebius' own credentials file, which holds all of it; else the key may lie in a file. */
+/**
+ * `filename` is Nebius' own credentials file with all values; without it, the key may be in a file.
+ */
 function fillNebius(creds: NebiusCreds, readFile: ReadTextFile, refuse: Refuse): NebiusCreds {
   if (creds.filename !== null) return fillNebiusFile(creds, creds.filename, readFile, refuse);
   const missing = (['service_account_id', 'public_key_id'] as const).filter(
@@ -125,7 +127,7 @@ function fillNebiusFile(
   if (text === null) return creds;
   const subject = nebiusSubject(text);
   if (subject !== undefined) return { ...creds, ...subject };
-  const message = `names the file ${quote(filename)} in filename, which is no credentials file of Nebius (JSON with subject-credentials)`;
+  const message = `refers to the file ${quote(filename)} in filename, which is not a credentials file of Nebius (JSON with subject-credentials)`;
   refuse(['creds'], new Problem(message, { at: ['filename'] }));
   return creds;
 }
@@ -140,7 +142,7 @@ function nebiusSubject(text: string): Partial<NebiusCreds> | undefined {
     };
     return Object.values(found).every((value) => typeof value === 'string') ? found : undefined;
   } catch {
-    // Not JSON, or JSON of another shape: the caller says so.
+    // Not JSON, or JSON of another form: the caller reports it.
     return undefined;
   }
 }

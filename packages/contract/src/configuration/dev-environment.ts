@@ -6,12 +6,12 @@ import { runShape } from './run-base.ts';
 import { optional, string } from './scalars.ts';
 import { choice, closed, named } from './schema-kit.ts';
 
-/** Editors that a dev environment prepares itself for; none = SSH only. */
+/** Editors that a dev environment installs; none = SSH only. */
 export const IDES = ['vscode', 'cursor', 'windsurf', 'zed'] as const;
 
 const IDE = choice(IDES, 'literal_error');
 
-/** `version@commit`, which is what Windsurf's server is downloaded by. */
+/** `version@commit`, from which the download URL of Windsurf's server is built. */
 const WINDSURF_VERSION = /^.+@[a-f0-9]+$/;
 
 export const DevEnvironmentConfiguration = named(
@@ -37,7 +37,7 @@ export const DevEnvironmentConfiguration = named(
       if (dev.ide === 'windsurf' && dev.version != null && !WINDSURF_VERSION.test(dev.version)) {
         broken(
           ['version', 'ide'],
-          `has a version that Windsurf does not know: it looks like '1.106.0@8951cd3' (version@commit), got '${dev.version}'`,
+          `has an invalid version of Windsurf: it looks like '1.106.0@8951cd3' (version@commit), got '${dev.version}'`,
         );
       }
       if (dev.dstack && dev.inactivity_duration !== null) {

@@ -4,7 +4,10 @@ import { Problem, quote } from '../grammar/problem.ts';
 import { readString, string } from './scalars.ts';
 import { closed, isMap, named, type Reader, reader } from './schema-kit.ts';
 
-/** A variable whose value the CLI takes from its own environment before anything is sent. */
+/**
+ * A variable that the CLI replaces by the value from its own environment before it sends the
+ * configuration.
+ */
 export const EnvSentinel = named('EnvSentinel', closed({ key: string() }));
 export type EnvSentinel = EnvReference;
 
@@ -41,9 +44,12 @@ function readEnvList(list: readonly unknown[]): Env | Problem {
     const at = [index];
     const text = readString(item);
     if (text instanceof Problem) {
-      return new Problem(`has an item that is no string: write 'NAME=value', got ${quote(item)}`, {
-        at,
-      });
+      return new Problem(
+        `has an item that is not a string: write 'NAME=value', got ${quote(item)}`,
+        {
+          at,
+        },
+      );
     }
     const entry = parseEnvItem(text);
     if (entry instanceof Problem) return new Problem(entry.message, { at });
@@ -60,7 +66,7 @@ function readEnvMap(map: Record<string, unknown>): Env | Problem {
     const read = isMap(value) ? readSentinel(value) : readString(value);
     if (!(read instanceof Problem)) env.set(name, read);
     else
-      return new Problem(`has no usable value for ${name}: it ${envFix(name, value, read)}`, {
+      return new Problem(`has an invalid value for ${name}: it ${envFix(name, value, read)}`, {
         at: [name],
       });
   }

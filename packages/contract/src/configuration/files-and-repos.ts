@@ -5,7 +5,7 @@ import { MAX_PATH, parsePlainText } from '../grammar/line-text.ts';
 import { hasDrive } from '../grammar/paths.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { parseRepo } from '../grammar/repo.ts';
-import { report } from './issue.ts';
+import { reportIssue } from './issue.ts';
 import { optional, path, stringBy } from './scalars.ts';
 import { choice, closed, named, shorthand } from './schema-kit.ts';
 
@@ -48,7 +48,7 @@ const RepoModel = named(
 const CheckedRepo = RepoModel.superRefine((repo, ctx) => {
   if ((repo.local_path === null) === (repo.url === null)) {
     const what = repo.url === null ? 'needs' : 'has both local_path and url: it needs';
-    report(ctx, repo, new Problem(`${what} exactly one of local_path and url`));
+    reportIssue(ctx, repo, new Problem(`${what} exactly one of local_path and url`));
   }
 });
 
@@ -63,5 +63,5 @@ export type RepoSpec = z.infer<typeof RepoSpec>;
 /** At most one repository. */
 export const Repos = z.array(RepoSpec).superRefine((repos, ctx) => {
   if (repos.length > 1)
-    report(ctx, repos, new Problem(`must have one entry at most, has ${repos.length}`));
+    reportIssue(ctx, repos, new Problem(`must have one entry at most, has ${repos.length}`));
 });

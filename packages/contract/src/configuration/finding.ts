@@ -10,6 +10,6 @@ export interface ConfigurationWarning {
 export interface ConfigurationError extends ConfigurationWarning {
   /** Kind of failure: `missing`, `extra_forbidden`, `enum`, `value_error`, … or `yaml`. */
   readonly type: string;
-  /** What was probably meant, ready to be typed in place of what is there. */
+  /** The probable correction, ready to replace the value. */
   readonly suggestion?: string;
 }

@@ -6,7 +6,7 @@ import { Problem, quote } from '../grammar/problem.ts';
 import { splitRange } from '../grammar/range.ts';
 import { parseSshHost, parseSshIdentityFile, parseSshPort, parseSshUser } from '../grammar/ssh.ts';
 import { Env } from './env.ts';
-import { delegate, report } from './issue.ts';
+import { delegate, reportIssue } from './issue.ts';
 import { describeJson } from './json-form.ts';
 import { profileShape } from './profile.ts';
 import { ResourcesSpec } from './resources.ts';
@@ -16,7 +16,7 @@ import { choice, closed, isMap, named, oneOf, type Reader, reader } from './sche
 export const InstanceGroupPlacement = choice(['any', 'cluster'], 'enum', 'InstanceGroupPlacement');
 export type InstanceGroupPlacement = z.infer<typeof InstanceGroupPlacement>;
 
-/** Into how many parts an instance may be divided; `auto` = one per GPU. */
+/** Number of parts that an instance may be divided into; `auto` = one per GPU. */
 export const Blocks: Reader<number | 'auto'> = reader<number | 'auto'>(
   (value) => {
     if (value === 'auto') return value;
@@ -117,7 +117,7 @@ export const SSHParams = named(
 );
 export type SSHParams = z.infer<typeof SSHParams>;
 
-/** Sizes of a fleet. `target` is left out when it equals `min`; `max` null = no limit. */
+/** Sizes of a fleet. `target` is omitted if it equals `min`; `max` null = no limit. */
 export interface FleetNodesSpec {
   min: number;
   target?: number;
@@ -141,7 +141,7 @@ export const FleetNodesSpec: Reader<FleetNodesSpec> = describeJson(
     const target = written.target ?? min;
     const { max } = written;
     for (const [problem, path] of nodesProblems(min, target, max))
-      report(ctx, value, problem, path);
+      reportIssue(ctx, value, problem, path);
     return target === min ? { min, max } : { min, target, max };
   }),
   (ref) => ({ anyOf: [ref(NodesModel), INTEGER, { type: 'string' }] }),
@@ -166,12 +166,12 @@ function readNodes(value: unknown, ctx: z.RefinementCtx): z.infer<typeof NodesMo
   if (typeof value === 'string' && value.includes('..')) {
     const parts = splitRange(value);
     if (!(parts instanceof Problem)) return delegate(ctx, NodesModel, parts);
-    report(ctx, value, parts);
+    reportIssue(ctx, value, parts);
     return z.NEVER;
   }
   if (typeof value !== 'string' && typeof value !== 'boolean' && !isAnyNumber(value)) {
     const message = `must be a number like 2, a range like '0..4' or {min, target, max}, got ${quote(value)}`;
-    report(ctx, value, new Problem(message, { type: 'model_type' }));
+    reportIssue(ctx, value, new Problem(message, { type: 'model_type' }));
     return z.NEVER;
   }
   const one = delegate(ctx, int(), value, ['min']);
@@ -194,7 +194,10 @@ function nodesProblems(
   return [];
 }
 
-/** A fleet of cloud instances (`nodes`) or of SSH hosts (`ssh_config`); the server wants exactly one. */
+/**
+ * A fleet of cloud instances (`nodes`) or of SSH hosts (`ssh_config`); the server requires exactly
+ * one.
+ */
 export const FleetConfiguration = named(
   'FleetConfiguration',
   closed({

@@ -1,8 +1,8 @@
 import type { ConfigurationError, ConfigurationWarning } from './finding.ts';
 
 /**
- * Findings for people, one block each: place, what is wrong, the line itself and what was probably
- * meant. `file`: as the user named it.
+ * Findings as text for users, one block each: the place, the problem, the line itself and a
+ * suggestion. `file`: as the user wrote it.
  */
 export function formatConfigurationErrors(
   errors: readonly (ConfigurationError | ConfigurationWarning)[],

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { GROUP_NAME } from '../grammar/names.ts';
 import { Problem, quote } from '../grammar/problem.ts';
-import { report } from './issue.ts';
+import { reportIssue } from './issue.ts';
 import { describeJson } from './json-form.ts';
 import { firstDuplicate } from './rules.ts';
 import { readString } from './scalars.ts';
@@ -18,20 +18,20 @@ const WrittenGroupName: Reader<string> = reader(
   { type: 'string' },
 );
 
-/** Name of a node or replica group; null in input = its place in the list (see `groupList`). */
+/** Name of a node or replica group; null in input = its index in the list (see `groupList`). */
 export const GroupName = describeJson(
   WrittenGroupName.default(''),
   { anyOf: [{ type: 'string' }, { type: 'null' }], default: null },
   { type: 'string' },
 );
 
-/** A list of groups; a group without a name gets its place in the list as name. */
+/** A list of groups; a group without a name is named after its index in the list. */
 export function groupList<S extends z.ZodType<{ name: string }, unknown>>(
   group: S,
 ): Reader<z.output<S>[]> {
   const list = z.array(group).superRefine((groups, ctx) => {
     if (groups.length === 0) {
-      report(
+      reportIssue(
         ctx,
         groups,
         new Problem('must have one group or more: remove the key, or add a group'),
@@ -39,7 +39,7 @@ export function groupList<S extends z.ZodType<{ name: string }, unknown>>(
     }
     const twice = firstDuplicate(groups.map((item) => item.name));
     if (twice !== undefined) {
-      report(ctx, groups, new Problem(`has two groups with the name ${quote(twice)}`));
+      reportIssue(ctx, groups, new Problem(`has two groups with the name ${quote(twice)}`));
     }
   });
   return shorthand(list, nameGroups, (ref) => ({ type: 'array', items: ref(group) }));

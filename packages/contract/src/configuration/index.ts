@@ -21,6 +21,7 @@ export * from './run-base.ts';
 export * from './server-config.ts';
 export * from './service.ts';
 export * from './service-parts.ts';
+export * from './sim-backend.ts';
 export * from './task.ts';
 export * from './template.ts';
 export * from './volume.ts';

@@ -3,7 +3,7 @@ import type * as z from 'zod';
 import { AnyConfiguration, RunConfiguration, VolumeConfiguration } from './index.ts';
 import { describeIssues, tagOf } from './issue.ts';
 
-/** Findings as the API tells them: type and place, tags of unions included. */
+/** Findings in the form of the API: type and place, tags of unions included. */
 function findings(schema: z.ZodType, input: unknown) {
   const result = schema.safeParse(input);
   if (result.success) throw new Error('accepted');
@@ -38,19 +38,19 @@ test.each([
   expect(findings(RunConfiguration, input)).toEqual([expected]);
 });
 
-test('a volume is placed under its backend', () => {
+test('the place of a finding in a volume includes its backend', () => {
   const volume = { type: 'volume', backend: 'aws', region: 'r', size: 'x' };
   expect(findings(VolumeConfiguration, volume)).toEqual([['value_error', 'aws', 'size']]);
   expect(findings(AnyConfiguration, volume)).toEqual([['value_error', 'volume', 'aws', 'size']]);
 });
 
-test('a bad size of a fleet is placed at the bound, as dstack 0.22.5 has it', () => {
+test('a finding about the size of a fleet is at the bound, as in dstack 0.22.5', () => {
   expect(findings(AnyConfiguration, { type: 'fleet', nodes: -1 })).toEqual([
     ['value_error', 'fleet', 'nodes', 'min'],
   ]);
 });
 
-test('a rule over several keys waits until the rest is right', () => {
+test('a rule over several keys is checked only if the other keys are valid', () => {
   const wrong = { type: 'task', name: 1, priority: 101 };
   expect(findings(RunConfiguration, wrong)).toEqual([['less_than_equal', 'task', 'priority']]);
 });

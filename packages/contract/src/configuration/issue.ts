@@ -2,31 +2,38 @@ import * as z from 'zod';
 import { WholeFloat } from '../grammar/number-text.ts';
 import type { Problem } from '../grammar/problem.ts';
 
-/** What every issue of our schemas carries beside message and path. */
+/** The parameters that every issue of our schemas has beside message and path. */
 export interface IssueParams {
-  /** Kind of failure in the words of the wire contract: `missing`, `enum`, `value_error`, … */
+  /** Kind of failure as named in the API: `missing`, `enum`, `value_error`, … */
   readonly type: string;
   readonly ctx?: Readonly<Record<string, unknown>>;
   readonly suggestion?: string;
-  /** Place below the issue's path that is really meant; paths of alternatives end at the field. */
+  /** The exact place below the issue's path; paths of alternatives end at the field. */
   readonly at?: readonly PropertyKey[];
-  /** Of a rule: how many elements the blamed place lies below the map that it is about. */
+  /** For a rule: how many elements the reported place is below the map that the rule checks. */
   readonly depth?: number;
-  /** Keys that a rule over several keys is about; such a rule only counts if they are all right. */
+  /**
+   * Keys that a rule over several keys checks; such a rule counts only if all of them are valid.
+   */
   readonly keys?: readonly string[];
 }
 
-/** The most findings in one answer: a list of ten thousand wrong items has ten thousand. */
+/**
+ * The maximum number of findings in one answer: a list of ten thousand invalid items has as many.
+ */
 export const MOST_FINDINGS = 100;
 
-/** What issues are added to: the context of a transformation or the payload of a check. */
+/** Where issues are added: the context of a transformation or the payload of a check. */
 interface Context {
   readonly issues: z.core.$ZodRawIssue[];
 }
 
 const TAG = 'tag:';
 
-/** Element of an issue's path that is no key of the document: the tag that chose a union's branch. */
+/**
+ * Element of an issue's path that is not a key of the document: the tag that selected a union's
+ * branch.
+ */
 export function tagElement(tag: string): symbol {
   return Symbol.for(TAG + tag);
 }
@@ -36,13 +43,13 @@ export function tagOf(element: PropertyKey): string | undefined {
   return typeof element === 'symbol' ? (element.description ?? '').slice(TAG.length) : undefined;
 }
 
-/** The issue's parameters, whether one of our schemas or zod itself made it. */
+/** The issue's parameters, whether one of our schemas or zod itself created it. */
 export function issueParams(issue: z.core.$ZodIssue): IssueParams | undefined {
   return issue.code === 'custom' ? (issue.params as IssueParams | undefined) : undefined;
 }
 
 /** Reports a problem for the value under validation, or for the keys below it. */
-export function report(
+export function reportIssue(
   ctx: Context,
   input: unknown,
   problem: Problem,
@@ -63,7 +70,7 @@ export function report(
   });
 }
 
-/** Runs another schema on (a form of) the value; its issues become ours, below `prefix`. */
+/** Runs another schema on (a form of) the value and adds its issues here, below `prefix`. */
 export function delegate<S extends z.ZodType>(
   ctx: Context,
   schema: S,
@@ -79,8 +86,8 @@ export function delegate<S extends z.ZodType>(
 }
 
 /**
- * The same, but every issue is reported for the value as a whole: a union shows one place to the
- * reader, and the inner place is kept for line and column only.
+ * Like `delegate`, but reports every issue for the value as a whole: a union shows one place to the
+ * user, and the inner place is kept for line and column only.
  */
 export function delegateWhole<S extends z.ZodType>(
   ctx: Context,
@@ -111,8 +118,8 @@ function reportWhole(ctx: Context, value: unknown, issue: z.core.$ZodIssue): voi
 }
 
 /**
- * The findings of an error in our wording, at most `MOST_FINDINGS`. If `rules` is `last`, a rule over
- * several keys is left out when something else is wrong in the same map, as in dstack 0.22.5.
+ * The findings of an error in our wording, at most `MOST_FINDINGS`. If `rules` is `last`, a rule
+ * over several keys is omitted when the same map has another problem, as in dstack 0.22.5.
  */
 export function describeIssues(
   error: z.core.$ZodError,
@@ -130,18 +137,18 @@ export function describeIssues(
   });
 }
 
-/** One finding in our own words. `path` may hold tags (symbols). */
+/** One finding in our own wording. `path` may contain tags (symbols). */
 export interface DescribedIssue extends IssueParams {
   readonly path: readonly PropertyKey[];
   readonly message: string;
 }
 
-/** Puts issues that zod itself makes (unknown keys, wrong container) into our form. */
+/** Converts issues that zod itself creates (unknown keys, wrong container) into our form. */
 export function describeIssue(issue: z.core.$ZodIssue, input: unknown): DescribedIssue[] {
   const path = issue.path;
   const parent = path.length > 0 ? valueAt(input, path.slice(0, -1)) : undefined;
   if (parent instanceof Date || parent instanceof WholeFloat) {
-    // Both are objects to JavaScript, so zod goes on and misses their keys.
+    // Both are objects in JavaScript, so zod continues and reports missing keys.
     const whole = wrongContainer({ expected: 'object' }, parent);
     return [{ path: path.slice(0, -1), ...whole }];
   }

@@ -6,7 +6,7 @@ export interface JsonSchema {
   readonly $ref?: string;
 }
 
-/** Turns another schema into JSON Schema: a reference if it has a name, else in place. */
+/** Converts another schema into JSON Schema: a reference if it has a name, otherwise in place. */
 export type JsonRef = (schema: z.core.$ZodType) => JsonSchema;
 
 export type JsonForm = JsonSchema | ((ref: JsonRef) => JsonSchema);
@@ -16,7 +16,10 @@ interface Forms {
   readonly output: JsonForm;
 }
 
-/** Schemas that a function reads say nothing about themselves; this is what they accept and give. */
+/**
+ * A schema that is a function has no structure to convert; this describes its accepted and emitted
+ * values.
+ */
 const forms = new WeakMap<z.core.$ZodType, Forms>();
 
 export function describeJson<S extends z.core.$ZodType>(

@@ -22,14 +22,14 @@ test.each([
   expect(mergeProfile(task(inTask), profile(inProfile))).toMatchObject({ name: 'p', ...expected });
 });
 
-test('runs create instances unless they are told not to', () => {
+test('runs create instances by default', () => {
   expect(mergeRunProfile(task({}), profile({})).creation_policy).toBe('reuse-or-create');
   expect(mergeRunProfile(task({}), profile({ creation_policy: 'reuse' })).creation_policy).toBe(
     'reuse',
   );
 });
 
-test('fleets take on-demand instances and do not retry unless told otherwise', () => {
+test('fleets use on-demand instances and do not retry by default', () => {
   const fleet = FleetConfiguration.parse({ nodes: 1, max_price: 3 });
   expect(mergeFleetProfile(fleet, profile({ max_duration: '1h' }))).toMatchObject({
     spot_policy: 'on-demand',
@@ -39,7 +39,7 @@ test('fleets take on-demand instances and do not retry unless told otherwise', (
   });
 });
 
-test('neither side is changed', () => {
+test('neither input is changed', () => {
   const before = profile({ tags: { a: '1' } });
   const copy = structuredClone(before);
   mergeProfile(task({ tags: { b: '2' } }), before);

@@ -43,7 +43,7 @@ describe('errors', () => {
     ]);
   });
 
-  test('a command that YAML reads as a map is told how to be written', () => {
+  test('a command that YAML reads as a map is reported with its correct spelling', () => {
     const text = 'type: task\ncommands:\n  - curl -H "Accept: text/plain" x\n';
     const [error] = errorsOf(text);
     expect(error?.message).toMatch(
@@ -51,7 +51,7 @@ describe('errors', () => {
     );
   });
 
-  test('what would be more than one value of an SSH configuration is no value of a fleet', () => {
+  test('a fleet refuses text that would be several values in an SSH configuration', () => {
     const evil = '"root\\n  ProxyCommand touch x"';
     const text = [
       'type: fleet',
@@ -91,7 +91,7 @@ describe('errors', () => {
     expect(errors.map((error) => error.path)).toEqual(['python', 'max_price']);
   });
 
-  test('a rule is silent about keys that are wrong or misspelt themselves', () => {
+  test('a rule is not reported for keys that are invalid or misspelt themselves', () => {
     expect(errorsOf('type: task\ncommands: echo hi\n').map((error) => error.path)).toEqual([
       'commands',
     ]);
@@ -103,18 +103,18 @@ describe('errors', () => {
     expect(error).toMatchObject({ path: '', line: 3, column: 1 });
   });
 
-  test('a place within a value is found although the path ends at the field', () => {
+  test('the exact place within a value is found although the path ends at the field', () => {
     const [error] = errorsOf('type: task\ncommands: [a]\nenv:\n  A: x\n  B: true\n');
     expect(error).toMatchObject({ path: 'env', line: 5, column: 3 });
     expect(error?.message).toContain('B');
   });
 
-  test('a value that YAML reads as a boolean is answered with quotes', () => {
+  test('a value that YAML reads as a boolean is reported with the advice to quote it', () => {
     const [error] = errorsOf('type: task\ncommands: [a]\nname: on\n');
     expect(error?.message).toContain('quote it');
   });
 
-  test('a date is answered with quotes', () => {
+  test('a date is reported with the advice to quote it', () => {
     const [error] = errorsOf('type: task\ncommands: [a]\nname: 2024-01-01\n');
     expect(error).toMatchObject({ path: 'name', type: 'string_type' });
     expect(error?.message).toContain('quotes');
@@ -127,19 +127,19 @@ describe('errors', () => {
     }
   });
 
-  test('a key of another type is answered with what stands for it', () => {
+  test('a key of another type is reported with the key to use instead', () => {
     const [error] = errorsOf('type: dev-environment\ncommands: [a]\n');
     expect(error?.message).toContain('init');
   });
 
-  test('errors of the old list of replica groups name the place in the document', () => {
+  test('errors in the old list of replica groups have their place in the document', () => {
     const [error] = errorsOf(
       'type: service\nport: 80\nreplicas:\n  - count: 1\n    comands: [a]\n',
     );
     expect(error).toMatchObject({ path: 'replicas.0.comands', line: 5 });
   });
 
-  test('a syntax error has a place and no stack', () => {
+  test('a syntax error has a place and no stack trace', () => {
     expect(errorsOf('type: task\n\tname: x\n')).toMatchObject([
       { type: 'yaml', path: '', line: 2 },
     ]);
@@ -153,7 +153,7 @@ describe('errors', () => {
     expect(errorsOf('', 'profiles')).toMatchObject([{ path: 'profiles', type: 'missing' }]);
   });
 
-  test('people see file, line, the line itself and what was meant', () => {
+  test('a formatted error shows file, line, the line itself and a suggestion', () => {
     const text = 'type: task\ncomands: [a]\n';
     expect(formatConfigurationErrors(errorsOf(text), '.dstack.yml', text)).toBe(
       [
@@ -177,7 +177,7 @@ describe('warnings', () => {
     ['resources: {gpu: {name: "A100,H100"}}', 'resources.gpu.name', 'list'],
     ['ports: [10500]', 'ports.0', 'reserved'],
     ['name: x', 'name', 'refused'],
-    ['env: {"1a": x}', 'env.1a', 'no usable name'],
+    ['env: {"1a": x}', 'env.1a', 'not a valid name'],
     ['retry: {duration: -5}', 'retry.duration', 'negative'],
     ['volumes: [":/data"]', 'volumes.0', 'empty'],
     ['setup: [make]', 'setup', 'no effect in a task'],
@@ -215,11 +215,11 @@ describe('warnings', () => {
       'type: service\nport: 80\ngroups: [{replicas: 1, commands: ["${{ secrets.x }}"]}]',
       'groups.0.commands.0: uses a secret',
     ],
-  ])('%j is accepted here, but not by the server', (text, words) => {
+  ])('%j is accepted by the parser and noted as refused by the server', (text, words) => {
     expect(warningsOf(text).join()).toContain(words);
   });
 
-  test('resources beside groups have no effect', () => {
+  test('a note reports that resources beside groups have no effect', () => {
     const text = 'type: task\nresources: {gpu: 1}\ngroups: [{commands: [a]}]\n';
     expect(warningsOf(text).join()).toContain('no effect beside groups');
   });
@@ -232,7 +232,7 @@ describe('warnings', () => {
     'env: {V: "3.10"}',
     'ports: ["22:22", 8080:80]',
     'resources: {memory: 7.5}',
-  ])('%s is no trap', (lines) => {
+  ])('%s needs no note', (lines) => {
     expect(warningsOf(`type: task\ncommands: [a]\n${lines}\n`)).toEqual([]);
   });
 });
@@ -241,7 +241,7 @@ describe('server configuration', () => {
   const withFiles = (text: string, files: Record<string, string>) =>
     parseConfiguration(text, 'server-config', { readFile: (path) => files[path] });
 
-  test('secrets are read from the files that backends name', () => {
+  test('secrets are read from the files that backends refer to', () => {
     const text = [
       'projects:',
       '  - name: main',

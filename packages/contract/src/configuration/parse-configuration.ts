@@ -11,7 +11,7 @@ import { type ServerConfig, serverConfigWithFiles } from './server-config.ts';
 import { configurationWarnings } from './warnings.ts';
 import { yamlWarnings } from './yaml-warnings.ts';
 
-/** Documents a user writes. `configuration` = anything that can be applied. */
+/** Kinds of documents. `configuration` = anything that can be applied. */
 export interface Documents {
   readonly configuration: AnyConfiguration;
   readonly profiles: ProfilesConfig;
@@ -25,13 +25,18 @@ export type ParsedConfiguration<Value> =
   | { readonly ok: false; readonly errors: readonly ConfigurationError[] };
 
 export interface ParseOptions {
-  /** Reads the files that a server configuration names; without it they count as unreadable. */
+  /**
+   * Reads the files that a server configuration refers to; without this option they count as
+   * unreadable.
+   */
   readonly readFile?: ReadTextFile;
+  /** Whether a server configuration may name the simulated backend of tests and benchmarks. */
+  readonly sim?: boolean;
 }
 
 /**
- * Reads a document into its canonical form, which is what the API takes and gives. All problems are
- * reported at once, in the order of the text.
+ * Reads a document into its canonical form, which is that of the API. All problems are reported at
+ * once, in the order of the text.
  */
 export function parseConfiguration<Kind extends DocumentKind>(
   text: string,
@@ -64,7 +69,9 @@ function schemaFor(kind: DocumentKind, options: ParseOptions): z.ZodType {
     case 'profiles':
       return ProfilesConfig;
     case 'server-config':
-      return serverConfigWithFiles(options.readFile ?? (() => undefined));
+      return serverConfigWithFiles(options.readFile ?? (() => undefined), {
+        sim: options.sim ?? false,
+      });
     case 'cli-config':
       return CliConfig;
   }
@@ -93,7 +100,7 @@ function toErrors(
   return inTextOrder(withoutRepeats(errors));
 }
 
-/** Keys of one type that people look for in another, and what stands for them there. */
+/** Keys of one type that users write in another, and the key to use instead. */
 const OTHER_TYPE_HINTS: Readonly<Record<string, string>> = {
   'dev-environment.commands': ': a dev environment runs init',
   'dev-environment.nodes': ': only tasks have nodes',
@@ -104,7 +111,7 @@ const OTHER_TYPE_HINTS: Readonly<Record<string, string>> = {
   'task.port': ': a task has a list of ports',
   'task.init': ': a task has commands',
   'service.init': ': a service has commands',
-  'fleet.hosts': ': hosts stand in ssh_config',
+  'fleet.hosts': ': hosts are listed in ssh_config',
   'fleet.max_duration': ': it belongs to runs and profiles',
 };
 
@@ -113,7 +120,7 @@ function otherTypeHint(issue: DescribedIssue, path: readonly PropertyKey[], root
   return OTHER_TYPE_HINTS[`${String(root.type)}.${String(path[0])}`] ?? '';
 }
 
-/** Where to point: a rule over several keys points at the first of them that is written. */
+/** The place to report: a rule over several keys points at the first of them that is written. */
 function placeOf(
   issue: DescribedIssue,
   path: readonly PropertyKey[],
@@ -136,8 +143,8 @@ function wholeDocument(kind: DocumentKind, value: unknown): string {
 }
 
 /**
- * The part of a path that the document really has: the bounds of a range written as `2..1` have no
- * place of their own. A missing key is shown as if it stood in its map.
+ * The part of a path that exists in the document: the bounds of a range written as `2..1` have no
+ * place of their own. A missing key is reported at its map.
  */
 function pathInDocument(
   path: readonly PropertyKey[],

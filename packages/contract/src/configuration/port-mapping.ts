@@ -34,7 +34,7 @@ function expandPort(value: unknown): unknown {
   return new Problem(`must be a port like 8000, '80:8000' or '*:8000', got ${quote(value)}`);
 }
 
-/** Port of a service: the local half is never used, so a bare number stands behind port 80. */
+/** Port of a service. The local half is never used; a bare number is mapped from port 80. */
 export const ServicePort: Reader<PortMapping> = oneOf<PortMapping>(
   (value) => (isMap(value) ? PortModel : ServicePortText),
   (ref) => ({

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { Problem } from '../grammar/problem.ts';
 import { Env } from './env.ts';
-import { report } from './issue.ts';
+import { reportIssue } from './issue.ts';
 import { describeJson } from './json-form.ts';
 import { profileShape } from './profile.ts';
 import { EntityReference } from './references.ts';
@@ -22,7 +22,7 @@ import {
 export const PresetModelBase = named('PresetModelBase', closed({ base: string() }));
 export type PresetModelBase = z.infer<typeof PresetModelBase>;
 
-/** One model by its repository; `name` = what it is served as. */
+/** One model by its repository; `name` = the name it is served under. */
 export const PresetModelRepo = named(
   'PresetModelRepo',
   closed({ repo: string(), name: optional(string()) }),
@@ -58,7 +58,8 @@ const PromptText: Reader<string> = reader(
   (value) => {
     const text = readString(value);
     if (text instanceof Problem) return text;
-    if (text.trim() === '') return new Problem('must not be blank: remove it, or say what matters');
+    if (text.trim() === '')
+      return new Problem('must not be blank: remove it, or describe what matters');
     return text.length > MAX_PROMPT
       ? new Problem(`must have ${MAX_PROMPT} characters at most, has ${text.length}`)
       : text;
@@ -87,7 +88,11 @@ const AgentModel = named(
 export const PresetAgentConfig = describeJson(
   AgentModel.superRefine((agent, ctx) => {
     if (agent.provider === 'codex' && agent.effort === 'max') {
-      report(ctx, agent, new Problem('has effort max, which codex does not know: use xhigh'));
+      reportIssue(
+        ctx,
+        agent,
+        new Problem('has effort max, which codex does not support: use xhigh'),
+      );
     }
   }),
   (ref) => ref(AgentModel),
@@ -114,13 +119,13 @@ const Dataset: Reader<string> = reader(
     const dataset = text.trim();
     if (dataset === '') return new Problem('must not be blank: remove it for synthetic prompts');
     return dataset === 'random'
-      ? new Problem("must not be 'random': synthetic prompts are what a missing dataset means")
+      ? new Problem("must not be 'random': leave dataset out for synthetic prompts")
       : dataset;
   },
   { type: 'string' },
 );
 
-/** Tokens of a synthetic request that are not written. */
+/** Default tokens of a synthetic request. */
 export const DEFAULT_INPUT_TOKENS = 1024;
 export const DEFAULT_OUTPUT_TOKENS = 1024;
 
@@ -196,7 +201,7 @@ export const PresetConfiguration: Reader<PresetConfiguration> = shorthand(
       preset.model ?? (base !== null ? { base } : repo !== null ? { repo, name: null } : null);
     if (model === null) {
       const message = 'is required: give model, base or repo';
-      report(ctx, preset, new Problem(message, { type: 'missing' }), ['model']);
+      reportIssue(ctx, preset, new Problem(message, { type: 'missing' }), ['model']);
       return z.NEVER;
     }
     return { ...preset, model, base: null, repo: null };

@@ -4,7 +4,7 @@ import { TAG_KEY, TAG_VALUE } from '../grammar/names.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { BackendType } from './backend-types.ts';
 import { Duration, duration, IdleDuration, OffableDuration } from './durations.ts';
-import { report } from './issue.ts';
+import { reportIssue } from './issue.ts';
 import { EntityReference, InstanceSelector } from './references.ts';
 import { bool, float, int, optional, readBool, string } from './scalars.ts';
 import { choice, closed, isMap, named, oneOf, type Reader, reader } from './schema-kit.ts';
@@ -28,7 +28,7 @@ export type StopCriteria = z.infer<typeof StopCriteria>;
 export const RetryEvent = choice(['no-capacity', 'interruption', 'error'], 'enum', 'RetryEvent');
 export type RetryEvent = z.infer<typeof RetryEvent>;
 
-/** Null parts stand for the defaults: all events, one hour. */
+/** Null parts mean the defaults: all events, one hour. */
 export const ProfileRetry = named(
   'ProfileRetry',
   closed({
@@ -51,7 +51,7 @@ export const RetryPolicy: Reader<ProfileRetry | boolean> = oneOf<ProfileRetry | 
   (ref) => ({ anyOf: [ref(ProfileRetry), { type: 'boolean' }] }),
 );
 
-/** Shortest window over which the use of GPUs is judged, in seconds. */
+/** The shortest window for measuring the utilization of GPUs, in seconds. */
 const MIN_UTILIZATION_WINDOW = 300;
 
 export const UtilizationPolicy = named(
@@ -84,7 +84,7 @@ const CronList: Reader<string[]> = reader(
 export const Schedule = named('Schedule', closed({ cron: CronList }));
 export type Schedule = z.infer<typeof Schedule>;
 
-/** Labels that reach the clouds: keys and values are limited to what all of them take. */
+/** Labels for cloud resources: keys and values are limited to what all clouds accept. */
 export const Tags: Reader<Record<string, string>> = reader(
   (value) => {
     if (!isMap(value)) return new Problem(`must be a map of strings, got ${quote(value)}`);
@@ -106,7 +106,7 @@ function checkTag(key: string, value: unknown): Problem | undefined {
     );
   }
   if (typeof value !== 'string') {
-    return new Problem(`has a value that is no string at '${key}': quote it`, { at });
+    return new Problem(`has a value that is not a string at '${key}': quote it`, { at });
   }
   if (TAG_VALUE.test(value)) return undefined;
   return new Problem(
@@ -132,7 +132,7 @@ export type VastAIProfileOptions = z.infer<typeof VastAIProfileOptions>;
 const BackendOptions = z.array(VastAIProfileOptions).superRefine((options, ctx) => {
   const types = options.map((option) => option.type);
   const twice = types.find((type, index) => types.indexOf(type) !== index);
-  if (twice) report(ctx, options, new Problem(`has two entries of type ${twice}: keep one`));
+  if (twice) reportIssue(ctx, options, new Problem(`has two entries of type ${twice}: keep one`));
 });
 
 const Names = z.array(string());
@@ -177,7 +177,7 @@ export type Profile = z.infer<typeof Profile>;
 export const ProfilesConfig = named('ProfilesConfig', closed({ profiles: z.array(Profile) }));
 export type ProfilesConfig = z.infer<typeof ProfilesConfig>;
 
-/** A profile that says nothing. */
+/** A profile without any setting. */
 export function emptyProfile(name = 'default'): Profile {
   return Profile.parse({ name });
 }

@@ -13,7 +13,7 @@ import { Replicas, ScalingSpec } from './service-parts.ts';
 
 export const ROUTER_TYPES = ['smg', 'dynamo'] as const;
 
-/** `smg` goes by its older name `sglang` on the wire, which is accepted too. */
+/** `smg` has its older name `sglang` in the API, which is accepted too. */
 export const RouterType: Reader<'sglang' | 'dynamo'> = named(
   'RouterType',
   reader<'sglang' | 'dynamo'>(
@@ -33,7 +33,7 @@ export const RouterType: Reader<'sglang' | 'dynamo'> = named(
 );
 export type RouterType = z.infer<typeof RouterType>;
 
-/** What is written and what is sent differ by name, the default too. */
+/** The written name and the sent name differ, also for the default. */
 const RouterTypeOrDefault = describeJson(
   RouterType.default('sglang'),
   (ref) => ({ ...ref(RouterType), default: 'smg' }),

@@ -17,7 +17,7 @@ import { nearest } from '../grammar/nearest.ts';
 import { isAnyNumber, numberText, WholeFloat } from '../grammar/number-text.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { checkRange, type Range, splitRange } from '../grammar/range.ts';
-import { delegate, report } from './issue.ts';
+import { delegate, reportIssue } from './issue.ts';
 import { describeJson, type JsonForm, type JsonSchema } from './json-form.ts';
 import { int, optional, readFloat, readInt, readString } from './scalars.ts';
 import { closed, isMap, named, type Reader, reader, shorthand } from './schema-kit.ts';
@@ -26,7 +26,7 @@ const INTEGER: JsonSchema = { type: 'integer' };
 const NUMBER: JsonSchema = { type: 'number' };
 const STRING: JsonSchema = { type: 'string' };
 
-/** The model's own form, or a number, or its short text. */
+/** The model's own form, a number, or its short text. */
 function orShort(model: z.ZodType): JsonForm {
   return (ref) => ({ anyOf: [ref(model), INTEGER, STRING] });
 }
@@ -36,7 +36,7 @@ export const Memory: Reader<number> = reader(
   (value) => {
     const size = typeof value === 'string' ? parseMemory(value) : readFloat(value);
     return typeof size === 'number' && Number.isNaN(size)
-      ? new Problem('must be an amount of memory, got a number that is none (.nan)')
+      ? new Problem('must be an amount of memory, got .nan')
       : size;
   },
   { anyOf: [NUMBER, INTEGER, STRING] },
@@ -52,7 +52,7 @@ function range(name: string, bound: Reader<number>): Reader<Range> {
     if (ctx.issues.length > 0) return z.NEVER;
     const checked = checkRange(read);
     if (!(checked instanceof Problem)) return checked;
-    report(ctx, value, checked);
+    reportIssue(ctx, value, checked);
     return z.NEVER;
   });
   return describeJson(schema, orShort(bounds), (ref) => ref(bounds));
@@ -68,7 +68,7 @@ function readRange(
   if (typeof value === 'string' && value.includes('..')) {
     const parts = splitRange(value);
     if (!(parts instanceof Problem)) return delegate(ctx, bounds, parts);
-    report(ctx, value, parts);
+    reportIssue(ctx, value, parts);
     return z.NEVER;
   }
   if (typeof value === 'string' || typeof value === 'boolean' || isAnyNumber(value)) {
@@ -80,7 +80,7 @@ function readRange(
     value === undefined
       ? 'is required'
       : `must be a range like '2', '2..8' or '2..', got ${quote(value)}`;
-  report(ctx, value, new Problem(message, { type }));
+  reportIssue(ctx, value, new Problem(message, { type }));
   return z.NEVER;
 }
 
@@ -232,7 +232,7 @@ const DEFAULT_CPU = { arch: null, count: DEFAULT_CPU_COUNT };
 const DEFAULT_MEMORY = { min: 8, max: null };
 const DEFAULT_DISK = { size: { min: 100, max: null } };
 
-/** What stands for a GPU requirement that is not written: any number of GPUs, none too. */
+/** The meaning of a missing GPU requirement: any number of GPUs, including none. */
 export const DEFAULT_GPU: GPUSpec = {
   vendor: null,
   name: null,
@@ -254,12 +254,12 @@ export const ResourcesSpec = named(
 );
 export type ResourcesSpec = z.infer<typeof ResourcesSpec>;
 
-/** The resources of a document that says nothing about them. */
+/** The resources of a document that does not set any. */
 export function defaultResources(): ResourcesSpec {
   return ResourcesSpec.parse({});
 }
 
-/** Resources that rule nothing out, for fleets without `resources` and for the search of offers. */
+/** Resources without any limit, for fleets without `resources` and for the search of offers. */
 export function unconstrainedResources(): ResourcesSpec {
   return ResourcesSpec.parse({ cpu: { count: '1..' }, memory: '0..', disk: null });
 }

@@ -3,8 +3,8 @@ import { nearest } from '../grammar/nearest.ts';
 import type { IssueParams } from './issue.ts';
 
 /**
- * States that a rule is broken. `keys`: what the rule is about; `path`: the key to blame, the whole
- * map if left out.
+ * Reports a broken rule. `keys`: the keys that the rule is about; `path`: the key to report, the
+ * whole map if omitted.
  */
 export type Break = (
   keys: readonly string[],
@@ -13,9 +13,9 @@ export type Break = (
 ) => void;
 
 /**
- * Adds rules over several keys to a model; to a rule, a key that was refused is null. They run even when other keys are wrong, so that all
- * findings are reported at once; a rule is left out when one of its own keys is wrong or when an
- * unknown key looks like one of them.
+ * Adds rules over several keys to a model; a rule sees null for a key that was refused. Rules run
+ * even if other keys are invalid, so that all findings are reported at once. A rule is skipped if
+ * one of its own keys is invalid, or if an unknown key looks like one of them.
  */
 export function withRules<S extends z.ZodObject>(
   model: S,
@@ -46,7 +46,7 @@ export function withRules<S extends z.ZodObject>(
   return model.check(rules);
 }
 
-/** What stands at a key that was refused is of any kind; the rules see null there. */
+/** The value of a refused key may have any type; the rules see null there. */
 function withoutWrongKeys<T>(payload: { value: T; issues: readonly z.core.$ZodRawIssue[] }): T {
   const wrong = payload.issues.flatMap((issue) => (issue.path ?? []).slice(0, 1));
   const blanks = wrong.map((key): [PropertyKey, null] => [key, null]);
@@ -57,7 +57,7 @@ function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The value is no map at all. */
+/** The value is not a map. */
 function isRefused(issues: readonly z.core.$ZodRawIssue[]): boolean {
   return issues.some((issue) => issue.code === 'invalid_type' && (issue.path ?? []).length === 0);
 }
@@ -84,7 +84,7 @@ interface ImageChoice {
   readonly docker: boolean | null;
 }
 
-/** What a run may say about its image: `python` and `docker` choose one of dstack's own. */
+/** Rules about the image of a run: `python` and `docker` select one of dstack's own images. */
 export function checkImageChoice(value: ImageChoice, broken: Break): void {
   if (value.python != null && value.image) {
     broken(['image', 'python'], "can't be used with image: remove one of them", ['python']);

@@ -19,7 +19,10 @@ export type RegistryAuth = z.infer<typeof RegistryAuth>;
 export const PYTHON_VERSIONS = ['3.9', '3.10', '3.11', '3.12', '3.13', '3.14', '3.15'] as const;
 export type PythonVersionName = (typeof PYTHON_VERSIONS)[number];
 
-/** Version of Python in the default image. The number 3.10 arrives as 3.1, which is no version. */
+/**
+ * Version of Python in the default image. YAML reads 3.10 as the number 3.1, which is not a
+ * version.
+ */
 export const PythonVersion: Reader<PythonVersionName> = named(
   'PythonVersion',
   reader<PythonVersionName>(
@@ -49,7 +52,7 @@ function checkedText(check: (text: string) => unknown): Reader<string> {
   );
 }
 
-/** The keys of every run configuration, in the order of the wire; `type` is added by each kind. */
+/** The keys of every run configuration, in the order of the API; each kind adds `type`. */
 export const runShape = {
   name: optional(string()),
   image: optional(string()),

@@ -30,7 +30,7 @@ export interface StringLimits {
   readonly min?: number;
   readonly max?: number;
   readonly pattern?: RegExp;
-  /** What the pattern means, to complete "must be …". */
+  /** Describes the pattern, to complete "must be …". */
   readonly meaning?: string;
 }
 
@@ -68,7 +68,7 @@ function checkString(text: string, limits: StringLimits): Problem | undefined {
   return undefined;
 }
 
-/** A string that a grammar reads; numbers become their text first. */
+/** A string that a grammar parses; numbers become their text first. */
 export function stringBy(read: (text: string) => string | Problem): Reader<string> {
   return reader(
     (value) => {
@@ -79,7 +79,7 @@ export function stringBy(read: (text: string) => string | Problem): Reader<strin
   );
 }
 
-/** A path on any machine: one line, at most as long as Linux allows. */
+/** A path on any computer: one line, at most as long as Linux allows. */
 export const path: () => Reader<string> = () => stringBy((text) => parsePlainText(text, MAX_PATH));
 
 export interface NumberLimits {
@@ -136,7 +136,7 @@ export function float(limits: NumberLimits = {}): Reader<number> {
   });
 }
 
-/** Checks the limits of a number; the kinds of failure are named as on the wire. */
+/** Checks the limits of a number; the kinds of failure are named as in the API. */
 export function limited(value: number | Problem, limits: NumberLimits): number | Problem {
   if (value instanceof Problem) return value;
   const { gt, ge, le } = limits;
@@ -189,7 +189,7 @@ export function bool(): Reader<boolean> {
   return reader(readBool, { type: 'boolean' });
 }
 
-/** Null stands for "not set", which is also what leaving the key out means. */
+/** Null means "not set", like omitting the key. */
 export function optional<S extends z.ZodType>(schema: S): z.ZodDefault<z.ZodNullable<S>> {
   return schema.nullable().default(null as never);
 }

@@ -1,15 +1,15 @@
 import * as z from 'zod';
 import { nearest } from '../grammar/nearest.ts';
 import { Problem, quote } from '../grammar/problem.ts';
-import { delegate, delegateWhole, report, tagElement } from './issue.ts';
+import { delegate, delegateWhole, reportIssue, tagElement } from './issue.ts';
 import { describeJson, type JsonForm } from './json-form.ts';
 
-/** A schema that reads loosely typed documents (strings for numbers and the reverse) into `T`. */
+/** A schema that reads loosely typed documents (strings for numbers and vice versa) into `T`. */
 export type Reader<T> = z.ZodType<T, unknown>;
 
 /**
- * A map with exactly these keys. Every unknown key is a finding of its own, with the key that was
- * probably meant.
+ * A map with exactly these keys. Every unknown key is a finding of its own, with the probable key
+ * as suggestion.
  */
 export function closed<const Shape extends z.core.$ZodLooseShape>(
   shape: Shape,
@@ -21,7 +21,7 @@ export function closed<const Shape extends z.core.$ZodLooseShape>(
     );
     const [issue] = found === -1 ? [] : payload.issues.splice(found, 1);
     for (const key of (issue?.keys ?? []) as string[]) {
-      report(payload, payload.value, unknownKey(key, known), [key]);
+      reportIssue(payload, payload.value, unknownKey(key, known), [key]);
     }
   });
   split._zod.def.when = () => true;
@@ -38,7 +38,7 @@ function unknownKey(key: string, known: readonly string[]): Problem {
   });
 }
 
-/** A value that is read by a function. `json`: what an editor is told about it. */
+/** A value that is read by a function. `json`: its JSON Schema for editors. */
 export function reader<T>(
   read: (value: unknown) => T | Problem,
   json: JsonForm,
@@ -48,13 +48,13 @@ export function reader<T>(
     if (value === undefined) return missing(ctx);
     const result = read(value);
     if (!(result instanceof Problem)) return result;
-    report(ctx, value, result);
+    reportIssue(ctx, value, result);
     return z.NEVER;
   });
   return describeJson(schema, json, output);
 }
 
-/** A model that may be written shorter: `expand` turns the short form into the model's own. */
+/** A model that has a short form: `expand` turns the short form into the model's own. */
 export function shorthand<S extends z.ZodType>(
   model: S,
   expand: (value: unknown) => unknown,
@@ -64,7 +64,7 @@ export function shorthand<S extends z.ZodType>(
     if (value === undefined) return missing(ctx);
     const expanded = expand(value);
     if (expanded instanceof Problem) {
-      report(ctx, value, expanded);
+      reportIssue(ctx, value, expanded);
       return z.NEVER;
     }
     return delegate(ctx, model, expanded);
@@ -72,7 +72,7 @@ export function shorthand<S extends z.ZodType>(
   return describeJson(schema, json, (ref) => ref(model));
 }
 
-/** One of several forms; `choose` looks at the value and names the schema that shall read it. */
+/** One of several forms; `choose` selects the schema by the value. */
 export function oneOf<T>(
   choose: (value: unknown) => z.ZodType<T, unknown> | Problem,
   json: JsonForm,
@@ -82,7 +82,7 @@ export function oneOf<T>(
     if (value === undefined) return missing(ctx);
     const chosen = choose(value);
     if (chosen instanceof Problem) {
-      report(ctx, value, chosen);
+      reportIssue(ctx, value, chosen);
       return z.NEVER;
     }
     return delegateWhole(ctx, chosen, value);
@@ -92,7 +92,9 @@ export function oneOf<T>(
 
 type Branches = Readonly<Record<string, z.ZodType>>;
 
-/** Union of models told apart by the text in `key`; the tag becomes part of the place of errors. */
+/**
+ * Union of models distinguished by the text in `key`; the tag becomes part of the place of errors.
+ */
 export function tagged<B extends Branches>(
   key: string,
   branches: B,
@@ -103,7 +105,7 @@ export function tagged<B extends Branches>(
     if (value === undefined) return missing(ctx);
     const tag = readTag(value, key, tags, options.required === 'missing');
     if (tag instanceof Problem) {
-      report(ctx, value, tag, tag.type === 'missing' ? [key] : []);
+      reportIssue(ctx, value, tag, tag.type === 'missing' ? [key] : []);
       return z.NEVER;
     }
     return delegate(ctx, branches[tag] as z.ZodType, value, [tagElement(tag)]) as never;
@@ -152,7 +154,7 @@ function readTag(value: unknown, key: string, tags: string[], missing: boolean):
 }
 
 function missing(ctx: z.RefinementCtx): never {
-  report(ctx, undefined, new Problem('is required', { type: 'missing' }));
+  reportIssue(ctx, undefined, new Problem('is required', { type: 'missing' }));
   return z.NEVER;
 }
 
@@ -167,7 +169,7 @@ export function isMap(value: unknown): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** A choice of exact words. `literal` where the wire contract calls a wrong one `literal_error`. */
+/** A choice of exact words. `literal` if the API reports a wrong one as `literal_error`. */
 export function choice<const T extends string>(
   values: readonly T[],
   kind: 'enum' | 'literal_error' = 'enum',
@@ -201,12 +203,12 @@ export function choice<const T extends string>(
 
 const names = new WeakMap<z.core.$ZodType, string>();
 
-/** Gives a schema the name it has as a component of the API and as a definition of JSON Schemas. */
+/** Names a schema as a component of the API and as a definition of JSON Schemas. */
 export function named<S extends z.ZodType>(name: string, schema: S): S {
   names.set(schema, name);
   return schema;
 }
 
-export function nameOf(schema: z.core.$ZodType): string | undefined {
+export function schemaName(schema: z.core.$ZodType): string | undefined {
   return names.get(schema);
 }

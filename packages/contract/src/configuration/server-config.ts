@@ -3,11 +3,12 @@ import { Problem, quote } from '../grammar/problem.ts';
 import { BackendFileConfig } from './backend-files.ts';
 import { backendProblems } from './backend-rules.ts';
 import { fillBackendSecrets, type ReadTextFile } from './backend-secrets.ts';
-import { report } from './issue.ts';
+import { delegate, reportIssue } from './issue.ts';
 import { bool, optional, readString, string } from './scalars.ts';
-import { choice, closed, named, type Reader, reader, tagged } from './schema-kit.ts';
+import { choice, closed, isMap, named, type Reader, reader, tagged } from './schema-kit.ts';
+import { SimBackendConfig } from './sim-backend.ts';
 
-/** Bytes of an AES-256 key. */
+/** Size of an AES-256 key in bytes. */
 const AES_KEY_BYTES = 32;
 
 const KeyName: Reader<string> = reader(
@@ -25,15 +26,15 @@ const AesSecret: Reader<string> = reader(
     if (text instanceof Problem) return text;
     const bytes = base64Bytes(text);
     if (bytes === AES_KEY_BYTES) return text;
-    const got = bytes === undefined ? 'text that is no base64' : `${bytes} bytes`;
+    const got = bytes === undefined ? 'text that is not base64' : `${bytes} bytes`;
     return new Problem(
-      `must be ${AES_KEY_BYTES} bytes in base64, got ${got}: make one with 'head -c 32 /dev/urandom | base64'`,
+      `must be ${AES_KEY_BYTES} bytes in base64, got ${got}: create one with 'head -c 32 /dev/urandom | base64'`,
     );
   },
   { type: 'string' },
 );
 
-/** Number of bytes that a base64 text holds, or undefined if it is none. */
+/** Number of bytes that a base64 text decodes to; undefined if it is not base64. */
 function base64Bytes(text: string): number | undefined {
   if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined;
   return (text.length / 4) * 3 - (text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0);
@@ -76,43 +77,72 @@ export const DefaultPermissions = named(
 );
 export type DefaultPermissions = z.infer<typeof DefaultPermissions>;
 
-const Backends = z.array(BackendFileConfig).superRefine((backends, ctx) => {
-  for (const [index, backend] of backends.entries()) {
-    for (const { path, problem } of backendProblems(backend)) {
-      report(ctx, backends, problem, [index, ...path]);
+/** A backend of a project in the file. */
+export type ConfiguredBackend = BackendFileConfig | SimBackendConfig;
+
+function project<B extends ConfiguredBackend>(backend: Reader<B>) {
+  const backends = z.array(backend).superRefine((entries, ctx) => {
+    for (const [index, entry] of entries.entries()) {
+      if (isSimBackend(entry)) continue;
+      for (const { path, problem } of backendProblems(entry)) {
+        reportIssue(ctx, entries, problem, [index, ...path]);
+      }
     }
-  }
-});
+  });
+  return closed({ name: string(), backends: optional(backends) });
+}
 
-export const ProjectConfig = named(
-  'ProjectConfig',
-  closed({ name: string(), backends: optional(Backends) }),
-);
-export type ProjectConfig = z.infer<typeof ProjectConfig>;
+const isSimBackend = (backend: ConfiguredBackend): backend is SimBackendConfig =>
+  backend.type === 'sim';
 
-/** `~/.dstack/server/config.yml`. */
-export const ServerConfig = named(
-  'ServerConfig',
-  closed({
-    projects: z.array(ProjectConfig),
+function serverConfig<P extends z.ZodType>(projectConfig: P) {
+  return closed({
+    projects: z.array(projectConfig),
     encryption: optional(EncryptionConfig),
     default_permissions: optional(DefaultPermissions),
     plugins: optional(z.array(string())),
-  }),
-);
-export type ServerConfig = z.infer<typeof ServerConfig>;
+  });
+}
 
-/** The same, with the contents of the files that backends name; a file that can't be read is an issue. */
-export function serverConfigWithFiles(readFile: ReadTextFile): z.ZodType<ServerConfig> {
-  return ServerConfig.transform((config, ctx): ServerConfig => {
-    const projects = config.projects.map((project, projectIndex) => ({
-      ...project,
+export const ProjectConfig = named('ProjectConfig', project(BackendFileConfig));
+
+/** `~/.dstack/server/config.yml`. */
+export const ServerConfig = named('ServerConfig', serverConfig(ProjectConfig));
+
+const SIM_REFUSED =
+  'is the simulated backend of tests and benchmarks: a server takes it only with DSTACK_SIM=1 in its environment';
+
+/** The simulated backend is no part of the schema that editors get. */
+function configuredBackend(sim: boolean): Reader<ConfiguredBackend> {
+  return z.unknown().transform((value, ctx): ConfiguredBackend => {
+    if (!isMap(value) || value.type !== 'sim') return delegate(ctx, BackendFileConfig, value);
+    if (sim) return delegate(ctx, SimBackendConfig, value);
+    reportIssue(ctx, value, new Problem(SIM_REFUSED, { type: 'union_tag_invalid', at: ['type'] }));
+    return z.NEVER;
+  });
+}
+
+const readServerConfig = (sim: boolean) => serverConfig(project(configuredBackend(sim)));
+export type ServerConfig = z.infer<ReturnType<typeof readServerConfig>>;
+
+/**
+ * Reads the file, and the files with credentials that backends name; one that can't be read is an
+ * issue. `sim`: whether the simulated backend is allowed.
+ */
+export function serverConfigWithFiles(
+  readFile: ReadTextFile,
+  { sim }: { readonly sim: boolean },
+): z.ZodType<ServerConfig> {
+  return readServerConfig(sim).transform((config, ctx): ServerConfig => {
+    const projects = config.projects.map((one, projectIndex) => ({
+      ...one,
       backends:
-        project.backends?.map((entry, index) => {
+        one.backends?.map((entry, index) => {
+          if (isSimBackend(entry)) return entry;
           const { backend, problems } = fillBackendSecrets(entry, readFile);
           const place = ['projects', projectIndex, 'backends', index];
           for (const { path, problem } of problems)
-            report(ctx, config, problem, [...place, ...path]);
+            reportIssue(ctx, config, problem, [...place, ...path]);
           return backend;
         }) ?? null,
     }));

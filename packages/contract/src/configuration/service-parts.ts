@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { Problem, quote } from '../grammar/problem.ts';
 import type { Range } from '../grammar/range.ts';
 import { Duration, duration, readDuration } from './durations.ts';
-import { report } from './issue.ts';
+import { reportIssue } from './issue.ts';
 import { RangeInt } from './resources.ts';
 import { firstDuplicate, withRules } from './rules.ts';
 import { bool, float, int, optional, readString, string } from './scalars.ts';
@@ -45,7 +45,7 @@ const ChatModelByFormat = tagged('format', { openai: OpenAIChatModel, tgi: TGICh
 
 export type ChatModel = OpenAIChatModel | TGIChatModel;
 
-/** The model a service serves: its name (OpenAI format), or one of the two models. */
+/** The model that a service serves: its name (OpenAI format), or one of the two models. */
 export const ChatModel: Reader<ChatModel> = shorthand(
   ChatModelByFormat,
   (value) => {
@@ -56,7 +56,7 @@ export const ChatModel: Reader<ChatModel> = shorthand(
   (ref) => ({ anyOf: [ref(ChatModelByFormat), { type: 'string' }] }),
 );
 
-/** `true`, `false`, or `auto` (as the gateway's certificate says). */
+/** `true`, `false`, or `auto` (decided by the gateway's certificate). */
 export const HttpsChoice: Reader<boolean | 'auto'> = oneOf<boolean | 'auto'>(
   (value) => {
     if (value === 'auto') return choice(['auto'], 'literal_error');
@@ -67,14 +67,14 @@ export const HttpsChoice: Reader<boolean | 'auto'> = oneOf<boolean | 'auto'>(
   { anyOf: [{ type: 'boolean' }, { type: 'string', const: 'auto' }] },
 );
 
-/** Number of replicas; the upper bound is required, a lower one left out is 0. */
+/** Number of replicas; the upper bound is required, a missing lower bound is 0. */
 export const Replicas: Reader<{ min: number; max: number }> = shorthand(
   RangeInt.transform((range: Range, ctx) => {
     const { min, max } = range;
     if (max === null) {
-      report(ctx, range, new Problem("needs an upper bound: write '1..4' instead of '1..'"));
+      reportIssue(ctx, range, new Problem("needs an upper bound: write '1..4' instead of '1..'"));
     } else if ((min ?? 0) < 0 || max < 0) {
-      report(ctx, range, new Problem(`must not be negative, got ${min ?? max}`));
+      reportIssue(ctx, range, new Problem(`must not be negative, got ${min ?? max}`));
     }
     return { min: min ?? 0, max: max ?? 0 };
   }),
@@ -148,7 +148,7 @@ export type RateLimit = z.infer<typeof RateLimit>;
 export const RateLimits = z.array(RateLimit).superRefine((limits, ctx) => {
   const twice = firstDuplicate(limits.map((limit) => limit.prefix));
   if (twice !== undefined) {
-    report(ctx, limits, new Problem(`has two entries with the prefix ${quote(twice)}`));
+    reportIssue(ctx, limits, new Problem(`has two entries with the prefix ${quote(twice)}`));
   }
 });
 
@@ -173,7 +173,7 @@ const ProbeUrl: Reader<string> = reader(
 
 export const PROBE_METHODS = ['get', 'post', 'put', 'delete', 'patch', 'head'] as const;
 
-/** Null parts stand for the defaults: `/`, `get`, 10 s, 15 s, once, not until ready. */
+/** Null parts mean the defaults: `/`, `get`, 10 s, 15 s, once, not until ready. */
 export const ProbeConfig = named(
   'ProbeConfig',
   withRules(
@@ -199,6 +199,6 @@ export type ProbeConfig = z.infer<typeof ProbeConfig>;
 
 export const Probes = z.array(ProbeConfig).superRefine((probes, ctx) => {
   if (firstDuplicate(probes.map((probe) => JSON.stringify(probe))) !== undefined) {
-    report(ctx, probes, new Problem('has two equal probes: remove one'));
+    reportIssue(ctx, probes, new Problem('has two equal probes: remove one'));
   }
 });

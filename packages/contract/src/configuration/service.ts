@@ -22,7 +22,10 @@ import {
 
 const GatewayFlag = bool();
 
-/** `false` = none, `true` = the default gateway, or a gateway. Boolean words are read first. */
+/**
+ * `false` = none, `true` = the default gateway, or a gateway. Words for booleans are read as
+ * booleans.
+ */
 export const ServiceGateway: Reader<boolean | EntityReference> = oneOf<boolean | EntityReference>(
   (value) => {
     if (!(readBool(value) instanceof Problem)) return GatewayFlag;
@@ -62,8 +65,8 @@ const ServiceModel = named(
 type Service = z.infer<typeof ServiceModel>;
 
 /**
- * A service. Before 0.21.3 the list of groups stood under `replicas`; that spelling is read too and
- * comes out as `groups`.
+ * A service. Before 0.21.3 the list of groups was under `replicas`; that spelling is accepted too
+ * and becomes `groups`.
  */
 export const ServiceConfiguration: Reader<Service> = named(
   'ServiceConfiguration',
@@ -90,7 +93,7 @@ function checkSingle(service: Service, broken: Break): void {
   if (!service.image && service.commands?.length === 0) {
     broken(
       ['commands', 'image', 'groups'],
-      'needs commands to run, or an image that runs something by itself',
+      'needs commands to run, or an image that starts a server by itself',
     );
   }
   if (service.replicas) checkScaling(service.replicas, service.scaling !== null, broken);
@@ -125,7 +128,7 @@ const LEVEL_KEYS = [
   'reservation',
 ] as const;
 
-/** What a service chooses for all groups excludes, within the groups, these keys. */
+/** A key that a service sets for all groups excludes these keys within the groups. */
 const EXCLUDED_IN_GROUPS = {
   image: ['docker', 'python', 'nvcc'],
   docker: ['image', 'python', 'nvcc'],
@@ -152,7 +155,7 @@ function checkLevels(service: Service, groups: readonly ReplicaGroup[], broken: 
   }
 }
 
-/** A flag only counts when it is on. */
+/** A flag counts only if it is true. */
 function isChosen(value: unknown): boolean {
   return value !== null && value !== undefined && value !== false && value !== '';
 }

@@ -37,7 +37,7 @@ export const TaskConfiguration = named(
       else if (!task.image && task.commands?.length === 0) {
         broken(
           ['commands', 'image', 'groups'],
-          'needs commands to run, or an image that runs something by itself',
+          'needs commands to run, or an image that starts a program by itself',
         );
       }
     },

@@ -29,7 +29,7 @@ export const EnvUITemplateParameter = named(
   }),
 );
 
-/** Something the UI asks for before it applies a template. */
+/** A value that the UI requests before it applies a template. */
 export const UITemplateParameter = tagged('type', {
   name: NameUITemplateParameter,
   ide: IDEUITemplateParameter,
@@ -41,7 +41,7 @@ export const UITemplateParameter = tagged('type', {
 });
 export type UITemplateParameter = z.infer<typeof UITemplateParameter>;
 
-/** A run configuration with blanks to fill in, kept in a repository of templates. */
+/** A run configuration with parameters, stored in a repository of templates. */
 export const UITemplate = named(
   'UITemplate',
   closed({

@@ -11,14 +11,14 @@ import { choice, closed, named, type Reader, tagged } from './schema-kit.ts';
 
 const ofVolume = { type: choice(['volume'], 'literal_error').default('volume') };
 
-/** Keys of every volume; `auto_cleanup_duration` -1 = never, null = never said. */
+/** Keys of every volume; `auto_cleanup_duration` -1 = never, null = not set. */
 const commonShape = {
   name: optional(string()),
   auto_cleanup_duration: IdleDuration.default(null),
   tags: optional(Tags),
 };
 
-/** `volume_id` registers a volume that exists already. */
+/** `volume_id` registers an existing volume. */
 const externalShape = { volume_id: optional(string()) };
 const sizeShape = { size: optional(Memory) };
 const zoneShape = { region: string(), availability_zone: optional(string()) };

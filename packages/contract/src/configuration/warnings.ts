@@ -9,7 +9,7 @@ import { isMap } from './schema-kit.ts';
 import type { ServiceConfiguration } from './service.ts';
 import type { TaskConfiguration } from './task.ts';
 
-/** A note about a valid configuration that probably does not do what its author wants. */
+/** A note on a valid configuration that probably does not do what its author expects. */
 export interface ConfigurationNote {
   readonly path: readonly PropertyKey[];
   readonly message: string;
@@ -17,7 +17,10 @@ export interface ConfigurationNote {
 
 type Run = DevEnvironmentConfiguration | ServiceConfiguration | TaskConfiguration;
 
-/** What is accepted in silence otherwise: keys without effect, traps of the language, odd values. */
+/**
+ * Configurations that are accepted without an error: keys without effect, traps of the language,
+ * unusual values.
+ */
 export function configurationWarnings(value: unknown): ConfigurationNote[] {
   if (!isMap(value)) return [];
   const notes = [...nameNotes(value), ...scheduleNotes(value), ...envNotes(value)];
@@ -41,7 +44,7 @@ function fleetNotes(fleet: FleetConfiguration): ConfigurationNote[] {
   return [...fleetKindNotes(fleet), ...fleetRetryNotes(fleet)];
 }
 
-/** `retry: false` needs no note: it is what happens. */
+/** `retry: false` needs no note: it is the behaviour anyway. */
 function fleetRetryNotes({ retry }: FleetConfiguration): ConfigurationNote[] {
   if (!retry) return [];
   const message = 'has no effect: a fleet always tries again to have its nodes.min instances';
@@ -55,7 +58,7 @@ function fleetKindNotes(fleet: FleetConfiguration): ConfigurationNote[] {
   return [{ path: [], message: `${what} and ${REFUSED}: exactly one of them makes a fleet` }];
 }
 
-/** A volume is either made, with a size, or registered, with the name its backend knows it by. */
+/** A volume is either created, with a size, or registered, by the id that its backend gave it. */
 function volumeNotes(volume: Record<string, unknown>): ConfigurationNote[] {
   const isExternal = Boolean(volume.volume_id ?? volume.claim_name);
   const cleanup = volume.auto_cleanup_duration;
@@ -94,7 +97,7 @@ function envNotes({ env }: Record<string, unknown>): ConfigurationNote[] {
     .map((name) => ({
       path: ['env', name],
       message:
-        "is no usable name of a variable: letters, digits and '_' only, not beginning with a digit",
+        "is not a valid name of a variable: letters, digits and '_' only, not beginning with a digit",
     }));
 }
 
@@ -125,7 +128,7 @@ function runNotes(run: Run): ConfigurationNote[] {
 const SECRET = /\$\{\{\s*secrets\./;
 
 const SECRETS_IN_COMMANDS =
-  'uses a secret, which is not filled in in commands: set a variable in env and use that';
+  'uses a secret, which is not replaced in commands: set a variable in env and use that';
 
 function setupNote({ type }: Run): string {
   if (type === 'dev-environment') return 'is deprecated: use init';

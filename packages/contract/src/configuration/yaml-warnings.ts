@@ -3,7 +3,7 @@ import { isOtherBase, isSexagesimal } from '../yaml/plain-scalar.ts';
 import type { ConfigurationWarning } from './finding.ts';
 import { valueAt } from './issue.ts';
 
-/** What YAML reads otherwise than it looks, in a document that is valid nevertheless. */
+/** Values of a valid document that YAML reads differently from how they look. */
 export function yamlWarnings(loaded: LoadedYaml, canonical: unknown): ConfigurationWarning[] {
   const numbers = loaded.numbers.flatMap(({ path, source }) => {
     const message = numberTrap(source, valueAt(loaded.value, path), valueAt(canonical, path));
@@ -13,7 +13,7 @@ export function yamlWarnings(loaded: LoadedYaml, canonical: unknown): Configurat
     path: path.join('.'),
     line,
     column,
-    message: 'stands twice in this map: only the last one counts',
+    message: 'occurs twice in this map: only the last one counts',
   }));
   return [...numbers, ...repeated];
 }
@@ -25,9 +25,10 @@ function numberTrap(source: string, value: unknown, canonical: unknown): string 
   if (isOtherBase(source)) {
     return `is read by YAML as the number ${String(value)}: quote it ('${source}') if that is not meant`;
   }
-  // Where the number stands for text, its spelling counts; 3.10 as version of Python is understood.
+  // Where text is expected, the number's spelling counts; 3.10 as the version of Python is
+  // understood.
   if (typeof canonical === 'string' && canonical !== source) {
-    return `becomes the text '${canonical}': quote it ('${source}') to keep it as it is written`;
+    return `becomes the text '${canonical}': quote it ('${source}') to keep it as written`;
   }
   return undefined;
 }

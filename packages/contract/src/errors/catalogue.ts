@@ -1,8 +1,8 @@
-/** Errors of the API: codes never change their meaning, clients branch on them. */
+/** Errors of the API: codes never change their meaning, clients depend on them. */
 
 export interface ErrorKind {
   readonly status: 400;
-  /** Text used where nothing more exact can be said. */
+  /** Text used if nothing more exact is known. */
   readonly msg: string;
 }
 
@@ -19,11 +19,11 @@ export const API_ERRORS = {
 
 export type ApiErrorCode = keyof typeof API_ERRORS;
 
-/** A place in the request that an error is about: `['creds', 'access_key']`. */
+/** The part of the request that an error is about: `['creds', 'access_key']`. */
 export type FieldPath = readonly string[];
 
 /**
- * An expected refusal, thrown by operations and shown to the caller as it is. `code` null: only
+ * An expected refusal, thrown by operations and shown to the caller unchanged. `code` is null only
  * for an unreadable client version and for 401, 403 and 404.
  */
 export class ApiError extends Error {
@@ -47,7 +47,7 @@ export class ApiError extends Error {
   }
 }
 
-/** A rule of the server is broken; put everything the user must know into `msg`. */
+/** A rule of the server is broken; `msg` must contain everything the user needs to know. */
 export function ruleError(msg: string): ApiError {
   return new ApiError('error', msg);
 }
@@ -69,20 +69,20 @@ export function invalidToken(): ApiError {
   return new ApiError(null, 'Invalid token', { status: 403 });
 }
 
-/** `msg` is seen by users of the API and the UI; the official CLI drops it. */
+/** Users of the API and the UI see `msg`; the official CLI drops it. */
 export function accessDenied(msg = 'Access denied'): ApiError {
   return new ApiError(null, msg, { status: 403 });
 }
 
 /**
- * The URL leads nowhere: an unknown project in the path, or a part of the server that is switched
- * off. Missing things of a project are `notExists`: clients take 404 for "no such URL".
+ * No such URL: an unknown project in the path, or a part of the server that is switched off. For
+ * missing things of a project use `notExists`: clients read 404 as "no such URL".
  */
 export function notFound(msg = 'Not found'): ApiError {
   return new ApiError(null, msg, { status: 404 });
 }
 
-/** The JSON body of an error, in the shapes that dstack 0.22.5's client can read. */
+/** The JSON body of an error, in the forms that dstack 0.22.5's client can read. */
 export function errorBody(error: ApiError): unknown {
   const { msg, code, status } = error;
   if (status === 401) return { detail: msg };

@@ -5,12 +5,12 @@ test('the text of an error is its message', () => {
   expect(errorMessage(new TypeError('no such host'))).toBe('no such host');
 });
 
-test('what is thrown without being an error is its own text', () => {
+test('a thrown value that is not an error is converted to text', () => {
   expect(errorMessage('plain')).toBe('plain');
   expect(errorMessage(undefined)).toBe('undefined');
 });
 
-test('an error of several errors without a message of its own names each message once', () => {
+test('an error of several errors without its own message names each message once', () => {
   const refused = (address: string) => new Error(`connect ECONNREFUSED ${address}`);
   const errors = [refused('::1:80'), refused('127.0.0.1:80'), refused('::1:80')];
   expect(errorMessage(new AggregateError(errors))).toBe(

@@ -1,4 +1,4 @@
-/** Makers of accelerators, as the wire spells them. */
+/** Vendors of accelerators, as the API spells them. */
 export const ACCELERATOR_VENDORS = ['nvidia', 'amd', 'google', 'intel', 'tenstorrent'] as const;
 export type AcceleratorVendorName = (typeof ACCELERATOR_VENDORS)[number];
 
@@ -13,7 +13,7 @@ export function vendorFromText(text: string): AcceleratorVendorName | undefined 
   return ACCELERATOR_VENDORS.find((vendor) => vendor === name) ?? VENDOR_ALIASES[name];
 }
 
-/** Accelerators that dstack 0.22.5 knows by name, in its spelling; TPUs follow a pattern instead. */
+/** Accelerators that dstack 0.22.5 has by name, in its spelling; TPUs follow a pattern instead. */
 export const KNOWN_GPU_NAMES: Readonly<
   Record<Exclude<AcceleratorVendorName, 'google'>, readonly string[]>
 > = {
@@ -30,7 +30,7 @@ export const KNOWN_GPU_NAMES: Readonly<
 
 const TPU_NAME = /^(?:v2|v3|v4|v5p|v5litepod|v6e)-\d+$/;
 
-/** Vendor of a known accelerator, name in any case; undefined for a name nobody knows. */
+/** Vendor of a known accelerator, name in any case; undefined for an unknown name. */
 export function vendorOfGpu(name: string): AcceleratorVendorName | undefined {
   const wanted = name.toLowerCase();
   if (TPU_NAME.test(wanted)) return 'google';
@@ -40,7 +40,9 @@ export function vendorOfGpu(name: string): AcceleratorVendorName | undefined {
   return undefined;
 }
 
-/** The one vendor that makes all the named accelerators; undefined if a name is unknown or they differ. */
+/**
+ * The one vendor that makes all these accelerators; undefined if a name is unknown or they differ.
+ */
 export function commonVendor(names: readonly string[]): AcceleratorVendorName | undefined {
   const vendors = new Set(names.map(vendorOfGpu));
   const [vendor] = vendors;

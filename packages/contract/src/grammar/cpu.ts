@@ -4,7 +4,7 @@ import { formatRange, parseIntRange, type Range } from './range.ts';
 export const CPU_ARCHITECTURES = ['x86', 'arm'] as const;
 export type CpuArchitectureName = (typeof CPU_ARCHITECTURES)[number];
 
-/** `count` undefined = not written, so the default counts. */
+/** `count` undefined = not written, so the default applies. */
 export interface ParsedCpu {
   readonly arch: CpuArchitectureName | null;
   readonly count?: Range;
@@ -17,7 +17,7 @@ export function cpuArchitectureFromText(text: string): CpuArchitectureName | und
   return CPU_ARCHITECTURES.find((arch) => arch === name);
 }
 
-/** Reads `[arch:]count` with its parts in any order: `4`, `4..`, `arm:4..8`, `x86`. */
+/** Parses `[arch:]count` with its parts in any order: `4`, `4..`, `arm:4..8`, `x86`. */
 export function parseCpu(text: string): ParsedCpu | Problem {
   let arch: CpuArchitectureName | null = null;
   let count: Range | undefined;
@@ -49,7 +49,7 @@ export function unknownArchitecture(text: string): Problem {
   );
 }
 
-/** `arm:4..8`, `2..`; the parts of a CPU requirement as `parseCpu` reads them. */
+/** `arm:4..8`, `2..`: a CPU requirement as `parseCpu` reads it. */
 export function formatCpu(cpu: { readonly arch: string | null; readonly count: Range }): string {
   return cpu.arch ? `${cpu.arch}:${formatRange(cpu.count)}` : formatRange(cpu.count);
 }

@@ -3,10 +3,10 @@ import { Problem, quote } from './problem.ts';
 const SECONDS_PER_UNIT = { w: 604_800, d: 86_400, h: 3600, m: 60, s: 1 } as const;
 type Unit = keyof typeof SECONDS_PER_UNIT;
 
-/** 285 years: instants that far away are still exact when counted in microseconds. */
+/** 285 years: such instants are still exact in microseconds. */
 const LONGEST_SECONDS = 9_000_000_000;
 
-/** Longer texts are no slips of a hand that a suggestion could help. */
+/** Longer texts are not typing errors that a suggestion could correct. */
 const LONGEST_SLIP = 40;
 
 /** Reads a duration into seconds: `600`, `90s`, `10m`, `2h`, `1d`, `1w`, `3 h`; one unit only. */
@@ -21,13 +21,13 @@ export function parseDuration(text: string): number | Problem {
   );
 }
 
-/** The seconds, unless no clock could tell when they are over. */
+/** The seconds, unless the deadline could not be represented. */
 export function boundedDuration(seconds: number): number | Problem {
   if (Math.abs(seconds) <= LONGEST_SECONDS) return seconds;
   return new Problem(`must be at most ${LONGEST_SECONDS} seconds (285 years)`);
 }
 
-/** Understands what the grammar leaves out (`1h30m`, `1.5h`, `1H`), only to name the right spelling. */
+/** Reads spellings outside the grammar (`1h30m`, `1.5h`, `1H`) to suggest the right one. */
 function nearestDuration(text: string): string | undefined {
   if (text.length > LONGEST_SLIP) return undefined;
   const packed = text.replace(/\s+/g, '').toLowerCase();

@@ -15,7 +15,7 @@ export function parseReference(text: string): ParsedReference | Problem {
   return second === undefined ? { project: null, name: first } : { project: first, name: second };
 }
 
-/** `name`, or `project/name` if the project is named. */
+/** `name`, or `project/name` if there is a project. */
 export function formatReference(reference: ParsedReference): string {
   return reference.project === null ? reference.name : `${reference.project}/${reference.name}`;
 }

@@ -1,11 +1,11 @@
 import { Problem, quote } from './problem.ts';
 
-/** A variable whose value is taken from the environment of the one who runs the CLI. */
+/** A variable whose value is taken from the environment of the CLI's user. */
 export interface EnvReference {
   readonly key: string;
 }
 
-// No dot-all: a value with a line break has to be written in the map form.
+// No dot-all: a value with a line break must be written in the map form.
 const ENV_ITEM = /^([a-zA-Z_][a-zA-Z0-9_]*)(=.*$|$)/;
 
 /** The pattern of an item of the list form, for editors. */
@@ -18,7 +18,7 @@ export function parseEnvItem(text: string): [name: string, value: string | EnvRe
     const fix = text.includes('\n')
       ? 'use the map form for a value of several lines'
       : "write 'NAME=value', or 'NAME' to take the value of your own environment";
-    return new Problem(`has an item ${quote(text)} that is no variable: ${fix}`);
+    return new Problem(`has an item ${quote(text)} that is not a variable: ${fix}`);
   }
   const [, name, rest = ''] = match;
   return rest === '' ? [name, { key: name }] : [name, rest.slice(1)];

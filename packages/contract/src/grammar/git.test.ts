@@ -54,7 +54,7 @@ describe('where a repository is', () => {
     'alias:owner/repo',
     'me@[::1]:x',
     'host:/srv/my repo',
-  ])('is said by %s', (url) => expect(parseGitUrl(url)).toBe(url));
+  ])('is given by %s', (url) => expect(parseGitUrl(url)).toBe(url));
 
   test.each([
     ...['/srv/repo', './repo', '../repo', 'repo', '~/repo', 'file:///etc', 'FILE:///etc', ''],
@@ -62,9 +62,9 @@ describe('where a repository is', () => {
     ...['--upload-pack=x', '-u:x', 'ssh://-oProxyCommand=x/y', 'ssh://-o@host/y', '-o@host:x'],
     ...['host:-x', 'https://', 'https:///x', 'http://[x', 'https://a/b\nc', 'ftp://host/x'],
     ...['HTTPS://host/x', ' https://host/x', `https://host/${'x'.repeat(2048)}`],
-  ])('is not said by %j', (url) => expect(parseGitUrl(url)).toBeInstanceOf(Problem));
+  ])('is not given by %j', (url) => expect(parseGitUrl(url)).toBeInstanceOf(Problem));
 
-  test('is shown without its password where it is refused', () => {
+  test('is shown without its password if it is refused', () => {
     const problem = parseGitUrl('ftp://me:secret@host/x') as Problem;
     expect(problem.message).toContain("'ftp://***@host/x'");
   });

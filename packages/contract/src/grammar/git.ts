@@ -4,8 +4,8 @@ import { Problem, quote } from './problem.ts';
 export { Problem };
 
 /**
- * Values for the command line of git, on a machine that their author does not own. No version of git
- * may read one of them as an option, a path of that machine or a helper program (`ext::…`).
+ * Values for the command line of git on a computer that does not belong to their author. No version
+ * of git may read one of them as an option, a local path or a helper program (`ext::…`).
  */
 
 const MAX_URL = 2048;
@@ -13,12 +13,12 @@ const MAX_URL = 2048;
 /** A commit: git takes abbreviations from 4 digits on; SHA-256 repositories have 64. */
 const COMMIT = /^[0-9a-f]{4,64}$/;
 
-/** What `git check-ref-format` refuses in a name, characters and sequences. */
+/** Characters and sequences that `git check-ref-format` refuses in a name. */
 const NOT_IN_BRANCH = /[\p{Cc} ~^:?*[\\]|\.\.|@\{|\/\/|\/\.|\.lock(?:\/|$)/u;
 
 /** Stricter than URL parsers, which accept upper case and surrounding spaces: git reads those as paths. */
 const URL_START = /^(?:https?|ssh|git):\/\/[^/]/;
-/** `[user@]host:path`; a host with colons stands in brackets. */
+/** `[user@]host:path`; a host with colons is in brackets. */
 const SCP = /^(?:([^@/:\s]+)@)?(\[[0-9A-Fa-f:.%]+\]|[^@/:\s[\]]+):(?!\/\/)(.+)$/;
 
 /** Reads a commit hash, whole or abbreviated; lower case in the result. */
@@ -41,7 +41,7 @@ export function parseBranch(text: string): string | Problem {
   return isName ? text : new Problem(`must be the name of a Git branch, got ${quote(text)}`);
 }
 
-/** Reads the URL of a repository: an address of another machine, never a path. */
+/** Reads the URL of a repository: an address of another computer, never a path. */
 export function parseGitUrl(text: string): string | Problem {
   if (text.length <= MAX_URL && !hasControl(text) && namesMachine(text)) return text;
   return new Problem(
@@ -56,7 +56,7 @@ function namesMachine(text: string): boolean {
     return hostname !== '' && !isOption(hostname) && !isOption(username);
   }
   const [, user = '', host = '', path = ''] = SCP.exec(text) ?? [];
-  // `ext::…` names a helper program, `c:\…` a drive.
+  // `ext::…` is a helper program, `c:\…` a drive.
   const isHost = host.length > 1 && !isOption(host) && !isOption(user);
   return isHost && !path.startsWith(':') && !isOption(path);
 }

@@ -3,7 +3,7 @@ import { formatGigabytes, formatMemory, parseMemoryRange } from './memory.ts';
 import { Problem, quote } from './problem.ts';
 import { formatRange, parseIntRange, type Range } from './range.ts';
 
-/** What a written GPU requirement says; a part that is not written is left out. */
+/** A GPU requirement as written; parts that are not written are omitted. */
 export interface ParsedGpu {
   vendor?: AcceleratorVendorName;
   name?: string[];
@@ -59,7 +59,7 @@ function twice(what: string, text: string, fix: string): Problem {
   return new Problem(`has two ${what} in ${quote(text)}: ${fix}`);
 }
 
-/** The parts of a GPU requirement that are shown to people. */
+/** The parts of a GPU requirement that are shown to users. */
 export interface GpuParts {
   readonly vendor?: string | null;
   readonly name?: readonly string[] | null;
@@ -70,8 +70,8 @@ export interface GpuParts {
 }
 
 /**
- * GPU requirement as tables show it: `H100:80GB:1`, `nvidia:24GB..:1..`; parts that are not set are
- * skipped. Empty when nothing is set.
+ * GPU requirement as shown in tables: `H100:80GB:1`, `nvidia:24GB..:1..`; unset parts are skipped.
+ * Empty if nothing is set.
  */
 export function formatGpu(gpu: GpuParts): string {
   const bound = formatGigabytes;

@@ -6,7 +6,7 @@ import {
   formatCpu,
   formatDuration,
   formatDurationParts,
-  formatMachine,
+  formatInstanceResources,
   formatMemory,
   formatPort,
   formatRange,
@@ -44,12 +44,12 @@ function rangeOf(bound: fc.Arbitrary<number>): fc.Arbitrary<Range> {
 }
 
 const counts = rangeOf(fc.integer({ min: 0, max: 4096 }));
-// Whole megabytes, which is what sizes are made of.
+// Whole megabytes, the unit of sizes.
 const gigabytes = fc.integer({ min: 0, max: 4 * 1024 * 1024 }).map((megabytes) => megabytes / 1024);
 const sizes = rangeOf(gigabytes);
 const gpuName = fc.constantFrom(...Object.values(KNOWN_GPU_NAMES).flat());
 
-describe('what is printed reads back as the same', () => {
+describe('printed values parse back to the same value', () => {
   test('ranges', () => {
     fc.assert(
       fc.property(counts, (range) => {
@@ -138,7 +138,7 @@ describe('what is printed reads back as the same', () => {
     );
   });
 
-  test('no text makes a grammar throw', () => {
+  test('no grammar throws, whatever the text', () => {
     const readers = [
       parseCpu,
       parseGpu,
@@ -179,7 +179,7 @@ describe('durations', () => {
   );
 
   test.each(['9000000001', '999999999d', '9'.repeat(400), `${'9'.repeat(400)}w`])(
-    '%.20s is longer than anybody can wait',
+    '%.20s is longer than any deadline may be',
     (text) =>
       expect(parseDuration(text)).toMatchObject({ message: expect.stringContaining('at most') }),
   );
@@ -193,7 +193,7 @@ describe('durations', () => {
     ['1.5h', '90m'],
     ['2 days', '2d'],
     ['1H', '1h'],
-  ])('%s is answered with the right spelling', (text, suggestion) => {
+  ])('%s is refused with the right spelling', (text, suggestion) => {
     expect(parseDuration(text)).toMatchObject({ suggestion });
   });
 
@@ -242,7 +242,7 @@ describe('ranges', () => {
   });
 });
 
-test('accelerators know their maker, in any case', () => {
+test('accelerators have their vendor, in any case', () => {
   expect(vendorOfGpu('h100')).toBe('nvidia');
   expect(vendorOfGpu('mi300x')).toBe('amd');
   expect(vendorOfGpu('GAUDI2')).toBe('intel');
@@ -255,7 +255,7 @@ test('accelerators know their maker, in any case', () => {
   expect(commonVendor([])).toBeUndefined();
 });
 
-test('requirements and machines are shown as in the tables', () => {
+test('requirements and instances are shown as in the tables', () => {
   const requirement = {
     cpu: { arch: null, count: { min: 2, max: null } },
     memory: { min: 8, max: null },
@@ -271,9 +271,15 @@ test('requirements and machines are shown as in the tables', () => {
     disk: { size_mib: 524_288 },
     gpus: [{ name: 'H100', memory_mib: 81_920 }],
   };
-  expect(formatMachine(machine)).toBe('cpu=x86:26 mem=192GB disk=512GB gpu=H100:80GB:1');
+  expect(formatInstanceResources(machine)).toBe('cpu=x86:26 mem=192GB disk=512GB gpu=H100:80GB:1');
   expect(
-    formatMachine({ ...machine, cpus: 0, disk: { size_mib: 0 }, gpus: [], memory_mib: 512 }),
+    formatInstanceResources({
+      ...machine,
+      cpus: 0,
+      disk: { size_mib: 0 },
+      gpus: [],
+      memory_mib: 512,
+    }),
   ).toBe('mem=0.5GB');
 });
 
@@ -298,7 +304,7 @@ describe('paths', () => {
   });
 });
 
-test('repositories: URLs and local paths are told apart', () => {
+test('URLs and local paths of repositories are distinguished', () => {
   expect(parseRepo('git@github.com:o/r.git:code')).toEqual({
     url: 'git@github.com:o/r.git',
     path: 'code',

@@ -1,8 +1,8 @@
-/** The parts of an image's name by which Docker chooses the registry. */
+/** The parts of an image's name from which Docker derives the registry. */
 export interface ImageNameParts {
-  /** Host, with its port if it has one; null: the name leaves the registry open. */
+  /** Host, with its port if it has one; null: the name does not contain a registry. */
   readonly registryHost: string | null;
-  /** What the registry is asked for: path, tag and digest. */
+  /** The path, tag and digest within the registry. */
   readonly rest: string;
 }
 

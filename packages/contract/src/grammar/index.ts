@@ -1,4 +1,4 @@
-/** Grammars of single values: reading, checking and printing them. Pure; no schemas. */
+/** Grammars of single values: parsing, checking and printing. Pure; no schemas. */
 export * from './accelerators.ts';
 export * from './cpu.ts';
 export * from './cron.ts';

@@ -25,33 +25,33 @@ describe('interpolation', () => {
   });
 
   test.each([
-    ['${{ run.args', "without '}}'"],
-    ['${{ a-b.c }}', 'no name'],
-    ['${{ run }}', 'no name'],
-    ['${{ run.a.b }}', 'no name'],
-    ['${{ 1run.args }}', 'no name'],
-    ['${{ }}', 'no name'],
+    ['${{ run.args', "without a closing '}}'"],
+    ['${{ a-b.c }}', 'not a name'],
+    ['${{ run }}', 'not a name'],
+    ['${{ run.a.b }}', 'not a name'],
+    ['${{ 1run.args }}', 'not a name'],
+    ['${{ }}', 'not a name'],
   ])('%j is refused', (text, words) => {
     const result = interpolate(text, values);
     expect(result).toMatchObject({ ok: false, missing: [] });
     expect(!result.ok && result.error).toContain(words);
   });
 
-  test('the names that were replaced are reported, those that were kept are not', () => {
+  test('replaced names are reported, kept names are not', () => {
     const text = '${{ env.USER }} ${{ secrets.TOKEN }} ${{ run.args }} $${{ run.args }}';
     expect(interpolate(text, values, ['secrets'])).toMatchObject({
       used: ['env.USER', 'run.args'],
     });
   });
 
-  test('names without a value are told together', () => {
+  test('names without a value are reported together', () => {
     expect(interpolate('${{ run.x }} ${{ run.args }} ${{ env.Y }}', values)).toMatchObject({
       ok: false,
       missing: ['run.x', 'env.Y'],
     });
   });
 
-  test('what every object has is no value', () => {
+  test('a property that every object has is not a value', () => {
     expect(interpolate('${{ run.constructor }}', values)).toMatchObject({ ok: false });
     expect(interpolate('${{ __proto__.x }}', values)).toMatchObject({ ok: false });
   });
@@ -64,7 +64,7 @@ describe('interpolation', () => {
     });
   });
 
-  test('text without a dollar sign stays as it is', () => {
+  test('text without a dollar sign is unchanged', () => {
     fc.assert(
       fc.property(
         fc.string().filter((text) => !text.includes('$')),
@@ -75,7 +75,7 @@ describe('interpolation', () => {
     );
   });
 
-  test('a caller may decide for each name', () => {
+  test('a caller may decide the replacement of each name', () => {
     const result = substitute('a ${{ groups[1].nodes[0].IP_ADDRESS }} ${{ x.y }}', (name) =>
       name.startsWith('groups[') ? { text: '10.0.0.1' } : 'keep',
     );

@@ -10,13 +10,13 @@ export type Interpolated =
     }
   | {
       readonly ok: false;
-      /** What is wrong with the text, to complete a sentence. */
+      /** The problem with the text, to complete a sentence. */
       readonly error: string;
-      /** Names without a value, if that is what is wrong. */
+      /** Names without a value, if that is the problem. */
       readonly missing: readonly string[];
     };
 
-/** What a reference becomes. `keep`: it stays as it is, for a later step. */
+/** The replacement of a reference. `keep`: it is left for a later step. */
 export type Resolution =
   | { readonly text: string }
   | 'keep'
@@ -27,9 +27,9 @@ const NAME = /^[a-zA-Z_][a-zA-Z0-9_]*\.[a-zA-Z_][a-zA-Z0-9_]*$/;
 const KEPT_NAME = /^[a-zA-Z_][a-zA-Z0-9_.[\]]*$/;
 
 /**
- * Puts values in place of `${{ namespace.name }}`. `$$` gives `$` where the scan meets it, as in
- * dstack 0.22.5: pairs between a lone `$` and the next reference are left as they are. Names of the
- * namespaces in `skip` stay untouched for a later step.
+ * Replaces `${{ namespace.name }}` by values. `$$` becomes `$` where the scan meets it, as in
+ * dstack 0.22.5: pairs between a lone `$` and the next reference are unchanged. Names of the
+ * namespaces in `skip` are left for a later step.
  */
 export function interpolate(
   text: string,
@@ -47,7 +47,7 @@ export function interpolate(
   });
 }
 
-/** The same scan with a rule of the caller's own for what each reference becomes. */
+/** The same scan, with a function of the caller for the replacement of each reference. */
 export function substitute(text: string, resolve: (name: string) => Resolution): Interpolated {
   const missing: string[] = [];
   const used: string[] = [];
@@ -64,7 +64,7 @@ export function substitute(text: string, resolve: (name: string) => Resolution):
     const open = text.indexOf('${{', at);
     if (open === -1) break;
     const close = text.indexOf('}}', open + 3);
-    if (close === -1) return failed("has '${{' without '}}' behind it");
+    if (close === -1) return failed("has '${{' without a closing '}}'");
     const name = text.slice(open + 3, close).trim();
     const value = resolve(name);
     if (typeof value === 'object' && 'error' in value) return failed(value.error);
@@ -79,7 +79,7 @@ export function substitute(text: string, resolve: (name: string) => Resolution):
 }
 
 function illegal(name: string): Resolution {
-  return { error: `uses '${name}', which is no name: write \${{ namespace.name }}` };
+  return { error: `uses '${name}', which is not a name: write \${{ namespace.name }}` };
 }
 
 function failed(error: string, missing: readonly string[] = []): Interpolated {

@@ -52,7 +52,7 @@ function isInV4(bits: number, network: string, length: number): boolean {
   return Math.floor(bits / size) === Math.floor((parseIpv4(network) ?? 0) / size);
 }
 
-/** Whether an address is valid, and private if so. */
+/** Whether an address is public or private; undefined if it is not valid. */
 export function classifyIp(text: string): 'private' | 'public' | 'invalid' {
   const v4 = parseIpv4(text);
   if (v4 !== undefined) {
@@ -68,7 +68,7 @@ export function classifyIp(text: string): 'private' | 'public' | 'invalid' {
   return isPrivate ? 'private' : 'public';
 }
 
-/** Whether `address/length` is valid (bits of the host may be set), and private at both its ends. */
+/** Whether `address/length` is valid (host bits may be set), and private at both ends. */
 export function classifyNetwork(text: string): 'private' | 'public' | 'invalid' {
   const match = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text);
   if (!match?.[1]) return 'invalid';

@@ -17,7 +17,7 @@ export function parseMemory(text: string): number | Problem {
   return Number(match[1]) * GIGABYTES_PER_UNIT[unit ?? 'gb'];
 }
 
-/** `16GiB`, `16Gi`, `16G` are common elsewhere: name the spelling that is accepted here. */
+/** `16GiB`, `16Gi`, `16G` are common elsewhere: suggests the accepted spelling. */
 function nearestUnit(text: string): { suggestion?: string } {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([mgt])i?b?\s*$/i.exec(text);
   return match ? { suggestion: `${match[1]}${match[2]?.toUpperCase()}B` } : {};
@@ -43,17 +43,17 @@ function decimalText(value: number): string {
   return value.toString();
 }
 
-/** Range of gigabytes as the tables show it: `8GB..`, `40GB..80GB`, `24GB`. */
+/** Range of gigabytes as shown in tables: `8GB..`, `40GB..80GB`, `24GB`. */
 export function formatMemoryRange(range: Range): string {
   return formatRange(range, formatGigabytes);
 }
 
-/** Gigabytes as tables show them, never in another unit: `192GB`, `0.5GB`. */
+/** Gigabytes as shown in tables, never in another unit: `192GB`, `0.5GB`. */
 export function formatGigabytes(gigabytes: number): string {
   return `${decimalText(gigabytes)}GB`;
 }
 
-/** Mebibytes of an offer or a machine, one decimal at most: 196608 -> `192GB`, 512 -> `0.5GB`. */
+/** Mebibytes of an offer or an instance, one decimal at most: 196608 -> `192GB`, 512 -> `0.5GB`. */
 export function formatMebibytes(mebibytes: number): string {
   return `${Math.round((mebibytes / 1024) * 10) / 10}GB`;
 }

@@ -1,7 +1,7 @@
 /**
- * A float whose value is a whole number. The document loader makes one for `1.0`, so that the text
- * form of the number survives (`1.0`, not `1`); every other number is a plain `number` or, above
- * 2^53, a `bigint`.
+ * A float whose value is a whole number. The document loader creates one for `1.0`, so that the
+ * text form of the number is kept (`1.0`, not `1`). Every other number is a plain `number` or,
+ * above 2^53, a `bigint`.
  */
 export class WholeFloat {
   readonly value: number;

@@ -26,7 +26,7 @@ export function hasDrive(path: string): boolean {
   return /^[a-zA-Z]:[\\/]/.test(path);
 }
 
-/** Splits at colons, but not behind a leading drive letter. */
+/** Splits at colons, but not after a leading drive letter. */
 export function splitPathMapping(text: string): string[] {
   if (!hasDrive(text)) return text.split(':');
   const [first = '', ...rest] = text.slice(2).split(':');

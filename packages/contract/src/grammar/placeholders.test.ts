@@ -2,20 +2,20 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { placeholders, replacePlaceholders } from './placeholders.ts';
 
-/** What is meant, in the short form that takes quadratic time. */
+/** The specification in short form, which takes quadratic time. */
 const PATTERN = /\$?\$\{\{([^}]*)\}\}/g;
 
 const texts = fc.string({ unit: fc.constantFrom('$', '{', '}', '{{', '}}', '${{', 'a', ' ') });
 
 describe('placeholders', () => {
-  it('are what stands between the braces', () => {
+  it('are the text between the braces', () => {
     expect(placeholders('a ${{ b }}$${{c}} ${{ d }')).toEqual([
       { text: '${{ b }}', inner: ' b ', isEscaped: false, at: 2 },
       { text: '$${{c}}', inner: 'c', isEscaped: true, at: 10 },
     ]);
   });
 
-  it('are those that a pattern finds', () => {
+  it('are found where a pattern would find them', () => {
     fc.assert(
       fc.property(texts, (text) => {
         const found = [...text.matchAll(PATTERN)].map((match) => [match[0], match[1], match.index]);

@@ -5,13 +5,13 @@ export interface Placeholder {
   readonly inner: string;
   /** Preceded by a second dollar (`$${{`): it is text, not a placeholder. */
   readonly isEscaped: boolean;
-  /** Where `text` begins. */
+  /** The position of `text`. */
   readonly at: number;
 }
 
 /**
  * All placeholders, from left to right. A regular expression would search for the closing braces
- * again at each opening pair: quadratic time, seconds for a text of nothing but `${{`.
+ * again at each opening pair, which takes quadratic time: seconds for a text of nothing but `${{`.
  */
 export function placeholders(text: string): Placeholder[] {
   const found: Placeholder[] = [];

@@ -18,7 +18,7 @@ test('one line stays one line', () => {
   expect(plainLine('a\r\n\n\tb\u001bc')).toBe('a b\\x1bc');
 });
 
-test('nothing is left to carry out, and twice is once', () => {
+test('the result has nothing to interpret, and a second call changes nothing', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       const plain = plainText(text);

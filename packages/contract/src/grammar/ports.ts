@@ -9,7 +9,7 @@ export interface ParsedPort {
 export const MIN_PORT = 1;
 export const MAX_PORT = 65_535;
 
-/** Container ports that dstack needs for itself; they are never forwarded. */
+/** Container ports that dstack uses itself; they are never forwarded. */
 export const RESERVED_PORTS = { min: 10_000, max: 10_999 } as const;
 
 /** Reads `8000`, `80:8000` (local:container) or `*:8000` (any free local port). */

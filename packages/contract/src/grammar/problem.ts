@@ -1,19 +1,22 @@
 import { plainText } from './plain-text.ts';
 
 /**
- * Why a value was refused. The grammars return it in place of a result, so a caller tells the two
- * apart with `instanceof Problem`.
+ * Why a value was refused. The grammars return it in place of a result; callers check for it with
+ * `instanceof Problem`.
  */
 export class Problem {
-  /** Completes a sentence that begins with the key: "must be …", with the fix where there is one. */
+  /**
+   * Completes a sentence that begins with the key: "must be …", with the correction if there is
+   * one.
+   */
   readonly message: string;
-  /** Kind of failure in the words of the wire contract: `value_error`, `int_parsing`, `enum`, … */
+  /** Kind of failure as named in the API: `value_error`, `int_parsing`, `enum`, … */
   readonly type: string;
   /** Limits and expectations that belong to the kind: `{ ge: 1 }`, `{ expected: … }`. */
   readonly ctx: Readonly<Record<string, unknown>> | undefined;
-  /** What the author probably meant, ready to be typed. */
+  /** The probable correction, ready to be typed. */
   readonly suggestion: string | undefined;
-  /** Where inside the value, for grammars that read maps and lists. */
+  /** The place inside the value, for grammars that read maps and lists. */
   readonly at: readonly PropertyKey[];
 
   constructor(message: string, more: ProblemDetails = {}) {

@@ -7,13 +7,13 @@ export interface Range {
   readonly max: number | null;
 }
 
-/** The two halves of a written range before they are read as numbers; null = left out. */
+/** The two halves of a written range before they are parsed as numbers; null = omitted. */
 export interface RangeParts {
   readonly min: string | null;
   readonly max: string | null;
 }
 
-/** Splits `a..b`, `a..`, `..b`; a text without `..` is both bounds. Blanks do not count. */
+/** Splits `a..b`, `a..`, `..b`; a text without `..` is both bounds. Blanks are ignored. */
 export function splitRange(text: string): RangeParts | Problem {
   if (!text.includes('..')) return { min: text.trim(), max: text.trim() };
   const packed = text.replace(/\s+/g, '');
@@ -25,7 +25,7 @@ export function splitRange(text: string): RangeParts | Problem {
   return { min: parts[0] || null, max: parts[1] || null };
 }
 
-/** Checks what every range must fulfil: one bound at least, in the right order. */
+/** Checks the rules of every range: at least one bound, in the right order. */
 export function checkRange(range: Range): Range | Problem {
   if (range.min === null && range.max === null) {
     return new Problem(
@@ -40,7 +40,7 @@ export function checkRange(range: Range): Range | Problem {
   return range;
 }
 
-/** Reads a written range; `readBound` turns one half into a number. */
+/** Parses a written range; `readBound` parses one half. */
 export function parseRange(
   text: string,
   readBound: (text: string) => number | Problem,

@@ -11,7 +11,7 @@ export interface ParsedRepo {
 export function parseRepo(text: string): ParsedRepo | Problem {
   const parts = splitPathMapping(text);
   const [first = '', second] = parts;
-  // A URL holds a colon of its own, after the scheme or after the host, and may hold a port.
+  // A URL has its own colon, after the scheme or after the host, and may contain a port.
   const isUrl = second !== undefined && (first.includes('@') || second.startsWith('//'));
   const hasPort = second?.startsWith('//') === true && /^\d+(?:\/|$)/.test(parts[2] ?? '');
   const length = isUrl ? (hasPort ? 3 : 2) : 1;

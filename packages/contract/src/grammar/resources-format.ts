@@ -11,7 +11,7 @@ export interface ResourceParts {
   readonly disk: { readonly size: Range } | null;
 }
 
-/** A requirement as tables show it: `cpu=2.. mem=8GB.. disk=100GB.. gpu=H100:80GB:1`. */
+/** A requirement as shown in tables: `cpu=2.. mem=8GB.. disk=100GB.. gpu=H100:80GB:1`. */
 export function formatResources(resources: ResourceParts): string {
   const parts = [`cpu=${formatCpu(resources.cpu)}`, `mem=${formatMemoryRange(resources.memory)}`];
   if (resources.disk) parts.push(`disk=${formatMemoryRange(resources.disk.size)}`);
@@ -20,8 +20,8 @@ export function formatResources(resources: ResourceParts): string {
   return parts.join(' ');
 }
 
-/** What a machine or an offer has; sizes in mebibytes, GPU memory too. */
-export interface MachineParts {
+/** The resources of an instance or an offer; sizes in mebibytes, GPU memory too. */
+export interface InstanceResources {
   readonly cpus: number;
   readonly cpu_arch?: string | null;
   readonly memory_mib: number;
@@ -29,8 +29,11 @@ export interface MachineParts {
   readonly gpus: readonly { readonly name: string; readonly memory_mib: number }[];
 }
 
-/** A machine as tables show it: `cpu=x86:26 mem=192GB disk=512GB gpu=H100:80GB:1`. */
-export function formatMachine(machine: MachineParts): string {
+/**
+ * The resources of an instance as shown in tables: `cpu=x86:26 mem=192GB disk=512GB
+ * gpu=H100:80GB:1`.
+ */
+export function formatInstanceResources(machine: InstanceResources): string {
   const parts: string[] = [];
   const arch = machine.cpu_arch ? `${machine.cpu_arch}:` : '';
   if (machine.cpus > 0) parts.push(`cpu=${arch}${machine.cpus}`);
@@ -38,13 +41,13 @@ export function formatMachine(machine: MachineParts): string {
   if (machine.disk && machine.disk.size_mib > 0) {
     parts.push(`disk=${formatMebibytes(machine.disk.size_mib)}`);
   }
-  const gpu = formatMachineGpu(machine.gpus);
+  const gpu = formatInstanceGpus(machine.gpus);
   if (gpu !== '') parts.push(`gpu=${gpu}`);
   return parts.join(' ');
 }
 
-/** GPUs of a machine: first name, memory of one, count: `H100:80GB:8`; empty without GPUs. */
-export function formatMachineGpu(gpus: MachineParts['gpus']): string {
+/** The GPUs of an instance: first name, memory of one, count: `H100:80GB:8`; empty without GPUs. */
+export function formatInstanceGpus(gpus: InstanceResources['gpus']): string {
   const [first] = gpus;
   if (!first) return '';
   const memory = first.memory_mib > 0 ? [formatMebibytes(first.memory_mib)] : [];

@@ -16,11 +16,11 @@ test('arguments are joined by blanks', () => {
   expect(shellJoin(['a', 'b c', '', '--x=1'])).toBe("a 'b c' '' --x=1");
 });
 
-test('a quoted argument is one word outside quotes, and nothing in it is special', () => {
+test('a quoted argument is one word, and none of its characters is special', () => {
   const text = fc.string({ unit: fc.constantFrom(...`ab'"\\ $\`;&|<>()*?[]#~=%!\n`) });
   fc.assert(
     fc.property(text, (argument) => {
-      // Every part is a plain word, a single-quoted text, or a quote between double quotes.
+      // Every part is a plain word, a single-quoted text, or a quote in double quotes.
       expect(shellQuote(argument)).toMatch(/^(?:[\w@%+=:,./-]+|(?:'[^']*'|"'")+)$/);
     }),
   );

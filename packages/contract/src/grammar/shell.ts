@@ -11,7 +11,7 @@ export function shellQuote(text: string): string {
   return PLAIN.test(text) ? text : `'${text.replaceAll("'", `'"'"'`)}'`;
 }
 
-/** A line that gives a POSIX shell exactly these arguments. */
+/** A line from which a POSIX shell parses exactly these arguments. */
 export function shellJoin(words: readonly string[]): string {
   return words.map(shellQuote).join(' ');
 }

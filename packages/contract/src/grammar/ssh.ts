@@ -3,8 +3,9 @@ import { isPort } from './ports.ts';
 import { Problem, quote } from './problem.ts';
 
 /**
- * Values that clients write into OpenSSH's configuration and that servers log in with. None of them
- * may contain a blank, a quote, or a `%` or `$` that OpenSSH would expand, or begin like an option.
+ * Values that clients write into OpenSSH's configuration, and that servers use to log in. None of
+ * them may contain a blank, a quote, or a `%` or `$` that OpenSSH would expand, or begin like an
+ * option.
  */
 
 /** `alice`, `alice@example.org`, `CORP\alice`. */
@@ -21,12 +22,12 @@ const ZONE = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/;
 /** C0 and C1 controls, and DEL. */
 const CONTROL = /[\0-\x1f\x7f-\x9f]/;
 
-export function isSshUser(text: string): boolean {
+export function isSshUserName(text: string): boolean {
   return text.length <= MAX_USER && USER.test(text);
 }
 
 /** A host name, an IPv4 address, or an IPv6 address with or without a zone. */
-export function isSshHost(text: string): boolean {
+export function isSshHostName(text: string): boolean {
   if (parseIpv4(text) !== undefined) return true;
   if (text.includes(':')) return isIpv6(text);
   if (text.length > MAX_HOST) return false;
@@ -45,12 +46,12 @@ function isIpv6(text: string): boolean {
 export const SSH_USER_RULE = 'letters, digits and _ . - @ +, not beginning with . - @ or +';
 
 export function parseSshUser(text: string): string | Problem {
-  if (isSshUser(text)) return text;
+  if (isSshUserName(text)) return text;
   return new Problem(`must be the name of a login user (${SSH_USER_RULE}), got ${quote(text)}`);
 }
 
 export function parseSshHost(text: string): string | Problem {
-  if (isSshHost(text)) return text;
+  if (isSshHostName(text)) return text;
   return new Problem(`must be a host name or an IP address, got ${quote(text)}`);
 }
 

@@ -1,5 +1,5 @@
 import { Problem, quote } from './problem.ts';
-import { isSshUser, SSH_USER_RULE } from './ssh.ts';
+import { isSshUserName, SSH_USER_RULE } from './ssh.ts';
 
 /** A user of a container; a number is an id, other text a name. */
 export interface ParsedUnixUser {
@@ -20,7 +20,7 @@ export function parseUnixUser(text: string): ParsedUnixUser | Problem {
     return new Problem(`must not have a negative id, got ${quote(text)}`);
   }
   // Clients log in with this name.
-  if (parts.some((part, index) => ids[index] === null && !isSshUser(part))) {
+  if (parts.some((part, index) => ids[index] === null && !isSshUserName(part))) {
     return new Problem(`must be made of names (${SSH_USER_RULE}) or ids, got ${quote(text)}`);
   }
   const [user = '', group = null] = parts;

@@ -1,18 +1,18 @@
 import type * as z from 'zod';
 import { type JsonForm, type JsonSchema, jsonFormsOf } from '../configuration/json-form.ts';
-import { nameOf } from '../configuration/schema-kit.ts';
+import { schemaName } from '../configuration/schema-kit.ts';
 import { describeKey } from './descriptions.ts';
 
 export interface BuildOptions {
-  /** `input`: what is accepted, shorthands too. `output`: the canonical form. */
+  /** `input`: the accepted forms, including shorthands. `output`: the canonical form. */
   readonly io: 'input' | 'output';
-  /** Where definitions stand: `#/$defs/` or `#/components/schemas/`. */
+  /** The prefix of references to definitions: `#/$defs/` or `#/components/schemas/`. */
   readonly refPrefix: string;
 }
 
 /**
- * Turns our zod schemas into JSON Schema 2020-12. Named models become definitions, which pile up in
- * `definitions`; the rest is written in place.
+ * Converts our zod schemas into JSON Schema 2020-12. Named models become definitions, which are
+ * collected in `definitions`; everything else is written in place.
  */
 export class JsonSchemaBuilder {
   readonly definitions: Record<string, JsonSchema> = {};
@@ -24,12 +24,12 @@ export class JsonSchemaBuilder {
     this.options = options;
   }
 
-  /** A reference if the schema has a name, else the schema itself. */
+  /** A reference if the schema has a name, otherwise the schema itself. */
   readonly ref = (schema: z.core.$ZodType): JsonSchema => {
-    const name = nameOf(schema);
+    const name = schemaName(schema);
     if (name === undefined) return this.build(schema);
     const owner = this.owners.get(name);
-    // A reader may carry the name of the model that it wraps: both are one definition.
+    // A reader may have the name of the model that it wraps: both are one definition.
     if (owner !== undefined && owner !== schema && this.open.has(name)) return this.build(schema);
     if (owner === undefined) {
       this.owners.set(name, schema);
@@ -98,7 +98,9 @@ export class JsonSchemaBuilder {
   }
 }
 
-/** Code says nothing of what it gives; ours keep the shape or are described by hand. */
+/**
+ * The output of a transformation cannot be derived; ours keep the form or are described by hand.
+ */
 function isTransform(schema: z.core.$ZodType): boolean {
   return schema._zod.def.type === 'transform' && jsonFormsOf(schema) === undefined;
 }
@@ -117,7 +119,7 @@ function lengthLimits(def: z.core.$ZodArrayDef): JsonSchema {
   return limits;
 }
 
-/** Alternatives within alternatives are written as one list. */
+/** Nested alternatives are written as one list. */
 function flatten(json: JsonSchema): JsonSchema {
   if (!Array.isArray(json.anyOf)) return json;
   const branches = (json.anyOf as JsonSchema[]).flatMap((branch) =>

@@ -12,11 +12,11 @@ function published(file: string): Json {
   return JSON.parse(readFileSync(new URL(`../../testdata/${file}`, import.meta.url), 'utf8'));
 }
 
-/** What does not change which documents are accepted. */
+/** Keywords that do not affect which documents are accepted. */
 const NOTES = new Set(['title', 'description', 'default', '$schema']);
 const UNORDERED = new Set(['anyOf', 'oneOf', 'required', 'enum']);
 
-/** Brings a schema into a form in which equal meaning is equal text. */
+/** Converts a schema into a form in which equal meaning is equal text. */
 function normalize(value: unknown, isProperties = false): unknown {
   if (Array.isArray(value)) return value.map((item) => normalize(item));
   if (typeof value !== 'object' || value === null) return value;
@@ -34,7 +34,7 @@ function sorted(list: readonly unknown[]): unknown[] {
   return [...list].sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
 }
 
-/** Alternatives that are one constant each mean the same as an enum. */
+/** Alternatives of one constant each mean the same as an enum. */
 function joinConstants(schema: Json): Json {
   if (!Array.isArray(schema.anyOf)) return schema;
   const constants = schema.anyOf.filter((branch) => branch.type === 'string' && 'const' in branch);
@@ -83,8 +83,9 @@ const isOurReference = (item: unknown): boolean =>
   String(item.$ref).replace('#/', '') in OURS;
 
 test('the schema of configurations accepts what the published one accepts', () => {
-  // Ours asks for `type`, without which no document can be applied. `min` and `target` of a fleet may
-  // be left out in fact. `model: null` means a preset gives base or repo. No retry event is an error.
+  // Ours requires `type`, without which no document can be applied. `min` and `target` of a fleet
+  // may in fact be omitted. `model: null` means that a preset sets base or repo. A retry without
+  // events is an error.
   const differences = [
     'required',
     'type',
@@ -129,7 +130,7 @@ test('every reference leads to a definition', () => {
   }
 });
 
-test('defaults in the schema are those that parsing gives', () => {
+test('defaults in the schema are those of the parser', () => {
   const { $defs } = configurationJsonSchema() as { $defs: Json };
   const task = $defs.TaskConfiguration as { properties: Record<string, Json> };
   expect(task.properties.home_dir).toMatchObject({ default: '/root' });
@@ -138,7 +139,7 @@ test('defaults in the schema are those that parsing gives', () => {
   });
 });
 
-test('keys carry a description for the editor', () => {
+test('keys have a description for the editor', () => {
   const { $defs } = configurationJsonSchema() as { $defs: Json };
   const task = $defs.TaskConfiguration as { properties: Record<string, Json> };
   expect(task.properties.max_duration?.description).toContain('2h');

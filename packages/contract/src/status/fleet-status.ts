@@ -2,7 +2,7 @@
  *   submit ──► active ──► terminating ──► terminated (and deleted)
  *
  * `terminating` lasts until the last instance has ended, whose own deadlines bound it. `submitted`
- * and `failed` are words of the wire that no fleet takes.
+ * and `failed` exist on the wire only.
  */
 import type { Transitions } from './transitions.ts';
 

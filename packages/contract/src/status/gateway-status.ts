@@ -1,5 +1,5 @@
 /**
- * A gateway and the replicas it consists of.
+ * A gateway and its replicas.
  *
  *   gateway:  submitted ──► provisioning ──► running
  *                 └──────────────┴─────────► failed
@@ -8,8 +8,8 @@
  *                 │              └──────────────────────────►┘               ▲
  *                 └──────────────────────────────────────────────────────────┘
  *
- * A running gateway never leaves `running`: its replicas come and go. A replica's `terminating` is
- * asked of the backend for ever, as with instances.
+ * A running gateway never leaves `running`, although its replicas change. A replica stays
+ * `terminating` until its backend confirms the end, like an instance.
  */
 import type { Transitions } from './transitions.ts';
 

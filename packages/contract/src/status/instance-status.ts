@@ -1,5 +1,5 @@
 /**
- * The status of a machine, or of one that is planned.
+ * The status of an instance, which may not have a machine yet.
  *
  *   pending ──► provisioning ──► idle ◄──► busy
  *     │  └──────(SSH host)────────►│         │
@@ -7,10 +7,10 @@
  *     │               └────────────┴─────────┴──► terminating ──► terminated
  *     └── no offer, never added ─────────────────────────────────────►┘
  *
- * `pending` with `provisioningJobId` is a placeholder: its job's machine is being made; it is removed
- * without a trace if that fails. `terminating` is never left without the backend's answer, however
- * often it has to be asked: a machine that nobody ends costs money. Only where the backend itself
- * was removed nobody can be asked; the instance then ends with an alarm that names the machine.
+ * `pending` with `provisioningJobId` is a placeholder: its job's machine is being created, and the row
+ * is deleted if that fails. An instance stays `terminating` until its backend confirms the end, because
+ * a machine that keeps running costs money. Only if the backend was removed, the instance ends with an
+ * alarm that names the machine.
  */
 import type { Transitions } from './transitions.ts';
 
@@ -58,22 +58,22 @@ export const isInstanceBusy = (status: InstanceStatus): boolean => status === 'b
 export const isInstanceTerminating = (status: InstanceStatus): boolean => status === 'terminating';
 export const isInstanceTerminated = (status: InstanceStatus): boolean => status === 'terminated';
 
-/** It is up: jobs can run on it. */
+/** In service: jobs can run on it. */
 export const isInstanceAvailable = (status: InstanceStatus): boolean =>
   status === 'idle' || status === 'busy';
 
-/** Its machine is still to come. */
+/** Its machine has not been created or has not started. */
 export const isInstanceStarting = (status: InstanceStatus): boolean =>
   status === 'pending' || status === 'provisioning';
 
-/** It takes one of the places of its fleet. */
+/** It counts against `nodes.max` of its fleet. */
 export const isInstanceActive = (status: InstanceStatus): boolean =>
   status !== 'terminating' && status !== 'terminated';
 
 /**
  * An SSH host: a user's own server in an SSH fleet. It is never created or terminated, and has no
- * time limit while it is only unreachable. On the wire the machine of the server has the same
- * backend, with the region `local`.
+ * time limit while it is only unreachable. In the API the server host has the same backend, with the
+ * region `local`.
  */
 export const isSshHost = (backend: string | null): boolean => backend === 'remote';
 

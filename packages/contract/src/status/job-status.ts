@@ -7,10 +7,10 @@
  *                                                        │
  *                            terminated | aborted | failed | done
  *
- * `submitted` without an instance waits for placement (with `waitingSince` for capacity, until there
- * is some or its retry is spent), with one for the machine to be made. `pulling`
- * is seen on hosts with containers only. Everything ends through `terminating`, which lasts until the
- * process is gone, its log stored and its share of the instance given back (often no time at all).
+ * A `submitted` job without an instance waits for placement (with `waitingSince` for capacity, until
+ * there is some or its retry is used up); with one it waits for the creation of the machine. `pulling`
+ * occurs on hosts with containers only. Every job ends through `terminating`, which lasts until its
+ * process has exited, its log is stored and its blocks are released (often no time at all).
  */
 import type { Transitions } from './transitions.ts';
 
@@ -78,11 +78,11 @@ export const isJobFailed = (status: JobStatus): boolean => status === 'failed';
 export const isJobAborted = (status: JobStatus): boolean => status === 'aborted';
 export const isJobDone = (status: JobStatus): boolean => status === 'done';
 
-/** Neither finished nor on its way there. */
+/** Neither finished nor terminating. */
 export const isJobAlive = (status: JobStatus): boolean =>
   !isJobFinished(status) && !isJobTerminating(status);
 
-/** It has a machine and is being started there. */
+/** It has an instance and is being started there. */
 export const isJobStarting = (status: JobStatus): boolean =>
   isJobProvisioning(status) || isJobPulling(status);
 
@@ -93,7 +93,7 @@ export const isJobOnHost = (status: JobStatus): boolean =>
 export const isCapacityReason = (reason: JobTerminationReason | null): boolean =>
   reason === 'failed_to_start_due_to_no_capacity';
 
-/** Reads a reason that came from outside; null for words that are none. */
+/** Reads a reason from an agent; null if the text is none of the reasons. */
 export function asJobReason(word: string | null): JobTerminationReason | null {
   return JOB_TERMINATION_REASONS.find((reason) => reason === word) ?? null;
 }

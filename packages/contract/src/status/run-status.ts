@@ -1,5 +1,5 @@
 /**
- * A run's status is derived from its jobs, but for waiting (`pending`) and ending.
+ * A run's status is derived from its jobs, except while it waits (`pending`) and while it ends.
  *
  *   submit ──────────► submitted ◄──► provisioning ◄──► running
  *   submit (schedule)      │ ▲              │              │
@@ -10,9 +10,9 @@
  *        └── stop, budget spent ──► terminating ──► terminated | failed | done
  *                                       └──► pending (a schedule fires again)
  *
- * Deadlines: `pending` ends with the retry delay, the retry budget or the next firing, or lasts on
- * purpose (a service scaled to zero). The other passing statuses last exactly as long as those of
- * the run's jobs, each of which has a deadline of its own.
+ * Deadlines: `pending` ends with the retry delay, the retry budget or the next start of the schedule, or
+ * lasts on purpose (a service scaled to zero). The other temporary statuses last exactly as long as those
+ * of the run's jobs, each of which has its own deadline.
  */
 import type { Transitions } from './transitions.ts';
 
@@ -66,19 +66,19 @@ export const isRunFailed = (status: RunStatus): boolean => status === 'failed';
 
 export const isRunDone = (status: RunStatus): boolean => status === 'done';
 
-/** Its status follows from its jobs, which may be given machines. */
+/** Its status is derived from its jobs, which may be placed. */
 export const isRunActive = (status: RunStatus): boolean =>
   status === 'submitted' || status === 'provisioning' || status === 'running';
 
-/** Neither finished nor on its way there. */
+/** Neither finished nor terminating. */
 export const isRunAlive = (status: RunStatus): boolean =>
   !isRunFinished(status) && !isRunTerminating(status);
 
-/** Jobs of it have got instances: the count of fruitless resubmissions starts anew. */
-export const hasRunGotMachines = (status: RunStatus): boolean =>
+/** Instances were assigned to its jobs: the count of resubmissions without success starts anew. */
+export const hasRunInstances = (status: RunStatus): boolean =>
   status === 'provisioning' || status === 'running';
 
-/** A person requested the end: a schedule does not go on after it. */
+/** A user requested the end: its schedule does not start it again. */
 export const isEndedByUser = (reason: RunTerminationReason | null): boolean =>
   reason === 'stopped_by_user' || reason === 'aborted_by_user';
 

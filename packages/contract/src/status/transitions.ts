@@ -1,7 +1,7 @@
 /** For each status the statuses that may follow it; an empty list = final. */
 export type Transitions<S extends string> = Readonly<Record<S, readonly S[]>>;
 
-/** A change of status that its table does not allow: always a mistake in the engine itself. */
+/** A change of status that its table does not allow: always a bug in the engine. */
 export class IllegalTransition extends Error {
   readonly code = 'illegal_transition';
 

@@ -2,7 +2,7 @@
  *   submit ──► submitted ──► provisioning ──► active
  *                  └───────────────┴────────► failed
  *
- * `submitted`: its creation is ordered. `provisioning`: the backend is making it. Deletion is a flag
+ * `submitted`: its creation is ordered. `provisioning`: the backend creates it. Deletion is a flag
  * beside the status, never a status: it is ordered again until the backend reports that it is done,
  * since a volume that nobody deletes costs money.
  */
@@ -22,7 +22,7 @@ export const isVolumeActive = (status: VolumeStatus): boolean => status === 'act
 export const isVolumeFailed = (status: VolumeStatus): boolean => status === 'failed';
 export const isVolumeSubmitted = (status: VolumeStatus): boolean => status === 'submitted';
 export const isVolumeProvisioning = (status: VolumeStatus): boolean => status === 'provisioning';
-/** It is being made. */
+/** Its backend has not created it yet. */
 export const isVolumePassing = (status: VolumeStatus): boolean =>
   isVolumeSubmitted(status) || isVolumeProvisioning(status);
 

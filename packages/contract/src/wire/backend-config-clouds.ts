@@ -1,6 +1,6 @@
 /** Backend configurations with credentials: GPU clouds and marketplaces. */
 import * as z from 'zod';
-import { Flag, literal, model, nullable, Text, text, words } from './scalars.ts';
+import { choiceOf, Flag, literal, model, nullable, Text, text } from './scalars.ts';
 
 export const CloudRiftAPIKeyCreds = model({
   type: literal('api_key').default('api_key'),
@@ -52,7 +52,7 @@ export const VerdaAPIKeyCreds = model({
 export type VerdaAPIKeyCreds = z.infer<typeof VerdaAPIKeyCreds>;
 
 export const VerdaBackendConfigWithCreds = model({
-  type: words(['verda', 'datacrunch']),
+  type: choiceOf(['verda', 'datacrunch']),
   regions: nullable(z.array(Text)),
   creds: VerdaAPIKeyCreds,
 });
@@ -78,7 +78,7 @@ export const BaseDigitalOceanAPIKeyCreds = model({
 export type BaseDigitalOceanAPIKeyCreds = z.infer<typeof BaseDigitalOceanAPIKeyCreds>;
 
 export const BaseDigitalOceanBackendConfigWithCreds = model({
-  type: words(['amddevcloud', 'digitalocean']),
+  type: choiceOf(['amddevcloud', 'digitalocean']),
   project_name: nullable(Text),
   regions: nullable(z.array(Text)),
   creds: BaseDigitalOceanAPIKeyCreds,

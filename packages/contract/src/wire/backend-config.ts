@@ -1,6 +1,6 @@
-/** Any backend configuration with its credentials; `type` tells which. */
+/** Any backend configuration with its credentials, distinguished by `type`. */
 import * as z from 'zod';
-import { delegate, report } from '../configuration/issue.ts';
+import { delegate, reportIssue } from '../configuration/issue.ts';
 import { describeJson } from '../configuration/json-form.ts';
 import { isMap, type Reader } from '../configuration/schema-kit.ts';
 import { nearest } from '../grammar/nearest.ts';
@@ -39,14 +39,14 @@ const BY_TYPE = {
 type Configs = { [Type in keyof typeof BY_TYPE]: z.output<(typeof BY_TYPE)[Type]> };
 export type BackendConfigWithCreds = Configs[keyof Configs];
 
-/** An unknown `type` is a `literal_error` here, as dstack 0.22.5 has it. */
+/** An unknown `type` is a `literal_error` here, as in dstack 0.22.5. */
 export const BackendConfigWithCreds: Reader<BackendConfigWithCreds> = describeJson(
   z.unknown().transform((value, ctx): BackendConfigWithCreds => {
     if (!isMap(value)) {
       const problem = new Problem(`must be a map with the key 'type', got ${quote(value)}`, {
         type: 'model_attributes_type',
       });
-      report(ctx, value, problem);
+      reportIssue(ctx, value, problem);
       return z.NEVER;
     }
     const { type } = value;
@@ -60,7 +60,7 @@ export const BackendConfigWithCreds: Reader<BackendConfigWithCreds> = describeJs
       ctx: { expected: types.map((name) => `'${name}'`).join(', ') },
       ...(suggestion === undefined ? {} : { suggestion }),
     });
-    report(ctx, value, problem, ['type']);
+    reportIssue(ctx, value, problem, ['type']);
     return z.NEVER;
   }),
   (ref) => ({ anyOf: [...new Set(Object.values(BY_TYPE))].map((config) => ref(config)) }),

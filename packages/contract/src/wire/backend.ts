@@ -1,11 +1,11 @@
-/** Backend types and what a project shows of its backends. */
+/** Backend types, and the public part of a project's backends. */
 import type * as z from 'zod';
 import { JsonObject, model, Text } from './scalars.ts';
 
-/** Closed for clients: they refuse any other word in a response. */
+/** Closed for clients: they refuse any other value in a response. */
 export { BACKEND_TYPES, BackendType } from '../configuration/backend-types.ts';
 
-/** A backend of a project, credentials left out. `config` differs by `config.type`. */
+/** A backend of a project, without credentials. `config` differs by `config.type`. */
 export const BackendInfo = model({ name: Text, config: JsonObject });
 export type BackendInfo = z.infer<typeof BackendInfo>;
 

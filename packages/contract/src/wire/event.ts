@@ -1,8 +1,8 @@
 /** Events: the audit log. */
 import * as z from 'zod';
-import { DateTime, Flag, model, nullable, Text, Uuid, words } from './scalars.ts';
+import { choiceOf, DateTime, Flag, model, nullable, Text, Uuid } from './scalars.ts';
 
-/** `preset` occurs in the vendor's hosted edition only. */
+/** `preset` occurs only in the vendor's hosted edition. */
 export const EVENT_TARGET_TYPES = [
   'project',
   'user',
@@ -16,7 +16,7 @@ export const EVENT_TARGET_TYPES = [
   'secret',
   'preset',
 ] as const;
-export const EventTargetType = words(EVENT_TARGET_TYPES);
+export const EventTargetType = choiceOf(EVENT_TARGET_TYPES);
 export type EventTargetType = z.infer<typeof EventTargetType>;
 
 /** Names are those at the time of the event. `type` is a plain string for clients. */

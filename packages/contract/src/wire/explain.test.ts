@@ -5,7 +5,7 @@ import { RULES } from './refusal.ts';
 
 const docs = readFileSync(new URL('../../../../docs/explain.md', import.meta.url), 'utf8');
 
-it('the documentation says what each rule and each state means', () => {
+it('the documentation explains each rule and each state', () => {
   const words = [...RULES, ...STATE_RULES, ...EXPLAIN_STATES];
   expect(words.filter((word) => !docs.includes(`\`${word}\``))).toEqual([]);
 });

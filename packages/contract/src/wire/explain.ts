@@ -6,7 +6,17 @@ import * as z from 'zod';
 import { BackendType } from './backend.ts';
 import { Event } from './event.ts';
 import { RULES } from './refusal.ts';
-import { DateTime, Float, Integer, listOf, model, nullable, Text, Uuid, words } from './scalars.ts';
+import {
+  choiceOf,
+  DateTime,
+  Float,
+  Integer,
+  listOf,
+  model,
+  nullable,
+  Text,
+  Uuid,
+} from './scalars.ts';
 
 /** The kinds of subjects: path segment and name. */
 export const EXPLAIN_KINDS = {
@@ -70,7 +80,7 @@ export const STATE_RULES = [
   'in_use',
   'failed',
 ] as const;
-export const ExplainRule = words([...RULES, ...STATE_RULES]);
+export const ExplainRule = choiceOf([...RULES, ...STATE_RULES]);
 export type ExplainRule = z.infer<typeof ExplainRule>;
 
 /** The situation in one word; the same words for all kinds of subject. */
@@ -92,12 +102,12 @@ export const EXPLAIN_STATES = [
   'failed',
   'ended',
 ] as const;
-export const ExplainState = words(EXPLAIN_STATES);
+export const ExplainState = choiceOf(EXPLAIN_STATES);
 export type ExplainState = z.infer<typeof ExplainState>;
 
 /** `status`: the status that lists show. */
 export const ExplainSubject = model({
-  kind: words(Object.values(EXPLAIN_KINDS)),
+  kind: choiceOf(Object.values(EXPLAIN_KINDS)),
   name: Text,
   id: Uuid,
   project_name: Text,
@@ -125,7 +135,7 @@ export type ExplainReason = z.infer<typeof ExplainReason>;
 
 /** A job of a run or an instance of a fleet. `rule` null: nothing is wrong. */
 export const ExplainPart = model({
-  kind: words(['job', 'instance']),
+  kind: choiceOf(['job', 'instance']),
   name: Text,
   status: Text,
   state: ExplainState,
@@ -141,7 +151,7 @@ export type ExplainPart = z.infer<typeof ExplainPart>;
  * `never`: ruled out by the configuration, whatever becomes free. `full`: possible once something
  * becomes free, reachable or available. `free`: possible now.
  */
-export const ExplainVerdict = words(['never', 'full', 'free']);
+export const ExplainVerdict = choiceOf(['never', 'full', 'free']);
 export type ExplainVerdict = z.infer<typeof ExplainVerdict>;
 
 /**
@@ -152,7 +162,7 @@ export type ExplainVerdict = z.infer<typeof ExplainVerdict>;
  * `price`: the cheapest offer that fails only this rule. `holder`: the runs that use the capacity.
  */
 export const Considered = model({
-  kind: words(['fleet', 'instance', 'offers']),
+  kind: choiceOf(['fleet', 'instance', 'offers']),
   fleet: nullable(Text),
   instance: nullable(Text),
   backend: nullable(BackendType),

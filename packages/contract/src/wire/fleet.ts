@@ -3,12 +3,12 @@ import * as z from 'zod';
 import { FleetConfiguration, Profile } from '../configuration/index.ts';
 import { FLEET_STATUSES } from '../status/fleet-status.ts';
 import { Instance } from './instance.ts';
-import { DateTime, Flag, model, nullable, Text, Uuid, words } from './scalars.ts';
+import { choiceOf, DateTime, Flag, model, nullable, Text, Uuid } from './scalars.ts';
 
-export const FleetStatus = words(FLEET_STATUSES);
+export const FleetStatus = choiceOf(FLEET_STATUSES);
 export type FleetStatus = z.infer<typeof FleetStatus>;
 
-/** `autocreated` is an echo of old clients. */
+/** `autocreated` is sent by old clients only. */
 export const FleetSpec = model({
   configuration: FleetConfiguration,
   configuration_path: nullable(Text),

@@ -4,12 +4,22 @@ import { GatewayConfiguration } from '../configuration/index.ts';
 import { GATEWAY_REPLICA_STATUSES, GATEWAY_STATUSES } from '../status/gateway-status.ts';
 import { BackendType } from './backend.ts';
 import { ApplyAction } from './plan.ts';
-import { DateTime, Flag, Integer, listOf, model, nullable, Text, Uuid, words } from './scalars.ts';
+import {
+  choiceOf,
+  DateTime,
+  Flag,
+  Integer,
+  listOf,
+  model,
+  nullable,
+  Text,
+  Uuid,
+} from './scalars.ts';
 
-export const GatewayStatus = words(GATEWAY_STATUSES);
+export const GatewayStatus = choiceOf(GATEWAY_STATUSES);
 export type GatewayStatus = z.infer<typeof GatewayStatus>;
 
-export const GatewayReplicaStatus = words(GATEWAY_REPLICA_STATUSES);
+export const GatewayReplicaStatus = choiceOf(GATEWAY_REPLICA_STATUSES);
 export type GatewayReplicaStatus = z.infer<typeof GatewayReplicaStatus>;
 
 export const GatewayReplica = model({

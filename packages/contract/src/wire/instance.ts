@@ -4,20 +4,30 @@ import { HEALTH_STATUSES } from '../status/health-status.ts';
 import { INSTANCE_STATUSES } from '../status/instance-status.ts';
 import { BackendType } from './backend.ts';
 import { AcceleratorVendor, InstanceType } from './offer.ts';
-import { DateTime, Flag, Float, Integer, model, nullable, Text, Uuid, words } from './scalars.ts';
+import {
+  choiceOf,
+  DateTime,
+  Flag,
+  Float,
+  Integer,
+  model,
+  nullable,
+  Text,
+  Uuid,
+} from './scalars.ts';
 
-export const InstanceStatus = words(INSTANCE_STATUSES);
+export const InstanceStatus = choiceOf(INSTANCE_STATUSES);
 export type InstanceStatus = z.infer<typeof InstanceStatus>;
 
-export const HealthStatus = words(HEALTH_STATUSES);
+export const HealthStatus = choiceOf(HEALTH_STATUSES);
 export type HealthStatus = z.infer<typeof HealthStatus>;
 
 export const GpuDriverInfo = model({ vendor: nullable(AcceleratorVendor), version: Text });
 export type GpuDriverInfo = z.infer<typeof GpuDriverInfo>;
 
 /**
- * `job_name` is always null; `total_blocks` null until the machine is known. `health_message`: what the
- * health checks have found, absent while it is healthy; an addition of ours.
+ * `job_name` is always null; `total_blocks` is null until the instance is provisioned. `health_message`:
+ * the findings of the health checks, absent if it is healthy; our addition.
  */
 export const Instance = model({
   id: Uuid,

@@ -1,4 +1,4 @@
-/** Jobs: what is run, each submission of it, and the machine it got. */
+/** Jobs: the specification of a job, its submissions, and the instance of each. */
 import * as z from 'zod';
 import {
   InstanceMountPoint,
@@ -17,6 +17,7 @@ import { GpuDriverInfo } from './instance.ts';
 import { InstanceOfferWithAvailability, InstanceType } from './offer.ts';
 import { RunRepoData } from './repo.ts';
 import {
+  choiceOf,
   DateTime,
   Flag,
   Float,
@@ -29,10 +30,9 @@ import {
   Text,
   text,
   Uuid4,
-  words,
 } from './scalars.ts';
 
-export const JobStatus = words(JOB_STATUSES);
+export const JobStatus = choiceOf(JOB_STATUSES);
 export type JobStatus = z.infer<typeof JobStatus>;
 
 export const AppSpec = model({
@@ -52,7 +52,7 @@ export const UnixUser = model({
 });
 export type UnixUser = z.infer<typeof UnixUser>;
 
-/** What a machine must have to be offered; `spot` null = either. */
+/** The resources that an offer must have; `spot` null = either. */
 export const Requirements = model({
   resources: ResourcesSpec,
   max_price: nullable(Float),
@@ -67,7 +67,7 @@ export type Requirements = z.infer<typeof Requirements>;
 export const Retry = model({ on_events: z.array(RetryEvent), duration: Integer });
 export type Retry = z.infer<typeof Retry>;
 
-/** Never shown by the API: `JobSpec.ssh_key` is always null there. */
+/** Never returned by the API: `JobSpec.ssh_key` is always null there. */
 export const JobSSHKey = model({ private: Text, public: Text });
 export type JobSSHKey = z.infer<typeof JobSSHKey>;
 
@@ -77,7 +77,7 @@ export const PROBE_METHODS = ['get', 'post', 'put', 'delete', 'patch', 'head'] a
 export const ProbeSpec = model({
   type: literal('http'),
   url: Text,
-  method: words(PROBE_METHODS).default('get'),
+  method: choiceOf(PROBE_METHODS).default('get'),
   headers: listOf(model({ name: Text, value: Text })),
   body: nullable(Text),
   timeout: Integer,
@@ -128,8 +128,8 @@ export const SSHConnectionParams = model({ hostname: Text, username: Text, port:
 export type SSHConnectionParams = z.infer<typeof SSHConnectionParams>;
 
 /**
- * The machine of a job. `dockerized` true: the host runs an agent and the container is reached
- * through it; false: the job itself is the SSH target. `backend_data` is an opaque JSON text.
+ * The instance of a job. `dockerized` true: the host runs an agent, and the container is reached
+ * through the host; false: the job itself is the SSH target. `backend_data` is an opaque JSON text.
  */
 export const JobProvisioningData = model({
   backend: BackendType,
@@ -153,7 +153,7 @@ export const JobProvisioningData = model({
 });
 export type JobProvisioningData = z.infer<typeof JobProvisioningData>;
 
-export const NetworkMode = words(['host', 'bridge']);
+export const NetworkMode = choiceOf(['host', 'bridge']);
 export type NetworkMode = z.infer<typeof NetworkMode>;
 
 /**

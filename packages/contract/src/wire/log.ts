@@ -1,15 +1,15 @@
-/** Job logs as `logs/poll` gives them. */
+/** Job logs as returned by `logs/poll`. */
 import * as z from 'zod';
-import { DateTime, model, nullable, Text, words } from './scalars.ts';
+import { choiceOf, DateTime, model, nullable, Text } from './scalars.ts';
 
-export const LogEventSource = words(['stdout', 'stderr']);
+export const LogEventSource = choiceOf(['stdout', 'stderr']);
 export type LogEventSource = z.infer<typeof LogEventSource>;
 
 /** `message` is base64 of UTF-8 bytes; `log_source` is always `stdout`. */
 export const LogEvent = model({ timestamp: DateTime, log_source: LogEventSource, message: Text });
 export type LogEvent = z.infer<typeof LogEvent>;
 
-/** `next_token` null = nothing more right now. */
+/** `next_token` null = no further events at present. */
 export const JobSubmissionLogs = model({
   logs: z.array(LogEvent),
   external_url: nullable(Text),

@@ -1,14 +1,14 @@
-/** Machine types and priced offers. */
+/** Instance types and priced offers. */
 import * as z from 'zod';
 import { BackendType } from './backend.ts';
-import { Flag, Float, Integer, JsonObject, model, nullable, Text, words } from './scalars.ts';
+import { choiceOf, Flag, Float, Integer, JsonObject, model, nullable, Text } from './scalars.ts';
 
 export const CPU_ARCHITECTURES = ['x86', 'arm'] as const;
-export const CPUArchitecture = words(CPU_ARCHITECTURES);
+export const CPUArchitecture = choiceOf(CPU_ARCHITECTURES);
 export type CPUArchitecture = z.infer<typeof CPUArchitecture>;
 
 export const ACCELERATOR_VENDORS = ['nvidia', 'amd', 'google', 'intel', 'tenstorrent'] as const;
-export const AcceleratorVendor = words(ACCELERATOR_VENDORS);
+export const AcceleratorVendor = choiceOf(ACCELERATOR_VENDORS);
 export type AcceleratorVendor = z.infer<typeof AcceleratorVendor>;
 
 /** One device; `name` without the prefix `tpu-`. */
@@ -18,7 +18,7 @@ export type Gpu = z.infer<typeof Gpu>;
 export const Disk = model({ size_mib: Integer });
 export type Disk = z.infer<typeof Disk>;
 
-/** What a machine has; sizes in MiB. `description` is an echo of old clients, ignored. */
+/** The resources of an instance; sizes in MiB. `description` is sent by old clients and ignored. */
 export const Resources = model({
   cpus: Integer,
   memory_mib: Integer,
@@ -43,10 +43,10 @@ export const INSTANCE_AVAILABILITIES = [
   'idle',
   'busy',
 ] as const;
-export const InstanceAvailability = words(INSTANCE_AVAILABILITIES);
+export const InstanceAvailability = choiceOf(INSTANCE_AVAILABILITIES);
 export type InstanceAvailability = z.infer<typeof InstanceAvailability>;
 
-export const InstanceRuntime = words(['shim', 'runner']);
+export const InstanceRuntime = choiceOf(['shim', 'runner']);
 export type InstanceRuntime = z.infer<typeof InstanceRuntime>;
 
 /** `price`: USD per hour of the (shared) offer. */

@@ -1,8 +1,8 @@
 /** Orphans: what carries the server's tag at a provider and is in none of its records. Ours. */
 import * as z from 'zod';
-import { Flag, model, nullable, Text, Uuid, words } from './scalars.ts';
+import { choiceOf, Flag, model, nullable, Text, Uuid } from './scalars.ts';
 
-export const OrphanKind = words(['instance', 'volume', 'group']);
+export const OrphanKind = choiceOf(['instance', 'volume', 'group']);
 export type OrphanKind = z.infer<typeof OrphanKind>;
 
 export const Orphan = model({

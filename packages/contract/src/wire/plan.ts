@@ -10,12 +10,12 @@ import {
   InstanceOfferWithAvailability,
 } from './offer.ts';
 import { Run, RunSpec } from './run.ts';
-import { Float, Integer, listOf, model, nullable, Text, words } from './scalars.ts';
+import { choiceOf, Float, Integer, listOf, model, nullable, Text } from './scalars.ts';
 
-export const ApplyAction = words(['create', 'update']);
+export const ApplyAction = choiceOf(['create', 'update']);
 export type ApplyAction = z.infer<typeof ApplyAction>;
 
-/** `total_offers` and `max_price` count all offers, `offers` holds the first ones. */
+/** `total_offers` and `max_price` count all offers, `offers` has the first ones. */
 export const JobPlan = model({
   job_spec: JobSpec,
   offers: z.array(InstanceOfferWithAvailability),
@@ -24,7 +24,7 @@ export const JobPlan = model({
 });
 export type JobPlan = z.infer<typeof JobPlan>;
 
-/** `notes` is ours: sentences for the user on how the run will differ from what is usual. */
+/** `notes` is our addition: sentences for the user about unusual behaviour of the run. */
 export const RunPlan = model({
   project_name: Text,
   user: Text,
@@ -37,7 +37,7 @@ export const RunPlan = model({
 });
 export type RunPlan = z.infer<typeof RunPlan>;
 
-/** `spec` is the caller's own input, keys included. */
+/** `spec` is the caller's own input, including keys. */
 export const FleetPlan = model({
   project_name: Text,
   user: Text,
@@ -53,7 +53,7 @@ export type FleetPlan = z.infer<typeof FleetPlan>;
 
 const IntegerRange = model({ min: nullable(Integer), max: nullable(Integer) });
 const FloatRange = model({ min: nullable(Float), max: nullable(Float) });
-const SpotKind = words(['spot', 'on-demand']);
+const SpotKind = choiceOf(['spot', 'on-demand']);
 
 const groupKeys = {
   backends: z.array(BackendType).optional(),
@@ -62,7 +62,7 @@ const groupKeys = {
   region: Text.optional(),
 };
 
-/** `price` per GPU, `offer_price` of the whole offer. Null fields are left out of the answer. */
+/** `price` per GPU, `offer_price` of the whole offer. Null fields are omitted from the answer. */
 export const GpuGroup = model({
   name: Text,
   memory_mib: Integer,
@@ -76,7 +76,7 @@ export const GpuGroup = model({
 });
 export type GpuGroup = z.infer<typeof GpuGroup>;
 
-/** Offers without a GPU; `price` of the whole offer. Null fields are left out of the answer. */
+/** Offers without a GPU; `price` of the whole offer. Null fields are omitted from the answer. */
 export const CpuGroup = model({
   cpu_arch: z.array(CPUArchitecture),
   count: IntegerRange,
@@ -88,7 +88,7 @@ export const CpuGroup = model({
 });
 export type CpuGroup = z.infer<typeof CpuGroup>;
 
-/** `cpus` only where the run asks for no GPU. */
+/** `cpus` only if the run requests no GPU. */
 export const ListGpusResponse = model({
   gpus: z.array(GpuGroup),
   cpus: z.array(CpuGroup).optional(),

@@ -1,7 +1,10 @@
 /** Renders refusals as text. */
 import type { Finding, FleetRefusal, Refusal, Rule, VolumeProblem } from './refusal.ts';
 
-/** Clients of dstack 0.22.5 show `no fleets` instead of `no capacity` where a text has this phrase. */
+/**
+ * Clients of dstack 0.22.5 show `no fleets` instead of `no capacity` if a text contains this
+ * phrase.
+ */
 export const NO_FLEET_PHRASE = 'No matching fleet found';
 
 /** Whether no fleet could ever take such a run, so that the cause is not a lack of capacity. */
@@ -11,7 +14,7 @@ export function hasNoFleet(refusal: Refusal): boolean {
   return refusal.fleets.every(({ growth }) => growth?.rule === 'placement');
 }
 
-/** One sentence, as `termination_reason_message` and plans have it. */
+/** One sentence, as in `termination_reason_message` and in plans. */
 export function refusalText(refusal: Refusal): string {
   switch (refusal.kind) {
     case 'no-fleets':
@@ -34,7 +37,7 @@ const VOLUME_TEXTS: Readonly<Record<VolumeProblem, string>> = {
   one_instance: 'can be attached to one instance at a time, and several nodes mount it',
 };
 
-/** Fleets named in one text; the rest is counted. */
+/** Maximum number of fleets named in one text; the rest is counted. */
 const FLEETS_NAMED = 3;
 
 function noPlaceText(refusal: Extract<Refusal, { kind: 'no-place' }>): string {

@@ -4,14 +4,14 @@
  */
 import type * as z from 'zod';
 import { tagged } from '../configuration/schema-kit.ts';
-import { Flag, Integer, listOf, literal, model, nullable, Text, words } from './scalars.ts';
+import { choiceOf, Flag, Integer, listOf, literal, model, nullable, Text } from './scalars.ts';
 
 /**
  * The rules by which an instance, an offer or a fleet is ruled out; a closed list. Rules about a
  * property of the configuration have its name.
  */
 export const RULES = [
-  // Requirements that the machine does not meet.
+  // Requirements that the instance does not meet.
   'cpu',
   'cpu.arch',
   'memory',
@@ -26,7 +26,7 @@ export const RULES = [
   'availability_zones',
   'instance_types',
   'instances',
-  // What this kind of machine cannot do.
+  // Features that this kind of instance does not support.
   'nodes',
   'docker',
   'privileged',
@@ -59,7 +59,7 @@ export const RULES = [
   'not_available',
   'local_limit',
 ] as const;
-export const Rule = words(RULES);
+export const Rule = choiceOf(RULES);
 export type Rule = z.infer<typeof Rule>;
 
 /**
@@ -80,7 +80,7 @@ export type Finding = z.infer<typeof Finding>;
  * `never`: the fleet cannot take the run, whatever becomes free. `full`: it can, once something
  * becomes free, reachable or available.
  */
-export const Verdict = words(['never', 'full']);
+export const Verdict = choiceOf(['never', 'full']);
 export type Verdict = z.infer<typeof Verdict>;
 
 /** One fleet that cannot take the run now: `pool` is about its instances, `growth` about new ones. */
@@ -95,7 +95,7 @@ export type FleetRefusal = z.infer<typeof FleetRefusal>;
 
 /** Why a volume cannot be mounted anywhere. `one_instance`: several nodes need it at once. */
 export const VOLUME_PROBLEMS = ['missing', 'deleting', 'not_active', 'one_instance'] as const;
-export const VolumeProblem = words(VOLUME_PROBLEMS);
+export const VolumeProblem = choiceOf(VOLUME_PROBLEMS);
 export type VolumeProblem = z.infer<typeof VolumeProblem>;
 
 export const Refusal = tagged('kind', {

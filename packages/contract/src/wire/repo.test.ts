@@ -18,7 +18,7 @@ function placesOfErrors(more: object): string[] {
 }
 
 describe('the state of a repository in a request', () => {
-  it('is taken as official clients send it', () => {
+  it('is accepted as official clients send it', () => {
     expect(RunRepoData.parse({ ...GIT, repo_diff: null })).toEqual(GIT);
     const empty = { repo_branch: null, repo_hash: null };
     expect(RunRepoData.parse({ ...GIT, ...empty })).toEqual({ ...GIT, ...empty });
@@ -31,12 +31,12 @@ describe('the state of a repository in a request', () => {
     ['repo_config_name', 'Ann\n[core]\nfsmonitor=true'],
     ['repo_config_email', 'x\u0000'],
     ['repo_name', '\u001b]0;x'],
-  ])('is refused where its %s is %j', (key, value) => {
+  ])('is refused if its %s is %j', (key, value) => {
     expect(placesOfErrors({ [key]: value })).toEqual([key]);
   });
 
   it.each(['/root/secret', 'file:///root/secret', 'ext::sh -c id', '--upload-pack=id'])(
-    'is refused where it is cloned from %s',
+    'is refused if it is cloned from %s',
     (clone_url) => expect(RemoteRepoCreds.safeParse({ clone_url }).success).toBe(false),
   );
 });
@@ -48,7 +48,7 @@ describe('a repository in a configuration', () => {
     ['branch', 'a..b'],
     ['path', '"a\\nb"'],
     ['url', 'file:///root/secret'],
-  ])('is refused at its %s when that is %s', (key, value) => {
+  ])('is refused at its %s if that is %s', (key, value) => {
     const repo = { url: 'https://host/x', branch: 'main', hash: 'abc123', path: 'x', [key]: value };
     const lines = Object.entries(repo).map(([name, text]) => `${name}: ${text}`);
     const text = `type: task\ncommands: [x]\nrepos:\n  - ${lines.join('\n    ')}\n`;

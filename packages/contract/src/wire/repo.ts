@@ -1,4 +1,4 @@
-/** Repos: where a run's code comes from. */
+/** Repos: the sources of a run's code. */
 import type * as z from 'zod';
 import { isMap, shorthand, tagged } from '../configuration/schema-kit.ts';
 import { parseBranch, parseCommitHash, parseGitUrl } from '../grammar/git.ts';
@@ -29,7 +29,10 @@ const GitState = model({
   repo_config_email: nullable(PlainText),
 });
 
-/** The state of a git repository. The diff is uploaded apart: a `repo_diff` sent here is dropped. */
+/**
+ * The state of a git repository. The diff is uploaded separately: a `repo_diff` in this model is
+ * dropped.
+ */
 export const RemoteRunRepoData = shorthand(GitState, dropDiff, (ref) => ref(GitState));
 export type RemoteRunRepoData = z.infer<typeof RemoteRunRepoData>;
 

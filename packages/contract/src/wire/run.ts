@@ -12,6 +12,7 @@ import { FileArchiveMapping } from './file.ts';
 import { Job, JobSubmission } from './job.ts';
 import { RunRepoData } from './repo.ts';
 import {
+  choiceOf,
   DateTime,
   Flag,
   Float,
@@ -24,10 +25,9 @@ import {
   PlainText,
   Text,
   Uuid4,
-  words,
 } from './scalars.ts';
 
-export const RunStatus = words(RUN_STATUSES);
+export const RunStatus = choiceOf(RUN_STATUSES);
 export type RunStatus = z.infer<typeof RunStatus>;
 
 export const RunConfiguration = tagged('type', {
@@ -37,7 +37,7 @@ export const RunConfiguration = tagged('type', {
 });
 export type RunConfiguration = z.infer<typeof RunConfiguration>;
 
-/** What a user asks to run. `run_name` is the identity, `configuration.name` is not looked at. */
+/** A run as requested by the user. `run_name` is the identity; `configuration.name` is ignored. */
 export const RunSpec = model({
   run_name: nullable(Text),
   repo_id: nullable(PlainText),

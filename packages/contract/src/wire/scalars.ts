@@ -1,8 +1,8 @@
 /**
- * Building blocks of the wire models. Every model is closed (unknown fields are refused, as the
- * wire contract demands of requests), a nullable field may be left out of input and is always
- * present in output, and scalars are as lenient as dstack 0.22.5: numbers stand for strings,
- * numeric strings for numbers, `"yes"` for true.
+ * Building blocks of the API models. Every model is closed (unknown fields are refused, as the API
+ * requires for requests). A nullable field may be omitted from input and is always present in
+ * output. Scalars are as lenient as in dstack 0.22.5: numbers are accepted for strings, numeric
+ * strings for numbers, `"yes"` for true.
  */
 import * as z from 'zod';
 import {
@@ -25,37 +25,37 @@ export function model<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   return closed(shape);
 }
 
-/** May be null or left out of input; null in output then. */
+/** May be null or omitted in input; then null in output. */
 export const nullable = optional;
 
-/** A list that may be left out of input; empty in output then. */
+/** A list that may be omitted from input; then empty in output. */
 export function listOf<S extends z.ZodType>(item: S) {
   return z.array(item).default(() => []);
 }
 
-/** One fixed word that tells models apart. */
+/** One fixed value that distinguishes models. */
 export function literal<const T extends string>(word: T): Reader<T> {
   return choice([word], 'literal_error');
 }
 
-/** One of several words. */
-export function words<const T extends string>(values: readonly T[]): Reader<T> {
+/** One of several fixed values. */
+export function choiceOf<const T extends string>(values: readonly T[]): Reader<T> {
   return choice(values);
 }
 
-/** A string; a number is taken as its decimal text. */
+/** A string; a number is accepted as its decimal text. */
 export const Text = string();
 
 /** A string of a given form. */
 export const text = string;
 
-/** A string that a grammar reads. */
+/** A string that a grammar parses. */
 export const textBy = stringBy;
 
 /** A name or a title: one line without control characters. */
 export const PlainText = textBy((value) => parsePlainText(value));
 
-/** A path on any machine: one line, at most as long as Linux allows. */
+/** A path on any computer: one line, at most as long as Linux allows. */
 export const Path = path();
 
 /** An integer; numeric strings are accepted. */
@@ -114,7 +114,7 @@ export const Uuid4: Reader<string> = reader((value) => readUuid(value, '4'), {
 
 const DATE_TIME = { type: 'string', format: 'date-time' };
 
-/** An instant as ISO 8601 text; kept as it is written. */
+/** An instant as ISO 8601 text; kept as written. */
 export const DateTime: Reader<string> = reader((value) => {
   const written = readString(value);
   if (written instanceof Problem || parseTimestamp(written) !== null) return written;

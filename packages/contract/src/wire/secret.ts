@@ -6,7 +6,7 @@ import { listOf, model, nullable, Text, Uuid } from './scalars.ts';
 export const Secret = model({ id: Uuid, name: Text, value: nullable(Text) });
 export type Secret = z.infer<typeof Secret>;
 
-/** `notes` is ours: sentences for the user about the value that was set. */
+/** `notes` is our addition: sentences for the user about the stored value. */
 export const SetSecret = model({ ...Secret.shape, notes: listOf(Text) });
 export type SetSecret = z.infer<typeof SetSecret>;
 

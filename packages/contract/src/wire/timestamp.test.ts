@@ -30,7 +30,7 @@ describe('timestamps', () => {
     '2026-04-31',
     '2026-01-01T24:00:00Z',
     '2026-01-01T10:61:00Z',
-  ])('%j is no instant', (text) => {
+  ])('%j is not an instant', (text) => {
     expect(parseTimestamp(text)).toBeNull();
   });
 });

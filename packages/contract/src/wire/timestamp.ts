@@ -1,15 +1,15 @@
 /**
- * Instants. Inside they are integer microseconds since the epoch; on the wire they are ISO 8601
- * in UTC with `Z`, and carry microseconds only when these are not zero (dstack 0.22.5).
+ * Instants. In our code they are integer microseconds since the epoch; in the API they are ISO 8601
+ * in UTC with `Z`, with microseconds only if these are not zero (dstack 0.22.5).
  *
- * Floats: the wire writes them with a fraction always (`8.0`), integers never. The server's JSON
- * writer knows which fields are floats; every reader accepts an integer where a float is meant.
+ * Floats: the API always writes them with a fraction (`8.0`), integers never. The server's JSON
+ * writer has the list of float fields; every reader accepts an integer for a float.
  */
 
 const ISO =
   /^(\d{4}-\d{2}-\d{2})(?:[Tt _](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([Zz]|[+-]\d{2}:?\d{2})?)?$/;
 
-/** Beyond this a number of a request is milliseconds, as dstack 0.22.5 reads it. */
+/** Above this, a number in a request counts as milliseconds, as in dstack 0.22.5. */
 const MAX_SECONDS = 2e10;
 
 /** End of the year 9999, in microseconds. */
@@ -40,7 +40,7 @@ export function parseTimestamp(value: string | number): number | null {
   const [, date, clock = '00:00', second = '00', fraction = '', zone] = match;
   const wall = `${date}T${clock}:${second}`;
   const millis = Date.parse(`${wall}Z`);
-  // Date.parse takes the 31st of April for the 1st of May.
+  // Date.parse reads the 31st of April as the 1st of May.
   if (Number.isNaN(millis) || new Date(millis).toISOString().slice(0, 19) !== wall) return null;
   const micros = Number(fraction.padEnd(6, '0').slice(0, 6));
   return (millis - offsetMinutes(zone) * 60_000) * 1000 + micros;

@@ -1,13 +1,23 @@
 /** Users, their credentials and public keys. */
 import * as z from 'zod';
-import { DateTime, Flag, Integer, model, nullable, Text, Uuid, Uuid4, words } from './scalars.ts';
+import {
+  choiceOf,
+  DateTime,
+  Flag,
+  Integer,
+  model,
+  nullable,
+  Text,
+  Uuid,
+  Uuid4,
+} from './scalars.ts';
 
 export const GLOBAL_ROLES = ['admin', 'user'] as const;
-export const GlobalRole = words(GLOBAL_ROLES);
+export const GlobalRole = choiceOf(GLOBAL_ROLES);
 export type GlobalRole = z.infer<typeof GlobalRole>;
 
 export const PROJECT_ROLES = ['admin', 'manager', 'user'] as const;
-export const ProjectRole = words(PROJECT_ROLES);
+export const ProjectRole = choiceOf(PROJECT_ROLES);
 export type ProjectRole = z.infer<typeof ProjectRole>;
 
 export const UserPermissions = model({ can_create_projects: Flag });

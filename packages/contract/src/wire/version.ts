@@ -1,5 +1,5 @@
 /**
- * The version of the wire contract this product speaks: what `get_info` reports, what the client
- * sends as `X-API-VERSION`, and what client versions are compared with.
+ * The version of the API that this product implements: returned by `get_info`, sent by the client
+ * as `X-API-VERSION`, and compared with the versions of clients.
  */
 export const WIRE_VERSION = '0.22.5';

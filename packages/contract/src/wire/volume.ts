@@ -3,9 +3,19 @@ import * as z from 'zod';
 import { VolumeConfiguration } from '../configuration/index.ts';
 import { VOLUME_STATUSES } from '../status/volume-status.ts';
 import { BackendType } from './backend.ts';
-import { DateTime, Flag, Float, Integer, model, nullable, Text, Uuid, words } from './scalars.ts';
+import {
+  choiceOf,
+  DateTime,
+  Flag,
+  Float,
+  Integer,
+  model,
+  nullable,
+  Text,
+  Uuid,
+} from './scalars.ts';
 
-export const VolumeStatus = words(VOLUME_STATUSES);
+export const VolumeStatus = choiceOf(VOLUME_STATUSES);
 export type VolumeStatus = z.infer<typeof VolumeStatus>;
 
 export const VolumeProvisioningData = model({

@@ -87,7 +87,7 @@ describe('plain scalars have the types of YAML 1.1', () => {
     expect(value(`[ "on", '017', "~", '=' ]`)).toEqual(['on', '017', '~', '=']);
   });
 
-  test('an explicit tag decides', () => {
+  test('an explicit tag decides the type', () => {
     expect(value('[!!str 1, !!int "0x10", !!bool "on", !!null "x"]')).toEqual([
       '1',
       16,
@@ -119,12 +119,12 @@ describe('numbers become the text that Python writes', () => {
 });
 
 describe('structure', () => {
-  test('anchors, aliases and merge keys are followed; own keys win', () => {
+  test('anchors, aliases and merge keys are resolved; own keys take precedence', () => {
     const text = 'a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], z: 3}\nd: *a\n';
     expect(value(text)).toMatchObject({ c: { x: 1, y: 1, z: 3 }, d: { x: 1, y: 1 } });
   });
 
-  test('of repeated keys the last one counts, and both are told', () => {
+  test('of repeated keys the last one counts, and the repetition is reported', () => {
     const loaded = loadYaml('a: 1\nb: 2\na: 3\n');
     expect(loaded).toMatchObject({ value: { a: 3, b: 2 }, repeated: [{ path: ['a'], line: 3 }] });
   });
@@ -139,7 +139,7 @@ describe('structure', () => {
     expect((object as { x?: number }).x).toBeUndefined();
   });
 
-  test('aliases and merges may repeat ten thousand values, and no more', () => {
+  test('aliases and merges may repeat ten thousand values at most', () => {
     const bomb = (depth: number) => {
       const levels = Array.from(
         { length: depth },
@@ -172,7 +172,7 @@ describe('structure', () => {
     expect(value(text)).toEqual(expected);
   });
 
-  test('a merge of the map around it is refused', () => {
+  test('a merge of the enclosing map is refused', () => {
     expect(error('a: &a\n  <<: *a\n').message).toContain('itself');
   });
 
@@ -181,7 +181,7 @@ describe('structure', () => {
   });
 });
 
-describe('what is refused says where and why', () => {
+describe('errors have a place and a reason', () => {
   test.each([
     ['k: =\n', 1, 4, 'quotes'],
     ['k: <<\n', 1, 4, 'quotes'],
@@ -198,7 +198,7 @@ describe('what is refused says where and why', () => {
     ['on: x\n', 1, 1, 'boolean'],
     ['? [a]\n: b\n', 1, 3, 'quotes'],
     ['a: 2024-13-45\n', 1, 4, 'date'],
-    ['<<: 1\n', 1, 5, 'names no map'],
+    ['<<: 1\n', 1, 5, 'refers to no map'],
   ])('%j', (text, line, column, words) => {
     const refused = error(text);
     expect(refused.message).toContain(words);
@@ -210,19 +210,19 @@ describe('what is refused says where and why', () => {
     expect(error('['.repeat(200) + ']'.repeat(200)).message).toContain('nested');
   });
 
-  test('a number of more digits than Python reads is refused', () => {
+  test('a number with more digits than Python accepts is refused', () => {
     expect(value(`a: ${'1'.repeat(4300)}\n`)).toEqual({ a: expect.anything() });
     expect(error(`a: ${'1'.repeat(4301)}\n`).message).toContain('4300 digits');
     expect(error(`a: 1${':59'.repeat(3000)}\n`).message).toContain('4300 digits');
   });
 
-  test('more words and signs than were allowed are refused before they are read', () => {
+  test('more tokens than allowed are refused before they are read', () => {
     const loaded = loadYaml('a: 1\n'.repeat(1000), { maxTokens: 100 });
     expect(loaded).toMatchObject({ message: expect.stringContaining('too large') });
     expect(loadYaml(`a: ${'x'.repeat(100_000)}`, { maxTokens: 100 })).toHaveProperty('value');
   });
 
-  test('nesting that the parser itself cannot follow is told by its line', () => {
+  test('nesting that is too deep for the parser itself is reported with its line', () => {
     const refused = error(`a: 1\nb: ${'['.repeat(20_000)}`);
     expect(refused.message).toBe('is not valid YAML: line 2 is nested too deeply');
     expect(refused.line).toBe(2);

@@ -24,19 +24,19 @@ export interface Position {
   readonly column: number;
 }
 
-/** Something the text says that is no valid document at all. */
+/** An error that makes the text an invalid document. */
 export interface YamlError extends Position {
   readonly path: readonly PropertyKey[];
   readonly message: string;
 }
 
-/** An unquoted number, as it is written. */
+/** An unquoted number, as written. */
 export interface WrittenNumber {
   readonly path: readonly PropertyKey[];
   readonly source: string;
 }
 
-/** A key that stands twice in a map; the later one counts. */
+/** A key that occurs twice in a map; the later one counts. */
 export interface RepeatedKey extends Position {
   readonly path: readonly PropertyKey[];
 }
@@ -46,13 +46,16 @@ export interface LoadedYaml {
   readonly value: unknown;
   readonly numbers: readonly WrittenNumber[];
   readonly repeated: readonly RepeatedKey[];
-  /** Where a path of the document stands: its key if it has one, else its value. */
+  /** The place of a path in the document: its key if it has one, otherwise its value. */
   locate(path: readonly PropertyKey[]): Position;
 }
 
 const MAX_DEPTH = 64;
 
-/** The most values repeated by aliases and merges: a hundred characters could stand for a billion. */
+/**
+ * The maximum number of values repeated by aliases and merges: a hundred characters could mean a
+ * billion.
+ */
 const MAX_REPEATED = 10_000;
 
 export interface YamlOptions {
@@ -60,7 +63,9 @@ export interface YamlOptions {
   readonly maxTokens?: number;
 }
 
-/** Reads one document as PyYAML's `safe_load` does (YAML 1.1), keeping floats apart from integers. */
+/**
+ * Reads one document like PyYAML's `safe_load` (YAML 1.1), and distinguishes floats from integers.
+ */
 export function loadYaml(text: string, options: YamlOptions = {}): LoadedYaml | YamlError {
   const { maxTokens } = options;
   if (maxTokens !== undefined && hasMoreTokens(text, maxTokens)) {
@@ -229,7 +234,7 @@ class Loader {
     return toObject(new Map([...merged, ...own]));
   }
 
-  /** `<<: *a` or `<<: [*a, *b]`; of several the first wins. */
+  /** `<<: *a` or `<<: [*a, *b]`; the first of several takes precedence. */
   private readMerged(node: Node | null, path: readonly PropertyKey[]): [string, unknown][] {
     const target = isAlias(node) ? this.targetOf(node) : node;
     if (isMap(target)) return this.mergedEntries(target, node ?? target, path);
@@ -239,12 +244,12 @@ class Loader {
     return this.refuse(
       node ?? (this.document.contents as Node),
       path,
-      "has a '<<' that names no map",
+      "has a '<<' that refers to no map",
     );
   }
 
   private mergedEntries(map: YAMLMap, at: Node, path: readonly PropertyKey[]): [string, unknown][] {
-    if (this.open.has(map)) return this.refuse(at, path, "has a '<<' that names itself");
+    if (this.open.has(map)) return this.refuse(at, path, "has a '<<' that refers to itself");
     return Object.entries(this.repeat(map, at, path) as object);
   }
 

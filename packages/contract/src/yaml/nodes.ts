@@ -11,10 +11,10 @@ import {
 import { isAnyNumber, numberText } from '../grammar/number-text.ts';
 import { readBoolean, readFloat, readInt, resolvePlain } from './plain-scalar.ts';
 
-/** What `!!` stands for in tags. */
+/** The expansion of `!!` in tags. */
 export const STANDARD_TAG = 'tag:yaml.org,2002:';
 
-/** What each alias stands for. */
+/** The target of each alias. */
 export type AliasTargets = ReadonlyMap<Alias, Node>;
 
 /** The node to show for a child (its key, or the item itself) and the node of its value. */

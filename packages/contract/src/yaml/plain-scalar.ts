@@ -1,10 +1,10 @@
 import { WholeFloat } from '../grammar/number-text.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 
-/** What an unquoted text stands for in YAML 1.1. */
+/** The value of an unquoted text in YAML 1.1. */
 export type PlainValue = string | number | bigint | boolean | null | WholeFloat | Date;
 
-// The patterns of YAML 1.1 as PyYAML has them, which existing documents were written against.
+// The patterns of YAML 1.1 as in PyYAML, for which existing documents were written.
 const BOOL = /^(?:yes|Yes|YES|true|True|TRUE|on|On|ON|no|No|NO|false|False|FALSE|off|Off|OFF)$/;
 const TRUE = /^(?:yes|true|on)$/i;
 const NULL = /^(?:~|null|Null|NULL|)$/;
@@ -24,9 +24,7 @@ export function resolvePlain(text: string): PlainValue | Problem {
   if (FLOAT.test(text)) return readFloat(text);
   if (DATE.test(text) || DATE_TIME.test(text)) return readDate(text);
   if (text === '=' || text === '<<') {
-    return new Problem(
-      `has the bare value '${text}', which YAML keeps for itself: put it in quotes`,
-    );
+    return new Problem(`has the bare value '${text}', which is reserved in YAML: put it in quotes`);
   }
   return text;
 }
@@ -41,10 +39,10 @@ export function isOtherBase(text: string): boolean {
   return /^[-+]?0[0-7xb_]/.test(text) && INT.test(text);
 }
 
-/** As Python: reading digits costs more than their number. */
+/** As in Python: the cost of parsing digits grows faster than their number. */
 const MOST_DIGITS = 4300;
 
-/** Reads text that is said to be an integer (`!!int`), or that looks like one. */
+/** Parses text tagged as an integer (`!!int`), or that looks like one. */
 export function readInt(text: string): number | bigint | Problem {
   if (text.length > MOST_DIGITS) {
     return new Problem(`is a number of more than ${MOST_DIGITS} digits`);
@@ -64,7 +62,7 @@ function readDigits(digits: string): bigint {
   return /^0\d/.test(digits) ? BigInt(`0o${digits.slice(1)}`) : BigInt(digits);
 }
 
-/** Reads text that is said to be a float (`!!float`), or that looks like one. */
+/** Parses text tagged as a float (`!!float`), or that looks like one. */
 export function readFloat(text: string): number | WholeFloat | Problem {
   if (!FLOAT.test(text) && !INT.test(text)) {
     return new Problem(`is marked as float, but is ${quote(text)}`);
@@ -89,7 +87,7 @@ function readDate(text: string): Date | Problem {
   return new Problem(`looks like a date, but there is no ${day}: put it in quotes`);
 }
 
-/** Reads text that is said to be a boolean (`!!bool`). */
+/** Parses text tagged as a boolean (`!!bool`). */
 export function readBoolean(text: string): boolean | Problem {
   if (BOOL.test(text)) return TRUE.test(text);
   return new Problem(`is marked as boolean, but is ${quote(text)}`);

@@ -1,13 +1,13 @@
 import type { YAMLParseError } from 'yaml';
 
-/** What to do about the syntax errors that people make most; others keep the parser's words. */
+/** Corrections for the most frequent syntax errors; others keep the parser's message. */
 const FIXES: Readonly<Record<string, string>> = {
-  TAB_AS_INDENT: 'is indented with a tab: YAML wants spaces',
+  TAB_AS_INDENT: 'is indented with a tab: YAML requires spaces',
   BLOCK_AS_IMPLICIT_KEY:
     "has a second ': ' in one line: put the value in quotes, or move the inner map to its own line",
-  BAD_SCALAR_START: 'begins with a character that YAML keeps for itself: put the value in quotes',
+  BAD_SCALAR_START: 'begins with a character that is reserved in YAML: put the value in quotes',
   MULTIPLE_DOCS: "has a second document ('---'): only one document per file is read",
-  MULTILINE_IMPLICIT_KEY: "has a key without ':' behind it",
+  MULTILINE_IMPLICIT_KEY: "has a key without a ':' after it",
   MISSING_CHAR: 'misses a closing character',
   BAD_ALIAS: 'has an alias without a name',
   DUPLICATE_KEY: 'has a key twice',

@@ -1,6 +1,6 @@
 /**
- * Equality of JSON documents as the wire means it: an absent field is a null one, and the order of
- * keys says nothing. Lists are compared in order.
+ * Equality of JSON documents as the wire defines it: an absent field equals null, and the order of
+ * keys does not matter. Lists are compared in order.
  */
 export function sameJson(a: unknown, b: unknown): boolean {
   if (a == null || b == null) return a == null && b == null;

@@ -1,7 +1,7 @@
 /**
  * The copy of a snapshot that a pass works on. Rules read and write it as if each write had already
- * happened; at the end one change per record says what differs from the snapshot, and events stand
- * in the order in which they were noted.
+ * happened. At the end there is one change per record with its differences from the snapshot, and
+ * the events in the order in which they were noted.
  */
 import type {
   AttachmentRecord,
@@ -101,7 +101,7 @@ export class Draft {
     this.#checks.set(id, { type: 'fleet.check', id, version });
   }
 
-  /** The pass takes a slot or GPUs of the `local` backend, of which this was read. */
+  /** The pass uses a slot or GPUs of the `local` backend, whose state was read as `state`. */
   checkLocal(state: string): void {
     this.#checks.set('local', { type: 'local.check', state });
   }
@@ -131,7 +131,7 @@ export class Draft {
     for (const id of volumeIds) this.signal('volume', id);
   }
 
-  /** Starts a round of rules: deadlines are collected anew. */
+  /** Starts a round of rules, which collects the deadlines anew. */
   beginRound(): void {
     this.#touched = false;
     this.#due = null;
@@ -142,7 +142,7 @@ export class Draft {
     return this.#touched;
   }
 
-  /** This snapshot alone demands another pass at that moment. */
+  /** Requires another pass at that moment, even if nothing else happens. */
   dueAt(at: Timestamp): void {
     if (this.#due === null || at < this.#due) this.#due = at;
   }
@@ -155,7 +155,7 @@ export class Draft {
     this.#events.push(event);
   }
 
-  /** Where the next event will stand, for `eventAt`. */
+  /** The index of the next event, for `eventAt`. */
   get eventCount(): number {
     return this.#events.length;
   }
@@ -201,8 +201,8 @@ export class Draft {
   }
 
   /**
-   * Says that an announced effect is no longer wanted. It still counts as announced in this pass:
-   * a worker may have begun it, and only a later snapshot tells.
+   * Withdraws an announced effect. It still counts as announced in this pass: a worker may have
+   * begun it, and only a later snapshot shows that.
    */
   cancel(intent: IntentRecord): void {
     if (intent.state !== 'announced' || this.#cancelled.has(intent.key)) return;
@@ -210,7 +210,7 @@ export class Draft {
     this.#touched = true;
   }
 
-  /** A problem that somebody has to solve by hand; logged as an error. */
+  /** A problem that an operator has to solve; logged as an error. */
   alarm(text: string): void {
     this.#alarms.push(text);
   }
@@ -223,7 +223,7 @@ export class Draft {
     this.#signals.set(`${kind}:${id}`, { kind, id });
   }
 
-  /** Everything to write, records before what refers to them. */
+  /** All changes, records before the rows that refer to them. */
   changes(): Change[] {
     const fresh = this.#announced.filter((one) => !this.#cancelled.has(one.key));
     const freshKeys = new Set(this.#announced.map((one) => one.key));
@@ -254,7 +254,7 @@ export class Draft {
     ];
   }
 
-  /** Whom to wake once the changes are written; workers of announced effects among them. */
+  /** The signals to send after the write, including those to the workers of announced effects. */
   signals(): Signal[] {
     const workers = this.#announced
       .filter((one) => !this.#cancelled.has(one.key))
@@ -265,7 +265,7 @@ export class Draft {
 
 /** For passes that create nothing. */
 function noIds(): never {
-  throw new Error('this pass was not given ids to make anything');
+  throw new Error('this pass received no ids to create anything');
 }
 
 function key(row: Row): { id: Id; version: number } {

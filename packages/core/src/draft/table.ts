@@ -11,7 +11,7 @@ function same(a: unknown, b: unknown): boolean {
   return Object.is(a, b) || JSON.stringify(a) === JSON.stringify(b);
 }
 
-/** Records of one kind: as loaded, and as they are to be. */
+/** Records of one kind: as they were loaded, and as the pass has changed them. */
 export class Table<R extends Row> {
   #loaded = new Map<Id, R>();
   #rows = new Map<Id, R>();
@@ -34,7 +34,7 @@ export class Table<R extends Row> {
     return [...this.#rows.values()];
   }
 
-  /** Answers with the record as it is afterwards; equal values are no change. */
+  /** Returns the record with the patch. Equal values are no change. */
   set(row: R, patch: Partial<R>): R {
     const now = this.#rows.get(row.id) ?? row;
     const next = { ...now, ...patch };
@@ -69,7 +69,7 @@ export class Table<R extends Row> {
     return [...this.#loaded.values()].filter((row) => !this.#rows.has(row.id));
   }
 
-  /** Loaded records that differ now, with the fields that do. */
+  /** Loaded records that the pass has changed, with the changed fields. */
   updated(): { id: Id; version: number; set: Partial<R> }[] {
     const result: { id: Id; version: number; set: Partial<R> }[] = [];
     for (const [id, before] of this.#loaded) {

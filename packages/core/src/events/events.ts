@@ -82,7 +82,7 @@ export const projectTarget = (project: {
   parentId: null,
 });
 
-/** Event texts have no line breaks and no dot at the end. */
+/** Event texts contain no line breaks and do not end with a dot. */
 export function newEvent(
   message: string,
   targets: readonly EventTarget[],
@@ -109,8 +109,8 @@ function statusChange(
 }
 
 /**
- * `actorUserId`: who asked for a stop; null = the system. The run is as it will be; its reason is
- * told only where the status says that it ends.
+ * `actorUserId`: who requested the stop; null = the system. `run` is the record after the change.
+ * The event contains the reason only if the new status is an ending one.
  */
 export function runStatusEvent(
   from: RunStatus,

@@ -1,5 +1,5 @@
 /** Changes that give a waiting gang a place. Placement has tried each of them. */
-import { formatMachine } from '@dstack/contract';
+import { formatInstanceResources } from '@dstack/contract';
 import type { Fix, Profile } from '@dstack/contract/wire';
 import type { FleetRecord, Gang } from '../model/index.ts';
 import { dollars } from '../offers/findings.ts';
@@ -70,7 +70,7 @@ function machineWish({ name, offer, rules }: NearMachine, change: Relaxation): s
   }
   const properties = listText(change.rules.map((rule) => `\`${rule}\``));
   const price = offer.price > 0 ? `, ${dollars(offer.price)} an hour` : '';
-  return `Change ${properties} to what ${name} has (${formatMachine(offer.instance.resources)}${price})`;
+  return `Change ${properties} to what ${name} has (${formatInstanceResources(offer.instance.resources)}${price})`;
 }
 
 const laterText = (outcome: Outcome): string =>

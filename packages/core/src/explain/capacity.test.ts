@@ -53,7 +53,7 @@ function assessInstance({ fleet = CLOUD, ...one }: OneInstance): Diagnosis {
 
 const INSTANCES: readonly (readonly [string, OneInstance, Expected])[] = [
   [
-    'is being made',
+    'is being created',
     { instance: { status: 'pending', provisioningData: null } },
     { state: 'creating', rules: ['creating'], summary: 'waits for its machine' },
   ],
@@ -66,7 +66,7 @@ const INSTANCES: readonly (readonly [string, OneInstance, Expected])[] = [
     },
     {
       ...{ state: 'creating', rules: ['deploying'], until: 10 },
-      summary: 'is being added: the agent is brought onto its host: login refused',
+      summary: 'is being added: the agent is being installed on its host: login refused',
     },
   ],
   [
@@ -154,7 +154,7 @@ const INSTANCES: readonly (readonly [string, OneInstance, Expected])[] = [
     },
   ],
   [
-    'is no longer what its fleet asks for',
+    'is no longer what its fleet requires',
     { fleet: aFleet('cloud', { nodes: '0..', regions: ['eu'] }), instance: { status: 'busy' } },
     { state: 'busy', rules: ['fleet_spec', 'busy'], summary: 'ends when it is free' },
   ],
@@ -182,7 +182,7 @@ const INSTANCES: readonly (readonly [string, OneInstance, Expected])[] = [
     },
     {
       ...{ state: 'stopping', rules: ['terminating'], until: 15 },
-      summary: 'backend aws is not configured any more, so nobody can end its machine',
+      summary: 'backend aws is no longer configured, so its machine cannot be terminated',
     },
   ],
   [
@@ -247,7 +247,7 @@ const FLEETS: readonly (readonly [string, OneFleet, Expected])[] = [
       ...{ state: 'degraded', rules: ['nodes.min', 'creation_failed'], until: 5 },
       attempt: 3,
       summary:
-        'lacks 1 of `nodes.min`; attempt 3 to make them begins in 4 min (2023-11-14 22:18:20 UTC); cloud-1 failed: no offer could be had for it (All offers failed)',
+        'lacks 1 of `nodes.min`; attempt 3 to create them begins in 4 min (2023-11-14 22:18:20 UTC); cloud-1 failed: no offer was found for it (All offers failed)',
     },
   ],
   [
@@ -256,7 +256,7 @@ const FLEETS: readonly (readonly [string, OneFleet, Expected])[] = [
     {
       ...{ state: 'degraded', rules: ['consolidation', 'creation_failed'] },
       attempt: 15,
-      summary: 'lacks 2 of `nodes.min`, and no more are made after 15 attempts',
+      summary: 'lacks 2 of `nodes.min`, and no more are created after 15 attempts',
       fixes: ['starts the attempts again'],
     },
   ],

@@ -71,7 +71,7 @@ function instanceParts(rows: readonly Row[]): string[] {
 }
 
 /**
- * The most useful rule of each backend. Without any backend, why the server's machine is not used.
+ * The most useful rule of each backend. Without any backend, why the server host is not used.
  */
 function backendParts(own: readonly Row[], all: readonly Row[]): string[] {
   const local = all.filter((one) => one.rule === 'local_off');

@@ -192,7 +192,7 @@ function holderOf(
   return around.names.runs(holdersOf(look, instance, found, around));
 }
 
-/** Fleets that are no candidates: the run names others, or is in another one already. */
+/** Fleets that are no candidates: the run names other fleets, or is in another one already. */
 function otherFleetRows(look: GangLook, candidates: readonly FleetRecord[]): Row[] {
   const { ledger, request } = look;
   const known = new Set(candidates.map((fleet) => fleet.id));
@@ -212,7 +212,7 @@ function otherFleetRows(look: GangLook, candidates: readonly FleetRecord[]): Row
     });
 }
 
-/** Why the server's machine is not used, if the run needs a new instance or a fleet. */
+/** Why the server host is not used, if the run needs a new instance or a fleet. */
 function localOffRow(
   look: GangLook,
   fleets: readonly FleetRecord[],

@@ -10,11 +10,11 @@ const KILLED = 137;
 
 const TEXTS: Readonly<Record<JobTerminationReason, string>> = {
   failed_to_start_due_to_no_capacity: 'there was no place for it',
-  interrupted_by_no_capacity: 'its spot machine was taken away',
+  interrupted_by_no_capacity: 'its spot instance was reclaimed',
   instance_unreachable: 'its host could not be reached',
   instance_access_revoked: 'its instance may not be used any more',
   waiting_instance_limit_exceeded: 'its machine did not come up in time',
-  waiting_runner_limit_exceeded: 'the agent of its machine did not take it in time',
+  waiting_runner_limit_exceeded: 'the agent of its instance did not accept it in time',
   terminated_by_user: 'it was stopped',
   volume_error: 'a volume could not be used',
   gateway_error: 'its gateway could not be used',
@@ -39,7 +39,7 @@ export function endText(job: JobRecord): string {
   const message = terminationText(job);
   const text = message ? `${TEXTS[reason]}: ${message}` : TEXTS[reason];
   if (job.exitStatus === null || job.exitStatus === 0) return text;
-  const killed = job.exitStatus === KILLED ? ' (killed, perhaps for want of memory)' : '';
+  const killed = job.exitStatus === KILLED ? ' (killed, perhaps for lack of memory)' : '';
   return `${text}, with exit status ${job.exitStatus}${killed}`;
 }
 

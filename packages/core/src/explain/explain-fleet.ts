@@ -111,13 +111,13 @@ function smallReasons(
   const detail = { asked: String(min), has: String(active) };
   const since = fleet.lastConsolidatedAt === 0 ? null : fleet.lastConsolidatedAt;
   if (made >= MAX_CONSOLIDATION_ATTEMPTS) {
-    const text = `lacks ${min - active} of \`nodes.min\`, and no more are made after ${MAX_CONSOLIDATION_ATTEMPTS} attempts`;
+    const text = `lacks ${min - active} of \`nodes.min\`, and no more are created after ${MAX_CONSOLIDATION_ATTEMPTS} attempts`;
     return [reason('consolidation', text, { ...detail, since, attempt: made })];
   }
   const from = fleet.lastConsolidatedAt ?? fleet.createdAt;
   const until = from + consolidationDelay(made);
   const attempt = made + 1;
-  const next = `attempt ${attempt} to make them begins ${atText(until, now)}`;
+  const next = `attempt ${attempt} to create them begins ${atText(until, now)}`;
   const text = `lacks ${min - active} of \`nodes.min\`; ${next}`;
   return [reason('nodes.min', text, { ...detail, since, until, attempt })];
 }

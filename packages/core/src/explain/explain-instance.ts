@@ -70,15 +70,15 @@ const END_TEXTS: Readonly<Record<string, string>> = {
   terminated_by_user: 'a user ended it, or its fleet was deleted',
   idle_timeout: 'it was idle for longer than `idle_duration`',
   provisioning_timeout: 'it did not come up in time',
-  error: 'it could not be made',
-  job_finished: 'it was made for a job that has ended',
+  error: 'it could not be created',
+  job_finished: 'it was created for a job that has ended',
   unreachable: 'it could not be reached',
-  no_offers: 'no offer could be had for it',
+  no_offers: 'no offer was found for it',
   master_failed: 'the first instance of its fleet failed',
   max_instances_limit: 'its fleet had more instances than `nodes.max`',
-  fleet_spec_mismatch: 'it was no longer what its fleet asks for',
+  fleet_spec_mismatch: 'it was no longer what its fleet requires',
   no_balance: 'the account at the backend has no balance',
-  interrupted: 'its backend took it away',
+  interrupted: 'its backend reclaimed it',
 };
 
 export function endReason({
@@ -106,8 +106,8 @@ function terminating({ instance: snapshot }: ExplainedInstance, ctx: ExplainCont
   if (failed?.result?.kind === 'refused' && failed.result.reason === BACKEND_MISSING) {
     const until = since + BACKEND_MISSING_LIMIT;
     const text =
-      `is to be terminated (${why}), but backend ${instance.backend} is not configured any more, so ` +
-      `nobody can end its machine: it is given up ${atText(until, ctx.now)}`;
+      `is to be terminated (${why}), but backend ${instance.backend} is no longer configured, so ` +
+      `its machine cannot be terminated; the server gives it up ${atText(until, ctx.now)}`;
     const reasons = [reason('terminating', text, { since, until, has: BACKEND_MISSING })];
     return { state: 'stopping', waits: true, summary: text, reasons };
   }
@@ -129,14 +129,14 @@ function planned(input: ExplainedInstance): Assessment {
     const until = since + HOST_ADD_LIMIT;
     const error = input.instance.host?.error ?? instance.terminationMessage;
     const why = error ? `: ${error}` : '';
-    const text = `is being added: the agent is brought onto its host${why}`;
+    const text = `is being added: the agent is being installed on its host${why}`;
     const reasons = [reason('deploying', text, { since, until, has: error ?? null })];
     return { state: 'creating', waits: true, summary: text, reasons };
   }
   const create = lastIntent(input.instance, 'instance.create');
   const of = create?.payload.kind === 'instance.create' ? create.payload.totalOffers : 0;
   const from = of > 0 ? ` (from ${of === 1 ? '1 offer' : `${of} offers`})` : '';
-  const text = `waits for its machine, which is being made${from}`;
+  const text = `waits for its machine, which is being created${from}`;
   const until = instance.provisioningJobId === null ? null : since + CREATE_LIMIT;
   const reasons = [reason('creating', text, { since, until })];
   return { state: 'creating', waits: true, summary: text, reasons };
@@ -179,7 +179,7 @@ function inService(input: ExplainedInstance, ctx: ExplainContext): Assessment {
     ...(matchesFleet(instance, fleet)
       ? []
       : [
-          reason('fleet_spec', 'is no longer what its fleet asks for, and ends when it is free', {
+          reason('fleet_spec', 'is no longer what its fleet requires, and ends when it is free', {
             since,
           }),
         ]),
@@ -235,7 +235,7 @@ function idle({ instance: snapshot }: ExplainedInstance, ctx: ExplainContext): A
     reasons: [reason(rule, text, { since, until })],
   });
   if (isSshHost(instance.backend))
-    return assessment('idle', 'is idle, and stays: it is a host of your own', null);
+    return assessment('idle', 'is idle, and stays: it is an SSH host', null);
   if (instance.idleSeconds === null) {
     return assessment('idle', 'is idle, and stays (`idle_duration: off`)', null);
   }

@@ -132,7 +132,7 @@ export function explainGateway(
   }
   if (isGatewayPassing(gateway.status)) {
     const until = gateway.createdAt + GATEWAY_PROVISION_LIMIT;
-    const text = `is being made, and has to be up ${atText(until, now)}`;
+    const text = `is being created, and has to be up ${atText(until, now)}`;
     const found = reason('creating', text, { since: gateway.createdAt, until });
     return waits('creating', about, found, removed);
   }

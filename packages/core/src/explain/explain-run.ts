@@ -73,7 +73,7 @@ function answer(
   return { explanation, wanted: [...diagnosis.wanted.values()] };
 }
 
-/** States in which nothing is waited for. */
+/** States in which the subject waits for nothing. */
 function isWaiting(state: ExplainState): boolean {
   return state !== 'running' && state !== 'ended';
 }

@@ -21,7 +21,7 @@ function tell({ snapshot, offers }: World, { run, jobs }: Gang): Diagnosis {
   };
   const names = [...new Set(offers.map((offer) => offer.backend))];
   const backends = {
-    abilities: names.map((name) => ({ name, makesMachines: true })),
+    abilities: names.map((name) => ({ name, createsInstances: true })),
     localOff: null,
   };
   const ctx = { ...aContext(), viewer: { projects: null } };

@@ -95,7 +95,7 @@ function serverFixes({ waiting, world, around, trials }: Repair): Fix[] {
   return fixes;
 }
 
-/** The server's machine would take the run if its jobs were trusted. */
+/** The server host would take the run if its jobs were trusted. */
 function lacksTrustOnly(
   { kind, fleet, instance, backend, has }: Row,
   rows: readonly Row[],
@@ -134,7 +134,7 @@ export function newFleetFixes({ waiting, trials, world }: Repair): Fix[] {
   }));
   if (outcome === 'now') {
     const value = ['type: fleet', `name: ${name}`, `nodes: 0..${nodes}`, ...placement].join('\n');
-    const text = 'Create a fleet that makes instances as runs need them';
+    const text = 'Create a fleet that creates instances as runs need them';
     return [fix(text, { command, value })];
   }
   const hosts = Array.from({ length: nodes }, (_, n) => `    - <host ${n + 1}>`);
@@ -146,7 +146,7 @@ export function newFleetFixes({ waiting, trials, world }: Repair): Fix[] {
     ...hosts,
   ];
   const value = ['type: fleet', `name: ${name}`, ...placement, ...ssh].join('\n');
-  const text = 'Create a fleet of hosts of your own that have what the run asks for';
+  const text = 'Create an SSH fleet of hosts that meet the requirements of the run';
   return [fix(text, { command, value })];
 }
 

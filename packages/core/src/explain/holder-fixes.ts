@@ -82,7 +82,7 @@ function without(
   const instances = snapshot.instances.map((one) => release(one, freed.get(one.id) ?? 0));
   const localBusy = instances.filter((one) => isServerHost(one.backend) && one.busyBlocks > 0);
   const hidden = snapshot.localBusy.length - snapshot.instances.filter(isBusyLocal).length;
-  // Instances of other projects on the server's machine are not part of the snapshot.
+  // Instances of other projects on the server host are not part of the snapshot.
   return hidden > 0 ? { ...snapshot, instances } : { ...snapshot, instances, localBusy };
 }
 

@@ -60,7 +60,7 @@ export function partOf({ job, state, text, reasons: [first] }: JobDiagnosis): Pa
 
 function waitingPart(pass: RunPass, job: JobRecord, waiting: Waiting | null): JobDiagnosis {
   if (waiting === null) {
-    const text = 'is about to be looked at';
+    const text = 'is about to be examined';
     return { job, state: 'waiting', text, reasons: [reason('submitting', text)] };
   }
   const limit = job.refusal === null ? null : waitLimit(pass, job);
@@ -78,7 +78,7 @@ function creatingPart(pass: RunPass, job: JobRecord): JobDiagnosis {
   const create = instance && pass.draft.lastIntent('instance.create', instance.id);
   const offers = create?.payload.kind === 'instance.create' ? create.payload.totalOffers : 0;
   const of = offers > 0 ? ` (from ${offers === 1 ? '1 offer' : `${offers} offers`})` : '';
-  const text = `waits for its machine ${instance?.name ?? ''}, which is being made${of}`;
+  const text = `waits for its machine ${instance?.name ?? ''}, which is being created${of}`;
   const until = since + CREATE_LIMIT;
   return { job, state: 'creating', text, reasons: [reason('creating', text, { since, until })] };
 }

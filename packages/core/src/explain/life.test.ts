@@ -151,7 +151,7 @@ const SITUATIONS: readonly Lives[] = [
     },
     {
       ...{ state: 'creating', rules: ['creating'], until: 3600 },
-      summary: 'waits for its machine cloud-0, which is being made (from 12 offers)',
+      summary: 'waits for its machine cloud-0, which is being created (from 12 offers)',
     },
   ],
   [
@@ -177,7 +177,7 @@ const SITUATIONS: readonly Lives[] = [
   [
     'is handed to its host',
     PLACED,
-    { state: 'starting', rules: ['starting'], summary: 'is being handed to the agent of lab-0' },
+    { state: 'starting', rules: ['starting'], summary: 'is being sent to the agent of lab-0' },
   ],
   [
     'waits for its uploads',

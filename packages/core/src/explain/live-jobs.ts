@@ -47,7 +47,7 @@ function untakenReason(pass: RunPass, job: JobRecord): Reason {
     return reason('attaching', text, { since, until: mounts.until, has: volume.name });
   }
   const since = job.statusChangedAt;
-  return reason('starting', `is being handed to the agent of ${name}`, { since, until });
+  return reason('starting', `is being sent to the agent of ${name}`, { since, until });
 }
 
 /** The agent has accepted the job. */

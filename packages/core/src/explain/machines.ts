@@ -61,7 +61,7 @@ function offersOf(look: GangLook, market: Market): NearMachine[] {
   const [node] = request.nodes;
   if (!node) return [];
   const makers = new Set(
-    market.abilities.filter((one) => one.makesMachines).map((one) => one.name),
+    market.abilities.filter((one) => one.createsInstances).map((one) => one.name),
   );
   return candidateFleets(ledger, request)
     .filter(isElastic)

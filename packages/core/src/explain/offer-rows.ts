@@ -43,7 +43,7 @@ export function offerRows(look: GangLook, fleet: FleetRecord, name: string, mark
   const capacity = newCapacityFor(fleet, node, look.request.profile);
   if ('excluded' in capacity) return [];
   if (market.abilities.length === 0) {
-    const text = 'the project has no backend that could make instances';
+    const text = 'the project has no backend that can create instances';
     return [row('offers', { fleet: name, rule: 'no_backends', verdict: 'never', text })];
   }
   const { combined } = capacity;
@@ -102,7 +102,7 @@ function judge(
   if ('finding' in mounts) {
     return { offer, findings: [{ ...mounts.finding, verdict: mounts.verdict }] };
   }
-  if (!backend.makesMachines) return { offer, findings: [judgement('no_machines', 'never')] };
+  if (!backend.createsInstances) return { offer, findings: [judgement('no_machines', 'never')] };
   if (!isAvailableOffer(offer)) {
     const rule = offer.availability === 'no_quota' ? 'no_quota' : 'not_available';
     return { offer, findings: [judgement(rule, 'full')] };

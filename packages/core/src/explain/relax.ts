@@ -13,7 +13,7 @@ type Resources = Requirements['resources'];
 interface Change {
   readonly rule: Rule;
   readonly line: string;
-  /** The line stands under `resources:`. */
+  /** The line belongs under `resources:`. */
   readonly isResource: boolean;
   readonly flags: readonly string[];
   readonly apply: (gang: Gang) => Gang;

@@ -1,4 +1,4 @@
-/** Diagnoses all jobs of a run; looks for a place for those that have none. */
+/** Diagnoses all jobs of a run, and looks for a place for the jobs without one. */
 import type { Gang, JobRecord, PlacementSnapshot } from '../model/index.ts';
 import type { BackendAnswers, BackendsState } from '../placement/backend-answers.ts';
 import { lookAtGang } from '../placement/look-ahead.ts';
@@ -87,7 +87,7 @@ export class RunDiagnosis {
     return goesOn ? wantedFailures(this.pass) : [];
   }
 
-  /** The queue, with this run's gangs added even if no pass would load them or they have ended. */
+  /** The queue with this run's gangs added, even if no pass would load them or they have ended. */
   #queue(): PlacementSnapshot {
     const { queue } = this.#input;
     const own = this.#ownGangs();

@@ -72,9 +72,9 @@ export function explainedRun(situation: Situation): ExplainedRun {
   const run = aRun('train', situation.configuration, situation.run);
   const jobs = situation.jobs ?? aGang(run, 0, situation.job).jobs;
   const instances = situation.instances ?? [];
-  const silent = (situation.backends ?? []).filter((one) => !one.makesMachines);
+  const silent = (situation.backends ?? []).filter((one) => !one.createsInstances);
   const { projectId, projectName, ...queue } = aSnapshot({
-    machineless: new Set(silent.map((one) => one.name)),
+    offersOnly: new Set(silent.map((one) => one.name)),
     fleets: situation.fleets ?? [],
     instances,
     gangs: situation.others ?? [],
@@ -109,7 +109,7 @@ export function diagnose(situation: Situation): Diagnosis {
   const input = explainedRun(situation);
   const offers = situation.offers ?? [];
   const names = [...new Set(offers.map((offer) => offer.backend))];
-  const abilities = situation.backends ?? names.map((name) => ({ name, makesMachines: true }));
+  const abilities = situation.backends ?? names.map((name) => ({ name, createsInstances: true }));
   const backends = { abilities, localOff: situation.localOff ?? null };
   const projects = situation.viewer === undefined ? ['project-1'] : situation.viewer;
   const ctx = {

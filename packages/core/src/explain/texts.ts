@@ -27,11 +27,11 @@ export function instanceText({ rule, asked, has, holder }: Facts): string {
     case 'ending':
       return 'is being terminated';
     case 'fleet_spec':
-      return 'is no longer what its fleet asks for';
+      return 'is no longer what its fleet requires';
     case 'instances':
       return 'is none of the instances that the run names';
     case 'blocks':
-      return 'has no blocks of the size asked for';
+      return 'has no blocks of the requested size';
     case 'volume_in_use':
       return `is not where ${volumeHolderText(asked, has, holder)}`;
     default:
@@ -50,7 +50,7 @@ function unmetText(rule: ExplainRule, asked: string | null, has: string | null):
     case 'registry_auth':
       return `\`${rule}\` is not possible there${detail(has)}`;
     case 'volumes':
-      return `the volumes asked for cannot be mounted there${detail(has)}`;
+      return `the requested volumes cannot be mounted there${detail(has)}`;
     case 'volume_place':
       return `volume ${asked ?? ''} is on ${has ?? 'another machine'}`;
     case 'volume_in_use':

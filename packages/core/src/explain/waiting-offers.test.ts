@@ -147,7 +147,7 @@ const SITUATIONS: readonly Waits[] = [
     {
       fleets: [CLOUD],
       offers: [anOffer({ availability: 'not_available' })],
-      backends: [{ name: 'aws', makesMachines: false }],
+      backends: [{ name: 'aws', createsInstances: false }],
     },
     {
       rules: ['no_machines'],
@@ -162,8 +162,8 @@ const SITUATIONS: readonly Waits[] = [
       fleets: [CLOUD],
       offers: [anOffer({ price: 2 })],
       backends: [
-        { name: 'aws', makesMachines: true },
-        { name: 'gcp', makesMachines: true },
+        { name: 'aws', createsInstances: true },
+        { name: 'gcp', createsInstances: true },
       ],
       notes: [
         { backend: 'gcp', rule: 'backend_refused', text: 'it refuses its credentials: expired' },
@@ -179,14 +179,14 @@ const SITUATIONS: readonly Waits[] = [
     'a backend that does not answer',
     {
       fleets: [CLOUD],
-      backends: [{ name: 'gcp', makesMachines: true }],
+      backends: [{ name: 'gcp', createsInstances: true }],
       notes: [{ backend: 'gcp', rule: 'backend_timeout', text: 'it has not answered within 3 s' }],
     },
     { rules: ['backend_timeout'], summary: 'gcp: it has not answered within 3 s' },
   ],
   [
     'a backend that has nothing at all',
-    { fleets: [CLOUD], backends: [{ name: 'gcp', makesMachines: true }] },
+    { fleets: [CLOUD], backends: [{ name: 'gcp', createsInstances: true }] },
     { rules: ['backend_empty'], summary: 'gcp: it has no offers' },
   ],
   [
@@ -194,7 +194,7 @@ const SITUATIONS: readonly Waits[] = [
     { fleets: [CLOUD], localOff: OFF },
     {
       rules: ['no_backends', 'local_off'],
-      summary: `(no offers match; the project has no backend that could make instances; ${OFF})`,
+      summary: `(no offers match; the project has no backend that can create instances; ${OFF})`,
       fixes: ['<host 1>'],
       no: ['null:'],
     },

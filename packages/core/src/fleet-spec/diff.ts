@@ -13,7 +13,10 @@ export interface FleetSpecDiff {
   readonly removedHosts: readonly string[];
 }
 
-/** Cloud fleets take these over: instances that no longer match are replaced once idle. */
+/**
+ * Cloud fleets apply these in place: instances that no longer match are replaced once they are
+ * idle.
+ */
 const UPDATABLE_CLOUD = [
   'nodes',
   'reservation',
@@ -27,7 +30,10 @@ const UPDATABLE_CLOUD = [
   'max_price',
 ];
 
-/** What differs between a fleet's stored spec and a new one, and whether the fleet can follow. */
+/**
+ * The differences between a fleet's stored spec and a new one, and whether the fleet can be updated
+ * in place.
+ */
 export function diffFleetSpecs(before: FleetSpec, after: FleetSpec): FleetSpecDiff {
   const [old, now] = [comparable(before), comparable(after)];
   const nested = changedKeys(old.configuration, now.configuration);
@@ -63,7 +69,10 @@ interface HostChanges {
   readonly problem: string | null;
 }
 
-/** Hosts may come and go; what is said about one that stays, or about all, may not change. */
+/**
+ * Hosts may be added and removed. The settings of a host that stays, or of all hosts, may not
+ * change.
+ */
 function hostChanges(before: FleetSpec, after: FleetSpec): HostChanges {
   const [old, now] = [before.configuration.ssh_config, after.configuration.ssh_config];
   if (!old || !now) return { added: [], removed: [], problem: null };
@@ -89,12 +98,12 @@ function hostChanges(before: FleetSpec, after: FleetSpec): HostChanges {
   return { added, removed, problem };
 }
 
-/** Key files lie on the client's machine: their names mean nothing here. */
+/** Key files are on the client's machine, so their names mean nothing here. */
 function withoutPaths(value: unknown): object {
   if (typeof value === 'string') return { hostname: value };
   const copy = { ...(value as Record<string, unknown>) };
   delete copy.identity_file;
-  // A stored spec has public keys only; another key shows there too.
+  // A stored spec contains public keys only, which is enough to detect another key.
   if (copy.ssh_key) copy.ssh_key = (copy.ssh_key as { public: string }).public.trim();
   if (copy.proxy_jump) copy.proxy_jump = withoutPaths(copy.proxy_jump);
   if (Array.isArray(copy.hosts)) copy.hosts = copy.hosts.map(withoutPaths);
@@ -132,7 +141,10 @@ function withoutKeys(value: unknown): unknown {
   );
 }
 
-/** `update` for an existing fleet that can follow, else `create`: clients then replace the fleet. */
+/**
+ * `update` for an existing fleet that can be updated in place, else `create`: clients then replace
+ * the fleet.
+ */
 export function fleetPlanAction(current: FleetSpec | null, effective: FleetSpec) {
   return current && diffFleetSpecs(current, effective).updatable ? 'update' : 'create';
 }

@@ -29,7 +29,7 @@ function ask(more: Partial<Omit<HostQuestion, 'host'>> & { readonly host?: objec
 const address = (answer: ReturnType<typeof ask>) =>
   answer.ok ? answer.provisioningData.internal_ip : answer.message;
 
-describe('a host of one’s own', () => {
+describe('an SSH host', () => {
   it('is the machine its agent found, reached through its sshd', () => {
     expect(ask()).toMatchObject({
       ok: true,

@@ -1,5 +1,4 @@
-/** A host of one's own as a machine: what its agent found out, in the words of offers. */
-
+/** The machine of an SSH host as an offer, made from the facts that its agent has reported. */
 import type { HostFacts } from '@dstack/contract/agent';
 import type { Offer, ProvisioningData } from '../model/index.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
@@ -18,7 +17,7 @@ export type HostAnswer =
 export interface HostQuestion {
   readonly instanceId: string;
   readonly host: Pick<FleetHost, 'hostname' | 'user' | 'port' | 'internalIp' | 'proxyJump'>;
-  /** Of the whole fleet: the first address of the host inside it is its internal one. */
+  /** The network of the fleet: the host's first address in it is its internal address. */
   readonly network: string | null;
   readonly blocks: number | 'auto';
   readonly facts: HostFacts;
@@ -26,10 +25,12 @@ export interface HostQuestion {
 
 const SSH_PORT = 22;
 const MIB = 2 ** 20;
-/** Docker's own bridge, which is the same on every host and leads to none. */
+/** Docker's own bridge: the same network on every host, so its addresses reach no other host. */
 const DOCKER_BRIDGE = '172.17.';
 
-/** The machine with its share of blocks and its internal address, or why it cannot be used so. */
+/**
+ * The machine with its share of blocks and its internal address, or why the fleet cannot use it.
+ */
 export function machineOfHost(question: HostQuestion): HostAnswer {
   const { facts, network, blocks } = question;
   const address = internalAddress(question);
@@ -76,7 +77,10 @@ function offerOf(facts: HostFacts): Offer {
   };
 }
 
-/** `dockerized: true` sends clients through the host's own sshd to the job's port on its loopback. */
+/**
+ * `dockerized: true` makes clients connect through the host's own sshd to the job's port on its
+ * loopback.
+ */
 function machineData(
   { host, facts }: HostQuestion,
   offer: Offer,
@@ -145,7 +149,7 @@ function isInside(address: string, network: string): boolean {
   return inside.slice(0, prefix) === outside.slice(0, prefix);
 }
 
-/** 32 or 128 binary digits; null for what is no address. */
+/** 32 or 128 binary digits; null if the text is no address. */
 function bitsOf(address: string): string | null {
   const bits = (value: number, width: number) => value.toString(2).padStart(width, '0');
   if (!address.includes(':')) {

@@ -10,7 +10,7 @@ import {
 type SshConfig = NonNullable<FleetSpec['configuration']['ssh_config']>;
 type Key = { readonly public: string; readonly private?: string | null };
 
-/** A host with what the whole fleet says about it filled in. */
+/** A host with the fleet's common settings filled in. */
 export interface FleetHost {
   readonly hostname: string;
   readonly user: string | null;
@@ -18,7 +18,7 @@ export interface FleetHost {
   readonly key: Key | null;
   readonly internalIp: string | null;
   readonly blocks: number | 'auto' | null;
-  /** The machine in between, which only the way through it leads to the host. */
+  /** The jump host, through which the server connects to the host. */
   readonly proxyJump: FleetHostProxy | null;
 }
 
@@ -31,8 +31,8 @@ export interface FleetHostProxy {
 
 export interface FleetSpecContext {
   /**
-   * Fleets of any project that hold other hosts, by address (see `hostAddress`): the fleet's name, or
-   * null where it is nothing that the asker may know.
+   * Addresses (see `hostAddress`) that fleets of any project hold, with the fleet's name; null if
+   * the caller may not see that fleet.
    */
   readonly hostsInUse?: ReadonlyMap<string, string | null>;
   /** The spec of the fleet that is updated; null = a new one, absent = not known. */
@@ -41,7 +41,10 @@ export interface FleetSpecContext {
 
 const SSH_PORT = 22;
 
-/** Fields that say how instances are made, which SSH hosts are not. */
+/**
+ * Fields that describe how instances are created. SSH hosts are not created, so their fleets may
+ * not have them.
+ */
 const CLOUD_FIELDS = [
   'reservation',
   'resources',
@@ -88,10 +91,10 @@ function withKeptPath(spec: FleetSpec, current: FleetSpec | null): FleetSpec {
   return { ...spec, configuration: { ...others, ...own } };
 }
 
-/** Hosts of one fleet. */
+/** The most hosts of one fleet. */
 const MOST_HOSTS = 1000;
 
-/** Instances that a fleet makes at once. */
+/** The most instances that a fleet creates at once. */
 const MOST_INSTANCES = 500;
 
 function cloudError({ configuration }: FleetSpec): SpecError | null {
@@ -134,7 +137,9 @@ function sshError(spec: FleetSpec, ssh: SshConfig, context: FleetSpecContext): S
   return addressesError(ssh, hosts);
 }
 
-/** They become the environment of a program on the host, which takes no other names and values. */
+/**
+ * These become environment variables of a program on the host, which restricts names and values.
+ */
 function envProblem(name: string, value: unknown): string | null {
   if (!ENV_NAME.test(name)) {
     return `${JSON.stringify(name)} is no name of a variable: use letters, digits and _`;
@@ -170,7 +175,7 @@ function proxyOf(jump: SshConfig['proxy_jump'] | null): FleetHostProxy | null {
   };
 }
 
-/** Two fleets must not hold the same machine; this is what is compared. */
+/** The address by which two fleets are found to contain the same host. */
 export function hostAddress(host: Pick<FleetHost, 'hostname' | 'port'>): string {
   return `${host.hostname.toLowerCase()}:${host.port ?? SSH_PORT}`;
 }
@@ -208,11 +213,11 @@ const KEY_LABELS = ['RSA PRIVATE KEY', 'EC PRIVATE KEY', 'PRIVATE KEY', 'OPENSSH
 /** An RSA key of 16384 bits has 13 000 characters. Each host is stored with its own copy. */
 const LONGEST_KEY = 16 * 1024;
 
-/** Looks at each key once: a thousand hosts may share one. */
+/** Checks each key once: a thousand hosts may share one. */
 class KeyCheck {
   readonly #known = new Map<string, string | null>();
 
-  /** Null: nothing is wrong with it. */
+  /** Null: the key is valid. */
   problem(key: string): string | null {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
@@ -225,7 +230,7 @@ class KeyCheck {
   }
 }
 
-/** What the form of a private key tells without its numbers; the kind is found when it is used. */
+/** Checks the form of a private key without its numbers; its kind is determined when it is used. */
 function keyProblem(text: string): string | null {
   const label = PEM_LABEL.exec(text)?.[1];
   if (isLocked(label, text)) {
@@ -235,7 +240,7 @@ function keyProblem(text: string): string | null {
   return 'Unsupported key type. Use an RSA, ECDSA or Ed25519 key without a passphrase';
 }
 
-/** How OpenSSH's own format begins, in base64: its name, then that of the cipher (`none`). */
+/** How OpenSSH's own format begins, in base64: its name, then the name of the cipher (`none`). */
 const OPENSSH = 'b3BlbnNzaC1rZXktdjEA';
 const OPENSSH_UNLOCKED = `${OPENSSH}AAAABG5vbmU`;
 

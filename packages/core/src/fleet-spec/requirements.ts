@@ -17,7 +17,7 @@ export const UNCONSTRAINED: Requirements['resources'] = {
   disk: null,
 };
 
-/** What the instances of a fleet have to satisfy. */
+/** The requirements that the instances of a fleet must satisfy. */
 export function fleetRequirements(spec: FleetSpec): Requirements {
   const profile = mergedFleetProfile(spec);
   const { resources, placement, reservation } = spec.configuration;

@@ -9,8 +9,8 @@ export interface GatewayDiff {
 const UPDATABLE = new Set(['domain', 'default', 'replicas']);
 
 /**
- * What differs between a gateway's configuration and a new one, and whether it can follow in place.
- * A new one that does not speak of `default` leaves it as it is; no `replicas` means one.
+ * The differences between a gateway's configuration and a new one, and whether it can be updated in
+ * place. A new one without `default` keeps the present value; no `replicas` means one.
  */
 export function diffGatewayConfigurations(
   before: GatewayConfiguration,

@@ -4,7 +4,7 @@ import { nameError, type SpecError, specError } from '../run-spec/result.ts';
 
 export type PreparedGateway = { readonly ok: true } | SpecError;
 
-/** The only thing a domain may depend on. */
+/** The only variable that a domain may contain. */
 const PROJECT_NAME = /\$\{\{\s*run\.project_name\s*\}\}/g;
 
 /** Why the server refuses a gateway, by the rules of dstack 0.22.5. */
@@ -33,7 +33,7 @@ export function prepareGateway(
   return wrong === null ? { ok: true } : specError(wrong);
 }
 
-/** Certificates that the load balancer of a backend can hold. */
+/** The kind of certificate that the load balancer of a backend accepts. */
 const BALANCER_CERTIFICATES: Readonly<Record<string, string>> = { aws: 'acm', gcp: 'gcp-cm' };
 
 function balancerError({ backend, load_balancer, certificate }: GatewayConfiguration) {

@@ -10,7 +10,7 @@ export const fleetCapacity = (fleetId: Id): Signal => ({
   id: `fleet:${fleetId}`,
 });
 
-/** Slots and GPUs of the server's machine, for every project that may use it. */
+/** Slots and GPUs of the server host, for every project that may use it. */
 export const LOCAL_CAPACITY: Signal = { kind: 'capacity', id: 'local' };
 
 /** Capacity that placement held for a waiting run of the project, in fleets shared with others. */

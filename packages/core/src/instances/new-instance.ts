@@ -101,10 +101,10 @@ export function newInstance(fleet: FleetRecord, { id, num, now }: InstancePlace)
   };
 }
 
-/** Null = never ends for being idle (`off`). */
+/** Null = never terminated for being idle (`off`). */
 function idleSecondsOf(fleet: FleetRecord): number | null {
   const wanted = mergedFleetProfile(fleet.spec).idle_duration ?? null;
   if (wanted === null) return DEFAULT_IDLE_FOR_FLEET;
-  // -1 stands for `off`.
+  // -1 means `off`.
   return typeof wanted === 'number' && wanted >= 0 ? wanted : null;
 }

@@ -8,7 +8,7 @@ const pending = { state: 'pending', text: 'booting' } as const;
 const ready = { state: 'ready', machine: null } as const;
 
 describe('the schedule of observations', () => {
-  test('asks a starting instance every second at first, then ever less often', () => {
+  test('asks about a starting instance every second at first, then at growing intervals', () => {
     const ages = [0, 30, 1000].map((age) => {
       const now = NOW + age * SECOND;
       const record = observed(first, pending, { now, isSettled: false });
@@ -17,7 +17,7 @@ describe('the schedule of observations', () => {
     expect(ages).toEqual([1, 3, 15]);
   });
 
-  test('asks a living instance again within five minutes, and never where its backend reports changes', () => {
+  test('asks about a live instance again within five minutes, and never if its backend reports changes', () => {
     const up = observed(first, ready, { now: NOW, isSettled: false });
     expect(up.nextPassAt).toBe(NOW + 5 * SECOND);
     const later = NOW + 86_400 * SECOND;

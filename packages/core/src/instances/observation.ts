@@ -34,7 +34,7 @@ export function notAskedYet(now: Timestamp) {
 }
 
 /**
- * `isSettled`: nothing more can be learned by asking, because the backend reports changes itself or
+ * `isSettled`: further questions report nothing new, because the backend reports changes itself or
  * has none.
  */
 export function observed<R extends ObservedState<AnyObservation>>(
@@ -49,7 +49,7 @@ export function observed<R extends ObservedState<AnyObservation>>(
   return { ...before, observation, since, checkedAt: now, error: null, nextPassAt };
 }
 
-/** The backend did not answer: what it reported before still holds. */
+/** The backend did not answer, so its previous report still holds. */
 export function notObserved<R extends ObservedState<AnyObservation>>(
   before: R,
   error: string,
@@ -61,7 +61,7 @@ export function notObserved<R extends ObservedState<AnyObservation>>(
   return { ...before, checkedAt: now, error, nextPassAt: now + delay };
 }
 
-/** Whether a pass of its instance or volume may decide something else now. */
+/** Whether a pass of its instance or volume may now come to another decision. */
 export function isNews<R extends ObservedState<AnyObservation>>(before: R, after: R): boolean {
   return before.error !== after.error || !sameJson(before.observation, after.observation);
 }

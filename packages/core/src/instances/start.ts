@@ -33,6 +33,7 @@ export function occupyInstance(
   } else if (isInstanceProvisioning(instance.status) && host?.connected) {
     moveInstance(draft, instance, 'busy', {
       hostFacts: host.facts ?? instance.hostFacts,
+      terminationMessage: null,
       nextPassAt: null,
     });
   }

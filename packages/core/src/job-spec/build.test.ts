@@ -76,7 +76,7 @@ describe('commands', () => {
     expect(one({ image: 'x', commands: [] }, image).user).toBeNull();
   });
 
-  it('stay open for an image that nobody knows yet', () => {
+  it('stay open for an image whose configuration is unknown', () => {
     expect(one({ image: 'x', commands: [] }).commands).toEqual([]);
   });
 
@@ -195,7 +195,7 @@ describe('the rest', () => {
     });
   });
 
-  it('takes from a replica group what it says, and from the service the rest', () => {
+  it('takes the settings of a replica group, and the others from the service', () => {
     const service = {
       type: 'service',
       port: 9000,
@@ -221,7 +221,7 @@ describe('the rest', () => {
     });
   });
 
-  it('probes a model that nobody has said how to probe', () => {
+  it('probes a model without configured probes', () => {
     const model = { type: 'service', port: 1, model: 'org/m', image: 'x' };
     expect(one(model).probes).toMatchObject([
       { url: '/v1/chat/completions', method: 'post', timeout: 30, interval: 15, ready_after: 1 },
@@ -232,7 +232,7 @@ describe('the rest', () => {
     ]);
   });
 
-  it('tells jobs with `dstack: true` where the server is', () => {
+  it('gives jobs with `dstack: true` the address of the server', () => {
     expect(one({ dstack: true }).env).toEqual({
       DSTACK_SERVER_URL: 'http+unix://%2Frun%2Fdstack%2Fserver.sock',
     });

@@ -19,9 +19,11 @@ export interface JobSpecContext {
   readonly replicaNum: number;
   /** Name of a service's replica group; `"0"` elsewhere. */
   readonly replicaGroup: string;
-  /** What is known of the user's own image; null = nothing. */
+  /** The configuration of the user's own image; null = unknown. */
   readonly imageConfig?: ImageConfig | null;
-  /** Makes the key pair that all jobs of a replica on several machines share; not in plans. */
+  /**
+   * Makes the key pair that all jobs of a replica on several instances share; not used in plans.
+   */
   readonly newSshKey?: () => JobSpec['ssh_key'];
   readonly settings?: JobSpecSettings;
 }
@@ -30,13 +32,13 @@ export type BuiltJobSpecs =
   | { readonly ok: true; readonly jobSpecs: JobSpec[] }
   | { readonly ok: false; readonly message: string };
 
-/** Name of the run in plans of runs that have none yet. */
+/** Name of the run in plans of runs without a name. */
 export const DRY_RUN_NAME = 'dry-run';
 
-/** Where code lies and what relative directories are relative to. */
+/** The folder of the code, which relative directories refer to. */
 const WORKFLOW_DIR = '/workflow';
 
-/** Reserved by the wire for the agent's own ports: never forwarded for users. */
+/** Ports of the agent, reserved by the wire; never forwarded for users. */
 const RESERVED_PORTS = { min: 10000, max: 10999 } as const;
 
 const DEFAULT_STOP_SECONDS = 300;
@@ -44,8 +46,8 @@ const DEFAULT_RETRY_SECONDS = 3600;
 const ALL_EVENTS = ['no-capacity', 'interruption', 'error'] as const;
 
 /**
- * Job specs of one replica of an effective run spec, in order of job numbers. Fails with a sentence
- * for the user where there is nothing to run.
+ * Job specs of one replica of an effective run spec, in the order of job numbers. Fails with a
+ * sentence for the user if there is nothing to run.
  */
 export function buildJobSpecs(spec: RunSpec, context: JobSpecContext): BuiltJobSpecs {
   const settings = context.settings ?? DEFAULT_JOB_SPEC_SETTINGS;
@@ -73,7 +75,7 @@ export function buildJobSpecs(spec: RunSpec, context: JobSpecContext): BuiltJobS
   return { ok: true, jobSpecs };
 }
 
-/** Only the user's own image has a configuration of its own that counts. */
+/** Only the configuration of the user's own image affects the job. */
 function imageConfigOf(part: JobPart, context: JobSpecContext): ImageConfig | null {
   if (part.image.kind !== 'custom' || part.image.name === SCRATCH_IMAGE) return null;
   return context.imageConfig ?? null;
@@ -137,7 +139,10 @@ function requirementsOf(
   };
 }
 
-/** The default images are x86 only; of others only a single architecture can be told. */
+/**
+ * The default images exist for x86 only. The architecture of others is known only if they have a
+ * single one.
+ */
 function archOf(part: JobPart, image: ImageConfig | null): 'x86' | 'arm' | null {
   const asked = part.resources.cpu.arch;
   if (asked) return asked;
@@ -158,7 +163,7 @@ function appSpecs(part: JobPart): NonNullable<JobSpec['app_specs']> {
     }));
 }
 
-/** A variable without a value was refused before; it is left out here. */
+/** A variable without a value was refused earlier and is left out here. */
 function jobEnv(configuration: RunConfiguration): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(configuration.env)) {
@@ -181,7 +186,7 @@ function retryOf(profile: Profile): JobSpec['retry'] {
 
 const NODE_RANK = /\$\{\{\s*dstack\.(?:job_num|node_rank)\s*\}\}/g;
 
-/** Volumes may be named after the node that mounts them. */
+/** The name of a volume may contain the number of the node that mounts it. */
 function jobVolumes(configuration: RunConfiguration, jobNum: number): JobSpec['volumes'] {
   const named = (name: string): string => name.replaceAll(NODE_RANK, String(jobNum));
   return configuration.volumes.map((mount) => {

@@ -10,12 +10,12 @@ export type Commands =
   | { readonly ok: true; readonly argv: string[] }
   | { readonly ok: false; readonly message: string };
 
-/** As Linux has it for one argument of a program. */
+/** Linux's limit for one argument of a program. */
 const LONGEST_ENTRYPOINT = 128 * 1024;
 
 /**
- * The argv of a job. Without commands the image's own entrypoint and command count; they stay empty
- * here while the image's configuration is unknown (null), and are completed where the image is.
+ * The argv of a job. Without commands the image's own entrypoint and command apply. They stay empty
+ * here while the image's configuration is unknown (null); the agent completes them from the image.
  */
 export function jobArgv(
   configuration: RunConfiguration,
@@ -66,8 +66,8 @@ function userLines(
 }
 
 /**
- * The user's own shell lines of a job, without what images need around them: what runs where there
- * is no container. Null where the job's argv is not made of shell lines (an entrypoint, or the
+ * The user's own shell lines of a job, without the lines that only images need; used where jobs run
+ * without a container. Null if the argv does not consist of shell lines (an entrypoint, or the
  * image's own command).
  */
 export function userShellCommands(runSpec: RunSpec, jobSpec: JobSpec): readonly string[] | null {

@@ -5,11 +5,11 @@ type Ide = NonNullable<DevEnvironmentConfiguration['ide']>;
 
 interface IdeFacts {
   readonly title: string;
-  /** The link that opens a host in it, up to the host's name. */
+  /** Start of the link that opens a host in the IDE, up to the host's name. */
   readonly link: string;
-  /** Null where the IDE brings its server along by itself. */
+  /** Null if the IDE installs its server itself. */
   readonly server: {
-    /** Where the IDE looks for the server of a commit, in the home. */
+    /** Where the IDE looks for the server of a commit, in the user's home. */
     readonly directory: (commit: string) => string;
     readonly program: string;
     /** Archive of the server; `$arch` is `x64` or `arm64`. */
@@ -57,13 +57,13 @@ const IDES: Readonly<Record<Ide, IdeFacts>> = {
 
 const EXTENSIONS = ['ms-python.python', 'ms-toolsai.jupyter'];
 
-/** What an image can be spared of when no container is there to hold it. */
+/** Lines that only images need, and that are left out without a container. */
 export function devInstallCommands(configuration: DevEnvironmentConfiguration): string[] {
   const { ide, version } = configuration;
   return [...(ide && version ? installServer(IDES[ide], version) : []), INSTALL_IPYKERNEL];
 }
 
-/** The user's own lines, the hints how to connect, and the wait. */
+/** The user's own lines, the hints for connecting, and the wait. */
 export function devCommands(configuration: DevEnvironmentConfiguration, runName: string): string[] {
   const { ide, setup, init } = configuration;
   return [
@@ -77,12 +77,12 @@ export function devCommands(configuration: DevEnvironmentConfiguration, runName:
   ];
 }
 
-/** Notebooks need it; an environment without it is worth having all the same. */
+/** Notebooks need it; the environment is useful without it too. */
 const INSTALL_IPYKERNEL =
   '{ { uv pip install -q --no-cache-dir ipykernel || pip install -q --no-cache-dir ipykernel; } ' +
   "2> /dev/null || echo 'ipykernel was not installed: neither uv nor pip could do it'; }";
 
-/** Spares the first connection the download. Best effort: the IDE can still do it. */
+/** Downloads the server before the first connection. Best effort: the IDE can still download it. */
 function installServer({ title, server }: IdeFacts, version: string): string[] {
   if (!server) return [];
   const commit = version.split('@').at(-1) ?? version;

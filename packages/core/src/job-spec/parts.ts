@@ -11,7 +11,7 @@ export type RunConfiguration = RunSpec['configuration'];
 export type NodeGroup = NonNullable<TaskConfiguration['groups']>[number];
 export type ReplicaGroup = NonNullable<ServiceConfiguration['groups']>[number];
 
-/** One job as the configuration describes it, with what its group says already applied. */
+/** One job as the configuration describes it, with its group's settings already applied. */
 export interface JobPart {
   readonly jobNum: number;
   readonly nodeGroupIndex: number;
@@ -21,7 +21,7 @@ export interface JobPart {
   readonly ports: TaskConfiguration['ports'];
   readonly resources: RunConfiguration['resources'];
   readonly image: ImagePart;
-  /** Null: as the merged profile says. */
+  /** Null: the merged profile applies. */
   readonly spotPolicy: 'spot' | 'on-demand' | 'auto' | null;
   readonly reservation: string | null;
 }
@@ -118,7 +118,10 @@ const SINGLE = {
   reservation: null,
 } as const;
 
-/** A group's image, Docker or Python excludes the service's: the configuration allows one of both. */
+/**
+ * A group's image, Docker or Python replaces the service's, as the configuration allows only one of
+ * them.
+ */
 function imagePart(
   configuration: RunConfiguration,
   group: ReplicaGroup | null,

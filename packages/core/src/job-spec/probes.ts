@@ -3,15 +3,15 @@ import type { JobSpec, ServiceConfiguration } from '@dstack/contract/wire';
 
 type ProbeSpec = JobSpec['probes'][number];
 
-/** Seconds, and successes in a row, where a probe says nothing. */
+/** Defaults of a probe: seconds, and successes in a row. */
 const DEFAULTS = { url: '/', method: 'get', timeout: 10, interval: 15, ready_after: 1 } as const;
 
-/** A model answers its first request late: seconds. */
+/** A model answers its first request late; seconds. */
 const MODEL_PROBE_TIMEOUT = 30;
 
 /**
- * Probes with all defaults. A service that says nothing and serves an OpenAI model gets one that
- * asks the model for a token; with a router only the router speaks the model's API.
+ * Probes with all defaults. A service without probes that serves an OpenAI model gets one that
+ * requests a token from the model; behind a router only the router serves the model's API.
  */
 export function jobProbes(service: ServiceConfiguration, replicaGroup: string): ProbeSpec[] {
   if (service.probes != null) return service.probes.map(withDefaults);

@@ -6,7 +6,7 @@ export interface JobSpecSettings {
   readonly baseImageUbuntu: string;
   /** `DSTACK_DIND_IMAGE`: the image of `docker: true`. */
   readonly dindImage: string;
-  /** Python of the default image where the configuration names none. */
+  /** Python of the default image if the configuration names none. */
   readonly defaultPython: string;
 }
 
@@ -19,15 +19,15 @@ export const DEFAULT_JOB_SPEC_SETTINGS: JobSpecSettings = {
   defaultPython: '3.12',
 };
 
-/** What a registry says about an image. */
+/** The facts that a registry reports about an image. */
 export interface ImageConfig {
   readonly entrypoint: readonly string[];
   readonly cmd: readonly string[];
   /** `USER`, null if the image sets none. */
   readonly user: string | null;
-  /** Architectures it exists for. */
+  /** Architectures for which the image exists. */
   readonly architectures: readonly ('x86' | 'arm')[];
 }
 
-/** The image that stands for no image in searches for offers: no registry is asked about it. */
+/** The placeholder for no image in searches for offers: no registry is queried for it. */
 export const SCRATCH_IMAGE = 'scratch';

@@ -1,8 +1,8 @@
 /** Shell text: splitting, and one invocation out of many lines. */
 
 /**
- * Splits like a POSIX shell: blanks part words, quotes and backslashes join them. Null if a quote
- * stays open.
+ * Splits like a POSIX shell: blanks separate words, quotes and backslashes join them. Null if a
+ * quote is not closed.
  */
 export function shellSplit(text: string): string[] | null {
   const words: string[] = [];
@@ -34,7 +34,10 @@ export function shellSplit(text: string): string[] | null {
   return words;
 }
 
-/** `a && b && …`; a line that goes to the background is braced, or the `&&` would be a syntax error. */
+/**
+ * `a && b && …`. A line that goes to the background is braced, because `&&` after it is a syntax
+ * error.
+ */
 export function joinCommands(commands: readonly string[]): string {
   return commands
     .map((command) => command.trim())
@@ -42,12 +45,12 @@ export function joinCommands(commands: readonly string[]): string {
     .join(' && ');
 }
 
-/** The argv that runs the lines in an interactive shell, as the wire has it. */
+/** The argv that runs the lines in an interactive shell, as the wire defines it. */
 export function shellArgv(shell: string, commands: readonly string[]): string[] {
   return [shell, '-i', '-c', joinCommands(commands)];
 }
 
-/** `sh` and `bash` stand for those in `/bin`. */
+/** `sh` and `bash` mean those in `/bin`. */
 export function shellPath(shell: string): string {
   return shell === 'sh' || shell === 'bash' ? `/bin/${shell}` : shell;
 }

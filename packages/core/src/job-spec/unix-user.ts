@@ -1,4 +1,4 @@
-import { isSshUser } from '@dstack/contract';
+import { isSshUserName } from '@dstack/contract';
 import type { UnixUser } from '@dstack/contract/wire';
 
 /** `name-or-id[:group-or-id]`, as in configurations and in `USER` of images; null for nonsense. */
@@ -7,9 +7,9 @@ export function unixUser(text: string): UnixUser | null {
   if (user === '' || group === '' || rest.length > 0) return null;
   const uid = numeric(user);
   const gid = group === undefined ? null : numeric(group);
-  // An image may name anything here; the name becomes the one that clients log in with.
-  if (uid === null && !isSshUser(user)) return null;
-  if (group !== undefined && gid === null && !isSshUser(group)) return null;
+  // An image may contain any text here; the name becomes the one that clients log in with.
+  if (uid === null && !isSshUserName(user)) return null;
+  if (group !== undefined && gid === null && !isSshUserName(group)) return null;
   return {
     uid,
     gid,

@@ -1,7 +1,7 @@
 /**
- * What a decision wants written. `store.apply(changes)` writes all of them in one transaction or
- * none: each update names the version it was based on, and one stale version refuses the lot
- * (the pass then runs again on what is true now). Events are written in the order given.
+ * The changes of a decision. `store.apply(changes)` writes all of them in one transaction or none:
+ * each update names the version it is based on, and one stale version refuses all of them (the pass
+ * then runs again on the present state). Events are written in the order given.
  */
 import type {
   FleetRecord,
@@ -49,13 +49,13 @@ export type Change =
       readonly set: Patch<FleetRecord>;
     }
   /**
-   * Writes nothing. The decision holds only while the fleet is as it was read: it gives away capacity
-   * of a fleet that may be deleted or resized meanwhile.
+   * Writes nothing. The decision holds only while the fleet is as it was read: the decision
+   * allocates capacity of a fleet that may be deleted or resized meanwhile.
    */
   | { readonly type: 'fleet.check'; readonly id: Id; readonly version: number }
   /**
    * Writes nothing. The decision holds only while the `local` backend is as it was read: its slots
-   * and GPUs belong to no fleet, so several projects may give them away at one moment.
+   * and GPUs belong to no fleet, so several projects may allocate them at the same time.
    */
   | { readonly type: 'local.check'; readonly state: string }
   | {
@@ -82,7 +82,7 @@ export type Change =
       readonly version: number;
       readonly set: Patch<GatewayRecord>;
     }
-  /** Guarded by what it was: projects have no version. */
+  /** Guarded by its previous value: projects have no version. */
   | {
       readonly type: 'project.default-gateway';
       readonly id: Id;
@@ -91,9 +91,9 @@ export type Change =
     }
   | { readonly type: 'intent.insert'; readonly intent: IntentRecord }
   /**
-   * Announced effects on a job that no longer matter (a stop of one that has ended). An effect that no
-   * worker has begun will not happen; one under way still may. `instance.create` is never cancelled:
-   * its result may be the only record of a machine that costs money.
+   * Cancels announced effects on a job that are no longer needed (a stop of a job that has ended).
+   * An effect that no worker has begun will not happen; one under way still may. `instance.create`
+   * is never cancelled: its result may be the only record of a machine that costs money.
    */
   | { readonly type: 'intent.cancel'; readonly key: string }
   | { readonly type: 'event'; readonly event: NewEvent };
@@ -119,7 +119,7 @@ export interface EventTarget {
   readonly parentId: Id | null;
 }
 
-/** Id and `recorded_at` are given by the store, strictly rising. Actor null = the system. */
+/** The store sets the id and `recorded_at`, which rises strictly. Actor null = the system. */
 export interface NewEvent {
   readonly message: string;
   readonly actorUserId: Id | null;
@@ -130,8 +130,9 @@ export interface NewEvent {
 export interface Signal {
   readonly kind: WorkKind;
   /**
-   * Id of the record; instance id for `observation`, volume id for `volume-observation`; project id for `placement`; intent key for `intent`. For `capacity` the freed
-   * capacity: `fleet:<id>`, `local`, or `project:<id>` (held for a waiting run of that project).
+   * Id of the record; instance id for `observation`; volume id for `volume-observation`; project id
+   * for `placement`; intent key for `intent`. For `capacity` the freed capacity: `fleet:<id>`,
+   * `local`, or `project:<id>` (held for a waiting run of that project).
    */
   readonly id: string;
 }
@@ -149,13 +150,13 @@ export type WorkKind =
   | 'gateway'
   | 'intent';
 
-/** A decision: what to write, whom to wake, and one line for the log. */
+/** A decision: the changes, the signals, and one line for the log. */
 export interface Decision {
   readonly changes: readonly Change[];
   readonly signals: readonly Signal[];
   /** Counts and reasons, for one structured log line. */
   readonly summary: Readonly<Record<string, unknown>>;
-  /** Problems that somebody has to solve by hand, for the error log. */
+  /** Problems that an operator has to solve, for the error log. */
   readonly alarms?: readonly string[];
   /** When the pass is due again, for kinds of work without a row of their own (`placement`). */
   readonly again?: Timestamp | null;

@@ -1,10 +1,10 @@
 /**
- * What the server knows, one record per row. `store` maps rows to these types and back; the pure
- * decisions of this package read them and answer with `Change`s. JSON parts keep the wire's own
- * shape and snake_case names, so that they are stored and served without translation.
+ * The server's records, one per row. `store` maps rows to these types and back; the pure decisions
+ * of this package read them and return `Change`s. JSON parts keep the wire's own shape and
+ * snake_case names, so that they are stored and served without translation.
  *
- * Every record with a `version` is written guarded: the number rises with each write, whoever
- * writes, and a change based on an older number is refused.
+ * Every record with a `version` is written guarded: each write raises the number, and a change
+ * based on an older number is refused.
  */
 import type { HostCheck, HostFacts, JobState, PullProgress } from '@dstack/contract/agent';
 import type {
@@ -37,10 +37,10 @@ export type Timestamp = number;
 /** UUID v4, lower case. */
 export type Id = string;
 
-/** `local`, the machine of the server, is ours: clients see it as `remote` in region `local`. */
+/** `local` is the server host; clients see it as `remote` in region `local`. */
 export type BackendName = BackendType | 'local';
 
-/** An offer, a machine and a share of it as the wire has them, but for the backend's name. */
+/** An offer, a machine and a share of it as on the wire, except for the backend's name. */
 export type Offer = Omit<InstanceOfferWithAvailability, 'backend'> & {
   readonly backend: BackendName;
 };
@@ -58,15 +58,15 @@ export interface RunRecord {
   readonly projectId: Id;
   readonly userId: Id;
   readonly name: string;
-  /** The effective spec: defaults filled in, secrets not. */
+  /** The effective spec: with defaults, without secrets. */
   readonly spec: RunSpec;
   readonly status: RunStatus;
   readonly terminationReason: RunTerminationReason | null;
   readonly priority: number;
   readonly deploymentNum: number;
-  /** Replicas wanted per group; tasks and dev environments: `{"0": 1}`. */
+  /** Desired replicas per group; tasks and dev environments: `{"0": 1}`. */
   readonly desiredReplicas: Readonly<Record<string, number>>;
-  /** Consecutive resubmissions from `pending`; chooses the retry delay. */
+  /** Consecutive resubmissions from `pending`; determines the retry delay. */
   readonly resubmissionAttempt: number;
   /** Set in the transaction that assigns the first job. */
   readonly fleetId: Id | null;
@@ -75,7 +75,7 @@ export interface RunRecord {
   readonly submittedAt: Timestamp;
   readonly lastProcessedAt: Timestamp;
   readonly nextTriggeredAt: Timestamp | null;
-  /** When a pass is due by itself; null = only when something happens. */
+  /** When a pass is due without a signal; null = never. */
   readonly nextPassAt: Timestamp | null;
   readonly deleted: boolean;
   readonly version: number;
@@ -99,7 +99,7 @@ export interface JobRecord {
   readonly exitStatus: number | null;
   /** Why placement found no place; set while the job waits, and kept if it ends for that reason. */
   readonly refusal: Refusal | null;
-  /** Since when the job waits for capacity; null = its run has not decided that it waits. */
+  /** Since when the job waits for capacity; null = its run has not decided that it may wait. */
   readonly waitingSince: Timestamp | null;
   /** Demand class and urgency: the position in the queue while the job has no instance. */
   readonly demand: string | null;
@@ -107,6 +107,8 @@ export interface JobRecord {
   readonly queuedAt: Timestamp;
   /** Number of consecutive failures before this submission; determines the next retry delay. */
   readonly attempt: number;
+  /** Earlier submissions of its replica, within this execution, that were interrupted. */
+  readonly resumeCount: number;
   /** The claimed instance; set from assignment to release. */
   readonly instanceId: Id | null;
   /** Blocks of the instance this job holds; 0 before assignment and after release. */
@@ -114,16 +116,19 @@ export interface JobRecord {
   readonly provisioningData: ProvisioningData | null;
   readonly runtimeData: RuntimeData | null;
   readonly submittedAt: Timestamp;
-  /** When the job got its machine, when its process was first seen running, when it ended. */
+  /**
+   * When the job was assigned its instance, when its process was first reported running, when it
+   * ended.
+   */
   readonly provisionedAt: Timestamp | null;
   readonly runningAt: Timestamp | null;
   readonly finishedAt: Timestamp | null;
   /** When its status last changed; deadlines of passing statuses count from here. */
   readonly statusChangedAt: Timestamp;
-  /** When a stop was asked for, and whether gracefully; drives stages and texts. */
+  /** When a stop was requested, and whether a graceful one; determines stages and texts. */
   readonly stopRequestedAt: Timestamp | null;
   readonly stopGraceful: boolean;
-  /** First moment the host could not be reached while the job lived. */
+  /** The first moment at which the host was unreachable while the job was alive. */
   readonly disconnectedAt: Timestamp | null;
   readonly inactivitySecs: number | null;
   readonly registered: boolean;
@@ -138,7 +143,7 @@ export interface InstanceRecord {
   readonly instanceNum: number;
   /** `<fleet>-<instance_num>` */
   readonly name: string;
-  /** Null while no offer has been taken yet (`region` is then empty and `price` 0). */
+  /** Null while no offer has been taken (`region` is then empty and `price` 0). */
   readonly backend: BackendName | null;
   readonly region: string;
   readonly price: number;
@@ -147,7 +152,7 @@ export interface InstanceRecord {
   readonly health: HealthStatus;
   /** What is wrong, for people; null while it is healthy. */
   readonly healthMessage: string | null;
-  /** The job that caused this instance, while it is a placeholder or being provisioned. */
+  /** The job for which this instance is created, while it is a placeholder or being provisioned. */
   readonly provisioningJobId: Id | null;
   readonly offer: Offer | null;
   readonly provisioningData: ProvisioningData | null;
@@ -193,19 +198,19 @@ export interface FleetRecord {
   readonly version: number;
 }
 
-/** The connection to one agent. Raises no version of an instance: it changes on its own. */
+/** The connection to one agent. It changes without raising the version of an instance. */
 export interface HostRecord {
-  /** Instance id, or `local` for the machine the server runs on. */
+  /** Instance id, or `local` for the server host. */
   readonly id: string;
   readonly connected: boolean;
-  /** Since when it is as `connected` says. */
+  /** Since when `connected` has its present value. */
   readonly since: Timestamp;
   readonly facts: HostFacts | null;
   /** Executor of its agent: decides whether a job passes `pulling`. */
   readonly executor: 'docker' | 'process' | null;
   /** Why it is not connected, for people. */
   readonly error: string | null;
-  /** No repetition can bring the agent there; `error` says why. */
+  /** No further attempt can install the agent there; `error` says why. */
   readonly failed: boolean;
 }
 
@@ -213,7 +218,7 @@ export interface HostRecord {
 export interface InstanceHandle {
   /** The provider's id, unique within the backend. */
   readonly id: string;
-  /** JSON of the adapter, as it needs it for its calls; not read by anybody else. */
+  /** JSON of the adapter for its own calls; nothing else reads it. */
   readonly data: string | null;
 }
 
@@ -233,8 +238,8 @@ export type InstanceObservation =
   /** Its agent can be reached. `machine` null: described once the agent has reported its facts. */
   | { readonly state: 'ready'; readonly machine: ObservedMachine | null }
   /**
-   * It ends or has ended without an order of ours: a spot instance is taken back, the provider could
-   * not start it, or it can never serve as it is (`refused`).
+   * It ends or has ended without an order of the server: a spot instance was reclaimed, the
+   * provider could not start it, or the fleet can never use it (`refused`).
    */
   | {
       readonly state: 'interrupted';
@@ -246,16 +251,16 @@ export type InstanceObservation =
 /** The last observation of something at a backend. */
 export interface ObservedState<O extends { readonly state: string }> {
   readonly observation: O;
-  /** Since when its `state` is this one. */
+  /** Since when `state` has its present value. */
   readonly since: Timestamp;
   readonly checkedAt: Timestamp;
-  /** Why the backend did not answer the last question; null = it did. */
+  /** Why the backend did not answer the last question; null = it answered. */
   readonly error: string | null;
   /** When it is due again; null = never. */
   readonly nextPassAt: Timestamp | null;
 }
 
-/** The last observation of an instance. Raises no version: it changes on its own. */
+/** The last observation of an instance. It changes without raising the version of the instance. */
 export interface ObservationRecord extends ObservedState<InstanceObservation> {
   readonly instanceId: Id;
 }
@@ -270,10 +275,10 @@ export interface HostHealthRecord {
   readonly reportedAt: Timestamp;
 }
 
-/** The last word of an agent about a job, and how much of its log is stored. */
+/** The last report of an agent about a job, and how much of its log is stored. */
 export interface JobReport {
   readonly jobId: Id;
-  /** The host whose agent said it: the job may have left its instance already. */
+  /** The host whose agent reported it; the job may have left its instance already. */
   readonly hostId: string;
   readonly state: JobState;
   readonly receivedAt: Timestamp;
@@ -287,8 +292,8 @@ export interface JobLogEnd {
 }
 
 /**
- * An outside effect, announced in the transaction that decides it. `key` = `<kind>:<subject>:<attempt>`
- * travels with the effect, so that it can be looked for after a crash.
+ * An outside effect, announced in the transaction that decides it. The effect carries `key` =
+ * `<kind>:<subject>:<attempt>`, by which it can be found after a crash.
  */
 export interface IntentRecord {
   readonly key: string;
@@ -298,7 +303,7 @@ export interface IntentRecord {
   readonly attempt: number;
   readonly payload: IntentPayload;
   readonly state: 'announced' | 'done' | 'failed';
-  /** What came of it; written at once and by itself. */
+  /** The outcome; written at once, in a transaction of its own. */
   readonly result: IntentResult | null;
   readonly error: string | null;
   readonly createdAt: Timestamp;
@@ -316,7 +321,7 @@ export type IntentOf<K extends IntentKind> = Omit<IntentRecord, 'kind' | 'payloa
 export type IntentPayload =
   /** Put the job on its host; `hold` for a cluster. */
   | { readonly kind: 'job.start'; readonly hold: boolean }
-  /** All addresses of a gang are known: let the held job run. */
+  /** All addresses of a gang are known: the held job may run. */
   | { readonly kind: 'job.release' }
   | {
       readonly kind: 'job.stop';
@@ -326,9 +331,9 @@ export type IntentPayload =
     }
   | { readonly kind: 'job.remove'; readonly hostId: string }
   /**
-   * Try the offers in order; `maxTries` attempts, skips not counted. No offers at all = an instance
-   * of a fleet without a job: ask the backends for what its requirements and profile want. An
-   * instance that exists already (an SSH host) is taken over from its backend without an offer.
+   * Try the offers in order: at most `maxTries` attempts, skipped offers not counted. No offers =
+   * an instance of a fleet without a job: request offers for its requirements and profile. An
+   * instance that exists already (an SSH host) is adopted from its backend without an offer.
    */
   | {
       readonly kind: 'instance.create';
@@ -373,7 +378,7 @@ export const BACKEND_MISSING = 'backend_missing';
 export type IntentResult =
   | {
       readonly kind: 'instance.created';
-      /** Null where nothing was chosen; the first observation describes the machine. */
+      /** Null if no offer was chosen; the first observation then describes the machine. */
       readonly offer: Offer | null;
       readonly handle: InstanceHandle;
       /** Null until the machine is known. */
@@ -381,10 +386,10 @@ export type IntentResult =
       readonly hostId: string;
     }
   | { readonly kind: 'volume.created'; readonly handle: VolumeHandle }
-  /** `device`: path of the block device on the instance; null where there is none. */
+  /** `device`: path of the block device on the instance; null if it has none. */
   | { readonly kind: 'volume.attached'; readonly device: string | null }
-  /** `message` says how many offers were tried and up to three distinct errors. */
+  /** `message` contains the number of offers tried and up to three distinct errors. */
   | { readonly kind: 'no-capacity'; readonly message: string }
   | { readonly kind: 'ok' }
-  /** The effect can never work: reason for the job or instance, text for people. */
+  /** The effect can never succeed: the reason for the job or instance, and a text for people. */
   | { readonly kind: 'refused'; readonly reason: string; readonly message: string };

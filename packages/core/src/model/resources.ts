@@ -1,4 +1,4 @@
-/** Gateways: records, and all that decides their next step. */
+/** Records of gateways, and their snapshots. */
 import type { BackendType, GatewayConfiguration, GatewayStatus } from '@dstack/contract/wire';
 import type { Id, Timestamp } from './records.ts';
 
@@ -14,7 +14,7 @@ export interface GatewayRecord {
   readonly wildcardDomain: string | null;
   /** Of the load balancer, if there is one. */
   readonly hostname: string | null;
-  /** What the adapter keeps about the load balancer. */
+  /** Data of the adapter about the load balancer. */
   readonly backendData: string | null;
   readonly scaleOutAttempt: number;
   readonly createdAt: Timestamp;
@@ -29,9 +29,9 @@ export interface GatewaySnapshot {
   readonly gateway: GatewayRecord;
   readonly projectName: string;
   readonly backendConfigured: boolean;
-  /** Projects whose default it is, its own or such that import it. */
+  /** Projects whose default it is: its own, or projects that import it. */
   readonly defaultOf: readonly ProjectOfGateway[];
-  /** Default of its own project, this one or another. */
+  /** Id of the default gateway of its own project, this one or another. */
   readonly projectDefaultId: Id | null;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What a pass reads, all at one moment. A snapshot is complete when it is loaded: what only the
- * memory of a server holds is given to the loader.
+ * The input of a pass, read at one moment. A snapshot is complete when it is loaded: its loader
+ * receives what only the memory of a server holds.
  */
 import type {
   BackendName,
@@ -18,7 +18,7 @@ import type {
 } from './records.ts';
 import type { JobVolume, MountableVolume } from './volumes.ts';
 
-/** The things a decision may not make itself. */
+/** What a decision may not make itself. */
 export interface DecisionContext {
   readonly now: Timestamp;
   readonly newId: () => Id;
@@ -32,11 +32,11 @@ export interface EngineSettings {
   readonly maxOffersTried: number;
   /** `DSTACK_SERVER_JOB_NETWORK_MODE`: 1 host only for multi-node, 2 host for whole instances, 3 bridge. */
   readonly jobNetworkMode: 1 | 2 | 3;
-  /** Most instances of the `local` backend that may be there at once. */
+  /** The most instances of the `local` backend at one time. */
   readonly localMaxInstances: number;
 }
 
-/** A run with all that decides its next step. */
+/** A run with everything that determines its next step. */
 export interface RunSnapshot {
   readonly run: RunRecord;
   readonly projectName: string;
@@ -51,9 +51,9 @@ export interface RunSnapshot {
   readonly logEnds: Readonly<Record<Id, number>>;
   /** All intents whose subject is one of these jobs or instances. */
   readonly intents: readonly IntentRecord[];
-  /** Volumes that its jobs mount; needed only where the run names volumes. */
+  /** Volumes that its jobs mount; needed only if the run names volumes. */
   readonly volumes?: readonly JobVolume[];
-  /** Jobs whose output has exceeded the quota of an hour, with what to tell the user. */
+  /** Jobs whose output has exceeded the quota of an hour, with the message for the user. */
   readonly overQuota: Readonly<Record<Id, string>>;
   /** Consecutive successes of each probe, by number, of jobs that run and are not ready. */
   readonly probes: Readonly<Record<Id, readonly number[]>>;
@@ -63,13 +63,13 @@ export interface RunSnapshot {
   readonly gpuSamples: Readonly<Record<Id, readonly GpuSample[]>>;
 }
 
-/** What the next step of a run depends on and only the memory of a server holds. */
+/** Facts that the next step of a run depends on and only the memory of a server holds. */
 export interface RunMemory {
-  /** Jobs whose output has exceeded the quota of an hour, with what to tell the user. */
+  /** Jobs whose output has exceeded the quota of an hour, with the message for the user. */
   readonly overQuota: ReadonlyMap<Id, string>;
 }
 
-/** Requests that reached a service, by how many seconds before now they are counted from. */
+/** Number of requests to a service, by the length in seconds of the period before now. */
 export type RequestCounts = Readonly<Record<number, number>>;
 
 /** One reading of all GPUs of a job, in percent. */
@@ -78,7 +78,7 @@ export interface GpuSample {
   readonly utilization: readonly number[];
 }
 
-/** A fleet with the number of its instances that are neither ending nor ended. */
+/** A fleet with the number of its instances that are neither terminating nor terminated. */
 export interface FleetUse {
   readonly fleet: FleetRecord;
   readonly active: number;
@@ -90,7 +90,7 @@ export interface Gang {
   readonly jobs: readonly JobRecord[];
 }
 
-/** Everything that work of one project could be placed on. */
+/** Everything on which the work of one project could be placed. */
 export interface CapacitySnapshot {
   /** Own and imported fleets, not deleted. */
   readonly fleets: readonly FleetRecord[];
@@ -101,19 +101,19 @@ export interface CapacitySnapshot {
   readonly volumes?: readonly MountableVolume[];
   /** Instances of the `local` backend in all projects, for its limit. */
   readonly localInstances: number;
-  /** Those of them that hold jobs, or are about to. */
+  /** Those instances that hold jobs, or will soon. */
   readonly localBusy: readonly LocalUse[];
   /** Backends that show offers but cannot create machines. */
-  readonly machineless: ReadonlySet<BackendName>;
+  readonly offersOnly: ReadonlySet<BackendName>;
 }
 
 /** What placement needs of a project's backends beside their offers. */
-export interface CapacityHints extends Pick<CapacitySnapshot, 'machineless'> {
-  /** Some backend sends no signals about capacity, so it has to be asked again. */
+export interface CapacityHints extends Pick<CapacitySnapshot, 'offersOnly'> {
+  /** Some backend sends no signals about capacity, so placement has to ask it again. */
   readonly hasSilentBackends: boolean;
 }
 
-/** One project's waiting work and everything it could be placed on. */
+/** One project's waiting work and all capacity on which it could be placed. */
 export interface PlacementSnapshot extends CapacitySnapshot, CapacityHints, LocalState {
   readonly projectId: Id;
   readonly projectName: string;
@@ -135,11 +135,11 @@ export interface Rival {
 }
 
 export interface LocalState {
-  /** Different whenever `localInstances` or `localBusy` is, for `local.check`. */
+  /** Changes whenever `localInstances` or `localBusy` does, for `local.check`. */
   readonly localState: string;
 }
 
-/** The fields that decide how many GPUs of the server's machine an instance holds. */
+/** The fields that decide how many GPUs of the server host an instance holds. */
 export type LocalUse = Pick<InstanceRecord, 'backend' | 'offer' | 'totalBlocks' | 'busyBlocks'>;
 
 export interface InstanceSnapshot {
@@ -149,12 +149,16 @@ export interface InstanceSnapshot {
   readonly jobs: readonly JobRecord[];
   readonly host: HostRecord | null;
   readonly health: HostHealthRecord | null;
-  /** What its backend last reported; null before the first answer, and where it never reports. */
+  /**
+   * The last report of its backend; null before the first answer, and if the backend never reports.
+   */
   readonly observation: ObservationRecord | null;
   readonly intents: readonly IntentRecord[];
   /** Instances of its fleet that are neither terminating nor terminated. */
   readonly activeInFleet: number;
-  /** Null but for an instance that its fleet plans: it may become an instance of the `local` backend. */
+  /**
+   * Null except for an instance that its fleet plans, which may become one of the `local` backend.
+   */
   readonly local: (Pick<CapacitySnapshot, 'localInstances'> & LocalState) | null;
 }
 

@@ -1,4 +1,4 @@
-/** Words for the names of things that users do not name: short, plain, and safe to read aloud. */
+/** Words for generated names: short, plain, and safe to read aloud. */
 const ADJECTIVES = words(`able amber ample autumn bold brave breezy bright brisk calm candid careful
   cheerful chilly clever cosmic crisp curious daring dusty eager early easy fair fearless fluffy fond
   fresh friendly frosty gentle giant glad golden grand green happy hardy honest humble jolly keen
@@ -27,7 +27,7 @@ export function generateName(pick: (bound: number) => number): string {
   return `${adjective}-${animal}`;
 }
 
-/** `<base>-<k>` with the lowest `k` from 1 that is not taken: names of runs. */
+/** `<base>-<k>` with the lowest free `k` from 1: names of runs. */
 export function numberedName(base: string, isTaken: (name: string) => boolean): string {
   let k = 1;
   while (isTaken(`${base}-${k}`)) k += 1;

@@ -27,7 +27,7 @@ const CAPABILITY_BY_NAME: ReadonlyMap<string, ComputeCapability> = new Map(
   NVIDIA.flatMap(([capability, names]) => words(names).map((name) => [name, capability] as const)),
 );
 
-/** Null for anything but a known NVIDIA GPU. */
+/** Null unless it is a known NVIDIA GPU. */
 export function computeCapabilityOf(name: string): ComputeCapability | null {
   return CAPABILITY_BY_NAME.get(name.toLowerCase()) ?? null;
 }

@@ -1,6 +1,6 @@
 import type { Offer } from '../model/index.ts';
 
-/** The wire's notion: `unknown` counts as available. */
+/** As the wire defines it: `unknown` counts as available. */
 export function isAvailableOffer(offer: Pick<Offer, 'availability'>): boolean {
   return ['available', 'unknown', 'idle'].includes(offer.availability);
 }

@@ -5,10 +5,10 @@ import { requirementsMatch } from './match.ts';
 
 /**
  * `blocks` of `totalBlocks` equal parts of a machine: CPUs, memory and GPUs are divided, disk and
- * price stay whole (all jobs of a machine see its disk, and the machine costs what it costs).
+ * price are not (all jobs of a machine share its disk, and its price does not depend on them).
  */
 export function shareOffer(offer: Offer, totalBlocks: number, blocks: number): Offer {
-  // Whole machines are by far the most, and a plan looks at every one: nothing is copied for them.
+  // Most machines are whole, and a plan examines every one, so nothing is copied for them.
   if (blocks === totalBlocks) {
     const same = offer.blocks === blocks && offer.total_blocks === totalBlocks;
     return same ? offer : { ...offer, blocks, total_blocks: totalBlocks };
@@ -30,7 +30,7 @@ function partOf(amount: number, blocks: number, totalBlocks: number): number {
 
 /**
  * The smallest share that satisfies the requirements, or null. A job that spans machines takes each
- * of them whole. `cpu.arch`, price and the like are properties of the machine and hold for shares.
+ * of them whole. `cpu.arch`, price and similar properties of the machine hold for shares too.
  */
 export function smallestShare(
   requirements: Requirements,
@@ -46,7 +46,7 @@ export function smallestShare(
 }
 
 /**
- * Into how many parts a machine is divided by a fleet's `blocks`, or null if it does not divide
+ * The number of parts into which a fleet's `blocks` divide a machine, or null if it does not divide
  * evenly. `auto`: one part per GPU or CPU, whichever are fewer; a TPU counts as one GPU.
  */
 export function totalBlocksOf(offer: Offer, blocks: number | 'auto'): number | null {
@@ -55,7 +55,7 @@ export function totalBlocksOf(offer: Offer, blocks: number | 'auto'): number | n
   const total = blocks === 'auto' ? (gpuCount > 0 ? Math.min(cpus, gpuCount) : cpus) : blocks;
   if (total < 1) return null;
   if (total === 1) return 1;
-  // The machine of the server is a set of slots, not a partition: a remainder is lost to nobody.
+  // The server host consists of slots, not of parts, so a remainder is allowed.
   if (isServerHost(offer.backend) && gpuCount === 0) return total;
   return cpus % total === 0 && gpuCount % total === 0 ? total : null;
 }

@@ -1,11 +1,11 @@
 import type { BackendName } from '../model/index.ts';
 
-/** What a backend can do and whose machines it has: data, so that no rule names a backend. */
+/** What a backend can do, and who owns its machines: data, so that no rule names a backend. */
 export interface Capabilities {
   /**
-   * Whose machines they are. `provider`: created on order and charged until they are terminated.
-   * `user`: SSH hosts of a fleet, never created, kept while they are idle. `server`: the server host,
-   * of which each instance is a slot.
+   * Who owns the machines. `provider`: created on order and charged until they are terminated.
+   * `user`: SSH hosts of a fleet, never created, kept while they are idle. `server`: the server
+   * host, of which each instance is a slot.
    */
   readonly owner: 'provider' | 'user' | 'server';
   /** From the order of a machine to the first connection of its agent, in seconds. */
@@ -71,7 +71,7 @@ const VM_CLUSTER: Capabilities = { ...VM, multinode: true };
 const CONTAINER: Capabilities = { ...NONE, container: true, runtime: 'runner' };
 const GATEWAYS = { gateway: true, privateGateway: true, loadBalancer: true };
 
-/** Capabilities and times to start up of dstack 0.22.5, and `local`, which is ours. */
+/** Capabilities and start-up times of dstack 0.22.5, and those of `local`. */
 const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
   aws: {
     ...VM_CLUSTER,
@@ -173,7 +173,7 @@ export function backendsNamed(names: readonly BackendName[]): BackendName[] {
   return names.includes(SSH_HOST_BACKEND) ? [...names, ...SERVER_HOST_BACKENDS] : [...names];
 }
 
-/** Name of the instance type of the server's machine when jobs run there without containers. */
+/** Name of the instance type of the server host when jobs run there without containers. */
 export const LOCAL_PROCESS_INSTANCE = 'local-process';
 
 /** The name of a backend as configurations have it: there the server host is a `remote` machine. */

@@ -2,9 +2,9 @@ import { formatRange } from '@dstack/contract';
 import type { FleetSpec, Profile, Requirements } from '@dstack/contract/wire';
 import { fleetRequirements } from '../fleet-spec/requirements.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
-import { hasWord } from './needs.ts';
+import { includesIgnoringCase } from './needs.ts';
 
-/** What an instance made for a run in a fleet has to satisfy. */
+/** The requirements of an instance that is created for a run in a fleet. */
 export interface Combined {
   readonly requirements: Requirements;
   readonly profile: Profile;
@@ -19,7 +19,9 @@ export interface Exclusion {
 
 export type CombineResult = Combined | { readonly excluded: Exclusion };
 
-/** Thrown and caught inside this file only: an exclusion found anywhere ends the combination. */
+/**
+ * Thrown and caught inside this file only: an exclusion found at any depth ends the combination.
+ */
 class Incompatible extends Error {
   readonly exclusion: Exclusion;
   constructor(property: string, fleet: unknown, run: unknown) {
@@ -33,8 +35,9 @@ function valueText(value: unknown): string {
 }
 
 /**
- * Combines the constraints of a fleet and of a run placed into it: what one leaves open the other
- * decides, what both say must hold twice (the wire contract's rule per property).
+ * Combines the constraints of a fleet and of a run placed into it: a property that one leaves open
+ * is determined by the other, and if both restrict it, both must hold (the wire contract's rule per
+ * property).
  */
 export function combineFleetAndRun(
   fleetSpec: FleetSpec,
@@ -58,14 +61,19 @@ function combineProfiles(fleet: Profile, run: Profile): Profile {
   return {
     ...run,
     backends: intersect('backends', fleet.backends, run.backends, (all, one) => all.includes(one)),
-    regions: intersect('regions', fleet.regions, run.regions, hasWord),
+    regions: intersect('regions', fleet.regions, run.regions, includesIgnoringCase),
     availability_zones: intersect(
       'availability_zones',
       fleet.availability_zones,
       run.availability_zones,
-      hasWord,
+      includesIgnoringCase,
     ),
-    instance_types: intersect('instance_types', fleet.instance_types, run.instance_types, hasWord),
+    instance_types: intersect(
+      'instance_types',
+      fleet.instance_types,
+      run.instance_types,
+      includesIgnoringCase,
+    ),
     reservation: equal('reservation', fleet.reservation, run.reservation),
     spot_policy: combineSpotPolicies(fleet.spot_policy, run.spot_policy),
     max_price: least(fleet.max_price, run.max_price),
@@ -112,7 +120,7 @@ function combineResources(fleet: Resources, run: Resources): Resources {
 function combineGpus(fleet: Gpu, run: Gpu): Gpu {
   return {
     vendor: equal('resources.gpu.vendor', fleet.vendor, run.vendor),
-    name: intersect('resources.gpu.name', fleet.name, run.name, hasWord),
+    name: intersect('resources.gpu.name', fleet.name, run.name, includesIgnoringCase),
     count: overlap('resources.gpu.count', fleet.count, run.count),
     memory: overlapOrEither('resources.gpu.memory', fleet.memory, run.memory),
     total_memory: overlapOrEither(
@@ -175,7 +183,7 @@ function combineSpotPolicies(
   return equal('spot_policy', fleet, run);
 }
 
-/** Null is `auto`: both kinds will do. */
+/** Null is `auto`: both kinds are allowed. */
 function combineSpot(fleet: Maybe<boolean>, run: Maybe<boolean>): boolean | null {
   if (fleet == null || run == null || fleet === run) return fleet ?? run ?? null;
   throw new Incompatible('spot_policy', spotPolicy(fleet), spotPolicy(run));
@@ -183,7 +191,7 @@ function combineSpot(fleet: Maybe<boolean>, run: Maybe<boolean>): boolean | null
 
 const spotPolicy = (spot: boolean): string => (spot ? 'spot' : 'on-demand');
 
-/** Negative is `off`: never, which any other duration undercuts. */
+/** Negative means `off` (never); any other duration is shorter. */
 function combineIdleDurations(fleet: Maybe<number>, run: Maybe<number>): number | null {
   if (fleet == null || run == null) return fleet ?? run ?? null;
   if (fleet < 0) return run;

@@ -1,7 +1,7 @@
 /** The rules that an offer or instance fails for a job, with requested and present values. */
 import {
   formatGpu,
-  formatMachineGpu,
+  formatInstanceGpus,
   formatMebibytes,
   formatMemoryRange,
   formatRange,
@@ -33,7 +33,7 @@ export interface MachineQuery {
   readonly needs: JobNeeds;
 }
 
-/** What the server's machine lacks for a need. */
+/** What the server host lacks to meet a need. */
 export const LOCAL_LACKS = {
   trusted: 'DSTACK_LOCAL_TRUSTED is not set on the server',
   mounts: 'the server may not make mounts',
@@ -102,7 +102,7 @@ function requirementFinding(
     case 'gpu':
       return finding(rule, {
         asked: resources.gpu && formatGpu(resources.gpu),
-        has: formatMachineGpu(machine.gpus) || 'none',
+        has: formatInstanceGpus(machine.gpus) || 'none',
       });
   }
 }

@@ -23,7 +23,7 @@ interface Row extends Where {
   spot: ('spot' | 'on-demand')[];
 }
 
-/** As the wire's `GpuGroup`, but for the names of backends. */
+/** As the wire's `GpuGroup`, except for the names of backends. */
 export interface GpuRow extends Row {
   name: string;
   memory_mib: number;
@@ -31,7 +31,7 @@ export interface GpuRow extends Row {
   offer_price: Range;
 }
 
-/** As the wire's `CpuGroup`, but for the names of backends. */
+/** As the wire's `CpuGroup`, except for the names of backends. */
 export interface CpuRow extends Row {
   cpu_arch: ('x86' | 'arm')[];
   memory_mib: Range;
@@ -75,7 +75,7 @@ export function groupGpus(offers: readonly Offer[], options: GroupOptions): GpuR
   return sorted([...rows.values()], by, options.reverse ?? false, rest);
 }
 
-/** Offers without a GPU by number of CPUs (`gpus/list` of a run that wants no GPU). */
+/** Offers without a GPU by number of CPUs (`gpus/list` of a run without GPUs). */
 export function groupCpus(offers: readonly Offer[], options: GroupOptions): CpuRow[] {
   const regions = regionsByBackend(offers);
   const rows = new Map<string, CpuRow>();
@@ -101,7 +101,7 @@ export function groupCpus(offers: readonly Offer[], options: GroupOptions): CpuR
   );
 }
 
-/** Per backend the first of offers that differ in nothing a group shows. */
+/** Per backend the first of the offers that look alike in a group. */
 function distinct(offers: readonly Offer[]): Offer[] {
   const seen = new Set<string>();
   const first = offers.filter((offer) => {

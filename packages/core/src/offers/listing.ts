@@ -1,20 +1,20 @@
 import type { Offer } from '../model/index.ts';
 import { isAvailableOffer } from './availability.ts';
 
-/** Offers named in a plan where the client does not say how many. */
+/** Offers in a plan if the client requests no number. */
 export const DEFAULT_MAX_OFFERS = 50;
 
 export interface OfferListing {
   /** The first ones. */
   readonly offers: Offer[];
-  /** Of all offers, named or not. */
+  /** Of all offers, listed or not. */
   readonly total_offers: number;
   readonly max_price: number | null;
 }
 
 /**
- * Available offers first, else in the given order; `reverse`: the dearest of both first. Cut after
- * sorting.
+ * Available offers first, else in the given order; `reverse`: the most expensive first in both. Cut
+ * after sorting.
  */
 export function listOffers(
   offers: readonly Offer[],
@@ -32,8 +32,8 @@ export function listOffers(
 }
 
 /**
- * Lists of several backends as one: always the cheapest head next, so that each backend's own order
- * is kept.
+ * Merges the lists of several backends: always the cheapest head next, so that each backend's own
+ * order is kept.
  */
 export function mergeByPrice(lists: readonly (readonly Offer[])[]): Offer[] {
   const heads = lists.map((list) => ({ list, next: 0 }));

@@ -3,8 +3,8 @@ import { shareOffer } from './blocks.ts';
 import { isServerHost } from './capabilities.ts';
 
 /**
- * The server's own machine is offered with all of its GPUs, with fewer, and with none, and may hold
- * several instances at once; a GPU belongs to one of them at a time, while a job is there.
+ * The server host is offered with all of its GPUs, with fewer, and with none, and may hold several
+ * instances at once. A GPU belongs to one of them at a time, while that one has a job.
  */
 export const MACHINE_GPUS = 'machine_gpus';
 
@@ -14,7 +14,7 @@ export function machineGpus(offer: Offer): number {
   return typeof count === 'number' ? count : offer.instance.resources.gpus.length;
 }
 
-/** GPUs of the server's machine that jobs hold through an instance, or are about to. */
+/** GPUs of the server host that jobs hold through an instance, or will soon. */
 export function heldLocalGpus({ backend, offer, totalBlocks, busyBlocks }: LocalUse): number {
   if (!isServerHost(backend) || !offer || busyBlocks === 0) return 0;
   return shareOffer(offer, totalBlocks ?? 1, busyBlocks).instance.resources.gpus.length;

@@ -2,7 +2,7 @@ import type { Offer } from '../model/index.ts';
 import { isServerHost, LOCAL_PROCESS_INSTANCE } from './capabilities.ts';
 import type { JobNeeds } from './job-needs.ts';
 
-// Keys of `backend_data` in offers of the server's machine. Instances outlive the server process, so
+// Keys of `backend_data` in offers of the server host. Instances outlive the server process, so
 // the server refreshes these values in their offers at each start.
 
 /** Jobs may use features that give them control of the machine (`DSTACK_LOCAL_TRUSTED`). */
@@ -20,14 +20,14 @@ export function isWithdrawn(offer: Offer): boolean {
   return isServerHost(offer.backend) && offer.backend_data[LOCAL_WITHDRAWN] === true;
 }
 
-/** A need that the server's machine would meet if the server were started with other settings. */
+/** A need that the server host would meet if the server were started with other settings. */
 export interface LocalRefusal {
   readonly need: 'docker' | 'privileged' | 'volumes';
   /** `trusted`: `DSTACK_LOCAL_TRUSTED` is not set; `mounts`: the server has no right to make mounts. */
   readonly without: 'trusted' | 'mounts';
 }
 
-/** Null for other machines, and for needs that jobs without containers can never have met. */
+/** Null for other machines, and for needs that jobs without containers never have met. */
 export function localRefusal(needs: JobNeeds, offer: Offer): LocalRefusal | null {
   if (!isServerHost(offer.backend)) return null;
   const trusted = offer.backend_data[LOCAL_TRUSTED] === true;

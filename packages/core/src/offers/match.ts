@@ -11,7 +11,7 @@ interface Bounds {
   readonly max: number | null;
 }
 
-/** Lower bounds that the language sets when nothing is asked for: CPUs, memory GB, disk GB. */
+/** Lower bounds that the language sets by default: CPUs, memory GB, disk GB. */
 const LANGUAGE_DEFAULTS = { cpu: 2, memory: 8, disk: 100 } as const;
 
 const MIB_PER_GB = 1024;
@@ -24,8 +24,8 @@ export function requirementsMatch(requirements: Requirements, offer: Offer): boo
 type Fails = (requirements: Requirements, offer: Offer) => boolean;
 
 /**
- * In the order of the wire's matching rules. The language's default lower bounds rule no machine of
- * the `local` backend out: it is the only one there is, and nobody asked for more.
+ * In the order of the wire's matching rules. The language's default lower bounds exclude no machine
+ * of the `local` backend: it is the only one, and the user did not request these bounds.
  */
 const CHECKS: readonly (readonly [RequirementName, Fails])[] = [
   ['max_price', ({ max_price }, offer) => max_price != null && offer.price > max_price],
@@ -75,14 +75,15 @@ function gpusMatch(wanted: GpuRequirement, gpus: Gpus): boolean {
   if (!first && (wanted.count.min ?? 0) <= 0) return true;
   if (!within(gpus.length, wanted.count)) return false;
   if (wanted.vendor && vendorOf(first) !== wanted.vendor) return false;
-  if (wanted.name && !wanted.name.some((name) => sameWord(name, first?.name ?? ''))) return false;
+  if (wanted.name && !wanted.name.some((name) => equalsIgnoringCase(name, first?.name ?? '')))
+    return false;
   if (wanted.compute_capability && !isCapable(first, wanted.compute_capability)) return false;
   const perGpu = (first?.memory_mib ?? 0) / MIB_PER_GB;
   if (wanted.memory && !within(perGpu, wanted.memory)) return false;
   return !wanted.total_memory || within(perGpu * gpus.length, wanted.total_memory);
 }
 
-/** The wire leaves a vendor out where it is NVIDIA. */
+/** The wire omits the vendor if it is NVIDIA. */
 function vendorOf(gpu: Gpus[number] | undefined): string | null {
   return gpu ? (gpu.vendor ?? 'nvidia') : null;
 }
@@ -102,7 +103,7 @@ function diskMatches(disk: Requirements['resources']['disk'], offer: Offer): boo
   return within(sizeMib / MIB_PER_GB, boundsFor(offer, 'disk', disk.size));
 }
 
-/** On the server's machine a lower bound that is the language's default was not asked for. */
+/** On the server host, a lower bound that equals the language's default counts as not requested. */
 function boundsFor(offer: Offer, part: keyof typeof LANGUAGE_DEFAULTS, range: Bounds): Bounds {
   const isDefault = isServerHost(offer.backend) && range.min === LANGUAGE_DEFAULTS[part];
   return isDefault ? { min: null, max: range.max } : range;
@@ -112,6 +113,6 @@ function within(value: number, range: Bounds): boolean {
   return (range.min ?? -Infinity) <= value && value <= (range.max ?? Infinity);
 }
 
-export function sameWord(a: string, b: string): boolean {
+export function equalsIgnoringCase(a: string, b: string): boolean {
   return a.toLowerCase() === b.toLowerCase();
 }

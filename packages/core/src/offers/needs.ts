@@ -8,9 +8,9 @@ import {
 } from './capabilities.ts';
 import type { JobNeeds } from './job-needs.ts';
 import { localRefusal } from './local-limits.ts';
-import { sameWord } from './match.ts';
+import { equalsIgnoringCase } from './match.ts';
 
-/** Where a profile lets a job or an instance be; null = anywhere. */
+/** Where a profile allows a job or an instance; null = anywhere. */
 export type Location = Partial<
   Pick<Profile, 'backends' | 'regions' | 'availability_zones' | 'instance_types'>
 >;
@@ -49,8 +49,8 @@ export function needsOf(spec: JobSpec, dind: boolean): JobNeeds {
 }
 
 /**
- * What keeps a job from an offer's kind of machine, as people name it, or null. Without containers
- * (`local-process`) nothing that is a property of containers can be had.
+ * The need that an offer's kind of machine does not meet, as people name it, or null. Features of
+ * containers do not exist without containers (`local-process`).
  */
 export function unmetNeed(needs: JobNeeds, offer: Offer): NeedName | null {
   const capabilities = capabilitiesOf(offer.backend);
@@ -78,8 +78,8 @@ function withoutContainers(needs: JobNeeds): NeedName | null {
 export function unmetLocation(location: Location, offer: Offer): keyof Location | null {
   const { backends, regions, instance_types: types, availability_zones: zones } = location;
   if (backends && !allowsBackend(backends, offer)) return 'backends';
-  if (regions && !hasWord(regions, offer.region)) return 'regions';
-  if (types && !hasWord(types, offer.instance.name)) return 'instance_types';
+  if (regions && !includesIgnoringCase(regions, offer.region)) return 'regions';
+  if (types && !includesIgnoringCase(types, offer.instance.name)) return 'instance_types';
   if (zones && zonesIn(zones, offer).length === 0) return 'availability_zones';
   return null;
 }
@@ -97,20 +97,20 @@ export function cutZones(location: Location, offer: Offer): Offer {
   return zones ? { ...offer, availability_zones: zonesIn(zones, offer) } : offer;
 }
 
-export function hasWord(words: readonly string[], word: string): boolean {
-  return words.some((candidate) => sameWord(candidate, word));
+export function includesIgnoringCase(words: readonly string[], word: string): boolean {
+  return words.some((candidate) => equalsIgnoringCase(candidate, word));
 }
 
-/** Sky's own backend stands for several clouds and is never ruled out by name. */
+/** Sky's own backend represents several clouds and is never excluded by name. */
 export function allowsBackend(backends: readonly string[], offer: Pick<Offer, 'backend'>): boolean {
   return offer.backend === 'dstack' || backends.includes(configuredBackendName(offer.backend));
 }
 
 function zonesIn(zones: readonly string[], offer: Offer): string[] {
-  return (offer.availability_zones ?? []).filter((zone) => hasWord(zones, zone));
+  return (offer.availability_zones ?? []).filter((zone) => includesIgnoringCase(zones, zone));
 }
 
-/** A reservation of the requirements has to be one the backend knows; see `JobNeeds`. */
+/** A reservation in the requirements needs a backend that supports reservations; see `JobNeeds`. */
 export function needsOfRequirements(requirements: Requirements): JobNeeds {
   return {
     ...NO_NEEDS,

@@ -9,13 +9,19 @@ import {
 import { smallestShare } from './blocks.ts';
 import { configuredBackendName } from './capabilities.ts';
 import { finding, type MachineQuery, offerFindings, placeFindings } from './findings.ts';
-import { allowsBackend, hasWord, type Location, unmetLocation, unmetNeed } from './needs.ts';
+import {
+  allowsBackend,
+  includesIgnoringCase,
+  type Location,
+  unmetLocation,
+  unmetNeed,
+} from './needs.ts';
 
 /** An existing instance as an offer: the share of it that a job would get. */
 export interface PoolOffer {
   readonly instance: InstanceRecord;
   readonly offer: Offer;
-  /** Blocks the job would claim. */
+  /** Blocks that the job would claim. */
   readonly blocks: number;
   readonly available: boolean;
   /** Placement adds the volumes that the job would mount. */
@@ -24,8 +30,8 @@ export interface PoolOffer {
 
 /**
  * The share of an instance that a job would get, now or once it is free; null if it can never serve
- * it. `busyBlocks` may differ from the record's while a pass is claiming. An instance that is
- * unreachable, unhealthy, going away or not yet known serves nothing, in fractions neither.
+ * the job. `busyBlocks` may differ from the record's while a pass claims blocks. An instance that
+ * is unreachable, unhealthy, ending or not yet known serves no job, not even on a share.
  */
 export function matchInstance(
   instance: InstanceRecord,
@@ -43,20 +49,23 @@ export function matchInstance(
   return { instance, blocks: share.blocks, available, offer: { ...share, availability } };
 }
 
-/** Every rule by which an instance can never serve a job; empty if it can, or is not known yet. */
+/**
+ * Every rule by which an instance can never serve a job; empty if it can, or if its machine is not
+ * known yet.
+ */
 export function instanceFindings(instance: InstanceRecord, query: MachineQuery): Finding[] {
   const { offer, totalBlocks } = instance;
   if (offer === null) return unknownFindings(instance, query.profile);
   const { location, at } = placeOf(instance, offer, query.profile);
   const placed = { ...query, profile: location };
   if (totalBlocks === null) return offerFindings(placed, at);
-  // A share may be as small as it has to be where the whole machine is too large.
+  // A share may be small enough although the whole machine is too large.
   if (smallestShare(query.requirements, offer, totalBlocks)) return placeFindings(placed, at);
   const findings = offerFindings(placed, at);
   return findings.length > 0 ? findings : [finding('blocks')];
 }
 
-/** A host of which only its place is known is ruled out by that alone. */
+/** If only the location of a host is known, only rules about locations can exclude it. */
 function unknownFindings({ backend, region }: InstanceRecord, profile: Location): Finding[] {
   const { backends, regions } = profile;
   if (backend === null) return [];
@@ -65,13 +74,13 @@ function unknownFindings({ backend, region }: InstanceRecord, profile: Location)
     const has = configuredBackendName(backend);
     unmet.push(finding('backends', { asked: backends.join(', '), has }));
   }
-  if (regions && region !== '' && !hasWord(regions, region)) {
+  if (regions && region !== '' && !includesIgnoringCase(regions, region)) {
     unmet.push(finding('regions', { asked: regions.join(', '), has: region }));
   }
   return unmet;
 }
 
-/** Where the instance really is; a zone that is not known fails nothing. */
+/** The actual location of the instance; an unknown zone fails no rule. */
 function placeOf(
   instance: InstanceRecord,
   offer: Offer,
@@ -92,7 +101,7 @@ export function isUsable(instance: InstanceRecord): boolean {
   return isInstanceActive(instance.status);
 }
 
-/** An instance on its way up is listed as busy: what it was made for will take it. */
+/** An instance that is starting is listed as busy: the job it was created for will use it. */
 export function canTake(
   instance: InstanceRecord,
   busyBlocks: number,
@@ -108,19 +117,21 @@ export function canTake(
 
 type Selector = NonNullable<Profile['instances']>[number];
 
-/** How `project/name` references are read. */
-export interface Projects {
-  /** The project whose run is placed: a bare name means its own fleet. */
+/** How references of the form `project/name` are read. */
+export interface ProjectScope {
+  /**
+   * The project of the run that is placed: a name without a project means a fleet of this project.
+   */
   readonly projectId: Id;
   readonly projectNames: Readonly<Record<Id, string>>;
 }
 
-/** Whether one of the run's `instances` selectors means this instance. */
+/** Whether one of the run's `instances` selectors selects this instance. */
 export function isSelected(
   selectors: readonly Selector[],
   instance: InstanceRecord,
   fleet: FleetRecord,
-  projects: Projects,
+  projects: ProjectScope,
 ): boolean {
   return selectors.some((selector) => {
     if ('hostname' in selector) {
@@ -137,11 +148,13 @@ export function isSelected(
 
 type FleetReference = string | { readonly project?: string | null; readonly name: string };
 
-/** A bare name is a fleet of the run's own project, `project/name` one of that project. */
+/**
+ * A name without a project is a fleet of the run's own project, `project/name` one of that project.
+ */
 export function refersTo(
   reference: FleetReference,
   fleet: FleetRecord,
-  projects: Projects,
+  projects: ProjectScope,
 ): boolean {
   const { project, name } = parseReference(reference);
   if (name !== fleet.name) return false;

@@ -25,8 +25,8 @@ import type { NewSlot } from './new-capacity.ts';
 import { triedOffers } from './new-capacity.ts';
 
 /**
- * How long an instance made for a run stays without a job: null = for ever, 0 = it ends with its
- * job. `idle_duration` is the smaller one of fleet and run, negative = off.
+ * How long an instance created for a run stays without a job: null = forever, 0 = it ends with its
+ * job. `idle_duration` is the smaller one of fleet and run; negative = off.
  */
 function idleSecondsFor(
   backend: BackendName | null,

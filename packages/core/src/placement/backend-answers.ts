@@ -1,4 +1,4 @@
-/** What placement, plans and explanations know of a project's backends. */
+/** The facts that placement, plans and explanations use about a project's backends. */
 import type { BackendName, Offer } from '../model/index.ts';
 
 /** Answers by key of the question; a key that is missing counts as no offers. */
@@ -11,7 +11,7 @@ export interface BackendNote {
   readonly text: string;
 }
 
-/** What the backends of a project answered, and which of them did not. */
+/** The offers of a project's backends, and the backends that did not answer. */
 export interface BackendAnswers {
   readonly offers: BackendOffers;
   readonly notes: readonly BackendNote[];
@@ -21,12 +21,12 @@ export interface BackendAnswers {
 export interface BackendAbility {
   readonly name: BackendName;
   /** False: its offers can be shown, but this server cannot create machines there. */
-  readonly makesMachines: boolean;
+  readonly createsInstances: boolean;
 }
 
-/** The state of a project's backends, known without asking them. */
+/** The state of a project's backends, known without a question to them. */
 export interface BackendsState {
   readonly abilities: readonly BackendAbility[];
-  /** Why the project may not use the server's machine; null = it may. */
+  /** Why the project may not use the server host; null = it may. */
   readonly localOff: string | null;
 }

@@ -59,7 +59,7 @@ export class CapacityLedger {
     for (const instance of snapshot.instances) {
       const fleet = fleets.get(instance.fleetId);
       this.#instances.get(instance.fleetId)?.push(instance);
-      // An instance that its fleet no longer wants gets no further jobs.
+      // An instance that no longer fits its fleet's spec gets no further jobs.
       if (fleet && this.#hasRoom(instance) && matchesFleet(instance, fleet)) {
         this.#open.get(instance.fleetId)?.add(instance);
       }
@@ -155,11 +155,11 @@ export class CapacityLedger {
   }
 
   /** Whether this server can create instances in the offer's backend. */
-  makesMachines({ backend }: Offer): boolean {
-    return !this.snapshot.machineless.has(backend);
+  createsInstances({ backend }: Offer): boolean {
+    return !this.snapshot.offersOnly.has(backend);
   }
 
-  /** Whether the GPUs of an offer are free. Instances share GPUs on the server's machine only. */
+  /** Whether the GPUs of an offer are free. Only instances on the server host share GPUs. */
   hasGpusFor(offer: Offer): boolean {
     const wanted = offer.instance.resources.gpus.length;
     if (!isServerHost(offer.backend) || wanted === 0) return true;
@@ -167,8 +167,8 @@ export class CapacityLedger {
   }
 
   /**
-   * Counts a new instance and returns the lowest free number of its fleet. `offer`: the first that is
-   * tried; on the server's machine the only one.
+   * Counts a new instance and returns the lowest free number of its fleet. `offer`: the first that
+   * is tried, which on the server host is the only one.
    */
   addInstance(fleetId: Id, offer: Offer | undefined, by: Claimant): number {
     append(this.#growers, fleetId, by);

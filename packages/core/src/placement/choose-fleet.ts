@@ -36,9 +36,10 @@ export interface FleetOption {
 }
 
 /**
- * The fleet and the slots for a gang: fleets that can hold the whole run on existing instances come
- * first, then the cheapest existing instance, then the cheapest new one, then the fleets' order.
- * Backends are asked only if no fleet has enough. Null: there is no place now; `refusalOf` says why.
+ * The fleet and the slots for a gang: first fleets that can hold the whole run on existing
+ * instances, then the cheapest existing instance, then the cheapest new one, then the order of the
+ * fleets. Backends are asked only if no fleet has enough. Null: there is no place now; `refusalOf`
+ * gives the reason.
  */
 export function chooseFleet(
   ledger: CapacityLedger,
@@ -69,8 +70,8 @@ function best(options: readonly FleetOption[]): FleetOption {
 }
 
 /**
- * Fleets a run may be placed in by what it names and by what it already occupies. `shared`: only
- * these, for a run of another project, which may use no others of this ledger.
+ * The fleets in which a run may be placed, by the fleets it names and the fleet it already uses.
+ * `shared`: only these, for a run of another project, which may use no other fleet of this ledger.
  */
 export function candidateFleets(
   ledger: CapacityLedger,

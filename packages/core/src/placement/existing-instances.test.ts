@@ -45,7 +45,7 @@ describe('a job on an existing instance', () => {
     );
   });
 
-  it('is told in the order of the audit log', () => {
+  it('is recorded in the order of the audit log', () => {
     expect(eventsOf(decision)).toEqual([
       'Job assigned to instance. Instance blocks: 1/1 busy',
       'Job status changed SUBMITTED -> PROVISIONING',

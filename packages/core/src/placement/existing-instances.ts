@@ -1,7 +1,7 @@
-/** What existing instances can give to a gang. */
+/** The slots that existing instances offer to a gang. */
 import type { FleetRecord, InstanceRecord, Offer, VolumeRecord } from '../model/index.ts';
 import { isServerHost } from '../offers/capabilities.ts';
-import { isSelected, matchInstance, type PoolOffer, type Projects } from '../offers/pool.ts';
+import { isSelected, matchInstance, type PoolOffer, type ProjectScope } from '../offers/pool.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
 import { mountsOn } from './mounts.ts';
@@ -18,7 +18,7 @@ export interface ExistingSlot {
 }
 
 /** How references to fleets and instances in the request are read. */
-export function projectsOf(ledger: CapacityLedger, request: GangRequest): Projects {
+export function projectsOf(ledger: CapacityLedger, request: GangRequest): ProjectScope {
   return { projectId: request.run.projectId, projectNames: ledger.snapshot.projectNames };
 }
 
@@ -76,8 +76,8 @@ function busy(found: PoolOffer): PoolOffer {
 }
 
 /**
- * Whether an instance is on the server's machine and belongs to another project. Projects are admitted
- * to that machine one by one, so importing a fleet does not admit them.
+ * Whether an instance is on the server host and belongs to another project. Each project is
+ * admitted to the server host by itself, so importing a fleet does not admit the importer.
  */
 export function isOthersLocal(instance: InstanceRecord, { run }: GangRequest): boolean {
   return isServerHost(instance.backend) && instance.projectId !== run.projectId;

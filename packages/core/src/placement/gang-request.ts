@@ -11,7 +11,7 @@ export interface NodeRequest {
   readonly needs: JobNeeds;
   /** For each mount of a named volume the names of which one is mounted. */
   readonly volumes: readonly (readonly string[])[];
-  /** Equal for nodes that ask for the same. */
+  /** Equal for nodes with the same requirements. */
   readonly kind: string;
 }
 

@@ -1,4 +1,7 @@
-/** Passes that place nothing: up to one gang, and to find out which offers a pass needs. */
+/**
+ * Passes that place nothing: one that stops at a gang, and one that finds out which offers are
+ * needed.
+ */
 import type { Refusal } from '@dstack/contract/wire';
 import type { DecisionContext, Gang, PlacementSnapshot } from '../model/index.ts';
 import { CapacityLedger } from './capacity-ledger.ts';

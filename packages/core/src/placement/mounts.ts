@@ -12,8 +12,8 @@ import type {
 import { capabilitiesOf, configuredBackendName } from '../offers/capabilities.ts';
 import { finding } from '../offers/findings.ts';
 import { LOCAL_HOST } from '../offers/local-limits.ts';
-import { sameWord } from '../offers/match.ts';
-import { hasWord } from '../offers/needs.ts';
+import { equalsIgnoringCase } from '../offers/match.ts';
+import { includesIgnoringCase } from '../offers/needs.ts';
 import { isVolumeActive } from '../status/index.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
@@ -107,9 +107,10 @@ function reaches(volume: VolumeRecord, place: MountPlace): boolean {
   }
   if (place.backend !== volume.backend) return false;
   const region = regionOf(volume);
-  if (region !== '' && place.region !== '' && !sameWord(region, place.region)) return false;
+  if (region !== '' && place.region !== '' && !equalsIgnoringCase(region, place.region))
+    return false;
   const zone = volume.provisioningData?.availability_zone ?? null;
-  return zone === null || place.zones === null || hasWord(place.zones, zone);
+  return zone === null || place.zones === null || includesIgnoringCase(place.zones, zone);
 }
 
 /** Empty: every region of its backend. */

@@ -41,8 +41,8 @@ describe('new capacity', () => {
 
   it('is not awaited from backends in which this server creates no machines', () => {
     const offers = [anOffer({ availability: 'not_available' })];
-    const machineless = new Set(['aws'] as const);
-    const decision = placed({ fleets: [CLOUD], gangs: [task('a')], machineless }, offers);
+    const offersOnly = new Set(['aws'] as const);
+    const decision = placed({ fleets: [CLOUD], gangs: [task('a')], offersOnly }, offers);
     expect(refusedWith(decision, 'job-a-0-0')).toBe(
       'No fleet can take the run (cloud: this server makes no machines in aws)',
     );
@@ -74,14 +74,14 @@ describe('new capacity', () => {
     expect(refusedWith(decision, 'job-b-0-0')).toBe('Fleet one is at capacity: nodes.max is 1');
   });
 
-  it('is not made for runs that only reuse', () => {
+  it('is not created for runs that only reuse instances', () => {
     const gangs = [task('a', { creation_policy: 'reuse' })];
     expect(wantsBackendOffers(aSnapshot({ fleets: [CLOUD], gangs }))).toEqual([]);
     const decision = placed({ fleets: [CLOUD], gangs }, [anOffer()]);
     expect(refusedWith(decision, 'job-a-0-0')).not.toBeNull();
   });
 
-  it('is not tried where fleet and run exclude each other, and says on what', () => {
+  it('is not tried if fleet and run exclude each other, and the refusal names the property', () => {
     const spot = aFleet('spot', { nodes: '0..', spot_policy: 'spot' });
     const gangs = [task('a', { spot_policy: 'on-demand' })];
     expect(wantsBackendOffers(aSnapshot({ fleets: [spot], gangs }))).toEqual([]);
@@ -89,7 +89,7 @@ describe('new capacity', () => {
     expect(refusedWith(decision, 'job-a-0-0')).toMatch(/spot_policy/);
   });
 
-  it('divides new machines as the fleet says', () => {
+  it('divides new machines as the fleet configures', () => {
     const shared = aFleet('shared', { nodes: '0..', blocks: 4 });
     const gang = task('a', { resources: { gpu: 1, cpu: '1..', memory: '1GB..' } });
     const decision = placed({ fleets: [shared], gangs: [gang] }, [anOffer({ gpus: 4 })]);

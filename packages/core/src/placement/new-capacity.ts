@@ -1,5 +1,7 @@
-/** What fleets can create: the question to the backends, and what their offers are good for. */
-
+/**
+ * The capacity that fleets can create: the question to the backends, and the slots that their
+ * offers give.
+ */
 import type { Finding, Profile, Requirements } from '@dstack/contract/wire';
 import { offersAt, type Site } from '../instances/index.ts';
 import type { BackendName, FleetRecord, Id, Offer, VolumeRecord } from '../model/index.ts';
@@ -14,8 +16,8 @@ import type { GangRequest, NodeRequest } from './gang-request.ts';
 import { mountableOffers } from './mounts.ts';
 
 /**
- * A question to the backends that has to be answered before placement or a plan can be computed.
- * Equal questions have equal keys, so that a hundred equal runs ask once.
+ * A question to the backends, to be answered before placement or a plan can be computed. Equal
+ * questions have equal keys, so that a hundred equal runs ask once.
  *
  * The answer is every offer that satisfies `requirements` (`requirementsMatch`), each backend's in
  * its own order; merge them with `mergeByPrice`. Regions, zones, instance types, features and
@@ -37,22 +39,25 @@ export type Ask = (question: OffersWanted) => readonly Offer[];
 /** An instance to be created. */
 export interface NewSlot {
   readonly kind: 'new';
-  /** To be tried in this order; all divide the machine alike. */
+  /** Tried in this order; all of them divide the machine alike. */
   readonly offers: readonly Offer[];
-  /** All that fit, before those not available now were left out. */
+  /** The number of offers that fit, including those not available now. */
   readonly totalOffers: number;
   readonly combined: Combined;
   /** One for each mount of a named volume. */
   readonly volumes: readonly VolumeRecord[];
 }
 
-/** What a new instance of a fleet for a node has to be, and the question to the backends for it. */
+/**
+ * The requirements of a new instance of a fleet for a node, and the question to the backends for
+ * it.
+ */
 export interface NewCapacity {
   readonly combined: Combined;
   readonly question: OffersWanted;
 }
 
-/** A fleet that makes its own instances, as opposed to one of given SSH hosts. */
+/** A fleet that creates its instances, as opposed to one of given SSH hosts. */
 export function isElastic(fleet: FleetRecord): boolean {
   return fleet.spec.configuration.nodes != null;
 }
@@ -77,7 +82,7 @@ export function offersQuestion(fleetId: string | null, combined: Combined): Offe
   return { key, fleetId, requirements, backends };
 }
 
-/** Only a part of the machine has to be as small as the run wants it. */
+/** Only the job's part of the machine has to be within the run's upper bounds. */
 function withoutUpperBounds(requirements: Requirements): Requirements {
   const { cpu, memory, gpu } = requirements.resources;
   const open = <R extends { min: number | null }>(range: R): R => ({ ...range, max: null });
@@ -89,7 +94,8 @@ function withoutUpperBounds(requirements: Requirements): Requirements {
       memory: open(memory),
       gpu: gpu && {
         ...gpu,
-        // No GPU at all stays no GPU: a machine without any is cheaper than a share of none.
+        // A job without GPUs keeps that bound: a machine without GPUs is cheaper than a share of
+        // none.
         count: gpu.count.max === 0 ? gpu.count : open(gpu.count),
         total_memory: gpu.total_memory && open(gpu.total_memory),
       },
@@ -98,8 +104,8 @@ function withoutUpperBounds(requirements: Requirements): Requirements {
 }
 
 /**
- * Those of the offers that can serve the node in a fleet of such `blocks`, each saying how it would
- * be divided and how many blocks the node takes. The order stays the backends'.
+ * The offers that can serve the node in a fleet of such `blocks`, each with its division into
+ * blocks and the number of blocks for the node. The order stays the backends'.
  */
 export function usableOffers(
   offers: readonly Offer[],
@@ -174,7 +180,7 @@ function slotFrom(
   const mountable = mountableOffers(ledger, fitting, fleet.id, node, request);
   if ('finding' in mountable) return { none: mountable.finding };
   const { offers: usable, volumes } = mountable;
-  const made = usable.filter((offer) => ledger.makesMachines(offer));
+  const made = usable.filter((offer) => ledger.createsInstances(offer));
   const had = made.filter(isAvailableOffer);
   const open = had.filter((offer) => whyNotLocal(ledger, offer) === null);
   if (open.length > 0) {
@@ -188,7 +194,7 @@ function slotFrom(
   return { none: finding('no_machines', { has, count: usable.length }) };
 }
 
-/** Why the server's machine cannot hold one more instance like this; null for other machines. */
+/** Why the server host cannot hold one more instance like this; null for other machines. */
 export function whyNotLocal(ledger: CapacityLedger, offer: Offer): Finding | null {
   if (!isServerHost(offer.backend)) return null;
   if (ledger.localLeft <= 0) {
@@ -198,8 +204,8 @@ export function whyNotLocal(ledger: CapacityLedger, offer: Offer): Finding | nul
 }
 
 /**
- * The offers to try for one instance: those divided into blocks like the first. On the server's
- * machine only the first, because each offer takes other GPUs.
+ * The offers to try for one instance: those divided into blocks like the first. On the server host
+ * only the first, because each offer takes other GPUs.
  */
 export function triedOffers(offers: readonly Offer[]): Offer[] {
   const [first] = offers;

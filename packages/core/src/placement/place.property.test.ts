@@ -137,7 +137,7 @@ describe('placement, whatever the fleets, instances and runs', () => {
     });
   });
 
-  it('needs no answer that was not asked for before', () => {
+  it('needs no answer that was not requested before', () => {
     fc.assert(
       fc.property(worlds, ({ snapshot, offers }) => {
         const answers = answersOf(wantsBackendOffers(snapshot), offers);

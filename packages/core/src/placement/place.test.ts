@@ -38,7 +38,7 @@ describe('a run without a place', () => {
     expect(jobChange(decision, 'job-small-0-0')?.status).toBe('provisioning');
   });
 
-  it('is told how many nodes it needs at once', () => {
+  it('is refused with the number of nodes it needs at once', () => {
     const ssh = aFleet('ssh', { placement: 'cluster', ssh_config: { hosts: ['h'], user: 'u' } });
     const instances = [0, 1].map((num) => anInstance(ssh, num, anOffer(), BUSY_IF_ODD(num)));
     const decision = placed({ fleets: [ssh], instances, gangs: [task('a', { nodes: 2 })] });

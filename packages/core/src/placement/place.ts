@@ -24,10 +24,10 @@ import { demandKey, Holds, type QueuedGang, queueOf } from './queue.ts';
 import { refusalOf } from './refusals.ts';
 
 /**
- * One pass over the queue of a project, most urgent first: each gang gets slots for all of its jobs or
- * none. A gang without a place is marked once with its refusal; its run's pass decides whether it may
- * wait. Of gangs with equal demand only the first is examined: if it finds no place, the others behind
- * it do not either.
+ * One pass over the queue of a project, most urgent first: each gang gets slots for all of its jobs
+ * or none. A gang without a place is marked once with its refusal; the pass of its run decides
+ * whether it may wait. Of gangs with equal demand only the first is examined: if it finds no place,
+ * the others find none either.
  */
 export function place(
   snapshot: PlacementSnapshot,
@@ -94,8 +94,9 @@ export class PlacementPass {
   }
 
   /**
-   * Reserves capacity for a gang of another project that is ahead: its own pass places it. Only the
-   * existing instances of shared fleets matter; new instances are the owner's alone.
+   * Reserves capacity for a gang of another project that is ahead; the pass of that project places
+   * it. Only the existing instances of shared fleets matter, because only the owner may create new
+   * ones.
    */
   #leaveTo(queued: QueuedGang, shared: ReadonlySet<Id>): void {
     const { gang, request } = queued;
@@ -212,7 +213,7 @@ const ASK_AGAIN = { least: 15 * SECOND, most: 300 * SECOND } as const;
 
 type Slot = FleetOption['slots'][number];
 
-/** It takes a slot or GPUs of the server's machine, which other projects may take as well. */
+/** The slot takes a slot or GPUs of the server host, which other projects may take as well. */
 function isSharedByProjects(slot: Slot): boolean {
   if (slot.kind === 'new') return isServerHost(slot.offers[0]?.backend ?? null);
   return isServerHost(slot.offer.backend) && slot.offer.instance.resources.gpus.length > 0;

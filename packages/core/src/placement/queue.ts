@@ -1,7 +1,7 @@
 /**
- * The order in which a pass examines waiting gangs, and what it reserves for those that have to wait
- * (EASY backfill). Without reservations, smaller gangs could for ever take the capacity that a large
- * one needs at once; they may only use what it cannot.
+ * The order in which a pass examines waiting gangs, and the capacity it reserves for those that
+ * have to wait (EASY backfill). Without reservations, smaller gangs could take the capacity that a
+ * large one needs at once, again and again; they may only use what it cannot.
  */
 
 import type {
@@ -131,12 +131,7 @@ export class Holds {
       .slice(0, needed);
     const missing = Math.min(places, needed - instances.length);
     if (instances.length + missing === 0) return null;
-    return {
-      fleet,
-      instances,
-      places: missing,
-      isLocal: offer !== undefined && isServerHost(offer.backend),
-    };
+    return { fleet, instances, places: missing, isLocal: isServerHost(offer?.backend ?? null) };
   }
 
   #placesIn(fleet: FleetRecord, needed: number, isLocal: boolean): number {

@@ -14,7 +14,7 @@ import {
 } from './testing.ts';
 
 describe("the server's own machine", () => {
-  it('is not ruled out by bounds that nobody asked for', () => {
+  it('is not excluded by default bounds', () => {
     const decision = placed({ fleets: [CLOUD], gangs: [task('a')] }, [localOffer()]);
     expect(changesOf(decision, 'instance.insert')[0]?.instance.backend).toBe('local');
   });

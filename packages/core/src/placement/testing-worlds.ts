@@ -1,4 +1,4 @@
-/** Worlds at random for the properties of placement and of what is told about it. */
+/** Random worlds for the properties of placement and of explanations. */
 import fc from 'fast-check';
 import type { Offer, PlacementSnapshot } from '../model/index.ts';
 import { aFleet, aGang, anInstance, anOffer, aRun, aSnapshot, localOffer } from './testing.ts';

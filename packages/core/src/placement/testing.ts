@@ -33,7 +33,7 @@ const NOW = 1_700_000_000_000_000;
 
 export { anOffer, type Machine };
 
-/** The server's own machine, smaller than the language's default lower bounds. */
+/** The server host, smaller than the language's default lower bounds. */
 export function localOffer(
   executor: 'docker' | 'process' = 'process',
   backendData: Offer['backend_data'] = {},
@@ -120,7 +120,7 @@ export function aSnapshot(patch: Partial<PlacementSnapshot>): PlacementSnapshot 
     more: new Set(),
     rivals: [],
     hasSilentBackends: false,
-    machineless: new Set(),
+    offersOnly: new Set(),
     fleets: [],
     instances,
     projectNames: { [PROJECT]: 'main' },
@@ -163,7 +163,7 @@ export function answersOf(
   );
 }
 
-/** Asks, answers and places. */
+/** Requests the offers and places. */
 export function placed(
   patch: Partial<PlacementSnapshot>,
   offers: readonly Offer[] = [],
@@ -183,13 +183,13 @@ export function eventsOf(decision: Decision): string[] {
   return changesOf(decision, 'event').map((change) => change.event.message);
 }
 
-/** Why a job found no place in this decision, in words; null if nothing was written about that. */
+/** Why a job found no place in this decision, as text; null if nothing was written about that. */
 export function refusedWith(decision: Decision, jobId: string): string | null {
   const refusal = jobChange(decision, jobId)?.refusal ?? null;
   return refusal && refusalText(refusal);
 }
 
-/** What became of a job, as a patch. */
+/** The changes of a job, as a patch. */
 export function jobChange(decision: Decision, jobId: string): Partial<JobRecord> | undefined {
   return changesOf(decision, 'job.update').find((change) => change.id === jobId)?.set;
 }

@@ -9,7 +9,10 @@ import type { OffersWanted } from '../placement/new-capacity.ts';
 import { offersQuestion } from '../placement/new-capacity.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
 
-/** The question about what a fleet's instances could be; null for a fleet of SSH hosts. */
+/**
+ * The question for offers that the fleet's instances could be made of; null for a fleet of SSH
+ * hosts.
+ */
 export function fleetWantsOffers(spec: FleetSpec): OffersWanted | null {
   if (spec.configuration.nodes == null) return null;
   const requirements: Requirements = fleetRequirements(spec);
@@ -17,8 +20,8 @@ export function fleetWantsOffers(spec: FleetSpec): OffersWanted | null {
 }
 
 /**
- * Those of the offers that the fleet's instances can be made of, each saying how it is divided.
- * Bare instances cannot be had everywhere; a fleet that makes none of its own accord does not care.
+ * The offers that the fleet's instances can be made of, each with its division into blocks. Only
+ * some backends create bare instances; a fleet that creates none by itself may use the others too.
  */
 export function fleetOffers(spec: FleetSpec, offers: readonly Offer[]): Offer[] {
   const profile = mergedFleetProfile(spec);

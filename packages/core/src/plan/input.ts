@@ -12,7 +12,7 @@ import type {
   Offer,
 } from '../model/index.ts';
 
-/** Everything a plan is made of; nothing in it is waiting to be placed. */
+/** Everything a plan is made of; nothing in it waits for a place. */
 export interface PlanInput {
   readonly projectId: Id;
   readonly projectName: string;
@@ -22,25 +22,28 @@ export interface PlanInput {
   readonly instances: readonly InstanceRecord[];
   /** Instances of the `local` backend in all projects. */
   readonly localInstances: number;
-  /** Those of them that hold jobs, or are about to. */
+  /** Those instances that hold jobs, or will soon. */
   readonly localBusy: readonly LocalUse[];
   /** The project's, not deleted; absent = the run names none. */
   readonly volumes?: readonly MountableVolume[];
   /** Backends that show offers but cannot create machines. */
-  readonly machineless: ReadonlySet<BackendName>;
-  /** Effective. */
+  readonly offersOnly: ReadonlySet<BackendName>;
+  /** The effective spec. */
   readonly spec: RunSpec;
   /** See `planJobSpecs`. */
   readonly jobSpecs: readonly JobSpec[];
-  /** Fleet of the active run of that name: an update stays in it. */
+  /** Fleet of the active run with the same name: an update stays in it. */
   readonly runFleetId?: Id | null;
   readonly options?: PlanOptions;
   readonly settings: Pick<EngineSettings, 'localMaxInstances'>;
-  /** Offers of the project's backends whatever the run asks for; only to explain what is missing. */
+  /**
+   * Offers of the project's backends, whatever the run requests; used only to explain what is
+   * missing.
+   */
   readonly known?: readonly Offer[];
 }
 
-/** As clients ask for it. */
+/** Options as clients send them. */
 export interface PlanOptions {
   readonly maxOffers?: number | null;
   readonly reverseOffers?: boolean;
@@ -53,7 +56,10 @@ export interface PlanOptions {
 }
 
 export interface PlanSpecsContext {
-  /** What is known of the user's own image (of each group of a service: by its name). */
+  /**
+   * The configuration of the user's own image, as far as it is known (for a service, by group
+   * name).
+   */
   readonly imageConfig?: (replicaGroup: string) => ImageConfig | null;
   readonly settings?: JobSpecSettings;
 }
@@ -85,7 +91,7 @@ export function replicaGroups(spec: RunSpec): string[] {
   return groups ? groups.map((group, index) => group.name ?? String(index)) : ['0'];
 }
 
-/** Replicas to begin with, per group: the least of each range. */
+/** Replicas to begin with, per group: the lowest number of each range. */
 export function initialReplicas(spec: RunSpec): Record<string, number> {
   const { configuration } = spec;
   if (configuration.type !== 'service') return { '0': 1 };

@@ -19,7 +19,7 @@ import { refusalOf } from '../placement/refusals.ts';
 import type { Batch } from './batches.ts';
 import type { PlanInput } from './input.ts';
 
-/** Sentences for the user: how the run will differ from what is usual, and what it lacks. */
+/** Sentences for the user: how the run will differ from the usual behaviour, and what it lacks. */
 export function planNotes(
   ledger: CapacityLedger,
   input: PlanInput,
@@ -33,7 +33,7 @@ export function planNotes(
   return [...new Set(notes)];
 }
 
-/** On the server's own machine it matters whether there is a container around the job. */
+/** On the server host it matters whether a container surrounds the job. */
 function localNotes(input: PlanInput, offers: readonly Offer[]): string[] {
   const local = offers.find((offer) => isServerHost(offer.backend));
   if (!local) return [];
@@ -50,7 +50,7 @@ function localNotes(input: PlanInput, offers: readonly Offer[]): string[] {
   ];
 }
 
-/** What is a property of containers and is left out without one. */
+/** Features of containers, which are left out without one. */
 const OF_CONTAINERS = ['shell', 'python', 'nvcc'] as const;
 
 function withoutContainerNotes(input: PlanInput, local: Offer): string[] {
@@ -79,7 +79,7 @@ function withoutOptionalMounts({ spec }: PlanInput, local: Offer): string[] {
   );
 }
 
-/** Why there is nothing to be had: what the scheduler would say, and what rules offers out. */
+/** Why there are no offers: the scheduler's reason, and the rules that exclude offers. */
 function missingNotes(
   ledger: CapacityLedger,
   input: PlanInput,
@@ -94,7 +94,7 @@ function missingNotes(
   return [...refused, ...ruledOut(known, request), ...refusedByLocal(known, request)];
 }
 
-/** What the server's machine would do if it were started otherwise. */
+/** What the server host would allow if the server were started with other settings. */
 function refusedByLocal(known: readonly Offer[], request: GangRequest): string[] {
   return known.flatMap((offer) =>
     request.nodes.flatMap(({ needs }) => {

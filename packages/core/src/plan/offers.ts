@@ -19,17 +19,17 @@ import {
 import type { PlanOptions } from './input.ts';
 
 /**
- * Existing instances first, then new ones; busy and unavailable ones among them. The existing ones
- * are many and not always wanted, so they are looked at when they are asked for.
+ * Existing instances first, then new ones, including busy and unavailable ones. There are many
+ * existing ones and not every caller needs them, so they are computed on demand.
  */
 export interface Found {
   readonly pool: () => readonly Offer[];
   readonly fresh: readonly Offer[];
-  /** Null where no single fleet was chosen. */
+  /** Null if no single fleet was chosen. */
   readonly fleet: FleetRecord | null;
 }
 
-/** Collects a job's offers in the way its request asks for. */
+/** Collects a job's offers as its request requires. */
 export function findOffers(
   ledger: CapacityLedger,
   request: GangRequest,
@@ -51,7 +51,7 @@ export function findOffers(
   return { fleet: null, pool: () => poolOffers(ledger, fleets, node, request, options), fresh };
 }
 
-/** The fleet the scheduler would choose, or the most promising one if none has room. */
+/** The fleet that the scheduler would choose, or the most promising one if none has room. */
 function planFleet(ledger: CapacityLedger, request: GangRequest, ask: Ask): FleetRecord | null {
   const views = candidateFleets(ledger, request)
     .map((fleet) => viewPool(ledger, fleet, request))
@@ -118,7 +118,7 @@ function poolOffers(
     .map((found) => shown(ledger, found, options));
 }
 
-/** Normally the job's share; the whole machine, or what is free of it, where that is asked for. */
+/** Normally the job's share; the whole machine, or its free part, if the request says so. */
 function shown(
   ledger: CapacityLedger,
   { instance, offer }: PoolOffer,
@@ -164,7 +164,7 @@ function mountable(
   return 'offers' in found ? found.offers : [];
 }
 
-/** What the backends have, no fleet considered. */
+/** The offers of the backends, without regard to fleets. */
 function anywhere(
   ledger: CapacityLedger,
   node: NodeRequest,

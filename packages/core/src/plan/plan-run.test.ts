@@ -23,7 +23,7 @@ function plan(configuration: object, world: World = {}) {
     instances: [],
     localInstances: 0,
     localBusy: [],
-    machineless: new Set(),
+    offersOnly: new Set(),
     spec,
     jobSpecs: built.jobSpecs,
     settings: { localMaxInstances: 4 },
@@ -62,14 +62,14 @@ describe('offers of a plan', () => {
     expect(job).toMatchObject({ total_offers: 4, max_price: 4 });
   });
 
-  it('name the dearest first where that is asked for, before the cut', () => {
+  it('name the most expensive first if requested, before the cut', () => {
     const options = { reverseOffers: true, maxOffers: 3 };
     const [job] = plan({}, { instances, offers, options }).jobPlans;
     expect(names(job?.offers)).toEqual(['idle 4 idle', 'new 2 available', 'busy 1 busy']);
     expect(job).toMatchObject({ total_offers: 4, max_price: 4 });
   });
 
-  it('are 50 unless told otherwise, and counted all', () => {
+  it('are 50 by default, and the count covers all', () => {
     const many = Array.from({ length: 120 }, (_, price) => anOffer({ price: price + 1 }));
     const [job] = plan({}, { offers: many }).jobPlans;
     expect(job?.offers).toHaveLength(50);
@@ -96,7 +96,7 @@ describe('offers of a plan', () => {
     expect(new Set(result.jobPlans.map((job) => job.total_offers))).toEqual(new Set([2]));
   });
 
-  it('are none without a fleet, and the notes say what to do', () => {
+  it('are none without a fleet, and the notes name the remedy', () => {
     const result = plan({}, { fleets: [], offers });
     expect(result.jobPlans[0]).toMatchObject({ offers: [], total_offers: 0, max_price: null });
     expect(result.notes[0]).toMatch(/No matching fleet found/);
@@ -110,7 +110,7 @@ describe('offers of a plan', () => {
     expect(named.jobPlans[0]?.total_offers).toBe(4);
   });
 
-  it('say that a fleet is not there also where only offers are searched', () => {
+  it('report a missing fleet also if only offers are searched', () => {
     const options = { forOffersOnly: true };
     const { notes } = plan({ fleets: ['cluod'] }, { instances, offers, options });
     expect(notes).toContain('No matching fleet found: none of the specified fleets (cluod) exists');
@@ -183,14 +183,14 @@ describe('notes of a plan', () => {
     },
   );
 
-  it('say how many offers which property rules out', () => {
+  it('report how many offers each property excludes', () => {
     const offers = [anOffer(), anOffer(), anOffer({ gpus: 8, price: 20 })];
     const { notes } = plan({ resources: { gpu: 'H100:8' }, max_price: 5 }, { offers });
     expect(notes).toContain('2 offers are ruled out by `gpu`');
     expect(notes).toContain('1 offer is ruled out by `max_price`');
   });
 
-  it('say that no image is used where there are no containers', () => {
+  it('report that no image is used without containers', () => {
     const { notes } = plan({ image: 'busybox' }, { offers: [localOffer('process')] });
     expect(notes).toEqual([
       "local: the job runs as a plain process on the server's machine, without a container",
@@ -206,7 +206,7 @@ describe('notes of a plan', () => {
     ]);
   });
 
-  it('say that a container is used where there is one', () => {
+  it('report that a container is used', () => {
     const notAlone = { image: 'busybox', shell: 'bash', user: 'me' };
     const { notes } = plan(notAlone, { offers: [localOffer('docker')] });
     expect(notes).toEqual(["local: the job runs in a Docker container on the server's machine"]);
@@ -259,7 +259,7 @@ describe('notes of a plan', () => {
     expect(plan(asked, { offers: [trusted] }).notes).toHaveLength(1);
   });
 
-  it('say that a fleet is full, not that nothing fits, as the scheduler does', () => {
+  it('report that a fleet is full, not that nothing fits, as the scheduler does', () => {
     const small = aFleet('small', { nodes: '0..1' });
     const busy = anInstance(small, 0, anOffer(), { status: 'busy', busyBlocks: 1 });
     const { notes } = plan({}, { fleets: [small], instances: [busy], offers: [anOffer()] });

@@ -11,7 +11,7 @@ import type { PlanInput } from './input.ts';
 import { planNotes } from './notes.ts';
 import { findOffers } from './offers.ts';
 
-/** As the wire's `JobPlan`, but for the names of backends in offers. */
+/** As the wire's `JobPlan`, except for the names of backends in offers. */
 export interface PlannedJob extends OfferListing {
   readonly job_spec: JobSpec;
 }
@@ -33,7 +33,7 @@ export function planWantsOffers(input: PlanInput): readonly OffersWanted[] {
   const ledger = ledgerOf(input);
   for (const { request } of batchesOf(input)) {
     findOffers(ledger, request, ask, input.options ?? {});
-    // Any fleet may turn out to be the cheapest: all of them are asked about.
+    // Any fleet may turn out to be the cheapest, so all of them are asked about.
     for (const fleet of ledger.fleets) {
       const only = { ...request, run: { ...request.run, fleetId: fleet.id } };
       if (request.run.fleetId === null && !input.options?.forOffersOnly) {
@@ -50,8 +50,8 @@ export function planWantsOffers(input: PlanInput): readonly OffersWanted[] {
 }
 
 /**
- * What a run would get now: offers per job, in the order and numbers of the wire, and notes for
- * the user. Nothing is promised; placement decides anew.
+ * The plan of a run: offers per job, in the order and numbers of the wire, and notes for the user.
+ * It reserves nothing; placement decides anew.
  */
 export function planRun(input: PlanInput, answers: BackendOffers): PlannedRun {
   const ask: Ask = (question) => answers.get(question.key) ?? [];

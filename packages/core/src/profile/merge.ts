@@ -24,7 +24,7 @@ export const PROFILE_KEYS = [
   'backend_options',
 ] as const satisfies readonly (keyof Profile)[];
 
-/** A profile that says nothing. */
+/** A profile without any value. */
 export const EMPTY_PROFILE: Profile = {
   name: 'default',
   default: false,
@@ -51,15 +51,15 @@ export const EMPTY_PROFILE: Profile = {
 };
 
 /**
- * The profile that counts for a run: a value of the configuration replaces the profile's as a
- * whole (`false`, `"off"` and `[]` are values, null is not).
+ * The effective profile of a run: a value of the configuration replaces the profile's as a whole
+ * (`false`, `"off"` and `[]` are values, null is not).
  */
 export function mergedProfile(spec: Pick<RunSpec, 'profile' | 'configuration'>): Profile {
   const merged = overlay(spec.profile, spec.configuration);
   return { ...merged, creation_policy: merged.creation_policy ?? 'reuse-or-create' };
 }
 
-/** The same for a fleet; the keys its configuration does not know stay the profile's. */
+/** The same for a fleet; keys that its configuration lacks keep the profile's values. */
 export function mergedFleetProfile(spec: Pick<FleetSpec, 'profile' | 'configuration'>): Profile {
   const merged = overlay(spec.profile, spec.configuration);
   return {

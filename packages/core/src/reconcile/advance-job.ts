@@ -55,7 +55,7 @@ function hasExited(pass: RunPass, job: JobRecord): boolean {
   return pass.reportOf(job)?.state.phase === 'exited';
 }
 
-/** Its instance ends, or has ended, under it. What the agent said before that still counts. */
+/** The job's instance is ending or has ended. Earlier reports of the agent still count. */
 function endWithoutInstance(pass: RunPass, job: JobRecord, instance: InstanceRecord | null): void {
   const report = pass.reportOf(job);
   if (report !== null && hasExited(pass, job)) {

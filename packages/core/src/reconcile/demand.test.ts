@@ -133,7 +133,7 @@ describe('a service that scales by demand', () => {
     expect(wanted(world)).toBe(0);
   });
 
-  test('goes to nothing when nobody asks, and comes back at once for the first who does', () => {
+  test('goes to zero without requests, and comes back at once for the first request', () => {
     const world = service();
     ask(world.later(600), 0);
     world.exit('job-0', 0).pass();

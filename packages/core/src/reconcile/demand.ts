@@ -1,4 +1,4 @@
-/** How many replicas a service that scales by demand should have. */
+/** The number of replicas of a service that scales by demand. */
 import type { JobRecord, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
 import { isRunActive, isRunPending } from '../status/index.ts';
@@ -7,13 +7,13 @@ import { isReplicaAlive, replicasOf } from './replicas.ts';
 import type { RunPass } from './run-pass.ts';
 import { type ScaledGroup, scaledGroups } from './scaled-groups.ts';
 
-/** Seconds over which requests are counted where `window` is not given. */
+/** Seconds over which requests are counted, if `window` is not set. */
 const DEFAULT_WINDOW = 60;
 
-/** While there are requests, demand is looked at so often within a window. */
+/** While there are requests, the demand is examined this many times within a window. */
 const LOOKS_PER_WINDOW = 12;
 
-/** Brings the number of replicas wanted to where the requests of the last window want it. */
+/** Changes the desired number of replicas to what the requests of the last window require. */
 export function scaleByDemand(pass: RunPass): void {
   const { requests } = pass.snapshot;
   const groups = scaledGroups(pass.run.spec);
@@ -30,7 +30,7 @@ export function scaleByDemand(pass: RunPass): void {
   pass.setRun({ desiredReplicas: desired });
 }
 
-/** A run that waits for a retry or for its schedule has its replicas decided by these. */
+/** Retries and schedules determine the replicas of a run that waits for them. */
 function mayScale({ run }: RunPass): boolean {
   if (isRunActive(run.status)) return true;
   return isRunPending(run.status) && run.resubmissionAttempt === 0 && cronOf(run) === null;
@@ -39,7 +39,7 @@ function mayScale({ run }: RunPass): boolean {
 function next(pass: RunPass, group: ScaledGroup, current: number, rate: number): number {
   const { scaling, min, max } = group;
   const wanted = Math.min(Math.max(Math.ceil(rate / scaling.target), min), max);
-  // Somebody waits for an answer.
+  // A request waits for an answer.
   if (wanted === current || current === 0) return wanted;
   const delay = wanted > current ? scaling.scale_up_delay : scaling.scale_down_delay;
   const last = lastScaledAt(pass, group.name);
@@ -50,8 +50,8 @@ function next(pass: RunPass, group: ScaledGroup, current: number, rate: number):
 }
 
 /**
- * When a replica of the group last came by scaling or went by it; null = there never was one. One
- * that merely takes the place of a failed one is no scaling: a crash must not hold it up.
+ * When a replica of the group was last added or removed by scaling; null = never. A replica that
+ * replaces a failed one does not count, because a crash must not delay scaling.
  */
 function lastScaledAt(pass: RunPass, group: string): Timestamp | null {
   const times = replicasOf(pass.latest)

@@ -1,6 +1,6 @@
 /** Derives the status of an active run from its jobs. */
 import type { JobRecord, RunTerminationReason } from '../model/index.ts';
-import { hasRunGotMachines, isJobAlive, jobOutcome } from '../status/index.ts';
+import { hasRunInstances, isJobAlive, jobOutcome } from '../status/index.ts';
 import { endJob } from './end-job.ts';
 import { endsWithMaster } from './gang.ts';
 import {
@@ -76,7 +76,7 @@ function isDoneMaster(job: JobRecord): boolean {
 function follow(pass: RunPass, status: 'submitted' | 'provisioning' | 'running'): void {
   if (pass.run.status === status) return;
   // A machine was provisioned, so the attempts start again.
-  pass.moveRun(status, hasRunGotMachines(status) ? { resubmissionAttempt: 0 } : {});
+  pass.moveRun(status, hasRunInstances(status) ? { resubmissionAttempt: 0 } : {});
 }
 
 /** Ends the live jobs of a replica that is retried as a whole. */

@@ -18,11 +18,13 @@ import { leaveVolumes } from './run-volumes.ts';
 interface End {
   readonly message?: string | null;
   readonly exitStatus?: number | null;
-  /** Ask the process to end and give it `stop_duration`; only processes that run are asked. */
+  /**
+   * The process is asked to end and gets `stop_duration` for it; only running processes are asked.
+   */
   readonly graceful?: boolean;
 }
 
-/** Puts a living job on its way to the end. What it holds is given back by `advanceEnd`. */
+/** Makes a live job terminating. `advanceEnd` releases what it holds. */
 export function endJob(
   pass: RunPass,
   job: JobRecord,
@@ -39,7 +41,7 @@ export function endJob(
   });
 }
 
-/** An abort overtakes a stop that is still being graceful. */
+/** An abort replaces a graceful stop that is under way. */
 export function abortJob(pass: RunPass, job: JobRecord): void {
   if (!job.stopGraceful && job.terminationReason === 'aborted_by_user') return;
   const stoppedByUser = job.terminationReason === 'terminated_by_user';
@@ -70,8 +72,9 @@ export function advanceEnd(pass: RunPass, job: JobRecord): void {
 }
 
 /**
- * Whether anything of the job can be on a host. An announced start counts: a worker may be at it.
- * One that was called off or failed counts no more once its stop has been carried out.
+ * Whether a host may have anything of the job. An announced start counts, because a worker may be
+ * carrying it out. A start that was cancelled or failed no longer counts once its stop has been
+ * carried out.
  */
 function mayHaveProcess(pass: RunPass, job: JobRecord): boolean {
   const instance = pass.instanceOf(job);
@@ -83,7 +86,7 @@ function mayHaveProcess(pass: RunPass, job: JobRecord): boolean {
   return pass.draft.lastIntent('job.stop', job.id)?.state === 'announced';
 }
 
-/** The host itself is lost: there is nobody to wait for. */
+/** The host itself is lost, so no agent can report the end of the process. */
 function isLostReason(reason: JobTerminationReason | null): boolean {
   return reason === 'instance_unreachable' || reason === 'interrupted_by_no_capacity';
 }
@@ -93,8 +96,8 @@ function hasExited(pass: RunPass, job: JobRecord): boolean {
 }
 
 /**
- * The process has ended and its log is stored up to the end, or has not been for so long that the
- * end does not wait for it (the agent keeps it and it follows).
+ * The process has ended and its log is stored completely, or has been incomplete for too long (the
+ * agent keeps the rest, which is stored later).
  */
 export function exitIsSettled(pass: RunPass, job: JobRecord): boolean {
   const report = pass.reportOf(job);
@@ -125,7 +128,7 @@ function driveStop(pass: RunPass, job: JobRecord): void {
   else draft.dueAt(killAt);
 }
 
-/** Announces the stop, or the kill that overtakes it; each once. */
+/** Announces the stop, and the kill that replaces it, once each. */
 function orderStop(pass: RunPass, job: JobRecord): void {
   const { draft } = pass;
   const last = draft.lastIntent('job.stop', job.id);

@@ -1,4 +1,4 @@
-/** A run in `terminating`: its jobs end with it, then it does. */
+/** A run in `terminating`: its jobs end, then the run ends. */
 import {
   isAbort,
   isEndedByUser,
@@ -11,7 +11,7 @@ import { abortJob, endJob } from './end-job.ts';
 import { cronOf } from './pending-run.ts';
 import type { RunPass } from './run-pass.ts';
 
-/** Tells every job that still lives; an abort also those that are ending gracefully. */
+/** Ends every job that is still alive; an abort also those that are ending gracefully. */
 export function endJobsOfRun(pass: RunPass): void {
   const reason = pass.run.terminationReason ?? 'server_error';
   const { jobReason, graceful } = runEnd(reason);
@@ -21,7 +21,10 @@ export function endJobsOfRun(pass: RunPass): void {
   }
 }
 
-/** Once all jobs are finished, in the same pass. A schedule goes on unless a person ended it. */
+/**
+ * Runs in the same pass in which the last job finishes. A schedule continues unless a user ended
+ * the run.
+ */
 export function settleEndedRun(pass: RunPass): void {
   if (!pass.draft.jobs.all().every((job) => isJobFinished(job.status))) return;
   const reason = pass.run.terminationReason ?? 'server_error';

@@ -76,7 +76,7 @@ describe('nodes of one replica', () => {
     expect(released(world)).toEqual(['job-0', 'job-1']);
   });
 
-  test('end when one of them cannot be told to start', () => {
+  test('end if one of them cannot be ordered to start', () => {
     const world = gang();
     hold(world, 'job-0', 'job-1');
     const refused = { kind: 'refused', reason: 'terminated_by_server', message: 'gone' } as const;
@@ -88,7 +88,7 @@ describe('nodes of one replica', () => {
     });
   });
 
-  test('start with the master first when told so', () => {
+  test('start with the master first if configured', () => {
     const world = gang({ configuration: { startup_order: 'master-first' } });
     hold(world, 'job-0', 'job-1');
     expect(released(world)).toEqual(['job-0']);
@@ -96,7 +96,7 @@ describe('nodes of one replica', () => {
     expect(released(world)).toEqual(['job-0', 'job-1']);
   });
 
-  test('start with the workers first when told so', () => {
+  test('start with the workers first if configured', () => {
     const world = gang({ configuration: { startup_order: 'workers-first' } });
     hold(world, 'job-0', 'job-1');
     expect(released(world)).toEqual(['job-1']);

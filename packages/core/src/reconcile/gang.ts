@@ -1,4 +1,4 @@
-/** Nodes of one replica start together, in the order the user wants. */
+/** Nodes of one replica start together, in the order that the user has configured. */
 import type { JobRecord } from '../model/index.ts';
 import { mergedProfile } from '../profile/merge.ts';
 import { groupMembers } from '../run-spec/group-references.ts';
@@ -8,10 +8,10 @@ import type { RunPass } from './run-pass.ts';
 
 export type StartupOrder = 'any' | 'master-first' | 'workers-first';
 
-/** More than one node: its processes wait for each other's addresses. */
+/** More than one node: its processes need each other's addresses. */
 export const isGang = (job: JobRecord): boolean => (job.spec.jobs_per_replica ?? 1) > 1;
 
-/** Whether it can be pulled but not started before something is known of other jobs. */
+/** Whether the job can be pulled but not started before facts about other jobs are known. */
 export const isHeld = (job: JobRecord): boolean =>
   isGang(job) || groupMembers(job.spec.commands).length > 0;
 
@@ -24,7 +24,7 @@ export function endsWithMaster(pass: RunPass): boolean {
 }
 
 /**
- * A held job runs once its replica is complete and its turn has come, and every address that its
+ * A held job may run once its replica is complete, its turn has come, and every address that its
  * commands mention is known.
  */
 export function releaseFromHold(pass: RunPass, job: JobRecord): void {
@@ -46,8 +46,8 @@ function mayStart(pass: RunPass, job: JobRecord): boolean {
 }
 
 /**
- * Nodes wait for the slowest image: a launcher that starts at once would find nobody on the others,
- * and time-outs of a rendezvous would run against a download.
+ * Nodes wait for the slowest image: otherwise a launcher would find no process on the others, and
+ * the time-outs of a rendezvous would run during a download.
  */
 export function isPulled(pass: RunPass, job: JobRecord): boolean {
   const phase = pass.reportOf(job)?.state.phase;

@@ -16,4 +16,4 @@ export type { RunContext } from './run-pass.ts';
 export { scalesByDemand } from './scaled-groups.ts';
 export { KEPT_SUBMISSIONS } from './submit-jobs.ts';
 export { healthMessage } from './track-health.ts';
-export { type StopRequest, stopRun, terminateFleet, type UserRequest } from './user-requests.ts';
+export { type RunStop, stopRun, terminateFleet, type UserRequest } from './user-requests.ts';

@@ -6,7 +6,7 @@ describe('termination', () => {
   const ending = () =>
     new World({ instances: [anInstance({ status: 'terminating' })], hosts: [aHost()] });
 
-  test('is over when the backend says so, once', () => {
+  test('ends once, when the backend confirms it', () => {
     const w = ending();
     w.instancePass();
     expect(w.announced('instance.terminate')).toHaveLength(1);
@@ -18,7 +18,7 @@ describe('termination', () => {
     expect(w.instancePass()?.changes).toEqual([]);
   });
 
-  test('is asked for again and again, ever less often, and never given up', () => {
+  test('is ordered again and again, at growing intervals, and never given up', () => {
     const w = ending();
     w.instancePass();
     const waits: number[] = [];
@@ -68,7 +68,7 @@ describe('termination', () => {
     expect(w.alarms).toEqual([]);
   });
 
-  test('of a machine still being made waits for it and then ends it', () => {
+  test('of a machine that is still being created waits for it and then terminates it', () => {
     const w = new World({
       instances: [aPlaceholder('gone', { status: 'terminating', busyBlocks: 0 })],
     }).creating('inst-1');

@@ -51,11 +51,11 @@ function trackReachability(pass: InstancePass): void {
   const terminationMessage = host?.error ?? null;
   pass.set({ unreachable: true, unreachableSince: since, terminationMessage });
   pass.draft.event(newEvent('Instance became unreachable', [instanceTarget(instance)]));
-  // Capacity held for a gang that needed this instance may be of use to others now.
+  // Capacity held for a gang that needed this instance may now be useful for others.
   signalCapacity(pass.draft, instance);
 }
 
-/** Cloud machines end, because they cost money; SSH hosts and the server's machine are only flagged. */
+/** Cloud machines end, because they cost money; SSH hosts and the server host are only flagged. */
 function isUnreachableTooLong(pass: InstancePass): boolean {
   const { unreachableSince, backend } = pass.instance;
   if (unreachableSince === null || isPatientBackend(backend)) return false;

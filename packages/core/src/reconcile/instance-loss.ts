@@ -6,7 +6,7 @@ import type { InstancePass } from './instance-pass.ts';
 /** Ends an instance that its backend has lost. Returns whether it was ended. */
 export function followLoss(pass: InstancePass): boolean {
   if (pass.observation === null) {
-    // Its backend has not been asked yet, or a crash has come before the first answer.
+    // Its backend has not been asked yet, or the server crashed before the first answer.
     if (!isServerHost(pass.instance.backend)) pass.draft.signal('observation', pass.instance.id);
     return false;
   }

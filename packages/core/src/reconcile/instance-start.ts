@@ -53,7 +53,7 @@ function followCreation(pass: InstancePass, create: IntentRecord): void {
     adoptHandle(pass.draft, pass.instance, result);
   } else if (result?.kind === 'instance.created' && !hasLocalSlot(pass, result)) {
     const { localMaxInstances: max } = pass.ctx.settings;
-    // There is no machine to end: an instance of this backend is a slot of the server's.
+    // There is no machine to terminate: an instance of this backend is a slot of the server host.
     const limit = `${max} (DSTACK_LOCAL_MAX_INSTANCES)`;
     pass.giveUp('no_offers', `The server's machine has as many instances as it may: ${limit}`);
   } else if (result?.kind === 'instance.created') {
@@ -76,7 +76,7 @@ export function withdrawUntried(pass: InstancePass, { key, payload }: IntentReco
   if (payload.kind === 'instance.create' && payload.untried) pass.draft.signal('intent', key);
 }
 
-/** Slots of the server's machine belong to no fleet: other projects may have taken the last one. */
+/** Slots of the server host belong to no fleet: other projects may have taken the last one. */
 function hasLocalSlot({ snapshot, ctx, draft }: InstancePass, created: OfferedInstance): boolean {
   const { local } = snapshot;
   if (!isServerHost(created.offer.backend) || local === null) return true;

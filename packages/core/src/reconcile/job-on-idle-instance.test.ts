@@ -13,7 +13,7 @@ describe('a job on an idle instance', () => {
     expect(world.run.status).toBe('provisioning');
   });
 
-  test('passes pulling on a host with containers and is running when its agent says so', () => {
+  test('passes pulling on a host with containers and runs when its agent reports it', () => {
     const world = placed();
     world.pass();
     world.report('job-1', { phase: 'pulling' });
@@ -74,7 +74,7 @@ describe('a job on an idle instance', () => {
     expect(world.job('job-1').provisioningData?.ssh_port).toBe(41022);
   });
 
-  test('ends its run in the transaction of its exit, and every step is told in order', () => {
+  test('ends its run in the transaction of its exit, and every step is recorded in order', () => {
     const world = running();
     world.exit('job-1', 0);
     world.pass();
@@ -108,7 +108,7 @@ describe('a job on an idle instance', () => {
     expect(world.run.nextPassAt).toBeNull();
   });
 
-  test('that ended before anyone saw it run tells every step nevertheless', () => {
+  test('that ended before it was seen running records every step nevertheless', () => {
     const world = placed();
     world.pass();
     world.exit('job-1', 0);
@@ -148,7 +148,7 @@ describe('a job on an idle instance', () => {
     expect(world.instance().status).toBe('idle');
   });
 
-  test('a failed pull is told with its message and leaves the instance usable', () => {
+  test('a failed pull is reported with its message and leaves the instance usable', () => {
     const world = placed();
     world.pass();
     world.exit('job-1', null, 'creating_container_error');
@@ -178,7 +178,7 @@ describe('a job on an idle instance', () => {
     expect(world.run.status).toBe('done');
   });
 
-  test('an agent that still speaks of it is told once more to forget it', () => {
+  test('an agent that still reports it is ordered again to remove it', () => {
     const world = running();
     world.exit('job-1', 0);
     world.pass();
@@ -191,7 +191,7 @@ describe('a job on an idle instance', () => {
     expect(world.pass().changes).toEqual([]);
   });
 
-  test('an instance made for its job alone ends with it', () => {
+  test('an instance created for its job alone ends with it', () => {
     const instance = anInstance({ busyBlocks: 1, idleSeconds: 0 });
     const world = new World({
       jobs: [placedJob(instance)],

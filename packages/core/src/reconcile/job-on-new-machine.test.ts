@@ -4,7 +4,7 @@ import { onNewMachine } from './testing-runs.ts';
 import { World } from './testing-world.ts';
 
 describe('a job that needs a new machine', () => {
-  test('is provisioned once the machine was made, and starts when its agent is up', () => {
+  test('is provisioned once the machine exists, and starts when its agent is connected', () => {
     const world = onNewMachine();
     world.pass();
     expect(world.job('job-1').status).toBe('submitted');

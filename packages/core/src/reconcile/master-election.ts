@@ -1,4 +1,5 @@
-/** The instance of a cloud cluster that decides where all the others are created. */
+/** The instance of a cloud cluster that determines the site of all the others. */
+
 import type { Draft } from '../draft/draft.ts';
 import { clusterSite, isCloudCluster, masterOf } from '../instances/index.ts';
 import type { FleetRecord } from '../model/index.ts';

@@ -8,15 +8,17 @@ export interface NewSubmissions {
   readonly replicaNum: number;
   /** Failed submissions of the replica in a row before this one. */
   readonly attempt?: number;
-  /** Number of the new submission of a job; 0 where there was none. */
+  /** Submissions of the replica that were interrupted before this one. */
+  readonly resumeCount?: number;
+  /** Number of the new submission of a job; 0 if it is the first. */
   readonly submissionNum?: (jobNum: number) => number;
 }
 
-/** The jobs of one replica at their beginning: they wait to be placed together. */
+/** The jobs of one replica when they are submitted: they wait to be placed together. */
 export function newSubmissions(
   run: RunRecord,
   specs: readonly JobSpec[],
-  { newId, now, replicaNum, attempt = 0, submissionNum = () => 0 }: NewSubmissions,
+  { newId, now, replicaNum, attempt = 0, resumeCount = 0, submissionNum = () => 0 }: NewSubmissions,
 ): JobRecord[] {
   const demand = demandOf(run, specs);
   return specs.map((spec) => ({
@@ -39,6 +41,7 @@ export function newSubmissions(
     priority: run.priority,
     queuedAt: run.submittedAt,
     attempt,
+    resumeCount,
     instanceId: null,
     claimedBlocks: 0,
     provisioningData: null,

@@ -1,4 +1,4 @@
-/** Where the jobs of a run are reached by each other. */
+/** The addresses by which the jobs of a run reach each other. */
 import type { JobRecord, RunRecord } from '../model/index.ts';
 import type { GroupMember } from '../run-spec/group-references.ts';
 import { isJobAlive } from '../status/index.ts';
@@ -10,8 +10,8 @@ export function nodeAddress(job: JobRecord): string | null {
 }
 
 /**
- * The job that a command of `job` means by a reference: a node of its own replica, or the replica of
- * a service that is at this place among those of its group that live. `latest`: newest submissions.
+ * The job that a reference in a command of `job` names: a node of its own replica, or the replica
+ * of a service at this position among the live ones of its group. `latest`: newest submissions.
  */
 export function groupMemberJob(
   run: Pick<RunRecord, 'spec'>,

@@ -22,7 +22,7 @@ export function advanceSubmitted(pass: RunPass, job: JobRecord): void {
   }
   const instance = pass.instanceOf(job);
   if (instance === null) {
-    endJob(pass, job, NO_CAPACITY, { message: 'The instance was removed before it was made' });
+    endJob(pass, job, NO_CAPACITY, { message: 'The instance was removed before it was created' });
     return;
   }
   if (!isInstancePending(instance.status)) {
@@ -43,7 +43,7 @@ export function advanceSubmitted(pass: RunPass, job: JobRecord): void {
   } else if (create?.state === 'failed') {
     endJob(pass, job, NO_CAPACITY, { message: create.error });
   } else if (pass.now >= instance.createdAt + CREATE_LIMIT) {
-    endJob(pass, job, NO_CAPACITY, { message: 'No machine was made within an hour' });
+    endJob(pass, job, NO_CAPACITY, { message: 'No instance was created within an hour' });
   } else {
     pass.draft.dueAt(instance.createdAt + CREATE_LIMIT);
   }

@@ -1,10 +1,10 @@
-/** From a running replica of a service to one that requests are sent to. */
+/** From a running replica of a service to one that receives requests. */
 
 import { jobTarget, newEvent } from '../events/events.ts';
 import type { JobRecord } from '../model/index.ts';
 import type { RunPass } from './run-pass.ts';
 
-/** Ready once every probe has succeeded often enough in a row; for good, whatever probes say later. */
+/** Ready once every probe has succeeded often enough in a row; later results do not change that. */
 export function becomeReady(pass: RunPass, job: JobRecord): JobRecord {
   if (job.ready || job.jobNum !== 0) return job;
   const streaks = pass.snapshot.probes[job.id] ?? [];
@@ -15,8 +15,8 @@ export function becomeReady(pass: RunPass, job: JobRecord): JobRecord {
 }
 
 /**
- * Once ready, a replica is registered for requests; told once. Behind a router only the router is:
- * it speaks to the others itself.
+ * Registers a ready replica for requests, once. Behind a router only the router is registered,
+ * because it forwards to the others itself.
  */
 export function registerReady(pass: RunPass, job: JobRecord): void {
   if (job.registered || !job.ready || job.jobNum !== 0 || isBehindRouter(pass, job)) return;

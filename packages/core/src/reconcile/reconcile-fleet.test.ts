@@ -96,7 +96,7 @@ describe('a fleet', () => {
     expect(resumed.inserted).toHaveLength(1);
   });
 
-  test('that has what it wants forgets its fruitless attempts and needs no timer', () => {
+  test('that has reached its target resets its failed attempts and needs no timer', () => {
     const fleet = aFleet({ nodes: { min: 1, max: 2 } }, { consolidationAttempt: 4 });
     const settled = pass(fleet, [numbered(0)], { at: 10 });
     expect(settled.fleet).toMatchObject({ consolidationAttempt: 0, nextPassAt: null });
@@ -114,7 +114,7 @@ describe('a fleet', () => {
     ]);
   });
 
-  test('replaces what its spec no longer wants', () => {
+  test('replaces instances that no longer fit its spec', () => {
     const fleet = aFleet({ nodes: { min: 1, max: 1 }, regions: ['eu-west-1'] });
     const { updated, inserted } = pass(fleet, [numbered(0)], { at: 60 });
     expect(updated[0]?.set).toMatchObject({ terminationReason: 'fleet_spec_mismatch' });
@@ -186,7 +186,7 @@ describe('a fleet that is deleted', () => {
     expect(last.events).toEqual(['Fleet status changed TERMINATING -> TERMINATED']);
   });
 
-  test('waits for runs that refer to it, unless the whole project is gone', () => {
+  test('waits for runs that refer to it, unless the whole project was deleted', () => {
     expect(pass(fleet, [], { activeRuns: 1 }).fleet.status).toBe('terminating');
     expect(pass(fleet, [], { activeRuns: 1, projectDeleted: true }).fleet.status).toBe(
       'terminated',

@@ -30,8 +30,8 @@ import { electMaster } from './master-election.ts';
 import { moveFleet } from './moves.ts';
 
 /**
- * `lastConsolidatedAt` null means a fleet that is new: it gets its target. An update of the fleet
- * sets it to 0 and the attempts to 0, which makes consolidation due at once.
+ * `lastConsolidatedAt` null means a new fleet, which gets its target. An update of the fleet sets
+ * it to 0 and the attempts to 0, which makes consolidation due at once.
  */
 export function reconcileFleet(snapshot: FleetSnapshot, ctx: DecisionContext): Decision {
   const { fleet, instances, intents } = snapshot;

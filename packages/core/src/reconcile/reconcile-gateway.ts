@@ -17,8 +17,8 @@ import {
 } from '../status/index.ts';
 
 /**
- * No backend of this server makes machines for gateways, so a new one fails at once and says why,
- * and one that is to be deleted has no replicas that would have to end first.
+ * No backend of this server creates machines for gateways. A new gateway therefore fails at once
+ * with that reason, and one that is deleted has no replicas to end first.
  */
 export function reconcileGateway(snapshot: GatewaySnapshot, { now }: DecisionContext): Decision {
   const { gateway } = snapshot;

@@ -12,7 +12,7 @@ describe('a planned cloud machine', () => {
   const planned = () =>
     new World({ instances: [aPlaceholder('none', { provisioningJobId: null, busyBlocks: 0 })] });
 
-  test('is ordered, made, and idle once its agent is up', () => {
+  test('is ordered, created, and idle once its agent is connected', () => {
     const w = planned();
     w.instancePass();
     expect(w.announced('instance.create')[0]?.payload).toMatchObject({ offers: [], maxTries: 25 });
@@ -40,7 +40,7 @@ describe('a planned cloud machine', () => {
     expect(decision?.changes).toContainEqual({ type: 'local.check', state: 'as read' });
   });
 
-  test('ends as no_offers, visibly, when nobody has one', () => {
+  test('ends visibly as no_offers if no backend has one', () => {
     const w = planned();
     w.instancePass();
     w.settle('instance.create:inst-1:0', { kind: 'no-capacity', message: 'No offers found' });
@@ -68,7 +68,7 @@ describe('a planned cloud machine', () => {
     });
   });
 
-  test('whose worker is silent is never given up, but its worker is woken', () => {
+  test('without an answer of its worker is never given up, but the worker is signalled', () => {
     const w = planned();
     w.instancePass();
     w.signals.length = 0;
@@ -109,7 +109,7 @@ describe('an instance that waits for the master of its cluster', () => {
   });
 });
 
-describe('a machine whose job has gone before it appeared', () => {
+describe('a machine whose job ended before it appeared', () => {
   function orphan(patch: Partial<Instance> = {}) {
     const w = new World({
       jobs: [aJob({ instanceId: 'inst-1', claimedBlocks: 1 })],
@@ -186,7 +186,7 @@ describe('an idle instance', () => {
     expect(w.instance().status).toBe('terminating');
   });
 
-  test('stays when its fleet wants at least so many', () => {
+  test('stays if its fleet requires it by `nodes.min`', () => {
     const w = world(anInstance({ idleSeconds: 60 }), aFleet({ nodes: { min: 1, max: 2 } }));
     w.later(3600).instancePass();
     expect(w.instance()).toMatchObject({ status: 'idle', nextPassAt: null });
@@ -198,7 +198,7 @@ describe('an idle instance', () => {
     expect(w.instance()).toMatchObject({ status: 'idle', nextPassAt: null });
   });
 
-  test('stays for ever when it is a host of one’s own', () => {
+  test('stays forever if it is an SSH host', () => {
     const w = world(anInstance({ backend: 'remote', idleSeconds: 60 }));
     w.later(1_000_000).instancePass();
     expect(w.instance().status).toBe('idle');
@@ -211,7 +211,7 @@ describe('an idle instance', () => {
     expect(w.instance().status).toBe('idle');
   });
 
-  test('is replaced when the fleet now wants another region', () => {
+  test('is replaced if the fleet now requires another region', () => {
     const w = world(anInstance(), aFleet({ regions: ['eu-west-1'] }));
     w.instancePass();
     expect(w.instance()).toMatchObject({ terminationReason: 'fleet_spec_mismatch' });
@@ -276,7 +276,7 @@ describe('an instance out of reach', () => {
     expect(w.events).toEqual(['Instance became unreachable', 'Instance became reachable']);
   });
 
-  test('says why, as it is known now, until it is back', () => {
+  test('shows the present cause until it is reachable again', () => {
     const w = world(anInstance({ idleSeconds: null }));
     w.disconnect().later(5);
     const [host] = w.hosts.values();

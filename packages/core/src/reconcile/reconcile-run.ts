@@ -1,8 +1,8 @@
 /**
- * The next step of a run and its jobs: a pure function of what is stored, what agents have said and
- * what came of announced effects. Rules are applied until none of them changes anything, so that
- * one pass takes everything as far as it goes (an exit that ends the job, frees its instance and
- * ends the run is one transaction).
+ * The next step of a run and its jobs: a pure function of the stored records, the reports of agents
+ * and the results of announced effects. Rules are applied until none of them changes anything, so
+ * that one pass does everything possible (an exit that ends the job, frees its instance and ends
+ * the run is one transaction).
  */
 import type { Decision, RunSnapshot } from '../model/index.ts';
 import { isRunActive, isRunFinished, isRunPending, isRunTerminating } from '../status/index.ts';
@@ -14,7 +14,9 @@ import { advancePending } from './pending-run.ts';
 import { type RunContext, RunPass } from './run-pass.ts';
 import { scaleService } from './services.ts';
 
-/** Every round moves something along its table, which has no way back without a new submission. */
+/**
+ * Every round advances a status along its table, which has no way back without a new submission.
+ */
 const MAX_ROUNDS = 10_000;
 
 export function reconcileRun(snapshot: RunSnapshot, ctx: RunContext): Decision {

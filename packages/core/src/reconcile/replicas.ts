@@ -39,7 +39,7 @@ export const takesRequests = (replica: Replica): boolean =>
 export const isUpToDate = (replica: Replica, deploymentNum: number): boolean =>
   replica.jobs.every((job) => job.deploymentNum === deploymentNum);
 
-/** A replica of the service takes requests, so failures of other replicas do not end the run. */
+/** A replica of the service receives requests, so failures of other replicas do not end the run. */
 export const isServing = ({ run, latest }: RunPass): boolean =>
   run.spec.configuration.type === 'service' && replicasOf(latest).some(takesRequests);
 

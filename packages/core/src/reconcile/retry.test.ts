@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { JobTerminationReason } from '../model/index.ts';
 import { jobStatusMessage, runStatusMessage } from '../status/index.ts';
-import { retryDelay } from './retry.ts';
+import { nextResumeCount, retryDelay } from './retry.ts';
 import { aHost, aJob, aJobSpec, anInstance, placedJob } from './testing.ts';
 import { running } from './testing-runs.ts';
 import { World } from './testing-world.ts';
@@ -124,6 +124,25 @@ describe('retry of a single job', () => {
     expect(world.run.status).toBe('failed');
   });
 
+  test('a job counts how often it was interrupted, and no other failures', () => {
+    const world = running({ retry: retry(3600) });
+    const job = world.job('job-1');
+    world.jobs.set(job.id, {
+      ...job,
+      resumeCount: 1,
+      provisioningData: spot(job.provisioningData),
+    });
+    world.disconnect().later(5).pass();
+    world.later(120).pass();
+    world.later(2).pass();
+    const resumed = [...world.jobs.values()].at(-1) ?? job;
+    expect(resumed).toMatchObject({ submissionNum: 1, resumeCount: 2 });
+    const failed = { status: 'failed', finishedAt: world.now } as const;
+    const terminationReason = 'container_exited_with_error' as const;
+    world.jobs.set(resumed.id, { ...resumed, ...failed, terminationReason, exitStatus: 1 });
+    expect(nextResumeCount([world.job(resumed.id)])).toBe(2);
+  });
+
   test('a machine that was had starts the count of attempts anew', () => {
     const world = new World({
       run: { resubmissionAttempt: 3 },
@@ -154,7 +173,7 @@ function spot(data: ReturnType<World['job']>['provisioningData']) {
 }
 
 describe('a host that cannot be reached', () => {
-  test('changes nothing for a while and is told twice', () => {
+  test('changes nothing for a while and is recorded twice', () => {
     const world = running({});
     world.events.length = 0;
     world.disconnect().later(4).pass();
@@ -199,7 +218,7 @@ describe('a host that cannot be reached', () => {
     expect(world.job('job-1').status).toBe('failed');
   });
 
-  test('is borne as long as the server is told to', () => {
+  test('is tolerated as long as the setting allows', () => {
     const world = running({});
     world.settings = { ...world.settings, unreachableTolerance: 600 };
     world.disconnect().later(5).pass();

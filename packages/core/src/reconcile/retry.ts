@@ -40,6 +40,15 @@ export function nextAttempt(jobs: readonly JobRecord[]): number {
   return Math.max(0, ...jobs.map((job) => job.attempt)) + 1;
 }
 
+/**
+ * Resumes of a replica after these submissions of it. An interruption of one node counts for all of
+ * them: the others are ended with it.
+ */
+export function nextResumeCount(jobs: readonly JobRecord[]): number {
+  const before = Math.max(0, ...jobs.map((job) => job.resumeCount));
+  return jobs.some((job) => retryEvent(job) === 'interruption') ? before + 1 : before;
+}
+
 function wasHealthy({ runningAt, finishedAt }: JobRecord): boolean {
   return runningAt !== null && finishedAt !== null && finishedAt - runningAt >= HEALTHY_AFTER;
 }
@@ -63,7 +72,7 @@ export function verdictOn(pass: RunPass, job: JobRecord, event: RetryEvent | nul
   const { retry } = job.spec;
   if (!retry || event === null || !retry.on_events.includes(event)) return { kind: 'never' };
   const provisioned = lastProvisioned(pass, job);
-  // It never had a machine for another reason than capacity: a retry would fail alike.
+  // It never got a machine, for a reason other than capacity: a retry would fail too.
   if (provisioned === null && event !== 'no-capacity') return { kind: 'never' };
   const from =
     provisioned === null ? executionStart(pass.run) : (provisioned.finishedAt ?? pass.now);
@@ -104,8 +113,8 @@ export function replicaVerdict(pass: RunPass, jobs: readonly JobRecord[]): Retry
 }
 
 /**
- * What becomes of a failed replica that no other stands in for. One that a request woke is tried again
- * for lack of capacity, whatever `retry` says.
+ * What happens to a failed replica if no other replica serves. A replica that a request started is
+ * retried for lack of capacity, whatever `retry` says.
  */
 export function verdictAlone(pass: RunPass, { group, jobs }: Replica): RetryVerdict | null {
   const verdict = replicaVerdict(pass, jobs);

@@ -22,7 +22,7 @@ import {
 } from '../status/index.ts';
 import { moveJob } from './moves.ts';
 
-/** Pure functions that a run's pass needs beside the snapshot. */
+/** Pure functions that a run's pass needs in addition to the snapshot. */
 export interface RunContext extends DecisionContext {
   /** Job specs of one replica, built from the run's present spec; one per node. */
   readonly buildJobs: (run: RunRecord, replicaNum: number, group: string) => readonly JobSpec[];

@@ -32,7 +32,7 @@ export function advanceRunning(pass: RunPass, job: JobRecord): void {
   }
 }
 
-/** Agents enforce `max_duration`; this is for one that cannot. */
+/** Agents enforce `max_duration`; this rule is for an agent that cannot. */
 function isOverTime(pass: RunPass, job: JobRecord): boolean {
   const seconds = job.spec.max_duration ?? null;
   if (seconds === null || job.runningAt === null) return false;
@@ -48,14 +48,14 @@ function isInactive(pass: RunPass, job: JobRecord): boolean {
   if (configuration.type !== 'dev-environment') return false;
   const limit = configuration.inactivity_duration;
   if (typeof limit !== 'number') return false;
-  // Agents tell of it from time to time, and word of it wakes nobody.
+  // Agents report activity from time to time. This update does not schedule a pass.
   const seconds = job.inactivitySecs ?? 0;
   if (seconds >= limit) return true;
   pass.draft.dueAt(pass.now + (limit - seconds) * SECOND);
   return false;
 }
 
-/** Samples reach back to the window's beginning, give or take this. */
+/** How far a sample may lie from the beginning of the window. */
 const WINDOW_SLACK = 60 * SECOND;
 
 function isUnderused(pass: RunPass, job: JobRecord): boolean {
@@ -64,7 +64,7 @@ function isUnderused(pass: RunPass, job: JobRecord): boolean {
   if (!policy) return false;
   const begin = pass.now - policy.time_window * SECOND;
   const covers = begin + WINDOW_SLACK;
-  // Looked at again when the window may be full, then as often as samples are worth it.
+  // Examined again when the window may be full, then at the interval of the samples.
   pass.draft.dueAt(
     Math.max((job.runningAt ?? pass.now) + policy.time_window * SECOND, pass.now + WINDOW_SLACK),
   );

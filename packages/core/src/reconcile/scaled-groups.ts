@@ -1,4 +1,4 @@
-/** Groups of a service of which requests decide how many replicas there are. */
+/** Groups of a service whose number of replicas depends on requests. */
 import type { RunSpec, ServiceConfiguration } from '@dstack/contract/wire';
 import type { RunRecord } from '../model/index.ts';
 

@@ -164,7 +164,7 @@ describe('replicas of a service', () => {
     expect(world.latest(0).submissionNum).toBe(1);
   });
 
-  test('of a group that is gone are scaled down, those of others are not', () => {
+  test('of a removed group are scaled down, those of others are not', () => {
     const world = service({ groups: { a: 1, b: 1 } });
     want(world, { a: 1 });
     obey(world);

@@ -20,8 +20,8 @@ import { submitReplica } from './submit-jobs.ts';
 const SURGE = 1;
 
 /**
- * How long (µs) a replica without probes has to run before it replaces one of the last deployment. Most
- * of what is broken (a mistyped command, a missing file) exits within that time.
+ * How long (µs) a replica without probes must run before it replaces one of the last deployment.
+ * Most faults (a mistyped command, a missing file) end the process within that time.
  */
 const PROVEN_AFTER = 10 * SECOND;
 
@@ -57,8 +57,8 @@ function followDeployment(pass: RunPass): void {
 }
 
 /**
- * Without a live job, the outcomes decide what becomes of the run (`derive-run.ts`). Only a service
- * whose replicas were all scaled down grows again here.
+ * Without a live job, the outcomes of the jobs determine the next step of the run
+ * (`derive-run.ts`). Only a service whose replicas were all scaled down grows again here.
  */
 function maySubmit(pass: RunPass): boolean {
   const outcomes = pass.latest.map(jobOutcome);

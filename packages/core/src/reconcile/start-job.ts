@@ -1,6 +1,6 @@
 /** Starts a job on its host and follows the reports of the agent. */
 
-import { isSshUser } from '@dstack/contract';
+import { isSshUserName } from '@dstack/contract';
 import { occupyInstance } from '../instances/index.ts';
 import type {
   HostRecord,
@@ -30,7 +30,7 @@ export function advanceStarting(pass: RunPass, waiting: JobRecord, instance: Ins
   occupyInstance(pass.draft, instance, host);
   const report = pass.reportOf(job);
   const start = pass.draft.lastIntent('job.start', job.id);
-  // Also after the agent's first report: a missing upload, for example, will not come.
+  // Also after the agent's first report: a missing upload, for example, will never come.
   if (!hasBegun(report) && endIfRefused(pass, job, start)) return;
   if (report !== null) {
     followReport(pass, job, report, host);
@@ -38,7 +38,7 @@ export function advanceStarting(pass: RunPass, waiting: JobRecord, instance: Ins
   }
   const until = startDeadline(job, instance);
   if (pass.now >= until) {
-    const message = 'The agent of the instance did not take the job in time';
+    const message = 'The agent of the instance did not accept the job in time';
     endJob(pass, job, 'waiting_runner_limit_exceeded', { message });
     return;
   }
@@ -126,7 +126,7 @@ export function noteAddress(pass: RunPass, job: JobRecord, report: JobReport): J
       ports: ssh_port === null ? runtimeData.ports : { ...runtimeData.ports, '10022': ssh_port },
       working_dir: working_dir ?? runtimeData.working_dir,
       // The name comes from the image's files; ignore it if no client could log in with it.
-      username: username && isSshUser(username) ? username : runtimeData.username,
+      username: username && isSshUserName(username) ? username : runtimeData.username,
     },
   });
 }
@@ -142,7 +142,7 @@ function beginRunning(pass: RunPass, job: JobRecord): void {
   });
 }
 
-/** The process has ended by itself, or never began. */
+/** The process has ended by itself, or never started. */
 export function endByExit(pass: RunPass, job: JobRecord, report: JobReport): void {
   const exit = report.state.exit;
   const status = exit?.status ?? null;

@@ -69,7 +69,7 @@ describe('stop and abort', () => {
     expect(world.run.status).toBe('terminated');
   });
 
-  test('an abort kills at once and asks nobody', () => {
+  test('an abort kills at once', () => {
     const world = running();
     world.stop(true);
     world.pass();
@@ -117,7 +117,7 @@ describe('stop and abort', () => {
     expect(world.run.status).toBe('terminated');
   });
 
-  test('a job that nobody was told to start ends at once', () => {
+  test('a job whose start was never ordered ends at once', () => {
     const world = placed();
     world.stop();
     world.pass();
@@ -153,7 +153,7 @@ describe('stop and abort', () => {
     expect(world.announced('job.remove').map((i) => i.key)).toEqual(['job.remove:job-1:1']);
   });
 
-  test('a machine that is being made is left to its instance, and the run does not wait for it', () => {
+  test('a machine that is being created is left to its instance, and the run does not wait for it', () => {
     const world = onNewMachine();
     world.pass();
     world.stop();

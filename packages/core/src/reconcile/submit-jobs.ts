@@ -1,10 +1,10 @@
-/** New submissions of replicas: a retry, another replica, a deployment, a firing of the schedule. */
+/** New submissions of replicas: a retry, another replica, a deployment, or a scheduled start. */
 import { jobCreatedEvent } from '../events/events.ts';
 import type { JobRecord } from '../model/index.ts';
 import { isCapacityReason, isJobFinished } from '../status/index.ts';
 import { newSubmissions } from './new-submission.ts';
 import { isUpToDate, type Replica } from './replicas.ts';
-import { nextAttempt } from './retry.ts';
+import { nextAttempt, nextResumeCount } from './retry.ts';
 import type { RunPass } from './run-pass.ts';
 
 export interface Submission {
@@ -29,6 +29,7 @@ export function submitReplica(pass: RunPass, { num, group, occasion, after }: Su
     now: pass.now,
     replicaNum: num,
     attempt: isRetry ? nextAttempt(after.jobs) : 0,
+    resumeCount: after === null ? 0 : nextResumeCount(after.jobs),
     submissionNum: (jobNum) => (earlier.get(jobNum)?.at(-1)?.submissionNum ?? -1) + 1,
   });
   for (const job of jobs) {

@@ -1,7 +1,7 @@
 /**
  * Everything around the reconcilers for property tests: placement, workers, agents with processes,
- * the store's part of cancelling. It does one small thing at a time, so that a test can interleave
- * them in any order, and it keeps its own account of what really runs.
+ * the store's part of cancelling. It takes one small step at a time, so that a test can interleave
+ * them in any order, and keeps its own record of what runs.
  */
 import type { InstanceRecord, IntentRecord, JobRecord } from '../model/index.ts';
 import {
@@ -36,7 +36,7 @@ export class Outside {
   /** Machines that cost money, by instance. */
   machines = new Set<string>();
   #instances = 0;
-  /** Host that each order was meant for when it was announced: a late worker still goes there. */
+  /** The host for which each order was announced: a late worker still uses it. */
   #targets = new Map<string, string>();
   #seen: { run: World['run']; jobs: World['jobs']; instances: World['instances'] };
 
@@ -61,8 +61,8 @@ export class Outside {
   }
 
   /**
-   * Nothing may wait for ever: without a timer a job is either placement's, or a process that is in
-   * reach and runs as long as its user wants.
+   * Nothing may wait forever: without a timer, a job waits for placement, or is a reachable process
+   * that its user keeps running.
    */
   #checkBounded(job: JobRecord): void {
     const { world } = this;
@@ -130,7 +130,10 @@ export class Outside {
 
   // Placement.
 
-  /** What placement does with everything that waits: an idle instance, a new one, or nothing. */
+  /**
+   * The possible outcomes of placement for everything that waits: an idle instance, a new one, or
+   * nothing.
+   */
   place(choice: number): void {
     if (isRunFinished(this.world.run.status) || isRunTerminating(this.world.run.status)) return;
     const waiting = [...this.world.jobs.values()].filter(
@@ -184,7 +187,7 @@ export class Outside {
 
   // Workers.
 
-  /** A worker that had begun what was called off does it after all; nobody hears its result. */
+  /** A worker that had begun a cancelled effect completes it; its result is not recorded. */
   carryOutLate(key: string): void {
     const intent = this.world.intents.get(key);
     this.world.cancelled.delete(key);
@@ -275,7 +278,7 @@ export class Outside {
 
   // Agents.
 
-  /** A process goes one step further. */
+  /** A process advances by one step. */
   progress(jobId: string, choice: number): void {
     const process = this.processes.get(jobId);
     if (process === undefined) return;
@@ -324,7 +327,7 @@ export class Outside {
   }
 }
 
-/** What placement clears with the assignment. */
+/** The fields that placement clears with the assignment. */
 const PLACED = { refusal: null, waitingSince: null } as const;
 
 function exit(process: Process, status: number | null): void {
@@ -339,7 +342,7 @@ function follow<S extends string>(
   from: S,
   to: S,
 ): void {
-  // Several steps in one pass are each checked by the reconciler; here: that there is a way.
+  // The reconciler checks each of several steps in one pass; this checks that a path exists.
   const reached = new Set<S>([from]);
   for (const status of reached) for (const next of table[status]) reached.add(next);
   if (from !== to && !mayFollow(table, from, to) && !reached.has(to)) {

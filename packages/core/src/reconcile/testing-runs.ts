@@ -14,7 +14,7 @@ export function placed(spec: Spec = {}, executor: 'docker' | 'process' = 'docker
   });
 }
 
-/** The same when the job runs; what led there has been told. */
+/** The same when the job runs; the events before that are cleared. */
 export function running(spec: Spec = {}): World {
   const world = placed(spec);
   world.pass();
@@ -24,7 +24,7 @@ export function running(spec: Spec = {}): World {
   return world;
 }
 
-/** A run whose job waits for a machine that is being made. */
+/** A run whose job waits for a machine that is being created. */
 export function onNewMachine(): World {
   return new World({
     jobs: [aJob({ instanceId: 'inst-1', claimedBlocks: 1 })],

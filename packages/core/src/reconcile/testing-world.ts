@@ -68,7 +68,7 @@ export class World {
   intents = new Map<string, IntentRecord>();
   observations = new Map<string, ObservationRecord>();
   logEnds: Record<string, number> = {};
-  /** Messages in the order written, with the name of what they are about. */
+  /** Messages in the order written, with the name of their target. */
   events: string[] = [];
   rawEvents: NewEvent[] = [];
   signals: Signal[] = [];
@@ -82,7 +82,7 @@ export class World {
   /** Jobs whose volumes may be detached, and those that have left them. */
   releasedVolumes: string[] = [];
   leftVolumes: string[] = [];
-  /** Instances of the server's machine, for one that a fleet plans. */
+  /** Instances of the server host, for one that a fleet plans. */
   localInstances: number | null = null;
   requests: RunSnapshot['requests'] = null;
   buildJobs: RunContext['buildJobs'];
@@ -265,7 +265,7 @@ export class World {
     }
   }
 
-  /** Keys of effects that were called off: a worker under way may do them nevertheless. */
+  /** Keys of cancelled effects: a worker under way may still carry them out. */
   cancelled = new Set<string>();
 
   #cancel(key: string): void {
@@ -275,7 +275,7 @@ export class World {
     this.intents.set(key, { ...intent, state: 'failed', error: 'cancelled', updatedAt: this.now });
   }
 
-  // What the outside does.
+  // Events outside the server.
 
   later(seconds: number): this {
     this.now += seconds * SECOND;
@@ -320,7 +320,7 @@ export class World {
     return this;
   }
 
-  /** The worker's result for a machine: it appears, with an agent that is not heard of yet. */
+  /** The worker's result for a machine: it appears, and its agent has not connected yet. */
   created(instanceId: string, offer: Offer = anOffer()): this {
     const result: IntentResult = {
       kind: 'instance.created',

@@ -74,7 +74,7 @@ export function aJob(patch: Partial<JobRecord> = {}): JobRecord {
   return jobRecord({ ...patch, spec }, aRun());
 }
 
-/** What placement makes of a job that gets an idle instance. */
+/** The job as placement leaves it on an idle instance. */
 export function placedJob(instance: InstanceRecord, patch: Partial<JobRecord> = {}): JobRecord {
   return aJob({
     status: 'provisioning',
@@ -101,7 +101,7 @@ export function anInstance(patch: Partial<InstanceRecord> = {}): InstanceRecord 
   return instanceRecord({ offer: anOffer(), ...patch });
 }
 
-/** A machine that is still being made for a job. */
+/** A machine that is being created for a job. */
 export function aPlaceholder(job: string, patch: Partial<InstanceRecord> = {}): InstanceRecord {
   return anInstance({
     status: 'pending',

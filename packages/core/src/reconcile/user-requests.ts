@@ -31,7 +31,7 @@ export interface UserRequest {
   readonly now: Timestamp;
 }
 
-export interface StopRequest extends UserRequest {
+export interface RunStop extends UserRequest {
   readonly abort: boolean;
 }
 
@@ -39,7 +39,7 @@ export interface StopRequest extends UserRequest {
  * The run is `terminating` at once. A repeated request only changes the reason: an abort replaces
  * every reason, a stop every reason but an abort.
  */
-export function stopRun(run: RunRecord, request: StopRequest): RequestedChanges | null {
+export function stopRun(run: RunRecord, request: RunStop): RequestedChanges | null {
   const { abort, actorUserId, now } = request;
   const reason: RunTerminationReason = abort ? 'aborted_by_user' : 'stopped_by_user';
   if (isRunFinished(run.status)) return null;

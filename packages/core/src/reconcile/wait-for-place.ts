@@ -1,6 +1,6 @@
 /**
  * A job without a place waits in `submitted`, without a timer of its own, until suitable capacity
- * becomes free; or it ends, if it may not wait.
+ * becomes free. If it may not wait, it ends.
  */
 import { refusalText } from '@dstack/contract/wire';
 import { jobTarget, newEvent } from '../events/events.ts';
@@ -44,7 +44,7 @@ export function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
   return verdict.kind === 'retry' ? verdict.until : null;
 }
 
-/** Demand changes with the run's fleet, priority with an update. */
+/** The demand changes with the run's fleet, the priority with an update. */
 function keepPlaceInQueue(pass: RunPass, job: JobRecord): JobRecord {
   const gang = pass.latest.filter((one) => one.replicaNum === job.replicaNum);
   const demand = demandOf(
@@ -53,7 +53,7 @@ function keepPlaceInQueue(pass: RunPass, job: JobRecord): JobRecord {
   );
   const { priority } = pass.run;
   if (job.demand === demand && job.priority === priority) return job;
-  // The new demand class may have a place where the old one had none.
+  // The new demand class may have a place although the old one had none.
   pass.draft.signal('placement', pass.run.projectId);
   return pass.draft.jobs.set(job, { demand, priority });
 }

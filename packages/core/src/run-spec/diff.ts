@@ -5,7 +5,7 @@ import { withResourceDefaults } from './resources.ts';
 export interface RunSpecDiff {
   /** `profile`, `configuration.env`, …; one level only. */
   readonly changed: readonly string[];
-  /** An active run can take the change over without being stopped. */
+  /** An active run can take over the change without being stopped. */
   readonly updatable: boolean;
   /** What forbids it, as a sentence; null if nothing does. */
   readonly reason: string | null;
@@ -14,10 +14,10 @@ export interface RunSpecDiff {
 const UPDATABLE_SPEC = ['configuration_path', 'configuration'];
 const UPDATABLE_SERVICE_SPEC = ['repo_data', 'repo_code_hash', 'file_archives', 'working_dir'];
 
-/** Taken over without touching replicas that run. */
+/** Applied without restarting running replicas. */
 const IN_PLACE_SERVICE = ['replicas', 'groups', 'scaling', 'gateway'];
 
-/** Taken over by replacing replicas one after another. */
+/** Applied by replacing replicas one after another. */
 const ROLLING_SERVICE = [
   'port',
   'probes',
@@ -39,8 +39,8 @@ const ROLLING_SERVICE = [
 ];
 
 /**
- * What differs between the stored spec of a run and a new effective one, and whether an active run
- * can be updated in place (the wire contract's sets per type).
+ * The differences between the stored spec of a run and a new effective one, and whether an active
+ * run can be updated in place (the wire contract's sets per type).
  */
 export function diffRunSpecs(before: RunSpec, after: RunSpec): RunSpecDiff {
   const top = changedKeys(before, after);
@@ -82,7 +82,7 @@ function mayChange(key: string, before: RunSpec, after: RunSpec): boolean {
 
 type Resources = RunSpec['configuration']['resources'];
 
-/** Older servers stored an architecture that nobody had asked for. */
+/** Older servers stored an architecture that no user had requested. */
 function onlyWidensArch(before: Resources, after: Resources): boolean {
   const widened = { ...before, cpu: { ...before.cpu, arch: null } };
   return after.cpu.arch == null && sameJson(widened, after);
@@ -116,8 +116,8 @@ function routerGroup(service: ServiceConfiguration) {
 }
 
 /**
- * Whether a client's copy of a stored spec is still the stored one. Clients leave out nulls and
- * fields they do not know, and defaults may have been filled in on one side only.
+ * Whether a client's copy of a stored spec is still the stored one. Clients omit nulls and fields
+ * they do not know, and defaults may be filled in on one side only.
  */
 export function sameRunSpec(a: RunSpec, b: RunSpec): boolean {
   return sameJson(normal(a), normal(b));
@@ -132,8 +132,8 @@ function normal(spec: RunSpec): RunSpec {
 }
 
 /**
- * `update` for an unfinished run that can take the new spec over, else `create`, also where the run
- * would have to be stopped first: clients ask the user then.
+ * `update` for an unfinished run that can take over the new spec, else `create`, also if the run
+ * would have to be stopped first: clients then ask the user.
  */
 export function runPlanAction(
   current: { readonly finished: boolean; readonly spec: RunSpec } | null,

@@ -7,8 +7,8 @@ type Configuration = RunSpec['configuration'];
 const REFERENCE = /^groups\[(\d+)\]\.(nodes|replicas)\[(\d+)\]\.IP_ADDRESS$/;
 
 /**
- * `${{ groups[i].nodes[j].IP_ADDRESS }}` in commands must name a node that there is (of a service:
- * one of the replicas that are always there); elsewhere it would never be replaced.
+ * `${{ groups[i].nodes[j].IP_ADDRESS }}` in commands must name an existing node (for a service, one
+ * of the replicas that always exist). In other keys it would never be replaced.
  */
 export function groupReferenceError(configuration: Configuration): SpecError | null {
   for (const value of Object.values(configuration.env)) {
@@ -36,12 +36,14 @@ export interface GroupMember {
   readonly index: number;
 }
 
-/** Whose addresses these commands mention. */
+/** The jobs whose addresses these commands mention. */
 export function groupMembers(commands: readonly string[]): GroupMember[] {
   return commands.flatMap(references).flatMap((reference) => memberOf(reference) ?? []);
 }
 
-/** The commands with addresses in place of references. What is escaped (`$${{`) loses a dollar. */
+/**
+ * The commands with addresses in place of references. An escaped reference (`$${{`) loses a dollar.
+ */
 export function fillGroupAddresses(
   commands: readonly string[],
   addressOf: (member: GroupMember) => string,
@@ -52,7 +54,7 @@ export function fillGroupAddresses(
   });
 }
 
-/** Commands that mention no address as they are run: what is escaped loses a dollar. */
+/** Commands that mention no address, as they are run: an escaped reference loses a dollar. */
 export function unescapeReferences(commands: readonly string[]): string[] {
   return replaceReferences(commands, (whole) => whole);
 }
@@ -76,7 +78,7 @@ function memberOf(reference: string): GroupMember | null {
   return match && { group: Number(match[1]), index: Number(match[3]) };
 }
 
-/** The inner texts of all placeholders that speak of groups; `$${{` is an escape. */
+/** The inner texts of all placeholders that mention groups; `$${{` is an escape. */
 function references(text: string): string[] {
   return placeholders(text)
     .filter(({ isEscaped }) => !isEscaped)

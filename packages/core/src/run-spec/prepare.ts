@@ -9,7 +9,7 @@ import { resourcesError, withResourceDefaults } from './resources.ts';
 import { nameError, type PreparedRunSpec, type SpecError, specError } from './result.ts';
 import { sizeError } from './size.ts';
 
-/** Server settings that decide which run specs are accepted; durations in seconds. */
+/** Server settings that determine which run specs are accepted; durations in seconds. */
 export interface RunSpecSettings {
   /** `DSTACK_SERVER_MAX_JOBS_PER_RUN`. */
   readonly maxJobs: number;
@@ -39,21 +39,21 @@ export type VolumeState = Pick<VolumeRecord, 'status' | 'statusMessage' | 'toBeD
 export interface RunSpecContext {
   /** Stored public key of the user, one line; null if there is none. */
   readonly userPublicKey: string | null;
-  /** The project's volumes by name, without deleted ones; left out = not looked at. */
+  /** The project's volumes by name, without deleted ones; omitted = not checked. */
   readonly volumes?: ReadonlyMap<string, VolumeState>;
-  /** Whether the project has a running default gateway; left out = it has. */
+  /** Whether the project has a running default gateway; omitted = it has. */
   readonly hasDefaultGateway?: boolean;
   /** Clients before 0.19.27 rely on jobs starting in `/workflow`. */
   readonly legacyWorkingDir?: boolean;
   readonly settings?: RunSpecSettings;
 }
 
-/** Clients that use no repository say so with this pair. */
+/** Clients that use no repository send this pair. */
 const VIRTUAL_REPO = { repo_id: 'none', repo_data: { repo_type: 'virtual' } } as const;
 
 /**
- * The spec as it is planned, stored and compared: defaults filled in, all rules of the server
- * checked. The input is not changed.
+ * The spec as it is planned, stored and compared: with defaults, and checked by all rules of the
+ * server. The input is not changed.
  */
 export function prepareRunSpec(spec: RunSpec, context: RunSpecContext): PreparedRunSpec {
   const settings = context.settings ?? DEFAULT_RUN_SPEC_SETTINGS;

@@ -5,13 +5,13 @@ import { type SpecError, specError } from './result.ts';
 type Gpu = NonNullable<ResourcesSpec['gpu']>;
 type Configuration = RunSpec['configuration'];
 
-/** Which image a job runs, as far as resources depend on it. */
+/** The image of a job, as far as resources depend on it. */
 interface ImageChoice {
   readonly image: boolean;
   readonly docker: boolean;
 }
 
-/** What stands for a GPU specification that is null: any number, none too. */
+/** The GPU specification that null means: any number, including none. */
 const ANY_GPU: Gpu = {
   vendor: null,
   name: null,
@@ -21,7 +21,10 @@ const ANY_GPU: Gpu = {
   compute_capability: null,
 };
 
-/** Accelerators that the default image and that of `docker: true` have drivers' libraries for. */
+/**
+ * Accelerators for which the default image and the one of `docker: true` contain the drivers'
+ * libraries.
+ */
 const DEFAULT_IMAGE_VENDORS = ['nvidia', 'google'];
 
 /** The configuration with GPU defaults and vendors filled in, at the top and in each group. */
@@ -62,7 +65,9 @@ function vendorFor(gpu: Gpu, { image, docker }: ImageChoice): Gpu['vendor'] {
   return image || docker ? null : 'nvidia';
 }
 
-/** Machines that the image of a job cannot run on. Task resources beside groups are not used. */
+/**
+ * Excludes machines that cannot run the image of a job. Task resources beside groups are not used.
+ */
 export function resourcesError(configuration: Configuration): SpecError | null {
   const groups = configuration.type === 'dev-environment' ? null : configuration.groups;
   const used: readonly [ResourcesSpec, ImageChoice][] = groups

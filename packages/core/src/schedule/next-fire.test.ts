@@ -24,7 +24,7 @@ describe('nextFire', () => {
     expect(fire('0 8 * * 6', '2026-11-24T10:00:00Z')).toBe('2026-11-29T08:00:00.000Z');
   });
 
-  it('wants day and weekday to match both', () => {
+  it('requires both day and weekday to match', () => {
     expect(fire('0 0 13 * fri', '2026-11-24T10:00:00Z')).toBe('2027-08-13T00:00:00.000Z');
   });
 
@@ -38,7 +38,7 @@ describe('nextFire', () => {
     );
   });
 
-  it('says null for a day that never comes', () => {
+  it('returns null for a day that never comes', () => {
     expect(fire('0 0 31 feb *', '2026-11-24T10:00:00Z')).toBeNull();
   });
 });

@@ -6,9 +6,9 @@ const MILLISECOND = 1000;
 
 /**
  * The first instant after `after` at which one of the crontab expressions fires, in UTC; null if
- * none ever does. Weekday numbers count from Monday = 0 and day and weekday must both match, as in
- * dstack 0.22.5. Expressions are refused where configurations are read, so one that cannot be read
- * here is left out.
+ * none ever does. Weekday numbers count from Monday = 0, and day and weekday must both match, as in
+ * dstack 0.22.5. Configurations with invalid expressions are refused, so an invalid one is ignored
+ * here.
  */
 export function nextFire(cron: readonly string[], after: Timestamp): Timestamp | null {
   const times = cron.flatMap((text) => {

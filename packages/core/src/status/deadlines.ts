@@ -1,37 +1,43 @@
-/** Deadlines of the passing statuses, and waits between attempts; in µs where nothing else is said. */
-
+/**
+ * Deadlines of the passing statuses, and delays between attempts; in µs unless stated otherwise.
+ */
 import { type BackendName, type JobRecord, SECOND, type Timestamp } from '../model/records.ts';
 import { capabilitiesOf } from '../offers/capabilities.ts';
 
 // Jobs. `provisioning` has the deadline of its machine.
 
-/** Making a machine, all offers together; a later machine belongs to its fleet. */
+/**
+ * For the creation of a machine over all offers. A machine that appears later belongs to its fleet.
+ */
 export const CREATE_LIMIT = 3600 * SECOND;
 
 /**
- * From the agent's first word to the running process. Agents give a pull up on their own, and far
- * sooner; this is for one that never says anything again though its host is connected.
+ * From the agent's first report to the running process. Agents give up a pull much earlier by
+ * themselves; this is for an agent that reports nothing more although its host is connected.
  */
 export const PULLING_LIMIT = 2 * 3600 * SECOND;
 
-/** An agent enforces `max_duration`; this long after it the server does. */
+/** The server enforces `max_duration` this long after the agent should have. */
 export const MAX_DURATION_MARGIN = 120 * SECOND;
 
-/** A log that cannot be stored holds a job's end up no longer than this; it follows later. */
+/** A log that cannot be stored delays a job's end by no more than this; it is stored later. */
 export const LOG_WAIT = 300 * SECOND;
 
-/** Between the end of `stop_duration`, at which the agent kills, and the server's own kill. */
+/** Between the end of `stop_duration`, when the agent kills, and the server's own kill. */
 export const STOP_MARGIN = 10 * SECOND;
 
-/** After a kill was ordered the job ends, answered or not; its removal stays ordered. */
+/**
+ * A job ends this long after its kill was ordered, even without an answer; its removal stays
+ * ordered.
+ */
 export const KILL_LIMIT = 30 * SECOND;
 
-/** A host is missed only after this: short breaks of a link are nothing to tell. */
+/** A host counts as disconnected only after this: short breaks of a link are not reported. */
 export const DISCONNECT_GRACE = 5 * SECOND;
 
 /**
- * When a job that was asked to end is killed. Null = never by time: the user has set
- * `stop_duration: off`; then only the process, an abort or the loss of its host ends it.
+ * When a job that was asked to end is killed. Null = never: the user has set `stop_duration: off`,
+ * so only the process itself, an abort or the loss of its host ends it.
  */
 export function killDeadline(
   job: Pick<JobRecord, 'stopRequestedAt' | 'stopGraceful' | 'spec'>,
@@ -44,7 +50,7 @@ export function killDeadline(
 
 // Instances.
 
-/** Machines that nobody is charged for by the hour: their loss for a while costs nothing. */
+/** Machines without hourly costs: being unable to reach them for a while costs nothing. */
 export const isPatientBackend = (backend: BackendName | null): boolean =>
   capabilitiesOf(backend).owner !== 'provider';
 
@@ -56,22 +62,25 @@ export function provisioningTimeoutSeconds(
   return capabilitiesOf(backend).provisioningSeconds(instanceType);
 }
 
-/** A host of one's own is given up when it was not added this long after it was named. */
+/** An SSH host is given up if its agent was not installed this long after it was added. */
 export const HOST_ADD_LIMIT = 600 * SECOND;
 
-/** Taking the agent off a host of one's own is waited for no longer than this. */
+/** The server waits no longer than this for the removal of the agent from an SSH host. */
 export const HOST_REMOVE_LIMIT = 120 * SECOND;
 
 /** How long after the removal of its backend the termination of a machine is retried. */
 export const BACKEND_MISSING_LIMIT = 900 * SECOND;
 
-/** A cloud machine out of reach for this long is ended. */
+/** A cloud machine that has been unreachable for this long is terminated. */
 export const UNREACHABLE_LIMIT = 1200 * SECOND;
 
-/** A planned machine without any answer is looked at again after this. */
+/** A planned machine without any answer is examined again after this. */
 export const CREATE_NUDGE = 600 * SECOND;
 
-/** Waits between orders to end a machine that the backend did not obey; the last one for ever. */
+/**
+ * Delays between orders to terminate a machine that its backend did not terminate; the last one
+ * repeats.
+ */
 const TERMINATE_DELAYS = [30, 30, 60, 120, 300, 600] as const;
 
 /** Wait after the given failed attempt (from 0), µs. */
@@ -80,13 +89,16 @@ export function terminateDelay(attempt: number): number {
   return (TERMINATE_DELAYS[index] ?? 600) * SECOND;
 }
 
-/** Seconds an instance may be idle when nobody said anything: made for a run, made for a fleet. */
+/** Seconds an instance may be idle by default: created for a run, created for a fleet. */
 export const DEFAULT_IDLE_FOR_RUN = 300;
 export const DEFAULT_IDLE_FOR_FLEET = 72 * 3600;
 
 // Fleets.
 
-/** Consolidation gives up after this many fruitless attempts; an update of the fleet resumes it. */
+/**
+ * Consolidation gives up after this many attempts without success; an update of the fleet resumes
+ * it.
+ */
 export const MAX_CONSOLIDATION_ATTEMPTS = 15;
 
 const CONSOLIDATION_DELAYS = [60, 120, 300, 600, 1800] as const;
@@ -99,14 +111,14 @@ export function consolidationDelay(attempt: number): number {
 
 // Volumes and gateways.
 
-/** A backend that has not taken the order of a volume by then has failed. */
+/** A volume fails if its backend has not accepted its order by then, µs. */
 export const VOLUME_CREATE_LIMIT = 600 * SECOND;
 
-/** A backend that has not made a volume by then has failed. */
+/** A volume fails if its backend has not created it by then, µs. */
 export const VOLUME_PROVISION_LIMIT = 1200 * SECOND;
 
 /** 30 attempts of 10 s to reach a new machine, then 50 of 3 s to configure it, µs. */
 export const GATEWAY_CONNECT_LIMIT = 300 * SECOND;
 export const GATEWAY_CONFIGURE_LIMIT = 150 * SECOND;
-/** Making the replicas' machines and all of the above. */
+/** The creation of the replicas' machines, and all of the above. */
 export const GATEWAY_PROVISION_LIMIT = 1800 * SECOND;

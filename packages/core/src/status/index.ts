@@ -1,3 +1,3 @@
-/** All about statuses in one place for this package: those of the contract, and what core adds. */
+/** All about statuses for this package: the statuses of the contract, and what core adds. */
 export * from '@dstack/contract/status';
 export * from './own.ts';

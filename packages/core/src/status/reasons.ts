@@ -1,4 +1,4 @@
-/** What each reason for an end means (dstack 0.22.5). */
+/** The meaning of each reason for an end (dstack 0.22.5). */
 import type { RetryEvent } from '@dstack/contract';
 import type {
   JobStatus,
@@ -60,7 +60,7 @@ interface RunEnd {
   readonly finalStatus: RunStatus;
   /** Text of `run.error`. */
   readonly error: string | null;
-  /** Reason given to jobs that still live. */
+  /** Reason given to jobs that are still alive. */
   readonly jobReason: JobTerminationReason;
   /** Jobs that run are asked to end, not killed. */
   readonly graceful: boolean;

@@ -12,18 +12,18 @@ export const isJobWaiting = (
   job: Pick<JobRecord, 'status' | 'instanceId' | 'waitingSince'>,
 ): boolean => isJobSubmitted(job.status) && job.instanceId === null && job.waitingSince !== null;
 
-/** Its machine is being made for a job. */
+/** A machine is being created for its job. */
 export const isPlaceholder = (
   instance: Pick<InstanceRecord, 'status' | 'provisioningJobId'>,
 ): boolean => isInstancePending(instance.status) && instance.provisioningJobId !== null;
 
-/** What a submission contributes to the status of its run. */
+/** The contribution of a submission to the status of its run. */
 export type JobOutcome =
   | 'submitted'
   | 'provisioning'
   | 'running'
   | 'done'
-  /** Does not count for the run. */
+  /** Is ignored for the run. */
   | 'scaled_down'
   /** Ended for a reason that may be retried. */
   | 'failed';
@@ -47,7 +47,9 @@ export function jobOutcome(job: Pick<JobRecord, 'status' | 'terminationReason'>)
   }
 }
 
-/** Worth of a replica when some must go: the highest stay. 3 = takes requests. */
+/**
+ * The importance of a replica when some must be removed: the highest stay. 3 = receives requests.
+ */
 export function jobImportance(job: Pick<JobRecord, 'status' | 'ready'>): number {
   if (isJobRunning(job.status)) return job.ready ? 3 : 2;
   return isJobStarting(job.status) ? 1 : 0;

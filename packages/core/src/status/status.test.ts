@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { JobTerminationReason, RunTerminationReason } from '../model/index.ts';
+import { capabilitiesOf } from '../offers/capabilities.ts';
 import { aJob, aJobSpec, T0 } from '../reconcile/testing.ts';
 import {
   consolidationDelay,
+  isSshHost,
   jobEnd,
   jobError,
   jobStatusMessage,
@@ -108,14 +110,14 @@ describe('texts of a run', () => {
   const capacity = aJobSpec({ retry: { on_events: ['no-capacity'], duration: 60 } });
   const lost = { terminationReason: 'failed_to_start_due_to_no_capacity' } as const;
 
-  test('say pulling only when every job pulls', () => {
+  test('are pulling only when every job pulls', () => {
     const two = [aJob({ status: 'pulling' }), aJob({ id: 'b', jobNum: 1, status: 'pulling' })];
     expect(runStatusMessage({ status: 'provisioning' }, two)).toBe('pulling');
     const one = [two[0]!, aJob({ id: 'b', jobNum: 1, status: 'running' })];
     expect(runStatusMessage({ status: 'running' }, one)).toBe('running');
   });
 
-  test('say what holds for every job', () => {
+  test('show a condition that holds for every job', () => {
     const jobs = [
       aJob({ status: 'running', disconnectedAt: 5 }),
       aJob({ id: 'b', jobNum: 1, status: 'running' }),
@@ -130,7 +132,7 @@ describe('texts of a run', () => {
     expect(text).toBe('terminating (SIGTERM)');
   });
 
-  test('say retrying while a submission follows one that found no capacity', () => {
+  test('are retrying while a submission follows one that found no capacity', () => {
     const jobs = [
       aJob({ spec: capacity, status: 'failed', ...lost }),
       aJob({ id: 'b', spec: capacity, submissionNum: 1 }),
@@ -141,7 +143,7 @@ describe('texts of a run', () => {
     expect(runStatusMessage({ status: 'submitted' }, never)).toBe('submitted');
   });
 
-  test('say retrying while a submission waits for capacity', () => {
+  test('are retrying while a submission waits for capacity', () => {
     const waiting = aJob({ refusal: { kind: 'no-fleets' }, waitingSince: 5 });
     expect(runStatusMessage({ status: 'submitted' }, [waiting])).toBe('retrying');
   });
@@ -190,4 +192,10 @@ test('the latest submission of each job counts, by replica and number', () => {
     aJob({ id: 'd', jobNum: 1 }),
   ];
   expect(latestSubmissions(jobs).map((job) => job.id)).toEqual(['b', 'd', 'c']);
+});
+
+test('the machines that users own are the SSH hosts', () => {
+  for (const backend of ['aws', 'kubernetes', 'remote', 'local', null] as const) {
+    expect(isSshHost(backend)).toBe(capabilitiesOf(backend).owner === 'user');
+  }
 });

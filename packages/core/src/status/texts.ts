@@ -41,7 +41,10 @@ export type JobStage =
 /** Characters of a backend's text that fit into a table. */
 const STAGE_LENGTH = 60;
 
-/** What a user should know beside the status: the host is unreachable, or the stage of a wait. */
+/**
+ * A condition that a user should know in addition to the status: the host is unreachable, or the
+ * stage of a wait.
+ */
 export function jobCondition(
   job: Pick<JobRecord, 'status' | 'disconnectedAt'>,
   stage: JobStage | null,
@@ -74,7 +77,7 @@ function failedMessage(
 ): string {
   switch (job.terminationReason) {
     case 'container_exited_with_error':
-      // What cannot be set up (its repository, say) has failed without a process.
+      // A job that could not be set up (its repository, for example) has failed without a process.
       return job.exitStatus === null ? 'error' : `exited (${job.exitStatus})`;
     case 'failed_to_start_due_to_no_capacity':
       return job.refusal !== null && hasNoFleet(job.refusal) ? 'no fleets' : 'no capacity';
@@ -86,8 +89,9 @@ function failedMessage(
 }
 
 /**
- * Text of `run.status_message` on the wire: `pulling` and `retrying` are no statuses, and what holds
- * for all of its jobs is told of the run. `stages`: of stops that are under way, by job id.
+ * Text of `run.status_message` on the wire: `pulling` and `retrying` are no statuses, and a
+ * condition that holds for all of its jobs is shown for the run. `stages`: of stops under way, by
+ * job id.
  */
 export function runStatusMessage(
   run: { readonly status: RunStatus },

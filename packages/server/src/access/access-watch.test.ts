@@ -2,16 +2,16 @@ import { accessDenied } from '@dstack/contract/api';
 import type { AccessSubject } from '@dstack/store';
 import { pino } from 'pino';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { AccessWatch, type Caller } from './access-watch.ts';
+import { AccessWatch, type AdmittedCaller } from './access-watch.ts';
 
 const denied = () => accessDenied('no');
-const alice: Caller = { userId: 'alice', projectId: 'main', expiresAt: null };
+const alice: AdmittedCaller = { userId: 'alice', projectId: 'main', expiresAt: null };
 
 let change: (subject: AccessSubject | null) => void;
 let waits: number[];
 let watch: AccessWatch;
-/** What identifying the caller results in; `looks` counts the calls. */
-let look: () => Promise<Caller>;
+/** The result of identifying the caller; `looks` counts the calls. */
+let look: () => Promise<AdmittedCaller>;
 let looks: number;
 let ended: string[];
 
@@ -43,14 +43,14 @@ const admit = (name = 'stream') =>
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-describe('somebody who was let in', () => {
+describe('an admitted caller', () => {
   it.each([
     [{ kind: 'user', id: 'alice' }, ['stream']],
     [{ kind: 'project', id: 'main' }, ['stream']],
     [null, ['stream']],
     [{ kind: 'user', id: 'bob' }, []],
     [{ kind: 'project', id: 'other' }, []],
-  ] as const)('is looked at again after a change of %j: %j ends', async (subject, ends) => {
+  ] as const)('is checked again after a change of %j: %j ends', async (subject, ends) => {
     await admit();
     look = () => Promise.reject(denied());
     change(subject);
@@ -61,7 +61,7 @@ describe('somebody who was let in', () => {
     expect(ended).toEqual(ends);
   });
 
-  it('stays as long as they may, and is forgotten when they leave', async () => {
+  it('stays while access is granted, and is no longer watched after the release', async () => {
     const { release } = await admit();
     change({ kind: 'user', id: 'alice' });
     await settled();
@@ -73,7 +73,7 @@ describe('somebody who was let in', () => {
     expect([looks, ended]).toEqual([2, []]);
   });
 
-  it('is out where their token has become another user’s, or the project another one', async () => {
+  it('is revoked if the token belongs to another user now, or the project is a new one', async () => {
     await admit('user');
     look = async () => ({ ...alice, userId: 'bob' });
     change(null);
@@ -86,8 +86,8 @@ describe('somebody who was let in', () => {
     expect(ended).toEqual(['user', 'project']);
   });
 
-  it('does not stay by a look from before the change', async () => {
-    const first = Promise.withResolvers<Caller>();
+  it('is not confirmed by a check that began before the change', async () => {
+    const first = Promise.withResolvers<AdmittedCaller>();
     look = () => first.promise;
     const admitted = admit();
     change({ kind: 'user', id: 'alice' });
@@ -98,9 +98,9 @@ describe('somebody who was let in', () => {
     expect(ended).toEqual(['stream']);
   });
 
-  it('is looked at once more where something changes during a look', async () => {
+  it('is checked once more if something changes during a check', async () => {
     await admit();
-    const slow = Promise.withResolvers<Caller>();
+    const slow = Promise.withResolvers<AdmittedCaller>();
     look = () => slow.promise;
     change(null);
     change(null);
@@ -110,7 +110,7 @@ describe('somebody who was let in', () => {
     expect([looks, ended]).toEqual([3, ['stream']]);
   });
 
-  it('stays while the database is away for a moment, and is out where it stays away', async () => {
+  it('stays while the database is down for a moment, and is revoked if it stays down', async () => {
     await admit();
     const answers = [Promise.reject(new Error('away')), Promise.resolve(alice)];
     look = () => answers.shift() ?? Promise.resolve(alice);
@@ -123,7 +123,7 @@ describe('somebody who was let in', () => {
     expect([waits.length, ended]).toEqual([5, ['stream']]);
   });
 
-  it('is looked at when their token runs out', async () => {
+  it('is checked when the token expires', async () => {
     vi.useFakeTimers();
     try {
       look = async () => ({ ...alice, expiresAt: (Date.now() + 60_000) * 1000 });
@@ -138,21 +138,21 @@ describe('somebody who was let in', () => {
     }
   });
 
-  it('hears at once that something may have changed', async () => {
-    const heard: string[] = [];
-    const onChange = () => heard.push('changed');
+  it('is informed at once when access may have changed', async () => {
+    const received: string[] = [];
+    const onChange = () => received.push('changed');
     const { release } = await watch.admit(
       async () => alice,
       () => ended.push('stream'),
       onChange,
     );
     change({ kind: 'project', id: 'main' });
-    expect(heard).toEqual(['changed']);
+    expect(received).toEqual(['changed']);
     release();
   });
 });
 
-it('lets nobody in who may not', async () => {
+it('is not created for a caller without access', async () => {
   look = () => Promise.reject(denied());
   await expect(admit()).rejects.toMatchObject({ msg: 'no' });
   change(null);

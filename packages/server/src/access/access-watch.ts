@@ -5,7 +5,7 @@ import type { Access, AccessSubject } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 
 /** An admitted user, and the project that they were admitted to. */
-export interface Caller {
+export interface AdmittedCaller {
   readonly userId: Id;
   readonly projectId: Id;
   /** When the token expires; null = never. */
@@ -13,7 +13,7 @@ export interface Caller {
 }
 
 /** Identifies the caller; throws `ApiError` if access is denied. */
-export type IdentifyCaller<C extends Caller> = () => Promise<C>;
+export type IdentifyCaller<C extends AdmittedCaller> = () => Promise<C>;
 
 export interface AccessWatchOptions {
   readonly access: Pick<Access, 'onChanged'>;
@@ -27,15 +27,15 @@ export interface AccessWatchOptions {
 }
 
 /** A caller whose access is watched. */
-export interface Admission<C extends Caller> {
+export interface Admission<C extends AdmittedCaller> {
   readonly caller: C;
   /** Stops watching; call it when the request or stream is over. */
   release(): void;
 }
 
 interface Watched {
-  readonly caller: Caller;
-  readonly identify: IdentifyCaller<Caller>;
+  readonly caller: AdmittedCaller;
+  readonly identify: IdentifyCaller<AdmittedCaller>;
   readonly onRevoked: () => void;
   readonly onChange: (() => void) | undefined;
   expiry: NodeJS.Timeout | undefined;
@@ -74,7 +74,7 @@ export class AccessWatch {
    * may have changed, and `onRevoked` at most once, after a check has shown that it is revoked. Throws
    * what `identify` throws.
    */
-  async admit<C extends Caller>(
+  async admit<C extends AdmittedCaller>(
     identify: IdentifyCaller<C>,
     onRevoked: () => void,
     onChange?: () => void,
@@ -149,7 +149,7 @@ export class AccessWatch {
     if (expiresAt === null) return;
     const left = Math.ceil((expiresAt - this.#options.now()) / 1000);
     const onTime = () => {
-      // A timer fires early when its delay was cut to the longest one, or by rounding.
+      // A timer fires early if its delay was limited to the longest one, or by rounding.
       if (this.#options.now() < expiresAt) this.#awaitExpiry(watched);
       else this.#onChange(watched);
     };
@@ -170,6 +170,6 @@ export class AccessWatch {
   }
 }
 
-function concerns({ kind, id }: AccessSubject, caller: Caller): boolean {
+function concerns({ kind, id }: AccessSubject, caller: AdmittedCaller): boolean {
   return kind === 'user' ? caller.userId === id : caller.projectId === id;
 }

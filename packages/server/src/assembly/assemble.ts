@@ -8,6 +8,8 @@ import { httpSettings } from '../http-settings.ts';
 import type { Engine } from '../loops/engine.ts';
 import { RunChanges } from '../loops/run-changes.ts';
 import { offerSource } from '../offers/offer-source.ts';
+import { simBackends } from '../sim/sim-backends.ts';
+import { startSims } from '../sim/start-sims.ts';
 import { startHttp } from './http.ts';
 import { makeLinks, makeSupervisor } from './links.ts';
 import type { Parts } from './parts.ts';
@@ -39,7 +41,9 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const { supervisor } = supervision;
   const local = await serverMachine(parts, serverId);
   const { machine, use } = local;
-  const backends = makeBackends(parts, hosts, supervisor, local);
+  const sims = await simBackends(settings, serverId);
+  if (sims) closing.add(() => sims.close());
+  const backends = makeBackends(parts, hosts, supervisor, local, sims);
   const offers = offerSource(backends, log);
   const blobs = store.shared
     ? draftedInMemory(store.files.blobs)
@@ -56,6 +60,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   // Before the loops end: they wait for deployments under way.
   closing.add(() => supervisor.close());
   await engine.start();
+  if (sims) await startSims(parts, sims);
   await supervisor.start();
   startHousekeeping(parts);
   startSweeper(parts, { backends, serverId });

@@ -69,7 +69,7 @@ export function makeLinks(
     owner: randomUUID(),
     log,
     now: systemNow,
-    onState: prober.hear,
+    onState: prober.onJobState,
     onHealth: (hostId, report) => health.take(hostId, report),
     onTunnel: (hostId, jobId, tunnel) => tunnels.fetch(hostId, jobId, tunnel),
     onConnected: (hostId) => {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { openStore, type Store, StoreError } from '@dstack/store';
 import { systemNow } from '../clock.ts';
 import { createCipher, type EncryptionKey, MissingKeyError } from '../config/cipher.ts';
-import { configPath } from '../config/config-file.ts';
+import { serverConfigPath } from '../config/config-file.ts';
 import type { Logger } from '../logging.ts';
 import type { ServerSettings } from '../settings.ts';
 import { StartError } from '../start-error.ts';
@@ -40,7 +40,7 @@ export async function openDatabase(
     await store.close();
     if (!(error instanceof MissingKeyError)) throw error;
     throw new StartError(`the database holds values that cannot be decrypted: ${error.message}`, {
-      next: `put the key back into encryption.keys of ${configPath(settings.dir)}, or into DSTACK_ENCRYPTION_KEY if it came from there`,
+      next: `put the key back into encryption.keys of ${serverConfigPath(settings.dir)}, or into DSTACK_ENCRYPTION_KEY if it came from there`,
       cause: error,
     });
   }

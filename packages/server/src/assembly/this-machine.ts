@@ -27,6 +27,7 @@ import { type ProjectBackends, projectBackends } from '../offers/project-backend
 import { whileHealthy } from '../offers/while-healthy.ts';
 import { closeSecrets } from '../server-dir.ts';
 import type { ServerSettings } from '../settings.ts';
+import type { SimBackends } from '../sim/sim-backends.ts';
 import { updateLocalInstances } from './local-instances.ts';
 import { localRule } from './local-rule.ts';
 import type { Parts } from './parts.ts';
@@ -129,10 +130,12 @@ export function makeBackends(
   hosts: Hosts,
   supervisor: LinkSupervisor,
   { machine, use }: LocalMachine,
+  sims: SimBackends | null,
 ): ProjectBackends {
   const volumes = directoryVolumes(directoryAgents({ store, hosts }));
   return projectBackends({
     store,
+    ...(sims ? { simulated: (row) => sims.of(row) } : {}),
     remote: remoteBackend({
       volumes,
       hostOf: fleetHostReader(store),

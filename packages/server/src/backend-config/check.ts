@@ -1,10 +1,10 @@
 /**
- * What is checked of a backend's configuration before it is stored: its form only. Whether the
- * provider accepts the credentials shows when the backend is used.
+ * Checks a backend's configuration before it is stored: only its form. Invalid credentials are
+ * detected when the backend is used.
  *
- * - no credential is empty, keys are PEM, files of credentials have the form of their provider
- * - keys that need or exclude each other (`backendProblems`, the same rules as in `config.yml`)
- * - `creds.type: default` only where the server may use the credentials of its own environment
+ * - no credential is empty, keys are PEM, credentials files have the form of their provider
+ * - keys that require or exclude each other (`backendProblems`, the same rules as in `config.yml`)
+ * - `creds.type: default` only if the server may use the credentials of its own environment
  */
 import { backendProblems, readForeignYaml } from '@dstack/contract';
 import { ApiError, ruleError } from '@dstack/contract/api';
@@ -18,7 +18,7 @@ export interface CheckOptions {
 
 type Path = readonly string[];
 
-/** Names of files that are of no further use once their contents are there. */
+/** File names that are not needed once the contents are stored. */
 const MAY_BE_EMPTY = new Set(['filename', 'path', 'key_file', 'private_key_file', 'pass_phrase']);
 
 const PEM_BEGIN = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
@@ -30,7 +30,7 @@ export function checkBackendConfig(config: BackendConfigWithCreds, options: Chec
     throw ruleError(`${path.join('.')} ${problem.message}`);
   }
   if ('creds' in config && config.creds.type === 'default' && !options.defaultCredentials) {
-    throw invalid([['creds']], 'default credentials are switched off on this server');
+    throw invalid([['creds']], 'this server does not allow default credentials: give a key');
   }
   const empty = credentialStrings(config)
     .filter(({ path, text }) => text.trim() === '' && !MAY_BE_EMPTY.has(path.at(-1) ?? ''))
@@ -79,12 +79,12 @@ function parsedJson(text: string): Readonly<Record<string, unknown>> | null {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' ? (value as Readonly<Record<string, unknown>>) : null;
   } catch {
-    // The caller says what it should have been.
+    // The caller reports the expected form.
     return null;
   }
 }
 
-/** Refused as a broken rule, as dstack 0.22.5 does: no credentials were tried. */
+/** A broken rule, as in dstack 0.22.5: the credentials were not tried. */
 function checkKubeconfig(text: string): void {
   const document = readForeignYaml(text);
   const file = (document.ok && typeof document.value === 'object' ? document.value : null) as {
@@ -113,7 +113,7 @@ export function names(paths: readonly Path[]): string {
   return paths.map((path) => path.join('.')).join(', ');
 }
 
-/** One pattern for both lines would look for the second again behind every first. */
+/** One pattern for both lines would search for the second one again after every first one. */
 function isPemKey(text: string): boolean {
   const begin = PEM_BEGIN.exec(text);
   return begin !== null && PEM_END.test(text.slice(begin.index + begin[0].length));

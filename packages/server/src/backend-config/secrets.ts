@@ -1,14 +1,14 @@
-/** The secret parts of a backend's configuration: kept apart, shown masked, put back together. */
+/** The secrets of a backend's configuration: stored separately, shown masked, merged again. */
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** What clients see instead of a secret. Sent back, it means: as it was. */
+/** What clients see instead of a secret. Sent back, it means: unchanged. */
 export const MASK = '********';
 
-/** Keys whose whole value belongs to the credentials, whatever the type. */
+/** Keys whose whole value is part of the credentials, whatever the type. */
 const CREDENTIALS = new Set(['creds', 'kubeconfig']);
 
-/** Fields of credentials that let somebody in; the others only name who or where. */
+/** The secret fields of credentials; the others only identify an account or a place. */
 const SECRET_FIELDS = new Set([
   'api_key',
   'api_token',
@@ -27,7 +27,7 @@ export interface SplitConfig {
   readonly auth: Json;
 }
 
-/** Clusters of Slurm stay in sight, but for their keys. */
+/** Clusters of Slurm stay visible, except for their keys. */
 export function splitSecrets(full: Json): SplitConfig {
   const config: Record<string, unknown> = {};
   const auth: Record<string, unknown> = {};
@@ -44,7 +44,7 @@ export function splitSecrets(full: Json): SplitConfig {
   return { config, auth };
 }
 
-/** The opposite of `splitSecrets`, but for the order of the keys. */
+/** The opposite of `splitSecrets`, except for the order of the keys. */
 export function joinSecrets({ config, auth }: SplitConfig): Json {
   const { clusters, ...credentials } = auth;
   if (!Array.isArray(clusters)) return { ...config, ...credentials };
@@ -71,8 +71,8 @@ export function isSecretField(path: readonly string[]): boolean {
 }
 
 /**
- * Puts stored secrets where masks came back. `missing`: places of masks for which nothing is
- * stored, because the backend is new or its kind of credentials has changed.
+ * Replaces masks by the stored secrets. `missing`: places of masks without a stored value, because
+ * the backend is new or the kind of its credentials has changed.
  */
 export function unmaskSecrets(
   given: Json,
@@ -91,7 +91,7 @@ export function unmaskSecrets(
   return { full: joinSecrets({ config, auth: restored as Json }), missing };
 }
 
-/** In the given order of clusters, which are known by their names. */
+/** In the given order of clusters, which are identified by their names. */
 function storedSecrets(given: Json, stored: Json): Json {
   const { auth } = splitSecrets(stored);
   if (!Array.isArray(given.clusters) || !Array.isArray(stored.clusters)) return auth;

@@ -15,7 +15,7 @@ const free = () => {};
 const name = hash('sha256', 'one two');
 
 describe('blobs in files', () => {
-  it('are there once they are kept, as they were written', async () => {
+  it('exist once they are kept, as they were written', async () => {
     const blobs = fileBlobs(dir);
     const draft = await blobs.draft(free);
     await draft.write(Buffer.from('one '));
@@ -27,21 +27,21 @@ describe('blobs in files', () => {
     expect(await readdir(join(dir, 'drafts'))).toEqual([]);
   });
 
-  it('leave nothing where they are given up', async () => {
+  it('leave nothing behind when they are discarded', async () => {
     const draft = await fileBlobs(dir).draft(free);
     await draft.write(Buffer.from('one'));
     await draft.discard();
     expect(await readdir(join(dir, 'drafts'))).toEqual([]);
   });
 
-  it('that a killed server was writing are removed', async () => {
+  it('of a killed server are removed', async () => {
     await mkdir(join(dir, 'drafts'));
     await writeFile(join(dir, 'drafts', 'left'), 'half');
     await (await fileBlobs(dir).draft(free)).discard();
     expect(await readdir(join(dir, 'drafts'))).toEqual([]);
   });
 
-  it('can be written once the folder can be made, if it could not be at first', async () => {
+  it('can be written once the folder can be created, if that failed at first', async () => {
     const root = join(dir, 'blobs');
     await writeFile(root, 'a file, not a folder');
     const blobs = fileBlobs(root);

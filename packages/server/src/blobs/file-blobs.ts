@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import type { BlobDraft, DraftedBlobs } from './drafts.ts';
 
 /**
- * Uploaded archives and diffs as files, by SHA-256 of their bytes, for a server that shares its
- * database with no other. A blob appears under its name only when it is whole and on disk.
+ * Uploaded archives and diffs as files, named by the SHA-256 of their bytes, for a server that does
+ * not share its database. A blob gets its name only when it is complete and on disk.
  */
 export function fileBlobs(dir: string): DraftedBlobs {
   const pathOf = (sha256: string) => join(dir, sha256.slice(0, 2), sha256);
@@ -26,7 +26,7 @@ export function fileBlobs(dir: string): DraftedBlobs {
         await access(pathOf(sha256));
         return true;
       } catch {
-        // Not there is the only answer `access` has.
+        // `access` fails only if the file is missing.
         return false;
       }
     },
@@ -51,7 +51,7 @@ export function fileBlobs(dir: string): DraftedBlobs {
   };
 }
 
-/** Removes drafts that a killed server has left. */
+/** Removes drafts that a killed server has left behind. */
 async function emptyFolder(dir: string): Promise<void> {
   await rm(dir, { recursive: true, force: true });
   await mkdir(dir, { recursive: true, mode: 0o700 });

@@ -3,13 +3,13 @@ import { whyOpen } from '../reach.ts';
 import type { ServerSettings } from '../settings.ts';
 import { StartError } from '../start-error.ts';
 
-/** Characters below which a token can be found by trying. */
+/** Shorter tokens can be guessed. */
 const LEAST = 16;
 
 /**
- * Whoever guesses the admin's token owns the server. Throws `StartError` for a short one where others
- * can reach the server; answers what to tell whoever starts a private server with one, else null. To
- * be called before the admin is made.
+ * The admin's token gives full control of the server. Throws `StartError` for a short one if others
+ * can reach the server; returns a warning if a private server has one, otherwise null. Must be
+ * called before the admin is created.
  */
 export async function checkAdminToken(
   store: Pick<Store, 'users'>,
@@ -26,7 +26,7 @@ export async function checkAdminToken(
     throw new StartError(`${problem}, and others can reach this server, since ${open}`, {
       next: admin
         ? 'start it on 127.0.0.1 without a proxy, and replace the token: POST /api/users/refresh_token with {"username": "admin"}'
-        : 'give a longer one by --token or DSTACK_SERVER_ADMIN_TOKEN, or none: then one is made',
+        : 'choose a longer one with --token or DSTACK_SERVER_ADMIN_TOKEN, or none: then the server generates one',
     });
   }
   return `${problem[0]?.toUpperCase()}${problem.slice(1)}: replace it before others can reach this server.`;

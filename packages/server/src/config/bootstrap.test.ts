@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** The file as it would be read at the next start. */
+/** The file as the next start would read it. */
 async function restart(project: Partial<ServerConfig['projects'][number]>): Promise<string[]> {
   const admin = await server.store.users.byName('admin');
   if (admin === null) throw new Error('no admin');
@@ -24,11 +24,11 @@ async function restart(project: Partial<ServerConfig['projects'][number]>): Prom
   return (await server.store.backends.list([found?.id ?? ''])).map((backend) => backend.type);
 }
 
-it('backends given over the API stay while the file says nothing about backends', async () => {
+it('backends configured over the API stay if the file has no list of backends', async () => {
   expect(await restart({})).toEqual(['aws']);
 });
 
-it('a list of backends in the file is the whole list', async () => {
+it('a list of backends in the file is complete: others are removed', async () => {
   const lambda = {
     type: 'lambda',
     regions: null,

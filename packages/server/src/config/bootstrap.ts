@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { ServerConfig } from '@dstack/contract';
+import type { BackendFileConfig, ConfiguredBackend, ServerConfig } from '@dstack/contract';
 import type { BackendType } from '@dstack/contract/wire';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
 import { splitSecrets } from '../backend-config/secrets.ts';
 import type { HttpDeps } from '../http/ports.ts';
 import { createProject } from '../http/projects/service.ts';
 import { createUser } from '../http/users/service.ts';
+import { simRow } from '../sim/sim-rows.ts';
 
 export interface BootstrapOptions
   extends Pick<HttpDeps, 'store' | 'keys' | 'context' | 'settings' | 'log'> {
@@ -16,13 +17,11 @@ export interface BootstrapOptions
 export interface Bootstrapped {
   readonly admin: UserRecord;
   readonly adminToken: string;
-  /** The admin was made just now: the token has not been shown before. */
+  /** The admin was just created, so the token has not been shown before. */
   readonly firstStart: boolean;
 }
 
-type ConfiguredBackend = NonNullable<ServerConfig['projects'][number]['backends']>[number];
-
-/** Makes the user `admin` and the project `main` of a new installation. */
+/** Creates the user `admin` and the project `main` of a new installation. */
 export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
   const { store } = options;
   const found = await store.users.byName('admin');
@@ -34,8 +33,8 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
 }
 
 /**
- * Projects and backends of the file; a backend that cannot be set up does not stop the others. A
- * project without the key `backends` keeps those that it was given over the API.
+ * Applies projects and backends of the file; a backend that cannot be configured does not stop the
+ * others. A project without the key `backends` keeps those that were configured over the API.
  */
 export async function applyServerConfig(
   options: BootstrapOptions,
@@ -71,13 +70,14 @@ async function applyBackends(
 ): Promise<void> {
   const present = await store.backends.listWithCredentials(project.id);
   for (const entry of wanted) {
-    log.warn(
-      { project: project.name, backend: entry.type },
-      'this server shows offers of the backend, but cannot make machines there yet',
-    );
-    const { config, auth } = splitSecrets(entry);
-    const set = { config, sourceConfig: config, auth, sourceAuth: auth };
-    const type: BackendType = entry.type;
+    const type = typeOf(entry);
+    if (entry.type !== 'sim') {
+      log.warn(
+        { project: project.name, backend: type },
+        'this server shows offers of the backend, but cannot make machines there yet',
+      );
+    }
+    const set = entry.type === 'sim' ? simRow(entry) : rowOf(entry);
     const old = present.find((backend) => backend.type === type);
     if (!old) {
       const times = { createdAt: context().now, updatedAt: context().now };
@@ -89,21 +89,33 @@ async function applyBackends(
         ...set,
       });
     } else if (
-      JSON.stringify([old.sourceConfig, old.sourceAuth]) !== JSON.stringify([config, auth])
+      JSON.stringify([old.config, old.sourceAuth]) !== JSON.stringify([set.config, set.sourceAuth])
     ) {
       await store.backends.update(project.id, type, set);
     }
   }
-  const gone = present.filter((backend) => !wanted.some((entry) => entry.type === backend.type));
-  for (const backend of gone) {
+  const removed = present.filter(
+    (backend) => !wanted.some((entry) => typeOf(entry) === backend.type),
+  );
+  for (const backend of removed) {
     log.warn(
       { project: project.name, backend: backend.type },
-      'backend is not in config.yml any more; removing it',
+      'backend is no longer in config.yml and is removed',
     );
   }
-  if (gone.length > 0)
+  if (removed.length > 0)
     await store.backends.delete(
       project.id,
-      gone.map((backend) => backend.type),
+      removed.map((backend) => backend.type),
     );
+}
+
+/** The type by which the backend is known. */
+function typeOf(entry: ConfiguredBackend): BackendType {
+  return entry.type === 'sim' ? entry.as : entry.type;
+}
+
+function rowOf(entry: BackendFileConfig) {
+  const { config, auth } = splitSecrets(entry);
+  return { config, sourceConfig: config, auth, sourceAuth: auth };
 }

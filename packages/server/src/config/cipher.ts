@@ -16,9 +16,9 @@ const NONCE = 12;
 const TAG = 16;
 
 /**
- * Columns that hold secrets, as `enc:<type>:<key name>:<payload>` (the form of dstack 0.22.5). The
- * first key encrypts; each of them may decrypt what carries its type, so that a new key put in front
- * takes over while old values stay readable.
+ * Columns with secrets, as `enc:<type>:<key name>:<payload>` (the form of dstack 0.22.5). The first
+ * key encrypts; each key may decrypt values of its type, so that a new key in front is used from
+ * then on while old values stay readable.
  */
 export function createCipher(keys: readonly EncryptionKey[]): Cipher {
   const first = keys[0] ?? { type: 'identity' };
@@ -59,7 +59,7 @@ function seal(key: AesKey, text: string): string {
   return `enc:aes:${key.name}:${sealed.toString('base64')}`;
 }
 
-/** Null when this is not the key the value was written with. */
+/** Null if the value was not written with this key. */
 function unseal(key: AesKey, payload: string): string | null {
   const sealed = Buffer.from(payload, 'base64');
   if (sealed.length < NONCE + TAG) return null;
@@ -70,7 +70,7 @@ function unseal(key: AesKey, payload: string): string | null {
     const text = Buffer.concat([decipher.update(sealed.subarray(NONCE, -TAG)), decipher.final()]);
     return text.toString('utf8');
   } catch {
-    // GCM refuses a wrong key; another one may fit.
+    // GCM refuses a wrong key; another key may match.
     return null;
   }
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StartError } from '../start-error.ts';
-import { configPath, loadServerConfig } from './config-file.ts';
+import { loadServerConfig, serverConfigPath } from './config-file.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -12,19 +12,19 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true }));
 
 describe('plugins in config.yml', () => {
-  it('keep the server from starting, and the file stays as it is', async () => {
+  it('keep the server from starting, and the file stays unchanged', async () => {
     const text = 'projects: []\nplugins: [rest_plugin]\n';
-    writeFileSync(configPath(dir), text);
+    writeFileSync(serverConfigPath(dir), text);
     const loaded = loadServerConfig(dir, { makeKey: true });
     await expect(loaded).rejects.toThrow(StartError);
     await expect(loaded).rejects.toThrow(
       /config\.yml: `plugins` \(rest_plugin\) are not supported/,
     );
-    expect(readFileSync(configPath(dir), 'utf8')).toBe(text);
+    expect(readFileSync(serverConfigPath(dir), 'utf8')).toBe(text);
   });
 
-  it('are nothing where there are none', async () => {
-    writeFileSync(configPath(dir), 'projects: []\nplugins: []\n');
+  it('may be an empty list', async () => {
+    writeFileSync(serverConfigPath(dir), 'projects: []\nplugins: []\n');
     expect((await loadServerConfig(dir, { makeKey: true })).config.plugins).toEqual([]);
   });
 });

@@ -8,23 +8,23 @@ import { parseDocument } from 'yaml';
 import { StartError } from '../start-error.ts';
 import { type EncryptionKey, generateKey } from './cipher.ts';
 
-export function configPath(dir: string): string {
+export function serverConfigPath(dir: string): string {
   return join(dir, 'config.yml');
 }
 
 /**
- * Reads the server's `config.yml`, making it on the first start. With `makeKey` a file without
- * encryption keys gets a generated one, so that nothing secret is ever stored in clear. Throws
- * `StartError` naming line and key when the file cannot be used.
+ * Reads the server's `config.yml`, and creates it on the first start. With `makeKey` a file without
+ * encryption keys gets a generated one, so that no secret is stored as plain text. `sim`: it may
+ * name simulated backends. Throws `StartError` with the line and key if the file is not valid.
  */
 export async function loadServerConfig(
   dir: string,
-  { makeKey }: { readonly makeKey: boolean },
+  { makeKey, sim = false }: { readonly makeKey: boolean; readonly sim?: boolean },
 ): Promise<{ config: ServerConfig; created: boolean }> {
-  const path = configPath(dir);
+  const path = serverConfigPath(dir);
   const created = !existsSync(path);
   const text = created ? 'projects:\n- name: main\n' : await readText(path);
-  const config = parse(text, path);
+  const config = parse(text, path, sim);
   refusePlugins(config, path);
   if (config.encryption?.keys && config.encryption.keys.length > 0) return { config, created };
   if (!makeKey) {
@@ -36,7 +36,9 @@ export async function loadServerConfig(
   return { config: { ...config, encryption: { keys: [key] } }, created };
 }
 
-/** Plugins change and refuse what is applied: without them, what they forbid would be let through. */
+/**
+ * Plugins change and refuse what is applied. Without them the server would accept what they forbid.
+ */
 function refusePlugins({ plugins }: ServerConfig, path: string): void {
   if (!plugins || plugins.length === 0) return;
   throw new StartError(
@@ -56,8 +58,8 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-function parse(text: string, path: string): ServerConfig {
-  const answer = parseConfiguration(text, 'server-config', { readFile: readNamedFile });
+function parse(text: string, path: string, sim: boolean): ServerConfig {
+  const answer = parseConfiguration(text, 'server-config', { readFile: readNamedFile, sim });
   if (answer.ok) return answer.value;
   const lines = answer.errors.map((problem) => {
     const key = problem.path === '' ? 'the file' : problem.path;
@@ -67,17 +69,17 @@ function parse(text: string, path: string): ServerConfig {
   throw new StartError(lines.join('\n'), { next: 'correct the file and start again' });
 }
 
-/** Files with credentials that the configuration names; `~` is the home of the server's user. */
+/** Credentials files that the configuration refers to; `~` is the home of the server's user. */
 function readNamedFile(path: string): string | undefined {
   try {
     return readFileSync(path.replace(/^~(?=\/|$)/, homedir()), 'utf8');
   } catch {
-    // The parser says at which key a file is missing.
+    // The parser reports the key whose file is missing.
     return undefined;
   }
 }
 
-/** Comments and order of the file stay as they are. */
+/** Comments and order of the file stay unchanged. */
 function withKey(text: string, key: EncryptionKey): string {
   const document = parseDocument(text);
   document.setIn(['encryption', 'keys'], document.createNode([key]));

@@ -1,16 +1,16 @@
 import type { ServerConfig } from '@dstack/contract';
-import { type Env, SettingsError } from '../environment.ts';
+import { type ProcessEnv, SettingsError } from '../environment.ts';
 import type { EncryptionKey } from './cipher.ts';
 
 const KEY_BYTES = 32;
 
-/** The key of `DSTACK_ENCRYPTION_KEY`; null: it is not set. Throws `SettingsError`. */
-export function environmentKey(env: Env): EncryptionKey | null {
+/** The key of `DSTACK_ENCRYPTION_KEY`; null if it is not set. Throws `SettingsError`. */
+export function environmentKey(env: ProcessEnv): EncryptionKey | null {
   const secret = env.DSTACK_ENCRYPTION_KEY?.trim();
   if (!secret) return null;
   const isBase64 = /^[A-Za-z0-9+/]+={0,2}$/.test(secret);
   if (!isBase64 || Buffer.from(secret, 'base64').length !== KEY_BYTES) {
-    // Its value goes nowhere, not into an error either.
+    // The value must not appear anywhere, not even in an error.
     throw new SettingsError(
       'DSTACK_ENCRYPTION_KEY must be 32 bytes in base64, as `openssl rand -base64 32` prints them',
     );
@@ -18,7 +18,9 @@ export function environmentKey(env: Env): EncryptionKey | null {
   return { type: 'aes', name: 'environment', secret };
 }
 
-/** The first key encrypts, all decrypt: that of the environment goes before those of `config.yml`. */
+/**
+ * The first key encrypts, all decrypt: the key of the environment precedes those of `config.yml`.
+ */
 export function encryptionKeys(
   fromEnvironment: EncryptionKey | null,
   config: Pick<ServerConfig, 'encryption'>,
@@ -26,7 +28,7 @@ export function encryptionKeys(
   return [...(fromEnvironment ? [fromEnvironment] : []), ...(config.encryption?.keys ?? [])];
 }
 
-/** What to tell whoever starts a server that stores secrets as they are; null: it encrypts them. */
+/** The warning of a server that stores secrets as plain text; null if it encrypts them. */
 export function encryptionWarning(
   keys: readonly EncryptionKey[],
   configDisabled: boolean,

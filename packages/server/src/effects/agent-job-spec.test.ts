@@ -9,16 +9,25 @@ interface Parts {
   /** Of the job's specification. */
   readonly spec?: object;
   readonly runtimeData?: object;
+  readonly resumeCount?: number;
   readonly offerName?: string;
   readonly input?: Partial<AgentJobInput>;
 }
 
-function specOf({ configuration, spec, runtimeData, offerName = 'vm', input }: Parts = {}) {
+function specOf({
+  configuration,
+  spec,
+  runtimeData,
+  resumeCount = 0,
+  offerName = 'vm',
+  input,
+}: Parts = {}) {
   const run = runRecord({
     spec: { run_name: 'train', configuration: { type: 'task', ...configuration } } as never,
   });
   const job = jobRecord({
     runtimeData: (runtimeData ?? null) as never,
+    resumeCount,
     spec: {
       ...{ job_num: 0, replica_num: 0, job_name: 'train-0-0', image_name: 'busybox', commands: [] },
       ...{ env: {}, file_archives: [], requirements: { resources: {} }, ...spec },
@@ -31,6 +40,12 @@ function specOf({ configuration, spec, runtimeData, offerName = 'vm', input }: P
     ...{ volumes: [], defaultRegistry: null, token: null, hold: false, cluster: null, ...input },
   });
 }
+
+it('a job is told how often it was interrupted before, unless it sets that itself', () => {
+  const own = { DSTACK_RUN_RESUME_COUNT: '7' };
+  expect(specOf({ resumeCount: 2 }).env).toEqual({ DSTACK_RUN_RESUME_COUNT: '2' });
+  expect(specOf({ resumeCount: 2, spec: { env: own } }).env).toEqual(own);
+});
 
 describe('commands', () => {
   const commands = ['echo $${{ groups[0].nodes[0].IP_ADDRESS }}', 'echo $$'];

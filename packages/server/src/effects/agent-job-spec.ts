@@ -130,9 +130,17 @@ function userOf({ run, job, instance }: AgentJobInput): JobSpec['user'] | null {
   return isProcess && !run.spec.configuration.user ? null : (job.spec.user ?? null);
 }
 
-/** The reserved names come from the agent; of the rest the job's own value wins over the fleet's. */
+/**
+ * The reserved names come from the agent, but for the number of resumes, which only the server knows;
+ * of the rest the job's own value wins over the fleet's.
+ */
 function jobEnv(input: AgentJobInput, secrets: NamedSecrets): Record<string, string> {
-  const env = { ...input.fleetEnv, ...input.job.spec.env };
+  const DSTACK_RUN_RESUME_COUNT = String(input.job.resumeCount);
+  const env: Record<string, string> = {
+    ...input.fleetEnv,
+    ...{ DSTACK_RUN_RESUME_COUNT },
+    ...input.job.spec.env,
+  };
   if (input.token !== null) {
     env.DSTACK_PROJECT ??= input.projectName;
     // For nobody else: the user may have named another server.

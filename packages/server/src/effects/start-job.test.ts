@@ -140,7 +140,12 @@ describe('what a job takes along to its host', () => {
       const token = await server.store.meta.jobTokens.of(spec.id);
       expect(token).toMatch(/^dstack_st_job_[0-9a-f]{32}_[\w-]{43}$/);
       expect(spec.env).toEqual({
-        ...{ DSTACK_PROJECT: 'main', DSTACK_SERVER_URL: URL, DSTACK_TOKEN: token },
+        ...{
+          DSTACK_RUN_RESUME_COUNT: '0',
+          DSTACK_PROJECT: 'main',
+          DSTACK_SERVER_URL: URL,
+          DSTACK_TOKEN: token,
+        },
       });
       expect([spec.server_access, spec.masked_values]).toEqual([true, [token]]);
       expect(await server.store.meta.jobTokens.jobOf(token)).toBe(spec.id);
@@ -158,7 +163,7 @@ describe('what a job takes along to its host', () => {
     it('shows the token to no server that the user has named', async () => {
       const env = { DSTACK_SERVER_URL: 'https://other.example' };
       const spec = await startedSpec({ dstack: true, env });
-      expect(spec.env).toEqual({ ...env, DSTACK_PROJECT: 'main' });
+      expect(spec.env).toEqual({ ...env, DSTACK_PROJECT: 'main', DSTACK_RUN_RESUME_COUNT: '0' });
     });
 
     it('is refused where the host’s agent cannot give the job such access', async () => {

@@ -7,9 +7,9 @@ import {
 import { isIPv4 } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import {
+  AgentErrorBody,
   AgentInfo,
   type AgentLease,
-  ErrorAnswer,
   type HostShellKeys,
   type ImagePlan,
   type JobKeys,
@@ -278,7 +278,7 @@ async function readAnswer(response: IncomingMessage): Promise<string> {
 
 function refusal(status: number, body: string): AgentRefusal {
   try {
-    const { code, message } = parseMessage(ErrorAnswer, JSON.parse(body));
+    const { code, message } = parseMessage(AgentErrorBody, JSON.parse(body));
     return new AgentRefusal(status, shown(code), shown(message));
   } catch {
     // Not one of the agent's own answers.

@@ -9,7 +9,7 @@ import { expect, it } from 'vitest';
 import { createCipher } from '../config/cipher.ts';
 import { Housekeeping } from './housekeeping.ts';
 
-it('housekeeping deletes events that have outlived their time, and no others', async () => {
+it('housekeeping deletes only events past their retention time', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'housekeeping-'));
   const log = pino({ level: 'silent' });
   let now = 1_800_000_000 * SECOND;

@@ -13,13 +13,13 @@ export interface HousekeepingOptions {
   readonly log: Logger;
 }
 
-/** Old rows do no harm for a while, so one quiet round an hour is enough. */
+/** Old rows are harmless for a while, so one round an hour is enough. */
 const ROUND_MS = 3_600_000;
 
-/** The first round waits until a starting server has done what people wait for. */
+/** The first round waits until a starting server has done its urgent work. */
 const FIRST_ROUND_MS = 60_000;
 
-/** Deletes what has outlived its time. Every server does it; doing it twice changes nothing. */
+/** Deletes rows past their retention time. Every server does it; doing it twice is harmless. */
 export class Housekeeping {
   readonly #options: HousekeepingOptions;
   #timer: NodeJS.Timeout;
@@ -36,7 +36,7 @@ export class Housekeeping {
     await this.#round;
   }
 
-  /** One round; answers how many rows went, by kind. */
+  /** One round; returns the number of deleted rows, by kind. */
   async clean(): Promise<Readonly<Record<string, number>>> {
     const { store, now, ...keep } = this.#options;
     const before = (seconds: number) => now() - seconds * SECOND;

@@ -18,7 +18,7 @@ async function newUser(username: string): Promise<string> {
 }
 
 describe('users', () => {
-  it('see themselves with token and key pair', async () => {
+  it('can read their own token and key pair', async () => {
     const me = await server.call('/api/users/get_my_user');
     expectWire('users.get_my_user', me.body);
     expect(me.body).toMatchObject({ username: 'admin', creds: { token: server.token } });
@@ -33,7 +33,7 @@ describe('users', () => {
     expect((await server.call('/api/users/get_my_user', undefined, { token })).status).toBe(403);
   });
 
-  it('that are inactive or deleted are nobody', async () => {
+  it('that are inactive or deleted are not authenticated', async () => {
     const token = await newUser('leaver');
     const inactive = { username: 'leaver', global_role: 'user', active: false };
     await server.call('/api/users/update', inactive);
@@ -61,7 +61,7 @@ describe('users', () => {
     expect((await server.call('/api/users/delete', { users: ['second'] })).status).toBe(200);
   });
 
-  it('are listed to admins only, others see themselves', async () => {
+  it('are listed to admins only, others see only themselves', async () => {
     const token = await newUser('lonely');
     const own = await server.call('/api/users/list', undefined, { token });
     expect(own.body.map((user: { username: string }) => user.username)).toEqual(['lonely']);
@@ -72,7 +72,7 @@ describe('users', () => {
 });
 
 describe('projects', () => {
-  it('are joined by anybody if they are public, as a plain user and for oneself only', async () => {
+  it('can be joined by anybody if they are public, only as a plain user and only for oneself', async () => {
     const token = await newUser('joiner');
     await server.call('/api/projects/create', { project_name: 'open', is_public: true });
     const add = (members: object[]) =>
@@ -90,7 +90,7 @@ describe('projects', () => {
     expect(left.body.members).toHaveLength(1);
   });
 
-  it('keep their last admin and, from managers, their admins', async () => {
+  it('keep their last admin, and managers cannot remove admins', async () => {
     const token = await newUser('manager');
     await server.call('/api/projects/create', { project_name: 'kept' });
     const members = [{ username: 'manager', project_role: 'manager' }];
@@ -104,7 +104,7 @@ describe('projects', () => {
     expect(last.body.detail[0].msg).toMatch(/needs an admin/);
   });
 
-  it('are limited in number for users who are no admins', async () => {
+  it('are limited in number for users who are not admins', async () => {
     const token = await newUser('hoarder');
     for (let i = 0; i < 10; i++) {
       const project_name = `hoard${i}`;
@@ -130,7 +130,7 @@ describe('projects', () => {
     );
   });
 
-  it('name members of one user where the list is about that user', async () => {
+  it('are listed with the members only of the requested user', async () => {
     const answer = await server.call('/api/projects/list', { username: 'manager' });
     expectWire('projects.list', answer.body);
     expect(answer.body).toMatchObject([
@@ -140,7 +140,7 @@ describe('projects', () => {
 });
 
 describe('secrets', () => {
-  it('are shown with their value only one by one, and unchanged ones are no event', async () => {
+  it('are shown with their value only one by one, and saving an unchanged one creates no event', async () => {
     const path = '/api/project/main/secrets';
     const secret = { name: 'TOKEN', value: 'x1-and-more' };
     const set = await server.call(`${path}/create_or_update`, secret);
@@ -162,7 +162,7 @@ describe('secrets', () => {
     ['abc', 1],
     [' ab\n', 1],
     ['abcd', 0],
-  ])('of the value %j get %i notes about what is not masked', async (value, count) => {
+  ])('of the value %j get %i notes about values that are not masked', async (value, count) => {
     const secret = { name: 'SHORT', value };
     const set = await server.call('/api/project/main/secrets/create_or_update', secret);
     expectWire('secrets.create_or_update', set.body);
@@ -172,7 +172,7 @@ describe('secrets', () => {
 });
 
 describe('logs', () => {
-  it('are given in pages of base64 text', async () => {
+  it('are returned in pages of base64 text', async () => {
     const jobId = '7971ea15-4056-4bef-8833-c93e0e7d5128';
     const ref = { project: 'main', run: 'train', jobId };
     const time = Date.UTC(2026, 10, 24, 12) * 1000;

@@ -1,4 +1,4 @@
-/** Edge and bad-input calls with the outcomes of dstack 0.22.5, in order on one server. */
+/** Edge cases and invalid calls with the results of dstack 0.22.5, in order on one server. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestServer, type TestAnswer, type TestServer } from './testing/test-server.ts';
@@ -55,7 +55,7 @@ describe('calls of the wire contract', () => {
     const [first] = Array.isArray(found) ? found : [];
     if (code !== undefined) expect('code' in first ? first.code : first.type).toBe(code);
     if (n !== undefined) expect(found).toHaveLength(n);
-    // The parser's offset in malformed JSON is its own.
+    // The offset in malformed JSON depends on the parser.
     if (where !== undefined && first.type !== 'json_invalid') expect(first.loc).toEqual(where);
     if (detail !== undefined) expect(typeof found).toBe(detail === 'str' ? 'string' : 'object');
     if (typeof list === 'number') expect(answer.body).toHaveLength(list);
@@ -68,7 +68,7 @@ describe('calls of the wire contract', () => {
 function keysOf(body: unknown): string[] {
   const shown = Array.isArray(body) ? body[0] : body;
   if (typeof shown !== 'object' || shown === null) return [];
-  // `notes` of run plans and of secrets that are set is ours.
+  // `notes` of run plans and of stored secrets is our addition.
   return Object.keys(shown)
     .filter((key) => key !== 'notes')
     .sort();

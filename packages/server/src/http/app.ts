@@ -72,11 +72,11 @@ const DOMAINS: readonly ((on: On, deps: HttpDeps) => void)[] = [
   orphanRoutes,
 ];
 
-/** Not listening yet; `listen` and `close` are the caller's. */
+/** Does not listen yet; the caller calls `listen` and `close`. */
 export function buildHttp(deps: HttpDeps): FastifyInstance {
   const app = Fastify({
     loggerInstance: deps.log,
-    // One line per request would be most of the log: clients poll.
+    // One line per request would be most of the log, as clients poll.
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
     requestIdHeader: false,

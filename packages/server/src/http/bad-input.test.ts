@@ -1,4 +1,4 @@
-/** Requests that nobody should send: each has its status and code, and none breaks anything. */
+/** Invalid requests: each gets its status and code, and none breaks anything. */
 import { hash as sha256 } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ describe('bodies', () => {
   it.each([
     ['that end too soon', '{"username":"admin"'],
     ['with a trailing comma', '{"username":"admin",}'],
-    ['that are no text', Buffer.from([0xff, 0xfe, 0x00])],
+    ['that are not text', Buffer.from([0xff, 0xfe, 0x00])],
     ['with two values', '{} {}'],
     ['with NaN', '{"username":NaN}'],
   ])('%s are malformed JSON', async (_what, raw) => {
@@ -26,19 +26,19 @@ describe('bodies', () => {
     expect([answer.status, answer.body.detail[0].type]).toEqual([422, 'json_invalid']);
   });
 
-  it.each(['[]', '"text"', '1', 'true'])('%s are no object', async (raw) => {
+  it.each(['[]', '"text"', '1', 'true'])('%s are not an object', async (raw) => {
     const answer = await post('/api/users/get_user', raw);
     expect(answer.status).toBe(422);
     expect(answer.body.detail[0].loc).toEqual(['body']);
   });
 
-  it('that would change what objects are change nothing', async () => {
+  it('that set the prototype of objects change nothing', async () => {
     const raw = '{"username":"admin","__proto__":{"polluted":1}}';
     expect((await post('/api/users/get_user', raw)).status).toBe(422);
     expect(({} as { polluted?: number }).polluted).toBeUndefined();
   });
 
-  it('nested without end are refused', async () => {
+  it('with endless nesting are refused', async () => {
     const deep = '['.repeat(50_000) + ']'.repeat(50_000);
     const answer = await post('/api/users/get_user', `{"username":${deep}}`);
     expect(answer.status).toBe(422);
@@ -48,7 +48,7 @@ describe('bodies', () => {
     ['{"username":"a\\u0000b"}', ['username']],
     ['{"username":"a","x":[1,{"k":"\\u0000"}]}', ['x', 1, 'k']],
     ['{"username":"a","\\u0000":1}', ['\u0000']],
-  ])('%s hold a character that no database keeps', async (raw, where) => {
+  ])('%s contain a character that no database stores', async (raw, where) => {
     const answer = await post('/api/users/get_user', raw);
     expect(answer.status).toBe(422);
     expect(answer.body.detail).toMatchObject([{ type: 'value_error', loc: ['body', ...where] }]);
@@ -56,13 +56,13 @@ describe('bodies', () => {
     expect(anonymous.status).toBe(401);
   });
 
-  it('larger than any request are refused before they are read', async () => {
+  it('larger than any valid request are refused before they are read', async () => {
     const raw = Buffer.alloc(16 * 1024 * 1024 + 1, ' ');
     const answer = await post('/api/users/list', raw);
     expect([answer.status, typeof answer.body.detail]).toEqual([413, 'string']);
   });
 
-  it('are not wanted where an upload is', async () => {
+  it('are refused by endpoints for uploads', async () => {
     const answer = await post('/api/files/upload_archive', '{}');
     expect(answer.body.detail[0]).toMatchObject({ type: 'missing', loc: ['body', 'file'] });
   });
@@ -70,7 +70,7 @@ describe('bodies', () => {
 
 describe('paths', () => {
   it.each(['/api/project/ma%00in/fleets/list', '/api/project/main/repos/upload_code?repo_id=%00'])(
-    '%s is unknown: no database keeps such a character',
+    '%s is unknown: no database stores such a character',
     async (path) => {
       expect((await server.call(path)).status).toBe(405);
       expect((await server.call(path, undefined, { method: 'GET' })).status).toBe(404);
@@ -89,7 +89,7 @@ describe('uploads', () => {
   const drafts = async () => await readdir(join(server.dir, 'blobs', 'drafts'));
 
   it.each(['../../etc/passwd', '/etc/passwd', '..\\\\..\\\\x', 'a/../../b', 'abc', 'A'.repeat(64)])(
-    'named %s are refused: their name is no hash',
+    'named %s are refused: their name is not a hash',
     async (name) => {
       const answer = await post('/api/files/upload_archive', form(name), multipart);
       expect([answer.status, answer.body.detail[0].msg]).toEqual([
@@ -99,7 +99,7 @@ describe('uploads', () => {
     },
   );
 
-  it('that are not what their name says are refused, and nothing of them is kept', async () => {
+  it('with another hash than their name are refused, and nothing is stored', async () => {
     const name = hash('what was promised');
     const answer = await post('/api/files/upload_archive', form(name, 'another thing'), multipart);
     expect(answer.status).toBe(400);
@@ -111,7 +111,7 @@ describe('uploads', () => {
     expect(found.body.detail[0].code).toBe('resource_not_exists');
   });
 
-  it('with fields or files beside the one are refused', async () => {
+  it('with fields or other files beside the file are refused', async () => {
     const file = form(hash('tar')).replace('--b--\r\n', '');
     const field = '--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n1\r\n';
     for (const raw of [
@@ -149,7 +149,7 @@ describe('paging tokens', () => {
     });
 
   it.each(['abc', '-1', '1.5', id, ''])(
-    'of logs that are no number (%j) are refused',
+    'of logs that are not a number (%j) are refused',
     async (token) => {
       const answer = await poll(token);
       expect([answer.status, answer.body.detail[0].code]).toEqual([400, 'error']);
@@ -162,12 +162,12 @@ describe('paging tokens', () => {
     ['/api/runs/list', { prev_run_id: '12' }],
     ['/api/fleets/list', { prev_created_at: {} }],
     ['/api/events/list', { prev_recorded_at: true }],
-  ])('of %s must have the form of what was served: %j', async (path, body) => {
+  ])('of %s must have the form that the server issued: %j', async (path, body) => {
     expect((await server.call(path, body)).status).toBe(422);
   });
 });
 
-describe('two applies at once', () => {
+describe('two concurrent applies', () => {
   const run_spec = {
     run_name: 'race',
     configuration: { type: 'task', commands: ['true'] },
@@ -176,7 +176,7 @@ describe('two applies at once', () => {
   const apply = () =>
     server.call('/api/project/main/runs/apply', { plan: { run_spec }, force: false });
 
-  it('of one run: one is submitted, the other is told that it has changed', async () => {
+  it('of one run: one is submitted, the other is refused because the run has changed', async () => {
     const answers = await Promise.all([apply(), apply()]);
     expect(answers.map((answer) => answer.status).sort()).toEqual([200, 400]);
     const lost = answers.find((answer) => answer.status === 400);
@@ -189,7 +189,7 @@ describe('two applies at once', () => {
     ).toEqual(['race']);
   });
 
-  it('of one fleet: one is created, the other is told that it has changed', async () => {
+  it('of one fleet: one is created, the other is refused because the fleet has changed', async () => {
     const configuration = { type: 'fleet', name: 'race', nodes: '0..1' };
     const plan = { spec: { configuration, profile: { name: 'default' } } };
     const create = () => server.call('/api/project/main/fleets/apply', { plan, force: false });
@@ -203,7 +203,7 @@ describe('two applies at once', () => {
     ['user', '/api/users/create', { username: 'twin', global_role: 'user' }],
     ['project', '/api/projects/create', { project_name: 'twin' }],
     ['export', '/api/project/main/exports/create', { name: 'twin' }],
-  ])('of one %s: one is made, the other exists', async (_what, path, body) => {
+  ])('of one %s: one is created, for the other it exists', async (_what, path, body) => {
     const answers = await Promise.all([server.call(path, body), server.call(path, body)]);
     const lost = answers.find((answer) => answer.status !== 200);
     expect(answers.filter((answer) => answer.status === 200)).toHaveLength(1);

@@ -1,4 +1,4 @@
-/** One request after everything that all endpoints have in common: what a handler works on. */
+/** One request after the checks that all endpoints have in common: the input of a handler. */
 import type {
   ClientVersion,
   EndpointName,
@@ -14,7 +14,7 @@ import type { UploadedFile } from './uploads.ts';
 
 type PermissionOf<N extends EndpointName> = (typeof endpoints)[N]['permission'];
 
-/** Nobody is known. */
+/** Unauthenticated. */
 interface Anybody {
   readonly user: null;
   readonly project: null;
@@ -45,9 +45,9 @@ export type Call<N extends EndpointName> = Identity<PermissionOf<N>> & {
   readonly query: EndpointQuery<N>;
   /** Parameters of the path, by name. */
   readonly params: Readonly<Record<string, string>>;
-  /** Null: the newest, or one that does not say. */
+  /** Null: the newest, or not stated. */
   readonly client: ClientVersion | null;
-  /** Reads the file of an upload; only where the endpoint takes one. */
+  /** Reads the file of an upload; only for endpoints that accept one. */
   readonly file: () => Promise<UploadedFile>;
   readonly log: Logger;
 };

@@ -5,7 +5,7 @@ import proxyAddr from '@fastify/proxy-addr';
 
 export type CallerAddress = (request: IncomingMessage) => string;
 
-/** `proxies`: addresses, networks, and the names of networks that Fastify knows. */
+/** `proxies`: addresses, networks, and the network names of Fastify. */
 export function callerAddress(proxies: readonly string[]): CallerAddress {
   const ownAddress = ({ socket }: IncomingMessage) => socket.remoteAddress ?? '';
   if (proxies.length === 0) return ownAddress;

@@ -1,6 +1,6 @@
 /**
- * Requests that are nearly right: what official clients were recorded to send, changed at random
- * places. A failure prints the seed and path with which fast-check repeats it.
+ * Requests that are nearly valid: recorded requests of official clients, changed at random places.
+ * A failure prints the seed and path with which fast-check repeats it.
  */
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
@@ -13,7 +13,7 @@ import { bearerToken } from './identity.ts';
 import { LOCAL_OFFER } from './testing/offers.ts';
 import { startTestServer, type TestServer } from './testing/test-server.ts';
 
-/** As many as there are in this time; `FUZZ_SECONDS` gives each property more. */
+/** As many as possible in this time; `FUZZ_SECONDS` extends it. */
 const BOUNDED = {
   numRuns: 1_000_000,
   interruptAfterTimeLimit: Number(process.env.FUZZ_SECONDS ?? 1) * 1000,
@@ -39,7 +39,7 @@ const cases = read('api-cases.json') as readonly {
   readonly body?: unknown;
 }[];
 
-/** They would take the project or the token away that the others need. */
+/** They would delete the project or the token that the others need. */
 const ENDING =
   /\/users\/(update|refresh_token|delete)|\/projects\/(delete|\w+\/(set|remove)_members)/;
 
@@ -135,8 +135,8 @@ function changed(value: unknown, path: Path, instead: unknown): unknown {
   return { ...map, [first]: changed(map[String(first)], rest, instead) };
 }
 
-describe('nearly right requests', () => {
-  it('are answered, and with no failure of the server', async () => {
+describe('nearly valid requests', () => {
+  it('are answered without a failure of the server', async () => {
     const change = fc.tuple(fc.nat(), odd);
     const inputs = fc.tuple(
       fc.constantFrom(...exchanges),
@@ -157,7 +157,7 @@ describe('nearly right requests', () => {
     );
   });
 
-  it('with any Authorization are answered by what they are', async () => {
+  it('with any Authorization are answered as unauthenticated', async () => {
     const word = fc.oneof(
       fc.constantFrom('Bearer', 'bearer', 'BEARER ', 'Basic', ' ', '  ', '\t', 'dstack_st_', ','),
       fc.string({ maxLength: 12 }).filter((text) => /^[\x20-\x7e]*$/.test(text)),
@@ -178,7 +178,7 @@ describe('nearly right requests', () => {
 });
 
 describe('headers of proxies', () => {
-  it('name an address, or are not believed', () => {
+  it('are parsed to an address, or ignored', () => {
     const part = fc.oneof(
       fc.constantFrom(
         '1.2.3.4',
@@ -211,10 +211,10 @@ describe('headers of proxies', () => {
 
 describe('references in texts', () => {
   const unit = fc.constantFrom('$', '{', '}', '${{', '}}', ' ', 'a', '.', 'env', '[0]', '\n');
-  /** Two dollars stand for one, which may then begin what looks like a reference. */
+  /** Two dollars mean one, which may then start what looks like a reference. */
   const texts = fc.string({ unit, maxLength: 60 }).filter((text) => !text.includes('$$'));
 
-  it('are replaced or refused, never half', () => {
+  it('are replaced or refused, never partly replaced', () => {
     const namespaces = { env: { a: 'X' }, a: { a: 'Y' } };
     fc.assert(
       fc.property(texts, (text) => {
@@ -227,7 +227,7 @@ describe('references in texts', () => {
     );
   });
 
-  it('that stay leave the text as it is', () => {
+  it('that are kept leave the text unchanged', () => {
     fc.assert(
       fc.property(texts, (text) => {
         const result = substitute(text, () => 'keep');

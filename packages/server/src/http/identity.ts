@@ -1,4 +1,4 @@
-/** Who calls, and whether they may: the permissions of the endpoint table. */
+/** Identifies the caller and checks the permissions of the endpoint table. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import {
   accessDenied,
@@ -13,7 +13,7 @@ import type { ProjectRecord, Store, UserRecord } from '@dstack/store';
 import { checkCall, serviceCaller, tokenRole } from './service-tokens/scope.ts';
 import type { TokenLookUp } from './sign-in-guard.ts';
 
-export interface Identity {
+export interface CallerIdentity {
   readonly user: UserRecord | null;
   readonly project: ProjectRecord | null;
   readonly role: ProjectRole | null;
@@ -21,14 +21,14 @@ export interface Identity {
   readonly expiresAt: number | null;
 }
 
-const NOBODY: Identity = { user: null, project: null, role: null, expiresAt: null };
+const NOBODY: CallerIdentity = { user: null, project: null, role: null, expiresAt: null };
 
 export interface IdentityDeps {
   readonly store: Pick<Store, 'users' | 'projects' | 'meta' | 'jobs'>;
   readonly now: () => number;
   /** For the caller of the request; counts unknown tokens. */
   readonly lookUp: TokenLookUp;
-  /** Static token that endpoints with `service_token` ask for; null = they refuse everybody. */
+  /** Static token for endpoints with `service_token`; null = they refuse everybody. */
   readonly sshProxyToken: string | null;
 }
 
@@ -36,12 +36,12 @@ export interface IdentityDeps {
  * Throws `ApiError`: 401 without a bearer token, 403 for a wrong one or a missing role, 404 for
  * an unknown project.
  */
-export async function identify(
+export async function identifyCaller(
   deps: IdentityDeps,
   endpoint: Pick<Endpoint, 'permission' | 'method' | 'path'>,
   authorization: string | undefined,
   projectName: string | undefined,
-): Promise<Identity> {
+): Promise<CallerIdentity> {
   const { permission } = endpoint;
   if (permission === 'public' || permission === 'service_auth') return NOBODY;
   if (permission === 'service_token') return serviceIdentity(deps, authorization);
@@ -60,13 +60,13 @@ export async function identify(
   return { user, project: access.project, role, expiresAt: null };
 }
 
-/** A token of a program acts as its maker, confined to the token's project and scope. */
+/** A token of a program acts as its owner, limited to the token's project and scope. */
 async function programIdentity(
   deps: IdentityDeps,
   endpoint: Pick<Endpoint, 'permission' | 'method' | 'path'>,
   text: string,
   projectName: string | undefined,
-): Promise<Identity> {
+): Promise<CallerIdentity> {
   const caller = await deps.lookUp(text, () => serviceCaller(deps.store, text, deps.now()));
   if (caller === null) throw invalidToken();
   const { user, token, makerIsGlobalAdmin } = caller;
@@ -95,7 +95,7 @@ export async function signedInUser(
   return user;
 }
 
-/** The scheme's case does not matter; another scheme is no authentication. */
+/** The scheme's case does not matter; another scheme does not authenticate. */
 export function bearerToken(authorization: string | undefined): string | null {
   const match = /^bearer +(\S.*)$/i.exec(authorization ?? '');
   return match?.[1]?.trim() ?? null;
@@ -104,7 +104,7 @@ export function bearerToken(authorization: string | undefined): string | null {
 async function serviceIdentity(
   deps: IdentityDeps,
   authorization: string | undefined,
-): Promise<Identity> {
+): Promise<CallerIdentity> {
   const token = bearerToken(authorization);
   const expected = deps.sshProxyToken;
   if (token === null || expected === null) throw accessDenied();
@@ -119,7 +119,7 @@ export function isSameText(a: string, b: string): boolean {
   return timingSafeEqual(digest(a), digest(b));
 }
 
-/** Roles that pass, per permission of a project. */
+/** Allowed roles, per permission of a project. */
 const ROLES: Partial<Record<Permission, readonly ProjectRole[]>> = {
   project_admin: ['admin'],
   project_manager: ['admin', 'manager'],
@@ -128,7 +128,7 @@ const ROLES: Partial<Record<Permission, readonly ProjectRole[]>> = {
 };
 
 function passes(permission: Permission, role: ProjectRole | null, project: ProjectRecord): boolean {
-  // The operation decides by the entity that the body names.
+  // The operation checks the entity that the body names.
   if (permission.startsWith('entity:')) return true;
   if (permission === 'member_or_public' && project.isPublic) return true;
   return role !== null && ROLES[permission]?.includes(role) === true;

@@ -8,7 +8,7 @@ function busy(): void {
   while (performance.now() - began < 1);
 }
 
-it('a long list leaves room for others between its parts', async () => {
+it('other work runs between the parts of a long list', async () => {
   let rounds = 0;
   let isOver = false;
   const count = () => {

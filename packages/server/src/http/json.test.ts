@@ -11,7 +11,7 @@ describe('JSON of answers', () => {
     );
   });
 
-  it('knows ranges of floats from ranges of integers', () => {
+  it('distinguishes ranges of floats from ranges of integers', () => {
     const resources = {
       cpu: { arch: null, count: { min: 2, max: null } },
       memory: { min: 8, max: null },
@@ -22,13 +22,13 @@ describe('JSON of answers', () => {
     );
   });
 
-  it('tells the target of a fleet from that of scaling', () => {
+  it('distinguishes the target of a fleet from that of scaling', () => {
     expect(wireJson({ nodes: { target: 2 }, scaling: { target: 2 } })).toBe(
       '{"nodes":{"target":2},"scaling":{"target":2.0}}',
     );
   });
 
-  it('leaves the value itself alone and does not escape text', () => {
+  it('does not change the value itself, and does not escape text', () => {
     const value = { price: 1, name: 'Ω/é' };
     expect(wireJson(value)).toBe('{"price":1.0,"name":"Ω/é"}');
     expect(value).toEqual({ price: 1, name: 'Ω/é' });

@@ -1,12 +1,11 @@
 /**
- * The JSON of answers: compact, every field present, and floats with a fraction (`8.0`), as
- * dstack 0.22.5 writes them. JavaScript has one kind of number, so fields that are floats on the
- * wire are known by name.
+ * The JSON of answers: compact, every field present, and floats with a fraction (`8.0`), as dstack
+ * 0.22.5 writes them. JavaScript has one kind of number, so float fields are listed by name.
  */
 import { mapInTurns } from './in-turns.ts';
 import { keepText, keptText } from './kept-parts.ts';
 
-/** Fields that hold a float. */
+/** Fields with a float. */
 const FLOATS = new Set([
   'price',
   'max_price',
@@ -20,7 +19,7 @@ const FLOATS = new Set([
   'cpu',
 ]);
 
-/** Fields that hold a range of floats. */
+/** Fields with a range of floats. */
 const FLOAT_RANGES = new Set(['memory', 'total_memory', 'size', 'price', 'offer_price']);
 
 /** The body of an answer. `undefined` fields do not exist; write null. */
@@ -28,16 +27,19 @@ export function wireJson(value: unknown): string {
   return text(value, '', '') ?? 'null';
 }
 
-/** The same in pieces: a list is written one element after another, with room for other requests. */
+/**
+ * The same in pieces: a list is written one element after another, so that other requests run in
+ * between.
+ */
 export async function wireJsonPieces(value: unknown): Promise<Buffer[]> {
   if (!Array.isArray(value) || value.length < 2) return [Buffer.from(wireJson(value))];
   const pieces = await mapInTurns(value, (item) => Buffer.from(`,${wireJson(item)}`));
-  // The first element stands behind the bracket, not a comma.
+  // A bracket precedes the first element instead of a comma.
   pieces[0]?.write('[');
   return [...pieces, Buffer.from(']')];
 }
 
-/** `key` is the field in which the value is, `parent` the one around it. */
+/** `key` is the field of the value, `parent` the field around it. */
 function text(value: unknown, key: string, parent: string): string | undefined {
   switch (typeof value) {
     case 'string':

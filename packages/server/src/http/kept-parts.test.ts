@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { wireJson } from './json.ts';
 import { perRecord } from './kept-parts.ts';
 
-it('makes a part once per record and the rest of the arguments', () => {
+it('builds a part once per record and remaining arguments', () => {
   let made = 0;
   const part = perRecord(({ id }: { id: string }, name: string) => ({ id, name, n: ++made }));
   const record = { id: 'a' };
@@ -11,7 +11,7 @@ it('makes a part once per record and the rest of the arguments', () => {
   expect(part({ id: 'a' }, 'y')).toEqual({ id: 'a', name: 'y', n: 3 });
 });
 
-it('has the JSON of other answers around parts that were sent before', () => {
+it('writes JSON around parts that were sent before', () => {
   const part = perRecord((spec: { memory: { min: number } }) => ({ ...spec, list: [1, 'é'] }));
   const spec = { memory: { min: 8 } };
   const answer = () => wireJson([{ spec: part(spec), price: 1 }, null]);

@@ -1,7 +1,7 @@
 /**
- * Parts of answers that are made of a record alone. Records never change, and as long as nothing
- * is written the store answers the same ones again (see its `RecordCache`): then neither the part
- * nor its JSON has to be made anew. Both live as long as their record does, no longer.
+ * Caches parts of answers that depend on one record alone. Records are immutable, and the store
+ * returns the same ones while nothing is written (see its `RecordCache`), so that neither the part
+ * nor its JSON must be built again. The cache of a record lives as long as the record.
  */
 
 /** Null until the part was sent for the first time. */
@@ -13,8 +13,8 @@ interface Made<P, A> {
 }
 
 /**
- * `shape`, remembering its answer for each record and the rest of the arguments of the last call.
- * `shape` must be pure, and its answer always stand in the same field.
+ * Memoises `shape` for each record, with the remaining arguments of the last call. `shape` must be
+ * pure, and its result must always be used in the same field.
  *
  * @example const wireJobSpec = perRecord((spec: JobSpec) => ({ ...spec, ssh_key: null }));
  */
@@ -37,10 +37,10 @@ export function keptText(part: object): string | null {
   return texts.get(part) ?? null;
 }
 
-/** Answers the text; keeps it if this is such a part. */
+/** Returns the text; caches it if this is such a part. */
 export function keepText(part: object, text: string): string {
   if (!texts.has(part)) return text;
-  // A text that was put together is a tree of pieces until it is copied into one.
+  // A concatenated text is a tree of pieces until it is copied into one.
   const whole = Buffer.from(text).toString();
   texts.set(part, whole);
   return whole;

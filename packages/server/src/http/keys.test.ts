@@ -42,13 +42,13 @@ describe('public keys of users', () => {
   });
 
   it.each(['', 'ssh-rsa', 'ssh-rsa AAAA', 'ssh-rsa !!!! x', `ssh-rsa ${key.split(' ')[1]}`])(
-    '%j is no public key',
+    '%j is not a public key',
     (line) => {
       expect(parsePublicKey(line)).toBe('invalid');
     },
   );
 
-  it('are refused by name when their type is not taken', () => {
+  it('are refused by name if their type is not supported', () => {
     const blob = Buffer.concat(
       ['ssh-dss', 'x'].map((text) =>
         Buffer.concat([Buffer.from([0, 0, 0, text.length]), Buffer.from(text)]),

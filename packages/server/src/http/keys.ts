@@ -10,7 +10,7 @@ export function keyMaker(): KeyMaker {
   return { user: rsaPair, project: async (comment) => newEd25519Pair(comment) };
 }
 
-/** Clients know users' pairs as RSA-2048 only. */
+/** Clients only support RSA-2048 for users' pairs. */
 async function rsaPair(comment: string): Promise<KeyPair> {
   const { publicKey, privateKey } = await generate('rsa', { modulusLength: 2048 });
   return {

@@ -1,4 +1,7 @@
-/** Makes guarded routes from the endpoint table; holds what all endpoints have in common. */
+/**
+ * Creates guarded routes from the endpoint table; contains the steps that all endpoints have in
+ * common.
+ */
 import {
   adaptResponse,
   type ClientVersion,
@@ -11,8 +14,8 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Call, Handler, On } from './call.ts';
 import { sendJsonPieces } from './error-answers.ts';
-import { type Identity, identify } from './identity.ts';
-import type { Lease } from './intake/body-budget.ts';
+import { type CallerIdentity, identifyCaller } from './identity.ts';
+import type { BodyMemory } from './intake/body-budget.ts';
 import { bodyLimits } from './intake/body-limits.ts';
 import { welcome } from './intake/connections.ts';
 import { wireJsonPieces } from './json.ts';
@@ -56,7 +59,7 @@ async function serve(exchange: Exchange, handler: AnyHandler): Promise<FastifyRe
   const { intake } = deps;
   const client = clientVersion(request);
   const params = request.params as Record<string, string>;
-  const identity = await identify(
+  const identity = await identifyCaller(
     {
       store: deps.store,
       now: () => deps.context().now,
@@ -94,16 +97,16 @@ async function serve(exchange: Exchange, handler: AnyHandler): Promise<FastifyRe
   }
 }
 
-/** Whose share of the memory for bodies is used; null = an unauthenticated caller's. */
-function callerOf({ permission }: Endpoint, { user }: Identity): string | null {
+/** The caller whose share of the memory is used; null = an unauthenticated caller. */
+function callerOf({ permission }: Endpoint, { user }: CallerIdentity): string | null {
   return user?.id ?? (permission === 'service_token' ? 'ssh-proxy' : null);
 }
 
 async function bodyOf(
   { deps, name, endpoint, request }: Exchange,
-  identity: Identity,
+  identity: CallerIdentity,
   client: ClientVersion | null,
-  lease: Lease,
+  lease: BodyMemory,
 ): Promise<unknown> {
   if (endpoint.request === null || endpoint.body === 'none') return undefined;
   const limits = bodyLimits(name, callerOf(endpoint, identity) === null);

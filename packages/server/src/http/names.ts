@@ -1,4 +1,6 @@
-/** Rules for names that users choose (dstack 0.22.5); what breaks one is a 400 with the rule. */
+/**
+ * Rules for names that users choose (dstack 0.22.5); a broken rule is a 400 that contains the rule.
+ */
 import { ruleError } from '@dstack/contract/api';
 
 interface NameRule {

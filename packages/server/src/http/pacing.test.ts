@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { pacer } from './pacing.ts';
 
-/** Counts rounds of the event loop until it is told to stop. */
+/** Counts rounds of the event loop until it is stopped. */
 function rounds() {
   let count = 0;
   let counting = true;
@@ -18,7 +18,7 @@ function rounds() {
   };
 }
 
-it('lets callers go on one in a round of the event loop, in their order', async () => {
+it('releases one caller per round of the event loop, in their order', async () => {
   const paced = pacer();
   const loop = rounds();
   const order: number[] = [];
@@ -31,7 +31,7 @@ it('lets callers go on one in a round of the event loop, in their order', async 
   );
   expect(order).toEqual([0, 1, 2]);
   expect(new Set(begun).size).toBe(3);
-  // It is ready for others when nobody has waited for a while.
+  // It is free for others after a while without waiting callers.
   await paced();
   loop.stop();
 });

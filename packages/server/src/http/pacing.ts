@@ -1,11 +1,11 @@
 /**
- * Answers that take milliseconds of computing, one after another with room between them. The
- * server has one thread: eight lists that arrive together would otherwise be made in one go, and
- * everything small that comes meanwhile would wait for all of them.
+ * Runs answers that take milliseconds of computing one after another, with room between them. The
+ * server has one thread: without pacing, eight lists that arrive together would be built in one go,
+ * and every small request in the meantime would wait for all of them.
  */
 import type { EndpointName } from '@dstack/contract/api';
 
-/** Endpoints whose work grows with what is stored. */
+/** Endpoints whose work grows with the amount of stored data. */
 const LARGE: ReadonlySet<EndpointName> = new Set<EndpointName>([
   'runs.list',
   'runs.get_plan',
@@ -22,9 +22,9 @@ export function isLarge(endpoint: EndpointName): boolean {
 }
 
 /**
- * Resolves in a round of the event loop that no other caller gets, in the order of the calls; what
- * arrived on sockets meanwhile has then been looked at. Nothing is held: a caller that goes on to
- * wait for a database or a backend keeps nobody from starting.
+ * Resolves in a round of the event loop that no other caller gets, in the order of the calls; data
+ * that arrived on sockets has then been processed. Nothing is locked: a caller that then waits for
+ * a database or a backend does not keep others from starting.
  */
 export function pacer(): () => Promise<void> {
   const waiting: (() => void)[] = [];

@@ -1,6 +1,6 @@
 import type { Page } from '@dstack/store';
 
-/** Page fields of a request as the store takes them; an id without a time is ignored. */
+/** Page fields of a request in the form of the store; an id without a time is ignored. */
 export function pageOf(
   previousTime: number | null,
   previousId: string | null,

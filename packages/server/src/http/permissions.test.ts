@@ -1,4 +1,7 @@
-/** Who may call what: the endpoint table, and the outcomes of dstack 0.22.5 for eight callers. */
+/**
+ * Permissions of each endpoint: the endpoint table, and the results of dstack 0.22.5 for eight
+ * callers.
+ */
 import { readFileSync } from 'node:fs';
 import { type EndpointName, endpointList } from '@dstack/contract/api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -44,7 +47,7 @@ afterAll(() => server.close());
 
 const known = new Set(endpointList.map(([, endpoint]) => endpoint.path));
 
-/** Without the marks of what is ours. */
+/** Without the permissions that exist only here. */
 function plain(answers: Line['answers']): unknown {
   const text = JSON.stringify(answers, (key, value) => (key === 'decided' ? undefined : value));
   return JSON.parse(text);
@@ -77,7 +80,7 @@ describe('guards', () => {
       const [, endpoint] = endpointList.find(([other]) => other === (name as EndpointName)) ?? [];
       const path = (endpoint?.path ?? '').replaceAll(/\{\w+\}/g, 'perm');
       const answer = await server.call(path, {}, { method: endpoint?.method, token: null });
-      // Endpoints that are not served yet are unknown to everybody.
+      // Endpoints that are not implemented yet are unknown to everybody.
       expect([401, 403, 404, 405]).toContain(answer.status);
       expect(known.size).toBeGreaterThan(0);
     },

@@ -1,4 +1,7 @@
-/** What the HTTP layer needs of the rest of the server. Small on purpose: consumers declare. */
+/**
+ * The interfaces that the HTTP layer needs of the rest of the server. Small on purpose: consumers
+ * declare them.
+ */
 
 import type { BackendType } from '@dstack/contract/wire';
 import type {
@@ -26,7 +29,7 @@ import type { Shutdown } from './shutdown.ts';
 import type { SignInGuard } from './sign-in-guard.ts';
 import type { TemplateSource } from './templates/git-templates.ts';
 
-/** Everything that handlers may use; made once when the server starts. */
+/** The dependencies of handlers; created once when the server starts. */
 export interface HttpDeps {
   readonly store: Store;
   readonly logs: JobLogs;
@@ -48,48 +51,51 @@ export interface HttpDeps {
   readonly access: AccessWatch;
   readonly shutdown: Shutdown;
   readonly loopsAreRunning: () => boolean;
-  /** An SSH fleet is planned: what its hosts will be given can be made ready by the answer. */
+  /** Called when an SSH fleet is planned, so that the files for its hosts can be prepared. */
   readonly expectHosts: () => void;
   readonly settings: HttpSettings;
   readonly log: Logger;
 }
 
 export interface HttpSettings {
-  /** Bytes of one uploaded archive or diff, the multipart frame included; 0 = no limit. */
+  /**
+   * Maximum size of one uploaded archive or diff in bytes, including the multipart frame; 0 = no
+   * limit.
+   */
   readonly codeUploadLimit: number;
   readonly projectsPerUser: number;
-  readonly permissions: DefaultPermissions;
+  readonly permissions: PermissionDefaults;
   /** Names of projects, in lower case, that may run jobs on the server's machine. */
   readonly localProjects: ReadonlySet<string>;
   readonly runSpecs: RunSpecSettings;
   readonly jobSpecs: JobSpecSettings;
-  /** Registry of images that name none; null = Docker's own. */
+  /** Registry of images without one; null = Docker's own. */
   readonly defaultRegistry: string | null;
-  /** What `list_types` tells: backends that this server can work with, in the wire's order. */
+  /** The answer of `list_types`: backends that this server supports, in the order of the API. */
   readonly backendTypes: readonly BackendType[];
   /** Whether `creds.type: default` may be used: the credentials of the server's environment. */
   readonly defaultCredentials: boolean;
   readonly maxGatewayReplicas: number;
   /** Static token of the SSH proxy; null = its endpoint refuses everybody. */
   readonly sshProxyToken: string | null;
-  /** Wrong tokens that one address may send in a minute; 0 = no limit. */
+  /** Wrong tokens per minute that one address may send; 0 = no limit. */
   readonly failedLoginsPerMinute: number;
-  /** Whose `X-Forwarded-*` headers tell who the caller is; none = nobody's. */
+  /** Proxies whose `X-Forwarded-*` headers are used; empty = none. */
   readonly trustedProxies: readonly string[];
-  /** Bearer that `/metrics` asks for; null = it is open. */
+  /** Bearer token that `/metrics` requires; null = it is public. */
   readonly metricsToken: string | null;
-  /** Repository with templates of projects that name none; null = there is none. */
+  /** Repository of templates for projects without one; null = there is none. */
   readonly templatesRepo: string | null;
 }
 
-/** Everything that Prometheus reads. */
+/** The text that Prometheus reads. */
 export interface MetricsText {
   readonly contentType: string;
   text(): Promise<string>;
 }
 
 /** `default_permissions` of the server's configuration. */
-export interface DefaultPermissions {
+export interface PermissionDefaults {
   readonly allow_non_admins_create_projects: boolean;
   readonly allow_non_admins_manage_ssh_fleets: boolean;
   readonly allow_managers_manage_secrets: boolean;
@@ -100,7 +106,7 @@ export interface JobLogs {
   poll(ref: LogStreamRef, query: PollQuery): Promise<LogPage>;
 }
 
-/** Asks the backends of a project for the offers that a plan wants. */
+/** Requests from the backends of a project the offers of a plan. */
 export interface OfferAnswers {
   answer(
     projectId: Id,
@@ -109,7 +115,7 @@ export interface OfferAnswers {
   ): Promise<BackendAnswers>;
 }
 
-/** What is known of a project's backends without asking them. */
+/** The known state of a project's backends, without requests to them. */
 export interface BackendStates {
   state(projectId: Id): Promise<ProjectBackendsState>;
 }

@@ -1,4 +1,4 @@
-/** Public keys as users give them: one line of OpenSSH. */
+/** Public keys as users register them: one line of OpenSSH. */
 import { createHash } from 'node:crypto';
 
 /** Types of keys that users may register (dstack 0.22.5). */
@@ -14,21 +14,21 @@ const KEY_TYPES = [
 
 export interface PublicKey {
   readonly type: string;
-  /** Null where the line has none. */
+  /** Null if the line has none. */
   readonly comment: string | null;
   /** `SHA256:` and unpadded base64. */
   readonly fingerprint: string;
-  /** MD5 of the key itself in hex: stands for a name where there is none. */
+  /** MD5 of the key itself in hex: used as a name if there is none. */
   readonly md5: string;
 }
 
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
-/** `unsupported`: readable, but of a type that is not taken. */
+/** `unsupported`: readable, but of a type that is not accepted. */
 export function parsePublicKey(
   line: string,
 ): PublicKey | { readonly unsupported: string } | 'invalid' {
-  // A key is printed where it is listed; its comment must not speak to a terminal.
+  // A key is printed in lists, so its comment must not contain control characters.
   if (/[\x00-\x08\x0a-\x1f\x7f-\x9f]/.test(line.trim())) return 'invalid';
   const match = /^(\S+)[ \t]+(\S+)(?:[ \t](.*))?$/.exec(line.trim());
   if (match === null || !BASE64.test(match[2] ?? '')) return 'invalid';

@@ -1,6 +1,7 @@
 /**
- * What the official command line, Python API and web UI send, as recorded with dstack 0.22.5, sent
- * to our server: the same status, and answers of the same shape. Differences are reviewed in
+ * Requests of the official command line, Python API and web UI, as recorded with dstack 0.22.5,
+ * sent
+ * to our server: the same status, and answers of the same form. Differences are reviewed in
  * `recorded-deviations.json`.
  */
 import { hash } from 'node:crypto';
@@ -27,7 +28,7 @@ interface Exchange {
 }
 
 interface Deviation {
-  /** `*`: wherever this call is made. */
+  /** `*`: wherever this call occurs. */
   readonly flow: string;
   readonly call: string;
   readonly difference: string;
@@ -43,7 +44,7 @@ const reviewed = read('recorded-deviations.json') as {
   readonly deviations: readonly Deviation[];
 };
 
-/** In this order: what they make, or that it is not there yet, is needed by the others. */
+/** In this order: later ones need what these create, or that it does not exist yet. */
 const FIRST = [
   'project-add',
   'fleet-list',
@@ -53,7 +54,7 @@ const FIRST = [
   'apply-env-fails',
   'secret-set',
 ];
-/** What they take away is needed by the others. */
+/** The others need what these delete. */
 const LAST = ['stop', 'stop-abort', 'aborted-is-terminated', 'secret-delete', 'fleet-delete'];
 
 let server: TestServer;
@@ -74,15 +75,18 @@ describe('recorded traffic', () => {
     .filter((flow) => !leftOut.has(flow))
     .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 
-  it.each(flows)('%s is answered as by dstack 0.22.5, but for what was reviewed', async (flow) => {
-    const before = found.length;
-    if (flow === 'apply-rerun-finished') await finishRun('add080');
-    for (const exchange of recorded[flow] ?? []) await replay(flow, exchange);
-    const known = reviewed.deviations.filter((one) => one.flow === flow);
-    expect(found.slice(before)).toEqual(known.map(({ reason: _reason, ...one }) => one));
-  });
+  it.each(flows)(
+    '%s is answered like dstack 0.22.5, except for reviewed differences',
+    async (flow) => {
+      const before = found.length;
+      if (flow === 'apply-rerun-finished') await finishRun('add080');
+      for (const exchange of recorded[flow] ?? []) await replay(flow, exchange);
+      const known = reviewed.deviations.filter((one) => one.flow === flow);
+      expect(found.slice(before)).toEqual(known.map(({ reason: _reason, ...one }) => one));
+    },
+  );
 
-  it('deviates for reasons', () => {
+  it('every deviation has a reason', () => {
     const all = [...reviewed.left_out, ...reviewed.deviations];
     expect(all.filter((one) => one.reason.length < 20)).toEqual([]);
     expect(all.filter(({ flow }) => flow !== '*' && !(flow in recorded))).toEqual([]);
@@ -90,7 +94,7 @@ describe('recorded traffic', () => {
 });
 
 async function replay(flow: string, exchange: Exchange): Promise<void> {
-  // Pages and files of the web UI are not the API's.
+  // Pages and files of the web UI are not part of the API.
   if (exchange.method === 'GET' && !exchange.path.startsWith('/api/')) return;
   const answer = await send(exchange);
   ids.learn(exchange.response, answer.body ?? null);
@@ -121,7 +125,7 @@ function send(exchange: Exchange): Promise<TestAnswer> {
   if (!exchange.request_type) {
     return server.call(url, request ?? undefined, { method, headers, token });
   }
-  // The recording tells an upload's type and size only.
+  // The recording contains only an upload's type and size.
   const boundary = /boundary=(.+)$/.exec(exchange.request_type)?.[1] ?? '';
   const name = hash('sha256', 'tar');
   const head = `Content-Disposition: form-data; name="file"; filename="${name}"`;
@@ -130,7 +134,7 @@ function send(exchange: Exchange): Promise<TestAnswer> {
   return server.call(url, undefined, { method, headers, token, raw });
 }
 
-/** As a host would have ended it: no loops run here. */
+/** The end that a host would report: no loops run here. */
 async function finishRun(name: string): Promise<void> {
   const projectId = (await server.store.projects.byName('main'))?.id ?? '';
   const view = await server.store.runs.byName(projectId, name);
@@ -149,7 +153,7 @@ async function finishRun(name: string): Promise<void> {
   expect(outcome).toBe('applied');
 }
 
-/** The recorded server's fleet `th`: two hosts of one's own, idle. */
+/** The recorded server's fleet `th`: two SSH hosts, idle. */
 async function insertHosts(): Promise<void> {
   const { now, newId } = server.deps.context();
   const projectId = (await server.store.projects.byName('main'))?.id ?? '';

@@ -1,4 +1,4 @@
-/** Bodies and queries as their schemas read them. */
+/** Bodies and queries after validation by their schemas. */
 import {
   adaptRequest,
   type ClientVersion,
@@ -11,7 +11,7 @@ import {
 } from '@dstack/contract/api';
 import { UnprocessableError } from './intake/parse-json.ts';
 
-/** The body as its schema reads it. */
+/** The body as parsed by its schema. */
 export function validBody(
   name: EndpointName,
   endpoint: Endpoint,
@@ -42,7 +42,7 @@ function unfitError(from: 'body' | 'query', unfit: readonly UnfitPart[]): Unproc
   return new UnprocessableError(details);
 }
 
-/** The query as its schema reads it; empty values count as left out. */
+/** The query as parsed by its schema; empty values count as omitted. */
 export function validQuery(endpoint: Endpoint, query: unknown): unknown {
   if (endpoint.query === null) return undefined;
   const given = Object.entries((query ?? {}) as Record<string, unknown>);

@@ -35,7 +35,7 @@ const end = (limitMs = NEVER, delayMs = 0) => {
   });
 };
 
-/** On the one connection that is kept. */
+/** On the one connection that is kept alive. */
 async function ask(path: string): Promise<IncomingMessage> {
   const headers = { authorization: `Bearer ${proxy.server.token}` };
   const [response] = await once(get(`${proxy.url}${path}`, { agent, headers }), 'response');
@@ -49,8 +49,8 @@ const isRefused = async () => {
   return error.code === 'ECONNREFUSED';
 };
 
-describe('a server that is told to end', () => {
-  it('ends at once where nothing is under way, and closes idle connections', async () => {
+describe('a server that is shut down', () => {
+  it('ends at once without pending requests, and closes idle connections', async () => {
     await text(await ask('/healthcheck'));
     const [socket] = Object.values(agent.freeSockets).flatMap((sockets) => sockets ?? []);
     const closed = once(socket ?? agent, 'close');
@@ -59,7 +59,7 @@ describe('a server that is told to end', () => {
     expect(await isRefused()).toBe(true);
   });
 
-  it('takes nobody new, and lets requests under way end', async () => {
+  it('accepts no new connections, and completes pending requests', async () => {
     proxy.signals.next = Promise.withResolvers();
     const events = await ask('/proxy/services/main/web/events');
     const ended = end();
@@ -69,7 +69,7 @@ describe('a server that is told to end', () => {
     await ended;
   });
 
-  it('says so to whoever asks on a connection that is open, health checks included', async () => {
+  it('answers 503 on open connections, health checks included', async () => {
     proxy.signals.next = Promise.withResolvers();
     const { port } = new URL(proxy.url);
     const socket = connect(Number(port), '127.0.0.1').setEncoding('utf8');
@@ -82,7 +82,7 @@ describe('a server that is told to end', () => {
     });
     while (!answers.includes('data: 0')) await once(socket, 'data');
     const ended = end();
-    // Sent before the first answer is over, so that the connection is not idle.
+    // Sent before the first answer is complete, so that the connection is not idle.
     socket.write(head('/healthcheck'));
     proxy.signals.next.resolve();
     await once(socket, 'close');
@@ -94,7 +94,7 @@ describe('a server that is told to end', () => {
   it.each([
     ['/healthcheck', { status: 'shutting down' }],
     ['/readyz', { status: 'shutting down' }],
-  ])('answers %s by 503 while it still takes requests', async (path, body) => {
+  ])('answers %s by 503 while it still serves requests', async (path, body) => {
     proxy.server.deps.shutdown.announce();
     const answer = await fetch(`${proxy.url}${path}`);
     expect([answer.status, await answer.json()]).toEqual([503, body]);
@@ -105,7 +105,7 @@ describe('a server that is told to end', () => {
     ['/api/users/get_my_user', 'POST', /shutting down/],
     ['/proxy/services/main/web/x', 'GET', /shutting down/],
     ['/proxy/models/main/models', 'GET', /"error":{.*shutting down/],
-  ])('refuses %s with a time to come again', async (path, method, body) => {
+  ])('refuses %s with a time to retry', async (path, method, body) => {
     proxy.server.deps.shutdown.end(() => {});
     const headers = { authorization: `Bearer ${proxy.server.token}` };
     const answer = await fetch(`${proxy.url}${path}`, { method, headers });
@@ -124,13 +124,13 @@ describe('a server that is told to end', () => {
     socket.terminate();
   });
 
-  it('ends streams of its own at once, in a way that is no error', async () => {
+  it('ends its streams at once, without an error', async () => {
     const stream = await ask('/api/project/main/events/stream');
     await end();
     expect(await text(stream)).toBe('');
   });
 
-  it('closes connections as their answers end, also those that were to be kept', async () => {
+  it('closes connections after their answers, also those with keep-alive', async () => {
     proxy.signals.next = Promise.withResolvers();
     const events = await ask('/proxy/services/main/web/events');
     const { socket } = events;
@@ -142,7 +142,7 @@ describe('a server that is told to end', () => {
     await ended;
   });
 
-  it('cuts off what does not end in time', async () => {
+  it('cuts off requests that do not end in time', async () => {
     proxy.signals.next = Promise.withResolvers();
     const events = await ask('/proxy/services/main/web/events');
     await end(1);
@@ -151,7 +151,7 @@ describe('a server that is told to end', () => {
     await expect(text(events)).rejects.toThrow();
   });
 
-  it('tells WebSockets to come again once its time is over', async () => {
+  it('closes WebSockets with "going away" after its time', async () => {
     const socket = proxy.socket('main/web/ws');
     await once(socket, 'message');
     const closed = once(socket, 'close');
@@ -159,7 +159,7 @@ describe('a server that is told to end', () => {
     expect((await closed)[0]).toBe(1001);
   });
 
-  it('lets WebSockets go on until then', async () => {
+  it('keeps WebSockets open until then', async () => {
     const socket = proxy.socket('main/web/ws');
     await once(socket, 'message');
     const ended = end();
@@ -170,15 +170,15 @@ describe('a server that is told to end', () => {
     await ended;
   });
 
-  it('refuses what waits for a replica once its time is over', async () => {
+  it('refuses requests that wait for a replica after its time', async () => {
     const scaling = { metric: 'rps', target: 1 };
     const { id } = await submitService(proxy.server, 'asleep', { replicas: '0..1', scaling });
-    const heard = Promise.withResolvers<void>();
+    const signalled = Promise.withResolvers<void>();
     proxy.server.store.engine.onSignal((signal) => {
-      if (signal.id === id) heard.resolve();
+      if (signal.id === id) signalled.resolve();
     });
     const answer = proxy.get('asleep/x');
-    await heard.promise;
+    await signalled.promise;
     await end(1);
     expect((await answer).status).toBe(503);
   });

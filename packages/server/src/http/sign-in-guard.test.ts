@@ -25,7 +25,7 @@ describe('the guard of sign-ins', () => {
   const exhaust = async (from = request('192.0.2.1')) => {
     for (let i = 0; i < 3; i++) await guard.from(from)(`guess-${i}`, unknown);
   };
-  /** Whether an unknown token is refused beside another one that is being looked up. */
+  /** Whether an unknown token is refused during the look-up of another one. */
   const isOver = async (from: IncomingMessage, of = guard) => {
     const wait = Promise.withResolvers<null>();
     const first = of.from(from)('first', () => wait.promise);
@@ -45,7 +45,7 @@ describe('the guard of sign-ins', () => {
     expect(await isOver(request('192.0.2.2'))).toBe(false);
   });
 
-  it('lets a token that was right pass from everywhere, until it is unknown', async () => {
+  it('accepts a token that was valid before from every address, until it is unknown', async () => {
     const from = request('192.0.2.1');
     await guard.from(request('192.0.2.3'))('right', known);
     await exhaust();
@@ -64,7 +64,7 @@ describe('the guard of sign-ins', () => {
     expect(await isOver(request('192.0.2.1'))).toBe(false);
   });
 
-  it('counts tokens that are being looked up, so that no burst passes below the limit', async () => {
+  it('counts tokens during their look-up, so that no burst passes below the limit', async () => {
     const wait = Promise.withResolvers<null>();
     const all = Array.from({ length: 10 }, (_, i) =>
       guard.from(request('192.0.2.1'))(`guess-${i}`, () => wait.promise),
@@ -74,12 +74,12 @@ describe('the guard of sign-ins', () => {
     expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(7);
   });
 
-  it('counts a new token once, however many requests begin with it', async () => {
+  it('counts a new token once, however many requests start with it', async () => {
     const all = Array.from({ length: 50 }, () => guard.from(request('192.0.2.1'))('new', known));
     expect(await Promise.all(all)).toEqual(Array(50).fill('somebody'));
   });
 
-  it('counts what has failed to be looked up as nothing', async () => {
+  it('does not count failed look-ups', async () => {
     const broken = () => Promise.reject(new Error('no database'));
     for (let i = 0; i < 9; i++) {
       await expect(guard.from(request('192.0.2.1'))(`t${i}`, broken)).rejects.toThrow('database');
@@ -112,7 +112,7 @@ describe('the guard of sign-ins', () => {
     expect(await isOver(through(named), guard)).toBe(expected);
   });
 
-  it('has no limit where none is set', async () => {
+  it('has no limit if none is configured', async () => {
     guard = new SignInGuard({ ...options(), limit: 0 });
     await exhaust();
     expect(await isOver(request('192.0.2.1'))).toBe(false);
@@ -148,7 +148,7 @@ describe('an address with too many wrong tokens', () => {
     expect(statuses.sort()).toEqual([refused, 429, 429, 429, 429]);
   });
 
-  it('is told when to try again', async () => {
+  it('is informed when to try again', async () => {
     const answers = await Promise.all([1, 2].map(() => guess('/api/users/get_my_user')));
     const refused = answers.find(({ status }) => status === 429);
     expect(refused?.headers['retry-after']).toBe('1');
@@ -160,11 +160,11 @@ describe('an address with too many wrong tokens', () => {
     ['/api/server/get_info', 'POST', 200],
     ['/openapi.json', 'GET', 200],
     ['/api/nosuch', 'POST', 405],
-  ])('is not refused where no token is needed: %s', async (path, method, status) => {
+  ])('can still send requests that need no token: %s', async (path, method, status) => {
     expect(await burst(path, method)).toEqual(Array(5).fill(status));
   });
 
-  it('locks out nobody whose token was right, and nobody without one', async () => {
+  it('does not lock out valid tokens, nor requests without one', async () => {
     const mine = Array.from({ length: 5 }, () => server.call('/api/users/get_my_user'));
     const [wrong] = await Promise.all([burst('/api/users/get_my_user'), ...mine]);
     expect((await Promise.all(mine)).map(({ status }) => status)).toEqual(Array(5).fill(200));
@@ -181,7 +181,7 @@ describe('WebSockets of services', () => {
   });
   afterAll(() => proxy.close());
 
-  it('are counted and refused as requests are', async () => {
+  it('are counted and refused like requests', async () => {
     const status = (token: string) =>
       new Promise<number>((resolve) => {
         const socket = proxy.socket('main/web/ws', { authorization: `Bearer ${token}` });
@@ -189,7 +189,7 @@ describe('WebSockets of services', () => {
           resolve(response.statusCode ?? 0);
           socket.terminate();
         });
-        // It says that the handshake was refused, which is what is wanted.
+        // The handshake was refused, which is expected.
         socket.on('error', () => {});
       });
     for (let i = 0; i < 3; i++) expect(await status(`guess-${i}`)).toBe(403);
@@ -203,7 +203,7 @@ describe('WebSockets of services', () => {
   });
 });
 
-/** Tokens of users are looked up only when the test says so. */
+/** Tokens of users are looked up only when the test allows it. */
 function holdLookUps({ store }: TestServer) {
   const users = store.users as { byToken: TestServer['store']['users']['byToken'] };
   const { byToken } = users;

@@ -9,7 +9,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 describe('transport', () => {
-  it('answers JSON without a charset, compact, and null for nothing', async () => {
+  it('answers JSON without a charset, compact, and null for an empty result', async () => {
     const info = await server.call('/api/server/get_info');
     expect(info.headers['content-type']).toBe('application/json');
     expect(info.text).toBe('{"server_version":"0.22.5"}');
@@ -38,14 +38,14 @@ describe('transport', () => {
   );
 
   it.each([undefined, '', 'null'])(
-    'takes the body %j for all defaults where it may be left out',
+    'accepts the body %j for all defaults if the body is optional',
     async (raw) => {
       const answer = await server.call('/api/users/list', undefined, { raw });
       expect([answer.status, answer.body.length]).toEqual([200, 1]);
     },
   );
 
-  it('tells the token first, then the form of the body', async () => {
+  it('checks the token first, then the form of the body', async () => {
     const body = { nosuch: 1 };
     const path = '/api/users/get_user';
     expect((await server.call(path, body, { token: null })).status).toBe(401);
@@ -55,13 +55,13 @@ describe('transport', () => {
     expect((await server.call(path, undefined, { raw: '{' })).status).toBe(422);
   });
 
-  it('says how to authenticate', async () => {
+  it('describes how to authenticate', async () => {
     const answer = await server.call('/api/users/get_my_user', undefined, { token: null });
     expect(answer.headers['www-authenticate']).toBe('Bearer');
     expect(answer.body).toEqual({ detail: 'Not authenticated' });
   });
 
-  it('takes any case of the scheme and of a project’s name', async () => {
+  it('accepts any case of the scheme and of a project’s name', async () => {
     const headers = { authorization: `bEARER ${server.token}` };
     const answer = await server.call('/api/projects/MAIN/get', undefined, { token: null, headers });
     expect(answer.body.project_name).toBe('main');
@@ -75,7 +75,7 @@ describe('transport', () => {
     ]);
   });
 
-  it('knows no other paths: GET 404, others 405 with what would be allowed', async () => {
+  it('answers other paths with 404 to GET, and with 405 and the allowed methods otherwise', async () => {
     const get = await server.call('/api/users/list', undefined, { method: 'GET' });
     expect([get.status, get.body]).toEqual([404, { detail: 'Not Found' }]);
     const post = await server.call('/api/nosuch', {});
@@ -83,7 +83,7 @@ describe('transport', () => {
   });
 
   it.each(['%zz', 'a'.repeat(3000)])(
-    'answers what cannot be a path of its own as any unknown one: %.5s',
+    'answers an undecodable path like any unknown one: %.5s',
     async (name) => {
       const path = `/api/project/${name}/fleets/list`;
       const posted = await server.call(path);
@@ -94,7 +94,7 @@ describe('transport', () => {
     },
   );
 
-  it('takes null for no body where one is needed', async () => {
+  it('refuses null if a body is required', async () => {
     const answer = await server.call('/api/fleets/list', undefined, { raw: 'null' });
     expect(answer.status).toBe(422);
     expect(answer.body.detail).toMatchObject([{ type: 'missing', loc: ['body'] }]);
@@ -106,7 +106,7 @@ describe('transport', () => {
     expect(answer.status).toBe(413);
   });
 
-  it('gives clients before 0.21.3 what they can read, and refuses newer ones', async () => {
+  it('answers clients before 0.21.3 in their form, and refuses newer ones', async () => {
     const path = '/api/server/get_info';
     const old = await server.call(path, undefined, { headers: { 'x-api-version': '0.20.0' } });
     expect(old.status).toBe(200);
@@ -114,7 +114,7 @@ describe('transport', () => {
     expect(newer.status).toBe(400);
   });
 
-  it('describes itself', async () => {
+  it('publishes its description', async () => {
     const api = await server.call('/openapi.json', undefined, { method: 'GET', token: null });
     expect(Object.keys(api.body.paths)).toHaveLength(102);
     const path = '/schemas/configuration.json';
@@ -126,7 +126,7 @@ describe('transport', () => {
     ['configuration', 'DstackConfiguration'],
     ['profiles', 'ProfilesConfig'],
     ['server-config', 'ServerConfig'],
-  ])('gives editors the schema %s, once for as long as it is the same', async (name, title) => {
+  ])('returns the schema %s to editors, and 304 while it is unchanged', async (name, title) => {
     const get = (headers = {}) =>
       server.call(`/schemas/${name}.json`, undefined, { method: 'GET', token: null, headers });
     const first = await get();
@@ -152,7 +152,7 @@ describe('uploads', () => {
     return { raw, headers: { 'content-type': `multipart/form-data; boundary=${boundary}` } };
   }
 
-  it('are kept under the hash of their bytes, which the file name tells, once', async () => {
+  it('are stored under the hash of their bytes, which is the file name, once', async () => {
     const path = '/api/files/upload_archive';
     const name = hash('sha256', 'tar');
     const first = await server.call(path, undefined, form('file', name, 'tar'));
@@ -172,13 +172,13 @@ describe('uploads', () => {
     expect(answer.body.detail[0].msg).toContain('600');
   });
 
-  it('need a part named file', async () => {
+  it('require a part named file', async () => {
     const upload = form('other', 'x', 'y');
     const answer = await server.call('/api/files/upload_archive', undefined, upload);
     expect(answer.body.detail[0]).toMatchObject({ type: 'missing', loc: ['body', 'file'] });
   });
 
-  it('of code need a repo that is known', async () => {
+  it('of code require a registered repo', async () => {
     const path = '/api/project/main/repos/upload_code?repo_id=r1';
     const unknown = await server.call(path, undefined, form('file', 'h', 'diff'));
     expect(unknown.body.detail[0].code).toBe('repo_does_not_exist');

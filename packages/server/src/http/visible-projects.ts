@@ -3,8 +3,8 @@ import type { HttpDeps } from './ports.ts';
 import { confinement } from './service-tokens/scope.ts';
 
 /**
- * Projects whose things the caller may list: their own, for global admins all (null). `name`
- * narrows to one project; one that does not exist or is not theirs leaves none.
+ * Projects whose resources the caller may list: their own, for global admins all (null). `name`
+ * narrows to one project; one that does not exist or is not visible leaves none.
  */
 export async function visibleProjects(
   deps: HttpDeps,

@@ -36,7 +36,7 @@ async function started(access: 'none' | 'basic' | 'bearer', allowed = ['loopback
   return { registry, configs, pass, at: (name: string) => `${host}/${name}` };
 }
 
-describe('what a registry says about an image', () => {
+describe('the configuration of an image in a registry', () => {
   it.each(['none', 'basic', 'bearer'] as const)('is read with access by %s', async (access) => {
     const { registry, configs, at } = await started(access);
     registry.add('team/tool:1', tool);
@@ -49,13 +49,13 @@ describe('what a registry says about an image', () => {
     expect(registry.requests.some((line) => line.includes('layer'))).toBe(false);
   });
 
-  it('is that of Linux where the name stands for several platforms', async () => {
+  it('is that of Linux if the name is a list of platforms', async () => {
     const { registry, configs, at } = await started('none');
     registry.add('tool:1', { ...tool, listed: true });
     expect(await configs.find(at('tool:1'), null)).toMatchObject({ user: 'app:grp' });
   });
 
-  it('is found by digest, and is little for an image that says little', async () => {
+  it('is found by digest, and is empty for an image without settings', async () => {
     const { registry, configs, at } = await started('none');
     const digest = registry.add('bare:1', { layers: tool.layers });
     expect(await configs.find(at(`bare@${digest}`), null)).toEqual({
@@ -66,7 +66,7 @@ describe('what a registry says about an image', () => {
     });
   });
 
-  it('is unknown without credentials, with wrong ones, and of images that are not there', async () => {
+  it('is unknown without credentials, with wrong ones, and for missing images', async () => {
     const { registry, configs, at } = await started('bearer');
     registry.add('tool:1', tool);
     expect(await configs.find(at('tool:1'), null)).toBeNull();
@@ -75,14 +75,14 @@ describe('what a registry says about an image', () => {
     expect(await configs.find('No Name', auth)).toBeNull();
   });
 
-  it('is not asked for inside the network', async () => {
+  it('is not requested inside the network', async () => {
     const { registry, configs, at } = await started('none', []);
     registry.add('tool:1', tool);
     expect(await configs.find(at('tool:1'), null)).toBeNull();
     expect(registry.requests).toEqual([]);
   });
 
-  it('is not asked for with credentials that would go elsewhere unencrypted', async () => {
+  it('is not requested if credentials would be sent elsewhere unencrypted', async () => {
     const { configs } = await started('none');
     let shown = 0;
     const elsewhere = createServer((_request, response) => {
@@ -103,7 +103,7 @@ describe('what a registry says about an image', () => {
     for (const server of [elsewhere, liar]) server.close();
   });
 
-  it('is asked for once in a while only, however many ask', async () => {
+  it('is requested only once for a while, however many callers there are', async () => {
     const { registry, configs, at, pass } = await started('none');
     registry.add('tool:1', tool);
     await Promise.all([1, 2, 3].map(() => configs.find(at('tool:1'), null)));
@@ -113,7 +113,7 @@ describe('what a registry says about an image', () => {
     expect(registry.requests).toHaveLength(4);
   });
 
-  it('is unknown where nobody answers, who is then left alone', async () => {
+  it('is unknown if no registry answers, which is then not contacted for a while', async () => {
     const { configs, at, pass } = await started('none');
     await registry?.close();
     registry = null;
@@ -131,11 +131,11 @@ describe('the name of an image', () => {
     ['ghcr.io/a/b/c', 'https://ghcr.io', 'a/b/c', 'latest'],
     ['localhost:5000/tool:1', 'http://localhost:5000', 'tool', '1'],
     [`nvcr.io/x:1@sha256:${'a'.repeat(64)}`, 'https://nvcr.io', 'x', `sha256:${'a'.repeat(64)}`],
-  ])('%s is read as Docker reads it', (image, origin, name, reference) =>
+  ])('%s is parsed as Docker does', (image, origin, name, reference) =>
     expect(parseImageReference(image)).toEqual({ origin, name, reference }),
   );
 
-  it.each(['', 'UPPER/case', 'a b', '../x', 'x:'])('%s is none', (image) =>
+  it.each(['', 'UPPER/case', 'a b', '../x', 'x:'])('%s is invalid', (image) =>
     expect(parseImageReference(image)).toBeNull(),
   );
 });

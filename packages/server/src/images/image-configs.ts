@@ -27,8 +27,8 @@ const MOST_ENTRIES = 2048;
 const TIMEOUT_MS = 3000;
 
 /**
- * Configurations of images from their registries: command, user, architectures. Null if unknown: the
- * registry may be unreachable, or the image may exist on the host only, which are both legal.
+ * Configurations of images from their registries: command, user, architectures. Null if unknown:
+ * the registry may be unreachable, or the image may exist on the host only, which are both valid.
  */
 export class ImageConfigs {
   readonly #options: ImageConfigsOptions;
@@ -72,7 +72,7 @@ export class ImageConfigs {
   }
 }
 
-/** Users name the images: what is remembered of them must not grow without bound. */
+/** Users choose the images, so the cache must not grow without bound. */
 function forgetOldest(remembered: Map<string, unknown>): void {
   const [oldest] = remembered.keys();
   if (remembered.size > MOST_ENTRIES && oldest !== undefined) remembered.delete(oldest);

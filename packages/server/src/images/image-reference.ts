@@ -1,6 +1,6 @@
 import { splitImageName } from '@dstack/contract/image-name';
 
-/** Where an image is asked for. `reference`: its tag or digest. */
+/** Where an image is stored. `reference`: its tag or digest. */
 export interface ImageReference {
   /** `https://…` of the registry; plain HTTP on loopback, as Docker does. */
   readonly origin: string;
@@ -11,7 +11,7 @@ export interface ImageReference {
 const HUB = 'registry-1.docker.io';
 const HUB_NAMES = ['docker.io', 'index.docker.io'];
 
-/** Reads a name as Docker does; null when it is none. */
+/** Parses a name like Docker; null if it is invalid. */
 export function parseImageReference(image: string): ImageReference | null {
   const { registryHost, rest } = splitImageName(image);
   const isHub = registryHost === null || HUB_NAMES.includes(registryHost);

@@ -159,7 +159,7 @@ function readJson({ status, body }: OutgoingAnswer): unknown {
     throw new RegistryError(`the registry answers ${status}`, status);
   }
   const parsed: unknown = JSON.parse(body.toString());
-  if (typeof parsed !== 'object' || parsed === null) throw new RegistryError('no JSON object');
+  if (typeof parsed !== 'object' || parsed === null) throw new RegistryError('not a JSON object');
   return parsed;
 }
 

@@ -16,7 +16,7 @@ let instances: string[];
 let bob: string;
 let url: string;
 let now = 0;
-/** Ends of connections in jobs, for those who wait for them, by the name of the tunnel. */
+/** Ends of connections in jobs, by the name of the tunnel, for tests that wait for them. */
 const ends = new Map<string, (end: Duplex) => void>();
 const opened: string[] = [];
 
@@ -103,7 +103,7 @@ async function call(jobId: string, token: string, path: string, body: object = {
 const LIST = '/api/project/main/volumes/list';
 
 describe('the token of a job', () => {
-  it('is good for what a member may do in its project', async () => {
+  it('has the permissions of a member of its project', async () => {
     const { id, token } = await runningJob();
     expect((await call(id, token, LIST)).status).toBe(200);
     const listed = await call(id, token, '/api/runs/list', {});
@@ -115,7 +115,7 @@ describe('the token of a job', () => {
     expect(plan.body.user).toBe('bob');
   });
 
-  it('tells who its user is, without credentials', async () => {
+  it('identifies its user, without credentials', async () => {
     const { id, token } = await runningJob();
     const { status, body } = await call(id, token, '/api/users/get_my_user');
     expect(status).toBe(200);
@@ -141,14 +141,14 @@ describe('the token of a job', () => {
     expect((await call(id, token, path, body)).status).toBe(403);
   });
 
-  it('is no more than that of a member where its user is a global admin', async () => {
+  it('has the permissions of a member if its user is a global admin', async () => {
     const { id, token } = await runningJob({}, server.token);
     expect((await call(id, token, LIST)).status).toBe(200);
     expect((await call(id, token, '/api/project/main/secrets/list')).status).toBe(403);
     expect((await call(id, token, '/api/project/other/volumes/list')).status).toBe(403);
   });
 
-  it('is nothing outside of the job, nor in another one', async () => {
+  it('is invalid outside of the job, and in another one', async () => {
     const { id, token } = await runningJob();
     const other = await runningJob();
     const headers = { authorization: `Bearer ${token}` };
@@ -161,7 +161,7 @@ describe('the token of a job', () => {
     expect((await call(id, other.token, LIST)).status).toBe(403);
   });
 
-  it('is nothing with another signature, or another id', async () => {
+  it('is invalid with another signature, or another id', async () => {
     const { id, token } = await runningJob();
     const wrong = [
       token.slice(0, -1) + (token.endsWith('A') ? 'B' : 'A'),
@@ -172,7 +172,7 @@ describe('the token of a job', () => {
     for (const one of wrong) expect((await call(id, one, LIST)).status).toBe(403);
   });
 
-  it('dies with the job, and is good while that ends', async () => {
+  it('is valid until the job has ended', async () => {
     const job = await runningJob();
     await change(job, { status: 'terminating' });
     expect((await call(job.id, job.token, LIST)).status).toBe(200);
@@ -188,7 +188,7 @@ describe('the token of a job', () => {
     connection.destroy();
   });
 
-  it('goes with its user’s membership, and comes back with it', async () => {
+  it('is invalid while its user is not a member', async () => {
     const { id, token } = await runningJob();
     await server.call('/api/projects/main/remove_members', { usernames: ['bob'] });
     expect((await call(id, token, LIST)).status).toBe(403);
@@ -206,13 +206,13 @@ describe('the token of a job', () => {
 });
 
 describe('a connection of a job', () => {
-  it('serves whoever else shows a token of their own', async () => {
+  it('accepts other callers with their own tokens', async () => {
     const { id } = await runningJob();
     expect((await call(id, bob, '/api/users/get_my_user')).body.username).toBe('bob');
     expect((await call(id, 'wrong', LIST)).status).toBe(403);
   });
 
-  it('carries so many requests at once, and more as time goes by', async () => {
+  it('is limited in its rate of requests', async () => {
     const { id, token } = await runningJob();
     const other = await runningJob();
     const statuses = async (count: number) => {
@@ -228,7 +228,7 @@ describe('a connection of a job', () => {
     expect(await statuses(3)).toEqual([200, 200, 429]);
   });
 
-  it('is fetched for jobs that may have it only, from their own host', async () => {
+  it('is opened only for jobs with access, and only from the host of the job', async () => {
     const allowed = await runningJob();
     const plain = await runningJob({ dstack: false });
     const over = await runningJob();
@@ -242,14 +242,14 @@ describe('a connection of a job', () => {
     expect(opened.slice(before)).toEqual([`tunnel-${names}`]);
   });
 
-  it('is fetched however often another host reports tunnels of the job', async () => {
+  it('is opened however often another host reports tunnels of the job', async () => {
     const { id } = await runningJob();
     for (let n = 0; n < 200; n++) tunnels.fetch('elsewhere', id, 'of another host');
     await connect(id);
     expect(opened.at(-1)).toBe(`tunnel-${names}`);
   });
 
-  it('is one of 32 at most, for each job', async () => {
+  it('is limited to 32 for each job', async () => {
     const job = await runningJob();
     const connections: Duplex[] = [];
     for (let n = 0; n < 32; n++) connections.push(await connect(job.id));
@@ -266,7 +266,7 @@ describe('a connection of a job', () => {
     for (const connection of [...connections, another]) connection.resume().end();
   });
 
-  it('has an address that no two jobs share and nobody trusts', () => {
+  it('has an address that is unique to the job and trusted by nobody', () => {
     expect(jobAddress('0123abcd-4567-4890-8abc-def012345678')).toBe(
       '2001:db8:0123:abcd:4567:4890:8abc:def0',
     );

@@ -70,7 +70,8 @@ export class JobTunnels {
   }
 
   async #fetch(hostId: string, jobId: Id, tunnel: string): Promise<void> {
-    // Hosts may report tunnels of other hosts' jobs, and must not use up what those may have.
+    // Hosts may report tunnels of other hosts' jobs; these must not use up the limits of the real
+    // ones.
     const key = `${hostId} ${jobId}`;
     const places = this.#places.get(key) ?? new Set();
     if (this.#serve === null || places.size >= MOST_OF_JOB || this.#count >= MOST) return;

@@ -1,13 +1,13 @@
 export interface PaceLimits {
-  /** Tokens of a full bucket, and those that each second adds. */
+  /** Tokens of a full bucket, and tokens added per second. */
   readonly burst: number;
   readonly perSecond: number;
 }
 
-/** Keys that are remembered; those that were quiet for the longest time are forgotten first. */
+/** Maximum number of keys; those unused for the longest time are dropped first. */
 const MOST_REMEMBERED = 10_000;
 
-/** Limits how often something happens, for each key by itself: a token bucket. */
+/** Limits the rate of something, separately for each key: a token bucket. */
 export class Pace {
   readonly #limits: PaceLimits;
   readonly #now: () => number;
@@ -19,7 +19,7 @@ export class Pace {
     this.#now = now;
   }
 
-  /** Seconds until the key may go on; 0 = it may now, which takes one token. */
+  /** Seconds until the key may continue; 0 = it may now, which takes one token. */
   wait(key: string): number {
     const { burst, perSecond } = this.#limits;
     const now = this.#now();

@@ -9,14 +9,14 @@ import {
 } from './event-cutter.ts';
 import { type EventSource, readPage } from './event-page.ts';
 import { decodeEvents, encodeEvents } from './event-records.ts';
-import type { LogEvent } from './log-page.ts';
+import type { PageEvent } from './log-page.ts';
 
 interface Piece {
   readonly time: number;
   readonly bytes: Uint8Array;
 }
 
-/** Output as programs and adversaries make it: text, redraws, escapes, broken characters. */
+/** Output of ordinary and hostile programs: text, redraws, escapes, broken characters. */
 const output = fc
   .array(
     fc
@@ -45,7 +45,7 @@ const output = fc
     fc.oneof(fc.constant(Buffer.concat(parts)), fc.uint8Array({ maxLength: 60 }).map(Buffer.from)),
   );
 
-/** The same bytes in pieces, with silences of up to 4 s between them. */
+/** The same bytes in pieces, with pauses of up to 4 s between them. */
 const pieces = fc
   .tuple(output, fc.array(fc.tuple(fc.nat(20), fc.constantFrom(0, 1, 900_000, 4_000_000))))
   .map(([bytes, cuts]) => {
@@ -77,10 +77,10 @@ async function events(records: readonly EventRecord[], list: readonly Piece[]) {
   return (await readPage(sourceOf(records, list), query)).events;
 }
 
-const text = (list: readonly LogEvent[]) => list.map((event) => event.text).join('');
+const text = (list: readonly PageEvent[]) => list.map((event) => event.text).join('');
 
 describe('events of output', () => {
-  it('are the same however the output was cut into pieces', async () => {
+  it('do not depend on how the output was cut into pieces', async () => {
     await fc.assert(
       fc.asyncProperty(pieces, async (list) => {
         const atOnce = list.map(({ bytes }) => ({ time: 1_000_000, bytes }));
@@ -93,7 +93,7 @@ describe('events of output', () => {
     );
   });
 
-  it('show no escape, no carriage return, and nothing that is not UTF-8', async () => {
+  it('contain no escape, no carriage return, and only UTF-8', async () => {
     await fc.assert(
       fc.asyncProperty(pieces, async (list) => {
         const state = cutterAfter(START);
@@ -118,7 +118,7 @@ describe('events of output', () => {
     );
   });
 
-  it('go on after a crash as if there had been none', () => {
+  it('continue after a crash as if there had been none', () => {
     fc.assert(
       fc.property(pieces, fc.nat(), (list, choice) => {
         const whole = feed(cutterAfter(START), list);
@@ -153,7 +153,7 @@ describe('events of output', () => {
     expect(feed(state, dots)).toMatchObject([{ end: 30, time: 3_900_000 }]);
   });
 
-  it('say where output is missing', async () => {
+  it('show where output is missing', async () => {
     const state = cutterAfter(START);
     const before = feed(state, [{ time: 1, bytes: Buffer.from('abc') }]);
     const lost = cutEvents(state, { type: 'lost', offset: 100, time: 2 });

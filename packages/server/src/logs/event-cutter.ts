@@ -5,8 +5,8 @@ export const SILENCE_MICROS = 500_000;
 export const LONGEST_WAIT_MICROS = 3_000_000;
 
 /**
- * One event of `logs/poll`, as the index keeps it: its text is made from the raw bytes between the
- * end of the event before it and `end` when somebody asks for it.
+ * One event of `logs/poll`, as stored in the index: its text is rendered on request from the raw
+ * bytes between the end of the previous event and `end`.
  */
 export interface EventRecord {
   readonly end: number;
@@ -15,7 +15,7 @@ export interface EventRecord {
   /** Bytes of text of all events up to and including this one. */
   readonly totalText: number;
   readonly carry: Carry;
-  /** Not output: says that the bytes up to `end` are lost. */
+  /** Not output: marks that the bytes up to `end` are lost. */
   readonly lost: boolean;
 }
 
@@ -28,25 +28,25 @@ export const START: EventRecord = {
 };
 
 export type CutterInput =
-  /** Output read at `time`, following what came before without a hole. */
+  /** Output read at `time`, directly after the previous output. */
   | { readonly type: 'bytes'; readonly time: number; readonly bytes: Uint8Array }
-  /** It is `time` and no more output has come. */
+  /** It is `time` and no more output has arrived. */
   | { readonly type: 'idle'; readonly time: number }
   /** The output up to `offset` is lost. */
   | { readonly type: 'lost'; readonly offset: number; readonly time: number }
-  /** Nothing will follow. */
+  /** There will be no further output. */
   | { readonly type: 'end' };
 
-/** Where the cutter stands. Belongs to the caller; `cutEvents` changes it in place. */
+/** The state of the cutter. It belongs to the caller; `cutEvents` changes it in place. */
 export interface CutterState {
   readonly text: TerminalText;
   last: EventRecord;
   lastInput: number;
-  /** When the first byte of the unfinished line came; null = there is none. */
+  /** When the first byte of the unfinished line arrived; null = there is none. */
   pendingSince: number | null;
 }
 
-/** A state that goes on after `last`; feed it the output from `last.end` on. */
+/** A state that continues after `last`; pass it the output from `last.end` on. */
 export function cutterAfter(last: EventRecord): CutterState {
   return {
     text: new TerminalText(last.end, last.carry),
@@ -57,9 +57,9 @@ export function cutterAfter(last: EventRecord): CutterState {
 }
 
 /**
- * Decides which events the output makes: a whole line at once, the beginning of a line after a
- * while without its end. Reads no clock; the same inputs give the same events, and lines do not
- * depend on how the output was cut into pieces.
+ * Cuts the output into events: a complete line at once, the beginning of a line after a while
+ * without its end. Reads no clock; the same inputs give the same events, and lines do not depend on
+ * how the output was cut into pieces.
  */
 export function cutEvents(state: CutterState, input: CutterInput): EventRecord[] {
   const events: EventRecord[] = [];
@@ -120,7 +120,7 @@ function finish(state: CutterState, add: Add): void {
   if (rest) add(rest, state.lastInput);
 }
 
-/** The marker that stands where output is missing. */
+/** The marker in place of missing output. */
 export function lostText(bytes: number, before: Carry): string {
   return `${before.partial ? '\n' : ''}[${bytes} bytes of output are lost here]\n`;
 }

@@ -1,9 +1,9 @@
 import { type EventRecord, lostText, START } from './event-cutter.ts';
-import type { LogEvent, LogPage, PollQuery } from './log-page.ts';
+import type { LogPage, PageEvent, PollQuery } from './log-page.ts';
 import { LogStoreError } from './log-store.ts';
 import { TerminalText, type TextPiece } from './terminal-text.ts';
 
-/** The events of one stream as they are kept. Events are numbered from 0. */
+/** The stored events of one stream. Events are numbered from 0. */
 export interface EventSource {
   readonly count: number;
   /** The records from number `first` on, at most `count` of them, fewer only at the end. */
@@ -12,12 +12,12 @@ export interface EventSource {
   raw(from: number, to: number): Promise<Uint8Array>;
 }
 
-/** Raw bytes that go into one page; bounds its memory. A page cut by this carries a token. */
+/** Maximum size of the raw bytes of one page; bounds its memory. A page cut by this has a token. */
 const PAGE_RAW_BYTES = 4 * 1024 * 1024;
 
 /**
- * One page of events. The token is a number in decimal: ascending, of the first event of the next
- * page; descending, of the events that are still to come.
+ * One page of events. The token is a decimal number: ascending, that of the first event of the next
+ * page; descending, the number of events that are left.
  */
 export async function readPage(source: EventSource, query: PollQuery): Promise<LogPage> {
   const token = parseToken(query.nextToken);
@@ -46,7 +46,7 @@ async function ascending(
   }
   const records = await withPrevious(source, first, Math.min(query.limit, to - first));
   const raw = new RawWindow(source, records, false);
-  const events: LogEvent[] = [];
+  const events: PageEvent[] = [];
   let budget = PAGE_RAW_BYTES;
   for (let i = 1; i < records.length; i++) {
     const [previous, record] = [records[i - 1] ?? START, records[i] ?? START];
@@ -71,7 +71,7 @@ async function descending(
   const first = Math.max(from, to - query.limit);
   const records = await withPrevious(source, first, to - first);
   const raw = new RawWindow(source, records, true);
-  const events: LogEvent[] = [];
+  const events: PageEvent[] = [];
   let budget = PAGE_RAW_BYTES;
   for (let i = records.length - 1; i >= 1; i--) {
     const [previous, record] = [records[i - 1] ?? START, records[i] ?? START];
@@ -83,7 +83,7 @@ async function descending(
   return { events, nextToken: next > from ? String(next) : null };
 }
 
-/** Record `first - 1`, which says where event `first` begins, and `count` records after it. */
+/** Record `first - 1`, which contains where event `first` begins, and `count` records after it. */
 async function withPrevious(
   source: EventSource,
   first: number,
@@ -101,7 +101,7 @@ async function render(
   raw: RawWindow,
   previous: EventRecord,
   record: EventRecord,
-): Promise<LogEvent> {
+): Promise<PageEvent> {
   const { time } = record;
   if (record.lost) return { time, text: lostText(record.end - previous.end, previous.carry) };
   const machine = new TerminalText(previous.end, previous.carry);

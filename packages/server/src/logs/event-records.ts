@@ -24,7 +24,7 @@ export function encodeEvents(events: readonly EventRecord[]): Buffer {
   return out;
 }
 
-/** What follows the last whole record is left out. */
+/** An incomplete record at the end is dropped. */
 export function decodeEvents(bytes: Uint8Array): EventRecord[] {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const events: EventRecord[] = [];

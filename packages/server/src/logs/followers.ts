@@ -1,13 +1,13 @@
 import type { LogNews } from './log-store.ts';
 
-/** Who listens to which stream. */
+/** The listeners of each stream. */
 export class Followers {
   readonly #byJob = new Map<string, Set<(news: LogNews) => void>>();
 
   add(jobId: string, listener: (news: LogNews) => void): () => void {
     const set = this.#byJob.get(jobId) ?? new Set();
     this.#byJob.set(jobId, set);
-    // An own function per call: the same listener may follow twice.
+    // A separate function per call: the same listener may follow twice.
     const own = (news: LogNews) => listener(news);
     set.add(own);
     return () => {
@@ -20,7 +20,7 @@ export class Followers {
     return this.#byJob.has(jobId);
   }
 
-  tell(jobId: string, news: LogNews): void {
+  notify(jobId: string, news: LogNews): void {
     for (const listener of this.#byJob.get(jobId) ?? []) listener(news);
   }
 }

@@ -1,8 +1,8 @@
-/** What `logs/poll` asks for; times in microseconds. */
+/** The query of `logs/poll`; times in microseconds. */
 export interface PollQuery {
   /** Exclusive. */
   readonly startTime: number | null;
-  /** Exclusive when ascending, inclusive when descending, as dstack 0.22.5 has it. */
+  /** Exclusive when ascending, inclusive when descending, as in dstack 0.22.5. */
   readonly endTime: number | null;
   readonly descending: boolean;
   readonly nextToken: string | null;
@@ -10,15 +10,15 @@ export interface PollQuery {
   readonly limit: number;
 }
 
-export interface LogEvent {
+export interface PageEvent {
   readonly time: number;
   readonly text: string;
 }
 
 export interface LogPage {
-  readonly events: readonly LogEvent[];
-  /** Null = nothing more right now. */
+  readonly events: readonly PageEvent[];
+  /** Null = no more events at present. */
   readonly nextToken: string | null;
-  /** Ascending: where the first event begins in the raw output, or the next one will. */
+  /** Ascending: the offset in the raw output where the first event begins, or the next one will. */
   readonly offset?: number;
 }

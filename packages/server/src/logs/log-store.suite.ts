@@ -4,7 +4,7 @@ import type { LogNews, LogStore, LogStreamRef, QuotaBreach } from './log-store.t
 
 export interface StoreUnderTest {
   readonly store: LogStore;
-  /** Lets go of the store without closing it, as a crash does, and opens the same data again. */
+  /** Abandons the store without closing it, like a crash, and opens the same data again. */
   crash(): Promise<LogStore>;
   remove(): Promise<void>;
 }
@@ -29,7 +29,7 @@ const ALL: PollQuery = {
 };
 const T0 = 1_700_000_000_000_000;
 
-/** What every log store must do, whatever it keeps the logs in. */
+/** The behaviour that every log store must have, whatever its medium. */
 export function describeLogStore(
   name: string,
   open: (options: SuiteOptions) => Promise<StoreUnderTest>,
@@ -80,7 +80,7 @@ export function describeLogStore(
       expect(await texts()).toEqual([]);
     });
 
-    it('cuts off what is stored already', async () => {
+    it('drops bytes that are already stored', async () => {
       await store.append(REF, 0, T0, Buffer.from('hello '));
       const again = await store.append(REF, 3, T0, Buffer.from('lo world\n'));
       expect(again).toEqual({ length: 12, gapFrom: null });
@@ -89,14 +89,14 @@ export function describeLogStore(
       expect(await raw()).toBe('hello world\n');
     });
 
-    it('stores nothing behind a gap and says from where to send again', async () => {
+    it('stores nothing after a gap, and returns where to send again from', async () => {
       await put('abc');
       const result = await store.append(REF, 5, T0, Buffer.from('x'));
       expect(result).toEqual({ length: 3, gapFrom: 3 });
       expect(await raw()).toBe('abc');
     });
 
-    it('goes on behind lost output with a marker', async () => {
+    it('continues after lost output with a marker', async () => {
       await put('abc');
       await store.skip(REF, 50, T0 + 1);
       await put('d\n', T0 + 2);
@@ -109,7 +109,7 @@ export function describeLogStore(
       expect(await texts()).toEqual(['abc', '\n[47 bytes of output are lost here]\n', 'd\n']);
     });
 
-    it('keeps what was synced when the process dies', async () => {
+    it('keeps synced output when the process dies', async () => {
       await put('one\ntw');
       expect(await store.sync([REF])).toEqual({ [REF.jobId]: 6 });
       await put('o\nthree\n');
@@ -121,7 +121,7 @@ export function describeLogStore(
       expect(await texts()).toEqual(['one\n', 'two\n', 'three\n']);
     });
 
-    it('tells followers of each piece, then of the end', async () => {
+    it('notifies followers of each piece, then of the end', async () => {
       const news: LogNews[] = [];
       const stop = store.follow(REF, (item) => news.push(item));
       await put('a');
@@ -141,7 +141,7 @@ export function describeLogStore(
       ]);
     });
 
-    it('remembers that a stream has ended, with output or without', async () => {
+    it('stores that a stream has ended, with output or without', async () => {
       await store.end(REF);
       expect(await store.status(REF)).toEqual({ length: 0, ended: true });
       await put('late ');
@@ -180,7 +180,7 @@ export function describeLogStore(
       }
     });
 
-    it('takes a number of events as the token', async () => {
+    it('uses a number of events as the token', async () => {
       await put('a\nb\nc\n');
       expect((await store.poll(REF, { ...ALL, limit: 2 })).nextToken).toBe('2');
       expect(await texts({ nextToken: '2' })).toEqual(['c\n']);
@@ -225,7 +225,7 @@ export function describeLogStore(
       expect(breaches).toEqual([{ bytes: 1100, limit: 1000 }]);
     });
 
-    it('forgets a deleted stream and ends its readers', async () => {
+    it('deletes a stream and ends its readers', async () => {
       const news: LogNews[] = [];
       store.follow(REF, (item) => news.push(item));
       await put('a\n');

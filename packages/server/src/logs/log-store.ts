@@ -1,8 +1,8 @@
 import type { LogPage, PollQuery } from './log-page.ts';
 
 /**
- * Names one stream of output: that of one job submission. `project` and `run` only say where it is
- * kept, and must be the right ones: with another run's name the stream is not found.
+ * Identifies one stream of output: that of one job submission. `project` and `run` are only its
+ * place, and must be right: with another run's name the stream is not found.
  */
 export interface LogStreamRef {
   readonly project: string;
@@ -11,9 +11,9 @@ export interface LogStreamRef {
   readonly jobId: string;
 }
 
-/** Raw output from byte `offset` of the job's output on. */
+/** Raw output starting at byte `offset` of the job's output. */
 export interface LogPiece {
-  /** Larger than the offset asked for when the bytes in between are lost for good. */
+  /** Larger than the requested offset if the bytes in between are permanently lost. */
   readonly offset: number;
   readonly bytes: Uint8Array;
 }
@@ -21,14 +21,17 @@ export interface LogPiece {
 export interface AppendResult {
   /** Stored length after this append. */
   readonly length: number;
-  /** Set when bytes before the piece are missing: nothing was stored, send again from here. */
+  /** Set if bytes before the piece are missing: nothing was stored, send again from here. */
   readonly gapFrom: number | null;
 }
 
-/** What a live reader is told. `piece` comes in order and without holes, but only for new output. */
+/**
+ * A notification of a live reader. `piece` comes in order and without holes, but only for new
+ * output.
+ */
 export type LogNews =
   | { readonly type: 'piece'; readonly piece: LogPiece; readonly length: number }
-  /** Stored output has grown, read it with `readRaw`. */
+  /** Stored output has grown; read it with `readRaw`. */
   | { readonly type: 'grew'; readonly length: number }
   /** The output is complete, or the stream was deleted. */
   | { readonly type: 'ended'; readonly length: number };
@@ -39,30 +42,36 @@ export interface LogStatus {
 }
 
 /**
- * Keeps the raw output of jobs by byte offset and serves it in two forms: raw, live, and as events
- * (lines of plain text with a time). Appends are exact: an offset is stored once, whatever is sent
- * twice. All methods throw `LogStoreError`.
+ * Stores the raw output of jobs by byte offset and serves it in two forms: raw, live, and as events
+ * (lines of plain text with a time). Appends are exact: an offset is stored once, even if it is
+ * sent twice. All methods throw `LogStoreError`.
  */
 export interface LogStore {
   /** Stored bytes, read from the log itself; 0 for a stream that does not exist. */
   length(ref: LogStreamRef): Promise<number>;
   status(ref: LogStreamRef): Promise<LogStatus>;
-  /** `time`: when the output was read, microseconds. What is stored already is cut off. */
+  /** `time`: when the output was read, microseconds. Bytes that are already stored are dropped. */
   append(ref: LogStreamRef, offset: number, time: number, bytes: Uint8Array): Promise<AppendResult>;
-  /** Output before `offset` is lost: the stream goes on from there, with a visible marker. */
+  /** Output before `offset` is lost: the stream continues from there, with a visible marker. */
   skip(ref: LogStreamRef, offset: number, time: number): Promise<void>;
-  /** Returns, by job id, how many bytes now survive a power cut. Batch it: it waits for the disk. */
+  /**
+   * Returns, by job id, how many bytes would now survive a power failure. Batch it: it waits for
+   * the disk.
+   */
   sync(refs: readonly LogStreamRef[]): Promise<Readonly<Record<string, number>>>;
-  /** At most `max` bytes from `from` on, null when nothing is stored there (yet). */
+  /** At most `max` bytes starting at `from`, null if nothing is stored there (yet). */
   readRaw(ref: LogStreamRef, from: number, max: number): Promise<LogPiece | null>;
-  /** Calls `listener` for what happens from now on; returns how to stop that. It must not throw. */
+  /**
+   * Calls `listener` for new output; returns a function that stops this. The listener must not
+   * throw.
+   */
   follow(ref: LogStreamRef, listener: (news: LogNews) => void): () => void;
-  /** The output is complete: makes it durable, shows a last unfinished line, tells readers. */
+  /** The output is complete: makes it durable, shows a last unfinished line, notifies readers. */
   end(ref: LogStreamRef): Promise<void>;
   /** A page of events for `logs/poll`. A stream that does not exist has none. */
   poll(ref: LogStreamRef, query: PollQuery): Promise<LogPage>;
   delete(ref: LogStreamRef): Promise<void>;
-  /** Makes everything durable and lets go of all files. */
+  /** Makes everything durable and closes all files. */
   close(): Promise<void>;
 }
 
@@ -76,9 +85,9 @@ export interface QuotaBreach {
 }
 
 /**
- * - `disk_full`: nothing of the append was stored, what was stored before is intact; try again later.
- * - `bad_token`: `next_token` of a poll is not one of ours (HTTP 400, text in `message`).
- * - `bad_stream`: a name or id that cannot be the name of a stream.
+ * - `disk_full`: nothing of the append was stored, earlier output is intact; try again later.
+ * - `bad_token`: `next_token` of a poll is invalid (HTTP 400, text in `message`).
+ * - `bad_stream`: an invalid name or id of a stream.
  * - `failed`: reading or writing failed for another reason.
  */
 export type LogStoreErrorCode = 'disk_full' | 'bad_token' | 'bad_stream' | 'failed';
@@ -96,7 +105,7 @@ export class LogStoreError extends Error {
 /** Errors of the file system, and PostgreSQL's. */
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', '53100']);
 
-/** Gives an error of the file system or database its place in the catalogue above. */
+/** Converts an error of the file system or database into one of the catalogue above. */
 export function asLogStoreError(error: unknown, attempt: string): LogStoreError {
   if (error instanceof LogStoreError) return error;
   const cause = error as NodeJS.ErrnoException;

@@ -16,7 +16,10 @@ export interface OpenLogsOptions {
   readonly log: Logger;
 }
 
-/** Files beside SQLite; on a shared database a table, since nothing may live on one server's disk. */
+/**
+ * Files beside SQLite. With a shared database a table, since no server's disk may hold the only
+ * copy.
+ */
 export function openLogs({ dir, store, log, ...options }: OpenLogsOptions): LogStore {
   const common = {
     ...options,

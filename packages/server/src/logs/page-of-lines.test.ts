@@ -27,6 +27,6 @@ it.each([
   expect(page(query)).toEqual(expected);
 });
 
-it('refuses a token that is no number', () => {
+it('refuses a token that is not a number', () => {
   expect(() => page({ nextToken: 'abc' })).toThrow('Must be a non-negative integer');
 });

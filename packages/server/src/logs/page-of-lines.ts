@@ -1,8 +1,10 @@
 import { parseToken } from './event-page.ts';
-import type { LogEvent, LogPage, PollQuery } from './log-page.ts';
+import type { LogPage, PageEvent, PollQuery } from './log-page.ts';
 
-/** A page of lines that are all at hand, oldest first, in the rules and tokens of `readPage`. */
-export function pageOfLines(lines: readonly LogEvent[], query: PollQuery): LogPage {
+/**
+ * A page of lines that are all in memory, oldest first, with the rules and tokens of `readPage`.
+ */
+export function pageOfLines(lines: readonly PageEvent[], query: PollQuery): LogPage {
   const token = parseToken(query.nextToken);
   if (query.limit === 0) return { events: [], nextToken: null };
   const { startTime, endTime, descending } = query;
@@ -23,8 +25,8 @@ export function pageOfLines(lines: readonly LogEvent[], query: PollQuery): LogPa
   return { events, nextToken: end < to && events.length > 0 ? String(end) : null };
 }
 
-/** How many of the first lines are within. */
-function count(lines: readonly LogEvent[], isWithin: (time: number) => boolean): number {
+/** Number of lines at the start that are within the bound. */
+function count(lines: readonly PageEvent[], isWithin: (time: number) => boolean): number {
   const first = lines.findIndex(({ time }) => !isWithin(time));
   return first < 0 ? lines.length : first;
 }

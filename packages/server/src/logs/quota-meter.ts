@@ -4,8 +4,8 @@ import { type EventSource, firstAfter } from './event-page.ts';
 const HOUR_MICROS = 3_600_000_000;
 
 /**
- * Counts the text of a job's events per hour of its life (hours from its first event on, as the
- * quota of dstack 0.22.5 is counted) and tells once when an hour exceeds the limit.
+ * Counts the text of a job's events per hour of its life (hours since its first event, like the
+ * quota of dstack 0.22.5) and reports once when an hour exceeds the limit.
  */
 export class QuotaMeter {
   readonly #limit: number;
@@ -21,7 +21,7 @@ export class QuotaMeter {
     this.#limit = limit;
   }
 
-  /** Goes on where a stream that has events already stands. */
+  /** Continues a stream that already has events. */
   async resume(source: EventSource): Promise<void> {
     if (this.#limit === 0 || source.count === 0) return;
     const [first] = await source.records(0, 1);

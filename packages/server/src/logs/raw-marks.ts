@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
 
-/** One append, as the index beside a raw segment keeps it. */
+/** One append, as stored in the index beside a raw segment. */
 export interface RawMark {
-  /** Offset in the stream behind the bytes. */
+  /** The offset in the stream after the bytes. */
   readonly end: number;
   readonly length: number;
   /** When the bytes were read from the job, microseconds. */
@@ -29,7 +29,7 @@ export function encodeMarks(marks: readonly RawMark[]): Buffer {
   return out;
 }
 
-/** What follows the last whole mark is left out. */
+/** An incomplete mark at the end is dropped. */
 export function decodeMarks(bytes: Buffer): RawMark[] {
   const marks: RawMark[] = [];
   for (let at = 0; at + RAW_MARK_BYTES <= bytes.length; at += RAW_MARK_BYTES) {

@@ -34,7 +34,7 @@ it.each([
   expect(await startOffset(store, REF, { since, lines: null })).toBe(offset);
 });
 
-it('what is printed from now on begins behind all there is', async () => {
+it('future output begins after all present output', async () => {
   await put('a\n', 'b\n');
   expect(await startOffset(store, REF, { since: 60 * SECOND, lines: null })).toBe(4);
 });
@@ -47,7 +47,7 @@ it.each([
   [9, 'a\nbb\nccc\n', 0],
   [1, 'a\nunfinished', 2],
   [2, `${'x'.repeat(100_000)}\n${'y'.repeat(100_000)}\nz\n`, 100_001],
-])('the last %d lines begin where they begin', async (lines, text, offset) => {
+])('the last %d lines begin at their first byte', async (lines, text, offset) => {
   await put(text);
   expect(await startOffset(store, REF, { since: null, lines })).toBe(offset);
 });

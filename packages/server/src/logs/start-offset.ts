@@ -1,10 +1,10 @@
 import type { LogStore, LogStreamRef } from './log-store.ts';
 
-/** From where a reader wants a job's output. */
+/** Where a reader starts in a job's output. */
 export interface LogStart {
-  /** Only what was printed after this instant, in µs; null = from the beginning. */
+  /** Only output after this instant, in µs; null = from the beginning. */
   readonly since: number | null;
-  /** Only the last so many lines of that, an unfinished one counts; null = all of them. */
+  /** Only this many last lines of that, an unfinished one counts; null = all of them. */
   readonly lines: number | null;
 }
 
@@ -21,7 +21,7 @@ export async function startOffset(
   return lines === null ? first : await offsetOfLastLines(store, ref, first, lines);
 }
 
-/** Output has its times by event, so a line is never cut in two by this. */
+/** Times belong to events, so this never cuts a line in two. */
 async function offsetAfter(store: LogStore, ref: LogStreamRef, time: number): Promise<number> {
   const page = await store.poll(ref, {
     startTime: time,
@@ -33,7 +33,7 @@ async function offsetAfter(store: LogStore, ref: LogStreamRef, time: number): Pr
   return page.offset ?? 0;
 }
 
-/** Reads backwards until enough line ends are seen. What is lost has no lines. */
+/** Reads backwards until enough line ends are found. Lost bytes have no lines. */
 async function offsetOfLastLines(
   store: LogStore,
   ref: LogStreamRef,

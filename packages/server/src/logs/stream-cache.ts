@@ -4,15 +4,15 @@ interface Entry<T> {
 }
 
 /**
- * Streams that are in use, and the last used ones: opened when they are needed, let go when there
- * are more than `limit`, so that memory has a bound whatever the number of jobs.
+ * Streams in use, and those used last: opened when needed, and closed when there are more than
+ * `limit`, so that memory is bounded whatever the number of jobs.
  */
 export class StreamCache<T> {
   readonly #limit: number;
   readonly #letGo: (stream: T) => Promise<void>;
   readonly #entries = new Map<string, Entry<T>>();
 
-  /** `letGo` writes what waits in memory; a stream for which it throws is kept. */
+  /** `letGo` writes data in memory; a stream for which it throws is kept. */
   constructor(limit: number, letGo: (stream: T) => Promise<void>) {
     this.#limit = limit;
     this.#letGo = letGo;
@@ -29,7 +29,7 @@ export class StreamCache<T> {
     }
   }
 
-  /** Takes a stream out: the next use opens it anew. */
+  /** Removes a stream: the next use opens it again. */
   take(key: string): Promise<T> | undefined {
     const entry = this.#entries.get(key);
     this.#entries.delete(key);
@@ -44,7 +44,7 @@ export class StreamCache<T> {
 
   #entry(key: string, open: () => Promise<T>): Entry<T> {
     const known = this.#entries.get(key);
-    // Taking it out and in again makes it the most recently used one.
+    // Removing and adding it makes it the most recently used one.
     this.#entries.delete(key);
     const entry = known ?? { stream: open(), users: 0 };
     this.#entries.set(key, entry);
@@ -60,12 +60,12 @@ export class StreamCache<T> {
     for (const [key, entry] of this.#entries) {
       if (this.#entries.size <= this.#limit) return;
       if (entry.users > 0) continue;
-      const gone = await entry.stream.then(this.#letGo).then(
+      const isClosed = await entry.stream.then(this.#letGo).then(
         () => true,
         () => false,
       );
-      // Somebody may have taken it up again meanwhile.
-      if (gone && entry.users === 0) this.#forget(key, entry);
+      // The stream may be in use again.
+      if (isClosed && entry.users === 0) this.#forget(key, entry);
     }
   }
 }

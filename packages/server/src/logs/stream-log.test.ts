@@ -52,7 +52,7 @@ function decoded(text: string): string {
     .join('');
 }
 
-it('replays what is stored, follows live, and ends with the output', async () => {
+it('replays stored output, follows live, and ends with the output', async () => {
   await put('one ');
   const reader = read();
   expect(await reader.until(/id: 4/)).toBe(`id: 4\ndata: ${btoa('one ')}\n\n`);
@@ -65,7 +65,7 @@ it('replays what is stored, follows live, and ends with the output', async () =>
   await reader.done;
 });
 
-it('begins at the offset asked for, also in the middle of a piece still to come', async () => {
+it('starts at the requested offset, also in the middle of a future piece', async () => {
   await put('abc');
   const [inside, ahead] = [read(1), read(5)];
   expect(decoded(await inside.until(/id: 3/))).toBe('bc');
@@ -75,13 +75,13 @@ it('begins at the offset asked for, also in the middle of a piece still to come'
   expect(decoded(await ahead.until(/event: end/))).toBe('fgh');
 });
 
-it('ends at once when the output is complete already', async () => {
+it('ends at once if the output is already complete', async () => {
   await put('abc');
   await store.end(REF);
   expect(decoded(await read().until(/event: end/))).toBe('abc');
 });
 
-it('says where output is lost', async () => {
+it('shows where output is lost', async () => {
   await put('abc');
   await store.skip(REF, 10, 1);
   length = 10;
@@ -90,7 +90,7 @@ it('says where output is lost', async () => {
   expect(await read().until(/event: end/)).toContain('event: gap\nid: 10\ndata: 7\n\nid: 11\n');
 });
 
-it('gives a reader who was stuck everything, in order, without holding up the writer', async () => {
+it('sends everything in order to a reader who was stuck, without delaying the writer', async () => {
   const slow = read();
   const fast = read();
   const line = `${'z'.repeat(9_999)}\n`;
@@ -111,7 +111,7 @@ it('keeps an idle connection alive with comments', async () => {
   await reader.done;
 });
 
-it('ends when the reader goes, waiting or stuck', async () => {
+it('ends when the reader disconnects, waiting or stuck', async () => {
   const waiting = read();
   waiting.sink.destroy();
   await waiting.done;
@@ -121,9 +121,9 @@ it('ends when the reader goes, waiting or stuck', async () => {
   await stuck.done;
 });
 
-it('finds out that there is more, and the end, without being told', async () => {
+it('detects new output, and the end, without a notification', async () => {
   await put('one ');
-  // Another server's store on the same data, whose word does not reach this one.
+  // Another server's store on the same data, whose notifications do not reach this one.
   const silent: LogStore = new Proxy(store, {
     get: (target, name: keyof LogStore) =>
       name === 'follow' ? () => () => {} : target[name].bind(target),
@@ -136,7 +136,7 @@ it('finds out that there is more, and the end, without being told', async () => 
   expect(decoded(await reader.until(/event: end/))).toBe('one two');
 });
 
-it('ends with a job whose output was never said to be complete', async () => {
+it('ends with a job whose output was never marked as complete', async () => {
   await put('all there is');
   let over = false;
   let notify = () => {};

@@ -6,31 +6,34 @@ import type { LogNews, LogPiece, LogStore, LogStreamRef } from './log-store.ts';
 const PIECE_BYTES = 48 * 1024;
 const KEEP_ALIVE_MS = 15_000;
 
-/** Live pieces a reader who is busy may leave waiting before it reads from the store instead. */
+/**
+ * Number of live pieces that may queue for a busy reader before it reads from the store instead.
+ */
 const MAX_WAITING = 16;
 
 export interface StreamLogOptions {
   readonly keepAliveMs?: number;
   /**
-   * Whether the job is over for the server. Some jobs end without a word from their agent (never
-   * started, host lost): their output is never said to be complete, yet nothing will follow.
+   * Whether the server considers the job finished. Some jobs end without a report from their agent
+   * (never started, host lost): their output is never marked as complete, yet there will be no
+   * more.
    */
   readonly over?: () => Promise<boolean>;
-  /** Calls `notify` when `over` may have changed; answers how to stop that. */
+  /** Calls `notify` when `over` may have changed; returns a function that stops this. */
   readonly watchOver?: (notify: () => void) => () => void;
 }
 
 /**
- * Sends a job's raw output from `offset` on as server-sent events, first what is stored, then live
- * until the output is complete; ends `sink` then. Messages:
+ * Sends a job's raw output from `offset` on as server-sent events, first the stored part, then live
+ * until the output is complete; then ends `sink`. Messages:
  *
- *     id: <offset behind this piece>      event: gap              event: end
+ *     id: <offset after this piece>       event: gap              event: end
  *     data: <raw bytes in base64>         id: <offset>            id: <length>
  *                                         data: <lost bytes>      data: <length>
  *
- * A client goes on after a lost connection with the last `id` as `offset`. A slow reader holds up
+ * A client continues after a lost connection with the last `id` as `offset`. A slow reader delays
  * only itself: at most one message waits in memory. Resolves when the stream is over or `signal`
- * fires; throws `LogStoreError`, and what the sink throws.
+ * fires; throws `LogStoreError`, and errors of the sink.
  */
 export async function streamLog(
   store: LogStore,
@@ -40,9 +43,9 @@ export async function streamLog(
   signal: AbortSignal,
   options: StreamLogOptions = {},
 ): Promise<void> {
-  const gone = new AbortController();
-  const stop = AbortSignal.any([signal, gone.signal]);
-  const leave = () => gone.abort();
+  const disconnected = new AbortController();
+  const stop = AbortSignal.any([signal, disconnected.signal]);
+  const leave = () => disconnected.abort();
   sink.once('close', leave);
   sink.on('error', leave);
   const inbox = new Inbox();
@@ -51,9 +54,9 @@ export async function streamLog(
   const unwatch = options.watchOver?.(() => inbox.remind());
   stop.addEventListener('abort', wake);
   const alive = setInterval(() => {
-    // Word from another server may have been lost: now and then the reader looks for itself.
+    // A notification of another server may have been lost, so the reader polls at intervals.
     inbox.remind();
-    // A sink that is full has enough to send.
+    // A full sink has enough to send.
     if (!sink.writableNeedDrain) sink.write(': keep-alive\n\n');
   }, options.keepAliveMs ?? KEEP_ALIVE_MS);
   try {
@@ -86,7 +89,7 @@ async function pump(
     at = piece.offset + piece.bytes.length;
     await write(sink, messageOf(piece), stop);
   };
-  // Looked at before reading: what is stored when a stream has ended is all there will be.
+  // Checked before reading: when a stream has ended, the stored part is complete.
   const isOver = async () => (await store.status(ref)).ended || (await over());
   let ended = await isOver();
   while (!stop.aborted) {
@@ -111,7 +114,7 @@ async function pump(
 
 async function write(sink: Writable, text: string, stop: AbortSignal): Promise<void> {
   if (stop.aborted || sink.write(text)) return;
-  // An abort ends the waiting, the caller looks at the signal.
+  // An abort ends the wait; the caller checks the signal.
   await once(sink, 'drain', { signal: stop }).catch((error: Error) => {
     if (!stop.aborted) throw error;
   });
@@ -130,7 +133,7 @@ function messageOf(piece: LogPiece): string {
   return message;
 }
 
-/** What the store has told and the pump has not taken up yet. */
+/** Notifications of the store that the pump has not processed yet. */
 class Inbox {
   #pieces: LogPiece[] = [];
   #ended = false;
@@ -140,7 +143,7 @@ class Inbox {
 
   put(news: LogNews): void {
     if (news.type === 'ended') this.#ended = true;
-    // A reader that far behind finds everything in the store.
+    // A reader this far behind finds everything in the store.
     if (news.type === 'piece' && this.#pieces.length < MAX_WAITING) this.#pieces.push(news.piece);
     else this.#pieces = [];
     this.wake();
@@ -158,14 +161,14 @@ class Inbox {
     this.#waiter = null;
   }
 
-  /** A live piece that follows exactly at `offset`; those before it are dropped. */
+  /** A live piece that continues exactly at `offset`; earlier ones are dropped. */
   next(offset: number): LogPiece | null {
     let piece = this.#pieces.shift();
     while (piece && piece.offset + piece.bytes.length <= offset) piece = this.#pieces.shift();
     if (!piece) return null;
     if (piece.offset === offset) return piece;
     if (piece.offset > offset) {
-      // Bytes are missing in between: the store has them.
+      // Bytes are missing in between: they are in the store.
       this.#pieces = [];
       return null;
     }

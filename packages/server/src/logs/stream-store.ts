@@ -27,7 +27,7 @@ export interface LogStream {
   poll(query: PollQuery): Promise<LogPage>;
 }
 
-/** What a stream needs of its store, whatever it is kept in. */
+/** The parameters of a stream, whatever its medium. */
 export interface StreamSetup {
   /** Bytes of events per hour, 0 = no limit. */
   readonly quota: number;
@@ -37,16 +37,19 @@ export interface StreamSetup {
   readonly exceeded: (breach: QuotaBreach) => void;
 }
 
-/** Where streams are kept. `folder` is `<project>/<run>/<job>`, checked (`streamFolder`). */
+/** The medium of streams. `folder` is `<project>/<run>/<job>`, checked (`streamFolder`). */
 export interface LogMedium<S extends LogStream> {
   open(ref: LogStreamRef, folder: string, setup: StreamSetup): Promise<S>;
-  /** Writes what waits in memory: the stream may be opened anew. */
+  /** Writes data in memory: the stream may be opened again. */
   letGo(stream: S): Promise<void>;
   /** `stream` is the stream if it is open. */
   remove(ref: LogStreamRef, folder: string, stream: S | null): Promise<void>;
-  /** Calls `listener` for streams that another server has written to; returns how to stop that. */
+  /**
+   * Calls `listener` for streams that another server has written to; returns a function that stops
+   * this.
+   */
   subscribe?(listener: (folder: string) => void): () => void;
-  /** All streams have been let go. */
+  /** All streams have been closed. */
   close(): Promise<void>;
 }
 
@@ -56,14 +59,14 @@ export interface StreamStoreOptions {
   /** Bytes of events per job and hour (`DSTACK_SERVER_LOG_QUOTA_PER_JOB_HOUR`), 0 = no limit. */
   readonly quotaPerHour: number;
   readonly onQuota: QuotaListener;
-  /** A stream could not be synced; it stays unacknowledged and the next sync tries again. */
+  /** A stream could not be synced; it stays unacknowledged and the next sync retries. */
   readonly onSyncError: (ref: LogStreamRef, error: LogStoreError) => void;
   readonly maxOpenStreams?: number;
 }
 
 /**
- * Streams are opened when they are needed and the longest unused ones are let go, so memory has a
- * bound whatever the number of jobs.
+ * Streams are opened when needed, and the longest unused ones are closed, so memory is bounded
+ * whatever the number of jobs.
  */
 export class StreamStore<S extends LogStream> implements LogStore {
   readonly #medium: LogMedium<S>;
@@ -77,7 +80,7 @@ export class StreamStore<S extends LogStream> implements LogStore {
     this.#options = options;
     const limit = options.maxOpenStreams ?? 12_000;
     this.#streams = new StreamCache(limit, (stream) => medium.letGo(stream));
-    this.#unsubscribe = medium.subscribe?.((folder) => void this.#heard(folder));
+    this.#unsubscribe = medium.subscribe?.((folder) => void this.#onRemoteWrite(folder));
   }
 
   async length(ref: LogStreamRef): Promise<number> {
@@ -100,7 +103,7 @@ export class StreamStore<S extends LogStream> implements LogStore {
 
   async skip(ref: LogStreamRef, offset: number, time: number): Promise<void> {
     const length = await this.#write(ref, 'store a gap', (stream) => stream.skip(offset, time));
-    this.#followers.tell(requireStreamFolder(ref), { type: 'grew', length });
+    this.#followers.notify(requireStreamFolder(ref), { type: 'grew', length });
   }
 
   async sync(refs: readonly LogStreamRef[]): Promise<Readonly<Record<string, number>>> {
@@ -127,7 +130,7 @@ export class StreamStore<S extends LogStream> implements LogStore {
 
   async end(ref: LogStreamRef): Promise<void> {
     const length = await this.#write(ref, 'end log', (stream) => stream.end());
-    this.#followers.tell(requireStreamFolder(ref), { type: 'ended', length });
+    this.#followers.notify(requireStreamFolder(ref), { type: 'ended', length });
   }
 
   async poll(ref: LogStreamRef, query: PollQuery): Promise<LogPage> {
@@ -145,7 +148,7 @@ export class StreamStore<S extends LogStream> implements LogStore {
     } catch (error) {
       throw asLogStoreError(error, `delete log ${ref.jobId}`);
     }
-    this.#followers.tell(folder, { type: 'ended', length: 0 });
+    this.#followers.notify(folder, { type: 'ended', length: 0 });
   }
 
   async close(): Promise<void> {
@@ -163,16 +166,16 @@ export class StreamStore<S extends LogStream> implements LogStore {
     }
   }
 
-  async #heard(folder: string): Promise<void> {
+  async #onRemoteWrite(folder: string): Promise<void> {
     if (!this.#followers.has(folder)) return;
     const [project, run, jobId] = folder.split('/');
     if (!project || !run || !jobId) return;
     try {
       const { length, ended } = await this.status({ project, run, jobId });
-      this.#followers.tell(folder, { type: ended ? 'ended' : 'grew', length });
+      this.#followers.notify(folder, { type: ended ? 'ended' : 'grew', length });
     } catch {
-      // The reader finds out by itself: it reads the store again on being woken.
-      this.#followers.tell(folder, { type: 'grew', length: 0 });
+      // The reader detects this itself: it reads the store again when it is notified.
+      this.#followers.notify(folder, { type: 'grew', length: 0 });
     }
   }
 
@@ -203,7 +206,7 @@ export class StreamStore<S extends LogStream> implements LogStore {
     return this.#medium.open(ref, folder, {
       quota: this.#options.quotaPerHour,
       now: this.#options.now,
-      appended: (piece, length) => this.#followers.tell(folder, { type: 'piece', piece, length }),
+      appended: (piece, length) => this.#followers.notify(folder, { type: 'piece', piece, length }),
       exceeded: (breach) => this.#options.onQuota(ref, breach),
     });
   }

@@ -1,7 +1,9 @@
 /** The longest text of a line before it is cut, in bytes of UTF-8; leaves room for two newlines. */
 export const MAX_LINE_BYTES = 32 * 1024 - 2;
 
-/** How far a cursor movement may leave the text; bounds how much text a few bytes can make. */
+/**
+ * How far a cursor movement may go beyond the text; bounds how much text a few bytes can create.
+ */
 const MAX_PADDING = 512;
 
 /**
@@ -11,7 +13,7 @@ const MAX_PADDING = 512;
 export class TerminalLine {
   #text = '';
   #cells: string[] | null = null;
-  /** Column of the cursor; null = behind the last character. */
+  /** Column of the cursor; null = after the last character. */
   #column: number | null = null;
   #bytes = 0;
 
@@ -19,7 +21,7 @@ export class TerminalLine {
     return this.#bytes === 0;
   }
 
-  /** Whether what is printed next starts the line anew. */
+  /** Whether the next output starts at the beginning of the line. */
   get atStart(): boolean {
     return this.#column === 0;
   }
@@ -54,7 +56,7 @@ export class TerminalLine {
     for (const char of text) this.#cells.push(char);
   }
 
-  /** Prints one character at the cursor; false when it does not fit, and then nothing happened. */
+  /** Prints one character at the cursor; if it does not fit, returns false and changes nothing. */
   print(char: string): boolean {
     const size = byteLength(char);
     if (this.#column === null) {

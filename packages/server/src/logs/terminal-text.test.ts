@@ -32,11 +32,11 @@ describe('text of a terminal', () => {
     ['a tab and other controls', 'a\tb\x00\x07\x7fc\n', ['a\tbc\n']],
     ['characters of several bytes', 'grün €😀\r€\n', ['€rün €😀\n']],
     ['form feeds', 'a\fb\n', ['a\n', 'b\n']],
-  ])('leaves of %s what a person would see', (_, raw, expected) => {
+  ])('leaves of %s what a terminal would show', (_, raw, expected) => {
     expect(lines(raw)).toEqual(expected);
   });
 
-  it('replaces what is not UTF-8 as TextDecoder does', () => {
+  it('replaces invalid UTF-8 like TextDecoder', () => {
     const raw = Buffer.from('61ff62c3280ae282f09f9861e1a0c0af', 'hex');
     expect(lines(raw).join('')).toBe(new TextDecoder().decode(raw).replace('\r', ''));
   });
@@ -46,7 +46,7 @@ describe('text of a terminal', () => {
     expect(lines(raw).map((text) => text.length)).toEqual([MAX_LINE_BYTES - 1, 12]);
   });
 
-  it('begins a new line where text is redrawn that was given out already', () => {
+  it('starts a new line if text is redrawn that was already emitted', () => {
     const machine = new TerminalText(0);
     const out: string[] = [];
     const add = (piece: { text: string }) => out.push(piece.text);

@@ -1,10 +1,10 @@
 import { TerminalLine } from './terminal-line.ts';
 
-/** What is known about a line of which a part was already given out. Survives in the event index. */
+/** State of a line of which a part was already emitted. Stored in the event index. */
 export interface Carry {
-  /** The last text given out did not end its line. */
+  /** The last emitted text did not end its line. */
   readonly partial: boolean;
-  /** ... and the cursor has gone back to its start, so what comes next replaces it. */
+  /** ... and the cursor has returned to its start, so the next output replaces it. */
   readonly redraw: boolean;
 }
 
@@ -23,25 +23,28 @@ const ESC = 0x1b;
 const MAX_PARAMS = 64;
 
 /**
- * Turns what a program wrote to its terminal into plain text, line by line: escape sequences are
- * removed, redraws of a line (carriage return, backspace, erase) leave its last look, bytes that are
- * not UTF-8 become U+FFFD, `\r\n` becomes `\n`. The result depends on the bytes alone, not on how
- * they were cut into pieces.
+ * Turns a program's terminal output into plain text, line by line: escape sequences are removed,
+ * redraws of a line (carriage return, backspace, erase) leave its final state, invalid UTF-8
+ * becomes
+ * U+FFFD, `\\r\
+ * ` becomes `\
+ * `. The result depends on the bytes alone, not on how they were cut
+ * into pieces.
  *
- * An escape sequence has no effect before it is complete and is given up at a newline, so that at
- * the end of each piece of text (`TextPiece.end`) the machine is in its first state but for `Carry`:
- * `new TerminalText(end, carry)` goes on exactly there.
+ * An escape sequence has no effect before it is complete and is dropped at a newline, so that at
+ * the end of each piece of text (`TextPiece.end`) the machine is in its first state except for
+ * `Carry`: `new TerminalText(end, carry)` continues exactly there.
  */
 export class TerminalText {
   readonly #line = new TerminalLine();
   #offset: number;
   #partial: boolean;
   #redraw: boolean;
-  /** A redraw of a line already given out begins on a line of its own. */
+  /** A redraw of an emitted line starts on a new line. */
   #prefix = '';
   #mode: Mode = 'ground';
   #params = '';
-  /** Where the sequence or character begins that is not complete yet. */
+  /** The start of an incomplete sequence or character. */
   #sequenceStart = 0;
   #utf8 = { point: 0, missing: 0, lower: 0x80, upper: 0xbf };
 
@@ -61,7 +64,10 @@ export class TerminalText {
     return !this.#line.empty;
   }
 
-  /** Takes bytes; `emit` gets each line that ended in them, and parts of lines that got too long. */
+  /**
+   * Processes bytes; `emit` receives each line that ended in them, and parts of lines that are too
+   * long.
+   */
   feed(piece: Uint8Array, emit: (piece: TextPiece) => void): void {
     const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
     let at = 0;
@@ -79,19 +85,19 @@ export class TerminalText {
     }
   }
 
-  /** Gives out the text of the unfinished line, without what is not complete yet. */
+  /** Emits the text of the unfinished line, without an incomplete sequence or character. */
   cut(): TextPiece {
     return this.#take(this.#mode === 'ground' ? this.#offset : this.#sequenceStart);
   }
 
-  /** The same when nothing follows: an unfinished character becomes U+FFFD. Null = no text. */
+  /** The same at the end of the output: an unfinished character becomes U+FFFD. Null = no text. */
   finish(emit: (piece: TextPiece) => void): TextPiece | null {
     if (this.#mode === 'utf8') this.#print('\ufffd', emit);
     this.#mode = 'ground';
     return this.pending ? this.#take(this.#offset) : null;
   }
 
-  /** Bytes up to `offset` are lost: what was begun is given up. */
+  /** Bytes up to `offset` are lost: an unfinished sequence is dropped. */
   jump(offset: number): void {
     this.#offset = offset;
     this.#mode = 'ground';
@@ -279,7 +285,7 @@ export class TerminalText {
     if (byte < 0x7f) this.#control(String.fromCharCode(byte));
   }
 
-  /** Movements within the line; all others, colours above all, have no effect on plain text. */
+  /** Movements within the line; all others, such as colours, have no effect on plain text. */
   #control(final: string): void {
     if (!'KCDG'.includes(final) || !/^\d{0,6}$/.test(this.#params)) return;
     const param = Number(this.#params);
@@ -309,14 +315,14 @@ export class TerminalText {
     else if (byte === 0x0a || byte === 0x18 || byte === 0x1a) this.#abort(byte, emit);
   }
 
-  /** A control character ends a sequence that was begun, then has its own effect. */
+  /** A control character ends an unfinished sequence, then has its own effect. */
   #abort(byte: number, emit: (piece: TextPiece) => void): void {
     this.#mode = 'ground';
     this.#ground(byte, emit);
   }
 }
 
-/** No byte of an escape sequence. */
+/** Not a byte of an escape sequence. */
 function breaksOff(byte: number): boolean {
   return byte < 0x20 || byte >= 0x80;
 }

@@ -1,5 +1,5 @@
 import { SECOND } from '@dstack/core';
-import type { Engine as EngineStore, LeasedKind } from '@dstack/store';
+import type { EngineStore, LeasedKind } from '@dstack/store';
 import type { KeyWork } from './work-queue.ts';
 
 /** A lease outlives a server that died by this much at most (µs). */

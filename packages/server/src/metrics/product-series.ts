@@ -1,6 +1,6 @@
 /**
- * What monitoring wants to know of instances, runs and jobs, read from the database when it asks.
- * Names and labels are those of dstack 0.22.5, so that dashboards made for it go on working.
+ * Metrics of instances, runs and jobs, read from the database on request. Names and labels are
+ * those of dstack 0.22.5, so that existing dashboards keep working.
  */
 
 import type { JobMetrics } from '@dstack/contract/agent';
@@ -27,7 +27,7 @@ export async function productSeries(store: Store, now: Timestamp): Promise<strin
   return series.text();
 }
 
-/** Metrics by name, made when first used: what has no value is not listed. */
+/** Metrics by name, created on first use: a metric without values is not listed. */
 class Series {
   readonly #registry = new Registry();
   readonly #gauges = new Map<string, Gauge>();

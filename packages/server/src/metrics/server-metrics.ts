@@ -1,4 +1,5 @@
-/** Counts what the server does, for Prometheus. Made only where metrics are switched on. */
+/** Counts the work of the server, for Prometheus. Created only if metrics are enabled. */
+
 import { isRunPending } from '@dstack/contract/status';
 import { type Change, type Id, SECOND, type WorkKind } from '@dstack/core';
 import type { Store } from '@dstack/store';
@@ -12,13 +13,13 @@ export type Depths = Readonly<Record<WorkKind, QueueDepth>>;
 export interface ServerMetricsOptions {
   readonly store: Store;
   readonly now: () => number;
-  /** Of the loops' queues; null while they have not started. */
+  /** Of the loops' queues; null before they have started. */
   readonly depths: () => Depths | null;
-  /** What became of an observation that failed. */
+  /** Called when an observation failed. */
   readonly onError: (error: unknown) => void;
 }
 
-/** Seconds a run may wait for its machine (dstack 0.22.5). */
+/** Buckets for the time until a run has an instance, in seconds (dstack 0.22.5). */
 const PROVISION_BUCKETS = [
   15, 30, 45, 60, 90, 120, 180, 240, 300, 360, 420, 480, 540, 600, 900, 1200, 1800,
 ];
@@ -106,7 +107,7 @@ export class ServerMetrics implements LoopObserver {
 
   async #provisioned(jobId: Id): Promise<void> {
     const view = await this.#options.store.jobs.byId(jobId);
-    // One observation per run: its first job speaks for it.
+    // One observation per run, for its first job.
     if (!view || view.job.jobNum > 0 || view.job.provisionedAt === null) return;
     const waited = (view.job.provisionedAt - view.job.submittedAt) / SECOND;
     const run_type = view.run.spec.configuration.type;
@@ -120,7 +121,7 @@ export class ServerMetrics implements LoopObserver {
     this.#pending.inc({ project_name: view.projectName, run_type });
   }
 
-  /** Observing never holds up the loops. */
+  /** Observing never delays the loops. */
   #later(observation: Promise<void>): void {
     observation.catch((error: unknown) => this.#options.onError(error));
   }

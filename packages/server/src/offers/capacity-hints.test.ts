@@ -8,7 +8,7 @@ const local = { name: 'local', instances, signalsCapacity: true } as const;
 const shown = { name: 'gcp', instances: null, signalsCapacity: false } as const;
 
 it('names the backends that cannot create machines', () => {
-  expect(capacityHints([cloud, shown]).machineless).toEqual(new Set(['gcp']));
+  expect(capacityHints([cloud, shown]).offersOnly).toEqual(new Set(['gcp']));
 });
 
 it('asks again only for backends that create machines and send no signals', () => {

@@ -9,6 +9,6 @@ export function capacityHints(
   const others = backends.filter((backend) => backend.instances === null);
   return {
     hasSilentBackends: makers.some((backend) => !backend.signalsCapacity),
-    machineless: new Set(others.map((backend) => backend.name)),
+    offersOnly: new Set(others.map((backend) => backend.name)),
   };
 }

@@ -6,7 +6,7 @@ import {
   isServerHost,
   requirementsMatch,
 } from '@dstack/core';
-import type { Store } from '@dstack/store';
+import type { BackendRecord, Store } from '@dstack/store';
 import { type BackendLimits, boundedBackend } from './bounded-backend.ts';
 import { capacityHints } from './capacity-hints.ts';
 
@@ -30,6 +30,8 @@ export interface ProjectBackendsOptions {
   readonly catalog: Catalog;
   /** Null when the server's machine is no capacity. */
   readonly local: Backend | null;
+  /** The simulated backend of a row; null, or left out, = it is none. */
+  readonly simulated?: (row: BackendRecord) => Backend | null;
   /** SSH hosts: no project configures them. */
   readonly remote: Backend;
   /** Projects that may use it, by name in lower case. */
@@ -41,19 +43,15 @@ export interface ProjectBackendsOptions {
 
 export function projectBackends(options: ProjectBackendsOptions): ProjectBackends {
   const { store, catalog, local, remote, localProjects } = options;
+  const cloudOf = ({ type, config }: BackendRecord): Backend =>
+    cloudBackend({ type, regions: regionsOf(config), catalog, matches: requirementsMatch });
   // Instances end by their backend also where the project may not use it any more.
   const builtIn = [remote, ...(local ? [local] : [])];
   const of = async (projectId: Id): Promise<readonly Backend[]> => {
     const project = await store.projects.byId(projectId);
     if (!project) return [];
-    const clouds = (await store.backends.list([projectId])).map((row) =>
-      cloudBackend({
-        type: row.type,
-        regions: regionsOf(row.config),
-        catalog,
-        matches: requirementsMatch,
-      }),
-    );
+    const rows = await store.backends.list([projectId]);
+    const clouds = rows.map((row) => options.simulated?.(row) ?? cloudOf(row));
     const own = local && localProjects.has(project.name.toLowerCase()) ? [local] : [];
     return [...own, ...clouds].map((backend) => boundedBackend(backend, options.limits));
   };
@@ -65,7 +63,7 @@ export function projectBackends(options: ProjectBackendsOptions): ProjectBackend
       return {
         abilities: configured.map(({ name, instances }) => ({
           name,
-          makesMachines: instances !== null,
+          createsInstances: instances !== null,
         })),
         hints: capacityHints(configured),
         localOff: isLocal

@@ -48,7 +48,7 @@ export function guardedConnector(
     }
     connect(options, (error, socket) => {
       if (error || !socket) return done(error ?? new Error('not connected'), null);
-      if (isAllowed(rules, options.hostname, socket)) return done(null, socket);
+      if (isAllowedAddress(rules, options.hostname, socket)) return done(null, socket);
       socket.destroy();
       done(new OutgoingRefused({ rule: 'address', host: options.hostname }), null);
     });
@@ -56,6 +56,10 @@ export function guardedConnector(
 }
 
 /** False also for a connection that is already closed. */
-export function isAllowed(rules: OutgoingRules, host: string, { remoteAddress }: Socket): boolean {
+export function isAllowedAddress(
+  rules: OutgoingRules,
+  host: string,
+  { remoteAddress }: Socket,
+): boolean {
   return remoteAddress !== undefined && rules.allows(host, remoteAddress);
 }

@@ -35,7 +35,7 @@ async function proxy(allowed: readonly string[], maxBytes = 100_000) {
   return opened;
 }
 
-/** A plain request, as programs make it of a proxy; what was answered, or that it broke. */
+/** A plain proxy request, and its answer or failure. */
 function plain({ url }: GuardedProxy, path: string): Promise<string> {
   return new Promise((resolve) => {
     const headers = { 'proxy-authorization': 'Basic x', host: 'x' };
@@ -51,7 +51,7 @@ function plain({ url }: GuardedProxy, path: string): Promise<string> {
   });
 }
 
-/** What comes back of a tunnel in which a request was sent. */
+/** The answer to a request sent through a tunnel. */
 async function tunnelled({ url }: GuardedProxy, authority: string): Promise<string> {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   socket.on('error', () => {});
@@ -65,8 +65,8 @@ async function tunnelled({ url }: GuardedProxy, authority: string): Promise<stri
   return await text(socket).catch(() => 'broken');
 }
 
-describe('the proxy of a program with connections of its own', () => {
-  it('takes it where it may go, by tunnels and by plain requests', async () => {
+describe('the proxy of a program with its own connections', () => {
+  it('allows public addresses, by tunnels and by plain requests', async () => {
     const { port, seen } = await target('127.0.0.1');
     const opened = await proxy(['127.0.0.1']);
     expect(await plain(opened, `http://127.0.0.1:${port}/x`)).toBe('200 inside');
@@ -75,7 +75,7 @@ describe('the proxy of a program with connections of its own', () => {
   });
 
   it.each(['127.0.0.1', 'localhost', '[::ffff:127.0.0.1]', '0.0.0.0'])(
-    'does not take it to %s',
+    'refuses %s',
     async (host) => {
       const { port, seen } = await target('127.0.0.1');
       const opened = await proxy([]);
@@ -87,7 +87,7 @@ describe('the proxy of a program with connections of its own', () => {
   );
 
   it.each(['file:///etc/passwd', '/x', 'http://', 'ftp://127.0.0.1/'])(
-    'makes nothing of %s',
+    'refuses the malformed request %s',
     async (path) => {
       expect(await plain(await proxy(['loopback']), path)).toBe('400 ');
     },
@@ -97,7 +97,7 @@ describe('the proxy of a program with connections of its own', () => {
     expect(await tunnelled(await proxy(['loopback']), where)).toBe('HTTP/1.1 400 Bad Request');
   });
 
-  it('lets no more bytes through than it may, over all connections', async () => {
+  it('limits the number of bytes of all connections together', async () => {
     const { port } = await target('127.0.0.1', Buffer.alloc(3000, 'a'));
     const opened = await proxy(['127.0.0.1'], 5000);
     expect(await plain(opened, `http://127.0.0.1:${port}/x`)).toContain('200 aaa');
@@ -107,7 +107,7 @@ describe('the proxy of a program with connections of its own', () => {
     expect(opened.refusal?.refusal).toEqual({ rule: 'size', bytes: 5000 });
   });
 
-  it('ends what it holds open when it is closed', async () => {
+  it('closes its connections when it is closed', async () => {
     const { port } = await target('127.0.0.1');
     const opened = await GuardedProxy.open(new OutgoingRules(['127.0.0.1']), 1000);
     const socket = connect(Number(new URL(opened.url).port), '127.0.0.1');

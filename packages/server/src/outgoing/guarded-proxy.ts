@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type Duplex, Transform } from 'node:stream';
-import { checkLiteral, guardedLookup, isAllowed } from './guarded-connect.ts';
+import { checkLiteral, guardedLookup, isAllowedAddress } from './guarded-connect.ts';
 import { OutgoingRefused } from './outgoing-error.ts';
 import type { OutgoingRules } from './outgoing-rules.ts';
 
@@ -97,7 +97,7 @@ export class GuardedProxy {
     try {
       checkLiteral(this.#rules, host);
       socket.once('connect', () => {
-        if (!isAllowed(this.#rules, host, socket)) socket.destroy(refused(host));
+        if (!isAllowedAddress(this.#rules, host, socket)) socket.destroy(refused(host));
       });
     } catch (error) {
       socket.destroy(error as Error);

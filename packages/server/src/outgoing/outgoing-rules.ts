@@ -11,8 +11,9 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
 const HOST = /^(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$/i;
 
 /**
- * Where the server may connect to on behalf of users: the public Internet, and what the operator names.
- * Each address is checked when it is connected to, so a name cannot change its address after the check.
+ * The addresses that the server may connect to on behalf of users: the public Internet, and those
+ * that the operator allows. Each address is checked when it is connected to, so a name cannot
+ * change its address after the check.
  */
 export class OutgoingRules {
   readonly #networks: BlockList;
@@ -73,12 +74,12 @@ function hostOf(text: string): string {
   return text.toLowerCase().replace(/\.$/, '');
 }
 
-/** The hosts that a setting of the operator names, as a URL or as `host[:port][/path]`. */
+/** The hosts of an operator's setting, given as a URL or as `host[:port][/path]`. */
 export function hostsOfSettings(...values: readonly (string | null)[]): string[] {
   return values.flatMap((value) => {
     if (!value) return [];
     const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `https://${value}`;
-    // `user@host:path`, as SSH writes repositories, is no URL.
+    // `user@host:path`, an SSH repository, is not a URL.
     const scp = /^(?:[^@/]+@)?([^:/]+):(?!\/\/|\d+(?:\/|$))/.exec(value);
     if (scp?.[1]) return [scp[1]];
     return URL.canParse(url) ? [new URL(url).hostname.replace(/^\[|\]$/g, '')] : [];

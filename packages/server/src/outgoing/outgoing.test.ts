@@ -14,7 +14,7 @@ afterEach(async () => {
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** A server on an address of this machine; `connections` counts who has come. */
+/** A server on a local address; `connections` counts its clients. */
 async function listen(address: string, handler: Handler) {
   const server = createServer(handler);
   const seen = { connections: 0 };
@@ -59,7 +59,7 @@ async function refusal(answer: Promise<unknown>): Promise<OutgoingRefusal> {
 }
 
 describe('a request on behalf of a user', () => {
-  it('brings what an address that is allowed answers', async () => {
+  it('returns the answer of an allowed address', async () => {
     const { url } = await listen('127.0.0.1', (_request, response) => {
       response.writeHead(404, { 'X-Thing': 'yes' }).end('none');
     });
@@ -72,14 +72,14 @@ describe('a request on behalf of a user', () => {
     expect(answer.header('x-other')).toBeNull();
   });
 
-  it.each(['127.0.0.1', '127.9.9.9', '::1'])('connects nobody at %s', async (address) => {
+  it.each(['127.0.0.1', '127.9.9.9', '::1'])('opens no connection to %s', async (address) => {
     const { url, seen } = await listen(address, ok);
     expect(await refusal(client([]).get(url, asked))).toMatchObject({ rule: 'address' });
     expect(seen.connections).toBe(0);
   });
 
   it.each(['2130706433', '0x7f000001', '127.1', '0177.0.0.1', '[::ffff:127.0.0.1]', '0.0.0.0'])(
-    'reads %s as the address that it is',
+    'reads %s as an address',
     async (host) => {
       const { port, seen } = await listen('127.0.0.1', ok);
       const answer = client([]).get(`http://${host}:${port}/`, asked);
@@ -88,7 +88,7 @@ describe('a request on behalf of a user', () => {
     },
   );
 
-  it('goes to none of the addresses of a name that are not allowed', async () => {
+  it('uses none of the forbidden addresses of a name', async () => {
     const inside = await listen('127.0.0.2', ok);
     const names = { 'in.test': ['127.0.0.2'], 'mixed.test': ['127.0.0.2', '127.0.0.1'] };
     const outgoing = client(['127.0.0.1'], names);
@@ -99,13 +99,13 @@ describe('a request on behalf of a user', () => {
     expect(inside.seen.connections).toBe(0);
   });
 
-  it('may go to a name that is allowed, wherever that is', async () => {
+  it('may go to an allowed name, whatever its address', async () => {
     const { port } = await listen('127.0.0.2', ok);
     const outgoing = client(['in.test'], { 'in.test': ['127.0.0.2'] });
     expect((await outgoing.get(`http://in.test:${port}/`, asked)).status).toBe(200);
   });
 
-  it('follows no redirect to an address that is not allowed', async () => {
+  it('follows no redirect to a forbidden address', async () => {
     const inside = await listen('127.0.0.2', ok);
     const outside = await listen('127.0.0.1', to(`${inside.url}/latest/meta-data`));
     const answer = client(['127.0.0.1']).get(outside.url, asked);
@@ -113,21 +113,21 @@ describe('a request on behalf of a user', () => {
     expect(inside.seen.connections).toBe(0);
   });
 
-  it('shows credentials to their own origin only', async () => {
-    const heard: Record<string, unknown>[] = [];
+  it('sends credentials to their own origin only', async () => {
+    const received: Record<string, unknown>[] = [];
     const other = await listen('127.0.0.1', ({ headers }, response) => {
-      heard.push(headers);
+      received.push(headers);
       response.end('done');
     });
     const first = await listen('127.0.0.1', ({ url, headers }, response) => {
-      heard.push(headers);
+      received.push(headers);
       const location = url === '/a' ? '/b' : `${other.url}/c`;
       response.writeHead(307, { location }).end();
     });
     const headers = { Authorization: 'Bearer secret', cookie: 'a=b', accept: 'x/y' };
     await client(['127.0.0.1']).get(`${first.url}/a`, { ...asked, headers });
     expect(
-      heard.map(({ authorization, cookie, accept }) => [authorization, cookie, accept]),
+      received.map(({ authorization, cookie, accept }) => [authorization, cookie, accept]),
     ).toEqual([
       ['Bearer secret', 'a=b', 'x/y'],
       ['Bearer secret', 'a=b', 'x/y'],
@@ -145,7 +145,7 @@ describe('a request on behalf of a user', () => {
   });
 
   it.each(['file:///etc/passwd', 'ftp://x.org/', 'gopher://x.org/', 'data:,x'])(
-    'is never made of %s, asked for or redirected to',
+    'is never made to %s, directly or by a redirect',
     async (target) => {
       const protocol = new URL(target).protocol;
       const outgoing = client(['127.0.0.1']);

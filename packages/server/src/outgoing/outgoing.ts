@@ -33,8 +33,8 @@ const CREDENTIALS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The HTTP client for addresses that users name (registries, hubs): every hop must be allowed by the
- * rules, credentials go only to the origin that they are for, and sizes and times are bounded.
+ * The HTTP client for addresses that users choose (registries, hubs): every hop must be allowed by
+ * the rules, credentials are sent only to their own origin, and sizes and times are bounded.
  */
 export class Outgoing {
   readonly rules: OutgoingRules;
@@ -89,7 +89,7 @@ export class Outgoing {
 
 function parsed(url: string | URL): URL {
   if (url instanceof URL) return url;
-  if (!URL.canParse(url)) throw new OutgoingFailed(`${url} is no URL`);
+  if (!URL.canParse(url)) throw new OutgoingFailed(`${url} is not a URL`);
   return new URL(url);
 }
 

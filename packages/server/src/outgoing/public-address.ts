@@ -17,7 +17,7 @@ const SPECIAL_V4 = [
   '203.0.113.0/24',
   '224.0.0.0/4',
   '240.0.0.0/4',
-  // Azure's metadata and agent endpoint lies among public addresses.
+  // Azure's metadata and agent endpoint is among public addresses.
   '168.63.129.16/32',
 ];
 
@@ -31,7 +31,7 @@ const embedding = networks(['::ffff:0:0/96', '64:ff9b::/96']);
 
 /** Whether an address is on the public Internet, not in a private, loopback, link-local or other special network. */
 export function isPublicAddress(address: string): boolean {
-  // Only link-local addresses name an interface.
+  // Only link-local addresses contain an interface.
   if (address.includes('%')) return false;
   switch (isIP(address)) {
     case 4:

@@ -5,13 +5,13 @@ import { pathNotAllowed, upgradeNotSupported } from './refusal.ts';
 import type { ServiceRoute } from './service-routes.ts';
 import type { ServiceTarget } from './service-target.ts';
 
-/** A request to a service that exists, by a caller who may use it. */
+/** A request to an existing service, by a caller who may use it. */
 export interface AdmittedRequest {
   readonly route: ServiceRoute;
   readonly target: ServiceTarget;
   /** Null for services with `auth: false`. */
   readonly caller: ServiceCaller | null;
-  /** Values of `Authorization` that carry a token of this server. */
+  /** Values of `Authorization` that contain a token of this server. */
   readonly ownAuthorizations: ReadonlySet<string>;
 }
 

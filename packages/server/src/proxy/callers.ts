@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 /** Where the response goes; closed once the client has disconnected. */
-export type Client = ServerResponse | Duplex;
+export type ClientConnection = ServerResponse | Duplex;
 
 /** A user who was admitted to a service with `auth: true`. */
 export interface ServiceCaller {

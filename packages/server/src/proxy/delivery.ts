@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Id } from '@dstack/core';
-import type { Replica, ReplicaConnections } from './replica-connections.ts';
+import type { ConnectedReplica, ReplicaConnections } from './replica-connections.ts';
 import type { ServiceRoute } from './service-routes.ts';
 import { isTimeout } from './upstream-failure.ts';
 
@@ -15,13 +15,13 @@ export interface Order<T> {
   readonly isRepeatable: boolean;
   /** Whether the client has disconnected. */
   readonly isUnwanted: () => boolean;
-  readonly send: (replica: Replica) => Promise<Sent<T>>;
+  readonly send: (replica: ConnectedReplica) => Promise<Sent<T>>;
 }
 
 export interface Delivered<T> {
   readonly value: T;
   /** The caller must release it. */
-  readonly replica: Replica;
+  readonly replica: ConnectedReplica;
 }
 
 export interface DeliveryOptions {
@@ -30,10 +30,10 @@ export interface DeliveryOptions {
   readonly current: (route: ServiceRoute) => Promise<ServiceRoute | null>;
   /** Milliseconds. */
   readonly now: () => number;
-  readonly onFailure: (route: ServiceRoute, replica: Replica, error: Error) => void;
+  readonly onFailure: (route: ServiceRoute, replica: ConnectedReplica, error: Error) => void;
 }
 
-/** The service has no replica that takes requests. */
+/** The service has no replica that accepts requests. */
 export class NoReplica extends Error {
   override name = 'NoReplica';
 }
@@ -49,7 +49,9 @@ export class Undelivered extends Error {
   }
 }
 
-/** Replicas that have just started may refuse connections this long; tries are this far apart. */
+/**
+ * Replicas that have just started may refuse connections this long; attempts are this far apart.
+ */
 const START_MS = 10_000;
 const ASK_AGAIN_MS = 100;
 
@@ -62,8 +64,8 @@ export class Delivery {
   }
 
   /**
-   * Tries every replica while no byte was sent. Repeats once a request that was sent and not answered,
-   * if it is repeatable. Throws `NoReplica` or `Undelivered`.
+   * Tries every replica while no byte was sent. Repeats once a request that was sent and not
+   * answered, if it is repeatable. Throws `NoReplica` or `Undelivered`.
    */
   async deliver<T>({ route, isRepeatable, isUnwanted, send }: Order<T>): Promise<Delivered<T>> {
     const { replicas, current, onFailure } = this.#options;

@@ -1,10 +1,10 @@
-/** One request sent to a replica, and its answer sent back, both as they come. */
+/** Sends one request to a replica and its answer back, both as they arrive. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { Sent } from './delivery.ts';
 import { type ResponseContext, responseHeaders } from './headers.ts';
 
-export interface Exchange {
+export interface ProxyExchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** Path and query for the service. */
@@ -16,10 +16,13 @@ export interface Exchange {
 }
 
 /** How an exchange ended in which the app answered or the client disconnected. */
-export type Outcome = 'answered' | 'client-gone' | 'cut-off';
+export type ExchangeOutcome = 'answered' | 'client-disconnected' | 'cut-off';
 
 /** Never rejects. On `failed` nothing was answered yet. */
-export function exchange(dispatcher: Dispatcher, order: Exchange): Promise<Sent<Outcome>> {
+export function exchange(
+  dispatcher: Dispatcher,
+  order: ProxyExchange,
+): Promise<Sent<ExchangeOutcome>> {
   return new Promise((resolve) => {
     const handler = new ExchangeHandler(order, resolve);
     const { request, path, headers } = order;
@@ -46,17 +49,17 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['content-length'] !== undefined && headers['content-length'] !== '0';
 }
 
-class ClientGone extends Error {}
+class ClientDisconnected extends Error {}
 
 class ExchangeHandler implements Dispatcher.DispatchHandler {
-  readonly #order: Exchange;
-  readonly #resolve: (sent: Sent<Outcome>) => void;
+  readonly #order: ProxyExchange;
+  readonly #resolve: (sent: Sent<ExchangeOutcome>) => void;
   #controller: Dispatcher.DispatchController | null = null;
   #answering = false;
   #wrote = false;
-  #gone = false;
+  #isDisconnected = false;
 
-  constructor(order: Exchange, resolve: (sent: Sent<Outcome>) => void) {
+  constructor(order: ProxyExchange, resolve: (sent: Sent<ExchangeOutcome>) => void) {
     this.#order = order;
     this.#resolve = resolve;
     order.response.on('close', this.#onClose);
@@ -64,7 +67,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    if (this.#gone) controller.abort(new ClientGone());
+    if (this.#isDisconnected) controller.abort(new ClientDisconnected());
   }
 
   onResponseStart(
@@ -73,7 +76,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     _headers: unknown,
     statusText?: string,
   ): void {
-    // Hints on the way (100, 103) are for the hop that asked.
+    // Informational answers (100, 103) are for the next hop only.
     if (status < 200) return;
     const { response, answer, id } = this.#order;
     const raw = (controller.rawHeaders ?? []) as readonly (Buffer | string)[];
@@ -88,7 +91,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
       throw error;
     }
     this.#answering = true;
-    // An answer whose body is yet to come shows its head at once; a short one leaves in one piece.
+    // An answer with a long body sends its head at once; a short one is sent in one piece.
     process.nextTick(() => {
       if (!this.#wrote) response.flushHeaders();
     });
@@ -106,21 +109,21 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#wrote = true;
     const { request, response } = this.#order;
     response.end();
-    // Whatever the app did not want to read must not stand before the client's next request.
+    // The part that the app did not read must not precede the client's next request.
     request.resume();
     this.#finish({ kind: 'done', value: 'answered' });
   }
 
   onResponseError(_controller: unknown, error: Error): void {
     const { response } = this.#order;
-    if (this.#gone) this.#finish({ kind: 'done', value: 'client-gone' });
+    if (this.#isDisconnected) this.#finish({ kind: 'done', value: 'client-disconnected' });
     else if (this.#answering) {
       // The client must see that something is missing.
       response.destroy();
       this.#finish({ kind: 'done', value: 'cut-off' });
     } else {
       const unsent = this.#controller === null;
-      // The rest of a body that nobody wants must not stand before the client's next request.
+      // The unread rest of a body must not precede the client's next request.
       if (!unsent) this.#order.request.resume();
       this.#finish({ kind: 'failed', error, unsent });
     }
@@ -128,13 +131,13 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   readonly #onClose = (): void => {
     if (this.#order.response.writableFinished) return;
-    this.#gone = true;
-    this.#controller?.abort(new ClientGone());
-    // Still waiting for a connection: nobody needs it any more.
-    if (this.#controller === null) this.#finish({ kind: 'done', value: 'client-gone' });
+    this.#isDisconnected = true;
+    this.#controller?.abort(new ClientDisconnected());
+    // Still waiting for a connection that is no longer needed.
+    if (this.#controller === null) this.#finish({ kind: 'done', value: 'client-disconnected' });
   };
 
-  #finish(sent: Sent<Outcome>): void {
+  #finish(sent: Sent<ExchangeOutcome>): void {
     this.#order.response.off('close', this.#onClose);
     this.#resolve(sent);
   }

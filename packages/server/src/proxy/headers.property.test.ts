@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { trustIn } from './forwarded.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
 
-/** For whatever Node's parser lets through; a failure prints its seed. */
+/** For everything that Node's parser accepts; a failure prints its seed. */
 const LIMITS = { numRuns: 3000, interruptAfterTimeLimit: 1500 } as const;
 
 const FORGED = 'forged';
@@ -47,7 +47,7 @@ function pairsOf(headers: readonly string[]): (readonly [string, string])[] {
   );
 }
 
-it('a service never sees what is not for it, nor what only this server may say', () => {
+it('a service never receives headers that are not for it, or that only this server may set', () => {
   const context = {
     sender: { address: '10.0.0.9', isEncrypted: false, trust: trustIn([]) },
     prefix: '/p',
@@ -56,9 +56,9 @@ it('a service never sees what is not for it, nor what only this server may say',
   };
   const check = (headers: readonly string[]) => {
     const pairs = pairsOf(requestHeaders(headers, context));
-    const said = pairs.filter(([key]) => /^(forwarded|x[-_](forwarded|dstack|real))/.test(key));
+    const values = pairs.filter(([key]) => /^(forwarded|x[-_](forwarded|dstack|real))/.test(key));
     const host = pairsOf(headers).find(([key]) => key === 'host')?.[1];
-    expect(said).toEqual([
+    expect(values).toEqual([
       ['x-forwarded-for', '10.0.0.9'],
       ['x-forwarded-proto', 'http'],
       ...(host === undefined ? [] : [['x-forwarded-host', host]]),
@@ -72,7 +72,7 @@ it('a service never sees what is not for it, nor what only this server may say',
   fc.assert(fc.property(raw, check), LIMITS);
 });
 
-it('a service sees everything else, in its order', () => {
+it('a service receives all other headers, in their order', () => {
   const context = {
     sender: { address: '10.0.0.9', isEncrypted: false, trust: trustIn([]) },
     ...{ prefix: null, user: null, ownAuthorizations: new Set<string>() },
@@ -88,7 +88,7 @@ it('a service sees everything else, in its order', () => {
   );
 });
 
-it('an answer never reaches beyond its service', () => {
+it('an answer only affects its own service', () => {
   const check = (headers: readonly string[], isStripped: boolean) => {
     const context = { path: '/proxy/services/main/web', isStripped, host: 'h' };
     const pairs = pairsOf(responseHeaders(headers, context));

@@ -14,15 +14,15 @@ const proxied = (trusted: string, address = '10.0.0.9'): RequestContext => ({
   sender: { address, isEncrypted: false, trust: trustIn([trusted]) },
 });
 
-/** As apps see them: by names in lower case. */
+/** As received by apps: by names in lower case. */
 function seen(raw: readonly string[], how: Partial<RequestContext> = {}) {
   const headers = requestHeaders(raw, { ...context, ...how });
   const pairs = headers.flatMap((part, i) => (i % 2 ? [] : [[part.toLowerCase(), headers[i + 1]]]));
   return Object.fromEntries(pairs) as Record<string, string>;
 }
 
-describe('a request on its way to a service', () => {
-  it('keeps what the client sent, but for what is of one connection', () => {
+describe('a request to a service', () => {
+  it("keeps the client's headers, except hop-by-hop ones", () => {
     const raw = [
       ...['Host', 'server:3000', 'Authorization', 'Bearer of-app', 'Connection', 'X-Mine'],
       ...['Keep-Alive', 'timeout=5', 'X-Mine', 'dropped', 'Transfer-Encoding', 'chunked'],
@@ -37,13 +37,13 @@ describe('a request on its way to a service', () => {
     ]);
   });
 
-  it('has no token of this server, beside one of the app or alone', () => {
+  it('has no token of this server, beside a token of the app or alone', () => {
     expect(seen(['Host', 'h', 'AUTHORIZATION', OWN])).not.toHaveProperty('authorization');
     const both = ['Authorization', OWN, 'authorization', 'Basic YTpi'];
     expect(seen(both).authorization).toBe('Basic YTpi');
   });
 
-  it('names its caller where there is one, and never one that the client names', () => {
+  it('names its caller if there is one, and never a name that the client sent', () => {
     const raw = [
       ...['X-Dstack-User', 'root', 'x-dstack-user', 'root', 'X_Dstack_User', 'root'],
       ...['X-Dstack-Other', 'x', 'Connection', 'X-Dstack-User'],
@@ -53,14 +53,14 @@ describe('a request on its way to a service', () => {
     expect(requestHeaders(raw, { ...context, user: 'alice' }).join()).not.toMatch(/root/);
   });
 
-  it('says where it came from', () => {
+  it('has the address of the client', () => {
     expect(requestHeaders(['Host', 'server:3000'], context).slice(2)).toEqual([
       ...['X-Forwarded-For', '10.0.0.9', 'X-Forwarded-Proto', 'http'],
       ...['X-Forwarded-Host', 'server:3000', 'X-Forwarded-Prefix', '/proxy/services/main/web'],
     ]);
   });
 
-  it('says it by this server alone where the client is no trusted proxy', () => {
+  it("has only this server's values if the client is not a trusted proxy", () => {
     const raw = [
       ...['Host', 'server:3000', 'x-forwarded-for', '1.2.3.4', 'X-Forwarded-Proto', 'https'],
       ...['X-Forwarded-Host', 'evil', 'X-Forwarded-Prefix', '/evil', 'Forwarded', 'for=1.2.3.4'],
@@ -72,7 +72,7 @@ describe('a request on its way to a service', () => {
     }
   });
 
-  it('says what a trusted proxy before this server has said', () => {
+  it('has the values of a trusted proxy before this server', () => {
     const raw = [
       ...['Host', 'server:3000', 'x-forwarded-for', '1.2.3.4', 'X-Forwarded-Proto', 'https'],
       ...['X-Forwarded-Host', 'ai.example.com', 'X-Forwarded-Prefix', '/dstack/'],
@@ -96,12 +96,12 @@ describe('a request on its way to a service', () => {
     ['10.0.0.7', '10.0.0.7, 10.0.0.9'],
     ['6.6.6.6, unknown', 'unknown, 10.0.0.9'],
     [', ,', '10.0.0.9'],
-  ])('passes of a chain %j on what trusted proxies vouch for', (given, passed) => {
+  ])('keeps of a chain %j the part that trusted proxies have written', (given, passed) => {
     const raw = ['X-Forwarded-For', given];
     expect(seen(raw, proxied('10.0.0.0/8'))['x-forwarded-for']).toBe(passed);
   });
 
-  it('is of a trusted proxy by any form of its address', () => {
+  it('is from a trusted proxy with any form of its address', () => {
     const raw = ['X-Forwarded-For', '1.2.3.4', 'Forwarded', 'for=1.2.3.4'];
     const mapped = seen(raw, proxied('10.0.0.9', '::ffff:10.0.0.9'));
     expect(mapped['x-forwarded-for']).toBe('1.2.3.4, ::ffff:10.0.0.9');
@@ -114,11 +114,11 @@ describe('a request on its way to a service', () => {
     ['X-Forwarded-Proto', 'http, HTTPS', 'x-forwarded-proto', 'https'],
     ['X-Forwarded-Prefix', 'nonsense', 'x-forwarded-prefix', '/proxy/services/main/web'],
     ['X-Forwarded-Prefix', '/', 'x-forwarded-prefix', '/proxy/services/main/web'],
-  ])('makes of a trusted %s: %s what it can be', (name, value, seenAs, is) => {
+  ])('converts a trusted %s: %s', (name, value, seenAs, is) => {
     expect(seen([name, value], proxied('loopback', '127.0.0.1'))[seenAs]).toBe(is);
   });
 
-  it('keeps cookies but for those of this server', () => {
+  it('keeps cookies except those of this server', () => {
     const cookie = (value: string) => seen(['Cookie', value]).cookie;
     expect(cookie('a=1; dstack_session=x; b=2')).toBe('a=1; b=2');
     expect(cookie('__Host-dstack-session=x')).toBeUndefined();
@@ -135,7 +135,7 @@ describe('an answer of a service', () => {
   const answer = (raw: string[], isStripped = true) =>
     responseHeaders(raw, { path: '/p', isStripped, host: 'server:3000' }).slice(0, -2);
 
-  it('keeps cookies apart and loses what this server says itself', () => {
+  it('keeps cookies separate and drops headers that this server sets', () => {
     const raw = ['Set-Cookie', 'a=1', 'Date', 'x', 'Server', 'y', 'Set-Cookie', 'b=2'];
     expect(answer(raw)).toEqual(['Set-Cookie', 'a=1; Path=/p/', 'Set-Cookie', 'b=2; Path=/p/']);
   });
@@ -149,17 +149,17 @@ describe('an answer of a service', () => {
     ['a="x;Path=/api"', 'a="x; Path=/p/api"', 'a="x; Path=/p/'],
     ['a=1; Path=', 'a=1; Path=/p/', 'a=1; Path=/p/'],
     ['', '; Path=/p/', '; Path=/p/'],
-  ])('sets the cookie %j for itself alone', (given, stripped, whole) => {
+  ])('limits the cookie %j to its service', (given, stripped, whole) => {
     expect(answer(['Set-Cookie', given], true)).toEqual(['Set-Cookie', stripped]);
     expect(answer(['Set-Cookie', given], false)).toEqual(['Set-Cookie', whole]);
   });
 
-  it('sets no cookie of this server', () => {
+  it('cannot set a cookie of this server', () => {
     const raw = ['dstack_session=x', '__Host-dstack=1; Path=/', ' dstack=1', '=dstack_session=x'];
     expect(answer(raw.flatMap((value) => ['Set-Cookie', value]))).toEqual([]);
   });
 
-  it('says nothing that holds for more than the service', () => {
+  it('has no header that applies to more than the service', () => {
     const raw = [
       ...['Clear-Site-Data', '"*"', 'Strict-Transport-Security', 'max-age=1', 'Alt-Svc', 'h3=":1"'],
       ...['Service-Worker-Allowed', '/', 'NEL', '{}', 'Report-To', '{}', 'X-Dstack-User', 'root'],
@@ -167,10 +167,10 @@ describe('an answer of a service', () => {
     expect(answer(raw)).toEqual([]);
   });
 
-  it('is that of a stranger to browsers, whatever its own policy is', () => {
+  it('is isolated by browsers, whatever its own policy', () => {
     const own = ['Content-Security-Policy', 'sandbox allow-same-origin allow-scripts'];
     const headers = responseHeaders(own, { path: '/p', isStripped: true, host: null });
-    // Of several policies each holds: what one forbids no other allows.
+    // Of several policies each applies: what one forbids, no other allows.
     expect(headers).toEqual([...own, 'Content-Security-Policy', 'sandbox']);
   });
 

@@ -1,4 +1,4 @@
-/** What changes in the head of a request on its way to a service, and of the answer on its way back. */
+/** The changes to the head of a request to a service, and to the head of its answer. */
 import { confinedCookie, withoutOwnCookies } from './cookies.ts';
 import { forwardedHeaders, isOfProxies, isRewritten, type Sender } from './forwarded.ts';
 import { passedOn, type RawHeaders } from './raw-headers.ts';
@@ -12,7 +12,7 @@ export interface RequestContext {
   readonly prefix: string | null;
   /** Name of the caller; null for services with `auth: false`. */
   readonly user: string | null;
-  /** Values of `Authorization` that carry a token of this server. */
+  /** Values of `Authorization` that contain a token of this server. */
   readonly ownAuthorizations: ReadonlySet<string>;
 }
 
@@ -38,7 +38,7 @@ function isDisguised(name: string): boolean {
   return isOurs(read) || isOfProxies(read) || read === 'transfer-encoding';
 }
 
-/** This server says when it answered, and what it is. */
+/** This server sets its own date and name. */
 const OWN: ReadonlySet<string> = new Set(['date', 'server']);
 
 /** Headers that browsers apply to the whole origin, not to the service alone. */
@@ -83,8 +83,8 @@ export function responseHeaders(raw: RawHeaders, context: ResponseContext): stri
 }
 
 /**
- * A redirect within the service leads to the same place under the prefix; one that has it already,
- * or leads elsewhere, is left alone.
+ * A redirect within the service keeps its target under the prefix; one that has the prefix already,
+ * or leads elsewhere, is unchanged.
  */
 function prefixedLocation(location: string, prefix: string, host: string | null): string {
   const [, origin = '', authority = null, path = ''] =

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => app.close());
 
-/** An agent whose every connection says that it comes from the agent. */
+/** An agent whose every connection identifies itself as the agent. */
 function opener(ownAddress: string | null, isHere = true) {
   let asked = 0;
   const client = () => ({
@@ -34,14 +34,14 @@ function opener(ownAddress: string | null, isHere = true) {
   return { say, asked: () => asked };
 }
 
-it('asks the agent for the first connection, and then goes straight to the job', async () => {
+it('uses the agent for the first connection, and then connects directly to the job', async () => {
   const { say } = opener('127.0.0.1');
   expect(await say('a')).toBe('by the agent');
   expect(await say('a')).toBe('straight');
   expect(await say('b')).toBe('by the agent');
 });
 
-it('asks the agent again where nothing answers any more', async () => {
+it('uses the agent again if nothing answers any more', async () => {
   const { say, asked } = opener('127.255.255.254');
   for (let i = 0; i < 3; i++) expect(await say('a', 1)).toBe('by the agent');
   expect(asked()).toBe(3);
@@ -50,12 +50,12 @@ it('asks the agent again where nothing answers any more', async () => {
 it.each([
   ['a job without an address of its own', null, true],
   ['another machine', '127.0.0.1', false],
-])('always asks the agent for %s', async (_what, address, isHere) => {
+])('always uses the agent for %s', async (_what, address, isHere) => {
   const { say } = opener(address, isHere);
   for (let i = 0; i < 3; i++) expect(await say('a')).toBe('by the agent');
 });
 
-it('fails where there is no link', async () => {
+it('fails without a link', async () => {
   const open = openReplica({ client: () => null, isHere: () => true });
   await expect(open({ hostId: 'far', jobId: 'a', port, runningAt: 0 })).rejects.toThrow(
     'no link to host far',

@@ -7,16 +7,16 @@ import type { OpenPort } from './replica-connections.ts';
 
 export interface OpenReplicaOptions {
   readonly client: (hostId: string) => Pick<AgentClient, 'openPort'> | null;
-  /** Whether the host is the machine that this server runs on. */
+  /** Whether the host is the server host. */
   readonly isHere: (hostId: string) => boolean;
 }
 
-/** Addresses remembered; those of ended jobs go with the oldest. */
+/** Number of cached addresses; the oldest, such as those of ended jobs, are dropped. */
 const MAX_KNOWN = 10_000;
 
 /**
- * Connections to replicas over the links to their agents. On the server's own machine the agent is
- * asked for the first one; the others go straight to the job's own address, which halves their way.
+ * Connections to replicas over the links to their agents. On the server host the agent opens the
+ * first one; the others go directly to the job's own address, which halves the number of hops.
  */
 export function openReplica({ client, isHere }: OpenReplicaOptions): OpenPort {
   const known = new Map<Id, string>();
@@ -36,7 +36,7 @@ export function openReplica({ client, isHere }: OpenReplicaOptions): OpenPort {
   };
 }
 
-/** Null: the agent has to say what is the matter. */
+/** Null: the agent must report the reason. */
 async function straight(host: string, port: number): Promise<Socket | null> {
   const socket = connect({ host, port, noDelay: true });
   try {

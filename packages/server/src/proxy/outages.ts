@@ -43,14 +43,14 @@ export class Outages {
     const { now } = this.#options;
     const state = await this.#read(service.projectName, service.runName);
     if (state === null) return serviceNotFound(service);
-    // A replica that takes requests now has only just become ready.
+    // A replica that accepts requests now has only just become ready.
     const why = unavailabilityOf(state, now()) ?? ({ cause: 'starting', stage: 'app' } as const);
     return unavailable(service, why, { forMembers, now: now() });
   }
 
   /** The service has no replica because there is no place for one. */
   async lacksCapacity({ projectName, runName }: ServiceName): Promise<boolean> {
-    // Without the database nobody knows: the request goes on waiting.
+    // Without the database the reason is unknown: the request continues to wait.
     const state = await this.#read(projectName, runName).catch(() => null);
     return state !== null && unavailabilityOf(state, this.#options.now())?.cause === 'no_capacity';
   }
@@ -59,13 +59,13 @@ export class Outages {
   async failed(service: ServiceName, error: Error, forMembers: boolean): Promise<ProxyRefusal> {
     const { now } = this.#options;
     const failure = noAnswer(service, upstreamFailure(error), error);
-    // Without the database the error itself has to do.
+    // Without the database only the error itself is known.
     const state = await this.#read(service.projectName, service.runName).catch(() => null);
     const why = state && unavailabilityOf(state, now());
     return why ? unavailable(service, why, { forMembers, now: now() }) : failure;
   }
 
-  /** Concurrent requests share one read: anybody can cause them. */
+  /** Concurrent requests share one read, as anybody can cause them. */
   #read(project: string, run: string): ReturnType<ReadServiceState> {
     const key = `${project}/${run}`;
     const known = this.#reading.get(key);

@@ -31,7 +31,7 @@ beforeEach(() => {
 
 const isOwn = async (value: string) => (await tokens.among([value])).has(value);
 
-describe('what belongs to this server', () => {
+describe('tokens of this server', () => {
   it.each([
     'Bearer alices token',
     'bearer  alices token ',
@@ -52,37 +52,37 @@ describe('what belongs to this server', () => {
     `Bearer ${OWN.toUpperCase()}`,
     `Basic ${base64(`x:y:${OWN}`)}`,
     `Bearer "dstack_st_whatever"`,
-  ])('is recognised in %j', async (value) => {
+  ])('are recognised in %j', async (value) => {
     expect(await isOwn(value)).toBe(true);
   });
 
   it.each(['', 'Bearer', 'Bearer sk-1', `Bearer ${UUID}`, `Basic ${base64('a:b')}`, 'Negotiate ='])(
-    'is not %j',
+    'are not %j',
     async (value) => {
       expect(await isOwn(value)).toBe(false);
     },
   );
 
-  it('is not looked for in the parameters of another scheme', async () => {
+  it('are not searched for in the parameters of another scheme', async () => {
     expect(await isOwn('Digest username="a", realm="b", nonce="c", uri="/", response="d"')).toBe(
       false,
     );
     expect(asked.length).toBeLessThan(3);
   });
 
-  it('is found among several values', async () => {
+  it('are found among several values', async () => {
     const values = ['Basic YTpi', 'Bearer alices token', 'Bearer sk-1'];
     expect([...(await tokens.among(values))]).toEqual(['Bearer alices token']);
     expect([...(await tokens.among([]))]).toEqual([]);
   });
 
-  it('may be in what comes behind the first few values, which are looked up', async () => {
+  it('may be in values after the first few, which are looked up', async () => {
     const values = Array.from({ length: 600 }, (_value, i) => `Bearer sk-${i}`);
     expect((await tokens.among(values)).size).toBe(596);
     expect(asked).toHaveLength(4);
   });
 
-  it('is looked up once, and what is not again after a while', async () => {
+  it('are looked up once, and other values again after a while', async () => {
     for (let i = 0; i < 3; i++) expect(await isOwn('Bearer alices token')).toBe(true);
     for (let i = 0; i < 3; i++) expect(await isOwn('Bearer sk-1')).toBe(false);
     expect(asked).toEqual(['alices token', 'sk-1']);
@@ -91,7 +91,7 @@ describe('what belongs to this server', () => {
     expect(await isOwn('Bearer sk-1')).toBe(true);
   });
 
-  it('has the form of a token where the database is away, and is looked up afterwards', async () => {
+  it('are recognised by their form while the database is down, and looked up afterwards', async () => {
     isAway = true;
     expect([await isOwn(`Bearer ${UUID}`), await isOwn('Bearer sk-1')]).toEqual([true, false]);
     isAway = false;

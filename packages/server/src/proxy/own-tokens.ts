@@ -14,13 +14,15 @@ export interface OwnTokensOptions {
 /** Prefix of service tokens. */
 const PREFIX = 'dstack_';
 
-/** Users' tokens are UUIDs. So are many API keys of apps: used only if the database does not answer. */
+/**
+ * Users' tokens are UUIDs. So are many API keys of apps: used only if the database does not answer.
+ */
 const FORM = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** The same anywhere in a text. */
 const FORMS = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
-/** A value that is no token is looked up again after this long (ms). */
+/** A value that is not a token is looked up again after this long (ms). */
 const FOREIGN_TTL_MS = 60_000;
 
 const MAX_REMEMBERED = 10_000;
@@ -38,7 +40,7 @@ const MAX_CANDIDATES = 8;
 export class OwnTokens {
   readonly #options: OwnTokensOptions;
   readonly #digests: readonly Buffer[];
-  /** Digests of values that are no tokens, and until when that is assumed. */
+  /** Digests of values that are not tokens, and until when that is assumed. */
   readonly #foreign = new Map<string, number>();
   readonly #own = new Set<string>();
 
@@ -47,7 +49,7 @@ export class OwnTokens {
     this.#digests = options.settings.flatMap((text) => (text ? digest(text) : []));
   }
 
-  /** The values of `Authorization` that carry a token of this server, or were not looked up. */
+  /** The values of `Authorization` that contain a token of this server, or were not looked up. */
   async among(values: readonly string[]): Promise<ReadonlySet<string>> {
     if (values.length === 0) return NONE;
     const own = await Promise.all(values.slice(0, MAX_VALUES).map((value) => this.#isIn(value)));
@@ -108,10 +110,10 @@ function candidatesIn(value: string): string[] {
   return [...new Set([...credentials, ...forms])];
 }
 
-/** Schemes that tokens of this server may stand behind. */
+/** Schemes that may precede tokens of this server. */
 const SCHEME = /^\s*(bearer|basic|token)\s/i;
 
-/** All behind the scheme; for `Basic` also user and password. */
+/** Everything after the scheme; for `Basic` also user and password. */
 function credentialsIn(value: string): string[] {
   const whole = value.trim();
   const [, scheme = '', rest = ''] = /^(\S+)\s(.*)$/s.exec(whole) ?? [];

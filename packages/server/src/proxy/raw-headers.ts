@@ -1,4 +1,4 @@
-/** Names and values in turn, as Node's `rawHeaders` has them: order, case and repetitions are kept. */
+/** Names and values in turn, like Node's `rawHeaders`: order, case and repetitions are kept. */
 export type RawHeaders = readonly string[];
 
 /** Of one connection only (RFC 9110 §7.6.1), and `expect`, which this server has answered itself. */

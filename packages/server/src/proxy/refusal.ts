@@ -3,13 +3,15 @@ import type { Unavailability } from './unavailability.ts';
 import { failureText, retryAfter, unavailabilityText } from './unavailability-text.ts';
 import type { UpstreamFailure } from './upstream-failure.ts';
 
-/** A request that the proxy refuses or cannot deliver. `message` is for people, `code` for programs. */
+/**
+ * A request that the proxy refuses or cannot deliver. `message` is for users, `code` for programs.
+ */
 export class ProxyRefusal extends Error {
   override name = 'ProxyRefusal';
   readonly status: number;
   /** Null if the status is enough. */
   readonly code: string | null;
-  /** Seconds after which another try may help. */
+  /** Seconds after which another attempt may succeed. */
   readonly retryAfter: number | null;
 
   constructor(
@@ -24,7 +26,7 @@ export class ProxyRefusal extends Error {
   }
 }
 
-/** `detail` as dstack 0.22.5 has it, and `code`. */
+/** `detail` as in dstack 0.22.5, and `code`. */
 export function refusalBody({ message, code }: ProxyRefusal) {
   return { detail: message, ...(code !== null && { code }) };
 }

@@ -9,28 +9,30 @@ export type OpenPort = (replica: ServiceReplica) => Promise<Duplex>;
 
 export interface ReplicaConnectionsOptions {
   readonly open: OpenPort;
-  /** Milliseconds without a byte after which an answer is given up. */
+  /** Milliseconds without a byte after which a request fails. */
   readonly timeoutMs: number;
 }
 
-/** One replica: its kept-alive connections, and how many requests it has to answer. */
-export interface Replica {
+/** One replica: its kept-alive connections, and the number of its pending requests. */
+export interface ConnectedReplica {
   readonly target: ServiceReplica;
   readonly pool: Pool;
   inFlight: number;
 }
 
-interface Known extends Replica {
+interface Known extends ConnectedReplica {
   readonly runId: Id;
-  /** Called each time its last request is over. */
+  /** Called each time its last request has ended. */
   readonly idle: Set<() => void>;
 }
 
-/** Connections to replicas, made when the first request comes and closed when the replica goes. */
+/**
+ * Connections to replicas, opened with the first request and closed when the replica is removed.
+ */
 export class ReplicaConnections {
   readonly #options: ReplicaConnectionsOptions;
   readonly #replicas = new Map<Id, Known>();
-  /** Jobs that are being stopped: nothing new is sent to them. */
+  /** Jobs that are being stopped: no new requests are sent to them. */
   readonly #leaving = new Set<Id>();
   #turn = 0;
 
@@ -39,14 +41,14 @@ export class ReplicaConnections {
   }
 
   /**
-   * The replica with the fewest requests under way, those alike in turn; null when all are `tried`
-   * or leaving. Call `release` with it when the request is over.
+   * The replica with the fewest pending requests, in turn among equal ones; null if all are `tried`
+   * or leaving. Call `release` with it when the request has ended.
    */
   acquire(
     runId: Id,
     targets: readonly ServiceReplica[],
     tried: ReadonlySet<Id> = NONE,
-  ): Replica | null {
+  ): ConnectedReplica | null {
     this.#turn += 1;
     let best: Known | null = null;
     for (let i = 0; i < targets.length; i++) {
@@ -59,19 +61,19 @@ export class ReplicaConnections {
     return best;
   }
 
-  /** Whether any of these may be sent something. */
+  /** Whether any of these may receive a request. */
   some(targets: readonly ServiceReplica[]): boolean {
     return targets.some((target) => !this.#leaving.has(target.jobId));
   }
 
-  release(replica: Replica): void {
+  release(replica: ConnectedReplica): void {
     replica.inFlight -= 1;
     if (replica.inFlight > 0) return;
-    for (const tell of (replica as Known).idle) tell();
+    for (const notify of (replica as Known).idle) notify();
   }
 
   /** Opens a connection outside of the pool, for a WebSocket. Rejects with `ConnectFailure`. */
-  async open({ target }: Replica): Promise<Duplex> {
+  async open({ target }: ConnectedReplica): Promise<Duplex> {
     try {
       return await this.#options.open(target);
     } catch (error) {
@@ -79,12 +81,12 @@ export class ReplicaConnections {
     }
   }
 
-  /** Whether connections to replicas of this run are held. */
+  /** Whether there are connections to replicas of this run. */
   holds(runId: Id): boolean {
     return [...this.#replicas.values()].some((replica) => replica.runId === runId);
   }
 
-  /** Lets go of the run's replicas that are no longer among these; requests under way end. */
+  /** Drops the run's replicas that are not among these; pending requests are completed. */
   keepOnly(runId: Id, targets: readonly ServiceReplica[]): void {
     const present = new Set(targets.map((target) => target.jobId));
     for (const [jobId, replica] of this.#replicas) {
@@ -95,8 +97,8 @@ export class ReplicaConnections {
   }
 
   /**
-   * Sends nothing more to a job that is to be stopped. True when it has nothing left to answer; else
-   * `whenIdle` is called once that may be so.
+   * Sends no more requests to a job that is about to be stopped. Returns true if it has no pending
+   * requests; otherwise calls `whenIdle` once that may be so.
    */
   leave(jobId: Id, whenIdle: () => void): boolean {
     if (!this.#leaving.has(jobId)) {
@@ -120,7 +122,7 @@ export class ReplicaConnections {
   #make(runId: Id, target: ServiceReplica): Known {
     const { open, timeoutMs } = this.#options;
     const pool = new Pool('http://replica', {
-      // As many as there are requests: whoever streams for minutes must not keep others waiting.
+      // One connection per request: long streams must not delay other requests.
       connections: null,
       pipelining: 1,
       allowH2: false,
@@ -146,7 +148,7 @@ export class ReplicaConnections {
   }
 }
 
-/** By then no route leads to a job any more that was to be stopped. */
+/** By then no route contains a job that was about to be stopped. */
 const ROUTES_FOLLOW_MS = 60_000;
 
 const NONE: ReadonlySet<Id> = new Set();

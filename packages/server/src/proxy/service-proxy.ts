@@ -6,7 +6,7 @@ import type { Services } from '@dstack/store';
 import type { Dispatcher } from 'undici';
 import type { Logger } from '../logging.ts';
 import { type AdmittedRequest, answerOf, checkRequest, pathOf } from './admitted-request.ts';
-import type { Admit, Client, ServiceCaller } from './callers.ts';
+import type { Admit, ClientConnection, ServiceCaller } from './callers.ts';
 import { type Delivered, Delivery, NoReplica, type Order, Undelivered } from './delivery.ts';
 import { exchange, hasBody } from './exchange.ts';
 import type { Trust } from './forwarded.ts';
@@ -33,9 +33,9 @@ export interface ServiceProxyOptions {
   readonly ownTokens: Pick<OwnTokens, 'among'>;
   /** Which peers may send forwarded headers. */
   readonly trust: Trust;
-  /** Milliseconds without a byte after which an answer is given up. */
+  /** Milliseconds without a byte after which a request fails. */
   readonly timeoutMs: number;
-  /** Other servers may change services without telling this one. */
+  /** Other servers may change services without notifying this one. */
   readonly shared: boolean;
   /** Microseconds. */
   readonly now: () => number;
@@ -58,7 +58,7 @@ export class ServiceProxy {
   readonly #waiting: WaitingRequests;
   readonly #outages: Outages;
   readonly #traffic: Traffic;
-  readonly #joined = new Map<Client, JoinedSocket>();
+  readonly #joined = new Map<ClientConnection, JoinedSocket>();
   #isClosed = false;
 
   constructor(options: ServiceProxyOptions) {
@@ -92,7 +92,7 @@ export class ServiceProxy {
     });
   }
 
-  /** Something of the run has changed. */
+  /** The run has changed. */
   changed(runId: Id): void {
     this.#routes.changed(runId);
   }
@@ -120,7 +120,7 @@ export class ServiceProxy {
   async admit(
     target: ServiceTarget,
     request: IncomingMessage,
-    client: Client,
+    client: ClientConnection,
   ): Promise<AdmittedRequest> {
     const route = await this.#routes.find(target.project, target.run);
     const service = route ?? (await this.#outages.find(target.project, target.run));
@@ -135,7 +135,7 @@ export class ServiceProxy {
     return { route, target, caller, ownAuthorizations };
   }
 
-  /** Throws `ProxyRefusal` while nothing was answered; otherwise answers. */
+  /** Throws `ProxyRefusal` before anything was answered; otherwise answers. */
   async forward(
     admitted: AdmittedRequest,
     { request, response, id }: ForwardedRequest,
@@ -153,7 +153,7 @@ export class ServiceProxy {
     this.#replicas.release(replica);
   }
 
-  /** Throws `ProxyRefusal` while nothing was answered; resolves when the connection is over. */
+  /** Throws `ProxyRefusal` before anything was answered; resolves when the connection is closed. */
   async upgrade(
     admitted: AdmittedRequest,
     request: IncomingMessage,
@@ -171,7 +171,7 @@ export class ServiceProxy {
       isUnwanted: () => socket.destroyed,
       send: (one) => askUpgrade(() => this.#replicas.open(one), order),
     });
-    // `close` has run, and did not know of this one.
+    // `close` ran before this connection was registered.
     if (this.#isClosed) joined.destroy();
     this.#joined.set(socket, joined);
     await joined.over;
@@ -179,17 +179,20 @@ export class ServiceProxy {
     this.#replicas.release(replica);
   }
 
-  /** Sends a request of the server's own; the caller must read or destroy the body. Throws `ProxyRefusal`. */
+  /**
+   * Sends a request of the server itself; the caller must read or destroy the body. Throws
+   * `ProxyRefusal`.
+   */
   async ask(route: ServiceRoute, question: Question): Promise<Dispatcher.ResponseData> {
     const { client, path, body, user } = question;
-    const gone = new AbortController();
-    const abort = () => gone.abort();
+    const disconnected = new AbortController();
+    const abort = () => disconnected.abort();
     client.once('close', abort);
     const headers = {
       'content-type': 'application/json',
       ...(route.auth && { 'x-dstack-user': user }),
     };
-    const options = { path, method: 'POST', body, headers, signal: gone.signal } as const;
+    const options = { path, method: 'POST', body, headers, signal: disconnected.signal } as const;
     try {
       const { value: answer, replica } = await this.#deliver(route, client, {
         isRepeatable: false,
@@ -218,7 +221,7 @@ export class ServiceProxy {
     service: ServiceName,
     mayAnswer: boolean,
     request: IncomingMessage,
-    client: Client,
+    client: ClientConnection,
   ): Promise<ServiceCaller> {
     try {
       const end = () => this.#cutOff(client);
@@ -227,7 +230,7 @@ export class ServiceProxy {
       else client.once('close', () => caller.release());
       return caller;
     } catch (error) {
-      // Only members may learn that a service exists which does not answer.
+      // Only members may learn that an unavailable service exists.
       if (mayAnswer || !(error instanceof ProxyRefusal)) throw error;
       throw serviceNotFound(service, error.cause);
     }
@@ -244,7 +247,7 @@ export class ServiceProxy {
     return admitted === null ? own : new Set([admitted, ...own]);
   }
 
-  #cutOff(client: Client): void {
+  #cutOff(client: ClientConnection): void {
     const joined = this.#joined.get(client);
     if (joined) joined.end(POLICY_VIOLATION);
     else client.destroy();
@@ -261,10 +264,10 @@ export class ServiceProxy {
     });
   }
 
-  /** Counts the request, waits for a replica if it must, and delivers it. Throws `ProxyRefusal`. */
+  /** Counts the request, waits for a replica if needed, and delivers it. Throws `ProxyRefusal`. */
   async #deliver<T>(
     route: ServiceRoute,
-    client: Client,
+    client: ClientConnection,
     order: Omit<Order<T>, 'route'>,
   ): Promise<Delivered<T>> {
     const isWaiting = !this.#replicas.some(route.replicas);

@@ -18,7 +18,7 @@ function routes() {
   let now = 0;
   let reads = 0;
   let present: ServiceView | null = view('run-1', ['a']);
-  /** Called between the reading and its answer. */
+  /** Called between reading and returning. */
   let meanwhile = () => {};
   const refreshed: ServiceRoute[] = [];
   const subject = new ServiceRoutes({
@@ -53,8 +53,8 @@ function routes() {
   };
 }
 
-describe('what is known of a service', () => {
-  it('is read once for all who ask, until its time is over', async () => {
+describe('the route of a service', () => {
+  it('is read once for all callers, until it expires', async () => {
     const { jobs, reads, later } = routes();
     await Promise.all([jobs(), jobs(), jobs()]);
     await jobs();
@@ -64,7 +64,7 @@ describe('what is known of a service', () => {
     expect(reads()).toBe(2);
   });
 
-  it('is forgotten when its run changes, whatever other runs do', async () => {
+  it('is dropped when its run changes, and not when other runs do', async () => {
     const { subject, jobs, reads, become } = routes();
     await jobs();
     subject.changed('run-2');
@@ -75,7 +75,7 @@ describe('what is known of a service', () => {
     expect(await jobs()).toEqual(['b']);
   });
 
-  it('is read again where it changes while it is read, and kept where others do', async () => {
+  it('is read again if it changes while it is read, and kept if others do', async () => {
     const { subject, jobs, reads, become, whileReading } = routes();
     whileReading(() => {
       become(view('run-1', ['b']));
@@ -87,7 +87,7 @@ describe('what is known of a service', () => {
     expect(reads()).toBe(2);
   });
 
-  it('is told to whoever holds connections when it changes, also when it is gone', async () => {
+  it('is passed to the owner of connections when it changes, also when it is deleted', async () => {
     const { subject, jobs, refreshed, become } = routes();
     await jobs();
     become(view('run-1', ['a', 'b']));
@@ -99,7 +99,7 @@ describe('what is known of a service', () => {
     expect(refreshed.map(({ replicas }) => replicas.length)).toEqual([2, 0]);
   });
 
-  it('is not kept where there is nothing', async () => {
+  it('is not cached if it does not exist', async () => {
     const { jobs, reads, become } = routes();
     become(null);
     expect(await jobs()).toBeUndefined();
@@ -108,18 +108,22 @@ describe('what is known of a service', () => {
   });
 });
 
-describe('who waits for a change', () => {
-  it('is told of the run’s own, or when it has gone itself', async () => {
+describe('a caller that waits for a change', () => {
+  it('is notified of the run’s own changes, or ends when it disconnects', async () => {
     const { subject } = routes();
-    const gone = new AbortController();
-    const told: string[] = [];
-    const first = subject.nextChange('run-1', 60_000, gone.signal).then(() => told.push('changed'));
+    const disconnected = new AbortController();
+    const changes: string[] = [];
+    const first = subject
+      .nextChange('run-1', 60_000, disconnected.signal)
+      .then(() => changes.push('changed'));
     subject.changed('run-2');
     subject.changed('run-1');
     await first;
-    const second = subject.nextChange('run-1', 60_000, gone.signal).then(() => told.push('gone'));
-    gone.abort();
+    const second = subject
+      .nextChange('run-1', 60_000, disconnected.signal)
+      .then(() => changes.push('gone'));
+    disconnected.abort();
     await second;
-    expect(told).toEqual(['changed', 'gone']);
+    expect(changes).toEqual(['changed', 'gone']);
   });
 });

@@ -2,36 +2,36 @@ import type { Id } from '@dstack/core';
 import { scalesByDemand } from '@dstack/core';
 import type { ServiceReplica, Services, ServiceView } from '@dstack/store';
 
-/** What has to be known of a service to send a request to it. */
+/** The data needed to send a request to a service. */
 export interface ServiceRoute {
   readonly runId: Id;
   readonly projectName: string;
   readonly runName: string;
   /** Whether callers must be members of the project. */
   readonly auth: boolean;
-  /** The app does not see the part of the path that leads to it. */
+  /** The app does not receive the part of the path that leads to it. */
   readonly stripPrefix: boolean;
-  /** Only the paths of a router are let through. */
+  /** Only the paths of a router are allowed. */
   readonly behindRouter: boolean;
-  /** Requests decide how many replicas there are. */
+  /** The number of replicas depends on requests. */
   readonly scaled: boolean;
-  /** May have no replica until somebody asks. */
+  /** May have no replica until the first request. */
   readonly mayBeEmpty: boolean;
   readonly replicas: readonly ServiceReplica[];
 }
 
 export interface ServiceRoutesOptions {
   readonly services: Pick<Services, 'byName'>;
-  /** Milliseconds; what other servers have changed is seen after this long. */
+  /** Milliseconds; changes made by other servers are seen after this long. */
   readonly ttlMs: number;
   /** Milliseconds. */
   readonly now: () => number;
-  /** Called with what is there now after a change, for runs for which `wants` says so. */
+  /** Called with the present route after a change, for runs that `wants` accepts. */
   readonly onRoute: (route: ServiceRoute) => void;
   readonly wants: (runId: Id) => boolean;
 }
 
-/** What changes all the time is used as it was read last, and not kept. */
+/** A route that changes constantly is used as it was read last, and not cached. */
 const MAX_READS = 3;
 
 interface Entry {
@@ -39,20 +39,20 @@ interface Entry {
   readonly readAt: number;
 }
 
-/** Services by their names, so that a request need not ask the database. */
+/** Services by their names, so that a request need not read the database. */
 export class ServiceRoutes {
   readonly #options: ServiceRoutesOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #loading = new Map<string, Promise<ServiceRoute | null>>();
   readonly #waiters = new Map<Id, Set<() => void>>();
-  /** Runs that have changed while something was being read, for each reading. */
+  /** Runs that have changed during each reading. */
   readonly #readings = new Set<Set<Id>>();
 
   constructor(options: ServiceRoutesOptions) {
     this.#options = options;
   }
 
-  /** Null: there is no such service, or it is not served here. */
+  /** Null: there is no such service, or this server does not serve it. */
   async find(project: string, run: string): Promise<ServiceRoute | null> {
     const key = `${project.toLowerCase()}/${run}`;
     const entry = this.#entries.get(key);
@@ -67,7 +67,7 @@ export class ServiceRoutes {
     return await loading;
   }
 
-  /** Something of the run has changed. */
+  /** The run has changed. */
   changed(runId: Id): void {
     for (const changed of this.#readings) changed.add(runId);
     for (const [key, { route }] of this.#entries) {
@@ -96,7 +96,7 @@ export class ServiceRoutes {
     });
   }
 
-  /** Read again where it has changed meanwhile: whoever waits has asked after the change, perhaps. */
+  /** Read again if it has changed meanwhile: a caller may have requested it after the change. */
   async #load(key: string, project: string, run: string): Promise<ServiceRoute | null> {
     for (let reads = 1; ; reads++) {
       const readAt = this.#options.now();
@@ -116,12 +116,12 @@ export class ServiceRoutes {
     }
   }
 
-  /** Connections to replicas that are gone are closed even if nobody asks again. */
+  /** Closes connections to removed replicas even without further requests. */
   async #refresh({ runId, projectName, runName, ...rest }: ServiceRoute): Promise<void> {
-    const gone = { runId, projectName, runName, ...rest, replicas: [] };
-    // Whoever asks next meets the same error and can be told.
+    const withoutReplicas = { runId, projectName, runName, ...rest, replicas: [] };
+    // The next caller gets the same error.
     const route = await this.find(projectName, runName).catch(() => null);
-    this.#options.onRoute(route?.runId === runId ? route : gone);
+    this.#options.onRoute(route?.runId === runId ? route : withoutReplicas);
   }
 }
 

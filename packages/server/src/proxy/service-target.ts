@@ -4,7 +4,7 @@ export interface ServiceTarget {
   readonly run: string;
   /** `/proxy/services/<project>/<run>`, undecoded. */
   readonly prefix: string;
-  /** What follows it, the query included; empty or from a slash or question mark on. */
+  /** The rest, including the query; empty or starting with a slash or question mark. */
   readonly rest: string;
 }
 
@@ -17,7 +17,7 @@ export function serviceTarget(url: string): ServiceTarget | null {
     const names = { project: decodeURIComponent(project), run: decodeURIComponent(run) };
     return prefix === '' ? null : { ...names, prefix, rest };
   } catch {
-    // Broken percent encoding addresses no service.
+    // Invalid percent encoding addresses no service.
     return null;
   }
 }

@@ -29,7 +29,7 @@ function counter() {
 }
 
 describe('requests', () => {
-  it('are written together, by run and second', async () => {
+  it('are stored together, by run and second', async () => {
     const { traffic, written, later } = counter();
     traffic.count('a', false);
     traffic.count('a', false);
@@ -44,7 +44,7 @@ describe('requests', () => {
     ]);
   });
 
-  it('wake a run that was quiet, or that has nobody to answer', async () => {
+  it('signal a run that was quiet, or that has no replica', async () => {
     const { traffic, written, later } = counter();
     const woken = async () => {
       await traffic.close();

@@ -11,12 +11,12 @@ export interface TrafficOptions {
   readonly log: Logger;
 }
 
-/** What was counted is written at most this often, in milliseconds. */
+/** Counts are written at most this often, in milliseconds. */
 const FLUSH_MS = 1000;
 
 /**
- * A run looks after its demand by itself while there are requests in its window. Within the shortest
- * window (µs) of the one before, a request needs to wake nobody.
+ * A run with requests in its window re-evaluates its demand by itself. Within the shortest window
+ * (µs) after the previous one, a request need not signal the run.
  */
 const QUIET = 30_000_000;
 
@@ -45,7 +45,7 @@ export class Traffic {
     else this.#counts.set(key, { runId, second, requests: 1 });
     const before = this.#lastAt.get(runId);
     this.#lastAt.set(runId, now);
-    // Whoever is forgotten is woken once more than needed.
+    // A dropped run is signalled once more than needed.
     if (this.#lastAt.size > MAX_REMEMBERED) this.#lastAt.clear();
     const isFirst = before === undefined || now - before >= QUIET;
     if (isFirst || waiting) this.#wake.add(runId);

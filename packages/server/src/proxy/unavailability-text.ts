@@ -1,10 +1,10 @@
-/** Texts for people, and `Retry-After`, for services that do not answer. */
+/** Texts for users, and `Retry-After`, for services that do not answer. */
 import { refusalText } from '@dstack/contract/wire';
 import { jobError, runError, SECOND, type Timestamp } from '@dstack/core';
 import type { Unavailability } from './unavailability.ts';
 import type { UpstreamFailure } from './upstream-failure.ts';
 
-/** Characters of a message that are shown. */
+/** Number of characters of a message that are shown. */
 const MAX_MESSAGE = 500;
 
 /** `forMembers`: whether to include details that only members of the project may see. */
@@ -39,11 +39,11 @@ export function unavailabilityText(one: Unavailability, forMembers: boolean): st
 const STAGES = {
   app: 'its app is not ready yet',
   image: 'its image is being pulled',
-  machine: 'its machine is being made ready',
-  waiting: 'it waits for a machine',
+  machine: 'its instance is being created',
+  waiting: 'it waits for an instance',
 } as const;
 
-/** Seconds after which another try may help. */
+/** Seconds after which another attempt may succeed. */
 export function retryAfter(one: Unavailability, now: Timestamp): number {
   switch (one.cause) {
     case 'starting':
@@ -68,13 +68,13 @@ export function retryAfter(one: Unavailability, now: Timestamp): number {
 export function failureText(one: Exclude<UpstreamFailure, { cause: 'timed_out' }>): string {
   switch (one.cause) {
     case 'connection_refused':
-      return `nothing listens at port ${one.port} of its replica`;
+      return `no program listens at port ${one.port} of its replica`;
     case 'no_connection':
       return 'its replica cannot be reached';
     case 'connection_broken':
-      return 'its replica has broken the connection without an answer';
+      return 'its replica closed the connection without an answer';
     case 'invalid_answer':
-      return 'its replica has answered with something that is not HTTP';
+      return 'its replica answered with something other than HTTP';
   }
 }
 

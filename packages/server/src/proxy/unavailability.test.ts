@@ -47,11 +47,11 @@ const failedRun = { status: 'failed', terminationReason: 'job_failed' } as const
 
 describe('a service is not available because', () => {
   it.each<[string, readonly JobPart[], Partial<ServiceState['run']>, unknown]>([
-    ['it waits for a machine', [{ status: 'submitted' }], {}, ['starting', 'waiting']],
+    ['it waits for an instance', [{ status: 'submitted' }], {}, ['starting', 'waiting']],
     ['its machine is made', [{ status: 'provisioning' }], {}, ['starting', 'machine']],
     ['its image is pulled', [{ status: 'pulling' }], {}, ['starting', 'image']],
     ['its app has just begun', [{ spec: probed }], {}, ['starting', 'app']],
-    ['its job is about to be told', [{ runningAt: ago(99) }], {}, ['starting', 'app']],
+    ['its job is about to be started', [{ runningAt: ago(99) }], {}, ['starting', 'app']],
     ['its probe fails', [{ spec: probed, runningAt: ago(40) }], {}, ['failing_probe', 40]],
     ['its host is lost', [{ registered: true, disconnectedAt: ago(9) }], {}, ['unreachable']],
     ['there is no capacity', [noCapacity], failedRun, ['no_capacity', null, 'No offers']],
@@ -99,7 +99,7 @@ describe('a service is not available because', () => {
       ['scaled_to_zero', true],
     ],
     [
-      'nobody wants a replica of it',
+      'no replica of it is requested',
       [],
       { status: 'pending', desiredReplicas: { '0': 0 } },
       ['scaled_to_zero', false],
@@ -128,7 +128,7 @@ describe('a service is not available because', () => {
     expect(one && Object.values(one).slice(0, (expected as unknown[]).length)).toEqual(expected);
   });
 
-  it('of several replicas the one that is nearest to an answer says why', () => {
+  it('of several replicas, the one closest to answering decides the reason', () => {
     const jobs: JobPart[] = [
       { ...noCapacity, replicaNum: 0 },
       { ...exited(0), replicaNum: 1 },
@@ -138,7 +138,7 @@ describe('a service is not available because', () => {
     expect(why(jobs.slice(0, 2))).toMatchObject({ cause: 'exited' });
   });
 
-  it('of several groups only the router says why', () => {
+  it('of several groups, the router decides the reason', () => {
     const router = { name: 'router', router: { type: 'smg' } };
     const groups = [router, { name: 'worker' }];
     const spec = { configuration: { type: 'service', replicas: null, groups } } as never;
@@ -150,7 +150,7 @@ describe('a service is not available because', () => {
   });
 });
 
-it('a service with a replica that takes requests is available', () => {
+it('a service with a replica that accepts requests is available', () => {
   expect(
     why([
       { ...exited(0), replicaNum: 0 },
@@ -159,7 +159,7 @@ it('a service with a replica that takes requests is available', () => {
   ).toBeNull();
 });
 
-describe('whoever asks', () => {
+describe('the caller', () => {
   const service = { projectName: 'main', runName: 'web' };
   const refusal = (
     jobs: readonly JobPart[],
@@ -216,17 +216,17 @@ describe('whoever asks', () => {
       'available: not running: its schedule starts it at 1970-01-12T13:48:10.000Z',
       90,
     ],
-  ])('is told of %j', (jobs, run, message, retryAfter) => {
+  ])('receives the text %j', (jobs, run, message, retryAfter) => {
     expect(refusal(jobs, run)).toMatchObject({ status: 503, message, retryAfter });
   });
 
-  it('is told no more than the cause where everybody may ask', () => {
+  it('receives only the cause if everybody may call the service', () => {
     expect(refusal([noCapacity], failedRun, false)).toMatchObject({
       ...{ message: 'available: no capacity', code: 'no_capacity' },
     });
   });
 
-  it('is told in one line, whatever a backend has said', () => {
+  it('receives one line, whatever a backend has returned', () => {
     const terminationMessage = `a\n\t\x1bb${'c'.repeat(1000)}`;
     const { message } = refusal([{ ...noCapacity, terminationMessage }], failedRun);
     expect(message).toMatch(/no capacity: a bc+…$/);

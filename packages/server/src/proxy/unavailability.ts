@@ -1,4 +1,4 @@
-/** Why a service has no replica that takes requests, read from its run and the jobs of it. */
+/** Why a service has no replica that accepts requests, derived from its run and jobs. */
 import {
   isCapacityReason,
   isEndedByUser,
@@ -64,7 +64,7 @@ export type Unavailability =
       /** Whether the replica is being started again. */
       readonly restarts: boolean;
     }
-  /** So many submissions of one replica in a row have exited with an error. */
+  /** This many submissions of one replica in a row have exited with an error. */
   | { readonly cause: 'crash_loop'; readonly exitStatus: number | null; readonly exits: number }
   /** A replica ended for another reason. */
   | {
@@ -81,13 +81,13 @@ export type Unavailability =
   /** The run is finished or being stopped. */
   | { readonly cause: 'ended'; readonly reason: RunRecord['terminationReason'] };
 
-/** Exits with an error in a row that count as a crash loop. */
+/** Number of exits with an error in a row that count as a crash loop. */
 const CRASH_LOOP = 3;
 
 /** Probes that have not passed count as failing this long (µs) after the start. */
 const PROBE_GRACE = 30 * SECOND;
 
-/** Null if some replica takes requests. */
+/** Null if some replica accepts requests. */
 export function unavailabilityOf(state: ServiceState, now: Timestamp): Unavailability | null {
   const { run } = state;
   const replicas = replicasThatServe(state);
@@ -115,7 +115,7 @@ const ended = ({ terminationReason }: ServiceState['run']): Unavailability => ({
 const serves = (job: ReplicaJob) =>
   isJobRunning(job.status) && job.registered && job.disconnectedAt === null;
 
-/** The submissions of each replica that can take requests, the latest first. */
+/** The submissions of each replica that can accept requests, the latest first. */
 function replicasThatServe({ run, jobs }: ServiceState): ReplicaJob[][] {
   const { configuration } = run.spec;
   const groups = configuration.type === 'service' ? (configuration.groups ?? []) : [];
@@ -183,7 +183,7 @@ function exitsInARow(submissions: readonly ReplicaJob[]): number {
   return other < 0 ? submissions.length : other;
 }
 
-/** Lower for replicas that are closer to taking requests: those decide what is reported. */
+/** Lower for replicas that are closer to accepting requests: those decide what is reported. */
 function rank(one: Unavailability): number {
   return RANKS.indexOf(one.cause === 'starting' ? `starting ${one.stage}` : one.cause);
 }

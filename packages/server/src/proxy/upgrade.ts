@@ -104,7 +104,7 @@ function writeHead(
   socket.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
 }
 
-/** An answer where there is no response object to write it to. */
+/** An answer without a response object to write it to. */
 export function refuseUpgrade(socket: Duplex, refusal: ProxyRefusal): void {
   const { status, retryAfter } = refusal;
   const body = JSON.stringify(refusalBody(refusal));

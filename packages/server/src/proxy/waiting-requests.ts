@@ -1,4 +1,4 @@
-import type { Client } from './callers.ts';
+import type { ClientConnection } from './callers.ts';
 import type { ReplicaConnections } from './replica-connections.ts';
 import type { ServiceRoute, ServiceRoutes } from './service-routes.ts';
 
@@ -6,7 +6,10 @@ import type { ServiceRoute, ServiceRoutes } from './service-routes.ts';
 const HOLD_MS = 60_000;
 const MAX_HELD = 1000;
 
-/** A request that waits for capacity is answered after this long: there is no telling when it is free. */
+/**
+ * A request that waits for capacity is answered after this long: it is unknown when capacity
+ * becomes free.
+ */
 const CAPACITY_MS = 5000;
 
 /** Changes made by other servers are seen after this long. */
@@ -30,9 +33,9 @@ export class WaitingRequests {
 
   /**
    * Resolves with a route that has a replica; null after the limit, when the client disconnects, or
-   * where there is no place for a replica.
+   * if there is no capacity for a replica.
    */
-  async firstReplica(route: ServiceRoute, client: Client): Promise<ServiceRoute | null> {
+  async firstReplica(route: ServiceRoute, client: ClientConnection): Promise<ServiceRoute | null> {
     if (this.#held.size >= MAX_HELD) return null;
     const over = new AbortController();
     this.#held.add(over);

@@ -27,7 +27,7 @@ interface Joined {
   readonly client: Socket;
   readonly app: Socket;
   readonly joined: JoinedSocket;
-  /** What the client has got so far. */
+  /** The bytes that the client has received so far. */
   got(): Buffer;
 }
 
@@ -56,7 +56,7 @@ function frame(content: Buffer): Buffer {
 const GOING = Buffer.from([0x88, 2, 0x03, 0xe9]);
 
 describe('a joined WebSocket', () => {
-  it('passes on everything, what came with the handshake first', async () => {
+  it('passes on everything, starting with the bytes after the handshake', async () => {
     const { client, app, got } = await join(Buffer.from('early'), frame(Buffer.from('hello')));
     const [early] = (await once(app, 'data')) as [Buffer];
     expect(String(early)).toBe('early');
@@ -66,7 +66,7 @@ describe('a joined WebSocket', () => {
     expect(got()).toEqual(Buffer.concat(wanted));
   });
 
-  it('is over when both ends are closed', async () => {
+  it('ends when both ends are closed', async () => {
     const { client, app, joined } = await join();
     app.resume();
     client.end();
@@ -75,7 +75,7 @@ describe('a joined WebSocket', () => {
     await joined.over;
   });
 
-  it('is cut off at the other end where one is', async () => {
+  it('is cut off at the other end if one is', async () => {
     const { client, app, joined } = await join();
     app.resetAndDestroy();
     client.on('error', () => {});
@@ -100,7 +100,7 @@ describe('a joined WebSocket', () => {
         app.write(bytes.subarray(from, place));
         from = place;
         if (place !== stopAt) continue;
-        // What was sent before the end is passed on before it.
+        // The bytes sent before the end are passed on before it.
         while (got().length < place) await once(client, 'data');
         joined.end(1001);
       }
@@ -117,7 +117,7 @@ describe('a joined WebSocket', () => {
     });
   });
 
-  it('ends in the middle of a frame that does not go on', async () => {
+  it('ends in the middle of a frame that does not continue', async () => {
     const { client, app, joined, got } = await join();
     app.resume();
     app.write(frame(Buffer.alloc(100)).subarray(0, 50));
@@ -127,7 +127,7 @@ describe('a joined WebSocket', () => {
     expect(got()).toHaveLength(50);
   });
 
-  it('tells real ends of it why', async () => {
+  it('reports the reason to real clients', async () => {
     const sockets = new WebSocketServer({ port: 0, host: '127.0.0.1' });
     await once(sockets, 'listening');
     const joins: JoinedSocket[] = [];

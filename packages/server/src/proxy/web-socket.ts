@@ -96,7 +96,7 @@ class Direction {
 /** Finds the boundaries of frames by reading their headers. */
 class Frames {
   readonly #head: number[] = [];
-  /** Bytes that are missing of the present frame. */
+  /** Bytes that are missing from the present frame. */
   #left = 0;
 
   get isBetween(): boolean {

@@ -189,7 +189,7 @@ describe('a sweep', () => {
   });
 
   it('records why it failed, and tries again later and later', async () => {
-    account.provider.faults.error = 1;
+    account.faults.error = 1;
     const sweeper = installation('report');
     await sweepAt(T0, sweeper);
     const delays: number[] = [];
@@ -203,7 +203,7 @@ describe('a sweep', () => {
       expect(Math.abs(delay - 60 * 2 ** n)).toBeLessThanOrEqual(6 * 2 ** n);
     }
     expect((await report()).sweeps).toMatchObject([{ error: '500 Internal Server Error' }]);
-    account.provider.faults.error = 0;
+    account.faults.error = 0;
     await pass(HOUR, sweeper);
     expect((await report()).sweeps).toMatchObject([{ error: null }]);
   });

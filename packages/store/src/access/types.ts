@@ -15,8 +15,8 @@ export interface Access {
    */
   onChanged(listener: (subject: AccessSubject | null) => void): () => void;
   /**
-   * Whether the text is or was a token of this installation: of a user (even deleted or inactive), a
-   * service token, or one of a job. For what must not be passed on, not for authentication.
+   * Whether the text is or was a token of this installation: of a user (even deleted or inactive),
+   * a service token, or one of a job. Used for what must not be passed on, not for authentication.
    */
   isToken(text: string): Promise<boolean>;
   /**

@@ -120,7 +120,7 @@ async function inUse(
     .where('project_id', '=', projectId)
     .where('backend', '=', type)
     .where(notDeleted('deleted'))
-    // A failed one is nothing at the provider.
+    // A failed volume does not exist at the provider.
     .where('status', 'in', WORKING_VOLUME_STATUSES)
     .executeTakeFirstOrThrow();
   return { instances: Number(instances.count), volumes: Number(volumes.count) };

@@ -9,9 +9,9 @@ export interface BackendRecord {
   readonly id: Id;
   readonly projectId: Id;
   readonly type: BackendType;
-  /** As the adapter set it up, without credentials. */
+  /** As the adapter completed it, without credentials. */
   readonly config: JsonObject;
-  /** As the user gave it, before the adapter filled anything in; null = same as `config`. */
+  /** As the user sent it, before the adapter completed it; null = same as `config`. */
   readonly sourceConfig: JsonObject | null;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
@@ -24,7 +24,7 @@ export interface BackendCredentials {
 
 export type BackendWithCredentials = BackendRecord & BackendCredentials;
 
-/** Live instances and volumes that stand against deleting a backend. */
+/** Live instances and volumes, which prevent the deletion of a backend. */
 export interface BackendUse {
   readonly type: BackendType;
   readonly instances: number;
@@ -35,8 +35,8 @@ export interface Backends {
   /** Without credentials, in the order they were added. */
   list(projectIds: readonly Id[]): Promise<BackendRecord[]>;
   /**
-   * With credentials. Those that cannot be decrypted are left out, and the log says so: one broken
-   * backend must not break the project's plans.
+   * With credentials. Backends whose credentials cannot be decrypted are omitted and logged, so
+   * that one broken backend does not break the project's plans.
    */
   listWithCredentials(projectId: Id): Promise<BackendWithCredentials[]>;
   byType(projectId: Id, type: BackendType): Promise<BackendWithCredentials | null>;
@@ -47,11 +47,11 @@ export interface Backends {
     set: Pick<BackendWithCredentials, 'config' | 'sourceConfig' | 'auth' | 'sourceAuth'>,
     extras?: WriteExtras,
   ): Promise<'updated' | 'missing'>;
-  /** Whatever lives in them. */
+  /** Deletes it even if instances and volumes live in it. */
   delete(projectId: Id, types: readonly BackendType[], extras?: WriteExtras): Promise<void>;
-  /** All or none; unknown ones are ignored. Answers the first that is in use, else null. */
+  /** All or none; unknown ones are ignored. Returns the first that is in use, else null. */
   deleteUnused(projectId: Id, types: readonly BackendType[]): Promise<BackendUse | null>;
-  /** How many live instances and volumes stand against deleting it. */
+  /** How many live instances and volumes prevent its deletion. */
   inUse(
     projectId: Id,
     type: BackendType,

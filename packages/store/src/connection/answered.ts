@@ -1,8 +1,8 @@
 import type pg from 'pg';
 
 /**
- * The server has vanished: the network swallows what is sent to it, of which the system itself would
- * tell after a quarter of an hour only. The code is PostgreSQL's for a failed connection.
+ * The server has vanished: the network drops what is sent to it, which the operating system would
+ * report only after a quarter of an hour. The code is PostgreSQL's for a failed connection.
  */
 export class NoAnswerError extends Error {
   override name = 'NoAnswerError';
@@ -14,9 +14,9 @@ export class NoAnswerError extends Error {
 }
 
 /**
- * Waits for an answer, but not for ever (0: for ever). What it does then is to break the connection,
- * for nobody knows what its server is still going to say: whatever was asked on it fails, and a pool
- * does not take it back.
+ * Waits for an answer up to the limit (0: without one). After the limit it destroys the connection,
+ * because a late answer would be taken for that of another statement: all statements on it fail,
+ * and the pool discards it.
  */
 export async function answered<T>(
   client: pg.Client,
@@ -33,7 +33,7 @@ export async function answered<T>(
   }
 }
 
-/** Waits for connections to end in good order; after the limit (0: none) they are broken off. */
+/** Waits until connections end in good order; after the limit (0: none) it destroys them. */
 export async function ended(
   clients: Iterable<pg.Client>,
   limitMs: number,

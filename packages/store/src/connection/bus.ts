@@ -5,7 +5,7 @@ import type { StoreLogger } from '../logger.ts';
 import type { LogSignals } from '../logs/types.ts';
 import type { DB } from '../schema/db.ts';
 
-/** What a transaction announces to other servers. */
+/** Announcements of a transaction to other servers. */
 export interface Announcement {
   readonly signals: readonly Signal[];
   readonly events: readonly NewEvent[];
@@ -15,9 +15,9 @@ export interface Announcement {
 /** Carries signals to every server on the database, this one included. */
 export interface Bus {
   subscribe(listener: (signal: Signal) => void, missed: () => void): () => void;
-  /** Inside the transaction: for other servers, delivered by its commit. */
+  /** Called inside the transaction: for other servers, delivered by its commit. */
   announce(tx: Transaction<DB>, announcement: Announcement): Promise<void>;
-  /** After the commit: for this server. */
+  /** Called after the commit: for this server. */
   deliver(signals: readonly Signal[]): void;
   deliverAccess(subjects: readonly AccessSubject[]): void;
   /** Changes made by any server; null: some may have been lost. */
@@ -96,7 +96,7 @@ export class Listeners<T> {
   }
 }
 
-/** For a single server: there is nobody to announce to. */
+/** For a single server, which has no others to announce to. */
 export function localBus(logger: StoreLogger): Bus {
   const subscribers = new Subscribers(logger);
   const access = new Listeners<AccessSubject | null>(logger);

@@ -1,4 +1,4 @@
-/** What a database refused, told apart by the codes of both drivers. */
+/** Errors of a database, distinguished by the codes of both drivers. */
 interface DriverError {
   readonly code?: unknown;
   readonly errcode?: unknown;
@@ -17,7 +17,7 @@ export function isForeignKeyViolation(error: unknown): boolean {
   return code === '23503' || errcode === SQLITE_FOREIGN_KEY;
 }
 
-/** Deadlock or serialisation failure: the same transaction may hold when tried again. */
+/** Deadlock or serialisation failure: the same transaction may succeed when tried again. */
 export function isContention(error: unknown): boolean {
   const { code } = asDriverError(error);
   return code === '40001' || code === '40P01';

@@ -1,12 +1,12 @@
-/** How long things may take on a connection to PostgreSQL, in milliseconds; 0 = for ever. */
+/** Time limits on a connection to PostgreSQL, in milliseconds; 0 = none. */
 export interface PostgresLimits {
-  /** One statement, by the clock of the server. */
+  /** One statement, by the clock of the database. */
   readonly statement: number;
   /** A statement's wait for a lock that another transaction holds. */
   readonly lock: number;
-  /** A transaction between two statements: while it does nothing, it holds what it has locked. */
+  /** A transaction between two statements: while it is idle, it keeps its locks. */
   readonly idleInTransaction: number;
-  /** The answer to a statement, by our clock: what a server that has vanished will not give. */
+  /** The answer to a statement, by our clock, because a server that has vanished never answers. */
   readonly answer: number;
   /** The orderly end of all connections. */
   readonly close: number;
@@ -14,14 +14,17 @@ export interface PostgresLimits {
 
 export const DEFAULT_COMMAND_TIMEOUT_MS = 60_000;
 
-/** What the answer may be later than the server's own limit, which it should name itself. */
+/** By how much our limit exceeds the server's own, whose error should arrive first. */
 const GRACE_MS = 5_000;
 
 const LOCK_MS = 30_000;
 const IDLE_IN_TRANSACTION_MS = 60_000;
 const CLOSE_MS = 10_000;
 
-/** Of the server's daily work. Transactions of ours are short: they wait for nothing outside. */
+/**
+ * Limits of normal operation. Our transactions are short: they wait for nothing outside the
+ * database.
+ */
 export function postgresLimits(commandTimeoutMs: number): PostgresLimits {
   const limited = commandTimeoutMs > 0;
   return {
@@ -33,7 +36,7 @@ export function postgresLimits(commandTimeoutMs: number): PostgresLimits {
   };
 }
 
-/** Of migrations, which may rewrite large tables or wait for those of another server. */
+/** Limits of migrations, which may rewrite large tables or wait for those of another server. */
 export const MIGRATION_LIMITS: PostgresLimits = {
   ...postgresLimits(3_600_000),
   lock: 600_000,

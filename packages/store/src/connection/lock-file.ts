@@ -7,9 +7,9 @@ export interface LockHandle {
 }
 
 /**
- * Makes sure that one process alone uses an SQLite database. `<db>.lock` is held by the operating
- * system (through SQLite's own file lock), so that it ends with its process however that dies, and
- * a process id that has been used again cannot deceive. `<db>.pid` only says who it is.
+ * Ensures that a single process uses an SQLite database. The operating system holds `<db>.lock`
+ * (through SQLite's own file lock), so the lock ends with its process however that dies, and a
+ * reused process id cannot be mistaken for the holder. `<db>.pid` only names the holder.
  */
 export function lockDatabase(path: string, now: () => number): LockHandle {
   const lock = new DatabaseSync(`${path}.lock`, { timeout: 0 });
@@ -53,7 +53,7 @@ function readHolder(path: string): Holder | null {
   try {
     return JSON.parse(readFileSync(`${path}.pid`, 'utf8')) as Holder;
   } catch {
-    // Only for the message: the holder may be just about to write it.
+    // Only for the message: the holder may not have written it yet.
     return null;
   }
 }

@@ -3,25 +3,25 @@ import type { StoreLogger } from '../logger.ts';
 import { answered } from './answered.ts';
 import type { PostgresLimits } from './limits.ts';
 
-/** For one statement of a new connection, which is nearly part of connecting. */
+/** For one statement of a new connection, which is practically part of connecting. */
 const SETTINGS_ANSWER_MS = 10_000;
 
 /**
- * By statement and not while connecting: PgBouncer refuses connections that bring settings it does
+ * Set by a statement and not while connecting: PgBouncer refuses connections with settings it does
  * not know.
  */
 const SETTINGS = `select set_config('statement_timeout', $1, false),
   set_config('lock_timeout', $2, false),
   set_config('idle_in_transaction_session_timeout', $3, false)`;
 
-/** The connections of a pool: their limits, and what became of them. */
+/** The connections of a pool: their limits, and their failures. */
 export class PoolClients {
   readonly #limits: PostgresLimits;
   readonly #logger: StoreLogger;
   readonly #open = new Set<pg.PoolClient>();
   readonly #limited = new WeakSet<pg.PoolClient>();
   readonly #failures = new WeakMap<pg.PoolClient, Error>();
-  /** Backend process ids of the pool: whose notifications are our own. */
+  /** Backend process ids of the pool: notifications from them are our own. */
   readonly processIds = new Set<number>();
 
   constructor(pool: pg.Pool, limits: PostgresLimits, logger: StoreLogger) {
@@ -29,7 +29,7 @@ export class PoolClients {
     this.#logger = logger;
     pool.on('connect', (client) => this.#add(client));
     pool.on('remove', (client) => this.#remove(client));
-    // What breaks an idle connection is heard from the connection itself.
+    // The connection itself reports what breaks it while it is idle.
     pool.on('error', () => {});
   }
 
@@ -37,7 +37,7 @@ export class PoolClients {
     return this.#open;
   }
 
-  /** The limits of its session, before its first use. */
+  /** Sets the limits of its session, before its first use. */
   async limit(client: pg.PoolClient): Promise<void> {
     if (this.#limited.has(client)) return;
     const { statement, lock, idleInTransaction } = this.#limits;
@@ -47,7 +47,8 @@ export class PoolClients {
   }
 
   async query(client: pg.PoolClient, config: pg.QueryConfig): Promise<pg.QueryResult> {
-    // A rollback after the failure must not hide it: that it is closed is all `pg` says then.
+    // A rollback after the failure must not hide it: `pg` would report only that the connection is
+    // closed.
     const failure = this.#failures.get(client);
     if (failure) throw failure;
     return await answered(client, this.#limits.answer, client.query(config));
@@ -56,7 +57,7 @@ export class PoolClients {
   #add(client: pg.PoolClient): void {
     this.#open.add(client);
     this.processIds.add(processIdOf(client));
-    // Without a listener a connection that breaks between two queries would end the process.
+    // Without a listener, a connection that breaks between two queries would end the process.
     client.on('error', (error: Error) => {
       if (this.#failures.has(client)) return;
       this.#failures.set(client, error);

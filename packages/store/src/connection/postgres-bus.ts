@@ -10,7 +10,7 @@ import { CONNECTION } from './postgres.ts';
 
 const CHANNEL = 'dstack_signals';
 
-/** In place of a kind of work: more of a log is stored. */
+/** Payload prefix instead of a kind of work: more of a log is stored. */
 const LOG = 'log';
 
 /** Payload prefix instead of a kind of work: events were written; the id is their run or empty. */
@@ -19,16 +19,16 @@ const EVENT = 'event';
 /** Payload prefix instead of a kind of work: access changed; the id is `user/<id>` or `project/<id>`. */
 const ACCESS = 'access';
 
-/** For the few things that are asked on this connection; after them it only listens. */
+/** Limit for the few statements on this connection; after them it only listens. */
 const ANSWER_MS = 10_000;
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
 /**
- * LISTEN/NOTIFY on a connection of its own, which comes back by itself; after a gap subscribers are
- * told that they may have missed something. Our own notifications are left out on the way back:
- * this server's listeners have heard those directly.
+ * LISTEN/NOTIFY on a connection of its own, which is opened again when it breaks. After a gap,
+ * subscribers are notified that they may have missed something. Our own notifications are ignored
+ * here, because this server's listeners received those signals directly.
  */
 export async function postgresBus(options: {
   readonly db: Kysely<DB>;
@@ -79,7 +79,7 @@ export async function postgresBus(options: {
         sql`select pg_notify(${CHANNEL}, ${`${LOG}:${stream}`})`
           .execute(options.db)
           .catch((error) => {
-            options.logger.warn({ err: error }, 'other servers were not told of new output');
+            options.logger.warn({ err: error }, 'other servers were not notified of new output');
           });
       },
       subscribe(onLog) {
@@ -152,7 +152,7 @@ class Listener {
     } catch (error) {
       client.removeAllListeners('end');
       client.end().catch(() => {
-        // It never came up; the first error is the one that counts.
+        // It never connected; the first error is the decisive one.
       });
       throw error;
     }
@@ -186,7 +186,7 @@ class Listener {
     if (this.#closed) return;
     this.#options.logger.warn({ err: error }, 'the connection for signals broke');
     client.end().catch(() => {
-      // Broken already.
+      // The connection is broken already.
     });
     this.#scheduleRetry();
   }

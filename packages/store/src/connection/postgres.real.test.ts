@@ -65,7 +65,7 @@ describe.skipIf(binaries === null)('a connection to PostgreSQL', () => {
     expect(await processId(db)).not.toBe(first);
   });
 
-  it('is given up in the midst of a transaction, which says why', async () => {
+  it('is given up in the middle of a transaction, with the reason', async () => {
     const { db } = open({ answer: 1000 });
     let first = 0;
     const transaction = db.transaction().execute(async (tx) => {
@@ -133,7 +133,7 @@ describe.skipIf(binaries === null)('a connection to PostgreSQL', () => {
 });
 
 describe('the limits of a connection', () => {
-  it('leave the server time to say by itself that a statement took too long', () => {
+  it('leave the server time to report by itself that a statement took too long', () => {
     const limits = postgresLimits(60_000);
     expect(limits.statement).toBe(60_000);
     expect(limits.answer).toBeGreaterThan(limits.statement);

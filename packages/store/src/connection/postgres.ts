@@ -13,7 +13,7 @@ const NUMERIC = 1700;
 const JSON_TYPE = 114;
 const JSONB = 3802;
 
-/** Instants and byte counts fit into a double; JSON is parsed by the table descriptions. */
+/** Instants and byte counts fit into a double; the table descriptions parse JSON. */
 export const TYPES: pg.CustomTypesConfig = {
   getTypeParser(oid, format) {
     if (format !== 'binary') {
@@ -25,8 +25,8 @@ export const TYPES: pg.CustomTypesConfig = {
 };
 
 /**
- * How every connection is made. The first keep-alive is sent after these ten seconds of silence
- * (the system's own default is two hours): a database whose machine or network has gone is noticed
+ * Settings of every connection. The first keep-alive is sent after these ten seconds of silence
+ * (the system's default is two hours), so a database whose machine or network has failed is noticed
  * within half a minute, also by the connection that only listens.
  */
 export const CONNECTION: pg.ClientConfig = {
@@ -37,14 +37,16 @@ export const CONNECTION: pg.ClientConfig = {
 
 export interface PostgresConnection {
   readonly db: Kysely<DB>;
-  /** Backend process ids of this pool: whose notifications are our own. */
+  /** Backend process ids of this pool: notifications from them are our own. */
   readonly processIds: ReadonlySet<number>;
   close(): Promise<void>;
 }
 
 export interface PostgresOptions {
   readonly connectionString: string;
-  /** Connections that are kept once they were needed, and how many more there may be for a while. */
+  /**
+   * Connections that stay open after their first use, and how many more there may be for a while.
+   */
   readonly poolSize: number;
   readonly maxOverflow: number;
   readonly limits: PostgresLimits;

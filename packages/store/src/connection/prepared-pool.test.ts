@@ -5,7 +5,7 @@ function namesAfter(uses: number, text: string, names = new StatementNames()) {
   return Array.from({ length: uses }, () => names.of(text));
 }
 
-it('prepares a statement that is asked for again and again, under one name', () => {
+it('prepares a frequent statement, under one name', () => {
   const names = namesAfter(7, 'select id from runs where id = $1');
   expect(names.slice(0, 4)).toEqual([null, null, null, null]);
   expect(new Set(names.slice(4)).size).toBe(1);

@@ -6,15 +6,15 @@ import { type PoolClients, processIdOf } from './pool-clients.ts';
 /** Uses after which a statement is worth a plan that is kept. */
 const OFTEN = 5;
 
-/** Per connection the database keeps some ten kilobytes for each. */
+/** The most prepared statements: the database keeps some ten kilobytes per connection for each. */
 const MAX_PREPARED = 200;
 
-/** Texts whose uses are counted: what is asked with ever new texts must not fill the memory. */
+/** The most texts whose uses are counted, so that ever new texts do not fill the memory. */
 const MAX_COUNTED = 1000;
 
 /**
- * What the server asks for all the time is parsed and planned once per connection: for small
- * queries that is most of the work of the database.
+ * Statements that the server runs often are parsed and planned once per connection: for small
+ * queries that is most of the database's work.
  */
 export function preparedPool(pool: pg.Pool, clients: PoolClients): PostgresPool {
   const names = new StatementNames();
@@ -35,7 +35,7 @@ export function preparedPool(pool: pg.Pool, clients: PoolClients): PostgresPool 
         });
       };
       return {
-        // Only to cancel queries, which Kysely does by it.
+        // Only used to cancel queries, which Kysely does through it.
         processID: processIdOf(client),
         query: query as unknown as PostgresPoolClient['query'],
         release: (destroy?: boolean) => client.release(destroy),
@@ -44,7 +44,7 @@ export function preparedPool(pool: pg.Pool, clients: PoolClients): PostgresPool 
   };
 }
 
-/** Which statements are prepared, under which names. */
+/** Which statements are prepared, and their names. */
 export class StatementNames {
   readonly #names = new Map<string, string>();
   readonly #uses = new Map<string, number>();
@@ -69,8 +69,8 @@ export class StatementNames {
 }
 
 /**
- * Reads only, and only those that name their columns: when a newer server adds one to a table,
- * PostgreSQL refuses kept plans of `select *` from then on.
+ * Reads only, and only those that name their columns: once a newer server adds a column to a table,
+ * PostgreSQL refuses kept plans of `select *`.
  */
 function isPreparable(text: string): boolean {
   return text.startsWith('select ') && !text.includes('*');

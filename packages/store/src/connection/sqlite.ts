@@ -9,7 +9,7 @@ import { lockDatabase } from './lock-file.ts';
 
 import { type OnStatement, statementLog } from './statements.ts';
 
-/** Prepared statements kept; more than there are distinct queries of usual shapes. */
+/** Prepared statements kept; more than the number of distinct frequent queries. */
 const MAX_STATEMENTS = 500;
 
 export interface SqliteConnection {
@@ -18,8 +18,8 @@ export interface SqliteConnection {
 }
 
 /**
- * Opens (or makes, readable by its owner only) the file, with the settings that lose nothing.
- * Throws `store_locked` when another server has it, `store_unreachable` when it cannot be opened.
+ * Opens the file (or creates it, readable by its owner only) with settings that lose no commit.
+ * Throws `store_locked` if another server has it, `store_unreachable` if it cannot be opened.
  */
 export function openSqlite(
   path: string,
@@ -74,14 +74,16 @@ function prepareFile(path: string): void {
   }
 }
 
-/** Not Node's `recursive`, which never ends where a parent is there but takes no folders (`/proc`). */
+/**
+ * Not Node's `recursive`, which never returns if a parent exists but accepts no folders (`/proc`).
+ */
 function makeFolder(path: string): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));
   mkdirSync(path, { mode: 0o700 });
 }
 
-/** What Kysely's SQLite dialect expects, on `node:sqlite`. */
+/** The interface that Kysely's SQLite dialect expects, on `node:sqlite`. */
 function adapt(database: DatabaseSync): SqliteDatabase {
   const statements = new Map<string, SqliteStatement>();
   return {
@@ -104,8 +106,8 @@ function adapt(database: DatabaseSync): SqliteDatabase {
 }
 
 /**
- * SQLite rolls back by itself when a disk is full; what Kysely then asks for would be an error that
- * hides the first one.
+ * SQLite rolls back by itself when a disk is full; Kysely's own rollback would then fail and hide
+ * the first error.
  */
 function forTransactions(
   database: DatabaseSync,

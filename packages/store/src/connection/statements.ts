@@ -1,9 +1,9 @@
 import type { LogEvent } from 'kysely';
 
-/** Hears the text of every statement, without its values: those may be secrets. */
+/** Receives the text of every statement, without its values, which may be secrets. */
 export type OnStatement = (sql: string) => void;
 
-/** The listener in the form in which Kysely takes one. */
+/** The listener in the form that Kysely requires. */
 export function statementLog(onStatement: OnStatement | undefined) {
   if (!onStatement) return undefined;
   return (event: LogEvent) => {

@@ -5,7 +5,7 @@ import type { WriteExtras } from '../writes.ts';
 import type { Bus } from './bus.ts';
 import { isContention } from './failures.ts';
 
-/** More would only hide that something is wrong. */
+/** More attempts would only hide a fault. */
 const MAX_TRIES = 5;
 
 class Abort extends Error {
@@ -29,7 +29,7 @@ export function createTransactions(options: TransactionOptions) {
   return {
     read<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
       const transaction = options.db.transaction();
-      // SQLite has one connection: what holds it sees one moment anyway.
+      // SQLite has one connection, so whoever holds it reads one moment anyway.
       if (!options.postgres) return transaction.execute(work);
       return transaction
         .setIsolationLevel('repeatable read')

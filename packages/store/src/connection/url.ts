@@ -6,7 +6,7 @@ export type DatabaseUrl =
   | { readonly dialect: 'sqlite'; readonly path: string; readonly label: string }
   | {
       readonly dialect: 'postgres';
-      /** As `pg` takes it. */
+      /** In the form that `pg` accepts. */
       readonly connectionString: string;
       /** Without the password, for messages. */
       readonly label: string;

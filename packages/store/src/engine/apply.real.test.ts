@@ -69,7 +69,7 @@ forEachStore((tests) => {
     expect((await engine.loadRun(run.id, NO_MEMORY))?.run.priority).toBe(1);
   });
 
-  it('gives the last slot of the server’s machine away once, however many ask at one moment', async () => {
+  it('allocates the last slot of the server host once, however many passes want it at the same time', async () => {
     const world = await openWorld(tests);
     const { engine } = world.store;
     const { fleet, instance } = await submitted(world);
@@ -210,7 +210,7 @@ forEachStore((tests) => {
     expect(await engine.intent(dropped.key)).toMatchObject({ state: 'failed', error: 'cancelled' });
   });
 
-  it('tells listeners of what was committed, and of nothing else', async () => {
+  it('notifies listeners of committed changes only', async () => {
     const world = await openWorld(tests);
     const { engine } = world.store;
     const { run } = await submitted(world);

@@ -18,11 +18,11 @@ import { mergeUpdates, type RowDelete, type RowUpdate, rowDeletes } from './row-
 type Of<T extends Change['type']> = Extract<Change, { type: T }>;
 
 /**
- * Writes everything but the events, which the caller adds to its transaction. Answers false when a
+ * Writes everything but the events, which the caller adds to its transaction. Returns false if a
  * version or a check was stale: the transaction must then be rolled back.
  *
- * Removals come first and insertions last, so that a number or name that is given free here can be
- * taken here; references are checked at the commit.
+ * Removals come first and insertions last, so that a number or name that is freed here can be
+ * reused here; references are checked at the commit.
  */
 export async function applyChanges(
   tx: Tx,
@@ -60,7 +60,7 @@ async function remove(tx: Tx, removal: RowDelete): Promise<boolean> {
 }
 
 async function updateRow(tx: Tx, update: RowUpdate): Promise<boolean> {
-  // The tables differ in type only: `columnsOf` has encoded what belongs to this one.
+  // The tables differ in type only: `columnsOf` has encoded the columns of this one.
   const result = await tx
     .updateTable(update.table as 'runs')
     .set({ ...(columnsOf(update) as object), version: update.version + 1 })
@@ -115,7 +115,7 @@ async function insertRows(tx: Tx, changes: readonly Change[]): Promise<void> {
   );
 }
 
-/** The same intent twice is one; another one under its key is an error of whoever decided it. */
+/** The same intent twice is one; a different one under its key is a mistake of the decision. */
 async function insertIntent(tx: Tx, intent: IntentRecord): Promise<void> {
   const result = await tx
     .insertInto('intents')
@@ -142,7 +142,7 @@ function sameEffect(a: IntentRecord, b: IntentRecord): boolean {
     a.kind === b.kind &&
     a.subjectId === b.subjectId &&
     a.attempt === b.attempt &&
-    // As it is stored: without what JSON leaves out.
+    // Compared as stored: without what JSON omits.
     isDeepStrictEqual(a.payload, JSON.parse(JSON.stringify(b.payload)))
   );
 }

@@ -4,8 +4,8 @@ import type { Tx } from '../context.ts';
 import { localKeys } from './local-use.ts';
 
 /**
- * Whether what a decision relies on without writing it is as it was read. On PostgreSQL it stays so
- * until the commit.
+ * Whether the records that a decision relies on without writing them are unchanged. On PostgreSQL
+ * they stay so until the commit.
  */
 export async function checksHold(
   tx: Tx,
@@ -31,5 +31,5 @@ export async function checksHold(
   return true;
 }
 
-/** Key of the lock under which slots and GPUs of the `local` backend are given away. */
+/** Key of the lock under which slots and GPUs of the `local` backend are allocated. */
 const LOCAL_CAPACITY = 0x6c_6f_63_61_6c;

@@ -131,7 +131,7 @@ forEachStore((tests) => {
       for (const child of children.splice(0)) await kill(child);
     });
 
-    it('loses nothing that it had been told was written, and leaves nothing half done', async () => {
+    it('loses no confirmed write, and leaves nothing half done', async () => {
       const url = await tests.createDatabase();
       const world = await openWorld(tests, { url });
       const { run, jobs } = await insertRun(world, 'train');
@@ -229,7 +229,7 @@ function betweenServers(tests: StoreTests): void {
     expect(heard.b.toSorted()).toEqual(['intent:job.start:1:0', `run:${run.id}`]);
   });
 
-  it('says that signals may be lost when its connection broke, and hears again', async () => {
+  it('reports that signals may be lost when its connection breaks, and receives them again', async () => {
     const { url, world, heard } = await two();
     await rawSql(
       url,
@@ -241,7 +241,7 @@ function betweenServers(tests: StoreTests): void {
     await vi.waitFor(() => expect(heard.b).toEqual(['run:again']));
   });
 
-  it('tells the other server of events, and of the runs they are about', async () => {
+  it('notifies the other server of events and of their runs', async () => {
     const { world, b } = await two();
     const { store, projectId, userId } = world;
     const changed = { a: [] as string[], b: [] as string[] };
@@ -261,7 +261,7 @@ function betweenServers(tests: StoreTests): void {
     expect(changed.a).toEqual([]);
   });
 
-  it('tells only the other server of new output', async () => {
+  it('notifies only the other server of new output', async () => {
     const { world, b, heard } = await two();
     const logs = { a: [] as string[], b: [] as string[] };
     world.store.logs.signals.subscribe((stream) => logs.a.push(stream));

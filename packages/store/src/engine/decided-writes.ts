@@ -8,7 +8,7 @@ import { runTable } from '../schema/work-tables.ts';
 import { applyChanges } from './apply.ts';
 import type { BareRun, Decide } from './types.ts';
 
-/** Each try loses only against a pass that has just written: more cannot be chance. */
+/** Each try fails only against a pass that has just written, so more failures cannot be chance. */
 const MAX_TRIES = 50;
 
 interface DecidedRow {
@@ -19,8 +19,8 @@ interface DecidedRow {
 const AGAIN = Symbol('a version was stale');
 
 /**
- * A write of the API: the row is locked, read and written in one transaction, and all of it again
- * if a row beside it changed meanwhile. The decision may therefore be asked several times.
+ * A write of the API: locks the row, reads and writes it in one transaction, and repeats this if a
+ * row beside it changed meanwhile. The decision may therefore be computed several times.
  */
 export async function decidedWrite<S>(
   context: StoreContext,
@@ -61,7 +61,7 @@ async function lockRow(context: StoreContext, tx: Tx, row: DecidedRow): Promise<
   await tx.selectFrom(row.table).select('id').where('id', '=', row.id).forUpdate().execute();
 }
 
-/** See `Engine.updateUnfinishedRuns`. */
+/** See `EngineStore.updateUnfinishedRuns`. */
 export async function updateUnfinishedRuns(
   context: StoreContext,
   projectId: Id,
@@ -79,7 +79,7 @@ export async function updateUnfinishedRuns(
     .execute();
   const found: Id[] = [];
   for (const { id } of rows) {
-    // Each is a transaction, for which SQLite keeps the thread: others get their turn between two.
+    // Each is a transaction, during which SQLite keeps the thread: let other work run between two.
     await setImmediate();
     if (await decidedWrite(context, { table: 'runs', id }, loadBareRun, decide)) found.push(id);
   }

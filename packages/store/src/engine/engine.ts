@@ -13,9 +13,9 @@ import { loadRun } from './load-run.ts';
 import { loadVolume } from './load-volume.ts';
 import { createFleet, submitRun } from './submit-run.ts';
 import { createTimers } from './timers.ts';
-import type { Engine } from './types.ts';
+import type { EngineStore } from './types.ts';
 
-export function createEngine(context: StoreContext): Engine {
+export function createEngine(context: StoreContext): EngineStore {
   const { records } = context;
   return {
     loadRun: (id, memory) => context.read((tx) => loadRun(tx, records, id, memory, context.now())),
@@ -61,7 +61,7 @@ export function createEngine(context: StoreContext): Engine {
   };
 }
 
-function createApply(context: StoreContext): Engine['apply'] {
+function createApply(context: StoreContext): EngineStore['apply'] {
   return async (changes, signals) => {
     try {
       return await context.write<'applied' | 'conflict'>(async ({ tx, add, abort }) => {
@@ -72,7 +72,7 @@ function createApply(context: StoreContext): Engine['apply'] {
         return 'applied';
       });
     } catch (error) {
-      // Someone else took the number, or the transaction lost: decide again on what is true now.
+      // Another writer took the number, or the transaction lost: decide again on the present state.
       if (isUniqueViolation(error) || isContention(error)) return 'conflict';
       throw error;
     }

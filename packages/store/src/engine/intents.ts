@@ -1,10 +1,10 @@
 import type { IntentRecord } from '@dstack/core';
 import type { StoreContext } from '../context.ts';
 import { intentTable } from '../schema/work-tables.ts';
-import type { Engine } from './types.ts';
+import type { EngineStore } from './types.ts';
 
 type Intents = Pick<
-  Engine,
+  EngineStore,
   'pendingIntents' | 'announcedIntent' | 'intent' | 'finishIntent' | 'amendIntent'
 >;
 

@@ -1,9 +1,9 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
-import type { Engine, LeasedKind } from './types.ts';
+import type { EngineStore, LeasedKind } from './types.ts';
 
 export type Leases = Pick<
-  Engine,
+  EngineStore,
   | 'claim'
   | 'renew'
   | 'release'
@@ -15,7 +15,7 @@ export type Leases = Pick<
   | 'orphanedHosts'
 >;
 
-/** Where the lease of a kind of work is kept. */
+/** The table that holds the leases of a kind of work. */
 const ROWS: Readonly<Record<LeasedKind, { readonly table: string; readonly key: string }>> = {
   run: { table: 'runs', key: 'id' },
   placement: { table: 'projects', key: 'id' },
@@ -29,10 +29,10 @@ const ROWS: Readonly<Record<LeasedKind, { readonly table: string; readonly key: 
   sweep: { table: 'leases', key: 'name' },
 };
 
-/** Microseconds by the database's clock: those of several servers differ. */
+/** Microseconds by the database's clock, because the clocks of several servers differ. */
 const DATABASE_NOW = sql<number>`(extract(epoch from clock_timestamp()) * 1000000)::bigint`;
 
-/** Between servers: in the rows themselves. */
+/** Between servers: leases in the rows themselves. */
 export function sharedLeases({ db }: StoreContext): Leases {
   async function changed(statement: RawBuilder<unknown>): Promise<boolean> {
     return (await statement.execute(db)).numAffectedRows === 1n;
@@ -59,7 +59,7 @@ export function sharedLeases({ db }: StoreContext): Leases {
         where ${sql.ref(key)} = ${id} and lease_owner = ${owner}`);
     },
     async dropLeases() {
-      // Other servers may hold them; they run out by themselves.
+      // Other servers may hold them; they expire by themselves.
     },
     claimHost(hostId, owner, ttl) {
       return changed(sql`insert into hosts (id, connected, since, lease_owner, lease_expires_at)
@@ -97,8 +97,8 @@ interface Lease {
 }
 
 /**
- * One server alone: the lock file keeps others away, and a lease ends with its process, so there is
- * nothing to keep on the disk (two syncs per pass would be lost for nothing).
+ * For a single server: the lock file keeps others away, and a lease ends with its process, so
+ * nothing is stored (each pass would cost two syncs).
  */
 export function localLeases({ now }: Pick<StoreContext, 'now'>): Leases {
   const leases = new Map<string, Lease>();
@@ -132,7 +132,7 @@ export function localLeases({ now }: Pick<StoreContext, 'now'>): Leases {
       const held = leases.get(`host ${hostId}`);
       return held && held.expiresAt >= now() ? held.owner : null;
     },
-    // What an earlier process has left is set right when its links are opened again.
+    // The records of an earlier process are corrected when its links are opened again.
     orphanedHosts: async () => [],
   };
 }

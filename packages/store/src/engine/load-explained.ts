@@ -1,4 +1,4 @@
-/** Reads what explanations are made from. */
+/** Reads the input of explanations. */
 import { UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
 import {
   type BlockHolder,

@@ -59,7 +59,7 @@ export async function loadCapacity(
   tx: Tx,
   records: RecordCache,
   projectId: Id,
-  hints: Pick<CapacityHints, 'machineless'>,
+  hints: Pick<CapacityHints, 'offersOnly'>,
 ): Promise<CapacitySnapshot & LocalState> {
   const machines = await loadMachines(tx, records, projectId, hints);
   return { ...machines, volumes: await mountableVolumes(tx, [projectId]) };
@@ -69,7 +69,7 @@ async function loadMachines(
   tx: Tx,
   records: RecordCache,
   projectId: Id,
-  { machineless }: Pick<CapacityHints, 'machineless'>,
+  { offersOnly }: Pick<CapacityHints, 'offersOnly'>,
 ): Promise<CapacitySnapshot & LocalState> {
   const fleets = await loadFleets(tx, records, projectId);
   return {
@@ -84,11 +84,11 @@ async function loadMachines(
       ...fleets.map((fleet) => fleet.projectId),
     ]),
     ...(await localUse(tx, records)),
-    machineless,
+    offersOnly,
   };
 }
 
-/** See `Engine.waitingFor`. */
+/** See `EngineStore.waitingFor`. */
 export async function waitingFor(tx: Tx, records: RecordCache, capacity: string): Promise<Id[]> {
   const [kind, id = ''] = capacity.split(':');
   switch (kind) {

@@ -14,7 +14,10 @@ const PER_CLASS = 50;
 /** The same for other projects: placement only leaves capacity for these gangs. */
 const PER_CLASS_OF_RIVALS = 8;
 
-/** Spelled exactly as in the partial indexes `jobs_unseen` and `jobs_queued`, else they are not used. */
+/**
+ * Spelled exactly as in the partial indexes `jobs_unseen` and `jobs_queued`, else these are not
+ * used.
+ */
 const UNPLACED = sql`status = 'submitted' and instance_id is null`;
 const UNSEEN: RawBuilder<SqlBool> = sql`${UNPLACED} and refusal is null`;
 export const QUEUED: RawBuilder<SqlBool> = sql`${UNPLACED} and refusal is not null and job_num = 0`;

@@ -44,7 +44,7 @@ export async function loadRun(
   const jobs = await loadJobs(tx, id);
   const instances = await instancesByIds(tx, present(jobs.map((job) => job.instanceId)));
   const jobIds = jobs.map((job) => job.id);
-  const telling = jobs.filter((job) => isTelling(job, jobs)).map((job) => job.id);
+  const reporting = jobs.filter((job) => hasRelevantReport(job, jobs)).map((job) => job.id);
   const run = runTable.decode(row);
   return {
     run,
@@ -57,9 +57,9 @@ export async function loadRun(
       instances.map((instance) => instance.fleetId),
     ),
     hosts: await hostsOf(tx, present(instances.map((instance) => instance.hostId))),
-    reports: await reportsOf(tx, telling),
+    reports: await reportsOf(tx, reporting),
     logEnds: Object.fromEntries(
-      (await logEndsOf(tx, telling)).map(({ jobId, stored }) => [jobId, stored]),
+      (await logEndsOf(tx, reporting)).map(({ jobId, stored }) => [jobId, stored]),
     ),
     intents: await intentsOf(tx, [...jobIds, ...instances.map((instance) => instance.id)]),
     overQuota: breachesOf(jobIds, memory),
@@ -109,7 +109,7 @@ async function loadJobs(tx: Tx, runId: Id): Promise<JobRecord[]> {
   return rows.map(jobTable.decode);
 }
 
-/** Only of what is not ready yet: later ones change nothing. */
+/** Only of jobs that are not ready yet: later results change nothing. */
 async function loadProbes(
   tx: Tx,
   jobs: readonly JobRecord[],
@@ -133,7 +133,7 @@ async function loadProbes(
   return streaks;
 }
 
-/** Older than a policy's window by this, so that the window is seen to be full. */
+/** Older than a policy's window by this, which shows that the window is full. */
 const SAMPLE_MARGIN = 60_000_000;
 
 /** Only of running jobs with a utilisation policy. */
@@ -161,8 +161,8 @@ async function loadGpuSamples(
   return samples;
 }
 
-/** What an agent says matters for the latest submission of a job, and while one lives. */
-function isTelling(job: JobRecord, jobs: readonly JobRecord[]): boolean {
+/** Reports of agents matter for the latest submission of a job, and while a submission lives. */
+function hasRelevantReport(job: JobRecord, jobs: readonly JobRecord[]): boolean {
   if (!isJobFinished(job.status)) return true;
   return !jobs.some(
     (other) =>

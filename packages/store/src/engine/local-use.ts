@@ -7,9 +7,9 @@ import { instanceTable } from '../schema/work-tables.ts';
 
 interface LocalKeys {
   readonly count: number;
-  /** Instances that hold jobs, or are about to. */
+  /** Instances that hold jobs, or will soon. */
   readonly busy: readonly VersionedKey[];
-  /** Different whenever one of the two is. */
+  /** Changes whenever `count` or `busy` does. */
   readonly state: string;
 }
 

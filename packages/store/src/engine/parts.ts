@@ -1,4 +1,4 @@
-/** Pieces that several snapshots share. */
+/** Parts that several snapshots share. */
 import type { Id, InstanceRecord, IntentRecord } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { forIds } from '../query.ts';

@@ -6,7 +6,7 @@ const run = (id: string, version: number, priority: number): Change => ({
   ...{ type: 'run.update', id, version, set: { priority } },
 });
 
-it('makes one write of several steps on the same row, the last word winning', () => {
+it('makes one write of several steps on the same row, and the last value wins', () => {
   const second: Change = { type: 'run.update', id: 'a', version: 1, set: { status: 'running' } };
   expect(mergeUpdates([run('a', 1, 5), second, run('a', 1, 6)])).toEqual([
     { table: 'runs', id: 'a', version: 1, set: { priority: 6, status: 'running' } },

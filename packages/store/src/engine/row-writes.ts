@@ -32,9 +32,9 @@ export interface RowDelete {
 }
 
 /**
- * One write per row and version: a decision may change a row in several steps, each of which was
- * based on the same version. In one order everywhere, so that transactions on PostgreSQL do not
- * wait for each other in a circle.
+ * One write per row and version: a decision may change a row in several steps, each based on the
+ * same version. In one order everywhere, so that transactions on PostgreSQL do not wait for each
+ * other in a circle.
  */
 export function mergeUpdates(changes: readonly Change[]): RowUpdate[] {
   const merged = new Map<string, RowUpdate>();

@@ -108,7 +108,7 @@ forEachStore((tests) => {
   it('has what the backends are known for when placement starts', async () => {
     const world = await openWorld(tests);
     await insertRun(world, {}, [{}]);
-    const hints = { machineless: new Set(['aws'] as const), hasSilentBackends: true };
+    const hints = { offersOnly: new Set(['aws'] as const), hasSilentBackends: true };
     expect(await world.store.engine.loadPlacement(world.projectId, hints)).toMatchObject(hints);
   });
 
@@ -171,7 +171,7 @@ forEachStore((tests) => {
         host: null,
         health: null,
         intents: [],
-        local: null,
+        ...{ local: null, observation: null },
         activeInFleet: 1,
       },
     });
@@ -248,7 +248,7 @@ forEachStore((tests) => {
     expect(view?.stages).toEqual({ [jobs[0]!.id]: { kind: 'stop', stage: 'terminate' } });
   });
 
-  it('ignores what agents say of jobs that are not there', async () => {
+  it('ignores reports of agents about jobs that do not exist', async () => {
     const world = await openWorld(tests);
     const { reports, metrics } = world.store;
     expect(await reports.saveState('h', state('gone', 1), 1)).toBe(false);

@@ -27,7 +27,7 @@ export function submitRun(context: StoreContext, submit: SubmitRun): Promise<Sub
   });
 }
 
-/** Marks a finished namesake deleted; answers one that is not finished. */
+/** Marks a finished namesake deleted; returns one that is not finished. */
 async function supersede(
   { tx, add }: Write,
   submit: SubmitRun,

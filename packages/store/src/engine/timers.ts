@@ -9,7 +9,7 @@ import type { Signal } from '@dstack/core';
 import { sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
 import { notDeleted } from '../query.ts';
-import type { Alarm, Engine, ScheduledKind } from './types.ts';
+import type { Alarm, EngineStore, ScheduledKind } from './types.ts';
 
 const TABLES = {
   run: 'runs',
@@ -41,7 +41,7 @@ const UNFINISHED_JOBS = sql<{ run_id: string; waiting: number }>`(
       and instance_id is null then 1 else 0 end) as waiting
     from jobs where status in (${sql.join(UNFINISHED_JOB_STATUSES)}) group by run_id)`;
 
-type Timers = Pick<Engine, 'due' | 'nextDue' | 'unfinished' | 'alarms'>;
+type Timers = Pick<EngineStore, 'due' | 'nextDue' | 'unfinished' | 'alarms'>;
 
 export function createTimers({ db }: StoreContext): Timers {
   return {
@@ -115,7 +115,7 @@ export function createTimers({ db }: StoreContext): Timers {
   }
 }
 
-/** Such a run needs no pass before placement signals it or its alarm is due. */
+/** Such a run needs no pass until placement signals it or its alarm is due. */
 function waitsForCapacity(run: {
   readonly status: RunStatus;
   readonly waiting: number | null;

@@ -28,7 +28,7 @@ import type {
 } from '@dstack/core';
 import type { NameChoice, WriteExtras } from '../writes.ts';
 
-/** What an API-side write decides on the row it has locked; null = nothing to do. */
+/** The decision of a write of the API about the row that it has locked; null = nothing to do. */
 export type Decide<S> = (
   snapshot: S,
 ) => (Pick<Decision, 'changes'> & Partial<Pick<Decision, 'signals'>>) | null;
@@ -36,7 +36,7 @@ export type Decide<S> = (
 /** The writes of the API to a run are decided on the run alone. */
 export type BareRun = Pick<RunSnapshot, 'run'>;
 
-/** Everything about a new run that depends on its final name. */
+/** All rows of a new run that depend on its final name. */
 export interface NewRun extends WriteExtras {
   readonly run: RunRecord;
   readonly jobs: readonly JobRecord[];
@@ -75,16 +75,16 @@ export type CreateFleetOutcome =
     }
   | { readonly type: 'name-taken' };
 
-/** What the loops and the API's run and fleet writes stand on. */
-export interface Engine {
+/** The operations of the loops, and the API's writes to runs and fleets. */
+export interface EngineStore {
   /** Each reads at one moment. Null: no such row. */
   loadRun(id: Id, memory: RunMemory): Promise<RunSnapshot | null>;
   /** Null also if nothing waits. */
   loadPlacement(projectId: Id, hints: CapacityHints): Promise<PlacementSnapshot | null>;
-  /** Of a project that is there. */
+  /** The project must exist. */
   loadCapacity(
     projectId: Id,
-    hints: Pick<CapacityHints, 'machineless'>,
+    hints: Pick<CapacityHints, 'offersOnly'>,
   ): Promise<CapacitySnapshot & LocalState>;
   loadInstance(id: Id): Promise<InstanceSnapshot | null>;
   loadFleet(id: Id): Promise<FleetSnapshot | null>;
@@ -97,9 +97,9 @@ export interface Engine {
 
   /**
    * All changes in one transaction or none. `conflict`: a version was stale, or a row that must be
-   * unique was there already; nothing is written and the pass runs again. Updates of one row with
-   * the same version are one write. Throws `store_intent_conflict` when an intent's key is there
-   * with another content: that is an error of whoever decided it.
+   * unique existed already; nothing is written and the pass runs again. Updates of one row with the
+   * same version are one write. Throws `store_intent_conflict` if an intent's key exists with
+   * another content, which is a mistake of the decision.
    */
   apply(changes: readonly Change[], signals?: readonly Signal[]): Promise<'applied' | 'conflict'>;
 
@@ -110,7 +110,7 @@ export interface Engine {
 
   /**
    * Writes of the API: lock the row, read, decide, write, in one transaction and again until it
-   * holds. They never wait for a lease and never lose against a pass. Answers what was read, or
+   * succeeds. They never wait for a lease and never lose against a pass. Returns what was read, or
    * null if there is no such row.
    */
   updateRun(id: Id, decide: Decide<BareRun>): Promise<BareRun | null>;
@@ -120,7 +120,7 @@ export interface Engine {
   updateGateway(id: Id, decide: Decide<GatewaySnapshot>): Promise<GatewaySnapshot | null>;
   /**
    * The same for every unfinished run of these names, one after another; unknown and finished ones
-   * are ignored. The run alone is read. Answers the ids of the runs concerned.
+   * are ignored. Only the run is read. Returns the ids of the runs concerned.
    */
   updateUnfinishedRuns(
     projectId: Id,
@@ -132,21 +132,25 @@ export interface Engine {
   due(kind: ScheduledKind, until: Timestamp, limit: number): Promise<string[]>;
   nextDue(kind: ScheduledKind): Promise<Timestamp | null>;
   /**
-   * Every key that may have work: what to enqueue at start-up and on the slow sweep. Runs that only
+   * Every key that may have work: to be enqueued at start-up and on the slow sweep. Runs that only
    * wait for capacity are left out: placement or their alarm signals them.
    */
   unfinished(): Promise<Signal[]>;
   /** Every `nextPassAt` that is set: the alarms to arm at start-up. */
   alarms(): Promise<Alarm[]>;
-  /** Projects with waiting jobs that may use the freed capacity. `capacity`: id of such a signal. */
+  /**
+   * Projects with waiting jobs that may use the freed capacity. `capacity`: id of such a signal.
+   */
   waitingFor(capacity: string): Promise<Id[]>;
 
   /** Announced, oldest first. */
   pendingIntents(): Promise<IntentRecord[]>;
-  /** Null when it is not there or no longer announced. */
+  /** Null if it does not exist or is no longer announced. */
   announcedIntent(key: string): Promise<IntentRecord | null>;
   intent(key: string): Promise<IntentRecord | null>;
-  /** Writes what came of it, by itself; answers false if it was not announced any more. */
+  /**
+   * Writes its outcome, in a transaction of its own; returns false if it was no longer announced.
+   */
   finishIntent(
     key: string,
     state: 'done' | 'failed',
@@ -154,34 +158,34 @@ export interface Engine {
     error: string | null,
     signals?: readonly Signal[],
   ): Promise<boolean>;
-  /** Replaces the payload of an effect under way; answers false if it was not announced any more. */
+  /** Replaces the payload of an effect under way; returns false if it was no longer announced. */
   amendIntent(key: string, payload: IntentPayload): Promise<boolean>;
 
   /**
-   * Leases. True: `owner` holds the row until now + `ttl` (µs). A lease that has run out can be
-   * taken. They raise no version. Placement is leased on the project.
+   * Leases. True: `owner` holds the row until now + `ttl` (µs). An expired lease can be taken.
+   * Leases raise no version. Placement is leased on the project.
    */
   claim(kind: LeasedKind, id: string, owner: string, ttl: number): Promise<boolean>;
   renew(kind: LeasedKind, id: string, owner: string, ttl: number): Promise<boolean>;
   release(kind: LeasedKind, id: string, owner: string): Promise<void>;
-  /** On a database of one server, at start-up: whoever held a lease is dead. */
+  /** On a database of one server, at start-up: every earlier holder of a lease is dead. */
   dropLeases(): Promise<void>;
   /** The link to a host, leased the same way. */
   claimHost(hostId: string, owner: string, ttl: number): Promise<boolean>;
   renewHost(hostId: string, owner: string, ttl: number): Promise<boolean>;
   releaseHost(hostId: string, owner: string): Promise<void>;
-  /** Who holds the link to this host now; null = nobody. */
+  /** The owner of the link to this host; null = none. */
   hostOwner(hostId: string): Promise<string | null>;
-  /** Hosts that are said to be connected by a server that has not renewed its lease. */
+  /** Hosts recorded as connected whose server has not renewed its lease. */
   orphanedHosts(): Promise<string[]>;
 
   /**
-   * Hears every signal of every server on this database, after its transaction has been committed.
-   * `missed` is called when some may have been lost (the connection to PostgreSQL broke): sweep.
-   * Answers a function that ends the listening.
+   * Calls `listener` with every signal of every server on this database, after its transaction has
+   * committed. Calls `missed` if some may have been lost (the connection to PostgreSQL broke):
+   * sweep then. Returns a function that removes the listener.
    */
   onSignal(listener: (signal: Signal) => void, missed?: () => void): () => void;
-  /** Wakes without writing. */
+  /** Signals without a write. */
   signal(signals: readonly Signal[]): Promise<void>;
 }
 

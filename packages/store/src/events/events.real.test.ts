@@ -94,7 +94,7 @@ forEachStore((tests) => {
     expect(await messages(world, { within: inOther, actors: [null] })).toEqual(['job on instance']);
   });
 
-  it('wants all conditions to hold on the same target', async () => {
+  it('requires all conditions to hold for the same target', async () => {
     const world = await openWorld(tests);
     await story(world);
     const within = { kind: 'project', ids: [world.projectId] } as const;

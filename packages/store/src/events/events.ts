@@ -1,17 +1,17 @@
 import { sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
-import type { Chime } from './chime.ts';
+import type { ChangeNotifier } from './change-notifier.ts';
 import { listEvents } from './list-events.ts';
 import type { Events } from './types.ts';
 
 /** Deleted per transaction, so that none holds the writer for long. */
 const DELETE_BATCH = 2_000;
 
-export function createEvents(context: StoreContext, written: Chime): Events {
+export function createEvents(context: StoreContext, written: ChangeNotifier): Events {
   const { db } = context;
   return {
     list: (filter) => listEvents(db, filter),
-    onWritten: (listener) => written.hear(listener),
+    onWritten: (listener) => written.onChange(listener),
     write: (events) => context.write(async ({ add }) => add({ events })),
     async deleteBefore(time) {
       for (let total = 0; ; ) {

@@ -12,7 +12,7 @@ interface EventKey {
 
 /**
  * The page is found first, in one table: with any condition on targets in `event_targets`, whose
- * indexes carry the event's time, else in `events`.
+ * indexes contain the event's time, else in `events`.
  */
 export async function listEvents(db: Db, filter: EventFilter): Promise<EventView[]> {
   const onTargets = filter.targets || filter.within || filter.targetTypes || filter.visibleTo;
@@ -36,8 +36,8 @@ async function pageOfEvents(db: Db, filter: EventFilter): Promise<EventKey[]> {
 }
 
 /**
- * One ordered and limited search per thing asked for, each along an index, and the newest of all
- * that they found: a single search for any of them would have to sort whatever matches.
+ * One ordered and limited search per target, each along an index, and the newest of all their
+ * results: a single search for any of the targets would have to sort all matches.
  */
 async function pageOfTargets(db: Db, filter: EventFilter): Promise<EventKey[]> {
   const order = keyset(filter.page, 't.recorded_at', 't.event_id');
@@ -58,10 +58,10 @@ async function pageOfTargets(db: Db, filter: EventFilter): Promise<EventKey[]> {
   return rows.map((row) => ({ id: row.event_id, recordedAt: row.recorded_at }));
 }
 
-/** Beyond this many projects one walk through the newest events is cheaper. */
+/** Beyond this many projects, one walk through the newest events is cheaper. */
 const MAX_BRANCHES = 100;
 
-/** What is asked for as alternatives, each of which has an index. */
+/** The requested alternatives, each of which has an index. */
 function branches(filter: EventFilter): RawBuilder<SqlBool>[] {
   const { targets, within, visibleTo } = filter;
   if (targets) {
@@ -76,7 +76,7 @@ function branches(filter: EventFilter): RawBuilder<SqlBool>[] {
   ];
 }
 
-/** What holds whatever is asked for. Any target of the event may be the one that makes it visible. */
+/** The conditions of every search. Any target of the event may be the one that makes it visible. */
 function sharedConditions(filter: EventFilter): RawBuilder<SqlBool>[] {
   const conditions: RawBuilder<SqlBool>[] = [];
   if (filter.targetTypes) conditions.push(sql`t.type in (${list(filter.targetTypes)})`);
@@ -91,7 +91,7 @@ function sharedConditions(filter: EventFilter): RawBuilder<SqlBool>[] {
   return conditions;
 }
 
-/** The thing itself, and what carries its id as parent. */
+/** The target itself, and targets with its id as parent. */
 const WITHIN: Readonly<
   Record<'fleet' | 'run' | 'gateway', { self: EventTargetType; child: EventTargetType }>
 > = {

@@ -8,13 +8,13 @@ export interface EventRecorder {
 
 /**
  * Writes events in the order given. Their instants rise strictly within this server, whatever the
- * clock does: ids are random, so equal times would shuffle the story.
+ * clock does: ids are random, so equal times would change the order.
  */
 export function createEventRecorder(options: {
   readonly now: () => Timestamp;
   readonly newId: () => string;
   readonly stored: boolean;
-  /** The newest instant that is there already. */
+  /** The newest instant in the database. */
   readonly last: Timestamp;
 }): EventRecorder {
   let last = options.last;
@@ -51,7 +51,7 @@ export function createEventRecorder(options: {
   };
 }
 
-/** One line without a trailing dot: the audit format of the wire. */
+/** One line without a dot at the end: the audit format of the wire. */
 function cleanMessage(message: string): string {
   return message.trim().replace(/\.$/, '').replace(/\n/g, ' ');
 }

@@ -23,8 +23,8 @@ export interface EventViewTarget extends EventTarget {
 }
 
 /**
- * All conditions on targets (`targets`, `within`, `targetTypes`) must hold on one and the same
- * target of the event; the event is then given with all its targets.
+ * All conditions on targets (`targets`, `within`, `targetTypes`) must hold for one and the same
+ * target of the event; the event is then returned with all its targets.
  */
 export interface EventFilter {
   /** Null: an admin, who sees everything. */
@@ -44,11 +44,11 @@ export interface Events {
   list(filter: EventFilter): Promise<EventView[]>;
   /**
    * Called after each commit that wrote events, of this server or another on the database (rarely
-   * not: when the connection broke). Answers a function that ends the listening.
+   * not: if the connection broke). Returns a function that removes the listener.
    */
   onWritten(listener: () => void): () => void;
-  /** For what changes without a record of its own. */
+  /** Writes an event without a change of a record. */
   write(events: readonly NewEvent[]): Promise<void>;
-  /** Answers how many went. */
+  /** Returns how many were deleted. */
   deleteBefore(time: Timestamp): Promise<number>;
 }

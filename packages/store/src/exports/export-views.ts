@@ -4,7 +4,7 @@ import { forIds, groupBy, notDeleted } from '../query.ts';
 import { exportTable } from '../schema/resource-tables.ts';
 import type { ExportView } from './types.ts';
 
-/** In the order of the ids given; ids that are not there are left out. */
+/** In the order of the ids given; missing ones are left out. */
 export async function exportViews(db: Db, ids: readonly Id[]): Promise<ExportView[]> {
   const rows = await forIds(ids, (slice) =>
     db

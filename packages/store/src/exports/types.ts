@@ -44,7 +44,7 @@ export interface Exports {
   /** Newest first. */
   list(projectId: Id): Promise<ExportView[]>;
   byName(projectId: Id, name: string): Promise<ExportView | null>;
-  /** A global one is imported at once by every project but its own. */
+  /** Every project except its own imports a global one at once. */
   insert(
     record: ExportRecord,
     content: {
@@ -54,7 +54,9 @@ export interface Exports {
     },
     extras?: WriteExtras,
   ): Promise<Created>;
-  /** Made global: every project imports it; no longer global: the importers stay. */
+  /**
+   * Once it is global, every project imports it; when it is no longer global, the importers stay.
+   */
   update(id: Id, change: ExportChange, extras?: WriteExtras): Promise<void>;
   delete(id: Id, extras?: WriteExtras): Promise<void>;
 

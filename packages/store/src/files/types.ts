@@ -11,7 +11,7 @@ export interface FileArchiveRecord {
   readonly createdAt: Timestamp;
 }
 
-/** Uploaded bytes themselves. Only for servers that share a database: others keep files. */
+/** The uploaded bytes. Only for servers that share a database: others keep files. */
 export interface Blobs {
   has(sha256: string): Promise<boolean>;
   /** The same bytes twice are stored once. */

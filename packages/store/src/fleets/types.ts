@@ -18,8 +18,8 @@ export interface FleetFilter {
   readonly page?: Page;
 }
 
-/** What stands against deleting a fleet. */
-export interface FleetUse {
+/** What prevents the deletion of a fleet. */
+export interface FleetInUse {
   readonly unfinishedRuns: number;
   /** Instances with busy blocks, and placeholders. */
   readonly busyInstances: readonly Id[];
@@ -33,7 +33,7 @@ export interface Fleets {
   /** Not deleted. */
   byName(projectId: Id, name: string): Promise<FleetView | null>;
   byNames(projectId: Id, names: readonly string[]): Promise<FleetView[]>;
-  use(fleetId: Id): Promise<FleetUse>;
+  use(fleetId: Id): Promise<FleetInUse>;
   /** SSH fleets of all projects that are not deleted: no host may be in two. */
   sshFleets(): Promise<FleetRecord[]>;
 }

@@ -17,7 +17,7 @@ export interface GatewayReplicaRecord {
   readonly backendData: string | null;
   readonly sshPublicKey: string;
   readonly scaleIn: boolean;
-  /** Tries of the step it is in. */
+  /** Attempts of the present step. */
   readonly attempt: number;
   readonly appUpdatedAt: Timestamp | null;
   readonly createdAt: Timestamp;
@@ -29,7 +29,7 @@ export interface GatewayReplicaRecord {
 
 export type NewGatewayReplica = GatewayReplicaRecord & { readonly sshPrivateKey: string };
 
-/** How far a service (`jobId` null) or one of its replicas is known to a gateway replica. */
+/** Whether a gateway replica has registered a service (`jobId` null) or one of its replicas. */
 export interface ServiceRegistrationRecord {
   readonly runId: Id;
   /** Null: the service itself. */
@@ -54,7 +54,7 @@ export interface NewGateway extends WriteExtras {
 }
 
 export interface Gateways {
-  /** Not deleted; with imported ones on demand. */
+  /** Not deleted; imported ones on demand. */
   list(projectId: Id, options?: { readonly includeImported?: boolean }): Promise<GatewayView[]>;
   byId(id: Id): Promise<GatewayView | null>;
   /** Not deleted. */
@@ -72,7 +72,7 @@ export interface Gateways {
     set: Partial<Omit<GatewayRecord, 'id' | 'projectId' | 'version'>>,
     extras?: WriteExtras,
   ): Promise<Updated>;
-  /** All records, also of replicas that were replaced; oldest first. */
+  /** All records, including those of replaced replicas; oldest first. */
   replicas(gatewayId: Id): Promise<GatewayReplicaRecord[]>;
   insertReplica(replica: NewGatewayReplica, extras?: WriteExtras): Promise<void>;
   updateReplica(

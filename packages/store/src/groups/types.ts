@@ -14,14 +14,14 @@ export interface PlacementGroupRecord {
   readonly region: string;
   readonly configuration: JsonObject;
   readonly provisioningData: JsonObject | null;
-  /** Its fleet is gone: to be deleted. */
+  /** Its fleet was deleted, so the group is to be deleted. */
   readonly fleetDeleted: boolean;
   readonly createdAt: Timestamp;
   readonly deleted: boolean;
   readonly version: number;
 }
 
-/** Machines that a provider makes and removes as one. */
+/** Machines that a provider creates and removes as one. */
 export interface ComputeGroupRecord {
   readonly id: Id;
   readonly projectId: Id;
@@ -47,7 +47,7 @@ export interface Groups {
     version: number,
     set: Partial<Omit<PlacementGroupRecord, 'id' | 'projectId' | 'version'>>,
   ): Promise<Updated>;
-  /** Those whose fleet is gone. */
+  /** Those whose fleet was deleted. */
   placementGroupsToDelete(): Promise<PlacementGroupRecord[]>;
   /** Not deleted. */
   computeGroups(fleetId: Id): Promise<ComputeGroupRecord[]>;

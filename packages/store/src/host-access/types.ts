@@ -1,6 +1,6 @@
 import type { Id } from '@dstack/core';
 
-/** How a machine is logged into. */
+/** The SSH login of a machine. */
 export interface SshLogin {
   readonly hostname: string;
   readonly port: number;
@@ -26,7 +26,7 @@ export interface HostAccessRecord {
   /** Also the key of the host record. */
   readonly instanceId: Id;
   readonly access: HostAccess;
-  /** Secret between the server and the agent there. */
+  /** Secret shared by the server and the agent. */
   readonly agentToken: string;
   /** Host keys (base64) by `<hostname>:<port>`, pinned when they were first seen. */
   readonly hostKeys: Readonly<Record<string, string>>;
@@ -37,15 +37,15 @@ export type NewHostAccess = Omit<HostAccessRecord, 'hostKeys'>;
 /** Keys and tokens are encrypted at rest. */
 export interface HostAccesses {
   /**
-   * Those of SSH hosts before the instances themselves are inserted, so that none is ever without its
-   * login. One that is known already stays as it is.
+   * Access to SSH hosts is added before their instances are inserted, so that none is ever without
+   * its login. An existing record stays as it is.
    */
   add(hosts: readonly NewHostAccess[]): Promise<void>;
   byId(instanceId: Id): Promise<HostAccessRecord | null>;
   byIds(instanceIds: readonly Id[]): Promise<HostAccessRecord[]>;
   /** Instances that exist at their backend and are not ending: the server keeps a link to each. */
   linkableIds(): Promise<Id[]>;
-  /** Remembers a host key; the first one stays. */
+  /** Stores a host key; the first one stays. */
   pin(instanceId: Id, address: string, hostKey: string): Promise<void>;
   delete(instanceIds: readonly Id[]): Promise<void>;
 }

@@ -5,10 +5,10 @@ import { forIds } from '../query.ts';
 import { observationTable } from '../schema/work-tables.ts';
 import type { WriteExtras } from '../writes.ts';
 
-/** What backends last reported of instances. */
+/** The last reports of backends about instances. */
 export interface Observations {
   byInstances(instanceIds: readonly Id[]): Promise<ObservationRecord[]>;
-  /** Of an instance that was deleted meanwhile, nothing is kept. */
+  /** An observation of an instance that was deleted meanwhile is dropped. */
   save(record: ObservationRecord, extras?: WriteExtras): Promise<void>;
 }
 

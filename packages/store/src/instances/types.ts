@@ -46,6 +46,6 @@ export interface Instances {
       readonly limit?: number | null;
     },
   ): Promise<HealthCheckRecord[]>;
-  /** Answers how many went. */
+  /** Returns how many were deleted. */
   deleteHealthChecksBefore(time: Timestamp): Promise<number>;
 }

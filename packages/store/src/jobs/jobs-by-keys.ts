@@ -3,7 +3,7 @@ import type { Db, Tx } from '../context.ts';
 import type { RecordCache, VersionedKey } from '../record-cache.ts';
 import { jobTable } from '../schema/work-tables.ts';
 
-/** What has to be read of a job whose record may be known. */
+/** The columns to read of a job whose record may be in the cache. */
 export interface JobKey extends VersionedKey {
   /** Rises by itself, without a version. */
   readonly inactivity_secs: number | null;

@@ -24,7 +24,7 @@ export function createMetrics({ db }: StoreContext): Metrics {
         await insert(rows);
       } catch (error) {
         if (!isForeignKeyViolation(error)) throw error;
-        // One of the jobs is deleted: keep the points of those that are there.
+        // One of the jobs was deleted: keep the points of the others.
         const known = await forIds(
           rows.map((row) => row.jobId),
           (slice) => db.selectFrom('jobs').select('id').where('id', 'in', slice).execute(),

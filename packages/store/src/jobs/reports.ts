@@ -57,7 +57,7 @@ export function createReports(context: StoreContext): Reports {
   };
 }
 
-/** The agent may still speak of a job that is deleted here: nothing to keep then. */
+/** The agent may still report a job that was deleted here: nothing is kept then. */
 async function ignoringUnknownJob(save: () => Promise<boolean>): Promise<boolean> {
   try {
     return await save();

@@ -25,7 +25,7 @@ export interface ProbeRecord {
   readonly jobId: Id;
   readonly probeNum: number;
   readonly successStreak: number;
-  /** When it is to be tried next; null = no more. */
+  /** When the next attempt is due; null = never. */
   readonly due: Timestamp | null;
 }
 
@@ -41,9 +41,9 @@ export interface Jobs {
   viewsOnHost(hostId: string): Promise<JobView[]>;
   /** Hosts with unfinished jobs of this user or project. */
   hostsOf(subject: AccessSubject): Promise<string[]>;
-  /** Jobs of runs that came to this fleet since then, the latest submissions first. */
+  /** Jobs of runs that were submitted to this fleet since then, the latest submissions first. */
   recentInFleet(fleetId: Id, since: Timestamp, limit: number): Promise<JobRecord[]>;
-  /** Unfinished, with their run's names; for metrics and proxies. */
+  /** Unfinished ones, with the names of their runs; for metrics and proxies. */
   running(): Promise<JobView[]>;
   probes(jobIds: readonly Id[]): Promise<ProbeRecord[]>;
   insertProbes(probes: readonly ProbeRecord[]): Promise<void>;
@@ -55,11 +55,11 @@ export interface Jobs {
   ): Promise<void>;
 }
 
-/** What agents say. Raises no version: these rows change on their own. */
+/** Reports of agents. They change without raising a version. */
 export interface Reports {
-  /** Keeps the higher `seq`; answers whether this one was newer than what was there. */
+  /** Keeps the higher `seq`; returns whether this report was newer than the stored one. */
   saveState(
-    /** The host whose agent said it. */
+    /** The host whose agent reported it. */
     hostId: string,
     state: JobState,
     receivedAt: Timestamp,
@@ -104,7 +104,10 @@ export interface Metrics {
   ): Promise<JobMetrics[]>;
   /** The newest point of each of these jobs. */
   lastJobPoints(jobIds: readonly Id[]): Promise<ReadonlyMap<Id, JobMetrics>>;
-  /** Points older than these instants, by whether their job is finished. Answers how many went. */
+  /**
+   * Points older than these instants, by whether their job is finished. Returns how many were
+   * deleted.
+   */
   deletePoints(before: {
     readonly unfinished: Timestamp;
     readonly finished: Timestamp;

@@ -1,8 +1,8 @@
 import type { Id } from '@dstack/core';
 
 /**
- * One stored piece of a job's output with what belongs to it. Pieces of a job are numbered from 0
- * without gaps. Blobs are the log store's own; this package does not look into them.
+ * One stored piece of a job's output with its metadata. Pieces of a job are numbered from 0 without
+ * gaps. Blobs belong to the log store; this package does not read them.
  */
 export interface LogPieceRecord {
   readonly jobId: Id;
@@ -35,8 +35,9 @@ export interface LogPieces {
 }
 
 /**
- * Tells the other servers on the database that more of a log is stored; the name is opaque. Nobody
- * hears what this server said itself. Lost ones do no harm: readers look again by themselves.
+ * Notifies the other servers on the database that more of a log is stored; the name is opaque. This
+ * server's own notifications are not delivered to itself. Lost ones do no harm: readers check again
+ * by themselves.
  */
 export interface LogSignals {
   announce(stream: string): void;

@@ -1,15 +1,17 @@
 import type { Id, Timestamp } from '@dstack/core';
 import type { WriteExtras } from '../writes.ts';
 
-/** Facts about this installation, and tokens of programs that are no users. */
+/** Facts about this installation, and tokens of programs. */
 export interface Meta {
   /** Id of the installation: the same for all servers of one database, made on first use. */
   serverId(): Promise<Id>;
   get(key: string): Promise<string | null>;
   set(key: string, value: string): Promise<void>;
-  /** Sets it only if it is not there; answers what is there then. */
+  /** Sets it only if it is missing; returns the stored value. */
   setOnce(key: string, value: string): Promise<string>;
-  /** Something encrypted (a user's token), to learn at start-up whether its key is there. */
+  /**
+   * Any encrypted value (a user's token), to find out at start-up whether its key is configured.
+   */
   encryptedSample(): Promise<string | null>;
   serviceTokens: ServiceTokens;
   jobTokens: JobTokens;
@@ -23,20 +25,20 @@ export interface JobTokens {
   jobOf(token: string): Promise<Id | null>;
 }
 
-/** What a token may do in its project: only look, or what a member with that role may. */
+/** The scope of a token in its project: to read, or to do what a member with that role may. */
 export type ServiceTokenScope = 'read' | 'user' | 'manager' | 'admin';
 
-/** The token itself is kept as its hash only. */
+/** Only the hash of the token is stored. */
 export interface ServiceTokenRecord {
   readonly id: Id;
   readonly projectId: Id;
   /** Unique within the project. */
   readonly name: string;
   readonly scope: ServiceTokenScope;
-  /** Who made it: what is done with it is done in this user's name. */
+  /** The user who created it, in whose name it acts. */
   readonly createdBy: Id;
   readonly createdAt: Timestamp;
-  /** From then on it is not valid; null = it stays. */
+  /** The token expires then; null = never. */
   readonly expiresAt: Timestamp | null;
   readonly lastUsedAt: Timestamp | null;
 }

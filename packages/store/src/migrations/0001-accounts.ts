@@ -1,6 +1,6 @@
 import { createIndex, createTable, type Migration } from './ddl.ts';
 
-/** Users, projects and what belongs to them. */
+/** Users, projects and their members. */
 export const accounts: Migration = {
   name: 'accounts',
   async up(c) {

@@ -1,6 +1,6 @@
 import { createIndex, createTable, type Migration } from './ddl.ts';
 
-/** Repositories and what is uploaded for runs. */
+/** Repositories, and the uploads of runs. */
 export const uploads: Migration = {
   name: 'uploads',
   async up(c) {

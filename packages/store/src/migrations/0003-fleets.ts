@@ -1,6 +1,6 @@
 import { createIndex, createTable, type Migration } from './ddl.ts';
 
-/** Fleets, instances, the hosts behind them. */
+/** Fleets, instances and their hosts. */
 export const fleets: Migration = {
   name: 'fleets',
   async up(c) {

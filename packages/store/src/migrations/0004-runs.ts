@@ -1,6 +1,8 @@
 import { createIndex, createTable, type Migration, type MigrationContext } from './ddl.ts';
 
-/** Runs, their job submissions, intents, and what changes on its own beside them. */
+/**
+ * Runs, their job submissions, intents, and the records beside them that change without a version.
+ */
 export const runs: Migration = {
   name: 'runs',
   async up(c) {
@@ -64,7 +66,7 @@ async function createRuns(c: MigrationContext): Promise<void> {
   await createIndex(c, 'runs', 'submitted_at, id');
   await createIndex(c, 'runs', 'project_id, submitted_at');
   await createIndex(c, 'runs', 'user_id, submitted_at');
-  // All that lists of active runs are ordered and cut by.
+  // The columns by which lists of active runs are ordered and cut.
   await createIndex(c, 'runs', 'status, project_id, submitted_at, id');
   await createIndex(c, 'runs', 'fleet_id', { where: 'fleet_id is not null' });
   await createIndex(c, 'runs', 'gateway_id', { where: 'gateway_id is not null' });

@@ -1,6 +1,6 @@
 import { createTable, type Migration } from './ddl.ts';
 
-/** How hosts of SSH fleets are reached. No reference: written before the instance it belongs to. */
+/** The access to hosts of SSH fleets. No reference: written before the instance it belongs to. */
 export const sshHosts: Migration = {
   name: 'ssh hosts',
   async up(c) {

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { createIndex, createTable, type Migration } from './ddl.ts';
 
-/** The first form of the table was never written to. */
+/** No version ever wrote to the first form of the table. */
 export const serviceTokens: Migration = {
   name: 'service tokens of projects',
   async up(c) {

@@ -1,6 +1,6 @@
 import { createTable, type Migration } from './ddl.ts';
 
-/** How often services were asked for something, by the second; only of the last minutes. */
+/** Number of requests to services per second, of the last minutes only. */
 export const serviceRequests: Migration = {
   name: 'requests of services',
   async up(c) {

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** What a migration gets: the database inside its transaction, and the dialect. */
+/** The input of a migration: the database inside its transaction, and the dialect. */
 export interface MigrationContext {
   // biome-ignore lint/suspicious/noExplicitAny: a migration knows the schema of its own time only.
   readonly db: Kysely<any>;
@@ -18,7 +18,7 @@ const TYPES = {
   big: ['bigint', 'bigint'],
   float: ['double precision', 'double precision'],
   bool: ['integer', 'boolean'],
-  // json, not jsonb: keeps the order of keys, and nothing searches inside.
+  // json, not jsonb: it keeps the order of keys, and no query searches inside.
   json: ['text', 'json'],
   blob: ['blob', 'bytea'],
 } as const;
@@ -27,7 +27,7 @@ type TypeName = keyof typeof TYPES;
 
 /**
  * A column: type, `!` = not null, ` -> table` = reference checked at commit (so that the order of
- * writes does not matter), ` => table` = reference whose row takes this one along when it goes.
+ * writes does not matter), ` => table` = reference whose row deletes this one along with itself.
  */
 export type ColumnSpec = `${TypeName}${'' | '!'}${'' | ` -> ${string}` | ` => ${string}`}`;
 

@@ -13,12 +13,13 @@ import { retiredTokens } from './0012-retired-tokens.ts';
 import { capacity } from './0013-capacity.ts';
 import { health } from './0014-health.ts';
 import { sweep } from './0015-sweep.ts';
-import { volumes } from './0016-volumes.ts';
+import { jobResumes } from './0016-job-resumes.ts';
+import { volumes } from './0017-volumes.ts';
 import type { Migration } from './ddl.ts';
 
 /**
- * In order; the number of a migration is its place, from 1. Forward only: a migration that has been
- * released is never edited, the next one corrects it.
+ * In order; the number of a migration is its position, from 1. Forward only: a released migration
+ * is never edited, the next one corrects it.
  */
 export const MIGRATIONS: readonly Migration[] = [
   accounts,
@@ -36,5 +37,6 @@ export const MIGRATIONS: readonly Migration[] = [
   capacity,
   health,
   sweep,
+  jobResumes,
   volumes,
 ];

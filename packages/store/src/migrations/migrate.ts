@@ -19,9 +19,9 @@ export interface MigrateOptions {
 }
 
 /**
- * Brings the database up to date, all or nothing. Servers that start together on PostgreSQL wait
- * for one another. A database that is newer than this program, or another program's, is refused
- * untouched.
+ * Migrates the database to this version, all or nothing. Servers that start together on PostgreSQL
+ * wait for one another. A database that is newer than this program, or belongs to another program,
+ * is refused unchanged.
  */
 export async function migrate(options: MigrateOptions): Promise<readonly string[]> {
   const migrations = options.migrations ?? MIGRATIONS;

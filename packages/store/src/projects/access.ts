@@ -6,7 +6,7 @@ import { notDeleted } from '../query.ts';
 import { projectTable } from '../schema/account-tables.ts';
 import type { ProjectAccess } from './types.ts';
 
-/** Asked for by every request with a project in its path: one statement. */
+/** Runs for every request with a project in its path, so it is a single statement. */
 export async function projectAccess(
   db: Db,
   name: string,

@@ -18,7 +18,7 @@ async function addFleet({ store, projectId }: World, name: string): Promise<'add
 }
 
 forEachStore((tests) => {
-  it('deletes a project once, however many ask at the same time', async () => {
+  it('deletes a project once, however many requests come at the same time', async () => {
     const { store, projectId } = await openWorld(tests);
     const event = () => newEvent('Project deleted');
     const asked = Array.from({ length: TIMES }, () => store.projects.delete([projectId], event));

@@ -94,7 +94,7 @@ export function createMembers(context: StoreContext): Members {
   };
 }
 
-/** A member that is there keeps the place in the list. */
+/** An existing member keeps the position in the list. */
 async function upsert(
   tx: Tx,
   projectId: Id,

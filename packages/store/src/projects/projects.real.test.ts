@@ -73,7 +73,7 @@ forEachStore((tests) => {
     ]);
   });
 
-  it('says what stands against deleting a project', async () => {
+  it('names what prevents the deletion of a project', async () => {
     const { store, userId, projectId } = await openWorld(tests);
     expect(await store.projects.inUse([projectId])).toEqual([]);
     const fleet = fleetRecord({ projectId });

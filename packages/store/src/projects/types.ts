@@ -28,7 +28,7 @@ export interface MemberRecord {
   readonly projectId: Id;
   readonly userId: Id;
   readonly role: ProjectRole;
-  /** Place in the list as it was set. */
+  /** Position in the list. */
   readonly memberNum: number;
 }
 
@@ -44,7 +44,7 @@ export interface ProjectAccess {
 }
 
 export interface ProjectFilter {
-  /** Only what this user may see: their own projects and, with `includePublic`, public ones. */
+  /** Only projects that this user may see: their own and, with `includePublic`, public ones. */
   readonly visibleTo?: { readonly userId: Id; readonly includePublic: boolean } | null;
   /** Only projects that this user owns or is a member of. */
   readonly ofUser?: Id | null;
@@ -66,7 +66,7 @@ export interface Projects {
   /** Not deleted; case-insensitive. */
   byName(name: string): Promise<ProjectRecord | null>;
   byNames(names: readonly string[]): Promise<ProjectRecord[]>;
-  /** The project of a request's path and the caller's role in it, in one query. */
+  /** The project in a request's path and the caller's role in it, in one query. */
   access(name: string, userId: Id): Promise<ProjectAccess | null>;
   /** Not deleted. */
   list(filter: ProjectFilter): Promise<ProjectRecord[]>;
@@ -82,19 +82,19 @@ export interface Projects {
     set: Partial<Pick<ProjectRecord, 'isPublic' | 'templatesRepo' | 'defaultGatewayId'>>,
     extras?: WriteExtras,
   ): Promise<void>;
-  /** Names of active runs, fleets and volumes that stand against deleting these projects. */
+  /** Names of active runs, fleets and volumes, which prevent the deletion of these projects. */
   inUse(ids: readonly Id[]): Promise<ProjectUse[]>;
   /**
-   * All or none, and none while something active is in one of them: nothing can be added between the
-   * look and the deletion. Deleted projects get another name; their exports and imports go. Those
-   * that are deleted already are left alone, without an event.
+   * All or none, and none while something is active in one of them: nothing can be added between
+   * the check and the deletion. Deleted projects get another name; their exports and imports are
+   * deleted. Projects that are deleted already are skipped, without an event.
    */
   delete(
     ids: readonly Id[],
     event?: (id: Id) => NewEvent | undefined,
   ): Promise<DeleteProjectsOutcome>;
 
-  /** In the order they were set. */
+  /** In their set order. */
   members(projectId: Id): Promise<Member[]>;
   /** Memberships of one user in these projects. */
   memberships(userId: Id, projectIds: readonly Id[]): Promise<MemberRecord[]>;

@@ -24,7 +24,7 @@ export interface CodeRecord {
 export interface Repos {
   list(projectId: Id): Promise<RepoRecord[]>;
   byRepoId(projectId: Id, repoId: string): Promise<RepoRecord | null>;
-  /** By the client's id; keeps the row's own id when it is there already. */
+  /** By the client's id; keeps the id of an existing row. */
   upsert(repo: RepoRecord): Promise<RepoRecord>;
   /** Unknown ones are ignored. */
   delete(projectId: Id, repoIds: readonly string[]): Promise<void>;

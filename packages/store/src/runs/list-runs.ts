@@ -26,11 +26,11 @@ function pageKeys(db: Db, filter: RunFilter) {
   const found = page(db, filter);
   const projects = filter.projectIds?.length ?? 1;
   if (projects === 1 && !filter.onlyActive) {
-    // An index has them in their order, and looking them up again would be most of the work.
+    // An index contains them in order, and sorting them again would be most of the work.
     return withNames(db.selectFrom(found.select(NAMED_RUN).as('r')));
   }
-  // Found by what the indexes hold: rows are wide, and sorting those of ten thousand active runs
-  // would cost ten times as much.
+  // Found by the columns of the indexes: rows are wide, and sorting those of ten thousand active
+  // runs would cost ten times as much.
   return withNames(db.selectFrom('runs as r').where('r.id', 'in', found.select('r.id')));
 }
 

@@ -13,7 +13,7 @@ import type { RunView } from './types.ts';
 
 type Reads = Pick<StoreContext, 'db' | 'records'>;
 
-/** What `withNames` needs of a run. */
+/** The columns of a run that `withNames` needs. */
 export const NAMED_RUN = [
   'r.id',
   'r.version',

@@ -10,17 +10,17 @@ import type {
 } from '@dstack/core';
 import type { Page } from '../page.ts';
 
-/** A run with everything that the wire's `Run` shows of it. */
+/** A run with everything that the wire's `Run` contains. */
 export interface RunView {
   readonly run: RunRecord;
   readonly projectName: string;
   readonly userName: string;
   readonly fleet: { readonly id: Id; readonly name: string } | null;
-  /** By replica, job, submission number; empty when they were not asked for. */
+  /** By replica, job, submission number; empty if they were not requested. */
   readonly jobs: readonly JobRecord[];
   /** Success streaks by probe number, per job id; jobs without probes are absent. */
   readonly probes: Readonly<Record<Id, readonly number[]>>;
-  /** Pulls that are under way, per job id. */
+  /** Pulls under way, per job id. */
   readonly pulls: Readonly<Record<Id, PullProgress>>;
   /** How far stops, and machines that jobs wait for, have come; per job id. */
   readonly stages: Readonly<Record<Id, JobStage>>;
@@ -59,7 +59,7 @@ export interface Runs {
   byNames(projectId: Id, names: readonly string[]): Promise<RunRecord[]>;
   /** Unfinished runs of a project, without jobs. */
   active(projectId: Id): Promise<RunRecord[]>;
-  /** Marks finished runs deleted; with one that is active none is. Unknown names are ignored. */
+  /** Marks finished runs deleted; none if one of them is active. Unknown names are ignored. */
   delete(
     projectId: Id,
     names: readonly string[],
@@ -73,8 +73,8 @@ export interface Runs {
   /** Runs of services that a gateway serves: not deleted, neither finished nor terminating. */
   onGateway(gatewayId: Id): Promise<RunRecord[]>;
   /**
-   * Another server on the database has written events about this run or its jobs. Answers a function
-   * that ends the listening.
+   * Calls the listener when another server on the database has written events about this run or its
+   * jobs. Returns a function that removes the listener.
    */
   onChangedElsewhere(listener: (runId: Id) => void): () => void;
   /** When the newest job of the project was submitted, if any. */

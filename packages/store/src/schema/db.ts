@@ -27,7 +27,7 @@ export interface DB {
   backends: RowOf<typeof account.backendTable> & { auth: Sealed; source_auth: Sealed | null };
   secrets: RowOf<typeof account.secretTable> & { value: Sealed };
   repos: RowOf<typeof account.repoTable>;
-  /** `user_key`: the user's id, or '' for those of the whole project. */
+  /** `user_key`: the user's id, or '' for credentials of the whole project. */
   repo_creds: { repo_id: string; user_key: string; creds: Sealed };
   codes: RowOf<typeof account.codeTable>;
   file_archives: RowOf<typeof account.archiveTable>;
@@ -51,13 +51,13 @@ export interface DB {
   job_pulls: RowOf<typeof work.pullTable>;
   job_logs: RowOf<typeof work.logTable>;
   probes: RowOf<typeof work.probeTable>;
-  /** `second` since the epoch; `owner`: the process that took them. */
+  /** `second` since the epoch; `owner`: the process that counted them. */
   service_requests: { run_id: string; second: number; owner: string; requests: number };
   job_metrics_points: RowOf<typeof work.pointTable>;
   instance_health_checks: RowOf<typeof work.healthCheckTable>;
 
   events: { id: string; message: string; actor_user_id: string | null; recorded_at: number };
-  /** `recorded_at` is that of the event: pages of filtered lists are read from this table alone. */
+  /** `recorded_at` is the event's: pages of filtered lists are read from this table alone. */
   event_targets: {
     event_id: string;
     target_num: number;

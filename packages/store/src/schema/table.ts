@@ -1,7 +1,7 @@
 import type { ColumnType, Insertable, Updateable } from 'kysely';
 
 /**
- * How a field is kept in its column. `plain`: text and numbers as they are (instants are integer
+ * How a field is stored in its column. `plain`: text and numbers unchanged (instants are integer
  * microseconds). `bool`: boolean on PostgreSQL, 0/1 on SQLite. `json`: JSON text on both.
  */
 export type Kind = 'plain' | 'bool' | 'json';
@@ -22,14 +22,14 @@ export type Columns<R, C extends Kinds<R>> = {
       : R[K];
 };
 
-/** One record type and its table: knows every column, and turns rows into records and back. */
+/** One record type and its table: knows every column, and converts rows to records and back. */
 export interface Table<R, C extends Kinds<R> = Kinds<R>> {
   readonly name: string;
   readonly columns: readonly string[];
-  /** Only the columns of this record: others of a join or of the table are left out. */
+  /** Only the columns of this record; other columns of a join or of the table are omitted. */
   decode(row: object): R;
   insert(record: R): Insertable<Columns<R, C>>;
-  /** Fields that are undefined are left alone. */
+  /** Undefined fields are not written. */
   update(set: Partial<R>): Updateable<Columns<R, C>>;
 }
 
@@ -41,7 +41,7 @@ interface Column {
   readonly kind: Kind;
 }
 
-/** `table<RunRecord>()('runs', {id: 'plain', …})`: a field left out does not compile. */
+/** `table<RunRecord>()('runs', {id: 'plain', …})`: a missing field does not compile. */
 export function table<R extends object>() {
   return <const C extends Kinds<R>>(name: string, kinds: C): Table<R, C> => {
     const columns: Column[] = Object.entries<Kind>(kinds).map(([field, kind]) => ({

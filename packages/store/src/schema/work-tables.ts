@@ -57,6 +57,7 @@ export const jobTable = table<JobRecord>()('jobs', {
   priority: 'plain',
   queuedAt: 'plain',
   attempt: 'plain',
+  resumeCount: 'plain',
   instanceId: 'plain',
   claimedBlocks: 'plain',
   provisioningData: 'json',
@@ -168,7 +169,7 @@ export const hostHealthTable = table<HostHealthRecord>()('host_health', {
   reportedAt: 'plain',
 });
 
-/** `seq` is inside the state too; its column is what the guarded write compares. */
+/** The state contains `seq` too; the guarded write compares its column. */
 export const reportTable = table<Omit<JobReport, 'pull'> & { readonly seq: number }>()(
   'job_reports',
   { jobId: 'plain', hostId: 'plain', state: 'json', receivedAt: 'plain', seq: 'plain' },

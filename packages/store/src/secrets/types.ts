@@ -18,7 +18,7 @@ export interface Secrets {
   ): Promise<{ readonly secret: SecretRecord; readonly value: string } | null>;
   /** All values of a project, for interpolation and masking. */
   values(projectId: Id): Promise<Readonly<Record<string, string>>>;
-  /** Creates or replaces; `extras` learns which of them happened. `unchanged` writes nothing. */
+  /** Creates or replaces; `extras` receives which of them happened. `unchanged` writes nothing. */
   put(
     secret: {
       readonly id: Id;
@@ -31,7 +31,7 @@ export interface Secrets {
     readonly outcome: 'created' | 'updated' | 'unchanged';
     readonly secret: SecretRecord;
   }>;
-  /** With a name that is unknown nothing is deleted. */
+  /** If a name is unknown, nothing is deleted. */
   delete(
     projectId: Id,
     names: readonly string[],

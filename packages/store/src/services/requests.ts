@@ -6,7 +6,7 @@ import type { Services } from './types.ts';
 /** The longest window, in seconds. */
 const LONGEST = 300;
 
-/** Requests that all servers together have taken. */
+/** Requests that all servers together have received. */
 export async function requestCounts(tx: Tx, runId: Id, now: Timestamp): Promise<RequestCounts> {
   const second = Math.floor(now / 1_000_000);
   const rows = await tx

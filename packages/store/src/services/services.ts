@@ -33,7 +33,7 @@ export function createServices(context: StoreContext): Services {
   };
 }
 
-/** The most finished services, for clear answers to requests that come after the end. */
+/** The most finished services that are read, for clear answers to requests after their end. */
 const MAX_FINISHED = 100;
 
 /** Services without a gateway: gateways serve the others. */

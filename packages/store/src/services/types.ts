@@ -1,21 +1,21 @@
 import type { Id, RunRecord, Timestamp } from '@dstack/core';
 import type { WriteExtras } from '../writes.ts';
 
-/** A replica that requests may be sent to. */
+/** A replica that can receive requests. */
 export interface ServiceReplica {
   readonly jobId: Id;
   readonly hostId: string;
-  /** Port of the app, as its own processes know it. */
+  /** Port on which the app listens. */
   readonly port: number;
   /** Since when its process runs. */
   readonly runningAt: Timestamp;
 }
 
-/** A service without a gateway, and where it is served. */
+/** A service without a gateway, and its replicas. */
 export interface ServiceView {
   readonly run: RunRecord;
   readonly projectName: string;
-  /** Running and registered; none = nobody is there to answer. */
+  /** Running and registered ones; none = no replica can answer. */
   readonly replicas: readonly ServiceReplica[];
 }
 
@@ -28,11 +28,11 @@ export interface RequestCount {
 
 /** Services that the server's own proxy serves. */
 export interface Services {
-  /** Null: no such run in no such project, or none that the proxy serves. */
+  /** Null: no such run in such a project, or a run that the proxy does not serve. */
   byName(projectName: string, runName: string): Promise<ServiceView | null>;
   /** Services of a project that serve a model, newest first: all unfinished, or the latest finished. */
   withModels(projectId: Id, which: 'unfinished' | 'finished'): Promise<ServiceView[]>;
-  /** Adds to what this process (`owner`) has counted, and forgets what no window reaches. */
+  /** Adds to the counts of this process (`owner`), and deletes counts outside every window. */
   addRequests(
     owner: string,
     counts: readonly RequestCount[],

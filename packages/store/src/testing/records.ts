@@ -20,7 +20,7 @@ import type { NewUser } from '../users/types.ts';
 export const NO_MEMORY: RunMemory = { overQuota: new Map() };
 
 /** Every backend creates machines and signals its capacity. */
-export const NO_HINTS: CapacityHints = { machineless: new Set(), hasSilentBackends: false };
+export const NO_HINTS: CapacityHints = { offersOnly: new Set(), hasSilentBackends: false };
 
 const TIME = 1_000_000;
 

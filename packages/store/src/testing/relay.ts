@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 
-/** A network between a client and PostgreSQL that a test can take away. */
+/** A network between a client and PostgreSQL that a test can interrupt. */
 export interface Relay {
   /** The database of `url`, through the relay. */
   readonly url: string;
-  /** From now on nothing passes on the connections that are there, and nobody is told. */
+  /** From now on nothing passes on the present connections, and neither side is notified. */
   freeze(): void;
-  /** Ends the connections that are there. */
+  /** Ends the present connections. */
   cut(): void;
   close(): Promise<void>;
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Cipher } from '../cipher.ts';
 import type { OpenStoreOptions } from '../store.ts';
 
-/** Not secret, but not the text itself: a test sees that a column went through it. */
+/** Not secret, but different from the text, which shows a test that a column was encrypted. */
 export const testCipher: Cipher = {
   encrypt: (text) => `sealed:${Buffer.from(text).toString('base64')}`,
   decrypt(text) {

@@ -1,12 +1,12 @@
 import { fleetTable, instanceTable, jobTable, runTable } from '../schema/work-tables.ts';
 
-/** The one column that rises by itself; readers ask for it beside the version. */
+/** The one column that rises by itself; readers read it beside the version. */
 const UNVERSIONED = 'inactivity_secs';
 
 /**
- * Triggers (SQLite) that refuse a write which changes a record and keeps its version: a server
- * that knows the record would go on showing the old one. With them on, every test of this package
- * is a test of that.
+ * Triggers (SQLite) that refuse a write which changes a record and keeps its version: a server with
+ * the record in its cache would continue to show the old one. With them, every test of this package
+ * checks that rule.
  */
 export function versionGuard(): string[] {
   return [runTable, jobTable, instanceTable, fleetTable].map(({ name, columns }) => {

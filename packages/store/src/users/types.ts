@@ -10,7 +10,7 @@ export interface UserRecord {
   readonly globalRole: GlobalRole;
   readonly email: string | null;
   readonly active: boolean;
-  /** RSA pair made by the server; null before it was first asked for. */
+  /** RSA pair made by the server; null before its first use. */
   readonly sshPublicKey: string | null;
   readonly createdAt: Timestamp;
   readonly deleted: boolean;
@@ -25,7 +25,7 @@ export interface UserCredentials {
   readonly sshPrivateKey: string | null;
 }
 
-/** A key that a user registered, beside the pair that the server made. */
+/** A key that a user registered, in addition to the server's pair. */
 export interface PublicKeyRecord {
   readonly id: Id;
   readonly userId: Id;
@@ -40,7 +40,7 @@ export interface PublicKeyRecord {
 export interface UserFilter {
   /** Case-insensitive substring. */
   readonly namePattern?: string | null;
-  /** Only this user: what someone who is no admin may see. */
+  /** Only this user: a user who is not an admin sees only themselves. */
   readonly onlyId?: Id | null;
   readonly page?: Page;
 }
@@ -71,14 +71,14 @@ export interface Users {
     keys: { readonly privateKey: string; readonly publicKey: string },
     extras?: WriteExtras,
   ): Promise<void>;
-  /** Deleted users get another name, lose token and memberships; what they own stays. */
+  /** Deleted users get another name and lose their token and memberships; their things stay. */
   delete(ids: readonly Id[], extras?: WriteExtras): Promise<void>;
 
   /** Newest first. */
   publicKeys(userId: Id): Promise<PublicKeyRecord[]>;
   /** `name-taken`: the user has this key (fingerprint) already. */
   addPublicKey(key: PublicKeyRecord, extras?: WriteExtras): Promise<Created>;
-  /** Answers those that were there. */
+  /** Returns those that existed. */
   deletePublicKeys(
     userId: Id,
     ids: readonly Id[],

@@ -1,4 +1,4 @@
-/** Keys with which users log in to their runs: the pair that the server made, and their own. */
+/** Keys with which users log in to their runs: the server's pair, and their own. */
 import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
@@ -64,7 +64,7 @@ export function createUserKeys(context: StoreContext): UserKeys {
 /**
  * Replaces the earlier key in unfinished runs, so that it no longer opens them. On PostgreSQL the
  * user and the runs are locked first: a spec that another server writes meanwhile must not be lost,
- * and of two replacements the second must find the key of the first.
+ * and the second of two replacements must find the key of the first.
  */
 async function replaceInRuns(
   context: StoreContext,

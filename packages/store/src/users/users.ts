@@ -131,7 +131,7 @@ async function userByToken(context: StoreContext, token: string): Promise<UserRe
   return sameToken(decryptOrNull(context, row.token), token) ? user : null;
 }
 
-/** A token whose key is gone is not valid any more. */
+/** A token whose key is missing is no longer valid. */
 function decryptOrNull(context: StoreContext, sealed: string): string | null {
   try {
     return context.cipher.decrypt(sealed);

@@ -1,4 +1,4 @@
-/** Texts and lists in every kind of field that a grammar of ours reads. */
+/** Texts and lists for every kind of field that one of our grammars reads. */
 import { type HostileInput, post } from './request.ts';
 import { LISTS, TEXTS } from './texts.ts';
 
@@ -9,7 +9,7 @@ type Body = (value: unknown) => unknown;
 interface Field {
   readonly path: string;
   readonly body: Body;
-  /** Programs and keys may be long, other texts are refused above 8 KiB. */
+  /** Programs and keys may be long; other texts are refused above 8 KiB. */
   readonly isContent?: boolean;
 }
 
@@ -148,7 +148,7 @@ export const FIELDS: Readonly<Record<string, Field>> = {
   },
 };
 
-/** The longest text that is no content, and the most parts of a body: see the server's limits. */
+/** The longest text other than content, and the most parts of a body: see the server's limits. */
 const MOST_CHARACTERS = 8000;
 const MOST_PARTS = 5900;
 

@@ -1,4 +1,4 @@
-/** Requests whose first lines are the trouble: paths, queries, headers, offers to upgrade. */
+/** Requests with hostile first lines: paths, queries, headers, upgrades. */
 import { BEARER, type HostileInput, type HostileRequest } from './request.ts';
 import { many, repeat, TEXTS } from './texts.ts';
 

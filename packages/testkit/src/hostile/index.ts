@@ -1,4 +1,4 @@
-/** Inputs that somebody might send to do harm, and how they are sent. */
+/** Inputs that an attacker might send, and the function that sends them. */
 export { FIELDS, fieldInputs } from './field-inputs.ts';
 export { headerInputs, headInputs } from './head-inputs.ts';
 export { jsonInputs } from './json-inputs.ts';

@@ -1,4 +1,4 @@
-/** JSON that is large, deep or odd in itself, whatever the endpoint. */
+/** JSON that is large, deep or unusual in itself, for any endpoint. */
 import { type HostileInput, post } from './request.ts';
 import { many, repeat } from './texts.ts';
 

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** A request as bytes: most of these no library would send. */
+/** A request as bytes: no library would send most of these. */
 export interface HostileRequest {
   readonly method: string;
   readonly path: string;
@@ -11,15 +11,15 @@ export interface HostileRequest {
 
 export interface HostileInput {
   readonly name: string;
-  /** Beyond it nothing else can happen: it is refused by its size. */
+  /** Larger inputs are refused because of their size, so they are not sent. */
   readonly most: number;
-  /** Of one request of that size the work may be too small to be measured. */
+  /** The number of repetitions, as one request of that size may be too short to measure. */
   readonly repeats?: number;
   request(size: number): HostileRequest;
 }
 
 export interface HostileAnswer {
-  /** 0: the connection was closed without one; null: none came in time. */
+  /** 0: the connection was closed without an answer; null: no answer arrived in time. */
   readonly status: number | null;
   readonly bytes: number;
 }
@@ -27,7 +27,7 @@ export interface HostileAnswer {
 /** For hangs: a parser that is not linear may take minutes. */
 const PATIENCE_MS = 20_000;
 
-/** Sends it over a connection of its own and reads the answer to its end. */
+/** Sends it over its own connection and reads the answer to its end. */
 export function sendHostile(url: string, token: string, request: HostileRequest) {
   const { hostname, port } = new URL(url);
   const { method, path, headers, body } = request;
@@ -50,7 +50,7 @@ export function sendHostile(url: string, token: string, request: HostileRequest)
       resolve({ status: null, bytes });
       socket.destroy();
     });
-    // The server may have closed before everything was sent; what it said before counts.
+    // The server may have closed before everything was sent; what it answered before counts.
     socket.on('error', () => {});
     socket.on('close', () => {
       resolve({ status: Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1] ?? 0), bytes });

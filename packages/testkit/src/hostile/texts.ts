@@ -1,4 +1,6 @@
-/** Texts that some grammar or pattern may take more than linear time for, by about their length. */
+/**
+ * Texts for which some grammar or pattern may take more than linear time, by approximate length.
+ */
 export const TEXTS: Readonly<Record<string, (length: number) => string>> = {
   letters: repeat('x'),
   digits: repeat('1'),
@@ -29,7 +31,7 @@ export function repeat(part: string): (length: number) => string {
   return (length) => part.repeat(Math.floor(length / part.length));
 }
 
-/** Lists and maps that are right, wrong and empty, by the number of their parts. */
+/** Lists and maps that are valid, invalid and empty, by the number of their parts. */
 export const LISTS: Readonly<Record<string, (parts: number) => unknown>> = {
   words: (parts) => many(parts, (index) => `a${index}`),
   'the same word': (parts) => many(parts, () => 'aws'),

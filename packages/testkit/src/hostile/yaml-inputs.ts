@@ -1,4 +1,4 @@
-/** YAML that is large, deep or repeats itself, where the server reads it. */
+/** YAML that is large, deep or repeats itself, for every place where the server reads YAML. */
 import { type HostileInput, post } from './request.ts';
 import { many, repeat } from './texts.ts';
 
@@ -52,7 +52,7 @@ const asKubeconfig = (document: string) => {
   return post('/api/project/main/backends/create', JSON.stringify(body));
 };
 
-/** What has many words is refused above the second size, what has few above the first. */
+/** Input with many tokens is refused above the second size, input with few above the first. */
 export const yamlInputs: readonly HostileInput[] = Object.entries(DOCUMENTS).flatMap(
   ([name, document]) => [
     { name: `${name}, large`, most: 256 * 1024, request: (size) => asBackend(document(size)) },

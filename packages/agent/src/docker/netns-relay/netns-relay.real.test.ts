@@ -62,7 +62,7 @@ describe.skipIf(!canEnter())('the network of a container', () => {
     return answer;
   }
 
-  it('is reached on its own loopback, which nobody else sees', async () => {
+  it('is reached on its own loopback, which no other process sees', async () => {
     expect(await exchange(await dialer.dial('127.0.0.1', port), 'hello')).toBe('hello|5');
     expect(await exchange(await dialer.dial('localhost', port), '')).toBe('|0');
     expect(readlinkSync(`/proc/${container.pid}/ns/net`)).not.toBe(
@@ -81,11 +81,11 @@ describe.skipIf(!canEnter())('the network of a container', () => {
     expect(readdirSync(dir)).toHaveLength(1);
   });
 
-  it('says why nothing answers', async () => {
+  it('reports why nothing answers', async () => {
     await expect(dialer.dial('127.0.0.1', 1)).rejects.toThrow('ECONNREFUSED');
   });
 
-  it('costs no process while nobody is connected', async () => {
+  it('costs no process while there is no connection', async () => {
     await dialer.close();
     dialer = dialIntoContainer(container.pid!, { socketPath: join(dir, 'r'), idleMs: 1 });
     expect(readdirSync(dir)).toEqual([]);
@@ -96,7 +96,7 @@ describe.skipIf(!canEnter())('the network of a container', () => {
     expect(await exchange(await dialer.dial('127.0.0.1', port), 'again')).toBe('again|5');
   });
 
-  it('is gone with the container', async () => {
+  it('ends with the container', async () => {
     const socket = await dialer.dial('127.0.0.1', port);
     const ended = once(socket, 'end');
     socket.resume();

@@ -11,7 +11,7 @@ import type { Duplex } from 'node:stream';
 import { errorMessage } from '@dstack/contract/error-message';
 import { dialTcp } from '../../network/dial.ts';
 import { listenTcp } from '../../network/listen.ts';
-import { LineReader, parseRequest, type Target } from './relay-protocol.ts';
+import { LineReader, parseRequest, type RelayTarget } from './relay-protocol.ts';
 
 const server = createServer({ allowHalfOpen: true }, (caller) => {
   const reader = new LineReader();
@@ -48,7 +48,7 @@ async function relay(caller: Socket, line: string): Promise<void> {
   }
 }
 
-async function listen(caller: Socket, { host, port }: Target): Promise<void> {
+async function listen(caller: Socket, { host, port }: RelayTarget): Promise<void> {
   const listener = await listenTcp(host, port, (connection, from) => {
     const id = nextId++;
     waiting.set(id, connection);

@@ -5,14 +5,14 @@
  * `{"id":n,"host":"...","port":n}` for each connection, which it takes by `{"take":n}` on a new
  * connection. Closing the first connection ends the listening.
  */
-export interface Target {
+export interface RelayTarget {
   readonly host: string;
   readonly port: number;
 }
 
 export type RelayRequest =
-  | { readonly kind: 'dial'; readonly target: Target }
-  | { readonly kind: 'listen'; readonly target: Target }
+  | { readonly kind: 'dial'; readonly target: RelayTarget }
+  | { readonly kind: 'listen'; readonly target: RelayTarget }
   | { readonly kind: 'take'; readonly id: number };
 
 const MAX_LINE = 1024;

@@ -17,7 +17,7 @@ import { removeTrees } from '../../host/remove-trees.ts';
 /** Other users may enter the folder, but not list it. */
 const ENTER_ONLY = 0o711;
 
-export interface Owner {
+export interface FolderOwner {
   readonly uid: number;
   readonly gid: number;
 }
@@ -33,7 +33,7 @@ export const TEMPORARY = { tmp: '/tmp', 'var-tmp': '/var/tmp' } as const;
  * attempt has left, except its list of the files that it put elsewhere. An area is
  * `<base>/<server>/<job>`.
  */
-export async function makeArea(area: string, owner: Owner): Promise<void> {
+export async function makeArea(area: string, owner: FolderOwner): Promise<void> {
   await emptyArea(area, owner);
   for (let made = existsSync(area); !made; ) {
     makeHomes(area);
@@ -84,7 +84,7 @@ export async function removeArea(area: string, base: string): Promise<void> {
  * Makes the agent the owner of an area and removes everything from it, except a `stage` that belongs to
  * the job's user.
  */
-async function emptyArea(area: string, { uid }: Owner): Promise<void> {
+async function emptyArea(area: string, { uid }: FolderOwner): Promise<void> {
   if (!existsSync(area)) return;
   checkArea(area, dirname(dirname(area)));
   chownSync(area, process.getuid?.() ?? 0, process.getgid?.() ?? 0);

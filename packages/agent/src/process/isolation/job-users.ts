@@ -20,7 +20,7 @@ export interface JobUsersOptions {
 }
 
 /** A job's user and its files. */
-export interface JobUser {
+export interface AssignedUser {
   readonly account: JobAccount;
   /** Whether the account belongs to this job alone, so that all of its processes are the job's. */
   readonly isOwn: boolean;
@@ -44,7 +44,7 @@ export class JobUsers {
   }
 
   /** Called before the job's first process. Kills and removes what an earlier attempt has left. */
-  async prepare(job: ExecutorJob): Promise<JobUser> {
+  async prepare(job: ExecutorJob): Promise<AssignedUser> {
     const { spec, folder } = job;
     const area = areaOf(job);
     if (spec.user) {

@@ -95,7 +95,7 @@ function refuseSystem(target: string): void {
   const path = resolve('/', target);
   for (const system of SYSTEM) {
     if (path === '/' || `${path}/`.startsWith(`${system}/`) || system.startsWith(`${path}/`)) {
-      const why = `nothing can be mounted at ${target}: here jobs run on the machine itself, and ${system} holds its programs or settings`;
+      const why = `nothing can be mounted at ${target}: jobs run on the host itself here, and ${system} holds its programs or settings`;
       throw mountFailure(why);
     }
   }

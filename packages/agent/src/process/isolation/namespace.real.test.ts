@@ -55,7 +55,7 @@ describe.skipIf(process.getuid?.() !== 0 || !canMakeNamespaces())('a namespace o
     expect(outside.trim()).toBe('0');
   });
 
-  it('lets nobody but root see the processes of others', async () => {
+  it('lets only root see the processes of others', async () => {
     const as = 'setpriv --reuid=700001 --regid=700001 --clear-groups';
     const look = `${as} sh -c 'ls -d /proc/[0-9]* | wc -l; cat /proc/1/cmdline 2>&1 | tail -c 40'`;
     const text = await inside([['processes', '/proc']], look);
@@ -63,7 +63,7 @@ describe.skipIf(process.getuid?.() !== 0 || !canMakeNamespaces())('a namespace o
     expect(text).toContain('No such file');
   });
 
-  it('is not made when a step fails, whose words say why', async () => {
+  it('is not made if a step fails, whose message is reported', async () => {
     const missing = join(dir, 'missing');
     await expect(openNamespace([['bind', missing, dir]])).rejects.toThrow(missing);
   });

@@ -35,7 +35,7 @@ describe.skipIf(process.getuid?.() !== 0)('user ids of jobs', () => {
     return { folder, area };
   }
 
-  it('are one for each job, and the same for a job that asks again', async () => {
+  it('are one for each job, and the same for a repeated claim', async () => {
     const [a, b] = [job('a'), job('b')];
     expect(await claims().claim(a)).toBe(FIRST);
     expect(await claims().claim(b)).toBe(FIRST + 1);
@@ -53,7 +53,7 @@ describe.skipIf(process.getuid?.() !== 0)('user ids of jobs', () => {
     expect(given).toEqual([FIRST, FIRST + 1, FIRST + 2, FIRST + 3, FIRST]);
   });
 
-  it('are never given twice, whoever asks at the same time', async () => {
+  it('are never assigned twice, also by simultaneous claims', async () => {
     const program = fileURLToPath(new URL('./uid-claims.ts', import.meta.url));
     const script = `
       const { UidClaims } = await import(${JSON.stringify(program)});
@@ -97,7 +97,7 @@ describe.skipIf(process.getuid?.() !== 0)('user ids of jobs', () => {
     expect(readdirSync(base)).not.toContain('homes-removed');
   });
 
-  it('stay taken while a process of theirs lives, whatever became of the installation', async () => {
+  it('stay taken while a process of theirs lives, also without the installation', async () => {
     const gone = job('a', 'removed');
     const uid = await claims().claim(gone);
     rmSync(join(base, 'removed'), { recursive: true });
@@ -112,7 +112,7 @@ describe.skipIf(process.getuid?.() !== 0)('user ids of jobs', () => {
     expect(existsSync(gone.area)).toBe(false);
   });
 
-  it('are none that somebody else on the machine has', async () => {
+  it('are none that another account of the host has', async () => {
     const child = spawn('sleep', ['1000'], { uid: FIRST, gid: FIRST, stdio: 'ignore' });
     children.push(child);
     await once(child, 'spawn');
@@ -121,7 +121,7 @@ describe.skipIf(process.getuid?.() !== 0)('user ids of jobs', () => {
     await expect(claims({ first: 65_534, last: 65_534 }).claim(job('b'))).rejects.toThrow('in use');
   });
 
-  it('cost nothing but themselves when somebody has spoilt a claim', async () => {
+  it('stay usable except for those with a damaged claim', async () => {
     mkdirSync(join(base, 'uids'));
     const precious = join(base, 'precious');
     mkdirSync(precious);

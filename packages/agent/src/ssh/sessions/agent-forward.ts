@@ -6,9 +6,10 @@ import { listenOnSocket, makePrivateDirectory } from '../job-sockets.ts';
 import type { SessionRequest } from '../session.ts';
 
 /**
- * Lends the client's keys to a session: a socket in the job that only its user can reach, each
- * connection to it a channel to the client's agent. Resolves with the variable that names it, with
- * none when the job's files are out of reach. The socket is gone with the client.
+ * Forwards the client's SSH agent to a session: by a socket in the job that only its user can
+ * reach. Each connection to it becomes a channel to the client's agent. Resolves with the variable
+ * that names the socket, or with none if the job's files are not accessible. The socket is removed
+ * with the client.
  */
 export async function forwardAgent(
   host: SessionHost,
@@ -21,7 +22,7 @@ export async function forwardAgent(
   try {
     const directory = makePrivateDirectory(root, path, account);
     const socket = `${path}/agent`;
-    // The job may have put a link in place of the directory by now.
+    // The job may have replaced the directory by a link.
     const own = { ...root, owner: root.hostUid(account.uid) };
     const listener = await listenOnSocket(own, socket, account, (connection) => {
       joinWhenOpen(connection, openAgentChannel(request.client));
@@ -31,12 +32,12 @@ export async function forwardAgent(
       try {
         directory.remove();
       } catch {
-        // The job has put something there, or has ended with all of its files.
+        // The job has put files there, or has ended.
       }
     });
     return { SSH_AUTH_SOCK: socket };
   } catch {
-    // An image without /tmp, a full disk: the session goes on without keys, as with OpenSSH.
+    // An image without /tmp, or a full disk: the session continues without keys, as with OpenSSH.
     return {};
   }
 }

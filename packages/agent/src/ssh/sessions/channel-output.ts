@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream';
 import type { ServerChannel } from 'ssh2';
 import type { OutputSink } from '../../executor/session-host.ts';
 
-/** What ssh2's channel keeps of a write that waits for the client, and forgets to forget. */
+/** The state of a waiting write in ssh2's channel, which ssh2 does not reset. */
 interface PendingWrite {
   _chunk?: Buffer | undefined;
   _chunkcb?: unknown;
@@ -11,9 +11,9 @@ interface PendingWrite {
 }
 
 /**
- * Writes to a channel's output and error, never both at a time: ssh2 1.17 remembers one waiting write
- * of each, resumes only the first, and would send a finished one again. `hungUp` frees writers, for
- * a write to a closed channel never calls back.
+ * Writes to a channel's output and error, never to both at a time: ssh2 1.17 stores one waiting
+ * write of each, resumes only the first, and would send a finished one again. `hungUp` frees
+ * writers, since a write to a closed channel never calls back.
  */
 export function channelOutput(channel: ServerChannel, hungUp: Promise<void>): OutputSink {
   const pending = channel as unknown as PendingWrite;

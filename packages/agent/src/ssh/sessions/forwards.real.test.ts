@@ -12,7 +12,7 @@ import { JOB_KINDS, SshJobs } from '../../testing/ssh-jobs.ts';
 const missing = dockerMissing();
 if (missing) console.warn(`Forwards into containers are NOT tested: ${missing} is missing`);
 
-/** A program for Node: sends all it reads to a unix socket, prints the answer. */
+/** A program for Node: sends its input to a unix socket and prints the answer. */
 const TALK = `const s=require('net').connect(process.argv[1]);process.stdin.pipe(s);s.pipe(process.stdout)`;
 
 const isRoot = process.getuid?.() === 0;
@@ -25,7 +25,7 @@ describe.each(JOB_KINDS)('forwards that begin in a %s job', (kind) => {
     let echo: Server;
     let port: number;
 
-    /** Runs a forwarding client until `use` is done; ssh fails where it is refused. */
+    /** Runs a forwarding client until `use` is done. ssh fails if the forward is refused. */
     async function forwarding(args: readonly string[], use: () => Promise<void>, key = 'user') {
       const ssh = client.spawn('ssh', [
         ...client.options(key),
@@ -39,7 +39,7 @@ describe.each(JOB_KINDS)('forwards that begin in a %s job', (kind) => {
       await once(ssh, 'exit');
     }
 
-    /** A program in the job that speaks to a port of the job's own loopback. */
+    /** A program in the job that connects to a port of the job's own loopback. */
     const talk = (to: number) =>
       kind !== 'process'
         ? `${kind === 'docker' ? '' : 'busybox '}nc 127.0.0.1 ${to}`
@@ -78,7 +78,7 @@ describe.each(JOB_KINDS)('forwards that begin in a %s job', (kind) => {
     });
 
     if (kind !== 'docker')
-      it('survive callers of the job that are gone before the client has answered', async () => {
+      it('survive connections of the job that end before the client has answered', async () => {
         const remote = 20_000 + Math.floor(Math.random() * 10_000);
         await forwarding(['-R', `${remote}:127.0.0.1:${port}`], async () => {
           for (let caller = 0; caller < 20; caller++) {
@@ -90,7 +90,7 @@ describe.each(JOB_KINDS)('forwards that begin in a %s job', (kind) => {
         });
       });
 
-    it('take any port when the client asks for none', async () => {
+    it('take any port if the client requests none', async () => {
       const ssh: ChildProcess = client.spawn('ssh', [
         ...client.options(),
         ...['-v', '-N', '-R', `0:127.0.0.1:${port}`, 'root@job'],
@@ -164,7 +164,7 @@ describe.each(JOB_KINDS)('forwards that begin in a %s job', (kind) => {
         secret.close();
       });
 
-    it("lend the client's keys to the session that asks, and to nobody for longer", async () => {
+    it("forward the client's agent to the session that requests it, and only while it lasts", async () => {
       const agentSocket = join(client.dir, 'agent.sock');
       const keys = client.spawn('ssh-agent', ['-D', '-a', agentSocket]);
       while (!existsSync(agentSocket)) await delay(20);

@@ -6,7 +6,7 @@ import { nodeCommand, programEntry } from '../../host/program-entry.ts';
 import { ChildSession } from '../../process/child-session.ts';
 import type { SftpOptions } from '../sftp/sftp-options.ts';
 
-/** Serves a job's files where the job has no program for it. */
+/** Serves a job's files if the job has no program for that. */
 export function startOwnSftp(host: SessionHost, account: SessionAccount): SessionProcess {
   const root = host.root();
   if (!root) {

@@ -2,7 +2,7 @@
 const WORD = /(?:[\w@%+=:,./-]|'[^']*'|"[^"$`\\!]*")+/.source;
 const PLAIN_PROGRAM = new RegExp(`^ *(?=/)${WORD}(?: +${WORD})* *$`);
 
-/** The words of a command that needs no shell; null for any other command. */
+/** The arguments of a command that needs no shell; null for any other command. */
 export function plainProgram(command: string): string[] | null {
   if (!PLAIN_PROGRAM.test(command)) return null;
   const words = command.match(new RegExp(WORD, 'g')) ?? [];

@@ -17,12 +17,12 @@ const NO_SHELL =
   'This job has no shell (neither that of its user nor /bin/bash or /bin/sh). Over SSH it takes ' +
   'programs by their absolute paths, with words after them (nothing that a shell fills in), and ' +
   'port forwards.';
-/** What a shell answers for a command that it does not find. */
+/** The exit code of a shell for a missing command. */
 const NOT_FOUND = 127;
-/** Shells of accounts that nobody is meant to log in to; who holds a key of the job is. */
+/** Shells of accounts without login. Holders of a key of the job may log in anyway. */
 const CLOSED_SHELL = /\/(nologin|false|true|sync)$/;
 
-/** Runs shells, commands and file transfers in a job; `host` gives null while it does not run. */
+/** Runs shells, commands and file transfers in a job; `host` returns null while it does not run. */
 export function sessionRunner(host: () => SessionHost | null): RunSession {
   return async (request) => {
     const job = host();
@@ -34,7 +34,7 @@ export function sessionRunner(host: () => SessionHost | null): RunSession {
   };
 }
 
-/** Null = the files of the job are asked for, and it has no program that serves them. */
+/** Null = the client requests the job's files, and the job has no program that serves them. */
 async function commandOf(
   host: SessionHost,
   account: SessionAccount,
@@ -56,7 +56,7 @@ async function commandOf(
   return { account, argv, env, terminal };
 }
 
-/** The command goes to the shell as it is, as with any SSH server. */
+/** The shell gets the command unchanged, as with any SSH server. */
 function inShell(shell: string, host: SessionHost, { kind, command }: SessionRequest): string[] {
   return [shell, ...(kind === 'exec' ? ['-c', command ?? ''] : host.loginShell)];
 }
@@ -67,7 +67,7 @@ function withoutShell({ kind, command }: SessionRequest): string[] {
   throw new SessionRefusal(NO_SHELL, NOT_FOUND);
 }
 
-/** Null: the image has none. */
+/** Null if the image has none. */
 async function shellOf(host: SessionHost, account: SessionAccount): Promise<string | null> {
   const own = account.shell && !CLOSED_SHELL.test(account.shell) ? [account.shell] : [];
   for (const shell of [...own, '/bin/bash', '/bin/sh']) {
@@ -93,9 +93,9 @@ async function converse(
   request.onResize(({ cols, rows }) => process.resize(cols, rows));
   request.onSignal((name) => process.signal(name));
   void hungUp.then(() => process.hangUp());
-  // A command that has closed its input is no reason to end.
+  // A command may close its input and continue.
   process.stdin.on('error', () => channel.resume());
-  // A terminal has no end of input but Ctrl-D; the Engine would stop its output as well.
+  // A terminal has no end of input but Ctrl-D, and the Engine would stop its output as well.
   channel.pipe(process.stdin, { end: request.terminal === null });
   return process.run(channelOutput(channel, hungUp));
 }

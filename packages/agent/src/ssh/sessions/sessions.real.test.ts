@@ -14,7 +14,7 @@ import { JOB_KINDS, SshJobs } from '../../testing/ssh-jobs.ts';
 const missing = dockerMissing();
 if (missing) console.warn(`SSH sessions in containers are NOT tested: ${missing} is missing`);
 
-/** An image with one program and nothing else. */
+/** An image with only one program. */
 async function importBare(engine: TestDocker, dir: string): Promise<void> {
   const root = join(dir, 'bare');
   mkdirSync(root);
@@ -27,15 +27,15 @@ async function importBare(engine: TestDocker, dir: string): Promise<void> {
   for await (const _ of answer as Readable);
 }
 
-/** Words before its applets: a user of its own may not reach the Node of these tests. */
+/** The prefix of its applets: a job with its own user may not reach the Node of these tests. */
 const BUSYBOX = { confined: 'busybox ', docker: '' };
 
-/** Waits for what another process does; the test's own time limit ends it. */
+/** Waits for another process, up to the test's own time limit. */
 async function eventually(look: () => boolean): Promise<void> {
   while (!look()) await delay(20);
 }
 
-/** Processes of this machine whose command line has these words. */
+/** Processes of this host whose command line contains this text. */
 function processesWith(words: string): string {
   try {
     return execFileSync('pgrep', ['-f', words], { encoding: 'utf8' });
@@ -44,7 +44,7 @@ function processesWith(words: string): string {
   }
 }
 
-/** Runs `open` in a shell whose terminal is of 33 by 101, so that ssh has one to tell of. */
+/** Runs `open` in a shell with a terminal of 33 by 101, which ssh reports. */
 function inTerminal(command: string): string[] {
   return ['-qefc', `stty rows 33 cols 101; ${command}`, '/dev/null'];
 }
@@ -75,14 +75,14 @@ describe.each(JOB_KINDS)('a session in a %s job', (kind) => {
       expect(stdout).toBe(`it's|test-run|${job.id}\n/tmp\n`);
     });
 
-    it('tells the exit code of a command', async () => {
+    it('reports the exit code of a command', async () => {
       expect((await client.ssh(['exit 7'])).code).toBe(7);
       expect((await client.ssh(['true'])).code).toBe(0);
       expect((await client.ssh(['no-such-program'])).code).toBe(127);
     });
 
     if (kind !== 'docker')
-      it('tells the signal that ended a command', async () => {
+      it('reports the signal that ended a command', async () => {
         const { code } = await client.ssh(['kill -9 $$']);
         expect(code).toBe(255);
       });
@@ -105,7 +105,7 @@ describe.each(JOB_KINDS)('a session in a %s job', (kind) => {
         for (const byte of data) counts[byte === 111 ? 'o' : byte === 101 ? 'e' : 'other'] += 1;
       };
       child.stdout?.pause();
-      // With nobody reading, the client stops granting; then both begin to flow at once.
+      // Without a reader the client stops granting window; then both streams continue at once.
       await delay(300);
       child.stdout?.on('data', count);
       child.stderr?.on('data', count);
@@ -131,7 +131,7 @@ describe.each(JOB_KINDS)('a session in a %s job', (kind) => {
     it('gives a terminal that follows the size of the client', async () => {
       const ssh = ['ssh', ...client.options(), '-tt', 'root@job'].join(' ');
       const shell = new Screen(client.spawn('script', inTerminal(ssh), { TERM: 'vt220' }));
-      // The size goes ahead of what is typed, but the Engine takes it by another way.
+      // The size is sent before the input, but reaches the Engine by another connection.
       const asked = async (what: string, answer: RegExp) => {
         while (!answer.test(shell.text)) {
           shell.type(`echo "size $(stty size) ${what}"\n`);
@@ -150,7 +150,7 @@ describe.each(JOB_KINDS)('a session in a %s job', (kind) => {
       expect(code).toBe(5);
     });
 
-    it('ends a command by Ctrl-C and goes on', async () => {
+    it('ends a command by Ctrl-C and continues', async () => {
       const args = [...client.options(), '-tt', 'root@job'];
       const shell = new Screen(client.spawn('ssh', args));
       shell.type('echo be"gun"; sleep 1000\n');
@@ -162,7 +162,7 @@ describe.each(JOB_KINDS)('a session in a %s job', (kind) => {
       await once(shell.child, 'close');
     });
 
-    it('runs a command with a terminal and tells its exit code', async () => {
+    it('runs a command with a terminal and reports its exit code', async () => {
       const { code, stdout } = await client.ssh(['test -t 0 && echo yes; exit 3'], '', ['-tt']);
       expect({ code, stdout }).toEqual({ code: 3, stdout: 'yes\r\n' });
     });
@@ -220,7 +220,7 @@ describe.each(JOB_KINDS)('a session in a %s job', (kind) => {
       master.kill();
     });
 
-    it('is refused to keys of the server and of nodes, and to names that nobody has', async () => {
+    it('is refused to keys of the server and of nodes, and to unknown names', async () => {
       for (const key of ['project', 'job']) {
         const other = await client.run('ssh', [...client.options(key), 'root@job', 'true']);
         expect(other.code).not.toBe(0);

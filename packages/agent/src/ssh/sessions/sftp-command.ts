@@ -1,6 +1,6 @@
 import type { SessionAccount, SessionCommand, SessionHost } from '../../executor/session-host.ts';
 
-/** Where distributions put OpenSSH's server of the protocol. */
+/** Where distributions install OpenSSH's sftp-server. */
 const SERVERS = [
   '/usr/lib/openssh/sftp-server',
   '/usr/libexec/openssh/sftp-server',
@@ -8,7 +8,7 @@ const SERVERS = [
   '/usr/libexec/sftp-server',
 ];
 
-/** The job's own program that serves its files to sftp, scp and editors; null when it has none. */
+/** The job's own program that serves its files to sftp, scp and editors; null if it has none. */
 export async function sftpCommand(
   host: SessionHost,
   account: SessionAccount,

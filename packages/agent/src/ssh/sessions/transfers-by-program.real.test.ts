@@ -62,7 +62,7 @@ describe.skipIf(missing !== null).each([
     expectCopy(name);
   });
 
-  it('are synchronised both ways by rsync, what is gone with them', async () => {
+  it('are synchronised both ways by rsync, removals included', async () => {
     const shell = ['ssh', ...client.options()].join(' ');
     const sync = (from: string, to: string) =>
       client.run('rsync', ['-a', '--delete', '-e', shell, from, to]);

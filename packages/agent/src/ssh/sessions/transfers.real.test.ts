@@ -73,7 +73,7 @@ describe.each(JOB_KINDS)('files of a %s job', (kind) => {
       expect(sum(readFileSync(here('linked')))).toBe(sum(content));
     });
 
-    it('say what is wrong', async () => {
+    it('report what is wrong', async () => {
       const { code, stderr } = await copy(['root@job:/no/such/file', here('none')]);
       expect(code).toBe(1);
       expect(stderr).toContain('No such file');
@@ -89,7 +89,7 @@ describe.each(JOB_KINDS)('files of a %s job', (kind) => {
       });
 
     if (kind === 'docker')
-      it('are those of the container, whatever its links say', async () => {
+      it('are those of the container, independently of its links', async () => {
         writeFileSync('/tmp/dstack-outside', 'of the host');
         await client.ssh(['ln -s /tmp/dstack-outside /tmp/escape; ln -s / /tmp/all']);
         const { stderr } = await copy(['root@job:/tmp/escape', here('escaped')]);

@@ -19,7 +19,7 @@ import { snapshot } from '../../testing/snapshot.ts';
 import { PacketCutter, REQUEST } from './packet.ts';
 import { SftpServer } from './sftp-server.ts';
 
-/** The root of a job, with links that lead out of it, and what lies outside. */
+/** The root of a job, with links that lead out of it, and files outside. */
 let dir: string;
 let root: number;
 
@@ -50,7 +50,10 @@ const number = (value: number) => {
 const text = (value: string) =>
   Buffer.concat([number(Buffer.byteLength(value)), Buffer.from(value)]);
 
-/** Requests of all kinds, with paths that lead out and fields that are too long, short or large. */
+/**
+ * Requests of all kinds, with paths that lead out and with fields that are too long, short or
+ * large.
+ */
 function request(): fc.Arbitrary<Buffer> {
   const name = fc.constantFrom(
     'home',
@@ -77,7 +80,7 @@ function request(): fc.Arbitrary<Buffer> {
     .map(([type, id, fields]) => Buffer.concat([Buffer.from([type]), id, ...fields]));
 }
 
-it('whatever a client asks for, nothing outside of the root changes or is told', async () => {
+it('no request of a client reads or changes anything outside the root', async () => {
   const outside = snapshot(join(dir, 'outside'));
   await fuzz(
     'requests for files',
@@ -99,7 +102,7 @@ it('whatever a client asks for, nothing outside of the root changes or is told',
   expect(readFileSync(join(dir, 'outside/canary'), 'utf8')).toBe('alive');
 });
 
-/** Null: a packet too short for an answer, over which the connection ends. */
+/** Null = a packet that is too short for an answer, so the connection ends. */
 function answerOf(server: SftpServer, packet: Buffer): Buffer | null {
   try {
     return server.answer(packet);

@@ -10,7 +10,7 @@ const KINDS: ReadonlyMap<number, string> = new Map([
   [0o010000, 'p'],
 ]);
 
-/** What `ls -l` says of a file, which clients print as it is. Owners as numbers, times in UTC. */
+/** A line like that of `ls -l`, which clients print unchanged. Owners as numbers, times in UTC. */
 export function listingLine({ name, stats }: DirectoryEntry): string {
   const kind = KINDS.get(stats.mode & 0o170000) ?? '?';
   const bits = [6, 3, 0].map((shift) => {

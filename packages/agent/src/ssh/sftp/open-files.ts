@@ -31,12 +31,12 @@ export interface DirectoryEntry {
 
 interface OpenDirectory {
   readonly fd: number;
-  /** Names that were not given out yet. */
+  /** Names that were not returned yet. */
   readonly names: string[];
 }
 
-/** What a client has opened, by the handles that it was given. */
-export class OpenFiles {
+/** The open files of a client, by their handles. */
+export class OpenSftpFiles {
   readonly #files: RootedFiles;
   readonly #open = new Map<string, number | OpenDirectory>();
   #next = 0;
@@ -45,7 +45,10 @@ export class OpenFiles {
     this.#files = files;
   }
 
-  /** `flags` are those of the protocol. Devices and pipes are refused: opening one may do something. */
+  /**
+   * `flags` are those of the protocol. Devices and pipes are refused, since opening one may have
+   * effects.
+   */
   openFile(path: string, flags: number, mode: number = DEFAULT_MODE): string {
     const access =
       flags & WANTS.write ? (flags & WANTS.read ? O_RDWR : constants.O_WRONLY) : O_RDONLY;
@@ -55,7 +58,7 @@ export class OpenFiles {
       flags & WANTS.truncate ? O_TRUNC : 0,
       flags & WANTS.exclusive ? O_EXCL : 0,
     ].reduce((all, each) => all | each, O_NOFOLLOW | O_NONBLOCK);
-    // An exclusive creation must not follow a link that leads to nowhere.
+    // An exclusive creation must not follow a broken link.
     return this.#files.at(path, !(flags & WANTS.exclusive), (place) => {
       const present = lstatSync(place.path, { throwIfNoEntry: false });
       if (present && !present.isFile()) throw refused(path);
@@ -74,7 +77,7 @@ export class OpenFiles {
     });
   }
 
-  /** Throws for a handle that is not one of a file. */
+  /** Throws if the handle is not of a file. */
   file(handle: string): number {
     const fd = this.#open.get(handle);
     if (typeof fd !== 'number') throw new Error('no such handle');
@@ -88,7 +91,7 @@ export class OpenFiles {
     const found: DirectoryEntry[] = [];
     while (found.length === 0 && directory.names.length > 0) {
       for (const name of directory.names.splice(0, count)) {
-        // The root has nothing above it.
+        // Nothing is above the root.
         const path = `/proc/self/fd/${directory.fd}/${name === '..' ? '.' : name}`;
         const stats = lstatSync(path, { throwIfNoEntry: false });
         if (stats) found.push({ name, stats });
@@ -116,5 +119,5 @@ export class OpenFiles {
 }
 
 function refused(path: string): Error {
-  return Object.assign(new Error(`${path} is no regular file`), { code: 'EACCES' });
+  return Object.assign(new Error(`${path} is not a regular file`), { code: 'EACCES' });
 }

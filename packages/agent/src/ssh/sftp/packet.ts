@@ -1,4 +1,4 @@
-/** Numbers of version 3 of the protocol, the one that everybody speaks. */
+/** Numbers of version 3 of the protocol, which all clients support. */
 export const REQUEST = {
   init: 1,
   open: 3,
@@ -36,11 +36,11 @@ export const STATUS = { ok: 0, eof: 1, missing: 2, denied: 3, failure: 4, unsupp
 
 const MAX_PACKET = 256 * 1024;
 
-/** Cuts a stream of bytes into packets, given without their length. */
+/** Splits a stream of bytes into packets, returned without their length. */
 export class PacketCutter {
   #rest: Buffer = Buffer.alloc(0);
 
-  /** Throws when a packet is longer than any client sends. */
+  /** Throws if a packet is longer than any client sends. */
   *cut(data: Buffer): Generator<Buffer> {
     let bytes = this.#rest.length > 0 ? Buffer.concat([this.#rest, data]) : data;
     while (bytes.length >= 4) {
@@ -54,7 +54,7 @@ export class PacketCutter {
   }
 }
 
-/** Attributes of a file as they travel; times in seconds. */
+/** Attributes of a file in the protocol; times in seconds. */
 export interface Attributes {
   readonly size?: number | undefined;
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
@@ -64,7 +64,7 @@ export interface Attributes {
 
 const HAS = { size: 1, owner: 2, mode: 4, times: 8 };
 
-/** Reads the fields of a packet in order; throws `RangeError` behind its end. */
+/** Reads the fields of a packet in order. Throws `RangeError` after its end. */
 export class PacketReader {
   readonly #bytes: Buffer;
   #at = 0;
@@ -90,7 +90,7 @@ export class PacketReader {
 
   bytes(): Buffer {
     const length = this.number();
-    if (this.#at + length > this.#bytes.length) throw new RangeError('a field behind the end');
+    if (this.#at + length > this.#bytes.length) throw new RangeError('a field after the end');
     this.#at += length;
     return this.#bytes.subarray(this.#at - length, this.#at);
   }
@@ -158,7 +158,7 @@ export class PacketWriter {
     return this;
   }
 
-  /** With its length in front. */
+  /** Prefixed with its length. */
   finish(): Buffer {
     const body = Buffer.concat(this.#parts);
     const length = Buffer.alloc(4);

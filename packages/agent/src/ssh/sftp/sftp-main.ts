@@ -1,7 +1,7 @@
 /**
  * Serves the files below the directory that is open as descriptor 3, over its standard input and
- * output: `sftp-main.ts <JSON of SftpOptions>`. Started with our rights, it takes those of the user
- * before it reads a word, so that the kernel decides what the user may do.
+ * output: `sftp-main.ts <JSON of SftpOptions>`. Started with the agent's rights, it switches to
+ * those of the user before it reads a request, so that the kernel checks permissions.
  */
 import { once } from 'node:events';
 import { RootedFiles } from '../../host/rooted-files.ts';
@@ -9,7 +9,7 @@ import { PacketCutter } from './packet.ts';
 import type { SftpOptions } from './sftp-options.ts';
 import { SftpServer } from './sftp-server.ts';
 
-/** A function of Node that its types have forgotten. */
+/** A function of Node that its type definitions omit. */
 interface InitGroups {
   initgroups?(user: string | number, extraGroup: number): void;
 }

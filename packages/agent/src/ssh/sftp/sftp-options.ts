@@ -1,8 +1,8 @@
-/** What the program that serves files is told; ids as this machine numbers them. */
+/** Options of the program that serves files. Ids are the host's. */
 export interface SftpOptions {
   readonly uid: number;
   readonly gid: number;
-  /** Null = those that `username` has on this machine. */
+  /** Null = those of `username` on this host. */
   readonly groups: readonly number[] | null;
   readonly username: string | null;
   readonly cwd: string;

@@ -25,13 +25,13 @@ import {
 } from 'node:fs';
 import type { RootedFiles } from '../../host/rooted-files.ts';
 import { listingLine } from './listing-line.ts';
-import { OpenFiles } from './open-files.ts';
+import { OpenSftpFiles } from './open-files.ts';
 import { ANSWER, type Attributes, PacketReader, PacketWriter, REQUEST, STATUS } from './packet.ts';
 
 const VERSION = 3;
 const MAX_READ = 255 * 1024;
 const ENTRIES = 100;
-/** Where a rename may replace, a link or a sync be asked for: what OpenSSH's clients make use of. */
+/** Extensions that OpenSSH's clients use: renames that replace, hard links, syncs. */
 const EXTENSIONS = {
   'posix-rename@openssh.com': '1',
   'hardlink@openssh.com': '1',
@@ -42,21 +42,21 @@ const EXTENSIONS = {
 type Handler = (id: number, fields: PacketReader) => PacketWriter;
 
 /**
- * The server's side of SFTP over the files of a job, one answer for each request, in order. Its calls
- * block: it has a process to itself, with the rights of the user it works for.
+ * An SFTP server for the files of a job. It answers each request in order. Its calls block, so it
+ * has its own process, with the rights of its user.
  */
 export class SftpServer {
   readonly #files: RootedFiles;
-  readonly #open: OpenFiles;
+  readonly #open: OpenSftpFiles;
   readonly #cwd: string;
 
   constructor(files: RootedFiles, cwd: string) {
     this.#files = files;
-    this.#open = new OpenFiles(files);
+    this.#open = new OpenSftpFiles(files);
     this.#cwd = cwd;
   }
 
-  /** Takes one packet and gives the answer. Throws only for what cannot even be answered. */
+  /** Handles one packet and returns the answer. Throws only if no answer is possible. */
   answer(packet: Buffer): Buffer {
     const fields = new PacketReader(packet);
     const type = fields.byte();
@@ -129,7 +129,8 @@ export class SftpServer {
         this.#files.at(this.#path(fields), false, ({ path }) => readlinkSync(path)),
       ),
     [REQUEST.symlink]: (id, fields) => {
-      // OpenSSH's clients send the text first, against the draft; all servers expect it so.
+      // OpenSSH's clients send the target first, against the draft, and all servers expect that
+      // order.
       const [text, link] = [fields.text(), this.#path(fields)];
       this.#files.at(link, false, ({ path }) => symlinkSync(text, path));
       return done(id);
@@ -173,7 +174,7 @@ export class SftpServer {
     return done(id);
   }
 
-  /** In the protocol a rename fails where something is; OpenSSH's own extension replaces it. */
+  /** In the protocol a rename fails if the target exists. OpenSSH's extension replaces it. */
   #rename(id: number, fields: PacketReader, replaces: boolean): PacketWriter {
     const [from, to] = [this.#path(fields), this.#path(fields)];
     this.#files.at(from, false, (source) =>
@@ -210,8 +211,8 @@ export class SftpServer {
 
 function setAttributes(path: string, { size, owner, mode, times }: Attributes): void {
   if (size !== undefined) {
-    // Opening a device or a pipe may do something, or never return.
-    if (!statSync(path).isFile()) throw new Error('no regular file');
+    // Opening a device or a pipe may have effects, or never return.
+    if (!statSync(path).isFile()) throw new Error('not a regular file');
     truncateSync(path, size);
   }
   if (mode !== undefined) chmodSync(path, mode & 0o7777);
@@ -265,7 +266,7 @@ function status(id: number, code: number, message: string): PacketWriter {
 
 function failure(id: number, error: unknown): PacketWriter {
   const { code, message: text } = error as NodeJS.ErrnoException;
-  // The paths in Node's own messages are of this machine.
+  // Node's own messages contain paths of the host.
   const message = code ? (text.split(/[:,]/)[1]?.trim() ?? code) : text;
   if (code === 'ENOENT' || code === 'ENOTDIR') return status(id, STATUS.missing, message);
   if (code === 'EACCES' || code === 'EPERM') return status(id, STATUS.denied, message);

@@ -11,6 +11,6 @@ export interface ApplyOptions {
   readonly dryRun: boolean;
   readonly flags: RunFlags;
   readonly runArgs: readonly string[];
-  /** Long names of the options given, to refuse those that the type does not know. */
+  /** Long names of the given options, to refuse those that the type does not support. */
   readonly given: readonly string[];
 }

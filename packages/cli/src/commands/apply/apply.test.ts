@@ -20,7 +20,7 @@ test('-d sends what the official client sends, and returns', async () => {
   }
 });
 
-test('-d says where a service is published', async () => {
+test('-d prints where a service is published', async () => {
   const fake = await startFakeServer(await recordedRoutes('apply-service'));
   const service = 'type: service\nname: sdd080\nimage: ref/base:1\ncommands: [x]\nport: 80:8124\n';
   const { code, err } = await apply(service, ['-y', '-d'], fake);
@@ -34,14 +34,14 @@ test('--json prints the submitted run only', async () => {
   expect(JSON.parse(out)).toMatchObject({ status: 'submitted', run_spec: { run_name: 'cdd080' } });
 });
 
-test('--dry-run asks nothing', async () => {
+test('--dry-run prompts for nothing', async () => {
   const fake = await startFakeServer(await recordedRoutes('apply-d'));
   const { code, out, err } = await apply(TASK, ['--dry-run', '--json'], fake);
   expect([code, err]).toEqual([0, '']);
   expect(JSON.parse(out)).toMatchObject({ action: 'create' });
 });
 
-test('-f - reads the input and cannot ask', async () => {
+test('-f - reads the input and cannot ask questions', async () => {
   const fake = await startFakeServer(await recordedRoutes('apply-d'));
   const env = serverEnv(fake.url);
   const refused = await runCommand(['apply', '-f', '-'], { env, input: TASK });

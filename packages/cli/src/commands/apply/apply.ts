@@ -4,7 +4,7 @@ import type { Cli } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
 import type { ApplyOptions } from './apply-options.ts';
 
-/** Options that every type of configuration knows. */
+/** Options that every type of configuration accepts. */
 const COMMON = [
   '--file',
   '--yes',
@@ -16,7 +16,7 @@ const COMMON = [
   '--name',
 ];
 
-/** Finds out what the configuration describes and hands over to what applies it. */
+/** Reads the configuration and calls the function that applies its type. */
 export async function runApply(options: ApplyOptions, cli: Cli): Promise<void> {
   if (options.file === '-' && !options.yes && !options.dryRun) {
     throw new UsageError('Cannot ask when the configuration is read from the input', {
@@ -27,21 +27,21 @@ export async function runApply(options: ApplyOptions, cli: Cli): Promise<void> {
   const { value } = loaded;
   if (isRunConfiguration(value)) {
     if (value.type === 'service') refuse(options, ['--port', '--host'], value.type);
-    const { applyRun } = await import('./run.ts');
+    const { runApplyRun: applyRun } = await import('./run.ts');
     return applyRun({ ...loaded, value }, options, cli);
   }
   if (value.type === 'fleet') {
     onlyCommon(options, ['--env'], value.type);
-    const { applyFleet } = await import('./fleet.ts');
+    const { runApplyFleet: applyFleet } = await import('./fleet.ts');
     return applyFleet({ ...loaded, value }, options, cli);
   }
   onlyCommon(options, [], value.type);
   if (value.type === 'gateway') {
-    const { applyGateway } = await import('./gateway.ts');
+    const { runApplyGateway: applyGateway } = await import('./gateway.ts');
     return applyGateway({ ...loaded, value }, options, cli);
   }
   if (value.type === 'volume') {
-    const { applyVolume } = await import('./volume.ts');
+    const { runApplyVolume: applyVolume } = await import('./volume.ts');
     return applyVolume({ ...loaded, value }, options, cli);
   }
   throw new UsageError(`Cannot apply a configuration of type ${(value as { type: string }).type}`);

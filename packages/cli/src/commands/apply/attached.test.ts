@@ -47,7 +47,7 @@ test('an attached run shows its phases, streams its output and ends with its res
   });
 });
 
-test('a failed run ends with 1, and the reason', async () => {
+test('a failed run ends with exit code 1 and prints the reason', async () => {
   const run = await attachedRun();
   const fake = await startFakeServer({
     ...(await recordedRoutes('apply-d')),
@@ -60,7 +60,7 @@ test('a failed run ends with 1, and the reason', async () => {
   expect(err).toContain('dstack logs -d cdd080');
 });
 
-/** The same run with a further submission of its job. */
+/** The same run with one more submission of its job. */
 function triedAgain(run: Run, id: string): Run {
   const copy = structuredClone(run);
   const job = copy.jobs[0];
@@ -69,7 +69,7 @@ function triedAgain(run: Run, id: string): Run {
   return copy;
 }
 
-/** Whoever watches sees one state; the next one the next. */
+/** All watchers see the same state; each watch request advances it by one. */
 function inTurn(...states: Run[]): Route {
   return () => {
     const state = states.length > 1 ? states.shift() : states[0];
@@ -77,7 +77,7 @@ function inTurn(...states: Run[]): Route {
   };
 }
 
-test('a run that is tried again says how its job ended, and follows the next one', async () => {
+test('a retried run prints how its job ended and follows the next submission', async () => {
   const run = await attachedRun();
   const failed = withStatus(run, 'pending', 'failed', 'exited (3)');
   const again = withStatus(triedAgain(run, 'second'), 'done', 'done', 'exited (0)');
@@ -97,7 +97,7 @@ test('a run that is tried again says how its job ended, and follows the next one
   );
 });
 
-test('a run that found no machine is not said to be provisioned', async () => {
+test('a run that found no machine is not announced as provisioned', async () => {
   const run = await attachedRun();
   const waiting = withStatus(run, 'pending', 'failed', 'no capacity');
   const submission = waiting.jobs[0]?.job_submissions.at(-1);
@@ -114,7 +114,7 @@ test('a run that found no machine is not said to be provisioned', async () => {
   expect(fake.calls.filter((call) => call.includes('/logs/stream'))).toHaveLength(1);
 });
 
-test('one that ends without a machine has no start to tell of, only its end', async () => {
+test('a run that ends without a machine prints only its end', async () => {
   const failed = withStatus(await attachedRun(), 'failed', 'failed', 'no capacity');
   const submission = failed.jobs[0]?.job_submissions.at(-1);
   if (submission) submission.job_provisioning_data = null;
@@ -144,7 +144,7 @@ test('on a server without streams the run and its logs are polled', async () => 
 test('Ctrl-C asks, and "yes" stops the run', async () => {
   const run = await attachedRun();
   const running = withStatus(run, 'running', 'running', 'running');
-  // Without an address there is nothing to attach to by SSH, which is none of this test's business.
+  // The run has no address, so nothing is attached by SSH; this test is about the output only.
   const placed = running.jobs[0]?.job_submissions.at(-1)?.job_provisioning_data;
   if (placed) placed.hostname = '';
   let stopped = false;

@@ -12,7 +12,7 @@ import {
   isRunningNow,
   jobStatusText,
 } from '../../runs/run-status.ts';
-import { runTable } from '../../runs/run-table.ts';
+import { renderRunTable } from '../../runs/run-table.ts';
 import { serviceLines } from '../../runs/service-url.ts';
 import { StartProgress } from '../../runs/start-progress.ts';
 import { WaitReasons } from '../../runs/wait-reasons.ts';
@@ -23,8 +23,8 @@ import { askAndStop } from './interrupted.ts';
 import { openOtherNodes } from './other-nodes.ts';
 
 /**
- * Follows a run from submission to its end: a live block while it starts, then its output as it is
- * printed. Ctrl-C asks whether to stop the run.
+ * Follows a run from submission to its end: shows a live block while it starts, then streams its
+ * output. Ctrl-C asks whether to stop the run.
  */
 export async function followRun(run: Run, input: FollowInput, cli: Cli): Promise<void> {
   const attention = new AbortController();
@@ -42,7 +42,7 @@ export async function followRun(run: Run, input: FollowInput, cli: Cli): Promise
   } catch (error) {
     if (!attention.signal.aborted) throw error;
     release();
-    // Whoever ends us by SIGTERM will not answer questions.
+    // The sender of SIGTERM does not answer questions.
     if (!terminated) await askAndStop(name, input, cli);
     cli.setExitCode(EXIT.interrupted);
   } finally {
@@ -66,7 +66,7 @@ async function follow(
     seen = submission.id;
     const isPlaced = submission.job_provisioning_data != null;
     if (isPlaced && !isRetried) announceStart(started, submission, connection, cli);
-    // What was never placed on a machine has no output either.
+    // A job that was never placed has no output.
     if (!isPlaced) {
       if (!isRetried) return announceEnd(started, cli);
       announceRetry(started, submission, cli);
@@ -77,7 +77,10 @@ async function follow(
   }
 }
 
-/** Prints the output of a job and the other nodes to its end, with their ports forwarded meanwhile. */
+/**
+ * Streams the output of a job and of the other nodes until they end, and forwards the job's ports
+ * meanwhile.
+ */
 async function followJob(
   run: Run,
   job: Job,
@@ -90,12 +93,12 @@ async function followJob(
     access.open(attachment),
   );
   const beside = openOtherNodes(run, job, input, access.signal, cli);
-  // Forwarded ports have to be known before the first line that may name one of them.
+  // The output may name a forwarded port from its first line on, so the ports must be known first.
   if (hasPorts(job)) await attaching;
-  // With --json the one document is all that stdout gets.
+  // With --json, stdout carries exactly one document.
   const to = input.options.json ? 'err' : 'out';
   try {
-    // Ports are forwarded from the one job only.
+    // Only this job's ports are forwarded.
     const write = (bytes: Uint8Array, from: Job) =>
       cli.io.output(from === job ? access.rewriteUrls(bytes) : bytes, to);
     const runName = run.run_spec.run_name ?? '';
@@ -107,7 +110,7 @@ async function followJob(
   }
 }
 
-/** Waits until there is something new to follow, or the run has ended. */
+/** Waits until there is a new submission to follow, or until the run has ended. */
 async function waitForStart(
   name: string,
   seen: string | null,
@@ -134,19 +137,19 @@ async function waitForStart(
   }
 }
 
-/** The first job of the first replica that runs, else of the first replica there is. */
+/** The first job of the first running replica; if none runs, of the first replica. */
 export function jobToFollow(run: Run): Job | undefined {
   const firsts = run.jobs.filter((job) => job.job_spec.job_num === 0);
   const running = firsts.find(isRunningNow);
   return running ?? firsts[0];
 }
 
-/** A job that has ended while its run goes on. */
+/** Reports a job that has ended while its run continues. */
 function announceRetry(run: Run, submission: JobSubmission, { io }: Cli): void {
   const name = io.paintErr('code', run.run_spec.run_name ?? '');
   const why = submission.termination_reason_message;
   const ended = jobStatusText(submission).text + (why ? ` (${why})` : '');
-  io.say(`${name} has ended and is tried again: ${ended}`);
+  io.info(`${name} has ended and is tried again: ${ended}`);
 }
 
 function announceStart(
@@ -157,15 +160,15 @@ function announceStart(
 ): void {
   const failed = isRunFailed(run.status);
   const layout = { width: io.errWidth, paint: io.paintErr };
-  io.say(runTable([run], { verbose: failed, now: null, layout }).trimEnd());
+  io.info(renderRunTable([run], { verbose: failed, now: null, layout }).trimEnd());
   const name = io.paintErr('code', run.run_spec.run_name ?? '');
   const status = isRunFinished(run.status) ? run.status : submission.status;
-  io.say(`\n${name} provisioning completed (${status})`);
-  for (const line of serviceLines(run, connection)) io.say(line);
+  io.info(`\n${name} provisioning completed (${status})`);
+  for (const line of serviceLines(run, connection)) io.info(line);
 }
 
 function announceEnd(run: Run, cli: Cli): Run {
-  cli.io.say(finishedMessage(run, cli.io.paintErr));
+  cli.io.info(finishedMessage(run, cli.io.paintErr));
   return run;
 }
 
@@ -173,7 +176,7 @@ function hasPorts(job: Job): boolean {
   return (job.job_spec.app_specs ?? []).length > 0;
 }
 
-/** An attachment that may come late, or after its job has ended. */
+/** An attachment that may open late, or after its job has ended. */
 class JobAccess {
   #attachment: Attachment | null = null;
   readonly #closing = new AbortController();
@@ -198,7 +201,7 @@ class JobAccess {
   }
 }
 
-/** Ports and `ssh <run>` while a job runs; a job that is already over needs neither. */
+/** Forwards ports and enables `ssh <run>` while the job runs. A finished job needs neither. */
 async function attachIfLive(
   run: Run,
   job: Job,
@@ -222,7 +225,7 @@ async function attachIfLive(
       signal,
     });
     const lines = describeAttachment(attachment);
-    if (needed || isDevEnvironment) for (const line of lines) cli.io.say(line);
+    if (needed || isDevEnvironment) for (const line of lines) cli.io.info(line);
     return attachment;
   } catch (error) {
     if (signal.aborted || (!needed && !isDevEnvironment)) return null;

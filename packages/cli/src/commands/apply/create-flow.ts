@@ -3,17 +3,17 @@ import { CliError, EXIT } from '../../errors.ts';
 import { LiveBlock, withSpinner } from '../../terminal/live.ts';
 import type { ApplyOptions } from './apply-options.ts';
 
-/** What would be done with a fleet, gateway or volume. */
+/** What applying would do to a fleet, gateway or volume. */
 export interface CreateDecision {
-  /** Told before the question. */
+  /** Printed before the question. */
   readonly notice: string;
   readonly question: string;
   readonly unchanged: boolean;
-  /** The existing one has to go before. */
+  /** The existing entity must be deleted first. */
   readonly replaces: boolean;
 }
 
-/** The words for the three things that can happen to an entity of the kind `noun`. */
+/** Notice and question for creating, updating or replacing an entity of the kind `noun`. */
 export function decideCreate(
   noun: string,
   name: string | null,
@@ -50,7 +50,7 @@ export function decideCreate(
   };
 }
 
-/** True if the user (or a flag) wants it; says why not where the answer is no. */
+/** True if the user or a flag agrees. Prints the reason if the answer is no. */
 export async function confirmed(
   decision: CreateDecision,
   options: ApplyOptions,
@@ -58,24 +58,24 @@ export async function confirmed(
 ): Promise<boolean> {
   if (options.yes) {
     if (!decision.unchanged || options.force) return true;
-    cli.io.say('Exiting... (nothing to change; --force re-creates it anyway)');
+    cli.io.info('Exiting... (nothing to change; --force re-creates it anyway)');
     return false;
   }
   if (await cli.prompt.confirm(decision.question)) return true;
-  cli.io.say('Exiting...');
+  cli.io.info('Exiting...');
   return false;
 }
 
 const POLL_MS = 500;
 
-/** Waits until `gone` says so, e.g. that a deleted entity no longer exists. */
-export async function waitGone(
+/** Polls until `isDone`, e.g. until a deleted entity no longer exists. */
+export async function waitUntil(
   title: string,
   cli: Cli,
-  gone: () => Promise<boolean>,
+  isDone: () => Promise<boolean>,
 ): Promise<void> {
   await withSpinner(cli.io, title, async () => {
-    while (!(await gone())) await cli.wait(POLL_MS, cli.signal);
+    while (!(await isDone())) await cli.wait(POLL_MS, cli.signal);
   });
 }
 
@@ -84,7 +84,7 @@ export interface ProvisioningWatch<T> {
   readonly get: () => Promise<T>;
   readonly done: (entity: T) => boolean;
   readonly table: (entity: T) => string;
-  /** What is going on, a line each; new ones are printed where no table can be redrawn. */
+  /** Progress in lines; where no table can be redrawn, each new line is printed once. */
   readonly steps?: (entity: T) => readonly string[];
   /** Offered after Ctrl-C. */
   readonly delete: () => Promise<void>;
@@ -92,8 +92,8 @@ export interface ProvisioningWatch<T> {
 }
 
 /**
- * Shows an entity until it is ready. After Ctrl-C asks whether to delete it; otherwise it goes on
- * in the background and null is returned.
+ * Shows an entity until it is ready. Ctrl-C asks whether to delete it; without deletion
+ * provisioning continues in the background, and the result is null.
  */
 export async function watchProvisioning<T>(
   watch: ProvisioningWatch<T>,
@@ -110,7 +110,7 @@ export async function watchProvisioning<T>(
       if (watch.done(entity)) return entity;
       block.show(watch.title, watch.table(entity));
       const steps = block.active ? [] : (watch.steps?.(entity) ?? []);
-      for (const step of steps.filter((each) => !known.includes(each))) cli.io.say(step);
+      for (const step of steps.filter((each) => !known.includes(each))) cli.io.info(step);
       known = steps;
       await cli.wait(POLL_MS, stop.signal);
     }
@@ -124,14 +124,14 @@ export async function watchProvisioning<T>(
   cli.io.endLine();
   if (!options.yes && (await cli.prompt.confirm(`Delete the ${watch.noun} before exiting?`))) {
     await watch.delete();
-    cli.io.say('Deleting...');
+    cli.io.info('Deleting...');
   } else {
-    cli.io.say('Exiting... Provisioning continues in the background.');
+    cli.io.info('Exiting... Provisioning continues in the background.');
   }
   return null;
 }
 
-/** A failed entity, in the server's words. */
+/** The error for an entity that failed, with the reason that the server gave. */
 export function provisioningFailed(noun: string, name: string, why: string | null): CliError {
   return new CliError(`Provisioning of ${noun} ${name} failed`, {
     why: why ?? 'the server gave no reason',

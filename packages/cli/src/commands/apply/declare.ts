@@ -16,12 +16,12 @@ import {
 
 export type RunApply = (options: ApplyOptions, cli: Cli) => Promise<void>;
 
-/** Loads what applying needs (configuration language included) once it is certain to be needed. */
+/** Loads what applying needs, including the configuration language, only when it is needed. */
 const runApplyLazily: RunApply = async (options, cli) =>
   (await import('./apply.ts')).runApply(options, cli);
 
 export function declareApply(program: Command, cli: Cli, run: RunApply = runApplyLazily): void {
-  const type = helpType(cli.words);
+  const type = helpType(cli.args);
   const command = program
     .command('apply')
     .description('Apply a configuration: show the plan, ask, then create or update')
@@ -87,7 +87,7 @@ function isRunType(type: string): boolean {
   return type === 'task' || type === 'service' || type === 'dev-environment';
 }
 
-/** The type behind `-h`; null where none is named. */
+/** The type named behind `-h`; null if there is none. */
 function helpType(words: readonly string[]): string | null {
   const at = words.findIndex((word) => word === '-h' || word === '--help');
   const type = at < 0 ? undefined : words[at + 1];

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
-import { collect, integer } from '../../options.ts';
+import { collect, integerOption } from '../../options.ts';
 
-/** What `dstack apply` can be told about a run on its command line; null or empty = not given. */
+/** Options of `dstack apply` for runs; null or empty = not given. */
 export interface RunFlags {
   readonly name: string | null;
   readonly env: readonly string[];
@@ -45,12 +45,12 @@ export interface RepoFlags {
   readonly gitIdentity: string | null;
 }
 
-/** The plan of a run shows this many offers. */
+/** Number of offers that the plan of a run shows. */
 export const PLAN_OFFERS = 3;
 
 export function addResourceFlags(command: Command): Command {
   return command
-    .optionsGroup('Resources (each replaces what the file says):')
+    .optionsGroup('Resources (each replaces the value of the file):')
     .option('--cpu <spec>', '[ARCH:]COUNT, e.g. 4.. or arm:8')
     .option('--gpu <spec>', '[VENDOR:]NAME:COUNT:MEMORY in any order, e.g. H100:2 or 24GB')
     .option('--memory <range>', 'e.g. 16GB.. or 8GB..32GB')
@@ -86,7 +86,7 @@ export function addProfileFlags(command: Command): Command {
     )
     .addOption(new Option('--spot-auto', 'either').conflicts('spotPolicy'))
     .addOption(
-      new Option('--spot-policy <policy>', 'the same as a word').choices([
+      new Option('--spot-policy <policy>', 'the same, by name').choices([
         'spot',
         'on-demand',
         'auto',
@@ -112,18 +112,18 @@ export function addRepoFlags(command: Command): Command {
 export function addOfferFlags(command: Command, defaultOffers: number): Command {
   return command
     .optionsGroup('Offers:')
-    .option('--max-offers <n>', 'offers to show', integer(1, 10_000), defaultOffers)
+    .option('--max-offers <n>', 'offers to show', integerOption(1, 10_000), defaultOffers)
     .option('--full-offers', 'show whole machines, not what the run would get of them')
     .option('--unallocated', 'subtract what is in use');
 }
 
-/** Options as the parser gives them: everything may be missing. */
+/** Options as parsed: each may be missing. */
 export type ParsedOptions = Readonly<Record<string, unknown>>;
 
 export function profileFlags(o: ParsedOptions): ProfileFlags {
   const spot = o.spot ? 'spot' : o.onDemand ? 'on-demand' : o.spotAuto ? 'auto' : o.spotPolicy;
   return {
-    // The parser sets a negatable option to true where nothing was given.
+    // The parser sets a negatable option to true if it was not given.
     profile: o.profile === true ? null : (text(o.profile) ?? (o.profile === false ? false : null)),
     maxPrice: text(o.maxPrice),
     maxDuration: text(o.maxDuration),

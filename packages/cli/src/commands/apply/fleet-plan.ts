@@ -1,6 +1,6 @@
 import type { FleetPlan } from '@dstack/contract/wire';
 import { requestedResources } from '../../format/resources.ts';
-import { fleetOfferTable } from '../../runs/offer-table.ts';
+import { renderFleetOfferTable } from '../../runs/offer-table.ts';
 import { renderProperties, type TableLayout } from '../../terminal/table.ts';
 import { PLAN_OFFERS } from './flags.ts';
 
@@ -12,7 +12,7 @@ export function fleetPlanText(plan: FleetPlan, layout: TableLayout): string {
   const blocks = [renderProperties(fleetProperties(plan), layout)];
   if (plan.offers.length > 0) {
     blocks.push(
-      fleetOfferTable(plan.offers, {
+      renderFleetOfferTable(plan.offers, {
         total: plan.total_offers,
         maxPrice: plan.max_offer_price ?? null,
         limit: PLAN_OFFERS,

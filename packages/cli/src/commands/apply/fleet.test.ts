@@ -8,7 +8,7 @@ import { runCommand, serverEnv, withDirectory } from '../../testing/run-command.
 
 const BASE = '/api/project/main';
 
-/** Answers each path with its recorded answers in turn; the last one stays. */
+/** Answers each path with its recorded answers in turn, then repeats the last one. */
 async function replay(name: string): Promise<FakeServer> {
   const answers = new Map<string, { status: number; json: unknown }[]>();
   for (const { method, path, status, response } of await recording(name)) {
@@ -74,7 +74,7 @@ test('a fleet that cannot be updated is replaced, with the keys of its hosts', (
     });
   }));
 
-test('an unchanged fleet is left alone with -y', () =>
+test('-y leaves an unchanged fleet alone', () =>
   inFleetDirectory(async (cwd) => {
     const fake = await replay('fleet-apply-unchanged');
     const argv = ['apply', '-f', 'fleet.dstack.yml', '-y'];

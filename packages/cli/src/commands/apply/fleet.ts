@@ -13,13 +13,13 @@ import { CliError, UsageError } from '../../errors.ts';
 import { absolutePath } from '../../files/upload.ts';
 import { orNull } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
-import { fleetTable, hostMessage } from '../fleet/fleet-table.ts';
+import { machineMessage, renderFleetTable } from '../fleet/fleet-table.ts';
 import type { ApplyOptions } from './apply-options.ts';
 import {
   type CreateDecision,
   confirmed,
   decideCreate,
-  waitGone,
+  waitUntil,
   watchProvisioning,
 } from './create-flow.ts';
 import { fleetPlanText } from './fleet-plan.ts';
@@ -28,7 +28,11 @@ import { sameValue } from './spec-diff.ts';
 type Loaded = LoadedConfiguration & { readonly value: FleetConfiguration };
 
 /** Applies a fleet. */
-export async function applyFleet(loaded: Loaded, options: ApplyOptions, cli: Cli): Promise<void> {
+export async function runApplyFleet(
+  loaded: Loaded,
+  options: ApplyOptions,
+  cli: Cli,
+): Promise<void> {
   const configuration = await prepare(loaded, options, cli);
   const profile = await selectProfile(null, cli);
   const connection = await cli.connect();
@@ -53,15 +57,15 @@ export async function applyFleet(loaded: Loaded, options: ApplyOptions, cli: Cli
   const name = plan.current_resource?.name;
   if (decision.replaces && name) {
     await project.fleets.delete([name]);
-    const gone = async () => (await orNull(() => project.fleets.get({ name }))) === null;
-    await waitGone('Deleting existing fleet...', cli, gone);
+    const isDeleted = async () => (await orNull(() => project.fleets.get({ name }))) === null;
+    await waitUntil('Deleting existing fleet...', cli, isDeleted);
   }
   const fleet = await withSpinner(cli.io, 'Applying plan...', () =>
     project.fleets.apply({ spec: plan.spec, current_resource: plan.current_resource ?? null }),
   );
   if (options.detach) {
     if (options.json) cli.io.json(fleet);
-    else cli.io.say(`Fleet ${fleet.name} submitted, detaching... (dstack fleet)`);
+    else cli.io.info(`Fleet ${fleet.name} submitted, detaching... (dstack fleet)`);
     return;
   }
   await provision(fleet, options, connection, cli);
@@ -92,7 +96,7 @@ async function prepare(
 
 type SshConfig = NonNullable<FleetConfiguration['ssh_config']>;
 
-/** Reads every identity file, so that the server gets key material instead of paths. */
+/** Reads every identity file: the server receives key material, not paths. */
 async function withKeys(ssh: SshConfig, directory: string, cli: Cli): Promise<SshConfig> {
   const { readKeyPair } = await import('../../ssh/identity.ts');
   const keyOf = async (file: string | null | undefined) =>
@@ -126,7 +130,7 @@ export function decideFleet(plan: FleetPlan): CreateDecision {
   return decideCreate('fleet', name, { unchanged, action: plan.action ?? null });
 }
 
-/** Keys are never answered, so they cannot count as a change; nor can the file's name. */
+/** The server never returns keys, so keys cannot count as a change; neither can the file's name. */
 function withoutKeys(spec: FleetSpec): unknown {
   const { configuration_path: _path, autocreated: _auto, ...rest } = spec;
   return JSON.parse(JSON.stringify(rest, (key, value) => (key === 'ssh_key' ? null : value)));
@@ -152,7 +156,7 @@ async function provision(
 ): Promise<void> {
   const { io } = cli;
   const table = (now: number | null, width: number | null) => (f: Fleet) =>
-    fleetTable([f], {
+    renderFleetTable([f], {
       verbose: false,
       project: project.name,
       now,
@@ -165,7 +169,7 @@ async function provision(
       get: () => project.fleets.get({ name: fleet.name }),
       done: (f) => !f.instances.some((i) => isPassing(i.status)),
       table: table(cli.now(), io.errWidth),
-      steps: (f) => f.instances.map(hostMessage).filter((step) => step !== ''),
+      steps: (f) => f.instances.map(machineMessage).filter((step) => step !== ''),
       delete: () => project.fleets.delete([fleet.name]),
     },
     options,
@@ -181,7 +185,7 @@ async function provision(
   throw new CliError(`${failed.length} of ${ready.instances.length} instances failed`, {
     why: [...new Set(failed.map((i) => i.termination_reason_message || i.termination_reason))]
       .filter(Boolean)
-      // Under one another, where the first one stands.
+      // Aligns all lines below the first one.
       .join(`\n${' '.repeat(8)}`),
     next:
       active < min

@@ -5,13 +5,13 @@ import type { Cli } from '../../context.ts';
 import { orNull } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderProperties } from '../../terminal/table.ts';
-import { gatewayTable } from '../gateway/gateway-table.ts';
+import { renderGatewayTable } from '../gateway/gateway-table.ts';
 import type { ApplyOptions } from './apply-options.ts';
 import {
   confirmed,
   decideCreate,
   provisioningFailed,
-  waitGone,
+  waitUntil,
   watchProvisioning,
 } from './create-flow.ts';
 import { sameValue } from './spec-diff.ts';
@@ -19,7 +19,11 @@ import { sameValue } from './spec-diff.ts';
 type Loaded = LoadedConfiguration & { readonly value: GatewayConfiguration };
 
 /** Applies a gateway. */
-export async function applyGateway(loaded: Loaded, options: ApplyOptions, cli: Cli): Promise<void> {
+export async function runApplyGateway(
+  loaded: Loaded,
+  options: ApplyOptions,
+  cli: Cli,
+): Promise<void> {
   const configuration = { ...loaded.value, name: options.flags.name ?? loaded.value.name };
   const { project } = await cli.connect();
   const spec = { configuration, configuration_path: loaded.path };
@@ -49,14 +53,14 @@ export async function applyGateway(loaded: Loaded, options: ApplyOptions, cli: C
   if (decision.replaces && current) {
     const { name } = current;
     await project.gateways.delete([name]);
-    const gone = async () => (await orNull(() => project.gateways.get(name))) === null;
-    await waitGone('Deleting existing gateway...', cli, gone);
+    const isDeleted = async () => (await orNull(() => project.gateways.get(name))) === null;
+    await waitUntil('Deleting existing gateway...', cli, isDeleted);
   }
   const gateway = await withSpinner(cli.io, 'Applying plan...', () =>
     project.gateways.apply({ spec: plan.spec, current_resource: current }),
   );
   const table = (g: Gateway): string =>
-    gatewayTable([g], {
+    renderGatewayTable([g], {
       verbose: false,
       project: project.name,
       now: cli.now(),

@@ -7,8 +7,8 @@ import { LiveBlock } from '../../terminal/live.ts';
 import type { FollowInput } from './follow-input.ts';
 
 /**
- * After Ctrl-C in an attached run: asks whether to stop it (with `--yes` it just goes on without
- * us). While it stops, a further Ctrl-C kills it.
+ * After Ctrl-C in an attached run, asks whether to stop it (with `--yes` the run continues without
+ * asking). While the run stops, another Ctrl-C aborts it.
  */
 export async function askAndStop(
   name: string,
@@ -17,13 +17,13 @@ export async function askAndStop(
 ): Promise<void> {
   cli.io.endLine();
   if (options.yes || !(await wantsStop(name, cli))) {
-    cli.io.say(`Detached (dstack attach ${name}, dstack stop ${name})`);
+    cli.io.info(`Detached (dstack attach ${name}, dstack stop ${name})`);
     return;
   }
   let aborted = false;
   const release = cli.onInterrupt(() => {
     aborted = true;
-    // The answer is seen by the watcher below; a failure shows there as well.
+    // The watcher below reports the result; it also reports a failure.
     connection.project.runs.stop([name], true).catch(() => undefined);
   });
   const block = new LiveBlock(cli.io);
@@ -35,10 +35,10 @@ export async function askAndStop(
     release();
     block.stop();
   }
-  cli.io.say(aborted ? 'Aborted' : 'Stopped');
+  cli.io.info(aborted ? 'Aborted' : 'Stopped');
 }
 
-/** No answer, another Ctrl-C included, leaves the run alone. */
+/** Without an answer (or after another Ctrl-C) the run continues. */
 async function wantsStop(name: string, cli: Cli): Promise<boolean> {
   let release = (): void => {};
   const again = new Promise<never>((_, reject) => {

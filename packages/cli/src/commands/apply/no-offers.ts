@@ -1,7 +1,9 @@
 import type { Connection } from '../../context.ts';
 import type { Paint } from '../../terminal/style.ts';
 
-/** Why a plan may have no offers: there are no fleets, or none of them fits. Only a notice. */
+/**
+ * Explains why a plan has no offers: there are no fleets, or none matches. A notice, not an error.
+ */
 export async function missingOffersNotice(connection: Connection, paint: Paint): Promise<string> {
   const fleets = await connection.project.fleets.list({ include_imported: true });
   if (fleets.length === 0) {

@@ -9,8 +9,8 @@ import type { NodeHosts } from '../../ssh/node-hosts.ts';
 import type { FollowInput } from './follow-input.ts';
 
 /**
- * Lets `ssh` find the nodes beside the one that is followed, once all of them run. Null where there
- * are none, or the end (`signal`) came first; what goes wrong is told and stops nothing else.
+ * Adds SSH aliases for the other nodes of the run once all of them run. Null if there are none or
+ * `signal` is aborted first. A failure is a warning and does not affect the run.
  */
 export async function openOtherNodes(
   run: Run,
@@ -34,12 +34,14 @@ export async function openOtherNodes(
     const hosts = await addNodeHosts(present, others(present), { connection, identity }, cli);
     const { aliases } = hosts;
     if (aliases.length > 0 && !signal.aborted)
-      cli.io.say(`Its other nodes: ${aliases.map((alias) => `\`ssh ${alias}\``).join(', ')}`);
+      cli.io.info(`Its other nodes: ${aliases.map((alias) => `\`ssh ${alias}\``).join(', ')}`);
     return hosts;
   } catch (error) {
     if (signal.aborted) return null;
     const what = errorMessage(error);
-    cli.io.warn(`ssh does not know the other nodes: ${what} (retry: dstack attach ${name})`);
+    cli.io.warn(
+      `SSH aliases for the other nodes could not be added: ${what} (retry: dstack attach ${name})`,
+    );
     return null;
   }
 }

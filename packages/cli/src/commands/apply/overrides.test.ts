@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { RunConfiguration } from '../../configuration/types.ts';
+import type { ApplicableRun } from '../../configuration/types.ts';
 import { type RunFlags, runFlags } from './flags.ts';
 import { applyFlags, mergePorts, resolveReferences } from './overrides.ts';
 
@@ -18,9 +18,9 @@ const task = {
   resources: { cpu: 'from the file', memory: { min: 8, max: null } },
   max_price: 5,
   backends: ['aws'],
-} as unknown as RunConfiguration;
+} as unknown as ApplicableRun;
 
-test('resource flags replace what the file says as a whole', async () => {
+test('a resource flag replaces the whole field of the file', async () => {
   const { resources } = await applyFlags(task, flags({ gpu: 'H100:2', memory: '16GB..' }));
   expect(resources).toMatchObject({
     cpu: 'from the file',
@@ -29,7 +29,7 @@ test('resource flags replace what the file says as a whole', async () => {
   });
 });
 
-test('profile flags win over the file, others stay', async () => {
+test('profile flags replace fields of the file, other fields stay', async () => {
   const flagged = profile({
     maxPrice: '1.5',
     regions: ['eu'],
@@ -56,7 +56,7 @@ test.each([
   [flags({ ports: ['x'] }), '--port'],
   [profile({ maxDuration: 'soon' }), '--max-duration'],
   [profile({ backends: ['nowhere'] }), '--backend'],
-])('a value that cannot be read names its flag', async (given, name) => {
+])('an error about an invalid value names its flag', async (given, name) => {
   await expect(applyFlags(task, given)).rejects.toThrow(`Cannot read ${name}`);
 });
 
@@ -85,7 +85,7 @@ test('arguments and environment are filled in, secrets are left for the server',
     ...task,
     env: { T: { key: 'TOKEN' } },
     registry_auth: { username: '${{ env.T }}', password: '${{ secrets.P }}' },
-  } as unknown as RunConfiguration;
+  } as unknown as ApplicableRun;
   const input = { envFlags: [], runArgs: ['a b'], env: { TOKEN: 't' } };
   expect(resolveReferences(configuration, input)).toMatchObject({
     commands: ["python 'a b'"],
@@ -94,13 +94,13 @@ test('arguments and environment are filled in, secrets are left for the server',
   });
 });
 
-test('arguments that a command needs and that were not given are asked for', () => {
+test('arguments that a command uses must be given', () => {
   const input = { envFlags: [], runArgs: [], env: {} };
   expect(() => resolveReferences(task, input)).toThrow('run.args');
 });
 
 test('a relative working directory is refused', () => {
   const input = { envFlags: [], runArgs: ['x'], env: {} };
-  const relative = { ...task, working_dir: 'src' } as RunConfiguration;
+  const relative = { ...task, working_dir: 'src' } as ApplicableRun;
   expect(() => resolveReferences(relative, input)).toThrow('absolute');
 });

@@ -1,28 +1,28 @@
 import { isAbsolute } from 'node:path';
 import { shellJoin } from '@dstack/contract/shell';
 import { type EnvValue, resolveEnv } from '../../configuration/env.ts';
-import { interpolate } from '../../configuration/interpolate.ts';
-import type { RunConfiguration } from '../../configuration/types.ts';
+import { replaceReferences } from '../../configuration/interpolate.ts';
+import type { ApplicableRun } from '../../configuration/types.ts';
 import { CliError, UsageError } from '../../errors.ts';
 import type { ProfileFlags, RunFlags } from './flags.ts';
 
-type Resources = NonNullable<RunConfiguration['resources']>;
+type Resources = NonNullable<ApplicableRun['resources']>;
 
-/** The part of a run's configuration that flags can replace. */
+/** The fields of a run's configuration that flags can replace. */
 interface Overridable {
   readonly resources: Resources;
-  readonly ports?: readonly PortMapping[];
+  readonly ports?: readonly MappedPort[];
   readonly [field: string]: unknown;
 }
 
-export interface PortMapping {
+export interface MappedPort {
   readonly local_port: number | null;
   readonly container_port: number;
 }
 
 type FlagValues = Pick<RunFlags, 'cpu' | 'gpu' | 'memory' | 'disk' | 'ports' | 'profile'>;
 
-/** Which flag a field of the configuration came from, for error messages. */
+/** The flag that sets a field of the configuration, for error messages. */
 const FLAG_OF_FIELD: Readonly<Record<string, string>> = {
   'resources.cpu': '--cpu',
   'resources.gpu': '--gpu',
@@ -40,8 +40,8 @@ const FLAG_OF_FIELD: Readonly<Record<string, string>> = {
 };
 
 /**
- * Parses flag values by the configuration's own grammar: they are put into a small configuration,
- * which is parsed as any other.
+ * Parses flag values with the configuration's own grammar: they are placed into a small
+ * configuration, which is parsed like any other.
  */
 export async function parseFlagValues(flags: FlagValues): Promise<Overridable> {
   const resources = present({
@@ -85,11 +85,11 @@ function profileFields(flags: ProfileFlags): Record<string, unknown> {
   };
 }
 
-/** Writes flags into a run's configuration; flags win over the file. */
+/** Writes flags into a run's configuration. Flags take precedence over the file. */
 export async function applyFlags(
-  configuration: RunConfiguration,
+  configuration: ApplicableRun,
   flags: FlagValues & { name: string | null },
-): Promise<RunConfiguration> {
+): Promise<ApplicableRun> {
   const given = await parseFlagValues(flags);
   const resources: Record<string, unknown> = { ...configuration.resources };
   for (const field of ['cpu', 'gpu', 'memory', 'disk'] as const) {
@@ -101,14 +101,14 @@ export async function applyFlags(
   if (configuration.type !== 'service') {
     result.ports = mergePorts(configuration.ports, flags.ports.length > 0 ? given.ports : []);
   }
-  return result as RunConfiguration;
+  return result as ApplicableRun;
 }
 
-/** A flag replaces the configured mapping of the same container port, else it is added. */
+/** Replaces the configured mapping of the same container port, or adds one. */
 export function mergePorts(
-  configured: readonly PortMapping[] | null | undefined,
-  flags: readonly PortMapping[] | undefined,
-): PortMapping[] {
+  configured: readonly MappedPort[] | null | undefined,
+  flags: readonly MappedPort[] | undefined,
+): MappedPort[] {
   unique('-p', flags ?? [], (p) => p.container_port);
   const merged = [...(configured ?? [])];
   for (const port of flags ?? []) {
@@ -123,8 +123,8 @@ export function mergePorts(
 
 function unique(
   kind: string,
-  ports: readonly PortMapping[],
-  key: (port: PortMapping) => number | null,
+  ports: readonly MappedPort[],
+  key: (port: MappedPort) => number | null,
 ): void {
   const seen = new Set<number>();
   for (const port of ports) {
@@ -141,17 +141,17 @@ function unique(
 }
 
 /**
- * Fills in what only this machine knows: values of the environment, trailing arguments. References
- * to secrets and to other nodes are left for the server.
+ * Fills in what only the user's computer has: values of the environment and trailing arguments.
+ * References to secrets and to other nodes are left to the server.
  */
 export function resolveReferences(
-  configuration: RunConfiguration,
+  configuration: ApplicableRun,
   input: {
     readonly envFlags: readonly string[];
     readonly runArgs: readonly string[];
     readonly env: Readonly<Record<string, string | undefined>>;
   },
-): RunConfiguration {
+): ApplicableRun {
   const env = resolveEnv(
     configuration.env as Readonly<Record<string, EnvValue>>,
     input.envFlags,
@@ -160,7 +160,7 @@ export function resolveReferences(
   const result: Record<string, unknown> = { ...configuration, env };
   const values = Object.fromEntries(Object.entries(env).map(([k, v]) => [`env.${k}`, v]));
   const inEnv = (text: string): string =>
-    interpolate(text, values, { skip: ['secrets'], later: 'all' });
+    replaceReferences(text, values, { skip: ['secrets'], later: 'all' });
   if (configuration.registry_auth) {
     const { username, password } = configuration.registry_auth;
     result.registry_auth = { username: inEnv(username), password: inEnv(password) };
@@ -177,7 +177,7 @@ export function resolveReferences(
     const args: Record<string, string> =
       input.runArgs.length > 0 ? { 'run.args': shellJoin(input.runArgs) } : {};
     const command = (text: string): string =>
-      interpolate(text, args, { skip: ['secrets', 'groups'], later: 'groups' });
+      replaceReferences(text, args, { skip: ['secrets', 'groups'], later: 'groups' });
     result.commands = configuration.commands?.map(command);
     if (configuration.groups) {
       result.groups = configuration.groups.map((group) => ({
@@ -189,7 +189,7 @@ export function resolveReferences(
     throw new UsageError(`Unrecognized arguments: ${shellJoin(input.runArgs)}`);
   }
   checkWorkingDirectory(configuration.working_dir);
-  return result as RunConfiguration;
+  return result as ApplicableRun;
 }
 
 function checkWorkingDirectory(directory: string | null | undefined): void {

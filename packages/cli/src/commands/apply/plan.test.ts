@@ -11,7 +11,7 @@ import {
 import { type Route, runEvent, startFakeServer } from '../../testing/fake-server.ts';
 import { recordedAnswer } from '../../testing/recordings.ts';
 
-test('"no" shows the plan, submits nothing and ends with 0', async () => {
+test('"no" shows the plan, submits nothing and ends with exit code 0', async () => {
   const fake = await startFakeServer(await recordedRoutes('apply-d'));
   const { code, out, err } = await apply(TASK, [], fake, { input: 'n\n' });
   expect(code).toBe(0);
@@ -38,7 +38,7 @@ test('"no" shows the plan, submits nothing and ends with 0', async () => {
   expect(fake.calls).toEqual([`POST ${BASE}/repos/init`, `POST ${BASE}/runs/get_plan`]);
 });
 
-test('the end of the input is no answer', async () => {
+test('the end of the input counts as no answer', async () => {
   const fake = await startFakeServer(await recordedRoutes('apply-d'));
   const { code, err } = await apply(TASK, [], fake);
   expect(code).toBe(2);
@@ -46,7 +46,7 @@ test('the end of the input is no answer', async () => {
   expect(fake.calls).not.toContain(`POST ${BASE}/runs/apply`);
 });
 
-test('a plan without offers says whether there are fleets', async () => {
+test('a plan without offers reports whether there are fleets', async () => {
   const routes = await recordedRoutes('apply-no-capacity');
   const some = await startFakeServer(routes);
   expect((await apply(TASK, [], some, { input: 'n\n' })).out).toContain(
@@ -64,7 +64,7 @@ async function planWith(change: (plan: RunPlan) => void): Promise<Record<string,
   return { ...routes, [`POST ${BASE}/runs/get_plan`]: { json: plan } };
 }
 
-test('an unchanged active run is left alone with -y, and overridden with --force', async () => {
+test('-y leaves an unchanged active run alone, --force overrides it', async () => {
   const routes = await planWith(() => {});
   const fake = await startFakeServer({
     ...routes,

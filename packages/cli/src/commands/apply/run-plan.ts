@@ -2,7 +2,7 @@ import type { JobPlan, Profile, RunPlan } from '@dstack/contract/wire';
 import { requestedResources } from '../../format/resources.ts';
 import { durationInOneUnit, durationInUnits } from '../../format/time.ts';
 import { price } from '../../format/values.ts';
-import { offerTable } from '../../runs/offer-table.ts';
+import { renderOfferTable } from '../../runs/offer-table.ts';
 import { renderProperties, type TableLayout } from '../../terminal/table.ts';
 
 export interface RunPlanView {
@@ -11,7 +11,9 @@ export interface RunPlanView {
   readonly layout: TableLayout;
 }
 
-/** The plan of a run as shown before the question: properties, then offers of each kind of job. */
+/**
+ * The plan of a run as shown before the question: properties, then the offers of each kind of job.
+ */
 export function runPlanText(plan: RunPlan, view: RunPlanView): string {
   const blocks = [renderProperties(planProperties(plan, view.verbose), view.layout)];
   const groups = distinctPlans(plan);
@@ -20,7 +22,7 @@ export function runPlanText(plan: RunPlan, view: RunPlanView): string {
     const heading = groups.length > 1 ? ` ${view.layout.paint('bold', title)}\n` : '';
     blocks.push(
       heading +
-        offerTable(jobPlan.offers, {
+        renderOfferTable(jobPlan.offers, {
           total: jobPlan.total_offers,
           maxPrice: jobPlan.max_price ?? null,
           limit: view.maxOffers,
@@ -63,7 +65,7 @@ export function planProperties(plan: RunPlan, verbose: boolean): Property[] {
   return properties.filter((p) => p !== null);
 }
 
-/** A job plan for each way in which jobs differ: node groups, replica groups. */
+/** One job plan for each kind of job: per node group, per replica group. */
 function distinctPlans(plan: RunPlan): { title: string; jobPlan: JobPlan }[] {
   const groups = new Map<string, { title: string; jobPlan: JobPlan }>();
   for (const jobPlan of plan.job_plans) {
@@ -77,7 +79,9 @@ function distinctPlans(plan: RunPlan): { title: string; jobPlan: JobPlan }[] {
 
 type ProfileFields = Partial<Profile>;
 
-/** The wire's merge rule: a field of the configuration that is not null replaces the profile's. */
+/**
+ * The merge rule of the API: a field of the configuration that is not null replaces the profile's.
+ */
 function mergedProfile(configuration: object, profile: Profile | null): ProfileFields {
   const given = Object.entries(configuration).filter(([, v]) => v !== null && v !== undefined);
   return { ...profile, ...Object.fromEntries(given) } as ProfileFields;
@@ -99,7 +103,7 @@ function retryPolicy(
   return `${durationInOneUnit(retry.duration)}[${retry.on_events.join(', ')}]`;
 }
 
-/** Instances of runs that may not create any, and those that are kept for ever, have none. */
+/** Has no value if the run may not create instances, or keeps them for ever. */
 function idleDuration(profile: ProfileFields): string {
   const seconds = profile.idle_duration;
   if (seconds === null || seconds === undefined) return '5m';

@@ -4,7 +4,7 @@ import { selectProfile } from '../../config/profiles.ts';
 import { withIdeVersion } from '../../configuration/ide-version.ts';
 import type { LoadedConfiguration } from '../../configuration/load-file.ts';
 import { requireSecrets } from '../../configuration/secrets.ts';
-import type { RunConfiguration } from '../../configuration/types.ts';
+import type { ApplicableRun } from '../../configuration/types.ts';
 import type { Cli, Connection } from '../../context.ts';
 import { uploadFiles } from '../../files/upload.ts';
 import type { PreparedRepo } from '../../repos/prepare.ts';
@@ -20,10 +20,10 @@ import { applyFlags, resolveReferences } from './overrides.ts';
 import { runPlanText } from './run-plan.ts';
 import { type Difference, diffSpecs, renderDiff } from './spec-diff.ts';
 
-type Loaded = LoadedConfiguration & { readonly value: RunConfiguration };
+type Loaded = LoadedConfiguration & { readonly value: ApplicableRun };
 
 /** Applies a task, a service or a dev environment. */
-export async function applyRun(loaded: Loaded, options: ApplyOptions, cli: Cli): Promise<void> {
+export async function runApplyRun(loaded: Loaded, options: ApplyOptions, cli: Cli): Promise<void> {
   const { flags } = options;
   const overridden = await applyFlags(loaded.value, flags);
   const resolved = resolveReferences(overridden, {
@@ -66,21 +66,21 @@ export async function applyRun(loaded: Loaded, options: ApplyOptions, cli: Cli):
   if (!options.detach) await requirePorts(plan, options);
   const decision = decide(plan);
   if (decision.unchanged && options.yes && !options.force) {
-    cli.io.say('Exiting... (nothing to change; --force submits anyway)');
+    cli.io.info('Exiting... (nothing to change; --force submits anyway)');
     return;
   }
   if (!options.yes && !(await cli.prompt.confirm(decision.question))) {
     if (options.json) cli.io.json(plan);
-    cli.io.say('Exiting...');
+    cli.io.info('Exiting...');
     return;
   }
   await submit({ plan, decision, repo, connection }, options, cli);
 }
 
-/** What is wrong with `-p` is said before anything is submitted. */
+/** Invalid values of `-p` are reported before anything is submitted. */
 async function requirePorts(plan: RunPlan, { flags }: ApplyOptions): Promise<void> {
   if (flags.ports.length === 0) return;
-  const { parsePort, requireFree } = await import('../../ssh/ports.ts');
+  const { parsePortOption: parsePort, requireFree } = await import('../../ssh/ports.ts');
   const { refuseOwnPort } = await import('../../ssh/attach-run.ts');
   for (const port of flags.ports.map(parsePort)) {
     refuseOwnPort(port, plan.job_plans[0]?.offers[0]);
@@ -91,13 +91,13 @@ async function requirePorts(plan: RunPlan, { flags }: ApplyOptions): Promise<voi
 interface Decision {
   readonly question: string;
   readonly unchanged: boolean;
-  /** An active run of that name has to end before. */
+  /** An active run of that name must end first. */
   readonly overrides: boolean;
-  /** What to tell before the question. */
+  /** Printed before the question. */
   readonly notice: string;
 }
 
-/** What applying the plan would mean for the run that may exist already. */
+/** What applying the plan would do to a run that may already exist. */
 export function decide(plan: RunPlan): Decision {
   const name = plan.run_spec.run_name;
   const current = plan.current_resource;
@@ -172,7 +172,7 @@ async function submit(submission: Submission, options: ApplyOptions, cli: Cli): 
   }
   const run = await withSpinner(cli.io, 'Applying plan...', async () => {
     await repo.uploadDiff();
-    // The caller's spec goes back, not the effective one: its name may still be open.
+    // Sends the caller's spec, not the effective one, whose name may not be set yet.
     return connection.project.runs.apply({
       run_spec: { ...plan.run_spec, configuration: forOlderServers(plan.run_spec.configuration) },
       current_resource: plan.current_resource ?? null,
@@ -181,24 +181,24 @@ async function submit(submission: Submission, options: ApplyOptions, cli: Cli): 
   if (options.detach) {
     if (options.json) cli.io.json(run);
     const runName = run.run_spec.run_name ?? '';
-    cli.io.say(
+    cli.io.info(
       `Run ${cli.io.paintErr('code', runName)} submitted, detaching... (dstack logs -f ${runName})`,
     );
     const next = scheduledStart(run);
-    if (next !== null) cli.io.say(`Next run: ${next}`);
-    for (const line of serviceLines(run, connection)) cli.io.say(line);
+    if (next !== null) cli.io.info(`Next run: ${next}`);
+    for (const line of serviceLines(run, connection)) cli.io.info(line);
     return;
   }
   await followRun(run, { connection, options }, cli);
 }
 
-/** Servers before 0.22 do not know these fields, so they are left out where they say nothing. */
-function forOlderServers(configuration: RunConfiguration): RunConfiguration {
+/** Servers before 0.22 do not have these fields, so they are omitted where they are empty. */
+function forOlderServers(configuration: ApplicableRun): ApplicableRun {
   const fields: Record<string, unknown> = { ...configuration };
   for (const field of ['groups', ...(configuration.type === 'task' ? ['nodes'] : [])]) {
     if (fields[field] === null || fields[field] === undefined) delete fields[field];
   }
-  return fields as unknown as RunConfiguration;
+  return fields as unknown as ApplicableRun;
 }
 
 async function publicKeyOf(identity: string, cli: Cli): Promise<string> {

@@ -37,7 +37,7 @@ test('equal specs have no differences', () => {
   expect(diffSpecs({ a: [{ b: 1 }] }, { a: [{ b: 1, c: null }] })).toEqual([]);
 });
 
-test('of resources and groups only what differs is shown', () => {
+test('only the fields that differ are shown of resources and groups', () => {
   const gpu = { vendor: null, name: ['H100'], count: { min: 1, max: 1 }, memory: null };
   const resources = { cpu: { arch: null, count: { min: 2, max: null } }, gpu, shm_size: null };
   const groups = [
@@ -63,7 +63,7 @@ test('of resources and groups only what differs is shown', () => {
   );
 });
 
-test('what comes or goes as a whole is shown without secrets and without what is not set', () => {
+test('fields added or removed as a whole are shown without secrets and unset values', () => {
   const group = { commands: ['a'], env: { T: 'secret' }, retry: null };
   const diff = diffSpecs(
     { configuration: { groups: null } },
@@ -74,7 +74,7 @@ test('what comes or goes as a whole is shown without secrets and without what is
   );
 });
 
-test('of long values the place where they part is shown', () => {
+test('long values are cut around the first difference', () => {
   const serve = (port: number) => `mkdir -p /tmp/w; echo svc > /tmp/w/index.html; httpd -p ${port}`;
   const diff = diffSpecs(
     {

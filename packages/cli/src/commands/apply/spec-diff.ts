@@ -1,6 +1,6 @@
 import { range } from '../../format/values.ts';
 
-/** One changed field; nested ones (of the configuration and the profile) in `fields`. */
+/** One changed field; changes within the configuration and the profile are in `fields`. */
 export interface Difference {
   readonly label: string;
   readonly before?: unknown;
@@ -17,7 +17,7 @@ const LABELS: Readonly<Record<string, string>> = {
   ssh_key_pub: 'Public SSH key',
 };
 
-/** Fields whose values say nothing to a reader, or must not be shown. */
+/** Fields that mean nothing to a reader, or must not be shown. */
 const OPAQUE = new Set([
   'repo_id',
   'repo_code_hash',
@@ -29,7 +29,7 @@ const OPAQUE = new Set([
   'ssh_config',
 ]);
 
-/** What differs between the stored spec and the one to be applied; null and absent are equal. */
+/** The differences between the stored spec and the new one; null and absent are equal. */
 export function diffSpecs(stored: Spec, wanted: Spec): Difference[] {
   const names = [...new Set([...Object.keys(stored), ...Object.keys(wanted)])];
   return names.flatMap((name): Difference[] => {
@@ -45,7 +45,9 @@ export function diffSpecs(stored: Spec, wanted: Spec): Difference[] {
   });
 }
 
-/** Only the innermost fields that differ: `resources.gpu.count`, not all resources of a run. */
+/**
+ * Descends to the innermost fields that differ: `resources.gpu.count`, not all resources of a run.
+ */
 function diffFields(before: Spec, after: Spec, path = ''): Difference[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
   return names
@@ -60,7 +62,7 @@ function diffFields(before: Spec, after: Spec, path = ''): Difference[] {
     });
 }
 
-/** Whether both are maps, or lists of equally many maps. A range is shown as one value. */
+/** Whether both are maps, or lists of equally many maps. A range counts as one value. */
 function haveSameParts(a: unknown, b: unknown): boolean {
   if (Array.isArray(a) && Array.isArray(b)) {
     return a.length === b.length && [...a, ...b].every(isMap);
@@ -72,7 +74,7 @@ function partsOf(value: unknown): Spec {
   return Object.fromEntries(Object.entries(value ?? {}));
 }
 
-/** Equal up to key order and to fields that are null on one side and absent on the other. */
+/** Compares without regard to key order; null equals absent. */
 export function sameValue(a: unknown, b: unknown): boolean {
   const left = a ?? null;
   const right = b ?? null;
@@ -86,7 +88,7 @@ export function sameValue(a: unknown, b: unknown): boolean {
   return left === right;
 }
 
-/** The list shown to the user, two blanks a level. */
+/** The list shown to the user, indented by two spaces a level. */
 export function renderDiff(differences: readonly Difference[], indent = ''): string {
   return differences
     .map((d) => {
@@ -124,7 +126,7 @@ function inOneLine(value: unknown): string {
   return text.replace(/\s+/g, ' ');
 }
 
-/** Leaves out unset values, and values that must not be shown at any depth. */
+/** Removes unset values, and values that must not be shown, at any depth. */
 function withoutSecrets(key: string, value: unknown): unknown {
   return value === null || OPAQUE.has(key) ? undefined : value;
 }

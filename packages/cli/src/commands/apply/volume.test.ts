@@ -7,12 +7,12 @@ const wanted = { type: 'volume', name: 'data', backend: 'aws', size: 100 } as Vo
 const present = (patch: Partial<Volume> = {}): Volume =>
   ({ name: 'data', status: 'active', external: false, configuration: wanted, ...patch }) as Volume;
 
-describe('a volume', () => {
-  test('that is there already is left alone', () => {
+describe('decisions about a volume', () => {
+  test('an existing volume is left alone', () => {
     expect(decideVolume('data', present(), wanted)).toMatchObject({ unchanged: true });
   });
 
-  test('with data on it is replaced only with a warning', () => {
+  test('a volume with data is replaced only after a warning', () => {
     const larger = { ...wanted, size: 200 } as VolumeConfiguration;
     const decision = decideVolume('data', present(), larger);
     expect(decision).toMatchObject({ unchanged: false, replaces: true });
@@ -21,7 +21,7 @@ describe('a volume', () => {
     expect(external.question).toBe('Re-create the volume?');
   });
 
-  test('that has failed is tried again without any change', () => {
+  test('a failed volume is created again without any change', () => {
     const failed = present({ status: 'failed', status_message: 'quota exceeded' });
     expect(decideVolume('data', failed, wanted)).toEqual({
       ...{ notice: 'Found volume data, which has failed (quota exceeded).', unchanged: false },

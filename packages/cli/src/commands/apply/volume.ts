@@ -7,22 +7,26 @@ import { orForbidden, orNull } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderProperties } from '../../terminal/table.ts';
 import { volumePlace } from '../volume/volume-place.ts';
-import { volumeTable } from '../volume/volume-table.ts';
+import { renderVolumeTable } from '../volume/volume-table.ts';
 import type { ApplyOptions } from './apply-options.ts';
 import {
   type CreateDecision,
   confirmed,
   decideCreate,
   provisioningFailed,
-  waitGone,
+  waitUntil,
   watchProvisioning,
 } from './create-flow.ts';
 import { sameValue } from './spec-diff.ts';
 
 type Loaded = LoadedConfiguration & { readonly value: VolumeConfiguration };
 
-/** Applies a volume. There is no plan on the wire: any change means a new volume. */
-export async function applyVolume(loaded: Loaded, options: ApplyOptions, cli: Cli): Promise<void> {
+/** Applies a volume. The API has no plan for volumes: any change means a new volume. */
+export async function runApplyVolume(
+  loaded: Loaded,
+  options: ApplyOptions,
+  cli: Cli,
+): Promise<void> {
   const name = options.flags.name ?? loaded.value.name ?? null;
   const configuration = { ...loaded.value, name } as VolumeConfiguration;
   const connection = await cli.connect();
@@ -44,8 +48,8 @@ export async function applyVolume(loaded: Loaded, options: ApplyOptions, cli: Cl
   }
   if (current) {
     await project.volumes.delete([current.name]);
-    const gone = async () => (await orNull(() => project.volumes.get(current.name))) === null;
-    await waitGone('Deleting existing volume...', cli, gone);
+    const isDeleted = async () => (await orNull(() => project.volumes.get(current.name))) === null;
+    await waitUntil('Deleting existing volume...', cli, isDeleted);
   }
   const volume = await withSpinner(cli.io, 'Creating volume...', () =>
     project.volumes.create(configuration),
@@ -60,8 +64,8 @@ export async function applyVolume(loaded: Loaded, options: ApplyOptions, cli: Cl
 }
 
 /**
- * Re-creating a managed volume destroys what is on it, which the question has to say. One that
- * has failed never was anything: trying again needs no change and destroys nothing.
+ * Re-creating a managed volume destroys its data, which the question must state. A failed volume
+ * never held data, so retrying needs no change and destroys nothing.
  */
 export function decideVolume(
   name: string | null,
@@ -107,7 +111,7 @@ function provision(
 
 function table(volume: Volume, cli: Cli): string {
   const layout = { width: cli.io.width, paint: cli.io.paint };
-  return volumeTable([volume], { verbose: false, now: cli.now(), layout });
+  return renderVolumeTable([volume], { verbose: false, now: cli.now(), layout });
 }
 
 function planText(

@@ -10,9 +10,9 @@ import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
 import { CliError, EXIT, UsageError } from '../../errors.ts';
 import { parseSince } from '../../format/since.ts';
-import { collect, integer } from '../../options.ts';
+import { collect, integerOption } from '../../options.ts';
 import { finishedMessage } from '../../runs/finished-message.ts';
-import { getRun } from '../../runs/get-run.ts';
+import { findRun } from '../../runs/get-run.ts';
 import { nodesBeside, streamNodes } from '../../runs/node-output.ts';
 import { findJob, isRunningNow } from '../../runs/run-status.ts';
 import { StartProgress } from '../../runs/start-progress.ts';
@@ -27,7 +27,7 @@ export interface AttachOptions {
   readonly host: string;
   readonly ports: readonly string[];
   readonly replica: number | null;
-  /** Null = the first one, and the output of all. */
+  /** Null: the first job, and the output of all jobs. */
   readonly job: number | null;
 }
 
@@ -38,11 +38,11 @@ export function declareAttach(program: Command, cli: Cli, run: typeof runAttach 
     .argument('<run>', 'name of the run')
     .option('--ssh-identity <file>', 'private SSH key, if the run was submitted with one')
     .option('--logs', "show the run's output too, of all nodes if it has several")
-    .option('--since <when>', 'with --logs: only from then on')
+    .option('--since <when>', 'with --logs: only output since then')
     .option('--host <host>', 'local address to forward from', 'localhost')
     .option('-p, --port <mapping>', 'local port: 80:8080 or *:8080 (repeatable)', collect)
-    .option('--replica <n>', 'number of the replica', integer(0))
-    .option('--job <n>', 'number of the job in the replica (default: 0)', integer(0))
+    .option('--replica <n>', 'number of the replica', integerOption(0))
+    .option('--job <n>', 'number of the job in the replica (default: 0)', integerOption(0))
     .action((name, o) =>
       run(
         {
@@ -60,14 +60,14 @@ export function declareAttach(program: Command, cli: Cli, run: typeof runAttach 
     );
 }
 
-/** Stays until Ctrl-C, with `--logs` until the job has ended. */
+/** Stays attached until Ctrl-C; with `--logs` until the job has ended. */
 export async function runAttach(options: AttachOptions, cli: Cli): Promise<void> {
   if (options.since !== null && !options.logs) {
     throw new UsageError('--since needs --logs');
   }
   const since = options.since === null ? null : parseSince(options.since, cli.now());
   const connection = await cli.connect();
-  const run = await stable(await getRun(connection, options.run), connection, cli);
+  const run = await stable(await findRun(connection, options.run), connection, cli);
   if (isRunFinished(run.status)) {
     await showFinished(run, options, since, connection, cli);
     return;
@@ -97,17 +97,17 @@ export async function runAttach(options: AttachOptions, cli: Cli): Promise<void>
   );
   try {
     const { replica_num: replica, job_num: number } = job.job_spec;
-    cli.io.say(`Attached to run ${options.run} (replica=${replica} job=${number})`);
-    for (const line of describeAttachment(attachment)) cli.io.say(line);
+    cli.io.info(`Attached to run ${options.run} (replica=${replica} job=${number})`);
+    for (const line of describeAttachment(attachment)) cli.io.info(line);
     const { ide_name: ide, attached_ide_url: link } = job.job_connection_info ?? {};
-    // The job prints it too.
-    if (link && !options.logs) cli.io.say(`To open it in ${ide}: ${link}`);
+    // The job prints this link too.
+    if (link && !options.logs) cli.io.info(`To open it in ${ide}: ${link}`);
     if (beside.aliases.length > 0)
-      cli.io.say(
+      cli.io.info(
         `Its other nodes: ${beside.aliases.map((alias) => `\`ssh ${alias}\``).join(', ')}`,
       );
-    cli.io.say('Press Ctrl+C to detach...');
-    // Ports are forwarded from the one job only.
+    cli.io.info('Press Ctrl+C to detach...');
+    // Only this job's ports are forwarded.
     const write = (bytes: Uint8Array, from: Job) =>
       cli.io.output(from === job ? attachment.rewriteUrls(bytes) : bytes);
     const followed = { run: options.run, jobs: nodes, since, write, attachment };
@@ -121,25 +121,25 @@ export async function runAttach(options: AttachOptions, cli: Cli): Promise<void>
     await attachment.close();
   }
   if (stop.signal.aborted) {
-    cli.io.say('Detached');
+    cli.io.info('Detached');
     cli.setExitCode(EXIT.interrupted);
   }
 }
 
 type Connection = Awaited<ReturnType<Cli['connect']>>;
 
-/** Started, or ended: to what is about to end nobody can attach any more. */
+/** True once the job has started or ended. Nobody can attach to a job that is about to end. */
 async function stable(run: Run, connection: Connection, cli: Cli): Promise<Run> {
   const latest = await started(run, connection, cli);
   if (!isRunTerminating(latest.status)) return latest;
   const name = latest.run_spec.run_name ?? '';
-  cli.io.say(`Run ${name} is terminating, waiting for its end...`);
+  cli.io.info(`Run ${name} is terminating, waiting for its end...`);
   return watchUntil(connection, name, cli.signal, (r) => isRunFinished(r.status));
 }
 
 const hasStarted = (run: Run): boolean => !isRunAlive(run.status) || isRunRunning(run.status);
 
-/** Waits until the run has been given its machines, or has ended without. */
+/** Waits until the run has been placed, or has ended without being placed. */
 export async function started(run: Run, connection: Connection, cli: Cli): Promise<Run> {
   if (hasStarted(run)) return run;
   const progress = new StartProgress(cli);
@@ -153,12 +153,15 @@ export async function started(run: Run, connection: Connection, cli: Cli): Promi
   }
 }
 
-/** All nodes, unless one of them was named. */
+/** All nodes, unless the user named one. */
 function nodesOf(run: Run, job: Job, options: AttachOptions): readonly Job[] {
   return options.job === null ? nodesBeside(run, job) : [job];
 }
 
-/** Named by number, else the first replica that runs, else the first there is. */
+/**
+ * The job with the given numbers; else the first one of the first running replica; else of the
+ * first replica.
+ */
 export function chooseJob(run: Run, options: Pick<AttachOptions, 'run' | 'replica' | 'job'>): Job {
   const number = options.job ?? 0;
   const candidates = run.jobs.filter((job) => job.job_spec.job_num === number);
@@ -180,7 +183,9 @@ interface Followed {
   readonly attachment: Pick<Attachment, 'observe'> | null;
 }
 
-/** There is nothing to connect to any more: its output on demand, and how it ended. */
+/**
+ * The run has ended, so nothing can be attached: prints its output on request, and how it ended.
+ */
 async function showFinished(
   run: Run,
   options: AttachOptions,
@@ -196,11 +201,11 @@ async function showFinished(
     await streamLogs(followed, connection, cli.signal, cli);
   }
   announceEnd(run, cli);
-  if (!options.logs) cli.io.say(`The run has ended; its output: dstack logs ${options.run}`);
+  if (!options.logs) cli.io.info(`The run has ended; its output: dstack logs ${options.run}`);
 }
 
 function announceEnd(run: Run, cli: Cli): void {
-  cli.io.say(finishedMessage(run, cli.io.paintErr));
+  cli.io.info(finishedMessage(run, cli.io.paintErr));
   cli.setExitCode(isRunDone(run.status) ? EXIT.done : EXIT.failed);
 }
 
@@ -215,7 +220,10 @@ async function streamLogs(
 
 const OUTAGE_PAUSE_MS = 5000;
 
-/** Stays while the run does. The connection to the job does not need the server, so we wait for it. */
+/**
+ * Stays attached while the run lasts. The connection to the job does not need the server, so a
+ * server that does not answer is waited for.
+ */
 async function untilEnded(
   { run: name, attachment }: Followed,
   connection: Connection,
@@ -237,7 +245,7 @@ async function untilEnded(
       return;
     } catch (error) {
       if (signal.aborted || !(error instanceof ConnectionError)) throw error;
-      cli.io.warn('the server does not answer; still attached, waiting for it');
+      cli.io.warn('the server does not answer; the attachment stays open until it does');
       await cli.wait(OUTAGE_PAUSE_MS, signal);
     }
   }

@@ -3,13 +3,13 @@ import { ConfigFile } from '../../config/config-file.ts';
 import type { Cli, Connection } from '../../context.ts';
 import { COMMANDS } from '../../program.ts';
 
-/** Nobody waits longer for a TAB. */
+/** A user does not wait longer for a completion. */
 const BUDGET_MS = 1500;
 
-/** Names come from the server, and a shell could run other characters as a command. */
+/** Names come from the server; other characters could be executed by the shell. */
 const WORD = /^-{0,2}[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
 
-/** Answers one TAB: candidates for the last word, one a line. Never fails. */
+/** Prints the candidates for the last word, one a line. Never fails. */
 export async function complete(words: readonly string[], cli: Cli): Promise<void> {
   try {
     const found = await candidates(words, cli);
@@ -18,7 +18,7 @@ export async function complete(words: readonly string[], cli: Cli): Promise<void
       if (candidate.startsWith(current) && WORD.test(candidate)) cli.io.print(candidate);
     }
   } catch {
-    // A TAB that cannot be answered completes nothing; an error text would garble the prompt.
+    // If completion fails, nothing is printed: an error text would garble the prompt.
   }
 }
 
@@ -49,11 +49,11 @@ async function declared(name: string, cli: Cli) {
   if (entry === undefined) return undefined;
   const [{ Command }, declare] = await Promise.all([import('commander'), entry.load()]);
   const program = new Command('dstack');
-  declare(program, { ...cli, words: [] });
+  declare(program, { ...cli, args: [] });
   return program.commands[0];
 }
 
-/** The name of a run, or a kind and then a name of that kind. */
+/** The name of a run, or a kind followed by a name of that kind. */
 async function explained(rest: readonly string[], cli: Cli): Promise<string[]> {
   const [kind = ''] = rest;
   if (rest.length < 2) {

@@ -3,8 +3,8 @@ import type { CommandSummary } from '../../command-summaries.ts';
 type Commands = readonly CommandSummary[];
 
 /**
- * The scripts know the commands and ask `dstack __complete <words>` for the rest: options,
- * sub-commands, names of runs and other entities. Failures complete nothing.
+ * The scripts contain the commands and run `dstack __complete <words>` for the rest: options,
+ * sub-commands, names of runs and other entities. If that fails, nothing is completed.
  */
 export function bashScript(commands: Commands): string {
   return `# dstack completion for bash

@@ -6,8 +6,7 @@ import { isRunConfiguration } from '../../configuration/types.ts';
 import type { Cli, Connection } from '../../context.ts';
 import { CliError } from '../../errors.ts';
 import { orNotFound, orNull } from '../../resource-error.ts';
-import { getRun } from '../../runs/get-run.ts';
-
+import { findRun } from '../../runs/get-run.ts';
 import { withSpinner } from '../../terminal/live.ts';
 
 export interface DeleteOptions {
@@ -29,8 +28,8 @@ interface Deletion {
   readonly noun: string;
   readonly find: () => Promise<unknown>;
   readonly delete: () => Promise<void>;
-  /** Returns when it is really gone; null where the server does that in the background. */
-  readonly gone: (() => Promise<boolean>) | null;
+  /** Returns once the entity is deleted; null if the server deletes it in the background. */
+  readonly isDeleted: (() => Promise<boolean>) | null;
 }
 
 const POLL_MS = 1000;
@@ -40,7 +39,7 @@ export async function runDelete(options: DeleteOptions, cli: Cli): Promise<void>
   const name = value.name ?? null;
   if (name === null) {
     throw new CliError('The configuration has no name', {
-      why: `${path} does not say what to delete`,
+      why: `${path} has no name, so there is nothing to delete by`,
       next: 'add `name:` to the file',
     });
   }
@@ -48,15 +47,17 @@ export async function runDelete(options: DeleteOptions, cli: Cli): Promise<void>
   const deletion = deletionOf(value, name, connection);
   await deletion.find();
   if (!options.yes && !(await cli.prompt.confirm(`Delete the ${deletion.noun} ${name}?`))) {
-    cli.io.say('Exiting...');
+    cli.io.info('Exiting...');
     return;
   }
   await withSpinner(cli.io, `Deleting ${deletion.noun}...`, async () => {
     await deletion.delete();
-    while (deletion.gone !== null && !(await deletion.gone())) await cli.wait(POLL_MS, cli.signal);
+    while (deletion.isDeleted !== null && !(await deletion.isDeleted()))
+      await cli.wait(POLL_MS, cli.signal);
   });
-  const state = deletion.gone === null && deletion.noun !== 'run' ? 'is being deleted' : 'deleted';
-  cli.io.say(`${deletion.noun.charAt(0).toUpperCase()}${deletion.noun.slice(1)} ${name} ${state}`);
+  const state =
+    deletion.isDeleted === null && deletion.noun !== 'run' ? 'is being deleted' : 'deleted';
+  cli.io.info(`${deletion.noun.charAt(0).toUpperCase()}${deletion.noun.slice(1)} ${name} ${state}`);
 }
 
 function refuseActive(run: Run, name: string): void {
@@ -76,9 +77,9 @@ function deletionOf(
   if (isRunConfiguration(value)) {
     return {
       noun: 'run',
-      find: async () => refuseActive(await getRun(connection, name), name),
+      find: async () => refuseActive(await findRun(connection, name), name),
       delete: () => project.runs.delete([name]),
-      gone: null,
+      isDeleted: null,
     };
   }
   if (value.type === 'fleet') {
@@ -87,7 +88,7 @@ function deletionOf(
       find: () =>
         orNotFound(`Fleet ${name}`, 'dstack fleet list', () => project.fleets.get({ name })),
       delete: () => project.fleets.delete([name]),
-      gone: async () => (await orNull(() => project.fleets.get({ name }))) === null,
+      isDeleted: async () => (await orNull(() => project.fleets.get({ name }))) === null,
     };
   }
   const entity = value.type === 'gateway' ? project.gateways : project.volumes;
@@ -97,6 +98,6 @@ function deletionOf(
     find: () =>
       orNotFound<unknown>(`${title} ${name}`, `dstack ${value.type} list`, () => entity.get(name)),
     delete: () => entity.delete([name]),
-    gone: null,
+    isDeleted: null,
   };
 }

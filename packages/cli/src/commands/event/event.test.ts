@@ -59,7 +59,7 @@ test('--since reads page after page', async () => {
   ]);
 });
 
-test('names of targets become ids, of other projects too', async () => {
+test('names of targets become ids, also those of other projects', async () => {
   const fake = await serving(() => []);
   const argv = ['event', '--target-run', 'a', '--target-run', 'b', '--include-target-type', 'job'];
   await runCommand(argv, { env: serverEnv(fake.url) });

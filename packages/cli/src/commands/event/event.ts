@@ -14,7 +14,7 @@ export interface EventListOptions extends EventFilters {
   readonly json: boolean;
 }
 
-/** What events can be about, on the wire. */
+/** The kinds of targets that events may have in the API. */
 const TARGET_TYPES = [
   'project',
   'user',
@@ -53,8 +53,8 @@ function withOptions(command: Command): Command {
       `events of this ${kind} and its parts (repeatable)`,
     ).argParser(collect);
   command
-    .option('-w, --watch', 'go on with new events')
-    .option('--since <when>', 'from then on: 90, 15m, 2h, 1d, or a time with offset');
+    .option('-w, --watch', 'continue with new events')
+    .option('--since <when>', 'only events since then: 90, 15m, 2h, 1d, or a time with offset');
   for (const kind of ['fleet', 'run', 'volume', 'gateway', 'secret'])
     command.addOption(target(kind));
   for (const kind of ['fleet', 'run', 'gateway']) command.addOption(within(kind));
@@ -62,7 +62,7 @@ function withOptions(command: Command): Command {
     .addOption(
       new Option(
         '--include-target-type <type>',
-        `only these: ${TARGET_TYPES.join(', ')}`,
+        `only these kinds: ${TARGET_TYPES.join(', ')}`,
       ).argParser(collect),
     )
     .option('--json', 'print one JSON document a line');
@@ -131,7 +131,7 @@ async function* eventsSince(list: List, since: string): AsyncGenerator<Event, vo
 }
 
 const POLL_MS = 2000;
-/** An event becomes visible when its transaction commits, which may be after a younger one's. */
+/** An event becomes visible when its transaction commits, which may be after a younger event. */
 const OVERLAP_MS = 20_000;
 
 async function watchEvents(

@@ -2,7 +2,7 @@ import type { ListEventsQuery } from '@dstack/client';
 import type { Connection } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
 import { entityReference, orNotFound } from '../../resource-error.ts';
-import { getRun } from '../../runs/get-run.ts';
+import { findRun } from '../../runs/get-run.ts';
 
 type TargetKind = 'fleet' | 'run' | 'volume' | 'gateway' | 'secret';
 type WithinKind = 'fleet' | 'run' | 'gateway';
@@ -13,7 +13,9 @@ export interface EventFilters {
   readonly types: readonly string[];
 }
 
-/** Names become ids, one request each; without a filter the whole project is meant. */
+/**
+ * Resolves names to ids, one request each. Without a filter the events of the whole project count.
+ */
 export async function resolveFilters(
   filters: EventFilters,
   connection: Connection,
@@ -43,7 +45,7 @@ function onlyOne(
   const given = Object.entries(kinds).filter(([, names]) => names.length > 0);
   if (given.length > 1) {
     const flags = given.map(([kind]) => `${option}-${kind}`);
-    throw new UsageError(`${flags.join(' and ')} exclude each other`);
+    throw new UsageError(`${flags.join(' and ')} cannot be used together`);
   }
   const [kind, names] = given[0] ?? [];
   return kind === undefined || names === undefined ? null : { kind: kind as TargetKind, names };
@@ -54,7 +56,7 @@ function idsOf({ kind, names }: Named, connection: Connection): Promise<string[]
 }
 
 async function idOf(kind: TargetKind, text: string, connection: Connection): Promise<string> {
-  if (kind === 'run') return (await getRun(connection, text)).id;
+  if (kind === 'run') return (await findRun(connection, text)).id;
   const { project: owner, name } = entityReference(text);
   const project = owner === null ? connection.project : connection.client.project(owner);
   const get: Record<Exclude<TargetKind, 'run'>, () => Promise<{ id: string }>> = {

@@ -86,7 +86,7 @@ test.each([[['explain']], [['explain', 'secret', 'x']], [['explain', 'fleet', 'a
   },
 );
 
-test('a run that waits is explained in whole lines where there is no terminal', async () => {
+test('without a terminal the explanation of a waiting run keeps its lines whole', async () => {
   const fake = await serving(WAITING);
   const { out, err, code } = await runCommand(['explain', 'train'], {
     env: serverEnv(fake.url),
@@ -125,7 +125,7 @@ test('a run that waits is explained in whole lines where there is no terminal', 
   expect([err, code]).toEqual(['', 0]);
 });
 
-test('on a terminal verdicts have colour, and a narrow one loses no verdict', async () => {
+test('on a terminal verdicts are coloured, and a narrow terminal hides no verdict', async () => {
   const fake = await serving(WAITING);
   const options = { env: serverEnv(fake.url), now: NOW, terminal: 40 };
   const { out } = await runCommand(['explain', 'train'], options);
@@ -139,13 +139,13 @@ test('on a terminal verdicts have colour, and a narrow one loses no verdict', as
   expect(piped.out).not.toContain('\u001b[');
 });
 
-test('--json prints the answer as it is', async () => {
+test('--json prints the answer unchanged', async () => {
   const fake = await serving(WAITING);
   const { out } = await runCommand(['explain', 'train', '--json'], { env: serverEnv(fake.url) });
   expect(JSON.parse(out)).toEqual(WAITING);
 });
 
-test('replicas have a table of their own, long lists end with how many more', async () => {
+test('replicas have their own table, and long lists end with the number of hidden rows', async () => {
   const parts = [0, 1].map((n) => ({
     ...{ kind: 'job', name: `api-0-${n}`, status: 'failed', state: 'retrying' },
     ...{ rule: 'crash_loop', since: null, until: '2026-11-24T12:11:00Z', attempt: 4 + n },
@@ -166,14 +166,14 @@ test('replicas have a table of their own, long lists end with how many more', as
   expect(all.out.match(/event 0/g)).toHaveLength(15);
 });
 
-test('paths of the server are told in full', async () => {
+test('paths of the server are printed with its URL', async () => {
   const fixes = [{ text: 'Send it a request', command: null, value: '/proxy/services/main/api/' }];
   const fake = await serving({ ...WAITING, fixes });
   const { out } = await runCommand(['explain', 'train'], { env: serverEnv(fake.url) });
   expect(out).toContain(`      ${fake.url}/proxy/services/main/api/\n`);
 });
 
-test('a fleet without instances has no table of them', async () => {
+test('a fleet without instances has no table of instances', async () => {
   const subject = { ...WAITING.subject, kind: 'fleet', name: 'lab' };
   const fake = await serving({ ...WAITING, subject, parts: [], considered: [] }, 'fleets/lab');
   const { out } = await runCommand(['explain', 'fleet', 'lab'], { env: serverEnv(fake.url) });
@@ -181,7 +181,7 @@ test('a fleet without instances has no table of them', async () => {
   expect(out).not.toContain('STATE');
 });
 
-test('what does not exist is said with where to look', async () => {
+test('the error for a missing resource names the command that lists its kind', async () => {
   const missing = wireError('resource_not_exists', 'Fleet lap not found');
   const fake = await startFakeServer({ [`GET ${BASE}/explain/fleets/lap`]: missing });
   const { err, code } = await runCommand(['explain', 'fleet', 'lap'], { env: serverEnv(fake.url) });
@@ -190,7 +190,7 @@ test('what does not exist is said with where to look', async () => {
   expect(err).toContain('dstack fleet');
 });
 
-test('a server that cannot explain is named as that', async () => {
+test('a server without explanations is reported as such', async () => {
   const fake = await startFakeServer({});
   const { err, code } = await runCommand(['explain', 'train'], { env: serverEnv(fake.url) });
   expect(code).toBe(1);

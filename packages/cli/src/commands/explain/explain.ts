@@ -2,7 +2,7 @@ import type { ExplainKind, Explanation } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli, Connection } from '../../context.ts';
 import { CliError, UsageError } from '../../errors.ts';
-import { getRun } from '../../runs/get-run.ts';
+import { findRun } from '../../runs/get-run.ts';
 import { explanationText } from './explanation-text.ts';
 
 export interface ExplainOptions {
@@ -12,7 +12,7 @@ export interface ExplainOptions {
   readonly verbose: boolean;
 }
 
-/** The kinds, by their name on the command line. */
+/** The kinds, by their names on the command line. */
 export const KINDS: Readonly<Record<string, ExplainKind>> = {
   run: 'runs',
   job: 'jobs',
@@ -94,8 +94,8 @@ async function ask({ kind, name }: ExplainOptions, connection: Connection): Prom
       });
     }
     if (!(error instanceof ResourceNotExistsError)) throw error;
-    // For runs, suggest similar names.
-    if (kind === 'runs') await getRun(connection, name);
+    // For runs, also suggests similar names.
+    if (kind === 'runs') await findRun(connection, name);
     const found = `${word.charAt(0).toUpperCase()}${word.slice(1)} ${name}`;
     throw new CliError(`${found} does not exist`, {
       why: error.message,
@@ -105,7 +105,7 @@ async function ask({ kind, name }: ExplainOptions, connection: Connection): Prom
   }
 }
 
-/** Commands that list each kind. */
+/** The command that lists each kind. */
 const LISTS: Readonly<Record<ExplainKind, string>> = {
   runs: 'dstack ps --all',
   jobs: 'dstack ps --verbose',

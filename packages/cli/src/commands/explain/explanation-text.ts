@@ -3,7 +3,12 @@ import type { Considered, Event, ExplainPart, Explanation } from '@dstack/contra
 import { durationInUnits, localDateTime } from '../../format/time.ts';
 import { backendWithRegion } from '../../format/values.ts';
 import type { Style } from '../../terminal/style.ts';
-import { type Row, renderProperties, renderTable, type TableLayout } from '../../terminal/table.ts';
+import {
+  renderProperties,
+  renderTable,
+  type TableLayout,
+  type TableRow,
+} from '../../terminal/table.ts';
 import { hangingText } from '../../terminal/text-width.ts';
 
 export interface ExplanationTextOptions {
@@ -11,15 +16,15 @@ export interface ExplanationTextOptions {
   readonly now: number;
   readonly verbose: boolean;
   readonly layout: TableLayout;
-  /** Prefix of values that are paths. */
+  /** Prefix of values that are paths on the server. */
   readonly serverUrl: string;
 }
 
-/** Without `-v`, the most rows of a table and the most events. */
+/** Without `-v`: the maximum number of rows in a table, and of events. */
 const ROWS = 12;
 const EVENTS = 10;
 
-/** An explanation as text, without its empty sections. */
+/** An explanation as text. Empty sections are omitted. */
 export function explanationText(explanation: Explanation, options: ExplanationTextOptions): string {
   const { layout } = options;
   const sections = [
@@ -48,7 +53,7 @@ function facts(explanation: Explanation, now: number): (readonly [string, string
   return lines.filter((line) => line !== null);
 }
 
-/** Local time and distance from now. */
+/** Local time and the distance from now. */
 function instant(at: string, now: number): string {
   const seconds = Math.round((Date.parse(at) - now) / 1000);
   const distance = durationInUnits(Math.abs(seconds));
@@ -77,11 +82,11 @@ const STATE_STYLES: Readonly<Record<string, Style>> = {
   ended: 'secondary',
 };
 
-/** Empty for a single part: the facts above already describe it. */
+/** Empty if there is only one part: the facts above already describe it. */
 function partsText({ subject, parts }: Explanation, options: ExplanationTextOptions): string {
   if (parts.length < (subject.kind === 'fleet' ? 1 : 2)) return '';
   const rows = parts.map(
-    (part): Row => [
+    (part): TableRow => [
       { text: part.name, style: 'bold' },
       { text: part.state.replaceAll('_', ' '), style: STATE_STYLES[part.state] ?? 'gold' },
       part.attempt === null ? '' : String(part.attempt),
@@ -110,7 +115,7 @@ const VERDICTS: Readonly<Record<Considered['verdict'], Style>> = {
 
 function consideredText({ considered }: Explanation, options: ExplanationTextOptions): string {
   const rows = considered.map(
-    (row): Row => [
+    (row): TableRow => [
       { text: placeOf(row), style: row.kind === 'fleet' ? 'bold' : 'plain' },
       { text: row.verdict, style: VERDICTS[row.verdict] },
       row.rule ?? '',
@@ -136,7 +141,7 @@ function placeOf({ kind, fleet, instance, backend, region }: Considered): string
 
 function table(
   columns: Parameters<typeof renderTable>[0],
-  rows: readonly Row[],
+  rows: readonly TableRow[],
   { verbose, layout }: ExplanationTextOptions,
 ): string {
   const shown = verbose ? rows : rows.slice(0, ROWS);
@@ -160,7 +165,7 @@ function fixesText(
   return [` ${paint('bold', 'WHAT TO DO')}`, ...lines].join('\n');
 }
 
-/** Each with the time since the previous one. */
+/** Each event with the time since the previous one. */
 function eventsText(events: readonly Event[], { verbose, layout }: ExplanationTextOptions): string {
   if (events.length === 0) return '';
   const shown = verbose ? events : events.slice(-EVENTS);

@@ -38,7 +38,7 @@ export function declareExport(
     .action((_o, self: Command) => run.list({ json: self.optsWithGlobals().json ?? false }, cli));
   command
     .command('create')
-    .description('Let other projects use fleets and gateways of this one')
+    .description('Let other projects use fleets and gateways of this project')
     .argument('<name>')
     .option('--importer <project>', 'project that may use them (repeatable)', collect)
     .option('--fleet <name>', 'fleet to export (repeatable)', collect)
@@ -139,7 +139,7 @@ export async function runExportCreate(options: ExportCreateOptions, cli: Cli): P
 
 export async function runExportUpdate(options: UpdateExport, cli: Cli): Promise<void> {
   if (options.set_global && options.unset_global) {
-    throw new UsageError('--set-global and --unset-global exclude each other');
+    throw new UsageError('--set-global and --unset-global cannot be used together');
   }
   const { project } = await cli.connect();
   const updated = await withSpinner(cli.io, 'Updating export...', () =>
@@ -156,11 +156,11 @@ export async function runExportDelete(
 ): Promise<void> {
   const { project } = await cli.connect();
   if (!yes && !(await cli.prompt.confirm(`Delete the export ${name}?`))) {
-    cli.io.say('Exiting...');
+    cli.io.info('Exiting...');
     return;
   }
   await withSpinner(cli.io, 'Deleting export...', () =>
     orNotFound(`Export ${name}`, 'dstack export list', () => project.exports.delete(name)),
   );
-  cli.io.say('OK');
+  cli.io.info('OK');
 }

@@ -2,7 +2,6 @@ import {
   isInstanceActive,
   isInstanceAvailable,
   isInstanceBusy,
-  isInstancePending,
   isInstanceStarting,
   isServerHostOnWire,
   isSshHost,
@@ -20,9 +19,9 @@ import type { Style } from '../../terminal/style.ts';
 import {
   type Cell,
   type Column,
-  type Row,
   renderTable,
   type TableLayout,
+  type TableRow,
 } from '../../terminal/table.ts';
 
 export interface FleetTableOptions {
@@ -35,10 +34,12 @@ export interface FleetTableOptions {
 }
 
 /** Fleets with their instances below them, newest first. */
-export function fleetTable(fleets: readonly Fleet[], options: FleetTableOptions): string {
+export function renderFleetTable(fleets: readonly Fleet[], options: FleetTableOptions): string {
   const sorted = [...fleets].sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at));
-  // What a host waits for or failed at is what its owner can act on, so it needs no -v.
-  const told = !options.verbose && sorted.some(({ instances }) => instances.some(hostMessage));
+  // The owner of an SSH host can act on its errors and on what it waits for, so these are shown
+  // without -v.
+  const hasMessages =
+    !options.verbose && sorted.some(({ instances }) => instances.some(machineMessage));
   const columns: Column[] = [
     { header: 'NAME', keep: true },
     { header: 'NODES', optional: 3 },
@@ -50,19 +51,19 @@ export function fleetTable(fleets: readonly Fleet[], options: FleetTableOptions)
     { header: 'STATUS', keep: !options.verbose },
     { header: 'CREATED', optional: 3 },
     ...(options.verbose ? [{ header: 'ERROR', optional: 1 }] : []),
-    ...(told ? [{ header: 'MESSAGE' }] : []),
+    ...(hasMessages ? [{ header: 'MESSAGE' }] : []),
   ];
   const rows = sorted.flatMap((fleet) => [
     fleetRow(fleet, options),
     ...fleet.instances.map((instance) => [
       ...instanceRow(instance, options),
-      ...(told ? [hostMessage(instance)] : []),
+      ...(hasMessages ? [machineMessage(instance)] : []),
     ]),
   ]);
   return renderTable(columns, rows, options.layout);
 }
 
-function fleetRow(fleet: Fleet, options: FleetTableOptions): Row {
+function fleetRow(fleet: Fleet, options: FleetTableOptions): TableRow {
   const { configuration, profile } = fleet.spec;
   const hosts = configuration.ssh_config?.hosts.length;
   const cluster = options.verbose && configuration.placement === 'cluster' ? ' (cluster)' : '';
@@ -109,7 +110,7 @@ function maxPrice(fleet: Fleet): string {
   return max === null || max === undefined ? '' : `$0..${max}`;
 }
 
-function instanceRow(instance: Instance, options: FleetTableOptions): Row {
+function instanceRow(instance: Instance, options: FleetTableOptions): TableRow {
   const resources = instance.instance_type?.resources;
   const isRemote = isSshHost(instance.backend);
   const waiting = isInstanceStarting(instance.status);
@@ -135,17 +136,19 @@ function backendOf(instance: Instance, verbose: boolean): string {
   return backendWithRegion(instance.backend, zone || instance.region);
 }
 
-/** What the server does to an SSH host, or why the host cannot be used. */
-export function hostMessage(instance: Instance): string {
-  const isListed = isSshHost(instance.backend) && !isServerHostOnWire(instance);
-  return isListed && instance.health_status !== 'warning' ? instanceError(instance) : '';
+/** What is being done to a machine that is not ready, or why an SSH host cannot be used. */
+export function machineMessage(instance: Instance): string {
+  const isHost = isSshHost(instance.backend) && !isServerHostOnWire(instance);
+  const isTrouble = isHost && instance.health_status !== 'warning';
+  return isTrouble || isInstanceStarting(instance.status) ? instanceError(instance) : '';
 }
 
 function instanceError(instance: Instance): string {
   const working = isInstanceAvailable(instance.status);
   const isLost = working && instance.unreachable;
-  if (isInstancePending(instance.status) || isLost)
+  if (isInstanceStarting(instance.status) || isLost) {
     return instance.termination_reason_message ?? '';
+  }
   if (working) return instance.health_message ?? '';
   if (isInstanceActive(instance.status)) return '';
   const message = instance.termination_reason_message;

@@ -46,7 +46,7 @@ test.each([[['fleet']], [['fleet', 'list']]])(
 );
 
 test.each([[['fleet', '-v', 'list']], [['fleet', 'list', '-v']], [['fleet', '-v']]])(
-  '%j shows more, wherever -v stands',
+  '%j shows more, wherever -v is placed',
   async (argv) => {
     const fake = await serving();
     const { out } = await runCommand(argv, { env: serverEnv(fake.url), now: NOW });
@@ -55,7 +55,7 @@ test.each([[['fleet', '-v', 'list']], [['fleet', 'list', '-v']], [['fleet', '-v'
   },
 );
 
-test('states of instances are told in words', async () => {
+test('states of instances are shown as text', async () => {
   const list = await fleets();
   const [first, second] = list[0]?.instances ?? [];
   const why = 'no way to it';
@@ -71,7 +71,7 @@ test('states of instances are told in words', async () => {
   expect(out).toContain(' local ');
 });
 
-test('what health checks have found is told beside the instance', async () => {
+test('results of health checks are shown beside the instance', async () => {
   const list = await fleets();
   const [first, second] = list[0]?.instances ?? [];
   const lost = 'gpu: 1 of 2 GPUs is lost';
@@ -88,7 +88,7 @@ test('what health checks have found is told beside the instance', async () => {
   expect(out).toMatch(/idle \(warning\) [^:]*\n/);
 });
 
-test('what hosts of one’s own wait for or failed at is told beside them', async () => {
+test('errors of SSH hosts, and what they wait for, are shown beside them', async () => {
   const list = await fleets();
   const [first, second] = list[0]?.instances ?? [];
   const steps = ['10.0.0.1: Uploading Node: 3 of 47 MB', '10.0.0.2: The host has too little disk'];
@@ -120,7 +120,7 @@ test.each([
   [['fleet', 'get', '--id', 'x']],
   [['fleet', 'get']],
   [['fleet', 'get', 'th', '--id', 'y']],
-])('%j is wrong usage and makes no call', async (argv) => {
+])('%j is wrong usage and sends no request', async (argv) => {
   const fake = await serving();
   expect((await runCommand(argv, { env: serverEnv(fake.url) })).code).toBe(2);
   expect(fake.calls).toEqual([]);
@@ -138,7 +138,7 @@ test('a fleet or some of its instances are deleted', async () => {
   });
 });
 
-test('an instance that the fleet does not have is named, and nothing is deleted', async () => {
+test('an instance number that the fleet does not have is an error, and nothing is deleted', async () => {
   const fake = await serving();
   const { code, err } = await runCommand(['fleet', 'delete', 'th', '-i', '0', '-i', '7', '-y'], {
     env: serverEnv(fake.url),
@@ -150,7 +150,7 @@ test('an instance that the fleet does not have is named, and nothing is deleted'
   expect(fake.calls).not.toContain(`POST ${BASE}/fleets/delete_instances`);
 });
 
-test('an unknown fleet and a refusal are told in the words of the server', async () => {
+test("an unknown fleet and a refusal are reported with the server's message", async () => {
   const unknown = await serving({
     [`POST ${BASE}/fleets/get`]: wireError('resource_not_exists', 'Resource not found'),
   });

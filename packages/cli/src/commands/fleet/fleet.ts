@@ -2,12 +2,12 @@ import type { Fleet } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
 import { CliError, UsageError } from '../../errors.ts';
-import { collect, integer } from '../../options.ts';
+import { collect, integerOption } from '../../options.ts';
 import { entityReference, orNotFound } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { watchFrames } from '../../terminal/watch.ts';
 import { checkedId } from '../run/run.ts';
-import { fleetTable } from './fleet-table.ts';
+import { renderFleetTable } from './fleet-table.ts';
 
 export interface FleetListOptions {
   readonly verbose: boolean;
@@ -72,7 +72,7 @@ export function declareFleet(
       run.delete(
         {
           name,
-          instances: (options.instance ?? []).map(integer(0)),
+          instances: (options.instance ?? []).map(integerOption(0)),
           yes: options.yes ?? false,
         },
         cli,
@@ -89,7 +89,7 @@ function withListOptions(command: Command): Command {
 
 export async function runFleetList(options: FleetListOptions, cli: Cli): Promise<void> {
   if (options.watch && options.json) {
-    throw new UsageError('--watch and --json exclude each other');
+    throw new UsageError('--watch and --json cannot be used together');
   }
   const { project } = await cli.connect();
   if (options.json) {
@@ -136,7 +136,7 @@ export async function runFleetDelete(options: FleetDeleteOptions, cli: Cli): Pro
       ? `the fleet ${name}`
       : `${noun} ${instances.join(', ')} of fleet ${name}`;
   if (!options.yes && !(await cli.prompt.confirm(`Delete ${what}?`))) {
-    cli.io.say('Exiting...');
+    cli.io.info('Exiting...');
     return;
   }
   await withSpinner(cli.io, `Deleting ${what}...`, () =>
@@ -146,10 +146,10 @@ export async function runFleetDelete(options: FleetDeleteOptions, cli: Cli): Pro
   );
   const subject = what.replace(/^the /, '');
   const verb = instances.length > 1 ? 'are' : 'is';
-  cli.io.say(`${subject.charAt(0).toUpperCase()}${subject.slice(1)} ${verb} being deleted`);
+  cli.io.info(`${subject.charAt(0).toUpperCase()}${subject.slice(1)} ${verb} being deleted`);
 }
 
-/** The server passes over numbers that it does not know. */
+/** The server ignores numbers that it does not have. */
 function refuseUnknown(numbers: readonly number[], fleet: Fleet): void {
   const known = fleet.instances.map((instance) => instance.instance_num);
   const unknown = numbers.find((number) => !known.includes(number));
@@ -162,5 +162,5 @@ function refuseUnknown(numbers: readonly number[], fleet: Fleet): void {
 
 function tableOf(fleets: readonly Fleet[], verbose: boolean, project: string, cli: Cli): string {
   const layout = { width: cli.io.width, paint: cli.io.paint };
-  return fleetTable(fleets, { verbose, project, now: cli.now(), layout });
+  return renderFleetTable(fleets, { verbose, project, now: cli.now(), layout });
 }

@@ -3,7 +3,7 @@ import type { Gateway } from '@dstack/contract/wire';
 import { relativeTime } from '../../format/time.ts';
 import { backendWithRegion } from '../../format/values.ts';
 import type { Style } from '../../terminal/style.ts';
-import { type Row, renderTable, type TableLayout } from '../../terminal/table.ts';
+import { renderTable, type TableLayout, type TableRow } from '../../terminal/table.ts';
 
 export interface GatewayTableOptions {
   readonly verbose: boolean;
@@ -12,7 +12,10 @@ export interface GatewayTableOptions {
   readonly layout: TableLayout;
 }
 
-export function gatewayTable(gateways: readonly Gateway[], options: GatewayTableOptions): string {
+export function renderGatewayTable(
+  gateways: readonly Gateway[],
+  options: GatewayTableOptions,
+): string {
   const { verbose } = options;
   const columns = [
     { header: 'NAME', keep: true },
@@ -32,7 +35,7 @@ export function gatewayTable(gateways: readonly Gateway[], options: GatewayTable
   return renderTable(columns, rows, options.layout);
 }
 
-function gatewayRows(gateway: Gateway, options: GatewayTableOptions): Row[] {
+function gatewayRows(gateway: Gateway, options: GatewayTableOptions): TableRow[] {
   const { verbose } = options;
   const replicas = gateway.replicas ?? [];
   const only = replicas.length === 1 ? replicas[0] : undefined;
@@ -42,7 +45,7 @@ function gatewayRows(gateway: Gateway, options: GatewayTableOptions): Row[] {
       ? gateway.name
       : `${gateway.project_name}/${gateway.name}`;
   const source = merged ? only : undefined;
-  const head: Row = [
+  const head: TableRow = [
     { text: name, style: 'bold' },
     source
       ? backendWithRegion(
@@ -62,7 +65,7 @@ function gatewayRows(gateway: Gateway, options: GatewayTableOptions): Row[] {
   ];
   if (merged) return [head];
   const rest = replicas.map(
-    (replica): Row => [
+    (replica): TableRow => [
       { text: `   replica=${replica.replica_num}`, style: 'dim' },
       backendWithRegion(replica.backend, replica.region),
       replica.hostname ?? '',
@@ -77,7 +80,7 @@ function gatewayRows(gateway: Gateway, options: GatewayTableOptions): Row[] {
   return [head, ...rest];
 }
 
-/** The domain of an imported gateway may depend on the project that looks at it. */
+/** The domain of an imported gateway may depend on the importing project. */
 function domainOf(gateway: Gateway, project: string): string {
   const domain = gateway.wildcard_domain ?? gateway.configuration.domain ?? '';
   return domain.replace(/\$\{\{\s*run\.project_name\s*\}\}/g, project).replace(/^\*\./, '');

@@ -6,7 +6,7 @@ import { addFormatOptions, wantsJson } from '../../options.ts';
 import { entityReference, orNotFound } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { watchFrames } from '../../terminal/watch.ts';
-import { gatewayTable } from './gateway-table.ts';
+import { renderGatewayTable } from './gateway-table.ts';
 
 export interface GatewayListOptions {
   readonly verbose: boolean;
@@ -67,7 +67,8 @@ export function declareGateway(
 }
 
 export async function runGatewayList(options: GatewayListOptions, cli: Cli): Promise<void> {
-  if (options.watch && options.json) throw new UsageError('--watch and --json exclude each other');
+  if (options.watch && options.json)
+    throw new UsageError('--watch and --json cannot be used together');
   const { project } = await cli.connect();
   if (options.json) {
     cli.io.json({ project: project.name, gateways: await project.gateways.list() });
@@ -79,7 +80,7 @@ export async function runGatewayList(options: GatewayListOptions, cli: Cli): Pro
   else cli.io.print(await frame());
 }
 
-/** Picked from the list, so that `default` is that of the project asked from. */
+/** Read from the list, so that `default` is the one of the current project. */
 export async function runGatewayGet(
   options: { name: string; json: boolean },
   cli: Cli,
@@ -123,12 +124,12 @@ export async function runGatewayDelete(
   if (!yes) {
     cli.io.print(table([gateway], false, project.name, cli));
     if (!(await cli.prompt.confirm(`Delete the gateway ${name}?`))) {
-      cli.io.say('Exiting...');
+      cli.io.info('Exiting...');
       return;
     }
   }
   await withSpinner(cli.io, 'Deleting gateway...', () => project.gateways.delete([name]));
-  cli.io.say(`Gateway ${name} is being deleted`);
+  cli.io.info(`Gateway ${name} is being deleted`);
 }
 
 function find(gateways: readonly Gateway[], name: string, project: string): Gateway {
@@ -141,5 +142,5 @@ function find(gateways: readonly Gateway[], name: string, project: string): Gate
 
 function table(gateways: readonly Gateway[], verbose: boolean, project: string, cli: Cli): string {
   const layout = { width: cli.io.width, paint: cli.io.paint };
-  return gatewayTable(gateways, { verbose, project, now: cli.now(), layout });
+  return renderGatewayTable(gateways, { verbose, project, now: cli.now(), layout });
 }

@@ -22,7 +22,7 @@ export function declareImport(
     .action((_o, self: Command) => run.list({ json: self.optsWithGlobals().json ?? false }, cli));
   command
     .command('delete')
-    .description('Give up an import')
+    .description('Delete an import')
     .argument('<project/export>')
     .option('-y, --yes', 'do not ask')
     .action((name, options) => run.delete({ name, yes: options.yes ?? false }, cli));
@@ -53,11 +53,11 @@ export async function runImportDelete(
 ): Promise<void> {
   const { project: exporter, name } = entityReference(options.name);
   if (exporter === null) {
-    throw new UsageError(`"${options.name}" is no import`, { why: 'expected PROJECT/EXPORT' });
+    throw new UsageError(`"${options.name}" is not an import`, { why: 'expected PROJECT/EXPORT' });
   }
   const { project } = await cli.connect();
   if (!options.yes && !(await cli.prompt.confirm(`Delete the import ${options.name}?`))) {
-    cli.io.say('Exiting...');
+    cli.io.info('Exiting...');
     return;
   }
   await withSpinner(cli.io, 'Deleting import...', () =>
@@ -65,5 +65,5 @@ export async function runImportDelete(
       project.imports.delete(exporter, name),
     ),
   );
-  cli.io.say('OK');
+  cli.io.info('OK');
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
 import { absolutePath } from '../../files/upload.ts';
-import { initRepo } from '../../repos/prepare.ts';
+import { registerRepo } from '../../repos/prepare.ts';
 import { parseRepoUrl } from '../../repos/repo-id.ts';
 
 export interface InitOptions {
@@ -34,6 +34,6 @@ export async function runInit(options: InitOptions, cli: Cli): Promise<void> {
   };
   const { token, gitIdentity } = options;
   const flags = { repo: options.repo, branch: null, hash: null, token, gitIdentity };
-  await initRepo(selection, flags, null, connection, cli);
-  cli.io.say('OK');
+  await registerRepo(selection, flags, null, connection, cli);
+  cli.io.info('OK');
 }

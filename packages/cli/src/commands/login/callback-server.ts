@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What the provider sends the browser back with. */
+/** The parameters with which the provider redirects the browser back. */
 export interface Callback {
   readonly code: string;
   readonly state: string;
@@ -9,7 +9,7 @@ export interface Callback {
   finish(ok: boolean): void;
 }
 
-/** A server on loopback that waits for the browser to come back from the provider. */
+/** A server on loopback that waits for the provider to redirect the browser back. */
 export class CallbackServer {
   readonly #server: Server;
   readonly #arrival: Promise<Callback>;
@@ -64,8 +64,8 @@ export class CallbackServer {
   }
 }
 
-const CLOSE = 'This page can be closed; go on in the terminal.';
-const RETRY = 'The terminal says why.';
+const CLOSE = 'You can close this page and continue in the terminal.';
+const RETRY = 'The terminal shows the reason.';
 
 function describe(url: URL): string {
   return url.searchParams.get('error_description') ?? url.searchParams.get('error') ?? RETRY;

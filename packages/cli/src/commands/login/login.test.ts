@@ -6,7 +6,7 @@ import { runCommand, withDirectory } from '../../testing/run-command.ts';
 
 const projects: Route = { json: [{ project_name: 'main' }, { project_name: 'ml' }] };
 
-/** A provider whose log-in page is the way back itself. */
+/** A provider whose log-in page redirects back at once. */
 function provider(answer: Route): Record<string, Route> {
   return {
     'POST /api/auth/list_providers': { json: [{ name: 'github', enabled: true }] },
@@ -20,7 +20,7 @@ function provider(answer: Route): Record<string, Route> {
   };
 }
 
-/** Presses the link that the command prints, once. */
+/** Opens the link that the command prints, once. */
 function browser(): { onOutput: (text: string) => void; page: () => Promise<Response> } {
   let page: Promise<Response> | null = null;
   const onOutput = (text: string): void => {
@@ -30,7 +30,7 @@ function browser(): { onOutput: (text: string) => void; page: () => Promise<Resp
   return { onOutput, page: () => page as Promise<Response> };
 }
 
-test('logs in by the browser and configures all projects', () =>
+test('a log-in by browser configures all projects of the user', () =>
   withDirectory(async (home) => {
     const server = await startFakeServer(
       provider({ json: { username: 'ann', creds: { token: 'tok' } } }),
@@ -49,7 +49,7 @@ test('logs in by the browser and configures all projects', () =>
     expect(config).toMatch(/default: true\s+name: main\s+token: tok[\s\S]+name: ml/);
   }));
 
-test('a refused log-in is told here and in the browser, and changes nothing', () =>
+test('a refused log-in is reported in the terminal and in the browser, and changes nothing', () =>
   withDirectory(async (home) => {
     const detail = [{ code: 'error', msg: 'Invalid code' }];
     const { url } = await startFakeServer(provider({ status: 400, json: { detail } }));
@@ -61,7 +61,7 @@ test('a refused log-in is told here and in the browser, and changes nothing', ()
     await expect(readFile(join(home, '.dstack', 'config.yml'))).rejects.toThrow();
   }));
 
-test('a token is taken from the input', () =>
+test('a token is read from the input', () =>
   withDirectory(async (home) => {
     const server = await startFakeServer({ 'POST /api/projects/list': projects });
     const argv = ['login', '--url', server.url, '--with-token', '--no'];
@@ -79,7 +79,7 @@ test.each([
     'several log-in providers',
     '--provider github',
   ],
-])('with providers %j it says what to do', (providers, what, next) =>
+])('with providers %j the error names the next command', (providers, what, next) =>
   withDirectory(async (home) => {
     const { url } = await startFakeServer({ 'POST /api/auth/list_providers': { json: providers } });
     const { err, code } = await runCommand(['login', '--url', url], { home });
@@ -90,7 +90,7 @@ test.each([
 );
 
 test.each(['file:///etc/passwd', '-a Calculator', 'x\u001b[2J', 'javascript:alert(1)'])(
-  'an address of a login page that is no web page (%j) is not opened',
+  'a login page that is not a web address (%j) is not opened',
   (authorization_url) =>
     withDirectory(async (home) => {
       const { url } = await startFakeServer({
@@ -99,7 +99,7 @@ test.each(['file:///etc/passwd', '-a Calculator', 'x\u001b[2J', 'javascript:aler
       });
       const { err, code } = await runCommand(['login', '--url', url], { home });
       expect(code).toBe(1);
-      expect(err).toContain('gave no valid address of a login page');
+      expect(err).toContain('returned an invalid address of a login page');
       expect(err).not.toContain('\u001b');
     }),
 );

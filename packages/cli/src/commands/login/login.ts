@@ -10,9 +10,9 @@ import { CallbackServer } from './callback-server.ts';
 export interface LoginOptions {
   readonly url: string | null;
   readonly provider: string | null;
-  /** The token comes from the input instead of a provider. */
+  /** The token is read from the input; no provider is used. */
   readonly withToken: boolean;
-  /** Null: ask where it can be asked. */
+  /** Null: ask if there is a terminal. */
   readonly makeDefault: boolean | null;
 }
 
@@ -24,10 +24,10 @@ export function declareLogin(program: Command, cli: Cli, run: typeof runLogin = 
     .option('-p, --provider <name>', 'log-in provider, if the server has several')
     .option('--with-token', 'read a token from the input instead of opening a browser')
     .option('-y, --yes', 'make the first project the default')
-    .option('-n, --no', 'leave the default project as it is')
+    .option('-n, --no', 'leave the default project unchanged')
     .action((o) => {
-      // Commander takes `--no` for a negated option without a name.
-      const no = cli.words.some((word) => word === '-n' || word === '--no');
+      // Commander uses `--no` for a negated option without a name.
+      const no = cli.args.some((word) => word === '-n' || word === '--no');
       return run(
         {
           url: o.url ?? null,
@@ -52,7 +52,7 @@ export async function runLogin(options: LoginOptions, cli: Cli): Promise<void> {
   const names = projects.map((project) => project.project_name);
   if (names.length === 0) {
     throw new CliError('You are a member of no project', {
-      why: `${url} knows you, but there is nothing to configure`,
+      why: `the account at ${url} is valid, but has no project to configure`,
       next: `create a project at ${url}, or ask to be added to one`,
     });
   }
@@ -60,19 +60,22 @@ export async function runLogin(options: LoginOptions, cli: Cli): Promise<void> {
   const makeDefault = await defaultProject(names, options, config, cli);
   for (const name of names) config.put({ name, url, token }, name === makeDefault);
   await config.save();
-  cli.io.say(
+  cli.io.info(
     `Logged in; configured projects: ${names.join(', ')} (default: ${config.default?.name ?? 'none'})`,
   );
 }
 
 async function askForUrl(cli: Cli): Promise<string> {
   if (!cli.io.interactive)
-    throw new UsageError('No server named', { next: 'dstack login --url URL' });
+    throw new UsageError('No server given', { next: 'dstack login --url URL' });
   const { input } = await import('@inquirer/prompts');
   return input({ message: 'URL of the server', default: DEFAULT_URL });
 }
 
-/** Without a scheme the server is asked where it is: a redirect would turn a later POST into a GET. */
+/**
+ * Without a scheme, the server is requested once to find its final URL: a redirect would turn a
+ * later POST into a GET.
+ */
 async function completeUrl(given: string, cli: Cli): Promise<string> {
   const bare = given.trim().replace(/\/+$/, '');
   if (/^https?:\/\//.test(bare)) return bare;
@@ -85,16 +88,16 @@ async function completeUrl(given: string, cli: Cli): Promise<string> {
     if (cli.signal.aborted) throw error;
     throw new CliError(`Cannot reach http://${bare}`, {
       why: errorMessage((error as Error).cause ?? error),
-      next: 'give the whole URL: dstack login --url https://…',
+      next: 'give the complete URL: dstack login --url https://…',
       cause: error,
     });
   }
 }
 
 async function tokenFromInput(cli: Cli): Promise<string> {
-  if (cli.io.interactive) cli.io.say('Paste the token, then press Ctrl-D:');
+  if (cli.io.interactive) cli.io.info('Paste the token, then press Ctrl-D:');
   const token = (await cli.prompt.readAll()).trim();
-  if (token === '') throw new UsageError('The input has no token');
+  if (token === '') throw new UsageError('The input contains no token');
   return token;
 }
 
@@ -103,12 +106,12 @@ async function tokenFromProvider(client: Client, options: LoginOptions, cli: Cli
   const server = await CallbackServer.start();
   try {
     const page = webPage((await client.auth.authorize(provider, server.port)).authorization_url);
-    cli.io.say(`Log in with your browser; if it does not open by itself, go to:\n  ${page}`);
+    cli.io.info(`Log in with your browser; if it does not open by itself, go to:\n  ${page}`);
     openBrowser(page, cli);
     const { code, state, finish } = await Promise.race([server.arrival(), interrupted(cli.signal)]);
     try {
       const user = await client.auth.callback(provider, code, state);
-      if (!user.creds?.token) throw new CliError('The server gave no token');
+      if (!user.creds?.token) throw new CliError('The server returned no token');
       finish(true);
       return user.creds.token;
     } catch (error) {
@@ -150,17 +153,20 @@ async function chooseProvider(client: Client, wanted: string | null, cli: Cli): 
   );
 }
 
-/** The address comes from the server and is opened: it must be a web page, no file and no option. */
+/**
+ * The address comes from the server and is opened by a program, so it must be a web page: no file
+ * and no option.
+ */
 function webPage(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url?.protocol === 'https:' || url?.protocol === 'http:') return url.href;
-  throw new CliError('The server gave no valid address of a login page', {
-    why: `it gave ${JSON.stringify(text)}`,
+  throw new CliError('The server returned an invalid address of a login page', {
+    why: `the address is ${JSON.stringify(text)}`,
     next: 'report this to the administrator of the server',
   });
 }
 
-/** The URL is printed in any case, so a machine without a browser is no failure. */
+/** The URL is printed in any case, so a computer without a browser is not an error. */
 function openBrowser(url: string, cli: Cli): void {
   const program = process.platform === 'darwin' ? 'open' : 'xdg-open';
   if (program === 'xdg-open' && !cli.env.DISPLAY && !cli.env.WAYLAND_DISPLAY) return;
@@ -175,7 +181,7 @@ function interrupted(signal: AbortSignal): Promise<never> {
   });
 }
 
-/** The project that becomes the default; null leaves things as they are. */
+/** The project that becomes the default; null changes nothing. */
 async function defaultProject(
   names: readonly string[],
   { makeDefault }: LoginOptions,

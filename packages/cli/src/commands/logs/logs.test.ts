@@ -56,7 +56,7 @@ test.each<[string[], Partial<LogsOptions>]>([
   });
 });
 
-test('every page is printed as it is', async () => {
+test('every page is printed unchanged', async () => {
   const pages = [page(['one\n', 'tw'], 'next'), page(['o\n'])];
   const fake = await serving({
     [`POST ${BASE}/logs/poll`]: () => pages.shift() as { json: unknown },
@@ -70,7 +70,7 @@ test('every page is printed as it is', async () => {
   ]);
 });
 
-test('-d shows what others report of a job, and carries nothing of it out', async () => {
+test('-d shows the diagnostic log of a job and interprets none of its control characters', async () => {
   const fake = await serving({ [`POST ${BASE}/logs/poll`]: page(['a\u001b[2Jb\n', 'c\u202ed\n']) });
   const at = (...argv: string[]) =>
     runCommand(['logs', 'x', ...argv], { env: serverEnv(fake.url) });
@@ -79,7 +79,7 @@ test('-d shows what others report of a job, and carries nothing of it out', asyn
   expect((await at()).out).toBe('a\u001b[2Jb\nc\u202ed\n');
 });
 
-test('-n prints the last lines, --since asks from then on', async () => {
+test('-n prints the last lines, --since only what was printed from then on', async () => {
   const fake = await serving({ [`POST ${BASE}/logs/poll`]: page(['a\nb\n', 'c\nd\n']) });
   const argv = ['logs', 'x', '-n', '2', '--since', '2026-11-24T12:00:00Z'];
   const { out } = await runCommand(argv, { env: serverEnv(fake.url) });
@@ -97,7 +97,7 @@ test('-f streams bytes until the job has ended', async () => {
   expect([out, code]).toEqual(['ab\n', 0]);
 });
 
-test('a job that does not exist is an error that names those there are', async () => {
+test('an error about an unknown job lists the jobs that exist', async () => {
   const fake = await serving({});
   const { code, err } = await runCommand(['logs', 'x', '--job', '7'], { env: serverEnv(fake.url) });
   expect(code).toBe(1);

@@ -3,8 +3,8 @@ import type { Command } from 'commander';
 import type { Cli, Connection } from '../../context.ts';
 import { CliError, UsageError } from '../../errors.ts';
 import { parseSince } from '../../format/since.ts';
-import { integer } from '../../options.ts';
-import { getRun } from '../../runs/get-run.ts';
+import { integerOption } from '../../options.ts';
+import { findRun } from '../../runs/get-run.ts';
 import { nodeSink, nodesBeside, streamNodes } from '../../runs/node-output.ts';
 import { currentSubmission, findJob } from '../../runs/run-status.ts';
 import { TailBuffer } from '../../runs/tail-buffer.ts';
@@ -14,11 +14,11 @@ export interface LogsOptions {
   readonly diagnose: boolean;
   readonly replica: number;
   readonly job: number;
-  /** Of every node of the replica. */
+  /** The output of every node of the replica. */
   readonly allNodes: boolean;
   readonly since: string | null;
   readonly follow: boolean;
-  /** Only the last N lines of what there is. */
+  /** Only the last N lines of the output so far. */
   readonly lines: number | null;
 }
 
@@ -27,13 +27,13 @@ export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = ru
     .command('logs')
     .description("Show a run's output")
     .argument('<run>', 'name of the run')
-    .option('-f, --follow', 'go on with what is printed from now on, until the job ends')
-    .option('-n, --lines <n>', 'only the last N lines', integer(0))
+    .option('-f, --follow', 'follow the output until the job ends')
+    .option('-n, --lines <n>', 'only the last N lines', integerOption(0))
     .option('-d, --diagnose', "show the agent's log instead of the job's output")
-    .option('--replica <n>', 'number of the replica', integer(0), 0)
-    .option('--job <n>', 'number of the job in the replica', integer(0), 0)
-    .option('--all-nodes', 'of all jobs of the replica, each line with its job')
-    .option('--since <when>', 'only from then on: 90, 15m, 2h, 1d, or a time with offset')
+    .option('--replica <n>', 'number of the replica', integerOption(0), 0)
+    .option('--job <n>', 'number of the job in the replica', integerOption(0), 0)
+    .option('--all-nodes', 'of all jobs of the replica; each line names its job')
+    .option('--since <when>', 'only output since then: 90, 15m, 2h, 1d, or a time with offset')
     .action((name, options) =>
       run(
         {
@@ -54,12 +54,12 @@ export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = ru
 export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
   const since = options.since === null ? null : parseSince(options.since, cli.now());
   if (options.follow && options.diagnose) {
-    throw new UsageError('--follow and --diagnose exclude each other', {
+    throw new UsageError('--follow and --diagnose cannot be used together', {
       next: `dstack logs --diagnose ${options.run}`,
     });
   }
   const connection = await cli.connect();
-  const run = await getRun(connection, options.run);
+  const run = await findRun(connection, options.run);
   const job = requireJob(run, options);
   const jobs = options.allNodes ? nodesBeside(run, job) : [job];
   if (options.follow) {
@@ -78,7 +78,7 @@ export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
   }
 }
 
-/** What others report of a job is only shown; its own output is written as it is. */
+/** The agent's log is printed with control characters escaped; the job's own output unchanged. */
 function shownText({ io }: Cli): (bytes: Uint8Array) => void {
   const decoder = new TextDecoder();
   return (bytes) => io.output(Buffer.from(io.styled(decoder.decode(bytes, { stream: true }))));
@@ -100,7 +100,7 @@ function requireJob(run: Run, options: LogsOptions): Job {
   );
 }
 
-/** Prints what there is now. */
+/** Prints the output so far. */
 async function printLogs(
   connection: Connection,
   options: LogsOptions,

@@ -33,7 +33,7 @@ interface Line {
   readonly memory: Chart;
 }
 
-/** Utilization and memory of every job, in one window of time for all. */
+/** Utilization and memory of every job, all in the same window of time. */
 export function metricsText(jobs: readonly JobCharts[], view: MetricsView): string {
   const lines = jobs.flatMap((job) => linesOf(job, labelOf(job.job, jobs)));
   const all = lines.flatMap((l) => [...l.utilization.samples, ...l.memory.samples]);
@@ -81,7 +81,7 @@ function shortTime(at: number): string {
   return `${date.getDate()} ${month} ${localDateTime(date.toISOString()).slice(11, 16)}`;
 }
 
-/** Only what tells jobs apart. */
+/** Only the numbers that distinguish the jobs. */
 function labelOf(job: Job, all: readonly JobCharts[]): string {
   const specs = all.map((j) => j.job.job_spec);
   const several = (values: unknown[]): boolean => new Set(values).size > 1;
@@ -128,7 +128,7 @@ function linesOf({ metrics, resources }: JobCharts, job: string): Line[] {
   return lines;
 }
 
-/** The wire has the newest value first. */
+/** The API returns the newest value first. */
 function percent(samples: readonly Sample[]): string {
   const latest = samples[0];
   return latest === undefined ? '' : `${Math.round(latest.value)}%`;

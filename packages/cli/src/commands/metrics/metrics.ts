@@ -2,8 +2,8 @@ import type { Job, JobMetrics, Run } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli, Connection } from '../../context.ts';
 import { CliError } from '../../errors.ts';
-import { integer } from '../../options.ts';
-import { getRun } from '../../runs/get-run.ts';
+import { integerOption } from '../../options.ts';
+import { findRun } from '../../runs/get-run.ts';
 import { currentSubmission } from '../../runs/run-status.ts';
 import { watchFrames } from '../../terminal/watch.ts';
 import { type JobCharts, metricsText } from './metrics-text.ts';
@@ -16,7 +16,7 @@ export interface MetricsOptions {
   readonly json: boolean;
 }
 
-/** Samples asked for; the window shown is cut from them. */
+/** Number of samples requested; the window shown is cut from them. */
 const SAMPLES = 1000;
 const WATCH_MS = 10_000;
 
@@ -30,8 +30,8 @@ export function declareMetrics(
     .description('Show utilization and memory of a run')
     .argument('<run>', 'name of the run')
     .option('-w, --watch', 'watch in real time')
-    .option('--replica <n>', 'only this replica', integer(0))
-    .option('--job <n>', 'only this job', integer(0))
+    .option('--replica <n>', 'only this replica', integerOption(0))
+    .option('--job <n>', 'only this job', integerOption(0))
     .option('--json', 'print JSON')
     .action((name, o) =>
       run(
@@ -50,7 +50,7 @@ export function declareMetrics(
 export async function runMetrics(options: MetricsOptions, cli: Cli): Promise<void> {
   const connection = await cli.connect();
   const load = async (): Promise<JobCharts[]> => {
-    const run = await getRun(connection, options.run);
+    const run = await findRun(connection, options.run);
     return Promise.all(chosenJobs(run, options).map((job) => chartsOf(run, job, connection)));
   };
   if (options.json) {

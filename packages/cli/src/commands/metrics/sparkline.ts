@@ -9,15 +9,16 @@ export interface Sample {
 
 export interface SparkCell {
   readonly glyph: string;
-  /** Mean of the cell's samples; null where there are none. */
+  /** Mean of the cell's samples; null if there are none. */
   readonly mean: number | null;
 }
 
 const GLYPHS = ['▁', '▂', '▃', '▄', '▅', '▆', '▇'];
 
 /**
- * Cuts `from`..`to` into `width` cells. Height is the peak of a cell on a fixed scale of 0..100 %,
- * so that lines of different jobs can be compared; gaps between samples take the value before.
+ * Divides `from`..`to` into `width` cells. The height of a cell is its peak on a fixed scale of
+ * 0..100 %, so that lines of different jobs can be compared. A gap between samples repeats the
+ * value before it.
  */
 export function sparkline(
   samples: readonly Sample[],
@@ -46,7 +47,7 @@ export function sparkline(
   });
 }
 
-/** Host values alarm when high, GPU values please when high. */
+/** A high value is bad on the host's CPU and memory, and good on a GPU. */
 export function sparkStyle(kind: 'host' | 'gpu', mean: number): Style {
   if (kind === 'host') {
     if (mean < 90) return 'progress';

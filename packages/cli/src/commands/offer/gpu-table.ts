@@ -1,12 +1,12 @@
 import type { GpuGroup } from '@dstack/contract/wire';
 import { availability, backendName, gigabytes, range, trimmed } from '../../format/values.ts';
-import { type Row, renderTable, type TableLayout } from '../../terminal/table.ts';
+import { renderTable, type TableLayout, type TableRow } from '../../terminal/table.ts';
 
-/** Regions listed by name up to this many, then counted. */
+/** Up to this many regions are listed by name; more are counted. */
 const MAX_REGIONS = 3;
 
 /** Offers grouped by device. */
-export function gpuTable(
+export function renderGpuTable(
   groups: readonly GpuGroup[],
   groupBy: readonly ('backend' | 'region' | 'count')[],
   layout: TableLayout,
@@ -23,7 +23,7 @@ export function gpuTable(
     { header: '' },
   ];
   const rows = groups.map(
-    (group, i): Row => [
+    (group, i): TableRow => [
       String(i + 1),
       `${group.name}:${gigabytes(group.memory_mib)}:${range(group.count)}`,
       group.spot.join(', '),
@@ -46,7 +46,7 @@ function regionsText(regions: readonly string[]): string {
   return regions.length > MAX_REGIONS ? `${regions.length} regions` : regions.join(', ');
 }
 
-/** Said only where no offer of the group can be had. */
+/** Shown only if no offer of the group is available. */
 function unavailability(group: GpuGroup): string {
   const usable = group.availability.some(
     (a) => a === 'available' || a === 'unknown' || a === 'idle',

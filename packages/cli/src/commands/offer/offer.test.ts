@@ -57,12 +57,12 @@ test('the request is that of the official client', async () => {
     run_spec: { configuration: { resources: unknown } };
   };
   const ours = fake.bodyOf(`${BASE}/runs/get_plan`) as typeof theirs;
-  // The recording was made with flags of its own.
+  // The recording was made with its own flags.
   theirs.run_spec.configuration.resources = ours.run_spec.configuration.resources;
   expect(ours).toEqual({ ...theirs, max_offers: 50 });
 });
 
-test('offers are a table, with what is not shown', async () => {
+test('offers are shown as a table that ends with the number of hidden offers', async () => {
   const fake = await serving();
   const env = serverEnv(fake.url);
   const { out, err } = await runCommand(['offer', '--max-offers', '1'], { env });
@@ -95,7 +95,7 @@ test('offers are grouped by device', async () => {
   expect(fake.bodyOf(`${BASE}/gpus/list`)).toMatchObject({ group_by: [] });
 });
 
-test('no offers are no failure', async () => {
+test('no offers are not an error', async () => {
   const fake = await serving([]);
   const { out, code } = await runCommand(['offer', '--group-by', 'gpu'], {
     env: serverEnv(fake.url),
@@ -104,7 +104,7 @@ test('no offers are no failure', async () => {
   expect(out).toContain('No matching GPU offers');
 });
 
-test('why there are none is told', async () => {
+test('the reason for having no offers is printed', async () => {
   const plan = await recordedAnswer<RunPlan>('offer', `${BASE}/runs/get_plan`);
   const jobs = plan.job_plans.map((job) => ({ ...job, offers: [], total_offers: 0 }));
   const server = await startFakeServer({

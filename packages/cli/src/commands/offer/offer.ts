@@ -6,7 +6,7 @@ import { UsageError } from '../../errors.ts';
 import { requestedResources } from '../../format/resources.ts';
 import { backendName } from '../../format/values.ts';
 import { addFormatOptions, wantsJson } from '../../options.ts';
-import { offerTable } from '../../runs/offer-table.ts';
+import { renderOfferTable } from '../../runs/offer-table.ts';
 import { printPlanNotes } from '../../runs/plan-notes.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderProperties } from '../../terminal/table.ts';
@@ -19,7 +19,7 @@ import {
   runFlags,
 } from '../apply/flags.ts';
 import { applyFlags } from '../apply/overrides.ts';
-import { gpuTable } from './gpu-table.ts';
+import { renderGpuTable } from './gpu-table.ts';
 
 type Grouping = 'gpu' | 'backend' | 'region' | 'count';
 const GROUPINGS: readonly string[] = ['gpu', 'backend', 'region', 'count'];
@@ -88,7 +88,7 @@ export async function runOffer(options: OfferOptions, cli: Cli): Promise<void> {
   else printOffers(plan, options, cli);
 }
 
-/** A task that would never run: it only says what machine is wanted. */
+/** A task that never runs: it only describes the instance that is wanted. */
 async function offerSpec(flags: RunFlags, profile: Profile): Promise<RunSpec> {
   const { parseConfiguration } = await import('@dstack/contract');
   const document = {
@@ -126,7 +126,7 @@ async function offerSpec(flags: RunFlags, profile: Profile): Promise<RunSpec> {
 
 function requirementsOf(plan: RunPlan): RunPlan['job_plans'][number]['job_spec']['requirements'] {
   const requirements = plan.job_plans[0]?.job_spec.requirements;
-  if (requirements === undefined) throw new Error('the server answered a plan without jobs');
+  if (requirements === undefined) throw new Error('the server returned a plan without jobs');
   return requirements;
 }
 
@@ -163,7 +163,7 @@ function printOffers(plan: RunPlan, options: OfferOptions, cli: Cli): void {
         ['Project', plan.project_name],
         ['User', plan.user],
         ['Resources', requestedResources(requirements.resources)],
-        ['Spot policy', spotWord(requirements.spot)],
+        ['Spot policy', spotText(requirements.spot)],
         ['Max price', requirements.max_price == null ? 'off' : `$${requirements.max_price}`],
       ],
       layout,
@@ -180,7 +180,7 @@ function printOffers(plan: RunPlan, options: OfferOptions, cli: Cli): void {
     return;
   }
   io.print(
-    offerTable(job.offers, {
+    renderOfferTable(job.offers, {
       total: job.total_offers,
       maxPrice: job.max_price ?? null,
       limit: options.flags.maxOffers,
@@ -188,7 +188,7 @@ function printOffers(plan: RunPlan, options: OfferOptions, cli: Cli): void {
     }),
   );
   if (options.flags.profile.fleets.length === 0) {
-    io.say('Offers of backends and of all instances; --fleet NAME shows those of a fleet only.');
+    io.info('Offers of backends and of all instances; --fleet NAME shows those of one fleet only.');
   }
 }
 
@@ -209,7 +209,7 @@ async function showGroups(options: OfferOptions, spec: RunSpec, cli: Cli): Promi
     }),
   );
   const { resources } = spec.configuration;
-  // As the server merges them: it answers with the groups alone.
+  // Grouped like the server groups them: its answer contains only the groups.
   const spotPolicy =
     spec.configuration.spot_policy ?? spec.profile?.spot_policy ?? DEFAULT_SPOT_POLICY;
   const maxPrice = spec.configuration.max_price ?? spec.profile?.max_price ?? null;
@@ -240,10 +240,10 @@ async function showGroups(options: OfferOptions, spec: RunSpec, cli: Cli): Promi
     );
     return;
   }
-  io.print(gpuTable(answer.gpus, groupBy, { width: io.width, paint: io.paint }));
+  io.print(renderGpuTable(answer.gpus, groupBy, { width: io.width, paint: io.paint }));
 }
 
-function spotWord(spot: boolean | null | undefined): string {
+function spotText(spot: boolean | null | undefined): string {
   if (spot === null || spot === undefined) return 'auto';
   return spot ? 'spot' : 'on-demand';
 }

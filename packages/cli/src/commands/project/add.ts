@@ -6,11 +6,11 @@ export interface ProjectAddOptions {
   readonly name: string;
   readonly url: string;
   readonly token: string;
-  /** Null: ask if there is another default. */
+  /** Null: ask if another project is the default. */
   readonly makeDefault: boolean | null;
 }
 
-/** Checks the project against the server before anything is written. */
+/** Checks that the server accepts the project and token before anything is written. */
 export async function runProjectAdd(options: ProjectAddOptions, cli: Cli): Promise<void> {
   const url = options.url.replace(/\/+$/, '');
   const client = await clientFor({ url, token: options.token }, cli.env);
@@ -20,7 +20,7 @@ export async function runProjectAdd(options: ProjectAddOptions, cli: Cli): Promi
   const makeDefault = options.makeDefault ?? (await wantsDefault(options.name, current?.name, cli));
   config.put({ name: project.project_name, url, token: options.token }, makeDefault);
   await config.save();
-  cli.io.say(`Configuration updated at ${config.path}`);
+  cli.io.info(`Configuration updated at ${config.path}`);
 }
 
 async function wantsDefault(name: string, current: string | undefined, cli: Cli): Promise<boolean> {
@@ -39,14 +39,14 @@ async function checkProject<T>(name: string, url: string, get: () => Promise<T>)
     const { ForbiddenError, NotFoundError } = await import('@dstack/client');
     if (error instanceof NotFoundError) {
       throw new CliError(`Project ${name} does not exist on ${url}`, {
-        why: 'the server does not know it, or something else answers at this URL',
+        why: 'the server has no such project, or another program answers at this URL',
         next: `check the name, or open ${url} to see your projects`,
         cause: error,
       });
     }
     if (error instanceof ForbiddenError) {
       throw new CliError(`The server at ${url} does not accept the token`, {
-        why: `it is wrong, or its user is no member of project ${name}`,
+        why: `it is wrong, or its user is not a member of project ${name}`,
         next: `copy the token from ${url} (or from the output of: dstack server)`,
         cause: error,
       });

@@ -45,7 +45,7 @@ test.each([
   [['-n'], undefined, 'main'],
   [[], 'y\n', 'lab'],
   [[], 'n\n', 'main'],
-])('a second project becomes the default only if wanted (%j, %j)', (flags, input, expected) =>
+])('a second project becomes the default only on request (%j, %j)', (flags, input, expected) =>
   withDirectory(async (home) => {
     const { url } = await serving();
     await runCommand(add('main', url), { home });
@@ -90,7 +90,7 @@ test('the default is changed and a project removed by name', () =>
     expect((await runCommand(['project', 'set-default', 'main'], { home })).code).toBe(1);
   }));
 
-test('the verbose list has the user of each project', () =>
+test('the verbose list shows the user of each project', () =>
   withDirectory(async (home) => {
     const { url } = await serving({
       'POST /api/users/get_my_user': ({ headers }) =>

@@ -22,7 +22,7 @@ export function declareProject(
 ): void {
   const project = program
     .command('project')
-    .description('Manage the projects this machine knows (~/.dstack/config.yml)')
+    .description('Manage the projects configured on this computer (~/.dstack/config.yml)')
     .option('-v, --verbose', 'show the user of each project')
     .option('--json', 'print JSON')
     .action((options) => runProjectMenu(asListOptions(options), cli, run.list));
@@ -48,7 +48,7 @@ export function declareProject(
           name: options.name,
           url: options.url,
           token: options.token,
-          makeDefault: options.yes ? true : cli.words.some(isNo) ? false : null,
+          makeDefault: options.yes ? true : cli.args.some(isNo) ? false : null,
         },
         cli,
       ),
@@ -69,7 +69,7 @@ export function declareProject(
     .action((name) => run.setDefault({ name: name ?? null }, cli));
 }
 
-/** Commander reads `--no` as "negated", so the word itself is looked for. */
+/** Commander reads `--no` as a negation, so the argument itself is searched for. */
 function isNo(word: string): boolean {
   return word === '--no' || word === '-n';
 }
@@ -78,7 +78,7 @@ function asListOptions(options: { verbose?: boolean; json?: boolean }): ProjectL
   return { verbose: options.verbose ?? false, json: options.json ?? false };
 }
 
-/** `dstack project` alone: a menu for a person, the list for everything else. */
+/** `dstack project` alone: a menu on a terminal, otherwise the list. */
 async function runProjectMenu(
   options: ProjectListOptions,
   cli: Cli,
@@ -123,7 +123,7 @@ async function userName(project: ConfiguredProject, cli: Cli): Promise<string> {
     return (await client.users.getMyUser()).username;
   } catch (error) {
     const { ApiError } = await import('@dstack/client');
-    // One dead server must not hide the other projects.
+    // One unreachable server must not hide the other projects.
     return error instanceof ApiError ? '(invalid token)' : '(no connection)';
   }
 }
@@ -134,7 +134,7 @@ export async function runProjectDelete(
 ): Promise<void> {
   const config = await ConfigFile.load(cli.home);
   if (options.name === null) {
-    throw new CliError('No project named', {
+    throw new CliError('No project name given', {
       exitCode: 2,
       next: 'dstack project delete --name NAME',
     });
@@ -143,7 +143,7 @@ export async function runProjectDelete(
   if (!options.yes && !(await cli.prompt.confirm(`Delete project ${options.name}?`))) return;
   config.remove(options.name);
   await config.save();
-  cli.io.say('OK');
+  cli.io.info('OK');
 }
 
 export async function runSetDefault(options: { name: string | null }, cli: Cli): Promise<void> {
@@ -152,12 +152,12 @@ export async function runSetDefault(options: { name: string | null }, cli: Cli):
   requireProject(config, name);
   config.setDefault(name);
   await config.save();
-  cli.io.say('OK');
+  cli.io.info('OK');
 }
 
 async function chooseProject(config: ConfigFile, cli: Cli): Promise<string> {
   if (!cli.io.interactive || config.projects.length === 0) {
-    throw new CliError('No project named', {
+    throw new CliError('No project name given', {
       exitCode: 2,
       next: 'dstack project set-default NAME',
     });

@@ -44,7 +44,7 @@ test.each([[['ps', '-n', '101']], [['ps', '-n', 'x']], [['ps', '--format', 'xml'
   },
 );
 
-test('runs are listed as whole lines where there is no terminal', async () => {
+test('without a terminal the lines of the list stay whole', async () => {
   const fake = await serving(await recordedRuns());
   const { out, err, code } = await runCommand(['ps', '-a'], { env: serverEnv(fake.url), now: NOW });
   expect(out).toBe(
@@ -67,7 +67,7 @@ test('runs are listed as whole lines where there is no terminal', async () => {
   });
 });
 
-test('on a terminal statuses have colour and narrow ones lose columns', async () => {
+test('on a terminal statuses are coloured, and a narrow terminal hides columns', async () => {
   const fake = await serving(await recordedRuns());
   const { out } = await runCommand(['ps', '-a'], {
     env: serverEnv(fake.url),
@@ -79,7 +79,7 @@ test('on a terminal statuses have colour and narrow ones lose columns', async ()
   expect(out).toContain('STATUS');
 });
 
-test('without an active run the last one is shown', async () => {
+test('without an active run the latest run is shown', async () => {
   const [run] = await recordedRuns();
   const fake = await serving([], [run]);
   const { out } = await runCommand(['ps'], { env: serverEnv(fake.url), now: NOW });
@@ -98,7 +98,7 @@ test('--json prints the runs on one line', async () => {
   expect(JSON.parse(out)).toEqual({ project: 'main', runs });
 });
 
-test('the machine of the server itself is shown as local', async () => {
+test("the server's own backend is shown as local", async () => {
   const [run] = structuredClone(await recordedRuns());
   const placed = run?.jobs[0]?.job_submissions[0]?.job_provisioning_data;
   if (placed) placed.region = 'local';
@@ -126,7 +126,7 @@ test('several jobs have rows of their own', async () => {
   ]);
 });
 
-test('a run that waits for its schedule says when it starts next', async () => {
+test('a run that waits for its schedule shows its next start', async () => {
   const [run] = structuredClone(await recordedRuns());
   if (!run) throw new Error('no run recorded');
   const next_triggered_at = '2026-11-25T08:00:00Z';
@@ -138,7 +138,7 @@ test('a run that waits for its schedule says when it starts next', async () => {
   expect(out).toContain(`pending (next run ${localDateTime(next_triggered_at).slice(0, 16)})`);
 });
 
-test('only dev environments are inactive while nobody is connected', async () => {
+test('only dev environments are shown as inactive', async () => {
   const [run] = structuredClone(await recordedRuns());
   const submission = run?.jobs[0]?.job_submissions.at(-1);
   if (!run || !submission) throw new Error('no job recorded');
@@ -154,7 +154,7 @@ test('only dev environments are inactive while nobody is connected', async () =>
   expect(await shown()).toContain('running (inactive for 1m 30s)');
 });
 
-test('-v says below the table why runs wait, as far as the server can tell', async () => {
+test('-v prints below the table why runs wait, if the server can explain it', async () => {
   const [run] = structuredClone(await recordedRuns());
   if (!run) throw new Error('no run recorded');
   const waiting = (name: string): Run => ({
@@ -191,13 +191,13 @@ test('--watch draws until Ctrl-C', async () => {
   expect(out).toContain('add080');
 });
 
-test('a server that is not there is explained with what to do', async () => {
+test('an unreachable server is reported with the next step', async () => {
   const fake = await serving([]);
   const { url } = fake;
   await fake.stop();
   const { code, err, out } = await runCommand(['ps'], { env: serverEnv(url) });
   expect([code, out]).toEqual([1, '']);
   expect(err).toBe(
-    `error: Failed to connect to dstack server ${url}\n  why:  nothing listens there (connection refused)\n  next: dstack server\n`,
+    `error: Failed to connect to dstack server ${url}\n  why:  no program listens there (connection refused)\n  next: dstack server\n`,
   );
 });

@@ -2,8 +2,8 @@ import type { Run } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli, Connection } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
-import { addFormatOptions, integer, wantsJson } from '../../options.ts';
-import { runTable } from '../../runs/run-table.ts';
+import { addFormatOptions, integerOption, wantsJson } from '../../options.ts';
+import { renderRunTable } from '../../runs/run-table.ts';
 import { isKeptWaiting, waitReason } from '../../runs/wait-reasons.ts';
 import { hangingText } from '../../terminal/text-width.ts';
 import { watchFrames } from '../../terminal/watch.ts';
@@ -16,7 +16,7 @@ export interface PsOptions {
   readonly json: boolean;
 }
 
-/** The most runs that one request may ask for. */
+/** The maximum number of runs in one request. */
 const MAX_RUNS = 100;
 
 export function declarePs(program: Command, cli: Cli, run: typeof runPs = runPs): void {
@@ -26,7 +26,11 @@ export function declarePs(program: Command, cli: Cli, run: typeof runPs = runPs)
     .option('-a, --all', 'show finished runs too')
     .option('-v, --verbose', 'show more, and why runs wait')
     .option('-w, --watch', 'watch in real time')
-    .option('-n, --last <n>', `show the last N runs (up to ${MAX_RUNS})`, integer(1, MAX_RUNS));
+    .option(
+      '-n, --last <n>',
+      `show the last N runs (up to ${MAX_RUNS})`,
+      integerOption(1, MAX_RUNS),
+    );
   addFormatOptions(command).action((options) =>
     run(
       {
@@ -43,7 +47,7 @@ export function declarePs(program: Command, cli: Cli, run: typeof runPs = runPs)
 
 export async function runPs(options: PsOptions, cli: Cli): Promise<void> {
   if (options.watch && options.json) {
-    throw new UsageError('--watch and --json exclude each other');
+    throw new UsageError('--watch and --json cannot be used together');
   }
   const connection = await cli.connect();
   if (options.json) {
@@ -54,14 +58,14 @@ export async function runPs(options: PsOptions, cli: Cli): Promise<void> {
   const frame = async (): Promise<string> => {
     const runs = await listRuns(connection, options);
     const layout = { width: cli.io.width, paint: cli.io.paint };
-    const table = runTable(runs, { verbose: options.verbose, now: cli.now(), layout });
+    const table = renderRunTable(runs, { verbose: options.verbose, now: cli.now(), layout });
     return options.verbose ? table + (await reasonsText(runs, connection, cli.io.width)) : table;
   };
   if (options.watch) await watchFrames(cli, frame);
   else cli.io.print(await frame());
 }
 
-/** At most this many runs have their reason for waiting below the table. */
+/** At most this many runs get a reason for waiting below the table. */
 const REASONS = 10;
 
 async function reasonsText(
@@ -78,7 +82,7 @@ async function reasonsText(
   return lines.length === 0 ? '' : `\n${lines.join('')}`;
 }
 
-/** Active runs, or the very last one if none is active: an empty table would tell nothing. */
+/** Active runs, or the latest run if none is active: an empty table would not help. */
 async function listRuns(connection: Connection, options: PsOptions): Promise<Run[]> {
   const list = (onlyActive: boolean, limit: number): Promise<Run[]> =>
     connection.client.listRuns({

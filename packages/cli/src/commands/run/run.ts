@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
-import { getRun } from '../../runs/get-run.ts';
-import { runTable } from '../../runs/run-table.ts';
+import { findRun } from '../../runs/get-run.ts';
+import { renderRunTable } from '../../runs/run-table.ts';
 
 export interface RunGetOptions {
   readonly name: string | null;
@@ -28,13 +28,13 @@ export function declareRun(program: Command, cli: Cli, run: typeof runRunGet = r
 
 export async function runRunGet(options: RunGetOptions, cli: Cli): Promise<void> {
   const connection = await cli.connect();
-  const run = await getRun(connection, reference(options));
+  const run = await findRun(connection, reference(options));
   if (options.json) {
     cli.io.json(run, 2);
     return;
   }
   const layout = { width: cli.io.width, paint: cli.io.paint };
-  cli.io.print(runTable([run], { verbose: true, now: cli.now(), layout }));
+  cli.io.print(renderRunTable([run], { verbose: true, now: cli.now(), layout }));
 }
 
 function reference(options: RunGetOptions): { run_name: string } | { id: string } {
@@ -45,7 +45,7 @@ function reference(options: RunGetOptions): { run_name: string } | { id: string 
   return { id: checkedId(options.id ?? '') };
 }
 
-/** @throws UsageError before any request is made. */
+/** @throws UsageError before any request is sent. */
 export function checkedId(id: string): string {
   if (UUID.test(id)) return id.toLowerCase();
   throw new UsageError(`"${id}" is not a valid UUID`);

@@ -34,7 +34,7 @@ export function declareSecret(
     .command('set')
     .description('Create or update a secret')
     .argument('<name>')
-    .argument('[value]', 'the value; without it, it is read from the input')
+    .argument('[value]', 'the value; if omitted, it is read from the input')
     .action((name, value) => run.set({ name, value: value ?? null }, cli));
   secret
     .command('delete')
@@ -71,12 +71,12 @@ export async function runSecretGet(
   else print([secret], cli);
 }
 
-/** A value on the command line ends up in the shell's history; the input does not. */
+/** A value on the command line stays in the shell's history; the input does not. */
 export async function runSecretSet(
   { name, value }: { name: string; value: string | null },
   cli: Cli,
 ): Promise<void> {
-  if (value === null && cli.io.interactive) cli.io.say(`Value of ${name}, end with Ctrl-D:`);
+  if (value === null && cli.io.interactive) cli.io.info(`Value of ${name}, end with Ctrl-D:`);
   const text = value ?? (await cli.prompt.readAll()).replace(/\r?\n$/, '');
   if (text === '') {
     throw new UsageError('The value is empty', {
@@ -85,8 +85,8 @@ export async function runSecretSet(
   }
   const { project } = await cli.connect();
   const { notes = [] } = await project.secrets.set(name, text);
-  for (const note of notes) cli.io.say(`note: ${note}`);
-  cli.io.say('OK');
+  for (const note of notes) cli.io.info(`note: ${note}`);
+  cli.io.info('OK');
 }
 
 export async function runSecretDelete(
@@ -95,11 +95,11 @@ export async function runSecretDelete(
 ): Promise<void> {
   const { project } = await cli.connect();
   if (!yes && !(await cli.prompt.confirm(`Delete the secret ${name}?`))) {
-    cli.io.say('Exiting...');
+    cli.io.info('Exiting...');
     return;
   }
   await withSpinner(cli.io, 'Deleting secret...', () =>
     orNotFound(`Secret ${name}`, 'dstack secret list', () => project.secrets.delete([name])),
   );
-  cli.io.say('OK');
+  cli.io.info('OK');
 }

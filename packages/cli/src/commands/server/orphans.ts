@@ -19,7 +19,7 @@ export async function runServerOrphans({ json }: OrphansOptions, cli: Cli): Prom
     if (error) cli.io.warn(`Backend ${backend} of project ${project_name} was not swept: ${error}`);
   }
   if (report.orphans.length === 0) {
-    cli.io.say('No orphans are known.');
+    cli.io.info('No orphans are known.');
     return;
   }
   const columns = [

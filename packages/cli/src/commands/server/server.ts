@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import { ConfigFile } from '../../config/config-file.ts';
 import type { Cli } from '../../context.ts';
 import { CancelledError, CliError, UsageError } from '../../errors.ts';
-import { integer } from '../../options.ts';
+import { integerOption } from '../../options.ts';
 import { productVersion } from '../../version.ts';
 import { runServerOrphans } from './orphans.ts';
 
@@ -13,7 +13,7 @@ export interface ServerOptions {
   readonly port: number;
   readonly logLevel: string;
   readonly token: string | null;
-  /** Whether project `main` becomes the default one; null = ask, where there is someone to ask. */
+  /** Whether project `main` becomes the default; null = ask if there is a terminal. */
   readonly updateDefault: boolean | null;
 }
 
@@ -36,7 +36,7 @@ export function declareServer(program: Command, cli: Cli, run: typeof runServer 
       new Option('-p, --port <port>', 'port to listen on')
         .env('DSTACK_SERVER_PORT')
         .default(3000)
-        .argParser(integer(0, 65_535)),
+        .argParser(integerOption(0, 65_535)),
     )
     .addOption(
       new Option('-l, --log-level <level>', LEVELS.join(', '))
@@ -44,8 +44,8 @@ export function declareServer(program: Command, cli: Cli, run: typeof runServer 
         .default('info'),
     )
     .option('-d', 'the same as --log-level debug (also: --debug)')
-    .option('-y, --yes', 'make project main the default one on this machine')
-    .option('-n, --no', 'leave the default project alone')
+    .option('-y, --yes', 'make project main the default one on this computer')
+    .option('-n, --no', 'leave the default project unchanged')
     .addOption(
       new Option('--token <token>', 'token of the admin, used when it is first created').env(
         'DSTACK_SERVER_ADMIN_TOKEN',
@@ -58,7 +58,7 @@ export function declareServer(program: Command, cli: Cli, run: typeof runServer 
           port: o.port,
           logLevel: cli.debug || o.d ? 'debug' : String(o.logLevel).toLowerCase(),
           token: o.token ?? null,
-          updateDefault: updateDefault(cli.words, o.yes === true, env),
+          updateDefault: updateDefault(cli.args, o.yes === true, env),
         },
         cli,
       ),
@@ -113,8 +113,8 @@ interface RunningServer {
 }
 
 /**
- * Runs the server in this process until Ctrl-C or SIGTERM; the second one ends it at once. It is found
- * by path, not imported: the command line must not carry the server in its bundle.
+ * Runs the server in this process until Ctrl-C or SIGTERM; a second one ends it at once. The server
+ * is loaded by path, not imported: the bundle of the command line must not contain it.
  */
 export async function runServer(options: ServerOptions, cli: Cli): Promise<void> {
   const stop = new AbortController();
@@ -124,7 +124,7 @@ export async function runServer(options: ServerOptions, cli: Cli): Promise<void>
   const release = cli.onInterrupt(
     (signal) => {
       if (!stop.signal.aborted) {
-        cli.io.say('Stopping... (jobs go on)');
+        cli.io.info('Stopping... (jobs continue)');
         stop.abort();
         void pressedOnce(cli, ended.signal).then(() => {
           isOneKey = false;
@@ -141,16 +141,19 @@ export async function runServer(options: ServerOptions, cli: Cli): Promise<void>
   }
 }
 
-/** One Ctrl-C can arrive as two signals: a parent process may forward it to a child that also got it. */
+/**
+ * One Ctrl-C may arrive as two signals: a parent process may forward it to a child that has already
+ * received it.
+ */
 const SAME_KEY_MS = 250;
 
 /** Resolves when a further SIGINT can only come from another Ctrl-C. */
 async function pressedOnce(cli: Cli, ended: AbortSignal): Promise<void> {
   try {
     await cli.wait(SAME_KEY_MS, ended);
-    cli.io.say('Still stopping; press Ctrl-C again to end the server at once.');
+    cli.io.info('Still stopping; press Ctrl-C again to end the server at once.');
   } catch {
-    // The server has stopped in the meantime.
+    // The server has already stopped.
   }
 }
 
@@ -205,42 +208,43 @@ async function introduce(server: RunningServer, cli: Cli, stop: AbortSignal): Pr
   const unknown = (error: Error): null => {
     if (error instanceof CancelledError) throw error;
     const why = error instanceof CliError && error.why ? ` (${error.why})` : '';
-    cli.io.warn(`The project is not made known to the command line: ${error.message}${why}`);
+    cli.io.warn(`The project could not be added to the configuration: ${error.message}${why}`);
     return null;
   };
-  // Before the announcement: whoever waits for that can run commands at once.
+  // Written before the announcement: a program that waits for the announcement may run commands at
+  // once.
   const question = await makeKnown(server, cli).catch(unknown);
   await announce(server, cli);
-  // The server serves requests while the question is open, and Ctrl-C ends the question.
+  // The server serves requests while the question is open. Ctrl-C ends the question.
   if (question) await Promise.race([question().catch(unknown), aborted(stop)]);
 }
 
 async function announce(server: RunningServer, cli: Cli): Promise<void> {
   const { io } = cli;
   io.print(`The dstack server ${await productVersion()} is running at ${server.url}`);
-  io.say(localText(server.local));
+  io.info(localText(server.local));
   for (const warning of server.warnings) io.warn(warning);
 }
 
 const HOW = {
   containers: 'in Docker containers',
   users: 'as plain processes, each job with a user id of its own',
-  nothing: "as plain processes of this server's user: they can read all that it can",
+  nothing: "as plain processes of this server's user: they can read everything that this user can",
 };
 
-/** One line: who may run jobs on this machine, and how. */
+/** One line: who may run jobs on the server host, and how. */
 export function localText(local: LocalUse): string {
-  if (local.kind === 'off') return `Jobs do not run on this machine: ${local.reason}.`;
+  if (local.kind === 'off') return `Jobs do not run on the server's machine: ${local.reason}.`;
   const { apart, projects, trusted } = local;
   const whose =
     projects.length === 1 ? `project ${projects[0]}` : `projects ${projects.join(', ')}`;
   const power = trusted ? '; DSTACK_LOCAL_TRUSTED=1 gives them full control of it' : '';
-  return `Jobs of ${whose} can run on this machine, ${HOW[apart]}${power}.`;
+  return `Jobs of ${whose} can run on the server's machine, ${HOW[apart]}${power}.`;
 }
 
 /**
- * Makes the server's project known to this machine's command line: at once if it changes no
- * default, else only if that was asked for. Answers the question that is left for the user, if any.
+ * Adds the server's project to the user's configuration: at once if that changes no default,
+ * otherwise only on request. Returns the question that is left for the user, if any.
  */
 async function makeKnown(server: RunningServer, cli: Cli): Promise<(() => Promise<void>) | null> {
   const config = await ConfigFile.load(cli.home);
@@ -252,14 +256,14 @@ async function makeKnown(server: RunningServer, cli: Cli): Promise<(() => Promis
   const put = async () => {
     config.put({ name, url, token }, true);
     await config.save();
-    cli.io.say(`Configuration updated at ${config.path}`);
+    cli.io.info(`Configuration updated at ${config.path}`);
   };
   if (agreed === true || (!other && !moved)) {
     await put();
     return null;
   }
   if (!cli.io.interactive) {
-    cli.io.say(`To use it: dstack project add --name ${name} --url ${url} --token ${token} --yes`);
+    cli.io.info(`To use it: dstack project add --name ${name} --url ${url} --token ${token} --yes`);
     return null;
   }
   return async () => {

@@ -9,11 +9,11 @@ test.each([
   [['echo $HOME | wc'], ['echo $HOME | wc']],
   [['python', '-c', 'print("a  b")'], [`python -c 'print("a  b")'`]],
   [['ls', 'my file', '$HOME', "it's", ''], [`ls 'my file' '$HOME' 'it'"'"'s' ''`]],
-])('the words %j are the line %j of the job’s shell', (words, line) => {
+])('the arguments %j become the line %j of the job’s shell', (words, line) => {
   expect(shellLine(words)).toEqual(line);
 });
 
-test('the token of a program, which sees no keys, needs one', () =>
+test("a token that may not read the user's keys needs --ssh-identity", () =>
   withDirectory(async (home) => {
     const msg = 'Access denied: service tokens cannot be used for this';
     const fake = await startFakeServer({
@@ -24,6 +24,6 @@ test('the token of a program, which sees no keys, needs one', () =>
     });
     const { code, err } = await runCommand(['ssh', 'rr'], { env: serverEnv(fake.url), home });
     expect(code).toBe(1);
-    expect(err).toContain('The token of a program has no SSH key');
+    expect(err).toContain('A token of a program has no SSH key');
     expect(err).toContain('--ssh-identity FILE');
   }));

@@ -7,9 +7,8 @@ import { isRunFinished } from '@dstack/contract/status';
 import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
 import { CliError } from '../../errors.ts';
-import { integer } from '../../options.ts';
-import { getRun } from '../../runs/get-run.ts';
-
+import { integerOption } from '../../options.ts';
+import { findRun } from '../../runs/get-run.ts';
 import { identityForRun, requireIdentity } from '../../ssh/identity.ts';
 import { renderBlocks, routeTo } from '../../ssh/route.ts';
 import { noClient, sshProgram } from '../../ssh/ssh-client.ts';
@@ -18,10 +17,12 @@ import { chooseJob, started } from '../attach/attach.ts';
 
 export interface SshOptions {
   readonly run: string;
-  /** One word: a line for the job's shell; several: a command and its arguments; none: a shell. */
+  /**
+   * One argument: a line for the job's shell. Several: a command and its arguments. None: a shell.
+   */
   readonly command: readonly string[];
   readonly sshIdentity: string | null;
-  /** Gives a command a terminal. */
+  /** Allocates a terminal for the command. */
   readonly tty: boolean;
   readonly replica: number | null;
   readonly job: number;
@@ -34,12 +35,12 @@ export function declareSsh(program: Command, cli: Cli, run: typeof runSsh = runS
     .argument('<run>', 'name of the run')
     .argument(
       '[command...]',
-      'after --: a command and its arguments, or one word for a line of shell',
+      'after --: a command and its arguments, or one argument with a shell line',
     )
     .option('--ssh-identity <file>', 'private SSH key, if the run was submitted with one')
-    .option('-t, --tty', 'give the command a terminal')
-    .option('--replica <n>', 'number of the replica', integer(0))
-    .option('--job <n>', 'number of the job in the replica', integer(0), 0)
+    .option('-t, --tty', 'allocate a terminal for the command')
+    .option('--replica <n>', 'number of the replica', integerOption(0))
+    .option('--job <n>', 'number of the job in the replica', integerOption(0), 0)
     .action((name, command, o) =>
       run(
         {
@@ -55,10 +56,10 @@ export function declareSsh(program: Command, cli: Cli, run: typeof runSsh = runS
     );
 }
 
-/** Needs no attachment, and leaves no trace in the user's SSH configuration. */
+/** Needs no attachment and changes nothing in the user's SSH configuration. */
 export async function runSsh(options: SshOptions, cli: Cli): Promise<void> {
   const connection = await cli.connect();
-  const run = await started(await getRun(connection, options.run), connection, cli);
+  const run = await started(await findRun(connection, options.run), connection, cli);
   if (isRunFinished(run.status)) {
     throw new CliError(`Run ${options.run} is ${run.status}`, {
       next: `dstack logs ${options.run}`,
@@ -73,7 +74,7 @@ export async function runSsh(options: SshOptions, cli: Cli): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'dstack-ssh-'));
   try {
     const config = join(dir, 'config');
-    // The user's own settings come after ours: for a jump host they may hold the key.
+    // The user's own settings follow ours: they may contain the key for a jump host.
     const include = configuredPath(join(cli.home, '.ssh', 'config'));
     const own = `Host *\n    LogLevel ERROR\n\nInclude ${include}\n`;
     await writeFile(config, renderBlocks(blocks) + own, { mode: 0o600 });
@@ -85,14 +86,17 @@ export async function runSsh(options: SshOptions, cli: Cli): Promise<void> {
   }
 }
 
-/** The line for the job's shell: several words are quoted, so the command gets them unchanged. */
+/**
+ * The line for the job's shell: several arguments are quoted, so that the command receives them
+ * unchanged.
+ */
 export function shellLine(command: readonly string[]): string[] {
   if (command.length <= 1) return [...command];
   return [shellJoin(command)];
 }
 
 function runInForeground(args: readonly string[], cli: Cli): Promise<number> {
-  // Ctrl-C is for the program at the other end; ssh passes it on or ends by it.
+  // Ctrl-C belongs to the remote program; ssh forwards it or ends because of it.
   const release = cli.onInterrupt(() => {});
   return new Promise<number>((resolve, reject) => {
     const env = { ...cli.env, HOME: cli.home } as NodeJS.ProcessEnv;

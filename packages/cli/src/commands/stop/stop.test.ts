@@ -34,14 +34,14 @@ test.each([
   [['stop', 'a', '-y'], { runs_names: ['a'], abort: false }, 'Stopped\n'],
   [['stop', '-x', '-y', 'a', 'b'], { runs_names: ['a', 'b'], abort: true }, 'Aborted\n'],
   [['stop', '--wait', '-y', 'a'], { runs_names: ['a'], abort: false }, 'Stopped\n'],
-])('%j', async (argv, body, said) => {
+])('%j', async (argv, body, stderr) => {
   const fake = await serving('running');
   const { code, err } = await runCommand(argv, { env: serverEnv(fake.url) });
-  expect([code, err]).toEqual([0, said]);
+  expect([code, err]).toEqual([0, stderr]);
   expect(fake.bodyOf(`${BASE}/runs/stop`)).toEqual(body);
 });
 
-test('a token that may not do this is not said to be wrong', async () => {
+test('missing permission is not reported as an invalid token', async () => {
   const msg = 'Access denied: the service token ci may only read';
   const fake = await serving('running');
   fake.set(`POST ${BASE}/runs/stop`, { status: 403, json: { detail: { msg, code: null } } });
@@ -58,7 +58,7 @@ test('nothing is stopped after "no", or if one of the names is wrong', async () 
   expect(fake.calls).not.toContain(`POST ${BASE}/runs/stop`);
 });
 
-test('a question is asked again until it is answered', async () => {
+test('an invalid answer repeats the question', async () => {
   const fake = await serving('running');
   const { err } = await runCommand(['stop', 'a'], {
     env: serverEnv(fake.url),
@@ -68,7 +68,7 @@ test('a question is asked again until it is answered', async () => {
   expect(fake.calls).toContain(`POST ${BASE}/runs/stop`);
 });
 
-test('what has ended already is not said to be stopped now', async () => {
+test('a run that has already ended is reported as such', async () => {
   const fake = await serving('done');
   const { code, err } = await runCommand(['stop', 'a'], { env: serverEnv(fake.url) });
   expect([code, err]).toEqual([0, 'warning: Run a is already done\n']);

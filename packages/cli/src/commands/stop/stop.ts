@@ -1,8 +1,7 @@
 import { isRunFinished } from '@dstack/contract/status';
 import type { Command } from 'commander';
 import type { Cli, Connection } from '../../context.ts';
-import { getRun } from '../../runs/get-run.ts';
-
+import { findRun } from '../../runs/get-run.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 import { withSpinner } from '../../terminal/live.ts';
 
@@ -18,7 +17,7 @@ export function declareStop(program: Command, cli: Cli, run: typeof runStop = ru
     .command('stop')
     .description('Stop runs')
     .argument('<run...>', 'names of the runs')
-    .option('-x, --abort', 'kill at once instead of stopping gracefully')
+    .option('-x, --abort', 'abort at once instead of stopping gracefully')
     .option('-y, --yes', 'do not ask')
     .option('--wait', 'return when the runs have ended')
     .action((names, options) =>
@@ -36,8 +35,8 @@ export function declareStop(program: Command, cli: Cli, run: typeof runStop = ru
 
 export async function runStop(options: StopOptions, cli: Cli): Promise<void> {
   const connection = await cli.connect();
-  // All names are looked up first: a misspelt one must not leave half of them stopped.
-  const runs = await Promise.all(options.names.map((name) => getRun(connection, name)));
+  // All names are resolved first: a misspelt one must not leave half of the runs stopped.
+  const runs = await Promise.all(options.names.map((name) => findRun(connection, name)));
   for (const run of runs) {
     if (isRunFinished(run.status)) cli.io.warn(`Run ${nameOf(run)} is already ${run.status}`);
   }
@@ -51,7 +50,7 @@ export async function runStop(options: StopOptions, cli: Cli): Promise<void> {
     await connection.project.runs.stop(names, options.abort);
     if (options.wait) await Promise.all(names.map((name) => ended(connection, name, cli)));
   });
-  cli.io.say(options.abort ? 'Aborted' : 'Stopped');
+  cli.io.info(options.abort ? 'Aborted' : 'Stopped');
 }
 
 async function ended(connection: Connection, name: string, cli: Cli): Promise<void> {

@@ -28,7 +28,7 @@ export function declareToken(
     );
   token
     .command('create')
-    .description('Make a token and print it, this once')
+    .description('Create a token and print it once')
     .argument('<name>')
     .addOption(
       new Option('--scope <scope>', 'read, or what a member with that role may do')
@@ -94,7 +94,7 @@ export interface TokenCreateOptions {
   readonly json: boolean;
 }
 
-/** The token alone goes to the output, so that it can be piped to where it is kept. */
+/** Only the token goes to stdout, so that it can be piped to a secret store. */
 export async function runTokenCreate(options: TokenCreateOptions, cli: Cli): Promise<void> {
   const { name, scope, expires, json } = options;
   const expires_in = expires === null ? null : secondsOf(expires);
@@ -104,14 +104,14 @@ export async function runTokenCreate(options: TokenCreateOptions, cli: Cli): Pro
     cli.io.json(created, 2);
     return;
   }
-  cli.io.say(`Token ${name} of project ${project.name}. It is not shown again:`);
+  cli.io.info(`Token ${name} of project ${project.name}. It will not be shown again:`);
   cli.io.print(`${created.token}\n`);
 }
 
 function secondsOf(text: string): number {
   const seconds = parseDuration(text);
   if (!(seconds instanceof Problem) && seconds > 0) return seconds;
-  throw new UsageError(`--expires ${text} is no duration`, { next: 'write it like 12h or 30d' });
+  throw new UsageError(`--expires ${text} is not a duration`, { next: 'write it like 12h or 30d' });
 }
 
 export async function runTokenDelete(
@@ -120,11 +120,11 @@ export async function runTokenDelete(
 ): Promise<void> {
   const { project } = await cli.connect();
   if (!yes && !(await cli.prompt.confirm(`Revoke the token ${name}?`))) {
-    cli.io.say('Exiting...');
+    cli.io.info('Exiting...');
     return;
   }
   await withSpinner(cli.io, 'Deleting token...', () =>
     orNotFound(`Token ${name}`, 'dstack token list', () => project.serviceTokens.delete([name])),
   );
-  cli.io.say('OK');
+  cli.io.info('OK');
 }

@@ -32,6 +32,6 @@ export async function runValidate(options: ValidateOptions, cli: Cli): Promise<v
   for (const file of files) {
     const { value, path } = await loadConfiguration(file, cli);
     if (options.json) cli.io.json(value);
-    else cli.io.say(`${path}: valid (${value.type})`);
+    else cli.io.info(`${path}: valid (${value.type})`);
   }
 }

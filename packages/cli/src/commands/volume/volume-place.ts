@@ -1,6 +1,6 @@
 import { hostVolumePlace } from '@dstack/contract';
 
-/** Where a volume is, as its configuration says: one on hosts is Kubernetes' on the wire only. */
+/** The place of a volume as its configuration names it: one on hosts is Kubernetes' on the wire only. */
 export function volumePlace(configuration: {
   readonly backend: string;
   readonly region?: string | null;

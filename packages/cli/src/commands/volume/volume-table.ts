@@ -17,7 +17,7 @@ const STYLES: Readonly<Record<Volume['status'], Style>> = {
   failed: 'bad-bold',
 };
 
-export function volumeTable(volumes: readonly Volume[], options: VolumeTableOptions): string {
+export function renderVolumeTable(volumes: readonly Volume[], options: VolumeTableOptions): string {
   const { verbose } = options;
   const columns = [
     { header: 'NAME', keep: true },

@@ -5,7 +5,7 @@ import { UsageError } from '../../errors.ts';
 import { orNotFound } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { watchFrames } from '../../terminal/watch.ts';
-import { volumeTable } from './volume-table.ts';
+import { renderVolumeTable } from './volume-table.ts';
 
 export interface VolumeListOptions {
   readonly verbose: boolean;
@@ -40,14 +40,15 @@ export function declareVolume(
     );
   volume
     .command('delete')
-    .description('Delete a volume and what is on it')
+    .description('Delete a volume and its data')
     .argument('<name>')
     .option('-y, --yes', 'do not ask')
     .action((name, options) => run.delete({ name, yes: options.yes ?? false }, cli));
 }
 
 export async function runVolumeList(options: VolumeListOptions, cli: Cli): Promise<void> {
-  if (options.watch && options.json) throw new UsageError('--watch and --json exclude each other');
+  if (options.watch && options.json)
+    throw new UsageError('--watch and --json cannot be used together');
   const { project } = await cli.connect();
   if (options.json) {
     cli.io.json({ project: project.name, volumes: await project.volumes.list() });
@@ -78,14 +79,14 @@ export async function runVolumeDelete(
   const { project } = await cli.connect();
   await orNotFound(`Volume ${name}`, 'dstack volume list', () => project.volumes.get(name));
   if (!yes && !(await cli.prompt.confirm(`Delete the volume ${name}?`))) {
-    cli.io.say('Exiting...');
+    cli.io.info('Exiting...');
     return;
   }
   await withSpinner(cli.io, 'Deleting volume...', () => project.volumes.delete([name]));
-  cli.io.say(`Volume ${name} is being deleted`);
+  cli.io.info(`Volume ${name} is being deleted`);
 }
 
 function table(volumes: readonly Volume[], verbose: boolean, cli: Cli): string {
   const layout = { width: cli.io.width, paint: cli.io.paint };
-  return volumeTable(volumes, { verbose, now: cli.now(), layout });
+  return renderVolumeTable(volumes, { verbose, now: cli.now(), layout });
 }

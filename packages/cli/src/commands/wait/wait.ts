@@ -2,10 +2,9 @@ import { isRunDone, isRunFinished, isRunRunning, type RunStatus } from '@dstack/
 import { type Command, Option } from 'commander';
 import type { Cli } from '../../context.ts';
 import { CliError, EXIT } from '../../errors.ts';
-import { integer } from '../../options.ts';
+import { integerOption } from '../../options.ts';
 import { finishedMessage } from '../../runs/finished-message.ts';
-import { getRun } from '../../runs/get-run.ts';
-
+import { findRun } from '../../runs/get-run.ts';
 import { StartProgress } from '../../runs/start-progress.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 
@@ -26,14 +25,14 @@ export function declareWait(program: Command, cli: Cli, run: typeof runWait = ru
         .choices(['running', 'done'])
         .default('done'),
     )
-    .option('--timeout <seconds>', 'give up after', integer(1))
+    .option('--timeout <seconds>', 'give up after', integerOption(1))
     .action((name, o) => run({ run: name, until: o.for, timeout: o.timeout ?? null }, cli));
 }
 
-/** Exit code 0 if the state was reached, 1 if the run ended otherwise or the time was up. */
+/** Exit code 0 if the state was reached; 1 if the run ended otherwise or the time ran out. */
 export async function runWait(options: WaitOptions, cli: Cli): Promise<void> {
   const connection = await cli.connect();
-  await getRun(connection, options.run);
+  await findRun(connection, options.run);
   const limit =
     options.timeout === null ? null : AbortSignal.timeout(Math.min(options.timeout, 2e6) * 1000);
   const signal = limit === null ? cli.signal : AbortSignal.any([cli.signal, limit]);
@@ -50,7 +49,7 @@ export async function runWait(options: WaitOptions, cli: Cli): Promise<void> {
     );
     progress.stop();
     if (reached(run.status)) return;
-    cli.io.say(finishedMessage(run, cli.io.paintErr));
+    cli.io.info(finishedMessage(run, cli.io.paintErr));
     if (!isRunDone(run.status)) cli.setExitCode(EXIT.failed);
   } catch (error) {
     if (!limit?.aborted) throw error;

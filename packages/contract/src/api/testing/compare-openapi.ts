@@ -1,4 +1,4 @@
-/** Where two OpenAPI documents disagree, seen by a client that was written for the first. */
+/** Where two OpenAPI documents disagree, from the view of a client of the first. */
 
 export type Schema = Readonly<Record<string, unknown>>;
 
@@ -7,7 +7,10 @@ export interface Document {
   readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
 }
 
-/** `request`: what the client sends must be accepted. `response`: what we send must be readable. */
+/**
+ * `request`: the server must accept what the client sends. `response`: the client must be able to
+ * read what the server sends.
+ */
 type Side = 'request' | 'response';
 
 /** One form that a value may have. */
@@ -70,7 +73,7 @@ class Comparison {
     const place = nameOf(theirs) ?? at;
     const their = forms(this.#theirs, theirs);
     const our = forms(this.#ours, ours);
-    // Whoever gives must stay within what the other side knows.
+    // The sender may send only forms that the receiver accepts.
     const [given, known] = side === 'request' ? [their, our] : [our, their];
     if (known.some((form) => form.type === 'any')) return;
     for (const form of given) {
@@ -80,7 +83,10 @@ class Comparison {
     }
   }
 
-  /** Against the partner that differs least: unions are matched by their tags, else by their fields. */
+  /**
+   * Compares with the alternative that differs least: unions are matched by their tags, otherwise
+   * by their fields.
+   */
   #parts(side: Side, place: string, given: Form, partners: readonly Form[]): void {
     const tagged = partners.filter((other) => sameTags(given.schema, other.schema));
     const candidates = tagged.length > 0 ? tagged : partners;
@@ -140,7 +146,7 @@ function nameOf(schema: Schema): string | null {
   return typeof schema.$ref === 'string' ? (schema.$ref.split('/').pop() ?? null) : null;
 }
 
-/** Unions and references taken apart. */
+/** Expands unions and references. */
 function forms(document: Document, schema: Schema): Form[] {
   const name = nameOf(schema);
   if (name !== null) return forms(document, document.components.schemas[name] ?? {});
@@ -152,21 +158,23 @@ function forms(document: Document, schema: Schema): Form[] {
   return types.map((type) => ({ type, schema }));
 }
 
-/** Words that a union lists one by one are one list of words. */
+/** A union of single constants equals one list of constants. */
 function joined(all: readonly Form[]): Form[] {
-  const others = all.filter(({ schema }) => wordsOf(schema) === null);
+  const others = all.filter(({ schema }) => constantsOf(schema) === null);
   const types = new Set(all.filter((form) => !others.includes(form)).map(({ type }) => type));
   const lists = [...types].map((type) => {
-    const words = all.flatMap((form) => (form.type === type ? (wordsOf(form.schema) ?? []) : []));
-    return { type, schema: { type, enum: [...new Set(words)] } };
+    const constants = all.flatMap((form) =>
+      form.type === type ? (constantsOf(form.schema) ?? []) : [],
+    );
+    return { type, schema: { type, enum: [...new Set(constants)] } };
   });
   return [...others, ...lists];
 }
 
 function typeOf(schema: Schema): string {
   if (typeof schema.type === 'string') return schema.type;
-  const words = wordsOf(schema);
-  if (words) return typeof words[0] === 'number' ? 'integer' : typeof words[0];
+  const constants = constantsOf(schema);
+  if (constants) return typeof constants[0] === 'number' ? 'integer' : typeof constants[0];
   return 'properties' in schema ? 'object' : 'any';
 }
 
@@ -174,28 +182,28 @@ function fits(given: Form, known: Form): boolean {
   if (known.type === 'any') return true;
   if (given.type === 'integer' && known.type === 'number') return true;
   if (given.type !== known.type) return false;
-  const [words, others] = [wordsOf(given.schema), wordsOf(known.schema)];
+  const [constants, others] = [constantsOf(given.schema), constantsOf(known.schema)];
   if (!others) return true;
-  return words?.every((word) => others.includes(word)) ?? false;
+  return constants?.every((word) => others.includes(word)) ?? false;
 }
 
-function wordsOf(schema: Schema): readonly unknown[] | null {
+function constantsOf(schema: Schema): readonly unknown[] | null {
   if ('const' in schema) return [schema.const];
   return (schema.enum as unknown[] | undefined) ?? null;
 }
 
 function described({ type, schema }: Form): string {
-  const words = wordsOf(schema);
-  if (words) return words.map((word) => JSON.stringify(word)).join('|');
+  const constants = constantsOf(schema);
+  if (constants) return constants.map((word) => JSON.stringify(word)).join('|');
   const tags = Object.entries(tagsOf(schema)).map(([key, list]) => `${key}=${list.join('|')}`);
   return tags.length > 0 ? `${type} ${tags.join()}` : type;
 }
 
-/** Fields that tell members of a union apart: those with a fixed list of words. */
+/** Fields that distinguish the members of a union: those with a fixed list of values. */
 function tagsOf(schema: Schema): Readonly<Record<string, readonly unknown[]>> {
   const tags = Object.entries(propertiesOf(schema)).flatMap(([name, part]) => {
-    const words = wordsOf(part);
-    return words ? [[name, words] as const] : [];
+    const constants = constantsOf(part);
+    return constants ? [[name, constants] as const] : [];
   });
   return Object.fromEntries(tags);
 }
@@ -205,7 +213,7 @@ function sameTags(a: Schema, b: Schema): boolean {
   const common = Object.entries(left).filter(([name]) => name in right);
   return (
     common.length > 0 &&
-    common.every(([name, words]) => words.some((word) => right[name]?.includes(word)))
+    common.every(([name, constants]) => constants.some((word) => right[name]?.includes(word)))
   );
 }
 

@@ -1,4 +1,4 @@
-/** Browse the API: one page that reads `/openapi.json`, without anything from other servers. */
+/** A page to browse the API. It reads `/openapi.json` and loads nothing from other servers. */
 export const API_DOCS_PAGE = `<!doctype html>
 <html lang="en">
 <head>

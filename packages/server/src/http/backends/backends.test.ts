@@ -18,7 +18,7 @@ const stored = async (type: 'aws' | 'slurm') =>
   server.store.backends.byType(await projectId(), type);
 
 describe('backends', () => {
-  it('keep what is secret to themselves', async () => {
+  it('do not return their secrets', async () => {
     const created = await server.call(path('create'), aws(KEYS, { regions: ['eu-west-1'] }));
     expect(created.body.creds).toEqual({ ...KEYS, secret_key: '********' });
     const info = await server.call(path('aws/config_info'));
@@ -32,7 +32,7 @@ describe('backends', () => {
     expect(again.body.detail[0].code).toBe('resource_exists');
   });
 
-  it('take a mask for what is stored, and refuse one that means nothing', async () => {
+  it('keep the stored value for a mask, and refuse a mask without a stored value', async () => {
     const info = await server.call(path('aws/config_info'));
     const changed = { ...info.body, regions: ['us-east-1'] };
     expect((await server.call(path('update'), changed)).status).toBe(200);
@@ -76,7 +76,7 @@ describe('backends', () => {
     expect(JSON.stringify(record?.config)).not.toContain('private_key');
   });
 
-  it('name every field of credentials that cannot be right', async () => {
+  it('name every invalid field of credentials', async () => {
     const empty = await server.call(
       path('update'),
       aws({ ...KEYS, access_key: '', secret_key: '' }),
@@ -94,7 +94,7 @@ describe('backends', () => {
     expect(answer.body.detail[0].code).toBe('backend_not_available');
   });
 
-  it('refuse credentials of the server where they are switched off', async () => {
+  it('refuse default credentials if they are disabled', async () => {
     const strict = await startTestServer({ defaultCredentials: false });
     const answer = await strict.call(path('create'), aws({ type: 'default' }));
     expect(answer.body.detail).toMatchObject([{ code: 'invalid_credentials', fields: ['creds'] }]);
@@ -119,7 +119,7 @@ describe('backends', () => {
     expect((await server.call(path('nosuch/get_yaml'))).status).toBe(422);
   });
 
-  it('go, and unknown ones are ignored', async () => {
+  it('are deleted, and unknown ones are ignored', async () => {
     const request = { backends_names: ['aws', 'lambda'] };
     expect((await server.call(path('delete'), request)).text).toBe('null');
     const gone = await server.call(path('aws/config_info'));

@@ -30,7 +30,7 @@ export async function createBackend(
   const times = { createdAt: context.now, updatedAt: context.now };
   const outcome = await deps.store.backends.insert(
     { id: context.newId(), projectId: project.id, type, ...times, ...parts(full) },
-    // Runs that wait for capacity may have some now.
+    // Waiting runs may find capacity now.
     { signals: [{ kind: 'placement', id: project.id }] },
   );
   if (outcome === 'name-taken') throw exists(type);
@@ -52,7 +52,10 @@ export async function updateBackend(
   return shown(full);
 }
 
-/** Unknown ones are ignored. What lives in a backend could not be ended without it. */
+/**
+ * Unknown ones are ignored. A backend in use cannot be deleted, as its resources could not be
+ * terminated without it.
+ */
 export async function deleteBackends(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -74,7 +77,7 @@ export async function backendConfig(
   return shown(await storedConfig(deps, project, pathType(name)));
 }
 
-/** The type in a path, which is checked as a body is. */
+/** The type in a path, validated like one in a body. */
 export function pathType(name: string): BackendType {
   const result = BackendType.safeParse(name);
   if (result.success) return result.data;
@@ -106,7 +109,7 @@ function availableType(deps: HttpDeps, { type }: BackendConfigWithCreds): Backen
   throw new ApiError('backend_not_available', `Backend ${type} is not available on this server`);
 }
 
-/** As it is to be stored: masks replaced, form checked. */
+/** The configuration to store: masks replaced, form checked. */
 function checked(
   deps: HttpDeps,
   given: BackendConfigWithCreds,
@@ -114,14 +117,14 @@ function checked(
 ): BackendConfigWithCreds {
   const { full, missing: masks } = unmaskSecrets(given, stored);
   if (masks.length > 0) {
-    throw invalid(masks, `${names(masks)} is masked, and no value is stored that it could mean`);
+    throw invalid(masks, `${names(masks)} is masked, and no value is stored for it`);
   }
   const config = full as BackendConfigWithCreds;
   checkBackendConfig(config, deps.settings);
   return config;
 }
 
-/** Nothing is filled in by a provider, so what is stored is what was given. */
+/** The server adds nothing to the configuration, so it is stored as given. */
 function parts(full: BackendConfigWithCreds) {
   const { config, auth } = splitSecrets(full);
   return { config, sourceConfig: config, auth, sourceAuth: auth };

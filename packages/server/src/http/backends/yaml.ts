@@ -4,7 +4,7 @@ import { ruleError, unfitParts, validationDetails } from '@dstack/contract/api';
 import { BackendConfigWithCreds } from '@dstack/contract/wire';
 import { Document, isPair, isScalar, visit } from 'yaml';
 
-/** Throws `ApiError`. Files are not read: what they hold must be in the text. */
+/** Throws `ApiError`. Files are not read: their contents must be in the text. */
 export function parseBackendYaml(text: string): BackendConfigWithCreds {
   const document = readForeignYaml(text);
   if (!document.ok) throw ruleError(`Error parsing YAML: ${document.error}`);
@@ -20,7 +20,7 @@ export function parseBackendYaml(text: string): BackendConfigWithCreds {
   throw ruleError(findings.join('\n'));
 }
 
-/** Keys in the order of the model, without those that say nothing; short lists on one line. */
+/** Keys in the order of the model, without empty ones; short lists on one line. */
 export function formatBackendYaml(config: BackendConfigWithCreds): string {
   const document = new Document(config);
   visit(document, {

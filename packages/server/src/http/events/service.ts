@@ -1,4 +1,4 @@
-/** The audit log as far as the caller may see it. */
+/** The part of the audit log that the caller may read. */
 import type { ListEventsRequest } from '@dstack/contract/api';
 import type { Event } from '@dstack/contract/wire';
 import type { EventTargetType } from '@dstack/core';
@@ -23,11 +23,11 @@ export async function listEvents(
   return events.map(wireEvent);
 }
 
-/** What is asked for, whoever asks; null: nothing can match. */
+/** The requested events, for any caller; null: nothing can match. */
 export function eventFilter(
   request: ListEventsRequest,
 ): Omit<EventFilter, 'visibleTo' | 'page'> | null {
-  // Nothing of ours is ever about a preset.
+  // None of our events has a preset as target.
   if (request.target_presets !== null) return null;
   return {
     targets: targetFilter(request),
@@ -37,7 +37,7 @@ export function eventFilter(
   };
 }
 
-/** What of the log the caller may see; null = all of it. */
+/** The events that the caller may read; null = all of them. */
 export async function visibility(
   deps: HttpDeps,
   caller: UserRecord,
@@ -53,7 +53,7 @@ function isOurs(type: string): type is EventTargetType {
   return type !== 'preset';
 }
 
-/** The schema lets one of them through at most. */
+/** The schema allows at most one of them. */
 function targetFilter(request: ListEventsRequest): EventFilter['targets'] {
   const filters: readonly (readonly [EventTargetType, readonly string[] | null])[] = [
     ['project', request.target_projects],

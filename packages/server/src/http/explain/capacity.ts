@@ -62,7 +62,7 @@ export async function explainFleetNamed(
   return await explanation(deps, asker, subjectOf('fleet', fleet), diagnosis, within);
 }
 
-/** The most instances whose runs and hosts are loaded. */
+/** The maximum number of instances whose runs and hosts are loaded. */
 const SHOWN = 100;
 
 const runsOf = (holders: readonly { readonly run: NamedRun }[]) => holders.map(({ run }) => run);

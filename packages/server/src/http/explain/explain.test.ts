@@ -44,7 +44,7 @@ async function submit(name: string, more: object = {}, project = 'main'): Promis
   return answer.body;
 }
 
-/** Puts the run's job on the instance. */
+/** Assigns the run's job to the instance. */
 async function occupy(runId: string, instanceId: string): Promise<void> {
   const { store } = server;
   const [job] = await store.jobs.ofRun(runId);
@@ -87,7 +87,7 @@ async function busyWithOthers(): Promise<{ id: string; fleet: string }> {
 }
 
 describe('an explanation', () => {
-  it('of a run says why it waits, what was considered, and what happened', async () => {
+  it('of a run has the reason for waiting, the considered capacity, and the events', async () => {
     server.offers.push(LOCAL_OFFER, gpuOffer('aws', 'H100', 8, 98.32));
     await submit('train', { resources: { gpu: 'H100:8' }, max_price: 50 });
     const configuration = { type: 'fleet', name: 'cloud', nodes: '0..2' };
@@ -137,7 +137,7 @@ describe('an explanation', () => {
     expect(fleet.body.parts[0].text).toBe('is busy with train');
   });
 
-  it('of volumes and gateways says why they failed', async () => {
+  it('of volumes and gateways has the reason of their failure', async () => {
     const volume = { type: 'volume', name: 'data', backend: 'aws', region: 'eu', size: '10GB' };
     const created = await server.call('/api/project/main/volumes/create', {
       configuration: volume,
@@ -153,7 +153,7 @@ describe('an explanation', () => {
     expect([created.status, made.status]).toEqual([200, 200]);
   });
 
-  it('names a backend that refuses its credentials, and so do plans', async () => {
+  it('names a backend that refuses its credentials, as plans do', async () => {
     const note: BackendNote = {
       ...{ backend: 'gcp', rule: 'backend_refused' },
       text: 'it refuses its credentials: expired',
@@ -164,7 +164,7 @@ describe('an explanation', () => {
         offers: { answer: async () => ({ offers: new Map(), notes: [note] }) },
         backends: {
           state: async () => ({
-            abilities: [{ name: 'gcp', makesMachines: true }],
+            abilities: [{ name: 'gcp', createsInstances: true }],
             localOff: null,
             hints: NO_HINTS,
           }),
@@ -194,7 +194,7 @@ describe('an explanation', () => {
 });
 
 describe('runs of other projects', () => {
-  it('are not named to those who are not their members, whatever is asked about', async () => {
+  it('are not named to users who are not their members', async () => {
     const { id, fleet } = await busyWithOthers();
     const ann = await member('ann');
     await submit('train', { retry: true });
@@ -211,13 +211,13 @@ describe('runs of other projects', () => {
       expect(text).toContain('a run of another project');
       expect(JSON.stringify(body)).not.toMatch(/secret|lab\b/);
     }
-    const told = await explain('instances', instance);
-    expect(told.body.events.at(-1).targets).toHaveLength(2);
+    const shown = await explain('instances', instance);
+    expect(shown.body.events.at(-1).targets).toHaveLength(2);
     const seen = await explain('runs', 'train');
     expect(seen.body.summary).toContain('is busy with lab/secret');
   });
 
-  it('are not named to a token of a program, though its maker may see them', async () => {
+  it('are not named to a token of a program, even if its owner may see them', async () => {
     await busyWithOthers();
     await submit('train');
     const made = await server.call('/api/project/main/service_tokens/create', {
@@ -231,8 +231,8 @@ describe('runs of other projects', () => {
   });
 });
 
-describe('who may ask', () => {
-  it('is a member of the project, and nobody else', async () => {
+describe('permission to request an explanation', () => {
+  it('belongs to members of the project only', async () => {
     await submit('train');
     const ann = await member('ann');
     expect((await explain('runs', 'train', { token: ann })).status).toBe(200);
@@ -248,8 +248,8 @@ describe('who may ask', () => {
   });
 });
 
-describe('what is not there', () => {
-  it.each(KINDS)('%s: is answered by name', async (kind) => {
+describe('missing resources', () => {
+  it.each(KINDS)('%s: the error names it', async (kind) => {
     for (const name of ['absent', 'absent-0', 'absent-0-0', 'a-999999999999999999-0', '..%2Fx']) {
       const { status, body } = await explain(kind, name);
       expect(status).toBe(400);
@@ -260,14 +260,14 @@ describe('what is not there', () => {
     expect((await explain(kind, 'x'.repeat(5000))).status).toBe(404);
   });
 
-  it('is a service where a task has the name', async () => {
+  it('a task is not a service', async () => {
     await submit('train');
     const { status, body } = await explain('services', 'train');
     expect(status).toBe(400);
     expect(body.detail[0].msg).toBe('Service train not found: the run train is a task');
   });
 
-  it('is a kind that nobody knows', async () => {
+  it('an unknown kind is an unknown path', async () => {
     const path = '/api/project/main/explain/secrets/x';
     expect((await server.call(path, undefined, { method: 'GET' })).status).toBe(404);
   });

@@ -22,13 +22,13 @@ export interface Asker {
   readonly user: UserRecord;
 }
 
-/** The most events in an answer. */
+/** The maximum number of events in an answer. */
 const EVENTS = 100;
 
-/** Limit for each backend, as a person waits for the answer. */
+/** Time limit for each backend, as a user waits for the answer. */
 const BACKEND_LIMIT_MS = 3000;
 
-/** Trying fixes may need further offers; so many rounds are enough. */
+/** Testing fixes may need further offers; this many rounds are enough. */
 const MAX_ROUNDS = 5;
 
 export async function explainContext(

@@ -65,7 +65,7 @@ function expectWire(name: EndpointName, body: unknown): void {
 }
 
 describe('exports', () => {
-  it('let importing projects see and use the fleet', async () => {
+  it('let importing projects read and use the fleet', async () => {
     const created = await call('create', {
       name: 'gpus',
       importer_projects: ['LAB'],
@@ -93,7 +93,7 @@ describe('exports', () => {
     expect(capacity.fleets.map((one) => one.name)).toEqual(['hosts']);
   });
 
-  it('are lists in an object for clients from 0.22 on, bare before', async () => {
+  it('are lists in an object for clients from 0.22 on, plain lists before', async () => {
     const newest = await call('list');
     expectWire('exports.list', newest.body);
     expect([newest.body.exports.length, newest.body.warnings]).toEqual([1, []]);
@@ -116,7 +116,7 @@ describe('exports', () => {
     expect([answer.status, answer.body.detail[0].code]).toEqual([400, code]);
   });
 
-  it('reach only projects whose admin says so, and all only by a global admin', async () => {
+  it('reach only projects whose admin agrees, and all projects only by a global admin', async () => {
     const own = { token: tokens.ann ?? null };
     const foreign = await call('create', { name: 'push', importer_projects: ['shop'] }, own);
     expect(foreign.status).toBe(403);
@@ -145,7 +145,7 @@ describe('exports', () => {
     expect(without.body.imports).not.toContainEqual({ project_name: 'later' });
   });
 
-  it('change by what is added and removed', async () => {
+  it('are changed by adding and removing', async () => {
     expect((await call('update', { name: 'gpus' })).body.detail[0].msg).toBe(
       'No changes specified',
     );
@@ -165,7 +165,7 @@ describe('exports', () => {
     );
   });
 
-  it('can be given up by who imports them, with one text for every miss', async () => {
+  it('can be deleted by an importing project, with one error text for everything unknown', async () => {
     const path = '/api/project/lab/imports/delete';
     const given = { export_name: 'gpus', export_project_name: 'MAIN' };
     expect((await server.call(path, given)).text).toBe('null');
@@ -174,14 +174,14 @@ describe('exports', () => {
     expect(again.body.detail).toEqual([{ msg: text, code: 'resource_not_exists' }]);
   });
 
-  it('lend a gateway no longer than they last, also as the default of a project', async () => {
+  it('of a gateway end with the export, also as the default of a project', async () => {
     const configuration = { type: 'gateway', name: 'edge', backend: 'aws', region: 'eu-west-1' };
     const made = await server.call('/api/project/main/gateways/create', { configuration });
     const { id } = made.body;
     const set = { status: 'running' } as const;
     await server.store.engine.apply([{ type: 'gateway.update', id, version: 0, set }]);
-    const lent = { importer_projects: ['shop'], exported_gateways: ['edge'] };
-    await call('create', { name: 'ingress', ...lent });
+    const exported = { importer_projects: ['shop'], exported_gateways: ['edge'] };
+    await call('create', { name: 'ingress', ...exported });
     const shop = (path: string, body: unknown) => server.call(`/api/project/shop/${path}`, body);
     await shop('gateways/set_default', { name: 'edge', gateway_project: 'main' });
     const serve = (gateway: true | null) => {

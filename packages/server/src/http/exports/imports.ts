@@ -1,4 +1,4 @@
-/** What other projects share with this one. */
+/** What other projects export to this one. */
 import { notExists, ruleError } from '@dstack/contract/api';
 import type { ListImportsResponse } from '@dstack/contract/wire';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
@@ -15,7 +15,10 @@ export async function listImports(
   return { imports: found.map(wireImport), warnings: [] };
 }
 
-/** One text for every miss: whether other projects and their exports exist is nobody's business. */
+/**
+ * One text for everything unknown: whether other projects and their exports exist must not be
+ * revealed.
+ */
 export async function deleteImport(
   deps: HttpDeps,
   project: ProjectRecord,

@@ -1,12 +1,12 @@
-/** What the names in a request for an export mean, and whether they may be in one. */
+/** Resolves the names in a request for an export, and checks whether they may be exported. */
 import { accessDenied, notExists, ruleError } from '@dstack/contract/api';
 import type { Id } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
 import { confinement } from '../service-tokens/scope.ts';
 
-/** Only fleets of one's own hosts: others' use of cloud machines would be on the owner's bill. */
-export async function sharedFleets(
+/** Only SSH fleets: the owner would pay for other projects' use of cloud instances. */
+export async function exportableFleets(
   deps: HttpDeps,
   project: ProjectRecord,
   names: readonly string[],
@@ -26,7 +26,7 @@ export async function sharedFleets(
   return found.map(({ fleet }) => fleet.id);
 }
 
-export async function sharedGateways(
+export async function exportableGateways(
   deps: HttpDeps,
   project: ProjectRecord,
   names: readonly string[],
@@ -44,7 +44,7 @@ export async function sharedGateways(
   return found.map((gateway) => gateway.id);
 }
 
-/** Nothing is pushed on a project by somebody who is not its admin. */
+/** A project only imports what one of its own admins has agreed to. */
 export async function importersToAdd(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -68,7 +68,7 @@ export async function importersToAdd(
   const managed = new Set(
     memberships.filter(({ role }) => role === 'admin').map(({ projectId }) => projectId),
   );
-  // Who is no global admin is not told whether a project exists.
+  // Only global admins learn whether a project exists.
   const isRefused =
     !isGlobalAdmin && (found.length < names.length || !ids.every((id) => managed.has(id)));
   if (isRefused) {

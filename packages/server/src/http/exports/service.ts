@@ -1,4 +1,6 @@
-/** What a project shares with others. Changes are in `update.ts`, the other side in `imports.ts`. */
+/**
+ * What a project exports to others. Changes are in `update.ts`, the importing side in `imports.ts`.
+ */
 import {
   accessDenied,
   alreadyExists,
@@ -13,7 +15,7 @@ import { wireExport } from '../mapping/export.ts';
 import { checkName } from '../names.ts';
 import type { HttpDeps } from '../ports.ts';
 import { projectEvent } from '../projects/service.ts';
-import { importersToAdd, sharedFleets, sharedGateways } from './named-things.ts';
+import { exportableFleets, exportableGateways, importersToAdd } from './named-things.ts';
 
 export async function listExports(
   deps: HttpDeps,
@@ -38,8 +40,8 @@ export async function createExport(
   }
   const content = {
     importers: await importersToAdd(deps, project, request.importer_projects, actor),
-    fleets: await sharedFleets(deps, project, request.exported_fleets),
-    gateways: await sharedGateways(deps, project, request.exported_gateways),
+    fleets: await exportableFleets(deps, project, request.exported_fleets),
+    gateways: await exportableGateways(deps, project, request.exported_gateways),
   };
   const { now, newId } = deps.context();
   const record = { id: newId(), projectId: project.id, name, isGlobal, createdAt: now };
@@ -51,7 +53,10 @@ export async function createExport(
   return wireExport(view);
 }
 
-/** Runs of importing projects go on where they are; new ones no longer find what was shared. */
+/**
+ * Runs of importing projects continue where they are; new ones no longer find the exported
+ * resources.
+ */
 export async function deleteExport(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -80,14 +85,14 @@ export function checkMakesGlobal(caller: UserRecord): void {
 }
 
 /**
- * Whoever may use these fleets, as it is after the change: what waits may find capacity there, or
- * need no longer leave any to a project that has lost its access.
+ * Signals the projects that may use these fleets after the change: waiting runs may find capacity
+ * there, or no longer need to leave capacity to a project that has lost access.
  */
 export function sharingSignals(fleetIds: readonly Id[]): Signal[] {
   return [...new Set(fleetIds)].map(fleetCapacity);
 }
 
-/** The wire has no target type for exports: their project is what such an event is about. */
+/** The API has no target type for exports: the target of such an event is the project. */
 export function exportEvent(message: string, project: ProjectRecord, actor: UserRecord): NewEvent {
   return projectEvent(message, project, actor.id);
 }

@@ -6,11 +6,11 @@ import type { ExportChange, ExportView, ProjectRecord, UserRecord } from '@dstac
 import { wireExport } from '../mapping/export.ts';
 import type { HttpDeps } from '../ports.ts';
 import {
+  exportableFleets,
+  exportableGateways,
   importersToAdd,
   isSameName,
   refuseRepeated,
-  sharedFleets,
-  sharedGateways,
 } from './named-things.ts';
 import { checkMakesGlobal, exportEvent, knownExport, sharingSignals } from './service.ts';
 
@@ -42,7 +42,7 @@ function checkConsistent(request: UpdateExportRequest, isGlobal: boolean): void 
   const isEmpty = Object.values(wanted).every((part) => part === false || isEmptyList(part));
   if (isEmpty) throw ruleError('No changes specified');
   if (set_global && unset_global) {
-    throw ruleError('`set_global` and `unset_global` exclude each other');
+    throw ruleError('`set_global` and `unset_global` cannot be used together');
   }
   const namesImporters = add_importer_projects.length + remove_importer_projects.length > 0;
   if ((set_global || unset_global) && namesImporters) {
@@ -68,7 +68,7 @@ function refuseBoth(what: string, added: readonly string[], removed: readonly st
   if (both !== undefined) throw ruleError(`${what} '${both}' is to be both added and removed`);
 }
 
-/** What is there already stays as it is. */
+/** Existing entries stay unchanged. */
 async function additions(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -77,8 +77,8 @@ async function additions(
 ): Promise<ExportChange> {
   return {
     addImporters: await importersToAdd(deps, project, request.add_importer_projects, actor),
-    addFleets: await sharedFleets(deps, project, request.add_exported_fleets),
-    addGateways: await sharedGateways(deps, project, request.add_exported_gateways),
+    addFleets: await exportableFleets(deps, project, request.add_exported_fleets),
+    addGateways: await exportableGateways(deps, project, request.add_exported_gateways),
   };
 }
 

@@ -1,4 +1,4 @@
-/** Whose archives a run may use. */
+/** Which archives a run may use. */
 import { hash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
@@ -34,7 +34,7 @@ const apply = (run_spec: object, token = server.token, force = false) =>
   server.call('/api/project/main/runs/apply', { plan: { run_spec }, force }, { token });
 
 describe('an archive', () => {
-  it('is used by who has uploaded it, in every project', async () => {
+  it('is used by the user who uploaded it, in every project', async () => {
     const own = await upload('own', alice);
     expect((await apply(service('own', own), alice)).status).toBe(200);
     await server.call('/api/projects/create', { project_name: 'hers' }, { token: alice });
@@ -43,7 +43,7 @@ describe('an archive', () => {
     expect(other.status).toBe(200);
   });
 
-  it('of somebody else is not there, whoever asks', async () => {
+  it('of another user does not exist for others', async () => {
     const mine = await upload('mine');
     const answer = await apply(service('stolen', mine), alice);
     expect([answer.status, answer.body.detail]).toEqual([
@@ -54,12 +54,12 @@ describe('an archive', () => {
     expect((await apply(service('taken', hers))).status).toBe(400);
   });
 
-  it('of the same content is another one for each user', async () => {
+  it('with the same content is a separate one for each user', async () => {
     expect(await upload('same', alice)).not.toBe(await upload('same'));
     expect(await upload('same')).toBe(await upload('same'));
   });
 
-  it('stays with a run that somebody else updates, who brings no others', async () => {
+  it('stays with a run that another user updates without uploading any', async () => {
     const mine = await upload('kept');
     await apply(service('kept', mine));
     const changed = service('kept', mine, { env: { A: 'b' } });

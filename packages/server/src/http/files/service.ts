@@ -15,7 +15,7 @@ export async function archiveByHash(
   return { id: archive.id, hash: archive.hash };
 }
 
-/** The same hash twice answers the first upload. */
+/** Uploading the same hash again returns the first upload. */
 export async function uploadArchive(
   deps: HttpDeps,
   user: UserRecord,

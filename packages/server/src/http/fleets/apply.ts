@@ -1,5 +1,4 @@
-/** Creating a fleet, or changing the one of its name in place. */
-
+/** Creates a fleet, or changes the one of its name in place. */
 import {
   type ApplyFleetPlanRequest,
   accessDenied,
@@ -87,7 +86,7 @@ async function createFleet(
   throw ruleError('Failed to apply plan. Resource has been changed. Try again or use force apply.');
 }
 
-/** With the instances it is to have from the start, so that whoever made it sees them at once. */
+/** Creates the fleet with its initial instances, so that the user sees them at once. */
 function newFleet(
   name: string,
   project: ProjectRecord,
@@ -172,7 +171,7 @@ async function updateFleet(
   return id;
 }
 
-/** Instances that no longer fit are replaced by the fleet's own passes. */
+/** The fleet's own passes replace instances that no longer match. */
 function updateChanges(
   { fleet }: FleetSnapshot,
   spec: FleetSpec,
@@ -180,7 +179,7 @@ function updateChanges(
   user: UserRecord,
 ): Change[] {
   if (isFleetTerminating(fleet.status) || fleet.deleted) {
-    throw ruleError(`Fleet ${fleet.name} is being deleted. Apply again once it is gone`);
+    throw ruleError(`Fleet ${fleet.name} is being deleted. Apply again once it is deleted`);
   }
   const seen = request.plan.current_resource;
   const isCurrent = seen?.id === fleet.id && sameFleetSpec(seen.spec, fleet.spec);

@@ -1,5 +1,4 @@
-/** The end of fleets and of single instances, as far as the API orders it. */
-
+/** Deletes fleets and single instances, as far as the API requests it. */
 import { setImmediate } from 'node:timers/promises';
 import { ruleError } from '@dstack/contract/api';
 import { isInstanceActive } from '@dstack/contract/status';
@@ -11,7 +10,7 @@ import { heldVolumes } from './held-volumes.ts';
 const hasWork = (instance: InstanceRecord): boolean =>
   instance.busyBlocks > 0 || isPlaceholder(instance);
 
-/** Unknown names are ignored. A fleet goes when its last instance is gone. */
+/** Unknown names are ignored. A fleet is deleted once its last instance has been terminated. */
 export async function deleteFleets(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -30,7 +29,7 @@ export async function deleteFleets(
   }
 }
 
-/** The fleet stays; one that must have more instances makes new ones. */
+/** The fleet stays; if it needs more instances, it creates new ones. */
 export async function deleteInstances(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -38,7 +37,7 @@ export async function deleteInstances(
   actor: UserRecord,
 ): Promise<void> {
   const [view] = await deps.store.fleets.byNames(project.id, [request.name]);
-  // Unknown names are ignored, as everywhere in deletions.
+  // Unknown names are ignored, as in all deletions.
   if (view === undefined) return;
   const volumes = await heldVolumes(deps, view.fleet.id);
   await deps.store.engine.updateFleet(view.fleet.id, (snapshot) => {

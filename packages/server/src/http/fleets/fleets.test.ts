@@ -28,7 +28,7 @@ function expectWire(name: EndpointName, body: unknown): void {
 }
 
 describe('fleets', () => {
-  it('name the field that would be more than one line of an SSH configuration', async () => {
+  it('name the field that would add a line to an SSH configuration', async () => {
     const evil = 'root\n  ProxyCommand touch x';
     const ssh_config = { user: evil, hosts: [{ hostname: evil, user: 'root' }], ssh_key: KEY };
     const answer = await apply(fleet('hosts', { nodes: null, ssh_config }));
@@ -37,7 +37,7 @@ describe('fleets', () => {
     expect(where.join()).toMatch(/ssh_config\.user.*ssh_config\.hosts\.0/);
   });
 
-  it('are planned with offers, and created without instances where none are wanted', async () => {
+  it('are planned with offers, and created without instances if none are requested', async () => {
     const planned = await plan(fleet('pool'));
     expectWire('fleets.get_plan', planned.body);
     expect(planned.body).toMatchObject({
@@ -53,7 +53,7 @@ describe('fleets', () => {
     expect(created.body).toMatchObject({ name: 'pool', status: 'active', instances: [] });
   });
 
-  it('show the instances they will have from the start', async () => {
+  it('show their initial instances', async () => {
     const created = await apply(fleet('ready', { nodes: 2 }));
     expectWire('fleets.apply', created.body);
     expect(created.body.instances).toMatchObject([
@@ -71,11 +71,11 @@ describe('fleets', () => {
     ]);
   });
 
-  it('without a name are given one', async () => {
+  it('without a name get one', async () => {
     expect((await apply(fleet(null))).body.name).toMatch(/^[a-z]+-[a-z]+$/);
   });
 
-  it('are changed in place only by who has seen them as they are', async () => {
+  it('are changed in place only by a caller who has read their present state', async () => {
     await apply(fleet('wide'));
     const wider = fleet('wide', { nodes: '0..5' });
     expect((await apply(wider)).body.detail[0].msg).toMatch(/has been changed/);
@@ -91,7 +91,7 @@ describe('fleets', () => {
     );
   });
 
-  it('are found by name and by id, and gone ones are missing', async () => {
+  it('are found by name and by id, and deleted ones are missing', async () => {
     const byName = await server.call(path('get'), { name: 'pool' });
     expectWire('fleets.get', byName.body);
     const byId = await server.call(path('get'), { id: byName.body.id });
@@ -111,7 +111,7 @@ describe('fleets', () => {
     expect(again.body.detail[0].msg).toMatch(/is being deleted/);
   });
 
-  it('let go of single instances', async () => {
+  it('delete single instances', async () => {
     const created = await apply(fleet('single', { nodes: 2 }));
     const request = { name: 'single', instance_nums: [1] };
     expect((await server.call(path('delete_instances'), request)).text).toBe('null');
@@ -134,7 +134,7 @@ describe('fleets', () => {
     expect(one.body).toEqual(instances.body[0]);
   });
 
-  it('never show SSH keys but to the plan of who sent them', async () => {
+  it('never return SSH keys, except in the plan to the user who sent them', async () => {
     const ssh_config = { user: 'root', ssh_key: KEY, hosts: ['10.0.0.1'] };
     const planned = await plan(fleet('hosts', { nodes: null, ssh_config }));
     expectWire('fleets.get_plan', planned.body);
@@ -142,7 +142,7 @@ describe('fleets', () => {
     expect(planned.body.effective_spec.configuration.ssh_config.ssh_key).toBeNull();
   });
 
-  it('of one’s own hosts have what these need made ready while the plan is read', async () => {
+  it("of SSH hosts have the agent's files prepared while the user reads the plan", async () => {
     const expectHosts = vi.fn();
     const other = await startTestServer({}, { expectHosts });
     const planned = (more: object) =>
@@ -154,11 +154,11 @@ describe('fleets', () => {
     await other.close();
   });
 
-  describe('of one’s own hosts', () => {
+  describe('SSH fleets', () => {
     const own = (name: string, hosts: unknown[], more: object = {}) =>
       fleet(name, { nodes: null, ssh_config: { user: 'root', ssh_key: KEY, hosts, ...more } });
 
-    it('have an instance for each from the start, and keep no key in the clear', async () => {
+    it('have an instance for each host from the start, and store no key as plain text', async () => {
       const created = await apply(own('mine', ['10.1.0.1', { hostname: '10.1.0.2', blocks: 2 }]));
       expectWire('fleets.apply', created.body);
       expect(created.body.instances).toMatchObject([
@@ -176,7 +176,7 @@ describe('fleets', () => {
       });
     });
 
-    it('take hosts in and let them go in place', async () => {
+    it('add and remove hosts in place', async () => {
       const { body } = await apply(own('changing', ['10.2.0.1', '10.2.0.2']));
       const planned = await plan(own('changing', ['10.2.0.2', '10.2.0.3']));
       expect(planned.body.action).toBe('update');
@@ -188,13 +188,13 @@ describe('fleets', () => {
       ]);
     });
 
-    it('share no host', async () => {
+    it('cannot share a host', async () => {
       await apply(own('holder', ['10.3.0.1']));
       const second = await apply(own('second', ['10.3.0.1']));
       expect(second.body.detail[0].msg).toMatch(/belongs to another fleet already: .*holder/);
     });
 
-    it('need the key of a jump host', async () => {
+    it('require the key of a jump host', async () => {
       const proxy_jump = { hostname: 'jump', user: 'root', identity_file: '~/.ssh/id' };
       const answer = await apply(own('jumping', ['10.4.0.1'], { proxy_jump }));
       expect(answer.body.detail[0].msg).toMatch(/jump host jump has no key/);

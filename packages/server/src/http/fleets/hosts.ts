@@ -1,5 +1,4 @@
-/** The hosts of SSH fleets as the API adds and removes them. */
-
+/** Adds and removes the hosts of SSH fleets through the API. */
 import { randomBytes } from 'node:crypto';
 import { ruleError } from '@dstack/contract/api';
 import { isInstanceActive, isInstanceTerminated } from '@dstack/contract/status';
@@ -26,14 +25,14 @@ import type { HttpDeps } from '../ports.ts';
 import type { HeldVolumes } from './held-volumes.ts';
 
 export interface AddedHost {
-  /** Of the instance it becomes. */
+  /** The id of its instance. */
   readonly id: Id;
   readonly host: FleetHost;
 }
 
 const SSH_PORT = 22;
 
-/** Private keys are kept sealed with each host; a spec holds the public ones. */
+/** Private keys are stored encrypted with each host; a spec contains the public ones. */
 export function withoutPrivateKeys(spec: FleetSpec): FleetSpec {
   const ssh = spec.configuration.ssh_config;
   if (ssh === null) return spec;
@@ -58,7 +57,7 @@ function jump<J extends { ssh_key?: { public: string } | null | undefined } | nu
   return proxy ? withoutPrivateKey(proxy) : proxy;
 }
 
-/** Keeps the logins of the hosts that are wanted, under the ids of their instances to be. */
+/** Stores the logins of the requested hosts, by the ids of their future instances. */
 export async function addHosts(
   deps: HttpDeps,
   spec: FleetSpec,
@@ -85,13 +84,13 @@ export async function addHosts(
   return added;
 }
 
-/** User and key were checked with the spec. */
+/** The spec was validated, user and key included. */
 function loginOf(host: Pick<FleetHost, 'hostname' | 'port' | 'user' | 'key'>): SshLogin {
   const { hostname, port, user, key } = host;
   return { hostname, port: port ?? SSH_PORT, user: user ?? '', privateKey: key?.private ?? '' };
 }
 
-/** Which living instance is at which address. */
+/** The active instances by address. */
 export async function fleetLogins(deps: HttpDeps, fleetId: Id): Promise<ReadonlyMap<string, Id>> {
   const view = await deps.store.fleets.byId(fleetId);
   const living = (view?.instances ?? []).filter(({ status }) => isInstanceActive(status));
@@ -103,7 +102,7 @@ export async function fleetLogins(deps: HttpDeps, fleetId: Id): Promise<Readonly
   );
 }
 
-/** Instances for added hosts; what is left of an earlier attempt to add one goes. */
+/** Creates instances for added hosts; a failed instance of an earlier attempt is deleted. */
 export function hostChanges(
   fleet: FleetRecord,
   instances: readonly InstanceRecord[],
@@ -134,7 +133,7 @@ export function hostChanges(
   ];
 }
 
-/** Hosts that are named no more leave, unless something runs there. */
+/** Hosts that are no longer listed are removed, unless a job runs there. */
 export function departures(
   { fleet, instances }: FleetSnapshot,
   spec: FleetSpec,

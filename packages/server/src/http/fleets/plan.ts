@@ -1,4 +1,4 @@
-/** What applying a fleet would do. */
+/** The plan of a fleet. */
 import type { FleetPlan, FleetSpec } from '@dstack/contract/wire';
 import {
   fleetHosts,
@@ -52,7 +52,7 @@ export async function currentFleet(
   return name === null ? null : deps.store.fleets.byName(project.id, name);
 }
 
-/** All rules checked, among them that no host is in two fleets. Throws `ApiError`. */
+/** Checks all rules, including that no host is in two fleets. Throws `ApiError`. */
 export async function effectiveFleetSpec(
   deps: HttpDeps,
   project: ProjectRecord,

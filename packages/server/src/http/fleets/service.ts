@@ -42,8 +42,8 @@ export async function listProjectFleets(
 }
 
 /**
- * By id also deleted ones. Seen by members and by members of projects that import it; whoever may
- * not see anything is not told whether it exists.
+ * By id also deleted ones. Visible to members and to members of importing projects; to others the
+ * fleet does not exist.
  */
 export async function getFleet(
   deps: HttpDeps,

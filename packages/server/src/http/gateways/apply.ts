@@ -1,4 +1,4 @@
-/** Creating a gateway, or changing the one of its name in place. */
+/** Creates a gateway, or changes the one of its name in place. */
 import { type ApplyGatewayPlanRequest, alreadyExists, ruleError } from '@dstack/contract/api';
 import type { Gateway, GatewayConfiguration } from '@dstack/contract/wire';
 import {
@@ -48,7 +48,7 @@ export async function createGateway(
   return await insertGateway(deps, project, configuration, user, null);
 }
 
-/** `taken`: what to say if the name is; null = that it exists. */
+/** `taken`: the error if the name is taken; null = that it exists. */
 async function insertGateway(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -129,7 +129,7 @@ function updateChanges(
       type: 'gateway.update',
       id: gateway.id,
       version: gateway.version,
-      // 0: replicas are looked at again at once, whatever failed before.
+      // 0: replicas are checked again at once, whatever failed before.
       set: { configuration: kept, wildcardDomain: wanted.domain, scaleOutAttempt: 0 },
     },
     { type: 'event', event: newEvent(text, [gatewayTarget(gateway)], user.id) },
@@ -137,7 +137,7 @@ function updateChanges(
   ];
 }
 
-/** A gateway that is not running yet only stores the setting; it takes effect when it runs. */
+/** A gateway that does not run yet only stores the setting, which takes effect when it runs. */
 function defaultChanges(
   { gateway, projectName, projectDefaultId }: GatewaySnapshot,
   wanted: boolean | null,
@@ -153,7 +153,7 @@ function defaultChanges(
   });
 }
 
-/** As it is shown: `default` tells what is. */
+/** The shown form: `default` is the present state. */
 function withDefault(configuration: GatewayConfiguration, isDefault: boolean) {
   return { ...configuration, default: isDefault };
 }

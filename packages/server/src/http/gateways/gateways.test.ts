@@ -34,7 +34,7 @@ const apply = (
 const get = (name: string): Promise<TestAnswer> => server.call(path('get'), { name });
 const pass = (id: string) => gateway.work(passDeps(server))(id);
 
-/** As a backend that can make gateways would. */
+/** Like a backend that can create gateways. */
 async function become(name: string, status: 'running' | 'submitted' | 'failed'): Promise<void> {
   const project = await server.store.projects.byName('main');
   const view = await server.store.gateways.byName(project?.id ?? '', name);
@@ -58,7 +58,7 @@ function expectWire(name: EndpointName, body: unknown): void {
 }
 
 describe('gateways', () => {
-  it('are planned and made, none as the default of its project before it runs', async () => {
+  it('are planned and created, and none is the default of its project before it runs', async () => {
     const planned = await plan('first');
     expectWire('gateways.get_plan', planned.body);
     expect(planned.body).toMatchObject({ action: 'create', current_resource: null });
@@ -77,7 +77,7 @@ describe('gateways', () => {
     expect(await events(created.body.id)).toEqual(['Gateway created. Status: SUBMITTED']);
   });
 
-  it('cannot be made the default while they do not run, but may be meant to be', async () => {
+  it('cannot be the default until they run, but the setting is kept', async () => {
     const refused = await server.call(path('set_default'), { name: 'first' });
     expect(refused.body.detail[0].msg).toBe(
       'Gateway first is submitted: only a running gateway can be the default',
@@ -93,7 +93,7 @@ describe('gateways', () => {
     await apply('first', { domain: 'x.example' }, null, true);
   });
 
-  it('are changed in place only by who has seen them as they are', async () => {
+  it('are changed in place only by a caller who has read their present state', async () => {
     expect((await apply('first', { domain: 'y.example' })).body.detail[0].msg).toMatch(
       /has been changed/,
     );
@@ -118,7 +118,7 @@ describe('gateways', () => {
     ]);
   });
 
-  it('have one default per project, and a domain that older clients set apart', async () => {
+  it('have one default per project, and a domain that older clients set separately', async () => {
     expect((await server.call(path('set_default'), { name: 'first' })).text).toBe('null');
     const listed = await server.call(path('list'));
     const defaults = listed.body.map((one: { name: string; default: boolean }) => [
@@ -137,7 +137,7 @@ describe('gateways', () => {
     expect(missing.body.detail[0].code).toBe('resource_not_exists');
   });
 
-  it('fail with a reason where nobody can make them, and ask for a new one then', async () => {
+  it('fail with a reason if no backend can create them, and can then be replaced', async () => {
     const { id } = (await get('first')).body;
     await become('first', 'submitted');
     await pass(id);
@@ -151,7 +151,7 @@ describe('gateways', () => {
     expect((await plan('first')).body.detail[0].msg).toMatch(/has failed .* Delete it/);
   });
 
-  it('are nobody’s default once they are gone', async () => {
+  it('are no longer a default once they are deleted', async () => {
     const { id } = (await get('second')).body;
     await server.call(path('set_default'), { name: 'second' });
     expect((await server.call(path('delete'), { names: ['second', 'nosuch'] })).text).toBe('null');
@@ -179,7 +179,7 @@ describe('gateways', () => {
     ['a certificate for nobody to reach', { public_ip: false }, /lets-encrypt/],
     ['a certificate of another cloud', { certificate: { type: 'gcp-cm', name: 'c' } }, /gcp/],
     ['a balancer with the wrong certificate', { load_balancer: { type: 'alb' } }, /acm/],
-    ['a domain of what nobody knows', { domain: '${{ secrets.x }}.org' }, /run\.project_name/],
+    ['a domain of an unknown form', { domain: '${{ secrets.x }}.org' }, /run\.project_name/],
   ])('are refused: %s', async (_what, more, message) => {
     expect((await plan('refused', more)).body.detail[0].msg).toMatch(message);
   });

@@ -1,5 +1,4 @@
-/** What applying a gateway would do. */
-
+/** The plan of a gateway. */
 import { ruleError } from '@dstack/contract/api';
 import { isGatewayFailed } from '@dstack/contract/status';
 import type { GatewayConfiguration, GatewayPlan, GatewaySpec } from '@dstack/contract/wire';
@@ -49,7 +48,7 @@ export function checkNotLeaving(gateway: GatewayRecord): void {
   throw ruleError(`Gateway ${gateway.name} is being deleted. Try again later.`);
 }
 
-/** Throws `ApiError` where only a new gateway could help. */
+/** Throws `ApiError` if the gateway must be replaced. */
 export function checkUpdatable(gateway: GatewayRecord): void {
   checkNotLeaving(gateway);
   if (!isGatewayFailed(gateway.status)) return;
@@ -57,7 +56,7 @@ export function checkUpdatable(gateway: GatewayRecord): void {
   throw ruleError(`Gateway ${gateway.name} has failed${why}. Delete it and re-apply.`);
 }
 
-/** A configuration that does not speak of `default` leaves it as it is. */
+/** A configuration without `default` does not change it. */
 function effective(
   configuration: GatewayConfiguration,
   current: { readonly default: boolean } | null,

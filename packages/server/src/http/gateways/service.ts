@@ -14,8 +14,8 @@ export async function listGateways(
 }
 
 /**
- * Seen by members, by everybody if the project is public, and by members of projects that import
- * it. Who may not see anything is not told whether it exists.
+ * Visible to members, to everybody if the project is public, and to members of importing projects.
+ * To others the gateway does not exist.
  */
 export async function getGateway(
   deps: HttpDeps,
@@ -40,7 +40,7 @@ export async function shownGateway(
   project: ProjectRecord,
   id: string,
 ): Promise<Gateway> {
-  // Read anew: what was done may have made it the default.
+  // Reads the gateway again: the change may have made it the default.
   const [view, viewer] = await Promise.all([
     deps.store.gateways.byId(id),
     deps.store.projects.byId(project.id),

@@ -1,4 +1,4 @@
-/** Deleting gateways, the default of a project, and what older clients set apart. */
+/** Deletes gateways, sets the default of a project, and what older clients set separately. */
 import { notExists, ruleError, type SetDefaultGatewayRequest } from '@dstack/contract/api';
 import type { Gateway } from '@dstack/contract/wire';
 import { canBeDefault, defaultGatewayEvent, gatewayTarget, newEvent } from '@dstack/core';

@@ -32,7 +32,7 @@ export async function listGpus(
     forOffersOnly: true,
   });
   const { offers: answers } = await deps.offers.answer(project.id, planWantsOffers(input));
-  // Named as clients know the backends before grouping, so that none has two rows.
+  // Backends get the names that clients use before grouping, so that none has two rows.
   const offers = allOffers(input, answers).map((offer) => ({
     ...offer,
     backend: wireBackend(offer.backend),
@@ -43,7 +43,7 @@ export async function listGpus(
   return { gpus: groupGpus(offers, options).map(wireRow<GpuGroup>) };
 }
 
-/** Fields that do not belong to the grouping are left out, not null. */
+/** Fields outside of the grouping are omitted, not null. */
 function wireRow<Group extends GpuGroup | CpuGroup>(row: GpuRow | CpuRow): Group {
   const { backend, backends, ...rest } = row;
   return {

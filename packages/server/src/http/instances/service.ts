@@ -44,7 +44,7 @@ async function listedProjects(
   return visible === null ? named : named.filter((id) => visible.includes(id));
 }
 
-/** Seen by members and by members of projects that import its fleet. */
+/** Visible to members and to members of projects that import its fleet. */
 export async function getInstance(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -78,7 +78,7 @@ export async function healthChecks(
   return checks.map(wireHealthCheck);
 }
 
-/** The host's own words, as far as they are events; the status was judged when it was stored. */
+/** The host's own messages, as events; the status was decided when it was stored. */
 function wireHealthCheck(check: HealthCheckRecord): HealthCheck {
   const events = HealthCheck.shape.events.safeParse(eventsOf(check.response));
   return {

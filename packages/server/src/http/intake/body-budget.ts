@@ -1,6 +1,6 @@
 /**
- * Limits the memory that request bodies use. The first 64 KiB of each body come from a part of their
- * own, so that large bodies never block small requests; the rest comes from a part of which one caller
+ * Limits the memory that request bodies use. The first 64 KiB of each body are counted separately,
+ * so that large bodies never block small requests; the rest comes from a part of which one caller
  * gets no more than half.
  */
 const SMALL_BODY = 64 * 1024;
@@ -32,8 +32,8 @@ export class BodyBudget {
   }
 
   /** `caller`: whose share is used; null = an unauthenticated caller, who gets the small part only. */
-  open(caller: string | null): Lease {
-    return new Lease({
+  open(caller: string | null): BodyMemory {
+    return new BodyMemory({
       takeSmall: (bytes) => this.#small.take(bytes),
       takeLarge: (bytes) => caller !== null && this.#takeLarge(caller, bytes),
       give: (small, large) => {
@@ -84,7 +84,7 @@ interface Source {
 }
 
 /** Memory of one body. The caller must release it once, however the request ends. */
-export class Lease {
+export class BodyMemory {
   readonly #source: Source;
   #small = 0;
   #large = 0;

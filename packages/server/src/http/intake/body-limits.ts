@@ -1,5 +1,5 @@
 /**
- * Limits of bodies, per endpoint. They allow every legal request, and keep the server's only thread
+ * Limits of bodies, per endpoint. They allow every valid request, and keep the server's only thread
  * busy for no more than a few hundredths of a second.
  */
 import type { EndpointName } from '@dstack/contract/api';
@@ -8,7 +8,7 @@ import type { JsonLimits, ListRule } from './json-scan.ts';
 export interface BodyLimits {
   /** Bytes received. */
   readonly sent: number;
-  /** Bytes kept after lists that nobody reads are left out. */
+  /** Bytes kept after unused lists are dropped. */
   readonly kept: number;
   readonly json: JsonLimits;
 }
@@ -17,7 +17,7 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 
 const JSON_LIMITS: JsonLimits = {
-  // Legal requests have about a dozen levels.
+  // Valid requests have about a dozen levels.
   depth: 100,
   parts: 6000,
   lists: new Map(),

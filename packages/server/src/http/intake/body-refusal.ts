@@ -49,7 +49,7 @@ function refusalText(refusal: BodyRefusal): string {
     case 'never-fits':
       return `The body has more than ${refusal.limit} bytes, the limit for one caller. To allow more, raise DSTACK_SERVER_REQUEST_MEMORY on the server`;
     case 'too-slow':
-      return `The body came too slowly: ${refusal.received} bytes in ${refusal.seconds} seconds`;
+      return `The body arrived too slowly: ${refusal.received} bytes in ${refusal.seconds} seconds`;
     case 'no-memory':
       return 'The server is processing too many large requests. Try again in a moment';
     case 'encoded':

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 
 /**
  * How long the rest of the body is read and discarded (ms) before the connection is closed. Some
- * clients send the whole body before they read the response, which may say that it is too large.
+ * clients send the whole body before they read the response, which may be a refusal of its size.
  */
 const LINGER_MS = { stranger: 5000, known: 60_000 };
 
@@ -17,7 +17,7 @@ const known = new WeakSet<IncomingMessage>();
 /** Requests with `Expect: 100-continue` whose clients have not sent their body yet. */
 const waiting = new WeakMap<IncomingMessage, ServerResponse>();
 
-/** Bodies of requests to services are passed on, with rules of their own. */
+/** Bodies of requests to services are forwarded, with separate rules. */
 const isPassedOn = (url: string | undefined) => url?.startsWith('/proxy/services/') === true;
 
 export function boundConnections(app: FastifyInstance): void {

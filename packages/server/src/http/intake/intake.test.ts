@@ -1,4 +1,4 @@
-/** Bodies over real connections: who may send them, how large they may be and how slow. */
+/** Bodies over real connections: permissions, size and speed. */
 import type { AddressInfo } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -54,7 +54,7 @@ describe('a body', () => {
     expect(intake.budget.used).toBe(0);
   });
 
-  it('is not asked for before its caller is known', async () => {
+  it('is not requested before its caller is authenticated', async () => {
     const expecting = ['Expect: 100-continue'];
     const stranger = (await open()).head(...head(20, null, expecting));
     const refused = await stranger.untilClosed();
@@ -65,7 +65,7 @@ describe('a body', () => {
     expect(statuses(answer)).toEqual([100, 200]);
   });
 
-  it('that comes too slowly is cut off with 408', async () => {
+  it('that arrives too slowly is cut off with 408', async () => {
     const connection = (await open()).head(...head(20)).send('{"user');
     const answer = await connection.untilClosed();
     expect(statuses(answer)).toEqual([408]);
@@ -73,14 +73,14 @@ describe('a body', () => {
     expect(intake.budget.used).toBe(0);
   });
 
-  it('is given back when its client goes', async () => {
+  it('releases its memory when its client disconnects', async () => {
     const connection = (await open()).head(...head(60_000)).send('['.padEnd(50_000));
     while (intake.budget.used === 0) await setImmediate();
     connection.close();
     while (intake.budget.used > 0) await setImmediate();
   });
 
-  it('of a stranger is not taken in beyond a small part, and one of a known caller is', async () => {
+  it('of an unauthenticated caller is read only up to a small size', async () => {
     const upload = ['Content-Type: multipart/form-data; boundary=b'];
     const path = (line: string) => line.replace('/api/users/get_user', '/api/files/upload_archive');
     const large = (token: string | null) => head(32 * MIB, token, upload).map(path);
@@ -92,7 +92,7 @@ describe('a body', () => {
     expect(stranger.unsent).toBeGreaterThan(8 * MIB);
   });
 
-  it('above the limit of its endpoint is refused by its stated length, and where it has none', async () => {
+  it('above the limit of its endpoint is refused, by its stated length or while it arrives', async () => {
     const stated = (await open()).head(...head(2 * MIB));
     expect(statuses(await stated.until('"detail"'))).toEqual([413]);
     const chunked = (await open()).head(
@@ -105,7 +105,7 @@ describe('a body', () => {
     expect(intake.budget.used).toBe(0);
   });
 
-  it('in an encoding is refused: nothing is unpacked', async () => {
+  it('with an encoding is refused: nothing is unpacked', async () => {
     const answer = await server.call('/api/users/get_user', undefined, {
       raw: Buffer.from('1f8b0800', 'hex'),
       headers: { 'content-encoding': 'gzip' },
@@ -113,7 +113,7 @@ describe('a body', () => {
     expect([answer.status, answer.body.detail]).toEqual([415, expect.stringContaining('gzip')]);
   });
 
-  it('leaves its connection usable where it was not read', async () => {
+  it('that was not read leaves its connection usable', async () => {
     const connection = (await open()).head(...head(100_000, 'wrong')).send('x'.repeat(100_000));
     await connection.until('"detail"');
     connection.forget();
@@ -121,12 +121,12 @@ describe('a body', () => {
     expect(statuses(await connection.until('"admin"'))).toEqual([200]);
   });
 
-  it('waits for no room: too many large ones at once are told to come again', async () => {
+  it('does not wait for memory: too many large ones at once are refused with a retry time', async () => {
     // A caller has half of three quarters: 768 KiB beside the small part.
     const large = 600_000;
     const first = (await open()).head(...head(large)).send('['.padEnd(large - 1));
     const second = (await open()).head(...head(large)).send('['.padEnd(large - 1));
-    // The one that has the room is never complete.
+    // The one that uses the memory is never completed.
     const answer = await Promise.race([first.until('"detail"'), second.until('"detail"')]);
     expect(statuses(answer)).toEqual([429]);
     expect(answer).toContain('retry-after: 1');
@@ -146,7 +146,7 @@ describe('JSON', () => {
     ['many lists', `[${'[],'.repeat(15_000)}1]`],
     ['many keys', `{${Array.from({ length: 15_000 }, (_, i) => `"${i}":1`).join()}}`],
     ['a byte order mark', '\uFEFF{"username":"admin"}'],
-    ['bytes that are no UTF-8', Buffer.from('7b22757365726e616d65223a22ff227d', 'hex')],
+    ['bytes other than UTF-8', Buffer.from('7b22757365726e616d65223a22ff227d', 'hex')],
     ['UTF-16', Buffer.from('{"username":"admin"}', 'utf16le')],
     ['a repeated key', '{"username":"admin","username":"other"}'],
     ['a repeated key, once escaped', '{"username":"admin","usern\\u0061me":"other"}'],
@@ -174,7 +174,7 @@ describe('JSON', () => {
     expect(answer.body.detail[0].ctx.error).toContain('"b"');
   });
 
-  it('may carry the resource that the client has seen, however many jobs it has', async () => {
+  it('may carry the resource that the client has read, however many jobs it has', async () => {
     const run_spec = {
       run_name: 'seen',
       configuration: { type: 'task', commands: ['true'] },

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Gathered } from '../../gathered.ts';
 import { pacer } from '../pacing.ts';
-import { BodyBudget, type Lease } from './body-budget.ts';
+import { BodyBudget, type BodyMemory } from './body-budget.ts';
 import type { BodyLimits } from './body-limits.ts';
 import { RefusedBody } from './body-refusal.ts';
 import { JsonScan } from './json-scan.ts';
@@ -39,7 +39,7 @@ export class Intake {
    * Reads a JSON body within limits of size, time, memory and structure; undefined if it is empty.
    * Throws `RefusedBody`, or `UnprocessableError` if the body is not JSON or exceeds the structure.
    */
-  async json(request: IncomingMessage, limits: BodyLimits, lease: Lease): Promise<unknown> {
+  async json(request: IncomingMessage, limits: BodyLimits, lease: BodyMemory): Promise<unknown> {
     const scan = new JsonScan(limits.json);
     const expected = Number(request.headers['content-length'] ?? limits.kept);
     const gathered = new Gathered((bytes) => this.reserve(lease, bytes), expected);
@@ -73,7 +73,7 @@ export class Intake {
   }
 
   /** Throws `RefusedBody` if there is not enough memory. */
-  reserve(lease: Lease, bytes: number): void {
+  reserve(lease: BodyMemory, bytes: number): void {
     if (lease.take(bytes)) return;
     if (lease.size + bytes > this.budget.largestBody) {
       throw new RefusedBody({ kind: 'never-fits', limit: this.budget.largestBody });

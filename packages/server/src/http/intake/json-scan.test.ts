@@ -25,8 +25,8 @@ function scan(text: string, limits = NO_LIMITS, lengths: readonly number[] = [7]
 
 const lengths = fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 5 });
 
-describe('looking through JSON', () => {
-  it('keeps what it says, however it is cut into pieces', () => {
+describe('scanning JSON', () => {
+  it('keeps its meaning, however it is cut into pieces', () => {
     fc.assert(
       fc.property(fc.json(), lengths, (json, cuts) => {
         expect(scan(json, NO_LIMITS, cuts)).toMatchObject({ kept: json });
@@ -34,7 +34,7 @@ describe('looking through JSON', () => {
     );
   });
 
-  it('leaves out the elements of the list that a path leads to, and nothing else', () => {
+  it('drops the elements of the list at a path, and nothing else', () => {
     const value = fc.jsonValue({ maxDepth: 3 });
     fc.assert(
       fc.property(value, value, fc.array(value), lengths, (a, b, jobs, cuts) => {
@@ -50,7 +50,7 @@ describe('looking through JSON', () => {
     expect(scan('{"a":{"a":1,"b:,":[{"c":":"}]},"a":2}')).toMatchObject({ keys: 5 });
   });
 
-  it('stops at too many levels and too many parts, not at what texts hold', () => {
+  it('stops at too many levels and too many parts, but ignores the contents of strings', () => {
     const limits = { ...NO_LIMITS, depth: 3, parts: 10 };
     expect(scan('[[["[[[[{{{{,,,,,,,,,,::::\\"[[["]]]', limits)).toHaveProperty('kept');
     expect(scan('[[[[]]]]', limits)).toEqual({ kind: 'too-deep', limit: 3 });
@@ -58,7 +58,7 @@ describe('looking through JSON', () => {
     expect(scan('[1,2,3,4,5,6,7,8,9,10,11]', limits)).toMatchObject({ kind: 'too-many-parts' });
   });
 
-  it('counts the parts of long lists by themselves', () => {
+  it('counts the parts of long lists separately', () => {
     const lists = new Map([['a.b', { kind: 'long', parts: 5 } as const]]);
     const limits = { ...NO_LIMITS, parts: 8, lists };
     expect(scan('{"a":{"b":[1,2,3,4,5,6],"c":1}}', limits)).toHaveProperty('kept');
@@ -67,7 +67,7 @@ describe('looking through JSON', () => {
     expect(scan('[{"a":{"b":[1,2,3,4,5,6]}}]', limits)).toMatchObject({ limit: 8 });
   });
 
-  it('takes what is no JSON as it comes: the parser finds out', () => {
+  it('accepts invalid JSON: the parser reports it', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom(...'[]{}",:\\ap') }), lengths, (text, cuts) => {
         expect(scan(text, leaveOut('a.p'), cuts)).toHaveProperty('kept');

@@ -13,7 +13,7 @@ export interface JsonLimits {
 }
 
 /**
- * `leave-out`: nobody reads the list, so its elements are dropped. `long`: all such lists together
+ * `leave-out`: the list is not used, so its elements are dropped. `long`: all such lists together
  * may have this many parts, in addition to `JsonLimits.parts`.
  */
 export type ListRule =
@@ -57,7 +57,7 @@ export class JsonScan {
     this.#limits = limits;
   }
 
-  /** Number of object keys so far, without those of lists that are left out. */
+  /** Number of object keys so far, without those of dropped lists. */
   get keys(): number {
     return this.#keys;
   }

@@ -13,7 +13,7 @@ function request(headers: Record<string, string> = {}) {
 }
 
 describe('receiving a body', () => {
-  it('gives one piece after another, and ends behind the last one', async () => {
+  it('passes one piece after another, and ends after the last one', async () => {
     const { stream, request: body } = request();
     const seen: string[] = [];
     const all = receive(body, { limit: 100, pace: PACE }, async (piece) => {
@@ -30,7 +30,7 @@ describe('receiving a body', () => {
     expect(seen.filter((one) => one.startsWith('begin'))).toHaveLength(seen.length / 2);
   });
 
-  it('fails as whoever takes it', async () => {
+  it('fails with the error of its consumer', async () => {
     const { stream, request: body } = request();
     const failing = receive(body, { limit: 100, pace: PACE }, () =>
       Promise.reject(new Error('full')),
@@ -39,7 +39,7 @@ describe('receiving a body', () => {
     await expect(failing).rejects.toThrow('full');
   });
 
-  it('tells an end that came too early', async () => {
+  it('reports an end that came too early', async () => {
     const { stream, request: body } = request();
     const cut = receive(body, { limit: 100, pace: PACE }, () => {});
     stream.write('a');
@@ -47,14 +47,14 @@ describe('receiving a body', () => {
     await expect(cut).rejects.toThrow(RefusedBody);
   });
 
-  it('tells a client that has gone from an error of the server', async () => {
+  it('distinguishes a client that has disconnected from an error of the server', async () => {
     const { stream, request: body } = request();
     const cut = receive(body, { limit: 100, pace: PACE }, () => {});
     stream.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }));
     await expect(cut).rejects.toMatchObject({ refusal: { kind: 'cut-off' } });
   });
 
-  it('takes nothing of what is too long by its own word', async () => {
+  it('reads nothing of a body that is too long by its stated length', async () => {
     const { request: body } = request({ 'content-length': '101' });
     const refused = receive(body, { limit: 100, pace: PACE }, () => {
       throw new Error('taken');

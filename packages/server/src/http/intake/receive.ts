@@ -88,7 +88,10 @@ class Receiving {
     this.#taking.then(this.#settle.resolve, this.#settle.reject);
   };
 
-  /** Node reports a client that has gone as an error of the request, which is none of the server. */
+  /**
+   * Node reports a client that has disconnected as an error of the request; it is not an error of
+   * the server.
+   */
   readonly #onClose = (): void => this.#refuse({ kind: 'cut-off' });
 
   #refuse(refusal: BodyRefusal): void {

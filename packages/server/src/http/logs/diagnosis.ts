@@ -1,21 +1,21 @@
 /**
- * What server and agent did for a job, as a log of its own: what happened to it and its instance,
- * what was to be done outside and what came of it, the agent's last word. It is there also for jobs
- * that have never printed anything, which is when somebody asks.
+ * The actions of server and agent for a job, as a separate log: events of the job and its instance,
+ * intents and their results, the agent's last report. It also exists for jobs that have printed
+ * nothing, which is when users read it.
  */
 import { plainLine } from '@dstack/contract';
 import type { EventTargetType, Id, InstanceRecord, IntentRecord, JobReport } from '@dstack/core';
 import type { JobView, Store } from '@dstack/store';
-import type { LogEvent } from '../../logs/log-page.ts';
+import type { PageEvent } from '../../logs/log-page.ts';
 
 /** Events of a job; far more than any has. */
 const MAX_EVENTS = 1000;
 
-/** What happens to the instance this long (µs) after the job's end may still be of it. */
+/** Events of the instance for this long (µs) after the job's end may still concern the job. */
 const AFTERMATH = 60_000_000;
 
 /** Oldest first, with strictly rising times; each text is one line. */
-export async function diagnosis(store: Store, { job, run }: JobView): Promise<LogEvent[]> {
+export async function diagnosis(store: Store, { job, run }: JobView): Promise<PageEvent[]> {
   const snapshot = await store.engine.loadRun(run.id, { overQuota: new Map() });
   const instance = snapshot?.instances.find((one) => one.id === job.instanceId) ?? null;
   const until = job.finishedAt === null ? Infinity : job.finishedAt + AFTERMATH;
@@ -34,7 +34,7 @@ export async function diagnosis(store: Store, { job, run }: JobView): Promise<Lo
   ]);
 }
 
-async function eventsOf(store: Store, type: EventTargetType, id: Id): Promise<LogEvent[]> {
+async function eventsOf(store: Store, type: EventTargetType, id: Id): Promise<PageEvent[]> {
   const events = await store.events.list({
     visibleTo: null,
     targets: { type, ids: [id] },
@@ -60,7 +60,7 @@ const DEEDS: Readonly<Record<IntentRecord['kind'], string>> = {
   'volume.detach': 'detach the volume',
 };
 
-function intentLines(intent: IntentRecord): LogEvent[] {
+function intentLines(intent: IntentRecord): PageEvent[] {
   const deed = `server: ${DEEDS[intent.kind]} (attempt ${intent.attempt + 1})`;
   const begun = { time: intent.createdAt, text: `${deed}: to be done` };
   if (intent.state === 'announced') return [begun];
@@ -72,7 +72,7 @@ function outcome({ state, result, error }: IntentRecord): string {
   return result?.kind === 'no-capacity' ? `no capacity: ${result.message}` : 'done';
 }
 
-async function hostLines(store: Store, { hostId }: InstanceRecord): Promise<LogEvent[]> {
+async function hostLines(store: Store, { hostId }: InstanceRecord): Promise<PageEvent[]> {
   const host = hostId === null ? null : await store.hosts.byId(hostId);
   if (!host) return [];
   const link = host.connected
@@ -81,7 +81,7 @@ async function hostLines(store: Store, { hostId }: InstanceRecord): Promise<LogE
   return [{ time: host.since, text: `server: link to the agent of host ${host.id}: ${link}` }];
 }
 
-function reportLine({ state, hostId, receivedAt }: JobReport, stored: number): LogEvent {
+function reportLine({ state, hostId, receivedAt }: JobReport, stored: number): PageEvent {
   const { phase, exit, log_end, stop_stage, container_ip } = state;
   const parts = [
     `phase ${phase}`,
@@ -96,10 +96,10 @@ function reportLine({ state, hostId, receivedAt }: JobReport, stored: number): L
 }
 
 /**
- * Readers page by time: no two lines may have the same. They write logs to terminals as they are, so
- * that what hosts and programs have reported must not be there to be carried out.
+ * Readers page by time, so no two lines may have the same. They print logs to terminals unchanged,
+ * so control characters in reports of hosts and programs must be removed here.
  */
-function inOrder(lines: readonly LogEvent[]): LogEvent[] {
+function inOrder(lines: readonly PageEvent[]): PageEvent[] {
   let last = 0;
   return lines
     .toSorted((a, b) => a.time - b.time)

@@ -24,13 +24,13 @@ async function diagnose(more: object = {}) {
 }
 
 describe('the diagnosis of a job', () => {
-  it('tells what the server did for a job that has not run yet', async () => {
+  it('reports what the server did for a job that has not run yet', async () => {
     const { page, lines } = await diagnose();
     expect(page).toMatchObject({ external_url: null, next_token: null });
     expect(lines[0]).toMatch(/^2026-11-24T12:\S+Z server: job train-0-0: Job created.*\n$/);
   });
 
-  it('tells what was to be done outside, what came of it, and what the agent said', async () => {
+  it("reports intents, their results, and the agent's last report", async () => {
     const { now } = server.deps.context();
     const run = await server.store.runs.byName((await project()).id, 'train');
     const intent = { key: `job.start:${jobId}:0`, kind: 'job.start', subjectId: jobId } as const;
@@ -63,7 +63,7 @@ describe('the diagnosis of a job', () => {
     );
   });
 
-  it('has nothing in it that a terminal would carry out', async () => {
+  it('contains nothing that a terminal would interpret', async () => {
     const { now } = server.deps.context();
     const error = 'remote: \u001b[2J\u009b1m\rgone\u202e\nline two';
     const intent = { key: `job.stop:${jobId}:0`, kind: 'job.stop', subjectId: jobId } as const;
@@ -79,7 +79,7 @@ describe('the diagnosis of a job', () => {
     expect(lines.join('')).toContain('failed: remote: \\x1b[2J\\x9b1m\\x0dgone\\u202e line two\n');
   });
 
-  it('comes in pages, in both directions', async () => {
+  it('is paged in both directions', async () => {
     const { lines } = await diagnose();
     const first = await diagnose({ limit: 1 });
     const second = await diagnose({ limit: 1, next_token: first.page.next_token });
@@ -87,7 +87,7 @@ describe('the diagnosis of a job', () => {
     expect((await diagnose({ descending: true })).lines).toEqual(lines.toReversed());
   });
 
-  it('is empty for a job that is not of this run', async () => {
+  it('is empty for a job of another run', async () => {
     expect((await diagnose({ run_name: 'other' })).lines).toEqual([]);
     expect((await diagnose({ job_submission_id: randomUUID() })).lines).toEqual([]);
   });

@@ -3,15 +3,15 @@ import { type PollLogsRequest, ruleError } from '@dstack/contract/api';
 import { formatTimestamp, type JobSubmissionLogs } from '@dstack/contract/wire';
 import type { ProjectRecord } from '@dstack/store';
 import type { Logger } from '../../logging.ts';
-import type { LogEvent } from '../../logs/log-page.ts';
+import type { PageEvent } from '../../logs/log-page.ts';
 import { LogStoreError } from '../../logs/log-store.ts';
 import { pageOfLines } from '../../logs/page-of-lines.ts';
 import type { HttpDeps } from '../ports.ts';
 import { diagnosis } from './diagnosis.ts';
 
 /**
- * A name that is not the run's gives an empty page, not an error. `diagnose` asks for what server
- * and agent did, not for the job's output.
+ * A name other than the run's gives an empty page, not an error. `diagnose` requests the actions of
+ * server and agent, not the job's output.
  */
 export async function pollLogs(
   deps: HttpDeps,
@@ -53,7 +53,7 @@ async function diagnosed(
   deps: HttpDeps,
   project: ProjectRecord,
   request: PollLogsRequest,
-): Promise<readonly LogEvent[]> {
+): Promise<readonly PageEvent[]> {
   const view = await deps.store.jobs.byId(request.job_submission_id);
   const isMeant = view?.run.projectId === project.id && view.run.name === request.run_name;
   return view && isMeant ? await diagnosis(deps.store, view) : [];

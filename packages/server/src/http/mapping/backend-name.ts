@@ -1,6 +1,7 @@
 /**
- * The backend `local`, the machine of the server, is ours. Clients know a closed list of backends,
- * so it is `remote` for them; its region `local` tells it apart. Nothing else in the server knows.
+ * The backend `local`, the server's machine, exists only in our code. Clients have a closed list of
+ * backends, so it is `remote` for them, distinguished by its region `local`. No other code of the
+ * server depends on this.
  */
 import type { BackendType } from '@dstack/contract/wire';
 import { type BackendName, LOCAL_BACKEND, SSH_HOST_BACKEND } from '@dstack/core';

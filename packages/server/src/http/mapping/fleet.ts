@@ -21,7 +21,7 @@ export function wireFleet(view: FleetView): Fleet {
 
 const wireFleetSpec = perRecord(withoutKeys);
 
-/** SSH keys go in, never out. */
+/** SSH keys are accepted, and never returned. */
 export function withoutKeys(spec: FleetSpec): FleetSpec {
   const ssh = spec.configuration.ssh_config;
   if (ssh === null) return spec;

@@ -2,7 +2,7 @@ import { formatTimestamp, type Gateway } from '@dstack/contract/wire';
 import { canBeDefault } from '@dstack/core';
 import type { GatewayView, ProjectRecord } from '@dstack/store';
 
-/** `viewer`: the project from which it is looked at decides whether it is the default. */
+/** `viewer`: the project that decides whether the gateway is shown as the default. */
 export function wireGateway(view: GatewayView, viewer: ProjectRecord): Gateway {
   const { gateway, replicas } = view;
   const isDefault = viewer.defaultGatewayId === gateway.id && canBeDefault(gateway);

@@ -12,7 +12,7 @@ export function wireInstance(record: InstanceRecord, names: InstanceNames): Inst
   return namedInstance(record, names.projectName, names.fleetName);
 }
 
-/** Type, address and zone are told only once there is a machine. */
+/** Type, address and zone are returned only once the instance is provisioned. */
 const namedInstance = perRecord(instancePart);
 
 function instancePart(record: InstanceRecord, projectName: string, fleetName: string): Instance {

@@ -25,7 +25,7 @@ import { IDE_NAMES, ideUrl } from './ide-url.ts';
 import { isLocalProcess, withPortsBeside } from './local-ports.ts';
 import { wireOffer } from './offer.ts';
 
-/** Submissions of one job, oldest first; `connection` only where the caller asked for one run. */
+/** Submissions of one job, oldest first; `connection` only if the caller requested one run. */
 export function wireJob(
   submissions: readonly JobRecord[],
   view: RunView,
@@ -40,7 +40,7 @@ export function wireJob(
   };
 }
 
-/** The key to the job's machine is for the server alone. */
+/** Only the server may have the key to the job's instance. */
 const wireJobSpec = perRecord((spec: JobSpec, ports: 'beside' | ''): JobSpec => {
   return { ...(ports === 'beside' ? withPortsBeside(spec) : spec), ssh_key: null };
 });
@@ -52,7 +52,8 @@ export function wireSubmission(
   const probes = (view.probes[job.id] ?? []).map((streak) => ({ success_streak: streak }));
   const pull = isJobPulling(job.status) ? (view.pulls[job.id] ?? null) : null;
   const stage = view.stages[job.id] ?? null;
-  // How long nobody was connected says nothing of what other people, or programs, do with a run.
+  // Connections of users do not show whether programs use the run, so the duration without them is
+  // omitted.
   const isInteractive = view.run.spec.configuration.type === 'dev-environment';
   const submission = bareSubmission(job, isInteractive ? 'interactive' : '');
   if (probes.length === 0 && pull === null && stage === null) return submission;
@@ -60,7 +61,7 @@ export function wireSubmission(
   return { ...submission, status_message, probes, image_pull_progress: pull };
 }
 
-/** Without what changes beside the job. */
+/** Without the fields that change independently of the job. */
 const bareSubmission = perRecord((job: JobRecord, use: 'interactive' | ''): JobSubmission => {
   return {
     id: job.id,
@@ -83,7 +84,7 @@ const bareSubmission = perRecord((job: JobRecord, use: 'interactive' | ''): JobS
   };
 });
 
-/** Clients need an address and a port even while there are none yet. */
+/** Clients require an address and a port even before there are any. */
 function wireProvisioningData(data: ProvisioningData): JobProvisioningData {
   return {
     backend: wireBackend(data.backend),
@@ -111,7 +112,7 @@ function wireRuntimeData(data: RuntimeData): JobRuntimeData {
   return { ...data, offer: data.offer && wireOffer(data.offer) };
 }
 
-/** The host name is an alias that an attached client makes: the run's for its first job. */
+/** The host name is an alias that an attached client creates: the run's name for its first job. */
 function connectionInfo(job: JobRecord, spec: RunSpec): JobConnectionInfo {
   const isFirst = job.jobNum === 0 && job.replicaNum === 0;
   const alias = isFirst ? (spec.run_name ?? job.name) : job.name;

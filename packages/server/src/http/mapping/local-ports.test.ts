@@ -9,7 +9,7 @@ it.each([
   [8000, null, 18_000],
   [8000, 9000, 9000],
   [60_000, 60_000, 50_000],
-])('port %d that is to be at %s here is offered at %d', (port, wish, offered) => {
+])('port %d, requested as local port %s, is forwarded to %d', (port, wish, offered) => {
   const spec = { app_specs: [app(port, wish)] } as unknown as JobSpec;
   expect(withPortsBeside(spec).app_specs).toEqual([app(port, offered)]);
 });

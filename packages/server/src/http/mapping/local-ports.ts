@@ -3,8 +3,8 @@ import { type BackendName, isServerHost, LOCAL_PROCESS_INSTANCE } from '@dstack/
 
 /**
  * A plain process on the server's machine listens on its ports there, and a client on the same
- * machine cannot forward a port to itself: whoever comes second fails. Such ports are offered under
- * another number, the same every time; one that the user has mapped to another port is kept.
+ * machine cannot forward a port to itself. Such ports get another local number, the same every
+ * time; a port that the user has mapped to another one is kept.
  */
 export function withPortsBeside(spec: JobSpec): JobSpec {
   if (!spec.app_specs?.length) return spec;

@@ -12,7 +12,7 @@ import type {
   ProjectRecord,
   UserRecord,
 } from '@dstack/store';
-import type { DefaultPermissions } from '../ports.ts';
+import type { PermissionDefaults } from '../ports.ts';
 import { wireUser } from './user.ts';
 
 export interface ProjectParts {
@@ -24,7 +24,7 @@ export interface ProjectParts {
 export function wireProject(
   project: ProjectRecord,
   parts: ProjectParts,
-  defaults: DefaultPermissions,
+  defaults: PermissionDefaults,
 ): Project {
   return {
     project_id: project.id,
@@ -38,7 +38,7 @@ export function wireProject(
   };
 }
 
-function wireMember({ user, role }: ProjectMember, defaults: DefaultPermissions): Member {
+function wireMember({ user, role }: ProjectMember, defaults: PermissionDefaults): Member {
   return {
     user: wireUser(user, defaults),
     project_role: role,
@@ -46,11 +46,11 @@ function wireMember({ user, role }: ProjectMember, defaults: DefaultPermissions)
   };
 }
 
-/** What a member may do beyond what the role itself says. */
+/** Permissions of a member beyond those of the role itself. */
 export function memberPermissions(
   user: UserRecord,
   role: ProjectRole,
-  defaults: DefaultPermissions,
+  defaults: PermissionDefaults,
 ): MemberPermissions {
   const isAdmin = user.globalRole === 'admin' || role === 'admin';
   return {
@@ -59,7 +59,7 @@ export function memberPermissions(
   };
 }
 
-/** Credentials are no part of `config`. */
+/** Credentials are not part of `config`. */
 function wireBackendInfo(backend: BackendRecord): BackendInfo {
   return { name: backend.type, config: { ...(backend.sourceConfig ?? backend.config) } };
 }

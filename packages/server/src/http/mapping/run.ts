@@ -12,9 +12,9 @@ import { wireJob } from './job.ts';
 
 export interface RunShape {
   readonly now: Timestamp;
-  /** Say how to connect to running jobs: only where one run was asked for. */
+  /** Includes how to connect to running jobs: only if one run was requested. */
   readonly connection?: boolean;
-  /** False: jobs without what became of them. */
+  /** False: jobs without their submissions. */
   readonly submissions?: boolean;
 }
 
@@ -49,7 +49,7 @@ export function wireRun(view: RunView, shape: RunShape): Run {
 
 const wireRunSpec = perRecord((spec: RunRecord['spec']) => spec);
 
-/** Submissions of each job, in the order of the view: by replica, job and submission number. */
+/** Submissions of each job, in the order of the API: by replica, job and submission number. */
 function byJob(jobs: readonly JobRecord[]): JobRecord[][] {
   const groups = new Map<string, JobRecord[]>();
   for (const job of jobs) {
@@ -63,7 +63,7 @@ function byJob(jobs: readonly JobRecord[]): JobRecord[][] {
 
 const HOUR = 3_600_000_000;
 
-/** USD of the given submissions; the time in the queue counts, as in dstack 0.22.5. */
+/** USD of the given submissions; time in the queue counts, as in dstack 0.22.5. */
 function cost(jobs: readonly JobRecord[], now: Timestamp): number {
   let total = 0;
   for (const { provisioningData, submittedAt, finishedAt } of jobs) {

@@ -1,8 +1,8 @@
 import { formatTimestamp, type User, type UserWithCreds } from '@dstack/contract/wire';
 import type { UserCredentials, UserRecord } from '@dstack/store';
-import type { DefaultPermissions } from '../ports.ts';
+import type { PermissionDefaults } from '../ports.ts';
 
-export function wireUser(user: UserRecord, defaults: DefaultPermissions): User {
+export function wireUser(user: UserRecord, defaults: PermissionDefaults): User {
   return {
     id: user.id,
     username: user.name,
@@ -20,7 +20,7 @@ export function wireUser(user: UserRecord, defaults: DefaultPermissions): User {
 export function wireUserWithCreds(
   user: UserRecord,
   credentials: UserCredentials,
-  defaults: DefaultPermissions,
+  defaults: PermissionDefaults,
 ): UserWithCreds {
   return {
     ...wireUser(user, defaults),

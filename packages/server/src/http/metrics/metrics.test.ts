@@ -16,7 +16,7 @@ afterAll(() => server.close());
 const get = (query: string) =>
   server.call(`/api/project/main/metrics/job/train${query}`, undefined, { method: 'GET' });
 
-/** One point a second; the process has used `cpu` seconds of processor time by then. */
+/** One point a second; by then the process has used `cpu` seconds of processor time. */
 const point = (second: number, cpu: number) => ({
   timestamp_micro: 1_790_000_000_000_000 + second * 1_000_000,
   cpu_usage_micro: cpu * 1_000_000,
@@ -50,7 +50,7 @@ describe('metrics of a job', () => {
     expect((await get('')).body.metrics[0].values).toEqual([200]);
   });
 
-  it('of no such job are missing', async () => {
+  it('of an unknown job are missing', async () => {
     const answer = await get('?job_num=3');
     expect(answer.body.detail[0]).toEqual({
       msg: 'Found no job with given parameters',

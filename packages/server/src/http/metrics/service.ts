@@ -7,7 +7,7 @@ import type { JobRecord } from '@dstack/core';
 import type { ProjectRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
 
-/** Of the latest submission of that job. Fewer than two points make no series. */
+/** Metrics of the latest submission of that job. Fewer than two points make no series. */
 export async function jobMetrics(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -39,7 +39,7 @@ async function findJob(
   return job;
 }
 
-/** The oldest point only serves the difference. */
+/** The oldest point is only used for the difference. */
 function series(points: readonly Point[], job: JobRecord): Metric[] {
   const shown = points.slice(0, -1);
   const timestamps = shown.map((point) => formatTimestamp(point.timestamp_micro));
@@ -64,7 +64,7 @@ function series(points: readonly Point[], job: JobRecord): Metric[] {
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 
-/** The share of a split machine, else all of it. */
+/** The job's share of a divided instance, otherwise all of it. */
 function memoryBytes(job: JobRecord, machineMib: number): number {
   const share = job.runtimeData?.memory ?? null;
   return Math.round(share === null ? machineMib * MIB : share * GIB);
@@ -80,7 +80,7 @@ function cpuPercents(points: readonly Point[]): number[] {
   });
 }
 
-/** Left out when the number of GPUs changed within the window. */
+/** Omitted if the number of GPUs changed within the window. */
 function gpuSeries(
   shown: readonly Point[],
   job: JobRecord,

@@ -21,9 +21,9 @@ interface Document {
 }
 
 /**
- * The API and the configuration language described for programs; made when first asked for. Open to
- * everybody: editors fetch them without a token, those in a browser from another origin. They are the
- * same until the server is another version, so whoever has one asks for a change only.
+ * Descriptions of the API and the configuration language for programs, generated on the first
+ * request. Public: editors fetch them without a token, and browser-based ones from another origin.
+ * They change only with the server's version, so clients can revalidate a cached copy.
  */
 export function openApiRoutes(app: FastifyInstance): void {
   for (const [path, make] of Object.entries(DOCUMENTS)) {

@@ -1,4 +1,4 @@
-/** Who may make a project whose name gives it the server's machine. */
+/** Permission to create a project whose name allows it to use the server's machine. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 
@@ -14,7 +14,7 @@ afterAll(() => server.close());
 const create = (project_name: string, options?: { token: string }) =>
   server.call('/api/projects/create', { project_name }, options);
 
-it('is for global admins to say: nobody else takes such a name, in no case of letters', async () => {
+it('belongs to global admins: nobody else can use such a name, in any case of letters', async () => {
   for (const name of ['trusted', 'Trusted']) {
     const refused = await create(name, { token });
     expect(refused.status).toBe(403);
@@ -24,7 +24,7 @@ it('is for global admins to say: nobody else takes such a name, in no case of le
   expect((await create('trusted')).status).toBe(200);
 });
 
-it('is so too for the name of a project that was deleted', async () => {
+it('also applies to the name of a deleted project', async () => {
   const deleted = await server.call('/api/projects/delete', { projects_names: ['main'] });
   expect(deleted.status).toBe(200);
   expect((await create('main', { token })).status).toBe(403);

@@ -1,11 +1,11 @@
-/** Members of a project and who may change them. */
+/** Members of a project and the permissions to change them. */
 import { accessDenied, type MemberSetting, ruleError } from '@dstack/contract/api';
 import type { ProjectRole } from '@dstack/contract/wire';
 import type { Member, ProjectRecord, UserRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
 import { projectEvent } from './service.ts';
 
-/** Who asks, and what they are in the project; global admins count as project admins. */
+/** The caller and their role in the project; global admins count as project admins. */
 export interface Requester {
   readonly user: UserRecord;
   readonly role: ProjectRole | null;
@@ -18,7 +18,7 @@ interface Wanted {
 
 const isManager = (role: ProjectRole | null) => role === 'admin' || role === 'manager';
 
-/** Replaces the list. Unknown users are left out, as dstack 0.22.5 does; order is kept. */
+/** Replaces the list. Unknown users are ignored, as in dstack 0.22.5; the order is kept. */
 export async function setMembers(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -37,7 +37,10 @@ export async function setMembers(
   await deps.store.projects.setMembers(project.id, members(wanted), { events });
 }
 
-/** Adds or changes roles. Whoever manages nothing may only join a public project as `user`. */
+/**
+ * Adds members or changes roles. Without the permission to manage members, the caller may only join
+ * a public project as `user`.
+ */
 export async function addMembers(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -54,7 +57,7 @@ export async function addMembers(
   await deps.store.projects.addMembers(project.id, members(wanted), { events });
 }
 
-/** Members who manage nothing may only leave. */
+/** Without the permission to manage members, the caller may only leave. */
 export async function removeMembers(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -149,7 +152,7 @@ function checkJoins(
   throw accessDenied('Access denied: only managers and admins of the project may add members');
 }
 
-/** A manager neither makes an admin nor takes the role from one. */
+/** A manager can neither appoint nor demote an admin. */
 async function checkNoAdmins(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -176,6 +179,6 @@ function checkAdminsStay(
     throw accessDenied('Access denied: only global admins may remove project admins');
   }
   if (leavingAdmins.length === admins.length) {
-    throw ruleError('A project needs an admin: make somebody else one first');
+    throw ruleError('A project needs an admin: make another member admin first');
   }
 }

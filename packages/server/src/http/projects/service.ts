@@ -41,7 +41,7 @@ export async function projectCard(deps: HttpDeps, project: ProjectRecord): Promi
     store.projects.members(project.id),
     store.backends.list([project.id]),
   ]);
-  if (owner === null) throw new Error(`owner of project ${project.name} is gone`);
+  if (owner === null) throw new Error(`owner of project ${project.name} is missing`);
   return wireProject(project, { owner, members, backends }, settings.permissions);
 }
 
@@ -185,7 +185,7 @@ async function checkReadable(deps: HttpDeps, url: string): Promise<void> {
   await deps.templates.probe(url).catch((error: unknown) => {
     deps.log.info({ err: error }, 'templates repository refused');
     if (error instanceof OutgoingRefused) throw ruleError(`templates_repo: ${error.message}`);
-    throw ruleError('The templates repository cannot be read: check its URL and who may read it');
+    throw ruleError('The templates repository cannot be read: check its URL and its permissions');
   });
 }
 

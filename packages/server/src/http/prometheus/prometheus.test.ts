@@ -12,7 +12,7 @@ const read = (path: string, token: string | null = null) =>
   server.call(path, undefined, { method: 'GET', token });
 
 describe('metrics for Prometheus', () => {
-  it('are read with their own token only', async () => {
+  it('can be read with their own token only', async () => {
     expect((await read('/metrics')).status).toBe(401);
     expect((await read('/metrics', server.token)).status).toBe(403);
     const answer = await read('/metrics', 'scrape');
@@ -20,7 +20,7 @@ describe('metrics for Prometheus', () => {
     expect(String(answer.headers['content-type'])).toMatch(/^text\/plain/);
   });
 
-  it('count runs by how they ended, and tell jobs and instances that are there', async () => {
+  it('count runs by how they ended, and existing jobs and instances', async () => {
     const spec = {
       configuration: { type: 'fleet', name: 'pool', nodes: 1 },
       profile: { name: 'default' },
@@ -35,7 +35,7 @@ describe('metrics for Prometheus', () => {
     expect(text).not.toContain('dstack_run_count_done_total');
   });
 
-  it('tell the health of instances as a number', async () => {
+  it('show the health of instances as a number', async () => {
     const [view] = await server.store.instances.list({ projectIds: null });
     const { id, version } = view?.instance ?? { id: '', version: 0 };
     const set = { status: 'idle', health: 'failure' } as const;
@@ -44,7 +44,7 @@ describe('metrics for Prometheus', () => {
     expect(text).toMatch(/^dstack_instance_health\{.*dstack_instance_name="pool-0".*\} 2$/m);
   });
 
-  it('tell how deep the queues are and how passes end', async () => {
+  it('show how deep the queues are and how passes end', async () => {
     const depth = { waiting: 3, running: 1, delayed: 2 };
     const none = { waiting: 0, running: 0, delayed: 0 };
     const metrics = new ServerMetrics({
@@ -67,7 +67,7 @@ describe('metrics for Prometheus', () => {
 });
 
 describe('other paths without a token', () => {
-  it('say whether the server answers and whether it can work', async () => {
+  it('show whether the server answers and whether it can work', async () => {
     expect((await read('/healthcheck')).body).toEqual({ status: 'running' });
     const ready = await read('/readyz');
     expect(ready.body).toEqual({ status: 'ready', database: 'ok', loops: 'running' });
@@ -77,7 +77,7 @@ describe('other paths without a token', () => {
     await idle.close();
   });
 
-  it('show the API to people, and lead there from the root', async () => {
+  it('show the API documentation, and redirect to it from the root', async () => {
     const page = await read('/api/docs');
     expect(String(page.headers['content-type'])).toMatch(/^text\/html/);
     expect(page.text).not.toMatch(/(src|href)="https?:/);

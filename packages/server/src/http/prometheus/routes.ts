@@ -5,7 +5,7 @@ import { answerUnknown } from '../error-answers.ts';
 import { bearerToken, isSameText } from '../identity.ts';
 import type { HttpDeps } from '../ports.ts';
 
-/** Switched off, the path is unknown. With a token configured, only its bearer may read. */
+/** Unknown path if it is disabled. With a token configured, only its bearer may read. */
 export function prometheusRoutes(app: FastifyInstance, deps: HttpDeps): void {
   const { metrics, settings } = deps;
   app.get('/metrics', async (request, reply) => {

@@ -1,10 +1,10 @@
 /** Who may use the services of a project: its members, and global admins. */
 import { hash } from 'node:crypto';
 import { ApiError, accessDenied, type Endpoint, endpoints } from '@dstack/contract/api';
-import type { AccessWatch, Caller } from '../../access/access-watch.ts';
+import type { AccessWatch, AdmittedCaller } from '../../access/access-watch.ts';
 import type { Admit } from '../../proxy/callers.ts';
 import { notAdmitted, tooManySignIns } from '../../proxy/refusal.ts';
-import { type IdentityDeps, identify } from '../identity.ts';
+import { type IdentityDeps, identifyCaller } from '../identity.ts';
 import { type SignInGuard, TooManySignIns } from '../sign-in-guard.ts';
 
 /** A grant is used for this many milliseconds without another check, unless access has changed. */
@@ -17,11 +17,11 @@ export interface AdmissionDeps extends Omit<IdentityDeps, 'lookUp'> {
   readonly signIns: SignInGuard;
 }
 
-interface ServiceUser extends Caller {
+interface ServiceUser extends AdmittedCaller {
   readonly name: string;
 }
 
-/** Rejects with `ProxyRefusal` 403. That a project is public lets nobody into its services. */
+/** Rejects with `ProxyRefusal` 403. A public project does not make its services public. */
 export function admission(deps: AdmissionDeps): Admit {
   const remembered = new Map<string, Grant>();
   const forget = (key: string, grant: Grant) => {
@@ -68,7 +68,7 @@ async function serviceUser(
     method: method as Endpoint['method'],
     path: endpoints['proxy.service'].path,
   };
-  const found = await identify(deps, endpoint, authorization, project);
+  const found = await identifyCaller(deps, endpoint, authorization, project);
   if (!found.user || !found.project) throw accessDenied();
   const { id: userId, name } = found.user;
   return { userId, name, projectId: found.project.id, expiresAt: found.expiresAt };
@@ -102,7 +102,7 @@ class Grant {
 
   /** Calls `onRevoked` if the access is revoked before the returned function is called. */
   hold(onRevoked: () => void): () => void {
-    // A function of its own: two requests may pass the same one.
+    // A separate function for each call: two requests may pass the same `onRevoked`.
     const request = () => onRevoked();
     this.#open.add(request);
     return () => {

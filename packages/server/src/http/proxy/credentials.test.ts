@@ -11,7 +11,7 @@ afterAll(() => proxy.close());
 
 const admin = () => `Bearer ${proxy.server.token}`;
 
-/** What the app sees: names in lower case; several values of a name are joined. */
+/** The headers that the app receives: names in lower case; several values of a name are joined. */
 async function seen(path: string, headers: Record<string, string>) {
   const { headers: raw } = await json(await proxy.get(path, { headers }));
   return names(raw);
@@ -35,21 +35,21 @@ async function program(name: string, scope: string): Promise<string> {
   return (await proxy.server.call(path, request)).body.token;
 }
 
-describe('a service that asks who calls', () => {
-  it('is told the name of its caller, and never their token', async () => {
+describe('a service with authentication', () => {
+  it('receives the name of its caller, and never the token', async () => {
     const headers = await seen('web/echo', { authorization: admin(), 'X-Dstack-User': 'root' });
     expect(headers).not.toHaveProperty('authorization');
     expect(headers).toMatchObject({ 'x-dstack-user': 'admin' });
   });
 
-  it('is told the name of whoever a program acts for', async () => {
+  it("receives the name of the owner of a program's token", async () => {
     const authorization = `Bearer ${await program('ci', 'user')}`;
     const headers = await seen('web/echo', { authorization });
     expect(headers).not.toHaveProperty('authorization');
     expect(headers).toMatchObject({ 'x-dstack-user': 'admin' });
   });
 
-  it('is told so when a WebSocket is opened, too', async () => {
+  it('receives it for WebSockets, too', async () => {
     const socket = proxy.socket('main/web/ws-headers', { 'x-dstack-user': 'root' });
     const [message] = await once(socket, 'message');
     const headers = names(JSON.parse(String(message)));
@@ -59,8 +59,8 @@ describe('a service that asks who calls', () => {
   });
 });
 
-describe('a service that takes everybody', () => {
-  it('never sees a token of this server, whoever’s it is or was', async () => {
+describe('a service without authentication', () => {
+  it('never receives a token of this server, valid or revoked', async () => {
     const [valid, replaced, deleted] = await Promise.all(
       ['valid', 'replaced', 'deleted'].map(userWith),
     );
@@ -77,22 +77,22 @@ describe('a service that takes everybody', () => {
   });
 
   it.each(['Bearer of-the-app', 'Basic YTpi', 'Bearer 0b8a2ef3-4a51-4c0c-9d52-7f3a3d0f1c11'])(
-    'sees %s, which is its own',
+    'receives %s, which is its own',
     async (authorization) => {
       expect(await seen('open/echo', { authorization })).toMatchObject({ authorization });
     },
   );
 
-  it('sees no name that a client gives itself', async () => {
+  it('never receives a user name that the client sent', async () => {
     const headers = { authorization: '', 'X-Dstack-User': 'root', X_Dstack_User: 'root' };
     expect(JSON.stringify(await seen('open/echo', headers))).not.toContain('root');
   });
 });
 
-describe('where a request comes from', () => {
+describe('the origin of a request', () => {
   const made = { 'X-Forwarded-For': '6.6.6.6', Forwarded: 'for=6.6.6.6', 'X-Real-IP': '6.6.6.6' };
 
-  it('is said by this server alone where no proxy is trusted', async () => {
+  it('is reported by this server alone if no proxy is trusted', async () => {
     const headers = await seen('web/echo', made);
     expect(headers).toMatchObject({ 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': 'http' });
     expect(JSON.stringify(headers)).not.toContain('6.6.6.6');
@@ -103,7 +103,7 @@ describe('where a request comes from', () => {
     socket.terminate();
   });
 
-  it('is said by a trusted proxy before it', async () => {
+  it('is reported by a trusted proxy', async () => {
     const behind = await ProxiedServices.start({ trustedProxies: ['loopback'] });
     const answer = await behind.get('web/echo', {
       headers: { 'X-Forwarded-For': '6.6.6.6, 1.2.3.4', 'X-Forwarded-Proto': 'https' },

@@ -1,4 +1,4 @@
-/** Apps that answer as no well-meaning app does, down to the bytes. */
+/** Hostile responses of apps, byte by byte. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import fc from 'fast-check';
@@ -7,7 +7,7 @@ import { ProxiedServices } from '../testing/proxied-services.ts';
 
 let proxy: ProxiedServices;
 let app: Server;
-/** What the app sends to whoever asks, before it closes. */
+/** The bytes that the app sends to every client before it closes the connection. */
 let bytes = '';
 
 beforeAll(async () => {
@@ -64,7 +64,7 @@ const body = fc.oneof(
 it('whatever an app sends, its client gets one answer, confined to the service', async () => {
   const check = async (head: string, lines: readonly string[], rest: string) => {
     bytes = [head, ...lines, '', rest].join('\r\n');
-    // A connection that is cut off is what says that something is missing.
+    // A cut connection shows the client that something is missing.
     const answer = await proxy.raw('/proxy/services/main/hostile/x').catch(() => null);
     if (answer === null) return;
     const { headers, statusCode } = answer.response;

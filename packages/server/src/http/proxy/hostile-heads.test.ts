@@ -1,4 +1,4 @@
-/** Requests as no well-meaning client writes them, down to the bytes. */
+/** Hostile requests, byte by byte. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
@@ -8,7 +8,7 @@ import { ProxiedServices } from '../testing/proxied-services.ts';
 
 let proxy: ProxiedServices;
 let app: Server;
-/** What the app has seen since it was last looked at. */
+/** The requests that the app has received since the last check. */
 const seen: { url: string; headers: readonly string[]; body: string }[] = [];
 const malformed: string[] = [];
 
@@ -21,11 +21,11 @@ beforeAll(async () => {
       for await (const chunk of request.setEncoding('latin1')) one.body += chunk;
       response.end('ok');
     } catch {
-      // The client has ended before its body has.
+      // The client has closed before its body was complete.
     }
   });
   app.on('clientError', ({ code }: NodeJS.ErrnoException, socket) => {
-    // An end in the middle is a client that has left.
+    // An end in the middle means that the client disconnected.
     if (code?.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE') malformed.push(code);
     socket.destroy();
   });
@@ -52,7 +52,7 @@ async function send(bytes: string): Promise<string> {
   // A reset is an answer too.
   socket.on('error', () => {});
   const closed = once(socket, 'close');
-  // The server reads what it wants, then the end of what there is.
+  // The server reads as much as it needs, then to the end.
   socket.end(bytes, 'latin1');
   await closed;
   return answer;
@@ -154,7 +154,7 @@ const body = fc.oneof(
   fc.string({ unit: 'binary-ascii', maxLength: 60 }),
 );
 
-it('whatever the bytes are, the app sees only what it should, and the server goes on', async () => {
+it('for any bytes, the app receives only valid requests, and the server keeps running', async () => {
   const message = fc.tuple(
     fc.constantFrom('open', 'closed'),
     fc.array(line, { maxLength: 8 }),

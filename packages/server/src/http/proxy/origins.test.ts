@@ -10,8 +10,8 @@ afterAll(() => proxy.close());
 
 const policy = (answer: Response) => answer.headers.get('content-security-policy');
 
-describe('what comes from an app on the API’s origin', () => {
-  it('is that of a stranger there, whatever the app says', async () => {
+describe('responses of an app on the API’s origin', () => {
+  it('are isolated from it, whatever headers the app sends', async () => {
     expect(policy(await proxy.get('web/x'))).toBe('sandbox');
     const own = await proxy.get('web/own-policy');
     expect(policy(own)?.split(', ')).toEqual([
@@ -21,7 +21,7 @@ describe('what comes from an app on the API’s origin', () => {
     expect(own.headers.get('clear-site-data')).toBeNull();
   });
 
-  it('sets cookies for the service alone', async () => {
+  it('set cookies for the service alone', async () => {
     const path = '/proxy/services/main/web/';
     const set = (await proxy.get('web/echo')).headers.getSetCookie();
     expect(set).toEqual([`a=1; Path=${path}`, `b=2; Path=${path}`]);
@@ -29,7 +29,7 @@ describe('what comes from an app on the API’s origin', () => {
     expect(policies.headers.getSetCookie()).toEqual([`c=3; Path=${path}`]);
   });
 
-  it('sets none with a WebSocket, and is a stranger where it declines one', async () => {
+  it('set none with a WebSocket, and are isolated if they decline one', async () => {
     const socket = proxy.socket('main/web/ws-cookies');
     const [response] = await once(socket, 'upgrade');
     expect(response.headers['set-cookie']).toEqual(['d=4; Path=/proxy/services/main/web/']);
@@ -43,7 +43,7 @@ describe('what comes from an app on the API’s origin', () => {
   });
 });
 
-describe('whatever is answered under /proxy', () => {
+describe('all responses under /proxy', () => {
   it.each([
     ['services/main/web/x', 403],
     ['services/main/nosuch/x', 404],
@@ -52,12 +52,12 @@ describe('whatever is answered under /proxy', () => {
     ['models/main/models', 403],
     ['models/main/nosuch', 404],
     ['nosuch', 404],
-  ])('is that of a stranger: %s', async (path, status) => {
+  ])('are isolated: %s', async (path, status) => {
     const answer = await fetch(`${proxy.url}/proxy/${path}`, { redirect: 'manual' });
     expect([answer.status, policy(answer)]).toEqual([status, 'sandbox']);
   });
 
-  it('is so for refused WebSockets', async () => {
+  it('are isolated for refused WebSockets', async () => {
     const socket = proxy.socket('main/nosuch/ws');
     const [, answer] = await once(socket, 'unexpected-response');
     expect(answer.headers['content-security-policy']).toBe('sandbox');
@@ -65,7 +65,7 @@ describe('whatever is answered under /proxy', () => {
     socket.terminate();
   });
 
-  it('asks for a bearer token: a cookie lets nobody in', async () => {
+  it('require a bearer token: a cookie does not authenticate', async () => {
     const cookie = `token=${proxy.server.token}; Authorization=Bearer ${proxy.server.token}`;
     for (const path of ['services/main/web/x', 'models/main/models']) {
       const answer = await fetch(`${proxy.url}/proxy/${path}`, { headers: { cookie } });
@@ -73,7 +73,7 @@ describe('whatever is answered under /proxy', () => {
     }
   });
 
-  it('is not said of the API', async () => {
+  it('the API itself is not isolated', async () => {
     const answer = await fetch(`${proxy.url}/healthcheck`);
     expect(policy(answer)).toBeNull();
   });

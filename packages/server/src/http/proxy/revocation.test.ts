@@ -19,31 +19,31 @@ async function member(username: string) {
 
 const refresh = (username: string) => proxy.server.call('/api/users/refresh_token', { username });
 
-describe('a member whose token is taken away', () => {
-  it('opens no service any more, from the very next request on', async () => {
+describe('a member whose token is revoked', () => {
+  it('can open no service any more, from the next request on', async () => {
     const headers = await member('quick');
     for (let i = 0; i < 3; i++) expect((await proxy.get('web/x', { headers })).status).toBe(200);
     await refresh('quick');
     expect((await proxy.get('web/x', { headers })).status).toBe(403);
   });
 
-  it('loses the answers that are under way, and so does the app', async () => {
+  it('loses pending answers, and the app loses the connection', async () => {
     const headers = await member('streams');
     proxy.signals.next = Promise.withResolvers();
     const events = await proxy.get('web/events', { headers });
-    proxy.signals.silent = { arrived: Promise.withResolvers(), left: Promise.withResolvers() };
+    proxy.signals.unanswered = { arrived: Promise.withResolvers(), left: Promise.withResolvers() };
     const silent = expect(proxy.get('web/silent', { headers })).rejects.toThrow();
-    await proxy.signals.silent.arrived.promise;
+    await proxy.signals.unanswered.arrived.promise;
     const others = await proxy.get('web/events');
     await refresh('streams');
     await expect(events.text()).rejects.toThrow();
     await silent;
-    await proxy.signals.silent.left.promise;
+    await proxy.signals.unanswered.left.promise;
     proxy.signals.next.resolve();
     expect(await others.text()).toBe('data: 0\n\ndata: 1\n\ndata: 2\n\n');
   });
 
-  it('loses their WebSockets', async () => {
+  it('loses open WebSockets', async () => {
     const headers = await member('sockets');
     const socket = proxy.socket('main/web/ws', headers);
     await once(socket, 'message');
@@ -52,7 +52,7 @@ describe('a member whose token is taken away', () => {
     expect(code).toBe(1008);
   });
 
-  it('loses what a model has to say', async () => {
+  it('loses the stream of a model', async () => {
     await proxy.service('chat', { model: 'parrot', probes: [] });
     const headers = { ...(await member('chats')), 'content-type': 'application/json' };
     proxy.signals.next = Promise.withResolvers();
@@ -66,7 +66,7 @@ describe('a member whose token is taken away', () => {
     proxy.signals.next.resolve();
   });
 
-  it('waits for no replica any more', async () => {
+  it('stops waiting for a replica', async () => {
     const scaling = { metric: 'rps', target: 1 };
     await proxy.service('asleep', { replicas: '0..2', scaling }, []);
     const headers = await member('waits');
@@ -77,7 +77,7 @@ describe('a member whose token is taken away', () => {
   });
 });
 
-it('nothing that a token has opened outlives it, whenever it was opened', async () => {
+it('nothing that a token has opened survives it, whenever it was opened', async () => {
   for (let round = 0; round < 4; round++) {
     const username = `storm-${round}`;
     const headers = await member(username);
@@ -107,7 +107,7 @@ it('nothing that a token has opened outlives it, whenever it was opened', async 
   }
 });
 
-it('watches nobody who has their answer, once what is remembered of them has changed', async () => {
+it('is no longer watched after the answer, once the cached admission has expired', async () => {
   const headers = await member('idle');
   await (await proxy.get('web/x', { headers })).text();
   expect(proxy.server.access.watched).toBeGreaterThan(0);

@@ -13,24 +13,24 @@ import { modelRoutes } from './models/routes.ts';
 const PATH = '/proxy/services/:project_name/:run_name';
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD'];
 
-/** Stands for the rest of a path, which is the service's and need not make sense here. */
+/** Replaces the rest of a path, which belongs to the service and may be malformed here. */
 const REST = '-';
 
-/** What routes are found by. */
+/** The URL for routing. */
 export function routedUrl(url: string): string {
   if (!url.startsWith('/proxy/services/')) return url;
   const target = serviceTarget(url);
   return target?.rest.startsWith('/') ? `${target.prefix}/${REST}` : url;
 }
 
-/** Other protocols are offers that an ordinary answer declines. */
+/** Upgrades to other protocols are optional; an ordinary answer declines them. */
 export function takesUpgrade({ headers, url }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket' && url?.startsWith('/proxy/') === true;
 }
 
 export function proxyRoutes(app: FastifyInstance, deps: HttpDeps): void {
   app.register(async (scope) => {
-    // Bodies are passed on as they come.
+    // Bodies are forwarded as they arrive.
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, _body, done) => done(null));
     scope.route({ method: METHODS, url: PATH, exposeHeadRoute: false, handler: redirect });
@@ -52,7 +52,7 @@ export function proxyRoutes(app: FastifyInstance, deps: HttpDeps): void {
   });
 }
 
-/** Relative links of an app lead into it only from below its path. */
+/** Relative links of an app resolve into the app only from below its path. */
 function redirect(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const [path, ...query] = request.originalUrl.split('?');
   return reply

@@ -27,7 +27,7 @@ describe('callers of a service', () => {
     expect((await proxy.get('web/x', { headers })).status).toBe(403);
   });
 
-  it('may be anybody where it asks for nobody', async () => {
+  it('may be anybody if it requires no authentication', async () => {
     await proxy.service('open', { auth: false });
     expect(
       (await proxy.get('open/x', { headers: { authorization: 'Bearer app-token' } })).status,
@@ -36,7 +36,7 @@ describe('callers of a service', () => {
 });
 
 describe('a service behind a router', () => {
-  it('lets through what a router serves', async () => {
+  it('only exposes the paths that a router serves', async () => {
     const group = { replicas: 1, commands: ['serve ${{ groups[1].replicas[0].IP_ADDRESS }}'] };
     const groups = [
       { ...group, name: 'router', router: { type: 'smg' } },

@@ -36,7 +36,7 @@ async function tcpService(name: string, onRequest: (socket: Socket) => void): Pr
 describe('a service that cannot answer', () => {
   const notFound = (name: string) => ({ detail: `Service main/${name} not found` });
 
-  it('is not found by whoever may not know of it, and where there is none', async () => {
+  it('is not found if it does not exist, or the caller may not know of it', async () => {
     await proxy.service('idle', {}, [null]);
     for (const name of ['nosuch', 'idle']) {
       for (const authorization of ['', 'Bearer wrong']) {
@@ -48,7 +48,7 @@ describe('a service that cannot answer', () => {
     expect([answer.status, await answer.json()]).toEqual([404, notFound('nosuch')]);
   });
 
-  it('is asked at every other replica when one takes no connection, whatever the method', async () => {
+  it('is requested at every other replica if one accepts no connection, whatever the method', async () => {
     const ports = [await closedPort(), await closedPort(), proxy.apps[0]?.port ?? 0];
     await proxy.service('halved', {}, ports);
     for (let i = 0; i < 6; i++) {
@@ -60,7 +60,7 @@ describe('a service that cannot answer', () => {
     }
   });
 
-  it('is given a while to listen when it has just begun to run', async () => {
+  it('gets some time to listen when it has just started', async () => {
     const port = await closedPort();
     const { id } = await submitService(proxy.server, 'young', {});
     await serveAt(proxy.server, id, [port], proxy.instances, proxy.server.deps.context().now);
@@ -79,12 +79,14 @@ describe('a service that cannot answer', () => {
     app.close();
   });
 
-  it('is a bad gateway when no replica takes a connection', async () => {
+  it('is a bad gateway if no replica accepts a connection', async () => {
     await proxy.service('dead', {}, [await closedPort(), await closedPort()]);
     const answer = await proxy.get('dead/x');
     const { detail, code } = await json(answer);
     expect([answer.status, code]).toEqual([502, 'connection_refused']);
-    expect(detail).toMatch(/^Service main\/dead does not answer: nothing listens at port \d+ of/);
+    expect(detail).toMatch(
+      /^Service main\/dead does not answer: no program listens at port \d+ of/,
+    );
     const socket = proxy.socket('main/dead/ws');
     const [, response] = await once(socket, 'unexpected-response');
     expect(response.statusCode).toBe(502);
@@ -92,7 +94,7 @@ describe('a service that cannot answer', () => {
     socket.terminate();
   });
 
-  it('is asked again only for what may be asked twice', async () => {
+  it('is retried only for requests that may be repeated', async () => {
     const before = proxy.apps.map((app) => app.requests);
     const count = () =>
       proxy.apps.reduce((sum, app, i) => sum + app.requests - (before[i] ?? 0), 0);
@@ -103,7 +105,7 @@ describe('a service that cannot answer', () => {
     expect(count()).toBe(3);
   });
 
-  it('is asked for a WebSocket at another replica when one breaks the connection', async () => {
+  it('is requested for a WebSocket at another replica if one breaks the connection', async () => {
     const rude = createTcpServer((socket) => socket.once('data', () => socket.destroy()));
     rude.listen(0, '127.0.0.1');
     await once(rude, 'listening');
@@ -117,7 +119,7 @@ describe('a service that cannot answer', () => {
     rude.close();
   });
 
-  it('is too slow after its time', async () => {
+  it('times out', async () => {
     const answer = await proxy.get('web/silent');
     expect([answer.status, await answer.json()]).toEqual([
       504,
@@ -125,7 +127,7 @@ describe('a service that cannot answer', () => {
     ]);
   });
 
-  it('is too slow after its time for a WebSocket too', async () => {
+  it('times out for a WebSocket too', async () => {
     await tcpService('mute', () => {});
     const socket = proxy.socket('main/mute/ws');
     socket.on('error', () => {});
@@ -134,7 +136,7 @@ describe('a service that cannot answer', () => {
     socket.terminate();
   });
 
-  it('ends the connection of a WebSocket that it declined in half an answer', async () => {
+  it('that declines a WebSocket with half an answer gets its connection closed', async () => {
     const half = 'HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nhalf';
     await tcpService('half', (socket) => socket.write(half, () => socket.destroy()));
     const socket = proxy.socket('main/half/ws');
@@ -144,13 +146,13 @@ describe('a service that cannot answer', () => {
     await expect(text(response)).rejects.toThrow();
   });
 
-  it('breaks off what it has begun', async () => {
+  it('that breaks off its answer cuts the client’s answer too', async () => {
     const answer = await proxy.get('web/dies');
     expect(answer.status).toBe(200);
     await expect(answer.text()).rejects.toThrow();
   });
 
-  it('is forgotten when its replicas have changed', async () => {
+  it('is no longer used after its replicas have changed', async () => {
     const [one = 0, two = 0] = proxy.apps.map((app) => app.port);
     const { id } = await proxy.service('moving', {}, [one, null]);
     expect(await (await proxy.get('moving/x')).text()).toBe('one /x');

@@ -9,19 +9,19 @@ beforeAll(async () => {
 });
 afterAll(() => proxy.close());
 
-describe('a service that has been scaled to nothing', () => {
+describe('a service that has been scaled to zero', () => {
   const scaling = { metric: 'rps', target: 1 };
 
-  it('keeps a request until its first replica is there, and wakes the run', async () => {
+  it('keeps a request until its first replica is ready, and signals the run', async () => {
     const more = { replicas: '0..2', scaling };
     const { id } = await submitService(proxy.server, 'asleep', more);
-    const heard: string[] = [];
-    proxy.server.store.engine.onSignal((signal) => heard.push(signal.id));
+    const signalled: string[] = [];
+    proxy.server.store.engine.onSignal((signal) => signalled.push(signal.id));
     const answer = proxy.get('asleep/x');
-    while (!heard.includes(id)) await new Promise((resolve) => setImmediate(resolve));
+    while (!signalled.includes(id)) await new Promise((resolve) => setImmediate(resolve));
     const snapshot = await proxy.server.store.engine.loadRun(id, NO_MEMORY);
     expect(snapshot?.requests?.[60]).toBe(1);
-    // As scaling would: one replica, which then runs.
+    // Like scaling: one replica, which then runs.
     const { now, newId } = proxy.server.deps.context();
     const view = await proxy.server.store.runs.byId(id);
     const [first] = await proxy.server.store.jobs.ofRun((await proxy.service('donor')).id);
@@ -32,7 +32,7 @@ describe('a service that has been scaled to nothing', () => {
     expect((await answer).status).toBe(200);
   });
 
-  it('wakes for nobody who may not use it', async () => {
+  it('is not started by callers without access', async () => {
     const { id } = await submitService(proxy.server, 'quiet', { replicas: '0..2', scaling });
     expect((await proxy.get('quiet/x', { headers: { authorization: 'Bearer no' } })).status).toBe(
       403,
@@ -41,8 +41,8 @@ describe('a service that has been scaled to nothing', () => {
   });
 });
 
-describe('a replica that is to be stopped', () => {
-  it('gets nothing new, and is idle when it has answered everything', async () => {
+describe('a replica that is about to be stopped', () => {
+  it('gets no new requests, and is idle when it has answered all', async () => {
     proxy.signals.next = Promise.withResolvers();
     const { jobs } = await proxy.service('leaving');
     const events = await Promise.all([proxy.get('leaving/events'), proxy.get('leaving/events')]);

@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => proxy.close());
 
 describe('a service without a gateway', () => {
-  it.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])('takes %s', async (method) => {
+  it.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])('accepts %s', async (method) => {
     const body = ['GET', 'DELETE', 'OPTIONS'].includes(method) ? undefined : '{"a": 1';
     const init = { method, ...(body && { body, headers: { 'content-type': 'application/x' } }) };
     const seen = await json(await proxy.get('web/echo?x=1&y=%2F', init));
@@ -27,7 +27,7 @@ describe('a service without a gateway', () => {
     expect([answer.status, await answer.text()]).toEqual([200, '']);
   });
 
-  it('gives its answer with its own headers', async () => {
+  it('returns its own headers', async () => {
     const answer = await proxy.get('web/echo');
     expect(answer.headers.getSetCookie()).toHaveLength(2);
     expect(answer.headers.get('x-request-id')).toBeTruthy();
@@ -44,14 +44,14 @@ describe('a service without a gateway', () => {
     expect((await proxy.raw(`/proxy/services/main/web${long}`)).body).toContain(long);
   });
 
-  it('sees the whole path where its prefix is not stripped', async () => {
+  it('gets the whole path if its prefix is not stripped', async () => {
     await proxy.service('whole', { strip_prefix: false });
     expect(await (await proxy.get('whole/a?b')).text()).toContain(
       ' /proxy/services/main/whole/a?b',
     );
   });
 
-  it('is led to from its path without a slash', async () => {
+  it('redirects from its path without a trailing slash', async () => {
     const answer = await proxy.get('web?a=/b');
     expect(answer.status).toBe(308);
     expect(answer.headers.get('location')).toBe('/proxy/services/main/web/?a=/b');
@@ -65,7 +65,7 @@ describe('a service without a gateway', () => {
     expect([...seen].sort()).toEqual(['one', 'two']);
   });
 
-  it('takes and gives large bodies piece by piece', async () => {
+  it('receives and sends large bodies piece by piece', async () => {
     const body = Readable.toWeb(Readable.from(pieces(8))) as ReadableStream;
     const sent = await proxy.get('web/upload', {
       method: 'POST',
@@ -99,17 +99,17 @@ describe('a service without a gateway', () => {
     expect(rest).toBe('data: 1\n\ndata: 2\n\n');
   });
 
-  it('hears when a client has gone', async () => {
-    proxy.signals.silent = { arrived: Promise.withResolvers(), left: Promise.withResolvers() };
-    const gone = new AbortController();
-    const answer = proxy.get('web/silent', { signal: gone.signal });
-    await proxy.signals.silent.arrived.promise;
-    gone.abort();
+  it('is informed when a client has disconnected', async () => {
+    proxy.signals.unanswered = { arrived: Promise.withResolvers(), left: Promise.withResolvers() };
+    const disconnected = new AbortController();
+    const answer = proxy.get('web/silent', { signal: disconnected.signal });
+    await proxy.signals.unanswered.arrived.promise;
+    disconnected.abort();
     await expect(answer).rejects.toThrow();
-    await proxy.signals.silent.left.promise;
+    await proxy.signals.unanswered.left.promise;
   });
 
-  it('speaks WebSocket', async () => {
+  it('supports WebSocket', async () => {
     const socket = proxy.socket('main/web/ws?a=1');
     const [hello] = await once(socket, 'message');
     expect(String(hello)).toMatch(/^(one|two) \/ws\?a=1$/);
@@ -134,7 +134,7 @@ describe('a service without a gateway', () => {
     socket.terminate();
   });
 
-  it('takes no other protocol, but lets offers of HTTP/2 pass', async () => {
+  it('accepts no other protocol, but ignores an optional upgrade to HTTP/2', async () => {
     const path = '/proxy/services/main/web/x';
     const other = await proxy.raw(path, { connection: 'Upgrade', upgrade: 'tcp' });
     expect([other.response.statusCode, other.body]).toEqual([

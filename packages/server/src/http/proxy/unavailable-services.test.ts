@@ -13,7 +13,7 @@ afterAll(() => proxy.close());
 const scaled = { replicas: '0..2', scaling: { metric: 'rps', target: 1 } };
 const failed = { status: 'failed', terminationReason: 'job_failed' } as const;
 
-/** Changes the run and its jobs as passes would, and tells the proxy. */
+/** Changes the run and its jobs like passes would, and notifies the proxy. */
 async function become(id: string, run: Partial<RunRecord>, job: Partial<JobRecord> | null = null) {
   const { store, services } = proxy.server;
   const view = await store.runs.byId(id);
@@ -34,8 +34,8 @@ async function answerOf(name: string, init?: RequestInit) {
   return { status: answer.status, detail, code, wait: answer.headers.get('retry-after') };
 }
 
-describe('a service that has no replica says why', () => {
-  it('when its app has exited', async () => {
+describe('a service without a replica returns the reason', () => {
+  it('if its app has exited', async () => {
     const { id } = await proxy.service('exits', {}, [null]);
     const job = { status: 'failed', terminationReason: 'container_exited_with_error' } as const;
     await become(id, failed, { ...job, exitStatus: 7 });
@@ -45,7 +45,7 @@ describe('a service that has no replica says why', () => {
     });
   });
 
-  it('when there is no capacity for it', async () => {
+  it('if there is no capacity for it', async () => {
     const { id } = await submitService(proxy.server, 'waits', {});
     const reason = 'failed_to_start_due_to_no_capacity';
     const job = { terminationReason: reason, terminationMessage: 'No offers match' } as const;
@@ -58,7 +58,7 @@ describe('a service that has no replica says why', () => {
     expect(anybody).toMatchObject({ status: 404, detail: 'Service main/waits not found' });
   });
 
-  it('when it is to have none', async () => {
+  it('if it is scaled to zero', async () => {
     await submitService(proxy.server, 'none', { replicas: 0 });
     expect(await answerOf('none')).toMatchObject({
       ...{ status: 503, code: 'scaled_to_zero', wait: '60' },
@@ -66,7 +66,7 @@ describe('a service that has no replica says why', () => {
     });
   });
 
-  it('when it is starting', async () => {
+  it('if it is starting', async () => {
     const { id } = await submitService(proxy.server, 'young', {});
     await become(id, { status: 'provisioning' }, { status: 'pulling' });
     expect(await answerOf('young')).toMatchObject({
@@ -75,7 +75,7 @@ describe('a service that has no replica says why', () => {
     });
   });
 
-  it('to everybody where everybody may ask, but not what members alone may know', async () => {
+  it('to everybody who may call it, but without details for members only', async () => {
     const { id } = await submitService(proxy.server, 'open', { auth: false });
     const reason = 'failed_to_start_due_to_no_capacity';
     const job = { terminationReason: reason, terminationMessage: 'No offers match' } as const;
@@ -98,17 +98,17 @@ describe('a service that has no replica says why', () => {
 describe('a request that waits for the first replica', () => {
   const waiting = async (name: string) => {
     const { id } = await submitService(proxy.server, name, scaled);
-    const heard = Promise.withResolvers<void>();
+    const signalled = Promise.withResolvers<void>();
     const end = proxy.server.store.engine.onSignal((signal) => {
-      if (signal.id === id) heard.resolve();
+      if (signal.id === id) signalled.resolve();
     });
     const answer = answerOf(name);
-    await heard.promise;
+    await signalled.promise;
     end();
     return { id, answer };
   };
 
-  it('is told at once when the run has failed, and why', async () => {
+  it('fails at once with the reason when the run has failed', async () => {
     const { id, answer } = await waiting('asleep');
     const [first] = await proxy.server.store.jobs.ofRun((await proxy.service('donor')).id);
     const { now, newId } = proxy.server.deps.context();
@@ -123,7 +123,7 @@ describe('a request that waits for the first replica', () => {
     });
   });
 
-  it('is told at once when the run was stopped', async () => {
+  it('fails at once when the run was stopped', async () => {
     const { id, answer } = await waiting('dozing');
     await become(id, { status: 'terminated', terminationReason: 'stopped_by_user' });
     expect(await answer).toMatchObject({
@@ -131,16 +131,16 @@ describe('a request that waits for the first replica', () => {
     });
   });
 
-  it('is told that there is none once a run of a gateway has its name', async () => {
+  it('fails when a run with a gateway has taken the name', async () => {
     const { id, answer } = await waiting('moved');
     await become(id, { gatewayId: proxy.server.deps.context().newId() });
     expect(await answer).toMatchObject({ status: 404, detail: 'Service main/moved not found' });
   });
 });
 
-it('a replica whose app has exited meanwhile is no bad gateway', async () => {
+it('a replica whose app has exited meanwhile is not a bad gateway', async () => {
   const { jobs } = await proxy.service('races', {}, [proxy.apps[0]?.port ?? 0]);
-  // The proxy knows the replica, and nobody has told it of the end yet.
+  // The proxy still has the replica, and has not been notified of its end yet.
   expect((await proxy.get('races/x')).status).toBe(200);
   const end = { status: 'failed', terminationReason: 'container_exited_with_error' } as const;
   const changes = jobs.map(({ id, version }): Change => {

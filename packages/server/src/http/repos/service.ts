@@ -1,4 +1,4 @@
-/** Repos: where the code of runs comes from, and what is uploaded of it. */
+/** Repos: the sources of runs' code, and the uploaded changes. */
 import { ApiError, notExists, type SaveRepoCredsRequest } from '@dstack/contract/api';
 import type { RepoHead, RepoHeadWithCreds } from '@dstack/contract/wire';
 import type { ProjectRecord, RepoRecord, UserRecord } from '@dstack/store';
@@ -13,7 +13,7 @@ export async function listRepos(deps: HttpDeps, project: ProjectRecord): Promise
   return (await deps.store.repos.list(project.id)).map(wireRepo);
 }
 
-/** Credentials: the caller's own, else those shared by the project. */
+/** Credentials: the caller's own, otherwise those shared by the project. */
 export async function getRepo(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -50,7 +50,7 @@ export async function initRepo(
   await repos.setCredentials(repo.id, user.id, request.repo_creds);
 }
 
-/** Uploads are told apart by repo and hash; what is there already is not stored again. */
+/** Uploads are identified by repo and hash; an existing one is not stored again. */
 export async function uploadCode(
   deps: HttpDeps,
   project: ProjectRecord,

@@ -1,5 +1,4 @@
-/** Submitting a run, or updating the active one of its name. */
-
+/** Submits a run, or updates the active one of its name. */
 import { setImmediate } from 'node:timers/promises';
 import { isPublicKeyLine } from '@dstack/contract';
 import { type ApplyRunPlanRequest, notExists, ruleError } from '@dstack/contract/api';
@@ -39,12 +38,14 @@ export async function applyRun(
   const id = updated ? active : await submit(deps, project, user, spec);
   const view = await deps.store.runs.byId(id);
   if (view === null) throw notExists('Run not found');
-  // As it was submitted; storing and reading hundreds of jobs took its time, and showing them will.
+  // As it was submitted; storing and reading hundreds of jobs took time, and showing them will.
   await setImmediate();
   return wireRun(view, { now: deps.context().now });
 }
 
-/** It becomes a line of `authorized_keys`. Plans are made of any: searches for offers name none. */
+/**
+ * It becomes a line of `authorized_keys`. Plans accept any value: searches for offers have none.
+ */
 function checkPublicKey(key: string | null): void {
   if (key === null || isPublicKeyLine(key)) return;
   throw ruleError('`ssh_key_pub` must be one public key in the format of OpenSSH: one line');
@@ -146,7 +147,7 @@ async function submit(
   throw ruleError('Cannot override active run. Stop the run first.');
 }
 
-/** Runs without a repo say so with a virtual one, which is made when it is first used. */
+/** A run without a repo has a virtual one, which is created on first use. */
 async function ensureRepo(deps: HttpDeps, project: ProjectRecord, spec: RunSpec): Promise<void> {
   const { repo_id: repoId, repo_data: data } = spec;
   if (repoId === null || data === null) return;
@@ -165,8 +166,8 @@ async function ensureRepo(deps: HttpDeps, project: ProjectRecord, spec: RunSpec)
 }
 
 /**
- * Whoever applies has uploaded the archives, or the run that is updated has them already. Those of
- * others are not told apart from none.
+ * The caller must have uploaded the archives, unless the run to be updated already has them.
+ * Archives of others count as missing.
  */
 async function checkArchives(
   deps: HttpDeps,

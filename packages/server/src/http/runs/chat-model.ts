@@ -11,8 +11,8 @@ type Model = NonNullable<ServiceConfiguration['model']>;
 const TOKENS = ['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN'] as const;
 
 /**
- * A model whose chat has to be put into one text needs to be known how: what its configuration does
- * not say is looked up where the model comes from. Throws `ApiError`.
+ * For a model whose chats must be rendered to one text, looks up the missing settings in the
+ * model's repository. Throws `ApiError`.
  */
 export async function completeModel(
   deps: Pick<HttpDeps, 'hub' | 'store'>,

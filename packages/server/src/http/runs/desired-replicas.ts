@@ -2,8 +2,8 @@ import type { RunSpec } from '@dstack/contract/wire';
 import { initialReplicas, type RunRecord } from '@dstack/core';
 
 /**
- * Replicas wanted after an update: what scaling has chosen stays as far as the new bounds allow;
- * groups that are new begin with their least.
+ * Desired replicas after an update: the number chosen by scaling is kept within the new bounds; new
+ * groups start with their minimum.
  */
 export function desiredAfterUpdate(run: RunRecord, spec: RunSpec): Record<string, number> {
   const { configuration } = spec;

@@ -4,10 +4,13 @@ import { imageName, registryAuth } from '../../effects/agent-job-spec.ts';
 import { JobSpecError } from '../../effects/named-secrets.ts';
 import type { HttpDeps } from '../ports.ts';
 
-/** What is known of the run's own image, by group of a service; null = nothing, which is no error. */
+/**
+ * Known metadata of the run's own image, by group of a service; null = unknown, which is not an
+ * error.
+ */
 export type KnownImages = (replicaGroup: string) => ImageConfig | null;
 
-/** Asks the registries, of which none may answer. */
+/** Requests the metadata from the registries, some of which may not answer. */
 export async function knownImages(
   deps: Pick<HttpDeps, 'images' | 'store' | 'settings'>,
   projectId: string,
@@ -41,7 +44,7 @@ async function registryAuthOf(
   try {
     return registryAuth(configuration, await store.secrets.values(projectId));
   } catch (error) {
-    // The secret may come before the run does; then the run says what is missing.
+    // The secret may be created later than the run; then the run reports that it is missing.
     if (error instanceof JobSpecError) return null;
     throw error;
   }

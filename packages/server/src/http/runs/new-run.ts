@@ -33,7 +33,9 @@ export interface NewRunParts {
   readonly gatewayId: string | null;
 }
 
-/** Everything about the new run once its name is certain. Throws `ApiError`: nothing to run. */
+/**
+ * All records of the new run, once its name is final. Throws `ApiError` if there is nothing to run.
+ */
 export function newRun(name: string, parts: NewRunParts): NewRun {
   const { now, newId, projectId } = parts;
   const spec = { ...parts.spec, run_name: name };
@@ -80,7 +82,7 @@ export function newRun(name: string, parts: NewRunParts): NewRun {
   };
 }
 
-/** Replica numbers go on from group to group. */
+/** Replica numbers continue from group to group. */
 function firstJobs(run: RunRecord, parts: NewRunParts): JobRecord[] {
   const jobs: JobRecord[] = [];
   let replicaNum = 0;

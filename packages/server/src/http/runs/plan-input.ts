@@ -1,4 +1,4 @@
-/** What a plan or a search for offers is made of, read at one moment. */
+/** The inputs of a plan or a search for offers, read at one moment. */
 import { ruleError } from '@dstack/contract/api';
 import type { RunSpec } from '@dstack/contract/wire';
 import { type PlanInput, type PlanOptions, planJobSpecs } from '@dstack/core';
@@ -6,7 +6,7 @@ import type { ProjectRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
 import { knownImages } from './known-images.ts';
 
-/** Throws `ApiError` where there is nothing to run. */
+/** Throws `ApiError` if there is nothing to run. */
 export async function planInput(
   deps: HttpDeps,
   project: ProjectRecord,

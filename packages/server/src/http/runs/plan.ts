@@ -1,5 +1,4 @@
-/** What applying a run would do. */
-
+/** The plan of a run. */
 import type { GetRunPlanRequest } from '@dstack/contract/api';
 import { isRunFinished } from '@dstack/contract/status';
 import type { JobSpec, RunPlan, RunSpec } from '@dstack/contract/wire';
@@ -59,7 +58,7 @@ export async function planRun(
   };
 }
 
-/** Without a gateway there is no address of the service's own that could have a certificate. */
+/** Without a gateway the service has no address of its own, so it cannot have a certificate. */
 async function protocolNotes(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -72,18 +71,18 @@ async function protocolNotes(
   return ["`https` has no effect without a gateway: the service has the server's own address"];
 }
 
-/** The client reserves its ports by this, for the first offer is what the job most likely gets. */
+/** The client reserves its ports by this: the job most likely gets the first offer. */
 function plannedSpec({ job_spec: spec, offers: [first] }: PlannedJob): JobSpec {
   const place = first && { backend: first.backend, instance_type: first.instance };
   return isLocalProcess(place ?? null) ? withPortsBeside(spec) : spec;
 }
 
-/** An update stays in the fleet in which the run is. */
+/** An update stays in the run's fleet. */
 function occupiedFleet(current: RunView | null): string | null {
   return current === null || isRunFinished(current.run.status) ? null : current.run.fleetId;
 }
 
-/** Where nothing is to be had, all that the backends have is looked at to say what rules it out. */
+/** Without any offer, all offers of the backends are examined to report what excludes them. */
 async function answeredPlan(deps: HttpDeps, input: PlanInput) {
   const answers = await deps.offers.answer(input.projectId, planWantsOffers(input));
   const planned = plan(input, answers.offers);

@@ -27,7 +27,7 @@ function expectWire(name: EndpointName, body: unknown): void {
 }
 
 describe('runs', () => {
-  it('without a fleet have no offers, and the plan says why', async () => {
+  it('without a fleet have no offers, and the plan has the reason', async () => {
     const plan = await server.call(path('runs/get_plan'), { run_spec: task('train') });
     expectWire('runs.get_plan', plan.body);
     expect(plan.body).toMatchObject({
@@ -44,7 +44,7 @@ describe('runs', () => {
     expect(plan.body.notes.join(' ')).toContain('No matching fleet found');
   });
 
-  it('are offered the machine of the server as remote in region local', async () => {
+  it("are offered the server's machine as remote in region local", async () => {
     const spec = {
       configuration: { type: 'fleet', name: 'here', nodes: '0..1' },
       profile: { name: 'default' },
@@ -64,7 +64,7 @@ describe('runs', () => {
     });
   });
 
-  it('are searched for offers everywhere when only offers are wanted', async () => {
+  it('are searched for offers everywhere if only offers are requested', async () => {
     const spec = task(null, { image: 'scratch', resources: { gpu: 'H100:8' } });
     const request = { run_spec: spec, for_offers_only: true, max_offers: 1 };
     const plan = await server.call(path('runs/get_plan'), request);
@@ -105,15 +105,15 @@ describe('runs', () => {
     expect(run.body.run_spec.run_name).toMatch(/^[a-z]+-[a-z]+-1$/);
   });
 
-  it('wake the engine', async () => {
-    const heard: string[] = [];
-    const end = server.store.engine.onSignal((signal) => heard.push(signal.kind));
+  it('signal the engine', async () => {
+    const signalled: string[] = [];
+    const end = server.store.engine.onSignal((signal) => signalled.push(signal.kind));
     await apply(task('woken'));
     end();
-    expect(heard.sort()).toEqual(['placement', 'run']);
+    expect(signalled.sort()).toEqual(['placement', 'run']);
   });
 
-  it('that are active cannot be overridden, only changed where they can follow', async () => {
+  it('that are active cannot be overridden, only changed in place', async () => {
     const submitted = await apply(task('busy'));
     const other = task('busy', { commands: ['echo bye'] });
     expect((await apply(other)).body.detail[0].msg).toMatch(/^Cannot override active run/);
@@ -135,7 +135,7 @@ describe('runs', () => {
     expect(forced.body.deployment_num).toBe(2);
   });
 
-  it('accept what a client echoes of a plan without nulls and defaults', async () => {
+  it('accept the fields of a plan that a client returns without nulls and defaults', async () => {
     await apply(task('echoed'));
     const spec = task('echoed', { priority: 7 });
     const plan = await server.call(path('runs/get_plan'), { run_spec: spec });
@@ -146,7 +146,7 @@ describe('runs', () => {
     expect(updated.body.deployment_num).toBe(1);
   });
 
-  it('are stopped at once on the wire, and an abort overtakes a stop', async () => {
+  it('show a stop at once, and an abort replaces a stop', async () => {
     const { body } = await apply(task('stopped'));
     const stop = (abort: boolean) =>
       server.call(path('runs/stop'), { runs_names: ['stopped', 'nosuch'], abort });
@@ -160,7 +160,7 @@ describe('runs', () => {
     expect((await get()).body.termination_reason).toBe('aborted_by_user');
   });
 
-  it('are deleted only when they are finished', async () => {
+  it('can be deleted only when they are finished', async () => {
     const refused = await server.call(path('runs/delete'), { runs_names: ['first'] });
     expect(refused.body.detail[0].msg).toBe("Cannot delete active runs: ['first']");
     expect((await server.call(path('runs/delete'), { runs_names: ['nosuch'] })).text).toBe('null');
@@ -181,7 +181,7 @@ describe('runs', () => {
     expect(bare.body[0]).toMatchObject({ jobs: [], latest_job_submission: null });
   });
 
-  it('are listed with their jobs alone where no submissions are wanted', async () => {
+  it('are listed without submissions if none are requested', async () => {
     await apply(task('jobs-alone'));
     const { body } = await server.call('/api/runs/list', { job_submissions_limit: 0, limit: 1 });
     expectWire('runs.list', body);
@@ -190,7 +190,7 @@ describe('runs', () => {
     expect([job.job_spec.job_name, job.job_submissions]).toEqual(['jobs-alone-0-0', []]);
   });
 
-  it('name what is wrong with a specification', async () => {
+  it('with an invalid specification are refused with the field', async () => {
     const refusals: [object, string][] = [
       [task('Bad Name'), 'Bad Name'],
       [task('x', {}), "Invalid name 'x'"],
@@ -213,7 +213,7 @@ describe('runs', () => {
     }
   });
 
-  it('on several nodes share a key that the API never shows', async () => {
+  it('on several nodes share a key that the API never returns', async () => {
     const run = await apply(task('cluster', { nodes: 2 }));
     expect(run.body.jobs.map((job: { job_spec: object }) => job.job_spec)).toMatchObject([
       { job_name: 'cluster-0-0', ssh_key: null },
@@ -237,7 +237,7 @@ describe('runs', () => {
     });
   });
 
-  it('say for how long nobody was connected only where that matters', async () => {
+  it('show how long nobody was connected only for dev environments', async () => {
     const inactivity = async (name: string, type: object) => {
       const { body } = await apply({ ...task(name), configuration: { commands: ['x'], ...type } });
       await server.store.reports.saveActivity(body.latest_job_submission.id, 90);
@@ -260,7 +260,7 @@ describe('runs', () => {
     });
   });
 
-  it('are told to older clients as these know them', async () => {
+  it('are returned to older clients in the form of their version', async () => {
     const headers = { 'x-api-version': '0.20.13' };
     const spec = task('older', { fleets: ['here'] });
     await apply(spec);
@@ -286,7 +286,7 @@ describe('offers by device', () => {
     expect(answer.text).not.toContain('null');
   });
 
-  it('need the backend where they are grouped by region', async () => {
+  it('require the backend if they are grouped by region', async () => {
     const answer = await server.call(path('gpus/list'), {
       run_spec: task(null),
       group_by: ['region'],

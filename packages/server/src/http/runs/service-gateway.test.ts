@@ -14,7 +14,7 @@ const plan = (more: object = {}) =>
 const apply = (more: object = {}) =>
   server.call('/api/project/main/runs/apply', { plan: { run_spec: spec(more) }, force: false });
 
-/** The default of the project, in whatever state. */
+/** The default of the project, in any state. */
 async function defaultGateway(status: 'failed' | 'running'): Promise<void> {
   const configuration = { type: 'gateway', name: 'edge', backend: 'aws', region: 'eu-west-1' };
   const { body } = await server.call('/api/project/main/gateways/create', { configuration });
@@ -25,15 +25,15 @@ async function defaultGateway(status: 'failed' | 'running'): Promise<void> {
   await server.store.projects.update(project?.id ?? '', { defaultGatewayId: body.id });
 }
 
-describe('a service that names no gateway', () => {
-  it('is served by the server where the default one has failed', async () => {
+describe('a service without a gateway in its configuration', () => {
+  it('is served by the server if the default gateway has failed', async () => {
     server = await startTestServer();
     await defaultGateway('failed');
     const { status, body } = await apply();
     expect([status, body.service?.url]).toEqual([200, '/proxy/services/main/web/']);
   });
 
-  it('is told that `https` has no effect unless the default one runs', async () => {
+  it('gets a note that `https` has no effect unless the default gateway runs', async () => {
     const note = expect.stringContaining('`https` has no effect without a gateway');
     server = await startTestServer();
     await defaultGateway('failed');
@@ -44,7 +44,7 @@ describe('a service that names no gateway', () => {
     expect((await plan({ https: true })).body.notes).not.toContainEqual(note);
   });
 
-  it('finds no default where the only one has failed', async () => {
+  it('finds no default if the only gateway has failed', async () => {
     server = await startTestServer();
     await defaultGateway('failed');
     expect((await apply({ gateway: true })).body.detail[0].msg).toBe(
@@ -56,7 +56,7 @@ describe('a service that names no gateway', () => {
     [{}, /and the project has no running default gateway: set `gateway`/],
     [{ gateway: false }, /`gateway` must not be false/],
   ])(
-    'is refused where that is forbidden, when it is planned and applied: %j',
+    'is refused if services without gateways are forbidden, in plan and apply: %j',
     async (more, why) => {
       const runSpecs = { ...DEFAULT_RUN_SPEC_SETTINGS, forbidServicesWithoutGateway: true };
       server = await startTestServer({ runSpecs });
@@ -70,12 +70,12 @@ describe('a service that names no gateway', () => {
     },
   );
 
-  it('goes through the default one where it runs', async () => {
+  it('uses the default gateway if it runs', async () => {
     const runSpecs = { ...DEFAULT_RUN_SPEC_SETTINGS, forbidServicesWithoutGateway: true };
     server = await startTestServer({ runSpecs });
     await defaultGateway('running');
     expect((await plan()).status).toBe(200);
-    // It has no replica here, which only a service that goes through it would learn.
+    // It has no replica here, an error that only occurs with a gateway.
     expect((await apply()).body.detail[0].msg).toMatch(/^Gateway 'edge' is running/);
   });
 });

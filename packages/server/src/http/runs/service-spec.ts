@@ -1,5 +1,4 @@
-/** Where a service will be reached: through a gateway, or in the server's own proxy. */
-
+/** The address of a service: on a gateway, or in the server's own proxy. */
 import { notExists, ruleError } from '@dstack/contract/api';
 import { isGatewayRunning } from '@dstack/contract/status';
 import type { ServiceConfiguration, ServiceSpec } from '@dstack/contract/wire';
@@ -13,7 +12,7 @@ export interface ServicePlace {
   readonly specOf: (runName: string) => ServiceSpec;
 }
 
-/** Throws `ApiError` where the service cannot be reached the way it asks for. */
+/** Throws `ApiError` if the service cannot be reached as configured. */
 export async function servicePlace(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -25,7 +24,7 @@ export async function servicePlace(
   if (gateway === null) {
     // The default existed when the configuration was checked.
     if (deps.settings.runSpecs.forbidServicesWithoutGateway) {
-      throw notExists('The project has no default gateway any more');
+      throw notExists('The project no longer has a default gateway');
     }
     return inServer(project, service);
   }
@@ -49,8 +48,8 @@ async function gatewayOf(
 }
 
 /**
- * The server's proxy speaks the protocol of its own address. It counts requests, so that services
- * scale by demand here too, which dstack 0.22.5 does behind gateways only.
+ * The server's proxy has the protocol of the server's address. It counts requests, so that services
+ * scale by demand here too; dstack 0.22.5 only does so behind gateways.
  */
 function inServer(project: ProjectRecord, service: ServiceConfiguration): ServicePlace {
   if (service.https === false) {
@@ -73,7 +72,7 @@ function inServer(project: ProjectRecord, service: ServiceConfiguration): Servic
   };
 }
 
-/** `*.example.com` means what `example.com` does; projects may have domains of their own. */
+/** `*.example.com` means the same as `example.com`; projects may have their own domains. */
 function serviceDomain(wildcard: string, project: ProjectRecord): string {
   const domain = wildcard.replace(/^[*.]+/, '');
   return domain.replaceAll(/\$\{\{\s*run\.project_name\s*\}\}/g, () => project.name);
@@ -116,12 +115,12 @@ function behindGateway(
   };
 }
 
-/** The model as its configuration has it, for whoever speaks to it. */
+/** The model's configuration, for the code that forwards requests to it. */
 function specOptions({ model }: ServiceConfiguration): ServiceSpec['options'] {
   return model === null ? {} : { openai: { model } };
 }
 
-/** OpenAI servers are spoken to directly, others through the translating endpoint. */
+/** OpenAI servers are requested directly, others through the translating endpoint. */
 function modelSpec(
   service: ServiceConfiguration,
   url: string,

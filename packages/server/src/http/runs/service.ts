@@ -1,5 +1,4 @@
-/** Runs as callers may see them, and their end. */
-
+/** Lists runs as callers may see them; stops and deletes runs. */
 import {
   type GetRunRequest,
   type ListRunsRequest,
@@ -16,7 +15,7 @@ import type { HttpDeps } from '../ports.ts';
 import { repoDoesNotExist } from '../repos/service.ts';
 import { visibleProjects } from '../visible-projects.ts';
 
-/** Submissions of each job in a list, unless the caller asks for fewer. */
+/** Submissions of each job in a list, unless the caller requests fewer. */
 const LISTED_SUBMISSIONS = 10;
 
 /** Finished and deleted ones too, unless `only_active`. */
@@ -27,7 +26,7 @@ export async function listRuns(
 ): Promise<Run[]> {
   const userId = request.username === null ? null : await userIdOf(deps, request.username);
   const projectIds = await visibleProjects(deps, caller, request.project_name);
-  // A repo is known by its project only.
+  // A repo is identified only within its project.
   if (request.repo_id !== null && request.project_name === null) return [];
   if (request.repo_id !== null) await checkRepo(deps, projectIds?.[0], request.repo_id);
   const submissionsLimit = request.job_submissions_limit ?? LISTED_SUBMISSIONS;
@@ -87,7 +86,7 @@ async function findRun(
   return request.run_name === null ? null : runs.byName(project.id, request.run_name);
 }
 
-/** Unknown and finished ones are ignored; the end itself comes later. */
+/** Unknown and finished ones are ignored; the runs end later. */
 export async function stopRuns(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -101,7 +100,7 @@ export async function stopRuns(
   );
 }
 
-/** All or none: with an active one among them nothing is deleted. */
+/** All or none: if one of them is active, nothing is deleted. */
 export async function deleteRuns(
   deps: HttpDeps,
   project: ProjectRecord,

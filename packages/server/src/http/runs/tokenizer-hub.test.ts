@@ -29,14 +29,14 @@ afterAll(() => outgoing.close());
 const hub = () =>
   tokenizerHub(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, outgoing);
 
-it('reads how a model chats', async () => {
+it('returns the chat template of a model', async () => {
   answer = [200, '{"chat_template":"{{ x }}","eos_token":"</s>","other":1}'];
   expect(await hub()('org/name', 'hf')).toEqual({ chatTemplate: '{{ x }}', eosToken: '</s>' });
   expect(asked.url).toBe('/org/name/resolve/main/tokenizer_config.json');
   expect(asked.headers.authorization).toBe('Bearer hf');
 });
 
-it('reads the other forms that there are', async () => {
+it('accepts the other forms of the file', async () => {
   const templates = [
     { name: 'tool_use', template: 't' },
     { name: 'default', template: 'd' },
@@ -54,7 +54,7 @@ it.each([
   [401, 'hf', /set a valid HF_TOKEN/],
   [500, null, /Failed to get tokenizer info: status 500/],
   [200, null, /Failed to get tokenizer info: .*JSON/],
-])('says what is wrong with an answer of %i to the token %j', async (status, token, why) => {
+])('reports an answer of %i to the token %j', async (status, token, why) => {
   answer = [status, 'not JSON'];
   await expect(hub()('m', token)).rejects.toThrow(why);
 });

@@ -1,4 +1,5 @@
-/** Where the chat templates of models are found that a configuration does not bring along. */
+/** Finds the chat templates of models whose configuration has none. */
+
 import { errorMessage } from '@dstack/contract/error-message';
 import * as z from 'zod';
 import type { Outgoing } from '../../outgoing/outgoing.ts';
@@ -8,13 +9,13 @@ export interface ChatFormat {
   readonly eosToken: string | null;
 }
 
-/** Rejects with an `Error` for the person who submits the service. */
+/** Rejects with an `Error` for the user who submits the service. */
 export type TokenizerHub = (model: string, token: string | null) => Promise<ChatFormat>;
 
-/** dstack 0.22.5 gives the hub this long, in milliseconds. */
+/** The time limit of dstack 0.22.5, in milliseconds. */
 const TIMEOUT_MS = 10_000;
 
-/** Vocabularies of special tokens lie in these files, too. */
+/** These files may contain vocabularies of special tokens, too. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
 const Token = z.union([z.string(), z.object({ content: z.string() })]).nullish();
@@ -26,7 +27,7 @@ const Template = z
 
 const Config = z.object({ chat_template: Template, eos_token: Token });
 
-/** `endpoint`: as Hugging Face's own tools read it from `HF_ENDPOINT`. */
+/** `endpoint`: read from `HF_ENDPOINT`, as by Hugging Face's own tools. */
 export function tokenizerHub(endpoint: string, outgoing: Outgoing): TokenizerHub {
   return async (model, token) => {
     const url = `${endpoint}/${model}/resolve/main/tokenizer_config.json`;

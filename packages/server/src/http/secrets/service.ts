@@ -15,7 +15,9 @@ import type { HttpDeps } from '../ports.ts';
 /** Longest value, in characters (dstack 0.22.5). */
 const MAX_VALUE = 5000;
 
-/** Managers pass the endpoint's guard; whether they may go on is a setting of the server. */
+/**
+ * Managers pass the endpoint's guard; a setting of the server decides whether they may continue.
+ */
 export function checkManagesSecrets(deps: HttpDeps, role: ProjectRole | null): void {
   if (role === 'admin' || deps.settings.permissions.allow_managers_manage_secrets) return;
   throw accessDenied('Access denied: managers may not manage secrets on this server');
@@ -44,7 +46,9 @@ export async function putSecret(
 ): Promise<SetSecret> {
   checkName('secret', wanted.name);
   if (wanted.value.length > MAX_VALUE) {
-    throw ruleError(`The value has ${wanted.value.length} characters, at most ${MAX_VALUE} fit`);
+    throw ruleError(
+      `The value has ${wanted.value.length} characters; at most ${MAX_VALUE} are allowed`,
+    );
   }
   const { secret } = await deps.store.secrets.put(
     { id: deps.context().newId(), projectId: project.id, ...wanted },

@@ -6,12 +6,13 @@ import type { HttpDeps } from '../ports.ts';
 /** Paths for load balancers. */
 export const HEALTH_PATHS: readonly string[] = ['/healthcheck', '/readyz'];
 
-/** Longest that the database may take to answer, in ms, before it counts as away. */
+/** The database counts as down if it takes longer to answer, in ms. */
 const DATABASE_LIMIT = 2000;
 
 /**
- * `/healthcheck` says that the process answers (its body is part of the wire contract), `/readyz`
- * whether it can do its work: 503 while the database is away or the loops have not started. Both answer
+ * `/healthcheck` reports whether the process answers (its body is part of the API), `/readyz`
+ * whether it can do its work: 503 while the database is down or the loops have not started. Both
+ * answer
  * 503 during shutdown, so that load balancers choose another server.
  */
 export function healthRoutes(app: FastifyInstance, deps: HttpDeps): void {

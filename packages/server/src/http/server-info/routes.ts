@@ -9,7 +9,7 @@ export function serverInfoRoutes(on: On, _deps: HttpDeps): void {
   on('auth.get_next_redirect', async ({ body }) => ({ redirect_url: nextRedirect(body) }));
 }
 
-/** `state` tells whether a client on the user's machine waits for the log-in's end. */
+/** `state` contains whether a client on the user's computer waits for the end of the log-in. */
 function nextRedirect(login: { readonly code: string; readonly state: string }): string | null {
   const port = localPort(login.state);
   if (port === null) return null;
@@ -24,7 +24,7 @@ function localPort(state: string): number | null {
     const port = parsed.local_port ?? null;
     if (typeof parsed.value === 'string' && (port === null || isPort(port))) return port;
   } catch {
-    // Neither base64 nor JSON: answered below like any other state that is not ours.
+    // Neither base64 nor JSON: refused below like any other invalid state.
   }
   throw ruleError('Invalid state token');
 }

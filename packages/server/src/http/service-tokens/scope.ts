@@ -1,5 +1,4 @@
-/** What a token of a program may do: only what its scope allows, in one project. */
-
+/** Permissions of a program's token: only what its scope allows, in one project. */
 import { accessDenied, type Endpoint } from '@dstack/contract/api';
 import { isJobFinished } from '@dstack/contract/status';
 import { JOB_TOKEN_PREFIX, type ProjectRole } from '@dstack/contract/wire';

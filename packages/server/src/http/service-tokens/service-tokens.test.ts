@@ -30,7 +30,7 @@ const configuration = { type: 'fleet', name: 'pool', nodes: '0..1' };
 const apply = { spec: { configuration, profile } };
 
 describe('service tokens', () => {
-  it('are shown once, and listed with their use but without themselves', async () => {
+  it('are shown once, and listed with their last use but without the token', async () => {
     expect(tokens.read).toMatch(/^dstack_st_[\w-]{43}$/);
     await as('read', '/api/project/main/runs/get', { run_name: 'x' });
     const listed = await server.call(`${base}/list`);
@@ -41,7 +41,7 @@ describe('service tokens', () => {
     expect(read.last_used_at).not.toBeNull();
   });
 
-  it('to read see the project and change nothing', async () => {
+  it('with scope read can read the project and change nothing', async () => {
     expect((await as('read', '/api/project/main/fleets/list')).status).toBe(200);
     expect((await as('read', '/api/projects/main/get')).status).toBe(200);
     const plan = await as('read', '/api/project/main/fleets/get_plan', apply);
@@ -59,7 +59,7 @@ describe('service tokens', () => {
     ['user', 200, 403, 403],
     ['manager', 200, 403, 403],
     ['admin', 200, 200, 200],
-  ])('of a %s may do what that role may', async (scope, applied, secrets, exports) => {
+  ])('with scope %s may do what that role may', async (scope, applied, secrets, exports) => {
     const body = { plan: apply, force: true };
     expect((await as(scope, '/api/project/main/fleets/apply', body)).status).toBe(applied);
     expect((await as(scope, '/api/project/main/secrets/list')).status).toBe(secrets);
@@ -84,7 +84,7 @@ describe('service tokens', () => {
     expect((await as('admin', path, body)).status).toBe(403);
   });
 
-  it('list across projects no more than their own', async () => {
+  it("list only their own project's items across projects", async () => {
     const spec = { configuration: { ...configuration, name: 'foreign' }, profile };
     await server.call('/api/project/other/fleets/apply', { plan: { spec }, force: false });
     const fleets = await as('read', '/api/fleets/list', {});
@@ -95,7 +95,7 @@ describe('service tokens', () => {
     expect(events.text).not.toContain('foreign');
   });
 
-  it('end at their time, and with who made them', async () => {
+  it('expire, and end with their owner', async () => {
     const short = await create({ name: 'short', expires_in: 60 });
     tokens.short = short.body.token;
     const path = '/api/project/main/fleets/list';

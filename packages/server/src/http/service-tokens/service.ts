@@ -1,4 +1,4 @@
-/** Tokens of programs: made, listed and revoked by the admins of a project. */
+/** Tokens of programs: admins of a project create, list and revoke them. */
 import { randomBytes } from 'node:crypto';
 import { alreadyExists, type CreateServiceTokenRequest, notExists } from '@dstack/contract/api';
 import {

@@ -1,5 +1,4 @@
-/** How the SSH proxy reaches a running job, and who may go through it. */
-
+/** The route of the SSH proxy to a running job, and its permission. */
 import { notExists } from '@dstack/contract/api';
 import { isJobRunning } from '@dstack/contract/status';
 import type { GetUpstreamResponse, UpstreamHost } from '@dstack/contract/wire';
@@ -34,7 +33,7 @@ async function hostsOf(
 ): Promise<UpstreamHost[]> {
   const { job, run } = view;
   const private_key = await deps.store.projects.privateKey(run.projectId);
-  if (private_key === null) throw notExists('The project of this job is gone');
+  if (private_key === null) throw notExists('The project of this job was deleted');
   const host = placed.hostname ?? '';
   const port = placed.ssh_port ?? 22;
   const user = job.runtimeData?.username ?? 'root';
@@ -45,7 +44,7 @@ async function hostsOf(
   return [...jump, machine, { host: 'localhost', port: jobPort, user, private_key }];
 }
 
-/** A jump host of an SSH fleet has a key of its own in the fleet's configuration. */
+/** A jump host of an SSH fleet has its own key in the fleet's configuration. */
 async function jumpHost(
   deps: HttpDeps,
   { job }: JobView,

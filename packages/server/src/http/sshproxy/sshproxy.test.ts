@@ -12,7 +12,7 @@ afterAll(() => server.close());
 const ask = (id: string, token: string | null = 'proxy-token') =>
   server.call('/api/sshproxy/get_upstream', { id }, { token });
 
-/** A submitted run, its job made to run on a machine with these facts. */
+/** A submitted run whose job runs on an instance with these properties. */
 async function runningJob(name: string, set: object): Promise<string> {
   const run_spec = {
     run_name: name,
@@ -48,8 +48,8 @@ const placed = (more: object) => ({
   ...more,
 });
 
-describe('the way of the SSH proxy to a job', () => {
-  it('leads over jump host and machine into the container', async () => {
+describe('the route of the SSH proxy to a job', () => {
+  it('leads over jump host and host into the container', async () => {
     await server.call('/api/users/public_keys/add', {
       key: `ssh-ed25519 ${Buffer.from('\0\0\0\x0bssh-ed25519\0\0\0 '.padEnd(51, 'x')).toString('base64')} own`,
     });
@@ -73,14 +73,14 @@ describe('the way of the SSH proxy to a job', () => {
     expect(answer.body.authorized_keys).toHaveLength(3);
   });
 
-  it('ends at the machine where the job has its own SSH server', async () => {
+  it('ends at the host if the job has its own SSH server', async () => {
     const provisioningData = placed({ dockerized: false, ssh_proxy: null });
     const id = await runningJob('plain', { provisioningData });
     const hosts = (await ask(id)).body.hosts;
     expect(hosts).toMatchObject([{ host: '192.0.2.1', port: 2222, user: 'root' }]);
   });
 
-  it('is told to the proxy alone, and of running jobs alone', async () => {
+  it('is returned to the proxy only, and for running jobs only', async () => {
     const id = '00000000-0000-4000-8000-000000000000';
     expect((await ask(id)).body.detail[0].code).toBe('resource_not_exists');
     expect((await ask('no id')).body.detail[0].code).toBe('resource_not_exists');

@@ -1,4 +1,4 @@
-/** Wakes one waiter; rings that come before it waits are not lost, several are one. */
+/** Wakes one waiter. Rings before it waits are kept; several count as one. */
 export class Bell {
   #rung = false;
   #waiter: (() => void) | null = null;

@@ -26,10 +26,10 @@ interface Message {
 }
 
 async function open(query = '', headers: Record<string, string> = {}) {
-  const gone = new AbortController();
+  const disconnected = new AbortController();
   const response = await fetch(`${url}/api/project/main/events/stream${query}`, {
     headers: { authorization: `Bearer ${server.token}`, ...headers },
-    signal: gone.signal,
+    signal: disconnected.signal,
   });
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
@@ -44,7 +44,7 @@ async function open(query = '', headers: Record<string, string> = {}) {
         lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2) ?? '';
       return { id: field('id'), data: JSON.parse(field('data')) };
     },
-    close: () => gone.abort(),
+    close: () => disconnected.abort(),
   };
 }
 
@@ -54,7 +54,7 @@ const secret = (name: string, project = 'main') =>
 const targetOf = ({ data }: Message) => data.targets[0]?.name;
 
 describe('the stream of events', () => {
-  it('brings what is written from now on, of this project alone', async () => {
+  it('sends new events of this project only', async () => {
     await secret('before');
     const stream = await open();
     expect(stream.response.headers.get('content-type')).toBe('text/event-stream');
@@ -67,7 +67,7 @@ describe('the stream of events', () => {
     stream.close();
   });
 
-  it('goes on after the last event that the client has', async () => {
+  it('continues after the last event that the client received', async () => {
     const stream = await open();
     await secret('one');
     const { id } = await stream.next();
@@ -90,7 +90,7 @@ describe('the stream of events', () => {
     stream.close();
   });
 
-  it('brings everything since a time, more than one page of it', async () => {
+  it('sends everything since a time, also more than one page', async () => {
     for (let i = 0; i < 120; i++) await secret(`many-${i}`);
     const stream = await open('?prev_recorded_at=2026-01-01T00:00:00Z&include_target_types=secret');
     const names: string[] = [];

@@ -28,7 +28,7 @@ const api = async (path: string, body: unknown) => {
   return answer.body;
 };
 
-/** A new member of `main`; answers their token. */
+/** A new member of `main`; returns their token. */
 async function member(username: string): Promise<string> {
   await api('/api/users/create', { username, global_role: 'user' });
   const members = [{ username, project_role: 'user' }];
@@ -90,13 +90,13 @@ describe('a stream', () => {
     const response = await fetch(`${url}/api/project/main/${path()}`, { headers });
     expect(response.status).toBe(200);
     await revoke(name);
-    // Ends, in a way that is no error.
+    // Ends without an error.
     await response.text();
     const again = await fetch(`${url}/api/project/main/${path()}`, { headers });
     expect(again.status).toBe(403);
   });
 
-  it('goes on for everybody else', async () => {
+  it('continues for everybody else', async () => {
     const [one, two] = [await member('leaves'), await member('stays')];
     const open = (token: string) =>
       fetch(`${url}/api/project/main/events/stream`, {
@@ -112,13 +112,13 @@ describe('a stream', () => {
     await reader?.cancel();
   });
 
-  it('leaves nobody watched once its clients are gone', async () => {
-    const gone = new AbortController();
+  it('is no longer watched when its clients have disconnected', async () => {
+    const disconnected = new AbortController();
     const headers = { authorization: `Bearer ${server.token}` };
     const left = once(server.app.server, 'request').then(([, response]) => once(response, 'close'));
-    await fetch(`${url}/api/project/main/events/stream`, { headers, signal: gone.signal });
+    await fetch(`${url}/api/project/main/events/stream`, { headers, signal: disconnected.signal });
     expect(server.access.watched).toBe(1);
-    gone.abort();
+    disconnected.abort();
     await left;
     expect(server.access.watched).toBe(0);
   });

@@ -10,12 +10,12 @@ import { parseTimestamp } from '@dstack/contract/wire';
 
 import type { ProjectRecord } from '@dstack/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { AccessWatch, Caller } from '../../access/access-watch.ts';
+import type { AccessWatch, AdmittedCaller } from '../../access/access-watch.ts';
 import type { LogStore } from '../../logs/log-store.ts';
 import { type LogStart, startOffset } from '../../logs/start-offset.ts';
 import { streamLog } from '../../logs/stream-log.ts';
 import type { RunChanges } from '../../loops/run-changes.ts';
-import { identify } from '../identity.ts';
+import { identifyCaller } from '../identity.ts';
 import { UnprocessableError } from '../intake/parse-json.ts';
 import type { HttpDeps } from '../ports.ts';
 import { type EventCursor, streamEvents } from './stream-events.ts';
@@ -41,7 +41,7 @@ const MEMBERS_ONLY = {
 
 export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
   app.get<ProjectRoute>('/api/project/:project_name/logs/stream', async (request, reply) => {
-    const { project, gone } = await enterStream(request, reply, deps);
+    const { project, disconnected } = await enterStream(request, reply, deps);
     const query = request.query;
     const run = required(query, 'run_name');
     const jobId = required(query, 'job_submission_id');
@@ -55,7 +55,7 @@ export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
         ? await startOffset(deps.logStore, ref, logStart(query))
         : wholeNumber(given, 'offset');
     const sink = open(request, reply);
-    await streamLog(deps.logStore, ref, offset, sink, gone, {
+    await streamLog(deps.logStore, ref, offset, sink, disconnected, {
       over: async () => isOver(await deps.store.jobs.byId(jobId)),
       watchOver: (notify) => deps.changes.watch(view.run.id, notify),
     });
@@ -63,29 +63,29 @@ export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
   });
 
   app.get<ProjectRoute>('/api/project/:project_name/runs/watch', async (request, reply) => {
-    const { project, gone } = await enterStream(request, reply, deps);
+    const { project, disconnected } = await enterStream(request, reply, deps);
     const view = await deps.store.runs.byName(project.id, required(request.query, 'run_name'));
     if (!view) throw notFound('Run not found');
     const sink = open(request, reply);
     const seen = request.headers['last-event-id'];
     const watched = { runId: view.run.id, seen: typeof seen === 'string' ? seen : null };
-    await watchRun({ ...deps, ...watched, sink, signal: gone });
+    await watchRun({ ...deps, ...watched, sink, signal: disconnected });
     return reply;
   });
 
   eventStreamRoute(app, deps);
 }
 
-/** Filters as those of `events/list`; several ids of one filter are separated by commas. */
+/** Filters as in `events/list`; several ids of one filter are separated by commas. */
 function eventStreamRoute(app: FastifyInstance, deps: StreamDeps): void {
   app.get<ProjectRoute>('/api/project/:project_name/events/stream', async (request, reply) => {
-    const { project, gone } = await enterStream(request, reply, deps);
+    const { project, disconnected } = await enterStream(request, reply, deps);
     const wanted = eventsWanted(request.query);
     const given = request.headers['last-event-id'];
     const from = typeof given === 'string' ? cursorOf(given) : startOf(wanted, deps);
     const sink = open(request, reply);
     const { store } = deps;
-    const listener = { sink, signal: gone };
+    const listener = { sink, signal: disconnected };
     await streamEvents({ store, projectId: project.id, request: wanted, from, ...listener });
     return reply;
   });
@@ -126,7 +126,7 @@ function cursorOf(text: string): EventCursor {
 interface Entered {
   readonly project: ProjectRecord;
   /** Aborted when the client disconnects, its access is revoked, or the server shuts down. */
-  readonly gone: AbortSignal;
+  readonly disconnected: AbortSignal;
 }
 
 /** Throws `ApiError`. Watches the caller's access until the response is closed. */
@@ -135,21 +135,21 @@ async function enterStream(
   reply: FastifyReply,
   deps: StreamDeps,
 ): Promise<Entered> {
-  const gone = new AbortController();
-  const leave = () => gone.abort();
+  const disconnected = new AbortController();
+  const leave = () => disconnected.abort();
   const { caller, release } = await deps.access.admit(() => callerOf(request, deps), leave);
   request.raw.once('close', leave);
   reply.raw.once('close', release);
   if (reply.raw.destroyed) {
-    // The client disconnected while it was identified: both events are over.
+    // The client disconnected during identification: both events have already been emitted.
     release();
     leave();
   }
-  const signals = [gone.signal, deps.shutdown.signal];
-  return { project: caller.project, gone: AbortSignal.any(signals) };
+  const signals = [disconnected.signal, deps.shutdown.signal];
+  return { project: caller.project, disconnected: AbortSignal.any(signals) };
 }
 
-interface Listener extends Caller {
+interface Listener extends AdmittedCaller {
   readonly project: ProjectRecord;
 }
 
@@ -158,7 +158,7 @@ async function callerOf(
   deps: StreamDeps,
 ): Promise<Listener> {
   const { store, settings } = deps;
-  const identity = await identify(
+  const identity = await identifyCaller(
     {
       store,
       now: () => deps.context().now,

@@ -8,7 +8,7 @@ import { wireJson } from '../json.ts';
 import { wireEvent } from '../mapping/event.ts';
 import { Bell } from './bell.ts';
 
-/** The last event that a client has: the time in it and its id. */
+/** The last event that a client has received: its time and its id. */
 export interface EventCursor {
   readonly at: number;
   readonly id: Id | null;
@@ -27,8 +27,8 @@ export interface StreamEvents {
 const KEEP_ALIVE_MS = 15_000;
 
 /**
- * Servers of one database may commit in another order than their events' times say, so what is this
- * close to the end is read again, in µs; whatever was sent is remembered that long.
+ * Servers of one database may commit in another order than the times of their events, so the latest
+ * part of the log is read again, in µs; sent events are remembered that long.
  */
 const SHARED_OVERLAP = 10 * SECOND;
 
@@ -36,17 +36,17 @@ const PAGE = 100;
 
 /**
  * Sends events as they are written, oldest first: `id: <µs>-<uuid>`, `event: event`,
- * `data: <Event>`, until the client leaves.
+ * `data: <Event>`, until the client disconnects.
  */
 export async function streamEvents(stream: StreamEvents): Promise<void> {
   const { store, sink, signal } = stream;
   const bell = new Bell();
   const ring = () => bell.ring();
-  const unhear = store.events.onWritten(ring);
+  const unsubscribe = store.events.onWritten(ring);
   signal.addEventListener('abort', ring);
   const alive = setInterval(() => {
     sink.write(': keep-alive\n\n');
-    // What another server says is lost while the connection to the database is.
+    // Notifications of other servers are lost while the connection to the database is down.
     if (store.shared) ring();
   }, KEEP_ALIVE_MS);
   const reader = new Reader(stream);
@@ -63,7 +63,7 @@ export async function streamEvents(stream: StreamEvents): Promise<void> {
     }
   } finally {
     clearInterval(alive);
-    unhear();
+    unsubscribe();
     signal.removeEventListener('abort', ring);
     sink.end();
   }
@@ -84,7 +84,7 @@ class Reader {
     if (stream.from.id !== null) this.#sent.set(stream.from.id, stream.from.at);
   }
 
-  /** The next events that were not sent; none: that is all for now. */
+  /** The next events that were not sent; empty if there are none at present. */
   async next(): Promise<EventView[]> {
     const { store, projectId, request } = this.#stream;
     const filter = eventFilter(request);
@@ -105,7 +105,7 @@ class Reader {
     }
   }
 
-  /** Nothing from before the client's own place is read again. */
+  /** Events before the client's start position are not read again. */
   get #floor(): number {
     return this.#stream.from.at;
   }

@@ -23,10 +23,10 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 async function open(headers: Record<string, string> = {}) {
-  const gone = new AbortController();
+  const disconnected = new AbortController();
   const response = await fetch(`${url}/api/project/main/runs/watch?run_name=seen`, {
     headers: { authorization: `Bearer ${server.token}`, ...headers },
-    signal: gone.signal,
+    signal: disconnected.signal,
   });
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
@@ -41,7 +41,7 @@ async function open(headers: Record<string, string> = {}) {
         status: JSON.parse(/^data: (.+)$/m.exec(message)?.[1] ?? 'null')?.status,
       };
     },
-    close: () => gone.abort(),
+    close: () => disconnected.abort(),
   };
 }
 
@@ -50,7 +50,7 @@ async function stop() {
   changes.emit(runId);
 }
 
-it('shows a run as it is and again when it has changed, and goes on after what was seen', async () => {
+it('shows a run now and after each change, and continues after the last received state', async () => {
   const first = await open();
   const { id, status } = await first.next();
   expect([id, status]).toEqual([expect.stringMatching(/^[\w-]+$/), 'submitted']);
@@ -67,13 +67,10 @@ it('shows a run as it is and again when it has changed, and goes on after what w
   resumed.close();
 });
 
-it.each(Object.values(eventStreams))(
-  '$path is there for members as it is described',
-  async (one) => {
-    const path = one.path.replace('{project_name}', 'main');
-    expect((await fetch(`${url}${path}`)).status).toBe(401);
-    if (!one.query.some(({ required }) => required)) return;
-    const headers = { authorization: `Bearer ${server.token}` };
-    expect((await fetch(`${url}${path}`, { headers })).status).toBe(400);
-  },
-);
+it.each(Object.values(eventStreams))('$path exists for members as described', async (one) => {
+  const path = one.path.replace('{project_name}', 'main');
+  expect((await fetch(`${url}${path}`)).status).toBe(401);
+  if (!one.query.some(({ required }) => required)) return;
+  const headers = { authorization: `Bearer ${server.token}` };
+  expect((await fetch(`${url}${path}`, { headers })).status).toBe(400);
+});

@@ -14,7 +14,7 @@ export interface WatchRun {
   readonly changes: RunChanges;
   readonly context: () => DecisionContext;
   readonly runId: Id;
-  /** Id of the last message that the client has. */
+  /** Id of the last message that the client has received. */
   readonly seen: string | null;
   readonly sink: Writable;
   readonly signal: AbortSignal;
@@ -23,16 +23,16 @@ export interface WatchRun {
 const KEEP_ALIVE_MS = 15_000;
 
 /**
- * How much of an image is pulled changes without an event: where another server may be the one that
- * is told, it is asked for.
+ * The progress of an image pull changes without an event. If another server receives the reports,
+ * this server must poll for them.
  */
 const SHARED_PULL_MS = 1000;
 
 /**
- * Sends the run now and whenever it differs from what was sent last, until the client leaves or the
- * run is no more: `id: <digest>`, `event: run`, `data: <Run>`. Changes that come while a message is
- * being sent are sent as one. The id stands for what was sent, on every server: who has it is told
- * only what differs.
+ * Sends the run now and whenever it differs from the last message, until the client disconnects or
+ * the run is deleted: `id: <digest>`, `event: run`, `data: <Run>`. Changes during the sending of a
+ * message are combined into one. The id identifies the state on every server: a client that sends
+ * it only receives a different state.
  */
 export async function watchRun(watch: WatchRun): Promise<void> {
   const { store, changes, runId, sink, signal } = watch;
@@ -42,7 +42,7 @@ export async function watchRun(watch: WatchRun): Promise<void> {
   signal.addEventListener('abort', ring);
   const alive = setInterval(() => {
     sink.write(': keep-alive\n\n');
-    // What another server says is lost while the connection to the database is.
+    // Notifications of other servers are lost while the connection to the database is down.
     if (store.shared) ring();
   }, KEEP_ALIVE_MS);
   let pulling: NodeJS.Timeout | undefined;
@@ -74,7 +74,7 @@ function isPulling({ jobs }: RunView): boolean {
   return jobs.some((job) => isJobPulling(job.status));
 }
 
-/** A run's cost grows by itself; that alone is no news. */
+/** A run's cost grows constantly and does not count as a change. */
 function digestOf(text: string): string {
   const essence = text.replace(/"cost":[\d.]+/, '');
   return createHash('sha256').update(essence).digest('base64url').slice(0, 22);

@@ -82,14 +82,14 @@ const templates = (allowed: readonly string[], own: string | null = null) =>
   gitTemplates({ rules: new OutgoingRules(allowed), own });
 
 describe('templates of a Git host', () => {
-  it('are its plain YAML files of the folder that are small enough', async () => {
+  it('are its plain YAML files in the folder, up to the size limit', async () => {
     const { url } = await host('127.0.0.1');
     const source = templates(['127.0.0.1']);
     await source.probe(`${url}/repo.git`);
     expect(await source.read(`${url}/repo.git`)).toEqual(['a: 1\n', 'b: 1\n']);
   });
 
-  it('are not asked for inside the network, by no redirect either', async () => {
+  it('are never requested inside the network, not even through a redirect', async () => {
     const inside = await host('127.0.0.2');
     const outside = await host('127.0.0.1', async (request, response) => {
       response.writeHead(302, { location: `${inside.url}${request.url}` }).end();
@@ -110,14 +110,14 @@ describe('templates of a Git host', () => {
     '/etc',
     'ext::sh -c true',
     '--upload-pack=true',
-  ])('are not asked for by %s', async (url) => {
+  ])('are not requested over %s', async (url) => {
     await expect(templates(['loopback']).probe(url)).rejects.toThrow(OutgoingRefused);
   });
 
   it('are read without the server’s own configuration and credentials', async () => {
-    const heard: (string | undefined)[] = [];
+    const received: (string | undefined)[] = [];
     const { url } = await host('127.0.0.1', async ({ headers }, response) => {
-      heard.push(headers.authorization);
+      received.push(headers.authorization);
       response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
     });
     const home = join(root, 'home');
@@ -128,10 +128,10 @@ describe('templates of a Git host', () => {
     vi.stubEnv('HOME', home);
     try {
       await expect(templates(['127.0.0.1']).probe(`${url}/repo.git`)).rejects.toThrow();
-      expect([existsSync(join(root, 'helper-was-run')), heard]).toEqual([false, [undefined]]);
-      // The operator's own repository is read as the operator would.
+      expect([existsSync(join(root, 'helper-was-run')), received]).toEqual([false, [undefined]]);
+      // The operator's own repository is read with the operator's permissions.
       await expect(templates([], `${url}/repo.git`).probe(`${url}/repo.git`)).rejects.toThrow();
-      expect(heard.at(-1)).toBe(`Basic ${Buffer.from('me:secret').toString('base64')}`);
+      expect(received.at(-1)).toBe(`Basic ${Buffer.from('me:secret').toString('base64')}`);
     } finally {
       vi.unstubAllEnvs();
     }

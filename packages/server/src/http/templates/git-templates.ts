@@ -10,14 +10,14 @@ import type { OutgoingRules } from '../../outgoing/outgoing-rules.ts';
 
 const run = promisify(execFile);
 
-/** Longest that a repository may take to answer, in ms. */
+/** Time limit for an answer of a repository, in ms. */
 const TIMEOUT = 30_000;
 
-/** Bytes of the largest template, and number of templates that are read. */
+/** Maximum size of a template in bytes, and maximum number of templates. */
 const MAX_FILE = 256 * 1024;
 const MAX_FILES = 200;
 
-/** Bytes that a repository may send. */
+/** Maximum number of bytes that a repository may send. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
 const FOLDER = '.dstack/templates/';
@@ -25,7 +25,7 @@ const FOLDER = '.dstack/templates/';
 /** Transports whose connections `GuardedProxy` checks. */
 const GUARDED_PROTOCOLS = 'https:http';
 
-/** Of the operator's own repository: `ext` would run programs, `file` read this machine. */
+/** For the operator's own repository: `ext` would run programs, `file` would read local files. */
 const OWN_PROTOCOLS = 'https:http:ssh:git';
 
 export interface TemplateSource {
@@ -37,9 +37,9 @@ export interface TemplateSource {
 
 export interface GitTemplatesOptions {
   readonly rules: OutgoingRules;
-  /** The repository of the operator, read with the operator's own credentials and configuration. */
+  /** The operator's repository, read with the operator's own credentials and configuration. */
   readonly own: string | null;
-  /** Where tests have their repositories, in the form of `GIT_ALLOW_PROTOCOL`. */
+  /** The protocols of tests' repositories, in the form of `GIT_ALLOW_PROTOCOL`. */
   readonly protocols?: string;
 }
 
@@ -61,7 +61,7 @@ export function gitTemplates(options: GitTemplatesOptions): TemplateSource {
   };
 }
 
-/** Runs git in a temporary folder, with a home of its own and through `GuardedProxy`. */
+/** Runs git in a temporary folder, with a private home and through `GuardedProxy`. */
 async function withGit<T>(
   { rules, own, protocols = GUARDED_PROTOCOLS }: GitTemplatesOptions,
   url: string,
@@ -134,8 +134,8 @@ function gitRunner(cwd: string, env: NodeJS.ProcessEnv): Git {
 const MAX_MESSAGE = 500;
 
 /**
- * Replaces the error of the process, which holds the whole command line: URLs of repositories may
- * carry passwords, and errors are logged.
+ * Replaces the error of the process, which contains the whole command line: URLs of repositories
+ * may contain passwords, and errors are logged.
  */
 export class GitFailed extends Error {
   override name = 'GitFailed';
@@ -148,7 +148,7 @@ export class GitFailed extends Error {
   }
 }
 
-/** In the order of their names; only plain files that are small enough. */
+/** In the order of their names; only plain files up to the size limit. */
 async function templateFiles(git: Git): Promise<string[]> {
   const listed = await git('ls-tree', '-z', '-l', 'HEAD', FOLDER);
   const blobs = listed.split('\0').flatMap((line) => {

@@ -1,11 +1,11 @@
-/** Run templates of a project, from the repository it names or the server's. */
+/** Run templates of a project, from its own repository or the server's. */
 import { setImmediate } from 'node:timers/promises';
 import { readForeignYaml } from '@dstack/contract';
 import { UITemplate } from '@dstack/contract/wire';
 import type { Logger } from '../../logging.ts';
 import type { TemplateSource } from './git-templates.ts';
 
-/** How long an answer of a repository is used, in µs (dstack 0.22.5). */
+/** How long a repository's answer is cached, in µs (dstack 0.22.5). */
 const TTL = 180_000_000;
 
 export interface TemplateCacheOptions {
@@ -14,7 +14,9 @@ export interface TemplateCacheOptions {
   readonly log: Logger;
 }
 
-/** Remembers the templates of repositories, and failures: a broken repository is read once per `TTL`. */
+/**
+ * Caches the templates of repositories, and failures: a broken repository is read once per `TTL`.
+ */
 export class TemplateCache {
   readonly #options: TemplateCacheOptions;
   readonly #known = new Map<
@@ -54,7 +56,7 @@ export class TemplateCache {
   }
 }
 
-/** Empty if the file is not a template: the folder may hold other files. */
+/** Empty if the file is not a template: the folder may contain other files. */
 function templateOf(text: string): UITemplate[] {
   const document = readForeignYaml(text);
   const parsed = UITemplate.safeParse(document.ok ? document.value : null);

@@ -44,7 +44,7 @@ const list = async () => (await server.call('/api/project/main/templates/list'))
 const setRepo = (templates_repo: string) =>
   server.call('/api/projects/main/update', { templates_repo });
 
-it('the password in the URL of a repository is in no error', async () => {
+it('the password in the URL of a repository never appears in an error', async () => {
   const source = gitTemplates({ rules: new OutgoingRules(['loopback']), own: null });
   const refusing = 'http://user:hunter2@127.0.0.1:1/repo.git';
   for (const asked of [source.read, source.probe]) {
@@ -56,11 +56,11 @@ it('the password in the URL of a repository is in no error', async () => {
 });
 
 describe('templates', () => {
-  it('are none without a repository', async () => {
+  it('are empty without a repository', async () => {
     expect(await list()).toEqual([]);
   });
 
-  it('come from the project’s repository, other files left out, and are remembered a while', async () => {
+  it('come from the project’s repository, without other files, and are cached for a while', async () => {
     expect((await setRepo(url)).body.templates_repo).toBe(url);
     expect(await list()).toEqual([
       {
@@ -79,12 +79,12 @@ describe('templates', () => {
     expect(await list()).toHaveLength(3);
   });
 
-  it('of a repository that cannot be read are refused at once', async () => {
+  it('of an unreadable repository are refused at once', async () => {
     const answer = await setRepo(`${url}-nosuch`);
     expect([answer.status, answer.body.detail[0].code]).toEqual([400, 'error']);
   });
 
-  it('of a repository that has gone since are none', async () => {
+  it('of a repository that was deleted since are empty', async () => {
     rmSync(join(dir, '.git'), { recursive: true });
     server.advance(181);
     expect(await list()).toEqual([]);

@@ -2,7 +2,7 @@
 
 import type { CapacityHints, Offer, RunMemory } from '@dstack/core';
 
-/** The server's own machine, as its backend offers it. */
+/** The server's machine, as its backend offers it. */
 export const LOCAL_OFFER: Offer = {
   backend: 'local',
   region: 'local',
@@ -27,7 +27,7 @@ export const LOCAL_OFFER: Offer = {
   total_blocks: 1,
 };
 
-/** A cloud machine with GPUs. */
+/** A cloud instance with GPUs. */
 export function gpuOffer(
   backend: 'aws' | 'gcp',
   name: string,
@@ -55,7 +55,7 @@ export function gpuOffer(
 }
 
 /** Every backend creates machines and signals its capacity. */
-export const NO_HINTS: CapacityHints = { machineless: new Set(), hasSilentBackends: false };
+export const NO_HINTS: CapacityHints = { offersOnly: new Set(), hasSilentBackends: false };
 
 /** No job is over its log quota. */
 export const NO_MEMORY: RunMemory = { overQuota: new Map() };

@@ -6,7 +6,7 @@ import { compileSettings } from '../../settings.ts';
 import { NO_HINTS } from './offers.ts';
 import type { TestServer } from './test-server.ts';
 
-/** For passes of the loops over the store of a test server; no alarms, no effects. */
+/** For passes of the loops over the store of a test server; without timers and effects. */
 export function passDeps({ store, deps }: TestServer): WorkDeps {
   const ours = decisionContext(compileSettings({ HOME: '/nowhere' }), store.cipher);
   return {

@@ -59,7 +59,7 @@ export class ProxiedServices {
     return this.#refusals.count;
   }
 
-  /** A running service at the given apps; ports of nothing stand for replicas that are gone. */
+  /** A running service at the given apps; unused ports are replicas that have exited. */
   async service(name: string, more: object = {}, ports?: (number | null)[]) {
     const at = ports ?? this.apps.map((app) => app.port);
     const { id } = await submitService(this.server, name, { replicas: at.length, ...more });
@@ -67,7 +67,7 @@ export class ProxiedServices {
     return { id, jobs };
   }
 
-  /** Asks as the admin, unless told otherwise. */
+  /** Sends requests as the admin by default. */
   get(path: string, init: RequestInit = {}): Promise<Response> {
     return fetch(`${this.url}/proxy/services/main/${path}`, {
       redirect: 'manual',
@@ -76,7 +76,7 @@ export class ProxiedServices {
     });
   }
 
-  /** The whole path is sent as it is: `fetch` would tidy it up. */
+  /** The whole path is sent unchanged: `fetch` would normalise it. */
   async raw(path: string, headers: Record<string, string> = {}, method = 'GET') {
     const outgoing = request(`${this.url}/`, {
       ...{ method, path },
@@ -87,7 +87,7 @@ export class ProxiedServices {
     return { response, body: await text(response) };
   }
 
-  /** A WebSocket for a service's path behind its project's name. */
+  /** A WebSocket for a path of a service after its project's name. */
   socket(path: string, headers: Record<string, string> = {}): WebSocket {
     const address = `${this.url.replace('http', 'ws')}/proxy/services/${path}`;
     return new WebSocket(address, { headers: { ...this.#bearer, ...headers } });
@@ -106,12 +106,12 @@ export class ProxiedServices {
 // biome-ignore lint/suspicious/noExplicitAny: tests look at parts of what the app has seen
 export const json = async (answer: Response): Promise<any> => await answer.json();
 
-/** A port at which nothing listens. */
+/** A port without a listener. */
 export async function closedPort(): Promise<number> {
-  const gone = createServer().listen(0, '127.0.0.1');
-  await once(gone, 'listening');
-  const { port } = gone.address() as AddressInfo;
-  gone.close();
-  await once(gone, 'close');
+  const unused = createServer().listen(0, '127.0.0.1');
+  await once(unused, 'listening');
+  const { port } = unused.address() as AddressInfo;
+  unused.close();
+  await once(unused, 'close');
   return port;
 }

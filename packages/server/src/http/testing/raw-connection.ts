@@ -1,4 +1,4 @@
-/** A client that sends bytes as it likes: HTTP that no library would write. */
+/** A client that sends arbitrary bytes: HTTP that no library would write. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
@@ -15,7 +15,7 @@ export class RawConnection {
       this.#received += bytes.toString('latin1');
       this.#onChange();
     });
-    // How it ended is nothing that tests ask about.
+    // Tests ignore how it ended.
     socket.on('error', () => {});
     socket.on('close', () => {
       this.#isClosed = true;
@@ -32,7 +32,7 @@ export class RawConnection {
     return new RawConnection(socket);
   }
 
-  /** Lines of a head, with the empty one behind them. */
+  /** Lines of a head, including the empty one at its end. */
   head(...lines: readonly string[]): this {
     return this.send(`${lines.join('\r\n')}\r\n\r\n`);
   }
@@ -42,7 +42,7 @@ export class RawConnection {
     return this;
   }
 
-  /** Resolves with everything received once it has the text, or with the connection's end. */
+  /** Resolves with everything received once it contains the text, or at the connection's end. */
   async until(text: string): Promise<string> {
     while (!this.#received.includes(text) && !this.#isClosed) {
       await new Promise<void>((resolve) => {
@@ -52,7 +52,7 @@ export class RawConnection {
     return this.#received;
   }
 
-  /** Everything received until the server has ended the connection. */
+  /** Everything received until the server has closed the connection. */
   async untilClosed(): Promise<string> {
     while (!this.#isClosed) {
       await new Promise<void>((resolve) => {
@@ -62,7 +62,7 @@ export class RawConnection {
     return this.#received;
   }
 
-  /** Bytes that the system has not taken yet, because the server does not read. */
+  /** Bytes that the system has not accepted yet, because the server does not read. */
   get unsent(): number {
     return this.#socket.writableLength;
   }

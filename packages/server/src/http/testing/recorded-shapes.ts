@@ -1,11 +1,11 @@
-/** Recorded answers against ours: which fields there are and of what kind, not what they say. */
+/** Compares recorded answers with ours: which fields exist and their types, not their values. */
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /** Maps whose keys are data. */
 const FREE = /\.(env|tags|ports|backend_data|config)$/;
 
-/** Sentences about fields that only one side has, or has as something else. */
+/** Sentences about fields that only one side has, or that have another type. */
 export function shapeDifferences(theirs: Json, ours: Json, at = ''): string[] {
   if (theirs === null || ours === null) return [];
   if (Array.isArray(theirs) && Array.isArray(ours)) {
@@ -16,7 +16,7 @@ export function shapeDifferences(theirs: Json, ours: Json, at = ''): string[] {
   if (kindOf(theirs) !== kindOf(ours)) return [`${at}: ${kindOf(ours)}, not ${kindOf(theirs)}`];
   if (typeof theirs !== 'object' || typeof ours !== 'object' || FREE.test(at)) return [];
   const [their, our] = [theirs, ours] as [Record<string, Json>, Record<string, Json>];
-  // Configurations of another kind: another run is the first of the list here.
+  // Configurations of another kind: the first run of our list differs.
   if (typeof their.type === 'string' && their.type !== our.type) return [];
   const missing = Object.keys(their).filter((key) => !(key in our));
   const added = Object.keys(our).filter((key) => !(key in their));
@@ -33,7 +33,7 @@ function kindOf(value: Json): string {
   return Array.isArray(value) ? 'list' : typeof value;
 }
 
-/** Ids are each server's own: learns which of ours stands for which recorded one. */
+/** Ids differ between servers: maps our ids to the recorded ones. */
 export class Ids {
   readonly #ours = new Map<string, string>();
 

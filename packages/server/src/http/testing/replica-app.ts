@@ -5,17 +5,17 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { WebSocketServer } from 'ws';
 
-/** What tests and the apps of one service tell each other. */
+/** Signals between tests and the apps of one service. */
 export class AppSignals {
-  /** Released by tests to let `/events` go on. */
+  /** Released by tests to let `/events` continue. */
   next = Promise.withResolvers<void>();
-  /** When `/silent` was asked for, and when whoever asked for it was gone. */
-  silent = { arrived: Promise.withResolvers<void>(), left: Promise.withResolvers<void>() };
+  /** When `/silent` was requested, and when its client had disconnected. */
+  unanswered = { arrived: Promise.withResolvers<void>(), left: Promise.withResolvers<void>() };
 }
 
-/** The app of a replica: it does what the path says, and tells its name under every other one. */
+/** The app of a replica: its behaviour depends on the path; every other path returns its name. */
 export class ReplicaApp {
-  /** How many it has had. */
+  /** Number of requests so far. */
   requests = 0;
   readonly #name: string;
   readonly #signals: AppSignals;
@@ -47,7 +47,7 @@ export class ReplicaApp {
     this.#server.close();
   }
 
-  /** Sockets say where they are, then everything that they hear. */
+  /** Sockets send the name of the replica, then everything that they receive. */
   #takeSockets(): void {
     const sockets = new WebSocketServer({ noServer: true });
     sockets.on('headers', (lines, { url }) => {
@@ -81,8 +81,8 @@ export class ReplicaApp {
       case '/v1/chat/completions':
         return this.#sendEvents(response);
       case '/silent':
-        this.#signals.silent.arrived.resolve();
-        return void response.on('close', () => this.#signals.silent.left.resolve());
+        this.#signals.unanswered.arrived.resolve();
+        return void response.on('close', () => this.#signals.unanswered.left.resolve());
       case '/refuses':
         return void response.writeHead(413).end('too much');
       case '/dies':
@@ -120,7 +120,7 @@ export class ReplicaApp {
   }
 }
 
-/** An app that wants more than is its own. */
+/** An app with headers that it may not set. */
 const OWN_POLICY = {
   'Content-Security-Policy': 'sandbox allow-scripts allow-same-origin',
   'Clear-Site-Data': '"*"',
@@ -133,7 +133,7 @@ async function countBytes(incoming: IncomingMessage, response: ServerResponse): 
   response.end(String(length));
 }
 
-/** So many MiB, each full of its number. */
+/** This many MiB, each filled with its number. */
 export function* pieces(count: number): Generator<Buffer> {
   for (let i = 0; i < count; i++) yield Buffer.alloc(1024 * 1024, i);
 }

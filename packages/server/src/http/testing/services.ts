@@ -5,7 +5,7 @@ import { fleetRecord, instanceRecord } from '@dstack/core/testing';
 import { LOCAL_OFFER } from './offers.ts';
 import type { TestServer } from './test-server.ts';
 
-/** A fleet with an instance for every replica that tests let run; answers the instances' ids. */
+/** A fleet with an instance for every replica that tests start; returns the instances' ids. */
 export async function insertInstances(server: TestServer, count: number): Promise<string[]> {
   const { now, newId } = server.deps.context();
   const projectId = (await server.store.projects.byName('main'))?.id ?? '';
@@ -38,8 +38,8 @@ export async function submitService(server: TestServer, name: string, more: obje
 }
 
 /**
- * Its replicas take requests at these ports, one each; those without a port do not run. They have
- * been there for long unless told otherwise.
+ * Its replicas accept requests at these ports, one each; those without a port do not run. By
+ * default they have been running for long.
  */
 export async function serveAt(
   server: TestServer,
@@ -70,7 +70,7 @@ export async function serveAt(
   return await store.jobs.ofRun(runId);
 }
 
-/** Reaches replicas at ports of this machine, wherever their instances are said to be. */
+/** Opens connections to local ports, whatever the hosts of the instances. */
 export async function openHere({ port }: { readonly port: number }): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
   await once(socket, 'connect');

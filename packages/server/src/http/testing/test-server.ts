@@ -41,7 +41,7 @@ import { NO_HINTS } from './offers.ts';
 
 export interface TestServer {
   readonly app: FastifyInstance;
-  /** Where files are kept. */
+  /** Folder of its files. */
   readonly dir: string;
   readonly store: Store;
   readonly deps: HttpDeps;
@@ -50,11 +50,11 @@ export interface TestServer {
   readonly access: AccessWatch;
   /** Token of the global admin `admin`, who owns project `main`. */
   readonly token: string;
-  /** Offers that every project's backends have. */
+  /** Offers of every project's backends. */
   readonly offers: Offer[];
   /** Moves the clock forward, in seconds. */
   advance(seconds: number): void;
-  /** A JSON call; `body` left out = none. */
+  /** A JSON call; `body` omitted = none. */
   call(path: string, body?: unknown, options?: CallOptions): Promise<TestAnswer>;
   close(): Promise<void>;
 }
@@ -78,7 +78,7 @@ export interface TestAnswer {
 const ADMIN_TOKEN = 'admin-token';
 const START = Date.UTC(2026, 10, 24, 12) * 1000;
 
-/** `open` reaches the replicas of services, of which there are none otherwise. */
+/** `open` connects to the replicas of services; by default there are none. */
 export async function startTestServer(
   settings: Partial<HttpDeps['settings']> = {},
   instead: Partial<HttpDeps> = {},
@@ -86,7 +86,7 @@ export async function startTestServer(
 ): Promise<TestServer> {
   const dir = await mkdtemp(join(tmpdir(), 'dstack-http-'));
   let time = START;
-  // Every look at the clock is a millisecond later, so that nothing happens at once.
+  // Every read of the clock advances it by a millisecond, so that no two events have the same time.
   const now = () => (time += 1000);
   const log = pino({ level: 'silent' });
   const plain = { encrypt: (text: string) => text, decrypt: (text: string) => text };
@@ -199,7 +199,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
       state: async () => ({
         abilities: [...new Set(offers.map((offer) => offer.backend))].map((name) => ({
           name,
-          makesMachines: true,
+          createsInstances: true,
         })),
         localOff: null,
         hints: NO_HINTS,

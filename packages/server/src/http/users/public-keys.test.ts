@@ -7,7 +7,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** A key of the right form, each another one. */
+/** A key of the right form, different each time. */
 function keyLine(n: number, comment = `key ${n}`): string {
   const parts = [Buffer.from('ssh-ed25519'), Buffer.alloc(32, String(n).padStart(4, '0'))];
   const blob = parts.flatMap((part) => {
@@ -25,7 +25,7 @@ describe('public keys that users register', () => {
     ['speaks to a terminal', keyLine(1, 'me\u001b[2J')],
     ['has a second line', `${keyLine(1)}\n${keyLine(2)}`],
     ['is too long', keyLine(1, 'x'.repeat(8192))],
-  ])('are no line that %s', async (_what, key) => {
+  ])('are not a line that %s', async (_what, key) => {
     const { status, body } = await add(key);
     expect([status, body.detail[0].msg]).toEqual([
       400,
@@ -33,7 +33,7 @@ describe('public keys that users register', () => {
     ]);
   });
 
-  it('are a hundred at most, for each user', async () => {
+  it('are limited to a hundred for each user', async () => {
     for (let n = 0; n < 100; n++) expect((await add(keyLine(n))).status).toBe(200);
     const late = await add(keyLine(100));
     expect([late.status, late.body.detail[0].msg]).toEqual([

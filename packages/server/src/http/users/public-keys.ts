@@ -1,4 +1,4 @@
-/** Public keys that users register beside the pair the server made. */
+/** Public keys that users register in addition to the pair from the server. */
 import { type AddPublicKeyRequest, alreadyExists, ruleError } from '@dstack/contract/api';
 import { formatTimestamp, type PublicKeyInfo } from '@dstack/contract/wire';
 import type { PublicKeyRecord, UserRecord } from '@dstack/store';
@@ -28,9 +28,7 @@ export async function addPublicKey(
   if ('unsupported' in parsed) throw ruleError(`Unsupported key type: ${parsed.unsupported}`);
   const { now, newId } = deps.context();
   if ((await deps.store.users.publicKeys(user.id)).length >= MOST_KEYS) {
-    throw ruleError(
-      `A user may have ${MOST_KEYS} public keys: delete one that is not used any more`,
-    );
+    throw ruleError(`A user may have ${MOST_KEYS} public keys: delete one that is no longer used`);
   }
   const key: PublicKeyRecord = {
     id: newId(),

@@ -1,4 +1,4 @@
-/** Users: who there is, their tokens and key pairs. */
+/** Users, their tokens and key pairs. */
 import { randomUUID } from 'node:crypto';
 import {
   accessDenied,
@@ -17,7 +17,7 @@ import type { HttpDeps } from '../ports.ts';
 import { isConfined } from '../service-tokens/scope.ts';
 import { userEvent } from './events.ts';
 
-/** The user that every installation has. */
+/** The user of every installation. */
 const FIRST_ADMIN = 'admin';
 
 const isAdmin = (user: UserRecord) => user.globalRole === 'admin';
@@ -42,7 +42,7 @@ export async function listUsers(
 export async function userWithCreds(deps: HttpDeps, user: UserRecord): Promise<UserWithCreds> {
   const { store, settings } = deps;
   if (isConfined(user)) {
-    // A job: of its user's credentials it has none but its own token.
+    // A job: it has only its own token of its user's credentials.
     const own = { token: user.token, sshPrivateKey: null };
     return wireUserWithCreds(user, own, settings.permissions);
   }
@@ -70,7 +70,7 @@ export async function visibleUser(
   return user;
 }
 
-/** Oneself or, for global admins, anybody; whoever else asks is told nothing about who exists. */
+/** Oneself or, for global admins, anybody; to others users do not exist. */
 async function managedUser(deps: HttpDeps, caller: UserRecord, name: string): Promise<UserRecord> {
   const user = await deps.store.users.byName(name);
   if (user?.id !== caller.id && !isAdmin(caller)) {
@@ -107,7 +107,7 @@ export async function createUser(
   return { ...user, deleted: false, originalName: null };
 }
 
-/** Replaces all three: what is left out falls back to its default, as in dstack 0.22.5. */
+/** Replaces all three: an omitted one gets its default, as in dstack 0.22.5. */
 export async function updateUser(
   deps: HttpDeps,
   request: CreateUserRequest,
@@ -124,9 +124,9 @@ export async function updateUser(
   return { ...user, ...set };
 }
 
-/** There is always an admin left: whoever makes the change. */
+/** One admin is always left: the one who makes the change. */
 function lockOut({ name }: UserRecord) {
-  return ruleError(`User '${name}' is you. Only another admin can take your rights away`);
+  return ruleError(`User '${name}' is you. Only another admin can remove your permissions`);
 }
 
 export async function refreshToken(

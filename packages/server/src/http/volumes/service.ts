@@ -1,4 +1,4 @@
-/** New volumes and the end of old ones, as far as the API orders it. */
+/** Creates volumes, and deletes them as far as the API requests it. */
 import { hostVolumePlace, SERVER_HOST_PLACE } from '@dstack/contract';
 import { alreadyExists, notExists, ruleError } from '@dstack/contract/api';
 import type { Volume, VolumeConfiguration } from '@dstack/contract/wire';
@@ -16,7 +16,7 @@ import type { HttpDeps } from '../ports.ts';
 import { randomName } from '../random-name.ts';
 import { accepted } from '../spec-errors.ts';
 
-/** `submitted`: its first pass says what becomes of it. */
+/** `submitted`: its first pass decides what happens to it. */
 export async function createVolume(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -79,7 +79,7 @@ async function preparedVolume(
   );
 }
 
-/** Unknown names are ignored. All of them are free to go, or none is touched. */
+/** Unknown names are ignored. Either all of them are unused, or none is deleted. */
 export async function deleteVolumes(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -98,7 +98,7 @@ export async function deleteVolumes(
 async function markForDeletion(deps: HttpDeps, id: string, actor: UserRecord): Promise<void> {
   await deps.store.engine.updateVolume(id, (snapshot) => {
     const { volume } = snapshot;
-    // It may be used since it was looked at first.
+    // Used since the first check.
     checkUnused(snapshot);
     if (volume.toBeDeleted || volume.deleted) return null;
     const { version } = volume;
@@ -114,7 +114,7 @@ async function markForDeletion(deps: HttpDeps, id: string, actor: UserRecord): P
   });
 }
 
-/** A volume and the runs that mount it belong to one project: whoever deletes it may know them. */
+/** A volume and the runs that mount it belong to one project, so a user who may delete it may see them. */
 function checkUnused({
   volume,
   attachments,

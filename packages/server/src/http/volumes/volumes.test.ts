@@ -48,7 +48,7 @@ function expectWire(name: EndpointName, body: unknown): void {
 }
 
 describe('volumes', () => {
-  it('are submitted, and fail with a reason where nobody can make them', async () => {
+  it('are submitted, and fail with a reason if no backend can create them', async () => {
     const created = await create('data');
     expectWire('volumes.create', created.body);
     expect(created.body).toMatchObject({ name: 'data', status: 'submitted', external: false });
@@ -63,7 +63,7 @@ describe('volumes', () => {
     expect((await create('data')).body.detail[0].code).toBe('resource_exists');
   });
 
-  it('say so where the backend is there but makes no volumes', async () => {
+  it('report a backend that exists but creates no volumes', async () => {
     const creds = { type: 'access_key', access_key: 'a', secret_key: 'b' };
     await server.call('/api/project/main/backends/create', { type: 'aws', creds });
     const { id } = (await create('other', { size: null, volume_id: 'vol-1' })).body;
@@ -79,14 +79,14 @@ describe('volumes', () => {
     expect((await server.call('/api/project/main/backends/delete', request)).status).toBe(200);
   });
 
-  it('need a size or the id of one that is there, and are named if they have no name', async () => {
+  it('require a size or the id of an existing one, and get a name if they have none', async () => {
     expect((await create('none', { size: null })).body.detail[0].msg).toMatch(/`volume_id`/);
     const kept = { volume_id: 'vol-1', auto_cleanup_duration: '1h' };
     expect((await create('kept', kept)).body.detail[0].msg).toMatch(/auto_cleanup_duration/);
     expect((await create(null)).body.name).toMatch(/^[a-z]+-[a-z]+$/);
   });
 
-  it('are marked for deletion and gone with their next pass', async () => {
+  it('are marked for deletion and deleted by their next pass', async () => {
     const { id } = (await create('gone')).body;
     expect((await server.call(path('delete'), { names: ['gone', 'nosuch'] })).text).toBe('null');
     expect((await server.call(path('get'), { name: 'gone' })).body.status).toBe('submitted');
@@ -97,7 +97,7 @@ describe('volumes', () => {
     expect((await create('gone')).status).toBe(200);
   });
 
-  it('stay while an instance uses them', async () => {
+  it('cannot be deleted while an instance uses them', async () => {
     const fleet = {
       configuration: { type: 'fleet', name: 'pool', nodes: 1 },
       profile: { name: 'default' },
@@ -144,7 +144,7 @@ describe('volumes', () => {
     expect((await server.call(path('delete'), { names: ['mounted'] })).status).toBe(200);
   });
 
-  it('are not looked for where there are none', async () => {
+  it('are ignored if they do not exist', async () => {
     expect(await pass(randomUUID())).toEqual({ ending: 'done' });
   });
 });

@@ -36,7 +36,7 @@ function openStore(): FileLogStore {
   });
 }
 
-/** Kills the writer after `acks` acknowledgements; returns where it began and the last one. */
+/** Kills the writer after `acks` acknowledgements; returns where it started and the last one. */
 async function writeAndKill(acks: number): Promise<{ start: number; acknowledged: number }> {
   child = spawn(process.execPath, [WRITER, root, String(acks)], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -47,7 +47,7 @@ async function writeAndKill(acks: number): Promise<{ start: number; acknowledged
     const [word, number] = text.split(' ');
     if (word === 'start') start = acknowledged = Number(number);
     else acknowledged = Number(number);
-    // What it still manages to say before it dies counts as well.
+    // Output before its death counts as well.
     if (word === 'ack' && ++count === acks) child.kill('SIGKILL');
   }
   await closed;
@@ -77,14 +77,14 @@ it('loses nothing acknowledged and stores nothing twice in 20 kills', async () =
     nextToken = page.nextToken;
   } while (nextToken !== null);
   await store.close();
-  // Lines cut by a kill were completed by the next writer; only the very last may be unfinished.
+  // The next writer completed lines cut by a kill; only the very last may be unfinished.
   const lines = texts.join('').split('\n');
   lines.pop();
   expect(lines.length).toBeGreaterThan(100);
   for (const [n, text] of lines.entries()) expect(text).toBe(`line ${n} ${'.'.repeat(n % 90)}`);
 }, 120_000);
 
-/** Whether this machine lets us mount a small file system of our own. */
+/** Whether this computer allows mounting a small file system. */
 function canMount(): boolean {
   try {
     execFileSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', '/mnt'], { stdio: 'ignore' });
@@ -94,7 +94,7 @@ function canMount(): boolean {
   }
 }
 
-it.skipIf(!canMount())('says that the disk is full and goes on when there is room', async () => {
+it.skipIf(!canMount())('reports a full disk and continues once there is room', async () => {
   const script = fileURLToPath(new URL('../testdata/fill-disk.ts', import.meta.url));
   const shell = 'mount -t tmpfs -o size=1m none "$1" && exec "$2" "$3" "$1"';
   const command = ['-m', 'sh', '-c', shell, 'sh', root, process.execPath, script];

@@ -1,30 +1,30 @@
 import { truncate } from 'node:fs/promises';
 import { type EventRecord, START } from '../event-cutter.ts';
 import { decodeEvents, EVENT_RECORD_BYTES, encodeEvents } from '../event-records.ts';
-import type { OpenFiles } from './open-files.ts';
+import type { FileHandles } from './open-files.ts';
 import { sizeOf } from './raw-recovery.ts';
 import { writeAll } from './raw-segments.ts';
 
 const MAX_WAITING = 4096;
 
 /**
- * The events of one stream, in `events.idx`. It holds nothing that cannot be made again from the raw
- * bytes, so it is written late and never waited for.
+ * The events of one stream, in `events.idx`. The file can be rebuilt from the raw bytes, so it is
+ * written late and never waited for.
  */
 export class EventIndex {
   readonly #path: string;
-  readonly #files: OpenFiles;
+  readonly #files: FileHandles;
   #written = 0;
   #waiting: EventRecord[] = [];
 
-  constructor(path: string, files: OpenFiles) {
+  constructor(path: string, files: FileHandles) {
     this.#path = path;
     this.#files = files;
   }
 
   /**
-   * Finds what is there, drops records that do not fit the `rawLength` bytes that are stored, and
-   * returns the last good one.
+   * Opens the file, drops records that do not match the `rawLength` stored bytes, and returns the
+   * last good one.
    */
   async open(rawLength: number): Promise<EventRecord> {
     const size = (await sizeOf(this.#path)) ?? 0;
@@ -52,7 +52,7 @@ export class EventIndex {
 
   async add(records: readonly EventRecord[]): Promise<void> {
     for (const record of records) this.#waiting.push(record);
-    // Made again from the raw bytes when lost, so a full disk is no reason to fail here.
+    // A lost index is rebuilt from the raw bytes, so a full disk is not an error here.
     if (this.#waiting.length >= MAX_WAITING) await this.flush().catch(() => {});
   }
 
@@ -69,7 +69,7 @@ export class EventIndex {
   async records(first: number, count: number): Promise<readonly EventRecord[]> {
     const fromFile = Math.max(0, Math.min(count, this.#written - first));
     const skipped = Math.max(0, first - this.#written);
-    // Taken before waiting for the file: a flush meanwhile moves records from here to there.
+    // Taken before waiting for the file: a concurrent flush moves records from memory to the file.
     const fromMemory = this.#waiting.slice(skipped, skipped + count - fromFile);
     if (fromFile === 0) return fromMemory;
     return [...(await this.#read(first, fromFile)), ...fromMemory];

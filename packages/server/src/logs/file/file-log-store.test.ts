@@ -61,12 +61,12 @@ describe('files of a log', () => {
     return (await store.poll(REF, ALL)).events.map((event) => event.text);
   }
 
-  it('hold the raw output, readable with any tool', async () => {
+  it('contain the raw output, readable with any tool', async () => {
     await store.append(REF, 0, T0, Buffer.from('\x1b[1mone\x1b[m\n'));
     expect(await readFile(join(dir, '0000000000000000.log'), 'utf8')).toBe('\x1b[1mone\x1b[m\n');
   });
 
-  it('lose a torn tail that no mark vouches for', async () => {
+  it('lose a torn tail without a mark', async () => {
     await store.append(REF, 0, T0, Buffer.from('one\ntwo\n'));
     await store.close();
     await writeFile(join(dir, '0000000000000000.log'), 'one\ntwo\n\0\0\0');
@@ -75,7 +75,7 @@ describe('files of a log', () => {
     expect(await texts()).toEqual(['one\n', 'two\n']);
   });
 
-  it('lose the last append when its bytes are not what they were', async () => {
+  it('lose the last append if its bytes do not match its mark', async () => {
     await store.append(REF, 0, T0, Buffer.from('one\n'));
     await store.append(REF, 4, T0, Buffer.from('two\n'));
     await store.close();
@@ -87,7 +87,7 @@ describe('files of a log', () => {
     expect(await texts()).toEqual(['one\n', 'two\n']);
   });
 
-  it('get a new index when it is gone, and the events too', async () => {
+  it('get a new index with the same events if it was deleted', async () => {
     const text = `${'x'.repeat(99)}\n`.repeat(2000);
     await store.append(REF, 0, T0, Buffer.from(text));
     await store.end(REF);
@@ -103,7 +103,7 @@ describe('files of a log', () => {
     );
   });
 
-  it('stand a torn event index', async () => {
+  it('survive a torn event index', async () => {
     await store.append(REF, 0, T0, Buffer.from('one\ntwo\nthree\n'));
     await store.close();
     await truncate(join(dir, 'events.idx'), 24 + 11);
@@ -111,13 +111,13 @@ describe('files of a log', () => {
     expect(await texts()).toEqual(['one\n', 'two\n', 'three\n']);
   });
 
-  it('go with the log, and the folder of the run with its last log', async () => {
+  it('are deleted with the log, and the folder of the run with its last log', async () => {
     await store.append(REF, 0, T0, Buffer.from('one\n'));
     await store.delete(REF);
     expect(await readdir(join(root, 'p'))).toEqual([]);
   });
 
-  it('page by page stay below a bound of memory', async () => {
+  it('are paged with bounded memory', async () => {
     const line = `${'y'.repeat(20_000)}\n`;
     for (let i = 0; i < 500; i++) {
       await store.append(REF, i * line.length, T0 + i, Buffer.from(line));

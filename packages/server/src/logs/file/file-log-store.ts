@@ -8,7 +8,7 @@ import {
   type StreamStoreOptions,
 } from '../stream-store.ts';
 import { FileStream } from './file-stream.ts';
-import { OpenFiles } from './open-files.ts';
+import { FileHandles } from './open-files.ts';
 
 export interface FileLogsOptions {
   /** Folder of all logs, e.g. `<server dir>/logs`. */
@@ -18,8 +18,8 @@ export interface FileLogsOptions {
 }
 
 /**
- * Logs in files: `<root>/<project>/<run>/<job submission>/`. One process only may have the folder
- * (the server's lock file sees to that).
+ * Logs in files: `<root>/<project>/<run>/<job submission>/`. Only one process may use the folder
+ * (the server's lock file ensures that).
  */
 export class FileLogStore extends StreamStore<FileStream> {
   constructor(options: FileLogsOptions & StreamStoreOptions) {
@@ -29,11 +29,11 @@ export class FileLogStore extends StreamStore<FileStream> {
 
 class LogFiles implements LogMedium<FileStream> {
   readonly #options: FileLogsOptions;
-  readonly #files: OpenFiles;
+  readonly #files: FileHandles;
 
   constructor(options: FileLogsOptions) {
     this.#options = options;
-    this.#files = new OpenFiles(options.maxOpenFiles ?? 2048);
+    this.#files = new FileHandles(options.maxOpenFiles ?? 2048);
   }
 
   open(_ref: LogStreamRef, folder: string, setup: StreamSetup): Promise<FileStream> {
@@ -50,12 +50,12 @@ class LogFiles implements LogMedium<FileStream> {
   }
 
   async remove(_ref: LogStreamRef, folder: string, stream: FileStream | null): Promise<void> {
-    // Waits for what is under way.
+    // Waits for pending writes.
     await stream?.flush().catch(() => {});
     const dir = join(this.#options.root, folder);
     await this.#files.forget(dir);
     await rm(dir, { recursive: true, force: true });
-    // The run's folder goes with its last log.
+    // The run's folder is deleted with its last log.
     await rmdir(dirname(dir)).catch(() => {});
   }
 

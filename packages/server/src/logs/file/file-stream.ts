@@ -14,12 +14,12 @@ import { QuotaMeter } from '../quota-meter.ts';
 import { Serial } from '../serial.ts';
 import type { LogStream, StreamSetup } from '../stream-store.ts';
 import { EventIndex } from './event-index.ts';
-import type { OpenFiles } from './open-files.ts';
+import type { FileHandles } from './open-files.ts';
 import { RawSegments, syncFolder } from './raw-segments.ts';
 
 export interface FileStreamOptions extends StreamSetup {
   readonly dir: string;
-  readonly files: OpenFiles;
+  readonly files: FileHandles;
   readonly segmentBytes: number;
 }
 
@@ -34,7 +34,7 @@ export class FileStream implements LogStream {
   readonly #serial = new Serial();
   #cutter: CutterState;
   #ended = false;
-  /** When the newest output arrived here: the clock of the host that sent it may be another. */
+  /** When the newest output arrived here: the clock of its host may differ. */
   #arrived: number;
 
   private constructor(
@@ -51,7 +51,7 @@ export class FileStream implements LogStream {
     this.#arrived = options.now();
   }
 
-  /** Opens what is there, made whole if a crash tore it; a stream that does not exist is empty. */
+  /** Opens the stream and repairs it after a crash; a stream that does not exist is empty. */
   static async open(options: FileStreamOptions): Promise<FileStream> {
     const finalLength = await readEndMark(options.dir);
     const raw = new RawSegments(options.dir, options.files, options.segmentBytes);
@@ -61,7 +61,7 @@ export class FileStream implements LogStream {
     const stream = new FileStream(options, raw, last, index);
     await stream.#meter.resume(stream.#source());
     await stream.#replay();
-    // Output that came after the end makes the mark void.
+    // Output after the end invalidates the mark.
     stream.#ended = finalLength === raw.length;
     if (stream.#ended) await stream.#cut({ type: 'end' });
     return stream;
@@ -96,7 +96,7 @@ export class FileStream implements LogStream {
     });
   }
 
-  /** Returns the length that is now durable. */
+  /** Returns the durable length. */
   sync(): Promise<number> {
     return this.#serial.run(async () => {
       await this.#raw.sync();
@@ -105,7 +105,7 @@ export class FileStream implements LogStream {
     });
   }
 
-  /** Writes what waits in memory, so that the stream can be opened anew. */
+  /** Writes data in memory, so that the stream can be opened again. */
   flush(): Promise<void> {
     return this.#serial.run(async () => {
       await this.#raw.flush();
@@ -149,7 +149,7 @@ export class FileStream implements LogStream {
     if (bytes !== null) this.#options.exceeded({ bytes, limit: this.#options.quota });
   }
 
-  /** Makes the events of the output behind the last event that the index has. */
+  /** Creates the events of the output after the last event of the index. */
   async #replay(): Promise<void> {
     for await (const mark of this.#raw.marksFrom(this.#cutter.text.offset)) {
       const start = mark.end - mark.length;

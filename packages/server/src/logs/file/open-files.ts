@@ -4,12 +4,12 @@ import { type FileHandle, open } from 'node:fs/promises';
 interface Entry {
   readonly handle: Promise<FileHandle>;
   users: number;
-  /** Taken out of the cache: closed by the last user. */
+  /** Removed from the cache: the last user closes it. */
   dropped: boolean;
 }
 
-/** Keeps files open for reading and writing, the `limit` last used ones. */
-export class OpenFiles {
+/** Keeps files open for reading and writing, at most `limit`: those used last. */
+export class FileHandles {
   readonly #limit: number;
   readonly #entries = new Map<string, Entry>();
 
@@ -21,7 +21,7 @@ export class OpenFiles {
     return this.#entries.size;
   }
 
-  /** `create`: makes the file when it is missing. Throws what the file system says. */
+  /** `create`: creates a missing file. Throws errors of the file system. */
   async use<T>(
     path: string,
     create: boolean,
@@ -52,7 +52,7 @@ export class OpenFiles {
 
   #entry(path: string, create: boolean): Entry {
     const known = this.#entries.get(path);
-    // Taking it out and in again makes it the most recently used one.
+    // Removing and adding it makes it the most recently used one.
     this.#entries.delete(path);
     const entry = known ?? { handle: this.#open(path, create), users: 0, dropped: false };
     this.#entries.set(path, entry);

@@ -1,9 +1,12 @@
 import { stat, truncate } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { decodeMarks, encodeMarks, RAW_MARK_BYTES, type RawMark } from '../raw-marks.ts';
-import type { OpenFiles } from './open-files.ts';
+import type { FileHandles } from './open-files.ts';
 
-/** How much of the end of a segment is compared with its index: far more than is ever unsynced. */
+/**
+ * Number of bytes at the end of a segment that are compared with its index: far more than is ever
+ * unsynced.
+ */
 const WINDOW_MARKS = 2048;
 const WINDOW_BYTES = 4 * 1024 * 1024;
 
@@ -13,12 +16,12 @@ export interface SegmentPaths {
 }
 
 /**
- * Makes the last segment of a stream whole after a crash and returns its size. Bytes behind the last
- * good mark were never acknowledged, so they are cut off and will be sent again. A segment without
- * an index (somebody removed it) is kept as it is and gets a new one.
+ * Repairs the last segment of a stream after a crash and returns its size. Bytes after the last
+ * good mark were never acknowledged, so they are cut off and will be sent again. A segment whose
+ * index was removed is kept unchanged and gets a new one.
  */
 export async function recoverSegment(
-  files: OpenFiles,
+  files: FileHandles,
   paths: SegmentPaths,
   start: number,
 ): Promise<number> {
@@ -40,16 +43,16 @@ export async function recoverSegment(
   return size;
 }
 
-/** Number of marks from the first on that fit together and fit the bytes. */
+/** Number of marks, from the first on, that are consistent with each other and with the bytes. */
 async function countGood(
-  files: OpenFiles,
+  files: FileHandles,
   raw: string,
   start: number,
   size: number,
   first: number,
   marks: readonly RawMark[],
 ): Promise<number> {
-  // With older marks before it, the first one read is only the place where the second begins.
+  // If there are older marks, the first one read only marks where the second begins.
   let end = first === 0 ? start : (marks[0]?.end ?? start);
   const newest = marks.at(-1)?.end ?? end;
   let good = first === 0 ? 0 : 1;
@@ -67,7 +70,7 @@ async function countGood(
 }
 
 async function rebuildIndex(
-  files: OpenFiles,
+  files: FileHandles,
   paths: SegmentPaths,
   start: number,
   size: number,
@@ -91,7 +94,7 @@ async function rebuildIndex(
 }
 
 export async function readMarks(
-  files: OpenFiles,
+  files: FileHandles,
   index: string,
   first: number,
   count: number,

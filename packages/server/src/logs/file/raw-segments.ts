@@ -2,7 +2,7 @@ import { type FileHandle, mkdir, open, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { LogPiece } from '../log-store.ts';
 import { encodeMarks, markOf, RAW_MARK_BYTES, type RawMark } from '../raw-marks.ts';
-import type { OpenFiles } from './open-files.ts';
+import type { FileHandles } from './open-files.ts';
 import { readMarks, recoverSegment, type SegmentPaths, sizeOf } from './raw-recovery.ts';
 
 interface Segment {
@@ -11,19 +11,19 @@ interface Segment {
   size: number;
 }
 
-/** Marks waiting in memory are written when they are this many, or at `flush`. */
+/** Marks in memory are written when there are this many, or at `flush`. */
 const MAX_WAITING_MARKS = 2048;
 const MARKS_PER_READ = 1024;
 
 /**
  * The raw bytes of one stream: files `<start offset>.log` of limited size, each with an index
- * `<start offset>.idx` of its appends. A hole (lost output) lies between two segments. Bytes are in
+ * `<start offset>.idx` of its appends. A hole (lost output) is between two segments. Bytes are in
  * their file when `append` returns, marks after `flush`, both on the disk after `sync`. The caller
- * sees to it that only one of the writing methods runs at a time.
+ * must ensure that only one of the writing methods runs at a time.
  */
 export class RawSegments {
   readonly #dir: string;
-  readonly #files: OpenFiles;
+  readonly #files: FileHandles;
   readonly #segmentBytes: number;
   #segments: Segment[] = [];
   #waiting: RawMark[] = [];
@@ -32,13 +32,13 @@ export class RawSegments {
   #dirty = true;
   #newNames = false;
 
-  constructor(dir: string, files: OpenFiles, segmentBytes: number) {
+  constructor(dir: string, files: FileHandles, segmentBytes: number) {
     this.#dir = dir;
     this.#files = files;
     this.#segmentBytes = segmentBytes;
   }
 
-  /** Finds what is there; `repair` makes the last segment whole first. */
+  /** Opens the existing files; `repair` repairs the last segment first. */
   async open(repair: boolean): Promise<void> {
     this.#segments = await this.#list();
     const last = this.#segments.at(-1);
@@ -57,30 +57,31 @@ export class RawSegments {
     return this.#segments.length > 0;
   }
 
-  /** Whether something waits for `sync`. */
+  /** Whether there is anything to `sync`. */
   get dirty(): boolean {
     return this.#dirty;
   }
 
-  /** Appends at `length`. When it throws, nothing was appended. */
+  /** Appends at `length`. If it throws, nothing was appended. */
   async append(time: number, bytes: Uint8Array): Promise<void> {
     const segment = await this.#writable();
     const { raw } = this.#paths(segment.start);
     try {
       await this.#files.use(raw, true, (file) => writeAll(file, bytes, segment.size));
     } catch (error) {
-      // A part may have been written: whoever opens the stream next must not find it.
+      // A part may have been written: it must not be found when the stream is opened again.
       await this.#files.use(raw, true, (file) => file.truncate(segment.size)).catch(() => {});
       throw error;
     }
     this.#waiting.push(markOf(segment.start + segment.size, time, bytes));
     segment.size += bytes.length;
     this.#dirty = true;
-    // The bytes are in; marks that cannot be written yet wait for `sync`, which reports it.
+    // The bytes are written; marks that cannot be written yet wait for `sync`, which reports the
+    // error.
     if (this.#waiting.length >= MAX_WAITING_MARKS) await this.flush().catch(() => {});
   }
 
-  /** The stream goes on at `offset`, larger than `length`. */
+  /** The stream continues at `offset`, larger than `length`. */
   async skip(offset: number): Promise<void> {
     await this.#begin(offset);
   }
@@ -124,7 +125,7 @@ export class RawSegments {
     return { offset, bytes: bytes.subarray(0, bytesRead) };
   }
 
-  /** Offset and time of each append that ends behind `offset`, from the index files. */
+  /** Offset and time of each append that ends after `offset`, from the index files. */
   async *marksFrom(offset: number): AsyncGenerator<RawMark> {
     for (const segment of this.#segments) {
       if (segment.start + segment.size <= offset) continue;
@@ -144,7 +145,7 @@ export class RawSegments {
   }
 
   async #begin(start: number): Promise<Segment> {
-    // The repair at start-up looks at the last segment only, so the one before must be safe.
+    // The repair at start-up only reads the last segment, so the previous one must be synced.
     await this.sync();
     await mkdir(this.#dir, { recursive: true, mode: 0o700 });
     const paths = this.#paths(start);
@@ -158,7 +159,7 @@ export class RawSegments {
     return segment;
   }
 
-  /** Makes the names of new files survive, up to the folder of the project. */
+  /** Makes the names of new files durable, up to the folder of the project. */
   async #syncNames(): Promise<void> {
     const run = dirname(this.#dir);
     for (const dir of [this.#dir, run, dirname(run), dirname(dirname(run))]) await syncFolder(dir);
@@ -185,7 +186,7 @@ export class RawSegments {
   }
 }
 
-/** A write to a full disk may take a part only; the rest then fails with the reason. */
+/** A write to a full disk may write only a part; the rest then fails with the reason. */
 export async function writeAll(
   file: FileHandle,
   bytes: Uint8Array,

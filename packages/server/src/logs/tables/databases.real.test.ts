@@ -39,7 +39,7 @@ forEachDatabase(
     });
 
     if (databases.dialect === 'postgres')
-      it('tells readers on other servers', async () => {
+      it('notifies readers on other servers', async () => {
         const url = await databases.create();
         const [a, b] = [await open(url), await open(url)];
         const [writer, reader] = [logsOf(a), logsOf(b)];

@@ -8,13 +8,13 @@ interface Decoded {
   readonly events: readonly EventRecord[];
 }
 
-/** The events of a job as they are in the table, up to and including those of `newest`. */
+/** The events of a job in the table, up to and including those of `newest`. */
 export function tableEvents(
   tables: LogPieces,
   jobId: string,
   newest: LogPieceRecord | null,
 ): EventSource {
-  // Neighbouring records lie in the same piece: the last two are kept for the time of one page.
+  // Neighbouring records are in the same piece: the last two are cached for one page.
   let recent: Decoded[] = newest ? [decode(newest)] : [];
 
   async function holding(ordinal: number): Promise<Decoded | null> {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { describeLogStore } from '../log-store.suite.ts';
 import { TableLogStore } from './table-log-store.ts';
 
-/** The table in memory; the contract is that of `log_pieces` in the store package. */
+/** The table in memory, with the behaviour of `log_pieces` in the store package. */
 function memoryTables(): LogPieces & { fail: Error | null } {
   const rows: LogPieceRecord[] = [];
   const of = (jobId: string) => rows.filter((row) => row.jobId === jobId);
@@ -34,7 +34,7 @@ function memoryTables(): LogPieces & { fail: Error | null } {
 class Signals {
   readonly #listeners = new Set<(stream: string) => void>();
 
-  /** The signals as one of the servers sees them. */
+  /** The signals as seen by one of the servers. */
   forServer(): LogSignals {
     let own: ((stream: string) => void) | null = null;
     return {
@@ -91,7 +91,7 @@ describe('two servers on one database', () => {
     return { tables, failures, a: open(), b: open() };
   }
 
-  it('read what the other has synced, and are told of it', async () => {
+  it('read what the other has synced, and are notified of it', async () => {
     const { a, b } = pair();
     const grown = new Promise<number>((resolve) => {
       b.follow(REF, (news) => resolve(news.length));
@@ -110,7 +110,7 @@ describe('two servers on one database', () => {
     await Promise.all([a.close(), b.close()]);
   });
 
-  it('let the one that has the host go on exactly where the other has stopped', async () => {
+  it('let the new owner of the host continue exactly where the other has stopped', async () => {
     const { a, b, failures } = pair();
     await a.append(REF, 0, T0, Buffer.from('one\ntw'));
     await a.sync([REF]);
@@ -125,7 +125,7 @@ describe('two servers on one database', () => {
     await Promise.all([a.close(), b.close()]);
   });
 
-  it('keep in memory what the database does not take, up to a bound', async () => {
+  it('keep in memory, up to a bound, what the database refuses', async () => {
     const { a, tables, failures } = pair();
     tables.fail = Object.assign(new Error('no space'), { code: 'ENOSPC' });
     const block = Buffer.alloc(100_000, 'x');

@@ -10,7 +10,7 @@ import { TableStream } from './table-stream.ts';
 
 export interface TableLogsOptions {
   readonly tables: LogPieces;
-  /** Carries news to readers on other servers. */
+  /** Carries notifications to readers on other servers. */
   readonly signals: LogSignals;
 }
 

@@ -32,14 +32,16 @@ export interface TableStreamOptions extends StreamSetup {
   readonly stored: () => void;
 }
 
-/** A piece is written when this much waits; otherwise at the next `sync`, `poll` or `end`. */
+/**
+ * A piece is written when there are this many bytes; otherwise at the next `sync`, `poll` or `end`.
+ */
 const MAX_WAITING_BYTES = 256 * 1024;
 const MAX_WAITING_EVENTS = 4096;
 
 /**
- * One stream as one server sees it. What was appended waits in memory until it is written as one
- * piece. Any server may read; the one that holds the link to the job's host writes, and finds out by
- * the number of a piece when another one has taken over.
+ * One stream as seen by one server. Appended bytes wait in memory until they are written as one
+ * piece. Any server may read; the server with the link to the job's host writes, and detects by the
+ * number of a piece that another server has taken over.
  */
 export class TableStream implements LogStream {
   readonly #options: TableStreamOptions;
@@ -53,7 +55,7 @@ export class TableStream implements LogStream {
   #marks: RawMark[] = [];
   #events: EventRecord[] = [];
   #arrived: number;
-  /** Whether this server wrote last: others only read. */
+  /** Whether this server wrote last; other servers only read. */
   #writer = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -79,11 +81,11 @@ export class TableStream implements LogStream {
 
   append(offset: number, time: number, bytes: Uint8Array): Promise<AppendResult> {
     return this.#serial.run(async () => {
-      // Written first: when the database takes nothing, neither do we.
+      // Written first: if the database refuses the piece, so does this stream.
       if (this.#full) await this.#store();
       const length = this.#length;
       if (offset > length) return { length, gapFrom: length };
-      // A copy: the bytes outlive the message they came in.
+      // A copy: the bytes are used longer than their message.
       const fresh = Buffer.from(bytes.subarray(length - offset));
       if (fresh.length === 0) return { length, gapFrom: null };
       this.#writer = true;
@@ -111,7 +113,7 @@ export class TableStream implements LogStream {
     });
   }
 
-  /** Writes what waits; returns the stored length. */
+  /** Writes pending bytes; returns the stored length. */
   sync(): Promise<number> {
     return this.#serial.run(async () => {
       await this.#store();
@@ -155,13 +157,13 @@ export class TableStream implements LogStream {
     );
   }
 
-  /** Stops the timer; what waits is written. */
+  /** Stops the timer and writes pending bytes. */
   async close(): Promise<void> {
     await this.sync();
     clearTimeout(this.#timer);
   }
 
-  /** Forgets what waits, for a stream that is deleted. */
+  /** Drops pending bytes, for a stream that is deleted. */
   abandon(): void {
     clearTimeout(this.#timer);
   }
@@ -203,7 +205,7 @@ export class TableStream implements LogStream {
     if (this.#timer !== undefined || this.#cutter.pendingSince === null) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      // When it fails it is tried again with the next sync, which reports why.
+      // A failure is retried by the next sync, which reports the reason.
       void this.#serial
         .run(async () => {
           this.#idle();
@@ -247,7 +249,7 @@ export class TableStream implements LogStream {
     this.#options.stored();
   }
 
-  /** Takes up what another server has written since, unless something of ours waits. */
+  /** Loads what another server has written since, unless bytes of this server are pending. */
   async #refresh(): Promise<void> {
     if (this.#marks.length > 0 || this.#events.length > 0) return;
     const newest = await this.#fetch();
@@ -283,7 +285,10 @@ export class TableStream implements LogStream {
     await this.#replay();
   }
 
-  /** Brings the cutter to the end of what is stored. It makes no event: those are stored too. */
+  /**
+   * Advances the cutter to the end of the stored output. It creates no event, as those are stored
+   * too.
+   */
   async #replay(): Promise<void> {
     const { tables, ref } = this.#options;
     while (this.#cutter.text.offset < this.#length) {

@@ -41,7 +41,7 @@ for (const text of output(offset)) {
   piece += text;
   random = (random * 48271) % 2147483647;
   if (piece.length < random % 3000) continue;
-  // An agent sends again what was not acknowledged.
+  // An agent sends unacknowledged output again.
   await store.append(ref, offset, Date.now() * 1000, Buffer.from(piece));
   offset += piece.length;
   piece = '';

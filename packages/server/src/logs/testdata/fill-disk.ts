@@ -1,5 +1,5 @@
 /**
- * Appends until the disk is full, frees some room, goes on, and prints as JSON what happened.
+ * Appends until the disk is full, frees some room, continues, and prints the results as JSON.
  * Argument: a folder on a small file system.
  */
 import { rm, writeFile } from 'node:fs/promises';

@@ -11,7 +11,7 @@ export interface TestLogs {
   close(): Promise<void>;
 }
 
-/** An empty store in a directory of its own, without bounds. */
+/** An empty store in a temporary directory, without limits. */
 export async function openTestLogs(): Promise<TestLogs> {
   const root = await mkdtemp(join(tmpdir(), 'logs-'));
   const store = new FileLogStore({

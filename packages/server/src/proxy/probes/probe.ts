@@ -3,17 +3,17 @@ import type { Duplex } from 'node:stream';
 import type { JobSpec } from '@dstack/contract/wire';
 import { AgentRefusal } from '../../hosts/agent-client.ts';
 
-export type ProbeSpec = NonNullable<JobSpec['probes']>[number];
+export type ProbeSettings = NonNullable<JobSpec['probes']>[number];
 
-/** `not-listening`: nothing takes a connection, as is usual while an app starts. */
+/** `not-listening`: nothing accepts a connection, as is usual while an app starts. */
 export type ProbeResult = 'well' | 'unwell' | 'not-listening';
 
 /**
- * Asks once: well is an answer of 2xx within the probe's time, redirects not followed. `fill` puts
- * secrets into texts. Never rejects.
+ * Sends one probe: success is an answer of 2xx within the probe's time; redirects are not followed.
+ * `fill` inserts secrets into texts. Never rejects.
  */
 export async function probe(
-  spec: ProbeSpec,
+  spec: ProbeSettings,
   open: () => Promise<Duplex>,
   fill: (text: string) => string,
 ): Promise<ProbeResult> {
@@ -37,7 +37,7 @@ const isRefusal = (error: unknown): boolean =>
   error instanceof AgentRefusal && error.code === 'port_refused';
 
 async function ask(
-  spec: ProbeSpec,
+  spec: ProbeSettings,
   open: () => Promise<Duplex>,
   fill: (text: string) => string,
   signal: AbortSignal,

@@ -13,12 +13,12 @@ let server: TestServer;
 let app: Server;
 let instances: string[];
 let prober: Prober;
-/** What the app was asked, and what it answers to the next ones; the last one again and again. */
+/** The requests that the app received, and its next answers; the last one is repeated. */
 let asked: (Pick<IncomingMessage, 'method' | 'url' | 'headers'> & { body: string })[] = [];
 let statuses: number[] = [];
-/** So many times nothing listens. */
+/** This many times no program listens. */
 let closed = 0;
-let heard: (() => void)[] = [];
+let waiting: (() => void)[] = [];
 
 beforeAll(async () => {
   server = await startTestServer();
@@ -27,7 +27,7 @@ beforeAll(async () => {
     const { method, url, headers } = request;
     asked.push({ method, url, headers, body: await text(request) });
     response.writeHead(statuses.length > 1 ? (statuses.shift() ?? 0) : (statuses[0] ?? 200)).end();
-    for (const tell of heard) tell();
+    for (const resume of waiting) resume();
   });
   app.listen(0, '127.0.0.1');
   await once(app, 'listening');
@@ -38,10 +38,10 @@ afterAll(async () => {
   await server.close();
 });
 
-/** A running replica whose probes have these parts, asked again without a pause. */
+/** A running replica with these probes, repeated without a pause. */
 async function probed(name: string, ...parts: object[]): Promise<string> {
   asked = [];
-  heard = [];
+  waiting = [];
   statuses = [200];
   const probes = parts.map((part) => ({ type: 'http', interval: '1s', ...part }));
   const { id } = await submitService(server, name, { probes });
@@ -73,11 +73,11 @@ async function probed(name: string, ...parts: object[]): Promise<string> {
   return job.id;
 }
 
-const says = (id: string, phase: JobState['phase']) =>
-  prober.hear('local', { id, phase } as JobState);
+const reports = (id: string, phase: JobState['phase']) =>
+  prober.onJobState('local', { id, phase } as JobState);
 
 async function untilAsked(times: number): Promise<void> {
-  while (asked.length < times) await new Promise<void>((resolve) => heard.push(resolve));
+  while (asked.length < times) await new Promise<void>((resolve) => waiting.push(resolve));
 }
 
 async function untilStreaks(jobId: string, is: (streaks: number[]) => boolean): Promise<number[]> {
@@ -89,12 +89,12 @@ async function untilStreaks(jobId: string, is: (streaks: number[]) => boolean): 
 }
 
 describe('a probe', () => {
-  it('asks as it is told, and its successes in a row are counted', async () => {
+  it('sends the configured request, and its successes in a row are counted', async () => {
     const headers = [{ name: 'X-Key', value: '$' + '{{ secrets.key }}' }];
     const secret = { name: 'key', value: 'hidden' };
     await server.call('/api/project/main/secrets/create_or_update', secret);
     const id = await probed('plain', { url: '/well?a=1', method: 'post', body: 'hi', headers });
-    says(id, 'running');
+    reports(id, 'running');
     await untilStreaks(id, ([streak = 0]) => streak >= 3);
     expect(asked[0]).toMatchObject({
       ...{ method: 'POST', url: '/well?a=1', body: 'hi' },
@@ -102,21 +102,21 @@ describe('a probe', () => {
     });
   });
 
-  it('begins anew after any answer but 2xx, and wakes the run on its way', async () => {
+  it('restarts the count after any answer but 2xx, and signals the run until it is ready', async () => {
     const id = await probed('failing', { ready_after: 3 });
     const wakes: string[] = [];
     const end = server.store.engine.onSignal(({ id: run }) => wakes.push(run));
     statuses = [204, 302, 200, 500];
-    says(id, 'running');
+    reports(id, 'running');
     await untilAsked(6);
     await untilStreaks(id, ([streak]) => streak === 0);
     end();
     expect(wakes.length).toBeGreaterThanOrEqual(4);
   });
 
-  it('is over with its successes where only these are wanted', async () => {
+  it('ends after the required successes if only these are configured', async () => {
     const id = await probed('once', { until_ready: true, ready_after: 2 }, { url: '/other' });
-    says(id, 'running');
+    reports(id, 'running');
     await untilStreaks(id, ([first = 0, second = 0]) => first === 2 && second > 4);
     expect(asked.filter(({ url }) => url === '/')).toHaveLength(2);
   });
@@ -124,19 +124,19 @@ describe('a probe', () => {
   it('waits a little for an app that does not listen yet, without a failure', async () => {
     closed = 3;
     const id = await probed('starting', {});
-    says(id, 'running');
+    reports(id, 'running');
     await untilStreaks(id, ([streak = 0]) => streak > 0);
     expect(closed).toBe(0);
   });
 
-  it('ends with its job, and goes on from where it was when the link is back', async () => {
+  it('ends with its job, and continues its count when the link is back', async () => {
     const id = await probed('ending', {});
-    says(id, 'running');
-    says(id, 'running');
+    reports(id, 'running');
+    reports(id, 'running');
     await untilStreaks(id, ([streak = 0]) => streak > 2);
-    says(id, 'exited');
+    reports(id, 'exited');
     const [before] = await server.store.jobs.probes([id]);
-    says(id, 'running');
+    reports(id, 'running');
     const wanted = (before?.successStreak ?? 0) + 1;
     await untilStreaks(id, ([streak = 0]) => streak > wanted);
     expect(await server.store.jobs.probes([id])).toHaveLength(1);

@@ -4,7 +4,7 @@ import { type Id, SECOND, type Timestamp } from '@dstack/core';
 import type { JobView, ProbeRecord, Store } from '@dstack/store';
 import type { AgentClient } from '../../hosts/agent-client.ts';
 import type { Logger } from '../../logging.ts';
-import { type ProbeResult, type ProbeSpec, probe } from './probe.ts';
+import { type ProbeResult, type ProbeSettings, probe } from './probe.ts';
 
 export interface ProberOptions {
   readonly store: Pick<Store, 'jobs' | 'secrets'>;
@@ -21,21 +21,21 @@ interface Probed {
 }
 
 interface Probe {
-  readonly spec: ProbeSpec;
+  readonly spec: ProbeSettings;
   readonly view: JobView;
   readonly record: ProbeRecord;
-  /** Executions that have met nobody, in a row. */
+  /** Executions in a row without a listener. */
   readonly misses: number;
 }
 
-/** An app that is starting is asked again after this long (µs), and ever longer up to its interval. */
+/** A starting app is probed again after this long (µs), with growing delays up to its interval. */
 const FIRST_MISS = 0.2 * SECOND;
 const GROWTH = 1.3;
 
 /**
- * Asks replicas of services whether they are well, from the moment their agent says that they run
- * until it says that they do not. Agents say so again after each connection, so nothing has to be
- * looked for; with several servers, each probes what runs on the hosts it is linked to.
+ * Probes replicas of services from the moment their agent reports them as running until it reports
+ * their end. Agents repeat their reports after each connection, so nothing has to be searched for;
+ * with several servers, each probes the hosts it is linked to.
  */
 export class Prober {
   readonly #options: ProberOptions;
@@ -46,7 +46,7 @@ export class Prober {
     this.#options = options;
   }
 
-  readonly hear = (hostId: string, state: JobState): void => {
+  readonly onJobState = (hostId: string, state: JobState): void => {
     if (state.phase === 'running') this.#begin(hostId, state.id);
     else if (state.phase === 'exited') this.#end(state.id);
   };
@@ -67,7 +67,7 @@ export class Prober {
         for (const one of probes) this.#schedule(probed, one);
       },
       (error: unknown) => {
-        // The agent speaks of the job again when the link is made anew.
+        // The agent reports the job again when the link is restored.
         this.#end(jobId);
         this.#options.log.warn({ job: jobId, err: error }, 'probes could not be read');
       },
@@ -89,7 +89,7 @@ export class Prober {
     const fresh = specs.map((_, probeNum) => ({
       ...{ id: newId(), jobId, probeNum, successStreak: 0, due },
     }));
-    // Those that are there already stay as they are.
+    // Existing ones are unchanged.
     await store.jobs.insertProbes(fresh);
     const records = await store.jobs.probes([jobId]);
     return records.flatMap((record) => {
@@ -119,9 +119,9 @@ export class Prober {
     const isOver = spec.until_ready && successStreak >= spec.ready_after;
     const due = isOver ? null : now() + spec.interval * SECOND;
     const next = { ...record, successStreak, due };
-    // What is ready stays so: only the way there is of interest to the run.
-    const tells = successStreak !== record.successStreak && successStreak <= spec.ready_after;
-    const signals = tells ? [{ kind: 'run' as const, id: view.run.id }] : [];
+    // A ready replica stays ready: the run only needs the results before that.
+    const needsSignal = successStreak !== record.successStreak && successStreak <= spec.ready_after;
+    const signals = needsSignal ? [{ kind: 'run' as const, id: view.run.id }] : [];
     await store.jobs.saveProbe(next, { signals }).catch((error: unknown) => {
       log.warn({ job: record.jobId, err: error }, 'the result of a probe was not stored');
     });
@@ -148,8 +148,8 @@ export class Prober {
     }
   }
 
-  /** Secrets are in no record of the job: they are looked up for each execution. */
-  async #filler(spec: ProbeSpec, { run }: JobView): Promise<(text: string) => string> {
+  /** Records of jobs contain no secrets: they are looked up for each execution. */
+  async #filler(spec: ProbeSettings, { run }: JobView): Promise<(text: string) => string> {
     if (!JSON.stringify(spec).includes('${{')) return (text) => text;
     const secrets = await this.#options.store.secrets.values(run.projectId);
     return (text) => {

@@ -1,16 +1,18 @@
 /** An account at a simulated provider, with a clock of its own, for tests of sweeps. */
+import type { Backend, InstanceOrder } from '@dstack/backends';
 import {
-  type Backend,
-  type InstanceOrder,
+  memoryTables,
   NO_FAULTS,
+  type SimFaults,
   SimProvider,
   simBackend,
-} from '@dstack/backends';
+} from '@dstack/backends/sim';
 import type { Offer } from '@dstack/core';
 
 export interface SimAccount {
   readonly provider: SimProvider;
   readonly backend: Backend;
+  readonly faults: SimFaults;
   readonly clock: { now: number };
   /** A machine that carries the tag of this server, as an order with this key made it. */
   order(server: string, key: string): Promise<string>;
@@ -22,10 +24,12 @@ const OFFER = { instance: { name: 'small' } } as Offer;
 
 export function simAccount(start: number): SimAccount {
   const clock = { now: start, delay: async () => {} };
+  const faults: SimFaults = { ...NO_FAULTS };
   const provider = new SimProvider({
     clock,
     random: { whole: (from) => from, chance: (probability) => probability >= 1 },
-    faults: { ...NO_FAULTS },
+    faults: () => faults,
+    tables: memoryTables(),
     agents: {
       start: () => Promise.reject(new Error('no machine of this test boots')),
       stop: async () => {},
@@ -33,6 +37,7 @@ export function simAccount(start: number): SimAccount {
   });
   return {
     provider,
+    faults,
     clock,
     backend: simBackend({ as: 'aws', provider, offers: [], matches: () => true }),
     async order(server, key) {
@@ -41,7 +46,7 @@ export function simAccount(start: number): SimAccount {
       return made.id;
     },
     get machines() {
-      return [...provider.machines.values()].map(({ id }) => id);
+      return provider.tables.machines.all().map(({ id }) => id);
     },
   };
 }

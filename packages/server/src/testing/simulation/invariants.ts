@@ -217,7 +217,7 @@ async function isConnected(store: Store, job: JobRecord): Promise<boolean> {
  * nor with what the cloud may have, for which runs ahead may hold capacity.
  */
 async function checkCapacity(scene: Scene, projectId: Id): Promise<void> {
-  const hints = { hasSilentBackends: false, machineless: new Set<never>() };
+  const hints = { hasSilentBackends: false, offersOnly: new Set<never>() };
   const snapshot = await scene.store.engine.loadPlacement(projectId, hints);
   if (!snapshot) return;
   const { local, cloud } = scene.world;
@@ -293,7 +293,7 @@ export async function checkBlocks(store: Store, { id }: Pick<InstanceRecord, 'id
 
 /** 9: at the end every machine has a row, and no agent has a job that the database has not. */
 export async function checkNothingLeft({ store, world }: Scene): Promise<void> {
-  for (const { id, order } of world.provider.machines.values()) {
+  for (const { id, order } of world.provider.tables.machines.all()) {
     const view = await store.instances.byId(order.instanceId);
     if (!view || view.instance.deleted) throw new Breach(9, `machine ${id} has no row`);
   }

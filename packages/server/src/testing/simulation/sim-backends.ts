@@ -1,11 +1,6 @@
 /** Where the machines of a simulation come from: a cloud with all its whims, and the server's host. */
-import {
-  type Backend,
-  localBackend,
-  type SimFaults,
-  SimProvider,
-  simBackend,
-} from '@dstack/backends';
+import { type Backend, localBackend } from '@dstack/backends';
+import { memoryTables, type SimFaults, SimProvider, simBackend } from '@dstack/backends/sim';
 import type { HostFacts } from '@dstack/contract/agent';
 import { type Offer, requirementsMatch } from '@dstack/core';
 import type { Random } from '@dstack/testkit/random';
@@ -35,7 +30,7 @@ export class SimWorld {
     this.parts = parts;
     const { clock, random, cloudFaults: faults } = parts;
     this.provider = new SimProvider({
-      ...{ clock, random, faults },
+      ...{ clock, random, faults: () => faults, tables: memoryTables() },
       agents: {
         start: async ({ id, order, offer }) => {
           const { cpus, gpus } = offer.instance.resources;

@@ -5,7 +5,7 @@
  */
 
 import { generateKeyPairSync } from 'node:crypto';
-import { NO_FAULTS } from '@dstack/backends';
+import { NO_FAULTS } from '@dstack/backends/sim';
 import { isJobRunning, isRunFinished } from '@dstack/contract/status';
 import {
   type Change,
@@ -120,7 +120,7 @@ class Simulation {
       cloudFaults: {
         ...{ noCapacity: 0.2, quota: 6, error: 0.1, rateLimit: 0.02, lostResponse: 0.05 },
         ...{ slowSeconds: 8, bootSeconds: [1, 60], neverReady: 0.05, failsToBoot: 0.03 },
-        ...{ eventualSeconds: 2, slowRelease: 0.5 },
+        ...{ eventualSeconds: 2, slowRelease: 0.5, hold: null },
       },
     });
     this.#clock.install(() => this.#random.next());
@@ -207,8 +207,9 @@ class Simulation {
     await this.#users?.deleteFleets();
     await this.#run(1800);
     await checkNothingLeft(scene);
-    if (this.#world.provider.machines.size > 0) {
-      throw new Breach(9, `${this.#world.provider.machines.size} machines outlived their fleets`);
+    const { machines } = this.#world.provider.tables;
+    if (machines.size > 0) {
+      throw new Breach(9, `${machines.size} machines outlived their fleets`);
     }
     await checkEvents(scene);
     const [server] = this.#servers;
@@ -259,13 +260,13 @@ class Simulation {
         this.#world.parts.cloudFaults.quota = this.#random.whole(1, 8);
         return;
       case 'interrupt': {
-        const machine = this.#random.pick([...this.#world.provider.machines.values()]);
-        if (machine) this.#world.provider.interrupt({ id: machine.id, data: null }, 'taken back');
+        const machine = this.#random.pick(this.#world.provider.tables.machines.all());
+        if (machine) this.#world.provider.interrupt(machine, 'taken back');
         return;
       }
       case 'vanish': {
-        const machine = this.#random.pick([...this.#world.provider.machines.values()]);
-        if (machine) await this.#world.provider.vanish({ id: machine.id, data: null });
+        const machine = this.#random.pick(this.#world.provider.tables.machines.all());
+        if (machine) await this.#world.provider.vanish(machine);
         return;
       }
       case 'crash': {

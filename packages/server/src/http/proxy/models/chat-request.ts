@@ -2,7 +2,7 @@ import { validationDetails } from '@dstack/contract/api';
 import * as z from 'zod';
 import { UnprocessableError } from '../../intake/parse-json.ts';
 
-/** What is read here; everything else is for the model, which knows what it takes. */
+/** The fields used here; all others are passed to the model. */
 const ChatRequest = z.looseObject({
   model: z.string(),
   messages: z.array(z.looseObject({})),

@@ -1,16 +1,16 @@
 /**
- * Renders the chat templates of models with the engine that Hugging Face maintains for them. The
- * engine has no limits of its own, and templates are programs of users: here they get nothing but the
- * messages, and their steps and texts are bounded. What one step costs is not; for that the process
- * has its limits of time and memory (`template-renderer.ts`).
+ * Renders the chat templates of models with the engine that Hugging Face maintains for them. The engine
+ * has no limits, and templates are programs of users, so this code passes them nothing but the messages
+ * and bounds their steps and texts. The cost of one step is not bounded; the process has limits of time
+ * and memory for that (`template-renderer.ts`).
  */
 import { Environment, Interpreter, Template } from '@huggingface/jinja';
 
-/** No template for a chat comes near to so many steps, or to so many characters. */
+/** Far more steps and characters than any template of a chat needs. */
 const MAX_STEPS = 1_000_000;
 const MAX_TEXT = 10_000_000;
 
-/** Throws an error that says what is wrong with the template, or what its `raise_exception` says. */
+/** Throws an error with the problem of the template, or the message of its `raise_exception`. */
 export function renderChat(template: string, messages: unknown): string {
   const environment = new Environment();
   const variables = { ...GLOBALS, messages, add_generation_prompt: true };
@@ -34,7 +34,7 @@ const GLOBALS: Readonly<Record<string, unknown>> = {
   },
 };
 
-/** What is used of the engine's interpreter, whose own types cannot be resolved as ES modules. */
+/** The used part of the engine's interpreter, whose own types cannot be resolved as ES modules. */
 interface Evaluator {
   run(program: unknown): { readonly value: unknown };
   evaluate(statement: unknown, scope: unknown): { readonly value: unknown };

@@ -8,9 +8,9 @@ import { DONE } from './openai-model.ts';
 export const NO_SNIFF = ['X-Content-Type-Options', 'nosniff'] as const;
 
 /**
- * Sends chunks as server-sent events. The first one is waited for, so that a model's refusal is the
- * answer's status; whatever goes wrong later is said in a comment, and the stream ends without its
- * last word.
+ * Sends chunks as server-sent events. The status depends on the first chunk, which may be a refusal
+ * of the model. A later failure is reported in a comment, and the stream ends without its end
+ * marker.
  */
 export async function streamChunks(
   chunks: AsyncIterable<string>,

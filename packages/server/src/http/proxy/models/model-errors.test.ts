@@ -50,17 +50,17 @@ async function become(id: string, set: Partial<RunRecord>): Promise<void> {
 }
 
 describe('a model that cannot answer', () => {
-  it('is started by being asked where it is scaled to nothing, and offered meanwhile', async () => {
+  it('is started by a request if it is scaled to zero, and is listed meanwhile', async () => {
     const scaling = { metric: 'rps', target: 1 };
     const more = { model: 'sleepy', probes: [], replicas: '0..1', scaling };
     const { id } = await submitService(server, 'asleep', more);
     expect(await list()).toEqual(['sleepy', 'parrot']);
-    const heard = Promise.withResolvers<void>();
+    const signalled = Promise.withResolvers<void>();
     server.store.engine.onSignal((signal) => {
-      if (signal.id === id) heard.resolve();
+      if (signal.id === id) signalled.resolve();
     });
     const answer = chat('sleepy');
-    await heard.promise;
+    await signalled.promise;
     await become(id, { status: 'terminated', terminationReason: 'stopped_by_user' });
     expect(await answer).toMatchObject({
       status: 503,
@@ -70,9 +70,9 @@ describe('a model that cannot answer', () => {
     expect(await list()).toEqual(['parrot']);
   });
 
-  it('says why, also when its run is over', async () => {
+  it('returns the reason, also after its run has ended', async () => {
     const { id } = await submitService(server, 'young', { model: 'young', probes: [] });
-    const message = 'Service main/young is not available: starting: it waits for a machine';
+    const message = 'Service main/young is not available: starting: it waits for an instance';
     const error = { message, type: 'server_error', param: null, code: 'starting' };
     expect((await chat('young')).body).toEqual({ detail: message, error });
     expect(await list()).not.toContain('young');
@@ -82,7 +82,7 @@ describe('a model that cannot answer', () => {
     });
   });
 
-  it('is an error of OpenAI’s form to strangers too', async () => {
+  it('is an error of OpenAI’s form for unauthenticated callers too', async () => {
     expect(await chat('parrot', {}, 'wrong')).toMatchObject({
       status: 403,
       body: {
@@ -92,7 +92,7 @@ describe('a model that cannot answer', () => {
     });
   });
 
-  it.each([{}, { stream: true }])('has broken off: %j', async (more) => {
+  it.each([{}, { stream: true }])('cut off its answer: %j', async (more) => {
     reply = (response) => {
       response.writeHead(200, { 'content-length': '100' });
       response.write('half', () => response.destroy());
@@ -102,7 +102,7 @@ describe('a model that cannot answer', () => {
     });
   });
 
-  it.each([200, 500])('has answered too much, with status %i', async (status) => {
+  it.each([200, 500])('sent too large an answer, with status %i', async (status) => {
     const left = Promise.withResolvers<void>();
     reply = (response) => {
       response.writeHead(status);
@@ -119,7 +119,7 @@ describe('a model that cannot answer', () => {
     await left.promise;
   });
 
-  it('says when to come again', async () => {
+  it('returns when to retry', async () => {
     reply = (response) =>
       response.writeHead(429, { 'retry-after': '7' }).end('{"error":{"message":"slow"}}');
     const { status, headers, body } = await chat('parrot');
@@ -128,7 +128,7 @@ describe('a model that cannot answer', () => {
 });
 
 describe('an answer of a model', () => {
-  it.each([{}, { stream: true }])('is JSON or events, and nothing else: %j', async (more) => {
+  it.each([{}, { stream: true }])('must be JSON or events: %j', async (more) => {
     reply = (response) => response.end('data: {"a":"<script>"}\n\n');
     const { headers } = await chat('parrot', more);
     expect(headers).toMatchObject({
@@ -138,7 +138,7 @@ describe('an answer of a model', () => {
     });
   });
 
-  it('is asked for in the caller’s name, without their token', async () => {
+  it('is requested in the caller’s name, without the token', async () => {
     reply = (response) => response.end('{}');
     expect((await chat('parrot')).status).toBe(200);
     const at = seen.findIndex((name) => name.toLowerCase() === 'x-dstack-user');
@@ -160,7 +160,7 @@ it.each([
   ['[1]', { message: '[1]' }],
   ['slow down', { message: 'slow down' }],
   ['', { message: '' }],
-])('the error %j of a model is read as %j', (body, error) => {
+])('with the error %j is read as %j', (body, error) => {
   expect(modelRefusal(400, body, undefined).error).toEqual(error);
 });
 
@@ -169,6 +169,6 @@ it.each([
   ['soon', null],
   ['-1', null],
   [undefined, null],
-])('of Retry-After %j seconds are passed on: %j', (header, seconds) => {
+])('with Retry-After %j seconds keeps it: %j', (header, seconds) => {
   expect(modelRefusal(503, '', header).retryAfter).toBe(seconds);
 });

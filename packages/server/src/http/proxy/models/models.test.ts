@@ -9,7 +9,7 @@ import { startTestServer, type TestServer } from '../../testing/test-server.ts';
 
 let server: TestServer;
 let model: Server;
-/** What the model was asked last, and what it answers: status, then pieces of the body. */
+/** The last request to the model, and its answer: status, then pieces of the body. */
 let asked: { url: string | undefined; body: Record<string, unknown> };
 let answer: readonly [number, ...string[]] = [200];
 
@@ -70,7 +70,7 @@ describe('models of a project', () => {
     });
   });
 
-  it('are asked with everything that the client says, and answer in their own words', async () => {
+  it('receive all fields of the request, and their answers are unchanged', async () => {
     answer = [200, '{"choices":', '[{"message":{"tool_calls":[]}}]}'];
     const more = { tools: [{ type: 'function' }], unknown: { a: 1 } };
     const { status, body } = await chat('prefixed', more);
@@ -94,13 +94,13 @@ describe('models of a project', () => {
     [[429, 'slow down'], { stream: true }, [429, 'slow down']],
     [[200, 'no json'], {}, [502, 'Invalid response from model']],
     [[200, 'data: no json\n\n'], { stream: true }, [502, 'Invalid chunk in model stream']],
-  ] as const)('that answer %j to %j are told as %j', async (given, more, [status, detail]) => {
+  ] as const)('that answer %j to %j are reported as %j', async (given, more, [status, detail]) => {
     answer = given as never;
     const { status: seen, body } = await chat('parrot', more);
     expect([seen, body.detail, body.error.message]).toEqual([status, detail, detail]);
   });
 
-  it('that fail in the middle end without the last word', async () => {
+  it('that fail in the middle end without the end marker', async () => {
     answer = [200, 'data: {"a":1}\n\n', 'data: no json\n\n'];
     const { status, text: streamed } = await chat('parrot', { stream: true });
     expect([status, streamed]).toEqual([
@@ -109,7 +109,7 @@ describe('models of a project', () => {
     ]);
   });
 
-  it('have to be named, with messages', async () => {
+  it('must be named, with messages', async () => {
     const unnamed = await server.call('/proxy/models/main/chat/completions', { messages: 'hi' });
     expect(unnamed.status).toBe(422);
     expect(unnamed.body.detail.map(({ loc }: { loc: string[] }) => loc)).toEqual([
@@ -125,7 +125,7 @@ describe('models of a project', () => {
   });
 });
 
-it('a model is asked at another replica when one takes no connection', async () => {
+it('requests go to another replica if one accepts no connection', async () => {
   const { port } = model.address() as AddressInfo;
   const { id } = await submitService(server, 'half', { model: 'half', probes: [], replicas: 3 });
   const instances = await insertInstances(server, 3);
@@ -140,7 +140,7 @@ describe('a model of Text Generation Inference', () => {
     best_of_sequences: [{ generated_text: 'ho', finish_reason: 'length', generated_tokens: 2 }],
   };
 
-  it('is given one text, and its answer has the form of a chat', async () => {
+  it('receives one text, and its answer is converted to a chat', async () => {
     answer = [200, JSON.stringify({ generated_text: 'hello</s>', details })];
     const more = { max_tokens: 5, stop: 'end', n: 2, top_p: 0.5, seed: 7 };
     const { body } = await chat('tgi', more);
@@ -165,9 +165,9 @@ describe('a model of Text Generation Inference', () => {
     });
   });
 
-  it('streams every token, the last one too', async () => {
-    const piece = (said: string, more = {}) =>
-      `data: ${JSON.stringify({ token: { text: said, special: false }, ...more })}\n\n`;
+  it('streams every token, including the last one', async () => {
+    const piece = (text: string, more = {}) =>
+      `data: ${JSON.stringify({ token: { text, special: false }, ...more })}\n\n`;
     const end = { details: { ...details, finish_reason: 'length' } };
     answer = [200, piece('he'), piece('llo', end)];
     const { text: streamed } = await chat('tgi', { stream: true });
@@ -190,7 +190,7 @@ describe('a model of Text Generation Inference', () => {
     ]);
   });
 
-  it('is looked up where its configuration does not say how it chats', async () => {
+  it('without a template in its configuration gets it from its repository', async () => {
     const served = { format: 'tgi', name: 'org/looked-up' };
     const secret = { name: 'hub', value: 'hf' };
     await server.call('/api/project/main/secrets/create_or_update', secret);

@@ -4,10 +4,10 @@ import type { ModelClient } from './model-client.ts';
 import { answerText } from './read-answer.ts';
 import { sseData } from './sse-data.ts';
 
-/** The end of a stream of OpenAI. */
+/** The end of a stream in OpenAI's API. */
 export const DONE = '[DONE]';
 
-/** A model that speaks OpenAI's API itself: requests and answers pass as they are. */
+/** A model with OpenAI's API: requests and answers are passed unchanged. */
 export function openAiModel(prefix: string): ModelClient {
   const path = `${withoutTrailingSlashes(prefix)}/chat/completions`;
   return {

@@ -15,14 +15,14 @@ export async function answerText(body: Readable): Promise<string> {
       pieces.push(piece);
     }
   } catch (error) {
-    throw error instanceof ProxyRefusal ? error : brokenOff(error);
+    throw error instanceof ProxyRefusal ? error : connectionBroken(error);
   }
   return Buffer.concat(pieces, size).toString('utf8');
 }
 
 /** The connection broke before the end of the response. */
-export function brokenOff(cause: unknown): ProxyRefusal {
-  return new ProxyRefusal(502, 'The model has broken off its answer', {
+export function connectionBroken(cause: unknown): ProxyRefusal {
+  return new ProxyRefusal(502, 'The model closed the connection before the end of its answer', {
     ...{ code: 'connection_broken', cause },
   });
 }

@@ -1,16 +1,15 @@
-/** Models of a project under one address, as OpenAI's API has them. */
-
+/** Models of a project under one address, with OpenAI's API. */
 import type { ServerResponse } from 'node:http';
 import { ApiError, accessDenied, type Endpoint, endpoints } from '@dstack/contract/api';
 import { isRunRunning } from '@dstack/contract/status';
 
 import type { ProjectRecord, ServiceView } from '@dstack/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Caller } from '../../../access/access-watch.ts';
+import type { AdmittedCaller } from '../../../access/access-watch.ts';
 import { notAdmitted, ProxyRefusal, tooManySignIns } from '../../../proxy/refusal.ts';
 import { routeOf, type ServiceRoute } from '../../../proxy/service-routes.ts';
 import { sendJson } from '../../error-answers.ts';
-import { identify } from '../../identity.ts';
+import { identifyCaller } from '../../identity.ts';
 import { bodyLimits } from '../../intake/body-limits.ts';
 import { welcome } from '../../intake/connections.ts';
 import type { HttpDeps } from '../../ports.ts';
@@ -72,7 +71,7 @@ function routes(app: FastifyInstance, deps: HttpDeps): void {
   });
 }
 
-interface ModelUser extends Caller {
+interface ModelUser extends AdmittedCaller {
   readonly name: string;
   readonly project: ProjectRecord;
 }
@@ -111,7 +110,12 @@ async function modelUser(
     sshProxyToken: settings.sshProxyToken,
   };
   const name = params.project_name;
-  const { user, project, expiresAt } = await identify(parts, endpoint, headers.authorization, name);
+  const { user, project, expiresAt } = await identifyCaller(
+    parts,
+    endpoint,
+    headers.authorization,
+    name,
+  );
   if (!user || !project) throw accessDenied();
   return { name: user.name, userId: user.id, projectId: project.id, expiresAt, project };
 }
@@ -159,7 +163,7 @@ function finished({ route, model }: ServedModel): ServedModel {
 function serving(name: string, views: readonly ServiceView[]): ServedModel[] {
   return views.flatMap((view) => {
     const { configuration } = view.run.spec;
-    // As it was completed when the service was submitted.
+    // In the form in which it was completed when the service was submitted.
     const completed = view.run.serviceSpec?.options.openai as { model?: Model } | undefined;
     const model = completed?.model ?? (configuration.type === 'service' && configuration.model);
     const route = routeOf(view);
@@ -197,7 +201,7 @@ function clientOf({ chatTemplates }: HttpDeps, model: Model): ModelClient {
   return tgiModel(served, chatTemplates);
 }
 
-/** What is not 200 goes to the client with the model's own words. */
+/** An answer other than 200 is passed to the client with the model's own message. */
 function asker(
   { services }: HttpDeps,
   route: ServiceRoute,
@@ -207,7 +211,7 @@ function asker(
   return async (path, body) => {
     const answer = await services.ask(route, { path, body, user, client });
     if (answer.statusCode === 200) return answer;
-    const said = await answerText(answer.body);
-    throw modelRefusal(answer.statusCode, said, answer.headers['retry-after']);
+    const text = await answerText(answer.body);
+    throw modelRefusal(answer.statusCode, text, answer.headers['retry-after']);
   };
 }

@@ -12,13 +12,13 @@ async function dataIn(parts: Iterable<string>): Promise<string[]> {
 }
 
 describe('events of a model', () => {
-  it('come from lines of any ending, however the stream is cut', async () => {
+  it('may have lines of any ending, however the stream is cut', async () => {
     const stream = 'data: a\r\ndata:b\n\nevent: x\rdata: c';
     expect(await dataIn([stream])).toEqual(['a', 'b', 'c']);
     expect(await dataIn([...stream])).toEqual(['a', 'b', 'c']);
   });
 
-  it('are refused when a line does not end', async () => {
+  it('are refused if a line does not end', async () => {
     const stream = dataIn(['data: ', 'x'.repeat(MIB), 'x', '\n']);
     await expect(stream).rejects.toBeInstanceOf(ProxyRefusal);
   });

@@ -1,15 +1,15 @@
 import type { Readable } from 'node:stream';
 import { ProxyRefusal } from '../../../proxy/refusal.ts';
-import { brokenOff } from './read-answer.ts';
+import { connectionBroken } from './read-answer.ts';
 
-/** Characters; longer lines are no events of a model. */
+/** Characters; longer lines are not events of a model. */
 const MAX_LINE = 1024 * 1024;
 
 const LINE_END = /\r\n|\n|\r/;
 
 /**
- * The `data` of each event as it comes, without the blank after the colon; other fields are left out.
- * Throws `ProxyRefusal` if the connection breaks or a line is too long.
+ * The `data` of each event as it arrives, without the blank after the colon; other fields are
+ * ignored. Throws `ProxyRefusal` if the connection breaks or a line is too long.
  */
 export async function* sseData(body: Readable): AsyncIterable<string> {
   let rest = '';
@@ -32,7 +32,7 @@ async function* parts(body: Readable): AsyncIterable<string> {
   try {
     yield* body.setEncoding('utf8') as AsyncIterable<string>;
   } catch (error) {
-    throw brokenOff(error);
+    throw connectionBroken(error);
   }
 }
 

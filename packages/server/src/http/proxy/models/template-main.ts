@@ -1,11 +1,10 @@
-/** Renders chat templates in a process of its own; see `template-renderer.ts`. */
-
+/** Renders chat templates in a separate process; see `template-renderer.ts`. */
 import { Worker } from 'node:worker_threads';
 import { errorMessage } from '@dstack/contract/error-message';
 import { renderChat } from './chat-template.ts';
 import type { TemplateAnswer, TemplateJob } from './template-renderer.ts';
 
-/** Ends the process with the one that has started it, also while a template keeps this thread busy. */
+/** Ends the process together with its parent, also while a template keeps this thread busy. */
 const WATCH = `
   const { ppid } = process;
   setInterval(() => process.ppid === ppid || process.kill(process.pid, 'SIGKILL'), 1000);

@@ -22,7 +22,7 @@ const start = (timeoutMs?: number) => {
 const render = (template: string) => renderer.render({ template, messages });
 
 describe('chat templates', () => {
-  it('are rendered, and refused in words of their own', async () => {
+  it('are rendered, and errors have their own messages', async () => {
     start();
     expect(await render('{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}')).toBe(
       '<user>hi',
@@ -37,7 +37,7 @@ describe('chat templates', () => {
       '{% set x = [1] %}{% for i in range(40) %}{% set x = x + x %}{% endfor %}{% set n = namespace(x=[1]) %}{% for i in range(40) %}{% set n.x = n.x + n.x %}{% endfor %}',
     ],
     ['that takes all time', ENDLESS],
-  ])('one %s ends alone, and is not tried again', async (_what, template) => {
+  ])('one %s fails alone, and is not tried again', async (_what, template) => {
     start(1000);
     const other = render('other');
     await expect(render(template)).rejects.toThrow('too much time or memory');
@@ -69,7 +69,7 @@ describe('chat templates', () => {
     expect(await render('a')).toBe('a');
   });
 
-  it('are refused for the moment when too many of them wait', async () => {
+  it('are refused for the moment if too many of them wait', async () => {
     start();
     const chats = Array.from({ length: 120 }, () => render('a').catch((error) => error));
     const results = await Promise.all(chats);
@@ -77,7 +77,7 @@ describe('chat templates', () => {
     expect(results.filter((result) => result instanceof RendererBusy)).toHaveLength(20);
   });
 
-  it('do not outlive a server that is killed, whatever they do', async () => {
+  it('do not survive a server that is killed, whatever they do', async () => {
     const here = import.meta.dirname;
     const script = `
       const { TemplateRenderer } = await import('${here}/template-renderer.ts');
@@ -100,7 +100,7 @@ function childrenOf(pid: number): string[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
 }
 
-/** Id of the process that this one has started to render templates. */
+/** Id of the process that this process has started to render templates. */
 function rendererProcess(): string | undefined {
   return readdirSync('/proc').find((pid) => {
     try {

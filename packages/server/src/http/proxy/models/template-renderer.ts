@@ -1,7 +1,7 @@
 /**
- * Renders chat templates in a process of its own, which has limits of time and memory: templates are
- * programs of users, and one that doubles a list thirty times would end the server. A thread would not
- * do, because a thread that exhausts its memory ends the whole process.
+ * Renders chat templates in a separate process with limits of time and memory: templates are
+ * programs of users, and one that doubles a list thirty times would end the server. A thread is not
+ * enough, because a thread that exhausts its memory ends the whole process.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -29,15 +29,15 @@ const IDLE_MS = 60_000;
 const MEMORY_MB = 96;
 
 /**
- * A template that has exhausted a process is refused this long (ms), so that not every chat costs a
- * process. Not for ever: the messages, or a busy machine, may have been the cause.
+ * A template that has exhausted a process is refused for this long (ms), so that not every chat
+ * costs a process. Not for ever: the messages, or other load, may have been the cause.
  */
 const REFUSED_MS = 60_000;
 const MAX_REFUSED = 100;
 
 const EXHAUSTED = 'the template takes too much time or memory';
 
-/** The template cannot be rendered with these messages; the message says why. */
+/** The template cannot be rendered with these messages; the message has the reason. */
 export class TemplateError extends Error {
   override name = 'TemplateError';
 }

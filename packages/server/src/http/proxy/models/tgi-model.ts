@@ -8,7 +8,7 @@ import { answerText } from './read-answer.ts';
 import { sseData } from './sse-data.ts';
 import { RendererBusy, type TemplateRenderer } from './template-renderer.ts';
 
-/** How a model of Text Generation Inference wants to be spoken to. */
+/** Settings of a model of Text Generation Inference. */
 export interface TgiModel {
   readonly name: string;
   /** Jinja. */
@@ -42,7 +42,7 @@ const Piece = z.union([
   }),
 ]);
 
-/** OpenAI's chat on top of `/generate`: the template makes a text of the messages. */
+/** OpenAI's chat API on top of `/generate`: the template builds one text from the messages. */
 export function tgiModel(model: TgiModel, templates: Templates): ModelClient {
   return {
     async complete(request, ask) {
@@ -83,8 +83,8 @@ export function tgiModel(model: TgiModel, templates: Templates): ModelClient {
 }
 
 function chunk(delta: { readonly content?: string }, reason: string | null) {
-  const said = { ...delta, role: 'assistant' };
-  return { choices: [{ index: 0, delta: said, logprobs: null, finish_reason: reason }] };
+  const message = { ...delta, role: 'assistant' };
+  return { choices: [{ index: 0, delta: message, logprobs: null, finish_reason: reason }] };
 }
 
 async function question(

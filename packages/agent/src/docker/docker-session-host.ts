@@ -41,7 +41,7 @@ const RESIZE_ATTEMPTS = 500;
 const RESIZE_RETRY_MS = 20;
 
 /** Sessions in a container, by commands that the Engine executes. */
-export class DockerHost implements SessionHost {
+export class DockerSessionHost implements SessionHost {
   /** The agent has extended `/etc/profile`, which restores the job's environment. */
   readonly loginShell: readonly string[] = ['-l'];
   readonly #job: ContainerOfJob;

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import type Docker from 'dockerode';
 import { expect, it } from 'vitest';
-import { DockerHost } from './docker-host.ts';
+import { DockerSessionHost } from './docker-session-host.ts';
 
-it('ends a terminal’s command whose process the Engine does not know at first', async () => {
+it('ends a terminal’s command whose process the Engine reports late', async () => {
   const command = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
   let looks = 0;
   const exec = {
@@ -15,7 +15,7 @@ it('ends a terminal’s command whose process the Engine does not know at first'
   };
   const container = { exec: async () => exec } as unknown as Docker.Container;
   const account = { username: 'root', uid: 0, gid: 0, home: '/', shell: null };
-  const host = new DockerHost({
+  const host = new DockerSessionHost({
     ...{ container, account, workingDir: '/', pid: process.pid },
     listen: () => Promise.reject(new Error('nothing listens here')),
   });

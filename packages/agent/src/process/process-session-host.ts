@@ -11,7 +11,7 @@ import type {
   SessionHost,
   SessionProcess,
 } from '../executor/session-host.ts';
-import { SessionRefusal, type Terminal } from '../executor/session-host.ts';
+import { SessionRefusal, type SessionTerminal } from '../executor/session-host.ts';
 import type { JobCgroup } from '../host/cgroup.ts';
 import { isAlive } from '../host/process-identity.ts';
 import { type Listener, listenTcp, type OnCaller } from '../network/listen.ts';
@@ -43,7 +43,7 @@ const DRAIN_MS = 100;
  * Sessions of a process job: processes in its control groups, with its user, directory and
  * environment.
  */
-export class ProcessHost implements SessionHost {
+export class ProcessSessionHost implements SessionHost {
   /** A login shell would read the host's profile, which replaces the job's PATH. */
   readonly loginShell: readonly string[] = [];
   readonly #job: ProcessJob;
@@ -132,7 +132,10 @@ export class ProcessHost implements SessionHost {
   }
 }
 
-function openFor({ cols, rows }: Terminal, options: WrappedCommand): ControlledTerminal | null {
+function openFor(
+  { cols, rows }: SessionTerminal,
+  options: WrappedCommand,
+): ControlledTerminal | null {
   return openControlledTerminal(terminalKind(), { ...options, cols, rows });
 }
 

@@ -1,0 +1,8 @@
+export {
+  type BackendWorld,
+  OTHER_SERVER,
+  OUR_SERVER,
+  type ProviderCalls,
+} from './backend-world.ts';
+export { describeBackend } from './contract.suite.ts';
+export { newOrder, REQUIREMENTS } from './orders.ts';

@@ -1,0 +1,28 @@
+import { randomUUID } from 'node:crypto';
+import { Requirements } from '@dstack/contract/wire';
+import type { Offer } from '@dstack/core';
+import type { InstanceOrder } from '../port.ts';
+import { OUR_SERVER } from './backend-world.ts';
+
+/** What any machine meets, and what none does. */
+export const REQUIREMENTS = {
+  met: Requirements.parse({ resources: { cpu: '1..', memory: '0.1GB..', disk: null, gpu: null } }),
+  unmet: Requirements.parse({ resources: { cpu: '4096..' } }),
+};
+
+/** An order for an instance that does not exist yet. */
+export function newOrder(offer: Offer | null, server = OUR_SERVER): InstanceOrder {
+  const instanceId = randomUUID();
+  return {
+    key: `instance.create:${instanceId}:0`,
+    instanceId,
+    owner: { server, project: 'main', fleet: 'pool', instance: `pool-${instanceId}` },
+    offer,
+    authorizedKeys: [],
+    tags: {},
+    reservation: null,
+    placementGroup: null,
+    volumes: [],
+    group: null,
+  };
+}

@@ -1,0 +1,9 @@
+/** A simulated backend, for tests and benchmarks alone: servers load it only where it is allowed. */
+export type { SimCalls, SimClock, SimOutcome, SimRandom } from './calls.ts';
+export { type SimControl, simControl } from './control.ts';
+export { NO_FAULTS, type SimFaults } from './faults.ts';
+export { SIM_OFFERS } from './offers.ts';
+export { type OpenedSim, type OpenSimOptions, openSim } from './open-sim.ts';
+export { type SimAddress, type SimAgents, SimProvider } from './provider.ts';
+export { type SimOptions, simBackend } from './sim.ts';
+export { memoryTables, type SimMachine, type SimTables } from './tables.ts';

@@ -1,0 +1,59 @@
+import type { SimBackendConfig } from '@dstack/contract';
+import type { Requirements } from '@dstack/contract/wire';
+import type { Offer } from '@dstack/core';
+import type { Backend } from '../base/port.ts';
+import type { SimFaults } from './faults.ts';
+import { fileTables } from './file-tables.ts';
+import { controlledFaults, faultsOf } from './knobs.ts';
+import { SIM_OFFERS } from './offers.ts';
+import { type SimAgents, SimProvider } from './provider.ts';
+import { MAX_REAL_AGENTS, realAgents } from './real/real-agents.ts';
+import { realClock, realRandom } from './real-time.ts';
+import { ScriptedAgents } from './scripted/scripted-agents.ts';
+import { simBackend } from './sim.ts';
+
+export interface OpenSimOptions {
+  readonly config: SimBackendConfig;
+  /** Where the provider keeps what exists. */
+  readonly dir: string;
+  /** Node, and the agent's program, for real agents. */
+  readonly node: string;
+  readonly program: string;
+  readonly serverId: string;
+  /** Makes the folder for the sockets of this path: short, and only for the user of this process. */
+  readonly socketFolder: (path: string) => string;
+  readonly matches: (requirements: Requirements, offer: Offer) => boolean;
+}
+
+export interface OpenedSim {
+  readonly backend: Backend;
+  /** Starts what ended with an earlier process. */
+  resume(): Promise<void>;
+  /** Ends what lives in this process; machines with agents of their own go on. */
+  close(): void;
+}
+
+/** The simulated backend of a server: its provider is a folder, which outlives the process. */
+export function openSim(options: OpenSimOptions): OpenedSim {
+  const { config, dir, matches } = options;
+  const isReal = config.agent === 'real';
+  const scripted = isReal ? null : new ScriptedAgents(options.socketFolder(dir));
+  const agents: SimAgents = scripted ?? realAgents({ ...options, executor: config.executor });
+  const tables = fileTables(dir);
+  const faults = controlledFaults(dir, faultsOf(config));
+  const provider = new SimProvider({
+    clock: realClock,
+    random: realRandom,
+    faults: isReal ? () => limited(faults()) : faults,
+    ...{ tables, agents },
+  });
+  const backend = simBackend({
+    ...{ as: config.as, provider, matches, offers: SIM_OFFERS },
+    ...{ watch: config.watch, isDirect: isReal },
+  });
+  return { backend, resume: () => provider.resume(), close: () => scripted?.close() };
+}
+
+function limited(faults: SimFaults): SimFaults {
+  return { ...faults, quota: Math.min(faults.quota, MAX_REAL_AGENTS) };
+}

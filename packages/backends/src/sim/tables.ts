@@ -1,0 +1,103 @@
+import type { Offer } from '@dstack/core';
+import type { InstanceOrder, OwnerTags } from '../base/port.ts';
+
+/** What exists at a simulated provider. A record never changes: what happens to it is a mark. */
+export interface SimTables {
+  readonly machines: SimTable<SimMachine>;
+  /** By the machine's id: why the provider takes it back. */
+  readonly interruptions: SimTable<SimInterruption>;
+  /** By the machine's id: its release was requested. */
+  readonly releases: SimTable<SimRecord>;
+  readonly volumes: SimTable<SimVolume>;
+  /** By `<volume> <machine>`. */
+  readonly attachments: SimTable<SimAttachment>;
+  readonly groups: SimTable<SimGroup>;
+}
+
+export interface SimTable<T extends SimRecord> {
+  readonly size: number;
+  /** False: there is one of this id already, which stays. */
+  add(record: T): boolean;
+  get(id: string): T | null;
+  all(): readonly T[];
+  /** An unknown id is ignored. */
+  delete(id: string): void;
+  /** Calls `onChange` with the id of each record that is added or deleted, by whichever process. */
+  watch(onChange: (id: string) => void): () => void;
+}
+
+export interface SimRecord {
+  readonly id: string;
+}
+
+export interface SimMachine extends SimRecord {
+  readonly order: InstanceOrder;
+  readonly offer: Offer;
+  /** Times in µs; null = never. */
+  readonly createdAt: number;
+  readonly readyAt: number | null;
+  /** Why it fails while it boots; null = it does not. */
+  readonly failure: string | null;
+}
+
+export interface SimInterruption extends SimRecord {
+  readonly text: string;
+}
+
+export interface SimVolume extends SimRecord {
+  /** Null: the user made it. */
+  readonly owner: Pick<OwnerTags, 'server' | 'project'> | null;
+  readonly region: string;
+  readonly availabilityZone: string | null;
+  readonly sizeGib: number;
+  readonly readyAt: number;
+}
+
+export interface SimAttachment extends SimRecord {
+  readonly volume: string;
+  readonly machine: string;
+}
+
+export interface SimGroup extends SimRecord {
+  readonly name: string;
+  readonly owner: Omit<OwnerTags, 'instance'>;
+}
+
+export function memoryTables(): SimTables {
+  return {
+    machines: memoryTable(),
+    interruptions: memoryTable(),
+    releases: memoryTable(),
+    volumes: memoryTable(),
+    attachments: memoryTable(),
+    groups: memoryTable(),
+  };
+}
+
+function memoryTable<T extends SimRecord>(): SimTable<T> {
+  const records = new Map<string, T>();
+  const listeners = new Set<(id: string) => void>();
+  const report = (id: string) => {
+    for (const onChange of listeners) onChange(id);
+  };
+  return {
+    get size() {
+      return records.size;
+    },
+    add(record) {
+      if (records.has(record.id)) return false;
+      records.set(record.id, record);
+      report(record.id);
+      return true;
+    },
+    get: (id) => records.get(id) ?? null,
+    all: () => [...records.values()],
+    delete(id) {
+      if (records.delete(id)) report(id);
+    },
+    watch(onChange) {
+      listeners.add(onChange);
+      return () => listeners.delete(onChange);
+    },
+  };
+}

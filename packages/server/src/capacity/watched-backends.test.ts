@@ -1,0 +1,72 @@
+import type { Backend } from '@dstack/backends';
+import type { Signal } from '@dstack/core';
+import { pino } from 'pino';
+import { expect, it } from 'vitest';
+import { WatchedBackends, type WatchedBackendsOptions } from './watched-backends.ts';
+
+const instance = (id: string, backend: string, status: string) => ({
+  instance: { id, backend, status, handle: { id: `machine-${id}`, data: null } },
+});
+
+function world() {
+  const signalled: string[][] = [];
+  let report: (handleId: string) => void = () => {};
+  let next = () => {};
+  const store = {
+    instances: {
+      list: async () => [
+        instance('up', 'aws', 'idle'),
+        instance('starting', 'aws', 'provisioning'),
+        instance('ended', 'aws', 'terminated'),
+        instance('elsewhere', 'gcp', 'idle'),
+      ],
+    },
+    engine: {
+      signal: async (signals: readonly Signal[]) => {
+        expect(signals.every(({ kind }) => kind === 'observation')).toBe(true);
+        signalled.push(signals.map(({ id }) => id));
+        next();
+      },
+    },
+  } as unknown as WatchedBackendsOptions['store'];
+  const watched = new WatchedBackends({ store, log: pino({ level: 'silent' }) });
+  const backend = {
+    name: 'aws',
+    instances: {
+      watch: (onChange: typeof report) => {
+        report = onChange;
+        return () => {
+          report = () => {};
+        };
+      },
+    },
+  } as unknown as Backend;
+  const signal = () =>
+    new Promise<void>((resolve) => {
+      next = resolve;
+    });
+  return { watched, backend, signalled, signal, report: (id: string) => report(id) };
+}
+
+it('all instances of a backend are observed when the server begins to watch it', async () => {
+  const { watched, backend, signalled } = world();
+  await watched.watch('project', backend);
+  expect(signalled).toEqual([['up', 'starting']]);
+});
+
+it('instances whose backend reports changes are observed, together and once', async () => {
+  const { watched, backend, signalled, signal, report } = world();
+  await watched.watch('project', backend);
+  const next = signal();
+  for (const id of ['machine-up', 'machine-up', 'machine-unknown']) report(id);
+  await next;
+  expect(signalled.at(-1)).toEqual(['up']);
+  watched.close();
+});
+
+it('a backend without such reports is left alone', async () => {
+  const { watched, signalled } = world();
+  const silent = { name: 'aws', instances: {} } as unknown as Backend;
+  await watched.watch('project', silent);
+  expect(signalled).toEqual([]);
+});

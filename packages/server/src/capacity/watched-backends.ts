@@ -1,0 +1,66 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Backend } from '@dstack/backends';
+import { isInstanceActive } from '@dstack/contract/status';
+import type { Id, Signal } from '@dstack/core';
+import type { Store } from '@dstack/store';
+import type { Logger } from '../logging.ts';
+
+export interface WatchedBackendsOptions {
+  readonly store: Pick<Store, 'instances' | 'engine'>;
+  readonly log: Logger;
+}
+
+/** Changes that are reported within this time are looked up together. */
+const TOGETHER_MS = 20;
+
+/**
+ * Has instances observed as soon as their backends report a change, and all of them when a watch
+ * begins: what changed while nobody watched was reported to nobody.
+ */
+export class WatchedBackends {
+  readonly #options: WatchedBackendsOptions;
+  readonly #ends: (() => void)[] = [];
+
+  constructor(options: WatchedBackendsOptions) {
+    this.#options = options;
+  }
+
+  /** Does nothing for a backend that reports no changes. */
+  async watch(projectId: Id, { name, instances }: Backend): Promise<void> {
+    if (!instances?.watch) return;
+    let changed = new Set<string>();
+    const flush = async () => {
+      await delay(TOGETHER_MS);
+      const ids = changed;
+      changed = new Set();
+      await this.#observe(projectId, name, (handleId) => ids.has(handleId));
+    };
+    const end = instances.watch((handleId) => {
+      if (changed.add(handleId).size > 1) return;
+      flush().catch((error) => {
+        this.#options.log.warn({ backend: name, err: error }, 'reported changes not looked up');
+      });
+    });
+    this.#ends.push(end);
+    await this.#observe(projectId, name, () => true);
+  }
+
+  close(): void {
+    for (const end of this.#ends.splice(0)) end();
+  }
+
+  async #observe(
+    projectId: Id,
+    backend: Backend['name'],
+    isMeant: (handleId: string) => boolean,
+  ): Promise<void> {
+    const { store } = this.#options;
+    const found = await store.instances.list({ projectIds: [projectId] });
+    const signals = found
+      .map(({ instance }) => instance)
+      .filter((one) => one.backend === backend && isInstanceActive(one.status))
+      .filter((one) => one.handle !== null && isMeant(one.handle.id))
+      .map(({ id }): Signal => ({ kind: 'observation', id }));
+    if (signals.length > 0) await store.engine.signal(signals);
+  }
+}

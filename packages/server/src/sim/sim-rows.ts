@@ -1,0 +1,33 @@
+/**
+ * A simulated backend as a row of its project: the row has the type that it stands for, with a
+ * configuration that clients can read. What is simulated stands beside it, for this server alone.
+ */
+import type { SimBackendConfig, SimType } from '@dstack/contract';
+import { BackendConfigWithCreds } from '@dstack/contract/wire';
+import type { BackendRecord, BackendWithCredentials } from '@dstack/store';
+import { splitSecrets } from '../backend-config/secrets.ts';
+
+/** The least that each type needs. */
+const SHOWN: Readonly<Record<SimType, object>> = {
+  aws: { creds: { type: 'default' } },
+  azure: { tenant_id: 'sim', subscription_id: 'sim', creds: { type: 'default' } },
+  gcp: { project_id: 'sim', creds: { type: 'default' } },
+  kubernetes: { kubeconfig: { filename: '', data: '' } },
+  lambda: { creds: { type: 'api_key', api_key: 'sim' } },
+  runpod: { creds: { type: 'api_key', api_key: 'sim' } },
+  slurm: { clusters: [] },
+  vastai: { creds: { type: 'api_key', api_key: 'sim' } },
+};
+
+type Parts = Pick<BackendWithCredentials, 'config' | 'sourceConfig' | 'auth' | 'sourceAuth'>;
+
+export function simRow(sim: SimBackendConfig): Parts {
+  const shown = BackendConfigWithCreds.parse({ type: sim.as, ...SHOWN[sim.as] });
+  const { config, auth } = splitSecrets(shown);
+  return { config: { ...config, sim }, sourceConfig: config, auth, sourceAuth: auth };
+}
+
+/** Null: the row is no simulated backend. */
+export function simConfigOf({ config }: Pick<BackendRecord, 'config'>): SimBackendConfig | null {
+  return (config.sim as SimBackendConfig | undefined) ?? null;
+}

@@ -1,0 +1,59 @@
+/** The parts of the repository that the word check covers, and its reviewed exceptions. */
+
+/** Files and folders that are checked. */
+export const CHECKED: readonly string[] = [
+  'README.md',
+  'SECURITY.md',
+  'bench',
+  'docs',
+  'e2e',
+  'packages/cli',
+  'packages/client',
+  'packages/contract',
+  'packages/server',
+  'packages/testkit',
+  'scripts',
+];
+
+/** Parts of these that still have to be cleaned. */
+export const UNCHECKED: readonly string[] = [
+  'packages/contract/src/agent',
+  'packages/server/src/assembly',
+  'packages/server/src/capacity',
+  'packages/server/src/effects',
+  'packages/server/src/hosts',
+  'packages/server/src/loops',
+  'packages/server/src/offers',
+  'packages/server/src/testing',
+];
+
+/** By file: the name, or the phrase as it was found, and why it is right there. */
+type Exceptions = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+export const ACCEPTED_NAMES: Exceptions = {
+  'packages/cli/src/commands/login/login.ts': {
+    'LoginOptions.provider': 'a provider of log-ins (OAuth), not of machines',
+  },
+  'packages/contract/src/wire/server.ts': {
+    OAuthProviderInfo: 'a provider of log-ins; the name is part of the API',
+  },
+  'packages/testkit/src/fake-machine.ts': {
+    FakeMachine: 'devices and tools of a computer, without any instance',
+  },
+  'packages/testkit/src/random.ts': {
+    'Random.chance': 'a probability',
+  },
+};
+
+export const ACCEPTED_PHRASES: Exceptions = {
+  'e2e/official-client/flows/attach.ts': { 'last words': 'output of a test job' },
+  'e2e/official-client/over-ssh.ts': { 'last words': 'output of a test job' },
+  'e2e/ssh-hosts.test.ts': { says: 'part of a message that the test expects' },
+  'packages/server/src/http/logs/logs.test.ts': { gone: 'output of a test job' },
+};
+
+/** Names that several packages export. */
+export const ACCEPTED_DUPLICATES: Readonly<Record<string, string>> = {
+  ApiError: 'the server throws it, and the client receives it as an answer',
+  listRuns: 'the call of the client, and the operation of its endpoint',
+};
