@@ -14,6 +14,7 @@ export {
   LOCAL_CAPACITY,
   matchesFleet,
   nodesOf,
+  notAskedYet,
   notObserved,
   observed,
   offersAt,

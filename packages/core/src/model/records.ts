@@ -248,10 +248,9 @@ export type InstanceObservation =
     }
   | { readonly state: 'missing' };
 
-/** The last observation of an instance. It changes without raising the version of the instance. */
-export interface ObservationRecord {
-  readonly instanceId: Id;
-  readonly observation: InstanceObservation;
+/** The last observation of something at a backend. */
+export interface ObservedState<O extends { readonly state: string }> {
+  readonly observation: O;
   /** Since when `state` has its present value. */
   readonly since: Timestamp;
   readonly checkedAt: Timestamp;
@@ -259,6 +258,11 @@ export interface ObservationRecord {
   readonly error: string | null;
   /** When it is due again; null = never. */
   readonly nextPassAt: Timestamp | null;
+}
+
+/** The last observation of an instance. It changes without raising the version of the instance. */
+export interface ObservationRecord extends ObservedState<InstanceObservation> {
+  readonly instanceId: Id;
 }
 
 /** The last report of an agent about the health of its host. Raises no version of an instance. */
@@ -294,7 +298,7 @@ export interface JobLogEnd {
 export interface IntentRecord {
   readonly key: string;
   readonly kind: IntentKind;
-  /** Id of a job or an instance, by the kind. */
+  /** Id of a job, an instance, a volume, or of an attachment of a volume, by the kind. */
   readonly subjectId: Id;
   readonly attempt: number;
   readonly payload: IntentPayload;
@@ -339,9 +343,36 @@ export type IntentPayload =
       /** No backend has been asked yet, so nothing can appear if it is never carried out. */
       readonly untried?: true;
     }
-  | { readonly kind: 'instance.terminate' };
+  | { readonly kind: 'instance.terminate' }
+  | VolumeIntentPayload;
 
-/** `reason` of a refused `instance.terminate`: the backend was removed from the project. */
+/** How a backend finds a volume. */
+export interface VolumeHandle {
+  /** The provider's id, shown as `volume_id`. */
+  readonly id: string;
+  readonly region: string;
+  /** JSON of the adapter, not read by anybody else. */
+  readonly data: string | null;
+}
+
+export type VolumeIntentPayload =
+  /**
+   * `path`: directory on a file system that the hosts of the fleet share. `begun`: a worker may have
+   * created it already.
+   */
+  | { readonly kind: 'volume.create'; readonly path: string | null; readonly begun: boolean }
+  /** Find the volume that the user made. */
+  | { readonly kind: 'volume.register'; readonly externalId: string }
+  | { readonly kind: 'volume.delete' }
+  | { readonly kind: 'volume.attach'; readonly volumeId: Id; readonly instanceId: Id }
+  | {
+      readonly kind: 'volume.detach';
+      readonly volumeId: Id;
+      readonly instanceId: Id;
+      readonly force: boolean;
+    };
+
+/** `reason` of a refused `instance.terminate` or `volume.delete`: the backend was removed from the project. */
 export const BACKEND_MISSING = 'backend_missing';
 
 export type IntentResult =
@@ -354,6 +385,9 @@ export type IntentResult =
       readonly provisioningData: ProvisioningData | null;
       readonly hostId: string;
     }
+  | { readonly kind: 'volume.created'; readonly handle: VolumeHandle }
+  /** `device`: path of the block device on the instance; null if it has none. */
+  | { readonly kind: 'volume.attached'; readonly device: string | null }
   /** `message` contains the number of offers tried and up to three distinct errors. */
   | { readonly kind: 'no-capacity'; readonly message: string }
   | { readonly kind: 'ok' }

@@ -15,6 +15,7 @@ import type {
   FleetRecord,
   InstanceRecord,
   JobRecord,
+  VolumeRecord,
 } from '../model/index.ts';
 import { capabilitiesOf, isServerHost } from '../offers/capabilities.ts';
 import { moveJob } from '../reconcile/moves.ts';
@@ -52,11 +53,16 @@ export function assignExisting(
     instanceId: reserved.id,
     claimedBlocks: slot.blocks,
     provisioningData: reserved.provisioningData,
-    runtimeData: { ...runtime, volume_names: [], offer: slot.offer },
+    runtimeData: { ...runtime, volume_names: namesOf(slot.volumes), offer: slot.offer },
     provisionedAt: ctx.now,
     ...PLACED,
   });
+  draft.useVolumes(job.id, slot.volumes);
   occupyReserved(draft, reserved);
+}
+
+function namesOf(volumes: readonly VolumeRecord[]): string[] {
+  return volumes.map(({ name }) => name);
 }
 
 /** Plans an instance for a job and announces its creation; the job stays `submitted`. */
@@ -80,6 +86,7 @@ export function assignNew(
     ]),
   );
   draft.event(jobAssignedEvent(assigned, instance));
+  draft.useVolumes(job.id, slot.volumes);
   draft.announce(instance.id, {
     kind: 'instance.create',
     offers: triedOffers(slot.offers),

@@ -199,6 +199,13 @@ export interface Alarm {
 export type LeasedKind = Exclude<WorkKind, 'capacity'> | 'sweep';
 
 /** Kinds whose rows have a `nextPassAt`. */
-export type ScheduledKind = 'run' | 'instance' | 'observation' | 'fleet' | 'volume' | 'gateway';
+export type ScheduledKind =
+  | 'run'
+  | 'instance'
+  | 'observation'
+  | 'fleet'
+  | 'volume'
+  | 'volume-observation'
+  | 'gateway';
 
 export type NamedKind = 'run' | 'fleet' | 'volume' | 'gateway';

@@ -14,6 +14,7 @@ import { capacity } from './0013-capacity.ts';
 import { health } from './0014-health.ts';
 import { sweep } from './0015-sweep.ts';
 import { jobResumes } from './0016-job-resumes.ts';
+import { volumes } from './0017-volumes.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -37,4 +38,5 @@ export const MIGRATIONS: readonly Migration[] = [
   health,
   sweep,
   jobResumes,
+  volumes,
 ];

@@ -53,6 +53,11 @@ const DEEDS: Readonly<Record<IntentRecord['kind'], string>> = {
   'job.remove': 'let the agent forget the job',
   'instance.create': 'make an instance',
   'instance.terminate': 'end the instance',
+  'volume.create': 'make the volume',
+  'volume.register': 'find the volume',
+  'volume.delete': 'delete the volume',
+  'volume.attach': 'attach the volume',
+  'volume.detach': 'detach the volume',
 };
 
 function intentLines(intent: IntentRecord): PageEvent[] {
