@@ -33,6 +33,7 @@ const agentLayers = [
   ['docker', 'process'],
   ['files', 'ssh'],
   ['jobs'],
+  ['volumes'],
   ['protocol'],
 ];
 

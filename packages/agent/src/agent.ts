@@ -23,6 +23,7 @@ import { HealthReports } from './protocol/health-reports.ts';
 import { AgentServer } from './protocol/http-server.ts';
 import { MetricsTicker } from './protocol/metrics-ticker.ts';
 import { makeSocketFolder, removeSocketFolder } from './socket-folder.ts';
+import { VolumeDirectories } from './volumes/volume-directories.ts';
 
 export interface AgentSetup {
   readonly stateDir: string;
@@ -87,6 +88,12 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
   });
   await registry.recover();
   const idle = new IdleWatch(setup, () => registry.hasLiveJobs);
+  const volumes = new VolumeDirectories({
+    stateDir: setup.stateDir,
+    whyNoMounts: () => executor.whyNoMounts(),
+    isMounted: (id) => registry.mountsVolume(id),
+    log,
+  });
   const health = new HealthReports({
     periodMs: setup.healthMs,
     gpus: facts.gpus,
@@ -112,6 +119,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     info,
     health: () => health.frame,
     registry,
+    volumes,
     log,
     planImages: (plan) => executor.planImages(plan),
     openShells: setup.openShells,
@@ -130,6 +138,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
       idle.close();
       lease.close();
       ticker.close();
+      volumes.close();
       health.close();
       stopListening();
       server.close();

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import type { VolumeDirectory } from '@dstack/contract/agent';
 import { connectDocker } from './docker/docker-client.ts';
 import { DockerExecutor } from './docker/docker-executor.ts';
 import type { Executor } from './executor/executor.ts';
@@ -8,6 +9,7 @@ import type { Logger } from './host/log.ts';
 import type { AgentOptions } from './options.ts';
 import { JobUsers } from './process/isolation/job-users.ts';
 import { ProcessExecutor } from './process/process-executor.ts';
+import { dataOf } from './volumes/volume-layout.ts';
 
 export interface ChosenExecutor {
   readonly executor: Executor;
@@ -26,6 +28,7 @@ export async function chooseExecutor(
     ...[stateDir, dirname(socket), '/run/dstack', daemon, '/var/run/docker.sock'],
     ...(jobUsers ? [dirname(jobUsers.homes)] : []),
   ];
+  const volumes = { dataOf: (volume: VolumeDirectory) => dataOf(stateDir, volume) };
   const docker = kind === 'process' ? null : await connectDocker(env);
   if (kind === 'docker' && !docker) {
     throw new Error('no Docker daemon answers (DOCKER_HOST, /var/run/docker.sock)');
@@ -35,7 +38,12 @@ export async function chooseExecutor(
     if (jobUsers && process.getuid?.() !== 0) throw new Error('--job-uids needs root');
     const users = jobUsers && new JobUsers(jobUsers);
     return {
-      executor: new ProcessExecutor({ placeFiles: placeJobFiles, users, forbiddenMounts }),
+      executor: new ProcessExecutor({
+        placeFiles: placeJobFiles,
+        users,
+        forbiddenMounts,
+        volumes,
+      }),
       diskPath: stateDir,
     };
   }
@@ -45,6 +53,7 @@ export async function chooseExecutor(
       docker,
       stateDir,
       forbiddenMounts,
+      volumes,
       imagesDir: DockerRootDir,
       placeFiles: placeInContainer,
       log,

@@ -10,6 +10,12 @@ export { orderedMachine } from './base/provisioning-data.ts';
 export { type Catalog, type CatalogItem, loadCatalog, parseCatalog } from './catalog/catalog.ts';
 export { type CloudOptions, cloudBackend } from './cloud/cloud.ts';
 export {
+  type Directory,
+  type DirectoryAgents,
+  directoryOf,
+  directoryVolumes,
+} from './directories/directory-volumes.ts';
+export {
   freedomData,
   LOCAL_REGION,
   type LocalFreedoms,

@@ -135,6 +135,12 @@ test('a volume and a gateway have their tables', async () => {
     attachments: [{ instance: { name: 'i', fleet_name: 'pool', instance_num: 0 } }],
     provisioning_data: { availability_zone: 'us-east-1a' },
   };
+  const onHost = {
+    ...volume,
+    name: 'models',
+    configuration: { backend: 'kubernetes', region: 'ssh:gpus' },
+    provisioning_data: { availability_zone: 'gpus-1' },
+  };
   const replica = (n: number, status: string) => ({
     replica_num: n,
     hostname: `203.0.113.${n}`,
@@ -161,16 +167,17 @@ test('a volume and a gateway have their tables', async () => {
     replicas: [replica(1, 'running'), replica(2, 'provisioning')],
   };
   const fake = await startFakeServer({
-    [`POST ${BASE}/volumes/list`]: { json: [volume] },
+    [`POST ${BASE}/volumes/list`]: { json: [volume, onHost] },
     [`POST ${BASE}/gateways/list`]: { json: [gateway, many] },
   });
   const env = serverEnv(fake.url);
-  expect((await runCommand(['volume'], { env })).out).toContain(
-    ' data  aws (us-east-1)  active  yesterday',
+  expect((await runCommand(['volume'], { env })).out).toMatch(
+    / data +aws \(us-east-1\) +active +yesterday/,
   );
-  expect((await runCommand(['volume', 'list', '-v'], { env })).out).toContain(
-    'us-east-1 (us-east-1a)',
-  );
+  const { out: volumes } = await runCommand(['volume', 'list', '-v'], { env });
+  expect(volumes).toContain('us-east-1 (us-east-1a)');
+  expect(volumes).toMatch(/models +remote +gpus \(gpus-1\)/);
+  expect((await runCommand(['volume'], { env })).out).toMatch(/ models +remote \(gpus\)/);
   const { out } = await runCommand(['gateway', 'list'], { env });
   expect(out.split('\n').map((line) => line.split(/\s{2,}/).map((c) => c.trim()))).toMatchObject([
     ['NAME', 'BACKEND', 'HOSTNAME', 'DOMAIN', 'DEFAULT', 'STATUS'],

@@ -15,6 +15,7 @@ export {
   LOCAL_CAPACITY,
   matchesFleet,
   nodesOf,
+  notAskedYet,
   notObserved,
   observed,
   offersAt,

@@ -26,5 +26,6 @@ export type * from './services/types.ts';
 export type { OpenStoreOptions, Store } from './store.ts';
 export type * from './sweeps/types.ts';
 export type * from './users/types.ts';
+export type { VolumeObservations } from './volumes/observations.ts';
 export type * from './volumes/types.ts';
 export type { Created, NameChoice, Updated, WriteExtras } from './writes.ts';

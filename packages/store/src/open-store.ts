@@ -43,6 +43,7 @@ import { createServices } from './services/services.ts';
 import type { OpenStoreOptions, Store } from './store.ts';
 import { createSweeps } from './sweeps/sweeps.ts';
 import { createUsers } from './users/users.ts';
+import { createVolumeObservations } from './volumes/observations.ts';
 import { createVolumes } from './volumes/volumes.ts';
 
 const DEFAULT_POOL_SIZE = 10;
@@ -238,6 +239,7 @@ function createStore(
     repos: createRepos(context),
     files: createFiles(context),
     volumes: createVolumes(context),
+    volumeObservations: createVolumeObservations(context),
     gateways: createGateways(context),
     groups: createGroups(context),
     sweeps: createSweeps(context),

@@ -9,21 +9,11 @@ import {
   newEvent,
   projectRecord,
   runRecord,
+  volumeRecord,
 } from './testing/records.ts';
 import { forEachStore, openWorld, type World } from './testing/stores.ts';
 import type { VolumeRecord } from './volumes/types.ts';
 import type { NameChoice } from './writes.ts';
-
-function volumeRecord(world: World, part: Partial<VolumeRecord> = {}): VolumeRecord {
-  return {
-    ...{ id: 'v1', projectId: world.projectId, userId: world.userId, name: 'data' },
-    ...{ backend: 'aws', configuration: { name: 'data' } as VolumeRecord['configuration'] },
-    ...{ external: false, status: 'submitted', statusMessage: null, provisioningData: null },
-    ...{ createdAt: 1, lastProcessedAt: 1, lastJobProcessedAt: null, toBeDeleted: false },
-    ...{ deleted: false, deletedAt: null, nextPassAt: 1, version: 0 },
-    ...part,
-  };
-}
 
 function gatewayRecord(world: World, part: Partial<GatewayRecord> = {}): GatewayRecord {
   return {
@@ -98,7 +88,7 @@ forEachStore((tests) => {
     }));
     await insertGateway(world);
     expect(await engine.loadVolume('v1')).toMatchObject({
-      ...{ volume: { id: 'v1' }, projectName: 'main', backendConfigured: false, attachments: 0 },
+      ...{ volume: { id: 'v1' }, projectName: 'main', backendConfigured: false, attachments: [] },
     });
     const makeDefault = (from: string | null) =>
       engine.apply([
@@ -121,28 +111,6 @@ forEachStore((tests) => {
       ]),
     );
     expect(await engine.claim('gateway', 'g1', 'me', 1_000_000)).toBe(true);
-  });
-
-  it('attaches a volume once to an instance', async () => {
-    const world = await openWorld(tests);
-    const { volumes } = world.store;
-    const { instance } = await insertFleet(world);
-    await volumes.insert(world.projectId, { exact: 'data' }, () => ({
-      volume: volumeRecord(world),
-    }));
-    const attachment = { volumeId: 'v1', instanceId: instance.id, attachmentData: null };
-    await volumes.attach(attachment);
-    const attachmentData = { device_name: '/dev/sdb' };
-    await volumes.attach({ ...attachment, attachmentData });
-    expect(await volumes.attachments([instance.id])).toEqual([{ ...attachment, attachmentData }]);
-    expect((await volumes.byId('v1'))?.attachments).toEqual([
-      {
-        ...{ ...attachment, attachmentData },
-        ...{ instanceName: 'fleet-0', instanceNum: 0, fleetName: 'fleet' },
-      },
-    ]);
-    await volumes.detach('v1', instance.id);
-    expect(await volumes.attachments([instance.id])).toEqual([]);
   });
 
   it('shows of a gateway the newest record of each replica', async () => {

@@ -23,6 +23,7 @@ import type { Secrets } from './secrets/types.ts';
 import type { Services } from './services/types.ts';
 import type { Sweeps } from './sweeps/types.ts';
 import type { Users } from './users/types.ts';
+import type { VolumeObservations } from './volumes/observations.ts';
 import type { Volumes } from './volumes/types.ts';
 
 export interface OpenStoreOptions {
@@ -72,6 +73,7 @@ export interface Store {
   readonly repos: Repos;
   readonly files: Files;
   readonly volumes: Volumes;
+  readonly volumeObservations: VolumeObservations;
   readonly gateways: Gateways;
   readonly groups: Groups;
   readonly sweeps: Sweeps;

@@ -36,6 +36,9 @@ host_init() { # runs as PID 1 of the host, inside its namespaces
   mount --rbind /dev "$d/root/dev"
   mount -t tmpfs tmpfs "$d/root/tmp"
   mount --bind "$d/run" "$d/root/run"
+  # a directory that all hosts share, as by a network file system
+  mkdir -p "$BASE/shared" "$d/root/mnt/shared"
+  mount --bind "$BASE/shared" "$d/root/mnt/shared"
   mkdir -p "$d/root/var/lib/docker" "$d/root/etc/test-host" "$d/root/etc/docker"
   mount --bind "$d/docker" "$d/root/var/lib/docker"  # overlay2 cannot sit on overlayfs
   cp "$BASE/id.pub" "$d/root/etc/test-host/authorized_keys"

@@ -10,6 +10,9 @@ import { busyboxTar, importBusybox } from './docker.ts';
 const run = promisify(execFile);
 const SCRIPT = fileURLToPath(new URL('../hosts/make-test-hosts.sh', import.meta.url));
 
+/** Path of a directory that all hosts share, as if it were on a network file system. */
+export const SHARED_PATH = '/mnt/shared';
+
 /** A host for one test: address, root file system, sshd (user `root`), optionally dockerd. */
 export interface TestHost {
   readonly name: string;

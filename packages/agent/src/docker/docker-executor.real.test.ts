@@ -153,7 +153,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     mkdirSync(there);
     writeFileSync(join(there, 'file'), 'of the host');
     const mount = (source: string, target: string, optional = false) => {
-      return { source, target, read_only: false, optional };
+      return { source, target, read_only: false, optional, volume: null };
     };
     const mounts = [
       mount(there, '/data'),
@@ -177,7 +177,13 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
   });
 
   it('does not let a job have the directory of the agent', async () => {
-    const mount = { source: agent.state, target: '/x', read_only: true, optional: false };
+    const mount = {
+      source: agent.state,
+      target: '/x',
+      read_only: true,
+      optional: false,
+      volume: null,
+    };
     const spec = shell('ls /x', { mounts: [mount] });
     await agent.put(spec);
     expect((await stream.whole(spec.id)).state.exit?.message).toContain('cannot be mounted');
@@ -186,7 +192,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
   it('ends a job whose directory of the host cannot be made', async () => {
     const source = '/proc/no-such-folder/inner/most';
     const spec = shell('ls /x', {
-      mounts: [{ source, target: '/x', read_only: false, optional: false }],
+      mounts: [{ source, target: '/x', read_only: false, optional: false, volume: null }],
     });
     await agent.put(spec);
     expect((await stream.whole(spec.id)).state.exit?.message).toContain('/proc/no-such-folder');

@@ -10,7 +10,7 @@ import {
 import type Docker from 'dockerode';
 import { type ResolvedUser, resolveUser } from '../executor/accounts.ts';
 import type { Execution, Executor, ExecutorJob } from '../executor/executor.ts';
-import { type HostMount, hostMounts } from '../executor/host-mounts.ts';
+import { type HostMount, hostMounts, type VolumeData } from '../executor/host-mounts.ts';
 import {
   isExportedFunction,
   jobEnvironment,
@@ -45,6 +45,7 @@ export interface DockerExecutorOptions {
   readonly stateDir: string;
   /** Host paths that no job may mount. */
   readonly forbiddenMounts: readonly string[];
+  readonly volumes: VolumeData;
   /** Where the daemon stores images; free disk is measured there. */
   readonly imagesDir: string;
   readonly placeFiles: PlaceInContainer;
@@ -120,6 +121,10 @@ export class DockerExecutor implements Executor {
     return { path, folderMode: 0o755, mode: 0o666, owner: null };
   }
 
+  whyNoMounts(): null {
+    return null;
+  }
+
   planImages(plan: ImagePlan): void {
     this.#store.plan(plan);
   }
@@ -192,7 +197,11 @@ export class DockerExecutor implements Executor {
   ): Promise<Execution> {
     const { docker, log } = this.#options;
     const { job } = planned;
-    const { mounts, notices } = await hostMounts(job.spec.mounts, this.#options.forbiddenMounts);
+    const { mounts, notices } = await hostMounts(
+      job.spec.mounts,
+      this.#options.forbiddenMounts,
+      this.#options.volumes,
+    );
     const plan = this.#containerPlan(planned, mounts);
     const options = containerOptions(job, plan, createFallbacks);
     const container = await docker.createContainer(options).catch((error) => {

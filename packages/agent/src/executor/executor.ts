@@ -81,6 +81,8 @@ export interface Executor {
   remove(job: ExecutorJob): Promise<void>;
   /** The socket of the job's server. `account` is the job's, once it is known. */
   serverSocket(folder: JobFolder, account: JobAccount | null): ServerSocket;
+  /** Why jobs cannot mount directories of the host; null = they can. */
+  whyNoMounts(): string | null;
   /** A hint which images the host should have and when to remove images. */
   planImages(plan: ImagePlan): void;
   /** Releases everything that would keep this process alive. Jobs continue. */

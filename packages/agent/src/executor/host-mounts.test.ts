@@ -11,7 +11,7 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true }));
 
 const mount = (source: string, optional = false) => {
-  return { source, target: '/x', read_only: false, optional };
+  return { source, target: '/x', read_only: false, optional, volume: null };
 };
 
 describe('directories of the host that a job mounts', () => {
@@ -52,5 +52,25 @@ describe('directories of the host that a job mounts', () => {
     symlinkSync('real', join(dir, 'link'));
     const { mounts } = await hostMounts([mount(join(dir, 'link'))], []);
     expect(mounts[0]?.source).toBe(join(dir, 'real'));
+  });
+});
+
+describe('volumes that a job mounts', () => {
+  const volume = { id: 'v', path: null };
+  const asked = { source: '', target: '/data', read_only: false, optional: false, volume };
+
+  it('are mounted from where the agent keeps them, although no job may see its state', async () => {
+    const data = join(dir, 'state', 'volumes', 'v', 'data');
+    const volumes = { dataOf: async () => data };
+    const { mounts } = await hostMounts([asked], [join(dir, 'state')], volumes);
+    expect(mounts).toEqual([{ source: data, target: '/data', readOnly: false }]);
+  });
+
+  it('are never made for a job: it fails without them', async () => {
+    const mounts = hostMounts([asked], [], { dataOf: async () => null });
+    await expect(mounts).rejects.toMatchObject({ reason: 'volume_error' });
+    const shared = { ...asked, volume: { id: 'v', path: '/mnt/nfs' } };
+    const elsewhere = hostMounts([shared], [], { dataOf: async () => null });
+    await expect(elsewhere).rejects.toThrow('in /mnt/nfs on this host');
   });
 });

@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { chmod, mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { JobMount } from '@dstack/contract/agent';
+import type { JobMount, VolumeDirectory } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { makeFolders } from '../host/make-folders.ts';
 import { JobFailure } from './job-failure.ts';
@@ -21,16 +21,21 @@ export interface HostMounts {
 
 /**
  * All mounts of a job except optional ones whose source is missing. The source of another mount is
- * created if it is missing, open to everybody. `forbidden`: paths that would give a job control of
- * the host. Throws `JobFailure`.
+ * created if it is missing, open to everybody, unless it is a volume. `forbidden`: paths that would
+ * give a job control of the host. Throws `JobFailure`.
  */
 export async function hostMounts(
   requested: readonly JobMount[],
   forbidden: readonly string[],
+  volumes: VolumeData = NO_VOLUMES,
 ): Promise<HostMounts> {
   const mounts: HostMount[] = [];
   const notices: string[] = [];
-  for (const { source, target, read_only: readOnly, optional } of requested) {
+  for (const { source, target, read_only: readOnly, optional, volume } of requested) {
+    if (volume) {
+      mounts.push({ source: await dataOf(volumes, volume), target, readOnly });
+      continue;
+    }
     // A source must not be created in a forbidden place either.
     refuseForbidden(source, forbidden);
     if (!existsSync(source)) {
@@ -45,6 +50,21 @@ export async function hostMounts(
     mounts.push({ source: realpathSync(source), target, readOnly });
   }
   return { mounts, notices };
+}
+
+/** Where the data of volumes are. */
+export interface VolumeData {
+  /** Null: there is no such volume. */
+  dataOf(volume: VolumeDirectory): Promise<string | null>;
+}
+
+const NO_VOLUMES: VolumeData = { dataOf: async () => null };
+
+async function dataOf(volumes: VolumeData, volume: VolumeDirectory): Promise<string> {
+  const path = await volumes.dataOf(volume);
+  if (path !== null) return path;
+  const where = volume.path === null ? 'on this host' : `in ${volume.path} on this host`;
+  throw new JobFailure('volume_error', `The directory of the volume is not ${where} any more`);
 }
 
 /** The message begins as in dstack 0.22.5. */

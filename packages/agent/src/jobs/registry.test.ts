@@ -42,6 +42,7 @@ function registry(
     remove,
     serverSocket: () => ({ path: '', folderMode: null, mode: 0o600, owner: null }),
     planImages: () => {},
+    whyNoMounts: () => null,
     close: () => {},
     sweep: async () => {},
   };

@@ -108,6 +108,14 @@ export class JobRegistry {
     return this.jobs.some((job) => isLive(job.phase));
   }
 
+  /** Whether a live job mounts the volume. */
+  mountsVolume(id: string): boolean {
+    return this.jobs.some(
+      ({ phase, record }) =>
+        isLive(phase) && record.spec.mounts.some(({ volume }) => volume?.id === id),
+    );
+  }
+
   listen(listener: JobListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

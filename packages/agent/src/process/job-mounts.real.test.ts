@@ -27,7 +27,7 @@ describe.skipIf(!canIsolate)('directories of the machine in a process job', () =
     rmSync(data, { recursive: true });
   });
   const mount = (source: string, target: string, more = {}) => {
-    return { source, target, read_only: false, optional: false, ...more };
+    return { source, target, read_only: false, optional: false, volume: null, ...more };
   };
 
   it('are at its own paths, where no other process sees them', async () => {
@@ -115,7 +115,9 @@ describe.skipIf(!canIsolate)('directories of the machine in a process job', () =
     await agent.start();
     const stream = await agent.connect();
     const spec = jobSpec(['echo ran'], {
-      mounts: [{ source: '/var/tmp', target: '/mnt', read_only: false, optional: false }],
+      mounts: [
+        { source: '/var/tmp', target: '/mnt', read_only: false, optional: false, volume: null },
+      ],
     });
     await agent.put(spec);
     const { state, text } = await stream.whole(spec.id);

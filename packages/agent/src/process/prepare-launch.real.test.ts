@@ -38,6 +38,7 @@ describe.skipIf(!canIsolate)('preparing a process job with a user of its own', (
       users,
       placeFiles: placeJobFiles,
       forbiddenMounts: [],
+      volumes: undefined,
       canMount: () => true,
     };
     const path = join(open, 'data');

@@ -5,7 +5,12 @@ import { SERVER_SOCKET, socketUrl } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { hostAccount, ownAccount } from '../executor/accounts.ts';
 import type { ExecutorJob } from '../executor/executor.ts';
-import { type HostMount, hostMounts, mountFailure } from '../executor/host-mounts.ts';
+import {
+  type HostMount,
+  hostMounts,
+  mountFailure,
+  type VolumeData,
+} from '../executor/host-mounts.ts';
 import type { JobAccount } from '../executor/job-account.ts';
 import { jobEnvironment } from '../executor/job-environment.ts';
 import { JobFailure } from '../executor/job-failure.ts';
@@ -32,6 +37,7 @@ export interface ProcessJobSetup {
   readonly placeFiles: PlaceJobFiles;
   /** Host paths that no job may mount. */
   readonly forbiddenMounts: readonly string[];
+  readonly volumes: VolumeData | undefined;
   /** Whether this process may make namespaces and mounts. */
   readonly canMount: () => boolean;
 }
@@ -46,7 +52,7 @@ export async function prepareLaunch(
 ): Promise<Launch> {
   const { spec, folder } = job;
   const { user, account, isOther } = await prepareAccount(job, setup);
-  const { mounts, notices } = await hostMounts(spec.mounts, setup.forbiddenMounts);
+  const { mounts, notices } = await hostMounts(spec.mounts, setup.forbiddenMounts, setup.volumes);
   const { outside, inside } = byPlace(mounts, [folder.home, folder.work]);
   const cwd = placeIn(spec.working_dir ?? folder.work, account.home, folder.work);
   const repoDir = spec.repo ? placeIn(spec.repo.dir, account.home, cwd) : null;
@@ -66,7 +72,7 @@ export async function prepareLaunch(
   return {
     id: spec.id,
     argv: isolated ? argv : wrapCommand(argv, cgroup),
-    isolation: isolated ? { namespace, ownUser: user?.isOwn ?? false } : null,
+    isolation: isolated ? { namespace, ...usersOf(job, user) } : null,
     env: await environment(job, account, { cwd, repoDir }),
     cwd,
     terminal: setup.terminal,
@@ -76,6 +82,15 @@ export async function prepareLaunch(
     account,
     socket: folder.socket('s'),
   };
+}
+
+/**
+ * The next job of a volume has a user of its own, which has to be able to change what this one leaves
+ * there; the job's other files lie where no other user comes.
+ */
+function usersOf({ spec }: ExecutorJob, user: AssignedUser | null) {
+  const ownUser = user?.isOwn ?? false;
+  return { ownUser, opensFiles: ownUser && spec.mounts.some(({ volume }) => volume != null) };
 }
 
 /** `isOther`: the account is not the agent's. */
@@ -119,6 +134,8 @@ function withServerSocket(
   return { ...env, DSTACK_SERVER_URL: socketUrl(folder.serverSocket) };
 }
 
+export const NO_RIGHT = 'the agent has no right to make mounts; it needs root';
+
 /**
  * Null if the job runs in the host's namespace. Throws `JobFailure` if its mounts cannot be made.
  */
@@ -133,7 +150,7 @@ function namespaceFor(
     return namespaceSteps(mounts, makeStaging(folder.area ?? folder.path), user?.files ?? null);
   }
   if (mounts.length === 0) return null;
-  throw mountFailure('the agent has no right to make mounts; it needs root');
+  throw mountFailure(NO_RIGHT);
 }
 
 interface ByPlace {

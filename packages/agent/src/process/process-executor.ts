@@ -1,4 +1,5 @@
 import type { Execution, Executor, ExecutorJob } from '../executor/executor.ts';
+import type { VolumeData } from '../executor/host-mounts.ts';
 import type { JobAccount } from '../executor/job-account.ts';
 import { JobFailure } from '../executor/job-failure.ts';
 import type { JobFolder } from '../executor/job-folder.ts';
@@ -10,7 +11,7 @@ import type { JobUsers } from './isolation/job-users.ts';
 import { canMakeNamespaces } from './isolation/namespace.ts';
 import type { PlaceJobFiles } from './job-places.ts';
 import { checkPorts } from './port-check.ts';
-import { type ProcessJobSetup, prepareLaunch } from './prepare-launch.ts';
+import { NO_RIGHT, type ProcessJobSetup, prepareLaunch } from './prepare-launch.ts';
 import { ProcessExecution } from './process-execution.ts';
 import { startSupervisor } from './start-supervisor.ts';
 import { SupervisorFiles } from './supervisor-files.ts';
@@ -24,6 +25,7 @@ export interface ProcessExecutorOptions {
   readonly users?: JobUsers | null;
   /** Host paths that no job may mount. */
   readonly forbiddenMounts?: readonly string[];
+  readonly volumes?: VolumeData;
 }
 
 /** Runs jobs as processes of this host, each under a supervisor that outlives the agent. */
@@ -37,6 +39,7 @@ export class ProcessExecutor implements Executor {
     terminal,
     users = null,
     forbiddenMounts = [],
+    volumes,
   }: ProcessExecutorOptions) {
     let canMount: boolean | null = null;
     this.#setup = {
@@ -44,6 +47,7 @@ export class ProcessExecutor implements Executor {
       users,
       placeFiles,
       forbiddenMounts,
+      volumes,
       // Checked once, when the first job needs it.
       canMount: () => {
         canMount ??= canMakeNamespaces();
@@ -93,6 +97,10 @@ export class ProcessExecutor implements Executor {
     if (folder.area !== null) makeHomes(folder.area);
     const owner = account && account.uid !== process.getuid?.() ? account : null;
     return { path: folder.serverSocket, folderMode: null, mode: 0o600, owner };
+  }
+
+  whyNoMounts(): string | null {
+    return this.#setup.canMount() ? null : NO_RIGHT;
   }
 
   planImages(): void {}

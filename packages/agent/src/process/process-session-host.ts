@@ -95,7 +95,9 @@ export class ProcessSessionHost implements SessionHost {
     }
     const namespaceOf = this.#namespaceOf();
     const entersAsUser = namespaceOf !== null || (isolation?.ownUser ?? false);
-    return runAs({ argv, env, cwd }, { account, cgroup, namespaceOf, entersAsUser });
+    const opensFiles = isolation?.opensFiles ?? false;
+    const as = { account, cgroup, namespaceOf, entersAsUser, opensFiles };
+    return runAs({ argv, env, cwd }, as);
   }
 
   root(): JobRoot | null {

@@ -22,7 +22,10 @@ describe.skipIf(process.getuid?.() !== 0)('a command of another user', () => {
       before,
       env: outer,
       cwd: from,
-    } = runAs({ argv, env, cwd }, { account, cgroup, namespaceOf: null, entersAsUser: true });
+    } = runAs(
+      { argv, env, cwd },
+      { account, cgroup, namespaceOf: null, entersAsUser: true, opensFiles: false },
+    );
     const [file = '', ...args] = [...before, ...argv];
     const { stdout, stderr, status } = spawnSync(file, args, { env: outer, cwd: from });
     return status === 0 ? String(stdout) : `${status}: ${stdout}${stderr}`;

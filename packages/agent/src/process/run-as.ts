@@ -21,6 +21,8 @@ export interface RunAs {
   readonly namespaceOf: number | null;
   /** Whether the directory is entered with the user's rights; else with the agent's. */
   readonly entersAsUser: boolean;
+  /** New files are open to all users. */
+  readonly opensFiles: boolean;
 }
 
 /** Variables that no program interprets, for the part of the prefix that runs with the agent's rights. */
@@ -47,6 +49,8 @@ const BECOME = [
   'unset __dstack_i __dstack_n __dstack_v; exec "$@"',
 ];
 
+const BECOME_TEXT = BECOME.join('; ').replaceAll('do; ', 'do ');
+
 /**
  * Adds the prefix that joins the job's control groups, enters the job's namespaces and switches to the
  * job's user. The beginning of the prefix runs with the agent's rights, so it must not have the job's
@@ -54,7 +58,7 @@ const BECOME = [
  * variables of other names, never on a command line, and set after the rights were dropped.
  */
 export function runAs({ argv, env, cwd }: Command, as: RunAs): WrappedCommand {
-  const { account, cgroup, namespaceOf, entersAsUser } = as;
+  const { account, cgroup, namespaceOf, entersAsUser, opensFiles } = as;
   const names = Object.keys(env).filter((name) => !name.startsWith(VARIABLE));
   const exported = names.filter((name) => EXPORTABLE.test(name) && !SPECIAL.test(name));
   const given = names.filter((name) => !exported.includes(name));
@@ -62,7 +66,7 @@ export function runAs({ argv, env, cwd }: Command, as: RunAs): WrappedCommand {
     ...['/bin/sh', '-c', JOIN, 'sh', ...joinFiles(cgroup), '--', String(account.uid)],
     ...enterNamespaces(namespaceOf),
     ...switchUser(account),
-    ...['/bin/sh', '-c', BECOME.join('; ').replaceAll('do; ', 'do '), 'sh'],
+    ...['/bin/sh', '-c', `${opensFiles ? 'umask 0; ' : ''}${BECOME_TEXT}`, 'sh'],
     ...[entersAsUser ? cwd : '.', String(exported.length)],
     ...(given.length > 0 ? ['env', ...given.map((name) => `${name}=${env[name]}`)] : []),
   ];

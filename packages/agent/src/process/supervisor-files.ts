@@ -31,6 +31,8 @@ export interface LaunchIsolation {
   readonly namespace: readonly NamespaceStep[] | null;
   /** Whether the account belongs to this job alone. */
   readonly ownUser: boolean;
+  /** New files are open to all users (`umask 0`). */
+  readonly opensFiles?: boolean;
 }
 
 /** The same, as later commands in the job need it. */
@@ -41,6 +43,7 @@ export interface JobIsolation {
    */
   readonly namespace: ProcessIdentity | null;
   readonly ownUser: boolean;
+  readonly opensFiles?: boolean;
 }
 
 /**

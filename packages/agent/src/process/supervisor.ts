@@ -98,16 +98,16 @@ async function startCommand(launch: Launch, onKnown: (known: Known) => void): Pr
     onKnown(known);
     return { terminal, ...known, end: async () => {} };
   }
-  const { ownUser } = isolation;
+  const { ownUser, opensFiles = false } = isolation;
   const namespace = isolation.namespace && (await openNamespace(isolation.namespace));
   const namespaceOf = namespace?.pid ?? null;
   const entersAsUser = namespaceOf !== null || ownUser;
-  const wrapped = runAs(launch, { account, cgroup, namespaceOf, entersAsUser });
+  const wrapped = runAs(launch, { account, cgroup, namespaceOf, entersAsUser, opensFiles });
   const terminal = openTerminal(launch.terminal, wrapped);
   const holder = namespaceOf === null ? null : identifyProcess(namespaceOf);
   const known = {
     leader: identifyProcess(terminal.pid),
-    isolation: { namespace: holder, ownUser },
+    isolation: { namespace: holder, ownUser, opensFiles },
   };
   onKnown(known);
   await untilTaken(terminal);

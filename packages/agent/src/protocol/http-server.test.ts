@@ -13,12 +13,14 @@ import { type Answer, callAgent, jobSpec } from '../testing/agent-harness.ts';
 import { AGENT_INFO } from '../testing/agent-info.ts';
 import { ScriptedExecutor, scriptedRegistry } from '../testing/scripted-executor.ts';
 import { TestStream } from '../testing/test-stream.ts';
+import { VolumeDirectories } from '../volumes/volume-directories.ts';
 import { AgentServer, type AgentServerOptions } from './http-server.ts';
 import { CLOSE_REPLACED } from './stream-session.ts';
 
 const TOKEN = 'a-token';
 let dir: string;
 let path: string;
+let volumes: VolumeDirectories;
 let executor: ScriptedExecutor;
 let registry: JobRegistry;
 let server: AgentServer;
@@ -32,6 +34,12 @@ beforeEach(async () => {
   path = join(dir, 's');
   executor = new ScriptedExecutor();
   registry = scriptedRegistry(dir, executor);
+  volumes = new VolumeDirectories({
+    stateDir: dir,
+    whyNoMounts: () => null,
+    isMounted: () => false,
+    log: createLogger(() => {}),
+  });
   [plans, shells, leases, presence] = [[], [], [], []];
   await serve({});
 });
@@ -47,6 +55,7 @@ async function serve(more: Partial<AgentServerOptions>): Promise<void> {
     info: () => AGENT_INFO,
     health: () => null,
     registry,
+    volumes,
     log: createLogger(() => {}),
     planImages: (plan) => void plans.push(plan),
     openShells: (keys) => void shells.push(keys),

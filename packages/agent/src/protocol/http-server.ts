@@ -9,16 +9,19 @@ import {
   ImagePlan,
   JobKeys,
   JobSpecForAgent,
+  PutVolume,
   StartJob,
   StopJob,
+  VolumePlace,
 } from '@dstack/contract/agent';
 import { WebSocketServer } from 'ws';
 import type { Logger } from '../host/log.ts';
 import { AgentError } from '../jobs/agent-error.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
 import type { ServerLease } from '../jobs/server-lease.ts';
+import type { VolumeDirectories } from '../volumes/volume-directories.ts';
 import { joinJobPort, joinTunnel } from './job-port.ts';
-import { badBody, readBody } from './read-body.ts';
+import { badBody, readBody, readVolumeId } from './read-body.ts';
 import { CLOSE_REPLACED, StreamSession } from './stream-session.ts';
 
 /** Frames from a server are small. */
@@ -30,6 +33,7 @@ export interface AgentServerOptions {
   /** The newest results of the health checks; null before the first ones. */
   readonly health: () => (AgentFrame & { type: 'health' }) | null;
   readonly registry: JobRegistry;
+  readonly volumes: VolumeDirectories;
   readonly log: Logger;
   /** Receives the server's plan for images. */
   readonly planImages: (plan: ImagePlan) => void;
@@ -90,7 +94,7 @@ export class AgentServer {
 
   /** Returns the answer's body; undefined = none. */
   async #route(request: IncomingMessage): Promise<unknown> {
-    const { registry, info } = this.#options;
+    const { registry, info, volumes } = this.#options;
     const [version, kind, id = '', part, item = '', ...rest] = segments(request);
     const name = [request.method, version, kind];
     name.push(...(id ? [':id'] : []), ...(part ? [part] : []), ...(item ? [':item'] : []));
@@ -116,6 +120,12 @@ export class AgentServer {
         return this.#options.lease.grant(await readBody(request, AgentLease));
       case 'PUT v1 images':
         return this.#options.planImages(await readBody(request, ImagePlan));
+      case 'PUT v1 volumes :id':
+        return volumes.put(readVolumeId(id), await readBody(request, PutVolume));
+      case 'POST v1 volumes :id state':
+        return volumes.state(readVolumeId(id), await readBody(request, VolumePlace));
+      case 'POST v1 volumes :id delete':
+        return volumes.remove(readVolumeId(id), await readBody(request, VolumePlace));
       case 'GET v1 jobs :id':
         return registry.state(id);
       case 'DELETE v1 jobs :id':

@@ -1,4 +1,10 @@
-import { type Infer, Malformed, type MessageSchema, parseMessage } from '@dstack/contract/agent';
+import {
+  type Infer,
+  Malformed,
+  type MessageSchema,
+  parseMessage,
+  VolumeDirectory,
+} from '@dstack/contract/agent';
 import { AgentError } from '../jobs/agent-error.ts';
 
 const MAX_JSON = 16 * 1024 * 1024;
@@ -13,6 +19,15 @@ export async function readBody<S extends MessageSchema>(
     return parseMessage(schema, value);
   } catch (error) {
     throw error instanceof Malformed ? badBody(error.message) : error;
+  }
+}
+
+/** The id of a volume in a path: it names a directory. Throws `AgentError`. */
+export function readVolumeId(id: string): string {
+  try {
+    return parseMessage(VolumeDirectory, { id }).id;
+  } catch {
+    throw new AgentError(400, 'bad_request', 'The id of the volume is no UUID');
   }
 }
 

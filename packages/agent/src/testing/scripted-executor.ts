@@ -129,6 +129,10 @@ export class ScriptedExecutor implements Executor {
     return { path: '', folderMode: null, mode: 0o600, owner: null };
   }
 
+  whyNoMounts(): null {
+    return null;
+  }
+
   planImages(): void {}
 
   close(): void {}

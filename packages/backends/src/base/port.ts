@@ -17,6 +17,8 @@ import type {
   InstanceObservation,
   Offer,
   ProvisioningData,
+  VolumeHandle,
+  VolumeObservation,
 } from '@dstack/core';
 
 export interface Backend {
@@ -164,14 +166,6 @@ export interface ListedInstance {
   readonly key: string | null;
 }
 
-export interface VolumeHandle {
-  /** The provider's id, shown as `volume_id`. */
-  readonly id: string;
-  readonly region: string;
-  /** JSON of the adapter. */
-  readonly data: string | null;
-}
-
 export interface VolumeOrder {
   readonly key: string;
   readonly volumeId: Id;
@@ -181,19 +175,18 @@ export interface VolumeOrder {
   readonly availabilityZone: string | null;
   readonly sizeGib: number | null;
   readonly tags: Readonly<Record<string, string>>;
+  /** Of a directory of hosts; null for all other volumes. */
+  readonly directory: DirectoryPlace | null;
 }
 
-export type VolumeObservation =
-  | { readonly state: 'pending'; readonly text: string }
-  | {
-      readonly state: 'ready';
-      readonly sizeGib: number;
-      readonly availabilityZone: string | null;
-      /** Dollars per month; null = unknown. */
-      readonly price: number | null;
-    }
-  | { readonly state: 'failed'; readonly text: string }
-  | { readonly state: 'missing' };
+/** Where a directory of hosts is. */
+export interface DirectoryPlace {
+  /** Null where the hosts of a fleet share it. */
+  readonly hostId: string | null;
+  readonly fleetId: Id | null;
+  /** Directory of the shared file system; null = the agent's own on the disk of its host. */
+  readonly path: string | null;
+}
 
 export type AttachmentObservation =
   | { readonly state: 'pending'; readonly text: string }
@@ -209,8 +202,9 @@ export interface Volumes {
   observe(handle: VolumeHandle): Promise<VolumeObservation>;
   /** An unknown volume has been deleted. Called only for volumes that `create` made. */
   delete(handle: VolumeHandle): Promise<'deleted' | 'deleting'>;
+  /** Asked again until it reports `attached`. */
   attach(handle: VolumeHandle, to: InstanceHandle): Promise<AttachmentObservation>;
-  /** `force`: the instance no longer answers. */
+  /** Asked again until it reports `detached`. `force`: the instance may use it still. */
   detach(
     handle: VolumeHandle,
     from: InstanceHandle,

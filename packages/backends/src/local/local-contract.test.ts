@@ -13,6 +13,7 @@ describeBackend('the server host', async () => {
     hostname: '127.0.0.1',
     freedoms: { trusted: false, mounts: false, users: false },
     matches: requirementsMatch,
+    volumes: null,
   });
   return {
     backend,

@@ -20,7 +20,7 @@ const freedoms = { trusted: false, mounts: true, users: false };
 
 function backend(executor: 'docker' | 'process', matches = true) {
   const place = { machine: async () => machine, hostId: 'this-machine', hostname: '127.0.0.1' };
-  return localBackend({ executor, freedoms, ...place, matches: () => matches });
+  return localBackend({ executor, freedoms, ...place, matches: () => matches, volumes: null });
 }
 
 describe('the server’s own machine as capacity', () => {
@@ -44,12 +44,13 @@ describe('the server’s own machine as capacity', () => {
       executor: 'docker',
       freedoms,
       ...place,
+      volumes: null,
       machine: async () => withGpus,
     });
     const { offers } = await local.offers(requirements);
     expect(offers.map((offer) => offer.instance.resources.gpus.length)).toEqual([2, 1, 0]);
     expect(offers.map((offer) => offer.backend_data)).toEqual(
-      Array(3).fill({ machine_gpus: 2, ...freedoms }),
+      Array(3).fill({ machine_gpus: 2, host: 'this-machine', ...freedoms }),
     );
   });
 

@@ -1,6 +1,7 @@
 import type { Requirements } from '@dstack/contract/wire';
 import {
   capabilitiesOf,
+  LOCAL_HOST,
   LOCAL_MOUNTS,
   LOCAL_TRUSTED,
   LOCAL_USERS,
@@ -8,7 +9,7 @@ import {
   type Offer,
 } from '@dstack/core';
 import { BackendError } from '../base/errors.ts';
-import type { Backend } from '../base/port.ts';
+import type { Backend, Volumes } from '../base/port.ts';
 import { orderedMachine } from '../base/provisioning-data.ts';
 import type { MachineFacts } from './machine.ts';
 
@@ -39,6 +40,8 @@ export interface LocalOptions {
   readonly hostname: string;
   readonly freedoms: LocalFreedoms;
   readonly matches: (requirements: Requirements, offer: Offer) => boolean;
+  /** Directories of the machine. */
+  readonly volumes: Volumes | null;
 }
 
 /**
@@ -79,7 +82,7 @@ export function localBackend(options: LocalOptions): Backend {
       // There is nothing that could be left over.
       list: async () => [],
     },
-    volumes: null,
+    volumes: options.volumes,
     groups: null,
     check: async () => [],
   };
@@ -88,7 +91,7 @@ export function localBackend(options: LocalOptions): Backend {
 /** Disk is left unknown (0): what is free changes with every job and image. */
 function localOffer(
   machine: MachineFacts,
-  { executor, freedoms }: LocalOptions,
+  { executor, freedoms, hostId }: LocalOptions,
   gpuCount: number,
 ): Offer {
   return {
@@ -107,7 +110,11 @@ function localOffer(
     },
     region: LOCAL_REGION,
     price: 0,
-    backend_data: { [MACHINE_GPUS]: machine.gpus.length, ...freedomData(freedoms) },
+    backend_data: {
+      [MACHINE_GPUS]: machine.gpus.length,
+      [LOCAL_HOST]: hostId,
+      ...freedomData(freedoms),
+    },
     availability: 'available',
     availability_zones: null,
     instance_runtime: 'shim',

@@ -22,6 +22,7 @@ describeBackend('SSH hosts', async () => {
   const backend = remoteBackend({
     hostOf: async (instanceId) => hosts.get(instanceId) ?? null,
     removeAgent: async (instanceId) => void hosts.delete(instanceId),
+    volumes: null,
   });
   return {
     backend,

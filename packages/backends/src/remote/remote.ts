@@ -1,7 +1,7 @@
 import type { HostFacts } from '@dstack/contract/agent';
 import { capabilitiesOf, type HostQuestion, type Id, machineOfHost } from '@dstack/core';
 import { BackendError } from '../base/errors.ts';
-import type { Backend, Observation } from '../base/port.ts';
+import type { Backend, Observation, Volumes } from '../base/port.ts';
 
 export interface RemoteOptions {
   /**
@@ -11,13 +11,15 @@ export interface RemoteOptions {
   readonly hostOf: (instanceId: Id) => Promise<Omit<HostQuestion, 'facts'> | null>;
   /** Removes the agent; throws `BackendError` when it cannot. A host without an agent is done. */
   readonly removeAgent: (instanceId: Id) => Promise<void>;
+  /** Directories of the hosts. */
+  readonly volumes: Volumes | null;
 }
 
 /**
  * SSH hosts: machines that exist already, which a fleet names. To create an instance is to take the
  * host over, to release it is to remove our agent; the machine is what its agent reports.
  */
-export function remoteBackend({ hostOf, removeAgent }: RemoteOptions): Backend {
+export function remoteBackend({ hostOf, removeAgent, volumes }: RemoteOptions): Backend {
   return {
     name: 'remote',
     capabilities: capabilitiesOf('remote'),
@@ -48,7 +50,7 @@ export function remoteBackend({ hostOf, removeAgent }: RemoteOptions): Backend {
       // Only the user knows which machines exist.
       list: async () => [],
     },
-    volumes: null,
+    volumes,
     groups: null,
     check: async () => [],
   };

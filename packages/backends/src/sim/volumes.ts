@@ -1,12 +1,6 @@
-import type { InstanceHandle } from '@dstack/core';
+import type { InstanceHandle, VolumeHandle, VolumeObservation } from '@dstack/core';
 import { BackendError } from '../base/errors.ts';
-import type {
-  AttachmentObservation,
-  VolumeHandle,
-  VolumeObservation,
-  VolumeOrder,
-  Volumes,
-} from '../base/port.ts';
+import type { AttachmentObservation, VolumeOrder, Volumes } from '../base/port.ts';
 import type { SimCalls, SimClock } from './calls.ts';
 import { simId } from './sim-id.ts';
 import type { SimTables, SimVolume } from './tables.ts';
@@ -56,7 +50,8 @@ export class SimVolumes implements Volumes {
     if (volume === null) return { state: 'missing' };
     if (this.#clock.now < volume.readyAt) return { state: 'pending', text: 'creating' };
     const { sizeGib, availabilityZone } = volume;
-    return { state: 'ready', sizeGib, availabilityZone, price: sizeGib * DOLLARS_PER_GIB };
+    const price = sizeGib * DOLLARS_PER_GIB;
+    return { state: 'ready', sizeGib, usedGib: null, availabilityZone, price, shared: false };
   }
 
   async delete({ id }: VolumeHandle): Promise<'deleted'> {

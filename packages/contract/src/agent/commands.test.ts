@@ -36,7 +36,7 @@ const spec: JobSpecForAgent = {
   user: { uid: 1000, gid: null, username: null, groupname: null },
   repo: REPO,
   file_archives: [ARCHIVE],
-  mounts: [{ source: '/data', target: '/d', read_only: false, optional: true }],
+  mounts: [{ source: '/data', target: '/d', read_only: false, optional: true, volume: null }],
   ports: [80],
   notices: ['The volume /a is left out: it is optional'],
   authorized_keys: { user: ['ssh-ed25519 AAAA me\n'], project: [], job: [] },

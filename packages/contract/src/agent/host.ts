@@ -13,8 +13,11 @@ import {
 /** The supported protocol versions; server and agent use the highest common one. */
 export const PROTOCOL = { min: 1, max: 1 } as const;
 
-/** `server-access`: jobs may reach the API of the server (`JobSpecForAgent.server_access`). */
-export const FEATURES = ['server-access'] as const;
+/**
+ * `server-access`: jobs may reach the API of the server (`JobSpecForAgent.server_access`). `volumes`:
+ * the agent keeps directories for volumes (`JobMount.volume`).
+ */
+export const FEATURES = ['server-access', 'volumes'] as const;
 
 /** Path of the server's socket in containers. Each process job has its own path. */
 export const SERVER_SOCKET = '/run/dstack/server.sock';

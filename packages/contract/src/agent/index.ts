@@ -16,6 +16,9 @@
  *   PUT    /v1/host-shell               HostShellKeys -> 204, 404 from an agent that opens no shells
  *   PUT    /v1/lease                    AgentLease -> 204, 404 from an agent that knows no leases
  *   PUT    /v1/images                   ImagePlan -> 204, 404 from an agent that knows no plans
+ *   PUT    /v1/volumes/{id}             PutVolume -> 204, 404 from an agent that keeps no volumes
+ *   POST   /v1/volumes/{id}/state       VolumePlace -> VolumeState, 404 {"code":"unknown_volume"}
+ *   POST   /v1/volumes/{id}/delete      VolumePlace -> VolumeRemoval, 409 {"code":"volume_in_use"}
  *   GET    /v1/jobs/{id}/ports/{port}   Upgrade: tcp -> a connection to that port of the job
  *   GET    /v1/jobs/{id}/tunnels/{tid}  Upgrade: tcp -> a connection from the job to the server
  *   GET    /v1/stream                   WebSocket, frames below
@@ -52,3 +55,4 @@ export * from './lease.ts';
 export { decodeLogFrame, encodeLogFrame, type LogFrame } from './log-frame.ts';
 export { Malformed, parseLogFrame, parseMessage } from './parse-message.ts';
 export type { Infer, MessageSchema } from './schema-kit.ts';
+export * from './volumes.ts';

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { classifyIp, classifyNetwork } from '../grammar/ip.ts';
 import { isAnyNumber } from '../grammar/number-text.ts';
+import { parseSharedPath } from '../grammar/paths.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { splitRange } from '../grammar/range.ts';
 import { parseSshHost, parseSshIdentityFile, parseSshPort, parseSshUser } from '../grammar/ssh.ts';
@@ -9,7 +10,7 @@ import { delegate, reportIssue } from './issue.ts';
 import { describeJson } from './json-form.ts';
 import { profileShape } from './profile.ts';
 import { ResourcesSpec } from './resources.ts';
-import { int, limited, optional, readInt, readString, string, stringBy } from './scalars.ts';
+import { int, limited, optional, ours, readInt, readString, string, stringBy } from './scalars.ts';
 import { choice, closed, isMap, named, oneOf, type Reader, reader } from './schema-kit.ts';
 
 export const InstanceGroupPlacement = choice(['any', 'cluster'], 'enum', 'InstanceGroupPlacement');
@@ -218,6 +219,8 @@ export const FleetConfiguration = named(
     tags: profileShape.tags,
     backend_options: profileShape.backend_options,
     ssh_config: optional(SSHParams),
+    // Ours: a directory that all hosts of an SSH fleet share, in which its volumes are kept.
+    shared_volumes_path: ours(stringBy(parseSharedPath)),
     env: Env.default({}),
   }),
 );

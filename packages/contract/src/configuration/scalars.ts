@@ -193,3 +193,8 @@ export function bool(): Reader<boolean> {
 export function optional<S extends z.ZodType>(schema: S): z.ZodDefault<z.ZodNullable<S>> {
   return schema.nullable().default(null as never);
 }
+
+/** A key that dstack 0.22.5 does not have: left out of answers unless it is set. */
+export function ours<T>(schema: Reader<T>): z.ZodOptional<z.ZodNullable<Reader<T>>> {
+  return schema.nullable().optional();
+}

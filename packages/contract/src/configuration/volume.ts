@@ -1,10 +1,13 @@
 import * as z from 'zod';
+import { isResourceName } from '../grammar/names.ts';
+import { Problem, quote } from '../grammar/problem.ts';
+import { hostVolumeRegion, SERVER_HOST_PLACE } from '../grammar/volume-place.ts';
 import { IdleDuration } from './durations.ts';
 import { describeJson } from './json-form.ts';
 import { Tags } from './profile.ts';
 import { Memory } from './resources.ts';
-import { bool, optional, string } from './scalars.ts';
-import { choice, closed, named, tagged } from './schema-kit.ts';
+import { bool, optional, ours, string, stringBy } from './scalars.ts';
+import { choice, closed, named, type Reader, tagged } from './schema-kit.ts';
 
 const ofVolume = { type: choice(['volume'], 'literal_error').default('volume') };
 
@@ -19,6 +22,9 @@ const commonShape = {
 const externalShape = { volume_id: optional(string()) };
 const sizeShape = { size: optional(Memory) };
 const zoneShape = { region: string(), availability_zone: optional(string()) };
+
+/** `availability_zone`: name of the instance of an SSH fleet whose disk holds the volume. */
+const hostShape = { availability_zone: ours(string()) };
 
 function backend<const T extends string>(type: T) {
   return { backend: choice([type], 'literal_error').default(type as never) };
@@ -84,9 +90,49 @@ export const KubernetesVolumeConfiguration = named(
     storage_class_name: optional(string()),
     access_modes: z.array(string()).default(['ReadWriteOnce']),
     read_only: bool().default(false),
+    // Ours, for volumes on hosts only.
+    ...hostShape,
   }),
 );
 export type KubernetesVolumeConfiguration = z.infer<typeof KubernetesVolumeConfiguration>;
+
+const HostPlace = stringBy((text) =>
+  isResourceName(text)
+    ? text
+    : new Problem(`must be the name of an SSH fleet, or ${SERVER_HOST_PLACE}, got ${quote(text)}`),
+);
+
+const RemoteModel = named(
+  'RemoteVolumeConfiguration',
+  closed({
+    ...ofVolume,
+    ...backend('remote'),
+    ...commonShape,
+    ...sizeShape,
+    ...hostShape,
+    region: HostPlace,
+    read_only: bool().default(false),
+  }),
+);
+
+/**
+ * A directory of an SSH host or of the server's machine. Clients of dstack 0.22.5 know no such volumes,
+ * so on the wire it is a Kubernetes volume in a region that no cluster has.
+ */
+export const RemoteVolumeConfiguration: Reader<KubernetesVolumeConfiguration> = describeJson(
+  RemoteModel.transform(
+    ({ region, ...volume }): KubernetesVolumeConfiguration => ({
+      ...volume,
+      backend: 'kubernetes',
+      region: hostVolumeRegion(region),
+      claim_name: null,
+      storage_class_name: null,
+      access_modes: ['ReadWriteMany'],
+    }),
+  ),
+  (ref) => ref(RemoteModel),
+  (ref) => ref(KubernetesVolumeConfiguration),
+);
 
 export const DaytonaVolumeConfiguration = named(
   'DaytonaVolumeConfiguration',
@@ -109,6 +155,7 @@ export const VolumeConfiguration = named(
       gcp: GCPVolumeConfiguration,
       runpod: RunpodVolumeConfiguration,
       kubernetes: KubernetesVolumeConfiguration,
+      remote: RemoteVolumeConfiguration,
       daytona: DaytonaVolumeConfiguration,
       lium: LiumVolumeConfiguration,
     },

@@ -2,6 +2,7 @@ import { parseCron } from '../grammar/cron.ts';
 import { ENV_NAME, isResourceName } from '../grammar/names.ts';
 import { RESERVED_PORTS } from '../grammar/ports.ts';
 import { Problem } from '../grammar/problem.ts';
+import { hostVolumePlace } from '../grammar/volume-place.ts';
 import type { DevEnvironmentConfiguration } from './dev-environment.ts';
 import type { FleetConfiguration } from './fleet.ts';
 import { isMap } from './schema-kit.ts';
@@ -64,7 +65,8 @@ function volumeNotes(volume: Record<string, unknown>): ConfigurationNote[] {
   if (isExternal && typeof cleanup === 'number' && cleanup > 0) {
     return [{ path: ['auto_cleanup_duration'], message: `is for new volumes only and ${REFUSED}` }];
   }
-  if (isExternal || volume.size !== null) return [];
+  const isOnHost = hostVolumePlace(volume as { backend: string }) !== null;
+  if (isExternal || isOnHost || volume.size !== null) return [];
   return [
     { path: [], message: `needs a size, or the id of an existing volume; without it ${REFUSED}` },
   ];

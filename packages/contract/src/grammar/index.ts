@@ -26,3 +26,4 @@ export * from './repo.ts';
 export * from './resources-format.ts';
 export * from './ssh.ts';
 export * from './unix-user.ts';
+export * from './volume-place.ts';

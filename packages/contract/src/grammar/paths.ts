@@ -13,6 +13,14 @@ export function normalizeMountPath(path: string): string | Problem {
   return root + parts.join('/');
 }
 
+/** A directory of hosts that holds what belongs to dstack only, so not the root itself. */
+export function parseSharedPath(text: string): string | Problem {
+  const path = normalizeMountPath(text);
+  if (path instanceof Problem) return new Problem(path.message.replace(/^has/, 'is'));
+  if (/\p{Cc}/u.test(path)) return new Problem('must not contain control characters');
+  return path.replace(/^\/+/, '') === '' ? new Problem('must not be the root directory') : path;
+}
+
 /** Whether a path begins with a drive letter: `C:\x`, `c:/x`. */
 export function hasDrive(path: string): boolean {
   return /^[a-zA-Z]:[\\/]/.test(path);

@@ -55,6 +55,33 @@ function withoutPaths(schema: Json, paths: readonly string[]): Json {
   return copy;
 }
 
+/** What dstack 0.22.5 does not have, and why. */
+const OURS: Readonly<Record<string, string>> = {
+  '$defs/RemoteVolumeConfiguration': 'volumes on SSH hosts and on the machine of the server',
+  '$defs/VolumeConfiguration/discriminator/mapping/remote': 'the same',
+  '$defs/KubernetesVolumeConfiguration/properties/availability_zone':
+    'the wire form of such a volume, with the instance that holds it',
+  '$defs/FleetConfiguration/properties/shared_volumes_path':
+    'where volumes lie that all hosts of an SSH fleet can use',
+};
+
+/** References to definitions of ours out of lists of alternatives. */
+function withoutOurBranches(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    const theirs = value.filter((item) => !isOurReference(item));
+    return theirs.map((item) => withoutOurBranches(item));
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([key, item]) => [key, withoutOurBranches(item)]);
+  return Object.fromEntries(entries);
+}
+
+const isOurReference = (item: unknown): boolean =>
+  typeof item === 'object' &&
+  item !== null &&
+  '$ref' in item &&
+  String(item.$ref).replace('#/', '') in OURS;
+
 test('the schema of configurations accepts what the published one accepts', () => {
   // Ours requires `type`, without which no document can be applied. `min` and `target` of a fleet
   // may in fact be omitted. `model: null` means that a preset sets base or repo. A retry without
@@ -67,9 +94,10 @@ test('the schema of configurations accepts what the published one accepts', () =
     '$defs/PresetConfiguration/properties/model',
     '$defs/ProfileRetry/properties/on_events',
   ];
-  const ours = normalize(configurationJsonSchema()) as Json;
+  const ours = normalize(withoutOurBranches(configurationJsonSchema())) as Json;
   const theirs = normalize(published('configuration.schema.json')) as Json;
-  expect(withoutPaths(ours, differences)).toEqual(withoutPaths(theirs, differences));
+  const common = withoutPaths(ours, [...differences, ...Object.keys(OURS)]);
+  expect(common).toEqual(withoutPaths(theirs, differences));
 });
 
 test('the schema of profiles accepts what the published one accepts', () => {
@@ -83,6 +111,14 @@ test('the schema of the server configuration accepts what the published one acce
   expect(normalize(serverConfigJsonSchema())).toEqual(
     normalize(published('server-config.schema.json')),
   );
+});
+
+test('every key of ours is in the schema', () => {
+  const schema = configurationJsonSchema();
+  for (const path of Object.keys(OURS)) {
+    const found = path.split('/').reduce<unknown>((node, key) => (node as Json)?.[key], schema);
+    expect(found, path).toBeDefined();
+  }
 });
 
 test('every reference leads to a definition', () => {

@@ -1,4 +1,5 @@
 /** Every status: its names, its predicates and the table of its transitions. Without schemas. */
+export * from './attachment-status.ts';
 export * from './fleet-status.ts';
 export * from './gateway-status.ts';
 export * from './group-status.ts';

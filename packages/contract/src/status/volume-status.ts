@@ -1,9 +1,10 @@
 /**
- *   submit ──► submitted ──► active
- *                  └──────► failed
+ *   submit ──► submitted ──► provisioning ──► active
+ *                  └───────────────┴────────► failed
  *
- * Deletion is a flag beside the status, never a status. `provisioning` exists on
- * the wire only.
+ * `submitted`: its creation is ordered. `provisioning`: the backend creates it. Deletion is a flag
+ * beside the status, never a status: it is ordered again until the backend reports that it is done,
+ * since a volume that nobody deletes costs money.
  */
 import type { Transitions } from './transitions.ts';
 
@@ -11,7 +12,7 @@ export const VOLUME_STATUSES = ['submitted', 'provisioning', 'active', 'failed']
 export type VolumeStatus = (typeof VOLUME_STATUSES)[number];
 
 export const VOLUME_TRANSITIONS: Transitions<VolumeStatus> = {
-  submitted: ['provisioning', 'active', 'failed'],
+  submitted: ['provisioning', 'failed'],
   provisioning: ['active', 'failed'],
   active: [],
   failed: [],
@@ -19,9 +20,11 @@ export const VOLUME_TRANSITIONS: Transitions<VolumeStatus> = {
 
 export const isVolumeActive = (status: VolumeStatus): boolean => status === 'active';
 export const isVolumeFailed = (status: VolumeStatus): boolean => status === 'failed';
-/** The backend has not answered yet. */
+export const isVolumeSubmitted = (status: VolumeStatus): boolean => status === 'submitted';
+export const isVolumeProvisioning = (status: VolumeStatus): boolean => status === 'provisioning';
+/** Its backend has not created it yet. */
 export const isVolumePassing = (status: VolumeStatus): boolean =>
-  status === 'submitted' || status === 'provisioning';
+  isVolumeSubmitted(status) || isVolumeProvisioning(status);
 
 /** The same set for queries. */
 export const WORKING_VOLUME_STATUSES = VOLUME_STATUSES.filter((status) => !isVolumeFailed(status));

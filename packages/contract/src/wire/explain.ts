@@ -57,6 +57,7 @@ export const STATE_RULES = [
   // On the way to a running process.
   'creating',
   'provisioning',
+  'attaching',
   'deploying',
   'starting',
   'pulling',
@@ -65,6 +66,7 @@ export const STATE_RULES = [
   // On the way to the end, and the end.
   'draining',
   'stopping',
+  'detaching',
   'log_wait',
   'retry_limit',
   'ended',

@@ -1,4 +1,4 @@
-/** Orphans: what carries the server's tag at a provider and is in none of its records. Ours. */
+/** Orphans: resources in a backend's account that have the server's tag and no record. Our addition. */
 import * as z from 'zod';
 import { choiceOf, Flag, model, nullable, Text, Uuid } from './scalars.ts';
 

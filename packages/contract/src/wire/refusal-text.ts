@@ -1,5 +1,5 @@
 /** Renders refusals as text. */
-import type { Finding, FleetRefusal, Refusal, Rule } from './refusal.ts';
+import type { Finding, FleetRefusal, Refusal, Rule, VolumeProblem } from './refusal.ts';
 
 /**
  * Clients of dstack 0.22.5 show `no fleets` instead of `no capacity` if a text contains this
@@ -9,6 +9,7 @@ export const NO_FLEET_PHRASE = 'No matching fleet found';
 
 /** Whether no fleet could ever take such a run, so that the cause is not a lack of capacity. */
 export function hasNoFleet(refusal: Refusal): boolean {
+  if (refusal.kind === 'volume') return false;
   if (refusal.kind !== 'no-place') return true;
   return refusal.fleets.every(({ growth }) => growth?.rule === 'placement');
 }
@@ -22,10 +23,19 @@ export function refusalText(refusal: Refusal): string {
       return `${NO_FLEET_PHRASE}: none of the specified fleets (${refusal.names.join(', ')}) exists`;
     case 'fleet-deleted':
       return `${NO_FLEET_PHRASE}: the fleet of the run was deleted`;
+    case 'volume':
+      return `Volume ${refusal.name} ${VOLUME_TEXTS[refusal.problem]}`;
     case 'no-place':
       return noPlaceText(refusal);
   }
 }
+
+const VOLUME_TEXTS: Readonly<Record<VolumeProblem, string>> = {
+  missing: 'not found',
+  deleting: 'is being deleted',
+  not_active: 'is not active',
+  one_instance: 'can be attached to one instance at a time, and several nodes mount it',
+};
 
 /** Maximum number of fleets named in one text; the rest is counted. */
 const FLEETS_NAMED = 3;
@@ -81,11 +91,21 @@ function poolText(finding: Finding): string {
       return `${count} ${finding.rule}`;
     case 'imported':
       return `${count} on the server's machine, which only its own project may use`;
+    case 'volume_place':
+    case 'volume_in_use':
+      return `${count} where ${volumeText(finding)}`;
     case 'fleet_spec':
       return `${count} that the fleet's configuration no longer allows`;
     default:
       return `${count} where ${unmetText(finding)}`;
   }
+}
+
+/** Why a named volume cannot be mounted on a machine. */
+export function volumeText({ rule, asked, has }: Finding): string {
+  const where = has === null ? 'elsewhere' : `${rule === 'volume_in_use' ? 'to' : 'on'} ${has}`;
+  const why = rule === 'volume_in_use' ? `while it is attached ${where}` : `since it is ${where}`;
+  return `volume ${asked ?? ''} cannot be mounted ${why}`;
 }
 
 /** What a kind of machine cannot do, as opposed to values that differ. */
@@ -136,6 +156,9 @@ export function growthText(finding: Finding): string {
       return `the server's machine holds its most instances (${finding.has ?? '?'})`;
     case 'gpus_taken':
       return "other jobs use the GPUs of the server's machine";
+    case 'volume_place':
+    case 'volume_in_use':
+      return volumeText(finding);
     default:
       return unmetText(finding, ' of its new instances');
   }

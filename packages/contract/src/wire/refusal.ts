@@ -31,6 +31,9 @@ export const RULES = [
   'docker',
   'privileged',
   'volumes',
+  // A named volume that is elsewhere, or attached to another instance.
+  'volume_place',
+  'volume_in_use',
   'registry_auth',
   'blocks',
   // The state of an existing instance.
@@ -90,10 +93,16 @@ export const FleetRefusal = model({
 });
 export type FleetRefusal = z.infer<typeof FleetRefusal>;
 
+/** Why a volume cannot be mounted anywhere. `one_instance`: several nodes need it at once. */
+export const VOLUME_PROBLEMS = ['missing', 'deleting', 'not_active', 'one_instance'] as const;
+export const VolumeProblem = choiceOf(VOLUME_PROBLEMS);
+export type VolumeProblem = z.infer<typeof VolumeProblem>;
+
 export const Refusal = tagged('kind', {
   'no-fleets': model({ kind: literal('no-fleets') }),
   'fleets-missing': model({ kind: literal('fleets-missing'), names: listOf(Text) }),
   'fleet-deleted': model({ kind: literal('fleet-deleted') }),
+  volume: model({ kind: literal('volume'), name: Text, problem: VolumeProblem }),
   /** `nodes`: needed at once; `selected`: the run names the instances that it may use. */
   'no-place': model({
     kind: literal('no-place'),

@@ -4,6 +4,7 @@
  * the events in the order in which they were noted.
  */
 import type {
+  AttachmentRecord,
   Change,
   DecisionContext,
   FleetRecord,
@@ -18,92 +19,11 @@ import type {
   RunRecord,
   Signal,
   Timestamp,
+  VolumeRecord,
+  VolumeUseRecord,
   WorkKind,
 } from '../model/index.ts';
-
-interface Row {
-  readonly id: Id;
-  readonly version: number;
-}
-
-/** Parts are plain JSON values or small arrays and maps of them, so their texts can be compared. */
-function same(a: unknown, b: unknown): boolean {
-  return Object.is(a, b) || JSON.stringify(a) === JSON.stringify(b);
-}
-
-/** Records of one kind: as they were loaded, and as the pass has changed them. */
-export class Table<R extends Row> {
-  #loaded = new Map<Id, R>();
-  #rows = new Map<Id, R>();
-  #guarded = new Set<Id>();
-  #touched: () => void;
-
-  constructor(rows: readonly R[], touched: () => void) {
-    for (const row of rows) {
-      this.#loaded.set(row.id, row);
-      this.#rows.set(row.id, row);
-    }
-    this.#touched = touched;
-  }
-
-  get(id: Id | null): R | null {
-    return id === null ? null : (this.#rows.get(id) ?? null);
-  }
-
-  all(): R[] {
-    return [...this.#rows.values()];
-  }
-
-  /** Returns the record with the patch. Equal values are no change. */
-  set(row: R, patch: Partial<R>): R {
-    const now = this.#rows.get(row.id) ?? row;
-    const next = { ...now, ...patch };
-    const keys = Object.keys(patch) as (keyof R)[];
-    if (keys.every((key) => same(now[key], next[key]))) return now;
-    this.#rows.set(row.id, next);
-    this.#touched();
-    return next;
-  }
-
-  insert(row: R): R {
-    this.#rows.set(row.id, row);
-    this.#touched();
-    return row;
-  }
-
-  delete(row: R): void {
-    this.#rows.delete(row.id);
-    this.#touched();
-  }
-
-  /** The pass relies on this row: a concurrent write makes the pass run again. */
-  guard(id: Id): void {
-    this.#guarded.add(id);
-  }
-
-  inserted(): R[] {
-    return this.all().filter((row) => !this.#loaded.has(row.id));
-  }
-
-  deleted(): R[] {
-    return [...this.#loaded.values()].filter((row) => !this.#rows.has(row.id));
-  }
-
-  /** Loaded records that the pass has changed, with the changed fields. */
-  updated(): { id: Id; version: number; set: Partial<R> }[] {
-    const result: { id: Id; version: number; set: Partial<R> }[] = [];
-    for (const [id, before] of this.#loaded) {
-      const after = this.#rows.get(id);
-      if (after === undefined || (after === before && !this.#guarded.has(id))) continue;
-      const keys = (Object.keys(after) as (keyof R)[]).filter((k) => !same(before[k], after[k]));
-      if (keys.length === 0 && !this.#guarded.has(id)) continue;
-      const set: Partial<R> = {};
-      for (const key of keys) set[key] = after[key];
-      result.push({ id, version: before.version, set });
-    }
-    return result;
-  }
-}
+import { type Row, Table } from './table.ts';
 
 interface Loaded {
   readonly run?: RunRecord;
@@ -112,6 +32,8 @@ interface Loaded {
   readonly instances?: readonly InstanceRecord[];
   readonly groups?: readonly GroupRecord[];
   readonly intents?: readonly IntentRecord[];
+  readonly volumeRecords?: readonly VolumeRecord[];
+  readonly attachments?: readonly AttachmentRecord[];
   /** Fleets of the instances, with how many instances each has; see `fleetUse`. */
   readonly fleetUses?: readonly FleetUse[];
 }
@@ -124,12 +46,16 @@ export class Draft {
   readonly jobs: Table<JobRecord>;
   readonly instances: Table<InstanceRecord>;
   readonly groups: Table<GroupRecord>;
+  readonly volumes: Table<VolumeRecord>;
+  readonly attachments: Table<AttachmentRecord>;
   /** By kind and subject, oldest attempt first. */
   #intents = new Map<string, IntentRecord[]>();
   #announced: IntentRecord[] = [];
   #cancelled = new Set<string>();
   #active = new Map<Id, number>();
   #checks = new Map<string, Change>();
+  /** Changes of the volumes that jobs use. */
+  #uses: Change[] = [];
   #events: NewEvent[] = [];
   #alarms: string[] = [];
   #signals = new Map<string, Signal>();
@@ -150,6 +76,8 @@ export class Draft {
     this.jobs = new Table(loaded.jobs ?? [], touched);
     this.instances = new Table(loaded.instances ?? [], touched);
     this.groups = new Table(loaded.groups ?? [], touched);
+    this.volumes = new Table(loaded.volumeRecords ?? [], touched);
+    this.attachments = new Table(loaded.attachments ?? [], touched);
     for (const intent of loaded.intents ?? []) this.#remember(intent);
     for (const attempts of this.#intents.values()) attempts.sort((a, b) => a.attempt - b.attempt);
   }
@@ -180,6 +108,31 @@ export class Draft {
   /** The pass uses a slot or GPUs of the `local` backend, whose state was read as `state`. */
   checkLocal(state: string): void {
     this.#checks.set('local', { type: 'local.check', state });
+  }
+
+  /** A job mounts these volumes, which may be neither deleted nor given away until it is finished. */
+  useVolumes(jobId: Id, volumes: readonly VolumeRecord[]): void {
+    for (const [mountNum, { id }] of volumes.entries()) {
+      const volume = this.volumes.get(id);
+      if (volume) this.volumes.set(volume, { lastJobProcessedAt: this.now });
+      this.volumes.guard(id);
+      const use: VolumeUseRecord = { volumeId: id, jobId, mountNum, releasedAt: null };
+      this.#uses.push({ type: 'volume-use.insert', use });
+      this.signal('volume', id);
+    }
+  }
+
+  /** The process of the job has ended: its volumes may be detached. */
+  releaseVolumes(jobId: Id, volumeIds: readonly Id[]): void {
+    this.#uses.push({ type: 'volume-use.release', jobId, at: this.now });
+    for (const id of volumeIds) this.signal('volume', id);
+    this.#touched = true;
+  }
+
+  /** The job is finished. */
+  leaveVolumes(jobId: Id, volumeIds: readonly Id[]): void {
+    this.#uses.push({ type: 'volume-use.delete', jobId });
+    for (const id of volumeIds) this.signal('volume', id);
   }
 
   /** Starts a round of rules, which collects the deadlines anew. */
@@ -292,6 +245,13 @@ export class Draft {
       ...this.jobs.inserted().map((job): Change => ({ type: 'job.insert', job })),
       ...this.jobs.updated().map((u): Change => ({ type: 'job.update', ...u })),
       ...this.instances.deleted().map((i): Change => ({ type: 'instance.delete', ...key(i) })),
+      ...this.volumes.updated().map((u): Change => ({ type: 'volume.update', ...u })),
+      ...this.attachments.deleted().map((a): Change => ({ type: 'attachment.delete', ...key(a) })),
+      ...this.attachments
+        .inserted()
+        .map((attachment): Change => ({ type: 'attachment.insert', attachment })),
+      ...this.attachments.updated().map((u): Change => ({ type: 'attachment.update', ...u })),
+      ...this.#uses,
       ...fresh.map((intent): Change => ({ type: 'intent.insert', intent })),
       ...[...this.#cancelled]
         .filter((one) => !freshKeys.has(one))

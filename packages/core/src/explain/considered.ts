@@ -158,9 +158,9 @@ function counted(rows: readonly Row[]): Row[] {
 
 /** The runs that occupy an instance or have it reserved. */
 export function holdersOf(
-  { ledger }: GangLook,
+  { ledger, request }: GangLook,
   instance: InstanceRecord,
-  { rule }: Pick<Finding, 'rule'>,
+  { rule, asked }: Pick<Finding, 'rule' | 'asked'>,
   { holders }: Pick<Surroundings, 'holders'>,
 ): readonly NamedRun[] {
   const on = (ids: ReadonlySet<Id>) =>
@@ -173,6 +173,10 @@ export function holdersOf(
     case 'gpus_taken': {
       const local = ledger.snapshot.instances.filter((one) => isServerHost(one.backend));
       return on(new Set(local.map((one) => one.id)));
+    }
+    case 'volume_in_use': {
+      const volume = asked === null ? null : ledger.volumes.named(request.run.projectId, asked);
+      return volume?.users.map(({ run }) => run) ?? [];
     }
     default:
       return [];

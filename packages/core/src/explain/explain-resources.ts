@@ -1,13 +1,16 @@
 /** Explains volumes and gateways. */
 import type { GatewaySnapshot, Id, VolumeSnapshot } from '../model/index.ts';
-import { volumeCleanupAt } from '../reconcile/reconcile-volume.ts';
+import { configuredBackendName } from '../offers/capabilities.ts';
+import { volumeCleanupAt } from '../reconcile/volume-life.ts';
 import {
   GATEWAY_PROVISION_LIMIT,
   isGatewayFailed,
   isGatewayPassing,
   isVolumeActive,
   isVolumeFailed,
+  isVolumeProvisioning,
   VOLUME_CREATE_LIMIT,
+  VOLUME_PROVISION_LIMIT,
 } from '../status/index.ts';
 import { type Diagnosis, diagnosisOf, fix, type Reason, reason } from './diagnosis.ts';
 import { atText } from './explain-instance.ts';
@@ -15,43 +18,93 @@ import type { ExplainContext, NamedRun } from './input.ts';
 import { Names } from './names.ts';
 
 export function explainVolume(snapshot: VolumeSnapshot, ctx: ExplainContext): Diagnosis {
-  const { volume, attachments, backendConfigured } = snapshot;
+  const { volume, backendConfigured } = snapshot;
   const about = `Volume ${volume.name}`;
-  const removed = removedBackend(volume.backend, backendConfigured);
-  if (isVolumeFailed(volume.status)) {
+  const removed = removedBackend(configuredBackendName(volume.backend), backendConfigured);
+  if (isVolumeFailed(volume.status) && !volume.toBeDeleted) {
     return failed(about, `dstack volume delete ${volume.name}`, volume, removed);
   }
+  const used = useOf(snapshot, ctx);
   if (volume.toBeDeleted) {
-    const used = attachments > 0 ? `; it is still used by ${countOf(attachments)}` : '';
-    const text = `is being deleted${used}`;
-    const rule = attachments > 0 ? 'in_use' : 'terminating';
-    return waits('stopping', about, reason(rule, text, { count: attachments }), removed);
+    return waits('stopping', about, deletionReason(snapshot, used), removed);
   }
   if (!isVolumeActive(volume.status)) {
-    const until = volume.createdAt + VOLUME_CREATE_LIMIT;
-    const text = `waits for backend ${volume.backend}, which has to answer ${atText(until, ctx.now)}`;
-    const found = reason('creating', text, { since: volume.createdAt, until });
-    return waits('creating', about, found, removed);
+    return waits('creating', about, creationReason(snapshot, ctx), removed);
   }
-  return usableVolume(about, snapshot, removed, ctx);
+  return usableVolume(about, snapshot, used, removed, ctx);
+}
+
+function creationReason({ volume, hosts, observation }: VolumeSnapshot, { now }: ExplainContext) {
+  const isOrdered = isVolumeProvisioning(volume.status);
+  const since = isOrdered ? volume.statusChangedAt : volume.createdAt;
+  const until = since + (isOrdered ? VOLUME_PROVISION_LIMIT : VOLUME_CREATE_LIMIT);
+  const stage = observation?.observation.state === 'pending' ? observation.observation.text : '';
+  const why = observation?.error ?? stage;
+  const isHomeless = !isOrdered && hosts.length > 0 && !hosts.some((host) => host.connected);
+  const text = isHomeless
+    ? `waits until a host connects that can hold it, which has to happen ${atText(until, now)}`
+    : `is being made in ${configuredBackendName(volume.backend)}${why ? ` (${why})` : ''}, and has to be ready ${atText(until, now)}`;
+  return reason('creating', text, { since, until });
+}
+
+function deletionReason({ volume, attachments }: VolumeSnapshot, used: Use): Reason {
+  if (used.count > 0) {
+    return reason('in_use', `is being deleted; it is still used by ${used.text}`, {
+      count: used.count,
+    });
+  }
+  if (attachments.length > 0) {
+    const text = `is being deleted; it is still attached to ${countOf(attachments.length)}`;
+    return reason('detaching', text, { count: attachments.length });
+  }
+  const why = volume.statusMessage === null ? '' : ` (${volume.statusMessage})`;
+  return reason('terminating', `is being deleted${why}`);
 }
 
 function usableVolume(
   about: string,
   { volume, attachments }: VolumeSnapshot,
+  used: Use,
   removed: readonly Reason[],
   { now }: ExplainContext,
 ): Diagnosis {
-  const until = volumeCleanupAt(volume, attachments);
+  const isHeld = used.count > 0 || attachments.length > 0;
+  const until = volumeCleanupAt(volume, isHeld);
   const end =
     until === null
       ? ''
       : `, and is deleted ${atText(until, now)} unless it is used (\`auto_cleanup_duration\`)`;
-  const text =
-    attachments > 0 ? `is used by ${countOf(attachments)}` : `is not used by anything${end}`;
-  const rule = attachments > 0 ? 'in_use' : 'idle';
-  const reasons = [reason(rule, text, { until, count: attachments }), ...removed];
+  const text = isHeld
+    ? `is used by ${used.count > 0 ? used.text : countOf(attachments.length)}`
+    : `is not used by anything${end}`;
+  const rule = isHeld ? 'in_use' : 'idle';
+  const count = Math.max(used.count, attachments.length);
+  const problem =
+    volume.statusMessage === null
+      ? []
+      : [reason('failed', `has a problem: ${volume.statusMessage}`, { has: volume.statusMessage })];
+  const reasons = [reason(rule, text, { until, count }), ...problem, ...removed];
   return diagnosisOf({ state: 'active', waits: false, summary: `${about} ${text}.`, reasons });
+}
+
+interface Use {
+  /** Runs with jobs that mount it. */
+  readonly count: number;
+  readonly text: string;
+}
+
+function useOf(
+  { volume, uses, projectName }: VolumeSnapshot,
+  { viewer }: Pick<ExplainContext, 'viewer'>,
+): Use {
+  const runs = new Map(
+    uses.map(({ job, runName }): [Id, NamedRun] => {
+      const { runId: id, projectId, priority, submittedAt } = job;
+      return [id, { id, name: runName, projectId, priority, submittedAt }];
+    }),
+  );
+  const names = new Names(volume.projectId, { [volume.projectId]: projectName }, viewer);
+  return { count: runs.size, text: names.runs([...runs.values()]) ?? '' };
 }
 
 const countOf = (attachments: number): string =>

@@ -1,9 +1,9 @@
 /** Explanations of runs that have a place, wait for something else, or have ended. */
 import { describe, expect, it } from 'vitest';
-import type { JobRecord } from '../model/index.ts';
+import type { AttachmentRecord, JobRecord, JobVolume } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
 import { aFleet, aGang, anInstance, anOffer, aRun, CLOUD } from '../placement/testing.ts';
-import { aHost, aReport } from '../reconcile/testing.ts';
+import { aHost, aJobSpec, aReport } from '../reconcile/testing.ts';
 import { diagnose, NOW } from './testing.ts';
 import {
   crashed,
@@ -22,6 +22,17 @@ import {
   SERVICE,
   stopping,
 } from './testing-life.ts';
+
+const MOUNTS = aJobSpec({ volumes: [{ name: 'data', path: '/data' }] });
+
+function mounted(status: AttachmentRecord['status'], error: string | null = null): JobVolume {
+  const attachment = { id: 'a', volumeId: 'v', instanceId: HOST.id, status, statusChangedAt: NOW };
+  return {
+    ...{ volumeId: 'v', jobId: JOB, mountNum: 0, name: 'data', hasOthers: false },
+    releasedAt: status === 'detaching' ? NOW : null,
+    attachment: { ...attachment, error, attachmentData: null, version: 1 },
+  };
+}
 
 const SITUATIONS: readonly Lives[] = [
   [
@@ -44,6 +55,28 @@ const SITUATIONS: readonly Lives[] = [
       jobs: [],
     },
     { state: 'scheduled', rules: ['schedule'], summary: 'it starts never' },
+  ],
+  [
+    'waits for its volume',
+    { ...PLACED, job: { ...PLACED.job, spec: MOUNTS }, mounted: [mounted('attaching')] },
+    {
+      ...{ state: 'starting', rules: ['attaching'], until: 300 },
+      summary: 'waits until volume data is attached to lab-0',
+    },
+  ],
+  [
+    'has ended, and waits until its volume is detached',
+    {
+      ...stopping({ stopGraceful: false }),
+      reports: [
+        aReport(JOB, { phase: 'exited', exit: { status: 0, reason: null, message: null } }),
+      ],
+      mounted: [mounted('detaching', 'device is busy')],
+    },
+    {
+      ...{ state: 'stopping', rules: ['detaching'] },
+      summary: 'waits until volume data is detached (device is busy)',
+    },
   ],
   [
     'waits between two attempts',

@@ -4,6 +4,7 @@ import { isGang, isPulled, startupOrder } from '../reconcile/gang.ts';
 import { nodeAddress } from '../reconcile/node-address.ts';
 import { unreachableUntil } from '../reconcile/reachability.ts';
 import type { RunPass } from '../reconcile/run-pass.ts';
+import { mountState } from '../reconcile/run-volumes.ts';
 import { startDeadline } from '../reconcile/start-job.ts';
 import { isInstanceAvailable, LOG_WAIT, PULLING_LIMIT } from '../status/index.ts';
 import { type Reason, reason } from './diagnosis.ts';
@@ -37,6 +38,13 @@ function untakenReason(pass: RunPass, job: JobRecord): Reason {
       since,
       until,
     });
+  }
+  const mounts = mountState(pass, job);
+  if (mounts.kind === 'waiting') {
+    const { volume } = mounts;
+    const text = `waits until volume ${volume.name} is attached to ${name}`;
+    const since = volume.attachment?.statusChangedAt ?? job.statusChangedAt;
+    return reason('attaching', text, { since, until: mounts.until, has: volume.name });
   }
   const since = job.statusChangedAt;
   return reason('starting', `is being sent to the agent of ${name}`, { since, until });

@@ -8,6 +8,7 @@ import { finding, offerFindings } from '../offers/findings.ts';
 import type { BackendAbility, BackendNote } from '../placement/backend-answers.ts';
 import type { NodeRequest } from '../placement/gang-request.ts';
 import type { GangLook } from '../placement/look-ahead.ts';
+import { mountsWith } from '../placement/mounts.ts';
 import {
   newCapacityFor,
   offersQuestion,
@@ -81,7 +82,7 @@ function identity({ backend, region, price, instance: { name, resources } }: Off
 }
 
 function judge(
-  { ledger }: GangLook,
+  { ledger, request }: GangLook,
   fleet: FleetRecord,
   node: NodeRequest,
   combined: Combined,
@@ -96,6 +97,10 @@ function judge(
   const blocks = fleet.spec.configuration.blocks ?? 1;
   if (usableOffers([offer], node, combined, blocks).length === 0) {
     return { offer, findings: [{ ...finding('blocks'), verdict: 'never' }] };
+  }
+  const mounts = mountsWith(ledger, offer, fleet.id, node, request);
+  if ('finding' in mounts) {
+    return { offer, findings: [{ ...mounts.finding, verdict: mounts.verdict }] };
   }
   if (!backend.createsInstances) return { offer, findings: [judgement('no_machines', 'never')] };
   if (!isAvailableOffer(offer)) {

@@ -7,6 +7,7 @@ const NEAREST: readonly ExplainRule[] = [
   'held',
   'busy',
   'gpus_taken',
+  'volume_in_use',
   'local_limit',
   'nodes.max',
   'not_ready',
@@ -27,6 +28,7 @@ const NEAREST: readonly ExplainRule[] = [
   'availability_zones',
   'instance_types',
   'backends',
+  'volume_place',
   'instances',
   'creation_policy',
 ];

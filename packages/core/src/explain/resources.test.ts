@@ -1,52 +1,81 @@
 /** Explanations of volumes and gateways, one row per situation. */
 import { describe, it } from 'vitest';
 import type { GatewayRecord, VolumeRecord } from '../model/index.ts';
+import { aHostVolume, aVolumeHost, VolumeWorld } from '../reconcile/testing-volumes.ts';
+import { volumeRecord } from '../testing/records.ts';
 import { explainGateway, explainVolume } from './explain-resources.ts';
 import { aNamedRun, NOW } from './testing.ts';
 import { CTX, type Expected, expectExplained, PROJECTS } from './testing-capacity.ts';
 
-const VOLUME: VolumeRecord = {
-  ...{ id: 'v', projectId: 'project-1', userId: 'u', name: 'data', backend: 'aws' },
-  configuration: { auto_cleanup_duration: 600 } as VolumeRecord['configuration'],
-  ...{ external: false, status: 'active', statusMessage: null, provisioningData: null },
-  ...{ createdAt: NOW, lastProcessedAt: NOW, lastJobProcessedAt: null, toBeDeleted: false },
-  ...{ deleted: false, deletedAt: null, nextPassAt: null, version: 1 },
-};
+const VOLUME = volumeRecord({
+  configuration: {
+    ...volumeRecord().configuration,
+    auto_cleanup_duration: 600,
+  } as VolumeRecord['configuration'],
+  ...{ createdAt: NOW, statusChangedAt: NOW },
+});
 
 describe('a volume', () => {
-  it.each<readonly [string, Partial<VolumeRecord>, number, Expected]>([
+  it.each<readonly [string, Partial<VolumeRecord>, boolean, Expected]>([
     [
       'has failed',
       { status: 'failed', statusMessage: 'This server cannot create volumes in backend aws' },
-      0,
+      false,
       {
         ...{ state: 'failed', rules: ['failed'], fixes: ['dstack volume delete data'] },
         summary: 'has failed: This server cannot create volumes in backend aws',
       },
     ],
     [
-      'is on its way',
+      'is ordered',
       { status: 'submitted' },
-      0,
-      { state: 'creating', rules: ['creating'], until: 10, summary: 'waits for backend aws' },
+      false,
+      { state: 'creating', rules: ['creating'], until: 10, summary: 'is being made in aws' },
     ],
-    ['is used', {}, 2, { state: 'active', rules: ['in_use'], summary: 'is used by 2 instances' }],
+    [
+      'is on its way',
+      { status: 'provisioning' },
+      false,
+      { state: 'creating', rules: ['creating'], until: 20, summary: 'has to be ready in 19 min' },
+    ],
+    ['is used', {}, true, { state: 'active', rules: ['in_use'], summary: 'is used by train' }],
+    [
+      'is larger than it should be',
+      { statusMessage: 'It holds 130GB' },
+      true,
+      { state: 'active', rules: ['in_use', 'failed'], summary: 'is used by train' },
+    ],
     [
       'is not used, and goes',
       {},
-      0,
+      false,
       { state: 'active', rules: ['idle'], until: 10, summary: 'is deleted in 9 min' },
     ],
     [
       'is deleted while it is used',
       { toBeDeleted: true },
-      1,
-      { state: 'stopping', rules: ['in_use'], summary: 'it is still used by 1 instance' },
+      true,
+      { state: 'stopping', rules: ['in_use'], summary: 'it is still used by train' },
     ],
-  ])('is explained: %s', (_name, patch, attachments, expected) => {
-    const volume = { ...VOLUME, ...patch };
-    const snapshot = { volume, projectName: 'main', backendConfigured: true, attachments };
-    expectExplained(explainVolume(snapshot, CTX), expected);
+    [
+      'cannot be deleted',
+      { toBeDeleted: true, statusMessage: 'Deletion failed: HTTP 500' },
+      false,
+      { state: 'stopping', rules: ['terminating'], summary: 'Deletion failed: HTTP 500' },
+    ],
+  ])('is explained: %s', (_name, patch, isUsed, expected) => {
+    const world = new VolumeWorld({ volume: { ...VOLUME, ...patch } });
+    if (isUsed) world.use();
+    expectExplained(explainVolume(world.snapshot(), CTX), expected);
+  });
+
+  it('is explained: no host is connected', () => {
+    const hosts = [aVolumeHost('gpus-0', { connected: false })];
+    const volume = aHostVolume({ createdAt: NOW, statusChangedAt: NOW });
+    expectExplained(explainVolume(new VolumeWorld({ volume, hosts }).snapshot(), CTX), {
+      ...{ state: 'creating', rules: ['creating'], until: 10 },
+      summary: 'waits until a host connects that can hold it',
+    });
   });
 });
 

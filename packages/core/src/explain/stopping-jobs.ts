@@ -1,7 +1,9 @@
 /** Diagnoses jobs that are being stopped: the current stage and the next one. */
 import type { JobRecord } from '../model/index.ts';
+import { SECOND } from '../model/records.ts';
 import type { RunPass } from '../reconcile/run-pass.ts';
-import { KILL_LIMIT, killDeadline } from '../status/index.ts';
+import { heldVolumes } from '../reconcile/run-volumes.ts';
+import { DETACH_WAIT, forceDelay, KILL_LIMIT, killDeadline } from '../status/index.ts';
 import { type Reason, reason } from './diagnosis.ts';
 import { endText } from './endings.ts';
 import type { JobDiagnosis } from './job-diagnosis.ts';
@@ -13,8 +15,21 @@ export function stoppingPart(pass: RunPass, job: JobRecord): JobDiagnosis {
   if (logs) return { job, state: 'stopping', text: logs.text, reasons: [logs] };
   const unreachable = unreachableReason(pass, job);
   if (unreachable) return unreachablePart(job, unreachable);
+  const held = detachingReason(pass, job);
+  if (held) return { job, state: 'stopping', text: held.text, reasons: [held] };
   const found = isDraining(pass, job) ? drainingReason(pass, job) : stageReason(pass, job);
   return { job, state: 'stopping', text: found.text, reasons: [found] };
+}
+
+/** Its process has ended, and its volumes are on their way back. */
+function detachingReason(pass: RunPass, job: JobRecord): Reason | null {
+  const [held] = heldVolumes(pass, job);
+  if (!held || held.releasedAt === null) return null;
+  const error = held.attachment?.error;
+  const why = error ? ` (${error})` : '';
+  const text = `has ended, and waits until volume ${held.name} is detached${why}`;
+  const until = held.releasedAt + forceDelay(job) * SECOND + DETACH_WAIT;
+  return reason('detaching', text, { since: held.releasedAt, until, has: held.name });
 }
 
 /** Scaled down, but not stopped yet: requests in flight are completed first. */

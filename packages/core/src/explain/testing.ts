@@ -47,6 +47,9 @@ export interface Situation {
   readonly reports?: readonly JobReport[];
   readonly intents?: readonly IntentRecord[];
   readonly probes?: RunSnapshot['probes'];
+  /** Volumes of its project, and those that its jobs mount. */
+  readonly volumes?: PlacementSnapshot['volumes'];
+  readonly mounted?: RunSnapshot['volumes'];
   readonly logEnds?: RunSnapshot['logEnds'];
   readonly localMaxInstances?: number;
   readonly localInstances?: number;
@@ -77,6 +80,7 @@ export function explainedRun(situation: Situation): ExplainedRun {
     gangs: situation.others ?? [],
     rivals: situation.rivals ?? [],
     projectNames: PROJECT_NAMES,
+    volumes: situation.volumes ?? [],
     ...(situation.localInstances === undefined ? {} : { localInstances: situation.localInstances }),
   });
   const claimed = new Set(jobs.map((job) => job.instanceId));
@@ -90,6 +94,7 @@ export function explainedRun(situation: Situation): ExplainedRun {
       logEnds: situation.logEnds ?? {},
       intents: situation.intents ?? [],
       probes: situation.probes ?? {},
+      volumes: situation.mounted ?? [],
       ...{ overQuota: {}, gpuSamples: {}, requests: null },
     },
     queue: { projectId, projectName, ...queue },

@@ -32,6 +32,8 @@ export function instanceText({ rule, asked, has, holder }: Facts): string {
       return 'is none of the instances that the run names';
     case 'blocks':
       return 'has no blocks of the requested size';
+    case 'volume_in_use':
+      return `is not where ${volumeHolderText(asked, has, holder)}`;
     default:
       return `${UNFIT}${unmetText(rule, asked, has)}`;
   }
@@ -49,11 +51,20 @@ function unmetText(rule: ExplainRule, asked: string | null, has: string | null):
       return `\`${rule}\` is not possible there${detail(has)}`;
     case 'volumes':
       return `the requested volumes cannot be mounted there${detail(has)}`;
+    case 'volume_place':
+      return `volume ${asked ?? ''} is on ${has ?? 'another machine'}`;
+    case 'volume_in_use':
+      return volumeHolderText(asked, has, null);
     case 'reservation':
       return 'the reservation asked for is not known there';
     default:
       return `\`${rule}\`${comparison(asked, has)}`;
   }
+}
+
+function volumeHolderText(volume: string | null, where: string | null, holder: string | null) {
+  const user = holder === null ? '' : `, where ${holder} uses it`;
+  return `volume ${volume ?? ''} is attached now: on ${where ?? 'another instance'}${user}`;
 }
 
 const detail = (has: string | null): string => (has === null ? '' : ` (${has})`);

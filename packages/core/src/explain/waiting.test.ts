@@ -1,6 +1,9 @@
 /** Explanations of runs that wait for existing instances. */
 import { describe, it } from 'vitest';
-import { aFleet, aGang, anInstance, anOffer, aRun } from '../placement/testing.ts';
+import type { MountableVolume } from '../model/index.ts';
+import { aFleet, aGang, anInstance, anOffer, aRun, CLOUD } from '../placement/testing.ts';
+import { aHostVolume } from '../reconcile/testing-volumes.ts';
+import { volumeRecord } from '../testing/records.ts';
 import { aNamedRun, held, NOW } from './testing.ts';
 import {
   BUSY,
@@ -13,6 +16,15 @@ import {
   WAITS,
   type Waits,
 } from './testing-waiting.ts';
+
+const VOLUME: MountableVolume = {
+  volume: aHostVolume({ status: 'active', fleetId: LAB.id, hostId: 'lab-1', shared: true }),
+  ...{ attachments: [], users: [] },
+};
+const ATTACHED_TO_CLOUD_0: MountableVolume = {
+  ...{ volume: volumeRecord(), attachments: [] },
+  users: [{ instanceId: 'cloud-0', run: aNamedRun('eval') }],
+};
 
 const SITUATIONS: readonly Waits[] = [
   [
@@ -256,9 +268,37 @@ const SITUATIONS: readonly Waits[] = [
     },
   ],
   [
-    'a volume that no machine can mount',
+    'a volume that does not exist',
     { configuration: { volumes: ['data:/data'] }, fleets: [LAB], instances: [host(0)] },
-    { rules: ['volumes'], summary: 'the requested volumes cannot be mounted there' },
+    { rules: ['volumes'], summary: 'Volume data not found' },
+  ],
+  [
+    'a volume on another host',
+    {
+      ...{ configuration: { volumes: ['data:/data'] }, fleets: [LAB] },
+      instances: [host(0), host(1, BUSY)],
+      volumes: [VOLUME],
+      holders: [held(host(1), 'eval')],
+    },
+    {
+      rules: ['busy', 'volume_place'],
+      summary: 'lab-1 is busy with eval',
+    },
+  ],
+  [
+    'a volume that another instance has',
+    {
+      ...{ configuration: { volumes: ['data:/data'] }, fleets: [CLOUD] },
+      instances: [
+        anInstance(CLOUD, 0, anOffer(), BUSY),
+        anInstance(CLOUD, 1, anOffer(), { totalBlocks: 1 }),
+      ],
+      ...{ volumes: [ATTACHED_TO_CLOUD_0], offers: [anOffer()] },
+    },
+    {
+      rules: ['busy', 'volume_in_use'],
+      summary: 'cloud-1 is not where volume data is attached now: on cloud-0, where eval uses it',
+    },
   ],
   [
     'a full fleet, and a more urgent run that gets the next place',

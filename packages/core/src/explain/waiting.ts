@@ -1,5 +1,5 @@
 /** Diagnoses a gang without a place: rows, reasons and one sentence. */
-import type { ExplainRule, Refusal } from '@dstack/contract/wire';
+import { type ExplainRule, type Refusal, refusalText } from '@dstack/contract/wire';
 import type { Gang, JobRecord } from '../model/index.ts';
 import { candidateFleets } from '../placement/choose-fleet.ts';
 import type { GangLook } from '../placement/look-ahead.ts';
@@ -82,6 +82,7 @@ function withPlace({ option, ahead, gang }: GangLook, place: QueuePlace | null):
 
 function withoutFleets(refusal: Refusal | null, rows: readonly Row[]): Cause {
   const [rule, asked, text] = fleetlessRule(refusal);
+  if (refusal?.kind === 'volume') return { reasons: [reason(rule, text, { asked })], text };
   const others = reasonsOf(rows).filter((one) => one.rule !== 'other_fleet');
   return { reasons: [reason(rule, text, { asked }), ...others], text };
 }
@@ -94,6 +95,8 @@ function fleetlessRule(refusal: Refusal | null): [ExplainRule, string | null, st
     }
     case 'fleet-deleted':
       return ['fleet_deleted', null, 'the fleet in which the run is was deleted'];
+    case 'volume':
+      return ['volumes', refusal.name, refusalText(refusal)];
     default:
       return ['no_fleets', null, 'the project has no fleet'];
   }

@@ -55,7 +55,8 @@ function forbiddenChange(
   if (ssh !== (before.configuration.ssh_config != null)) {
     return 'A fleet cannot change between cloud instances and SSH hosts';
   }
-  const allowed = ssh ? ['ssh_config'] : UPDATABLE_CLOUD;
+  // Volumes stay where they were created.
+  const allowed = ssh ? ['ssh_config', 'shared_volumes_path'] : UPDATABLE_CLOUD;
   const wrong = changed.filter(
     (key) => key !== 'configuration_path' && !allowed.some((it) => key === `configuration.${it}`),
   );

@@ -1,4 +1,4 @@
-import { ENV_NAME } from '@dstack/contract';
+import { ENV_NAME, SERVER_HOST_PLACE } from '@dstack/contract';
 import type { FleetSpec } from '@dstack/contract/wire';
 import {
   nameError,
@@ -35,6 +35,8 @@ export interface FleetSpecContext {
    * the caller may not see that fleet.
    */
   readonly hostsInUse?: ReadonlyMap<string, string | null>;
+  /** The spec of the fleet that is updated; null = a new one, absent = not known. */
+  readonly current?: FleetSpec | null;
 }
 
 const SSH_PORT = 22;
@@ -67,6 +69,9 @@ export function prepareFleetSpec(
   const { name, nodes, ssh_config: ssh } = configuration;
   const wrongName = name == null ? null : nameError(name);
   if (wrongName) return wrongName;
+  if (name === SERVER_HOST_PLACE && context.current === null) {
+    return specError(`The name ${name} is reserved for the server's machine`);
+  }
   if (nodes != null && ssh != null) {
     return specError('`nodes` and `ssh_config` exclude each other: a fleet has one of them');
   }
@@ -74,7 +79,16 @@ export function prepareFleetSpec(
     return specError('A fleet needs `nodes` (cloud instances) or `ssh_config` (hosts)');
   }
   const error = ssh ? sshError(spec, ssh, context) : cloudError(spec);
-  return error ?? { ok: true, spec };
+  return error ?? { ok: true, spec: withKeptPath(spec, context.current ?? null) };
+}
+
+/** dstack 0.22.5 does not send the key: what it leaves out is kept, only null takes it away. */
+function withKeptPath(spec: FleetSpec, current: FleetSpec | null): FleetSpec {
+  const { configuration } = spec;
+  const { shared_volumes_path: path, ...others } = configuration;
+  const kept = path === undefined ? current?.configuration.shared_volumes_path : path;
+  const own = kept ? { shared_volumes_path: kept } : {};
+  return { ...spec, configuration: { ...others, ...own } };
 }
 
 /** The most hosts of one fleet. */
@@ -91,8 +105,12 @@ function cloudError({ configuration }: FleetSpec): SpecError | null {
       `\`nodes\` asks for ${wanted} instances from the start; at most ${MOST_INSTANCES} are allowed`,
     );
   }
-  if (Object.keys(configuration.env).length === 0) return null;
-  return specError('Only fleets with `ssh_config` may have: env');
+  const wrong = [
+    ...(Object.keys(configuration.env).length > 0 ? ['env'] : []),
+    ...(configuration.shared_volumes_path ? ['shared_volumes_path'] : []),
+  ];
+  if (wrong.length === 0) return null;
+  return specError(`Only fleets with \`ssh_config\` may have: ${wrong.join(', ')}`);
 }
 
 function sshError(spec: FleetSpec, ssh: SshConfig, context: FleetSpecContext): SpecError | null {

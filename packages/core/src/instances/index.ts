@@ -40,6 +40,7 @@ export {
   expectedObservation,
   isNews,
   MISSING_TOLERANCE,
+  notAskedYet,
   notObserved,
   observed,
 } from './observation.ts';

@@ -1,6 +1,6 @@
-/** What backends report of their instances, and when they are asked again. */
+/** What backends report of instances and volumes, and when they are asked again. */
 import { sameJson } from '../compare/same.ts';
-import type { Id, InstanceObservation, ObservationRecord, Timestamp } from '../model/index.ts';
+import type { Id, ObservationRecord, ObservedState, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
 
 /** An API may not show an instance at once after its creation, or for a moment between two answers. */
@@ -16,49 +16,59 @@ const DELAYS = {
 /** Delay after a question that was not answered, doubled each time. */
 const ERROR_DELAYS = [SECOND, 60 * SECOND] as const;
 
-/** The record before the first question. */
+type AnyObservation = { readonly state: string };
+
+/** The record of an instance before the first question. */
 export function expectedObservation(instanceId: Id, now: Timestamp): ObservationRecord {
+  return { instanceId, ...notAskedYet(now) };
+}
+
+export function notAskedYet(now: Timestamp) {
   return {
-    instanceId,
     observation: { state: 'pending', text: '' },
     since: now,
     checkedAt: now,
     error: null,
     nextPassAt: now + DELAYS.pending[0],
-  };
+  } as const;
 }
 
 /**
  * `isSettled`: further questions report nothing new, because the backend reports changes itself or
  * has none.
  */
-export function observed(
-  before: ObservationRecord,
-  observation: InstanceObservation,
+export function observed<R extends ObservedState<AnyObservation>>(
+  before: R,
+  observation: R['observation'],
   { now, isSettled }: { readonly now: Timestamp; readonly isSettled: boolean },
-): ObservationRecord {
+): R {
   const { state } = observation;
   const since = before.observation.state === state ? before.since : now;
   const isLast = state === 'ready' && isSettled;
-  const nextPassAt = state === 'interrupted' || isLast ? null : now + delayAt(state, now - since);
+  const nextPassAt = isLast || !isAskedAgain(state) ? null : now + delayAt(state, now - since);
   return { ...before, observation, since, checkedAt: now, error: null, nextPassAt };
 }
 
 /** The backend did not answer, so its previous report still holds. */
-export function notObserved(
-  before: ObservationRecord,
+export function notObserved<R extends ObservedState<AnyObservation>>(
+  before: R,
   error: string,
   now: Timestamp,
-): ObservationRecord {
+): R {
   const [least, most] = ERROR_DELAYS;
   const waited = before.error === null ? 0 : now - before.checkedAt;
   const delay = Math.min(most, Math.max(least, 2 * waited));
   return { ...before, checkedAt: now, error, nextPassAt: now + delay };
 }
 
-/** Whether a pass of the instance may now come to another decision. */
-export function isNews(before: ObservationRecord, after: ObservationRecord): boolean {
+/** Whether a pass of its instance or volume may now come to another decision. */
+export function isNews<R extends ObservedState<AnyObservation>>(before: R, after: R): boolean {
   return before.error !== after.error || !sameJson(before.observation, after.observation);
+}
+
+/** `interrupted` and `failed` are final. */
+function isAskedAgain(state: string): state is keyof typeof DELAYS {
+  return Object.hasOwn(DELAYS, state);
 }
 
 function delayAt(state: keyof typeof DELAYS, age: Timestamp): Timestamp {

@@ -13,7 +13,8 @@ import type {
   RunRecord,
   Timestamp,
 } from './records.ts';
-import type { GatewayRecord, VolumeRecord } from './resources.ts';
+import type { GatewayRecord } from './resources.ts';
+import type { AttachmentRecord, VolumeRecord, VolumeUseRecord } from './volumes.ts';
 
 type Patch<T> = Partial<Omit<T, 'id' | 'version' | 'projectId'>>;
 
@@ -71,6 +72,18 @@ export type Change =
       readonly version: number;
       readonly set: Patch<VolumeRecord>;
     }
+  | { readonly type: 'attachment.insert'; readonly attachment: AttachmentRecord }
+  | {
+      readonly type: 'attachment.update';
+      readonly id: Id;
+      readonly version: number;
+      readonly set: Patch<AttachmentRecord>;
+    }
+  | { readonly type: 'attachment.delete'; readonly id: Id; readonly version: number }
+  | { readonly type: 'volume-use.insert'; readonly use: VolumeUseRecord }
+  /** All volumes of the job may be detached. */
+  | { readonly type: 'volume-use.release'; readonly jobId: Id; readonly at: Timestamp }
+  | { readonly type: 'volume-use.delete'; readonly jobId: Id }
   | {
       readonly type: 'gateway.update';
       readonly id: Id;
@@ -125,9 +138,9 @@ export interface NewEvent {
 export interface Signal {
   readonly kind: WorkKind;
   /**
-   * Id of the record; instance id for `observation`; project id for `placement`; intent key for
-   * `intent`. For `capacity` the freed capacity: `fleet:<id>`, `local`, or `project:<id>` (held for
-   * a waiting run of that project).
+   * Id of the record; instance id for `observation`; volume id for `volume-observation`; project id
+   * for `placement`; intent key for `intent`. For `capacity` the freed capacity: `fleet:<id>`,
+   * `local`, or `project:<id>` (held for a waiting run of that project).
    */
   readonly id: string;
 }
@@ -141,6 +154,7 @@ export type WorkKind =
   | 'observation'
   | 'fleet'
   | 'volume'
+  | 'volume-observation'
   | 'gateway'
   | 'group'
   | 'intent';

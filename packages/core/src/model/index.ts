@@ -4,3 +4,4 @@ export * from './names.ts';
 export * from './records.ts';
 export * from './resources.ts';
 export * from './snapshots.ts';
+export * from './volumes.ts';

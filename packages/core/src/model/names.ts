@@ -1,5 +1,6 @@
 /** The closed vocabularies of the wire. */
 export type {
+  AttachmentStatus,
   FleetStatus,
   GatewayStatus,
   GroupStatus,

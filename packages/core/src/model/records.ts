@@ -250,10 +250,9 @@ export type InstanceObservation =
     }
   | { readonly state: 'missing' };
 
-/** The last observation of an instance. It changes without raising the version of the instance. */
-export interface ObservationRecord {
-  readonly instanceId: Id;
-  readonly observation: InstanceObservation;
+/** The last observation of something at a backend. */
+export interface ObservedState<O extends { readonly state: string }> {
+  readonly observation: O;
   /** Since when `state` has its present value. */
   readonly since: Timestamp;
   readonly checkedAt: Timestamp;
@@ -261,6 +260,11 @@ export interface ObservationRecord {
   readonly error: string | null;
   /** When it is due again; null = never. */
   readonly nextPassAt: Timestamp | null;
+}
+
+/** The last observation of an instance. It changes without raising the version of the instance. */
+export interface ObservationRecord extends ObservedState<InstanceObservation> {
+  readonly instanceId: Id;
 }
 
 /** The last report of an agent about the health of its host. Raises no version of an instance. */
@@ -296,7 +300,7 @@ export interface JobLogEnd {
 export interface IntentRecord {
   readonly key: string;
   readonly kind: IntentKind;
-  /** Id of a job, an instance or a group, by the kind. */
+  /** Id of a job, an instance, a group, a volume, or of an attachment of a volume, by the kind. */
   readonly subjectId: Id;
   readonly attempt: number;
   readonly payload: IntentPayload;
@@ -349,9 +353,36 @@ export type IntentPayload =
       readonly maxTries: number;
       readonly totalOffers: number;
     }
-  | { readonly kind: 'group.delete' };
+  | { readonly kind: 'group.delete' }
+  | VolumeIntentPayload;
 
-/** `reason` of a refused `instance.terminate` or `group.delete`: the backend was removed from the project. */
+/** How a backend finds a volume. */
+export interface VolumeHandle {
+  /** The provider's id, shown as `volume_id`. */
+  readonly id: string;
+  readonly region: string;
+  /** JSON of the adapter, not read by anybody else. */
+  readonly data: string | null;
+}
+
+export type VolumeIntentPayload =
+  /**
+   * `path`: directory on a file system that the hosts of the fleet share. `begun`: a worker may have
+   * created it already.
+   */
+  | { readonly kind: 'volume.create'; readonly path: string | null; readonly begun: boolean }
+  /** Find the volume that the user made. */
+  | { readonly kind: 'volume.register'; readonly externalId: string }
+  | { readonly kind: 'volume.delete' }
+  | { readonly kind: 'volume.attach'; readonly volumeId: Id; readonly instanceId: Id }
+  | {
+      readonly kind: 'volume.detach';
+      readonly volumeId: Id;
+      readonly instanceId: Id;
+      readonly force: boolean;
+    };
+
+/** `reason` of a refused `instance.terminate`, `volume.delete` or `group.delete`: the backend was removed from the project. */
 export const BACKEND_MISSING = 'backend_missing';
 
 export type IntentResult =
@@ -370,6 +401,9 @@ export type IntentResult =
       /** That of each machine of a compute group. */
       readonly offer: Offer | null;
     }
+  | { readonly kind: 'volume.created'; readonly handle: VolumeHandle }
+  /** `device`: path of the block device on the instance; null if it has none. */
+  | { readonly kind: 'volume.attached'; readonly device: string | null }
   /** `message` contains the number of offers tried and up to three distinct errors. */
   | { readonly kind: 'no-capacity'; readonly message: string }
   | { readonly kind: 'ok' }

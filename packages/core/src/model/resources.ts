@@ -1,35 +1,6 @@
-/** Records of volumes and gateways, and their snapshots. */
-import type {
-  BackendType,
-  GatewayConfiguration,
-  GatewayStatus,
-  Volume,
-  VolumeProvisioningData,
-  VolumeStatus,
-} from '@dstack/contract/wire';
+/** Records of gateways, and their snapshots. */
+import type { BackendType, GatewayConfiguration, GatewayStatus } from '@dstack/contract/wire';
 import type { Id, Timestamp } from './records.ts';
-
-export interface VolumeRecord {
-  readonly id: Id;
-  readonly projectId: Id;
-  readonly userId: Id;
-  readonly name: string;
-  readonly backend: BackendType;
-  readonly configuration: Volume['configuration'];
-  /** Registered by its id, so it is never deleted at the provider. */
-  readonly external: boolean;
-  readonly status: VolumeStatus;
-  readonly statusMessage: string | null;
-  readonly provisioningData: VolumeProvisioningData | null;
-  readonly createdAt: Timestamp;
-  readonly lastProcessedAt: Timestamp;
-  readonly lastJobProcessedAt: Timestamp | null;
-  readonly toBeDeleted: boolean;
-  readonly deleted: boolean;
-  readonly deletedAt: Timestamp | null;
-  readonly nextPassAt: Timestamp | null;
-  readonly version: number;
-}
 
 export interface GatewayRecord {
   readonly id: Id;
@@ -52,15 +23,6 @@ export interface GatewayRecord {
   readonly deleted: boolean;
   readonly nextPassAt: Timestamp | null;
   readonly version: number;
-}
-
-export interface VolumeSnapshot {
-  readonly volume: VolumeRecord;
-  readonly projectName: string;
-  /** Whether the project has its backend configured. */
-  readonly backendConfigured: boolean;
-  /** Instances that it is attached to. */
-  readonly attachments: number;
 }
 
 export interface GatewaySnapshot {

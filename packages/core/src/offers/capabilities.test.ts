@@ -17,7 +17,7 @@ describe('backends of dstack 0.22.5', () => {
     ['placementGroups', 'aws gcp nebius crusoe'],
     ['groupProvisioning', 'runpod slurm'],
     ['reservations', 'aws gcp'],
-    ['volumes', 'aws gcp runpod daytona lium kubernetes'],
+    ['volumes', 'aws gcp runpod daytona lium kubernetes remote'],
     ['gateway', 'aws azure gcp kubernetes'],
     ['privateGateway', 'aws gcp'],
     ['loadBalancer', 'aws gcp'],

@@ -22,7 +22,7 @@ export interface Capabilities {
   readonly placementGroups: boolean;
   /** All nodes of a gang are ordered, and end, together. */
   readonly groupProvisioning: boolean;
-  /** Network volumes. */
+  /** Named volumes can be mounted into a job. */
   readonly volumes: boolean;
   /** Has offers of machines that it may take back. */
   readonly spot: boolean;
@@ -141,8 +141,8 @@ const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
   vastai: { ...CONTAINER, spot: true },
   daytona: { ...CONTAINER, volumes: true, spot: true, provisioningSeconds: minutes(20) },
   lium: { ...CONTAINER, volumes: true, spot: true },
-  remote: { ...VM_CLUSTER, createInstance: false, owner: 'user' },
-  local: { ...VM, owner: 'server' },
+  remote: { ...VM_CLUSTER, createInstance: false, volumes: true, owner: 'user' },
+  local: { ...VM, volumes: true, owner: 'server' },
   dstack: { ...VM_CLUSTER, reservations: true },
   cudo: NONE,
   tensordock: NONE,

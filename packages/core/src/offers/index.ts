@@ -4,6 +4,7 @@ export { shareOffer, smallestShare, totalBlocksOf } from './blocks.ts';
 export {
   type Capabilities,
   capabilitiesOf,
+  configuredBackendName,
   isServerHost,
   LOCAL_BACKEND,
   LOCAL_PROCESS_INSTANCE,
@@ -24,6 +25,7 @@ export type { JobNeeds } from './job-needs.ts';
 export { DEFAULT_MAX_OFFERS, listOffers, mergeByPrice, type OfferListing } from './listing.ts';
 export { MACHINE_GPUS } from './local-gpus.ts';
 export {
+  LOCAL_HOST,
   LOCAL_MOUNTS,
   LOCAL_TRUSTED,
   LOCAL_USERS,

@@ -11,6 +11,8 @@ export const LOCAL_TRUSTED = 'trusted';
 export const LOCAL_MOUNTS = 'mounts';
 /** Jobs may set `user`; without containers that is a user of the machine. */
 export const LOCAL_USERS = 'users';
+/** Key of the record of its host: servers that share a database have a machine each. */
+export const LOCAL_HOST = 'host';
 /** The instance's project may no longer run jobs there. */
 export const LOCAL_WITHDRAWN = 'withdrawn';
 
@@ -34,9 +36,10 @@ export function localRefusal(needs: JobNeeds, offer: Offer): LocalRefusal | null
   if (!trusted && hasContainers && needs.privileged) {
     return { need: 'privileged', without: 'trusted' };
   }
-  if (!needs.instanceMounts) return null;
+  if (!needs.instanceMounts && !needs.namedVolumes) return null;
   if (offer.backend_data[LOCAL_MOUNTS] !== true) return { need: 'volumes', without: 'mounts' };
-  return trusted ? null : { need: 'volumes', without: 'trusted' };
+  // Named volumes hold what jobs have written, and nothing else of the machine.
+  return trusted || !needs.instanceMounts ? null : { need: 'volumes', without: 'trusted' };
 }
 
 /** One sentence for plans. */
@@ -45,6 +48,6 @@ export function localRefusalText({ need, without }: LocalRefusal): string {
     case 'trusted':
       return `local: \`${need}\` would give the job the server's machine, whose administrator can allow that with DSTACK_LOCAL_TRUSTED=1`;
     case 'mounts':
-      return `local: \`${need}\` of the server's machine cannot be mounted, since the server runs without the right to do so (as root it has it)`;
+      return `local: \`${need}\` cannot be mounted on the server's machine, since the server runs without the right to do so (as root it has it)`;
   }
 }

@@ -62,9 +62,7 @@ export function unmetNeed(needs: JobNeeds, offer: Offer): NeedName | null {
   const refused = localRefusal(needs, offer);
   if (refused) return refused.need;
   if (needs.privileged && !capabilities.privileged) return needs.dind ? 'docker' : 'privileged';
-  // No backend of this server attaches network volumes. A job with one is refused everywhere,
-  // because it must never run without its data.
-  if (needs.namedVolumes) return 'volumes';
+  if (needs.namedVolumes && !capabilities.volumes) return 'volumes';
   if (needs.instanceMounts && !capabilities.instanceMounts) return 'volumes';
   if (needs.reservation && !capabilities.reservations) return 'reservation';
   return null;

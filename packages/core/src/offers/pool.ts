@@ -1,5 +1,5 @@
 import type { Finding, Profile } from '@dstack/contract/wire';
-import type { FleetRecord, Id, InstanceRecord, Offer } from '../model/index.ts';
+import type { FleetRecord, Id, InstanceRecord, Offer, VolumeRecord } from '../model/index.ts';
 import {
   isFailing,
   isInstanceActive,
@@ -24,6 +24,8 @@ export interface PoolOffer {
   /** Blocks that the job would claim. */
   readonly blocks: number;
   readonly available: boolean;
+  /** Placement adds the volumes that the job would mount. */
+  readonly volumes?: readonly VolumeRecord[];
 }
 
 /**

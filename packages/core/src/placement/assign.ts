@@ -18,6 +18,7 @@ import type {
   InstanceRecord,
   JobRecord,
   Offer,
+  VolumeRecord,
 } from '../model/index.ts';
 import { capabilitiesOf, isServerHost } from '../offers/capabilities.ts';
 import { moveJob } from '../reconcile/moves.ts';
@@ -56,10 +57,11 @@ export function assignExisting(
     instanceId: reserved.id,
     claimedBlocks: slot.blocks,
     provisioningData: reserved.provisioningData,
-    runtimeData: { ...runtime, volume_names: [], offer: slot.offer },
+    runtimeData: { ...runtime, volume_names: namesOf(slot.volumes), offer: slot.offer },
     provisionedAt: ctx.now,
     ...PLACED,
   });
+  draft.useVolumes(job.id, slot.volumes);
   occupyReserved(draft, reserved);
 }
 
@@ -83,6 +85,10 @@ export function offersOfGroup(slots: readonly Slot[]): readonly Offer[] | null {
   return rest.every((offers) => sameJson(offers, first)) ? first : null;
 }
 
+function namesOf(volumes: readonly VolumeRecord[]): string[] {
+  return volumes.map(({ name }) => name);
+}
+
 /** Plans an instance for a job and announces its creation; the job stays `submitted`. */
 export function assignNew(
   draft: Draft,
@@ -104,6 +110,7 @@ export function assignNew(
     ]),
   );
   draft.event(jobAssignedEvent(assigned, instance));
+  draft.useVolumes(job.id, slot.volumes);
   draft.announce(instance.id, {
     kind: 'instance.create',
     offers: triedOffers(slot.offers),

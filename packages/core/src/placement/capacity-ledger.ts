@@ -12,6 +12,7 @@ import { isServerHost } from '../offers/capabilities.ts';
 import { heldLocalGpus, machineGpus } from '../offers/local-gpus.ts';
 import { isUsable } from '../offers/pool.ts';
 import { isFleetActive, isInstanceActive, isInstanceAvailable } from '../status/index.ts';
+import { VolumeLedger } from './volume-ledger.ts';
 
 /** A run that claims capacity, or for which capacity is held. */
 export type Claimant = Pick<RunRecord, 'id' | 'name' | 'projectId' | 'priority' | 'submittedAt'>;
@@ -25,6 +26,7 @@ export class CapacityLedger {
   readonly snapshot: CapacitySnapshot;
   readonly fleets: readonly FleetRecord[];
   readonly localMaxInstances: number;
+  readonly volumes: VolumeLedger;
   readonly #instances = new Map<Id, InstanceRecord[]>();
   readonly #busy = new Map<Id, number>();
   readonly #held = new Map<Id, Claimant>();
@@ -46,6 +48,7 @@ export class CapacityLedger {
     this.snapshot = snapshot;
     this.fleets = snapshot.fleets.filter((fleet) => isFleetActive(fleet.status) && !fleet.deleted);
     this.localMaxInstances = settings.localMaxInstances;
+    this.volumes = new VolumeLedger(snapshot.volumes ?? []);
     this.#localLeft = settings.localMaxInstances - snapshot.localInstances;
     for (const use of snapshot.localBusy) this.#localGpusHeld += heldLocalGpus(use);
     const fleets = new Map(this.fleets.map((fleet) => [fleet.id, fleet]));

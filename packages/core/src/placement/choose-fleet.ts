@@ -11,6 +11,7 @@ import {
   projectsOf,
 } from './existing-instances.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
+import { unusableVolume } from './mounts.ts';
 import {
   type Ask,
   isElastic,
@@ -46,6 +47,7 @@ export function chooseFleet(
   ask: Ask,
   shared: ReadonlySet<Id> | null = null,
 ): FleetOption | null {
+  if (unusableVolume(ledger, request)) return null;
   const views = candidateFleets(ledger, request, shared)
     .map((fleet) => viewPool(ledger, fleet, request))
     .filter((view): view is PoolView => view !== null);

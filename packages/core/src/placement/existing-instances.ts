@@ -1,9 +1,10 @@
 /** The slots that existing instances offer to a gang. */
-import type { FleetRecord, InstanceRecord, Offer } from '../model/index.ts';
+import type { FleetRecord, InstanceRecord, Offer, VolumeRecord } from '../model/index.ts';
 import { isServerHost } from '../offers/capabilities.ts';
 import { isSelected, matchInstance, type PoolOffer, type ProjectScope } from '../offers/pool.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
+import { mountsOn } from './mounts.ts';
 
 /** A share of an existing instance. */
 export interface ExistingSlot {
@@ -12,6 +13,8 @@ export interface ExistingSlot {
   readonly blocks: number;
   /** The job's share of the instance. */
   readonly offer: Offer;
+  /** One for each mount of a named volume. */
+  readonly volumes: readonly VolumeRecord[];
 }
 
 /** How references to fleets and instances in the request are read. */
@@ -59,7 +62,16 @@ export function poolOffer(
     needs: node.needs,
     profile: request.profile,
   });
-  if (!found?.available || ledger.hasGpusFor(found.offer)) return found;
+  if (found === null) return null;
+  const mounts = mountsOn(ledger, instance, node, request);
+  if ('volumes' in mounts) {
+    const hasGpus = !found.available || ledger.hasGpusFor(found.offer);
+    return hasGpus ? { ...found, volumes: mounts.volumes } : busy(found);
+  }
+  return mounts.verdict === 'never' ? null : busy(found);
+}
+
+function busy(found: PoolOffer): PoolOffer {
   return { ...found, available: false, offer: { ...found.offer, availability: 'busy' } };
 }
 
@@ -82,8 +94,8 @@ export function isAllowed(
   return !selectors || isSelected(selectors, instance, fleet, projectsOf(ledger, request));
 }
 
-export function existingSlot({ instance, blocks, offer }: PoolOffer): ExistingSlot {
-  return { kind: 'existing', instance, blocks, offer };
+export function existingSlot({ instance, blocks, offer, volumes }: PoolOffer): ExistingSlot {
+  return { kind: 'existing', instance, blocks, offer, volumes: volumes ?? [] };
 }
 
 /**

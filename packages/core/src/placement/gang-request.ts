@@ -9,6 +9,8 @@ import { mergedProfile } from '../profile/merge.ts';
 export interface NodeRequest {
   readonly requirements: Requirements;
   readonly needs: JobNeeds;
+  /** For each mount of a named volume the names of which one is mounted. */
+  readonly volumes: readonly (readonly string[])[];
   /** Equal for nodes with the same requirements. */
   readonly kind: string;
 }
@@ -65,11 +67,17 @@ function whereOf(profile: Profile): unknown {
 
 function nodeRequest(spec: RunSpec, job: JobSpec): NodeRequest {
   const needs = needsOf(job, usesDocker(spec, job.replica_group));
+  const volumes = volumeNamesOf(job);
   return {
     requirements: job.requirements,
     needs,
-    kind: JSON.stringify([job.requirements, needs]),
+    volumes,
+    kind: JSON.stringify([job.requirements, needs, ...(volumes.length > 0 ? [volumes] : [])]),
   };
+}
+
+export function volumeNamesOf({ volumes }: Pick<JobSpec, 'volumes'>): string[][] {
+  return (volumes ?? []).flatMap((mount) => ('name' in mount ? [[mount.name].flat()] : []));
 }
 
 /** `docker: true` of the run, or of the replica group of a service. */

@@ -4,7 +4,7 @@
  */
 import type { Finding, Profile, Requirements } from '@dstack/contract/wire';
 import { offersAt, type Site } from '../instances/index.ts';
-import type { BackendName, FleetRecord, Id, Offer } from '../model/index.ts';
+import type { BackendName, FleetRecord, Id, Offer, VolumeRecord } from '../model/index.ts';
 import { isAvailableOffer } from '../offers/availability.ts';
 import { smallestShare, totalBlocksOf } from '../offers/blocks.ts';
 import { backendsNamed, isServerHost } from '../offers/capabilities.ts';
@@ -13,6 +13,7 @@ import { finding } from '../offers/findings.ts';
 import { cutZones, unmetLocation, unmetNeed } from '../offers/needs.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
+import { mountableOffers } from './mounts.ts';
 
 /**
  * A question to the backends, to be answered before placement or a plan can be computed. Equal
@@ -43,6 +44,8 @@ export interface NewSlot {
   /** The number of offers that fit, including those not available now. */
   readonly totalOffers: number;
   readonly combined: Combined;
+  /** One for each mount of a named volume. */
+  readonly volumes: readonly VolumeRecord[];
 }
 
 /**
@@ -162,22 +165,26 @@ export function newSlot(
 ): NewSlot | NoNewCapacity {
   const capacity = newCapacityFor(fleet, node, request.profile);
   if ('excluded' in capacity) return { none: finding('excluded', capacity.excluded) };
-  return slotFrom(ledger, fleet, node, capacity, ask(capacity.question));
+  return slotFrom(ledger, fleet, node, request, capacity, ask(capacity.question));
 }
 
 function slotFrom(
   ledger: CapacityLedger,
   fleet: FleetRecord,
   node: NodeRequest,
+  request: GangRequest,
   { combined }: NewCapacity,
   offers: readonly Offer[],
 ): NewSlot | NoNewCapacity {
-  const usable = usableOffers(offers, node, combined, fleet.spec.configuration.blocks ?? 1);
+  const fitting = usableOffers(offers, node, combined, fleet.spec.configuration.blocks ?? 1);
+  const mountable = mountableOffers(ledger, fitting, fleet.id, node, request);
+  if ('finding' in mountable) return { none: mountable.finding };
+  const { offers: usable, volumes } = mountable;
   const made = usable.filter((offer) => ledger.createsInstances(offer));
   const had = made.filter(isAvailableOffer);
   const open = had.filter((offer) => whyNotLocal(ledger, offer) === null);
   if (open.length > 0) {
-    return { kind: 'new', combined, offers: open, totalOffers: usable.length };
+    return { kind: 'new', combined, offers: open, totalOffers: usable.length, volumes };
   }
   const local = had[0] && whyNotLocal(ledger, had[0]);
   if (local) return { none: local };

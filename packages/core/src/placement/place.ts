@@ -20,6 +20,7 @@ import type { BackendOffers } from './backend-answers.ts';
 import { CapacityLedger, type Claimant } from './capacity-ledger.ts';
 import type { FleetOption } from './choose-fleet.ts';
 import { chooseFleet } from './choose-fleet.ts';
+import { unusableVolume } from './mounts.ts';
 import { type Ask, triedOffers } from './new-capacity.ts';
 import { demandKey, Holds, type QueuedGang, queueOf } from './queue.ts';
 import { refusalOf } from './refusals.ts';
@@ -65,7 +66,8 @@ export class PlacementPass {
     this.#ask = ask;
     this.#holds = new Holds(this.#ledger, this.#ask);
     const jobs = snapshot.gangs.flatMap((gang) => gang.jobs);
-    this.#draft = new Draft({ jobs, instances: snapshot.instances }, ctx);
+    const volumeRecords = snapshot.volumes?.map(({ volume }) => volume);
+    this.#draft = new Draft({ jobs, instances: snapshot.instances, volumeRecords }, ctx);
   }
 
   /** The option of the next gang of the queue, without placing it. */
@@ -167,7 +169,7 @@ export class PlacementPass {
     const [first] = jobs;
     if (!first || !reason) return;
     if (first.demand !== null) this.#closed.add(first.demand);
-    if (first.refusal === null) {
+    if (first.refusal === null || this.#hasLostVolume(queued)) {
       const refusal = reason();
       for (const job of jobs) this.#draft.jobs.set(job, { refusal });
       this.#draft.signal('run', run.id);
@@ -176,6 +178,13 @@ export class PlacementPass {
     if (!isJobWaiting(first)) return;
     this.#waitingSince = Math.max(this.#waitingSince ?? 0, first.waitingSince ?? 0);
     this.#holds.keepFor(queued);
+  }
+
+  /** A volume of a gang that waits for capacity was deleted meanwhile. */
+  #hasLostVolume({ gang, request }: QueuedGang): boolean {
+    if (request.nodes.every(({ volumes }) => volumes.length === 0)) return false;
+    const known = gang.jobs[0]?.refusal?.kind === 'volume';
+    return !known && unusableVolume(this.#ledger, request) !== null;
   }
 
   decision(): Decision {
@@ -232,6 +241,8 @@ export function claimSlots(
 ): void {
   ledger.setFleetOfRun(run.id, option.fleet.id);
   for (const [index, slot] of option.slots.entries()) {
+    const instance = slot.kind === 'existing' ? slot.instance : null;
+    ledger.volumes.claim(slot.volumes, instance?.id ?? null);
     if (slot.kind === 'existing') {
       ledger.claim(slot.instance, slot.blocks, run);
       each(slot, index, slot.instance.instanceNum);

@@ -9,10 +9,13 @@ import type { CapacityLedger } from './capacity-ledger.ts';
 import { candidateFleets, fits, isClusterFor, newSlots, nodesNeeded } from './choose-fleet.ts';
 import { isAllowed, isOthersLocal, poolOffer, poolSlots } from './existing-instances.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
+import { mountsOn, unusableVolume } from './mounts.ts';
 import { type Ask, newCapacityFor, whyNeverGrow, whyNotGrow } from './new-capacity.ts';
 
 /** Why `chooseFleet` finds nothing for the gang. */
 export function refusalOf(ledger: CapacityLedger, request: GangRequest, ask: Ask): Refusal {
+  const unusable = unusableVolume(ledger, request);
+  if (unusable) return unusable;
   const fleets = candidateFleets(ledger, request);
   if (fleets.length === 0) return withoutFleets(ledger, request);
   return {
@@ -124,11 +127,15 @@ export function lookAt(
     profile: request.profile,
   };
   const unfit = instanceFindings(instance, query);
+  const mounts = mountsOn(ledger, instance, node, request);
+  const noMounts = 'finding' in mounts ? mounts : null;
+  if (noMounts?.verdict === 'never') return never([...unfit, noMounts.finding]);
   if (unfit.length > 0) return never(unfit);
   const state = stateFinding(instance);
   if (state?.rule === 'ending') return never([state]);
   if (state !== null) return full([state]);
   if (!matchesFleet(instance, fleet)) return never([finding('fleet_spec')]);
+  if (noMounts) return full([noMounts.finding]);
   if (ledger.isHeld(instance)) return full([finding('held')]);
   const offer = poolOffer(ledger, fleet, instance, node, request);
   if (offer?.available) return full([]);
@@ -203,8 +210,15 @@ function freeAtOneSite(ledger: CapacityLedger, fleet: FleetRecord, request: Gang
 
 /** Whether the cause can pass without a change of configuration. */
 function isTemporary({ rule }: Finding): boolean {
-  return rule === 'not_available' || rule === 'local_limit' || rule === 'gpus_taken';
+  return TEMPORARY.has(rule);
 }
+
+const TEMPORARY: ReadonlySet<Finding['rule']> = new Set([
+  'not_available',
+  'local_limit',
+  'gpus_taken',
+  'volume_in_use',
+]);
 
 /** The rule that rules out every present offer; null if there is no single such rule. */
 function noOffers(fleet: FleetRecord, request: GangRequest, ask: Ask): Finding | null {

@@ -6,6 +6,7 @@ import type { CapacityLedger } from '../placement/capacity-ledger.ts';
 import { candidateFleets, viewPool } from '../placement/choose-fleet.ts';
 import { poolOffer } from '../placement/existing-instances.ts';
 import type { GangRequest, NodeRequest } from '../placement/gang-request.ts';
+import { mountableOffers } from '../placement/mounts.ts';
 import {
   type Ask,
   newCapacityFor,
@@ -46,7 +47,7 @@ export function findOffers(
   if (selected || request.profile.fleets) {
     return { fleet: null, ...offersIn(ledger, fleets, node, request, ask, options) };
   }
-  const fresh = anywhere(node, request, ask);
+  const fresh = anywhere(ledger, node, request, ask);
   return { fleet: null, pool: () => poolOffers(ledger, fleets, node, request, options), fresh };
 }
 
@@ -145,16 +146,35 @@ function freshOffers(
   if ('excluded' in capacity) return [];
   const offers = ask(capacity.question);
   const blocks = fleet.spec.configuration.blocks ?? 1;
-  return usableOffers(offers, node, capacity.combined, blocks).map((offer) =>
+  const usable = usableOffers(offers, node, capacity.combined, blocks);
+  return mountable(ledger, usable, fleet, node, request).map((offer) =>
     whyNotLocal(ledger, offer) !== null ? { ...offer, availability: 'not_available' } : offer,
   );
 }
 
+/** Those with which the job could mount its volumes. */
+function mountable(
+  ledger: CapacityLedger,
+  offers: readonly Offer[],
+  fleet: FleetRecord | null,
+  node: NodeRequest,
+  request: GangRequest,
+): readonly Offer[] {
+  const found = mountableOffers(ledger, offers, fleet?.id ?? null, node, request);
+  return 'offers' in found ? found.offers : [];
+}
+
 /** The offers of the backends, without regard to fleets. */
-function anywhere(node: NodeRequest, request: GangRequest, ask: Ask): Offer[] {
+function anywhere(
+  ledger: CapacityLedger,
+  node: NodeRequest,
+  request: GangRequest,
+  ask: Ask,
+): Offer[] {
   if (request.profile.creation_policy === 'reuse') return [];
   const combined: Combined = { requirements: node.requirements, profile: request.profile };
-  return usableOffers(ask(offersQuestion(null, combined)), node, combined, 1);
+  const usable = usableOffers(ask(offersQuestion(null, combined)), node, combined, 1);
+  return [...mountable(ledger, usable, null, node, request)];
 }
 
 /** Several fleets find the same offers; equal ones are named once. */

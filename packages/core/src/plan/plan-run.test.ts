@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Offer } from '../model/index.ts';
+import type { Offer, VolumeRecord } from '../model/index.ts';
 import { aFleet, anInstance, anOffer, answersOf, aSpec, localOffer } from '../placement/testing.ts';
+import { volumeRecord } from '../testing/records.ts';
 import { type PlanInput, planJobSpecs, planRun, planWantsOffers } from './index.ts';
 
 const CLOUD = aFleet('cloud');
@@ -218,9 +219,19 @@ describe('notes of a plan', () => {
   });
 
   it('name volumes, because a job must never run without its data', () => {
-    const { notes, jobPlans } = plan({ volumes: ['data:/data'] }, { offers: [anOffer()] });
+    const elsewhere = {
+      ...volumeRecord(),
+      configuration: { ...volumeRecord().configuration, region: 'eu' },
+    };
+    const volumes = [{ volume: elsewhere as VolumeRecord, attachments: [], users: [] }];
+    const configuration = { volumes: ['data:/data'] };
+    const { notes, jobPlans } = plan(configuration, { offers: [anOffer()], volumes });
     expect(jobPlans[0]?.total_offers).toBe(0);
-    expect(notes).toContain('1 offer is ruled out by `volumes`');
+    expect(notes.join()).toContain('volume data cannot be mounted since it is on aws/eu');
+    expect(plan(configuration, { offers: [anOffer()] }).notes).toEqual(['Volume data not found']);
+    const here = [{ volume: volumeRecord(), attachments: [], users: [] }];
+    const possible = plan(configuration, { offers: [anOffer()], volumes: here });
+    expect(possible.jobPlans[0]?.total_offers).toBe(1);
   });
 
   it('name the variable that would let the job have the machine of the server', () => {
@@ -229,7 +240,9 @@ describe('notes of a plan', () => {
     expect(jobPlans[0]?.total_offers).toBe(0);
     expect(notes.join()).toMatch(/`privileged` would give .* DSTACK_LOCAL_TRUSTED=1/);
     const mounts = plan({ volumes: ['/etc:/e'] }, { offers: [localOffer('process')] });
-    expect(mounts.notes.join()).toMatch(/`volumes` .* cannot be mounted, since the server/);
+    expect(mounts.notes.join()).toMatch(
+      /`volumes` cannot be mounted on the server's machine, since the server/,
+    );
     const none = plan({ privileged: true }, { offers: [localOffer('process')] });
     expect(none.notes.join()).not.toContain('DSTACK_LOCAL_TRUSTED');
   });

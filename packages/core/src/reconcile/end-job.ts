@@ -13,6 +13,7 @@ import {
 import { isTooLongUnreachable } from './reachability.ts';
 import { releaseJob } from './release-job.ts';
 import type { RunPass } from './run-pass.ts';
+import { leaveVolumes } from './run-volumes.ts';
 
 interface End {
   readonly message?: string | null;
@@ -147,6 +148,7 @@ function orderStop(pass: RunPass, job: JobRecord): void {
 }
 
 function finishJob(pass: RunPass, job: JobRecord): void {
+  if (!leaveVolumes(pass, job)) return;
   const released = releaseJob(pass, job);
   const reason = job.terminationReason ?? 'terminated_by_server';
   pass.moveJob(released, jobEnd(reason).finalStatus, {

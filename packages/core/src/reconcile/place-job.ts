@@ -10,6 +10,7 @@ import type { InstanceRecord, JobRecord } from '../model/index.ts';
 import { asJobReason, CREATE_LIMIT, isInstancePending } from '../status/index.ts';
 import { endJob } from './end-job.ts';
 import type { RunPass } from './run-pass.ts';
+import { volumesOf } from './run-volumes.ts';
 import { awaitPlace } from './wait-for-place.ts';
 
 const NO_CAPACITY = 'failed_to_start_due_to_no_capacity';
@@ -74,8 +75,12 @@ function provisionJob(
   const bound = pass.moveJob(claimed, 'provisioning', {
     provisioningData: instance.provisioningData,
     provisionedAt: pass.now,
-    runtimeData: runtimeDataFor(claimed, instance, created.offer, pass.ctx.settings),
+    runtimeData: {
+      ...runtimeDataFor(claimed, instance, created.offer, pass.ctx.settings),
+      volume_names: volumesOf(pass, job).map(({ name }) => name),
+    },
   });
+  for (const { volumeId } of volumesOf(pass, job)) pass.draft.signal('volume', volumeId);
   pass.draft.event(instanceProvisionedEvent(instance, bound));
   // The snapshot was loaded without the host, which may already be connected: run another pass.
   if (pass.hostOf(bound) === null) pass.draft.signal('run', bound.runId);

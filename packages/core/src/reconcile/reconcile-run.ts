@@ -49,6 +49,7 @@ function decide(pass: RunPass, rounds: number): Decision {
   return {
     changes,
     signals: draft.signals(),
+    alarms: draft.alarms,
     summary: {
       run: run.id,
       from: pass.snapshot.run.status,

@@ -1,84 +1,403 @@
 import { describe, expect, test } from 'vitest';
-import type { VolumeRecord, VolumeSnapshot } from '../model/index.ts';
+import { BACKEND_MISSING, type VolumeRecord } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
-import { reconcileVolume } from './reconcile-volume.ts';
-import { SETTINGS, T0 } from './testing.ts';
+import { volumeRecord } from '../testing/records.ts';
+import { aFleet, anInstance, T0 } from './testing.ts';
+import { aHostVolume, aVolumeHost, READY, VolumeWorld } from './testing-volumes.ts';
 
-const HOUR = 3600 * SECOND;
-
-function aVolume(patch: Partial<VolumeRecord> = {}, cleanup: number | null = 3600): VolumeRecord {
-  return {
-    ...{ id: 'volume', projectId: 'project', userId: 'user', name: 'data', backend: 'aws' },
-    configuration: { auto_cleanup_duration: cleanup } as VolumeRecord['configuration'],
-    ...{ external: false, status: 'active', statusMessage: null, provisioningData: null },
-    ...{ createdAt: T0, lastProcessedAt: T0, lastJobProcessedAt: null, toBeDeleted: false },
-    ...{ deleted: false, deletedAt: null, nextPassAt: null, version: 3 },
+const HOUR = 3600;
+const HANDLE = { id: 'vol-1', region: 'us-east-1', data: null };
+const submitted = () => volumeRecord({ status: 'submitted', handle: null });
+const withCleanup = (seconds: number | null, patch: Partial<VolumeRecord> = {}) =>
+  volumeRecord({
+    configuration: { ...volumeRecord().configuration, auto_cleanup_duration: seconds },
     ...patch,
-  };
-}
-
-function pass(volume: VolumeRecord, now: number, more: Partial<VolumeSnapshot> = {}) {
-  const snapshot = {
-    ...{ volume, projectName: 'main', backendConfigured: true, attachments: 0 },
-    ...more,
-  };
-  const context = { now, newId: () => 'new', settings: SETTINGS };
-  const { changes } = reconcileVolume(snapshot, context);
-  const [update] = changes.flatMap((change) => (change.type === 'volume.update' ? [change] : []));
-  const after = { ...volume, ...update?.set };
-  const again = reconcileVolume({ ...snapshot, volume: after }, context);
-  expect(again.changes).toEqual([]);
-  const events = changes.flatMap((one) => (one.type === 'event' ? [one.event.message] : []));
-  return { after, update, events };
-}
-
-describe('an unused volume', () => {
-  test('waits for the end of its time', () => {
-    const { after, events } = pass(aVolume(), T0 + 1);
-    expect(after).toMatchObject({ nextPassAt: T0 + HOUR, toBeDeleted: false });
-    expect(events).toEqual([]);
   });
-
-  test('is deleted at the end of its time', () => {
-    const { after, events, update } = pass(aVolume({ nextPassAt: T0 + HOUR }), T0 + HOUR);
-    expect(update?.version).toBe(3);
-    expect(after).toMatchObject({ toBeDeleted: true, deleted: true, deletedAt: T0 + HOUR });
-    expect(after).toMatchObject({ status: 'active', nextPassAt: null });
-    expect(events).toEqual(['Volume marked for deletion due to auto-cleanup', 'Volume deleted']);
-  });
-
-  test('counts its time from its last job', () => {
-    const { after } = pass(aVolume({ lastJobProcessedAt: T0 + HOUR }), T0 + HOUR + 1);
-    expect(after.nextPassAt).toBe(T0 + 2 * HOUR);
-  });
-
-  test.each([
-    ['an instance has it', {}, 1, 3600],
-    ['it is external', { external: true }, 0, 3600],
-    ['it is never cleaned up', {}, 0, -1],
-    ['nobody said when', {}, 0, null],
-    ['it has failed', { status: 'failed' }, 0, 3600],
-  ] as const)('stays while %s', (_why, patch, attachments, cleanup) => {
-    const { update } = pass(aVolume(patch, cleanup), T0 + 9 * HOUR, { attachments });
-    expect(update).toBeUndefined();
-  });
-});
 
 describe('a new volume', () => {
-  test('fails for want of somebody who makes it', () => {
-    const fresh = aVolume({ status: 'submitted', nextPassAt: T0 });
-    expect(pass(fresh, T0).after).toMatchObject({
-      ...{ status: 'failed', nextPassAt: null },
-      statusMessage: 'This server cannot create volumes in backend aws',
+  test('is ordered, made and active', () => {
+    const world = new VolumeWorld({ volume: submitted() });
+    world.pass();
+    expect(world.announced()).toMatchObject([
+      { key: 'volume.create:volume:0', payload: { path: null, begun: false } },
+    ]);
+    world.settle('volume.create', { kind: 'volume.created', handle: HANDLE }).pass();
+    expect(world.volume).toMatchObject({ status: 'provisioning', handle: HANDLE });
+    expect(world.signals).toContainEqual({ kind: 'volume-observation', id: 'volume' });
+    world.observe({ state: 'pending', text: 'creating' }).pass();
+    world.observe({ ...READY, availabilityZone: 'us-east-1a' }).pass();
+    expect(world.volume).toMatchObject({
+      ...{ status: 'active', nextPassAt: null },
+      provisioningData: { volume_id: 'vol-1', size_gb: 100, availability_zone: 'us-east-1a' },
     });
-    expect(pass(fresh, T0, { backendConfigured: false }).events).toEqual([
-      'Volume status changed SUBMITTED -> FAILED (Backend aws is not configured in project main)',
+    expect(world.events).toEqual([
+      'Volume status changed SUBMITTED -> PROVISIONING',
+      'Volume status changed PROVISIONING -> ACTIVE',
     ]);
   });
 
-  test('goes without failing first if it is to be deleted', () => {
-    const { after, events } = pass(aVolume({ status: 'submitted', toBeDeleted: true }), T0);
-    expect(after).toMatchObject({ status: 'submitted', deleted: true });
-    expect(events).toEqual(['Volume deleted']);
+  test('is found where the user has made it', () => {
+    const configuration = { ...volumeRecord().configuration, volume_id: 'vol-9', size: null };
+    const volume = { ...submitted(), configuration, external: true } as VolumeRecord;
+    const world = new VolumeWorld({ volume });
+    world.pass();
+    expect(world.announced()).toMatchObject([
+      { kind: 'volume.register', payload: { externalId: 'vol-9' } },
+    ]);
+  });
+
+  test('fails with the reason of its backend', () => {
+    const world = new VolumeWorld({ volume: submitted() });
+    world.pass();
+    world.refuse('volume.create', 'quota exceeded').pass();
+    expect(world.volume).toMatchObject({ status: 'failed', statusMessage: 'quota exceeded' });
+    expect(world.events).toEqual(['Volume status changed SUBMITTED -> FAILED (quota exceeded)']);
+  });
+
+  test('fails where its backend is not configured', () => {
+    const world = new VolumeWorld({ volume: submitted(), backendConfigured: false });
+    world.pass();
+    expect(world.volume.statusMessage).toBe('Backend aws is not configured in project main');
+  });
+
+  test('fails at the deadline of each passing status', () => {
+    const ordered = new VolumeWorld({ volume: submitted() });
+    ordered.pass();
+    expect(ordered.volume.nextPassAt).toBe(T0 + 600 * SECOND);
+    ordered.later(600).pass();
+    expect(ordered.volume.status).toBe('failed');
+    const made = new VolumeWorld({ volume: submitted() });
+    made.pass();
+    made.settle('volume.create', { kind: 'volume.created', handle: HANDLE }).pass();
+    made.observe({ state: 'pending', text: 'formatting' });
+    made.later(1200).pass();
+    expect(made.volume.statusMessage).toBe('It was not ready within 20 minutes (formatting)');
+  });
+
+  test('that appears after its failure is deleted with its row', () => {
+    const world = new VolumeWorld({ volume: submitted() });
+    world.pass();
+    world.later(600).pass();
+    world.settle('volume.create', { kind: 'volume.created', handle: HANDLE }).pass();
+    expect(world.volume).toMatchObject({ status: 'failed', handle: HANDLE });
+    world.markForDeletion().pass();
+    expect(world.announced()).toMatchObject([{ kind: 'volume.delete' }]);
+  });
+});
+
+describe('a volume on hosts', () => {
+  const fleet = aFleet({ ssh_config: { hosts: [] } as never });
+  const instances = [
+    anInstance({ id: 'gpus-0', name: 'gpus-0' }),
+    anInstance({ id: 'gpus-1', name: 'gpus-1' }),
+  ];
+  const hosts = [aVolumeHost('gpus-0', { freeBytes: 5 }), aVolumeHost('gpus-1', { freeBytes: 9 })];
+
+  test('goes to the connected host with the most space, and stays there', () => {
+    const world = new VolumeWorld({ volume: aHostVolume(), fleet, hosts, instances });
+    world.pass();
+    expect(world.volume.hostId).toBe('gpus-1');
+    world.settle('volume.create', { kind: 'volume.created', handle: HANDLE }).pass();
+    world.observe({ ...READY, shared: true, price: 0 }).pass();
+    expect(world.volume).toMatchObject({
+      ...{ status: 'active', shared: true },
+      provisioningData: { backend: 'kubernetes', availability_zone: 'gpus-1', price: 0 },
+    });
+  });
+
+  test('goes to the host that is named', () => {
+    const world = new VolumeWorld({ volume: aHostVolume({}, 'gpus-0'), fleet, hosts, instances });
+    world.pass();
+    expect(world.volume.hostId).toBe('gpus-0');
+    const unknown = new VolumeWorld({ volume: aHostVolume({}, 'gpus-7'), fleet, hosts });
+    unknown.pass();
+    expect(unknown.volume.statusMessage).toBe('Its fleet has no instance gpus-7');
+  });
+
+  test('waits for a host to connect, and fails if none does', () => {
+    const lost = hosts.map((host) => ({ ...host, connected: false, error: 'refused' }));
+    const world = new VolumeWorld({ volume: aHostVolume(), fleet, hosts: lost, instances });
+    world.pass();
+    expect(world.volume).toMatchObject({ status: 'submitted', nextPassAt: T0 + 5 * SECOND });
+    world.later(600).pass();
+    expect(world.volume.statusMessage).toContain('None of its 2 hosts is connected');
+  });
+
+  test('belongs to no host where all of them share a file system', () => {
+    const shared = aFleet({ ssh_config: { hosts: [] } as never, shared_volumes_path: '/mnt/nfs' });
+    const world = new VolumeWorld({ volume: aHostVolume(), fleet: shared, hosts, instances });
+    world.pass();
+    expect(world.volume.hostId).toBeNull();
+    expect(world.announced()).toMatchObject([{ payload: { path: '/mnt/nfs' } }]);
+  });
+
+  test('reports that it holds more than its size, once', () => {
+    const world = new VolumeWorld({ volume: volumeRecord({ shared: true }) });
+    world.observe({ ...READY, usedGib: 100 }).pass();
+    expect(world.volume.statusMessage).toBeNull();
+    world.observe({ ...READY, usedGib: 123.45 }).pass();
+    world.observe({ ...READY, usedGib: 130 }).pass();
+    expect(world.volume.statusMessage).toBe('It holds 130GB, more than its size of 100GB');
+    world.observe({ ...READY, usedGib: 10 }).pass();
+    expect(world.volume).toMatchObject({ statusMessage: null, status: 'active' });
+    expect(world.events).toEqual([
+      'Volume has a problem: It holds 123.5GB, more than its size of 100GB',
+      'Volume has no problem any more',
+    ]);
+  });
+
+  test('that its host does not have any more is reported and kept', () => {
+    const world = new VolumeWorld();
+    world.observe({ state: 'missing' }).pass();
+    expect(world.volume.nextPassAt).toBe(T0 + 60 * SECOND);
+    world.later(60).pass();
+    expect(world.volume).toMatchObject({ status: 'active', toBeDeleted: false });
+    expect(world.events).toEqual(['Volume has a problem: Its backend does not have it any more']);
+  });
+});
+
+describe('an attachment', () => {
+  const attach = (world: VolumeWorld) => {
+    world.pass();
+    return world.settle('volume.attach', { kind: 'volume.attached', device: '/dev/sdf' });
+  };
+
+  test('is made for a job, and its run is signalled', () => {
+    const world = new VolumeWorld().use();
+    world.pass();
+    expect(world.only()).toMatchObject({ instanceId: 'inst-1', status: 'attaching' });
+    expect(world.announced()).toMatchObject([
+      { payload: { kind: 'volume.attach', volumeId: 'volume', instanceId: 'inst-1' } },
+    ]);
+    world.settle('volume.attach', { kind: 'volume.attached', device: '/dev/sdf' }).pass();
+    expect(world.only()).toMatchObject({
+      ...{ status: 'attached', attachmentData: { device_name: '/dev/sdf' } },
+    });
+    expect(world.signals).toContainEqual({ kind: 'run', id: 'run-1' });
+    expect(world.events).toEqual(['Volume attached to instance']);
+  });
+
+  test.each([
+    ['a machine that is not there yet', { handle: null }, {}],
+    ['a machine that ends', { status: 'terminating' }, {}],
+    ['a job that has finished', {}, { status: 'done' }],
+  ] as const)('is not made for %s', (_what, instance, job) => {
+    const world = new VolumeWorld({ instances: [anInstance(instance)] }).use(
+      'job-1',
+      'inst-1',
+      job,
+    );
+    world.pass();
+    expect(world.attachments.size).toBe(0);
+  });
+
+  test('fails with the reason of the backend, or at its deadline', () => {
+    const refused = new VolumeWorld().use();
+    refused.pass();
+    refused.refuse('volume.attach', 'zone mismatch').pass();
+    expect(refused.only()).toMatchObject({ status: 'failed', error: 'zone mismatch' });
+    const late = new VolumeWorld().use();
+    late.pass();
+    late.later(300).pass();
+    expect(late.only()).toMatchObject({ status: 'failed' });
+    expect(late.signals).toContainEqual({ kind: 'run', id: 'run-1' });
+  });
+
+  test('ends when the last job of the instance has left', () => {
+    const world = attach(new VolumeWorld().use('a').use('b'));
+    world.pass();
+    world.release('a').pass();
+    expect(world.only().status).toBe('attached');
+    world.release('b').pass();
+    expect(world.only().status).toBe('detaching');
+    expect(world.announced()).toMatchObject([{ payload: { kind: 'volume.detach', force: false } }]);
+    world.later(1).settle('volume.detach', { kind: 'ok' }).pass();
+    expect(world.attachments.size).toBe(0);
+    expect(world.volume.lastJobProcessedAt).toBe(T0 + SECOND);
+    expect(world.signals).toEqual(
+      expect.arrayContaining([
+        { kind: 'run', id: 'run-1' },
+        { kind: 'capacity', id: 'project:project-1' },
+      ]),
+    );
+    expect(world.events.at(-1)).toBe('Volume detached from instance');
+  });
+
+  test('is made again for a job that comes while it ends', () => {
+    const world = attach(new VolumeWorld().use('a'));
+    world.pass();
+    world.release('a').pass();
+    world.use('b').pass();
+    expect(world.only().status).toBe('detaching');
+    world.settle('volume.detach', { kind: 'ok' }).pass();
+    expect(world.only()).toMatchObject({ status: 'attaching' });
+  });
+
+  test('to a second instance waits for the first where only one may have it', () => {
+    const instances = [anInstance(), anInstance({ id: 'inst-2' })];
+    const world = attach(new VolumeWorld({ instances }).use('a'));
+    world.pass();
+    world.use('b', 'inst-2').pass();
+    expect(world.only().instanceId).toBe('inst-1');
+    world.release('a').pass();
+    world.settle('volume.detach', { kind: 'ok' }).leave('a').pass();
+    expect(world.only()).toMatchObject({ instanceId: 'inst-2', status: 'attaching' });
+    const shared = new VolumeWorld({ instances, volume: volumeRecord({ shared: true }) });
+    shared.use('a').use('b', 'inst-2').pass();
+    expect(shared.attachments.size).toBe(2);
+  });
+
+  test('that never ends is ended by force, after `stop_duration` or a minute after an abort', () => {
+    const forcedAfter = (patch: object) => {
+      const world = attach(new VolumeWorld().use('a', 'inst-1', patch));
+      world.pass();
+      world.release('a').pass();
+      const at = world.volume.nextPassAt ?? 0;
+      world.now = at;
+      world.pass();
+      const orders = [...world.intents.values()].filter(({ kind }) => kind === 'volume.detach');
+      expect(orders.map(({ state }) => state)).toEqual(['failed', 'announced']);
+      expect(orders[1]?.payload).toMatchObject({ force: true });
+      return (at - T0) / SECOND;
+    };
+    const spec = (stop_duration: number | null) => ({
+      spec: { ...new VolumeWorld().use().uses.get('job-1')?.job.spec, stop_duration },
+    });
+    expect(forcedAfter(spec(70))).toBe(70);
+    expect(forcedAfter(spec(10))).toBe(60);
+    expect(forcedAfter(spec(null))).toBe(300);
+    expect(forcedAfter({ ...spec(900), terminationReason: 'aborted_by_user' })).toBe(60);
+  });
+
+  test('is asked to end again while the backend refuses', () => {
+    const world = attach(new VolumeWorld().use());
+    world.pass();
+    world.release().pass();
+    world.refuse('volume.detach', 'busy').pass();
+    expect(world.only()).toMatchObject({ status: 'detaching', error: 'busy' });
+    world.now = world.volume.nextPassAt ?? 0;
+    world.pass();
+    expect(world.announced()).toMatchObject([{ kind: 'volume.detach', attempt: 1 }]);
+  });
+
+  test('is gone with its instance', () => {
+    const world = attach(new VolumeWorld().use());
+    world.pass();
+    world.instances.set('inst-1', anInstance({ status: 'terminated', deleted: true }));
+    world.leave().pass();
+    expect(world.attachments.size).toBe(0);
+  });
+
+  test('under way is undone only after its worker has stopped', () => {
+    const world = new VolumeWorld().use();
+    world.pass();
+    world.release().pass();
+    expect(world.only().status).toBe('detaching');
+    expect(world.announced()).toMatchObject([{ kind: 'volume.attach' }]);
+    expect(world.signals).toContainEqual({ kind: 'intent', id: 'volume.attach:attachment-1:0' });
+    world.refuse('volume.attach', 'not wanted any more').pass();
+    expect(world.announced()).toMatchObject([{ kind: 'volume.detach' }]);
+  });
+});
+
+describe('a volume that nobody uses', () => {
+  test('is deleted at the end of its time', () => {
+    const world = new VolumeWorld({ volume: withCleanup(HOUR) });
+    world.pass();
+    expect(world.volume).toMatchObject({ nextPassAt: T0 + HOUR * SECOND, toBeDeleted: false });
+    world.later(HOUR).pass();
+    expect(world.announced()).toMatchObject([{ kind: 'volume.delete' }]);
+    world.settle('volume.delete', { kind: 'ok' }).pass();
+    expect(world.volume).toMatchObject({ deleted: true, status: 'active', nextPassAt: null });
+    expect(world.events).toEqual([
+      'Volume marked for deletion due to auto-cleanup',
+      'Volume deleted',
+    ]);
+  });
+
+  test('counts its time from its last job', () => {
+    const world = new VolumeWorld({
+      volume: withCleanup(HOUR, { lastJobProcessedAt: T0 + HOUR * SECOND }),
+    });
+    world.later(HOUR + 1).pass();
+    expect(world.volume.nextPassAt).toBe(T0 + 2 * HOUR * SECOND);
+  });
+
+  test.each([
+    ['a job uses it', HOUR, {}, true],
+    ['it is external', HOUR, { external: true }, false],
+    ['it is never cleaned up', -1, {}, false],
+    ['nobody said when', null, {}, false],
+    ['it has failed', HOUR, { status: 'failed' }, false],
+  ] as const)('stays while %s', (_why, cleanup, patch, used) => {
+    const world = new VolumeWorld({ volume: withCleanup(cleanup, patch) });
+    if (used) world.use();
+    world.later(9 * HOUR).pass();
+    expect(world.volume.toBeDeleted).toBe(false);
+  });
+});
+
+describe('a deletion', () => {
+  test('waits for jobs and attachments', () => {
+    const world = new VolumeWorld().use();
+    world.pass();
+    world.settle('volume.attach', { kind: 'volume.attached', device: null }).pass();
+    world.markForDeletion().pass();
+    expect(world.announced()).toEqual([]);
+    world.release().pass();
+    world.leave().settle('volume.detach', { kind: 'ok' }).pass();
+    expect(world.announced()).toMatchObject([{ kind: 'volume.delete' }]);
+  });
+
+  test('only forgets a volume of the user', () => {
+    const world = new VolumeWorld({ volume: volumeRecord({ external: true }) }).markForDeletion();
+    world.pass();
+    expect(world.volume.deleted).toBe(true);
+    expect(world.intents.size).toBe(0);
+  });
+
+  test('needs no backend where nothing was ordered', () => {
+    const world = new VolumeWorld({ volume: submitted() }).markForDeletion();
+    world.pass();
+    expect(world.volume).toMatchObject({ deleted: true, status: 'submitted' });
+    expect(world.events).toEqual(['Volume deleted']);
+  });
+
+  test('waits for an order under way, since its result costs money', () => {
+    const world = new VolumeWorld({ volume: submitted() });
+    world.pass();
+    world.markForDeletion().pass();
+    expect(world.volume.deleted).toBe(false);
+    expect(world.signals).toContainEqual({ kind: 'intent', id: 'volume.create:volume:0' });
+    world.settle('volume.create', { kind: 'volume.created', handle: HANDLE }).pass();
+    expect(world.announced()).toMatchObject([{ kind: 'volume.delete' }]);
+  });
+
+  test('is ordered again until it succeeds', () => {
+    const world = new VolumeWorld().markForDeletion();
+    world.pass();
+    world.refuse('volume.delete', 'HTTP 500').pass();
+    expect(world.volume.statusMessage).toBe('Deletion failed: HTTP 500');
+    world.now = world.volume.nextPassAt ?? 0;
+    world.pass();
+    expect(world.announced()).toMatchObject([{ kind: 'volume.delete', attempt: 1 }]);
+  });
+
+  test('names what is left where the backend was removed', () => {
+    const world = new VolumeWorld().markForDeletion();
+    world.pass();
+    world.refuse('volume.delete', 'not configured', BACKEND_MISSING).pass();
+    expect(world.volume.deleted).toBe(false);
+    world.later(900).pass();
+    expect(world.volume.deleted).toBe(true);
+    expect(world.alarms).toEqual([expect.stringContaining('vol-1 in aws')]);
+  });
+
+  test('does not wait for a host that has left the fleet', () => {
+    const volume = aHostVolume({ status: 'active', handle: HANDLE, hostId: 'gpus-0' });
+    const world = new VolumeWorld({ volume, fleet: aFleet(), instances: [] }).markForDeletion();
+    world.pass();
+    expect(world.volume.deleted).toBe(true);
+    expect(world.alarms).toHaveLength(1);
   });
 });

@@ -1,86 +1,70 @@
-/** The next step of a volume: the outcome of a new one, the end of an unused one, its deletion. */
-
-import { sameJson } from '../compare/same.ts';
-import { newEvent, volumeTarget } from '../events/events.ts';
-import type {
-  Decision,
-  DecisionContext,
-  NewEvent,
-  Timestamp,
-  VolumeRecord,
-  VolumeSnapshot,
-} from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+/**
+ * The next step of a volume: its creation, its attachments, what its backend reports of it, the end of
+ * an unused one, its deletion.
+ */
+import type { Decision, DecisionContext, VolumeSnapshot } from '../model/index.ts';
 import {
-  assertTransition,
   isVolumeActive,
-  isVolumePassing,
-  VOLUME_TRANSITIONS,
+  isVolumeFailed,
+  isVolumeProvisioning,
+  isVolumeSubmitted,
 } from '../status/index.ts';
+import { settleAttachments } from './volume-attachments.ts';
+import { advanceDeletion, noteLateVolume } from './volume-end.ts';
+import { cleanUp, followVolume } from './volume-life.ts';
+import { VolumePass } from './volume-pass.ts';
+import { advanceProvisioning, advanceSubmitted } from './volume-start.ts';
 
-/**
- * No backend of this server creates or registers volumes. A new volume therefore fails at once with
- * that reason, and a deletion has nothing at a provider to wait for.
- */
-export function reconcileVolume(snapshot: VolumeSnapshot, { now }: DecisionContext): Decision {
-  const events: NewEvent[] = [];
-  let volume = snapshot.volume;
-  if (!volume.deleted) {
-    if (!volume.toBeDeleted && isVolumePassing(volume.status)) volume = fail(snapshot, events);
-    const cleanupAt = volumeCleanupAt(volume, snapshot.attachments);
-    if (cleanupAt !== null && cleanupAt <= now) {
-      volume = { ...volume, toBeDeleted: true };
-      events.push(
-        newEvent('Volume marked for deletion due to auto-cleanup', [volumeTarget(volume)]),
-      );
-    }
-    if (volume.toBeDeleted) {
-      volume = { ...volume, deleted: true, deletedAt: now };
-      events.push(newEvent('Volume deleted', [volumeTarget(volume)]));
-    }
-    volume = { ...volume, nextPassAt: volumeCleanupAt(volume, snapshot.attachments) };
+const MAX_ROUNDS = 100;
+
+export function reconcileVolume(snapshot: VolumeSnapshot, ctx: DecisionContext): Decision {
+  const pass = new VolumePass(snapshot, ctx);
+  let rounds = 0;
+  do {
+    if (++rounds > MAX_ROUNDS) throw new Error(`Volume ${snapshot.volume.id} does not settle`);
+    pass.draft.beginRound();
+    round(pass);
+  } while (pass.draft.touched);
+  return decide(pass);
+}
+
+function round(pass: VolumePass): void {
+  if (pass.volume.deleted) return;
+  if (!pass.volume.toBeDeleted) advance(pass);
+  settleAttachments(pass);
+  if (pass.volume.toBeDeleted) advanceDeletion(pass);
+}
+
+function advance(pass: VolumePass): void {
+  const { status } = pass.volume;
+  if (isVolumeSubmitted(status)) {
+    advanceSubmitted(pass);
+  } else if (isVolumeProvisioning(status)) {
+    advanceProvisioning(pass);
+  } else if (isVolumeActive(status)) {
+    followVolume(pass);
+    cleanUp(pass);
+  } else if (isVolumeFailed(status)) {
+    noteLateVolume(pass);
   }
-  return decision(snapshot.volume, volume, events, now);
 }
 
-/**
- * When an unused volume is deleted automatically; null = never, or not in its present state.
- * Attaching and detaching it signal a pass.
- */
-export function volumeCleanupAt(volume: VolumeRecord, attachments: number): Timestamp | null {
-  const seconds = volume.configuration.auto_cleanup_duration;
-  if (seconds === null || seconds < 0 || volume.external || attachments > 0) return null;
-  if (!isVolumeActive(volume.status) || volume.toBeDeleted) return null;
-  return (volume.lastJobProcessedAt ?? volume.createdAt) + seconds * SECOND;
-}
-
-function fail(snapshot: VolumeSnapshot, events: NewEvent[]): VolumeRecord {
-  const { volume, backendConfigured, projectName } = snapshot;
-  const verb = volume.external ? 'register' : 'create';
-  const statusMessage = backendConfigured
-    ? `This server cannot ${verb} volumes in backend ${volume.backend}`
-    : `Backend ${volume.backend} is not configured in project ${projectName}`;
-  assertTransition('volume', VOLUME_TRANSITIONS, volume.status, 'failed');
-  const text = `Volume status changed ${volume.status.toUpperCase()} -> FAILED (${statusMessage})`;
-  events.push(newEvent(text, [volumeTarget(volume)]));
-  return { ...volume, status: 'failed', statusMessage };
-}
-
-function decision(
-  before: VolumeRecord,
-  after: VolumeRecord,
-  events: readonly NewEvent[],
-  now: Timestamp,
-): Decision {
-  const { id, version, projectId: _, ...set } = after;
-  const summary = { volume: id, from: before.status, to: after.status, deleted: after.deleted };
-  if (sameJson(before, after)) return { changes: [], signals: [], summary };
+function decide(pass: VolumePass): Decision {
+  const { draft, snapshot } = pass;
+  pass.set({ nextPassAt: draft.due });
+  if (draft.changes().length > 0) pass.set({ lastProcessedAt: pass.now });
+  const { volume } = pass;
   return {
-    changes: [
-      { type: 'volume.update', id, version, set: { ...set, lastProcessedAt: now } },
-      ...events.map((event) => ({ type: 'event', event }) as const),
-    ],
-    signals: [],
-    summary,
+    changes: draft.changes(),
+    signals: draft.signals(),
+    alarms: draft.alarms,
+    summary: {
+      volume: volume.id,
+      from: snapshot.volume.status,
+      to: volume.status,
+      deleted: volume.deleted,
+      attachments: draft.attachments.all().length,
+      nextPassAt: draft.due,
+    },
   };
 }

@@ -34,6 +34,8 @@ export class RunPass {
   readonly snapshot: RunSnapshot;
   readonly ctx: RunContext;
   readonly draft: Draft;
+  /** Jobs whose volumes this pass has released. */
+  readonly released = new Set<string>();
   /** Reports and hosts of the snapshot by key; the newest report wins. */
   #reports: ReadonlyMap<string, JobReport>;
   #hosts: ReadonlyMap<string, HostRecord>;

@@ -22,6 +22,7 @@ import {
 import { endJob, exitIsSettled } from './end-job.ts';
 import { isHeld, releaseFromHold } from './gang.ts';
 import type { RunPass } from './run-pass.ts';
+import { mountState } from './run-volumes.ts';
 
 export function advanceStarting(pass: RunPass, waiting: JobRecord, instance: InstanceRecord): void {
   const job = withAddressOf(pass, waiting, instance);
@@ -42,7 +43,13 @@ export function advanceStarting(pass: RunPass, waiting: JobRecord, instance: Ins
     return;
   }
   pass.draft.dueAt(until);
-  if (start === null && host?.connected && isInstanceAvailable(instance.status)) {
+  if (start !== null) return;
+  const mounts = mountState(pass, job);
+  if (mounts.kind === 'failed') {
+    endJob(pass, job, 'volume_error', { message: mounts.message });
+    return;
+  }
+  if (mounts.kind === 'ready' && host?.connected && isInstanceAvailable(instance.status)) {
     pass.draft.announce(job.id, { kind: 'job.start', hold: isHeld(job) });
   }
 }

@@ -80,6 +80,10 @@ export class World {
   overQuota: RunSnapshot['overQuota'] = {};
   gpuSamples: RunSnapshot['gpuSamples'] = {};
   probes: RunSnapshot['probes'] = {};
+  volumes: RunSnapshot['volumes'];
+  /** Jobs whose volumes may be detached, and those that have left them. */
+  releasedVolumes: string[] = [];
+  leftVolumes: string[] = [];
   /** Instances of the server host, for one that a fleet plans. */
   localInstances: number | null = null;
   requests: RunSnapshot['requests'] = null;
@@ -166,6 +170,7 @@ export class World {
       overQuota: this.overQuota,
       gpuSamples: this.gpuSamples,
       probes: this.probes,
+      volumes: this.volumes,
       requests: this.requests,
     };
   }
@@ -245,6 +250,12 @@ export class World {
         break;
       case 'group.insert':
         insert(this.groups, change.group);
+        break;
+      case 'volume-use.release':
+        this.releasedVolumes.push(change.jobId);
+        break;
+      case 'volume-use.delete':
+        this.leftVolumes.push(change.jobId);
         break;
       case 'intent.insert':
         if (this.intents.has(change.intent.key)) throw new Error(`twice: ${change.intent.key}`);

@@ -15,6 +15,10 @@ import { sleepsWithoutDemand } from './scaled-groups.ts';
 export function awaitPlace(pass: RunPass, job: JobRecord): void {
   const queued = keepPlaceInQueue(pass, job);
   if (queued.refusal === null) return;
+  if (queued.refusal.kind === 'volume') {
+    endJob(pass, queued, 'volume_error', { message: refusalText(queued.refusal) });
+    return;
+  }
   const until = waitLimit(pass, queued);
   if (until === null) {
     endJob(pass, queued, 'failed_to_start_due_to_no_capacity');

@@ -1,6 +1,6 @@
 import { placeholders, replacePlaceholders } from '@dstack/contract';
 import type { Profile, RunSpec, ServiceConfiguration } from '@dstack/contract/wire';
-import type { VolumeRecord } from '../model/resources.ts';
+import type { VolumeRecord } from '../model/volumes.ts';
 import { nodesRequired } from '../placement/gang-request.ts';
 import { mergedProfile } from '../profile/merge.ts';
 import { isVolumeActive } from '../status/index.ts';
@@ -210,6 +210,8 @@ const NODE_RANK = /^dstack\.(job_num|node_rank)$/;
 
 /** Every named volume must exist and be usable, for each node that mounts it. */
 function volumesError(spec: RunSpec, known: RunSpecContext['volumes']): SpecError | null {
+  const twice = mountedTwice(spec);
+  if (twice !== null) return specError(`Volume ${twice} is mounted twice`);
   const nodes = spec.configuration.type === 'task' ? nodesRequired(spec) : 1;
   for (const mount of spec.configuration.volumes) {
     if (!('name' in mount)) continue;
@@ -224,6 +226,20 @@ function volumesError(spec: RunSpec, known: RunSpecContext['volumes']): SpecErro
         const error = volumeError(actual, known.get(actual));
         if (error) return error;
       }
+    }
+  }
+  return null;
+}
+
+/** A job cannot mount one volume at two paths. */
+function mountedTwice({ configuration: { volumes } }: RunSpec): string | null {
+  const seen = new Set<string>();
+  for (const mount of volumes) {
+    if (!('name' in mount)) continue;
+    const names = new Set([mount.name].flat());
+    for (const name of names) {
+      if (seen.has(name)) return name;
+      seen.add(name);
     }
   }
   return null;

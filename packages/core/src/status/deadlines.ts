@@ -111,8 +111,11 @@ export function consolidationDelay(attempt: number): number {
 
 // Volumes and gateways.
 
-/** A volume fails if its backend has not created it by then, µs. */
+/** A volume fails if its backend has not accepted its order by then, µs. */
 export const VOLUME_CREATE_LIMIT = 600 * SECOND;
+
+/** A volume fails if its backend has not created it by then, µs. */
+export const VOLUME_PROVISION_LIMIT = 1200 * SECOND;
 
 /** 30 attempts of 10 s to reach a new machine, then 50 of 3 s to configure it, µs. */
 export const GATEWAY_CONNECT_LIMIT = 300 * SECOND;

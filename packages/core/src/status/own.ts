@@ -1,4 +1,5 @@
 /** What core adds to the statuses of the contract. */
+export * from './attachment-deadlines.ts';
 export * from './deadlines.ts';
 export * from './reasons.ts';
 export * from './record-status.ts';

@@ -13,6 +13,7 @@ import type {
   ProvisioningData,
   RunRecord,
   Timestamp,
+  VolumeRecord,
 } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
 import { newSubmissions } from '../reconcile/new-submission.ts';
@@ -195,6 +196,25 @@ export function groupRecord(part: Partial<GroupRecord> = {}): GroupRecord {
     ...{ name: 'main-cloud-group-1', backend: 'aws', region: 'us-east-1', status: 'ready' },
     ...{ statusMessage: null, handle: { id: 'pg-1', data: null }, offer: null, memberIds: [] },
     ...{ createdAt, statusChangedAt: createdAt, nextPassAt: null, deleted: false, version: 1 },
+    ...part,
+  };
+}
+
+/** An active volume of a cloud. */
+export function volumeRecord(part: Partial<VolumeRecord> = {}): VolumeRecord {
+  const name = part.name ?? 'data';
+  const createdAt = part.createdAt ?? T0;
+  return {
+    ...{ id: 'volume', projectId: 'project-1', userId: 'user-1', name, backend: 'aws' },
+    configuration: {
+      ...{ type: 'volume', name, backend: 'aws', region: 'us-east-1', size: 100 },
+      ...{ availability_zone: null, volume_id: null, auto_cleanup_duration: null, tags: null },
+    } as VolumeRecord['configuration'],
+    ...{ external: false, status: 'active', statusMessage: null, provisioningData: null },
+    ...{ handle: { id: 'vol-1', region: 'us-east-1', data: null }, fleetId: null, hostId: null },
+    ...{ shared: false, statusChangedAt: createdAt, createdAt, lastProcessedAt: createdAt },
+    ...{ lastJobProcessedAt: null, toBeDeleted: false, deleted: false, deletedAt: null },
+    ...{ nextPassAt: null, version: 1 },
     ...part,
   };
 }

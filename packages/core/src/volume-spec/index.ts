@@ -1,1 +1,7 @@
-export { type PreparedVolume, prepareVolume } from './prepare.ts';
+export {
+  externalIdOf,
+  type PreparedVolume,
+  prepareVolume,
+  type VolumeContext,
+  type VolumePlace,
+} from './prepare.ts';

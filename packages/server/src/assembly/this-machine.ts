@@ -4,15 +4,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Backend,
   BackendError,
+  directoryVolumes,
   type LocalFreedoms,
   loadCatalog,
   localBackend,
   remoteBackend,
+  type Volumes,
 } from '@dstack/backends';
 import { requirementsMatch } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { assets } from '../assets.ts';
 import { fleetHostReader } from '../capacity/fleet-hosts.ts';
+import { directoryAgents } from '../hosts/directory-agents.ts';
 import { HostError } from '../hosts/host-error.ts';
 import type { AgentAccess, Hosts } from '../hosts/hosts.ts';
 import { localAgent } from '../hosts/local-agent.ts';
@@ -129,10 +132,12 @@ export function makeBackends(
   { machine, use }: LocalMachine,
   sims: SimBackends | null,
 ): ProjectBackends {
+  const volumes = directoryVolumes(directoryAgents({ store, hosts }));
   return projectBackends({
     store,
     ...(sims ? { simulated: (row) => sims.of(row) } : {}),
     remote: remoteBackend({
+      volumes,
       hostOf: fleetHostReader(store),
       removeAgent: async (instanceId) => {
         try {
@@ -144,7 +149,7 @@ export function makeBackends(
         }
       },
     }),
-    local: machine && machineAsBackend(settings, store, hosts, machine),
+    local: machine && machineAsBackend(settings, store, hosts, volumes, machine),
     catalog: loadCatalog(assets.catalog),
     localProjects: machine?.projects ?? new Set(),
     localOff: use.kind === 'off' ? use.reason : null,
@@ -155,6 +160,7 @@ function machineAsBackend(
   settings: ServerSettings,
   store: Store,
   hosts: Hosts,
+  volumes: Volumes,
   { executor, freedoms, access: { hostId } }: ServerMachine,
 ): Backend {
   const limit = delay(CONNECT_LIMIT_MS, undefined, { ref: false });
@@ -168,6 +174,7 @@ function machineAsBackend(
       told: Promise.race([hosts.nextConnection(hostId), limit]),
     }),
     matches: requirementsMatch,
+    volumes,
   });
   return whileHealthy(backend, { store, hostId });
 }

@@ -69,6 +69,7 @@ export function makeEngine({ settings, store, log }: Parts, parts: EngineParts):
     effectIsOurs: effectIsOurs({ store, hosts }),
     backends,
     links: supervisor,
+    hosts,
     context,
     changes,
     quota,

@@ -37,7 +37,7 @@ function specOf({
     ...{ run, job, instance: instanceRecord({ offer: anOffer({ name: offerName }) }) },
     ...{ projectName: 'main', projectPublicKey: 'project key', userKeys: [], nodeKey: null },
     ...{ secrets: {}, repoCreds: null, archiveHashes: {}, fleetEnv: {}, shellCommands: null },
-    ...{ defaultRegistry: null, token: null, hold: false, cluster: null, ...input },
+    ...{ volumes: [], defaultRegistry: null, token: null, hold: false, cluster: null, ...input },
   });
 }
 
@@ -130,7 +130,7 @@ describe('what the job cannot go without', () => {
     const repoCreds = { clone_url: 'https://git.test/x', private_key: null, oauth_token: 'token' };
     const sent = specOf({ spec, input: { archiveHashes: { a: 'sha' }, repoCreds } });
     expect(sent.mounts).toEqual([
-      { source: '/data', target: '/mnt', read_only: false, optional: false },
+      { source: '/data', target: '/mnt', read_only: false, optional: false, volume: null },
     ]);
     expect(sent.file_archives).toEqual([{ id: 'a', path: '/code', sha256: 'sha' }]);
     expect(sent.repo).toMatchObject({ clone_url: 'https://git.test/x', branch: 'main' });

@@ -6,6 +6,7 @@ import {
   type RepoForAgent,
   SERVER_SOCKET,
   socketUrl,
+  type VolumeDirectory,
 } from '@dstack/contract/agent';
 import { splitImageName } from '@dstack/contract/image-name';
 import type { JobSpec } from '@dstack/contract/wire';
@@ -49,6 +50,14 @@ export interface AgentJobInput {
   readonly token: string | null;
   readonly hold: boolean;
   readonly cluster: ClusterInfo | null;
+  /** One for each mount of a named volume, in their order. */
+  readonly volumes: readonly MountedVolume[];
+}
+
+export interface MountedVolume {
+  readonly name: string;
+  readonly directory: VolumeDirectory;
+  readonly readOnly: boolean;
 }
 
 /** Bytes in a GB of a specification: GB there means GiB, as everywhere in the language. */
@@ -81,7 +90,7 @@ export function agentJobSpec(input: AgentJobInput): JobSpecForAgent {
     working_dir: spec.working_dir ?? null,
     ...share(job),
     shm_size_bytes: bytes(spec.requirements.resources.shm_size ?? null),
-    mounts: mounts(spec),
+    mounts: mounts(spec, input.volumes),
     ports: (spec.app_specs ?? []).map((app) => app.port),
     repo: repo(input),
     file_archives: spec.file_archives.map((archive) => ({
@@ -166,16 +175,25 @@ function share(job: JobRecord) {
 }
 
 /** What cannot be mounted is refused: a job without its data would do harm. */
-function mounts(spec: JobSpec): JobMount[] {
+function mounts(spec: JobSpec, volumes: readonly MountedVolume[]): JobMount[] {
+  const remaining = [...volumes];
   return (spec.volumes ?? []).map((mount) => {
     if ('name' in mount) {
-      throw new JobSpecError(`volume ${[mount.name].flat().join(', ')} cannot be mounted there`);
+      const names = [mount.name].flat();
+      const volume = remaining.shift();
+      if (!volume || !names.includes(volume.name)) {
+        throw new JobSpecError(`volume ${names.join(', ')} cannot be mounted there`);
+      }
+      const { directory, readOnly } = volume;
+      const { path: target } = mount;
+      return { source: '', target, read_only: readOnly, optional: false, volume: directory };
     }
     return {
       source: mount.instance_path,
       target: mount.path,
       read_only: false,
       optional: mount.optional ?? false,
+      volume: null,
     };
   });
 }

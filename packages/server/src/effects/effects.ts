@@ -10,6 +10,7 @@ import {
   type Offer,
   siteText,
   type Timestamp,
+  type VolumeHandle,
 } from '@dstack/core';
 import type { InstanceView, Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
@@ -142,9 +143,18 @@ async function orderFor(
     authorizedKeys: project ? [project.sshPublicKey] : [],
     tags: instance.profile?.tags ?? {},
     reservation: instance.requirements?.reservation ?? null,
-    volumes: [],
+    volumes: await volumesFor(store, instance),
     group: null,
   };
+}
+
+/** Of the job that the instance is created for: they fix its zone. */
+async function volumesFor(
+  { volumes }: Pick<Store, 'volumes'>,
+  { provisioningJobId }: InstanceRecord,
+): Promise<VolumeHandle[]> {
+  const mounted = provisioningJobId === null ? [] : await volumes.ofJob(provisioningJobId);
+  return mounted.flatMap(({ handle }) => (handle ? [handle] : []));
 }
 
 /** Null: it is not configured any more. */

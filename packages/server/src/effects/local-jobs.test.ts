@@ -23,7 +23,7 @@ const job = (more: Partial<JobSpecForAgent> = {}) =>
     ...more,
   }) as unknown as JobSpecForAgent;
 const root = { uid: 0, gid: null, username: null, groupname: null };
-const mount = { source: '/etc', target: '/host', read_only: false, optional: false };
+const mount = { source: '/etc', target: '/host', read_only: false, optional: false, volume: null };
 
 describe('a job that starts on the machine of the server', () => {
   it('is of a project that may use it', () => {
@@ -51,6 +51,12 @@ describe('a job that starts on the machine of the server', () => {
       notices: [expect.stringMatching(/^the optional volume \/etc:\/host is left out.*TRUSTED/)],
     });
     expect(localJob(trusting, on('local'), optional)).toEqual(optional);
+  });
+
+  it('may mount volumes, which hold nothing of the machine', () => {
+    const volume = { ...mount, source: '', volume: { id: 'v', path: null } };
+    const mounting = job({ mounts: [volume] });
+    expect(localJob(strict, on('local'), mounting)).toEqual(mounting);
   });
 
   it('is no user of the machine', () => {

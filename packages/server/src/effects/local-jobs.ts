@@ -34,7 +34,7 @@ function refusePower({ privileged, network_mode: network, mounts }: JobSpecForAg
   const variable = 'DSTACK_LOCAL_TRUSTED=1';
   if (privileged) throw refused('No job may be privileged', variable);
   if (network === 'host') throw refused('No job may use the host network', variable);
-  const mount = mounts.find(({ optional }) => !optional);
+  const mount = mounts.find(({ optional, volume }) => !optional && !volume);
   if (mount) throw refused(`No job may mount ${mount.source}`, variable);
 }
 

@@ -30,6 +30,7 @@ afterAll(() => server.close());
 
 /** What the agent is given for the first job of a run with this configuration. */
 let features: readonly string[] | undefined;
+let mounted: object[] = [];
 
 async function startedSpec(
   configuration: object,
@@ -50,8 +51,8 @@ async function startedSpec(
   if (submitted.status !== 200) throw new Error(submitted.text);
   const [job] = await store.jobs.ofRun(submitted.body.id);
   const found = job && (await store.jobs.byId(job.id));
-  const mounted = found && { ...found.job, spec: { ...found.job.spec, volumes } };
-  const view = found && (volumes ? { ...found, job: mounted as JobRecord } : found);
+  const mounting = found && { ...found.job, spec: { ...found.job.spec, volumes } };
+  const view = found && (volumes ? { ...found, job: mounting as JobRecord } : found);
   const instance = (await store.instances.byId(instanceId))?.instance;
   if (!view || !instance) throw new Error('nothing to start');
   const sent: JobSpecForAgent[] = [];
@@ -66,7 +67,11 @@ async function startedSpec(
     byId: async () => ({ fleet: { spec: { configuration: { env: fleetEnv } } } }),
   };
   const starter = new JobStarter({
-    store: { ...store, fleets: fleets as never },
+    store: {
+      ...store,
+      fleets: fleets as never,
+      volumes: { ...store.volumes, ofJob: async () => mounted as never },
+    },
     blobs: { get: async () => null },
     defaultRegistry: null,
     pushKeys: () => {},
@@ -177,5 +182,31 @@ describe('what a job takes along to its host', () => {
     const started = startedSpec({ env: { A: '${{ secrets.nosuch }}' } });
     await expect(started).rejects.toThrow(JobSpecError);
     await expect(started).rejects.toThrow(/secrets\.nosuch/);
+  });
+
+  it('mounts the volumes that placement has chosen, in the order of its mounts', async () => {
+    features = ['volumes'];
+    const data = JSON.stringify({ hostId: 'h', fleetId: 'f', path: '/mnt/nfs', sizeGib: 1 });
+    mounted = [
+      { name: 'b', backend: 'remote', handle: { id: 'vol', region: '', data }, configuration: {} },
+    ];
+    const spec = await startedSpec({}, {}, {}, [{ name: ['a', 'b'], path: '/data' }]);
+    expect(spec.mounts).toEqual([
+      {
+        ...{ source: '', target: '/data', read_only: false, optional: false },
+        volume: { id: 'vol', path: '/mnt/nfs' },
+      },
+    ]);
+  });
+
+  it('is refused without its volume, and by an agent that keeps none', async () => {
+    const start = () => startedSpec({}, {}, {}, [{ name: 'data', path: '/data' }]);
+    features = ['volumes'];
+    mounted = [];
+    await expect(start()).rejects.toThrow('volume data cannot be mounted there');
+    mounted = [{ name: 'data', backend: 'remote', handle: null, configuration: {} }];
+    await expect(start()).rejects.toThrow(JobSpecError);
+    features = [];
+    await expect(start()).rejects.toThrow('volumes need a newer agent on the host');
   });
 });

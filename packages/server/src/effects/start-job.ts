@@ -1,8 +1,10 @@
 import { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
+import { directoryOf } from '@dstack/backends';
 import type { ClusterInfo, StartJob } from '@dstack/contract/agent';
-import type { InstanceRecord, JobRecord, RunRecord } from '@dstack/core';
+import type { InstanceRecord, JobRecord, RunRecord, VolumeRecord } from '@dstack/core';
 import {
+  capabilitiesOf,
   fillGroupAddresses,
   fleetEnv,
   groupMemberJob,
@@ -14,7 +16,7 @@ import {
 import type { Blobs, JobView, Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import { keysOfRun } from '../hosts/run-keys.ts';
-import { agentJobSpec, type RepoCreds } from './agent-job-spec.ts';
+import { agentJobSpec, type MountedVolume, type RepoCreds } from './agent-job-spec.ts';
 import { type LocalJobRules, localJob } from './local-jobs.ts';
 import { JobSpecError } from './named-secrets.ts';
 
@@ -38,13 +40,14 @@ export class JobStarter {
   async start(agent: AgentClient, view: JobView, instance: InstanceRecord, hold: boolean) {
     const { store, defaultRegistry } = this.#options;
     const { job, run } = view;
-    const [project, userKeys, secrets, archives, repoCreds, fleet] = await Promise.all([
+    const [project, userKeys, secrets, archives, repoCreds, fleet, volumes] = await Promise.all([
       store.projects.byId(run.projectId),
       keysOfRun(store, run),
       store.secrets.values(run.projectId),
       store.files.archivesByIds(job.spec.file_archives.map((archive) => archive.id)),
       this.#repoCreds(view),
       store.fleets.byId(instance.fleetId),
+      this.#volumes(agent, view),
     ]);
     if (!project) throw new JobSpecError('the project was deleted');
     const spec = agentJobSpec({
@@ -64,6 +67,7 @@ export class JobStarter {
       fleetEnv: fleet ? fleetEnv(fleet.fleet.spec) : {},
       shellCommands: userShellCommands(run.spec, job.spec),
       cluster: hold ? null : await this.#cluster(view),
+      volumes,
     });
     const { missing } = await agent.putJob(localJob(this.#options.local, instance, spec));
     await this.#followKeys(run, instance, userKeys);
@@ -74,6 +78,18 @@ export class JobStarter {
     if (missing.code) {
       await agent.uploadCode(job.id, await this.#blob(await this.#codeHash(view), 'code'));
     }
+  }
+
+  /** An agent of before there were volumes would mount something else. */
+  async #volumes(agent: AgentClient, { job }: JobView): Promise<MountedVolume[]> {
+    const mounts = (job.spec.volumes ?? []).some((mount) => 'name' in mount);
+    const volumes = mounts ? await this.#options.store.volumes.ofJob(job.id) : [];
+    if (volumes.length === 0) return [];
+    const { features = [] } = await agent.info();
+    if (!features.includes('volumes')) {
+      throw new JobSpecError('volumes need a newer agent on the host');
+    }
+    return volumes.map(mountedVolume);
   }
 
   /** An agent of before there was such access would start the job without it. */
@@ -168,6 +184,14 @@ export class JobStarter {
     if (!content) throw new JobSpecError(`the uploaded ${what} is not there any more`);
     return Readable.from([content]);
   }
+}
+
+function mountedVolume({ name, handle, configuration, backend }: VolumeRecord): MountedVolume {
+  if (handle === null || capabilitiesOf(backend).owner === 'provider') {
+    throw new JobSpecError(`agents cannot mount volume ${name} of backend ${backend} yet`);
+  }
+  const readOnly = 'read_only' in configuration && configuration.read_only;
+  return { name, directory: directoryOf(handle), readOnly };
 }
 
 /** A job that is alone needs none; the host's name is no address inside of it. */

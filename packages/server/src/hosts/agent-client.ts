@@ -17,9 +17,13 @@ import {
   JobState,
   type MessageSchema,
   PutJobAnswer,
+  type PutVolume,
   parseMessage,
   type StartJob,
   type StopJob,
+  type VolumePlace,
+  VolumeRemoval,
+  VolumeState,
 } from '@dstack/contract/agent';
 import { WebSocket } from 'ws';
 
@@ -123,6 +127,20 @@ export class AgentClient {
 
   deleteJob(id: string): Promise<void> {
     return this.#call('DELETE', `/v1/jobs/${id}`, undefined, nothing);
+  }
+
+  /** `AgentRefusal` 404: an agent that keeps no volumes. */
+  putVolume(id: string, body: PutVolume): Promise<void> {
+    return this.#call('PUT', `/v1/volumes/${id}`, body, nothing);
+  }
+
+  /** `AgentRefusal` `unknown_volume`: there is no such directory. */
+  volumeState(id: string, place: VolumePlace): Promise<VolumeState> {
+    return this.#call('POST', `/v1/volumes/${id}/state`, place, parserOf(VolumeState));
+  }
+
+  deleteVolume(id: string, place: VolumePlace): Promise<VolumeRemoval> {
+    return this.#call('POST', `/v1/volumes/${id}/delete`, place, parserOf(VolumeRemoval));
   }
 
   uploadArchive(id: string, archiveId: string, content: Readable): Promise<void> {

@@ -26,6 +26,7 @@ function engine(secondsPerAlarm: number, changes: RunChanges): Engine {
     effectIsOurs: async () => true,
     backends: { find: async () => null },
     links: { follow: async () => {} },
+    hosts: { isElsewhere: async () => false },
     context: () => ({ ...context(), now: deps.context().now }),
     observer: {
       passEnded: () => {},

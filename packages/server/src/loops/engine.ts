@@ -1,6 +1,7 @@
 import type { RunContext, Signal, WorkKind } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import type { ObservationDeps } from '../capacity/observation-pass.ts';
+import type { VolumeObservationDeps } from '../capacity/volume-observation-pass.ts';
 import type { Logger } from '../logging.ts';
 import type { OfferSource } from '../offers/offer-source.ts';
 import { leased } from './leased.ts';
@@ -21,6 +22,7 @@ export interface EngineOptions {
   readonly effectIsOurs: (key: string) => Promise<boolean>;
   readonly backends: ObservationDeps['backends'];
   readonly links: ObservationDeps['links'];
+  readonly hosts: VolumeObservationDeps['hosts'];
   readonly context: () => RunContext;
   readonly changes: RunChanges;
   readonly quota: LogQuota;

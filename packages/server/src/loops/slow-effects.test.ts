@@ -28,6 +28,7 @@ async function started(effect: (key: string) => Promise<void>) {
     effectIsOurs: async () => true,
     backends: { find: async () => null },
     links: { follow: async () => {} },
+    hosts: { isElsewhere: async () => false },
     context: () => ({ now: 0 }) as RunContext,
     changes: new RunChanges(),
     quota: {} as LogQuota,

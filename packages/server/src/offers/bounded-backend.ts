@@ -1,4 +1,10 @@
-import { type Backend, type Claims, type Instances, NoAnswerError } from '@dstack/backends';
+import {
+  type Backend,
+  type Claims,
+  type Instances,
+  NoAnswerError,
+  type Volumes,
+} from '@dstack/backends';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import type { BackendName } from '@dstack/core';
 
@@ -43,6 +49,16 @@ export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS)
     release: (handle) => call('to end an instance', () => its.release(handle)),
     list: (owner) => call('for a list of instances', () => its.list(owner)),
   });
+  const boundedVolumes = (its: Volumes): Volumes => ({
+    create: (order) => call('for a volume', () => its.create(order)),
+    register: (id, where) => call('for a volume', () => its.register(id, where)),
+    observe: (handle) => call('about a volume', () => its.observe(handle)),
+    delete: (handle) => call('to delete a volume', () => its.delete(handle)),
+    attach: (handle, to) => call('to attach a volume', () => its.attach(handle, to)),
+    detach: (handle, from, options) =>
+      call('to detach a volume', () => its.detach(handle, from, options)),
+    list: (owner) => call('for a list of volumes', () => its.list(owner)),
+  });
   const boundedClaims = (its: Claims): Claims => ({
     read: (owner) => call('for claims', () => its.read(owner)),
     renew: (owner, claim) => call('to renew a claim', () => its.renew(owner, claim)),
@@ -53,6 +69,7 @@ export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS)
       within(limits.offers, 'for offers', () => backend.offers(requirements)),
     check: () => call('to check its permissions', () => backend.check()),
     instances: backend.instances && bounded(backend.instances),
+    volumes: backend.volumes && boundedVolumes(backend.volumes),
     ...(backend.claims && { claims: boundedClaims(backend.claims) }),
   };
 }

@@ -3,7 +3,12 @@ import type { Change, IntentRecord } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { StoreError } from '../errors.ts';
 import { insertInSlices } from '../query.ts';
-import { gatewayTable, groupTable, volumeTable } from '../schema/resource-tables.ts';
+import {
+  attachmentTable,
+  gatewayTable,
+  groupTable,
+  volumeTable,
+} from '../schema/resource-tables.ts';
 import {
   fleetTable,
   instanceTable,
@@ -11,6 +16,7 @@ import {
   jobTable,
   runTable,
 } from '../schema/work-tables.ts';
+import { changeVolumeUses } from '../volumes/uses.ts';
 import { checksHold } from './checks.ts';
 import { mergeUpdates, type RowDelete, type RowUpdate, rowDeletes } from './row-writes.ts';
 
@@ -39,6 +45,7 @@ export async function applyChanges(
     if (!(await setDefaultGateway(tx, change))) return false;
   }
   await insertRows(tx, changes);
+  await changeVolumeUses(tx, changes);
   for (const { intent } of only(changes, 'intent.insert')) await insertIntent(tx, intent);
   for (const { key } of only(changes, 'intent.cancel')) await cancelIntent(tx, key, now);
   return true;
@@ -93,6 +100,8 @@ function columnsOf(update: RowUpdate) {
       return fleetTable.update(update.set);
     case 'volumes':
       return volumeTable.update(update.set);
+    case 'volume_attachments':
+      return attachmentTable.update(update.set);
     case 'gateways':
       return gatewayTable.update(update.set);
     case 'provider_groups':
@@ -107,6 +116,12 @@ async function insertRows(tx: Tx, changes: readonly Change[]): Promise<void> {
   await insertInSlices(instances, (slice) => tx.insertInto('instances').values(slice).execute());
   const jobs = only(changes, 'job.insert').map((c) => jobTable.insert(c.job));
   await insertInSlices(jobs, (slice) => tx.insertInto('jobs').values(slice).execute());
+  const attachments = only(changes, 'attachment.insert').map((c) =>
+    attachmentTable.insert(c.attachment),
+  );
+  await insertInSlices(attachments, (slice) =>
+    tx.insertInto('volume_attachments').values(slice).execute(),
+  );
 }
 
 /** The same intent twice is one; a different one under its key is a mistake of the decision. */

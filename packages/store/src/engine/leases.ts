@@ -23,6 +23,7 @@ const ROWS: Readonly<Record<LeasedKind, { readonly table: string; readonly key: 
   observation: { table: 'observations', key: 'instance_id' },
   fleet: { table: 'fleets', key: 'id' },
   volume: { table: 'volumes', key: 'id' },
+  'volume-observation': { table: 'volume_observations', key: 'volume_id' },
   gateway: { table: 'gateways', key: 'id' },
   group: { table: 'provider_groups', key: 'id' },
   intent: { table: 'intents', key: 'key' },

@@ -18,7 +18,7 @@ import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Tx } from '../context.ts';
 import { forIds, groupBy } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
-import { loadCapacity, loadProjectNames } from './load-placement.ts';
+import { loadCapacity, loadProjectNames, volumesOfGangs } from './load-placement.ts';
 import { loadExplainedQueue, loadExplainedRivals, QUEUED } from './load-queue.ts';
 import { loadRun } from './load-run.ts';
 
@@ -41,10 +41,15 @@ export async function loadExplainedRun(
   const { projectId } = run.run;
   const capacity = await loadCapacity(tx, records, projectId, hints);
   const fleetIds = capacity.fleets.map((fleet) => fleet.id);
+  const waiting = await loadExplainedQueue(tx, records, projectId);
+  const rivals = await loadExplainedRivals(tx, records, projectId, fleetIds);
+  const ofRivals = await volumesOfGangs(
+    tx,
+    rivals.map(({ gang }) => gang),
+  );
   const queue = {
-    ...{ projectId, projectName: run.projectName, ...capacity },
-    ...(await loadExplainedQueue(tx, records, projectId)),
-    rivals: await loadExplainedRivals(tx, records, projectId, fleetIds),
+    ...{ projectId, projectName: run.projectName, ...capacity, ...waiting, rivals },
+    volumes: [...(capacity.volumes ?? []), ...ofRivals],
     hasSilentBackends: hints.hasSilentBackends,
   };
   const places: QueuePlace[] = [];

@@ -2,8 +2,10 @@ import type {
   CapacityHints,
   CapacitySnapshot,
   FleetRecord,
+  Gang,
   Id,
   LocalState,
+  MountableVolume,
   PlacementSnapshot,
 } from '@dstack/core';
 import type { Tx } from '../context.ts';
@@ -11,6 +13,7 @@ import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
 import { forIds, notDeleted } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { fleetTable } from '../schema/work-tables.ts';
+import { mountableVolumes, mountsVolumes } from '../volumes/uses.ts';
 import { loadQueue, loadRivals, sharedFleets, waitingProjects } from './load-queue.ts';
 import { localUse } from './local-use.ts';
 
@@ -32,19 +35,37 @@ export async function loadPlacement(
   if (!project) return null;
   const queue = await loadQueue(tx, records, projectId);
   if (queue.gangs.length === 0) return null;
-  const capacity = await loadCapacity(tx, records, projectId, hints);
+  const capacity = await loadMachines(tx, records, projectId, hints);
   const fleetIds = capacity.fleets.map((fleet) => fleet.id);
+  const rivals = await loadRivals(tx, records, projectId, fleetIds);
   return {
     projectId,
     projectName: project.name,
     ...queue,
-    rivals: await loadRivals(tx, records, projectId, fleetIds),
+    rivals,
     ...capacity,
+    volumes: await volumesOfGangs(tx, [...queue.gangs, ...rivals.map(({ gang }) => gang)]),
     hasSilentBackends: hints.hasSilentBackends,
   };
 }
 
+/** Volumes of the projects whose gangs mount some. */
+export async function volumesOfGangs(tx: Tx, gangs: readonly Gang[]): Promise<MountableVolume[]> {
+  const mounting = gangs.filter(({ run }) => mountsVolumes(run.spec));
+  return await mountableVolumes(tx, [...new Set(mounting.map(({ run }) => run.projectId))]);
+}
+
 export async function loadCapacity(
+  tx: Tx,
+  records: RecordCache,
+  projectId: Id,
+  hints: Pick<CapacityHints, 'offersOnly'>,
+): Promise<CapacitySnapshot & LocalState> {
+  const machines = await loadMachines(tx, records, projectId, hints);
+  return { ...machines, volumes: await mountableVolumes(tx, [projectId]) };
+}
+
+async function loadMachines(
   tx: Tx,
   records: RecordCache,
   projectId: Id,

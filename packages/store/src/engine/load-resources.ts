@@ -1,31 +1,8 @@
 import type { BackendType } from '@dstack/contract/wire';
-import type { GatewaySnapshot, Id, VolumeSnapshot } from '@dstack/core';
+import type { BackendName, GatewaySnapshot, Id } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { notDeleted } from '../query.ts';
-import { gatewayTable, volumeTable } from '../schema/resource-tables.ts';
-
-export async function loadVolume(tx: Tx, id: Id): Promise<VolumeSnapshot | null> {
-  const row = await tx
-    .selectFrom('volumes as v')
-    .innerJoin('projects as p', 'p.id', 'v.project_id')
-    .selectAll('v')
-    .select('p.name as project_name')
-    .where('v.id', '=', id)
-    .executeTakeFirst();
-  if (!row) return null;
-  const volume = volumeTable.decode(row);
-  const attachments = await tx
-    .selectFrom('volume_attachments')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('volume_id', '=', id)
-    .executeTakeFirstOrThrow();
-  return {
-    volume,
-    projectName: row.project_name,
-    backendConfigured: await isConfigured(tx, volume.projectId, volume.backend),
-    attachments: Number(attachments.count),
-  };
-}
+import { gatewayTable } from '../schema/resource-tables.ts';
 
 export async function loadGateway(tx: Tx, id: Id): Promise<GatewaySnapshot | null> {
   const row = await tx
@@ -53,12 +30,13 @@ export async function loadGateway(tx: Tx, id: Id): Promise<GatewaySnapshot | nul
   };
 }
 
-async function isConfigured(tx: Tx, projectId: Id, type: BackendType): Promise<boolean> {
+/** Whether the project has a backend of that type. */
+export async function isConfigured(tx: Tx, projectId: Id, type: BackendName): Promise<boolean> {
   const row = await tx
     .selectFrom('backends')
     .select('id')
     .where('project_id', '=', projectId)
-    .where('type', '=', type)
+    .where('type', '=', type as BackendType)
     .executeTakeFirst();
   return row !== undefined;
 }

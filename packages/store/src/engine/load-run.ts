@@ -16,6 +16,7 @@ import { logEndsOf, reportsOf } from '../jobs/reports.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { jobTable, pointTable, runTable } from '../schema/work-tables.ts';
 import { requestCounts } from '../services/requests.ts';
+import { jobVolumes, mountsVolumes } from '../volumes/uses.ts';
 import { fleetUses } from './fleet-uses.ts';
 import { instancesByIds, intentsOf } from './parts.ts';
 
@@ -64,6 +65,7 @@ export async function loadRun(
     overQuota: breachesOf(jobIds, memory),
     gpuSamples: await loadGpuSamples(tx, jobs, now),
     probes: await loadProbes(tx, jobs),
+    ...(mountsVolumes(run.spec) && { volumes: await jobVolumes(tx, jobIds) }),
     requests: run.serviceSpec && scalesByDemand(run) ? await requestCounts(tx, id, now) : null,
   };
 }

@@ -1,4 +1,5 @@
 import type {
+  AttachmentRecord,
   Change,
   FleetRecord,
   GatewayRecord,
@@ -22,11 +23,12 @@ export type RowUpdate =
   | Guarded<'runs', RunRecord>
   | Guarded<'jobs', JobRecord>
   | Guarded<'volumes', VolumeRecord>
+  | Guarded<'volume_attachments', AttachmentRecord>
   | Guarded<'gateways', GatewayRecord>
   | Guarded<'provider_groups', GroupRecord>;
 
 export interface RowDelete {
-  readonly table: 'instances' | 'jobs';
+  readonly table: 'instances' | 'jobs' | 'volume_attachments';
   readonly id: string;
   readonly version: number;
 }
@@ -61,6 +63,8 @@ function toUpdate(change: Change): RowUpdate | null {
       return { table: 'jobs', ...guard(change), set: change.set };
     case 'volume.update':
       return { table: 'volumes', ...guard(change), set: change.set };
+    case 'attachment.update':
+      return { table: 'volume_attachments', ...guard(change), set: change.set };
     case 'gateway.update':
       return { table: 'gateways', ...guard(change), set: change.set };
     case 'group.update':
@@ -74,6 +78,9 @@ export function rowDeletes(changes: readonly Change[]): RowDelete[] {
   return changes.flatMap((change): RowDelete[] => {
     if (change.type === 'job.delete') return [{ table: 'jobs', ...guard(change) }];
     if (change.type === 'instance.delete') return [{ table: 'instances', ...guard(change) }];
+    if (change.type === 'attachment.delete') {
+      return [{ table: 'volume_attachments', ...guard(change) }];
+    }
     return [];
   });
 }

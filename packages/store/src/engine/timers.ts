@@ -17,6 +17,7 @@ const TABLES = {
   observation: 'observations',
   fleet: 'fleets',
   volume: 'volumes',
+  'volume-observation': 'volume_observations',
   gateway: 'gateways',
   group: 'provider_groups',
 } as const satisfies Record<ScheduledKind, string>;
@@ -25,8 +26,12 @@ const TABLES = {
 const UNTIL_DELETED = ['instance', 'fleet', 'volume', 'gateway', 'group'] as const;
 
 /** Name of the column with the key of the work. */
-const keyColumn = (kind: ScheduledKind) =>
-  sql.ref<string>(kind === 'observation' ? 'instance_id' : 'id');
+const keyColumn = (kind: ScheduledKind) => sql.ref<string>(KEY_COLUMNS[kind] ?? 'id');
+
+const KEY_COLUMNS: Readonly<Partial<Record<ScheduledKind, string>>> = {
+  observation: 'instance_id',
+  'volume-observation': 'volume_id',
+};
 
 /**
  * For each run with unfinished jobs, whether all of them wait for capacity. One query for all runs:

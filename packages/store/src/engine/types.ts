@@ -207,6 +207,7 @@ export type ScheduledKind =
   | 'observation'
   | 'fleet'
   | 'volume'
+  | 'volume-observation'
   | 'gateway'
   | 'group';
 

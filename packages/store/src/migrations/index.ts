@@ -14,7 +14,8 @@ import { capacity } from './0013-capacity.ts';
 import { health } from './0014-health.ts';
 import { sweep } from './0015-sweep.ts';
 import { jobResumes } from './0016-job-resumes.ts';
-import { groups } from './0017-groups.ts';
+import { volumes } from './0017-volumes.ts';
+import { groups } from './0018-groups.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -38,5 +39,6 @@ export const MIGRATIONS: readonly Migration[] = [
   health,
   sweep,
   jobResumes,
+  volumes,
   groups,
 ];

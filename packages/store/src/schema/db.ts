@@ -71,6 +71,8 @@ export interface DB {
 
   volumes: RowOf<typeof resource.volumeTable> & Lease;
   volume_attachments: RowOf<typeof resource.attachmentTable>;
+  volume_uses: RowOf<typeof resource.volumeUseTable>;
+  volume_observations: RowOf<typeof resource.volumeObservationTable> & Lease;
   gateways: RowOf<typeof resource.gatewayTable> & Lease;
   gateway_replicas: RowOf<typeof resource.replicaTable> & { ssh_private_key: Sealed } & Lease;
   /** `subject_id`: the job's id, or the run's for the service itself. */

@@ -5,7 +5,12 @@ import type {
   GatewayReplicaRecord,
   ServiceRegistrationRecord,
 } from '../gateways/types.ts';
-import type { VolumeAttachmentRecord, VolumeRecord } from '../volumes/types.ts';
+import type {
+  AttachmentRecord,
+  VolumeObservationRecord,
+  VolumeRecord,
+  VolumeUseRecord,
+} from '../volumes/types.ts';
 import { table } from './table.ts';
 
 export const volumeTable = table<VolumeRecord>()('volumes', {
@@ -18,7 +23,12 @@ export const volumeTable = table<VolumeRecord>()('volumes', {
   external: 'bool',
   status: 'plain',
   statusMessage: 'plain',
+  handle: 'json',
   provisioningData: 'json',
+  fleetId: 'plain',
+  hostId: 'plain',
+  shared: 'bool',
+  statusChangedAt: 'plain',
   createdAt: 'plain',
   lastProcessedAt: 'plain',
   lastJobProcessedAt: 'plain',
@@ -29,10 +39,31 @@ export const volumeTable = table<VolumeRecord>()('volumes', {
   version: 'plain',
 });
 
-export const attachmentTable = table<VolumeAttachmentRecord>()('volume_attachments', {
+export const attachmentTable = table<AttachmentRecord>()('volume_attachments', {
+  id: 'plain',
   volumeId: 'plain',
   instanceId: 'plain',
+  status: 'plain',
+  statusChangedAt: 'plain',
+  error: 'plain',
   attachmentData: 'json',
+  version: 'plain',
+});
+
+export const volumeUseTable = table<VolumeUseRecord>()('volume_uses', {
+  volumeId: 'plain',
+  jobId: 'plain',
+  mountNum: 'plain',
+  releasedAt: 'plain',
+});
+
+export const volumeObservationTable = table<VolumeObservationRecord>()('volume_observations', {
+  volumeId: 'plain',
+  observation: 'json',
+  since: 'plain',
+  checkedAt: 'plain',
+  error: 'plain',
+  nextPassAt: 'plain',
 });
 
 export const gatewayTable = table<GatewayRecord>()('gateways', {

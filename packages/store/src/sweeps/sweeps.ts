@@ -72,11 +72,11 @@ async function knownIds(tx: Tx, backend: BackendName): Promise<KnownIds> {
     .execute();
   const volumes = await tx
     .selectFrom('volumes')
-    .select('provisioning_data as data')
+    .select('handle as data')
     // Volumes have the wire's names of backends only.
     .where('backend', '=', backend as BackendType)
     .where(notDeleted('deleted'))
-    .where('provisioning_data', 'is not', null)
+    .where('handle', 'is not', null)
     .execute();
   const groups = await tx
     .selectFrom('provider_groups')
@@ -86,12 +86,12 @@ async function knownIds(tx: Tx, backend: BackendName): Promise<KnownIds> {
     .where('handle', 'is not', null)
     .execute();
   return {
-    instance: idsIn(instances, 'id'),
-    volume: idsIn(volumes, 'volume_id'),
-    group: idsIn(groups, 'id'),
+    instance: idsIn(instances),
+    volume: idsIn(volumes),
+    group: idsIn(groups),
   };
 }
 
-function idsIn(rows: readonly { readonly data: unknown }[], key: string): Set<string> {
-  return new Set(rows.map(({ data }) => String(JSON.parse(String(data))[key])));
+function idsIn(rows: readonly { readonly data: unknown }[]): Set<string> {
+  return new Set(rows.map(({ data }) => String(JSON.parse(String(data)).id)));
 }

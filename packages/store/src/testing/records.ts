@@ -10,6 +10,7 @@ import type {
   NewEvent,
   RunMemory,
   RunRecord,
+  VolumeRecord,
 } from '@dstack/core';
 import * as builders from '@dstack/core/testing';
 import type { NewProject } from '../projects/types.ts';
@@ -81,6 +82,16 @@ export function instanceRecord(
   return builders.instanceRecord({
     ...{ id: randomUUID(), name: 'fleet-0', backend: 'local', region: 'local', price: 0.5 },
     ...{ createdAt: TIME, startedAt: null, idleSeconds: null, hostId: null, version: 0, ...part },
+  });
+}
+
+export function volumeRecord(
+  { projectId, userId }: InProject & { readonly userId: string },
+  part: Partial<VolumeRecord> = {},
+): VolumeRecord {
+  return builders.volumeRecord({
+    ...{ id: 'v1', projectId, userId, status: 'submitted', handle: null },
+    ...{ createdAt: 1, nextPassAt: 1, version: 0, ...part },
   });
 }
 

@@ -1,18 +1,18 @@
-import type { VolumeAttachmentData } from '@dstack/contract/wire';
-import type { Id, VolumeRecord } from '@dstack/core';
+import type {
+  AttachmentRecord,
+  Id,
+  VolumeObservationRecord,
+  VolumeRecord,
+  VolumeUse,
+  VolumeUseRecord,
+} from '@dstack/core';
 import type { Page } from '../page.ts';
 import type { NameChoice, Updated, WriteExtras } from '../writes.ts';
 
-export type { VolumeRecord };
-
-export interface VolumeAttachmentRecord {
-  readonly volumeId: Id;
-  readonly instanceId: Id;
-  readonly attachmentData: VolumeAttachmentData | null;
-}
+export type { AttachmentRecord, VolumeObservationRecord, VolumeRecord, VolumeUseRecord };
 
 /** An attachment with the names that the wire shows. */
-export interface VolumeAttachmentView extends VolumeAttachmentRecord {
+export interface VolumeAttachmentView extends AttachmentRecord {
   readonly instanceName: string;
   readonly instanceNum: number;
   readonly fleetName: string;
@@ -52,8 +52,11 @@ export interface Volumes {
     set: Partial<Omit<VolumeRecord, 'id' | 'projectId' | 'version'>>,
     extras?: WriteExtras,
   ): Promise<Updated>;
-  attachments(instanceIds: readonly Id[]): Promise<VolumeAttachmentRecord[]>;
-  /** At most one record per volume and instance; a repeated one replaces the data. */
-  attach(attachment: VolumeAttachmentRecord, extras?: WriteExtras): Promise<void>;
-  detach(volumeId: Id, instanceId: Id, extras?: WriteExtras): Promise<void>;
+  /** Of these volumes, by unfinished jobs, oldest first. */
+  uses(volumeIds: readonly Id[]): Promise<VolumeUse[]>;
+  /** What a job mounts, in the order of its mounts. */
+  ofJob(jobId: Id): Promise<VolumeRecord[]>;
+  attachment(id: Id): Promise<AttachmentRecord | null>;
+  /** Names of volumes that hosts of the fleet hold, not deleted. `hostId`: of that host only. */
+  onFleet(fleetId: Id, hostId?: string): Promise<VolumeRecord[]>;
 }

@@ -6,6 +6,7 @@ import { forIds, groupBy, keyset, notDeleted } from '../query.ts';
 import { attachmentTable, volumeTable } from '../schema/resource-tables.ts';
 import type { Updated } from '../writes.ts';
 import type { VolumeAttachmentView, VolumeFilter, Volumes, VolumeView } from './types.ts';
+import { usesOf } from './uses.ts';
 
 export function createVolumes(context: StoreContext): Volumes {
   const { db } = context;
@@ -50,34 +51,35 @@ export function createVolumes(context: StoreContext): Volumes {
           .executeTakeFirst();
         return result.numUpdatedRows === 0n ? abort('conflict') : 'updated';
       }),
-    async attachments(instanceIds) {
-      const rows = await forIds(instanceIds, (slice) =>
-        db.selectFrom('volume_attachments').selectAll().where('instance_id', 'in', slice).execute(),
-      );
-      return rows.map(attachmentTable.decode);
+    uses: (volumeIds) => usesOf(db, volumeIds),
+    async ofJob(jobId) {
+      const rows = await db
+        .selectFrom('volume_uses as u')
+        .innerJoin('volumes as v', 'v.id', 'u.volume_id')
+        .selectAll('v')
+        .where('u.job_id', '=', jobId)
+        .orderBy('u.mount_num')
+        .execute();
+      return rows.map(volumeTable.decode);
     },
-    attach: (attachment, extras) =>
-      context.write(async ({ tx, add }) => {
-        add(extras);
-        await tx
-          .insertInto('volume_attachments')
-          .values(attachmentTable.insert(attachment))
-          .onConflict((conflict) =>
-            conflict
-              .columns(['volume_id', 'instance_id'])
-              .doUpdateSet((eb) => ({ attachment_data: eb.ref('excluded.attachment_data') })),
-          )
-          .execute();
-      }),
-    detach: (volumeId, instanceId, extras) =>
-      context.write(async ({ tx, add }) => {
-        add(extras);
-        await tx
-          .deleteFrom('volume_attachments')
-          .where('volume_id', '=', volumeId)
-          .where('instance_id', '=', instanceId)
-          .execute();
-      }),
+    async attachment(id) {
+      const row = await db
+        .selectFrom('volume_attachments')
+        .selectAll()
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return row ? attachmentTable.decode(row) : null;
+    },
+    async onFleet(fleetId, hostId) {
+      let query = db
+        .selectFrom('volumes')
+        .selectAll()
+        .where('fleet_id', '=', fleetId)
+        .where(notDeleted('deleted'))
+        .orderBy('name');
+      if (hostId !== undefined) query = query.where('host_id', '=', hostId);
+      return (await query.execute()).map(volumeTable.decode);
+    },
   };
 }
 

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { VolumeHandle } from '@dstack/core';
 import { describe, expect, it } from 'vitest';
 import { BackendError } from '../errors.ts';
-import type { VolumeHandle, VolumeOrder, Volumes } from '../port.ts';
+import type { VolumeOrder, Volumes } from '../port.ts';
 import { type BackendWorld, OTHER_SERVER, OUR_SERVER } from './backend-world.ts';
 import { releaseFully } from './release-fully.ts';
 
@@ -23,6 +24,7 @@ export function describeVolumes(world: () => BackendWorld): void {
     const order = (region: string, server = OUR_SERVER): VolumeOrder => ({
       ...{ key: `volume.create:${randomUUID()}:0`, volumeId: randomUUID(), name: 'data', region },
       ...{ owner: { server, project: 'main' }, availabilityZone: null, sizeGib: GIB, tags: {} },
+      directory: null,
     });
     const ids = async (volumes: Volumes, server = OUR_SERVER) =>
       (await volumes.list({ server })).map(({ id }) => id).sort();

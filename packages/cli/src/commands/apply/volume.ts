@@ -6,6 +6,7 @@ import { sizeGb } from '../../format/values.ts';
 import { orForbidden, orNull } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderProperties } from '../../terminal/table.ts';
+import { volumePlace } from '../volume/volume-place.ts';
 import { renderVolumeTable } from '../volume/volume-table.ts';
 import type { ApplyOptions } from './apply-options.ts';
 import {
@@ -122,14 +123,16 @@ function planText(
 ): string {
   const fields = configuration as Readonly<Record<string, unknown>>;
   const external = Boolean(fields.volume_id || fields.claim_name);
+  const { backend, region } = volumePlace(configuration);
   const properties: (readonly [string, string] | null)[] = [
     ['Project', project.name],
     ['User', user],
     ['Configuration', path],
     ['Type', 'volume'],
     ['Volume type', external ? 'external' : 'managed'],
-    ['Backend', String(fields.backend)],
-    fields.region ? ['Region', String(fields.region)] : null,
+    ['Backend', backend],
+    region ? ['Region', region] : null,
+    fields.availability_zone ? ['Zone', String(fields.availability_zone)] : null,
     typeof fields.size === 'number' ? ['Size', sizeGb(fields.size)] : null,
   ];
   return renderProperties(

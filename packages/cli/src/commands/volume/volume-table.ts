@@ -1,8 +1,8 @@
 import type { Volume } from '@dstack/contract/wire';
 import { relativeTime } from '../../format/time.ts';
-import { backendWithRegion } from '../../format/values.ts';
 import type { Style } from '../../terminal/style.ts';
 import { renderTable, type TableLayout } from '../../terminal/table.ts';
+import { volumePlace } from './volume-place.ts';
 
 export interface VolumeTableOptions {
   readonly verbose: boolean;
@@ -29,11 +29,11 @@ export function renderVolumeTable(volumes: readonly Volume[], options: VolumeTab
     ...(verbose ? [{ header: 'ERROR', optional: 1 }] : []),
   ];
   const rows = volumes.map((volume) => {
-    const { backend, region } = volume.configuration as { backend: string; region?: string | null };
+    const { backend, region } = volumePlace(volume.configuration);
     const zone = volume.provisioning_data?.availability_zone;
     return [
       { text: volume.name, style: 'bold' as const },
-      verbose ? backend : backendWithRegion(backend, region),
+      verbose || region === null ? backend : `${backend} (${region})`,
       ...(verbose ? [zone ? `${region ?? ''} (${zone})` : (region ?? '')] : []),
       { text: volume.status, style: STYLES[volume.status] },
       ...(verbose ? [attached(volume)] : []),

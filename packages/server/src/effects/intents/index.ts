@@ -9,6 +9,11 @@ import { jobRelease } from './job-release.ts';
 import { jobRemove } from './job-remove.ts';
 import { jobStart } from './job-start.ts';
 import { jobStop } from './job-stop.ts';
+import { volumeAttach } from './volume-attach.ts';
+import { volumeCreate } from './volume-create.ts';
+import { volumeDelete } from './volume-delete.ts';
+import { volumeDetach } from './volume-detach.ts';
+import { volumeRegister } from './volume-register.ts';
 
 export const INTENTS = {
   'job.start': jobStart,
@@ -19,6 +24,11 @@ export const INTENTS = {
   'instance.terminate': instanceTerminate,
   'group.create': groupCreate,
   'group.delete': groupDelete,
+  'volume.create': volumeCreate,
+  'volume.register': volumeRegister,
+  'volume.delete': volumeDelete,
+  'volume.attach': volumeAttach,
+  'volume.detach': volumeDetach,
 } satisfies { readonly [K in IntentKind]: IntentDescriptor<K> };
 
 /** The caller has an intent of this kind, so that its payload fits. */

@@ -19,7 +19,9 @@ describe('kinds of intents', () => {
 
   it('may be called off only where no machine or process can be left behind', () => {
     const cancellable = Object.values(INTENTS).filter((one) => one.mayCancel);
-    expect(cancellable.map((one) => one.kind)).toEqual(['job.start', 'job.release', 'job.stop']);
+    expect(cancellable.map((one) => one.kind)).toEqual([
+      ...['job.start', 'job.release', 'job.stop', 'volume.detach'],
+    ]);
   });
 });
 
@@ -27,6 +29,12 @@ const instances: Record<string, object> = {
   cloud: { id: 'cloud', hostId: 'cloud', backend: 'aws' },
   ssh: { id: 'ssh', hostId: 'ssh', backend: 'remote' },
 };
+const volumes: Record<string, object> = {
+  'on-host': { backend: 'remote', hostId: 'ssh' },
+  'on-fleet': { backend: 'remote', hostId: null },
+  'on-cloud': { backend: 'aws', hostId: null },
+};
+const SHARED_ON_SSH = { volumeId: 'on-fleet', instanceId: 'ssh' };
 const store = {
   shared: true,
   jobs: {
@@ -36,6 +44,7 @@ const store = {
         'placed-nowhere': { job: { instanceId: null } },
       })[id] ?? null,
   },
+  volumes: { byId: async (id: string) => volumes[id] && { volume: volumes[id] } },
   instances: { byId: async (id: string) => instances[id] && { instance: instances[id] } },
 };
 
@@ -51,6 +60,9 @@ describe('an effect belongs to the server with the link to', () => {
     ['the SSH host itself', intent('instance.terminate', 'ssh'), 'ssh'],
     ['no host, for a machine of a cloud', intent('instance.terminate', 'cloud'), null],
     ['no host, where the instance was deleted', intent('instance.create', 'deleted'), null],
+    ['the host with the directory of a volume', intent('volume.delete', 'on-host'), 'ssh'],
+    ['no host, for the volume of a cloud', intent('volume.delete', 'on-cloud'), null],
+    ['the host that attaches a shared volume', intent('volume.attach', 'a', SHARED_ON_SSH), 'ssh'],
   ])('%s', async (_, one, expected) => {
     const descriptor = intentDescriptor(one.kind);
     expect(await descriptor.hostOf(store as unknown as Store, one)).toBe(expected);

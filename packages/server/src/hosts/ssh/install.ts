@@ -19,6 +19,7 @@ import {
   TOKEN,
   UNIT,
   UNIT_FILE,
+  VOLUMES_DIR,
 } from './layout.ts';
 import type { Preflight } from './preflight.ts';
 import type { Installed } from './put-programs.ts';
@@ -189,9 +190,18 @@ export async function agentListens(host: Preflight): Promise<boolean> {
   return code === 0;
 }
 
+/** Data of volumes are never removed with an agent: only their own deletion does that. */
+const REMOVE_STATE = `
+if [ -n "$(ls ${VOLUMES_DIR} 2>/dev/null)" ]; then
+  find ${STATE_DIR} -mindepth 1 -maxdepth 1 ! -name volumes -exec rm -rf {} +
+else
+  rm -rf ${STATE_DIR}
+fi`;
+
 /**
  * Takes the agent, its jobs and every trace of it off the host, if it is this server's (by its
- * token), or what was brought there for an agent that never came. Answers whether there was one.
+ * token), but for the data of volumes; or what was brought there for an agent that never came. Answers
+ * whether there was one.
  */
 export async function removeAgent(shell: HostShell, token: string): Promise<boolean> {
   const script = `
@@ -218,7 +228,8 @@ for job in ${STATE_DIR}/jobs/*; do
   if [ -d "$job" ] && command -v docker >/dev/null 2>&1; then docker rm -fv "dstack-\${job##*/}" >/dev/null 2>&1 || true; fi
 done
 ${removeOurKeys()}
-rm -rf ${STATE_DIR} ${SOCKET_DIR} ${SUPERVISOR_PID} /opt/dstack
+${REMOVE_STATE}
+rm -rf ${SOCKET_DIR} ${SUPERVISOR_PID} /opt/dstack
 `;
   return (await shell.run('Removing the agent', script, REMOVE_MS)).trim() !== 'foreign';
 }

@@ -9,6 +9,9 @@ export const DOCKER_SOCKET = '/var/run/docker.sock';
 /** Programs: the first of these from which programs can be run. */
 export const INSTALL_DIRS = ['/opt/dstack', `${STATE_DIR}/programs`] as const;
 
+/** Data of volumes, kept by the agent. */
+export const VOLUMES_DIR = `${STATE_DIR}/volumes`;
+
 /** Files of an agent's start, as they arrive, and where they are kept. */
 export const INCOMING_DIR = `${STATE_DIR}/incoming`;
 export const TOKEN = `${STATE_DIR}/token`;

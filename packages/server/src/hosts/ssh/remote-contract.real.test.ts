@@ -65,7 +65,7 @@ async function world(machines: TestHosts, cacheDir: string): Promise<BackendWorl
     });
   };
   return {
-    backend: remoteBackend({ hostOf: fleetHostReader(store), removeAgent }),
+    backend: remoteBackend({ hostOf: fleetHostReader(store), removeAgent, volumes: null }),
     requirements: null,
     order: async (owner) => {
       const host = free.shift();

@@ -22,6 +22,7 @@ import {
 } from '@dstack/core';
 import type { SshLogin } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
+import type { HeldVolumes } from './held-volumes.ts';
 
 export interface AddedHost {
   /** The id of its instance. */
@@ -138,6 +139,7 @@ export function departures(
   spec: FleetSpec,
   present: ReadonlyMap<string, Id>,
   by: { readonly actorUserId: Id; readonly now: Timestamp },
+  volumes: HeldVolumes,
 ): Pick<Decision, 'changes' | 'signals'> {
   const ssh = spec.configuration.ssh_config;
   const named = new Set(ssh === null ? present.keys() : fleetHosts(ssh).map(hostAddress));
@@ -151,5 +153,6 @@ export function departures(
     }
     return [instance];
   });
+  volumes.checkLeaving(fleet.name, leaving);
   return terminateByUser(leaving, by);
 }

@@ -68,5 +68,6 @@ export async function effectiveFleetSpec(
     const shown = projectId === project.id ? name : null;
     return hosts.map((host) => [hostAddress(host), shown] as const);
   });
-  return accepted(prepareFleetSpec(spec, { hostsInUse: new Map(hostsInUse) })).spec;
+  const context = { hostsInUse: new Map(hostsInUse), current: current?.fleet.spec ?? null };
+  return accepted(prepareFleetSpec(spec, context)).spec;
 }

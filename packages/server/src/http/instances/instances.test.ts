@@ -33,7 +33,7 @@ describe('the health of an instance', () => {
     });
   });
 
-  it('has a history, newest first, with what each check found', async () => {
+  it('has a history, newest first, with the findings of each check', async () => {
     const { id: instanceId } = await instance();
     const event = {
       ...{ timestamp: '2026-11-24T12:00:00Z', status: 'failure', message: 'gpu: GPU 1 is lost' },

@@ -55,6 +55,11 @@ const DEEDS: Readonly<Record<IntentRecord['kind'], string>> = {
   'instance.terminate': 'end the instance',
   'group.create': 'create the group',
   'group.delete': 'delete the group',
+  'volume.create': 'make the volume',
+  'volume.register': 'find the volume',
+  'volume.delete': 'delete the volume',
+  'volume.attach': 'attach the volume',
+  'volume.detach': 'detach the volume',
 };
 
 function intentLines(intent: IntentRecord): PageEvent[] {

@@ -1,3 +1,4 @@
+import { isAttachFailed } from '@dstack/contract/status';
 import { formatOptionalTimestamp, formatTimestamp, type Volume } from '@dstack/contract/wire';
 import type { Timestamp } from '@dstack/core';
 import type { VolumeView } from '@dstack/store';
@@ -25,7 +26,7 @@ export function wireVolume(view: VolumeView, now: Timestamp): Volume {
     volume_id: volume.provisioningData?.volume_id ?? null,
     provisioning_data: volume.provisioningData,
     cost: Math.round((price * age * 10_000) / PRICE_PERIOD) / 10_000,
-    attachments: attachments.map((attachment) => ({
+    attachments: attachments.filter(isShown).map((attachment) => ({
       instance: {
         name: attachment.instanceName,
         fleet_name: attachment.fleetName,
@@ -37,3 +38,6 @@ export function wireVolume(view: VolumeView, now: Timestamp): Volume {
     attachment_data: attachments[0]?.attachmentData ?? null,
   };
 }
+
+/** The wire has no attachments that failed. */
+const isShown = ({ status }: VolumeView['attachments'][number]): boolean => !isAttachFailed(status);

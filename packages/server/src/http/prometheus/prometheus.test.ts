@@ -53,6 +53,7 @@ describe('metrics for Prometheus', () => {
       depths: () => ({
         ...{ run: depth, placement: none, capacity: none, instance: none, fleet: none },
         ...{ observation: none, volume: none, gateway: none, group: none, intent: none },
+        'volume-observation': none,
       }),
       onError: () => {},
     });

@@ -21,6 +21,7 @@ export function passDeps({ store, deps }: TestServer): WorkDeps {
     effectIsOurs: async () => true,
     backends: { find: async () => null },
     links: { follow: async () => {} },
+    hosts: { isElsewhere: async () => false },
     observer: null,
     log: deps.log,
   };

@@ -1,6 +1,7 @@
 import type { RunContext, Signal, WorkKind } from '@dstack/core';
 import type { LeasedKind, ScheduledKind, Store } from '@dstack/store';
 import type { ObservationDeps } from '../../capacity/observation-pass.ts';
+import type { VolumeObservationDeps } from '../../capacity/volume-observation-pass.ts';
 import type { Logger } from '../../logging.ts';
 import type { OfferSource } from '../../offers/offer-source.ts';
 import type { LogQuota } from '../log-quota.ts';
@@ -26,6 +27,7 @@ export interface WorkDeps {
   /** Observations ask these, and open the links to agents that can be reached. */
   readonly backends: ObservationDeps['backends'];
   readonly links: ObservationDeps['links'];
+  readonly hosts: VolumeObservationDeps['hosts'];
   readonly observer: LoopObserver | null;
   readonly log: Logger;
 }

@@ -11,6 +11,7 @@ import { observation } from './observation.ts';
 import { placement } from './placement.ts';
 import { run } from './run.ts';
 import { volume } from './volume.ts';
+import { volumeObservation } from './volume-observation.ts';
 
 export const WORK: { readonly [K in WorkKind]: WorkDescriptor<K> } = {
   run,
@@ -20,6 +21,7 @@ export const WORK: { readonly [K in WorkKind]: WorkDescriptor<K> } = {
   observation,
   fleet,
   volume,
+  'volume-observation': volumeObservation,
   gateway,
   group,
   intent,

@@ -74,6 +74,7 @@ export class SimWorld {
     hostname: '127.0.0.1',
     freedoms: { trusted: false, mounts: false, users: false },
     matches: requirementsMatch,
+    volumes: null,
   });
 }
 

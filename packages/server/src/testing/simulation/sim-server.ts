@@ -127,6 +127,7 @@ export class SimServer {
       effectIsOurs: effectIsOurs({ store, hosts: this.#hosts }),
       backends,
       links: this.#links,
+      hosts: this.#hosts,
       context: () => this.context(),
       changes: new RunChanges(),
       quota: new LogQuota(store, log),
@@ -198,6 +199,7 @@ export class SimServer {
     const remote = remoteBackend({
       hostOf: fleetHostReader(store),
       removeAgent: (id) => this.#links.removeAgent(id),
+      volumes: null,
     });
     return {
       ...backends,

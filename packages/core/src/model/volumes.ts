@@ -1,0 +1,157 @@
+/** Volumes: records, and all that decides their next step. */
+import type {
+  Volume,
+  VolumeAttachmentData,
+  VolumeProvisioningData,
+  VolumeStatus,
+} from '@dstack/contract/wire';
+import type { AttachmentStatus } from './names.ts';
+import type {
+  BackendName,
+  FleetRecord,
+  Id,
+  InstanceRecord,
+  IntentRecord,
+  JobRecord,
+  ObservedState,
+  RunRecord,
+  Timestamp,
+  VolumeHandle,
+} from './records.ts';
+
+export interface VolumeRecord {
+  readonly id: Id;
+  readonly projectId: Id;
+  readonly userId: Id;
+  readonly name: string;
+  /** `remote` and `local`: a directory of a host, see `prepareVolume`. */
+  readonly backend: BackendName;
+  /** As the wire has it. */
+  readonly configuration: Volume['configuration'];
+  /** Registered by its id, so never deleted at the provider. */
+  readonly external: boolean;
+  readonly status: VolumeStatus;
+  readonly statusMessage: string | null;
+  /** How its backend finds it; null while nothing has been created. */
+  readonly handle: VolumeHandle | null;
+  readonly provisioningData: VolumeProvisioningData | null;
+  /** The SSH fleet whose hosts hold it; null for other backends. */
+  readonly fleetId: Id | null;
+  /** The only host that has it; null = it is not on the disk of a host, or none has been chosen. */
+  readonly hostId: string | null;
+  /** Several instances may have it at once. */
+  readonly shared: boolean;
+  readonly statusChangedAt: Timestamp;
+  readonly createdAt: Timestamp;
+  readonly lastProcessedAt: Timestamp;
+  readonly lastJobProcessedAt: Timestamp | null;
+  readonly toBeDeleted: boolean;
+  readonly deleted: boolean;
+  readonly deletedAt: Timestamp | null;
+  readonly nextPassAt: Timestamp | null;
+  readonly version: number;
+}
+
+/** What a backend reports of a volume. Texts are for people. */
+export type VolumeObservation =
+  | { readonly state: 'pending'; readonly text: string }
+  | {
+      readonly state: 'ready';
+      /** Null where the backend has no sizes. */
+      readonly sizeGib: number | null;
+      /** Null where the backend does not measure it, or has not yet. */
+      readonly usedGib: number | null;
+      readonly availabilityZone: string | null;
+      /** Dollars per month; null = unknown. */
+      readonly price: number | null;
+      /** Several instances may have it at once. */
+      readonly shared: boolean;
+    }
+  | { readonly state: 'failed'; readonly text: string }
+  | { readonly state: 'missing' };
+
+/** The last observation of a volume. Raises no version: it changes on its own. */
+export interface VolumeObservationRecord extends ObservedState<VolumeObservation> {
+  readonly volumeId: Id;
+}
+
+/** A volume on its way to an instance, there, or on its way back. */
+export interface AttachmentRecord {
+  readonly id: Id;
+  readonly volumeId: Id;
+  readonly instanceId: Id;
+  readonly status: AttachmentStatus;
+  readonly statusChangedAt: Timestamp;
+  /** Why it could not be attached or detached. */
+  readonly error: string | null;
+  readonly attachmentData: VolumeAttachmentData | null;
+  readonly version: number;
+}
+
+/**
+ * A job mounts a volume: written in the transaction that places the job, deleted when the job is
+ * finished. While there is one, the volume is in use.
+ */
+export interface VolumeUseRecord {
+  readonly volumeId: Id;
+  readonly jobId: Id;
+  /** Position among the job's mounts of named volumes. */
+  readonly mountNum: number;
+  /** When its process had ended, so that the volume may be detached. */
+  readonly releasedAt: Timestamp | null;
+}
+
+export interface VolumeUse extends VolumeUseRecord {
+  readonly job: JobRecord;
+  readonly runName: string;
+}
+
+export interface VolumeSnapshot {
+  readonly volume: VolumeRecord;
+  readonly projectName: string;
+  /** Whether its backend is one of the project's; for a directory of SSH hosts, whether the fleet exists. */
+  readonly backendConfigured: boolean;
+  /** The fleet of `volume.fleetId`. */
+  readonly fleet: FleetRecord | null;
+  /** Hosts that could hold it, of a volume that none has been chosen for. */
+  readonly hosts: readonly VolumeHost[];
+  readonly attachments: readonly AttachmentRecord[];
+  readonly uses: readonly VolumeUse[];
+  /** Of the attachments and uses. */
+  readonly instances: readonly InstanceRecord[];
+  readonly observation: VolumeObservationRecord | null;
+  /** Of the volume and of its attachments. */
+  readonly intents: readonly IntentRecord[];
+}
+
+/** A host that could hold a directory. */
+export interface VolumeHost {
+  readonly hostId: string;
+  /** Of the instance on it; on the server host there may be several or none. */
+  readonly name: string;
+  readonly connected: boolean;
+  readonly error: string | null;
+  readonly freeBytes: number;
+}
+
+/** A volume as placement sees it. */
+export interface MountableVolume {
+  readonly volume: VolumeRecord;
+  readonly attachments: readonly AttachmentRecord[];
+  readonly users: readonly VolumeUser[];
+}
+
+/** The part of a run that holds a volume on an instance. */
+export interface VolumeUser {
+  readonly instanceId: Id | null;
+  readonly run: Pick<RunRecord, 'id' | 'name' | 'projectId' | 'priority' | 'submittedAt'>;
+}
+
+/** A volume that a job of a run mounts. */
+export interface JobVolume extends VolumeUseRecord {
+  readonly name: string;
+  /** To the job's instance; null = there is none now. */
+  readonly attachment: AttachmentRecord | null;
+  /** Other jobs on that instance mount it too. */
+  readonly hasOthers: boolean;
+}

@@ -1,0 +1,76 @@
+/** A volume that is marked for deletion: the order to the backend is repeated until it succeeds. */
+import { projectCapacity } from '../instances/index.ts';
+import { BACKEND_MISSING, type IntentRecord } from '../model/index.ts';
+import { SECOND } from '../model/records.ts';
+import { BACKEND_MISSING_LIMIT, terminateDelay } from '../status/index.ts';
+import type { VolumePass } from './volume-pass.ts';
+
+/** A worker that is creating it is asked to stop again after this. */
+const ORDER_DELAY = 30 * SECOND;
+
+export function advanceDeletion(pass: VolumePass): void {
+  const { draft, order, snapshot } = pass;
+  if (snapshot.uses.length > 0 || draft.attachments.all().length > 0) return;
+  noteLateVolume(pass);
+  const { volume } = pass;
+  if (order?.state === 'announced' && !pass.hasLostItsHosts) {
+    // Its result may be the only record of something that costs money.
+    draft.signal('intent', order.key);
+    draft.dueAt(pass.now + ORDER_DELAY);
+    return;
+  }
+  if (volume.handle === null || volume.external) finish(pass);
+  else if (pass.hasLostItsHosts) giveUp(pass, 'its host was removed from the fleet');
+  else orderDeletion(pass);
+}
+
+function orderDeletion(pass: VolumePass): void {
+  const { draft, volume } = pass;
+  const last = draft.lastIntent('volume.delete', volume.id);
+  if (last === null) {
+    draft.announce(volume.id, { kind: 'volume.delete' });
+  } else if (last.state === 'done') {
+    finish(pass);
+  } else if (last.state === 'failed') {
+    retry(pass, last);
+  }
+}
+
+function retry(pass: VolumePass, last: IntentRecord): void {
+  const { draft, volume } = pass;
+  const refused = last.result?.kind === 'refused' ? last.result : null;
+  if (refused?.reason === BACKEND_MISSING) {
+    const until = last.createdAt + BACKEND_MISSING_LIMIT;
+    if (pass.now >= until) giveUp(pass, `backend ${volume.backend} was removed`);
+    else draft.dueAt(until);
+    return;
+  }
+  pass.set({ statusMessage: `Deletion failed: ${refused?.message ?? last.error ?? 'unknown'}` });
+  const again = last.updatedAt + terminateDelay(last.attempt);
+  if (pass.now >= again) draft.announce(volume.id, { kind: 'volume.delete' });
+  else draft.dueAt(again);
+}
+
+/** A creation that was given up may have succeeded after all. */
+export function noteLateVolume(pass: VolumePass): void {
+  const { order, volume } = pass;
+  if (volume.handle !== null || order?.result?.kind !== 'volume.created') return;
+  pass.set({ handle: order.result.handle });
+}
+
+function finish(pass: VolumePass): void {
+  pass.set({ deleted: true, deletedAt: pass.now });
+  pass.event('Volume deleted');
+  // Runs that wait for a place with it will find none.
+  const { kind, id } = projectCapacity(pass.volume.projectId);
+  pass.draft.signal(kind, id);
+}
+
+/** Ends the row with an alarm that names what somebody has to delete by hand. */
+function giveUp(pass: VolumePass, why: string): void {
+  const { name, handle, backend } = pass.volume;
+  const text = `The data of volume ${name} (${handle?.id} in ${backend}) may still exist: ${why} before they were deleted`;
+  pass.event(text);
+  pass.draft.alarm(text);
+  finish(pass);
+}

@@ -1,0 +1,74 @@
+/** An active volume: what its backend reports of it, and its end when nobody uses it. */
+
+import { MISSING_TOLERANCE } from '../instances/index.ts';
+import type { Timestamp, VolumeObservation, VolumeRecord } from '../model/index.ts';
+import { SECOND } from '../model/records.ts';
+import { isVolumeActive } from '../status/index.ts';
+import type { VolumePass } from './volume-pass.ts';
+
+/** Reports in events and in the status message what is wrong with the volume. Deletes nothing. */
+export function followVolume(pass: VolumePass): void {
+  const record = pass.snapshot.observation;
+  if (record === null) return;
+  const { observation, since } = record;
+  if (observation.state === 'ready') {
+    report(pass, excessText(pass.volume, observation));
+  } else if (observation.state === 'missing') {
+    const until = since + MISSING_TOLERANCE;
+    if (pass.now < until) pass.draft.dueAt(until);
+    else report(pass, MISSING);
+  }
+}
+
+const MISSING = 'Its backend does not have it any more';
+
+function report(pass: VolumePass, problem: string | null): void {
+  const { statusMessage: before } = pass.volume;
+  if (before === problem) return;
+  pass.set({ statusMessage: problem });
+  // The figure of a known problem changes without an event.
+  if (problem !== null && (before === null || (before === MISSING) !== (problem === MISSING))) {
+    pass.event(`Volume has a problem: ${problem}`);
+  } else if (problem === null) {
+    pass.event('Volume has no problem any more');
+  }
+}
+
+/** Null: what is stored fits the size, or one of them is not known. */
+function excessText(
+  { configuration }: VolumeRecord,
+  { usedGib }: Extract<VolumeObservation, { readonly state: 'ready' }>,
+): string | null {
+  const size = 'size' in configuration ? configuration.size : null;
+  if (usedGib === null || size === null || usedGib <= size) return null;
+  return `It holds ${rounded(usedGib)}GB, more than its size of ${rounded(size)}GB`;
+}
+
+const rounded = (gib: number): string => String(Math.round(gib * 10) / 10);
+
+/** Marks a volume for deletion that nobody has used for as long as its configuration says. */
+export function cleanUp(pass: VolumePass): void {
+  const at = volumeCleanupAt(pass.volume, isUsed(pass));
+  if (at === null) return;
+  if (pass.now < at) {
+    pass.draft.dueAt(at);
+    return;
+  }
+  pass.set({ toBeDeleted: true });
+  pass.event('Volume marked for deletion due to auto-cleanup');
+}
+
+function isUsed({ snapshot, draft }: VolumePass): boolean {
+  return snapshot.uses.length > 0 || draft.attachments.all().length > 0;
+}
+
+/**
+ * When a volume that nobody uses is deleted by itself; null = never, or not while it is as it is.
+ * Whoever attaches or detaches it signals a pass.
+ */
+export function volumeCleanupAt(volume: VolumeRecord, used: boolean): Timestamp | null {
+  const seconds = volume.configuration.auto_cleanup_duration;
+  if (seconds === null || seconds < 0 || volume.external || used) return null;
+  if (!isVolumeActive(volume.status) || volume.toBeDeleted) return null;
+  return (volume.lastJobProcessedAt ?? volume.createdAt) + seconds * SECOND;
+}

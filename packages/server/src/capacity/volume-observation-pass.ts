@@ -1,0 +1,83 @@
+import { errorMessage } from '@dstack/contract/error-message';
+import {
+  capabilitiesOf,
+  type Id,
+  isNews,
+  notAskedYet,
+  notObserved,
+  observed,
+  type Timestamp,
+  type VolumeObservationRecord,
+  type VolumeRecord,
+} from '@dstack/core';
+import type { Store } from '@dstack/store';
+import type { Logger } from '../logging.ts';
+import type { WorkEnding } from '../loops/work-queue.ts';
+import type { ProjectBackends } from '../offers/project-backends.ts';
+
+export interface VolumeObservationDeps {
+  readonly store: Pick<Store, 'volumes' | 'volumeObservations'>;
+  readonly backends: Pick<ProjectBackends, 'find'>;
+  /** Another server is linked to the host. */
+  readonly hosts: { isElsewhere(hostId: string): Promise<boolean> };
+  readonly now: () => Timestamp;
+  /** Sets or clears the alarm of the next question. */
+  readonly arm: (kind: 'volume-observation', id: Id, at: Timestamp | null) => void;
+  readonly log: Logger;
+}
+
+/**
+ * Asks the backend of a volume what has become of it, and stores the answer for the pass of the volume,
+ * which decides. Without an answer only the time of the next question changes.
+ */
+export function volumeObservationPass(
+  deps: VolumeObservationDeps,
+): (id: Id) => Promise<WorkEnding> {
+  return async (id) => {
+    const { store, arm, now } = deps;
+    const volume = (await store.volumes.byId(id))?.volume;
+    const [known] = await store.volumeObservations.byVolumes([id]);
+    if (!volume?.handle || volume.deleted || volume.toBeDeleted) {
+      if (known?.nextPassAt) await store.volumeObservations.save({ ...known, nextPassAt: null });
+      arm('volume-observation', id, null);
+      return { ending: 'done' };
+    }
+    if (volume.hostId !== null && (await deps.hosts.isElsewhere(volume.hostId))) {
+      // The other server finds it as overdue; this one takes it up when the host changes over.
+      arm('volume-observation', id, now() + ELSEWHERE_DELAY);
+      return { ending: 'done' };
+    }
+    const before = known ?? { volumeId: id, ...notAskedYet(now()) };
+    const after = await ask(deps, volume, before);
+    const isFirst = known === undefined;
+    const signals = isFirst || isNews(before, after) ? [{ kind: 'volume' as const, id }] : [];
+    await store.volumeObservations.save(after, { signals });
+    arm('volume-observation', id, after.nextPassAt);
+    return { ending: 'done' };
+  };
+}
+
+const ELSEWHERE_DELAY = 300_000_000;
+
+async function ask(
+  { backends, now, log }: VolumeObservationDeps,
+  volume: VolumeRecord,
+  before: VolumeObservationRecord,
+): Promise<VolumeObservationRecord> {
+  const backend = await backends.find(volume.projectId, volume.backend);
+  if (!backend?.volumes || !volume.handle) {
+    return notObserved(before, `backend ${volume.backend} is not configured`, now());
+  }
+  try {
+    const observation = await backend.volumes.observe(volume.handle);
+    return observed(before, observation, { now: now(), isSettled: false });
+  } catch (error) {
+    const message = errorMessage(error);
+    const isKnown = before.error === message;
+    // A host may be away for days.
+    if (!isKnown && capabilitiesOf(volume.backend).owner === 'provider') {
+      log.warn({ volume: volume.name, err: error }, 'volume not observed');
+    }
+    return notObserved(before, message, now());
+  }
+}

@@ -1,0 +1,106 @@
+/** What the effects on volumes and their attachments have in common. */
+import { type Backend, NoAnswerError, type Volumes } from '@dstack/backends';
+import {
+  capabilitiesOf,
+  configuredBackendName,
+  type IntentKind,
+  type IntentOf,
+  type IntentRecord,
+  type IntentResult,
+  type Signal,
+  type VolumeRecord,
+} from '@dstack/core';
+import type { Store } from '@dstack/store';
+import type { EffectsOptions } from '../effects.ts';
+import { NotNow } from '../not-now.ts';
+import type { EffectHandler } from './descriptor.ts';
+
+/** What these effects need of all that effects are carried out with. */
+export type VolumeEffects = Pick<EffectsOptions, 'serverId'> & {
+  readonly store: Pick<Store, 'volumes' | 'instances' | 'engine'>;
+  readonly backends: Pick<EffectsOptions['backends'], 'find'>;
+};
+
+export const ON_VOLUME = {
+  subject: 'volume',
+  queue: 'machine',
+  hostOf: hostOfVolume,
+  wakes: wakeVolume,
+} as const;
+
+export const ON_ATTACHMENT = {
+  subject: 'attachment',
+  queue: 'machine',
+  hostOf: hostOfAttachment,
+  wakes: wakeVolumeOfAttachment,
+} as const;
+
+export type AttachmentIntent = IntentOf<'volume.attach' | 'volume.detach'>;
+
+/** Without an answer the effect is tried again; a host may be away for days. */
+export function untilAnswered<K extends IntentKind>(
+  effect: (effects: VolumeEffects, intent: IntentOf<K>) => Promise<IntentResult>,
+): EffectHandler<K> {
+  return async (effects, intent) => {
+    try {
+      return await effect(effects, intent);
+    } catch (error) {
+      if (error instanceof NoAnswerError) throw new NotNow(error.message);
+      throw error;
+    }
+  };
+}
+
+export async function placeOf(
+  { store }: VolumeEffects,
+  { payload: { volumeId, instanceId } }: AttachmentIntent,
+) {
+  const volume = (await store.volumes.byId(volumeId))?.volume ?? null;
+  const instance = (await store.instances.byId(instanceId))?.instance ?? null;
+  return { volume, handle: volume?.handle ?? null, instance };
+}
+
+export async function volumesOf(
+  { backends }: VolumeEffects,
+  { projectId, backend: name }: VolumeRecord,
+): Promise<Volumes | null> {
+  const backend: Backend | null = await backends.find(projectId, name);
+  return backend?.volumes ?? null;
+}
+
+export function unableText(verb: string, { backend }: VolumeRecord): string {
+  return `This server cannot ${verb} volumes in backend ${configuredBackendName(backend)}`;
+}
+
+export function refused(message: string): IntentResult {
+  return { kind: 'refused', reason: 'error', message };
+}
+
+/** The host whose agent keeps the directory of the volume, as far as it is one. */
+async function hostOfVolume(store: Store, { subjectId }: IntentRecord): Promise<string | null> {
+  const volume = await directoryVolume(store, subjectId);
+  return volume?.hostId ?? null;
+}
+
+/** A directory on a shared file system is mounted by the agent of the instance. */
+async function hostOfAttachment(
+  store: Store,
+  { payload: { volumeId, instanceId } }: AttachmentIntent,
+): Promise<string | null> {
+  const volume = await directoryVolume(store, volumeId);
+  if (!volume || volume.hostId !== null) return volume?.hostId ?? null;
+  return (await store.instances.byId(instanceId))?.instance.hostId ?? null;
+}
+
+async function directoryVolume(store: Store, id: string): Promise<VolumeRecord | null> {
+  const volume = (await store.volumes.byId(id))?.volume;
+  return volume && capabilitiesOf(volume.backend).owner !== 'provider' ? volume : null;
+}
+
+async function wakeVolume(_: Store, { subjectId }: IntentRecord): Promise<Signal[]> {
+  return [{ kind: 'volume', id: subjectId }];
+}
+
+async function wakeVolumeOfAttachment(_: Store, { payload }: IntentRecord): Promise<Signal[]> {
+  return 'volumeId' in payload ? [{ kind: 'volume', id: payload.volumeId }] : [];
+}

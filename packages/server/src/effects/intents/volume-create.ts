@@ -1,0 +1,57 @@
+import type { VolumeOrder } from '@dstack/backends';
+import { capabilitiesOf, type IntentOf } from '@dstack/core';
+import type { VolumeView } from '@dstack/store';
+import { NotNow } from '../not-now.ts';
+import type { IntentDescriptor } from './descriptor.ts';
+import {
+  ON_VOLUME,
+  refused,
+  unableText,
+  untilAnswered,
+  type VolumeEffects,
+  volumesOf,
+} from './on-volume.ts';
+
+export const volumeCreate: IntentDescriptor<'volume.create'> = {
+  ...ON_VOLUME,
+  kind: 'volume.create',
+  /** Its result may be the only record of a volume that costs money. */
+  mayCancel: false,
+  handle: untilAnswered(create),
+};
+
+async function create(effects: VolumeEffects, intent: IntentOf<'volume.create'>) {
+  const { store } = effects;
+  const { payload } = intent;
+  const view = await store.volumes.byId(intent.subjectId);
+  const isUnwanted = !view || view.volume.deleted || view.volume.toBeDeleted;
+  if (isUnwanted && !payload.begun) return refused('the volume was deleted before it was created');
+  if (!view) return refused('the volume was deleted');
+  const volumes = await volumesOf(effects, view.volume);
+  if (!volumes) return refused(unableText('create', view.volume));
+  if (!payload.begun) {
+    const isOrdered = await store.engine.amendIntent(intent.key, { ...payload, begun: true });
+    if (!isOrdered) throw new NotNow('the order was withdrawn');
+  }
+  const handle = await volumes.create(orderOf(effects, intent, view));
+  return { kind: 'volume.created', handle } as const;
+}
+
+function orderOf(
+  { serverId }: VolumeEffects,
+  { key, payload: { path } }: IntentOf<'volume.create'>,
+  { volume, projectName }: VolumeView,
+): VolumeOrder {
+  const { configuration, hostId, fleetId } = volume;
+  const isOnHosts = capabilitiesOf(volume.backend).owner !== 'provider';
+  return {
+    ...{ key, volumeId: volume.id, name: volume.name },
+    owner: { server: serverId, project: projectName },
+    region: ('region' in configuration && configuration.region) || '',
+    availabilityZone:
+      ('availability_zone' in configuration && configuration.availability_zone) || null,
+    sizeGib: 'size' in configuration ? configuration.size : null,
+    tags: configuration.tags ?? {},
+    directory: isOnHosts ? { hostId, fleetId, path } : null,
+  };
+}

@@ -1,0 +1,180 @@
+import { type Backend, BackendError, NoAnswerError, type Volumes } from '@dstack/backends';
+import type {
+  AttachmentRecord,
+  IntentRecord,
+  VolumeIntentPayload,
+  VolumeRecord,
+} from '@dstack/core';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { NotNow } from '../not-now.ts';
+import { intentDescriptor } from './index.ts';
+
+const HANDLE = { id: 'vol-1', region: 'eu', data: null };
+const INSTANCE = { id: 'i', status: 'idle', handle: { id: 'i-1', data: null } };
+
+let volume: VolumeRecord;
+let attachment: AttachmentRecord | null;
+let instance: object;
+let calls: string[];
+let amended: object[];
+let answers: Partial<Volumes>;
+let backend: Pick<Backend, 'volumes'> | null;
+
+const volumes: Volumes = {
+  create: async (order) => {
+    calls.push(`create ${order.key} ${order.name} in ${order.region}`);
+    return (await answers.create?.(order)) ?? HANDLE;
+  },
+  register: async (id, { region }) => {
+    calls.push(`register ${id} in ${region}`);
+    return HANDLE;
+  },
+  observe: async () => ({ state: 'missing' }),
+  delete: async (handle) => (await answers.delete?.(handle)) ?? 'deleted',
+  attach: async (handle, to) =>
+    (await answers.attach?.(handle, to)) ?? { state: 'attached', device: '/dev/sdf' },
+  detach: async (handle, from, options) => {
+    calls.push(`detach ${handle.id} from ${from.id}${options.force ? ' by force' : ''}`);
+    return (await answers.detach?.(handle, from, options)) ?? { state: 'detached' };
+  },
+  list: async () => [],
+};
+
+beforeEach(() => {
+  volume = {
+    ...{ id: 'v', projectId: 'p', name: 'data', backend: 'aws', external: false, handle: null },
+    configuration: { region: 'eu', size: 10 },
+    ...{ toBeDeleted: false, deleted: false, hostId: null, fleetId: null },
+  } as unknown as VolumeRecord;
+  attachment = { id: 'a', status: 'attaching' } as AttachmentRecord;
+  instance = INSTANCE;
+  [calls, amended, answers] = [[], [], {}];
+  backend = { volumes };
+});
+
+function carryOut(payload: VolumeIntentPayload) {
+  const subjectId = 'instanceId' in payload ? 'a' : 'v';
+  const intent = {
+    key: `${payload.kind}:v:0`,
+    kind: payload.kind,
+    subjectId,
+    payload,
+  } as IntentRecord;
+  const store = {
+    volumes: {
+      byId: async () => ({ volume, projectName: 'main' }),
+      attachment: async () => attachment,
+    },
+    instances: { byId: async () => ({ instance }) },
+    engine: {
+      amendIntent: async (_key: string, to: object) => {
+        amended.push(to);
+        return true;
+      },
+    },
+  };
+  const options = {
+    store: store as never,
+    backends: { find: async () => backend as Backend },
+    serverId: 's',
+  };
+  return intentDescriptor(payload.kind).handle(options as never, intent);
+}
+
+const CREATE = { kind: 'volume.create', path: null, begun: false } as const;
+const PLACE = { volumeId: 'v', instanceId: 'i' } as const;
+
+describe('the creation of a volume', () => {
+  it('says that it has begun before it asks the backend', async () => {
+    expect(await carryOut(CREATE)).toEqual({ kind: 'volume.created', handle: HANDLE });
+    expect(amended).toEqual([{ ...CREATE, begun: true }]);
+    expect(calls).toEqual(['create volume.create:v:0 data in eu']);
+  });
+
+  it('is repeated with the same key, also for a volume that is to be deleted', async () => {
+    volume = { ...volume, toBeDeleted: true };
+    expect(await carryOut({ ...CREATE, begun: true })).toMatchObject({ kind: 'volume.created' });
+    expect(calls).toEqual(['create volume.create:v:0 data in eu']);
+    expect(amended).toEqual([]);
+  });
+
+  it('does not begin for a volume that is to be deleted', async () => {
+    volume = { ...volume, toBeDeleted: true };
+    expect(await carryOut(CREATE)).toMatchObject({ kind: 'refused' });
+    expect(calls).toEqual([]);
+  });
+
+  it('waits for an answer that was lost, and is refused by one that came', async () => {
+    answers.create = () => Promise.reject(new NoAnswerError('connection reset'));
+    await expect(carryOut(CREATE)).rejects.toThrow(NotNow);
+    answers.create = () => Promise.reject(new BackendError('quota exceeded'));
+    await expect(carryOut(CREATE)).rejects.toThrow(BackendError);
+  });
+
+  it('is refused where the backend makes none', async () => {
+    backend = { volumes: null };
+    expect(await carryOut(CREATE)).toMatchObject({
+      ...{ kind: 'refused', message: 'This server cannot create volumes in backend aws' },
+    });
+  });
+
+  it('may be a search for the volume of the user', async () => {
+    await carryOut({ kind: 'volume.register', externalId: 'vol-9' });
+    expect(calls).toEqual(['register vol-9 in eu']);
+  });
+});
+
+describe('the deletion of a volume', () => {
+  it('never touches one of the user, and needs nothing where nothing was made', async () => {
+    answers.delete = () => Promise.reject(new Error('must not be called'));
+    expect(await carryOut({ kind: 'volume.delete' })).toEqual({ kind: 'ok' });
+    volume = { ...volume, handle: HANDLE, external: true };
+    expect(await carryOut({ kind: 'volume.delete' })).toEqual({ kind: 'ok' });
+  });
+
+  it('goes on until the backend has deleted it', async () => {
+    volume = { ...volume, handle: HANDLE };
+    answers.delete = async () => 'deleting';
+    await expect(carryOut({ kind: 'volume.delete' })).rejects.toThrow(NotNow);
+    answers.delete = async () => 'deleted';
+    expect(await carryOut({ kind: 'volume.delete' })).toEqual({ kind: 'ok' });
+    backend = null;
+    expect(await carryOut({ kind: 'volume.delete' })).toMatchObject({ reason: 'backend_missing' });
+  });
+});
+
+describe('an attachment', () => {
+  const ATTACH = { kind: 'volume.attach', ...PLACE } as const;
+  beforeEach(() => {
+    volume = { ...volume, handle: HANDLE };
+  });
+
+  it('is asked for until it is made', async () => {
+    answers.attach = async () => ({ state: 'pending', text: 'attaching' });
+    await expect(carryOut(ATTACH)).rejects.toThrow('attaching');
+    answers.attach = async () => ({ state: 'attached', device: null });
+    expect(await carryOut(ATTACH)).toEqual({ kind: 'volume.attached', device: null });
+  });
+
+  it('is not made any more once it is not wanted', async () => {
+    answers.attach = () => Promise.reject(new Error('must not be called'));
+    attachment = { ...(attachment as AttachmentRecord), status: 'detaching' };
+    expect(await carryOut(ATTACH)).toMatchObject({ kind: 'refused' });
+    attachment = null;
+    expect(await carryOut(ATTACH)).toMatchObject({ kind: 'refused' });
+  });
+
+  it('is ended, by force where that is ordered, and not at all on an instance that has ended', async () => {
+    await carryOut({ kind: 'volume.detach', ...PLACE, force: false });
+    await carryOut({ kind: 'volume.detach', ...PLACE, force: true });
+    instance = { ...INSTANCE, status: 'terminated' };
+    expect(await carryOut({ kind: 'volume.detach', ...PLACE, force: false })).toEqual({
+      kind: 'ok',
+    });
+    expect(calls).toEqual(['detach vol-1 from i-1', 'detach vol-1 from i-1 by force']);
+    instance = INSTANCE;
+    answers.detach = async () => ({ state: 'pending', text: 'detaching' });
+    const waiting = carryOut({ kind: 'volume.detach', ...PLACE, force: false });
+    await expect(waiting).rejects.toThrow(NotNow);
+  });
+});

@@ -1,0 +1,11 @@
+import { volumeObservationPass } from '../../capacity/volume-observation-pass.ts';
+import type { WorkDescriptor } from './descriptor.ts';
+
+/** Asks backends what has become of their volumes. */
+export const volumeObservation: WorkDescriptor<'volume-observation'> = {
+  kind: 'volume-observation',
+  queues: { 'volume-observation': 8 },
+  lease: 'volume-observation',
+  schedule: 'volume-observation',
+  work: (deps) => volumeObservationPass({ ...deps, now: () => deps.context().now }),
+};

@@ -1,0 +1,46 @@
+import type { Id, VolumeObservationRecord } from '@dstack/core';
+import { isForeignKeyViolation } from '../connection/failures.ts';
+import type { Db, StoreContext, Tx } from '../context.ts';
+import { forIds } from '../query.ts';
+import { volumeObservationTable } from '../schema/resource-tables.ts';
+import type { WriteExtras } from '../writes.ts';
+
+/** What backends last reported of volumes. */
+export interface VolumeObservations {
+  byVolumes(volumeIds: readonly Id[]): Promise<VolumeObservationRecord[]>;
+  /** Of a volume that was deleted meanwhile, nothing is kept. */
+  save(record: VolumeObservationRecord, extras?: WriteExtras): Promise<void>;
+}
+
+export function createVolumeObservations(context: StoreContext): VolumeObservations {
+  return {
+    byVolumes: (ids) => volumeObservationsOf(context.db, ids),
+    async save(record, extras) {
+      try {
+        await context.write(async ({ tx, add }) => {
+          add(extras);
+          const { volumeId: _, ...set } = record;
+          await tx
+            .insertInto('volume_observations')
+            .values(volumeObservationTable.insert(record))
+            .onConflict((conflict) =>
+              conflict.column('volume_id').doUpdateSet(volumeObservationTable.update(set)),
+            )
+            .execute();
+        });
+      } catch (error) {
+        if (!isForeignKeyViolation(error)) throw error;
+      }
+    },
+  };
+}
+
+export async function volumeObservationsOf(
+  db: Db | Tx,
+  ids: readonly Id[],
+): Promise<VolumeObservationRecord[]> {
+  const rows = await forIds(ids, (slice) =>
+    db.selectFrom('volume_observations').selectAll().where('volume_id', 'in', slice).execute(),
+  );
+  return rows.map(volumeObservationTable.decode);
+}
