@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { InstanceRecord, OrphanRecord, SweepRecord } from '@dstack/core';
 import { expect, it } from 'vitest';
-import { fleetRecord, instanceRecord } from '../testing/records.ts';
+import { fleetRecord, instanceRecord, volumeRecord } from '../testing/records.ts';
 import { forEachStore, openWorld } from '../testing/stores.ts';
 
 forEachStore((tests) => {
@@ -60,6 +60,15 @@ forEachStore((tests) => {
     });
     const { instance } = await world.store.sweeps.knownIds('aws');
     expect([...instance].sort()).toEqual(['m-1', 'm-2']);
+  });
+
+  it('knows the volumes at a backend, also those of users', async () => {
+    const world = await openWorld(tests);
+    const { projectId, store } = world;
+    const volume = volumeRecord(world, { handle: { id: 'vol-1', region: 'eu', data: null } });
+    await store.volumes.insert(projectId, { exact: volume.name }, () => ({ volume }));
+    expect([...(await store.sweeps.knownIds('aws')).volume]).toEqual(['vol-1']);
+    expect((await store.sweeps.knownIds('gcp')).volume.size).toBe(0);
   });
 
   it('lets one of several servers sweep at a time', async () => {
