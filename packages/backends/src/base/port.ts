@@ -115,7 +115,8 @@ export interface Seen {
 export interface Instances {
   /**
    * Orders an instance and returns without waiting for it to boot. Throws `NoCapacityError` or
-   * another `BackendError` for the next offer to be tried.
+   * another `BackendError` for the next offer to be tried. `NoCapacityError` and `SkipOfferError` also
+   * say that there is no instance with this key: after a lost answer no other error is taken for that.
    */
   create(order: InstanceOrder): Promise<CreatedInstance>;
   /** Cheap. Asked while an instance starts and, less often, while it lives. */

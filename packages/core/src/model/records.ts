@@ -342,6 +342,7 @@ export type IntentPayload =
       readonly offers: readonly Offer[];
       readonly maxTries: number;
       readonly totalOffers: number;
+      readonly asked?: OffersWhenAsked;
       /** No backend has been asked yet, so nothing can appear if it is never carried out. */
       readonly untried?: true;
     }
@@ -352,9 +353,16 @@ export type IntentPayload =
       readonly offers: readonly Offer[];
       readonly maxTries: number;
       readonly totalOffers: number;
+      readonly asked?: OffersWhenAsked;
     }
   | { readonly kind: 'group.delete' }
   | VolumeIntentPayload;
+
+/**
+ * How many offers were left when the backend of the first of them was asked: it may have made what was
+ * ordered, whatever else it says now, unless it has looked for it.
+ */
+export type OffersWhenAsked = number;
 
 /** How a backend finds a volume. */
 export interface VolumeHandle {

@@ -5,19 +5,19 @@ import { type OffersToTry, tryOffers } from './try-offers.ts';
 export interface CreateInstanceInput extends OffersToTry {
   readonly order: Omit<InstanceOrder, 'offer' | 'placementGroup'>;
   readonly backend: (offer: Offer) => Promise<Backend | null>;
-  /** Called before a backend is asked: from then on a machine may appear. */
-  readonly asking: () => Promise<void>;
+  /** See `OrderRecord`. */
+  readonly asking: (left: number, backend: Backend) => Promise<void>;
   /** Null: none. Rejects with `SkipOfferError` where there has to be one, and cannot be. */
   readonly placementGroup: (offer: Offer, backend: Backend) => Promise<string | null>;
 }
 
 /** Creates the instance of the first offer that a backend honours. */
 export async function createInstance(input: CreateInstanceInput): Promise<IntentResult> {
-  return await tryOffers(input, async (offer) => {
+  return await tryOffers(input, async (offer, left) => {
     const backend = await input.backend(offer);
     if (!backend?.instances) throw new SkipOfferError('this server cannot create machines there');
     const placementGroup = await input.placementGroup(offer, backend);
-    await input.asking();
+    await input.asking(left, backend);
     const created = await backend.instances.create({ ...input.order, placementGroup, offer });
     const provisioningData = created.provisioningData ?? orderedMachine(offer, created.handle.id);
     return { kind: 'instance.created', offer, ...created, provisioningData };

@@ -4,7 +4,7 @@ import { isSshHost } from '@dstack/contract/status';
 import {
   BACKEND_MISSING,
   type InstanceRecord,
-  type IntentPayload,
+  type IntentOf,
   type IntentRecord,
   type IntentResult,
   type Offer,
@@ -22,6 +22,7 @@ import { placeInGroup } from './compute-group.ts';
 import { createInstance } from './create-instance.ts';
 import type { Drain } from './drain.ts';
 import { NotNow } from './not-now.ts';
+import { orderRecord } from './order-record.ts';
 import { placementGroupOf } from './placement-group.ts';
 import type { JobStarter } from './start-job.ts';
 
@@ -42,24 +43,21 @@ export interface EffectsOptions {
   readonly log: Logger;
 }
 
-type CreateOrder = Extract<IntentPayload, { kind: 'instance.create' }>;
-
 /** An order without what depends on the offer. */
 type OpenOrder = Omit<InstanceOrder, 'offer' | 'placementGroup'>;
 
 export async function makeInstance(
   options: EffectsOptions,
-  intent: IntentRecord,
-  payload: CreateOrder,
+  intent: IntentOf<'instance.create'>,
 ): Promise<IntentResult> {
   const view = await options.store.instances.byId(intent.subjectId);
   if (!view) return { kind: 'refused', reason: 'error', message: 'the instance was deleted' };
-  if (await isNeedless(options.store, view.instance, payload)) {
+  if (await isNeedless(options.store, view.instance, intent.payload)) {
     return { kind: 'refused', reason: 'error', message: 'the instance is not needed any more' };
   }
   const order = await orderFor(options, intent, view);
   if (isSshHost(view.instance.backend)) return await takeOver(options, view.instance, order);
-  return await createFromOffers(options, { intent, payload, view, order });
+  return await createFromOffers(options, { intent, view, order });
 }
 
 /** A machine that exists already: there is no offer to choose. */
@@ -78,18 +76,17 @@ async function createFromOffers(
   options: EffectsOptions,
   {
     intent,
-    payload,
     view,
     order,
   }: {
-    readonly intent: IntentRecord;
-    readonly payload: CreateOrder;
+    readonly intent: IntentOf<'instance.create'>;
     readonly view: InstanceView;
     readonly order: OpenOrder;
   },
 ): Promise<IntentResult> {
   const { store } = options;
   const { instance } = view;
+  const { payload } = intent;
   const inGroup = await placeInGroup(store, instance);
   if (inGroup.kind === 'ended') return inGroup.result;
   const isMember = inGroup.kind === 'member';
@@ -106,28 +103,9 @@ async function createFromOffers(
     backend: (offer) => options.backends.find(instance.projectId, offer.backend),
     placementGroup: (offer, backend) =>
       placementGroupOf(options, intent, instance, { offer, backend }),
-    ...recordOf(options, intent.key, payload),
+    ...orderRecord(options, intent),
     log: options.log,
   });
-}
-
-/** Records how far an order has come, so that it is repeated from there. */
-function recordOf({ store }: EffectsOptions, key: string, order: CreateOrder) {
-  let recorded = order;
-  const record = async (next: CreateOrder): Promise<void> => {
-    const isOrdered = await store.engine.amendIntent(key, next);
-    if (!isOrdered) throw new NotNow('the order was withdrawn');
-    recorded = next;
-  };
-  return {
-    begin: async (offers: readonly Offer[]): Promise<void> => {
-      if (offers.length !== recorded.offers.length) await record({ ...recorded, offers });
-    },
-    asking: async (): Promise<void> => {
-      const { untried, ...tried } = recorded;
-      if (untried) await record(tried);
-    },
-  };
 }
 
 async function orderFor(

@@ -1,10 +1,14 @@
 /** Effects on placement and compute groups. */
-import { BackendError, type GroupOrder, SkipOfferError } from '@dstack/backends';
+import { type Backend, BackendError, type GroupOrder, SkipOfferError } from '@dstack/backends';
 import { BACKEND_MISSING, type GroupRecord, type IntentOf, type IntentResult } from '@dstack/core';
 import type { GroupView } from '@dstack/store';
 import type { EffectsOptions } from './effects.ts';
 import { NotNow } from './not-now.ts';
+import { errorInDoubt, orderRecord } from './order-record.ts';
 import { tryOffers } from './try-offers.ts';
+
+/** An order without what depends on the offer. */
+type OpenOrder = Omit<GroupOrder, 'offer'>;
 
 export async function createGroup(
   options: EffectsOptions,
@@ -14,51 +18,63 @@ export async function createGroup(
   if (!view) return { kind: 'refused', reason: 'error', message: 'the group was deleted' };
   const { group } = view;
   const order = orderFor(options, intent, view);
-  if (group.kind === 'placement') {
-    const groups = await groupsOf(options, group);
-    if (!groups) throw new BackendError(`backend ${group.backend} creates no groups`);
-    const handle = await groups.create({ ...order, offer: null });
-    return { kind: 'group.created', handle, offer: null };
-  }
-  const { payload } = intent;
-  const toTry = {
-    ...{ offers: payload.offers, maxTries: payload.maxTries, totalOffers: payload.totalOffers },
-    ...{ where: null, name: group.name, log: options.log },
-    begin: (remaining: typeof payload.offers) => record(options, intent, remaining),
-  };
-  return await tryOffers(toTry, async (offer) => {
-    const groups = (await options.backends.find(group.projectId, offer.backend))?.groups;
-    if (!groups) throw new SkipOfferError('this server cannot create groups there');
-    const handle = await groups.create({ ...order, region: offer.region, offer });
-    return { kind: 'group.created', handle, offer };
-  });
+  return group.kind === 'placement'
+    ? await createPlacementGroup(options, intent, group, order)
+    : await createComputeGroup(options, intent, group, order);
 }
 
-async function record(
-  { store }: EffectsOptions,
-  { key, payload }: IntentOf<'group.create'>,
-  offers: IntentOf<'group.create'>['payload']['offers'],
-): Promise<void> {
-  if (offers.length === payload.offers.length) return;
-  const isOrdered = await store.engine.amendIntent(key, { ...payload, offers });
-  if (!isOrdered) throw new NotNow('the order was withdrawn');
+async function createPlacementGroup(
+  options: EffectsOptions,
+  intent: IntentOf<'group.create'>,
+  group: GroupRecord,
+  order: OpenOrder,
+): Promise<IntentResult> {
+  const backend = await backendOf(options, group);
+  if (!backend?.groups) throw new BackendError(`backend ${group.backend} creates no groups`);
+  const record = orderRecord(options, intent);
+  await record.asking(0, backend);
+  try {
+    const handle = await backend.groups.create({ ...order, offer: null });
+    return { kind: 'group.created', handle, offer: null };
+  } catch (error) {
+    throw record.inDoubt(0) ? errorInDoubt(error) : error;
+  }
+}
+
+async function createComputeGroup(
+  options: EffectsOptions,
+  intent: IntentOf<'group.create'>,
+  group: GroupRecord,
+  order: OpenOrder,
+): Promise<IntentResult> {
+  const { offers, maxTries, totalOffers } = intent.payload;
+  const { log } = options;
+  const record = orderRecord(options, intent);
+  const toTry = { offers, maxTries, totalOffers, where: null, name: group.name, log, ...record };
+  return await tryOffers(toTry, async (offer, left) => {
+    const backend = await options.backends.find(group.projectId, offer.backend);
+    if (!backend?.groups) throw new SkipOfferError('this server cannot create groups there');
+    await record.asking(left, backend);
+    const handle = await backend.groups.create({ ...order, region: offer.region, offer });
+    return { kind: 'group.created', handle, offer };
+  });
 }
 
 function orderFor(
   { serverId }: EffectsOptions,
   { key }: IntentOf<'group.create'>,
   { group, projectName, fleetName }: GroupView,
-): Omit<GroupOrder, 'offer'> {
+): OpenOrder {
   const { name, kind, region, memberIds } = group;
   const owner = { server: serverId, project: projectName, fleet: fleetName };
   return { key, name, kind, region, size: kind === 'compute' ? memberIds.length : null, owner };
 }
 
-async function groupsOf(
+async function backendOf(
   { backends }: EffectsOptions,
   { projectId, backend }: Pick<GroupRecord, 'projectId' | 'backend'>,
-) {
-  return (backend && (await backends.find(projectId, backend))?.groups) || null;
+): Promise<Backend | null> {
+  return backend && (await backends.find(projectId, backend));
 }
 
 export async function deleteGroup(
@@ -67,7 +83,7 @@ export async function deleteGroup(
 ): Promise<IntentResult> {
   const group = (await options.store.groups.byId(intent.subjectId))?.group;
   if (!group?.handle) return { kind: 'ok' };
-  const groups = await groupsOf(options, group);
+  const groups = (await backendOf(options, group))?.groups;
   if (!groups) {
     const message = `backend ${group.backend} is not configured any more; the group lives on`;
     options.log.warn({ group: group.name }, message);

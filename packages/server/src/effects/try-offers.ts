@@ -3,6 +3,7 @@ import { errorMessage } from '@dstack/contract/error-message';
 import type { IntentResult, Offer } from '@dstack/core';
 import type { Logger } from '../logging.ts';
 import { NotNow } from './not-now.ts';
+import { errorInDoubt } from './order-record.ts';
 
 /** Distinct errors named to the user, and how much of each. */
 const SHOWN_ERRORS = 3;
@@ -22,6 +23,8 @@ export interface OffersToTry {
    * lost, the order is repeated from this offer on, whatever offers there are by then.
    */
   readonly begin: (offers: readonly Offer[]) => Promise<void>;
+  /** See `OrderRecord`. */
+  readonly inDoubt: (left: number) => boolean;
   readonly log: Logger;
 }
 
@@ -31,16 +34,18 @@ export interface OffersToTry {
  */
 export async function tryOffers(
   input: OffersToTry,
-  attempt: (offer: Offer) => Promise<IntentResult>,
+  attempt: (offer: Offer, left: number) => Promise<IntentResult>,
 ): Promise<IntentResult> {
   const errors = new Set<string>();
   let tries = 0;
   for (const [at, offer] of input.offers.entries()) {
     if (tries >= input.maxTries) break;
-    await input.begin(input.offers.slice(at));
+    const left = input.offers.slice(at);
+    await input.begin(left);
     try {
-      return await attempt(offer);
-    } catch (error) {
+      return await attempt(offer, left.length);
+    } catch (cause) {
+      const error = input.inDoubt(left.length) ? errorInDoubt(cause) : cause;
       // The machine may be coming all the same: a second one would be paid for and used by nobody.
       if (error instanceof NoAnswerError || error instanceof NotNow) throw error;
       if (!(error instanceof SkipOfferError)) tries++;
