@@ -17,7 +17,7 @@ const silent: Backend = {
   offers: silence,
   instances: { create: silence, observe: silence, release: silence, list: silence },
   volumes: null,
-  groups: null,
+  groups: { create: silence, delete: silence, list: silence },
   claims: { read: silence, renew: silence },
   check: silence,
 };
@@ -31,6 +31,7 @@ describe('a backend with limits', () => {
     ['about an instance', () => bounded.instances?.observe(handle, { facts: null }), '0.002 s'],
     ['to end an instance', () => bounded.instances?.release(handle), '0.002 s'],
     ['for a list of instances', () => bounded.instances?.list({ server: 's' }), '0.002 s'],
+    ['to delete a group', () => bounded.groups?.delete(handle), '0.002 s'],
     ['for claims', () => bounded.claims?.read({ server: 's' }), '0.002 s'],
     [
       'to renew a claim',

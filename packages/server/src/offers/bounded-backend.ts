@@ -1,6 +1,7 @@
 import {
   type Backend,
   type Claims,
+  type Groups,
   type Instances,
   NoAnswerError,
   type Volumes,
@@ -59,6 +60,11 @@ export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS)
       call('to detach a volume', () => its.detach(handle, from, options)),
     list: (owner) => call('for a list of volumes', () => its.list(owner)),
   });
+  const boundedGroups = (its: Groups): Groups => ({
+    create: (order) => call('for a group', () => its.create(order)),
+    delete: (handle) => call('to delete a group', () => its.delete(handle)),
+    list: (owner) => call('for a list of groups', () => its.list(owner)),
+  });
   const boundedClaims = (its: Claims): Claims => ({
     read: (owner) => call('for claims', () => its.read(owner)),
     renew: (owner, claim) => call('to renew a claim', () => its.renew(owner, claim)),
@@ -70,6 +76,7 @@ export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS)
     check: () => call('to check its permissions', () => backend.check()),
     instances: backend.instances && bounded(backend.instances),
     volumes: backend.volumes && boundedVolumes(backend.volumes),
+    groups: backend.groups && boundedGroups(backend.groups),
     ...(backend.claims && { claims: boundedClaims(backend.claims) }),
   };
 }
