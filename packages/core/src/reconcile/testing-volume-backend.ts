@@ -30,11 +30,11 @@ export class VolumeBackend {
     // What exists already is returned to a repeated order.
     const isFound = intent.kind === 'volume.create' && this.exists;
     if (outcome === 'refused' && !isFound) {
-      this.world.settle(intent.kind, { kind: 'refused', reason: 'error', message: 'refused' });
+      this.world.finish(intent, refused('refused'));
       return;
     }
     const result = this.#effect(intent.payload as VolumeIntentPayload, intent.subjectId);
-    if (outcome === 'done' && result) this.world.settle(intent.kind, result);
+    if (outcome === 'done' && result) this.world.finish(intent, result);
     this.#check();
   }
 
