@@ -19,8 +19,8 @@ export async function listThings(backend: Backend, server: string): Promise<List
     ...instances.map(({ handle, owner: { project, fleet, instance }, key }): ListedThing => {
       return { kind: 'instance', handle, region: null, owner: { project, fleet, instance }, key };
     }),
-    ...volumes.map(({ id, region, data }): ListedThing => {
-      return { kind: 'volume', handle: { id, data }, region, owner: NOBODY, key: null };
+    ...volumes.map(({ handle: { id, region, data }, owner: { project }, key }): ListedThing => {
+      return { kind: 'volume', handle: { id, data }, region, owner: { ...NOBODY, project }, key };
     }),
     ...groups.map((handle): ListedThing => {
       return { kind: 'group', handle, region: null, owner: NOBODY, key: null };
@@ -33,7 +33,7 @@ export async function listThings(backend: Backend, server: string): Promise<List
  * neither a row nor an intent accounts for was not created by this database.
  */
 export async function accountFor(
-  store: Pick<Store, 'sweeps' | 'engine' | 'instances'>,
+  store: Pick<Store, 'sweeps' | 'engine' | 'instances' | 'volumes'>,
   things: readonly ListedThing[],
   of: Pick<SweepInput, 'project' | 'backend' | 'now'> & {
     /** Of all backends. */
@@ -55,15 +55,18 @@ export async function accountFor(
 
 /** Its creation is under way, or its row has not taken over the result yet. */
 async function isExpected(
-  { engine, instances }: Pick<Store, 'engine' | 'instances'>,
+  { engine, instances, volumes }: Pick<Store, 'engine' | 'instances' | 'volumes'>,
   { key, handle }: ListedThing,
 ): Promise<boolean> {
   const intent = key === null ? null : await engine.intent(key);
   if (intent === null) return false;
   if (intent.state === 'announced') return true;
-  if (intent.result?.kind !== 'instance.created' || intent.result.handle.id !== handle.id) {
-    return false;
-  }
-  const instance = (await instances.byId(intent.subjectId))?.instance;
-  return instance !== undefined && instance.handle === null && !instance.deleted;
+  const { result, subjectId } = intent;
+  const isCreated = result?.kind === 'instance.created' || result?.kind === 'volume.created';
+  if (!isCreated || result.handle.id !== handle.id) return false;
+  const row =
+    result.kind === 'volume.created'
+      ? (await volumes.byId(subjectId))?.volume
+      : (await instances.byId(subjectId))?.instance;
+  return row !== undefined && row.handle === null && !row.deleted;
 }

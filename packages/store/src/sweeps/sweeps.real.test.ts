@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { InstanceRecord, OrphanRecord, SweepRecord } from '@dstack/core';
 import { expect, it } from 'vitest';
-import { fleetRecord, instanceRecord } from '../testing/records.ts';
+import { fleetRecord, instanceRecord, volumeRecord } from '../testing/records.ts';
 import { forEachStore, openWorld } from '../testing/stores.ts';
 
 forEachStore((tests) => {
@@ -60,6 +60,23 @@ forEachStore((tests) => {
     });
     const { instance } = await world.store.sweeps.knownIds('aws');
     expect([...instance].sort()).toEqual(['m-1', 'm-2']);
+  });
+
+  it('knows the volumes that a backend has created, before they are ready', async () => {
+    const world = await openWorld(tests);
+    const { projectId, userId } = world;
+    for (const [id, handle] of [
+      ['v1', 'vol-1'],
+      ['v2', null],
+    ] as const) {
+      const volume = volumeRecord(
+        { projectId, userId },
+        { id, name: id, handle: handle && { id: handle, region: 'eu', data: null } },
+      );
+      await world.store.volumes.insert(projectId, { exact: id }, () => ({ volume, events: [] }));
+    }
+    expect([...(await world.store.sweeps.knownIds('aws')).volume]).toEqual(['vol-1']);
+    expect((await world.store.sweeps.knownIds('gcp')).volume.size).toBe(0);
   });
 
   it('lets one of several servers sweep at a time', async () => {

@@ -1,4 +1,3 @@
-import type { BackendType } from '@dstack/contract/wire';
 import type { BackendName, OrphanRecord, SweepRecord } from '@dstack/core';
 import type { StoreContext, Tx } from '../context.ts';
 import { notDeleted } from '../query.ts';
@@ -72,19 +71,18 @@ async function knownIds(tx: Tx, backend: BackendName): Promise<KnownIds> {
     .execute();
   const volumes = await tx
     .selectFrom('volumes')
-    .select('provisioning_data as data')
-    // Volumes have the wire's names of backends only.
-    .where('backend', '=', backend as BackendType)
+    .select('handle as data')
+    .where('backend', '=', backend)
     .where(notDeleted('deleted'))
-    .where('provisioning_data', 'is not', null)
+    .where('handle', 'is not', null)
     .execute();
   return {
-    instance: idsIn(instances, 'id'),
-    volume: idsIn(volumes, 'volume_id'),
+    instance: idsIn(instances),
+    volume: idsIn(volumes),
     group: new Set(),
   };
 }
 
-function idsIn(rows: readonly { readonly data: unknown }[], key: string): Set<string> {
-  return new Set(rows.map(({ data }) => String(JSON.parse(String(data))[key])));
+function idsIn(rows: readonly { readonly data: unknown }[]): Set<string> {
+  return new Set(rows.map(({ data }) => String(JSON.parse(String(data)).id)));
 }
