@@ -74,7 +74,7 @@ describe.skipIf(missingForHosts() !== null)('a host whose GPU is lost', () => {
     await home.ok('apply', '-f', file, '-y', '-d');
   }
 
-  it('gets no jobs, which explain tells, until it is repaired; its jobs go on', async () => {
+  it('gets no jobs until it is repaired, explain reports that, and its jobs go on', async () => {
     await start('before', 'sleep 100000');
     await untilRun(home, 'before', isRunning);
     await putTool(host, 'nvidia-smi', nvidiaSmi({ ...WORKS, 'GPU-bb': 'lost' }));
@@ -113,7 +113,7 @@ describe.skipIf(missingForHosts() !== null)('a host whose GPU is lost', () => {
   });
 });
 
-describe.skipIf(process.getuid?.() !== 0)('a server whose own machine loses a GPU', () => {
+describe.skipIf(process.getuid?.() !== 0)('a server whose host loses a GPU', () => {
   let machine: FakeMachine;
   let home: Installation;
   beforeAll(async () => {

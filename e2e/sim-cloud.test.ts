@@ -6,8 +6,8 @@ import {
   applyCloudFleet,
   instancesOf,
   leftOver,
-  machineProcesses,
   newSimCloud,
+  processesOfInstance,
   type SimCloud,
   statusOf,
   until,
@@ -66,10 +66,10 @@ describe('a cloud', () => {
     expect(control.machines()).toEqual([machine]);
     await until(async () => (await instancesOf(home)).length === 0);
     expect(control.history()).toEqual([`+${machine?.id}`, `-${machine?.id}`]);
-    expect(machineProcesses(cloud)).toEqual([]);
+    expect(processesOfInstance(cloud)).toEqual([]);
   });
 
-  it('says that there is no capacity where it honours no offer', async () => {
+  it('reports that there is no capacity where the cloud honours no offer', async () => {
     const { home, control } = await started();
     await applyCloudFleet(home, ['nodes: 0..1']);
     control.set({ no_capacity: 1 });
@@ -234,11 +234,11 @@ describe('a server that is killed', () => {
     expect(run.status).toBe('done');
   }
 
-  /** One machine was made, and nothing of it is left, neither at the cloud nor on this machine. */
+  /** One machine was made, and nothing of it is left, neither at the cloud nor on the server host. */
   async function released(step: string, point: CrashPoint, run: string): Promise<void> {
     const { control } = cloud;
     await until(() => control.machines().length === 0);
-    await until(() => machineProcesses(cloud).length === 0);
+    await until(() => processesOfInstance(cloud).length === 0);
     const history = control.history();
     const made = history.filter((line) => line.startsWith('+')).length;
     table.push({

@@ -53,7 +53,7 @@ export function leftOver(history: readonly string[]): string[] {
 }
 
 /** Processes that belong to machines, by their arguments. */
-export function machineProcesses({ home }: SimCloud): string[] {
+export function processesOfInstance({ home }: SimCloud): string[] {
   const agents = join(home.home, 'cloud', 'agents');
   return home.processes().flatMap((pid) => {
     try {

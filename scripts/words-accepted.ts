@@ -37,6 +37,10 @@ export const ACCEPTED_NAMES: Exceptions = {
   'packages/contract/src/wire/server.ts': {
     OAuthProviderInfo: 'a provider of log-ins; the name is part of the API',
   },
+  'packages/server/src/sweep/testing/sim-account.ts': {
+    'SimAccount.provider': 'the simulated provider of a cloud, not a backend',
+    'SimAccount.machines': 'machines at a provider, which no instance may know',
+  },
   'packages/testkit/src/fake-machine.ts': {
     FakeMachine: 'devices and tools of a computer, without any instance',
   },

@@ -1,4 +1,4 @@
-/** Orphans: what carries the server's tag at a provider and is in none of its records. Ours. */
+/** Orphans: resources in a backend's account that have the server's tag and no record. Our addition. */
 import * as z from 'zod';
 import { choiceOf, Flag, model, nullable, Text, Uuid } from './scalars.ts';
 
@@ -8,7 +8,7 @@ export type OrphanKind = z.infer<typeof OrphanKind>;
 export const Orphan = model({
   id: Uuid,
   kind: OrphanKind,
-  /** In whose backend it was found; `created_for` says for whom it was created. */
+  /** In whose backend it was found; `created_for` names whom it was created for. */
   project_name: Text,
   backend: Text,
   external_id: Text,

@@ -2,6 +2,7 @@ import type { BackendName, IntentPayload } from '@dstack/core';
 import { instanceRecord, jobRecord } from '@dstack/core/testing';
 import { expect, it } from 'vitest';
 import { effectIsOurs } from './effect-owner.ts';
+import { INTENTS } from './intents/index.ts';
 
 interface Situation {
   readonly payload?: IntentPayload;
@@ -17,7 +18,8 @@ interface Situation {
 function isOurs({ payload, shared = true, backend = 'aws', ...of }: Situation): Promise<boolean> {
   const instance = instanceRecord({ id: 'there', backend, hostId: of.hostId ?? null });
   const job = jobRecord({ instanceId: of.instanceId === undefined ? 'there' : of.instanceId });
-  const subjectId = payload?.kind.startsWith('job.') ? job.id : instance.id;
+  const subject = payload && INTENTS[payload.kind].subject;
+  const subjectId = subject === 'job' ? job.id : instance.id;
   const store = {
     shared,
     engine: {

@@ -41,7 +41,7 @@ function configured(entry: string): SimBackendConfig {
   const text = `projects: [{name: main, backends: [${entry}]}]`;
   const answer = parseConfiguration(text, 'server-config', { sim: true });
   const backend = answer.ok ? answer.value.projects[0]?.backends?.[0] : null;
-  if (backend?.type !== 'sim') throw new Error('it is no simulated backend');
+  if (backend?.type !== 'sim') throw new Error('it is not a simulated backend');
   return backend;
 }
 
@@ -105,7 +105,7 @@ const job = (env: Record<string, string>): JobSpecForAgent => ({
 });
 
 describe('a scripted agent', () => {
-  it('runs a job as its environment says, and sends states and output', async () => {
+  it('runs a job as its environment requests, and sends states and output', async () => {
     const { client, link, states, stored, until } = await linked(await created());
     const spec = job({ SIM_SECONDS: '0', SIM_EXIT_STATUS: '3' });
     expect(await client.putJob(spec)).toMatchObject({ missing: { archives: [], code: false } });
@@ -129,7 +129,7 @@ describe('a scripted agent', () => {
     await link.close();
   });
 
-  it('tells a server that comes back what it has missed', async () => {
+  it('sends a returning server what it has missed', async () => {
     const id = await created();
     const first = await linked(id);
     const spec = job({ SIM_SECONDS: 'never' });

@@ -12,7 +12,7 @@ const read = (as: string, sim: boolean) => parseConfiguration(file(as), 'server-
 it.each(SIM_TYPES)('a simulated %s is shown as that type, and nothing else', (as) => {
   const answer = read(as, true);
   const entry = answer.ok ? answer.value.projects[0]?.backends?.[0] : undefined;
-  if (entry?.type !== 'sim') throw new Error('it is no simulated backend');
+  if (entry?.type !== 'sim') throw new Error('it is not a simulated backend');
   const row = simRow(entry);
   expect(simConfigOf(row)).toMatchObject({ as, boot_seconds: [2, 2], quota: 5 });
   const shown = joinSecrets({ config: row.sourceConfig ?? {}, auth: row.sourceAuth ?? {} });

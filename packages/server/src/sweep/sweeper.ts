@@ -34,7 +34,7 @@ export class Sweeper {
   #timer: NodeJS.Timeout;
   #round: Promise<unknown> = Promise.resolve();
   #isClosed = false;
-  /** The first round takes all backends, whatever the schedule in the database says. */
+  /** The first round takes all backends, whatever schedule is in the database. */
   #isFirst = true;
 
   constructor(options: SweeperOptions) {

@@ -2,9 +2,16 @@ import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { errorMessage } from '@dstack/contract/error-message';
-import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from 'kysely';
+import {
+  type Driver,
+  Kysely,
+  type SqliteDatabase,
+  SqliteDialect,
+  type SqliteStatement,
+} from 'kysely';
 import { StoreError } from '../errors.ts';
 import type { DB } from '../schema/db.ts';
+import { EventLoopTurns } from './event-loop-turns.ts';
 import { lockDatabase } from './lock-file.ts';
 
 import { type OnStatement, statementLog } from './statements.ts';
@@ -37,7 +44,7 @@ export function openSqlite(
     pragma temp_store = memory;
   `);
   const db = new Kysely<DB>({
-    dialect: new SqliteDialect({ database: adapt(database) }),
+    dialect: new FairDialect({ database: adapt(database) }),
     log: statementLog(onStatement),
   });
   return {
@@ -48,6 +55,21 @@ export function openSqlite(
       lock.release();
     },
   };
+}
+
+/** Whoever gets the connection lets other work of the process go first when it is time. */
+class FairDialect extends SqliteDialect {
+  override createDriver(): Driver {
+    const driver = super.createDriver();
+    const turns = new EventLoopTurns();
+    const acquire = driver.acquireConnection.bind(driver);
+    driver.acquireConnection = async (...options) => {
+      const connection = await acquire(...options);
+      await turns.take();
+      return connection;
+    };
+    return driver;
+  }
 }
 
 /** A database in the memory of this process, for simulations and tests. */

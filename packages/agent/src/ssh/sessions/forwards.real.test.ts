@@ -167,7 +167,8 @@ describe.each(JOB_KINDS)('forwards that begin in a %s job', (kind) => {
     it("forward the client's agent to the session that requests it, and only while it lasts", async () => {
       const agentSocket = join(client.dir, 'agent.sock');
       const keys = client.spawn('ssh-agent', ['-D', '-a', agentSocket]);
-      while (!existsSync(agentSocket)) await delay(20);
+      // It prints the socket's path once it listens; the file exists a little earlier.
+      if (keys.stdout) await once(keys.stdout, 'data');
       const env = { SSH_AUTH_SOCK: agentSocket };
       execFileSync('ssh-add', ['-q', join(client.dir, 'job')], {
         env: { ...process.env, ...env },

@@ -13,7 +13,7 @@ import { CliError, UsageError } from '../../errors.ts';
 import { absolutePath } from '../../files/upload.ts';
 import { orNull } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
-import { machineMessage, renderFleetTable } from '../fleet/fleet-table.ts';
+import { instanceMessage, renderFleetTable } from '../fleet/fleet-table.ts';
 import type { ApplyOptions } from './apply-options.ts';
 import {
   type CreateDecision,
@@ -169,7 +169,7 @@ async function provision(
       get: () => project.fleets.get({ name: fleet.name }),
       done: (f) => !f.instances.some((i) => isPassing(i.status)),
       table: table(cli.now(), io.errWidth),
-      steps: (f) => f.instances.map(machineMessage).filter((step) => step !== ''),
+      steps: (f) => f.instances.map(instanceMessage).filter((step) => step !== ''),
       delete: () => project.fleets.delete([fleet.name]),
     },
     options,

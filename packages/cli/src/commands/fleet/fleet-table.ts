@@ -39,7 +39,7 @@ export function renderFleetTable(fleets: readonly Fleet[], options: FleetTableOp
   // The owner of an SSH host can act on its errors and on what it waits for, so these are shown
   // without -v.
   const hasMessages =
-    !options.verbose && sorted.some(({ instances }) => instances.some(machineMessage));
+    !options.verbose && sorted.some(({ instances }) => instances.some(instanceMessage));
   const columns: Column[] = [
     { header: 'NAME', keep: true },
     { header: 'NODES', optional: 3 },
@@ -57,7 +57,7 @@ export function renderFleetTable(fleets: readonly Fleet[], options: FleetTableOp
     fleetRow(fleet, options),
     ...fleet.instances.map((instance) => [
       ...instanceRow(instance, options),
-      ...(hasMessages ? [machineMessage(instance)] : []),
+      ...(hasMessages ? [instanceMessage(instance)] : []),
     ]),
   ]);
   return renderTable(columns, rows, options.layout);
@@ -137,7 +137,7 @@ function backendOf(instance: Instance, verbose: boolean): string {
 }
 
 /** What is being done to a machine that is not ready, or why an SSH host cannot be used. */
-export function machineMessage(instance: Instance): string {
+export function instanceMessage(instance: Instance): string {
   const isHost = isSshHost(instance.backend) && !isServerHostOnWire(instance);
   const isTrouble = isHost && instance.health_status !== 'warning';
   return isTrouble || isInstanceStarting(instance.status) ? instanceError(instance) : '';

@@ -25,7 +25,7 @@ const sweep = {
   next_at: '2026-11-24T16:00:00+00:00',
 };
 
-it('lists what was found at providers, for whom it was created, and why it is still there', async () => {
+it('lists orphans, the instances that they were created for, and why they still exist', async () => {
   const report = {
     orphans: [
       orphan({ reason: 'DSTACK_SERVER_SWEEP is report' }),
@@ -50,14 +50,14 @@ it('lists what was found at providers, for whom it was created, and why it is st
   expect(JSON.parse(json.out)).toEqual(report);
 });
 
-it('warns of backends that could not be swept, so that an empty list is no proof', async () => {
+it('warns of backends that could not be swept, since an empty list would hide their orphans', async () => {
   const failed = { ...sweep, error: '500 Internal Server Error' };
   const { out, err } = await orphans({ orphans: [], sweeps: [failed] });
   expect(out + err).toContain('Backend aws of project main was not swept: 500 Internal Server');
   expect(out + err).toContain('No orphans are known.');
 });
 
-it('a word that is no command of the server is refused', async () => {
+it('a word that is not a command of the server is refused', async () => {
   const { code, err } = await runCommand(['server', 'orphan'], {});
   expect(code).toBe(2);
   expect(err).toContain('dstack server orphans');

@@ -7,7 +7,7 @@ export interface OrphansOptions {
   readonly json: boolean;
 }
 
-/** Prints what is at providers with the server's tag and in none of its records. */
+/** Prints the resources in clouds that have the server's tag and no record. */
 export async function runServerOrphans({ json }: OrphansOptions, cli: Cli): Promise<void> {
   const { client } = await cli.connect();
   const report = await client.server.listOrphans();

@@ -35,7 +35,10 @@ describe.skipIf(missing !== null)('the port on real hosts', () => {
     rmSync(cacheDir, { recursive: true, force: true });
   });
 
-  describeBackend('SSH hosts', () => world(machines, cacheDir));
+  describeBackend('SSH hosts', () => world(machines, cacheDir), [
+    ...(['offers', 'list', 'lost answers', 'volumes', 'groups'] as const),
+    'deletion by others',
+  ]);
 
   it('leaves no process of ours on any host', async () => {
     const left = await Promise.all(

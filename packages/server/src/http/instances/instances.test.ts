@@ -19,7 +19,7 @@ async function instance() {
 }
 
 describe('the health of an instance', () => {
-  it('says what is wrong, by a key that healthy ones do not have', async () => {
+  it('reports what is wrong, by a key that healthy ones do not have', async () => {
     const { id, version } = await instance();
     const path = '/api/project/main/instances/get';
     const before = await server.call(path, { id });
@@ -33,7 +33,7 @@ describe('the health of an instance', () => {
     });
   });
 
-  it('has a history, newest first, with what each check found', async () => {
+  it('has a history, newest first, with the findings of each check', async () => {
     const { id: instanceId } = await instance();
     const event = {
       ...{ timestamp: '2026-11-24T12:00:00Z', status: 'failure', message: 'gpu: GPU 1 is lost' },
