@@ -11,7 +11,14 @@ import {
   untilRun,
 } from './installation.ts';
 import { OfficialClient, officialClient } from './official-client/official-client.ts';
-import { applyVolume, findVolume, isDeleted, runWith, untilVolume, volumeEvents } from './volumes.ts';
+import {
+  applyVolume,
+  findVolume,
+  isDeleted,
+  runWith,
+  untilVolume,
+  volumeEvents,
+} from './volumes.ts';
 
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.warn('Volumes of process jobs are NOT tested: mounts need root');

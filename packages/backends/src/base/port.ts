@@ -211,7 +211,16 @@ export interface Volumes {
     from: InstanceHandle,
     options: { readonly force: boolean },
   ): Promise<AttachmentObservation>;
-  list(owner: Pick<OwnerTags, 'server'>): Promise<readonly VolumeHandle[]>;
+  /** Everything that carries the owner's server tag. */
+  list(owner: Pick<OwnerTags, 'server'>): Promise<readonly ListedVolume[]>;
+}
+
+export interface ListedVolume {
+  readonly handle: VolumeHandle;
+  /** As far as the provider's tags name it. */
+  readonly owner: Pick<OwnerTags, 'server' | 'project'>;
+  /** Key of the order. */
+  readonly key: string | null;
 }
 
 export interface GroupHandle {

@@ -12,13 +12,17 @@ export interface SimFaults {
   slowSeconds: number;
   /** Shortest and longest time until a machine is ready. */
   bootSeconds: readonly [number, number];
-  /** A machine never becomes ready, or fails after its order was accepted. */
+  /** A machine or volume never becomes ready, or fails after its order was accepted. */
   neverReady: number;
   failsToBoot: number;
-  /** How long a new machine is missing from answers about it. */
+  /** How long a new machine or volume is missing from answers about it. */
   eventualSeconds: number;
   /** The first request to release a machine is only accepted. */
   slowRelease: number;
+  /** Shortest and longest time until a volume is attached, and until it is detached. */
+  attachSeconds: readonly [number, number];
+  /** A volume is detached by force only. */
+  stuckDetach: number;
   /** What waits as long as this is set: calls before or after their effect, or machines that boot. */
   hold: 'request' | 'answer' | 'boot' | null;
 }
@@ -35,5 +39,7 @@ export const NO_FAULTS: SimFaults = {
   failsToBoot: 0,
   eventualSeconds: 0,
   slowRelease: 0,
+  attachSeconds: [0, 0],
+  stuckDetach: 0,
   hold: null,
 };

@@ -23,6 +23,7 @@ export function fileTables(dir: string): SimTables {
     releases: fileTable(join(dir, 'releases')),
     volumes: fileTable(join(dir, 'volumes')),
     attachments: fileTable(join(dir, 'attachments')),
+    detachments: fileTable(join(dir, 'detachments')),
     groups: fileTable(join(dir, 'groups')),
   };
 }

@@ -23,6 +23,8 @@ export function faultsOf(knobs: SimKnobs, base: SimFaults = NO_FAULTS): SimFault
     slowSeconds: knobs.slow_seconds ?? base.slowSeconds,
     eventualSeconds: knobs.eventual_seconds ?? base.eventualSeconds,
     slowRelease: knobs.slow_release ?? base.slowRelease,
+    attachSeconds: knobs.attach_seconds ?? base.attachSeconds,
+    stuckDetach: knobs.stuck_detach ?? base.stuckDetach,
     hold: knobs.hold ?? base.hold,
   };
 }

@@ -50,7 +50,7 @@ export class SimProvider {
     const { tables, clock } = options;
     this.tables = tables;
     this.calls = new SimCalls(options);
-    this.volumes = new SimVolumes(tables, this.calls, clock);
+    this.volumes = new SimVolumes({ ...options, calls: this.calls });
     this.groups = new SimGroups({
       ...{ tables, calls: this.calls, room: () => this.#room },
       endMachine: (id) => this.#end(id),
@@ -170,8 +170,8 @@ export class SimProvider {
     if (machine === null) return;
     await this.#addresses.get(id)?.catch(() => {});
     await this.#options.agents.stop(machine);
-    const { attachments, interruptions, releases, machines } = this.tables;
-    for (const one of attachments.all()) if (one.machine === id) attachments.delete(one.id);
+    const { interruptions, releases, machines } = this.tables;
+    this.volumes.detachAll(id);
     for (const table of [interruptions, releases, machines]) table.delete(id);
     this.#addresses.delete(id);
   }

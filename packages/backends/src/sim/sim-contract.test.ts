@@ -79,6 +79,7 @@ describeBackend('a simulated cloud that is slow and forgetful', async () =>
   world(memoryTables(), {
     bootSeconds: [BOOT_SECONDS, BOOT_SECONDS],
     slowRelease: 1,
+    attachSeconds: [BOOT_SECONDS, BOOT_SECONDS],
   }),
 );
 

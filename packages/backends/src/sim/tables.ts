@@ -11,6 +11,8 @@ export interface SimTables {
   readonly volumes: SimTable<SimVolume>;
   /** By `<volume> <machine>`. */
   readonly attachments: SimTable<SimAttachment>;
+  /** By the attachment's id: its end was requested. */
+  readonly detachments: SimTable<SimDetachment>;
   readonly groups: SimTable<SimGroup>;
 }
 
@@ -45,17 +47,30 @@ export interface SimInterruption extends SimRecord {
 }
 
 export interface SimVolume extends SimRecord {
+  /** Of its order. */
+  readonly key: string | null;
   /** Null: the user made it. */
   readonly owner: Pick<OwnerTags, 'server' | 'project'> | null;
   readonly region: string;
   readonly availabilityZone: string | null;
   readonly sizeGib: number;
-  readonly readyAt: number;
+  /** Times in µs; null = never. */
+  readonly createdAt: number;
+  readonly readyAt: number | null;
+  /** Why it fails while it is created; null = it does not. */
+  readonly failure: string | null;
 }
 
 export interface SimAttachment extends SimRecord {
   readonly volume: string;
   readonly machine: string;
+  readonly readyAt: number;
+  /** It ends by force only. */
+  readonly isStuck: boolean;
+}
+
+export interface SimDetachment extends SimRecord {
+  readonly endsAt: number;
 }
 
 export interface SimGroup extends SimRecord {
@@ -75,6 +90,7 @@ export function memoryTables(): SimTables {
     releases: memoryTable(),
     volumes: memoryTable(),
     attachments: memoryTable(),
+    detachments: memoryTable(),
     groups: memoryTable(),
   };
 }

@@ -1,42 +1,63 @@
 import type { InstanceHandle, VolumeHandle, VolumeObservation } from '@dstack/core';
 import { BackendError } from '../base/errors.ts';
-import type { AttachmentObservation, VolumeOrder, Volumes } from '../base/port.ts';
-import type { SimCalls, SimClock } from './calls.ts';
+import type { AttachmentObservation, ListedVolume, VolumeOrder, Volumes } from '../base/port.ts';
+import type { SimCalls, SimClock, SimRandom } from './calls.ts';
+import type { SimFaults } from './faults.ts';
 import { simId } from './sim-id.ts';
-import type { SimTables, SimVolume } from './tables.ts';
+import type { SimAttachment, SimTables, SimVolume } from './tables.ts';
 
 const DOLLARS_PER_GIB = 0.1;
 const DEFAULT_GIB = 100;
+const SECOND = 1_000_000;
+
+export interface SimVolumesOptions {
+  readonly tables: SimTables;
+  readonly calls: SimCalls;
+  readonly clock: SimClock;
+  readonly random: SimRandom;
+  readonly faults: () => SimFaults;
+}
 
 /** The network volumes of a simulated provider. Users may have made some of them. */
 export class SimVolumes implements Volumes {
+  readonly #options: SimVolumesOptions;
   readonly #tables: SimTables;
   readonly #calls: SimCalls;
   readonly #clock: SimClock;
 
-  constructor(tables: SimTables, calls: SimCalls, clock: SimClock) {
-    this.#tables = tables;
-    this.#calls = calls;
-    this.#clock = clock;
+  constructor(options: SimVolumesOptions) {
+    this.#options = options;
+    this.#tables = options.tables;
+    this.#calls = options.calls;
+    this.#clock = options.clock;
   }
 
   async create(order: VolumeOrder): Promise<VolumeHandle> {
-    const { key, owner, region, availabilityZone, sizeGib } = order;
     return await this.#calls.answer(() => {
-      const id = simId('vol', key);
-      const bootUs = this.#calls.bootUs();
-      this.#tables.volumes.add({
-        ...{ id, owner, region, availabilityZone },
-        ...{ sizeGib: sizeGib ?? DEFAULT_GIB, readyAt: this.#clock.now + bootUs },
-      });
-      return { id, region, data: null };
+      const id = simId('vol', order.key);
+      const known = this.#tables.volumes.get(id);
+      if (known === null) this.#tables.volumes.add(this.#ordered(id, order));
+      return { id, region: order.region, data: null };
     });
+  }
+
+  #ordered(id: string, { key, owner, region, availabilityZone, sizeGib }: VolumeOrder): SimVolume {
+    const { random, faults: now } = this.#options;
+    const faults = now();
+    const readyAt = this.#clock.now + this.#calls.bootUs();
+    return {
+      ...{ id, key, owner, region, availabilityZone, sizeGib: sizeGib ?? DEFAULT_GIB },
+      createdAt: this.#clock.now,
+      readyAt: random.chance(faults.neverReady) ? null : readyAt,
+      failure: random.chance(faults.failsToBoot) ? 'the provider could not create it' : null,
+    };
   }
 
   /** A volume of the user, as others made it with the provider's own tools. */
   addOfUser(volume: Pick<SimVolume, 'id' | 'region' | 'sizeGib'>): void {
-    const readyAt = this.#clock.now;
-    this.#tables.volumes.add({ ...volume, owner: null, availabilityZone: null, readyAt });
+    const at = { createdAt: 0, readyAt: 0 };
+    const more = { key: null, owner: null, availabilityZone: null, failure: null };
+    this.#tables.volumes.add({ ...volume, ...at, ...more });
   }
 
   async register(id: string, { region }: { readonly region: string }): Promise<VolumeHandle> {
@@ -47,16 +68,19 @@ export class SimVolumes implements Volumes {
 
   async observe({ id }: VolumeHandle): Promise<VolumeObservation> {
     const volume = await this.#calls.answer(() => this.#tables.volumes.get(id));
-    if (volume === null) return { state: 'missing' };
-    if (this.#clock.now < volume.readyAt) return { state: 'pending', text: 'creating' };
-    const { sizeGib, availabilityZone } = volume;
+    const { now } = this.#clock;
+    const hidden = this.#options.faults().eventualSeconds * SECOND;
+    if (volume === null || now < volume.createdAt + hidden) return { state: 'missing' };
+    const { failure, readyAt, sizeGib, availabilityZone } = volume;
+    if (failure !== null) return { state: 'failed', text: failure };
+    if (readyAt === null || now < readyAt) return { state: 'pending', text: 'creating' };
     const price = sizeGib * DOLLARS_PER_GIB;
     return { state: 'ready', sizeGib, usedGib: null, availabilityZone, price, shared: false };
   }
 
   async delete({ id }: VolumeHandle): Promise<'deleted'> {
     return await this.#calls.answer(() => {
-      const use = this.#tables.attachments.all().find(({ volume }) => volume === id);
+      const use = this.#attachments().find(({ volume }) => volume === id);
       if (use) throw new BackendError(`volume ${id} is attached to ${use.machine}`);
       this.#tables.volumes.delete(id);
       return 'deleted';
@@ -66,26 +90,85 @@ export class SimVolumes implements Volumes {
   async attach({ id }: VolumeHandle, to: InstanceHandle): Promise<AttachmentObservation> {
     return await this.#calls.answer(() => {
       const { volumes, machines, attachments } = this.#tables;
-      if (volumes.get(id) === null) throw new BackendError(`there is no volume ${id}`);
-      if (machines.get(to.id) === null) throw new BackendError(`there is no machine ${to.id}`);
-      const other = attachments.all().find((one) => one.volume === id && one.machine !== to.id);
+      const volume = volumes.get(id);
+      const machine = machines.get(to.id);
+      if (volume === null) throw new BackendError(`there is no volume ${id}`);
+      if (machine === null) throw new BackendError(`there is no machine ${to.id}`);
+      if (machine.offer.region !== volume.region) {
+        throw new BackendError(
+          `volume ${id} is in ${volume.region}, not in ${machine.offer.region}`,
+        );
+      }
+      const all = this.#attachments().filter((one) => one.volume === id);
+      const other = all.find((one) => one.machine !== to.id);
       if (other) throw new BackendError(`volume ${id} is attached to ${other.machine}`);
-      attachments.add({ id: `${id} ${to.id}`, volume: id, machine: to.id });
+      const attachment = all[0] ?? this.#attachment(id, to.id);
+      attachments.add(attachment);
+      if (this.#clock.now < attachment.readyAt) return { state: 'pending', text: 'attaching' };
       return { state: 'attached', device: null };
     });
   }
 
-  async detach({ id }: VolumeHandle, from: InstanceHandle): Promise<AttachmentObservation> {
+  #attachment(volume: string, machine: string): SimAttachment {
+    const { random, faults } = this.#options;
+    const readyAt = this.#clock.now + this.#attachUs();
+    const isStuck = random.chance(faults().stuckDetach);
+    return { id: `${volume} ${machine}`, volume, machine, readyAt, isStuck };
+  }
+
+  async detach(
+    { id }: VolumeHandle,
+    from: InstanceHandle,
+    { force }: { readonly force: boolean },
+  ): Promise<AttachmentObservation> {
     return await this.#calls.answer(() => {
-      this.#tables.attachments.delete(`${id} ${from.id}`);
-      return { state: 'detached' };
+      const { detachments } = this.#tables;
+      const attachment = this.#attachments().find(
+        (one) => one.volume === id && one.machine === from.id,
+      );
+      if (!attachment) return { state: 'detached' };
+      if (attachment.isStuck && !force) return { state: 'pending', text: 'detaching' };
+      const endsAt = this.#clock.now + this.#attachUs();
+      if (endsAt <= this.#clock.now) this.#end(attachment);
+      else detachments.add({ id: attachment.id, endsAt });
+      return endsAt <= this.#clock.now
+        ? { state: 'detached' }
+        : { state: 'pending', text: 'detaching' };
     });
   }
 
-  async list({ server }: { readonly server: string }): Promise<readonly VolumeHandle[]> {
+  /** The machine has ended. */
+  detachAll(machine: string): void {
+    const { attachments } = this.#tables;
+    for (const one of attachments.all()) if (one.machine === machine) this.#end(one);
+  }
+
+  /** Without those that have ended in the meantime. */
+  #attachments(): readonly SimAttachment[] {
+    const { attachments, detachments } = this.#tables;
+    for (const one of attachments.all()) {
+      const end = detachments.get(one.id);
+      if (end !== null && end.endsAt <= this.#clock.now) this.#end(one);
+    }
+    return attachments.all();
+  }
+
+  #end({ id }: SimAttachment): void {
+    const { attachments, detachments } = this.#tables;
+    attachments.delete(id);
+    detachments.delete(id);
+  }
+
+  #attachUs(): number {
+    const { random, faults } = this.#options;
+    const [least, most] = faults().attachSeconds;
+    return random.whole(least * SECOND, most * SECOND);
+  }
+
+  async list({ server }: { readonly server: string }): Promise<readonly ListedVolume[]> {
     const volumes = await this.#calls.answer(() => this.#tables.volumes.all());
-    return volumes
-      .filter(({ owner }) => owner?.server === server)
-      .map(({ id, region }) => ({ id, region, data: null }));
+    return volumes.flatMap(({ id, key, region, owner }) =>
+      owner?.server === server ? [{ handle: { id, region, data: null }, owner, key }] : [],
+    );
   }
 }

@@ -53,6 +53,10 @@ const KNOBS = {
   eventual_seconds: seconds(),
   /** The first request to release a machine is only accepted. */
   slow_release: probability(),
+  /** Time until a volume is attached, and until it is detached. */
+  attach_seconds: optional(SecondsRange),
+  /** Volumes that are detached by force only. */
+  stuck_detach: probability(),
   /** What waits as long as this is set: calls before or after their effect, or machines that boot. */
   hold: optional(choice(['request', 'answer', 'boot'])),
 };

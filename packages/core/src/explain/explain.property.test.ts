@@ -13,7 +13,7 @@ function tell({ snapshot, offers }: World, { run, jobs }: Gang): Diagnosis {
   const input: ExplainedRun = {
     run: {
       ...{ run, projectName, jobs, instances: [], fleetUses: [], hosts: [], reports: [] },
-      ...{ logEnds: {}, intents: [], probes: {} },
+      ...{ logEnds: {}, intents: [], volumes: [], probes: {} },
       ...{ overQuota: {}, gpuSamples: {}, requests: null },
     },
     queue: { projectId, projectName, ...queue },

@@ -52,8 +52,8 @@ export interface RunSnapshot {
   readonly logEnds: Readonly<Record<Id, number>>;
   /** All intents whose subject is one of these jobs or instances. */
   readonly intents: readonly IntentRecord[];
-  /** Volumes that its jobs mount; needed only if the run names volumes. */
-  readonly volumes?: readonly JobVolume[];
+  /** Volumes that its jobs mount. */
+  readonly volumes: readonly JobVolume[];
   /** Jobs whose output has exceeded the quota of an hour, with the message for the user. */
   readonly overQuota: Readonly<Record<Id, string>>;
   /** Consecutive successes of each probe, by number, of jobs that run and are not ready. */
@@ -98,8 +98,8 @@ export interface CapacitySnapshot {
   /** All instances of these fleets that are not deleted. */
   readonly instances: readonly InstanceRecord[];
   readonly projectNames: Readonly<Record<Id, string>>;
-  /** Volumes of the projects whose runs are placed, not deleted; absent = none is mounted. */
-  readonly volumes?: readonly MountableVolume[];
+  /** Volumes of the projects whose runs name some, not deleted. */
+  readonly volumes: readonly MountableVolume[];
   /** Instances of the `local` backend in all projects, for its limit. */
   readonly localInstances: number;
   /** Those instances that hold jobs, or will soon. */

@@ -48,7 +48,7 @@ export class CapacityLedger {
     this.snapshot = snapshot;
     this.fleets = snapshot.fleets.filter((fleet) => isFleetActive(fleet.status) && !fleet.deleted);
     this.localMaxInstances = settings.localMaxInstances;
-    this.volumes = new VolumeLedger(snapshot.volumes ?? []);
+    this.volumes = new VolumeLedger(snapshot.volumes);
     this.#localLeft = settings.localMaxInstances - snapshot.localInstances;
     for (const use of snapshot.localBusy) this.#localGpusHeld += heldLocalGpus(use);
     const fleets = new Map(this.fleets.map((fleet) => [fleet.id, fleet]));

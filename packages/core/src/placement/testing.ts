@@ -123,6 +123,7 @@ export function aSnapshot(patch: Partial<PlacementSnapshot>): PlacementSnapshot 
     offersOnly: new Set(),
     fleets: [],
     instances,
+    volumes: [],
     projectNames: { [PROJECT]: 'main' },
     localInstances: instances.filter((one) => one.backend === 'local').length,
     localBusy: instances.filter((one) => one.backend === 'local' && one.busyBlocks > 0),

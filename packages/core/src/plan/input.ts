@@ -24,8 +24,8 @@ export interface PlanInput {
   readonly localInstances: number;
   /** Those instances that hold jobs, or will soon. */
   readonly localBusy: readonly LocalUse[];
-  /** The project's, not deleted; absent = the run names none. */
-  readonly volumes?: readonly MountableVolume[];
+  /** Volumes of the project, not deleted. */
+  readonly volumes: readonly MountableVolume[];
   /** Backends that show offers but cannot create machines. */
   readonly offersOnly: ReadonlySet<BackendName>;
   /** The effective spec. */

@@ -23,6 +23,7 @@ function plan(configuration: object, world: World = {}) {
     instances: [],
     localInstances: 0,
     localBusy: [],
+    volumes: [],
     offersOnly: new Set(),
     spec,
     jobSpecs: built.jobSpecs,

@@ -14,7 +14,7 @@ import type { RunPass } from './run-pass.ts';
 
 /** What the job mounts, in the order of its mounts. */
 export function volumesOf({ snapshot }: Pick<RunPass, 'snapshot'>, job: JobRecord): JobVolume[] {
-  return (snapshot.volumes ?? [])
+  return snapshot.volumes
     .filter((one) => one.jobId === job.id)
     .sort((a, b) => a.mountNum - b.mountNum);
 }

@@ -143,6 +143,10 @@ export class VolumeWorld {
   settle(kind: IntentRecord['kind'], result: IntentResult): this {
     const intent = this.announced().find((one) => one.kind === kind);
     if (!intent) throw new Error(`no ${kind} is announced`);
+    return this.finish(intent, result);
+  }
+
+  finish(intent: IntentRecord, result: IntentResult): this {
     const state = result.kind === 'refused' ? 'failed' : 'done';
     this.intents.set(intent.key, { ...intent, state, result, updatedAt: this.now });
     return this;

@@ -80,7 +80,7 @@ export class World {
   overQuota: RunSnapshot['overQuota'] = {};
   gpuSamples: RunSnapshot['gpuSamples'] = {};
   probes: RunSnapshot['probes'] = {};
-  volumes: RunSnapshot['volumes'];
+  volumes: RunSnapshot['volumes'] = [];
   /** Jobs whose volumes may be detached, and those that have left them. */
   releasedVolumes: string[] = [];
   leftVolumes: string[] = [];

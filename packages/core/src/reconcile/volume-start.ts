@@ -107,6 +107,8 @@ export function advanceProvisioning(pass: VolumePass): void {
     const why = record?.error ?? (observation?.state === 'pending' ? observation.text : '');
     pass.fail(`It was not ready within 20 minutes${why ? ` (${why})` : ''}`);
   } else {
+    // A server that was killed may have lost the signal.
+    if (record === null) pass.draft.signal('volume-observation', pass.volume.id);
     pass.draft.dueAt(until);
   }
 }

@@ -8,6 +8,8 @@ import {
 } from '@dstack/core';
 import type { Store } from '@dstack/store';
 
+type Rows = 'instances' | 'volumes' | 'groups';
+
 const NOBODY = { project: '', fleet: '', instance: '' } as const;
 
 export async function listThings(backend: Backend, server: string): Promise<ListedThing[]> {
@@ -19,8 +21,8 @@ export async function listThings(backend: Backend, server: string): Promise<List
     ...instances.map(({ handle, owner: { project, fleet, instance }, key }): ListedThing => {
       return { kind: 'instance', handle, region: null, owner: { project, fleet, instance }, key };
     }),
-    ...volumes.map(({ id, region, data }): ListedThing => {
-      return { kind: 'volume', handle: { id, data }, region, owner: NOBODY, key: null };
+    ...volumes.map(({ handle: { id, region, data }, owner: { project }, key }): ListedThing => {
+      return { kind: 'volume', handle: { id, data }, region, owner: { ...NOBODY, project }, key };
     }),
     ...groups.map(({ handle, owner: { project, fleet }, key }): ListedThing => {
       return { kind: 'group', handle, region: null, owner: { project, fleet, instance: '' }, key };
@@ -33,7 +35,7 @@ export async function listThings(backend: Backend, server: string): Promise<List
  * neither a row nor an intent accounts for was not created by this database.
  */
 export async function accountFor(
-  store: Pick<Store, 'sweeps' | 'engine' | 'instances' | 'groups'>,
+  store: Pick<Store, 'sweeps' | 'engine' | Rows>,
   things: readonly ListedThing[],
   of: Pick<SweepInput, 'project' | 'backend' | 'now'> & {
     /** Of all backends. */
@@ -55,18 +57,29 @@ export async function accountFor(
 
 /** Its creation is under way, or its row has not taken over the result yet. */
 async function isExpected(
-  { engine, instances, groups }: Pick<Store, 'engine' | 'instances' | 'groups'>,
+  store: Pick<Store, 'engine' | Rows>,
   { key, handle }: ListedThing,
 ): Promise<boolean> {
-  const intent = key === null ? null : await engine.intent(key);
+  const intent = key === null ? null : await store.engine.intent(key);
   if (intent === null) return false;
   if (intent.state === 'announced') return true;
-  const { result } = intent;
+  const { result, subjectId } = intent;
   if (!result || !('handle' in result) || result.handle.id !== handle.id) return false;
-  if (result.kind === 'group.created') {
-    const group = (await groups.byId(intent.subjectId))?.group;
-    return group !== undefined && group.handle === null && !group.deleted;
+  const row = await rowOf(store, result.kind, subjectId);
+  return row !== undefined && row.handle === null && !row.deleted;
+}
+
+async function rowOf(
+  { instances, volumes, groups }: Pick<Store, Rows>,
+  kind: 'instance.created' | 'volume.created' | 'group.created',
+  id: string,
+) {
+  switch (kind) {
+    case 'instance.created':
+      return (await instances.byId(id))?.instance;
+    case 'volume.created':
+      return (await volumes.byId(id))?.volume;
+    case 'group.created':
+      return (await groups.byId(id))?.group;
   }
-  const instance = (await instances.byId(intent.subjectId))?.instance;
-  return instance !== undefined && instance.handle === null && !instance.deleted;
 }

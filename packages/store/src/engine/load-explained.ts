@@ -49,7 +49,7 @@ export async function loadExplainedRun(
   );
   const queue = {
     ...{ projectId, projectName: run.projectName, ...capacity, ...waiting, rivals },
-    volumes: [...(capacity.volumes ?? []), ...ofRivals],
+    volumes: [...capacity.volumes, ...ofRivals],
     hasSilentBackends: hints.hasSilentBackends,
   };
   const places: QueuePlace[] = [];

@@ -70,7 +70,7 @@ async function loadMachines(
   records: RecordCache,
   projectId: Id,
   { offersOnly }: Pick<CapacityHints, 'offersOnly'>,
-): Promise<CapacitySnapshot & LocalState> {
+): Promise<Omit<CapacitySnapshot, 'volumes'> & LocalState> {
   const fleets = await loadFleets(tx, records, projectId);
   return {
     fleets,

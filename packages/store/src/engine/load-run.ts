@@ -65,7 +65,7 @@ export async function loadRun(
     overQuota: breachesOf(jobIds, memory),
     gpuSamples: await loadGpuSamples(tx, jobs, now),
     probes: await loadProbes(tx, jobs),
-    ...(mountsVolumes(run.spec) && { volumes: await jobVolumes(tx, jobIds) }),
+    volumes: mountsVolumes(run.spec) ? await jobVolumes(tx, jobIds) : [],
     requests: run.serviceSpec && scalesByDemand(run) ? await requestCounts(tx, id, now) : null,
   };
 }

@@ -62,13 +62,21 @@ forEachStore((tests) => {
     expect([...instance].sort()).toEqual(['m-1', 'm-2']);
   });
 
-  it('knows the volumes at a backend, also those of users', async () => {
+  it('knows the volumes that a backend has created, before they are ready', async () => {
     const world = await openWorld(tests);
-    const { projectId, store } = world;
-    const volume = volumeRecord(world, { handle: { id: 'vol-1', region: 'eu', data: null } });
-    await store.volumes.insert(projectId, { exact: volume.name }, () => ({ volume }));
-    expect([...(await store.sweeps.knownIds('aws')).volume]).toEqual(['vol-1']);
-    expect((await store.sweeps.knownIds('gcp')).volume.size).toBe(0);
+    const { projectId, userId } = world;
+    for (const [id, handle] of [
+      ['v1', 'vol-1'],
+      ['v2', null],
+    ] as const) {
+      const volume = volumeRecord(
+        { projectId, userId },
+        { id, name: id, handle: handle && { id: handle, region: 'eu', data: null } },
+      );
+      await world.store.volumes.insert(projectId, { exact: id }, () => ({ volume, events: [] }));
+    }
+    expect([...(await world.store.sweeps.knownIds('aws')).volume]).toEqual(['vol-1']);
+    expect((await world.store.sweeps.knownIds('gcp')).volume.size).toBe(0);
   });
 
   it('lets one of several servers sweep at a time', async () => {

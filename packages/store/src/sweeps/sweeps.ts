@@ -1,4 +1,3 @@
-import type { BackendType } from '@dstack/contract/wire';
 import type { BackendName, OrphanRecord, SweepRecord } from '@dstack/core';
 import type { StoreContext, Tx } from '../context.ts';
 import { notDeleted } from '../query.ts';
@@ -73,8 +72,7 @@ async function knownIds(tx: Tx, backend: BackendName): Promise<KnownIds> {
   const volumes = await tx
     .selectFrom('volumes')
     .select('handle as data')
-    // Volumes have the wire's names of backends only.
-    .where('backend', '=', backend as BackendType)
+    .where('backend', '=', backend)
     .where(notDeleted('deleted'))
     .where('handle', 'is not', null)
     .execute();

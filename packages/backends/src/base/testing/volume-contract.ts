@@ -27,7 +27,7 @@ export function describeVolumes(world: () => BackendWorld): void {
       directory: null,
     });
     const ids = async (volumes: Volumes, server = OUR_SERVER) =>
-      (await volumes.list({ server })).map(({ id }) => id).sort();
+      (await volumes.list({ server })).map(({ handle }) => handle.id).sort();
 
     async function deleted(volumes: Volumes, handle: VolumeHandle): Promise<void> {
       for (let times = 0; times < MAX_DELETIONS; times++) {
@@ -46,7 +46,9 @@ export function describeVolumes(world: () => BackendWorld): void {
         expect(['pending', 'ready']).toContain((await volumes.observe(handle)).state);
         await world().settle();
         expect(await volumes.observe(handle)).toMatchObject({ state: 'ready', sizeGib: GIB });
-        expect(await ids(volumes)).toEqual([handle.id]);
+        expect(await volumes.list({ server: OUR_SERVER })).toMatchObject([
+          { handle, key: wanted.key, owner: { project: 'main' } },
+        ]);
       },
     );
 

@@ -1,5 +1,6 @@
-import type { VolumeOrder } from '@dstack/backends';
-import { capabilitiesOf, type IntentOf } from '@dstack/core';
+import { type ListedVolume, NoAnswerError, type VolumeOrder, type Volumes } from '@dstack/backends';
+import { errorMessage } from '@dstack/contract/error-message';
+import { capabilitiesOf, type IntentOf, type VolumeHandle } from '@dstack/core';
 import type { VolumeView } from '@dstack/store';
 import { NotNow } from '../not-now.ts';
 import type { IntentDescriptor } from './descriptor.ts';
@@ -33,8 +34,35 @@ async function create(effects: VolumeEffects, intent: IntentOf<'volume.create'>)
     const isOrdered = await store.engine.amendIntent(intent.key, { ...payload, begun: true });
     if (!isOrdered) throw new NotNow('the order was withdrawn');
   }
-  const handle = await volumes.create(orderOf(effects, intent, view));
+  const handle = await createdBy(volumes, orderOf(effects, intent, view), payload.begun);
   return { kind: 'volume.created', handle } as const;
+}
+
+/**
+ * `mayExist`: the answer to an earlier attempt was lost. Then a refusal may be about this attempt only,
+ * and the volume of the earlier one would cost money without a record.
+ */
+async function createdBy(
+  volumes: Volumes,
+  order: VolumeOrder,
+  mayExist: boolean,
+): Promise<VolumeHandle> {
+  try {
+    return await volumes.create(order);
+  } catch (error) {
+    if (!mayExist || error instanceof NoAnswerError) throw error;
+    const found = (await listed(volumes, order)).find(({ key }) => key === order.key);
+    if (found) return found.handle;
+    throw error;
+  }
+}
+
+async function listed(volumes: Volumes, { owner }: VolumeOrder): Promise<readonly ListedVolume[]> {
+  try {
+    return await volumes.list(owner);
+  } catch (error) {
+    throw new NotNow(errorMessage(error));
+  }
 }
 
 function orderOf(

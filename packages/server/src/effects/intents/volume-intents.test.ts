@@ -37,7 +37,7 @@ const volumes: Volumes = {
     calls.push(`detach ${handle.id} from ${from.id}${options.force ? ' by force' : ''}`);
     return (await answers.detach?.(handle, from, options)) ?? { state: 'detached' };
   },
-  list: async () => [],
+  list: async (owner) => (await answers.list?.(owner)) ?? [],
 };
 
 beforeEach(() => {
@@ -109,6 +109,17 @@ describe('the creation of a volume', () => {
     await expect(carryOut(CREATE)).rejects.toThrow(NotNow);
     answers.create = () => Promise.reject(new BackendError('quota exceeded'));
     await expect(carryOut(CREATE)).rejects.toThrow(BackendError);
+  });
+
+  it('is found if the answer was lost and the backend refuses the repetition', async () => {
+    answers.create = () => Promise.reject(new BackendError('500 Internal Server Error'));
+    const begun = { ...CREATE, begun: true };
+    await expect(carryOut(begun)).rejects.toThrow(BackendError);
+    const owner = { server: 's', project: 'main' };
+    answers.list = async () => [{ handle: HANDLE, owner, key: 'volume.create:v:0' }];
+    expect(await carryOut(begun)).toEqual({ kind: 'volume.created', handle: HANDLE });
+    answers.list = () => Promise.reject(new BackendError('429 Too Many Requests'));
+    await expect(carryOut(begun)).rejects.toThrow(NotNow);
   });
 
   it('is refused where the backend makes none', async () => {

@@ -121,6 +121,7 @@ class Simulation {
         ...{ noCapacity: 0.2, quota: 6, error: 0.1, rateLimit: 0.02, lostResponse: 0.05 },
         ...{ slowSeconds: 8, bootSeconds: [1, 60], neverReady: 0.05, failsToBoot: 0.03 },
         ...{ eventualSeconds: 2, slowRelease: 0.5, hold: null },
+        ...{ attachSeconds: [0, 20], stuckDetach: 0.2 },
       },
     });
     this.#clock.install(() => this.#random.next());
