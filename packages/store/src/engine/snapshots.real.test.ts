@@ -164,6 +164,7 @@ forEachStore((tests) => {
       { instanceId: instance.id, status: 'done', jobNum: 1 },
     ]);
     expect(await engine.loadInstance(instance.id)).toEqual({
+      group: null,
       ...{
         instance,
         fleet,
@@ -178,6 +179,7 @@ forEachStore((tests) => {
     expect(await engine.loadFleet(fleet.id)).toEqual({
       ...{ fleet, projectName: 'main', projectDeleted: false, activeRuns: 1 },
       instances: [instance, gone],
+      ...{ intents: [], groups: [] },
     });
     expect(await engine.loadFleet('absent')).toBeNull();
   });
