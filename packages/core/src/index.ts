@@ -2,6 +2,7 @@ export * from './events/events.ts';
 export * from './explain/index.ts';
 export * from './fleet-spec/index.ts';
 export * from './gateway-spec/index.ts';
+export * from './groups/index.ts';
 export {
   type ClusterSite,
   clusterSite,

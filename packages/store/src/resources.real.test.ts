@@ -1,4 +1,4 @@
-/** Volumes, gateways, groups of machines, exports and imports. */
+/** Volumes, gateways, exports and imports. */
 
 import { expect, it } from 'vitest';
 import type { ExportRecord } from './exports/types.ts';
@@ -164,35 +164,6 @@ forEachStore((tests) => {
     expect(await gateways.registrations(['gr1'])).toEqual([
       { ...registration, registered: true, registerAttempt: 2 },
     ]);
-  });
-
-  it('keeps groups of machines of a fleet', async () => {
-    const world = await openWorld(tests);
-    const { groups } = world.store;
-    const { fleet } = await insertFleet(world);
-    const common = {
-      ...{ projectId: world.projectId, fleetId: fleet.id, backend: 'aws' as const, region: 'eu' },
-      ...{ createdAt: 1, deleted: false, version: 0 },
-    };
-    const placement = {
-      ...{ ...common, id: 'p1', name: 'main-fleet-1', configuration: { strategy: 'cluster' } },
-      ...{ provisioningData: null, fleetDeleted: false },
-    };
-    expect(await groups.insertPlacementGroup(placement)).toBe('created');
-    expect(await groups.insertPlacementGroup({ ...placement, id: 'p2' })).toBe('name-taken');
-    expect(await groups.placementGroups(fleet.id)).toEqual([placement]);
-    expect(await groups.updatePlacementGroup('p1', 0, { fleetDeleted: true })).toBe('updated');
-    expect(await groups.updatePlacementGroup('p1', 0, { deleted: true })).toBe('conflict');
-    expect((await groups.placementGroupsToDelete()).map((group) => group.id)).toEqual(['p1']);
-    const compute = {
-      ...{ ...common, id: 'c1', status: 'running' as const, provisioningData: { n: 2 } },
-      ...{ instanceIds: ['a', 'b'], firstTerminationAt: null },
-    };
-    await groups.insertComputeGroup(compute);
-    expect(await groups.computeGroups(fleet.id)).toEqual([compute]);
-    const set = { status: 'terminated', deleted: true } as const;
-    expect(await groups.updateComputeGroup('c1', 0, set)).toBe('updated');
-    expect(await groups.computeGroups(fleet.id)).toEqual([]);
   });
 
   it('exports to chosen projects and changes what is exported', async () => {

@@ -115,7 +115,8 @@ export interface Seen {
 export interface Instances {
   /**
    * Orders an instance and returns without waiting for it to boot. Throws `NoCapacityError` or
-   * another `BackendError` for the next offer to be tried.
+   * another `BackendError` for the next offer to be tried. `NoCapacityError` and `SkipOfferError` also
+   * say that there is no instance with this key: after a lost answer no other error is taken for that.
    */
   create(order: InstanceOrder): Promise<CreatedInstance>;
   /** Cheap. Asked while an instance starts and, less often, while it lives. */
@@ -228,20 +229,38 @@ export interface GroupHandle {
 }
 
 export interface GroupOrder {
+  /** Key of the intent. The same key finds the group. */
   readonly key: string;
   readonly name: string;
   readonly kind: 'placement' | 'compute';
   readonly region: string;
+  /** Machines of a compute group, and what each of them is; null for a placement group. */
   readonly size: number | null;
+  readonly offer: Offer | null;
   readonly owner: Omit<OwnerTags, 'instance'>;
 }
 
-/** Placement groups (machines close to each other) and compute groups (machines made together). */
+export interface ListedGroup {
+  readonly handle: GroupHandle;
+  /** As far as the provider's tags name it. */
+  readonly owner: Omit<OwnerTags, 'instance'>;
+  /** Key of the order. */
+  readonly key: string | null;
+}
+
+/**
+ * Placement groups put machines close to each other that are ordered one by one. The machines of a
+ * compute group are ordered with it: `instances.create` then only finds the one of a rank.
+ */
 export interface Groups {
+  /** As `Instances.create`: begins and returns; the same key finds the group. */
   create(order: GroupOrder): Promise<GroupHandle>;
-  /** An unknown group has been deleted; `in-use` while instances are in it. */
+  /**
+   * An unknown group has been deleted. A compute group ends with all of its machines. `in-use`: not
+   * yet, because machines are in it or are being ended; ask again.
+   */
   delete(handle: GroupHandle): Promise<'deleted' | 'in-use'>;
-  list(owner: Pick<OwnerTags, 'server'>): Promise<readonly GroupHandle[]>;
+  list(owner: Pick<OwnerTags, 'server'>): Promise<readonly ListedGroup[]>;
 }
 
 /**

@@ -1,43 +1,87 @@
-import type { GroupHandle, GroupOrder, Groups } from '../base/port.ts';
+import { BackendError, NoCapacityError } from '../base/errors.ts';
+import type { GroupHandle, GroupOrder, Groups, ListedGroup } from '../base/port.ts';
 import type { SimCalls } from './calls.ts';
 import { simId } from './sim-id.ts';
 import type { SimGroup, SimMachine, SimTables } from './tables.ts';
 
+export interface SimGroupsOptions {
+  readonly tables: SimTables;
+  readonly calls: SimCalls;
+  /** How many machines of the quota are left. */
+  readonly room: () => number;
+  readonly endMachine: (id: string) => Promise<'released' | 'releasing'>;
+}
+
 /** The placement and compute groups of a simulated provider. */
 export class SimGroups implements Groups {
-  readonly #tables: SimTables;
-  readonly #calls: SimCalls;
+  readonly #options: SimGroupsOptions;
 
-  constructor(tables: SimTables, calls: SimCalls) {
-    this.#tables = tables;
-    this.#calls = calls;
+  constructor(options: SimGroupsOptions) {
+    this.#options = options;
   }
 
-  async create({ key, name, owner }: GroupOrder): Promise<GroupHandle> {
-    return await this.#calls.answer(() => {
+  async create(order: GroupOrder): Promise<GroupHandle> {
+    const { tables, calls, room } = this.#options;
+    return await calls.answer(() => {
+      const { key, name, kind, owner, size } = order;
       const id = simId('group', key);
-      this.#tables.groups.add({ id, name, owner });
-      return { id, data: null };
+      if (tables.groups.get(id) === null) {
+        if (kind === 'compute' && (size ?? 0) > room()) {
+          throw new NoCapacityError('the quota of the account is used up');
+        }
+        tables.groups.add({ id, key, name, kind, owner, size: size ?? 0 });
+      }
+      return handleOf({ id });
     });
   }
 
+  /** The group that a machine has its place in. */
+  require({ id }: GroupHandle): SimGroup {
+    const group = this.#options.tables.groups.get(id);
+    if (group === null) throw new BackendError(`there is no group ${id}`);
+    return group;
+  }
+
   async delete({ id }: GroupHandle): Promise<'deleted' | 'in-use'> {
-    return await this.#calls.answer(() => {
-      const group = this.#tables.groups.get(id);
-      if (group && this.#tables.machines.all().some((one) => isIn(one, group))) return 'in-use';
-      this.#tables.groups.delete(id);
+    const { tables, calls } = this.#options;
+    return await calls.answer(async () => {
+      const group = tables.groups.get(id);
+      if (group !== null && (await this.#isInUse(group))) return 'in-use';
+      tables.groups.delete(id);
       return 'deleted';
     });
   }
 
-  async list({ server }: { readonly server: string }): Promise<readonly GroupHandle[]> {
-    const groups = await this.#calls.answer(() => this.#tables.groups.all());
+  /** Ends the machines of a compute group. */
+  async #isInUse(group: SimGroup): Promise<boolean> {
+    const machines = this.#options.tables.machines.all().filter((one) => isIn(one, group));
+    if (group.kind === 'placement') return machines.length > 0;
+    let isInUse = false;
+    for (const one of machines) {
+      if ((await this.#options.endMachine(one.id)) === 'releasing') isInUse = true;
+    }
+    return isInUse;
+  }
+
+  async list({ server }: { readonly server: string }): Promise<readonly ListedGroup[]> {
+    const groups = await this.#options.calls.answer(() => this.#options.tables.groups.all());
     return groups
       .filter(({ owner }) => owner.server === server)
-      .map(({ id }) => ({ id, data: null }));
+      .map(({ id, owner, key }) => ({ handle: handleOf({ id }), owner, key }));
   }
 }
 
-function isIn({ order }: SimMachine, { id, name }: SimGroup): boolean {
-  return order.group?.handle.id === id || order.placementGroup === name;
+/** Machines that the quota counts: a compute group has all of its machines from the start. */
+export function machinesOf({ machines, groups }: SimTables): number {
+  const compute = groups.all().filter(({ kind }) => kind === 'compute');
+  if (compute.length === 0) return machines.size;
+  const isSingle = (machine: SimMachine) => !compute.some((group) => isIn(machine, group));
+  const singles = machines.all().filter(isSingle).length;
+  return compute.reduce((sum, { size }) => sum + size, singles);
+}
+
+const handleOf = ({ id }: Pick<SimGroup, 'id'>): GroupHandle => ({ id, data: null });
+
+function isIn({ order }: SimMachine, { id, name, kind }: SimGroup): boolean {
+  return order.group?.handle.id === id || (kind === 'placement' && order.placementGroup === name);
 }

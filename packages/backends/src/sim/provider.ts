@@ -4,7 +4,7 @@ import type { Access, Claims, InstanceOrder, ListedInstance, OwnerTags } from '.
 import { SimCalls, type SimClock, type SimRandom } from './calls.ts';
 import { simClaims } from './claims.ts';
 import type { SimFaults } from './faults.ts';
-import { SimGroups } from './groups.ts';
+import { machinesOf, SimGroups } from './groups.ts';
 import { simId } from './sim-id.ts';
 import type { SimMachine, SimTables } from './tables.ts';
 import { SimVolumes } from './volumes.ts';
@@ -51,12 +51,19 @@ export class SimProvider {
     this.tables = tables;
     this.calls = new SimCalls(options);
     this.volumes = new SimVolumes({ ...options, calls: this.calls });
-    this.groups = new SimGroups(tables, this.calls);
+    this.groups = new SimGroups({
+      ...{ tables, calls: this.calls, room: () => this.#room },
+      endMachine: (id) => this.#end(id),
+    });
     this.claims = simClaims(this.calls, clock);
   }
 
   get isFull(): boolean {
-    return this.tables.machines.size >= this.#options.faults().quota;
+    return this.#room <= 0;
+  }
+
+  get #room(): number {
+    return this.#options.faults().quota - machinesOf(this.tables);
   }
 
   async create(order: InstanceOrder, offer: Offer): Promise<SimMachine> {
@@ -100,14 +107,16 @@ export class SimProvider {
   }
 
   async release({ id }: InstanceHandle): Promise<'released' | 'releasing'> {
-    return await this.calls.answer(async () => {
-      if (this.tables.machines.get(id) === null) return 'released';
-      const isFirst = this.tables.releases.add({ id });
-      const { random, faults } = this.#options;
-      if (isFirst && random.chance(faults().slowRelease)) return 'releasing';
-      await this.vanish({ id });
-      return 'released';
-    });
+    return await this.calls.answer(() => this.#end(id));
+  }
+
+  async #end(id: string): Promise<'released' | 'releasing'> {
+    if (this.tables.machines.get(id) === null) return 'released';
+    const isFirst = this.tables.releases.add({ id });
+    const { random, faults } = this.#options;
+    if (isFirst && random.chance(faults().slowRelease)) return 'releasing';
+    await this.vanish({ id });
+    return 'released';
   }
 
   async list({ server }: Pick<OwnerTags, 'server'>): Promise<readonly ListedInstance[]> {
@@ -170,8 +179,9 @@ export class SimProvider {
   #make(id: string, order: InstanceOrder, offer: Offer): SimMachine {
     const { random, clock, faults: now } = this.#options;
     const faults = now();
-    if (this.isFull) throw new NoCapacityError('the quota of the account is used up');
-    if (random.chance(faults.noCapacity)) {
+    const hasPlace = order.group !== null && this.groups.require(order.group.handle);
+    if (!hasPlace && this.isFull) throw new NoCapacityError('the quota of the account is used up');
+    if (!hasPlace && random.chance(faults.noCapacity)) {
       throw new NoCapacityError('no machine of this type is left');
     }
     const bootUs = this.calls.bootUs();

@@ -74,8 +74,13 @@ export interface SimDetachment extends SimRecord {
 }
 
 export interface SimGroup extends SimRecord {
+  /** Of its order. */
+  readonly key: string;
   readonly name: string;
+  readonly kind: 'placement' | 'compute';
   readonly owner: Omit<OwnerTags, 'instance'>;
+  /** Machines of a compute group. */
+  readonly size: number;
 }
 
 export function memoryTables(): SimTables {

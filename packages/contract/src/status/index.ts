@@ -2,6 +2,7 @@
 export * from './attachment-status.ts';
 export * from './fleet-status.ts';
 export * from './gateway-status.ts';
+export * from './group-status.ts';
 export * from './health-status.ts';
 export * from './instance-status.ts';
 export * from './job-status.ts';

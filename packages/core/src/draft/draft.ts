@@ -9,6 +9,7 @@ import type {
   DecisionContext,
   FleetRecord,
   FleetUse,
+  GroupRecord,
   Id,
   InstanceRecord,
   IntentPayload,
@@ -29,6 +30,7 @@ interface Loaded {
   readonly fleet?: FleetRecord;
   readonly jobs?: readonly JobRecord[];
   readonly instances?: readonly InstanceRecord[];
+  readonly groups?: readonly GroupRecord[];
   readonly intents?: readonly IntentRecord[];
   readonly volumeRecords?: readonly VolumeRecord[];
   readonly attachments?: readonly AttachmentRecord[];
@@ -43,6 +45,7 @@ export class Draft {
   readonly fleets: Table<FleetRecord>;
   readonly jobs: Table<JobRecord>;
   readonly instances: Table<InstanceRecord>;
+  readonly groups: Table<GroupRecord>;
   readonly volumes: Table<VolumeRecord>;
   readonly attachments: Table<AttachmentRecord>;
   /** By kind and subject, oldest attempt first. */
@@ -72,6 +75,7 @@ export class Draft {
     for (const { fleet, active } of uses) this.#active.set(fleet.id, active);
     this.jobs = new Table(loaded.jobs ?? [], touched);
     this.instances = new Table(loaded.instances ?? [], touched);
+    this.groups = new Table(loaded.groups ?? [], touched);
     this.volumes = new Table(loaded.volumeRecords ?? [], touched);
     this.attachments = new Table(loaded.attachments ?? [], touched);
     for (const intent of loaded.intents ?? []) this.#remember(intent);
@@ -231,6 +235,8 @@ export class Draft {
       ...this.#checks.values(),
       ...this.runs.updated().map((u): Change => ({ type: 'run.update', ...u })),
       ...this.fleets.updated().map((u): Change => ({ type: 'fleet.update', ...u })),
+      ...this.groups.inserted().map((group): Change => ({ type: 'group.insert', group })),
+      ...this.groups.updated().map((u): Change => ({ type: 'group.update', ...u })),
       ...this.instances
         .inserted()
         .map((instance): Change => ({ type: 'instance.insert', instance })),

@@ -44,6 +44,7 @@ function assessInstance({ fleet = CLOUD, ...one }: OneInstance): Diagnosis {
     health: null,
     host: one.host ? aHost({ id: instance.id, ...one.host }) : null,
     observation: null,
+    group: null,
   };
   const holders = (one.on ?? []).map(([name, project]) => ({
     ...{ instanceId: instance.id, blocks: 1, run: aNamedRun(name, project) },
@@ -217,7 +218,15 @@ interface OneFleet {
 
 function diagnoseFleet({ fleet, instances = [], activeRuns = 0 }: OneFleet): Diagnosis {
   const snapshot: FleetSnapshot = {
-    ...{ fleet, instances, intents: [], activeRuns, projectName: 'main', projectDeleted: false },
+    ...{
+      fleet,
+      instances,
+      intents: [],
+      groups: [],
+      activeRuns,
+      projectName: 'main',
+      projectDeleted: false,
+    },
   };
   return explainFleet({ fleet: snapshot, holders: [], hosts: [], projectNames: PROJECTS }, CTX);
 }

@@ -58,7 +58,7 @@ function instancePart(input: ExplainedFleet, instance: InstanceRecord, ctx: Expl
   const assessment = assessInstance(
     {
       instance: {
-        ...{ instance, fleet, jobs: [], intents: [], health: null, observation: null },
+        ...{ instance, fleet, jobs: [], intents: [], health: null, observation: null, group: null },
         host: input.hosts.find((host) => host.id === instance.hostId) ?? null,
         activeInFleet: instances.filter((one) => isInstanceActive(one.status)).length,
         local: null,

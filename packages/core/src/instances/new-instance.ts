@@ -83,6 +83,7 @@ export function newInstance(fleet: FleetRecord, { id, num, now }: InstancePlace)
     requirements: fleetRequirements(fleet.spec),
     profile: mergedFleetProfile(fleet.spec),
     idleSeconds: idleSecondsOf(fleet),
+    groupId: null,
     handle: null,
     hostId: null,
     hostFacts: null,

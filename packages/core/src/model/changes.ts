@@ -3,6 +3,7 @@
  * each update names the version it is based on, and one stale version refuses all of them (the pass
  * then runs again on the present state). Events are written in the order given.
  */
+import type { GroupRecord } from './groups.ts';
 import type {
   FleetRecord,
   Id,
@@ -58,6 +59,13 @@ export type Change =
    * and GPUs belong to no fleet, so several projects may allocate them at the same time.
    */
   | { readonly type: 'local.check'; readonly state: string }
+  | { readonly type: 'group.insert'; readonly group: GroupRecord }
+  | {
+      readonly type: 'group.update';
+      readonly id: Id;
+      readonly version: number;
+      readonly set: Patch<GroupRecord>;
+    }
   | {
       readonly type: 'volume.update';
       readonly id: Id;
@@ -148,6 +156,7 @@ export type WorkKind =
   | 'volume'
   | 'volume-observation'
   | 'gateway'
+  | 'group'
   | 'intent';
 
 /** A decision: the changes, the signals, and one line for the log. */

@@ -1,4 +1,5 @@
 export * from './changes.ts';
+export * from './groups.ts';
 export * from './names.ts';
 export * from './records.ts';
 export * from './resources.ts';

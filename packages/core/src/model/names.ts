@@ -3,6 +3,7 @@ export type {
   AttachmentStatus,
   FleetStatus,
   GatewayStatus,
+  GroupStatus,
   HealthStatus,
   InstanceStatus,
   InstanceTerminationReason,

@@ -163,6 +163,8 @@ export interface InstanceRecord {
   readonly profile: Profile | null;
   /** Seconds without a job after which it is terminated; null = never. 0 = with its job. */
   readonly idleSeconds: number | null;
+  /** The compute group whose machines are ordered, and end, together; null = it is ordered alone. */
+  readonly groupId: Id | null;
   /** How its backend finds it; null while nothing has been ordered. */
   readonly handle: InstanceHandle | null;
   /** Which agent runs its jobs: key of a `HostRecord`. */
@@ -298,7 +300,7 @@ export interface JobLogEnd {
 export interface IntentRecord {
   readonly key: string;
   readonly kind: IntentKind;
-  /** Id of a job, an instance, a volume, or of an attachment of a volume, by the kind. */
+  /** Id of a job, an instance, a group, a volume, or of an attachment of a volume, by the kind. */
   readonly subjectId: Id;
   readonly attempt: number;
   readonly payload: IntentPayload;
@@ -340,11 +342,27 @@ export type IntentPayload =
       readonly offers: readonly Offer[];
       readonly maxTries: number;
       readonly totalOffers: number;
+      readonly asked?: OffersWhenAsked;
       /** No backend has been asked yet, so nothing can appear if it is never carried out. */
       readonly untried?: true;
     }
   | { readonly kind: 'instance.terminate' }
+  /** `offers`: tried in order for a compute group; a placement group is at a place already. */
+  | {
+      readonly kind: 'group.create';
+      readonly offers: readonly Offer[];
+      readonly maxTries: number;
+      readonly totalOffers: number;
+      readonly asked?: OffersWhenAsked;
+    }
+  | { readonly kind: 'group.delete' }
   | VolumeIntentPayload;
+
+/**
+ * How many offers were left when the backend of the first of them was asked: it may have made what was
+ * ordered, whatever else it says now, unless it has looked for it.
+ */
+export type OffersWhenAsked = number;
 
 /** How a backend finds a volume. */
 export interface VolumeHandle {
@@ -372,7 +390,7 @@ export type VolumeIntentPayload =
       readonly force: boolean;
     };
 
-/** `reason` of a refused `instance.terminate` or `volume.delete`: the backend was removed from the project. */
+/** `reason` of a refused `instance.terminate`, `volume.delete` or `group.delete`: the backend was removed from the project. */
 export const BACKEND_MISSING = 'backend_missing';
 
 export type IntentResult =
@@ -384,6 +402,12 @@ export type IntentResult =
       /** Null until the machine is known. */
       readonly provisioningData: ProvisioningData | null;
       readonly hostId: string;
+    }
+  | {
+      readonly kind: 'group.created';
+      readonly handle: InstanceHandle;
+      /** That of each machine of a compute group. */
+      readonly offer: Offer | null;
     }
   | { readonly kind: 'volume.created'; readonly handle: VolumeHandle }
   /** `device`: path of the block device on the instance; null if it has none. */

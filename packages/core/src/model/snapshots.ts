@@ -2,6 +2,7 @@
  * The input of a pass, read at one moment. A snapshot is complete when it is loaded: its loader
  * receives what only the memory of a server holds.
  */
+import type { GroupRecord } from './groups.ts';
 import type {
   BackendName,
   FleetRecord,
@@ -153,6 +154,8 @@ export interface InstanceSnapshot {
    * The last report of its backend; null before the first answer, and if the backend never reports.
    */
   readonly observation: ObservationRecord | null;
+  /** Its compute group. */
+  readonly group: GroupRecord | null;
   readonly intents: readonly IntentRecord[];
   /** Instances of its fleet that are neither terminating nor terminated. */
   readonly activeInFleet: number;
@@ -169,6 +172,8 @@ export interface FleetSnapshot {
   readonly instances: readonly InstanceRecord[];
   /** Orders of instances that are still to be created, in a cluster; elsewhere none. */
   readonly intents: readonly IntentRecord[];
+  /** That are not deleted. */
+  readonly groups: readonly GroupRecord[];
   /** Unfinished runs with this `fleetId`. */
   readonly activeRuns: number;
 }

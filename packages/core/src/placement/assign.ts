@@ -1,5 +1,6 @@
 /** Gives the jobs of a gang the slots that were chosen for them. */
 
+import { sameJson } from '../compare/same.ts';
 import type { Draft } from '../draft/draft.ts';
 import { instanceTarget, jobAssignedEvent, jobTarget, newEvent } from '../events/events.ts';
 import {
@@ -13,13 +14,16 @@ import type {
   BackendName,
   DecisionContext,
   FleetRecord,
+  Id,
   InstanceRecord,
   JobRecord,
+  Offer,
   VolumeRecord,
 } from '../model/index.ts';
 import { capabilitiesOf, isServerHost } from '../offers/capabilities.ts';
 import { moveJob } from '../reconcile/moves.ts';
 import { DEFAULT_IDLE_FOR_RUN } from '../status/index.ts';
+import type { Slot } from './choose-fleet.ts';
 import type { ExistingSlot } from './existing-instances.ts';
 import type { NewSlot } from './new-capacity.ts';
 import { triedOffers } from './new-capacity.ts';
@@ -61,6 +65,26 @@ export function assignExisting(
   occupyReserved(draft, reserved);
 }
 
+interface NewPlace {
+  readonly fleet: FleetRecord;
+  readonly instanceNum: number;
+  /** The compute group that it is created in. */
+  readonly groupId: Id | null;
+}
+
+/**
+ * The offers of which all new instances of a gang are ordered together; null where each is ordered by
+ * itself: the backend does not group them, they differ, or there is one only.
+ */
+export function offersOfGroup(slots: readonly Slot[]): readonly Offer[] | null {
+  const fresh = slots.filter((slot) => slot.kind === 'new');
+  const [first, ...rest] = fresh.map((slot) => triedOffers(slot.offers));
+  const backend = first?.[0]?.backend;
+  if (!first || rest.length === 0 || backend === undefined) return null;
+  if (!capabilitiesOf(backend).groupProvisioning) return null;
+  return rest.every((offers) => sameJson(offers, first)) ? first : null;
+}
+
 function namesOf(volumes: readonly VolumeRecord[]): string[] {
   return volumes.map(({ name }) => name);
 }
@@ -70,7 +94,7 @@ export function assignNew(
   draft: Draft,
   job: JobRecord,
   slot: NewSlot,
-  where: { readonly fleet: FleetRecord; readonly instanceNum: number },
+  where: NewPlace,
   ctx: DecisionContext,
 ): InstanceRecord {
   const instance = draft.instances.insert(placeholder(job, slot, where, ctx));
@@ -105,7 +129,7 @@ const PLACED = { refusal: null, waitingSince: null } as const;
 function placeholder(
   job: JobRecord,
   slot: NewSlot,
-  { fleet, instanceNum }: { readonly fleet: FleetRecord; readonly instanceNum: number },
+  { fleet, instanceNum, groupId }: NewPlace,
   ctx: DecisionContext,
 ): InstanceRecord {
   const [first] = slot.offers;
@@ -115,6 +139,7 @@ function placeholder(
     backend: local?.backend ?? null,
     region: local?.region ?? '',
     provisioningJobId: job.id,
+    groupId,
     // Reserves the GPUs of the offer.
     offer: local,
     totalBlocks: first?.total_blocks ?? 1,

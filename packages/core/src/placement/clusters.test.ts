@@ -111,3 +111,38 @@ it('a fleet that is no cluster grows anywhere, for several runs at once', () => 
   const [order] = changesOf(decision, 'intent.insert');
   expect(order?.intent.payload).not.toHaveProperty('untried');
 });
+
+describe('a backend that makes the machines of a gang together', () => {
+  const pods = aFleet('pods', { nodes: '0..', placement: 'cluster' });
+  const pod = anOffer({ backend: 'runpod', name: 'pod' });
+  const groupsOf = (decision: ReturnType<typeof placed>) => changesOf(decision, 'group.insert');
+
+  it('gets one order for all of them, with their ranks', () => {
+    const decision = placed({ fleets: [pods], gangs: [two('a')] }, [pod]);
+    const instances = changesOf(decision, 'instance.insert').map(({ instance }) => instance);
+    const [made, ...others] = groupsOf(decision);
+    expect(others).toEqual([]);
+    expect(made?.group).toMatchObject({
+      ...{ kind: 'compute', status: 'creating', backend: null, fleetId: pods.id },
+      memberIds: instances.map(({ id }) => id),
+    });
+    expect(instances.map(({ groupId }) => groupId)).toEqual([made?.group.id, made?.group.id]);
+    const orders = changesOf(decision, 'intent.insert').map(({ intent }) => intent);
+    expect(orders.find(({ kind }) => kind === 'group.create')).toMatchObject({
+      subjectId: made?.group.id,
+      payload: { offers: [{ instance: { name: 'pod' } }], totalOffers: 1 },
+    });
+  });
+
+  it('gets a plain order for a single node', () => {
+    const decision = placed({ fleets: [pods], gangs: [one('a')] }, [pod]);
+    expect(groupsOf(decision)).toEqual([]);
+    const [made] = changesOf(decision, 'instance.insert');
+    expect(made?.instance.groupId).toBeNull();
+  });
+
+  it('has no say where another backend is chosen', () => {
+    const decision = placed({ fleets: [pods], gangs: [two('a')] }, [anOffer()]);
+    expect(groupsOf(decision)).toEqual([]);
+  });
+});

@@ -1,5 +1,6 @@
 import type { Refusal } from '@dstack/contract/wire';
 import { Draft } from '../draft/draft.ts';
+import { computeGroup, groupOrder } from '../groups/index.ts';
 import { capacityLeftTo, isCloudCluster, masterOf } from '../instances/index.ts';
 import type {
   Change,
@@ -7,13 +8,14 @@ import type {
   DecisionContext,
   FleetRecord,
   Id,
+  Offer,
   PlacementSnapshot,
   Timestamp,
 } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
 import { isServerHost } from '../offers/capabilities.ts';
 import { isJobWaiting } from '../status/index.ts';
-import { assignExisting, assignNew } from './assign.ts';
+import { assignExisting, assignNew, offersOfGroup } from './assign.ts';
 import type { BackendOffers } from './backend-answers.ts';
 import { CapacityLedger, type Claimant } from './capacity-ledger.ts';
 import type { FleetOption } from './choose-fleet.ts';
@@ -112,17 +114,20 @@ export class PlacementPass {
       this.#runs.push({ type: 'run.update', id: run.id, version: run.version, set });
     }
     const planned: Id[] = [];
+    const groupOffers = offersOfGroup(option.slots);
+    const groupId = groupOffers === null ? null : this.#ctx.newId();
     claimSlots(this.#ledger, run, option, (slot, index, instanceNum) => {
       const job = jobs[index];
       if (!job) return;
       if (isSharedByProjects(slot)) this.#draft.checkLocal(this.#snapshot.localState);
       if (slot.kind === 'existing') assignExisting(this.#draft, job, slot, this.#ctx);
       else {
-        const where = { fleet: option.fleet, instanceNum };
+        const where = { fleet: option.fleet, instanceNum, groupId };
         planned.push(assignNew(this.#draft, job, slot, where, this.#ctx).id);
       }
     });
     this.#guard(option.fleet, planned);
+    if (groupId !== null) this.#order(groupId, option.fleet, planned, groupOffers ?? []);
     this.#counts.placed += 1;
     this.#draft.signal('run', run.id);
   }
@@ -141,6 +146,14 @@ export class PlacementPass {
     } else {
       this.#masters.set(id, { type: 'fleet.update', id, version, set: { masterInstanceId } });
     }
+  }
+
+  /** Orders the group in which all new instances of a gang are created together. */
+  #order(id: Id, fleet: FleetRecord, memberIds: readonly Id[], offers: readonly Offer[]): void {
+    const { projectName } = this.#snapshot;
+    const place = { id, now: this.#ctx.now, projectName };
+    this.#draft.groups.insert(computeGroup(fleet, memberIds, place));
+    this.#draft.announce(id, groupOrder(offers, this.#ctx.settings.maxOffersTried));
   }
 
   #reason({ request }: QueuedGang): () => Refusal {

@@ -9,6 +9,7 @@ export {
   defaultOnRunning,
   reconcileGateway,
 } from './reconcile-gateway.ts';
+export { reconcileGroup } from './reconcile-group.ts';
 export { reconcileInstance } from './reconcile-instance.ts';
 export { reconcileRun } from './reconcile-run.ts';
 export { reconcileVolume } from './reconcile-volume.ts';

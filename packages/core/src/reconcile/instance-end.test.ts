@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { groupRecord } from '../testing/records.ts';
 import { aHost, anInstance, aPlaceholder } from './testing.ts';
 import { World } from './testing-world.ts';
 
@@ -78,5 +79,27 @@ describe('termination', () => {
     w.instancePass();
     expect(w.instance().provisioningData).not.toBeNull();
     expect(w.announced('instance.terminate')).toHaveLength(1);
+  });
+});
+
+describe('an instance of a compute group', () => {
+  const ending = (group: Parameters<typeof groupRecord>[0]) => {
+    const w = new World({ instances: [anInstance({ status: 'terminating', groupId: 'group-1' })] });
+    w.groups.set('group-1', groupRecord({ kind: 'compute', ...group }));
+    return w;
+  };
+
+  test('is not ended by itself: its group is, with all of its machines', () => {
+    const w = ending({ status: 'ready' });
+    w.instancePass();
+    expect(w.announced('instance.terminate')).toEqual([]);
+    expect(w.instance().status).toBe('terminating');
+    expect(w.signals).toContainEqual({ kind: 'group', id: 'group-1' });
+  });
+
+  test.each(['deleted', 'failed'] as const)('has ended when its group has %s', (status) => {
+    const w = ending({ status, deleted: true });
+    w.instancePass();
+    expect(w.instance()).toMatchObject({ status: 'terminated', deleted: true });
   });
 });

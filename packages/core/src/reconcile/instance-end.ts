@@ -1,10 +1,12 @@
 /** An instance in `terminating`: the order to the backend is repeated until it succeeds. */
 import { instanceTarget, newEvent } from '../events/events.ts';
 import { finishInstance, noteMachine } from '../instances/index.ts';
-import { BACKEND_MISSING, type IntentRecord } from '../model/index.ts';
+import { BACKEND_MISSING, type GroupRecord, type IntentRecord } from '../model/index.ts';
 import {
   BACKEND_MISSING_LIMIT,
   HOST_REMOVE_LIMIT,
+  isGroupDeleted,
+  isGroupFailed,
   isSshHost,
   terminateDelay,
 } from '../status/index.ts';
@@ -14,6 +16,10 @@ import { nudgeCreation, withdrawUntried } from './instance-start.ts';
 export function advanceTermination(pass: InstancePass): void {
   const { instance, draft } = pass;
   if (instance.handle === null && !adoptLate(pass)) return;
+  if (pass.snapshot.group !== null) {
+    endWithGroup(pass, pass.snapshot.group);
+    return;
+  }
   const last = draft.lastIntent('instance.terminate', instance.id);
   if (last === null) {
     draft.announce(instance.id, { kind: 'instance.terminate' });
@@ -27,6 +33,12 @@ export function advanceTermination(pass: InstancePass): void {
     if (pass.now >= again) draft.announce(instance.id, { kind: 'instance.terminate' });
     else draft.dueAt(again);
   }
+}
+
+/** The machines of a compute group end together: by the order that deletes the group. */
+function endWithGroup(pass: InstancePass, { id, status }: GroupRecord): void {
+  if (isGroupDeleted(status) || isGroupFailed(status)) finish(pass);
+  else pass.draft.signal('group', id);
 }
 
 /** An SSH host costs nothing, so its agent is left there when it cannot be removed in time. */

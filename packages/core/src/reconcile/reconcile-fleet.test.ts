@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { FleetRecord, InstanceRecord, IntentRecord } from '../model/index.ts';
+import type { FleetRecord, GroupRecord, InstanceRecord, IntentRecord } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
+import { groupRecord } from '../testing/records.ts';
 import { reconcileFleet } from './reconcile-fleet.ts';
 import { aFleet, anInstance, SETTINGS, T0 } from './testing.ts';
 
@@ -9,6 +10,7 @@ interface Options {
   readonly activeRuns?: number;
   readonly projectDeleted?: boolean;
   readonly intents?: readonly IntentRecord[];
+  readonly groups?: readonly GroupRecord[];
 }
 
 function pass(fleet: FleetRecord, instances: InstanceRecord[], options: Options = {}) {
@@ -20,6 +22,7 @@ function pass(fleet: FleetRecord, instances: InstanceRecord[], options: Options 
       projectDeleted: options.projectDeleted ?? false,
       instances,
       intents: options.intents ?? [],
+      groups: options.groups ?? [],
       activeRuns: options.activeRuns ?? 0,
     },
     {
@@ -192,4 +195,15 @@ describe('a fleet that is deleted', () => {
       'terminated',
     );
   });
+});
+
+test('a fleet wakes the groups that its instances no longer need', () => {
+  const fleet = aFleet({ nodes: { min: 0, max: null }, placement: 'cluster' });
+  const groups = [groupRecord(), groupRecord({ id: 'elsewhere', region: 'eu-1' })];
+  const woken = (instances: InstanceRecord[]) =>
+    pass(fleet, instances, { groups }).decision.signals.flatMap(({ kind, id }) =>
+      kind === 'group' ? [id] : [],
+    );
+  expect(woken([numbered(0)])).toEqual(['elsewhere']);
+  expect(woken([])).toEqual(['group-1', 'elsewhere']);
 });

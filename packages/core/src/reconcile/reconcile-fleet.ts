@@ -1,6 +1,7 @@
 /** The next step of a fleet: its number of instances, its master, its end. */
 import { Draft } from '../draft/draft.ts';
 import { fleetTarget, newEvent } from '../events/events.ts';
+import { isGroupWanted } from '../groups/index.ts';
 import {
   freeNumbers,
   matchesFleet,
@@ -13,6 +14,7 @@ import type {
   DecisionContext,
   FleetRecord,
   FleetSnapshot,
+  GroupRecord,
   InstanceRecord,
 } from '../model/index.ts';
 import {
@@ -39,6 +41,7 @@ export function reconcileFleet(snapshot: FleetSnapshot, ctx: DecisionContext): D
   draft.beginRound();
   if (isFleetTerminating(fleet.status)) endFleet(draft, fleet, snapshot);
   else if (isFleetActive(fleet.status) && !fleet.deleted) keepFleet(draft, fleet);
+  wakeGroups(draft, snapshot.groups);
   const after = draft.fleets.set(fleet, { nextPassAt: draft.due });
   return {
     changes: draft.changes(),
@@ -53,6 +56,14 @@ export function reconcileFleet(snapshot: FleetSnapshot, ctx: DecisionContext): D
       nextPassAt: draft.due,
     },
   };
+}
+
+/** Groups end with their last instance. */
+function wakeGroups(draft: Draft, groups: readonly GroupRecord[]): void {
+  const instances = draft.instances.all();
+  for (const group of groups) {
+    if (!isGroupWanted(group, instances)) draft.signal('group', group.id);
+  }
 }
 
 function endFleet(draft: Draft, fleet: FleetRecord, snapshot: FleetSnapshot): void {

@@ -10,6 +10,7 @@ import type {
   Decision,
   EngineSettings,
   FleetRecord,
+  GroupRecord,
   HostHealthRecord,
   HostRecord,
   InstanceObservation,
@@ -67,6 +68,7 @@ export class World {
   reports = new Map<string, JobReport>();
   intents = new Map<string, IntentRecord>();
   observations = new Map<string, ObservationRecord>();
+  groups = new Map<string, GroupRecord>();
   logEnds: Record<string, number> = {};
   /** Messages in the order written, with the name of their target. */
   events: string[] = [];
@@ -194,6 +196,7 @@ export class World {
         host: this.hosts.get(instance.hostId ?? '') ?? null,
         health: this.health.get(instance.hostId ?? '') ?? null,
         observation: this.observations.get(id) ?? null,
+        group: this.groups.get(instance.groupId ?? '') ?? null,
         intents: [...this.intents.values()].filter((one) => one.subjectId === id),
         activeInFleet: this.#active(),
         local:
@@ -244,6 +247,9 @@ export class World {
       case 'instance.delete':
         this.instances.delete(change.id);
         this.removedInstances.push(change.id);
+        break;
+      case 'group.insert':
+        insert(this.groups, change.group);
         break;
       case 'volume-use.release':
         this.releasedVolumes.push(change.jobId);

@@ -6,6 +6,7 @@ import type { JobSpec } from '@dstack/contract/wire';
 import type {
   BackendName,
   FleetRecord,
+  GroupRecord,
   InstanceRecord,
   JobRecord,
   Offer,
@@ -167,6 +168,7 @@ export function instanceRecord(part: Partial<InstanceRecord> = {}): InstanceReco
     requirements: null,
     profile: null,
     idleSeconds: 300,
+    groupId: null,
     handle: offer && { id: 'i-1', data: null },
     hostId: id,
     hostFacts: null,
@@ -182,6 +184,18 @@ export function instanceRecord(part: Partial<InstanceRecord> = {}): InstanceReco
     nextPassAt: null,
     deleted: false,
     version: 1,
+    ...part,
+  };
+}
+
+/** A placement group that is there, where the machines of `anOffer` are. */
+export function groupRecord(part: Partial<GroupRecord> = {}): GroupRecord {
+  const { createdAt = T0 } = part;
+  return {
+    ...{ id: 'group-1', projectId: 'project-1', fleetId: 'fleet-1', kind: 'placement' },
+    ...{ name: 'main-cloud-group-1', backend: 'aws', region: 'us-east-1', status: 'ready' },
+    ...{ statusMessage: null, handle: { id: 'pg-1', data: null }, offer: null, memberIds: [] },
+    ...{ createdAt, statusChangedAt: createdAt, nextPassAt: null, deleted: false, version: 1 },
     ...part,
   };
 }

@@ -58,6 +58,7 @@ export function makeEngine({ settings, store, log }: Parts, parts: EngineParts):
     starter,
     drain: new Drain({ store, services, now: systemNow }),
     now: systemNow,
+    newId: randomUUID,
     log,
     fleetOffers: instanceOffers(offers),
   });

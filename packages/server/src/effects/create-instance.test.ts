@@ -1,4 +1,10 @@
-import { type Backend, BackendError, NoCapacityError, SkipOfferError } from '@dstack/backends';
+import {
+  type Backend,
+  BackendError,
+  NoAnswerError,
+  NoCapacityError,
+  SkipOfferError,
+} from '@dstack/backends';
 import { capabilitiesOf, type Offer } from '@dstack/core';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
@@ -15,13 +21,15 @@ const order = {
   authorizedKeys: [],
   tags: {},
   reservation: null,
-  placementGroup: null,
   volumes: [],
   group: null,
 };
 
 /** A backend that answers each offer with the outcome of that name. */
-function attempt(outcomes: Readonly<Record<string, Error | 'made'>>, maxTries = 25) {
+function attempt(
+  outcomes: Readonly<Record<string, Error | 'made'>>,
+  { maxTries = 25, inDoubt = null }: { maxTries?: number; inDoubt?: number | null } = {},
+) {
   const tried: string[] = [];
   const begun: string[][] = [];
   const backend: Backend = {
@@ -50,7 +58,10 @@ function attempt(outcomes: Readonly<Record<string, Error | 'made'>>, maxTries = 
     offers,
     maxTries,
     order,
-    instanceName: 'pool-0',
+    name: 'pool-0',
+    placementGroup: async () => null,
+    asking: async () => {},
+    inDoubt: (left) => inDoubt === left,
     where: null,
     totalOffers: offers.length,
     backend: async () => backend,
@@ -92,6 +103,16 @@ describe('making an instance', () => {
     expect(tried).toEqual(['a']);
   });
 
+  it('is sure of a machine that an earlier attempt may have made before it takes another offer', async () => {
+    const broken = attempt({ a: new BackendError('429'), b: 'made' }, { inDoubt: 2 });
+    await expect(broken.result).rejects.toBeInstanceOf(NoAnswerError);
+    expect(broken.tried).toEqual(['a']);
+    const full = attempt({ a: new NoCapacityError('full'), b: 'made' }, { inDoubt: 2 });
+    expect(await full.result).toMatchObject({ offer: { instance: { name: 'b' } } });
+    const later = attempt({ a: new BackendError('429'), b: 'made' }, { inDoubt: 1 });
+    expect(await later.result).toMatchObject({ offer: { instance: { name: 'b' } } });
+  });
+
   it('records before each attempt what a repetition begins with', async () => {
     const silent = new BackendSilentError('aws', 'for an instance', 1000);
     const { begun, result } = attempt({ a: new NoCapacityError('full'), b: silent, c: 'made' });
@@ -106,7 +127,7 @@ describe('making an instance', () => {
     const full = new NoCapacityError('full');
     const { tried, result } = attempt(
       { s: new SkipOfferError('wrong kind'), a: full, b: full, c: 'made' },
-      2,
+      { maxTries: 2 },
     );
     expect(await result).toMatchObject({ kind: 'no-capacity' });
     expect(tried).toEqual(['s', 'a', 'b']);

@@ -4,7 +4,7 @@ import { isSshHost } from '@dstack/contract/status';
 import {
   BACKEND_MISSING,
   type InstanceRecord,
-  type IntentPayload,
+  type IntentOf,
   type IntentRecord,
   type IntentResult,
   type Offer,
@@ -18,9 +18,12 @@ import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
 import type { Logger } from '../logging.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
 import { isNeedless, offersOfOrder, siteOfOrder } from './cluster-order.ts';
+import { placeInGroup } from './compute-group.ts';
 import { createInstance } from './create-instance.ts';
 import type { Drain } from './drain.ts';
 import { NotNow } from './not-now.ts';
+import { orderRecord } from './order-record.ts';
+import { placementGroupOf } from './placement-group.ts';
 import type { JobStarter } from './start-job.ts';
 
 export interface EffectsOptions {
@@ -36,33 +39,36 @@ export interface EffectsOptions {
   /** Offers for an instance that no job asked for. */
   readonly fleetOffers: (instance: InstanceRecord) => Promise<readonly Offer[]>;
   readonly now: () => Timestamp;
+  readonly newId: () => string;
   readonly log: Logger;
 }
 
+/** An order without what depends on the offer. */
+type OpenOrder = Omit<InstanceOrder, 'offer' | 'placementGroup'>;
+
 export async function makeInstance(
   options: EffectsOptions,
-  intent: IntentRecord,
-  payload: Extract<IntentPayload, { kind: 'instance.create' }>,
+  intent: IntentOf<'instance.create'>,
 ): Promise<IntentResult> {
   const view = await options.store.instances.byId(intent.subjectId);
   if (!view) return { kind: 'refused', reason: 'error', message: 'the instance was deleted' };
-  if (await isNeedless(options.store, view.instance, payload)) {
+  if (await isNeedless(options.store, view.instance, intent.payload)) {
     return { kind: 'refused', reason: 'error', message: 'the instance is not needed any more' };
   }
   const order = await orderFor(options, intent, view);
   if (isSshHost(view.instance.backend)) return await takeOver(options, view.instance, order);
-  return await createFromOffers(options, { intent, payload, view, order });
+  return await createFromOffers(options, { intent, view, order });
 }
 
 /** A machine that exists already: there is no offer to choose. */
 async function takeOver(
   options: EffectsOptions,
   instance: InstanceRecord,
-  order: Omit<InstanceOrder, 'offer'>,
+  order: OpenOrder,
 ): Promise<IntentResult> {
   const backend = await backendOf(options, instance);
   if (!backend?.instances) throw new Error(`backend ${instance.backend} has no instances`);
-  const created = await backend.instances.create({ ...order, offer: null });
+  const created = await backend.instances.create({ ...order, placementGroup: null, offer: null });
   return { kind: 'instance.created', offer: null, ...created };
 }
 
@@ -70,35 +76,34 @@ async function createFromOffers(
   options: EffectsOptions,
   {
     intent,
-    payload,
     view,
     order,
   }: {
-    readonly intent: IntentRecord;
-    readonly payload: Extract<IntentPayload, { kind: 'instance.create' }>;
+    readonly intent: IntentOf<'instance.create'>;
     readonly view: InstanceView;
-    readonly order: Omit<InstanceOrder, 'offer'>;
+    readonly order: OpenOrder;
   },
 ): Promise<IntentResult> {
   const { store } = options;
-  const site = await siteOfOrder(store, view.instance, payload);
-  const known =
-    payload.offers.length > 0 ? payload.offers : await options.fleetOffers(view.instance);
-  const offers = offersOfOrder(known, site);
+  const { instance } = view;
+  const { payload } = intent;
+  const inGroup = await placeInGroup(store, instance);
+  if (inGroup.kind === 'ended') return inGroup.result;
+  const isMember = inGroup.kind === 'member';
+  const site = isMember ? null : await siteOfOrder(store, instance, payload);
+  const known = payload.offers.length > 0 ? payload.offers : await options.fleetOffers(instance);
+  const offers = isMember ? [inGroup.offer] : offersOfOrder(known, site);
   return await createInstance({
     offers,
     maxTries: payload.maxTries,
     totalOffers: Math.max(payload.totalOffers, offers.length),
-    order,
+    order: { ...order, group: isMember ? inGroup.place : null },
     where: site && siteText(site),
-    instanceName: view.instance.name,
-    backend: (offer) => options.backends.find(view.instance.projectId, offer.backend),
-    begin: async (remaining) => {
-      const { untried, ...order } = payload;
-      if (remaining.length === payload.offers.length && !untried) return;
-      const isOrdered = await store.engine.amendIntent(intent.key, { ...order, offers: remaining });
-      if (!isOrdered) throw new NotNow('the order was withdrawn');
-    },
+    name: instance.name,
+    backend: (offer) => options.backends.find(instance.projectId, offer.backend),
+    placementGroup: (offer, backend) =>
+      placementGroupOf(options, intent, instance, { offer, backend }),
+    ...orderRecord(options, intent),
     log: options.log,
   });
 }
@@ -107,7 +112,7 @@ async function orderFor(
   { store, serverId }: EffectsOptions,
   intent: IntentRecord,
   { instance, projectName, fleetName }: InstanceView,
-): Promise<Omit<InstanceOrder, 'offer'>> {
+): Promise<OpenOrder> {
   const project = await store.projects.byId(instance.projectId);
   return {
     key: intent.key,
@@ -116,7 +121,6 @@ async function orderFor(
     authorizedKeys: project ? [project.sshPublicKey] : [],
     tags: instance.profile?.tags ?? {},
     reservation: instance.requirements?.reservation ?? null,
-    placementGroup: null,
     volumes: await volumesFor(store, instance),
     group: null,
   };

@@ -40,6 +40,7 @@ const ARMED = {
   'fleet.update': 'fleet',
   'volume.update': 'volume',
   'gateway.update': 'gateway',
+  'group.update': 'group',
 } as const satisfies Partial<Record<Change['type'], ScheduledKind>>;
 
 function armFor(deps: Pick<WorkDeps, 'arm'>, change: Change): void {
@@ -51,7 +52,8 @@ function armFor(deps: Pick<WorkDeps, 'arm'>, change: Change): void {
     case 'instance.update':
     case 'fleet.update':
     case 'volume.update':
-    case 'gateway.update': {
+    case 'gateway.update':
+    case 'group.update': {
       const { nextPassAt } = change.set;
       if (nextPassAt !== undefined) deps.arm(ARMED[change.type], change.id, nextPassAt);
       return;

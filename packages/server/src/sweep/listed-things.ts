@@ -22,8 +22,8 @@ export async function listThings(backend: Backend, server: string): Promise<List
     ...volumes.map(({ handle: { id, region, data }, owner: { project }, key }): ListedThing => {
       return { kind: 'volume', handle: { id, data }, region, owner: { ...NOBODY, project }, key };
     }),
-    ...groups.map((handle): ListedThing => {
-      return { kind: 'group', handle, region: null, owner: NOBODY, key: null };
+    ...groups.map(({ handle, owner: { project, fleet }, key }): ListedThing => {
+      return { kind: 'group', handle, region: null, owner: { project, fleet, instance: '' }, key };
     }),
   ];
 }
@@ -33,7 +33,7 @@ export async function listThings(backend: Backend, server: string): Promise<List
  * neither a row nor an intent accounts for was not created by this database.
  */
 export async function accountFor(
-  store: Pick<Store, 'sweeps' | 'engine' | 'instances' | 'volumes'>,
+  store: Pick<Store, 'sweeps' | 'engine' | 'instances' | 'volumes' | 'groups'>,
   things: readonly ListedThing[],
   of: Pick<SweepInput, 'project' | 'backend' | 'now'> & {
     /** Of all backends. */
@@ -55,18 +55,25 @@ export async function accountFor(
 
 /** Its creation is under way, or its row has not taken over the result yet. */
 async function isExpected(
-  { engine, instances, volumes }: Pick<Store, 'engine' | 'instances' | 'volumes'>,
+  {
+    engine,
+    instances,
+    volumes,
+    groups,
+  }: Pick<Store, 'engine' | 'instances' | 'volumes' | 'groups'>,
   { key, handle }: ListedThing,
 ): Promise<boolean> {
   const intent = key === null ? null : await engine.intent(key);
   if (intent === null) return false;
   if (intent.state === 'announced') return true;
   const { result, subjectId } = intent;
-  const isCreated = result?.kind === 'instance.created' || result?.kind === 'volume.created';
-  if (!isCreated || result.handle.id !== handle.id) return false;
-  const row =
-    result.kind === 'volume.created'
-      ? (await volumes.byId(subjectId))?.volume
-      : (await instances.byId(subjectId))?.instance;
+  if (!result || !('handle' in result) || result.handle.id !== handle.id) return false;
+  const { kind } = result;
+  const rowOf = async () => {
+    if (kind === 'group.created') return (await groups.byId(subjectId))?.group;
+    if (kind === 'volume.created') return (await volumes.byId(subjectId))?.volume;
+    return (await instances.byId(subjectId))?.instance;
+  };
+  const row = await rowOf();
   return row !== undefined && row.handle === null && !row.deleted;
 }

@@ -3,7 +3,12 @@ import type { Change, IntentRecord } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { StoreError } from '../errors.ts';
 import { insertInSlices } from '../query.ts';
-import { attachmentTable, gatewayTable, volumeTable } from '../schema/resource-tables.ts';
+import {
+  attachmentTable,
+  gatewayTable,
+  groupTable,
+  volumeTable,
+} from '../schema/resource-tables.ts';
 import {
   fleetTable,
   instanceTable,
@@ -99,10 +104,14 @@ function columnsOf(update: RowUpdate) {
       return attachmentTable.update(update.set);
     case 'gateways':
       return gatewayTable.update(update.set);
+    case 'provider_groups':
+      return groupTable.update(update.set);
   }
 }
 
 async function insertRows(tx: Tx, changes: readonly Change[]): Promise<void> {
+  const groups = only(changes, 'group.insert').map((c) => groupTable.insert(c.group));
+  await insertInSlices(groups, (slice) => tx.insertInto('provider_groups').values(slice).execute());
   const instances = only(changes, 'instance.insert').map((c) => instanceTable.insert(c.instance));
   await insertInSlices(instances, (slice) => tx.insertInto('instances').values(slice).execute());
   const jobs = only(changes, 'job.insert').map((c) => jobTable.insert(c.job));

@@ -6,6 +6,7 @@ import { decidedWrite, eventsOf, loadBareRun, updateUnfinishedRuns } from './dec
 import { createIntents } from './intents.ts';
 import { localLeases, sharedLeases } from './leases.ts';
 import { blockHolders, loadExplainedRun } from './load-explained.ts';
+import { loadGroup } from './load-group.ts';
 import { loadFleet, loadInstance } from './load-instance.ts';
 import { loadCapacity, loadPlacement, waitingFor } from './load-placement.ts';
 import { loadGateway } from './load-resources.ts';
@@ -30,6 +31,7 @@ export function createEngine(context: StoreContext): EngineStore {
     loadExplainedRun: (id, hints, memory) =>
       context.read((tx) => loadExplainedRun(tx, records, id, hints, memory, context.now())),
     blockHolders: (ids) => context.read((tx) => blockHolders(tx, ids)),
+    loadGroup: (id) => context.read((tx) => loadGroup(tx, records, id)),
     loadGateway: (id) => context.read((tx) => loadGateway(tx, id)),
     apply: createApply(context),
     submitRun: (submit) => submitRun(context, submit),

@@ -25,6 +25,7 @@ const ROWS: Readonly<Record<LeasedKind, { readonly table: string; readonly key: 
   volume: { table: 'volumes', key: 'id' },
   'volume-observation': { table: 'volume_observations', key: 'volume_id' },
   gateway: { table: 'gateways', key: 'id' },
+  group: { table: 'provider_groups', key: 'id' },
   intent: { table: 'intents', key: 'key' },
   sweep: { table: 'leases', key: 'name' },
 };

@@ -6,12 +6,14 @@ import {
 } from '@dstack/contract/status';
 import type { FleetSnapshot, Id, InstanceRecord, InstanceSnapshot } from '@dstack/core';
 import type { Tx } from '../context.ts';
+import { groupById, groupsOfFleet } from '../groups/groups.ts';
 import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
 import { observationsOf } from '../instances/observations.ts';
 import { hostHealth, hostsOf } from '../jobs/hosts.ts';
 import { notDeleted } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { fleetTable, jobTable } from '../schema/work-tables.ts';
+import { ordersOf } from './load-group.ts';
 import { localKeys } from './local-use.ts';
 import { instancesByIds, intentsOf } from './parts.ts';
 
@@ -46,6 +48,7 @@ export async function loadInstance(tx: Tx, id: Id): Promise<InstanceSnapshot | n
     host: host ?? null,
     health: instance.hostId === null ? null : await hostHealth(tx, instance.hostId),
     observation: observation ?? null,
+    group: instance.groupId === null ? null : await groupById(tx, instance.groupId),
     intents: await intentsOf(tx, [id, ...jobs.map((job) => job.id)]),
     activeInFleet: Number(active.count),
     local: await localOfPlanned(tx, instance),
@@ -83,16 +86,13 @@ export async function loadFleet(
   const fleet = fleetTable.decode(row);
   const instances = await instancesOfFleets(tx, records, [id]);
   const isCluster = fleet.spec.configuration.placement === 'cluster';
-  const planned = instances.filter(({ status }) => isCluster && isInstancePending(status));
   return {
     fleet,
     projectName: row.project_name,
     projectDeleted: Boolean(row.project_deleted),
     instances,
-    intents: await intentsOf(
-      tx,
-      planned.map((instance) => instance.id),
-    ),
+    intents: isCluster ? await ordersOf(tx, instances) : [],
+    groups: isCluster ? await groupsOfFleet(tx, id) : [],
     activeRuns: Number(runs.count),
   };
 }

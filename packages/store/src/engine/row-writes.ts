@@ -3,6 +3,7 @@ import type {
   Change,
   FleetRecord,
   GatewayRecord,
+  GroupRecord,
   InstanceRecord,
   JobRecord,
   RunRecord,
@@ -23,7 +24,8 @@ export type RowUpdate =
   | Guarded<'jobs', JobRecord>
   | Guarded<'volumes', VolumeRecord>
   | Guarded<'volume_attachments', AttachmentRecord>
-  | Guarded<'gateways', GatewayRecord>;
+  | Guarded<'gateways', GatewayRecord>
+  | Guarded<'provider_groups', GroupRecord>;
 
 export interface RowDelete {
   readonly table: 'instances' | 'jobs' | 'volume_attachments';
@@ -65,6 +67,8 @@ function toUpdate(change: Change): RowUpdate | null {
       return { table: 'volume_attachments', ...guard(change), set: change.set };
     case 'gateway.update':
       return { table: 'gateways', ...guard(change), set: change.set };
+    case 'group.update':
+      return { table: 'provider_groups', ...guard(change), set: change.set };
     default:
       return null;
   }

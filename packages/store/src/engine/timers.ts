@@ -19,10 +19,11 @@ const TABLES = {
   volume: 'volumes',
   'volume-observation': 'volume_observations',
   gateway: 'gateways',
+  group: 'provider_groups',
 } as const satisfies Record<ScheduledKind, string>;
 
 /** Kinds of records that may have work as long as they are not deleted. */
-const UNTIL_DELETED = ['instance', 'fleet', 'volume', 'gateway'] as const;
+const UNTIL_DELETED = ['instance', 'fleet', 'volume', 'gateway', 'group'] as const;
 
 /** Name of the column with the key of the work. */
 const keyColumn = (kind: ScheduledKind) => sql.ref<string>(KEY_COLUMNS[kind] ?? 'id');

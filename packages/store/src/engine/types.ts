@@ -8,6 +8,7 @@ import type {
   FleetRecord,
   FleetSnapshot,
   GatewaySnapshot,
+  GroupSnapshot,
   Id,
   InstanceRecord,
   InstanceSnapshot,
@@ -90,6 +91,7 @@ export interface EngineStore {
   loadFleet(id: Id): Promise<FleetSnapshot | null>;
   loadVolume(id: Id): Promise<VolumeSnapshot | null>;
   loadGateway(id: Id): Promise<GatewaySnapshot | null>;
+  loadGroup(id: Id): Promise<GroupSnapshot | null>;
   /** A run and all capacity that it may use, for explanations. Null: no such run. */
   loadExplainedRun(id: Id, hints: CapacityHints, memory: RunMemory): Promise<ExplainedRun | null>;
   /** Runs that hold blocks of these instances, oldest job first. */
@@ -206,6 +208,7 @@ export type ScheduledKind =
   | 'fleet'
   | 'volume'
   | 'volume-observation'
-  | 'gateway';
+  | 'gateway'
+  | 'group';
 
 export type NamedKind = 'run' | 'fleet' | 'volume' | 'gateway';

@@ -1,66 +1,45 @@
-import type { StoreContext } from '../context.ts';
-import { namedInsert } from '../named-insert.ts';
+import type { GroupRecord, Id } from '@dstack/core';
+import type { Db, StoreContext, Tx } from '../context.ts';
 import { notDeleted } from '../query.ts';
-import { computeGroupTable, placementGroupTable } from '../schema/resource-tables.ts';
+import { groupTable } from '../schema/resource-tables.ts';
 import type { Groups } from './types.ts';
 
-export function createGroups(context: StoreContext): Groups {
-  const { db } = context;
+export function createGroups({ db }: StoreContext): Groups {
   return {
-    async placementGroups(fleetId) {
-      const rows = await db
-        .selectFrom('placement_groups')
-        .selectAll()
-        .where('fleet_id', '=', fleetId)
-        .where(notDeleted('deleted'))
-        .orderBy('created_at')
-        .execute();
-      return rows.map(placementGroupTable.decode);
-    },
-    insertPlacementGroup: (group) =>
-      namedInsert(context, async ({ tx }) => {
-        await tx.insertInto('placement_groups').values(placementGroupTable.insert(group)).execute();
-      }),
-    async updatePlacementGroup(id, version, set) {
-      const result = await db
-        .updateTable('placement_groups')
-        .set({ ...placementGroupTable.update(set), version: version + 1 })
-        .where('id', '=', id)
-        .where('version', '=', version)
+    async byId(id) {
+      const row = await db
+        .selectFrom('provider_groups as g')
+        .innerJoin('projects as p', 'p.id', 'g.project_id')
+        .innerJoin('fleets as f', 'f.id', 'g.fleet_id')
+        .selectAll('g')
+        .select(['p.name as project_name', 'f.name as fleet_name'])
+        .where('g.id', '=', id)
         .executeTakeFirst();
-      return result.numUpdatedRows === 0n ? 'conflict' : 'updated';
-    },
-    async placementGroupsToDelete() {
-      const rows = await db
-        .selectFrom('placement_groups')
-        .selectAll()
-        .where('fleet_deleted', '=', true)
-        .where(notDeleted('deleted'))
-        .orderBy('created_at')
-        .execute();
-      return rows.map(placementGroupTable.decode);
-    },
-    async computeGroups(fleetId) {
-      const rows = await db
-        .selectFrom('compute_groups')
-        .selectAll()
-        .where('fleet_id', '=', fleetId)
-        .where(notDeleted('deleted'))
-        .orderBy('created_at')
-        .execute();
-      return rows.map(computeGroupTable.decode);
-    },
-    async insertComputeGroup(group) {
-      await db.insertInto('compute_groups').values(computeGroupTable.insert(group)).execute();
-    },
-    async updateComputeGroup(id, version, set) {
-      const result = await db
-        .updateTable('compute_groups')
-        .set({ ...computeGroupTable.update(set), version: version + 1 })
-        .where('id', '=', id)
-        .where('version', '=', version)
-        .executeTakeFirst();
-      return result.numUpdatedRows === 0n ? 'conflict' : 'updated';
+      if (!row) return null;
+      const { project_name: projectName, fleet_name: fleetName } = row;
+      return { group: groupTable.decode(row), projectName, fleetName };
     },
   };
+}
+
+/** Also deleted ones. */
+export async function groupById(db: Db | Tx, id: Id): Promise<GroupRecord | null> {
+  const row = await db
+    .selectFrom('provider_groups')
+    .selectAll()
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return row ? groupTable.decode(row) : null;
+}
+
+/** Not deleted. */
+export async function groupsOfFleet(db: Db | Tx, fleetId: Id): Promise<GroupRecord[]> {
+  const rows = await db
+    .selectFrom('provider_groups')
+    .selectAll()
+    .where('fleet_id', '=', fleetId)
+    .where(notDeleted('deleted'))
+    .orderBy('created_at')
+    .execute();
+  return rows.map(groupTable.decode);
 }

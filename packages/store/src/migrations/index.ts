@@ -15,6 +15,7 @@ import { health } from './0014-health.ts';
 import { sweep } from './0015-sweep.ts';
 import { jobResumes } from './0016-job-resumes.ts';
 import { volumes } from './0017-volumes.ts';
+import { groups } from './0018-groups.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -39,4 +40,5 @@ export const MIGRATIONS: readonly Migration[] = [
   sweep,
   jobResumes,
   volumes,
+  groups,
 ];

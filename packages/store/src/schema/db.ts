@@ -77,8 +77,7 @@ export interface DB {
   gateway_replicas: RowOf<typeof resource.replicaTable> & { ssh_private_key: Sealed } & Lease;
   /** `subject_id`: the job's id, or the run's for the service itself. */
   service_registrations: RowOf<typeof resource.registrationTable> & { subject_id: string };
-  placement_groups: RowOf<typeof resource.placementGroupTable>;
-  compute_groups: RowOf<typeof resource.computeGroupTable>;
+  provider_groups: RowOf<typeof resource.groupTable> & Lease;
   sweeps: RowOf<typeof sweep.sweepTable>;
   orphans: RowOf<typeof sweep.orphanTable>;
   leases: { name: string } & Lease;

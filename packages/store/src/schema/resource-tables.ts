@@ -1,10 +1,10 @@
+import type { GroupRecord } from '@dstack/core';
 import type { ExportRecord } from '../exports/types.ts';
 import type {
   GatewayRecord,
   GatewayReplicaRecord,
   ServiceRegistrationRecord,
 } from '../gateways/types.ts';
-import type { ComputeGroupRecord, PlacementGroupRecord } from '../groups/types.ts';
 import type {
   AttachmentRecord,
   VolumeObservationRecord,
@@ -120,32 +120,22 @@ export const registrationTable = table<ServiceRegistrationRecord>()('service_reg
   unregisterMessage: 'plain',
 });
 
-export const placementGroupTable = table<PlacementGroupRecord>()('placement_groups', {
+export const groupTable = table<GroupRecord>()('provider_groups', {
   id: 'plain',
   projectId: 'plain',
   fleetId: 'plain',
+  kind: 'plain',
   name: 'plain',
   backend: 'plain',
   region: 'plain',
-  configuration: 'json',
-  provisioningData: 'json',
-  fleetDeleted: 'bool',
-  createdAt: 'plain',
-  deleted: 'bool',
-  version: 'plain',
-});
-
-export const computeGroupTable = table<ComputeGroupRecord>()('compute_groups', {
-  id: 'plain',
-  projectId: 'plain',
-  fleetId: 'plain',
-  backend: 'plain',
-  region: 'plain',
   status: 'plain',
-  provisioningData: 'json',
-  instanceIds: 'json',
-  firstTerminationAt: 'plain',
+  statusMessage: 'plain',
+  handle: 'json',
+  offer: 'json',
+  memberIds: 'json',
   createdAt: 'plain',
+  statusChangedAt: 'plain',
+  nextPassAt: 'plain',
   deleted: 'bool',
   version: 'plain',
 });

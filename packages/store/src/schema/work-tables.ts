@@ -97,6 +97,7 @@ export const instanceTable = table<InstanceRecord>()('instances', {
   requirements: 'json',
   profile: 'json',
   idleSeconds: 'plain',
+  groupId: 'plain',
   handle: 'json',
   hostId: 'plain',
   hostFacts: 'json',

@@ -76,10 +76,17 @@ async function knownIds(tx: Tx, backend: BackendName): Promise<KnownIds> {
     .where(notDeleted('deleted'))
     .where('handle', 'is not', null)
     .execute();
+  const groups = await tx
+    .selectFrom('provider_groups')
+    .select('handle as data')
+    .where('backend', '=', backend)
+    .where(notDeleted('deleted'))
+    .where('handle', 'is not', null)
+    .execute();
   return {
     instance: idsIn(instances),
     volume: idsIn(volumes),
-    group: new Set(),
+    group: idsIn(groups),
   };
 }
 

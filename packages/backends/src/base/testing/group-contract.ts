@@ -15,8 +15,8 @@ export function describeGroups(world: () => BackendWorld): void {
 
     /** In the region of the instances that will be in it. */
     const order = async (server = OUR_SERVER): Promise<GroupOrder> => ({
-      ...{ key: `group.create:${randomUUID()}:0`, name: `fleet-${randomUUID()}`, size: null },
-      kind: 'placement',
+      ...{ key: `group.create:${randomUUID()}:0`, name: `fleet-${randomUUID()}` },
+      ...{ kind: 'placement', size: null, offer: null },
       region: (await world().order()).offer?.region ?? '',
       owner: { server, project: 'main', fleet: 'cluster' },
     });
@@ -26,7 +26,9 @@ export function describeGroups(world: () => BackendWorld): void {
       const handle = await groups.create(wanted);
       expect(await groups.create(wanted)).toEqual(handle);
       await groups.create(await order(OTHER_SERVER));
-      expect(await groups.list({ server: OUR_SERVER })).toEqual([handle]);
+      expect(await groups.list({ server: OUR_SERVER })).toEqual([
+        { handle, owner: wanted.owner, key: wanted.key },
+      ]);
     });
 
     whereThereAreAny('are in use until their instances have ended', async (groups) => {

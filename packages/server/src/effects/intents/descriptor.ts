@@ -15,7 +15,7 @@ export type EffectHandler<K extends IntentKind> = (
 export interface IntentDescriptor<K extends IntentKind = IntentKind> {
   readonly kind: K;
   /** What the intent's `subjectId` is the id of. */
-  readonly subject: 'job' | 'instance' | 'volume' | 'attachment';
+  readonly subject: 'job' | 'instance' | 'group' | 'volume' | 'attachment';
   /** Effects on machines take minutes: they have a queue of their own, so that no job waits for them. */
   readonly queue: 'job' | 'machine';
   /** Whether a decision may call it off while no worker has begun it. */

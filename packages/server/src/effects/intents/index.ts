@@ -1,6 +1,8 @@
 /** All kinds of intents. A new kind is its payload in `core`, one file here, and one line below. */
 import type { IntentKind } from '@dstack/core';
 import type { IntentDescriptor } from './descriptor.ts';
+import { groupCreate } from './group-create.ts';
+import { groupDelete } from './group-delete.ts';
 import { instanceCreate } from './instance-create.ts';
 import { instanceTerminate } from './instance-terminate.ts';
 import { jobRelease } from './job-release.ts';
@@ -20,6 +22,8 @@ export const INTENTS = {
   'job.remove': jobRemove,
   'instance.create': instanceCreate,
   'instance.terminate': instanceTerminate,
+  'group.create': groupCreate,
+  'group.delete': groupDelete,
   'volume.create': volumeCreate,
   'volume.register': volumeRegister,
   'volume.delete': volumeDelete,

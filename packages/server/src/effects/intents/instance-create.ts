@@ -7,5 +7,5 @@ export const instanceCreate: IntentDescriptor<'instance.create'> = {
   kind: 'instance.create',
   /** Its result may be the only record of a machine that costs money. */
   mayCancel: false,
-  handle: (effects, intent) => makeInstance(effects, intent, intent.payload),
+  handle: makeInstance,
 };

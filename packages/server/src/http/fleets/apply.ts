@@ -113,7 +113,7 @@ function newFleet(
   const { changes, signals } = reconcileFleet(
     {
       ...{ fleet, projectName: project.name, projectDeleted: false },
-      ...{ instances: [], intents: [], activeRuns: 0 },
+      ...{ instances: [], intents: [], groups: [], activeRuns: 0 },
     },
     context,
   );

@@ -53,6 +53,8 @@ const DEEDS: Readonly<Record<IntentRecord['kind'], string>> = {
   'job.remove': 'let the agent forget the job',
   'instance.create': 'make an instance',
   'instance.terminate': 'end the instance',
+  'group.create': 'create the group',
+  'group.delete': 'delete the group',
   'volume.create': 'make the volume',
   'volume.register': 'find the volume',
   'volume.delete': 'delete the volume',

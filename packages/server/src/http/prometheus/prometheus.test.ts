@@ -52,7 +52,7 @@ describe('metrics for Prometheus', () => {
       now: () => 0,
       depths: () => ({
         ...{ run: depth, placement: none, capacity: none, instance: none, fleet: none },
-        ...{ observation: none, volume: none, gateway: none, intent: none },
+        ...{ observation: none, volume: none, gateway: none, group: none, intent: none },
         'volume-observation': none,
       }),
       onError: () => {},

@@ -4,6 +4,7 @@ import { capacity } from './capacity.ts';
 import type { WorkDescriptor } from './descriptor.ts';
 import { fleet } from './fleet.ts';
 import { gateway } from './gateway.ts';
+import { group } from './group.ts';
 import { instance } from './instance.ts';
 import { intent } from './intent.ts';
 import { observation } from './observation.ts';
@@ -22,6 +23,7 @@ export const WORK: { readonly [K in WorkKind]: WorkDescriptor<K> } = {
   volume,
   'volume-observation': volumeObservation,
   gateway,
+  group,
   intent,
 };
 

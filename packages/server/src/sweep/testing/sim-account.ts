@@ -15,7 +15,7 @@ export interface SimAccount {
   readonly faults: SimFaults;
   readonly clock: { now: number };
   /** A machine that carries the tag of this server, as an order with this key made it. */
-  order(server: string, key: string): Promise<string>;
+  order(server: string, key: string, group?: InstanceOrder['group']): Promise<string>;
   /** Ids of the machines that exist. */
   readonly machines: string[];
 }
@@ -40,9 +40,9 @@ export function simAccount(start: number): SimAccount {
     faults,
     clock,
     backend: simBackend({ as: 'aws', provider, offers: [], matches: () => true }),
-    async order(server, key) {
+    async order(server, key, group = null) {
       const owner = { server, project: 'main', fleet: 'pool', instance: 'pool-0' };
-      const made = await provider.create({ ...ORDER, key, owner }, OFFER);
+      const made = await provider.create({ ...ORDER, key, owner, group }, OFFER);
       return made.id;
     },
     get machines() {

@@ -220,10 +220,11 @@ async function checkCapacity(scene: Scene, projectId: Id): Promise<void> {
   const hints = { hasSilentBackends: false, offersOnly: new Set<never>() };
   const snapshot = await scene.store.engine.loadPlacement(projectId, hints);
   if (!snapshot) return;
-  const { local, cloud } = scene.world;
+  const { local, cloud, pods } = scene.world;
   const [first, second, third] = scene.projects.map(({ id }) => id);
   const certain = projectId === first || projectId === second ? [local] : [];
-  const possible = projectId === first || projectId === third ? [...certain, cloud] : certain;
+  const clouds = projectId === first ? [cloud] : projectId === third ? [cloud, pods] : [];
+  const possible = [...certain, ...clouds];
   const withCloud = await placedJobs(scene, snapshot, possible);
   const placed = (await placedJobs(scene, snapshot, certain)).filter((id) =>
     withCloud.includes(id),
@@ -291,11 +292,16 @@ export async function checkBlocks(store: Store, { id }: Pick<InstanceRecord, 'id
   }
 }
 
-/** 9: at the end every machine has a row, and no agent has a job that the database has not. */
+/** 9: at the end every machine and group has a row, and no agent has a job that the database has not. */
 export async function checkNothingLeft({ store, world }: Scene): Promise<void> {
   for (const { id, order } of world.provider.tables.machines.all()) {
     const view = await store.instances.byId(order.instanceId);
     if (!view || view.instance.deleted) throw new Breach(9, `machine ${id} has no row`);
+  }
+  for (const { name, key } of world.provider.tables.groups.all()) {
+    const [, id = ''] = key.split(':');
+    const view = await store.groups.byId(id);
+    if (!view || view.group.deleted) throw new Breach(9, `group ${name} has no row`);
   }
   for (const host of world.hosts.values()) {
     if (!host.isReachable) continue;

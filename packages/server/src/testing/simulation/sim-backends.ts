@@ -25,6 +25,8 @@ export class SimWorld {
   /** The account at the cloud. */
   readonly provider: SimProvider;
   readonly cloud: Backend;
+  /** Of the same account: the machines of a gang are ordered together. */
+  readonly pods: Backend;
 
   constructor(parts: WorldParts) {
     this.parts = parts;
@@ -45,13 +47,9 @@ export class SimWorld {
         },
       },
     });
-    const { provider } = this;
-    this.cloud = simBackend({
-      as: 'aws',
-      provider,
-      offers: CLOUD_OFFERS,
-      matches: requirementsMatch,
-    });
+    const cloud = { provider: this.provider, offers: CLOUD_OFFERS, matches: requirementsMatch };
+    this.cloud = simBackend({ ...cloud, as: 'aws' });
+    this.pods = simBackend({ ...cloud, as: 'runpod' });
   }
 
   host(

@@ -119,6 +119,7 @@ export class SimServer {
       }),
       drain: new Drain({ store, services: this.#services(), now }),
       now,
+      newId: () => random.uuid(),
       fleetOffers: instanceOffers(this.offers),
     });
     this.#engine = new Engine({

@@ -66,8 +66,15 @@ const FLEETS = [
   { project: 0, name: 'own', nodes: { min: 0, max: 2 }, backends: ['remote'] },
   { project: 1, name: 'cluster', placement: 'cluster', hosts: ['c1', 'c2', 'c3'] },
   { project: 1, name: 'split', hosts: ['gpu1', 's2'], blocks: 4 },
-  { project: 2, name: 'keep', nodes: { min: 1, max: 2 }, placement: 'cluster' },
+  {
+    ...{ project: 2, name: 'keep', nodes: { min: 1, max: 2 }, placement: 'cluster' },
+    backends: ['aws'],
+  },
   { project: 1, name: 'side', nodes: { min: 0, max: 2 }, backends: ['remote'] },
+  {
+    ...{ project: 2, name: 'pods', nodes: { min: 0, max: 3 }, placement: 'cluster' },
+    backends: ['runpod'],
+  },
 ] as const;
 
 const MOST_RUNS = 40;
@@ -146,11 +153,11 @@ export class SimUsers {
       case 'requests':
         return this.#request();
       case 'resizeFleet':
-        return this.#applyFleet(FLEETS[random.pick([0, 1, 4, 5]) ?? 0], {
+        return this.#applyFleet(FLEETS[random.pick([0, 1, 4, 5, 6]) ?? 0], {
           max: random.whole(1, 4),
         });
       case 'changeFleet':
-        return this.#applyFleet(FLEETS[random.pick([0, 4]) ?? 0], {
+        return this.#applyFleet(FLEETS[random.pick([0, 4, 6]) ?? 0], {
           cpu: random.pick([1, 16, 64]),
         });
       case 'deleteFleet':
@@ -282,7 +289,7 @@ export class SimUsers {
 
   async #deleteInstance(): Promise<void> {
     const { deps, random, user, projects } = this.#parts;
-    const fleet = FLEETS[random.pick([0, 1, 4, 5]) ?? 0];
+    const fleet = FLEETS[random.pick([0, 1, 4, 5, 6]) ?? 0];
     const project = fleet && projects[fleet.project];
     if (!fleet || !project) return;
     const request = { name: fleet.name, instance_nums: [random.whole(0, 2)] };

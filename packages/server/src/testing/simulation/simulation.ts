@@ -208,9 +208,10 @@ class Simulation {
     await this.#users?.deleteFleets();
     await this.#run(1800);
     await checkNothingLeft(scene);
-    const { machines } = this.#world.provider.tables;
-    if (machines.size > 0) {
-      throw new Breach(9, `${machines.size} machines outlived their fleets`);
+    const { machines, groups } = this.#world.provider.tables;
+    if (machines.size + groups.size > 0) {
+      const left = `${machines.size} machines and ${groups.size} groups`;
+      throw new Breach(9, `${left} outlived their fleets`);
     }
     await checkEvents(scene);
     const [server] = this.#servers;
@@ -286,11 +287,11 @@ class Simulation {
     const store = this.#store;
     if (!store) return;
     const [first, second, third] = this.#projects;
-    const { cloud, local } = this.#world;
+    const { cloud, pods, local } = this.#world;
     const of = async (projectId: string) => {
       if (projectId === first?.id) return [local, cloud];
       if (projectId === second?.id) return [local];
-      return projectId === third?.id ? [cloud] : [];
+      return projectId === third?.id ? [cloud, pods] : [];
     };
     const server = new SimServer({
       name: `server-${++this.#names}`,

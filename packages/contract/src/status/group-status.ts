@@ -1,0 +1,27 @@
+/**
+ * A placement or compute group at a provider. Not on the wire.
+ *
+ *   creating ──► ready ──► deleting ──► deleted
+ *       └──────► failed
+ *
+ * `creating` and `deleting` are never left without the backend's answer. Only where the backend itself
+ * was removed nobody can be asked; the group then ends with an alarm that names it.
+ */
+import type { Transitions } from './transitions.ts';
+
+export const GROUP_STATUSES = ['creating', 'ready', 'deleting', 'deleted', 'failed'] as const;
+export type GroupStatus = (typeof GROUP_STATUSES)[number];
+
+export const GROUP_TRANSITIONS: Transitions<GroupStatus> = {
+  creating: ['ready', 'failed'],
+  ready: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+  failed: [],
+};
+
+export const isGroupCreating = (status: GroupStatus): boolean => status === 'creating';
+export const isGroupReady = (status: GroupStatus): boolean => status === 'ready';
+export const isGroupDeleting = (status: GroupStatus): boolean => status === 'deleting';
+export const isGroupDeleted = (status: GroupStatus): boolean => status === 'deleted';
+export const isGroupFailed = (status: GroupStatus): boolean => status === 'failed';

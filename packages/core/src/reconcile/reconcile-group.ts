@@ -1,0 +1,151 @@
+/** The next step of a placement or compute group: its creation, and its end with its last instance. */
+import { Draft } from '../draft/draft.ts';
+import { fleetTarget, newEvent } from '../events/events.ts';
+import { isGroupWanted } from '../groups/index.ts';
+import {
+  BACKEND_MISSING,
+  type Decision,
+  type DecisionContext,
+  type GroupRecord,
+  type GroupSnapshot,
+  type GroupStatus,
+  type IntentRecord,
+} from '../model/index.ts';
+import {
+  assertTransition,
+  BACKEND_MISSING_LIMIT,
+  CREATE_NUDGE,
+  GROUP_TRANSITIONS,
+  isGroupCreating,
+  isGroupDeleting,
+  isGroupFailed,
+  isGroupReady,
+  terminateDelay,
+} from '../status/index.ts';
+
+export function reconcileGroup(snapshot: GroupSnapshot, ctx: DecisionContext): Decision {
+  const pass = new GroupPass(snapshot, ctx);
+  do {
+    pass.draft.beginRound();
+    advance(pass);
+  } while (pass.draft.touched);
+  const { draft, group } = pass;
+  draft.groups.set(group, { nextPassAt: draft.due });
+  return {
+    changes: draft.changes(),
+    signals: draft.signals(),
+    alarms: draft.alarms,
+    summary: { group: group.id, from: snapshot.group.status, to: group.status },
+  };
+}
+
+class GroupPass {
+  readonly snapshot: GroupSnapshot;
+  readonly draft: Draft;
+
+  constructor(snapshot: GroupSnapshot, ctx: DecisionContext) {
+    this.snapshot = snapshot;
+    const { group, intents } = snapshot;
+    this.draft = new Draft({ groups: [group], intents }, ctx);
+  }
+
+  get group(): GroupRecord {
+    return this.draft.groups.get(this.snapshot.group.id) ?? this.snapshot.group;
+  }
+
+  get isWanted(): boolean {
+    return isGroupWanted(this.group, this.snapshot.instances);
+  }
+
+  /** `text` becomes an event of the fleet, after the group's name. */
+  move(status: GroupStatus, patch: Partial<GroupRecord>, text: string | null): void {
+    assertTransition('group', GROUP_TRANSITIONS, this.group.status, status);
+    const moved = this.draft.groups.set(this.group, {
+      ...{ ...patch, status, statusChangedAt: this.draft.now },
+    });
+    if (text === null) return;
+    const kind = moved.kind === 'placement' ? 'Placement group' : 'Compute group';
+    const event = `${kind} ${moved.name} ${text}`;
+    this.draft.event(newEvent(event, [fleetTarget(this.snapshot.fleet)]));
+  }
+
+  /** Lets instances be created that wait for the group. */
+  wakeOrders(): void {
+    for (const { kind, state, key } of this.snapshot.intents) {
+      if (kind === 'instance.create' && state === 'announced') this.draft.signal('intent', key);
+    }
+  }
+}
+
+function advance(pass: GroupPass): void {
+  const { status, deleted } = pass.group;
+  if (deleted) return;
+  if (isGroupCreating(status)) followCreation(pass);
+  else if (isGroupReady(status) && !pass.isWanted) pass.move('deleting', {}, null);
+  else if (isGroupDeleting(status)) followDeletion(pass);
+  // Until then it tells the master of the cluster that this site has no group.
+  else if (isGroupFailed(status) && !pass.isWanted) {
+    pass.draft.groups.set(pass.group, { deleted: true });
+  }
+}
+
+function followCreation(pass: GroupPass): void {
+  const create = pass.draft.lastIntent('group.create', pass.group.id);
+  const result = create?.result ?? null;
+  if (result?.kind === 'group.created') {
+    const { handle, offer } = result;
+    const { backend, region } = offer ?? pass.group;
+    pass.move('ready', { handle, offer, backend, region }, `created in ${backend}/${region}`);
+    pass.wakeOrders();
+  } else if (create === null || create.state === 'failed') {
+    const message =
+      result?.kind === 'no-capacity' || result?.kind === 'refused' ? result.message : null;
+    const statusMessage = message ?? create?.error ?? 'its order is missing';
+    pass.move('failed', { statusMessage }, `could not be created: ${statusMessage}`);
+    pass.wakeOrders();
+  } else {
+    nudge(pass, create);
+  }
+}
+
+/** Never gives up, because the group may still appear; signals the worker again from time to time. */
+function nudge({ draft }: GroupPass, intent: IntentRecord): void {
+  const rounds = Math.floor(Math.max(0, draft.now - intent.updatedAt) / CREATE_NUDGE);
+  if (rounds > 0) draft.signal('intent', intent.key);
+  draft.dueAt(intent.updatedAt + (rounds + 1) * CREATE_NUDGE);
+}
+
+function followDeletion(pass: GroupPass): void {
+  const { draft, group } = pass;
+  const last = draft.lastIntent('group.delete', group.id);
+  if (last === null) {
+    draft.announce(group.id, { kind: 'group.delete' });
+  } else if (last.state === 'done') {
+    end(pass, 'deleted');
+  } else if (last.state === 'failed' && isGivenUp(pass, last)) {
+    const text = `may still exist in ${group.backend}/${group.region} (${group.handle?.id}): the backend was removed. Delete it at the provider`;
+    end(pass, text);
+    draft.alarm(`Group ${group.name} ${text}`);
+  } else if (last.state === 'failed') {
+    const again = last.updatedAt + terminateDelay(last.attempt);
+    if (draft.now >= again) draft.announce(group.id, { kind: 'group.delete' });
+    else draft.dueAt(again);
+  } else {
+    nudge(pass, last);
+  }
+}
+
+/** The backend is no longer configured; the removal may be corrected within a grace period. */
+function isGivenUp({ draft, group }: GroupPass, { result }: IntentRecord): boolean {
+  if (result?.kind !== 'refused' || result.reason !== BACKEND_MISSING) return false;
+  const until = group.statusChangedAt + BACKEND_MISSING_LIMIT;
+  if (draft.now >= until) return true;
+  draft.dueAt(until);
+  return false;
+}
+
+/** The machines of a compute group have ended with it. */
+function end(pass: GroupPass, text: string): void {
+  pass.move('deleted', { deleted: true }, text);
+  for (const id of pass.group.memberIds) pass.draft.signal('instance', id);
+}

@@ -1,0 +1,81 @@
+import { BackendError, NoAnswerError, NoCapacityError, SkipOfferError } from '@dstack/backends';
+import { capabilitiesOf, type IntentOf, type IntentPayload, type Offer } from '@dstack/core';
+import { expect, it } from 'vitest';
+import { NotNow } from './not-now.ts';
+import { errorInDoubt, orderRecord } from './order-record.ts';
+
+const AWS = { capabilities: capabilitiesOf('aws') };
+const LOCAL = { capabilities: capabilitiesOf('local') };
+const [A, B] = ['a', 'b'].map((name) => ({ instance: { name } }) as Offer) as [Offer, Offer];
+const MINUTE = 60_000_000;
+
+type Order = IntentOf<'instance.create'>['payload'];
+
+/** An order, and what has been recorded of it. */
+function ordered(part: Partial<Order> = {}, { isOrdered = true, now = 0 } = {}) {
+  const written: IntentPayload[] = [];
+  const payload: Order = {
+    ...{ kind: 'instance.create', offers: [A, B], maxTries: 5, totalOffers: 2 },
+    ...part,
+  };
+  const intent: IntentOf<'instance.create'> = {
+    ...{ key: 'instance.create:i:0', kind: 'instance.create', subjectId: 'i', attempt: 0, payload },
+    ...{ state: 'announced', result: null, error: null, createdAt: 0, updatedAt: 0 },
+  };
+  const amendIntent = async (_key: string, next: IntentPayload) => {
+    written.push(next);
+    return isOrdered;
+  };
+  const store = { engine: { amendIntent } } as unknown as Parameters<
+    typeof orderRecord
+  >[0]['store'];
+  return { written, record: orderRecord({ store, now: () => now }, intent) };
+}
+
+it('records that a backend is asked before it is, once for each offer', async () => {
+  const { written, record } = ordered({ untried: true });
+  await record.begin([A, B]);
+  expect(written).toEqual([]);
+  await record.asking(2, AWS);
+  await record.asking(2, AWS);
+  await record.begin([B]);
+  await record.asking(1, AWS);
+  expect(written).toEqual([
+    expect.objectContaining({ asked: 2, offers: [A, B] }),
+    expect.objectContaining({ asked: 2, offers: [B] }),
+    expect.objectContaining({ asked: 1, offers: [B] }),
+  ]);
+  expect(written[0]).not.toHaveProperty('untried');
+});
+
+it('writes nothing for what costs nothing, except that it may no longer be dropped', async () => {
+  const plain = ordered();
+  await plain.record.asking(2, LOCAL);
+  expect(plain.written).toEqual([]);
+  const untried = ordered({ untried: true });
+  await untried.record.asking(2, LOCAL);
+  expect(untried.written).toEqual([expect.not.objectContaining({ untried: true })]);
+});
+
+it('asks no backend once the order was withdrawn', async () => {
+  const { record } = ordered({}, { isOrdered: false });
+  await expect(record.asking(2, AWS)).rejects.toBeInstanceOf(NotNow);
+});
+
+it('is in doubt about the offer that an earlier attempt has asked for, for a while', async () => {
+  const first = ordered();
+  await first.record.asking(2, AWS);
+  expect(first.record.inDoubt(2)).toBe(false);
+  const again = ordered({ asked: 2 }, { now: 14 * MINUTE }).record;
+  expect([2, 1].map((left) => again.inDoubt(left))).toEqual([true, false]);
+  expect(ordered({ asked: 2 }, { now: 15 * MINUTE }).record.inDoubt(2)).toBe(false);
+});
+
+it('takes only those errors for an answer that say what there is', () => {
+  for (const answer of [new NoCapacityError('full'), new SkipOfferError('no'), new NotNow('')]) {
+    expect(errorInDoubt(answer)).toBe(answer);
+  }
+  for (const error of [new BackendError('429'), new TypeError('fetch failed')]) {
+    expect(errorInDoubt(error)).toBeInstanceOf(NoAnswerError);
+  }
+});

@@ -1,0 +1,73 @@
+import { NoAnswerError, SkipOfferError } from '@dstack/backends';
+import { errorMessage } from '@dstack/contract/error-message';
+import type { IntentResult, Offer } from '@dstack/core';
+import type { Logger } from '../logging.ts';
+import { NotNow } from './not-now.ts';
+import { errorInDoubt } from './order-record.ts';
+
+/** Distinct errors named to the user, and how much of each. */
+const SHOWN_ERRORS = 3;
+const SHOWN_LENGTH = 200;
+
+export interface OffersToTry {
+  readonly offers: readonly Offer[];
+  /** Attempts; offers that a backend skips do not count. */
+  readonly maxTries: number;
+  readonly totalOffers: number;
+  /** The one site where it may be created; null = at any. */
+  readonly where: string | null;
+  /** Of the instance or group, for the log. */
+  readonly name: string;
+  /**
+   * Called before each attempt with its offer and those after it, to be recorded: if the answer is
+   * lost, the order is repeated from this offer on, whatever offers there are by then.
+   */
+  readonly begin: (offers: readonly Offer[]) => Promise<void>;
+  /** See `OrderRecord`. */
+  readonly inDoubt: (left: number) => boolean;
+  readonly log: Logger;
+}
+
+/**
+ * Takes the first offer that a backend honours, in the order of the offers. Throws where a backend
+ * does not answer: it is to be asked again, and then finds what it has made.
+ */
+export async function tryOffers(
+  input: OffersToTry,
+  attempt: (offer: Offer, left: number) => Promise<IntentResult>,
+): Promise<IntentResult> {
+  const errors = new Set<string>();
+  let tries = 0;
+  for (const [at, offer] of input.offers.entries()) {
+    if (tries >= input.maxTries) break;
+    const left = input.offers.slice(at);
+    await input.begin(left);
+    try {
+      return await attempt(offer, left.length);
+    } catch (cause) {
+      const error = input.inDoubt(left.length) ? errorInDoubt(cause) : cause;
+      // The machine may be coming all the same: a second one would be paid for and used by nobody.
+      if (error instanceof NoAnswerError || error instanceof NotNow) throw error;
+      if (!(error instanceof SkipOfferError)) tries++;
+      errors.add(describe(offer, error));
+      input.log.info({ name: input.name, err: error }, 'offer not taken');
+    }
+  }
+  return { kind: 'no-capacity', message: failureText(tries, input, errors) };
+}
+
+function describe(offer: Offer, error: unknown): string {
+  const text = errorMessage(error);
+  return `${offer.instance.name} in ${offer.backend}/${offer.region}: ${text.slice(0, SHOWN_LENGTH)}`;
+}
+
+function failureText(tries: number, input: OffersToTry, errors: ReadonlySet<string>): string {
+  if (input.offers.length === 0) {
+    return input.where === null
+      ? 'No offers found'
+      : `No offers found in ${input.where}, where its cluster is`;
+  }
+  const shown = [...errors].slice(0, SHOWN_ERRORS);
+  const more = errors.size > SHOWN_ERRORS ? ` and ${errors.size - SHOWN_ERRORS} more` : '';
+  return `All offers failed. Tried ${tries} of ${input.totalOffers} offers: ${shown.join('; ')}${more}`;
+}
