@@ -171,7 +171,7 @@ forEachStore((tests) => {
         host: null,
         health: null,
         intents: [],
-        ...{ local: null, observation: null },
+        ...{ local: null, observation: null, group: null },
         activeInFleet: 1,
       },
     });
