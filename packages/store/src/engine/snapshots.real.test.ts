@@ -178,6 +178,8 @@ forEachStore((tests) => {
     expect(await engine.loadFleet(fleet.id)).toEqual({
       ...{ fleet, projectName: 'main', projectDeleted: false, activeRuns: 1 },
       instances: [instance, gone],
+      groups: [],
+      intents: [],
     });
     expect(await engine.loadFleet('absent')).toBeNull();
   });
