@@ -8,8 +8,6 @@ import {
 } from '@dstack/core';
 import type { Store } from '@dstack/store';
 
-type Rows = 'instances' | 'volumes' | 'groups';
-
 const NOBODY = { project: '', fleet: '', instance: '' } as const;
 
 export async function listThings(backend: Backend, server: string): Promise<ListedThing[]> {
@@ -35,7 +33,7 @@ export async function listThings(backend: Backend, server: string): Promise<List
  * neither a row nor an intent accounts for was not created by this database.
  */
 export async function accountFor(
-  store: Pick<Store, 'sweeps' | 'engine' | Rows>,
+  store: Pick<Store, 'sweeps' | 'engine' | 'instances' | 'volumes' | 'groups'>,
   things: readonly ListedThing[],
   of: Pick<SweepInput, 'project' | 'backend' | 'now'> & {
     /** Of all backends. */
@@ -57,29 +55,25 @@ export async function accountFor(
 
 /** Its creation is under way, or its row has not taken over the result yet. */
 async function isExpected(
-  store: Pick<Store, 'engine' | Rows>,
+  {
+    engine,
+    instances,
+    volumes,
+    groups,
+  }: Pick<Store, 'engine' | 'instances' | 'volumes' | 'groups'>,
   { key, handle }: ListedThing,
 ): Promise<boolean> {
-  const intent = key === null ? null : await store.engine.intent(key);
+  const intent = key === null ? null : await engine.intent(key);
   if (intent === null) return false;
   if (intent.state === 'announced') return true;
   const { result, subjectId } = intent;
   if (!result || !('handle' in result) || result.handle.id !== handle.id) return false;
-  const row = await rowOf(store, result.kind, subjectId);
+  const { kind } = result;
+  const rowOf = async () => {
+    if (kind === 'group.created') return (await groups.byId(subjectId))?.group;
+    if (kind === 'volume.created') return (await volumes.byId(subjectId))?.volume;
+    return (await instances.byId(subjectId))?.instance;
+  };
+  const row = await rowOf();
   return row !== undefined && row.handle === null && !row.deleted;
-}
-
-async function rowOf(
-  { instances, volumes, groups }: Pick<Store, Rows>,
-  kind: 'instance.created' | 'volume.created' | 'group.created',
-  id: string,
-) {
-  switch (kind) {
-    case 'instance.created':
-      return (await instances.byId(id))?.instance;
-    case 'volume.created':
-      return (await volumes.byId(id))?.volume;
-    case 'group.created':
-      return (await groups.byId(id))?.group;
-  }
 }

@@ -20,15 +20,25 @@ const ROWS: Readonly<Record<LeasedKind, { readonly table: string; readonly key: 
   run: { table: 'runs', key: 'id' },
   placement: { table: 'projects', key: 'id' },
   instance: { table: 'instances', key: 'id' },
-  observation: { table: 'observations', key: 'instance_id' },
+  observation: { table: 'leases', key: 'name' },
   fleet: { table: 'fleets', key: 'id' },
   volume: { table: 'volumes', key: 'id' },
-  'volume-observation': { table: 'volume_observations', key: 'volume_id' },
+  'volume-observation': { table: 'leases', key: 'name' },
   gateway: { table: 'gateways', key: 'id' },
   group: { table: 'provider_groups', key: 'id' },
   intent: { table: 'intents', key: 'key' },
   sweep: { table: 'leases', key: 'name' },
 };
+
+/**
+ * Kinds whose first lease comes before their row: they have rows of their own in `leases`, which exist
+ * while a lease is held.
+ */
+const isWithoutRow = (kind: LeasedKind): boolean =>
+  kind === 'observation' || kind === 'volume-observation';
+
+const leaseKey = (kind: LeasedKind, id: string): string =>
+  isWithoutRow(kind) ? `${kind}:${id}` : id;
 
 /** Microseconds by the database's clock, because the clocks of several servers differ. */
 const DATABASE_NOW = sql<number>`(extract(epoch from clock_timestamp()) * 1000000)::bigint`;
@@ -42,6 +52,13 @@ export function sharedLeases({ db }: StoreContext): Leases {
   return {
     claim(kind, id, owner, ttl) {
       const { table, key } = ROWS[kind];
+      if (isWithoutRow(kind)) {
+        return changed(sql`insert into leases (name, lease_owner, lease_expires_at)
+          values (${leaseKey(kind, id)}, ${owner}, ${DATABASE_NOW} + ${ttl}::bigint)
+          on conflict (name) do update
+          set lease_owner = excluded.lease_owner, lease_expires_at = excluded.lease_expires_at
+          where leases.lease_owner is null or leases.lease_expires_at < ${DATABASE_NOW}`);
+      }
       return changed(sql`update ${sql.table(table)}
         set lease_owner = ${owner}, lease_expires_at = ${DATABASE_NOW} + ${ttl}::bigint
         where ${sql.ref(key)} = ${id}
@@ -51,10 +68,15 @@ export function sharedLeases({ db }: StoreContext): Leases {
       const { table, key } = ROWS[kind];
       return changed(sql`update ${sql.table(table)}
         set lease_expires_at = ${DATABASE_NOW} + ${ttl}::bigint
-        where ${sql.ref(key)} = ${id} and lease_owner = ${owner}`);
+        where ${sql.ref(key)} = ${leaseKey(kind, id)} and lease_owner = ${owner}`);
     },
     async release(kind, id, owner) {
       const { table, key } = ROWS[kind];
+      if (isWithoutRow(kind)) {
+        await changed(sql`delete from leases
+          where name = ${leaseKey(kind, id)} and lease_owner = ${owner}`);
+        return;
+      }
       await changed(sql`update ${sql.table(table)}
         set lease_owner = null, lease_expires_at = null
         where ${sql.ref(key)} = ${id} and lease_owner = ${owner}`);

@@ -164,7 +164,6 @@ forEachStore((tests) => {
       { instanceId: instance.id, status: 'done', jobNum: 1 },
     ]);
     expect(await engine.loadInstance(instance.id)).toEqual({
-      group: null,
       ...{
         instance,
         fleet,
@@ -172,14 +171,15 @@ forEachStore((tests) => {
         host: null,
         health: null,
         intents: [],
-        ...{ local: null, observation: null },
+        ...{ local: null, observation: null, group: null },
         activeInFleet: 1,
       },
     });
     expect(await engine.loadFleet(fleet.id)).toEqual({
       ...{ fleet, projectName: 'main', projectDeleted: false, activeRuns: 1 },
       instances: [instance, gone],
-      ...{ intents: [], groups: [] },
+      groups: [],
+      intents: [],
     });
     expect(await engine.loadFleet('absent')).toBeNull();
   });
