@@ -32,8 +32,6 @@ export const capacity: Migration = {
         checked_at: 'big!',
         error: 'text',
         next_pass_at: 'big',
-        lease_owner: 'text',
-        lease_expires_at: 'big',
       },
       ['instance_id'],
     );

@@ -62,8 +62,6 @@ export const volumes: Migration = {
         checked_at: 'big!',
         error: 'text',
         next_pass_at: 'big',
-        lease_owner: 'text',
-        lease_expires_at: 'big',
       },
       ['volume_id'],
     );

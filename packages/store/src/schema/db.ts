@@ -45,7 +45,7 @@ export interface DB {
   hosts: RowOf<typeof work.hostTable> & Lease;
   host_health: RowOf<typeof work.hostHealthTable>;
   /** `host_keys`: JSON text. */
-  observations: RowOf<typeof work.observationTable> & Lease;
+  observations: RowOf<typeof work.observationTable>;
   host_access: { instance_id: string; access: Sealed; host_keys: string };
   job_reports: RowOf<typeof work.reportTable>;
   job_pulls: RowOf<typeof work.pullTable>;
@@ -72,7 +72,7 @@ export interface DB {
   volumes: RowOf<typeof resource.volumeTable> & Lease;
   volume_attachments: RowOf<typeof resource.attachmentTable>;
   volume_uses: RowOf<typeof resource.volumeUseTable>;
-  volume_observations: RowOf<typeof resource.volumeObservationTable> & Lease;
+  volume_observations: RowOf<typeof resource.volumeObservationTable>;
   gateways: RowOf<typeof resource.gatewayTable> & Lease;
   gateway_replicas: RowOf<typeof resource.replicaTable> & { ssh_private_key: Sealed } & Lease;
   /** `subject_id`: the job's id, or the run's for the service itself. */
