@@ -1,12 +1,13 @@
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PutVolume, VolumePlace, VolumeRemoval, VolumeState } from '@dstack/contract/agent';
+import { errorMessage } from '@dstack/contract/error-message';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type { Logger } from '../host/log.ts';
 import { removeTrees } from '../host/remove-trees.ts';
 import { AgentError } from '../jobs/agent-error.ts';
 import { DATA, dataOf, LABEL, rootOf, statsOf } from './volume-layout.ts';
 import { VolumeUsage } from './volume-usage.ts';
-import { waitAtMost } from './wait-at-most.ts';
 
 export interface VolumeDirectoriesOptions {
   readonly stateDir: string;
@@ -20,7 +21,7 @@ export interface VolumeDirectoriesOptions {
 const REMOVED = '.deleted-';
 const NEW = '.new-';
 
-/** How long a deletion is waited for before the server is told to ask again. */
+/** A deletion that takes longer is reported as unfinished, and the server repeats its command. */
 const REMOVAL_WAIT_MS = 2000;
 
 /**
@@ -86,7 +87,9 @@ export class VolumeDirectories {
       // Under its new name it is no volume any more, whatever happens to the agent.
       if ((await statsOf(dir)) !== null) await this.#takeAway(dir, removed);
       if ((await statsOf(removed)) === null) return { deleted: true };
-      return { deleted: await waitAtMost(REMOVAL_WAIT_MS, this.#removal(removed)) };
+      const removal = this.#removal(removed).then(() => true);
+      const late = { ms: REMOVAL_WAIT_MS, onTimeout: () => false };
+      return { deleted: await withTimeout(() => removal, late) };
     } catch (error) {
       throw failed('deleted', error);
     }
@@ -122,6 +125,6 @@ export class VolumeDirectories {
 
 function failed(what: string, error: unknown): AgentError {
   if (error instanceof AgentError) return error;
-  const why = error instanceof Error ? error.message : String(error);
-  return new AgentError(409, 'volume_failed', `The volume could not be ${what}: ${why}`);
+  const message = `The volume could not be ${what}: ${errorMessage(error)}`;
+  return new AgentError(409, 'volume_failed', message);
 }

@@ -1,4 +1,6 @@
 import type { HostCheck } from '@dstack/contract/agent';
+import { errorMessage } from '@dstack/contract/error-message';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type { Logger } from '../log.ts';
 import type { Check } from './check.ts';
 import { afterRun, type CheckState, firstState, hurried, type Outcome } from './health-schedule.ts';
@@ -96,23 +98,12 @@ export class HealthWatch {
       (finding): Outcome => ({ kind: 'complete', finding }),
       (error): Outcome => {
         this.#options.log.error('health check failed', error, { check: check.name });
-        return {
-          kind: 'incomplete',
-          problem: error instanceof Error ? error.message : String(error),
-        };
+        return { kind: 'incomplete', problem: errorMessage(error) };
       },
     );
     this.#unfinished.add(check);
     const ended = run.finally(() => this.#unfinished.delete(check));
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<Outcome>((resolve) => {
-      timer = setTimeout(() => resolve(late), deadlineMs).unref();
-    });
-    try {
-      return await Promise.race([ended, deadline]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return await withTimeout(() => ended, { ms: deadlineMs, onTimeout: () => late });
   }
 
   #report(): void {
