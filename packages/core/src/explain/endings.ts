@@ -1,7 +1,7 @@
 /** Texts of how jobs and runs end. */
 
 import type { JobRecord, JobTerminationReason, RunRecord } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { runError, terminationText } from '../status/index.ts';
 import { durationText } from './texts.ts';
 

@@ -8,7 +8,7 @@ import {
   type InstanceSnapshot,
   type IntentRecord,
 } from '../model/index.ts';
-import { SECOND, type Timestamp } from '../model/records.ts';
+import { SECOND, type Timestamp } from '../model/values.ts';
 import { stageOf } from '../reconcile/instance-start.ts';
 import {
   BACKEND_MISSING_LIMIT,

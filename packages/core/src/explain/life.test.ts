@@ -1,7 +1,7 @@
 /** Explanations of runs that have a place, wait for something else, or have ended. */
 import { describe, expect, it } from 'vitest';
 import type { AttachmentRecord, JobRecord, JobVolume } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { aFleet, aGang, anInstance, anOffer, aRun, CLOUD } from '../placement/testing.ts';
 import { aHost, aJobSpec, aReport } from '../reconcile/testing.ts';
 import { diagnose, NOW } from './testing.ts';

@@ -1,6 +1,6 @@
 /** Diagnoses jobs that are being stopped: the current stage and the next one. */
 import type { JobRecord } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import type { RunPass } from '../reconcile/run-pass.ts';
 import { heldVolumes } from '../reconcile/run-volumes.ts';
 import { DETACH_WAIT, forceDelay, KILL_LIMIT, killDeadline } from '../status/index.ts';

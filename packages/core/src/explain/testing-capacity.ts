@@ -1,6 +1,6 @@
 /** Shared by the tests of instances, fleets, volumes and gateways. */
 import { expect } from 'vitest';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { aContext } from '../placement/testing.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { NOW } from './testing.ts';

@@ -1,7 +1,7 @@
 /** Shared by the tests of runs that have or had a place. */
 import { expect } from 'vitest';
 import type { IntentRecord, JobRecord } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { aFleet, aGang, anInstance, anOffer, aRun, CLOUD } from '../placement/testing.ts';
 import { aHost } from '../reconcile/testing.ts';
 import { diagnose, NOW, type Situation } from './testing.ts';

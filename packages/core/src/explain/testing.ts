@@ -12,7 +12,7 @@ import type {
   RunRecord,
   RunSnapshot,
 } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import type { BackendAbility, BackendNote } from '../placement/backend-answers.ts';
 import { aContext, aGang, answersOf, aRun, aSnapshot } from '../placement/testing.ts';
 import type { Diagnosis } from './diagnosis.ts';

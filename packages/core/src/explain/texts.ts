@@ -1,7 +1,7 @@
 /** Texts of rules. */
 import { type ExplainRule, type Finding, growthText } from '@dstack/contract/wire';
 import type { Timestamp } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { dollars } from '../offers/findings.ts';
 import type { Row } from './diagnosis.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { FleetSnapshot, GroupRecord } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { fleetRecord, groupRecord, T0 } from '../testing/records.ts';
 import { requestPlacementGroup } from './request-group.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { expectedObservation, isNews, notObserved, observed } from './observation.ts';
 
 const NOW = 1_000_000 * SECOND;

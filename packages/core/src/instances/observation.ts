@@ -1,7 +1,7 @@
 /** What backends report of instances and volumes, and when they are asked again. */
 import { sameJson } from '../compare/same.ts';
 import type { Id, ObservationRecord, ObservedState, Timestamp } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 
 /** An API may not show an instance at once after its creation, or for a moment between two answers. */
 export const MISSING_TOLERANCE = 60 * SECOND;

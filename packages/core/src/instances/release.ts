@@ -1,7 +1,7 @@
 /** Releases what a job has claimed of an instance. */
 import type { Draft } from '../draft/draft.ts';
 import type { InstanceRecord, InstanceTerminationReason } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import {
   isInstanceActive,
   isInstanceBusy,

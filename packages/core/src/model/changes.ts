@@ -4,16 +4,10 @@
  * then runs again on the present state). Events are written in the order given.
  */
 import type { GroupRecord } from './groups.ts';
-import type {
-  FleetRecord,
-  Id,
-  InstanceRecord,
-  IntentRecord,
-  JobRecord,
-  RunRecord,
-  Timestamp,
-} from './records.ts';
+import type { IntentRecord } from './intents.ts';
+import type { FleetRecord, InstanceRecord, JobRecord, RunRecord } from './records.ts';
 import type { GatewayRecord } from './resources.ts';
+import type { Id, Timestamp } from './values.ts';
 import type { AttachmentRecord, VolumeRecord, VolumeUseRecord } from './volumes.ts';
 
 type Patch<T> = Partial<Omit<T, 'id' | 'version' | 'projectId'>>;

@@ -1,15 +1,9 @@
 /** Groups of machines at providers. */
 import type { GroupStatus } from '@dstack/contract/status';
-import type {
-  BackendName,
-  FleetRecord,
-  Id,
-  InstanceHandle,
-  InstanceRecord,
-  IntentRecord,
-  Offer,
-  Timestamp,
-} from './records.ts';
+import type { IntentRecord } from './intents.ts';
+import type { InstanceHandle } from './observations.ts';
+import type { FleetRecord, InstanceRecord } from './records.ts';
+import type { BackendName, Id, Offer, Timestamp } from './values.ts';
 
 export interface GroupRecord {
   readonly id: Id;

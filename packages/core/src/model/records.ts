@@ -8,17 +8,13 @@
  */
 import type { HostCheck, HostFacts, JobState, PullProgress } from '@dstack/contract/agent';
 import type {
-  BackendType,
   FleetSpec,
-  InstanceOfferWithAvailability,
   JobSpec,
   Profile,
   Refusal,
   Requirements,
   RunSpec,
   ServiceSpec,
-  JobProvisioningData as WireJobProvisioningData,
-  JobRuntimeData as WireJobRuntimeData,
 } from '@dstack/contract/wire';
 import type {
   FleetStatus,
@@ -30,28 +26,8 @@ import type {
   RunStatus,
   RunTerminationReason,
 } from './names.ts';
-
-/** An instant: integer microseconds since the epoch. */
-export type Timestamp = number;
-
-/** UUID v4, lower case. */
-export type Id = string;
-
-/** `local` is the server host; clients see it as `remote` in region `local`. */
-export type BackendName = BackendType | 'local';
-
-/** An offer, a machine and a share of it as on the wire, except for the backend's name. */
-export type Offer = Omit<InstanceOfferWithAvailability, 'backend'> & {
-  readonly backend: BackendName;
-};
-export type ProvisioningData = Omit<WireJobProvisioningData, 'backend' | 'base_backend'> & {
-  readonly backend: BackendName;
-  readonly base_backend?: BackendName | null;
-};
-export type RuntimeData = Omit<WireJobRuntimeData, 'offer'> & { readonly offer: Offer | null };
-
-/** Microseconds in a second; instants plus durations are written `now + 5 * SECOND`. */
-export const SECOND = 1_000_000;
+import type { InstanceHandle } from './observations.ts';
+import type { BackendName, Id, Offer, ProvisioningData, RuntimeData, Timestamp } from './values.ts';
 
 export interface RunRecord {
   readonly id: Id;
@@ -216,57 +192,6 @@ export interface HostRecord {
   readonly failed: boolean;
 }
 
-/** How a backend finds an instance that it has created. */
-export interface InstanceHandle {
-  /** The provider's id, unique within the backend. */
-  readonly id: string;
-  /** JSON of the adapter for its own calls; nothing else reads it. */
-  readonly data: string | null;
-}
-
-/** The machine of an instance, as its backend describes it. */
-export interface ObservedMachine {
-  /** Null: the offer that was ordered holds. */
-  readonly offer: Offer | null;
-  readonly provisioningData: ProvisioningData;
-  /** Null: as the fleet divides its instances. */
-  readonly totalBlocks: number | null;
-}
-
-/** What a backend reports of an instance. Texts are for people. */
-export type InstanceObservation =
-  /** `text`: the stage, such as `booting` or `in the queue of partition gpu`. */
-  | { readonly state: 'pending'; readonly text: string }
-  /** Its agent can be reached. `machine` null: described once the agent has reported its facts. */
-  | { readonly state: 'ready'; readonly machine: ObservedMachine | null }
-  /**
-   * It ends or has ended without an order of the server: a spot instance was reclaimed, the
-   * provider could not start it, or the fleet can never use it (`refused`).
-   */
-  | {
-      readonly state: 'interrupted';
-      readonly reason: 'spot' | 'failed' | 'refused';
-      readonly text: string;
-    }
-  | { readonly state: 'missing' };
-
-/** The last observation of something at a backend. */
-export interface ObservedState<O extends { readonly state: string }> {
-  readonly observation: O;
-  /** Since when `state` has its present value. */
-  readonly since: Timestamp;
-  readonly checkedAt: Timestamp;
-  /** Why the backend did not answer the last question; null = it answered. */
-  readonly error: string | null;
-  /** When it is due again; null = never. */
-  readonly nextPassAt: Timestamp | null;
-}
-
-/** The last observation of an instance. It changes without raising the version of the instance. */
-export interface ObservationRecord extends ObservedState<InstanceObservation> {
-  readonly instanceId: Id;
-}
-
 /** The last report of an agent about the health of its host. Raises no version of an instance. */
 export interface HostHealthRecord {
   readonly hostId: string;
@@ -292,128 +217,3 @@ export interface JobLogEnd {
   readonly jobId: Id;
   readonly stored: number;
 }
-
-/**
- * An outside effect, announced in the transaction that decides it. The effect carries `key` =
- * `<kind>:<subject>:<attempt>`, by which it can be found after a crash.
- */
-export interface IntentRecord {
-  readonly key: string;
-  readonly kind: IntentKind;
-  /** Id of a job, an instance, a group, a volume, or of an attachment of a volume, by the kind. */
-  readonly subjectId: Id;
-  readonly attempt: number;
-  readonly payload: IntentPayload;
-  readonly state: 'announced' | 'done' | 'failed';
-  /** The outcome; written at once, in a transaction of its own. */
-  readonly result: IntentResult | null;
-  readonly error: string | null;
-  readonly createdAt: Timestamp;
-  readonly updatedAt: Timestamp;
-}
-
-export type IntentKind = IntentPayload['kind'];
-
-/** An intent of one kind. */
-export type IntentOf<K extends IntentKind> = Omit<IntentRecord, 'kind' | 'payload'> & {
-  readonly kind: K;
-  readonly payload: Extract<IntentPayload, { readonly kind: K }>;
-};
-
-export type IntentPayload =
-  /** Put the job on its host; `hold` for a cluster. */
-  | { readonly kind: 'job.start'; readonly hold: boolean }
-  /** All addresses of a gang are known: the held job may run. */
-  | { readonly kind: 'job.release' }
-  | {
-      readonly kind: 'job.stop';
-      readonly grace: boolean;
-      readonly reason: string;
-      readonly message: string | null;
-    }
-  | { readonly kind: 'job.remove'; readonly hostId: string }
-  /**
-   * Try the offers in order: at most `maxTries` attempts, skipped offers not counted. No offers =
-   * an instance of a fleet without a job: request offers for its requirements and profile. An
-   * instance that exists already (an SSH host) is adopted from its backend without an offer.
-   */
-  | {
-      readonly kind: 'instance.create';
-      readonly offers: readonly Offer[];
-      readonly maxTries: number;
-      readonly totalOffers: number;
-      readonly asked?: OffersWhenAsked;
-      /** No backend has been asked yet, so nothing can appear if it is never carried out. */
-      readonly untried?: true;
-    }
-  | { readonly kind: 'instance.terminate' }
-  /** `offers`: tried in order for a compute group; a placement group is at a place already. */
-  | {
-      readonly kind: 'group.create';
-      readonly offers: readonly Offer[];
-      readonly maxTries: number;
-      readonly totalOffers: number;
-      readonly asked?: OffersWhenAsked;
-    }
-  | { readonly kind: 'group.delete' }
-  | VolumeIntentPayload;
-
-/**
- * How many offers were left when the backend of the first of them was asked: it may have made what was
- * ordered, whatever else it says now, unless it has looked for it.
- */
-export type OffersWhenAsked = number;
-
-/** How a backend finds a volume. */
-export interface VolumeHandle {
-  /** The provider's id, shown as `volume_id`. */
-  readonly id: string;
-  readonly region: string;
-  /** JSON of the adapter, not read by anybody else. */
-  readonly data: string | null;
-}
-
-export type VolumeIntentPayload =
-  /**
-   * `path`: directory on a file system that the hosts of the fleet share. `begun`: a worker may have
-   * created it already.
-   */
-  | { readonly kind: 'volume.create'; readonly path: string | null; readonly begun: boolean }
-  /** Find the volume that the user made. */
-  | { readonly kind: 'volume.register'; readonly externalId: string }
-  | { readonly kind: 'volume.delete' }
-  | { readonly kind: 'volume.attach'; readonly volumeId: Id; readonly instanceId: Id }
-  | {
-      readonly kind: 'volume.detach';
-      readonly volumeId: Id;
-      readonly instanceId: Id;
-      readonly force: boolean;
-    };
-
-/** `reason` of a refused `instance.terminate`, `volume.delete` or `group.delete`: the backend was removed from the project. */
-export const BACKEND_MISSING = 'backend_missing';
-
-export type IntentResult =
-  | {
-      readonly kind: 'instance.created';
-      /** Null if no offer was chosen; the first observation then describes the machine. */
-      readonly offer: Offer | null;
-      readonly handle: InstanceHandle;
-      /** Null until the machine is known. */
-      readonly provisioningData: ProvisioningData | null;
-      readonly hostId: string;
-    }
-  | {
-      readonly kind: 'group.created';
-      readonly handle: InstanceHandle;
-      /** That of each machine of a compute group. */
-      readonly offer: Offer | null;
-    }
-  | { readonly kind: 'volume.created'; readonly handle: VolumeHandle }
-  /** `device`: path of the block device on the instance; null if it has none. */
-  | { readonly kind: 'volume.attached'; readonly device: string | null }
-  /** `message` contains the number of offers tried and up to three distinct errors. */
-  | { readonly kind: 'no-capacity'; readonly message: string }
-  | { readonly kind: 'ok' }
-  /** The effect can never succeed: the reason for the job or instance, and a text for people. */
-  | { readonly kind: 'refused'; readonly reason: string; readonly message: string };

@@ -1,6 +1,6 @@
 /** Records of gateways, and their snapshots. */
 import type { BackendType, GatewayConfiguration, GatewayStatus } from '@dstack/contract/wire';
-import type { Id, Timestamp } from './records.ts';
+import type { Id, Timestamp } from './values.ts';
 
 export interface GatewayRecord {
   readonly id: Id;

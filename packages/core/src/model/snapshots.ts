@@ -3,20 +3,18 @@
  * receives what only the memory of a server holds.
  */
 import type { GroupRecord } from './groups.ts';
+import type { IntentRecord } from './intents.ts';
+import type { ObservationRecord } from './observations.ts';
 import type {
-  BackendName,
   FleetRecord,
   HostHealthRecord,
   HostRecord,
-  Id,
   InstanceRecord,
-  IntentRecord,
   JobRecord,
   JobReport,
-  ObservationRecord,
   RunRecord,
-  Timestamp,
 } from './records.ts';
+import type { BackendName, Id, Timestamp } from './values.ts';
 import type { JobVolume, MountableVolume } from './volumes.ts';
 
 /** What a decision may not make itself. */

@@ -5,19 +5,11 @@ import type {
   VolumeProvisioningData,
   VolumeStatus,
 } from '@dstack/contract/wire';
+import type { IntentRecord } from './intents.ts';
 import type { AttachmentStatus } from './names.ts';
-import type {
-  BackendName,
-  FleetRecord,
-  Id,
-  InstanceRecord,
-  IntentRecord,
-  JobRecord,
-  ObservedState,
-  RunRecord,
-  Timestamp,
-  VolumeHandle,
-} from './records.ts';
+import type { ObservedState, VolumeHandle } from './observations.ts';
+import type { FleetRecord, InstanceRecord, JobRecord, RunRecord } from './records.ts';
+import type { BackendName, Id, Timestamp } from './values.ts';
 
 export interface VolumeRecord {
   readonly id: Id;

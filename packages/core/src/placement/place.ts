@@ -12,7 +12,7 @@ import type {
   PlacementSnapshot,
   Timestamp,
 } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { isServerHost } from '../offers/capabilities.ts';
 import { isJobWaiting } from '../status/index.ts';
 import { assignExisting, assignNew, offersOfGroup } from './assign.ts';

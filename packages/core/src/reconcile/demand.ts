@@ -1,6 +1,6 @@
 /** The number of replicas of a service that scales by demand. */
 import type { JobRecord, Timestamp } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { isRunActive, isRunPending } from '../status/index.ts';
 import { cronOf } from './pending-run.ts';
 import { isReplicaAlive, replicasOf } from './replicas.ts';

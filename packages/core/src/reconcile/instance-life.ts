@@ -1,7 +1,7 @@
 /** An instance in service: reachability, claims and idle timeout. */
 import { instanceTarget, newEvent } from '../events/events.ts';
 import { nodesOf, releaseInstance, settleFree, signalCapacity } from '../instances/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import {
   DISCONNECT_GRACE,
   isInstanceActive,

@@ -11,7 +11,7 @@ import {
   untriedIn,
 } from '../instances/index.ts';
 import type { HostRecord, IntentRecord, Offer } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
 import { isServerHost } from '../offers/capabilities.ts';
 import { CREATE_NUDGE, HOST_ADD_LIMIT, provisioningTimeoutSeconds } from '../status/index.ts';

@@ -2,7 +2,7 @@
 
 import { jobTarget, newEvent } from '../events/events.ts';
 import type { JobRecord, JobTerminationReason, Timestamp } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { DISCONNECT_GRACE, isPatientBackend } from '../status/index.ts';
 import type { RunPass } from './run-pass.ts';
 

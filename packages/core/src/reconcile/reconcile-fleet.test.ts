@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { FleetRecord, GroupRecord, InstanceRecord, IntentRecord } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { groupRecord } from '../testing/records.ts';
 import { reconcileFleet } from './reconcile-fleet.ts';
 import { aFleet, anInstance, SETTINGS, T0 } from './testing.ts';

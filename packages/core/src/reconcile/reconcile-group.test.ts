@@ -6,7 +6,7 @@ import type {
   IntentResult,
   Signal,
 } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { groupRecord } from '../testing/records.ts';
 import { reconcileGroup } from './reconcile-group.ts';
 import { aFleet, anInstance, anOffer, SETTINGS, T0 } from './testing.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { BACKEND_MISSING, type VolumeRecord } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { volumeRecord } from '../testing/records.ts';
 import { aFleet, anInstance, T0 } from './testing.ts';
 import { aHostVolume, aVolumeHost, READY, VolumeWorld } from './testing-volumes.ts';

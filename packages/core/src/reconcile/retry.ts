@@ -2,7 +2,7 @@
 import type { RetryEvent } from '@dstack/contract';
 import { stableFraction } from '../hash/stable-hash.ts';
 import type { JobRecord, RunRecord, Timestamp } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { jobEnd, jobOutcome, latestSubmissions } from '../status/index.ts';
 import { isUpToDate, type Replica } from './replicas.ts';
 import type { RunPass } from './run-pass.ts';

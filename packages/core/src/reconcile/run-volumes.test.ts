@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { AttachmentRecord, JobVolume } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { aHost, aJobSpec, anInstance, aRunSpec, placedJob, T0 } from './testing.ts';
 import { World } from './testing-world.ts';
 

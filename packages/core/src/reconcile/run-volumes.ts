@@ -1,6 +1,6 @@
 /** The volumes of a job: attached before it starts, released when its process has ended. */
 import type { JobRecord, JobVolume, Timestamp } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { volumeNamesOf } from '../placement/gang-request.ts';
 import {
   ATTACH_LIMIT,

@@ -1,6 +1,6 @@
 /** A running process: its end, and the rules that end it. */
 import type { GpuSample, JobRecord } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { MAX_DURATION_MARGIN } from '../status/index.ts';
 import { endJob, exitIsSettled } from './end-job.ts';
 import { becomeReady, registerReady } from './readiness.ts';

@@ -1,6 +1,6 @@
 /** Scaling and rollouts of services. */
 import type { JobSpec } from '@dstack/contract/wire';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { isJobAlive, isJobFinished, jobOutcome } from '../status/index.ts';
 import { endJob } from './end-job.ts';
 import {

@@ -10,7 +10,7 @@ import type {
   JobReport,
   Timestamp,
 } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { isServerHost } from '../offers/capabilities.ts';
 import {
   asJobReason,

@@ -19,7 +19,7 @@ import type {
   VolumeSnapshot,
   VolumeUse,
 } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { volumeRecord } from '../testing/records.ts';
 import { reconcileVolume } from './reconcile-volume.ts';
 import { aJob, anInstance, SETTINGS, T0 } from './testing.ts';

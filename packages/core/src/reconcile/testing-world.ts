@@ -27,7 +27,7 @@ import type {
   Signal,
   Timestamp,
 } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { isInstanceActive, isJobFinished } from '../status/index.ts';
 import { reconcileInstance } from './reconcile-instance.ts';
 import { reconcileRun } from './reconcile-run.ts';

@@ -1,7 +1,7 @@
 /** A volume that is marked for deletion: the order to the backend is repeated until it succeeds. */
 import { projectCapacity } from '../instances/index.ts';
 import { BACKEND_MISSING, type IntentRecord } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { BACKEND_MISSING_LIMIT, terminateDelay } from '../status/index.ts';
 import type { VolumePass } from './volume-pass.ts';
 

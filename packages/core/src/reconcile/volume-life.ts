@@ -2,7 +2,7 @@
 
 import { MISSING_TOLERANCE } from '../instances/index.ts';
 import type { Timestamp, VolumeObservation, VolumeRecord } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { isVolumeActive } from '../status/index.ts';
 import type { VolumePass } from './volume-pass.ts';
 

@@ -2,7 +2,7 @@
 
 import { MISSING_TOLERANCE } from '../instances/index.ts';
 import type { VolumeHost, VolumeObservation } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { VOLUME_CREATE_LIMIT, VOLUME_PROVISION_LIMIT } from '../status/index.ts';
 import { externalIdOf } from '../volume-spec/prepare.ts';
 import type { VolumePass } from './volume-pass.ts';

@@ -4,7 +4,7 @@
  * instance has ended: a volume that is still attached cannot be used elsewhere. The job does not wait
  * longer than `DETACH_WAIT` after the first forced attempt.
  */
-import { SECOND, type Timestamp } from '../model/records.ts';
+import { SECOND, type Timestamp } from '../model/values.ts';
 import type { AttachmentRecord, VolumeUse } from '../model/volumes.ts';
 
 /** A backend that has not attached a volume by then has failed. */

@@ -1,7 +1,9 @@
 /**
  * Deadlines of the passing statuses, and delays between attempts; in µs unless stated otherwise.
  */
-import { type BackendName, type JobRecord, SECOND, type Timestamp } from '../model/records.ts';
+
+import type { JobRecord } from '../model/records.ts';
+import { type BackendName, SECOND, type Timestamp } from '../model/values.ts';
 import { capabilitiesOf } from '../offers/capabilities.ts';
 
 // Jobs. `provisioning` has the deadline of its machine.

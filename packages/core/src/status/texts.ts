@@ -14,7 +14,8 @@ import {
 } from '@dstack/contract/status';
 import { hasNoFleet, refusalText } from '@dstack/contract/wire';
 import type { RunStatus } from '../model/names.ts';
-import type { Id, JobRecord } from '../model/records.ts';
+import type { JobRecord } from '../model/records.ts';
+import type { Id } from '../model/values.ts';
 import { isJobWaiting, latestSubmissions } from './record-status.ts';
 
 /** Text of `termination_reason_message` on the wire: the stored message, or the refusal. */

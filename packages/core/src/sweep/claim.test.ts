@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import {
   CLAIM_LIFETIME,
   CLAIM_WATCH,

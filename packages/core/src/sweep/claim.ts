@@ -8,7 +8,7 @@
  * under its own name that it has not written knows that it has a double.
  */
 import type { Id, Timestamp } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 
 export interface Claim {
   /** Whose it is: an id that the claiming installation has chosen. */

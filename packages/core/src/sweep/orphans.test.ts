@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import type { ListedThing, OrphanRecord } from './model.ts';
 import { CONFIRM_AFTER, decideSweep, type SweepDecision, type SweepInput } from './orphans.ts';
 import { nextSweep, sweepRetry } from './schedule.ts';

@@ -1,7 +1,7 @@
 /** Which of the things at a provider are orphans, and what becomes of them. */
 import { newEvent, projectTarget } from '../events/events.ts';
 import type { BackendName, Id, NewEvent, Timestamp } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import type { ListedThing, OrphanRecord } from './model.ts';
 
 /**

@@ -1,7 +1,7 @@
 /** When a backend is swept again. */
 import { stableFraction } from '../hash/stable-hash.ts';
 import type { Timestamp } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { CONFIRM_AFTER, type SweepDecision } from './orphans.ts';
 
 const HOUR = 3600 * SECOND;

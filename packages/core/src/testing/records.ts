@@ -15,7 +15,7 @@ import type {
   Timestamp,
   VolumeRecord,
 } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
 import { newSubmissions } from '../reconcile/new-submission.ts';
 
 /** 2026-01-01T00:00:00Z, µs. */

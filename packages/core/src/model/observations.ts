@@ -1,0 +1,62 @@
+/** What backends have created, and what they report of it. */
+import type { Id, Offer, ProvisioningData, Timestamp } from './values.ts';
+
+/** How a backend finds a volume. */
+export interface VolumeHandle {
+  /** The provider's id, shown as `volume_id`. */
+  readonly id: string;
+  readonly region: string;
+  /** JSON of the adapter, not read by anybody else. */
+  readonly data: string | null;
+}
+
+/** How a backend finds an instance that it has created. */
+export interface InstanceHandle {
+  /** The provider's id, unique within the backend. */
+  readonly id: string;
+  /** JSON of the adapter for its own calls; nothing else reads it. */
+  readonly data: string | null;
+}
+
+/** The machine of an instance, as its backend describes it. */
+export interface ObservedMachine {
+  /** Null: the offer that was ordered holds. */
+  readonly offer: Offer | null;
+  readonly provisioningData: ProvisioningData;
+  /** Null: as the fleet divides its instances. */
+  readonly totalBlocks: number | null;
+}
+
+/** What a backend reports of an instance. Texts are for people. */
+export type InstanceObservation =
+  /** `text`: the stage, such as `booting` or `in the queue of partition gpu`. */
+  | { readonly state: 'pending'; readonly text: string }
+  /** Its agent can be reached. `machine` null: described once the agent has reported its facts. */
+  | { readonly state: 'ready'; readonly machine: ObservedMachine | null }
+  /**
+   * It ends or has ended without an order of the server: a spot instance was reclaimed, the
+   * provider could not start it, or the fleet can never use it (`refused`).
+   */
+  | {
+      readonly state: 'interrupted';
+      readonly reason: 'spot' | 'failed' | 'refused';
+      readonly text: string;
+    }
+  | { readonly state: 'missing' };
+
+/** The last observation of something at a backend. */
+export interface ObservedState<O extends { readonly state: string }> {
+  readonly observation: O;
+  /** Since when `state` has its present value. */
+  readonly since: Timestamp;
+  readonly checkedAt: Timestamp;
+  /** Why the backend did not answer the last question; null = it answered. */
+  readonly error: string | null;
+  /** When it is due again; null = never. */
+  readonly nextPassAt: Timestamp | null;
+}
+
+/** The last observation of an instance. It changes without raising the version of the instance. */
+export interface ObservationRecord extends ObservedState<InstanceObservation> {
+  readonly instanceId: Id;
+}
