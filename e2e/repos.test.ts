@@ -176,7 +176,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     mkdirSync(join(home.home, 'plain'));
     const { code, stderr } = await run(['true'], 'repos: [plain]\n');
     expect(code).toBe(1);
-    expect(stderr).toMatch(/no Git repository[\s\S]*files/);
+    expect(stderr).toMatch(/is not a Git repository[\s\S]*files/);
   });
 
   describe('over SSH', () => {
