@@ -20,6 +20,7 @@ import type { HttpDeps } from '../../http/ports.ts';
 import { createProject } from '../../http/projects/service.ts';
 import { createUser } from '../../http/users/service.ts';
 import { capacityHints } from '../../offers/capacity-hints.ts';
+import { doFault, FAULTS } from './faults.ts';
 import {
   Breach,
   checkBlocks,
@@ -68,29 +69,6 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     await simulation.close();
   }
 }
-
-type Fault =
-  | 'breakLink'
-  | 'restoreHost'
-  | 'failHost'
-  | 'repairHost'
-  | 'crash'
-  | 'quota'
-  | 'interrupt'
-  | 'vanish'
-  | 'nothing';
-
-const FAULTS: Readonly<Record<Fault, number>> = {
-  breakLink: 1,
-  restoreHost: 2,
-  failHost: 0.5,
-  repairHost: 1,
-  crash: 0.4,
-  quota: 0.5,
-  interrupt: 0.3,
-  vanish: 0.2,
-  nothing: 8,
-};
 
 const SSH_KEY = testKey();
 
@@ -162,7 +140,8 @@ class Simulation {
   async step(): Promise<void> {
     const done = await this.#users?.act();
     const fault = this.#random.weighted(FAULTS);
-    await this.#fault(fault);
+    if (fault === 'crash') await this.#crashServer();
+    else await doFault(fault, this.#world, this.#random);
     this.#options.onStep?.(`${this.result.seconds.toFixed(1)} ${done}, ${fault}`);
     const pause = this.#random.weighted({ none: 3, short: 4, long: 2, veryLong: 0.3 });
     const longest = { none: 0.05, short: 3, long: 60, veryLong: 900 }[pause];
@@ -243,44 +222,12 @@ class Simulation {
     }
   }
 
-  async #fault(fault: Fault): Promise<void> {
-    const hosts = [...this.#world.hosts.values()].filter((host) => host.id !== 'local');
-    switch (fault) {
-      case 'breakLink':
-        this.#random.pick(hosts)?.setReachable(false);
-        return;
-      case 'restoreHost':
-        this.#random.pick(hosts.filter((host) => !host.isReachable))?.setReachable(true);
-        return;
-      case 'failHost':
-        this.#random.pick(hosts)?.setFailing(true);
-        return;
-      case 'repairHost':
-        this.#random.pick(hosts)?.setFailing(false);
-        return;
-      case 'quota':
-        this.#world.parts.cloudFaults.quota = this.#random.whole(1, 8);
-        return;
-      case 'interrupt': {
-        const machine = this.#random.pick(this.#world.provider.tables.machines.all());
-        if (machine) this.#world.provider.interrupt(machine, 'taken back');
-        return;
-      }
-      case 'vanish': {
-        const machine = this.#random.pick(this.#world.provider.tables.machines.all());
-        if (machine) await this.#world.provider.vanish(machine);
-        return;
-      }
-      case 'crash': {
-        const victim = this.#random.pick(this.#servers);
-        victim?.crash();
-        this.#servers = this.#servers.filter((server) => server !== victim);
-        if (this.#random.chance(0.5)) await this.#run(this.#random.next() * 30);
-        await this.#startServer();
-        return;
-      }
-      default:
-    }
+  async #crashServer(): Promise<void> {
+    const victim = this.#random.pick(this.#servers);
+    victim?.crash();
+    this.#servers = this.#servers.filter((server) => server !== victim);
+    if (this.#random.chance(0.5)) await this.#run(this.#random.next() * 30);
+    await this.#startServer();
   }
 
   async #startServer(): Promise<void> {

@@ -1,0 +1,62 @@
+import type { Random } from '@dstack/testkit/random';
+import type { SimWorld } from './sim-backends.ts';
+
+/** What goes wrong outside of the servers. Their own crashes are `crash`, which the caller does. */
+export type Fault = 'crash' | WorldFault;
+
+type WorldFault =
+  | 'breakLink'
+  | 'restoreHost'
+  | 'failHost'
+  | 'repairHost'
+  | 'quota'
+  | 'interrupt'
+  | 'vanish'
+  | 'nothing';
+
+/** How often each happens, relative to the others. */
+export const FAULTS: Readonly<Record<Fault, number>> = {
+  breakLink: 1,
+  restoreHost: 2,
+  failHost: 0.5,
+  repairHost: 1,
+  crash: 0.4,
+  quota: 0.5,
+  interrupt: 0.3,
+  vanish: 0.2,
+  nothing: 8,
+};
+
+export async function doFault(fault: WorldFault, world: SimWorld, random: Random): Promise<void> {
+  const hosts = [...world.hosts.values()].filter((host) => host.id !== 'local');
+  const { provider } = world;
+  const pickMachine = () => random.pick(provider.tables.machines.all());
+  switch (fault) {
+    case 'breakLink':
+      random.pick(hosts)?.setReachable(false);
+      return;
+    case 'restoreHost':
+      random.pick(hosts.filter((host) => !host.isReachable))?.setReachable(true);
+      return;
+    case 'failHost':
+      random.pick(hosts)?.setFailing(true);
+      return;
+    case 'repairHost':
+      random.pick(hosts)?.setFailing(false);
+      return;
+    case 'quota':
+      world.parts.cloudFaults.quota = random.whole(1, 8);
+      return;
+    case 'interrupt': {
+      const machine = pickMachine();
+      if (machine) provider.interrupt(machine, 'taken back');
+      return;
+    }
+    case 'vanish': {
+      const machine = pickMachine();
+      if (machine) await provider.vanish(machine);
+      return;
+    }
+    case 'nothing':
+  }
+}
