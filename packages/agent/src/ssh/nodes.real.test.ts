@@ -155,11 +155,14 @@ describe.skipIf(missing !== null)('the nodes of a run', () => {
       server.once('error', reject);
       server.listen(10_022, IPS[0], resolve);
     });
-    const [first = '', second = ''] = await put({ lines: [['echo ran'], ['true']] });
-    const { state } = await streams[0]!.whole(first);
-    expect(state.exit).toMatchObject({ status: null, reason: 'ports_binding_failed' });
-    expect(state.exit?.message).toContain(`port 10022 of ${IPS[0]} cannot be listened on`);
-    await streams[1]!.whole(second);
-    await new Promise((resolve) => server.close(resolve));
+    try {
+      const [first = '', second = ''] = await put({ lines: [['echo ran'], ['true']] });
+      const { state } = await streams[0]!.whole(first);
+      expect(state.exit).toMatchObject({ status: null, reason: 'ports_binding_failed' });
+      expect(state.exit?.message).toContain(`the agent cannot listen on port 10022 of ${IPS[0]}`);
+      await streams[1]!.whole(second);
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+    }
   });
 });

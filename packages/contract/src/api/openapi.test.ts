@@ -49,4 +49,13 @@ describe('OpenAPI document', () => {
       },
     });
   });
+
+  it('names each form of a union once, so that a value matches exactly one', () => {
+    const twice = Object.entries(document.components.schemas).flatMap(([name, schema]) => {
+      const members = (schema as { oneOf?: readonly unknown[] }).oneOf ?? [];
+      const forms = members.map((member) => JSON.stringify(member));
+      return new Set(forms).size === forms.length ? [] : [name];
+    });
+    expect(twice).toEqual([]);
+  });
 });

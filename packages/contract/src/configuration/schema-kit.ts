@@ -111,7 +111,7 @@ export function tagged<B extends Branches>(
     return delegate(ctx, branches[tag] as z.ZodType, value, [tagElement(tag)]) as never;
   });
   return describeJson(schema, (ref) => ({
-    oneOf: [...new Set(Object.values(branches))].map(ref),
+    oneOf: uniqueRefs([...new Set(Object.values(branches))].map(ref)),
     discriminator: {
       propertyName: key,
       mapping: Object.fromEntries(
@@ -122,6 +122,13 @@ export function tagged<B extends Branches>(
       ),
     },
   }));
+}
+
+/** Two branches that are written in one form are one member of the union: `oneOf` asks for exactly one. */
+function uniqueRefs<T extends { readonly $ref?: unknown }>(members: readonly T[]): readonly T[] {
+  return members.filter(
+    ({ $ref }, at) => $ref === undefined || members.findIndex((one) => one.$ref === $ref) === at,
+  );
 }
 
 function readTag(value: unknown, key: string, tags: string[], missing: boolean): string | Problem {
