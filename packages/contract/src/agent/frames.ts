@@ -75,8 +75,8 @@ const LogLengths = mapOf(uuid, whole(), MAX_JOBS);
 /** Server -> agent. */
 export const ServerFrame = byType(
   /**
-   * Answer to `sync`: the stored log bytes of each job that the server knows. The agent sends each
-   * log from there on. Missing jobs are unknown to the server, which will delete them.
+   * Answer to `sync`: the stored log bytes of each job that the server has a record of. The agent
+   * sends each log from that byte on. The server deletes the jobs that are missing here.
    */
   frame('resume', { server_id: line(100), logs: LogLengths }),
   /** `states`: every `state` frame up to this number is stored. `logs`: durable length per job. */
@@ -87,18 +87,18 @@ export const ServerFrame = byType(
   frame('credit', { id: uuid, bytes: whole() }),
   /**
    * The server has found a gap: the agent sends this log again from `offset`. The credit of the
-   * bytes in between is given back.
+   * repeated bytes is given back.
    */
   frame('rewind', { id: uuid, offset: whole() }),
 );
 export type ServerFrame = Infer<typeof ServerFrame>;
 
-/** Null for a type that only newer agents know. Throws `Malformed`. */
+/** Null for a type that only newer agents send. Throws `Malformed`. */
 export function parseAgentFrame(message: string): AgentFrame | null {
   return parseFrame(AgentFrame, message);
 }
 
-/** Null for a type that only newer servers know. Throws `Malformed`. */
+/** Null for a type that only newer servers send. Throws `Malformed`. */
 export function parseServerFrame(message: string): ServerFrame | null {
   return parseFrame(ServerFrame, message);
 }

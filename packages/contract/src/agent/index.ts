@@ -14,8 +14,8 @@
  *   DELETE /v1/jobs/{id}                -> 204, 409 {"code":"job_alive"} while it runs
  *   PUT    /v1/keys                     JobKeys -> 204, 404 from an agent that cannot replace keys
  *   PUT    /v1/host-shell               HostShellKeys -> 204, 404 from an agent that opens no shells
- *   PUT    /v1/lease                    AgentLease -> 204, 404 from an agent that knows no leases
- *   PUT    /v1/images                   ImagePlan -> 204, 404 from an agent that knows no plans
+ *   PUT    /v1/lease                    AgentLease -> 204, 404 from an agent without leases
+ *   PUT    /v1/images                   ImagePlan -> 204, 404 from an agent without plans
  *   PUT    /v1/volumes/{id}             PutVolume -> 204, 404 from an agent that keeps no volumes
  *   POST   /v1/volumes/{id}/state       VolumePlace -> VolumeState, 404 {"code":"unknown_volume"}
  *   POST   /v1/volumes/{id}/delete      VolumePlace -> VolumeRemoval, 409 {"code":"volume_in_use"}

@@ -58,7 +58,7 @@ export const FileArchive = object({
   /** Names a file of the agent. */
   id: textLike(/^[A-Za-z0-9_-]{1,128}$/, 'is not an archive id'),
   sha256: Sha256,
-  /** Where it is unpacked: absolute, `~/...`, or relative to the working directory. */
+  /** Where the agent unpacks it: absolute, `~/...`, or relative to the working directory. */
   path: line(MAX_PATH),
 });
 export type FileArchive = Infer<typeof FileArchive>;
@@ -151,7 +151,7 @@ export const JobSpecForAgent = object({
   stop_duration: nullable(amount),
   /** Whether the user set `stop_duration` (SIGTERM then comes at half of it, else after 10 s). */
   stop_duration_set: flag,
-  /** Lines that dstack prints before the job's own output; null from older servers. */
+  /** Lines of dstack, printed before the job's own output; null from older servers. */
   notices: nullable(list(line(), 100)),
   /** Texts masked with `***` before output touches the disk. */
   masked_values: list(text(LONG)),

@@ -33,7 +33,9 @@ export type StopStage = Infer<typeof StopStage>;
 export const JobExit = object({
   /** Exit code of the process, 128 + n if a signal ended it, null if it never ran. */
   status: nullable(whole(2 ** 31 - 1)),
-  /** `JobTerminationReason` of the wire if the agent knows it; null for a plain exit or a stop. */
+  /**
+   * `JobTerminationReason` of the wire if the agent has found one; null for a plain exit or a stop.
+   */
   reason: nullable(line(100)),
   message: nullable(messageText()),
 });

@@ -7,7 +7,7 @@ import { type Infer, line, nullable, object, whole } from './schema-kit.ts';
 export const AgentLease = object({
   /** Null = no lease: the machine lives until its server ends it. */
   seconds: nullable(whole()),
-  /** How the machine ends; an agent ignores a lease with an ending that it does not know. */
+  /** How the machine ends; an agent ignores a lease with an ending that it does not support. */
   ending: line(100),
 });
 export type AgentLease = Infer<typeof AgentLease>;

@@ -12,8 +12,8 @@ export class Malformed extends Error {
 }
 
 /**
- * Stop at the first problem: to gather all of a hostile message costs zod 50 times as much as to parse
- * it, and beyond some 100 000 it throws a `RangeError`.
+ * Stop at the first problem: zod takes 50 times as long to collect all problems of a hostile
+ * message as to parse it, and beyond some 100 000 problems it throws a `RangeError`.
  */
 const FIRST_PROBLEM: z.core.ParseContextInternal<z.core.$ZodIssue> = { abortEarly: true };
 
@@ -26,7 +26,7 @@ export function parseMessage<S extends MessageSchema>(schema: S, value: unknown)
 
 const Typed = object({ type: z.string('is not a string') });
 
-/** Parses a frame; null for a type that only newer senders know. Throws `Malformed`. */
+/** Parses a frame; null for a type that only newer senders use. Throws `Malformed`. */
 export function parseFrame<S extends z.core.$ZodDiscriminatedUnion>(
   schema: S,
   message: string,

@@ -27,7 +27,7 @@ export function object<const Shape extends z.core.$ZodLooseShape>(shape: Shape) 
 
 type Frame = z.core.$ZodTypeDiscriminable;
 
-/** Frames, told apart by the literal under `type`. */
+/** Frames, distinguished by the literal under `type`. */
 export function byType<const Frames extends readonly [Frame, ...Frame[]]>(...frames: Frames) {
   return z.discriminatedUnion('type', frames, 'is not an object');
 }
@@ -119,7 +119,7 @@ export function listOrEmpty<S extends z.core.$ZodType>(element: S, max?: number)
   );
 }
 
-/** Its size is checked before its entries, since zod collects the problems of all of them. */
+/** Its size is checked before its entries, since zod collects the problems of all entries. */
 export function mapOf<K extends z.core.$ZodRecordKey, S extends z.core.$ZodType>(
   key: K,
   value: S,

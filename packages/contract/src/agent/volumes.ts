@@ -26,7 +26,7 @@ export const VolumeState = object({
 export type VolumeState = Infer<typeof VolumeState>;
 
 export const VolumeRemoval = object({
-  /** False: it is being deleted; the command is to be repeated. */
+  /** False: the deletion has begun; the command has to be repeated. */
   deleted: flag,
 });
 export type VolumeRemoval = Infer<typeof VolumeRemoval>;

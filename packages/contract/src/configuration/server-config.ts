@@ -112,7 +112,7 @@ export const ServerConfig = named('ServerConfig', serverConfig(ProjectConfig));
 const SIM_REFUSED =
   'is the simulated backend of tests and benchmarks: a server takes it only with DSTACK_SIM=1 in its environment';
 
-/** The simulated backend is no part of the schema that editors get. */
+/** The schema for editors does not contain the simulated backend. */
 function configuredBackend(sim: boolean): Reader<ConfiguredBackend> {
   return z.unknown().transform((value, ctx): ConfiguredBackend => {
     if (!isMap(value) || value.type !== 'sim') return delegate(ctx, BackendFileConfig, value);

@@ -1,13 +1,13 @@
 /**
- * The simulated backend of tests and benchmarks. A server takes it only where its environment allows
- * it; editors and the API do not know it, since every answer shows the type that it stands for.
+ * The simulated backend of tests and benchmarks. A server accepts it only if its environment allows
+ * it. Editors and the API have no such type: every answer shows the type that it simulates.
  */
 import type * as z from 'zod';
 import { Problem, quote } from '../grammar/problem.ts';
 import { bool, float, int, optional, path, readFloat } from './scalars.ts';
 import { choice, closed, type Reader, reader } from './schema-kit.ts';
 
-/** Types that it can stand for. */
+/** Types that it can simulate. */
 export const SIM_TYPES = [
   'aws',
   'azure',
@@ -43,25 +43,30 @@ const KNOBS = {
   no_capacity: probability(),
   /** How many machines may exist. */
   quota: optional(int({ ge: 0 })),
-  /** Calls that fail with 500 or 429, and such that are carried out while their answer is lost. */
+  /**
+   * Probabilities that a call fails with 500 or 429, or that it takes effect while its answer is
+   * lost.
+   */
   error: probability(),
   rate_limit: probability(),
   lost_response: probability(),
   /** The longest time that a call takes. */
   slow_seconds: seconds(),
-  /** How long a new machine is missing from answers about it. */
+  /** How long answers do not contain a new machine. */
   eventual_seconds: seconds(),
-  /** The first request to release a machine is only accepted. */
+  /** The first request to release a machine is accepted without an effect. */
   slow_release: probability(),
   /** Time until a volume is attached, and until it is detached. */
   attach_seconds: optional(SecondsRange),
-  /** Volumes that are detached by force only. */
+  /** Volumes that can only be detached by force. */
   stuck_detach: probability(),
-  /** What waits as long as this is set: calls before or after their effect, or machines that boot. */
+  /**
+   * Holds back, as long as it is set, calls before or after their effect, or machines that boot.
+   */
   hold: optional(choice(['request', 'answer', 'boot'])),
 };
 
-/** What is set while a server runs. */
+/** Settings that can change while a server runs. */
 export const SimKnobs = closed(KNOBS);
 export type SimKnobs = z.infer<typeof SimKnobs>;
 
@@ -69,15 +74,18 @@ export const SimBackendConfig = closed({
   type: choice(['sim'], 'literal_error'),
   as: choice(SIM_TYPES),
   /**
-   * `scripted`: in the process of the server, thousands of them, whose jobs are scripts. `real`:
-   * agent programs on the server host, at most 20.
+   * `scripted`: thousands of agents in the server's process, whose jobs are scripts. `real`: agent
+   * programs on the server host, at most 20.
    */
   agent: choice(['scripted', 'real']).default('scripted'),
   /** Of real agents. */
   executor: choice(['process', 'docker']).default('process'),
-  /** Where the provider keeps what exists; by default in the folder of the server. */
+  /**
+   * The folder in which the simulated cloud keeps its state; by default in the folder of the
+   * server.
+   */
   dir: optional(path()),
-  /** Whether changes are reported, so that the server need not ask. */
+  /** Whether the backend reports changes, so that the server need not ask. */
   watch: bool().default(false),
   ...KNOBS,
 });

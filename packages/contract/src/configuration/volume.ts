@@ -116,8 +116,8 @@ const RemoteModel = named(
 );
 
 /**
- * A directory of an SSH host or of the server's machine. Clients of dstack 0.22.5 know no such volumes,
- * so on the wire it is a Kubernetes volume in a region that no cluster has.
+ * A directory of an SSH host or of the server's machine. Clients of dstack 0.22.5 have no type for
+ * it, so the API shows it as a Kubernetes volume in a region that no cluster has.
  */
 export const RemoteVolumeConfiguration: Reader<KubernetesVolumeConfiguration> = describeJson(
   RemoteModel.transform(

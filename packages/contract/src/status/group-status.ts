@@ -1,11 +1,11 @@
 /**
- * A placement or compute group at a provider. Not on the wire.
+ * A placement or compute group in a cloud. Not on the wire.
  *
  *   creating ──► ready ──► deleting ──► deleted
  *       └──────► failed
  *
- * `creating` and `deleting` are never left without the backend's answer. Only where the backend itself
- * was removed nobody can be asked; the group then ends with an alarm that names it.
+ * Only the backend's answer ends `creating` and `deleting`. If the backend itself was removed, it
+ * can no longer answer; the group then ends with an alarm that names it.
  */
 import type { Transitions } from './transitions.ts';
 

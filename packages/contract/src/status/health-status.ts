@@ -1,9 +1,10 @@
 /**
- * The health of an instance: the worst of what its host's checks found.
+ * The health of an instance: the worst result of its host's checks.
  *
  *   healthy ◄──► warning ◄──► failure
  *
- * `failure` keeps new jobs away; jobs that run there go on. `warning` is shown, and changes nothing.
+ * An instance with `failure` gets no new jobs; running jobs continue. `warning` is shown, and
+ * changes nothing.
  */
 
 export const HEALTH_STATUSES = ['healthy', 'warning', 'failure'] as const;

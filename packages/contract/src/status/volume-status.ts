@@ -4,7 +4,7 @@
  *
  * `submitted`: its creation is ordered. `provisioning`: the backend creates it. Deletion is a flag
  * beside the status, never a status: it is ordered again until the backend reports that it is done,
- * since a volume that nobody deletes costs money.
+ * since a volume that is left over costs money.
  */
 import type { Transitions } from './transitions.ts';
 

@@ -8,7 +8,7 @@ export type OrphanKind = z.infer<typeof OrphanKind>;
 export const Orphan = model({
   id: Uuid,
   kind: OrphanKind,
-  /** In whose backend it was found; `created_for` names whom it was created for. */
+  /** The project whose backend has it; `created_for` names the project it was created for. */
   project_name: Text,
   backend: Text,
   external_id: Text,
@@ -20,7 +20,7 @@ export const Orphan = model({
   confirmed: Flag,
   /** The server has ordered its end. */
   terminating: Flag,
-  /** Why the server does not end it, or could not; null = it is being ended. */
+  /** Why the server does not end it, or could not; null = the server is ending it. */
   reason: nullable(Text),
 });
 export type Orphan = z.infer<typeof Orphan>;
@@ -33,7 +33,7 @@ export const Sweep = model({
   swept_at: nullable(Text),
   next_at: Text,
   error: nullable(Text),
-  /** Why orphans of this backend are not ended; null = they are. */
+  /** Why the server does not end the orphans of this backend; null = it ends them. */
   only_reported: nullable(Text),
 });
 export type Sweep = z.infer<typeof Sweep>;
