@@ -30,6 +30,8 @@ export interface Capabilities {
   readonly container: boolean;
   /** As offers show it: the job's container starts on the machine, or is the machine. */
   readonly runtime: 'shim' | 'runner';
+  /** Sells machines of other backends, so a list of backends never excludes it. */
+  readonly marketplace: boolean;
   /** Machines for gateways, such without a public address, and load balancers before several. */
   readonly gateway: boolean;
   readonly privateGateway: boolean;
@@ -54,6 +56,7 @@ const NONE: Capabilities = {
   spot: false,
   container: false,
   runtime: 'shim',
+  marketplace: false,
   gateway: false,
   privateGateway: false,
   loadBalancer: false,
@@ -143,7 +146,7 @@ const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
   lium: { ...CONTAINER, volumes: true, spot: true },
   remote: { ...VM_CLUSTER, createInstance: false, volumes: true, owner: 'user' },
   local: { ...VM, volumes: true, owner: 'server' },
-  dstack: { ...VM_CLUSTER, reservations: true },
+  dstack: { ...VM_CLUSTER, reservations: true, marketplace: true },
   cudo: NONE,
   tensordock: NONE,
 };

@@ -101,9 +101,11 @@ export function includesIgnoringCase(words: readonly string[], word: string): bo
   return words.some((candidate) => equalsIgnoringCase(candidate, word));
 }
 
-/** Sky's own backend represents several clouds and is never excluded by name. */
-export function allowsBackend(backends: readonly string[], offer: Pick<Offer, 'backend'>): boolean {
-  return offer.backend === 'dstack' || backends.includes(configuredBackendName(offer.backend));
+export function allowsBackend(
+  backends: readonly string[],
+  { backend }: Pick<Offer, 'backend'>,
+): boolean {
+  return capabilitiesOf(backend).marketplace || backends.includes(configuredBackendName(backend));
 }
 
 function zonesIn(zones: readonly string[], offer: Offer): string[] {

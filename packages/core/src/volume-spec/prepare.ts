@@ -1,6 +1,7 @@
 import { hostVolumePlace, SERVER_HOST_PLACE } from '@dstack/contract';
 import type { VolumeConfiguration } from '@dstack/contract/wire';
 import type { BackendName, FleetRecord, Id } from '../model/index.ts';
+import { LOCAL_BACKEND, SSH_HOST_BACKEND } from '../offers/capabilities.ts';
 import { nameError, type SpecError, specError } from '../run-spec/result.ts';
 
 export interface VolumeContext {
@@ -47,15 +48,14 @@ function placeOf(
   configuration: VolumeConfiguration,
   { fleetNamed, localOff }: VolumeContext,
 ): VolumePlace | SpecError {
-  const { backend } = configuration;
-  if (backend !== 'kubernetes') return { backend, fleetId: null };
   const place = hostVolumePlace(configuration);
-  const zone = configuration.availability_zone ?? null;
+  const zone = ('availability_zone' in configuration && configuration.availability_zone) || null;
+  const isClaim = 'claim_name' in configuration;
   if (place === null) {
-    if (zone === null) return { backend, fleetId: null };
+    if (!isClaim || zone === null) return { backend: configuration.backend, fleetId: null };
     return specError('`availability_zone` of a Kubernetes volume is set by its storage class');
   }
-  if (configuration.claim_name !== null || configuration.storage_class_name !== null) {
+  if (isClaim && (configuration.claim_name ?? configuration.storage_class_name) !== null) {
     return specError(
       '`claim_name` and `storage_class_name` are for volumes of Kubernetes clusters',
     );
@@ -63,7 +63,7 @@ function placeOf(
   if (place === SERVER_HOST_PLACE) {
     if (localOff !== null) return specError(`Volumes cannot be created there: ${localOff}`);
     if (zone !== null) return specError("The server's machine has no `availability_zone`");
-    return { backend: 'local', fleetId: null };
+    return { backend: LOCAL_BACKEND, fleetId: null };
   }
   const fleet = fleetNamed(place);
   if (fleet === null) return specError(`Fleet ${place} not found`, 'resource_not_exists');
@@ -74,12 +74,12 @@ function placeOf(
       `All hosts of fleet ${place} share its volumes: leave out \`availability_zone\``,
     );
   }
-  return { backend: 'remote', fleetId: fleet.id };
+  return { backend: SSH_HOST_BACKEND, fleetId: fleet.id };
 }
 
 /** The key that names a volume of the user's, and its value. */
 export function externalIdOf(configuration: VolumeConfiguration) {
-  return configuration.backend === 'kubernetes'
+  return 'claim_name' in configuration
     ? { key: 'claim_name', id: configuration.claim_name }
     : { key: 'volume_id', id: configuration.volume_id };
 }

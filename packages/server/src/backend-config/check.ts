@@ -39,38 +39,30 @@ export function checkBackendConfig(config: BackendConfigWithCreds, options: Chec
   checkContents(config);
 }
 
+type CheckContent = (text: string, path: Path) => void;
+
+/** The contents that credentials fields must have, by the last two keys of their paths. */
+const CONTENTS: Readonly<Record<string, CheckContent>> = {
+  'creds.data': checkServiceAccount,
+  'creds.key_content': checkKey,
+  'creds.private_key_content': checkKey,
+  'kubeconfig.data': checkKubeconfig,
+  'private_key.content': checkKey,
+};
+
 function checkContents(config: BackendConfigWithCreds): void {
-  switch (config.type) {
-    case 'gcp':
-      if (config.creds.type === 'service_account') checkServiceAccount(config.creds.data);
-      return;
-    case 'kubernetes':
-      checkKubeconfig(config.kubeconfig.data);
-      return;
-    case 'nebius':
-      checkKey(config.creds.private_key_content, ['creds', 'private_key_content']);
-      return;
-    case 'oci':
-      if (config.creds.type === 'client' && config.creds.key_content !== null) {
-        checkKey(config.creds.key_content, ['creds', 'key_content']);
-      }
-      return;
-    case 'slurm':
-      config.clusters.forEach(({ private_key }, index) => {
-        checkKey(private_key.content, ['clusters', String(index), 'private_key', 'content']);
-      });
-      return;
-    default:
+  for (const { path, text } of credentialStrings(config)) {
+    CONTENTS[path.slice(-2).join('.')]?.(text, path);
   }
 }
 
-function checkServiceAccount(text: string): void {
+function checkServiceAccount(text: string, path: Path): void {
   const file = parsedJson(text);
   const isComplete = typeof file?.client_email === 'string' && isPemKey(String(file.private_key));
   if (isComplete) return;
   throw invalid(
-    [['creds', 'data']],
-    'creds.data must be the JSON of a service account key, with client_email and private_key',
+    [path],
+    `${path.join('.')} must be the JSON of a service account key, with client_email and private_key`,
   );
 }
 

@@ -6,7 +6,7 @@ import { splitSecrets } from '../backend-config/secrets.ts';
 import type { HttpDeps } from '../http/ports.ts';
 import { createProject } from '../http/projects/service.ts';
 import { createUser } from '../http/users/service.ts';
-import { simRow } from '../sim/sim-rows.ts';
+import { isSimEntry, simRow } from '../sim/sim-rows.ts';
 
 export interface BootstrapOptions
   extends Pick<HttpDeps, 'store' | 'keys' | 'context' | 'settings' | 'log'> {
@@ -71,13 +71,13 @@ async function applyBackends(
   const present = await store.backends.listWithCredentials(project.id);
   for (const entry of wanted) {
     const type = typeOf(entry);
-    if (entry.type !== 'sim') {
+    if (!isSimEntry(entry)) {
       log.warn(
         { project: project.name, backend: type },
         'this server shows offers of the backend, but cannot make machines there yet',
       );
     }
-    const set = entry.type === 'sim' ? simRow(entry) : rowOf(entry);
+    const set = isSimEntry(entry) ? simRow(entry) : rowOf(entry);
     const old = present.find((backend) => backend.type === type);
     if (!old) {
       const times = { createdAt: context().now, updatedAt: context().now };
@@ -112,7 +112,7 @@ async function applyBackends(
 
 /** The type by which the backend is known. */
 function typeOf(entry: ConfiguredBackend): BackendType {
-  return entry.type === 'sim' ? entry.as : entry.type;
+  return isSimEntry(entry) ? entry.as : entry.type;
 }
 
 function rowOf(entry: BackendFileConfig) {

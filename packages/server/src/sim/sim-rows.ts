@@ -2,7 +2,7 @@
  * A simulated backend as a row of its project: the row has the type that it stands for, with a
  * configuration that clients can read. What is simulated stands beside it, for this server alone.
  */
-import type { SimBackendConfig, SimType } from '@dstack/contract';
+import type { ConfiguredBackend, SimBackendConfig, SimType } from '@dstack/contract';
 import { BackendConfigWithCreds } from '@dstack/contract/wire';
 import type { BackendRecord, BackendWithCredentials } from '@dstack/store';
 import { splitSecrets } from '../backend-config/secrets.ts';
@@ -25,6 +25,11 @@ export function simRow(sim: SimBackendConfig): Parts {
   const shown = BackendConfigWithCreds.parse({ type: sim.as, ...SHOWN[sim.as] });
   const { config, auth } = splitSecrets(shown);
   return { config: { ...config, sim }, sourceConfig: config, auth, sourceAuth: auth };
+}
+
+/** True: the entry of `config.yml` simulates a backend. */
+export function isSimEntry(entry: ConfiguredBackend): entry is SimBackendConfig {
+  return entry.type === 'sim';
 }
 
 /** Null: the row is no simulated backend. */
