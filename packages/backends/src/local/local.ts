@@ -5,8 +5,8 @@ import {
   LOCAL_MOUNTS,
   LOCAL_TRUSTED,
   LOCAL_USERS,
-  MACHINE_GPUS,
   type Offer,
+  SERVER_HOST_GPUS,
 } from '@dstack/core';
 import { BackendError } from '../base/errors.ts';
 import type { Backend, Volumes } from '../base/port.ts';
@@ -111,7 +111,7 @@ function localOffer(
     region: LOCAL_REGION,
     price: 0,
     backend_data: {
-      [MACHINE_GPUS]: machine.gpus.length,
+      [SERVER_HOST_GPUS]: machine.gpus.length,
       [LOCAL_HOST]: hostId,
       ...freedomData(freedoms),
     },

@@ -1,5 +1,5 @@
 import type { HostFacts } from '@dstack/contract/agent';
-import type { HostQuestion } from '@dstack/core';
+import type { HostInput } from '@dstack/core';
 import { describeBackend } from '../base/testing/contract.suite.ts';
 import { newOrder } from '../base/testing/orders.ts';
 import { remoteBackend } from './remote.ts';
@@ -18,7 +18,7 @@ const FACTS: HostFacts = {
 
 describeBackend('SSH hosts', async () => {
   /** The hosts that fleets name, as the server's database has them. */
-  const hosts = new Map<string, Omit<HostQuestion, 'facts'>>();
+  const hosts = new Map<string, Omit<HostInput, 'facts'>>();
   const backend = remoteBackend({
     hostOf: async (instanceId) => hosts.get(instanceId) ?? null,
     removeAgent: async (instanceId) => void hosts.delete(instanceId),

@@ -1,5 +1,5 @@
 import type { HostFacts } from '@dstack/contract/agent';
-import { capabilitiesOf, type HostQuestion, type Id, machineOfHost } from '@dstack/core';
+import { capabilitiesOf, type HostInput, hostCapacity, type Id } from '@dstack/core';
 import { BackendError } from '../base/errors.ts';
 import type { Backend, Observation, Volumes } from '../base/port.ts';
 
@@ -8,7 +8,7 @@ export interface RemoteOptions {
    * The host of a fleet as its configuration names it, with the number of blocks that it is divided
    * into; null = its fleet no longer names it.
    */
-  readonly hostOf: (instanceId: Id) => Promise<Omit<HostQuestion, 'facts'> | null>;
+  readonly hostOf: (instanceId: Id) => Promise<Omit<HostInput, 'facts'> | null>;
   /** Removes the agent; throws `BackendError` when it cannot. A host without an agent is done. */
   readonly removeAgent: (instanceId: Id) => Promise<void>;
   /** Directories of the hosts. */
@@ -56,9 +56,9 @@ export function remoteBackend({ hostOf, removeAgent, volumes }: RemoteOptions): 
   };
 }
 
-function described(host: Omit<HostQuestion, 'facts'>, facts: HostFacts | null): Observation {
+function described(host: Omit<HostInput, 'facts'>, facts: HostFacts | null): Observation {
   if (facts === null) return { state: 'ready', machine: null, access: null };
-  const answer = machineOfHost({ ...host, facts });
+  const answer = hostCapacity({ ...host, facts });
   if (!answer.ok) return { state: 'interrupted', reason: 'refused', text: answer.message };
   const { offer, provisioningData, totalBlocks } = answer;
   return { state: 'ready', machine: { offer, provisioningData, totalBlocks }, access: null };

@@ -45,9 +45,6 @@ export type ListRunsRequest = z.infer<typeof ListRunsRequest>;
 export const GetRunRequest = model({ run_name: nullable(Text), id: nullable(Uuid) });
 export type GetRunRequest = z.infer<typeof GetRunRequest>;
 
-/** Number of offers in a plan, unless the caller requests another number. */
-export const DEFAULT_MAX_OFFERS = 50;
-
 export const GetRunPlanRequest = model({
   run_spec: RunSpec,
   max_offers: nullable(integer({ ge: 1, le: 10_000 })),

@@ -23,7 +23,7 @@ import type {
   VolumeUseRecord,
   WorkKind,
 } from '../model/index.ts';
-import { type Row, Table } from './table.ts';
+import { DraftTable, type Row } from './table.ts';
 
 interface Loaded {
   readonly run?: RunRecord;
@@ -41,13 +41,13 @@ interface Loaded {
 export class Draft {
   readonly now: Timestamp;
   readonly newId: () => Id;
-  readonly runs: Table<RunRecord>;
-  readonly fleets: Table<FleetRecord>;
-  readonly jobs: Table<JobRecord>;
-  readonly instances: Table<InstanceRecord>;
-  readonly groups: Table<GroupRecord>;
-  readonly volumes: Table<VolumeRecord>;
-  readonly attachments: Table<AttachmentRecord>;
+  readonly runs: DraftTable<RunRecord>;
+  readonly fleets: DraftTable<FleetRecord>;
+  readonly jobs: DraftTable<JobRecord>;
+  readonly instances: DraftTable<InstanceRecord>;
+  readonly groups: DraftTable<GroupRecord>;
+  readonly volumes: DraftTable<VolumeRecord>;
+  readonly attachments: DraftTable<AttachmentRecord>;
   /** By kind and subject, oldest attempt first. */
   #intents = new Map<string, IntentRecord[]>();
   #announced: IntentRecord[] = [];
@@ -68,16 +68,16 @@ export class Draft {
     };
     this.now = ctx.now;
     this.newId = ctx.newId ?? noIds;
-    this.runs = new Table(loaded.run ? [loaded.run] : [], touched);
+    this.runs = new DraftTable(loaded.run ? [loaded.run] : [], touched);
     const uses = loaded.fleetUses ?? [];
     const fleets = loaded.fleet ? [loaded.fleet] : uses.map((use) => use.fleet);
-    this.fleets = new Table(fleets, touched);
+    this.fleets = new DraftTable(fleets, touched);
     for (const { fleet, active } of uses) this.#active.set(fleet.id, active);
-    this.jobs = new Table(loaded.jobs ?? [], touched);
-    this.instances = new Table(loaded.instances ?? [], touched);
-    this.groups = new Table(loaded.groups ?? [], touched);
-    this.volumes = new Table(loaded.volumeRecords ?? [], touched);
-    this.attachments = new Table(loaded.attachments ?? [], touched);
+    this.jobs = new DraftTable(loaded.jobs ?? [], touched);
+    this.instances = new DraftTable(loaded.instances ?? [], touched);
+    this.groups = new DraftTable(loaded.groups ?? [], touched);
+    this.volumes = new DraftTable(loaded.volumeRecords ?? [], touched);
+    this.attachments = new DraftTable(loaded.attachments ?? [], touched);
     for (const intent of loaded.intents ?? []) this.#remember(intent);
     for (const attempts of this.#intents.values()) attempts.sort((a, b) => a.attempt - b.attempt);
   }

@@ -12,7 +12,7 @@ function same(a: unknown, b: unknown): boolean {
 }
 
 /** Records of one kind: as they were loaded, and as the pass has changed them. */
-export class Table<R extends Row> {
+export class DraftTable<R extends Row> {
   #loaded = new Map<Id, R>();
   #rows = new Map<Id, R>();
   #guarded = new Set<Id>();

@@ -1,6 +1,6 @@
 /** Texts and targets of events. The wording is the audit format of dstack 0.22.5: keep it. */
 import type {
-  EventTarget,
+  EventTargetRecord,
   FleetRecord,
   FleetStatus,
   GatewayRecord,
@@ -23,7 +23,7 @@ import {
   terminationText,
 } from '../status/index.ts';
 
-export const runTarget = (run: RunRecord): EventTarget => ({
+export const runTarget = (run: RunRecord): EventTargetRecord => ({
   type: 'run',
   id: run.id,
   name: run.name,
@@ -31,7 +31,7 @@ export const runTarget = (run: RunRecord): EventTarget => ({
   parentId: run.id,
 });
 
-export const jobTarget = (job: JobRecord): EventTarget => ({
+export const jobTarget = (job: JobRecord): EventTargetRecord => ({
   type: 'job',
   id: job.id,
   name: job.name,
@@ -39,7 +39,7 @@ export const jobTarget = (job: JobRecord): EventTarget => ({
   parentId: job.runId,
 });
 
-export const instanceTarget = (instance: InstanceRecord): EventTarget => ({
+export const instanceTarget = (instance: InstanceRecord): EventTargetRecord => ({
   type: 'instance',
   id: instance.id,
   name: instance.name,
@@ -47,7 +47,7 @@ export const instanceTarget = (instance: InstanceRecord): EventTarget => ({
   parentId: instance.fleetId,
 });
 
-export const fleetTarget = (fleet: FleetRecord): EventTarget => ({
+export const fleetTarget = (fleet: FleetRecord): EventTargetRecord => ({
   type: 'fleet',
   id: fleet.id,
   name: fleet.name,
@@ -55,7 +55,7 @@ export const fleetTarget = (fleet: FleetRecord): EventTarget => ({
   parentId: fleet.id,
 });
 
-export const volumeTarget = (volume: VolumeRecord): EventTarget => ({
+export const volumeTarget = (volume: VolumeRecord): EventTargetRecord => ({
   type: 'volume',
   id: volume.id,
   name: volume.name,
@@ -63,7 +63,7 @@ export const volumeTarget = (volume: VolumeRecord): EventTarget => ({
   parentId: null,
 });
 
-export const gatewayTarget = (gateway: GatewayRecord): EventTarget => ({
+export const gatewayTarget = (gateway: GatewayRecord): EventTargetRecord => ({
   type: 'gateway',
   id: gateway.id,
   name: gateway.name,
@@ -74,7 +74,7 @@ export const gatewayTarget = (gateway: GatewayRecord): EventTarget => ({
 export const projectTarget = (project: {
   readonly id: Id;
   readonly name: string;
-}): EventTarget => ({
+}): EventTargetRecord => ({
   type: 'project',
   id: project.id,
   name: project.name,
@@ -85,7 +85,7 @@ export const projectTarget = (project: {
 /** Event texts contain no line breaks and do not end with a dot. */
 export function newEvent(
   message: string,
-  targets: readonly EventTarget[],
+  targets: readonly EventTargetRecord[],
   actorUserId: Id | null = null,
 ): NewEvent {
   const lines = message.split('\n').map((line) => line.trim());

@@ -13,11 +13,17 @@ import type { Surroundings } from './considered.ts';
 import { fix } from './diagnosis.ts';
 import { fleetFixes, newFleetFixes } from './fleet-fixes.ts';
 import { holderFixes } from './holder-fixes.ts';
-import { type NearMachine, nearMachines } from './machines.ts';
+import { type NearCapacity, nearCapacity } from './near-capacity.ts';
 import { type Relaxation, relaxation } from './relax.ts';
 import type { Repair } from './repair.ts';
 import { listText } from './texts.ts';
-import { type Outcome, Trials, type TrialWorld, withPlacement, withProfile } from './trials.ts';
+import {
+  type TrialOutcome,
+  Trials,
+  type TrialWorld,
+  withPlacement,
+  withProfile,
+} from './trials.ts';
 import type { Waiting } from './waiting.ts';
 
 export function capacityFixes(waiting: Waiting, world: TrialWorld, around: Surroundings): Fix[] {
@@ -44,7 +50,7 @@ function machineFixes({ waiting, around, trials }: Repair): Fix[] {
   const [node] = look.request.nodes;
   if (!node) return [];
   const found: Fix[] = [];
-  for (const machine of nearMachines(look, around.market).slice(0, TRIED)) {
+  for (const machine of nearCapacity(look, around.market).slice(0, TRIED)) {
     const { requirements } = node;
     const change = relaxation(machine.rules, requirements, look.request.profile, machine.offer);
     if (change === null || found.length === TOLD) continue;
@@ -56,15 +62,15 @@ function machineFixes({ waiting, around, trials }: Repair): Fix[] {
 
 function machineFix(
   { look }: Waiting,
-  machine: NearMachine,
+  machine: NearCapacity,
   change: Relaxation,
-  outcome: Outcome,
+  outcome: TrialOutcome,
 ): Fix {
   const text = `${machineWish(machine, change)}${laterText(outcome)}`;
   return fix(text, { command: applyCommand(look.gang.run, change.flags), value: change.value });
 }
 
-function machineWish({ name, offer, rules }: NearMachine, change: Relaxation): string {
+function machineWish({ name, offer, rules }: NearCapacity, change: Relaxation): string {
   if (rules.length === 1 && rules[0] === 'max_price') {
     return `Raise \`max_price\`: the cheapest match is ${name} at ${dollars(offer.price)} an hour`;
   }
@@ -73,7 +79,7 @@ function machineWish({ name, offer, rules }: NearMachine, change: Relaxation): s
   return `Change ${properties} to what ${name} has (${formatInstanceResources(offer.instance.resources)}${price})`;
 }
 
-const laterText = (outcome: Outcome): string =>
+const laterText = (outcome: TrialOutcome): string =>
   outcome === 'later' ? '; it then waits until something is free' : '';
 
 /** Changes that remove limits of the run's own configuration. */

@@ -11,7 +11,7 @@ import { isSshHost } from '../status/index.ts';
 import { applyCommand } from './commands.ts';
 import { fix, type Row } from './diagnosis.ts';
 import type { Repair } from './repair.ts';
-import type { Outcome } from './trials.ts';
+import type { TrialOutcome } from './trials.ts';
 
 export function fleetFixes(repair: Repair): Fix[] {
   return [
@@ -44,7 +44,7 @@ function changed(
   });
 }
 
-const later = (outcome: Outcome): string =>
+const later = (outcome: TrialOutcome): string =>
   outcome === 'later' ? '; the run then waits until something is free' : '';
 
 /** Raises `nodes` of a fleet. */

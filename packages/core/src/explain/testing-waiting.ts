@@ -1,7 +1,7 @@
 /** Shared by the tests of runs without a place. */
 import { expect } from 'vitest';
 import type { InstanceRecord } from '../model/index.ts';
-import { aFleet, anInstance, anOffer, CLOUD, type Machine } from '../placement/testing.ts';
+import { aFleet, anInstance, anOffer, CLOUD, type OfferFields } from '../placement/testing.ts';
 import { diagnose, NOW, type Situation } from './testing.ts';
 
 /** An SSH fleet with two hosts. */
@@ -11,10 +11,10 @@ export const CLUSTER = aFleet('cluster', {
   ssh_config: { user: 'u', hosts: ['a'] },
 });
 
-export const REMOTE: Machine = { backend: 'remote', region: 'remote', price: 0 };
+export const REMOTE: OfferFields = { backend: 'remote', region: 'remote', price: 0 };
 export const BUSY = { status: 'busy', busyBlocks: 1 } as const;
 
-export function host(num: number, patch: Partial<InstanceRecord> = {}, machine: Machine = {}) {
+export function host(num: number, patch: Partial<InstanceRecord> = {}, machine: OfferFields = {}) {
   return anInstance(LAB, num, anOffer({ ...REMOTE, ...machine }), patch);
 }
 

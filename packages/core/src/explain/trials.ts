@@ -10,9 +10,9 @@ import { refusalOf } from '../placement/refusals.ts';
 import { isGangOf } from './waiting.ts';
 
 /** `later`: it waits for something that can become free. */
-export type Outcome = 'never' | 'later' | 'now';
+export type TrialOutcome = 'never' | 'later' | 'now';
 
-const RANK: Readonly<Record<Outcome, number>> = { never: 0, later: 1, now: 2 };
+const RANK: Readonly<Record<TrialOutcome, number>> = { never: 0, later: 1, now: 2 };
 
 export interface TrialWorld {
   readonly snapshot: PlacementSnapshot;
@@ -23,7 +23,7 @@ export interface TrialWorld {
 export class Trials {
   readonly #look: GangLook;
   readonly #world: TrialWorld;
-  readonly #base: Outcome;
+  readonly #base: TrialOutcome;
 
   constructor(look: GangLook, world: TrialWorld) {
     this.#look = look;
@@ -32,12 +32,12 @@ export class Trials {
   }
 
   /** Whether the outcome is better than the present one. */
-  helps(outcome: Outcome): boolean {
+  helps(outcome: TrialOutcome): boolean {
     return RANK[outcome] > RANK[this.#base];
   }
 
   /** Changes the gang, on the capacity that gangs ahead leave. */
-  gang(change: (gang: Gang) => Gang): Outcome {
+  gang(change: (gang: Gang) => Gang): TrialOutcome {
     const { ledger, ask } = this.#look;
     const request = gangRequest(change(this.#look.gang));
     const option = chooseFleet(ledger, request, ask);
@@ -48,7 +48,7 @@ export class Trials {
   world(
     change: (snapshot: PlacementSnapshot) => PlacementSnapshot,
     settings: Partial<DecisionContext['settings']> = {},
-  ): Outcome {
+  ): TrialOutcome {
     const { snapshot, ask, ctx } = this.#world;
     const first = this.#look.gang.jobs[0];
     const meant = first ? isGangOf(first) : () => false;
@@ -58,7 +58,7 @@ export class Trials {
   }
 }
 
-function outcomeOf({ option, refusal }: Pick<GangLook, 'option' | 'refusal'>): Outcome {
+function outcomeOf({ option, refusal }: Pick<GangLook, 'option' | 'refusal'>): TrialOutcome {
   if (option) return 'now';
   const canWait = refusal?.kind === 'no-place' && refusal.fleets.some((f) => f.verdict === 'full');
   return canWait ? 'later' : 'never';

@@ -1,6 +1,6 @@
 export { diffFleetSpecs, type FleetSpecDiff, fleetPlanAction, sameFleetSpec } from './diff.ts';
 export { fleetEnv } from './env.ts';
-export { type HostAnswer, type HostQuestion, machineOfHost } from './host-machine.ts';
+export { type HostCapacity, type HostInput, hostCapacity } from './host-capacity.ts';
 export {
   type FleetHost,
   type FleetHostProxy,

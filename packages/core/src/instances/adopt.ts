@@ -1,22 +1,22 @@
 /** Gives an instance the machine that was created for it, or found after a crash. */
 import type { Draft } from '../draft/draft.ts';
-import type { InstanceRecord, IntentResult, ObservedMachine, Offer } from '../model/index.ts';
+import type { InstanceRecord, IntentResult, ObservedInstance, Offer } from '../model/index.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
 import { capabilitiesOf } from '../offers/capabilities.ts';
 import { isPlaceholder } from '../status/index.ts';
 import { signalCapacity } from './capacity.ts';
 import { moveInstance } from './move.ts';
 
-export type CreatedInstance = Extract<IntentResult, { kind: 'instance.created' }>;
+export type CreationResult = Extract<IntentResult, { kind: 'instance.created' }>;
 /** Created from an offer. */
-export type OfferedInstance = CreatedInstance & { readonly offer: Offer };
+export type OfferedInstance = CreationResult & { readonly offer: Offer };
 
-export function isOffered(created: CreatedInstance): created is OfferedInstance {
+export function isOffered(created: CreationResult): created is OfferedInstance {
   return created.offer !== null;
 }
 
 /** Moves a planned instance to `provisioning`. */
-export function adoptMachine(
+export function adoptInstance(
   draft: Draft,
   instance: InstanceRecord,
   created: OfferedInstance,
@@ -35,17 +35,17 @@ export function adoptMachine(
 export function adoptHandle(
   draft: Draft,
   instance: InstanceRecord,
-  { handle, hostId }: CreatedInstance,
+  { handle, hostId }: CreationResult,
 ): InstanceRecord {
   draft.signal('observation', instance.id);
   return draft.instances.set(instance, { handle, hostId });
 }
 
 /** Takes over the machine's description from its backend. */
-export function describeMachine(
+export function describeInstance(
   draft: Draft,
   instance: InstanceRecord,
-  machine: ObservedMachine,
+  machine: ObservedInstance,
 ): InstanceRecord {
   const offer = machine.offer ?? instance.offer;
   const { price, region } = offer ?? instance;
@@ -57,10 +57,10 @@ export function describeMachine(
 }
 
 /** Records the machine of an instance that is already ending, so that it can be terminated. */
-export function noteMachine(
+export function recordInstance(
   draft: Draft,
   instance: InstanceRecord,
-  created: CreatedInstance,
+  created: CreationResult,
 ): InstanceRecord {
   if (!isOffered(created)) return adoptHandle(draft, instance, created);
   return draft.instances.set(instance, machineOf(instance, created));

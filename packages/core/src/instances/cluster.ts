@@ -40,7 +40,7 @@ export function masterOf(
     .filter((one) => isInstanceActive(one.status))
     .sort((a, b) => a.instanceNum - b.instanceNum);
   const present = alive.find((one) => one.id === fleet.masterInstanceId);
-  const made = alive.find(hasMachine);
+  const made = alive.find(isInstanceCreated);
   const planned = alive.find((one) => !isPlaceholder(one));
   return present ?? made ?? planned ?? alive[0] ?? null;
 }
@@ -84,7 +84,7 @@ function siteOf(instance: InstanceRecord): Site | null {
   return { backend, region, zone: data.availability_zone };
 }
 
-export const hasMachine = ({ provisioningData }: InstanceRecord): boolean =>
+export const isInstanceCreated = ({ provisioningData }: InstanceRecord): boolean =>
   provisioningData !== null;
 
 /** What orders of a cluster's instances say: they may have to wait for the master. */

@@ -1,12 +1,12 @@
 /** The one owner of instances: nobody else changes the status of one. */
 export {
   adoptHandle,
-  adoptMachine,
-  type CreatedInstance,
-  describeMachine,
+  adoptInstance,
+  type CreationResult,
+  describeInstance,
   isOffered,
-  noteMachine,
   type OfferedInstance,
+  recordInstance,
 } from './adopt.ts';
 export {
   capacityLeftTo,
@@ -19,8 +19,8 @@ export {
   type ClusterSite,
   clusterSite,
   fixedSite,
-  hasMachine,
   isCloudCluster,
+  isInstanceCreated,
   masterOf,
   offersAt,
   type Site,

@@ -1,9 +1,9 @@
 import { SERVER_SOCKET, socketUrl } from '@dstack/contract/agent';
-import type { JobSpec, Profile, RunSpec } from '@dstack/contract/wire';
+import type { JobSpec, Profile, RunConfiguration, RunSpec } from '@dstack/contract/wire';
 import { spotOf } from '../fleet-spec/requirements.ts';
 import { mergedProfile } from '../profile/merge.ts';
 import { jobArgv } from './commands.ts';
-import { type JobPart, jobParts, type RunConfiguration } from './parts.ts';
+import { type JobPart, jobParts } from './parts.ts';
 import { jobProbes } from './probes.ts';
 import {
   DEFAULT_JOB_SPEC_SETTINGS,

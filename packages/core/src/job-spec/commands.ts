@@ -1,6 +1,6 @@
-import type { JobSpec, RunSpec } from '@dstack/contract/wire';
+import type { JobSpec, RunConfiguration, RunSpec } from '@dstack/contract/wire';
 import { devCommands, devInstallCommands } from './dev-environment.ts';
-import type { ImagePart, JobPart, RunConfiguration } from './parts.ts';
+import type { ImagePart, JobPart } from './parts.ts';
 import { jobParts } from './parts.ts';
 import { DOCKER_PROLOGUE, pythonPrologue } from './prologue.ts';
 import { DEFAULT_JOB_SPEC_SETTINGS, type ImageConfig } from './settings.ts';

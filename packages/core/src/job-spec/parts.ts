@@ -1,15 +1,12 @@
+import type { NodeGroup, ReplicaGroup } from '@dstack/contract';
 import type {
   DevEnvironmentConfiguration,
-  RunSpec,
+  RunConfiguration,
   ServiceConfiguration,
   TaskConfiguration,
 } from '@dstack/contract/wire';
 import type { JobSpecSettings } from './settings.ts';
 import { shellPath } from './shell.ts';
-
-export type RunConfiguration = RunSpec['configuration'];
-export type NodeGroup = NonNullable<TaskConfiguration['groups']>[number];
-export type ReplicaGroup = NonNullable<ServiceConfiguration['groups']>[number];
 
 /** One job as the configuration describes it, with its group's settings already applied. */
 export interface JobPart {

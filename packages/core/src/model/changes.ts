@@ -100,7 +100,7 @@ export type Change =
   | { readonly type: 'intent.cancel'; readonly key: string }
   | { readonly type: 'event'; readonly event: NewEvent };
 
-export type EventTargetType =
+export type EventTargetKind =
   | 'project'
   | 'user'
   | 'fleet'
@@ -113,8 +113,8 @@ export type EventTargetType =
   | 'secret';
 
 /** `parentId`: run of a job, fleet of an instance, gateway of a replica (for `within_*` filters). */
-export interface EventTarget {
-  readonly type: EventTargetType;
+export interface EventTargetRecord {
+  readonly type: EventTargetKind;
   readonly id: Id;
   readonly name: string;
   readonly projectId: Id | null;
@@ -125,7 +125,7 @@ export interface EventTarget {
 export interface NewEvent {
   readonly message: string;
   readonly actorUserId: Id | null;
-  readonly targets: readonly EventTarget[];
+  readonly targets: readonly EventTargetRecord[];
 }
 
 /** Work for a loop: a key, never the event itself. */

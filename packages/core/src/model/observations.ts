@@ -19,7 +19,7 @@ export interface InstanceHandle {
 }
 
 /** The machine of an instance, as its backend describes it. */
-export interface ObservedMachine {
+export interface ObservedInstance {
   /** Null: the offer that was ordered holds. */
   readonly offer: Offer | null;
   readonly provisioningData: ProvisioningData;
@@ -32,7 +32,7 @@ export type InstanceObservation =
   /** `text`: the stage, such as `booting` or `in the queue of partition gpu`. */
   | { readonly state: 'pending'; readonly text: string }
   /** Its agent can be reached. `machine` null: described once the agent has reported its facts. */
-  | { readonly state: 'ready'; readonly machine: ObservedMachine | null }
+  | { readonly state: 'ready'; readonly machine: ObservedInstance | null }
   /**
    * It ends or has ended without an order of the server: a spot instance was reclaimed, the
    * provider could not start it, or the fleet can never use it (`refused`).

@@ -109,7 +109,7 @@ export interface CapacitySnapshot {
 /** What placement needs of a project's backends beside their offers. */
 export interface CapacityHints extends Pick<CapacitySnapshot, 'offersOnly'> {
   /** Some backend sends no signals about capacity, so placement has to ask it again. */
-  readonly hasSilentBackends: boolean;
+  readonly hasPolledBackends: boolean;
 }
 
 /** One project's waiting work and all capacity on which it could be placed. */

@@ -1,7 +1,7 @@
 /** Compute capabilities of NVIDIA GPUs by name, without case (the table of gpuhunt 0.1.34). */
-export type ComputeCapability = readonly [major: number, minor: number];
+export type CapabilityVersion = readonly [major: number, minor: number];
 
-const NVIDIA: readonly (readonly [ComputeCapability, string])[] = [
+const NVIDIA: readonly (readonly [CapabilityVersion, string])[] = [
   [[6, 0], 'P100'],
   [[7, 0], 'V100'],
   [[7, 5], 'T4 RTX6000 RTX2060 RTX2060SUPER RTX2070 RTX2070SUPER RTX2080 RTX2080SUPER RTX2080Ti'],
@@ -23,11 +23,11 @@ const NVIDIA: readonly (readonly [ComputeCapability, string])[] = [
 
 const words = (list: string): string[] => list.toLowerCase().split(' ');
 
-const CAPABILITY_BY_NAME: ReadonlyMap<string, ComputeCapability> = new Map(
+const CAPABILITY_BY_NAME: ReadonlyMap<string, CapabilityVersion> = new Map(
   NVIDIA.flatMap(([capability, names]) => words(names).map((name) => [name, capability] as const)),
 );
 
 /** Null unless it is a known NVIDIA GPU. */
-export function computeCapabilityOf(name: string): ComputeCapability | null {
+export function computeCapabilityOf(name: string): CapabilityVersion | null {
   return CAPABILITY_BY_NAME.get(name.toLowerCase()) ?? null;
 }

@@ -27,7 +27,7 @@ export function finding(rule: Rule, detail: Detail = {}): Finding {
 }
 
 /** The requirements of a job on its machine. */
-export interface MachineQuery {
+export interface OfferQuery {
   readonly requirements: Requirements;
   readonly profile: Location;
   readonly needs: JobNeeds;
@@ -40,7 +40,7 @@ export const LOCAL_LACKS = {
 };
 
 /** Why an offer can never take the job; empty if it can. */
-export function offerFindings(query: MachineQuery, offer: Offer): Finding[] {
+export function offerFindings(query: OfferQuery, offer: Offer): Finding[] {
   return [
     ...placeFindings(query, offer),
     ...allMismatches(query.requirements, offer).map((rule) =>
@@ -50,7 +50,7 @@ export function offerFindings(query: MachineQuery, offer: Offer): Finding[] {
 }
 
 /** The location and kind of machine only, regardless of its size. */
-export function placeFindings(query: MachineQuery, offer: Offer): Finding[] {
+export function placeFindings(query: OfferQuery, offer: Offer): Finding[] {
   const unmet = unmetNeed(query.needs, offer);
   const refusal = localRefusal(query.needs, offer);
   return [

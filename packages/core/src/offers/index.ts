@@ -23,7 +23,7 @@ export {
 } from './groups.ts';
 export type { JobNeeds } from './job-needs.ts';
 export { DEFAULT_MAX_OFFERS, listOffers, mergeByPrice, type OfferListing } from './listing.ts';
-export { MACHINE_GPUS } from './local-gpus.ts';
+export { SERVER_HOST_GPUS } from './local-gpus.ts';
 export {
   LOCAL_HOST,
   LOCAL_MOUNTS,

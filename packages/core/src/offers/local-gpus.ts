@@ -6,11 +6,11 @@ import { isServerHost } from './capabilities.ts';
  * The server host is offered with all of its GPUs, with fewer, and with none, and may hold several
  * instances at once. A GPU belongs to one of them at a time, while that one has a job.
  */
-export const MACHINE_GPUS = 'machine_gpus';
+export const SERVER_HOST_GPUS = 'machine_gpus';
 
 /** How many GPUs the machine behind a `local` offer has in all. */
-export function machineGpus(offer: Offer): number {
-  const count = offer.backend_data[MACHINE_GPUS];
+export function serverHostGpus(offer: Offer): number {
+  const count = offer.backend_data[SERVER_HOST_GPUS];
   return typeof count === 'number' ? count : offer.instance.resources.gpus.length;
 }
 

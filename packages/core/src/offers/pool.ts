@@ -8,7 +8,7 @@ import {
 } from '../status/index.ts';
 import { smallestShare } from './blocks.ts';
 import { configuredBackendName } from './capabilities.ts';
-import { finding, type MachineQuery, offerFindings, placeFindings } from './findings.ts';
+import { finding, type OfferQuery, offerFindings, placeFindings } from './findings.ts';
 import {
   allowsBackend,
   includesIgnoringCase,
@@ -36,7 +36,7 @@ export interface PoolOffer {
 export function matchInstance(
   instance: InstanceRecord,
   busyBlocks: number,
-  query: MachineQuery,
+  query: OfferQuery,
 ): PoolOffer | null {
   const { offer, totalBlocks } = instance;
   if (!offer || totalBlocks === null || !isUsable(instance)) return null;
@@ -53,7 +53,7 @@ export function matchInstance(
  * Every rule by which an instance can never serve a job; empty if it can, or if its machine is not
  * known yet.
  */
-export function instanceFindings(instance: InstanceRecord, query: MachineQuery): Finding[] {
+export function instanceFindings(instance: InstanceRecord, query: OfferQuery): Finding[] {
   const { offer, totalBlocks } = instance;
   if (offer === null) return unknownFindings(instance, query.profile);
   const { location, at } = placeOf(instance, offer, query.profile);

@@ -1,4 +1,4 @@
-import { hasMachine, isCloudCluster, matchesFleet } from '../instances/index.ts';
+import { isCloudCluster, isInstanceCreated, matchesFleet } from '../instances/index.ts';
 import type {
   CapacitySnapshot,
   EngineSettings,
@@ -9,7 +9,7 @@ import type {
   RunRecord,
 } from '../model/index.ts';
 import { isServerHost } from '../offers/capabilities.ts';
-import { heldLocalGpus, machineGpus } from '../offers/local-gpus.ts';
+import { heldLocalGpus, serverHostGpus } from '../offers/local-gpus.ts';
 import { isUsable } from '../offers/pool.ts';
 import { isFleetActive, isInstanceActive, isInstanceAvailable } from '../status/index.ts';
 import { VolumeLedger } from './volume-ledger.ts';
@@ -65,7 +65,7 @@ export class CapacityLedger {
       }
       if (!isInstanceActive(instance.status)) continue;
       count(this.#active, instance.fleetId);
-      (hasMachine(instance) ? this.#sited : this.#starting).add(instance.fleetId);
+      (isInstanceCreated(instance) ? this.#sited : this.#starting).add(instance.fleetId);
       if (instance.busyBlocks > 0 || instance.provisioningData === null) {
         count(this.#occupied, instance.fleetId);
       }
@@ -163,7 +163,7 @@ export class CapacityLedger {
   hasGpusFor(offer: Offer): boolean {
     const wanted = offer.instance.resources.gpus.length;
     if (!isServerHost(offer.backend) || wanted === 0) return true;
-    return this.#localGpusHeld + wanted <= machineGpus(offer);
+    return this.#localGpusHeld + wanted <= serverHostGpus(offer);
   }
 
   /**

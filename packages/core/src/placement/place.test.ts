@@ -242,7 +242,7 @@ describe('runs that wait for capacity', () => {
     const at = (waitingSince: number) => {
       const gang = aGang(aRun('a'), 0, { ...WAITS, waitingSince });
       const ctx = aContext();
-      const decision = placed({ gangs: [gang], hasSilentBackends: true }, [], ctx);
+      const decision = placed({ gangs: [gang], hasPolledBackends: true }, [], ctx);
       return ((decision.again ?? 0) - ctx.now) / 1_000_000;
     };
     const { now } = aContext();

@@ -206,7 +206,7 @@ export class PlacementPass {
 
   /** Backends without signals are asked again, less often the longer the newest gang has waited. */
   #again(): Timestamp | null {
-    if (this.#waitingSince === null || !this.#snapshot.hasSilentBackends) return null;
+    if (this.#waitingSince === null || !this.#snapshot.hasPolledBackends) return null;
     const { now } = this.#ctx;
     const waited = (now - this.#waitingSince) / 2;
     return now + Math.min(Math.max(waited, ASK_AGAIN.least), ASK_AGAIN.most);

@@ -17,11 +17,11 @@ import { requirementsMatch } from '../offers/match.ts';
 import { newSubmissions } from '../reconcile/new-submission.ts';
 import { prepareRunSpec } from '../run-spec/prepare.ts';
 import {
-  aMachine,
   anOffer,
   fleetRecord,
   instanceRecord,
-  type Machine,
+  type OfferFields,
+  provisioningDataFor,
   runRecord,
 } from '../testing/records.ts';
 import type { BackendOffers } from './backend-answers.ts';
@@ -31,7 +31,7 @@ import { place } from './place.ts';
 const PROJECT = 'project-1';
 const NOW = 1_700_000_000_000_000;
 
-export { anOffer, type Machine };
+export { anOffer, type OfferFields };
 
 /** The server host, smaller than the language's default lower bounds. */
 export function localOffer(
@@ -71,7 +71,7 @@ export function anInstance(
   const { backend, region, price } = offer;
   return instanceRecord({
     ...{ id: name, projectId: fleet.projectId, fleetId: fleet.id, instanceNum: num, name, offer },
-    ...{ backend, region, price, provisioningData: aMachine(offer, `10.0.0.${num}`) },
+    ...{ backend, region, price, provisioningData: provisioningDataFor(offer, `10.0.0.${num}`) },
     handle: { id: `i-${name}`, data: null },
     createdAt: NOW,
     ...patch,
@@ -119,7 +119,7 @@ export function aSnapshot(patch: Partial<PlacementSnapshot>): PlacementSnapshot 
     gangs: [],
     more: new Set(),
     rivals: [],
-    hasSilentBackends: false,
+    hasPolledBackends: false,
     offersOnly: new Set(),
     fleets: [],
     instances,

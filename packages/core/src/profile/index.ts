@@ -1,1 +1,1 @@
-export { EMPTY_PROFILE, mergedFleetProfile, mergedProfile, PROFILE_KEYS } from './merge.ts';
+export { EMPTY_PROFILE, mergedFleetProfile, mergedProfile } from './merge.ts';

@@ -1,7 +1,7 @@
 import type { FleetSpec, Profile, RunSpec } from '@dstack/contract/wire';
 
 /** The keys of a profile that a configuration may carry too (`ProfileParams` of the wire). */
-export const PROFILE_KEYS = [
+const PROFILE_KEYS = [
   'backends',
   'regions',
   'availability_zones',

@@ -1,12 +1,11 @@
 /** Nodes of one replica start together, in the order that the user has configured. */
+import type { StartupOrder } from '@dstack/contract';
 import type { JobRecord } from '../model/index.ts';
 import { mergedProfile } from '../profile/merge.ts';
 import { groupMembers } from '../run-spec/group-references.ts';
 import { isJobRunning } from '../status/index.ts';
 import { groupMemberJob, nodeAddress } from './node-address.ts';
 import type { RunPass } from './run-pass.ts';
-
-export type StartupOrder = 'any' | 'master-first' | 'workers-first';
 
 /** More than one node: its processes need each other's addresses. */
 export const isGang = (job: JobRecord): boolean => (job.spec.jobs_per_replica ?? 1) > 1;

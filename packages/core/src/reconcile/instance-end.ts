@@ -1,6 +1,6 @@
 /** An instance in `terminating`: the order to the backend is repeated until it succeeds. */
 import { instanceTarget, newEvent } from '../events/events.ts';
-import { finishInstance, noteMachine } from '../instances/index.ts';
+import { finishInstance, recordInstance } from '../instances/index.ts';
 import { BACKEND_MISSING, type GroupRecord, type IntentRecord } from '../model/index.ts';
 import {
   BACKEND_MISSING_LIMIT,
@@ -88,7 +88,7 @@ function giveUpMachine(pass: InstancePass): void {
 function adoptLate(pass: InstancePass): boolean {
   const create = pass.draft.lastIntent('instance.create', pass.instance.id);
   if (create?.result?.kind === 'instance.created') {
-    noteMachine(pass.draft, pass.instance, create.result);
+    recordInstance(pass.draft, pass.instance, create.result);
     return true;
   }
   if (create === null || create.state !== 'announced') {

@@ -3,8 +3,8 @@
 import { instanceTarget, newEvent } from '../events/events.ts';
 import {
   adoptHandle,
-  adoptMachine,
-  describeMachine,
+  adoptInstance,
+  describeInstance,
   isOffered,
   type OfferedInstance,
   startInstance,
@@ -57,7 +57,7 @@ function followCreation(pass: InstancePass, create: IntentRecord): void {
     const limit = `${max} (DSTACK_LOCAL_MAX_INSTANCES)`;
     pass.giveUp('no_offers', `The server's machine has as many instances as it may: ${limit}`);
   } else if (result?.kind === 'instance.created') {
-    adoptMachine(pass.draft, pass.instance, result);
+    adoptInstance(pass.draft, pass.instance, result);
     // The snapshot was loaded without the host, which may already be connected: run another pass.
     pass.draft.signal('instance', pass.instance.id);
   } else if (result?.kind === 'no-capacity') {
@@ -104,7 +104,7 @@ function advanceUndescribed(pass: InstancePass): void {
   }
   if (followLoss(pass)) return;
   if (observation?.observation.state === 'ready' && observation.observation.machine) {
-    describeMachine(pass.draft, pass.instance, observation.observation.machine);
+    describeInstance(pass.draft, pass.instance, observation.observation.machine);
   }
   const until = pass.instance.createdAt + HOST_ADD_LIMIT;
   if (host?.connected && pass.instance.provisioningData !== null) {
@@ -152,7 +152,7 @@ function followReadiness(pass: InstancePass): void {
   const observation = pass.observation?.observation;
   if (observation?.state !== 'ready' || observation.machine === null) return;
   if (pass.instance.provisioningData?.hostname) return;
-  describeMachine(pass.draft, pass.instance, observation.machine);
+  describeInstance(pass.draft, pass.instance, observation.machine);
   pass.signalRuns();
 }
 

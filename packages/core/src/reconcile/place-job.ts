@@ -1,7 +1,7 @@
 /** A submitted job: it waits for a place, or for its machine to be created. */
 import { instanceProvisionedEvent } from '../events/events.ts';
 import {
-  adoptMachine,
+  adoptInstance,
   isOffered,
   type OfferedInstance,
   runtimeDataFor,
@@ -10,7 +10,7 @@ import type { InstanceRecord, JobRecord } from '../model/index.ts';
 import { asJobReason, CREATE_LIMIT, isInstancePending } from '../status/index.ts';
 import { endJob } from './end-job.ts';
 import type { RunPass } from './run-pass.ts';
-import { volumesOf } from './run-volumes.ts';
+import { volumesOfJob } from './run-volumes.ts';
 import { awaitPlace } from './wait-for-place.ts';
 
 const NO_CAPACITY = 'failed_to_start_due_to_no_capacity';
@@ -31,7 +31,7 @@ export function advanceSubmitted(pass: RunPass, job: JobRecord): void {
   }
   const create = pass.draft.lastIntent('instance.create', instance.id);
   if (create?.result?.kind === 'instance.created' && isOffered(create.result)) {
-    const made = adoptMachine(pass.draft, instance, create.result);
+    const made = adoptInstance(pass.draft, instance, create.result);
     provisionJob(pass, job, made, create.result);
     return;
   }
@@ -77,10 +77,10 @@ function provisionJob(
     provisionedAt: pass.now,
     runtimeData: {
       ...runtimeDataFor(claimed, instance, created.offer, pass.ctx.settings),
-      volume_names: volumesOf(pass, job).map(({ name }) => name),
+      volume_names: volumesOfJob(pass, job).map(({ name }) => name),
     },
   });
-  for (const { volumeId } of volumesOf(pass, job)) pass.draft.signal('volume', volumeId);
+  for (const { volumeId } of volumesOfJob(pass, job)) pass.draft.signal('volume', volumeId);
   pass.draft.event(instanceProvisionedEvent(instance, bound));
   // The snapshot was loaded without the host, which may already be connected: run another pass.
   if (pass.hostOf(bound) === null) pass.draft.signal('run', bound.runId);

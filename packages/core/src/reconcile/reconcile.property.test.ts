@@ -86,10 +86,10 @@ function act(outside: Outside, { what, choice }: Step): void {
       break;
     }
     case 8:
-      outside.connect(pick([...outside.machines], choice) ?? '');
+      outside.connect(pick([...outside.billed], choice) ?? '');
       break;
     case 9:
-      outside.disconnect(pick([...outside.machines], choice) ?? '');
+      outside.disconnect(pick([...outside.billed], choice) ?? '');
       break;
     case 10:
       world.later(choice);
@@ -117,11 +117,11 @@ function act(outside: Outside, { what, choice }: Step): void {
  */
 function answerAll(outside: Outside, late = false): void {
   const { world } = outside;
-  for (const id of outside.machines) outside.connect(id);
+  for (const id of outside.billed) outside.connect(id);
   const announced = [...world.intents.values()].filter((one) => one.state === 'announced');
   for (const intent of announced) outside.carryOut(intent, 2);
   if (late) for (const key of [...world.cancelled]) outside.carryOutLate(key);
-  for (const id of outside.machines) outside.connect(id);
+  for (const id of outside.billed) outside.connect(id);
   for (const id of [...outside.processes.keys()]) outside.progress(id, 1);
   outside.place(0);
   outside.passRun();
@@ -168,7 +168,7 @@ describe('whatever happens in whatever order', () => {
           (one) => !isInstanceTerminated(one.status) && !isInstanceIdle(one.status),
         );
         expect(left.map((one) => [one.id, one.status])).toEqual([]);
-        for (const id of outside.machines) expect(world.instances.has(id)).toBe(true);
+        for (const id of outside.billed) expect(world.instances.has(id)).toBe(true);
       }),
       { numRuns: 250 },
     );

@@ -13,7 +13,7 @@ import {
 import type { RunPass } from './run-pass.ts';
 
 /** What the job mounts, in the order of its mounts. */
-export function volumesOf({ snapshot }: Pick<RunPass, 'snapshot'>, job: JobRecord): JobVolume[] {
+export function volumesOfJob({ snapshot }: Pick<RunPass, 'snapshot'>, job: JobRecord): JobVolume[] {
   return snapshot.volumes
     .filter((one) => one.jobId === job.id)
     .sort((a, b) => a.mountNum - b.mountNum);
@@ -26,7 +26,7 @@ export type MountState =
 
 /** Whether the job may start: it never does without one of its volumes. */
 export function mountState(pass: Pick<RunPass, 'snapshot'>, job: JobRecord): MountState {
-  const volumes = volumesOf(pass, job);
+  const volumes = volumesOfJob(pass, job);
   if (volumes.length < volumeNamesOf(job.spec).length) {
     return { kind: 'failed', message: 'Its volumes were given away' };
   }
@@ -46,7 +46,7 @@ export function mountState(pass: Pick<RunPass, 'snapshot'>, job: JobRecord): Mou
  * waits until the volumes that no other job of its instance mounts are detached.
  */
 export function leaveVolumes(pass: RunPass, job: JobRecord): boolean {
-  const volumes = volumesOf(pass, job);
+  const volumes = volumesOfJob(pass, job);
   const [first] = volumes;
   if (!first) return true;
   const ids = volumes.map(({ volumeId }) => volumeId);
@@ -75,7 +75,7 @@ export function leaveVolumes(pass: RunPass, job: JobRecord): boolean {
 export function heldVolumes(
   pass: RunPass,
   job: JobRecord,
-  volumes: readonly JobVolume[] = volumesOf(pass, job),
+  volumes: readonly JobVolume[] = volumesOfJob(pass, job),
 ): JobVolume[] {
   const instance = pass.instanceOf(job);
   if (instance === null || !isInstanceActive(instance.status)) return [];

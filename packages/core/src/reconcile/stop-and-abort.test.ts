@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { aJob } from './testing.ts';
-import { onNewMachine, placed, running } from './testing-runs.ts';
+import { onNewInstance, placed, running } from './testing-runs.ts';
 import { World } from './testing-world.ts';
 
 describe('stop and abort', () => {
@@ -154,7 +154,7 @@ describe('stop and abort', () => {
   });
 
   test('a machine that is being created is left to its instance, and the run does not wait for it', () => {
-    const world = onNewMachine();
+    const world = onNewInstance();
     world.pass();
     world.stop();
     world.pass();

@@ -34,7 +34,7 @@ export class Outside {
   /** What the agents know, by job. */
   processes = new Map<string, Process>();
   /** Machines that cost money, by instance. */
-  machines = new Set<string>();
+  billed = new Set<string>();
   #instances = 0;
   /** The host for which each order was announced: a late worker still uses it. */
   #targets = new Map<string, string>();
@@ -42,7 +42,7 @@ export class Outside {
 
   constructor(world: World) {
     this.world = world;
-    for (const one of world.instances.values()) this.machines.add(one.id);
+    for (const one of world.instances.values()) this.billed.add(one.id);
     this.#seen = this.#remember();
   }
 
@@ -154,7 +154,7 @@ export class Outside {
     );
     if (instance === undefined) {
       instance = anInstance({ id: `host-${++this.#instances}`, idleSeconds: 300 });
-      this.machines.add(instance.id);
+      this.billed.add(instance.id);
       world.connect(instance.id);
     }
     const { version } = instance;
@@ -231,7 +231,7 @@ export class Outside {
       this.world.settle(intent.key, { kind: 'no-capacity', message: 'All offers failed' });
       return;
     }
-    this.machines.add(intent.subjectId);
+    this.billed.add(intent.subjectId);
     this.world.created(intent.subjectId, anOffer());
     if (choice % 3 === 1) this.world.connect(intent.subjectId);
   }
@@ -242,7 +242,7 @@ export class Outside {
       return;
     }
     this.world.settle(intent.key, { kind: 'ok' });
-    this.machines.delete(intent.subjectId);
+    this.billed.delete(intent.subjectId);
     this.world.hosts.delete(intent.subjectId);
     for (const [id, one] of this.processes) {
       if (one.hostId === intent.subjectId) this.processes.delete(id);
@@ -313,7 +313,7 @@ export class Outside {
   }
 
   connect(hostId: string): void {
-    if (!this.machines.has(hostId)) return;
+    if (!this.billed.has(hostId)) return;
     this.world.connect(hostId);
     for (const [jobId, one] of this.processes) if (one.hostId === hostId) this.#tellServer(jobId);
   }

@@ -25,7 +25,7 @@ export function running(spec: Spec = {}): World {
 }
 
 /** A run whose job waits for a machine that is being created. */
-export function onNewMachine(): World {
+export function onNewInstance(): World {
   return new World({
     jobs: [aJob({ instanceId: 'inst-1', claimedBlocks: 1 })],
     instances: [aPlaceholder('job-1')],

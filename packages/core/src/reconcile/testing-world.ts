@@ -36,10 +36,10 @@ import {
   aFleet,
   aHost,
   aJobSpec,
-  aMachine,
   anOffer,
   aReport,
   aRun,
+  provisioningDataFor,
   SETTINGS,
   T0,
 } from './testing.ts';
@@ -332,7 +332,7 @@ export class World {
       kind: 'instance.created',
       offer,
       handle: { id: 'i-1', data: null },
-      provisioningData: aMachine(offer),
+      provisioningData: provisioningDataFor(offer),
       hostId: instanceId,
     };
     return this.settle(`instance.create:${instanceId}:0`, result);

@@ -12,16 +12,16 @@ import type {
   RunRecord,
 } from '../model/index.ts';
 import {
-  aMachine,
   fleetRecord,
   instanceRecord,
   jobRecord,
   anOffer as machineOffer,
+  provisioningDataFor,
   runRecord,
   T0,
 } from '../testing/records.ts';
 
-export { aMachine, T0 };
+export { provisioningDataFor, T0 };
 
 export const SETTINGS: EngineSettings = {
   unreachableTolerance: null,

@@ -34,13 +34,13 @@ export const DEFAULT_RUN_SPEC_SETTINGS: RunSpecSettings = {
 };
 
 /** The fields that decide whether a volume can be mounted. */
-export type VolumeState = Pick<VolumeRecord, 'status' | 'statusMessage' | 'toBeDeleted'>;
+export type VolumeCondition = Pick<VolumeRecord, 'status' | 'statusMessage' | 'toBeDeleted'>;
 
 export interface RunSpecContext {
   /** Stored public key of the user, one line; null if there is none. */
   readonly userPublicKey: string | null;
   /** The project's volumes by name, without deleted ones; omitted = not checked. */
-  readonly volumes?: ReadonlyMap<string, VolumeState>;
+  readonly volumes?: ReadonlyMap<string, VolumeCondition>;
   /** Whether the project has a running default gateway; omitted = it has. */
   readonly hasDefaultGateway?: boolean;
   /** Clients before 0.19.27 rely on jobs starting in `/workflow`. */
@@ -245,7 +245,7 @@ function mountedTwice({ configuration: { volumes } }: RunSpec): string | null {
   return null;
 }
 
-function volumeError(name: string, volume: VolumeState | undefined): SpecError | null {
+function volumeError(name: string, volume: VolumeCondition | undefined): SpecError | null {
   if (!volume) return specError(`Volume ${name} not found`, 'resource_not_exists');
   if (volume.toBeDeleted) return specError(`Volume ${name} is being deleted`);
   if (isVolumeActive(volume.status)) return null;

@@ -10,7 +10,6 @@ export {
 } from './claim.ts';
 export type {
   ListedThing,
-  OrphanKind,
   OrphanOwner,
   OrphanRecord,
   SweepRecord,

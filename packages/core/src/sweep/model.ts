@@ -1,7 +1,6 @@
-/** What the sweep knows: things at providers that carry this server's tag. */
+/** The records of the sweep: resources in the accounts of backends that carry this server's tag. */
+import type { OrphanKind } from '@dstack/contract/wire';
 import type { BackendName, Id, InstanceHandle, Timestamp } from '../model/index.ts';
-
-export type OrphanKind = 'instance' | 'volume' | 'group';
 
 /** Something with this server's tag, as its provider lists it. */
 export interface ListedThing {

@@ -21,7 +21,7 @@ import { newSubmissions } from '../reconcile/new-submission.ts';
 /** 2026-01-01T00:00:00Z, µs. */
 export const T0: Timestamp = 1_767_225_600 * SECOND;
 
-export interface Machine {
+export interface OfferFields {
   readonly backend?: BackendName;
   readonly name?: string;
   readonly region?: string;
@@ -35,7 +35,7 @@ export interface Machine {
   readonly zones?: string[];
 }
 
-export function anOffer(machine: Machine = {}): Offer {
+export function anOffer(machine: OfferFields = {}): Offer {
   const gpu = { name: machine.gpu ?? 'H100', memory_mib: 81920, vendor: 'nvidia' as const };
   return {
     backend: machine.backend ?? 'aws',
@@ -63,7 +63,10 @@ export function anOffer(machine: Machine = {}): Offer {
 }
 
 /** The machine that was made of an offer. */
-export function aMachine(offer: Offer = anOffer(), hostname = '10.0.0.1'): ProvisioningData {
+export function provisioningDataFor(
+  offer: Offer = anOffer(),
+  hostname = '10.0.0.1',
+): ProvisioningData {
   return {
     backend: offer.backend,
     base_backend: null,
@@ -162,7 +165,7 @@ export function instanceRecord(part: Partial<InstanceRecord> = {}): InstanceReco
     healthMessage: null,
     provisioningJobId: null,
     offer,
-    provisioningData: offer && aMachine(offer),
+    provisioningData: offer && provisioningDataFor(offer),
     totalBlocks: 1,
     busyBlocks: 0,
     requirements: null,

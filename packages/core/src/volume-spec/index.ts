@@ -3,5 +3,5 @@ export {
   type PreparedVolume,
   prepareVolume,
   type VolumeContext,
-  type VolumePlace,
+  type VolumeLocation,
 } from './prepare.ts';

@@ -11,7 +11,7 @@ export interface VolumeContext {
   readonly localOff: string | null;
 }
 
-export interface VolumePlace {
+export interface VolumeLocation {
   /** A volume on hosts is Kubernetes' on the wire only. */
   readonly backend: BackendName;
   /** The SSH fleet whose hosts hold it. */
@@ -20,7 +20,7 @@ export interface VolumePlace {
 
 export type PreparedVolume =
   /** `external`: it registers a volume that exists already. */
-  { readonly ok: true; readonly external: boolean } & VolumePlace;
+  { readonly ok: true; readonly external: boolean } & VolumeLocation;
 
 /** What the server makes of a volume's configuration, or why it refuses it. */
 export function prepareVolume(
@@ -47,7 +47,7 @@ export function prepareVolume(
 function placeOf(
   configuration: VolumeConfiguration,
   { fleetNamed, localOff }: VolumeContext,
-): VolumePlace | SpecError {
+): VolumeLocation | SpecError {
   const place = hostVolumePlace(configuration);
   const zone = ('availability_zone' in configuration && configuration.availability_zone) || null;
   const isClaim = 'claim_name' in configuration;

@@ -1,9 +1,9 @@
-import { fleetHosts, type HostQuestion, type Id } from '@dstack/core';
+import { fleetHosts, type HostInput, type Id } from '@dstack/core';
 import type { Store } from '@dstack/store';
 
 /** An SSH host as its fleet names it; null = it is not known any more. */
 export function fleetHostReader(store: Pick<Store, 'hostAccess' | 'instances' | 'fleets'>) {
-  return async (instanceId: Id): Promise<Omit<HostQuestion, 'facts'> | null> => {
+  return async (instanceId: Id): Promise<Omit<HostInput, 'facts'> | null> => {
     const record = await store.hostAccess.byId(instanceId);
     const [instance] = await store.instances.byIds([instanceId]);
     const fleet = instance && (await store.fleets.byId(instance.fleetId));

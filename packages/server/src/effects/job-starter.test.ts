@@ -2,7 +2,13 @@
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { JobRecord } from '@dstack/core';
-import { aMachine, anOffer, instanceRecord, jobRecord, runRecord } from '@dstack/core/testing';
+import {
+  anOffer,
+  instanceRecord,
+  jobRecord,
+  provisioningDataFor,
+  runRecord,
+} from '@dstack/core/testing';
 import { describe, expect, it } from 'vitest';
 import { JobSpecError } from './named-secrets.ts';
 import { JobStarter } from './start-job.ts';
@@ -21,7 +27,7 @@ function aNode(num: number, spec: object = {}): JobRecord {
   return jobRecord(
     {
       ...{ id: `job-${num}`, jobNum: num, instanceId: `inst-${num}`, status: 'provisioning' },
-      provisioningData: aMachine(anOffer(), `10.0.0.${num}`),
+      provisioningData: provisioningDataFor(anOffer(), `10.0.0.${num}`),
       runtimeData: { offer: anOffer({ gpus: num + 1 }) } as never,
       spec: {
         ...{ job_num: num, job_name: `train-${num}-0`, replica_num: 0, replica_group: '0' },

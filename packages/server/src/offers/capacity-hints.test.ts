@@ -12,7 +12,7 @@ it('names the backends that cannot create machines', () => {
 });
 
 it('asks again only for backends that create machines and send no signals', () => {
-  expect(capacityHints([cloud, local]).hasSilentBackends).toBe(true);
-  expect(capacityHints([local, shown]).hasSilentBackends).toBe(false);
-  expect(capacityHints([]).hasSilentBackends).toBe(false);
+  expect(capacityHints([cloud, local]).hasPolledBackends).toBe(true);
+  expect(capacityHints([local, shown]).hasPolledBackends).toBe(false);
+  expect(capacityHints([]).hasPolledBackends).toBe(false);
 });

@@ -8,7 +8,7 @@ export function capacityHints(
   const makers = backends.filter((backend) => backend.instances !== null);
   const others = backends.filter((backend) => backend.instances === null);
   return {
-    hasSilentBackends: makers.some((backend) => !backend.signalsCapacity),
+    hasPolledBackends: makers.some((backend) => !backend.signalsCapacity),
     offersOnly: new Set(others.map((backend) => backend.name)),
   };
 }

@@ -50,7 +50,7 @@ export async function loadExplainedRun(
   const queue = {
     ...{ projectId, projectName: run.projectName, ...capacity, ...waiting, rivals },
     volumes: [...capacity.volumes, ...ofRivals],
-    hasSilentBackends: hints.hasSilentBackends,
+    hasPolledBackends: hints.hasPolledBackends,
   };
   const places: QueuePlace[] = [];
   for (const job of examinedJobs(run.jobs)) places.push(await queuePlace(tx, job));

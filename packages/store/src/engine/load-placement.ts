@@ -45,7 +45,7 @@ export async function loadPlacement(
     rivals,
     ...capacity,
     volumes: await volumesOfGangs(tx, [...queue.gangs, ...rivals.map(({ gang }) => gang)]),
-    hasSilentBackends: hints.hasSilentBackends,
+    hasPolledBackends: hints.hasPolledBackends,
   };
 }
 

@@ -108,7 +108,7 @@ forEachStore((tests) => {
   it('has what the backends are known for when placement starts', async () => {
     const world = await openWorld(tests);
     await insertRun(world, {}, [{}]);
-    const hints = { offersOnly: new Set(['aws'] as const), hasSilentBackends: true };
+    const hints = { offersOnly: new Set(['aws'] as const), hasPolledBackends: true };
     expect(await world.store.engine.loadPlacement(world.projectId, hints)).toMatchObject(hints);
   });
 

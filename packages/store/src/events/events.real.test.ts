@@ -1,4 +1,4 @@
-import type { EventTarget } from '@dstack/core';
+import type { EventTargetRecord } from '@dstack/core';
 import { expect, it } from 'vitest';
 import { newEvent, projectRecord, userRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
@@ -7,11 +7,11 @@ import type { EventFilter } from './types.ts';
 const ALL = { visibleTo: null };
 
 function target(
-  type: EventTarget['type'],
+  type: EventTargetRecord['type'],
   id: string,
   projectId: string | null,
   parentId: string | null = null,
-): EventTarget {
+): EventTargetRecord {
   return { type, id, name: `${type} ${id}`, projectId, parentId };
 }
 

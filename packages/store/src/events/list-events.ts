@@ -1,4 +1,4 @@
-import type { EventTargetType, Id } from '@dstack/core';
+import type { EventTargetKind, Id } from '@dstack/core';
 import { type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely';
 import type { Db } from '../context.ts';
 import { forIds, groupBy, keyset } from '../query.ts';
@@ -93,7 +93,7 @@ function sharedConditions(filter: EventFilter): RawBuilder<SqlBool>[] {
 
 /** The target itself, and targets with its id as parent. */
 const WITHIN: Readonly<
-  Record<'fleet' | 'run' | 'gateway', { self: EventTargetType; child: EventTargetType }>
+  Record<'fleet' | 'run' | 'gateway', { self: EventTargetKind; child: EventTargetKind }>
 > = {
   fleet: { self: 'fleet', child: 'instance' },
   run: { self: 'run', child: 'job' },
@@ -191,7 +191,7 @@ function toTarget(
   },
 ): EventViewTarget {
   return {
-    type: row.type as EventTargetType,
+    type: row.type as EventTargetKind,
     id: row.target_id,
     name: row.name,
     projectId: row.project_id,

@@ -1,4 +1,4 @@
-import type { EventTarget, EventTargetType, Id, NewEvent, Timestamp } from '@dstack/core';
+import type { EventTargetKind, EventTargetRecord, Id, NewEvent, Timestamp } from '@dstack/core';
 import type { Page } from '../page.ts';
 
 export interface EventView {
@@ -17,7 +17,7 @@ export interface EventActor {
   readonly deleted: boolean;
 }
 
-export interface EventViewTarget extends EventTarget {
+export interface EventViewTarget extends EventTargetRecord {
   readonly projectName: string | null;
   readonly projectDeleted: boolean;
 }
@@ -29,12 +29,12 @@ export interface EventViewTarget extends EventTarget {
 export interface EventFilter {
   /** Null: an admin, who sees everything. */
   readonly visibleTo: { readonly userId: Id; readonly projectIds: readonly Id[] } | null;
-  readonly targets?: { readonly type: EventTargetType; readonly ids: readonly Id[] } | null;
+  readonly targets?: { readonly type: EventTargetKind; readonly ids: readonly Id[] } | null;
   readonly within?: {
     readonly kind: 'project' | 'fleet' | 'run' | 'gateway';
     readonly ids: readonly Id[];
   } | null;
-  readonly targetTypes?: readonly EventTargetType[] | null;
+  readonly targetTypes?: readonly EventTargetKind[] | null;
   /** User ids; null in the list = the system. */
   readonly actors?: readonly (Id | null)[] | null;
   readonly page?: Page;

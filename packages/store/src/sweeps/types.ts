@@ -1,4 +1,5 @@
-import type { BackendName, Id, OrphanKind, OrphanRecord, SweepRecord } from '@dstack/core';
+import type { OrphanKind } from '@dstack/contract/wire';
+import type { BackendName, Id, OrphanRecord, SweepRecord } from '@dstack/core';
 import type { WriteExtras } from '../writes.ts';
 
 /** Sweeps of configured backends, and what they have found. */

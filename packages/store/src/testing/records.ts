@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type {
   CapacityHints,
-  EventTarget,
+  EventTargetRecord,
   FleetRecord,
   InstanceRecord,
   IntentRecord,
@@ -20,7 +20,7 @@ import type { NewUser } from '../users/types.ts';
 export const NO_MEMORY: RunMemory = { overQuota: new Map() };
 
 /** Every backend creates machines and signals its capacity. */
-export const NO_HINTS: CapacityHints = { offersOnly: new Set(), hasSilentBackends: false };
+export const NO_HINTS: CapacityHints = { offersOnly: new Set(), hasPolledBackends: false };
 
 const TIME = 1_000_000;
 
@@ -111,10 +111,10 @@ export function intentRecord(subjectId: string, part: Partial<IntentRecord> = {}
   };
 }
 
-export function newEvent(message: string, ...targets: EventTarget[]): NewEvent {
+export function newEvent(message: string, ...targets: EventTargetRecord[]): NewEvent {
   return { message, actorUserId: null, targets };
 }
 
-export function runTarget(run: RunRecord): EventTarget {
+export function runTarget(run: RunRecord): EventTargetRecord {
   return { type: 'run', id: run.id, name: run.name, projectId: run.projectId, parentId: null };
 }

@@ -1,7 +1,7 @@
 /** The part of the audit log that the caller may read. */
 import type { ListEventsRequest } from '@dstack/contract/api';
 import type { Event } from '@dstack/contract/wire';
-import type { EventTargetType } from '@dstack/core';
+import type { EventTargetKind } from '@dstack/core';
 import type { EventFilter, UserRecord } from '@dstack/store';
 import { wireEvent } from '../mapping/event.ts';
 import { pageOf } from '../paging.ts';
@@ -49,13 +49,13 @@ export async function visibility(
   return { userId: caller.id, projectIds };
 }
 
-function isOurs(type: string): type is EventTargetType {
+function isOurs(type: string): type is EventTargetKind {
   return type !== 'preset';
 }
 
 /** The schema allows at most one of them. */
 function targetFilter(request: ListEventsRequest): EventFilter['targets'] {
-  const filters: readonly (readonly [EventTargetType, readonly string[] | null])[] = [
+  const filters: readonly (readonly [EventTargetKind, readonly string[] | null])[] = [
     ['project', request.target_projects],
     ['user', request.target_users],
     ['fleet', request.target_fleets],

@@ -4,7 +4,7 @@ import type {
   BackendAnswers,
   BackendNote,
   Diagnosis,
-  EventTargetType,
+  EventTargetKind,
   ExplainContext,
   Id,
   Offer,
@@ -90,4 +90,4 @@ export function subjectOf(
   return { kind, name, id, status };
 }
 
-export const onTarget = (type: EventTargetType, ...ids: Id[]) => ({ targets: { type, ids } });
+export const onTarget = (type: EventTargetKind, ...ids: Id[]) => ({ targets: { type, ids } });

@@ -4,7 +4,7 @@
  * nothing, which is when users read it.
  */
 import { plainLine } from '@dstack/contract';
-import type { EventTargetType, Id, InstanceRecord, IntentRecord, JobReport } from '@dstack/core';
+import type { EventTargetKind, Id, InstanceRecord, IntentRecord, JobReport } from '@dstack/core';
 import type { JobView, Store } from '@dstack/store';
 import type { PageEvent } from '../../logs/log-page.ts';
 
@@ -34,7 +34,7 @@ export async function diagnosis(store: Store, { job, run }: JobView): Promise<Pa
   ]);
 }
 
-async function eventsOf(store: Store, type: EventTargetType, id: Id): Promise<PageEvent[]> {
+async function eventsOf(store: Store, type: EventTargetKind, id: Id): Promise<PageEvent[]> {
   const events = await store.events.list({
     visibleTo: null,
     targets: { type, ids: [id] },

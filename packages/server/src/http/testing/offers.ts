@@ -55,7 +55,7 @@ export function gpuOffer(
 }
 
 /** Every backend creates machines and signals its capacity. */
-export const NO_HINTS: CapacityHints = { offersOnly: new Set(), hasSilentBackends: false };
+export const NO_HINTS: CapacityHints = { offersOnly: new Set(), hasPolledBackends: false };
 
 /** No job is over its log quota. */
 export const NO_MEMORY: RunMemory = { overQuota: new Map() };

@@ -217,7 +217,7 @@ async function isConnected(store: Store, job: JobRecord): Promise<boolean> {
  * nor with what the cloud may have, for which runs ahead may hold capacity.
  */
 async function checkCapacity(scene: Scene, projectId: Id): Promise<void> {
-  const hints = { hasSilentBackends: false, offersOnly: new Set<never>() };
+  const hints = { hasPolledBackends: false, offersOnly: new Set<never>() };
   const snapshot = await scene.store.engine.loadPlacement(projectId, hints);
   if (!snapshot) return;
   const { local, cloud, pods } = scene.world;

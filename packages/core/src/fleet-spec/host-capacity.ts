@@ -5,7 +5,7 @@ import { totalBlocksOf } from '../offers/blocks.ts';
 import { SSH_HOST_BACKEND } from '../offers/capabilities.ts';
 import type { FleetHost } from './prepare.ts';
 
-export type HostAnswer =
+export type HostCapacity =
   | {
       readonly ok: true;
       readonly offer: Offer;
@@ -14,7 +14,7 @@ export type HostAnswer =
     }
   | { readonly ok: false; readonly message: string };
 
-export interface HostQuestion {
+export interface HostInput {
   readonly instanceId: string;
   readonly host: Pick<FleetHost, 'hostname' | 'user' | 'port' | 'internalIp' | 'proxyJump'>;
   /** The network of the fleet: the host's first address in it is its internal address. */
@@ -31,7 +31,7 @@ const DOCKER_BRIDGE = '172.17.';
 /**
  * The machine with its share of blocks and its internal address, or why the fleet cannot use it.
  */
-export function machineOfHost(question: HostQuestion): HostAnswer {
+export function hostCapacity(question: HostInput): HostCapacity {
   const { facts, network, blocks } = question;
   const address = internalAddress(question);
   if ('message' in address) return { ok: false, message: address.message };
@@ -82,7 +82,7 @@ function offerOf(facts: HostFacts): Offer {
  * loopback.
  */
 function machineData(
-  { host, facts }: HostQuestion,
+  { host, facts }: HostInput,
   offer: Offer,
   internalIp: string | null,
   network: string | null,
@@ -121,7 +121,7 @@ function internalAddress({
   host,
   network,
   facts,
-}: HostQuestion): { readonly ip: string | null } | { readonly message: string } {
+}: HostInput): { readonly ip: string | null } | { readonly message: string } {
   const addresses = facts.addresses.map((cidr) => cidr.split('/')[0] ?? '');
   if (host.internalIp !== null) {
     if (addresses.includes(host.internalIp)) return { ip: host.internalIp };

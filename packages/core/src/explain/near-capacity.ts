@@ -10,7 +10,7 @@ import { lookAt } from '../placement/refusals.ts';
 import type { Market } from './offer-rows.ts';
 import { everyOffer } from './offer-rows.ts';
 
-export interface NearMachine {
+export interface NearCapacity {
   /** Name of the instance, or of the offer and its region. */
   readonly name: string;
   readonly offer: Offer;
@@ -21,8 +21,8 @@ export interface NearMachine {
 }
 
 /** For each set of failed rules the largest or cheapest machine; small sets come first. */
-export function nearMachines(look: GangLook, market: Market): NearMachine[] {
-  const best = new Map<string, NearMachine>();
+export function nearCapacity(look: GangLook, market: Market): NearCapacity[] {
+  const best = new Map<string, NearCapacity>();
   for (const one of [...instancesOf(look), ...offersOf(look, market)]) {
     const key = one.rules.join(' ');
     const known = best.get(key);
@@ -31,18 +31,18 @@ export function nearMachines(look: GangLook, market: Market): NearMachine[] {
   return [...best.values()].sort((a, b) => a.rules.length - b.rules.length);
 }
 
-function isBetter(one: NearMachine, known: NearMachine): boolean {
+function isBetter(one: NearCapacity, known: NearCapacity): boolean {
   if (one.isInstance !== known.isInstance) return one.isInstance;
   return one.isInstance ? size(one) > size(known) : one.offer.price < known.offer.price;
 }
 
 /** Larger machines require smaller changes. */
-function size({ offer }: NearMachine): number {
+function size({ offer }: NearCapacity): number {
   const { gpus, cpus, memory_mib: memory } = offer.instance.resources;
   return gpus.length * 1e9 + cpus * 1e6 + memory;
 }
 
-function instancesOf(look: GangLook): NearMachine[] {
+function instancesOf(look: GangLook): NearCapacity[] {
   const { ledger, request } = look;
   const [node] = request.nodes;
   if (!node) return [];
@@ -56,7 +56,7 @@ function instancesOf(look: GangLook): NearMachine[] {
   );
 }
 
-function offersOf(look: GangLook, market: Market): NearMachine[] {
+function offersOf(look: GangLook, market: Market): NearCapacity[] {
   const { ledger, request } = look;
   const [node] = request.nodes;
   if (!node) return [];

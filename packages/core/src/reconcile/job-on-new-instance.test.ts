@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { aJob, anOffer } from './testing.ts';
-import { onNewMachine } from './testing-runs.ts';
+import { onNewInstance } from './testing-runs.ts';
 import { World } from './testing-world.ts';
 
 describe('a job that needs a new machine', () => {
   test('is provisioned once the machine exists, and starts when its agent is connected', () => {
-    const world = onNewMachine();
+    const world = onNewInstance();
     world.pass();
     expect(world.job('job-1').status).toBe('submitted');
     world.created('inst-1');
@@ -31,7 +31,7 @@ describe('a job that needs a new machine', () => {
   });
 
   test('takes the blocks of the offer that was honoured, not of the first one', () => {
-    const world = onNewMachine();
+    const world = onNewInstance();
     const planned = world.instance();
     world.instances.set('inst-1', { ...planned, totalBlocks: 8, busyBlocks: 4 });
     world.jobs.set('job-1', { ...world.job('job-1'), claimedBlocks: 4 });
@@ -43,7 +43,7 @@ describe('a job that needs a new machine', () => {
   });
 
   test('fails without a trace of the placeholder when no offer worked', () => {
-    const world = onNewMachine();
+    const world = onNewInstance();
     world.settle('instance.create:inst-1:0', { kind: 'no-capacity', message: 'All offers failed' });
     world.pass();
     expect(world.job('job-1')).toMatchObject({
@@ -56,7 +56,7 @@ describe('a job that needs a new machine', () => {
   });
 
   test('fails when the agent of its machine never answers, counted from the machine, not the queue', () => {
-    const world = onNewMachine().later(3000);
+    const world = onNewInstance().later(3000);
     world.created('inst-1');
     world.pass();
     world.later(599).pass();
@@ -72,7 +72,7 @@ describe('a job that needs a new machine', () => {
   });
 
   test('fails the same way when the instance noticed first', () => {
-    const world = onNewMachine();
+    const world = onNewInstance();
     world.created('inst-1');
     world.pass();
     world.later(600).instancePass();

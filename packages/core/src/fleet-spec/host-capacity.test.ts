@@ -1,6 +1,6 @@
 import type { HostFacts } from '@dstack/contract/agent';
 import { describe, expect, it } from 'vitest';
-import { type HostQuestion, machineOfHost } from './host-machine.ts';
+import { type HostInput, hostCapacity } from './host-capacity.ts';
 
 const facts: HostFacts = {
   hostname: 'gpu-1',
@@ -14,9 +14,9 @@ const facts: HostFacts = {
   ssh_host_key: null,
 };
 
-function ask(more: Partial<Omit<HostQuestion, 'host'>> & { readonly host?: object } = {}) {
+function ask(more: Partial<Omit<HostInput, 'host'>> & { readonly host?: object } = {}) {
   const host = { hostname: 'gpu-1.lan', user: 'ubuntu', port: null, internalIp: null };
-  return machineOfHost({
+  return hostCapacity({
     instanceId: 'i',
     network: null,
     blocks: 1,
