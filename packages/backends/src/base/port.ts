@@ -35,11 +35,11 @@ export interface Backend {
    */
   readonly signalsCapacity: boolean;
   /** Null: offers can be shown, instances cannot be created. */
-  readonly instances: Instances | null;
+  readonly instances: InstancePort | null;
   /** Null: the backend has no network volumes. */
-  readonly volumes: Volumes | null;
+  readonly volumes: VolumePort | null;
   /** Null: neither placement nor compute groups. */
-  readonly groups: Groups | null;
+  readonly groups: GroupPort | null;
   /** Left out: the server reports orphans of this backend, and ends none. */
   readonly claims?: Claims;
   /** Each permission that the adapter needs, checked with the backend's own API. */
@@ -112,7 +112,7 @@ export interface Seen {
   readonly facts: HostFacts | null;
 }
 
-export interface Instances {
+export interface InstancePort {
   /**
    * Orders an instance and returns without waiting for it to boot. Throws `NoCapacityError` or
    * another `BackendError` for the next offer to be tried. `NoCapacityError` and `SkipOfferError` also
@@ -141,14 +141,14 @@ export interface Instances {
 export type Observation =
   | Exclude<InstanceObservation, { readonly state: 'ready' }>
   | (Extract<InstanceObservation, { readonly state: 'ready' }> & {
-      readonly access: Access | null;
+      readonly access: InstanceAccess | null;
     });
 
 /**
  * How the link supervisor reaches an agent. Null in an observation means that the server knows it
  * already: the login of an SSH host, the agent of the server host.
  */
-export type Access =
+export type InstanceAccess =
   /** A unix socket of the server host, whose agent the adapter runs. */
   | { readonly kind: 'socket'; readonly path: string; readonly token: string }
   /** Over SSH; the supervisor installs the agent there. */
@@ -195,8 +195,8 @@ export type AttachmentObservation =
   | { readonly state: 'attached'; readonly device: string | null }
   | { readonly state: 'detached' };
 
-export interface Volumes {
-  /** As `Instances.create`: begins and returns; the same key finds the volume. */
+export interface VolumePort {
+  /** As `InstancePort.create`: begins and returns; the same key finds the volume. */
   create(order: VolumeOrder): Promise<VolumeHandle>;
   /** Finds a volume that the user made. Throws `BackendError` if there is none of this id. */
   register(id: string, where: { readonly region: string }): Promise<VolumeHandle>;
@@ -252,8 +252,8 @@ export interface ListedGroup {
  * Placement groups put machines close to each other that are ordered one by one. The machines of a
  * compute group are ordered with it: `instances.create` then only finds the one of a rank.
  */
-export interface Groups {
-  /** As `Instances.create`: begins and returns; the same key finds the group. */
+export interface GroupPort {
+  /** As `InstancePort.create`: begins and returns; the same key finds the group. */
   create(order: GroupOrder): Promise<GroupHandle>;
   /**
    * An unknown group has been deleted. A compute group ends with all of its machines. `in-use`: not

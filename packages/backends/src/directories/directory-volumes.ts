@@ -1,6 +1,6 @@
 import type { Id, VolumeHandle, VolumeObservation } from '@dstack/core';
 import { BackendError, NoAnswerError } from '../base/errors.ts';
-import type { DirectoryPlace, VolumeOrder, Volumes } from '../base/port.ts';
+import type { DirectoryPlace, VolumeOrder, VolumePort } from '../base/port.ts';
 
 /** A directory that holds a volume. */
 export interface Directory {
@@ -39,7 +39,7 @@ const GIB = 2 ** 30;
  * a fleet share. Any number of jobs can mount one at once, so there is nothing to attach: `attach` only
  * verifies that the directory is there.
  */
-export function directoryVolumes(agents: DirectoryAgents): Volumes {
+export function directoryVolumes(agents: DirectoryAgents): VolumePort {
   return {
     async create(order) {
       const { directory: place } = order;

@@ -9,7 +9,7 @@ import {
   SERVER_HOST_GPUS,
 } from '@dstack/core';
 import { BackendError } from '../base/errors.ts';
-import type { Backend, Volumes } from '../base/port.ts';
+import type { Backend, VolumePort } from '../base/port.ts';
 import { orderedMachine } from '../base/provisioning-data.ts';
 import type { MachineFacts } from './machine.ts';
 
@@ -41,7 +41,7 @@ export interface LocalOptions {
   readonly freedoms: LocalFreedoms;
   readonly matches: (requirements: Requirements, offer: Offer) => boolean;
   /** Directories of the machine. */
-  readonly volumes: Volumes | null;
+  readonly volumes: VolumePort | null;
 }
 
 /**

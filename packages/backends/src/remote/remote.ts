@@ -1,7 +1,7 @@
 import type { HostFacts } from '@dstack/contract/agent';
 import { capabilitiesOf, type HostInput, hostCapacity, type Id } from '@dstack/core';
 import { BackendError } from '../base/errors.ts';
-import type { Backend, Observation, Volumes } from '../base/port.ts';
+import type { Backend, Observation, VolumePort } from '../base/port.ts';
 
 export interface RemoteOptions {
   /**
@@ -12,7 +12,7 @@ export interface RemoteOptions {
   /** Removes the agent; throws `BackendError` when it cannot. A host without an agent is done. */
   readonly removeAgent: (instanceId: Id) => Promise<void>;
   /** Directories of the hosts. */
-  readonly volumes: Volumes | null;
+  readonly volumes: VolumePort | null;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { BackendError, NoCapacityError } from '../base/errors.ts';
-import type { GroupHandle, GroupOrder, Groups, ListedGroup } from '../base/port.ts';
+import type { GroupHandle, GroupOrder, GroupPort, ListedGroup } from '../base/port.ts';
 import type { SimCalls } from './calls.ts';
 import { simId } from './sim-id.ts';
 import type { SimGroup, SimMachine, SimTables } from './tables.ts';
@@ -13,7 +13,7 @@ export interface SimGroupsOptions {
 }
 
 /** The placement and compute groups of a simulated provider. */
-export class SimGroups implements Groups {
+export class SimGroups implements GroupPort {
   readonly #options: SimGroupsOptions;
 
   constructor(options: SimGroupsOptions) {

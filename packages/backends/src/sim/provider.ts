@@ -1,6 +1,12 @@
 import type { InstanceHandle, Offer } from '@dstack/core';
 import { NoCapacityError } from '../base/errors.ts';
-import type { Access, Claims, InstanceOrder, ListedInstance, OwnerTags } from '../base/port.ts';
+import type {
+  Claims,
+  InstanceAccess,
+  InstanceOrder,
+  ListedInstance,
+  OwnerTags,
+} from '../base/port.ts';
 import { SimCalls, type SimClock, type SimRandom } from './calls.ts';
 import { simClaims } from './claims.ts';
 import type { SimFaults } from './faults.ts';
@@ -20,7 +26,7 @@ export interface SimAgents {
 export interface SimAddress {
   readonly hostname: string;
   readonly internalIp: string | null;
-  readonly access: Access;
+  readonly access: InstanceAccess;
 }
 
 export interface SimProviderOptions {

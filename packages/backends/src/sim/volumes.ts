@@ -1,6 +1,6 @@
 import type { InstanceHandle, VolumeHandle, VolumeObservation } from '@dstack/core';
 import { BackendError } from '../base/errors.ts';
-import type { AttachmentObservation, ListedVolume, VolumeOrder, Volumes } from '../base/port.ts';
+import type { AttachmentObservation, ListedVolume, VolumeOrder, VolumePort } from '../base/port.ts';
 import type { SimCalls, SimClock, SimRandom } from './calls.ts';
 import type { SimFaults } from './faults.ts';
 import { simId } from './sim-id.ts';
@@ -19,7 +19,7 @@ export interface SimVolumesOptions {
 }
 
 /** The network volumes of a simulated provider. Users may have made some of them. */
-export class SimVolumes implements Volumes {
+export class SimVolumes implements VolumePort {
   readonly #options: SimVolumesOptions;
   readonly #tables: SimTables;
   readonly #calls: SimCalls;

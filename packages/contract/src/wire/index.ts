@@ -31,6 +31,7 @@ export * from './refusal.ts';
 export * from './refusal-text.ts';
 export * from './repo.ts';
 export * from './run.ts';
+export type { JsonObject } from './scalars.ts';
 export * from './secret.ts';
 export * from './server.ts';
 export * from './service-token.ts';

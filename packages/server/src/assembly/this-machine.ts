@@ -9,7 +9,7 @@ import {
   loadCatalog,
   localBackend,
   remoteBackend,
-  type Volumes,
+  type VolumePort,
 } from '@dstack/backends';
 import { requirementsMatch } from '@dstack/core';
 import type { Store } from '@dstack/store';
@@ -160,7 +160,7 @@ function machineAsBackend(
   settings: ServerSettings,
   store: Store,
   hosts: Hosts,
-  volumes: Volumes,
+  volumes: VolumePort,
   { executor, freedoms, access: { hostId } }: ServerMachine,
 ): Backend {
   const limit = delay(CONNECT_LIMIT_MS, undefined, { ref: false });

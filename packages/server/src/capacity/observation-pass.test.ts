@@ -1,4 +1,4 @@
-import { type Access, BackendError, type Observation } from '@dstack/backends';
+import { BackendError, type InstanceAccess, type Observation } from '@dstack/backends';
 import type { InstanceRecord, ObservationRecord, Signal } from '@dstack/core';
 import { anOffer, instanceRecord } from '@dstack/core/testing';
 import type { NewHostAccess } from '@dstack/store';
@@ -56,7 +56,7 @@ function world({ instance, known, answer, watches = false }: World) {
 }
 
 const booting = async (): Promise<Observation> => ({ state: 'pending', text: 'booting' });
-const ready = (access: Access | null) => async (): Promise<Observation> => ({
+const ready = (access: InstanceAccess | null) => async (): Promise<Observation> => ({
   ...{ state: 'ready', machine: null, access },
 });
 

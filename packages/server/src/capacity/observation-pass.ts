@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Access, Backend, Observation } from '@dstack/backends';
+import type { Backend, InstanceAccess, Observation } from '@dstack/backends';
 import { errorMessage } from '@dstack/contract/error-message';
 import { isInstanceActive } from '@dstack/contract/status';
 import {
@@ -99,7 +99,7 @@ function withoutAccess({
 async function storeAccess(
   { store }: ObservationDeps,
   { id, projectId }: InstanceRecord,
-  access: Access,
+  access: InstanceAccess,
 ): Promise<void> {
   if ((await store.hostAccess.byId(id)) === null) {
     await store.hostAccess.add([
@@ -123,7 +123,7 @@ async function storeAccess(
   }
 }
 
-function loginOf({ hostname, port, user }: Extract<Access, { kind: 'ssh' }>) {
+function loginOf({ hostname, port, user }: Extract<InstanceAccess, { kind: 'ssh' }>) {
   return { hostname, port, user };
 }
 

@@ -1,10 +1,10 @@
 import {
   type Backend,
   type Claims,
-  type Groups,
-  type Instances,
+  type GroupPort,
+  type InstancePort,
   NoAnswerError,
-  type Volumes,
+  type VolumePort,
 } from '@dstack/backends';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import type { BackendName } from '@dstack/core';
@@ -43,14 +43,14 @@ export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS)
       },
     });
   const call = <T>(what: string, ask: () => Promise<T>) => within(limits.call, what, ask);
-  const bounded = (its: Instances): Instances => ({
+  const bounded = (its: InstancePort): InstancePort => ({
     ...its,
     create: (order) => call('for an instance', () => its.create(order)),
     observe: (handle, seen) => call('about an instance', () => its.observe(handle, seen)),
     release: (handle) => call('to end an instance', () => its.release(handle)),
     list: (owner) => call('for a list of instances', () => its.list(owner)),
   });
-  const boundedVolumes = (its: Volumes): Volumes => ({
+  const boundedVolumes = (its: VolumePort): VolumePort => ({
     create: (order) => call('for a volume', () => its.create(order)),
     register: (id, where) => call('for a volume', () => its.register(id, where)),
     observe: (handle) => call('about a volume', () => its.observe(handle)),
@@ -60,7 +60,7 @@ export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS)
       call('to detach a volume', () => its.detach(handle, from, options)),
     list: (owner) => call('for a list of volumes', () => its.list(owner)),
   });
-  const boundedGroups = (its: Groups): Groups => ({
+  const boundedGroups = (its: GroupPort): GroupPort => ({
     create: (order) => call('for a group', () => its.create(order)),
     delete: (handle) => call('to delete a group', () => its.delete(handle)),
     list: (owner) => call('for a list of groups', () => its.list(owner)),

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Access, type Instances, NoCapacityError } from '@dstack/backends';
+import { type InstanceAccess, type InstancePort, NoCapacityError } from '@dstack/backends';
 import { type OpenedSim, openSim, SIM_OFFERS, simControl } from '@dstack/backends/sim';
 import { newOrder, OUR_SERVER } from '@dstack/backends/testing';
 import { parseConfiguration, type SimBackendConfig } from '@dstack/contract';
@@ -16,7 +16,7 @@ import { HostLink, type HostSink } from '../hosts/host-link.ts';
 
 let dir: string;
 let sim: OpenedSim;
-let instances: Instances;
+let instances: InstancePort;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'sim-'));
   sim = open();
@@ -33,7 +33,7 @@ function open(knobs = ''): OpenedSim {
     socketFolder: () => dir,
     matches: requirementsMatch,
   });
-  instances = opened.backend.instances as Instances;
+  instances = opened.backend.instances as InstancePort;
   return opened;
 }
 
@@ -45,7 +45,7 @@ function configured(entry: string): SimBackendConfig {
   return backend;
 }
 
-async function accessOf(id: string): Promise<Extract<Access, { kind: 'socket' }>> {
+async function accessOf(id: string): Promise<Extract<InstanceAccess, { kind: 'socket' }>> {
   const observation = await instances.observe({ id, data: null }, { facts: null });
   const access = observation.state === 'ready' ? observation.access : null;
   if (access?.kind !== 'socket') throw new Error(`it is ${observation.state}`);

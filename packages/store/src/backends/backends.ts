@@ -1,5 +1,5 @@
 import { ENDING_INSTANCE_STATUSES, WORKING_VOLUME_STATUSES } from '@dstack/contract/status';
-import type { BackendType } from '@dstack/contract/wire';
+import type { BackendType, JsonObject } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import type { Selectable } from 'kysely';
 import type { Db, StoreContext, Tx } from '../context.ts';
@@ -7,13 +7,7 @@ import { namedInsert } from '../named-insert.ts';
 import { forIds, notDeleted } from '../query.ts';
 import { backendTable } from '../schema/account-tables.ts';
 import type { DB } from '../schema/db.ts';
-import type {
-  BackendRecord,
-  Backends,
-  BackendUse,
-  BackendWithCredentials,
-  JsonObject,
-} from './types.ts';
+import type { BackendRecord, Backends, BackendUse, BackendWithCredentials } from './types.ts';
 
 type BackendRow = Selectable<DB['backends']>;
 

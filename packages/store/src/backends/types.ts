@@ -1,9 +1,6 @@
-import type { BackendType } from '@dstack/contract/wire';
+import type { BackendType, JsonObject } from '@dstack/contract/wire';
 import type { Id, Timestamp } from '@dstack/core';
 import type { Created, WriteExtras } from '../writes.ts';
-
-/** Any JSON object; the adapter of the backend knows its shape. */
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 export interface BackendRecord {
   readonly id: Id;

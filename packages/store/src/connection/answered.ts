@@ -4,8 +4,8 @@ import type pg from 'pg';
  * The server has vanished: the network drops what is sent to it, which the operating system would
  * report only after a quarter of an hour. The code is PostgreSQL's for a failed connection.
  */
-export class NoAnswerError extends Error {
-  override name = 'NoAnswerError';
+export class DatabaseTimeoutError extends Error {
+  override name = 'DatabaseTimeoutError';
   readonly code = '08006';
 
   constructor(limitMs: number) {
@@ -24,7 +24,7 @@ export async function answered<T>(
   answer: Promise<T>,
 ): Promise<T> {
   if (limitMs === 0) return await answer;
-  const giveUp = () => client.connection.stream.destroy(new NoAnswerError(limitMs));
+  const giveUp = () => client.connection.stream.destroy(new DatabaseTimeoutError(limitMs));
   const timer = setTimeout(giveUp, limitMs);
   try {
     return await answer;

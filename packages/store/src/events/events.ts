@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
 import type { ChangeNotifier } from './change-notifier.ts';
-import { listEvents } from './list-events.ts';
+import { selectEvents } from './list-events.ts';
 import type { Events } from './types.ts';
 
 /** Deleted per transaction, so that none holds the writer for long. */
@@ -10,7 +10,7 @@ const DELETE_BATCH = 2_000;
 export function createEvents(context: StoreContext, written: ChangeNotifier): Events {
   const { db } = context;
   return {
-    list: (filter) => listEvents(db, filter),
+    list: (filter) => selectEvents(db, filter),
     onWritten: (listener) => written.onChange(listener),
     write: (events) => context.write(async ({ add }) => add({ events })),
     async deleteBefore(time) {

@@ -14,7 +14,7 @@ interface EventKey {
  * The page is found first, in one table: with any condition on targets in `event_targets`, whose
  * indexes contain the event's time, else in `events`.
  */
-export async function listEvents(db: Db, filter: EventFilter): Promise<EventView[]> {
+export async function selectEvents(db: Db, filter: EventFilter): Promise<EventView[]> {
   const onTargets = filter.targets || filter.within || filter.targetTypes || filter.visibleTo;
   return loadEvents(
     db,

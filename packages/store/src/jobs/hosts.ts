@@ -2,9 +2,9 @@ import type { HostHealthRecord, HostRecord } from '@dstack/core';
 import type { Db, StoreContext, Tx } from '../context.ts';
 import { forIds } from '../query.ts';
 import { healthCheckTable, hostHealthTable, hostTable } from '../schema/work-tables.ts';
-import type { Hosts } from './types.ts';
+import type { StoredHosts } from './types.ts';
 
-export function createHosts(context: StoreContext): Hosts {
+export function createHosts(context: StoreContext): StoredHosts {
   const { db } = context;
   return {
     byId: async (id) => (await hostsOf(db, [id]))[0] ?? null,

@@ -74,7 +74,7 @@ export interface Reports {
   logEnds(jobIds: readonly Id[]): Promise<JobLogEnd[]>;
 }
 
-export interface Hosts {
+export interface StoredHosts {
   byId(id: string): Promise<HostRecord | null>;
   byIds(ids: readonly string[]): Promise<HostRecord[]>;
   list(): Promise<HostRecord[]>;

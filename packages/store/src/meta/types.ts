@@ -1,3 +1,4 @@
+import type { ServiceTokenScope } from '@dstack/contract/wire';
 import type { Id, Timestamp } from '@dstack/core';
 import type { WriteExtras } from '../writes.ts';
 
@@ -24,9 +25,6 @@ export interface JobTokens {
   /** The job of the token, even if it has ended; null: not a valid token. */
   jobOf(token: string): Promise<Id | null>;
 }
-
-/** The scope of a token in its project: to read, or to do what a member with that role may. */
-export type ServiceTokenScope = 'read' | 'user' | 'manager' | 'admin';
 
 /** Only the hash of the token is stored. */
 export interface ServiceTokenRecord {

@@ -10,7 +10,7 @@ import { serviceTokens } from './0009-service-tokens.ts';
 import { serviceRequests } from './0010-service-requests.ts';
 import { queue } from './0011-queue.ts';
 import { retiredTokens } from './0012-retired-tokens.ts';
-import { capacity } from './0013-capacity.ts';
+import { instanceHandles } from './0013-instance-handles.ts';
 import { health } from './0014-health.ts';
 import { sweep } from './0015-sweep.ts';
 import { jobResumes } from './0016-job-resumes.ts';
@@ -35,7 +35,7 @@ export const MIGRATIONS: readonly Migration[] = [
   serviceRequests,
   queue,
   retiredTokens,
-  capacity,
+  instanceHandles,
   health,
   sweep,
   jobResumes,

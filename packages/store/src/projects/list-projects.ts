@@ -5,7 +5,7 @@ import { containsIgnoringCase, keyset, notDeleted } from '../query.ts';
 import { projectTable } from '../schema/account-tables.ts';
 import type { ProjectFilter, ProjectRecord } from './types.ts';
 
-export async function listProjects(db: Db, filter: ProjectFilter): Promise<ProjectRecord[]> {
+export async function selectProjects(db: Db, filter: ProjectFilter): Promise<ProjectRecord[]> {
   const order = keyset(filter.page, 'projects.created_at', 'projects.id');
   let query = matching(db, filter)
     .selectAll()
@@ -23,7 +23,7 @@ export async function countProjects(db: Db, filter: ProjectFilter): Promise<numb
   return Number(row.count);
 }
 
-export async function projectsWithoutFleets(db: Db, userId: Id): Promise<ProjectRecord[]> {
+export async function selectProjectsWithoutFleets(db: Db, userId: Id): Promise<ProjectRecord[]> {
   const rows = await db
     .selectFrom('projects')
     .selectAll('projects')

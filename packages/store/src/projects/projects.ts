@@ -6,7 +6,7 @@ import { deletedName } from '../names.ts';
 import { forIds, lower, notDeleted } from '../query.ts';
 import { projectTable } from '../schema/account-tables.ts';
 import { projectAccess } from './access.ts';
-import { countProjects, listProjects, projectsWithoutFleets } from './list-projects.ts';
+import { countProjects, selectProjects, selectProjectsWithoutFleets } from './list-projects.ts';
 import { createMembers } from './members.ts';
 import { projectsInUse } from './projects-in-use.ts';
 import type { DeleteProjectsOutcome, NewProject, ProjectRecord, Projects } from './types.ts';
@@ -44,9 +44,9 @@ export function createProjects(context: StoreContext): Projects {
     byName: async (name) => (await byNames([name]))[0] ?? null,
     byNames,
     access: (name, userId) => projectAccess(db, name, userId),
-    list: (filter) => listProjects(db, filter),
+    list: (filter) => selectProjects(db, filter),
     count: (filter) => countProjects(db, filter),
-    withoutFleets: (userId) => projectsWithoutFleets(db, userId),
+    withoutFleets: (userId) => selectProjectsWithoutFleets(db, userId),
     async ownedCount(userId) {
       const row = await db
         .selectFrom('projects')

@@ -32,7 +32,7 @@ export interface MemberRecord {
   readonly memberNum: number;
 }
 
-export interface Member {
+export interface ProjectMember {
   readonly user: UserRecord;
   readonly role: ProjectRole;
 }
@@ -95,7 +95,7 @@ export interface Projects {
   ): Promise<DeleteProjectsOutcome>;
 
   /** In their set order. */
-  members(projectId: Id): Promise<Member[]>;
+  members(projectId: Id): Promise<ProjectMember[]>;
   /** Memberships of one user in these projects. */
   memberships(userId: Id, projectIds: readonly Id[]): Promise<MemberRecord[]>;
   role(projectId: Id, userId: Id): Promise<ProjectRole | null>;

@@ -1,12 +1,12 @@
 import type { RemoteRepoCreds } from '@dstack/contract/wire';
 import type { StoreContext } from '../context.ts';
 import { codeTable, repoTable } from '../schema/account-tables.ts';
-import type { Repos } from './types.ts';
+import type { ProjectRepos } from './types.ts';
 
 /** Credentials without a user belong to the whole project. */
 const SHARED = '';
 
-export function createRepos(context: StoreContext): Repos {
+export function createRepos(context: StoreContext): ProjectRepos {
   const { db, cipher } = context;
   return {
     async list(projectId) {

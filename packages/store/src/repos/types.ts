@@ -21,7 +21,7 @@ export interface CodeRecord {
   readonly createdAt: Timestamp;
 }
 
-export interface Repos {
+export interface ProjectRepos {
   list(projectId: Id): Promise<RepoRecord[]>;
   byRepoId(projectId: Id, repoId: string): Promise<RepoRecord | null>;
   /** By the client's id; keeps the id of an existing row. */

@@ -4,7 +4,7 @@ import { containsIgnoringCase, keyset, notDeleted } from '../query.ts';
 import { userTable } from '../schema/account-tables.ts';
 import type { UserFilter, UserRecord } from './types.ts';
 
-export async function listUsers(db: Db, filter: UserFilter): Promise<UserRecord[]> {
+export async function selectUsers(db: Db, filter: UserFilter): Promise<UserRecord[]> {
   const order = keyset(filter.page, 'users.created_at', 'users.id');
   const rows = await matching(db, filter)
     .selectAll()

@@ -8,7 +8,7 @@ import { forIds, lower, notDeleted } from '../query.ts';
 import { userTable } from '../schema/account-tables.ts';
 import { sameToken, tokenHash } from '../token-hash.ts';
 import type { WriteExtras } from '../writes.ts';
-import { countUsers, listUsers } from './list-users.ts';
+import { countUsers, selectUsers } from './list-users.ts';
 import type { NewUser, UserCredentials, UserRecord, Users } from './types.ts';
 import { createUserKeys } from './user-keys.ts';
 
@@ -71,7 +71,7 @@ export function createUsers(context: StoreContext): Users {
       };
       return credentials;
     },
-    list: (filter) => listUsers(db, filter),
+    list: (filter) => selectUsers(db, filter),
     count: (filter) => countUsers(db, filter),
     update: (id, set, extras) =>
       context.write(async (write) => {

@@ -1,7 +1,7 @@
 import type { InstanceHandle } from '@dstack/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BackendError, NoAnswerError } from '../errors.ts';
-import type { CreatedInstance, InstanceOrder, Instances, Observation } from '../port.ts';
+import type { CreatedInstance, InstanceOrder, InstancePort, Observation } from '../port.ts';
 import { type BackendWorld, OTHER_SERVER, OUR_SERVER } from './backend-world.ts';
 import { describeGroups } from './group-contract.ts';
 import { releaseFully } from './release-fully.ts';
@@ -28,7 +28,7 @@ export function describeBackend(
 
   describe(`the port, over ${name}`, () => {
     let world: BackendWorld;
-    let instances: Instances;
+    let instances: InstancePort;
     beforeEach(async () => {
       world = await open();
       if (world.backend.instances === null) throw new Error('the backend creates no instances');

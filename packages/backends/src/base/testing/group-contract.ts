@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { GroupOrder, Groups } from '../port.ts';
+import type { GroupOrder, GroupPort } from '../port.ts';
 import { type BackendWorld, OTHER_SERVER, OUR_SERVER } from './backend-world.ts';
 import { releaseFully } from './release-fully.ts';
 
 export function describeGroups(world: () => BackendWorld): void {
   describe('groups', () => {
-    const whereThereAreAny = (title: string, test: (groups: Groups) => Promise<void>) =>
+    const whereThereAreAny = (title: string, test: (groups: GroupPort) => Promise<void>) =>
       it(title, async () => {
         const { groups } = world().backend;
         if (groups === null) throw new Error('the world has no groups');

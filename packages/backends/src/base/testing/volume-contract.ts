@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { VolumeHandle } from '@dstack/core';
 import { describe, expect, it } from 'vitest';
 import { BackendError } from '../errors.ts';
-import type { VolumeOrder, Volumes } from '../port.ts';
+import type { VolumeOrder, VolumePort } from '../port.ts';
 import { type BackendWorld, OTHER_SERVER, OUR_SERVER } from './backend-world.ts';
 import { releaseFully } from './release-fully.ts';
 
@@ -11,7 +11,7 @@ const GIB = 20;
 
 export function describeVolumes(world: () => BackendWorld): void {
   describe('network volumes', () => {
-    type Test = (volumes: Volumes, region: string) => Promise<void>;
+    type Test = (volumes: VolumePort, region: string) => Promise<void>;
     /** Nothing is to be tested where the backend has none. */
     const whereThereAreAny = (title: string, test: Test) =>
       it(title, async () => {
@@ -26,10 +26,10 @@ export function describeVolumes(world: () => BackendWorld): void {
       ...{ owner: { server, project: 'main' }, availabilityZone: null, sizeGib: GIB, tags: {} },
       directory: null,
     });
-    const ids = async (volumes: Volumes, server = OUR_SERVER) =>
+    const ids = async (volumes: VolumePort, server = OUR_SERVER) =>
       (await volumes.list({ server })).map(({ handle }) => handle.id).sort();
 
-    async function deleted(volumes: Volumes, handle: VolumeHandle): Promise<void> {
+    async function deleted(volumes: VolumePort, handle: VolumeHandle): Promise<void> {
       for (let times = 0; times < MAX_DELETIONS; times++) {
         if ((await volumes.delete(handle)) === 'deleted') return;
         await world().settle();

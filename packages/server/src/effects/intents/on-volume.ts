@@ -1,5 +1,5 @@
 /** What the effects on volumes and their attachments have in common. */
-import { type Backend, NoAnswerError, type Volumes } from '@dstack/backends';
+import { type Backend, NoAnswerError, type VolumePort } from '@dstack/backends';
 import {
   capabilitiesOf,
   configuredBackendName,
@@ -63,7 +63,7 @@ export async function placeOf(
 export async function volumesOf(
   { backends }: VolumeEffects,
   { projectId, backend: name }: VolumeRecord,
-): Promise<Volumes | null> {
+): Promise<VolumePort | null> {
   const backend: Backend | null = await backends.find(projectId, name);
   return backend?.volumes ?? null;
 }

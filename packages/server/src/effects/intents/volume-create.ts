@@ -1,4 +1,9 @@
-import { type ListedVolume, NoAnswerError, type VolumeOrder, type Volumes } from '@dstack/backends';
+import {
+  type ListedVolume,
+  NoAnswerError,
+  type VolumeOrder,
+  type VolumePort,
+} from '@dstack/backends';
 import { errorMessage } from '@dstack/contract/error-message';
 import { capabilitiesOf, type IntentOf, type VolumeHandle } from '@dstack/core';
 import type { VolumeView } from '@dstack/store';
@@ -43,7 +48,7 @@ async function create(effects: VolumeEffects, intent: IntentOf<'volume.create'>)
  * and the volume of the earlier one would cost money without a record.
  */
 async function createdBy(
-  volumes: Volumes,
+  volumes: VolumePort,
   order: VolumeOrder,
   mayExist: boolean,
 ): Promise<VolumeHandle> {
@@ -57,7 +62,10 @@ async function createdBy(
   }
 }
 
-async function listed(volumes: Volumes, { owner }: VolumeOrder): Promise<readonly ListedVolume[]> {
+async function listed(
+  volumes: VolumePort,
+  { owner }: VolumeOrder,
+): Promise<readonly ListedVolume[]> {
   try {
     return await volumes.list(owner);
   } catch (error) {

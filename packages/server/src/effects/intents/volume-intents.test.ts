@@ -1,4 +1,4 @@
-import { type Backend, BackendError, NoAnswerError, type Volumes } from '@dstack/backends';
+import { type Backend, BackendError, NoAnswerError, type VolumePort } from '@dstack/backends';
 import type {
   AttachmentRecord,
   IntentRecord,
@@ -17,10 +17,10 @@ let attachment: AttachmentRecord | null;
 let instance: object;
 let calls: string[];
 let amended: object[];
-let answers: Partial<Volumes>;
+let answers: Partial<VolumePort>;
 let backend: Pick<Backend, 'volumes'> | null;
 
-const volumes: Volumes = {
+const volumes: VolumePort = {
   create: async (order) => {
     calls.push(`create ${order.key} ${order.name} in ${order.region}`);
     return (await answers.create?.(order)) ?? HANDLE;

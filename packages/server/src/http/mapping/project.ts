@@ -6,12 +6,7 @@ import {
   type Project,
   type ProjectRole,
 } from '@dstack/contract/wire';
-import type {
-  BackendRecord,
-  Member as ProjectMember,
-  ProjectRecord,
-  UserRecord,
-} from '@dstack/store';
+import type { BackendRecord, ProjectMember, ProjectRecord, UserRecord } from '@dstack/store';
 import type { PermissionDefaults } from '../ports.ts';
 import { wireUser } from './user.ts';
 

@@ -1,7 +1,7 @@
 /** Members of a project and the permissions to change them. */
 import { accessDenied, type MemberSetting, ruleError } from '@dstack/contract/api';
 import type { ProjectRole } from '@dstack/contract/wire';
-import type { Member, ProjectRecord, UserRecord } from '@dstack/store';
+import type { ProjectMember, ProjectRecord, UserRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
 import { projectEvent } from './service.ts';
 
@@ -130,7 +130,7 @@ function checkDistinct(wanted: readonly Wanted[]): void {
   }
 }
 
-function hasSameAdmins(current: readonly Member[], wanted: readonly Wanted[]): boolean {
+function hasSameAdmins(current: readonly ProjectMember[], wanted: readonly Wanted[]): boolean {
   const admins = (list: readonly Wanted[]) =>
     list
       .filter((member) => member.role === 'admin')
@@ -167,14 +167,14 @@ async function checkNoAdmins(
 }
 
 function checkAdminsStay(
-  current: readonly Member[],
-  leaving: readonly Member[],
+  current: readonly ProjectMember[],
+  leaving: readonly ProjectMember[],
   requester: Requester,
 ): void {
   const admins = current.filter((member) => member.role === 'admin');
   const leavingAdmins = leaving.filter((member) => member.role === 'admin');
   if (leavingAdmins.length === 0) return;
-  const isOther = (member: Member) => member.user.id !== requester.user.id;
+  const isOther = (member: ProjectMember) => member.user.id !== requester.user.id;
   if (requester.user.globalRole !== 'admin' && leavingAdmins.some(isOther)) {
     throw accessDenied('Access denied: only global admins may remove project admins');
   }

@@ -5,7 +5,7 @@ import { createTable, type Migration } from './ddl.ts';
  * How backends find their instances, what they reported last, and how agents are reached that are not
  * on SSH hosts. Instances that are there already are known to their backends by their own ids.
  */
-export const capacity: Migration = {
+export const instanceHandles: Migration = {
   name: 'instances as backends know them',
   async up(c) {
     const json = c.postgres ? 'json' : 'text';
