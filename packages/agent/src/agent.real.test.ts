@@ -16,7 +16,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startAgent } from './agent.ts';
 import { JobFolder } from './executor/job-folder.ts';
 import { placeJobFiles } from './files/place-job-files.ts';
-import { createLogger } from './host/log.ts';
+import { createEventLogger } from './host/log.ts';
 import { openJobAccess } from './job-ssh.ts';
 import { Owner } from './owner.ts';
 import { ProcessExecutor } from './process/process-executor.ts';
@@ -256,7 +256,7 @@ describe('the protocol', () => {
     mkdirSync(state);
     writeFileSync(join(state, 'token'), 'token');
     const socket = join(agent.dir, 'other.sock');
-    const log = createLogger(() => {});
+    const log = createEventLogger(() => {});
     const setup = { stateDir: state, socket, diskPath: state, version: '1', exitWhenIdle: null };
     const running = await startAgent({
       openShells: null,

@@ -11,7 +11,7 @@ import {
 import type { Executor } from './executor/executor.ts';
 import { nowMicros } from './host/clock.ts';
 import { findHostFacts } from './host/host-facts.ts';
-import type { Logger } from './host/log.ts';
+import type { EventLogger } from './host/log.ts';
 import { bootId } from './host/process-identity.ts';
 import { publicHostKey } from './job-ssh.ts';
 import type { OpenJobAccess } from './jobs/job-access.ts';
@@ -22,7 +22,7 @@ import type { Owner } from './owner.ts';
 import { HealthReports } from './protocol/health-reports.ts';
 import { AgentServer } from './protocol/http-server.ts';
 import { MetricsTicker } from './protocol/metrics-ticker.ts';
-import { makeSocketFolder, removeSocketFolder } from './socket-folder.ts';
+import { ensureSocketFolder, removeSocketFolder } from './socket-folder.ts';
 import { VolumeDirectories } from './volumes/volume-directories.ts';
 
 export interface AgentSetup {
@@ -43,7 +43,7 @@ export interface AgentSetup {
   readonly metricsMs: number;
   /** Time between two checks of the host's health; null = none. */
   readonly healthMs: number | null;
-  readonly log: Logger;
+  readonly log: EventLogger;
   /** Called once when the agent is idle and should end. */
   readonly onIdle: () => void;
   /** Called when the machine has to end because its server has not been here for long. */
@@ -63,7 +63,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
   const { executor, owner, log } = setup;
   const token = readToken(setup.stateDir);
   const socketDir = dirname(setup.socket);
-  makeSocketFolder(socketDir);
+  ensureSocketFolder(socketDir);
   const facts = {
     ...(await findHostFacts(setup.diskPath)),
     ssh_host_key: publicHostKey(setup.stateDir),

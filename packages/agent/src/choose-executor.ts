@@ -5,7 +5,7 @@ import { DockerExecutor } from './docker/docker-executor.ts';
 import type { Executor } from './executor/executor.ts';
 import { placeInContainer } from './files/place-in-container.ts';
 import { placeJobFiles } from './files/place-job-files.ts';
-import type { Logger } from './host/log.ts';
+import type { EventLogger } from './host/log.ts';
 import type { AgentOptions } from './options.ts';
 import { JobUsers } from './process/isolation/job-users.ts';
 import { ProcessExecutor } from './process/process-executor.ts';
@@ -20,7 +20,7 @@ export interface ChosenExecutor {
 export async function chooseExecutor(
   options: AgentOptions,
   env: NodeJS.ProcessEnv,
-  log: Logger,
+  log: EventLogger,
 ): Promise<ChosenExecutor> {
   const { executor: kind, stateDir, socket, jobUsers } = options;
   const daemon = env.DOCKER_HOST?.replace(/^unix:\/\//, '') ?? '/var/run/docker.sock';

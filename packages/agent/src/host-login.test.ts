@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createLogger } from './host/log.ts';
+import { createEventLogger } from './host/log.ts';
 import { HostLogin } from './host-login.ts';
 import type { JobAccessOptions, OpenJobAccess } from './jobs/job-access.ts';
 
@@ -36,7 +36,7 @@ describe('users of a job at the host’s own sshd', () => {
     ended: async () => {},
     close: async () => {},
   });
-  const silent = createLogger(() => {});
+  const silent = createEventLogger(() => {});
   const login = () => new HostLogin(path, silent).withJobs(open);
   const options = (...user: string[]) =>
     ({
@@ -107,7 +107,7 @@ describe('those whom the server names', () => {
   const login = () =>
     new HostLogin(
       path,
-      createLogger((line) => void logged.push(line)),
+      createEventLogger((line) => void logged.push(line)),
     );
   const file = () => readFileSync(path, 'latin1');
   const shells = (...keys: (readonly [string, string])[]) => ({

@@ -1,6 +1,6 @@
 import type { HostShellKeys } from '@dstack/contract/agent';
 import { AuthorizedKeysFile } from './authorized-keys-file.ts';
-import type { Logger } from './host/log.ts';
+import type { EventLogger } from './host/log.ts';
 import type { OpenJobAccess } from './jobs/job-access.ts';
 
 /** Comments that mark the agent's lines, followed by the ids of jobs or the names of users. */
@@ -35,12 +35,12 @@ const LONGEST_MS = 2 ** 31 - 1;
  */
 export class HostLogin {
   readonly #file: AuthorizedKeysFile;
-  readonly #log: Logger;
+  readonly #log: EventLogger;
   readonly #jobs = new Map<string, OpenJob>();
   #shells: HostShellKeys['keys'] = [];
   #expiry: NodeJS.Timeout | undefined;
 
-  constructor(path: string, log: Logger) {
+  constructor(path: string, log: EventLogger) {
     this.#file = new AuthorizedKeysFile(path, (line) => OURS.test(line));
     this.#log = log;
     this.#attempt();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { errorMessage } from '@dstack/contract/error-message';
 import { JobFailure } from './executor/job-failure.ts';
 import { writeDurably } from './host/durable-file.ts';
-import type { Logger } from './host/log.ts';
+import type { EventLogger } from './host/log.ts';
 import type { JobAccess, JobAccessOptions, OpenJobAccess } from './jobs/job-access.ts';
 import { NODE_SSH_PORT } from './network/node-ssh-port.ts';
 import { generateHostKey, isKey, publicKeyOf } from './ssh/host-key.ts';
@@ -15,7 +15,7 @@ import { sessionRunner } from './ssh/sessions/run-session.ts';
 /**
  * Opens the SSH server of a job and the access for its other nodes, with one host key for all jobs.
  */
-export function openJobAccess(stateDir: string, log: Logger): OpenJobAccess {
+export function openJobAccess(stateDir: string, log: EventLogger): OpenJobAccess {
   const hostKeyPem = hostKey(stateDir);
   const gateway = new NodeGateway(hostKeyPem);
   return async (options) => {
@@ -54,7 +54,7 @@ async function openNode(
   { preferredPort, spec, cluster, started }: JobAccessOptions,
   run: RunSession,
   unusable: (owner: string, reason: string) => void,
-  log: Logger,
+  log: EventLogger,
 ): Promise<OpenNode | null> {
   const address = cluster?.job_ips[spec.job_num];
   const keys = spec.authorized_keys.job;

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLogger } from './host/log.ts';
+import { createEventLogger } from './host/log.ts';
 import { listenAt } from './listening.ts';
 
 let dir = '';
@@ -16,7 +16,7 @@ beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'listening-'));
   path = join(dir, 'own', 'agent.sock');
   http = createServer((_, response) => response.end('here'));
-  stop = await listenAt({ http, path, lookMs: 5, log: createLogger(() => {}) });
+  stop = await listenAt({ http, path, lookMs: 5, log: createEventLogger(() => {}) });
 });
 afterEach(() => {
   stop();
@@ -44,7 +44,7 @@ describe('a socket that is removed', () => {
     const folder = dirname(path);
     chmodSync(folder, 0o2750);
     stop();
-    stop = await listenAt({ http, path, lookMs: 5, log: createLogger(() => {}) });
+    stop = await listenAt({ http, path, lookMs: 5, log: createEventLogger(() => {}) });
     rmSync(folder, { recursive: true });
     await once(http, 'listening');
     expect(await ask()).toBe('here');

@@ -1,14 +1,14 @@
 import { chmodSync, existsSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { dirname } from 'node:path';
-import type { Logger } from './host/log.ts';
-import { makeSocketFolder, restoreSocketFolder } from './socket-folder.ts';
+import type { EventLogger } from './host/log.ts';
+import { ensureSocketFolder, restoreSocketFolder } from './socket-folder.ts';
 
 export interface ListeningOptions {
   readonly http: Server;
   /** Path of the unix socket. A missing folder is created. */
   readonly path: string;
-  readonly log: Logger;
+  readonly log: EventLogger;
   /** Milliseconds between two checks whether the socket still exists. */
   readonly lookMs: number;
 }
@@ -19,7 +19,7 @@ export interface ListeningOptions {
  * not reach the agent, whose jobs continue.
  */
 export async function listenAt({ http, path, log, lookMs }: ListeningOptions): Promise<() => void> {
-  const folder = makeSocketFolder(dirname(path));
+  const folder = ensureSocketFolder(dirname(path));
   // The lock on the state directory guarantees that no other agent listens here.
   rmSync(path, { force: true });
   await listen(http, path);

@@ -5,7 +5,7 @@ import { AgentRunning, endHolder, lockStateDir } from './agent-lock.ts';
 import { chooseExecutor } from './choose-executor.ts';
 import { readEnvironment } from './environment.ts';
 import { healthPeriod } from './host/health/host-health.ts';
-import { createLogger, type Logger } from './host/log.ts';
+import { createEventLogger, type EventLogger } from './host/log.ts';
 import { HostLogin } from './host-login.ts';
 import { openJobAccess } from './job-ssh.ts';
 import { type AgentOptions, parseOptions, USAGE } from './options.ts';
@@ -32,7 +32,7 @@ async function main(): Promise<void> {
   }
   if (options.environment !== null)
     Object.assign(process.env, readEnvironment(options.environment));
-  const log = createLogger((line) => process.stderr.write(line));
+  const log = createEventLogger((line) => process.stderr.write(line));
   mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
   closeToOthers(options.stateDir);
   const owner = new Owner(options.stateDir);
@@ -63,7 +63,7 @@ async function lock(options: AgentOptions): Promise<() => void> {
 async function run(
   options: AgentOptions,
   owner: Owner,
-  log: Logger,
+  log: EventLogger,
   unlock: () => void,
 ): Promise<void> {
   let end = (_reason: string): void => {};

@@ -4,7 +4,7 @@ import { chmodSync, chownSync, lstatSync, mkdirSync, rmdirSync, type Stats } fro
  * The folder's name can be guessed and its parent may be writable for everybody. The owner of the
  * folder could replace the agent's socket.
  */
-export function makeSocketFolder(path: string): Stats {
+export function ensureSocketFolder(path: string): Stats {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const folder = lstatSync(path);
   const owners = [0, process.getuid?.() ?? 0];
@@ -19,7 +19,7 @@ export function makeSocketFolder(path: string): Stats {
  * group.
  */
 export function restoreSocketFolder(path: string, { uid, gid, mode }: Stats): void {
-  makeSocketFolder(path);
+  ensureSocketFolder(path);
   chownSync(path, uid, gid);
   chmodSync(path, mode & 0o7777);
 }

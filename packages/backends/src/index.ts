@@ -6,7 +6,7 @@ export {
   SkipOfferError,
 } from './base/errors.ts';
 export * from './base/port.ts';
-export { orderedMachine } from './base/provisioning-data.ts';
+export { orderedProvisioningData } from './base/provisioning-data.ts';
 export { type Catalog, type CatalogItem, loadCatalog, parseCatalog } from './catalog/catalog.ts';
 export { type CloudOptions, cloudBackend } from './cloud/cloud.ts';
 export {
@@ -22,5 +22,5 @@ export {
   type LocalOptions,
   localBackend,
 } from './local/local.ts';
-export { inspectMachine, type MachineFacts, machineOf } from './local/machine.ts';
+export { inspectServerHost, type ServerHostFacts, serverHostFacts } from './local/server-host.ts';
 export { type RemoteOptions, remoteBackend } from './remote/remote.ts';

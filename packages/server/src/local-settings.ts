@@ -1,7 +1,7 @@
 import { choiceVariable, type ProcessEnv, SettingsError } from './environment.ts';
 
 /** User ids, both ends included. */
-export interface UidRange {
+export interface LocalUids {
   readonly first: number;
   readonly last: number;
 }
@@ -17,7 +17,7 @@ export interface LocalSettings {
    */
   readonly trusted: boolean;
   /** User ids for process jobs, one each, if the server runs as root. */
-  readonly uids: UidRange;
+  readonly uids: LocalUids;
 }
 
 const DEFAULT_UIDS = '61184-65519';
@@ -59,7 +59,7 @@ function trusted(text: string): boolean {
   }
 }
 
-function uidRange(text: string): UidRange {
+function uidRange(text: string): LocalUids {
   const [, from, to] = /^\s*(\d{1,10})\s*-\s*(\d{1,10})\s*$/.exec(text) ?? [];
   const [first, last] = [Number(from), Number(to)];
   if (first >= FIRST_UID && first <= last && last <= LAST_UID) return { first, last };

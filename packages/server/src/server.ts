@@ -4,7 +4,7 @@ import { assemble } from './assembly/assemble.ts';
 import { checkAddress } from './assembly/listen.ts';
 import { openDatabase } from './assembly/open-database.ts';
 import { ClosingSteps } from './assembly/parts.ts';
-import type { LocalUse } from './assembly/this-machine.ts';
+import type { LocalMode } from './assembly/server-host.ts';
 import { checkAdminToken } from './config/admin-token.ts';
 import { loadServerConfig, serverConfigPath } from './config/config-file.ts';
 import { encryptionKeys, encryptionWarning, environmentKey } from './config/encryption-keys.ts';
@@ -24,7 +24,7 @@ export interface RunningServer {
   readonly projectName: string;
   /** Null: only if no other project is the default. */
   readonly updateDefaultProject: boolean | null;
-  readonly local: LocalUse;
+  readonly local: LocalMode;
   /** What is unsafe about the way it was started. */
   readonly warnings: readonly string[];
   readonly configPath: string;

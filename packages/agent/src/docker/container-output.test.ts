@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import type Docker from 'dockerode';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLogger } from '../host/log.ts';
+import { createEventLogger } from '../host/log.ts';
 import { ContainerOutput } from './container-output.ts';
 
 /** The parts of a container that its output is read from, controlled by the test. */
@@ -51,7 +51,7 @@ let output: ContainerOutput;
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'container-output-'));
   container = new Container();
-  const log = createLogger(() => {});
+  const log = createEventLogger(() => {});
   output = new ContainerOutput(container as unknown as Docker.Container, dir, [], log);
   await output.attachFresh([]);
 });

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import type Docker from 'dockerode';
 import { nowMicros } from '../host/clock.ts';
-import type { Logger } from '../host/log.ts';
+import type { EventLogger } from '../host/log.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import { SpoolFeed } from '../spool/spool-feed.ts';
 import { newestRecord } from '../spool/spool-files.ts';
@@ -31,7 +31,7 @@ export class ContainerOutput {
   readonly #container: Docker.Container;
   readonly #writer: SpoolWriter;
   readonly #feed: SpoolFeed;
-  readonly #log: Logger;
+  readonly #log: EventLogger;
   readonly #dir: string;
   #attached: Duplex | null = null;
   #logs: Readable | null = null;
@@ -49,7 +49,7 @@ export class ContainerOutput {
     container: Docker.Container,
     dir: string,
     maskedValues: readonly string[],
-    log: Logger,
+    log: EventLogger,
   ) {
     this.#container = container;
     this.#dir = dir;

@@ -1,6 +1,6 @@
 import type Docker from 'dockerode';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { createLogger } from '../host/log.ts';
+import { createEventLogger } from '../host/log.ts';
 import { DockerExecution, type DockerExecutionSetup } from './docker-execution.ts';
 
 beforeEach(() => vi.useFakeTimers());
@@ -26,7 +26,7 @@ function execution(answers: readonly Promise<Docker.ContainerInspectInfo>[]): Do
     output: { finish: async () => {}, release: () => {} },
     daemon: { endedContainers: async () => false },
     relaySocket: '/nowhere',
-    log: createLogger(() => {}),
+    log: createEventLogger(() => {}),
   } as unknown as DockerExecutionSetup);
 }
 

@@ -8,7 +8,7 @@ import type { JobAccount } from '../executor/job-account.ts';
 import type { SessionHost } from '../executor/session-host.ts';
 import { cgroupPids } from '../host/cgroup.ts';
 import { nowMicros } from '../host/clock.ts';
-import type { Logger } from '../host/log.ts';
+import type { EventLogger } from '../host/log.ts';
 import { terminatePids } from '../host/process-tree.ts';
 import { cgroupUsage } from '../host/usage.ts';
 import type { FileSpoolReader } from '../spool/file-spool-reader.ts';
@@ -34,7 +34,7 @@ export interface DockerExecutionSetup {
   readonly account: JobAccount;
   readonly relaySocket: string;
   readonly daemon: DaemonWatch;
-  readonly log: Logger;
+  readonly log: EventLogger;
 }
 
 /** A job in its container, running or ended. */

@@ -21,7 +21,7 @@ import type { JobFolder } from '../executor/job-folder.ts';
 import { placeIn } from '../executor/place-in.ts';
 import type { ServerSocket } from '../executor/server-socket.ts';
 import { writeDurably } from '../host/durable-file.ts';
-import type { Logger } from '../host/log.ts';
+import type { EventLogger } from '../host/log.ts';
 import type { ContainerJob, PlaceInContainer } from './container-job.ts';
 import {
   AGENT_LABEL,
@@ -49,7 +49,7 @@ export interface DockerExecutorOptions {
   /** Where the daemon stores images; free disk is measured there. */
   readonly imagesDir: string;
   readonly placeFiles: PlaceInContainer;
-  readonly log: Logger;
+  readonly log: EventLogger;
 }
 
 const MPI_HOSTFILE = '/dstack/mpi/hostfile';

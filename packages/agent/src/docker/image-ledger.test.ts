@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createLogger } from '../host/log.ts';
+import { createEventLogger } from '../host/log.ts';
 import { ImageLedger } from './image-ledger.ts';
 
 let dir: string;
@@ -10,7 +10,7 @@ let said: string;
 const open = () =>
   new ImageLedger(
     join(dir, 'images.json'),
-    createLogger((line) => {
+    createEventLogger((line) => {
       said += line;
     }),
   );

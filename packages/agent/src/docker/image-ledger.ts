@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { writeWhole } from '../host/durable-file.ts';
-import type { Logger } from '../host/log.ts';
+import type { EventLogger } from '../host/log.ts';
 
 export interface LedgerImage {
   readonly id: string;
@@ -15,10 +15,10 @@ export interface LedgerImage {
  */
 export class ImageLedger {
   readonly #path: string;
-  readonly #log: Logger;
+  readonly #log: EventLogger;
   readonly #images: Map<string, LedgerImage>;
 
-  constructor(path: string, log: Logger) {
+  constructor(path: string, log: EventLogger) {
     this.#path = path;
     this.#log = log;
     this.#images = new Map(Object.entries(read(path, log)));
@@ -71,7 +71,7 @@ export class ImageLedger {
 }
 
 /** Without a ledger the agent removes nothing. */
-function read(path: string, log: Logger): Record<string, LedgerImage> {
+function read(path: string, log: EventLogger): Record<string, LedgerImage> {
   if (!existsSync(path)) return {};
   try {
     return JSON.parse(readFileSync(path, 'utf8'));

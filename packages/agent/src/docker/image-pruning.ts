@@ -1,6 +1,6 @@
 import type { ImagePolicy } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
-import type { Logger } from '../host/log.ts';
+import type { EventLogger } from '../host/log.ts';
 import { engineErrorMessage, statusOf } from './engine-error.ts';
 import type { ImageLedger, LedgerImage } from './image-ledger.ts';
 
@@ -18,7 +18,7 @@ export interface Pruning {
   /** Use of the disk in percent; null = unknown. */
   readonly diskUse: () => number | null;
   readonly now: number;
-  readonly log: Logger;
+  readonly log: EventLogger;
   /**
    * A pull has just failed because the disk is full: act as if the limit were reached, and remove
    * recently used images too.

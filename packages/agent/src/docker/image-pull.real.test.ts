@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { PullProgress } from '@dstack/contract/agent';
 import Docker from 'dockerode';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createLogger } from '../host/log.ts';
+import { createEventLogger } from '../host/log.ts';
 import { type Ensured, ensureImage, type PullRequest } from './image-pull.ts';
 
 /** An Engine that answers inspections and pulls as a test requires. */
@@ -38,7 +38,7 @@ function ensure(image: string, more: Partial<PullRequest> = {}): Promise<Ensured
   return ensureImage(
     docker,
     { image, auth: null, onProgress, signal, ...more },
-    createLogger(() => {}),
+    createEventLogger(() => {}),
   );
 }
 

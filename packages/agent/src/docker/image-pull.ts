@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { PullProgress, RegistryAuth } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
-import type { Logger } from '../host/log.ts';
+import type { EventLogger } from '../host/log.ts';
 import { creationFailure, engineErrorMessage, statusOf } from './engine-error.ts';
 import { isMoving, registryOf, withTag } from './image-name.ts';
 import { PullTracker } from './pull-tracker.ts';
@@ -29,7 +29,7 @@ export type Ensured = 'there' | 'renewed' | 'new';
 export async function ensureImage(
   docker: Docker,
   request: PullRequest,
-  log: Logger,
+  log: EventLogger,
 ): Promise<Ensured> {
   const reference = withTag(request.image);
   const present = await hasImage(docker, reference);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { ImagePlan } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
 import { writeWhole } from '../host/durable-file.ts';
-import type { Logger } from '../host/log.ts';
+import type { EventLogger } from '../host/log.ts';
 import { engineErrorMessage } from './engine-error.ts';
 import { ImageLedger } from './image-ledger.ts';
 import { withTag } from './image-name.ts';
@@ -14,7 +14,7 @@ export interface ImageStoreOptions {
   readonly docker: Docker;
   readonly stateDir: string;
   readonly imagesDir: string;
-  readonly log: Logger;
+  readonly log: EventLogger;
 }
 
 const LOOK_MS = 5 * 60_000;
@@ -160,7 +160,7 @@ export class ImageStore {
   }
 }
 
-function readPlan(path: string, log: Logger): Partial<ImagePlan> {
+function readPlan(path: string, log: EventLogger): Partial<ImagePlan> {
   if (!existsSync(path)) return {};
   try {
     return JSON.parse(readFileSync(path, 'utf8'));

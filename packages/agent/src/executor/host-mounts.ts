@@ -3,7 +3,7 @@ import { chmod, mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { JobMount, VolumeDirectory } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
-import { makeFolders } from '../host/make-folders.ts';
+import { createFolders } from '../host/create-folders.ts';
 import { JobFailure } from './job-failure.ts';
 
 /** An existing directory or file of the host, links in its path resolved. */
@@ -74,7 +74,7 @@ export function mountFailure(why: string): JobFailure {
 
 async function makeDirectory(path: string): Promise<void> {
   try {
-    await makeFolders(dirname(path), 0o755);
+    await createFolders(dirname(path), 0o755);
     await mkdir(path);
     await chmod(path, 0o777);
   } catch (error) {

@@ -1,16 +1,16 @@
 import { errorMessage } from '@dstack/contract/error-message';
 
 /** Structured lines of JSON on stderr. Values must not hold secrets: ids, counts, messages only. */
-export interface Logger {
+export interface EventLogger {
   info(event: string, fields?: Readonly<Record<string, unknown>>): void;
   error(event: string, error: unknown, fields?: Readonly<Record<string, unknown>>): void;
-  child(fields: Readonly<Record<string, unknown>>): Logger;
+  child(fields: Readonly<Record<string, unknown>>): EventLogger;
 }
 
-export function createLogger(
+export function createEventLogger(
   write: (line: string) => void,
   scope: Readonly<Record<string, unknown>> = {},
-): Logger {
+): EventLogger {
   const line = (level: string, event: string, fields: Readonly<Record<string, unknown>>): void =>
     write(
       `${JSON.stringify({ time: new Date().toISOString(), level, event, ...scope, ...fields })}\n`,
@@ -22,6 +22,6 @@ export function createLogger(
         ...fields,
         error: errorMessage(error),
       }),
-    child: (fields) => createLogger(write, { ...scope, ...fields }),
+    child: (fields) => createEventLogger(write, { ...scope, ...fields }),
   };
 }

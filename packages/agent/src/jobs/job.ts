@@ -15,7 +15,7 @@ import type { Execution, Executor, ExecutorJob } from '../executor/executor.ts';
 import { JobFailure } from '../executor/job-failure.ts';
 import type { JobFolder } from '../executor/job-folder.ts';
 import { writeDurably, writeWhole } from '../host/durable-file.ts';
-import type { Logger } from '../host/log.ts';
+import type { EventLogger } from '../host/log.ts';
 import { bootId } from '../host/process-identity.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import { AgentError } from './agent-error.ts';
@@ -32,7 +32,7 @@ import { type StopRequest, stopStage } from './stop-plan.ts';
 /** What a job needs from the agent. */
 export interface JobServices {
   readonly executor: Executor;
-  readonly log: Logger;
+  readonly log: EventLogger;
   /** The next number for a `state` frame. */
   nextNumber(): number;
   /** Called after a state is durable. */
@@ -49,13 +49,13 @@ export interface JobServices {
  * One job from its `PUT` to its `DELETE`. Each change of its state is written to its record before
  * it is reported, so that a successor of this process continues from there.
  */
-export class Job {
+export class AgentJob {
   readonly id: string;
   readonly folder: JobFolder;
   /** The job's output. */
   readonly log = new JobLog();
   readonly #services: JobServices;
-  readonly #log: Logger;
+  readonly #log: EventLogger;
   readonly #abort = new AbortController();
   readonly #stopTimer = new LongTimer();
   readonly #deadlineTimer = new LongTimer();

@@ -6,7 +6,7 @@ export interface Uptime {
   readonly seconds: number;
 }
 
-export interface Lease {
+export interface LeaseTerms {
   /** How long it lasts without the server. */
   readonly seconds: number;
   /** When the server was last there. */
@@ -31,7 +31,7 @@ const START_GRACE = 60;
  * after it are stopped, and killed after a third.
  */
 export function leaseStep(
-  { seconds, renewed }: Lease,
+  { seconds, renewed }: LeaseTerms,
   now: Uptime,
   { hasJobs, startedAt }: { readonly hasJobs: boolean; readonly startedAt: Uptime },
 ): LeaseStep {

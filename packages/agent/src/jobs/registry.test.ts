@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Execution, ExecutionExit, Executor } from '../executor/executor.ts';
 import { JobFailure } from '../executor/job-failure.ts';
-import { createLogger } from '../host/log.ts';
+import { createEventLogger } from '../host/log.ts';
 import { jobSpec } from '../testing/agent-harness.ts';
 import { JobLog } from './job-log.ts';
 import { JobRegistry } from './registry.ts';
@@ -52,7 +52,7 @@ function registry(
     jobHomes: null,
     executor,
     gpus: [],
-    log: createLogger((line) => {
+    log: createEventLogger((line) => {
       logged += line;
     }),
     openAccess: async () => null,

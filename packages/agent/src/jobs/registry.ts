@@ -14,10 +14,10 @@ import type {
 import type { Executor } from '../executor/executor.ts';
 import { JobFolder } from '../executor/job-folder.ts';
 import { writeDurably } from '../host/durable-file.ts';
-import type { Logger } from '../host/log.ts';
+import type { EventLogger } from '../host/log.ts';
 import { AgentError } from './agent-error.ts';
 import { GpuPool } from './gpu-pool.ts';
-import { Job, type JobServices } from './job.ts';
+import { AgentJob, type JobServices } from './job.ts';
 import type { OpenJobAccess } from './job-access.ts';
 import { isLive } from './job-phase.ts';
 import type { JobPortConnection } from './job-ports.ts';
@@ -41,7 +41,7 @@ export interface RegistryOptions {
   readonly jobHomes: string | null;
   readonly executor: Executor;
   readonly gpus: readonly HostGpu[];
-  readonly log: Logger;
+  readonly log: EventLogger;
   readonly openAccess: OpenJobAccess;
 }
 
@@ -49,7 +49,7 @@ export interface RegistryOptions {
 export interface JobListener {
   onState(number: number, state: JobState): void;
   onPull(id: string, progress: PullProgress): void;
-  onPut(job: Job): void;
+  onPut(job: AgentJob): void;
   onDeleted(id: string): void;
   onTunnel(id: string, tunnel: string): void;
 }
@@ -58,7 +58,7 @@ export interface JobListener {
 export class JobRegistry {
   readonly #options: RegistryOptions;
   readonly #jobsDir: string;
-  readonly #jobs = new Map<string, Job>();
+  readonly #jobs = new Map<string, AgentJob>();
   readonly #listeners = new Set<JobListener>();
   readonly #gpus: GpuPool;
   readonly #openAccess: OpenJobAccess;
@@ -95,7 +95,7 @@ export class JobRegistry {
   }
 
   /** Jobs that were not deleted. */
-  get jobs(): Job[] {
+  get jobs(): AgentJob[] {
     return [...this.#jobs.values()].filter((job) => job.record.deletedAt === null);
   }
 
@@ -217,13 +217,13 @@ export class JobRegistry {
     await Promise.all([...this.#jobs.values()].map((job) => job.close()));
   }
 
-  #get(id: string): Job {
+  #get(id: string): AgentJob {
     const job = this.#jobs.get(id);
     if (!job) throw new AgentError(404, 'unknown_job', `No job ${id} exists on this host`);
     return job;
   }
 
-  async #upload(job: Job, body: Readable, path: string, sha256: string): Promise<void> {
+  async #upload(job: AgentJob, body: Readable, path: string, sha256: string): Promise<void> {
     if (job.phase !== 'accepted') {
       body.resume();
       return;
@@ -232,13 +232,13 @@ export class JobRegistry {
     job.go();
   }
 
-  async #removeLeftovers(job: Job): Promise<void> {
+  async #removeLeftovers(job: AgentJob): Promise<void> {
     await job.close();
     await job.folder.removeContents();
     this.#forgetAt(job, (job.record.deletedAt ?? Date.now()) + TOMBSTONE_MS);
   }
 
-  #forgetAt(job: Job, at: number): void {
+  #forgetAt(job: AgentJob, at: number): void {
     this.#at(job, at, async () => {
       writeDurably(this.#counterFile, String(this.#lastNumber));
       await job.folder.remove();
@@ -247,13 +247,13 @@ export class JobRegistry {
     });
   }
 
-  #at(job: Job, at: number, action: () => void | Promise<void>): void {
+  #at(job: AgentJob, at: number, action: () => void | Promise<void>): void {
     const timer = this.#removalTimers.get(job.id) ?? new LongTimer();
     this.#removalTimers.set(job.id, timer);
     timer.set(at, () => void this.#attempt(job, action));
   }
 
-  async #attempt(job: Job, action: () => void | Promise<void>): Promise<void> {
+  async #attempt(job: AgentJob, action: () => void | Promise<void>): Promise<void> {
     try {
       await action();
     } catch (error) {
@@ -262,9 +262,9 @@ export class JobRegistry {
     }
   }
 
-  #add(record: AgentJobRecord): Job {
+  #add(record: AgentJobRecord): AgentJob {
     const { id } = record.spec;
-    const job = new Job(record, this.#folder(id), this.#services(id));
+    const job = new AgentJob(record, this.#folder(id), this.#services(id));
     this.#jobs.set(id, job);
     return job;
   }
@@ -306,7 +306,7 @@ export class JobRegistry {
     for (const listener of this.#listeners) listener.onState(number, state);
   }
 
-  #notifyPut(job: Job): void {
+  #notifyPut(job: AgentJob): void {
     for (const listener of this.#listeners) listener.onPut(job);
   }
 

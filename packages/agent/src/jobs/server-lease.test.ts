@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JobPhase, LeaseEnding, StopJob } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createLogger } from '../host/log.ts';
+import { createEventLogger } from '../host/log.ts';
 import { jobSpec } from '../testing/agent-harness.ts';
 import type { AgentJobRecord } from './job-record.ts';
 import { ServerLease } from './server-lease.ts';
@@ -56,7 +56,7 @@ function agent(): ServerLease {
     path,
     jobs: () => jobs,
     uptime: () => ({ bootId, seconds: uptime }),
-    log: createLogger((line) => {
+    log: createEventLogger((line) => {
       logged += line;
     }),
     onEnd: (ending) => endings.push(ending),

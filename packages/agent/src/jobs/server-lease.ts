@@ -1,22 +1,22 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { type AgentLease, LEASE_ENDINGS, type LeaseEnding } from '@dstack/contract/agent';
 import { writeWhole } from '../host/durable-file.ts';
-import type { Logger } from '../host/log.ts';
-import type { Job } from './job.ts';
+import type { EventLogger } from '../host/log.ts';
+import type { AgentJob } from './job.ts';
 import { isLive } from './job-phase.ts';
-import { type Lease, leaseStep, type Uptime } from './lease-rules.ts';
+import { type LeaseTerms, leaseStep, type Uptime } from './lease-rules.ts';
 
 export interface ServerLeaseOptions {
   /** Keeps the lease over restarts of the agent. */
   readonly path: string;
-  readonly jobs: () => readonly Pick<Job, 'phase' | 'record' | 'stop'>[];
+  readonly jobs: () => readonly Pick<AgentJob, 'phase' | 'record' | 'stop'>[];
   readonly uptime: () => Uptime;
-  readonly log: Logger;
+  readonly log: EventLogger;
   /** The lease is over, and no job lives. */
   readonly onEnd: (ending: LeaseEnding) => void;
 }
 
-interface StoredLease extends Lease {
+interface StoredLease extends LeaseTerms {
   readonly ending: LeaseEnding;
 }
 

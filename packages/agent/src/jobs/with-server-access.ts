@@ -1,14 +1,14 @@
 import { errorMessage } from '@dstack/contract/error-message';
 import type { Executor } from '../executor/executor.ts';
 import { JobFailure } from '../executor/job-failure.ts';
-import type { Logger } from '../host/log.ts';
+import type { EventLogger } from '../host/log.ts';
 import type { JobAccess, JobAccessOptions, OpenJobAccess } from './job-access.ts';
 import { ServerAccess } from './server-access.ts';
 
 export interface ServerAccessOptions {
   readonly openAccess: OpenJobAccess;
   readonly executor: Pick<Executor, 'serverSocket'>;
-  readonly log: Logger;
+  readonly log: EventLogger;
 }
 
 /** Access to a job, and from the job to the API of its server if the job is allowed to use it. */

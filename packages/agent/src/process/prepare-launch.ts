@@ -16,7 +16,7 @@ import { jobEnvironment } from '../executor/job-environment.ts';
 import { JobFailure } from '../executor/job-failure.ts';
 import { placeIn } from '../executor/place-in.ts';
 import { makeJobCgroup } from '../host/cgroup.ts';
-import { makeFolders } from '../host/make-folders.ts';
+import { createFolders } from '../host/create-folders.ts';
 import { listenAddress } from '../network/listen-address.ts';
 import { inheritedEnvironment } from './inherited-environment.ts';
 import { makeStaging } from './isolation/job-area.ts';
@@ -191,7 +191,7 @@ function jobAccount({ spec, folder }: ExecutorJob): JobAccount {
 
 async function makeOwned(dir: string, account: JobAccount): Promise<void> {
   try {
-    const first = await makeFolders(dir);
+    const first = await createFolders(dir);
     if (!first || account.uid === process.getuid?.()) return;
     for (let made = dir; made.length >= first.length; made = dirname(made)) {
       await chown(made, account.uid, account.gid);

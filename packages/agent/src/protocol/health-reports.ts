@@ -2,7 +2,7 @@ import type { AgentFrame, HostCheck, HostGpu } from '@dstack/contract/agent';
 import { nowMicros } from '../host/clock.ts';
 import type { HealthWatch } from '../host/health/health-watch.ts';
 import { watchHealth } from '../host/health/host-health.ts';
-import type { Logger } from '../host/log.ts';
+import type { EventLogger } from '../host/log.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
 import type { StreamSession } from './stream-session.ts';
 
@@ -14,7 +14,7 @@ export interface HealthReportsOptions {
   readonly paths: readonly string[];
   readonly registry: JobRegistry;
   readonly session: () => StreamSession | null;
-  readonly log: Logger;
+  readonly log: EventLogger;
 }
 
 /** Checks the host's health and reports it to the server. */

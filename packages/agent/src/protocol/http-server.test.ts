@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import type { AgentLease, HostShellKeys, ImagePlan } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { createLogger } from '../host/log.ts';
+import { createEventLogger } from '../host/log.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
 import { type Answer, callAgent, jobSpec } from '../testing/agent-harness.ts';
 import { AGENT_INFO } from '../testing/agent-info.ts';
@@ -38,7 +38,7 @@ beforeEach(async () => {
     stateDir: dir,
     whyNoMounts: () => null,
     isMounted: () => false,
-    log: createLogger(() => {}),
+    log: createEventLogger(() => {}),
   });
   [plans, shells, leases, presence] = [[], [], [], []];
   await serve({});
@@ -56,7 +56,7 @@ async function serve(more: Partial<AgentServerOptions>): Promise<void> {
     health: () => null,
     registry,
     volumes,
-    log: createLogger(() => {}),
+    log: createEventLogger(() => {}),
     planImages: (plan) => void plans.push(plan),
     openShells: (keys) => void shells.push(keys),
     claim: () => true,

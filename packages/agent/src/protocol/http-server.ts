@@ -15,7 +15,7 @@ import {
   VolumePlace,
 } from '@dstack/contract/agent';
 import { WebSocketServer } from 'ws';
-import type { Logger } from '../host/log.ts';
+import type { EventLogger } from '../host/log.ts';
 import { AgentError } from '../jobs/agent-error.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
 import type { ServerLease } from '../jobs/server-lease.ts';
@@ -34,7 +34,7 @@ export interface AgentServerOptions {
   readonly health: () => (AgentFrame & { type: 'health' }) | null;
   readonly registry: JobRegistry;
   readonly volumes: VolumeDirectories;
-  readonly log: Logger;
+  readonly log: EventLogger;
   /** Receives the server's plan for images. */
   readonly planImages: (plan: ImagePlan) => void;
   /** Null = this host opens no shells to users of the server. */

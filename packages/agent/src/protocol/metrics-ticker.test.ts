@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AgentFrame } from '@dstack/contract/agent';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { createLogger } from '../host/log.ts';
+import { createEventLogger } from '../host/log.ts';
 import type { JobAccess } from '../jobs/job-access.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
 import { jobSpec } from '../testing/agent-harness.ts';
@@ -40,7 +40,7 @@ beforeEach(() => {
     registry,
     current,
     PERIOD,
-    createLogger(() => {}),
+    createEventLogger(() => {}),
   );
 });
 afterEach(async () => {

@@ -1,6 +1,6 @@
 import { gpuUsage } from '../host/gpu-usage.ts';
-import type { Logger } from '../host/log.ts';
-import type { Job } from '../jobs/job.ts';
+import type { EventLogger } from '../host/log.ts';
+import type { AgentJob } from '../jobs/job.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
 import type { StreamSession } from './stream-session.ts';
 
@@ -14,7 +14,7 @@ const AFTER_START_MS = [0, 1000];
 export class MetricsTicker {
   readonly #registry: JobRegistry;
   readonly #session: () => StreamSession | null;
-  readonly #log: Logger;
+  readonly #log: EventLogger;
   readonly #timer: NodeJS.Timeout;
   readonly #unlisten: () => void;
   /** Jobs that have reported `running`, with their timers. */
@@ -25,7 +25,7 @@ export class MetricsTicker {
     registry: JobRegistry,
     session: () => StreamSession | null,
     periodMs: number,
-    log: Logger,
+    log: EventLogger,
   ) {
     this.#registry = registry;
     this.#session = session;
@@ -81,7 +81,7 @@ export class MetricsTicker {
     await this.#sendUsage(job, session).catch((error) => this.#log.error('metrics failed', error));
   }
 
-  async #report(job: Job, session: StreamSession): Promise<void> {
+  async #report(job: AgentJob, session: StreamSession): Promise<void> {
     await this.#sendUsage(job, session);
     const since = job.access?.lastActivity() ?? job.record.runningAt;
     if (!job.access || since === null) return;
@@ -89,7 +89,7 @@ export class MetricsTicker {
     session.sendNow({ type: 'activity', id: job.id, no_connections_secs: seconds });
   }
 
-  async #sendUsage(job: Job, session: StreamSession): Promise<void> {
+  async #sendUsage(job: AgentJob, session: StreamSession): Promise<void> {
     const usage = await job.execution?.usage();
     if (usage) {
       const gpus = await gpuUsage(job.record.gpus);

@@ -10,7 +10,7 @@ import {
 } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { WebSocket } from 'ws';
-import { createLogger } from '../host/log.ts';
+import { createEventLogger } from '../host/log.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
 import { jobSpec } from '../testing/agent-harness.ts';
 import { AGENT_INFO } from '../testing/agent-info.ts';
@@ -95,7 +95,7 @@ function connect(): void {
     info: () => AGENT_INFO,
     health: () => health,
     registry,
-    log: createLogger(() => {}),
+    log: createEventLogger(() => {}),
     claim: (id) => id === owner,
   });
 }

@@ -7,8 +7,8 @@ import {
   type ServerFrame,
 } from '@dstack/contract/agent';
 import type { RawData, WebSocket } from 'ws';
-import type { Logger } from '../host/log.ts';
-import type { Job } from '../jobs/job.ts';
+import type { EventLogger } from '../host/log.ts';
+import type { AgentJob } from '../jobs/job.ts';
 import type { JobListener, JobRegistry } from '../jobs/registry.ts';
 import { LogPusher, type Turn } from './log-pusher.ts';
 
@@ -28,7 +28,7 @@ export interface StreamOptions {
   /** The newest results of the health checks; null before the first ones. */
   readonly health: () => (AgentFrame & { type: 'health' }) | null;
   readonly registry: JobRegistry;
-  readonly log: Logger;
+  readonly log: EventLogger;
   /** False if this agent belongs to another server; else this server owns it from now on. */
   readonly claim: (serverId: string) => boolean;
 }
@@ -73,7 +73,7 @@ export class StreamSession implements JobListener {
   }
 
   /** Also called for a job that the server did not know when it connected and now puts again. */
-  onPut(job: Job): void {
+  onPut(job: AgentJob): void {
     if (!this.#pushers.has(job.id)) this.#push(job, 0);
   }
 
@@ -144,7 +144,7 @@ export class StreamSession implements JobListener {
     void this.#pump();
   }
 
-  #push(job: Job, offset: number): void {
+  #push(job: AgentJob, offset: number): void {
     const early = this.#pushers.get(job.id);
     if (early) {
       early.rewind(offset);

@@ -10,7 +10,7 @@ import {
 } from './authorized-keys.ts';
 import { joinChannel } from './forward.ts';
 import type { JobOutput } from './job-output.ts';
-import { OUTPUT_PORT, OutputService } from './output-service.ts';
+import { OUTPUT_SERVICE_PORT, OutputService } from './output-service.ts';
 import { serveReverseForwards } from './reverse-forwards.ts';
 import { type RunSession, serveSession } from './session.ts';
 import { SshListener } from './ssh-listener.ts';
@@ -162,7 +162,7 @@ class JobSshServer implements JobSsh {
       isClosed = true;
     });
     client.on('tcpip', (accept, reject, { destIP, destPort }) => {
-      if (destPort === OUTPUT_PORT && LOOPBACK.has(destIP)) {
+      if (destPort === OUTPUT_SERVICE_PORT && LOOPBACK.has(destIP)) {
         this.#output.serve(accept());
         return;
       }

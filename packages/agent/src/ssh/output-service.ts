@@ -5,7 +5,7 @@ import type { JobOutput } from './job-output.ts';
 import { sendOutput } from './output-socket.ts';
 
 /** The port that clients forward to get a job's output. Nothing listens on it. */
-export const OUTPUT_PORT = 10_999;
+export const OUTPUT_SERVICE_PORT = 10_999;
 
 /** Longest message of a client in bytes; messages are discarded. */
 const MAX_PAYLOAD = 1024;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Duplex, duplexPair } from 'node:stream';
 import type { Execution, ExecutionExit, Executor, ExecutorJob } from '../executor/executor.ts';
-import { createLogger } from '../host/log.ts';
+import { createEventLogger } from '../host/log.ts';
 import type { OpenJobAccess } from '../jobs/job-access.ts';
 import { JobRegistry } from '../jobs/registry.ts';
 import type { SpoolChunk, SpoolReader } from '../spool/spool-reader.ts';
@@ -152,7 +152,7 @@ export function scriptedRegistry(
     jobHomes: null,
     executor,
     gpus: [],
-    log: createLogger(() => {}),
+    log: createEventLogger(() => {}),
     openAccess,
   });
 }

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLogger } from '../host/log.ts';
+import { createEventLogger } from '../host/log.ts';
 import { VolumeDirectories } from './volume-directories.ts';
 import { dataOf } from './volume-layout.ts';
 
@@ -32,7 +32,7 @@ beforeEach(() => {
     stateDir: state,
     whyNoMounts: () => whyNoMounts,
     isMounted: (id) => mounted.has(id),
-    log: createLogger(() => {}),
+    log: createEventLogger(() => {}),
   });
 });
 afterEach(() => {

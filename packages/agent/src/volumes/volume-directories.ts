@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { PutVolume, VolumePlace, VolumeRemoval, VolumeState } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { withTimeout } from '@dstack/contract/with-timeout';
-import type { Logger } from '../host/log.ts';
+import type { EventLogger } from '../host/log.ts';
 import { removeTrees } from '../host/remove-trees.ts';
 import { AgentError } from '../jobs/agent-error.ts';
 import { DATA, dataOf, LABEL, rootOf, statsOf } from './volume-layout.ts';
@@ -15,7 +15,7 @@ export interface VolumeDirectoriesOptions {
   readonly whyNoMounts: () => string | null;
   /** Whether a live job mounts the volume. */
   readonly isMounted: (id: string) => boolean;
-  readonly log: Logger;
+  readonly log: EventLogger;
 }
 
 const REMOVED = '.deleted-';

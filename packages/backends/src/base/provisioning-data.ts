@@ -1,7 +1,7 @@
 import type { Offer, ProvisioningData } from '@dstack/core';
 
 /** What is known of an instance as soon as it is ordered: the offer, and no address. */
-export function orderedMachine(
+export function orderedProvisioningData(
   offer: Offer,
   instanceId: string,
   known: Partial<ProvisioningData> = {},

@@ -7,7 +7,7 @@ import type { Requirements } from '@dstack/contract/wire';
 import { type BackendName, capabilitiesOf, type Offer } from '@dstack/core';
 import { NoCapacityError, SkipOfferError } from '../base/errors.ts';
 import type { Backend, InstanceOrder, Observation } from '../base/port.ts';
-import { orderedMachine } from '../base/provisioning-data.ts';
+import { orderedProvisioningData } from '../base/provisioning-data.ts';
 
 /** One machine of the rack. `label` null: it is free. */
 export interface RackMachine {
@@ -94,7 +94,10 @@ function observationOf(as: BackendName, machine: RackMachine | null): Observatio
   if (!machine?.label) return { state: 'missing' };
   const { address } = machine;
   const offer = offerOf(as, machine);
-  const provisioningData = orderedMachine(offer, address, { hostname: address, ssh_port: 22 });
+  const provisioningData = orderedProvisioningData(offer, address, {
+    hostname: address,
+    ssh_port: 22,
+  });
   return {
     state: 'ready',
     machine: { offer: null, provisioningData, totalBlocks: null },

@@ -3,12 +3,12 @@ import { describeBackend } from '../base/testing/contract.suite.ts';
 import { newOrder, REQUIREMENTS } from '../base/testing/orders.ts';
 import { localBackend } from './local.ts';
 
-const machine = { cpus: 4, memoryMib: 8192, arch: 'x86' as const, gpus: [] };
+const host = { cpus: 4, memoryMib: 8192, arch: 'x86' as const, gpus: [] };
 
 describeBackend('the server host', async () => {
   const backend = localBackend({
     executor: 'process',
-    machine: async () => machine,
+    serverHost: async () => host,
     hostId: 'local',
     hostname: '127.0.0.1',
     freedoms: { trusted: false, mounts: false, users: false },

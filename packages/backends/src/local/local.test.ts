@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { localBackend } from './local.ts';
 
 const requirements = {} as Requirements;
-const machine = { cpus: 4, memoryMib: 8192, arch: 'x86' as const, gpus: [] };
+const host = { cpus: 4, memoryMib: 8192, arch: 'x86' as const, gpus: [] };
 const order = {
   key: 'instance.create:i:0',
   instanceId: 'i',
@@ -19,11 +19,11 @@ const order = {
 const freedoms = { trusted: false, mounts: true, users: false };
 
 function backend(executor: 'docker' | 'process', matches = true) {
-  const place = { machine: async () => machine, hostId: 'this-machine', hostname: '127.0.0.1' };
+  const place = { serverHost: async () => host, hostId: 'server-host', hostname: '127.0.0.1' };
   return localBackend({ executor, freedoms, ...place, matches: () => matches, volumes: null });
 }
 
-describe('the server’s own machine as capacity', () => {
+describe('the server’s machine as capacity', () => {
   it('is one free offer: the whole machine, its disk unknown', async () => {
     const { offers } = await backend('docker').offers(requirements);
     expect(offers).toHaveLength(1);
@@ -38,23 +38,23 @@ describe('the server’s own machine as capacity', () => {
 
   it('is offered with each number of its GPUs, the most first', async () => {
     const gpu = { vendor: 'nvidia' as const, name: 'H100', memory_mib: 81_920 };
-    const place = { hostId: 'this-machine', hostname: '127.0.0.1', matches: () => true };
-    const withGpus = { ...machine, gpus: [gpu, gpu] };
+    const place = { hostId: 'server-host', hostname: '127.0.0.1', matches: () => true };
+    const withGpus = { ...host, gpus: [gpu, gpu] };
     const local = localBackend({
       executor: 'docker',
       freedoms,
       ...place,
       volumes: null,
-      machine: async () => withGpus,
+      serverHost: async () => withGpus,
     });
     const { offers } = await local.offers(requirements);
     expect(offers.map((offer) => offer.instance.resources.gpus.length)).toEqual([2, 1, 0]);
     expect(offers.map((offer) => offer.backend_data)).toEqual(
-      Array(3).fill({ machine_gpus: 2, host: 'this-machine', ...freedoms }),
+      Array(3).fill({ machine_gpus: 2, host: 'server-host', ...freedoms }),
     );
   });
 
-  it('says in its name when jobs run there without containers', async () => {
+  it('has another name if jobs run there without containers', async () => {
     const { offers } = await backend('process').offers(requirements);
     expect(offers[0]?.instance.name).toBe('local-process');
   });
@@ -67,7 +67,7 @@ describe('the server’s own machine as capacity', () => {
     const local = backend('docker');
     const { offers } = await local.offers(requirements);
     const created = await local.instances?.create({ ...order, offer: offers[0] ?? null });
-    expect(created?.hostId).toBe('this-machine');
+    expect(created?.hostId).toBe('server-host');
     expect(created?.provisioningData).toMatchObject({
       hostname: '127.0.0.1',
       dockerized: false,

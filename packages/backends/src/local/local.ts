@@ -10,8 +10,8 @@ import {
 } from '@dstack/core';
 import { BackendError } from '../base/errors.ts';
 import type { Backend, VolumePort } from '../base/port.ts';
-import { orderedMachine } from '../base/provisioning-data.ts';
-import type { MachineFacts } from './machine.ts';
+import { orderedProvisioningData } from '../base/provisioning-data.ts';
+import type { ServerHostFacts } from './server-host.ts';
 
 export const LOCAL_REGION = 'local';
 
@@ -33,7 +33,7 @@ export function freedomData({ trusted, mounts, users }: LocalFreedoms): Offer['b
 export interface LocalOptions {
   readonly executor: 'docker' | 'process';
   /** What is known of the machine by now. */
-  readonly machine: () => Promise<MachineFacts>;
+  readonly serverHost: () => Promise<ServerHostFacts>;
   /** Key of this machine's host record: servers that share a database have a machine each. */
   readonly hostId: string;
   /** Address at which clients of this server reach the machine: the jobs' SSH ports are there. */
@@ -57,10 +57,10 @@ export function localBackend(options: LocalOptions): Backend {
     capabilities: capabilitiesOf('local'),
     signalsCapacity: true,
     offers: async (requirements) => {
-      const machine = await options.machine();
-      const counts = [...machine.gpus.keys(), machine.gpus.length].reverse();
+      const host = await options.serverHost();
+      const counts = [...host.gpus.keys(), host.gpus.length].reverse();
       const offers = counts
-        .map((count) => localOffer(machine, options, count))
+        .map((count) => localOffer(host, options, count))
         .filter((offer) => options.matches(requirements, offer));
       return { offers, notes: [] };
     },
@@ -72,7 +72,10 @@ export function localBackend(options: LocalOptions): Backend {
           hostId,
           // `dockerized: false` tells clients that the job's own SSH server is the target, without a
           // hop through the machine's sshd. Its port is known once the job starts.
-          provisioningData: orderedMachine(offer, instanceId, { hostname, dockerized: false }),
+          provisioningData: orderedProvisioningData(offer, instanceId, {
+            hostname,
+            dockerized: false,
+          }),
         };
       },
       observe: async () => ({ state: 'ready', machine: null, access: null }),
@@ -90,7 +93,7 @@ export function localBackend(options: LocalOptions): Backend {
 
 /** Disk is left unknown (0): what is free changes with every job and image. */
 function localOffer(
-  machine: MachineFacts,
+  host: ServerHostFacts,
   { executor, freedoms, hostId }: LocalOptions,
   gpuCount: number,
 ): Offer {
@@ -99,19 +102,19 @@ function localOffer(
     instance: {
       name: executor === 'docker' ? 'local' : 'local-process',
       resources: {
-        cpus: machine.cpus,
-        memory_mib: machine.memoryMib,
-        gpus: machine.gpus.slice(0, gpuCount).map((gpu) => ({ ...gpu })),
+        cpus: host.cpus,
+        memory_mib: host.memoryMib,
+        gpus: host.gpus.slice(0, gpuCount).map((gpu) => ({ ...gpu })),
         spot: false,
         disk: { size_mib: 0 },
-        cpu_arch: machine.arch,
+        cpu_arch: host.arch,
         description: '',
       },
     },
     region: LOCAL_REGION,
     price: 0,
     backend_data: {
-      [SERVER_HOST_GPUS]: machine.gpus.length,
+      [SERVER_HOST_GPUS]: host.gpus.length,
       [LOCAL_HOST]: hostId,
       ...freedomData(freedoms),
     },

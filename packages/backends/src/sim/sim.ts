@@ -2,7 +2,7 @@ import type { Requirements } from '@dstack/contract/wire';
 import { type BackendName, capabilitiesOf, type Offer } from '@dstack/core';
 import { SkipOfferError } from '../base/errors.ts';
 import type { Backend, Observation } from '../base/port.ts';
-import { orderedMachine } from '../base/provisioning-data.ts';
+import { orderedProvisioningData } from '../base/provisioning-data.ts';
 import type { SimProvider } from './provider.ts';
 import type { SimMachine } from './tables.ts';
 
@@ -78,6 +78,6 @@ async function observationOf(
   const { hostname, internalIp: internal_ip, access } = address;
   const direct = isDirect ? { dockerized: false } : {};
   const known = { hostname, internal_ip, ...direct };
-  const provisioningData = orderedMachine(machine.offer, machine.id, known);
+  const provisioningData = orderedProvisioningData(machine.offer, machine.id, known);
   return { state: 'ready', machine: { offer: null, provisioningData, totalBlocks: null }, access };
 }

@@ -21,7 +21,7 @@ export function adoptInstance(
   instance: InstanceRecord,
   created: OfferedInstance,
 ): InstanceRecord {
-  const machine = machineOf(instance, created);
+  const machine = creationFields(instance, created);
   if (capabilitiesOf(created.offer.backend).owner === 'provider') {
     draft.signal('observation', instance.id);
   }
@@ -63,14 +63,17 @@ export function recordInstance(
   created: CreationResult,
 ): InstanceRecord {
   if (!isOffered(created)) return adoptHandle(draft, instance, created);
-  return draft.instances.set(instance, machineOf(instance, created));
+  return draft.instances.set(instance, creationFields(instance, created));
 }
 
 /**
  * The machine as its creation reported it. For a placeholder, placement chose the blocks of each offer;
  * an instance that the fleet planned is divided by the fleet's `blocks` (null = `auto`).
  */
-function machineOf(instance: InstanceRecord, created: OfferedInstance): Partial<InstanceRecord> {
+function creationFields(
+  instance: InstanceRecord,
+  created: OfferedInstance,
+): Partial<InstanceRecord> {
   const { offer, handle, provisioningData, hostId } = created;
   const { backend, region, price } = offer;
   const planned = instance.totalBlocks ?? totalBlocksOf(offer, 'auto');

@@ -13,7 +13,7 @@ import { startSims } from '../sim/start-sims.ts';
 import { startHttp } from './http.ts';
 import { makeLinks, makeSupervisor } from './links.ts';
 import type { Parts } from './parts.ts';
-import { type LocalUse, makeBackends, serverMachine } from './this-machine.ts';
+import { type LocalMode, makeBackends, openServerHost } from './server-host.ts';
 import { makeEngine, startHousekeeping, startSweeper } from './work.ts';
 
 /** What there is to say about a server that has started. */
@@ -21,7 +21,7 @@ export interface Assembled {
   readonly main: Bootstrapped;
   /** Where it listens. */
   readonly url: string;
-  readonly local: LocalUse;
+  readonly local: LocalMode;
 }
 
 /** Makes all parts, joins them and starts them; `parts.closing` ends what was started. */
@@ -39,8 +39,8 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const { hosts } = links;
   const supervision = makeSupervisor(parts, hosts, serverId);
   const { supervisor } = supervision;
-  const local = await serverMachine(parts, serverId);
-  const { machine, use } = local;
+  const local = await openServerHost(parts, serverId);
+  const { host, use } = local;
   const sims = await simBackends(settings, serverId);
   if (sims) closing.add(() => sims.close());
   const backends = makeBackends(parts, hosts, supervisor, local, sims);
@@ -55,7 +55,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   let engine: Engine | null = null;
   const forHandlers = { ...made, keys, settings: forHttp, engine: () => engine };
   const { url, services, metrics, end } = await startHttp(parts, forHandlers);
-  engine = makeEngine(parts, { ...made, serverId, services, metrics, machine });
+  engine = makeEngine(parts, { ...made, serverId, services, metrics, serverHost: host });
   closing.add(() => engine?.close());
   // Before the loops end: they wait for deployments under way.
   closing.add(() => supervisor.close());
@@ -64,7 +64,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   await supervisor.start();
   startHousekeeping(parts);
   startSweeper(parts, { backends, serverId });
-  if (machine) await supervisor.keep(machine.access);
+  if (host) await supervisor.keep(host.access);
   // The first step of closing: requests under way still need all other parts.
   closing.add(end);
   return { main, url, local: use };

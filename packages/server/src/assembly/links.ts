@@ -8,7 +8,7 @@ import { HealthIntake } from '../hosts/health-intake.ts';
 import { HostShells } from '../hosts/host-shells.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { ImagePlans } from '../hosts/image-plans.ts';
-import { JobKeys } from '../hosts/job-keys.ts';
+import { JobKeyUpdates } from '../hosts/job-keys.ts';
 import { isLocalHost } from '../hosts/local-agent.ts';
 import { Programs } from '../hosts/ssh/programs.ts';
 import { agentConnectors } from '../hosts/supervisor/connectors.ts';
@@ -33,7 +33,7 @@ export interface Links {
   readonly hosts: Hosts;
   readonly logs: LogStore;
   readonly quota: LogQuota;
-  readonly jobKeys: JobKeys;
+  readonly jobKeys: JobKeyUpdates;
   readonly tunnels: JobTunnels;
 }
 
@@ -73,7 +73,7 @@ export function makeLinks(
     onHealth: (hostId, report) => health.take(hostId, report),
     onTunnel: (hostId, jobId, tunnel) => tunnels.fetch(hostId, jobId, tunnel),
     onConnected: (hostId) => {
-      imagePlans.hear(hostId);
+      imagePlans.onHostConnected(hostId);
       jobKeys.push(hostId);
       hostShells.connected(hostId);
       agentLeases.connected(hostId);
@@ -83,7 +83,7 @@ export function makeLinks(
   const forbidden = settings.limits.forbidDstackInRuns;
   const tunnels = new JobTunnels({ store, client, forbidden, now: Date.now, log });
   closing.add(() => tunnels.close());
-  const jobKeys = new JobKeys({ store, log, hosts: () => hosts.ids, client });
+  const jobKeys = new JobKeyUpdates({ store, log, hosts: () => hosts.ids, client });
   closing.add(() => jobKeys.close());
   const hostShells = new HostShells({
     store,
@@ -142,7 +142,7 @@ export function makeServiceProxy(
   { hosts, supervisor, access, signIns }: ProxyParts,
   changes: RunChanges,
 ): ServiceProxy {
-  const client = (hostId: string) => hosts.client(hostId) ?? supervisor.visit(hostId);
+  const client = (hostId: string) => hosts.client(hostId) ?? supervisor.clientOf(hostId);
   const proxy = new ServiceProxy({
     services: store.services,
     readState: serviceStateReader(store),

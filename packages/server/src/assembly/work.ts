@@ -18,7 +18,7 @@ import type { ServiceProxy } from '../proxy/service-proxy.ts';
 import { Sweeper } from '../sweep/sweeper.ts';
 import type { Links } from './links.ts';
 import type { Parts } from './parts.ts';
-import type { ServerMachine } from './this-machine.ts';
+import type { ServerHost } from './server-host.ts';
 
 export interface EngineParts {
   readonly links: Links;
@@ -31,7 +31,7 @@ export interface EngineParts {
   readonly blobs: Blobs;
   readonly services: ServiceProxy;
   readonly metrics: ServerMetrics | null;
-  readonly machine: ServerMachine | null;
+  readonly serverHost: ServerHost | null;
 }
 
 /** Nothing starts on a machine that is no capacity. */
@@ -40,14 +40,17 @@ const NO_FREEDOMS = { trusted: false, mounts: false, users: false };
 /** The loops that bring the world to where the database wants it. Not started yet. */
 export function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine {
   const { links, supervisor, serverId, backends, offers, context, changes, blobs } = parts;
-  const { services, metrics, machine } = parts;
+  const { services, metrics, serverHost } = parts;
   const { hosts, quota, jobKeys } = links;
   const starter = new JobStarter({
     store,
     blobs,
     defaultRegistry: settings.images.defaultRegistry,
     pushKeys: (hostId) => jobKeys.push(hostId),
-    local: { projects: machine?.projects ?? new Set(), ...(machine?.freedoms ?? NO_FREEDOMS) },
+    local: {
+      projects: serverHost?.projects ?? new Set(),
+      ...(serverHost?.freedoms ?? NO_FREEDOMS),
+    },
   });
   const effect = effects({
     store,

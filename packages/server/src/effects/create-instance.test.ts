@@ -8,7 +8,7 @@ import {
 import { capabilitiesOf, type Offer } from '@dstack/core';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
-import { BackendSilentError } from '../offers/bounded-backend.ts';
+import { BackendTimeoutError } from '../offers/bounded-backend.ts';
 import { createInstance } from './create-instance.ts';
 
 const offer = (name: string) =>
@@ -97,7 +97,7 @@ describe('making an instance', () => {
   });
 
   it('does not turn to another offer where a backend may still be making a machine', async () => {
-    const silent = new BackendSilentError('aws', 'for an instance', 1000);
+    const silent = new BackendTimeoutError('aws', 'for an instance', 1000);
     const { tried, result } = attempt({ a: silent, b: 'made' });
     await expect(result).rejects.toBe(silent);
     expect(tried).toEqual(['a']);
@@ -114,7 +114,7 @@ describe('making an instance', () => {
   });
 
   it('records before each attempt what a repetition begins with', async () => {
-    const silent = new BackendSilentError('aws', 'for an instance', 1000);
+    const silent = new BackendTimeoutError('aws', 'for an instance', 1000);
     const { begun, result } = attempt({ a: new NoCapacityError('full'), b: silent, c: 'made' });
     await expect(result).rejects.toBe(silent);
     expect(begun).toEqual([

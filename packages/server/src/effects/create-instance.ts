@@ -1,4 +1,9 @@
-import { type Backend, type InstanceOrder, orderedMachine, SkipOfferError } from '@dstack/backends';
+import {
+  type Backend,
+  type InstanceOrder,
+  orderedProvisioningData,
+  SkipOfferError,
+} from '@dstack/backends';
 import type { IntentResult, Offer } from '@dstack/core';
 import { type OffersToTry, tryOffers } from './try-offers.ts';
 
@@ -19,7 +24,8 @@ export async function createInstance(input: CreateInstanceInput): Promise<Intent
     const placementGroup = await input.placementGroup(offer, backend);
     await input.asking(left, backend);
     const created = await backend.instances.create({ ...input.order, placementGroup, offer });
-    const provisioningData = created.provisioningData ?? orderedMachine(offer, created.handle.id);
+    const provisioningData =
+      created.provisioningData ?? orderedProvisioningData(offer, created.handle.id);
     return { kind: 'instance.created', offer, ...created, provisioningData };
   });
 }

@@ -41,14 +41,14 @@ export class ImagePlans {
   constructor(options: ImagePlansOptions) {
     this.#options = options;
     this.#timer = setInterval(() => {
-      for (const hostId of options.hosts()) this.hear(hostId);
+      for (const hostId of options.hosts()) this.onHostConnected(hostId);
     }, ROUND_MS);
     this.#timer.unref();
   }
 
   /** A host is there, perhaps for the first time. */
-  hear(hostId: string): void {
-    this.#tell(hostId).catch((error) => {
+  onHostConnected(hostId: string): void {
+    this.#send(hostId).catch((error) => {
       // An agent of before this request, or one that has just gone: the next round tells it.
       if (error instanceof AgentRefusal && error.status === 404) return;
       this.#options.log.debug({ host: hostId, err: error }, 'images of a host not planned');
@@ -59,7 +59,7 @@ export class ImagePlans {
     clearInterval(this.#timer);
   }
 
-  async #tell(hostId: string): Promise<void> {
+  async #send(hostId: string): Promise<void> {
     const { client, settings } = this.#options;
     const wanted = settings.fetchedAhead > 0 ? await this.#wanted(hostId) : [];
     await client(hostId)?.planImages({ wanted, policy: settings.policy });

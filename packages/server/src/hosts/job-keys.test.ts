@@ -4,7 +4,7 @@ import type { AccessSubject, Store } from '@dstack/store';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AgentRefusal, AgentUnreachable } from './agent-client.ts';
-import { JobKeys } from './job-keys.ts';
+import { JobKeyUpdates } from './job-keys.ts';
 import { keysOfRun } from './run-keys.ts';
 
 const owner = {
@@ -69,7 +69,13 @@ describe('keys of the jobs on a host', () => {
           }
         : null;
     const log = pino({ level: 'silent' });
-    const keys = new JobKeys({ store, hosts: () => ['one', 'two'], client, log, retryMs: 10 });
+    const keys = new JobKeyUpdates({
+      store,
+      hosts: () => ['one', 'two'],
+      client,
+      log,
+      retryMs: 10,
+    });
     const unlink = () => {
       linked = false;
     };

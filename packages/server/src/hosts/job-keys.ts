@@ -1,11 +1,11 @@
-import type { JobKeys as KeysOfJobs } from '@dstack/contract/agent';
+import type { JobKeys } from '@dstack/contract/agent';
 import type { AccessSubject, Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 import type { AgentClient } from './agent-client.ts';
 import { HostPushes } from './host-pushes.ts';
 import { keysOfRun } from './run-keys.ts';
 
-export interface JobKeysOptions {
+export interface JobKeyUpdatesOptions {
   readonly store: Pick<Store, 'access' | 'jobs' | 'users' | 'projects'>;
   /** Hosts that this server has a link to. */
   readonly hosts: () => readonly string[];
@@ -19,12 +19,12 @@ export interface JobKeysOptions {
  * Keeps the keys that open jobs up to date: an agent gets the keys of all jobs on its host when a link
  * is made, and again when the access of an owner changes.
  */
-export class JobKeys {
-  readonly #options: JobKeysOptions;
+export class JobKeyUpdates {
+  readonly #options: JobKeyUpdatesOptions;
   readonly #pushes: HostPushes;
   readonly #unlisten: () => void;
 
-  constructor(options: JobKeysOptions) {
+  constructor(options: JobKeyUpdatesOptions) {
     this.#options = options;
     this.#pushes = new HostPushes({
       what: 'keys of jobs',
@@ -70,7 +70,7 @@ export class JobKeys {
     const keys = views.map(
       async ({ job, run }) => [job.id, await keysOfRun(this.#options.store, run)] as const,
     );
-    const jobs: KeysOfJobs['jobs'] = Object.fromEntries(await Promise.all(keys));
+    const jobs: JobKeys['jobs'] = Object.fromEntries(await Promise.all(keys));
     // Without a link nothing is sent: all keys are pushed when one is made.
     if (views.length > 0) await this.#options.client(hostId)?.replaceKeys({ jobs });
   }

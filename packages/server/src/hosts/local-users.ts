@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { UidRange } from '../local-settings.ts';
+import type { LocalUids } from '../local-settings.ts';
 
 /** Shared by all servers on this machine: files of their jobs, and the assignment of user ids. */
 const BASE = '/var/lib/dstack-jobs';
@@ -10,7 +10,7 @@ const BASE = '/var/lib/dstack-jobs';
 /** Users and rights of process jobs on the server's machine. */
 export interface LocalUsers {
   /** User ids for jobs, one each; null = jobs run as the server does. */
-  readonly own: { readonly uids: UidRange; readonly homes: string } | null;
+  readonly own: { readonly uids: LocalUids; readonly homes: string } | null;
   /** Whether directories of the machine can be mounted into jobs. */
   readonly mounts: boolean;
   /** Why jobs have no user ids of their own. */
@@ -18,7 +18,7 @@ export interface LocalUsers {
 }
 
 /** Finds out which rights this process can give to jobs. */
-export async function localUsers(uids: UidRange, serverId: string): Promise<LocalUsers> {
+export async function localUsers(uids: LocalUids, serverId: string): Promise<LocalUsers> {
   if (process.getuid?.() !== 0) return { own: null, mounts: false, why: 'not root' };
   const mounts = await canMount();
   // In a container, root may have only some ids mapped.
@@ -38,7 +38,7 @@ async function canMount(): Promise<boolean> {
 /** `dir`: of this process in `/proc`. A system without user namespaces has no maps: it has all ids. */
 export async function isMapped(
   kind: 'uid' | 'gid',
-  range: UidRange,
+  range: LocalUids,
   dir = '/proc/self',
 ): Promise<boolean> {
   try {
@@ -50,7 +50,7 @@ export async function isMapped(
 }
 
 /** Lines of first id inside, first id outside, and how many. */
-export function coversRange(map: string, { first, last }: UidRange): boolean {
+export function coversRange(map: string, { first, last }: LocalUids): boolean {
   return map.split('\n').some((line) => {
     const [inside = Number.NaN, , count = 0] = line.trim().split(/\s+/).map(Number);
     return inside <= first && last < inside + count;

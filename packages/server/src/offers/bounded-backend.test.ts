@@ -2,7 +2,7 @@ import { type Backend, type InstanceOrder, NoAnswerError } from '@dstack/backend
 import type { Requirements } from '@dstack/contract/wire';
 import { capabilitiesOf, type Offer } from '@dstack/core';
 import { describe, expect, it } from 'vitest';
-import { BackendSilentError, boundedBackend } from './bounded-backend.ts';
+import { BackendTimeoutError, boundedBackend } from './bounded-backend.ts';
 
 const requirements = {} as Requirements;
 const offer = { instance: { name: 'a100' } } as Offer;
@@ -41,7 +41,7 @@ describe('a backend with limits', () => {
     ['to check its permissions', () => bounded.check(), '0.002 s'],
   ])('that is asked %s and does not answer is in error', async (what, ask, limit) => {
     const failure = await Promise.resolve(ask()).catch((error: unknown) => error);
-    expect(failure).toBeInstanceOf(BackendSilentError);
+    expect(failure).toBeInstanceOf(BackendTimeoutError);
     // What it was asked to do may be under way.
     expect(failure).toBeInstanceOf(NoAnswerError);
     expect(String(failure)).toContain(`aws has not answered within ${limit}, asked ${what}`);

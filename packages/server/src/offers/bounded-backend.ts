@@ -23,8 +23,8 @@ const LIMITS: BackendLimits = { offers: 30_000, call: 60_000 };
  * A backend has not answered. What it was asked to do may be under way still, and is done, or found
  * done, when it is asked again with the same key.
  */
-export class BackendSilentError extends NoAnswerError {
-  override name = 'BackendSilentError';
+export class BackendTimeoutError extends NoAnswerError {
+  override name = 'BackendTimeoutError';
   readonly limitMs: number;
 
   constructor(backend: BackendName, what: string, limitMs: number) {
@@ -39,7 +39,7 @@ export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS)
     withTimeout(ask, {
       ms: limitMs,
       onTimeout: () => {
-        throw new BackendSilentError(backend.name, what, limitMs);
+        throw new BackendTimeoutError(backend.name, what, limitMs);
       },
     });
   const call = <T>(what: string, ask: () => Promise<T>) => within(limits.call, what, ask);

@@ -9,7 +9,7 @@ import type {
   OffersWanted,
 } from '@dstack/core';
 import type { Logger } from '../logging.ts';
-import { BackendSilentError } from './bounded-backend.ts';
+import { BackendTimeoutError } from './bounded-backend.ts';
 import { capacityHints } from './capacity-hints.ts';
 import type { ProjectBackends } from './project-backends.ts';
 
@@ -71,7 +71,7 @@ async function within(
   return await withTimeout(() => backend.offers(requirements), {
     ms: limitMs,
     onTimeout: () => {
-      throw new BackendSilentError(backend.name, 'for offers', limitMs);
+      throw new BackendTimeoutError(backend.name, 'for offers', limitMs);
     },
   });
 }
@@ -87,7 +87,7 @@ function noteOf(backend: Backend['name'], error: unknown): BackendNote {
       text: `it refuses its credentials: ${shown(error)}`,
     };
   }
-  if (error instanceof BackendSilentError) {
+  if (error instanceof BackendTimeoutError) {
     const text = `it has not answered within ${error.limitMs / 1000} s`;
     return { backend, rule: 'backend_timeout', text };
   }

@@ -2,7 +2,7 @@
 import type { HostGpu } from '@dstack/contract/agent';
 import { renderNode } from '../host-gpus.ts';
 import { runTool } from '../run-tool.ts';
-import { combine, type Finding } from './check.ts';
+import { type CheckFinding, combine } from './check.ts';
 import { lostGpus } from './lost-gpus.ts';
 
 /** Texts of the tool; null: that command is not there, or not for this driver. */
@@ -28,7 +28,7 @@ export function amdHealth(
   { list, ecc, badPages }: AmdOutputs,
   expected: readonly HostGpu[],
   idOf: (bdf: string) => string,
-): Finding {
+): CheckFinding {
   const ids = gpusOf(list).map(({ bdf }) => {
     if (typeof bdf !== 'string') throw new Error('amd-smi lists GPUs without their addresses');
     return idOf(bdf);
@@ -50,7 +50,7 @@ export function amdHealth(
 const isFilled = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && Object.keys(value).length > 0;
 
-const warning = (message: string): Finding => ({ status: 'warning', message });
+const warning = (message: string): CheckFinding => ({ status: 'warning', message });
 
 /** Newer versions wrap the list. */
 function gpusOf(text: string | null): readonly AmdGpu[] {
@@ -60,7 +60,7 @@ function gpusOf(text: string | null): readonly AmdGpu[] {
   return Array.isArray(list) ? list.filter((one) => typeof one === 'object' && one !== null) : [];
 }
 
-export function amdRun(expected: readonly HostGpu[]): () => Promise<Finding> {
+export function amdRun(expected: readonly HostGpu[]): () => Promise<CheckFinding> {
   return async () => {
     const list = await runTool('amd-smi', ['list', '--json']);
     if (list === null) throw new Error('amd-smi fails, or does not end');

@@ -1,10 +1,10 @@
 import { type HostCheck, MAX_CHECK_MESSAGE } from '@dstack/contract/agent';
 
-export type HealthStatus = HostCheck['status'];
+export type CheckStatus = HostCheck['status'];
 
-export type Finding = Pick<HostCheck, 'status' | 'message'>;
+export type CheckFinding = Pick<HostCheck, 'status' | 'message'>;
 
-export const HEALTHY: Finding = { status: 'healthy', message: null };
+export const HEALTHY: CheckFinding = { status: 'healthy', message: null };
 
 /** One check of the host. */
 export interface Check {
@@ -12,13 +12,13 @@ export interface Check {
   /** Milliseconds between two runs, as long as they are cheap and complete. */
   readonly periodMs: number;
   /** Null: it does not apply to this host. Rejects if it could not be carried out. */
-  readonly run: () => Promise<Finding | null>;
+  readonly run: () => Promise<CheckFinding | null>;
 }
 
-const RANK: Readonly<Record<HealthStatus, number>> = { healthy: 0, warning: 1, failure: 2 };
+const RANK: Readonly<Record<CheckStatus, number>> = { healthy: 0, warning: 1, failure: 2 };
 
 /** One finding of many: the worst status, and the messages with the worst first. */
-export function combine(findings: readonly Finding[]): Finding {
+export function combine(findings: readonly CheckFinding[]): CheckFinding {
   const troubles = findings
     .filter((one) => one.status !== 'healthy')
     .sort((a, b) => RANK[b.status] - RANK[a.status]);
@@ -28,7 +28,7 @@ export function combine(findings: readonly Finding[]): Finding {
   return { status: worst.status, message: shortened(text) };
 }
 
-export function isAtLeast(status: HealthStatus, least: HealthStatus): boolean {
+export function isAtLeast(status: CheckStatus, least: CheckStatus): boolean {
   return RANK[status] >= RANK[least];
 }
 

@@ -1,8 +1,8 @@
 /** Health of NVIDIA GPUs by DCGM, where its host engine runs. */
 import { runToolFully } from '../run-tool.ts';
-import { type Check, combine, type Finding, type HealthStatus } from './check.ts';
+import { type Check, type CheckFinding, type CheckStatus, combine } from './check.ts';
 
-const STATUSES: Readonly<Record<string, HealthStatus>> = {
+const STATUSES: Readonly<Record<string, CheckStatus>> = {
   Healthy: 'healthy',
   Warning: 'warning',
   Failure: 'failure',
@@ -16,7 +16,7 @@ interface Node {
 }
 
 /** Throws for text that is no report of `dcgmi health --check --json`. */
-export function dcgmHealth(text: string): Finding {
+export function dcgmHealth(text: string): CheckFinding {
   const body: Readonly<Record<string, Node>> | undefined = JSON.parse(text).body;
   const overall = STATUSES[body?.['Overall Health']?.value ?? ''];
   if (body === undefined || overall === undefined)
@@ -29,7 +29,7 @@ export function dcgmHealth(text: string): Finding {
   return { status: overall, message: message ?? 'DCGM reports no reason' };
 }
 
-function incidentsOf(name: string, entity: Node): Finding[] {
+function incidentsOf(name: string, entity: Node): CheckFinding[] {
   return Object.entries(entity.children?.Errors?.children ?? {}).map(([system, node]) => {
     const text = [...(node.overflow ?? [])].join(' ');
     const status = STATUSES[node.value ?? ''] ?? 'warning';

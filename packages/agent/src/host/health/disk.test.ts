@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { HealthStatus } from './check.ts';
+import type { CheckStatus } from './check.ts';
 import { diskCheck, diskHealth, isReadOnly } from './disk.ts';
 
 const GIB = 2 ** 30;
@@ -10,7 +10,7 @@ const disk = {
   ...{ path: '/var/lib/docker', totalBytes: 1000 * GIB, freeBytes: 500 * GIB },
   ...{ inodes: 1e6, freeInodes: 5e5, readOnly: false },
 };
-const healthOf = (more: Partial<typeof disk>, before: HealthStatus = 'healthy') =>
+const healthOf = (more: Partial<typeof disk>, before: CheckStatus = 'healthy') =>
   diskHealth([{ ...disk, ...more }], before);
 
 describe('health of disks', () => {

@@ -1,6 +1,6 @@
 /** Free space, free inodes and read-only file systems where images and jobs live. */
 import { readFile, realpath, stat, statfs } from 'node:fs/promises';
-import { type Check, combine, type Finding, type HealthStatus, isAtLeast } from './check.ts';
+import { type Check, type CheckFinding, type CheckStatus, combine, isAtLeast } from './check.ts';
 
 export interface DiskFacts {
   readonly path: string;
@@ -25,13 +25,13 @@ const LIMITS = [
 const MARGIN = 1.2;
 
 /** `before`: the status that the last run found. */
-export function diskHealth(disks: readonly DiskFacts[], before: HealthStatus): Finding {
+export function diskHealth(disks: readonly DiskFacts[], before: CheckStatus): CheckFinding {
   return combine(disks.flatMap((disk) => findings(disk, before)));
 }
 
-function findings(disk: DiskFacts, before: HealthStatus): Finding[] {
+function findings(disk: DiskFacts, before: CheckStatus): CheckFinding[] {
   const { path, totalBytes, freeBytes, inodes, freeInodes } = disk;
-  const found: Finding[] = [];
+  const found: CheckFinding[] = [];
   if (disk.readOnly) {
     const message = `the file system of ${path} is read-only; check its disk (\`dmesg\`) and mount it for writing`;
     found.push({ status: 'failure', message });
@@ -87,7 +87,7 @@ function unescaped(text: string): string {
 }
 
 export function diskCheck(paths: readonly string[], periodMs: number): Check {
-  let before: HealthStatus = 'healthy';
+  let before: CheckStatus = 'healthy';
   return {
     name: 'disk',
     periodMs,

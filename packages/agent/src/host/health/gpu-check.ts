@@ -1,7 +1,7 @@
 import type { HostGpu } from '@dstack/contract/agent';
 import { findGpus, nvidiaTool } from '../host-gpus.ts';
 import { amdRun } from './amd.ts';
-import { type Check, combine, type Finding } from './check.ts';
+import { type Check, type CheckFinding, combine } from './check.ts';
 import { dcgmCheck } from './dcgm.ts';
 import { lostGpus } from './lost-gpus.ts';
 import { nvidiaRun } from './nvidia.ts';
@@ -24,7 +24,7 @@ export function gpuChecks(gpus: readonly HostGpu[], periodMs: number): readonly 
 }
 
 /** By the list of GPUs alone. */
-async function listedRun(expected: readonly HostGpu[]): Promise<Finding> {
+async function listedRun(expected: readonly HostGpu[]): Promise<CheckFinding> {
   const ids = (await findGpus()).gpus.map((gpu) => gpu.id);
   // A tool that fails and one that finds nothing look the same.
   if (ids.length === 0) throw new Error('the tool of the GPUs lists none');

@@ -1,14 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { afterRun, type CheckState, firstState, hurried, type Outcome } from './health-schedule.ts';
+import {
+  afterRun,
+  type CheckOutcome,
+  type CheckState,
+  firstState,
+  hurried,
+} from './health-schedule.ts';
 
 const PERIOD = 60_000;
-const complete: Outcome = {
+const complete: CheckOutcome = {
   kind: 'complete',
   finding: { status: 'failure', message: 'GPU 0 is lost' },
 };
-const incomplete: Outcome = { kind: 'incomplete', problem: 'nvidia-smi does not end' };
+const incomplete: CheckOutcome = { kind: 'incomplete', problem: 'nvidia-smi does not end' };
 
-function run(state: CheckState, outcome: Outcome, tookMs = 10, endedAt = 0): CheckState {
+function run(state: CheckState, outcome: CheckOutcome, tookMs = 10, endedAt = 0): CheckState {
   return afterRun(state, outcome, { endedAt, tookMs, periodMs: PERIOD });
 }
 

@@ -1,5 +1,5 @@
 /** When each check of the host runs, and what its last runs amount to. Times are milliseconds. */
-import { type Finding, shortened } from './check.ts';
+import { type CheckFinding, shortened } from './check.ts';
 
 export interface CheckState {
   readonly dueAt: number;
@@ -10,11 +10,11 @@ export interface CheckState {
   /** Runs in a row that could not be carried out. */
   readonly incomplete: number;
   /** Null: the check does not apply to this host, or has not run yet. */
-  readonly finding: Finding | null;
+  readonly finding: CheckFinding | null;
 }
 
-export type Outcome =
-  | { readonly kind: 'complete'; readonly finding: Finding | null }
+export type CheckOutcome =
+  | { readonly kind: 'complete'; readonly finding: CheckFinding | null }
   | { readonly kind: 'incomplete'; readonly problem: string };
 
 /**
@@ -33,7 +33,7 @@ export function firstState(now: number): CheckState {
 
 export function afterRun(
   state: CheckState,
-  outcome: Outcome,
+  outcome: CheckOutcome,
   run: { readonly endedAt: number; readonly tookMs: number; readonly periodMs: number },
 ): CheckState {
   const { endedAt, tookMs, periodMs } = run;

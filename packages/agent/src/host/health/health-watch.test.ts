@@ -1,11 +1,11 @@
 import type { HostCheck } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createLogger } from '../log.ts';
-import { type Check, type Finding, HEALTHY } from './check.ts';
+import { createEventLogger } from '../log.ts';
+import { type Check, type CheckFinding, HEALTHY } from './check.ts';
 import { HealthWatch } from './health-watch.ts';
 
 const PERIOD = 60_000;
-const LOST: Finding = { status: 'failure', message: 'GPU 0 is lost' };
+const LOST: CheckFinding = { status: 'failure', message: 'GPU 0 is lost' };
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -22,7 +22,7 @@ function watch(checks: readonly Check[]) {
     repeatMs: 10 * PERIOD,
     deadlineMs: 5000,
     now: () => Date.now(),
-    log: createLogger(() => {}),
+    log: createEventLogger(() => {}),
   });
   return { watched, reports };
 }
@@ -32,8 +32,8 @@ const check = (name: string, run: Check['run']): Check => ({ name, periodMs: PER
 
 describe('the watch over a host', () => {
   it('reports once all checks have run, and then what changes', async () => {
-    const slow = Promise.withResolvers<Finding | null>();
-    let gpu: Finding = HEALTHY;
+    const slow = Promise.withResolvers<CheckFinding | null>();
+    let gpu: CheckFinding = HEALTHY;
     const { watched, reports } = watch([
       check('gpu', async () => gpu),
       check('disk', () => slow.promise),
@@ -119,7 +119,7 @@ describe('the watch over a host', () => {
   });
 
   it('looks at once when it is hurried', async () => {
-    let found: Finding = HEALTHY;
+    let found: CheckFinding = HEALTHY;
     let takes = 3000;
     const { watched, reports } = watch([
       check('gpu', async () => {

@@ -1,9 +1,15 @@
 import type { HostCheck } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { withTimeout } from '@dstack/contract/with-timeout';
-import type { Logger } from '../log.ts';
+import type { EventLogger } from '../log.ts';
 import type { Check } from './check.ts';
-import { afterRun, type CheckState, firstState, hurried, type Outcome } from './health-schedule.ts';
+import {
+  afterRun,
+  type CheckOutcome,
+  type CheckState,
+  firstState,
+  hurried,
+} from './health-schedule.ts';
 
 export interface HealthWatchOptions {
   readonly checks: readonly Check[];
@@ -15,7 +21,7 @@ export interface HealthWatchOptions {
   readonly deadlineMs?: number;
   /** Monotonic, in milliseconds. */
   readonly now?: () => number;
-  readonly log: Logger;
+  readonly log: EventLogger;
 }
 
 /** Longer than the limit of any tool, which is killed at its own. */
@@ -90,13 +96,13 @@ export class HealthWatch {
     this.#states.set(check, afterRun(state, outcome, run));
   }
 
-  async #outcome(check: Check): Promise<Outcome> {
-    const late: Outcome = { kind: 'incomplete', problem: 'it does not end' };
+  async #outcome(check: Check): Promise<CheckOutcome> {
+    const late: CheckOutcome = { kind: 'incomplete', problem: 'it does not end' };
     if (this.#unfinished.has(check)) return late;
     const deadlineMs = this.#options.deadlineMs ?? DEADLINE_MS;
     const run = check.run().then(
-      (finding): Outcome => ({ kind: 'complete', finding }),
-      (error): Outcome => {
+      (finding): CheckOutcome => ({ kind: 'complete', finding }),
+      (error): CheckOutcome => {
         this.#options.log.error('health check failed', error, { check: check.name });
         return { kind: 'incomplete', problem: errorMessage(error) };
       },

@@ -1,5 +1,5 @@
 import type { HostCheck, HostGpu } from '@dstack/contract/agent';
-import type { Logger } from '../log.ts';
+import type { EventLogger } from '../log.ts';
 import { diskCheck } from './disk.ts';
 import { gpuChecks } from './gpu-check.ts';
 import { HealthWatch } from './health-watch.ts';
@@ -17,7 +17,7 @@ const DISK_RUNS = 4;
 const REPEAT_PERIODS = 10;
 
 /** Milliseconds between two checks of a GPU; null = no checks at all. */
-export function healthPeriod(env: NodeJS.ProcessEnv, log: Logger): number | null {
+export function healthPeriod(env: NodeJS.ProcessEnv, log: EventLogger): number | null {
   const text = env[HEALTH_SECONDS] ?? '';
   if (text === '') return DEFAULT_SECONDS * 1000;
   const seconds = Number(text);
@@ -36,7 +36,7 @@ export interface HostHealthOptions {
   /** Where images and jobs live. */
   readonly paths: readonly string[];
   readonly report: (checks: readonly HostCheck[]) => void;
-  readonly log: Logger;
+  readonly log: EventLogger;
 }
 
 export function watchHealth(options: HostHealthOptions): HealthWatch {

@@ -1,16 +1,16 @@
 /** GPUs that were there when the agent started and are not any more. */
 import type { HostGpu } from '@dstack/contract/agent';
-import type { Finding } from './check.ts';
+import type { CheckFinding } from './check.ts';
 
 /** `ids`: those that the vendor's tool lists now. Empty if none is missing. */
-export function lostGpus(expected: readonly HostGpu[], ids: readonly string[]): Finding[] {
+export function lostGpus(expected: readonly HostGpu[], ids: readonly string[]): CheckFinding[] {
   const lost = expected.flatMap((gpu, index) =>
     ids.includes(gpu.id) ? [] : [gpuName(gpu, index)],
   );
   return lost.length === 0 ? [] : [lostFinding(lost, expected.length)];
 }
 
-export function lostFinding(names: readonly string[], of: number): Finding {
+export function lostFinding(names: readonly string[], of: number): CheckFinding {
   const are = names.length === 1 ? 'is' : 'are';
   const which = names.join(', ');
   const message = `${names.length} of ${of} GPUs ${are} lost: ${which}; reset the GPU or restart the host`;

@@ -1,7 +1,7 @@
 /** Health of NVIDIA GPUs by `nvidia-smi`. */
 import type { HostGpu } from '@dstack/contract/agent';
 import { runToolFully, type ToolOutput } from '../run-tool.ts';
-import { combine, type Finding } from './check.ts';
+import { type CheckFinding, combine } from './check.ts';
 import { lostFinding, lostGpus } from './lost-gpus.ts';
 
 const BASE = ['index', 'uuid', 'pci.bus_id', 'temperature.gpu'] as const;
@@ -31,7 +31,7 @@ export function nvidiaHealth(
   output: ToolOutput,
   fields: readonly string[],
   expected: readonly HostGpu[],
-): Finding {
+): CheckFinding {
   const text = output.stdout + output.stderr;
   const gone = [...text.matchAll(NO_HANDLE)].map(([, bus, why]) => `GPU ${bus} (${why})`);
   // The tool prints nothing of the other GPUs then.
@@ -56,14 +56,14 @@ function rowOf(line: string, fields: readonly string[]): Row[] {
   return [Object.fromEntries(fields.map((field, index) => [field, values[index] ?? '']))];
 }
 
-function gpuFindings(row: Row): Finding[] {
+function gpuFindings(row: Row): CheckFinding[] {
   const name = `GPU ${row.index} (${row.uuid})`;
   const unusable = Object.values(row).flatMap((value) => UNUSABLE.exec(value)?.[1] ?? []);
   if (unusable.length > 0) {
     const message = `${name}: ${unusable[0]}; reset the GPU or restart the host`;
     return [{ status: 'failure', message }];
   }
-  const found: Finding[] = [];
+  const found: CheckFinding[] = [];
   if (UNREADABLE.test(row['temperature.gpu'] ?? '')) {
     found.push({ status: 'warning', message: `${name} does not report its state` });
   }
@@ -88,7 +88,7 @@ function firstLine(text: string): string {
 }
 
 /** `tool`: name or path of `nvidia-smi`. */
-export function nvidiaRun(tool: string, expected: readonly HostGpu[]): () => Promise<Finding> {
+export function nvidiaRun(tool: string, expected: readonly HostGpu[]): () => Promise<CheckFinding> {
   let known = 0;
   return async () => {
     for (;;) {

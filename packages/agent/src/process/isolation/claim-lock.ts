@@ -8,7 +8,7 @@ const TIMEOUT_S = 30;
  * Runs `work` while no other agent of this machine holds the lock. The kernel releases the lock when
  * this process ends, however it ends.
  */
-export async function withMachineLock<T>(path: string, work: () => T | Promise<T>): Promise<T> {
+export async function withHostLock<T>(path: string, work: () => T | Promise<T>): Promise<T> {
   const options = ['--exclusive', '--timeout', String(TIMEOUT_S)];
   const command = [path, '/bin/sh', '-c', 'echo locked; exec cat > /dev/null'];
   const child = spawn('flock', [...options, ...command], {

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { JobFailure } from '../../executor/job-failure.ts';
 import { writeDurably } from '../../host/durable-file.ts';
 import { processesByUser } from '../../host/process-users.ts';
-import { withMachineLock } from './claim-lock.ts';
+import { withHostLock } from './claim-lock.ts';
 import { removeArea } from './job-area.ts';
 import { isKnownToSystem } from './system-users.ts';
 
@@ -139,7 +139,7 @@ export class UidClaims {
 
   #locked<T>(work: () => T | Promise<T>): Promise<T> {
     mkdirSync(this.#options.dir, { recursive: true, mode: 0o700 });
-    return withMachineLock(join(this.#options.dir, 'lock'), work);
+    return withHostLock(join(this.#options.dir, 'lock'), work);
   }
 }
 

@@ -15,7 +15,7 @@ export interface JobScript {
 /** Calls back after so many seconds. */
 export type Later = (seconds: number, then: () => void) => void;
 
-export interface JobListener {
+export interface ScriptedJobListener {
   /** Numbered over the life of the agent. */
   onState(n: number, state: JobState): void;
 }
@@ -32,7 +32,7 @@ const KILLED = 137;
 
 /** The jobs of a scripted agent: they print one line, and end after their time. */
 export class ScriptedJobs {
-  listener: JobListener | null = null;
+  listener: ScriptedJobListener | null = null;
   /** The number of the newest state. */
   last = 0;
   readonly #machine: string;

@@ -60,7 +60,7 @@ export async function placeOf(
   return { volume, handle: volume?.handle ?? null, instance };
 }
 
-export async function volumesOf(
+export async function volumePortOf(
   { backends }: VolumeEffects,
   { projectId, backend: name }: VolumeRecord,
 ): Promise<VolumePort | null> {

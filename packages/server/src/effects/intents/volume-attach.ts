@@ -9,7 +9,7 @@ import {
   unableText,
   untilAnswered,
   type VolumeEffects,
-  volumesOf,
+  volumePortOf,
 } from './on-volume.ts';
 
 export const volumeAttach: IntentDescriptor<'volume.attach'> = {
@@ -27,7 +27,7 @@ async function attach(
   if (!attachment || !isAttaching(attachment.status)) return refused('it is not wanted any more');
   const { volume, handle, instance } = await placeOf(effects, intent);
   if (!volume || !handle || !instance?.handle) return refused('volume or instance do not exist');
-  const volumes = await volumesOf(effects, volume);
+  const volumes = await volumePortOf(effects, volume);
   if (!volumes) return refused(unableText('attach', volume));
   const outcome = await volumes.attach(handle, instance.handle);
   if (outcome.state === 'attached') return { kind: 'volume.attached', device: outcome.device };

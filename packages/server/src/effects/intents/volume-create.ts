@@ -15,7 +15,7 @@ import {
   unableText,
   untilAnswered,
   type VolumeEffects,
-  volumesOf,
+  volumePortOf,
 } from './on-volume.ts';
 
 export const volumeCreate: IntentDescriptor<'volume.create'> = {
@@ -33,7 +33,7 @@ async function create(effects: VolumeEffects, intent: IntentOf<'volume.create'>)
   const isUnwanted = !view || view.volume.deleted || view.volume.toBeDeleted;
   if (isUnwanted && !payload.begun) return refused('the volume was deleted before it was created');
   if (!view) return refused('the volume was deleted');
-  const volumes = await volumesOf(effects, view.volume);
+  const volumes = await volumePortOf(effects, view.volume);
   if (!volumes) return refused(unableText('create', view.volume));
   if (!payload.begun) {
     const isOrdered = await store.engine.amendIntent(intent.key, { ...payload, begun: true });

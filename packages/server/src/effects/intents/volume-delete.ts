@@ -6,7 +6,7 @@ import {
 } from '@dstack/core';
 import { NotNow } from '../not-now.ts';
 import type { IntentDescriptor } from './descriptor.ts';
-import { ON_VOLUME, untilAnswered, type VolumeEffects, volumesOf } from './on-volume.ts';
+import { ON_VOLUME, untilAnswered, type VolumeEffects, volumePortOf } from './on-volume.ts';
 
 export const volumeDelete: IntentDescriptor<'volume.delete'> = {
   ...ON_VOLUME,
@@ -22,7 +22,7 @@ async function remove(
 ): Promise<IntentResult> {
   const volume = (await effects.store.volumes.byId(subjectId))?.volume;
   if (!volume?.handle || volume.external) return { kind: 'ok' };
-  const volumes = await volumesOf(effects, volume);
+  const volumes = await volumePortOf(effects, volume);
   if (!volumes) {
     const message = `backend ${configuredBackendName(volume.backend)} is not configured any more`;
     return { kind: 'refused', reason: BACKEND_MISSING, message };

@@ -9,7 +9,7 @@ import {
   unableText,
   untilAnswered,
   type VolumeEffects,
-  volumesOf,
+  volumePortOf,
 } from './on-volume.ts';
 
 export const volumeDetach: IntentDescriptor<'volume.detach'> = {
@@ -29,7 +29,7 @@ async function detach(
   if (!volume || !handle || !instance?.handle || isInstanceTerminated(instance.status)) {
     return { kind: 'ok' };
   }
-  const volumes = await volumesOf(effects, volume);
+  const volumes = await volumePortOf(effects, volume);
   if (!volumes) return refused(unableText('detach', volume));
   const { force } = intent.payload;
   const outcome = await volumes.detach(handle, instance.handle, { force });

@@ -6,7 +6,7 @@ import {
   unableText,
   untilAnswered,
   type VolumeEffects,
-  volumesOf,
+  volumePortOf,
 } from './on-volume.ts';
 
 export const volumeRegister: IntentDescriptor<'volume.register'> = {
@@ -22,7 +22,7 @@ async function register(
 ): Promise<IntentResult> {
   const volume = (await effects.store.volumes.byId(subjectId))?.volume;
   if (!volume || volume.deleted || volume.toBeDeleted) return refused('the volume was deleted');
-  const volumes = await volumesOf(effects, volume);
+  const volumes = await volumePortOf(effects, volume);
   if (!volumes) return refused(unableText('register', volume));
   const { configuration } = volume;
   const region = ('region' in configuration && configuration.region) || '';

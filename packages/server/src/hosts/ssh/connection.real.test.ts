@@ -82,8 +82,8 @@ describe.skipIf(missing !== null)('a connection to a host', () => {
     const keys = { hostKeys: {}, pin: async (address: string) => void pinned.push(address) };
     const jumps = new JumpHosts();
     const behind = async () => {
-      const passage = await jumps.passage(login(near), keys, login(far));
-      return await connect(login(far), { ...keys, passage });
+      const tunnel = await jumps.openTunnel(login(near), keys, login(far));
+      return await connect(login(far), { ...keys, tunnel });
     };
     const connections = await Promise.all([behind(), behind(), behind()]);
     for (const connection of connections) {
@@ -101,7 +101,7 @@ describe.skipIf(missing !== null)('a connection to a host', () => {
     await near.exec(`iptables -A OUTPUT -d ${far.address} -j DROP`);
     const keys = { hostKeys: {}, pin: async () => {} };
     const jumps = new JumpHosts({ answerMs: 500 });
-    await expect(jumps.passage(login(near), keys, login(far))).rejects.toMatchObject({
+    await expect(jumps.openTunnel(login(near), keys, login(far))).rejects.toMatchObject({
       permanent: false,
       message: expect.stringMatching(
         `${addressOf(login(far))} cannot be reached through the jump host: .*no answer`,
@@ -113,9 +113,9 @@ describe.skipIf(missing !== null)('a connection to a host', () => {
   it('is refused for good when a shared jump host is not the one seen before', async () => {
     const jumps = new JumpHosts();
     const fresh = { hostKeys: {}, pin: async () => {} };
-    await connect(login(far), { passage: await jumps.passage(login(near), fresh, login(far)) });
+    await connect(login(far), { tunnel: await jumps.openTunnel(login(near), fresh, login(far)) });
     const known = { hostKeys: { [addressOf(login(near))]: 'AAAA' }, pin: async () => {} };
-    await expect(jumps.passage(login(near), known, login(far))).rejects.toMatchObject({
+    await expect(jumps.openTunnel(login(near), known, login(far))).rejects.toMatchObject({
       permanent: true,
       message: expect.stringMatching(/host key .* is not the one seen before/),
     });

@@ -5,7 +5,7 @@ import type { SshLogin } from '@dstack/store';
 import ssh2 from 'ssh2';
 import { type HostError, permanent, temporary } from '../host-error.ts';
 import type { Channel } from './channel-socket.ts';
-import type { Passage } from './jump-tunnel.ts';
+import type { JumpTunnel } from './jump-tunnel.ts';
 import { loginError } from './login-error.ts';
 import { readablePrivateKey } from './private-key.ts';
 import { refuseTinyPackets } from './tiny-packets.ts';
@@ -21,7 +21,7 @@ export interface HostKeys {
 export interface SshTarget extends HostKeys {
   readonly login: SshLogin;
   /** The way there, where it leads through another host. */
-  readonly passage?: Passage | null;
+  readonly tunnel?: JumpTunnel | null;
 }
 
 export interface Executed {
@@ -57,12 +57,12 @@ export class SshConnection {
     client.on('error', () => {});
   }
 
-  /** Rejects with a `HostError`. Takes over the passage, whatever comes of it. */
+  /** Rejects with a `HostError`. Takes over the tunnel, whatever comes of it. */
   static async open(target: SshTarget): Promise<SshConnection> {
-    const { login, passage } = target;
-    const release = passage?.release ?? (() => {});
+    const { login, tunnel } = target;
+    const release = tunnel?.release ?? (() => {});
     try {
-      const { client, hostKey } = await logIn(target, passage?.stream ?? dial(login));
+      const { client, hostKey } = await logIn(target, tunnel?.stream ?? dial(login));
       await checkHostKey(login, target, hostKey);
       return new SshConnection(client, hostKey, release);
     } catch (error) {

@@ -47,7 +47,7 @@ export interface AgentSettings {
  * Writes what starts the agent and sees that it runs so. Jobs live on through a restart; nothing is
  * restarted when nothing has changed.
  */
-export async function startAgent(host: Preflight, settings: AgentSettings): Promise<void> {
+export async function startHostAgent(host: Preflight, settings: AgentSettings): Promise<void> {
   await bringFiles(host, settings);
   const script = `
 set -e

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { SshLogin } from '@dstack/store';
 import { checkHostKey, type HostKeys, SshConnection } from './connection.ts';
-import type { Passage } from './jump-tunnel.ts';
+import type { JumpTunnel } from './jump-tunnel.ts';
 
 interface Shared {
   readonly connection: Promise<SshConnection>;
@@ -22,7 +22,7 @@ export class JumpHosts {
   }
 
   /** Rejects with a `HostError`, which speaks of the jump host or of the host behind it. */
-  async passage(jump: SshLogin, keys: HostKeys, to: SshLogin): Promise<Passage> {
+  async openTunnel(jump: SshLogin, keys: HostKeys, to: SshLogin): Promise<JumpTunnel> {
     const { connection, release } = await this.#use(jump, keys);
     try {
       return { stream: await connection.through(to, this.#answerMs), release };

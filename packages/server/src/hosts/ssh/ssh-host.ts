@@ -7,7 +7,7 @@ import type { HostConnection } from '../supervisor/connector.ts';
 import { ChannelSocket } from './channel-socket.ts';
 import { addressOf, SshConnection } from './connection.ts';
 import { HostShell } from './host-shell.ts';
-import { agentListens, lastLogLines, removeAgent, startAgent } from './install.ts';
+import { agentListens, lastLogLines, removeAgent, startHostAgent } from './install.ts';
 import type { JumpHosts } from './jump-hosts.ts';
 import { AGENT_SOCKET } from './layout.ts';
 import { checkForwarding, type Preflight, preflight } from './preflight.ts';
@@ -74,7 +74,7 @@ export class SshHost implements HostConnection {
     await checkForwarding(host.shell, record.access.login.port);
     const installed = await putPrograms(host, programs, progress);
     progress('Starting the agent');
-    await startAgent(host, { serverId, token: this.token, env, installed });
+    await startHostAgent(host, { serverId, token: this.token, env, installed });
     await this.#firstAnswer(host);
     this.#upToDate = true;
     progress('Waiting for the agent');
@@ -113,8 +113,8 @@ export class SshHost implements HostConnection {
       },
     };
     const { login, proxy } = record.access;
-    const passage = proxy && (await this.#options.jumps.passage(proxy, keys, login));
-    const connection = await SshConnection.open({ login, passage, ...keys });
+    const tunnel = proxy && (await this.#options.jumps.openTunnel(proxy, keys, login));
+    const connection = await SshConnection.open({ login, tunnel, ...keys });
     if (this.#closed) connection.close();
     return connection;
   }

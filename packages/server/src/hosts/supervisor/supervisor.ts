@@ -121,7 +121,7 @@ export class LinkSupervisor {
    * Commands to a host to which another server is linked, over a connection of our own: requests for
    * services come to whichever server their caller knows. Null: its access is not known here.
    */
-  visit(hostId: Id): AgentClient | null {
+  clientOf(hostId: Id): AgentClient | null {
     const connection = this.#known.get(hostId);
     if (!connection) return null;
     this.#visited.add(hostId);

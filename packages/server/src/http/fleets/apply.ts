@@ -24,7 +24,7 @@ import { wireFleet } from '../mapping/fleet.ts';
 import { memberPermissions } from '../mapping/project.ts';
 import type { HttpDeps } from '../ports.ts';
 import { randomName } from '../random-name.ts';
-import { heldVolumes } from './held-volumes.ts';
+import { heldVolumesOf } from './held-volumes.ts';
 import {
   type AddedHost,
   addHosts,
@@ -144,7 +144,7 @@ async function updateFleet(
   const present = await fleetLogins(deps, id);
   const hosts = await addHosts(deps, wanted, (address) => !present.has(address));
   const spec = withoutPrivateKeys(wanted);
-  const volumes = await heldVolumes(deps, id);
+  const volumes = await heldVolumesOf(deps, id);
   try {
     await deps.store.engine.updateFleet(id, (snapshot) => {
       const { now } = deps.context();

@@ -5,7 +5,7 @@ import { isInstanceActive } from '@dstack/contract/status';
 import { type InstanceRecord, isPlaceholder, terminateByUser, terminateFleet } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
-import { heldVolumes } from './held-volumes.ts';
+import { heldVolumesOf } from './held-volumes.ts';
 
 const hasWork = (instance: InstanceRecord): boolean =>
   instance.busyBlocks > 0 || isPlaceholder(instance);
@@ -20,7 +20,7 @@ export async function deleteFleets(
   const found = await deps.store.fleets.byNames(project.id, names);
   for (const { fleet } of found) {
     await setImmediate();
-    const volumes = await heldVolumes(deps, fleet.id);
+    const volumes = await heldVolumesOf(deps, fleet.id);
     await deps.store.engine.updateFleet(fleet.id, (snapshot) => {
       if (snapshot.activeRuns > 0 || snapshot.instances.some(hasWork)) throw inUse(fleet.name);
       volumes.checkAll(fleet.name);
@@ -39,7 +39,7 @@ export async function deleteInstances(
   const [view] = await deps.store.fleets.byNames(project.id, [request.name]);
   // Unknown names are ignored, as in all deletions.
   if (view === undefined) return;
-  const volumes = await heldVolumes(deps, view.fleet.id);
+  const volumes = await heldVolumesOf(deps, view.fleet.id);
   await deps.store.engine.updateFleet(view.fleet.id, (snapshot) => {
     const chosen = snapshot.instances.filter(
       (instance) =>

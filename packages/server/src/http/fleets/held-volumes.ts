@@ -13,7 +13,7 @@ export interface HeldVolumes {
 /**
  * Volumes that are being deleted hold up nobody whose host cannot be reached: it may never come back.
  */
-export async function heldVolumes(deps: HttpDeps, fleetId: Id): Promise<HeldVolumes> {
+export async function heldVolumesOf(deps: HttpDeps, fleetId: Id): Promise<HeldVolumes> {
   const volumes = await deps.store.volumes.onFleet(fleetId);
   const reachable = new Set<string>();
   for (const { hostId, toBeDeleted } of volumes) {

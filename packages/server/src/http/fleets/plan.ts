@@ -14,7 +14,7 @@ import { wireOffer } from '../mapping/offer.ts';
 import type { HttpDeps } from '../ports.ts';
 import { accepted } from '../spec-errors.ts';
 
-export async function planFleet(
+export async function getFleetPlan(
   deps: HttpDeps,
   project: ProjectRecord,
   user: UserRecord,

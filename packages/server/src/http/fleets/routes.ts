@@ -2,7 +2,7 @@ import type { On } from '../call.ts';
 import type { HttpDeps } from '../ports.ts';
 import { applyFleet } from './apply.ts';
 import { deleteFleets, deleteInstances } from './delete.ts';
-import { planFleet } from './plan.ts';
+import { getFleetPlan } from './plan.ts';
 import { getFleet, listFleets, listProjectFleets } from './service.ts';
 
 export function fleetRoutes(on: On, deps: HttpDeps): void {
@@ -11,7 +11,7 @@ export function fleetRoutes(on: On, deps: HttpDeps): void {
   on('fleets.get', ({ project, body, user, role }) =>
     getFleet(deps, project, body, { user, role }),
   );
-  on('fleets.get_plan', ({ project, body, user }) => planFleet(deps, project, user, body.spec));
+  on('fleets.get_plan', ({ project, body, user }) => getFleetPlan(deps, project, user, body.spec));
   on('fleets.apply', ({ project, body, user, role }) =>
     applyFleet(deps, project, body, { user, role }),
   );

@@ -20,7 +20,7 @@ import type { HttpDeps } from '../ports.ts';
 import { effectiveRunSpec } from './effective-spec.ts';
 import { planInput } from './plan-input.ts';
 
-export async function planRun(
+export async function getRunPlan(
   deps: HttpDeps,
   project: ProjectRecord,
   user: UserRecord,

@@ -1,13 +1,13 @@
 import type { On } from '../call.ts';
 import type { HttpDeps } from '../ports.ts';
 import { applyRun } from './apply.ts';
-import { planRun } from './plan.ts';
+import { getRunPlan } from './plan.ts';
 import { deleteRuns, getRun, listRuns, stopRuns } from './service.ts';
 
 export function runRoutes(on: On, deps: HttpDeps): void {
   on('runs.list', ({ user, body }) => listRuns(deps, user, body));
   on('runs.get', ({ project, body }) => getRun(deps, project, body));
-  on('runs.get_plan', ({ project, user, body }) => planRun(deps, project, user, body));
+  on('runs.get_plan', ({ project, user, body }) => getRunPlan(deps, project, user, body));
   on('runs.apply', ({ project, user, body }) => applyRun(deps, project, user, body));
   on('runs.stop', async ({ project, user, body }) => {
     await stopRuns(deps, project, { names: body.runs_names, abort: body.abort }, user);

@@ -69,7 +69,7 @@ export class SimWorld {
 
   readonly local: Backend = localBackend({
     executor: 'process',
-    machine: async () => ({ cpus: 8, memoryMib: 32_768, arch: 'x86', gpus: [] }),
+    serverHost: async () => ({ cpus: 8, memoryMib: 32_768, arch: 'x86', gpus: [] }),
     hostId: 'local',
     hostname: '127.0.0.1',
     freedoms: { trusted: false, mounts: false, users: false },

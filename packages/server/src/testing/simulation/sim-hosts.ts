@@ -62,7 +62,7 @@ export class SimHost {
   readonly #listeners = new Set<HostListener>();
   #reachable = false;
   #failing = false;
-  #gone = false;
+  #ended = false;
 
   constructor(
     id: string,
@@ -72,7 +72,7 @@ export class SimHost {
       readonly faults: HostFaults;
       readonly facts: HostFacts;
       readonly executor: 'docker' | 'process';
-      /** What every job has ever printed, kept when the host is gone. */
+      /** What every job has ever printed, kept after the host has ended. */
       readonly outputs: Map<string, string>;
     },
   ) {
@@ -86,16 +86,11 @@ export class SimHost {
   }
 
   get isReachable(): boolean {
-    return this.#reachable && !this.#gone;
-  }
-
-  /** The machine itself: once gone it never comes back. */
-  get isGone(): boolean {
-    return this.#gone;
+    return this.#reachable && !this.#ended;
   }
 
   setReachable(reachable: boolean): void {
-    if (this.#gone || this.#reachable === reachable) return;
+    if (this.#ended || this.#reachable === reachable) return;
     this.#reachable = reachable;
     for (const one of this.#listeners) reachable ? one.onReachable() : one.onUnreachable();
   }
@@ -119,7 +114,7 @@ export class SimHost {
     for (const job of this.jobs.values()) job.cancel();
     this.jobs.clear();
     this.setReachable(false);
-    this.#gone = true;
+    this.#ended = true;
   }
 
   listen(listener: HostListener): () => void {

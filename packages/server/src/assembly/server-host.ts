@@ -22,8 +22,8 @@ import { localAgent } from '../hosts/local-agent.ts';
 import { localExecutor } from '../hosts/local-executor.ts';
 import { type LocalUsers, localUsers } from '../hosts/local-users.ts';
 import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
-import { ownMachine } from '../offers/own-machine.ts';
 import { type ProjectBackends, projectBackends } from '../offers/project-backends.ts';
+import { reportedServerHost } from '../offers/server-host-facts.ts';
 import { whileHealthy } from '../offers/while-healthy.ts';
 import { closeSecrets } from '../server-dir.ts';
 import type { ServerSettings } from '../settings.ts';
@@ -33,7 +33,7 @@ import { localRule } from './local-rule.ts';
 import type { Parts } from './parts.ts';
 
 /** The server's own machine as capacity. */
-export interface ServerMachine {
+export interface ServerHost {
   readonly executor: 'docker' | 'process';
   /** Projects that may run jobs there, in lower case; none: only what is left there is looked after. */
   readonly projects: ReadonlySet<string>;
@@ -43,7 +43,7 @@ export interface ServerMachine {
 }
 
 /** Whether jobs run on the server's machine, as the person who started the server should know it. */
-export type LocalUse =
+export type LocalMode =
   | {
       readonly kind: 'on';
       readonly executor: 'docker' | 'process';
@@ -55,17 +55,17 @@ export type LocalUse =
     }
   | { readonly kind: 'off'; readonly reason: string };
 
-export interface LocalMachine {
+export interface LocalCapacity {
   /** Null: it runs no jobs, and none are left there. */
-  readonly machine: ServerMachine | null;
-  readonly use: LocalUse;
+  readonly host: ServerHost | null;
+  readonly use: LocalMode;
 }
 
-export async function serverMachine(parts: Parts, serverId: string): Promise<LocalMachine> {
+export async function openServerHost(parts: Parts, serverId: string): Promise<LocalCapacity> {
   const { settings, store, env } = parts;
   const rule = localRule(settings);
   const stateDir = join(settings.dir, 'agent');
-  if (rule.kind === 'off' && !existsSync(stateDir)) return { machine: null, use: rule };
+  if (rule.kind === 'off' && !existsSync(stateDir)) return { host: null, use: rule };
   const executor = await localExecutor(settings.local.executor, env.DOCKER_HOST);
   const users = await localUsers(settings.local.uids, serverId);
   const jobUsers = executor === 'process' ? users.own : null;
@@ -85,11 +85,11 @@ export async function serverMachine(parts: Parts, serverId: string): Promise<Loc
   const freedoms = freedomsOf(settings, executor, users);
   await updateLocalInstances(store, hostId, { projects, ...freedoms });
   if (rule.kind === 'off' && (await store.instances.onHost(hostId)).length === 0) {
-    return { machine: null, use: rule };
+    return { host: null, use: rule };
   }
   const access = { hostId, dial, token, prepare: () => agent.ensureRunning() };
   return {
-    machine: { executor, projects, freedoms, access },
+    host: { executor, projects, freedoms, access },
     use: rule.kind === 'off' ? rule : { ...rule, ...useOf(executor, freedoms, users) },
   };
 }
@@ -106,7 +106,7 @@ function useOf(
   executor: 'docker' | 'process',
   { trusted }: LocalFreedoms,
   { own }: LocalUsers,
-): Omit<Extract<LocalUse, { kind: 'on' }>, 'kind' | 'projects'> {
+): Omit<Extract<LocalMode, { kind: 'on' }>, 'kind' | 'projects'> {
   const apart = executor === 'docker' ? 'containers' : own ? 'users' : 'nothing';
   return { executor, trusted, apart };
 }
@@ -129,7 +129,7 @@ export function makeBackends(
   { settings, store }: Parts,
   hosts: Hosts,
   supervisor: LinkSupervisor,
-  { machine, use }: LocalMachine,
+  { host, use }: LocalCapacity,
   sims: SimBackends | null,
 ): ProjectBackends {
   const volumes = directoryVolumes(directoryAgents({ store, hosts }));
@@ -149,19 +149,19 @@ export function makeBackends(
         }
       },
     }),
-    local: machine && machineAsBackend(settings, store, hosts, volumes, machine),
+    local: host && serverHostBackend(settings, store, hosts, volumes, host),
     catalog: loadCatalog(assets.catalog),
-    localProjects: machine?.projects ?? new Set(),
+    localProjects: host?.projects ?? new Set(),
     localOff: use.kind === 'off' ? use.reason : null,
   });
 }
 
-function machineAsBackend(
+function serverHostBackend(
   settings: ServerSettings,
   store: Store,
   hosts: Hosts,
   volumes: VolumePort,
-  { executor, freedoms, access: { hostId } }: ServerMachine,
+  { executor, freedoms, access: { hostId } }: ServerHost,
 ): Backend {
   const limit = delay(CONNECT_LIMIT_MS, undefined, { ref: false });
   const backend = localBackend({
@@ -169,9 +169,9 @@ function machineAsBackend(
     freedoms,
     hostId,
     hostname: settings.url ? new URL(settings.url).hostname : '127.0.0.1',
-    machine: ownMachine({
+    serverHost: reportedServerHost({
       facts: async () => (await store.hosts.byId(hostId))?.facts ?? null,
-      told: Promise.race([hosts.nextConnection(hostId), limit]),
+      reported: Promise.race([hosts.nextConnection(hostId), limit]),
     }),
     matches: requirementsMatch,
     volumes,

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { makeFolders } from './make-folders.ts';
+import { createFolders } from './create-folders.ts';
 
 let root = '';
 
@@ -13,7 +13,7 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true }));
 
 test('all missing folders are made, and the first of them is told', async () => {
-  expect(await makeFolders(join(root, 'a/b/c'), 0o700)).toBe(join(root, 'a'));
+  expect(await createFolders(join(root, 'a/b/c'), 0o700)).toBe(join(root, 'a'));
   expect(statSync(join(root, 'a/b/c')).isDirectory()).toBe(true);
   expect(statSync(join(root, 'a')).mode & 0o777).toBe(0o700);
 });
@@ -21,23 +21,23 @@ test('all missing folders are made, and the first of them is told', async () => 
 test('a folder that is there, also behind a link, is left alone', async () => {
   mkdirSync(join(root, 'a'));
   symlinkSync('a', join(root, 'to-a'));
-  expect(await makeFolders(join(root, 'a'))).toBeUndefined();
-  expect(await makeFolders(join(root, 'to-a'))).toBeUndefined();
-  expect(await makeFolders(join(root, 'to-a/b'))).toBe(join(root, 'to-a/b'));
+  expect(await createFolders(join(root, 'a'))).toBeUndefined();
+  expect(await createFolders(join(root, 'to-a'))).toBeUndefined();
+  expect(await createFolders(join(root, 'to-a/b'))).toBe(join(root, 'to-a/b'));
 });
 
 test('several may make the same folders at once', async () => {
   const path = join(root, 'a/b/c');
-  const firsts = await Promise.all([makeFolders(path), makeFolders(path), makeFolders(path)]);
+  const firsts = await Promise.all([createFolders(path), createFolders(path), createFolders(path)]);
   expect(firsts).toContain(join(root, 'a'));
 });
 
 test.each(['file', 'file/below', 'dangling'])('%s is refused', async (path) => {
   writeFileSync(join(root, 'file'), '');
   symlinkSync('nowhere', join(root, 'dangling'));
-  await expect(makeFolders(join(root, path))).rejects.toThrow(/ENOTDIR|EEXIST|ENOENT/);
+  await expect(createFolders(join(root, path))).rejects.toThrow(/ENOTDIR|EEXIST|ENOENT/);
 });
 
 test('a folder that cannot be made is an error, not an endless attempt', async () => {
-  await expect(makeFolders('/proc/no-such-folder/inner')).rejects.toThrow(/ENOENT|EACCES/);
+  await expect(createFolders('/proc/no-such-folder/inner')).rejects.toThrow(/ENOENT|EACCES/);
 });

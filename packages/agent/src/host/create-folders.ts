@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
  * paths that users choose: Node's own `recursive` loops for ever, and loses its thread, where a
  * child of an existing folder can neither be found nor created (`/proc/x`).
  */
-export async function makeFolders(path: string, mode = 0o777): Promise<string | undefined> {
+export async function createFolders(path: string, mode = 0o777): Promise<string | undefined> {
   const missing: string[] = [];
   for (let dir = path; !(await isFolder(dir)); dir = dirname(dir)) missing.unshift(dir);
   let first: string | undefined;

@@ -2,7 +2,7 @@ import { arch, availableParallelism, totalmem } from 'node:os';
 import type { HostFacts, HostGpu } from '@dstack/contract/agent';
 
 /** The server's machine as an offer needs it. */
-export interface MachineFacts {
+export interface ServerHostFacts {
   readonly cpus: number;
   readonly memoryMib: number;
   readonly arch: 'x86' | 'arm';
@@ -14,7 +14,7 @@ export interface MachineFacts {
 }
 
 /** As the machine's agent has found it; null before it has told. */
-export function machineOf(facts: HostFacts | null): MachineFacts | null {
+export function serverHostFacts(facts: HostFacts | null): ServerHostFacts | null {
   return (
     facts && {
       cpus: facts.cpus,
@@ -26,7 +26,7 @@ export function machineOf(facts: HostFacts | null): MachineFacts | null {
 }
 
 /** What can be told without asking an agent: nothing of GPUs. */
-export function inspectMachine(): MachineFacts {
+export function inspectServerHost(): ServerHostFacts {
   return {
     cpus: availableParallelism(),
     memoryMib: Math.floor(totalmem() / 2 ** 20),
