@@ -105,8 +105,8 @@ module.exports = {
           '^packages/$1/',
           '/src/index\\.ts$',
           '^packages/contract/src/(wire|api|agent|status)/index\\.ts$',
-          // A constant, grammars and small functions, without the schemas beside them.
-          '^packages/contract/src/wire/version\\.ts$',
+          // Constants, grammars and small functions, without the schemas beside them.
+          '^packages/contract/src/wire/(session-key|version)\\.ts$',
           '^packages/contract/src/grammar/(git|image-name|plain-text|shell|ssh)\\.ts$',
           '^packages/contract/src/errors/error-message\\.ts$',
           '^packages/contract/src/with-timeout\\.ts$',

@@ -63,6 +63,27 @@ test('requests carry the token and the API version, and a body only if there is 
   ]);
 });
 
+test('a session is opened with the token and then used by its key', async () => {
+  const seen: unknown[] = [];
+  const url = await listen((request, response, body) => {
+    const { authorization, 'x-dstack-session': key } = request.headers;
+    seen.push([request.method, request.url, authorization, key, body]);
+    json(response, 200, request.method === 'POST' ? { key: 'K' } : null);
+  });
+  let key: string | null = null;
+  const { session } = client(url, { token: null, sessionKey: () => key });
+  key = (await session.open('T', true)).key;
+  await session.get();
+  await session.end();
+  await session.endAll();
+  expect(seen).toEqual([
+    ['POST', '/api/session', 'Bearer T', undefined, '{"persistent":true}'],
+    ['GET', '/api/session', undefined, 'K', ''],
+    ['DELETE', '/api/session', undefined, 'K', ''],
+    ['DELETE', '/api/session/all', undefined, 'K', ''],
+  ]);
+});
+
 test('a server on a unix socket is reached by http+unix', async () => {
   const socket = join(tmpdir(), `dstack-client-${process.pid}.sock`);
   const url = await listen(

@@ -14,6 +14,7 @@ import {
 } from './domains/resources.ts';
 import { type ListRunsQuery, listRuns, runsOf } from './domains/runs.ts';
 import { authOf, metricsOf, projectCalls, serverCalls, usersOf } from './domains/server.ts';
+import { sessionOf } from './domains/session.ts';
 import type { Exchange } from './exchange.ts';
 import { nodeExchange } from './node-exchange.ts';
 import { Transport } from './transport.ts';
@@ -23,6 +24,8 @@ export interface ClientOptions {
   readonly url: string;
   /** Null for the few calls that need none. */
   readonly token: string | null;
+  /** In browsers instead of a token: the key of the session, or null (see `Client.session`). */
+  readonly sessionKey?: () => string | null;
   /** Sent as `X-API-VERSION`; default: the wire version this client was made for. */
   readonly apiVersion?: string;
   readonly userAgent?: string;
@@ -45,6 +48,7 @@ export function createClient(options: ClientOptions): Client {
   const transport = new Transport({
     baseUrl: options.url.replace(/\/+$/, ''),
     token: options.token,
+    sessionKey: options.sessionKey ?? (() => null),
     apiVersion: options.apiVersion ?? WIRE_VERSION,
     userAgent: options.userAgent ?? 'dstack-client',
     exchange: options.exchange ?? nodeExchange(),
@@ -56,6 +60,7 @@ export function createClient(options: ClientOptions): Client {
     url: transport.baseUrl,
     server: serverCalls(transport),
     auth: authOf(transport),
+    session: sessionOf(transport),
     users: usersOf(transport),
     projects: projectCalls(transport),
     files: filesOf(transport),
@@ -89,6 +94,7 @@ export interface Client {
   readonly url: string;
   readonly server: ReturnType<typeof serverCalls>;
   readonly auth: ReturnType<typeof authOf>;
+  readonly session: ReturnType<typeof sessionOf>;
   readonly users: ReturnType<typeof usersOf>;
   readonly projects: ReturnType<typeof projectCalls>;
   readonly files: ReturnType<typeof filesOf>;

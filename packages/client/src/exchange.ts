@@ -1,6 +1,8 @@
+export type HttpMethod = 'GET' | 'POST' | 'DELETE';
+
 /** One HTTP request, as the client passes it to an {@link Exchange}. */
 export interface HttpRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: HttpMethod;
   /** Absolute URL; `http+unix://<percent-encoded socket path>/path` names a unix socket. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;

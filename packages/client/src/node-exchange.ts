@@ -1,4 +1,5 @@
 import type { Agent, IncomingMessage, RequestOptions } from 'node:http';
+import { SESSION_KEY_HEADER } from '@dstack/contract/session-key';
 import type { Exchange, HttpRequest } from './exchange.ts';
 
 /** The scheme of a server that listens on a unix socket, as the official clients write it. */
@@ -85,8 +86,11 @@ function redirectOf(request: HttpRequest, response: IncomingMessage): HttpReques
   if (request.url.startsWith(UNIX_SCHEME)) return null;
   const url = new URL(location, request.url);
   const headers = { ...request.headers };
-  // A token must only be sent to the server that issued it.
-  if (url.origin !== new URL(request.url).origin) delete headers.authorization;
+  // Credentials must only be sent to the server that issued them.
+  if (url.origin !== new URL(request.url).origin) {
+    delete headers.authorization;
+    delete headers[SESSION_KEY_HEADER];
+  }
   return { ...request, url: url.href, headers };
 }
 

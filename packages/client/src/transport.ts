@@ -1,12 +1,15 @@
+import { SESSION_KEY_HEADER } from '@dstack/contract/session-key';
 import { ConnectionError, errorFromAnswer, TimeoutError } from './errors.ts';
 import { readEventStream, type ServerSentEvent } from './event-stream.ts';
-import type { Exchange, HttpResponse } from './exchange.ts';
+import type { Exchange, HttpMethod, HttpResponse } from './exchange.ts';
 
 /** The transport's complete options, with defaults applied (see `createClient`). */
 export interface TransportOptions {
   /** Without a slash at the end. */
   readonly baseUrl: string;
   readonly token: string | null;
+  /** The key of a browser's session, read for each request that is sent without a token. */
+  readonly sessionKey: () => string | null;
   readonly apiVersion: string;
   readonly userAgent: string;
   readonly exchange: Exchange;
@@ -18,6 +21,8 @@ export interface TransportOptions {
 }
 
 export interface CallOptions {
+  /** Instead of the client's. */
+  readonly token?: string;
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
 }
@@ -58,6 +63,11 @@ export class Transport {
   /** A call that changes something. It is repeated only if it certainly did not arrive. */
   write<T>(path: string, body?: unknown, options?: CallOptions): Promise<T> {
     return this.#call<T>('POST', path, json(body), false, options);
+  }
+
+  /** Without a body and a result. */
+  delete(path: string, options?: CallOptions): Promise<void> {
+    return this.#call('DELETE', path, NO_BODY, true, options);
   }
 
   get<T>(path: string, query: Query, options?: CallOptions): Promise<T> {
@@ -101,7 +111,8 @@ export class Transport {
     const silence = new Silence(STREAM_SILENCE_MS);
     const stop = AbortSignal.any([signal, silence.signal]);
     try {
-      const opening = this.#open('GET', target, NO_BODY, stop, 'text/event-stream');
+      const how = { signal: stop, accept: 'text/event-stream' };
+      const opening = this.#open('GET', target, NO_BODY, how);
       const response = await opening.catch((error: unknown) => {
         throw broken(error);
       });
@@ -114,7 +125,7 @@ export class Transport {
   }
 
   async #call<T>(
-    method: 'GET' | 'POST',
+    method: HttpMethod,
     path: string,
     body: Body,
     repeatable: boolean,
@@ -130,7 +141,7 @@ export class Transport {
   }
 
   async #attempt<T>(
-    method: 'GET' | 'POST',
+    method: HttpMethod,
     path: string,
     body: Body,
     options: CallOptions,
@@ -141,7 +152,8 @@ export class Transport {
     const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
     const request = `${method} ${path.split('?')[0]}`;
     try {
-      const response = await this.#open(method, path, body, signal, 'application/json');
+      const how = { signal, accept: 'application/json', token: options.token };
+      const response = await this.#open(method, path, body, how);
       const parsed = parseBody(await readAll(response.body), response);
       if (response.status >= 200 && response.status < 300) return { ok: true, value: parsed as T };
       const error = errorFromAnswer(request, response.status, parsed, requestId(response));
@@ -159,19 +171,20 @@ export class Transport {
   }
 
   #open(
-    method: 'GET' | 'POST',
+    method: HttpMethod,
     path: string,
     body: Body,
-    signal: AbortSignal,
-    accept: string,
+    { signal, accept, token = this.#options.token ?? undefined }: OpenOptions,
   ): Promise<HttpResponse> {
-    const { baseUrl, token, apiVersion, userAgent, exchange } = this.#options;
+    const { baseUrl, sessionKey, apiVersion, userAgent, exchange } = this.#options;
     const headers: Record<string, string> = {
       accept,
       'x-api-version': apiVersion,
       'user-agent': userAgent,
     };
-    if (token !== null) headers.authorization = `Bearer ${token}`;
+    const key = token === undefined ? sessionKey() : null;
+    if (token !== undefined) headers.authorization = `Bearer ${token}`;
+    if (key !== null) headers[SESSION_KEY_HEADER] = key;
     if (body.type !== null) headers['content-type'] = body.type;
     return exchange({ method, url: baseUrl + path, headers, body: body.bytes, signal });
   }
@@ -239,6 +252,12 @@ class Silence {
   #giveUp(): void {
     this.#controller.abort(new Error(`no data received for ${this.#ms / 1000} s`));
   }
+}
+
+interface OpenOptions {
+  readonly signal: AbortSignal;
+  readonly accept: string;
+  readonly token?: string | undefined;
 }
 
 interface Body {

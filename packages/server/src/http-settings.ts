@@ -5,7 +5,9 @@ import { jobSpecSettings } from './decision-context.ts';
 import { callerAddress } from './http/caller-address.ts';
 import type { IntakeSettings } from './http/intake/intake.ts';
 import type { HttpSettings } from './http/ports.ts';
+import { CredentialReader } from './http/sessions/credentials.ts';
 import { SignInGuard } from './http/sign-in-guard.ts';
+import { trustIn } from './proxy/forwarded.ts';
 import type { ServerSettings } from './settings.ts';
 
 const DEFAULT_PERMISSIONS = {
@@ -55,6 +57,7 @@ export function httpSettings(settings: ServerSettings, config: ServerConfig): Ht
     sshProxyToken: settings.sshProxyToken,
     failedLoginsPerMinute: settings.limits.failedLoginsPerMinute,
     trustedProxies: settings.trustedProxies,
+    url: settings.url,
     metricsToken: settings.metrics.token,
     templatesRepo: settings.templatesRepo,
   };
@@ -71,6 +74,13 @@ export function intakeSettings({ limits }: ServerSettings): IntakeSettings {
       bytesPerSecond: SLOWEST_BODY_BYTES_PER_SECOND,
     },
   };
+}
+
+export function credentialReader(
+  { trustedProxies, url }: Pick<HttpSettings, 'trustedProxies' | 'url'>,
+  serverId: string,
+): CredentialReader {
+  return new CredentialReader({ serverId, trust: trustIn(trustedProxies), url });
 }
 
 /** `now` in microseconds. */

@@ -1,10 +1,20 @@
 import { plainLine } from '@dstack/contract';
+import { SESSION_KEY_HEADER } from '@dstack/contract/session-key';
 import { type Logger as PinoLogger, pino } from 'pino';
 
 export type Logger = PinoLogger;
 
 /** Values under these names are never logged, at any depth of the object. */
-const SECRET_PATHS = ['token', 'password', 'secret', 'private_key', 'authorization', 'creds'];
+const SECRET_PATHS = [
+  'token',
+  'password',
+  'secret',
+  'private_key',
+  'authorization',
+  'creds',
+  'cookie',
+  SESSION_KEY_HEADER,
+];
 
 /** The server's variables use Python's names of levels. */
 const PINO_LEVELS: Readonly<Record<string, string>> = { warning: 'warn', critical: 'fatal' };
@@ -18,7 +28,7 @@ export interface LogOptions {
 
 export function createLogger(options: LogOptions): Logger {
   const redact = {
-    paths: SECRET_PATHS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
+    paths: SECRET_PATHS.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]),
     censor: '[redacted]',
   };
   const level = PINO_LEVELS[options.level] ?? options.level;

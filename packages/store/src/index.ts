@@ -23,6 +23,7 @@ export type * from './repos/types.ts';
 export type * from './runs/types.ts';
 export type * from './secrets/types.ts';
 export type * from './services/types.ts';
+export type * from './sessions/types.ts';
 export type { OpenStoreOptions, Store } from './store.ts';
 export type * from './sweeps/types.ts';
 export type * from './users/types.ts';

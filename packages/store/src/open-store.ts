@@ -40,6 +40,7 @@ import { createRepos } from './repos/repos.ts';
 import { createRuns } from './runs/runs.ts';
 import { createSecrets } from './secrets/secrets.ts';
 import { createServices } from './services/services.ts';
+import { createSessions } from './sessions/sessions.ts';
 import type { OpenStoreOptions, Store } from './store.ts';
 import { createSweeps } from './sweeps/sweeps.ts';
 import { createUsers } from './users/users.ts';
@@ -245,6 +246,7 @@ function createStore(
     sweeps: createSweeps(context),
     exports: createExports(context),
     meta: createMeta(context),
+    sessions: createSessions(context),
     access: createAccess(context),
     engine: createEngine(context),
     close: once(connection.close),

@@ -21,6 +21,7 @@ import type { ProjectRepos } from './repos/types.ts';
 import type { Runs } from './runs/types.ts';
 import type { Secrets } from './secrets/types.ts';
 import type { Services } from './services/types.ts';
+import type { Sessions } from './sessions/types.ts';
 import type { Sweeps } from './sweeps/types.ts';
 import type { Users } from './users/types.ts';
 import type { VolumeObservations } from './volumes/observations.ts';
@@ -79,6 +80,7 @@ export interface Store {
   readonly sweeps: Sweeps;
   readonly exports: Exports;
   readonly meta: Meta;
+  readonly sessions: Sessions;
   readonly access: Access;
   readonly engine: EngineStore;
   close(): Promise<void>;

@@ -2,7 +2,8 @@
 import type * as z from 'zod';
 
 /**
- * Who may call. `public`: anybody. `auth`: any active user. `global_admin`. `project_*`: global
+ * Who may call. `public`: anybody. `optional`: anybody, but valid credentials identify the caller.
+ * `auth`: any active user. `global_admin`. `project_*`: global
  * admins, and members of the project in the path with that role or a higher one.
  * `member_or_public`: members, and everybody signed in if the project is public. `entity:*`:
  * signed in and the project exists; the operation checks the entity named in the body.
@@ -10,6 +11,7 @@ import type * as z from 'zod';
  */
 export type Permission =
   | 'public'
+  | 'optional'
   | 'auth'
   | 'global_admin'
   | 'project_admin'
@@ -31,7 +33,7 @@ export type BodyKind = 'none' | 'json' | 'optional' | 'file' | 'raw';
 
 export interface Endpoint {
   /** `ALL`: every method. */
-  readonly method: 'GET' | 'POST' | 'ALL';
+  readonly method: 'GET' | 'POST' | 'DELETE' | 'ALL';
   /** Parameters in braces: `/api/project/{project_name}/runs/get`. */
   readonly path: string;
   readonly permission: Permission;
@@ -110,6 +112,11 @@ export function get<
   R extends z.ZodType | null,
 >(path: string, permission: P, query: Q, response: R, summary: string) {
   return { ...bare(path, permission, response, summary), method: 'GET', query } as const;
+}
+
+/** A DELETE without a body and without a result. */
+export function remove<const P extends Permission>(path: string, permission: P, summary: string) {
+  return { ...bare(path, permission, null, summary), method: 'DELETE' } as const;
 }
 
 /** Any method, body and answer passed through. */

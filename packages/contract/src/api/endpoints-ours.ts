@@ -3,7 +3,8 @@ import * as z from 'zod';
 import { type ExplainKind, Explanation } from '../wire/explain.ts';
 import { OrphanReport } from '../wire/orphan.ts';
 import { CreatedServiceToken, ServiceToken } from '../wire/service-token.ts';
-import { bare, call, get } from './endpoint.ts';
+import { OpenedSession, Session } from '../wire/session.ts';
+import { bare, call, get, optionalCall, remove } from './endpoint.ts';
 import * as req from './requests-ours.ts';
 
 const tokens = '/api/project/{project_name}/service_tokens';
@@ -14,6 +15,16 @@ function explain<const K extends ExplainKind>(kind: K, summary: string) {
 }
 
 export const ourEndpoints = {
+  'session.open': optionalCall(
+    '/api/session',
+    'auth',
+    req.OpenSessionRequest,
+    OpenedSession,
+    "Signs a browser in with the user's token; the answer sets a cookie",
+  ),
+  'session.get': get('/api/session', 'optional', null, Session, 'Who is signed in'),
+  'session.end': remove('/api/session', 'optional', 'Signs out: ends the session of the caller'),
+  'session.end_all': remove('/api/session/all', 'auth', 'Ends all sessions of the caller'),
   'service_tokens.list': bare(
     `${tokens}/list`,
     'project_admin',

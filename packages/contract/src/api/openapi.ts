@@ -4,6 +4,7 @@ import type { JsonSchema } from '../configuration/json-form.ts';
 import { named, schemaName } from '../configuration/schema-kit.ts';
 import { JsonSchemaBuilder } from '../json-schema/build.ts';
 import * as wire from '../wire/index.ts';
+import { SESSION_KEY_HEADER } from '../wire/session-key.ts';
 import { WIRE_VERSION } from '../wire/version.ts';
 import type { Endpoint } from './endpoint.ts';
 import { endpointList } from './endpoints.ts';
@@ -56,7 +57,7 @@ export function openApiDocument(): JsonSchema {
         ...components(input.definitions, twofold, '-Input'),
         ...components(output.definitions, twofold, '-Output'),
       },
-      securitySchemes: { HTTPBearer: { type: 'http', scheme: 'bearer' } },
+      securitySchemes: SECURITY_SCHEMES,
     },
   };
 }
@@ -70,13 +71,12 @@ interface Bodies {
 }
 
 function operationOf(name: string, endpoint: Endpoint, bodies: Bodies): JsonSchema {
-  const isOpen = endpoint.permission === 'public' || endpoint.permission === 'service_auth';
   return {
     operationId: name,
     summary: endpoint.summary,
     tags: [tagOf(name)],
     parameters: [...pathParameters(endpoint), ...queryParameters(bodies.query)],
-    ...(isOpen ? {} : { security: [{ HTTPBearer: [] }] }),
+    ...securityOf(name, endpoint),
     ...requestBody(endpoint, bodies.request),
     responses: {
       200: {
@@ -85,6 +85,38 @@ function operationOf(name: string, endpoint: Endpoint, bodies: Bodies): JsonSche
       },
     },
   };
+}
+
+const BEARER = { HTTPBearer: [] };
+
+/** Cookie and key together. */
+const SESSION = { SessionCookie: [], SessionKey: [] };
+
+const SECURITY_SCHEMES = {
+  HTTPBearer: { type: 'http', scheme: 'bearer' },
+  SessionCookie: {
+    ...{ type: 'apiKey', in: 'cookie', name: 'dstack_session' },
+    description:
+      'Set by session.open; the name continues with the id of the server. Accepted from pages of the server itself only',
+  },
+  SessionKey: {
+    ...{ type: 'apiKey', in: 'header', name: SESSION_KEY_HEADER },
+    description: 'The key in the answer of session.open',
+  },
+};
+
+function securityOf(name: string, { permission }: Endpoint): JsonSchema {
+  switch (permission) {
+    case 'public':
+    case 'service_auth':
+      return {};
+    case 'optional':
+      return { security: [{}, BEARER, SESSION] };
+    case 'service_token':
+      return { security: [BEARER] };
+    default:
+      return { security: name === 'session.open' ? [BEARER] : [BEARER, SESSION] };
+  }
 }
 
 function streamOperation(name: string, stream: EventStream): JsonSchema {
@@ -100,7 +132,7 @@ function streamOperation(name: string, stream: EventStream): JsonSchema {
     description: stream.messages,
     tags: [tagOf(name)],
     parameters: [...pathParameters(stream), ...query, resume],
-    security: [{ HTTPBearer: [] }],
+    security: [BEARER, SESSION],
     responses: {
       200: {
         description: 'Server-sent events',

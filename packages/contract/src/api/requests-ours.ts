@@ -1,7 +1,11 @@
 /** Requests that dstack 0.22.5 does not have. */
 import * as z from 'zod';
-import { integer, model, nullable, Text } from '../wire/scalars.ts';
+import { Flag, integer, model, nullable, Text } from '../wire/scalars.ts';
 import { ServiceTokenScope } from '../wire/service-token.ts';
+
+/** `persistent`: the session outlives the browser. */
+export const OpenSessionRequest = model({ persistent: Flag.default(false) });
+export type OpenSessionRequest = z.infer<typeof OpenSessionRequest>;
 
 /** The longest lifetime of a token in seconds: ten years. */
 const LONGEST = 10 * 365 * 86_400;

@@ -61,8 +61,8 @@ export function alreadyExists(msg?: string): ApiError {
   return new ApiError('resource_exists', msg);
 }
 
-export function notAuthenticated(): ApiError {
-  return new ApiError(null, 'Not authenticated', { status: 401 });
+export function notAuthenticated(msg = 'Not authenticated'): ApiError {
+  return new ApiError(null, msg, { status: 401 });
 }
 
 export function invalidToken(): ApiError {

@@ -35,6 +35,7 @@ export type { JsonObject } from './scalars.ts';
 export * from './secret.ts';
 export * from './server.ts';
 export * from './service-token.ts';
+export * from './session.ts';
 export * from './timestamp.ts';
 export * from './user.ts';
 export * from './version.ts';

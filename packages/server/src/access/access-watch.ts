@@ -35,6 +35,8 @@ export interface Admission<C extends AdmittedCaller> {
 
 interface Watched {
   readonly caller: AdmittedCaller;
+  /** Of the caller; sessions are extended while they are used. */
+  expiresAt: Timestamp | null;
   readonly identify: IdentifyCaller<AdmittedCaller>;
   readonly onRevoked: () => void;
   readonly onChange: (() => void) | undefined;
@@ -82,7 +84,7 @@ export class AccessWatch {
     const changesBefore = this.#changes;
     const caller = await identify();
     const entry = { caller, identify, onRevoked, onChange, isChecking: false, checkAgain: false };
-    const watched: Watched = { ...entry, expiry: undefined };
+    const watched: Watched = { ...entry, expiresAt: caller.expiresAt, expiry: undefined };
     this.#watched.add(watched);
     this.#awaitExpiry(watched);
     this.#sweepWhileNeeded();
@@ -129,11 +131,16 @@ export class AccessWatch {
     watched.onRevoked();
   }
 
-  async #isAdmitted({ caller, identify }: Watched): Promise<boolean> {
+  async #isAdmitted(watched: Watched): Promise<boolean> {
+    const { caller, identify } = watched;
     const { log, wait = delay } = this.#options;
     for (let tries = 1; ; tries++) {
       try {
         const found = await identify();
+        if (found.expiresAt !== watched.expiresAt) {
+          watched.expiresAt = found.expiresAt;
+          this.#awaitExpiry(watched);
+        }
         return found.userId === caller.userId && found.projectId === caller.projectId;
       } catch (error) {
         if (error instanceof ApiError) return false;
@@ -145,8 +152,9 @@ export class AccessWatch {
   }
 
   #awaitExpiry(watched: Watched): void {
-    const { expiresAt } = watched.caller;
-    if (expiresAt === null) return;
+    const { expiresAt } = watched;
+    clearTimeout(watched.expiry);
+    if (expiresAt === null || !this.#watched.has(watched)) return;
     const left = Math.ceil((expiresAt - this.#options.now()) / 1000);
     const onTime = () => {
       // A timer fires early if its delay was limited to the longest one, or by rounding.

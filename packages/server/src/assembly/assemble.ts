@@ -50,12 +50,12 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     : fileBlobs(join(settings.dir, 'blobs'));
   const changes = new RunChanges();
   closing.add(store.runs.onChangedElsewhere((runId) => changes.emit(runId)));
-  const made = { links, ...supervision, backends, offers, context, changes, blobs };
+  const made = { serverId, links, ...supervision, backends, offers, context, changes, blobs };
 
   let engine: Engine | null = null;
   const forHandlers = { ...made, keys, settings: forHttp, engine: () => engine };
   const { url, services, metrics, end } = await startHttp(parts, forHandlers);
-  engine = makeEngine(parts, { ...made, serverId, services, metrics, serverHost: host });
+  engine = makeEngine(parts, { ...made, services, metrics, serverHost: host });
   closing.add(() => engine?.close());
   // Before the loops end: they wait for deployments under way.
   closing.add(() => supervisor.close());

@@ -12,7 +12,7 @@ import { tokenizerHub } from '../http/runs/tokenizer-hub.ts';
 import { endHttp, Shutdown } from '../http/shutdown.ts';
 import { streamRoutes } from '../http/streams/routes.ts';
 import { gitTemplates } from '../http/templates/git-templates.ts';
-import { intakeSettings, signInGuard } from '../http-settings.ts';
+import { credentialReader, intakeSettings, signInGuard } from '../http-settings.ts';
 import { ImageConfigs } from '../images/image-configs.ts';
 import { limitJobRequests } from '../job-tunnels/job-requests.ts';
 import type { Engine } from '../loops/engine.ts';
@@ -28,6 +28,7 @@ import type { EngineParts } from './work.ts';
 
 export interface HttpParts extends Pick<EngineParts, 'backends' | 'offers'>, Supervision {
   readonly links: Links;
+  readonly serverId: string;
   readonly blobs: DraftedBlobs;
   readonly changes: RunChanges;
   readonly keys: KeyMaker;
@@ -87,6 +88,7 @@ async function httpDeps(parts: Parts, made: HttpParts) {
   const access = new AccessWatch({ access: store.access, shared, now: systemNow, log });
   closing.add(() => access.close());
   const signIns = signInGuard(made.settings, systemNow);
+  const credentials = credentialReader(made.settings, made.serverId);
   const chatTemplates = new TemplateRenderer({ program: assets.templateProgram });
   closing.add(() => chatTemplates.close());
   const services = makeServiceProxy(
@@ -103,7 +105,7 @@ async function httpDeps(parts: Parts, made: HttpParts) {
     intake: new Intake(intakeSettings(settings)),
     templates: gitTemplates({ rules: outgoing.rules, own: settings.templatesRepo }),
     hub: tokenizerHub(hubUrl, outgoing),
-    ...{ services, access, shutdown: new Shutdown(), log, settings: made.settings },
+    ...{ credentials, services, access, shutdown: new Shutdown(), log, settings: made.settings },
     metrics: settings.metrics.enabled ? await serverMetrics(parts, depths) : null,
     loopsAreRunning: () => engine()?.isRunning ?? false,
     expectHosts,

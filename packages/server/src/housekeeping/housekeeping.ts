@@ -47,6 +47,7 @@ export class Housekeeping {
         finished: before(keep.metricsOfFinishedJobs),
       }),
       healthChecks: await store.instances.deleteHealthChecksBefore(before(keep.healthChecks)),
+      sessions: await store.sessions.deleteInvalid(now()),
     };
   }
 

@@ -35,6 +35,7 @@ import { secretRoutes } from './secrets/routes.ts';
 import { HEALTH_PATHS, healthRoutes } from './server-info/health.ts';
 import { serverInfoRoutes } from './server-info/routes.ts';
 import { serviceTokenRoutes } from './service-tokens/routes.ts';
+import { sessionRoutes } from './sessions/routes.ts';
 import { shuttingDown } from './shutdown.ts';
 import { sshProxyRoutes } from './sshproxy/routes.ts';
 import { templateRoutes } from './templates/routes.ts';
@@ -49,6 +50,7 @@ const REQUEST_ID = /^[\w.:/+=-]{1,128}$/;
 
 const DOMAINS: readonly ((on: On, deps: HttpDeps) => void)[] = [
   serverInfoRoutes,
+  sessionRoutes,
   userRoutes,
   projectRoutes,
   backendRoutes,

@@ -1,4 +1,5 @@
 /** One request after the checks that all endpoints have in common: the input of a handler. */
+import type { IncomingMessage } from 'node:http';
 import type {
   ClientVersion,
   EndpointName,
@@ -8,7 +9,7 @@ import type {
   endpoints,
 } from '@dstack/contract/api';
 import type { ProjectRole } from '@dstack/contract/wire';
-import type { ProjectRecord, UserRecord } from '@dstack/store';
+import type { ProjectRecord, SessionRecord, UserRecord } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 import type { UploadedFile } from './uploads.ts';
 
@@ -27,6 +28,12 @@ interface SignedIn {
   readonly role: null;
 }
 
+interface MaybeSignedIn {
+  readonly user: UserRecord | null;
+  readonly project: null;
+  readonly role: null;
+}
+
 interface InProject {
   readonly user: UserRecord;
   readonly project: ProjectRecord;
@@ -36,9 +43,17 @@ interface InProject {
 
 type Identity<P> = P extends 'public' | 'service_token' | 'service_auth'
   ? Anybody
-  : P extends 'auth' | 'global_admin'
-    ? SignedIn
-    : InProject;
+  : P extends 'optional'
+    ? MaybeSignedIn
+    : P extends 'auth' | 'global_admin'
+      ? SignedIn
+      : InProject;
+
+/** For the few handlers that read or write headers. */
+export interface HttpExchange {
+  readonly request: IncomingMessage;
+  setHeader(name: string, value: string): void;
+}
 
 export type Call<N extends EndpointName> = Identity<PermissionOf<N>> & {
   readonly body: EndpointRequest<N>;
@@ -49,6 +64,9 @@ export type Call<N extends EndpointName> = Identity<PermissionOf<N>> & {
   readonly client: ClientVersion | null;
   /** Reads the file of an upload; only for endpoints that accept one. */
   readonly file: () => Promise<UploadedFile>;
+  /** The session of a browser; null: the caller has sent a token, or nothing. */
+  readonly session: SessionRecord | null;
+  readonly exchange: HttpExchange;
   readonly log: Logger;
 };
 

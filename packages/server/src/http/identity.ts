@@ -1,6 +1,7 @@
 /** Identifies the caller and checks the permissions of the endpoint table. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import {
+  ApiError,
   accessDenied,
   type Endpoint,
   invalidToken,
@@ -9,22 +10,32 @@ import {
   type Permission,
 } from '@dstack/contract/api';
 import { type ProjectRole, SERVICE_TOKEN_PREFIX } from '@dstack/contract/wire';
-import type { ProjectRecord, Store, UserRecord } from '@dstack/store';
+import type { ProjectRecord, SessionRecord, Store, UserRecord } from '@dstack/store';
 import { checkCall, serviceCaller, tokenRole } from './service-tokens/scope.ts';
+import type { Credentials, SessionClaim } from './sessions/credentials.ts';
+import { usedSession } from './sessions/lifetime.ts';
 import type { TokenLookUp } from './sign-in-guard.ts';
 
 export interface CallerIdentity {
   readonly user: UserRecord | null;
   readonly project: ProjectRecord | null;
   readonly role: ProjectRole | null;
-  /** When the caller's token expires; null = never. */
+  /** When the caller's token or session expires; null = never. */
   readonly expiresAt: number | null;
+  /** Null: the caller has sent a token. */
+  readonly session: SessionRecord | null;
 }
 
-const NOBODY: CallerIdentity = { user: null, project: null, role: null, expiresAt: null };
+const NOBODY: CallerIdentity = {
+  user: null,
+  project: null,
+  role: null,
+  expiresAt: null,
+  session: null,
+};
 
 export interface IdentityDeps {
-  readonly store: Pick<Store, 'users' | 'projects' | 'meta' | 'jobs'>;
+  readonly store: Pick<Store, 'users' | 'projects' | 'meta' | 'jobs' | 'sessions'>;
   readonly now: () => number;
   /** For the caller of the request; counts unknown tokens. */
   readonly lookUp: TokenLookUp;
@@ -33,31 +44,48 @@ export interface IdentityDeps {
 }
 
 /**
- * Throws `ApiError`: 401 without a bearer token, 403 for a wrong one or a missing role, 404 for
- * an unknown project.
+ * Throws `ApiError`: 401 without a bearer token or with a session that has ended, 403 for a wrong token
+ * or a missing role, 404 for an unknown project.
  */
 export async function identifyCaller(
   deps: IdentityDeps,
   endpoint: Pick<Endpoint, 'permission' | 'method' | 'path'>,
-  authorization: string | undefined,
+  credentials: Credentials,
   projectName: string | undefined,
 ): Promise<CallerIdentity> {
   const { permission } = endpoint;
+  const { authorization } = credentials;
   if (permission === 'public' || permission === 'service_auth') return NOBODY;
+  if (permission === 'optional') return await identifyOptionally(deps, endpoint, credentials);
   if (permission === 'service_token') return serviceIdentity(deps, authorization);
   if (bearerToken(authorization)?.startsWith(SERVICE_TOKEN_PREFIX)) {
     return programIdentity(deps, endpoint, bearerToken(authorization) ?? '', projectName);
   }
-  const user = await signedInUser(deps, authorization);
+  const { user, session } = await signedInUser(deps, credentials);
+  const expiresAt = session?.expiresAt ?? null;
   if (permission === 'global_admin' && user.globalRole !== 'admin') throw accessDenied();
   if (permission === 'auth' || permission === 'global_admin') {
-    return { user, project: null, role: null, expiresAt: null };
+    return { user, project: null, role: null, expiresAt, session };
   }
   const access = await deps.store.projects.access(projectName ?? '', user.id);
   if (access === null) throw notFound();
   const role = user.globalRole === 'admin' ? 'admin' : access.role;
   if (!passes(permission, role, access.project)) throw accessDenied();
-  return { user, project: access.project, role, expiresAt: null };
+  return { user, project: access.project, role, expiresAt, session };
+}
+
+async function identifyOptionally(
+  deps: IdentityDeps,
+  endpoint: Pick<Endpoint, 'method' | 'path'>,
+  credentials: Credentials,
+): Promise<CallerIdentity> {
+  try {
+    const required = { ...endpoint, permission: 'auth' } as const;
+    return await identifyCaller(deps, required, credentials, undefined);
+  } catch (error) {
+    if (error instanceof ApiError) return NOBODY;
+    throw error;
+  }
 }
 
 /** A token of a program acts as its owner, limited to the token's project and scope. */
@@ -77,22 +105,38 @@ async function programIdentity(
   const role = tokenRole(token, makerIsGlobalAdmin ? 'admin' : membership);
   if (role === null) throw accessDenied();
   const { expiresAt } = token;
-  if (projectName === undefined) return { user, project: null, role: null, expiresAt };
+  const session = null;
+  if (projectName === undefined) return { user, project: null, role: null, expiresAt, session };
   if (projectName.toLowerCase() !== project.name.toLowerCase()) throw accessDenied();
   if (!passes(endpoint.permission, role, project)) throw accessDenied();
-  return { user, project, role, expiresAt };
+  return { user, project, role, expiresAt, session };
 }
 
-/** The user of a request that requires a token. Throws `ApiError`. */
-export async function signedInUser(
-  deps: { readonly store: Pick<Store, 'users'>; readonly lookUp: TokenLookUp },
-  authorization: string | undefined,
-): Promise<UserRecord> {
+interface SignedInUser {
+  readonly user: UserRecord;
+  readonly session: SessionRecord | null;
+}
+
+async function signedInUser(
+  deps: IdentityDeps,
+  { authorization, session }: Credentials,
+): Promise<SignedInUser> {
+  if (session !== null) return await sessionUser(deps, session);
   const token = bearerToken(authorization);
   if (token === null) throw notAuthenticated();
   const user = await deps.lookUp(token, () => deps.store.users.byToken(token));
   if (user === null) throw invalidToken();
-  return user;
+  return { user, session: null };
+}
+
+async function sessionUser(deps: IdentityDeps, claim: SessionClaim): Promise<SignedInUser> {
+  if (claim.refusal !== null) throw accessDenied(`Access denied: ${claim.refusal}`);
+  const { store, now } = deps;
+  const found = await deps.lookUp(claim.key, () => store.sessions.find(claim, now()));
+  if (found === null) {
+    throw notAuthenticated('Not authenticated: the session has ended, sign in again');
+  }
+  return { user: found.user, session: await usedSession(store, found.session, now()) };
 }
 
 /** The scheme's case does not matter; another scheme does not authenticate. */

@@ -67,7 +67,7 @@ async function serve(exchange: Exchange, handler: AnyHandler): Promise<FastifyRe
       sshProxyToken: deps.settings.sshProxyToken,
     },
     endpoint,
-    request.headers.authorization,
+    deps.credentials.of(request.raw),
     params.project_name,
   );
   const caller = callerOf(endpoint, identity);
@@ -87,6 +87,10 @@ async function serve(exchange: Exchange, handler: AnyHandler): Promise<FastifyRe
           blobs: deps.blobs,
           reserve: (bytes) => intake.reserve(lease, bytes),
         }),
+      exchange: {
+        request: request.raw,
+        setHeader: (header: string, value: string) => reply.header(header, value),
+      },
       log: request.log,
     };
     if (isLarge(name)) await exchange.paced();

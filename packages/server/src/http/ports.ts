@@ -25,6 +25,7 @@ import type { ServiceProxy } from '../proxy/service-proxy.ts';
 import type { Intake } from './intake/intake.ts';
 import type { TemplateRenderer } from './proxy/models/template-renderer.ts';
 import type { TokenizerHub } from './runs/tokenizer-hub.ts';
+import type { CredentialReader } from './sessions/credentials.ts';
 import type { Shutdown } from './shutdown.ts';
 import type { SignInGuard } from './sign-in-guard.ts';
 import type { TemplateSource } from './templates/git-templates.ts';
@@ -39,6 +40,7 @@ export interface HttpDeps {
   readonly blobs: Pick<DraftedBlobs, 'has' | 'draft'>;
   readonly intake: Intake;
   readonly signIns: SignInGuard;
+  readonly credentials: CredentialReader;
   readonly keys: KeyMaker;
   readonly context: () => DecisionContext;
   readonly templates: TemplateSource;
@@ -82,6 +84,8 @@ export interface HttpSettings {
   readonly failedLoginsPerMinute: number;
   /** Proxies whose `X-Forwarded-*` headers are used; empty = none. */
   readonly trustedProxies: readonly string[];
+  /** Public URL of the server; null = not configured. */
+  readonly url: string | null;
   /** Bearer token that `/metrics` requires; null = it is public. */
   readonly metricsToken: string | null;
   /** Repository of templates for projects without one; null = there is none. */

@@ -50,22 +50,35 @@ export function isRewritten(name: string, { address, trust }: Sender): boolean {
   return REWRITTEN.has(name) || (isOfProxies(name) && !trust(address));
 }
 
+/** Scheme (`http`, `https`, `ws`, `wss`) and host of the URL that the client has requested. */
+export function publicAddress(
+  raw: RawHeaders,
+  sender: Sender,
+): { readonly proto: string; readonly host: string | undefined } {
+  const isTrusted = sender.trust(sender.address);
+  const trusted = (name: string) => (isTrusted ? lastEntry(raw, name) : null);
+  return {
+    proto: schemeOf(trusted('x-forwarded-proto')) ?? (sender.isEncrypted ? 'https' : 'http'),
+    host: trusted('x-forwarded-host') ?? valuesOf(raw, 'host')[0],
+  };
+}
+
 /** `prefix`: the part of the path that was stripped; null = none. */
 export function forwardedHeaders(raw: RawHeaders, sender: Sender, prefix: string | null): string[] {
   const isTrusted = sender.trust(sender.address);
-  const trusted = (name: string) => (isTrusted ? lastEntry(raw, name) : null);
-  const proto = schemeOf(trusted('x-forwarded-proto')) ?? (sender.isEncrypted ? 'https' : 'http');
-  const host = trusted('x-forwarded-host') ?? valuesOf(raw, 'host')[0];
+  const { proto, host } = publicAddress(raw, sender);
   const headers = [
     'X-Forwarded-For',
     (isTrusted ? chain(raw, sender) : [sender.address]).join(', '),
   ];
   headers.push('X-Forwarded-Proto', proto);
   if (host !== undefined) headers.push('X-Forwarded-Host', host);
-  const path = (pathOf(trusted('x-forwarded-prefix')) ?? '') + (prefix ?? '');
+  const before = isTrusted ? lastEntry(raw, 'x-forwarded-prefix') : null;
+  const path = (pathOf(before) ?? '') + (prefix ?? '');
   if (path !== '') headers.push('X-Forwarded-Prefix', path);
-  const before = isTrusted ? valuesOf(raw, 'forwarded') : [];
-  if (before.length > 0) headers.push('Forwarded', [...before, element(sender, proto)].join(', '));
+  const chained = isTrusted ? valuesOf(raw, 'forwarded') : [];
+  if (chained.length > 0)
+    headers.push('Forwarded', [...chained, element(sender, proto)].join(', '));
   return headers;
 }
 

@@ -16,6 +16,7 @@ import { sweep } from './0015-sweep.ts';
 import { jobResumes } from './0016-job-resumes.ts';
 import { volumes } from './0017-volumes.ts';
 import { groups } from './0018-groups.ts';
+import { sessions } from './0019-sessions.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -41,4 +42,5 @@ export const MIGRATIONS: readonly Migration[] = [
   jobResumes,
   volumes,
   groups,
+  sessions,
 ];

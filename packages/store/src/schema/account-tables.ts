@@ -4,6 +4,7 @@ import type { ServiceTokenRecord } from '../meta/types.ts';
 import type { MemberRecord, ProjectRecord } from '../projects/types.ts';
 import type { CodeRecord, RepoRecord } from '../repos/types.ts';
 import type { SecretRecord } from '../secrets/types.ts';
+import type { SessionRecord } from '../sessions/types.ts';
 import type { PublicKeyRecord, UserRecord } from '../users/types.ts';
 import { table } from './table.ts';
 
@@ -101,4 +102,13 @@ export const serviceTokenTable = table<ServiceTokenRecord>()('service_tokens', {
   createdAt: 'plain',
   expiresAt: 'plain',
   lastUsedAt: 'plain',
+});
+
+export const sessionTable = table<SessionRecord>()('sessions', {
+  id: 'plain',
+  userId: 'plain',
+  persistent: 'bool',
+  createdAt: 'plain',
+  lastUsedAt: 'plain',
+  expiresAt: 'plain',
 });

@@ -34,6 +34,12 @@ export interface DB {
   log_pieces: RowOf<typeof logPieceTable>;
   blobs: { sha256: string; bytes: Uint8Array };
   service_tokens: RowOf<typeof account.serviceTokenTable> & { token_hash: string };
+  /** Hashes of the two parts of the proof, and of the token with which it was opened. */
+  sessions: RowOf<typeof account.sessionTable> & {
+    key_hash: string;
+    secret_hash: string;
+    token_hash: string;
+  };
   retired_tokens: { token_hash: string; retired_at: number };
   server_meta: { key: string; value: string };
 

@@ -5,6 +5,7 @@ import type { AccessWatch, AdmittedCaller } from '../../access/access-watch.ts';
 import type { Admit } from '../../proxy/callers.ts';
 import { notAdmitted, tooManySignIns } from '../../proxy/refusal.ts';
 import { type IdentityDeps, identifyCaller } from '../identity.ts';
+import { tokenOnly } from '../sessions/credentials.ts';
 import { type SignInGuard, TooManySignIns } from '../sign-in-guard.ts';
 
 /** A grant is used for this many milliseconds without another check, unless access has changed. */
@@ -68,7 +69,7 @@ async function serviceUser(
     method: method as Endpoint['method'],
     path: endpoints['proxy.service'].path,
   };
-  const found = await identifyCaller(deps, endpoint, authorization, project);
+  const found = await identifyCaller(deps, endpoint, tokenOnly(authorization), project);
   if (!found.user || !found.project) throw accessDenied();
   const { id: userId, name } = found.user;
   return { userId, name, projectId: found.project.id, expiresAt: found.expiresAt };

@@ -96,6 +96,27 @@ describe('a stream', () => {
     expect(again.status).toBe(403);
   });
 
+  it.each([
+    ['signs out', '/api/session'],
+    ['signs out everywhere', '/api/session/all'],
+  ])('opened in a session ends at once when the user %s', async (what, path) => {
+    const token = await member(what.replaceAll(' ', '-'));
+    const opened = await server.call('/api/session', {}, { token });
+    const headers = {
+      cookie: String(opened.headers['set-cookie']).split(';')[0] ?? '',
+      'x-dstack-session': opened.body.key,
+    };
+    const stream = await fetch(`${url}/api/project/main/events/stream`, { headers });
+    expect(stream.status).toBe(200);
+    const ended = await server.call(path, undefined, {
+      ...{ token: null, method: 'DELETE' },
+      headers: { ...headers, origin: 'http://localhost' },
+    });
+    expect(ended.status).toBe(200);
+    await stream.text();
+    expect((await fetch(`${url}/api/project/main/events/stream`, { headers })).status).toBe(401);
+  });
+
   it('continues for everybody else', async () => {
     const [one, two] = [await member('leaves'), await member('stays')];
     const open = (token: string) =>

@@ -22,7 +22,10 @@ import { type EventCursor, streamEvents } from './stream-events.ts';
 import { watchRun } from './watch-run.ts';
 
 export interface StreamDeps
-  extends Pick<HttpDeps, 'store' | 'settings' | 'context' | 'shutdown' | 'signIns'> {
+  extends Pick<
+    HttpDeps,
+    'store' | 'settings' | 'context' | 'shutdown' | 'signIns' | 'credentials'
+  > {
   readonly access: AccessWatch;
   readonly logStore: LogStore;
   readonly changes: RunChanges;
@@ -166,7 +169,7 @@ async function callerOf(
       sshProxyToken: settings.sshProxyToken,
     },
     MEMBERS_ONLY,
-    request.headers.authorization,
+    deps.credentials.of(request.raw),
     request.params.project_name,
   );
   const { user, project, expiresAt } = identity;

@@ -16,6 +16,7 @@ import { pino } from 'pino';
 import { AccessWatch } from '../../access/access-watch.ts';
 import { assets } from '../../assets.ts';
 import { fileBlobs } from '../../blobs/file-blobs.ts';
+import { credentialReader } from '../../http-settings.ts';
 import { FileLogStore } from '../../logs/file/file-log-store.ts';
 import type { LogStore } from '../../logs/log-store.ts';
 import { ServerMetrics } from '../../metrics/server-metrics.ts';
@@ -106,7 +107,7 @@ export async function startTestServer(
     onSyncError: () => {},
   });
   const access = new AccessWatch({ access: store.access, shared: false, now, log });
-  const { failedLoginsPerMinute = 0, trustedProxies = [] } = settings;
+  const { failedLoginsPerMinute = 0, trustedProxies = [], url = null } = settings;
   const signIns = new SignInGuard({
     limit: failedLoginsPerMinute,
     addressOf: callerAddress(trustedProxies),
@@ -130,7 +131,8 @@ export async function startTestServer(
     log,
   });
   const chatTemplates = new TemplateRenderer({ program: assets.templateProgram });
-  const made = { store, logs, log, services, access, signIns, chatTemplates };
+  const credentials = credentialReader({ trustedProxies, url }, await store.meta.serverId());
+  const made = { store, logs, log, services, access, signIns, credentials, chatTemplates };
   const deps = { ...testDeps({ ...made, now, offers, dir, settings }), ...instead };
   const app = buildHttp(deps);
   const admin = await createUser(
@@ -173,7 +175,7 @@ export async function startTestServer(
 interface Parts
   extends Pick<
     HttpDeps,
-    'store' | 'logs' | 'log' | 'services' | 'access' | 'signIns' | 'chatTemplates'
+    'store' | 'logs' | 'log' | 'services' | 'access' | 'signIns' | 'credentials' | 'chatTemplates'
   > {
   readonly now: () => number;
   readonly offers: readonly Offer[];
@@ -246,6 +248,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
       sshProxyToken: null,
       failedLoginsPerMinute: 0,
       trustedProxies: [],
+      url: null,
       metricsToken: null,
       templatesRepo: null,
       ...settings,

@@ -13,6 +13,7 @@ import { identifyCaller } from '../../identity.ts';
 import { bodyLimits } from '../../intake/body-limits.ts';
 import { welcome } from '../../intake/connections.ts';
 import type { HttpDeps } from '../../ports.ts';
+import { tokenOnly } from '../../sessions/credentials.ts';
 import { TooManySignIns } from '../../sign-in-guard.ts';
 import { type ChatRequest, chatRequest } from './chat-request.ts';
 import { NO_SNIFF, streamChunks } from './chunk-stream.ts';
@@ -113,7 +114,7 @@ async function modelUser(
   const { user, project, expiresAt } = await identifyCaller(
     parts,
     endpoint,
-    headers.authorization,
+    tokenOnly(headers.authorization),
     name,
   );
   if (!user || !project) throw accessDenied();

@@ -1,0 +1,21 @@
+import type { OpenedSession, Session } from '@dstack/contract/wire';
+import type { Transport } from '../transport.ts';
+
+/** Signing browsers in and out. The browser keeps the session's cookie; scripts cannot read it. */
+export function sessionOf(transport: Transport) {
+  return {
+    /**
+     * Exchanges the user's token for a session. Keep `key`, for example in `localStorage`, and return it
+     * from `sessionKey` of the client's options. `persistent`: the session outlives the browser.
+     *
+     * @throws ForbiddenError if the token is wrong, or the page is not the server's own.
+     */
+    open: (token: string, persistent = false): Promise<OpenedSession> =>
+      transport.write('/api/session', { persistent }, { token }),
+    /** Never fails for strangers: `user` is null for them. */
+    get: (): Promise<Session> => transport.get('/api/session', {}),
+    end: (): Promise<void> => transport.delete('/api/session'),
+    /** Signs out everywhere. The token stays valid. */
+    endAll: (): Promise<void> => transport.delete('/api/session/all'),
+  };
+}
