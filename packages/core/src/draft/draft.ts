@@ -110,7 +110,10 @@ export class Draft {
     this.#checks.set('local', { type: 'local.check', state });
   }
 
-  /** A job mounts these volumes, which may be neither deleted nor given away until it is finished. */
+  /**
+   * A job mounts these volumes. Until it is finished, they can be neither deleted nor given to
+   * others.
+   */
   useVolumes(jobId: Id, volumes: readonly VolumeRecord[]): void {
     for (const [mountNum, { id }] of volumes.entries()) {
       const volume = this.volumes.get(id);

@@ -152,7 +152,7 @@ export function instanceStatusEvent(
   return newEvent(text, [instanceTarget(instance)], actorUserId);
 }
 
-/** The instance is as it will be. */
+/** The instance as it is after the change. */
 export function instanceHealthEvent(from: HealthStatus, instance: InstanceRecord): NewEvent {
   const { health, healthMessage } = instance;
   const why = healthMessage === null ? '' : ` (${healthMessage})`;

@@ -89,7 +89,7 @@ const INSTANCES: readonly (readonly [string, OneInstance, Expected])[] = [
     { state: 'idle', rules: ['nodes.min'], summary: 'its fleet keeps 1 (`nodes.min`)' },
   ],
   [
-    'is an idle host of somebody’s own',
+    'is an idle SSH host',
     { fleet: LAB },
     { state: 'idle', rules: ['idle'], summary: 'is idle, and stays' },
   ],

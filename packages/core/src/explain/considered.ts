@@ -156,7 +156,7 @@ function counted(rows: readonly Row[]): Row[] {
   return [...byRule.values()];
 }
 
-/** The runs that occupy an instance or have it reserved. */
+/** The runs that use an instance, or have it reserved. */
 export function holdersOf(
   { ledger, request }: GangLook,
   instance: InstanceRecord,
@@ -192,7 +192,7 @@ function holderOf(
   return around.names.runs(holdersOf(look, instance, found, around));
 }
 
-/** Fleets that are no candidates: the run names other fleets, or is in another one already. */
+/** Fleets that the run may not use: it names other fleets, or is in another one already. */
 function otherFleetRows(look: GangLook, candidates: readonly FleetRecord[]): Row[] {
   const { ledger, request } = look;
   const known = new Set(candidates.map((fleet) => fleet.id));

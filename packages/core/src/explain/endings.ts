@@ -5,7 +5,7 @@ import { SECOND } from '../model/values.ts';
 import { runError, terminationText } from '../status/index.ts';
 import { durationText } from './texts.ts';
 
-/** 128 + SIGKILL: killed by the kernel (out of memory) or by somebody else. */
+/** 128 + SIGKILL: killed by the kernel (out of memory) or by another process. */
 const KILLED = 137;
 
 const TEXTS: Readonly<Record<JobTerminationReason, string>> = {
@@ -43,7 +43,7 @@ export function endText(job: JobRecord): string {
   return `${text}, with exit status ${job.exitStatus}${killed}`;
 }
 
-/** Why a run ended; null if its jobs already say so. */
+/** Why a run ended; null if its jobs already explain it. */
 export function runEndText(run: RunRecord): string | null {
   switch (run.terminationReason) {
     case 'all_jobs_done':

@@ -182,12 +182,13 @@ function assessJobs(run: RunRecord, jobs: readonly JobDiagnosis[]): Assessment {
   const reasons = distinct(
     sorted(relevant).flatMap((one) => (isWaiting(one.state) ? one.reasons : [])),
   );
-  if (run.spec.configuration.type === 'service') return tellService(run, relevant, state, reasons);
+  if (run.spec.configuration.type === 'service')
+    return describeService(run, relevant, state, reasons);
   const summary = `${runText(run, relevant)}.`;
   return { state, waits: isWaiting(state), reasons, summary };
 }
 
-function tellService(
+function describeService(
   run: RunRecord,
   jobs: readonly JobDiagnosis[],
   worst: ExplainState,

@@ -8,7 +8,7 @@ import { explainRun } from './explain-run.ts';
 import type { ExplainedRun } from './input.ts';
 
 /** The explanation of one run of the world, with all offers answered. */
-function tell({ snapshot, offers }: World, { run, jobs }: Gang): Diagnosis {
+function explained({ snapshot, offers }: World, { run, jobs }: Gang): Diagnosis {
   const { projectId, projectName, ...queue } = snapshot;
   const input: ExplainedRun = {
     run: {
@@ -37,7 +37,7 @@ const check = (property: (world: World, gang: Gang, diagnosis: Diagnosis) => voi
   fc.assert(
     fc.property(worlds, (world) => {
       for (const gang of world.snapshot.gangs) {
-        if (gang.jobs[0]?.stopRequestedAt === null) property(world, gang, tell(world, gang));
+        if (gang.jobs[0]?.stopRequestedAt === null) property(world, gang, explained(world, gang));
       }
     }),
     { numRuns: 60 },

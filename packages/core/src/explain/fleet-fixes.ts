@@ -179,7 +179,7 @@ function newFleet(projectId: Id, name: string, configuration: object): FleetReco
   };
 }
 
-/** Points to instances that somebody has to check. */
+/** Points to instances that a person has to check. */
 function lookFixes({ waiting }: Repair): Fix[] {
   const troubled = waiting.rows.filter((one) => one.instance !== null && isTroubled(one));
   const own = troubled.filter((one) => one.fleet !== null && !one.fleet.includes('/'));

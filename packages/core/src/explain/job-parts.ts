@@ -25,7 +25,9 @@ export function diagnoseJob(pass: RunPass, job: JobRecord, waiting: Waiting | nu
   return { ...assessment, reasons: assessment.reasons.map((one) => ({ ...one, part: job.name })) };
 }
 
-/** A job that starts once more after failures says so: it may be about to fail again. */
+/**
+ * Adds the number of earlier failures to a job that starts again: it may be about to fail again.
+ */
 function asAttempt(pass: RunPass, diagnosis: JobDiagnosis): JobDiagnosis {
   const { job, state, text, reasons } = diagnosis;
   if (job.attempt === 0 || (state !== 'creating' && state !== 'starting')) return diagnosis;

@@ -1,4 +1,6 @@
-/** Machines that the run would fit with a changed configuration, fewest changes first. */
+/**
+ * Instances and offers that the run would fit with a changed configuration, fewest changes first.
+ */
 import type { Rule } from '@dstack/contract/wire';
 import type { InstanceRecord, Offer } from '../model/index.ts';
 import { isAvailableOffer } from '../offers/availability.ts';
@@ -20,7 +22,9 @@ export interface NearCapacity {
   readonly isInstance: boolean;
 }
 
-/** For each set of failed rules the largest or cheapest machine; small sets come first. */
+/**
+ * For each set of failed rules the largest instance or the cheapest offer; small sets come first.
+ */
 export function nearCapacity(look: GangLook, market: Market): NearCapacity[] {
   const best = new Map<string, NearCapacity>();
   for (const one of [...instancesOf(look), ...offersOf(look, market)]) {

@@ -21,7 +21,7 @@ export function stoppingPart(pass: RunPass, job: JobRecord): JobDiagnosis {
   return { job, state: 'stopping', text: found.text, reasons: [found] };
 }
 
-/** Its process has ended, and its volumes are on their way back. */
+/** Its process has ended, and its volumes are being detached. */
 function detachingReason(pass: RunPass, job: JobRecord): Reason | null {
   const [held] = heldVolumes(pass, job);
   if (!held || held.releasedAt === null) return null;

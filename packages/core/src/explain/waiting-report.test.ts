@@ -1,4 +1,4 @@
-/** What an explanation of a waiting run says beyond its reasons: position, counts, time and fixes. */
+/** An explanation of a waiting run beyond its reasons: position, counts, time and fixes. */
 import { describe, expect, it } from 'vitest';
 import { aFleet, anInstance, anOffer, aRun, CLOUD, task } from '../placement/testing.ts';
 import { aNamedRun, diagnose, held, NOW } from './testing.ts';
@@ -71,7 +71,7 @@ describe('the explanation of a run without a place', () => {
     });
   });
 
-  it('that failed without a place learns where there is one now', () => {
+  it('names a place that exists now to a run that failed without one', () => {
     const failed = { status: 'failed', terminationReason: 'job_failed' } as const;
     const job = {
       status: 'failed',

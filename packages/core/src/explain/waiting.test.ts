@@ -181,7 +181,7 @@ const SITUATIONS: readonly Waits[] = [
     },
   ],
   [
-    'several nodes, and a fleet that is no cluster',
+    'several nodes, and a fleet that is not a cluster',
     { configuration: { nodes: 2 }, fleets: [LAB], instances: [host(0), host(1)] },
     {
       rules: ['placement'],

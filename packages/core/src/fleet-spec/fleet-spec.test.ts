@@ -144,7 +144,7 @@ describe('changes of a fleet', () => {
     expect(fleetPlanAction(before, after)).toBe(updatable ? 'update' : 'create');
   });
 
-  it('name the hosts that come and go', () => {
+  it('name the hosts that are added and removed', () => {
     expect(diffFleetSpecs(ssh(['a', 'b']), ssh(['b', 'c']))).toMatchObject({
       addedHosts: ['c:22'],
       removedHosts: ['a:22'],
@@ -157,7 +157,7 @@ describe('changes of a fleet', () => {
     );
   });
 
-  it('are not seen in a copy without keys', () => {
+  it('are not detected in a copy without keys', () => {
     expect(sameFleetSpec(ssh(['a']), ssh(['a'], { ssh_key: null }))).toBe(true);
     expect(sameFleetSpec(ssh(['a']), ssh(['b']))).toBe(false);
   });

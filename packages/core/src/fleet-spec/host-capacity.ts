@@ -1,4 +1,4 @@
-/** The machine of an SSH host as an offer, made from the facts that its agent has reported. */
+/** The capacity of an SSH host as an offer, made from the facts that its agent has reported. */
 import type { HostFacts } from '@dstack/contract/agent';
 import type { Offer, ProvisioningData } from '../model/index.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
@@ -28,9 +28,7 @@ const MIB = 2 ** 20;
 /** Docker's own bridge: the same network on every host, so its addresses reach no other host. */
 const DOCKER_BRIDGE = '172.17.';
 
-/**
- * The machine with its share of blocks and its internal address, or why the fleet cannot use it.
- */
+/** The host with its number of blocks and its internal address, or why the fleet cannot use it. */
 export function hostCapacity(question: HostInput): HostCapacity {
   const { facts, network, blocks } = question;
   const address = internalAddress(question);
@@ -149,7 +147,7 @@ function isInside(address: string, network: string): boolean {
   return inside.slice(0, prefix) === outside.slice(0, prefix);
 }
 
-/** 32 or 128 binary digits; null if the text is no address. */
+/** 32 or 128 binary digits; null if the text is not an address. */
 function bitsOf(address: string): string | null {
   const bits = (value: number, width: number) => value.toString(2).padStart(width, '0');
   if (!address.includes(':')) {

@@ -82,7 +82,10 @@ export function prepareFleetSpec(
   return error ?? { ok: true, spec: withKeptPath(spec, context.current ?? null) };
 }
 
-/** dstack 0.22.5 does not send the key: what it leaves out is kept, only null takes it away. */
+/**
+ * dstack 0.22.5 does not send this key: a missing key keeps the stored value, and only null removes
+ * it.
+ */
 function withKeptPath(spec: FleetSpec, current: FleetSpec | null): FleetSpec {
   const { configuration } = spec;
   const { shared_volumes_path: path, ...others } = configuration;

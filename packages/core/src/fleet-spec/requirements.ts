@@ -1,7 +1,7 @@
 import type { FleetSpec, Requirements } from '@dstack/contract/wire';
 import { mergedFleetProfile } from '../profile/merge.ts';
 
-/** A fleet without `resources` takes any machine. */
+/** A fleet without `resources` accepts any machine. */
 export const UNCONSTRAINED: Requirements['resources'] = {
   cpu: { arch: null, count: { min: 1, max: null } },
   memory: { min: 0, max: null },

@@ -22,7 +22,7 @@ export type PlacementGroupState =
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'none' };
 
-/** `since`: one that could not be created before is tried again. */
+/** `since`: a group that could not be created before is tried again. */
 export function placementGroupAt(
   groups: readonly GroupRecord[],
   { backend, region }: At,
@@ -38,7 +38,9 @@ export function placementGroupAt(
   return failed ? { kind: 'failed', message: failed.statusMessage ?? '' } : { kind: 'none' };
 }
 
-/** Has a placement group created there; null if the cluster has one, or had one refused by now. */
+/**
+ * Orders a placement group at this site; null if the cluster has one there, or if one was refused.
+ */
 export function requestPlacementGroup(
   { fleet, projectName, groups }: FleetSnapshot,
   at: At,

@@ -25,13 +25,15 @@ export function adoptInstance(
   if (capabilitiesOf(created.offer.backend).owner === 'provider') {
     draft.signal('observation', instance.id);
   }
-  // In a cluster the others, and runs that wait for it, follow the first machine.
+  // The other instances of a cluster, and runs that wait for the cluster, follow the first machine.
   draft.signal('fleet', instance.fleetId);
   signalCapacity(draft, instance);
   return moveInstance(draft, instance, 'provisioning', { ...machine, startedAt: draft.now });
 }
 
-/** Records how an instance that was not chosen from offers is found; what it is follows. */
+/**
+ * Records the handle of an instance that was not chosen from offers; its description follows later.
+ */
 export function adoptHandle(
   draft: Draft,
   instance: InstanceRecord,

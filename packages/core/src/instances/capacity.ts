@@ -13,15 +13,15 @@ export const fleetCapacity = (fleetId: Id): Signal => ({
 /** Slots and GPUs of the server host, for every project that may use it. */
 export const LOCAL_CAPACITY: Signal = { kind: 'capacity', id: 'local' };
 
-/** Capacity that placement held for a waiting run of the project, in fleets shared with others. */
+/** Capacity of shared fleets that placement held for a waiting run of the project. */
 export const projectCapacity = (projectId: Id): Signal => ({
   kind: 'capacity',
   id: `project:${projectId}`,
 });
 
 /**
- * Capacity that other projects left to runs of this project, which are ahead of theirs: those have
- * their places now, perhaps elsewhere.
+ * Capacity that other projects left to runs of this project, because these were ahead. They have a
+ * place now, so the others may use that capacity.
  */
 export const capacityLeftTo = (projectId: Id): Signal => ({
   kind: 'capacity',

@@ -6,11 +6,11 @@ import type { BackendName, FleetRecord, InstanceRecord, Offer } from '../model/i
 import { isInstanceActive, isPlaceholder } from '../status/index.ts';
 import { nodesOf } from './fleet-match.ts';
 
-/** Where a machine is. */
+/** The place of a machine. */
 export interface Site {
   readonly backend: BackendName;
   readonly region: string;
-  /** Null = not known, or of no account. */
+  /** Null = not known, or irrelevant. */
   readonly zone: string | null;
 }
 
@@ -29,8 +29,8 @@ export function isCloudCluster(fleet: Pick<FleetRecord, 'spec'>): boolean {
 }
 
 /**
- * The master stays as long as it lives. Then follows the lowest-numbered machine that is there, then
- * one that is planned without a job, then any. Null: the cluster is empty.
+ * The master keeps its role as long as it lives. The next one is the created machine with the
+ * lowest number, else a planned one without a job, else any. Null: the cluster is empty.
  */
 export function masterOf(
   fleet: Pick<FleetRecord, 'masterInstanceId'>,
@@ -45,14 +45,14 @@ export function masterOf(
   return present ?? made ?? planned ?? alive[0] ?? null;
 }
 
-/** Where an instance of the fleet may be created now. `instances`: all of the fleet. */
+/** Where an instance of the fleet may be created now. `instances`: all instances of the fleet. */
 export function clusterSite(
   fleet: Fleet,
   instances: readonly InstanceRecord[],
   { id }: Pick<InstanceRecord, 'id'>,
 ): ClusterSite {
   if (!isCloudCluster(fleet)) return { kind: 'free' };
-  // Only an elected one decides: two that take themselves for the master would choose two sites.
+  // Only the elected master decides: two masters would choose two sites.
   const master = instances.find((one) => one.id === fleet.masterInstanceId);
   if (!master || !isInstanceActive(master.status)) return { kind: 'undecided' };
   if (master.id === id) return { kind: 'free' };
@@ -60,13 +60,13 @@ export function clusterSite(
   return site === null ? { kind: 'undecided' } : { kind: 'fixed', site };
 }
 
-/** The site at which the cluster is; null: no machine of it has been created. */
+/** The site of the cluster; null: none of its machines has been created. */
 export function fixedSite(fleet: Fleet, instances: readonly InstanceRecord[]): Site | null {
   const master = isCloudCluster(fleet) ? masterOf(fleet, instances) : null;
   return master && siteOf(master);
 }
 
-/** The offers at that site, in their order. An offer that names no zones can be had in any. */
+/** The offers at that site, in their order. An offer without zones is available in all of them. */
 export function offersAt(offers: readonly Offer[], { backend, region, zone }: Site): Offer[] {
   return offers
     .filter((offer) => offer.backend === backend && offer.region === region)
@@ -87,6 +87,6 @@ function siteOf(instance: InstanceRecord): Site | null {
 export const isInstanceCreated = ({ provisioningData }: InstanceRecord): boolean =>
   provisioningData !== null;
 
-/** What orders of a cluster's instances say: they may have to wait for the master. */
+/** Marks orders of a cluster's instances, which may have to wait for the master. */
 export const untriedIn = (fleet: Pick<FleetRecord, 'spec'>): { readonly untried?: true } =>
   isCloudCluster(fleet) ? { untried: true } : {};

@@ -9,7 +9,8 @@ import { mergedFleetProfile } from '../profile/merge.ts';
 
 /**
  * Whether the instance satisfies its fleet's present spec. SSH hosts and instances without a known
- * machine do; the server host does not once its project may no longer run jobs there.
+ * machine always do. An instance of the server host does not if its project may no longer run jobs
+ * there.
  */
 export function matchesFleet(
   instance: Pick<InstanceRecord, 'offer' | 'provisioningData'>,

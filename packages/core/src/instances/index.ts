@@ -1,4 +1,4 @@
-/** The one owner of instances: nobody else changes the status of one. */
+/** The only code that changes the status of an instance. */
 export {
   adoptHandle,
   adoptInstance,

@@ -102,7 +102,7 @@ export function newInstance(fleet: FleetRecord, { id, num, now }: InstancePlace)
   };
 }
 
-/** Null = never terminated for being idle (`off`). */
+/** Null = never terminated because it is idle (`off`). */
 function idleSecondsOf(fleet: FleetRecord): number | null {
   const wanted = mergedFleetProfile(fleet.spec).idle_duration ?? null;
   if (wanted === null) return DEFAULT_IDLE_FOR_FLEET;

@@ -1,12 +1,12 @@
-/** What backends report of instances and volumes, and when they are asked again. */
+/** The schedule on which backends are asked about instances and volumes. */
 import { sameJson } from '../compare/same.ts';
 import type { Id, ObservationRecord, ObservedState, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 
-/** An API may not show an instance at once after its creation, or for a moment between two answers. */
+/** An API may omit an instance right after its creation, or for a moment between two answers. */
 export const MISSING_TOLERANCE = 60 * SECOND;
 
-/** Bounds of the delay between two questions; in between it is a tenth of the state's age. */
+/** Bounds of the delay between two questions; within them, it is a tenth of the state's age. */
 const DELAYS = {
   pending: [SECOND, 15 * SECOND],
   ready: [5 * SECOND, 300 * SECOND],
@@ -49,7 +49,7 @@ export function observed<R extends ObservedState<AnyObservation>>(
   return { ...before, observation, since, checkedAt: now, error: null, nextPassAt };
 }
 
-/** The backend did not answer, so its previous report still holds. */
+/** The backend did not answer, so its previous report still applies. */
 export function notObserved<R extends ObservedState<AnyObservation>>(
   before: R,
   error: string,
@@ -61,7 +61,7 @@ export function notObserved<R extends ObservedState<AnyObservation>>(
   return { ...before, checkedAt: now, error, nextPassAt: now + delay };
 }
 
-/** Whether a pass of its instance or volume may now come to another decision. */
+/** Whether a pass of its instance or volume may decide differently now. */
 export function isNews<R extends ObservedState<AnyObservation>>(before: R, after: R): boolean {
   return before.error !== after.error || !sameJson(before.observation, after.observation);
 }

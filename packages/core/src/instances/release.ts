@@ -39,7 +39,7 @@ function becomeFree(draft: Draft, instance: InstanceRecord): void {
   if (reason !== null) {
     terminateInstance(draft, instance, reason);
   } else if (isInstanceBusy(instance.status)) {
-    // Set the idle timer here, so that the instance needs no pass of its own for it.
+    // Set the idle timer here, so that the instance needs no pass for it.
     const idle = isSshHost(instance.backend) ? null : instance.idleSeconds;
     const nextPassAt = idle === null ? null : draft.now + idle * SECOND;
     moveInstance(draft, instance, 'idle', { nextPassAt });

@@ -1,4 +1,4 @@
-/** Moves of an instance towards its end. */
+/** Moves that end an instance. */
 import { Draft } from '../draft/draft.ts';
 import type {
   Decision,

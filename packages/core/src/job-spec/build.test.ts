@@ -27,7 +27,7 @@ const IMAGE: ImageConfig = {
 };
 
 describe('commands', () => {
-  it('of the default image run in bash after its Python is there', () => {
+  it('of the default image run in bash after its Python is installed', () => {
     const { commands, user_lines } = one({ commands: ['server & ', 'curl x'], python: '3.13' });
     expect(commands.slice(0, 3)).toEqual(['/bin/bash', '-i', '-c']);
     expect(commands[3]).toMatch(/uv venv .*--python 3\.13 \/dstack\/venv/);
@@ -80,12 +80,12 @@ describe('commands', () => {
     expect(one({ image: 'x', commands: [] }).commands).toEqual([]);
   });
 
-  it('are an error where the image is known to bring none', () => {
+  it('are an error if the image is known to have none', () => {
     const nothing = { ...IMAGE, entrypoint: [], cmd: [] };
     expect(() => build({ image: 'x', commands: [] }, nothing)).toThrow(/Set `commands`/);
   });
 
-  it('of a development environment end in waiting, whatever is installed before', () => {
+  it('of a development environment end with a wait, whatever is installed before', () => {
     const job = one({
       type: 'dev-environment',
       ide: 'vscode',
@@ -127,7 +127,7 @@ describe('images and machines', () => {
     expect(one({ image: 'x' }, arm).requirements.resources.cpu.arch).toBe('arm');
   });
 
-  it('know nothing of the image that searches for offers name', () => {
+  it('are unknown for the image name of searches for offers', () => {
     const arm = { ...IMAGE, architectures: ['arm' as const] };
     const job = one({ image: 'scratch', commands: [':'] }, arm);
     expect(job.requirements.resources.cpu.arch).toBeNull();

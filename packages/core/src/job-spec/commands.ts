@@ -66,8 +66,8 @@ function userLines(
 }
 
 /**
- * The user's own shell lines of a job, without the lines that only images need; used where jobs run
- * without a container. Null if the argv does not consist of shell lines (an entrypoint, or the
+ * The user's own shell lines of a job, without the lines that only images need; used for jobs that
+ * run without a container. Null if the argv does not consist of shell lines (an entrypoint, or the
  * image's own command).
  */
 export function userShellCommands(runSpec: RunSpec, jobSpec: JobSpec): readonly string[] | null {

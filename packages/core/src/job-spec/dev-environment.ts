@@ -77,7 +77,7 @@ export function devCommands(configuration: DevEnvironmentConfiguration, runName:
   ];
 }
 
-/** Notebooks need it; the environment is useful without it too. */
+/** Notebooks need it; the environment is useful even if the installation fails. */
 const INSTALL_IPYKERNEL =
   '{ { uv pip install -q --no-cache-dir ipykernel || pip install -q --no-cache-dir ipykernel; } ' +
   "2> /dev/null || echo 'ipykernel was not installed: neither uv nor pip could do it'; }";

@@ -23,7 +23,7 @@ describe('plans recorded from dstack 0.22.5', () => {
     });
     if (!built.ok) throw new Error(built.message);
     const dev = prepared.spec.configuration.type === 'dev-environment';
-    // A development environment prints hints in words of its own.
+    // The hints of a development environment have their own wording.
     const comparable = (specs: readonly { commands: unknown }[]) =>
       specs.map((spec) => (dev ? { ...spec, commands: null } : spec));
     expect(comparable(built.jobSpecs)).toEqual(comparable(plan.job_specs));

@@ -1,7 +1,9 @@
 import { isSshUserName } from '@dstack/contract';
 import type { UnixUser } from '@dstack/contract/wire';
 
-/** `name-or-id[:group-or-id]`, as in configurations and in `USER` of images; null for nonsense. */
+/**
+ * `name-or-id[:group-or-id]`, as in configurations and in `USER` of images; null if it is invalid.
+ */
 export function unixUser(text: string): UnixUser | null {
   const [user = '', group, ...rest] = text.split(':');
   if (user === '' || group === '' || rest.length > 0) return null;

@@ -1,7 +1,7 @@
 /**
  * The changes of a decision. `store.apply(changes)` writes all of them in one transaction or none:
- * each update names the version it is based on, and one stale version refuses all of them (the pass
- * then runs again on the present state). Events are written in the order given.
+ * each update names the version that it is based on, and one stale version refuses all of them (the
+ * pass then runs again on the present state). Events are written in the given order.
  */
 import type { GroupRecord } from './groups.ts';
 import type { IntentRecord } from './intents.ts';
@@ -35,7 +35,7 @@ export type Change =
       readonly version: number;
       readonly set: Patch<InstanceRecord>;
     }
-  /** Only for placeholders that never became a machine. */
+  /** Only for placeholders that never got a machine. */
   | { readonly type: 'instance.delete'; readonly id: Id; readonly version: number }
   | {
       readonly type: 'fleet.update';

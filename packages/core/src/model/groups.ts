@@ -1,4 +1,4 @@
-/** Groups of machines at providers. */
+/** Groups of machines in a cloud. */
 import type { GroupStatus } from '@dstack/contract/status';
 import type { IntentRecord } from './intents.ts';
 import type { InstanceHandle } from './observations.ts';
@@ -10,7 +10,7 @@ export interface GroupRecord {
   readonly projectId: Id;
   readonly fleetId: Id;
   /**
-   * `placement`: the machines of a cluster are put close to each other. `compute`: the machines of a
+   * `placement`: puts the machines of a cluster close to each other. `compute`: the machines of a
    * gang are ordered, and end, together.
    */
   readonly kind: 'placement' | 'compute';
@@ -34,7 +34,7 @@ export interface GroupRecord {
   readonly version: number;
 }
 
-/** A group with all that decides its next step. */
+/** A group with all records that decide its next step. */
 export interface GroupSnapshot {
   readonly group: GroupRecord;
   readonly fleet: FleetRecord;

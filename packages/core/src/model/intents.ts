@@ -1,4 +1,4 @@
-/** Outside effects: what is announced, and what came of it. */
+/** Effects outside the database: their announcements and results. */
 import type { InstanceHandle, VolumeHandle } from './observations.ts';
 import type { Id, Offer, ProvisioningData, Timestamp } from './values.ts';
 
@@ -52,11 +52,11 @@ export type IntentPayload =
       readonly maxTries: number;
       readonly totalOffers: number;
       readonly asked?: OffersWhenAsked;
-      /** No backend has been asked yet, so nothing can appear if it is never carried out. */
+      /** No backend has been asked yet, so nothing can appear if the order is dropped. */
       readonly untried?: true;
     }
   | { readonly kind: 'instance.terminate' }
-  /** `offers`: tried in order for a compute group; a placement group is at a place already. */
+  /** `offers`: tried in order for a compute group. A placement group has a site already. */
   | {
       readonly kind: 'group.create';
       readonly offers: readonly Offer[];
@@ -68,8 +68,8 @@ export type IntentPayload =
   | VolumeIntentPayload;
 
 /**
- * How many offers were left when the backend of the first of them was asked: it may have made what was
- * ordered, whatever else it says now, unless it has looked for it.
+ * The number of offers that were left when the backend of the first of them was asked. That backend
+ * may have created the instance, whatever it answers later, unless it has searched for it.
  */
 export type OffersWhenAsked = number;
 

@@ -1,4 +1,4 @@
-/** What backends have created, and what they report of it. */
+/** What backends have created, and what they report about it. */
 import type { Id, Offer, ProvisioningData, Timestamp } from './values.ts';
 
 /** How a backend finds a volume. */
@@ -6,7 +6,7 @@ export interface VolumeHandle {
   /** The provider's id, shown as `volume_id`. */
   readonly id: string;
   readonly region: string;
-  /** JSON of the adapter, not read by anybody else. */
+  /** JSON of the adapter; nothing else reads it. */
   readonly data: string | null;
 }
 
@@ -20,10 +20,10 @@ export interface InstanceHandle {
 
 /** The machine of an instance, as its backend describes it. */
 export interface ObservedInstance {
-  /** Null: the offer that was ordered holds. */
+  /** Null: the ordered offer is the present one. */
   readonly offer: Offer | null;
   readonly provisioningData: ProvisioningData;
-  /** Null: as the fleet divides its instances. */
+  /** Null: the fleet's `blocks` decide. */
   readonly totalBlocks: number | null;
 }
 
@@ -31,7 +31,10 @@ export interface ObservedInstance {
 export type InstanceObservation =
   /** `text`: the stage, such as `booting` or `in the queue of partition gpu`. */
   | { readonly state: 'pending'; readonly text: string }
-  /** Its agent can be reached. `machine` null: described once the agent has reported its facts. */
+  /**
+   * Its agent can be reached. `machine` null: the backend describes it once the agent has reported
+   * its facts.
+   */
   | { readonly state: 'ready'; readonly machine: ObservedInstance | null }
   /**
    * It ends or has ended without an order of the server: a spot instance was reclaimed, the

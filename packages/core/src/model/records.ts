@@ -119,14 +119,14 @@ export interface InstanceRecord {
   readonly instanceNum: number;
   /** `<fleet>-<instance_num>` */
   readonly name: string;
-  /** Null while no offer has been taken (`region` is then empty and `price` 0). */
+  /** Null until an offer was chosen (`region` is then empty and `price` 0). */
   readonly backend: BackendName | null;
   readonly region: string;
   readonly price: number;
   readonly status: InstanceStatus;
   readonly unreachable: boolean;
   readonly health: HealthStatus;
-  /** What is wrong, for people; null while it is healthy. */
+  /** A description of the problem; null while it is healthy. */
   readonly healthMessage: string | null;
   /** The job for which this instance is created, while it is a placeholder or being provisioned. */
   readonly provisioningJobId: Id | null;
@@ -188,16 +188,16 @@ export interface HostRecord {
   readonly executor: 'docker' | 'process' | null;
   /** Why it is not connected, for people. */
   readonly error: string | null;
-  /** No further attempt can install the agent there; `error` says why. */
+  /** No further attempt can install the agent there; `error` has the reason. */
   readonly failed: boolean;
 }
 
-/** The last report of an agent about the health of its host. Raises no version of an instance. */
+/** The last health report of a host's agent. It does not raise the version of the instance. */
 export interface HostHealthRecord {
   readonly hostId: string;
-  /** What the agent found, and the server's comparison of their clocks. */
+  /** The findings of the agent, and the server's comparison of their clocks. */
   readonly checks: readonly HostCheck[];
-  /** Since when the worst of them is what it is. */
+  /** Since when the worst finding has its present severity. */
   readonly since: Timestamp;
   readonly reportedAt: Timestamp;
 }

@@ -1,6 +1,6 @@
 /**
  * The input of a pass, read at one moment. A snapshot is complete when it is loaded: its loader
- * receives what only the memory of a server holds.
+ * receives the facts that only the memory of a server holds.
  */
 import type { GroupRecord } from './groups.ts';
 import type { IntentRecord } from './intents.ts';
@@ -17,7 +17,7 @@ import type {
 import type { BackendName, Id, Timestamp } from './values.ts';
 import type { JobVolume, MountableVolume } from './volumes.ts';
 
-/** What a decision may not make itself. */
+/** Values that a decision may not create itself. */
 export interface DecisionContext {
   readonly now: Timestamp;
   readonly newId: () => Id;
@@ -89,7 +89,7 @@ export interface Gang {
   readonly jobs: readonly JobRecord[];
 }
 
-/** Everything on which the work of one project could be placed. */
+/** All capacity on which the work of one project could be placed. */
 export interface CapacitySnapshot {
   /** Own and imported fleets, not deleted. */
   readonly fleets: readonly FleetRecord[];
@@ -106,9 +106,9 @@ export interface CapacitySnapshot {
   readonly offersOnly: ReadonlySet<BackendName>;
 }
 
-/** What placement needs of a project's backends beside their offers. */
+/** The facts about a project's backends, beside their offers, that placement needs. */
 export interface CapacityHints extends Pick<CapacitySnapshot, 'offersOnly'> {
-  /** Some backend sends no signals about capacity, so placement has to ask it again. */
+  /** Some backend sends no signals about capacity, so placement polls it. */
   readonly hasPolledBackends: boolean;
 }
 
@@ -149,7 +149,7 @@ export interface InstanceSnapshot {
   readonly host: HostRecord | null;
   readonly health: HostHealthRecord | null;
   /**
-   * The last report of its backend; null before the first answer, and if the backend never reports.
+   * The last report of its backend; null before the first answer, or if the backend never reports.
    */
   readonly observation: ObservationRecord | null;
   /** Its compute group. */
@@ -168,7 +168,7 @@ export interface FleetSnapshot {
   readonly projectName: string;
   readonly projectDeleted: boolean;
   readonly instances: readonly InstanceRecord[];
-  /** Orders of instances that are still to be created, in a cluster; elsewhere none. */
+  /** In a cluster, the orders of instances that are not created yet; elsewhere none. */
   readonly intents: readonly IntentRecord[];
   /** That are not deleted. */
   readonly groups: readonly GroupRecord[];

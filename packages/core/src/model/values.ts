@@ -1,4 +1,7 @@
-/** What all records are made of: instants, ids, and the wire's parts under the server's names of backends. */
+/**
+ * Building blocks of records: instants, ids, and the wire's parts under the server's names of
+ * backends.
+ */
 import type {
   BackendType,
   InstanceOfferWithAvailability,

@@ -1,4 +1,4 @@
-/** Volumes: records, and all that decides their next step. */
+/** Volumes: their records, and the input of their passes. */
 import type {
   Volume,
   VolumeAttachmentData,
@@ -29,9 +29,12 @@ export interface VolumeRecord {
   readonly provisioningData: VolumeProvisioningData | null;
   /** The SSH fleet whose hosts hold it; null for other backends. */
   readonly fleetId: Id | null;
-  /** The only host that has it; null = it is not on the disk of a host, or none has been chosen. */
+  /**
+   * The only host that has it; null = it is not on the disk of a host, or no host has been chosen
+   * yet.
+   */
   readonly hostId: string | null;
-  /** Several instances may have it at once. */
+  /** Several instances may use it at once. */
   readonly shared: boolean;
   readonly statusChangedAt: Timestamp;
   readonly createdAt: Timestamp;
@@ -49,25 +52,25 @@ export type VolumeObservation =
   | { readonly state: 'pending'; readonly text: string }
   | {
       readonly state: 'ready';
-      /** Null where the backend has no sizes. */
+      /** Null if the backend has no sizes. */
       readonly sizeGib: number | null;
-      /** Null where the backend does not measure it, or has not yet. */
+      /** Null if the backend does not measure it, or has not measured it yet. */
       readonly usedGib: number | null;
       readonly availabilityZone: string | null;
       /** Dollars per month; null = unknown. */
       readonly price: number | null;
-      /** Several instances may have it at once. */
+      /** Several instances may use it at once. */
       readonly shared: boolean;
     }
   | { readonly state: 'failed'; readonly text: string }
   | { readonly state: 'missing' };
 
-/** The last observation of a volume. Raises no version: it changes on its own. */
+/** The last observation of a volume. It does not raise the version of the volume. */
 export interface VolumeObservationRecord extends ObservedState<VolumeObservation> {
   readonly volumeId: Id;
 }
 
-/** A volume on its way to an instance, there, or on its way back. */
+/** The attachment of a volume to an instance, from the order to the end of the detachment. */
 export interface AttachmentRecord {
   readonly id: Id;
   readonly volumeId: Id;
@@ -81,15 +84,15 @@ export interface AttachmentRecord {
 }
 
 /**
- * A job mounts a volume: written in the transaction that places the job, deleted when the job is
- * finished. While there is one, the volume is in use.
+ * A job mounts a volume. The record is written in the transaction that places the job, and deleted
+ * when the job is finished. The volume is in use while a record exists.
  */
 export interface VolumeUseRecord {
   readonly volumeId: Id;
   readonly jobId: Id;
   /** Position among the job's mounts of named volumes. */
   readonly mountNum: number;
-  /** When its process had ended, so that the volume may be detached. */
+  /** When its process ended, so that the volume may be detached. */
   readonly releasedAt: Timestamp | null;
 }
 
@@ -101,11 +104,14 @@ export interface VolumeUse extends VolumeUseRecord {
 export interface VolumeSnapshot {
   readonly volume: VolumeRecord;
   readonly projectName: string;
-  /** Whether its backend is one of the project's; for a directory of SSH hosts, whether the fleet exists. */
+  /**
+   * Whether its backend is one of the project's; for a directory of SSH hosts, whether the fleet
+   * exists.
+   */
   readonly backendConfigured: boolean;
   /** The fleet of `volume.fleetId`. */
   readonly fleet: FleetRecord | null;
-  /** Hosts that could hold it, of a volume that none has been chosen for. */
+  /** Hosts that could hold it, of a volume that has no host yet. */
   readonly hosts: readonly VolumeHost[];
   readonly attachments: readonly AttachmentRecord[];
   readonly uses: readonly VolumeUse[];
@@ -142,7 +148,7 @@ export interface VolumeUser {
 /** A volume that a job of a run mounts. */
 export interface JobVolume extends VolumeUseRecord {
   readonly name: string;
-  /** To the job's instance; null = there is none now. */
+  /** To the job's instance; null = not attached now. */
   readonly attachment: AttachmentRecord | null;
   /** Other jobs on that instance mount it too. */
   readonly hasOthers: boolean;

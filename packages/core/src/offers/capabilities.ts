@@ -1,6 +1,8 @@
 import type { BackendName } from '../model/index.ts';
 
-/** What a backend can do, and who owns its machines: data, so that no rule names a backend. */
+/**
+ * What a backend can do, and who owns its machines. It is data, so that no rule names a backend.
+ */
 export interface Capabilities {
   /**
    * Who owns the machines. `provider`: created on order and charged until they are terminated.
@@ -10,9 +12,9 @@ export interface Capabilities {
   readonly owner: 'provider' | 'user' | 'server';
   /** From the order of a machine to the first connection of its agent, in seconds. */
   readonly provisioningSeconds: (instanceType: string) => number;
-  /** Can make a bare instance that outlives its first job. */
+  /** Can create an instance without a job, which outlives its first job. */
   readonly createInstance: boolean;
-  /** Its machines reach each other, so a job may span several of them. */
+  /** Its machines reach each other, so a job may run on several of them. */
   readonly multinode: boolean;
   readonly privileged: boolean;
   /** Directories of the machine can be mounted into a job. */
@@ -24,7 +26,7 @@ export interface Capabilities {
   readonly groupProvisioning: boolean;
   /** Named volumes can be mounted into a job. */
   readonly volumes: boolean;
-  /** Has offers of machines that it may take back. */
+  /** Has offers of machines that it may reclaim. */
   readonly spot: boolean;
   /** The machine is the job's own container and ends with it: never idle, never shared. */
   readonly container: boolean;
@@ -32,7 +34,10 @@ export interface Capabilities {
   readonly runtime: 'shim' | 'runner';
   /** Sells machines of other backends, so a list of backends never excludes it. */
   readonly marketplace: boolean;
-  /** Machines for gateways, such without a public address, and load balancers before several. */
+  /**
+   * Machines for gateways, machines without a public address for them, and load balancers in front
+   * of several.
+   */
   readonly gateway: boolean;
   readonly privateGateway: boolean;
   readonly loadBalancer: boolean;
@@ -171,7 +176,7 @@ export const SERVER_HOST_BACKENDS = (Object.keys(CAPABILITIES) as BackendName[])
   isServerHost,
 );
 
-/** Names of backends in a configuration: there the server host has the name of SSH hosts. */
+/** Names of backends in a configuration; the server host has the name of SSH hosts there. */
 export function backendsNamed(names: readonly BackendName[]): BackendName[] {
   return names.includes(SSH_HOST_BACKEND) ? [...names, ...SERVER_HOST_BACKENDS] : [...names];
 }
@@ -179,7 +184,7 @@ export function backendsNamed(names: readonly BackendName[]): BackendName[] {
 /** Name of the instance type of the server host when jobs run there without containers. */
 export const LOCAL_PROCESS_INSTANCE = 'local-process';
 
-/** The name of a backend as configurations have it: there the server host is a `remote` machine. */
+/** The name of a backend in configurations; the server host is `remote` there. */
 export function configuredBackendName(backend: BackendName): string {
   return isServerHost(backend) ? SSH_HOST_BACKEND : backend;
 }

@@ -26,7 +26,7 @@ export function finding(rule: Rule, detail: Detail = {}): Finding {
   return { rule, asked: null, has: null, count: null, property: null, ...detail };
 }
 
-/** The requirements of a job on its machine. */
+/** The requirements of a job on its instance. */
 export interface OfferQuery {
   readonly requirements: Requirements;
   readonly profile: Location;

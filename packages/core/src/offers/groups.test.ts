@@ -12,7 +12,7 @@ const OFFERS = [
 ];
 
 describe('offers by GPU', () => {
-  it('are one row per device, priced per GPU, those to be had first', () => {
+  it('are one row per device, priced per GPU, available ones first', () => {
     const rows = groupGpus(OFFERS, { groupBy: [] });
     expect(rows.map((row) => row.name)).toEqual(['H100', 'T4']);
     expect(rows[0]).toEqual({
@@ -28,7 +28,7 @@ describe('offers by GPU', () => {
     });
   });
 
-  it('by backend name all its regions, those without GPUs too', () => {
+  it('by backend name all its regions, including those without GPUs', () => {
     const rows = groupGpus(OFFERS, { groupBy: ['backend'] });
     expect(rows.map((row) => [row.name, row.backend, row.regions])).toEqual([
       ['H100', 'aws', ['ap-1', 'eu-1', 'us-east-1']],
@@ -44,7 +44,7 @@ describe('offers by GPU', () => {
     expect(rows).toHaveLength(4);
   });
 
-  it('reversed begin with the dearest offer that can be had', () => {
+  it('reversed begin with the most expensive available offer', () => {
     const rows = groupGpus(OFFERS, { groupBy: ['count'], reverse: true });
     expect(rows.map((row) => [row.name, row.count.min])).toEqual([
       ['H100', 1],

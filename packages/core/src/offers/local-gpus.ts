@@ -8,13 +8,13 @@ import { isServerHost } from './capabilities.ts';
  */
 export const SERVER_HOST_GPUS = 'machine_gpus';
 
-/** How many GPUs the machine behind a `local` offer has in all. */
+/** The number of GPUs of the machine behind a `local` offer. */
 export function serverHostGpus(offer: Offer): number {
   const count = offer.backend_data[SERVER_HOST_GPUS];
   return typeof count === 'number' ? count : offer.instance.resources.gpus.length;
 }
 
-/** GPUs of the server host that jobs hold through an instance, or will soon. */
+/** GPUs of the server host that jobs hold through an instance, or will hold soon. */
 export function heldLocalGpus({ backend, offer, totalBlocks, busyBlocks }: LocalUse): number {
   if (!isServerHost(backend) || !offer || busyBlocks === 0) return 0;
   return shareOffer(offer, totalBlocks ?? 1, busyBlocks).instance.resources.gpus.length;

@@ -11,7 +11,7 @@ export const LOCAL_TRUSTED = 'trusted';
 export const LOCAL_MOUNTS = 'mounts';
 /** Jobs may set `user`; without containers that is a user of the machine. */
 export const LOCAL_USERS = 'users';
-/** Key of the record of its host: servers that share a database have a machine each. */
+/** Key of its host's record: servers that share a database have a host each. */
 export const LOCAL_HOST = 'host';
 /** The instance's project may no longer run jobs there. */
 export const LOCAL_WITHDRAWN = 'withdrawn';
@@ -27,7 +27,7 @@ export interface LocalRefusal {
   readonly without: 'trusted' | 'mounts';
 }
 
-/** Null for other machines, and for needs that jobs without containers never have met. */
+/** Null for other machines, and for needs that jobs without containers can never meet. */
 export function localRefusal(needs: JobNeeds, offer: Offer): LocalRefusal | null {
   if (!isServerHost(offer.backend)) return null;
   const trusted = offer.backend_data[LOCAL_TRUSTED] === true;
@@ -38,7 +38,7 @@ export function localRefusal(needs: JobNeeds, offer: Offer): LocalRefusal | null
   }
   if (!needs.instanceMounts && !needs.namedVolumes) return null;
   if (offer.backend_data[LOCAL_MOUNTS] !== true) return { need: 'volumes', without: 'mounts' };
-  // Named volumes hold what jobs have written, and nothing else of the machine.
+  // Named volumes contain only files that jobs have written.
   return trusted || !needs.instanceMounts ? null : { need: 'volumes', without: 'trusted' };
 }
 

@@ -95,7 +95,7 @@ describe('shares of a machine', () => {
     ['auto', anOffer({ cpus: 6 }), 6],
     [4, machine, 4],
     [3, machine, null],
-  ] as const)('are as many as blocks: %s says', (blocks, offer, total) => {
+  ] as const)('are as many as blocks requests: %s', (blocks, offer, total) => {
     expect(totalBlocksOf(offer, blocks)).toBe(total);
   });
 });

@@ -69,7 +69,9 @@ export function allMismatches(requirements: Requirements, offer: Offer): Require
 type GpuRequirement = NonNullable<Requirements['resources']['gpu']>;
 type Gpus = Offer['instance']['resources']['gpus'];
 
-/** A machine without GPUs passes when none is needed, whatever else the specification says. */
+/**
+ * A machine without GPUs passes if the job needs none, whatever else the specification contains.
+ */
 function gpusMatch(wanted: GpuRequirement, gpus: Gpus): boolean {
   const first = gpus[0];
   if (!first && (wanted.count.min ?? 0) <= 0) return true;

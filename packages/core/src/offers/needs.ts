@@ -34,7 +34,7 @@ export const NO_NEEDS: JobNeeds = {
   registryAuth: false,
 };
 
-/** `dind`: whether the run's configuration says `docker: true`, which the job spec does not keep. */
+/** `dind`: whether the run's configuration has `docker: true`, which the job spec does not keep. */
 export function needsOf(spec: JobSpec, dind: boolean): JobNeeds {
   const volumes = spec.volumes ?? [];
   return {

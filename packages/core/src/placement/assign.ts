@@ -73,8 +73,8 @@ interface NewPlace {
 }
 
 /**
- * The offers of which all new instances of a gang are ordered together; null where each is ordered by
- * itself: the backend does not group them, they differ, or there is one only.
+ * The offers from which all new instances of a gang are ordered together. Null if each is ordered
+ * by itself: the backend does not group them, the offers differ, or there is only one instance.
  */
 export function offersOfGroup(slots: readonly Slot[]): readonly Offer[] | null {
   const fresh = slots.filter((slot) => slot.kind === 'new');

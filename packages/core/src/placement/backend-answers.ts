@@ -1,4 +1,4 @@
-/** The facts that placement, plans and explanations use about a project's backends. */
+/** The facts about a project's backends that placement, plans and explanations use. */
 import type { BackendName, Offer } from '../model/index.ts';
 
 /** Answers by key of the question; a key that is missing counts as no offers. */
@@ -24,7 +24,7 @@ export interface BackendAbility {
   readonly createsInstances: boolean;
 }
 
-/** The state of a project's backends, known without a question to them. */
+/** The state of a project's backends that is known without asking them. */
 export interface BackendsState {
   readonly abilities: readonly BackendAbility[];
   /** Why the project may not use the server host; null = it may. */

@@ -18,8 +18,8 @@ import { VolumeLedger } from './volume-ledger.ts';
 export type Claimant = Pick<RunRecord, 'id' | 'name' | 'projectId' | 'priority' | 'submittedAt'>;
 
 /**
- * The capacity that a pass can still give away: the snapshot less the pass's own *claims* (given to a
- * gang) and *holds* (reserved for a gang ahead in the queue). Nothing else changes it, so no capacity
+ * The capacity that a pass can still assign: the snapshot less the pass's own *claims* (given to a
+ * gang) and *holds* (reserved for a gang ahead in the queue). Only these change it, so no capacity
  * is promised twice.
  */
 export class CapacityLedger {
@@ -38,7 +38,7 @@ export class CapacityLedger {
   readonly #occupied = new Map<Id, number>();
   readonly #numbers = new Map<Id, Set<number>>();
   readonly #runFleets = new Map<Id, Id>();
-  /** Clusters with machines, and such without whose first instance is planned. */
+  /** Clusters that have machines, and clusters without machines whose first instance is planned. */
   readonly #sited = new Set<Id>();
   readonly #starting = new Set<Id>();
   #localLeft: number;
@@ -147,8 +147,8 @@ export class CapacityLedger {
   }
 
   /**
-   * Whether the first instance of a cluster, which decides where the others are, is still to be
-   * created. Until then the cluster does not grow for anybody else.
+   * Whether the first instance of a cluster, which decides the site of the others, is not created
+   * yet. Until then the cluster does not grow for any other gang.
    */
   isUndecided(fleet: FleetRecord): boolean {
     return isCloudCluster(fleet) && this.#starting.has(fleet.id) && !this.#sited.has(fleet.id);
@@ -167,8 +167,8 @@ export class CapacityLedger {
   }
 
   /**
-   * Counts a new instance and returns the lowest free number of its fleet. `offer`: the first that
-   * is tried, which on the server host is the only one.
+   * Counts a new instance and returns the lowest free number of its fleet. `offer`: the first one
+   * that is tried; on the server host it is the only one.
    */
   addInstance(fleetId: Id, offer: Offer | undefined, by: Claimant): number {
     append(this.#growers, fleetId, by);
@@ -187,7 +187,7 @@ export class CapacityLedger {
     return num;
   }
 
-  /** The fleet of a run, once a gang of it has been placed in this pass or before. */
+  /** The fleet of a run, once one of its gangs has been placed in this pass or before. */
   fleetOfRun(run: { readonly id: Id; readonly fleetId: Id | null }): Id | null {
     return run.fleetId ?? this.#runFleets.get(run.id) ?? null;
   }

@@ -70,8 +70,9 @@ function best(options: readonly FleetOption[]): FleetOption {
 }
 
 /**
- * The fleets in which a run may be placed, by the fleets it names and the fleet it already uses.
- * `shared`: only these, for a run of another project, which may use no other fleet of this ledger.
+ * The fleets in which a run may be placed, by the fleets that it names and the fleet that it
+ * already uses. `shared`: only these, for a run of another project, which may use no other fleet of
+ * this ledger.
  */
 export function candidateFleets(
   ledger: CapacityLedger,
@@ -88,7 +89,7 @@ export function candidateFleets(
   });
 }
 
-/** The existing instances of a fleet as a gang sees them. */
+/** The existing instances of a fleet, seen from a gang. */
 export interface PoolView {
   readonly fleet: FleetRecord;
   /** Per node of the gang, best first. */
@@ -189,7 +190,7 @@ export function growingOption(
   return slots && { fleet, slots, poolPrice, offerPrice };
 }
 
-/** The new instance of a single node; in a cluster it is created where the others are. */
+/** The new instance of a single node; in a cluster it is created at the cluster's site. */
 function lone([slot]: readonly NewSlot[], fixed: Site | null): Slot[] | null {
   const found = slot && fixed ? slotAt(slot, fixed) : slot;
   return found ? [found] : null;
@@ -216,9 +217,9 @@ export function newSlots(
 }
 
 /**
- * Several nodes at one site: that of the cluster if it has one, else the one where most nodes find an
- * existing instance, then the cheapest. New machines are all asked for at that site, since the nodes
- * have to reach each other.
+ * Several nodes at one site: that of the cluster if it has one, else the one at which most nodes
+ * find an existing instance, then the cheapest. All new machines are ordered at that site, since
+ * the nodes have to reach each other.
  */
 function mixedSlots(
   ledger: CapacityLedger,

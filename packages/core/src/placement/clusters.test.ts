@@ -42,7 +42,7 @@ describe('a cloud cluster', () => {
     }
   });
 
-  it('has no second decision while it is created: those behind wait for its first instance', () => {
+  it('is decided once while it is created: later gangs wait for its first instance', () => {
     const decision = placed({ fleets: [cluster], gangs: [two('a'), one('b')] }, [anOffer()]);
     expect(changesOf(decision, 'instance.insert')).toHaveLength(2);
     expect(refusedWith(decision, 'job-b-0-0')).toContain('the first instance of its cluster');
@@ -90,7 +90,7 @@ describe('a cloud cluster', () => {
     expect(sitesOf(empty).map(([region]) => region)).toContain('us-1');
   });
 
-  it('without an offer at its site says where it is', () => {
+  it('without an offer at its site is refused with its site', () => {
     const busy = { status: 'busy', busyBlocks: 1 } as const;
     const instances = [anInstance(cluster, 0, anOffer({ region: 'eu-1' }), busy)];
     const decision = placed({ fleets: [cluster], instances, gangs: [one('a')] }, [
@@ -100,7 +100,7 @@ describe('a cloud cluster', () => {
   });
 });
 
-it('a fleet that is no cluster grows anywhere, for several runs at once', () => {
+it('a fleet that is not a cluster grows anywhere, for several runs at once', () => {
   const fleet = aFleet('pool', { nodes: '0..' });
   const instances = [anInstance(fleet, 0, anOffer({ region: 'eu-1' }), PLANNED)];
   const decision = placed({ fleets: [fleet], instances, gangs: [one('a'), one('b')] }, [
@@ -141,7 +141,7 @@ describe('a backend that makes the machines of a gang together', () => {
     expect(made?.instance.groupId).toBeNull();
   });
 
-  it('has no say where another backend is chosen', () => {
+  it('does not affect gangs for which another backend is chosen', () => {
     const decision = placed({ fleets: [pods], gangs: [two('a')] }, [anOffer()]);
     expect(groupsOf(decision)).toEqual([]);
   });

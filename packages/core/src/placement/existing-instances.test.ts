@@ -69,7 +69,7 @@ describe('choosing among instances', () => {
     expect(jobChange(placed(snapshot), 'job-a-0-0')?.instanceId).toBe('other-0');
   });
 
-  it('prefers a dear instance that is there to a cheap new one', () => {
+  it('prefers an expensive existing instance to a cheap new one', () => {
     const instances = [anInstance(CLOUD, 0, anOffer({ price: 3 }))];
     const decision = placed({ fleets: [CLOUD], instances, gangs: [task('a')] }, [anOffer()]);
     expect(changesOf(decision, 'instance.insert')).toEqual([]);
@@ -102,7 +102,7 @@ describe('choosing among instances', () => {
     expect(refusedWith(decision, 'job-a-0-0')).not.toBeNull();
   });
 
-  it('keeps to the instances named, even if others are free', () => {
+  it('uses only the named instances, even if others are free', () => {
     const gang = task('a', { instances: [{ hostname: '10.0.0.1' }] });
     const free = [anInstance(CLOUD, 0), anInstance(CLOUD, 1)];
     const taken = placed({ fleets: [CLOUD], instances: free, gangs: [gang] });

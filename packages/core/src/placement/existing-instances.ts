@@ -76,8 +76,8 @@ function busy(found: PoolOffer): PoolOffer {
 }
 
 /**
- * Whether an instance is on the server host and belongs to another project. Each project is
- * admitted to the server host by itself, so importing a fleet does not admit the importer.
+ * Whether an instance is on the server host and belongs to another project. The server host admits
+ * each project separately, so importing a fleet does not admit the importer.
  */
 export function isOthersLocal(instance: InstanceRecord, { run }: GangRequest): boolean {
   return isServerHost(instance.backend) && instance.projectId !== run.projectId;

@@ -9,7 +9,7 @@ import { mergedProfile } from '../profile/merge.ts';
 export interface NodeRequest {
   readonly requirements: Requirements;
   readonly needs: JobNeeds;
-  /** For each mount of a named volume the names of which one is mounted. */
+  /** For each mount of a named volume, the names of which one is mounted. */
   readonly volumes: readonly (readonly string[])[];
   /** Equal for nodes with the same requirements. */
   readonly kind: string;
@@ -89,7 +89,10 @@ export function usesDocker(spec: RunSpec, replicaGroup: string): boolean {
   return Boolean(group?.docker);
 }
 
-/** Task: all nodes; service: the least of all groups together; development environment: one. */
+/**
+ * Task: all nodes; service: the lowest number over all groups together; development environment:
+ * one.
+ */
 export function nodesRequired(spec: RunSpec): number {
   const { configuration } = spec;
   switch (configuration.type) {

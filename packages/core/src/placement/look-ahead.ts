@@ -1,5 +1,5 @@
 /**
- * Passes that place nothing: one that stops at a gang, and one that finds out which offers are
+ * Passes without a write: one that stops at a gang, and one that collects the offers that are
  * needed.
  */
 import type { Refusal } from '@dstack/contract/wire';

@@ -57,7 +57,7 @@ const gang = (name = 'a', configuration: object = {}) =>
   aGang(aRun(name, { volumes: ['data:/data'], ...configuration }), 0);
 
 describe('a job that mounts a volume on the disk of a host', () => {
-  it('gets the host that has it, although another one is free too', () => {
+  it('gets the host that has it, although another host is free too', () => {
     const world = { fleets: [LAB], instances: [host(0), host(1)], volumes: [ON_LAB_1] };
     const decision = placed({ ...world, gangs: [gang()] });
     expect(jobChange(decision, 'job-a-0-0')).toMatchObject({
@@ -72,7 +72,7 @@ describe('a job that mounts a volume on the disk of a host', () => {
     expect(decision.signals).toContainEqual({ kind: 'volume', id: 'volume' });
   });
 
-  it('waits for that host, and the others are ruled out for good', () => {
+  it('waits for that host, and the others never suit it', () => {
     const busy = host(1, { status: 'busy', busyBlocks: 1 });
     const instances = [host(0), busy];
     const world = { fleets: [LAB], instances, volumes: [ON_LAB_1], gangs: [gang()] };
@@ -100,7 +100,7 @@ describe('a job that mounts a volume on the disk of a host', () => {
     expect(refusal(world, [anOffer()])).toContain('volume data cannot be mounted');
   });
 
-  it('mounts the first of several volumes that is there', () => {
+  it('mounts the first of several volumes that exists', () => {
     const other = { ...ON_LAB_1.volume, id: 'other', name: 'other', hostId: 'lab-0' };
     const volumes = [mountable(other), ON_LAB_1];
     const named = gang('a', { volumes: [{ name: ['other', 'data'], path: '/data' }] });

@@ -18,7 +18,7 @@ import { isVolumeActive } from '../status/index.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
 
-/** A machine, as far as it decides which volumes can be attached to it. */
+/** The properties of a machine that decide which volumes can be attached to it. */
 interface MountPlace {
   readonly backend: BackendName | null;
   /** Empty = not known yet. */
@@ -191,8 +191,8 @@ function fleetText(fleets: readonly FleetRecord[], id: Id): string | null {
 }
 
 /**
- * Those of the offers with which the job can mount its volumes, cut to the zone of these; all of them
- * mount the same volumes. Else why there are none.
+ * The offers with which the job can mount its volumes, limited to the zone of these; all of them
+ * mount the same volumes. Otherwise the reason why there are none.
  */
 export function mountableOffers(
   ledger: CapacityLedger,
@@ -208,7 +208,7 @@ export function mountableOffers(
   for (const offer of offers) {
     const mounts = mountsWith(ledger, offer, fleetId, node, request);
     if (!('volumes' in mounts)) {
-      // One that is in use will be free again: a better reason than a place.
+      // A volume in use will be free again, which is a better reason than a wrong place.
       if (none === null || mounts.verdict === 'full') none = mounts;
       continue;
     }

@@ -16,16 +16,16 @@ import type { GangRequest, NodeRequest } from './gang-request.ts';
 import { mountableOffers } from './mounts.ts';
 
 /**
- * A question to the backends, to be answered before placement or a plan can be computed. Equal
- * questions have equal keys, so that a hundred equal runs ask once.
+ * A question to the backends. It must be answered before placement or a plan can be computed. Equal
+ * questions have equal keys, so a hundred equal runs ask once.
  *
  * The answer is every offer that satisfies `requirements` (`requirementsMatch`), each backend's in
- * its own order; merge them with `mergeByPrice`. Regions, zones, instance types, features and
- * blocks are applied here, not by the caller.
+ * its own order; merge them with `mergeByPrice`. This package applies regions, zones, instance
+ * types, features and blocks; the caller does not.
  */
 export interface OffersWanted {
   readonly key: string;
-  /** Null: no fleet is meant (`for_offers_only` without fleets). */
+  /** Null: the question is about no fleet (`for_offers_only` without fleets). */
   readonly fleetId: Id | null;
   /** Fleet and run combined. */
   readonly requirements: Requirements;
@@ -49,7 +49,7 @@ export interface NewSlot {
 }
 
 /**
- * The requirements of a new instance of a fleet for a node, and the question to the backends for
+ * The requirements of a new instance of a fleet for a node, and the question to the backends about
  * it.
  */
 export interface NewCapacity {
@@ -57,7 +57,7 @@ export interface NewCapacity {
   readonly question: OffersWanted;
 }
 
-/** A fleet that creates its instances, as opposed to one of given SSH hosts. */
+/** A fleet that creates its instances, as opposed to a fleet of SSH hosts. */
 export function isElastic(fleet: FleetRecord): boolean {
   return fleet.spec.configuration.nodes != null;
 }
@@ -82,7 +82,7 @@ export function offersQuestion(fleetId: string | null, combined: Combined): Offe
   return { key, fleetId, requirements, backends };
 }
 
-/** Only the job's part of the machine has to be within the run's upper bounds. */
+/** Only the job's share of the machine has to be within the run's upper bounds. */
 function withoutUpperBounds(requirements: Requirements): Requirements {
   const { cpu, memory, gpu } = requirements.resources;
   const open = <R extends { min: number | null }>(range: R): R => ({ ...range, max: null });
@@ -95,7 +95,7 @@ function withoutUpperBounds(requirements: Requirements): Requirements {
       gpu: gpu && {
         ...gpu,
         // A job without GPUs keeps that bound: a machine without GPUs is cheaper than a share of
-        // none.
+        // one with GPUs.
         count: gpu.count.max === 0 ? gpu.count : open(gpu.count),
         total_memory: gpu.total_memory && open(gpu.total_memory),
       },
@@ -104,8 +104,8 @@ function withoutUpperBounds(requirements: Requirements): Requirements {
 }
 
 /**
- * The offers that can serve the node in a fleet of such `blocks`, each with its division into
- * blocks and the number of blocks for the node. The order stays the backends'.
+ * The offers that can serve the node in a fleet with these `blocks`, each with its division into
+ * blocks and the number of blocks for the node. They keep the order of the backends.
  */
 export function usableOffers(
   offers: readonly Offer[],
@@ -205,7 +205,7 @@ export function whyNotLocal(ledger: CapacityLedger, offer: Offer): Finding | nul
 
 /**
  * The offers to try for one instance: those divided into blocks like the first. On the server host
- * only the first, because each offer takes other GPUs.
+ * only the first, because each offer has other GPUs.
  */
 export function triedOffers(offers: readonly Offer[]): Offer[] {
   const [first] = offers;

@@ -26,7 +26,7 @@ describe('several nodes', () => {
     }
   });
 
-  it('use what is there and make the rest in the same region', () => {
+  it('use existing instances and create the others in the same region', () => {
     const instances = [anInstance(cluster, 0, anOffer({ region: 'eu-1' }))];
     const offers = [anOffer({ price: 1 }), anOffer({ price: 5, region: 'eu-1' })];
     const decision = placed({ fleets: [cluster], instances, gangs: [nodes(3)] }, offers);
@@ -47,14 +47,14 @@ describe('several nodes', () => {
     expect(jobChange(decision, 'job-b-0-0')?.instanceId).toBe('new-1');
   });
 
-  it('are all refused where one does not fit', () => {
+  it('are all refused if one does not fit', () => {
     const two = aFleet('two', { nodes: '0..2', placement: 'cluster' });
     const decision = placed({ fleets: [two], gangs: [nodes(3)] }, [anOffer()]);
     expect(changesOf(decision, 'instance.insert')).toEqual([]);
     expect(changesOf(decision, 'job.update')).toHaveLength(3);
   });
 
-  it('share no network with the server itself, so it is no cluster', () => {
+  it('share no network with the server itself, so it is not a cluster', () => {
     const decision = placed({ fleets: [cluster], gangs: [nodes(2)] }, [localOffer('docker')]);
     expect(changesOf(decision, 'instance.insert')).toEqual([]);
   });

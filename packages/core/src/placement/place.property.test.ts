@@ -18,7 +18,7 @@ const isPlaced = (decision: Decision, gang: Gang): boolean[] =>
   gang.jobs.map((job) => typeof jobChange(decision, job.id)?.instanceId === 'string');
 
 describe('placement, whatever the fleets, instances and runs', () => {
-  it('never gives away more of an instance than it has, nor one that is not in service', () => {
+  it('never assigns more of an instance than it has, nor an instance that is not in service', () => {
     check(({ snapshot }, decision) => {
       for (const { id, set } of changesOf(decision, 'instance.update')) {
         const before = snapshot.instances.find((one) => one.id === id)!;
@@ -48,7 +48,7 @@ describe('placement, whatever the fleets, instances and runs', () => {
     });
   });
 
-  it('places all jobs of a gang or none, and each on a machine of its own', () => {
+  it('places all jobs of a gang or none, each on a separate instance', () => {
     check(({ snapshot }, decision) => {
       for (const gang of snapshot.gangs) {
         expect(new Set(isPlaced(decision, gang)).size).toBeLessThanOrEqual(1);
@@ -116,7 +116,7 @@ describe('placement, whatever the fleets, instances and runs', () => {
     });
   });
 
-  it('decides about a gang as if those after it were not there', () => {
+  it('decides about a gang as if the gangs after it did not exist', () => {
     check(({ snapshot, offers }, decision) => {
       for (let length = 1; length < snapshot.gangs.length; length++) {
         const gangs = snapshot.gangs.slice(0, length);

@@ -133,8 +133,9 @@ export class PlacementPass {
   }
 
   /**
-   * The decision holds while the fleet is as it was read. The first instance of a cluster becomes its
-   * master at once: of several that are created at the same time, one decides where all of them are.
+   * The decision is valid only while the fleet is as it was read. The first instance of a cluster
+   * becomes its master at once: of several that are created at the same time, one decides the site
+   * of all.
    */
   #guard(fleet: FleetRecord, [first]: readonly Id[]): void {
     if (this.#masters.has(fleet.id)) return;

@@ -25,7 +25,10 @@ import { fitting } from './refusals.ts';
 export interface QueuedGang {
   readonly gang: Gang;
   readonly request: GangRequest;
-  /** Set for a run of another project, which its own pass places: the fleets that both may use. */
+  /**
+   * Set for a run of another project, which the pass of that project places: the fleets that both
+   * may use.
+   */
   readonly shared: ReadonlySet<Id> | null;
 }
 

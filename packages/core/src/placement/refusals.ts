@@ -1,4 +1,4 @@
-/** Why a gang has no place now, as data: applies the rules of `chooseFleet` and names each. */
+/** Why a gang has no place now, as data: applies the rules of `chooseFleet` and reports each. */
 import type { Finding, FleetRefusal, Refusal, Verdict } from '@dstack/contract/wire';
 import { fixedSite, matchesFleet, siteText } from '../instances/index.ts';
 import type { FleetRecord, InstanceRecord } from '../model/index.ts';
@@ -98,7 +98,7 @@ export function fitting(ledger: CapacityLedger, fleet: FleetRecord, request: Gan
   return { instances, places: instances.length };
 }
 
-/** How many such jobs fit on one instance; one without a known machine counts as one. */
+/** How many such jobs fit on one instance; an instance without a known machine counts as one. */
 function placesOn({ offer, totalBlocks }: InstanceRecord, { requirements }: NodeRequest): number {
   if (offer === null || totalBlocks === null) return 1;
   const share = smallestShare(requirements, offer, totalBlocks);

@@ -13,7 +13,7 @@ import {
   task,
 } from './testing.ts';
 
-describe("the server's own machine", () => {
+describe("the server's machine", () => {
   it('is not excluded by default bounds', () => {
     const decision = placed({ fleets: [CLOUD], gangs: [task('a')] }, [localOffer()]);
     expect(changesOf(decision, 'instance.insert')[0]?.instance.backend).toBe('local');

@@ -147,7 +147,10 @@ export function aContext(patch: Partial<DecisionContext['settings']> = {}): Deci
   };
 }
 
-/** Every backend has just these, whoever asks; requirements are matched as backends do. */
+/**
+ * Every backend has just these, for every question; they are matched against requirements as
+ * backends do it.
+ */
 export function answersOf(
   questions: ReturnType<typeof wantsBackendOffers>,
   offers: readonly Offer[],

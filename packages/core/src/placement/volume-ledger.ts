@@ -1,12 +1,12 @@
 import type { Id, MountableVolume, VolumeRecord } from '../model/index.ts';
 
 /**
- * The volumes that gangs of a pass may mount, and which instance has each of those that only one
- * instance at a time can have.
+ * The volumes that gangs of a pass may mount, and the instance of each volume that only one
+ * instance can use at a time.
  */
 export class VolumeLedger {
   readonly #byName = new Map<string, MountableVolume>();
-  /** Instance of a volume; that of a new instance is a word of its own. */
+  /** Instance of a volume; a new instance has a marker of its own. */
   readonly #holders = new Map<Id, string>();
   #newInstances = 0;
 
@@ -24,7 +24,7 @@ export class VolumeLedger {
     return this.#byName.get(keyOf(projectId, name)) ?? null;
   }
 
-  /** The instance that keeps a volume from all others; null = it may go anywhere. */
+  /** The instance that keeps a volume from all others; null = it may be attached anywhere. */
   holderOf({ id }: VolumeRecord): string | null {
     return this.#holders.get(id) ?? null;
   }

@@ -5,7 +5,7 @@ import type { PlanInput } from './input.ts';
 /** Jobs that share offers: the nodes of a node group, or one replica of a replica group. */
 export interface Batch {
   readonly jobSpecs: readonly JobSpec[];
-  /** All jobs of the replica, this batch's first: what a fleet has to hold. */
+  /** All jobs of the replica, this batch's first: the fleet has to hold all of them. */
   readonly request: GangRequest;
 }
 

@@ -10,8 +10,8 @@ import { offersQuestion } from '../placement/new-capacity.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
 
 /**
- * The question for offers that the fleet's instances could be made of; null for a fleet of SSH
- * hosts.
+ * The question for the offers that the fleet's instances can be created from; null for a fleet of
+ * SSH hosts.
  */
 export function fleetWantsOffers(spec: FleetSpec): OffersWanted | null {
   if (spec.configuration.nodes == null) return null;
@@ -20,8 +20,9 @@ export function fleetWantsOffers(spec: FleetSpec): OffersWanted | null {
 }
 
 /**
- * The offers that the fleet's instances can be made of, each with its division into blocks. Only
- * some backends create bare instances; a fleet that creates none by itself may use the others too.
+ * The offers that the fleet's instances can be created from, each with its division into blocks.
+ * Only some backends create instances without a job; a fleet that plans none itself may use the
+ * others too.
  */
 export function fleetOffers(spec: FleetSpec, offers: readonly Offer[]): Offer[] {
   const profile = mergedFleetProfile(spec);

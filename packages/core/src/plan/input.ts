@@ -12,7 +12,7 @@ import type {
   Offer,
 } from '../model/index.ts';
 
-/** Everything a plan is made of; nothing in it waits for a place. */
+/** The complete input of a plan; nothing in it waits for a place. */
 export interface PlanInput {
   readonly projectId: Id;
   readonly projectName: string;
@@ -22,7 +22,7 @@ export interface PlanInput {
   readonly instances: readonly InstanceRecord[];
   /** Instances of the `local` backend in all projects. */
   readonly localInstances: number;
-  /** Those instances that hold jobs, or will soon. */
+  /** Those instances that hold jobs, or will hold some soon. */
   readonly localBusy: readonly LocalUse[];
   /** Volumes of the project, not deleted. */
   readonly volumes: readonly MountableVolume[];
@@ -91,7 +91,7 @@ export function replicaGroups(spec: RunSpec): string[] {
   return groups ? groups.map((group, index) => group.name ?? String(index)) : ['0'];
 }
 
-/** Replicas to begin with, per group: the lowest number of each range. */
+/** The initial number of replicas per group: the lowest number of each range. */
 export function initialReplicas(spec: RunSpec): Record<string, number> {
   const { configuration } = spec;
   if (configuration.type !== 'service') return { '0': 1 };

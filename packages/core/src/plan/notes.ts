@@ -86,7 +86,7 @@ function missingNotes(
   request: GangRequest,
   ask: Ask,
 ): string[] {
-  // Offers alone come from everywhere, unless fleets are named.
+  // A search for offers alone is not limited to fleets, unless it names some.
   const anywhere = input.options?.forOffersOnly && !request.profile.fleets;
   const isPlaceable = anywhere || chooseFleet(ledger, request, ask) !== null;
   const refused = isPlaceable ? [] : [refusalText(refusalOf(ledger, request, ask))];

@@ -118,7 +118,7 @@ function poolOffers(
     .map((found) => shown(ledger, found, options));
 }
 
-/** Normally the job's share; the whole machine, or its free part, if the request says so. */
+/** Normally the job's share; the whole machine, or its free part, if the request asks for it. */
 function shown(
   ledger: CapacityLedger,
   { instance, offer }: PoolOffer,
@@ -152,7 +152,7 @@ function freshOffers(
   );
 }
 
-/** Those with which the job could mount its volumes. */
+/** The offers with which the job could mount its volumes. */
 function mountable(
   ledger: CapacityLedger,
   offers: readonly Offer[],

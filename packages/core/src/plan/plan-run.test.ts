@@ -10,7 +10,7 @@ interface World extends Partial<PlanInput> {
   readonly offers?: readonly Offer[];
 }
 
-/** Plans a configuration, asking exactly what the plan wants to know. */
+/** Plans a configuration, with answers to exactly the questions that the plan asks. */
 function plan(configuration: object, world: World = {}) {
   const spec = aSpec('train', configuration);
   const built = planJobSpecs(spec);
@@ -103,7 +103,7 @@ describe('offers of a plan', () => {
     expect(result.notes[0]).toMatch(/No matching fleet found/);
   });
 
-  it('come from everywhere where only offers are searched', () => {
+  it('come from all fleets and backends if only offers are searched', () => {
     const options = { forOffersOnly: true };
     const result = plan({ image: 'scratch' }, { fleets: [], instances: [], offers, options });
     expect(names(result.jobPlans[0]?.offers)).toEqual(['new 2 available', 'none 1 not_available']);
@@ -199,7 +199,7 @@ describe('notes of a plan', () => {
     ]);
   });
 
-  it('do not speak of the image where only offers are searched: it is a stopgap', () => {
+  it('do not mention the image of a search for offers, which is a placeholder', () => {
     const options = { forOffersOnly: true };
     const { notes } = plan({ image: 'scratch' }, { offers: [localOffer('process')], options });
     expect(notes).toEqual([
@@ -213,7 +213,7 @@ describe('notes of a plan', () => {
     expect(notes).toEqual(["local: the job runs in a Docker container on the server's machine"]);
   });
 
-  it('name what cannot be had without containers', () => {
+  it('name the features that need containers', () => {
     const { notes, jobPlans } = plan({ privileged: true }, { offers: [localOffer('process')] });
     expect(jobPlans[0]?.total_offers).toBe(0);
     expect(notes).toContain('1 offer is ruled out by `privileged`');
@@ -235,7 +235,7 @@ describe('notes of a plan', () => {
     expect(possible.jobPlans[0]?.total_offers).toBe(1);
   });
 
-  it('name the variable that would let the job have the machine of the server', () => {
+  it('name the variable that would allow the job on the server’s machine', () => {
     const offers = [localOffer('docker', { mounts: true })];
     const { notes, jobPlans } = plan({ privileged: true }, { offers });
     expect(jobPlans[0]?.total_offers).toBe(0);

@@ -1,6 +1,6 @@
 import type { FleetSpec, Profile, RunSpec } from '@dstack/contract/wire';
 
-/** The keys of a profile that a configuration may carry too (`ProfileParams` of the wire). */
+/** The keys of a profile that a configuration may also contain (`ProfileParams` of the wire). */
 const PROFILE_KEYS = [
   'backends',
   'regions',

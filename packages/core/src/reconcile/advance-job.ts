@@ -17,7 +17,7 @@ import type { RunPass } from './run-pass.ts';
 import { advanceRunning } from './running-job.ts';
 import { advanceStarting, endByExit } from './start-job.ts';
 
-/** At most one change of status, so that the run follows every one of them. */
+/** At most one change of status, so that the run follows each of them. */
 export function advanceJob(pass: RunPass, job: JobRecord): void {
   if (isJobFinished(job.status)) {
     removeAgain(pass, job);

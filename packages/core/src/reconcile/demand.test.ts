@@ -13,7 +13,7 @@ interface Options {
   readonly spec?: Parameters<typeof aJobSpec>[0];
 }
 
-/** A service with so many ready replicas that were there from the start. */
+/** A service with this many ready replicas, which existed from the start. */
 function service({ running = 1, replicas = { min: 0, max: 5 }, scaling = {}, spec }: Options = {}) {
   const numbers = Array.from({ length: running }, (_, n) => n);
   const instances = numbers.map((n) => anInstance({ id: `inst-${n}`, busyBlocks: 1 }));
@@ -40,7 +40,7 @@ function service({ running = 1, replicas = { min: 0, max: 5 }, scaling = {}, spe
   return world;
 }
 
-/** So many requests came in the last minute. */
+/** This many requests came in the last minute. */
 function ask(world: World, requests: number) {
   world.requests = { 30: requests / 2, 60: requests, 300: requests };
   world.pass();
@@ -53,7 +53,7 @@ const alive = (world: World): JobRecord[] =>
   );
 
 describe('a service that scales by demand', () => {
-  test('waits for a place when it is woken, for as long as there are requests', () => {
+  test('waits for a place that a request needs, as long as there are requests', () => {
     const world = service({ running: 0, spec: { retry: null } });
     ask(world, 60);
     const [job] = alive(world);
@@ -70,7 +70,7 @@ describe('a service that scales by demand', () => {
     expect(alive(world)).toHaveLength(1);
   });
 
-  test('is tried again when no backend makes the machine that it was woken for', () => {
+  test('is tried again if no backend creates the machine that a request needs', () => {
     const world = service({ running: 0, spec: { retry: null } });
     ask(world, 60);
     const job = alive(world)[0]!;
@@ -124,7 +124,7 @@ describe('a service that scales by demand', () => {
     expect(alive(world).map((job) => job.replicaNum)).toEqual([0]);
   });
 
-  test('is looked at while there are requests, and when a delay is over, else not', () => {
+  test('is examined while there are requests, and when a delay is over, otherwise not', () => {
     const world = service({ running: 2 });
     expect(world.run.nextPassAt).toBe(world.job('job-0').submittedAt + 600 * SECOND);
     ask(world, 60 * 11);
@@ -143,7 +143,7 @@ describe('a service that scales by demand', () => {
     expect(world.latest(0)).toMatchObject({ submissionNum: 1, status: 'submitted' });
   });
 
-  test('that begins with nothing waits for the first request', () => {
+  test('that begins without replicas waits for the first request', () => {
     const world = service({ running: 0 });
     expect(world.run).toMatchObject({ status: 'pending', nextPassAt: null });
     ask(world, 1);
@@ -151,7 +151,7 @@ describe('a service that scales by demand', () => {
     expect(alive(world)).toHaveLength(1);
   });
 
-  test('is not held up by a replica that has crashed and is tried again', () => {
+  test('is not delayed by a replica that has crashed and is retried', () => {
     const world = service({ running: 2, replicas: { min: 1, max: 5 }, spec: { retry: RETRY } });
     world.later(298).exit('job-1', 1).pass();
     world.later(1.3).pass();
@@ -160,7 +160,7 @@ describe('a service that scales by demand', () => {
     expect(wanted(world)).toBe(3);
   });
 
-  test('stays as it is where nothing is known of requests', () => {
+  test('keeps its size if the requests are unknown', () => {
     const world = service({ running: 2 });
     world.requests = null;
     world.later(6000).pass();

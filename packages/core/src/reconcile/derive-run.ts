@@ -41,7 +41,7 @@ export function deriveRun(pass: RunPass): void {
   suspend(pass, tally.retry);
 }
 
-/** Beside a serving replica, every failure is retried, whatever `retry` says. */
+/** Beside a serving replica, every failure is retried, whatever the value of `retry`. */
 function count(pass: RunPass): Tally {
   const outcomes = new Set<string>();
   const ends = new Set<RunTerminationReason>();

@@ -19,7 +19,8 @@ interface End {
   readonly message?: string | null;
   readonly exitStatus?: number | null;
   /**
-   * The process is asked to end and gets `stop_duration` for it; only running processes are asked.
+   * The process is requested to end and has `stop_duration` for it; only running processes are
+   * requested to.
    */
   readonly graceful?: boolean;
 }
@@ -53,7 +54,10 @@ export function abortJob(pass: RunPass, job: JobRecord): void {
   });
 }
 
-/** One step of a job in `terminating`: ask, kill, wait for the process and its log, or finish. */
+/**
+ * One step of a job in `terminating`: request the end, kill, wait for the process and its log, or
+ * finish.
+ */
 export function advanceEnd(pass: RunPass, job: JobRecord): void {
   if (!mayHaveProcess(pass, job)) {
     finishJob(pass, job);
@@ -73,8 +77,7 @@ export function advanceEnd(pass: RunPass, job: JobRecord): void {
 
 /**
  * Whether a host may have anything of the job. An announced start counts, because a worker may be
- * carrying it out. A start that was cancelled or failed no longer counts once its stop has been
- * carried out.
+ * carrying it out. A cancelled or failed start no longer counts once its stop has been carried out.
  */
 function mayHaveProcess(pass: RunPass, job: JobRecord): boolean {
   const instance = pass.instanceOf(job);
@@ -96,7 +99,7 @@ function hasExited(pass: RunPass, job: JobRecord): boolean {
 }
 
 /**
- * The process has ended and its log is stored completely, or has been incomplete for too long (the
+ * The process has ended, and its log is stored completely or has been incomplete for too long (the
  * agent keeps the rest, which is stored later).
  */
 export function exitIsSettled(pass: RunPass, job: JobRecord): boolean {

@@ -11,7 +11,7 @@ import { abortJob, endJob } from './end-job.ts';
 import { cronOf } from './pending-run.ts';
 import type { RunPass } from './run-pass.ts';
 
-/** Ends every job that is still alive; an abort also those that are ending gracefully. */
+/** Ends every job that is still alive; an abort also ends those that are ending gracefully. */
 export function endJobsOfRun(pass: RunPass): void {
   const reason = pass.run.terminationReason ?? 'server_error';
   const { jobReason, graceful } = runEnd(reason);

@@ -51,7 +51,7 @@ describe('a fleet that was changed while an instance was busy', () => {
     expect(world.instance().status).toBe('idle');
   });
 
-  test('is guarded with the release, so that two at once do not end for one surplus', () => {
+  test('is guarded by the release, so that two releases do not end two instances for one surplus', () => {
     const world = onFleet({ nodes: { min: 0, max: 2 } }, [busy(2), busy(3)]);
     world.exit('job-1', 0);
     const { changes } = world.pass();

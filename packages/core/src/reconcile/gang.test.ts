@@ -31,7 +31,7 @@ const released = (world: World) =>
     .map((i) => i.subjectId)
     .sort();
 
-/** Of the job's instance, as its backend reports it; the job had none so far. */
+/** Of the job's instance, as its backend reports it; the job had none before. */
 function setAddress(world: World, jobId: string, ip: string | null) {
   const job = world.job(jobId);
   const instance = world.instance(job.instanceId ?? '');
@@ -66,7 +66,7 @@ describe('nodes of one replica', () => {
     expect(released(world)).toHaveLength(3);
   });
 
-  test('wait for the one whose image is still on its way', () => {
+  test('wait for the one whose image is still being pulled', () => {
     const world = gang();
     hold(world, 'job-0');
     world.report('job-1', { phase: 'pulling' });
@@ -157,7 +157,7 @@ describe('nodes of one replica', () => {
     expect(world.announced('job.start')).toEqual([]);
   });
 
-  test('are tried again as a whole, each with the next number', () => {
+  test('are retried as a whole, each with the next number', () => {
     const retry = { on_events: ['error' as const], duration: 3600 };
     const world = gang({ spec: { retry } });
     world.running('job-0').running('job-1').pass();
@@ -176,7 +176,7 @@ describe('nodes of one replica', () => {
 describe('addresses in commands', () => {
   const reference = (text: string) => ({ commands: ['/bin/sh', '-c', `join \${{ ${text} }}`] });
 
-  test('hold a replica of a service back until the one they mean has been placed', () => {
+  test('delay a replica of a service until the replica that they mean has been placed', () => {
     const instances = ['a', 'b'].map((id) => anInstance({ id, busyBlocks: 1 }));
     const jobs = instances.map((instance, n) =>
       placedJob(instance, {

@@ -35,13 +35,13 @@ export function advanceTermination(pass: InstancePass): void {
   }
 }
 
-/** The machines of a compute group end together: by the order that deletes the group. */
+/** The machines of a compute group end together, by the order that deletes the group. */
 function endWithGroup(pass: InstancePass, { id, status }: GroupRecord): void {
   if (isGroupDeleted(status) || isGroupFailed(status)) finish(pass);
   else pass.draft.signal('group', id);
 }
 
-/** An SSH host costs nothing, so its agent is left there when it cannot be removed in time. */
+/** An SSH host costs nothing, so its agent stays there if it cannot be removed in time. */
 function isGivenUpHost(pass: InstancePass, last: IntentRecord): boolean {
   if (!isSshHost(pass.instance.backend)) return false;
   return last.state !== 'announced' || dueToGiveUp(pass);
@@ -68,7 +68,7 @@ function isGivenUp(pass: InstancePass, last: IntentRecord): boolean {
   return false;
 }
 
-/** Ends the row with an alarm that names the machine, which somebody has to terminate by hand. */
+/** Ends the row with an alarm that names the machine, which a person has to terminate by hand. */
 function giveUpMachine(pass: InstancePass): void {
   const { backend, region, provisioningData: data, name, handle } = pass.instance;
   const machine = [handle?.id, data?.hostname].filter(Boolean).join(', ') || 'unknown id';

@@ -12,7 +12,7 @@ export function followLoss(pass: InstancePass): boolean {
   }
   const { observation, since } = pass.observation;
   if (observation.state === 'interrupted') {
-    // A machine that has served so far is kept, whatever its agent reports of it now.
+    // A machine that has worked so far is kept, whatever its agent reports now.
     if (observation.reason === 'refused' && pass.instance.startedAt !== null) return false;
     const reason = observation.reason === 'spot' ? 'interrupted' : 'error';
     pass.giveUp(reason, observation.text);

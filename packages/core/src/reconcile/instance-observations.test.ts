@@ -77,7 +77,7 @@ describe('an SSH host', () => {
     expect(w.instance()).toMatchObject({ status: 'terminating', terminationMessage: text });
   });
 
-  test('is freed of its agent when it leaves, but is not waited for for ever', () => {
+  test('loses its agent when it is removed, which has a deadline', () => {
     const w = taken();
     const leaving = { status: 'terminating', statusChangedAt: w.now } as const;
     const terminationReason = 'terminated_by_user';
@@ -100,7 +100,7 @@ describe('an SSH host', () => {
     });
   });
 
-  test('that was never touched is let go without an order', () => {
+  test('that was never contacted is released without an order', () => {
     const w = host();
     w.instances.set('inst-1', { ...w.instance(), status: 'terminating' });
     w.instancePass();
@@ -118,7 +118,7 @@ describe('what a backend reports of an instance', () => {
     return { w, machine: { offer: null, provisioningData, totalBlocks: null } };
   };
 
-  test('its address is taken over when it is ready, and it is in service with its agent', () => {
+  test('the address of a ready instance is recorded, and it is in service once its agent connects', () => {
     const { w, machine } = provisioning();
     w.connect('inst-1').instancePass();
     expect(w.instance().status).toBe('provisioning');

@@ -65,13 +65,13 @@ function followCreation(pass: InstancePass, create: IntentRecord): void {
   } else if (create.state === 'failed' || result?.kind === 'refused') {
     pass.giveUp('error', result?.kind === 'refused' ? result.message : create.error);
   } else {
-    // One that waits for the master of its cluster is not needed without its job.
+    // An instance that waits for the master of its cluster is not needed without its job.
     if (pass.instance.provisioningJobId !== null) withdrawUntried(pass, create);
     nudgeCreation(pass, create);
   }
 }
 
-/** Has an order that nobody needs any more given up, if no backend has been asked yet. */
+/** Drops an order that is no longer needed, if no backend has been asked yet. */
 export function withdrawUntried(pass: InstancePass, { key, payload }: IntentRecord): void {
   if (payload.kind === 'instance.create' && payload.untried) pass.draft.signal('intent', key);
 }
@@ -84,7 +84,9 @@ function hasLocalSlot({ snapshot, ctx, draft }: InstancePass, created: OfferedIn
   return local.localInstances < ctx.settings.localMaxInstances;
 }
 
-/** Never gives up, because a machine may still appear; signals the worker again from time to time. */
+/**
+ * Never gives up, because a machine may still appear; signals the worker again from time to time.
+ */
 export function nudgeCreation(pass: InstancePass, create: IntentRecord): void {
   const waited = Math.max(0, pass.now - create.updatedAt);
   const rounds = Math.floor(waited / CREATE_NUDGE);
@@ -93,8 +95,8 @@ export function nudgeCreation(pass: InstancePass, create: IntentRecord): void {
 }
 
 /**
- * An instance that was taken over without an offer (an SSH host): its agent connects first and
- * reports what the machine is, then its backend describes it.
+ * An instance that was adopted without an offer (an SSH host): its agent connects first and reports
+ * its facts, then its backend describes it.
  */
 function advanceUndescribed(pass: InstancePass): void {
   const { host, observation } = pass;
@@ -113,7 +115,7 @@ function advanceUndescribed(pass: InstancePass): void {
     const message = host?.error ?? 'The host could not be added within 10 minutes';
     pass.giveUp('provisioning_timeout', message);
   } else {
-    // The facts that the agent has reported are what its backend needs.
+    // Its backend needs the facts that the agent has reported.
     if (host?.connected) pass.draft.signal('observation', pass.instance.id);
     // Users need the cause to repair the host.
     pass.set({ terminationMessage: host?.error ?? null });
@@ -147,7 +149,7 @@ export function advanceProvisioning(pass: InstancePass): void {
   pass.end('provisioning_timeout', `The agent did not come up in ${seconds / 60} minutes${reason}`);
 }
 
-/** Takes over the address, which jobs of the instance need as well. */
+/** Records the address, which jobs of the instance need as well. */
 function followReadiness(pass: InstancePass): void {
   const observation = pass.observation?.observation;
   if (observation?.state !== 'ready' || observation.machine === null) return;
@@ -171,7 +173,7 @@ function reportStage(pass: InstancePass): void {
   pass.signalRuns();
 }
 
-/** The stage of the creation, or what holds it up, for people; null = nothing was reported. */
+/** The stage of the creation, or what delays it, for people; null = nothing was reported. */
 export function stageOf({
   host,
   observation,

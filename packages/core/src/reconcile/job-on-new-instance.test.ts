@@ -30,7 +30,7 @@ describe('a job that needs a new machine', () => {
     expect(world.announced('job.start')).toHaveLength(1);
   });
 
-  test('takes the blocks of the offer that was honoured, not of the first one', () => {
+  test('takes the blocks of the offer that was provisioned, not of the first one', () => {
     const world = onNewInstance();
     const planned = world.instance();
     world.instances.set('inst-1', { ...planned, totalBlocks: 8, busyBlocks: 4 });
@@ -55,7 +55,7 @@ describe('a job that needs a new machine', () => {
     expect(world.run.status).toBe('failed');
   });
 
-  test('fails when the agent of its machine never answers, counted from the machine, not the queue', () => {
+  test('fails if the agent of its machine never answers, with a limit that counts from the machine, not the queue', () => {
     const world = onNewInstance().later(3000);
     world.created('inst-1');
     world.pass();

@@ -1,11 +1,11 @@
-/** The instance of a cloud cluster that determines the site of all the others. */
+/** The instance of a cloud cluster that determines the site of all others. */
 
 import type { Draft } from '../draft/draft.ts';
 import { clusterSite, isCloudCluster, masterOf } from '../instances/index.ts';
 import type { FleetRecord } from '../model/index.ts';
 import { isInstancePending } from '../status/index.ts';
 
-/** Elects a master where there is none, and lets those be created that waited for it. */
+/** Elects a master if there is none, and releases the orders of instances that waited for it. */
 export function electMaster(draft: Draft, fleet: FleetRecord): void {
   if (!isCloudCluster(fleet)) return;
   const instances = draft.instances.all();

@@ -10,7 +10,7 @@ export function nodeAddress(job: JobRecord): string | null {
 }
 
 /**
- * The job that a reference in a command of `job` names: a node of its own replica, or the replica
+ * The job that a reference in a command of `job` means: a node of its own replica, or the replica
  * of a service at this position among the live ones of its group. `latest`: newest submissions.
  */
 export function groupMemberJob(

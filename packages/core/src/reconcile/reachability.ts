@@ -44,7 +44,10 @@ export function isTooLongUnreachable(pass: RunPass, job: JobRecord): boolean {
   return false;
 }
 
-/** When a job on an unreachable host is given up; null = reachable, or disconnected for moments only. */
+/**
+ * When a job on an unreachable host is given up; null = reachable, or disconnected only for
+ * moments.
+ */
 export function unreachableUntil(pass: RunPass, job: JobRecord): Timestamp | null {
   const since = pass.hostOf(job)?.connected ? null : job.disconnectedAt;
   return since === null ? null : since + tolerance(pass, job);
@@ -57,7 +60,7 @@ function tolerance(pass: RunPass, job: JobRecord): number {
   return isPatientBackend(backend) ? PATIENT_TOLERANCE : CLOUD_TOLERANCE;
 }
 
-/** An unreachable spot machine counts as taken away; `retry` treats that as an interruption. */
+/** An unreachable spot machine counts as reclaimed; `retry` treats that as an interruption. */
 export function lostReason(job: JobRecord): JobTerminationReason {
   return job.provisioningData?.instance_type.resources.spot
     ? 'interrupted_by_no_capacity'

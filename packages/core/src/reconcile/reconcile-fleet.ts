@@ -160,7 +160,7 @@ function needsWork(draft: Draft, min: number): boolean {
   return active(draft).length < min || ended;
 }
 
-/** No job runs on the instance or is about to. */
+/** No job runs on the instance or is about to start there. */
 const isUnused = (one: InstanceRecord): boolean =>
   isInstanceIdle(one.status) && one.busyBlocks === 0;
 

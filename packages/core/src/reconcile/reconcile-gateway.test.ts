@@ -53,7 +53,7 @@ describe('the default gateway of a project', () => {
     [true, null, [[null, 'gateway']]],
     [true, 'gateway', []],
     [false, null, []],
-  ])('is one that runs now and says %j, where it was %j: %j', (wanted, present, changes) => {
+  ])('is one that runs now with %j, where it was %j: %j', (wanted, present, changes) => {
     const gateway = aGateway({ status: 'provisioning' }, wanted);
     expect(defaults(defaultOnRunning(aSnapshot(gateway, present)))).toEqual(changes);
   });

@@ -54,7 +54,7 @@ describe('a group that is created', () => {
   const waiting = intent({ kind: 'instance.create', subjectId: 'inst-1' });
   const wakesIt: Signal = { kind: 'intent', id: waiting.key };
 
-  test('is ready with the answer of its backend, and lets the instances go on that wait for it', () => {
+  test('is ready with the answer of its backend, and signals the instances that wait for it', () => {
     const create = intent({ kind: 'group.create', state: 'done', result: created });
     const { after, events, signals } = pass(groupRecord(CREATING), {
       intents: [create, waiting],
@@ -76,7 +76,7 @@ describe('a group that is created', () => {
     expect(after).toMatchObject({ status: 'ready', backend: 'runpod', region: 'eu-2', offer });
   });
 
-  test('has failed when it was refused; those that wait for it go on, too', () => {
+  test('has failed when it was refused; the instances that wait for it are signalled, too', () => {
     const result: IntentResult = { kind: 'no-capacity', message: 'no room for two' };
     const { after, events, signals } = pass(groupRecord(CREATING), {
       intents: [intent({ kind: 'group.create', state: 'failed', result }), waiting],
@@ -97,7 +97,7 @@ describe('a group that is created', () => {
     expect(signals).toContainEqual({ kind: 'intent', id: 'group.create:group-1:0' });
   });
 
-  test('that nobody needs any more ends as soon as it is there', () => {
+  test('that is no longer needed ends as soon as it exists', () => {
     const create = intent({ kind: 'group.create', state: 'done', result: created });
     const { after, announced } = pass(groupRecord(CREATING), { intents: [create] });
     expect(after.status).toBe('deleting');
@@ -105,7 +105,7 @@ describe('a group that is created', () => {
   });
 });
 
-describe('a group that is there', () => {
+describe('an existing group', () => {
   test.each([
     ['one of its machines lives', anInstance()],
     ['one is being ended', anInstance({ status: 'terminating' })],
@@ -125,7 +125,7 @@ describe('a group that is there', () => {
     expect(pass(groupRecord(), { instances }).after.status).toBe('deleting');
   });
 
-  test('of a gang ends with its last instance that is not to end', () => {
+  test('of a gang ends with its last instance that is not ending', () => {
     const group = groupRecord({ kind: 'compute', memberIds: ['inst-1', 'inst-2'] });
     const member = (id: string, status: InstanceRecord['status']) =>
       anInstance({ id, status, groupId: group.id });
@@ -140,7 +140,7 @@ describe('a group that is deleted', () => {
   const deleting = groupRecord({ status: 'deleting', kind: 'compute', memberIds: ['a', 'b'] });
   const order = (part: Partial<IntentRecord> = {}) => intent({ kind: 'group.delete', ...part });
 
-  test('is gone with the answer, and tells the instances that ended with it', () => {
+  test('is deleted with the answer, and signals the instances that ended with it', () => {
     const { after, signals, events } = pass(deleting, { intents: [order({ state: 'done' })] });
     expect(after).toMatchObject({ status: 'deleted', deleted: true, nextPassAt: null });
     expect(signals).toEqual(
@@ -152,7 +152,7 @@ describe('a group that is deleted', () => {
     expect(events).toEqual(['Compute group main-cloud-group-1 deleted']);
   });
 
-  test('is ordered to end again after a failure, later each time', () => {
+  test('is ordered to end again after a failure, with growing delays', () => {
     const failed = order({ state: 'failed', attempt: 3, error: 'not yet' });
     const early = pass(deleting, { intents: [failed], at: 1 });
     expect(early.announced).toEqual([]);

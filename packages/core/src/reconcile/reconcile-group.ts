@@ -1,4 +1,7 @@
-/** The next step of a placement or compute group: its creation, and its end with its last instance. */
+/**
+ * The next step of a placement or compute group: its creation, and its deletion after its last
+ * instance.
+ */
 import { Draft } from '../draft/draft.ts';
 import { fleetTarget, newEvent } from '../events/events.ts';
 import { isGroupWanted } from '../groups/index.ts';
@@ -69,7 +72,7 @@ class GroupPass {
     this.draft.event(newEvent(event, [fleetTarget(this.snapshot.fleet)]));
   }
 
-  /** Lets instances be created that wait for the group. */
+  /** Releases the orders of instances that wait for the group. */
   wakeOrders(): void {
     for (const { kind, state, key } of this.snapshot.intents) {
       if (kind === 'instance.create' && state === 'announced') this.draft.signal('intent', key);
@@ -83,7 +86,7 @@ function advance(pass: GroupPass): void {
   if (isGroupCreating(status)) followCreation(pass);
   else if (isGroupReady(status) && !pass.isWanted) pass.move('deleting', {}, null);
   else if (isGroupDeleting(status)) followDeletion(pass);
-  // Until then it tells the master of the cluster that this site has no group.
+  // Until then the master of the cluster regards this site as one without a group.
   else if (isGroupFailed(status) && !pass.isWanted) {
     pass.draft.groups.set(pass.group, { deleted: true });
   }

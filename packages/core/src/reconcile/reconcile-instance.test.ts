@@ -87,7 +87,7 @@ describe('an instance that waits for the master of its cluster', () => {
     });
   const order = { kind: 'intent', id: 'instance.create:inst-1:0' };
 
-  test('has an order that no backend has been asked about yet', () => {
+  test('keeps its order unsent, without asking a backend', () => {
     const w = planned();
     w.instancePass();
     expect(w.announced('instance.create')[0]?.payload).toMatchObject({ untried: true });
@@ -224,7 +224,7 @@ describe('an idle instance', () => {
     expect(w.instance()).toMatchObject({ terminationReason: 'fleet_spec_mismatch' });
   });
 
-  test('goes with its fleet', () => {
+  test('ends with its fleet', () => {
     const w = world(anInstance(), aFleet({}, { status: 'terminating' }));
     w.instancePass();
     expect(w.instance()).toMatchObject({ terminationReason: 'terminated_by_user' });
@@ -263,8 +263,8 @@ describe('a busy instance', () => {
   });
 });
 
-describe('an instance out of reach', () => {
-  test('is flagged after five seconds and back when it is back', () => {
+describe('an unreachable instance', () => {
+  test('is flagged after five seconds, until it is reachable again', () => {
     const w = world(anInstance({ idleSeconds: null }));
     w.disconnect().later(4).instancePass();
     expect(w.instance().unreachable).toBe(false);

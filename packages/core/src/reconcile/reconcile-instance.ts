@@ -68,7 +68,7 @@ function provision(pass: InstancePass): void {
   }
 }
 
-/** Created for one job, to end with it. */
+/** Created for one job, and ends with it. */
 const isForOneJob = ({ provisioningJobId, idleSeconds }: InstanceRecord): boolean =>
   provisioningJobId !== null && idleSeconds === 0;
 

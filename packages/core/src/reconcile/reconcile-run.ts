@@ -15,7 +15,7 @@ import { type RunContext, RunPass } from './run-pass.ts';
 import { scaleService } from './services.ts';
 
 /**
- * Every round advances a status along its table, which has no way back without a new submission.
+ * Every round advances a status along its table, which leads back only through a new submission.
  */
 const MAX_ROUNDS = 10_000;
 

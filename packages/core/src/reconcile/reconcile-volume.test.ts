@@ -15,7 +15,7 @@ const withCleanup = (seconds: number | null, patch: Partial<VolumeRecord> = {}) 
   });
 
 describe('a new volume', () => {
-  test('is ordered, made and active', () => {
+  test('is ordered, created and active', () => {
     const world = new VolumeWorld({ volume: submitted() });
     world.pass();
     expect(world.announced()).toMatchObject([
@@ -36,7 +36,7 @@ describe('a new volume', () => {
     ]);
   });
 
-  test('is found where the user has made it', () => {
+  test('is found where the user has created it', () => {
     const configuration = { ...volumeRecord().configuration, volume_id: 'vol-9', size: null };
     const volume = { ...submitted(), configuration, external: true } as VolumeRecord;
     const world = new VolumeWorld({ volume });
@@ -146,7 +146,7 @@ describe('a volume on hosts', () => {
     ]);
   });
 
-  test('that its host does not have any more is reported and kept', () => {
+  test('that is missing on its host is reported and kept', () => {
     const world = new VolumeWorld();
     world.observe({ state: 'missing' }).pass();
     expect(world.volume.nextPassAt).toBe(T0 + 60 * SECOND);
@@ -280,7 +280,7 @@ describe('an attachment', () => {
     expect(world.announced()).toMatchObject([{ kind: 'volume.detach', attempt: 1 }]);
   });
 
-  test('is gone with its instance', () => {
+  test('is deleted with its instance', () => {
     const world = attach(new VolumeWorld().use());
     world.pass();
     world.instances.set('inst-1', anInstance({ status: 'terminated', deleted: true }));
@@ -300,7 +300,7 @@ describe('an attachment', () => {
   });
 });
 
-describe('a volume that nobody uses', () => {
+describe('an unused volume', () => {
   test('is deleted at the end of its time', () => {
     const world = new VolumeWorld({ volume: withCleanup(HOUR) });
     world.pass();
@@ -327,7 +327,7 @@ describe('a volume that nobody uses', () => {
     ['a job uses it', HOUR, {}, true],
     ['it is external', HOUR, { external: true }, false],
     ['it is never cleaned up', -1, {}, false],
-    ['nobody said when', null, {}, false],
+    ['it has no time for that', null, {}, false],
     ['it has failed', HOUR, { status: 'failed' }, false],
   ] as const)('stays while %s', (_why, cleanup, patch, used) => {
     const world = new VolumeWorld({ volume: withCleanup(cleanup, patch) });

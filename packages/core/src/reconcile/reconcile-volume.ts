@@ -1,6 +1,6 @@
 /**
- * The next step of a volume: its creation, its attachments, what its backend reports of it, the end of
- * an unused one, its deletion.
+ * The next step of a volume: creation, attachments, reports of its backend, the end of an unused
+ * volume, deletion.
  */
 import type { Decision, DecisionContext, VolumeSnapshot } from '../model/index.ts';
 import {

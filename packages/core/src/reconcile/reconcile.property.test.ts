@@ -22,7 +22,7 @@ const shape: fc.Arbitrary<Shape> = fc.record({
   stopDuration: fc.constantFrom(20, 300, null),
 });
 
-/** What happens next, and a number for whatever has to be chosen. */
+/** The next event, and a number for each choice. */
 interface Step {
   readonly what: number;
   readonly choice: number;
@@ -112,8 +112,8 @@ function act(outside: Outside, { what, choice }: Step): void {
 }
 
 /**
- * From here on everything answers, and time passes. `late`: workers that had begun what was called
- * off since are done only now.
+ * Now every call succeeds and time passes. `late`: workers that had begun an effect before it was
+ * cancelled finish it only now.
  */
 function answerAll(outside: Outside, late = false): void {
   const { world } = outside;
@@ -133,7 +133,7 @@ function finish(outside: Outside, shape: Shape): void {
   const { world } = outside;
   for (let round = 0; round < 60; round++) {
     if (isRunFinished(world.run.status)) break;
-    // A service has no end of its own.
+    // A service does not end by itself.
     if (shape.kind === 'service' && round === 20) world.stop();
     answerAll(outside, round === 0);
   }
@@ -207,7 +207,7 @@ describe('whatever happens in whatever order', () => {
           outside.passRun();
         }
         expect(world.run.status).toBe('terminated');
-        // A process that has ended by itself may wait for its log, longer than any kill.
+        // The log of a process that has ended by itself may take longer than any kill.
         expect(world.now - started).toBeLessThanOrEqual(300_000_000);
       }),
       { numRuns: 250 },

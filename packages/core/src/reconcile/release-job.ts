@@ -6,8 +6,8 @@ import { isInstanceActive, isPlaceholder } from '../status/index.ts';
 import type { RunPass } from './run-pass.ts';
 
 /**
- * Releases the job's instance. If the machine is still being created, the instance's own passes decide
- * what becomes of it.
+ * Releases the job's instance. If the machine is still being created, the passes of the instance
+ * decide about it.
  */
 export function releaseJob(pass: RunPass, job: JobRecord): JobRecord {
   const { draft } = pass;
@@ -15,7 +15,7 @@ export function releaseJob(pass: RunPass, job: JobRecord): JobRecord {
   orderRemoval(pass, job, instance);
   const free = draft.jobs.set(job, { instanceId: null, claimedBlocks: 0 });
   if (isQueued(job)) {
-    // Gangs behind it may use what was held for it.
+    // Gangs behind it may use the capacity that was held for it.
     const { kind, id } = projectCapacity(job.projectId);
     draft.signal(kind, id);
   }

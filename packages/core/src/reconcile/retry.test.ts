@@ -48,7 +48,7 @@ describe('retry of a single job', () => {
     expect(world.run).toMatchObject({ status: 'failed', terminationReason: 'job_failed' });
   });
 
-  test('time limits are no failures that retry covers', () => {
+  test('retry does not cover time limits', () => {
     const world = running({ retry: retry(3600) });
     world.exit('job-1', null, 'max_duration_exceeded');
     world.pass();
@@ -143,7 +143,7 @@ describe('retry of a single job', () => {
     expect(nextResumeCount([world.job(resumed.id)])).toBe(2);
   });
 
-  test('a machine that was had starts the count of attempts anew', () => {
+  test('a provisioned machine restarts the count of attempts', () => {
     const world = new World({
       run: { resubmissionAttempt: 3 },
       jobs: [placedJob(anInstance({ busyBlocks: 1 }))],
@@ -154,7 +154,7 @@ describe('retry of a single job', () => {
     expect(world.run.resubmissionAttempt).toBe(0);
   });
 
-  test('a stop while it waits ends the run, and no new submission follows', () => {
+  test('a stop while it waits ends the run without a new submission', () => {
     const world = running({ retry: retry(3600) });
     world.exit('job-1', 1);
     world.pass();

@@ -41,8 +41,8 @@ export function nextAttempt(jobs: readonly JobRecord[]): number {
 }
 
 /**
- * Resumes of a replica after these submissions of it. An interruption of one node counts for all of
- * them: the others are ended with it.
+ * Resumes of a replica after these submissions of it. An interruption of one node counts for all
+ * nodes, because the others are ended with it.
  */
 export function nextResumeCount(jobs: readonly JobRecord[]): number {
   const before = Math.max(0, ...jobs.map((job) => job.resumeCount));
@@ -113,8 +113,8 @@ export function replicaVerdict(pass: RunPass, jobs: readonly JobRecord[]): Retry
 }
 
 /**
- * What happens to a failed replica if no other replica serves. A replica that a request started is
- * retried for lack of capacity, whatever `retry` says.
+ * What happens to a failed replica if no other replica serves. A replica that was started by a
+ * request is retried for lack of capacity, whatever the value of `retry`.
  */
 export function verdictAlone(pass: RunPass, { group, jobs }: Replica): RetryVerdict | null {
   const verdict = replicaVerdict(pass, jobs);

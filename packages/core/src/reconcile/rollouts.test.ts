@@ -61,7 +61,7 @@ describe('a new deployment', () => {
     },
   );
 
-  test('that never gets ready leaves the old replicas serving, and going back finishes it', () => {
+  test('that never gets ready leaves the old replicas serving, and a return to the old spec finishes it', () => {
     const world = service({ spec: { retry: RETRY, probes: [{ ready_after: 1 }] as never } });
     for (const id of ['job-0', 'job-1']) world.jobs.set(id, { ...world.job(id), ready: true });
     world.pass();
@@ -127,7 +127,7 @@ describe('a new deployment', () => {
     expect(world.latest(1)).toMatchObject({ status: 'submitted', attempt: 0, deploymentNum: 1 });
   });
 
-  test('of a task is of the running job too', () => {
+  test('of a task applies to the running job too', () => {
     const instance = anInstance({ busyBlocks: 1 });
     const world = new World({
       jobs: [placedJob(instance)],

@@ -24,7 +24,7 @@ export type MountState =
   | { readonly kind: 'waiting'; readonly volume: JobVolume; readonly until: Timestamp }
   | { readonly kind: 'failed'; readonly message: string };
 
-/** Whether the job may start: it never does without one of its volumes. */
+/** Whether the job may start: it never starts without one of its volumes. */
 export function mountState(pass: Pick<RunPass, 'snapshot'>, job: JobRecord): MountState {
   const volumes = volumesOfJob(pass, job);
   if (volumes.length < volumeNamesOf(job.spec).length) {
@@ -42,8 +42,8 @@ export function mountState(pass: Pick<RunPass, 'snapshot'>, job: JobRecord): Mou
 }
 
 /**
- * Leaves the volumes of a job whose process has ended. Returns whether the job may be finished: it
- * waits until the volumes that no other job of its instance mounts are detached.
+ * Releases the volumes of a job whose process has ended. Returns whether the job may be finished:
+ * it waits until the volumes that no other job of its instance mounts are detached.
  */
 export function leaveVolumes(pass: RunPass, job: JobRecord): boolean {
   const volumes = volumesOfJob(pass, job);
@@ -71,7 +71,7 @@ export function leaveVolumes(pass: RunPass, job: JobRecord): boolean {
   return true;
 }
 
-/** Volumes that are to be detached before the job's instance may be given to other jobs. */
+/** Volumes that have to be detached before the job's instance may be given to other jobs. */
 export function heldVolumes(
   pass: RunPass,
   job: JobRecord,

@@ -54,7 +54,7 @@ describe('a run with a schedule', () => {
     expect(world.jobs.size).toBe(1);
   });
 
-  test('is over when a person stops it', () => {
+  test('ends when a user stops it', () => {
     const world = scheduled();
     world.stop();
     world.pass();

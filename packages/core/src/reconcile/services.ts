@@ -113,7 +113,7 @@ function rollOut(pass: RunPass, group: string, own: readonly Replica[], desired:
   for (const replica of stop) scaleDown(pass, replica);
 }
 
-/** Replicas of the last deployment are not ended for one that may be about to crash. */
+/** A replica of the last deployment stays until its replacement has proved not to crash. */
 function isProven(pass: RunPass, replica: Replica): boolean {
   const [job] = replica.jobs;
   if (!job || job.runningAt === null || !isCurrent(pass, replica)) return true;

@@ -113,7 +113,7 @@ function followReport(
   }
 }
 
-/** Ports, user and directory as the agent knows them; they may change when the agent restarts. */
+/** Ports, user and directory as the agent reports them; they may change when the agent restarts. */
 export function noteAddress(pass: RunPass, job: JobRecord, report: JobReport): JobRecord {
   const { ssh_port, working_dir, username } = report.state;
   const { provisioningData, runtimeData } = job;

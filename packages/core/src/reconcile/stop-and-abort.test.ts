@@ -140,7 +140,7 @@ describe('stop and abort', () => {
     expect(world.announced('job.remove')).toHaveLength(1);
   });
 
-  test('a start that a worker does although it was called off is undone', () => {
+  test('a start that a worker carries out although it was cancelled is undone', () => {
     const world = placed();
     world.pass();
     world.stop();

@@ -44,10 +44,11 @@ export function submitReplica(pass: RunPass, { num, group, occasion, after }: Su
 export const KEPT_SUBMISSIONS = 20;
 
 /**
- * Submissions to delete when another follows, so that long waits and crash loops do not pile up rows.
- * Kept are the first, the newest, each that ended differently from the one before it, and the last
- * that had a machine (retry budgets are counted from it). Submissions that got no machine for lack of
- * capacity are deleted once they are superseded twice, as in dstack 0.22.5. `jobs`: oldest first.
+ * Submissions to delete when another one follows, so that long waits and crash loops do not
+ * accumulate rows. It keeps the first, the newest, each that ended differently from the one before
+ * it, and the last that had a machine (retry budgets are counted from it). Submissions that got no
+ * machine for lack of capacity are deleted once they are superseded twice, as in dstack 0.22.5.
+ * `jobs`: oldest first.
  */
 function superseded(jobs: readonly JobRecord[]): JobRecord[] {
   const provisioned = jobs.findLast((job) => job.provisionedAt !== null);

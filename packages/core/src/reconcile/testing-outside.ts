@@ -1,6 +1,6 @@
 /**
  * Everything around the reconcilers for property tests: placement, workers, agents with processes,
- * the store's part of cancelling. It takes one small step at a time, so that a test can interleave
+ * and the cancelling of the store. It takes one small step at a time, so that a test can interleave
  * them in any order, and keeps its own record of what runs.
  */
 import type { InstanceRecord, IntentRecord, JobRecord } from '../model/index.ts';
@@ -31,7 +31,7 @@ interface Process {
 
 export class Outside {
   readonly world: World;
-  /** What the agents know, by job. */
+  /** The processes of agents, by job. */
   processes = new Map<string, Process>();
   /** Machines that cost money, by instance. */
   billed = new Set<string>();
@@ -46,7 +46,7 @@ export class Outside {
     this.#seen = this.#remember();
   }
 
-  // Passes, with everything that must be true after each of them.
+  // Passes, with the invariants that are checked after each of them.
 
   passRun(): void {
     const jobsBefore = this.world.jobs.size + this.world.deletedJobs.length;
@@ -192,7 +192,7 @@ export class Outside {
     const intent = this.world.intents.get(key);
     this.world.cancelled.delete(key);
     const host = this.world.hosts.get(this.#targets.get(key) ?? '');
-    if (intent !== undefined && host?.connected) this.#tellAgent(intent, host.id, 0);
+    if (intent !== undefined && host?.connected) this.#sendToAgent(intent, host.id, 0);
   }
 
   /** A worker takes up one announced effect. */
@@ -208,9 +208,9 @@ export class Outside {
         return;
       default:
         if (host === undefined) {
-          world.settle(intent.key, { kind: 'ok' }, 'the host is gone');
+          world.settle(intent.key, { kind: 'ok' }, 'the host has ended');
         } else if (host.connected) {
-          this.#tellAgent(intent, host.id, choice);
+          this.#sendToAgent(intent, host.id, choice);
           world.settle(intent.key, { kind: 'ok' });
         }
     }
@@ -249,7 +249,7 @@ export class Outside {
     }
   }
 
-  #tellAgent(intent: IntentRecord, hostId: string, choice: number): void {
+  #sendToAgent(intent: IntentRecord, hostId: string, choice: number): void {
     const known = this.processes.get(intent.subjectId);
     switch (intent.payload.kind) {
       case 'job.start':

@@ -1,4 +1,4 @@
-/** Worlds in which tests of runs begin. */
+/** Initial worlds for tests of runs. */
 import { aHost, aJob, aJobSpec, anInstance, aPlaceholder, placedJob } from './testing.ts';
 import { World } from './testing-world.ts';
 
@@ -14,7 +14,7 @@ export function placed(spec: Spec = {}, executor: 'docker' | 'process' = 'docker
   });
 }
 
-/** The same when the job runs; the events before that are cleared. */
+/** The same with a running job; earlier events are cleared. */
 export function running(spec: Spec = {}): World {
   const world = placed(spec);
   world.pass();

@@ -1,4 +1,4 @@
-/** A backend with one volume, and jobs that mount it, for stories in which anything may happen. */
+/** A backend with one volume, and jobs that mount it, for stories with random events. */
 import type { IntentRecord, IntentResult, VolumeIntentPayload } from '../model/index.ts';
 import { isAttached, isInstanceActive, isVolumeActive } from '../status/index.ts';
 import { anInstance } from './testing.ts';
@@ -38,7 +38,7 @@ export class VolumeBackend {
     this.#check();
   }
 
-  /** What the effects of the server do; see `effects/intents`. */
+  /** The effects of the server; see `effects/intents`. */
   #effect(payload: VolumeIntentPayload, subjectId: string): IntentResult | null {
     const { world, attached } = this;
     switch (payload.kind) {
@@ -115,7 +115,7 @@ export class VolumeBackend {
     this.world.release(jobId);
   }
 
-  /** A job whose process has ended is finished when its instance has left the volume. */
+  /** A job whose process has ended is finished when the volume is detached from its instance. */
   finish(): void {
     for (const [jobId, { job, releasedAt }] of [...this.world.uses]) {
       const others = [...this.world.uses.values()].some(
@@ -139,7 +139,7 @@ export class VolumeBackend {
     }
   }
 
-  /** As the API: a volume in use is refused. */
+  /** Like the API: deleting a volume in use is refused. */
   requestDeletion(): void {
     const { uses, attachments, volume } = this.world;
     if (uses.size === 0 && attachments.size === 0 && !volume.deleted) this.world.markForDeletion();

@@ -128,7 +128,7 @@ export class VolumeWorld {
     this.intents.set(key, { ...intent, state: 'failed', error: 'cancelled', updatedAt: this.now });
   }
 
-  // What the outside does.
+  // Events outside the server.
 
   later(seconds: number): this {
     this.now += seconds * SECOND;

@@ -1,6 +1,7 @@
 /**
- * A run, its instances and their agents in memory: decisions are applied as the store would apply
- * them (versions and uniqueness checked), so that tests tell stories instead of comparing changes.
+ * A run, its instances and their agents in memory. Decisions are applied as the store would apply
+ * them (versions and uniqueness checked), so that tests read like stories instead of comparing
+ * changes.
  */
 
 import type { JobState } from '@dstack/contract/agent';
@@ -81,10 +82,10 @@ export class World {
   gpuSamples: RunSnapshot['gpuSamples'] = {};
   probes: RunSnapshot['probes'] = {};
   volumes: RunSnapshot['volumes'] = [];
-  /** Jobs whose volumes may be detached, and those that have left them. */
+  /** Jobs whose volumes may be detached, and jobs that have released them. */
   releasedVolumes: string[] = [];
   leftVolumes: string[] = [];
-  /** Instances of the server host, for one that a fleet plans. */
+  /** Instances of the server host, for an instance that a fleet plans. */
   localInstances: number | null = null;
   requests: RunSnapshot['requests'] = null;
   buildJobs: RunContext['buildJobs'];
@@ -326,7 +327,7 @@ export class World {
     return this;
   }
 
-  /** The worker's result for a machine: it appears, and its agent has not connected yet. */
+  /** The worker's result for a machine: the machine exists, and its agent has not connected yet. */
   created(instanceId: string, offer: Offer = anOffer()): this {
     const result: IntentResult = {
       kind: 'instance.created',
@@ -375,7 +376,7 @@ export class World {
     return this;
   }
 
-  /** What the API writes for `runs/stop`. */
+  /** The changes that the API writes for `runs/stop`. */
   stop(abort = false): this {
     const decision = stopRun(this.run, { abort, actorUserId: null, now: this.now });
     for (const change of decision?.changes ?? []) {

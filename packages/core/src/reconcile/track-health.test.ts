@@ -48,7 +48,7 @@ describe('the health of an instance', () => {
     expect(w.signals).not.toContainEqual(CAPACITY);
   });
 
-  it('stays what it was without a report, and is no news if another check is the reason', () => {
+  it('does not change without a report, nor records an event if another check is the reason', () => {
     const { w, report } = world({ health: 'warning', healthMessage: 'as before' });
     w.instancePass();
     expect(w.instance()).toMatchObject({ health: 'warning', healthMessage: 'as before' });
@@ -56,12 +56,12 @@ describe('the health of an instance', () => {
     expect(w.events).toEqual([]);
   });
 
-  it('is followed while the instance has jobs, which go on', () => {
+  it('is followed while the instance has jobs, which continue', () => {
     const { report } = world({ status: 'busy', busyBlocks: 1 });
     expect(report(LOST)).toMatchObject({ health: 'failure' });
   });
 
-  it('counts from the moment when it is up', () => {
+  it('counts once it is in service', () => {
     const { report } = world({ status: 'provisioning' });
     expect(report(LOST)).toMatchObject({ status: 'idle', health: 'failure' });
   });

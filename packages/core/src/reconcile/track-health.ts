@@ -1,4 +1,4 @@
-/** The health of an instance, by what the agent of its host reports. */
+/** The health of an instance, as the agent of its host reports it. */
 import type { HostCheck } from '@dstack/contract/agent';
 import { instanceHealthEvent } from '../events/events.ts';
 import { signalCapacity } from '../instances/index.ts';
@@ -9,7 +9,7 @@ import type { InstancePass } from './instance-pass.ts';
 /** Checks named in one text; the rest is counted. */
 const NAMED = 3;
 
-/** Takes over the last report, also while the host is unreachable: nothing newer is known. */
+/** Records the last report, also while the host is unreachable: no newer one exists. */
 export function trackHealth(pass: InstancePass): void {
   const { instance, host } = pass;
   const reported = pass.snapshot.health?.checks;
@@ -19,7 +19,8 @@ export function trackHealth(pass: InstancePass): void {
   const tracked = pass.set({ health, healthMessage: healthMessage(checks) });
   if (health === instance.health) return;
   pass.draft.event(instanceHealthEvent(instance.health, tracked));
-  // Jobs may be placed there again; or what was held for a gang that needed it is free for others.
+  // Jobs may be placed there again; or capacity held for a gang that needed it becomes free for
+  // others.
   if (isFailing(health) !== isFailing(instance.health)) signalCapacity(pass.draft, tracked);
 }
 
@@ -37,9 +38,9 @@ export function healthMessage(checks: readonly HostCheck[]): string | null {
 }
 
 /**
- * GPUs that the instance was offered with and its agent does not list. An agent compares with what it
- * found when it started, so it does not miss those that were lost before. Agents of clouds that list no
- * GPU at all are left alone: not every kind of accelerator can be listed.
+ * GPUs that the instance was offered with and its agent does not list. An agent compares with the
+ * GPUs that it found when it started, so it cannot miss those that were lost before. Agents of
+ * clouds that list no GPU at all are ignored: not every kind of accelerator can be listed.
  */
 function missingGpus(
   { offer, backend }: InstanceRecord,

@@ -1,5 +1,5 @@
 /**
- * What a user's request to end a run or a fleet changes at once; the passes do the rest. The API
+ * The immediate changes of a user's request to end a run or a fleet; passes do the rest. The API
  * writes these changes without waiting for a lease. Null: nothing to change.
  */
 import { Draft } from '../draft/draft.ts';

@@ -1,6 +1,6 @@
 /**
- * Brings a volume to the instances whose jobs mount it, and takes it from those whose jobs have left.
- * Only this pass writes attachments; the passes of runs wait for them.
+ * Attaches a volume to the instances whose jobs mount it, and detaches it from those whose jobs
+ * have released it. Only this pass writes attachments; the passes of runs wait for them.
  */
 import { instanceTarget, newEvent, volumeTarget } from '../events/events.ts';
 import { projectCapacity } from '../instances/index.ts';
@@ -26,7 +26,7 @@ export function settleAttachments(pass: VolumePass): void {
   for (const id of wanted) attach(pass, id);
 }
 
-/** Those with a job that mounts the volume and whose process has not ended. */
+/** Attachments with a job that mounts the volume and whose process has not ended. */
 function instancesThatNeedIt(pass: VolumePass): ReadonlySet<Id> {
   if (!isVolumeActive(pass.volume.status)) return new Set();
   const ids = pass.snapshot.uses
@@ -44,7 +44,7 @@ function attach(pass: VolumePass, instanceId: Id): void {
   const { draft, volume, now } = pass;
   const all = draft.attachments.all();
   if (all.some((one) => one.instanceId === instanceId)) return;
-  // Elsewhere it is on its way back; its end signals this pass.
+  // It is being detached from another instance; the end of that signals this pass.
   if (!volume.shared && all.length > 0) return;
   const attachment = draft.attachments.insert({
     id: draft.newId(),
@@ -88,7 +88,7 @@ function settleAttaching(pass: VolumePass, attachment: AttachmentRecord): void {
   }
 }
 
-/** Asks gently, after a while by force, and again until the backend reports the end. */
+/** Requests the detachment, after a while by force, and again until the backend reports the end. */
 function settleDetaching(pass: VolumePass, attachment: AttachmentRecord): void {
   const { draft, now } = pass;
   const instance = pass.instance(attachment.instanceId);
@@ -99,7 +99,7 @@ function settleDetaching(pass: VolumePass, attachment: AttachmentRecord): void {
   const forceAt = forceDetachAt(attachment, jobsThatLeft(pass, attachment));
   const isLate = now >= forceAt;
   if (!isLate) draft.dueAt(forceAt);
-  // A worker under way would attach it again; its next attempt sees that it is no longer wanted.
+  // A running worker would attach it again; its next attempt finds that it is no longer wanted.
   const attaching = draft.lastIntent('volume.attach', attachment.id);
   if (attaching?.state === 'announced' && !isLate) {
     draft.signal('intent', attaching.key);

@@ -5,7 +5,7 @@ import { SECOND } from '../model/values.ts';
 import { BACKEND_MISSING_LIMIT, terminateDelay } from '../status/index.ts';
 import type { VolumePass } from './volume-pass.ts';
 
-/** A worker that is creating it is asked to stop again after this. */
+/** After this, a worker that is creating the volume is requested to stop again. */
 const ORDER_DELAY = 30 * SECOND;
 
 export function advanceDeletion(pass: VolumePass): void {
@@ -14,7 +14,7 @@ export function advanceDeletion(pass: VolumePass): void {
   noteLateVolume(pass);
   const { volume } = pass;
   if (order?.state === 'announced' && !pass.hasLostItsHosts) {
-    // Its result may be the only record of something that costs money.
+    // Its result may be the only record of a volume that costs money.
     draft.signal('intent', order.key);
     draft.dueAt(pass.now + ORDER_DELAY);
     return;
@@ -51,7 +51,7 @@ function retry(pass: VolumePass, last: IntentRecord): void {
   else draft.dueAt(again);
 }
 
-/** A creation that was given up may have succeeded after all. */
+/** A creation that was given up may still have succeeded. */
 export function noteLateVolume(pass: VolumePass): void {
   const { order, volume } = pass;
   if (volume.handle !== null || order?.result?.kind !== 'volume.created') return;
@@ -66,7 +66,7 @@ function finish(pass: VolumePass): void {
   pass.draft.signal(kind, id);
 }
 
-/** Ends the row with an alarm that names what somebody has to delete by hand. */
+/** Ends the row with an alarm that names the volume that a person has to delete by hand. */
 function giveUp(pass: VolumePass, why: string): void {
   const { name, handle, backend } = pass.volume;
   const text = `The data of volume ${name} (${handle?.id} in ${backend}) may still exist: ${why} before they were deleted`;

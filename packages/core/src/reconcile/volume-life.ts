@@ -1,4 +1,4 @@
-/** An active volume: what its backend reports of it, and its end when nobody uses it. */
+/** An active volume: the reports of its backend, and its end when it is unused. */
 
 import { MISSING_TOLERANCE } from '../instances/index.ts';
 import type { Timestamp, VolumeObservation, VolumeRecord } from '../model/index.ts';
@@ -6,7 +6,7 @@ import { SECOND } from '../model/values.ts';
 import { isVolumeActive } from '../status/index.ts';
 import type { VolumePass } from './volume-pass.ts';
 
-/** Reports in events and in the status message what is wrong with the volume. Deletes nothing. */
+/** Reports problems of the volume in events and in the status message. It deletes nothing. */
 export function followVolume(pass: VolumePass): void {
   const record = pass.snapshot.observation;
   if (record === null) return;
@@ -26,7 +26,7 @@ function report(pass: VolumePass, problem: string | null): void {
   const { statusMessage: before } = pass.volume;
   if (before === problem) return;
   pass.set({ statusMessage: problem });
-  // The figure of a known problem changes without an event.
+  // The figure of a reported problem changes without an event.
   if (problem !== null && (before === null || (before === MISSING) !== (problem === MISSING))) {
     pass.event(`Volume has a problem: ${problem}`);
   } else if (problem === null) {
@@ -34,7 +34,7 @@ function report(pass: VolumePass, problem: string | null): void {
   }
 }
 
-/** Null: what is stored fits the size, or one of them is not known. */
+/** Null: the stored data fit the size, or one of the two figures is unknown. */
 function excessText(
   { configuration }: VolumeRecord,
   { usedGib }: Extract<VolumeObservation, { readonly state: 'ready' }>,
@@ -46,7 +46,7 @@ function excessText(
 
 const rounded = (gib: number): string => String(Math.round(gib * 10) / 10);
 
-/** Marks a volume for deletion that nobody has used for as long as its configuration says. */
+/** Marks an unused volume for deletion after the time in its configuration. */
 export function cleanUp(pass: VolumePass): void {
   const at = volumeCleanupAt(pass.volume, isUsed(pass));
   if (at === null) return;
@@ -63,8 +63,8 @@ function isUsed({ snapshot, draft }: VolumePass): boolean {
 }
 
 /**
- * When a volume that nobody uses is deleted by itself; null = never, or not while it is as it is.
- * Whoever attaches or detaches it signals a pass.
+ * When an unused volume is deleted automatically; null = never, or not in its present state. An
+ * attachment or detachment signals a pass.
  */
 export function volumeCleanupAt(volume: VolumeRecord, used: boolean): Timestamp | null {
   const seconds = volume.configuration.auto_cleanup_duration;

@@ -31,7 +31,7 @@ export class VolumePass {
     return this.draft.volumes.get(this.snapshot.volume.id) ?? this.snapshot.volume;
   }
 
-  /** The order of the volume, or the search for one of the user's. */
+  /** The order of the volume, or the search for a volume of the user. */
   get order(): IntentRecord | null {
     const kind = this.volume.external ? 'volume.register' : 'volume.create';
     return this.draft.lastIntent(kind, this.volume.id);

@@ -7,7 +7,7 @@ import { VOLUME_CREATE_LIMIT, VOLUME_PROVISION_LIMIT } from '../status/index.ts'
 import { externalIdOf } from '../volume-spec/prepare.ts';
 import type { VolumePass } from './volume-pass.ts';
 
-/** Between two looks whether a host has connected that could hold the volume. */
+/** Delay between two checks whether a host that could hold the volume has connected. */
 const HOST_DELAY = 5 * SECOND;
 
 /** `submitted`: orders the volume, or waits for the backend to take the order. */
@@ -61,7 +61,8 @@ function orderVolume(pass: VolumePass): void {
 
 /**
  * The host that gets the directory: the named one, else the connected one with the most free space.
- * It is stored with the order, so that a repeated order goes to the same host. Null: none is there yet.
+ * It is stored with the order, so that a repeated order goes to the same host. Null: no host is
+ * suitable yet.
  */
 function chooseHost(pass: VolumePass): VolumeHost | null {
   const { hosts } = pass.snapshot;
@@ -92,7 +93,7 @@ function zoneOf({ volume: { configuration } }: VolumePass): string | null {
   return 'availability_zone' in configuration ? (configuration.availability_zone ?? null) : null;
 }
 
-/** `provisioning`: the backend is making it. */
+/** `provisioning`: the backend is creating it. */
 export function advanceProvisioning(pass: VolumePass): void {
   const { observation: record } = pass.snapshot;
   const until = pass.volume.statusChangedAt + VOLUME_PROVISION_LIMIT;

@@ -15,7 +15,7 @@ const shape: fc.Arbitrary<Shape> = fc.record({
   cleanup: fc.constantFrom(null, 600),
 });
 
-/** What happens next, and a number for whatever has to be chosen. */
+/** The next event, and a number for each choice. */
 interface Step {
   readonly what: number;
   readonly choice: number;

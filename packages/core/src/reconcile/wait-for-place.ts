@@ -35,8 +35,8 @@ export function awaitPlace(pass: RunPass, job: JobRecord): void {
 
 /**
  * Until when the job may wait; null = it may not wait. Beside a serving replica it waits without a
- * limit, so that a lack of capacity never ends a working service. So does a replica that a request
- * started: otherwise a request to a full fleet would end the service for everybody.
+ * limit, so that a lack of capacity never ends a working service. The same applies to a replica
+ * that was started by a request: otherwise a request to a full fleet would end the service.
  */
 export function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
   if (isServing(pass) || sleepsWithoutDemand(pass.run, job.spec.replica_group)) return Infinity;

@@ -7,7 +7,7 @@ export interface RunSpecDiff {
   readonly changed: readonly string[];
   /** An active run can take over the change without being stopped. */
   readonly updatable: boolean;
-  /** What forbids it, as a sentence; null if nothing does. */
+  /** The rule that forbids it, as a sentence; null if none does. */
   readonly reason: string | null;
 }
 
@@ -117,7 +117,7 @@ function routerGroup(service: ServiceConfiguration) {
 
 /**
  * Whether a client's copy of a stored spec is still the stored one. Clients omit nulls and fields
- * they do not know, and defaults may be filled in on one side only.
+ * that they do not support, and defaults may be filled in on one side only.
  */
 export function sameRunSpec(a: RunSpec, b: RunSpec): boolean {
   return sameJson(normal(a), normal(b));

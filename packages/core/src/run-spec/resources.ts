@@ -5,7 +5,7 @@ import { type SpecError, specError } from './result.ts';
 type Gpu = NonNullable<ResourcesSpec['gpu']>;
 type Configuration = RunSpec['configuration'];
 
-/** The image of a job, as far as resources depend on it. */
+/** The properties of a job's image that its resources depend on. */
 interface ImageChoice {
   readonly image: boolean;
   readonly docker: boolean;

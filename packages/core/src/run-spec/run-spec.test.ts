@@ -204,7 +204,7 @@ describe('refusals', () => {
     expect(prepareRunSpec(sent(task()), { userPublicKey: null }).ok).toBe(false);
   });
 
-  it('not of references that are right or escaped', () => {
+  it('are none for references that are correct or escaped', () => {
     expect(prepareRunSpec(reference('groups[0].nodes[1].IP_ADDRESS'), CONTEXT).ok).toBe(true);
     const escaped = sent(task({ commands: ['echo $${{ groups[9] }}'] }));
     expect(prepareRunSpec(escaped, CONTEXT).ok).toBe(true);
@@ -277,7 +277,7 @@ describe('changes of an active run', () => {
       false,
     ],
     [
-      'an architecture nobody wants any more',
+      'an architecture that is no longer requested',
       sent(task({ image: 'x', resources: { cpu: 'x86' } })),
       sent(task({ image: 'x' })),
       ['configuration.resources'],

@@ -1,8 +1,8 @@
 /**
- * Deadlines of a volume's attachment. `attaching` ends within `ATTACH_LIMIT`. `detaching` is asked for
- * gently, by force after `forceDetachAt`, and again until the backend reports that it is done or the
- * instance has ended: a volume that is still attached cannot be used elsewhere. The job does not wait
- * longer than `DETACH_WAIT` after the first forced attempt.
+ * Deadlines of a volume's attachment. `attaching` ends within `ATTACH_LIMIT`. `detaching` is
+ * requested without force, after `forceDetachAt` with force, and again until the backend reports
+ * that it is done or the instance has ended: a volume that is still attached cannot be used
+ * elsewhere. The job does not wait longer than `DETACH_WAIT` after the first forced attempt.
  */
 import { SECOND, type Timestamp } from '../model/values.ts';
 import type { AttachmentRecord, VolumeUse } from '../model/volumes.ts';
@@ -10,7 +10,7 @@ import type { AttachmentRecord, VolumeUse } from '../model/volumes.ts';
 /** A backend that has not attached a volume by then has failed. */
 export const ATTACH_LIMIT = 300 * SECOND;
 
-/** No volume is taken by force sooner than this. */
+/** No volume is detached by force sooner than this. */
 const LEAST_FORCE_DELAY = 60;
 /** Where the job sets no limit of its own (`stop_duration: off`). */
 const DEFAULT_FORCE_DELAY = 300;
@@ -18,7 +18,7 @@ const DEFAULT_FORCE_DELAY = 300;
 /** How long after the first forced detachment a job ends although its volume is still attached. */
 export const DETACH_WAIT = 120 * SECOND;
 
-/** When a volume is detached by force: what the most patient of the jobs that left it allows. */
+/** When a volume is detached by force: the latest time that any of the jobs that used it allows. */
 export function forceDetachAt(
   { statusChangedAt }: Pick<AttachmentRecord, 'statusChangedAt'>,
   jobs: readonly Pick<VolumeUse['job'], 'terminationReason' | 'spec'>[],

@@ -15,7 +15,7 @@ export const CREATE_LIMIT = 3600 * SECOND;
 
 /**
  * From the agent's first report to the running process. Agents give up a pull much earlier by
- * themselves; this is for an agent that reports nothing more although its host is connected.
+ * themselves; this limit is for an agent that stops reporting although its host is connected.
  */
 export const PULLING_LIMIT = 2 * 3600 * SECOND;
 
@@ -52,7 +52,7 @@ export function killDeadline(
 
 // Instances.
 
-/** Machines without hourly costs: being unable to reach them for a while costs nothing. */
+/** Machines without hourly costs may be unreachable for a while without a loss. */
 export const isPatientBackend = (backend: BackendName | null): boolean =>
   capabilitiesOf(backend).owner !== 'provider';
 

@@ -1,3 +1,6 @@
-/** All about statuses for this package: the statuses of the contract, and what core adds. */
+/**
+ * Everything about statuses for this package: the statuses of the contract, and the additions of
+ * core.
+ */
 export * from '@dstack/contract/status';
 export * from './own.ts';

@@ -1,4 +1,4 @@
-/** What core adds to the statuses of the contract. */
+/** Additions of core to the statuses of the contract. */
 export * from './attachment-deadlines.ts';
 export * from './deadlines.ts';
 export * from './reasons.ts';

@@ -62,7 +62,7 @@ interface RunEnd {
   readonly error: string | null;
   /** Reason given to jobs that are still alive. */
   readonly jobReason: JobTerminationReason;
-  /** Jobs that run are asked to end, not killed. */
+  /** Running jobs are requested to end, not killed. */
   readonly graceful: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** What follows from a status together with other fields of its record. */
+/** Predicates of a status together with other fields of its record. */
 import {
   isInstancePending,
   isJobRunning,
@@ -23,7 +23,7 @@ export type JobOutcome =
   | 'provisioning'
   | 'running'
   | 'done'
-  /** Is ignored for the run. */
+  /** The run ignores it. */
   | 'scaled_down'
   /** Ended for a reason that may be retried. */
   | 'failed';

@@ -92,7 +92,7 @@ describe('texts of a job', () => {
     ['terminating', null, 'terminate', 'terminating (SIGTERM)'],
     ['terminating', null, 'kill', 'terminating (SIGKILL)'],
     ['done', null, 'kill', 'exited (0)'],
-  ] as const)('%s, out of reach since %s, stop at %s is "%s"', (status, since, stage, text) => {
+  ] as const)('%s, unreachable since %s, stop at %s is "%s"', (status, since, stage, text) => {
     const stop = stage && ({ kind: 'stop', stage } as const);
     expect(jobStatusMessage(aJob({ status, disconnectedAt: since }), stop)).toBe(text);
   });

@@ -33,7 +33,7 @@ const STOP_STAGES: Readonly<Record<StopStage, string>> = {
   kill: 'SIGKILL',
 };
 
-/** How far a job's stop, or the machine that it waits for, has come. */
+/** The progress of a job's stop, or of the machine that it waits for. */
 export type JobStage =
   | { readonly kind: 'stop'; readonly stage: StopStage }
   /** As the backend names it: `booting`. */
@@ -90,7 +90,7 @@ function failedMessage(
 }
 
 /**
- * Text of `run.status_message` on the wire: `pulling` and `retrying` are no statuses, and a
+ * Text of `run.status_message` on the wire: `pulling` and `retrying` are not statuses, and a
  * condition that holds for all of its jobs is shown for the run. `stages`: of stops under way, by
  * job id.
  */

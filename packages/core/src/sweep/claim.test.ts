@@ -23,7 +23,7 @@ const judge = (claims: readonly Claim[], now = T0) =>
 describe('claims of an account', () => {
   it('are no hindrance while all of them are this installation’s', () => {
     expect(judge([])).toEqual({ claimant: 'me', rivals: [] });
-    // The one under a former name is this installation's too: nobody else knows its nonce.
+    // The claim under a former name belongs to this installation too: only it has its nonce.
     const own = [claim('me', 'mine'), claim('before', 'mine')];
     expect(judge(own)).toEqual({ claimant: 'me', rivals: [] });
   });
@@ -34,13 +34,13 @@ describe('claims of an account', () => {
     expect(judge([other], T0 + CLAIM_LIFETIME).rivals).toEqual([]);
   });
 
-  it('show by an unknown nonce that a copy of this installation renews them', () => {
+  it('with an unknown nonce reveal that a copy of this installation renews them', () => {
     const double = claim('me', 'unknown');
     expect(judge([double])).toEqual({ claimant: 'new', rivals: [double] });
   });
 });
 
-it('what hinders is named, and ends hours after the last rival was seen', () => {
+it('the hindrance is named, and ends hours after the last rival was seen', () => {
   expect(hindranceOf({ rivals: [claim('other', 'theirs')] }, null, T0)).toBe(
     "another installation with this server's tag has claimed the account, last at 2027-01-15T08:00:00.000Z; its claim expires 7 days after that",
   );
@@ -49,7 +49,7 @@ it('what hinders is named, and ends hours after the last rival was seen', () => 
   expect(soleSince(T0, { rivals: [claim('other', 'theirs')] }, T0 + HOUR)).toBeNull();
 });
 
-/** One installation: what its database says, and what its process remembers. */
+/** One installation: the content of its database, and the memory of its process. */
 class Installation {
   claimant: string;
   nonces: readonly string[];
@@ -93,14 +93,15 @@ it('while an installation and copies of it renew their claims, none of them ends
         for (let hour = 1; hour <= hoursBefore; hour++) original.renew(account, T0 + hour * HOUR);
         const now = T0 + hoursBefore * HOUR;
         const all = [original, original.copy(), original.copy()];
-        // Who comes first in an hour is chance; each comes once.
+        // The order within an hour is random; each renews once.
         for (let hour = 0; hour < 12; hour++) {
           const shift = order[hour % order.length] ?? 0;
           const turns = [...all.slice(shift), ...all.slice(0, shift)];
           for (const [turn, one] of turns.entries()) {
             const at = now + hour * HOUR + turn * 1000 * SECOND + (jitter[hour] ?? 0) * SECOND;
             const mayEnd = one.renew(account, at);
-            // The original may be the first to renew; what copies create is not confirmed by then.
+            // The original may be the first to renew; resources of copies are not confirmed by
+            // then.
             if (hour > 0 || one !== original) expect(mayEnd).toBe(false);
           }
         }
@@ -110,7 +111,7 @@ it('while an installation and copies of it renew their claims, none of them ends
   );
 });
 
-it('a restored installation may end orphans once the claim of its former life has expired', () => {
+it('a restored installation may end orphans once its former claim has expired', () => {
   let ids = 0;
   const account = new Map<string, Claim>();
   const original = new Installation('first', [], () => `id-${++ids}`);

@@ -1,37 +1,41 @@
 /**
- * Claims tell installations with the same server tag apart. A copied or restored database has the tag
- * of the original, and what the other one has created looks like an orphan to it. So each installation
- * renews a claim at the provider, and only one without a rival ends anything.
+ * Claims distinguish installations with the same server tag. A copied or restored database has the
+ * tag of the original, so resources that the other one has created look like orphans. Therefore
+ * each installation renews a claim in the account, and only an installation without a rival ends
+ * anything.
  *
- * A renewal replaces the claim's nonce, and the database keeps the nonces that it has written. From the
- * moment at which a database is copied, original and copy write different ones: whoever reads a nonce
- * under its own name that it has not written knows that it has a double.
+ * A renewal replaces the claim's nonce, and the database keeps the nonces that it has written.
+ * After a database was copied, original and copy write different nonces. An installation that reads
+ * an unknown nonce under its own name has found a double.
  */
 import type { Id, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 
 export interface Claim {
-  /** Whose it is: an id that the claiming installation has chosen. */
+  /** The id that the claiming installation has chosen for itself. */
   readonly claimant: string;
   /** Different with each renewal. */
   readonly nonce: string;
   readonly renewedAt: Timestamp;
 }
 
-/** A claim that nobody has renewed for so long belongs to nobody. */
+/** A claim expires after this time without a renewal. */
 export const CLAIM_LIFETIME = 7 * 86_400 * SECOND;
 
 /**
- * How long this process must have watched the claims without seeing a rival. An original and its copy
- * both renew hourly, so each sees the other's renewal in this time.
+ * How long this process must have watched the claims without a rival. An original and its copy both
+ * renew hourly, so each reads the other's renewal in this time.
  */
 export const CLAIM_WATCH = 3 * 3600 * SECOND;
 
-/** Enough for renewals of which only the database or only the provider has the latest. */
+/** Enough for renewals of which only the database or only the account has the latest. */
 const KEPT_NONCES = 8;
 
 export interface ClaimVerdict {
-  /** Under which name to renew the claim: a new one if somebody else uses the present one. */
+  /**
+   * The name under which to renew the claim: a new one if another installation uses the present
+   * one.
+   */
   readonly claimant: string;
   /** Claims of other installations that have not expired. */
   readonly rivals: readonly Claim[];
@@ -63,7 +67,7 @@ export function soleSince(
   return rivals.length > 0 ? null : (before ?? now);
 }
 
-/** Why orphans are not ended, for people; null = they may be. */
+/** Why orphans are not ended, for people; null = they may be ended. */
 export function hindranceOf(
   { rivals }: Pick<ClaimVerdict, 'rivals'>,
   since: Timestamp | null,

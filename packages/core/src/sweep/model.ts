@@ -2,11 +2,11 @@
 import type { OrphanKind } from '@dstack/contract/wire';
 import type { BackendName, Id, InstanceHandle, Timestamp } from '../model/index.ts';
 
-/** Something with this server's tag, as its provider lists it. */
+/** A resource with this server's tag, as its backend lists it. */
 export interface ListedThing {
   readonly kind: OrphanKind;
   readonly handle: InstanceHandle;
-  /** Null where the handle alone finds it. */
+  /** Null if the handle alone is enough to find it. */
   readonly region: string | null;
   readonly owner: OrphanOwner;
   /** Key of the order; null if the provider does not keep it. */
@@ -20,7 +20,7 @@ export interface OrphanOwner {
   readonly instance: string;
 }
 
-/** Something with this server's tag that no record of the server accounts for. */
+/** A resource with this server's tag and without a record of the server. */
 export interface OrphanRecord extends ListedThing {
   readonly id: Id;
   /** The project in whose backend it was found. */
@@ -28,9 +28,12 @@ export interface OrphanRecord extends ListedThing {
   readonly backend: BackendName;
   readonly firstSeenAt: Timestamp;
   readonly lastSeenAt: Timestamp;
-  /** When a second look confirmed and reported it; null = seen once so far. */
+  /** When a second sweep confirmed and reported it; null = found once so far. */
   readonly reportedAt: Timestamp | null;
-  /** Written before the provider is asked to end it, so that a crash does not hide who did; null = not. */
+  /**
+   * Written before the backend is requested to end it, so that a crash does not hide the cause;
+   * null = not requested.
+   */
   readonly endRequestedAt: Timestamp | null;
   /** Why it could not be ended, for people. */
   readonly error: string | null;
@@ -48,6 +51,6 @@ export interface SweepRecord {
   readonly error: string | null;
   /** Nonces of this server's latest renewals of its claim, newest first. */
   readonly nonces: readonly string[];
-  /** Why orphans there are not ended, for people; null = they are. */
+  /** Why the orphans of this backend are not ended, for people; null = they are ended. */
   readonly hindrance: string | null;
 }

@@ -23,7 +23,7 @@ function look(part: Partial<SweepInput>): SweepDecision {
   });
 }
 
-/** Looks at the same list again and again, each time with what the last look has left. */
+/** Sweeps the same list repeatedly, each time with the result of the previous sweep. */
 function looks(times: readonly number[], part: Partial<SweepInput> = {}): SweepDecision {
   let orphans: readonly OrphanRecord[] = [];
   let last: SweepDecision | null = null;
@@ -34,14 +34,14 @@ function looks(times: readonly number[], part: Partial<SweepInput> = {}): SweepD
   return last as SweepDecision;
 }
 
-describe('a thing that nothing accounts for', () => {
-  it('is kept in mind when it is seen first, and neither reported nor ended', () => {
+describe('a resource without a record', () => {
+  it('is only remembered when it is found first, neither reported nor ended', () => {
     const { orphans, reported, toEnd, events } = look({});
     expect(orphans).toMatchObject([{ id: 'o-1', firstSeenAt: T0, reportedAt: null }]);
     expect([reported, toEnd, events]).toEqual([[], [], []]);
   });
 
-  it('is reported by a second look some minutes later, once', () => {
+  it('is reported by a second sweep some minutes later, once', () => {
     const second = looks([T0, T0 + CONFIRM_AFTER]);
     expect(second.events.map(({ message }) => message)).toEqual([
       "Orphaned instance m-1 in aws found: it carries this server's tag (created for project main, fleet pool, instance pool-0), but the server has no record of it",
@@ -50,12 +50,12 @@ describe('a thing that nothing accounts for', () => {
     expect(looks([T0, T0 + CONFIRM_AFTER, T0 + 2 * CONFIRM_AFTER]).events).toEqual([]);
   });
 
-  it('is not confirmed by a look that follows at once', () => {
+  it('is not confirmed by a sweep that follows at once', () => {
     const { reported, toEnd } = looks([T0, T0 + SECOND]);
     expect([reported, toEnd]).toEqual([[], []]);
   });
 
-  it('is ended once it is confirmed, and asked for until it is gone', () => {
+  it('is ended once it is confirmed, with repeated requests until it no longer exists', () => {
     const times = [T0, T0 + CONFIRM_AFTER, T0 + 2 * CONFIRM_AFTER];
     const { toEnd } = looks(times);
     expect(toEnd).toMatchObject([{ id: 'o-1', endRequestedAt: T0 + CONFIRM_AFTER }]);
@@ -86,19 +86,19 @@ describe('an orphan', () => {
     expect(after.settled).toEqual(orphans);
   });
 
-  it('that the server has ended says so', () => {
+  it('that the server has ended reports that', () => {
     const ended = orphans.map((orphan) => ({ ...orphan, endRequestedAt: T0 }));
     const after = look({ orphans: ended, listed: [], now });
     expect(textsOf(after)).toEqual(['Orphaned instance m-1 in aws terminated by the server']);
   });
 
-  it('whose record is there again is none', () => {
+  it('whose record exists again is none', () => {
     const after = look({ orphans, listed: [known(machine)], now });
     expect(textsOf(after)).toEqual(['Orphaned instance m-1 in aws is accounted for again']);
     expect(after.orphans).toEqual([]);
   });
 
-  it('that was never reported goes without a word', () => {
+  it('that was never reported ends without a report', () => {
     expect(textsOf(look({ orphans: look({}).orphans, listed: [], now }))).toEqual([]);
   });
 });

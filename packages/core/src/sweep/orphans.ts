@@ -1,12 +1,12 @@
-/** Which of the things at a provider are orphans, and what becomes of them. */
+/** Which resources of an account are orphans, and what is done with them. */
 import { newEvent, projectTarget } from '../events/events.ts';
 import type { BackendName, Id, NewEvent, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import type { ListedThing, OrphanRecord } from './model.ts';
 
 /**
- * Between two looks at the same thing: rows and lists are read one after the other, and a provider's
- * list may lag behind.
+ * Between two sweeps that find the same resource: rows and lists are read one after the other, and
+ * a provider's list may lag behind.
  */
 export const CONFIRM_AFTER = 300 * SECOND;
 
@@ -22,13 +22,13 @@ export interface SweepInput {
 }
 
 export interface SweepDecision {
-  /** Every orphan as it is now. */
+  /** Every present orphan. */
   readonly orphans: readonly OrphanRecord[];
-  /** Those of before that are none any more. */
+  /** Former orphans that are no longer any. */
   readonly settled: readonly OrphanRecord[];
-  /** Those that this look confirmed. */
+  /** Orphans that this sweep confirmed. */
   readonly reported: readonly OrphanRecord[];
-  /** Those whose provider has to be asked, once the decision is written. */
+  /** Orphans that the backend has to end once the decision is written. */
   readonly toEnd: readonly OrphanRecord[];
   readonly events: readonly NewEvent[];
 }
@@ -53,12 +53,12 @@ export function decideSweep(input: SweepInput): SweepDecision {
   };
 }
 
-/** How long after its last look the sweep of another project still speaks for an orphan. */
+/** How long after its last sweep another project still reports an orphan. */
 const SPEAKS_FOR = 2 * 3600 * SECOND;
 
 /**
- * Whether the sweep of another project, whose backend is the same account, reports the thing. The first
- * to report it goes on doing so; before that the project with the lower id does.
+ * Whether the sweep of another project, whose backend is the same account, reports the resource.
+ * The first project that reported it continues to; before that the project with the lower id does.
  */
 export function isReportedElsewhere(
   orphans: readonly OrphanRecord[],
@@ -75,7 +75,7 @@ export function isReportedElsewhere(
   });
 }
 
-/** Volumes hold data that may be the only copy: a person decides about them. */
+/** A volume may have the only copy of its data: a person decides about it. */
 export function isEndable({ kind }: Pick<OrphanRecord, 'kind'>): boolean {
   return kind !== 'volume';
 }

@@ -6,12 +6,12 @@ import { CONFIRM_AFTER, type SweepDecision } from './orphans.ts';
 
 const HOUR = 3600 * SECOND;
 
-/** Share of the hour by which sweeps are spread. */
+/** The share of the hour over which sweeps are spread. */
 const JITTER = 0.1;
 
 const FIRST_RETRY = 60 * SECOND;
 
-/** A provider may take minutes to end a machine; then it is asked again less and less often. */
+/** A provider may take minutes to end a machine; the delays until the next request grow. */
 const ENDING_AGAIN = 120 * SECOND;
 
 /** `seed` differs for each backend and each sweep: core has no randomness. */

@@ -1,6 +1,6 @@
 /**
- * Complete records for the tests of all packages, with as few facts as make sense. A test gives those
- * that it is about; times that it does not give are the time at which the record was made.
+ * Complete records for the tests of all packages, with as few facts as possible. A test sets the
+ * fields that it is about; unset times are the time at which the record was made.
  */
 import type { JobSpec } from '@dstack/contract/wire';
 import type {
@@ -62,7 +62,7 @@ export function anOffer(machine: OfferFields = {}): Offer {
   };
 }
 
-/** The machine that was made of an offer. */
+/** The machine that was created from an offer. */
 export function provisioningDataFor(
   offer: Offer = anOffer(),
   hostname = '10.0.0.1',
@@ -191,7 +191,7 @@ export function instanceRecord(part: Partial<InstanceRecord> = {}): InstanceReco
   };
 }
 
-/** A placement group that is there, where the machines of `anOffer` are. */
+/** An existing placement group at the site of `anOffer`. */
 export function groupRecord(part: Partial<GroupRecord> = {}): GroupRecord {
   const { createdAt = T0 } = part;
   return {

@@ -12,7 +12,7 @@ export interface VolumeContext {
 }
 
 export interface VolumeLocation {
-  /** A volume on hosts is Kubernetes' on the wire only. */
+  /** A volume on hosts is a Kubernetes volume on the wire only. */
   readonly backend: BackendName;
   /** The SSH fleet whose hosts hold it. */
   readonly fleetId: Id | null;
@@ -22,7 +22,7 @@ export type PreparedVolume =
   /** `external`: it registers a volume that exists already. */
   { readonly ok: true; readonly external: boolean } & VolumeLocation;
 
-/** What the server makes of a volume's configuration, or why it refuses it. */
+/** The prepared form of a volume's configuration, or the reason for refusing it. */
 export function prepareVolume(
   configuration: VolumeConfiguration,
   context: VolumeContext,
@@ -77,7 +77,7 @@ function placeOf(
   return { backend: SSH_HOST_BACKEND, fleetId: fleet.id };
 }
 
-/** The key that names a volume of the user's, and its value. */
+/** The key that names an existing volume, and its value. */
 export function externalIdOf(configuration: VolumeConfiguration) {
   return 'claim_name' in configuration
     ? { key: 'claim_name', id: configuration.claim_name }
