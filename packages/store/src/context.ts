@@ -22,7 +22,7 @@ export interface Write {
   abort(value: unknown): never;
 }
 
-/** What every query of this package uses. */
+/** The dependencies of every query in this package. */
 export interface StoreContext {
   readonly db: Db;
   readonly postgres: boolean;

@@ -13,7 +13,7 @@ export type StoreErrorCode =
   | 'store_project_deleted'
   | 'store_undecryptable';
 
-/** `message` says what happened, `fix` what the operator can do about it. */
+/** `message`: what happened; `fix`: what the operator can do about it. */
 export class StoreError extends Error {
   readonly code: StoreErrorCode;
   readonly fix: string;

@@ -1,4 +1,4 @@
-/** What belongs to a project and has no life of its own: backends, secrets, repos, files, meta. */
+/** Records that exist only within a project: backends, secrets, repos, files, meta. */
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import type { ServiceTokenRecord } from './meta/types.ts';

@@ -41,7 +41,7 @@ const busy = (id: string, version: number): Change => ({
 });
 
 forEachStore((tests) => {
-  it('answers the same record as long as nothing is written, and it cannot be changed', async () => {
+  it('returns the same record as long as nothing is written, and it cannot be changed', async () => {
     const world = await openWorld(tests);
     await insertInstances(world, 1);
     const [first] = await listed(world.store);
@@ -50,7 +50,7 @@ forEachStore((tests) => {
     expect(() => Object.assign(first ?? {}, { status: 'busy' })).toThrow(TypeError);
   });
 
-  it('answers the new record after a write, and the others as they were', async () => {
+  it('returns the new record after a write, and the others unchanged', async () => {
     const world = await openWorld(tests);
     const { instances } = await insertInstances(world, 2);
     const before = await listed(world.store);
@@ -61,7 +61,7 @@ forEachStore((tests) => {
     expect(after[1]).toBe(before[1]);
   });
 
-  it('shows what has no version of its own as it is now', async () => {
+  it('shows the present values of columns without a version', async () => {
     const world = await openWorld(tests);
     const { store, projectId, userId } = world;
     const run = runRecord({ projectId, userId });

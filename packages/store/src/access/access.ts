@@ -10,7 +10,7 @@ export function createAccess(context: StoreContext): Access {
   return {
     onChanged: (listener) => bus.onAccessChanged(listener),
     async isToken(text) {
-      // Tokens of jobs are not stored; the prefix is theirs alone.
+      // Tokens of jobs are not stored; only they have this prefix.
       if (text.startsWith(JOB_TOKEN_PREFIX)) return true;
       const hash = tokenHash(text);
       const row = await db

@@ -16,7 +16,8 @@ export interface Access {
   onChanged(listener: (subject: AccessSubject | null) => void): () => void;
   /**
    * Whether the text is or was a token of this installation: of a user (even deleted or inactive),
-   * a service token, or one of a job. Used for what must not be passed on, not for authentication.
+   * a service token, or one of a job. Used to decide what must not be passed on, not for
+   * authentication.
    */
   isToken(text: string): Promise<boolean>;
   /**

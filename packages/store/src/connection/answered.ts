@@ -1,7 +1,7 @@
 import type pg from 'pg';
 
 /**
- * The server has vanished: the network drops what is sent to it, which the operating system would
+ * The server has vanished: the network drops the packets to it, which the operating system would
  * report only after a quarter of an hour. The code is PostgreSQL's for a failed connection.
  */
 export class DatabaseTimeoutError extends Error {
@@ -15,8 +15,8 @@ export class DatabaseTimeoutError extends Error {
 
 /**
  * Waits for an answer up to the limit (0: without one). After the limit it destroys the connection,
- * because a late answer would be taken for that of another statement: all statements on it fail,
- * and the pool discards it.
+ * because a late answer would be taken as that of another statement: all statements on it fail, and
+ * the pool discards it.
  */
 export async function answered<T>(
   client: pg.Client,

@@ -1,10 +1,10 @@
-/** How long the database may keep the process to itself, in milliseconds. */
+/** How long the database may keep the process busy, in milliseconds. */
 const SLICE_MS = 10;
 
 /**
- * Gives the event loop its turns while there is much to do. Statements of SQLite are synchronous, and
- * those of a thousand waiting passes follow each other in microtasks: no request, timer or socket
- * would be served before the last of them.
+ * Gives the event loop its turns while the database is busy. Statements of SQLite are synchronous,
+ * and those of a thousand waiting passes follow each other in microtasks: no request, timer or
+ * socket would be served before the last of them.
  */
 export class EventLoopTurns {
   readonly #now: () => number;

@@ -4,7 +4,7 @@ export interface PostgresLimits {
   readonly statement: number;
   /** A statement's wait for a lock that another transaction holds. */
   readonly lock: number;
-  /** A transaction between two statements: while it is idle, it keeps its locks. */
+  /** The idle time of a transaction between two statements, during which it keeps its locks. */
   readonly idleInTransaction: number;
   /** The answer to a statement, by our clock, because a server that has vanished never answers. */
   readonly answer: number;

@@ -8,7 +8,7 @@ export interface LockHandle {
 
 /**
  * Ensures that a single process uses an SQLite database. The operating system holds `<db>.lock`
- * (through SQLite's own file lock), so the lock ends with its process however that dies, and a
+ * (through SQLite's own file lock), so the lock ends with its process even after a crash, and a
  * reused process id cannot be mistaken for the holder. `<db>.pid` only names the holder.
  */
 export function lockDatabase(path: string, now: () => number): LockHandle {

@@ -7,8 +7,7 @@ import type { PostgresLimits } from './limits.ts';
 const SETTINGS_ANSWER_MS = 10_000;
 
 /**
- * Set by a statement and not while connecting: PgBouncer refuses connections with settings it does
- * not know.
+ * Set by a statement and not while connecting: PgBouncer refuses connections with unknown settings.
  */
 const SETTINGS = `select set_config('statement_timeout', $1, false),
   set_config('lock_timeout', $2, false),

@@ -26,7 +26,7 @@ const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
 /**
- * LISTEN/NOTIFY on a connection of its own, which is opened again when it breaks. After a gap,
+ * LISTEN/NOTIFY on a separate connection, which is opened again when it breaks. After a gap,
  * subscribers are notified that they may have missed something. Our own notifications are ignored
  * here, because this server's listeners received those signals directly.
  */
@@ -101,7 +101,7 @@ function payloadsOf({ signals, events, access }: Announcement): string[] {
   ];
 }
 
-/** Null (everybody's access) if a newer server sends a kind that this one does not know. */
+/** Null (the access of all users) if a newer server sends a kind that this one does not support. */
 function subjectOf(text: string): AccessSubject | null {
   const [, kind, id = ''] = /^(user|project)\/(.+)$/.exec(text) ?? [];
   return kind === undefined ? null : { kind: kind as AccessSubject['kind'], id };

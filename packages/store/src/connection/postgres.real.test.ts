@@ -10,13 +10,13 @@ import { openPostgres, type PostgresConnection } from './postgres.ts';
 const binaries = postgresBinaries();
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** A log, and when it tells that a connection broke. */
+/** A log, and when it reports that a connection broke. */
 function listeningLog() {
   const { promise: broke, resolve } = Promise.withResolvers<void>();
   return { broke, logger: { ...silent, warn: () => resolve() } };
 }
 
-/** Nothing but the limit under test may end what a test does. */
+/** Only the limit under test may end what a test does. */
 const NONE: PostgresLimits = { statement: 0, lock: 0, idleInTransaction: 0, answer: 0, close: 0 };
 
 describe.skipIf(binaries === null)('a connection to PostgreSQL', () => {
@@ -40,7 +40,7 @@ describe.skipIf(binaries === null)('a connection to PostgreSQL', () => {
     connection = null;
   });
 
-  /** With one connection at a time: what is not given up is met again by the next query. */
+  /** With one connection at a time: the next query uses every connection that was not given up. */
   function open(limits: Partial<PostgresLimits>, logger: StoreLogger = silent): PostgresConnection {
     connection = openPostgres({
       connectionString: relay.url,
@@ -105,7 +105,7 @@ describe.skipIf(binaries === null)('a connection to PostgreSQL', () => {
     expect(await processId(db)).toBeGreaterThan(0);
   });
 
-  it('does not wait for ever for a row that somebody else holds', async () => {
+  it('does not wait for ever for a row that another transaction holds', async () => {
     const { db } = open({ lock: 50 });
     const holder = new pg.Client(url);
     await holder.connect();
@@ -119,7 +119,7 @@ describe.skipIf(binaries === null)('a connection to PostgreSQL', () => {
     }
   });
 
-  it('loses a transaction that does nothing, and with it what it held', async () => {
+  it('loses an idle transaction, and with it its locks', async () => {
     const { broke, logger } = listeningLog();
     const { db } = open({ idleInTransaction: 50 }, logger);
     const transaction = db.transaction().execute(async (tx) => {
@@ -140,7 +140,7 @@ describe('the limits of a connection', () => {
     expect(limits.lock).toBeLessThanOrEqual(limits.statement);
   });
 
-  it('let statements take any time where they are switched off, locks and idling excepted', () => {
+  it('let statements take any time where they are switched off, except for locks and idling', () => {
     const { statement, answer, lock, idleInTransaction } = postgresLimits(0);
     expect([statement, answer]).toEqual([0, 0]);
     expect(Math.min(lock, idleInTransaction)).toBeGreaterThan(0);

@@ -57,7 +57,9 @@ export function openSqlite(
   };
 }
 
-/** Whoever gets the connection lets other work of the process go first when it is time. */
+/**
+ * Before it hands out the connection, it lets other work of the process go first when that is due.
+ */
 class FairDialect extends SqliteDialect {
   override createDriver(): Driver {
     const driver = super.createDriver();

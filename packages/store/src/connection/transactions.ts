@@ -29,7 +29,7 @@ export function createTransactions(options: TransactionOptions) {
   return {
     read<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
       const transaction = options.db.transaction();
-      // SQLite has one connection, so whoever holds it reads one moment anyway.
+      // SQLite has one connection, so its holder reads one moment anyway.
       if (!options.postgres) return transaction.execute(work);
       return transaction
         .setIsolationLevel('repeatable read')

@@ -140,7 +140,7 @@ forEachStore((tests) => {
     expect(names.toSorted()).toEqual(expected.toSorted());
   });
 
-  it('lets exactly one of many submissions of the same name through', async () => {
+  it('accepts exactly one of many submissions of the same name', async () => {
     const world = await openWorld(tests);
     const outcomes = await Promise.all(
       Array.from({ length: 10 }, () => submit(world, { exact: 'train' })),
@@ -168,7 +168,7 @@ forEachStore((tests) => {
     expect(await world.store.engine.freeName('fleet', projectId, { exact: 'slow-owl' })).toBeNull();
   });
 
-  it('stops runs by name at once, whoever works on them', async () => {
+  it('stops runs by name at once, even during a pass', async () => {
     const world = await openWorld(tests);
     const { engine } = world.store;
     const run = await submittedRun(world, { exact: 'train' }, { status: 'running' });
@@ -221,7 +221,7 @@ forEachStore((tests) => {
     expect((await engine.loadRun(run.id, NO_MEMORY))?.run.status).toBe('terminating');
   });
 
-  it('loses none of many updates at once', async () => {
+  it('loses none of many concurrent updates', async () => {
     const world = await openWorld(tests);
     const { engine } = world.store;
     const run = await submittedRun(world, { exact: 'train' });

@@ -110,7 +110,7 @@ forEachStore((tests) => {
     expect(await world.store.events.list({ visibleTo: null })).toEqual([]);
   });
 
-  it('calls a row that someone else has inserted a conflict', async () => {
+  it('reports a conflict if another writer has inserted the row', async () => {
     const world = await openWorld(tests);
     const { fleet } = await submitted(world);
     const second = instanceRecord({ projectId: world.projectId, fleetId: fleet.id });
@@ -118,7 +118,7 @@ forEachStore((tests) => {
     expect(outcome).toBe('conflict');
   });
 
-  it('gives a number free and takes it again in one decision', async () => {
+  it('releases a number and takes it again in one decision', async () => {
     const world = await openWorld(tests);
     const { engine } = world.store;
     const { fleet, instance } = await submitted(world);
@@ -147,7 +147,7 @@ forEachStore((tests) => {
     expect(await engine.loadInstance(instance.id)).toBeNull();
   });
 
-  it('takes the same intent twice as one and refuses another under its key', async () => {
+  it('accepts the same intent twice as one and refuses another under its key', async () => {
     const world = await openWorld(tests);
     const { engine } = world.store;
     const { run, job } = await submitted(world);

@@ -156,7 +156,7 @@ function sameEffect(a: IntentRecord, b: IntentRecord): boolean {
   );
 }
 
-/** An effect that has been carried out meanwhile stays so. */
+/** An effect that has been carried out meanwhile stays as it is. */
 async function cancelIntent(tx: Tx, key: string, now: number): Promise<void> {
   await tx
     .updateTable('intents')

@@ -4,8 +4,8 @@ import type { Tx } from '../context.ts';
 import { localKeys } from './local-use.ts';
 
 /**
- * Whether the records that a decision relies on without writing them are unchanged. On PostgreSQL
- * they stay so until the commit.
+ * Whether the records that a decision relies on without writing them are unchanged. PostgreSQL
+ * keeps them unchanged until the commit.
  */
 export async function checksHold(
   tx: Tx,

@@ -103,7 +103,7 @@ forEachStore((tests) => {
     expect(await engine.hostOwner('local')).toBeNull();
   });
 
-  it('never gives a block of an instance away twice', async () => {
+  it('never assigns a block of an instance twice', async () => {
     const { world, stores } = await servers(tests);
     const { projectId } = world;
     const fleet = fleetRecord({ projectId });
@@ -182,7 +182,10 @@ function startWriter(...args: string[]): ChildProcess {
   return spawn(process.execPath, [WRITER, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
-/** Kills it in the middle of what follows that many writes. Answers the last one it told of. */
+/**
+ * Kills the process during the writes that follow the given number. Returns the last write that it
+ * reported.
+ */
 async function killAfter(child: ChildProcess, writes: number): Promise<number> {
   let told = 0;
   for await (const line of createInterface({ input: child.stdout! })) {
@@ -215,7 +218,7 @@ function betweenServers(tests: StoreTests): void {
     return { url, world, b, heard };
   }
 
-  it('carries signals to the other server, and each once to the own', async () => {
+  it('carries signals to the other server, and each once to the sender', async () => {
     const { world, b, heard } = await two();
     const { run } = await insertRun(world, 'train');
     const update = { type: 'run.update', id: run.id, version: 0, set: { priority: 1 } } as const;

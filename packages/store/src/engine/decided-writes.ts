@@ -8,7 +8,10 @@ import { runTable } from '../schema/work-tables.ts';
 import { applyChanges } from './apply.ts';
 import type { BareRun, Decide } from './types.ts';
 
-/** Each try fails only against a pass that has just written, so more failures cannot be chance. */
+/**
+ * Each try fails only against a pass that has just written, so more failures cannot be a
+ * coincidence.
+ */
 const MAX_TRIES = 50;
 
 interface DecidedRow {

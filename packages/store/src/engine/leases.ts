@@ -120,8 +120,8 @@ interface Lease {
 }
 
 /**
- * For a single server: the lock file keeps others away, and a lease ends with its process, so
- * nothing is stored (each pass would cost two syncs).
+ * For a single server: the lock file excludes others, and a lease ends with its process, so nothing
+ * is stored (each pass would cost two syncs).
  */
 export function localLeases({ now }: Pick<StoreContext, 'now'>): Leases {
   const leases = new Map<string, Lease>();

@@ -7,7 +7,7 @@ import { instanceTable } from '../schema/work-tables.ts';
 
 interface LocalKeys {
   readonly count: number;
-  /** Instances that hold jobs, or will soon. */
+  /** Instances that hold jobs, or will hold some soon. */
   readonly busy: readonly VersionedKey[];
   /** Changes whenever `count` or `busy` does. */
   readonly state: string;

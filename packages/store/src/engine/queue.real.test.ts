@@ -104,7 +104,7 @@ forEachStore((tests) => {
       expect(await engine.waitingFor(`project:${other.id}`)).toEqual([other.id]);
     });
 
-    it('that was left to a project, which does not need it any more, wakes the others', async () => {
+    it('that was reserved for a project and is no longer needed wakes the others', async () => {
       const { world, other } = await twoProjects(tests);
       await insertWaiting(world, 'ours');
       await insertWaiting(world, 'theirs', { projectId: other.id });

@@ -53,7 +53,7 @@ forEachStore((tests) => {
     ]);
   });
 
-  it('leaves old submissions out, but for the last one that had a machine', async () => {
+  it('omits old submissions, except the last one that had a machine', async () => {
     const world = await openWorld(tests);
     const submissions = Array.from({ length: 27 }, (_, submissionNum) => ({
       submissionNum,
@@ -93,7 +93,7 @@ forEachStore((tests) => {
     });
   });
 
-  it('has what only the memory of a server knows of the jobs of the run', async () => {
+  it('has the facts about the run’s jobs that only the memory of a server holds', async () => {
     const world = await openWorld(tests);
     const { run, jobs } = await insertRun(world, {}, [{}, { jobNum: 1 }]);
     const overQuota = new Map([
@@ -105,14 +105,14 @@ forEachStore((tests) => {
     expect(snapshot).toMatchObject({ probes: {}, gpuSamples: {}, requests: null });
   });
 
-  it('has what the backends are known for when placement starts', async () => {
+  it('has the facts about backends that were read when placement started', async () => {
     const world = await openWorld(tests);
     await insertRun(world, {}, [{}]);
     const hints = { offersOnly: new Set(['aws'] as const), hasPolledBackends: true };
     expect(await world.store.engine.loadPlacement(world.projectId, hints)).toMatchObject(hints);
   });
 
-  it('places on imported fleets too, and knows whose they are', async () => {
+  it('has imported fleets too, with their projects', async () => {
     const world = await openWorld(tests);
     const { store, userId, projectId } = world;
     const other = projectRecord(userId, { name: 'other' });

@@ -53,7 +53,7 @@ forEachStore((tests) => {
     expect((await world.store.engine.loadFleet(fleet.id))?.groups).toEqual([group]);
   });
 
-  it('updates a group as it was read, and only so', async () => {
+  it('updates a group only if it is unchanged since it was read', async () => {
     const world = await openWorld(tests);
     const { engine, groups, sweeps } = world.store;
     const { group } = await insertGroup(world);
@@ -65,7 +65,7 @@ forEachStore((tests) => {
     expect([...(await sweeps.knownIds('aws')).group]).toEqual(['pg-1']);
   });
 
-  it('keeps a deleted group out of its fleet and of what the backend should have', async () => {
+  it('omits a deleted group from its fleet and from the expected resources of the backend', async () => {
     const world = await openWorld(tests);
     const handle = { id: 'pg-1', data: null };
     const { group, fleet } = await insertGroup(world, { status: 'deleted', handle, deleted: true });

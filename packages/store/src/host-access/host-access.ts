@@ -73,7 +73,7 @@ export function createHostAccess(context: StoreContext): HostAccesses {
   };
 }
 
-/** As stored; versions that knew only SSH hosts stored the login without its kind. */
+/** As stored; older versions, which supported only SSH hosts, stored the login without its kind. */
 function recordOf(stored: NewHostAccess | StoredSshHost): NewHostAccess {
   if ('access' in stored) return stored;
   const { instanceId, agentToken, ...login } = stored;

@@ -21,7 +21,7 @@ export type HostAccess =
   /** A unix socket of the server host. */
   | { readonly kind: 'socket'; readonly path: string };
 
-/** Nothing of this is ever shown to clients. */
+/** These records are never shown to clients. */
 export interface HostAccessRecord {
   /** Also the key of the host record. */
   readonly instanceId: Id;

@@ -57,7 +57,7 @@ export function createReports(context: StoreContext): Reports {
   };
 }
 
-/** The agent may still report a job that was deleted here: nothing is kept then. */
+/** The agent may still report a job that was deleted here: its report is ignored then. */
 async function ignoringUnknownJob(save: () => Promise<boolean>): Promise<boolean> {
   try {
     return await save();

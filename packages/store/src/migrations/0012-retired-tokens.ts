@@ -1,6 +1,6 @@
 import { createTable, type Migration } from './ddl.ts';
 
-/** Hashes of revoked tokens: the proxy must not pass them on to apps either. */
+/** Hashes of revoked tokens: the proxy must not pass them on to apps. */
 export const retiredTokens: Migration = {
   name: 'tokens that are not valid any more',
   async up(c) {

@@ -2,11 +2,12 @@ import { sql } from 'kysely';
 import { createTable, type Migration } from './ddl.ts';
 
 /**
- * How backends find their instances, what they reported last, and how agents are reached that are not
- * on SSH hosts. Instances that are there already are known to their backends by their own ids.
+ * The handles by which backends find their instances, the last reports of backends, and the access
+ * to agents that are not on SSH hosts. The backends of existing instances find these by their own
+ * ids.
  */
 export const instanceHandles: Migration = {
-  name: 'instances as backends know them',
+  name: 'handles and observations of instances',
   async up(c) {
     const json = c.postgres ? 'json' : 'text';
     const bool = c.postgres ? 'boolean not null default false' : 'integer not null default 0';

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { createIndex, createTable, type Migration } from './ddl.ts';
 
-/** Sweeps of backends for things that no record accounts for, and leases of work without rows. */
+/** Sweeps of backends for resources without a record, and leases of work without rows. */
 export const sweep: Migration = {
   name: 'sweep',
   async up(c) {

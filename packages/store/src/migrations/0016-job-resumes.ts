@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Migration } from './ddl.ts';
 
-/** How often a job was interrupted before: rows of earlier submissions do not stay for ever. */
+/** How often a job was interrupted before: rows of earlier submissions are deleted some day. */
 export const jobResumes: Migration = {
   name: 'resumes of interrupted jobs',
   async up({ db }) {

@@ -2,11 +2,11 @@ import { sql } from 'kysely';
 import { createIndex, createTable, type Migration } from './ddl.ts';
 
 /**
- * Volumes as backends know them, their attachments, and the jobs that mount them. Earlier versions
+ * Volumes, their observations and attachments, and the jobs that mount them. Earlier versions
  * attached nothing, so the table of attachments is empty.
  */
 export const volumes: Migration = {
-  name: 'volumes as backends know them',
+  name: 'handles and observations of volumes',
   async up(c) {
     const json = c.postgres ? 'json' : 'text';
     const bool = c.postgres ? 'boolean not null default false' : 'integer not null default 0';

@@ -91,7 +91,7 @@ forEachStore((tests) => {
     ]);
   });
 
-  it('gives the name of a deleted project free', async () => {
+  it('frees the name of a deleted project', async () => {
     const { store, userId, projectId } = await openWorld(tests);
     await store.projects.delete([projectId]);
     expect(await store.projects.byName('main')).toBeNull();

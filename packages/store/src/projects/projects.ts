@@ -129,7 +129,7 @@ async function insertProject(context: StoreContext, tx: Tx, project: NewProject)
     .execute();
 }
 
-/** Conflicts with `lockNames`, under which things are added to a project. */
+/** Conflicts with `lockNames`, under which records are added to a project. */
 async function lockProjects(context: StoreContext, tx: Tx, ids: readonly Id[]): Promise<void> {
   if (!context.postgres || ids.length === 0) return;
   // In one order, so that two deletions do not wait for each other in a circle.

@@ -22,7 +22,7 @@ export interface RunView {
   readonly probes: Readonly<Record<Id, readonly number[]>>;
   /** Pulls under way, per job id. */
   readonly pulls: Readonly<Record<Id, PullProgress>>;
-  /** How far stops, and machines that jobs wait for, have come; per job id. */
+  /** The stages of stops, and of machines that jobs wait for; per job id. */
   readonly stages: Readonly<Record<Id, JobStage>>;
 }
 

@@ -5,7 +5,7 @@ import type * as sweep from './sweep-tables.ts';
 import type { RowOf } from './table.ts';
 import type * as work from './work-tables.ts';
 
-/** Who works on a row at the moment; written on shared databases only. */
+/** The owner of the present work on a row; written on shared databases only. */
 export interface Lease {
   lease_owner: string | null;
   lease_expires_at: number | null;

@@ -18,7 +18,9 @@ export interface Secrets {
   ): Promise<{ readonly secret: SecretRecord; readonly value: string } | null>;
   /** All values of a project, for interpolation and masking. */
   values(projectId: Id): Promise<Readonly<Record<string, string>>>;
-  /** Creates or replaces; `extras` receives which of them happened. `unchanged` writes nothing. */
+  /**
+   * Creates or replaces; `extras` receives which of the two happened. `unchanged` writes nothing.
+   */
   put(
     secret: {
       readonly id: Id;

@@ -15,7 +15,7 @@ interface Part {
   readonly jobs?: readonly Partial<Parameters<typeof jobRecord>[0]>[];
 }
 
-/** A service on a host of its own; answers its run's id. */
+/** A service on a separate host; returns its run's id. */
 async function insertService({ store, projectId, userId }: World, part: Part = {}) {
   const fleet = fleetRecord({ projectId });
   const instance = instanceRecord({ projectId, fleetId: fleet.id, hostId: 'host-1' });
@@ -61,7 +61,7 @@ forEachStore((tests) => {
     ]);
   });
 
-  it('finds none that is over, deleted, behind a gateway, or no service', async () => {
+  it('finds no run that has ended, is deleted, is behind a gateway, or is not a service', async () => {
     const world = await openWorld(tests);
     const others: Part['run'][] = [
       { name: 'over', status: 'done' },

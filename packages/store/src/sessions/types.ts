@@ -30,8 +30,8 @@ export interface SignedInSession {
 
 export interface Sessions {
   /**
-   * A user has a limited number of sessions; the ones unused for longest are ended. `refused`: the token
-   * is not the user's any more.
+   * A user has a limited number of sessions; the ones unused for longest are ended. `refused`: the
+   * token is not the user's any more.
    */
   open(
     session: SessionRecord,

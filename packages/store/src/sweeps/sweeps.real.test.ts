@@ -39,7 +39,7 @@ forEachStore((tests) => {
     expect((await store.sweeps.orphans()).map(({ backend }) => backend)).toEqual(['gcp']);
   });
 
-  it('knows what instances have at a backend until they are terminated', async () => {
+  it('lists the resources of instances at a backend until they are terminated', async () => {
     const world = await openWorld(tests);
     const { projectId } = world;
     const fleet = fleetRecord({ projectId });
@@ -62,7 +62,7 @@ forEachStore((tests) => {
     expect([...instance].sort()).toEqual(['m-1', 'm-2']);
   });
 
-  it('knows the volumes that a backend has created, before they are ready', async () => {
+  it('lists the volumes that a backend has created, before they are ready', async () => {
     const world = await openWorld(tests);
     const { projectId, userId } = world;
     for (const [id, handle] of [

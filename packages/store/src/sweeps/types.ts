@@ -2,14 +2,19 @@ import type { OrphanKind } from '@dstack/contract/wire';
 import type { BackendName, Id, OrphanRecord, SweepRecord } from '@dstack/core';
 import type { WriteExtras } from '../writes.ts';
 
-/** Sweeps of configured backends, and what they have found. */
+/** Sweeps of configured backends, and the orphans that they have found. */
 export interface Sweeps {
   list(): Promise<SweepRecord[]>;
   /** In the order in which they were found. */
   orphans(): Promise<OrphanRecord[]>;
-  /** Provider's ids of what rows of all projects have in backends of this name, read at one moment. */
+  /**
+   * Ids of the resources that rows of all projects have in backends of this name, read at one
+   * moment.
+   */
   knownIds(backend: BackendName): Promise<KnownIds>;
-  /** Writes the sweep, its orphans, and forgets those that are none any more, all or nothing. */
+  /**
+   * Writes the sweep and its orphans, and deletes those that are no longer orphans, all or nothing.
+   */
   save(outcome: SweepOutcome, extras?: WriteExtras): Promise<void>;
   /** The backend is not configured any more. */
   forget(sweep: Pick<SweepRecord, 'projectId' | 'backend'>): Promise<void>;

@@ -1,4 +1,4 @@
-/** Started as a process of its own: opens the database given as argument and keeps it open. */
+/** Started as a separate process: opens the database given as argument and keeps it open. */
 import { openStore } from '../open-store.ts';
 import { storeOptions } from './store-options.ts';
 

@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
 import { parseDatabaseUrl } from '../connection/url.ts';
 
-/** Runs a statement past the store, and returns its rows. */
+/** Runs a statement without the store, and returns its rows. */
 export async function rawSql(url: string, statement: string): Promise<Record<string, unknown>[]> {
   const parsed = parseDatabaseUrl(url);
   if (parsed.dialect === 'sqlite') {

@@ -1,4 +1,4 @@
-/** Records with the fewest facts that make sense; JSON parts contain only what the test reads. */
+/** Records with as few facts as possible; JSON parts contain only what the test reads. */
 import { randomUUID } from 'node:crypto';
 import type {
   CapacityHints,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 export interface Relay {
   /** The database of `url`, through the relay. */
   readonly url: string;
-  /** From now on nothing passes on the present connections, and neither side is notified. */
+  /** From now on the present connections transfer nothing, and neither side is notified. */
   freeze(): void;
   /** Ends the present connections. */
   cut(): void;

@@ -9,7 +9,7 @@ import { versionGuard } from './version-guard.ts';
 
 export interface StoreTests {
   readonly dialect: 'sqlite' | 'postgres';
-  /** Opens it on a database of its own (or the one given); closed after the test. */
+  /** Opens it on a new database (or the given one); closed after the test. */
   open(options?: Partial<OpenStoreOptions>): Promise<Store>;
   createDatabase(): Promise<string>;
   createEmptyDatabase(): Promise<string>;

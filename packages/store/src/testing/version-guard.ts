@@ -1,6 +1,6 @@
 import { fleetTable, instanceTable, jobTable, runTable } from '../schema/work-tables.ts';
 
-/** The one column that rises by itself; readers read it beside the version. */
+/** The one column that changes without a version; readers read it beside the version. */
 const UNVERSIONED = 'inactivity_secs';
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Started as a process of its own: writes decisions in an endless loop and prints a number after
- * each applied one. Arguments: database URL, run id, job id.
+ * Started as a separate process: writes decisions in an endless loop and prints a number after each
+ * applied one. Arguments: database URL, run id, job id.
  */
 
 import { openStore } from '../open-store.ts';

@@ -71,7 +71,9 @@ export interface Users {
     keys: { readonly privateKey: string; readonly publicKey: string },
     extras?: WriteExtras,
   ): Promise<void>;
-  /** Deleted users get another name and lose their token and memberships; their things stay. */
+  /**
+   * Deleted users get another name and lose their token and memberships; their other records stay.
+   */
   delete(ids: readonly Id[], extras?: WriteExtras): Promise<void>;
 
   /** Newest first. */

@@ -35,7 +35,7 @@ async function insertRun(world: World, userId: string, name: string, part: Parti
 
 const withKey = (ssh_key_pub: string) => ({ spec: { ssh_key_pub } as RunRecord['spec'] });
 
-/** Runs a statement in a transaction that stays open; answers the function that commits it. */
+/** Runs a statement in a transaction that stays open; returns the function that commits it. */
 async function uncommitted(url: string, statement: string): Promise<() => Promise<void>> {
   const parsed = parseDatabaseUrl(url);
   if (parsed.dialect !== 'postgres') throw new Error('needs PostgreSQL');

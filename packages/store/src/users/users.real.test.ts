@@ -41,7 +41,7 @@ forEachStore((tests) => {
     expect(rows).not.toMatch(/secret-token|secret-key/);
   });
 
-  it('lets nobody in whose token cannot be decrypted, who is inactive or deleted', async () => {
+  it('refuses users who are inactive or deleted, or whose token cannot be decrypted', async () => {
     const url = await tests.createDatabase();
     const { users } = await tests.open({ url });
     const [broken, inactive, gone] = [userRecord(), userRecord({ active: false }), userRecord()];
@@ -66,7 +66,7 @@ forEachStore((tests) => {
     expect((await users.credentials(user.id))?.sshPrivateKey).toBe('private-2');
   });
 
-  it('gives the name of a deleted user free and drops memberships', async () => {
+  it('frees the name of a deleted user and drops memberships', async () => {
     const { store, projectId } = await openWorld(tests);
     const { users, projects } = store;
     const bob = userRecord({ name: 'bob' });

@@ -5,10 +5,10 @@ import { forIds } from '../query.ts';
 import { volumeObservationTable } from '../schema/resource-tables.ts';
 import type { WriteExtras } from '../writes.ts';
 
-/** What backends last reported of volumes. */
+/** The last reports of backends about volumes. */
 export interface VolumeObservations {
   byVolumes(volumeIds: readonly Id[]): Promise<VolumeObservationRecord[]>;
-  /** Of a volume that was deleted meanwhile, nothing is kept. */
+  /** A report about a volume that was deleted meanwhile is dropped. */
   save(record: VolumeObservationRecord, extras?: WriteExtras): Promise<void>;
 }
 

@@ -43,7 +43,7 @@ export async function changeVolumeUses(tx: Tx, changes: readonly Change[]): Prom
   }
 }
 
-/** What these jobs mount, and what has become of it. */
+/** The volumes that these jobs mount, with their attachments. */
 export async function jobVolumes(tx: Tx, jobIds: readonly Id[]): Promise<JobVolume[]> {
   const rows = await forIds(jobIds, (slice) =>
     tx
