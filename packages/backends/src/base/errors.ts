@@ -1,14 +1,17 @@
-/** A backend could not do what it was asked; the message is for people. */
+/** A backend could not carry out a call; the message is for people. */
 export class BackendError extends Error {
   override name = 'BackendError';
 }
 
-/** The provider refuses the credentials that the backend is configured with. */
+/** The provider refuses the configured credentials of the backend. */
 export class CredentialsError extends BackendError {
   override name = 'CredentialsError';
 }
 
-/** The answer did not arrive: whether the request was carried out is unknown. Ask again with the same key. */
+/**
+ * The answer did not arrive: whether the request was carried out is unknown. Repeat it with the
+ * same key.
+ */
 export class NoAnswerError extends BackendError {
   override name = 'NoAnswerError';
 }
@@ -18,7 +21,7 @@ export class NoCapacityError extends BackendError {
   override name = 'NoCapacityError';
 }
 
-/** This offer cannot serve this order whatever the provider has; not counted as a try. */
+/** This offer cannot serve this order, whatever the provider has; not counted as a try. */
 export class SkipOfferError extends BackendError {
   override name = 'SkipOfferError';
 }

@@ -1,10 +1,10 @@
 /**
- * The capacity port: what the server needs of everything that has machines. One adapter folder per
+ * The capacity port: what the server needs from every source of machines. One adapter folder per
  * kind of backend implements it; the server and `core` never branch on a backend's name.
  *
- * Every call returns quickly: what takes minutes at a provider is begun by one call and followed by
- * `observe`. Every call may be repeated after a crash: the same key finds what was begun before, and
- * what has ended already is reported as ended.
+ * Every call returns quickly: work that takes minutes at a provider is begun by one call and
+ * followed by `observe`. Every call may be repeated after a crash: the same key finds what was
+ * begun before, and what has ended already is reported as ended.
  */
 import type { HostFacts, LeaseEnding } from '@dstack/contract/agent';
 import type { Requirements } from '@dstack/contract/wire';
@@ -25,13 +25,12 @@ export interface Backend {
   readonly name: BackendName;
   readonly capabilities: Capabilities;
   /**
-   * Every offer that satisfies `requirements`, cheapest first. Throws `BackendError` when the backend
-   * cannot be asked; one that can be asked only in part reports that in `notes`.
+   * Every offer that satisfies `requirements`, cheapest first. Throws `BackendError` if the backend
+   * cannot be asked; a backend that answers only in part reports that in `notes`.
    */
   offers(requirements: Requirements): Promise<OfferAnswer>;
   /**
-   * Whether the adapter signals freed capacity; the server asks other backends again from time to
-   * time while runs wait.
+   * Whether the adapter signals freed capacity; the server polls other backends while runs wait.
    */
   readonly signalsCapacity: boolean;
   /** Null: offers can be shown, instances cannot be created. */
@@ -40,7 +39,7 @@ export interface Backend {
   readonly volumes: VolumePort | null;
   /** Null: neither placement nor compute groups. */
   readonly groups: GroupPort | null;
-  /** Left out: the server reports orphans of this backend, and ends none. */
+  /** Omitted: the server reports orphans of this backend, and ends none. */
   readonly claims?: Claims;
   /** Each permission that the adapter needs, checked with the backend's own API. */
   check(): Promise<readonly CheckResult[]>;
@@ -52,7 +51,7 @@ export interface OfferAnswer {
   readonly notes: readonly string[];
 }
 
-/** Who made a thing at a provider: four tags on everything that costs money. */
+/** The owner of a resource at a provider: four tags on everything that costs money. */
 export interface OwnerTags {
   /** Id of the installation: servers that share a database are one owner. */
   readonly server: string;
@@ -83,7 +82,7 @@ export interface InstanceOrder {
   readonly reservation: string | null;
   /** Name of the placement group that the fleet's instances share. */
   readonly placementGroup: string | null;
-  /** Network volumes that will be attached; they fix zone and region. */
+  /** Network volumes that will be attached; they determine zone and region. */
   readonly volumes: readonly VolumeHandle[];
   /** Place in a compute group; null for a single instance. */
   readonly group: GroupPlace | null;
@@ -100,13 +99,13 @@ export interface CreatedInstance {
   /** Which agent runs its jobs. The id of the instance, unless several instances share one agent. */
   readonly hostId: string;
   /**
-   * The machine, if it is known when the order is taken; else `observe` reports it, and until then
-   * the server shows the offer without an address.
+   * The machine, if it is known when the order is accepted; else `observe` reports it, and until
+   * then the server shows the offer without an address.
    */
   readonly provisioningData: ProvisioningData | null;
 }
 
-/** What the server knows of an instance besides its handle. */
+/** Facts about an instance that the server has beside its handle. */
 export interface Seen {
   /** As the agent reported them; null before its first connection. */
   readonly facts: HostFacts | null;
@@ -115,23 +114,27 @@ export interface Seen {
 export interface InstancePort {
   /**
    * Orders an instance and returns without waiting for it to boot. Throws `NoCapacityError` or
-   * another `BackendError` for the next offer to be tried. `NoCapacityError` and `SkipOfferError` also
-   * say that there is no instance with this key: after a lost answer no other error is taken for that.
+   * another `BackendError` so that the next offer is tried. `NoCapacityError` and `SkipOfferError`
+   * also guarantee that there is no instance with this key; after a lost answer, no other error
+   * guarantees that.
    */
   create(order: InstanceOrder): Promise<CreatedInstance>;
-  /** Cheap. Asked while an instance starts and, less often, while it lives. */
+  /** Cheap. Called while an instance starts and, less often, while it lives. */
   observe(handle: InstanceHandle, seen: Seen): Promise<Observation>;
   /**
    * Optional: calls `onChange` with the handle's id when `observe` would report something new.
-   * Returns how to stop.
+   * Returns the function that stops it.
    */
   readonly watch?: (onChange: (handleId: string) => void) => () => void;
   /**
-   * How an instance ends by itself once its agent has had no contact with the server for the time of
-   * its lease. Left out: it cannot, and gets no lease.
+   * How an instance ends by itself once its agent has had no contact with the server for the time
+   * of its lease. Omitted: it cannot, and gets no lease.
    */
   readonly leaseEnding?: LeaseEnding;
-  /** Ends the instance; an unknown one has ended. `releasing` = accepted but still charged; ask again. */
+  /**
+   * Ends the instance; an unknown one has ended. `releasing` = accepted but still charged; call it
+   * again.
+   */
   release(handle: InstanceHandle): Promise<'released' | 'releasing'>;
   /** Everything that carries the owner's server tag and has not ended. */
   list(owner: Pick<OwnerTags, 'server'>): Promise<readonly ListedInstance[]>;
@@ -145,8 +148,8 @@ export type Observation =
     });
 
 /**
- * How the link supervisor reaches an agent. Null in an observation means that the server knows it
- * already: the login of an SSH host, the agent of the server host.
+ * How the link supervisor reaches an agent. Null in an observation: the server has the access
+ * already (the login of an SSH host, the agent of the server host).
  */
 export type InstanceAccess =
   /** A unix socket of the server host, whose agent the adapter runs. */
@@ -161,7 +164,7 @@ export type InstanceAccess =
 
 export interface ListedInstance {
   readonly handle: InstanceHandle;
-  /** As far as the provider's tags name it. */
+  /** As far as the provider's tags contain it. */
   readonly owner: OwnerTags;
   /** Key of the order. */
   readonly key: string | null;
@@ -182,7 +185,7 @@ export interface VolumeOrder {
 
 /** Where a directory of hosts is. */
 export interface DirectoryPlace {
-  /** Null where the hosts of a fleet share it. */
+  /** Null if the hosts of a fleet share it. */
   readonly hostId: string | null;
   readonly fleetId: Id | null;
   /** Directory of the shared file system; null = the agent's own on the disk of its host. */
@@ -191,21 +194,21 @@ export interface DirectoryPlace {
 
 export type AttachmentObservation =
   | { readonly state: 'pending'; readonly text: string }
-  /** `device`: path of the block device on the instance; null where there is none. */
+  /** `device`: path of the block device on the instance; null if there is none. */
   | { readonly state: 'attached'; readonly device: string | null }
   | { readonly state: 'detached' };
 
 export interface VolumePort {
-  /** As `InstancePort.create`: begins and returns; the same key finds the volume. */
+  /** Like `InstancePort.create`: begins and returns; the same key finds the volume. */
   create(order: VolumeOrder): Promise<VolumeHandle>;
-  /** Finds a volume that the user made. Throws `BackendError` if there is none of this id. */
+  /** Finds a volume that the user created. Throws `BackendError` if there is none with this id. */
   register(id: string, where: { readonly region: string }): Promise<VolumeHandle>;
   observe(handle: VolumeHandle): Promise<VolumeObservation>;
   /** An unknown volume has been deleted. Called only for volumes that `create` made. */
   delete(handle: VolumeHandle): Promise<'deleted' | 'deleting'>;
-  /** Asked again until it reports `attached`. */
+  /** Called again until it reports `attached`. */
   attach(handle: VolumeHandle, to: InstanceHandle): Promise<AttachmentObservation>;
-  /** Asked again until it reports `detached`. `force`: the instance may use it still. */
+  /** Called again until it reports `detached`. `force`: the instance may still use it. */
   detach(
     handle: VolumeHandle,
     from: InstanceHandle,
@@ -217,7 +220,7 @@ export interface VolumePort {
 
 export interface ListedVolume {
   readonly handle: VolumeHandle;
-  /** As far as the provider's tags name it. */
+  /** As far as the provider's tags contain it. */
   readonly owner: Pick<OwnerTags, 'server' | 'project'>;
   /** Key of the order. */
   readonly key: string | null;
@@ -234,7 +237,7 @@ export interface GroupOrder {
   readonly name: string;
   readonly kind: 'placement' | 'compute';
   readonly region: string;
-  /** Machines of a compute group, and what each of them is; null for a placement group. */
+  /** The number of machines of a compute group, and their offer; null for a placement group. */
   readonly size: number | null;
   readonly offer: Offer | null;
   readonly owner: Omit<OwnerTags, 'instance'>;
@@ -242,35 +245,39 @@ export interface GroupOrder {
 
 export interface ListedGroup {
   readonly handle: GroupHandle;
-  /** As far as the provider's tags name it. */
+  /** As far as the provider's tags contain it. */
   readonly owner: Omit<OwnerTags, 'instance'>;
   /** Key of the order. */
   readonly key: string | null;
 }
 
 /**
- * Placement groups put machines close to each other that are ordered one by one. The machines of a
- * compute group are ordered with it: `instances.create` then only finds the one of a rank.
+ * A placement group puts machines that are ordered one by one close to each other. The machines of
+ * a compute group are ordered with it: `instances.create` then only finds the machine of a rank.
  */
 export interface GroupPort {
-  /** As `InstancePort.create`: begins and returns; the same key finds the group. */
+  /** Like `InstancePort.create`: begins and returns; the same key finds the group. */
   create(order: GroupOrder): Promise<GroupHandle>;
   /**
    * An unknown group has been deleted. A compute group ends with all of its machines. `in-use`: not
-   * yet, because machines are in it or are being ended; ask again.
+   * yet, because machines are in it or are ending; call it again.
    */
   delete(handle: GroupHandle): Promise<'deleted' | 'in-use'>;
   list(owner: Pick<OwnerTags, 'server'>): Promise<readonly ListedGroup[]>;
 }
 
 /**
- * Claims on a server's tag, kept in the account that they are about: installations with copies of one
- * database have the same tag, and only one without a rival may end what it has no record of.
+ * Claims on a server's tag, kept in the account that they are about. Installations with copies of
+ * one database have the same tag, and only an installation without a rival may end resources
+ * without a record.
  */
 export interface Claims {
   /** All claims on the owner's server tag, expired ones too. */
   read(owner: Pick<OwnerTags, 'server'>): Promise<readonly Claim[]>;
-  /** Writes the claim of `claimant`, replacing its former one, with the present time of the provider. */
+  /**
+   * Writes the claim of `claimant`, replacing its previous one, with the present time of the
+   * provider.
+   */
   renew(owner: Pick<OwnerTags, 'server'>, claim: Omit<Claim, 'renewedAt'>): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 import type { Offer, ProvisioningData } from '@dstack/core';
 
-/** What is known of an instance as soon as it is ordered: the offer, and no address. */
+/** The data of an instance right after its order: the offer, without an address. */
 export function orderedProvisioningData(
   offer: Offer,
   instanceId: string,

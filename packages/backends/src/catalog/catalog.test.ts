@@ -10,7 +10,7 @@ const HEADER =
 const anything = { resources: { disk: null } } as Requirements;
 
 describe('the price catalogue', () => {
-  it('makes one item of each location, on demand and spot', () => {
+  it('makes an item for each location, on demand and spot', () => {
     const catalog = parseCatalog(
       `${HEADER}\naws,t3.small,us-east-1;eu-west-1,0.02,0.006,2,2,0,,,,x86,,,\n`,
     );
@@ -24,7 +24,7 @@ describe('the price catalogue', () => {
     ]);
   });
 
-  it('hides items with a flag that this server does not know', () => {
+  it('hides items with a flag that this server does not support', () => {
     const catalog = parseCatalog(`${HEADER}\ngcp,a4,us,1,,2,2,0,,,,x86,,gcp-a4 gcp-new,\n`);
     expect(catalogItems(catalog, 'gcp')).toEqual([]);
   });
@@ -61,7 +61,7 @@ describe('the price catalogue', () => {
     expect(offer.backend_data).toEqual({ a: 1 });
   });
 
-  it('gives a machine whose disk is sold apart the disk that is asked for', () => {
+  it('gives a machine whose disk is sold separately the requested disk', () => {
     const [item] = catalogItems(parseCatalog(`${HEADER}\naws,p5,us,1,,2,2,0,,,,x86,,,\n`), 'aws');
     const large = { resources: { disk: { size: { min: 200, max: null } } } } as Requirements;
     const offer = catalogOffer('aws', item!, large, 'not_available', 'shim');

@@ -16,13 +16,13 @@ export interface CatalogItem {
   readonly gpuMemoryGb: number;
   readonly gpuVendor: string | null;
   readonly cpuArch: 'x86' | 'arm';
-  /** Null = not said by the provider. */
+  /** Null = the provider does not publish it. */
   readonly diskGb: number | null;
   readonly flags: readonly string[];
   readonly providerData: Readonly<Record<string, unknown>>;
 }
 
-/** Flags whose items this server knows how to offer; an item with any other flag stays invisible. */
+/** Flags whose items this server supports; an item with any other flag is hidden. */
 const KNOWN_FLAGS: ReadonlySet<string> = new Set([
   'oci-spot',
   'lambda-arm',
@@ -34,7 +34,7 @@ const KNOWN_FLAGS: ReadonlySet<string> = new Set([
   'hotaisle-bm',
 ]);
 
-/** Under which name a backend's prices are listed, where it is not the backend's own. */
+/** The name under which a backend's prices are listed, if it is not the backend's own. */
 const PROVIDER_OF: Partial<Record<BackendType, string>> = {
   datacrunch: 'verda',
   lambda: 'lambdalabs',
@@ -43,7 +43,7 @@ const PROVIDER_OF: Partial<Record<BackendType, string>> = {
 
 export type Catalog = ReadonlyMap<string, readonly CatalogItem[]>;
 
-/** Reads a catalogue file. Throws with the line number when a row cannot be understood. */
+/** Reads a catalogue file. Throws with the line number if a row is invalid. */
 export function loadCatalog(path: string | URL): Catalog {
   return parseCatalog(readFileSync(path, 'utf8'));
 }
@@ -64,7 +64,7 @@ export function catalogItems(catalog: Catalog, backend: BackendType): readonly C
   return catalog.get(PROVIDER_OF[backend] ?? backend) ?? catalog.get(backend) ?? [];
 }
 
-/** One row stands for all its locations, on demand and (if it has such a price) as spot. */
+/** A row contains one location, on demand and (if it has such a price) as spot. */
 function itemsOf(row: Readonly<Record<string, string>>, line: number): CatalogItem[] {
   const flags = (row.flags ?? '').split(' ').filter(Boolean);
   if (flags.some((flag) => !KNOWN_FLAGS.has(flag))) return [];

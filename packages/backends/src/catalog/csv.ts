@@ -1,6 +1,6 @@
 /**
  * Rows of a CSV text with a header line, quotes doubled inside quoted fields (RFC 4180). Small on
- * purpose: catalogues are the only CSV this product reads.
+ * purpose: catalogues are the only CSV that this product reads.
  */
 export function parseCsv(text: string): Record<string, string>[] {
   const [header, ...rows] = records(text);

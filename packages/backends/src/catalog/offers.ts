@@ -2,12 +2,15 @@ import type { BackendType, Requirements } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import type { CatalogItem } from './catalog.ts';
 
-/** Disk of a machine whose provider sells disks apart and that asked for none (GB, the wire's default). */
+/**
+ * Disk of a machine whose provider sells disks separately, if the requirements have none (GB, the
+ * wire's default).
+ */
 const DEFAULT_DISK_GB = 100;
 
 /**
- * A catalogue item as an offer. A disk that is sold apart is as large as `requirements` want it. `availability` is the caller's: a price list does not know whether
- * a machine can be had.
+ * A catalogue item as an offer. A disk that is sold separately has the size that `requirements` ask
+ * for. The caller sets `availability`: a price list does not contain it.
  */
 export function catalogOffer(
   backend: BackendType,

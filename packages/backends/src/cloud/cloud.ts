@@ -6,15 +6,15 @@ import { catalogOffer } from '../catalog/offers.ts';
 
 export interface CloudOptions {
   readonly type: BackendType;
-  /** Null = all regions the catalogue knows. */
+  /** Null = all regions of the catalogue. */
   readonly regions: readonly string[] | null;
   readonly catalog: Catalog;
   readonly matches: (requirements: Requirements, offer: Offer) => boolean;
 }
 
 /**
- * A configured cloud seen through its price list. It makes no machines, so its offers are shown as
- * `not_available`: a plan lists them, placement never counts on them.
+ * A configured cloud, represented by its price list. It creates no machines, so its offers are
+ * shown as `not_available`: a plan lists them, and placement never uses them.
  */
 export function cloudBackend(options: CloudOptions): Backend {
   const { type, regions, catalog, matches } = options;

@@ -29,7 +29,7 @@ function reach(host: string): void {
   if (!connected.includes(host)) throw new NoAnswerError(`${host} is not connected`);
 }
 
-/** Hosts see the same files only in a shared path. */
+/** Hosts have the same files only in a shared path. */
 const key = (host: string, path: string | null, id: string) =>
   path === null ? `${host} ${id}` : `${path} ${id}`;
 
@@ -62,7 +62,7 @@ describe('a volume on the disk of a host', () => {
     expect(await volumes.observe(handle)).toEqual({ state: 'missing' });
   });
 
-  it('is asked for at its own host only', async () => {
+  it('is observed at the host that has it only', async () => {
     const handle = await volumes.create(onHost);
     expect(await volumes.attach(handle, { id: 'a', data: null })).toEqual({
       ...{ state: 'attached', device: null },
@@ -73,7 +73,7 @@ describe('a volume on the disk of a host', () => {
     await expect(volumes.delete(handle)).rejects.toThrow(NoAnswerError);
   });
 
-  it('is not attached where its directory is gone', async () => {
+  it('is not attached if its directory is missing', async () => {
     const handle = await volumes.create(onHost);
     directories.clear();
     const attachment = volumes.attach(handle, { id: 'a', data: null });

@@ -4,15 +4,15 @@ import type { DirectoryPlace, VolumeOrder, VolumePort } from '../base/port.ts';
 
 /** A directory that holds a volume. */
 export interface Directory {
-  /** Id of the volume: name of the directory. */
+  /** Id of the volume: the name of the directory. */
   readonly id: Id;
   /** Directory of a shared file system; null = the agent's own. */
   readonly path: string | null;
 }
 
 /**
- * The agents of hosts, as far as they look after directories. Every call throws `NoAnswerError` while
- * the agent cannot be reached, and another `BackendError` when it refuses.
+ * The agents of hosts, as far as they manage directories. Every call throws `NoAnswerError` while
+ * the agent cannot be reached, and another `BackendError` if it refuses.
  */
 export interface DirectoryAgents {
   /** Hosts of a fleet whose agents are connected. */
@@ -35,9 +35,9 @@ interface Data extends DirectoryPlace {
 const GIB = 2 ** 30;
 
 /**
- * Volumes that are directories of hosts: on the disk of one host, or on a file system that all hosts of
- * a fleet share. Any number of jobs can mount one at once, so there is nothing to attach: `attach` only
- * verifies that the directory is there.
+ * Volumes that are directories of hosts: on the disk of one host, or on a file system that all
+ * hosts of a fleet share. Any number of jobs can mount one at the same time, so there is nothing to
+ * attach: `attach` only verifies that the directory exists.
  */
 export function directoryVolumes(agents: DirectoryAgents): VolumePort {
   return {
@@ -77,7 +77,7 @@ export function directoryVolumes(agents: DirectoryAgents): VolumePort {
       return { state: 'attached', device: null };
     },
     detach: async () => ({ state: 'detached' }),
-    // Directories cost nothing, and only the agents of connected hosts could name theirs.
+    // Directories cost nothing, and only the agents of connected hosts could list theirs.
     list: async () => [],
   };
 }

@@ -1,7 +1,7 @@
 /**
- * A pretend backend, kept as an example: a rack of machines that run already, listed in a file. To
- * create an instance is to put a label on a free machine; to release it is to take the label off. The
- * checklist in `docs/checklists/backend.md` goes through this file step by step.
+ * A pretend backend, kept as an example: a rack of machines that are always running, listed in a
+ * file. Creating an instance puts a label on a free machine; releasing it removes the label. The
+ * checklist in `docs/checklists/backend.md` explains this file step by step.
  */
 import type { Requirements } from '@dstack/contract/wire';
 import { type BackendName, capabilitiesOf, type Offer } from '@dstack/core';
@@ -19,7 +19,7 @@ export interface RackMachine {
 
 export type RackLabel = Pick<InstanceOrder, 'key' | 'owner'>;
 
-/** The rack's own API: what a cloud's SDK is elsewhere. */
+/** The rack's own API, in place of a cloud's SDK. */
 export interface RackApi {
   read(): Promise<readonly RackMachine[]>;
   /** Writes the label if it is still `from`. Returns whether it was. */
@@ -27,7 +27,7 @@ export interface RackApi {
 }
 
 export interface RackOptions {
-  /** The type as which the backend is shown: clients know a closed list of types. */
+  /** The type that the backend is shown as: clients have a closed list of types. */
   readonly as: BackendName;
   readonly api: RackApi;
   readonly matches: (requirements: Requirements, offer: Offer) => boolean;
@@ -41,7 +41,7 @@ export function rackBackend({ as, api, matches }: RackOptions): Backend {
   return {
     name: as,
     capabilities: capabilitiesOf(as),
-    // Labels may be taken off by hand, which nobody reports: the server asks again from time to time.
+    // Nothing reports a label that is removed by hand, so the server asks again from time to time.
     signalsCapacity: false,
     offers: async (requirements) => {
       const offers = (await api.read()).map((machine) => offerOf(as, machine));
@@ -60,7 +60,7 @@ export function rackBackend({ as, api, matches }: RackOptions): Backend {
       observe: async ({ id }) => observationOf(as, await machineAt(id)),
       release: async ({ id }) => {
         const machine = await machineAt(id);
-        // A label that is gone, or a machine that was carried away, is a released instance.
+        // Without its label or its machine, an instance has been released.
         if (!machine?.label) return 'released';
         return (await api.relabel(id, machine.label, null)) ? 'released' : 'releasing';
       },

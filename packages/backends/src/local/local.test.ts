@@ -63,7 +63,7 @@ describe('the server’s machine as capacity', () => {
     expect((await backend('docker', false).offers(requirements)).offers).toEqual([]);
   });
 
-  it('gives every instance the same host, reached straight at the job’s own port', async () => {
+  it('gives every instance the same host, with direct access to the job’s own port', async () => {
     const local = backend('docker');
     const { offers } = await local.offers(requirements);
     const created = await local.instances?.create({ ...order, offer: offers[0] ?? null });

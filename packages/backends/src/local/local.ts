@@ -15,13 +15,13 @@ import type { ServerHostFacts } from './server-host.ts';
 
 export const LOCAL_REGION = 'local';
 
-/** What jobs may do on the machine beyond running there. */
+/** Permissions of jobs on the machine beyond running there. */
 export interface LocalFreedoms {
-  /** What gives them the machine (`DSTACK_LOCAL_TRUSTED`). */
+  /** Features that give jobs control of the machine (`DSTACK_LOCAL_TRUSTED`). */
   readonly trusted: boolean;
-  /** Directories of the machine can be mounted into them. */
+  /** Jobs may mount directories of the machine. */
   readonly mounts: boolean;
-  /** They may name the user they run as. */
+  /** Jobs may set the user that they run as. */
   readonly users: boolean;
 }
 
@@ -32,11 +32,11 @@ export function freedomData({ trusted, mounts, users }: LocalFreedoms): Offer['b
 
 export interface LocalOptions {
   readonly executor: 'docker' | 'process';
-  /** What is known of the machine by now. */
+  /** The present facts about the server's machine. */
   readonly serverHost: () => Promise<ServerHostFacts>;
-  /** Key of this machine's host record: servers that share a database have a machine each. */
+  /** Key of the machine's host record: servers that share a database have a machine each. */
   readonly hostId: string;
-  /** Address at which clients of this server reach the machine: the jobs' SSH ports are there. */
+  /** The address at which clients of this server reach the machine, with the jobs' SSH ports. */
   readonly hostname: string;
   readonly freedoms: LocalFreedoms;
   readonly matches: (requirements: Requirements, offer: Offer) => boolean;
@@ -47,8 +47,8 @@ export interface LocalOptions {
 /**
  * The server host: the whole of it, for as many instances as fleets request. An instance here is a
  * slot, not a part of the machine, except for its GPUs: it is offered with each number of them, the
- * most first, and placement ensures that no two jobs have the same one. Creating an instance costs
- * nothing and ends nothing, so every call is a plain answer.
+ * most first, and placement ensures that no two jobs have the same one. Creating and ending an
+ * instance does nothing, so every call answers at once.
  */
 export function localBackend(options: LocalOptions): Backend {
   const { hostId, hostname } = options;
@@ -70,8 +70,8 @@ export function localBackend(options: LocalOptions): Backend {
         return {
           handle: { id: instanceId, data: null },
           hostId,
-          // `dockerized: false` tells clients that the job's own SSH server is the target, without a
-          // hop through the machine's sshd. Its port is known once the job starts.
+          // With `dockerized: false` clients connect directly to the job's own SSH server, without
+          // a hop through the machine's sshd. Its port is known once the job starts.
           provisioningData: orderedProvisioningData(offer, instanceId, {
             hostname,
             dockerized: false,
@@ -79,10 +79,10 @@ export function localBackend(options: LocalOptions): Backend {
         };
       },
       observe: async () => ({ state: 'ready', machine: null, access: null }),
-      // Nothing is reported that `observe` did not report first.
+      // There are no changes that `observe` would report.
       watch: () => () => {},
       release: async () => 'released',
-      // There is nothing that could be left over.
+      // Nothing can be left over here.
       list: async () => [],
     },
     volumes: options.volumes,
@@ -91,7 +91,7 @@ export function localBackend(options: LocalOptions): Backend {
   };
 }
 
-/** Disk is left unknown (0): what is free changes with every job and image. */
+/** The disk stays unknown (0): its free space changes with every job and image. */
 function localOffer(
   host: ServerHostFacts,
   { executor, freedoms, hostId }: LocalOptions,

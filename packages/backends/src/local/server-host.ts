@@ -1,7 +1,7 @@
 import { arch, availableParallelism, totalmem } from 'node:os';
 import type { HostFacts, HostGpu } from '@dstack/contract/agent';
 
-/** The server's machine as an offer needs it. */
+/** The facts about the server's machine that an offer contains. */
 export interface ServerHostFacts {
   readonly cpus: number;
   readonly memoryMib: number;
@@ -13,7 +13,7 @@ export interface ServerHostFacts {
   }[];
 }
 
-/** As the machine's agent has found it; null before it has told. */
+/** As the machine's agent has reported them; null before its first report. */
 export function serverHostFacts(facts: HostFacts | null): ServerHostFacts | null {
   return (
     facts && {
@@ -25,7 +25,7 @@ export function serverHostFacts(facts: HostFacts | null): ServerHostFacts | null
   );
 }
 
-/** What can be told without asking an agent: nothing of GPUs. */
+/** The facts that need no agent; GPUs are unknown. */
 export function inspectServerHost(): ServerHostFacts {
   return {
     cpus: availableParallelism(),

@@ -5,25 +5,27 @@ import type { Backend, Observation, VolumePort } from '../base/port.ts';
 
 export interface RemoteOptions {
   /**
-   * The host of a fleet as its configuration names it, with the number of blocks that it is divided
-   * into; null = its fleet no longer names it.
+   * The host of a fleet from its configuration, with its number of blocks; null = the fleet no
+   * longer contains it.
    */
   readonly hostOf: (instanceId: Id) => Promise<Omit<HostInput, 'facts'> | null>;
-  /** Removes the agent; throws `BackendError` when it cannot. A host without an agent is done. */
+  /**
+   * Removes the agent; throws `BackendError` if it cannot. A host without an agent counts as done.
+   */
   readonly removeAgent: (instanceId: Id) => Promise<void>;
   /** Directories of the hosts. */
   readonly volumes: VolumePort | null;
 }
 
 /**
- * SSH hosts: machines that exist already, which a fleet names. To create an instance is to take the
- * host over, to release it is to remove our agent; the machine is what its agent reports.
+ * SSH hosts: existing machines that a fleet names. Creating an instance adopts the host, and
+ * releasing it removes our agent; the agent's report describes the machine.
  */
 export function remoteBackend({ hostOf, removeAgent, volumes }: RemoteOptions): Backend {
   return {
     name: 'remote',
     capabilities: capabilitiesOf('remote'),
-    // A host offers itself as an instance of its fleet.
+    // An SSH host has no offer: it is an instance of its fleet only.
     offers: async () => ({ offers: [], notes: [] }),
     signalsCapacity: true,
     instances: {
@@ -41,13 +43,13 @@ export function remoteBackend({ hostOf, removeAgent, volumes }: RemoteOptions): 
         const host = await hostOf(id);
         return host === null ? { state: 'missing' } : described(host, facts);
       },
-      // The link to the agent reports what changes.
+      // The link to the agent reports changes.
       watch: () => () => {},
       release: async ({ id }) => {
         await removeAgent(id);
         return 'released';
       },
-      // Only the user knows which machines exist.
+      // Only the user can list the machines.
       list: async () => [],
     },
     volumes,

@@ -7,7 +7,7 @@ export interface SimClock {
   delay(us: number): Promise<void>;
 }
 
-/** Numbers of one seed. */
+/** Random numbers from one seed. */
 export interface SimRandom {
   /** An integer from `from` to `to`, both included. */
   whole(from: number, to: number): number;
@@ -20,7 +20,7 @@ export interface SimCallsOptions {
   readonly faults: () => SimFaults;
 }
 
-/** Time between two looks whether calls are still held. */
+/** Delay between two checks whether calls are still held. */
 const GATE_LOOK_US = 20_000;
 
 /** `refused`: not carried out. `lost`: carried out, but the answer does not arrive. */
@@ -35,7 +35,7 @@ export class SimCalls {
     this.#options = options;
   }
 
-  /** Fixes the outcomes of the next calls; afterwards chance decides again. */
+  /** Fixes the outcomes of the next calls; after them, outcomes are random again. */
   script(...outcomes: readonly SimOutcome[]): void {
     this.#scripted.splice(0, this.#scripted.length, ...outcomes);
   }
@@ -60,7 +60,7 @@ export class SimCalls {
     while (faults().hold === gate) await clock.delay(GATE_LOOK_US);
   }
 
-  /** How long what is ordered now takes until it is ready. */
+  /** The time until a machine that is ordered now is ready. */
   bootUs(): number {
     const { random, faults } = this.#options;
     const [least, most] = faults().bootSeconds;

@@ -1,4 +1,4 @@
-/** What a test does to a simulated provider while a server uses it. */
+/** Control of a simulated provider by a test, while a server uses it. */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import type { SimKnobs } from '@dstack/contract';
 import { fileTables, historyOf } from './file-tables.ts';
@@ -13,7 +13,7 @@ export interface SimControl {
   history(): readonly string[];
   /** Ids of machines whose release was requested and is not finished. */
   releasing(): readonly string[];
-  /** Takes a machine back, as providers do with spot instances. */
+  /** Reclaims a machine, as providers do with spot instances. */
   interrupt(id: string, text: string): void;
 }
 

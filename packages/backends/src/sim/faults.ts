@@ -1,4 +1,4 @@
-/** Chances between 0 and 1, and times in seconds. All of them may be changed while it runs. */
+/** Probabilities between 0 and 1, and times in seconds. All of them may change while it runs. */
 export interface SimFaults {
   /** No machine of the offer is left; `quota` is the number of machines that may exist. */
   noCapacity: number;
@@ -6,7 +6,7 @@ export interface SimFaults {
   /** A call fails with an error of the provider (500), or is refused as one too many (429). */
   error: number;
   rateLimit: number;
-  /** What was asked for is done, but the answer is lost. */
+  /** The call takes effect, but its answer is lost. */
   lostResponse: number;
   /** The longest time that a call takes. */
   slowSeconds: number;
@@ -15,15 +15,17 @@ export interface SimFaults {
   /** A machine or volume never becomes ready, or fails after its order was accepted. */
   neverReady: number;
   failsToBoot: number;
-  /** How long a new machine or volume is missing from answers about it. */
+  /** How long answers do not contain a new machine or volume. */
   eventualSeconds: number;
-  /** The first request to release a machine is only accepted. */
+  /** The first request to release a machine is accepted without an effect. */
   slowRelease: number;
   /** Shortest and longest time until a volume is attached, and until it is detached. */
   attachSeconds: readonly [number, number];
-  /** A volume is detached by force only. */
+  /** A volume can only be detached by force. */
   stuckDetach: number;
-  /** What waits as long as this is set: calls before or after their effect, or machines that boot. */
+  /**
+   * Holds back, as long as it is set, calls before or after their effect, or machines that boot.
+   */
   hold: 'request' | 'answer' | 'boot' | null;
 }
 

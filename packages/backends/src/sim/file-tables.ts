@@ -1,6 +1,7 @@
 /**
- * Tables in a folder, one JSON file for each record: another process, or the next life of this one,
- * finds the same machines. Files appear and disappear as a whole, so a kill leaves none half written.
+ * Tables in a folder, one JSON file for each record, so that another process, or this one after a
+ * restart, finds the same machines. Files appear and disappear as a whole, so a killed process
+ * leaves none half written.
  */
 import {
   appendFileSync,
@@ -28,7 +29,7 @@ export function fileTables(dir: string): SimTables {
   };
 }
 
-/** What has happened to the machines of all processes, one line each. */
+/** The history of the machines of all processes, one line per event. */
 export function historyOf(dir: string): readonly string[] {
   const path = historyPath(dir);
   return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
@@ -86,7 +87,7 @@ function fileTable<T extends SimRecord>(dir: string): SimTable<T> {
   };
 }
 
-/** Unlike a rename it never replaces what is there. */
+/** Unlike a rename, it never replaces an existing file. */
 function link(from: string, to: string): boolean {
   try {
     linkSync(from, to);

@@ -7,7 +7,7 @@ import type { SimGroup, SimMachine, SimTables } from './tables.ts';
 export interface SimGroupsOptions {
   readonly tables: SimTables;
   readonly calls: SimCalls;
-  /** How many machines of the quota are left. */
+  /** How many machines the quota still allows. */
   readonly room: () => number;
   readonly endMachine: (id: string) => Promise<'released' | 'releasing'>;
 }
@@ -35,7 +35,7 @@ export class SimGroups implements GroupPort {
     });
   }
 
-  /** The group that a machine has its place in. */
+  /** The group of a machine. */
   require({ id }: GroupHandle): SimGroup {
     const group = this.#options.tables.groups.get(id);
     if (group === null) throw new BackendError(`there is no group ${id}`);

@@ -1,4 +1,4 @@
-/** A simulated backend, for tests and benchmarks alone: servers load it only where it is allowed. */
+/** A simulated backend for tests and benchmarks; servers load it only if that is allowed. */
 export type { SimCalls, SimClock, SimOutcome, SimRandom } from './calls.ts';
 export { type SimControl, simControl } from './control.ts';
 export { NO_FAULTS, type SimFaults } from './faults.ts';

@@ -4,12 +4,12 @@ import { SimKnobs } from '@dstack/contract';
 import { BackendError } from '../base/errors.ts';
 import { NO_FAULTS, type SimFaults } from './faults.ts';
 
-/** In the folder of a provider: knobs, as JSON, that win over those of its configuration. */
+/** In the folder of a provider: knobs, as JSON, that override those of its configuration. */
 export function controlPath(dir: string): string {
   return join(dir, 'control.json');
 }
 
-/** What is set in `knobs` over `base`. */
+/** `base`, overridden by the values of `knobs`. */
 export function faultsOf(knobs: SimKnobs, base: SimFaults = NO_FAULTS): SimFaults {
   return {
     bootSeconds: knobs.boot_seconds ?? base.bootSeconds,
@@ -29,7 +29,7 @@ export function faultsOf(knobs: SimKnobs, base: SimFaults = NO_FAULTS): SimFault
   };
 }
 
-/** The faults as the control file has them now. */
+/** The faults with the present values of the control file. */
 export function controlledFaults(dir: string, base: SimFaults): () => SimFaults {
   const path = controlPath(dir);
   let read = { stamp: '', faults: base };
@@ -42,7 +42,7 @@ export function controlledFaults(dir: string, base: SimFaults): () => SimFaults 
   };
 }
 
-/** Differs when the file was replaced; empty when there is none. */
+/** Changes when the file is replaced; empty if there is none. */
 function stampOf(path: string): string {
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat ? `${stat.ino} ${stat.mtimeMs}` : '';

@@ -17,10 +17,12 @@ const TYPES: readonly Type[] = [
 const REGIONS = ['us-east-1', 'eu-west-1'];
 const GPU = { vendor: 'nvidia' as const, name: 'H100', memory_mib: 81_920 };
 const DISK_MIB = 512_000;
-/** What a spot instance costs of the price. */
+/** The price of a spot instance as a fraction of the full price. */
 const SPOT = 0.4;
 
-/** The price list of a simulated cloud: each type in each region, on demand and as spot instance. */
+/**
+ * The price list of a simulated cloud: each type in each region, on demand and as spot instance.
+ */
 export const SIM_OFFERS: readonly Offer[] = REGIONS.flatMap((region) =>
   TYPES.flatMap((type) => [offerOf(type, region, false), offerOf(type, region, true)]),
 );
@@ -28,7 +30,7 @@ export const SIM_OFFERS: readonly Offer[] = REGIONS.flatMap((region) =>
 function offerOf(type: Type, region: string, spot: boolean): Offer {
   const { name, price, cpus, memoryGib, gpus = 0 } = type;
   return {
-    // `simBackend` puts the type that it is shown as.
+    // `simBackend` sets the type that it is shown as.
     backend: 'aws',
     region,
     price: spot ? price * SPOT : price,

@@ -14,26 +14,31 @@ import { simBackend } from './sim.ts';
 
 export interface OpenSimOptions {
   readonly config: SimBackendConfig;
-  /** Where the provider keeps what exists. */
+  /** The folder in which the provider keeps its state. */
   readonly dir: string;
   /** Node, and the agent's program, for real agents. */
   readonly node: string;
   readonly program: string;
   readonly serverId: string;
-  /** Makes the folder for the sockets of this path: short, and only for the user of this process. */
+  /**
+   * Creates the folder for the sockets of this path: short, and only for the user of this process.
+   */
   readonly socketFolder: (path: string) => string;
   readonly matches: (requirements: Requirements, offer: Offer) => boolean;
 }
 
 export interface OpenedSim {
   readonly backend: Backend;
-  /** Starts what ended with an earlier process. */
+  /** Starts the agents that ended with an earlier process. */
   resume(): Promise<void>;
-  /** Ends what lives in this process; machines with agents of their own go on. */
+  /** Ends the agents that live in this process; agent programs continue. */
   close(): void;
 }
 
-/** The simulated backend of a server: its provider is a folder, which outlives the process. */
+/**
+ * The simulated backend of a server: the state of its provider is a folder, which outlives the
+ * process.
+ */
 export function openSim(options: OpenSimOptions): OpenedSim {
   const { config, dir, matches } = options;
   const isReal = config.agent === 'real';

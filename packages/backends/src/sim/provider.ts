@@ -15,9 +15,12 @@ import { simId } from './sim-id.ts';
 import type { SimMachine, SimTables } from './tables.ts';
 import { SimVolumes } from './volumes.ts';
 
-/** Where the machines of a simulated provider get their agents. */
+/** Gives the machines of a simulated provider their agents. */
 export interface SimAgents {
-  /** Called when a machine is ready, and again after a restart of the server: the agent may live. */
+  /**
+   * Called when a machine is ready, and again after a restart of the server: the agent may be
+   * alive.
+   */
   start(machine: SimMachine): Promise<SimAddress>;
   /** Ends the agent and all jobs of the machine. Called again after a crash. */
   stop(machine: SimMachine): Promise<void>;
@@ -40,7 +43,7 @@ export interface SimProviderOptions {
 
 const SECOND = 1_000_000;
 
-/** The account at a simulated provider: everything that exists there, whoever ordered it. */
+/** The account at a simulated provider: all existing resources, including those of other owners. */
 export class SimProvider {
   readonly tables: SimTables;
   readonly calls: SimCalls;
@@ -87,12 +90,12 @@ export class SimProvider {
     return this.#options.clock.now < visibleAt ? null : machine;
   }
 
-  /** Why the machine is taken back; null = it is not. */
+  /** Why the machine is reclaimed; null = it is not. */
   interruptionOf({ id }: Pick<SimMachine, 'id'>): string | null {
     return this.tables.interruptions.get(id)?.text ?? null;
   }
 
-  /** The address of a machine that is ready; null before. */
+  /** The address of a machine that is ready; null before that. */
   async address(machine: SimMachine): Promise<SimAddress | null> {
     const { clock, faults } = this.#options;
     if (!isReady(machine, clock.now) || faults().hold === 'boot') return null;
@@ -100,7 +103,7 @@ export class SimProvider {
     if (known) return await known;
     const started = this.#options.agents.start(machine);
     this.#addresses.set(machine.id, started);
-    // The next question starts it again.
+    // The next call starts it again.
     started.catch(() => this.#addresses.delete(machine.id));
     return await started;
   }
@@ -138,7 +141,7 @@ export class SimProvider {
     );
   }
 
-  /** Calls `onChange` with the id of a machine when something new is to be observed of it. */
+  /** Calls `onChange` with the id of a machine when there is a new observation of it. */
   watch(onChange: (id: string) => void): () => void {
     const { machines, interruptions } = this.tables;
     let isOver = false;
@@ -165,12 +168,12 @@ export class SimProvider {
     };
   }
 
-  /** Takes a machine back, as providers do with spot instances. */
+  /** Reclaims a machine, as providers do with spot instances. */
   interrupt({ id }: Pick<SimMachine, 'id'>, text: string): void {
     if (this.tables.machines.get(id)) this.tables.interruptions.add({ id, text });
   }
 
-  /** The machine disappears as if somebody had deleted it at the provider. */
+  /** Deletes a machine as a person would at the provider's console. */
   async vanish({ id }: Pick<SimMachine, 'id'>): Promise<void> {
     const machine = this.tables.machines.get(id);
     if (machine === null) return;

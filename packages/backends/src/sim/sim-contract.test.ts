@@ -14,7 +14,7 @@ import { memoryTables, type SimTables } from './tables.ts';
 
 const REGION = 'us-east-1';
 const BOOT_SECONDS = 30;
-/** More than it takes for everything that was begun. */
+/** Longer than any operation takes. */
 const LONG = 600 * 1_000_000;
 
 function world(
@@ -75,7 +75,7 @@ function world(
 
 describeBackend('a simulated cloud', async () => world(memoryTables(), {}));
 
-describeBackend('a simulated cloud that is slow and forgetful', async () =>
+describeBackend('a simulated cloud that is slow and eventually consistent', async () =>
   world(memoryTables(), {
     bootSeconds: [BOOT_SECONDS, BOOT_SECONDS],
     slowRelease: 1,

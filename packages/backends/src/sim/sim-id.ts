@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** The id follows from the key of the order, as deterministic names do. */
+/** The id is derived from the key of the order, as deterministic names are. */
 export function simId(prefix: string, key: string): string {
   return `${prefix}-${createHash('sha256').update(key).digest('hex').slice(0, 12)}`;
 }

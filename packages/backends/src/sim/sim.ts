@@ -7,15 +7,17 @@ import type { SimProvider } from './provider.ts';
 import type { SimMachine } from './tables.ts';
 
 export interface SimOptions {
-  /** The type as which it is shown, with that type's capabilities. */
+  /** The type that it is shown as, with that type's capabilities. */
   readonly as: BackendName;
   readonly provider: SimProvider;
   /** Price list; availability follows from the provider's quota. */
   readonly offers: readonly Offer[];
   readonly matches: (requirements: Requirements, offer: Offer) => boolean;
-  /** Whether changes are reported, so that the server need not ask. */
+  /** Whether the backend reports changes, so that the server need not ask. */
   readonly watch?: boolean;
-  /** Clients reach a job's own SSH server straight at the machine, without a hop through its sshd. */
+  /**
+   * Clients reach a job's own SSH server directly at the machine, without a hop through its sshd.
+   */
   readonly isDirect?: boolean;
 }
 

@@ -1,10 +1,10 @@
 import type { Offer } from '@dstack/core';
 import type { InstanceOrder, OwnerTags } from '../base/port.ts';
 
-/** What exists at a simulated provider. A record never changes: what happens to it is a mark. */
+/** The state of a simulated provider. Records do not change: each event adds another record. */
 export interface SimTables {
   readonly machines: SimTable<SimMachine>;
-  /** By the machine's id: why the provider takes it back. */
+  /** By the machine's id: why the provider reclaims it. */
   readonly interruptions: SimTable<SimInterruption>;
   /** By the machine's id: its release was requested. */
   readonly releases: SimTable<SimRecord>;
@@ -18,13 +18,13 @@ export interface SimTables {
 
 export interface SimTable<T extends SimRecord> {
   readonly size: number;
-  /** False: there is one of this id already, which stays. */
+  /** Returns false, and keeps the existing record, if there is one with this id. */
   add(record: T): boolean;
   get(id: string): T | null;
   all(): readonly T[];
   /** An unknown id is ignored. */
   delete(id: string): void;
-  /** Calls `onChange` with the id of each record that is added or deleted, by whichever process. */
+  /** Calls `onChange` with the id of each record that any process adds or deletes. */
   watch(onChange: (id: string) => void): () => void;
 }
 
@@ -49,7 +49,7 @@ export interface SimInterruption extends SimRecord {
 export interface SimVolume extends SimRecord {
   /** Of its order. */
   readonly key: string | null;
-  /** Null: the user made it. */
+  /** Null: the user created it. */
   readonly owner: Pick<OwnerTags, 'server' | 'project'> | null;
   readonly region: string;
   readonly availabilityZone: string | null;
@@ -65,7 +65,7 @@ export interface SimAttachment extends SimRecord {
   readonly volume: string;
   readonly machine: string;
   readonly readyAt: number;
-  /** It ends by force only. */
+  /** It can only be detached by force. */
   readonly isStuck: boolean;
 }
 

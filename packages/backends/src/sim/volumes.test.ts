@@ -79,7 +79,7 @@ describe('a simulated volume', () => {
     expect(await volumes.delete(handle)).toBe('deleted');
   });
 
-  it('may be stuck at a machine, and is then detached by force only', async () => {
+  it('may be stuck at a machine, and can then only be detached by force', async () => {
     faults = { ...faults, stuckDetach: 1 };
     const handle = await volumes.create(ORDER);
     const to = machine('m');

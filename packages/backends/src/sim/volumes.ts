@@ -18,7 +18,7 @@ export interface SimVolumesOptions {
   readonly faults: () => SimFaults;
 }
 
-/** The network volumes of a simulated provider. Users may have made some of them. */
+/** The network volumes of a simulated provider. Users may have created some of them. */
 export class SimVolumes implements VolumePort {
   readonly #options: SimVolumesOptions;
   readonly #tables: SimTables;
@@ -53,7 +53,7 @@ export class SimVolumes implements VolumePort {
     };
   }
 
-  /** A volume of the user, as others made it with the provider's own tools. */
+  /** A volume of the user, created with the provider's own tools. */
   addOfUser(volume: Pick<SimVolume, 'id' | 'region' | 'sizeGib'>): void {
     const at = { createdAt: 0, readyAt: 0 };
     const more = { key: null, owner: null, availabilityZone: null, failure: null };
@@ -143,7 +143,7 @@ export class SimVolumes implements VolumePort {
     for (const one of attachments.all()) if (one.machine === machine) this.#end(one);
   }
 
-  /** Without those that have ended in the meantime. */
+  /** Without those that have ended meanwhile. */
   #attachments(): readonly SimAttachment[] {
     const { attachments, detachments } = this.#tables;
     for (const one of attachments.all()) {

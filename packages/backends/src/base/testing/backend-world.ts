@@ -3,35 +3,41 @@ import type { Requirements } from '@dstack/contract/wire';
 import type { InstanceHandle } from '@dstack/core';
 import type { Backend, InstanceOrder } from '../port.ts';
 
-/** A backend with what its calls reach, for the contract suite. */
+/** A backend with the parts that its calls use, for the contract suite. */
 export interface BackendWorld {
   readonly backend: Backend;
-  /** What at least one of its offers satisfies, and what none does; null = it has no offers of its own. */
+  /**
+   * Requirements that at least one of its offers satisfies, and requirements that none does; null =
+   * it has no offers of its own.
+   */
   readonly requirements: { readonly met: Requirements; readonly unmet: Requirements } | null;
   /** An order for an instance that does not exist yet; `server` = the owner, this server by default. */
   order(server?: string): Promise<InstanceOrder>;
   /** Facts that the agent of the instance has reported; null where no agent runs. */
   facts(handle: InstanceHandle): Promise<HostFacts | null>;
-  /** Returns when everything that was begun at the provider is finished. */
+  /** Returns when everything that was begun at the provider has finished. */
   settle(): Promise<void>;
   /**
-   * How many machines exist, whoever ordered them. Null: only the database knows the instances, so
-   * that the backend can neither list nor miss one.
+   * How many machines exist, including those of other owners. Null: only the database has the
+   * instances, so the backend can neither list nor miss one.
    */
   readonly machines: (() => Promise<number>) | null;
-  /** Deletes a machine without the adapter, as people do at the provider's console; null = nobody can. */
+  /**
+   * Deletes a machine without the adapter, like a person at the provider's console; null = not
+   * possible.
+   */
   readonly vanish: ((handle: InstanceHandle) => Promise<void>) | null;
   /** Control over the calls to the provider's API; null = there is none. */
   readonly calls: ProviderCalls | null;
-  /** A volume that the user has made at the provider; null = the backend has no volumes. */
+  /** A volume that the user has created at the provider; null = the backend has no volumes. */
   readonly userVolume: { readonly id: string; readonly region: string } | null;
   close(): Promise<void>;
 }
 
 export interface ProviderCalls {
   /**
-   * The call after the next `answered` ones fails: the provider refuses it, or carries it out and its
-   * answer is lost.
+   * The call after the next `answered` ones fails: the provider refuses it, or carries it out and
+   * its answer is lost.
    */
   fail(answered: number, how: 'refused' | 'lost'): void;
   /** All calls are answered again. */

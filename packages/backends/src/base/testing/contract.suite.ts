@@ -7,15 +7,15 @@ import { describeGroups } from './group-contract.ts';
 import { releaseFully } from './release-fully.ts';
 import { describeVolumes } from './volume-contract.ts';
 
-/** Steps of one operation; an adapter that needs more has another fault. */
+/** The most calls of one operation; an adapter that needs more has another fault. */
 const MAX_STEPS = 50;
 
-/** What a world of an adapter does not have. `list`: it lists no instances. */
+/** The parts that a world of an adapter does not have. `list`: it lists no instances. */
 export type Lack = 'offers' | 'list' | 'lost answers' | 'deletion by others' | 'volumes' | 'groups';
 
 /**
- * What every adapter must do, whatever it gets its machines from. `lacks`: parts that do not exist
- * there, and so have no tests.
+ * The behaviour of every adapter, whatever the source of its machines. `lacks`: parts that do not
+ * exist there, and so have no tests.
  */
 export function describeBackend(
   name: string,
@@ -77,7 +77,7 @@ export function describeBackend(
       const ready = await observe(handle);
       expect(ready.state).toBe('ready');
       if (ready.state !== 'ready' || world.backend.capabilities.owner !== 'provider') return;
-      // The server knows how to reach other instances.
+      // For other instances the server has the access already.
       expect(ready.access).not.toBeNull();
       expect(ready.machine?.provisioningData.hostname).toEqual(expect.any(String));
     });
@@ -159,9 +159,10 @@ export function describeBackend(
 
     unlessLacking(
       'deletion by others',
-      'reports an instance as missing that somebody else has deleted, and releases it',
+      'reports an instance as missing that was deleted without the adapter, and releases it',
       async () => {
-        if (world.vanish === null) throw new Error('nobody else can delete one');
+        if (world.vanish === null)
+          throw new Error('instances cannot be deleted without the adapter');
         const { handle } = await created();
         await world.settle();
         await world.vanish(handle);

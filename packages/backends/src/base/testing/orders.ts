@@ -4,7 +4,7 @@ import type { Offer } from '@dstack/core';
 import type { InstanceOrder } from '../port.ts';
 import { OUR_SERVER } from './backend-world.ts';
 
-/** What any machine meets, and what none does. */
+/** Requirements that any machine meets, and requirements that none meets. */
 export const REQUIREMENTS = {
   met: Requirements.parse({ resources: { cpu: '1..', memory: '0.1GB..', disk: null, gpu: null } }),
   unmet: Requirements.parse({ resources: { cpu: '4096..' } }),

@@ -12,7 +12,7 @@ const GIB = 20;
 export function describeVolumes(world: () => BackendWorld): void {
   describe('network volumes', () => {
     type Test = (volumes: VolumePort, region: string) => Promise<void>;
-    /** Nothing is to be tested where the backend has none. */
+    /** There is nothing to test if the backend has none. */
     const whereThereAreAny = (title: string, test: Test) =>
       it(title, async () => {
         const { backend, userVolume } = world();

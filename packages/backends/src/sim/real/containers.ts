@@ -20,12 +20,12 @@ function agentId(stateDir: string): string | null {
   try {
     return readFileSync(join(stateDir, 'agent-id'), 'utf8').trim();
   } catch {
-    // It was ended before it made containers.
+    // It was ended before it created containers.
     return null;
   }
 }
 
-/** Answers the body, whatever the status: a container may have been removed already. */
+/** Returns the body, whatever the status: a container may have been removed already. */
 function docker(method: string, path: string): Promise<string> {
   const { DOCKER_HOST = '/var/run/docker.sock' } = process.env;
   const socketPath = DOCKER_HOST.replace(/^unix:\/\//, '');

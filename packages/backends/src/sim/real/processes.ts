@@ -23,7 +23,7 @@ function mentions(pid: number, dir: string): boolean {
       readFileSync(`/proc/${pid}/${file}`, 'utf8').includes(dir),
     );
   } catch {
-    // It has just ended, or it is somebody else's.
+    // It has just ended, or belongs to another user.
     return false;
   }
 }

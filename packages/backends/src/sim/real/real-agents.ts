@@ -1,12 +1,12 @@
 /**
  * Agent programs of this product as the machines of a simulated provider: on the server host, each
- * with a state folder of its own. They outlive the server, which finds them by their sockets.
+ * with a separate state folder. They outlive the server, which finds them by their sockets.
  *
- * With the process executor, and started by root, each lives in PID and mount namespaces of its own,
+ * With the process executor, and started by root, each lives in separate PID and mount namespaces,
  * so that every process of a machine ends with it. It has no network namespace: clients and the
  * server host reach the SSH servers of jobs on the loopback of the agent, and jobs would need a
- * bridge and address translation that a killed server leaves behind. Hosts with such a network, with
- * sshd and Docker are made by the testkit.
+ * bridge and address translation that a killed server would leave behind. The testkit makes hosts
+ * with such a network, with sshd and Docker.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
@@ -19,21 +19,23 @@ import { removeContainers } from './containers.ts';
 import { killProcesses } from './processes.ts';
 
 export interface RealAgentsOptions {
-  /** Of the provider. */
+  /** The folder of the provider. */
   readonly dir: string;
   /** Node, and the agent's program. */
   readonly node: string;
   readonly program: string;
   readonly executor: 'docker' | 'process';
   readonly serverId: string;
-  /** Makes the folder for the socket of a state folder; its path is short enough for the kernel. */
+  /**
+   * Creates the folder for the socket of a state folder; its path is short enough for the kernel.
+   */
   readonly socketFolder: (stateDir: string) => string;
 }
 
-/** The program and the state folder fill a machine of this size. */
+/** The program and the state folder need a machine of this size. */
 export const MAX_REAL_AGENTS = 20;
 
-/** What an init does: the agent is started again when it ends, unless another one runs (exit code 4). */
+/** Restarts the agent when it ends, like an init, unless another one runs (exit code 4). */
 const RESTART = 'while :; do "$@"; [ $? -eq 4 ] && exit; sleep 0.2; done';
 
 export function realAgents(options: RealAgentsOptions): SimAgents {
@@ -78,7 +80,7 @@ function launch(options: RealAgentsOptions, stateDir: string, socket: string): v
     const args = [...lock, ...apart, '/bin/sh', '-c', RESTART, 'agent', ...agent];
     const env = withoutOurs(process.env);
     const child = spawn('flock', args, { env, detached: true, stdio: ['ignore', log, log] });
-    // Without it no agent connects, and the server reports that.
+    // Without the agent nothing connects, and the server reports that.
     child.on('error', () => {});
     child.unref();
   } finally {
@@ -111,7 +113,7 @@ function tokenIn(stateDir: string): string {
   return readFileSync(path, 'utf8');
 }
 
-/** An address of this host for each machine, so that nodes of a task differ. */
+/** A separate loopback address for each machine, so that nodes of a task differ. */
 function loopbackOf(id: string): string {
   const [a = 0, b = 0, c = 0] = createHash('sha256').update(id).digest();
   return `127.${1 + (a % 254)}.${b}.${1 + (c % 254)}`;

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type AgentInfo, JobSpecForAgent, parseMessage, StopJob } from '@dstack/contract/agent';
 import type { JobScript, ScriptedJobs } from './scripted-jobs.ts';
 
-/** How long a job runs that does not say. */
+/** The default time that a job runs. */
 const DEFAULT_SECONDS = 1;
 
 interface Answer {

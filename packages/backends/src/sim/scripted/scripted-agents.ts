@@ -1,7 +1,7 @@
 /**
- * Agents of a simulated provider in the process of the server, thousands of them: each speaks the
- * agent protocol at a unix socket of its own, and its jobs are scripts. They and their jobs end with
- * the process; the next one starts them again without jobs, as after a power failure.
+ * Agents of a simulated provider in the process of the server, thousands of them: each serves the
+ * agent protocol at a unix socket, and its jobs are scripts. They and their jobs end with the
+ * process; the next process starts them again without jobs, as after a power failure.
  */
 import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
@@ -27,7 +27,7 @@ interface Agent {
 const MIB = 2 ** 20;
 
 export class ScriptedAgents implements SimAgents {
-  /** Of the sockets. */
+  /** The folder of the sockets. */
   readonly #folder: string;
   readonly #listening = new Map<string, { readonly server: Server; readonly agent: Agent }>();
   readonly #agentOf = new WeakMap<object, Agent>();
@@ -79,7 +79,7 @@ export class ScriptedAgents implements SimAgents {
       this.#agentOf.set(socket, agent);
       this.#http.emit('connection', socket);
     });
-    // Of an earlier process, which holds the lock of the server no more.
+    // Of an earlier process, which no longer holds the lock of the server.
     rmSync(path, { force: true });
     this.#listening.set(machine.id, { server, agent });
     await new Promise<void>((resolve, reject) => {
@@ -111,7 +111,7 @@ function end({ server, agent }: { readonly server: Server; readonly agent: Agent
   for (const socket of agent.sockets) socket.destroy();
 }
 
-/** The machine has what its offer promises. */
+/** The machine has the properties of its offer. */
 function infoOf({ id, offer }: SimMachine): AgentInfo {
   const { cpus, memory_mib, gpus, disk } = offer.instance.resources;
   return {

@@ -1,6 +1,6 @@
 import type { JobState, StopJob } from '@dstack/contract/agent';
 
-/** What a scripted job is told by its environment. */
+/** The parameters of a scripted job, from its environment. */
 export interface JobScript {
   readonly id: string;
   readonly runName: string;
@@ -12,7 +12,7 @@ export interface JobScript {
   readonly status: number;
 }
 
-/** Calls back after so many seconds. */
+/** Calls back after this many seconds. */
 export type Later = (seconds: number, then: () => void) => void;
 
 export interface ScriptedJobListener {
@@ -52,7 +52,7 @@ export class ScriptedJobs {
     return this.#jobs.get(id)?.state ?? null;
   }
 
-  /** The output so far, from this offset on. */
+  /** The output from this offset on. */
   output(id: string, offset: number): Buffer {
     const job = this.#jobs.get(id);
     return job ? job.output.subarray(offset, job.state.log_end) : Buffer.alloc(0);

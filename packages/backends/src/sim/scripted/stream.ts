@@ -9,13 +9,15 @@ import {
 import type { WebSocket } from 'ws';
 import type { ScriptedJobs } from './scripted-jobs.ts';
 
-/** Close code for a frame that is not as agreed, as the real agent has it. */
+/** Close code for an invalid frame, as in the real agent. */
 const BAD_FRAME = 4400;
 
-/** One server's stream: `hello` and `sync`, and after its `resume` states and output as they come. */
+/**
+ * One server's stream: `hello` and `sync`, and after its `resume` states and output as they come.
+ */
 export function serveStream(socket: WebSocket, jobs: ScriptedJobs, info: AgentInfo): void {
   const send = (frame: AgentFrame) => socket.send(JSON.stringify(frame));
-  /** What was sent of each log. */
+  /** The bytes that were sent of each log. */
   const sent = new Map<string, number>();
   const waiting: AgentFrame[] = [];
   let isResumed = false;
