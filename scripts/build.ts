@@ -1,11 +1,14 @@
 /**
  * Builds the product: `dist/cli`, `dist/server` and `dist/agent`, each a few ES modules that need
- * only Node. `npm run build -- [cli|server|agent …]` builds only those named.
+ * only Node, and `dist/web`, the web UI. `npm run build -- [cli|server|agent|web …]` builds only those
+ * named.
  */
+import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { buildWeb, webConfig } from './build-web.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
@@ -138,22 +141,38 @@ function optionsOf(bundle: Bundle, outdir: string): BuildOptions {
 async function buildBundle(name: string): Promise<void> {
   const bundle = bundles[name];
   if (bundle === undefined) {
-    throw new Error(`unknown bundle ${name}; there are: ${Object.keys(bundles).join(', ')}`);
+    const known = [...Object.keys(bundles), WEB].join(', ');
+    throw new Error(`unknown bundle ${name}; there are: ${known}`);
   }
+  await replaced(name, async (outdir) => {
+    await build(optionsOf(bundle, outdir));
+    for (const [file, source] of Object.entries(bundle.files ?? {})) {
+      await copyFile(join(root, source), join(outdir, file));
+    }
+  });
+}
+
+/**
+ * Builds in another folder, which is moved at the end, so that running programs never load a partial
+ * bundle.
+ */
+async function replaced(name: string, make: (outdir: string) => Promise<void>): Promise<void> {
   const target = join(root, 'dist', name);
-  // Built in another folder and moved at the end, so that running programs never load a partial
-  // bundle.
   const outdir = `${target}.${process.pid}.new`;
   await rm(outdir, { recursive: true, force: true });
   await mkdir(outdir, { recursive: true });
-  await build(optionsOf(bundle, outdir));
-  for (const [file, source] of Object.entries(bundle.files ?? {})) {
-    await copyFile(join(root, source), join(outdir, file));
-  }
+  await make(outdir);
   await rm(target, { recursive: true, force: true });
   await rename(outdir, target);
   console.log(`dist/${name}`);
 }
 
+const WEB = 'web';
+
+const hasWeb = existsSync(webConfig(root));
+const everything = [...Object.keys(bundles), ...(hasWeb ? [WEB] : [])];
 const chosen = process.argv.slice(2);
-for (const name of chosen.length > 0 ? chosen : Object.keys(bundles)) await buildBundle(name);
+for (const name of chosen.length > 0 ? chosen : everything) {
+  if (name === WEB) await replaced(WEB, (outdir) => buildWeb(root, outdir));
+  else await buildBundle(name);
+}

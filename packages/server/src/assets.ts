@@ -10,6 +10,8 @@ export const assets = {
   agentBundle: locate('../agent', '../../../dist/agent'),
   /** The program of the process that renders chat templates. */
   templateProgram: locate('./template.js', './http/proxy/models/template-main.ts'),
+  /** The web UI; may be absent. */
+  webUi: locate('../web', '../../../dist/web'),
   catalog: locate('./catalog.csv', '../../backends/data/catalog.csv'),
 };
 

@@ -12,6 +12,7 @@ import { tokenizerHub } from '../http/runs/tokenizer-hub.ts';
 import { endHttp, Shutdown } from '../http/shutdown.ts';
 import { streamRoutes } from '../http/streams/routes.ts';
 import { gitTemplates } from '../http/templates/git-templates.ts';
+import { WebFiles } from '../http/web-ui/web-files.ts';
 import { credentialReader, intakeSettings, signInGuard } from '../http-settings.ts';
 import { ImageConfigs } from '../images/image-configs.ts';
 import { limitJobRequests } from '../job-tunnels/job-requests.ts';
@@ -105,6 +106,7 @@ async function httpDeps(parts: Parts, made: HttpParts) {
     intake: new Intake(intakeSettings(settings)),
     templates: gitTemplates({ rules: outgoing.rules, own: settings.templatesRepo }),
     hub: tokenizerHub(hubUrl, outgoing),
+    webUi: await WebFiles.open(assets.webUi),
     ...{ credentials, services, access, shutdown: new Shutdown(), log, settings: made.settings },
     metrics: settings.metrics.enabled ? await serverMetrics(parts, depths) : null,
     loopsAreRunning: () => engine()?.isRunning ?? false,

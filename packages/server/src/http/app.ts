@@ -41,6 +41,7 @@ import { sshProxyRoutes } from './sshproxy/routes.ts';
 import { templateRoutes } from './templates/routes.ts';
 import { userRoutes } from './users/routes.ts';
 import { volumeRoutes } from './volumes/routes.ts';
+import { webUiRoutes } from './web-ui/routes.ts';
 
 /** No path of the API has longer parts. */
 const MAX_PATH_PART = 1000;
@@ -107,15 +108,21 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
     ignoreContentType(request);
   });
   app.setErrorHandler(answerError);
-  app.setNotFoundHandler(answerUnknown);
   const on = mounter(app, deps);
   for (const domain of DOMAINS) domain(on, deps);
   healthRoutes(app, deps);
   prometheusRoutes(app, deps);
   apiDocsRoutes(app);
+  if (deps.webUi === null) withoutWebUi(app);
+  else webUiRoutes(app, deps.webUi);
   openApiRoutes(app);
   proxyRoutes(app, deps);
   return app;
+}
+
+function withoutWebUi(app: FastifyInstance): void {
+  app.setNotFoundHandler(answerUnknown);
+  app.get('/', async (_request, reply) => reply.redirect('/api/docs', 307));
 }
 
 /** Refuses requests on connections that were open before. Health checks get their own 503. */

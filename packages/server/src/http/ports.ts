@@ -29,6 +29,7 @@ import type { CredentialReader } from './sessions/credentials.ts';
 import type { Shutdown } from './shutdown.ts';
 import type { SignInGuard } from './sign-in-guard.ts';
 import type { TemplateSource } from './templates/git-templates.ts';
+import type { WebFiles } from './web-ui/web-files.ts';
 
 /** The dependencies of handlers; created once when the server starts. */
 export interface HttpDeps {
@@ -49,6 +50,8 @@ export interface HttpDeps {
   readonly services: Pick<ServiceProxy, 'admit' | 'forward' | 'upgrade' | 'ask'>;
   /** Null: switched off. */
   readonly metrics: MetricsText | null;
+  /** Null: the web UI has not been built. */
+  readonly webUi: WebFiles | null;
   /** Ends streams and requests of callers whose access is revoked. */
   readonly access: AccessWatch;
   readonly shutdown: Shutdown;

@@ -1,5 +1,15 @@
-/** A page to browse the API. It reads `/openapi.json` and loads nothing from other servers. */
-export const API_DOCS_PAGE = `<!doctype html>
+/**
+ * A page to browse the API. It reads `/openapi.json` and loads nothing from other servers. Its policy
+ * allows the style and the script with this nonce.
+ */
+export function apiDocsPage(nonce: string): string {
+  return PAGE.replaceAll('<style>', `<style nonce="${nonce}">`).replaceAll(
+    '<script>',
+    `<script nonce="${nonce}">`,
+  );
+}
+
+const PAGE = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">

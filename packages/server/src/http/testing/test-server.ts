@@ -220,6 +220,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
     metrics: new ServerMetrics({ store: made.store, now, depths: () => null, onError: () => {} }),
     loopsAreRunning: () => true,
     expectHosts: () => {},
+    webUi: null,
     context: () => ({
       now: now(),
       newId: randomUUID,
