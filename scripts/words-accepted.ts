@@ -7,6 +7,7 @@ export const CHECKED: readonly string[] = [
   'bench',
   'docs',
   'e2e',
+  'packages/agent',
   'packages/backends',
   'packages/cli',
   'packages/client',

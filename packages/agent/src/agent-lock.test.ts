@@ -18,7 +18,7 @@ async function deadPid(): Promise<number> {
   return child.pid!;
 }
 
-it('removes what agents have left that were killed while they took the lock', async () => {
+it('removes the files of agents that were killed while they took the lock', async () => {
   const pid = await deadPid();
   for (const end of ['', '.new', '.stale']) writeFileSync(join(dir, `agent.lock.${pid}${end}`), '');
   // The lock of an agent that is about to try.
@@ -28,7 +28,7 @@ it('removes what agents have left that were killed while they took the lock', as
   unlock();
 });
 
-it('is taken by one agent at a time, and again after that one has given it back', () => {
+it('is taken by one agent at a time, and again after that one has released it', () => {
   const unlock = lockStateDir(dir);
   expect(() => lockStateDir(dir)).toThrow(AgentRunning);
   unlock();

@@ -106,7 +106,7 @@ describe('the keys of a job’s users', () => {
     await next.close();
   });
 
-  it('are left alone by a command that is no list of keys', async () => {
+  it('are unchanged by a command that is not a list of keys', async () => {
     for (const jobs of [{ a: 'ssh-rsa AAAA' }, { a: [1] }, ['x'], null]) {
       const { status, body } = await agent.call('PUT', '/v1/keys', { jobs });
       expect([status, body.code]).toEqual([400, 'bad_request']);
@@ -233,7 +233,7 @@ describe('the protocol', () => {
     expect((await agent.call('GET', '/v1/info')).body.server_id).toBe('two');
   });
 
-  it('makes place for another one on its directory, even when it is stuck', async () => {
+  it('is replaced by another one on its directory, even when it is stuck', async () => {
     const spec = jobSpec(['sleep 600']);
     const stream = await agent.connect();
     await agent.put(spec);

@@ -29,7 +29,7 @@ export interface AgentSetup {
   readonly stateDir: string;
   readonly socket: string;
   readonly executor: Executor;
-  /** Where the files of jobs with their own users lie; null = with their records. */
+  /** The folder of the files of jobs with their own users; null = with their records. */
   readonly jobHomes: string | null;
   readonly owner: Owner;
   readonly openAccess: OpenJobAccess;

@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
-it('takes values as they are, and nothing that is no variable', () => {
+it('takes values as they are, and nothing that is not a variable', () => {
   const env = { HTTPS_PROXY: 'http://p', LINES: "a\n'b' $c `d`\nDSTACK_LAUNCHER\n" };
   const others = { 'A B': 'x', '1A': 'x', N: 1, DSTACK_AGENT_NODE: 'sh', Z: 'a\0b' };
   writeFileSync(path, JSON.stringify({ ...env, ...others }));

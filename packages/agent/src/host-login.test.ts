@@ -62,7 +62,7 @@ describe('users of a job at the host’s own sshd', () => {
     expect(file().trim()).toBe('');
   });
 
-  it('leave the keys of others alone, and the traces of a dead agent go', async () => {
+  it('do not change the keys of others, and the lines of a dead agent are removed', async () => {
     await login()(options(KEY));
     const mine = 'ssh-rsa AAAA me@home';
     writeFileSync(path, `${mine}\n${file()}`);
@@ -90,7 +90,7 @@ describe('users of a job at the host’s own sshd', () => {
   });
 });
 
-describe('those whom the server names', () => {
+describe('users that the server names', () => {
   let dir: string;
   let path: string;
   beforeEach(() => {
@@ -129,7 +129,7 @@ describe('those whom the server names', () => {
     expect(file()).toBe('');
   });
 
-  it('have one line with a shell while it counts, else one that leads to their jobs', async () => {
+  it('have one line with a shell while it is valid, else one that leads to their jobs', async () => {
     const into = login();
     const open: OpenJobAccess = async () => ({
       port: 40022,
@@ -152,7 +152,7 @@ describe('those whom the server names', () => {
     expect(file()).toBe('');
   });
 
-  it('lose it when no server has named them for long', () => {
+  it('lose it if no server has named them for long', () => {
     const into = login();
     into.openShells(shells(alice));
     vi.advanceTimersByTime(3_599_000);
@@ -184,7 +184,7 @@ describe('those whom the server names', () => {
     expect(file()).toBe('');
   });
 
-  it('change nothing that others have written, its encoding, rights and links included', () => {
+  it('change nothing that others have written, including its encoding, rights and links', () => {
     mkdirSync(join(dir, '.ssh'));
     const real = join(dir, 'keys-of-mine');
     const own =
@@ -201,7 +201,7 @@ describe('those whom the server names', () => {
     expect(statSync(real).mode & 0o777).toBe(0o640);
   });
 
-  it('make no file if there are no keys', () => {
+  it('create no file without keys', () => {
     login().openShells(shells());
     expect(existsSync(path)).toBe(false);
   });

@@ -75,8 +75,8 @@ export class HostLogin {
   }
 
   /**
-   * Replaces the keys that open a shell. They expire unless the server sends them again, since a server
-   * that is lost for good can revoke nothing. Throws if they cannot be written.
+   * Replaces the keys that open a shell. They expire unless the server sends them again, since a
+   * server that is lost for good can revoke nothing. Throws if they cannot be written.
    */
   openShells({ keys, valid_for: seconds }: HostShellKeys): void {
     this.#shells = keys;

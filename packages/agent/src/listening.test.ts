@@ -34,13 +34,13 @@ function ask(): Promise<string> {
 }
 
 describe('a socket that is removed', () => {
-  it('is there again', async () => {
+  it('exists again', async () => {
     rmSync(path);
     await once(http, 'listening');
     expect(await ask()).toBe('here');
   });
 
-  it('is there again with its folder, as that was', async () => {
+  it('exists again with its folder, with the same owner and mode', async () => {
     const folder = dirname(path);
     chmodSync(folder, 0o2750);
     stop();
@@ -51,7 +51,7 @@ describe('a socket that is removed', () => {
     expect(statSync(folder).mode & 0o7777).toBe(0o2750);
   });
 
-  it('takes no connection with it', async () => {
+  it('ends no connection', async () => {
     const open = connect(path);
     await once(open, 'connect');
     rmSync(path);

@@ -30,9 +30,9 @@ export const USAGE = `usage: main.js --state DIR --socket PATH [options]
   --executor KIND           auto (Docker where its daemon answers), docker, process
   --server-id ID            the server that this agent works for
   --takeover                even if it has worked for another one
-  --replace                 end the agent that runs on this directory; jobs go on
+  --replace                 end the agent that runs on this directory; jobs continue
   --exit-when-idle SECONDS  end when no server is connected and no job lives
-  --authorized-keys PATH    let users of jobs jump through this machine's sshd
+  --authorized-keys PATH    let users of jobs jump through this host's sshd
   --environment PATH        JSON object of variables for the agent's environment
   --job-uids FIRST-LAST     user ids for process jobs, one each; needs root and --job-homes
   --job-homes DIR           where the files of these users lie; the folder around it is shared by

@@ -31,11 +31,11 @@ async function runningJob(more: Parameters<typeof jobSpec>[1] = {}): Promise<[st
   return [spec.id, decodeURIComponent(url.replace('http+unix://', ''))];
 }
 
-const told = (from = stream) =>
+const announced = (from = stream) =>
   from.frames.flatMap((frame) => (frame.type === 'tunnel' ? [frame] : []));
 
 /** The next connection that the agent announces. */
-const nextTunnel = (count = 1, from = stream) => from.until(() => told(from)[count - 1]);
+const nextTunnel = (count = 1, from = stream) => from.until(() => announced(from)[count - 1]);
 
 /** Connects as a server does; resolves with the status of a refusal. */
 function fetchTunnel(id: string, tunnel: string): Promise<Duplex | number> {
@@ -86,7 +86,7 @@ describe('a job that may reach the server', () => {
     fetched.destroy();
   });
 
-  it('gives each connection out once, and only its own', async () => {
+  it('hands each connection out once, and only its own', async () => {
     const [id, path] = await runningJob();
     const [other] = await runningJob();
     const socket = await connected(path);
@@ -124,7 +124,7 @@ describe('a job that may reach the server', () => {
     await end;
     await vi.waitFor(async () => {
       sockets.push(await connected(path));
-      expect(told()).toHaveLength(33);
+      expect(announced()).toHaveLength(33);
     });
     for (const socket of sockets) socket.destroy();
   });
@@ -144,7 +144,7 @@ describe('a job that may reach the server', () => {
     await vi.waitFor(() => expect(existsSync(path)).toBe(false));
   });
 
-  it('keeps the URL that it was given itself', async () => {
+  it('keeps the URL that its configuration sets', async () => {
     const [, path] = await runningJob({ env: { DSTACK_SERVER_URL: 'https://dstack.example' } });
     expect(path).toBe('https://dstack.example');
   });

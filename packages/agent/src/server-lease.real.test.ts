@@ -13,7 +13,7 @@ afterEach(() => agent.dispose());
 const grant = (seconds: number | null, ending = 'exit') =>
   agent.call('PUT', '/v1/lease', { seconds, ending });
 
-describe('an agent whose server has gone', () => {
+describe('an agent without its server', () => {
   it('ends with its lease', async () => {
     const stream = await agent.connect();
     expect((await grant(1)).status).toBe(204);
@@ -22,7 +22,7 @@ describe('an agent whose server has gone', () => {
     expect(agent.log).toContain('the server has not been here for the time of the lease');
   });
 
-  it('ends with a lease that an agent before it was given', async () => {
+  it('ends with a lease that an earlier agent received', async () => {
     await grant(1);
     await agent.end('SIGKILL');
     await agent.start();
@@ -65,6 +65,6 @@ it('a lease of the wrong form is refused, and one with an unknown ending is left
   expect(await agent.call('PUT', '/v1/lease', { seconds: 'soon', ending: 'exit' })).toMatchObject({
     ...{ status: 400, body: { code: 'bad_request' } },
   });
-  expect((await grant(1, 'a way that only newer agents know')).status).toBe(204);
+  expect((await grant(1, 'a way that only newer agents support')).status).toBe(204);
   expect(agent.log).toContain('lease ignored');
 });

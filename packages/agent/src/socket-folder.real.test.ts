@@ -21,7 +21,7 @@ describe('the folder of the socket', () => {
     expect(await agent.call('GET', '/v1/info')).toMatchObject({ status: 200 });
   });
 
-  it('stays with what others have put into it', async () => {
+  it('stays with files that others have put into it', async () => {
     await agent.start();
     writeFileSync(join(folder, 'note'), 'mine');
     await agent.end('SIGTERM');
@@ -29,7 +29,7 @@ describe('the folder of the socket', () => {
     expect(existsSync(agent.socket)).toBe(false);
   });
 
-  it('stays while a job lives, which the next agent takes over', async () => {
+  it('stays while a job lives, and the next agent adopts the job', async () => {
     await agent.start();
     const stream = await agent.connect();
     const spec = jobSpec(['sleep 600']);

@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, lstatSync, mkdirSync, rmdirSync, type Stats } from 'node:fs';
 
 /**
- * The folder's name can be guessed and its parent may be writable for everybody. The owner of the
+ * The folder's name can be guessed and its parent may be writable for all users. The owner of the
  * folder could replace the agent's socket.
  */
 export function ensureSocketFolder(path: string): Stats {

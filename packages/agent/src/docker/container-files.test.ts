@@ -35,7 +35,7 @@ describe('a file of an image', () => {
     expect(await readContainerFile(image, '/etc/group')).toBeNull();
   });
 
-  it('is nothing when a link goes in a circle, or nowhere', async () => {
+  it('is missing if a link goes in a circle, or nowhere', async () => {
     const image = container({
       '/a': whole(tarOf([{ name: 'a', kind: '2', to: '/a' }])),
       '/b': whole(tarOf([{ name: 'b', kind: '2', to: 'http://[' }])),

@@ -216,7 +216,7 @@ export class ContainerOutput {
       try {
         const { State } = await this.#container.inspect();
         if (!State.Running) return;
-        // From here on only Docker's log has the container's output.
+        // After this point only Docker's log has the container's output.
         this.#missed = true;
         if (this.#closed || this.#finishing) return;
         this.#live = false;
@@ -233,12 +233,12 @@ export class ContainerOutput {
   }
 }
 
-/** False: it has still not ended after the time in which it should have. */
+/** False: it has not ended within the time limit. */
 function hasEnded(stream: Readable): Promise<boolean> {
   const end = (signal: AbortSignal) =>
     finished(stream, { writable: false, signal }).then(
       () => true,
-      // A stream that failed has given all that it ever will.
+      // A stream that failed delivers nothing more.
       () => true,
     );
   return withTimeout(end, { ms: END_MS, onTimeout: () => false });

@@ -7,7 +7,9 @@ import { openEndlessAnswer, ping } from './daemon-connection.ts';
 
 /** A daemon ends its containers at most this long before its own end (its shutdown timeout). */
 const SHUTDOWN_MS = 20_000;
-/** Statuses from here on mean a signal, or nothing: Docker writes 255 for "not known". */
+/**
+ * A status of this or a higher value means a signal, or nothing: Docker writes 255 for "not known".
+ */
 const FIRST_OF_SIGNALS = 128;
 const RECONNECT_MS = 500;
 /** The longest restart of a daemon that has containers to end. */

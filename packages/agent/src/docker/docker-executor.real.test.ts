@@ -75,7 +75,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     expect(state).toMatchObject({ username: 'alice', working_dir: '/tmp', exit: { status: 0 } });
   });
 
-  it('becomes the user that the run names, with a directory of their own', async () => {
+  it('becomes the user that the run names, with a separate directory', async () => {
     const spec = shell('id; echo $HOME; touch here && echo written; cat /dstack/mpi/hostfile', {
       user: jobUser({ username: 'alice' }),
       working_dir: '~/new/place',
@@ -145,7 +145,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     expect(exit?.message).toMatch(/^pullImage error: .*connection refused/);
   });
 
-  it('shows a job directories of the host, made where they are missing unless they are optional', async () => {
+  it('mounts directories of the host into a job, and creates missing ones unless they are optional', async () => {
     const host = mkdtempSync(join(tmpdir(), 'host-'));
     const [there, made, absent] = ['there', 'deep/made', 'absent'].map((name) =>
       join(host, name),
@@ -176,7 +176,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     rmSync(host, { recursive: true });
   });
 
-  it('does not let a job have the directory of the agent', async () => {
+  it('does not mount the directory of the agent', async () => {
     const mount = {
       source: agent.state,
       target: '/x',
@@ -235,7 +235,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     const specs = [0, 1, 2].map((job) =>
       shell(
         `i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo "same"; echo "job${job} $i"; usleep 5000; done; exit ${job}`,
-        { notices: ['said by us'] },
+        { notices: ['printed by us'] },
       ),
     );
     await Promise.all(specs.map((spec) => agent.put(spec)));
@@ -247,7 +247,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
       const { state, text } = await stream.whole(spec.id);
       expect(state.exit).toMatchObject({ status: job, reason: null });
       const expected = Array.from({ length: 400 }, (_, i) => `same\r\njob${job} ${i + 1}\r\n`);
-      expect(text).toBe(`[dstack: said by us]\r\n${expected.join('')}`);
+      expect(text).toBe(`[dstack: printed by us]\r\n${expected.join('')}`);
     }
   });
 
@@ -322,7 +322,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     await stream.whole(spec.id);
   });
 
-  it('finds what happened to jobs while it was away', async () => {
+  it('detects what happened to jobs while it did not run', async () => {
     const ends = shell('echo before; sleep 0.5; echo after; exit 9');
     const lost = shell('sleep 1000');
     for (const spec of [ends, lost]) await agent.put(spec);

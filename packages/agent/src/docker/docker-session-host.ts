@@ -121,7 +121,7 @@ export class DockerSessionHost implements SessionHost {
     }
   }
 
-  /** Everybody who may log in may become root in the container, so this grants no new right. */
+  /** Everyone who may log in may become root in the container, so this grants no new right. */
   socketRoot(): JobRoot | null {
     return this.root();
   }

@@ -162,7 +162,7 @@ describe.skipIf(missing !== null)('GPUs in containers', () => {
     const { CapAdd, Ulimits } = await settingsOf(spec.id);
     expect(CapAdd).toEqual(['IPC_LOCK']);
     if (agent.log.includes('rlimit')) {
-      console.warn('unlimited locked memory is NOT tested: this machine may not raise limits');
+      console.warn('unlimited locked memory is NOT tested: limits may not be raised here');
       expect(Ulimits ?? []).toEqual([]);
     } else {
       expect(Ulimits).toEqual([{ Name: 'memlock', Soft: -1, Hard: -1 }]);

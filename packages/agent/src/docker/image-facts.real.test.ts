@@ -8,7 +8,7 @@ import { ImageFactsReader } from './image-facts.ts';
 const IMAGE = 'busybox:facts';
 const LABELS = { 'ai.dstack.agent-id': 'this-agent' };
 
-describe.skipIf(dockerMissing() !== null)('what an image holds', () => {
+describe.skipIf(dockerMissing() !== null)('the content of an image', () => {
   let engine: TestDocker;
   let dir: string;
   beforeAll(async () => {

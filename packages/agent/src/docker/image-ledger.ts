@@ -9,8 +9,8 @@ export interface LedgerImage {
 }
 
 /**
- * A file with the images that this agent has pulled and the time of their last use. Images that
- * others have pulled are not in it. A key is a reference, or the id of an image whose reference has
+ * A file with the images that this agent has pulled and the time of their last use. It does not
+ * contain images of other programs. A key is a reference, or the id of an image whose reference has
  * moved.
  */
 export class ImageLedger {

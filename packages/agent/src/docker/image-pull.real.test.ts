@@ -42,7 +42,7 @@ function ensure(image: string, more: Partial<PullRequest> = {}): Promise<Ensured
   );
 }
 
-function say(response: ServerResponse, message: object): void {
+function sendTo(response: ServerResponse, message: object): void {
   response.write(`${JSON.stringify(message)}\r\n`);
 }
 
@@ -52,14 +52,14 @@ it('contacts no registry for a present image', async () => {
   await ensure('img:1');
 });
 
-it('pulls, with the credentials of the run, and reports how far it is', async () => {
+it('pulls, with the credentials of the run, and reports the progress', async () => {
   let auth: unknown;
   onPull = (response, request) => {
     const header = String(request.headers['x-registry-auth']);
     auth = JSON.parse(Buffer.from(header, 'base64').toString());
-    say(response, { status: 'Pulling fs layer', id: 'a' });
-    say(response, { status: 'Downloading', id: 'a', progressDetail: { current: 5, total: 10 } });
-    say(response, { status: 'Pull complete', id: 'a' });
+    sendTo(response, { status: 'Pulling fs layer', id: 'a' });
+    sendTo(response, { status: 'Downloading', id: 'a', progressDetail: { current: 5, total: 10 } });
+    sendTo(response, { status: 'Pull complete', id: 'a' });
     response.end(JSON.stringify({ status: 'Status: Downloaded newer image' }));
   };
   await ensure('ghcr.io/team/img:1', { auth: { username: 'u', password: 'p' } });
@@ -88,7 +88,7 @@ it("fails with only the Engine's message if it refuses the pull", async () => {
 });
 
 it('gives up a pull without further progress', async () => {
-  onPull = (response) => say(response, { status: 'Pulling fs layer', id: 'a' });
+  onPull = (response) => sendTo(response, { status: 'Pulling fs layer', id: 'a' });
   await expect(ensure('img:1', { stallMs: 50 })).rejects.toThrow('no progress for 0.05 s');
 });
 
@@ -97,7 +97,7 @@ it('gives up a pull without any progress', async () => {
   await expect(ensure('img:1', { stallMs: 50 })).rejects.toThrow('no progress for 0.05 s');
 });
 
-it('takes no torn stream for a complete image', async () => {
+it('does not count an interrupted stream as a complete image', async () => {
   onPull = (response) => response.end(JSON.stringify({ status: 'Downloading', id: 'a' }));
   await expect(ensure('img:1')).rejects.toThrow('ended before the image was complete');
 });
@@ -112,7 +112,7 @@ it('uses an old copy of a moving tag if the registry cannot be reached', async (
 it('ends when the job is stopped', async () => {
   const controller = new AbortController();
   onPull = (response) => {
-    say(response, { status: 'Pulling fs layer', id: 'a' });
+    sendTo(response, { status: 'Pulling fs layer', id: 'a' });
     controller.abort();
   };
   await expect(ensure('img:1', { signal: controller.signal })).rejects.toThrow('aborted');

@@ -22,8 +22,8 @@ const LOOK_MS = 5 * 60_000;
 const FIRST_PLAN: ImagePlan = { wanted: [], policy: { disk_high_percent: 90, unused_for: null } };
 
 /**
- * The images that this agent manages on the host. It pulls what jobs need, pulls ahead what they
- * may need soon while no job waits, and removes unused images by the server's policy.
+ * The images that this agent manages on the host. It pulls the images of jobs, pulls images ahead
+ * that jobs may need soon while no job waits, and removes unused images by the server's policy.
  */
 export class ImageStore {
   readonly #options: ImageStoreOptions;
@@ -72,7 +72,7 @@ export class ImageStore {
 
   plan(plan: ImagePlan): void {
     this.#plan = plan;
-    // The wanted images are left out: they come with credentials, and the server sends them again.
+    // Without the wanted images: they come with credentials, and the server sends them again.
     writeWhole(this.#policyFile, JSON.stringify({ policy: plan.policy }));
     this.#prune();
     void this.#fetchWanted();

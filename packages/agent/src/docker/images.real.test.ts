@@ -106,7 +106,7 @@ describe.skipIf(missing !== null)('images of a host', () => {
     expect(last?.extracted_bytes).toBe(last?.total_bytes);
   });
 
-  it('are fetched ahead, and a job that needs one starts without outgoing the registry', async () => {
+  it('are fetched ahead, and a job that needs one starts without the registry', async () => {
     await plan(['one:1', 'two:1'], NEVER);
     await vi.waitUntil(async () => (await present()).includes(at('two:1')), { timeout: 20_000 });
     expect(await present()).toContain(at('one:1'));
@@ -126,7 +126,7 @@ describe.skipIf(missing !== null)('images of a host', () => {
     expect(await present()).toEqual([at('three:1'), at('two:1'), 'busybox:test'].sort());
   });
 
-  it('go when the disk fills up, the longest unused first, but none that is wanted', async () => {
+  it('are removed when the disk fills up, the longest unused first, except wanted ones', async () => {
     for (const name of ['one:1', 'two:1', 'three:1']) await ran(name);
     await age({ 'one:1': 3, 'two:1': 2 });
     await plan(['one:1'], { disk_high_percent: 0, unused_for: null });
@@ -147,7 +147,7 @@ describe.skipIf(missing !== null)('images of a host', () => {
     expect(await present()).toContain(at('own:1'));
   });
 
-  it('are refused an empty plan', async () => {
+  it('are not removed by an invalid plan', async () => {
     const answer = await agent.call('PUT', '/v1/images', { wanted: [{}], policy: NEVER });
     expect(answer).toMatchObject({ status: 400, body: { code: 'bad_request' } });
   });

@@ -16,11 +16,11 @@ it.each([
   expect(reportsKill(record, ID.replaceAll('8', '9'))).toBe(false);
 });
 
-it('takes no other record of the container for a kill', () => {
+it('does not count another record of the container as a kill', () => {
   expect(reportsKill(`6,1,1,-;docker0: port of ${ID} entered disabled state`, ID)).toBe(false);
 });
 
-it('comes to the end of what some containers have in place of the kernel’s log', () => {
+it('reads to the end of the file that some containers have in place of the kernel’s log', () => {
   const log = openSync('/dev/null', 'r');
   expect([...recordsOf(log)]).toEqual([]);
   closeSync(log);

@@ -83,7 +83,7 @@ export interface Executor {
   serverSocket(folder: JobFolder, account: JobAccount | null): ServerSocket;
   /** Why jobs cannot mount directories of the host; null = they can. */
   whyNoMounts(): string | null;
-  /** A hint which images the host should have and when to remove images. */
+  /** A hint about the images that the host should have, and when to remove images. */
   planImages(plan: ImagePlan): void;
   /** Releases everything that would keep this process alive. Jobs continue. */
   close(): void;

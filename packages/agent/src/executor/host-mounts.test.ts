@@ -15,7 +15,7 @@ const mount = (source: string, optional = false) => {
 };
 
 describe('directories of the host that a job mounts', () => {
-  it('are made when they are missing, open to everybody', async () => {
+  it('are created if they are missing, open to all users', async () => {
     const source = join(dir, 'deep', 'data');
     expect(await hostMounts([mount(source)], [])).toEqual({
       mounts: [{ source, target: '/x', readOnly: false }],
@@ -35,7 +35,7 @@ describe('directories of the host that a job mounts', () => {
     expect(existsSync(source)).toBe(false);
   });
 
-  it('are neither given nor made where a job has no business', async () => {
+  it('are neither mounted nor created in forbidden places', async () => {
     const state = join(dir, 'state');
     mkdirSync(state);
     symlinkSync(state, join(dir, 'link'));
@@ -47,7 +47,7 @@ describe('directories of the host that a job mounts', () => {
     expect(existsSync(join(state, 'new'))).toBe(false);
   });
 
-  it('are meant by where links lead', async () => {
+  it('are identified by the targets of links', async () => {
     mkdirSync(join(dir, 'real'));
     symlinkSync('real', join(dir, 'link'));
     const { mounts } = await hostMounts([mount(join(dir, 'link'))], []);

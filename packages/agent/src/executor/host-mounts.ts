@@ -21,7 +21,7 @@ export interface HostMounts {
 
 /**
  * All mounts of a job except optional ones whose source is missing. The source of another mount is
- * created if it is missing, open to everybody, unless it is a volume. `forbidden`: paths that would
+ * created if it is missing, open to all users, unless it is a volume. `forbidden`: paths that would
  * give a job control of the host. Throws `JobFailure`.
  */
 export async function hostMounts(

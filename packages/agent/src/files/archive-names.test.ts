@@ -24,7 +24,7 @@ it.each([
   expect(() => new ArchiveNames().add(name, 'file')).toThrow(UnsafeArchive);
 });
 
-it('what lies behind a link or a file, or comes twice, is refused', () => {
+it('an entry behind a link or a file, or a repeated one, is refused', () => {
   const names = new ArchiveNames();
   names.add('link', 'link');
   names.add('file', 'file');
@@ -39,11 +39,11 @@ it('what lies behind a link or a file, or comes twice, is refused', () => {
   }
 });
 
-it('names are shown without what a terminal would act on', () => {
+it('names are shown without characters that a terminal would interpret', () => {
   expect(() => new ArchiveNames().add('../\u001b[2J', 'file')).toThrow('"../\\u001b[2J"');
 });
 
-it('no archive has more entries than a host can bear', () => {
+it('an archive has a limited number of entries', () => {
   const names = new ArchiveNames();
   const addAll = () => {
     for (let i = 0; i <= 250_000; i++) names.add('d', 'directory');

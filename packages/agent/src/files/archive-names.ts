@@ -1,7 +1,7 @@
 /** Thrown for an archive that would write outside its target or exhaust the host. */
 export class UnsafeArchive extends Error {}
 
-/** Longest path and name that Linux takes, in bytes. */
+/** Longest path and name on Linux, in bytes. */
 const MAX_PATH = 4096;
 const MAX_NAME = 255;
 /** No project has deeper trees, which are slow to create and to remove. */

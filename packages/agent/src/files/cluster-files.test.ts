@@ -31,7 +31,7 @@ describe('files of a cluster', () => {
     expect(fileOf('dstack_known_hosts', cluster())).toBeUndefined();
   });
 
-  it('come first in a configuration that is there, and do not pile up in it', () => {
+  it('come first in an existing configuration, and do not accumulate in it', () => {
     const own = 'Compression yes\nHost mine\n    Port 1\n';
     const config = fileOf('config', cluster());
     const once = config?.over(own) ?? '';
@@ -47,7 +47,7 @@ describe('files of a cluster', () => {
   });
 });
 
-describe('what a host reports of itself', () => {
+describe('the report of a host about itself', () => {
   it('adds no line to the files of jobs on other hosts', () => {
     const evil = { ...cluster(['ssh-ed25519 AAA\n* ssh-ed25519 EVIL', 'ssh-ed25519 BBB']) };
     expect(fileOf('dstack_known_hosts', evil)).toBeUndefined();
@@ -56,7 +56,7 @@ describe('what a host reports of itself', () => {
     expect(fileOf('config', ips)?.text).not.toContain('ProxyCommand');
   });
 
-  it('leaves out files of a home that cannot be written into a configuration', () => {
+  it('omits files of a home that cannot be written into a configuration', () => {
     expect(clusterFiles(SPEC, cluster(), '/home/a"\n  ProxyCommand x')).toEqual([]);
   });
 });

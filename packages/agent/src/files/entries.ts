@@ -21,7 +21,7 @@ export type Entry =
 
 /** Longest target of a link on Linux, in bytes. */
 const MAX_LINK = 4095;
-/** No set-user-id, set-group-id or sticky bit is taken from an archive. */
+/** Archives cannot set the set-user-id, set-group-id or sticky bit. */
 const PERMISSIONS = 0o777;
 
 /**
@@ -108,8 +108,8 @@ export function treeEntries(from: string): AsyncGenerator<Entry> {
 }
 
 /**
- * The same for a clone. Git stores only whether a file is executable, so all users of the job may
- * read and run what the owner may.
+ * The same for a clone. Git stores only whether a file is executable, so all users of the job get
+ * the owner's rights to read and run it.
  */
 export function cloneEntries(from: string): AsyncGenerator<Entry> {
   return entriesOf(from, '', (mode) => forAll(mode & 0o700));

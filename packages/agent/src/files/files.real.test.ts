@@ -125,7 +125,7 @@ function suite(start: () => AgentHarness, spec: typeof jobSpec): void {
     expect(text).toBe('X\nY\nKEY\n');
   });
 
-  it('refuses an archive that points out of its place', async () => {
+  it('refuses an archive that leads out of its target', async () => {
     const bad = await tarOf({ 'a/../../../escape': 'x' });
     const job = spec(['echo not reached'], {
       file_archives: [{ id: 'a1', sha256: sha256(bad), path: 'x' }],
@@ -184,7 +184,7 @@ describe('files of the process executor', () => {
   suite(() => new AgentHarness(undefined, undefined, undefined, PRIVATELY), jobSpec);
 });
 
-describe('the process executor on a user’s own machine', () => {
+describe('the process executor on an SSH host', () => {
   let agent: AgentHarness;
   let stream: TestStream;
   let user: string;
@@ -231,16 +231,19 @@ describe('the process executor on a user’s own machine', () => {
     ['error', null],
     ['skip', 0],
     [null, 0],
-  ] as const)('leaves a repo’s directory alone where %s is said', async (exists_action, status) => {
-    const dir = join(user, 'repo');
-    mkdirSync(dir);
-    writeFileSync(join(dir, 'mine'), 'mine\n');
-    const before = snapshot(dir);
-    const job = jobSpec(['true'], { repo: remote({ dir, exists_action }) });
-    await agent.put(job);
-    expect((await stream.whole(job.id)).state.exit?.status).toBe(status);
-    expect(snapshot(dir)).toEqual(before);
-  });
+  ] as const)(
+    'leaves a repo’s directory unchanged where %s is set',
+    async (exists_action, status) => {
+      const dir = join(user, 'repo');
+      mkdirSync(dir);
+      writeFileSync(join(dir, 'mine'), 'mine\n');
+      const before = snapshot(dir);
+      const job = jobSpec(['true'], { repo: remote({ dir, exists_action }) });
+      await agent.put(job);
+      expect((await stream.whole(job.id)).state.exit?.status).toBe(status);
+      expect(snapshot(dir)).toEqual(before);
+    },
+  );
 
   it('puts files with the rights of the user who runs the job', async () => {
     const asNobody = { user: jobUser({ username: 'nobody' }) };

@@ -49,7 +49,7 @@ it.each([
   expect(existsSync(marker)).toBe(false);
 });
 
-it('reads no repository of this machine, as a submodule neither', async () => {
+it('reads no repository of this host, not even as a submodule', async () => {
   await expect(clone({ clone_url: secret })).rejects.toThrow('what to clone must be a URL');
   await expect(clone({ clone_url: `file://${secret}` })).rejects.toThrow('must be a URL');
   const outer = join(host.root, 'outer');
@@ -85,7 +85,7 @@ it('follows no setting of the user that it runs as', async () => {
   }
 });
 
-it('takes a name that looks like an option for a name, and leaves nothing but the clone', async () => {
+it('treats a name that looks like an option as a name, and leaves nothing but the clone', async () => {
   const dir = await clone({ config_name: '--edit', config_email: '--file=/etc/passwd' });
   expect(runGit(dir, 'config', '--local', 'user.name')).toBe('--edit');
   expect(runGit(dir, 'config', '--local', 'user.email')).toBe('--file=/etc/passwd');

@@ -106,7 +106,8 @@ async function checkOut(git: Git, dir: string, { hash, branch }: RepoForAgent): 
     () => false,
   );
   if (!known) await git(dir, ['fetch', '--quiet', '--end-of-options', 'origin', hash]);
-  // Before Git 2.44 `checkout` takes `--end-of-options` for a path. The hash has only hex digits.
+  // Before Git 2.44 `checkout` interprets `--end-of-options` as a path. The hash has only hex
+  // digits.
   await git(dir, ['checkout', '--quiet', '--detach', hash]);
   await git(dir, ['submodule', 'update', '--quiet', '--init', '--recursive']);
 }

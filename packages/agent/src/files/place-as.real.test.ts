@@ -23,7 +23,7 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true }));
 
 it.skipIf(process.getuid?.() !== 0)(
-  'puts nothing in place for a job that is stopped before the program starts',
+  'places nothing for a job that is stopped before the program starts',
   async () => {
     const { first: uid } = freeUids(1);
     const account = { username: null, uid, gid: uid, home: '/', shell: null, groups: [] };

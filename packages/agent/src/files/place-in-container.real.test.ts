@@ -65,7 +65,7 @@ async function place(
   }
 }
 
-/** More than the buffers in between hold. */
+/** More bytes than the buffers in between hold. */
 const BIG = { '/data': tarOf([{ name: 'data', content: 'x'.repeat(8_000_000) }]) };
 
 it('fails with the message of an Engine that refuses the files before it has read them all', async () => {

@@ -83,7 +83,7 @@ async function place(files: readonly File[], more: Partial<HostPlacement> = {}):
   }
 }
 
-describe('what the user has', () => {
+describe('existing files of the user', () => {
   it.each([
     ['the directory that the files came from', 'project', 'exists and is not empty'],
     ['it with a slash at its end', 'project/', 'exists and is not empty'],
@@ -110,7 +110,7 @@ describe('what the user has', () => {
     expect(snapshot(user)).toEqual(before);
   });
 
-  it('is named in the refusal, each of several places', async () => {
+  it('are named in the refusal, each of several targets', async () => {
     const targets = [`${user}/project`, '/', `${user}/project/.git`];
     const failure = place([...targets.map((path) => file(path)), file(`${user}/fine`)]);
     await expect(failure).rejects.toThrow(
@@ -121,7 +121,7 @@ describe('what the user has', () => {
     expect(existsSync(`${user}/fine`)).toBe(false);
   });
 
-  it('is left alone by a working directory, which is made where it is missing', async () => {
+  it('are unchanged by a working directory, which is created if it is missing', async () => {
     const before = snapshot(user);
     await place([], { cwd: `${user}/project` });
     expect(snapshot(user)).toEqual(before);
@@ -134,7 +134,7 @@ describe('what the user has', () => {
     expect(statSync(`${user}/new/one`).isDirectory()).toBe(true);
   });
 
-  it('is the agent’s too: nothing of a job goes there, but among its own', async () => {
+  it('do not protect those of the agent, where a job may only use its own directories', async () => {
     const other = join(root, 'state/jobs/job-2/home');
     mkdirSync(other, { recursive: true });
     const before = snapshot(other);
@@ -153,15 +153,15 @@ describe('what the user has', () => {
   });
 });
 
-describe('what a job brings along', () => {
-  it('goes where nothing is, with all that lies above', async () => {
+describe('the files of a job', () => {
+  it('go to a missing path, with all directories above it', async () => {
     await place([file(`${user}/a/b/file`), tree(`${user}/c`, { name: 'top/d/e', content: 'E' })]);
     expect(readFileSync(`${user}/a/b/file`, 'utf8')).toBe('new\n');
     expect(readFileSync(`${user}/c/d/e`, 'utf8')).toBe('E');
     expect(readdirSync(join(job, 'stage'))).toEqual(['placed.jsonl']);
   });
 
-  it('goes into an empty directory, which stays the one it was', async () => {
+  it('go into an empty directory, which stays the same one', async () => {
     const target = `${user}/empty`;
     mkdirSync(target, { mode: 0o711 });
     mkdirSync(`${target}/lost+found`);
@@ -176,7 +176,7 @@ describe('what a job brings along', () => {
     expect(readdirSync(`${user}/other`)).toEqual([]);
   });
 
-  it('goes to another file system in one step as well', async () => {
+  it('go to another file system in one step as well', async () => {
     const target = mkdtempSync('/dev/shm/place-');
     try {
       await place([
@@ -200,7 +200,7 @@ describe('what a job brings along', () => {
     }
   });
 
-  it('is there whole or not at all', async () => {
+  it('are placed completely or not at all', async () => {
     const before = snapshot(user);
     const bad = tree(`${user}/b`, { name: 'top/ok' }, { name: 'top/../../x' });
     await expect(place([file(`${user}/new/a`), bad])).rejects.toThrow(
@@ -221,7 +221,7 @@ describe('what a job brings along', () => {
     }
   });
 
-  it('does not lead what comes after it elsewhere', async () => {
+  it('do not redirect later ones', async () => {
     const before = snapshot(user);
     const leading = tree('lead', { name: 'top/out', kind: '2', to: user });
     for (const path of ['lead/out/x', 'lead/out', 'lead/out/project']) {
@@ -235,14 +235,14 @@ describe('what a job brings along', () => {
     ).rejects.toThrow('lies behind a link');
   });
 
-  it('replaces the job’s own working directory, but not by a file', async () => {
+  it('replace the job’s own working directory, but not by a file', async () => {
     await place([tree('.', { name: 'top/x' })]);
     expect(readdirSync(join(job, 'work'))).toEqual(['x']);
     await expect(place([file('.')])).rejects.toThrow('is a directory');
     await expect(place([file('~')])).rejects.toThrow('is a directory');
   });
 
-  it('has no mode that gives rights to the user who runs it', async () => {
+  it('have no mode that grants rights to others', async () => {
     await place([
       tree('d', { name: 'top/suid', mode: 0o6755 }, { name: 'top/sgid', kind: '5', mode: 0o7700 }),
     ]);
@@ -251,8 +251,8 @@ describe('what a job brings along', () => {
   });
 });
 
-describe('after an agent that ended on the way', () => {
-  it('what the job has put somewhere is its own', async () => {
+describe('after an agent that ended during the placement', () => {
+  it('placed files belong to the job', async () => {
     mkdirSync(`${user}/empty`);
     const files = [
       tree(`${user}/new`, { name: 'top/x' }),
@@ -271,7 +271,7 @@ describe('after an agent that ended on the way', () => {
     expect(readFileSync(`${user}/empty/mine`, 'utf8')).toBe('of the user\n');
   });
 
-  it('what was only on its way is removed, and nothing that is called otherwise', async () => {
+  it('unfinished files are removed, and no others', async () => {
     const left = join(user, '.dstack-job-1-abcdef');
     mkdirSync(join(left, 'tree'), { recursive: true });
     const lines = [left, `${user}/project`, `${user}/none/.dstack-job-1-x`].map((path) =>

@@ -11,8 +11,8 @@ type Line =
   | { readonly kind: 'temporary'; readonly path: string };
 
 /**
- * Records before each move what a job places outside its own directories. After a kill, the next
- * agent can tell which files are the job's.
+ * Records, before each move, the files that a job places outside its own directories. After a kill,
+ * the next agent uses the record to identify the files of the job.
  */
 export class PlacementLedger {
   readonly #path: string;

@@ -25,7 +25,7 @@ afterEach(() => rmSync(root, { recursive: true }));
 const publish = (name: 'tree' | 'file', path: string, state: 'absent' | 'empty' = 'absent') =>
   publisher.publish({ staged: join(stage, name), target: { path: join(user, path), state } });
 
-/** What another process may put at a target after it was checked. */
+/** Entries that another process may put at a target after it was checked. */
 const INTRUDERS: Readonly<Record<string, (path: string) => void>> = {
   'a file': (path) => writeFileSync(path, 'mine'),
   'an empty file': (path) => writeFileSync(path, ''),
@@ -34,17 +34,20 @@ const INTRUDERS: Readonly<Record<string, (path: string) => void>> = {
   'a link to nowhere': (path) => symlinkSync('nowhere', path),
 };
 
-it.each(Object.keys(INTRUDERS))('%s that has appeared at the place is left alone', async (kind) => {
-  INTRUDERS[kind]?.(join(user, 'place'));
-  const before = snapshot(user);
-  for (const name of ['tree', 'file'] as const) {
-    await expect(publish(name, 'place')).rejects.toThrow(join(user, 'place'));
-    publisher.undo();
-    expect(snapshot(user)).toEqual(before);
-  }
-});
+it.each(Object.keys(INTRUDERS))(
+  '%s that has appeared at the target is left unchanged',
+  async (kind) => {
+    INTRUDERS[kind]?.(join(user, 'place'));
+    const before = snapshot(user);
+    for (const name of ['tree', 'file'] as const) {
+      await expect(publish(name, 'place')).rejects.toThrow(join(user, 'place'));
+      publisher.undo();
+      expect(snapshot(user)).toEqual(before);
+    }
+  },
+);
 
-it('a directory that is not empty any more is left alone', async () => {
+it('a directory that is no longer empty is left unchanged', async () => {
   mkdirSync(join(user, 'place'));
   writeFileSync(join(user, 'place/sub'), 'mine');
   const before = snapshot(user);
@@ -54,7 +57,7 @@ it('a directory that is not empty any more is left alone', async () => {
   expect(snapshot(user)).toEqual(before);
 });
 
-it('a link that has appeared above the place is not followed', async () => {
+it('a link that has appeared above the target is not followed', async () => {
   const other = join(root, 'other');
   mkdirSync(other);
   symlinkSync(other, join(user, 'a'));
@@ -64,7 +67,7 @@ it('a link that has appeared above the place is not followed', async () => {
   expect(readdirSync(other)).toEqual([]);
 });
 
-it('everything is reverted, except what others have put beside it or in its place', async () => {
+it('everything is reverted, except files that others have put beside it or in its place', async () => {
   await publish('tree', 'new/tree');
   await publish('file', 'new/deep/file');
   rmSync(join(user, 'new/deep/file'));

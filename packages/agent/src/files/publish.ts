@@ -49,7 +49,7 @@ export class Publisher {
     holdDirectory(path, (made) => this.#made.push(made)).close();
   }
 
-  /** Removes only what was placed, and the directories created for it if they are empty. */
+  /** Removes only the placed files, and the directories created for them if these are empty. */
   undo(): void {
     for (const { path, identity } of this.#placed.reverse()) {
       undoAt(path, (place) => {
@@ -144,7 +144,7 @@ function undoAt(path: string, remove: (place: string) => void): void {
   } catch {}
 }
 
-/** A second name for the file, since a rename would replace what is there. */
+/** A second name for the file, since a rename would replace an existing file. */
 async function linkOrCopy(from: string, place: string, stats: Stats): Promise<void> {
   try {
     await link(from, place);

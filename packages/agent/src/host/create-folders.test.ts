@@ -12,13 +12,13 @@ beforeEach(() => {
 
 afterEach(() => rmSync(root, { recursive: true }));
 
-test('all missing folders are made, and the first of them is told', async () => {
+test('all missing folders are created, and the first of them is returned', async () => {
   expect(await createFolders(join(root, 'a/b/c'), 0o700)).toBe(join(root, 'a'));
   expect(statSync(join(root, 'a/b/c')).isDirectory()).toBe(true);
   expect(statSync(join(root, 'a')).mode & 0o777).toBe(0o700);
 });
 
-test('a folder that is there, also behind a link, is left alone', async () => {
+test('an existing folder, also behind a link, is left unchanged', async () => {
   mkdirSync(join(root, 'a'));
   symlinkSync('a', join(root, 'to-a'));
   expect(await createFolders(join(root, 'a'))).toBeUndefined();

@@ -27,7 +27,7 @@ export function intelName(raw: string): string {
   return raw;
 }
 
-/** Board type (`p150b`) to product. */
+/** Card type (`p150b`) to product. */
 export function tenstorrentName(board: string): string {
   if (board === 'p100' || board === 'bh-scrappy') return 'p100a';
   if (board.startsWith('p150')) return 'p150';

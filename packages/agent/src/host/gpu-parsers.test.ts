@@ -66,7 +66,7 @@ describe('output of the tools', () => {
     expect(parseAmd(JSON.stringify({ gpu_data: [card] }), node)).toEqual(found);
   });
 
-  it('makes one GPU of the chips of a board', () => {
+  it('makes one GPU of the chips of a card', () => {
     const device = (board_type: string, board_id: string, bus_id: string) => ({
       board_info: { board_type, board_id, bus_id },
     });

@@ -69,8 +69,8 @@ const TENSTORRENT_MIB: Readonly<Record<string, number>> = {
 };
 
 /**
- * `tt-smi -s`. Several chips of one board are one GPU: ` L` and ` R` halves, chips of a Wormhole
- * board with the same id, and the remote chip of a Blackhole board (`bus_id` `N/A`).
+ * `tt-smi -s`. Several chips of one card are one GPU: ` L` and ` R` halves, chips of a Wormhole
+ * card with the same id, and the remote chip of a Blackhole card (`bus_id` `N/A`).
  */
 export function parseTenstorrent(text: string): readonly HostGpu[] {
   const devices: { board_info: TenstorrentBoard }[] = JSON.parse(text).device_info ?? [];

@@ -11,7 +11,7 @@ test('mount points are read with their blanks', () => {
   expect(parseMountInfo(INFO)).toEqual(['/', '/srv/jobs/a/home/my data']);
 });
 
-test('a folder knows what is mounted in it, and nothing of its neighbours', () => {
+test('mounts in a folder are found, and those beside it are not', () => {
   const points = parseMountInfo(INFO);
   expect(mountWithin('/srv/jobs/a/home', points)).toBe('/srv/jobs/a/home/my data');
   expect(mountWithin('/srv/jobs/a/home/my data', points)).toBe('/srv/jobs/a/home/my data');
@@ -19,6 +19,6 @@ test('a folder knows what is mounted in it, and nothing of its neighbours', () =
   expect(mountWithin('/srv/jobs/a/work', points)).toBeUndefined();
 });
 
-test('this system tells its mounts', () => {
+test('this system lists its mounts', () => {
   expect(mountPoints()).toContain('/');
 });

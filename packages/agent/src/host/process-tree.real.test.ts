@@ -52,7 +52,7 @@ it('a command that has not joined its groups yet belongs to the job, and is kill
   expect(await end).toBe('SIGKILL');
 });
 
-it('nothing of a job is left after it is killed, its groups least', async () => {
+it('nothing of a job is left after it is killed, not even its groups', async () => {
   const { tree, child } = start(['sh', '-c', 'sleep 600 & echo up; wait'], true);
   const end = ended(child);
   await new Promise((resolve) => child.stdout?.once('data', resolve));
@@ -81,7 +81,7 @@ it.each([
   expect(treePids({ ...tree, leader })).toEqual([]);
 });
 
-it('what stays of the session of a command that has ended belongs to the job', async () => {
+it('the remaining processes of the session of an ended command belong to the job', async () => {
   const { tree, child } = startSession(['sh', '-c', 'env -i sleep 600 > /dev/null & echo $!']);
   const end = ended(child);
   const [pid] = await once(child.stdout as Readable, 'data');

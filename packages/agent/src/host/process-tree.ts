@@ -5,8 +5,8 @@ import { bootId, isAlive, isDead, type ProcessIdentity, processStat } from './pr
 import { processesByUser } from './process-users.ts';
 
 /**
- * What identifies the processes of a job: its control groups, its session, and the mark in their
- * environment.
+ * The features that identify the processes of a job: its control groups, its session, and the mark
+ * in their environment.
  */
 export interface JobTree {
   readonly id: string;

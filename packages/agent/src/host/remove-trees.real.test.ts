@@ -17,14 +17,14 @@ import { removeTrees } from './remove-trees.ts';
 
 const PROGRAM = fileURLToPath(new URL('./remove-trees.ts', import.meta.url));
 
-describe('what a job leaves behind', () => {
+describe('the leftovers of a job', () => {
   let dir: string;
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'remove-trees-'));
   });
   afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-  it('goes however deep its directories lie in each other', () => {
+  it('are removed however deep their directories are nested', () => {
     const top = join(dir, 'top');
     mkdirSync(top);
     const nest = "for (let i = 0; i < 300; i++) { fs.mkdirSync('a'); process.chdir('a'); }";
@@ -40,7 +40,7 @@ describe('what a job leaves behind', () => {
     expect(existsSync(top)).toBe(false);
   });
 
-  it('goes with links, and not with what they lead to', async () => {
+  it('are removed with links, but without the targets of links', async () => {
     const [outside, top] = [join(dir, 'outside'), join(dir, 'top')];
     for (const each of [outside, top]) mkdirSync(each);
     writeFileSync(join(outside, 'precious'), '');
@@ -51,7 +51,7 @@ describe('what a job leaves behind', () => {
     expect([top, join(dir, '-link')].filter(existsSync)).toEqual([]);
   });
 
-  it('goes although its owner has closed directories to himself', () => {
+  it('are removed although their owner has closed directories to himself', () => {
     const closed = [
       join(dir, 'top'),
       join(dir, 'top/read-only'),
@@ -72,7 +72,7 @@ describe('what a job leaves behind', () => {
     expect(existsSync(join(dir, 'top'))).toBe(false);
   });
 
-  it('is named when it cannot be removed', async () => {
+  it('are named if they cannot be removed', async () => {
     await expect(removeTrees(['/proc/self/fd'])).rejects.toThrow("'/proc/self/fd");
   });
 });

@@ -39,7 +39,7 @@ describe('files below the root of a job', () => {
       readFileSync(openSync(place.path, constants.O_NOFOLLOW), 'utf8'),
     );
 
-  it('are found by any way that stays inside', () => {
+  it('are found by every path that stays inside', () => {
     symlinkSync('../etc', join(dir, 'root/a/relative'));
     symlinkSync('/etc/passwd', join(dir, 'root/a/b/absolute'));
     for (const path of ['/etc/passwd', 'etc//./passwd', '/a/../etc/passwd', '/a/relative/passwd']) {
@@ -65,7 +65,7 @@ describe('files below the root of a job', () => {
     expect(() => read('/loop')).toThrow('too many links');
   });
 
-  it('can be made where nothing is, but not through a file', () => {
+  it('can be created at a missing path, but not through a file', () => {
     files.at('/a/new', true, ({ path }) => writeFileSync(path, 'x'));
     expect(readFileSync(join(dir, 'root/a/new'), 'utf8')).toBe('x');
     expect(() => files.at('/etc/passwd/x', true, () => {})).toThrow('ENOTDIR');

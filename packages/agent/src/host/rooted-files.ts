@@ -33,8 +33,8 @@ export class RootedFiles {
   }
 
   /**
-   * Walks to a path and calls `use` with the place. Its last name need not exist; `follow` says
-   * whether a link there is followed. Throws Node's own errors.
+   * Walks to a path and calls `use` with the place. Its last name need not exist; `follow`: whether
+   * a link there is followed. Throws Node's own errors.
    */
   at<T>(path: string, follow: boolean, use: (place: Place) => T): T {
     const open: Directory[] = [];

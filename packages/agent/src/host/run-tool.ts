@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 /** How a program ended. */
 export type ToolEnd = ToolOutput | { readonly kind: 'missing' } | { readonly kind: 'timeout' };
 
-/** What a program printed; `code` null = a signal ended it. */
+/** The output of a program; `code` null = a signal ended it. */
 export interface ToolOutput {
   readonly kind: 'ended';
   readonly code: number | null;

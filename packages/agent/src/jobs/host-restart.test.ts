@@ -10,12 +10,9 @@ describe('a job whose host went down', () => {
     message: 'The host was restarted while the job ran',
   };
 
-  it.each([255, 137, 143, null])(
-    'has no exit status of its own when %s is all it left',
-    (status) => {
-      expect(endByRestart(exit(status), 'one', 'two')).toEqual(lost);
-    },
-  );
+  it.each([255, 137, 143, null])('has no exit status of its own if only %s is left', (status) => {
+    expect(endByRestart(exit(status), 'one', 'two')).toEqual(lost);
+  });
 
   it.each([0, 3])('keeps the status %s, which the command gave before', (status) => {
     expect(endByRestart(exit(status), 'one', 'two')).toEqual(exit(status));

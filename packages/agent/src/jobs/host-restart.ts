@@ -1,6 +1,9 @@
 import type { JobExit } from '@dstack/contract/agent';
 
-/** An exit status from here on means a signal, or nothing: Docker writes 255 for "not known". */
+/**
+ * An exit status of this or a higher value means a signal, or nothing: Docker writes 255 for "not
+ * known".
+ */
 const FIRST_OF_SIGNALS = 128;
 
 /**

@@ -22,7 +22,7 @@ export interface JobAccessOptions {
   readonly account: () => JobAccount | null;
   /** Null before the job's start and after its end. */
   readonly execution: () => Execution | null;
-  /** Resolves when the job has started, or cannot start any more. */
+  /** Resolves when the job has started, or can no longer start. */
   readonly started: Promise<void>;
 }
 

@@ -43,7 +43,9 @@ export class JobLog implements SpoolReader {
     if (spool.end > 0) this.#notify(spool.end);
   }
 
-  /** Marks the output as complete. `left` reads what an ended job has left on the disk. */
+  /**
+   * Marks the output as complete. `left` reads the output that an ended job has left on the disk.
+   */
   finish(left: FileSpoolReader): void {
     if (!this.#spool) {
       left.finish();

@@ -83,7 +83,7 @@ describe('a port of a job', () => {
     expect(await ask(ids[1] ?? '', port, 'hello')).toBe('HELLO');
   });
 
-  it('is refused where nothing listens, to strangers, and for what is no job or port', async () => {
+  it('is refused if nothing listens, to strangers, and for invalid jobs and ports', async () => {
     const port = await freePort();
     const id = await startApp(port, '"127.0.0.1"');
     expect(await open(id, await freePort())).toMatch(/^502 .*port_refused/);

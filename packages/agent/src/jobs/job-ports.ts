@@ -13,7 +13,7 @@ export interface JobPortConnection {
   readonly address: string;
 }
 
-/** Connects to the ports of one job, at whichever of its addresses something listens. */
+/** Connects to the ports of one job, at the address at which something listens. */
 export class JobPorts {
   /** The address that answered last, by port. */
   readonly #answering = new Map<number, string>();

@@ -35,7 +35,7 @@ describe('an agent without its server', () => {
     const from = { hasJobs: false, startedAt: rebooted(30) };
     expect(leaseStep(lease, rebooted(40), from)).toEqual({ kind: 'wait', seconds: 2 * HOUR - 40 });
     expect(leaseStep(lease, rebooted(2 * HOUR), from)).toEqual({ kind: 'end' });
-    // Where boots have no ids, uptime that goes back tells of one.
+    // Where boots have no ids, an uptime that decreases indicates a reboot.
     const nameless = { seconds: HOUR, renewed: at(5000, '') };
     const { kind } = leaseStep(nameless, at(10, ''), { hasJobs: false, startedAt: at(5, '') });
     expect(kind).toBe('wait');

@@ -1,4 +1,4 @@
-/** What an agent does without its server, as a function of time. */
+/** The steps of an agent without its server, as a function of time. */
 
 /** Time since the machine was booted, which no change of the wall clock moves. */
 export interface Uptime {
@@ -7,14 +7,14 @@ export interface Uptime {
 }
 
 export interface LeaseTerms {
-  /** How long it lasts without the server. */
+  /** How long the lease lasts without the server. */
   readonly seconds: number;
-  /** When the server was last there. */
+  /** The last contact with the server. */
   readonly renewed: Uptime;
 }
 
 export type LeaseStep =
-  /** Look again after so many seconds; null = when a job has ended. */
+  /** Check again after this many seconds; null = when a job has ended. */
   | { readonly kind: 'wait'; readonly seconds: number | null }
   /** Ends the jobs that have no limit of their own. */
   | { readonly kind: 'stop-jobs'; readonly grace: boolean; readonly seconds: number | null }
@@ -27,8 +27,8 @@ export type LeaseStep =
 const START_GRACE = 60;
 
 /**
- * Without jobs the machine ends with its lease. Jobs have a second lease; those that are still there
- * after it are stopped, and killed after a third.
+ * Without jobs the machine ends with its lease. Jobs have a second lease; after it they are
+ * stopped, and after a third they are killed.
  */
 export function leaseStep(
   { seconds, renewed }: LeaseTerms,
@@ -47,7 +47,10 @@ export function leaseStep(
   return { kind: 'stop-jobs', grace: false, seconds: null };
 }
 
-/** After a reboot only the time since then counts: nobody knows how long the machine was off. */
+/**
+ * After a reboot only the time since then counts, because the time that the machine was off is
+ * unknown.
+ */
 function secondsSince(from: Uptime, to: Uptime): number {
   const isSameBoot = from.bootId === to.bootId && to.seconds >= from.seconds;
   return isSameBoot ? to.seconds - from.seconds : to.seconds;

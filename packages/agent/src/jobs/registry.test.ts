@@ -68,7 +68,7 @@ async function ended(jobs: JobRegistry): Promise<string> {
   return spec.id;
 }
 
-it('removes a job at the second request, after the executor could not', async () => {
+it('removes a job at the second request, after a failure of the executor', async () => {
   const outcomes = [() => Promise.reject(new Error('the daemon is away')), async () => {}];
   const jobs = registry(() => outcomes.shift()?.() ?? expect.unreachable());
   const id = await ended(jobs);

@@ -12,7 +12,10 @@ const MOST_CONNECTIONS = 32;
 const BURST = 50;
 const PER_SECOND = 20;
 
-/** A restarting server is back within this time. Afterwards waiting connections are closed. */
+/**
+ * A restarting server is available again within this time. Afterwards waiting connections are
+ * closed.
+ */
 const WAIT_MS = 15_000;
 
 /**

@@ -41,7 +41,7 @@ interface FakeJob {
 function addJob(max_duration: number | null = null, phase: JobPhase = 'running'): FakeJob {
   const stops: StopJob[] = [];
   const record = { spec: jobSpec([], { max_duration }) } as AgentJobRecord;
-  // As a job does: what it has been told before changes nothing.
+  // Like a job: a repeated request has no effect.
   const stop = (order: StopJob): void => {
     if (stops.every((earlier) => earlier.grace && !order.grace)) stops.push(order);
   };
@@ -106,7 +106,7 @@ describe('an agent with a lease', () => {
     expect(endings).toEqual([]);
   });
 
-  it('does not begin to end machines in a way that it does not know', () => {
+  it('does not end machines in a way that it does not support', () => {
     const lease = agent();
     lease.grant(TWO_HOURS);
     lease.grant({ seconds: 10, ending: 'explode' });
@@ -115,7 +115,7 @@ describe('an agent with a lease', () => {
     expect(logged).toContain('explode');
   });
 
-  it('lets jobs go on for a second lease, and ends the machine when the last one has ended', () => {
+  it('lets jobs continue for a second lease, and ends the machine when the last one has ended', () => {
     const job = addJob();
     const lease = agent();
     lease.grant(TWO_HOURS);
@@ -148,7 +148,7 @@ describe('an agent with a lease', () => {
 });
 
 describe('a lease', () => {
-  it('goes on over a restart of the agent', () => {
+  it('continues over a restart of the agent', () => {
     agent().grant(TWO_HOURS);
     pass(HOUR);
     leases.splice(0)[0]?.close();
@@ -160,7 +160,7 @@ describe('a lease', () => {
     expect(endings).toEqual(['exit']);
   });
 
-  it('that ended while the agent did not run leaves the server a minute to come', () => {
+  it('that ended while the agent did not run leaves the server a minute to connect', () => {
     agent().grant(TWO_HOURS);
     leases.splice(0)[0]?.close();
     uptime += 10 * HOUR;
@@ -182,10 +182,10 @@ describe('a lease', () => {
     expect(endings).toEqual(['exit']);
   });
 
-  it('runs on while the machine sleeps', () => {
+  it('continues while the machine sleeps', () => {
     agent().grant(TWO_HOURS);
     uptime += 3 * HOUR;
-    // The timer has slept too; the next look is a minute away at most.
+    // The timer was suspended too; the next check is a minute away at most.
     pass(60);
     expect(endings).toEqual(['exit']);
   });
@@ -213,7 +213,7 @@ describe('a lease', () => {
     expect(JSON.parse(readFileSync(path, 'utf8')).renewed.seconds).toBe(uptime);
   });
 
-  it('that cannot be read is none', () => {
+  it('that cannot be read counts as none', () => {
     for (const text of ['', '{}', '{"seconds":"x","ending":"exit","renewed":{}}', 'null']) {
       writeFileSync(path, text);
       agent();

@@ -12,7 +12,7 @@ export interface ServerLeaseOptions {
   readonly jobs: () => readonly Pick<AgentJob, 'phase' | 'record' | 'stop'>[];
   readonly uptime: () => Uptime;
   readonly log: EventLogger;
-  /** The lease is over, and no job lives. */
+  /** The lease has ended, and no job lives. */
   readonly onEnd: (ending: LeaseEnding) => void;
 }
 
@@ -27,8 +27,8 @@ const STORE_EVERY = 60;
 const LOOK_EVERY = 60;
 
 /**
- * Ends a machine that its server has lost: without it, nobody would end a machine that costs money.
- * Only machines with a lease end; an agent gets it from its server.
+ * Ends a machine that its server has lost, because otherwise nothing would end a machine that costs
+ * money. Only machines with a lease end; an agent gets it from its server.
  */
 export class ServerLease {
   readonly #options: ServerLeaseOptions;
@@ -44,7 +44,7 @@ export class ServerLease {
     if (this.#lease) options.log.info('lease', { seconds: this.#lease.seconds });
   }
 
-  /** The server that owns this agent has set the lease anew. */
+  /** The server that owns this agent has set the lease again. */
   grant({ seconds, ending }: AgentLease): void {
     const known = LEASE_ENDINGS.find((one) => one === ending);
     if (seconds !== null && known === undefined) {
@@ -57,7 +57,7 @@ export class ServerLease {
     this.look();
   }
 
-  /** The server was heard of. */
+  /** Called for each sign of life from the server. */
   renew(): void {
     if (this.#lease === null) return;
     const renewed = this.#options.uptime();
@@ -66,7 +66,7 @@ export class ServerLease {
     if (age >= Math.min(STORE_EVERY, this.#lease.seconds / 10)) this.#store();
   }
 
-  /** Does what is due now, and arms a timer for what comes next. */
+  /** Carries out the present step, and arms a timer for the next one. */
   look(): void {
     this.close();
     if (this.#lease === null) return;
@@ -81,7 +81,7 @@ export class ServerLease {
       return;
     }
     if (step.kind === 'stop-jobs') this.#stop(jobs, step.grace, this.#lease.seconds);
-    // The end of a job calls for another look.
+    // The end of a job may change the next step.
     if (step.seconds !== null) this.#lookAfter(step.seconds);
   }
 
@@ -116,7 +116,7 @@ export class ServerLease {
   }
 }
 
-/** Null where there is none; one that cannot be read is none, and the server sends it again. */
+/** Null if there is none. An unreadable lease counts as none, and the server sends it again. */
 function readLease({ path, log }: ServerLeaseOptions): StoredLease | null {
   try {
     const { seconds, ending, renewed } = JSON.parse(readFileSync(path, 'utf8')) as StoredLease;

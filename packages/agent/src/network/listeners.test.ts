@@ -16,7 +16,7 @@ const loopback6 = line('00000000000000000000000001000000:1F40', 5);
 const mapped = line('0000000000000000FFFF00002D01477F:1F40', 6);
 const otherPort = line('2D01477F:1F41', 7);
 
-describe('who takes a connection to an address', () => {
+describe('the listener that accepts a connection to an address', () => {
   it.each([
     { address: '127.71.1.45', lines: [any, own, otherPort], uids: [1] },
     { address: '127.71.1.45', lines: [any, mapped], uids: [6] },
@@ -36,7 +36,7 @@ describe('who takes a connection to an address', () => {
     expect(parseListeners(text).map(({ uid }) => uid)).toEqual([2]);
   });
 
-  it('is known of this machine', async () => {
+  it('is found for this host', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;

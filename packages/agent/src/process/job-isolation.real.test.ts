@@ -77,7 +77,7 @@ describe.skipIf(!canIsolate)('a process job with a user of its own', () => {
     expect(jobs.stream.state(other.id)?.phase).toBe('running');
   });
 
-  it('cannot become anybody else', async () => {
+  it('cannot become another user', async () => {
     const { text } = await jobs.run([
       'grep -E "^(CapEff|CapPrm|NoNewPrivs)" /proc/self/status',
       'mount -t tmpfs x /mnt 2>&1 || true; chown 0 ~ 2>&1 || true; su -c id 2>&1 </dev/null || true',

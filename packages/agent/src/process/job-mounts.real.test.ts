@@ -44,7 +44,7 @@ describe.skipIf(!canIsolate)('directories of the machine in a process job', () =
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(data);
   });
 
-  it('are in its own folders, which stay its own', async () => {
+  it('are mounted in its own folders, which keep their owner', async () => {
     const id = crypto.randomUUID();
     const area = join(jobs.homes, id.replaceAll('-', '').slice(0, 12));
     const { text } = await jobs.run(['cat deep/er/file; echo; stat -c %u deep'], {
@@ -57,7 +57,7 @@ describe.skipIf(!canIsolate)('directories of the machine in a process job', () =
     expect(existsSync(area)).toBe(false);
   });
 
-  it('are not written to if they are for reading', async () => {
+  it('are not written to if they are read-only', async () => {
     const { text } = await jobs.run(['echo x > /mnt/file || cat /mnt/file'], {
       mounts: [mount(data, '/mnt', { read_only: true })],
     });
@@ -72,13 +72,13 @@ describe.skipIf(!canIsolate)('directories of the machine in a process job', () =
     expect(text).toBe('of the machine');
   });
 
-  it('are left out if they are optional and missing, and the output reports it', async () => {
+  it('are skipped if they are optional and missing, and the output reports it', async () => {
     const { text } = await jobs.run(['echo ran'], {
       mounts: [mount(join(data, 'none'), '/mnt', { optional: true })],
-      notices: ['said by the server'],
+      notices: ['printed by the server'],
     });
     expect(text).toMatch(
-      /^\[dstack: said by the server\]\n\[dstack: the optional volume .*\]\nran/,
+      /^\[dstack: printed by the server\]\n\[dstack: the optional volume .*\]\nran/,
     );
   });
 

@@ -28,7 +28,7 @@ describe.skipIf(!canIsolate)('volumes of process jobs', () => {
   });
   const remove = () => jobs.agent.call('POST', `/v1/volumes/${id}/delete`, { path: null });
 
-  it('keep what a job has written for the next one, which has another user', async () => {
+  it('keep the files of a job for the next one, which has another user', async () => {
     const first = await jobs.run(
       ['mkdir /mnt/deep', 'echo one > /mnt/deep/file', 'id -u'],
       mounts('/mnt'),
@@ -42,7 +42,7 @@ describe.skipIf(!canIsolate)('volumes of process jobs', () => {
     expect(existsSync('/mnt/deep')).toBe(false);
   });
 
-  it('are read only where the job asks for that', async () => {
+  it('are read-only if the job requests that', async () => {
     const { text } = await jobs.run(
       ['echo x > /mnt/f || echo no'],
       mounts('/mnt', { read_only: true }),
@@ -50,7 +50,7 @@ describe.skipIf(!canIsolate)('volumes of process jobs', () => {
     expect(text).toMatch(/Read-only file system\nno/);
   });
 
-  it('are not deleted under a job, and are gone after it', async () => {
+  it('are not deleted during a job, and are deleted after it', async () => {
     const job = await jobs.begin(
       ['echo kept > /mnt/file', 'echo ready', 'sleep 100000'],
       mounts('/mnt'),

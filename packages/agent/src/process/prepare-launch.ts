@@ -29,7 +29,7 @@ import { makeSshPrograms } from './ssh-programs.ts';
 import type { Launch } from './supervisor-files.ts';
 import type { TerminalKind } from './terminal.ts';
 
-/** What all process jobs of this host have in common. */
+/** The settings that all process jobs of this host share. */
 export interface ProcessJobSetup {
   readonly terminal: TerminalKind;
   /** Gives each job its own user; null = jobs run as the agent's user. */
@@ -85,8 +85,8 @@ export async function prepareLaunch(
 }
 
 /**
- * The next job of a volume has a user of its own, which has to be able to change what this one leaves
- * there; the job's other files lie where no other user comes.
+ * The next job of a volume has another user, who has to be able to change the files that this job
+ * leaves there. The other files of the job are in places that no other user can enter.
  */
 function usersOf({ spec }: ExecutorJob, user: AssignedUser | null) {
   const ownUser = user?.isOwn ?? false;

@@ -90,7 +90,7 @@ export class ProcessExecution implements Execution {
   /** A session has the same environment as the job. */
   get sessions(): SessionHost {
     const environment = () => this.#environment();
-    // What it is in is known only after it has started.
+    // Its control groups and session are known only after it has started.
     this.#tree();
     const { account, cwd: workingDir, cgroup, isolation = null } = this.#record;
     return new ProcessSessionHost({ account, workingDir, cgroup, isolation, environment });

@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 
 describe('output', () => {
-  it('comes whole and in order when a job floods', async () => {
+  it('is complete and in order when a job prints a lot', async () => {
     const spec = jobSpec(['seq 1 400000']);
     await agent.put(spec);
     const { text } = await stream.whole(spec.id);
@@ -36,7 +36,7 @@ describe('output', () => {
     expect((await stream.whole(spec.id)).state.exit).toMatchObject({ status: 137 });
   });
 
-  it('keeps characters whole that are written byte by byte', async () => {
+  it('keeps characters intact that are written byte by byte', async () => {
     const spec = jobSpec(["printf '\\xe2'", 'sleep 0.2', "printf '\\x82'", "printf '\\xac\\n'"]);
     await agent.put(spec);
     expect((await stream.whole(spec.id)).text).toContain('€\r\n');

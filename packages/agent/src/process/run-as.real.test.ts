@@ -67,7 +67,7 @@ describe.skipIf(process.getuid?.() !== 0)('a command of another user', () => {
     expect(rest).toEqual(wanted);
   });
 
-  it('gives its environment to no program that runs with our rights', () => {
+  it('passes its environment to no program that runs with our rights', () => {
     const marks = join(dir, 'marks');
     writeFileSync(marks, '');
     chmodSync(marks, 0o666);
@@ -95,13 +95,13 @@ describe.skipIf(process.getuid?.() !== 0)('a command of another user', () => {
     expect(run(['/bin/pwd'], {}, dir)).toMatch(/^1: .*(cd|denied)/s);
   });
 
-  it('does not get a device that is no terminal', () => {
+  it('does not get a device that is not a terminal', () => {
     const before = statSync('/dev/null').uid;
     run(['/bin/true']);
     expect(statSync('/dev/null').uid).toBe(before);
   });
 
-  it('is on its way until it has taken its environment', () => {
+  it('counts as starting until it has its environment', () => {
     const environ = `PATH=/bin\0__DSTACK_ENV_0=A=1\0`;
     expect(isOnItsWay(environ)).toBe(true);
     expect(isOnItsWay('__DSTACK_ENV_0=A=1\0')).toBe(true);

@@ -47,7 +47,7 @@ function untilReady(child: ChildProcess, logPath: string): Promise<void> {
 
 function failureText(code: number | null, logPath: string): string {
   if (code === LOCK_TAKEN) {
-    return 'The user id of the job was given to a service of this machine at the same moment';
+    return 'The user id of the job was assigned to a service of this host at the same moment';
   }
   const lines = readFileSync(logPath, 'utf8').trim().slice(-500);
   return `The job's supervisor failed to start: ${lines}`;

@@ -27,7 +27,7 @@ describe.each(['pty', 'script', 'pipes'] as const)('a terminal by %s', (kind) =>
     expect(text.trim()).toBe(`it's "quoted" $HOME`);
   });
 
-  it('is one for the command, or is not', async () => {
+  it('is a terminal for the command, or is not', async () => {
     const { text } = await run(kind, ['/bin/sh', '-c', 'test -t 1 && echo yes || echo no']);
     expect(text.trim()).toBe(kind === 'pipes' ? 'no' : 'yes');
   });
@@ -46,18 +46,18 @@ describe.each(['pty', 'script', 'pipes'] as const)('a terminal by %s', (kind) =>
 });
 
 describe.each(['pty', 'script'] as const)('an interactive terminal by %s', (kind) => {
-  it('has a size, takes what is typed and ends when it is hung up', async () => {
-    const argv = ['/bin/sh', '-c', 'stty size; read line; echo "heard $line"; exec sleep 1000'];
+  it('has a size, takes input and ends when it is hung up', async () => {
+    const argv = ['/bin/sh', '-c', 'stty size; read line; echo "got $line"; exec sleep 1000'];
     const terminal = openControlledTerminal(kind, { argv, env, cwd: '/', cols: 101, rows: 33 });
     if (!terminal) throw new Error('no terminal');
     let text = '';
     for await (const bytes of terminal.stream) {
       text += bytes;
       if (text.includes('33 101\r\n') && !text.includes('typed')) terminal.stream.write('typed\n');
-      if (text.includes('heard typed')) break;
+      if (text.includes('got typed')) break;
     }
     // Leaving the loop has destroyed the stream, which is the hang-up; else this would not end.
     await terminal.exited;
-    expect(text).toContain('heard typed');
+    expect(text).toContain('got typed');
   });
 });

@@ -39,7 +39,7 @@ export interface Terminal {
   readonly exited: Promise<TerminalExit>;
   /** No process has the terminal open any more and all output has been delivered. */
   readonly closed: Promise<void>;
-  /** What Ctrl-C does: SIGINT to the foreground. */
+  /** The effect of Ctrl-C: SIGINT to the foreground. */
   interrupt(): void;
   /** Stops reading for good. */
   close(): void;

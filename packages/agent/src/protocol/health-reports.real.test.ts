@@ -32,7 +32,7 @@ describe.skipIf(!isRoot)('an agent on a host with GPUs', () => {
   const until = (stream: TestStream, status: HostCheck['status']) =>
     stream.until(() => gpuOf(stream)?.status === status && gpuOf(stream));
 
-  it('reports what becomes of them, and all of it to each server that connects', async () => {
+  it('reports their changes, and all results to each server that connects', async () => {
     const stream = await agent.connect();
     expect((await until(stream, 'healthy')).message).toBeNull();
     machine.tool('nvidia-smi', nvidiaSmi({ ...TWO, 'GPU-b': 'lost' }));

@@ -10,7 +10,7 @@ export interface HealthReportsOptions {
   /** Null: nothing is checked or reported. */
   readonly periodMs: number | null;
   readonly gpus: readonly HostGpu[];
-  /** Where images and jobs live. */
+  /** The disks of images and jobs. */
   readonly paths: readonly string[];
   readonly registry: JobRegistry;
   readonly session: () => StreamSession | null;
@@ -39,7 +39,10 @@ export class HealthReports {
     });
   }
 
-  /** The newest results, as a server that has just connected gets them; null before the first ones. */
+  /**
+   * The newest results, which are sent to a server that has just connected; null before the first
+   * ones.
+   */
   get frame(): (AgentFrame & { type: 'health' }) | null {
     const checks = this.#watch?.results ?? null;
     return checks && frameOf(checks);

@@ -91,7 +91,7 @@ async function upgrade(where: string, behind = '', token = TOKEN): Promise<strin
 }
 
 describe('the commands of a server', () => {
-  it('are answered with what the agent is', async () => {
+  it('are answered with the facts of the agent', async () => {
     expect(await call('GET', '/v1/info')).toEqual({ status: 200, body: AGENT_INFO });
   });
 
@@ -132,7 +132,7 @@ describe('the commands of a server', () => {
     expect(await call('DELETE', where)).toEqual({ status: 204, body: null });
   });
 
-  it('are refused with the place of what is wrong', async () => {
+  it('are refused with the place of the error', async () => {
     const spec = jobSpec(['true']);
     const bad = await call('PUT', `/v1/jobs/${spec.id}`, { ...spec, ports: [70_000] });
     expect(bad).toMatchObject({ status: 400, body: { code: 'bad_request' } });

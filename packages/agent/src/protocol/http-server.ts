@@ -170,7 +170,7 @@ export class AgentServer {
       const session = new StreamSession(webSocket, this.#options);
       this.#session = session;
       this.#options.onPresence(true);
-      // Not by being open: nobody may be left at the other end.
+      // An open stream is no proof of a contact: the other end may have disappeared.
       webSocket.on('ping', () => this.#options.lease.renew());
       webSocket.on('close', () => {
         if (this.#session !== session) return;

@@ -149,7 +149,7 @@ describe('a stream', () => {
     expect(socket.sent.slice(2)).toEqual([health]);
   });
 
-  it('sends output from the stored length on, and none of jobs that the server does not know', async () => {
+  it('sends output from the stored length on, and none of jobs without a record of the server', async () => {
     const [known, unknown] = [await running(), await running()];
     known.job.spool.print('old\nnew\n');
     unknown.job.spool.print('secret\n');
@@ -171,7 +171,7 @@ describe('a stream', () => {
     await soon(() => expect(socket.output).toEqual(['0:one\ntwo\n', '4:two\n']));
   });
 
-  it('reports what a log has lost', async () => {
+  it('reports the lost part of a log', async () => {
     const { id, job } = await running();
     job.spool.print('lost\nkept\n');
     job.spool.drop(5);
@@ -223,7 +223,7 @@ describe('a stream', () => {
   });
 
   it.each(['', '{', '[]', '{"type":"credit","id":"x","bytes":1}', '{"type":"resume"}'])(
-    'ends for %j, which is no frame',
+    'ends for %j, which is not a frame',
     (message) => {
       connect();
       socket.receive(message);

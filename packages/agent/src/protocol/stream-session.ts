@@ -72,7 +72,10 @@ export class StreamSession implements JobListener {
     this.#sendIfTaken({ type: 'pull', id, progress });
   }
 
-  /** Also called for a job that the server did not know when it connected and now puts again. */
+  /**
+   * Also called for a job that the server had no record of when it connected, and that it puts
+   * again.
+   */
   onPut(job: AgentJob): void {
     if (!this.#pushers.has(job.id)) this.#push(job, 0);
   }
@@ -87,7 +90,7 @@ export class StreamSession implements JobListener {
     if (this.#resumed) this.#send({ type: 'tunnel', id, tunnel });
   }
 
-  /** Sends a frame that is only of use now, or drops it. */
+  /** Sends a frame that is only useful now, or drops it. */
   sendNow(frame: AgentFrame & { type: 'metrics' | 'activity' | 'health' }): void {
     this.#sendIfTaken(frame);
   }

@@ -18,7 +18,7 @@ afterEach(() => {
   rmSync(disk, { recursive: true });
 });
 
-it.skipIf(!isRoot)('keeps what a full disk refuses until there is room', async () => {
+it.skipIf(!isRoot)('keeps the bytes that a full disk refuses until there is space', async () => {
   const dir = join(disk, 'spool');
   const writer = new SpoolWriter({ dir, maskedValues: [] });
   const reader = new FileSpoolReader(dir);

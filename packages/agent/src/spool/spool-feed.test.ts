@@ -52,7 +52,7 @@ it('waits less for the rest of a job that is over', async () => {
   vi.useFakeTimers();
   const { writer, written } = disk();
   const feed = new SpoolFeed({ writer, source: () => null });
-  feed.push(Buffer.from('last words'), 1);
+  feed.push(Buffer.from('last line'), 1);
   await vi.advanceTimersByTimeAsync(60_000);
   expect(feed.isWaiting).toBe(true);
   feed.hurry();

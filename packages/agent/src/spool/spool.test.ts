@@ -44,7 +44,7 @@ describe('masking', () => {
     expect(maskPieces(['one\ntwo'], ['>one\r\ntwo<'])).toBe('>***<');
   });
 
-  it('gives the same result however the output is cut', () => {
+  it('gives the same result however the output is split', () => {
     const letters = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 4 });
     fc.assert(
       fc.property(fc.array(letters, { maxLength: 3 }), fc.array(letters), (values, pieces) => {

@@ -60,7 +60,7 @@ describe('forwards', () => {
     expect(await received.promise).toBe('still here');
   });
 
-  it('end when the other side is not there, and leave the connection alone', async () => {
+  it('end if nothing listens, and keep the connection', async () => {
     const [closed, local] = [await job.freePort(), 0];
     const [first] = await job.attach('user', [`127.0.0.1:${closed}`]);
     const socket = connect({ port: first!, host: '127.0.0.1' });

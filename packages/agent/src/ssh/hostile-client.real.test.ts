@@ -88,7 +88,7 @@ function beginning(): fc.Arbitrary<Buffer> {
 }
 
 describe('the SSH server of a job', () => {
-  it('opens no channel whose data it would cut into pieces of no length', async () => {
+  it('opens no channel whose data it would split into empty pieces', async () => {
     await serve();
     const user = await loggedIn();
     const parts = [[OPEN], text('session'), number(0), number(2 ** 20), number(0)] as const;
@@ -96,7 +96,7 @@ describe('the SSH server of a job', () => {
     user.send(
       Buffer.concat([Buffer.from([98]), number(0), text('exec'), Buffer.from([1]), text('x')]),
     );
-    await user.heard();
+    await user.handled();
     user.end();
     await isServing();
   });
@@ -108,7 +108,7 @@ describe('the SSH server of a job', () => {
     for (let id = 0; id < 1100; id++) {
       user.send(Buffer.concat([Buffer.from([OPEN]), text('session'), number(id), ...sizes]));
     }
-    await user.heard();
+    await user.handled();
     expect([user.refusals.length, user.refusals[0], user.isClosed()]).toEqual([100, 1000, false]);
     user.end();
   });
@@ -143,7 +143,7 @@ describe('the SSH server of a job', () => {
             client = await loggedIn();
           }
           for (const packet of packets) client.send(packet);
-          await client.heard();
+          await client.handled();
           expect(crashes).toEqual([]);
         },
       ),
@@ -157,7 +157,7 @@ describe('the SSH server of a job', () => {
 interface User {
   send(payload: Buffer): void;
   /** Resolves when the server has handled everything, or has ended the connection. */
-  heard(): Promise<void>;
+  handled(): Promise<void>;
   /** Numbers of the channels that the server has refused to open. */
   readonly refusals: readonly number[];
   isClosed(): boolean;
@@ -206,8 +206,8 @@ async function loggedIn(): Promise<User> {
   };
   const refusals: number[] = [];
   let [mark, refused] = [MARK, (_: number) => {}];
-  // The client is bypassed from here on: it would disconnect over answers to requests that it has
-  // not sent.
+  // From this point on, raw packets bypass the client: it would disconnect over answers to requests
+  // that it has not sent.
   _protocol._decipher._onPayload = (payload) => {
     if (payload[0] !== OPEN_FAILURE || payload.length < 5) return;
     const id = payload.readUInt32BE(1);
@@ -218,7 +218,7 @@ async function loggedIn(): Promise<User> {
     send,
     refusals,
     // A channel of an unknown kind is refused after everything before it was handled.
-    heard: () =>
+    handled: () =>
       new Promise((resolve) => {
         if (closed) return resolve();
         mark += 1;

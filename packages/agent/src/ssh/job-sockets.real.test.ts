@@ -37,7 +37,7 @@ describe.skipIf(!isRoot)('a socket that is made for a job among its files', () =
     listener.close();
   });
 
-  it('gives away no socket of others that the job puts in its place meanwhile', async () => {
+  it('does not change the owner of another socket that the job puts in its place meanwhile', async () => {
     const others = join(dir, 'others');
     mkdirSync(others);
     const daemon = createServer().listen(join(others, 'a'));
@@ -57,7 +57,7 @@ describe.skipIf(!isRoot)('a socket that is made for a job among its files', () =
     await expect(listenOnSocket(root, join(dir, 'a'), JOB, () => {})).rejects.toThrow('belong');
   });
 
-  it('is refused where something is', async () => {
+  it('is refused at an existing path', async () => {
     mkdirSync(join(own, 'a'));
     await expect(listenOnSocket(root, join(own, 'a'), JOB, () => {})).rejects.toThrow('EADDRINUSE');
   });

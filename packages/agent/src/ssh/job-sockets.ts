@@ -142,7 +142,7 @@ function openOwnDirectory(root: JobRoot, files: RootedFiles, path: string): numb
   }
 }
 
-/** The agent could open files of other users, which the job may not. */
+/** The agent could open files of other users, which are closed to the job. */
 function refuseForeign({ owner }: JobRoot, uid: number, path: string): void {
   if (owner !== undefined && uid !== owner) throw new Error(`${path} does not belong to the job`);
 }

@@ -45,7 +45,7 @@ describe('sessions', () => {
   });
 });
 
-it('listens on the port it had, or another one when that is taken', async () => {
+it('listens on its previous port, or another one if that is taken', async () => {
   const had = job.ssh.port;
   await job.restart({ preferredPort: had });
   expect(job.ssh.port).toBe(had);
@@ -71,7 +71,7 @@ it('skips keys that it cannot check and reports them', async () => {
   await job.attach('user', ['localhost:10999']);
 });
 
-it('shows the host key it was given', async () => {
+it('shows the configured host key', async () => {
   const { stdout } = await job.run('ssh-keyscan', ['-p', String(job.ssh.port), '127.0.0.1']);
   const key = ssh2.utils.parseKey(job.hostKeyPem);
   if (key instanceof Error) throw key;

@@ -118,7 +118,7 @@ describe.skipIf(missing !== null)('the nodes of a run', () => {
     expect(text).toContain(`content\r\nof ${other}\r\nin ${twin}\r\n`);
   });
 
-  it('do not take another host for theirs', async () => {
+  it('do not accept another host as theirs', async () => {
     const keys = [publicKeyOf(generateHostKey()), publicKeyOf(generateHostKey())];
     const [first = ''] = await put({
       lines: [[`ssh ${IPS[1]} 'echo inside'`], ['sleep 600']],

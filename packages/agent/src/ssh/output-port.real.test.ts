@@ -48,7 +48,7 @@ describe('output on port 10999', () => {
     await done;
   });
 
-  it('waits for a slow client without holding up the job or others', async () => {
+  it('waits for a slow client without delaying the job or others', async () => {
     const [local] = await job.attach('user', ['localhost:10999']);
     const slow = readOutput(local);
     await once(slow.socket, 'open');
@@ -61,7 +61,7 @@ describe('output on port 10999', () => {
     expect(await slow.done).toEqual({ text: line.repeat(20_000), code: 1000 });
   });
 
-  it('is nothing else', async () => {
+  it('serves no other paths', async () => {
     const [local] = await job.attach('user', ['localhost:10999']);
     expect((await fetch(`http://127.0.0.1:${local}/api/pull`)).status).toBe(404);
     const upgrade = request({
@@ -74,7 +74,7 @@ describe('output on port 10999', () => {
     response.resume();
   });
 
-  it('is refused under a path that is none, and others are served on', async () => {
+  it('is refused for an invalid path, and other requests are still served', async () => {
     const [local] = await job.attach('user', ['localhost:10999']);
     const upgrade = request({
       ...{ port: local, path: '//' },

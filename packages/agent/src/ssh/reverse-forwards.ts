@@ -98,7 +98,7 @@ async function listenOnPath(
   path: string,
 ): Promise<number> {
   const root = host?.socketRoot();
-  if (!host || !root) throw new Error('sockets of the job are out of reach');
+  if (!host || !root) throw new Error('sockets of the job cannot be reached');
   listeners.makeRoom();
   const account = await host.account(identity.login);
   const listener = await listenOnSocket(root, path, account, (connection) => {

@@ -37,7 +37,7 @@ export class TestStream {
 
   /**
    * Connects, waits for `sync`, and answers it with the lengths of `logs`. `known` = ids of the
-   * jobs that this server knows, all by default.
+   * jobs that this server has a record of, all by default.
    */
   static async open(
     path: string,

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 const BLOCK = 512;
 
 /**
- * Bytes that a directory takes on its disk, files with several names counted once. It goes through the
- * tree one entry at a time, so that jobs do not notice. Files may come and go meanwhile.
+ * Bytes that a directory uses on its disk, files with several names counted once. It goes through
+ * the tree one entry at a time, so that jobs do not notice. Files may be created and deleted
+ * meanwhile.
  */
 export async function diskUsage(dir: string, signal: AbortSignal): Promise<number> {
   const seen = new Set<string>();

@@ -44,7 +44,7 @@ const put = (path: string | null = null) =>
   volumes.put(ID, { path, name: 'data', project: 'main' });
 
 describe('the directory of a volume', () => {
-  it('is made once, for every user of a job and nobody else', async () => {
+  it('is created once, for users of jobs only', async () => {
     await put();
     const root = join(state, 'volumes');
     const data = await dataOf(state, { id: ID, path: null });
@@ -60,7 +60,7 @@ describe('the directory of a volume', () => {
     expect(readdirSync(root)).toEqual([ID]);
   });
 
-  it('is complete or not there, also after a crash in between', async () => {
+  it('is complete or missing, also after a crash in between', async () => {
     mkdirSync(join(state, 'volumes', `.new-${ID}-1`, 'data'), { recursive: true });
     expect(await dataOf(state, { id: ID, path: null })).toBeNull();
     await put();
@@ -73,7 +73,7 @@ describe('the directory of a volume', () => {
     expect(existsSync(state)).toBe(false);
   });
 
-  it('is deleted with all that is in it, and again without an error', async () => {
+  it('is deleted with its contents, and again without an error', async () => {
     await put();
     const data = (await dataOf(state, { id: ID, path: null })) ?? '';
     mkdirSync(join(data, 'deep'));
@@ -108,7 +108,7 @@ describe('the directory of a volume', () => {
 });
 
 describe('the directory of a volume on a shared file system', () => {
-  it('lies in a folder of ours, and leaves everything else there alone', async () => {
+  it('lies in a folder of ours, and leaves everything else there unchanged', async () => {
     const path = join(dir, 'nfs');
     mkdirSync(path);
     writeFileSync(join(path, 'of-somebody'), 'else');

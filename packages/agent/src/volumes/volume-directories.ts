@@ -25,8 +25,8 @@ const NEW = '.new-';
 const REMOVAL_WAIT_MS = 2000;
 
 /**
- * Makes, measures and deletes the directories of volumes. Only the agent's user may enter them; jobs see
- * the data where it is mounted, and every user of a job may write there.
+ * Makes, measures and deletes the directories of volumes. Only the agent's user may enter them;
+ * jobs see the data where it is mounted, and every user of a job may write there.
  */
 export class VolumeDirectories {
   readonly #options: VolumeDirectoriesOptions;
@@ -84,7 +84,7 @@ export class VolumeDirectories {
     const removed = join(root, `${REMOVED}${id}`);
     this.#usage.forget(join(dir, DATA));
     try {
-      // Under its new name it is no volume any more, whatever happens to the agent.
+      // Under its new name it is no longer a volume, whatever happens to the agent.
       if ((await statsOf(dir)) !== null) await this.#takeAway(dir, removed);
       if ((await statsOf(removed)) === null) return { deleted: true };
       const removal = this.#removal(removed).then(() => true);
@@ -104,7 +104,7 @@ export class VolumeDirectories {
     await rename(dir, removed);
   }
 
-  /** Goes on behind a request that does not wait for its end. */
+  /** Continues in the background while the request returns. */
   #removal(path: string): Promise<void> {
     const known = this.#removals.get(path);
     if (known) return known;

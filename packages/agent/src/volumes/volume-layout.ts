@@ -1,11 +1,11 @@
-/** Where the directories of volumes are: `<root>/<id>` with a label and the data. */
+/** The layout of a volume: `<root>/<id>` with a label and the data. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VolumeDirectory } from '@dstack/contract/agent';
 
-/** Of a shared path, which may hold other things. */
+/** The folder in a shared path, which may hold other files. */
 const SHARED_FOLDER = 'dstack-volumes';
-/** What the directory is, for people, and the sign that it is complete. */
+/** Describes the directory for people, and shows that it is complete. */
 export const LABEL = 'volume.json';
 export const DATA = 'data';
 
@@ -19,7 +19,7 @@ export async function dataOf(stateDir: string, volume: VolumeDirectory): Promise
   return (await statsOf(join(dir, LABEL))) === null ? null : join(dir, DATA);
 }
 
-/** Never by a call that holds up the agent: a shared file system may not answer. Null: nothing there. */
+/** Does not use blocking calls: a shared file system may not answer. Null: nothing is there. */
 export async function statsOf(path: string) {
   try {
     return await stat(path);

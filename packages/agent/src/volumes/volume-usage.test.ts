@@ -26,11 +26,11 @@ describe('the bytes that a directory takes', () => {
     expect(used).toBeLessThan(1.5 * SIZE);
   });
 
-  it('are none of a directory that is not there', async () => {
+  it('are none for a missing directory', async () => {
     expect(await diskUsage(join(dir, 'none'), NEVER)).toBe(0);
   });
 
-  it('are not counted any more once nobody wants them', async () => {
+  it('are no longer counted without requests', async () => {
     mkdirSync(join(dir, 'one'));
     await expect(diskUsage(dir, AbortSignal.abort())).rejects.toThrow();
   });
@@ -51,7 +51,7 @@ describe('measuring a volume', () => {
   const settled = () => new Promise((resolve) => setImmediate(resolve));
   const minutes = (count: number) => count * 60_000;
 
-  it('goes on in the background, once at a time', async () => {
+  it('runs in the background, once at a time', async () => {
     const measured = usage();
     expect([measured.of('a'), measured.of('a')]).toEqual([null, null]);
     expect(runs).toHaveLength(1);

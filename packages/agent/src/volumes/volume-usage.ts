@@ -8,7 +8,7 @@ export interface UsageOptions {
 
 interface Measured {
   bytes: number | null;
-  /** Milliseconds; when it may be measured again. */
+  /** Milliseconds; the time of the next measurement. */
   againAt: number;
   running: boolean;
 }
@@ -17,7 +17,7 @@ const LEAST_DELAY_MS = 10 * 60_000;
 /** A large directory is measured for at most this part of the time. */
 const SHARE = 1 / 20;
 
-/** What directories take on the disk, measured in the background when somebody asks. */
+/** The disk use of directories, measured in the background on request. */
 export class VolumeUsage {
   readonly #options: UsageOptions;
   readonly #measured = new Map<string, Measured>();

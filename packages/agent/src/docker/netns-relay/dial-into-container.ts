@@ -17,7 +17,7 @@ export interface ContainerDialerOptions {
 
 /** Connects to ports as a process in the container would. */
 export interface ContainerDialer {
-  /** Rejects when nothing answers there or the container has ended, and with `CannotEnterError`. */
+  /** Rejects if nothing answers there or the container has ended, and with `CannotEnterError`. */
   dial(host: string, port: number): Promise<Duplex>;
   /** Listens in the container, by the same relay. */
   listen(host: string, port: number, onCaller: OnCaller): Promise<Listener>;
@@ -166,7 +166,8 @@ class NamespaceDialer implements ContainerDialer {
 }
 
 /**
- * What the relay prints when it is ready. Throws with the relay's own message if it cannot start.
+ * Returns the line that the relay prints when it is ready. Throws with the relay's own message if
+ * it cannot start.
  */
 function firstLine(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ContainerDialer, dialIntoContainer } from './dial-into-container.ts';
 
-/** Whether this machine permits to create and enter network namespaces. */
+/** Whether network namespaces can be created and entered here. */
 function canEnter(): boolean {
   try {
     execFileSync('unshare', ['-n', 'true'], { stdio: 'ignore' });

@@ -34,7 +34,7 @@ describe('health of AMD GPUs', () => {
     expect(health(outputs)).toEqual({ status: 'healthy', message: null });
   });
 
-  it('is bad when a GPU is not listed any more', () => {
+  it('is bad if a GPU is no longer listed', () => {
     const list = JSON.stringify({ gpu_data: [JSON.parse(LIST)[1]] });
     expect(health({ list })).toEqual({
       status: 'failure',
@@ -42,7 +42,7 @@ describe('health of AMD GPUs', () => {
     });
   });
 
-  it.each(['', '[{"gpu":0}]', 'AMDSMI_STATUS_FILE_ERROR'])('is not to be had from %j', (list) => {
+  it.each(['', '[{"gpu":0}]', 'AMDSMI_STATUS_FILE_ERROR'])('is not read from %j', (list) => {
     expect(() => health({ list })).toThrow();
   });
 

@@ -5,7 +5,7 @@ import { runTool } from '../run-tool.ts';
 import { type CheckFinding, combine } from './check.ts';
 import { lostGpus } from './lost-gpus.ts';
 
-/** Texts of the tool; null: that command is not there, or not for this driver. */
+/** Output of the tool; null: the command does not exist, or not for this driver. */
 export interface AmdOutputs {
   /** `list --json` */
   readonly list: string;
@@ -19,7 +19,7 @@ interface AmdGpu {
   readonly gpu?: number;
   readonly bdf?: string;
   readonly ecc?: { readonly total_uncorrectable_count?: unknown };
-  /** `No bad pages found.`, `N/A`, or what was found. */
+  /** `No bad pages found.`, `N/A`, or the pages found. */
   readonly pending?: unknown;
 }
 

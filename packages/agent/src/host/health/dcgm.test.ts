@@ -11,7 +11,7 @@ describe('health by DCGM', () => {
     });
   });
 
-  it('is what DCGM says of the whole host, with each incident', () => {
+  it('is the result of DCGM for the whole host, with each incident', () => {
     const errors = (children: object) => ({ children: { Errors: { children } } });
     const GPU = {
       children: {
@@ -37,15 +37,14 @@ describe('health by DCGM', () => {
     });
   });
 
-  it('is told without incidents too', () => {
+  it('is reported without incidents too', () => {
     expect(dcgmHealth(report({ 'Overall Health': { value: 'Warning' } }))).toEqual({
       status: 'warning',
       message: 'DCGM reports no reason',
     });
   });
 
-  it.each(['', 'Error: unable to connect', '{}', '{"body":{}}'])(
-    'is not to be had from %j',
-    (text) => expect(() => dcgmHealth(text)).toThrow(),
+  it.each(['', 'Error: unable to connect', '{}', '{"body":{}}'])('is not read from %j', (text) =>
+    expect(() => dcgmHealth(text)).toThrow(),
   );
 });

@@ -15,7 +15,7 @@ interface Node {
   readonly children?: Readonly<Record<string, Node>>;
 }
 
-/** Throws for text that is no report of `dcgmi health --check --json`. */
+/** Throws for text that is not a report of `dcgmi health --check --json`. */
 export function dcgmHealth(text: string): CheckFinding {
   const body: Readonly<Record<string, Node>> | undefined = JSON.parse(text).body;
   const overall = STATUSES[body?.['Overall Health']?.value ?? ''];
@@ -40,7 +40,7 @@ function incidentsOf(name: string, entity: Node): CheckFinding[] {
 const ARGS = ['health', '--check', '--json'];
 const NOT_WATCHED = /watches not enabled/i;
 
-/** Switches on DCGM's own watches if nobody has, since it reports nothing without them. */
+/** Switches on DCGM's own watches if they are off, since it reports nothing without them. */
 export function dcgmCheck(periodMs: number): Check {
   let enabled = false;
   return {

@@ -64,7 +64,7 @@ describe('health of disks', () => {
     });
   });
 
-  it('is found on this machine, without paths that do not exist', async () => {
+  it('is read from this host, without paths that do not exist', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'disk-'));
     onTestFinished(() => rmSync(dir, { recursive: true }));
     const found = await diskCheck([dir, join(dir, 'no'), dir], 1000).run();

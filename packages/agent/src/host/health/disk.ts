@@ -15,7 +15,7 @@ export interface DiskFacts {
 const GIB = 2 ** 30;
 const GB = 1e9;
 
-/** Below which share and amount of free space, whichever is less. */
+/** The limit as a share and as an amount of free space; the lower one applies. */
 const LIMITS = [
   { status: 'failure', share: 0.01, bytes: GIB },
   { status: 'warning', share: 0.05, bytes: 10 * GIB },
@@ -71,7 +71,7 @@ export function isReadOnly(mountinfo: string, path: string): boolean {
     if (point === undefined || options === undefined) continue;
     const mount = unescaped(point);
     const isAbove = mount === '/' || path === mount || path.startsWith(`${mount}/`);
-    // Of several mounts at one point the last one is seen.
+    // Of several mounts at one point, the last one is visible.
     if (!isAbove || (best !== null && mount.length < best.point.length)) continue;
     const all = [...options.split(','), ...(right.split(' ')[2] ?? '').split(',')];
     best = { point: mount, readOnly: all.includes('ro') };
@@ -79,7 +79,7 @@ export function isReadOnly(mountinfo: string, path: string): boolean {
   return best?.readOnly ?? false;
 }
 
-/** The kernel writes spaces and the like as three octal digits. */
+/** The kernel writes spaces and similar characters as three octal digits. */
 function unescaped(text: string): string {
   return text.replaceAll(/\\([0-7]{3})/g, (_, code) =>
     String.fromCharCode(Number.parseInt(code, 8)),
@@ -99,7 +99,7 @@ export function diskCheck(paths: readonly string[], periodMs: number): Check {
   };
 }
 
-/** One entry for each file system; paths that do not exist are left out. */
+/** One entry for each file system; missing paths are omitted. */
 async function readDisks(paths: readonly string[]): Promise<DiskFacts[]> {
   const mountinfo = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
   const disks = new Map<number, DiskFacts>();

@@ -23,10 +23,10 @@ export function gpuChecks(gpus: readonly HostGpu[], periodMs: number): readonly 
   }
 }
 
-/** By the list of GPUs alone. */
+/** Uses only the list of GPUs. */
 async function listedRun(expected: readonly HostGpu[]): Promise<CheckFinding> {
   const ids = (await findGpus()).gpus.map((gpu) => gpu.id);
-  // A tool that fails and one that finds nothing look the same.
+  // The output is the same whether the tool fails or finds nothing.
   if (ids.length === 0) throw new Error('the tool of the GPUs lists none');
   return combine(lostGpus(expected, ids));
 }

@@ -58,7 +58,7 @@ describe('a check', () => {
     expect(run(state, complete)).toMatchObject({ delay: PERIOD, incomplete: 0 });
   });
 
-  it('that is hurried runs at once, but not twice in a period', () => {
+  it('that is requested early runs at once, but not twice in a period', () => {
     const slow = run(firstState(0), complete, 600_000, 1000);
     expect(hurried(slow, 2000, PERIOD).dueAt).toBe(1000 + PERIOD);
     expect(hurried(slow, 500_000, PERIOD).dueAt).toBe(500_000);

@@ -1,4 +1,6 @@
-/** When each check of the host runs, and what its last runs amount to. Times are milliseconds. */
+/**
+ * The schedule of each check of the host, and the result of its last runs. Times are milliseconds.
+ */
 import { type CheckFinding, shortened } from './check.ts';
 
 export interface CheckState {
@@ -7,7 +9,7 @@ export interface CheckState {
   readonly ranAt: number | null;
   /** Between that run and the next. */
   readonly delay: number;
-  /** Runs in a row that could not be carried out. */
+  /** Consecutive runs that could not be carried out. */
   readonly incomplete: number;
   /** Null: the check does not apply to this host, or has not run yet. */
   readonly finding: CheckFinding | null;
@@ -18,13 +20,13 @@ export type CheckOutcome =
   | { readonly kind: 'incomplete'; readonly problem: string };
 
 /**
- * What a run may take: a check that takes longer runs less often in proportion. With a period of one
- * minute, checks thus use less than a thousandth of one CPU.
+ * The share of time that runs may take: a slower check runs less often in proportion. With a period
+ * of one minute, checks thus use less than a thousandth of one CPU.
  */
 const CHEAP_MS = 60;
 const MAX_STRETCH = 30;
 
-/** From this many runs on that could not be carried out, jobs would hardly fare better. */
+/** After this many runs that could not be carried out, jobs would probably fail as well. */
 const INCOMPLETE_IS_FAILURE = 3;
 
 export function firstState(now: number): CheckState {

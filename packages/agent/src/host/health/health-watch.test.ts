@@ -81,7 +81,7 @@ describe('the watch over a host', () => {
     watched.close();
   });
 
-  it('goes on without a check that does not end, and does not start it again', async () => {
+  it('continues without a check that does not end, and does not start it again', async () => {
     let begun = 0;
     const hang = (): Promise<never> => {
       begun += 1;
@@ -105,7 +105,7 @@ describe('the watch over a host', () => {
     watched.close();
   });
 
-  it('takes a check that throws for one that could not be carried out', async () => {
+  it('counts a check that throws as one that could not be carried out', async () => {
     const { watched } = watch([
       check('gpu', async () => {
         throw new Error('nvidia-smi was not found');
@@ -118,7 +118,7 @@ describe('the watch over a host', () => {
     watched.close();
   });
 
-  it('looks at once when it is hurried', async () => {
+  it('checks at once when that is requested', async () => {
     let found: CheckFinding = HEALTHY;
     let takes = 3000;
     const { watched, reports } = watch([

@@ -54,7 +54,7 @@ export class HealthWatch {
     return states.flatMap(([{ name }, { finding }]) => (finding ? [{ name, ...finding }] : []));
   }
 
-  /** Something went wrong on the host: checks run as soon as they may. */
+  /** A problem has occurred on the host: checks run as soon as they may. */
   hurry(): void {
     for (const [check, state] of this.#states) {
       this.#states.set(check, hurried(state, this.#now(), check.periodMs));

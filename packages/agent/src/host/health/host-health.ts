@@ -10,7 +10,7 @@ export const HEALTH_SECONDS = 'DSTACK_AGENT_HEALTH_SECONDS';
 const DEFAULT_SECONDS = 60;
 const MOST_SECONDS = 86_400;
 
-/** Disks are looked at this many times in a period, because that costs next to nothing. */
+/** Disks are checked this many times in a period, because such a check is cheap. */
 const DISK_RUNS = 4;
 
 /** Unchanged results are reported once in this many periods. */
@@ -22,7 +22,7 @@ export function healthPeriod(env: NodeJS.ProcessEnv, log: EventLogger): number |
   if (text === '') return DEFAULT_SECONDS * 1000;
   const seconds = Number(text);
   if (!Number.isInteger(seconds) || seconds < 0 || seconds > MOST_SECONDS) {
-    // A host whose agent does not start would be of no use at all.
+    // Without an agent the host could run no jobs at all.
     const problem = `must be a whole number from 0 to ${MOST_SECONDS}, not ${text}`;
     log.error('setting ignored', `${HEALTH_SECONDS} ${problem}`);
     return DEFAULT_SECONDS * 1000;
@@ -33,7 +33,7 @@ export function healthPeriod(env: NodeJS.ProcessEnv, log: EventLogger): number |
 export interface HostHealthOptions {
   readonly periodMs: number;
   readonly gpus: readonly HostGpu[];
-  /** Where images and jobs live. */
+  /** The disks of images and jobs. */
   readonly paths: readonly string[];
   readonly report: (checks: readonly HostCheck[]) => void;
   readonly log: EventLogger;

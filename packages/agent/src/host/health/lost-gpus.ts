@@ -1,8 +1,8 @@
-/** GPUs that were there when the agent started and are not any more. */
+/** GPUs that were present when the agent started and are missing now. */
 import type { HostGpu } from '@dstack/contract/agent';
 import type { CheckFinding } from './check.ts';
 
-/** `ids`: those that the vendor's tool lists now. Empty if none is missing. */
+/** `ids`: the GPUs that the vendor's tool lists now. Empty if none is missing. */
 export function lostGpus(expected: readonly HostGpu[], ids: readonly string[]): CheckFinding[] {
   const lost = expected.flatMap((gpu, index) =>
     ids.includes(gpu.id) ? [] : [gpuName(gpu, index)],

@@ -48,7 +48,7 @@ describe('health of NVIDIA GPUs', () => {
     });
   });
 
-  it('is bad when a GPU is not listed any more', () => {
+  it('is bad if a GPU is no longer listed', () => {
     expect(health(`${GOOD}\n`)).toEqual({
       status: 'failure',
       message: `1 of 2 GPUs is lost: GPU 0 (GPU-a); ${RESET}`,
@@ -84,11 +84,11 @@ describe('health of NVIDIA GPUs', () => {
     });
   });
 
-  it('is not to be had from other columns', () => {
+  it('is not read from other columns', () => {
     expect(() => health('NVIDIA A10G, 23028, GPU-a, 550.54\n')).toThrow('other columns');
   });
 
-  it('is asked with fewer fields where the driver refuses some', () => {
+  it('is queried with fewer fields if the driver refuses some', () => {
     const refusal = 'Field "remapped_rows.pending" is not a valid field to query.\n\n';
     expect(refusesFields(ended(refusal, 2))).toBe(true);
     expect(refusesFields(ended(first('28, 0, No, No, No')))).toBe(false);

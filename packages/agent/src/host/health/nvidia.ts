@@ -8,20 +8,20 @@ const BASE = ['index', 'uuid', 'pci.bus_id', 'temperature.gpu'] as const;
 const MEMORY = ['ecc.errors.uncorrected.volatile.total', 'retired_pages.pending'] as const;
 const ROWS = ['remapped_rows.pending', 'remapped_rows.failure'] as const;
 
-/** What is asked, most first: older drivers refuse fields that they do not have. */
+/** The sets of fields to query, largest first: older drivers refuse unknown fields. */
 export const QUERIES: readonly (readonly string[])[] = [
   [...BASE, ...MEMORY, ...ROWS],
   [...BASE, ...MEMORY],
   BASE,
 ];
 
-/** Instead of a value: the GPU has left the bus, or does not work until it is reset. */
+/** Printed instead of a value: the GPU has left the bus, or does not work until it is reset. */
 const UNUSABLE = /^\[(gpu is lost|gpu requires reset)\.?\]$/i;
 const UNREADABLE = /^\[unknown error\]$/i;
 const NO_HANDLE = /Unable to determine the device handle for GPU\s*([0-9a-f:.]+): *([^.\n]*)/gi;
 const UNKNOWN_FIELD = /is not a valid field to query/i;
 
-/** Whether the driver does not know one of the fields. */
+/** Whether the driver does not support one of the fields. */
 export function refusesFields({ stdout, stderr }: ToolOutput): boolean {
   return UNKNOWN_FIELD.test(stdout + stderr);
 }
@@ -34,7 +34,7 @@ export function nvidiaHealth(
 ): CheckFinding {
   const text = output.stdout + output.stderr;
   const gone = [...text.matchAll(NO_HANDLE)].map(([, bus, why]) => `GPU ${bus} (${why})`);
-  // The tool prints nothing of the other GPUs then.
+  // In this case the tool prints nothing about the other GPUs.
   if (gone.length > 0) return lostFinding(gone, Math.max(expected.length, gone.length));
   const rows = output.stdout.split('\n').flatMap((line) => rowOf(line, fields));
   if (rows.length === 0 && output.code !== 0) {

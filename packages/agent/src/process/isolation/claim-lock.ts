@@ -5,7 +5,7 @@ import { once } from 'node:events';
 const TIMEOUT_S = 30;
 
 /**
- * Runs `work` while no other agent of this machine holds the lock. The kernel releases the lock when
+ * Runs `work` while no other agent of this host holds the lock. The kernel releases the lock when
  * this process ends, however it ends.
  */
 export async function withHostLock<T>(path: string, work: () => T | Promise<T>): Promise<T> {

@@ -29,8 +29,8 @@ const STAGE = 'stage';
 export const TEMPORARY = { tmp: '/tmp', 'var-tmp': '/var/tmp' } as const;
 
 /**
- * Makes the area for the files of one job's user; only the owner can enter. Removes what an earlier
- * attempt has left, except its list of the files that it put elsewhere. An area is
+ * Creates the area for the files of one job's user; only the owner can enter. Removes the leftovers
+ * of an earlier attempt, except its list of the files that it put elsewhere. An area is
  * `<base>/<server>/<job>`.
  */
 export async function makeArea(area: string, owner: FolderOwner): Promise<void> {
@@ -51,7 +51,7 @@ export async function makeArea(area: string, owner: FolderOwner): Promise<void> 
   chownSync(area, owner.uid, owner.gid);
 }
 
-/** Makes the folder of the areas of a server's jobs, which jobs may enter but not list. */
+/** Creates the folder of the areas of a server's jobs, which jobs may enter but not list. */
 export function makeHomes(area: string): void {
   const homes = dirname(area);
   for (const dir of [dirname(homes), homes]) makeWay(dir);
@@ -66,8 +66,9 @@ export function makeStaging(area: string): string {
 }
 
 /**
- * Removes an area of this base folder with its contents and its socket, and the folder of its server
- * if this was the last area. Rejects if the path is no area or something in it cannot be removed.
+ * Removes an area of this base folder with its contents and its socket, and the folder of its
+ * server if this was the last area. Rejects if the path is not an area or something in it cannot be
+ * removed.
  */
 export async function removeArea(area: string, base: string): Promise<void> {
   if (existsSync(area)) checkArea(area, base);
@@ -94,7 +95,7 @@ async function emptyArea(area: string, { uid }: FolderOwner): Promise<void> {
   await removeTrees(names.map((name) => join(area, name)));
 }
 
-/** Throws if the path is no area, or something is mounted in it. */
+/** Throws if the path is not an area, or something is mounted in it. */
 function checkArea(area: string, base: string): void {
   if (!isArea(area, base)) throw new Error(`${area} is not a job's folder`);
   const mount = mountWithin(realpathSync(area), mountPoints());

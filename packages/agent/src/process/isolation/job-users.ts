@@ -43,7 +43,9 @@ export class JobUsers {
     this.#claims = new UidClaims({ dir: join(this.#base, 'uids'), uids: options.uids });
   }
 
-  /** Called before the job's first process. Kills and removes what an earlier attempt has left. */
+  /**
+   * Called before the job's first process. Kills and removes the leftovers of an earlier attempt.
+   */
   async prepare(job: ExecutorJob): Promise<AssignedUser> {
     const { spec, folder } = job;
     const area = areaOf(job);
@@ -78,7 +80,7 @@ export class JobUsers {
     if (uid !== null) await this.#claims.release(path);
   }
 
-  /** Removes what is left of jobs that no agent has a record of, in any installation. */
+  /** Removes the leftovers of jobs without a record of an agent, in any installation. */
   async sweep(): Promise<void> {
     await this.#claims.sweep();
   }

@@ -37,7 +37,7 @@ describe.skipIf(process.getuid?.() !== 0 || !canMakeNamespaces())('a namespace o
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(dir);
   });
 
-  it('can be written to only where that was not ruled out', async () => {
+  it('can be written to only where that was allowed', async () => {
     const to = join(dir, 'to');
     const steps = [
       ['folder', to],
@@ -48,7 +48,7 @@ describe.skipIf(process.getuid?.() !== 0 || !canMakeNamespaces())('a namespace o
     expect(existsSync(join(dir, 'y'))).toBe(true);
   });
 
-  it('shares no memory by number with the machine', async () => {
+  it('shares no memory segments with the host', async () => {
     const script = 'ipcmk -M 4096 > /dev/null; ipcs -m | grep -c 4096';
     expect((await inside([], script)).trim()).toBe('1');
     const outside = execFileSync('sh', ['-c', 'ipcs -m | grep -c " 4096 " || true']).toString();
@@ -68,7 +68,7 @@ describe.skipIf(process.getuid?.() !== 0 || !canMakeNamespaces())('a namespace o
     await expect(openNamespace([['bind', missing, dir]])).rejects.toThrow(missing);
   });
 
-  it('ends with what is in it', async () => {
+  it('ends with its processes', async () => {
     const { pid, close } = await openNamespace([]);
     await close();
     expect(existsSync(`/proc/${pid}`)).toBe(false);

@@ -36,7 +36,7 @@ function isNamed(kind: 'passwd' | 'group', id: number): boolean {
     return true;
   } catch (error) {
     const { status, code } = error as { readonly status?: number | null; readonly code?: string };
-    // 2: no such account. Without the program, look only into the files.
+    // 2: there is no such account. Without the program, read only the files.
     if (code === 'ENOENT') return isInFile(kind, id);
     return status !== 2;
   }

@@ -43,7 +43,7 @@ describe.skipIf(process.getuid?.() !== 0)('user ids of jobs', () => {
     expect(await claims().find(b.folder)).toBe(FIRST + 1);
   });
 
-  it('come again as late as possible', async () => {
+  it('are reused as late as possible', async () => {
     const given: number[] = [];
     for (const name of ['a', 'b', 'c', 'd', 'e']) {
       const one = job(name);
@@ -86,7 +86,7 @@ describe.skipIf(process.getuid?.() !== 0)('user ids of jobs', () => {
     );
   });
 
-  it('go back with their files when their installation was removed', async () => {
+  it('are released with their files when their installation was removed', async () => {
     const gone = job('a', 'removed');
     await claims().claim(gone);
     rmSync(join(base, 'removed'), { recursive: true });
@@ -112,7 +112,7 @@ describe.skipIf(process.getuid?.() !== 0)('user ids of jobs', () => {
     expect(existsSync(gone.area)).toBe(false);
   });
 
-  it('are none that another account of the host has', async () => {
+  it('differ from those of other accounts of the host', async () => {
     const child = spawn('sleep', ['1000'], { uid: FIRST, gid: FIRST, stdio: 'ignore' });
     children.push(child);
     await once(child, 'spawn');

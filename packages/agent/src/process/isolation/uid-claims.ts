@@ -67,7 +67,7 @@ export class UidClaims {
     return [...claims].find(([, claim]) => claim.folder === folder)?.[0] ?? null;
   }
 
-  /** Removes what is left of jobs that no agent has a record of. */
+  /** Removes the leftovers of jobs without a record of an agent. */
   async sweep(): Promise<void> {
     if (!existsSync(this.#options.dir)) return;
     await this.#locked(async () => {

@@ -50,7 +50,7 @@ describe.each(JOB_KINDS)('forwards that begin in a %s job', (kind) => {
       client = jobs.client;
       await jobs.begin({ working_dir: '/tmp' });
       echo = createServer({ allowHalfOpen: true }, (socket) => {
-        socket.write('client heard: ');
+        socket.write('client reads: ');
         socket.pipe(socket);
       });
       echo.listen(0, '127.0.0.1');
@@ -86,7 +86,7 @@ describe.each(JOB_KINDS)('forwards that begin in a %s job', (kind) => {
             await once(socket, 'connect');
             socket.resetAndDestroy();
           }
-          expect((await client.ssh([talk(remote)], 'hi')).stdout).toBe('client heard: hi');
+          expect((await client.ssh([talk(remote)], 'hi')).stdout).toBe('client reads: hi');
         });
       });
 
@@ -98,7 +98,7 @@ describe.each(JOB_KINDS)('forwards that begin in a %s job', (kind) => {
       const screen = new Screen(ssh);
       await screen.until(/Allocated port \d+ for/);
       const chosen = Number(/Allocated port (\d+)/.exec(screen.text)?.[1]);
-      expect((await client.ssh([talk(chosen)], 'hi')).stdout).toBe('client heard: hi');
+      expect((await client.ssh([talk(chosen)], 'hi')).stdout).toBe('client reads: hi');
       ssh.kill();
       await once(ssh, 'exit');
     });
@@ -119,12 +119,12 @@ describe.each(JOB_KINDS)('forwards that begin in a %s job', (kind) => {
         expect(stdout).toBe('socket 600\n');
         await forwarding(['-L', `${local}:${socket}`], async () => {
           while (!existsSync(local)) await delay(20);
-          const { stdout: heard } = await client.run(process.execPath, ['-e', TALK, local], 'hi');
-          expect(heard).toBe('client heard: hi');
+          const { stdout: got } = await client.run(process.execPath, ['-e', TALK, local], 'hi');
+          expect(got).toBe('client reads: hi');
         });
       });
-      let gone = await client.ssh([`test ! -e ${socket}`]);
-      while (gone.code !== 0) gone = await client.ssh([`test ! -e ${socket}`]);
+      let missing = await client.ssh([`test ! -e ${socket}`]);
+      while (missing.code !== 0) missing = await client.ssh([`test ! -e ${socket}`]);
     });
 
     if (kind === 'confined')
@@ -182,8 +182,8 @@ describe.each(JOB_KINDS)('forwards that begin in a %s job', (kind) => {
       expect(stdout).toMatch(kind === 'docker' ? /^socket 600\n/ : /ED25519/);
       const socket = stdout.trim().split('\n').at(-1) ?? '';
       expect(socket).toMatch(/^\/tmp\/dstack-agent-/);
-      let gone = await client.ssh([`test ! -e $(dirname ${socket})`]);
-      while (gone.code !== 0) gone = await client.ssh([`test ! -e $(dirname ${socket})`]);
+      let missing = await client.ssh([`test ! -e $(dirname ${socket})`]);
+      while (missing.code !== 0) missing = await client.ssh([`test ! -e $(dirname ${socket})`]);
       keys.kill();
       await once(keys, 'exit');
     });

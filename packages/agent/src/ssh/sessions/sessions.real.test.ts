@@ -167,7 +167,7 @@ describe.each(JOB_KINDS)('a session in a %s job', (kind) => {
       expect({ code, stdout }).toEqual({ code: 3, stdout: 'yes\r\n' });
     });
 
-    it('ends what has a terminal when the client goes', async () => {
+    it('ends a command with a terminal when the client disconnects', async () => {
       const seconds = { process: '8654321', confined: '9654321', docker: '7654321' }[kind];
       const shell = new Screen(
         client.spawn('ssh', [...client.options(), '-tt', 'root@job', `echo up; sleep ${seconds}`]),
@@ -178,7 +178,7 @@ describe.each(JOB_KINDS)('a session in a %s job', (kind) => {
       await eventually(() => processesWith(`^sleep ${seconds}`) === '');
     });
 
-    it('lets live what has none, and its server can be reached', async () => {
+    it('keeps a command without a terminal, and its server can be reached', async () => {
       const script = [
         'uname -s; cd "$HOME" || exit 1',
         'echo "from the daemon" > index.html',
@@ -268,7 +268,7 @@ describe.each(JOB_KINDS)('a session in a %s job', (kind) => {
       });
 
     if (kind === 'confined')
-      it('runs nothing with our rights in namespaces that the job has made', async () => {
+      it('runs nothing with our rights in namespaces that the job has created', async () => {
         const before = client.port;
         const spec = await begin({
           shell_commands: [
@@ -300,7 +300,7 @@ describe.each(JOB_KINDS)('a session in a %s job', (kind) => {
         client.port = before;
       });
 
-    it('is over with the job', async () => {
+    it('ends with the job', async () => {
       const before = client.port;
       const spec = await begin();
       const shell = new Screen(

@@ -73,14 +73,14 @@ describe.each(JOB_KINDS)('files of a %s job', (kind) => {
       expect(sum(readFileSync(here('linked')))).toBe(sum(content));
     });
 
-    it('report what is wrong', async () => {
+    it('report errors', async () => {
       const { code, stderr } = await copy(['root@job:/no/such/file', here('none')]);
       expect(code).toBe(1);
       expect(stderr).toContain('No such file');
     });
 
     if (kind === 'docker')
-      it('belong to the user who brought them, with no more rights', async () => {
+      it('belong to the user who copied them, without additional rights', async () => {
         const options = client.options();
         await client.run('scp', [...options, '-q', here('up'), 'alice@job:/home/alice/mine']);
         expect((await client.ssh(['stat -c "%U %a" /home/alice/mine'])).stdout).toBe('alice 640\n');
