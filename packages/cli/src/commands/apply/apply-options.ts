@@ -11,6 +11,8 @@ export interface ApplyOptions {
   readonly dryRun: boolean;
   readonly flags: RunFlags;
   readonly runArgs: readonly string[];
+  /** How many of `runArgs` stand before `--`; the first may be the name of the file. */
+  readonly countBeforeDashes: number;
   /** Long names of the given options, to refuse those that the type does not support. */
   readonly given: readonly string[];
 }

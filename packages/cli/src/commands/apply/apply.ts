@@ -3,6 +3,7 @@ import { isRunConfiguration } from '../../configuration/types.ts';
 import type { Cli } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
 import type { ApplyOptions } from './apply-options.ts';
+import { refuseUnusedArguments, withPositionalFile } from './positional-file.ts';
 
 /** Options that every type of configuration accepts. */
 const COMMON = [
@@ -17,7 +18,8 @@ const COMMON = [
 ];
 
 /** Reads the configuration and calls the function that applies its type. */
-export async function runApply(options: ApplyOptions, cli: Cli): Promise<void> {
+export async function runApply(given: ApplyOptions, cli: Cli): Promise<void> {
+  const options = await withPositionalFile(given, cli);
   if (options.file === '-' && !options.yes && !options.dryRun) {
     throw new UsageError('Cannot ask when the configuration is read from the input', {
       next: 'pass --yes (or --dry-run to see the plan)',
@@ -25,6 +27,7 @@ export async function runApply(options: ApplyOptions, cli: Cli): Promise<void> {
   }
   const loaded = await loadConfiguration(options.file, cli);
   const { value } = loaded;
+  refuseUnusedArguments(value, loaded.path, options.runArgs);
   if (isRunConfiguration(value)) {
     if (value.type === 'service') refuse(options, ['--port', '--host'], value.type);
     const { runApplyRun: applyRun } = await import('./run.ts');

@@ -29,7 +29,10 @@ export function declareApply(program: Command, cli: Cli, run: RunApply = runAppl
       '-h, --help [type]',
       `help; with a type (${APPLY_TYPES.join(', ')}) only its options`,
     )
-    .argument('[run-args...]', 'behind --: arguments for ${{ run.args }} (task, service)')
+    .argument(
+      '[run-args...]',
+      'behind --: arguments for ${{ run.args }} (task, service); a .yml before it: as -f',
+    )
     .option('-f, --file <file>', 'configuration file, - for stdin (default: .dstack.yml)')
     .option('-y, --yes', 'do not ask')
     .option('--force', 'with --yes: apply even if nothing has changed')
@@ -44,7 +47,7 @@ export function declareApply(program: Command, cli: Cli, run: RunApply = runAppl
   if (type === null || isRunType(type)) addRunOptions(command, type);
   command.addHelpText('after', helpExamples(type));
   command.action((runArgs: string[], options: ParsedOptions) =>
-    run(applyOptions(command, runArgs, options), cli),
+    run(applyOptions(command, cli.args, runArgs, options), cli),
   );
 }
 
@@ -65,7 +68,12 @@ function addRunOptions(command: Command, type: string | null): void {
   addRepoFlags(command);
 }
 
-function applyOptions(command: Command, runArgs: string[], o: ParsedOptions): ApplyOptions {
+function applyOptions(
+  command: Command,
+  words: readonly string[],
+  runArgs: string[],
+  o: ParsedOptions,
+): ApplyOptions {
   const given = command.options
     .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
     .map((option) => option.long ?? option.flags);
@@ -79,8 +87,15 @@ function applyOptions(command: Command, runArgs: string[], o: ParsedOptions): Ap
     dryRun: o.dryRun === true,
     flags: runFlags(o),
     runArgs,
+    countBeforeDashes: runArgs.length - countBehindDashes(words),
     given,
   };
+}
+
+/** The parser removes `--` from the arguments, so it is looked up on the line as given. */
+function countBehindDashes(words: readonly string[]): number {
+  const at = words.indexOf('--');
+  return at < 0 ? 0 : words.length - at - 1;
 }
 
 function isRunType(type: string): boolean {

@@ -185,8 +185,6 @@ export function resolveReferences(
         ...(group.commands ? { commands: group.commands.map(command) } : {}),
       }));
     }
-  } else if (input.runArgs.length > 0) {
-    throw new UsageError(`Unrecognized arguments: ${shellJoin(input.runArgs)}`);
   }
   checkWorkingDirectory(configuration.working_dir);
   return result as ApplicableRun;

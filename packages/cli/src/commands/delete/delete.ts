@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { type LoadedConfiguration, loadConfiguration } from '../../configuration/load-file.ts';
 import { isRunConfiguration } from '../../configuration/types.ts';
 import type { Cli, Connection } from '../../context.ts';
-import { CliError } from '../../errors.ts';
+import { CliError, UsageError } from '../../errors.ts';
 import { orNotFound, orNull } from '../../resource-error.ts';
 import { findRun } from '../../runs/get-run.ts';
 import { withSpinner } from '../../terminal/live.ts';
@@ -19,9 +19,22 @@ export function declareDelete(program: Command, cli: Cli, run: typeof runDelete 
     .command('delete')
     .alias('destroy')
     .description('Delete the run, fleet, gateway or volume that a configuration describes')
+    .argument('[file]', 'configuration file, as -f')
     .option('-f, --file <file>', 'configuration file (default: .dstack.yml)')
     .option('-y, --yes', 'do not ask')
-    .action((options) => run({ file: options.file ?? null, yes: options.yes ?? false }, cli));
+    .action((word, options) => {
+      const file = options.file ?? (word === undefined ? null : positionalFile(word));
+      return run({ file, yes: options.yes ?? false }, cli);
+    });
+}
+
+/** The command deletes what a file describes, not what has a name. */
+function positionalFile(word: string): string {
+  if (word === '-' || /\.ya?ml$/i.test(word)) return word;
+  throw new UsageError(`"${word}" is not a configuration file`, {
+    why: 'expected a .yml or .yaml file that describes what to delete',
+    next: `dstack stop ${word} ends a run; dstack fleet, volume and gateway have delete of their own`,
+  });
 }
 
 interface Deletion {
