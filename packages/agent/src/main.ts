@@ -6,8 +6,10 @@ import { chooseExecutor } from './choose-executor.ts';
 import { readEnvironment } from './environment.ts';
 import { healthPeriod } from './host/health/host-health.ts';
 import { createEventLogger, type EventLogger } from './host/log.ts';
+import { bootId } from './host/process-identity.ts';
 import { HostLogin } from './host-login.ts';
 import { openJobAccess } from './job-ssh.ts';
+import { executorOfLiveJobs, jobsDirectory, readRecords } from './jobs/job-record.ts';
 import { type AgentOptions, parseOptions, USAGE } from './options.ts';
 import { Owner } from './owner.ts';
 import { closeInheritedFiles } from './process/inherited-files.ts';
@@ -44,6 +46,15 @@ async function main(): Promise<void> {
   await run(options, owner, log, unlock);
 }
 
+function executorFor(options: AgentOptions, log: EventLogger): AgentOptions['executor'] {
+  const records = readRecords(jobsDirectory(options.stateDir), () => {});
+  const needed = executorOfLiveJobs(records, bootId());
+  if (needed === null) return options.executor;
+  const isOther = options.executor !== 'auto' && options.executor !== needed;
+  if (isOther) log.info('live jobs need another executor', { asked: options.executor, needed });
+  return needed;
+}
+
 /** No other user may read or write. Jobs of another user may need to pass through. */
 function closeToOthers(dir: string): void {
   chmodSync(dir, statSync(dir).mode & 0o711);
@@ -73,7 +84,12 @@ async function run(
   process.on('SIGTERM', () => end('SIGTERM'));
   process.on('SIGINT', () => end('SIGINT'));
   process.on('SIGHUP', () => {});
-  const { executor, diskPath } = await chooseExecutor(options, process.env, log);
+  const kind = executorFor(options, log);
+  const { executor, diskPath } = await chooseExecutor(
+    { ...options, executor: kind },
+    process.env,
+    log,
+  );
   const hostLogin =
     options.authorizedKeys === null ? null : new HostLogin(options.authorizedKeys, log);
   const openAccess = openJobAccess(options.stateDir, log);

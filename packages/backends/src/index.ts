@@ -21,6 +21,7 @@ export {
   type LocalFreedoms,
   type LocalOptions,
   localBackend,
+  localInstanceName,
 } from './local/local.ts';
 export { inspectServerHost, type ServerHostFacts, serverHostFacts } from './local/server-host.ts';
 export { type RemoteOptions, remoteBackend } from './remote/remote.ts';

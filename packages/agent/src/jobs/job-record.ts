@@ -1,12 +1,16 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClusterInfo, HostGpu, JobSpecForAgent, JobState } from '@dstack/contract/agent';
+import type { Executor } from '../executor/executor.ts';
 import type { JobAccount } from '../executor/job-account.ts';
+import { isLive } from './job-phase.ts';
 import type { StopRequest } from './stop-plan.ts';
 
 /** Everything that an agent needs to recover a job. One file per job. */
 export interface AgentJobRecord {
   readonly spec: JobSpecForAgent;
+  /** The kind of executor that runs it; absent if an older agent wrote the record. */
+  readonly executor?: Executor['kind'];
   readonly state: JobState;
   /** Number of the newest `state` frame of this job. */
   readonly stateNumber: number;
@@ -30,6 +34,10 @@ export interface AgentJobRecord {
   readonly deletedAt: number | null;
 }
 
+export function jobsDirectory(stateDir: string): string {
+  return join(stateDir, 'jobs');
+}
+
 /** The records of all jobs below a directory. Unreadable ones are reported, not thrown. */
 export function readRecords(
   jobsDir: string,
@@ -45,6 +53,21 @@ export function readRecords(
       return [];
     }
   });
+}
+
+/**
+ * The kind of executor that live jobs of an earlier agent need; null if there are no such jobs. No
+ * other kind can observe or stop them. A restart of the host has ended the jobs of its earlier boots.
+ */
+export function executorOfLiveJobs(
+  records: readonly AgentJobRecord[],
+  boot: string,
+): Executor['kind'] | null {
+  const live = records.filter(
+    ({ state, deletedAt, bootId }) =>
+      deletedAt === null && isLive(state.phase) && (bootId ?? boot) === boot,
+  );
+  return live.find((record) => record.executor !== undefined)?.executor ?? null;
 }
 
 /**

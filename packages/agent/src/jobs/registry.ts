@@ -21,7 +21,7 @@ import { AgentJob, type JobServices } from './job.ts';
 import type { OpenJobAccess } from './job-access.ts';
 import { isLive } from './job-phase.ts';
 import type { JobPortConnection } from './job-ports.ts';
-import { type AgentJobRecord, readRecords } from './job-record.ts';
+import { type AgentJobRecord, jobsDirectory, readRecords } from './job-record.ts';
 import { saveUpload } from './job-uploads.ts';
 import { LongTimer } from './long-timer.ts';
 import { withServerAccess } from './with-server-access.ts';
@@ -68,7 +68,7 @@ export class JobRegistry {
 
   constructor(options: RegistryOptions) {
     this.#options = options;
-    this.#jobsDir = join(options.stateDir, 'jobs');
+    this.#jobsDir = jobsDirectory(options.stateDir);
     this.#gpus = new GpuPool(options.gpus);
     this.#openAccess = withServerAccess(options, (id, tunnel) => {
       for (const listener of this.#listeners) listener.onTunnel(id, tunnel);
@@ -140,7 +140,7 @@ export class JobRegistry {
     const folder = this.#folder(spec.id);
     folder.make();
     const number = this.#nextNumber();
-    const record = firstRecord(spec, number);
+    const record = firstRecord(spec, number, this.#options.executor.kind);
     writeDurably(folder.record, JSON.stringify(record));
     const job = this.#add(record);
     this.#notifyPut(job);
@@ -316,7 +316,11 @@ export class JobRegistry {
   }
 }
 
-function firstRecord(spec: JobSpecForAgent, stateNumber: number): AgentJobRecord {
+function firstRecord(
+  spec: JobSpecForAgent,
+  stateNumber: number,
+  executor: Executor['kind'],
+): AgentJobRecord {
   const state: JobState = {
     id: spec.id,
     seq: 1,
@@ -331,6 +335,7 @@ function firstRecord(spec: JobSpecForAgent, stateNumber: number): AgentJobRecord
   };
   return {
     spec,
+    executor,
     state,
     stateNumber,
     cluster: spec.cluster,

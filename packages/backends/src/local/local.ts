@@ -3,6 +3,7 @@ import {
   capabilitiesOf,
   LOCAL_HOST,
   LOCAL_MOUNTS,
+  LOCAL_PROCESS_INSTANCE,
   LOCAL_TRUSTED,
   LOCAL_USERS,
   type Offer,
@@ -23,6 +24,11 @@ export interface LocalFreedoms {
   readonly mounts: boolean;
   /** Jobs may set the user that they run as. */
   readonly users: boolean;
+}
+
+/** The name of the instance type, by which plans say whether a container surrounds a job. */
+export function localInstanceName(executor: 'docker' | 'process'): string {
+  return executor === 'docker' ? 'local' : LOCAL_PROCESS_INSTANCE;
 }
 
 /** As part of an offer's `backend_data`. */
@@ -100,7 +106,7 @@ function localOffer(
   return {
     backend: 'local',
     instance: {
-      name: executor === 'docker' ? 'local' : 'local-process',
+      name: localInstanceName(executor),
       resources: {
         cpus: host.cpus,
         memory_mib: host.memoryMib,

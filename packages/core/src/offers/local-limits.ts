@@ -13,7 +13,7 @@ export const LOCAL_MOUNTS = 'mounts';
 export const LOCAL_USERS = 'users';
 /** Key of its host's record: servers that share a database have a host each. */
 export const LOCAL_HOST = 'host';
-/** The instance's project may no longer run jobs there. */
+/** The instance's project may no longer run jobs there, or its executor is not in use any more. */
 export const LOCAL_WITHDRAWN = 'withdrawn';
 
 export function isWithdrawn(offer: Offer): boolean {

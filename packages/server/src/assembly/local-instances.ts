@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { freedomData, type LocalFreedoms } from '@dstack/backends';
+import { freedomData, type LocalFreedoms, localInstanceName } from '@dstack/backends';
 import { type InstanceRecord, LOCAL_WITHDRAWN, type Offer } from '@dstack/core';
 import type { Store } from '@dstack/store';
 
@@ -7,11 +7,13 @@ import type { Store } from '@dstack/store';
 export interface LocalTerms extends LocalFreedoms {
   /** Projects that may run jobs there, in lower case. */
   readonly projects: ReadonlySet<string>;
+  readonly executor: 'docker' | 'process';
 }
 
 /**
  * Instances of the server's machine outlive the server, whose settings may have changed since: each
- * gets what holds now. One whose project may not run jobs there any more ends once it is idle.
+ * gets what holds now. One whose project may not run jobs there any more, and one that was created
+ * for another executor, ends once it is idle.
  */
 export async function updateLocalInstances(
   store: Pick<Store, 'instances' | 'projects' | 'engine'>,
@@ -20,10 +22,12 @@ export async function updateLocalInstances(
 ): Promise<void> {
   for (const instance of await store.instances.onHost(hostId)) {
     const project = await store.projects.byId(instance.projectId);
-    const withdrawn = project === null || !terms.projects.has(project.name.toLowerCase());
-    const data = { ...freedomData(terms), [LOCAL_WITHDRAWN]: withdrawn };
+    const allowed = project !== null && terms.projects.has(project.name.toLowerCase());
     await store.engine.updateInstance(instance.id, (now) => {
-      const offer = withData(now.instance, data);
+      const offer = withData(now.instance, {
+        ...freedomData(terms),
+        [LOCAL_WITHDRAWN]: !allowed || isOfOther(terms.executor, now.instance),
+      });
       if (offer === null) return null;
       const { id, version } = now.instance;
       return {
@@ -32,6 +36,10 @@ export async function updateLocalInstances(
       };
     });
   }
+}
+
+function isOfOther(executor: LocalTerms['executor'], { offer }: InstanceRecord): boolean {
+  return offer !== null && offer.instance.name !== localInstanceName(executor);
 }
 
 /** Null: nothing has changed. */

@@ -18,7 +18,7 @@ import { fleetHostReader } from '../capacity/fleet-hosts.ts';
 import { directoryAgents } from '../hosts/directory-agents.ts';
 import { HostError } from '../hosts/host-error.ts';
 import type { AgentAccess, Hosts } from '../hosts/hosts.ts';
-import { localAgent } from '../hosts/local-agent.ts';
+import { localAgent, localHostId } from '../hosts/local-agent.ts';
 import { localExecutor } from '../hosts/local-executor.ts';
 import { type LocalUsers, localUsers } from '../hosts/local-users.ts';
 import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
@@ -52,6 +52,8 @@ export type LocalMode =
       readonly trusted: boolean;
       /** What keeps jobs from the server's secrets and from each other. */
       readonly apart: 'containers' | 'users' | 'nothing';
+      /** Another executor is configured, but this many jobs still run with this one; else 0. */
+      readonly remaining: number;
     }
   | { readonly kind: 'off'; readonly reason: string };
 
@@ -66,32 +68,47 @@ export async function openServerHost(parts: Parts, serverId: string): Promise<Lo
   const rule = localRule(settings);
   const stateDir = join(settings.dir, 'agent');
   if (rule.kind === 'off' && !existsSync(stateDir)) return { host: null, use: rule };
-  const executor = await localExecutor(settings.local.executor, env.DOCKER_HOST);
+  const place = { stateDir, shared: store.shared };
+  const configured = await localExecutor(settings.local.executor, env.DOCKER_HOST);
+  const { executor, remaining } = await executorInUse(store, localHostId(place), configured);
   const users = await localUsers(settings.local.uids, serverId);
-  const jobUsers = executor === 'process' ? users.own : null;
-  if (jobUsers) await closeToJobs(parts);
+  if (executor === 'process' && users.own) await closeToJobs(parts);
   const agent = localAgent({
-    stateDir,
-    jobUsers,
+    ...place,
+    jobUsers: users.own,
     node: process.execPath,
     program: assets.agentProgram,
     executor,
     serverId,
-    shared: store.shared,
   });
   const { hostId, dial, token } = agent;
   const named = rule.kind === 'on' ? rule.projects : [];
   const projects = new Set(named.map((name) => name.toLowerCase()));
   const freedoms = freedomsOf(settings, executor, users);
-  await updateLocalInstances(store, hostId, { projects, ...freedoms });
+  await updateLocalInstances(store, hostId, { projects, executor, ...freedoms });
   if (rule.kind === 'off' && (await store.instances.onHost(hostId)).length === 0) {
     return { host: null, use: rule };
   }
   const access = { hostId, dial, token, prepare: () => agent.ensureRunning() };
   return {
     host: { executor, projects, freedoms, access },
-    use: rule.kind === 'off' ? rule : { ...rule, ...useOf(executor, freedoms, users) },
+    use: rule.kind === 'off' ? rule : { ...rule, ...useOf(executor, freedoms, users), remaining },
   };
+}
+
+/**
+ * The configured executor, unless jobs of an earlier server still run with the other one: the agent
+ * has a single executor, and only theirs can observe and stop them.
+ */
+export async function executorInUse(
+  store: Pick<Store, 'hosts' | 'jobs'>,
+  hostId: string,
+  configured: 'docker' | 'process',
+): Promise<{ readonly executor: 'docker' | 'process'; readonly remaining: number }> {
+  const current = (await store.hosts.byId(hostId))?.executor ?? configured;
+  if (current === configured) return { executor: configured, remaining: 0 };
+  const { length } = await store.jobs.onHost(hostId);
+  return { executor: length > 0 ? current : configured, remaining: length };
 }
 
 async function closeToJobs({ settings, log }: Parts): Promise<void> {
@@ -106,7 +123,7 @@ function useOf(
   executor: 'docker' | 'process',
   { trusted }: LocalFreedoms,
   { own }: LocalUsers,
-): Omit<Extract<LocalMode, { kind: 'on' }>, 'kind' | 'projects'> {
+): Omit<Extract<LocalMode, { kind: 'on' }>, 'kind' | 'projects' | 'remaining'> {
   const apart = executor === 'docker' ? 'containers' : own ? 'users' : 'nothing';
   return { executor, trusted, apart };
 }

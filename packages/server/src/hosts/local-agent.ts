@@ -61,7 +61,7 @@ export function localAgent(options: LocalAgentOptions): LocalAgent {
   const dial = () => connectOwn(socket);
   return {
     token,
-    hostId: options.shared ? ownHostId(options.stateDir) : 'local',
+    hostId: localHostId(options),
     dial,
     async ensureRunning() {
       makeSocketFolder(socket);
@@ -85,20 +85,19 @@ export function localAgent(options: LocalAgentOptions): LocalAgent {
 }
 
 /**
- * The lock of the running agent if an earlier server started it with other job users, so that it must
- * be replaced; its jobs go on. `none`: it may stay. An agent with another executor stays too, because
- * only that one can manage its jobs.
+ * The lock of the running agent if an earlier server started it with other job users or another
+ * executor, so that it must be replaced; its jobs continue. `none`: it may stay.
  */
 async function outdatedAgent(
   options: LocalAgentOptions,
   dial: Dial,
   token: string,
 ): Promise<string | 'none'> {
-  if (readText(usersPath(options)) === usersText(options)) return 'none';
   const client = new AgentClient({ dial, token });
   try {
     const { executor } = await client.info();
-    return executor === options.executor ? lockOf(options) : 'none';
+    const hasUsers = readText(usersPath(options)) === usersText(options);
+    return hasUsers && executor === options.executor ? 'none' : lockOf(options);
   } finally {
     client.close();
   }
@@ -132,8 +131,16 @@ function readText(path: string): string {
   }
 }
 
-/** The id stays the same over restarts, and differs between servers of one database. */
-function ownHostId(stateDir: string): string {
+/**
+ * Key of the record of the server's machine. It stays the same over restarts, and differs between
+ * servers of one database.
+ */
+export function localHostId({
+  stateDir,
+  shared,
+}: Pick<LocalAgentOptions, 'stateDir' | 'shared'>): string {
+  if (!shared) return 'local';
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   return readOrMake(join(stateDir, 'host-id'), () => `local-${randomUUID()}`);
 }
 

@@ -98,6 +98,7 @@ type LocalUse =
       readonly projects: readonly string[];
       readonly trusted: boolean;
       readonly apart: 'containers' | 'users' | 'nothing';
+      readonly remaining: number;
     }
   | { readonly kind: 'off'; readonly reason: string };
 
@@ -239,7 +240,15 @@ export function localText(local: LocalUse): string {
   const whose =
     projects.length === 1 ? `project ${projects[0]}` : `projects ${projects.join(', ')}`;
   const power = trusted ? '; DSTACK_LOCAL_TRUSTED=1 gives them full control of it' : '';
-  return `Jobs of ${whose} can run on the server's machine, ${HOW[apart]}${power}.`;
+  const text = `Jobs of ${whose} can run on the server's machine, ${HOW[apart]}${power}.`;
+  return `${text}${remainingText(local)}`;
+}
+
+function remainingText({ executor, remaining }: LocalUse & { kind: 'on' }): string {
+  if (remaining === 0) return '';
+  const other = executor === 'docker' ? 'plain processes' : 'Docker containers';
+  const count = remaining === 1 ? '1 job still runs' : `${remaining} jobs still run`;
+  return ` ${count} that way; ${other} are used once the server starts without such jobs.`;
 }
 
 /**
