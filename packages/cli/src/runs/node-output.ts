@@ -2,6 +2,7 @@ import type { Job, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../context.ts';
 import { streamOutput } from './job-output.ts';
 import { NodeLines } from './node-lines.ts';
+import { PlainOutput } from './plain-output.ts';
 import { currentSubmission } from './run-status.ts';
 import { TerminalQueries } from './terminal-queries.ts';
 
@@ -11,6 +12,8 @@ export interface NodeOutputOptions {
   readonly lines?: number | null;
   /** Writes the output of one job, either unchanged or in labelled lines. */
   readonly write: (bytes: Uint8Array, job: Job) => void;
+  /** The stream that `write` writes to; default: `out`. */
+  readonly to?: 'out' | 'err';
   readonly signal: AbortSignal;
 }
 
@@ -26,22 +29,26 @@ export interface NodeSink {
   readonly end: () => void;
 }
 
-/** Output of one of these jobs: unchanged if it is the only one, otherwise in labelled lines. */
+/**
+ * Output of one of these jobs: unchanged if it is the only one, otherwise in labelled lines. What is
+ * not printed to a terminal becomes plain text.
+ */
 export function nodeSink(
   job: Job,
   jobs: readonly Job[],
   write: (bytes: Uint8Array) => void,
   cli: Cli,
+  to: 'out' | 'err' = 'out',
 ): NodeSink {
-  const shown = cli.io.width !== null ? new TerminalQueries(write) : null;
-  const show = (bytes: Uint8Array): void => (shown ? shown.add(bytes) : write(bytes));
-  if (jobs.length < 2) return { add: show, end: () => shown?.end() };
+  const shown = cli.io.showsControls(to) ? new TerminalQueries(write) : new PlainOutput(write);
+  const show = (bytes: Uint8Array): void => shown.add(bytes);
+  if (jobs.length < 2) return { add: show, end: () => shown.end() };
   const width = String(Math.max(...jobs.map((one) => one.job_spec.job_num))).length;
   const label = cli.io.paint('secondary', `job=${String(job.job_spec.job_num).padEnd(width)} |`);
   const lines = new NodeLines(`${cli.io.styled(label)} `, show, cli.now);
   const end = (): void => {
     lines.end();
-    shown?.end();
+    shown.end();
   };
   return { add: (bytes) => lines.add(bytes), end };
 }
@@ -63,8 +70,8 @@ export async function streamNodes(
     const submission = currentSubmission(job);
     if (submission === undefined) return;
     const { replica_num: replica, job_num: number } = job.job_spec;
-    const sink = nodeSink(job, jobs, (bytes) => options.write(bytes, job), cli);
-    const { runName, since = null, lines = null } = options;
+    const { runName, since = null, lines = null, to } = options;
+    const sink = nodeSink(job, jobs, (bytes) => options.write(bytes, job), cli, to);
     const stream = { runName, submissionId: submission.id, replica, job: number, since, lines };
     const { drained } = cli.io;
     await streamOutput(connection, { ...stream, write: sink.add, drained, signal });

@@ -32,6 +32,8 @@ export interface Io {
   endLine(): void;
   /** Called when the user has ended the line with Enter. */
   lineTyped(): void;
+  /** Whether the stream's reader interprets escape sequences: a terminal, or `--color always`. */
+  showsControls(to: 'out' | 'err'): boolean;
   /** Writes bytes of a job unchanged. */
   output(bytes: Uint8Array, to?: 'out' | 'err'): void;
   /**
@@ -74,6 +76,7 @@ export function createIo(
     lineTyped: () => {
       cursor.inLine = false;
     },
+    showsControls: (to) => colour === 'always' || (to === 'out' ? out : err).isTTY === true,
     output: (bytes, to = 'out') => write(to === 'out' ? out : err, bytes),
     drained: () => drained(out),
     styled: styledText,

@@ -1,4 +1,4 @@
-import { type Carry, NO_CARRY, TerminalText, type TextPiece } from './terminal-text.ts';
+import { type Carry, NO_CARRY, TerminalText, type TextPiece } from '@dstack/contract/terminal-text';
 
 /** An unfinished line becomes visible after this much silence, or this long after its first byte. */
 export const SILENCE_MICROS = 500_000;

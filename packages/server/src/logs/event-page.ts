@@ -1,7 +1,7 @@
+import { TerminalText, type TextPiece } from '@dstack/contract/terminal-text';
 import { type EventRecord, lostText, START } from './event-cutter.ts';
 import type { LogPage, PageEvent, PollQuery } from './log-page.ts';
 import { LogStoreError } from './log-store.ts';
-import { TerminalText, type TextPiece } from './terminal-text.ts';
 
 /** The stored events of one stream. Events are numbered from 0. */
 export interface EventSource {

@@ -102,7 +102,7 @@ async function followJob(
     const write = (bytes: Uint8Array, from: Job) =>
       cli.io.output(from === job ? access.rewriteUrls(bytes) : bytes, to);
     const runName = run.run_spec.run_name ?? '';
-    await streamNodes(input.connection, nodesBeside(run, job), { runName, write, signal }, cli);
+    await streamNodes(input.connection, nodesBeside(run, job), { runName, write, to, signal }, cli);
   } finally {
     await access.close();
     await attaching;

@@ -76,7 +76,16 @@ test('-d shows the diagnostic log of a job and interprets none of its control ch
     runCommand(['logs', 'x', ...argv], { env: serverEnv(fake.url) });
   expect((await at('-d')).out).toBe('a\\x1b[2Jb\nc\\u202ed\n');
   expect((await at('-d', '-n', '1')).out).toBe('c\\u202ed\n');
-  expect((await at()).out).toBe('a\u001b[2Jb\nc\u202ed\n');
+});
+
+test("a job's own output reaches a terminal unchanged, and a pipe as text", async () => {
+  const fake = await serving({ [`POST ${BASE}/logs/poll`]: page(['a\u001b[2Jb\r\n', 'c']) });
+  const env = serverEnv(fake.url);
+  const onTerminal = await runCommand(['logs', 'x'], { env, terminal: 80 });
+  expect(onTerminal.out).toBe('a\u001b[2Jb\r\nc');
+  expect((await runCommand(['logs', 'x'], { env })).out).toBe('ab\nc');
+  const coloured = await runCommand(['logs', 'x', '--color', 'always'], { env });
+  expect(coloured.out).toBe('a\u001b[2Jb\r\nc');
 });
 
 test('-n prints the last lines, --since only what was printed from then on', async () => {

@@ -71,17 +71,17 @@ export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
   for (const each of jobs) {
     const submission = currentSubmission(each);
     if (submission === undefined) continue;
-    const write = options.diagnose ? shownText(cli) : (bytes: Uint8Array) => cli.io.output(bytes);
-    const sink = nodeSink(each, jobs, write, cli);
-    await printLogs(connection, options, submission, since, sink.add, cli.io.drained);
+    const sink = nodeSink(each, jobs, (bytes) => cli.io.output(bytes), cli);
+    const write = options.diagnose ? shownText(cli, sink.add) : sink.add;
+    await printLogs(connection, options, submission, since, write, cli.io.drained);
     sink.end();
   }
 }
 
-/** The agent's log is printed with control characters escaped; the job's own output unchanged. */
-function shownText({ io }: Cli): (bytes: Uint8Array) => void {
+/** The agent's log is printed with control characters escaped, the job's own output is not. */
+function shownText({ io }: Cli, write: (bytes: Uint8Array) => void): (bytes: Uint8Array) => void {
   const decoder = new TextDecoder();
-  return (bytes) => io.output(Buffer.from(io.styled(decoder.decode(bytes, { stream: true }))));
+  return (bytes) => write(Buffer.from(io.styled(decoder.decode(bytes, { stream: true }))));
 }
 
 function requireJob(run: Run, options: LogsOptions): Job {
