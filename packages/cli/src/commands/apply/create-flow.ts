@@ -2,6 +2,7 @@ import type { Cli } from '../../context.ts';
 import { CliError, EXIT } from '../../errors.ts';
 import { LiveBlock, withSpinner } from '../../terminal/live.ts';
 import type { ApplyOptions } from './apply-options.ts';
+import { type Difference, renderDiff } from './spec-diff.ts';
 
 /** What applying would do to a fleet, gateway or volume. */
 export interface CreateDecision {
@@ -11,13 +12,20 @@ export interface CreateDecision {
   readonly unchanged: boolean;
   /** The existing entity must be deleted first. */
   readonly replaces: boolean;
+  /** Data that exist nowhere else are lost, so that `--yes` alone is not enough. */
+  readonly losesData?: boolean;
+}
+
+export interface Existing {
+  readonly differences: readonly Difference[];
+  readonly action: 'create' | 'update' | null;
 }
 
 /** Notice and question for creating, updating or replacing an entity of the kind `noun`. */
 export function decideCreate(
   noun: string,
   name: string | null,
-  existing: { unchanged: boolean; action: 'create' | 'update' | null } | null,
+  existing: Existing | null,
 ): CreateDecision {
   const title = noun.charAt(0).toUpperCase() + noun.slice(1);
   if (existing === null) {
@@ -26,7 +34,8 @@ export function decideCreate(
     return { notice, question, unchanged: false, replaces: false };
   }
   const found = `Found ${noun} ${name}.`;
-  if (existing.unchanged) {
+  const { differences, action } = existing;
+  if (differences.length === 0) {
     return {
       notice: `${found} No configuration changes detected.`,
       question: `Re-create the ${noun}?`,
@@ -34,16 +43,17 @@ export function decideCreate(
       replaces: true,
     };
   }
-  if (existing.action === 'update') {
+  const changes = renderDiff(differences).trimEnd();
+  if (action === 'update') {
     return {
-      notice: `${found} Configuration changes detected.`,
+      notice: `${found} Detected changes that can be updated in-place:\n${changes}`,
       question: `Update the ${noun} in-place?`,
       unchanged: false,
       replaces: false,
     };
   }
   return {
-    notice: `${found} Configuration changes detected. The ${noun} cannot be updated in-place.`,
+    notice: `${found} Detected changes that cannot be updated in-place:\n${changes}`,
     question: `Re-create the ${noun}?`,
     unchanged: false,
     replaces: true,
@@ -57,7 +67,14 @@ export async function confirmed(
   cli: Cli,
 ): Promise<boolean> {
   if (options.yes) {
-    if (!decision.unchanged || options.force) return true;
+    if (options.force) return true;
+    if (decision.losesData && !decision.unchanged) {
+      throw new CliError('--yes alone does not delete data', {
+        why: decision.question.replace(/.*\? /, ''),
+        next: 'pass --force too, or apply without --yes and answer the question',
+      });
+    }
+    if (!decision.unchanged) return true;
     cli.io.info('Exiting... (nothing to change; --force re-creates it anyway)');
     return false;
   }

@@ -35,7 +35,10 @@ export function declareApply(program: Command, cli: Cli, run: RunApply = runAppl
     )
     .option('-f, --file <file>', 'configuration file, - for stdin (default: .dstack.yml)')
     .option('-y, --yes', 'do not ask')
-    .option('--force', 'with --yes: apply even if nothing has changed')
+    .option(
+      '--force',
+      'with --yes: apply even if nothing has changed, or data on a volume are lost',
+    )
     .option('-d, --detach', 'return after submitting')
     .option('-v, --verbose', 'show more of the plan')
     .option('--dry-run', 'show the plan and stop')

@@ -55,7 +55,9 @@ test('a fleet that cannot be updated is replaced, with the keys of its hosts', (
     const argv = ['apply', '-f', 'fleet.dstack.yml', '-y'];
     const { code, out, err } = await runCommand(argv, { env: serverEnv(fake.url), cwd, home: cwd });
     expect([code, err]).toEqual([0, '']);
-    expect(out).toContain('Found fleet th. Configuration changes detected.');
+    expect(out).toContain(
+      'Found fleet th. Detected changes that cannot be updated in-place:\n- Configuration properties:\n  - placement: (none) -> cluster\n',
+    );
     expect(out).toMatch(/instance=0 .* idle/);
     expect(fake.calls.filter((call) => !call.endsWith('/get'))).toEqual(
       ['get_plan', 'delete', 'apply'].map((verb) => `POST ${BASE}/fleets/${verb}`),

@@ -23,7 +23,7 @@ import {
   watchProvisioning,
 } from './create-flow.ts';
 import { fleetPlanText } from './fleet-plan.ts';
-import { sameValue } from './spec-diff.ts';
+import { diffSpecs } from './spec-diff.ts';
 
 type Loaded = LoadedConfiguration & { readonly value: FleetConfiguration };
 
@@ -126,12 +126,12 @@ export function decideFleet(plan: FleetPlan): CreateDecision {
   const wanted = plan.effective_spec ?? plan.spec;
   const name = current?.name ?? plan.spec.configuration.name ?? null;
   if (!current) return decideCreate('fleet', name, null);
-  const unchanged = sameValue(withoutKeys(current.spec), withoutKeys(wanted));
-  return decideCreate('fleet', name, { unchanged, action: plan.action ?? null });
+  const differences = diffSpecs(withoutKeys(current.spec), withoutKeys(wanted));
+  return decideCreate('fleet', name, { differences, action: plan.action ?? null });
 }
 
 /** The server never returns keys, so keys cannot count as a change; neither can the file's name. */
-function withoutKeys(spec: FleetSpec): unknown {
+function withoutKeys(spec: FleetSpec): Readonly<Record<string, unknown>> {
   const { configuration_path: _path, autocreated: _auto, ...rest } = spec;
   return JSON.parse(JSON.stringify(rest, (key, value) => (key === 'ssh_key' ? null : value)));
 }

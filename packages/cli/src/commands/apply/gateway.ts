@@ -14,7 +14,7 @@ import {
   waitUntil,
   watchProvisioning,
 } from './create-flow.ts';
-import { sameValue } from './spec-diff.ts';
+import { diffFields } from './spec-diff.ts';
 
 type Loaded = LoadedConfiguration & { readonly value: GatewayConfiguration };
 
@@ -35,7 +35,10 @@ export async function runApplyGateway(
     'gateway',
     current?.name ?? configuration.name ?? null,
     current && {
-      unchanged: sameValue(current.configuration, plan.effective_spec.configuration),
+      differences: diffFields(
+        { ...current.configuration },
+        { ...plan.effective_spec.configuration },
+      ),
       action: plan.action,
     },
   );

@@ -54,7 +54,7 @@ test('only the fields that differ are shown of resources and groups', () => {
     [
       '- Configuration properties:',
       '  - resources.gpu.count: 1 -> 2..4',
-      '  - resources.shm_size: (none) -> 16',
+      '  - resources.shm_size: (none) -> 16GB',
       '  - groups.1.nodes: 1 -> 3',
       '  - groups.1.env',
       '  - replicas: 1..2 -> 1..5',
@@ -74,7 +74,7 @@ test('fields added or removed as a whole are shown without secrets and unset val
   );
 });
 
-test('long values are cut around the first difference', () => {
+test('of long values only the parts that differ are shown', () => {
   const serve = (port: number) => `mkdir -p /tmp/w; echo svc > /tmp/w/index.html; httpd -p ${port}`;
   const diff = diffSpecs(
     {
@@ -85,8 +85,101 @@ test('long values are cut around the first difference', () => {
   expect(renderDiff(diff)).toBe(
     [
       '- Configuration properties:',
-      `  - commands: …l; httpd -p 8000 -h ${'/w'.repeat(19)}… -> …l; httpd -p 8001"]`,
+      '  - commands:',
+      `    - …tpd -p 8000 -h ${'/w'.repeat(21)}/…`,
+      '    + …tpd -p 8001',
       `  - image: ${'a'.repeat(59)}… -> b`,
+      '',
+    ].join('\n'),
+  );
+});
+
+test('a change in the middle of many commands, or of a script, is shown with its lines only', () => {
+  const script = (lines: readonly string[]) => ['set -e', 'cd /work', ...lines, 'exit 0'];
+  const before = script(['pip install one==1.0', 'python train.py --epochs 10 --batch 8']);
+  const after = script(['pip install one==1.1', 'pip install two', 'python train.py --epochs 20']);
+  const lines = [
+    '    - pip install one==1.0',
+    '    - python train.py --epochs 10 --batch 8',
+    '    + pip install one==1.1',
+    '    + pip install two',
+    '    + python train.py --epochs 20',
+  ];
+  const asList = diffSpecs(
+    { configuration: { commands: before } },
+    { configuration: { commands: after } },
+  );
+  const asScript = diffSpecs(
+    { configuration: { init: before.join('\n') } },
+    { configuration: { init: after.join('\n') } },
+  );
+  const shown = (label: string) => ['- Configuration properties:', `  - ${label}:`, ...lines, ''];
+  expect(renderDiff(asList)).toBe(shown('commands').join('\n'));
+  expect(renderDiff(asScript)).toBe(shown('init').join('\n'));
+});
+
+test('many changed lines are counted', () => {
+  const lines = (word: string) =>
+    Array.from({ length: 9 }, (_, n) => `echo ${word} ${n} `.repeat(4));
+  const diff = diffSpecs(
+    { configuration: { commands: lines('a') } },
+    { configuration: { commands: lines('b') } },
+  );
+  const text = renderDiff(diff).split('\n');
+  expect(text).toHaveLength(2 + 6 + 6 + 1);
+  expect(text[7]).toBe('    - … and 4 more lines');
+});
+
+test('sizes and durations have units', () => {
+  const stored = {
+    configuration: {
+      resources: { memory: { min: 8, max: null }, disk: { size: { min: 100, max: null } } },
+      idle_duration: 300,
+      stop_duration: null,
+      size: 10,
+      max_duration: 'off',
+    },
+  };
+  const wanted = {
+    configuration: {
+      resources: { memory: { min: 2, max: null }, disk: { size: { min: 50, max: 80 } } },
+      idle_duration: 3600,
+      stop_duration: 90,
+      size: 20,
+      max_duration: 7200,
+    },
+  };
+  expect(renderDiff(diffSpecs(stored, wanted))).toBe(
+    [
+      '- Configuration properties:',
+      '  - resources.memory: 8GB.. -> 2GB..',
+      '  - resources.disk.size: 100GB.. -> 50GB..80GB',
+      '  - idle_duration: 5m -> 1h',
+      '  - stop_duration: (none) -> 90s',
+      '  - size: 10GB -> 20GB',
+      '  - max_duration: off -> 2h',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('hosts of a fleet that are added or removed are named, keys are never shown', () => {
+  const ssh = (...hosts: unknown[]) => ({ user: 'ubuntu', ssh_key: { private: 'k' }, hosts });
+  const diff = diffSpecs(
+    {
+      configuration: {
+        ssh_config: ssh('one.example.com', { hostname: 'two.example.com', ssh_key: 'k' }),
+      },
+    },
+    { configuration: { ssh_config: ssh('one.example.com', { hostname: '10.0.0.3' }, '10.0.0.4') } },
+  );
+  expect(renderDiff(diff)).toBe(
+    [
+      '- Configuration properties:',
+      '  - ssh_config.hosts:',
+      '    - {"hostname":"two.example.com"}',
+      '    + {"hostname":"10.0.0.3"}',
+      '    + 10.0.0.4',
       '',
     ].join('\n'),
   );

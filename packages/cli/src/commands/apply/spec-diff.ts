@@ -1,4 +1,5 @@
-import { range } from '../../format/values.ts';
+import { durationInOneUnit } from '../../format/time.ts';
+import { range, sizeGb } from '../../format/values.ts';
 
 /** One changed field; changes within the configuration and the profile are in `fields`. */
 export interface Difference {
@@ -26,7 +27,7 @@ const OPAQUE = new Set([
   'file_archives',
   'env',
   'registry_auth',
-  'ssh_config',
+  'ssh_key',
 ]);
 
 /** The differences between the stored spec and the new one; null and absent are equal. */
@@ -46,9 +47,10 @@ export function diffSpecs(stored: Spec, wanted: Spec): Difference[] {
 }
 
 /**
- * Descends to the innermost fields that differ: `resources.gpu.count`, not all resources of a run.
+ * The innermost fields that differ: `resources.gpu.count`, not all resources of a run; null and
+ * absent are equal.
  */
-function diffFields(before: Spec, after: Spec, path = ''): Difference[] {
+export function diffFields(before: Spec, after: Spec, path = ''): Difference[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
   return names
     .filter((name) => !sameValue(before[name], after[name]))
@@ -94,36 +96,93 @@ export function renderDiff(differences: readonly Difference[], indent = ''): str
     .map((d) => {
       if (d.fields) return `${indent}- ${d.label}:\n${renderDiff(d.fields, `${indent}  `)}`;
       const shown = 'before' in d || 'after' in d;
-      const values = shown ? `: ${briefly(d.before, d.after).join(' -> ')}` : '';
-      return `${indent}- ${d.label}${values}\n`;
+      return `${indent}- ${d.label}${shown ? valuesOf(d, indent) : ''}\n`;
     })
     .join('');
 }
 
+/** Up to this many characters, a value is shown whole. */
 const MAX_VALUE = 60;
-const LEAD = 15;
+
+/** `: old -> new`; lists and scripts that are long show their changed lines below each other. */
+function valuesOf({ label, before, after }: Difference, indent: string): string {
+  const values = [before, after].map((value) => inOneLine(value, label));
+  const areLong = values.some((value) => value.length > MAX_VALUE);
+  const parts =
+    areLong || [before, after].every(hasMaps) ? changedLines(before, after, label) : null;
+  if (parts === null) return `: ${briefly(values[0] ?? '', values[1] ?? '').join(' -> ')}`;
+  return `:\n${parts.map((line) => `${indent}  ${line}`).join('\n')}`;
+}
+
+/** More changed lines than these are counted. */
+const MAX_LINES = 6;
+
+function hasMaps(value: unknown): boolean {
+  return Array.isArray(value) && value.some(isMap);
+}
+
+/** Null if the values are not lists or texts of several lines. */
+function changedLines(before: unknown, after: unknown, label: string): string[] | null {
+  const old = linesOf(before, label);
+  const young = linesOf(after, label);
+  if (old === null || young === null) return null;
+  let start = 0;
+  while (start < old.length && start < young.length && old[start] === young[start]) start += 1;
+  let end = 0;
+  const left = Math.min(old.length, young.length) - start;
+  while (end < left && old.at(-1 - end) === young.at(-1 - end)) end += 1;
+  const removed = old.slice(start, old.length - end);
+  const added = young.slice(start, young.length - end);
+  if (removed.length === 1 && added.length === 1) {
+    const [gone, come] = briefly(removed[0] ?? '', added[0] ?? '');
+    return [`- ${gone}`, `+ ${come}`];
+  }
+  return [...marked('-', removed.map(head)), ...marked('+', added.map(head))];
+}
+
+function marked(sign: string, lines: readonly string[]): string[] {
+  const shown = lines.length > MAX_LINES ? lines.slice(0, MAX_LINES - 1) : lines;
+  const more = lines.length - shown.length;
+  const rest = more > 0 ? [`${sign} … and ${more} more lines`] : [];
+  return [...shown.map((line) => `${sign} ${line}`), ...rest];
+}
+
+function linesOf(value: unknown, label: string): string[] | null {
+  if (value === null || value === undefined) return [];
+  if (typeof value === 'string') return value.includes('\n') ? value.split('\n') : null;
+  return Array.isArray(value) ? value.map((item) => inOneLine(item, label)) : null;
+}
+
+/** How many characters before the first difference are shown. */
+const LEAD = 10;
 
 /** Both values, cut so that the first difference is visible. */
-function briefly(before: unknown, after: unknown): string[] {
-  const lines = [inOneLine(before), inOneLine(after)];
-  const [a = '', b = ''] = lines;
+function briefly(before: string, after: string): string[] {
+  const lines = [before, after];
   if (lines.every((line) => line.length <= MAX_VALUE)) return lines;
   let shared = 0;
-  while (shared < a.length && a[shared] === b[shared]) shared += 1;
+  while (shared < before.length && before[shared] === after[shared]) shared += 1;
   const start = shared - LEAD;
-  return lines.map((line) => cut(line, start > LEAD ? start : 0));
+  return lines.map((line) => head(start > LEAD ? `…${line.slice(start)}` : line));
 }
 
-function cut(line: string, start: number): string {
-  const rest = start > 0 ? `…${line.slice(start)}` : line;
-  return rest.length > MAX_VALUE ? `${rest.slice(0, MAX_VALUE - 1)}…` : rest;
+function head(line: string): string {
+  return line.length > MAX_VALUE ? `${line.slice(0, MAX_VALUE - 1)}…` : line;
 }
 
-function inOneLine(value: unknown): string {
+function inOneLine(value: unknown, label: string): string {
   if (value === null || value === undefined) return '(none)';
-  if (isRange(value)) return range(value);
+  const show = unitOf(label);
+  if (isRange(value)) return range(value, show);
+  if (typeof value === 'number') return show(value);
   const text = typeof value === 'string' ? value : JSON.stringify(value, withoutSecrets);
   return text.replace(/\s+/g, ' ');
+}
+
+/** Sizes are in GB, durations in seconds. */
+function unitOf(label: string): (value: number) => string {
+  if (/(^|\.)(total_)?(memory|size|shm_size)$/.test(label)) return sizeGb;
+  return /duration$/.test(label) ? durationInOneUnit : String;
 }
 
 /** Removes unset values, and values that must not be shown, at any depth. */

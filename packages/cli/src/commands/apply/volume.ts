@@ -17,7 +17,7 @@ import {
   waitUntil,
   watchProvisioning,
 } from './create-flow.ts';
-import { sameValue } from './spec-diff.ts';
+import { diffFields } from './spec-diff.ts';
 
 type Loaded = LoadedConfiguration & { readonly value: VolumeConfiguration };
 
@@ -82,11 +82,11 @@ export function decideVolume(
       replaces: true,
     };
   }
-  const unchanged = sameValue(current.configuration, wanted);
-  const decision = decideCreate('volume', name, { unchanged, action: 'create' });
+  const differences = diffFields({ ...current.configuration }, { ...wanted });
+  const decision = decideCreate('volume', name, { differences, action: 'create' });
   if (current.external) return decision;
   const question = 'Re-create the volume? ALL DATA ON IT WILL BE LOST';
-  return { ...decision, question };
+  return { ...decision, question, losesData: true };
 }
 
 function provision(
