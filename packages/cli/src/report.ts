@@ -75,6 +75,17 @@ function connectionFailed(url: string, code: string | null, cause: unknown): Cli
   });
 }
 
+/** Our server says which right is missing, and after a semicolon who can grant it. */
+function accessDenied(error: Error): CliError {
+  const text = error.message.replace(/^access denied(: )?/i, '');
+  const [why = '', ...more] = text.split('; ');
+  return new CliError('Access denied', {
+    why: why || error.message,
+    next: more.join('; ') || 'ask an admin of the project for the permission',
+    cause: error,
+  });
+}
+
 type ClientModule = typeof import('@dstack/client');
 
 function apiFailed(error: InstanceType<ClientModule['ApiError']>, client: ClientModule): CliError {
@@ -82,14 +93,14 @@ function apiFailed(error: InstanceType<ClientModule['ApiError']>, client: Client
   const answer = `${error.request} was answered with status ${error.status}${id}`;
   if (error instanceof client.ForbiddenError || error instanceof client.UnauthorizedError) {
     // The server returns the same errors for a valid token without the permission.
-    const token = /^(invalid token|not authenticated)/i.test(error.message);
-    return new CliError(token ? 'The server does not accept your token' : 'Access denied', {
-      why: token ? answer : error.message,
-      next: token
-        ? 'dstack project add --name PROJECT --url URL --token TOKEN'
-        : 'ask an admin of the project for the permission',
-      cause: error,
-    });
+    const isToken = /^(invalid token|not authenticated)/i.test(error.message);
+    return isToken
+      ? new CliError('The server does not accept your token', {
+          why: answer,
+          next: 'dstack project add --name PROJECT --url URL --token TOKEN',
+          cause: error,
+        })
+      : accessDenied(error);
   }
   if (error instanceof client.MethodNotAllowedError) {
     return new CliError('The server does not support this', {

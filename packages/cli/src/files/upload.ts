@@ -12,40 +12,67 @@ export interface FileMapping {
   readonly path: string;
 }
 
-export interface UploadedFiles {
-  readonly archives: readonly FileArchiveMapping[];
+export interface PackedFiles {
+  /** Those that the server has already. */
+  readonly known: readonly FileArchiveMapping[];
   /** The entries with absolute local paths, as sent to the server. */
   readonly mappings: FileMapping[];
+  /** Uploads the others; returns all, in the order of the entries. Called once the user has agreed. */
+  readonly upload: () => Promise<readonly FileArchiveMapping[]>;
 }
 
 /** The server's default limit for one upload. Above it, a hint lists the largest files. */
 const LARGE_BYTES = 2 * 1024 * 1024;
 
-/** Packs every entry of `files` and uploads the archives that the server does not have yet. */
-export async function uploadFiles(
+/** Packs every entry of `files` and looks for archives that the server has already. */
+export async function packFiles(
   files: readonly FileMapping[] | null | undefined,
   directory: string,
   connection: Connection,
   cli: Cli,
-): Promise<UploadedFiles> {
+): Promise<PackedFiles> {
   const mappings = (files ?? []).map((file) => ({
     local_path: absolutePath(file.local_path, directory, cli.home),
     path: file.path,
   }));
   // All entries are checked before the first byte is sent.
   for (const { local_path } of mappings) await requirePath(local_path);
-  const archives: FileArchiveMapping[] = [];
-  if (mappings.length === 0) return { archives, mappings };
+  if (mappings.length === 0) return { known: [], mappings, upload: async () => [] };
   const { packPath } = await import('./archive.ts');
-  await withSpinner(cli.io, 'Uploading files...', async () => {
+  const packed = await withSpinner(cli.io, 'Packing files...', async () => {
+    const entries: PackedEntry[] = [];
     for (const { local_path, path } of mappings) {
       const archive = await packPath(local_path);
       const known = await connection.client.files.findByHash(archive.hash);
-      const { id } = known ?? (await upload(archive, local_path, connection));
-      archives.push({ id, path });
+      entries.push({ path, localPath: local_path, archive, id: known?.id ?? null });
     }
+    return entries;
   });
-  return { archives, mappings };
+  return {
+    known: packed.flatMap(({ id, path }) => (id === null ? [] : [{ id, path }])),
+    mappings,
+    upload: () =>
+      withSpinner(cli.io, 'Uploading files...', () => uploadMissing(packed, connection)),
+  };
+}
+
+interface PackedEntry {
+  readonly path: string;
+  readonly localPath: string;
+  readonly archive: Archive;
+  /** Null: the server does not have it yet. */
+  readonly id: string | null;
+}
+
+async function uploadMissing(
+  packed: readonly PackedEntry[],
+  connection: Connection,
+): Promise<FileArchiveMapping[]> {
+  const archives: FileArchiveMapping[] = [];
+  for (const { id, path, archive, localPath } of packed) {
+    archives.push({ id: id ?? (await upload(archive, localPath, connection)).id, path });
+  }
+  return archives;
 }
 
 async function upload(

@@ -13,14 +13,16 @@ import { findCredentials } from './credentials.ts';
 import { readLocalRepo } from './local-repo.ts';
 import { parseRepoUrl, type RepoUrl, repoId, repoName } from './repo-id.ts';
 
-/** A repo registered on the server, and its part of the run spec. */
+/** A repo's part of the run spec. Nothing is written to the server before `register`. */
 export interface PreparedRepo {
   readonly id: string;
   readonly data: RunSpec['repo_data'];
   readonly codeHash: string | null;
   /** Its place in the run; null if there is none. */
   readonly directory: string | null;
-  /** Uploads the local changes; called once the user has agreed. */
+  /** Registers it on the server; called once the user has agreed, before `uploadDiff`. */
+  readonly register: () => Promise<void>;
+  /** Uploads the local changes. */
   readonly uploadDiff: () => Promise<void>;
 }
 
@@ -46,17 +48,17 @@ export async function prepareRepo(
   const selection = select(configuration, flags, directory, cli);
   if (selection === null) return noRepo(connection);
   const path = configuration.repos?.[0]?.path ?? null;
-  return registerRepo(selection, flags, path, connection, cli);
+  return checkedRepo(selection, flags, path, connection, cli);
 }
 
 /** Every run belongs to a repo; one without code belongs to the repo `none`. */
-async function noRepo(connection: Connection): Promise<PreparedRepo> {
-  await connection.project.repos.init('none', { repo_type: 'virtual' }, null);
+function noRepo(connection: Connection): PreparedRepo {
   return {
     id: 'none',
     data: { repo_type: 'virtual' },
     codeHash: null,
     directory: null,
+    register: () => connection.project.repos.init('none', { repo_type: 'virtual' }, null),
     uploadDiff: async () => {},
   };
 }
@@ -96,8 +98,8 @@ function select(
   };
 }
 
-/** Registers the repository on the server and checks that the server can read it. */
-export async function registerRepo(
+/** Checks that the repository can be read with the credentials that the server would get. */
+export async function checkedRepo(
   selection: Selection,
   flags: RepoFlags,
   path: string | null,
@@ -109,7 +111,7 @@ export async function registerRepo(
   if (url === null) throw new UsageError(`"${selection.url}" is not the URL of a Git repository`);
   const host = await lookUpHost(url.host, cli.home);
   const id = repoId(url, url.protocol === 'ssh' ? (host?.hostName ?? url.host) : url.host);
-  await ensureCredentials(id, url, flags, connection, cli);
+  const creds = await newCredentials(id, url, flags, connection, cli);
   const diff = local?.diff ?? null;
   return {
     id,
@@ -123,27 +125,51 @@ export async function registerRepo(
     },
     codeHash: diff?.hash ?? null,
     directory: path,
+    register: async () => {
+      if (creds === null) return;
+      const info = { repo_type: 'remote', repo_name: repoName(url) } as const;
+      await connection.project.repos.init(id, info, creds);
+    },
     uploadDiff: async () => {
       if (diff !== null) await connection.project.repos.uploadCode(id, diff.hash, diff.bytes);
     },
   };
 }
 
-async function ensureCredentials(
+/** The credentials to store on the server; null if it has them already. */
+async function newCredentials(
   id: string,
   url: RepoUrl,
   flags: Pick<RepoFlags, 'token' | 'gitIdentity'>,
   connection: Connection,
   cli: Cli,
-): Promise<void> {
-  const known = await orNull(() => connection.project.repos.get(id, true));
-  const stored: RemoteRepoCreds | null = known?.repo_creds ?? null;
+): Promise<RemoteRepoCreds | null> {
+  const { token, gitIdentity } = flags;
+  const known = await knownRepo(id, connection);
+  const isHidden = known?.creds === 'hidden';
+  // Only the server can try credentials that this token may not read; a run reports if they fail.
+  if (isHidden && token === null && gitIdentity === null) return null;
+  const stored = known === null || known.creds === 'hidden' ? null : known.creds;
   const creds = await withSpinner(cli.io, 'Checking the repository...', () =>
-    findCredentials(url, { token: flags.token, gitIdentity: flags.gitIdentity, stored }, cli),
+    findCredentials(url, { token, gitIdentity, stored }, cli),
   );
-  if (stored !== null && sameCredentials(stored, creds)) return;
-  const info = { repo_type: 'remote', repo_name: repoName(url) } as const;
-  await connection.project.repos.init(id, info, creds);
+  return stored !== null && sameCredentials(stored, creds) ? null : creds;
+}
+
+/** A repo of the server; tokens of programs may not read its credentials. */
+async function knownRepo(
+  id: string,
+  { project }: Connection,
+): Promise<{ readonly creds: RemoteRepoCreds | null | 'hidden' } | null> {
+  const { ForbiddenError } = await import('@dstack/client');
+  try {
+    const known = await orNull(() => project.repos.get(id, true));
+    return known && { creds: known.repo_creds ?? null };
+  } catch (error) {
+    if (!(error instanceof ForbiddenError) || /^invalid token/i.test(error.message)) throw error;
+    const repos = await project.repos.list();
+    return repos.some((repo) => repo.repo_id === id) ? { creds: 'hidden' } : null;
+  }
 }
 
 function sameCredentials(a: RemoteRepoCreds, b: RemoteRepoCreds): boolean {

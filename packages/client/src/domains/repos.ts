@@ -10,6 +10,8 @@ import type { Transport } from '../transport.ts';
 /** Calls on the repos of one project. */
 export function reposOf(transport: Transport, base: string) {
   return {
+    list: (): Promise<readonly { readonly repo_id: string }[]> =>
+      transport.read(`${base}/repos/list`),
     get: (repoId: string, includeCreds = true): Promise<RepoHeadWithCreds> =>
       transport.read(`${base}/repos/get`, { repo_id: repoId, include_creds: includeCreds }),
     /** Creates or updates the repo; idempotent. */

@@ -11,6 +11,13 @@ import {
 } from '@dstack/contract/api';
 import { type ProjectRole, SERVICE_TOKEN_PREFIX } from '@dstack/contract/wire';
 import type { ProjectRecord, SessionRecord, Store, UserRecord } from '@dstack/store';
+import {
+  endedToken,
+  foreignToken,
+  missingGlobalRole,
+  missingRole,
+  missingScope,
+} from './rights.ts';
 import { checkCall, serviceCaller, tokenRole } from './service-tokens/scope.ts';
 import type { Credentials, SessionClaim } from './sessions/credentials.ts';
 import { usedSession } from './sessions/lifetime.ts';
@@ -63,14 +70,16 @@ export async function identifyCaller(
   }
   const { user, session } = await signedInUser(deps, credentials);
   const expiresAt = session?.expiresAt ?? null;
-  if (permission === 'global_admin' && user.globalRole !== 'admin') throw accessDenied();
+  if (permission === 'global_admin' && user.globalRole !== 'admin') throw missingGlobalRole(user);
   if (permission === 'auth' || permission === 'global_admin') {
     return { user, project: null, role: null, expiresAt, session };
   }
   const access = await deps.store.projects.access(projectName ?? '', user.id);
   if (access === null) throw notFound();
   const role = user.globalRole === 'admin' ? 'admin' : access.role;
-  if (!passes(permission, role, access.project)) throw accessDenied();
+  if (!passes(permission, role, access.project)) {
+    throw await missingRole(deps.store, permission, access.project, role);
+  }
   return { user, project: access.project, role, expiresAt, session };
 }
 
@@ -97,18 +106,20 @@ async function programIdentity(
 ): Promise<CallerIdentity> {
   const caller = await deps.lookUp(text, () => serviceCaller(deps.store, text, deps.now()));
   if (caller === null) throw invalidToken();
+  if ('end' in caller) throw endedToken(caller.token, caller.end);
   const { user, token, makerIsGlobalAdmin } = caller;
   checkCall(endpoint, caller);
   const project = await deps.store.projects.byId(token.projectId);
   if (project === null || project.deleted) throw invalidToken();
   const membership = await deps.store.projects.role(project.id, token.createdBy);
   const role = tokenRole(token, makerIsGlobalAdmin ? 'admin' : membership);
-  if (role === null) throw accessDenied();
+  if (role === null) throw endedToken(token, 'ownerless');
   const { expiresAt } = token;
   const session = null;
   if (projectName === undefined) return { user, project: null, role: null, expiresAt, session };
-  if (projectName.toLowerCase() !== project.name.toLowerCase()) throw accessDenied();
-  if (!passes(endpoint.permission, role, project)) throw accessDenied();
+  if (projectName.toLowerCase() !== project.name.toLowerCase()) throw foreignToken(token, project);
+  const { permission } = endpoint;
+  if (!passes(permission, role, project)) throw missingScope(permission, project, token, role);
   return { user, project, role, expiresAt, session };
 }
 

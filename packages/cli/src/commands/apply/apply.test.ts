@@ -76,11 +76,18 @@ test('files are packed, looked up by hash and uploaded only if unknown', async (
     expect(code).toBe(0);
     expect(fake.bodyOf(`${BASE}/runs/get_plan`)).toMatchObject({
       run_spec: {
-        file_archives: [
-          { id: known, path: 'data' },
-          { id: fresh, path: 'b.txt' },
-        ],
+        file_archives: [{ id: known, path: 'data' }],
         configuration: { files: [{ local_path: join(cwd, 'data'), path: 'data' }, {}] },
+      },
+    });
+    expect(fake.bodyOf(`${BASE}/runs/apply`)).toMatchObject({
+      plan: {
+        run_spec: {
+          file_archives: [
+            { id: known, path: 'data' },
+            { id: fresh, path: 'b.txt' },
+          ],
+        },
       },
     });
   });

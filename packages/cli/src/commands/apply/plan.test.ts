@@ -35,7 +35,7 @@ test('"no" shows the plan, submits nothing and ends with exit code 0', async () 
     ].join('\n'),
   );
   expect(err).toBe('Submit the run cdd080? [y/n]: \nExiting...\n');
-  expect(fake.calls).toEqual([`POST ${BASE}/repos/init`, `POST ${BASE}/runs/get_plan`]);
+  expect(fake.calls).toEqual([`POST ${BASE}/runs/get_plan`]);
 });
 
 test('the end of the input counts as no answer', async () => {
@@ -83,7 +83,8 @@ test('-y leaves an unchanged active run alone, --force overrides it', async () =
   expect(alone.out).toContain('Detected no configuration changes');
   expect(fake.calls).not.toContain(`POST ${BASE}/runs/apply`);
   await apply(TASK, ['-y', '-d', '--force'], fake);
-  expect(fake.calls.slice(-3)).toEqual([
+  expect(fake.calls.slice(-4)).toEqual([
+    `POST ${BASE}/repos/init`,
     `POST ${BASE}/runs/stop`,
     `GET ${BASE}/runs/watch`,
     `POST ${BASE}/runs/apply`,

@@ -6,7 +6,7 @@ import type { LoadedConfiguration } from '../../configuration/load-file.ts';
 import { requireSecrets } from '../../configuration/secrets.ts';
 import type { ApplicableRun } from '../../configuration/types.ts';
 import type { Cli, Connection } from '../../context.ts';
-import { uploadFiles } from '../../files/upload.ts';
+import { type PackedFiles, packFiles } from '../../files/upload.ts';
 import type { PreparedRepo } from '../../repos/prepare.ts';
 import { printPlanNotes } from '../../runs/plan-notes.ts';
 import { scheduledStart } from '../../runs/run-status.ts';
@@ -38,14 +38,14 @@ export async function runApplyRun(loaded: Loaded, options: ApplyOptions, cli: Cl
   await requireSecrets(configuration, connection);
   const { prepareRepo } = await import('../../repos/prepare.ts');
   const repo = await prepareRepo(configuration, flags.repo, loaded.directory, connection, cli);
-  const files = await uploadFiles(configuration.files, loaded.directory, connection, cli);
+  const files = await packFiles(configuration.files, loaded.directory, connection, cli);
   const spec = {
     run_name: configuration.name ?? null,
     repo_id: repo.id,
     repo_data: repo.data,
     repo_code_hash: repo.codeHash,
     repo_dir: repo.directory,
-    file_archives: files.archives,
+    file_archives: files.known,
     working_dir: null,
     configuration_path: loaded.path,
     configuration: forOlderServers({ ...configuration, files: files.mappings }),
@@ -74,7 +74,7 @@ export async function runApplyRun(loaded: Loaded, options: ApplyOptions, cli: Cl
     cli.io.info('Exiting...');
     return;
   }
-  await submit({ plan, decision, repo, connection }, options, cli);
+  await submit({ plan, decision, repo, files, connection }, options, cli);
 }
 
 /** Invalid values of `-p` are reported before anything is submitted. */
@@ -158,11 +158,15 @@ interface Submission {
   readonly plan: RunPlan;
   readonly decision: Decision;
   readonly repo: PreparedRepo;
+  readonly files: PackedFiles;
   readonly connection: Connection;
 }
 
 async function submit(submission: Submission, options: ApplyOptions, cli: Cli): Promise<void> {
-  const { plan, decision, repo, connection } = submission;
+  const { plan, decision, repo, files, connection } = submission;
+  // An active run is stopped only after everything that its successor needs has been accepted.
+  await repo.register();
+  const archives = await files.upload();
   const name = plan.current_resource?.run_spec.run_name;
   if (decision.overrides && name) {
     await withSpinner(cli.io, 'Stopping run...', async () => {
@@ -174,7 +178,11 @@ async function submit(submission: Submission, options: ApplyOptions, cli: Cli): 
     await repo.uploadDiff();
     // Sends the caller's spec, not the effective one, whose name may not be set yet.
     return connection.project.runs.apply({
-      run_spec: { ...plan.run_spec, configuration: forOlderServers(plan.run_spec.configuration) },
+      run_spec: {
+        ...plan.run_spec,
+        file_archives: [...archives],
+        configuration: forOlderServers(plan.run_spec.configuration),
+      },
       current_resource: plan.current_resource ?? null,
     });
   });

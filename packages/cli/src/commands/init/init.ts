@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
 import { absolutePath } from '../../files/upload.ts';
-import { registerRepo } from '../../repos/prepare.ts';
+import { checkedRepo } from '../../repos/prepare.ts';
 import { parseRepoUrl } from '../../repos/repo-id.ts';
 
 export interface InitOptions {
@@ -34,6 +34,7 @@ export async function runInit(options: InitOptions, cli: Cli): Promise<void> {
   };
   const { token, gitIdentity } = options;
   const flags = { repo: options.repo, branch: null, hash: null, token, gitIdentity };
-  await registerRepo(selection, flags, null, connection, cli);
+  const repo = await checkedRepo(selection, flags, null, connection, cli);
+  await repo.register();
   cli.io.info('OK');
 }

@@ -52,7 +52,9 @@ export async function importersToAdd(
   caller: UserRecord,
 ): Promise<Id[]> {
   if (names.length > 0 && confinement(caller) !== null) {
-    throw accessDenied('Access denied: service tokens reach no other project than their own');
+    throw accessDenied(
+      "Access denied: service tokens reach no other project than their own; use a user's own token",
+    );
   }
   refuseRepeated(
     'Project',

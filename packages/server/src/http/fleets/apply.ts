@@ -62,7 +62,9 @@ export async function applyFleet(
 function checkMayManageHosts(deps: HttpDeps, { user, role }: Caller): void {
   const permissions = memberPermissions(user, role ?? 'user', deps.settings.permissions);
   if (!permissions.can_manage_ssh_fleets) {
-    throw accessDenied('Access denied: only admins may manage SSH fleets on this server');
+    throw accessDenied(
+      'Access denied: only admins may manage SSH fleets on this server; an admin of the project can',
+    );
   }
 }
 

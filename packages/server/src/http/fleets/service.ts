@@ -1,6 +1,5 @@
 /** Fleets as callers may see them. */
 import {
-  accessDenied,
   type GetFleetRequest,
   type ListFleetsRequest,
   notExists,
@@ -12,6 +11,7 @@ import { mapInTurns } from '../in-turns.ts';
 import { wireFleet } from '../mapping/fleet.ts';
 import { pageOf } from '../paging.ts';
 import type { HttpDeps } from '../ports.ts';
+import { notMember } from '../rights.ts';
 import { visibleProjects } from '../visible-projects.ts';
 
 export async function listFleets(
@@ -56,7 +56,7 @@ export async function getFleet(
     const projectIds = await deps.store.projects.idsOfMember(caller.user.id);
     const isImported =
       view !== null && (await deps.store.exports.isImported('fleet', view.fleet.id, projectIds));
-    if (!isImported) throw accessDenied();
+    if (!isImported) throw notMember(project);
   }
   if (request.name === null && request.id === null) throw ruleError('name or id must be specified');
   if (view === null) throw notExists('Fleet not found');

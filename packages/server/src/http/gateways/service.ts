@@ -1,8 +1,9 @@
-import { accessDenied, notExists } from '@dstack/contract/api';
+import { notExists } from '@dstack/contract/api';
 import type { Gateway, ProjectRole } from '@dstack/contract/wire';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
 import { wireGateway } from '../mapping/gateway.ts';
 import type { HttpDeps } from '../ports.ts';
+import { notMember } from '../rights.ts';
 
 export async function listGateways(
   deps: HttpDeps,
@@ -29,7 +30,7 @@ export async function getGateway(
     const isImported =
       view !== null &&
       (await deps.store.exports.isImported('gateway', view.gateway.id, projectIds));
-    if (!isImported) throw accessDenied();
+    if (!isImported) throw notMember(project);
   }
   if (view === null) throw notExists(`Gateway '${name}' not found`);
   return wireGateway(view, project);

@@ -1,5 +1,4 @@
 import {
-  accessDenied,
   type GetInstanceHealthChecksRequest,
   type ListInstancesRequest,
   notExists,
@@ -16,6 +15,7 @@ import { mapInTurns } from '../in-turns.ts';
 import { wireInstance } from '../mapping/instance.ts';
 import { pageOf } from '../paging.ts';
 import type { HttpDeps } from '../ports.ts';
+import { notMember } from '../rights.ts';
 import { visibleProjects } from '../visible-projects.ts';
 
 export async function listInstances(
@@ -58,7 +58,7 @@ export async function getInstance(
     const isImported =
       found !== null &&
       (await deps.store.exports.isImported('fleet', found.instance.fleetId, projectIds));
-    if (!isImported) throw accessDenied();
+    if (!isImported) throw notMember(project);
   }
   if (found === null) throw notExists('Instance not found');
   return wireInstance(found.instance, found);

@@ -20,7 +20,9 @@ const MAX_VALUE = 5000;
  */
 export function checkManagesSecrets(deps: HttpDeps, role: ProjectRole | null): void {
   if (role === 'admin' || deps.settings.permissions.allow_managers_manage_secrets) return;
-  throw accessDenied('Access denied: managers may not manage secrets on this server');
+  throw accessDenied(
+    'Access denied: managers may not manage secrets on this server; an admin of the project can',
+  );
 }
 
 export async function listSecrets(deps: HttpDeps, project: ProjectRecord): Promise<Secret[]> {

@@ -1,9 +1,10 @@
 /** Permissions of a program's token: only what its scope allows, in one project. */
-import { accessDenied, type Endpoint } from '@dstack/contract/api';
+import type { Endpoint } from '@dstack/contract/api';
 import { isJobFinished } from '@dstack/contract/status';
 import { JOB_TOKEN_PREFIX, type ProjectRole } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import type { ServiceTokenRecord, Store, UserRecord } from '@dstack/store';
+import { onlyOwnTokens, readOnlyToken, type TokenEnd } from '../rights.ts';
 
 /** The user in whose name a program acts, confined to one project. */
 export interface ConfinedUser extends UserRecord {
@@ -18,23 +19,30 @@ export interface ServiceCaller {
   readonly token: ServiceTokenRecord;
 }
 
+/** A token that the server has created and that is not valid any more. */
+export interface EndedToken {
+  readonly token: ServiceTokenRecord;
+  readonly end: TokenEnd;
+}
+
 /** The time of last use is written once a minute at most (µs). */
 const USED_STEP = 60_000_000;
 
-/**
- * Null if the token is unknown or expired, its maker is deleted or inactive, or its job has finished.
- */
+/** Null if the token is unknown. */
 export async function serviceCaller(
   store: Pick<Store, 'meta' | 'users' | 'jobs'>,
   text: string,
   now: number,
-): Promise<ServiceCaller | null> {
+): Promise<ServiceCaller | EndedToken | null> {
   const { serviceTokens, jobTokens } = store.meta;
   const jobId = await jobTokens.jobOf(text);
-  const token = jobId ? await tokenOfJob(store, jobId, now) : await serviceTokens.byToken(text);
-  if (token === null || (token.expiresAt !== null && token.expiresAt <= now)) return null;
+  const found = jobId ? await tokenOfJob(store, jobId, now) : null;
+  if (found !== null && 'end' in found) return found;
+  const token = found ?? (jobId ? null : await serviceTokens.byToken(text));
+  if (token === null) return null;
+  if (token.expiresAt !== null && token.expiresAt <= now) return { token, end: 'expired' };
   const maker = await store.users.byId(token.createdBy);
-  if (maker === null || maker.deleted || !maker.active) return null;
+  if (maker === null || maker.deleted || !maker.active) return { token, end: 'ownerless' };
   if (jobId === null && (token.lastUsedAt === null || now - token.lastUsedAt >= USED_STEP)) {
     await serviceTokens.used(token.id, now);
   }
@@ -50,14 +58,15 @@ async function tokenOfJob(
   store: Pick<Store, 'jobs'>,
   jobId: Id,
   now: number,
-): Promise<ServiceTokenRecord | null> {
+): Promise<ServiceTokenRecord | EndedToken | null> {
   const view = await store.jobs.byId(jobId);
-  if (view === null || isJobFinished(view.job.status)) return null;
+  if (view === null) return null;
   const { job, run } = view;
-  return {
+  const token: ServiceTokenRecord = {
     ...{ id: job.id, projectId: run.projectId, name: job.name, scope: 'user' },
     ...{ createdBy: run.userId, createdAt: now, expiresAt: null, lastUsedAt: now },
   };
+  return isJobFinished(job.status) ? { token, end: 'job finished' } : token;
 }
 
 /** The project that confines a caller; null: a user's own token, which is confined to nothing. */
@@ -86,7 +95,7 @@ const OF_JOBS = '/api/users/get_my_user';
 /** Never allowed: endpoints that give access to others or show credentials. */
 const BARRED = /\/service_tokens\/|_members$|\/repos\/get$|\/config_info$|\/get_yaml$/;
 
-const READING = /\/(list|get|get_plan|poll|get_instance_health_checks)$/;
+const READING = /\/(list|get|get_plan|poll|get_instance_health_checks|get_archive_by_hash)$/;
 
 export function checkCall(
   endpoint: Pick<Endpoint, 'method' | 'path'>,
@@ -96,10 +105,10 @@ export function checkCall(
   if (path === OF_JOBS && user.token.startsWith(JOB_TOKEN_PREFIX)) return;
   const isInProject = path.includes('{project_name}');
   if (BARRED.test(path) || (!isInProject && !OUTSIDE.has(path))) {
-    throw accessDenied('Access denied: service tokens cannot be used for this');
+    throw onlyOwnTokens();
   }
   if (token.scope === 'read' && method !== 'GET' && !READING.test(path)) {
-    throw accessDenied(`Access denied: the service token ${token.name} may only read`);
+    throw readOnlyToken(token);
   }
 }
 
