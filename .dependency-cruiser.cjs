@@ -108,6 +108,7 @@ module.exports = {
           // Constants, grammars and small functions, without the schemas beside them.
           '^packages/contract/src/wire/(session-key|version)\\.ts$',
           '^packages/contract/src/grammar/(git|image-name|plain-text|shell|ssh)\\.ts$',
+          '^packages/contract/src/terminal/terminal-text\\.ts$',
           '^packages/contract/src/errors/error-message\\.ts$',
           '^packages/contract/src/with-timeout\\.ts$',
           // Builders of records, for tests alone.

@@ -75,7 +75,7 @@ function connectionFailed(url: string, code: string | null, cause: unknown): Cli
   });
 }
 
-/** Our server says which right is missing, and after a semicolon who can grant it. */
+/** The message contains the missing right and, after a semicolon, who can grant it. */
 function accessDenied(error: Error): CliError {
   const text = error.message.replace(/^access denied(: )?/i, '');
   const [why = '', ...more] = text.split('; ');

@@ -1,5 +1,5 @@
 /**
- * Refusals for a missing right. Each says which right is missing and, after a semicolon, who can grant
+ * Refusals for a missing right. The text of each names the right and, after a semicolon, who can grant
  * it: the command line shows the second part as the next step.
  */
 import { type ApiError, accessDenied, type Permission } from '@dstack/contract/api';

@@ -70,7 +70,7 @@ export async function confirmed(
     if (options.force) return true;
     if (decision.losesData && !decision.unchanged) {
       throw new CliError('--yes alone does not delete data', {
-        why: decision.question.replace(/.*\? /, ''),
+        why: 'applying this re-creates it, and all data on it would be lost',
         next: 'pass --force too, or apply without --yes and answer the question',
       });
     }
