@@ -21,12 +21,7 @@ export const CHECKED: readonly string[] = [
 
 /** Parts of these that still have to be cleaned. */
 export const UNCHECKED: readonly string[] = [
-  'packages/server/src/assembly',
-  'packages/server/src/capacity',
-  'packages/server/src/effects',
   'packages/server/src/hosts',
-  'packages/server/src/loops',
-  'packages/server/src/offers',
   'packages/server/src/testing',
 ];
 

@@ -16,7 +16,7 @@ import type { Parts } from './parts.ts';
 import { type LocalMode, makeBackends, openServerHost } from './server-host.ts';
 import { makeEngine, startHousekeeping, startSweeper } from './work.ts';
 
-/** What there is to say about a server that has started. */
+/** The facts about a started server. */
 export interface Assembled {
   readonly main: Bootstrapped;
   /** Where it listens. */
@@ -24,7 +24,7 @@ export interface Assembled {
   readonly local: LocalMode;
 }
 
-/** Makes all parts, joins them and starts them; `parts.closing` ends what was started. */
+/** Makes all parts, connects them and starts them; `parts.closing` ends what was started. */
 export async function assemble(parts: Parts): Promise<Assembled> {
   const { settings, log, config, store, closing } = parts;
   const keys = keyMaker();

@@ -1,4 +1,4 @@
-/** Makes the HTTP application, with everything that only its handlers use, and starts it. */
+/** Makes the HTTP application, with the parts that only its handlers use, and starts it. */
 import type { DecisionContext } from '@dstack/core';
 import { AccessWatch } from '../access/access-watch.ts';
 import { assets } from '../assets.ts';

@@ -28,7 +28,7 @@ import { ServiceProxy } from '../proxy/service-proxy.ts';
 import { serviceStateReader } from '../proxy/service-state-reader.ts';
 import type { Parts } from './parts.ts';
 
-/** The hosts, and what comes and goes over the links to their agents. */
+/** The hosts, and everything that uses the links to their agents. */
 export interface Links {
   readonly hosts: Hosts;
   readonly logs: LogStore;
@@ -113,7 +113,7 @@ export function makeLinks(
 
 export interface Supervision {
   readonly supervisor: LinkSupervisor;
-  /** Prepares what the first deployment takes longest for, while somebody reads the plan. */
+  /** Prepares the slowest parts of the first deployment while the user reads the plan. */
   readonly expectHosts: () => void;
 }
 

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { StartError } from '../start-error.ts';
 import { checkAddress } from './listen.ts';
 
-it('takes nothing of an address that is free', async () => {
+it('does not occupy a free address', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -16,8 +16,11 @@ it('takes nothing of an address that is free', async () => {
   await checkAddress(address);
 });
 
-it.each(['192.0.2.1', 'no-such-host.invalid'])('says that %s is not ours', async (host) => {
-  const failure = checkAddress({ host, port: 0 });
-  await expect(failure).rejects.toBeInstanceOf(StartError);
-  await expect(failure).rejects.toThrow(`${host} is no address of this machine`);
-});
+it.each(['192.0.2.1', 'no-such-host.invalid'])(
+  'reports that %s is not an address of the server host',
+  async (host) => {
+    const failure = checkAddress({ host, port: 0 });
+    await expect(failure).rejects.toBeInstanceOf(StartError);
+    await expect(failure).rejects.toThrow(`${host} is not an address of this computer`);
+  },
+);

@@ -7,7 +7,9 @@ export interface Address {
   readonly port: number;
 }
 
-/** Takes the address; answers the URL. Throws `StartError` where the address cannot be had. */
+/**
+ * Listens on the address and returns the URL. Throws `StartError` if the address is not available.
+ */
 export async function listen(
   http: { listen(address: Address): Promise<string> },
   { host, port }: Address,
@@ -18,8 +20,8 @@ export async function listen(
 }
 
 /**
- * Throws `StartError` where the address cannot be had now. To be asked before anything is made: what
- * a first start has to show, the token of the admin, must not be lost to a port in use.
+ * Throws `StartError` if the address is not available now. Called before anything is created,
+ * because the output of a first start (the admin's token) must not be lost to a port in use.
  */
 export async function checkAddress({ host, port }: Address): Promise<void> {
   const probe = createServer();
@@ -48,8 +50,8 @@ function refusal(error: unknown, { host, port }: Address): unknown {
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return new StartError(`${host} is no address of this machine`, {
-        next: 'start this server with --host and 127.0.0.1, 0.0.0.0 or an address of this machine',
+      return new StartError(`${host} is not an address of this computer`, {
+        next: 'start this server with --host and 127.0.0.1, 0.0.0.0 or an address of this computer',
         cause: error,
       });
     default:

@@ -3,7 +3,7 @@ import { freedomData, type LocalFreedoms, localInstanceName } from '@dstack/back
 import { type InstanceRecord, LOCAL_WITHDRAWN, type Offer } from '@dstack/core';
 import type { Store } from '@dstack/store';
 
-/** What the server's machine is to its instances now. */
+/** The present rules for instances on the server's machine. */
 export interface LocalTerms extends LocalFreedoms {
   /** Projects that may run jobs there, in lower case. */
   readonly projects: ReadonlySet<string>;
@@ -11,9 +11,9 @@ export interface LocalTerms extends LocalFreedoms {
 }
 
 /**
- * Instances of the server's machine outlive the server, whose settings may have changed since: each
- * gets what holds now. One whose project may not run jobs there any more, and one that was created
- * for another executor, ends once it is idle.
+ * Instances of the server's machine outlive the server, whose settings may have changed since. Each
+ * instance gets the present settings. An instance whose project may no longer run jobs there, or that
+ * was created for another executor, ends once it is idle.
  */
 export async function updateLocalInstances(
   store: Pick<Store, 'instances' | 'projects' | 'engine'>,

@@ -12,14 +12,14 @@ it.each([
   [{ DSTACK_SERVER_HOST: '0.0.0.0' }, 'it listens on 0.0.0.0'],
   [{ DSTACK_SERVER_URL: 'https://d.example' }, 'DSTACK_SERVER_URL is https://d.example'],
   [{ DSTACK_SERVER_TRUSTED_PROXIES: '127.0.0.1' }, 'DSTACK_SERVER_TRUSTED_PROXIES names a proxy'],
-])('lets nobody run jobs on the machine of a server with %j', (env, why) => {
+])('runs no jobs on the machine of a server with %j', (env, why) => {
   expect(rule(env)).toEqual({
     kind: 'off',
     reason: `others can reach this server, since ${why}; name projects in DSTACK_LOCAL_PROJECTS to allow them`,
   });
 });
 
-it('lets those projects run jobs that are named, wherever the server listens', () => {
+it('lets named projects run jobs, wherever the server listens', () => {
   const env = { DSTACK_SERVER_HOST: '0.0.0.0', DSTACK_LOCAL_PROJECTS: 'ml, web' };
   expect(rule(env)).toEqual({ kind: 'on', projects: ['ml', 'web'] });
   expect(rule({ DSTACK_LOCAL_PROJECTS: '' })).toEqual({

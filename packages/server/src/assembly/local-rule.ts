@@ -1,14 +1,14 @@
 import { whyOpen } from '../reach.ts';
 import type { ServerSettings } from '../settings.ts';
 
-/** Which projects may run jobs on the server's machine now; none, and why. */
+/** The projects that may run jobs on the server's machine now, or the reason why there are none. */
 export type LocalRule =
   | { readonly kind: 'on'; readonly projects: readonly string[] }
   | { readonly kind: 'off'; readonly reason: string };
 
 /**
- * Local jobs run other people's code on this machine: by default only those of `main`, and only while
- * nobody but this machine's users can reach the server.
+ * Local jobs run untrusted code on the server's machine. By default only jobs of project `main` may
+ * run there, and only while no other computer can reach the server.
  */
 export function localRule(
   settings: Pick<ServerSettings, 'local' | 'host' | 'url' | 'trustedProxies'>,

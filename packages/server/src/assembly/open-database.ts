@@ -7,7 +7,10 @@ import type { Logger } from '../logging.ts';
 import type { ServerSettings } from '../settings.ts';
 import { StartError } from '../start-error.ts';
 
-/** Throws `StartError` for a database that is not ours to use, or whose key is missing. */
+/**
+ * Throws `StartError` for a database of another program or version, or if the encryption key is
+ * missing.
+ */
 export async function openDatabase(
   settings: ServerSettings,
   keys: readonly EncryptionKey[],

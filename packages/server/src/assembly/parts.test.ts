@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { ClosingSteps } from './parts.ts';
 
-it('what was started is undone from the end, also behind a step that fails', async () => {
+it('started parts are closed from the end, also after a step that fails', async () => {
   const done: string[] = [];
   const steps = new ClosingSteps();
   steps.add(() => done.push('database'));

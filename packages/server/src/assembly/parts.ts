@@ -3,7 +3,7 @@ import type { Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 import type { ServerSettings } from '../settings.ts';
 
-/** What everything else is made from. */
+/** The basis of all other parts. */
 export interface Parts {
   readonly settings: ServerSettings;
   readonly log: Logger;
@@ -13,7 +13,7 @@ export interface Parts {
   readonly closing: ClosingSteps;
 }
 
-/** How to undo what was started: the last one first. */
+/** Undoes what was started: the last one first. */
 export class ClosingSteps {
   readonly #steps: (() => unknown)[] = [];
 
@@ -22,7 +22,7 @@ export class ClosingSteps {
     this.#steps.push(step);
   }
 
-  /** One that fails keeps none of the others from being done; the first failure is thrown then. */
+  /** A failing step does not prevent the others; the first failure is thrown at the end. */
   async run(): Promise<void> {
     const failures: unknown[] = [];
     for (const step of this.#steps.splice(0).reverse()) {

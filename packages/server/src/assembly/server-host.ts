@@ -32,25 +32,28 @@ import { updateLocalInstances } from './local-instances.ts';
 import { localRule } from './local-rule.ts';
 import type { Parts } from './parts.ts';
 
-/** The server's own machine as capacity. */
+/** The server's machine as capacity. */
 export interface ServerHost {
   readonly executor: 'docker' | 'process';
-  /** Projects that may run jobs there, in lower case; none: only what is left there is looked after. */
+  /**
+   * Projects that may run jobs there, in lower case; empty: the server only looks after what is
+   * left there.
+   */
   readonly projects: ReadonlySet<string>;
   readonly freedoms: LocalFreedoms;
-  /** How its agent is reached, started when it does not run. */
+  /** The access to its agent, which is started if it does not run. */
   readonly access: AgentAccess;
 }
 
-/** Whether jobs run on the server's machine, as the person who started the server should know it. */
+/** Whether jobs run on the server's machine, as shown to the person who starts the server. */
 export type LocalMode =
   | {
       readonly kind: 'on';
       readonly executor: 'docker' | 'process';
       readonly projects: readonly string[];
-      /** Jobs may do what gives them the machine. */
+      /** Jobs may use features that give them control of the machine. */
       readonly trusted: boolean;
-      /** What keeps jobs from the server's secrets and from each other. */
+      /** What separates jobs from the server's secrets and from each other. */
       readonly apart: 'containers' | 'users' | 'nothing';
       /** Another executor is configured, but this many jobs still run with this one; else 0. */
       readonly remaining: number;
@@ -138,10 +141,10 @@ function freedomsOf(
   return { trusted, mounts, users: trusted && why !== 'not root' };
 }
 
-/** A healthy agent connects within one second; one that takes this long may never come. */
+/** A healthy agent connects within one second; after this limit the server stops waiting. */
 const CONNECT_LIMIT_MS = 10_000;
 
-/** The projects' backends, with this machine among them. */
+/** The projects' backends, including the server's machine. */
 export function makeBackends(
   { settings, store }: Parts,
   hosts: Hosts,

@@ -34,10 +34,10 @@ export interface EngineParts {
   readonly serverHost: ServerHost | null;
 }
 
-/** Nothing starts on a machine that is no capacity. */
+/** Without a server host no job starts there. */
 const NO_FREEDOMS = { trusted: false, mounts: false, users: false };
 
-/** The loops that bring the world to where the database wants it. Not started yet. */
+/** The loops that carry out the decisions. They are not started yet. */
 export function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine {
   const { links, supervisor, serverId, backends, offers, context, changes, blobs } = parts;
   const { services, metrics, serverHost } = parts;

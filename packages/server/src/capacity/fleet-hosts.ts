@@ -1,7 +1,7 @@
 import { fleetHosts, type HostInput, type Id } from '@dstack/core';
 import type { Store } from '@dstack/store';
 
-/** An SSH host as its fleet names it; null = it is not known any more. */
+/** An SSH host as its fleet names it; null = the fleet no longer contains it. */
 export function fleetHostReader(store: Pick<Store, 'hostAccess' | 'instances' | 'fleets'>) {
   return async (instanceId: Id): Promise<Omit<HostInput, 'facts'> | null> => {
     const record = await store.hostAccess.byId(instanceId);

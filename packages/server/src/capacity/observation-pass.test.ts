@@ -16,7 +16,7 @@ interface World {
   readonly watches?: boolean;
 }
 
-/** One instance `i`; what a pass has written about it. */
+/** One instance `i`, and the writes of a pass about it. */
 function world({ instance, known, answer, watches = false }: World) {
   const saved: ObservationRecord[] = [];
   const signals: Signal[] = [];
@@ -68,7 +68,7 @@ it('stores what the backend reports, signals the instance and sets the time of t
   expect(armed).toEqual([NOW + 1_000_000]);
 });
 
-it('signals nobody while the answer stays the same', async () => {
+it('sends no signal while the answer stays the same', async () => {
   const first = world({ answer: booting });
   await first.run();
   const [known] = first.saved;
@@ -93,7 +93,7 @@ it('stores a login with the project’s key and a fresh token, and has the agent
   expect(JSON.stringify(saved)).not.toContain('10.0.0.9');
 });
 
-it('has the link opened where the server knows the access already', async () => {
+it('has the link opened with an access that is already stored', async () => {
   const { run, accesses, followed } = world({ answer: ready(null), watches: true });
   await run();
   expect(accesses).toEqual([]);
@@ -117,13 +117,13 @@ it('keeps the last answer when the backend cannot be asked, with the cause for p
   expect(armed).toEqual([NOW + 1_000_000]);
 });
 
-it('names a backend that is not configured any more', async () => {
+it('names a backend that is no longer configured', async () => {
   const { run, saved } = world({});
   await run();
   expect(saved[0]?.error).toBe('backend aws is not configured');
 });
 
-it('asks nothing about an instance that is ending, and clears its alarm', async () => {
+it('does not observe an instance that is ending, and clears its alarm', async () => {
   const known = { nextPassAt: NOW } as ObservationRecord;
   const { run, saved, armed, followed } = world({
     ...{ instance: { status: 'terminating' }, known },

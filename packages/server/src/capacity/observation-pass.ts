@@ -24,14 +24,14 @@ export interface ObservationDeps {
   readonly backends: Pick<ProjectBackends, 'find'>;
   readonly links: Pick<LinkSupervisor, 'follow'>;
   readonly now: () => Timestamp;
-  /** Sets or clears the alarm of the next question. */
+  /** Sets or clears the alarm of the next observation. */
   readonly arm: (kind: 'observation', id: Id, at: Timestamp | null) => void;
   readonly log: Logger;
 }
 
 /**
- * Asks the backend of an instance what has become of it, and stores the answer for the pass of the
- * instance, which decides. An answer that cannot be had changes nothing but the next time of asking.
+ * Observes an instance at its backend and stores the answer for the pass of the instance, which
+ * decides. Without an answer only the time of the next observation changes.
  */
 export function observationPass(deps: ObservationDeps): (id: Id) => Promise<WorkEnding> {
   return async (id) => {
@@ -95,7 +95,7 @@ function withoutAccess({
   return { state, machine };
 }
 
-/** Stores how the agent is reached, once. */
+/** Stores the access to the agent, once. */
 async function storeAccess(
   { store }: ObservationDeps,
   { id, projectId }: InstanceRecord,

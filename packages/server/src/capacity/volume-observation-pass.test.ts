@@ -52,7 +52,7 @@ async function pass(): Promise<void> {
 }
 
 describe('asking about a volume', () => {
-  it('stores the answer, and signals the volume when it is news', async () => {
+  it('stores the answer, and signals the volume if it is new', async () => {
     await pass();
     expect(saved).toMatchObject({ observation: READY, error: null });
     expect(armed).toEqual([saved?.nextPassAt]);

@@ -21,14 +21,14 @@ export interface VolumeObservationDeps {
   /** Another server is linked to the host. */
   readonly hosts: { isElsewhere(hostId: string): Promise<boolean> };
   readonly now: () => Timestamp;
-  /** Sets or clears the alarm of the next question. */
+  /** Sets or clears the alarm of the next observation. */
   readonly arm: (kind: 'volume-observation', id: Id, at: Timestamp | null) => void;
   readonly log: Logger;
 }
 
 /**
- * Asks the backend of a volume what has become of it, and stores the answer for the pass of the volume,
- * which decides. Without an answer only the time of the next question changes.
+ * Observes a volume at its backend and stores the answer for the pass of the volume, which decides.
+ * Without an answer only the time of the next observation changes.
  */
 export function volumeObservationPass(
   deps: VolumeObservationDeps,
@@ -43,7 +43,8 @@ export function volumeObservationPass(
       return { ending: 'done' };
     }
     if (volume.hostId !== null && (await deps.hosts.isElsewhere(volume.hostId))) {
-      // The other server finds it as overdue; this one takes it up when the host changes over.
+      // The other server finds it as overdue; this server continues when it gets the link to the
+      // host.
       arm('volume-observation', id, now() + ELSEWHERE_DELAY);
       return { ending: 'done' };
     }
@@ -74,7 +75,7 @@ async function ask(
   } catch (error) {
     const message = errorMessage(error);
     const isKnown = before.error === message;
-    // A host may be away for days.
+    // A host may be unreachable for days.
     if (!isKnown && capabilitiesOf(volume.backend).owner === 'provider') {
       log.warn({ volume: volume.name, err: error }, 'volume not observed');
     }

@@ -64,7 +64,7 @@ it('instances whose backend reports changes are observed, together and once', as
   watched.close();
 });
 
-it('a backend without such reports is left alone', async () => {
+it('a backend without such reports is not watched', async () => {
   const { watched, signalled } = world();
   const silent = { name: 'aws', instances: {} } as unknown as Backend;
   await watched.watch('project', silent);

@@ -10,12 +10,12 @@ export interface WatchedBackendsOptions {
   readonly log: Logger;
 }
 
-/** Changes that are reported within this time are looked up together. */
+/** Changes that are reported within this time are observed together. */
 const TOGETHER_MS = 20;
 
 /**
- * Has instances observed as soon as their backends report a change, and all of them when a watch
- * begins: what changed while nobody watched was reported to nobody.
+ * Orders observations of instances as soon as their backends report a change, and of all instances
+ * when a watch begins, because earlier changes were not reported.
  */
 export class WatchedBackends {
   readonly #options: WatchedBackendsOptions;

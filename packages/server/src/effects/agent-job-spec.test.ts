@@ -41,7 +41,7 @@ function specOf({
   });
 }
 
-it('a job is told how often it was interrupted before, unless it sets that itself', () => {
+it('a job receives the number of its interruptions, unless it sets that itself', () => {
   const own = { DSTACK_RUN_RESUME_COUNT: '7' };
   expect(specOf({ resumeCount: 2 }).env).toEqual({ DSTACK_RUN_RESUME_COUNT: '2' });
   expect(specOf({ resumeCount: 2, spec: { env: own } }).env).toEqual(own);
@@ -88,7 +88,7 @@ describe('the image', () => {
 });
 
 describe('resources', () => {
-  it('are all of the instance where nothing else was decided', () => {
+  it('are the whole instance unless blocks were claimed', () => {
     expect(specOf()).toMatchObject({
       ...{ network_mode: 'bridge', cpu_limit: null, memory_limit_bytes: null, gpus: null },
       shm_size_bytes: null,
@@ -114,13 +114,13 @@ describe('the user', () => {
     expect(specOf({ ...named, offerName: LOCAL_PROCESS_INSTANCE }).user).toEqual(user);
   });
 
-  it('of an image does not count where there is no image', () => {
+  it('of an image does not apply without the image', () => {
     expect(specOf({ spec: { user }, offerName: LOCAL_PROCESS_INSTANCE }).user).toBeNull();
   });
 });
 
-describe('what the job cannot go without', () => {
-  it('comes along: directories of the machine, archives by their hash, its repo', () => {
+describe('required inputs of the job', () => {
+  it('are in the spec: directories of the machine, archives by their hash, its repo', () => {
     const spec = {
       volumes: [{ instance_path: '/data', path: '/mnt' }],
       file_archives: [{ id: 'a', path: '/code' }],

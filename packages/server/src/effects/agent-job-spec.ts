@@ -19,14 +19,14 @@ import {
 } from '@dstack/core';
 import { JobSpecError, NamedSecrets } from './named-secrets.ts';
 
-/** Credentials for a remote repo, as the user who started the run gave them. */
+/** Credentials for a remote repo, as the user who started the run sent them. */
 export interface RepoCreds {
   readonly clone_url: string;
   readonly private_key: string | null;
   readonly oauth_token: string | null;
 }
 
-/** All that a job takes along to its host. Secrets are in clear here and nowhere else. */
+/** All inputs of a job's start on its host. Secrets are in clear text only here. */
 export interface AgentJobInput {
   readonly run: RunRecord;
   readonly job: JobRecord;
@@ -41,12 +41,12 @@ export interface AgentJobInput {
   readonly repoCreds: RepoCreds | null;
   /** SHA-256 of each archive, by id. */
   readonly archiveHashes: Readonly<Record<string, string>>;
-  /** `env` of an SSH fleet: below the job's own. */
+  /** `env` of an SSH fleet; the job's own variables override it. */
   readonly fleetEnv: Readonly<Record<string, string>>;
-  /** The user's lines without wrapping; null when the image's own command runs. */
+  /** The user's lines without wrapping; null if the image's own command runs. */
   readonly shellCommands: readonly string[] | null;
   readonly defaultRegistry: string | null;
-  /** By which the job may reach the API (`dstack: true`); null = it may not. */
+  /** The token for access to the API (`dstack: true`); null = no access. */
   readonly token: string | null;
   readonly hold: boolean;
   readonly cluster: ClusterInfo | null;
@@ -115,7 +115,7 @@ export function agentJobSpec(input: AgentJobInput): JobSpecForAgent {
   };
 }
 
-/** Of a job that is held they come with its start, with addresses filled in. */
+/** The addresses of a held job come with its start. */
 function commandsOf({ job, hold, shellCommands }: AgentJobInput) {
   const ready = hold ? (commands: readonly string[]) => commands : unescapeReferences;
   return {
@@ -124,15 +124,15 @@ function commandsOf({ job, hold, shellCommands }: AgentJobInput) {
   };
 }
 
-/** Where jobs are plain processes, the user of an image that is not there means nobody. */
+/** A process job has no image, so the image's user does not apply. */
 function userOf({ run, job, instance }: AgentJobInput): JobSpec['user'] | null {
   const isProcess = instance.offer?.instance.name === LOCAL_PROCESS_INSTANCE;
   return isProcess && !run.spec.configuration.user ? null : (job.spec.user ?? null);
 }
 
 /**
- * The reserved names come from the agent, but for the number of resumes, which only the server knows;
- * of the rest the job's own value wins over the fleet's.
+ * The agent sets the reserved names, except the number of resumes, which only the server has.
+ * Otherwise the job's own value overrides the fleet's.
  */
 function jobEnv(input: AgentJobInput, secrets: NamedSecrets): Record<string, string> {
   const DSTACK_RUN_RESUME_COUNT = String(input.job.resumeCount);
@@ -143,7 +143,7 @@ function jobEnv(input: AgentJobInput, secrets: NamedSecrets): Record<string, str
   };
   if (input.token !== null) {
     env.DSTACK_PROJECT ??= input.projectName;
-    // For nobody else: the user may have named another server.
+    // Only for this server: the user may have named another one.
     if (env.DSTACK_SERVER_URL === socketUrl(SERVER_SOCKET)) env.DSTACK_TOKEN ??= input.token;
   }
   return Object.fromEntries(
@@ -163,7 +163,7 @@ function filledAuth(auth: RegistryAuth | null, secrets: NamedSecrets): RegistryA
   return auth && { username: secrets.fill(auth.username), password: secrets.fill(auth.password) };
 }
 
-/** What the job may use of its instance: all of it, or the blocks it claimed. */
+/** The share of the instance that the job may use: all of it, or its claimed blocks. */
 function share(job: JobRecord) {
   const runtime = job.runtimeData;
   return {
@@ -174,7 +174,7 @@ function share(job: JobRecord) {
   };
 }
 
-/** What cannot be mounted is refused: a job without its data would do harm. */
+/** Mounts that are not possible are refused, because a job without its data would do harm. */
 function mounts(spec: JobSpec, volumes: readonly MountedVolume[]): JobMount[] {
   const remaining = [...volumes];
   return (spec.volumes ?? []).map((mount) => {
@@ -220,13 +220,15 @@ function repo({ run, job, repoCreds }: AgentJobInput): RepoForAgent | null {
   };
 }
 
-/** The agent puts these into the job's home, where its commands can print them. */
+/** The agent writes these into the job's home, where its commands can print them. */
 function repoSecrets({ job, repoCreds }: AgentJobInput): (string | null)[] {
   if (!job.spec.repo_data || !repoCreds) return [];
   return [repoCreds.oauth_token, repoCreds.private_key];
 }
 
-/** A job's image with its registry: a name without one gets the server's default registry. */
+/**
+ * A job's image with its registry: a name without a registry gets the server's default registry.
+ */
 export function imageName(
   { image_name: image }: Pick<JobSpec, 'image_name'>,
   registry: string | null,

@@ -32,7 +32,7 @@ interface Scene {
   readonly linked?: boolean;
 }
 
-/** A job on an instance whose agent is linked, and what became of the intents carried out. */
+/** A job on an instance whose agent is linked, and the outcomes of its intents. */
 function scene({ start, release, linked = true }: Scene) {
   const finished: { state: string; result: unknown; signals: readonly Signal[] | undefined }[] = [];
   const handle = { id: 'm-1', data: null };
@@ -74,7 +74,7 @@ const refused = (reason: string) => ({
 });
 
 describe('an effect', () => {
-  it('that succeeds is recorded, and wakes the run that decided it', async () => {
+  it('that succeeds is recorded, and signals the run that decided it', async () => {
     const { finished, carryOut } = scene({});
     expect(await carryOut('job.start:j:0')).toEqual({ ending: 'done' });
     expect(finished).toEqual([
@@ -82,25 +82,25 @@ describe('an effect', () => {
     ]);
   });
 
-  it('that nobody announced, or not any more, is none', async () => {
+  it('that is not announced, or no longer, is ignored', async () => {
     const { finished, carryOut } = scene({});
     expect(await carryOut('job.start:other:0')).toEqual({ ending: 'done' });
     expect(finished).toEqual([]);
   });
 
-  it('on a job that was deleted has nothing to do', async () => {
+  it('on a job that was deleted does nothing', async () => {
     const { finished, carryOut } = scene({ linked: false });
     expect(await carryOut('job.release:gone:0')).toEqual({ ending: 'done' });
     expect(finished).toEqual([{ state: 'done', result: { kind: 'ok' }, signals: [] }]);
   });
 
-  it('that has to wait for a link is tried again, without a word in the log', async () => {
+  it('that has to wait for a link is tried again, without a line in the log', async () => {
     const { finished, carryOut } = scene({ linked: false });
     expect(await carryOut('job.start:j:0')).toEqual({ ending: 'retry', error: null });
     expect(finished).toEqual([]);
   });
 
-  it('that the provider has only accepted is tried again, without a word in the log', async () => {
+  it('that the provider has only accepted is tried again, without a line in the log', async () => {
     const { finished, carryOut } = scene({ release: async () => 'releasing' });
     expect(await carryOut('instance.terminate:i:0')).toEqual({ ending: 'retry', error: null });
     expect(finished).toEqual([]);
@@ -135,13 +135,13 @@ describe('an effect', () => {
     expect(finished).toEqual([refused(reason)]);
   });
 
-  it('that removes an ended job wakes nobody', async () => {
+  it('that removes an ended job sends no signals', async () => {
     const { finished, carryOut } = scene({});
     await carryOut('job.remove:j:0');
     expect(finished).toEqual([{ state: 'done', result: { kind: 'ok' }, signals: [] }]);
   });
 
-  it('on a machine wakes the instance and the run that it is made for', async () => {
+  it('on a machine signals the instance and the run that it is created for', async () => {
     const { finished, carryOut } = scene({});
     await carryOut('instance.terminate:i:0');
     expect(finished[0]?.signals).toEqual([

@@ -8,9 +8,9 @@ import { JobSpecError } from './named-secrets.ts';
 import { NotNow } from './not-now.ts';
 
 /**
- * Carries out announced effects. Each is safe to repeat: the agent knows jobs by id, backends know
- * machines by the intent's key, so an effect that a crash cut short is done again and adopts what
- * is there. Its result is written at once and by itself, and whoever decided it is woken.
+ * Carries out announced effects. Each is safe to repeat: agents find jobs by id, and backends find
+ * instances by the intent's key, so an interrupted effect is repeated and adopts what exists. The
+ * result is written at once in a transaction of its own, and signals the records that depend on it.
  */
 export function effects(options: EffectsOptions): KeyWork {
   return async (key) => {
@@ -43,7 +43,7 @@ function refusalOf(error: unknown): IntentResult | null {
   if (error instanceof AgentRefusal && error.status === 400) {
     return { kind: 'refused', reason: 'executor_error', message: error.message };
   }
-  // The decision to try again, and when, is made with the instance.
+  // The pass of the instance decides whether and when to try again.
   if (error instanceof BackendError && !(error instanceof NoAnswerError)) {
     return { kind: 'refused', reason: 'error', message: error.message };
   }

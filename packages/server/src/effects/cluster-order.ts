@@ -1,4 +1,7 @@
-/** Where an instance of a cluster may be created, and whether it has to wait for the master. */
+/**
+ * The site where an instance of a cluster may be created, and whether it has to wait for the
+ * master.
+ */
 import { isInstancePending, isJobFinished } from '@dstack/contract/status';
 import {
   clusterSite,
@@ -14,15 +17,15 @@ import { NotNow } from './not-now.ts';
 type Order = Extract<IntentPayload, { kind: 'instance.create' }>;
 
 /**
- * Null: at any site. Throws `NotNow` while the master of the cluster is still to be created: the pass
- * of the fleet signals the order then.
+ * Null: at any site. Throws `NotNow` while the master of the cluster is not created yet: the pass
+ * of the fleet signals the order later.
  */
 export async function siteOfOrder(
   store: Pick<Store, 'engine'>,
   instance: InstanceRecord,
   { untried }: Order,
 ): Promise<Site | null> {
-  // What was tried is repeated as it was: an earlier attempt may have created the machine.
+  // An earlier attempt may have created the machine, so the same offer is repeated.
   const fleet = untried ? await store.engine.loadFleet(instance.fleetId) : null;
   if (fleet === null) return null;
   const decided = clusterSite(fleet.fleet, fleet.instances, instance);
@@ -36,7 +39,10 @@ export async function siteOfOrder(
   }
 }
 
-/** Whether an order that no backend has been asked about can be dropped: nobody needs the instance. */
+/**
+ * Whether an order can be dropped: no backend has been asked about it, and its instance is no
+ * longer needed.
+ */
 export async function isNeedless(
   store: Pick<Store, 'jobs'>,
   { status, provisioningJobId }: InstanceRecord,

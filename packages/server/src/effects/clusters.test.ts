@@ -45,7 +45,7 @@ function fleetWith(part: Partial<FleetSnapshot> = {}) {
 }
 
 describe('an instance of a cluster', () => {
-  it('is created where its master is', async () => {
+  it('is created at the site of its master', async () => {
     const { store } = fleetWith();
     expect(await siteOfOrder(store, OTHER, UNTRIED)).toMatchObject({
       ...{ backend: 'aws', region: 'eu-1' },
@@ -53,13 +53,13 @@ describe('an instance of a cluster', () => {
     expect(await siteOfOrder(store, MASTER, UNTRIED)).toBeNull();
   });
 
-  it('waits, without being asked for again, until its master is created', async () => {
+  it('waits, without another order, until its master is created', async () => {
     const planned = instanceRecord({ id: 'master', status: 'pending' });
     const { store } = fleetWith({ instances: [planned, OTHER] });
     await expect(siteOfOrder(store, OTHER, UNTRIED)).rejects.toEqual(signalled);
   });
 
-  it('is sought where it was tried, wherever the cluster is by now', async () => {
+  it('is searched at the site of its first attempt, wherever the cluster is by now', async () => {
     const { untried: _, ...tried } = UNTRIED;
     expect(await siteOfOrder(fleetWith().store, OTHER, tried)).toBeNull();
   });
@@ -97,7 +97,7 @@ describe('the placement group of an order', () => {
     expect(changes.map(({ type }) => type)).toEqual(['group.insert', 'intent.insert']);
   });
 
-  it('is the one that is there', async () => {
+  it('is the existing one', async () => {
     expect(await at([here({})]).asked).toBe('main-cloud-group-1');
     expect(await at([here({})], OTHER).asked).toBe('main-cloud-group-1');
   });
@@ -106,12 +106,12 @@ describe('the placement group of an order', () => {
     await expect(at([here({ status: 'creating' })], OTHER).asked).rejects.toEqual(signalled);
   });
 
-  it('leads to another offer where there can be none', async () => {
+  it('leads to another offer if it cannot be created', async () => {
     const failed = here({ status: 'failed', statusMessage: 'limit reached' });
     await expect(at([failed]).asked).rejects.toBeInstanceOf(SkipOfferError);
   });
 
-  it('is none for instances that join a cluster without one, and where there are none', async () => {
+  it('is none for instances that join a cluster without one, and for backends without groups', async () => {
     expect(await at([], OTHER).asked).toBeNull();
     expect(await at([], MASTER, 'runpod').asked).toBeNull();
   });
@@ -125,7 +125,7 @@ describe('an instance of a gang that is ordered together', () => {
     return placeInGroup({ groups: { byId: async () => view } } as unknown as Store, member);
   };
 
-  it('takes its place in the group, of the offer that the group was made of', async () => {
+  it('takes its place in the group, with the offer that the group was created from', async () => {
     expect(await placed({})).toEqual({
       ...{ kind: 'member', offer: OFFER },
       place: { handle: { id: 'pg-1', data: null }, rank: 1, size: 2 },
@@ -137,7 +137,7 @@ describe('an instance of a gang that is ordered together', () => {
     await expect(waiting).rejects.toBeInstanceOf(NotNow);
   });
 
-  it('finds no capacity where the group found none, and no machine in one that ends', async () => {
+  it('finds no capacity if the group found none, and no machine in a group that ends', async () => {
     const failed = await placed({ status: 'failed', statusMessage: 'full' });
     expect(failed).toMatchObject({ result: { kind: 'no-capacity', message: 'full' } });
     for (const group of [{ status: 'deleting' } as const, null]) {

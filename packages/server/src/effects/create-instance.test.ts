@@ -73,8 +73,8 @@ function attempt(
   return { tried, begun, result };
 }
 
-describe('making an instance', () => {
-  it('takes the first offer that is honoured', async () => {
+describe('creating an instance', () => {
+  it('takes the first offer that is accepted', async () => {
     const { tried, result } = attempt({ a: new NoCapacityError('full'), b: 'made', c: 'made' });
     expect(await result).toMatchObject({
       kind: 'instance.created',
@@ -96,14 +96,14 @@ describe('making an instance', () => {
     });
   });
 
-  it('does not turn to another offer where a backend may still be making a machine', async () => {
+  it('does not try another offer while a backend may still create a machine', async () => {
     const silent = new BackendTimeoutError('aws', 'for an instance', 1000);
     const { tried, result } = attempt({ a: silent, b: 'made' });
     await expect(result).rejects.toBe(silent);
     expect(tried).toEqual(['a']);
   });
 
-  it('is sure of a machine that an earlier attempt may have made before it takes another offer', async () => {
+  it('resolves an earlier attempt, which may have created a machine, before it tries another offer', async () => {
     const broken = attempt({ a: new BackendError('429'), b: 'made' }, { inDoubt: 2 });
     await expect(broken.result).rejects.toBeInstanceOf(NoAnswerError);
     expect(broken.tried).toEqual(['a']);
@@ -113,7 +113,7 @@ describe('making an instance', () => {
     expect(await later.result).toMatchObject({ offer: { instance: { name: 'b' } } });
   });
 
-  it('records before each attempt what a repetition begins with', async () => {
+  it('records before each attempt where a repetition begins', async () => {
     const silent = new BackendTimeoutError('aws', 'for an instance', 1000);
     const { begun, result } = attempt({ a: new NoCapacityError('full'), b: silent, c: 'made' });
     await expect(result).rejects.toBe(silent);

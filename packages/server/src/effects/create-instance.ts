@@ -12,11 +12,11 @@ export interface CreateInstanceInput extends OffersToTry {
   readonly backend: (offer: Offer) => Promise<Backend | null>;
   /** See `OrderRecord`. */
   readonly asking: (left: number, backend: Backend) => Promise<void>;
-  /** Null: none. Rejects with `SkipOfferError` where there has to be one, and cannot be. */
+  /** Null: none. Rejects with `SkipOfferError` if one is required and cannot be created. */
   readonly placementGroup: (offer: Offer, backend: Backend) => Promise<string | null>;
 }
 
-/** Creates the instance of the first offer that a backend honours. */
+/** Creates the instance from the first offer that a backend accepts. */
 export async function createInstance(input: CreateInstanceInput): Promise<IntentResult> {
   return await tryOffers(input, async (offer, left) => {
     const backend = await input.backend(offer);

@@ -37,7 +37,7 @@ function drained({ shared = false, stopDuration = 300 as number | null } = {}) {
 }
 
 describe('the stop of a replica that is scaled down', () => {
-  it('waits until what it was asked is answered, and is woken then', () => {
+  it('waits until pending requests are answered, and is signalled then', () => {
     const { isDone, answer, signals } = drained();
     expect(isDone()).toBe(false);
     answer();
@@ -57,7 +57,7 @@ describe('the stop of a replica that is scaled down', () => {
     expect(isDone()).toBe(true);
   });
 
-  it('waits until all servers know of it, where there are several', () => {
+  it('waits until all servers have received the change, if there are several', () => {
     const { isDone, answer, at } = drained({ shared: true });
     answer();
     expect(isDone()).toBe(false);

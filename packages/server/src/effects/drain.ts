@@ -7,18 +7,18 @@ export interface DrainOptions {
   readonly now: () => Timestamp;
 }
 
-/** Requests get this share of `stop_duration` to be answered in; the process has the rest. */
+/** The share of `stop_duration` for answering requests; the process has the rest. */
 const SHARE = 0.5;
 
-/** No request is waited for longer than this (µs), also where the stop itself may take for ever. */
+/** The longest wait for a request (µs), even if the stop itself has no limit. */
 const LONGEST = 600 * SECOND;
 
-/** By then every server knows that the replica takes nothing more (µs). */
+/** After this time every server has stopped sending requests to the replica (µs). */
 const KNOWN_TO_ALL = 2 * SECOND;
 
 /**
- * Lets a replica that is scaled down answer what it was asked before it is told to stop. Requests
- * that other servers have sent it are waited for only until those have heard of it.
+ * Lets a scaled-down replica answer its pending requests before it is stopped. Requests from other
+ * servers are awaited only until those servers have received the change.
  */
 export class Drain {
   readonly #options: DrainOptions;
@@ -27,12 +27,12 @@ export class Drain {
     this.#options = options;
   }
 
-  /** False: not now; the effect of this key is woken when it may be so. */
+  /** False: not yet; the effect with this key is signalled when it may continue. */
   isDone(job: JobRecord, key: string): boolean {
     const { store, services, now } = this.#options;
     const since = job.stopRequestedAt ?? now();
     if (now() >= since + limit(job)) return true;
-    // A database that does not answer has all unfinished work taken up when it does again.
+    // If the database does not answer, all unfinished work is started again once it does.
     const wake = () => void store.engine.signal([{ kind: 'intent', id: key }]).catch(() => {});
     if (!services.leave(job.id, wake)) return false;
     const known = store.shared ? since + KNOWN_TO_ALL : since;

@@ -14,7 +14,7 @@ interface Situation {
   readonly instanceId?: string | null;
 }
 
-/** Whether the effect is ours where another server is linked to the host `there`. */
+/** Whether the effect belongs to this server if another server is linked to the host `there`. */
 function isOurs({ payload, shared = true, backend = 'aws', ...of }: Situation): Promise<boolean> {
   const instance = instanceRecord({ id: 'there', backend, hostId: of.hostId ?? null });
   const job = jobRecord({ instanceId: of.instanceId === undefined ? 'there' : of.instanceId });

@@ -7,8 +7,8 @@ export interface EffectOwnerOptions {
 }
 
 /**
- * Whether an announced effect is this server's to carry out. What concerns a host is left to the
- * server that is linked to it; it is announced again to all when a link comes up.
+ * Whether this server should carry out an announced effect. The server with the link to a host
+ * carries out the effects on that host; a new link announces them again to all servers.
  */
 export function effectIsOurs({ store, hosts }: EffectOwnerOptions) {
   return async (key: string): Promise<boolean> => {

@@ -1,4 +1,4 @@
-/** Effects on instances, and all that effects are carried out with. */
+/** Effects on instances, and the parts that all effects use. */
 import type { Backend, InstanceOrder } from '@dstack/backends';
 import { isSshHost } from '@dstack/contract/status';
 import {
@@ -36,14 +36,14 @@ export interface EffectsOptions {
   readonly serverId: string;
   /** Requests under way of a replica that is scaled down; see `drain.ts`. */
   readonly drain: Drain;
-  /** Offers for an instance that no job asked for. */
+  /** Offers for an instance without a job. */
   readonly fleetOffers: (instance: InstanceRecord) => Promise<readonly Offer[]>;
   readonly now: () => Timestamp;
   readonly newId: () => string;
   readonly log: Logger;
 }
 
-/** An order without what depends on the offer. */
+/** The part of an order that does not depend on the offer. */
 type OpenOrder = Omit<InstanceOrder, 'offer' | 'placementGroup'>;
 
 export async function makeInstance(
@@ -60,7 +60,7 @@ export async function makeInstance(
   return await createFromOffers(options, { intent, view, order });
 }
 
-/** A machine that exists already: there is no offer to choose. */
+/** An existing machine: there is no offer to choose. */
 async function takeOver(
   options: EffectsOptions,
   instance: InstanceRecord,
@@ -126,7 +126,7 @@ async function orderFor(
   };
 }
 
-/** Of the job that the instance is created for: they fix its zone. */
+/** Of the job that the instance is created for: they determine its zone. */
 async function volumesFor(
   { volumes }: Pick<Store, 'volumes'>,
   { provisioningJobId }: InstanceRecord,
@@ -135,7 +135,7 @@ async function volumesFor(
   return mounted.flatMap(({ handle }) => (handle ? [handle] : []));
 }
 
-/** Null: it is not configured any more. */
+/** Null: the backend is no longer configured. */
 async function backendOf(
   { backends }: EffectsOptions,
   { backend, projectId }: InstanceRecord,
@@ -155,7 +155,7 @@ export async function endInstance(
     options.log.warn({ instance: instance.name }, message);
     return { kind: 'refused', reason: BACKEND_MISSING, message };
   }
-  // An instance that shares its agent with others leaves the link as it is.
+  // An instance that shares its agent with others keeps the link.
   const hasOwnAgent = instance.hostId === instance.id;
   const isCharged = backend.capabilities.owner === 'provider';
   if (hasOwnAgent && isCharged) await options.links.hold(instance.id);

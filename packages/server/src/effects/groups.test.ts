@@ -62,7 +62,7 @@ describe('a placement group', () => {
     expect(await listed()).toEqual([{ handle, owner, key: 'group.create:group-1:0' }]);
   });
 
-  it('is sought until it is certain that an earlier order has not made it', async () => {
+  it('is searched until it is certain that an earlier order has not created it', async () => {
     const { account, create } = scene();
     account.provider.calls.script('lost', 'refused');
     await expect(create()).rejects.toBeInstanceOf(NoAnswerError);
@@ -83,7 +83,7 @@ describe('a compute group', () => {
     expect(account.provider.isFull).toBe(true);
   });
 
-  it('ends with its machines, and their agents are not missed', async () => {
+  it('ends with its machines, and the loss of their agents is no error', async () => {
     const { account, world, create, links, listed, ...scened } = scene(ofGang);
     const made = await create(offers);
     if (made.kind !== 'group.created') throw new Error('there is no group');
@@ -100,7 +100,7 @@ describe('a compute group', () => {
   });
 });
 
-it('a group lives on when its backend was removed, and says so', async () => {
+it('a group is kept if its backend was removed, and its status has the reason', async () => {
   const { world, ...scened } = scene({ status: 'deleting', handle: { id: 'pg-1', data: null } });
   world.backend = null;
   expect(await scened.delete()).toMatchObject({ kind: 'refused', reason: 'backend_missing' });

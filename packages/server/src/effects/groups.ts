@@ -7,7 +7,7 @@ import { NotNow } from './not-now.ts';
 import { errorInDoubt, orderRecord } from './order-record.ts';
 import { tryOffers } from './try-offers.ts';
 
-/** An order without what depends on the offer. */
+/** The part of an order that does not depend on the offer. */
 type OpenOrder = Omit<GroupOrder, 'offer'>;
 
 export async function createGroup(

@@ -1,4 +1,4 @@
-/** `JobStarter` beside `start-job.test.ts`: what follows the spec, and jobs that were held. */
+/** `JobStarter`, in addition to `start-job.test.ts`: the steps after the spec, and held jobs. */
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { JobRecord } from '@dstack/core';
@@ -22,7 +22,7 @@ const run = runRecord({
   } as never,
 });
 
-/** One of two nodes, on an instance of its own. */
+/** One of two nodes, each on a separate instance. */
 function aNode(num: number, spec: object = {}): JobRecord {
   return jobRecord(
     {
@@ -43,7 +43,7 @@ function aNode(num: number, spec: object = {}): JobRecord {
 interface Setup {
   readonly jobs?: readonly JobRecord[];
   readonly missing?: { readonly archives: readonly string[]; readonly code: boolean };
-  /** Bytes that the server has kept, by their SHA-256. */
+  /** Uploads that the server has stored, by their SHA-256. */
   readonly blobs?: Readonly<Record<string, string>>;
   /** The owner registers another key while the job is sent. */
   readonly keyIsAdded?: boolean;
@@ -117,7 +117,7 @@ describe('the start of a job', () => {
     repo_code_hash: 'known',
   });
 
-  it('sends what the agent lacks, and nothing else', async () => {
+  it('sends the uploads that the agent lacks, and nothing else', async () => {
     const blobs = { 'sha-archive': 'a tar', 'sha-code': 'a diff' };
     const all = setup({
       jobs: [withUploads],
@@ -144,7 +144,7 @@ describe('the start of a job', () => {
     await expect(start()).rejects.toThrow(why);
   });
 
-  it('sends keys again that changed before the agent knew the job', async () => {
+  it('sends keys again that changed before the agent had the job', async () => {
     const { start, calls } = setup({ keyIsAdded: true });
     await start();
     expect(calls).toEqual([
@@ -153,7 +153,7 @@ describe('the start of a job', () => {
     ]);
   });
 
-  it('names the other nodes at once where the job is not held', async () => {
+  it('names the other nodes at once if the job is not held', async () => {
     const { start, calls } = setup();
     await start(false);
     expect(calls).toEqual([['put', 'job-0', CLUSTER]]);
@@ -171,7 +171,7 @@ describe('the release of a job that was held', () => {
     ]);
   });
 
-  it('is refused where a node that its commands mention has no address any more', async () => {
+  it('is refused if a node that its commands mention no longer has an address', async () => {
     const { release, calls } = setup({ jobs: [{ ...aNode(0), provisioningData: null }, aNode(1)] });
     await expect(release()).rejects.toThrow(JobSpecError);
     await expect(release()).rejects.toThrow('node 0 of group 0 has no address any more');

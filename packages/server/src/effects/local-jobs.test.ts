@@ -44,7 +44,7 @@ describe('a job that starts on the machine of the server', () => {
     expect(localJob(trusting, on('local'), job(more))).toEqual(job(more));
   });
 
-  it('starts without optional volumes, and its output says so', () => {
+  it('starts without optional volumes, and its output reports it', () => {
     const optional = job({ mounts: [{ ...mount, optional: true }] });
     expect(localJob(strict, on('local'), optional)).toMatchObject({
       mounts: [],
@@ -53,13 +53,13 @@ describe('a job that starts on the machine of the server', () => {
     expect(localJob(trusting, on('local'), optional)).toEqual(optional);
   });
 
-  it('may mount volumes, which hold nothing of the machine', () => {
+  it('may mount volumes, which contain no files of the machine', () => {
     const volume = { ...mount, source: '', volume: { id: 'v', path: null } };
     const mounting = job({ mounts: [volume] });
     expect(localJob(strict, on('local'), mounting)).toEqual(mounting);
   });
 
-  it('is no user of the machine', () => {
+  it('is not a user of the machine', () => {
     const asRoot = job({ user: root });
     expect(localJob(strict, on('local', 'local-process'), asRoot).user).toBeNull();
     expect(localJob(trusting, on('local', 'local-process'), asRoot).user).toEqual(root);
@@ -67,7 +67,7 @@ describe('a job that starts on the machine of the server', () => {
   });
 });
 
-it('leaves jobs of other machines as they are', () => {
+it('does not change jobs of other machines', () => {
   const mighty = job({ project_name: 'other', privileged: true, mounts: [mount] });
   expect(localJob(strict, on('remote'), mighty)).toBe(mighty);
 });

@@ -3,7 +3,7 @@ import type { JobSpecForAgent } from '@dstack/contract/agent';
 import { type InstanceRecord, isServerHost, LOCAL_PROCESS_INSTANCE } from '@dstack/core';
 import { JobSpecError } from './named-secrets.ts';
 
-/** What jobs may do on the machine of this server. */
+/** Permissions of jobs on the server's machine. */
 export interface LocalJobRules extends LocalFreedoms {
   /** Projects that may run jobs there, in lower case. */
   readonly projects: ReadonlySet<string>;
@@ -12,7 +12,7 @@ export interface LocalJobRules extends LocalFreedoms {
 type Instance = Pick<InstanceRecord, 'backend' | 'offer'>;
 
 /**
- * Restricts a job on the server's machine to what the settings allow; jobs on other machines are
+ * Restricts a job on the server's machine to the present settings; jobs on other machines are
  * returned unchanged. Checked at the start, because the settings may have changed since the job was
  * placed. Throws `JobSpecError`.
  */

@@ -6,7 +6,7 @@ export class JobSpecError extends Error {
   override name = 'JobSpecError';
 }
 
-/** Fills in a project's secrets, and records which of them one job has named. */
+/** Fills in a project's secrets, and records which of them one job uses. */
 export class NamedSecrets {
   readonly #secrets: Readonly<Record<string, string>>;
   readonly #named = new Set<string>();
@@ -15,7 +15,7 @@ export class NamedSecrets {
     this.#secrets = secrets;
   }
 
-  /** Throws `JobSpecError` for a name that has no value. */
+  /** Throws `JobSpecError` for a name without a value. */
   fill(text: string): string {
     if (!text.includes('${{')) return text;
     const answer = interpolate(text, { secrets: this.#secrets });

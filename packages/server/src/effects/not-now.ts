@@ -1,7 +1,7 @@
 /** An effect cannot be carried out yet; nothing to log. */
 export class NotNow extends Error {
   override name = 'NotNow';
-  /** Whoever changes that signals the effect; else it is tried again after a while. */
+  /** The change of that signals the effect; otherwise it is tried again after a while. */
   readonly isSignalled: boolean;
 
   constructor(message: string, { isSignalled = false } = {}) {

@@ -11,7 +11,7 @@ const MINUTE = 60_000_000;
 
 type Order = IntentOf<'instance.create'>['payload'];
 
-/** An order, and what has been recorded of it. */
+/** An order, and its recorded progress. */
 function ordered(part: Partial<Order> = {}, { isOrdered = true, now = 0 } = {}) {
   const written: IntentPayload[] = [];
   const payload: Order = {
@@ -48,7 +48,7 @@ it('records that a backend is asked before it is, once for each offer', async ()
   expect(written[0]).not.toHaveProperty('untried');
 });
 
-it('writes nothing for what costs nothing, except that it may no longer be dropped', async () => {
+it('writes nothing for machines without costs, except that the order may no longer be dropped', async () => {
   const plain = ordered();
   await plain.record.asking(2, LOCAL);
   expect(plain.written).toEqual([]);
@@ -62,7 +62,7 @@ it('asks no backend once the order was withdrawn', async () => {
   await expect(record.asking(2, AWS)).rejects.toBeInstanceOf(NotNow);
 });
 
-it('is in doubt about the offer that an earlier attempt has asked for, for a while', async () => {
+it('is in doubt about the offer of an earlier attempt for a while', async () => {
   const first = ordered();
   await first.record.asking(2, AWS);
   expect(first.record.inDoubt(2)).toBe(false);
@@ -71,7 +71,7 @@ it('is in doubt about the offer that an earlier attempt has asked for, for a whi
   expect(ordered({ asked: 2 }, { now: 15 * MINUTE }).record.inDoubt(2)).toBe(false);
 });
 
-it('takes only those errors for an answer that say what there is', () => {
+it('accepts only errors as an answer that describe the present state', () => {
   for (const answer of [new NoCapacityError('full'), new SkipOfferError('no'), new NotNow('')]) {
     expect(errorInDoubt(answer)).toBe(answer);
   }

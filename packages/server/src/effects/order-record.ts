@@ -1,4 +1,7 @@
-/** How far an order of a machine or group has come, recorded so that it is repeated from there. */
+/**
+ * The progress of an order of a machine or group, recorded so that the order can be repeated from
+ * there.
+ */
 import { type Backend, NoAnswerError, NoCapacityError, SkipOfferError } from '@dstack/backends';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { IntentOf, Offer, Timestamp } from '@dstack/core';
@@ -8,17 +11,22 @@ import { NotNow } from './not-now.ts';
 type OrderIntent = IntentOf<'instance.create' | 'group.create'>;
 
 export interface OrderRecord {
-  /** Before each attempt, with its offer and those after it. */
+  /** Called before each attempt, with its offer and those after it. */
   begin(offers: readonly Offer[]): Promise<void>;
-  /** Before a backend is asked, with the number of those offers: from then on a machine may appear. */
+  /**
+   * Called before a backend is asked, with the number of those offers: afterwards a machine may
+   * appear.
+   */
   asking(left: number, backend: Pick<Backend, 'capabilities'>): Promise<void>;
-  /** Whether an earlier attempt has asked with so many offers left, and its answer was lost. */
+  /**
+   * Whether an earlier attempt has asked with this number of offers left, and its answer was lost.
+   */
   inDoubt(left: number): boolean;
 }
 
 /**
- * For so long after the first attempt an error of a backend does not end an order in doubt. Then the
- * backend seems to refuse it for good; the sweep finds what may have been created.
+ * For this time after the first attempt, an error of a backend does not end an order in doubt.
+ * Later errors count as a final refusal; the sweep finds what may have been created.
  */
 const DOUBT = 900_000_000;
 
@@ -37,7 +45,7 @@ export function orderRecord(
       if (offers.length !== recorded.offers.length) await record({ ...recorded, offers });
     },
     asking: async (left, { capabilities }) => {
-      // What is made anywhere else costs nothing.
+      // Machines of other owners cost nothing.
       const isPaid = capabilities.owner === 'provider';
       const { untried, ...tried } = { untried: undefined, ...recorded };
       if (isPaid && tried.asked !== left) await record({ ...tried, asked: left });
@@ -48,8 +56,8 @@ export function orderRecord(
 }
 
 /**
- * The error of an order in doubt, as what it says about the order: if the request has not got as far
- * as a search for what the earlier attempt may have made, nothing.
+ * Interprets the error of an order in doubt. An error that occurred before the backend searched for
+ * the result of the earlier attempt proves nothing about the order.
  */
 export function errorInDoubt(error: unknown): unknown {
   const isAnswer = error instanceof NoCapacityError || error instanceof SkipOfferError;

@@ -18,8 +18,9 @@ export interface PlacementGroupOptions {
 }
 
 /**
- * The name of the placement group that an instance of a cluster is created in; null = it needs none.
- * The master has it created, and waits for it: the pass of the group signals the order.
+ * The name of the placement group that an instance of a cluster is created in; null = it needs
+ * none. The order of the master creates the group and waits for it: the pass of the group signals
+ * the order.
  */
 export async function placementGroupOf(
   { store, now, newId }: PlacementGroupOptions,
@@ -39,7 +40,7 @@ export async function placementGroupOf(
     case 'creating':
       throw new NotNow('the placement group is not created yet', { isSignalled: true });
     case 'none': {
-      // The others find the master's, or come from a time without groups.
+      // The other instances find the master's group, or were planned before groups existed.
       if (snapshot.fleet.masterInstanceId !== id) return null;
       const ctx = { now: now(), newId };
       await store.engine.updateFleet(fleetId, (fleet) =>

@@ -4,7 +4,7 @@ import { AgentRefusal } from '../hosts/agent-client.ts';
 import { NotNow } from './not-now.ts';
 import { removeJob } from './remove-job.ts';
 
-/** An agent that has a job, and what the server knows of its output. */
+/** An agent that has a job, and the server's records of the job's output. */
 function scene(job: { alive?: boolean; known?: boolean; printed?: number; stored?: number }) {
   const calls: string[] = [];
   let { alive = false } = job;
@@ -40,11 +40,11 @@ describe('a job that has ended', () => {
     expect(calls).toEqual(['delete']);
   });
 
-  it('and whose host does not know it is removed already', async () => {
+  it('and is unknown to its host counts as removed', async () => {
     await scene({ known: false }).remove();
   });
 
-  it('while its host could not be reached is killed there first', async () => {
+  it('while its host was unreachable is killed there first', async () => {
     const { calls, remove } = scene({ alive: true });
     await expect(remove()).rejects.toBeInstanceOf(NotNow);
     await remove();

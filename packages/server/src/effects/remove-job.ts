@@ -4,7 +4,7 @@ import type { Reports } from '@dstack/store';
 import { type AgentClient, AgentRefusal } from '../hosts/agent-client.ts';
 import { NotNow } from './not-now.ts';
 
-/** A host that is connected has this long to send the rest of a job's output (µs). */
+/** A connected host has this long to send the rest of a job's output (µs). */
 const OUTPUT_LIMIT = 600 * SECOND;
 
 const KILL = { grace: false, reason: 'terminated_by_server', message: null } as const;
@@ -31,7 +31,7 @@ export async function removeJob(parts: RemoveJobParts): Promise<void> {
     await agent.deleteJob(jobId);
   } catch (error) {
     const code = error instanceof AgentRefusal ? error.code : null;
-    // The agent has nothing left of an unknown job.
+    // An unknown job has left nothing on the agent.
     if (code === 'unknown_job') return;
     if (code !== 'job_alive') throw error;
     await agent.stopJob(jobId, KILL);

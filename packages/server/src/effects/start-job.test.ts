@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** What the agent is given for the first job of a run with this configuration. */
+/** The input that the agent gets for the first job of a run with this configuration. */
 let features: readonly string[] | undefined;
 let mounted: object[] = [];
 
@@ -83,8 +83,8 @@ async function startedSpec(
   return spec;
 }
 
-describe('what a job takes along to its host', () => {
-  it('holds the secrets that the job names, and no other of its project', async () => {
+describe('the input of a job on its host', () => {
+  it('contains the secrets that the job names, and no others of its project', async () => {
     const spec = await startedSpec(
       {
         env: { TOKEN: 'Bearer ${{ secrets.used }}', LEVEL: 'own' },
@@ -100,7 +100,7 @@ describe('what a job takes along to its host', () => {
     for (const value of [SECRETS.other, SECRETS.overridden]) expect(text).not.toContain(value);
   });
 
-  it('names no secret to mask where the job names none', async () => {
+  it('has no secret to mask if the job names none', async () => {
     const spec = await startedSpec({ env: { A: 'plain $${{ secrets.used }}' } });
     expect(spec.masked_values).toEqual([]);
     expect(JSON.stringify(spec)).not.toContain('value-of');
@@ -114,7 +114,7 @@ describe('what a job takes along to its host', () => {
     expect(spec.masked_values).toEqual(['padded-value']);
   });
 
-  it('masks the credentials of its repo, which lie in its home', async () => {
+  it('masks the credentials of its repo, which are in its home', async () => {
     const creds = {
       clone_url: 'https://git.test/me/code.git',
       oauth_token: 'repo-token',
@@ -135,7 +135,7 @@ describe('what a job takes along to its host', () => {
       features = ['server-access'];
     });
 
-    it('holds a token of the job’s own, to be masked, and the way to the server', async () => {
+    it('contains a token of the job, to be masked, and the access to the server', async () => {
       const spec = await startedSpec({ dstack: true });
       const token = await server.store.meta.jobTokens.of(spec.id);
       expect(token).toMatch(/^dstack_st_job_[0-9a-f]{32}_[\w-]{43}$/);
@@ -160,25 +160,25 @@ describe('what a job takes along to its host', () => {
       expect(spec.env).toMatchObject(expected);
     });
 
-    it('shows the token to no server that the user has named', async () => {
+    it('sends the token to no server that the user has named', async () => {
       const env = { DSTACK_SERVER_URL: 'https://other.example' };
       const spec = await startedSpec({ dstack: true, env });
       expect(spec.env).toEqual({ ...env, DSTACK_PROJECT: 'main', DSTACK_RUN_RESUME_COUNT: '0' });
     });
 
-    it('is refused where the host’s agent cannot give the job such access', async () => {
+    it('is refused if the host’s agent cannot give the job such access', async () => {
       features = undefined;
       await expect(startedSpec({ dstack: true })).rejects.toThrow(/needs a newer agent/);
       expect((await startedSpec({})).server_access).toBe(false);
     });
   });
 
-  it('is refused where a volume would be missing', async () => {
+  it('is refused if a volume would be missing', async () => {
     const mounted = startedSpec({}, {}, {}, [{ name: 'data', path: '/data' }]);
     await expect(mounted).rejects.toThrow('volume data cannot be mounted there');
   });
 
-  it('is refused where the job names a secret that the project does not have', async () => {
+  it('is refused if the job names a secret that the project does not have', async () => {
     const started = startedSpec({ env: { A: '${{ secrets.nosuch }}' } });
     await expect(started).rejects.toThrow(JobSpecError);
     await expect(started).rejects.toThrow(/secrets\.nosuch/);
@@ -199,7 +199,7 @@ describe('what a job takes along to its host', () => {
     ]);
   });
 
-  it('is refused without its volume, and by an agent that keeps none', async () => {
+  it('is refused without its volume, and by an agent without volumes', async () => {
     const start = () => startedSpec({}, {}, {}, [{ name: 'data', path: '/data' }]);
     features = ['volumes'];
     mounted = [];

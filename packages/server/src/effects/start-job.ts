@@ -29,7 +29,9 @@ export interface JobStarterOptions {
   readonly local: LocalJobRules;
 }
 
-/** Hands jobs to agents: the spec with its secrets filled in, then what the agent says it lacks. */
+/**
+ * Sends jobs to agents: the spec with its secrets filled in, then the uploads that the agent lacks.
+ */
 export class JobStarter {
   readonly #options: JobStarterOptions;
 
@@ -80,7 +82,7 @@ export class JobStarter {
     }
   }
 
-  /** An agent of before there were volumes would mount something else. */
+  /** An agent without support for volumes would mount something else. */
   async #volumes(agent: AgentClient, { job }: JobView): Promise<MountedVolume[]> {
     const mounts = (job.spec.volumes ?? []).some((mount) => 'name' in mount);
     const volumes = mounts ? await this.#options.store.volumes.ofJob(job.id) : [];
@@ -92,7 +94,7 @@ export class JobStarter {
     return volumes.map(mountedVolume);
   }
 
-  /** An agent of before there was such access would start the job without it. */
+  /** An agent without support for access to the server would start the job without it. */
   async #token(agent: AgentClient, { job, run }: JobView): Promise<string | null> {
     if (!run.spec.configuration.dstack) return null;
     const { features = [] } = await agent.info();
@@ -102,7 +104,7 @@ export class JobStarter {
     return await this.#options.store.meta.jobTokens.of(job.id);
   }
 
-  /** Keys that changed before the agent knew the job were not sent to it. */
+  /** Keys that changed before the agent had the job were not sent to it. */
   async #followKeys({ id }: RunRecord, { hostId }: InstanceRecord, sent: readonly string[]) {
     const { store, pushKeys } = this.#options;
     const run = (await store.runs.byId(id))?.run;
@@ -110,7 +112,7 @@ export class JobStarter {
     if (hostId !== null && !isDeepStrictEqual(now, sent)) pushKeys(hostId);
   }
 
-  /** All that the job was held for is known now. */
+  /** All facts that the job was held for are known now. */
   async release(agent: AgentClient, view: JobView): Promise<void> {
     await agent.startJob(view.job.id, {
       cluster: await this.#cluster(view),
@@ -194,7 +196,7 @@ function mountedVolume({ name, handle, configuration, backend }: VolumeRecord): 
   return { name, directory: directoryOf(handle), readOnly };
 }
 
-/** A job that is alone needs none; the host's name is no address inside of it. */
+/** A single job needs no addresses; the host's name is not an address inside of it. */
 function addressAmongNodes(job: JobRecord): string {
   return (isGang(job) ? nodeAddress(job) : job.provisioningData?.internal_ip) ?? '';
 }

@@ -5,7 +5,7 @@ import type { Logger } from '../logging.ts';
 import { NotNow } from './not-now.ts';
 import { errorInDoubt } from './order-record.ts';
 
-/** Distinct errors named to the user, and how much of each. */
+/** The number of distinct errors in the message for the user, and the most characters of each. */
 const SHOWN_ERRORS = 3;
 const SHOWN_LENGTH = 200;
 
@@ -19,8 +19,8 @@ export interface OffersToTry {
   /** Of the instance or group, for the log. */
   readonly name: string;
   /**
-   * Called before each attempt with its offer and those after it, to be recorded: if the answer is
-   * lost, the order is repeated from this offer on, whatever offers there are by then.
+   * Called before each attempt with its offer and those after it, which are recorded: if the answer
+   * is lost, the order is repeated from this offer on, even if the present offers differ.
    */
   readonly begin: (offers: readonly Offer[]) => Promise<void>;
   /** See `OrderRecord`. */
@@ -29,8 +29,8 @@ export interface OffersToTry {
 }
 
 /**
- * Takes the first offer that a backend honours, in the order of the offers. Throws where a backend
- * does not answer: it is to be asked again, and then finds what it has made.
+ * Takes the first offer that a backend accepts, in the order of the offers. Throws if a backend
+ * does not answer: asked again, it finds what it has created.
  */
 export async function tryOffers(
   input: OffersToTry,
@@ -46,7 +46,7 @@ export async function tryOffers(
       return await attempt(offer, left.length);
     } catch (cause) {
       const error = input.inDoubt(left.length) ? errorInDoubt(cause) : cause;
-      // The machine may be coming all the same: a second one would be paid for and used by nobody.
+      // The machine may still appear: a second one would cost money and stay unused.
       if (error instanceof NoAnswerError || error instanceof NotNow) throw error;
       if (!(error instanceof SkipOfferError)) tries++;
       errors.add(describe(offer, error));

@@ -26,7 +26,7 @@ function scene(outcome: 'applied' | 'conflict' = 'applied') {
 
 const update: Change = { type: 'run.update', id: 'r', version: 1, set: { nextPassAt: 7 } };
 
-it('arms the alarms of what was written, and none when the write was refused', async () => {
+it('arms the alarms of written records, and none if the write was refused', async () => {
   const written = scene();
   expect(await written.apply({ changes: [update] })).toEqual({ ending: 'done' });
   expect(written.seen).toEqual([
@@ -38,14 +38,14 @@ it('arms the alarms of what was written, and none when the write was refused', a
   expect(refused.seen).toEqual([['apply', 1]]);
 });
 
-it('wakes others without a write where a decision changes nothing', async () => {
+it('sends signals without a write if a decision changes nothing', async () => {
   const { seen, apply } = scene();
   const signals = [{ kind: 'fleet', id: 'f' }] as const;
   await apply({ signals });
   expect(seen).toEqual([['signal', signals]]);
 });
 
-it('never withdraws an effect that may be under way at a provider', async () => {
+it('never cancels an effect that may be under way at a provider', async () => {
   const { seen, apply } = scene();
   const cancel = (key: string) => apply({ changes: [{ type: 'intent.cancel', key }] });
   await expect(cancel('instance.create:i:0')).rejects.toThrow(/must not be cancelled/);

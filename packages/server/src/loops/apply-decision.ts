@@ -6,7 +6,7 @@ import type { WorkEnding } from './work-queue.ts';
 
 type ApplyDeps = Pick<WorkDeps, 'store' | 'arm' | 'observer' | 'log'>;
 
-/** Writes what a pass has decided, and arms the alarms that go with it. */
+/** Writes the decision of a pass, and arms its alarms. */
 export async function applyDecision(
   deps: ApplyDeps,
   subject: Readonly<Record<string, string>>,
@@ -26,7 +26,7 @@ export async function applyDecision(
   return { ending: 'done' };
 }
 
-/** Throws for an effect that must be carried out once it is announced: a mistake of the engine. */
+/** Throws for an effect that must be carried out once it is announced: a bug of the engine. */
 function checkCancelled(changes: readonly Change[]): void {
   for (const change of changes) {
     if (change.type !== 'intent.cancel' || descriptorOfKey(change.key)?.mayCancel) continue;

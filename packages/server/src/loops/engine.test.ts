@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-/** Loops for which the given time goes by after each write that sets a run's alarm. */
+/** Loops for which the given time passes after each write that sets a run's alarm. */
 function engine(secondsPerAlarm: number, changes: RunChanges): Engine {
   const { store, deps } = server;
   const context = decisionContext(compileSettings({ HOME: '/nowhere' }), store.cipher);
@@ -42,7 +42,7 @@ function engine(secondsPerAlarm: number, changes: RunChanges): Engine {
 }
 
 describe('the loops', () => {
-  it('go on at once with what has become due while its alarm was being set', async () => {
+  it('continue at once with work that became due while its alarm was being set', async () => {
     const retry = { on_events: ['no-capacity'], duration: '2m' };
     const configuration = { type: 'task', name: 'late', commands: ['true'], retry };
     const fleet = { type: 'fleet', name: 'default', nodes: '0..1', resources: { gpu: 0 } };

@@ -32,15 +32,15 @@ export interface EngineOptions {
   readonly observer?: LoopObserver | null;
 }
 
-/** The safety net: what no signal and no alarm has found is found by then. */
+/** The safety net: the sweep finds the work that signals and alarms have missed. */
 const SWEEP_MS = 60_000;
 
-/** Most overdue records that one sweep takes up, per kind. */
+/** The most overdue records that one sweep enqueues, per kind. */
 const SWEEP_LIMIT = 1000;
 
 /**
- * The loops of the server. A signal puts a key into the queue of its kind, an alarm does the same
- * when a record's `nextPassAt` has come; at rest neither queue nor database is touched, but for the
+ * The loops of the server. A signal puts a key into the queue of its kind, and so does an alarm
+ * when a record's `nextPassAt` has come. At rest neither queue nor database is used, except by the
  * sweep once a minute.
  */
 export class Engine {
@@ -64,14 +64,14 @@ export class Engine {
     const deps: WorkDeps = {
       ...options,
       observer: options.observer ?? null,
-      // Writing may have taken longer than there was time left: then the alarm goes off at once.
+      // The write may have taken longer than the time left: then the alarm goes off at once.
       arm: (kind, id, at) => this.#timers.set(`${kind}:${id}`, at),
       wake: (signal) => this.#add(signal),
     };
     this.#queues = new Map(WORK_KINDS.map((kind) => [kind, this.#queuesOf(WORK[kind], deps)]));
   }
 
-  /** Takes up everything that was unfinished when a server last ended, then follows the signals. */
+  /** Enqueues everything that was unfinished when a server last ended, then follows the signals. */
   async start(): Promise<void> {
     const { store } = this.#options;
     if (!store.shared) await store.engine.dropLeases();
@@ -85,7 +85,7 @@ export class Engine {
     this.#sweep.unref();
   }
 
-  /** Lets the passes under way end; what they leave is found at the next start. */
+  /** Waits for the passes under way; the next start finds the remaining work. */
   async close(): Promise<void> {
     this.#running = false;
     this.#unsubscribe();
@@ -121,7 +121,7 @@ export class Engine {
     );
   }
 
-  /** Done by one server at a time. On a database of its own the queue alone sees to that. */
+  /** Done by one server at a time. With a single server the queue alone ensures that. */
   #guarded(descriptor: WorkDescriptor, deps: WorkDeps): KeyWork {
     const { store, owner } = this.#options;
     const { lease, isOurs } = descriptor;

@@ -6,7 +6,7 @@ import { LogQuota } from './log-quota.ts';
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
-it('wakes the run of a job that printed too much, though the database fails at first', async () => {
+it('signals the run of a job that printed too much, although the database fails at first', async () => {
   const signals: Signal[] = [];
   let broken = true;
   const byId = async () => {

@@ -2,12 +2,13 @@ import type { Id } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 
-/** A run that could not be woken is tried again this often. */
+/** A run that could not be signalled is tried again this often. */
 const RETRY_MS = 1000;
 
 /**
- * Jobs that print more than they may. The log store finds out, the run's next pass ends the job.
- * Nothing is kept over a restart: the log store counts on where it was, and says it again.
+ * Jobs that print more than their quota allows. The log store reports them, and the run's next pass
+ * ends the job. Nothing is stored over a restart: the log store continues to count and reports the
+ * job again.
  */
 export class LogQuota {
   readonly #store: Pick<Store, 'jobs' | 'engine'>;
@@ -24,12 +25,12 @@ export class LogQuota {
     this.#wakeRun(jobId);
   }
 
-  /** Jobs over their quota, with what to tell the user. */
+  /** Jobs over their quota, with the message for the user. */
   get breaches(): ReadonlyMap<Id, string> {
     return this.#breaches;
   }
 
-  /** The log store says it once only, whether or not the database answers at that moment. */
+  /** The log store reports a job only once, whether or not the database answers at that moment. */
   #wakeRun(jobId: Id): void {
     const { jobs, engine } = this.#store;
     const woken = jobs.byId(jobId).then(async (view) => {

@@ -52,7 +52,7 @@ async function instancesOf(project: string) {
   return capacity.instances;
 }
 
-it('a job gets no machine in a fleet that is deleted while its offers are asked for', async () => {
+it('a job gets no machine in a fleet that is deleted while its offers are requested', async () => {
   server.offers.push(LOCAL_OFFER);
   await applyFleet('0..1');
   await submit('late');
@@ -61,7 +61,7 @@ it('a job gets no machine in a fleet that is deleted while its offers are asked 
   expect(await instancesOf('main')).toEqual([]);
 });
 
-it('a fleet gets no more instances than its new limit, changed while its offers are asked for', async () => {
+it('a fleet gets no more instances than its new limit, which changed while its offers were requested', async () => {
   server.offers.push(LOCAL_OFFER);
   await applyFleet('0..2');
   await submit('first');
@@ -72,7 +72,7 @@ it('a fleet gets no more instances than its new limit, changed while its offers 
   expect(await instancesOf('main')).toHaveLength(1);
 });
 
-it('two projects are not given the last slot of the server’s machine at one moment', async () => {
+it('two projects do not get the last slot of the server’s machine at the same time', async () => {
   server.offers.push(LOCAL_OFFER);
   await server.call('/api/projects/create', { project_name: 'lab' });
   for (const project of ['main', 'lab']) {
@@ -87,7 +87,7 @@ it('two projects are not given the last slot of the server’s machine at one mo
   expect(await instancesOf('main')).toEqual([]);
 });
 
-it('two projects are not given the same GPU of the server’s machine at one moment', async () => {
+it('two projects do not get the same GPU of the server’s machine at the same time', async () => {
   const gpu = { name: 'H100', memory_mib: 81_920, vendor: 'nvidia' as const };
   const { resources } = LOCAL_OFFER.instance;
   const instance = { name: 'local', resources: { ...resources, gpus: [gpu] } };

@@ -1,9 +1,9 @@
 import type { Id } from '@dstack/core';
 
 /**
- * Says which runs may have changed, after each of their passes. Everything a client sees of a run
- * changes in a pass or just before one, so watchers need no polling. Only a hint: it may come
- * without a change.
+ * Notifies listeners which runs may have changed, after each of their passes. Everything that a
+ * client sees of a run changes in a pass or just before one, so watchers need no polling. Only a
+ * hint: it may come without a change.
  */
 export class RunChanges {
   readonly #watchers = new Map<Id, Set<() => void>>();
@@ -14,12 +14,12 @@ export class RunChanges {
     for (const notify of this.#watchers.get(runId) ?? []) notify();
   }
 
-  /** Hears of all runs. */
+  /** Called for all runs. */
   listen(notify: (runId: Id) => void): void {
     this.#listeners.add(notify);
   }
 
-  /** Answers how to stop. */
+  /** Returns the function that removes the listener. */
   watch(runId: Id, notify: () => void): () => void {
     const watchers = this.#watchers.get(runId) ?? new Set();
     this.#watchers.set(runId, watchers.add(notify));

@@ -7,12 +7,12 @@ import { Engine } from './engine.ts';
 import type { LogQuota } from './log-quota.ts';
 import { RunChanges } from './run-changes.ts';
 
-/** An engine on a database in which nothing is but what a test signals. */
+/** An engine on an empty database; a test signals all work. */
 async function started(effect: (key: string) => Promise<void>) {
-  let tell = (_: Signal) => {};
+  let signal = (_: Signal) => {};
   const engine = {
     onSignal: (listener: (signal: Signal) => void) => {
-      tell = listener;
+      signal = listener;
       return () => {};
     },
     dropLeases: async () => {},
@@ -36,10 +36,10 @@ async function started(effect: (key: string) => Promise<void>) {
     owner: 'o',
   });
   await made.start();
-  return { made, announce: (key: string) => tell({ kind: 'intent', id: key }) };
+  return { made, announce: (key: string) => signal({ kind: 'intent', id: key }) };
 }
 
-it('starts jobs though any number of machines are slow to come', async () => {
+it('starts jobs while any number of machines are slow to appear', async () => {
   const slow = Promise.withResolvers<void>();
   const carried: string[] = [];
   const { made, announce } = await started(async (key) => {

@@ -1,4 +1,4 @@
-/** The longest delay a Node timer takes (2^31 - 1 ms, 24.8 days). */
+/** The longest delay of a Node timer (2^31 - 1 ms, 24.8 days). */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /**

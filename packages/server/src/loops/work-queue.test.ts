@@ -19,7 +19,7 @@ function gate() {
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe('WorkQueue', () => {
-  it('works a key once however often it is added before its pass', async () => {
+  it('works on a key once however often it is added before its pass', async () => {
     const passes: string[] = [];
     const first = gate();
     const queue = new WorkQueue({
@@ -64,7 +64,7 @@ describe('WorkQueue', () => {
     await queue.close();
   });
 
-  it('runs no more passes at a time than it may', async () => {
+  it('runs at most the allowed number of passes at a time', async () => {
     const held = gate();
     const queue = new WorkQueue({ name: 'test', concurrency: 2, log, work: held.pass });
     for (const key of ['a', 'b', 'c']) queue.add(key);
@@ -125,7 +125,7 @@ describe('WorkQueue', () => {
     await queue.close();
   });
 
-  it('names a pass that is long under way, once, and none that has ended', async () => {
+  it('reports a pass that takes long, once, and none that has ended', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       const lines: { key?: string; msg: string }[] = [];

@@ -1,12 +1,14 @@
 import type { Logger } from '../logging.ts';
 
-/** How the work on a key ended. It is found again by its key; nothing else is remembered. */
+/**
+ * How the work on a key ended. The key is enough to find the work again; nothing else is stored.
+ */
 export type WorkEnding =
-  /** Nothing left to do until somebody signals. */
+  /** Nothing left to do until the next signal. */
   | { readonly ending: 'done' }
-  /** Somebody else wrote first: what was decided is stale, decide again at once. */
+  /** Another writer was faster: the decision is stale, and a new one is made at once. */
   | { readonly ending: 'conflict' }
-  /** It did not work; try again with back-off. A null error is nothing to speak of in the log. */
+  /** It failed; try again with back-off. A null error is not logged. */
   | { readonly ending: 'retry'; readonly error: unknown };
 
 /** Works on a key: a pass, or the effect of an intent. */
@@ -23,20 +25,20 @@ export interface WorkQueueOptions {
   readonly concurrency: number;
   readonly work: KeyWork;
   readonly log: Logger;
-  /** Hears how each pass ended and how many seconds it took. */
+  /** Called with the ending of each pass and its duration in seconds. */
   readonly onEnd?: ((ending: WorkEnding['ending'], seconds: number) => void) | undefined;
   /** Delay in milliseconds before attempt n (from 1) of a key that keeps failing. */
   readonly backoff?: (attempt: number) => number;
   readonly setTimer?: (callback: () => void, ms: number) => NodeJS.Timeout;
 }
 
-/** Passes end within seconds, but for those that make and end machines. */
+/** Passes end within seconds, except those that create and terminate machines. */
 const LONG_MINUTES = 5;
 
 /**
- * A set of keys worked off with bounded concurrency. A key is never worked on twice at a time; one
- * that is added during its own pass gets exactly one more pass after it, so that no signal is lost
- * and a storm of them costs one pass.
+ * A set of keys that are worked on with bounded concurrency. A key has at most one pass at a time;
+ * a key that is added during its pass gets exactly one more pass after it, so that no signal is
+ * lost and many signals cost one pass.
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
@@ -60,7 +62,7 @@ export class WorkQueue {
     this.#fill();
   }
 
-  /** Keys waiting, in work, and to be tried again after a delay; for metrics. */
+  /** Keys that wait, that are in work, and that wait for another try; for metrics. */
   get depth(): QueueDepth {
     return {
       waiting: this.#waiting.size,
@@ -69,7 +71,7 @@ export class WorkQueue {
     };
   }
 
-  /** Takes no new work and resolves when the passes under way have ended. */
+  /** Accepts no new work and resolves when the passes under way have ended. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#waiting.clear();
@@ -111,7 +113,10 @@ export class WorkQueue {
     }
   }
 
-  /** A pass has no deadline, as no half of it can be taken back; so that one stuck is seen. */
+  /**
+   * A pass has no deadline, because it cannot be interrupted halfway. This log line makes a stuck
+   * one visible.
+   */
   #watch(key: string): NodeJS.Timeout {
     const { log, name: queue } = this.#options;
     const warn = () =>

@@ -42,12 +42,12 @@ describe('a backend with limits', () => {
   ])('that is asked %s and does not answer is in error', async (what, ask, limit) => {
     const failure = await Promise.resolve(ask()).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(BackendTimeoutError);
-    // What it was asked to do may be under way.
+    // The call may still be under way.
     expect(failure).toBeInstanceOf(NoAnswerError);
     expect(String(failure)).toContain(`aws has not answered within ${limit}, asked ${what}`);
   });
 
-  it('gives answers and errors of the backend as they are', async () => {
+  it('passes answers and errors of the backend on unchanged', async () => {
     const broken = new Error('no credentials');
     const answering = boundedBackend({
       ...silent,
@@ -64,7 +64,7 @@ describe('a backend with limits', () => {
     expect(await answering.instances?.release(handle)).toBe('releasing');
   });
 
-  it('creates no instances where the backend creates none', () => {
+  it('creates no instances if the backend creates none', () => {
     expect(boundedBackend({ ...silent, instances: null }).instances).toBeNull();
   });
 });

@@ -11,7 +11,7 @@ import type { BackendName } from '@dstack/core';
 
 /** How long the server waits for an answer of a backend, in milliseconds. */
 export interface BackendLimits {
-  /** People wait for plans, and placement for what it may choose from. */
+  /** Users wait for plans, and placement waits for its offers. */
   readonly offers: number;
   /** Every other call begins something or reports a state; none waits for a machine. */
   readonly call: number;
@@ -20,8 +20,8 @@ export interface BackendLimits {
 const LIMITS: BackendLimits = { offers: 30_000, call: 60_000 };
 
 /**
- * A backend has not answered. What it was asked to do may be under way still, and is done, or found
- * done, when it is asked again with the same key.
+ * A backend has not answered. The call may still be under way; when it is repeated with the same
+ * key, the backend carries it out or finds its result.
  */
 export class BackendTimeoutError extends NoAnswerError {
   override name = 'BackendTimeoutError';
@@ -33,7 +33,7 @@ export class BackendTimeoutError extends NoAnswerError {
   }
 }
 
-/** A call that never returns would hold its pass, its slot in the queue and its key for ever. */
+/** A call that never returns would block its pass, its slot in the queue and its key for ever. */
 export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS): Backend {
   const within = <T>(limitMs: number, what: string, ask: () => Promise<T>): Promise<T> =>
     withTimeout(ask, {

@@ -1,7 +1,7 @@
 import type { Backend } from '@dstack/backends';
 import type { CapacityHints } from '@dstack/core';
 
-/** What placement needs of these backends beside their offers. */
+/** The facts about these backends, beside their offers, that placement needs. */
 export function capacityHints(
   backends: readonly Pick<Backend, 'name' | 'instances' | 'signalsCapacity'>[],
 ): CapacityHints {

@@ -7,7 +7,7 @@ import {
 } from '@dstack/core';
 import type { OfferSource } from './offer-source.ts';
 
-/** Offers for an instance that a fleet wants by itself, cheapest first. */
+/** Offers for an instance that a fleet plans without a job, cheapest first. */
 export function instanceOffers(source: OfferSource) {
   return async (instance: InstanceRecord): Promise<readonly Offer[]> => {
     const { requirements, profile } = instance;

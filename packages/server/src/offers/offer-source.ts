@@ -14,8 +14,8 @@ import { capacityHints } from './capacity-hints.ts';
 import type { ProjectBackends } from './project-backends.ts';
 
 /**
- * Offers for plans and placement. A backend that fails contributes no offers but a note, so that one
- * broken account does not hide the offers of the others.
+ * Offers for plans and placement. A backend that fails contributes a note instead of offers, so
+ * that one broken account does not hide the offers of the others.
  */
 export interface OfferSource {
   /** `limitMs`: how long to wait for each backend; null = as long as backends may take. */
@@ -24,7 +24,7 @@ export interface OfferSource {
     wanted: readonly OffersWanted[],
     limitMs?: number | null,
   ): Promise<BackendAnswers>;
-  /** What placement needs of the project's backends beside their offers. */
+  /** The facts about the project's backends, beside their offers, that placement needs. */
   hints(projectId: Id): Promise<CapacityHints>;
 }
 
@@ -100,7 +100,7 @@ function shown({ message }: Error): string {
   return message.replaceAll(/\s+/g, ' ').slice(0, SHOWN_LENGTH);
 }
 
-/** Stable: what costs the same keeps the order in which its backend named it. */
+/** Stable: offers with equal prices keep the order of their backend. */
 function mergedByPrice(lists: readonly (readonly Offer[])[]): Offer[] {
   return lists.flat().sort((a, b) => a.price - b.price);
 }

@@ -25,7 +25,7 @@ const local: Backend = {
   check: silence,
 };
 
-it('a backend that never answers offers nothing, and the log says why', async () => {
+it('a backend that never answers offers nothing, and the log has the reason', async () => {
   const lines: string[] = [];
   const log = pino({ base: null }, { write: (line: string) => lines.push(line) });
   const backends = projectBackends({

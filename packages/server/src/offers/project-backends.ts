@@ -11,13 +11,13 @@ import { type BackendLimits, boundedBackend } from './bounded-backend.ts';
 import { capacityHints } from './capacity-hints.ts';
 
 /**
- * The backends a project may use now: those configured for it, and the server's machine. None of
- * them takes for ever to answer.
+ * The backends that a project may use now: those configured for it, and the server's machine. Every
+ * call of them has a time limit.
  */
 export interface ProjectBackends {
   of(projectId: Id): Promise<readonly Backend[]>;
   find(projectId: Id, name: Backend['name']): Promise<Backend | null>;
-  /** What they can do, for people to know. */
+  /** What they can do, as shown to people. */
   state(projectId: Id): Promise<ProjectBackendsState>;
 }
 
@@ -28,15 +28,15 @@ export interface ProjectBackendsState extends BackendsState {
 export interface ProjectBackendsOptions {
   readonly store: Store;
   readonly catalog: Catalog;
-  /** Null when the server's machine is no capacity. */
+  /** Null if the server's machine is not capacity. */
   readonly local: Backend | null;
-  /** The simulated backend of a row; null, or left out, = it is none. */
+  /** The simulated backend of a row; null, or omitted, = it is none. */
   readonly simulated?: (row: BackendRecord) => Backend | null;
   /** SSH hosts: no project configures them. */
   readonly remote: Backend;
   /** Projects that may use it, by name in lower case. */
   readonly localProjects: ReadonlySet<string>;
-  /** Why the server's machine is no capacity for any project; null = it is for those. */
+  /** Why the server's machine is not capacity for any project; null = it is for those. */
   readonly localOff?: string | null;
   readonly limits?: BackendLimits;
 }
@@ -45,7 +45,7 @@ export function projectBackends(options: ProjectBackendsOptions): ProjectBackend
   const { store, catalog, local, remote, localProjects } = options;
   const cloudOf = ({ type, config }: BackendRecord): Backend =>
     cloudBackend({ type, regions: regionsOf(config), catalog, matches: requirementsMatch });
-  // Instances end by their backend also where the project may not use it any more.
+  // Instances end by their backend even if the project may no longer use it.
   const builtIn = [remote, ...(local ? [local] : [])];
   const of = async (projectId: Id): Promise<readonly Backend[]> => {
     const project = await store.projects.byId(projectId);
@@ -79,8 +79,8 @@ export function projectBackends(options: ProjectBackendsOptions): ProjectBackend
   };
 }
 
-/** Without the names of those that may: not everybody may know them. */
-const NOT_NAMED = 'whoever runs the server can allow that with DSTACK_LOCAL_PROJECTS';
+/** Without the names of the projects that may: not every user may see them. */
+const NOT_NAMED = 'the operator of the server can allow that with DSTACK_LOCAL_PROJECTS';
 
 function regionsOf(config: unknown): readonly string[] | null {
   const regions = (config as { readonly regions?: readonly string[] | null }).regions;

@@ -2,15 +2,15 @@ import { inspectServerHost, type ServerHostFacts, serverHostFacts } from '@dstac
 import type { HostFacts } from '@dstack/contract/agent';
 
 export interface ReportedServerHostOptions {
-  /** What the machine's agent has told of it, now or in an earlier life of the server. */
+  /** The facts that the machine's agent has reported, to this server or an earlier one. */
   readonly facts: () => Promise<HostFacts | null>;
-  /** Resolves when the agent has told it, or is not to be waited for any longer. */
+  /** Resolves when the agent has reported, or the wait is over. */
   readonly reported: Promise<unknown>;
 }
 
 /**
- * The server's own machine as its agent knows it. In the first second of a server's life the agent
- * is still on its way: without waiting for it, there would be no GPUs yet.
+ * The server's machine as its agent describes it. In the first second after its start the server
+ * has no connection to the agent yet, and without waiting there would be no GPUs.
  */
 export function reportedServerHost({
   facts,

@@ -4,8 +4,8 @@ import { healthMessage } from '@dstack/core';
 import type { Store } from '@dstack/store';
 
 /**
- * The server host as a backend, without room for new instances while it fails its health checks: they
- * would be on the same host as those that get no jobs.
+ * The server host as a backend without new instances while it fails its health checks: they would
+ * be on the same host as those that get no jobs.
  */
 export function whileHealthy(
   backend: Backend,

@@ -3,26 +3,26 @@ import type { Store } from '@dstack/store';
 import type { EffectsOptions } from '../effects.ts';
 
 /**
- * Carries out an intent. Rejects where a later try may succeed (`NotNow` if that is nothing to log);
- * an error that no repetition can change becomes a refusal.
+ * Carries out an intent. Rejects if a later try may succeed (`NotNow` without a log line); an error
+ * that no repetition can change becomes a refusal.
  */
 export type EffectHandler<K extends IntentKind> = (
   effects: EffectsOptions,
   intent: IntentOf<K>,
 ) => Promise<IntentResult>;
 
-/** All that one kind of intent is: the table of all kinds is in `index.ts`. */
+/** The description of one kind of intent; the table of all kinds is in `index.ts`. */
 export interface IntentDescriptor<K extends IntentKind = IntentKind> {
   readonly kind: K;
-  /** What the intent's `subjectId` is the id of. */
+  /** The kind of record that the intent's `subjectId` refers to. */
   readonly subject: 'job' | 'instance' | 'group' | 'volume' | 'attachment';
-  /** Effects on machines take minutes: they have a queue of their own, so that no job waits for them. */
+  /** Effects on machines take minutes, so they have a separate queue and do not delay jobs. */
   readonly queue: 'job' | 'machine';
-  /** Whether a decision may call it off while no worker has begun it. */
+  /** Whether a decision may cancel it while no worker has begun it. */
   readonly mayCancel: boolean;
   /** The host whose link carries it out; null = every server can. */
   readonly hostOf: (store: Store, intent: IntentOf<K>) => Promise<string | null>;
-  /** Whose next step depends on the result. */
+  /** The records whose next step depends on the result. */
   readonly wakes: (store: Store, intent: IntentRecord) => Promise<Signal[]>;
   readonly handle: EffectHandler<K>;
 }

@@ -31,12 +31,12 @@ export const INTENTS = {
   'volume.detach': volumeDetach,
 } satisfies { readonly [K in IntentKind]: IntentDescriptor<K> };
 
-/** The caller has an intent of this kind, so that its payload fits. */
+/** The caller has an intent of this kind, so its payload fits. */
 export function intentDescriptor(kind: IntentKind): IntentDescriptor {
   return INTENTS[kind] as unknown as IntentDescriptor;
 }
 
-/** The descriptor for an intent's key (`<kind>:<subject>:<attempt>`); null = of no known kind. */
+/** The descriptor for an intent's key (`<kind>:<subject>:<attempt>`); null = of an unknown kind. */
 export function descriptorOfKey(key: string): IntentDescriptor | null {
   const kind = key.slice(0, key.indexOf(':'));
   return Object.hasOwn(INTENTS, kind) ? intentDescriptor(kind as IntentKind) : null;

@@ -8,7 +8,7 @@ export const jobRemove: IntentDescriptor<'job.remove'> = {
   mayCancel: false,
   /** The job has left its instance already. */
   hostOf: async (_, { payload }) => payload.hostId,
-  /** The job has ended: nothing follows from its removal. */
+  /** The job has ended: nothing depends on its removal. */
   wakes: async () => [],
   async handle(effects, { subjectId, payload, createdAt }) {
     const { reports, hosts, jobs } = effects.store;

@@ -1,7 +1,7 @@
 import type { IntentRecord, Signal } from '@dstack/core';
 import type { Store } from '@dstack/store';
 
-/** What the effects on a group have in common: every server can reach the backends. */
+/** The common part of effects on a group: every server can reach the backends. */
 export const ON_GROUP = {
   subject: 'group',
   queue: 'machine',

@@ -1,4 +1,4 @@
-/** What the effects on a machine have in common. */
+/** The common part of effects on a machine. */
 import { isSshHost } from '@dstack/contract/status';
 import type { IntentRecord, Signal } from '@dstack/core';
 import type { Store } from '@dstack/store';
@@ -10,13 +10,13 @@ export const ON_INSTANCE = {
   wakes: wakeInstance,
 } as const;
 
-/** An SSH host is changed over its link; every server can reach the others' backends. */
+/** The link to an SSH host carries out its effects; every server can reach the other backends. */
 async function hostOfSshHost(store: Store, { subjectId }: IntentRecord): Promise<string | null> {
   const instance = (await store.instances.byId(subjectId))?.instance;
   return instance && isSshHost(instance.backend) ? instance.id : null;
 }
 
-/** The instance, and the run for whose job it is made. */
+/** The instance, and the run whose job it is created for. */
 async function wakeInstance(store: Store, { subjectId }: IntentRecord): Promise<Signal[]> {
   const instance = (await store.instances.byId(subjectId))?.instance;
   if (!instance) return [];

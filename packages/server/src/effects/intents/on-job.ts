@@ -1,4 +1,4 @@
-/** What the effects on a job that its agent carries out have in common. */
+/** The common part of effects on a job that its agent carries out. */
 import type { InstanceRecord, IntentKind, IntentOf, IntentRecord, Signal } from '@dstack/core';
 import type { JobView, Store } from '@dstack/store';
 import { type AgentClient, AgentRefusal } from '../../hosts/agent-client.ts';
@@ -8,7 +8,7 @@ import type { EffectHandler } from './descriptor.ts';
 
 export const ON_JOB = { subject: 'job', queue: 'job', hostOf: hostOfJob, wakes: wakeRun } as const;
 
-/** What an effect on a job has at hand. */
+/** The records and connections of an effect on a job. */
 export interface JobEffect<K extends IntentKind> {
   readonly effects: EffectsOptions;
   readonly agent: AgentClient;
@@ -17,7 +17,7 @@ export interface JobEffect<K extends IntentKind> {
   readonly intent: IntentOf<K>;
 }
 
-/** Finds the agent of the job's instance. A job that was deleted needs no effect. */
+/** Finds the agent of the job's instance. A deleted job needs no effect. */
 export function byAgent<K extends IntentKind>(
   effect: (job: JobEffect<K>) => Promise<void>,
 ): EffectHandler<K> {
@@ -38,7 +38,7 @@ export function agentOf({ hosts }: EffectsOptions, hostId: string): AgentClient 
   return agent;
 }
 
-/** A job that the agent does not know has nothing left to stop. */
+/** A job that is unknown to the agent needs no stop. */
 export async function ignoringUnknown(command: Promise<unknown>): Promise<void> {
   try {
     await command;

@@ -1,4 +1,4 @@
-/** What the effects on volumes and their attachments have in common. */
+/** The common part of effects on volumes and their attachments. */
 import { type Backend, NoAnswerError, type VolumePort } from '@dstack/backends';
 import {
   capabilitiesOf,
@@ -15,7 +15,7 @@ import type { EffectsOptions } from '../effects.ts';
 import { NotNow } from '../not-now.ts';
 import type { EffectHandler } from './descriptor.ts';
 
-/** What these effects need of all that effects are carried out with. */
+/** The parts that these effects use. */
 export type VolumeEffects = Pick<EffectsOptions, 'serverId'> & {
   readonly store: Pick<Store, 'volumes' | 'instances' | 'engine'>;
   readonly backends: Pick<EffectsOptions['backends'], 'find'>;
@@ -37,7 +37,7 @@ export const ON_ATTACHMENT = {
 
 export type AttachmentIntent = IntentOf<'volume.attach' | 'volume.detach'>;
 
-/** Without an answer the effect is tried again; a host may be away for days. */
+/** Without an answer the effect is tried again; a host may be unreachable for days. */
 export function untilAnswered<K extends IntentKind>(
   effect: (effects: VolumeEffects, intent: IntentOf<K>) => Promise<IntentResult>,
 ): EffectHandler<K> {
@@ -76,7 +76,7 @@ export function refused(message: string): IntentResult {
   return { kind: 'refused', reason: 'error', message };
 }
 
-/** The host whose agent keeps the directory of the volume, as far as it is one. */
+/** The host whose agent keeps the directory of the volume; null for other volumes. */
 async function hostOfVolume(store: Store, { subjectId }: IntentRecord): Promise<string | null> {
   const volume = await directoryVolume(store, subjectId);
   return volume?.hostId ?? null;

@@ -44,8 +44,8 @@ async function create(effects: VolumeEffects, intent: IntentOf<'volume.create'>)
 }
 
 /**
- * `mayExist`: the answer to an earlier attempt was lost. Then a refusal may be about this attempt only,
- * and the volume of the earlier one would cost money without a record.
+ * `mayExist`: the answer to an earlier attempt was lost. A refusal may then be about the present
+ * attempt only, and the volume of the earlier one would cost money without a record.
  */
 async function createdBy(
   volumes: VolumePort,

@@ -15,7 +15,7 @@ import {
 export const volumeDetach: IntentDescriptor<'volume.detach'> = {
   ...ON_ATTACHMENT,
   kind: 'volume.detach',
-  /** Only by one with force. */
+  /** Only by an attempt with force. */
   mayCancel: true,
   handle: untilAnswered(detach),
 };
@@ -25,7 +25,7 @@ async function detach(
   intent: IntentOf<'volume.detach'>,
 ): Promise<IntentResult> {
   const { volume, handle, instance } = await placeOf(effects, intent);
-  // What does not exist has nothing attached.
+  // A missing instance has nothing attached.
   if (!volume || !handle || !instance?.handle || isInstanceTerminated(instance.status)) {
     return { kind: 'ok' };
   }

@@ -85,7 +85,7 @@ const CREATE = { kind: 'volume.create', path: null, begun: false } as const;
 const PLACE = { volumeId: 'v', instanceId: 'i' } as const;
 
 describe('the creation of a volume', () => {
-  it('says that it has begun before it asks the backend', async () => {
+  it('records that it has begun before it asks the backend', async () => {
     expect(await carryOut(CREATE)).toEqual({ kind: 'volume.created', handle: HANDLE });
     expect(amended).toEqual([{ ...CREATE, begun: true }]);
     expect(calls).toEqual(['create volume.create:v:0 data in eu']);
@@ -104,7 +104,7 @@ describe('the creation of a volume', () => {
     expect(calls).toEqual([]);
   });
 
-  it('waits for an answer that was lost, and is refused by one that came', async () => {
+  it('waits for a lost answer, and is refused by a received one', async () => {
     answers.create = () => Promise.reject(new NoAnswerError('connection reset'));
     await expect(carryOut(CREATE)).rejects.toThrow(NotNow);
     answers.create = () => Promise.reject(new BackendError('quota exceeded'));
@@ -122,7 +122,7 @@ describe('the creation of a volume', () => {
     await expect(carryOut(begun)).rejects.toThrow(NotNow);
   });
 
-  it('is refused where the backend makes none', async () => {
+  it('is refused if the backend creates no volumes', async () => {
     backend = { volumes: null };
     expect(await carryOut(CREATE)).toMatchObject({
       ...{ kind: 'refused', message: 'This server cannot create volumes in backend aws' },
@@ -136,7 +136,7 @@ describe('the creation of a volume', () => {
 });
 
 describe('the deletion of a volume', () => {
-  it('never touches one of the user, and needs nothing where nothing was made', async () => {
+  it('never deletes a volume of the user, and does nothing if none was created', async () => {
     answers.delete = () => Promise.reject(new Error('must not be called'));
     expect(await carryOut({ kind: 'volume.delete' })).toEqual({ kind: 'ok' });
     volume = { ...volume, handle: HANDLE, external: true };
@@ -160,14 +160,14 @@ describe('an attachment', () => {
     volume = { ...volume, handle: HANDLE };
   });
 
-  it('is asked for until it is made', async () => {
+  it('is requested until it is made', async () => {
     answers.attach = async () => ({ state: 'pending', text: 'attaching' });
     await expect(carryOut(ATTACH)).rejects.toThrow('attaching');
     answers.attach = async () => ({ state: 'attached', device: null });
     expect(await carryOut(ATTACH)).toEqual({ kind: 'volume.attached', device: null });
   });
 
-  it('is not made any more once it is not wanted', async () => {
+  it('is no longer made once it is not wanted', async () => {
     answers.attach = () => Promise.reject(new Error('must not be called'));
     attachment = { ...(attachment as AttachmentRecord), status: 'detaching' };
     expect(await carryOut(ATTACH)).toMatchObject({ kind: 'refused' });
@@ -175,7 +175,7 @@ describe('an attachment', () => {
     expect(await carryOut(ATTACH)).toMatchObject({ kind: 'refused' });
   });
 
-  it('is ended, by force where that is ordered, and not at all on an instance that has ended', async () => {
+  it('is ended, by force if that is ordered, and not at all on an instance that has ended', async () => {
     await carryOut({ kind: 'volume.detach', ...PLACE, force: false });
     await carryOut({ kind: 'volume.detach', ...PLACE, force: true });
     instance = { ...INSTANCE, status: 'terminated' };

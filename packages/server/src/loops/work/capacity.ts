@@ -1,6 +1,8 @@
 import type { WorkDescriptor } from './descriptor.ts';
 
-/** Wakes placement where something waits that may use what has become free. Writes nothing. */
+/**
+ * Signals placement in projects with waiting work that may use the freed capacity. Writes nothing.
+ */
 export const capacity: WorkDescriptor<'capacity'> = {
   kind: 'capacity',
   queues: { capacity: 2 },

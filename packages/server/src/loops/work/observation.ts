@@ -1,7 +1,7 @@
 import { observationPass } from '../../capacity/observation-pass.ts';
 import type { WorkDescriptor } from './descriptor.ts';
 
-/** Asks backends what has become of their instances. Each waits for an answer over a network. */
+/** Observes instances at their backends. Each waits for an answer over a network. */
 export const observation: WorkDescriptor<'observation'> = {
   kind: 'observation',
   queues: { observation: 32 },

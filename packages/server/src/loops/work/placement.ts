@@ -3,8 +3,8 @@ import { applyDecision } from '../apply-decision.ts';
 import type { WorkDescriptor } from './descriptor.ts';
 
 /**
- * Places what waits in a project; the key is its id. Backends are asked between reading and
- * deciding: what they answered is out of date only until the guarded write.
+ * Places the waiting work of a project; the key is the project's id. Backends are asked between
+ * reading and deciding; the guarded write refuses a decision if a record has changed meanwhile.
  */
 export const placement: WorkDescriptor<'placement'> = {
   kind: 'placement',

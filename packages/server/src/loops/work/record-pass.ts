@@ -10,7 +10,7 @@ interface PassRecord {
   readonly nextPassAt: Timestamp | null;
 }
 
-/** What tells the pass of one kind of records from that of another. */
+/** The parts in which the passes of record kinds differ. */
 export interface RecordPass<K extends ScheduledKind, S> {
   readonly kind: K;
   /** Passes at a time. */
@@ -26,7 +26,7 @@ export interface RecordPass<K extends ScheduledKind, S> {
 
 /**
  * A pass: read one moment, decide, write guarded. Nothing outside the database happens in it, so
- * two servers that decide the same thing at once do no harm: one of them is refused.
+ * two servers that decide at the same time do no harm: one of them is refused.
  */
 export function recordPass<K extends ScheduledKind, S>(pass: RecordPass<K, S>): WorkDescriptor<K> {
   return {
@@ -44,7 +44,7 @@ function workOf<K extends ScheduledKind, S>(pass: RecordPass<K, S>, deps: WorkDe
     if (!snapshot) return { ending: 'done' };
     const { name, nextPassAt } = pass.record(snapshot);
     const context = deps.context();
-    // What is overdue needs no alarm: this pass is there for that.
+    // An overdue record needs no alarm: this pass is for it.
     if (nextPassAt === null || nextPassAt > context.now) deps.arm(pass.kind, id, nextPassAt);
     const decision = pass.decide(snapshot, deps.context());
     const ending = await applyDecision(deps, { [pass.kind]: name }, decision);

@@ -1,7 +1,7 @@
 import { volumeObservationPass } from '../../capacity/volume-observation-pass.ts';
 import type { WorkDescriptor } from './descriptor.ts';
 
-/** Asks backends what has become of their volumes. */
+/** Observes volumes at their backends. */
 export const volumeObservation: WorkDescriptor<'volume-observation'> = {
   kind: 'volume-observation',
   queues: { 'volume-observation': 8 },
