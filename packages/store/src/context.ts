@@ -1,6 +1,7 @@
 import type { Timestamp } from '@dstack/core';
 import type { Kysely, Transaction } from 'kysely';
 import type { AccessSubject } from './access/types.ts';
+import type { RecordChange } from './changes/types.ts';
 import type { Cipher } from './cipher.ts';
 import type { Bus } from './connection/bus.ts';
 import type { StoreLogger } from './logger.ts';
@@ -16,6 +17,8 @@ export interface Write {
   readonly tx: Tx;
   /** Events and signals that go along if it commits. */
   add(extras: WriteExtras | undefined): void;
+  /** Clients that watch these records are notified after the commit. */
+  changed(...changes: readonly RecordChange[]): void;
   /** Open streams of these subjects are checked again after the commit. */
   accessChanged(subjects: readonly AccessSubject[]): void;
   /** Rolls back; `write` then returns this value. */

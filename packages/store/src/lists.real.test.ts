@@ -160,7 +160,7 @@ forEachStore((tests) => {
     expect(await jobs.probes([jobId])).toEqual(probes);
     expect((await jobs.dueProbes(20, 10)).map((p) => p.id)).toEqual(['p0', 'p1']);
     expect(await jobs.nextDueProbe()).toBe(10);
-    await jobs.saveProbe({ id: 'p0', successStreak: 3, due: 30 });
+    await jobs.saveProbe({ id: 'p0', jobId, successStreak: 3, due: 30 });
     expect(await jobs.nextDueProbe()).toBe(20);
     expect((await runs.byName(world.projectId, 'web'))?.probes).toEqual({ [jobId]: [3, 0, 0] });
   });

@@ -248,6 +248,10 @@ function createStore(
     meta: createMeta(context),
     sessions: createSessions(context),
     access: createAccess(context),
+    changes: {
+      subscribe: (onChanges, onMissed) =>
+        bus.onChanges((changes) => (changes === null ? onMissed() : onChanges(changes))),
+    },
     engine: createEngine(context),
     close: once(connection.close),
   };

@@ -1,6 +1,7 @@
 import type { Timestamp } from '@dstack/core';
 import type { Access } from './access/types.ts';
 import type { Backends } from './backends/types.ts';
+import type { Changes } from './changes/types.ts';
 import type { Cipher } from './cipher.ts';
 import type { EngineStore } from './engine/types.ts';
 import type { Events } from './events/types.ts';
@@ -82,6 +83,7 @@ export interface Store {
   readonly meta: Meta;
   readonly sessions: Sessions;
   readonly access: Access;
+  readonly changes: Changes;
   readonly engine: EngineStore;
   close(): Promise<void>;
 }

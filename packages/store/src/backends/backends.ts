@@ -2,6 +2,7 @@ import { ENDING_INSTANCE_STATUSES, WORKING_VOLUME_STATUSES } from '@dstack/contr
 import type { BackendType, JsonObject } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import type { Selectable } from 'kysely';
+import { projectChange } from '../changes/record-change.ts';
 import type { Db, StoreContext, Tx } from '../context.ts';
 import { namedInsert } from '../named-insert.ts';
 import { forIds, notDeleted } from '../query.ts';
@@ -38,8 +39,9 @@ export function createBackends(context: StoreContext): Backends {
       return row ? withCredentials(context, row) : null;
     },
     insert: (backend, extras) =>
-      namedInsert(context, async ({ tx, add }) => {
+      namedInsert(context, async ({ tx, add, changed }) => {
         add(extras);
+        changed(projectChange(backend.projectId, 'backends'));
         const { auth, sourceAuth, ...record } = backend;
         await tx
           .insertInto('backends')
@@ -47,8 +49,9 @@ export function createBackends(context: StoreContext): Backends {
           .execute();
       }),
     update: (projectId, type, set, extras) =>
-      context.write<'updated' | 'missing'>(async ({ tx, add, abort }) => {
+      context.write<'updated' | 'missing'>(async ({ tx, add, changed, abort }) => {
         add(extras);
+        changed(projectChange(projectId, 'backends'));
         const { config, sourceConfig } = set;
         const result = await tx
           .updateTable('backends')
@@ -62,8 +65,9 @@ export function createBackends(context: StoreContext): Backends {
         return result.numUpdatedRows === 0n ? abort('missing') : 'updated';
       }),
     delete: (projectId, types, extras) =>
-      context.write(async ({ tx, add }) => {
+      context.write(async ({ tx, add, changed }) => {
         add(extras);
+        changed(projectChange(projectId, 'backends'));
         await deleteTypes(tx, projectId, types);
       }),
     deleteUnused: (projectId, types) => deleteUnused(context, projectId, types),
@@ -85,11 +89,12 @@ async function deleteUnused(
   projectId: Id,
   types: readonly BackendType[],
 ): Promise<BackendUse | null> {
-  return context.write(async ({ tx }): Promise<BackendUse | null> => {
+  return context.write(async ({ tx, changed }): Promise<BackendUse | null> => {
     for (const type of types) {
       const use = await inUse(tx, projectId, type);
       if (use.instances + use.volumes > 0) return { type, ...use };
     }
+    changed(projectChange(projectId, 'backends'));
     await deleteTypes(tx, projectId, types);
     return null;
   });

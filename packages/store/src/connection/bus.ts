@@ -1,6 +1,7 @@
 import type { Id, NewEvent, Signal } from '@dstack/core';
 import type { Transaction } from 'kysely';
 import type { AccessSubject } from '../access/types.ts';
+import type { RecordChange } from '../changes/types.ts';
 import type { StoreLogger } from '../logger.ts';
 import type { LogSignals } from '../logs/types.ts';
 import type { DB } from '../schema/db.ts';
@@ -10,6 +11,7 @@ export interface Announcement {
   readonly signals: readonly Signal[];
   readonly events: readonly NewEvent[];
   readonly access: readonly AccessSubject[];
+  readonly changes: readonly RecordChange[];
 }
 
 /** Carries signals to every server on the database, this one included. */
@@ -22,11 +24,18 @@ export interface Bus {
   deliverAccess(subjects: readonly AccessSubject[]): void;
   /** Changes made by any server; null: some may have been lost. */
   onAccessChanged(listener: AccessListener): () => void;
+  deliverChanges(changes: readonly RecordChange[]): void;
+  /** To other servers, outside of a transaction: for progress that is out of date soon. */
+  announceProgress(changes: readonly RecordChange[]): void;
+  /** Changes made by any server; null: some may have been lost. */
+  onChanges(listener: ChangesListener): () => void;
   /** Another server has written events about this run; null: about no run, or some were lost. */
   onEventsElsewhere(listener: (runId: Id | null) => void): () => void;
   readonly logs: LogSignals;
   close(): Promise<void>;
 }
+
+export type ChangesListener = (changes: readonly RecordChange[] | null) => void;
 
 export type AccessListener = (subject: AccessSubject | null) => void;
 
@@ -100,12 +109,18 @@ export class Listeners<T> {
 export function localBus(logger: StoreLogger): Bus {
   const subscribers = new Subscribers(logger);
   const access = new Listeners<AccessSubject | null>(logger);
+  const changes = new Listeners<readonly RecordChange[] | null>(logger);
   return {
     subscribe: (listener, missed) => subscribers.add(listener, missed),
     announce: async () => {},
     deliver: (signals) => subscribers.deliver(signals),
     deliverAccess: (subjects) => access.notify(subjects),
     onAccessChanged: (listener) => access.add(listener),
+    deliverChanges: (changed) => {
+      if (changed.length > 0) changes.notify([changed]);
+    },
+    announceProgress: () => {},
+    onChanges: (listener) => changes.add(listener),
     onEventsElsewhere: () => () => {},
     logs: { announce: () => {}, subscribe: () => () => {} },
     close: async () => {},

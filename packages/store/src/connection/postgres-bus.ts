@@ -2,6 +2,8 @@ import type { Id, NewEvent, WorkKind } from '@dstack/core';
 import { type Kysely, sql } from 'kysely';
 import pg from 'pg';
 import type { AccessSubject } from '../access/types.ts';
+import { decodeChanges, encodeChanges } from '../changes/record-change.ts';
+import type { RecordChange } from '../changes/types.ts';
 import type { StoreLogger } from '../logger.ts';
 import type { DB } from '../schema/db.ts';
 import { answered, ended } from './answered.ts';
@@ -18,6 +20,9 @@ const EVENT = 'event';
 
 /** Payload prefix instead of a kind of work: access changed; the id is `user/<id>` or `project/<id>`. */
 const ACCESS = 'access';
+
+/** Payload prefix instead of a kind of work: records changed. */
+const CHANGE = 'change';
 
 /** Limit for the few statements on this connection; after them it only listens. */
 const ANSWER_MS = 10_000;
@@ -38,6 +43,10 @@ export async function postgresBus(options: {
 }): Promise<Bus> {
   const subscribers = new Subscribers(options.logger);
   const access = new Listeners<AccessSubject | null>(options.logger);
+  const changes = new Listeners<readonly RecordChange[] | null>(options.logger);
+  const deliverChanges = (changed: readonly RecordChange[]) => {
+    if (changed.length > 0) changes.notify([changed]);
+  };
   const logListeners = new Set<(stream: string) => void>();
   const eventListeners = new Set<(runId: Id | null) => void>();
   const eventsElsewhere = (runId: Id | null) => {
@@ -49,39 +58,46 @@ export async function postgresBus(options: {
       if (kind === LOG) for (const onLog of logListeners) onLog(id);
       else if (kind === EVENT) eventsElsewhere(id || null);
       else if (kind === ACCESS) access.notify([subjectOf(id)]);
+      else if (kind === CHANGE) deliverChanges(decodeChanges(id));
       else subscribers.deliver([{ kind: kind as WorkKind, id }]);
     },
     () => {
       subscribers.missed();
       eventsElsewhere(null);
       access.notify([null]);
+      changes.notify([null]);
     },
   );
   await listener.start();
+  /** What is lost here is sent again soon, or polled for. */
+  const notify = (payloads: readonly string[]) => {
+    notification(payloads)
+      .execute(options.db)
+      .catch((error: unknown) => {
+        options.logger.warn({ err: error }, 'other servers were not notified of progress');
+      });
+  };
   return {
     subscribe: (onSignal, missed) => subscribers.add(onSignal, missed),
     async announce(tx, announcement) {
       const payloads = payloadsOf(announcement);
       if (payloads.length === 0) return;
-      await sql`select pg_notify(${CHANNEL}, payload) from unnest(${payloads}::text[]) payload`.execute(
-        tx,
-      );
+      await notification(payloads).execute(tx);
     },
     deliver: (signals) => subscribers.deliver(signals),
     deliverAccess: (subjects) => access.notify(subjects),
     onAccessChanged: (onAccess) => access.add(onAccess),
+    deliverChanges,
+    announceProgress(changed) {
+      notify(encodeChanges(changed).map((text) => `${CHANGE}:${text}`));
+    },
+    onChanges: (onChanges) => changes.add(onChanges),
     onEventsElsewhere(onEvents) {
       eventListeners.add(onEvents);
       return () => eventListeners.delete(onEvents);
     },
     logs: {
-      announce(stream) {
-        sql`select pg_notify(${CHANNEL}, ${`${LOG}:${stream}`})`
-          .execute(options.db)
-          .catch((error) => {
-            options.logger.warn({ err: error }, 'other servers were not notified of new output');
-          });
-      },
+      announce: (stream) => notify([`${LOG}:${stream}`]),
       subscribe(onLog) {
         logListeners.add(onLog);
         return () => logListeners.delete(onLog);
@@ -91,12 +107,17 @@ export async function postgresBus(options: {
   };
 }
 
-function payloadsOf({ signals, events, access }: Announcement): string[] {
+function notification(payloads: readonly string[]) {
+  return sql`select pg_notify(${CHANNEL}, payload) from unnest(${payloads}::text[]) payload`;
+}
+
+function payloadsOf({ signals, events, access, changes }: Announcement): string[] {
   return [
     ...new Set([
       ...signals.map(({ kind, id }) => `${kind}:${id}`),
       ...runsOf(events).map((id) => `${EVENT}:${id}`),
       ...access.map(({ kind, id }) => `${ACCESS}:${kind}/${id}`),
+      ...encodeChanges(changes).map((text) => `${CHANGE}:${text}`),
     ]),
   ];
 }

@@ -1,5 +1,7 @@
-import type { NewEvent, Signal } from '@dstack/core';
+import type { Id, NewEvent, Signal } from '@dstack/core';
 import type { AccessSubject } from '../access/types.ts';
+import { recordChange } from '../changes/record-change.ts';
+import type { RecordChange } from '../changes/types.ts';
 import type { Db, Tx, Write } from '../context.ts';
 import type { WriteExtras } from '../writes.ts';
 import type { Bus } from './bus.ts';
@@ -20,7 +22,8 @@ export interface TransactionOptions {
   readonly db: Db;
   readonly postgres: boolean;
   readonly bus: Bus;
-  readonly recordEvents: (tx: Tx, events: readonly NewEvent[]) => Promise<void>;
+  /** Returns the ids of the events that were stored. */
+  readonly recordEvents: (tx: Tx, events: readonly NewEvent[]) => Promise<readonly Id[]>;
   /** After a commit with events. */
   readonly eventsWritten: () => void;
 }
@@ -57,12 +60,16 @@ async function writeOnce<T>(
   const events: NewEvent[] = [];
   const signals: Signal[] = [];
   const access: AccessSubject[] = [];
+  const changes: RecordChange[] = [];
   const result = await options.db.transaction().execute(async (tx) => {
     const answer = await work({
       tx,
       add(extras: WriteExtras | undefined) {
         if (extras?.events) events.push(...extras.events);
         if (extras?.signals) signals.push(...extras.signals);
+      },
+      changed(...records) {
+        changes.push(...records);
       },
       accessChanged(subjects) {
         access.push(...subjects);
@@ -71,12 +78,14 @@ async function writeOnce<T>(
         throw new Abort(value);
       },
     });
-    await options.recordEvents(tx, events);
-    await options.bus.announce(tx, { signals, events, access });
+    const stored = await options.recordEvents(tx, events);
+    changes.push(...stored.map((id) => recordChange('event', id)));
+    await options.bus.announce(tx, { signals, events, access, changes });
     return answer;
   });
   options.bus.deliver(signals);
   options.bus.deliverAccess(access);
+  options.bus.deliverChanges(changes);
   if (events.length > 0) options.eventsWritten();
   return result;
 }

@@ -1,6 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Change, IntentRecord } from '@dstack/core';
-import type { Tx } from '../context.ts';
+import type { Change, Id, IntentRecord } from '@dstack/core';
+import { changeOfDelete, changeOfUpdate, changesOfOthers } from '../changes/changed-records.ts';
+import { recordChange } from '../changes/record-change.ts';
+import type { RecordChange } from '../changes/types.ts';
+import type { Tx, Write } from '../context.ts';
 import { StoreError } from '../errors.ts';
 import { insertInSlices } from '../query.ts';
 import {
@@ -30,16 +33,16 @@ type Of<T extends Change['type']> = Extract<Change, { type: T }>;
  * reused here; references are checked at the commit.
  */
 export async function applyChanges(
-  tx: Tx,
+  { tx, changed }: Pick<Write, 'tx' | 'changed'>,
   changes: readonly Change[],
   { now, postgres }: { readonly now: number; readonly postgres: boolean },
 ): Promise<boolean> {
   if (!(await checksHold(tx, changes, postgres))) return false;
   for (const removal of rowDeletes(changes)) {
-    if (!(await remove(tx, removal))) return false;
+    if (!(await remove({ tx, changed }, removal))) return false;
   }
   for (const update of mergeUpdates(changes)) {
-    if (!(await updateRow(tx, update))) return false;
+    if (!(await updateRow({ tx, changed }, update))) return false;
   }
   for (const change of only(changes, 'project.default-gateway')) {
     if (!(await setDefaultGateway(tx, change))) return false;
@@ -48,6 +51,7 @@ export async function applyChanges(
   await changeVolumeUses(tx, changes);
   for (const { intent } of only(changes, 'intent.insert')) await insertIntent(tx, intent);
   for (const { key } of only(changes, 'intent.cancel')) await cancelIntent(tx, key, now);
+  changed(...changesOfOthers(changes));
   return true;
 }
 
@@ -55,7 +59,11 @@ function only<T extends Change['type']>(changes: readonly Change[], type: T): Of
   return changes.filter((change): change is Of<T> => change.type === type);
 }
 
-async function remove(tx: Tx, removal: RowDelete): Promise<boolean> {
+type Changing = Pick<Write, 'tx' | 'changed'>;
+
+async function remove({ tx, changed }: Changing, removal: RowDelete): Promise<boolean> {
+  const volume = removal.table === 'volume_attachments' ? await attachedVolume(tx, removal.id) : [];
+  changed(...changeOfDelete(removal), ...volume);
   const result = await tx
     .deleteFrom(removal.table)
     .where('id', '=', removal.id)
@@ -64,7 +72,9 @@ async function remove(tx: Tx, removal: RowDelete): Promise<boolean> {
   return result.numDeletedRows === 1n;
 }
 
-async function updateRow(tx: Tx, update: RowUpdate): Promise<boolean> {
+async function updateRow({ tx, changed }: Changing, update: RowUpdate): Promise<boolean> {
+  const volume = update.table === 'volume_attachments' ? await attachedVolume(tx, update.id) : [];
+  changed(...changeOfUpdate(update), ...volume);
   // The tables differ in type only: `columnsOf` has encoded the columns of this one.
   const result = await tx
     .updateTable(update.table as 'runs')
@@ -73,6 +83,16 @@ async function updateRow(tx: Tx, update: RowUpdate): Promise<boolean> {
     .where('version', '=', update.version)
     .executeTakeFirst();
   return result.numUpdatedRows === 1n;
+}
+
+/** Clients see attachments as a part of their volume. */
+async function attachedVolume(tx: Tx, attachmentId: Id): Promise<RecordChange[]> {
+  const row = await tx
+    .selectFrom('volume_attachments')
+    .select('volume_id')
+    .where('id', '=', attachmentId)
+    .executeTakeFirst();
+  return row ? [recordChange('volume', row.volume_id)] : [];
 }
 
 async function setDefaultGateway(

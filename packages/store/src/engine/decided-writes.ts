@@ -32,13 +32,14 @@ export async function decidedWrite<S>(
   decide: Decide<S>,
 ): Promise<S | null> {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const outcome = await context.write(async ({ tx, add, abort }): Promise<S | null | symbol> => {
+    const outcome = await context.write(async (write): Promise<S | null | symbol> => {
+      const { tx, add, abort } = write;
       await lockRow(context, tx, row);
       const snapshot = await load(tx, row.id);
       const decision = snapshot === null ? null : decide(snapshot);
       if (decision === null) return snapshot;
       const on = { now: context.now(), postgres: context.postgres };
-      if (!(await applyChanges(tx, decision.changes, on))) abort(AGAIN);
+      if (!(await applyChanges(write, decision.changes, on))) abort(AGAIN);
       add({
         events: eventsOf(decision.changes),
         ...(decision.signals && { signals: decision.signals }),

@@ -66,10 +66,10 @@ export function createEngine(context: StoreContext): EngineStore {
 function createApply(context: StoreContext): EngineStore['apply'] {
   return async (changes, signals) => {
     try {
-      return await context.write<'applied' | 'conflict'>(async ({ tx, add, abort }) => {
+      return await context.write<'applied' | 'conflict'>(async ({ tx, add, changed, abort }) => {
         const { postgres } = context;
         const on = { now: context.now(), postgres };
-        if (!(await applyChanges(tx, changes, on))) abort('conflict');
+        if (!(await applyChanges({ tx, changed }, changes, on))) abort('conflict');
         add({ events: eventsOf(changes), signals: signals ?? [] });
         return 'applied';
       });

@@ -1,6 +1,7 @@
 import { isRunFinished } from '@dstack/contract/status';
 import type { Id, RunRecord } from '@dstack/core';
 import { sql } from 'kysely';
+import { recordChange } from '../changes/record-change.ts';
 import { chooseName, lockNames } from '../choose-name.ts';
 import type { StoreContext, Tx, Write } from '../context.ts';
 import { insertInSlices, notDeleted } from '../query.ts';
@@ -19,6 +20,8 @@ export function submitRun(context: StoreContext, submit: SubmitRun): Promise<Sub
     if (name === null) throw new Error(`run ${submit.projectId} was named while names were locked`);
     const { run, jobs, ...extras } = submit.build(name);
     add(extras);
+    write.changed(recordChange('run', run.id, run.version));
+    write.changed(...jobs.map((job) => recordChange('job', job.id, job.version)));
     await tx.insertInto('runs').values(runTable.insert(run)).execute();
     await insertInSlices(jobs.map(jobTable.insert), (slice) =>
       tx.insertInto('jobs').values(slice).execute(),
@@ -29,7 +32,7 @@ export function submitRun(context: StoreContext, submit: SubmitRun): Promise<Sub
 
 /** Marks a finished namesake deleted; returns one that is not finished. */
 async function supersede(
-  { tx, add }: Write,
+  { tx, add, changed }: Write,
   submit: SubmitRun,
   name: string,
 ): Promise<RunRecord | null> {
@@ -41,6 +44,7 @@ async function supersede(
     .set({ deleted: true, version: sql`version + 1` })
     .where('id', '=', namesake.id)
     .execute();
+  changed(recordChange('run', namesake.id, namesake.version + 1));
   add({ events: [submit.superseded(namesake)] });
   return null;
 }
@@ -60,12 +64,14 @@ export function createFleet(
   context: StoreContext,
   create: CreateFleet,
 ): Promise<CreateFleetOutcome> {
-  return context.write(async ({ tx, add }): Promise<CreateFleetOutcome> => {
+  return context.write(async ({ tx, add, changed }): Promise<CreateFleetOutcome> => {
     await lockNames(context, tx, 'fleet', create.projectId);
     const name = await chooseName(tx, 'fleet', create.projectId, create.name);
     if (name === null) return { type: 'name-taken' };
     const { fleet, instances, ...extras } = create.build(name);
     add(extras);
+    changed(recordChange('fleet', fleet.id, fleet.version));
+    changed(...instances.map(({ id, version }) => recordChange('instance', id, version)));
     await tx.insertInto('fleets').values(fleetTable.insert(fleet)).execute();
     await insertInSlices(instances.map(instanceTable.insert), (slice) =>
       tx.insertInto('instances').values(slice).execute(),

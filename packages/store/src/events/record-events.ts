@@ -1,9 +1,10 @@
-import type { NewEvent, Timestamp } from '@dstack/core';
+import type { Id, NewEvent, Timestamp } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { insertInSlices } from '../query.ts';
 
 export interface EventRecorder {
-  record(tx: Tx, events: readonly NewEvent[]): Promise<void>;
+  /** Returns the ids of the events; none if events are not stored. */
+  record(tx: Tx, events: readonly NewEvent[]): Promise<readonly Id[]>;
 }
 
 /**
@@ -20,7 +21,7 @@ export function createEventRecorder(options: {
   let last = options.last;
   return {
     async record(tx, events) {
-      if (!options.stored || events.length === 0) return;
+      if (!options.stored || events.length === 0) return [];
       const rows = events.map((event) => {
         last = Math.max(options.now(), last + 1);
         return { id: options.newId(), recordedAt: last, event };
@@ -47,6 +48,7 @@ export function createEventRecorder(options: {
       await insertInSlices(targets, (slice) =>
         tx.insertInto('event_targets').values(slice).execute(),
       );
+      return rows.map(({ id }) => id);
     },
   };
 }

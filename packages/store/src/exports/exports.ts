@@ -1,4 +1,6 @@
 import type { Id } from '@dstack/core';
+import { projectChange } from '../changes/record-change.ts';
+import type { RecordChange } from '../changes/types.ts';
 import type { StoreContext, Tx } from '../context.ts';
 import { importedFleets } from '../fleets/fleets.ts';
 import { importedGateways } from '../gateways/gateways.ts';
@@ -34,7 +36,7 @@ export function createExports(context: StoreContext): Exports {
       return row ? ((await exportViews(db, [row.id]))[0] ?? null) : null;
     },
     insert: (record, content, extras) =>
-      namedInsert(context, async ({ tx, add }) => {
+      namedInsert(context, async ({ tx, add, changed }) => {
         add(extras);
         await tx.insertInto('exports').values(exportTable.insert(record)).execute();
         await change(context, tx, record.id, {
@@ -43,15 +45,19 @@ export function createExports(context: StoreContext): Exports {
           addFleets: content.fleets,
           addGateways: content.gateways,
         });
+        changed(...(await concerned(tx, record.id)));
       }),
     update: (id, set, extras) =>
-      context.write(async ({ tx, add }) => {
+      context.write(async ({ tx, add, changed }) => {
         add(extras);
+        changed(...(await concerned(tx, id)));
         await change(context, tx, id, set);
+        changed(...(await concerned(tx, id)));
       }),
     delete: (id, extras) =>
-      context.write(async ({ tx, add }) => {
+      context.write(async ({ tx, add, changed }) => {
         add(extras);
+        changed(...(await concerned(tx, id)));
         await tx.deleteFrom('exports').where('id', '=', id).execute();
       }),
     ...createImports(context),
@@ -85,9 +91,16 @@ function createImports(
       });
     },
     deleteImport: (id, extras) =>
-      context.write(async ({ tx, add }) => {
+      context.write(async ({ tx, add, changed }) => {
         add(extras);
-        await tx.deleteFrom('imports').where('id', '=', id).execute();
+        const row = await tx
+          .deleteFrom('imports')
+          .where('id', '=', id)
+          .returning(['export_id', 'project_id'])
+          .executeTakeFirst();
+        if (row === undefined) return;
+        changed(projectChange(row.project_id, 'imports'));
+        changed(...(await concerned(tx, row.export_id)));
       }),
     async isImported(kind, id, projectIds) {
       const row =
@@ -107,6 +120,24 @@ function createImports(
       return rows.map((row) => row.gateway_id);
     },
   };
+}
+
+/** The exporting project, and all that import. */
+async function concerned(tx: Tx, exportId: Id): Promise<RecordChange[]> {
+  const own = await tx
+    .selectFrom('exports')
+    .select('project_id')
+    .where('id', '=', exportId)
+    .execute();
+  const importers = await tx
+    .selectFrom('imports')
+    .select('project_id')
+    .where('export_id', '=', exportId)
+    .execute();
+  return [
+    ...own.map((row) => projectChange(row.project_id, 'exports')),
+    ...importers.map((row) => projectChange(row.project_id, 'imports')),
+  ];
 }
 
 async function change(

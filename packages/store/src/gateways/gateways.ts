@@ -1,4 +1,5 @@
 import type { Id } from '@dstack/core';
+import { recordChange } from '../changes/record-change.ts';
 import { chooseName, lockNames } from '../choose-name.ts';
 import type { Db, StoreContext } from '../context.ts';
 import { forIds, groupBy, notDeleted } from '../query.ts';
@@ -39,18 +40,20 @@ export function createGateways(context: StoreContext): Gateways {
       return (await withReplicas(db, rows))[0] ?? null;
     },
     insert: (projectId, name, build) =>
-      context.write(async ({ tx, add }) => {
+      context.write(async ({ tx, add, changed }) => {
         await lockNames(context, tx, 'gateway', projectId);
         const chosen = await chooseName(tx, 'gateway', projectId, name);
         if (chosen === null) return { type: 'name-taken' };
         const { gateway, ...extras } = build(chosen);
         add(extras);
+        changed(recordChange('gateway', gateway.id, gateway.version));
         await tx.insertInto('gateways').values(gatewayTable.insert(gateway)).execute();
         return { type: 'created', gateway };
       }),
     update: (id, version, set, extras) =>
-      context.write<Updated>(async ({ tx, add, abort }) => {
+      context.write<Updated>(async ({ tx, add, changed, abort }) => {
         add(extras);
+        changed(recordChange('gateway', id, version + 1));
         const result = await tx
           .updateTable('gateways')
           .set({ ...gatewayTable.update(set), version: version + 1 })

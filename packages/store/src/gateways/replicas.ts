@@ -1,3 +1,4 @@
+import { recordChange } from '../changes/record-change.ts';
 import type { StoreContext } from '../context.ts';
 import { forIds } from '../query.ts';
 import { registrationTable, replicaTable } from '../schema/resource-tables.ts';
@@ -28,8 +29,9 @@ export function createReplicas(context: StoreContext): Replicas {
       return rows.map(replicaTable.decode);
     },
     insertReplica: (replica, extras) =>
-      context.write(async ({ tx, add }) => {
+      context.write(async ({ tx, add, changed }) => {
         add(extras);
+        changed(recordChange('gateway', replica.gatewayId));
         const { sshPrivateKey, ...record } = replica;
         await tx
           .insertInto('gateway_replicas')
@@ -40,15 +42,18 @@ export function createReplicas(context: StoreContext): Replicas {
           .execute();
       }),
     updateReplica: (id, version, set, extras) =>
-      context.write<Updated>(async ({ tx, add, abort }) => {
+      context.write<Updated>(async ({ tx, add, changed, abort }) => {
         add(extras);
-        const result = await tx
+        const row = await tx
           .updateTable('gateway_replicas')
           .set({ ...replicaTable.update(set), version: version + 1 })
           .where('id', '=', id)
           .where('version', '=', version)
+          .returning('gateway_id')
           .executeTakeFirst();
-        return result.numUpdatedRows === 0n ? abort('conflict') : 'updated';
+        if (row === undefined) return abort('conflict');
+        changed(recordChange('gateway', row.gateway_id));
+        return 'updated';
       }),
     async replicaPrivateKey(id) {
       const row = await db
@@ -69,8 +74,9 @@ export function createReplicas(context: StoreContext): Replicas {
       return rows.map(registrationTable.decode);
     },
     saveRegistration: (registration, extras) =>
-      context.write(async ({ tx, add }) => {
+      context.write(async ({ tx, add, changed }) => {
         add(extras);
+        changed(recordChange('run', registration.runId));
         const row = registrationTable.insert(registration);
         const { runId: _run, jobId: _job, gatewayReplicaId: _replica, ...set } = registration;
         await tx

@@ -1,4 +1,5 @@
 import type { Id, ObservationRecord } from '@dstack/core';
+import { recordChange } from '../changes/record-change.ts';
 import { isForeignKeyViolation } from '../connection/failures.ts';
 import type { Db, StoreContext, Tx } from '../context.ts';
 import { forIds } from '../query.ts';
@@ -17,8 +18,9 @@ export function createObservations(context: StoreContext): Observations {
     byInstances: (ids) => observationsOf(context.db, ids),
     async save(record, extras) {
       try {
-        await context.write(async ({ tx, add }) => {
+        await context.write(async ({ tx, add, changed }) => {
           add(extras);
+          changed(...(await waitingJobs(tx, record.instanceId)));
           const { instanceId: _, ...set } = record;
           await tx
             .insertInto('observations')
@@ -33,6 +35,17 @@ export function createObservations(context: StoreContext): Observations {
       }
     },
   };
+}
+
+/** Jobs that wait for the instance show what the backend reports about it. */
+async function waitingJobs(tx: Tx, instanceId: Id) {
+  const rows = await tx
+    .selectFrom('jobs')
+    .select('id')
+    .where('instance_id', '=', instanceId)
+    .where('status', '=', 'provisioning')
+    .execute();
+  return [recordChange('instance', instanceId), ...rows.map(({ id }) => recordChange('job', id))];
 }
 
 export async function observationsOf(

@@ -1,4 +1,5 @@
 import { UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
+import { recordChange } from '../changes/record-change.ts';
 import type { Db, StoreContext } from '../context.ts';
 import { forIds } from '../query.ts';
 import { jobTable, probeTable, runTable } from '../schema/work-tables.ts';
@@ -172,9 +173,11 @@ function createProbes(
         .executeTakeFirst();
       return row?.due ?? null;
     },
-    saveProbe: ({ id, successStreak, due }, extras) =>
-      context.write(async ({ tx, add }) => {
+    saveProbe: ({ id, jobId, successStreak, due }, extras) =>
+      context.write(async ({ tx, add, changed }) => {
         add(extras);
+        // Most results confirm the one before, and need no signal.
+        if (extras?.signals?.length) changed(recordChange('job', jobId));
         await tx
           .updateTable('probes')
           .set(probeTable.update({ successStreak, due }))

@@ -1,13 +1,14 @@
 import type { JobMetrics } from '@dstack/contract/agent';
 import { UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
 import { sql } from 'kysely';
+import { recordChange } from '../changes/record-change.ts';
 import { isForeignKeyViolation } from '../connection/failures.ts';
 import type { StoreContext } from '../context.ts';
 import { forIds } from '../query.ts';
 import { type MetricsPointRow, pointTable } from '../schema/work-tables.ts';
 import type { Metrics } from './types.ts';
 
-export function createMetrics({ db }: StoreContext): Metrics {
+export function createMetrics({ db, bus }: StoreContext): Metrics {
   async function insert(points: readonly MetricsPointRow[]): Promise<void> {
     if (points.length === 0) return;
     await db
@@ -32,6 +33,11 @@ export function createMetrics({ db }: StoreContext): Metrics {
         const ids = new Set(known.map((row) => row.id));
         await insert(rows.filter((row) => ids.has(row.jobId)));
       }
+      const changes = [...new Set(rows.map((row) => row.jobId))].map((id) =>
+        recordChange('metrics', id),
+      );
+      bus.deliverChanges(changes);
+      bus.announceProgress(changes);
     },
     async jobPoints(jobId, range) {
       let query = db

@@ -1,5 +1,7 @@
 import type { PullProgress } from '@dstack/contract/agent';
 import type { JobReport } from '@dstack/core';
+import { PacedProgress } from '../changes/paced-progress.ts';
+import { recordChange } from '../changes/record-change.ts';
 import { isForeignKeyViolation } from '../connection/failures.ts';
 import type { Db, StoreContext, Tx } from '../context.ts';
 import { forIds } from '../query.ts';
@@ -8,10 +10,11 @@ import type { Reports } from './types.ts';
 
 export function createReports(context: StoreContext): Reports {
   const { db } = context;
+  const progress = new PacedProgress(context);
   return {
     saveState: (hostId, state, receivedAt, extras) =>
       ignoringUnknownJob(() =>
-        context.write(async ({ tx, add }) => {
+        context.write(async ({ tx, add, changed }) => {
           const newer = await saveState(tx, {
             jobId: state.id,
             hostId,
@@ -20,11 +23,15 @@ export function createReports(context: StoreContext): Reports {
             seq: state.seq,
           });
           if (newer) add(extras);
+          // Stages of a stop are part of the report.
+          if (newer) changed(recordChange('job', state.id));
           return newer;
         }),
       ),
     async savePull(jobId, pull) {
-      await ignoringUnknownJob(() => savePull(db, jobId, pull));
+      if (!(await ignoringUnknownJob(() => savePull(db, jobId, pull)))) return;
+      context.bus.deliverChanges([recordChange('pull', jobId)]);
+      progress.announce(recordChange('pull', jobId));
     },
     async saveActivity(jobId, noConnectionsSecs) {
       // The one field of a job that raises no version: it rises by itself all the time.

@@ -50,7 +50,7 @@ export interface Jobs {
   dueProbes(until: Timestamp, limit: number): Promise<ProbeRecord[]>;
   nextDueProbe(): Promise<Timestamp | null>;
   saveProbe(
-    probe: Pick<ProbeRecord, 'id' | 'successStreak' | 'due'>,
+    probe: Pick<ProbeRecord, 'id' | 'jobId' | 'successStreak' | 'due'>,
     extras?: Pick<WriteExtras, 'signals'>,
   ): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import { retireServiceTokens } from '../access/access.ts';
+import { projectChange } from '../changes/record-change.ts';
 import type { StoreContext } from '../context.ts';
 import { namedInsert } from '../named-insert.ts';
 import { serviceTokenTable } from '../schema/account-tables.ts';
@@ -68,8 +69,9 @@ function createServiceTokens(context: StoreContext): ServiceTokens {
       return rows.map(serviceTokenTable.decode);
     },
     insert: (record, token, extras) =>
-      namedInsert(context, async ({ tx, add }) => {
+      namedInsert(context, async ({ tx, add, changed }) => {
         add(extras);
+        changed(projectChange(record.projectId, 'tokens'));
         await tx
           .insertInto('service_tokens')
           .values({ ...serviceTokenTable.insert(record), token_hash: tokenHash(token) })
@@ -91,11 +93,12 @@ function createServiceTokens(context: StoreContext): ServiceTokens {
         .execute();
     },
     delete: (ids, extras) =>
-      context.write(async ({ tx, add, accessChanged }) => {
+      context.write(async ({ tx, add, changed, accessChanged }) => {
         add(extras);
         if (ids.length === 0) return;
         const projectIds = await retireServiceTokens(context, tx, ids);
         accessChanged(projectIds.map((id) => ({ kind: 'project', id })));
+        changed(...projectIds.map((id) => projectChange(id, 'tokens')));
         await tx
           .deleteFrom('service_tokens')
           .where('id', 'in', [...ids])

@@ -1,5 +1,6 @@
 import type { ProjectRole } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
+import { projectChange } from '../changes/record-change.ts';
 import type { StoreContext, Tx } from '../context.ts';
 import { forIds, insertInSlices, notDeleted } from '../query.ts';
 import { memberTable, userTable } from '../schema/account-tables.ts';
@@ -63,15 +64,17 @@ export function createMembers(context: StoreContext): Members {
       return (row?.role as ProjectRole | undefined) ?? null;
     },
     setMembers: (projectId, members, extras) =>
-      context.write(async ({ tx, add, accessChanged }) => {
+      context.write(async ({ tx, add, changed, accessChanged }) => {
         add(extras);
+        changed(projectChange(projectId, 'members'));
         accessChanged([{ kind: 'project', id: projectId }]);
         await tx.deleteFrom('members').where('project_id', '=', projectId).execute();
         await upsert(tx, projectId, members, 0);
       }),
     addMembers: (projectId, members, extras) =>
-      context.write(async ({ tx, add, accessChanged }) => {
+      context.write(async ({ tx, add, changed, accessChanged }) => {
         add(extras);
+        changed(projectChange(projectId, 'members'));
         accessChanged([{ kind: 'project', id: projectId }]);
         const last = await tx
           .selectFrom('members')
@@ -81,8 +84,9 @@ export function createMembers(context: StoreContext): Members {
         await upsert(tx, projectId, members, (last?.num ?? -1) + 1);
       }),
     removeMembers: (projectId, userIds, extras) =>
-      context.write(async ({ tx, add, accessChanged }) => {
+      context.write(async ({ tx, add, changed, accessChanged }) => {
         add(extras);
+        changed(projectChange(projectId, 'members'));
         accessChanged([{ kind: 'project', id: projectId }]);
         if (userIds.length === 0) return;
         await tx

@@ -1,5 +1,6 @@
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
+import { projectChange } from '../changes/record-change.ts';
 import type { StoreContext, Tx } from '../context.ts';
 import { namedInsert } from '../named-insert.ts';
 import { deletedName } from '../names.ts';
@@ -35,8 +36,9 @@ export function createProjects(context: StoreContext): Projects {
 
   return {
     insert: (project, extras) =>
-      namedInsert(context, async ({ tx, add }) => {
+      namedInsert(context, async ({ tx, add, changed }) => {
         add(extras);
+        changed(projectChange(project.id, 'members'));
         await insertProject(context, tx, project);
       }),
     byId: async (id) => (await byIds([id]))[0] ?? null,
@@ -65,8 +67,9 @@ export function createProjects(context: StoreContext): Projects {
       return row ? context.cipher.decrypt(row.ssh_private_key) : null;
     },
     update: (id, set, extras) =>
-      context.write(async ({ tx, add, accessChanged }) => {
+      context.write(async ({ tx, add, changed, accessChanged }) => {
         add(extras);
+        changed(projectChange(id, 'settings'));
         if (set.isPublic !== undefined) accessChanged([{ kind: 'project', id }]);
         await tx
           .updateTable('projects')
@@ -76,13 +79,14 @@ export function createProjects(context: StoreContext): Projects {
       }),
     inUse: (ids) => projectsInUse(db, ids),
     delete: (ids, event) =>
-      context.write(async ({ tx, add, accessChanged }): Promise<DeleteProjectsOutcome> => {
+      context.write(async ({ tx, add, changed, accessChanged }): Promise<DeleteProjectsOutcome> => {
         await lockProjects(context, tx, ids);
         const uses = await projectsInUse(tx, ids);
         if (uses.length > 0) return { type: 'in-use', uses };
         for (const id of ids) {
           const isDeleted = await deleteProject(context, tx, id);
           accessChanged([{ kind: 'project', id }]);
+          changed(projectChange(id, 'members'));
           const told = isDeleted ? event?.(id) : undefined;
           if (told) add({ events: [told] });
         }

@@ -5,6 +5,7 @@ import {
 } from '@dstack/contract/status';
 import type { Id, NewEvent, RunRecord, RunStatus } from '@dstack/core';
 import { sql } from 'kysely';
+import { recordChange } from '../changes/record-change.ts';
 import type { StoreContext } from '../context.ts';
 import { forIds, notDeleted } from '../query.ts';
 import { runTable } from '../schema/work-tables.ts';
@@ -100,7 +101,7 @@ function deleteRuns(
   names: readonly string[],
   event: (run: RunRecord) => NewEvent,
 ): ReturnType<Runs['delete']> {
-  return context.write(async ({ tx, add, abort }) => {
+  return context.write(async ({ tx, add, changed, abort }) => {
     const rows = await forIds(names, (slice) =>
       tx
         .updateTable('runs')
@@ -114,6 +115,7 @@ function deleteRuns(
     const runs = rows.map(runTable.decode);
     const active = runs.filter((run) => !isRunFinished(run.status));
     if (active.length > 0) abort({ type: 'active', names: active.map((run) => run.name) });
+    changed(...runs.map((run) => recordChange('run', run.id, run.version)));
     add({ events: runs.map(event) });
     return { type: 'deleted', runs };
   });

@@ -1,3 +1,4 @@
+import { projectChange } from '../changes/record-change.ts';
 import type { StoreContext, Tx } from '../context.ts';
 import { secretTable } from '../schema/account-tables.ts';
 import type { SecretRecord, Secrets } from './types.ts';
@@ -28,7 +29,7 @@ export function createSecrets(context: StoreContext): Secrets {
       return Object.fromEntries(rows.map((row) => [row.name, cipher.decrypt(row.value)]));
     },
     put: (secret, extras) =>
-      context.write(async ({ tx, add }) => {
+      context.write(async ({ tx, add, changed }) => {
         const now = context.now();
         const { value, ...identity } = secret;
         const created: SecretRecord = { ...identity, createdAt: now, updatedAt: now };
@@ -38,6 +39,7 @@ export function createSecrets(context: StoreContext): Secrets {
           .onConflict((conflict) => conflict.columns(['project_id', 'name']).doNothing())
           .executeTakeFirst();
         if (inserted.numInsertedOrUpdatedRows === 1n) {
+          changed(projectChange(secret.projectId, 'secrets'));
           add(extras?.('created', created));
           return { outcome: 'created', secret: created };
         }
@@ -51,11 +53,12 @@ export function createSecrets(context: StoreContext): Secrets {
           .set({ value: cipher.encrypt(value), updated_at: now })
           .where('id', '=', known.id)
           .execute();
+        changed(projectChange(secret.projectId, 'secrets'));
         add(extras?.('updated', updated));
         return { outcome: 'updated', secret: updated };
       }),
     delete: (projectId, names, extras) =>
-      context.write(async ({ tx, add, abort }) => {
+      context.write(async ({ tx, add, changed, abort }) => {
         if (names.length === 0) return { type: 'deleted' };
         const rows = await tx
           .deleteFrom('secrets')
@@ -66,6 +69,7 @@ export function createSecrets(context: StoreContext): Secrets {
         const deleted = rows.map(secretTable.decode);
         const unknown = names.filter((name) => !deleted.some((secret) => secret.name === name));
         if (unknown.length > 0) abort({ type: 'unknown', names: unknown });
+        changed(projectChange(projectId, 'secrets'));
         add(extras?.(deleted));
         return { type: 'deleted' };
       }),

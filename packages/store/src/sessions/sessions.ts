@@ -1,4 +1,5 @@
 import type { Id } from '@dstack/core';
+import { userChange } from '../changes/record-change.ts';
 import type { StoreContext, Tx } from '../context.ts';
 import { notDeleted } from '../query.ts';
 import { sessionTable, userTable } from '../schema/account-tables.ts';
@@ -12,7 +13,8 @@ export function createSessions(context: StoreContext): Sessions {
   const { db } = context;
   return {
     open: (session, { key, secret, token }) =>
-      context.write<'opened' | 'refused'>(async ({ tx, abort }) => {
+      context.write<'opened' | 'refused'>(async ({ tx, changed, abort }) => {
+        changed(userChange(session.userId, 'sessions'));
         const hash = tokenHash(token);
         const user = await tx
           .selectFrom('users')
@@ -75,13 +77,15 @@ export function createSessions(context: StoreContext): Sessions {
         .execute();
     },
     end: ({ id, userId }) =>
-      context.write(async ({ tx, accessChanged }) => {
+      context.write(async ({ tx, changed, accessChanged }) => {
         accessChanged([{ kind: 'user', id: userId }]);
+        changed(userChange(userId, 'sessions'));
         await tx.deleteFrom('sessions').where('id', '=', id).execute();
       }),
     endAll: (userId) =>
-      context.write(async ({ tx, accessChanged }) => {
+      context.write(async ({ tx, changed, accessChanged }) => {
         accessChanged([{ kind: 'user', id: userId }]);
+        changed(userChange(userId, 'sessions'));
         await tx.deleteFrom('sessions').where('user_id', '=', userId).execute();
       }),
     async deleteInvalid(before) {

@@ -1,7 +1,8 @@
 import { forEachDatabase } from '@dstack/testkit';
-import { afterAll, afterEach, beforeAll, describe } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
 import { openStore } from '../open-store.ts';
 import type { OpenStoreOptions, Store } from '../store.ts';
+import { ChangeGuard, changeTriggers } from './change-guard.ts';
 import { rawSql } from './raw-sql.ts';
 import { projectRecord, userRecord } from './records.ts';
 import { storeOptions } from './store-options.ts';
@@ -20,12 +21,16 @@ export function forEachStore(suite: (tests: StoreTests) => void): void {
   const prepare = async (url: string) => {
     await (await openStore(storeOptions(url))).close();
     if (!url.startsWith('sqlite:')) return;
-    for (const trigger of versionGuard()) await rawSql(url, trigger);
+    for (const trigger of [...versionGuard(), ...changeTriggers()]) await rawSql(url, trigger);
   };
   forEachDatabase({ describe, beforeAll, afterAll }, prepare, (databases) => {
     const opened: Store[] = [];
+    const guards = new Map<string, ChangeGuard>();
     afterEach(async () => {
       for (const store of opened.splice(0)) await store.close();
+      const checked = [...guards.values()];
+      guards.clear();
+      for (const guard of checked) expect(guard.missing()).toEqual([]);
     });
     suite({
       dialect: databases.dialect,
@@ -35,6 +40,11 @@ export function forEachStore(suite: (tests: StoreTests) => void): void {
         const url = options?.url ?? (await databases.create());
         const store = await openStore({ ...storeOptions(url), ...options, url });
         opened.push(store);
+        if (databases.dialect === 'sqlite') {
+          const guard = guards.get(url) ?? new ChangeGuard(url);
+          guards.set(url, guard);
+          guard.watch(store);
+        }
         return store;
       },
     });

@@ -2,6 +2,7 @@
 import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
+import { recordChange, userChange } from '../changes/record-change.ts';
 import type { StoreContext, Write } from '../context.ts';
 import { namedInsert } from '../named-insert.ts';
 import { forIds } from '../query.ts';
@@ -18,6 +19,7 @@ export function createUserKeys(context: StoreContext): UserKeys {
       context.write(async (write) => {
         write.add(extras);
         write.accessChanged([{ kind: 'user', id }]);
+        write.changed(userChange(id, 'keys'));
         await replaceInRuns(context, write, id, keys.publicKey);
         await write.tx
           .updateTable('users')
@@ -42,6 +44,7 @@ export function createUserKeys(context: StoreContext): UserKeys {
       namedInsert(context, async (write) => {
         write.add(extras);
         write.accessChanged([{ kind: 'user', id: key.userId }]);
+        write.changed(userChange(key.userId, 'keys'));
         await write.tx.insertInto('public_keys').values(publicKeyTable.insert(key)).execute();
       }),
     deletePublicKeys: (userId, ids, extras) =>
@@ -56,6 +59,7 @@ export function createUserKeys(context: StoreContext): UserKeys {
         );
         if (rows.length === 0) return;
         write.accessChanged([{ kind: 'user', id: userId }]);
+        write.changed(userChange(userId, 'keys'));
         write.add(extras?.(rows.map(publicKeyTable.decode)));
       }),
   };
@@ -68,7 +72,7 @@ export function createUserKeys(context: StoreContext): UserKeys {
  */
 async function replaceInRuns(
   context: StoreContext,
-  { tx }: Write,
+  { tx, changed }: Write,
   userId: Id,
   publicKey: string,
 ): Promise<void> {
@@ -91,6 +95,7 @@ async function replaceInRuns(
   for (const run of rows.map(runTable.decode)) {
     if (run.spec.ssh_key_pub !== earlier) continue;
     const spec = { ...run.spec, ssh_key_pub: publicKey };
+    changed(recordChange('run', run.id, run.version + 1));
     await tx
       .updateTable('runs')
       .set({ ...runTable.update({ spec }), version: sql`version + 1` })

@@ -1,6 +1,7 @@
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
 import { retireToken } from '../access/access.ts';
+import { userChange } from '../changes/record-change.ts';
 import type { StoreContext, Write } from '../context.ts';
 import { namedInsert } from '../named-insert.ts';
 import { deletedName } from '../names.ts';
@@ -77,6 +78,7 @@ export function createUsers(context: StoreContext): Users {
       context.write(async (write) => {
         write.add(extras);
         write.accessChanged([{ kind: 'user', id }]);
+        write.changed(userChange(id, 'settings'));
         await write.tx
           .updateTable('users')
           .set(userTable.update(set))
@@ -87,6 +89,7 @@ export function createUsers(context: StoreContext): Users {
       context.write(async (write) => {
         write.add(extras);
         write.accessChanged([{ kind: 'user', id }]);
+        write.changed(userChange(id, 'keys'));
         await retireToken(context, write.tx, id);
         await write.tx
           .updateTable('users')
@@ -107,6 +110,7 @@ function insertUser(context: StoreContext, user: NewUser, extras: WriteExtras | 
   const { token, sshPrivateKey, ...record } = user;
   return namedInsert(context, async (write) => {
     write.add(extras);
+    write.changed(userChange(user.id, 'settings'));
     await write.tx
       .insertInto('users')
       .values({
@@ -144,6 +148,7 @@ function decryptOrNull(context: StoreContext, sealed: string): string | null {
 async function deleteUser(context: StoreContext, write: Write, id: Id): Promise<void> {
   const { tx } = write;
   write.accessChanged([{ kind: 'user', id }]);
+  write.changed(userChange(id, 'settings'));
   await retireToken(context, tx, id);
   await tx
     .updateTable('users')

@@ -1,5 +1,6 @@
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
+import { recordChange } from '../changes/record-change.ts';
 import { chooseName, lockNames } from '../choose-name.ts';
 import type { Db, StoreContext } from '../context.ts';
 import { forIds, groupBy, keyset, notDeleted } from '../query.ts';
@@ -31,18 +32,20 @@ export function createVolumes(context: StoreContext): Volumes {
     byName: async (projectId, name) => (await byNames(projectId, [name]))[0] ?? null,
     byNames,
     insert: (projectId, name, build) =>
-      context.write(async ({ tx, add }) => {
+      context.write(async ({ tx, add, changed }) => {
         await lockNames(context, tx, 'volume', projectId);
         const chosen = await chooseName(tx, 'volume', projectId, name);
         if (chosen === null) return { type: 'name-taken' };
         const { volume, ...extras } = build(chosen);
         add(extras);
+        changed(recordChange('volume', volume.id, volume.version));
         await tx.insertInto('volumes').values(volumeTable.insert(volume)).execute();
         return { type: 'created', volume };
       }),
     update: (id, version, set, extras) =>
-      context.write<Updated>(async ({ tx, add, abort }) => {
+      context.write<Updated>(async ({ tx, add, changed, abort }) => {
         add(extras);
+        changed(recordChange('volume', id, version + 1));
         const result = await tx
           .updateTable('volumes')
           .set({ ...volumeTable.update(set), version: version + 1 })
