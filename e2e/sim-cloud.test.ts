@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { isFinished, isRunning, type ShownRun, showRun, submit, untilRun } from './installation.ts';
@@ -11,6 +11,7 @@ import {
   type SimCloud,
   statusOf,
   until,
+  waitsFor,
 } from './sim-cloud.ts';
 
 let cloud: SimCloud;
@@ -20,15 +21,6 @@ async function started(...knobs: string[]): Promise<SimCloud> {
   cloud = newSimCloud(knobs);
   await cloud.home.startServer();
   return cloud;
-}
-
-/** A job that ends when its file appears. */
-function waitsFor(name: string) {
-  const path = join(cloud.home.home, `end-of-${name}`);
-  return {
-    commands: [`echo begin`, `while [ ! -e ${path} ]; do sleep 0.05; done`, `echo end`],
-    end: () => writeFileSync(path, ''),
-  };
 }
 
 interface ShownSubmissions {
@@ -210,7 +202,7 @@ describe('a server that is killed', () => {
   it.each(RELEASE)('ends the machine of a run once: $moment', async (point) => {
     const { home, control } = await started();
     await applyCloudFleet(home, ['nodes: 0..1', 'idle_duration: 0s']);
-    const job = waitsFor('crashed');
+    const job = waitsFor(home, 'crashed');
     await submit(home, 'crashed', job.commands);
     await untilRun(home, 'crashed', isRunning);
     control.set(point.running ?? {});

@@ -44,6 +44,15 @@ export async function until(is: () => boolean | Promise<boolean>): Promise<void>
 
 export const statusOf = async (home: Installation) => (await instancesOf(home))[0]?.status;
 
+/** A job that ends when its file appears. */
+export function waitsFor({ home }: Installation, name: string) {
+  const path = join(home, `end-of-${name}`);
+  return {
+    commands: ['echo begin', `while [ ! -e ${path} ]; do sleep 0.05; done`, 'echo end'],
+    end: () => writeFileSync(path, ''),
+  };
+}
+
 /** Ids of machines that were ordered more than once, or were never given back. */
 export function leftOver(history: readonly string[]): string[] {
   return [...new Set(history.map((line) => line.slice(1)))].filter((id) => {

@@ -18,8 +18,9 @@ export async function applyVolume(
   name: string,
   region: string,
   more = '',
+  backend = 'remote',
 ): Promise<string> {
-  const yaml = `type: volume\nname: ${name}\nbackend: remote\nregion: ${region}\n${more}`;
+  const yaml = `type: volume\nname: ${name}\nbackend: ${backend}\nregion: ${region}\n${more}`;
   const file = configuration(home, `${name}.volume.dstack.yml`, yaml);
   return await home.ok('apply', '-f', file, '-y');
 }

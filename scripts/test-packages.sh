@@ -15,6 +15,8 @@ want nsenter util-linux
 want rsync rsync
 want mpirun openmpi-bin
 want sudo sudo
+want mkfs.ext4 e2fsprogs
+want losetup mount
 [ -x /lib/systemd/systemd ] || missing="$missing systemd"
 # Debian's python3 comes without `venv`, into which the official client is installed.
 python3 -c 'import ensurepip' >/dev/null 2>&1 || missing="$missing python3 python3-venv"

@@ -262,6 +262,7 @@ describe('the protocol', () => {
       openShells: null,
       ...setup,
       executor: new ProcessExecutor({ placeFiles: placeJobFiles }),
+      devices: { unmount: async () => {} },
       jobHomes: null,
       owner: new Owner(state),
       openAccess: openJobAccess(state, log),

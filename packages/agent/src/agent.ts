@@ -23,12 +23,14 @@ import { HealthReports } from './protocol/health-reports.ts';
 import { AgentServer } from './protocol/http-server.ts';
 import { MetricsTicker } from './protocol/metrics-ticker.ts';
 import { ensureSocketFolder, removeSocketFolder } from './socket-folder.ts';
+import type { DeviceMounts } from './volumes/device-mounts.ts';
 import { VolumeDirectories } from './volumes/volume-directories.ts';
 
 export interface AgentSetup {
   readonly stateDir: string;
   readonly socket: string;
   readonly executor: Executor;
+  readonly devices: Pick<DeviceMounts, 'unmount'>;
   /** The folder of the files of jobs with their own users; null = with their records. */
   readonly jobHomes: string | null;
   readonly owner: Owner;
@@ -92,6 +94,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     stateDir: setup.stateDir,
     whyNoMounts: () => executor.whyNoMounts(),
     isMounted: (id) => registry.mountsVolume(id),
+    devices: setup.devices,
     log,
   });
   const health = new HealthReports({

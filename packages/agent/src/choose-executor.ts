@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import type { VolumeDirectory } from '@dstack/contract/agent';
+import type { VolumeSource } from '@dstack/contract/agent';
 import { connectDocker } from './docker/docker-client.ts';
 import { DockerExecutor } from './docker/docker-executor.ts';
 import type { Executor } from './executor/executor.ts';
@@ -9,6 +9,7 @@ import type { EventLogger } from './host/log.ts';
 import type { AgentOptions } from './options.ts';
 import { JobUsers } from './process/isolation/job-users.ts';
 import { ProcessExecutor } from './process/process-executor.ts';
+import type { DeviceMounts } from './volumes/device-mounts.ts';
 import { dataOf } from './volumes/volume-layout.ts';
 
 export interface ChosenExecutor {
@@ -21,6 +22,7 @@ export async function chooseExecutor(
   options: AgentOptions,
   env: NodeJS.ProcessEnv,
   log: EventLogger,
+  devices: DeviceMounts,
 ): Promise<ChosenExecutor> {
   const { executor: kind, stateDir, socket, jobUsers } = options;
   const daemon = env.DOCKER_HOST?.replace(/^unix:\/\//, '') ?? '/var/run/docker.sock';
@@ -28,7 +30,10 @@ export async function chooseExecutor(
     ...[stateDir, dirname(socket), '/run/dstack', daemon, '/var/run/docker.sock'],
     ...(jobUsers ? [dirname(jobUsers.homes)] : []),
   ];
-  const volumes = { dataOf: (volume: VolumeDirectory) => dataOf(stateDir, volume) };
+  const volumes = {
+    dataOf: (volume: VolumeSource) =>
+      volume.device ? devices.mount(volume, volume.device) : dataOf(stateDir, volume),
+  };
   const docker = kind === 'process' ? null : await connectDocker(env);
   if (kind === 'docker' && !docker) {
     throw new Error('no Docker daemon answers (DOCKER_HOST, /var/run/docker.sock)');

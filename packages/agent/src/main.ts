@@ -14,6 +14,7 @@ import { type AgentOptions, parseOptions, USAGE } from './options.ts';
 import { Owner } from './owner.ts';
 import { closeInheritedFiles } from './process/inherited-files.ts';
 import { agentVersion } from './version.ts';
+import { DeviceMounts } from './volumes/device-mounts.ts';
 
 /** Exit codes: 2 = bad arguments, 3 = belongs to another server, 4 = another agent runs. */
 const BAD_USAGE = 2;
@@ -84,11 +85,13 @@ async function run(
   process.on('SIGTERM', () => end('SIGTERM'));
   process.on('SIGINT', () => end('SIGINT'));
   process.on('SIGHUP', () => {});
+  const devices = new DeviceMounts();
   const kind = executorFor(options, log);
   const { executor, diskPath } = await chooseExecutor(
     { ...options, executor: kind },
     process.env,
     log,
+    devices,
   );
   const hostLogin =
     options.authorizedKeys === null ? null : new HostLogin(options.authorizedKeys, log);
@@ -97,6 +100,7 @@ async function run(
     stateDir: options.stateDir,
     socket: options.socket,
     executor,
+    devices,
     jobHomes: executor.kind === 'process' ? (options.jobUsers?.homes ?? null) : null,
     owner,
     diskPath,

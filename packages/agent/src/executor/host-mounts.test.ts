@@ -56,7 +56,7 @@ describe('directories of the host that a job mounts', () => {
 });
 
 describe('volumes that a job mounts', () => {
-  const volume = { id: 'v', path: null };
+  const volume = { id: 'v', path: null, device: null };
   const asked = { source: '', target: '/data', read_only: false, optional: false, volume };
 
   it('are mounted from where the agent keeps them, although no job may see its state', async () => {
@@ -69,7 +69,7 @@ describe('volumes that a job mounts', () => {
   it('are never made for a job: it fails without them', async () => {
     const mounts = hostMounts([asked], [], { dataOf: async () => null });
     await expect(mounts).rejects.toMatchObject({ reason: 'volume_error' });
-    const shared = { ...asked, volume: { id: 'v', path: '/mnt/nfs' } };
+    const shared = { ...asked, volume: { id: 'v', path: '/mnt/nfs', device: null } };
     const elsewhere = hostMounts([shared], [], { dataOf: async () => null });
     await expect(elsewhere).rejects.toThrow('in /mnt/nfs on this host');
   });

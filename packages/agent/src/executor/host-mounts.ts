@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { chmod, mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { JobMount, VolumeDirectory } from '@dstack/contract/agent';
+import type { JobMount, VolumeSource } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { createFolders } from '../host/create-folders.ts';
 import { JobFailure } from './job-failure.ts';
@@ -54,13 +54,13 @@ export async function hostMounts(
 
 /** Where the data of volumes are. */
 export interface VolumeData {
-  /** Null: there is no such volume. */
-  dataOf(volume: VolumeDirectory): Promise<string | null>;
+  /** Null: there is no such volume. Throws `JobFailure` if its device cannot be mounted. */
+  dataOf(volume: VolumeSource): Promise<string | null>;
 }
 
 const NO_VOLUMES: VolumeData = { dataOf: async () => null };
 
-async function dataOf(volumes: VolumeData, volume: VolumeDirectory): Promise<string> {
+async function dataOf(volumes: VolumeData, volume: VolumeSource): Promise<string> {
   const path = await volumes.dataOf(volume);
   if (path !== null) return path;
   const where = volume.path === null ? 'on this host' : `in ${volume.path} on this host`;

@@ -21,7 +21,7 @@ describe.skipIf(!canIsolate)('volumes of process jobs', () => {
         target,
         read_only: false,
         optional: false,
-        volume: { id, path: null },
+        volume: { id, path: null, device: null },
         ...more,
       },
     ],

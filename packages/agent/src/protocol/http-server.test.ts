@@ -38,6 +38,7 @@ beforeEach(async () => {
     stateDir: dir,
     whyNoMounts: () => null,
     isMounted: () => false,
+    devices: { unmount: async () => {} },
     log: createEventLogger(() => {}),
   });
   [plans, shells, leases, presence] = [[], [], [], []];

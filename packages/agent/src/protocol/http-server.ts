@@ -126,6 +126,8 @@ export class AgentServer {
         return volumes.state(readVolumeId(id), await readBody(request, VolumePlace));
       case 'POST v1 volumes :id delete':
         return volumes.remove(readVolumeId(id), await readBody(request, VolumePlace));
+      case 'POST v1 volumes :id unmount':
+        return volumes.unmount(readVolumeId(id));
       case 'GET v1 jobs :id':
         return registry.state(id);
       case 'DELETE v1 jobs :id':

@@ -21,17 +21,20 @@ const OWN = { path: null };
 let dir: string;
 let state: string;
 let mounted: Set<string>;
+let unmounted: string[];
 let whyNoMounts: string | null;
 let volumes: VolumeDirectories;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'volumes-'));
   state = join(dir, 'state');
   mounted = new Set();
+  unmounted = [];
   whyNoMounts = null;
   volumes = new VolumeDirectories({
     stateDir: state,
     whyNoMounts: () => whyNoMounts,
     isMounted: (id) => mounted.has(id),
+    devices: { unmount: async (id) => void unmounted.push(id) },
     log: createEventLogger(() => {}),
   });
 });
@@ -122,5 +125,16 @@ describe('the directory of a volume on a shared file system', () => {
     const path = join(dir, 'nfs');
     await expect(put(path)).rejects.toMatchObject({ code: 'missing_path' });
     expect(existsSync(path)).toBe(false);
+  });
+});
+
+describe('the device of a volume', () => {
+  it('is unmounted when its provider is to detach it, but not under a job', async () => {
+    mounted.add(ID);
+    await expect(volumes.unmount(ID)).rejects.toMatchObject({ code: 'volume_in_use' });
+    expect(unmounted).toEqual([]);
+    mounted.delete(ID);
+    await volumes.unmount(ID);
+    expect(unmounted).toEqual([ID]);
   });
 });

@@ -6,6 +6,7 @@ import { withTimeout } from '@dstack/contract/with-timeout';
 import type { EventLogger } from '../host/log.ts';
 import { removeTrees } from '../host/remove-trees.ts';
 import { AgentError } from '../jobs/agent-error.ts';
+import type { DeviceMounts } from './device-mounts.ts';
 import { DATA, dataOf, LABEL, rootOf, statsOf } from './volume-layout.ts';
 import { VolumeUsage } from './volume-usage.ts';
 
@@ -15,6 +16,7 @@ export interface VolumeDirectoriesOptions {
   readonly whyNoMounts: () => string | null;
   /** Whether a live job mounts the volume. */
   readonly isMounted: (id: string) => boolean;
+  readonly devices: Pick<DeviceMounts, 'unmount'>;
   readonly log: EventLogger;
 }
 
@@ -76,9 +78,7 @@ export class VolumeDirectories {
 
   /** Repeatable. Throws `AgentError`: `volume_in_use`, `volume_failed`. */
   async remove(id: string, { path }: VolumePlace): Promise<VolumeRemoval> {
-    if (this.#options.isMounted(id)) {
-      throw new AgentError(409, 'volume_in_use', `A job mounts the volume ${id}`);
-    }
+    this.#refuseInUse(id);
     const root = this.#root(path);
     const dir = join(root, id);
     const removed = join(root, `${REMOVED}${id}`);
@@ -95,8 +95,19 @@ export class VolumeDirectories {
     }
   }
 
+  /** Before its provider detaches a volume. Repeatable. Throws `AgentError`: `volume_in_use`, `volume_failed`. */
+  async unmount(id: string): Promise<void> {
+    this.#refuseInUse(id);
+    await this.#options.devices.unmount(id);
+  }
+
   close(): void {
     this.#usage.close();
+  }
+
+  #refuseInUse(id: string): void {
+    if (!this.#options.isMounted(id)) return;
+    throw new AgentError(409, 'volume_in_use', `A job mounts the volume ${id}`);
   }
 
   async #takeAway(dir: string, removed: string): Promise<void> {

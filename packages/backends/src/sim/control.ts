@@ -3,7 +3,7 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import type { SimKnobs } from '@dstack/contract';
 import { fileTables, historyOf } from './file-tables.ts';
 import { controlPath } from './knobs.ts';
-import type { SimMachine } from './tables.ts';
+import type { SimAttachment, SimMachine, SimVolume } from './tables.ts';
 
 export interface SimControl {
   /** Replaces the knobs that were set before; none = as configured. */
@@ -13,6 +13,8 @@ export interface SimControl {
   history(): readonly string[];
   /** Ids of machines whose release was requested and is not finished. */
   releasing(): readonly string[];
+  volumes(): readonly SimVolume[];
+  attachments(): readonly SimAttachment[];
   /** Reclaims a machine, as providers do with spot instances. */
   interrupt(id: string, text: string): void;
 }
@@ -29,6 +31,8 @@ export function simControl(dir: string): SimControl {
     machines: () => tables.machines.all(),
     history: () => historyOf(dir),
     releasing: () => tables.releases.all().map(({ id }) => id),
+    volumes: () => tables.volumes.all(),
+    attachments: () => tables.attachments.all(),
     interrupt: (id, text) => void tables.interruptions.add({ id, text }),
   };
 }

@@ -1,12 +1,15 @@
+import { join } from 'node:path';
 import type { SimBackendConfig } from '@dstack/contract';
 import type { Requirements } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import type { Backend } from '../base/port.ts';
+import { NAMED_DISKS, type SimDisks } from './disks.ts';
 import type { SimFaults } from './faults.ts';
 import { fileTables } from './file-tables.ts';
 import { controlledFaults, faultsOf } from './knobs.ts';
 import { SIM_OFFERS } from './offers.ts';
 import { type SimAgents, SimProvider } from './provider.ts';
+import { hasLoopDisks, loopDisks } from './real/loop-disks.ts';
 import { MAX_REAL_AGENTS, realAgents } from './real/real-agents.ts';
 import { realClock, realRandom } from './real-time.ts';
 import { ScriptedAgents } from './scripted/scripted-agents.ts';
@@ -51,12 +54,19 @@ export function openSim(options: OpenSimOptions): OpenedSim {
     random: realRandom,
     faults: isReal ? () => limited(faults()) : faults,
     ...{ tables, agents },
+    disks: isReal ? realDisks(dir) : NAMED_DISKS,
   });
   const backend = simBackend({
     ...{ as: config.as, provider, matches, offers: SIM_OFFERS },
     ...{ watch: config.watch, isDirect: isReal },
   });
   return { backend, resume: () => provider.resume(), close: () => scripted?.close() };
+}
+
+/** Without devices, a job that mounts a volume is refused at its start. */
+function realDisks(dir: string): SimDisks {
+  const none: SimDisks = { ...NAMED_DISKS, attach: async () => null };
+  return hasLoopDisks() ? loopDisks(join(dir, 'disks')) : none;
 }
 
 function limited(faults: SimFaults): SimFaults {

@@ -9,6 +9,7 @@ import type {
 } from '../base/port.ts';
 import { SimCalls, type SimClock, type SimRandom } from './calls.ts';
 import { simClaims } from './claims.ts';
+import { NAMED_DISKS, type SimDisks } from './disks.ts';
 import type { SimFaults } from './faults.ts';
 import { machinesOf, SimGroups } from './groups.ts';
 import { simId } from './sim-id.ts';
@@ -39,6 +40,8 @@ export interface SimProviderOptions {
   readonly faults: () => SimFaults;
   readonly agents: SimAgents;
   readonly tables: SimTables;
+  /** Left out: devices exist by name only. */
+  readonly disks?: SimDisks;
 }
 
 const SECOND = 1_000_000;
@@ -59,7 +62,8 @@ export class SimProvider {
     const { tables, clock } = options;
     this.tables = tables;
     this.calls = new SimCalls(options);
-    this.volumes = new SimVolumes({ ...options, calls: this.calls });
+    const { disks = NAMED_DISKS } = options;
+    this.volumes = new SimVolumes({ ...options, calls: this.calls, disks });
     this.groups = new SimGroups({
       ...{ tables, calls: this.calls, room: () => this.#room },
       endMachine: (id) => this.#end(id),
@@ -180,7 +184,7 @@ export class SimProvider {
     await this.#addresses.get(id)?.catch(() => {});
     await this.#options.agents.stop(machine);
     const { interruptions, releases, machines } = this.tables;
-    this.volumes.detachAll(id);
+    await this.volumes.detachAll(id);
     for (const table of [interruptions, releases, machines]) table.delete(id);
     this.#addresses.delete(id);
   }

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { newOrder } from '../base/testing/orders.ts';
 import { SimCalls } from './calls.ts';
+import { NAMED_DISKS } from './disks.ts';
 import { NO_FAULTS, type SimFaults } from './faults.ts';
 import { SIM_OFFERS } from './offers.ts';
 import { memoryTables, type SimTables } from './tables.ts';
@@ -19,6 +20,7 @@ let now: number;
 let faults: SimFaults;
 let tables: SimTables;
 let volumes: SimVolumes;
+let isUsed: boolean;
 
 beforeEach(() => {
   now = 1_700_000_000 * SECOND;
@@ -34,8 +36,13 @@ beforeEach(() => {
     whole: (from: number) => from,
     chance: (probability: number) => probability === 1,
   };
+  isUsed = false;
+  const disks = {
+    ...NAMED_DISKS,
+    detach: async (_: string, { force = false }) => force || !isUsed,
+  };
   const parts = { clock, random, faults: () => faults };
-  volumes = new SimVolumes({ ...parts, tables, calls: new SimCalls(parts) });
+  volumes = new SimVolumes({ ...parts, tables, calls: new SimCalls(parts), disks });
 });
 
 function machine(id: string, offer = OFFER) {
@@ -93,5 +100,14 @@ describe('a simulated volume', () => {
     await expect(volumes.attach(handle, machine('far', ELSEWHERE))).rejects.toThrow('us-east-1');
     await volumes.attach(handle, machine('m'));
     await expect(volumes.attach(handle, machine('other'))).rejects.toThrow('is attached to m');
+  });
+
+  it('is not detached from a machine that uses its device, except by force', async () => {
+    const handle = await volumes.create(ORDER);
+    const to = machine('m');
+    await volumes.attach(handle, to);
+    isUsed = true;
+    expect((await volumes.detach(handle, to, { force: false })).state).toBe('pending');
+    expect((await volumes.detach(handle, to, { force: true })).state).toBe('detached');
   });
 });

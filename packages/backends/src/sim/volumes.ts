@@ -2,6 +2,7 @@ import type { InstanceHandle, VolumeHandle, VolumeObservation } from '@dstack/co
 import { BackendError } from '../base/errors.ts';
 import type { AttachmentObservation, ListedVolume, VolumeOrder, VolumePort } from '../base/port.ts';
 import type { SimCalls, SimClock, SimRandom } from './calls.ts';
+import type { SimDisks } from './disks.ts';
 import type { SimFaults } from './faults.ts';
 import { simId } from './sim-id.ts';
 import type { SimAttachment, SimTables, SimVolume } from './tables.ts';
@@ -16,6 +17,7 @@ export interface SimVolumesOptions {
   readonly clock: SimClock;
   readonly random: SimRandom;
   readonly faults: () => SimFaults;
+  readonly disks: SimDisks;
 }
 
 /** The network volumes of a simulated provider. Users may have created some of them. */
@@ -79,16 +81,17 @@ export class SimVolumes implements VolumePort {
   }
 
   async delete({ id }: VolumeHandle): Promise<'deleted'> {
-    return await this.#calls.answer(() => {
+    return await this.#calls.answer(async () => {
       const use = this.#attachments().find(({ volume }) => volume === id);
       if (use) throw new BackendError(`volume ${id} is attached to ${use.machine}`);
+      await this.#options.disks.delete(id);
       this.#tables.volumes.delete(id);
-      return 'deleted';
+      return 'deleted' as const;
     });
   }
 
   async attach({ id }: VolumeHandle, to: InstanceHandle): Promise<AttachmentObservation> {
-    return await this.#calls.answer(() => {
+    return await this.#calls.answer(async () => {
       const { volumes, machines, attachments } = this.#tables;
       const volume = volumes.get(id);
       const machine = machines.get(to.id);
@@ -105,7 +108,8 @@ export class SimVolumes implements VolumePort {
       const attachment = all[0] ?? this.#attachment(id, to.id);
       attachments.add(attachment);
       if (this.#clock.now < attachment.readyAt) return { state: 'pending', text: 'attaching' };
-      return { state: 'attached', device: null };
+      const device = await this.#options.disks.attach(id, { gib: volume.sizeGib });
+      return { state: 'attached', device };
     });
   }
 
@@ -121,13 +125,15 @@ export class SimVolumes implements VolumePort {
     from: InstanceHandle,
     { force }: { readonly force: boolean },
   ): Promise<AttachmentObservation> {
-    return await this.#calls.answer(() => {
+    return await this.#calls.answer(async () => {
       const { detachments } = this.#tables;
       const attachment = this.#attachments().find(
         (one) => one.volume === id && one.machine === from.id,
       );
       if (!attachment) return { state: 'detached' };
       if (attachment.isStuck && !force) return { state: 'pending', text: 'detaching' };
+      const isFree = await this.#options.disks.detach(id, { force });
+      if (!isFree) return { state: 'pending', text: 'detaching: the machine uses it' };
       const endsAt = this.#clock.now + this.#attachUs();
       if (endsAt <= this.#clock.now) this.#end(attachment);
       else detachments.add({ id: attachment.id, endsAt });
@@ -138,9 +144,12 @@ export class SimVolumes implements VolumePort {
   }
 
   /** The machine has ended. */
-  detachAll(machine: string): void {
-    const { attachments } = this.#tables;
-    for (const one of attachments.all()) if (one.machine === machine) this.#end(one);
+  async detachAll(machine: string): Promise<void> {
+    const mine = this.#tables.attachments.all().filter((one) => one.machine === machine);
+    for (const one of mine) {
+      await this.#options.disks.detach(one.volume, { force: true });
+      this.#end(one);
+    }
   }
 
   /** Without those that have ended meanwhile. */

@@ -15,9 +15,10 @@ export const PROTOCOL = { min: 1, max: 1 } as const;
 
 /**
  * `server-access`: jobs may reach the API of the server (`JobSpecForAgent.server_access`). `volumes`:
- * the agent keeps directories for volumes (`JobMount.volume`).
+ * the agent keeps directories for volumes (`JobMount.volume`). `volume-devices`: it mounts volumes that
+ * the provider attaches to the machine (`VolumeSource.device`).
  */
-export const FEATURES = ['server-access', 'volumes'] as const;
+export const FEATURES = ['server-access', 'volumes', 'volume-devices'] as const;
 
 /** Path of the server's socket in containers. Each process job has its own path. */
 export const SERVER_SOCKET = '/run/dstack/server.sock';

@@ -17,7 +17,7 @@ import {
   uuid,
   whole,
 } from './schema-kit.ts';
-import { VolumeDirectory } from './volumes.ts';
+import { VolumeSource } from './volumes.ts';
 
 /**
  * Limit of a command, the value of a variable or a secret, in characters; the kernel's own limit is
@@ -38,8 +38,8 @@ export const JobMount = object({
   read_only: flag,
   /** An optional mount is skipped if its source is missing; without this the job fails. */
   optional: flag,
-  /** The directory of a volume, instead of `source`; a missing one fails the job. */
-  volume: nullable(VolumeDirectory),
+  /** A volume, instead of `source`; a missing one fails the job. */
+  volume: nullable(VolumeSource),
 });
 export type JobMount = Infer<typeof JobMount>;
 

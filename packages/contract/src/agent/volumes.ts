@@ -1,4 +1,4 @@
-/** Directories that an agent keeps for the server. */
+/** Volumes that an agent keeps, or mounts from block devices of its machine. */
 import { flag, type Infer, line, nullable, object, textLike, uuid, whole } from './schema-kit.ts';
 
 /** Absolute, without `..`. */
@@ -10,6 +10,24 @@ const path = nullable(VolumePath);
 /** `id`: of the volume; it names the directory. */
 export const VolumeDirectory = object({ id: uuid, path });
 export type VolumeDirectory = Infer<typeof VolumeDirectory>;
+
+/** Of the machine, under `/dev`. */
+const DevicePath = textLike(
+  /^\/dev\/(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._:+/-]{0,255}$/,
+  'is not a device',
+);
+
+/** A volume that the provider has attached to the machine. */
+export const VolumeDevice = object({
+  path: DevicePath,
+  /** A device without any data gets a file system; false: it must have one. */
+  format: flag,
+});
+export type VolumeDevice = Infer<typeof VolumeDevice>;
+
+/** What a job mounts: a directory that the agent keeps, or the file system of a device. */
+export const VolumeSource = object({ ...VolumeDirectory.shape, device: nullable(VolumeDevice) });
+export type VolumeSource = Infer<typeof VolumeSource>;
 
 /** Body of `PUT`; a directory that exists is left as it is. The names are for people who look at it. */
 export const PutVolume = object({ path, name: line(256), project: line(256) });

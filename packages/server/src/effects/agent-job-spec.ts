@@ -6,7 +6,7 @@ import {
   type RepoForAgent,
   SERVER_SOCKET,
   socketUrl,
-  type VolumeDirectory,
+  type VolumeSource,
 } from '@dstack/contract/agent';
 import { splitImageName } from '@dstack/contract/image-name';
 import type { JobSpec } from '@dstack/contract/wire';
@@ -56,7 +56,7 @@ export interface AgentJobInput {
 
 export interface MountedVolume {
   readonly name: string;
-  readonly directory: VolumeDirectory;
+  readonly volume: VolumeSource;
   readonly readOnly: boolean;
 }
 
@@ -184,9 +184,9 @@ function mounts(spec: JobSpec, volumes: readonly MountedVolume[]): JobMount[] {
       if (!volume || !names.includes(volume.name)) {
         throw new JobSpecError(`volume ${names.join(', ')} cannot be mounted there`);
       }
-      const { directory, readOnly } = volume;
+      const { readOnly } = volume;
       const { path: target } = mount;
-      return { source: '', target, read_only: readOnly, optional: false, volume: directory };
+      return { source: '', target, read_only: readOnly, optional: false, volume: volume.volume };
     }
     return {
       source: mount.instance_path,

@@ -54,7 +54,7 @@ describe('a job that starts on the machine of the server', () => {
   });
 
   it('may mount volumes, which contain no files of the machine', () => {
-    const volume = { ...mount, source: '', volume: { id: 'v', path: null } };
+    const volume = { ...mount, source: '', volume: { id: 'v', path: null, device: null } };
     const mounting = job({ mounts: [volume] });
     expect(localJob(strict, on('local'), mounting)).toEqual(mounting);
   });

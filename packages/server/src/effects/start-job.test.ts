@@ -31,6 +31,7 @@ afterAll(() => server.close());
 /** The input that the agent gets for the first job of a run with this configuration. */
 let features: readonly string[] | undefined;
 let mounted: object[] = [];
+let attachments: object[] = [];
 
 async function startedSpec(
   configuration: object,
@@ -70,7 +71,11 @@ async function startedSpec(
     store: {
       ...store,
       fleets: fleets as never,
-      volumes: { ...store.volumes, ofJob: async () => mounted as never },
+      volumes: {
+        ...store.volumes,
+        ofJob: async () => mounted as never,
+        byId: async () => ({ attachments }) as never,
+      },
     },
     blobs: { get: async () => null },
     defaultRegistry: null,
@@ -194,9 +199,29 @@ describe('the input of a job on its host', () => {
     expect(spec.mounts).toEqual([
       {
         ...{ source: '', target: '/data', read_only: false, optional: false },
-        volume: { id: 'vol', path: '/mnt/nfs' },
+        volume: { id: 'vol', path: '/mnt/nfs', device: null },
       },
     ]);
+  });
+
+  it('mounts the device of a volume that the provider has attached to the instance', async () => {
+    features = ['volumes', 'volume-devices'];
+    const handle = { id: 'vol-1', region: 'eu', data: null };
+    const aws = { name: 'data', backend: 'aws', handle, configuration: {} };
+    const start = () => startedSpec({}, {}, {}, [{ name: 'data', path: '/data' }]);
+    attachments = [
+      { instanceId: 'another', attachmentData: { device_name: '/dev/sdz' } },
+      { instanceId, attachmentData: { device_name: '/dev/sdf' } },
+    ];
+    mounted = [{ ...aws, id: 'v', external: false }];
+    const made = await start();
+    expect(made.mounts[0]?.volume).toEqual({
+      ...{ id: 'v', path: null, device: { path: '/dev/sdf', format: true } },
+    });
+    mounted = [{ ...aws, id: 'v', external: true }];
+    expect((await start()).mounts[0]?.volume?.device).toEqual({ path: '/dev/sdf', format: false });
+    attachments = [];
+    await expect(start()).rejects.toThrow('volume data is not attached to the instance');
   });
 
   it('is refused without its volume, and by an agent without volumes', async () => {
@@ -206,6 +231,10 @@ describe('the input of a job on its host', () => {
     await expect(start()).rejects.toThrow('volume data cannot be mounted there');
     mounted = [{ name: 'data', backend: 'remote', handle: null, configuration: {} }];
     await expect(start()).rejects.toThrow(JobSpecError);
+    const handle = { id: 'vol', region: '', data: null };
+    mounted = [{ name: 'data', backend: 'aws', handle, configuration: {} }];
+    attachments = [{ instanceId, attachmentData: { device_name: '/dev/sdf' } }];
+    await expect(start()).rejects.toThrow('volumes need a newer agent on the host');
     features = [];
     await expect(start()).rejects.toThrow('volumes need a newer agent on the host');
   });

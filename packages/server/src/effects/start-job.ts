@@ -49,7 +49,7 @@ export class JobStarter {
       store.files.archivesByIds(job.spec.file_archives.map((archive) => archive.id)),
       this.#repoCreds(view),
       store.fleets.byId(instance.fleetId),
-      this.#volumes(agent, view),
+      this.#volumes(agent, view, instance),
     ]);
     if (!project) throw new JobSpecError('the project was deleted');
     const spec = agentJobSpec({
@@ -82,16 +82,44 @@ export class JobStarter {
     }
   }
 
-  /** An agent without support for volumes would mount something else. */
-  async #volumes(agent: AgentClient, { job }: JobView): Promise<MountedVolume[]> {
+  /** Agents without the feature would mount something else. */
+  async #volumes(
+    agent: AgentClient,
+    { job }: JobView,
+    instance: InstanceRecord,
+  ): Promise<MountedVolume[]> {
     const mounts = (job.spec.volumes ?? []).some((mount) => 'name' in mount);
     const volumes = mounts ? await this.#options.store.volumes.ofJob(job.id) : [];
     if (volumes.length === 0) return [];
+    const mounted = await Promise.all(volumes.map((one) => this.#mounted(one, instance)));
+    const needed = mounted.some(({ volume }) => volume.device) ? 'volume-devices' : 'volumes';
     const { features = [] } = await agent.info();
-    if (!features.includes('volumes')) {
+    if (!features.includes(needed)) {
       throw new JobSpecError('volumes need a newer agent on the host');
     }
-    return volumes.map(mountedVolume);
+    return mounted;
+  }
+
+  async #mounted(record: VolumeRecord, instance: InstanceRecord): Promise<MountedVolume> {
+    const { id, name, handle, configuration } = record;
+    if (handle === null) throw new JobSpecError(`volume ${name} does not exist`);
+    const readOnly = 'read_only' in configuration && configuration.read_only;
+    const isDirectory = capabilitiesOf(record.backend).owner !== 'provider';
+    if (isDirectory) return { name, readOnly, volume: { ...directoryOf(handle), device: null } };
+    const path = await this.#deviceOf(record, instance);
+    return {
+      name,
+      readOnly,
+      volume: { id, path: null, device: { path, format: !record.external } },
+    };
+  }
+
+  async #deviceOf({ id, name }: VolumeRecord, instance: InstanceRecord): Promise<string> {
+    const attachments = (await this.#options.store.volumes.byId(id))?.attachments ?? [];
+    const attachment = attachments.find(({ instanceId }) => instanceId === instance.id);
+    const device = attachment?.attachmentData?.device_name ?? null;
+    if (device !== null) return device;
+    throw new JobSpecError(`volume ${name} is not attached to the instance as a device`);
   }
 
   /** An agent without support for access to the server would start the job without it. */
@@ -186,14 +214,6 @@ export class JobStarter {
     if (!content) throw new JobSpecError(`the uploaded ${what} is not there any more`);
     return Readable.from([content]);
   }
-}
-
-function mountedVolume({ name, handle, configuration, backend }: VolumeRecord): MountedVolume {
-  if (handle === null || capabilitiesOf(backend).owner === 'provider') {
-    throw new JobSpecError(`agents cannot mount volume ${name} of backend ${backend} yet`);
-  }
-  const readOnly = 'read_only' in configuration && configuration.read_only;
-  return { name, directory: directoryOf(handle), readOnly };
 }
 
 /** A single job needs no addresses; the host's name is not an address inside of it. */

@@ -143,6 +143,11 @@ export class AgentClient {
     return this.#call('POST', `/v1/volumes/${id}/delete`, place, parserOf(VolumeRemoval));
   }
 
+  /** `AgentRefusal` 404: an agent that mounts no devices. */
+  unmountVolume(id: string): Promise<void> {
+    return this.#call('POST', `/v1/volumes/${id}/unmount`, {}, nothing);
+  }
+
   uploadArchive(id: string, archiveId: string, content: Readable): Promise<void> {
     return this.#send('PUT', `/v1/jobs/${id}/archives/${archiveId}`, content, nothing);
   }

@@ -19,6 +19,7 @@ import type { EffectHandler } from './descriptor.ts';
 export type VolumeEffects = Pick<EffectsOptions, 'serverId'> & {
   readonly store: Pick<Store, 'volumes' | 'instances' | 'engine'>;
   readonly backends: Pick<EffectsOptions['backends'], 'find'>;
+  readonly hosts: EffectsOptions['hosts'];
 };
 
 export const ON_VOLUME = {

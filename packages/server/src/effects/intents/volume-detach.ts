@@ -1,5 +1,7 @@
+import { errorMessage } from '@dstack/contract/error-message';
 import { isInstanceTerminated } from '@dstack/contract/status';
-import type { IntentOf, IntentResult } from '@dstack/core';
+import type { InstanceRecord, IntentOf, IntentResult } from '@dstack/core';
+import { AgentRefusal } from '../../hosts/agent-client.ts';
 import { NotNow } from '../not-now.ts';
 import type { IntentDescriptor } from './descriptor.ts';
 import {
@@ -20,6 +22,24 @@ export const volumeDetach: IntentDescriptor<'volume.detach'> = {
   handle: untilAnswered(detach),
 };
 
+/** What is written to a device that is detached while it is mounted may be lost. */
+async function unmount(
+  { store, hosts }: VolumeEffects,
+  { subjectId, payload: { volumeId } }: IntentOf<'volume.detach'>,
+  { hostId }: InstanceRecord,
+): Promise<void> {
+  const attachment = await store.volumes.attachment(subjectId);
+  if (!attachment?.attachmentData?.device_name || hostId === null) return;
+  const agent = hosts.client(hostId);
+  if (!agent) throw new NotNow(`no link to host ${hostId}, which may still use the volume`);
+  try {
+    await agent.unmountVolume(volumeId);
+  } catch (error) {
+    if (error instanceof AgentRefusal && error.status === 404) return;
+    throw new NotNow(errorMessage(error));
+  }
+}
+
 async function detach(
   effects: VolumeEffects,
   intent: IntentOf<'volume.detach'>,
@@ -32,6 +52,7 @@ async function detach(
   const volumes = await volumePortOf(effects, volume);
   if (!volumes) return refused(unableText('detach', volume));
   const { force } = intent.payload;
+  if (!force) await unmount(effects, intent, instance);
   const outcome = await volumes.detach(handle, instance.handle, { force });
   if (outcome.state === 'detached') return { kind: 'ok' };
   throw new NotNow(outcome.state === 'pending' ? outcome.text : 'it is still attached');

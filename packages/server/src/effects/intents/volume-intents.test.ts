@@ -6,6 +6,7 @@ import type {
   VolumeRecord,
 } from '@dstack/core';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { AgentRefusal } from '../../hosts/agent-client.ts';
 import { NotNow } from '../not-now.ts';
 import { intentDescriptor } from './index.ts';
 
@@ -15,6 +16,7 @@ const INSTANCE = { id: 'i', status: 'idle', handle: { id: 'i-1', data: null } };
 let volume: VolumeRecord;
 let attachment: AttachmentRecord | null;
 let instance: object;
+let agent: object | null;
 let calls: string[];
 let amended: object[];
 let answers: Partial<VolumePort>;
@@ -48,6 +50,7 @@ beforeEach(() => {
   } as unknown as VolumeRecord;
   attachment = { id: 'a', status: 'attaching' } as AttachmentRecord;
   instance = INSTANCE;
+  agent = null;
   [calls, amended, answers] = [[], [], {}];
   backend = { volumes };
 });
@@ -77,6 +80,7 @@ function carryOut(payload: VolumeIntentPayload) {
     store: store as never,
     backends: { find: async () => backend as Backend },
     serverId: 's',
+    hosts: { client: () => agent },
   };
   return intentDescriptor(payload.kind).handle(options as never, intent);
 }
@@ -187,5 +191,35 @@ describe('an attachment', () => {
     answers.detach = async () => ({ state: 'pending', text: 'detaching' });
     const waiting = carryOut({ kind: 'volume.detach', ...PLACE, force: false });
     await expect(waiting).rejects.toThrow(NotNow);
+  });
+
+  it('is ended after the agent has unmounted its device, and by force without that', async () => {
+    const detach = (force = false) => carryOut({ kind: 'volume.detach', ...PLACE, force });
+    const attachmentData = { device_name: '/dev/sdf' };
+    attachment = { ...(attachment as AttachmentRecord), status: 'detaching', attachmentData };
+    instance = { ...INSTANCE, hostId: 'h' };
+    await expect(detach()).rejects.toThrow('no link to host h');
+    const inUse = new AgentRefusal(409, 'volume_in_use', 'A job mounts the volume v');
+    agent = { unmountVolume: () => Promise.reject(inUse) };
+    await expect(detach()).rejects.toThrow('A job mounts the volume v');
+    expect(calls).toEqual([]);
+    agent = { unmountVolume: async (id: string) => void calls.push(`unmount ${id}`) };
+    await detach();
+    agent = null;
+    await detach(true);
+    expect(calls).toEqual([
+      ...['unmount v', 'detach vol-1 from i-1', 'detach vol-1 from i-1 by force'],
+    ]);
+  });
+
+  it('is ended without unmounting where the agent of an earlier version mounts no devices', async () => {
+    const attachmentData = { device_name: '/dev/sdf' };
+    attachment = { ...(attachment as AttachmentRecord), status: 'detaching', attachmentData };
+    instance = { ...INSTANCE, hostId: 'h' };
+    const unknown = new AgentRefusal(404, 'not_found', 'Not found');
+    agent = { unmountVolume: () => Promise.reject(unknown) };
+    expect(await carryOut({ kind: 'volume.detach', ...PLACE, force: false })).toEqual({
+      kind: 'ok',
+    });
   });
 });
