@@ -47,8 +47,8 @@ export class ChangeGuard {
   readonly #url: string;
   /** Up to which row of the list the changes of a record are announced. */
   readonly #announced = new Map<string, number>();
-  /** Rows before the first store was opened are another program's. */
-  #before: number | null = null;
+  /** Rows from before a store was opened may be those of another program. */
+  #before = 0;
   #reader: DatabaseSync | null = null;
 
   constructor(url: string) {
@@ -56,7 +56,7 @@ export class ChangeGuard {
   }
 
   watch(store: Store): void {
-    this.#before ??= this.#last();
+    this.#before = this.#last();
     store.changes.subscribe(
       (changes) => {
         const last = this.#last();
@@ -75,7 +75,7 @@ export class ChangeGuard {
     this.#reader = null;
     return rows.flatMap(({ row, kind, id }) => {
       const key = `${kind} ${id}`;
-      return Number(row) > (this.#announced.get(key) ?? this.#before ?? 0) ? [key] : [];
+      return Number(row) > Math.max(this.#announced.get(key) ?? 0, this.#before) ? [key] : [];
     });
   }
 
