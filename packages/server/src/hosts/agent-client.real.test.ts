@@ -43,7 +43,7 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
-it('uses a connection for one command after the other, whatever they are answered', async () => {
+it('uses a connection for one command after another, whatever the answers', async () => {
   await client.info();
   answer = (response) => void response.writeHead(204).end();
   await client.uploadCode('job', Readable.from([Buffer.alloc(300_000)]));
@@ -54,7 +54,7 @@ it('uses a connection for one command after the other, whatever they are answere
   expect(dials).toBe(1);
 });
 
-it('makes another one when the agent has ended it', async () => {
+it('opens another one when the agent has ended it', async () => {
   await client.info();
   server.closeIdleConnections();
   await expect.poll(() => client.info().then(() => dials)).toBe(2);
@@ -69,7 +69,7 @@ it('gives up on an agent that does not answer in time, and tries it again', asyn
   hasty.close();
 });
 
-it('has connections that are not told of the time of a command that is over', async () => {
+it('applies the time limit of a command to that command only', async () => {
   const told = () => {};
   const socket = new ChannelSocket(() => new Promise(() => {}));
   socket.setTimeout(200, told);
@@ -78,7 +78,7 @@ it('has connections that are not told of the time of a command that is over', as
   socket.destroy();
 });
 
-it('takes no answer that is longer than any, or not as agreed', async () => {
+it('refuses an answer that is too long or invalid', async () => {
   answer = (response) => void response.end(Buffer.alloc(2 ** 20 + 1, 32));
   await expect(client.info()).rejects.toThrow('the answer is over 1048576 bytes');
   answer = (response) => void response.end('{"version":');

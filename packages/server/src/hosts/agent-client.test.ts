@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Socket
 import { expect, it, vi } from 'vitest';
 import { AgentClient, AgentUnreachable } from './agent-client.ts';
 
-it('an answer that is no JSON is a failed command, not the end of the server', async () => {
+it('an answer that is not JSON is a failed command, not the end of the server', async () => {
   const agent = createServer((_, response) => response.end('{"half": ')).listen(0, '127.0.0.1');
   await once(agent, 'listening');
   const { port } = agent.address() as AddressInfo;

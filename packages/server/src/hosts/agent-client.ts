@@ -27,10 +27,10 @@ import {
 } from '@dstack/contract/agent';
 import { WebSocket } from 'ws';
 
-/** How to reach an agent's socket: straight, or through a channel of an SSH connection. */
+/** How to reach an agent's socket: directly, or through a channel of an SSH connection. */
 export type Dial = () => Duplex;
 
-/** The agent answered, and said no. `code` is for programs, the message for people. */
+/** The agent refused a command. `code` is for programs, the message for people. */
 export class AgentRefusal extends Error {
   override name = 'AgentRefusal';
   readonly status: number;
@@ -43,37 +43,40 @@ export class AgentRefusal extends Error {
   }
 }
 
-/** No answer: the connection failed, broke, or took too long. Whether it was carried out is unknown. */
+/**
+ * No answer: the connection failed, broke, or took too long. Whether the command was carried out is
+ * unknown.
+ */
 export class AgentUnreachable extends Error {
   override name = 'AgentUnreachable';
 }
 
 export interface PortConnection {
   readonly stream: Duplex;
-  /** Loopback address of the agent's machine that is the job's own; null = it has none. */
+  /** The loopback address on the agent's host that only this job uses; null = it has none. */
   readonly ownAddress: string | null;
 }
 
 export interface AgentClientOptions {
   readonly dial: Dial;
   readonly token: string;
-  /** Milliseconds a command may take; uploads take as long as bytes move. */
+  /** Milliseconds that a command may take; uploads may take as long as bytes move. */
   readonly timeoutMs?: number;
 }
 
-/** A connection to a job's port is there within this time, in milliseconds, or not at all. */
+/** The limit for opening a connection to a job's port, in milliseconds. */
 const PORT_MS = 10_000;
 
-/** Bytes of an answer, and of one frame of the stream: that of all jobs is the largest. */
+/** Bytes of an answer, and of one frame of the stream; the frame with all jobs is the largest. */
 const MAX_ANSWER = 1024 * 1024;
 const MAX_FRAME = 64 * 1024 * 1024;
 
-/** Connections that wait for the next command. */
+/** Idle connections that are kept for the next command. */
 const SPARE_CONNECTIONS = 4;
 
 /**
- * The commands of the agent protocol. All of them may be repeated. They go over connections that
- * stay open: to open one through SSH takes as long as the command itself.
+ * The commands of the agent protocol. All of them may be repeated. They use connections that stay
+ * open, because opening one through SSH takes as long as the command itself.
  */
 export class AgentClient {
   readonly #options: AgentClientOptions;
@@ -97,7 +100,7 @@ export class AgentClient {
     return this.#call('PUT', `/v1/jobs/${spec.id}`, spec, parserOf(PutJobAnswer));
   }
 
-  /** `AgentRefusal` 404: an agent of before there were plans. */
+  /** `AgentRefusal` 404: an agent without support for plans. */
   planImages(plan: ImagePlan): Promise<void> {
     return this.#call('PUT', '/v1/images', plan, nothing);
   }
@@ -112,7 +115,7 @@ export class AgentClient {
     return this.#call('PUT', '/v1/keys', keys, nothing);
   }
 
-  /** `AgentRefusal` 404: an agent that knows no leases. */
+  /** `AgentRefusal` 404: an agent without support for leases. */
   lease(lease: AgentLease): Promise<void> {
     return this.#call('PUT', '/v1/lease', lease, nothing);
   }
@@ -178,14 +181,15 @@ export class AgentClient {
   }
 
   /**
-   * A connection that somebody in the job has opened to the server, see `AgentFrame` `tunnel`. Rejects
-   * with `AgentRefusal` (`unknown_tunnel`: whoever it was waits no more) or `AgentUnreachable`.
+   * A connection that a process of the job has opened to the server, see `AgentFrame` `tunnel`.
+   * Rejects with `AgentRefusal` (`unknown_tunnel`: the process no longer waits) or
+   * `AgentUnreachable`.
    */
   async openTunnel(id: string, tunnel: string): Promise<Duplex> {
     return (await this.#upgrade(`/v1/jobs/${id}/tunnels/${tunnel}`)).stream;
   }
 
-  /** A connection of which the answer is the beginning. */
+  /** A connection that begins with the bytes after the answer. */
   #upgrade(path: string): Promise<{ stream: Duplex; headers: IncomingHttpHeaders }> {
     return new Promise((resolve, reject) => {
       const request = httpRequest({
@@ -286,12 +290,12 @@ function refusal(status: number, body: string): AgentRefusal {
     const { code, message } = parseMessage(AgentErrorBody, JSON.parse(body));
     return new AgentRefusal(status, shown(code), shown(message));
   } catch {
-    // Not one of the agent's own answers.
+    // The answer does not come from the agent.
     return new AgentRefusal(status, 'error', shown(body) || `HTTP status ${status}`);
   }
 }
 
-/** The words of a host that is not ours, for logs and terminals. */
+/** The error text of a host, cleaned for logs and terminals. */
 function shown(text: string): string {
   return text.slice(0, 2000).replaceAll(/\p{Cc}+/gu, ' ');
 }

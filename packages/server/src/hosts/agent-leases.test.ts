@@ -11,7 +11,10 @@ describe('leases of agents', () => {
   beforeEach(() => vi.useFakeTimers());
   afterEach(() => vi.useRealTimers());
 
-  /** One host of each name; `aws` and `gcp` are configured, and machines of `aws` can end themselves. */
+  /**
+   * One host of each name; `aws` and `gcp` are configured, and machines of `aws` can end
+   * themselves.
+   */
   function setUp(seconds: number | null = 7200, failures = 0) {
     const sent: [string, AgentLease][] = [];
     const backends: Record<string, object> = { aws: { leaseEnding: 'exit' }, gcp: {} };
@@ -47,7 +50,7 @@ describe('leases of agents', () => {
     expect(sent).toEqual([['aws', { seconds: 7200, ending: 'exit' }]]);
   });
 
-  it('are sent with each connection, and taken back when they are switched off', async () => {
+  it('are sent with each connection, and withdrawn when they are switched off', async () => {
     const { connect } = setUp();
     expect([...(await connect('aws')), ...(await connect('aws'))]).toHaveLength(2);
     expect(await setUp(null).connect('aws')).toEqual([['aws', { seconds: null, ending: 'exit' }]]);

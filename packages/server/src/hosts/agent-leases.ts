@@ -16,8 +16,9 @@ export interface AgentLeasesOptions {
 }
 
 /**
- * Pushes a lease to the agents of machines that a provider has created for this server, whenever a link
- * to one is made: without the server, nobody would end them. SSH hosts and the server host have none.
+ * Pushes a lease to the agents of machines that a provider has created for this server, whenever a
+ * link to one is made: without the server, nothing else would end them. SSH hosts and the server
+ * host have none.
  */
 export class AgentLeases {
   readonly #options: AgentLeasesOptions;

@@ -22,12 +22,12 @@ describe('the clock of a host', () => {
     expect(check(ahead)).toEqual({ name: 'clock', status, message });
   });
 
-  it('is given the benefit of a slow round trip', () => {
+  it('counts as right if a slow round trip can explain the difference', () => {
     expect(check(12, 3).status).toBe('healthy');
     expect(check(1000, 200).status).toBe('warning');
   });
 
-  it('is read from a report only where that suffices', () => {
+  it('is read from a report only if that suffices', () => {
     expect(readingOfReport(5 * SECOND, 6 * SECOND)).toEqual({ ahead: -SECOND, error: 0 });
     expect(readingOfReport(5 * SECOND, 60 * SECOND)).toBeNull();
     expect(readingOfReport(60 * SECOND, 5 * SECOND)).toBeNull();

@@ -2,13 +2,13 @@
 import type { HostCheck } from '@dstack/contract/agent';
 import { SECOND } from '@dstack/core';
 
-/** How far the host's clock is ahead (negative: behind), and by how much that may be wrong. */
+/** The lead of the host's clock (negative: it is behind), and the uncertainty of that figure. */
 export interface ClockReading {
   readonly ahead: number;
   readonly error: number;
 }
 
-/** Times of logs and metrics become misleading. */
+/** Above this, times of logs and metrics become misleading. */
 const WARNING = 10 * SECOND;
 /** Object stores refuse requests whose time differs by more. */
 const FAILURE = 15 * 60 * SECOND;
@@ -16,15 +16,16 @@ const FAILURE = 15 * 60 * SECOND;
 const GOOD: HostCheck = { name: 'clock', status: 'healthy', message: null };
 
 /**
- * From the time in a report alone. How long the report was under way is unknown, but it makes the host's
- * clock seem behind, never ahead. Null: the report may just have been late, so a round trip has to show it.
+ * From the time in a report alone. The unknown time that the report took makes the host's clock
+ * seem behind, never ahead. Null: the report may just have been late, so a round trip has to
+ * decide.
  */
 export function readingOfReport(sentAt: number, receivedAt: number): ClockReading | null {
   const ahead = sentAt - receivedAt;
   return Math.abs(ahead) <= WARNING ? { ahead, error: 0 } : null;
 }
 
-/** From the host's time in an answer, and when the request left and the answer came. */
+/** From the host's time in an answer, and the times of the request and the answer. */
 export function readingOfRoundTrip(
   hostTime: number,
   trip: { readonly sentAt: number; readonly receivedAt: number },
@@ -41,7 +42,7 @@ export function clockCheck({ ahead, error }: ClockReading): HostCheck {
   return { name: 'clock', status: certain <= FAILURE ? 'warning' : 'failure', message };
 }
 
-/** One digit: a clock that drifts must not be news each time. */
+/** One digit, so that a drifting clock does not change the message each time. */
 function roughly(micros: number): string {
   const seconds = micros / SECOND;
   const [value, unit] =

@@ -51,17 +51,19 @@ async function unreachableText(store: Pick<Store, 'instances'>, hostId: string):
   return `Host ${instance?.name ?? hostId} is not connected`;
 }
 
-/** The code of the agent's refusal behind a `BackendError`. */
+/** The code of the agent's refusal that caused a `BackendError`. */
 function codeOf(error: unknown): string | null {
   const cause = error instanceof BackendError ? error.cause : null;
   return cause instanceof AgentRefusal ? cause.code : null;
 }
 
-/** What may succeed later is no answer; what the agent has refused is final for this attempt. */
+/**
+ * A failure that may pass counts as no answer; a refusal of the agent is final for this attempt.
+ */
 function asBackendError(error: unknown): unknown {
   if (error instanceof AgentUnreachable) return new NoAnswerError(error.message, { cause: error });
   if (!(error instanceof AgentRefusal)) return error;
-  // An agent of before there were volumes.
+  // An agent without support for volumes.
   if (error.code === 'not_found') {
     return new NoAnswerError('The agent of the host is too old to keep volumes', { cause: error });
   }

@@ -71,7 +71,7 @@ async function report(checks: readonly HostCheck[], hostId = 'h', time = micros(
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 const statuses = () => written.map(({ history }) => history[0]?.status);
 
-describe('what an agent reports about the health of its host', () => {
+describe('the health report of an agent about its host', () => {
   it('is stored for the host and each of its instances, whose passes follow', async () => {
     await report([FINE, LOST]);
     const at = START * 1000;
@@ -116,7 +116,7 @@ describe('what an agent reports about the health of its host', () => {
     expect(stored?.since).toBe(micros());
   });
 
-  it('is not stored more often than the interval, and then as it is by that time', async () => {
+  it('is not stored more often than the interval, and then with the newest values', async () => {
     await report([FINE]);
     await pass(1000);
     for (const checks of [[LOST], [FINE], [LOST], [FINE, LOST]]) await report(checks);
@@ -146,7 +146,7 @@ describe('what an agent reports about the health of its host', () => {
     expect(statuses()).toEqual(['failure']);
   });
 
-  it('frees or takes away the capacity of the server’s machine', async () => {
+  it('frees or removes the capacity of the server’s machine', async () => {
     const local = { kind: 'capacity', id: 'local' };
     await report([FINE], 'local');
     expect(written[0]?.signals).not.toContainEqual(local);
@@ -158,13 +158,13 @@ describe('what an agent reports about the health of its host', () => {
     expect(written[2]?.signals).toContainEqual(local);
   });
 
-  describe('tells the time of the host, which', () => {
-    it('is compared without asking as long as it is right', async () => {
+  describe('contains the time of the host, which', () => {
+    it('is compared without a request as long as it is right', async () => {
       await report([FINE], 'h', micros() - 5 * SECOND);
       expect([asked, stored?.checks]).toEqual([0, [FINE, CLOCK]]);
     });
 
-    it('is asked for when a report seems late, and may be right after all', async () => {
+    it('is requested when a report seems late, and may still be right', async () => {
       await report([FINE], 'h', micros() - 60 * SECOND);
       expect([asked, stored?.checks]).toEqual([1, [FINE, CLOCK]]);
     });
@@ -179,7 +179,7 @@ describe('what an agent reports about the health of its host', () => {
       expect(stored?.checks[1]).toMatchObject({ name: 'clock', status: 'warning' });
     });
 
-    it('is not known from an agent that does not tell it', async () => {
+    it('is unknown if the agent does not send it', async () => {
       info = async () => AGENT_INFO;
       await report([FINE], 'h', micros() - 60 * SECOND);
       expect(stored?.checks).toEqual([FINE]);

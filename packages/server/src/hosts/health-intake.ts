@@ -19,7 +19,7 @@ export interface HealthIntakeOptions {
   readonly store: Pick<Store, 'hosts' | 'instances'>;
   /** Commands to the host's agent; null without a link to it. */
   readonly client: (hostId: string) => Pick<AgentClient, 'info'> | null;
-  /** Seconds between two changes of one host that are stored. */
+  /** Seconds between two stored changes of one host. */
   readonly intervalSeconds: number;
   readonly now: () => Timestamp;
   /** Wall clock in microseconds; `now` does not follow when the clock is set. */
@@ -34,18 +34,18 @@ interface Received {
 }
 
 interface Intake {
-  /** The newest report that has not been dealt with. */
+  /** The newest report that has not been handled. */
   waiting: Received | null;
   isBusy: boolean;
   timer: NodeJS.Timeout | undefined;
 }
 
-/** Unchanged results are stored again after this time, so that the history never ends up empty. */
+/** Unchanged results are stored again after this time, so that the history is never empty. */
 const STORED_AGAIN = 24 * 3600 * SECOND;
 
 /**
- * Stores what agents report about the health of their hosts, if it is news. Reports of one host are dealt
- * with one after another; of those that come meanwhile only the newest counts.
+ * Stores changes in the health reports of agents. Reports of one host are handled one after
+ * another; of those that arrive meanwhile, only the newest counts.
  */
 export class HealthIntake {
   readonly #options: HealthIntakeOptions;
@@ -68,7 +68,7 @@ export class HealthIntake {
     this.#intakes.clear();
   }
 
-  /** Hosts that have gone are forgotten whenever a new one reports. */
+  /** Entries of removed hosts are deleted whenever a new host reports. */
   #add(hostId: string): Intake {
     for (const [id, { isBusy, timer }] of this.#intakes) {
       const isIdle = !isBusy && timer === undefined;
@@ -108,7 +108,7 @@ export class HealthIntake {
     ).unref();
   }
 
-  /** Stores the report; answers how long that has to wait (µs) if the last one is too recent. */
+  /** Stores the report; returns how long it has to wait (µs) if the last one is too recent. */
   async #process(hostId: string, received: Received): Promise<number> {
     const { store, now, intervalSeconds } = this.#options;
     const before = await store.hosts.health(hostId);
@@ -146,7 +146,7 @@ export class HealthIntake {
     await store.hosts.saveHealth(health, history, { signals });
   }
 
-  /** Null: not known, because the agent does not tell its time or cannot be asked. */
+  /** Null: not known, because the agent does not send its time or cannot be asked. */
   async #clock(
     hostId: string,
     { report, receivedAt }: Received,
@@ -173,7 +173,7 @@ export class HealthIntake {
 
 const statusOf = (checks: readonly HostCheck[]) => worstHealth(checks.map((check) => check.status));
 
-/** As clients of dstack 0.22.5 list them: one for each check that has found something. */
+/** As clients of dstack 0.22.5 list them: one for each check with a finding. */
 function eventsOf(checks: readonly HostCheck[], at: Timestamp): HealthEvent[] {
   const timestamp = formatTimestamp(at);
   return checks

@@ -9,7 +9,9 @@ import { Hosts } from './hosts.ts';
 const closing: Hosts[] = [];
 afterEach(() => Promise.all(closing.splice(0).map((hosts) => hosts.close())));
 
-/** As much of a store as the state of a host needs; `whileSaving` is what others commit meanwhile. */
+/**
+ * The parts of a store that the state of a host needs; `whileSaving`: what others commit meanwhile.
+ */
 function database(whileSaving: (bound: string[]) => void) {
   const bound: string[] = [];
   const saved: HostRecord[] = [];

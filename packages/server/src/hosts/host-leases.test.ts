@@ -5,7 +5,9 @@ import { HostLeases } from './host-leases.ts';
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
-/** A database that several servers share: who holds which host, and whether it answers. */
+/**
+ * A database that several servers share: the holder of each host, and whether the database answers.
+ */
 function database() {
   const owners = new Map<string, string>();
   const state = { away: false, orphans: [] as string[] };
@@ -46,7 +48,7 @@ function leases({ engine }: ReturnType<typeof database>, owner: string, shared =
   return { made, lost, orphans };
 }
 
-it('gives a host to one server, and to the next when it is given back', async () => {
+it('gives a host to one server, and to the next when it is released', async () => {
   const shared = database();
   const [one, two] = [leases(shared, 'one').made, leases(shared, 'two').made];
   expect(await one.claim('host')).toBe(true);
@@ -67,7 +69,7 @@ it('keeps a lease as long as it can be renewed', async () => {
   expect(lost).toEqual([]);
 });
 
-it('lets go of a host that another server has taken', async () => {
+it('releases a host that another server has taken', async () => {
   const shared = database();
   const { made, lost } = leases(shared, 'one');
   await made.claim('host');
@@ -77,7 +79,7 @@ it('lets go of a host that another server has taken', async () => {
   expect(made.holds('host')).toBe(false);
 });
 
-it('lets go of a host that another server may have taken, while the database is away', async () => {
+it('releases a host that another server may have taken, while the database does not answer', async () => {
   const shared = database();
   const { made, lost } = leases(shared, 'one');
   await made.claim('host');
@@ -88,7 +90,7 @@ it('lets go of a host that another server may have taken, while the database is 
   expect(lost).toEqual(['host']);
 });
 
-it('tells of hosts whose server has gone', async () => {
+it('reports hosts whose server has ended', async () => {
   const shared = database();
   const { orphans } = leases(shared, 'one');
   shared.state.orphans = ['left'];
@@ -96,7 +98,7 @@ it('tells of hosts whose server has gone', async () => {
   expect(orphans).toEqual(['left']);
 });
 
-it('holds everything and writes nothing where there is one server', async () => {
+it('holds everything and writes nothing if there is one server', async () => {
   const alone = database();
   alone.state.away = true;
   const { made } = leases(alone, 'one', false);

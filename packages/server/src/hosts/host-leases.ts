@@ -8,7 +8,7 @@ export interface HostLeasesOptions {
   readonly log: Logger;
   /** Another server may be linked to this host by now. */
   readonly onLost: (hostId: string) => void;
-  /** The server that was linked to this host has gone. */
+  /** The server that was linked to this host has ended. */
   readonly onOrphan: (hostId: string) => Promise<void>;
 }
 
@@ -22,12 +22,12 @@ const LEASE = 9_000_000;
 const RENEW_MS = 3000;
 
 /**
- * Says which of several servers is linked to a host. A server alone holds every lease, and nothing
- * of it is written down.
+ * Decides which of several servers is linked to a host. A single server holds every lease and
+ * stores none.
  */
 export class HostLeases {
   readonly #options: HostLeasesOptions;
-  /** Until when each lease is ours for certain, by this process's clock (milliseconds). */
+  /** Until when this server certainly holds each lease, by this process's clock (milliseconds). */
   readonly #held = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -58,7 +58,7 @@ export class HostLeases {
     return true;
   }
 
-  /** Others may be linked to it at once. */
+  /** Other servers may be linked to it at once. */
   async release(hostId: string): Promise<void> {
     const { store, owner } = this.#options;
     if (!this.#held.delete(hostId)) return;
@@ -94,7 +94,7 @@ export class HostLeases {
     for (const hostId of await store.engine.orphanedHosts()) await onOrphan(hostId);
   }
 
-  /** What could not be renewed in time may be another server's. */
+  /** Another server may hold the leases that could not be renewed in time. */
   #dropLate(): void {
     for (const hostId of [...this.#held.keys()]) if (!this.holds(hostId)) this.#lose(hostId);
   }

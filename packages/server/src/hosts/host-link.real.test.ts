@@ -11,7 +11,7 @@ import { HostLink, type HostSink } from './host-link.ts';
 let dir: string;
 let server: Server;
 let link: HostLink;
-/** Why the link was lost, each time. */
+/** The reason of each loss of the link. */
 let losses: string[];
 const peers = new Set<Socket>();
 
@@ -39,7 +39,7 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
-it('gives up an agent that takes the connection and then says nothing, and tries again', async () => {
+it('gives up an agent that accepts the connection and then sends nothing, and tries again', async () => {
   link.start();
   await expect.poll(() => losses.length).toBeGreaterThan(1);
   expect(losses[0]).toBe('the agent does not answer any more');

@@ -17,21 +17,25 @@ import type { Logger } from '../logging.ts';
 import type { AgentClient } from './agent-client.ts';
 import { HostError } from './host-error.ts';
 
-/** What a link hands on. Promises are awaited before the agent gets its acknowledgement. */
+/**
+ * The receiver of a link's frames. The agent gets its acknowledgement once the promise resolves.
+ */
 export interface HostSink {
   connected(info: AgentInfo): Promise<void>;
   /** `failed`: no repetition can help until somebody changes the host or its fleet. */
   lost(error: string, how: { readonly failed: boolean }): Promise<void>;
-  /** Everything the agent knows, at each (re)connect. Answers with stored log lengths to resume from. */
+  /**
+   * All states of the agent, at each (re)connect. Returns the stored log lengths to resume from.
+   */
   sync(jobs: readonly JobState[]): Promise<Readonly<Record<string, number>>>;
   states(states: readonly JobState[]): Promise<void>;
-  /** Bytes taken or cut; `rewindTo` when bytes before this piece are missing. */
+  /** Bytes accepted or cut; `rewindTo` if bytes before this piece are missing. */
   log(frame: LogFrame): Promise<{ readonly rewindTo: number | null }>;
   gap(jobId: string, offset: number): Promise<void>;
   pull(jobId: string, progress: PullProgress): void;
   metrics(jobId: string, metrics: JobMetrics): void;
   activity(jobId: string, noConnectionsSecs: number): void;
-  /** Somebody in a job has connected to the server and waits to be fetched. */
+  /** A process of a job has connected to the server and waits to be fetched. */
   tunnel(jobId: string, tunnel: string): void;
   /** Results of all health checks of the host. */
   health(report: HostHealth): void;
@@ -41,25 +45,27 @@ export interface HostLinkOptions {
   readonly hostId: string;
   readonly serverId: string;
   readonly client: AgentClient;
-  /** Makes the agent answer before each attempt (starts the local one); throws when it cannot. */
+  /** Makes the agent answer before each attempt (starts the local one); throws if it cannot. */
   readonly prepare: () => Promise<void>;
   readonly sink: HostSink;
   readonly log: Logger;
-  /** Milliseconds between two pings; a peer that has said nothing since the last one is gone. */
+  /**
+   * Milliseconds between two pings; a peer that has sent nothing since the last one counts as lost.
+   */
   readonly pingMs?: number;
 }
 
 const RECONNECT_MIN_MS = 200;
 const RECONNECT_MAX_MS = 30_000;
 const PING_MS = 10_000;
-/** An agent whose frames are wrong sends them again: this is how often such a link is made anew. */
+/** An agent whose frames are invalid sends them again: such a link is opened again this often. */
 const MALFORMED_ATTEMPTS = 7;
-/** Bytes of frames that wait to be handled; above them nothing more is read from the socket. */
+/** Bytes of frames that wait to be handled; above this, nothing more is read from the socket. */
 const MAX_WAITING = 4 * 1024 * 1024;
 
 /**
  * One agent's stream, kept open: connect, full sync, then pushes until it breaks, then again with
- * jittered back-off. Frames are handled one after the other, in the order they came.
+ * jittered back-off. Frames are handled one after another, in order.
  */
 export class HostLink {
   readonly #options: HostLinkOptions;
@@ -82,7 +88,7 @@ export class HostLink {
     this.#ended = this.#connect();
   }
 
-  /** Ends the stream; the agent and its jobs go on. */
+  /** Ends the stream; the agent and its jobs continue. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#retry);
@@ -127,9 +133,9 @@ export class HostLink {
     return new Promise((resolve, reject) => {
       const alive = setInterval(() => {
         if (!heard) return fail(new Error('the agent does not answer any more'));
-        // What is not read cannot be heard.
+        // A paused socket delivers no pong.
         heard = socket.isPaused;
-        // Before it is open there is nothing to ping, but the same time for an answer.
+        // Before it is open there is nothing to ping, but the same limit for an answer.
         if (socket.readyState === socket.OPEN) socket.ping();
       }, this.#options.pingMs ?? PING_MS);
       let heard = true;
@@ -169,7 +175,7 @@ export class HostLink {
   async #frame(data: Buffer, binary: boolean): Promise<void> {
     if (binary) return await this.#logFrame(parseLogFrame(data));
     const frame = parseAgentFrame(data.toString('utf8'));
-    // A newer agent may say more than this server understands.
+    // A newer agent may send frames that this server does not support.
     if (frame) await this.#handle(frame);
   }
 
@@ -206,7 +212,7 @@ export class HostLink {
     this.send({ type: 'ack', states: last });
     this.#attempt = 0;
     await this.#options.sink.connected(this.#info);
-    // A connection is at hand for the first command; should this fail, the command makes one.
+    // Open a connection for the first command; if this fails, the command opens one itself.
     this.#options.client.info().catch(() => {});
   }
 

@@ -2,7 +2,7 @@ import type { Logger } from '../logging.ts';
 import { AgentRefusal } from './agent-client.ts';
 
 export interface HostPushesOptions {
-  /** What is pushed, for the log. */
+  /** Names the pushed state in the log. */
   readonly what: string;
   /** Reads the present state for the host's agent and sends it. */
   readonly push: (hostId: string) => Promise<void>;

@@ -31,11 +31,14 @@ export class HostRows {
     this.#options = options;
   }
 
-  /** How long a host is unreachable counts from here: without a server nobody could reach it. */
+  /**
+   * Since when a host is unreachable is counted from the start of the server: without a server it
+   * could not be reached.
+   */
   async opened(hostId: string): Promise<void> {
     await this.#inOrder(hostId, async () => {
       const before = await this.#options.store.hosts.byId(hostId);
-      // The reason of the last attempt says more than that there is a new one.
+      // The reason of the last attempt is more useful than the fact that there is a new one.
       const error = (before?.connected === false && before.error) || 'not connected yet';
       await this.#write(hostId, before, { connected: false, error, failed: false });
     });
@@ -72,7 +75,7 @@ export class HostRows {
     this.forget(hostId);
   }
 
-  /** Drops what is remembered in this process. */
+  /** Deletes the state that this process holds. */
   forget(hostId: string): void {
     this.#logged.delete(hostId);
     this.#order.delete(hostId);
@@ -88,7 +91,7 @@ export class HostRows {
     const facts = info?.host ?? before?.facts ?? null;
     const executor = info?.executor ?? before?.executor ?? null;
     await store.hosts.save({ id: hostId, ...link, since: now(), facts, executor });
-    // Looked for only now: whoever is bound to the host later reads what was just stored.
+    // Read after the write: an instance that is bound to the host later reads the stored state.
     await store.engine.signal(await this.#dependants(hostId));
   }
 
@@ -100,7 +103,7 @@ export class HostRows {
     await this.#options.store.hosts.save({ ...host, error, failed }, { signals });
   }
 
-  /** Everything that waits for this host: its instances, their runs, and effects held up by it. */
+  /** Everything that waits for this host: its instances, their runs, and effects that need it. */
   async #dependants(hostId: string): Promise<Signal[]> {
     const { store } = this.#options;
     const [jobs, instances, intents] = await Promise.all([
@@ -115,7 +118,7 @@ export class HostRows {
     ];
   }
 
-  /** Attempts go on without end; only a new reason is logged. */
+  /** Attempts continue without end; only a new reason is logged. */
   #logReason(hostId: string, reason: string): void {
     if (this.#logged.get(hostId) === reason) return;
     this.#logged.set(hostId, reason);

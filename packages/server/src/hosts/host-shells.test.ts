@@ -12,7 +12,10 @@ describe('shells of SSH hosts', () => {
   beforeEach(() => vi.useFakeTimers());
   afterEach(() => vi.useRealTimers());
 
-  /** Two hosts of project `main`, one of `other`, and this machine; each answer is awaited in turn. */
+  /**
+   * Two hosts of project `main`, one of `other`, and the server host; each answer is awaited in
+   * turn.
+   */
   function setUp(
     setting: HostShellSetting = 'managers',
     answers: (() => Promise<void>)[] = [],
@@ -20,7 +23,7 @@ describe('shells of SSH hosts', () => {
   ) {
     let changed: (subject: AccessSubject | null) => void = () => {};
     const keys: Record<string, string[]> = { main: ['alice'], other: ['bob'] };
-    /** Keys as the store has them, by user. */
+    /** Keys in the store, by user. */
     const stored: Record<string, string> = {};
     const bodies: HostShellKeys[] = [];
     const asked: string[] = [];
@@ -77,7 +80,7 @@ describe('shells of SSH hosts', () => {
     };
   }
 
-  it('are for the managers of each fleet’s own project, and never of this machine', async () => {
+  it('are for the managers of each fleet’s own project, and never on the server host', async () => {
     const { connect, sent, asked } = setUp();
     await connect();
     expect(sent()).toEqual(['one: alice', 'two: alice', 'three: bob']);
@@ -85,7 +88,7 @@ describe('shells of SSH hosts', () => {
     expect(asked).toEqual(['main admin,manager', 'other admin,manager']);
   });
 
-  it('have keys of one line each, and no odd key keeps the others from their host', async () => {
+  it('have keys of one line each, and no invalid key keeps the others from their host', async () => {
     const { keys, stored, bodies, connect } = setUp('managers', [], ['one']);
     keys.main = ['alice', 'eve'];
     stored.alice = 'ssh-rsa AAAA alice\n';
@@ -96,7 +99,7 @@ describe('shells of SSH hosts', () => {
     ]);
   });
 
-  it('are for all members, or for nobody, where the server is set so', async () => {
+  it('are for all members, or for no user, if the server is configured so', async () => {
     const all = setUp('users');
     await all.connect();
     expect(all.asked[0]).toBe('main admin,manager,user');
@@ -106,7 +109,7 @@ describe('shells of SSH hosts', () => {
     expect(none.asked).toEqual([]);
   });
 
-  it('name users by words that every agent takes', async () => {
+  it('name users by texts that every agent accepts', async () => {
     const { connect, sent, keys } = setUp('managers', [], ['one']);
     keys.main = ['älice b@c', 'x'.repeat(70)];
     await connect();
@@ -124,7 +127,7 @@ describe('shells of SSH hosts', () => {
     expect(sent()).toEqual(['one: ', 'two: ']);
   });
 
-  it('are taken away again and again until the agent has answered', async () => {
+  it('are removed again and again until the agent has answered', async () => {
     const lost = () => Promise.reject(new AgentUnreachable('lost'));
     const answers = [async () => {}, lost, lost];
     const { connect, change, sent, keys } = setUp('managers', answers, ['one']);
@@ -135,7 +138,7 @@ describe('shells of SSH hosts', () => {
     expect(sent()).toEqual(['one: alice', 'one: ', 'one: ', 'one: ']);
   });
 
-  it('are said again when they are as before, if nobody knows what the agent has', async () => {
+  it('are sent again unchanged if the state of the agent is unknown', async () => {
     const lost = () => Promise.reject(new AgentUnreachable('lost'));
     const { connect, change, sent, keys } = setUp('managers', [async () => {}, lost], ['one']);
     await connect();
@@ -146,7 +149,7 @@ describe('shells of SSH hosts', () => {
     expect(sent()).toEqual(['one: alice', 'one: ', 'one: alice']);
   });
 
-  it('are said anew over a new link, also if the agent was just being told over the old one', async () => {
+  it('are sent again over a new link, also during a request over the old one', async () => {
     const first = Promise.withResolvers<void>();
     const { shells, sent, settle } = setUp('managers', [() => first.promise]);
     shells.connected('one');
@@ -157,7 +160,7 @@ describe('shells of SSH hosts', () => {
     expect(sent()).toEqual(['one: alice', 'one: alice']);
   });
 
-  it('are said again every hour, since agents forget those of a server that is gone', async () => {
+  it('are sent again every hour, since agents remove those of a server that has ended', async () => {
     const { connect, sent } = setUp();
     await connect();
     sent();

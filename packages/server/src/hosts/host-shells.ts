@@ -7,7 +7,7 @@ import type { AgentClient } from './agent-client.ts';
 import { HostPushes } from './host-pushes.ts';
 import { isLocalHost } from './local-agent.ts';
 
-/** Whose keys open a shell on hosts of SSH fleets (`DSTACK_SERVER_HOST_SHELL`). */
+/** The users whose keys open a shell on hosts of SSH fleets (`DSTACK_SERVER_HOST_SHELL`). */
 export type HostShellSetting = 'off' | 'managers' | 'users';
 
 const ROLES: Readonly<Record<HostShellSetting, readonly ProjectRole[] | null>> = {
@@ -44,7 +44,7 @@ export class HostShells {
   /** The keys that each agent has confirmed, and the number of links made to each host. */
   readonly #confirmed = new Map<string, string>();
   readonly #links = new Map<string, number>();
-  /** Keys by project, read once for all hosts of it; forgotten when access changes. */
+  /** Keys by project, read once for all hosts of it; deleted when access changes. */
   #keys = new Map<string, Promise<HostShellKeys['keys']>>();
 
   constructor(options: HostShellsOptions) {
@@ -69,7 +69,7 @@ export class HostShells {
     this.#pushes.close();
   }
 
-  /** A link was made: the agent may have lost the keys. */
+  /** Call it when a link was made: the agent may have lost the keys. */
   connected(hostId: string): void {
     this.#confirmed.delete(hostId);
     this.#links.set(hostId, this.#linkOf(hostId) + 1);
@@ -85,7 +85,7 @@ export class HostShells {
     for (const hostId of this.#options.hosts()) this.#push(hostId);
   }
 
-  /** The server's own machine never opens a shell. */
+  /** The server host never opens a shell. */
   #push(hostId: string): void {
     if (!isLocalHost(hostId)) this.#pushes.push(hostId);
   }

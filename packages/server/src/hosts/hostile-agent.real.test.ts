@@ -18,10 +18,10 @@ import { AGENT_INFO, jobState } from './testing/agent-info.ts';
 
 const JOB = '11111111-2222-4333-8444-555555555555';
 
-/** For hangs only: the machine may be busy. */
+/** Only for hangs: the computer may be busy. */
 const SLOWLY = { timeout: 20_000, interval: 5 };
 
-/** An agent that sends what it likes, and what the server takes of it. */
+/** An agent that sends arbitrary frames, and the frames that the server accepts. */
 let agent: WebSocketServer;
 let link: HostLink;
 let opened: WebSocket[];
@@ -80,22 +80,22 @@ function startLink(pingMs = 10_000): void {
   link.start();
 }
 
-/** The agent's end of the next link, with everything sent that a good one begins with. */
+/** The agent's end of the next link, after the valid first frames. */
 async function greeted(pingMs?: number): Promise<WebSocket> {
   const connection = once(agent, 'connection');
   startLink(pingMs);
   const [socket] = (await connection) as [WebSocket];
-  say(socket, { type: 'hello', info: AGENT_INFO });
-  say(socket, { type: 'sync', jobs: [jobState(JOB)], last: 1 });
+  send(socket, { type: 'hello', info: AGENT_INFO });
+  send(socket, { type: 'sync', jobs: [jobState(JOB)], last: 1 });
   await expect.poll(() => seen.connected, SLOWLY).toBe(1);
   return socket;
 }
 
-const say = (socket: WebSocket, frame: AgentFrame) => socket.send(JSON.stringify(frame));
+const send = (socket: WebSocket, frame: AgentFrame) => socket.send(JSON.stringify(frame));
 const piece = (offset: number, size: number) =>
   encodeLogFrame({ id: JOB, offset, time: 1, bytes: Buffer.alloc(size, 'x') });
 
-it('reads no more from an agent than it can handle, and takes its silence for none', async () => {
+it('reads no more from an agent than it can handle, and does not count that as silence', async () => {
   const gate = Promise.withResolvers<void>();
   onLog = () => gate.promise;
   const socket = await greeted(300);
@@ -106,7 +106,7 @@ it('reads no more from an agent than it can handle, and takes its silence for no
   const pieces = 400;
   for (let i = 0; i < pieces; i++) socket.send(piece(i * 65_536, 65_536));
   await expect.poll(() => opened[0]?.isPaused, SLOWLY).toBe(true);
-  // Longer than an agent that is not heard would be waited for.
+  // Longer than the server would wait for an agent whose frames it does not receive.
   await expect.poll(() => pings, SLOWLY).toBeGreaterThan(3);
   expect(seen.logs).toHaveLength(0);
   gate.resolve();
@@ -122,7 +122,7 @@ it.each<[string, string | Buffer, string]>([
   ['a state without a job', '{"type":"state","n":1}', 'state is not an object'],
   ['a log of no job', Buffer.alloc(60), 'id is not a UUID'],
   ['a log without a header', Buffer.alloc(3), 'the message is shorter than its header'],
-])('ends the link to an agent that sends %s, and says why', async (_, message, problem) => {
+])('ends the link to an agent that sends %s, with the reason', async (_, message, problem) => {
   const socket = await greeted();
   socket.send(message);
   await expect
@@ -134,11 +134,11 @@ it('ends the link to an agent that does not introduce itself', async () => {
   const connection = once(agent, 'connection');
   startLink();
   const [socket] = (await connection) as [WebSocket];
-  say(socket, { type: 'sync', jobs: [], last: 0 });
+  send(socket, { type: 'sync', jobs: [], last: 0 });
   await expect.poll(() => lost[0], SLOWLY).toContain('sync came before hello');
 });
 
-/** Frames of all kinds with something wrong in them, and things that are no frames. */
+/** Frames of all kinds with an error in them, and messages that are not frames. */
 function hostileMessage(): fc.Arbitrary<string | Buffer> {
   const odd = fc.oneof(
     fc.jsonValue({ maxDepth: 2 }),
@@ -168,7 +168,7 @@ function hostileMessage(): fc.Arbitrary<string | Buffer> {
   return fc.oneof({ weight: 6, arbitrary: changed }, fc.json(), fc.string(), bytes, log);
 }
 
-it('whatever an agent sends, the server takes what is right or ends the link with a reason', async () => {
+it('whatever an agent sends, the server accepts valid frames or ends the link with a reason', async () => {
   const sockets = fc.array(hostileMessage(), { minLength: 1, maxLength: 6 });
   await fuzz(
     'frames of an agent',
@@ -178,10 +178,10 @@ it('whatever an agent sends, the server takes what is right or ends the link wit
       const connection = once(agent, 'connection');
       startLink();
       const [socket] = (await connection) as [WebSocket];
-      say(socket, { type: 'hello', info: AGENT_INFO });
+      send(socket, { type: 'hello', info: AGENT_INFO });
       for (const message of messages) socket.send(message);
-      // The last word is in order, so it comes through unless something before it was refused.
-      say(socket, { type: 'state', n: 9, state: jobState(JOB, { username: 'last' }) });
+      // The last frame is valid, so it is accepted unless an earlier one was refused.
+      send(socket, { type: 'state', n: 9, state: jobState(JOB, { username: 'last' }) });
       await expect
         .poll(
           () => lost.length > 0 || seen.states.some(({ username }) => username === 'last'),

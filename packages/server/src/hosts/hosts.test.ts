@@ -13,7 +13,7 @@ const JOB = '11111111-2222-4333-8444-555555555555';
 const OF_ANOTHER_HOST = '99999999-2222-4333-8444-555555555555';
 const VIEW = { job: { id: JOB, instanceId: 'i' }, run: { id: 'r', name: 'run' }, projectName: 'p' };
 
-/** An agent without jobs that says what it is told to say. */
+/** An agent without jobs that sends the frames of the test. */
 let agent: WebSocketServer;
 let hosts: Hosts;
 let onHealth: HostsOptions['onHealth'];
@@ -27,7 +27,7 @@ afterEach(async () => {
   agent.close();
 });
 
-/** Lines of the log, and a promise of the next one that has this text. */
+/** Lines of the log, and a promise of the next one that contains this text. */
 function logged() {
   const lines: string[] = [];
   const waiting: { text: string; resolve: () => void }[] = [];
@@ -79,8 +79,8 @@ it('lives on when the activity of a job cannot be stored', async () => {
   const connection = once(agent, 'connection');
   await link({ saveActivity }, log);
   const [socket] = await connection;
-  const say = (frame: AgentFrame) => socket.send(JSON.stringify(frame));
-  say({ type: 'activity', id: JOB, no_connections_secs: 5 });
+  const send = (frame: AgentFrame) => socket.send(JSON.stringify(frame));
+  send({ type: 'activity', id: JOB, no_connections_secs: 5 });
   await warned;
   expect(hosts.has(HOST)).toBe(true);
 });
@@ -96,7 +96,7 @@ it('logs why an agent is unreachable, once for each reason', async () => {
   expect(lines.filter((line) => line.includes('unreachable'))).toHaveLength(2);
 });
 
-it('hands on what its agent reports about the health of the host', async () => {
+it('passes on the health reports of its agent', async () => {
   const reports = Promise.withResolvers<unknown>();
   const connection = once(agent, 'connection');
   onHealth = (hostId, report) => reports.resolve([hostId, report]);
@@ -108,7 +108,7 @@ it('hands on what its agent reports about the health of the host', async () => {
   expect(await reports.promise).toEqual([HOST, frame]);
 });
 
-it('believes a host about its own jobs only', async () => {
+it('accepts reports of a host about its own jobs only', async () => {
   const saved: string[] = [];
   const last = Promise.withResolvers<void>();
   const saveActivity = async (id: string) => {
@@ -119,10 +119,10 @@ it('believes a host about its own jobs only', async () => {
   const connection = once(agent, 'connection');
   await link({ saveActivity, saveState } as never, logged().log);
   const [socket] = await connection;
-  const say = (frame: AgentFrame) => socket.send(JSON.stringify(frame));
-  say({ type: 'state', n: 1, state: jobState(OF_ANOTHER_HOST) });
-  say({ type: 'activity', id: OF_ANOTHER_HOST, no_connections_secs: 5 });
-  say({ type: 'activity', id: JOB, no_connections_secs: 5 });
+  const send = (frame: AgentFrame) => socket.send(JSON.stringify(frame));
+  send({ type: 'state', n: 1, state: jobState(OF_ANOTHER_HOST) });
+  send({ type: 'activity', id: OF_ANOTHER_HOST, no_connections_secs: 5 });
+  send({ type: 'activity', id: JOB, no_connections_secs: 5 });
   await last.promise;
   expect(saved).toEqual([JOB]);
 });

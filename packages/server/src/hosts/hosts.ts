@@ -27,7 +27,7 @@ export interface HostsOptions {
   readonly owner: string;
   readonly now: () => Timestamp;
   readonly log: Logger;
-  /** A link was made, and what its agent reported is stored. */
+  /** A link was made, and the agent's report is stored. */
   readonly onConnected?: (hostId: string) => void;
   /** A program in a job of the host has connected to the server and waits to be fetched. */
   readonly onTunnel?: (hostId: string, jobId: string, tunnel: string) => void;
@@ -35,7 +35,7 @@ export interface HostsOptions {
   readonly onHealth?: (hostId: string, report: HostHealth) => void;
   /** Receives states of jobs, all of them again whenever a link is made. */
   readonly onState?: (hostId: string, state: JobState) => void;
-  /** Makes the link to an agent; left out: a WebSocket over what `dial` opens. */
+  /** Makes the link to an agent; omitted: a WebSocket over the connection that `dial` opens. */
   readonly link?: (options: HostLinkOptions) => Link;
 }
 
@@ -56,7 +56,7 @@ interface Host {
   readonly intake: LogIntake;
 }
 
-/** The links of this server: what agents push goes into the store, commands go out through them. */
+/** The links of this server: pushes of agents are stored, and commands are sent. */
 export class Hosts {
   readonly #options: HostsOptions;
   readonly #streams: JobStreams;
@@ -79,7 +79,7 @@ export class Hosts {
           log.warn({ host: hostId, err: error }, 'the link to a host was not ended well');
         });
       },
-      onOrphan: (hostId) => this.#rows.disconnected(hostId, { error: 'its server has gone' }),
+      onOrphan: (hostId) => this.#rows.disconnected(hostId, { error: 'its server has ended' }),
     });
     this.#leases.start();
   }
@@ -112,7 +112,7 @@ export class Hosts {
     return this.#hosts.get(hostId)?.link.client ?? null;
   }
 
-  /** Resolves with the next link to this host; what its agent reported is stored by then. */
+  /** Resolves with the next link to this host, once its agent's report is stored. */
   nextConnection(hostId: string): Promise<void> {
     return new Promise((resolve) => {
       this.#awaited.set(hostId, [...(this.#awaited.get(hostId) ?? []), resolve]);
@@ -128,7 +128,7 @@ export class Hosts {
     return this.#hosts.has(hostId);
   }
 
-  /** Whether another living server is linked to this host: commands to it are that server's. */
+  /** Whether another living server is linked to this host: that server sends the commands to it. */
   isElsewhere(hostId: string): Promise<boolean> {
     return this.#leases.isElsewhere(hostId);
   }
@@ -206,7 +206,7 @@ export class Hosts {
     };
   }
 
-  /** What a host reports all the time, and what is lost without harm. */
+  /** Frequent reports, which may be lost without harm. */
   #progressOf(hostId: string) {
     const { reports } = this.#options.store;
     return {

@@ -24,15 +24,15 @@ export interface ImagePlansOptions {
 }
 
 const ROUND_MS = 600_000;
-/** Runs older than this say nothing about what comes next. */
+/** Older runs do not predict the next ones. */
 const RECENT_SECONDS = 7 * 24 * 3600;
-/** Jobs looked at for their images; many of them have the same. */
+/** The number of jobs whose images are read; many of them have the same. */
 const LOOKED_AT = 100;
 
 /**
- * Tells hosts when images go and, on machines that are in a fleet, which ones they will probably need:
- * those of the fleet's latest runs. A hint without an intent: it starts nothing that costs money or
- * has to be undone, and it is said again every ten minutes.
+ * Sends hosts the policy for removing images and, for instances of a fleet, the images that they
+ * will probably need: those of the fleet's latest runs. A hint without an intent: it starts nothing
+ * that costs money or has to be undone, and it is sent again every ten minutes.
  */
 export class ImagePlans {
   readonly #options: ImagePlansOptions;
@@ -46,10 +46,11 @@ export class ImagePlans {
     this.#timer.unref();
   }
 
-  /** A host is there, perhaps for the first time. */
+  /** A host has connected, perhaps for the first time. */
   onHostConnected(hostId: string): void {
     this.#send(hostId).catch((error) => {
-      // An agent of before this request, or one that has just gone: the next round tells it.
+      // The agent does not support the request, or has just disconnected: the next round sends it
+      // again.
       if (error instanceof AgentRefusal && error.status === 404) return;
       this.#options.log.debug({ host: hostId, err: error }, 'images of a host not planned');
     });
@@ -68,7 +69,7 @@ export class ImagePlans {
   async #wanted(hostId: string): Promise<ImagePlan['wanted']> {
     const { store, settings, now } = this.#options;
     const instances = await store.instances.onHost(hostId);
-    // The server's own machine has what ran there before, and it is the only one of its kind.
+    // The server host has the images that ran there before, and it is the only one of its kind.
     const fleets = new Set(
       instances.filter((each) => !isServerHost(each.backend)).map((each) => each.fleetId),
     );
@@ -88,7 +89,7 @@ export class ImagePlans {
     try {
       return registryAuth(job.spec, await this.#options.store.secrets.values(job.projectId));
     } catch (error) {
-      // A secret that has gone since; perhaps the image is open to everybody by now.
+      // The secret was deleted meanwhile; perhaps the image needs no credentials by now.
       if (error instanceof JobSpecError) return null;
       throw error;
     }

@@ -20,7 +20,7 @@ export interface JobIntakeOptions {
   readonly log: Logger;
 }
 
-/** Takes in what one host reports of its jobs. */
+/** Handles the reports of one host about its jobs. */
 export class JobIntake {
   readonly #options: JobIntakeOptions;
 
@@ -28,7 +28,7 @@ export class JobIntake {
     this.#options = options;
   }
 
-  /** Resolves once the states are stored and whoever waits for them is signalled. */
+  /** Resolves once the states are stored and the records that wait for them are signalled. */
   async states(states: readonly JobState[]): Promise<void> {
     const { streams, hostId } = this.#options;
     for (const state of states) {
@@ -62,8 +62,8 @@ export class JobIntake {
   }
 
   /**
-   * Jobs that the agent had and does not know any more (its state was deleted): it will never report
-   * how they ended, so the server does.
+   * Jobs that the agent had and does not have any more (its state was deleted): it will never
+   * report how they ended, so the server ends them.
    */
   async #reportLost(known: ReadonlySet<Id>): Promise<void> {
     const { hostId, store, logs, streams } = this.#options;
@@ -82,7 +82,7 @@ export class JobIntake {
     }
   }
 
-  /** A job that is in no row belongs to nobody: it is killed and forgotten. */
+  /** A job without a row is killed and deleted. */
   async #endUnknown(state: JobState): Promise<void> {
     const { client, log } = this.#options;
     log.warn({ job: state.id }, 'agent runs a job that is not known; ending it');
@@ -91,7 +91,7 @@ export class JobIntake {
       if (state.phase !== 'exited') await client().stopJob(state.id, stop);
       await client().deleteJob(state.id);
     } catch (error) {
-      // Still dying: the next sync finds it again and deletes it then.
+      // It is still ending: the next sync finds it again and deletes it then.
       if (!(error instanceof AgentRefusal)) throw error;
     }
   }

@@ -84,7 +84,7 @@ describe('keys of the jobs on a host', () => {
 
   const fail = (error: Error) => () => Promise.reject(error);
 
-  it('go to its agent when access to one of them changes, to all when changes were missed', async () => {
+  it('are sent to its agent when access to one of them changes, to all when changes were missed', async () => {
     const { sent, changed } = hosts();
     changed({ kind: 'user', id: 'bob' });
     await vi.advanceTimersByTimeAsync(0);

@@ -2,13 +2,13 @@ import type { Id, JobRecord } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import type { LogStreamRef } from '../logs/log-store.ts';
 
-/** What a host's pushes need to know about a job, kept while the job is spoken of. */
+/** The facts about a job that the pushes of its host need, kept while reports about it arrive. */
 export interface JobStream {
   readonly ref: LogStreamRef;
   readonly runId: Id;
 }
 
-/** Most jobs remembered; the least recently used one is forgotten first. */
+/** The most jobs kept; the least recently used one is deleted first. */
 const REMEMBERED = 10_000;
 
 interface Known {
@@ -17,8 +17,8 @@ interface Known {
 }
 
 /**
- * Finds where a job's output belongs. A job's names and its host never change, so an answer is kept.
- * A host is believed about its own jobs only.
+ * Finds the destination of a job's output. A job's names and its host never change, so an answer is
+ * kept. Reports of a host about jobs of other hosts are ignored.
  */
 export class JobStreams {
   readonly #store: Store;
@@ -56,7 +56,7 @@ export class JobStreams {
     };
   }
 
-  /** That of its instance, while it has one; else the one that has reported it before. */
+  /** The host of its instance, while it has one; else the host that has reported it before. */
   async #hostOf({ id, instanceId }: JobRecord): Promise<string | null> {
     if (instanceId === null) {
       return (await this.#store.reports.byJobs([id]))[0]?.hostId ?? null;

@@ -41,7 +41,7 @@ function agentOf(node: string, program: string): LocalAgent {
   });
 }
 
-it('says at once why an agent has ended instead of starting', async () => {
+it('reports at once why an agent has ended instead of starting', async () => {
   const program = join(dir, 'agent.mjs');
   writeFileSync(program, 'console.error("no such luck"); process.exit(3);');
   const failure = agentOf(process.execPath, program).ensureRunning();
@@ -49,7 +49,7 @@ it('says at once why an agent has ended instead of starting', async () => {
   expect(readFileSync(join(dir, 'agent', 'agent.log'), 'utf8')).toContain('no such luck');
 });
 
-it('hands the agent the settings that are its own, and none of the server', async () => {
+it('passes the agent its own settings, and none of the server', async () => {
   const program = join(dir, 'agent.mjs');
   writeFileSync(program, 'console.error(Object.keys(process.env).join(" ")); process.exit(3);');
   const given = { DSTACK_AGENT_HEALTH_SECONDS: '5', DSTACK_SERVER_ADMIN_TOKEN: 'secret' };
@@ -61,7 +61,7 @@ it('hands the agent the settings that are its own, and none of the server', asyn
   expect(names).not.toContain('DSTACK_SERVER_ADMIN_TOKEN');
 });
 
-/** What a dial comes to: the error of its socket, or null when it is open. */
+/** The outcome of a dial: the error of its socket, or null when it is open. */
 async function dialled(agent: LocalAgent): Promise<Error | null> {
   const socket = agent.dial();
   const outcome = await Promise.race([once(socket, 'connect'), once(socket, 'error')]).catch(
@@ -71,13 +71,13 @@ async function dialled(agent: LocalAgent): Promise<Error | null> {
   return outcome[0] ?? null;
 }
 
-/** The one that this test's agent of a state folder listens in. */
+/** The socket folder of this test's agent with a state folder. */
 function socketFolder(): string {
   const [name = ''] = readdirSync(dir).filter((each) => each.startsWith('dstack-'));
   return join(dir, name);
 }
 
-it('makes the folder of the socket anew when an agent has taken it away', async () => {
+it('creates the folder of the socket again when an agent has removed it', async () => {
   const agent = agentOf(process.execPath, join(dir, 'agent.mjs'));
   const folder = socketFolder();
   rmdirSync(folder);
@@ -85,7 +85,7 @@ it('makes the folder of the socket anew when an agent has taken it away', async 
   expect(statSync(folder).mode & 0o777).toBe(0o700);
 });
 
-describe.runIf(process.getuid?.() === 0)('a folder that somebody else has put there', () => {
+describe.runIf(process.getuid?.() === 0)('an existing folder of another user', () => {
   const other = createServer();
   afterEach(() => other.close());
 
@@ -101,7 +101,7 @@ describe.runIf(process.getuid?.() === 0)('a folder that somebody else has put th
   });
 });
 
-it('survives that Node itself is gone, as while the program is being replaced', async () => {
+it('survives a missing Node binary, as while the program is being replaced', async () => {
   const failure = agentOf(join(dir, 'no-node'), 'agent.mjs').ensureRunning();
   await expect(failure).rejects.toThrow(/ENOENT/);
 });

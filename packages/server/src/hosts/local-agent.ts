@@ -16,22 +16,25 @@ export interface LocalAgentOptions {
   readonly program: string;
   readonly executor: 'docker' | 'process';
   readonly serverId: string;
-  /** User ids for process jobs, and where the files of these users lie; null = jobs run as we do. */
+  /**
+   * User ids for process jobs, and where the files of these users lie; null = jobs run as the
+   * server's user.
+   */
   readonly jobUsers: LocalUsers['own'];
-  /** Other servers, on machines of their own, use the same database. */
+  /** Whether other servers, with a host each, use the same database. */
   readonly shared: boolean;
 }
 
 export interface LocalAgent {
   readonly dial: Dial;
   readonly token: string;
-  /** Key of this machine's host record. */
+  /** Key of the server host's record. */
   readonly hostId: string;
-  /** Starts the agent unless one answers already; resolves when its socket takes connections. */
+  /** Starts the agent unless one answers already; resolves when its socket accepts connections. */
   ensureRunning(): Promise<void>;
 }
 
-/** Whether the host is the machine of a server; only that one is linked to it. */
+/** Whether the host is the server host; only its server is linked to it. */
 export function isLocalHost(hostId: string): boolean {
   return hostId === 'local' || hostId.startsWith('local-');
 }
@@ -43,14 +46,14 @@ const POLL_MS = 15;
 /** Exit code of an agent that finds another one running, which may be about to listen. */
 const ALREADY_RUNNING = 4;
 /**
- * Milliseconds after which the other agent is replaced: its socket was removed, or is in another folder
- * because the server was started differently. Jobs are not affected.
+ * Milliseconds after which the other agent is replaced: its socket was removed, or is in another
+ * folder because the server was started differently. Jobs are not affected.
  */
 const OTHER_LIMIT_MS = 10_000;
 
 /**
- * The agent of the server's own machine. It lives in a session of its own, so that jobs go on when
- * the server ends, and is found again by its socket, whose name follows from the state folder.
+ * The agent of the server's machine. It lives in a separate session, so that jobs continue when the
+ * server ends. The next server finds it by its socket, whose name is derived from the state folder.
  */
 export function localAgent(options: LocalAgentOptions): LocalAgent {
   mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
@@ -132,7 +135,7 @@ function readText(path: string): string {
 }
 
 /**
- * Key of the record of the server's machine. It stays the same over restarts, and differs between
+ * Key of the record of the server's machine. It is the same after restarts, and differs between
  * servers of one database.
  */
 export function localHostId({
@@ -180,7 +183,7 @@ function startAgent(
   }
 }
 
-/** Variables of ours that are the agent's. */
+/** Variables of the server that are meant for the agent. */
 const OF_AGENT = ['DSTACK_AGENT_NODE', 'DSTACK_AGENT_HEALTH_SECONDS'];
 
 /** The agent must not receive the server's settings, keys and database password. */

@@ -24,14 +24,14 @@ async function daemon(answer: RequestListener): Promise<string> {
   return `unix://${path}`;
 }
 
-it('is Docker where a daemon answers, and processes where nobody listens', async () => {
+it('is Docker if a daemon answers, and processes if none listens', async () => {
   expect(await localExecutor('auto', `unix://${dir}/nothing`)).toBe('process');
   expect(await localExecutor('auto', await daemon((_, response) => response.end('OK')))).toBe(
     'docker',
   );
 });
 
-it('is Docker also where the daemon has trouble with the first question', async () => {
+it('is Docker also if the daemon fails at the first request', async () => {
   let questions = 0;
   const host = await daemon((request, response) => {
     questions += 1;

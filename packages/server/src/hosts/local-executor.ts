@@ -8,9 +8,9 @@ const RETRY_MS = 200;
 const NO_DAEMON = new Set(['ENOENT', 'ECONNREFUSED', 'EACCES', 'EPERM', 'ENOTDIR']);
 
 /**
- * Which executor the server's machine has: Docker where a daemon answers at `DOCKER_HOST` (a unix
- * socket) or `/var/run/docker.sock`, else plain processes. Waits for a slow daemon, because otherwise
- * jobs would run without the containers that users expect.
+ * The executor of the server's machine: Docker if a daemon answers at `DOCKER_HOST` (a unix socket)
+ * or `/var/run/docker.sock`, else plain processes. Waits for a slow daemon, because otherwise jobs
+ * would run without the containers that users expect.
  */
 export async function localExecutor(
   wanted: 'auto' | 'docker' | 'process',

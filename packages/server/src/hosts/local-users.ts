@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { LocalUids } from '../local-settings.ts';
 
-/** Shared by all servers on this machine: files of their jobs, and the assignment of user ids. */
+/** Shared by all servers of this computer: files of their jobs, and the assignment of user ids. */
 const BASE = '/var/lib/dstack-jobs';
 
 /** Users and rights of process jobs on the server's machine. */
@@ -35,7 +35,10 @@ async function canMount(): Promise<boolean> {
   );
 }
 
-/** `dir`: of this process in `/proc`. A system without user namespaces has no maps: it has all ids. */
+/**
+ * `dir`: of this process in `/proc`. A system without user namespaces has no maps, and all ids can
+ * be used.
+ */
 export async function isMapped(
   kind: 'uid' | 'gid',
   range: LocalUids,

@@ -7,7 +7,7 @@ const JOB = '11111111-1111-4111-8111-111111111111';
 const job = { ref: { project: 'main', run: 'train', jobId: JOB }, runId: 'run' };
 const SYNC_MS = 1000;
 
-/** A log store and a database, of which each can be broken for a while. */
+/** A log store and a database, each of which can fail for a while. */
 function outside() {
   const state = { length: 0, synced: 0, full: false, broken: false, noDatabase: false };
   const sent: ServerFrame[] = [];
@@ -49,13 +49,13 @@ const frame = (offset: number, text: string): LogFrame => ({
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
-it('asks for what is missing before a piece, and stores nothing of it', async () => {
+it('requests the bytes that are missing before a piece, and does not store the piece', async () => {
   const { intake, state } = outside();
   expect(await intake.take(job, frame(5, 'late'))).toEqual({ rewindTo: 0 });
   expect(state.length).toBe(0);
 });
 
-it('acknowledges once a second what has become durable, and at once at the end', async () => {
+it('acknowledges durable bytes once a second, and at once at the end', async () => {
   const { intake, sent, ends } = outside();
   await intake.take(job, frame(0, 'one'));
   await intake.take(job, frame(3, 'two'));
@@ -68,7 +68,7 @@ it('acknowledges once a second what has become durable, and at once at the end',
   expect(ends).toEqual([9]);
 });
 
-it('tries a full store again until it has room, though no further output comes', async () => {
+it('tries a full store again until it has space, without further output', async () => {
   const { intake, state, ends } = outside();
   await intake.take(job, frame(0, 'all'));
   state.full = true;
@@ -80,7 +80,7 @@ it('tries a full store again until it has room, though no further output comes',
   expect(ends).toEqual([3]);
 });
 
-it('tries a broken store again, and tells whoever ends the job of it', async () => {
+it('tries a broken store again, and notifies the engine, which ends the job', async () => {
   const { intake, state, sent, ends } = outside();
   await intake.take(job, frame(0, 'all'));
   state.broken = true;
@@ -93,7 +93,7 @@ it('tries a broken store again, and tells whoever ends the job of it', async () 
   expect(ends).toEqual([3]);
 });
 
-it('says that a log is complete as soon as the database takes it, though no output comes', async () => {
+it('reports that a log is complete as soon as the database accepts it, without further output', async () => {
   const { intake, state, ends } = outside();
   state.noDatabase = true;
   await intake.take(job, frame(0, 'all'));
@@ -104,12 +104,13 @@ it('says that a log is complete as soon as the database takes it, though no outp
   expect(ends).toEqual([3]);
 });
 
-it('asks again for what the store has dropped, though no further output comes', async () => {
+it('requests the bytes again that the store has dropped, without further output', async () => {
   const { intake, state, sent, ends } = outside();
   await intake.take(job, frame(0, 'one two'));
   state.full = true;
   await intake.ended(job, 7);
-  // Another server was the first to write, and this one goes on behind what that one has stored.
+  // Another server was the first to write, and this one continues after what that server has
+  // stored.
   state.full = false;
   state.length = 3;
   await vi.advanceTimersByTimeAsync(SYNC_MS);
@@ -118,7 +119,7 @@ it('asks again for what the store has dropped, though no further output comes', 
   expect(ends).toEqual([7]);
 });
 
-it('gives credit back in large pieces', async () => {
+it('returns credit in large pieces', async () => {
   const { intake, sent } = outside();
   const piece = 'x'.repeat(100 * 1024);
   for (let i = 0; i < 3; i++) await intake.take(job, frame(i * piece.length, piece));

@@ -13,25 +13,27 @@ export interface LogIntakeOptions {
 }
 
 interface Stream extends JobStream {
-  /** Stored but not yet known to survive a power cut. */
+  /** Stored, but perhaps lost in a power cut. */
   dirty: boolean;
-  /** Bytes taken since credit was last given. */
+  /** Bytes received since credit was last given. */
   taken: number;
-  /** Offset behind the last piece that the store took. */
+  /** Offset after the last piece that the store accepted. */
   reached: number;
-  /** Final length, once the agent has said that the job exited. */
+  /** Final length, once the agent has reported that the job exited. */
   end: number | null;
 }
 
 /** Stored output is made durable, and acknowledged, this often; at once when a job has ended. */
 const SYNC_MS = 1000;
 
-/** Credit goes back in pieces of this size: often enough not to stall, rarely enough not to chatter. */
+/**
+ * Credit is returned in pieces of this size: often enough not to stall, and not after every frame.
+ */
 const CREDIT_STEP = 256 * 1024;
 
 /**
- * Takes the log pieces of one host's link: stores them, acknowledges what is durable, returns
- * credit, and says when the output of an ended job is complete.
+ * Handles the log pieces of one host's link: stores them, acknowledges durable ones, returns
+ * credit, and reports when the output of an ended job is complete.
  */
 export class LogIntake {
   readonly #options: LogIntakeOptions;
@@ -43,7 +45,7 @@ export class LogIntake {
     this.#options = options;
   }
 
-  /** Offset to send again from, when bytes before this piece are missing. */
+  /** Offset to send again from, if bytes before this piece are missing. */
   async take(job: JobStream, frame: LogFrame): Promise<{ readonly rewindTo: number | null }> {
     const stream = this.#stream(job);
     const { logs } = this.#options;
@@ -73,7 +75,7 @@ export class LogIntake {
     await this.sync();
   }
 
-  /** Makes everything taken so far durable, then tells agent and engine. */
+  /** Makes everything received so far durable, then notifies agent and engine. */
   async sync(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -109,7 +111,7 @@ export class LogIntake {
     if (dirty.length === 0) return;
     const refs: LogStreamRef[] = dirty.map((stream) => stream.ref);
     for (const stream of dirty) stream.dirty = false;
-    // Read before the sync: more may be taken meanwhile.
+    // Read before the sync: more may arrive meanwhile.
     const reached = dirty.map((stream) => stream.reached);
     const lengths = await this.#lengths(dirty, refs);
     this.#options.send({ type: 'ack', logs: lengths });
@@ -130,13 +132,19 @@ export class LogIntake {
     if (failures.length > 0) throw failures[0];
   }
 
-  /** Its store takes nothing now (a full disk): no further output may come that would wake us. */
+  /**
+   * Its store accepts nothing now (a full disk): there may be no further output that would cause
+   * another try.
+   */
   #tryAgain(stream: Stream): void {
     stream.dirty = true;
     this.#timer ??= setTimeout(() => this.#syncSoon(), SYNC_MS).unref();
   }
 
-  /** Where another server has written meanwhile, the store has dropped what it had not yet stored. */
+  /**
+   * If another server has written meanwhile, the store has dropped the bytes that it had not yet
+   * stored.
+   */
   #rewindTo(stream: Stream, stored: number): void {
     stream.reached = stored;
     this.#options.send({ type: 'rewind', id: stream.ref.jobId, offset: stored });

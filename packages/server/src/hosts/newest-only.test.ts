@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { NewestOnly } from './newest-only.ts';
 
-it('writes one after the other, and of each key what is newest by then', async () => {
+it('writes one after another, and of each key the newest value', async () => {
   const written: string[] = [];
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const errors: string[] = [];
@@ -28,7 +28,7 @@ it('writes one after the other, and of each key what is newest by then', async (
   expect(written.at(-1)).toBe('a4');
 });
 
-it('keeps no more keys than there can be', async () => {
+it('keeps a limited number of keys', async () => {
   let writes = 0;
   const gate = Promise.withResolvers<void>();
   const newest = new NewestOnly<null>({

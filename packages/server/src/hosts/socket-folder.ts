@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 /**
- * In a folder with a short name: the path of a unix socket may have 107 bytes, and a server's folder
- * can be anywhere.
+ * In a folder with a short name: the path of a unix socket may have 107 bytes, and a server's
+ * folder can be anywhere.
  */
 export function socketPath(stateDir: string): string {
   const name = createHash('sha256').update(stateDir).digest('hex').slice(0, 12);
@@ -14,7 +14,9 @@ export function socketPath(stateDir: string): string {
   return join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), folder, 'agent.sock');
 }
 
-/** Makes the folder of the socket, for nobody else. Somebody else's folder of that name is refused. */
+/**
+ * Creates the folder of the socket for this user only. Refuses an existing folder of another user.
+ */
 export function makeSocketFolder(socket: string): void {
   const dir = dirname(socket);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -23,8 +25,9 @@ export function makeSocketFolder(socket: string): void {
 }
 
 /**
- * A connection for the agent's token. The folder goes with the agent, and where everybody may make
- * folders somebody else can take its name then: he must not get the token.
+ * A connection for the agent's token. The folder is deleted with the agent, and in a folder where
+ * all users may create folders another user could then take its name: that user must not get the
+ * token.
  */
 export function connectOwn(socket: string): Socket {
   try {

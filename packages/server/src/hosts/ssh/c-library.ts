@@ -1,11 +1,11 @@
 /** Node's own lower bound. */
 const OLDEST_GLIBC = [2, 28] as const;
 
-/** What a host says about its C library, each in the words of the tool that was asked. */
+/** The output of tools on a host about its C library. */
 export interface LibraryFacts {
   /** `getconf GNU_LIBC_VERSION`. */
   readonly getconf: string;
-  /** First line of `ldd --version`, whichever stream it came on. */
+  /** First line of `ldd --version`, on either stream. */
   readonly ldd: string;
   /** Path of the loader that Node's binary names; empty where it is absent. */
   readonly loader: string;
@@ -14,13 +14,13 @@ export interface LibraryFacts {
 }
 
 /**
- * Why Node cannot use the host's own C library, as a clause (`it has musl …`); null where it can.
- * Its own libraries then travel with it. That a host has a fitting glibc is no proof that all else
- * is there (`libstdc++`), so whoever installs Node tries it too.
+ * Why Node cannot use the host's own C library, as a clause (`it has musl …`); null if it can.
+ * Otherwise its own libraries are copied too. A suitable glibc does not prove that everything else
+ * exists (`libstdc++`), so the installation also tries to start Node.
  */
 export function libraryProblem({ getconf, ldd, loader, musl }: LibraryFacts): string | null {
   const version = glibcVersion(getconf) ?? glibcVersion(ldd);
-  // Some glibc hosts have musl's loader besides, so it counts only where nothing speaks of glibc.
+  // Some glibc hosts also have musl's loader, so it counts only if nothing indicates glibc.
   if (version === null) {
     return musl || /musl/i.test(ldd) ? 'it has musl instead of glibc' : 'it has no glibc';
   }
@@ -29,7 +29,7 @@ export function libraryProblem({ getconf, ldd, loader, musl }: LibraryFacts): st
   if (major < needMajor || (major === needMajor && minor < needMinor)) {
     return `its glibc is ${major}.${minor}, older than ${needMajor}.${needMinor}`;
   }
-  // As on NixOS, whose programs name loaders of their own.
+  // As on NixOS, whose programs use other loaders.
   return loader === '' ? 'its glibc is not where programs look for it' : null;
 }
 

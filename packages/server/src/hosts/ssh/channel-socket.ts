@@ -1,14 +1,14 @@
 import { Duplex } from 'node:stream';
 
-/** What of an SSH channel is used. */
+/** The used part of an SSH channel. */
 export interface Channel extends Duplex {
   close(): void;
 }
 
 /**
- * A connection through SSH that can be handed out before it is open, with what HTTP clients expect
- * of a socket. Destroying it is over at once; the channel's own end may have to wait for a peer that
- * no longer answers.
+ * A connection through SSH that can be handed out before it is open, with the interface of a socket
+ * that HTTP clients expect. Destroying it ends it at once; the channel's own end may have to wait
+ * for a peer that no longer answers.
  */
 export class ChannelSocket extends Duplex {
   readonly #opening: Promise<Channel>;
@@ -53,7 +53,7 @@ export class ChannelSocket extends Duplex {
   /** Milliseconds without a byte after which `timeout` is emitted; 0 = never. */
   setTimeout(ms: number, listener?: () => void): this {
     this.#timeoutMs = ms;
-    // As of a socket: 0 takes the listener off again.
+    // As with a socket: 0 removes the listener.
     if (listener && ms === 0) this.off('timeout', listener);
     else if (listener) this.once('timeout', listener);
     this.#moved();

@@ -21,13 +21,13 @@ function binary(content: string | Buffer): string {
   return path;
 }
 
-it('gives the binary under the name of its content', async () => {
+it('returns the binary under the name of its content', async () => {
   const program = await compressedNode('x64', binary('one'), cache());
   expect(program).toMatchObject({ name: 'node-7692c3ad3540bb80', unpacked: 3 });
   expect(gunzipSync(await buffer(program.open())).toString()).toBe('one');
 });
 
-it('gives a large one whole, in one file for `gunzip`', async () => {
+it('returns a large binary completely, in one file for `gunzip`', async () => {
   const large = Buffer.alloc(20_000_000, 'no two pieces of it are the same length ');
   const program = await compressedNode('x64', binary(large), cache());
   const unpacked = execFileSync('gunzip', {
@@ -37,7 +37,7 @@ it('gives a large one whole, in one file for `gunzip`', async () => {
   expect(unpacked.equals(large)).toBe(true);
 });
 
-it('keeps one of each architecture, and nothing of versions before', async () => {
+it('keeps one for each architecture, and none of earlier versions', async () => {
   await compressedNode('arm64', binary('other'), cache());
   writeFileSync(join(cache(), 'node-0123456789abcdef.gz'), 'of a server before');
   writeFileSync(join(cache(), 'node-x64-0123456789abcdef.gz.4711'), 'of a server that was killed');

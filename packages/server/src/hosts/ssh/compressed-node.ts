@@ -12,10 +12,10 @@ import { DIGITS, type Program } from './program.ts';
 
 /** Bytes of the binary in one member of the gzip file. */
 const MEMBER = 8 * 1024 * 1024;
-/** Of the four threads of libuv's pool one is left for everything else that the server does. */
+/** Of the four threads of libuv's pool, one stays free for the rest of the server. */
 const AT_A_TIME = 3;
 
-/** Compresses Node once, and removes what an earlier version of the server has compressed. */
+/** Compresses Node once, and removes the copies of earlier versions of the server. */
 export async function compressedNode(
   arch: Arch,
   binary: string,
@@ -41,7 +41,7 @@ export async function compressedNode(
   return { name: `node-${digits}`, size, unpacked, open: () => createReadStream(path) };
 }
 
-/** Members are compressed side by side, and `gunzip` joins them: a first host waits for this. */
+/** Members are compressed in parallel, and `gunzip` joins them: a first host waits for this. */
 function inMembers(path: string): Readable {
   return createReadStream(path, { highWaterMark: MEMBER }).map(
     (piece: Buffer) => promisify(gzip)(piece, { level: 4 }),
@@ -50,8 +50,8 @@ function inMembers(path: string): Readable {
 }
 
 /**
- * Also what servers have begun that were killed. Whoever reads one of them just now reads it to its
- * end, and no second server writes here: a data directory belongs to one.
+ * Also files that killed servers have begun. A present reader reads its open file to the end, and
+ * no second server writes here: a data directory belongs to one server.
  */
 async function removeOthers(arch: Arch, file: string, cacheDir: string): Promise<void> {
   const ours = new RegExp(`^node-(${arch}-)?[0-9a-f]{${DIGITS}}\\.gz(\\.\\d+)?$`);

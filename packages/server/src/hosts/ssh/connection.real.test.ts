@@ -55,7 +55,7 @@ describe.skipIf(missing !== null)('a connection to a host', () => {
     expect(done).toEqual({ code: 7, stdout: 'hi', stderr: 'oops\n' });
   });
 
-  it('runs any number of commands without keeping anything of them', async () => {
+  it('runs any number of commands without keeping their state', async () => {
     const connection = await connect(login(near));
     const warnings: Error[] = [];
     const onWarning = (warning: Error) => void warnings.push(warning);
@@ -77,7 +77,7 @@ describe.skipIf(missing !== null)('a connection to a host', () => {
     });
   });
 
-  it('leads through a jump host, pins the keys of both, and shares the way with others', async () => {
+  it('leads through a jump host, pins the keys of both, and shares the tunnel with others', async () => {
     const pinned: string[] = [];
     const keys = { hostKeys: {}, pin: async (address: string) => void pinned.push(address) };
     const jumps = new JumpHosts();
@@ -91,13 +91,13 @@ describe.skipIf(missing !== null)('a connection to a host', () => {
       expect(stdout.trim()).toBe(far.name);
     }
     expect(new Set(pinned)).toEqual(new Set([addressOf(login(near)), addressOf(login(far))]));
-    // One of ours, and the one that asks.
+    // One of this process, and the one that asks.
     const logins = "ss -Htn state established '( sport = :22 )' | wc -l";
     expect((await near.exec(logins)).trim()).toBe('2');
     for (const connection of connections) connection.close();
   });
 
-  it('is given up where a jump host gets no answer from the host behind it', async () => {
+  it('is given up if a jump host gets no answer from the host behind it', async () => {
     await near.exec(`iptables -A OUTPUT -d ${far.address} -j DROP`);
     const keys = { hostKeys: {}, pin: async () => {} };
     const jumps = new JumpHosts({ answerMs: 500 });
@@ -134,7 +134,7 @@ describe.skipIf(missing !== null)('a connection to a host', () => {
     await connect(login(near, { privateKey: key }));
   });
 
-  it('is refused for good with a wrong user, a wrong key and a key that is none', async () => {
+  it('is refused for good with a wrong user, a wrong key and an invalid key', async () => {
     const other = execFileSync('sh', [
       '-c',
       'f=$(mktemp -u); ssh-keygen -q -t ed25519 -N "" -f $f; cat $f; rm $f $f.pub',
@@ -158,14 +158,14 @@ describe.skipIf(missing !== null)('a connection to a host', () => {
     });
   });
 
-  it('may come later where nothing listens', async () => {
+  it('is tried again if nothing listens', async () => {
     expect(await failure(login(near, { port: 2 }))).toMatchObject({
       permanent: false,
       message: expect.stringMatching(/cannot be reached over SSH/),
     });
   });
 
-  it('reaches unix sockets, and says what takes none', async () => {
+  it('reaches unix sockets, and reports those that refuse connections', async () => {
     const connection = await connect(login(near));
     expect(await connection.answers('/run/absent.sock')).toBe(false);
     const socket = new ChannelSocket(() => connection.openSocket('/run/absent.sock'));

@@ -10,7 +10,7 @@ import { loginError } from './login-error.ts';
 import { readablePrivateKey } from './private-key.ts';
 import { refuseTinyPackets } from './tiny-packets.ts';
 
-/** What is remembered of who a host is. */
+/** The stored identity of a host. */
 export interface HostKeys {
   /** Pinned host keys (base64) by `addressOf(login)`. */
   readonly hostKeys: Readonly<Record<string, string>>;
@@ -20,7 +20,7 @@ export interface HostKeys {
 
 export interface SshTarget extends HostKeys {
   readonly login: SshLogin;
-  /** The way there, where it leads through another host. */
+  /** The tunnel, if it leads through another host. */
   readonly tunnel?: JumpTunnel | null;
 }
 
@@ -39,10 +39,10 @@ const PROHIBITED = 1;
 
 export const addressOf = ({ hostname, port }: SshLogin): string => `${hostname}:${port}`;
 
-/** One SSH connection to a host, with as many channels as wanted. */
+/** One SSH connection to a host, with any number of channels. */
 export class SshConnection {
   readonly #client: ssh2.Client;
-  /** In base64; who the host says it is. */
+  /** The host key, in base64. */
   readonly hostKey: string;
   #open = true;
 
@@ -53,11 +53,11 @@ export class SshConnection {
       this.#open = false;
       closed();
     });
-    // Whoever waits on a channel hears of it there.
+    // Each channel reports the error to its own user.
     client.on('error', () => {});
   }
 
-  /** Rejects with a `HostError`. Takes over the tunnel, whatever comes of it. */
+  /** Rejects with a `HostError`. Takes over the tunnel, also after a failure. */
   static async open(target: SshTarget): Promise<SshConnection> {
     const { login, tunnel } = target;
     const release = tunnel?.release ?? (() => {});
@@ -89,7 +89,7 @@ export class SshConnection {
     });
   }
 
-  /** Whether a unix socket of the host takes connections; rejects when nothing answers at all. */
+  /** Whether a unix socket of the host accepts connections; rejects if nothing answers at all. */
   async answers(path: string): Promise<boolean> {
     const opening = this.openSocket(path).then(
       (channel) => {
@@ -107,7 +107,7 @@ export class SshConnection {
     return answer;
   }
 
-  /** Whether the host's sshd forbids what users need to reach their jobs. */
+  /** Whether the host's sshd forbids the forwarding that users need to reach their jobs. */
   async forbidsForwarding(port: number): Promise<boolean> {
     const opening = new Promise<boolean>((resolve) => {
       this.#client.forwardOut('127.0.0.1', 0, '127.0.0.1', port, (error, channel) => {
@@ -118,7 +118,7 @@ export class SshConnection {
     return await withTimeout(() => opening, { ms: CONNECT_MS / 2, onTimeout: () => false });
   }
 
-  /** Runs a command with this input; what it prints is kept up to 1 MiB. */
+  /** Runs a command with this input; up to 1 MiB of its output is kept. */
   async exec(
     command: string,
     { input, timeoutMs }: { readonly input: string | Readable; readonly timeoutMs: number },
@@ -146,7 +146,7 @@ export class SshConnection {
     });
   }
 
-  /** Opens a way to another host through this one; there is an answer within `ms` or none. */
+  /** Opens a tunnel to another host through this one, with a limit of `ms` for the answer. */
   async through(login: SshLogin, ms = CONNECT_MS): Promise<Duplex> {
     const where = addressOf(login);
     const opening = new Promise<Duplex>((resolve, reject) => {
@@ -182,7 +182,7 @@ function collect(stream: ssh2.ClientChannel, done: (executed: Executed) => void)
   stream.stderr.on('data', (chunk: Buffer) => {
     if (stderr.length < OUTPUT_LIMIT) stderr += chunk;
   });
-  // A command that ends before it has read its input breaks the pipe; its exit code tells.
+  // A command that ends before it has read its input breaks the pipe; the exit code decides.
   stream.on('error', () => {});
   stream.on('exit', (status: number | null) => {
     code = status;
@@ -190,7 +190,7 @@ function collect(stream: ssh2.ClientChannel, done: (executed: Executed) => void)
   stream.on('close', () => done({ code, stdout, stderr }));
 }
 
-/** Small packets at once: else each round trip waits 40 ms for the one before. */
+/** Sends small packets at once: otherwise each round trip waits 40 ms for the previous one. */
 function dial({ hostname, port }: SshLogin): Socket {
   const socket = connect({ host: hostname, port });
   socket.setNoDelay(true);
@@ -207,7 +207,7 @@ async function logIn(target: SshTarget, sock: Duplex) {
       client.on('ready', resolve);
       client.on('error', reject);
       client.on('close', () => reject(new Error('the connection was closed')));
-      // Socket errors before the handshake are the client's too.
+      // The client also reports socket errors before the handshake.
       client.connect({
         sock: sock as Socket,
         username: login.user,

@@ -4,8 +4,8 @@ import { temporary } from '../host-error.ts';
 import type { Executed, SshConnection } from './connection.ts';
 
 /**
- * Runs scripts on a host as root. They come as input to `sh`, so that the login shell of the user,
- * whichever it is, sees nothing but fixed words.
+ * Runs scripts on a host as root. They are the input of `sh`, so that the login shell of the user,
+ * whichever it is, receives only fixed words.
  */
 export class HostShell {
   readonly #connection: SshConnection;
@@ -24,12 +24,14 @@ export class HostShell {
     return await this.#connection.exec(`${this.#prefix}sh -s`, { input: script, timeoutMs });
   }
 
-  /** Answers what it printed; `what` names the step in the error. */
+  /** Returns the output; `what` names the step in the error. */
   async run(what: string, script: string, timeoutMs?: number): Promise<string> {
     return checked(what, await this.try(script, timeoutMs));
   }
 
-  /** Feeds data to a script. Values of users travel as such data, never as part of a script. */
+  /**
+   * Passes data to a script. Values of users are passed as such data, never as part of a script.
+   */
   async feed(what: string, script: string, data: Readable, timeoutMs = 60_000): Promise<void> {
     const command = `${this.#prefix}sh -c ${shellQuote(script)}`;
     checked(what, await this.#connection.exec(command, { input: data, timeoutMs }));

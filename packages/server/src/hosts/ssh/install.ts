@@ -28,24 +28,24 @@ import { tarOf } from './tar.ts';
 /** Time to end the containers of a hundred jobs, in milliseconds. */
 const REMOVE_MS = 5 * 60_000;
 
-/** The end of lines of `authorized_keys` that the agent has written, as `grep -E` knows it. */
+/** The end of lines of `authorized_keys` that the agent has written, as a pattern of `grep -E`. */
 const JOB_IDS = '[0-9a-f-]{36}(,[0-9a-f-]{36})*';
 const OUR_KEYS = ` dstack:${JOB_IDS}$| dstack-shell:[A-Za-z0-9_,-]+$`;
 
-/** Names of programs begin so. */
+/** The prefix of program names. */
 const KINDS = ['node', 'libraries', 'agent'] as const;
 
 export interface AgentSettings {
   readonly serverId: string;
   readonly token: string;
-  /** Of the fleet, for the agent itself (proxies and the like). */
+  /** From the fleet, for the agent itself (proxies and the like). */
   readonly env: Readonly<Record<string, string>>;
   readonly installed: Installed;
 }
 
 /**
- * Writes what starts the agent and sees that it runs so. Jobs live on through a restart; nothing is
- * restarted when nothing has changed.
+ * Writes the files that start the agent, and makes sure that it runs with them. Jobs survive a
+ * restart; without a change nothing is restarted.
  */
 export async function startHostAgent(host: Preflight, settings: AgentSettings): Promise<void> {
   await bringFiles(host, settings);
@@ -67,7 +67,7 @@ ${forgetOldPrograms(settings.installed)}
 /** A change of one of these needs another start. */
 const COMPARED = [LAUNCHER, ENVIRONMENT, TOKEN];
 
-/** They hold values of users and of this machine, which no script on the host does. */
+/** They contain values of users and of the server, which no script on the host does. */
 async function bringFiles(host: Preflight, settings: AgentSettings): Promise<void> {
   const file = (path: string, text: string) => ({
     ...{ name: basename(path), bytes: Buffer.from(text), mode: 0o600 },
@@ -106,7 +106,8 @@ function launcher({ gid, home }: Preflight, settings: AgentSettings): string {
   return [
     '#!/bin/sh',
     '# Written by the dstack server, which starts the agent with it.',
-    // By which the agent starts its side programs; with a loader its own path is no Node.
+    // The command by which the agent starts its side programs; with a loader its own path is not a
+    // Node.
     `export DSTACK_AGENT_NODE=${shellQuote(node.join(' '))}`,
     // The group of the login user, who reaches the socket in it; new files inherit the group.
     `mkdir -p ${SOCKET_DIR} && chgrp ${gid} ${SOCKET_DIR} && chmod 2750 ${SOCKET_DIR}`,
@@ -165,7 +166,9 @@ fi
 `;
 }
 
-/** Side programs of jobs that began under an older version still run from it, so it stays a while. */
+/**
+ * Side programs of jobs that began under an older version still run from it, so it stays a while.
+ */
 function forgetOldPrograms({ dir, names }: Installed): string {
   return `
 for dir in ${INSTALL_DIRS.flatMap((each) => KINDS.map((kind) => `${each}/${kind}-*`)).join(' ')}; do
@@ -184,13 +187,13 @@ export async function lastLogLines(host: Preflight): Promise<string> {
   return stdout.trim().split('\n').slice(-2).join(' ').slice(0, 400);
 }
 
-/** Whether the agent listens, by what the kernel knows of its socket (flag `SO_ACCEPTCON`). */
+/** Whether the agent listens, by the kernel's list of sockets (flag `SO_ACCEPTCON`). */
 export async function agentListens(host: Preflight): Promise<boolean> {
   const { code } = await host.shell.try(`grep -q ' 00010000 .* ${AGENT_SOCKET}$' /proc/net/unix`);
   return code === 0;
 }
 
-/** Data of volumes are never removed with an agent: only their own deletion does that. */
+/** Data of volumes are never removed with an agent, only by the deletion of the volume. */
 const REMOVE_STATE = `
 if [ -n "$(ls ${VOLUMES_DIR} 2>/dev/null)" ]; then
   find ${STATE_DIR} -mindepth 1 -maxdepth 1 ! -name volumes -exec rm -rf {} +
@@ -199,9 +202,9 @@ else
 fi`;
 
 /**
- * Takes the agent, its jobs and every trace of it off the host, if it is this server's (by its
- * token), but for the data of volumes; or what was brought there for an agent that never came. Answers
- * whether there was one.
+ * Removes the agent, its jobs and all its files from the host, except the data of volumes, if it is
+ * this server's agent (by its token). Also removes the files of an agent that was never started.
+ * Returns whether there was one.
  */
 export async function removeAgent(shell: HostShell, token: string): Promise<boolean> {
   const script = `
@@ -234,7 +237,10 @@ rm -rf ${SOCKET_DIR} ${SUPERVISOR_PID} /opt/dstack
   return (await shell.run('Removing the agent', script, REMOVE_MS)).trim() !== 'foreign';
 }
 
-/** Prints the path that a launcher gives its agent: earlier servers quoted every word of the line. */
+/**
+ * Prints the path that a launcher passes to its agent: earlier servers quoted each argument of the
+ * line.
+ */
 export function keysFileIn(launcher: string): string {
   const quoted = `s/.*--authorized-keys'\\{0,1\\} '\\([^']*\\)'.*/\\1/p`;
   const plain = `s/.*--authorized-keys \\([^' ]*\\) .*/\\1/p`;
@@ -242,8 +248,8 @@ export function keysFileIn(launcher: string): string {
 }
 
 /**
- * Takes our lines out of the file `$keys`: under another name first, so that nobody is locked out of
- * the host if this is cut short. A copy has the owner and the rights of the file.
+ * Removes our lines from the file `$keys`, by way of another file, so that users keep their access
+ * if this is interrupted. The copy gets the owner and the rights of the file.
  */
 function removeOurKeys(): string {
   return `

@@ -16,12 +16,12 @@ export class JumpHosts {
   readonly #shared = new Map<string, Shared>();
   readonly #answerMs: number | undefined;
 
-  /** `answerMs`: how long a host behind one may keep it waiting. */
+  /** `answerMs`: how long a host behind a jump host may take to answer. */
   constructor({ answerMs }: { readonly answerMs?: number } = {}) {
     this.#answerMs = answerMs;
   }
 
-  /** Rejects with a `HostError`, which speaks of the jump host or of the host behind it. */
+  /** Rejects with a `HostError`, which names the jump host or the host behind it. */
   async openTunnel(jump: SshLogin, keys: HostKeys, to: SshLogin): Promise<JumpTunnel> {
     const { connection, release } = await this.#use(jump, keys);
     try {
@@ -48,7 +48,7 @@ export class JumpHosts {
     };
     try {
       const connection = await shared.connection;
-      // Each host has its own memory of who the jump host is.
+      // Each host has its own stored identity of the jump host.
       await checkHostKey(jump, keys, connection.hostKey);
       return { connection, release };
     } catch (error) {
@@ -57,11 +57,11 @@ export class JumpHosts {
     }
   }
 
-  /** One that has broken is nobody's any more; those who use it notice by themselves. */
+  /** Stops sharing a broken connection; its users get the errors themselves. */
   async #dropBroken(name: string): Promise<void> {
     const shared = this.#shared.get(name);
     const connection = await shared?.connection.catch(() => null);
-    // Meanwhile somebody else may have opened another.
+    // Another call may have opened one meanwhile.
     if (!connection?.isOpen && this.#shared.get(name) === shared) this.#shared.delete(name);
   }
 

@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 
-/** A way to a host through another one. */
+/** A tunnel to a host through another one. */
 export interface JumpTunnel {
   readonly stream: Duplex;
-  /** To be called once, when it is not needed any more. */
+  /** Call it once, when the tunnel is no longer needed. */
   readonly release: () => void;
 }

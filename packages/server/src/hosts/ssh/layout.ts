@@ -1,4 +1,4 @@
-/** Where things lie on a host. */
+/** Paths on a host. */
 
 /** State of the agent: token, owner, jobs. Only root may read it. */
 export const STATE_DIR = '/var/lib/dstack';
@@ -6,7 +6,7 @@ export const SOCKET_DIR = '/run/dstack';
 export const AGENT_SOCKET = `${SOCKET_DIR}/agent.sock`;
 export const DOCKER_SOCKET = '/var/run/docker.sock';
 
-/** Programs: the first of these from which programs can be run. */
+/** Programs are in the first of these folders from which programs can be run. */
 export const INSTALL_DIRS = ['/opt/dstack', `${STATE_DIR}/programs`] as const;
 
 /** Data of volumes, kept by the agent. */
@@ -18,7 +18,7 @@ export const TOKEN = `${STATE_DIR}/token`;
 export const OWNER_NAME = `${STATE_DIR}/owner-name`;
 /** JSON of the agent's environment. */
 export const ENVIRONMENT = `${STATE_DIR}/environment.json`;
-/** What the agent was started with the last time. */
+/** The command of the agent's last start. */
 export const STARTED = `${STATE_DIR}/started-with`;
 export const LAUNCHER = `${STATE_DIR}/start-agent`;
 export const SUPERVISOR = `${STATE_DIR}/keep-agent`;

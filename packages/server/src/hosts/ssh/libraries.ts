@@ -12,12 +12,12 @@ export const LOADER_PATHS: Readonly<Record<Arch, string>> = {
   arm64: '/lib/ld-linux-aarch64.so.1',
 };
 
-/** The name under which it lies beside the libraries. */
+/** The name of its copy beside the libraries. */
 export const loaderName = (arch: Arch): string => basename(LOADER_PATHS[arch]);
 
 /**
- * What the loader brings in later: for the terminal's add-on, and for looking up names where glibc
- * keeps that apart (before 2.34).
+ * Libraries that the loader opens later: for the terminal's add-on, and for name lookups where
+ * glibc has a separate library for that (before 2.34).
  */
 const LATER = [
   'libutil.so.1',
@@ -26,12 +26,12 @@ const LATER = [
   'libnss_files.so.2',
   'libnss_dns.so.2',
 ];
-/** Sonames of glibc and the compiler; nothing else of what is loaded here belongs to Node. */
+/** Sonames of glibc and the compiler; the other loaded libraries do not belong to Node. */
 const OF_NODE = /^(ld-linux-.*|lib(c|m|dl|pthread|stdc\+\+|gcc_s|atomic)\.so\.\d+)$/;
 
 /**
- * The libraries that Node runs with on a host which has none: those this very process runs with, or
- * what somebody has put into `dir` for another architecture. Rejects with a `HostError`.
+ * The libraries for Node on a host that has none: those of this process, or those that were put
+ * into `dir` for another architecture. Rejects with a `HostError`.
  */
 export async function nodeLibraries(arch: Arch, dir: string): Promise<TarFile[]> {
   const paths = existsSync(join(dir, loaderName(arch))) ? await inFolder(dir) : ownLibraries(arch);
@@ -51,7 +51,7 @@ async function inFolder(dir: string): Promise<string[]> {
 
 function ownLibraries(arch: Arch): string[] | null {
   if (process.platform !== 'linux' || process.arch !== arch) return null;
-  // A large part of a report is looking up the names of network neighbours.
+  // Looking up the names of network neighbours would take most of the time of a report.
   Object.assign(process.report, { excludeNetwork: true });
   const { sharedObjects } = process.report.getReport() as { sharedObjects?: string[] };
   const loaded = (sharedObjects ?? []).filter((path) => OF_NODE.test(basename(path)));

@@ -1,6 +1,6 @@
 import { type HostError, permanent, temporary } from '../host-error.ts';
 
-/** Why nobody was let in at `where`. */
+/** Why the login at `where` failed. */
 export function loginError(where: string, user: string, error: unknown): HostError {
   const { level, message } = error as { level?: string; message: string };
   if (level === 'client-authentication') {
@@ -16,7 +16,7 @@ export function loginError(where: string, user: string, error: unknown): HostErr
   return temporary(`${where} cannot be reached over SSH: ${why}`, error);
 }
 
-/** What the system says of a connection, in words that tell what to look at. */
+/** Explains an error of the system about a connection, with the cause to look for. */
 const REASONS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'its name is not known to this server, check how it is written',
   EAI_AGAIN: 'this server could not look up its name now',

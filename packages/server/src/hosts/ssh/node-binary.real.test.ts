@@ -68,7 +68,7 @@ describe('Node for hosts of another architecture', () => {
     expect(readdirSync(cacheDir())).toEqual([`${PACKAGE}-${VERSION}`]);
   });
 
-  it('is this process’s own, or that of the package beside it, where there is one', async () => {
+  it('is this process’s own, or that of the package beside it, if there is one', async () => {
     const self = { platform: 'linux', arch: 'arm64', execPath: '/somewhere/node' };
     expect(await nodeBinary('arm64', source({ self }))).toBe('/somewhere/node');
     mkdirSync(join(dir, PACKAGE, 'bin'), { recursive: true });
@@ -79,7 +79,7 @@ describe('Node for hosts of another architecture', () => {
     expect(asked).toEqual([]);
   });
 
-  it('is refused when it is not the one of the lock file', async () => {
+  it('is refused if it differs from the lock file', async () => {
     const pack = { version: VERSION, integrity: { arm64: 'sha512-another' } };
     await expect(nodeBinary('arm64', source({ pack }))).rejects.toMatchObject({
       permanent: true,
@@ -88,7 +88,7 @@ describe('Node for hosts of another architecture', () => {
     expect(readdirSync(cacheDir())).toEqual([]);
   });
 
-  it('can be put there by hand where npm cannot fetch it; the message says where', async () => {
+  it('can be put there by hand if npm cannot fetch it; the message names the folder', async () => {
     registry.close();
     const pack = { version: '1.2.3', integrity: {} };
     await expect(nodeBinary('arm64', source({ pack }))).rejects.toMatchObject({

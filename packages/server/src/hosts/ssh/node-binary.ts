@@ -12,10 +12,10 @@ import type { NodePackage } from './node-package.ts';
 const run = promisify(execFile);
 
 export interface NodeSource {
-  /** What was fetched for other architectures is kept here. */
+  /** The folder of downloads for other architectures. */
   readonly cacheDir: string;
   readonly pack: NodePackage;
-  /** For tests: a machine of another kind, and another environment for npm. */
+  /** For tests: another kind of host, and another environment for npm. */
   readonly self?: { readonly platform: string; readonly arch: string; readonly execPath: string };
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -25,7 +25,8 @@ const FETCH_MS = 10 * 60_000;
 
 /**
  * Path of the Node binary for Linux of an architecture: this process's own, that of the package
- * beside it, or the package's from the registry that npm is set up for. Rejects with a `HostError`.
+ * beside it, or the package's from the registry that npm is configured for. Rejects with a
+ * `HostError`.
  */
 export async function nodeBinary(arch: Arch, source: NodeSource): Promise<string> {
   const self = source.self ?? process;
@@ -59,7 +60,7 @@ async function fetchByNpm(
   }
 }
 
-/** npm checks what it downloads against the registry's own hash. */
+/** npm checks downloads against the hash of the registry. */
 async function download(
   spec: string,
   dir: string,
@@ -76,7 +77,7 @@ async function download(
     const absent = (error as NodeJS.ErrnoException).code === 'ENOENT';
     const why = absent ? 'npm is not installed on the server' : saidBy(error);
     const text = `this server has no Node for the host's processor and could not fetch ${spec} (${why}). Put bin/node of that npm package at ${target} on the server`;
-    // The registry may be back soon; npm will not come by itself.
+    // The registry may be available again soon; a missing npm will not appear by itself.
     throw absent ? permanent(text, error) : temporary(text, error);
   }
 }

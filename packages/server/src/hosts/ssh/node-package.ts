@@ -7,10 +7,10 @@ export interface NodePackage {
   readonly integrity: Readonly<Partial<Record<Arch, string>>>;
 }
 
-/** Put in by the bundler from the lock file. */
+/** Inserted by the bundler from the lock file. */
 declare const NODE_PACKAGE: NodePackage | undefined;
 
-/** Which Node travels to hosts of another architecture than the server's. */
+/** The version of Node for hosts of another architecture than the server's. */
 export function nodePackage(): NodePackage {
   if (typeof NODE_PACKAGE === 'object') return NODE_PACKAGE;
   return { version: process.versions.node, integrity: {} };

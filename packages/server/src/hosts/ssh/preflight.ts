@@ -9,13 +9,13 @@ import { howToAllow } from './sshd-settings.ts';
 /** A folder from which programs can be run. */
 export interface ProgramDir {
   readonly path: string;
-  /** KiB; NaN where it could not be told. */
+  /** KiB; NaN if it is unknown. */
   readonly free: number;
-  /** Names of what lies there already. */
+  /** Names of the programs that are there already. */
   readonly installed: ReadonlySet<string>;
 }
 
-/** What has to be known of a host before anything is put there. */
+/** The facts about a host that are needed before anything is copied there. */
 export interface Preflight {
   readonly shell: HostShell;
   readonly arch: Arch;
@@ -23,7 +23,7 @@ export interface Preflight {
   readonly gid: number;
   readonly home: string;
   readonly systemd: boolean;
-  /** Why Node needs libraries of its own there; null where it needs none. */
+  /** Why Node needs its own libraries there; null if it needs none. */
   readonly libraryProblem: string | null;
   /** At least one, the best place first. */
   readonly programDirs: readonly [ProgramDir, ...ProgramDir[]];

@@ -1,8 +1,9 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 
 /**
- * The same unencrypted private key in a form that ssh2 reads: it knows OpenSSH's own, PKCS#1 and
- * SEC1, but not PKCS#8 (`BEGIN PRIVATE KEY`). Throws an `Error` for what is no private key.
+ * The same unencrypted private key in a form that ssh2 reads: it supports OpenSSH's own form,
+ * PKCS#1 and SEC1, but not PKCS#8 (`BEGIN PRIVATE KEY`). Throws an `Error` for a text that is not a
+ * private key.
  */
 export function readablePrivateKey(pem: string): string {
   if (!pem.includes('-----BEGIN PRIVATE KEY-----')) return pem;

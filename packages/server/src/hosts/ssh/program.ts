@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
 
-/** Something to be put on hosts, named by its content so that it travels once. */
+/** A file to be copied to hosts, named by its content so that it is copied once. */
 export interface Program {
   /** `node-<sha>`, `libraries-<sha>` or `agent-<sha>`: the name of its folder there. */
   readonly name: string;
-  /** Bytes that travel, and bytes that lie there in the end. */
+  /** Size of the compressed content, and of the unpacked one. */
   readonly size: number;
   readonly unpacked: number;
   /** The compressed content. */

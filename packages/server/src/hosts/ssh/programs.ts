@@ -15,11 +15,14 @@ import { type TarFile, tarOf } from './tar.ts';
 export interface ProgramsOptions {
   /** The agent's bundle, a folder; it is built, not run from source. */
   readonly agentDir: string;
-  /** For compressed copies, and for what is fetched or put there for other architectures. */
+  /**
+   * The folder of compressed copies, and of files that were downloaded or put there for other
+   * architectures.
+   */
   readonly cacheDir: string;
 }
 
-/** What hosts are given: Node, its libraries where they are missing, and the agent's bundle. */
+/** The programs for hosts: Node, its libraries if they are missing, and the agent's bundle. */
 export class Programs {
   readonly #options: ProgramsOptions;
   readonly #made = new Map<string, Promise<Program>>();
@@ -28,14 +31,16 @@ export class Programs {
     this.#options = options;
   }
 
-  /** Begins with what most hosts will need; whoever needs it hears of its failure. */
+  /**
+   * Begins with the programs that most hosts need; a failure is reported when one of them is used.
+   */
   warm(): void {
     this.agent().catch(() => {});
     if (process.platform !== 'linux') return;
     if (process.arch === 'x64' || process.arch === 'arm64') this.node(process.arch).catch(() => {});
   }
 
-  /** Gzip of the binary itself. Rejects with a `HostError`, as all of these. */
+  /** Gzip of the binary itself. Rejects with a `HostError`, like all of these. */
   node(arch: Arch): Promise<Program> {
     const { cacheDir } = this.#options;
     return this.#once(`node-${arch}`, async () =>

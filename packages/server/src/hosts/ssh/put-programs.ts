@@ -5,12 +5,12 @@ import type { Program } from './program.ts';
 import type { Programs } from './programs.ts';
 import { counted } from './upload-progress.ts';
 
-/** What was put on a host, and how Node is started there. */
+/** The programs that were copied to a host, and how Node is started there. */
 export interface Installed {
   readonly dir: string;
   /** Names of the folders in it that are in use. */
   readonly names: readonly string[];
-  /** Words without blanks: Node's path, with its own loader before it where it has one. */
+  /** Arguments without blanks: Node's path, after its own loader if it has one. */
   readonly node: readonly string[];
   /** Path of the agent's program. */
   readonly main: string;
@@ -18,7 +18,7 @@ export interface Installed {
 
 /** Time for 50 MB over a slow line. */
 const UPLOAD_MS = 15 * 60_000;
-/** Room for successors, which come before their predecessors go. */
+/** Space for the next versions, which are copied before the old ones are removed. */
 const GENERATIONS = 2;
 
 const UNPACK_NODE =
@@ -26,8 +26,8 @@ const UNPACK_NODE =
 const UNPACK_TAR = 'gunzip -c | tar -xf - -C TARGET.part';
 
 /**
- * Puts Node and the agent there unless they are there already, and finds out how Node runs: by the
- * host's own libraries, else by some that travel with it. Rejects with a `HostError`.
+ * Copies Node and the agent to the host unless they are there already, and finds out how Node runs:
+ * with the host's own libraries, else with copied ones. Rejects with a `HostError`.
  */
 export async function putPrograms(
   host: Preflight,
@@ -35,7 +35,7 @@ export async function putPrograms(
   progress: (text: string) => void,
 ): Promise<Installed> {
   const { arch, libraryProblem: problem } = host;
-  // First what may be missing for good: Node for another architecture is a large download.
+  // First the part that may be missing for good: Node for another architecture is a large download.
   const libraries = problem === null ? null : await librariesFor(host, programs, problem);
   progress('Preparing Node for the host');
   const [node, agent] = await Promise.all([programs.node(arch), programs.agent()]);
@@ -47,7 +47,7 @@ export async function putPrograms(
   return {
     dir: dir.path,
     names: [node.name, agent.name, ...runtime.names],
-    node: runtime.words,
+    node: runtime.command,
     main: `${dir.path}/${agent.name}/main.js`,
   };
 }
@@ -64,23 +64,23 @@ async function workingNode(
   dir: ProgramDir,
   { node, libraries, problem }: Parts,
   progress: (text: string) => void,
-): Promise<{ readonly words: readonly string[]; readonly names: readonly string[] }> {
+): Promise<{ readonly command: readonly string[]; readonly names: readonly string[] }> {
   const plain = `${dir.path}/${node.name}/bin/node`;
   if (libraries === null) {
-    const said = await whyItFails(host, [plain]);
-    if (said === null) return { words: [plain], names: [] };
-    // A fitting glibc without what else Node needs; its own libraries have all of it.
-    const why = `Node does not start there: ${said}`;
+    const failure = await whyItFails(host, [plain]);
+    if (failure === null) return { command: [plain], names: [] };
+    // A suitable glibc without the other libraries of Node; the copied ones are complete.
+    const why = `Node does not start there: ${failure}`;
     const parts = { node, problem: why, libraries: await librariesFor(host, programs, why) };
     return await workingNode(host, programs, dir, parts, progress);
   }
   await put(host, dir, libraries, 'libraries for Node', UNPACK_TAR, progress);
   const lib = `${dir.path}/${libraries.name}`;
-  const words = [`${lib}/${loaderName(host.arch)}`, '--library-path', lib, plain];
-  const said = await whyItFails(host, words);
-  if (said === null) return { words, names: [libraries.name] };
+  const command = [`${lib}/${loaderName(host.arch)}`, '--library-path', lib, plain];
+  const failure = await whyItFails(host, command);
+  if (failure === null) return { command, names: [libraries.name] };
   throw permanent(
-    `Node does not run on the host, not even with libraries of its own (${problem}; ${said})`,
+    `Node does not run on the host, not even with libraries of its own (${problem}; ${failure})`,
   );
 }
 
@@ -93,14 +93,14 @@ async function librariesFor(host: Preflight, programs: Programs, problem: string
   }
 }
 
-/** What a Node that does not start prints; null when it starts. */
-async function whyItFails(host: Preflight, words: readonly string[]): Promise<string | null> {
-  const { code, stdout, stderr } = await host.shell.try(`${words.join(' ')} --version`);
+/** The output of a Node that does not start; null if it starts. */
+async function whyItFails(host: Preflight, command: readonly string[]): Promise<string | null> {
+  const { code, stdout, stderr } = await host.shell.try(`${command.join(' ')} --version`);
   if (code === 0 && stdout.startsWith('v')) return null;
   return (stderr.trim() || stdout.trim() || `exit code ${code}`).slice(0, 200);
 }
 
-/** The first folder with enough room for what is not in it yet. */
+/** The first folder with enough space for the missing programs. */
 function chooseDir(dirs: readonly [ProgramDir, ...ProgramDir[]], programs: readonly Program[]) {
   const needs = dirs.map((dir) => ({ dir, mib: neededMib(dir, programs) }));
   const fitting = needs.find(({ dir, mib }) => mib === 0 || !(dir.free < mib * 1024));
@@ -131,7 +131,7 @@ async function put(
   const script = [
     'set -e; umask 022; rm -rf TARGET.part; mkdir -p TARGET.part',
     unpack,
-    // Where SELinux is on, systemd starts nothing that is not labelled as a program.
+    // With SELinux, systemd starts only files that are labelled as programs.
     'if command -v chcon >/dev/null 2>&1; then chcon -R -t bin_t TARGET.part 2>/dev/null || true; fi',
     'rm -rf TARGET; mv TARGET.part TARGET',
   ].join('; ');

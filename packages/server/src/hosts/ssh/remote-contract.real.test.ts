@@ -1,4 +1,6 @@
-/** The contract of backends over real SSH hosts: agents are brought to them and removed from them. */
+/**
+ * The contract of backends over real SSH hosts: agents are installed on them and removed from them.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -96,7 +98,7 @@ async function world(machines: TestHosts, cacheDir: string): Promise<BackendWorl
   };
 }
 
-/** A fleet of one host; answers the id of its instance. */
+/** A fleet of one host; returns the id of its instance. */
 async function fleetOf(
   server: Awaited<ReturnType<typeof startTestServer>>,
   host: TestHost,

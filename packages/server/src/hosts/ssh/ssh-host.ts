@@ -29,16 +29,16 @@ export interface SshHostOptions {
 /** An agent that was started answers within this time, in milliseconds. */
 const ANSWER_MS = 20_000;
 const ASK_AGAIN_MS = 100;
-/** How often the host is asked whether the agent listens at all. */
+/** The interval of the checks whether the agent listens at all. */
 const LOOK_MS = 1500;
 
-/** A host that is reached over SSH: its connection, and its agent at the other end of it. */
+/** A host that is reached over SSH: its connection, and its agent at the other end. */
 export class SshHost implements HostConnection {
   readonly #options: SshHostOptions;
   readonly #hostKeys: Record<string, string>;
   readonly client: AgentClient;
   #connection: Promise<SshConnection> | null = null;
-  /** The agent's program was seen to be ours since the server started. */
+  /** The agent's program was found to be of this version since the server started. */
   #upToDate = false;
   #closed = false;
 
@@ -55,17 +55,17 @@ export class SshHost implements HostConnection {
   readonly dial = (): ChannelSocket =>
     new ChannelSocket(async () => (await this.#connected()).openSocket(AGENT_SOCKET));
 
-  /** Makes the agent answer: connects, and installs or starts it where it does not. */
+  /** Makes the agent answer: connects, and installs or starts it if it does not. */
   readonly prepare = async (report: (stage: string) => void): Promise<void> => {
     const connection = await this.#connected();
     if (this.#upToDate && (await connection.answers(AGENT_SOCKET))) return;
     await this.#deploy(report);
   };
 
-  /** Brings the agent there, or finds it there; may be repeated. Rejects with a `HostError`. */
+  /** Installs the agent, or finds it there; may be repeated. Rejects with a `HostError`. */
   async #deploy(progress: (text: string) => void): Promise<void> {
     const { record, serverId, programs, env } = this.#options;
-    // Compressing Node for the first time takes as long as all the rest.
+    // The first compression of Node takes as long as all other steps.
     programs.warm();
     progress(`Connecting to ${addressOf(record.access.login)}`);
     const connection = await this.#connected();
@@ -98,7 +98,7 @@ export class SshHost implements HostConnection {
     const current = this.#connection;
     const present = await current?.catch(() => null);
     if (present?.isOpen) return present;
-    // Whoever waited beside us may have begun to open it again.
+    // Another caller that waited may have begun to open it again.
     if (this.#connection === current || this.#connection === null) this.#connection = this.#open();
     return await this.#connection;
   }
@@ -128,8 +128,8 @@ export class SshHost implements HostConnection {
       } catch (error) {
         const unreachable = error instanceof AgentUnreachable;
         if (unreachable && listens) throw await forbidden(host);
-        if (Date.now() > end) throw unreachable ? await silent(host) : asHostError(error);
-        // One of an older token may still be on its way out.
+        if (Date.now() > end) throw unreachable ? await noAnswer(host) : asHostError(error);
+        // An agent with an older token may still be ending.
         await delay(ASK_AGAIN_MS);
         if (!unreachable || Date.now() < look) continue;
         look = Date.now() + LOOK_MS;
@@ -139,7 +139,7 @@ export class SshHost implements HostConnection {
   }
 }
 
-/** The agent listens, but not to us. */
+/** The agent listens, but its socket cannot be reached through sshd. */
 async function forbidden(host: Preflight): Promise<HostError> {
   const how = await howToAllow(host.shell, 'AllowStreamLocalForwarding');
   return permanent(
@@ -147,7 +147,7 @@ async function forbidden(host: Preflight): Promise<HostError> {
   );
 }
 
-async function silent(host: Preflight): Promise<HostError> {
+async function noAnswer(host: Preflight): Promise<HostError> {
   const lines = await lastLogLines(host);
   return temporary(`The agent does not stay up on the host${lines ? `: ${lines}` : ''}`);
 }

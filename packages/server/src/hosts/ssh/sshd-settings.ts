@@ -1,9 +1,9 @@
 import type { HostShell } from './host-shell.ts';
 
-/** What of an sshd is needed here, as its configuration calls it. */
+/** The needed features of an sshd, as its configuration calls them. */
 export type SshdOption = 'AllowTcpForwarding' | 'AllowStreamLocalForwarding';
 
-/** Files that sshd may read: the usual ones, and what one was started with (`-f`). */
+/** Files that sshd may read: the usual ones, and the one that it was started with (`-f`). */
 const READ = `
 files="/etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf"
 for about in /proc/[0-9]*/cmdline; do
@@ -15,7 +15,7 @@ grep -nHiE '^[[:space:]]*(OPTION|DisableForwarding)[[:space:]]' $files 2>/dev/nu
 
 const ALLOWING = /\s(yes|all|local)\s*$/i;
 
-/** What to change that an sshd allows something, as a sentence's end; names the very line if it can. */
+/** The change that makes an sshd allow a feature, as a sentence's end; names the line if it can. */
 export async function howToAllow(shell: HostShell, option: SshdOption): Promise<string> {
   const { stdout } = await shell.try(READ.replaceAll('OPTION', option));
   const line = forbiddingLine(stdout);
@@ -26,7 +26,7 @@ export async function howToAllow(shell: HostShell, option: SshdOption): Promise<
   return `${line.file}, line ${line.number}, says \`${line.text}\`: change it to \`${instead}\` and reload sshd`;
 }
 
-/** The first line that forbids, of `file:line:text`. */
+/** The first line that forbids it, of `file:line:text`. */
 function forbiddingLine(output: string) {
   for (const found of output.split('\n')) {
     const [, file, number, rest = ''] = /^([^:]*):(\d+):(.*)$/.exec(found) ?? [];

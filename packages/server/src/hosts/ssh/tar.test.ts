@@ -21,7 +21,7 @@ it('an archive is unpacked by `tar` with the bytes and the rights of its files',
     expect(readFileSync(join(dir, name)).equals(bytes)).toBe(true);
   }
   const rights = (name: string) => statSync(join(dir, name)).mode & 0o777;
-  // Root keeps the rights as they are; other users keep their own.
+  // Root keeps the rights as they are; other users apply their umask.
   expect(rights('main.js') & 0o100).toBe(0o100);
   expect(rights('token')).toBe(0o600);
 });

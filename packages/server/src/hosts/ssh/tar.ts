@@ -4,7 +4,7 @@ import { pack } from 'tar-stream';
 export interface TarFile {
   readonly name: string;
   readonly bytes: Buffer;
-  /** Rights; an executable of everybody if left out. */
+  /** Rights; an executable of all users if omitted. */
   readonly mode?: number;
 }
 

@@ -6,7 +6,7 @@ import { SshConnection } from './connection.ts';
 
 const { private: privateKey } = ssh2.utils.generateKeyPairSync('ed25519');
 
-/** A host that lets everybody in, and says how much data a packet of a channel may have. */
+/** A host that accepts every login, and announces the packet size of a channel. */
 let host: ssh2.Server;
 let packetSize: number;
 
@@ -48,7 +48,7 @@ async function run(): Promise<{ readonly code: number | null }> {
     .finally(() => connection.close());
 }
 
-it('a host that takes no data at all is left, and the server goes on', async () => {
+it('a host that accepts no data at all is disconnected, and the server continues', async () => {
   packetSize = 32_768;
   expect(await run()).toMatchObject({ code: 0 });
   packetSize = 0;

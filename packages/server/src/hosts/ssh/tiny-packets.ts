@@ -1,6 +1,6 @@
 import type ssh2 from 'ssh2';
 
-/** Fewest bytes of data in a packet that the other side must take; programs take 16 KiB and more. */
+/** The smallest packet size of a channel that is accepted; programs announce 16 KiB and more. */
 const MIN_PACKET = 256;
 
 interface Opening {
@@ -9,15 +9,15 @@ interface Opening {
 
 type Handler = (protocol: unknown, opening: Opening) => void;
 
-/** Parts of ssh2 that are not for its users. */
+/** Private parts of ssh2. */
 interface Insides {
   readonly _protocol?: { readonly _handlers: Record<string, Handler | undefined> };
 }
 
 /**
- * Ends the connection to a host that takes packets of next to no data: of a channel that takes none
- * ssh2 1.17 cuts data into pieces of no length for ever, and nothing else runs in this server again.
- * To be called once the client was told to connect.
+ * Ends the connection to a host that accepts almost no data per packet. With a size of 0, ssh2 1.17
+ * splits data into empty packets in an endless loop, which blocks this server. Call it once the
+ * client was asked to connect.
  */
 export function refuseTinyPackets(client: ssh2.Client): void {
   const handlers = (client as unknown as Insides)._protocol?._handlers;

@@ -2,10 +2,13 @@ import { type Readable, Transform } from 'node:stream';
 import type { Program } from './program.ts';
 
 const MB = 1e6;
-/** More often than this nobody is told. */
+/** The least time between two reports. */
 const TELL_MS = 1000;
 
-/** The program's bytes; while they are read, `progress` hears how many have gone (`… 3 of 47 MB`). */
+/**
+ * The program's bytes; while they are read, `progress` receives how many were sent (`… 3 of 47
+ * MB`).
+ */
 export function counted(
   program: Program,
   title: string,

@@ -7,8 +7,8 @@ export interface HostConnection {
   readonly dial: Dial;
   readonly token: string;
   /**
-   * Makes the agent answer: connects, and installs, upgrades or starts the agent where that is
-   * needed. Rejects with a `HostError`.
+   * Makes the agent answer: connects, and installs, upgrades or starts the agent if that is needed.
+   * Rejects with a `HostError`.
    */
   prepare(report: (stage: string) => void): Promise<void>;
   /**

@@ -22,7 +22,7 @@ interface World {
   readonly remove?: HostConnection['remove'];
 }
 
-/** One SSH host; what the supervisor does to it and writes about it, in order. */
+/** One SSH host; the calls of the supervisor to it and the writes about it, in order. */
 function world({ status = 'pending', described = false, ...host }: World = {}) {
   const done: string[] = [];
   const added: AgentAccess[] = [];
@@ -79,7 +79,7 @@ it('opens no link to an instance that is ending', async () => {
   expect(added).toEqual([]);
 });
 
-it('names the host in what it reports of one that was never up', async () => {
+it('names the host in reports about one that was never in service', async () => {
   const { done, added } = world({
     prepare: async (report) => {
       report('Checking the host');
@@ -92,7 +92,7 @@ it('names the host in what it reports of one that was never up', async () => {
   expect(failure).toMatchObject({ message: '10.0.0.7: No Docker', permanent: true });
 });
 
-it('does not name the address of an instance that people know by its name', async () => {
+it('does not name the address of an instance that has a name', async () => {
   const { added } = world({
     ...{ status: 'idle', described: true },
     prepare: async () => {
@@ -132,7 +132,7 @@ it('deletes what is stored of a host whose agent cannot be removed, and reports 
   expect(done).toEqual(['held', 'access deleted', 'row deleted', 'closed']);
 });
 
-it('begins nothing on a host once the server is being stopped', async () => {
+it('starts no work on a host once the server is being stopped', async () => {
   const { done } = world({ status: 'terminating' });
   supervisor.close();
   await expect(supervisor.removeAgent('i')).rejects.toThrow('The server is being stopped');

@@ -15,25 +15,27 @@ export interface SupervisorOptions {
   readonly log: Logger;
 }
 
-/** Where several servers share a database: how often hosts without a server are looked for. */
+/** If several servers share a database: how often hosts without a server are looked for. */
 const FOLLOW_MS = 3000;
-/** Far below the time that the lease of a dead server lasts, which is what is waited for. */
+/**
+ * Far below the duration of a lease: a host is free once the lease of a dead server has expired.
+ */
 const KEEP_MS = 1000;
-/** Agents that are brought to hosts at a time: each deployment copies up to 60 MB. */
+/** Installations of agents at a time: each copies up to 60 MB. */
 const DEPLOYMENTS = 32;
 
 /**
- * Keeps a link to the agent of every instance that exists, however it is reached: brings the agent
- * there, upgrades it, and removes it when the instance is released. Where several servers share a
- * database each host is linked to one of them, by a lease.
+ * Keeps a link to the agent of every existing instance, whatever its access: installs the agent,
+ * upgrades it, and removes it when the instance is released. If several servers share a database,
+ * each host is linked to one of them, by a lease.
  */
 export class LinkSupervisor {
   readonly #options: SupervisorOptions;
   readonly #known = new Map<Id, HostConnection>();
   readonly #linked = new Set<Id>();
   /** Hosts that this server has connected to although another server may be linked to them. */
-  readonly #visited = new Set<Id>();
-  /** Hosts that no agent has been brought to since they were added. */
+  readonly #unlinked = new Set<Id>();
+  /** Hosts on which no agent has been installed since they were added. */
   readonly #new = new Set<Id>();
   /** Hosts whose last preparation failed. */
   readonly #failing = new Set<Id>();
@@ -79,15 +81,15 @@ export class LinkSupervisor {
   }
 
   /**
-   * Removes the agent from a host that leaves its fleet. Rejects with a `HostError`, and deletes what
-   * is stored of the host even then: one that cannot be reached keeps nobody waiting.
+   * Removes the agent from a host that leaves its fleet. Rejects with a `HostError`, and even then
+   * deletes what is stored of the host: an unreachable host does not delay its removal.
    */
   async removeAgent(id: Id): Promise<void> {
     const { store, hosts } = this.#options;
     const record = await store.hostAccess.byId(id);
     if (!record) return;
     await this.#inTurn(record, async () => {
-      // A server that opened a link now would bring the agent back.
+      // A server that opened a link now would install the agent again.
       await hosts.hold(id);
       this.#linked.delete(id);
       const connection = await this.#connection(record);
@@ -118,17 +120,17 @@ export class LinkSupervisor {
   }
 
   /**
-   * Commands to a host to which another server is linked, over a connection of our own: requests for
-   * services come to whichever server their caller knows. Null: its access is not known here.
+   * Commands to a host to which another server is linked, over a connection of this server: any
+   * server may receive requests for services. Null: this server has no access to the host.
    */
   clientOf(hostId: Id): AgentClient | null {
     const connection = this.#known.get(hostId);
     if (!connection) return null;
-    this.#visited.add(hostId);
+    this.#unlinked.add(hostId);
     return connection.client;
   }
 
-  /** Links to what is nobody's, and drops what has ended. */
+  /** Links to hosts without a server, and drops links that have ended. */
   async #followAll(): Promise<void> {
     const { store, hosts } = this.#options;
     const ids = new Set(await store.hostAccess.linkableIds());
@@ -139,9 +141,9 @@ export class LinkSupervisor {
       if (!ids.has(id)) await hosts.remove(id);
       this.#drop(id);
     }
-    for (const id of [...this.#visited]) {
+    for (const id of [...this.#unlinked]) {
       if (ids.has(id)) continue;
-      this.#visited.delete(id);
+      this.#unlinked.delete(id);
       this.#drop(id);
     }
     const missing = [...ids].filter((id) => !this.#linked.has(id));
@@ -182,7 +184,7 @@ export class LinkSupervisor {
     }
   }
 
-  /** An instance that has never been up has no address of its own by which people know it. */
+  /** An instance that has never been in service has no address that identifies it for people. */
   #about({ instanceId, access }: HostAccessRecord, text: string): string {
     if (access.kind !== 'ssh' || !this.#new.has(instanceId)) return text;
     const { hostname } = access.login;
@@ -211,12 +213,12 @@ export class LinkSupervisor {
     this.#known.delete(id);
   }
 
-  /** Deployments and removals on one machine take turns. */
+  /** Installations and removals on one host run one after another. */
   async #inTurn<T>({ instanceId, access }: HostAccessRecord, work: () => Promise<T>): Promise<T> {
     const address =
       access.kind === 'ssh' ? `${access.login.hostname}:${access.login.port}` : instanceId;
     return await this.#turns.run(address, async () => {
-      // The next start takes it up; the end waits for what is under way, which can take minutes.
+      // The next start continues it; closing waits for the work under way, which can take minutes.
       if (this.#closed) throw new Error('The server is being stopped');
       return await work();
     });

@@ -20,7 +20,7 @@ it('runs tasks of one key one after the other, also after one that failed', asyn
   expect(order).toEqual(['other', 'first', 'second']);
 });
 
-it('runs no more tasks at a time than its limit', async () => {
+it('runs at most its limit of tasks at a time', async () => {
   const turns = new Turns(2);
   const tasks = [task(), task(), task()];
   let running = 0;

@@ -1,4 +1,4 @@
-/** Runs tasks with the same key one after the other, and a bounded number of them at a time. */
+/** Runs tasks with the same key one after another, and a bounded number of them at a time. */
 export class Turns {
   readonly #limit: number;
   readonly #last = new Map<string, Promise<unknown>>();
@@ -26,7 +26,7 @@ export class Turns {
     try {
       return await task();
     } finally {
-      // Whoever waits takes over the place.
+      // The next waiting task takes over the place.
       const next = this.#waiting.shift();
       if (next) next();
       else this.#running -= 1;

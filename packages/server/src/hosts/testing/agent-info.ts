@@ -1,6 +1,6 @@
 import type { AgentInfo, JobState } from '@dstack/contract/agent';
 
-/** What an agent on a plain machine says of itself. */
+/** The report of an agent about a plain host. */
 export const AGENT_INFO: AgentInfo = {
   version: '0.1.0',
   features: [],
@@ -14,7 +14,7 @@ export const AGENT_INFO: AgentInfo = {
   },
 };
 
-/** A job that runs. */
+/** A running job. */
 export function jobState(id: string, more: Partial<JobState> = {}): JobState {
   return {
     ...{ id, seq: 1, phase: 'running', ssh_port: null, working_dir: null, username: null },

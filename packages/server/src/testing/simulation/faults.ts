@@ -1,7 +1,7 @@
 import type { Random } from '@dstack/testkit/random';
 import type { SimWorld } from './sim-backends.ts';
 
-/** What goes wrong outside of the servers. Their own crashes are `crash`, which the caller does. */
+/** Faults outside of the servers. The caller makes servers crash (`crash`). */
 export type Fault = 'crash' | WorldFault;
 
 type WorldFault =

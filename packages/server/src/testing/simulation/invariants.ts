@@ -1,4 +1,4 @@
-/** What must be true whatever happens; each breach is named by its rule and what it was seen on. */
+/** The invariants; each breach names its rule and its subject. */
 
 import type { Backend } from '@dstack/backends';
 import {
@@ -34,10 +34,12 @@ import { ENGINE_SETTINGS, type SimServer } from './sim-server.ts';
 
 const SECOND = 1_000_000;
 
-/** A passing status that nobody ends lasts no longer than this: the longest deadline, and the sweep. */
+/** The longest time in a passing status that nothing ends: the longest deadline, and the sweep. */
 const LONGEST_PASSING = (2 * 3600 + 300) * SECOND;
 
-/** The sweep finds what signals and alarms have missed within a minute; then something is wrong. */
+/**
+ * The sweep finds what signals and alarms have missed within a minute; later than that is a fault.
+ */
 const OVERDUE = 75 * SECOND;
 
 export class Breach extends Error {
@@ -63,7 +65,10 @@ export class Watch {
     for (const job of jobs) this.#insert(job);
   }
 
-  /** Before they are written: what is decided is judged by what was known. */
+  /**
+   * Called before they are written, because decisions are judged by the facts that they were based
+   * on.
+   */
   applying(changes: readonly Change[]): void {
     for (const change of changes) {
       if (change.type === 'run.update') this.#checkRunEnd(change, changes);
@@ -95,7 +100,9 @@ export class Watch {
     return [...this.#jobs.values()].filter((job) => job.runId === runId);
   }
 
-  /** 3: what failed under the same spec comes back after a delay that grows. */
+  /**
+   * 3: a submission that failed under the same spec is followed by another after a growing delay.
+   */
   #checkDelay(job: JobRecord): void {
     const earlier = this.#of(job.runId)
       .filter((one) => one.replicaNum === job.replicaNum && one.jobNum === job.jobNum)
@@ -120,7 +127,7 @@ export class Watch {
     }
   }
 
-  /** 4: beside a replica that serves, nothing that fails ends the run. */
+  /** 4: beside a serving replica, no failure ends the run. */
   #checkRunEnd(
     { id, set }: Extract<Change, { type: 'run.update' }>,
     changes: readonly Change[],
@@ -151,7 +158,7 @@ export interface Scene {
   readonly newId: () => Id;
 }
 
-/** No server has anything in work, or to be tried again soon. */
+/** No server has work, or a retry soon. */
 export function isQuiet({ servers }: Scene): boolean {
   return servers.every(
     (server) =>
@@ -163,7 +170,7 @@ export function isQuiet({ servers }: Scene): boolean {
   );
 }
 
-/** What must hold whenever no server has anything in work. */
+/** The invariants that hold whenever no server has work. */
 export async function checkQuiet(scene: Scene): Promise<void> {
   const runs = await activeRuns(scene);
   for (const run of runs) await checkWaits(scene, run);
@@ -192,7 +199,8 @@ async function checkWaits({ store, now }: Scene, run: RunRecord): Promise<void> 
     if (isJobFinished(job.status)) continue;
     const what = `${job.name}#${job.submissionNum} (${job.status})`;
     if (isJobSubmitted(job.status) && job.instanceId === null) {
-      if (!isJobWaiting(job)) throw new Breach(1, `${what} was neither placed nor told to wait`);
+      if (!isJobWaiting(job))
+        throw new Breach(1, `${what} was neither placed nor marked as waiting`);
       continue;
     }
     const inReach = await isConnected(store, job);
@@ -205,7 +213,7 @@ async function checkWaits({ store, now }: Scene, run: RunRecord): Promise<void> 
   }
 }
 
-/** As far as the servers know: a link that breaks is reported by itself. */
+/** In the view of the servers: a link that breaks is reported by itself. */
 async function isConnected(store: Store, job: JobRecord): Promise<boolean> {
   if (job.instanceId === null) return false;
   const hostId = (await store.instances.byId(job.instanceId))?.instance.hostId ?? null;
@@ -213,8 +221,8 @@ async function isConnected(store: Store, job: JobRecord): Promise<boolean> {
 }
 
 /**
- * 2: nothing that waits would find a place in one more pass: neither on what is certain to be there
- * nor with what the cloud may have, for which runs ahead may hold capacity.
+ * 2: no waiting job would find a place in one more pass, neither on existing capacity nor on offers
+ * of the cloud, for which runs ahead may hold capacity.
  */
 async function checkCapacity(scene: Scene, projectId: Id): Promise<void> {
   const hints = { hasPolledBackends: false, offersOnly: new Set<never>() };
@@ -257,7 +265,7 @@ async function placedJobs(
   );
 }
 
-/** 6 and 8: fleets keep nothing that they do not want, and blocks and slots add up. */
+/** 6 and 8: fleets keep no instances that they do not want, and blocks and slots add up. */
 async function checkFleets({ store, projects }: Scene): Promise<void> {
   let local = 0;
   const projectIds = projects.map((project) => project.id);
@@ -292,7 +300,7 @@ export async function checkBlocks(store: Store, { id }: Pick<InstanceRecord, 'id
   }
 }
 
-/** 9: at the end every machine and group has a row, and no agent has a job that the database has not. */
+/** 9: at the end every machine and group has a row, and no agent has a job without a row. */
 export async function checkNothingLeft({ store, world }: Scene): Promise<void> {
   for (const { id, order } of world.provider.tables.machines.all()) {
     const view = await store.instances.byId(order.instanceId);
@@ -317,7 +325,7 @@ export async function checkNothingLeft({ store, world }: Scene): Promise<void> {
   }
 }
 
-/** 11: what is stored of a job's output is what it has printed, and all of it once it has ended. */
+/** 11: the stored output of a job is what it has printed, and complete once it has ended. */
 export async function checkOutput(scene: Scene, logs: LogStore): Promise<void> {
   for (const [jobId, printed] of scene.world.outputs) {
     const view = await scene.store.jobs.byId(jobId);
@@ -345,7 +353,7 @@ async function allOutput(logs: LogStore, ref: LogStreamRef): Promise<string> {
 
 const CHANGE = /^(Run|Job|Instance) status changed (\w+) -> (\w+)/;
 
-/** 10: events tell the same story as the rows, without a gap and in order. */
+/** 10: events match the rows, without a gap and in order. */
 export async function checkEvents({ store }: Scene): Promise<void> {
   const at = new Map<Id, string>();
   let last = 0;
@@ -366,7 +374,7 @@ export async function checkEvents({ store }: Scene): Promise<void> {
   for (const run of (await store.runs.list({ projectIds: null })).map((view) => view.run)) {
     const told = at.get(run.id);
     if (told !== undefined && told !== run.status.toUpperCase()) {
-      throw new Breach(10, `run ${run.name} is ${run.status}, its last event says ${told}`);
+      throw new Breach(10, `run ${run.name} is ${run.status}, its last event has ${told}`);
     }
   }
 }

@@ -1,13 +1,16 @@
 import type { JobSpecForAgent } from '@dstack/contract/agent';
 
-/** What a process of the simulation does; written as its command, so that it travels with the spec. */
+/**
+ * The behaviour of a process of the simulation; written as its command, so that it is part of the
+ * spec.
+ */
 export interface JobScript {
   /** How long it runs; null = until it is stopped. */
   readonly seconds: number | null;
   readonly exitStatus: number;
   /** Mounts without which it must not start. */
   readonly mounts: number;
-  /** It does not care for Ctrl-C and SIGTERM. */
+  /** It ignores Ctrl-C and SIGTERM. */
   readonly stubborn: boolean;
 }
 

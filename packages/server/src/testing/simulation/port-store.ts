@@ -2,7 +2,7 @@ import type { Store } from '@dstack/store';
 import type { Random } from '@dstack/testkit/random';
 import type { SimClock } from './sim-clock.ts';
 
-/** Members that answer at once; everything else of a store is asked for and waited for. */
+/** Members that answer at once; all other members are asynchronous. */
 const SYNCHRONOUS = new Set([
   'onSignal',
   'onChangedElsewhere',
@@ -11,15 +11,15 @@ const SYNCHRONOUS = new Set([
   'announce',
 ]);
 
-/** Asked for every few seconds; delays of theirs would only cost time. */
+/** Called every few seconds; delays of these would only cost time. */
 const ROUTINE = new Set(['renewHost', 'orphanedHosts']);
 
-/** Most of the time that a call to the database takes in a simulation (µs). */
+/** The longest time that a call to the database takes in a simulation (µs). */
 const LONGEST = 3_000;
 
 /**
- * A store as one server of several sees it: calls take a random time, so that passes of all servers
- * interleave, and none is answered or carried out any more once the server has been cut off.
+ * The store of one of several servers: calls take a random time, so that passes of all servers
+ * interleave, and after the server was cut off no call is answered or carried out.
  */
 export class PortStore {
   readonly store: Store;
@@ -86,5 +86,5 @@ export class PortStore {
   }
 }
 
-/** Not asked for over a connection. */
+/** Not read over a connection. */
 const PLAIN = new Set(['cipher', 'logs']);

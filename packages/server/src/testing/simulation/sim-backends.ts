@@ -1,4 +1,4 @@
-/** Where the machines of a simulation come from: a cloud with all its whims, and the server's host. */
+/** The sources of machines of a simulation: a cloud with random faults, and the server's host. */
 import { type Backend, localBackend } from '@dstack/backends';
 import { memoryTables, type SimFaults, SimProvider, simBackend } from '@dstack/backends/sim';
 import type { HostFacts } from '@dstack/contract/agent';
@@ -16,10 +16,10 @@ export interface WorldParts {
   readonly cloudFaults: SimFaults;
 }
 
-/** All machines there are, whoever made them. */
+/** All existing machines, of all owners. */
 export class SimWorld {
   readonly hosts = new Map<string, SimHost>();
-  /** What each job has printed, wherever it ran. */
+  /** The output of each job, wherever it ran. */
   readonly outputs = new Map<string, string>();
   readonly parts: WorldParts;
   /** The account at the cloud. */

@@ -10,9 +10,9 @@ interface Timer {
 }
 
 /**
- * The time of a simulation: it stands still until it is moved to the next timer. While installed it
- * stands in for the timers and clocks of Node, so that the real parts of the server run in it as
- * they are. Between two timers everything that was begun goes as far as it can.
+ * The time of a simulation: it stands still until it is moved to the next timer. While installed,
+ * it replaces the timers and clocks of Node, so that the real parts of the server run in it
+ * unchanged. Between two timers everything that was begun runs as far as it can.
  */
 export class SimClock {
   #now = START;
@@ -29,7 +29,7 @@ export class SimClock {
     return START;
   }
 
-  /** Resolves after so many simulated µs. */
+  /** Resolves after this many simulated µs. */
   delay(us: number): Promise<void> {
     return new Promise((resolve) => {
       this.#add(resolve, us, null);
@@ -48,7 +48,7 @@ export class SimClock {
     return next;
   }
 
-  /** Goes to the next timer, but no farther than `until`; answers false when that was reached. */
+  /** Moves to the next timer, but not beyond `until`; returns false when `until` was reached. */
   async step(until: number): Promise<boolean> {
     await settled();
     const timer = this.#next();
@@ -79,7 +79,7 @@ export class SimClock {
     return timer;
   }
 
-  /** Puts itself in the place of Node's timers, clocks and chance until `uninstall`. */
+  /** Replaces Node's timers, clocks and random numbers until `uninstall`. */
   install(chance: () => number): void {
     const before = {
       setTimeout: globalThis.setTimeout,

@@ -1,4 +1,4 @@
-/** What people of a simulation ask for, as chance has it. */
+/** The random configurations of a simulation's users. */
 import type { RunSpec } from '@dstack/contract/wire';
 import type { Random } from '@dstack/testkit/random';
 import { type JobScript, scriptCommand } from './job-script.ts';
@@ -82,7 +82,9 @@ export class SimConfigurations {
     return { replicas: scales ? { min, max: random.whole(min + 1, 4) } : min };
   }
 
-  /** What a run asks for and how much it cares. `cluster`: only where nodes reach each other. */
+  /**
+   * The random requirements and priority of a run. `cluster`: only where nodes reach each other.
+   */
   #where(cluster: boolean): object {
     const random = this.#random;
     const retry = random.weighted({ none: 4, all: 4, errors: 1, short: 1 });

@@ -1,6 +1,6 @@
 /**
- * The machines of a simulation and the agents on them: what they are told and tell follows the agent
- * protocol, when and whether follows chance. Agents outlive links and servers, as real ones do.
+ * The hosts of a simulation and the agents on them: their messages follow the agent protocol, with
+ * random times and losses. Agents outlive links and servers, like real ones.
  */
 import type {
   HostFacts,
@@ -20,18 +20,18 @@ import type { SimClock } from './sim-clock.ts';
 const SECOND = 1_000_000;
 
 export interface HostFaults {
-  /** Chance that a command is carried out, but its answer is lost. */
+  /** Probability that a command is carried out, but its answer is lost. */
   lostAnswer: number;
-  /** Chance that an order is refused for good. */
+  /** Probability that an order is refused for good. */
   refusal: number;
-  /** Chance that a process crashes where its script says that it would not. */
+  /** Probability that a process crashes although its script does not make it crash. */
   crash: number;
 }
 
 interface SimJob {
   readonly spec: JobSpecForAgent;
   readonly script: JobScript;
-  /** All that its process has printed. */
+  /** The complete output of its process. */
   output: string;
   state: JobState;
   deleted: boolean;
@@ -49,7 +49,7 @@ export interface HostListener {
 const EXITED: readonly JobPhase[] = ['exited'];
 const isLive = (phase: JobPhase): boolean => !EXITED.includes(phase);
 
-/** One machine with its agent. */
+/** One host with its agent. */
 export class SimHost {
   readonly id: string;
   readonly facts: HostFacts;
@@ -72,7 +72,7 @@ export class SimHost {
       readonly faults: HostFaults;
       readonly facts: HostFacts;
       readonly executor: 'docker' | 'process';
-      /** What every job has ever printed, kept after the host has ended. */
+      /** The output of every job, kept after the host has ended. */
       readonly outputs: Map<string, string>;
     },
   ) {
@@ -102,7 +102,7 @@ export class SimHost {
     for (const one of this.#listeners) one.onHealth();
   }
 
-  /** What its agent reports. */
+  /** The facts that its agent reports. */
   get health(): HostHealth {
     const disk = { name: 'disk', status: 'healthy', message: null } as const;
     const gpu = { name: 'gpu', status: 'failure', message: 'GPU 0 is lost' } as const;
@@ -126,7 +126,7 @@ export class SimHost {
     return [...this.jobs.values()].filter((job) => !job.deleted).map((job) => job.state);
   }
 
-  /** Output of a job from an offset on; empty where there is nothing (more). */
+  /** Output of a job from an offset on; empty at its end. */
   outputFrom(jobId: string, offset: number): string {
     return this.jobs.get(jobId)?.output.slice(offset) ?? '';
   }
@@ -168,7 +168,7 @@ export class SimHost {
     return job.state;
   }
 
-  /** The processes that would run forever end by SIGKILL, all at once. */
+  /** Ends the processes that would run forever by SIGKILL, all at once. */
   killForever(): void {
     for (const job of this.running) {
       if (job.state.phase !== 'running' || job.script.seconds !== null) continue;
@@ -255,7 +255,7 @@ export class SimHost {
   #exit(job: SimJob, exit: JobExit): void {
     if (!isLive(job.state.phase)) return;
     job.cancel();
-    if (job.state.phase === 'running') this.#say(job, `the end of ${job.spec.job_name}\n`);
+    if (job.state.phase === 'running') this.#append(job, `the end of ${job.spec.job_name}\n`);
     this.#set(job, { phase: 'exited', exit, log_end: job.output.length });
   }
 
@@ -265,18 +265,18 @@ export class SimHost {
     for (let line = 0; line < lines; line++) {
       this.#clock.after(this.#random.next() * 60 * SECOND, () => {
         const text = 'x'.repeat(this.#random.whole(0, 200));
-        if (job.state.phase === 'running') this.#say(job, `${line} ${text}\n`);
+        if (job.state.phase === 'running') this.#append(job, `${line} ${text}\n`);
       });
     }
   }
 
-  #say(job: SimJob, text: string): void {
+  #append(job: SimJob, text: string): void {
     job.output += text;
     this.#outputs.set(job.spec.id, job.output);
     for (const listener of this.#listeners) listener.onOutput(job.spec.id);
   }
 
-  /** One thing at a time happens to a job: what comes later takes the place of what was to come. */
+  /** A job has one pending event at a time: a new one replaces the previous one. */
   #later(job: SimJob, seconds: number, then: () => void): void {
     job.cancel();
     job.cancel = this.#clock.after(seconds * SECOND, then);
@@ -292,7 +292,7 @@ export class SimHost {
   }
 }
 
-/** Commands to a scripted agent, in the place of those over a socket. */
+/** Commands to a scripted agent, in place of those over a socket. */
 export class ScriptedClient extends AgentClient {
   readonly #host: SimHost;
 

@@ -1,4 +1,6 @@
-/** A link of one server to a scripted agent: syncs at each connection, pushes in between, breaks. */
+/**
+ * A link of one server to a scripted agent: syncs at each connection, pushes in between, breaks.
+ */
 import type { JobState } from '@dstack/contract/agent';
 import type { Random } from '@dstack/testkit/random';
 import type { HostLinkOptions } from '../../hosts/host-link.ts';
@@ -18,7 +20,7 @@ export class SimLink implements Link {
   readonly #random: Random;
   #closed = false;
   #attempt = 0;
-  /** Pushes are handled one after the other; a broken link drops those that are left. */
+  /** Pushes are handled one after another; a broken link drops the remaining ones. */
   #tail: Promise<void> = Promise.resolve();
   #connection = 0;
   #unlisten: () => void = () => {};
@@ -95,7 +97,7 @@ export class SimLink implements Link {
     });
   }
 
-  /** Sends what is there of a job's output, in pieces; some of it twice, some before its turn. */
+  /** Sends the pending output of a job, in pieces; some of it twice, some out of order. */
   async #pump(jobId: string): Promise<void> {
     for (;;) {
       const from = this.#sent.get(jobId) ?? 0;

@@ -50,9 +50,9 @@ export interface SimServerParts {
   readonly clock: SimClock;
   readonly random: Random;
   readonly backends: ProjectBackends;
-  /** Sees every change that this server has written. */
+  /** Receives every change that this server has written. */
   readonly onApplied: (changes: readonly Change[]) => void;
-  /** Seconds for which requests of a replica that is scaled down go on. */
+  /** Seconds for which requests of a scaled-down replica continue. */
   readonly drainSeconds: () => number;
 }
 
@@ -146,7 +146,7 @@ export class SimServer {
     });
   }
 
-  /** As kill -9: nothing that was under way writes or does anything any more. */
+  /** Like kill -9: work under way writes nothing and has no further effect. */
   crash(): void {
     this.#ports.cut();
     this.#links.close();
@@ -163,7 +163,7 @@ export class SimServer {
     return this.#engine.depths();
   }
 
-  /** Calls to the database under way: what they lead to is not in a queue yet. */
+  /** Calls to the database under way: their results are not in a queue yet. */
   get calls(): number {
     return this.#ports.calls;
   }

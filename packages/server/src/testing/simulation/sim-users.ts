@@ -1,4 +1,4 @@
-/** People who use the servers of a simulation, each time as chance has it, over the API's own code. */
+/** Users of the servers of a simulation, with random requests through the API's own code. */
 import { isRunFinished } from '@dstack/contract/status';
 import type { RunSpec } from '@dstack/contract/wire';
 import { FleetSpec, RunSpec as RunSpecSchema } from '@dstack/contract/wire';
@@ -60,7 +60,7 @@ const WEIGHTS: Readonly<Record<Action, number>> = {
   share: 0.5,
 };
 
-/** Names of the fleets, the project of each, and what they are made of. */
+/** Names of the fleets, the project of each, and their specs. */
 const FLEETS = [
   { project: 0, name: 'cloud', nodes: { min: 0, max: 3 } },
   { project: 0, name: 'own', nodes: { min: 0, max: 2 }, backends: ['remote'] },
@@ -93,7 +93,7 @@ export class SimUsers {
     for (const fleet of FLEETS) await this.#applyFleet(fleet, {});
   }
 
-  /** One thing that somebody does. What is refused is refused. */
+  /** One random request. Refusals are accepted. */
   async act(): Promise<string> {
     const action = this.#parts.random.weighted(WEIGHTS);
     try {
@@ -279,7 +279,7 @@ export class SimUsers {
     if (project) await deleteRuns(deps, project, [name], user);
   }
 
-  /** Another run under a name that is used: it follows a finished one, or is refused. */
+  /** Another run under a used name: it follows a finished one, or is refused. */
   async #replaceRun(): Promise<void> {
     const { random, projects } = this.#parts;
     const project = random.pick(projects);
@@ -296,7 +296,7 @@ export class SimUsers {
     await deleteInstances(deps, project, request, user);
   }
 
-  /** The fleets of the second project are lent to the others, or no longer. */
+  /** Exports the fleets of the second project to the others, or ends that. */
   async #share(): Promise<void> {
     const { deps, user, projects } = this.#parts;
     const [first, owner, third] = projects;
@@ -320,7 +320,7 @@ export class SimUsers {
   }
 }
 
-/** What the API refuses has a status; everything else is a fault. */
+/** Refusals of the API have a status; everything else is a fault. */
 function isRefusal(error: unknown): boolean {
   return typeof (error as { readonly status?: unknown }).status === 'number';
 }

@@ -7,14 +7,14 @@ const STEPS = Number(process.env.SIM_STEPS ?? 100);
 const SEED = process.env.SIM_SEED;
 
 it(
-  'whatever servers, hosts, clouds and people do, the invariants hold',
+  'whatever servers, hosts, clouds and users do, the invariants hold',
   async () => {
     const clock = process.hrtime.bigint;
     const until = clock() + BigInt(SECONDS) * 1_000_000_000n;
     let seed = SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(SEED);
     let stories = 0;
     do {
-      // Printed before: a story that hangs can be repeated too.
+      // Printed first, so that a story that hangs can be repeated too.
       console.log(`story ${seed} (repeat it with SIM_SEED=${seed} SIM_STEPS=${STEPS})`);
       const { submissions, checks } = await simulate({ seed, steps: STEPS });
       expect(submissions).toBeGreaterThan(0);
@@ -27,7 +27,7 @@ it(
   (SECONDS + 240) * 1000,
 );
 
-it('the same seed tells the same story, to the last microsecond', async () => {
+it('the same seed gives the same story, to the last microsecond', async () => {
   const story = async () => {
     const lines: string[] = [];
     const result = await simulate({ seed: 7, steps: 15, onStep: (line) => lines.push(line) });

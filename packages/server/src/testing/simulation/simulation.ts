@@ -1,6 +1,6 @@
 /**
- * Servers, hosts, a cloud and people in one process, under one clock and one seed: everything of the
- * server that decides, stores and carries out is real, what is outside of it follows a script. The
+ * Servers, hosts, a cloud and users in one process, under one clock and one seed: all parts of the
+ * server that decide, store and carry out are real, and everything outside follows a script. The
  * same seed gives the same story, to the last microsecond.
  */
 
@@ -41,9 +41,9 @@ const SECOND = 1_000_000;
 
 export interface SimulationOptions {
   readonly seed: number;
-  /** Things that happen from outside: people's doings and faults. */
+  /** Events from outside: actions of users and faults. */
   readonly steps: number;
-  /** Each thing that happens, for whoever looks for a fault. */
+  /** Receives each event, for the search for a fault. */
   readonly onStep?: (text: string) => void;
 }
 
@@ -56,7 +56,7 @@ export interface SimulationResult {
   readonly seconds: number;
 }
 
-/** Throws `Breach`, or what a part of the server has thrown. */
+/** Throws `Breach`, or an error of a part of the server. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
   const simulation = new Simulation(options);
   try {
@@ -136,7 +136,7 @@ class Simulation {
     await this.#run(30);
   }
 
-  /** One thing from outside, then time for the servers, a short or a long one. */
+  /** One event from outside, then a random time for the servers. */
   async step(): Promise<void> {
     const done = await this.#users?.act();
     const fault = this.#random.weighted(FAULTS);
@@ -149,7 +149,7 @@ class Simulation {
     await this.#checkIfQuiet(10);
   }
 
-  /** From here on everything behaves: what waits for something must get it. */
+  /** No faults happen any more: everything that waits must get what it needs. */
   async calmDown(): Promise<void> {
     const { hostFaults, cloudFaults } = this.#world.parts;
     Object.assign(hostFaults, { lostAnswer: 0, refusal: 0, crash: 0 });
@@ -161,7 +161,7 @@ class Simulation {
     }
     if (this.#servers.length === 0) await this.#startServer();
     await this.#rest();
-    // A service has to come back from nothing too, whatever updates it has behind it.
+    // A service has to recover even from zero replicas, whatever updates preceded.
     for (const host of this.#world.hosts.values()) host.killForever();
     await this.#rest();
   }
@@ -205,7 +205,7 @@ class Simulation {
     await this.#store?.close();
   }
 
-  /** A service that may run does: as many replicas as it wants, under whatever numbers. */
+  /** A service that may run has as many replicas as it wants, under whatever numbers. */
   async #checkServices(): Promise<void> {
     const { store } = this.#scene();
     for (const { run } of await store.runs.list({ onlyActive: true, projectIds: null })) {
@@ -259,7 +259,7 @@ class Simulation {
     void server.start().catch(this.#onFailure);
   }
 
-  /** Lets so many seconds pass. */
+  /** Lets this many seconds pass. */
   async #run(seconds: number): Promise<void> {
     const until = this.#clock.now + Math.round(seconds * SECOND);
     while (await this.#clock.step(until)) {
@@ -269,7 +269,9 @@ class Simulation {
     this.#throwFailure();
   }
 
-  /** Waits for a moment without work, and checks what must hold then; none may come. */
+  /**
+   * Waits for a moment without work, and checks the invariants of such moments; there may be none.
+   */
   async #checkIfQuiet(seconds: number): Promise<void> {
     const until = this.#clock.now + Math.round(seconds * SECOND);
     while (!isQuiet(this.#scene())) {
@@ -308,7 +310,7 @@ class Simulation {
     if (failure !== undefined) throw failure;
   }
 
-  /** Every write of the engine is looked at, in the order of the commits. */
+  /** Every write of the engine is checked, in the order of the commits. */
   #watched(store: Store): Store {
     const { engine } = store;
     const apply: typeof engine.apply = async (changes, signals) => {
@@ -368,7 +370,7 @@ class Simulation {
   }
 }
 
-/** Never used to log in anywhere; made anew for each process. */
+/** Never used to log in anywhere; generated anew for each process. */
 function testKey(): { readonly public: string; readonly private: string } {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return {
