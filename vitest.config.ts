@@ -3,8 +3,8 @@ import { SuiteOrder } from './scripts/suite-order.ts';
 
 /**
  * Limits are for hangs only: two cores can be busy for long. On CI a suite with real hosts, daemons
- * and links may try a failed test once more, which its report then says (`retry x1`): each is a fault
- * to be looked for. At a desk the first failure counts.
+ * and links may try a failed test once more; its report then contains `retry x1`, and each of these is
+ * a fault to look for. On a developer's computer the first failure counts.
  */
 const PATIENCE = { testTimeout: 60_000, hookTimeout: 60_000, retry: process.env.CI ? 1 : 0 };
 
