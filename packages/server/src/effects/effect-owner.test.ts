@@ -26,6 +26,7 @@ function isOurs({ payload, shared = true, backend = 'aws', ...of }: Situation): 
       announcedIntent: async () => (payload ? { kind: payload.kind, payload, subjectId } : null),
     },
     jobs: { byId: async (id: string) => (id === job.id ? { job } : null) },
+    volumes: { byId: async () => ({ volume: { backend, hostId: null } }) },
     instances: { byId: async (id: string) => (id === instance.id ? { instance } : null) },
   };
   const hosts = { isElsewhere: async (hostId: string) => hostId === 'there' };
@@ -34,11 +35,15 @@ function isOurs({ payload, shared = true, backend = 'aws', ...of }: Situation): 
 
 const start: IntentPayload = { kind: 'job.start', hold: false };
 const remove = (hostId: string): IntentPayload => ({ kind: 'job.remove', hostId });
+const detach: IntentPayload = {
+  ...{ kind: 'volume.detach', volumeId: 'v', instanceId: 'there', force: false },
+};
 const terminate: IntentPayload = { kind: 'instance.terminate' };
 
 it.each<[string, Situation]>([
   ['a job on the host', { payload: start, hostId: 'there' }],
   ['the removal of a job from the host', { payload: remove('there') }],
+  ['the detachment of a volume that its agent unmounts', { payload: detach, hostId: 'there' }],
   ['the removal of the host', { payload: terminate, backend: 'remote' }],
 ])('%s is left to the server that is linked to it', async (_what, situation) => {
   expect(await isOurs(situation)).toBe(false);

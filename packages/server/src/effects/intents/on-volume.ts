@@ -79,23 +79,17 @@ export function refused(message: string): IntentResult {
 
 /** The host whose agent keeps the directory of the volume; null for other volumes. */
 async function hostOfVolume(store: Store, { subjectId }: IntentRecord): Promise<string | null> {
-  const volume = await directoryVolume(store, subjectId);
-  return volume?.hostId ?? null;
+  const volume = (await store.volumes.byId(subjectId))?.volume;
+  const isDirectory = volume && capabilitiesOf(volume.backend).owner !== 'provider';
+  return isDirectory ? volume.hostId : null;
 }
 
-/** A directory on a shared file system is mounted by the agent of the instance. */
+/** Its agent mounts directories on a shared file system, and unmounts devices before they are detached. */
 async function hostOfAttachment(
   store: Store,
-  { payload: { volumeId, instanceId } }: AttachmentIntent,
+  { payload: { instanceId } }: AttachmentIntent,
 ): Promise<string | null> {
-  const volume = await directoryVolume(store, volumeId);
-  if (!volume || volume.hostId !== null) return volume?.hostId ?? null;
   return (await store.instances.byId(instanceId))?.instance.hostId ?? null;
-}
-
-async function directoryVolume(store: Store, id: string): Promise<VolumeRecord | null> {
-  const volume = (await store.volumes.byId(id))?.volume;
-  return volume && capabilitiesOf(volume.backend).owner !== 'provider' ? volume : null;
 }
 
 async function wakeVolume(_: Store, { subjectId }: IntentRecord): Promise<Signal[]> {
