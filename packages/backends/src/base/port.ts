@@ -39,6 +39,8 @@ export interface Backend {
   readonly volumes: VolumePort | null;
   /** Null: neither placement nor compute groups. */
   readonly groups: GroupPort | null;
+  /** Omitted: it makes no machines for gateways. */
+  readonly gateways?: GatewayPort;
   /** Omitted: the server reports orphans of this backend, and ends none. */
   readonly claims?: Claims;
   /** Each permission that the adapter needs, checked with the backend's own API. */
@@ -249,6 +251,39 @@ export interface ListedGroup {
   readonly owner: Omit<OwnerTags, 'instance'>;
   /** Key of the order. */
   readonly key: string | null;
+}
+
+/** A machine for one replica of a gateway, with open ports for SSH, HTTP and HTTPS. */
+export interface GatewayOrder {
+  /** Key of the intent. The same key finds the machine. */
+  readonly key: string;
+  readonly replicaId: Id;
+  /** `instance`: the name of the gateway, with the number of the replica. */
+  readonly owner: Omit<OwnerTags, 'fleet'>;
+  readonly region: string;
+  /** Null: the adapter's default type. */
+  readonly instanceType: string | null;
+  /** Whether clients reach it from anywhere, or only in the private network. */
+  readonly isPublic: boolean;
+  /** Public keys that may log in, one line each. */
+  readonly authorizedKeys: readonly string[];
+  /** Tags of the user's configuration. */
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface ListedGateway {
+  readonly handle: InstanceHandle;
+  readonly owner: Omit<OwnerTags, 'fleet'>;
+  /** Key of the order. */
+  readonly key: string | null;
+}
+
+/** The same calls as for instances, with the same promises; gateways are never listed as instances. */
+export interface GatewayPort {
+  create(order: GatewayOrder): Promise<InstanceHandle>;
+  observe(handle: InstanceHandle): Promise<Observation>;
+  release(handle: InstanceHandle): Promise<'released' | 'releasing'>;
+  list(owner: Pick<OwnerTags, 'server'>): Promise<readonly ListedGateway[]>;
 }
 
 /**

@@ -39,4 +39,4 @@ describeBackend('the rack of the example', async () => {
     userVolume: null,
     close: async () => {},
   };
-}, ['lost answers', 'volumes', 'groups']);
+}, ['lost answers', 'volumes', 'groups', 'gateways']);

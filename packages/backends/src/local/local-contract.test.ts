@@ -30,4 +30,4 @@ describeBackend('the server host', async () => {
     userVolume: null,
     close: async () => {},
   };
-}, ['list', 'lost answers', 'deletion by others', 'volumes', 'groups']);
+}, ['list', 'lost answers', 'deletion by others', 'volumes', 'groups', 'gateways']);

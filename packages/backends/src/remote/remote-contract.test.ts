@@ -43,4 +43,4 @@ describeBackend('SSH hosts', async () => {
     userVolume: null,
     close: async () => {},
   };
-}, ['offers', 'list', 'lost answers', 'volumes', 'groups']);
+}, ['offers', 'list', 'lost answers', 'volumes', 'groups', 'gateways']);

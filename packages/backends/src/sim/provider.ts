@@ -13,7 +13,7 @@ import { NAMED_DISKS, type SimDisks } from './disks.ts';
 import type { SimFaults } from './faults.ts';
 import { machinesOf, SimGroups } from './groups.ts';
 import { simId } from './sim-id.ts';
-import type { SimMachine, SimTables } from './tables.ts';
+import type { SimMachine, SimPurpose, SimTables } from './tables.ts';
 import { SimVolumes } from './volumes.ts';
 
 /** Gives the machines of a simulated provider their agents. */
@@ -79,10 +79,14 @@ export class SimProvider {
     return this.#options.faults().quota - machinesOf(this.tables);
   }
 
-  async create(order: InstanceOrder, offer: Offer): Promise<SimMachine> {
+  async create(
+    order: InstanceOrder,
+    offer: Offer,
+    purpose: SimPurpose = 'instance',
+  ): Promise<SimMachine> {
     return await this.calls.answer(() => {
       const id = simId('sim', order.key);
-      return this.tables.machines.get(id) ?? this.#make(id, order, offer);
+      return this.tables.machines.get(id) ?? this.#make(id, { purpose, order, offer });
     });
   }
 
@@ -132,11 +136,14 @@ export class SimProvider {
     return 'released';
   }
 
-  async list({ server }: Pick<OwnerTags, 'server'>): Promise<readonly ListedInstance[]> {
+  async list(
+    { server }: Pick<OwnerTags, 'server'>,
+    wanted: SimPurpose = 'instance',
+  ): Promise<readonly ListedInstance[]> {
     return await this.calls.answer(() =>
       this.tables.machines
         .all()
-        .filter(({ order }) => order.owner.server === server)
+        .filter(({ order, purpose }) => order.owner.server === server && purpose === wanted)
         .map(({ id, order }) => ({
           handle: { id, data: null },
           owner: order.owner,
@@ -189,7 +196,8 @@ export class SimProvider {
     this.#addresses.delete(id);
   }
 
-  #make(id: string, order: InstanceOrder, offer: Offer): SimMachine {
+  #make(id: string, ordered: Pick<SimMachine, 'purpose' | 'order' | 'offer'>): SimMachine {
+    const { order } = ordered;
     const { random, clock, faults: now } = this.#options;
     const faults = now();
     const hasPlace = order.group !== null && this.groups.require(order.group.handle);
@@ -199,7 +207,7 @@ export class SimProvider {
     }
     const bootUs = this.calls.bootUs();
     const machine: SimMachine = {
-      ...{ id, order, offer, createdAt: clock.now },
+      ...{ id, ...ordered, createdAt: clock.now },
       readyAt: random.chance(faults.neverReady) ? null : clock.now + bootUs,
       failure: random.chance(faults.failsToBoot) ? 'the provider could not start it' : null,
     };

@@ -3,6 +3,7 @@ import { type BackendName, capabilitiesOf, type Offer } from '@dstack/core';
 import { SkipOfferError } from '../base/errors.ts';
 import type { Backend, Observation } from '../base/port.ts';
 import { orderedProvisioningData } from '../base/provisioning-data.ts';
+import { simGateways } from './gateways.ts';
 import type { SimProvider } from './provider.ts';
 import type { SimMachine } from './tables.ts';
 
@@ -60,6 +61,10 @@ export function simBackend(options: SimOptions): Backend {
     },
     volumes: provider.volumes,
     groups: provider.groups,
+    gateways: simGateways({
+      ...{ provider, offers },
+      observe: (machine) => observationOf(options, machine),
+    }),
     claims: provider.claims,
     check: async () => [{ name: 'sim:everything', ok: true, problem: null }],
   };

@@ -32,7 +32,11 @@ export interface SimRecord {
   readonly id: string;
 }
 
+/** What a machine was ordered for. */
+export type SimPurpose = 'instance' | 'gateway';
+
 export interface SimMachine extends SimRecord {
+  readonly purpose: SimPurpose;
   readonly order: InstanceOrder;
   readonly offer: Offer;
   /** Times in µs; null = never. */

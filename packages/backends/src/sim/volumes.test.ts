@@ -48,7 +48,8 @@ beforeEach(() => {
 function machine(id: string, offer = OFFER) {
   if (!offer) throw new Error('there is no offer');
   const order = newOrder(offer, 's');
-  tables.machines.add({ id, order, offer, createdAt: now, readyAt: now, failure: null });
+  const purpose = 'instance';
+  tables.machines.add({ id, purpose, order, offer, createdAt: now, readyAt: now, failure: null });
   return { id, data: null };
 }
 

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BackendError, NoAnswerError } from '../errors.ts';
 import type { CreatedInstance, InstanceOrder, InstancePort, Observation } from '../port.ts';
 import { type BackendWorld, OTHER_SERVER, OUR_SERVER } from './backend-world.ts';
+import { describeGateways } from './gateway-contract.ts';
 import { describeGroups } from './group-contract.ts';
 import { releaseFully } from './release-fully.ts';
 import { describeVolumes } from './volume-contract.ts';
@@ -11,7 +12,14 @@ import { describeVolumes } from './volume-contract.ts';
 const MAX_STEPS = 50;
 
 /** The parts that a world of an adapter does not have. `list`: it lists no instances. */
-export type Lack = 'offers' | 'list' | 'lost answers' | 'deletion by others' | 'volumes' | 'groups';
+export type Lack =
+  | 'offers'
+  | 'list'
+  | 'lost answers'
+  | 'deletion by others'
+  | 'volumes'
+  | 'groups'
+  | 'gateways';
 
 /**
  * The behaviour of every adapter, whatever the source of its machines. `lacks`: parts that do not
@@ -215,5 +223,6 @@ export function describeBackend(
 
     if (!lacks.includes('volumes')) describeVolumes(() => world);
     if (!lacks.includes('groups')) describeGroups(() => world);
+    if (!lacks.includes('gateways')) describeGateways(() => world);
   });
 }

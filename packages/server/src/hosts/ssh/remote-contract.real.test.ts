@@ -38,7 +38,7 @@ describe.skipIf(missing !== null)('the port on real hosts', () => {
   });
 
   describeBackend('SSH hosts', () => world(machines, cacheDir), [
-    ...(['offers', 'list', 'lost answers', 'volumes', 'groups'] as const),
+    ...(['offers', 'list', 'lost answers', 'volumes', 'groups', 'gateways'] as const),
     'deletion by others',
   ]);
 
