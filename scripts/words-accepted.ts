@@ -29,6 +29,9 @@ export const ACCEPTED_NAMES: Exceptions = {
     SimProvider: 'the simulated provider, not a backend',
     SimProviderOptions: 'the simulated provider, not a backend',
   },
+  'packages/backends/src/sim/gateways.ts': {
+    'SimGatewaysOptions.provider': 'the simulated provider of a cloud, not a backend',
+  },
   'packages/backends/src/sim/sim.ts': {
     'SimOptions.provider': 'the simulated provider, not a backend',
   },
