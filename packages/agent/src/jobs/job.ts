@@ -8,13 +8,11 @@ import type {
   PutJobAnswer,
   StartJob,
   StopJob,
-  StopStage,
 } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { Execution, Executor, ExecutorJob } from '../executor/executor.ts';
 import { JobFailure } from '../executor/job-failure.ts';
 import type { JobFolder } from '../executor/job-folder.ts';
-import { writeDurably, writeWhole } from '../host/durable-file.ts';
 import type { EventLogger } from '../host/log.ts';
 import { bootId } from '../host/process-identity.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
@@ -22,12 +20,14 @@ import { AgentError } from './agent-error.ts';
 import { endByRestart } from './host-restart.ts';
 import type { JobAccess, OpenJobAccess } from './job-access.ts';
 import { JobLog } from './job-log.ts';
-import { isBeforeStart, isLive, mayPhaseFollow } from './job-phase.ts';
+import { isLive, mayPhaseFollow } from './job-phase.ts';
 import { type JobPortConnection, JobPorts } from './job-ports.ts';
 import { type AgentJobRecord, withoutSecrets } from './job-record.ts';
 import { missingUploads } from './job-uploads.ts';
 import { LongTimer } from './long-timer.ts';
-import { type StopRequest, stopStage } from './stop-plan.ts';
+import { RecordedState } from './recorded-state.ts';
+import type { StopRequest } from './stop-plan.ts';
+import { StopStages } from './stop-stages.ts';
 
 /** What a job needs from the agent. */
 export interface JobServices {
@@ -45,10 +45,7 @@ export interface JobServices {
   onEnded(): void;
 }
 
-/**
- * One job from its `PUT` to its `DELETE`. Each change of its state is written to its record before
- * it is reported, so that a successor of this process continues from there.
- */
+/** One job from its `PUT` to its `DELETE`. */
 export class AgentJob {
   readonly id: string;
   readonly folder: JobFolder;
@@ -57,13 +54,12 @@ export class AgentJob {
   readonly #services: JobServices;
   readonly #log: EventLogger;
   readonly #abort = new AbortController();
-  readonly #stopTimer = new LongTimer();
   readonly #deadlineTimer = new LongTimer();
   readonly #ports = new JobPorts();
-  #record: AgentJobRecord;
+  readonly #state: RecordedState;
+  readonly #stages: StopStages;
   #execution: Execution | null = null;
   #access: JobAccess | null = null;
-  #stageDone: StopStage | null = null;
   readonly #held = Promise.withResolvers<void>();
   readonly #started = Promise.withResolvers<void>();
   #going = false;
@@ -71,22 +67,29 @@ export class AgentJob {
   constructor(record: AgentJobRecord, folder: JobFolder, services: JobServices) {
     this.id = record.spec.id;
     this.folder = folder;
-    this.#record = record;
     this.#services = services;
     this.#log = services.log.child({ job: this.id });
+    this.#state = new RecordedState(record, {
+      path: folder.record,
+      log: this.#log,
+      logEnd: () => this.log.end,
+      nextNumber: () => services.nextNumber(),
+      onState: (number, state) => services.onState(number, state),
+    });
+    this.#stages = new StopStages(this.#state, this.#log);
   }
 
   get record(): AgentJobRecord {
-    return this.#record;
+    return this.#state.record;
   }
 
   get phase(): JobPhase {
-    return this.#record.state.phase;
+    return this.#state.phase;
   }
 
   /** The present state; `log_end` may be newer than in the last frame. */
   get state(): JobState {
-    return { ...this.#record.state, log_end: this.log.end };
+    return { ...this.record.state, log_end: this.log.end };
   }
 
   get execution(): Execution | null {
@@ -100,14 +103,14 @@ export class AgentJob {
   get answer(): PutJobAnswer {
     const missing =
       this.phase === 'accepted'
-        ? missingUploads(this.#record.spec, this.folder)
+        ? missingUploads(this.record.spec, this.folder)
         : { archives: [], code: false };
     return { state: this.state, missing };
   }
 
   /** Starts the job, or continues from the record. Never throws: a failure becomes the exit. */
   go(): void {
-    if (this.#going || this.#record.deletedAt !== null) return;
+    if (this.#going || this.record.deletedAt !== null) return;
     if (this.phase === 'accepted' && this.#waitsForUploads()) return;
     this.#going = true;
     const run = this.phase === 'exited' ? this.#reopen() : this.#run();
@@ -116,8 +119,8 @@ export class AgentJob {
 
   start(order: StartJob): void {
     if (this.phase !== 'held') return;
-    const { spec } = this.#record;
-    this.#save({
+    const { spec } = this.record;
+    this.#state.save({
       cluster: order.cluster,
       spec: {
         ...spec,
@@ -131,15 +134,15 @@ export class AgentJob {
   /** A stop without grace replaces one with grace; otherwise the first one counts. */
   stop(order: StopJob): void {
     if (!isLive(this.phase)) return;
-    const earlier = this.#record.stop;
+    const earlier = this.record.stop;
     if (earlier && (!earlier.grace || order.grace)) return;
     const { grace, reason, message } = order;
     const asked = { requestedAt: Date.now(), grace, reason, message };
     // The first reason stays the job's reason.
     const stop = earlier ? { ...asked, reason: earlier.reason, message: earlier.message } : asked;
-    this.#save({ stop });
+    this.#state.save({ stop });
     this.#log.info('stop', { grace, reason: stop.reason });
-    if (this.#execution) this.#pursueStop();
+    if (this.#execution) this.#stages.pursue(this.#execution);
     else {
       this.#abort.abort();
       // A job that waits for uploads is not running, so it exits here.
@@ -149,9 +152,9 @@ export class AgentJob {
 
   /** Replaces the keys by which users may log in. */
   authorizeUsers(user: readonly string[]): void {
-    const { spec } = this.#record;
+    const { spec } = this.record;
     if (isDeepStrictEqual(spec.authorized_keys.user, user)) return;
-    this.#save({ spec: { ...spec, authorized_keys: { ...spec.authorized_keys, user } } });
+    this.#state.save({ spec: { ...spec, authorized_keys: { ...spec.authorized_keys, user } } });
     this.#access?.authorizeUsers(user);
   }
 
@@ -170,12 +173,12 @@ export class AgentJob {
   async discard(): Promise<void> {
     await this.#services.executor.remove(this.#asExecutorJob());
     this.folder.removeUploads();
-    this.#save({ deletedAt: Date.now(), spec: withoutSecrets(this.#record.spec, false) });
+    this.#state.save({ deletedAt: Date.now(), spec: withoutSecrets(this.record.spec, false) });
   }
 
   /** Releases the job without ending it. */
   async close(): Promise<void> {
-    this.#stopTimer.clear();
+    this.#stages.clear();
     this.#deadlineTimer.clear();
     this.#execution?.release();
     await this.#access?.close();
@@ -192,18 +195,18 @@ export class AgentJob {
       if (started) return this.#afterStart(started);
     }
     this.#abortIfStopped();
-    this.#advance('preparing');
-    if (this.#record.gpus.length === 0 && this.#record.spec.gpus !== 0) {
-      this.#save({ gpus: this.#services.takeGpus(this.#record.spec.gpus) });
+    this.#state.advance('preparing');
+    if (this.record.gpus.length === 0 && this.record.spec.gpus !== 0) {
+      this.#state.save({ gpus: this.#services.takeGpus(this.record.spec.gpus) });
     }
-    if (executor.pulls && mayPhaseFollow(this.phase, 'pulling')) this.#advance('pulling');
+    if (executor.pulls && mayPhaseFollow(this.phase, 'pulling')) this.#state.advance('pulling');
     if (this.phase !== 'starting') {
       const onProgress = (progress: PullProgress) => this.#services.onPull(this.id, progress);
       await executor.pull(this.#asExecutorJob(), onProgress, this.#abort.signal);
       await this.#holdIfAsked();
     }
     this.#abortIfStopped();
-    this.#advance('starting', {}, { bootId: bootId() });
+    this.#state.advance('starting', {}, { bootId: bootId() });
     await this.#openAccess();
     await this.#afterStart(await executor.start(this.#asExecutorJob(), this.#abort.signal));
   }
@@ -232,12 +235,12 @@ export class AgentJob {
   /** Restores output and SSH access of an ended job that was not deleted. */
   async #reopen(): Promise<void> {
     this.log.finish(new FileSpoolReader(this.folder.spool));
-    if (this.#record.state.ssh_port !== null) await this.#openAccess();
+    if (this.record.state.ssh_port !== null) await this.#openAccess();
   }
 
   async #holdIfAsked(): Promise<void> {
-    if (!this.#record.spec.hold || this.#record.cluster) return;
-    this.#advance('held');
+    if (!this.record.spec.hold || this.record.cluster) return;
+    this.#state.advance('held');
     const aborted = new Promise<void>((done) => {
       this.#abort.signal.addEventListener('abort', () => done(), { once: true });
     });
@@ -251,9 +254,9 @@ export class AgentJob {
   }
 
   #becomeRunning(execution: Execution): void {
-    const { spec, deadline } = this.#record;
+    const { spec, deadline } = this.record;
     const limit = spec.max_duration === null ? null : Date.now() + spec.max_duration * 1000;
-    this.#advance(
+    this.#state.advance(
       'running',
       {
         working_dir: execution.workingDir,
@@ -272,57 +275,38 @@ export class AgentJob {
   }
 
   async #followToEnd(execution: Execution): Promise<void> {
-    if (this.#record.stop) this.#pursueStop();
+    if (this.record.stop) this.#stages.pursue(this.#execution);
     const exit = await execution.exited;
     this.#exit(exit);
   }
 
   #armDeadline(): void {
-    const { deadline } = this.#record;
+    const { deadline } = this.record;
     if (deadline === null) return;
     this.#deadlineTimer.set(deadline, () =>
       this.stop({ grace: true, reason: 'max_duration_exceeded', message: 'Max duration exceeded' }),
     );
   }
 
-  /** Performs the present stage of the stop, and schedules the next one. */
-  #pursueStop(): void {
-    const { stop, spec } = this.#record;
-    const execution = this.#execution;
-    if (!stop || !execution || !isLive(this.phase)) return;
-    const { stage, nextAt } = stopStage(stop, spec, Date.now());
-    if (nextAt === null) this.#stopTimer.clear();
-    else this.#stopTimer.set(nextAt, () => this.#pursueStop());
-    if (this.#stageDone !== stage) this.#change({ stop_stage: stage });
-    else if (stage !== 'kill') return;
-    this.#stageDone = stage;
-    const act = {
-      interrupt: () => execution.interrupt(),
-      terminate: () => execution.terminate(),
-      kill: () => execution.kill(),
-    };
-    act[stage]().catch((error) => this.#log.error('stop failed', error, { stage }));
-  }
-
   #exit(exit: JobExit): void {
     if (this.phase === 'exited') return;
-    this.#stopTimer.clear();
+    this.#stages.clear();
     this.#deadlineTimer.clear();
     this.#started.resolve();
     void this.#access?.ended();
     this.log.finish(new FileSpoolReader(this.folder.spool));
-    const { stop } = this.#record;
-    const own = stop ? exit : endByRestart(exit, this.#record.bootId ?? null, bootId());
+    const { stop } = this.record;
+    const own = stop ? exit : endByRestart(exit, this.record.bootId ?? null, bootId());
     const final = stop && exit.reason === null ? { ...exit, ...reasonOf(stop) } : own;
     this.#log.info('exited', { ...final });
-    const spec = withoutSecrets(this.#record.spec, false);
-    this.#advance('exited', { exit: final, log_end: this.log.end }, { spec });
+    const spec = withoutSecrets(this.record.spec, false);
+    this.#state.advance('exited', { exit: final, log_end: this.log.end }, { spec });
     this.folder.removeUploads();
     this.#services.onEnded();
   }
 
   #fail(error: unknown): void {
-    if (this.#record.stop && this.#abort.signal.aborted) {
+    if (this.record.stop && this.#abort.signal.aborted) {
       this.#exit({ status: null, reason: null, message: null });
       return;
     }
@@ -333,73 +317,43 @@ export class AgentJob {
   }
 
   async #openAccess(): Promise<void> {
-    const { spec } = this.#record;
+    const { spec } = this.record;
     this.#access = await this.#services.openAccess({
-      preferredPort: this.#record.state.ssh_port,
+      preferredPort: this.record.state.ssh_port,
       spec,
       folder: this.folder,
       over: this.phase === 'exited',
-      cluster: this.phase === 'exited' ? null : this.#record.cluster,
+      cluster: this.phase === 'exited' ? null : this.record.cluster,
       started: this.#started.promise,
       dial: async (host, port) => {
         if (!this.#execution || this.phase === 'exited') throw new Error('the job does not run');
         return this.#execution.dial(host, port);
       },
       logs: this.log,
-      account: () => this.#execution?.account ?? this.#record.account,
+      account: () => this.#execution?.account ?? this.record.account,
       execution: () => (this.phase === 'exited' ? null : this.#execution),
     });
     // The keys may have been replaced meanwhile.
-    const { user } = this.#record.spec.authorized_keys;
+    const { user } = this.record.spec.authorized_keys;
     if (user !== spec.authorized_keys.user) this.#access?.authorizeUsers(user);
     const port = this.#access?.port ?? null;
     // After a restart the old port may be taken, so report the new one.
-    if (this.#record.state.ssh_port !== port) this.#change({ ssh_port: port });
+    if (this.record.state.ssh_port !== port) this.#state.change({ ssh_port: port });
   }
 
   #waitsForUploads(): boolean {
-    const { archives, code } = missingUploads(this.#record.spec, this.folder);
+    const { archives, code } = missingUploads(this.record.spec, this.folder);
     return archives.length > 0 || code;
   }
 
   #asExecutorJob(): ExecutorJob {
-    const { spec, cluster, gpus } = this.#record;
+    const { spec, cluster, gpus } = this.record;
     return { spec, cluster, gpus, folder: this.folder };
   }
 
   #abortIfStopped(): void {
-    if (this.#record.stop) this.#abort.abort();
+    if (this.record.stop) this.#abort.abort();
     this.#abort.signal.throwIfAborted();
-  }
-
-  #advance(
-    phase: JobPhase,
-    state: Partial<JobState> = {},
-    record: Partial<AgentJobRecord> = {},
-  ): void {
-    if (!mayPhaseFollow(this.phase, phase)) return;
-    this.#log.info('phase', { phase });
-    this.#change({ ...state, phase }, record);
-  }
-
-  #change(state: Partial<JobState>, record: Partial<AgentJobRecord> = {}): void {
-    const before = this.#record.state;
-    const next = { ...before, log_end: this.log.end, ...state, seq: before.seq + 1 };
-    const number = this.#services.nextNumber();
-    this.#save({ ...record, state: next, stateNumber: number });
-    this.#services.onState(number, next);
-  }
-
-  #save(change: Partial<AgentJobRecord>): void {
-    this.#record = { ...this.#record, ...change };
-    // Phases before the start may be repeated after a power cut, since nothing has run yet.
-    const write = isBeforeStart(this.phase) && !this.#record.stop ? writeWhole : writeDurably;
-    try {
-      write(this.folder.record, JSON.stringify(this.#record));
-    } catch (error) {
-      // On a full disk, a job without a current record is better than no job.
-      this.#log.error('the record of the job cannot be written', error);
-    }
   }
 }
 

@@ -7,11 +7,9 @@
 import type { JobState } from '@dstack/contract/agent';
 import { expectedObservation, observed } from '../instances/index.ts';
 import type {
-  Change,
   Decision,
   EngineSettings,
   FleetRecord,
-  GroupRecord,
   HostHealthRecord,
   HostRecord,
   InstanceObservation,
@@ -20,13 +18,10 @@ import type {
   IntentResult,
   JobRecord,
   JobReport,
-  NewEvent,
   ObservationRecord,
   Offer,
   RunRecord,
   RunSnapshot,
-  Signal,
-  Timestamp,
 } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { isInstanceActive, isJobFinished } from '../status/index.ts';
@@ -42,8 +37,8 @@ import {
   aRun,
   provisioningDataFor,
   SETTINGS,
-  T0,
 } from './testing.ts';
+import { raised, WorldRows } from './testing-world-rows.ts';
 import { stopRun } from './user-requests.ts';
 
 interface Start {
@@ -57,34 +52,17 @@ interface Start {
   readonly nextFire?: RunContext['nextFire'];
 }
 
-export class World {
-  now: Timestamp = T0;
-  run: RunRecord;
-  fleet: FleetRecord;
-  jobs = new Map<string, JobRecord>();
-  instances = new Map<string, InstanceRecord>();
+export class World extends WorldRows {
   hosts = new Map<string, HostRecord>();
   /** What agents have reported, by host. */
   health = new Map<string, HostHealthRecord>();
   reports = new Map<string, JobReport>();
-  intents = new Map<string, IntentRecord>();
   observations = new Map<string, ObservationRecord>();
-  groups = new Map<string, GroupRecord>();
   logEnds: Record<string, number> = {};
-  /** Messages in the order written, with the name of their target. */
-  events: string[] = [];
-  rawEvents: NewEvent[] = [];
-  signals: Signal[] = [];
-  alarms: string[] = [];
-  removedInstances: string[] = [];
-  deletedJobs: string[] = [];
   overQuota: RunSnapshot['overQuota'] = {};
   gpuSamples: RunSnapshot['gpuSamples'] = {};
   probes: RunSnapshot['probes'] = {};
   volumes: RunSnapshot['volumes'] = [];
-  /** Jobs whose volumes may be detached, and jobs that have released them. */
-  releasedVolumes: string[] = [];
-  leftVolumes: string[] = [];
   /** Instances of the server host, for an instance that a fleet plans. */
   localInstances: number | null = null;
   requests: RunSnapshot['requests'] = null;
@@ -94,8 +72,7 @@ export class World {
   #ids = 0;
 
   constructor(start: Start = {}) {
-    this.run = aRun(start.run);
-    this.fleet = start.fleet ?? aFleet();
+    super(aRun(start.run), start.fleet ?? aFleet());
     this.settings = { ...SETTINGS, ...start.settings };
     for (const job of start.jobs ?? []) this.jobs.set(job.id, job);
     for (const one of start.instances ?? []) this.instances.set(one.id, one);
@@ -125,18 +102,6 @@ export class World {
       buildJobs: this.buildJobs,
       nextFire: this.nextFire,
     };
-  }
-
-  job(id: string): JobRecord {
-    const job = this.jobs.get(id);
-    if (job === undefined) throw new Error(`no job ${id}`);
-    return job;
-  }
-
-  instance(id = 'inst-1'): InstanceRecord {
-    const instance = this.instances.get(id);
-    if (instance === undefined) throw new Error(`no instance ${id}`);
-    return instance;
   }
 
   /** Newest submission of a job. */
@@ -213,73 +178,6 @@ export class World {
 
   #active(): number {
     return [...this.instances.values()].filter((one) => isInstanceActive(one.status)).length;
-  }
-
-  apply(decision: Decision): void {
-    for (const change of decision.changes) this.#write(change);
-    this.signals.push(...decision.signals);
-    this.alarms.push(...(decision.alarms ?? []));
-  }
-
-  #write(change: Change): void {
-    switch (change.type) {
-      case 'run.update':
-        this.run = raise(this.run, change);
-        break;
-      case 'fleet.update':
-        this.fleet = raise(this.fleet, change);
-        break;
-      case 'job.insert':
-        insert(this.jobs, change.job);
-        break;
-      case 'job.update':
-        this.jobs.set(change.id, raise(this.job(change.id), change));
-        break;
-      case 'job.delete':
-        this.jobs.delete(change.id);
-        this.deletedJobs.push(change.id);
-        break;
-      case 'instance.insert':
-        insert(this.instances, change.instance);
-        break;
-      case 'instance.update':
-        this.instances.set(change.id, raise(this.instance(change.id), change));
-        break;
-      case 'instance.delete':
-        this.instances.delete(change.id);
-        this.removedInstances.push(change.id);
-        break;
-      case 'group.insert':
-        insert(this.groups, change.group);
-        break;
-      case 'volume-use.release':
-        this.releasedVolumes.push(change.jobId);
-        break;
-      case 'volume-use.delete':
-        this.leftVolumes.push(change.jobId);
-        break;
-      case 'intent.insert':
-        if (this.intents.has(change.intent.key)) throw new Error(`twice: ${change.intent.key}`);
-        this.intents.set(change.intent.key, change.intent);
-        break;
-      case 'intent.cancel':
-        this.#cancel(change.key);
-        break;
-      case 'event':
-        this.rawEvents.push(change.event);
-        this.events.push(change.event.message);
-        break;
-    }
-  }
-
-  /** Keys of cancelled effects: a worker under way may still carry them out. */
-  cancelled = new Set<string>();
-
-  #cancel(key: string): void {
-    const intent = this.intents.get(key);
-    if (intent?.state !== 'announced') return;
-    this.cancelled.add(key);
-    this.intents.set(key, { ...intent, state: 'failed', error: 'cancelled', updatedAt: this.now });
   }
 
   // Events outside the server.
@@ -380,23 +278,8 @@ export class World {
   stop(abort = false): this {
     const decision = stopRun(this.run, { abort, actorUserId: null, now: this.now });
     for (const change of decision?.changes ?? []) {
-      if (change.type === 'run.update') this.run = raise(this.run, change);
+      if (change.type === 'run.update') this.run = raised(this.run, change);
     }
     return this;
   }
-}
-
-interface Row {
-  readonly id: string;
-  readonly version: number;
-}
-
-function insert<R extends Row>(rows: Map<string, R>, row: R): void {
-  if (rows.has(row.id)) throw new Error(`twice: ${row.id}`);
-  rows.set(row.id, { ...row, version: 1 });
-}
-
-function raise<R extends Row>(row: R, change: { version: number; set: object }): R {
-  if (row.version !== change.version) throw new Error(`stale change of ${row.id}`);
-  return { ...row, ...change.set, version: row.version + 1 };
 }
