@@ -73,7 +73,7 @@ export class DeviceMounts {
     const isNew = await this.#isFormatted(device, format);
     await this.#makeRoot();
     await mkdir(path, { recursive: true, mode: 0o700 });
-    await tool('mount', ['-o', 'nodev,nosuid', '--', device, path]);
+    await tool('mount', ['-o', 'nodev', '--', device, path]);
     // Every user of a job may write there, as in directories of volumes.
     if (isNew) await chmod(path, 0o777);
     return path;

@@ -4,6 +4,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -125,6 +126,22 @@ describe('the directory of a volume on a shared file system', () => {
     const path = join(dir, 'nfs');
     await expect(put(path)).rejects.toMatchObject({ code: 'missing_path' });
     expect(existsSync(path)).toBe(false);
+  });
+
+  it('counts as deleted only where that file system is mounted', async () => {
+    const path = join(dir, 'nfs');
+    mkdirSync(path);
+    await put(path);
+    renameSync(path, `${path}-away`);
+    const refusal = { status: 409, code: 'missing_path' };
+    await expect(volumes.remove(ID, { path })).rejects.toMatchObject(refusal);
+    // The mount point of a file system that is not mounted is an empty directory.
+    mkdirSync(path);
+    await expect(volumes.remove(ID, { path })).rejects.toMatchObject(refusal);
+    rmSync(path, { recursive: true });
+    renameSync(`${path}-away`, path);
+    expect(await volumes.remove(ID, { path })).toEqual({ deleted: true });
+    expect(await volumes.remove(ID, { path })).toEqual({ deleted: true });
   });
 });
 

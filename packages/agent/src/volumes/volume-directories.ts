@@ -48,10 +48,7 @@ export class VolumeDirectories {
     const why = this.#options.whyNoMounts();
     if (why !== null) throw new AgentError(409, 'no_mounts', why);
     if ((await this.#dataOf(id, path)) !== null) return;
-    if (path !== null && !(await statsOf(path))?.isDirectory()) {
-      const message = `There is no directory ${path}: is the shared file system mounted?`;
-      throw new AgentError(409, 'missing_path', message);
-    }
+    if (path !== null) await requireDirectory(path);
     const root = this.#root(path);
     const label = { id, name, project, created_at: new Date().toISOString() };
     // Hosts that share the path may do this at the same moment.
@@ -76,10 +73,12 @@ export class VolumeDirectories {
     return { used_bytes: this.#usage.of(data) };
   }
 
-  /** Repeatable. Throws `AgentError`: `volume_in_use`, `volume_failed`. */
+  /** Repeatable. Throws `AgentError`: `volume_in_use`, `missing_path`, `volume_failed`. */
   async remove(id: string, { path }: VolumePlace): Promise<VolumeRemoval> {
     this.#refuseInUse(id);
     const root = this.#root(path);
+    // A missing volume counts as deleted, but not where no volume could be seen.
+    if (path !== null) await requireDirectory(root);
     const dir = join(root, id);
     const removed = join(root, `${REMOVED}${id}`);
     this.#usage.forget(join(dir, DATA));
@@ -132,6 +131,12 @@ export class VolumeDirectories {
   #dataOf(id: string, path: string | null): Promise<string | null> {
     return dataOf(this.#options.stateDir, { id, path });
   }
+}
+
+async function requireDirectory(path: string): Promise<void> {
+  if ((await statsOf(path))?.isDirectory()) return;
+  const message = `There is no directory ${path}: is the shared file system mounted?`;
+  throw new AgentError(409, 'missing_path', message);
 }
 
 function failed(what: string, error: unknown): AgentError {

@@ -6,20 +6,25 @@ import { type DirectoryAgents, directoryOf, directoryVolumes } from './directory
 /** Hosts in memory: `<host> <path> <id>`. */
 let directories: Map<string, number | null>;
 let connected: string[];
+/** Hosts on which the shared file system is not mounted. */
+let unmounted: string[];
 
 const agents: DirectoryAgents = {
   connectedHosts: async () => connected,
   async create(host, { id, path }) {
     reach(host);
+    requireMount(host, path);
     if (!directories.has(key(host, path, id))) directories.set(key(host, path, id), null);
   },
   async find(host, { id, path }) {
     reach(host);
-    const usedBytes = directories.get(key(host, path, id));
+    const isMounted = path === null || !unmounted.includes(host);
+    const usedBytes = isMounted ? directories.get(key(host, path, id)) : undefined;
     return usedBytes === undefined ? null : { usedBytes };
   },
   async delete(host, { id, path }) {
     reach(host);
+    requireMount(host, path);
     directories.delete(key(host, path, id));
     return 'deleted';
   },
@@ -27,6 +32,10 @@ const agents: DirectoryAgents = {
 
 function reach(host: string): void {
   if (!connected.includes(host)) throw new NoAnswerError(`${host} is not connected`);
+}
+
+function requireMount(host: string, path: string | null): void {
+  if (path !== null && unmounted.includes(host)) throw new BackendError(`no ${path} on ${host}`);
 }
 
 /** Hosts have the same files only in a shared path. */
@@ -45,6 +54,7 @@ const shared = order({ hostId: null, fleetId: 'f', path: '/mnt/nfs' });
 beforeEach(() => {
   directories = new Map();
   connected = ['a', 'b'];
+  unmounted = [];
 });
 
 describe('a volume on the disk of a host', () => {
@@ -96,6 +106,47 @@ describe('a volume on a file system that hosts share', () => {
     expect(await volumes.delete(handle)).toBe('deleted');
     connected = [];
     await expect(volumes.observe(handle)).rejects.toThrow('no host of its fleet is connected');
+  });
+
+  it('is made and deleted by a host on which it is mounted', async () => {
+    unmounted = ['a'];
+    const handle = await volumes.create(shared);
+    expect(await volumes.observe(handle)).toMatchObject({ state: 'ready' });
+    expect(await volumes.delete(handle)).toBe('deleted');
+    expect(directories.size).toBe(0);
+    unmounted = ['a', 'b'];
+    await expect(volumes.create(shared)).rejects.toThrow('no /mnt/nfs on b');
+    await expect(volumes.delete(handle)).rejects.toThrow(BackendError);
+  });
+
+  it('is observed by a host that answers, and missing only if all have answered', async () => {
+    const handle = await volumes.create(shared);
+    const silent = directoryVolumes({
+      ...agents,
+      find: async (host, directory) => {
+        if (host === 'a') throw new NoAnswerError('a does not answer');
+        return await agents.find(host, directory);
+      },
+    });
+    expect(await silent.observe(handle)).toMatchObject({ state: 'ready' });
+    unmounted = ['b'];
+    await expect(silent.observe(handle)).rejects.toThrow('a does not answer');
+    unmounted = ['a', 'b'];
+    expect(await volumes.observe(handle)).toEqual({ state: 'missing' });
+  });
+
+  it('waits for a host that does not answer, though another refuses', async () => {
+    const handle = await volumes.create(shared);
+    unmounted = ['a'];
+    connected = ['a', 'b', 'c'];
+    const answers = directoryVolumes({
+      ...agents,
+      delete: async (host, directory) => {
+        if (host !== 'a') throw new NoAnswerError(`${host} does not answer`);
+        return await agents.delete(host, directory);
+      },
+    });
+    await expect(answers.delete(handle)).rejects.toThrow(NoAnswerError);
   });
 
   it('is not attached to a host where it is not mounted', async () => {

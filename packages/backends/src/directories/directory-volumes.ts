@@ -45,8 +45,8 @@ export function directoryVolumes(agents: DirectoryAgents): VolumePort {
       const { directory: place } = order;
       if (place === null) throw new BackendError('the volume has no place on a host');
       const { volumeId: id, name, owner } = order;
-      const host = place.hostId ?? (await anyHost(agents, place));
-      await agents.create(host, { id, path: place.path, name, project: owner.project });
+      const directory = { id, path: place.path, name, project: owner.project };
+      await onSomeHost(agents, place, (host) => agents.create(host, directory));
       return handleOf(order, place);
     },
     register: async () => {
@@ -56,19 +56,18 @@ export function directoryVolumes(agents: DirectoryAgents): VolumePort {
     },
     async observe(handle): Promise<VolumeObservation> {
       const { sizeGib, ...place } = placeOf(handle);
-      for (const host of await hostsOf(agents, place)) {
-        const found = await agents.find(host, { id: handle.id, path: place.path });
-        if (found === null) continue;
-        const usedGib = found.usedBytes === null ? null : found.usedBytes / GIB;
-        const more = { availabilityZone: null, price: 0, shared: true };
-        return { state: 'ready', sizeGib, usedGib, ...more };
-      }
-      return { state: 'missing' };
+      const found = await onSomeHost(agents, place, (host) =>
+        agents.find(host, { id: handle.id, path: place.path }),
+      );
+      if (found === null) return { state: 'missing' };
+      const usedGib = found.usedBytes === null ? null : found.usedBytes / GIB;
+      const more = { availabilityZone: null, price: 0, shared: true };
+      return { state: 'ready', sizeGib, usedGib, ...more };
     },
     async delete(handle) {
       const place = placeOf(handle);
-      const host = place.hostId ?? (await anyHost(agents, place));
-      return await agents.delete(host, { id: handle.id, path: place.path });
+      const directory = { id: handle.id, path: place.path };
+      return await onSomeHost(agents, place, (host) => agents.delete(host, directory));
     },
     async attach(handle, to) {
       const { hostId, path } = placeOf(handle);
@@ -108,9 +107,30 @@ async function hostsOf(
   return hosts;
 }
 
-async function anyHost(agents: DirectoryAgents, place: DirectoryPlace): Promise<string> {
-  const [first = ''] = await hostsOf(agents, place);
-  return first;
+/**
+ * Asks one host after another until one has the directory or agrees, since the shared file system may not
+ * be mounted on all of them. Null: no host has it. Throws if none agreed and one has refused or, which
+ * goes before, has not answered.
+ */
+async function onSomeHost<T>(
+  agents: DirectoryAgents,
+  place: DirectoryPlace,
+  ask: (host: string) => Promise<T>,
+): Promise<T> {
+  let failure: BackendError | null = null;
+  let none: T | null = null;
+  for (const host of await hostsOf(agents, place)) {
+    try {
+      const answer = await ask(host);
+      if (answer !== null) return answer;
+      none = answer;
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      if (!(failure instanceof NoAnswerError)) failure = error;
+    }
+  }
+  if (failure !== null) throw failure;
+  return none as T;
 }
 
 /** The directory of a handle, for the mounts of jobs. */
