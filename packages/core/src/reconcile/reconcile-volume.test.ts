@@ -138,6 +138,9 @@ describe('a volume on hosts', () => {
     world.observe({ ...READY, usedGib: 123.45 }).pass();
     world.observe({ ...READY, usedGib: 130 }).pass();
     expect(world.volume.statusMessage).toBe('It holds 130GB, more than its size of 100GB');
+    // Its agent has started anew and has not measured it again.
+    world.observe({ ...READY, usedGib: null }).pass();
+    expect(world.volume.statusMessage).toBe('It holds 130GB, more than its size of 100GB');
     world.observe({ ...READY, usedGib: 10 }).pass();
     expect(world.volume).toMatchObject({ statusMessage: null, status: 'active' });
     expect(world.events).toEqual([
@@ -153,6 +156,8 @@ describe('a volume on hosts', () => {
     world.later(60).pass();
     expect(world.volume).toMatchObject({ status: 'active', toBeDeleted: false });
     expect(world.events).toEqual(['Volume has a problem: Its backend does not have it any more']);
+    world.observe({ ...READY, usedGib: null }).pass();
+    expect(world.volume.statusMessage).toBeNull();
   });
 });
 

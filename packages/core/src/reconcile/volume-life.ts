@@ -12,7 +12,11 @@ export function followVolume(pass: VolumePass): void {
   if (record === null) return;
   const { observation, since } = record;
   if (observation.state === 'ready') {
-    report(pass, excessText(pass.volume, observation));
+    const { statusMessage: known } = pass.volume;
+    // A size that is not known, as after a restart of the agent, solves no problem with the size.
+    if (observation.usedGib !== null || known === MISSING) {
+      report(pass, excessText(pass.volume, observation));
+    }
   } else if (observation.state === 'missing') {
     const until = since + MISSING_TOLERANCE;
     if (pass.now < until) pass.draft.dueAt(until);
@@ -34,7 +38,7 @@ function report(pass: VolumePass, problem: string | null): void {
   }
 }
 
-/** Null: the stored data fit the size, or one of the two figures is unknown. */
+/** Null: what is stored fits the size, or one of the two is unknown. */
 function excessText(
   { configuration }: VolumeRecord,
   { usedGib }: Extract<VolumeObservation, { readonly state: 'ready' }>,
