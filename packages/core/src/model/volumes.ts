@@ -79,6 +79,7 @@ export interface AttachmentRecord {
   readonly statusChangedAt: Timestamp;
   /** Why it could not be attached or detached. */
   readonly error: string | null;
+  /** Null until it is attached. */
   readonly attachmentData: VolumeAttachmentData | null;
   readonly version: number;
 }

@@ -146,4 +146,14 @@ describe('an attachment', () => {
     world.refuse('volume.attach', 'not wanted any more').pass();
     expect(world.announced()).toMatchObject([{ kind: 'volume.detach' }]);
   });
+
+  test('that was made too late begins and ends without an event', () => {
+    const world = new VolumeWorld().use();
+    world.pass();
+    world.release().pass();
+    world.settle('volume.attach', { kind: 'volume.attached', device: '/dev/sdf' }).pass();
+    world.settle('volume.detach', { kind: 'ok' }).pass();
+    expect(world.attachments.size).toBe(0);
+    expect(world.events).toEqual([]);
+  });
 });

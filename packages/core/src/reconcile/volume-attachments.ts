@@ -132,16 +132,12 @@ function jobsThatLeft({ snapshot }: VolumePass, { instanceId }: AttachmentRecord
 
 function remove(pass: VolumePass, attachment: AttachmentRecord): void {
   const { draft, volume } = pass;
-  if (wasAttached(pass, attachment)) report(pass, attachment, 'detached from instance');
+  if (attachment.attachmentData !== null) report(pass, attachment, 'detached from instance');
   draft.attachments.delete(attachment);
   pass.set({ lastJobProcessedAt: pass.now });
   signalRuns(pass, attachment);
   const { kind, id } = projectCapacity(volume.projectId);
   draft.signal(kind, id);
-}
-
-function wasAttached({ draft }: VolumePass, { id }: AttachmentRecord): boolean {
-  return draft.lastIntent('volume.attach', id)?.result?.kind === 'volume.attached';
 }
 
 function move(
