@@ -12,6 +12,9 @@ type WorldFault =
   | 'quota'
   | 'interrupt'
   | 'vanish'
+  | 'unmountShare'
+  | 'mountShare'
+  | 'vanishVolume'
   | 'nothing';
 
 /** How often each happens, relative to the others. */
@@ -24,6 +27,9 @@ export const FAULTS: Readonly<Record<Fault, number>> = {
   quota: 0.5,
   interrupt: 0.3,
   vanish: 0.2,
+  unmountShare: 0.3,
+  mountShare: 0.6,
+  vanishVolume: 0.15,
   nothing: 8,
 };
 
@@ -57,6 +63,27 @@ export async function doFault(fault: WorldFault, world: SimWorld, random: Random
       if (machine) await provider.vanish(machine);
       return;
     }
+    case 'unmountShare':
+      random
+        .pick(hosts.filter(({ volumes }) => volumes.hasShares))
+        ?.volumes.setSharesMounted(false);
+      return;
+    case 'mountShare':
+      random.pick(hosts.filter(({ volumes }) => volumes.hasShares))?.volumes.setSharesMounted(true);
+      return;
+    case 'vanishVolume':
+      vanishVolume(world, random);
+      return;
     case 'nothing':
   }
+}
+
+/** Somebody deletes a volume with the provider's own tools, which refuse that while it is attached. */
+function vanishVolume({ provider, deletedByUsers }: SimWorld, random: Random): void {
+  const { volumes, attachments } = provider.tables;
+  const used = new Set(attachments.all().map(({ volume }) => volume));
+  const volume = random.pick(volumes.all().filter(({ id }) => !used.has(id)));
+  if (!volume) return;
+  deletedByUsers.add(volume.id);
+  volumes.delete(volume.id);
 }

@@ -1,8 +1,6 @@
 /** The invariants; each breach names its rule and its subject. */
-
 import type { Backend } from '@dstack/backends';
 import {
-  isFailing,
   isInstanceActive,
   isInstanceIdle,
   isJobFinished,
@@ -13,12 +11,10 @@ import {
   isRunPending,
 } from '@dstack/contract/status';
 import {
-  type Change,
   type Id,
   type InstanceRecord,
   isJobWaiting,
   type JobRecord,
-  jobOutcome,
   latestSubmissions,
   matchesFleet,
   nodesOf,
@@ -28,9 +24,9 @@ import {
   wantsBackendOffers,
 } from '@dstack/core';
 import type { Store } from '@dstack/store';
-import type { LogStore, LogStreamRef } from '../../logs/log-store.ts';
-import type { SimWorld } from './sim-backends.ts';
-import { ENGINE_SETTINGS, type SimServer } from './sim-server.ts';
+import { Breach } from './breach.ts';
+import type { Scene } from './scene.ts';
+import { ENGINE_SETTINGS } from './sim-server.ts';
 
 const SECOND = 1_000_000;
 
@@ -41,122 +37,6 @@ const LONGEST_PASSING = (2 * 3600 + 300) * SECOND;
  * The sweep finds what signals and alarms have missed within a minute; later than that is a fault.
  */
 const OVERDUE = 75 * SECOND;
-
-export class Breach extends Error {
-  override name = 'Breach';
-
-  constructor(rule: number, text: string) {
-    super(`invariant ${rule}: ${text}`);
-  }
-}
-
-/** Follows every write of a job, in the order of the commits. */
-export class Watch {
-  readonly #jobs = new Map<Id, JobRecord>();
-  /** Instances that fail their health checks. */
-  readonly #failing = new Set<Id>();
-  #submissions = 0;
-
-  get submissions(): number {
-    return this.#submissions;
-  }
-
-  inserted(jobs: readonly JobRecord[]): void {
-    for (const job of jobs) this.#insert(job);
-  }
-
-  /**
-   * Called before they are written, because decisions are judged by the facts that they were based
-   * on.
-   */
-  applying(changes: readonly Change[]): void {
-    for (const change of changes) {
-      if (change.type === 'run.update') this.#checkRunEnd(change, changes);
-    }
-  }
-
-  applied(changes: readonly Change[]): void {
-    for (const change of changes) {
-      if (change.type === 'job.insert') this.#insert(change.job);
-      else if (change.type === 'job.delete') this.#jobs.delete(change.id);
-      else if (change.type === 'job.update') {
-        this.#checkPlace(change);
-        const job = this.#jobs.get(change.id);
-        if (job) this.#jobs.set(job.id, { ...job, ...change.set });
-      } else if (change.type === 'instance.update' && change.set.health !== undefined) {
-        if (isFailing(change.set.health)) this.#failing.add(change.id);
-        else this.#failing.delete(change.id);
-      }
-    }
-  }
-
-  #insert(job: JobRecord): void {
-    this.#submissions += 1;
-    this.#checkDelay(job);
-    this.#jobs.set(job.id, job);
-  }
-
-  #of(runId: Id): JobRecord[] {
-    return [...this.#jobs.values()].filter((job) => job.runId === runId);
-  }
-
-  /**
-   * 3: a submission that failed under the same spec is followed by another after a growing delay.
-   */
-  #checkDelay(job: JobRecord): void {
-    const earlier = this.#of(job.runId)
-      .filter((one) => one.replicaNum === job.replicaNum && one.jobNum === job.jobNum)
-      .sort((a, b) => b.submissionNum - a.submissionNum);
-    const [last] = earlier;
-    if (!last || jobOutcome(last) !== 'failed' || last.deploymentNum !== job.deploymentNum) return;
-    if (last.spec.job_num !== 0 || last.finishedAt === null || job.attempt === 0) return;
-    const gap = job.submittedAt - last.finishedAt;
-    const least = 0.8 * Math.min(2 ** (job.attempt - 1), 300) * SECOND;
-    if (gap < least) {
-      throw new Breach(3, `${job.name} came back ${gap / SECOND} s after failure ${job.attempt}`);
-    }
-    if (job.attempt > 1 && job.attempt !== last.attempt + 1) {
-      throw new Breach(3, `${job.name} counts attempt ${job.attempt} after ${last.attempt}`);
-    }
-  }
-
-  /** 7: no job is placed on an instance that fails its health checks. */
-  #checkPlace({ id, set }: Extract<Change, { type: 'job.update' }>): void {
-    if (set.instanceId && this.#failing.has(set.instanceId)) {
-      throw new Breach(7, `${this.#jobs.get(id)?.name} was placed on an unhealthy instance`);
-    }
-  }
-
-  /** 4: beside a serving replica, no failure ends the run. */
-  #checkRunEnd(
-    { id, set }: Extract<Change, { type: 'run.update' }>,
-    changes: readonly Change[],
-  ): void {
-    const { terminationReason: reason } = set;
-    if (reason !== 'job_failed' && reason !== 'retry_limit_exceeded') return;
-    const after = new Map<Id, Partial<JobRecord>>();
-    for (const change of changes)
-      if (change.type === 'job.update') after.set(change.id, change.set);
-    const serving = latestSubmissions(this.#of(id)).filter(
-      (job) => isJobRunning(job.status) && job.ready && job.jobNum === 0,
-    );
-    for (const job of serving) {
-      const end = after.get(job.id)?.terminationReason ?? null;
-      if (end === null || end === 'terminated_by_server') {
-        throw new Breach(4, `run ${id} ended as ${reason} while ${job.name} served`);
-      }
-    }
-  }
-}
-
-export interface Scene {
-  readonly store: Store;
-  readonly world: SimWorld;
-  readonly servers: readonly SimServer[];
-  readonly projects: readonly { readonly id: Id; readonly name: string }[];
-  readonly now: () => number;
-  readonly newId: () => Id;
-}
 
 /** No server has work, or a retry soon. */
 export function isQuiet({ servers }: Scene): boolean {
@@ -297,84 +177,5 @@ export async function checkBlocks(store: Store, { id }: Pick<InstanceRecord, 'id
   if (claimed !== instance.busyBlocks || claimed > (instance.totalBlocks ?? Infinity)) {
     const { name, busyBlocks, totalBlocks } = instance;
     throw new Breach(8, `${name}: ${busyBlocks} of ${totalBlocks} blocks busy, ${claimed} claimed`);
-  }
-}
-
-/** 9: at the end every machine and group has a row, and no agent has a job without a row. */
-export async function checkNothingLeft({ store, world }: Scene): Promise<void> {
-  for (const { id, order } of world.provider.tables.machines.all()) {
-    const view = await store.instances.byId(order.instanceId);
-    if (!view || view.instance.deleted) throw new Breach(9, `machine ${id} has no row`);
-  }
-  for (const { name, key } of world.provider.tables.groups.all()) {
-    const [, id = ''] = key.split(':');
-    const view = await store.groups.byId(id);
-    if (!view || view.group.deleted) throw new Breach(9, `group ${name} has no row`);
-  }
-  for (const host of world.hosts.values()) {
-    if (!host.isReachable) continue;
-    for (const { spec } of host.running) {
-      const view = await store.jobs.byId(spec.id);
-      if (!view || isJobFinished(view.job.status)) {
-        throw new Breach(
-          9,
-          `${spec.job_name} runs on ${host.id} and is ${view?.job.status ?? 'unknown'}`,
-        );
-      }
-    }
-  }
-}
-
-/** 11: the stored output of a job is what it has printed, and complete once it has ended. */
-export async function checkOutput(scene: Scene, logs: LogStore): Promise<void> {
-  for (const [jobId, printed] of scene.world.outputs) {
-    const view = await scene.store.jobs.byId(jobId);
-    if (!view) continue;
-    const { job, run, projectName } = view;
-    const ref = { project: projectName, run: run.name, jobId };
-    const stored = await allOutput(logs, ref);
-    const ended = job.terminationReason === 'done_by_runner' || job.exitStatus !== null;
-    if (ended ? stored === printed : printed.startsWith(stored)) continue;
-    throw new Breach(
-      11,
-      `${job.name} printed ${printed.length} bytes, ${stored.length} are stored`,
-    );
-  }
-}
-
-async function allOutput(logs: LogStore, ref: LogStreamRef): Promise<string> {
-  let output = '';
-  for (;;) {
-    const piece = await logs.readRaw(ref, output.length, 1_000_000);
-    if (piece === null || piece.bytes.length === 0 || piece.offset !== output.length) return output;
-    output += Buffer.from(piece.bytes).toString();
-  }
-}
-
-const CHANGE = /^(Run|Job|Instance) status changed (\w+) -> (\w+)/;
-
-/** 10: events match the rows, without a gap and in order. */
-export async function checkEvents({ store }: Scene): Promise<void> {
-  const at = new Map<Id, string>();
-  let last = 0;
-  const page = { limit: 1_000_000, ascending: true } as const;
-  for (const event of await store.events.list({ visibleTo: null, page })) {
-    if (event.recordedAt <= last) throw new Breach(10, `${event.message} stands out of order`);
-    last = event.recordedAt;
-    const [, kind, from, to] = CHANGE.exec(event.message) ?? [];
-    if (kind === undefined || from === undefined || to === undefined) continue;
-    const target = event.targets.find((one) => one.type === kind.toLowerCase());
-    if (!target) continue;
-    const known = at.get(target.id);
-    if (known !== undefined && known !== from) {
-      throw new Breach(10, `${target.name} was ${known}, and then: ${event.message}`);
-    }
-    at.set(target.id, to);
-  }
-  for (const run of (await store.runs.list({ projectIds: null })).map((view) => view.run)) {
-    const told = at.get(run.id);
-    if (told !== undefined && told !== run.status.toUpperCase()) {
-      throw new Breach(10, `run ${run.name} is ${run.status}, its last event has ${told}`);
-    }
   }
 }

@@ -1,4 +1,5 @@
 import type { JobSpecForAgent } from '@dstack/contract/agent';
+import type { JobSpec } from '@dstack/contract/wire';
 
 /**
  * The behaviour of a process of the simulation; written as its command, so that it is part of the
@@ -31,4 +32,9 @@ export function describeJob({ commands }: Pick<JobSpecForAgent, 'commands'>): Jo
     mounts: Number(mounts),
     stubborn: stubborn !== undefined,
   };
+}
+
+/** For each named volume that a job mounts, the names of which one is mounted. */
+export function volumeNamesOf({ volumes }: Pick<JobSpec, 'volumes'>): string[][] {
+  return (volumes ?? []).flatMap((mount) => ('name' in mount ? [[mount.name].flat()] : []));
 }

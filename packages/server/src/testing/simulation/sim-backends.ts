@@ -5,7 +5,8 @@ import type { HostFacts } from '@dstack/contract/agent';
 import { type Offer, requirementsMatch } from '@dstack/core';
 import type { Random } from '@dstack/testkit/random';
 import type { SimClock } from './sim-clock.ts';
-import { type HostFaults, SimHost } from './sim-hosts.ts';
+import { SimDisk } from './sim-host-volumes.ts';
+import { type HostFaults, type HostWatch, SimHost } from './sim-hosts.ts';
 
 const GIB = 2 ** 30;
 
@@ -14,7 +15,19 @@ export interface WorldParts {
   readonly random: Random;
   readonly hostFaults: HostFaults;
   readonly cloudFaults: SimFaults;
+  readonly watch: HostWatch;
 }
+
+/** Path of the file system that the hosts of the cluster share. */
+export const SHARED_PATH = '/mnt/nfs';
+
+/** Volumes that users have created with the provider's own tools. */
+export const VOLUMES_OF_USERS = ['of-user-1', 'of-user-2', 'of-user-3'];
+
+export const REGION = 'us-east-1';
+
+/** Jobs on the server's machine may mount volumes, and no other directory of it. */
+export const LOCAL_FREEDOMS = { trusted: false, mounts: true, users: false };
 
 /** All existing machines, of all owners. */
 export class SimWorld {
@@ -22,6 +35,11 @@ export class SimWorld {
   /** The output of each job, wherever it ran. */
   readonly outputs = new Map<string, string>();
   readonly parts: WorldParts;
+  /** The file system that the hosts of the cluster share. */
+  readonly share = new SimDisk();
+  readonly #disks = [this.share];
+  /** Volumes that were deleted with the provider's own tools. */
+  readonly deletedByUsers = new Set<string>();
   /** The account at the cloud. */
   readonly provider: SimProvider;
   readonly cloud: Backend;
@@ -47,6 +65,9 @@ export class SimWorld {
         },
       },
     });
+    for (const id of VOLUMES_OF_USERS) {
+      this.provider.volumes.addOfUser({ id, region: REGION, sizeGib: 50 });
+    }
     const cloud = { provider: this.provider, offers: CLOUD_OFFERS, matches: requirementsMatch };
     this.cloud = simBackend({ ...cloud, as: 'aws' });
     this.pods = simBackend({ ...cloud, as: 'runpod' });
@@ -59,11 +80,26 @@ export class SimWorld {
   ): SimHost {
     const known = this.hosts.get(id);
     if (known) return known;
-    const { clock, random, hostFaults } = this.parts;
+    const { clock, random, watch, hostFaults: faults } = this.parts;
     const facts = factsOf(id, machine);
     const { outputs } = this;
-    const host = new SimHost(id, { clock, random, faults: hostFaults, facts, executor, outputs });
+    const host = new SimHost(id, { clock, random, faults, watch, facts, executor, outputs });
     this.hosts.set(id, host);
+    this.#disks.push(host.volumes.own);
+    return host;
+  }
+
+  /** Of all hosts that ever were: an agent that leaves a host leaves what is on its disk. */
+  get disks(): readonly SimDisk[] {
+    return this.#disks;
+  }
+
+  /** An SSH host: `gpu1` has a GPU, `c1` to `c3` share a file system. */
+  sshHost(id: string, hostname: string): SimHost {
+    const machine = { cpus: 8, gpus: hostname.startsWith('gpu') ? 1 : 0 };
+    const host = this.host(id, machine, 'docker');
+    host.facts = factsOf(id, machine);
+    if (hostname.startsWith('c')) host.volumes.share(SHARED_PATH, this.share);
     return host;
   }
 
@@ -72,7 +108,7 @@ export class SimWorld {
     serverHost: async () => ({ cpus: 8, memoryMib: 32_768, arch: 'x86', gpus: [] }),
     hostId: 'local',
     hostname: '127.0.0.1',
-    freedoms: { trusted: false, mounts: false, users: false },
+    freedoms: LOCAL_FREEDOMS,
     matches: requirementsMatch,
     volumes: null,
   });
@@ -102,7 +138,7 @@ function cloudOffer(name: string, price: number, cpus: number, gpus: number): Of
   const gpu = { vendor: 'nvidia' as const, name: 'H100', memory_mib: 81_920 };
   return {
     backend: 'aws',
-    region: 'us-east-1',
+    region: REGION,
     price,
     instance: {
       name,

@@ -3,6 +3,8 @@ import type { RunSpec } from '@dstack/contract/wire';
 import type { Random } from '@dstack/testkit/random';
 import { type JobScript, scriptCommand } from './job-script.ts';
 
+type Names = readonly string[];
+
 export class SimConfigurations {
   readonly #random: Random;
 
@@ -10,22 +12,25 @@ export class SimConfigurations {
     this.#random = random;
   }
 
-  task(): object {
-    return { type: 'task', ...this.#work(), ...this.#where(false) };
+  /** `volumes`: names that may be mounted. */
+  task(volumes: Names): object {
+    return { type: 'task', ...this.#work(this.#mounts(volumes)), ...this.#where(false) };
   }
 
-  gang(): object {
+  gang(volumes: Names): object {
     const nodes = this.#random.whole(2, 3);
-    return { type: 'task', nodes, ...this.#work(), ...this.#where(true) };
+    return { type: 'task', nodes, ...this.#work(this.#mounts(volumes)), ...this.#where(true) };
   }
 
-  schedule(): object {
-    return { type: 'task', schedule: { cron: '*/5 * * * *' }, ...this.#work() };
+  schedule(volumes: Names): object {
+    const schedule = { cron: '*/5 * * * *' };
+    return { type: 'task', schedule, ...this.#work(this.#mounts(volumes)) };
   }
 
-  service(): object {
+  service(volumes: Names): object {
     const isSplit = this.#random.chance(0.2);
-    const serving = isSplit ? this.#groups() : this.#serving();
+    const mounts = isSplit ? [] : this.#mounts(volumes);
+    const serving = isSplit ? this.#groups() : this.#serving(mounts);
     return { type: 'service', port: 80, ...serving, ...this.#where(false) };
   }
 
@@ -35,41 +40,58 @@ export class SimConfigurations {
     return configuration.groups ? this.#groups() : this.#replicas(configuration.scaling);
   }
 
-  #work(): object {
+  /** Of named volumes: one or two, some by the number of the node, some of several of which one will do. */
+  #mounts(volumes: Names): object[] {
     const random = this.#random;
+    if (volumes.length === 0 || random.chance(0.5)) return [];
+    const name = () => {
+      const one = random.pick(volumes) ?? '';
+      const kind = random.weighted({ one: 6, several: 2, ranked: 3, numbered: 1 });
+      if (kind === 'several') return [one, random.pick(volumes) ?? ''];
+      if (kind === 'ranked') return `data-\${{ dstack.node_rank }}`;
+      return kind === 'numbered' ? `data-\${{ dstack.job_num }}` : one;
+    };
+    const count = random.chance(0.2) ? 2 : 1;
+    return Array.from({ length: count }, (_, n) => ({ name: name(), path: `/volume-${n}` }));
+  }
+
+  #work(volumes: readonly object[]): object {
+    const random = this.#random;
+    const hasDirectory = random.chance(0.2);
     const script: JobScript = {
       seconds: random.chance(0.1) ? null : random.whole(1, 90),
       exitStatus: random.chance(0.7) ? 0 : random.whole(1, 2),
       stubborn: random.chance(0.1),
-      mounts: random.chance(0.2) ? 1 : 0,
+      mounts: volumes.length + (hasDirectory ? 1 : 0),
     };
     return {
       commands: [scriptCommand(script)],
-      ...(script.mounts > 0 ? { volumes: ['/data:/data'] } : {}),
+      volumes: [...volumes, ...(hasDirectory ? ['/data:/data'] : [])],
       ...(random.chance(0.2) ? { stop_duration: random.whole(5, 60) } : {}),
       ...(random.chance(0.2) ? { max_duration: random.whole(30, 600) } : {}),
     };
   }
 
-  #serverCommands(): string[] {
+  #serverCommands(mounts: number): string[] {
     const random = this.#random;
     const seconds = random.chance(0.3) ? random.whole(5, 300) : null;
-    return [scriptCommand({ seconds, exitStatus: 1, stubborn: false, mounts: 0 })];
+    return [scriptCommand({ seconds, exitStatus: 1, stubborn: false, mounts })];
   }
 
   #groups(): object {
     const random = this.#random;
     const group = (name: string) => {
-      return { name, commands: this.#serverCommands(), replicas: random.whole(1, 2) };
+      return { name, commands: this.#serverCommands(0), replicas: random.whole(1, 2) };
     };
     return { groups: ['front', 'back'].slice(random.whole(0, 1)).map(group) };
   }
 
-  #serving(): object {
+  #serving(volumes: readonly object[]): object {
     const random = this.#random;
     const scales = random.chance(0.4);
     return {
-      commands: this.#serverCommands(),
+      commands: this.#serverCommands(volumes.length),
+      volumes,
       ...(scales
         ? { replicas: { min: random.whole(0, 1), max: 3 }, scaling: { metric: 'rps', target: 2 } }
         : { replicas: random.whole(1, 3) }),

@@ -3,6 +3,7 @@
  * random times and losses. Agents outlive links and servers, like real ones.
  */
 import type {
+  AgentInfo,
   HostFacts,
   HostHealth,
   JobExit,
@@ -11,11 +12,15 @@ import type {
   JobState,
   PutJobAnswer,
   StopJob,
+  VolumeDirectory,
+  VolumeRemoval,
+  VolumeState,
 } from '@dstack/contract/agent';
 import type { Random } from '@dstack/testkit/random';
-import { AgentClient, AgentRefusal, AgentUnreachable } from '../../hosts/agent-client.ts';
+import { AgentRefusal, AgentUnreachable } from '../../hosts/agent-client.ts';
 import { describeJob, type JobScript } from './job-script.ts';
 import type { SimClock } from './sim-clock.ts';
+import { HostVolumes } from './sim-host-volumes.ts';
 
 const SECOND = 1_000_000;
 
@@ -46,19 +51,31 @@ export interface HostListener {
   onHealth(): void;
 }
 
+/** Sees what happens on hosts, at the moment when it happens. */
+export interface HostWatch {
+  /** The process begins. */
+  onStarted(host: SimHost, spec: JobSpecForAgent): void;
+  /** A volume that a job mounts is not there when its process is to begin. */
+  onVolumeMissing(host: SimHost, spec: JobSpecForAgent, directory: VolumeDirectory): void;
+  /** The directory of a volume is about to be deleted, or its host is. */
+  onVolumeDeleted(host: SimHost, directory: VolumeDirectory): void;
+}
+
 const EXITED: readonly JobPhase[] = ['exited'];
 const isLive = (phase: JobPhase): boolean => !EXITED.includes(phase);
 
 /** One host with its agent. */
 export class SimHost {
   readonly id: string;
-  readonly facts: HostFacts;
   readonly executor: 'docker' | 'process';
   readonly jobs = new Map<string, SimJob>();
+  readonly volumes: HostVolumes;
+  facts: HostFacts;
   readonly #clock: SimClock;
   readonly #random: Random;
   readonly #faults: HostFaults;
   readonly #outputs: Map<string, string>;
+  readonly #watch: HostWatch;
   readonly #listeners = new Set<HostListener>();
   #reachable = false;
   #failing = false;
@@ -74,6 +91,7 @@ export class SimHost {
       readonly executor: 'docker' | 'process';
       /** The output of every job, kept after the host has ended. */
       readonly outputs: Map<string, string>;
+      readonly watch: HostWatch;
     },
   ) {
     this.id = id;
@@ -83,6 +101,23 @@ export class SimHost {
     this.#random = parts.random;
     this.#faults = parts.faults;
     this.#outputs = parts.outputs;
+    this.#watch = parts.watch;
+    this.volumes = new HostVolumes({
+      isMounted: (id) => this.running.some(({ spec }) => mountsVolume(spec, id)),
+      onDelete: (directory) => this.#watch.onVolumeDeleted(this, directory),
+    });
+  }
+
+  get info(): AgentInfo {
+    return {
+      version: '0',
+      features: ['volumes'],
+      protocol: { min: 1, max: 1 },
+      server_id: null,
+      executor: this.executor,
+      host: this.facts,
+      time: null,
+    };
   }
 
   get isReachable(): boolean {
@@ -115,6 +150,8 @@ export class SimHost {
     this.jobs.clear();
     this.setReachable(false);
     this.#ended = true;
+    for (const id of this.volumes.own.volumes)
+      this.#watch.onVolumeDeleted(this, { id, path: null });
   }
 
   listen(listener: HostListener): () => void {
@@ -184,6 +221,24 @@ export class SimHost {
     job.deleted = true;
   }
 
+  putVolume(id: string, place: { readonly path: string | null }): void {
+    if (this.#random.chance(this.#faults.refusal)) {
+      throw new AgentRefusal(409, 'volume_failed', 'No space left on device');
+    }
+    this.volumes.put(id, place);
+  }
+
+  volumeState(id: string, { path }: { readonly path: string | null }): VolumeState {
+    this.volumes.require({ id, path });
+    // Its size is 10 GB.
+    const grows = this.#random.chance(0.1);
+    return { used_bytes: grows ? this.#random.whole(0, 15) * 2 ** 30 : null };
+  }
+
+  deleteVolume(id: string, place: { readonly path: string | null }): VolumeRemoval {
+    return { deleted: this.volumes.remove(id, place, this.#random.chance(0.3)) };
+  }
+
   /** A command over a link: it may be lost before or after it was carried out. */
   async command<T>(carryOut: () => T): Promise<T> {
     await this.#clock.delay(this.#random.whole(100, 5_000));
@@ -236,6 +291,16 @@ export class SimHost {
   }
 
   #run(job: SimJob): void {
+    const missing = job.spec.mounts.find(
+      ({ volume }) => volume && !this.volumes.has(volume),
+    )?.volume;
+    if (missing) {
+      this.#watch.onVolumeMissing(this, job.spec, missing);
+      const message = 'The directory of the volume is not on this host any more';
+      this.#exit(job, { status: null, reason: 'volume_error', message });
+      return;
+    }
+    this.#watch.onStarted(this, job.spec);
     const at = {
       ssh_port: 40_000 + this.#random.whole(0, 9_999),
       working_dir: '/',
@@ -292,28 +357,6 @@ export class SimHost {
   }
 }
 
-/** Commands to a scripted agent, in place of those over a socket. */
-export class ScriptedClient extends AgentClient {
-  readonly #host: SimHost;
-
-  constructor(host: SimHost) {
-    super({ dial: () => Promise.reject(new Error('there is no socket')) as never, token: '' });
-    this.#host = host;
-  }
-
-  override putJob(spec: JobSpecForAgent): Promise<PutJobAnswer> {
-    return this.#host.command(() => this.#host.put(spec));
-  }
-
-  override startJob(id: string): Promise<JobState> {
-    return this.#host.command(() => this.#host.start(id));
-  }
-
-  override stopJob(id: string, order: StopJob): Promise<JobState> {
-    return this.#host.command(() => this.#host.stop(id, order));
-  }
-
-  override deleteJob(id: string): Promise<void> {
-    return this.#host.command(() => this.#host.remove(id));
-  }
+export function mountsVolume({ mounts }: JobSpecForAgent, id: string): boolean {
+  return mounts.some(({ volume }) => volume?.id === id);
 }

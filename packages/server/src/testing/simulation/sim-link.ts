@@ -5,8 +5,9 @@ import type { JobState } from '@dstack/contract/agent';
 import type { Random } from '@dstack/testkit/random';
 import type { HostLinkOptions } from '../../hosts/host-link.ts';
 import type { Link } from '../../hosts/hosts.ts';
+import { ScriptedClient } from './scripted-client.ts';
 import type { SimClock } from './sim-clock.ts';
-import { ScriptedClient, type SimHost } from './sim-hosts.ts';
+import type { SimHost } from './sim-hosts.ts';
 
 const RECONNECT_MIN = 200_000;
 const RECONNECT_MAX = 30_000_000;
@@ -75,17 +76,8 @@ export class SimLink implements Link {
       onUnreachable: () => this.#break(connection),
       onHealth: () => this.#queue(connection, async () => this.#sink.health(this.#host.health)),
     });
-    const info = {
-      version: '0',
-      features: [],
-      protocol: { min: 1, max: 1 },
-      server_id: null,
-      executor: this.#host.executor,
-      host: this.#host.facts,
-      time: null,
-    };
     this.#queue(connection, async () => {
-      await this.#sink.connected(info);
+      await this.#sink.connected(this.#host.info);
       this.#sent.clear();
       const states = this.#host.states;
       const stored = await this.#sink.sync(states);

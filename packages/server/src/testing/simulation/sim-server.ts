@@ -1,6 +1,6 @@
 /** One server of a simulation: the real loops, effects and hosts, on a store that it shares. */
 
-import { remoteBackend } from '@dstack/backends';
+import { type Backend, directoryVolumes, remoteBackend } from '@dstack/backends';
 import {
   buildJobSpecs,
   type Change,
@@ -17,6 +17,7 @@ import { effects } from '../../effects/carry-out.ts';
 import { Drain } from '../../effects/drain.ts';
 import { effectIsOurs } from '../../effects/effect-owner.ts';
 import { JobStarter } from '../../effects/start-job.ts';
+import { directoryAgents } from '../../hosts/directory-agents.ts';
 import { HealthIntake } from '../../hosts/health-intake.ts';
 import { temporary } from '../../hosts/host-error.ts';
 import { Hosts } from '../../hosts/hosts.ts';
@@ -31,7 +32,7 @@ import { instanceOffers } from '../../offers/instance-offers.ts';
 import { offerSource } from '../../offers/offer-source.ts';
 import type { ProjectBackends } from '../../offers/project-backends.ts';
 import { PortStore } from './port-store.ts';
-import type { SimWorld } from './sim-backends.ts';
+import { LOCAL_FREEDOMS, type SimWorld } from './sim-backends.ts';
 import type { SimClock } from './sim-clock.ts';
 import { SimLink } from './sim-link.ts';
 
@@ -110,12 +111,7 @@ export class SimServer {
       starter: new JobStarter({
         ...{ store, defaultRegistry: null, pushKeys: () => {} },
         blobs: { get: async () => null },
-        local: {
-          projects: new Set(['first', 'second']),
-          trusted: false,
-          mounts: false,
-          users: false,
-        },
+        local: { projects: new Set(['first', 'second']), ...LOCAL_FREEDOMS },
       }),
       drain: new Drain({ store, services: this.#services(), now }),
       now,
@@ -193,18 +189,25 @@ export class SimServer {
     return world.host(hostId, { cpus: 8, gpus: 0 }, 'docker');
   }
 
-  /** SSH hosts are released over this server's own links. */
+  /** SSH hosts and directories are looked after over this server's own links. */
   #backends(store: Store): ProjectBackends {
     const { backends } = this.#parts;
+    const volumes = directoryVolumes(directoryAgents({ store, hosts: this.#hosts }));
     const remote = remoteBackend({
       hostOf: fleetHostReader(store),
       removeAgent: (id) => this.#links.removeAgent(id),
-      volumes: null,
+      volumes,
     });
+    const linked = (backend: Backend): Backend =>
+      backend.name === 'local' ? { ...backend, volumes } : backend;
     return {
       ...backends,
-      find: async (projectId, name) =>
-        name === remote.name ? remote : await backends.find(projectId, name),
+      of: async (projectId) => (await backends.of(projectId)).map(linked),
+      find: async (projectId, name) => {
+        if (name === remote.name) return remote;
+        const found = await backends.find(projectId, name);
+        return found && linked(found);
+      },
     };
   }
 
@@ -216,14 +219,14 @@ export class SimServer {
 
   #sshHost({ instanceId, access }: HostAccessRecord): HostConnection {
     const { clock, random, world } = this.#parts;
-    const gpus = access.kind === 'ssh' && access.login.hostname.includes('gpu') ? 1 : 0;
+    const hostname = access.kind === 'ssh' ? access.login.hostname : '';
     let isDeployed = false;
     return this.#agent(
       async () => {
         if (isDeployed) return;
         await clock.delay(random.whole(200, 5_000) * 1000);
         if (random.chance(world.parts.hostFaults.lostAnswer)) throw temporary('not yet');
-        world.host(instanceId, { cpus: 8, gpus }, 'docker').setReachable(true);
+        world.sshHost(instanceId, hostname).setReachable(true);
         isDeployed = true;
       },
       async () => {

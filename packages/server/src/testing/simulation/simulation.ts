@@ -4,38 +4,28 @@
  * same seed gives the same story, to the last microsecond.
  */
 
-import { generateKeyPairSync } from 'node:crypto';
 import { NO_FAULTS } from '@dstack/backends/sim';
 import { isJobRunning, isRunFinished } from '@dstack/contract/status';
-import {
-  type Change,
-  DEFAULT_JOB_SPEC_SETTINGS,
-  DEFAULT_RUN_SPEC_SETTINGS,
-  latestSubmissions,
-} from '@dstack/core';
-import { openMemoryStore, type ProjectRecord, type Store, type UserRecord } from '@dstack/store';
+import { type Change, latestSubmissions } from '@dstack/core';
+import { openMemoryStore, type ProjectRecord, type Store } from '@dstack/store';
 import { Random } from '@dstack/testkit/random';
 import { pino } from 'pino';
-import type { HttpDeps } from '../../http/ports.ts';
-import { createProject } from '../../http/projects/service.ts';
-import { createUser } from '../../http/users/service.ts';
 import { capacityHints } from '../../offers/capacity-hints.ts';
+import type { ProjectBackends } from '../../offers/project-backends.ts';
+import { Breach } from './breach.ts';
 import { doFault, FAULTS } from './faults.ts';
-import {
-  Breach,
-  checkBlocks,
-  checkEvents,
-  checkNothingLeft,
-  checkOutput,
-  checkQuiet,
-  isQuiet,
-  type Scene,
-  Watch,
-} from './invariants.ts';
+import { checkEvents, checkNothingLeft, checkOutput } from './final-checks.ts';
+import { checkBlocks, checkQuiet, isQuiet } from './invariants.ts';
+import type { Scene } from './scene.ts';
 import { SimWorld } from './sim-backends.ts';
 import { SimClock } from './sim-clock.ts';
-import { ENGINE_SETTINGS, SimServer } from './sim-server.ts';
+import { makeProjects } from './sim-projects.ts';
+import { SimServer } from './sim-server.ts';
 import { SimUsers } from './sim-users.ts';
+import { checkNoVolumesLeft, checkVolumes, checkVolumesAtRest } from './volume-checks.ts';
+import { VolumeWatch } from './volume-watch.ts';
+import { Watch } from './watch.ts';
+import { type StoreWatch, watchedStore } from './watched-store.ts';
 
 const SECOND = 1_000_000;
 
@@ -45,6 +35,8 @@ export interface SimulationOptions {
   readonly steps: number;
   /** Receives each event, for the search for a fault. */
   readonly onStep?: (text: string) => void;
+  /** Receives the database as a fault has left it. */
+  readonly onBreach?: (store: Store) => Promise<void>;
 }
 
 export interface SimulationResult {
@@ -65,18 +57,24 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     await simulation.calmDown();
     await simulation.end();
     return simulation.result;
+  } catch (error) {
+    await simulation.reportBreach();
+    throw error;
   } finally {
     await simulation.close();
   }
 }
-
-const SSH_KEY = testKey();
 
 class Simulation {
   readonly #options: SimulationOptions;
   readonly #clock = new SimClock();
   readonly #random: Random;
   readonly #watch = new Watch();
+  readonly #volumes = new VolumeWatch({
+    job: (id) => this.#watch.job(id),
+    hosts: () => this.#world.hosts.values(),
+    onBreach: (breach) => this.#onFailure(breach),
+  });
   readonly #world: SimWorld;
   readonly #failures: unknown[] = [];
   #store: Store | null = null;
@@ -94,6 +92,7 @@ class Simulation {
     this.#world = new SimWorld({
       clock: this.#clock,
       random: this.#random,
+      watch: this.#volumes,
       hostFaults: { lostAnswer: 0.05, refusal: 0.02, crash: 0.1 },
       cloudFaults: {
         ...{ noCapacity: 0.2, quota: 6, error: 0.1, rateLimit: 0.02, lostResponse: 0.05 },
@@ -122,15 +121,11 @@ class Simulation {
     const plain = { encrypt: (text: string) => text, decrypt: (text: string) => text };
     const logger = pino({ level: 'silent' });
     const store = await openMemoryStore({ now, newId, logger, cipher: plain });
-    this.#store = this.#watched(store);
-    const { deps, user, projects } = await this.#people(this.#store);
-    this.#projects = projects;
-    this.#users = new SimUsers({
-      ...{ deps, user, projects, now, store: this.#store },
-      random: this.#random,
-      sshKey: SSH_KEY,
-    });
-    await this.#users.makeFleets();
+    this.#store = watchedStore(store, this.#storeWatch(store));
+    const made = await makeProjects({ store: this.#store, now, newId, backends: this.#backends });
+    this.#projects = made.projects;
+    this.#users = new SimUsers({ ...made, now, store: this.#store, random: this.#random });
+    await this.#users.begin();
     await this.#startServer();
     await this.#startServer();
     await this.#run(30);
@@ -158,6 +153,7 @@ class Simulation {
     for (const host of this.#world.hosts.values()) {
       host.setReachable(true);
       host.setFailing(false);
+      host.volumes.setSharesMounted(true);
     }
     if (this.#servers.length === 0) await this.#startServer();
     await this.#rest();
@@ -170,11 +166,12 @@ class Simulation {
     await this.#run(3600);
     await this.#mustBeQuiet();
     await this.#checkServices();
+    await checkVolumesAtRest(this.#scene());
   }
 
   /** Everything is stopped: nothing may be left anywhere. */
   async end(): Promise<void> {
-    await this.#users?.stopAll();
+    await this.#users?.runs.stopAll();
     await this.#run(1800);
     const scene = this.#scene();
     const left = await scene.store.runs.list({ onlyActive: true, projectIds: null });
@@ -184,7 +181,10 @@ class Simulation {
       const states = jobs.map((job) => `${job.name}#${job.submissionNum}:${job.status}`).join(' ');
       throw new Breach(1, `${run.name} was stopped and is ${run.status} (${states})`);
     }
-    await this.#users?.deleteFleets();
+    await this.#users?.volumes.deleteAll();
+    await this.#run(600);
+    await checkNoVolumesLeft(scene);
+    await this.#users?.fleets.deleteAll();
     await this.#run(1800);
     await checkNothingLeft(scene);
     const { machines, groups } = this.#world.provider.tables;
@@ -196,6 +196,10 @@ class Simulation {
     const [server] = this.#servers;
     if (server) await checkOutput(scene, server.logs);
     this.#throwFailure();
+  }
+
+  async reportBreach(): Promise<void> {
+    if (this.#store) await this.#options.onBreach?.(this.#store);
   }
 
   async close(): Promise<void> {
@@ -230,28 +234,32 @@ class Simulation {
     await this.#startServer();
   }
 
-  async #startServer(): Promise<void> {
-    const store = this.#store;
-    if (!store) return;
-    const [first, second, third] = this.#projects;
+  get #backends(): ProjectBackends {
     const { cloud, pods, local } = this.#world;
     const of = async (projectId: string) => {
+      const [first, second, third] = this.#projects;
       if (projectId === first?.id) return [local, cloud];
       if (projectId === second?.id) return [local];
       return projectId === third?.id ? [cloud, pods] : [];
     };
+    return {
+      of,
+      find: async (projectId, name) =>
+        (await of(projectId)).find((backend) => backend.name === name) ?? null,
+      state: async (projectId) => ({
+        ...{ abilities: [], localOff: null },
+        hints: capacityHints(await of(projectId)),
+      }),
+    };
+  }
+
+  async #startServer(): Promise<void> {
+    const store = this.#store;
+    if (!store) return;
     const server = new SimServer({
       name: `server-${++this.#names}`,
       ...{ store, world: this.#world, clock: this.#clock, random: this.#random },
-      backends: {
-        of,
-        find: async (projectId, name) =>
-          (await of(projectId)).find((backend) => backend.name === name) ?? null,
-        state: async (projectId) => ({
-          ...{ abilities: [], localOff: null },
-          hints: capacityHints(await of(projectId)),
-        }),
-      },
+      backends: this.#backends,
       drainSeconds: () => this.#drainSeconds(),
       onApplied: () => {},
     });
@@ -281,6 +289,7 @@ class Simulation {
     }
     this.#checks += 1;
     await checkQuiet(this.#scene());
+    await checkVolumes(this.#scene());
   }
 
   async #mustBeQuiet(): Promise<void> {
@@ -311,25 +320,19 @@ class Simulation {
   }
 
   /** Every write of the engine is checked, in the order of the commits. */
-  #watched(store: Store): Store {
-    const { engine } = store;
-    const apply: typeof engine.apply = async (changes, signals) => {
-      this.#watch.applying(changes);
-      const outcome = await engine.apply(changes, signals);
-      if (outcome === 'applied') await this.#onCommitted(store, changes);
-      return outcome;
+  #storeWatch(store: Store): StoreWatch {
+    return {
+      applying: (changes) => this.#watch.applying(changes),
+      submitted: (jobs) => this.#watch.inserted(jobs),
+      created: (volume) => this.#volumes.created(volume),
+      applied: (changes) => this.#onCommitted(store, changes),
     };
-    const submitRun: typeof engine.submitRun = async (submit) => {
-      const outcome = await engine.submitRun(submit);
-      if (outcome.type === 'submitted') this.#watch.inserted(outcome.jobs);
-      return outcome;
-    };
-    return { ...store, engine: { ...engine, apply, submitRun } };
   }
 
   async #onCommitted(store: Store, changes: readonly Change[]): Promise<void> {
     try {
       this.#watch.applied(changes);
+      this.#volumes.applied(changes);
       for (const change of changes) {
         if (change.type === 'instance.update') await checkBlocks(store, change);
       }
@@ -337,44 +340,4 @@ class Simulation {
       this.#onFailure(error);
     }
   }
-
-  async #people(store: Store) {
-    const pair = { privateKey: SSH_KEY.private, publicKey: SSH_KEY.public };
-    const deps = {
-      store,
-      keys: { user: async () => pair, project: async () => pair },
-      images: { find: async () => null },
-      offers: { answer: async () => new Map() },
-      expectHosts: () => {},
-      context: () => ({
-        now: this.#clock.now,
-        newId: () => this.#random.uuid(),
-        settings: ENGINE_SETTINGS,
-      }),
-      settings: {
-        permissions: { allow_non_admins_manage_ssh_fleets: true },
-        runSpecs: DEFAULT_RUN_SPEC_SETTINGS,
-        jobSpecs: DEFAULT_JOB_SPEC_SETTINGS,
-        defaultRegistry: null,
-      },
-      log: pino({ level: 'silent' }),
-    } as unknown as HttpDeps;
-    const request = { username: 'ann', global_role: 'admin', email: null, active: true } as const;
-    const user: UserRecord = await createUser(deps, request, null, 'token');
-    const projects: ProjectRecord[] = [];
-    for (const project_name of ['first', 'second', 'third']) {
-      const asked = { project_name, is_public: false, templates_repo: null };
-      projects.push(await createProject(deps, asked, user));
-    }
-    return { deps, user, projects };
-  }
-}
-
-/** Never used to log in anywhere; generated anew for each process. */
-function testKey(): { readonly public: string; readonly private: string } {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return {
-    public: 'ecdsa-sha2-nistp256 AAAA simulation',
-    private: privateKey.export({ type: 'sec1', format: 'pem' }).toString(),
-  };
 }

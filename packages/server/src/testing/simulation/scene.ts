@@ -1,0 +1,14 @@
+import type { Id } from '@dstack/core';
+import type { Store } from '@dstack/store';
+import type { SimWorld } from './sim-backends.ts';
+import type { SimServer } from './sim-server.ts';
+
+/** All that the invariants are about, at one moment. */
+export interface Scene {
+  readonly store: Store;
+  readonly world: SimWorld;
+  readonly servers: readonly SimServer[];
+  readonly projects: readonly { readonly id: Id; readonly name: string }[];
+  readonly now: () => number;
+  readonly newId: () => Id;
+}

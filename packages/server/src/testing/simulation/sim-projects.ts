@@ -1,0 +1,73 @@
+/** The projects of a simulation, and the API as the people in them use it. */
+import { generateKeyPairSync } from 'node:crypto';
+import { DEFAULT_JOB_SPEC_SETTINGS, DEFAULT_RUN_SPEC_SETTINGS } from '@dstack/core';
+import type { ProjectRecord, Store, UserRecord } from '@dstack/store';
+import { pino } from 'pino';
+import type { HttpDeps } from '../../http/ports.ts';
+import { createProject } from '../../http/projects/service.ts';
+import { createUser } from '../../http/users/service.ts';
+import type { ProjectBackends } from '../../offers/project-backends.ts';
+import { ENGINE_SETTINGS } from './sim-server.ts';
+
+const SSH_KEY = testKey();
+
+export interface SimProjects {
+  readonly deps: HttpDeps;
+  readonly user: UserRecord;
+  readonly projects: readonly ProjectRecord[];
+  readonly sshKey: typeof SSH_KEY;
+}
+
+export async function makeProjects({
+  store,
+  now,
+  newId,
+  backends,
+}: {
+  readonly store: Store;
+  readonly now: () => number;
+  readonly newId: () => string;
+  readonly backends: Pick<ProjectBackends, 'state'>;
+}): Promise<SimProjects> {
+  const pair = { privateKey: SSH_KEY.private, publicKey: SSH_KEY.public };
+  const deps = {
+    store,
+    backends,
+    keys: { user: async () => pair, project: async () => pair },
+    images: { find: async () => null },
+    offers: { answer: async () => new Map() },
+    expectHosts: () => {},
+    context: () => ({ now: now(), newId, settings: ENGINE_SETTINGS }),
+    settings: {
+      permissions: { allow_non_admins_manage_ssh_fleets: true },
+      runSpecs: DEFAULT_RUN_SPEC_SETTINGS,
+      jobSpecs: DEFAULT_JOB_SPEC_SETTINGS,
+      defaultRegistry: null,
+    },
+    log: pino({ level: 'silent' }),
+  } as unknown as HttpDeps;
+  const request = { username: 'ann', global_role: 'admin', email: null, active: true } as const;
+  const user = await createUser(deps, request, null, 'token');
+  const projects: ProjectRecord[] = [];
+  for (const project_name of ['first', 'second', 'third']) {
+    const asked = { project_name, is_public: false, templates_repo: null };
+    projects.push(await createProject(deps, asked, user));
+  }
+  const [first, , third] = projects;
+  for (const project of [first, third]) {
+    if (!project) continue;
+    const plain = { config: {}, sourceConfig: null, auth: {}, sourceAuth: null };
+    const row = { id: newId(), projectId: project.id, type: 'aws' } as const;
+    await store.backends.insert({ ...row, ...plain, createdAt: now(), updatedAt: now() });
+  }
+  return { deps, user, projects, sshKey: SSH_KEY };
+}
+
+/** Never used to log in anywhere; generated anew for each process. */
+function testKey(): { readonly public: string; readonly private: string } {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return {
+    public: 'ecdsa-sha2-nistp256 AAAA simulation',
+    private: privateKey.export({ type: 'sec1', format: 'pem' }).toString(),
+  };
+}

@@ -1,0 +1,134 @@
+/** Actions of users on the fleets of a simulation. */
+import { FleetSpec } from '@dstack/contract/wire';
+import { createExport, deleteExport } from '../../http/exports/service.ts';
+import { applyFleet } from '../../http/fleets/apply.ts';
+import { deleteFleets, deleteInstances } from '../../http/fleets/delete.ts';
+import { SHARED_PATH } from './sim-backends.ts';
+import type { UserParts } from './user-parts.ts';
+
+/** Names of the fleets, the project of each, and their specs. */
+const FLEETS = [
+  { project: 0, name: 'cloud', nodes: { min: 0, max: 3 }, blocks: 2 },
+  { project: 0, name: 'own', nodes: { min: 0, max: 2 }, backends: ['remote'] },
+  {
+    ...{ project: 1, name: 'cluster', placement: 'cluster', hosts: ['c1', 'c2', 'c3'] },
+    shared_volumes_path: SHARED_PATH,
+  },
+  { project: 1, name: 'split', hosts: ['gpu1', 's2'], blocks: 4 },
+  {
+    ...{ project: 2, name: 'keep', nodes: { min: 1, max: 2 }, placement: 'cluster' },
+    backends: ['aws'],
+  },
+  { project: 1, name: 'side', nodes: { min: 0, max: 2 }, backends: ['remote'] },
+  {
+    ...{ project: 2, name: 'pods', nodes: { min: 0, max: 3 }, placement: 'cluster' },
+    backends: ['runpod'],
+  },
+] as const;
+
+type Fleet = (typeof FLEETS)[number];
+
+export class UserFleets {
+  readonly #parts: UserParts;
+
+  constructor(parts: UserParts) {
+    this.#parts = parts;
+  }
+
+  async makeAll(): Promise<void> {
+    for (const fleet of FLEETS) await this.#apply(fleet, {});
+  }
+
+  async deleteAll(): Promise<void> {
+    for (const fleet of FLEETS) await this.#delete(fleet);
+  }
+
+  async resize(): Promise<void> {
+    const { random } = this.#parts;
+    await this.#apply(FLEETS[random.pick([0, 1, 4, 5, 6]) ?? 0], { max: random.whole(1, 4) });
+  }
+
+  async change(): Promise<void> {
+    const { random } = this.#parts;
+    await this.#apply(FLEETS[random.pick([0, 4, 6]) ?? 0], { cpu: random.pick([1, 16, 64]) });
+  }
+
+  async delete(): Promise<void> {
+    await this.#delete(this.#parts.random.pick(FLEETS));
+  }
+
+  async restore(): Promise<void> {
+    await this.#apply(this.#parts.random.pick(FLEETS), {});
+  }
+
+  async deleteInstance(): Promise<void> {
+    const { deps, random, user, projects } = this.#parts;
+    const fleet = FLEETS[random.pick([0, 1, 4, 5, 6]) ?? 0];
+    const project = fleet && projects[fleet.project];
+    if (!fleet || !project) return;
+    const request = { name: fleet.name, instance_nums: [random.whole(0, 2)] };
+    await deleteInstances(deps, project, request, user);
+  }
+
+  /** Exports the fleets of the second project to the others, or ends that. */
+  async share(): Promise<void> {
+    const { deps, user, projects } = this.#parts;
+    const [first, owner, third] = projects;
+    if (!first || !owner || !third) return;
+    const known = await deps.store.exports.byName(owner.id, 'pool');
+    if (known) await deleteExport(deps, owner, 'pool', user);
+    else {
+      await createExport(
+        deps,
+        owner,
+        {
+          name: 'pool',
+          is_global: false,
+          importer_projects: [first.name, third.name],
+          exported_fleets: ['cluster', 'split'],
+          exported_gateways: [],
+        },
+        user,
+      );
+    }
+  }
+
+  async #apply(
+    fleet: Fleet | undefined,
+    change: { readonly max?: number; readonly cpu?: number | undefined },
+  ): Promise<void> {
+    const { deps, user, projects, sshKey } = this.#parts;
+    const project = fleet && projects[fleet.project];
+    if (!fleet || !project) return;
+    const { name } = fleet;
+    const own =
+      'hosts' in fleet
+        ? { ssh_config: { user: 'root', ssh_key: sshKey, hosts: [...fleet.hosts] } }
+        : { nodes: { ...fleet.nodes, max: change.max ?? fleet.nodes.max } };
+    const spec = FleetSpec.parse({
+      configuration: {
+        ...{ type: 'fleet', name, ...own },
+        ...('placement' in fleet ? { placement: fleet.placement } : {}),
+        ...('blocks' in fleet ? { blocks: fleet.blocks } : {}),
+        ...('shared_volumes_path' in fleet
+          ? { shared_volumes_path: fleet.shared_volumes_path }
+          : {}),
+        ...('backends' in fleet ? { backends: fleet.backends } : {}),
+        ...(change.cpu === undefined
+          ? {}
+          : { resources: { cpu: `${change.cpu}..`, memory: '1GB..' } }),
+      },
+      profile: {},
+    });
+    const request = { plan: { spec, current_resource: null }, force: true };
+    await applyFleet(deps, project, request as Parameters<typeof applyFleet>[2], {
+      ...{ user, role: 'admin' },
+    });
+  }
+
+  async #delete(fleet: Fleet | undefined): Promise<void> {
+    const { deps, user, projects } = this.#parts;
+    const project = fleet && projects[fleet.project];
+    if (fleet && project) await deleteFleets(deps, project, [fleet.name], user);
+  }
+}

@@ -1,0 +1,10 @@
+import type { Store } from '@dstack/store';
+import type { Random } from '@dstack/testkit/random';
+import type { SimProjects } from './sim-projects.ts';
+
+/** What users act with. */
+export interface UserParts extends SimProjects {
+  readonly store: Store;
+  readonly random: Random;
+  readonly now: () => number;
+}

@@ -1,0 +1,135 @@
+/** Actions of users on the runs of a simulation. */
+import { isRunFinished } from '@dstack/contract/status';
+import type { RunSpec } from '@dstack/contract/wire';
+import { RunSpec as RunSpecSchema } from '@dstack/contract/wire';
+import type { RunRecord } from '@dstack/core';
+import type { ProjectRecord } from '@dstack/store';
+import { applyRun } from '../../http/runs/apply.ts';
+import { deleteRuns, stopRuns } from '../../http/runs/service.ts';
+import { SimConfigurations } from './sim-configurations.ts';
+import type { UserParts } from './user-parts.ts';
+import type { UserVolumes } from './user-volumes.ts';
+
+const MOST_RUNS = 40;
+
+interface UserRunsParts extends UserParts {
+  readonly volumes: UserVolumes;
+}
+
+export class UserRuns {
+  readonly #parts: UserRunsParts;
+  readonly #configurations: SimConfigurations;
+  #names = 0;
+
+  constructor(parts: UserRunsParts) {
+    this.#parts = parts;
+    this.#configurations = new SimConfigurations(parts.random);
+  }
+
+  /** Above the limit one is stopped instead. */
+  async submit(kind: 'task' | 'gang' | 'service' | 'schedule'): Promise<void> {
+    const { random, projects, volumes } = this.#parts;
+    if ((await this.#active()).length >= MOST_RUNS) return await this.stop();
+    const project = random.pick(projects);
+    if (!project) return;
+    const configuration = this.#configurations[kind](await volumes.namesIn(project));
+    await this.#apply(project, this.#spec(`run-${++this.#names}`, configuration));
+  }
+
+  async stop(): Promise<void> {
+    const { deps, random, user, projects } = this.#parts;
+    const run = random.pick(await this.#active());
+    const project = projects.find((one) => one.id === run?.projectId);
+    if (!run || !project) return;
+    await stopRuns(deps, project, { names: [run.name], abort: random.chance(0.3) }, user);
+  }
+
+  async stopAll(): Promise<void> {
+    const { deps, user } = this.#parts;
+    for (const project of this.#parts.projects) {
+      const names = (await this.#active()).map((run) => run.name);
+      await stopRuns(deps, project, { names, abort: false }, user);
+    }
+  }
+
+  async updateService(): Promise<void> {
+    const { random } = this.#parts;
+    await this.#update(
+      (run) => run.spec.configuration.type === 'service',
+      (configuration) => ({
+        ...configuration,
+        ...(random.chance(0.5) ? { env: { VERSION: String(random.whole(1, 999)) } } : {}),
+        ...(random.chance(0.5) ? this.#configurations.resized(configuration) : {}),
+      }),
+    );
+  }
+
+  async updatePriority(): Promise<void> {
+    const { random } = this.#parts;
+    await this.#update(
+      () => true,
+      (configuration) => ({ ...configuration, priority: random.whole(0, 100) }),
+    );
+  }
+
+  async request(): Promise<void> {
+    const { store, random, now } = this.#parts;
+    const services = (await this.#active()).filter((run) => run.serviceSpec !== null);
+    const run = random.pick(services);
+    if (!run) return;
+    const second = Math.floor(now() / 1_000_000);
+    const counts = [{ runId: run.id, second, requests: random.whole(0, 400) }];
+    await store.services.addRequests('users', counts, { signals: [{ kind: 'run', id: run.id }] });
+  }
+
+  /** Refused while it is active. */
+  async delete(): Promise<void> {
+    const { deps, random, user, projects } = this.#parts;
+    const project = random.pick(projects);
+    const name = `run-${random.whole(1, Math.max(1, this.#names))}`;
+    if (project) await deleteRuns(deps, project, [name], user);
+  }
+
+  /** Another run under a used name: it follows a finished one, or is refused. */
+  async replace(): Promise<void> {
+    const { random, projects, volumes } = this.#parts;
+    const project = random.pick(projects);
+    if (!project) return;
+    const name = `run-${random.whole(1, Math.max(1, this.#names))}`;
+    const configuration = this.#configurations.task(await volumes.namesIn(project));
+    await this.#apply(project, this.#spec(name, configuration));
+  }
+
+  #spec(name: string, configuration: object): RunSpec {
+    return RunSpecSchema.parse({
+      run_name: name,
+      configuration: { ...configuration, name, image: 'busybox' },
+      ssh_key_pub: this.#parts.sshKey.public,
+    });
+  }
+
+  #apply(project: ProjectRecord, spec: RunSpec): Promise<unknown> {
+    const { deps, user } = this.#parts;
+    return applyRun(deps, project, user, {
+      plan: { run_spec: spec, current_resource: null },
+      force: true,
+    } as Parameters<typeof applyRun>[3]);
+  }
+
+  async #active(): Promise<RunRecord[]> {
+    const views = await this.#parts.store.runs.list({ onlyActive: true, projectIds: null });
+    return views.map((view) => view.run).filter((run) => !isRunFinished(run.status));
+  }
+
+  async #update(
+    concerns: (run: RunRecord) => boolean,
+    change: (configuration: RunSpec['configuration']) => object,
+  ): Promise<void> {
+    const { random, projects } = this.#parts;
+    const run = random.pick((await this.#active()).filter(concerns));
+    const project = projects.find((one) => one.id === run?.projectId);
+    if (!run || !project) return;
+    const configuration = change(run.spec.configuration) as RunSpec['configuration'];
+    await this.#apply(project, RunSpecSchema.parse({ ...run.spec, configuration }));
+  }
+}

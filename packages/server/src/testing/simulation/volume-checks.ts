@@ -1,0 +1,155 @@
+/** The invariants of volumes: those of moments without work, and those of the end of a story. */
+import {
+  isAttached,
+  isAttaching,
+  isDetaching,
+  isJobFinished,
+  isRunFinished,
+  isVolumeActive,
+  isVolumePassing,
+  isVolumeSubmitted,
+} from '@dstack/contract/status';
+import { type AttachmentRecord, latestSubmissions, type VolumeRecord } from '@dstack/core';
+import { Breach } from './breach.ts';
+import { volumeNamesOf } from './job-script.ts';
+import type { Scene } from './scene.ts';
+import { VOLUMES_OF_USERS } from './sim-backends.ts';
+
+const MINUTE = 60_000_000;
+
+/**
+ * The sweep finds what signals and alarms have missed within a minute; later than that is a fault.
+ */
+const OVERDUE = 1.25 * MINUTE;
+
+/** Deadlines of passing statuses, and the sweep. */
+const CREATION = 11.5 * MINUTE;
+const PROVISIONING = 21.5 * MINUTE;
+const ATTACHING = 6.5 * MINUTE;
+
+export async function checkVolumes(scene: Scene): Promise<void> {
+  const views = await scene.store.volumes.list({ projectIds: null, onlyActive: true });
+  for (const { volume, attachments } of views) {
+    checkWait(scene, volume);
+    for (const attachment of attachments) await checkAttachment(scene, volume, attachment);
+  }
+  await checkFreeVolumes(scene);
+  await checkProvider(scene);
+}
+
+/** 1: each wait of a volume has an end. */
+function checkWait({ now }: Scene, volume: VolumeRecord): void {
+  const { name, status, createdAt, statusChangedAt, nextPassAt } = volume;
+  if (nextPassAt !== null && nextPassAt < now() - OVERDUE) {
+    throw new Breach(1, `volume ${name} (${status}) is overdue`);
+  }
+  if (!isVolumePassing(status) || volume.toBeDeleted) return;
+  const since = isVolumeSubmitted(status) ? createdAt : statusChangedAt;
+  const limit = isVolumeSubmitted(status) ? CREATION : PROVISIONING;
+  if (nextPassAt === null || now() - since > limit) {
+    throw new Breach(1, `volume ${name} has been ${status} for ${(now() - since) / 1_000_000} s`);
+  }
+}
+
+/** 1: nothing is on its way for ever, and nothing stays where nobody needs it. */
+async function checkAttachment(
+  { store, now }: Scene,
+  volume: VolumeRecord,
+  { status, statusChangedAt, instanceId }: AttachmentRecord,
+): Promise<void> {
+  const what = `volume ${volume.name} (${status})`;
+  if (isAttaching(status) && now() - statusChangedAt > ATTACHING) {
+    throw new Breach(1, `${what} is not attached in time`);
+  }
+  if (isDetaching(status)) return;
+  const uses = await store.volumes.uses([volume.id]);
+  const isNeeded = uses.some(
+    ({ job, releasedAt }) => job.instanceId === instanceId && releasedAt === null,
+  );
+  if (!isNeeded) throw new Breach(1, `${what} is at an instance that does not need it`);
+}
+
+/** 2: nobody waits for a volume that nobody has. */
+async function checkFreeVolumes({ store }: Scene): Promise<void> {
+  for (const { run } of await store.runs.list({ onlyActive: true, projectIds: null })) {
+    if (isRunFinished(run.status)) continue;
+    for (const job of latestSubmissions(await store.jobs.ofRun(run.id))) {
+      if (isJobFinished(job.status) || job.waitingSince === null || job.instanceId !== null)
+        continue;
+      if (!JSON.stringify(job.refusal).includes('volume_in_use')) continue;
+      const names = volumeNamesOf(job.spec).flat();
+      const volumes = await store.volumes.byNames(run.projectId, names);
+      const uses = await store.volumes.uses(volumes.map(({ volume }) => volume.id));
+      if (uses.length > 0 || volumes.some(({ attachments }) => attachments.length > 0)) continue;
+      throw new Breach(2, `${job.name} waits for ${names}, which nobody has`);
+    }
+  }
+}
+
+/** 9: what exists at the provider has a row. */
+async function checkProvider({ store, world }: Scene): Promise<void> {
+  const { volumes, attachments, machines } = world.provider.tables;
+  const rows = await store.volumes.list({ projectIds: null, onlyActive: true });
+  for (const { id, owner, key } of volumes.all()) {
+    const [, rowId] = key?.split(':') ?? [];
+    if (owner === null || rows.some(({ volume }) => volume.id === rowId)) continue;
+    throw new Breach(9, `volume ${id} at the provider has no row`);
+  }
+  for (const { volume, machine } of attachments.all()) {
+    const instanceId = machines.get(machine)?.order.instanceId;
+    const isKnown = rows.some(
+      (row) =>
+        row.volume.handle?.id === volume &&
+        row.attachments.some((one) => one.instanceId === instanceId),
+    );
+    if (!isKnown) throw new Breach(9, `volume ${volume} is attached to ${machine} without a row`);
+  }
+}
+
+/** 1: with everything healthy, volumes are where they are needed, and deleted where that was asked for. */
+export async function checkVolumesAtRest({ store }: Scene): Promise<void> {
+  const views = await store.volumes.list({ projectIds: null, onlyActive: true });
+  for (const { volume, attachments } of views) {
+    const { name, status, toBeDeleted } = volume;
+    if (toBeDeleted) throw new Breach(1, `volume ${name} is not deleted (${volume.statusMessage})`);
+    if (isVolumePassing(status)) throw new Breach(1, `volume ${name} is still ${status}`);
+    const left = attachments.find((one) => !isAttached(one.status));
+    if (left) throw new Breach(1, `volume ${name} is still ${left.status}`);
+    if (isVolumeActive(status) && volume.handle === null) {
+      throw new Breach(9, `volume ${name} is active and nowhere`);
+    }
+  }
+}
+
+/** 9: nothing of ours is left, and everything of the users. */
+export async function checkNoVolumesLeft({ store, world }: Scene): Promise<void> {
+  const [row] = await store.volumes.list({ projectIds: null, onlyActive: true });
+  if (row) {
+    const { name, status, statusMessage } = row.volume;
+    throw new Breach(9, `volume ${name} is not deleted: ${status} (${statusMessage})`);
+  }
+  const { volumes, attachments } = world.provider.tables;
+  const left = volumes.all().filter(({ owner }) => owner !== null);
+  if (left.length + attachments.size > 0) {
+    throw new Breach(9, `${left.length} volumes and ${attachments.size} attachments are left`);
+  }
+  const missing = VOLUMES_OF_USERS.find((id) => !volumes.get(id) && !world.deletedByUsers.has(id));
+  if (missing) throw new Breach(9, `volume ${missing} of a user was deleted`);
+  for (const disk of world.disks) {
+    const { volumes: ids, leftovers } = disk;
+    const [first] = [...ids, ...leftovers];
+    if (first && !(await isKnownAsLost({ store }, first))) {
+      throw new Breach(9, `the directory of volume ${first} is left`);
+    }
+  }
+}
+
+/** Its host has left the fleet unreachable; an event names what is left there. */
+async function isKnownAsLost({ store }: Pick<Scene, 'store'>, id: string): Promise<boolean> {
+  const page = { limit: 1_000_000, ascending: true } as const;
+  const events = await store.events.list({ visibleTo: null, page });
+  return events.some(
+    ({ targets, message }) =>
+      message.includes('may still exist') && targets.some((target) => target.id === id),
+  );
+}
