@@ -1,5 +1,6 @@
 import { WIRE_VERSION } from '@dstack/contract/version';
 import type { Run } from '@dstack/contract/wire';
+import { changesOf } from './domains/changes.ts';
 import { explainOf } from './domains/explain.ts';
 import { fleetsOf } from './domains/fleets.ts';
 import { logsOf } from './domains/logs.ts';
@@ -61,6 +62,7 @@ export function createClient(options: ClientOptions): Client {
     server: serverCalls(transport),
     auth: authOf(transport),
     session: sessionOf(transport),
+    changes: changesOf(transport),
     users: usersOf(transport),
     projects: projectCalls(transport),
     files: filesOf(transport),
@@ -95,6 +97,7 @@ export interface Client {
   readonly server: ReturnType<typeof serverCalls>;
   readonly auth: ReturnType<typeof authOf>;
   readonly session: ReturnType<typeof sessionOf>;
+  readonly changes: ReturnType<typeof changesOf>;
   readonly users: ReturnType<typeof usersOf>;
   readonly projects: ReturnType<typeof projectCalls>;
   readonly files: ReturnType<typeof filesOf>;

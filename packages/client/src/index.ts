@@ -1,4 +1,5 @@
 export { type Client, type ClientOptions, createClient, type ProjectClient } from './client.ts';
+export type { ChangesQuery, StreamedChange } from './domains/changes.ts';
 export type { FleetReference } from './domains/fleets.ts';
 export {
   fromBase64,

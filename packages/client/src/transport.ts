@@ -101,6 +101,7 @@ export class Transport {
     path: string,
     query: Query,
     signal: AbortSignal,
+    lastEventId: string | null = null,
   ): AsyncGenerator<ServerSentEvent, void> {
     const target = withQuery(path, query);
     const request = `GET ${path}`;
@@ -111,7 +112,7 @@ export class Transport {
     const silence = new Silence(STREAM_SILENCE_MS);
     const stop = AbortSignal.any([signal, silence.signal]);
     try {
-      const how = { signal: stop, accept: 'text/event-stream' };
+      const how = { signal: stop, accept: 'text/event-stream', lastEventId };
       const opening = this.#open('GET', target, NO_BODY, how);
       const response = await opening.catch((error: unknown) => {
         throw broken(error);
@@ -170,12 +171,8 @@ export class Transport {
     }
   }
 
-  #open(
-    method: HttpMethod,
-    path: string,
-    body: Body,
-    { signal, accept, token = this.#options.token ?? undefined }: OpenOptions,
-  ): Promise<HttpResponse> {
+  #open(method: HttpMethod, path: string, body: Body, options: OpenOptions): Promise<HttpResponse> {
+    const { signal, accept, lastEventId, token = this.#options.token ?? undefined } = options;
     const { baseUrl, sessionKey, apiVersion, userAgent, exchange } = this.#options;
     const headers: Record<string, string> = {
       accept,
@@ -185,6 +182,7 @@ export class Transport {
     const key = token === undefined ? sessionKey() : null;
     if (token !== undefined) headers.authorization = `Bearer ${token}`;
     if (key !== null) headers[SESSION_KEY_HEADER] = key;
+    if (lastEventId) headers['last-event-id'] = lastEventId;
     if (body.type !== null) headers['content-type'] = body.type;
     return exchange({ method, url: baseUrl + path, headers, body: body.bytes, signal });
   }
@@ -258,6 +256,7 @@ interface OpenOptions {
   readonly signal: AbortSignal;
   readonly accept: string;
   readonly token?: string | undefined;
+  readonly lastEventId?: string | null;
 }
 
 interface Body {

@@ -19,8 +19,15 @@ const project = '/api/project/{project_name}';
 const needed = (name: string, description: string) => ({ name, required: true, description });
 const optional = (name: string, description: string) => ({ name, required: false, description });
 
-/** By operation id. Members of the project may subscribe. */
+/** By operation id. Members of the project in the path may subscribe, or all users. */
 export const eventStreams: Readonly<Record<string, EventStream>> = {
+  'changes.stream': {
+    path: '/api/stream',
+    summary: "What changes in all of the caller's projects",
+    messages:
+      'Messages `change`: `{type, id, project, version, data}`. `type` is the kind of record (run, job, instance, fleet, volume, gateway, project, user, event), or progress of a job (pull, metrics); `project` is the name of its project; `version` rises with each change of the record, null if it has none; `data` is the new state as lists return it, absent if it is large. For project and user, `data.part` names what changed. First comes `ready` (`{resumed}`), or `reset` (`{reason}`) if messages after `Last-Event-ID` are lost; `reset` may come later too: then everything must be read again. `alive` comes every 15 seconds. Every message has an id. The stream continues until the client disconnects, its access is revoked, or it stops reading.',
+    query: [optional('types', 'Only messages of these types, separated by commas')],
+  },
   'runs.watch': {
     path: `${project}/runs/watch`,
     summary: 'A run now, and again whenever it changes',

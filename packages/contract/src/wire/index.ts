@@ -13,6 +13,7 @@ export * from './backend.ts';
 export * from './backend-config.ts';
 export * from './backend-config-clouds.ts';
 export * from './backend-config-platforms.ts';
+export * from './change.ts';
 export * from './event.ts';
 export * from './explain.ts';
 export * from './export.ts';

@@ -7,7 +7,8 @@ import type { Logger } from '../logging.ts';
 /** An admitted user, and the project that they were admitted to. */
 export interface AdmittedCaller {
   readonly userId: Id;
-  readonly projectId: Id;
+  /** Null: to all projects of theirs. */
+  readonly projectId: Id | null;
   /** When the token expires; null = never. */
   readonly expiresAt: Timestamp | null;
 }
@@ -29,6 +30,8 @@ export interface AccessWatchOptions {
 /** A caller whose access is watched. */
 export interface Admission<C extends AdmittedCaller> {
   readonly caller: C;
+  /** Checks the access again, as after a change. */
+  recheck(): void;
   /** Stops watching; call it when the request or stream is over. */
   release(): void;
 }
@@ -40,6 +43,7 @@ interface Watched {
   readonly identify: IdentifyCaller<AdmittedCaller>;
   readonly onRevoked: () => void;
   readonly onChange: (() => void) | undefined;
+  readonly onConfirmed: ((caller: AdmittedCaller) => void) | undefined;
   expiry: NodeJS.Timeout | undefined;
   isChecking: boolean;
   checkAgain: boolean;
@@ -73,24 +77,33 @@ export class AccessWatch {
 
   /**
    * Identifies a caller and watches their access until `release`. Calls `onChange` as soon as the access
-   * may have changed, and `onRevoked` at most once, after a check has shown that it is revoked. Throws
-   * what `identify` throws.
+   * may have changed, and after the check either `onConfirmed` with the caller as they are now, or
+   * `onRevoked`, at most once. Throws what `identify` throws.
    */
   async admit<C extends AdmittedCaller>(
     identify: IdentifyCaller<C>,
     onRevoked: () => void,
     onChange?: () => void,
+    onConfirmed?: (caller: C) => void,
   ): Promise<Admission<C>> {
     const changesBefore = this.#changes;
     const caller = await identify();
-    const entry = { caller, identify, onRevoked, onChange, isChecking: false, checkAgain: false };
+    const entry = {
+      ...{ caller, identify, onRevoked, onChange, isChecking: false, checkAgain: false },
+      // The caller comes from `identify`, which returns this type.
+      onConfirmed: onConfirmed as ((found: AdmittedCaller) => void) | undefined,
+    };
     const watched: Watched = { ...entry, expiresAt: caller.expiresAt, expiry: undefined };
     this.#watched.add(watched);
     this.#awaitExpiry(watched);
     this.#sweepWhileNeeded();
     // `identify` may have read the state from before a change that came while it ran.
     if (changesBefore !== this.#changes) this.#onChange(watched);
-    return { caller, release: () => this.#release(watched) };
+    return {
+      caller,
+      recheck: () => this.#onChange(watched),
+      release: () => this.#release(watched),
+    };
   }
 
   /** Number of callers that are watched. */
@@ -120,18 +133,20 @@ export class AccessWatch {
     watched.checkAgain = true;
     if (watched.isChecking) return;
     watched.isChecking = true;
-    let isAdmitted = true;
-    while (watched.checkAgain && isAdmitted && this.#watched.has(watched)) {
+    let found: AdmittedCaller | null = watched.caller;
+    while (watched.checkAgain && found !== null && this.#watched.has(watched)) {
       watched.checkAgain = false;
-      isAdmitted = await this.#isAdmitted(watched);
+      found = await this.#admitted(watched);
     }
     watched.isChecking = false;
-    if (isAdmitted || !this.#watched.has(watched)) return;
+    if (!this.#watched.has(watched)) return;
+    if (found !== null) return watched.onConfirmed?.(found);
     this.#release(watched);
     watched.onRevoked();
   }
 
-  async #isAdmitted(watched: Watched): Promise<boolean> {
+  /** Null: access is denied. */
+  async #admitted(watched: Watched): Promise<AdmittedCaller | null> {
     const { caller, identify } = watched;
     const { log, wait = delay } = this.#options;
     for (let tries = 1; ; tries++) {
@@ -141,11 +156,12 @@ export class AccessWatch {
           watched.expiresAt = found.expiresAt;
           this.#awaitExpiry(watched);
         }
-        return found.userId === caller.userId && found.projectId === caller.projectId;
+        const isSame = found.userId === caller.userId && found.projectId === caller.projectId;
+        return isSame ? found : null;
       } catch (error) {
-        if (error instanceof ApiError) return false;
+        if (error instanceof ApiError) return null;
         log.warn({ err: error, tries }, 'access cannot be checked again');
-        if (tries === TRIES) return false;
+        if (tries === TRIES) return null;
         await wait(TRY_AGAIN_MS);
       }
     }
@@ -179,5 +195,6 @@ export class AccessWatch {
 }
 
 function concerns({ kind, id }: AccessSubject, caller: AdmittedCaller): boolean {
-  return kind === 'user' ? caller.userId === id : caller.projectId === id;
+  if (kind === 'user') return caller.userId === id;
+  return caller.projectId === null || caller.projectId === id;
 }

@@ -3,6 +3,8 @@ import type { DecisionContext } from '@dstack/core';
 import { AccessWatch } from '../access/access-watch.ts';
 import { assets } from '../assets.ts';
 import type { DraftedBlobs } from '../blobs/drafts.ts';
+import { ChangeHub, type ChangeHubOptions } from '../changes/change-hub.ts';
+import { loadMessages } from '../changes/load-messages.ts';
 import { systemNow } from '../clock.ts';
 import { buildHttp } from '../http/app.ts';
 import { Intake } from '../http/intake/intake.ts';
@@ -10,6 +12,7 @@ import type { HttpSettings, KeyMaker } from '../http/ports.ts';
 import { TemplateRenderer } from '../http/proxy/models/template-renderer.ts';
 import { tokenizerHub } from '../http/runs/tokenizer-hub.ts';
 import { endHttp, Shutdown } from '../http/shutdown.ts';
+import { changeRoute } from '../http/streams/change-route.ts';
 import { streamRoutes } from '../http/streams/routes.ts';
 import { gitTemplates } from '../http/templates/git-templates.ts';
 import { WebFiles } from '../http/web-ui/web-files.ts';
@@ -55,7 +58,11 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
   const deps = await httpDeps(parts, made);
   const { services, metrics, shutdown } = deps;
   const http = buildHttp(deps);
-  streamRoutes(http, { ...deps, logStore: links.logs, changes });
+  const streams = { ...deps, logStore: links.logs, changes };
+  streamRoutes(http, streams);
+  const hub = changeHub(parts);
+  closing.add(() => hub.close());
+  changeRoute(http, { ...streams, hub });
   limitJobRequests(http, links.tunnels, Date.now);
   closing.add(() => http.close());
   // Before HTTP: connections that have become WebSockets would keep it open.
@@ -69,6 +76,11 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
       limitMs: settings.shutdown.limitSeconds * 1000,
     });
   return { url, services, metrics, end };
+}
+
+function changeHub({ store, log }: Parts): ChangeHub {
+  const load: ChangeHubOptions['load'] = (changes) => loadMessages(store, changes, systemNow());
+  return new ChangeHub({ changes: store.changes, load, log });
 }
 
 async function httpDeps(parts: Parts, made: HttpParts) {

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Store } from '../store.ts';
 import { insertFleet, insertRun } from '../testing/insert.ts';
+import { rawSql } from '../testing/raw-sql.ts';
 import { newEvent, projectRecord, userRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
 import type { RecordChange } from './types.ts';
@@ -121,6 +122,17 @@ forEachStore((tests) => {
       { kind: 'metrics', id: jobs[0]?.id, version: null, part: null },
     ]);
     expect(events).toHaveLength(1);
+  });
+
+  it.runIf(tests.dialect === 'postgres')('reports that changes may be lost', async () => {
+    const { store, url } = await openWorld(tests);
+    const missed = new Promise<void>((resolve) => store.changes.subscribe(() => {}, resolve));
+    await rawSql(
+      url,
+      `select pg_terminate_backend(pid) from pg_stat_activity
+        where application_name = 'dstack signals' and datname = current_database()`,
+    );
+    await missed;
   });
 
   it('announces progress of jobs', async () => {

@@ -62,14 +62,25 @@ function only<T extends Change['type']>(changes: readonly Change[], type: T): Of
 type Changing = Pick<Write, 'tx' | 'changed'>;
 
 async function remove({ tx, changed }: Changing, removal: RowDelete): Promise<boolean> {
-  const volume = removal.table === 'volume_attachments' ? await attachedVolume(tx, removal.id) : [];
-  changed(...changeOfDelete(removal), ...volume);
+  changed(...changeOfDelete(removal), ...(await changedOwner(tx, removal)));
   const result = await tx
     .deleteFrom(removal.table)
     .where('id', '=', removal.id)
     .where('version', '=', removal.version)
     .executeTakeFirst();
   return result.numDeletedRows === 1n;
+}
+
+/** Clients that watch a record that is deleted see it in its owner. */
+async function changedOwner(tx: Tx, { table, id }: RowDelete): Promise<RecordChange[]> {
+  if (table === 'volume_attachments') return await attachedVolume(tx, id);
+  if (table !== 'instances') return [];
+  const row = await tx
+    .selectFrom('instances')
+    .select('fleet_id')
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return row ? [recordChange('fleet', row.fleet_id)] : [];
 }
 
 async function updateRow({ tx, changed }: Changing, update: RowUpdate): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
 import type { ChangeNotifier } from './change-notifier.ts';
-import { selectEvents } from './list-events.ts';
+import { loadEvents, selectEvents } from './list-events.ts';
 import type { Events } from './types.ts';
 
 /** Deleted per transaction, so that none holds the writer for long. */
@@ -11,6 +11,7 @@ export function createEvents(context: StoreContext, written: ChangeNotifier): Ev
   const { db } = context;
   return {
     list: (filter) => selectEvents(db, filter),
+    byIds: (ids) => loadEvents(db, ids),
     onWritten: (listener) => written.onChange(listener),
     write: (events) => context.write(async ({ add }) => add({ events })),
     async deleteBefore(time) {

@@ -16,9 +16,10 @@ interface EventKey {
  */
 export async function selectEvents(db: Db, filter: EventFilter): Promise<EventView[]> {
   const onTargets = filter.targets || filter.within || filter.targetTypes || filter.visibleTo;
+  const keys = onTargets ? await pageOfTargets(db, filter) : await pageOfEvents(db, filter);
   return loadEvents(
     db,
-    onTargets ? await pageOfTargets(db, filter) : await pageOfEvents(db, filter),
+    keys.map((key) => key.id),
   );
 }
 
@@ -129,8 +130,8 @@ function list(values: readonly string[]): RawBuilder<unknown> {
   return values.length === 0 ? sql`null` : sql.join([...values]);
 }
 
-async function loadEvents(db: Db, keys: readonly EventKey[]): Promise<EventView[]> {
-  const ids = keys.map((key) => key.id);
+/** In the given order. */
+export async function loadEvents(db: Db, ids: readonly Id[]): Promise<EventView[]> {
   const rows = await forIds(ids, (slice) =>
     db
       .selectFrom('events as e')

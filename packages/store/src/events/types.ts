@@ -42,6 +42,8 @@ export interface EventFilter {
 
 export interface Events {
   list(filter: EventFilter): Promise<EventView[]>;
+  /** In the given order; without those that have been deleted. */
+  byIds(ids: readonly Id[]): Promise<EventView[]>;
   /**
    * Called after each commit that wrote events, of this server or another on the database (rarely
    * not: if the connection broke). Returns a function that removes the listener.

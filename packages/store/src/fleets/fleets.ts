@@ -30,6 +30,10 @@ export function createFleets(context: StoreContext): Fleets {
       const keys = await fleetKeys(db).where('f.id', '=', id).execute();
       return (await toViews(context, keys))[0] ?? null;
     },
+    async viewsByIds(ids) {
+      const keys = await forIds(ids, (slice) => fleetKeys(db).where('f.id', 'in', slice).execute());
+      return toViews(context, keys);
+    },
     byName: async (projectId, name) => (await byNames(projectId, [name]))[0] ?? null,
     byNames,
     use: (fleetId) => fleetUse(db, fleetId),

@@ -30,6 +30,8 @@ export interface Fleets {
   list(filter: FleetFilter): Promise<FleetView[]>;
   /** Also deleted ones. */
   byId(id: Id): Promise<FleetView | null>;
+  /** Also deleted ones, in no order. */
+  viewsByIds(ids: readonly Id[]): Promise<FleetView[]>;
   /** Not deleted. */
   byName(projectId: Id, name: string): Promise<FleetView | null>;
   byNames(projectId: Id, names: readonly string[]): Promise<FleetView[]>;

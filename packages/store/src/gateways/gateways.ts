@@ -31,6 +31,12 @@ export function createGateways(context: StoreContext): Gateways {
       const rows = await gatewayRows(db).where('g.id', '=', id).execute();
       return (await withReplicas(db, rows))[0] ?? null;
     },
+    async viewsByIds(ids) {
+      const rows = await forIds(ids, (slice) =>
+        gatewayRows(db).where('g.id', 'in', slice).execute(),
+      );
+      return withReplicas(db, rows);
+    },
     async byName(projectId, name) {
       const rows = await gatewayRows(db)
         .where('g.project_id', '=', projectId)

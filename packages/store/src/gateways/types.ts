@@ -57,6 +57,8 @@ export interface Gateways {
   /** Not deleted; imported ones on demand. */
   list(projectId: Id, options?: { readonly includeImported?: boolean }): Promise<GatewayView[]>;
   byId(id: Id): Promise<GatewayView | null>;
+  /** Also deleted ones, in no order. */
+  viewsByIds(ids: readonly Id[]): Promise<GatewayView[]>;
   /** Not deleted. */
   byName(projectId: Id, name: string): Promise<GatewayView | null>;
   insert(

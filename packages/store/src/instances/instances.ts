@@ -23,6 +23,12 @@ export function createInstances(context: StoreContext): Instances {
       );
       return rows.map(instanceTable.decode);
     },
+    async viewsByIds(ids) {
+      const keys = await forIds(ids, (slice) =>
+        instanceKeys(db).where('i.id', 'in', slice).execute(),
+      );
+      return toViews(context, keys);
+    },
     async onHost(hostId) {
       const rows = await db
         .selectFrom('instances')

@@ -33,6 +33,8 @@ export interface Instances {
   /** Also deleted ones. */
   byId(id: Id): Promise<InstanceView | null>;
   byIds(ids: readonly Id[]): Promise<InstanceRecord[]>;
+  /** Also deleted ones, in no order. */
+  viewsByIds(ids: readonly Id[]): Promise<InstanceView[]>;
   /** Not deleted, with this `hostId`. */
   onHost(hostId: string): Promise<InstanceRecord[]>;
   /** Not deleted. */

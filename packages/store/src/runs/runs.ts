@@ -21,6 +21,12 @@ export function createRuns(context: StoreContext): Runs {
       const keys = await withNames(db.selectFrom('runs as r').where('r.id', '=', id)).execute();
       return (await toViews(context, keys, { jobs: true }))[0] ?? null;
     },
+    async viewsByIds(ids) {
+      const keys = await forIds(ids, (slice) =>
+        withNames(db.selectFrom('runs as r').where('r.id', 'in', slice)).execute(),
+      );
+      return toViews(context, keys, { jobs: true, submissionsLimit: 1 });
+    },
     async byName(projectId, name) {
       const run = db
         .selectFrom('runs as r')

@@ -53,6 +53,8 @@ export interface Runs {
   list(filter: RunFilter): Promise<RunView[]>;
   /** Also deleted ones; all submissions. */
   byId(id: Id): Promise<RunView | null>;
+  /** Also deleted ones, in no order; the newest submission of each job. */
+  viewsByIds(ids: readonly Id[]): Promise<RunView[]>;
   /** Not deleted; all submissions. */
   byName(projectId: Id, name: string): Promise<RunView | null>;
   /** Not deleted, without jobs. */

@@ -36,6 +36,8 @@ export interface VolumeFilter {
 export interface Volumes {
   list(filter: VolumeFilter): Promise<VolumeView[]>;
   byId(id: Id): Promise<VolumeView | null>;
+  /** Also deleted ones, in no order. */
+  viewsByIds(ids: readonly Id[]): Promise<VolumeView[]>;
   /** Not deleted. */
   byName(projectId: Id, name: string): Promise<VolumeView | null>;
   byNames(projectId: Id, names: readonly string[]): Promise<VolumeView[]>;

@@ -29,6 +29,12 @@ export function createVolumes(context: StoreContext): Volumes {
       const rows = await volumeRows(db).where('v.id', '=', id).execute();
       return (await withAttachments(db, rows))[0] ?? null;
     },
+    async viewsByIds(ids) {
+      const rows = await forIds(ids, (slice) =>
+        volumeRows(db).where('v.id', 'in', slice).execute(),
+      );
+      return withAttachments(db, rows);
+    },
     byName: async (projectId, name) => (await byNames(projectId, [name]))[0] ?? null,
     byNames,
     insert: (projectId, name, build) =>

@@ -87,6 +87,7 @@ const OUTSIDE: ReadonlySet<string> = new Set([
   '/api/events/list',
   '/api/files/get_archive_by_hash',
   '/api/files/upload_archive',
+  '/api/stream',
 ]);
 
 /** Allowed for jobs too: the official client calls it. The response has no credentials of the user. */

@@ -3,7 +3,6 @@
  * clients poll.
  */
 
-import type { Writable } from 'node:stream';
 import { ListEventsRequest, notFound, ruleError, validationDetails } from '@dstack/contract/api';
 import { isJobFinished } from '@dstack/contract/status';
 import { parseTimestamp } from '@dstack/contract/wire';
@@ -18,6 +17,7 @@ import type { RunChanges } from '../../loops/run-changes.ts';
 import { identifyCaller } from '../identity.ts';
 import { UnprocessableError } from '../intake/parse-json.ts';
 import type { HttpDeps } from '../ports.ts';
+import { openStream } from './open-stream.ts';
 import { type EventCursor, streamEvents } from './stream-events.ts';
 import { watchRun } from './watch-run.ts';
 
@@ -57,7 +57,7 @@ export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
       given === undefined
         ? await startOffset(deps.logStore, ref, logStart(query))
         : wholeNumber(given, 'offset');
-    const sink = open(request, reply);
+    const sink = openStream(request, reply);
     await streamLog(deps.logStore, ref, offset, sink, disconnected, {
       over: async () => isOver(await deps.store.jobs.byId(jobId)),
       watchOver: (notify) => deps.changes.watch(view.run.id, notify),
@@ -69,7 +69,7 @@ export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
     const { project, disconnected } = await enterStream(request, reply, deps);
     const view = await deps.store.runs.byName(project.id, required(request.query, 'run_name'));
     if (!view) throw notFound('Run not found');
-    const sink = open(request, reply);
+    const sink = openStream(request, reply);
     const seen = request.headers['last-event-id'];
     const watched = { runId: view.run.id, seen: typeof seen === 'string' ? seen : null };
     await watchRun({ ...deps, ...watched, sink, signal: disconnected });
@@ -86,7 +86,7 @@ function eventStreamRoute(app: FastifyInstance, deps: StreamDeps): void {
     const wanted = eventsWanted(request.query);
     const given = request.headers['last-event-id'];
     const from = typeof given === 'string' ? cursorOf(given) : startOf(wanted, deps);
-    const sink = open(request, reply);
+    const sink = openStream(request, reply);
     const { store } = deps;
     const listener = { sink, signal: disconnected };
     await streamEvents({ store, projectId: project.id, request: wanted, from, ...listener });
@@ -175,20 +175,6 @@ async function callerOf(
   const { user, project, expiresAt } = identity;
   if (!user || !project) throw notFound('Project not found');
   return { userId: user.id, projectId: project.id, expiresAt, project };
-}
-
-/** Starts the stream; later errors can only end it. */
-function open(request: FastifyRequest, reply: FastifyReply): Writable {
-  reply.hijack();
-  reply.raw.writeHead(200, {
-    'content-type': 'text/event-stream',
-    'cache-control': 'no-cache',
-    // nginx must not buffer the stream.
-    'x-accel-buffering': 'no',
-  });
-  reply.raw.flushHeaders();
-  request.raw.socket.setNoDelay(true);
-  return reply.raw;
 }
 
 function required(query: ProjectRoute['Querystring'], name: string): string {

@@ -1,8 +1,10 @@
 import type { AddressInfo } from 'node:net';
 import { eventStreams } from '@dstack/contract/api';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ChangeHub } from '../../changes/change-hub.ts';
 import { RunChanges } from '../../loops/run-changes.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
+import { changeRoute } from './change-route.ts';
 import { streamRoutes } from './routes.ts';
 
 const changes = new RunChanges();
@@ -12,7 +14,16 @@ let runId: string;
 
 beforeAll(async () => {
   server = await startTestServer();
-  streamRoutes(server.app, { ...server.deps, logStore: server.logs, changes });
+  const deps = { ...server.deps, logStore: server.logs, changes };
+  streamRoutes(server.app, deps);
+  const {
+    store,
+    deps: { log },
+  } = server;
+  changeRoute(server.app, {
+    ...deps,
+    hub: new ChangeHub({ changes: store.changes, load: async () => [], log }),
+  });
   await server.app.listen({ host: '127.0.0.1', port: 0 });
   url = `http://127.0.0.1:${(server.app.server.address() as AddressInfo).port}`;
   const run_spec = { run_name: 'seen', configuration: { type: 'task', commands: ['true'] } };
