@@ -123,7 +123,7 @@ describe.skipIf(missing !== null)('a shell of an SSH host', () => {
     expect(await ssh('web', 'echo $DSTACK_RUN_NAME')).toBe('web\n');
   });
 
-  it('is opened for managers, each by a line with the name, and for nobody else', async () => {
+  it('is opened for managers only, each by a line with the name', async () => {
     await becomes('mary', /^dev$/);
     expect(await login('bob')).toMatch(DENIED);
     expect(await login('carol')).toMatch(DENIED);
@@ -211,7 +211,7 @@ describe.skipIf(missing !== null)('a shell of an SSH host', () => {
     expect((await file()).startsWith(FOREIGN)).toBe(true);
   });
 
-  it('is opened for nobody, or for all members, by a setting of the server', async () => {
+  it('is opened for no user, or for all members, by a setting of the server', async () => {
     await home.stopServer();
     home.env.DSTACK_SERVER_HOST_SHELL = 'off';
     await home.startServer();

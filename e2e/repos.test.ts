@@ -52,7 +52,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     return path;
   }
 
-  it('is refused before anything is submitted if nobody has access', async () => {
+  it('is refused before anything is submitted if it cannot be read', async () => {
     const { code, stderr } = await run(['true'], fromUrl());
     expect(code).toBe(1);
     expect(stderr).toContain('Cannot access the repository acme.git of localhost');

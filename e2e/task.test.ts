@@ -43,7 +43,7 @@ describe('a task on the server’s machine', () => {
     expect((await home.dstack(['run', 'get', 'declined', '--json'])).code).toBe(1);
   });
 
-  it('requires --yes when nobody can answer', async () => {
+  it('requires --yes when no user can answer', async () => {
     const file = configuration(home, 'eof.dstack.yml', hello.replaceAll('hello', 'unasked'));
     const { code, stderr } = await home.dstack(['apply', '-f', file], { input: '' });
     expect(code).toBe(2);

@@ -82,7 +82,7 @@ describe.skipIf(!isRoot)('a volume on the machine of the server', () => {
     ]);
   });
 
-  it('goes by itself when nobody has used it for its time', async () => {
+  it('is deleted automatically when it was unused for its time', async () => {
     const configuration = {
       ...{ type: 'volume', name: 'brief', backend: 'kubernetes', region: 'ssh:local' },
       auto_cleanup_duration: '1s',

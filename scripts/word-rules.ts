@@ -58,7 +58,10 @@ const PHRASES: readonly (readonly [RegExp, string])[] = [
   [/\b(counts?|is|are|goes|runs) no more\b/i, 'no longer'],
   [/\bwakes nobody\b|\bis nobody['’]s business\b/i, 'name what does not happen'],
   [/\b(was|were) had\b|\bto be had\b/i, 'available or provisioned'],
-  [/\bwhoever\b/i, 'name the actor'],
+  [
+    /\b(whoever|nobody|somebody|anybody|everybody)\b/i,
+    'name the actor: a user, a job, another process',
+  ],
   [/\bfrom here on\b/i, 'name the consequence'],
   [/\bother people['’]s code\b/i, 'untrusted code'],
   [/\b(says|said)\b/i, 'report, contain or print'],

@@ -86,6 +86,7 @@ describe('prose', () => {
     'Jobs here are other people’s code on this machine.',
     'The agent knows the job.',
     'Whoever asks is told.',
+    'Nobody waits for the result.',
     'a text that is no number',
     'The host is out of reach.',
   ])('with riddles is refused: %s', (text) => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { localSettings } from './local-settings.ts';
 
 describe("settings of the server's machine", () => {
-  it('trust nobody by default, and give process jobs ids that no other program uses', () => {
+  it('trust no project by default, and give process jobs ids that no other program uses', () => {
     expect(localSettings({})).toEqual({
       executor: 'auto',
       projects: null,

@@ -35,7 +35,7 @@ export function localSettings(env: ProcessEnv): LocalSettings {
   };
 }
 
-/** An empty list means nobody. */
+/** An empty list allows no project. */
 function projects(text: string | undefined): readonly string[] | null {
   if (text === undefined) return null;
   return text
@@ -44,7 +44,7 @@ function projects(text: string | undefined): readonly string[] | null {
     .filter((name) => name !== '');
 }
 
-/** Not a flag like others: the value 0 must not open the machine. */
+/** Not a flag like others: with the value 0 the machine must stay closed. */
 function trusted(text: string): boolean {
   switch (text.trim().toLowerCase()) {
     case '1':

@@ -8,8 +8,8 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Why others than local users can reach the server, in words that follow "since"; null: it is
- * private. A proxy in front of a server that listens on loopback makes it public as well.
+ * Why others than local users can reach the server, as the end of a sentence after "since"; null:
+ * it is private. A proxy in front of a server that listens on loopback makes it public as well.
  */
 export function whyOpen({
   host,

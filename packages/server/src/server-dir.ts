@@ -15,13 +15,13 @@ export async function makeServerDir(dir: string): Promise<void> {
   throw refusal(dir, 'it is a file');
 }
 
-/** The permissions of everybody else. */
+/** The permissions of users other than the owner. */
 const OTHERS = 0o007;
 
 /**
  * Removes other users' permissions from files with secrets in the server's folder: users write the
  * configuration by hand, and copy databases. Returns the files that were open, and the reason if
- * they still are. The folder itself may belong to anybody and is not changed.
+ * they still are. The folder itself may belong to any user and is not changed.
  */
 export async function closeSecrets(
   dir: string,

@@ -25,7 +25,7 @@ export interface RunningServer {
   /** Null: only if no other project is the default. */
   readonly updateDefaultProject: boolean | null;
   readonly local: LocalMode;
-  /** What is unsafe about the way it was started. */
+  /** Unsafe settings of this start. */
   readonly warnings: readonly string[];
   readonly configPath: string;
   readonly log: Logger;

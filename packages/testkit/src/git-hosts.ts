@@ -49,7 +49,7 @@ export interface GitHost extends HttpGit {
   readonly authority: string;
 }
 
-/** Git's own HTTP server, open to everybody. */
+/** Git's own HTTP server, open to all callers. */
 export async function startHttpGit(): Promise<HttpGit> {
   const root = mkdtempSync(join(tmpdir(), 'git-host-'));
   const server = createHttpServer((request, response) => serve(root, request, response));

@@ -15,7 +15,7 @@ export interface TestRegistryOptions {
   readonly networkOf?: number;
   /** By default a free one. */
   readonly port?: number;
-  /** Who may pull: everybody, or `user` with the password `secret`, directly or by a token. */
+  /** Who may pull: every caller, or `user` with the password `secret`, directly or by a token. */
   readonly access?: 'none' | 'basic' | 'bearer';
 }
 

@@ -63,7 +63,7 @@ export async function streamNodes(
   options: NodeOutputOptions,
   cli: Cli,
 ): Promise<void> {
-  // A stream that fails ends the others, whose output nobody would wait for.
+  // A stream that fails ends the others, whose output would not be awaited.
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
   const follow = async (job: Job): Promise<void> => {

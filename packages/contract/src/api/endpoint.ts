@@ -2,10 +2,10 @@
 import type * as z from 'zod';
 
 /**
- * Who may call. `public`: anybody. `optional`: anybody, but valid credentials identify the caller.
+ * Who may call. `public`: any caller. `optional`: any caller, but valid credentials identify the caller.
  * `auth`: any active user. `global_admin`. `project_*`: global
  * admins, and members of the project in the path with that role or a higher one.
- * `member_or_public`: members, and everybody signed in if the project is public. `entity:*`:
+ * `member_or_public`: members, and all signed-in users if the project is public. `entity:*`:
  * signed in and the project exists; the operation checks the entity named in the body.
  * `service_token`: a static token of another program. `service_auth`: defined by the service.
  */

@@ -22,7 +22,7 @@ const TEXTS: Readonly<Record<JobTerminationReason, string>> = {
   done_by_runner: 'it is done',
   aborted_by_user: 'it was aborted',
   terminated_by_server: 'the server ended it',
-  inactivity_duration_exceeded: 'nobody used it for longer than `inactivity_duration`',
+  inactivity_duration_exceeded: 'it was unused for longer than `inactivity_duration`',
   terminated_due_to_utilization_policy: 'its GPUs were used too little (`utilization_policy`)',
   container_exited_with_error: 'its process failed',
   ports_binding_failed: 'one of its ports is taken',

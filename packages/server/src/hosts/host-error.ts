@@ -2,7 +2,7 @@ import { plainText } from '@dstack/contract';
 import { errorMessage } from '@dstack/contract/error-message';
 
 /**
- * A host cannot be reached or used. `permanent`: trying again cannot help until somebody changes
+ * A host cannot be reached or used. `permanent`: trying again cannot help until a person changes
  * the host or the fleet. The message contains the problem and the next step.
  */
 export class HostError extends Error {

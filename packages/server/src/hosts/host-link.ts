@@ -22,7 +22,7 @@ import { HostError } from './host-error.ts';
  */
 export interface HostSink {
   connected(info: AgentInfo): Promise<void>;
-  /** `failed`: no repetition can help until somebody changes the host or its fleet. */
+  /** `failed`: no repetition can help until a person changes the host or its fleet. */
   lost(error: string, how: { readonly failed: boolean }): Promise<void>;
   /**
    * All states of the agent, at each (re)connect. Returns the stored log lengths to resume from.

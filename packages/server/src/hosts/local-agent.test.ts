@@ -96,8 +96,8 @@ describe.runIf(process.getuid?.() === 0)('an existing folder of another user', (
     await once(other, 'listening');
     expect(await dialled(agent)).toBeNull();
     chownSync(folder, 65534, 65534);
-    expect(String(await dialled(agent))).toContain('belongs to somebody else');
-    await expect(agent.ensureRunning()).rejects.toThrow('belongs to somebody else');
+    expect(String(await dialled(agent))).toContain('belongs to another user');
+    await expect(agent.ensureRunning()).rejects.toThrow('belongs to another user');
   });
 });
 

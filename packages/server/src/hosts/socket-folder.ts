@@ -41,7 +41,7 @@ export function connectOwn(socket: string): Socket {
 function refuseForeign(dir: string): void {
   const stat = lstatSync(dir);
   if (!stat.isDirectory() || stat.uid !== userId()) {
-    throw new Error(`${dir} exists and belongs to somebody else; remove it or set XDG_RUNTIME_DIR`);
+    throw new Error(`${dir} exists and belongs to another user; remove it or set XDG_RUNTIME_DIR`);
   }
 }
 

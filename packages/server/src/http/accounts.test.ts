@@ -72,7 +72,7 @@ describe('users', () => {
 });
 
 describe('projects', () => {
-  it('can be joined by anybody if they are public, only as a plain user and only for oneself', async () => {
+  it('can be joined by any user if they are public, only as a plain user and only for oneself', async () => {
     const token = await newUser('joiner');
     await server.call('/api/projects/create', { project_name: 'open', is_public: true });
     const add = (members: object[]) =>

@@ -46,7 +46,7 @@ export interface IdentityDeps {
   readonly now: () => number;
   /** For the caller of the request; counts unknown tokens. */
   readonly lookUp: TokenLookUp;
-  /** Static token for endpoints with `service_token`; null = they refuse everybody. */
+  /** Static token for endpoints with `service_token`; null = they refuse every caller. */
   readonly sshProxyToken: string | null;
 }
 

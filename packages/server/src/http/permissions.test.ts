@@ -79,7 +79,7 @@ describe('guards', () => {
       const [, endpoint] = endpointList.find(([other]) => other === (name as EndpointName)) ?? [];
       const path = (endpoint?.path ?? '').replaceAll(/\{\w+\}/g, 'perm');
       const answer = await server.call(path, {}, { method: endpoint?.method, token: null });
-      // Endpoints that are not implemented yet are unknown to everybody.
+      // Endpoints that are not implemented yet are unknown to every caller.
       expect([401, 403, 404, 405]).toContain(answer.status);
       expect(known.size).toBeGreaterThan(0);
     },

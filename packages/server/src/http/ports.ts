@@ -81,7 +81,7 @@ export interface HttpSettings {
   /** Whether `creds.type: default` may be used: the credentials of the server's environment. */
   readonly defaultCredentials: boolean;
   readonly maxGatewayReplicas: number;
-  /** Static token of the SSH proxy; null = its endpoint refuses everybody. */
+  /** Static token of the SSH proxy; null = its endpoint refuses every caller. */
   readonly sshProxyToken: string | null;
   /** Wrong tokens per minute that one address may send; 0 = no limit. */
   readonly failedLoginsPerMinute: number;

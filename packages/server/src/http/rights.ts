@@ -12,7 +12,7 @@ function roleFor(permission: Permission): ProjectRole | null {
   return permission === 'project_manager' ? 'manager' : null;
 }
 
-/** More names would not help to find somebody. */
+/** More names would not help to find a person. */
 const MAX_NAMES = 5;
 
 /** For a user whose role in the project is too low, or who has none there. */
@@ -86,7 +86,7 @@ export function onlyOwnTokens(): ApiError {
   return denied('service tokens cannot be used for this', "use a user's own token");
 }
 
-/** Why a token that the server has created is not valid any more. */
+/** Why a token that the server has created is no longer valid. */
 export type TokenEnd = 'expired' | 'ownerless' | 'job finished';
 
 export function endedToken(token: ServiceTokenRecord, end: TokenEnd): ApiError {

@@ -266,7 +266,7 @@ describe('a connection of a job', () => {
     for (const connection of [...connections, another]) connection.resume().end();
   });
 
-  it('has an address that is unique to the job and trusted by nobody', () => {
+  it('has an address that is unique to the job and never trusted', () => {
     expect(jobAddress('0123abcd-4567-4890-8abc-def012345678')).toBe(
       '2001:db8:0123:abcd:4567:4890:8abc:def0',
     );

@@ -106,7 +106,7 @@ async function addRuns(series: Series, store: Store): Promise<void> {
   }
 }
 
-/** What runs at providers and is in no record: it may cost money that nobody sees. */
+/** Resources in backends' accounts without a record: they may cost money unnoticed. */
 async function addOrphans(series: Series, store: Store): Promise<void> {
   const help = 'Things with the tag of this server at providers that it has no record of';
   const reported = (await store.sweeps.orphans()).filter(({ reportedAt }) => reportedAt !== null);

@@ -65,7 +65,7 @@ export class Outages {
     return why ? unavailable(service, why, { forMembers, now: now() }) : failure;
   }
 
-  /** Concurrent requests share one read, as anybody can cause them. */
+  /** Concurrent requests share one read, as any caller can cause them. */
   #read(project: string, run: string): ReturnType<ReadServiceState> {
     const key = `${project}/${run}`;
     const known = this.#reading.get(key);

@@ -117,7 +117,7 @@ describe('a service is not available because', () => {
       ['scheduled', ago(-90)],
     ],
     [
-      'somebody has stopped it',
+      'a user has stopped it',
       [exited(0), { status: 'terminated', terminationReason: 'terminated_by_user' }],
       { status: 'terminated', terminationReason: 'stopped_by_user' },
       ['ended', 'stopped_by_user'],
@@ -220,7 +220,7 @@ describe('the caller', () => {
     expect(refusal(jobs, run)).toMatchObject({ status: 503, message, retryAfter });
   });
 
-  it('receives only the cause if everybody may call the service', () => {
+  it('receives only the cause if every caller may use the service', () => {
     expect(refusal([noCapacity], failedRun, false)).toMatchObject({
       ...{ message: 'available: no capacity', code: 'no_capacity' },
     });

@@ -11,14 +11,14 @@ import { simConfigOf } from './sim-rows.ts';
 
 /** The simulated backends of a server. */
 export interface SimBackends {
-  /** Null: the row is no simulated backend. */
+  /** Null: the row is not a simulated backend. */
   of(row: BackendRecord): Backend | null;
-  /** Starts what ended with an earlier process of the server. */
+  /** Starts the agents that ended with an earlier process of the server. */
   resume(rows: readonly BackendRecord[]): Promise<void>;
   close(): void;
 }
 
-/** Null where the environment does not allow them. */
+/** Null if the environment does not allow them. */
 export async function simBackends(
   { sim, dir }: Pick<ServerSettings, 'sim' | 'dir'>,
   serverId: string,

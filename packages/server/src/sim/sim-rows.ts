@@ -1,13 +1,14 @@
 /**
- * A simulated backend as a row of its project: the row has the type that it stands for, with a
- * configuration that clients can read. What is simulated stands beside it, for this server alone.
+ * A simulated backend as a row of its project: the row has the type that it simulates, with a
+ * configuration that clients can read. The knobs of the simulation are stored beside it, for this
+ * server only.
  */
 import type { ConfiguredBackend, SimBackendConfig, SimType } from '@dstack/contract';
 import { BackendConfigWithCreds } from '@dstack/contract/wire';
 import type { BackendRecord, BackendWithCredentials } from '@dstack/store';
 import { splitSecrets } from '../backend-config/secrets.ts';
 
-/** The least that each type needs. */
+/** The required keys of each type. */
 const SHOWN: Readonly<Record<SimType, object>> = {
   aws: { creds: { type: 'default' } },
   azure: { tenant_id: 'sim', subscription_id: 'sim', creds: { type: 'default' } },
@@ -32,7 +33,7 @@ export function isSimEntry(entry: ConfiguredBackend): entry is SimBackendConfig 
   return entry.type === 'sim';
 }
 
-/** Null: the row is no simulated backend. */
+/** Null: the row is not a simulated backend. */
 export function simConfigOf({ config }: Pick<BackendRecord, 'config'>): SimBackendConfig | null {
   return (config.sim as SimBackendConfig | undefined) ?? null;
 }

@@ -29,18 +29,21 @@ export class ClaimKeeper {
     this.#options = options;
   }
 
-  /** Renews the claim. Returns the sweep with the new nonce, and what hinders ending orphans. */
+  /**
+   * Renews the claim. Returns the sweep with the new nonce, and the hindrance to ending orphans.
+   */
   async renew(claims: Claims, sweep: SweepRecord): Promise<SweepRecord> {
     const { store, now } = this.#options;
     const owner = { server: this.#options.serverId };
     const found = await claims.read(owner);
-    // Read after the claims: every nonce of this installation is in the database before the provider.
+    // Read after the claims: every nonce of this installation is in the database before it is in
+    // the account.
     const own = { claimant: await this.#claimant(), nonces: await this.#nonces() };
     const verdict = judgeClaims(own, found, { now: now(), newId: randomUUID });
     if (verdict.claimant !== own.claimant) await store.meta.set(CLAIMANT, verdict.claimant);
     const nonce = randomUUID();
     const renewed = { ...sweep, nonces: withNonce(sweep.nonces, nonce) };
-    // Written first: a nonce that only the provider had would look like another installation's.
+    // Written first: a nonce that only the account had would look like another installation's.
     await store.sweeps.save({ sweep: renewed });
     await claims.renew(owner, { claimant: verdict.claimant, nonce });
     const since = soleSince(this.#sole.get(keyOf(sweep)) ?? null, verdict, now());
@@ -49,7 +52,7 @@ export class ClaimKeeper {
     return { ...renewed, hindrance: hindranceOf(verdict, since, now()) };
   }
 
-  /** The claim could not be read or renewed: watching it starts anew. */
+  /** The claim could not be read or renewed: the watch starts anew. */
   lose(sweep: SweepRecord): void {
     this.#sole.delete(keyOf(sweep));
   }

@@ -1,4 +1,4 @@
-/** What a provider has with this server's tag, and which of it the database accounts for. */
+/** The resources with this server's tag in an account, and which of them have a record. */
 import type { Backend } from '@dstack/backends';
 import {
   isReportedElsewhere,
@@ -29,8 +29,8 @@ export async function listThings(backend: Backend, server: string): Promise<List
 }
 
 /**
- * Call it after listing: what was begun before has its intent in the database by now, so a thing that
- * neither a row nor an intent accounts for was not created by this database.
+ * Call it after listing: every creation that was begun before has its intent in the database by
+ * then, so a resource without a row and an intent was not created by this database.
  */
 export async function accountFor(
   store: Pick<Store, 'sweeps' | 'engine' | 'instances' | 'volumes' | 'groups'>,
@@ -53,7 +53,7 @@ export async function accountFor(
   return listed;
 }
 
-/** Its creation is under way, or its row has not taken over the result yet. */
+/** Its creation is under way, or its row has not received the result yet. */
 async function isExpected(
   {
     engine,

@@ -16,12 +16,12 @@ import type { ClaimKeeper } from './claim-keeper.ts';
 import { accountFor, listThings } from './listed-things.ts';
 import type { SweptBackend } from './swept-backends.ts';
 
-/** What becomes of orphans (`DSTACK_SERVER_SWEEP`). */
+/** What is done with orphans (`DSTACK_SERVER_SWEEP`). */
 export type SweepPolicy = 'report' | 'terminate';
 
 export interface SweepDeps {
   readonly store: Store;
-  /** Id of the installation: the tag of what it creates. */
+  /** Id of the installation: the tag of its resources. */
   readonly serverId: string;
   readonly policy: SweepPolicy;
   readonly claims: ClaimKeeper;
@@ -29,7 +29,9 @@ export interface SweepDeps {
   readonly log: Logger;
 }
 
-/** Compares what one backend lists with the database. A failure is recorded, and tried again later. */
+/**
+ * Compares the list of one backend with the database. A failure is recorded, and tried again later.
+ */
 export async function sweepBackend(
   deps: SweepDeps,
   swept: SweptBackend,
@@ -81,7 +83,7 @@ async function sweep(
   return after;
 }
 
-/** Under every policy: it keeps copies of this installation from ending what this one created. */
+/** Under every policy, because it keeps copies of this installation from ending its resources. */
 async function renewClaim(
   { claims, policy, log }: SweepDeps,
   { claims: kept, name }: Backend,
@@ -99,7 +101,7 @@ async function renewClaim(
   }
 }
 
-/** The order is repeated by later sweeps until the provider no longer lists the orphan. */
+/** Later sweeps repeat the order until the provider no longer lists the orphan. */
 async function end(
   { store, log }: SweepDeps,
   backend: Backend,
@@ -117,7 +119,7 @@ async function end(
   await store.sweeps.save({ sweep, orphans: [{ ...orphan, error }] });
 }
 
-/** Why it is still there; null = ended, or ending. */
+/** Why it still exists; null = it has ended, or is ending. */
 async function orderEnd(backend: Backend, { kind, handle }: OrphanRecord): Promise<string | null> {
   if (kind === 'instance') await backend.instances?.release(handle);
   else if ((await backend.groups?.delete(handle)) === 'in-use') return 'it is in use';

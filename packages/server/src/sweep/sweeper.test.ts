@@ -60,7 +60,7 @@ function installation(policy: SweepPolicy, store = server.store, backend = accou
   return sweeper;
 }
 
-/** What somebody has who dumps the database now and starts a server with it. */
+/** A new server on a copy of the present database. */
 async function copyDatabase(name: string): Promise<Store> {
   const path = join(server.dir, `${name}.db`);
   const source = new DatabaseSync(join(server.dir, 'test.db'), { readOnly: true });
@@ -181,7 +181,7 @@ describe('a sweep', () => {
     await account.order(serverId, KEY);
     await pass(2 * HOUR, installation('terminate'));
     expect(await eventTexts()).toHaveLength(1);
-    // Renewing the claim of one account twice is no reason to believe in a rival.
+    // Renewing the claim of one account twice must not look like a rival.
     const { sweeps } = await report();
     expect(sweeps.map((sweep: { only_reported: string }) => sweep.only_reported)).toEqual(
       Array(2).fill(expect.stringContaining('for 3 hours first')),
@@ -267,7 +267,7 @@ describe('orphans that may be terminated', () => {
     };
     const stubborn = { ...account.backend, instances: { ...instances, release } };
     const other = installation('terminate', server.store, stubborn);
-    // Rounds are an hour apart, moved by chance, and failures delay the next one.
+    // Rounds are an hour apart, with random offsets, and failures delay the next one.
     await pass(CLAIM_WATCH + 8 * HOUR, other);
     expect(account.machines).toEqual([]);
     expect(refusals).toBeLessThan(0);

@@ -12,12 +12,13 @@ export interface SweeperOptions extends Omit<SweepDeps, 'claims'> {
 }
 
 /**
- * Starting servers first do what people wait for. Less than `CONFIRM_AFTER`: a copy of an installation
- * has to renew its claim before the original can be sure that what the copy creates is an orphan.
+ * Starting servers first do the work that users wait for. Less than `CONFIRM_AFTER`: a copy of an
+ * installation has to renew its claim before the original can confirm that resources of the copy
+ * are orphans.
  */
 const FIRST_MS = 90_000;
 
-/** When backends that were configured meanwhile are noticed. */
+/** How soon the server notices newly configured backends. */
 const LONGEST_MS = 600_000;
 const SHORTEST_MS = 5_000;
 
@@ -25,8 +26,8 @@ const SHORTEST_MS = 5_000;
 const AGAIN_MS = 60_000;
 
 /**
- * Looks for orphans: what carries this installation's tag at a provider, costs money, and is in no
- * record. Each backend has its own schedule; of several servers one sweeps at a time.
+ * Looks for orphans: resources with this installation's tag that cost money and have no record.
+ * Each backend has its own schedule; of several servers one sweeps at a time.
  */
 export class Sweeper {
   readonly #options: SweeperOptions;
@@ -34,7 +35,7 @@ export class Sweeper {
   #timer: NodeJS.Timeout;
   #round: Promise<unknown> = Promise.resolve();
   #isClosed = false;
-  /** The first round takes all backends, whatever schedule is in the database. */
+  /** The first round sweeps all backends, whatever their schedule in the database. */
   #isFirst = true;
 
   constructor(options: SweeperOptions) {
@@ -43,7 +44,7 @@ export class Sweeper {
     this.#timer = setTimeout(() => this.#start(), FIRST_MS).unref();
   }
 
-  /** Waits for the backend that is being asked. */
+  /** Waits for the present call to a backend. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);

@@ -2,7 +2,7 @@ import type { Backend } from '@dstack/backends';
 import type { Store } from '@dstack/store';
 import type { ProjectBackends } from '../offers/project-backends.ts';
 
-/** A configured backend that creates what costs money. */
+/** A configured backend whose resources cost money. */
 export interface SweptBackend {
   readonly project: { readonly id: string; readonly name: string };
   readonly backend: Backend;
@@ -25,7 +25,7 @@ export async function sweptBackends(
   return found;
 }
 
-/** SSH hosts and the server host are there whatever the server does. */
+/** SSH hosts and the server host exist independently of the server. */
 function isSwept({ capabilities, instances, volumes, groups }: Backend): boolean {
   return capabilities.owner === 'provider' && (instances ?? volumes ?? groups) !== null;
 }

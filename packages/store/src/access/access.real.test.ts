@@ -111,7 +111,7 @@ forEachStore((tests) => {
 });
 
 function betweenServers(tests: StoreTests): void {
-  it('notifies every server, and reports everybody if notifications may be lost', async () => {
+  it('notifies every server, and reports all users if notifications may be lost', async () => {
     const { store, url, userId } = await openWorld(tests);
     const other = await tests.open({ url });
     const heard = { here: [] as Heard, there: [] as Heard };

@@ -128,7 +128,7 @@ export async function runAttach(options: AttachOptions, cli: Cli): Promise<void>
 
 type Connection = Awaited<ReturnType<Cli['connect']>>;
 
-/** True once the job has started or ended. Nobody can attach to a job that is about to end. */
+/** True once the job has started or ended. Users cannot attach to a job that is about to end. */
 async function stable(run: Run, connection: Connection, cli: Cli): Promise<Run> {
   const latest = await started(run, connection, cli);
   if (!isRunTerminating(latest.status)) return latest;

@@ -244,6 +244,6 @@ function changedKey(login: SshLogin, { hostKeys }: HostKeys, seen: string): Host
   const pinned = hostKeys[address];
   if (pinned === undefined || pinned === seen) return null;
   return permanent(
-    `The host key of ${address} is not the one seen before: somebody may be in between. If the host was set up anew, remove it from the fleet and add it again`,
+    `The host key of ${address} is not the one seen before: another computer may intercept the connection. If the host was set up anew, remove it from the fleet and add it again`,
   );
 }

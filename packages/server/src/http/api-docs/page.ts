@@ -76,7 +76,7 @@ function operation(path, method, details, schemas, parent) {
     if (!box.open || box.dataset.filled) return;
     box.dataset.filled = '1';
     const body = element('div', '', box);
-    if (!details.security) element('p', 'Open to everybody.', body);
+    if (!details.security) element('p', 'Open to all callers.', body);
     if (details.description) element('p', details.description, body);
     for (const parameter of details.parameters || []) {
       element('div', parameter.in + ' · ' + parameter.name + (parameter.required ? ' (required)' : '') + (parameter.description ? ': ' + parameter.description : ''), body);

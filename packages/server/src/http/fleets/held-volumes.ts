@@ -1,17 +1,18 @@
-/** Volumes on the hosts of a fleet: their data must not go with a host. */
+/** Volumes on the hosts of a fleet: a host must not take their data with it. */
 import { ruleError } from '@dstack/contract/api';
 import type { Id, InstanceRecord, VolumeRecord } from '@dstack/core';
 import type { HttpDeps } from '../ports.ts';
 
-/** What the hosts of a fleet hold. */
+/** The volumes on the hosts of a fleet. */
 export interface HeldVolumes {
-  /** Throws if these instances leave the fleet with data that somebody may want. */
+  /** Throws if these instances leave the fleet with data of volumes. */
   checkLeaving(fleetName: string, instances: readonly InstanceRecord[]): void;
   checkAll(fleetName: string): void;
 }
 
 /**
- * Volumes that are being deleted hold up nobody whose host cannot be reached: it may never come back.
+ * A volume that is being deleted does not hold back an unreachable host, which may never be
+ * reachable again.
  */
 export async function heldVolumesOf(deps: HttpDeps, fleetId: Id): Promise<HeldVolumes> {
   const volumes = await deps.store.volumes.onFleet(fleetId);

@@ -176,7 +176,7 @@ describe('gateways', () => {
     ],
     ['too many replicas', { replicas: 10, certificate: null }, /at most 9/],
     ['one certificate per machine', { replicas: 2 }, /lets-encrypt/],
-    ['a certificate for nobody to reach', { public_ip: false }, /lets-encrypt/],
+    ['a certificate for an unreachable address', { public_ip: false }, /lets-encrypt/],
     ['a certificate of another cloud', { certificate: { type: 'gcp-cm', name: 'c' } }, /gcp/],
     ['a balancer with the wrong certificate', { load_balancer: { type: 'alb' } }, /acm/],
     ['a domain of an unknown form', { domain: '${{ secrets.x }}.org' }, /run\.project_name/],

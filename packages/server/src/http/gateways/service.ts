@@ -15,7 +15,7 @@ export async function listGateways(
 }
 
 /**
- * Visible to members, to everybody if the project is public, and to members of importing projects.
+ * Visible to members, to every user if the project is public, and to members of importing projects.
  * To others the gateway does not exist.
  */
 export async function getGateway(

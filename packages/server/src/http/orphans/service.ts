@@ -1,4 +1,4 @@
-/** What sweeps have found, for the admins of the server. */
+/** The orphans that sweeps have found, for the admins of the server. */
 import {
   formatOptionalTimestamp,
   formatTimestamp,

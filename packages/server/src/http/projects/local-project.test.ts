@@ -14,7 +14,7 @@ afterAll(() => server.close());
 const create = (project_name: string, options?: { token: string }) =>
   server.call('/api/projects/create', { project_name }, options);
 
-it('belongs to global admins: nobody else can use such a name, in any case of letters', async () => {
+it('belongs to global admins: no other user can use such a name, in any case of letters', async () => {
   for (const name of ['trusted', 'Trusted']) {
     const refused = await create(name, { token });
     expect(refused.status).toBe(403);

@@ -11,7 +11,7 @@ describe('callers of a service', () => {
   const refusal = { detail: 'Unauthenticated or unauthorized to access project main' };
 
   it('must be members of its project', async () => {
-    for (const authorization of ['', 'Bearer nobody', 'Basic YTpi']) {
+    for (const authorization of ['', 'Bearer unknown', 'Basic YTpi']) {
       const answer = await proxy.get('web/x', { headers: { authorization } });
       expect([answer.status, await answer.json()]).toEqual([403, refusal]);
     }
@@ -27,7 +27,7 @@ describe('callers of a service', () => {
     expect((await proxy.get('web/x', { headers })).status).toBe(403);
   });
 
-  it('may be anybody if it requires no authentication', async () => {
+  it('may be any caller if it requires no authentication', async () => {
     await proxy.service('open', { auth: false });
     expect(
       (await proxy.get('open/x', { headers: { authorization: 'Bearer app-token' } })).status,

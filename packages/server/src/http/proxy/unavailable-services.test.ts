@@ -75,7 +75,7 @@ describe('a service without a replica returns the reason', () => {
     });
   });
 
-  it('to everybody who may call it, but without details for members only', async () => {
+  it('to every caller who may use it, but without details for members only', async () => {
     const { id } = await submitService(proxy.server, 'open', { auth: false });
     const reason = 'failed_to_start_due_to_no_capacity';
     const job = { terminationReason: reason, terminationMessage: 'No offers match' } as const;

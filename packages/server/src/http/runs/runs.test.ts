@@ -237,7 +237,7 @@ describe('runs', () => {
     });
   });
 
-  it('show how long nobody was connected only for dev environments', async () => {
+  it('show the time without connections only for dev environments', async () => {
     const inactivity = async (name: string, type: object) => {
       const { body } = await apply({ ...task(name), configuration: { commands: ['x'], ...type } });
       await server.store.reports.saveActivity(body.latest_job_submission.id, 90);

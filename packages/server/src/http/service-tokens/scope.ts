@@ -19,7 +19,7 @@ export interface ServiceCaller {
   readonly token: ServiceTokenRecord;
 }
 
-/** A token that the server has created and that is not valid any more. */
+/** A token that the server has created and that is no longer valid. */
 export interface EndedToken {
   readonly token: ServiceTokenRecord;
   readonly end: TokenEnd;

@@ -117,7 +117,7 @@ describe('a stream', () => {
     expect((await fetch(`${url}/api/project/main/events/stream`, { headers })).status).toBe(401);
   });
 
-  it('continues for everybody else', async () => {
+  it('continues for all other callers', async () => {
     const [one, two] = [await member('leaves'), await member('stays')];
     const open = (token: string) =>
       fetch(`${url}/api/project/main/events/stream`, {

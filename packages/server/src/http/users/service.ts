@@ -70,7 +70,7 @@ export async function visibleUser(
   return user;
 }
 
-/** Oneself or, for global admins, anybody; to others users do not exist. */
+/** Users themselves or, for global admins, any user; to others users do not exist. */
 async function managedUser(deps: HttpDeps, caller: UserRecord, name: string): Promise<UserRecord> {
   const user = await deps.store.users.byName(name);
   if (user?.id !== caller.id && !isAdmin(caller)) {

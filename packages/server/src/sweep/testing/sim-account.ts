@@ -1,4 +1,4 @@
-/** An account at a simulated provider, with a clock of its own, for tests of sweeps. */
+/** An account at a simulated provider, with its own clock, for tests of sweeps. */
 import type { Backend, InstanceOrder } from '@dstack/backends';
 import {
   memoryTables,
@@ -14,7 +14,7 @@ export interface SimAccount {
   readonly backend: Backend;
   readonly faults: SimFaults;
   readonly clock: { now: number };
-  /** A machine that carries the tag of this server, as an order with this key made it. */
+  /** A machine with the tag of this server, as an order with this key would create it. */
   order(server: string, key: string, group?: InstanceOrder['group']): Promise<string>;
   /** Ids of the machines that exist. */
   readonly machines: string[];
