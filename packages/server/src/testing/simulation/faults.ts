@@ -78,7 +78,7 @@ export async function doFault(fault: WorldFault, world: SimWorld, random: Random
   }
 }
 
-/** Somebody deletes a volume with the provider's own tools, which refuse that while it is attached. */
+/** Deletes a volume with the provider's own tools, which refuse that while it is attached. */
 function vanishVolume({ provider, deletedByUsers }: SimWorld, random: Random): void {
   const { volumes, attachments } = provider.tables;
   const used = new Set(attachments.all().map(({ volume }) => volume));

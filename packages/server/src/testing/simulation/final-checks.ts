@@ -101,7 +101,7 @@ function checkLastEvent(
   throw new Breach(10, `${what} is ${status}, its last event has ${known}`);
 }
 
-/** A volume comes to an instance before it leaves it. */
+/** A volume is attached to an instance before it is detached from it. */
 function followAttachment({ message, targets }: EventView, attached: Set<string>): void {
   const [, what] = MOVED.exec(message) ?? [];
   if (what === undefined) return;

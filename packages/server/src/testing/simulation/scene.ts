@@ -3,7 +3,7 @@ import type { Store } from '@dstack/store';
 import type { SimWorld } from './sim-backends.ts';
 import type { SimServer } from './sim-server.ts';
 
-/** All that the invariants are about, at one moment. */
+/** The subjects of the invariants, at one moment. */
 export interface Scene {
   readonly store: Store;
   readonly world: SimWorld;

@@ -89,7 +89,9 @@ export class SimWorld {
     return host;
   }
 
-  /** Of all hosts that ever were: an agent that leaves a host leaves what is on its disk. */
+  /**
+   * Of all hosts, including former ones: an agent that leaves a host leaves the data on its disk.
+   */
   get disks(): readonly SimDisk[] {
     return this.#disks;
   }

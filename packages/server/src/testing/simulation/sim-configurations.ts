@@ -40,7 +40,10 @@ export class SimConfigurations {
     return configuration.groups ? this.#groups() : this.#replicas(configuration.scaling);
   }
 
-  /** Of named volumes: one or two, some by the number of the node, some of several of which one will do. */
+  /**
+   * Mounts of named volumes: one or two, some with the number of the node, some with several names
+   * of which one is enough.
+   */
   #mounts(volumes: Names): object[] {
     const random = this.#random;
     if (volumes.length === 0 || random.chance(0.5)) return [];

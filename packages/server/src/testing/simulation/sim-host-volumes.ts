@@ -5,7 +5,7 @@ import { AgentRefusal } from '../../hosts/agent-client.ts';
 /** A file system: the ids of the volumes that it holds. */
 export class SimDisk {
   readonly volumes = new Set<string>();
-  /** Their deletion has begun: they are no volumes any more, but take space. */
+  /** Their deletion has begun: they are no longer volumes, but take space. */
   readonly leftovers = new Set<string>();
 }
 
@@ -19,7 +19,7 @@ export interface HostVolumesOptions {
 export class HostVolumes {
   readonly own = new SimDisk();
   readonly #options: HostVolumesOptions;
-  /** By path: what this host has in common with others. */
+  /** The file systems that this host shares with others, by path. */
   readonly #shared = new Map<string, SimDisk>();
   #sharesAreMounted = true;
 
@@ -35,7 +35,7 @@ export class HostVolumes {
     return this.#shared.size > 0;
   }
 
-  /** Somebody unmounts the shared file systems of the host, or mounts them again. */
+  /** Unmounts the shared file systems of the host, or mounts them again. */
   setSharesMounted(mounted: boolean): void {
     this.#sharesAreMounted = mounted;
   }

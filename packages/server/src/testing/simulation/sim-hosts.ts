@@ -51,11 +51,11 @@ export interface HostListener {
   onHealth(): void;
 }
 
-/** Sees what happens on hosts, at the moment when it happens. */
+/** Receives events of hosts at the moment when they happen. */
 export interface HostWatch {
   /** The process begins. */
   onStarted(host: SimHost, spec: JobSpecForAgent): void;
-  /** A volume that a job mounts is not there when its process is to begin. */
+  /** A volume that a job mounts is missing when its process should begin. */
   onVolumeMissing(host: SimHost, spec: JobSpecForAgent, directory: VolumeDirectory): void;
   /** The directory of a volume is about to be deleted, or its host is. */
   onVolumeDeleted(host: SimHost, directory: VolumeDirectory): void;

@@ -1,4 +1,4 @@
-/** The projects of a simulation, and the API as the people in them use it. */
+/** The projects of a simulation, and the API as their users use it. */
 import { generateKeyPairSync } from 'node:crypto';
 import { DEFAULT_JOB_SPEC_SETTINGS, DEFAULT_RUN_SPEC_SETTINGS } from '@dstack/core';
 import type { ProjectRecord, Store, UserRecord } from '@dstack/store';

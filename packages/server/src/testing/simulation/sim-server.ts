@@ -189,7 +189,7 @@ export class SimServer {
     return world.host(hostId, { cpus: 8, gpus: 0 }, 'docker');
   }
 
-  /** SSH hosts and directories are looked after over this server's own links. */
+  /** The server manages SSH hosts and directories over its own links. */
   #backends(store: Store): ProjectBackends {
     const { backends } = this.#parts;
     const volumes = directoryVolumes(directoryAgents({ store, hosts: this.#hosts }));

@@ -35,7 +35,7 @@ export interface SimulationOptions {
   readonly steps: number;
   /** Receives each event, for the search for a fault. */
   readonly onStep?: (text: string) => void;
-  /** Receives the database as a fault has left it. */
+  /** Receives the database in the state that a fault has left. */
   readonly onBreach?: (store: Store) => Promise<void>;
 }
 

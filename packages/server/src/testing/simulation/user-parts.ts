@@ -2,7 +2,7 @@ import type { Store } from '@dstack/store';
 import type { Random } from '@dstack/testkit/random';
 import type { SimProjects } from './sim-projects.ts';
 
-/** What users act with. */
+/** The parts that users act with. */
 export interface UserParts extends SimProjects {
   readonly store: Store;
   readonly random: Random;

@@ -10,7 +10,7 @@ export const VOLUME_NAMES = ['data-0', 'data-1', 'data-2', 'data-3'];
 
 type Kind = 'cloud' | 'registered' | 'shared' | 'disk' | 'local';
 
-/** What each project can have, by its number. */
+/** The volumes that each project can have, by its number. */
 const KINDS: readonly Readonly<Partial<Record<Kind, number>>>[] = [
   { cloud: 4, registered: 2, local: 2 },
   { shared: 3, disk: 3, local: 2 },
@@ -44,7 +44,7 @@ export class UserVolumes {
     for (const project of projects) await deleteVolumes(deps, project, VOLUME_NAMES, user);
   }
 
-  /** Those that a run of the project may name. */
+  /** The volumes that a run of the project may name. */
   async namesIn({ id }: ProjectRecord): Promise<readonly string[]> {
     const { store } = this.#parts;
     const views = await store.volumes.list({ projectIds: [id], onlyActive: true });

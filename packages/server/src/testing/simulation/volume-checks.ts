@@ -51,7 +51,7 @@ function checkWait({ now }: Scene, volume: VolumeRecord): void {
   }
 }
 
-/** 1: nothing is on its way for ever, and nothing stays where nobody needs it. */
+/** 1: no attachment is in progress for ever, and no volume stays attached without a use. */
 async function checkAttachment(
   { store, now }: Scene,
   volume: VolumeRecord,
@@ -69,7 +69,7 @@ async function checkAttachment(
   if (!isNeeded) throw new Breach(1, `${what} is at an instance that does not need it`);
 }
 
-/** 2: nobody waits for a volume that nobody has. */
+/** 2: no job waits for a volume that no instance uses. */
 async function checkFreeVolumes({ store }: Scene): Promise<void> {
   for (const { run } of await store.runs.list({ onlyActive: true, projectIds: null })) {
     if (isRunFinished(run.status)) continue;
@@ -81,12 +81,12 @@ async function checkFreeVolumes({ store }: Scene): Promise<void> {
       const volumes = await store.volumes.byNames(run.projectId, names);
       const uses = await store.volumes.uses(volumes.map(({ volume }) => volume.id));
       if (uses.length > 0 || volumes.some(({ attachments }) => attachments.length > 0)) continue;
-      throw new Breach(2, `${job.name} waits for ${names}, which nobody has`);
+      throw new Breach(2, `${job.name} waits for ${names}, which no instance has`);
     }
   }
 }
 
-/** 9: what exists at the provider has a row. */
+/** 9: every resource at the provider has a row. */
 async function checkProvider({ store, world }: Scene): Promise<void> {
   const { volumes, attachments, machines } = world.provider.tables;
   const rows = await store.volumes.list({ projectIds: null, onlyActive: true });
@@ -106,7 +106,10 @@ async function checkProvider({ store, world }: Scene): Promise<void> {
   }
 }
 
-/** 1: with everything healthy, volumes are where they are needed, and deleted where that was asked for. */
+/**
+ * 1: with everything healthy, volumes are attached where they are needed, and deleted if that was
+ * requested.
+ */
 export async function checkVolumesAtRest({ store }: Scene): Promise<void> {
   const views = await store.volumes.list({ projectIds: null, onlyActive: true });
   for (const { volume, attachments } of views) {
@@ -121,7 +124,7 @@ export async function checkVolumesAtRest({ store }: Scene): Promise<void> {
   }
 }
 
-/** 9: nothing of ours is left, and everything of the users. */
+/** 9: nothing of ours is left, and all volumes of the users. */
 export async function checkNoVolumesLeft({ store, world }: Scene): Promise<void> {
   const [row] = await store.volumes.list({ projectIds: null, onlyActive: true });
   if (row) {
@@ -144,7 +147,7 @@ export async function checkNoVolumesLeft({ store, world }: Scene): Promise<void>
   }
 }
 
-/** Its host has left the fleet unreachable; an event names what is left there. */
+/** Its host has left the fleet unreachable; an event names the data that are left there. */
 async function isKnownAsLost({ store }: Pick<Scene, 'store'>, id: string): Promise<boolean> {
   const page = { limit: 1_000_000, ascending: true } as const;
   const events = await store.events.list({ visibleTo: null, page });

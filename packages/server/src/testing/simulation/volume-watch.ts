@@ -14,14 +14,14 @@ import { type HostWatch, mountsVolume, type SimHost } from './sim-hosts.ts';
 
 export interface VolumeWatchOptions {
   readonly job: (id: Id) => JobRecord | null;
-  /** All hosts there are. */
+  /** All existing hosts. */
   readonly hosts: () => Iterable<SimHost>;
   readonly onBreach: (breach: unknown) => void;
 }
 
 /**
- * Follows volumes: their rows in the order of the commits, and what happens to them on hosts and at the
- * provider at the moment when it happens.
+ * Follows volumes: their rows in the order of the commits, and events on hosts and at the provider
+ * at the moment when they happen.
  */
 export class VolumeWatch implements HostWatch {
   readonly #options: VolumeWatchOptions;
@@ -73,7 +73,7 @@ export class VolumeWatch implements HostWatch {
     }
   }
 
-  /** Only a volume that several instances may have at once is on its way to a second one. */
+  /** Only a volume that several instances may use at once is being attached to a second one. */
   #checkOnePlace({ volumeId, id }: AttachmentRecord): void {
     const volume = this.#volumes.get(volumeId);
     const others = [...this.#attachments.values()].filter(
@@ -117,7 +117,10 @@ export class VolumeWatch implements HostWatch {
     this.#report(() => this.#checkStarted(spec));
   }
 
-  /** 7: what is mounted is what placement has given to the job, in the order of its mounts. */
+  /**
+   * 7: the mounted volumes are those that placement has assigned to the job, in the order of its
+   * mounts.
+   */
   #checkStarted(spec: JobSpecForAgent): void {
     const job = this.#liveJob(spec.id);
     if (!job) return;
@@ -133,7 +136,7 @@ export class VolumeWatch implements HostWatch {
     if (mounted.length !== names.length) throw new Breach(7, `${job.name} lacks a volume`);
   }
 
-  /** 7: nobody but the server deletes a directory, and not while a job needs it. */
+  /** 7: only the server deletes a directory, and not while a job needs it. */
   onVolumeMissing(host: SimHost, spec: JobSpecForAgent, directory: VolumeDirectory): void {
     this.#report(() => {
       const job = this.#liveJob(spec.id);
@@ -142,7 +145,7 @@ export class VolumeWatch implements HostWatch {
     });
   }
 
-  /** 7: only what is to be deleted is deleted, and not under a job. */
+  /** 7: only a volume that is marked for deletion is deleted, and not under a job. */
   onVolumeDeleted(_: SimHost, { id }: VolumeDirectory): void {
     this.#report(() => this.checkDeletion(id));
   }
@@ -158,13 +161,13 @@ export class VolumeWatch implements HostWatch {
     }
   }
 
-  /** Null: its process may live on, but nobody counts on it. */
+  /** Null: its process may still be alive, but no record depends on it. */
   #liveJob(id: Id): JobRecord | null {
     const job = this.#options.job(id);
     return job && !isJobFinished(job.status) && !isJobTerminating(job.status) ? job : null;
   }
 
-  /** Hosts and providers must not be stopped by what is found. */
+  /** A finding must not stop hosts and providers. */
   #report(check: () => void): void {
     try {
       check();

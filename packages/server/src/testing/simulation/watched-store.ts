@@ -26,7 +26,7 @@ export function watchedStore(store: Store, watch: StoreWatch): Store {
     if (outcome.type === 'submitted') watch.submitted(outcome.jobs);
     return outcome;
   };
-  /** What was decided last has been written: before, another write was in the way. */
+  /** The latest decision has been written; before, another write prevented it. */
   const decided = (write: DecidedWrite) => async (id: string, decide: Decide) => {
     let changes: readonly Change[] = [];
     const outcome = await write(id, (snapshot) => {
