@@ -101,7 +101,7 @@ forEachDatabase(
       stream.hub.close();
     });
 
-    it('changes under way when nobody listens any more are dropped', async () => {
+    it('drops changes under way once the last listener is removed', async () => {
       const store = await opened(await databases.create());
       const { submit } = await world(store);
       const { hub } = listen(store);

@@ -251,7 +251,7 @@ describe('a stream of changes', () => {
     expect(count).toBeLessThan(50);
   });
 
-  it('reads nothing while nobody listens', async () => {
+  it('reads nothing without listeners', async () => {
     await submit('train');
     expect([loads, hub.listeners]).toEqual([0, 0]);
   });
