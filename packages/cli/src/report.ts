@@ -43,6 +43,7 @@ async function translate(error: unknown): Promise<CliError> {
       cause: error,
     });
   }
+  if (error instanceof client.NotDstackError) return notDstack(error);
   if (error instanceof client.ApiError) return apiFailed(error, client);
   const message = errorMessage(error);
   return new CliError(message || 'Unexpected failure', {
@@ -72,6 +73,15 @@ function connectionFailed(url: string, code: string | null, cause: unknown): Cli
       (cause instanceof Error ? String(cause.cause) : ''),
     next: local ? 'dstack server' : 'dstack project list (is the URL right?)',
     cause,
+  });
+}
+
+function notDstack(error: InstanceType<ClientModule['NotDstackError']>): CliError {
+  const program = error.program === null ? '' : `, ${error.program}`;
+  return new CliError(error.message, {
+    why: `${error.request} was answered by another program (status ${error.status}${program})`,
+    next: 'correct the URL: DSTACK_SERVER_URL, or dstack project list and dstack project add',
+    cause: error,
   });
 }
 
@@ -110,9 +120,11 @@ function apiFailed(error: InstanceType<ClientModule['ApiError']>, client: Client
     });
   }
   if (error instanceof client.NotFoundError) {
-    return new CliError('The server does not have this project', {
+    const [, name] = /\/api\/projects?\/([^/]+)\//.exec(error.request) ?? [];
+    const project = name === undefined ? 'this project' : `project ${decodeURIComponent(name)}`;
+    return new CliError(`The server does not have ${project}`, {
       why: answer,
-      next: 'dstack project list (is the project right?)',
+      next: 'correct --project or DSTACK_PROJECT (dstack project list)',
       cause: error,
     });
   }

@@ -307,3 +307,28 @@ test('pages of a log are read to the last token', async () => {
   }
   expect(seen).toEqual(['first', 'n']);
 });
+
+test.each([
+  [200, 'text/html', '<html><h1>Welcome</h1></html>'],
+  [200, 'text/plain', 'pong'],
+  [404, 'text/html', '<!DOCTYPE html>'],
+  [501, 'text/html', '<html>'],
+])('a program that is no dstack server is named as that (status %i, %s)', async (...answer) => {
+  const [status, type, text] = answer;
+  const url = await listen((_request, response) => {
+    response.writeHead(status, { 'content-type': type, server: 'nginx/1.25' });
+    response.end(text);
+  });
+  const call = client(url).project('p').volumes.list();
+  await expect(call).rejects.toBeInstanceOf(errors.NotDstackError);
+  await expect(call).rejects.toMatchObject({ message: `${url} is not a dstack server`, status });
+});
+
+test('the page of a proxy in front of a server is no message', async () => {
+  const url = await listen((_request, response) => {
+    response.writeHead(502, { 'content-type': 'text/html' });
+    response.end('<html>Bad gateway</html>');
+  });
+  const call = client(url, { retries: 0 }).project('p').volumes.list();
+  await expect(call).rejects.toMatchObject({ message: 'The server failed (status 502)' });
+});

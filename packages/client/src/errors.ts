@@ -43,6 +43,22 @@ export class TimeoutError extends ClientError {
   }
 }
 
+/** The program at the URL answers HTTP requests, but not as a dstack server does. */
+export class NotDstackError extends ClientError {
+  override readonly name = 'NotDstackError';
+  readonly url: string;
+  readonly status: number;
+  /** The `Server` header, null if there is none. */
+  readonly program: string | null;
+
+  constructor(url: string, request: string, status: number, program: string | null) {
+    super(`${url} is not a dstack server`, request);
+    this.url = url;
+    this.status = status;
+    this.program = program;
+  }
+}
+
 /** The server answered with a status other than 2xx. */
 export class ApiError extends ClientError {
   override readonly name: string = 'ApiError';
@@ -182,7 +198,11 @@ interface Detail {
  * detail without the enclosing `detail`.
  */
 function detailsOf(body: unknown): Detail[] {
-  if (typeof body === 'string') return body.trim() ? [detail(body.trim())] : [];
+  if (typeof body === 'string') {
+    const text = body.trim();
+    // The web page of a proxy, which no reader of a message wants.
+    return text === '' || text.startsWith('<') ? [] : [detail(text)];
+  }
   if (!isRecord(body)) return [];
   const inner = 'detail' in body ? body.detail : body;
   const items = Array.isArray(inner) ? inner : [inner];

@@ -1,5 +1,5 @@
 import { SESSION_KEY_HEADER } from '@dstack/contract/session-key';
-import { ConnectionError, errorFromAnswer, TimeoutError } from './errors.ts';
+import { ConnectionError, errorFromAnswer, NotDstackError, TimeoutError } from './errors.ts';
 import { readEventStream, type ServerSentEvent } from './event-stream.ts';
 import type { Exchange, HttpMethod, HttpResponse } from './exchange.ts';
 
@@ -156,6 +156,11 @@ export class Transport {
       const how = { signal, accept: 'application/json', token: options.token };
       const response = await this.#open(method, path, body, how);
       const parsed = parseBody(await readAll(response.body), response);
+      if (isForeign(response, parsed)) {
+        const program = response.headers.server ?? null;
+        const error = new NotDstackError(baseUrl, request, response.status, program);
+        return { ok: false, error, neverSent: false, temporary: false };
+      }
       if (response.status >= 200 && response.status < 300) return { ok: true, value: parsed as T };
       const error = errorFromAnswer(request, response.status, parsed, requestId(response));
       return { ok: false, error, neverSent: false, temporary: TEMPORARY.has(response.status) };
@@ -319,6 +324,16 @@ function parseBody(text: string, response: HttpResponse): unknown {
     // The body claims to be JSON but is not; its text is more useful than a syntax error.
     return text;
   }
+}
+
+/**
+ * A server answers calls with JSON, or with nothing. A page with one of the temporary statuses comes
+ * from a proxy in front of a server.
+ */
+function isForeign({ status }: HttpResponse, body: unknown): boolean {
+  if (typeof body !== 'string' || TEMPORARY.has(status)) return false;
+  const isSuccess = status >= 200 && status < 300;
+  return isSuccess || body.trimStart().startsWith('<');
 }
 
 function requestId(response: HttpResponse): string | null {

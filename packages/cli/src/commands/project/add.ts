@@ -39,14 +39,15 @@ async function checkProject<T>(name: string, url: string, get: () => Promise<T>)
     const { ForbiddenError, NotFoundError } = await import('@dstack/client');
     if (error instanceof NotFoundError) {
       throw new CliError(`Project ${name} does not exist on ${url}`, {
-        why: 'the server has no such project, or another program answers at this URL',
+        why: 'the server has no such project',
         next: `check the name, or open ${url} to see your projects`,
         cause: error,
       });
     }
     if (error instanceof ForbiddenError) {
+      if (!/^invalid token/i.test(error.message)) throw error;
       throw new CliError(`The server at ${url} does not accept the token`, {
-        why: `it is wrong, or its user is not a member of project ${name}`,
+        why: 'it is wrong, or not valid any more',
         next: `copy the token from ${url} (or from the output of: dstack server)`,
         cause: error,
       });

@@ -98,6 +98,9 @@ async function listRuns(connection: Connection, options: PsOptions): Promise<Run
       ascending: false,
     });
   const everything = options.all || options.last !== null;
-  const runs = await list(!everything, options.last ?? MAX_RUNS);
-  return runs.length === 0 && !everything ? list(false, 1) : runs;
+  const active = await list(!everything, options.last ?? MAX_RUNS);
+  const runs = active.length === 0 && !everything ? await list(false, 1) : active;
+  // The list of an unknown project is empty too.
+  if (runs.length === 0) await connection.client.projects.get(connection.project.name);
+  return runs;
 }

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { type Route, startFakeServer } from './testing/fake-server.ts';
+import { runCommand, serverEnv } from './testing/run-command.ts';
+
+const BASE = '/api/project/main';
+
+async function failing(argv: readonly string[], routes: Readonly<Record<string, Route>>) {
+  const fake = await startFakeServer(routes);
+  const { code, err } = await runCommand(argv, { env: serverEnv(fake.url) });
+  return { code, err: err.replaceAll(fake.url, 'URL') };
+}
+
+test('an empty list of runs of an unknown project is an error', async () => {
+  const { code, err } = await failing(['ps'], { 'POST /api/runs/list': { json: [] } });
+  expect(code).not.toBe(0);
+  expect(err).toContain('error: The server does not have project main\n');
+  expect(err).toContain('next: correct --project or DSTACK_PROJECT');
+});
+
+test('another program at the URL is named as that, without its page', async () => {
+  const page = { text: '<html><h1>Welcome</h1></html>', type: 'text/html' };
+  const { code, err } = await failing(['volume'], { [`POST ${BASE}/volumes/list`]: page });
+  expect(code).not.toBe(0);
+  expect(err).toBe(
+    [
+      'error: URL is not a dstack server',
+      `  why:  POST ${BASE}/volumes/list was answered by another program (status 200)`,
+      '  next: correct the URL: DSTACK_SERVER_URL, or dstack project list and dstack project add',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('a missing right is shown with who can grant it', async () => {
+  const msg = 'Access denied: you are not a member of project main; its admins can add you';
+  const { err } = await failing(['volume'], {
+    [`POST ${BASE}/volumes/list`]: { status: 403, json: { detail: { msg, code: null } } },
+  });
+  expect(err).toBe(
+    [
+      'error: Access denied',
+      '  why:  you are not a member of project main',
+      '  next: its admins can add you',
+      '',
+    ].join('\n'),
+  );
+});
