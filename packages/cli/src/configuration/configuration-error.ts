@@ -1,4 +1,4 @@
-import type { ConfigurationError } from '@dstack/contract';
+import type { ConfigurationWarning } from '@dstack/contract';
 import { CliError } from '../errors.ts';
 
 const MAX_SHOWN = 5;
@@ -7,7 +7,7 @@ const MAX_SHOWN = 5;
 export async function configurationError(
   file: string,
   text: string,
-  problems: readonly ConfigurationError[],
+  problems: readonly ConfigurationWarning[],
 ): Promise<CliError> {
   const { formatConfigurationErrors } = await import('@dstack/contract');
   const name = shownName(file);

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import type { ConfigurationWarning } from '@dstack/contract';
 import { errorMessage } from '@dstack/contract/error-message';
 import { readIfThere } from '../config/config-file.ts';
 import type { Cli } from '../context.ts';
@@ -29,14 +30,40 @@ export async function loadConfiguration(
   file: string | null,
   cli: Pick<Cli, 'cwd' | 'io' | 'prompt'>,
 ): Promise<LoadedConfiguration> {
+  const { warnings, text, ...loaded } = await checkConfiguration(file, cli);
+  await warnAbout(warnings, loaded.path, text, cli.io);
+  return loaded;
+}
+
+/** Prints findings that do not make a configuration an error. */
+export async function warnAbout(
+  warnings: readonly ConfigurationWarning[],
+  path: string,
+  text: string,
+  io: Cli['io'],
+): Promise<void> {
+  if (warnings.length === 0) return;
+  const { formatConfigurationErrors } = await import('@dstack/contract');
+  io.warn(formatConfigurationErrors(warnings, shownName(path), text));
+}
+
+/** A configuration with findings that do not make it an error; `text`: as read. */
+export interface CheckedConfiguration extends LoadedConfiguration {
+  readonly warnings: readonly ConfigurationWarning[];
+  readonly text: string;
+}
+
+/** As {@link loadConfiguration}, but prints nothing. */
+export async function checkConfiguration(
+  file: string | null,
+  cli: Pick<Cli, 'cwd' | 'prompt'>,
+): Promise<CheckedConfiguration> {
   const { text, path, directory } = await readConfiguration(file, cli);
-  const { formatConfigurationErrors, parseConfiguration } = await import('@dstack/contract');
+  const { parseConfiguration } = await import('@dstack/contract');
   const parsed = parseConfiguration(text, 'configuration');
   if (!parsed.ok) throw await configurationError(path, text, parsed.errors);
-  if (parsed.warnings.length > 0) {
-    cli.io.warn(formatConfigurationErrors(parsed.warnings, shownName(path), text));
-  }
-  return { value: parsed.value as ApplicableConfiguration, path, directory };
+  const { warnings } = parsed;
+  return { value: parsed.value as ApplicableConfiguration, path, directory, warnings, text };
 }
 
 async function readConfiguration(

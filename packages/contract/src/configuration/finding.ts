@@ -5,6 +5,8 @@ export interface ConfigurationWarning {
   readonly column: number;
   /** Completes a sentence that begins with the path: "must be …". */
   readonly message: string;
+  /** The server, or the command line, will refuse the configuration for it. */
+  readonly isRefused?: boolean;
 }
 
 export interface ConfigurationError extends ConfigurationWarning {

@@ -8,7 +8,7 @@ import { type DescribedIssue, describeIssues, valueAt } from './issue.ts';
 import { ProfilesConfig } from './profile.ts';
 import { isMap } from './schema-kit.ts';
 import { type ServerConfig, serverConfigWithFiles } from './server-config.ts';
-import { configurationWarnings } from './warnings.ts';
+import { type ConfigurationNote, configurationWarnings } from './warnings.ts';
 import { yamlWarnings } from './yaml-warnings.ts';
 
 /** Kinds of documents. `configuration` = anything that can be applied. */
@@ -177,13 +177,10 @@ function inTextOrder<T extends ConfigurationWarning>(findings: readonly T[]): T[
   return [...findings].sort((a, b) => a.line - b.line || a.column - b.column);
 }
 
-function placed(
-  notes: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
-  loaded: LoadedYaml,
-): ConfigurationWarning[] {
-  return notes.map(({ path, message }) => ({
+function placed(notes: readonly ConfigurationNote[], loaded: LoadedYaml): ConfigurationWarning[] {
+  return notes.map(({ path, ...note }) => ({
     path: path.join('.'),
     ...loaded.locate(path),
-    message,
+    ...note,
   }));
 }

@@ -1,5 +1,7 @@
+import { KNOWN_GPU_NAMES, vendorOfGpu } from '../grammar/accelerators.ts';
 import { parseCron } from '../grammar/cron.ts';
 import { ENV_NAME, isResourceName } from '../grammar/names.ts';
+import { nearest } from '../grammar/nearest.ts';
 import { RESERVED_PORTS } from '../grammar/ports.ts';
 import { Problem } from '../grammar/problem.ts';
 import { hostVolumePlace } from '../grammar/volume-place.ts';
@@ -13,6 +15,8 @@ import type { TaskConfiguration } from './task.ts';
 export interface ConfigurationNote {
   readonly path: readonly PropertyKey[];
   readonly message: string;
+  /** The server, or the command line, will refuse the configuration for it. */
+  readonly isRefused?: boolean;
 }
 
 type Run = DevEnvironmentConfiguration | ServiceConfiguration | TaskConfiguration;
@@ -39,9 +43,11 @@ export function configurationWarnings(value: unknown): ConfigurationNote[] {
 }
 
 const REFUSED = 'will be refused by the server';
+const isRefused = true;
 
 function fleetNotes(fleet: FleetConfiguration): ConfigurationNote[] {
-  return [...fleetKindNotes(fleet), ...fleetRetryNotes(fleet)];
+  const resources = fleet.resources ? gpuNotes(fleet.resources, ['resources']) : [];
+  return [...fleetKindNotes(fleet), ...fleetRetryNotes(fleet), ...resources];
 }
 
 /** `retry: false` needs no note: it is the behaviour anyway. */
@@ -55,7 +61,8 @@ function fleetKindNotes(fleet: FleetConfiguration): ConfigurationNote[] {
   if ((fleet.nodes === null) !== (fleet.ssh_config === null)) return [];
   const what =
     fleet.nodes === null ? 'has neither nodes nor ssh_config' : 'has nodes and ssh_config';
-  return [{ path: [], message: `${what} and ${REFUSED}: exactly one of them makes a fleet` }];
+  const message = `${what} and ${REFUSED}: exactly one of them makes a fleet`;
+  return [{ path: [], message, isRefused }];
 }
 
 /** A volume is either created, with a size, or registered, by the id that its backend gave it. */
@@ -63,19 +70,19 @@ function volumeNotes(volume: Record<string, unknown>): ConfigurationNote[] {
   const isExternal = Boolean(volume.volume_id ?? volume.claim_name);
   const cleanup = volume.auto_cleanup_duration;
   if (isExternal && typeof cleanup === 'number' && cleanup > 0) {
-    return [{ path: ['auto_cleanup_duration'], message: `is for new volumes only and ${REFUSED}` }];
+    const message = `is for new volumes only and ${REFUSED}`;
+    return [{ path: ['auto_cleanup_duration'], message, isRefused }];
   }
   const isOnHost = hostVolumePlace(volume as { backend: string }) !== null;
   if (isExternal || isOnHost || volume.size !== null) return [];
-  return [
-    { path: [], message: `needs a size, or the id of an existing volume; without it ${REFUSED}` },
-  ];
+  const message = `needs a size, or the id of an existing volume; without it ${REFUSED}`;
+  return [{ path: [], message, isRefused }];
 }
 
 function nameNotes({ name, type }: Record<string, unknown>): ConfigurationNote[] {
   if (typeof type !== 'string' || typeof name !== 'string' || isResourceName(name)) return [];
   const rule = "2 to 41 lower-case letters, digits and '-', beginning with a letter";
-  return [{ path: ['name'], message: `${REFUSED}: names have ${rule}` }];
+  return [{ path: ['name'], message: `${REFUSED}: names have ${rule}`, isRefused }];
 }
 
 /** Numbers of weekdays count from Monday = 0 here, from Sunday = 0 in the usual cron. */
@@ -111,10 +118,11 @@ function runNotes(run: Run): ConfigurationNote[] {
   }
   if (run.home_dir !== '/root') note(['home_dir'], 'is deprecated and has no effect');
   if (run.retry && typeof run.retry === 'object' && (run.retry.duration ?? 0) < 0) {
-    note(['retry', 'duration'], `is negative and ${REFUSED}`);
+    notes.push({ path: ['retry', 'duration'], message: `is negative and ${REFUSED}`, isRefused });
   }
   if (run.working_dir && !/^(?:\/|~|\$)/.test(run.working_dir)) {
-    note(['working_dir'], 'will be refused by the CLI: it must be absolute, or begin with ~');
+    const message = 'will be refused by the CLI: it must be absolute, or begin with ~';
+    notes.push({ path: ['working_dir'], message, isRefused });
   }
   for (const [index, mount] of run.volumes.entries()) {
     if ('name' in mount && mount.name === '') note(['volumes', index], 'has an empty volume name');
@@ -217,12 +225,28 @@ function portNotes(
   );
 }
 
-function resourceNotes(
-  resources: Run['resources'],
+type Resources = Run['resources'];
+
+/** Hosts may have GPUs that are not in the list, so that an unknown name is no error. */
+function unknownGpuNotes(
+  names: readonly string[],
   path: readonly PropertyKey[],
 ): ConfigurationNote[] {
-  const notes: ConfigurationNote[] = [];
-  const { gpu, cpu, memory } = resources;
+  const unknown = names.filter(
+    (name) =>
+      !/^(True|False)$/.test(name) && !name.includes(',') && vendorOfGpu(name) === undefined,
+  );
+  return unknown.map((name) => {
+    const near = nearest(name, ALL_GPU_NAMES);
+    const hint = near === undefined ? '' : ` (did you mean ${near}?)`;
+    return { path: [...path, 'gpu'], message: `names an unknown GPU '${name}'${hint}` };
+  });
+}
+
+const ALL_GPU_NAMES = Object.values(KNOWN_GPU_NAMES).flat();
+
+function gpuNotes({ gpu }: Pick<Resources, 'gpu'>, path: readonly PropertyKey[]) {
+  const notes: ConfigurationNote[] = unknownGpuNotes(gpu?.name ?? [], path);
   if (gpu?.name?.includes('True') || gpu?.name?.includes('False')) {
     notes.push({
       path: [...path, 'gpu'],
@@ -235,6 +259,12 @@ function resourceNotes(
       message: 'is one name with a comma: write a list [A, B]',
     });
   }
+  return notes;
+}
+
+function resourceNotes(resources: Resources, path: readonly PropertyKey[]): ConfigurationNote[] {
+  const notes = gpuNotes(resources, path);
+  const { gpu, cpu, memory } = resources;
   for (const [key, range] of Object.entries({ gpu: gpu?.count, cpu: cpu.count, memory })) {
     if ((range?.min ?? 0) < 0 || (range?.max ?? 0) < 0) {
       notes.push({ path: [...path, key], message: 'is negative' });
