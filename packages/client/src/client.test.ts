@@ -313,7 +313,7 @@ test.each([
   [200, 'text/plain', 'pong'],
   [404, 'text/html', '<!DOCTYPE html>'],
   [501, 'text/html', '<html>'],
-])('a program that is no dstack server is named as that (status %i, %s)', async (...answer) => {
+])('a program that is not a dstack server is reported as such (status %i, %s)', async (...answer) => {
   const [status, type, text] = answer;
   const url = await listen((_request, response) => {
     response.writeHead(status, { 'content-type': type, server: 'nginx/1.25' });

@@ -50,9 +50,18 @@ function noPlaceText(refusal: Extract<Refusal, { kind: 'no-place' }>): string {
   }
   if (fleets.length === 1 && only) {
     const reason = fleetText(only, nodes);
-    return `Fleet ${only.fleet} is at capacity${reason === '' ? '' : `: ${reason}`}`;
+    const state = isFull(only) ? 'is at capacity' : 'cannot take the run now';
+    return `Fleet ${only.fleet} ${state}${reason === '' ? '' : `: ${reason}`}`;
   }
   return `No fleet has capacity for the run now (${reasons(refusal)})`;
+}
+
+/** Instances that are not usable for another reason than other runs do not make a fleet full. */
+const UNUSABLE: readonly Rule[] = ['not_ready', 'unhealthy', 'unreachable', 'ending'];
+
+function isFull({ pool, growth }: FleetRefusal): boolean {
+  const isFixed = growth === null || growth.rule === 'fixed_size';
+  return !isFixed || pool.length === 0 || pool.some(({ rule }) => !UNUSABLE.includes(rule));
 }
 
 function reasons({ fleets, nodes }: Extract<Refusal, { kind: 'no-place' }>): string {

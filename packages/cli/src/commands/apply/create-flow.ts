@@ -101,6 +101,11 @@ export interface ProvisioningWatch<T> {
   readonly get: () => Promise<T>;
   readonly done: (entity: T) => boolean;
   readonly table: (entity: T) => string;
+  /**
+   * Whether waiting longer makes no sense, since nothing about it has changed for so long; without it,
+   * the server ends the wait.
+   */
+  readonly isStuck?: (unchangedMs: number) => boolean;
   /** Progress in lines; where no table can be redrawn, each new line is printed once. */
   readonly steps?: (entity: T) => readonly string[];
   /** Offered after Ctrl-C. */
@@ -109,7 +114,7 @@ export interface ProvisioningWatch<T> {
 }
 
 /**
- * Shows an entity until it is ready. Ctrl-C asks whether to delete it; without deletion
+ * Shows an entity until it is ready or stuck. Ctrl-C asks whether to delete it; without deletion
  * provisioning continues in the background, and the result is null.
  */
 export async function watchProvisioning<T>(
@@ -121,10 +126,14 @@ export async function watchProvisioning<T>(
   const release = cli.onInterrupt(() => stop.abort());
   const block = new LiveBlock(cli.io);
   let known: readonly string[] = [];
+  let last = { text: '', since: cli.now() };
   try {
     for (;;) {
       const entity = await watch.get();
       if (watch.done(entity)) return entity;
+      const text = JSON.stringify(entity);
+      if (text !== last.text) last = { text, since: cli.now() };
+      if (watch.isStuck?.(cli.now() - last.since)) return entity;
       block.show(watch.title, watch.table(entity));
       const steps = block.active ? [] : (watch.steps?.(entity) ?? []);
       for (const step of steps.filter((each) => !known.includes(each))) cli.io.info(step);

@@ -148,6 +148,25 @@ function show(plan: FleetPlan, decision: CreateDecision, options: ApplyOptions, 
 const isPassing = (status: InstanceStatus): boolean =>
   isInstanceStarting(status) || isInstanceTerminating(status);
 
+/** A host that does not answer for this long will hardly answer in the next second. */
+const STUCK_HOSTS_MS = 60_000;
+/** Machines of clouds boot for minutes without a report. */
+const STUCK_CLOUD_MS = 15 * 60_000;
+
+/** The server keeps trying, but a script that waits for this command must not wait for ever. */
+function notReady(fleet: Fleet, pending: Fleet['instances'], cli: Cli): CliError {
+  const of = fleet.instances.length;
+  const reasons = pending.map(
+    (i) => `instance ${i.instance_num}: ${instanceMessage(i) || i.status}`,
+  );
+  return new CliError(`${pending.length} of ${of} instances ${isAre(pending)} not ready`, {
+    why: reasons.join(`\n${' '.repeat(8)}`),
+    next: `nothing: the server keeps trying (${cli.io.paintErr('code', 'dstack fleet')} shows how far it is)`,
+  });
+}
+
+const isAre = (list: readonly unknown[]): string => (list.length === 1 ? 'is' : 'are');
+
 async function provision(
   fleet: Fleet,
   options: ApplyOptions,
@@ -155,6 +174,7 @@ async function provision(
   cli: Cli,
 ): Promise<void> {
   const { io } = cli;
+  const isSsh = Boolean(fleet.spec.configuration.ssh_config);
   const table = (now: number | null, width: number | null) => (f: Fleet) =>
     renderFleetTable([f], {
       verbose: false,
@@ -169,6 +189,7 @@ async function provision(
       get: () => project.fleets.get({ name: fleet.name }),
       done: (f) => !f.instances.some((i) => isPassing(i.status)),
       table: table(cli.now(), io.errWidth),
+      isStuck: (unchangedMs) => unchangedMs >= (isSsh ? STUCK_HOSTS_MS : STUCK_CLOUD_MS),
       steps: (f) => f.instances.map(instanceMessage).filter((step) => step !== ''),
       delete: () => project.fleets.delete([fleet.name]),
     },
@@ -179,7 +200,11 @@ async function provision(
   if (options.json) io.json(ready);
   else io.print(table(null, io.width)(ready));
   const failed = ready.instances.filter((i) => isInstanceTerminated(i.status));
-  if (failed.length === 0) return;
+  if (failed.length === 0) {
+    const pending = ready.instances.filter((i) => isPassing(i.status));
+    if (pending.length > 0) throw notReady(ready, pending, cli);
+    return;
+  }
   const active = ready.instances.length - failed.length;
   const min = ready.spec.configuration.nodes?.min ?? 0;
   throw new CliError(`${failed.length} of ${ready.instances.length} instances failed`, {
