@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 
 /** Collects a repeatable option. */
 export function collect(value: string, previous: string[] | undefined): string[] {
@@ -26,13 +26,7 @@ export function numberOption(value: string): number {
   return n;
 }
 
-/** `--json` and its older spelling `--format plain|json`. */
-export function addFormatOptions(command: Command): Command {
-  return command
-    .option('--json', 'print JSON')
-    .addOption(new Option('--format <format>', 'output format').choices(['plain', 'json']));
-}
-
-export function wantsJson(options: { json?: boolean; format?: string }): boolean {
-  return options.json === true || options.format === 'json';
+/** The spelling of dstack 0.22.5, which `--json` and `--output` replace. */
+export function olderFormatOption(): Option {
+  return new Option('--format <format>', 'as --output').choices(['plain', 'json']).hideHelp();
 }

@@ -251,7 +251,7 @@ forEachStore((tests) => {
     );
     await insertRun(world, { name: 'r', fleetId: fleet.id, status: 'pending' });
     const use = await world.store.fleets.use(fleet.id);
-    expect(use.unfinishedRuns).toBe(1);
+    expect(use.runs).toEqual([{ name: 'r', projectId: fleet.projectId }]);
     expect(use.busyInstances.toSorted()).toEqual([instances[0]!.id, instances[1]!.id].toSorted());
   });
 

@@ -1,4 +1,4 @@
-import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
+import { UNFINISHED_JOB_STATUSES, UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
 import type { Db, StoreContext, Tx } from '../context.ts';
@@ -105,11 +105,24 @@ async function toViews(
 
 async function fleetUse(db: Db, fleetId: Id) {
   const runs = await db
-    .selectFrom('runs')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('fleet_id', '=', fleetId)
-    .where('status', 'in', UNFINISHED_RUN_STATUSES)
-    .executeTakeFirstOrThrow();
+    .selectFrom('runs as r')
+    .select(['r.name', 'r.project_id'])
+    .where('r.status', 'in', UNFINISHED_RUN_STATUSES)
+    .where(({ or, eb, exists, selectFrom }) =>
+      or([
+        eb('r.fleet_id', '=', fleetId),
+        exists(
+          selectFrom('jobs as j')
+            .innerJoin('instances as i', 'i.id', 'j.instance_id')
+            .select('j.id')
+            .whereRef('j.run_id', '=', 'r.id')
+            .where('j.status', 'in', UNFINISHED_JOB_STATUSES)
+            .where('i.fleet_id', '=', fleetId),
+        ),
+      ]),
+    )
+    .orderBy('r.submitted_at')
+    .execute();
   const busy = await db
     .selectFrom('instances')
     .select('id')
@@ -122,5 +135,8 @@ async function fleetUse(db: Db, fleetId: Id) {
       ]),
     )
     .execute();
-  return { unfinishedRuns: Number(runs.count), busyInstances: busy.map((row) => row.id) };
+  return {
+    runs: runs.map((row) => ({ name: row.name, projectId: row.project_id })),
+    busyInstances: busy.map((row) => row.id),
+  };
 }

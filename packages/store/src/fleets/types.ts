@@ -20,7 +20,8 @@ export interface FleetFilter {
 
 /** What prevents the deletion of a fleet. */
 export interface FleetInUse {
-  readonly unfinishedRuns: number;
+  /** Unfinished runs, the oldest first: those placed in the fleet, and those with jobs on its instances. */
+  readonly runs: readonly { readonly name: string; readonly projectId: Id }[];
   /** Instances with busy blocks, and placeholders. */
   readonly busyInstances: readonly Id[];
 }

@@ -4,6 +4,12 @@ import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
 import { collect } from '../../options.ts';
+import { showList } from '../../output/listing.ts';
+import {
+  addOutputOptions,
+  type OutputOptions,
+  outputOptions,
+} from '../../output/output-options.ts';
 import { orNotFound } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderTable } from '../../terminal/table.ts';
@@ -26,16 +32,13 @@ export function declareExport(
     delete: runExportDelete,
   },
 ): void {
-  const command = program
-    .command('export')
-    .description('Manage exports to other projects')
-    .option('--json', 'print JSON')
-    .action((options) => run.list({ json: options.json ?? false }, cli));
-  command
-    .command('list')
-    .description('List exports')
-    .option('--json', 'print JSON')
-    .action((_o, self: Command) => run.list({ json: self.optsWithGlobals().json ?? false }, cli));
+  const command = addOutputOptions(
+    program.command('export').description('Manage exports to other projects'),
+  );
+  command.action((options) => run.list(outputOptions(options), cli));
+  addOutputOptions(command.command('list').description('List exports')).action(
+    (_o, self: Command) => run.list(outputOptions(self.optsWithGlobals()), cli),
+  );
   command
     .command('create')
     .description('Let other projects use fleets and gateways of this project')
@@ -97,7 +100,7 @@ function declareUpdate(parent: Command, cli: Cli, run: typeof runExportUpdate): 
     );
 }
 
-function print(exports: readonly Export[], cli: Cli): void {
+function table(exports: readonly Export[], cli: Cli): string {
   const names = (list: readonly { name: string }[] | undefined): string =>
     (list ?? []).map((entity) => entity.name).join(', ') || '-';
   const rows = exports.map((e) => [
@@ -112,15 +115,25 @@ function print(exports: readonly Export[], cli: Cli): void {
     { header: 'GATEWAYS' },
     { header: 'IMPORTERS' },
   ];
-  cli.io.print(renderTable(columns, rows, { width: cli.io.width, paint: cli.io.paint }));
+  return renderTable(columns, rows, { width: cli.io.width, paint: cli.io.paint });
 }
 
-export async function runExportList({ json }: { json: boolean }, cli: Cli): Promise<void> {
+export async function runExportList(options: OutputOptions, cli: Cli): Promise<void> {
   const { project } = await cli.connect();
-  const { exports, warnings } = await project.exports.list();
-  for (const warning of warnings) cli.io.warn(warning);
-  if (json) cli.io.json({ project: project.name, exports });
-  else print(exports, cli);
+  const load = async () => {
+    const { exports, warnings } = await project.exports.list();
+    for (const warning of warnings) cli.io.warn(warning);
+    return exports;
+  };
+  const listing = {
+    key: 'exports',
+    load,
+    table: (list: readonly Export[]) => table(list, cli),
+    name: (item: Export) => item.name,
+    document: { project: project.name },
+    empty: `Project ${project.name} exports nothing. Export a fleet: dstack export create NAME --fleet FLEET --importer PROJECT`,
+  };
+  await showList(listing, { ...options, watch: false }, cli);
 }
 
 export async function runExportCreate(options: ExportCreateOptions, cli: Cli): Promise<void> {
@@ -134,7 +147,7 @@ export async function runExportCreate(options: ExportCreateOptions, cli: Cli): P
       exported_gateways: options.gateways,
     }),
   );
-  print([created], cli);
+  cli.io.print(table([created], cli));
 }
 
 export async function runExportUpdate(options: UpdateExport, cli: Cli): Promise<void> {
@@ -147,7 +160,7 @@ export async function runExportUpdate(options: UpdateExport, cli: Cli): Promise<
       project.exports.update(options),
     ),
   );
-  print([updated], cli);
+  cli.io.print(table([updated], cli));
 }
 
 export async function runExportDelete(

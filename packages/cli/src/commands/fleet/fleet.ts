@@ -3,22 +3,23 @@ import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
 import { CliError, UsageError } from '../../errors.ts';
 import { collect, integerOption } from '../../options.ts';
+import { showList, showOne } from '../../output/listing.ts';
+import {
+  addListOptions,
+  addOutputOptions,
+  type ListOptions,
+  listOptions,
+  type OutputOptions,
+  outputOptions,
+} from '../../output/output-options.ts';
 import { entityReference, orNotFound } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
-import { watchFrames } from '../../terminal/watch.ts';
 import { checkedId } from '../run/run.ts';
 import { renderFleetTable } from './fleet-table.ts';
 
-export interface FleetListOptions {
-  readonly verbose: boolean;
-  readonly watch: boolean;
-  readonly json: boolean;
-}
-
-export interface FleetGetOptions {
+export interface FleetGetOptions extends OutputOptions {
   readonly name: string | null;
   readonly id: string | null;
-  readonly json: boolean;
 }
 
 export interface FleetDeleteOptions {
@@ -32,33 +33,17 @@ export function declareFleet(
   cli: Cli,
   run = { list: runFleetList, get: runFleetGet, delete: runFleetDelete },
 ): void {
-  const list = (options: Partial<FleetListOptions>): Promise<void> =>
-    run.list(
-      {
-        verbose: options.verbose ?? false,
-        watch: options.watch ?? false,
-        json: options.json ?? false,
-      },
-      cli,
-    );
-  const fleet = withListOptions(program.command('fleet').description('Manage fleets'));
-  fleet.action((options) => list(options));
-  withListOptions(fleet.command('list').description('List fleets')).action(
-    (_options, command: Command) => list(command.optsWithGlobals()),
+  const fleet = addListOptions(program.command('fleet').description('Manage fleets'));
+  fleet.action((options) => run.list(listOptions(options), cli));
+  addListOptions(fleet.command('list').description('List fleets')).action((_o, self: Command) =>
+    run.list(listOptions(self.optsWithGlobals()), cli),
   );
-  fleet
-    .command('get')
-    .description('Show one fleet')
+  addOutputOptions(fleet.command('get').description('Show one fleet'))
     .argument('[name]', 'NAME or PROJECT/NAME')
     .option('--id <uuid>', 'id of the fleet')
-    .option('--json', 'print JSON')
-    .action((name, options, command: Command) =>
+    .action((name, o, self: Command) =>
       run.get(
-        {
-          name: name ?? null,
-          id: options.id ?? null,
-          json: command.optsWithGlobals().json ?? false,
-        },
+        { name: name ?? null, id: o.id ?? null, ...outputOptions(self.optsWithGlobals()) },
         cli,
       ),
     );
@@ -80,26 +65,15 @@ export function declareFleet(
     );
 }
 
-function withListOptions(command: Command): Command {
-  return command
-    .option('-v, --verbose', 'show more')
-    .option('-w, --watch', 'watch in real time')
-    .option('--json', 'print JSON');
-}
-
-export async function runFleetList(options: FleetListOptions, cli: Cli): Promise<void> {
-  if (options.watch && options.json) {
-    throw new UsageError('--watch and --json cannot be used together');
-  }
+export async function runFleetList(options: ListOptions, cli: Cli): Promise<void> {
   const { project } = await cli.connect();
-  if (options.json) {
-    cli.io.json({ project: project.name, fleets: await project.fleets.list() });
-    return;
-  }
-  const frame = async (): Promise<string> =>
-    tableOf(await project.fleets.list(), options.verbose, project.name, cli);
-  if (options.watch) await watchFrames(cli, frame);
-  else cli.io.print(await frame());
+  const listing = {
+    ...fleets(project.name, cli),
+    load: () => project.fleets.list(),
+    document: { project: project.name },
+    empty: `No fleets in project ${project.name}. Create one: dstack apply -f fleet.dstack.yml`,
+  };
+  await showList(listing, options, cli);
 }
 
 export async function runFleetGet(options: FleetGetOptions, cli: Cli): Promise<void> {
@@ -113,8 +87,7 @@ export async function runFleetGet(options: FleetGetOptions, cli: Cli): Promise<v
   const fleet = await orNotFound(`Fleet ${options.name ?? id}`, 'dstack fleet list', () =>
     owner.fleets.get(id === null ? { name: reference.name } : { id }),
   );
-  if (options.json) cli.io.json(fleet, 2);
-  else cli.io.print(tableOf([fleet], true, project.name, cli));
+  await showOne(fleet, fleets(project.name, cli), options, cli);
 }
 
 export async function runFleetDelete(options: FleetDeleteOptions, cli: Cli): Promise<void> {
@@ -160,7 +133,12 @@ function refuseUnknown(numbers: readonly number[], fleet: Fleet): void {
   });
 }
 
-function tableOf(fleets: readonly Fleet[], verbose: boolean, project: string, cli: Cli): string {
+function fleets(project: string, cli: Cli) {
   const layout = { width: cli.io.width, paint: cli.io.paint };
-  return renderFleetTable(fleets, { verbose, project, now: cli.now(), layout });
+  return {
+    key: 'fleets',
+    name: ({ name, project_name: owner }: Fleet) => (owner === project ? name : `${owner}/${name}`),
+    table: (list: readonly Fleet[], verbose: boolean) =>
+      renderFleetTable(list, { verbose, project, now: cli.now(), layout }),
+  };
 }

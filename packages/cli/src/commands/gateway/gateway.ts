@@ -2,17 +2,19 @@ import type { Gateway } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
 import { CliError, UsageError } from '../../errors.ts';
-import { addFormatOptions, wantsJson } from '../../options.ts';
+import { olderFormatOption } from '../../options.ts';
+import { showList, showOne } from '../../output/listing.ts';
+import {
+  addListOptions,
+  addOutputOptions,
+  type ListOptions,
+  listOptions,
+  type OutputOptions,
+  outputOptions,
+} from '../../output/output-options.ts';
 import { entityReference, orNotFound } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
-import { watchFrames } from '../../terminal/watch.ts';
 import { renderGatewayTable } from './gateway-table.ts';
-
-export interface GatewayListOptions {
-  readonly verbose: boolean;
-  readonly watch: boolean;
-  readonly json: boolean;
-}
 
 export interface GatewayUpdateOptions {
   readonly name: string;
@@ -30,24 +32,17 @@ export function declareGateway(
     delete: runGatewayDelete,
   },
 ): void {
-  const list = (o: { verbose?: boolean; watch?: boolean; json?: boolean; format?: string }) =>
-    run.list({ verbose: o.verbose ?? false, watch: o.watch ?? false, json: wantsJson(o) }, cli);
   const withOptions = (command: Command): Command =>
-    addFormatOptions(
-      command.option('-v, --verbose', 'show more').option('-w, --watch', 'watch in real time'),
-    );
+    addListOptions(command).addOption(olderFormatOption());
   const gateway = withOptions(program.command('gateway').description('Manage gateways'));
-  gateway.action((options) => list(options));
-  withOptions(gateway.command('list').description('List gateways')).action((_o, command: Command) =>
-    list(command.optsWithGlobals()),
+  gateway.action((options) => run.list(listOptions(options), cli));
+  withOptions(gateway.command('list').description('List gateways')).action((_o, self: Command) =>
+    run.list(listOptions(self.optsWithGlobals()), cli),
   );
-  gateway
-    .command('get')
-    .description('Show one gateway')
+  addOutputOptions(gateway.command('get').description('Show one gateway'))
     .argument('<name>', 'NAME or PROJECT/NAME')
-    .option('--json', 'print JSON')
-    .action((name, _o, command: Command) =>
-      run.get({ name, json: command.optsWithGlobals().json ?? false }, cli),
+    .action((name, _o, self: Command) =>
+      run.get({ name, ...outputOptions(self.optsWithGlobals()) }, cli),
     );
   gateway
     .command('update')
@@ -66,29 +61,25 @@ export function declareGateway(
     .action((name, options) => run.delete({ name, yes: options.yes ?? false }, cli));
 }
 
-export async function runGatewayList(options: GatewayListOptions, cli: Cli): Promise<void> {
-  if (options.watch && options.json)
-    throw new UsageError('--watch and --json cannot be used together');
+export async function runGatewayList(options: ListOptions, cli: Cli): Promise<void> {
   const { project } = await cli.connect();
-  if (options.json) {
-    cli.io.json({ project: project.name, gateways: await project.gateways.list() });
-    return;
-  }
-  const frame = async (): Promise<string> =>
-    table(await project.gateways.list(), options.verbose, project.name, cli);
-  if (options.watch) await watchFrames(cli, frame);
-  else cli.io.print(await frame());
+  const listing = {
+    ...gateways(project.name, cli),
+    load: () => project.gateways.list(),
+    document: { project: project.name },
+    empty: `No gateways in project ${project.name}. Create one: dstack apply -f gateway.dstack.yml`,
+  };
+  await showList(listing, options, cli);
 }
 
 /** Read from the list, so that `default` is the one of the current project. */
 export async function runGatewayGet(
-  options: { name: string; json: boolean },
+  options: OutputOptions & { name: string },
   cli: Cli,
 ): Promise<void> {
   const { project } = await cli.connect();
   const gateway = find(await project.gateways.list(), options.name, project.name);
-  if (options.json) cli.io.json(gateway, 2);
-  else cli.io.print(table([gateway], true, project.name, cli));
+  await showOne(gateway, gateways(project.name, cli), options, cli);
 }
 
 export async function runGatewayUpdate(options: GatewayUpdateOptions, cli: Cli): Promise<void> {
@@ -105,7 +96,7 @@ export async function runGatewayUpdate(options: GatewayUpdateOptions, cli: Cli):
     if (options.setDefault) await project.gateways.setDefault(reference.name, reference.project);
   });
   const gateway = find(await project.gateways.list(), options.name, project.name);
-  cli.io.print(table([gateway], false, project.name, cli));
+  cli.io.print(gateways(project.name, cli).table([gateway], false));
 }
 
 export async function runGatewayDelete(
@@ -122,7 +113,7 @@ export async function runGatewayDelete(
     project.gateways.get(name),
   );
   if (!yes) {
-    cli.io.print(table([gateway], false, project.name, cli));
+    cli.io.print(gateways(project.name, cli).table([gateway], false));
     if (!(await cli.prompt.confirm(`Delete the gateway ${name}?`))) {
       cli.io.info('Exiting...');
       return;
@@ -140,7 +131,13 @@ function find(gateways: readonly Gateway[], name: string, project: string): Gate
   throw new CliError(`Gateway ${name} does not exist`, { next: 'dstack gateway list' });
 }
 
-function table(gateways: readonly Gateway[], verbose: boolean, project: string, cli: Cli): string {
+function gateways(project: string, cli: Cli) {
   const layout = { width: cli.io.width, paint: cli.io.paint };
-  return renderGatewayTable(gateways, { verbose, project, now: cli.now(), layout });
+  return {
+    key: 'gateways',
+    name: ({ name, project_name: owner }: Gateway) =>
+      owner === undefined || owner === project ? name : `${owner}/${name}`,
+    table: (list: readonly Gateway[], verbose: boolean) =>
+      renderGatewayTable(list, { verbose, project, now: cli.now(), layout }),
+  };
 }

@@ -1,6 +1,13 @@
+import type { ImportsList } from '@dstack/client';
 import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
+import { showList } from '../../output/listing.ts';
+import {
+  addOutputOptions,
+  type OutputOptions,
+  outputOptions,
+} from '../../output/output-options.ts';
 import { entityReference, orNotFound } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderTable } from '../../terminal/table.ts';
@@ -10,16 +17,13 @@ export function declareImport(
   cli: Cli,
   run = { list: runImportList, delete: runImportDelete },
 ): void {
-  const command = program
-    .command('import')
-    .description('Manage imports from other projects')
-    .option('--json', 'print JSON')
-    .action((options) => run.list({ json: options.json ?? false }, cli));
-  command
-    .command('list')
-    .description('List imports')
-    .option('--json', 'print JSON')
-    .action((_o, self: Command) => run.list({ json: self.optsWithGlobals().json ?? false }, cli));
+  const command = addOutputOptions(
+    program.command('import').description('Manage imports from other projects'),
+  );
+  command.action((options) => run.list(outputOptions(options), cli));
+  addOutputOptions(command.command('list').description('List imports')).action(
+    (_o, self: Command) => run.list(outputOptions(self.optsWithGlobals()), cli),
+  );
   command
     .command('delete')
     .description('Delete an import')
@@ -28,23 +32,40 @@ export function declareImport(
     .action((name, options) => run.delete({ name, yes: options.yes ?? false }, cli));
 }
 
-export async function runImportList({ json }: { json: boolean }, cli: Cli): Promise<void> {
+type Import = ImportsList['imports'][number];
+
+export async function runImportList(options: OutputOptions, cli: Cli): Promise<void> {
   const { project } = await cli.connect();
-  const { imports, warnings } = await project.imports.list();
-  for (const warning of warnings) cli.io.warn(warning);
-  if (json) {
-    cli.io.json({ project: project.name, imports });
-    return;
-  }
+  const load = async () => {
+    const { imports, warnings } = await project.imports.list();
+    for (const warning of warnings) cli.io.warn(warning);
+    return imports;
+  };
+  const listing = {
+    key: 'imports',
+    load,
+    table: (list: readonly Import[]) => table(list, cli),
+    name: importName,
+    document: { project: project.name },
+    empty: `Project ${project.name} imports nothing. Another project exports to it: dstack export create NAME --importer ${project.name}`,
+  };
+  await showList(listing, { ...options, watch: false }, cli);
+}
+
+function importName({ export: source }: Import): string {
+  return `${source.project_name}/${source.name}`;
+}
+
+function table(imports: readonly Import[], cli: Cli): string {
   const names = (list: readonly { name: string }[] | undefined): string =>
     (list ?? []).map((entity) => entity.name).join(', ') || '-';
-  const rows = imports.map(({ export: source }) => [
-    { text: `${source.project_name}/${source.name}`, style: 'bold' as const },
-    names(source.exported_fleets),
-    names(source.exported_gateways),
+  const rows = imports.map((item) => [
+    { text: importName(item), style: 'bold' as const },
+    names(item.export.exported_fleets),
+    names(item.export.exported_gateways),
   ]);
   const columns = [{ header: 'NAME', keep: true }, { header: 'FLEETS' }, { header: 'GATEWAYS' }];
-  cli.io.print(renderTable(columns, rows, { width: cli.io.width, paint: cli.io.paint }));
+  return renderTable(columns, rows, { width: cli.io.width, paint: cli.io.paint });
 }
 
 export async function runImportDelete(

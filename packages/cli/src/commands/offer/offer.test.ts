@@ -28,13 +28,13 @@ async function serving(gpus: unknown[] = [H100]): Promise<FakeServer> {
 }
 
 test.each<[string[], object]>([
-  [['offer'], { json: false, groupBy: [], flags: { maxOffers: 50, gpu: null } }],
+  [['offer'], { format: 'table', groupBy: [], flags: { maxOffers: 50, gpu: null } }],
   [['offer', '--gpu', 'H100', '--max-offers', '10'], { flags: { gpu: 'H100', maxOffers: 10 } }],
   [
     ['offer', '--group-by', 'gpu,backend', '--group-by', 'region'],
     { groupBy: ['gpu', 'backend', 'region'] },
   ],
-  [['offer', '--fleet', 'f', '--json'], { json: true, flags: { profile: { fleets: ['f'] } } }],
+  [['offer', '--fleet', 'f', '--json'], { format: 'json', flags: { profile: { fleets: ['f'] } } }],
 ])('%j means %j', async (argv, expected) => {
   let options: OfferOptions | null = null;
   const keep = async (given: OfferOptions): Promise<void> => {

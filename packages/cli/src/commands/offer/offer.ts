@@ -5,7 +5,9 @@ import type { Cli } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
 import { requestedResources } from '../../format/resources.ts';
 import { backendName } from '../../format/values.ts';
-import { addFormatOptions, wantsJson } from '../../options.ts';
+import { olderFormatOption } from '../../options.ts';
+import { printYaml } from '../../output/listing.ts';
+import { addOutputOptions, type OutputFormat, outputOptions } from '../../output/output-options.ts';
 import { renderOfferTable } from '../../runs/offer-table.ts';
 import { printPlanNotes } from '../../runs/plan-notes.ts';
 import { withSpinner } from '../../terminal/live.ts';
@@ -27,7 +29,7 @@ const DEFAULT_OFFERS = 50;
 const DEFAULT_SPOT_POLICY = 'on-demand';
 
 export interface OfferOptions {
-  readonly json: boolean;
+  readonly format: OutputFormat;
   /** Empty = not grouped. */
   readonly groupBy: readonly Grouping[];
   readonly flags: RunFlags;
@@ -35,18 +37,20 @@ export interface OfferOptions {
 
 export function declareOffer(program: Command, cli: Cli, run: typeof runOffer = runOffer): void {
   const command = program.command('offer').description('Show available machines and prices');
-  addFormatOptions(command).option(
-    '--group-by <fields>',
-    `gpu, and more of ${GROUPINGS.slice(1).join(', ')}, separated by commas (repeatable)`,
-    (value: string, previous?: string[]) => [...(previous ?? []), ...value.split(',')],
-  );
+  addOutputOptions(command)
+    .addOption(olderFormatOption())
+    .option(
+      '--group-by <fields>',
+      `gpu, and more of ${GROUPINGS.slice(1).join(', ')}, separated by commas (repeatable)`,
+      (value: string, previous?: string[]) => [...(previous ?? []), ...value.split(',')],
+    );
   addOfferFlags(command, DEFAULT_OFFERS);
   addResourceFlags(command);
   addProfileFlags(command);
   command.action((o: ParsedOptions) =>
     run(
       {
-        json: wantsJson(o as { json?: boolean; format?: string }),
+        format: outputOptions(o).format,
         groupBy: groupings(o.groupBy),
         flags: runFlags(o),
       },
@@ -84,8 +88,23 @@ export async function runOffer(options: OfferOptions, cli: Cli): Promise<void> {
       for_offers_only: true,
     }),
   );
-  if (options.json) cli.io.json(offerJson(plan));
-  else printOffers(plan, options, cli);
+  const offers = offersDocument(plan);
+  const names = offers.offers.map((offer) => offer.instance_type);
+  if (!(await printDocument(options.format, offers, names, cli))) printOffers(plan, options, cli);
+}
+
+/** False if a table is to be printed instead. */
+async function printDocument(
+  format: OutputFormat,
+  document: object,
+  names: readonly string[],
+  cli: Cli,
+): Promise<boolean> {
+  if (format === 'table') return false;
+  if (format === 'json') cli.io.json(document);
+  else if (format === 'yaml') await printYaml(document, cli);
+  else for (const name of new Set(names)) cli.io.print(name);
+  return true;
 }
 
 /** A task that never runs: it only describes the instance that is wanted. */
@@ -130,7 +149,7 @@ function requirementsOf(plan: RunPlan): RunPlan['job_plans'][number]['job_spec']
   return requirements;
 }
 
-function offerJson(plan: RunPlan): unknown {
+function offersDocument(plan: RunPlan) {
   const { resources, max_price, spot, reservation } = requirementsOf(plan);
   const job = plan.job_plans[0];
   return {
@@ -214,13 +233,14 @@ async function showGroups(options: OfferOptions, spec: RunSpec, cli: Cli): Promi
     spec.configuration.spot_policy ?? spec.profile?.spot_policy ?? DEFAULT_SPOT_POLICY;
   const maxPrice = spec.configuration.max_price ?? spec.profile?.max_price ?? null;
   const reservation = spec.configuration.reservation ?? spec.profile?.reservation ?? null;
-  if (options.json) {
-    const spot = spotPolicy === 'auto' ? null : spotPolicy === 'spot';
-    const requirements = { resources, max_price: maxPrice, spot, reservation };
-    const document = { project: project.name, requirements, group_by: options.groupBy };
-    io.json({ ...document, gpus: answer.gpus });
-    return;
-  }
+  const spot = spotPolicy === 'auto' ? null : spotPolicy === 'spot';
+  const requirements = { resources, max_price: maxPrice, spot, reservation };
+  const document = {
+    ...{ project: project.name, requirements, group_by: options.groupBy },
+    gpus: answer.gpus,
+  };
+  const names = answer.gpus.map((gpu) => gpu.name);
+  if (await printDocument(options.format, document, names, cli)) return;
   io.print(
     `${renderProperties(
       [

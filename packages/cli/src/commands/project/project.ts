@@ -2,13 +2,14 @@ import type { Command } from 'commander';
 import { ConfigFile, type ConfiguredProject } from '../../config/config-file.ts';
 import { type Cli, clientFor } from '../../context.ts';
 import { CliError } from '../../errors.ts';
+import { showList } from '../../output/listing.ts';
+import {
+  addOutputOptions,
+  type OutputOptions,
+  outputOptions,
+} from '../../output/output-options.ts';
 import { renderTable } from '../../terminal/table.ts';
 import { runProjectAdd } from './add.ts';
-
-export interface ProjectListOptions {
-  readonly verbose: boolean;
-  readonly json: boolean;
-}
 
 export function declareProject(
   program: Command,
@@ -23,17 +24,16 @@ export function declareProject(
   const project = program
     .command('project')
     .description('Manage the projects configured on this computer (~/.dstack/config.yml)')
-    .option('-v, --verbose', 'show the user of each project')
-    .option('--json', 'print JSON')
-    .action((options) => runProjectMenu(asListOptions(options), cli, run.list));
-  project
-    .command('list')
-    .description('List the configured projects')
-    .option('-v, --verbose', 'show the user of each project')
-    .option('--json', 'print JSON')
-    .action((_options, command: Command) =>
-      run.list(asListOptions(command.optsWithGlobals()), cli),
-    );
+    .option('-v, --verbose', 'show the user of each project');
+  addOutputOptions(project).action((options) =>
+    runProjectMenu(outputOptions(options), cli, run.list),
+  );
+  addOutputOptions(
+    project
+      .command('list')
+      .description('List the configured projects')
+      .option('-v, --verbose', 'show the user of each project'),
+  ).action((_options, command: Command) => run.list(outputOptions(command.optsWithGlobals()), cli));
   project
     .command('add')
     .description('Add a project, or update it')
@@ -74,47 +74,52 @@ function isNo(word: string): boolean {
   return word === '--no' || word === '-n';
 }
 
-function asListOptions(options: { verbose?: boolean; json?: boolean }): ProjectListOptions {
-  return { verbose: options.verbose ?? false, json: options.json ?? false };
-}
-
 /** `dstack project` alone: a menu on a terminal, otherwise the list. */
 async function runProjectMenu(
-  options: ProjectListOptions,
+  options: OutputOptions,
   cli: Cli,
   list: typeof runProjectList,
 ): Promise<void> {
-  if (!cli.io.interactive || options.verbose || options.json) return list(options, cli);
+  const isList = options.verbose || options.format !== 'table';
+  if (!cli.io.interactive || isList) return list(options, cli);
   return runSetDefault({ name: null }, cli);
 }
 
-export async function runProjectList(options: ProjectListOptions, cli: Cli): Promise<void> {
+export async function runProjectList(options: OutputOptions, cli: Cli): Promise<void> {
   const config = await ConfigFile.load(cli.home);
-  if (options.json) {
-    const projects = config.projects.map((p) => ({
-      name: p.name,
-      url: p.url,
-      default: p.isDefault,
-    }));
-    cli.io.json({ projects });
-    return;
-  }
   const users = options.verbose
     ? await Promise.all(config.projects.map((p) => userName(p, cli)))
     : null;
+  const listing = {
+    key: 'projects',
+    // Without tokens.
+    load: async () =>
+      config.projects.map((p) => ({ name: p.name, url: p.url, default: p.isDefault })),
+    name: (p: { name: string }) => p.name,
+    table: () => projectTable(config.projects, users, cli),
+    empty: `No projects in ${config.path}. Add one: dstack login --url URL, or dstack project add`,
+  };
+  await showList(listing, { ...options, watch: false }, cli);
+}
+
+function projectTable(
+  projects: readonly ConfiguredProject[],
+  users: readonly string[] | null,
+  cli: Cli,
+): string {
   const columns = [
     { header: 'PROJECT', keep: true },
     { header: 'URL', keep: true },
     ...(users ? [{ header: 'USER' }] : []),
     { header: 'DEFAULT', keep: true },
   ];
-  const rows = config.projects.map((p, i) => [
+  const rows = projects.map((p, i) => [
     p.name,
     p.url,
     ...(users ? [users[i] ?? ''] : []),
     p.isDefault ? '✓' : '',
   ]);
-  cli.io.print(renderTable(columns, rows, { width: cli.io.width, paint: cli.io.paint }));
+  return renderTable(columns, rows, { width: cli.io.width, paint: cli.io.paint });
 }
 
 async function userName(project: ConfiguredProject, cli: Cli): Promise<string> {

@@ -25,24 +25,33 @@ test.each<[string[], Partial<PsOptions>]>([
   [['ps', '-a', '-v'], { all: true, verbose: true }],
   [['ps', '-n', '5'], { last: 5 }],
   [['ps', '--watch'], { watch: true }],
-  [['ps', '--json'], { json: true }],
-  [['ps', '--format', 'json'], { json: true }],
+  [['ps', '--json'], { format: 'json' }],
+  [['ps', '--format', 'json'], { format: 'json' }],
+  [['ps', '--format', 'plain'], {}],
+  [['ps', '-o', 'json'], { format: 'json' }],
+  [['ps', '-o', 'yaml'], { format: 'yaml' }],
+  [['ps', '--output=name'], { format: 'name' }],
+  [['ps', '-o', 'wide'], { verbose: true }],
 ])('%j means %j', async (argv, expected) => {
   let options: PsOptions | null = null;
   const keep = async (given: PsOptions): Promise<void> => {
     options = given;
   };
   await parseCommand((program, cli) => declarePs(program, cli, keep), argv);
-  const none = { all: false, verbose: false, watch: false, last: null, json: false };
+  const none = { all: false, verbose: false, watch: false, last: null, format: 'table' };
   expect(options).toEqual({ ...none, ...expected });
 });
 
-test.each([[['ps', '-n', '101']], [['ps', '-n', 'x']], [['ps', '--format', 'xml']]])(
-  '%j is refused',
-  async (argv) => {
-    await expect(parseCommand(declarePs, argv)).rejects.toThrow();
-  },
-);
+test.each([
+  [['ps', '-n', '101']],
+  [['ps', '-n', 'x']],
+  [['ps', '--format', 'xml']],
+  [['ps', '-o', 'xml']],
+  [['ps', '--json', '-o', 'yaml']],
+  [['ps', '-w', '-o', 'name']],
+])('%j is refused', async (argv) => {
+  await expect(parseCommand(declarePs, argv)).rejects.toThrow();
+});
 
 test('without a terminal the lines of the list stay whole', async () => {
   const fake = await serving(await recordedRuns());

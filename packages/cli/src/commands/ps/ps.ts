@@ -1,68 +1,53 @@
 import type { Run } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli, Connection } from '../../context.ts';
-import { UsageError } from '../../errors.ts';
-import { addFormatOptions, integerOption, wantsJson } from '../../options.ts';
+import { integerOption, olderFormatOption } from '../../options.ts';
+import { showList } from '../../output/listing.ts';
+import { addListOptions, type ListOptions, listOptions } from '../../output/output-options.ts';
 import { renderRunTable } from '../../runs/run-table.ts';
 import { isKeptWaiting, waitReason } from '../../runs/wait-reasons.ts';
 import { hangingText } from '../../terminal/text-width.ts';
-import { watchFrames } from '../../terminal/watch.ts';
 
-export interface PsOptions {
+export interface PsOptions extends ListOptions {
   readonly all: boolean;
-  readonly verbose: boolean;
-  readonly watch: boolean;
   readonly last: number | null;
-  readonly json: boolean;
 }
 
 /** The maximum number of runs in one request. */
 const MAX_RUNS = 100;
 
 export function declarePs(program: Command, cli: Cli, run: typeof runPs = runPs): void {
-  const command = program
-    .command('ps')
-    .description('List runs')
+  addListOptions(program.command('ps').description('List runs'))
     .option('-a, --all', 'show finished runs too')
-    .option('-v, --verbose', 'show more, and why runs wait')
-    .option('-w, --watch', 'watch in real time')
     .option(
       '-n, --last <n>',
       `show the last N runs (up to ${MAX_RUNS})`,
       integerOption(1, MAX_RUNS),
-    );
-  addFormatOptions(command).action((options) =>
-    run(
-      {
-        all: options.all ?? false,
-        verbose: options.verbose ?? false,
-        watch: options.watch ?? false,
-        last: options.last ?? null,
-        json: wantsJson(options),
-      },
-      cli,
-    ),
-  );
+    )
+    .addOption(olderFormatOption())
+    .action((o) => run({ all: o.all ?? false, last: o.last ?? null, ...listOptions(o) }, cli));
 }
 
 export async function runPs(options: PsOptions, cli: Cli): Promise<void> {
-  if (options.watch && options.json) {
-    throw new UsageError('--watch and --json cannot be used together');
-  }
   const connection = await cli.connect();
-  if (options.json) {
+  const project = connection.project.name;
+  const layout = { width: cli.io.width, paint: cli.io.paint };
+  let reasons = '';
+  const load = async (): Promise<Run[]> => {
     const runs = await listRuns(connection, options);
-    cli.io.json({ project: connection.project.name, runs });
-    return;
-  }
-  const frame = async (): Promise<string> => {
-    const runs = await listRuns(connection, options);
-    const layout = { width: cli.io.width, paint: cli.io.paint };
-    const table = renderRunTable(runs, { verbose: options.verbose, now: cli.now(), layout });
-    return options.verbose ? table + (await reasonsText(runs, connection, cli.io.width)) : table;
+    if (options.verbose) reasons = await reasonsText(runs, connection, cli.io.width);
+    return runs;
   };
-  if (options.watch) await watchFrames(cli, frame);
-  else cli.io.print(await frame());
+  const listing = {
+    key: 'runs',
+    load,
+    name: ({ run_spec: { run_name } }: Run) => run_name ?? '',
+    table: (runs: readonly Run[], verbose: boolean) =>
+      renderRunTable([...runs], { verbose, now: cli.now(), layout }) + reasons,
+    document: { project },
+    empty: `No runs in project ${project}. Start one: dstack apply -f .dstack.yml`,
+  };
+  await showList(listing, options, cli);
 }
 
 /** At most this many runs get a reason for waiting below the table. */

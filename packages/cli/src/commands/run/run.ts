@@ -1,13 +1,19 @@
+import type { Run } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
+import { showOne } from '../../output/listing.ts';
+import {
+  addOutputOptions,
+  type OutputOptions,
+  outputOptions,
+} from '../../output/output-options.ts';
 import { findRun } from '../../runs/get-run.ts';
 import { renderRunTable } from '../../runs/run-table.ts';
 
-export interface RunGetOptions {
+export interface RunGetOptions extends OutputOptions {
   readonly name: string | null;
   readonly id: string | null;
-  readonly json: boolean;
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -15,26 +21,22 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 export function declareRun(program: Command, cli: Cli, run: typeof runRunGet = runRunGet): void {
   const command = program.command('run').description('Show a run');
   command.action(() => command.outputHelp());
-  command
-    .command('get')
-    .description('Show one run')
+  addOutputOptions(command.command('get').description('Show one run'))
     .argument('[name]', 'name of the run')
     .option('--id <uuid>', 'id of the run; finds deleted runs too')
-    .option('--json', 'print JSON')
-    .action((name, options) =>
-      run({ name: name ?? null, id: options.id ?? null, json: options.json ?? false }, cli),
-    );
+    .action((name, o) => run({ name: name ?? null, id: o.id ?? null, ...outputOptions(o) }, cli));
 }
 
 export async function runRunGet(options: RunGetOptions, cli: Cli): Promise<void> {
   const connection = await cli.connect();
   const run = await findRun(connection, reference(options));
-  if (options.json) {
-    cli.io.json(run, 2);
-    return;
-  }
   const layout = { width: cli.io.width, paint: cli.io.paint };
-  cli.io.print(renderRunTable([run], { verbose: true, now: cli.now(), layout }));
+  const forms = {
+    name: ({ run_spec: { run_name } }: Run) => run_name ?? '',
+    table: (runs: readonly Run[]) =>
+      renderRunTable([...runs], { verbose: true, now: cli.now(), layout }),
+  };
+  await showOne(run, forms, options, cli);
 }
 
 function reference(options: RunGetOptions): { run_name: string } | { id: string } {

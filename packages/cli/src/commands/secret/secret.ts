@@ -1,6 +1,12 @@
 import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
+import { showList, showOne } from '../../output/listing.ts';
+import {
+  addOutputOptions,
+  type OutputOptions,
+  outputOptions,
+} from '../../output/output-options.ts';
 import { orNotFound } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderTable } from '../../terminal/table.ts';
@@ -10,25 +16,15 @@ export function declareSecret(
   cli: Cli,
   run = { list: runSecretList, get: runSecretGet, set: runSecretSet, delete: runSecretDelete },
 ): void {
-  const secret = program
-    .command('secret')
-    .description('Manage secrets')
-    .option('--json', 'print JSON')
-    .action((options) => run.list({ json: options.json ?? false }, cli));
-  secret
-    .command('list')
-    .description('List secrets (without their values)')
-    .option('--json', 'print JSON')
-    .action((_o, command: Command) =>
-      run.list({ json: command.optsWithGlobals().json ?? false }, cli),
-    );
-  secret
-    .command('get')
-    .description('Show a secret with its value')
+  const secret = addOutputOptions(program.command('secret').description('Manage secrets'));
+  secret.action((options) => run.list(outputOptions(options), cli));
+  addOutputOptions(
+    secret.command('list').description('List secrets (without their values)'),
+  ).action((_o, self: Command) => run.list(outputOptions(self.optsWithGlobals()), cli));
+  addOutputOptions(secret.command('get').description('Show a secret with its value'))
     .argument('<name>')
-    .option('--json', 'print JSON')
-    .action((name, _o, command: Command) =>
-      run.get({ name, json: command.optsWithGlobals().json ?? false }, cli),
+    .action((name, _o, self: Command) =>
+      run.get({ name, ...outputOptions(self.optsWithGlobals()) }, cli),
     );
   secret
     .command('set')
@@ -46,29 +42,40 @@ export function declareSecret(
 
 type Shown = { readonly name: string; readonly value?: string | null };
 
-function print(secrets: readonly Shown[], cli: Cli): void {
-  const rows = secrets.map((s) => [s.name, s.value ?? '******']);
+function secrets(cli: Cli) {
   const layout = { width: cli.io.width, paint: cli.io.paint };
-  cli.io.print(renderTable([{ header: 'NAME', keep: true }, { header: 'VALUE' }], rows, layout));
+  return {
+    key: 'secrets',
+    name: (secret: Shown) => secret.name,
+    table: (list: readonly Shown[]) =>
+      renderTable(
+        [{ header: 'NAME', keep: true }, { header: 'VALUE' }],
+        list.map((secret) => [secret.name, secret.value ?? '******']),
+        layout,
+      ),
+  };
 }
 
-export async function runSecretList({ json }: { json: boolean }, cli: Cli): Promise<void> {
+export async function runSecretList(options: OutputOptions, cli: Cli): Promise<void> {
   const { project } = await cli.connect();
-  const secrets = await project.secrets.list();
-  if (json) cli.io.json({ project: project.name, secrets });
-  else print(secrets, cli);
+  const listing = {
+    ...secrets(cli),
+    load: () => project.secrets.list(),
+    document: { project: project.name },
+    empty: `No secrets in project ${project.name}. Create one: dstack secret set NAME`,
+  };
+  await showList<Shown>(listing, { ...options, watch: false }, cli);
 }
 
 export async function runSecretGet(
-  { name, json }: { name: string; json: boolean },
+  options: OutputOptions & { name: string },
   cli: Cli,
 ): Promise<void> {
   const { project } = await cli.connect();
-  const secret = await orNotFound(`Secret ${name}`, 'dstack secret list', () =>
-    project.secrets.get(name),
+  const secret = await orNotFound(`Secret ${options.name}`, 'dstack secret list', () =>
+    project.secrets.get(options.name),
   );
-  if (json) cli.io.json(secret, 2);
-  else print([secret], cli);
+  await showOne<Shown>(secret, secrets(cli), options, cli);
 }
 
 /** A value on the command line stays in the shell's history; the input does not. */

@@ -3,6 +3,12 @@ import type { ServiceToken, ServiceTokenScope } from '@dstack/contract/wire';
 import { type Command, Option } from 'commander';
 import type { Cli } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
+import { showList } from '../../output/listing.ts';
+import {
+  addOutputOptions,
+  type OutputOptions,
+  outputOptions,
+} from '../../output/output-options.ts';
 import { orNotFound } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderTable } from '../../terminal/table.ts';
@@ -14,18 +20,13 @@ export function declareToken(
   cli: Cli,
   run = { list: runTokenList, create: runTokenCreate, delete: runTokenDelete },
 ): void {
-  const token = program
-    .command('token')
-    .description('Manage tokens of programs, each for one project')
-    .option('--json', 'print JSON')
-    .action((options) => run.list({ json: options.json ?? false }, cli));
-  token
-    .command('list')
-    .description('List tokens (without the tokens themselves)')
-    .option('--json', 'print JSON')
-    .action((_o, command: Command) =>
-      run.list({ json: command.optsWithGlobals().json ?? false }, cli),
-    );
+  const token = addOutputOptions(
+    program.command('token').description('Manage tokens of programs, each for one project'),
+  );
+  token.action((options) => run.list(outputOptions(options), cli));
+  addOutputOptions(
+    token.command('list').description('List tokens (without the tokens themselves)'),
+  ).action((_o, self: Command) => run.list(outputOptions(self.optsWithGlobals()), cli));
   token
     .command('create')
     .description('Create a token and print it once')
@@ -59,13 +60,20 @@ export function declareToken(
     .action((name, options) => run.delete({ name, yes: options.yes ?? false }, cli));
 }
 
-export async function runTokenList({ json }: { json: boolean }, cli: Cli): Promise<void> {
+export async function runTokenList(options: OutputOptions, cli: Cli): Promise<void> {
   const { project } = await cli.connect();
-  const tokens = await project.serviceTokens.list();
-  if (json) {
-    cli.io.json({ project: project.name, tokens });
-    return;
-  }
+  const listing = {
+    key: 'tokens',
+    load: () => project.serviceTokens.list(),
+    table: (list: readonly ServiceToken[]) => table(list, cli),
+    name: (token: ServiceToken) => token.name,
+    document: { project: project.name },
+    empty: `No tokens of programs in project ${project.name}. Create one: dstack token create NAME`,
+  };
+  await showList(listing, { ...options, watch: false }, cli);
+}
+
+function table(tokens: readonly ServiceToken[], cli: Cli): string {
   const columns = [
     { header: 'NAME', keep: true },
     { header: 'SCOPE', keep: true },
@@ -74,7 +82,7 @@ export async function runTokenList({ json }: { json: boolean }, cli: Cli): Promi
     { header: 'LAST USED', optional: 1 },
   ];
   const layout = { width: cli.io.width, paint: cli.io.paint };
-  cli.io.print(renderTable(columns, tokens.map(row), layout));
+  return renderTable(columns, tokens.map(row), layout);
 }
 
 function row(token: ServiceToken): string[] {

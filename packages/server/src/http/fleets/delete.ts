@@ -21,8 +21,11 @@ export async function deleteFleets(
   for (const { fleet } of found) {
     await setImmediate();
     const volumes = await heldVolumesOf(deps, fleet.id);
+    const users = await usersOf(deps, fleet.id, project);
     await deps.store.engine.updateFleet(fleet.id, (snapshot) => {
-      if (snapshot.activeRuns > 0 || snapshot.instances.some(hasWork)) throw inUse(fleet.name);
+      if (snapshot.activeRuns > 0 || snapshot.instances.some(hasWork)) {
+        throw inUse(fleet.name, users);
+      }
       volumes.checkAll(fleet.name);
       return terminateFleet(snapshot.fleet, { actorUserId: actor.id, now: deps.context().now });
     });
@@ -40,18 +43,35 @@ export async function deleteInstances(
   // Unknown names are ignored, as in all deletions.
   if (view === undefined) return;
   const volumes = await heldVolumesOf(deps, view.fleet.id);
+  const users = await usersOf(deps, view.fleet.id, project);
   await deps.store.engine.updateFleet(view.fleet.id, (snapshot) => {
     const chosen = snapshot.instances.filter(
       (instance) =>
         request.instance_nums.includes(instance.instanceNum) && isInstanceActive(instance.status),
     );
-    if (chosen.some(hasWork)) throw inUse(view.fleet.name);
+    if (chosen.some(hasWork)) throw inUse(view.fleet.name, users);
     volumes.checkLeaving(view.fleet.name, chosen);
     if (chosen.length === 0) return null;
     return terminateByUser(chosen, { actorUserId: actor.id, now: deps.context().now });
   });
 }
 
-function inUse(name: string) {
-  return ruleError(`Failed to delete fleet ${name}. Fleet is in use.`);
+const RUNS_NAMED = 5;
+
+/** ` by runs a, b and 2 more`; runs of projects that import the fleet are not named. */
+async function usersOf(deps: HttpDeps, fleetId: string, project: ProjectRecord): Promise<string> {
+  const { runs } = await deps.store.fleets.use(fleetId);
+  const own = runs.filter((run) => run.projectId === project.id).map(({ name }) => name);
+  const named = own.slice(0, RUNS_NAMED).join(', ');
+  const more = own.length > RUNS_NAMED ? ` and ${own.length - RUNS_NAMED} more` : '';
+  const foreign = runs.length - own.length;
+  const parts = [
+    ...(own.length === 0 ? [] : [`${own.length === 1 ? 'run' : 'runs'} ${named}${more}`]),
+    ...(foreign === 0 ? [] : [`${foreign} ${foreign === 1 ? 'run' : 'runs'} of other projects`]),
+  ];
+  return parts.length === 0 ? '' : ` by ${parts.join(' and ')}`;
+}
+
+function inUse(name: string, by: string) {
+  return ruleError(`Failed to delete fleet ${name}. Fleet is in use${by}.`);
 }
