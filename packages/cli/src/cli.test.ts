@@ -27,11 +27,13 @@ test.each(COMMANDS.map((c) => [c.name]))('%s prints its help', async (name) => {
 });
 
 test.each([
-  [['pss'], 'next: dstack ps'],
-  [['flet'], 'next: dstack fleet'],
+  [['pss'], 'next: did you mean dstack ps? (dstack --help)'],
+  [['flet'], 'next: did you mean dstack fleet?'],
   [['fleet', 'lst'], 'next: dstack fleet list'],
   [['run', 'xyzzy'], 'why:  known: get'],
-  [['xyzzy'], 'next: dstack --help'],
+  [['xyzzy'], 'next: dstack --help\n'],
+  // Not `stop`, which is one letter away.
+  [['tops'], 'next: dstack --help\n'],
   [['--bogus'], 'Unknown option'],
   [['ps', '--bogus'], 'unknown option'],
   [['logs'], 'missing required argument'],

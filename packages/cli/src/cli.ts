@@ -171,10 +171,11 @@ function findCommand(name: string): CommandEntry {
   }
   const near = closest(
     name,
-    COMMANDS.map((c) => c.name),
+    COMMANDS.flatMap((c) => (c.alias ? [c.name, c.alias] : [c.name])),
   );
+  // A suggestion is a question: the nearest command may be one that ends or deletes something.
   throw new UsageError(`Unknown command ${name}`, {
-    next: near === null ? 'dstack --help' : `dstack ${near}`,
+    next: near === null ? 'dstack --help' : `did you mean dstack ${near}? (dstack --help)`,
   });
 }
 

@@ -4,6 +4,9 @@ export function closest(word: string, candidates: readonly string[]): string | n
   let least = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
     const distance = editDistance(word, candidate);
+    // One letter of three is a third of the word: another word, not a misspelt one.
+    const isOther = word[0] !== candidate[0] && Math.min(word.length, candidate.length) < 5;
+    if (isOther && distance > 0) continue;
     if (distance < least) {
       best = candidate;
       least = distance;

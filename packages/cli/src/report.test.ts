@@ -45,3 +45,13 @@ test('a missing right is shown with who can grant it', async () => {
     ].join('\n'),
   );
 });
+
+test.each([
+  ['resource_not_exists', 'Volume data not found', 'dstack volume list'],
+  ['error', 'Failed to delete fleet f. Fleet is in use by runs a, b.', 'dstack stop a b'],
+  ['error', 'Failed to delete fleet f. Fleet is in use by run a.', 'dstack stop a'],
+])('a refusal (%s, %s) names the next command, not the request', async (code, msg, next) => {
+  const refused = { status: 400, json: { detail: [{ msg, code }] } };
+  const { err } = await failing(['volume'], { [`POST ${BASE}/volumes/list`]: refused });
+  expect(err).toBe(`error: ${msg}\n  next: ${next}\n`);
+});

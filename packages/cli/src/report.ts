@@ -1,5 +1,6 @@
 import { errorMessage } from '@dstack/contract/error-message';
 import { CancelledError, CliError, EXIT } from './errors.ts';
+import { nextStepAfter } from './next-steps.ts';
 import type { Io } from './terminal/io.ts';
 
 /**
@@ -128,10 +129,10 @@ function apiFailed(error: InstanceType<ClientModule['ApiError']>, client: Client
       cause: error,
     });
   }
-  if (error instanceof client.ResourceNotExistsError) {
-    return new CliError(error.message, { why: answer, cause: error });
+  if (error instanceof client.BadRequestError) {
+    const next = nextStepAfter(error.message) ?? undefined;
+    return new CliError(error.message, { next, cause: error });
   }
-  if (error instanceof client.BadRequestError) return new CliError(error.message, { cause: error });
   if (error instanceof client.ValidationError) {
     return new CliError('The server does not accept the request', {
       excerpt: error.message.replace(/^/gm, '  '),

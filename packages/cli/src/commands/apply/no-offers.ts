@@ -1,19 +1,73 @@
+import type { RunPlan } from '@dstack/contract/wire';
 import type { Connection } from '../../context.ts';
+import { CliError } from '../../errors.ts';
+import { closest } from '../../nearest.ts';
 import type { Paint } from '../../terminal/style.ts';
 
 /**
- * Explains why a plan has no offers: there are no fleets, or none matches. A notice, not an error.
+ * Explains why a plan has no offers: there are no fleets, or none matches. A notice, not an error,
+ * since capacity may become free; but throws if none of the fleets that the run names exists.
  */
-export async function missingOffersNotice(connection: Connection, paint: Paint): Promise<string> {
+export async function missingOffersNotice(
+  plan: RunPlan,
+  connection: Connection,
+  paint: Paint,
+): Promise<string> {
   const fleets = await connection.project.fleets.list({ include_imported: true });
+  requireNamedFleets(
+    plan,
+    fleets.map(({ name, project_name }) => ({ name, project: project_name })),
+    connection.project.name,
+  );
   if (fleets.length === 0) {
     return paint(
       'error',
       `The project ${connection.project.name} has no fleets. Create one before submitting a run: dstack apply -f fleet.dstack.yml\n`,
     );
   }
+  const advice =
+    (plan.notes ?? []).length > 0
+      ? 'The notes above name the reasons'
+      : 'Ask for less (--gpu, --memory, --max-price)';
   return paint(
     'warning',
-    'No matching instance offers available. Ask for less (--gpu, --memory, --max-price), or see: dstack offer, dstack fleet\n',
+    `No matching instance offers available now. ${advice}; see also: dstack offer, dstack fleet\n`,
+  );
+}
+
+interface FleetReference {
+  readonly name: string;
+  readonly project?: string | null;
+}
+
+/** A run that names only fleets that do not exist would fail at once. */
+function requireNamedFleets(
+  plan: RunPlan,
+  fleets: readonly FleetReference[],
+  project: string,
+): void {
+  const { configuration, profile } = plan.effective_run_spec ?? plan.run_spec;
+  const named = (configuration.fleets ?? profile?.fleets ?? []) as readonly FleetReference[];
+  const exists = (wanted: FleetReference): boolean =>
+    fleets.some(
+      ({ name, project: owner }) =>
+        name === wanted.name && (owner ?? project) === (wanted.project ?? project),
+    );
+  const [first] = named;
+  if (first === undefined || named.some(exists)) return;
+  const full = (fleet: FleetReference): string =>
+    fleet.project && fleet.project !== project ? `${fleet.project}/${fleet.name}` : fleet.name;
+  const names = fleets.map(full);
+  const near = closest(full(first), names);
+  const wanted = named.map(full).join(', ');
+  throw new CliError(
+    `${named.length === 1 ? 'Fleet' : 'Fleets'} ${wanted} do${named.length === 1 ? 'es' : ''} not exist`,
+    {
+      why: `project ${project} has ${names.length === 0 ? 'no fleets' : `the fleets ${names.join(', ')}`}`,
+      next:
+        near === null
+          ? 'dstack fleet'
+          : `did you mean ${near}? (--fleet ${near}, or fleets in the configuration)`,
+    },
   );
 }

@@ -57,6 +57,24 @@ test('a plan without offers reports whether there are fleets', async () => {
   expect((await apply(TASK, [], none, { input: 'n\n' })).out).toContain('has no fleets');
 });
 
+test('a run that names only fleets that do not exist is not submitted', async () => {
+  const fake = await startFakeServer({
+    ...(await recordedRoutes('apply-no-capacity')),
+    [`POST ${BASE}/fleets/list`]: { json: [{ name: 'lab', project_name: 'main' }] },
+  });
+  const plan = await recordedAnswer<RunPlan>('apply-no-capacity', `${BASE}/runs/get_plan`);
+  const spec = plan.effective_run_spec ?? plan.run_spec;
+  Object.assign(spec.configuration, { fleets: [{ name: 'lib', project: null }] });
+  fake.set(`POST ${BASE}/runs/get_plan`, { json: plan });
+  const { code, err } = await apply(TASK, ['-y', '-d'], fake);
+  expect(code).toBe(1);
+  expect(err).toContain(
+    'error: Fleet lib does not exist\n  why:  project main has the fleets lab\n',
+  );
+  expect(err).toContain('did you mean lab?');
+  expect(fake.calls).not.toContain(`POST ${BASE}/runs/apply`);
+});
+
 async function planWith(change: (plan: RunPlan) => void): Promise<Record<string, Route>> {
   const routes = await recordedRoutes('apply-same-name-refused');
   const plan = await recordedAnswer<RunPlan>('apply-same-name-refused', `${BASE}/runs/get_plan`);

@@ -146,7 +146,7 @@ async function showPlan(
   );
   printPlanNotes(plan, io);
   if (plan.job_plans[0]?.offers.length === 0) {
-    io.print(`\n${await missingOffersNotice(connection, io.paint)}`);
+    io.print(`\n${await missingOffersNotice(plan, connection, io.paint)}`);
   } else {
     io.print('');
   }

@@ -98,6 +98,19 @@ test('-n prints the last lines, --since only what was printed from then on', asy
   });
 });
 
+test('a run without output is explained', async () => {
+  const fake = await serving({ [`POST ${BASE}/logs/poll`]: page([]) });
+  const { code, out, err } = await runCommand(['logs', 'x'], { env: serverEnv(fake.url) });
+  expect([code, out]).toEqual([0, '']);
+  expect(err).toMatch(/^Run \S+ \(exited \(\d+\)\) has printed nothing\. See also: dstack logs -d/);
+  const placeless = await recordedAnswer<Run>('run-get-failed', `${BASE}/runs/get`);
+  const submission = placeless.jobs[0]?.job_submissions.at(-1);
+  if (submission) Object.assign(submission, { job_provisioning_data: null });
+  fake.set(`POST ${BASE}/runs/get`, { json: placeless });
+  const never = await runCommand(['logs', 'x'], { env: serverEnv(fake.url) });
+  expect(never.err).toMatch(/never started .* Why: dstack explain/);
+});
+
 test('-f streams bytes until the job has ended', async () => {
   const fake = await serving({
     [`GET ${BASE}/logs/stream`]: { events: [logEvent('a', 1), logEvent('b\n', 3), LOG_END] },

@@ -1,3 +1,4 @@
+import { isRunFinished } from '@dstack/contract/status';
 import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli, Connection } from '../../context.ts';
@@ -6,7 +7,7 @@ import { parseSince } from '../../format/since.ts';
 import { integerOption } from '../../options.ts';
 import { findRun } from '../../runs/get-run.ts';
 import { nodeSink, nodesBeside, streamNodes } from '../../runs/node-output.ts';
-import { currentSubmission, findJob } from '../../runs/run-status.ts';
+import { currentSubmission, findJob, jobStatusText } from '../../runs/run-status.ts';
 import { TailBuffer } from '../../runs/tail-buffer.ts';
 
 export interface LogsOptions {
@@ -68,14 +69,35 @@ export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
     await streamNodes(connection, jobs, { runName, since, lines, write, signal: cli.signal }, cli);
     return;
   }
+  let isSilent = true;
   for (const each of jobs) {
     const submission = currentSubmission(each);
     if (submission === undefined) continue;
     const sink = nodeSink(each, jobs, (bytes) => cli.io.output(bytes), cli);
-    const write = options.diagnose ? shownText(cli, sink.add) : sink.add;
+    const counted = (bytes: Uint8Array): void => {
+      isSilent &&= bytes.byteLength === 0;
+      sink.add(bytes);
+    };
+    const write = options.diagnose ? shownText(cli, counted) : counted;
     await printLogs(connection, options, submission, since, write, cli.io.drained);
     sink.end();
   }
+  if (isSilent && options.lines !== 0) cli.io.info(silenceText(run, job, options));
+}
+
+/** Why there is no output, with the command that says more. */
+function silenceText(run: Run, job: Job, { diagnose, since }: LogsOptions): string {
+  const name = run.run_spec.run_name ?? '';
+  const submission = currentSubmission(job);
+  const status = submission ? jobStatusText(submission).text : run.status;
+  if (!submission?.job_provisioning_data) {
+    const state = isRunFinished(run.status) ? 'never started' : 'has not started yet';
+    return `Run ${name} ${state} (${status}), so it has no output. Why: dstack explain ${name}`;
+  }
+  if (diagnose) return `The agent reported nothing about run ${name} (${status}).`;
+  if (since !== null) return `Run ${name} (${status}) has printed nothing since then.`;
+  const hint = isRunFinished(run.status) ? `dstack logs -d ${name}` : `dstack logs -f ${name}`;
+  return `Run ${name} (${status}) has printed nothing. See also: ${hint}`;
 }
 
 /** The agent's log is printed with control characters escaped, the job's own output is not. */
