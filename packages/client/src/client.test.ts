@@ -313,16 +313,19 @@ test.each([
   [200, 'text/plain', 'pong'],
   [404, 'text/html', '<!DOCTYPE html>'],
   [501, 'text/html', '<html>'],
-])('a program that is not a dstack server is reported as such (status %i, %s)', async (...answer) => {
-  const [status, type, text] = answer;
-  const url = await listen((_request, response) => {
-    response.writeHead(status, { 'content-type': type, server: 'nginx/1.25' });
-    response.end(text);
-  });
-  const call = client(url).project('p').volumes.list();
-  await expect(call).rejects.toBeInstanceOf(errors.NotDstackError);
-  await expect(call).rejects.toMatchObject({ message: `${url} is not a dstack server`, status });
-});
+])(
+  'a program that is not a dstack server is reported as such (status %i, %s)',
+  async (...answer) => {
+    const [status, type, text] = answer;
+    const url = await listen((_request, response) => {
+      response.writeHead(status, { 'content-type': type, server: 'nginx/1.25' });
+      response.end(text);
+    });
+    const call = client(url).project('p').volumes.list();
+    await expect(call).rejects.toBeInstanceOf(errors.NotDstackError);
+    await expect(call).rejects.toMatchObject({ message: `${url} is not a dstack server`, status });
+  },
+);
 
 test('the page of a proxy in front of a server is no message', async () => {
   const url = await listen((_request, response) => {

@@ -24,6 +24,8 @@ export interface LogStreamQuery {
   readonly start_time?: string | null;
   /** Only this many last lines of that. */
   readonly lines?: number | null;
+  /** False: ends with what the server has now. */
+  readonly follow?: boolean;
 }
 
 /** A piece of a job's raw output. */
@@ -66,12 +68,13 @@ export function logsOf(transport: Transport, base: string) {
      *   stream.
      */
     async *stream(query: LogStreamQuery, signal: AbortSignal): AsyncGenerator<LogChunk, void> {
-      const { start_time, lines, ...job } = query;
+      const { start_time, lines, follow = true, ...job } = query;
       const start = { start_time: start_time ?? undefined, lines: lines ?? undefined };
       let end = query.offset ?? (start_time == null && lines == null ? 0 : null);
       const open = () => {
         const from = end === null ? start : { offset: end };
-        return transport.events(`${base}/logs/stream`, { ...job, ...from }, signal);
+        const ends = follow ? {} : { follow: 'false' };
+        return transport.events(`${base}/logs/stream`, { ...job, ...from, ...ends }, signal);
       };
       for await (const event of reopening(open, transport.wait, signal)) {
         if (event.event === 'end') return;

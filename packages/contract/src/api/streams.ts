@@ -59,6 +59,7 @@ export const eventStreams: Readonly<Record<string, EventStream>> = {
       optional('offset', 'First byte; default 0'),
       optional('start_time', 'Only output after this time'),
       optional('lines', 'Only this many last lines'),
+      optional('follow', '`false`: ends with what is stored now; default `true`'),
     ],
   },
 };

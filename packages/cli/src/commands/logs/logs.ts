@@ -79,7 +79,7 @@ export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
       sink.add(bytes);
     };
     const write = options.diagnose ? shownText(cli, counted) : counted;
-    await printLogs(connection, options, submission, since, write, cli.io.drained);
+    await printLogs(connection, options, submission, since, write, cli);
     sink.end();
   }
   if (isSilent && options.lines !== 0) cli.io.info(silenceText(run, job, options));
@@ -122,8 +122,34 @@ function requireJob(run: Run, options: LogsOptions): Job {
   );
 }
 
-/** Prints the output so far. */
+/** Prints the output so far. Only the agent's log, and servers without streams, need pages. */
 async function printLogs(
+  connection: Connection,
+  options: LogsOptions,
+  submission: JobSubmission,
+  since: string | null,
+  write: (bytes: Uint8Array) => void,
+  cli: Cli,
+): Promise<void> {
+  const { drained } = cli.io;
+  if (options.diagnose) {
+    return printPages(connection, options, submission, since, write, drained);
+  }
+  const { isUnsupported } = await import('@dstack/client');
+  const job = { run_name: options.run, job_submission_id: submission.id, follow: false };
+  const query = { ...job, start_time: since, lines: options.lines };
+  try {
+    for await (const piece of connection.project.logs.stream(query, cli.signal)) {
+      write(piece.bytes);
+      await drained();
+    }
+  } catch (error) {
+    if (!isUnsupported(error)) throw error;
+    await printPages(connection, options, submission, since, write, drained);
+  }
+}
+
+async function printPages(
   connection: Connection,
   options: LogsOptions,
   submission: JobSubmission,

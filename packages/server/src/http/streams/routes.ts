@@ -57,9 +57,10 @@ export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
       given === undefined
         ? await startOffset(deps.logStore, ref, logStart(query))
         : wholeNumber(given, 'offset');
+    const follows = isTrue(query, 'follow');
     const sink = openStream(request, reply);
     await streamLog(deps.logStore, ref, offset, sink, disconnected, {
-      over: async () => isOver(await deps.store.jobs.byId(jobId)),
+      over: async () => !follows || isOver(await deps.store.jobs.byId(jobId)),
       watchOver: (notify) => deps.changes.watch(view.run.id, notify),
     });
     return reply;
@@ -181,6 +182,13 @@ function required(query: ProjectRoute['Querystring'], name: string): string {
   const value = query[name];
   if (!value) throw ruleError(`\`${name}\` must be given in the query`);
   return value;
+}
+
+/** Query parameters of this kind are true unless they are `false`. */
+function isTrue(query: ProjectRoute['Querystring'], name: string): boolean {
+  const value = query[name] ?? 'true';
+  if (value !== 'true' && value !== 'false') throw ruleError(`\`${name}\` must be true or false`);
+  return value === 'true';
 }
 
 function wholeNumber(text: string | string[], name: string): number {
