@@ -13,6 +13,8 @@ want ssh openssh-client
 want git git
 want nsenter util-linux
 want rsync rsync
+want zsh zsh
+want fish fish
 want mpirun openmpi-bin
 want sudo sudo
 want mkfs.ext4 e2fsprogs

@@ -28,6 +28,12 @@ export async function runCli(argv: readonly string[], runtime: Runtime): Promise
   let globals: GlobalOptions = { project: undefined, debug: false, color: 'auto' };
   let io = createIo(runtime, runtime.env, globals.color);
   try {
+    if (argv[0] === '__complete') {
+      const { complete } = await import('./commands/completion/complete.ts');
+      const words = argv.slice(1);
+      await complete(words, await contextFor(words, globals, io, runtime, () => {}));
+      return EXIT.done;
+    }
     const split = splitGlobalOptions(argv);
     globals = split.options;
     io = createIo(runtime, runtime.env, globals.color);
@@ -41,11 +47,6 @@ export async function runCli(argv: readonly string[], runtime: Runtime): Promise
     }
     if (first === '-v' || first === '--version') {
       io.print(await productVersion());
-      return EXIT.done;
-    }
-    if (first === '__complete') {
-      const { complete } = await import('./commands/completion/complete.ts');
-      await complete(words, await contextFor(words, globals, io, runtime, () => {}));
       return EXIT.done;
     }
     return await runCommand(first, words, globals, io, runtime);

@@ -45,7 +45,8 @@ function isSwitchedOff(value: string | undefined): boolean {
   });
 }
 
-async function loadProfiles(directory: string): Promise<Profile[]> {
+/** The profiles of `.dstack/profiles.yml` in a directory. */
+export async function loadProfiles(directory: string): Promise<Profile[]> {
   for (const name of FILE_NAMES) {
     const path = join(directory, '.dstack', name);
     const text = await readIfThere(path);

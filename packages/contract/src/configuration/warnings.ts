@@ -1,4 +1,4 @@
-import { KNOWN_GPU_NAMES, vendorOfGpu } from '../grammar/accelerators.ts';
+import { ALL_GPU_NAMES, vendorOfGpu } from '../grammar/accelerators.ts';
 import { parseCron } from '../grammar/cron.ts';
 import { ENV_NAME, isResourceName } from '../grammar/names.ts';
 import { nearest } from '../grammar/nearest.ts';
@@ -242,8 +242,6 @@ function unknownGpuNotes(
     return { path: [...path, 'gpu'], message: `names an unknown GPU '${name}'${hint}` };
   });
 }
-
-const ALL_GPU_NAMES = Object.values(KNOWN_GPU_NAMES).flat();
 
 function gpuNotes({ gpu }: Pick<Resources, 'gpu'>, path: readonly PropertyKey[]) {
   const notes: ConfigurationNote[] = unknownGpuNotes(gpu?.name ?? [], path);

@@ -1,51 +1,47 @@
-import { withTimeout } from '@dstack/contract/with-timeout';
-import { ConfigFile } from '../../config/config-file.ts';
-import type { Cli, Connection } from '../../context.ts';
+import type { Command } from 'commander';
+import type { Cli } from '../../context.ts';
 import { COMMANDS } from '../../program.ts';
-
-/** A user does not wait longer for a completion. */
-const BUDGET_MS = 1500;
+import { type Candidate, type NameKind, namesOf } from './names.ts';
+import { entryOf, lineOf, type Position } from './position.ts';
 
 /** Names come from the server; other characters could be executed by the shell. */
-const WORD = /^-{0,2}[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
+const WORD = /^-{0,2}[A-Za-z0-9_][A-Za-z0-9_./:-]*$/;
 
-/** Prints the candidates for the last word, one a line. Never fails. */
+/** Printed where the shell itself completes the names of files. */
+const FILES = ':files';
+
+/**
+ * Prints the candidates for the last word, one a line: the value, and after a tab its description.
+ * `:files` alone stands for names of files. Never fails.
+ */
 export async function complete(words: readonly string[], cli: Cli): Promise<void> {
   try {
-    const found = await candidates(words, cli);
-    const current = words.at(-1) ?? '';
-    for (const candidate of found) {
-      if (candidate.startsWith(current) && WORD.test(candidate)) cli.io.print(candidate);
+    const { position, project, current } = await lineOf(words, (name) => declared(name, cli));
+    const inProject = project === undefined ? cli : await withProject(cli, project);
+    const found = await candidates(position, inProject);
+    if (found === FILES) {
+      cli.io.print(FILES);
+      return;
+    }
+    const typed = position.kind === 'value' ? position.typed : '';
+    for (const { value, description } of found) {
+      if (!value.startsWith(current) || !WORD.test(value)) continue;
+      const text = (description ?? '').replace(/\s+/g, ' ').trim();
+      cli.io.print(text ? `${typed}${value}\t${text}` : typed + value);
     }
   } catch {
     // If completion fails, nothing is printed: an error text would garble the prompt.
   }
 }
 
-async function candidates(words: readonly string[], cli: Cli): Promise<string[]> {
-  const [name = '', ...rest] = words;
-  const current = words.at(-1) ?? '';
-  const before = words.at(-2) ?? '';
-  if (words.length < 2) return COMMANDS.map((c) => c.name);
-  if (before === '--project') return (await ConfigFile.load(cli.home)).projects.map((p) => p.name);
-  const command = await declared(name, cli);
-  const children = command?.commands ?? [];
-  const child = children.find((c) => c.name() === rest[0]);
-  if (current.startsWith('-')) {
-    const options = [...(command?.options ?? []), ...(child?.options ?? [])];
-    return ['--help', '--project', ...options.flatMap((o) => (o.long ? [o.long] : []))];
-  }
-  if (before.startsWith('--target-') || before.startsWith('--within-')) {
-    return entityNames(before.replace(/^--(target|within)-/, ''), cli);
-  }
-  if (before === '--fleet') return entityNames('fleet', cli);
-  if (children.length > 0 && child === undefined) return children.map((c) => c.name());
-  if (name === 'explain') return explained(rest, cli);
-  return entityNames(name === 'project' ? 'project' : name, cli);
+async function withProject(cli: Cli, projectOption: string): Promise<Cli> {
+  const { connect } = await import('../../context.ts');
+  const { env, home } = cli;
+  return { ...cli, projectOption, connect: () => connect({ projectOption, env, home }) };
 }
 
-async function declared(name: string, cli: Cli) {
-  const entry = COMMANDS.find((c) => c.name === name || c.alias === name);
+async function declared(name: string, cli: Cli): Promise<Command | undefined> {
+  const entry = entryOf(name);
   if (entry === undefined) return undefined;
   const [{ Command }, declare] = await Promise.all([import('commander'), entry.load()]);
   const program = new Command('dstack');
@@ -53,40 +49,117 @@ async function declared(name: string, cli: Cli) {
   return program.commands[0];
 }
 
+type Found = readonly Candidate[] | typeof FILES;
+
+const plain = (values: readonly string[]): Candidate[] => values.map((value) => ({ value }));
+
+async function candidates(position: Position, cli: Cli): Promise<Found> {
+  switch (position.kind) {
+    case 'command':
+      return COMMANDS.map(({ name, summary }) => ({ value: name, description: summary }));
+    case 'subcommand':
+    case 'option':
+      return plain(position.names);
+    case 'value':
+      if (position.choices.length > 0) return plain(position.choices);
+      return valuesOf(position.option, cli);
+    case 'argument':
+      return argumentsOf(position, cli);
+    case 'nothing':
+      return [];
+  }
+}
+
+/** Options whose values are files of the user. */
+const FILE_OPTIONS = new Set([
+  '--file',
+  '--ssh-identity',
+  '--git-identity',
+  '--repo',
+  '--env-file',
+]);
+
+async function valuesOf(option: string, cli: Cli): Promise<Found> {
+  if (FILE_OPTIONS.has(option)) return FILES;
+  const [, kind] =
+    /^--(?:target-|within-|add-|remove-)?(fleet|run|volume|gateway|secret)$/.exec(option) ?? [];
+  if (kind !== undefined) return namesOf(kind as NameKind, cli);
+  switch (option) {
+    case '--project':
+      return plain(await configuredProjects(cli));
+    case '--profile':
+      return plain(await profileNames(cli));
+    case '--backend':
+      return plain((await import('@dstack/contract/wire')).BACKEND_TYPES);
+    case '--gpu':
+      return plain((await import('@dstack/contract')).ALL_GPU_NAMES);
+    case '--help':
+      return plain((await import('../../configuration/types.ts')).APPLY_TYPES);
+    case '--group-by':
+      return plain(['gpu', 'backend', 'region', 'count']);
+    case '--include-target-type':
+      return plain((await import('../event/event.ts')).TARGET_TYPES);
+    default:
+      return [];
+  }
+}
+
+type Argument = Extract<Position, { kind: 'argument' }>;
+
+/** Commands on runs that have ended, too. */
+const ALL_RUNS = new Set(['logs', 'explain', 'metrics', 'run get', 'open', 'event']);
+
+/** What the argument `name` of a command is the name of. */
+const NAMED: Readonly<Record<string, NameKind>> = {
+  fleet: 'fleet',
+  volume: 'volume',
+  gateway: 'gateway',
+  secret: 'secret',
+  token: 'token',
+  export: 'export',
+  user: 'user',
+};
+
+async function argumentsOf(argument: Argument, cli: Cli): Promise<Found> {
+  const { command, name, before } = argument;
+  const [first = ''] = command.split(' ');
+  if (name === 'file' || (name === 'run-args' && before.length === 0)) return FILES;
+  if (name === 'shell') return plain(['bash', 'zsh', 'fish']);
+  if (name === 'project/export') return namesOf('import', cli);
+  if (name === 'kind-and-name') return explained(before, cli);
+  if (first === 'project' && name === 'name') return plain(await configuredProjects(cli));
+  if (name === 'run' || command === 'run get') return runs(command, before, cli);
+  if (name === 'name' && !/ (create|add)$/.test(command)) {
+    const kind = NAMED[first];
+    return kind === undefined ? [] : namesOf(kind, cli);
+  }
+  return [];
+}
+
+async function runs(command: string, before: readonly string[], cli: Cli): Promise<Found> {
+  const found = await namesOf(ALL_RUNS.has(command) ? 'run' : 'active-run', cli);
+  return found.filter(({ value }) => !before.includes(value));
+}
+
 /** The name of a run, or a kind followed by a name of that kind. */
-async function explained(rest: readonly string[], cli: Cli): Promise<string[]> {
-  const [kind = ''] = rest;
-  if (rest.length < 2) {
+async function explained(before: readonly string[], cli: Cli): Promise<Found> {
+  const [kind] = before;
+  if (kind === undefined) {
     const { KINDS } = await import('../explain/explain.ts');
-    return [...Object.keys(KINDS), ...(await entityNames('explain', cli))];
+    return [...plain(Object.keys(KINDS)), ...(await namesOf('run', cli).catch(() => []))];
   }
-  return entityNames(kind === 'service' ? 'explain' : kind, cli);
+  if (kind === 'run' || kind === 'service') return namesOf('run', cli);
+  const isKnown = ['fleet', 'instance', 'volume', 'gateway'].includes(kind);
+  return isKnown ? namesOf(kind as NameKind, cli) : [];
 }
 
-const RUN_COMMANDS = ['attach', 'logs', 'stop', 'metrics', 'run', 'wait', 'explain'];
-
-async function entityNames(kind: string, cli: Cli): Promise<string[]> {
-  if (kind === 'project') return (await ConfigFile.load(cli.home)).projects.map((p) => p.name);
-  const connection = await cli.connect();
-  return withTimeout(() => listNames(kind, connection), { ms: BUDGET_MS, onTimeout: () => [] });
+async function configuredProjects(cli: Cli): Promise<string[]> {
+  const { ConfigFile } = await import('../../config/config-file.ts');
+  return (await ConfigFile.load(cli.home)).projects.map((p) => p.name);
 }
 
-async function listNames(kind: string, { client, project }: Connection): Promise<string[]> {
-  if (RUN_COMMANDS.includes(kind)) {
-    const runs = await client.listRuns({
-      project_name: project.name,
-      only_active: kind !== 'logs' && kind !== 'explain',
-      include_jobs: false,
-      limit: 100,
-    });
-    return [...new Set(runs.map((run) => run.run_spec.run_name ?? ''))];
-  }
-  const lists: Readonly<Record<string, () => Promise<readonly { name: string }[]>>> = {
-    fleet: () => project.fleets.list(),
-    volume: () => project.volumes.list(),
-    gateway: () => project.gateways.list(),
-    secret: () => project.secrets.list(),
-    export: async () => (await project.exports.list()).exports,
-  };
-  return ((await lists[kind]?.()) ?? []).map((entity) => entity.name);
+async function profileNames(cli: Cli): Promise<string[]> {
+  const { loadProfiles } = await import('../../config/profiles.ts');
+  const files = [await loadProfiles(cli.cwd), await loadProfiles(cli.home)];
+  return [...new Set(files.flat().map((profile) => profile.name))];
 }

@@ -15,7 +15,7 @@ export interface EventListOptions extends EventFilters {
 }
 
 /** The kinds of targets that events may have in the API. */
-const TARGET_TYPES = [
+export const TARGET_TYPES = [
   'project',
   'user',
   'fleet',
