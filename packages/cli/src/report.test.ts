@@ -55,3 +55,15 @@ test.each([
   const { err } = await failing(['volume'], { [`POST ${BASE}/volumes/list`]: refused });
   expect(err).toBe(`error: ${msg}\n  next: ${next}\n`);
 });
+
+test('long texts are wrapped at words on a terminal, commands are not', async () => {
+  const msg = `Failed to delete fleet f. Fleet is in use by runs ${'run-name, '.repeat(9)}last.`;
+  const refused = { status: 400, json: { detail: [{ msg, code: 'error' }] } };
+  const fake = await startFakeServer({ [`POST ${BASE}/volumes/list`]: refused });
+  const env = { ...serverEnv(fake.url), NO_COLOR: '1' };
+  const { err } = await runCommand(['volume'], { env, terminal: 60 });
+  const [first = '', second = '', ...more] = err.trimEnd().split('\n');
+  expect([first, second].every((line) => line.length <= 60)).toBe(true);
+  expect(second).toMatch(/^ {8}\S/);
+  expect(more.at(-1)).toMatch(/^ {2}next: dstack stop (run-name )+last$/);
+});

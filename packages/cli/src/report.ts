@@ -2,6 +2,7 @@ import { errorMessage } from '@dstack/contract/error-message';
 import { CancelledError, CliError, EXIT } from './errors.ts';
 import { nextStepAfter } from './next-steps.ts';
 import type { Io } from './terminal/io.ts';
+import { hangingText } from './terminal/text-width.ts';
 
 /**
  * Prints a failure to stderr (what, why, next; one line each) and returns the exit code. No other
@@ -15,13 +16,19 @@ export async function reportFailure(error: unknown, io: Io, debug: boolean): Pro
   const shown = error instanceof CliError ? error : await translate(error);
   const paint = io.paintErr;
   if (shown.blankLine) io.endLine();
-  io.info(`${paint('error', 'error:')} ${indented(shown.message)}`);
+  const wrapped = (text: string): string => indented(hangingText(text, INDENT, io.errWidth));
+  io.info(`${paint('error', 'error:')} ${wrapped(shown.message)}`);
   if (shown.excerpt) io.info(shown.excerpt.replace(/\n$/, ''));
-  if (shown.why) io.info(`  ${paint('secondary', 'why:')}  ${indented(shown.why)}`);
-  if (shown.next) io.info(`  ${paint('secondary', 'next:')} ${indented(shown.next)}`);
+  if (shown.why) io.info(`  ${paint('secondary', 'why:')}  ${wrapped(shown.why)}`);
+  // A command is copied, so that no line break may be added to it.
+  const next = shown.next?.startsWith('dstack ') ? indented(shown.next) : wrapped(shown.next ?? '');
+  if (shown.next) io.info(`  ${paint('secondary', 'next:')} ${next}`);
   if (debug && error instanceof Error) io.info(paint('dim', traceOf(error)));
   return shown.exitCode;
 }
+
+/** The column of the texts. */
+const INDENT = 8;
 
 /** Indents further lines, so that none looks like another part of the report. */
 function indented(text: string): string {

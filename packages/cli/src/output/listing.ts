@@ -34,7 +34,7 @@ export async function showList<T>(
       for (const item of items) cli.io.print(listing.name(item));
       return;
     case 'table':
-      // A message, not data: whoever reads the output of a pipe expects rows.
+      // A message, not data: readers of a pipe expect rows.
       if (items.length === 0) cli.io.info(listing.empty);
       else cli.io.print(table(items));
   }

@@ -51,7 +51,7 @@ function columnsFor(verbose: boolean, probes: boolean): (Column & { field: Field
       : { field: 'gpu', header: 'GPU', keep: true, optional: 1 },
     ...(verbose ? [{ field: 'instance', header: 'INSTANCE TYPE', optional: 3 } as const] : []),
     { field: 'price', header: 'PRICE', optional: 4 },
-    { field: 'status', header: 'STATUS', keep: !verbose },
+    { field: 'status', header: 'STATUS', keep: true },
     ...(probes ? [{ field: 'probes', header: 'PROBES', optional: 5 } as const] : []),
     { field: 'submitted', header: 'SUBMITTED', keep: true, optional: 3 },
     ...(verbose ? [{ field: 'error', header: 'ERROR', optional: 1 } as const] : []),

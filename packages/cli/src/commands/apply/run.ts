@@ -13,6 +13,7 @@ import { scheduledStart } from '../../runs/run-status.ts';
 import { serviceLines } from '../../runs/service-url.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 import { withSpinner } from '../../terminal/live.ts';
+import { hangingText } from '../../terminal/text-width.ts';
 import type { ApplyOptions } from './apply-options.ts';
 import { followRun } from './attached.ts';
 import { missingOffersNotice } from './no-offers.ts';
@@ -146,7 +147,8 @@ async function showPlan(
   );
   printPlanNotes(plan, io);
   if (plan.job_plans[0]?.offers.length === 0) {
-    io.print(`\n${await missingOffersNotice(plan, connection, io.paint)}`);
+    const notice = await missingOffersNotice(plan, connection, io.paint);
+    io.print(`\n${hangingText(notice, 0, io.width)}`);
   } else {
     io.print('');
   }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
 import { COMMANDS } from '../../program.ts';
 import { type Candidate, type NameKind, namesOf } from './names.ts';
-import { entryOf, lineOf, type Position } from './position.ts';
+import { entryOf, type LinePosition, lineOf } from './position.ts';
 
 /** Names come from the server; other characters could be executed by the shell. */
 const WORD = /^-{0,2}[A-Za-z0-9_][A-Za-z0-9_./:-]*$/;
@@ -53,7 +53,7 @@ type Found = readonly Candidate[] | typeof FILES;
 
 const plain = (values: readonly string[]): Candidate[] => values.map((value) => ({ value }));
 
-async function candidates(position: Position, cli: Cli): Promise<Found> {
+async function candidates(position: LinePosition, cli: Cli): Promise<Found> {
   switch (position.kind) {
     case 'command':
       return COMMANDS.map(({ name, summary }) => ({ value: name, description: summary }));
@@ -104,7 +104,7 @@ async function valuesOf(option: string, cli: Cli): Promise<Found> {
   }
 }
 
-type Argument = Extract<Position, { kind: 'argument' }>;
+type Argument = Extract<LinePosition, { kind: 'argument' }>;
 
 /** Commands on runs that have ended, too. */
 const ALL_RUNS = new Set(['logs', 'explain', 'metrics', 'run get', 'open', 'event']);

@@ -1,8 +1,8 @@
 import type { Command, Option } from 'commander';
 import { COMMANDS } from '../../program.ts';
 
-/** What the last word of an unfinished command line is. */
-export type Position =
+/** The position that is completed: the end of an unfinished command line. */
+export type LinePosition =
   | { readonly kind: 'command' }
   | { readonly kind: 'subcommand'; readonly names: readonly string[] }
   | { readonly kind: 'option'; readonly names: readonly string[] }
@@ -26,7 +26,7 @@ export type Position =
   | { readonly kind: 'nothing' };
 
 export interface Line {
-  readonly position: Position;
+  readonly position: LinePosition;
   /** `--project` on the line. */
   readonly project: string | undefined;
   /** The start of the value to complete. */
@@ -85,8 +85,8 @@ class Reader {
     }
   }
 
-  positionOf(current: string): { position: Position; current: string } {
-    const at = (position: Position, text = current) => ({ position, current: text });
+  positionOf(current: string): { position: LinePosition; current: string } {
+    const at = (position: LinePosition, text = current) => ({ position, current: text });
     if (this.#isUnknown) return at({ kind: 'nothing' });
     if (this.#pending !== null) return at(this.#valueOf(this.#pending, ''));
     if (!this.#isPlain && current.startsWith('-')) {
@@ -105,7 +105,7 @@ class Reader {
     return at(this.#argument());
   }
 
-  #argument(): Position {
+  #argument(): LinePosition {
     const declared = this.#command?.registeredArguments ?? [];
     const last = declared.at(-1);
     const argument = declared[this.#before.length] ?? (last?.variadic ? last : undefined);
@@ -128,7 +128,7 @@ class Reader {
     return this.#optionOf(name)?.required === true;
   }
 
-  #valueOf(name: string, typed: string): Position {
+  #valueOf(name: string, typed: string): LinePosition {
     const option = this.#optionOf(name);
     const choices = GLOBAL_VALUES[name] ?? option?.argChoices ?? [];
     const long = option?.long ?? (name === '-h' ? '--help' : name);

@@ -5,6 +5,7 @@ import type { Cli } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
 import { parseSince } from '../../format/since.ts';
 import { collect } from '../../options.ts';
+import { hangingText } from '../../terminal/text-width.ts';
 import { eventLine } from './event-line.ts';
 import { type EventFilters, resolveFilters } from './filters.ts';
 
@@ -30,6 +31,9 @@ export const TARGET_TYPES = [
 ];
 
 const PAGE = 100;
+
+/** Columns before further lines of an event. */
+const INDENT = 4;
 
 export function declareEvent(
   program: Command,
@@ -104,7 +108,10 @@ export async function runEventList(options: EventListOptions, cli: Cli): Promise
     connection.client.server.listEvents({ ...filters, limit: PAGE, ...query });
   const print = (event: Event): void => {
     if (options.json) cli.io.json(event);
-    else cli.io.print(eventLine(event, connection.project.name, cli.io.paint));
+    else {
+      const line = eventLine(event, connection.project.name, cli.io.paint);
+      cli.io.print(hangingText(line, INDENT, cli.io.width));
+    }
   };
   if (options.watch) return watchEvents(list, print, since, cli);
   if (since === null) {

@@ -1,3 +1,4 @@
+import { plainLine } from '@dstack/contract/plain-text';
 import {
   isInstanceActive,
   isInstanceAvailable,
@@ -23,6 +24,7 @@ import {
   type TableLayout,
   type TableRow,
 } from '../../terminal/table.ts';
+import { hangingText, textWidth } from '../../terminal/text-width.ts';
 
 export interface FleetTableOptions {
   readonly verbose: boolean;
@@ -38,8 +40,33 @@ export function renderFleetTable(fleets: readonly Fleet[], options: FleetTableOp
   const sorted = [...fleets].sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at));
   // The owner of an SSH host can act on its errors and on what it waits for, so these are shown
   // without -v.
-  const hasMessages =
-    !options.verbose && sorted.some(({ instances }) => instances.some(instanceMessage));
+  const instances = options.verbose ? [] : sorted.flatMap((fleet) => fleet.instances);
+  if (!instances.some(instanceMessage)) return fleetTable(sorted, options, false);
+  const table = fleetTable(sorted, options, true);
+  if (fits(table, options)) return table;
+  return fleetTable(sorted, options, false) + messageLines(instances, options.layout.width);
+}
+
+/** In a narrow column, a message would have one word a line. */
+function fits(table: string, { layout: { width } }: FleetTableOptions): boolean {
+  return width === null || table.split('\n').every((line) => textWidth(line) <= width);
+}
+
+function messageLines(instances: readonly Instance[], width: number | null): string {
+  const lines = instances.flatMap((instance) => {
+    const message = plainLine(instanceMessage(instance));
+    return message === ''
+      ? []
+      : [` ${hangingText(`${plainLine(instance.name)}: ${message}`, 3, width)}\n`];
+  });
+  return `\n${lines.join('')}`;
+}
+
+function fleetTable(
+  sorted: readonly Fleet[],
+  options: FleetTableOptions,
+  hasMessages: boolean,
+): string {
   const columns: Column[] = [
     { header: 'NAME', keep: true },
     { header: 'NODES', optional: 3 },
@@ -48,10 +75,10 @@ export function renderFleetTable(fleets: readonly Fleet[], options: FleetTableOp
     { header: 'BACKEND', optional: 2 },
     { header: 'PRICE', optional: 4 },
     ...(options.verbose ? [{ header: 'DRIVER', optional: 6 }] : []),
-    { header: 'STATUS', keep: !options.verbose },
+    { header: 'STATUS', keep: true },
     { header: 'CREATED', optional: 3 },
     ...(options.verbose ? [{ header: 'ERROR', optional: 1 }] : []),
-    ...(hasMessages ? [{ header: 'MESSAGE' }] : []),
+    ...(hasMessages ? [{ header: 'MESSAGE', keep: true }] : []),
   ];
   const rows = sorted.flatMap((fleet) => [
     fleetRow(fleet, options),

@@ -101,6 +101,20 @@ test('errors of SSH hosts, and what they wait for, are shown beside them', async
   expect(out).toMatch(/terminated .* 10\.0\.0\.2: The host has too little disk\n/);
 });
 
+test('on a narrow terminal the errors of hosts stand below the table, wrapped at words', async () => {
+  const list = await fleets();
+  const [first] = list[0]?.instances ?? [];
+  const why = '10.255.255.1:22 cannot be reached over SSH: connection lost before handshake';
+  if (first) Object.assign(first, { status: 'pending', termination_reason_message: why });
+  const fake = await serving({ [`POST ${BASE}/fleets/list`]: { json: list } });
+  const env = { ...serverEnv(fake.url), NO_COLOR: '1' };
+  const { out } = await runCommand(['fleet'], { env, now: NOW, terminal: 60 });
+  expect(out).not.toContain('MESSAGE');
+  const below = out.split('\n\n')[1]?.trimEnd().split('\n') ?? [];
+  expect(below.map((line) => line.trim()).join(' ')).toContain(why);
+  expect(below.length).toBe(2);
+});
+
 test('get prints JSON, by name, id or project/name', async () => {
   const fake = await serving({ '/': { json: null } });
   const env = serverEnv(fake.url);

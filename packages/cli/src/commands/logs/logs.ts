@@ -85,7 +85,7 @@ export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
   if (isSilent && options.lines !== 0) cli.io.info(silenceText(run, job, options));
 }
 
-/** Why there is no output, with the command that says more. */
+/** Why there is no output, with a command for the details. */
 function silenceText(run: Run, job: Job, { diagnose, since }: LogsOptions): string {
   const name = run.run_spec.run_name ?? '';
   const submission = currentSubmission(job);
