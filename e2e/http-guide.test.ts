@@ -159,8 +159,8 @@ describe('the HTTP API', () => {
       runs_names: ['endless', 'guide'],
     });
     expect(deleted).toMatchObject({ status: 200, text: 'null' });
-    const gone = await call('/api/project/main/runs/get', { run_name: 'guide' });
-    expect(gone).toMatchObject({ status: 400, json: { detail: [{ msg: 'Run not found' }] } });
+    const missing = await call('/api/project/main/runs/get', { run_name: 'guide' });
+    expect(missing).toMatchObject({ status: 400, json: { detail: [{ msg: 'Run not found' }] } });
     const fleet = await call('/api/project/main/fleets/delete', { names: ['default'] });
     expect(fleet).toMatchObject({ status: 200, text: 'null' });
   });

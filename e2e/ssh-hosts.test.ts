@@ -239,7 +239,9 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
       const { code, stderr } = await home.dstack(['apply', '-f', file, '-y']);
       expect(code).toBe(1);
       const steps = `${plain.address}: (Checking the host|Uploading|Starting the agent)`;
-      expect(stderr).toMatch(new RegExp(`${steps}[^]*1 of 1 instances failed[^]*line \\d+, says`));
+      expect(stderr).toMatch(
+        new RegExp(`${steps}[^]*1 of 1 instances failed[^]*line \\d+, contains`),
+      );
       await changeSshd(plain, 'sed -i "s/^AllowStream.*/AllowStreamLocalForwarding yes/" $file');
       await remove('refused');
     });
@@ -248,7 +250,7 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
       await changeSshd(plain, 'echo AllowTcpForwarding no >> $file');
       await apply('refused', [plain]);
       await refusedWith(
-        /forbids TCP forwarding.*: \/etc\/test-host\/sshd_config, line \d+, says `AllowTcpForwarding no`: change it to `AllowTcpForwarding yes` and reload sshd/,
+        /forbids TCP forwarding.*: \/etc\/test-host\/sshd_config, line \d+, contains `AllowTcpForwarding no`: change it to `AllowTcpForwarding yes` and reload sshd/,
       );
       await changeSshd(plain, 'sed -i /^AllowTcp/d $file');
     });
@@ -257,7 +259,7 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
       await changeSshd(plain, 'sed -i "s/^AllowStream.*/AllowStreamLocalForwarding no/" $file');
       await apply('refused', [plain]);
       await refusedWith(
-        /forbids forwarding to unix sockets.*: \/etc\/test-host\/sshd_config, line \d+, says `AllowStreamLocalForwarding no`/,
+        /forbids forwarding to unix sockets.*: \/etc\/test-host\/sshd_config, line \d+, contains `AllowStreamLocalForwarding no`/,
       );
       await changeSshd(plain, 'sed -i "s/^AllowStream.*/AllowStreamLocalForwarding yes/" $file');
     });

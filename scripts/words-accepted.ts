@@ -70,7 +70,6 @@ export const ACCEPTED_NAMES: Exceptions = {
 export const ACCEPTED_PHRASES: Exceptions = {
   'e2e/official-client/flows/attach.ts': { 'last words': 'output of a test job' },
   'e2e/official-client/over-ssh.ts': { 'last words': 'output of a test job' },
-  'e2e/ssh-hosts.test.ts': { says: 'part of a message that the test expects' },
   'packages/server/src/http/logs/logs.test.ts': { gone: 'output of a test job' },
 };
 

@@ -14,11 +14,11 @@ it.each([1, 2, 7, 8, 9, 100])('separates output from error in pieces of %i bytes
     frame(1, ' again'),
   ]);
   const reader = new FrameReader();
-  const heard = { out: '', error: '' };
+  const received = { out: '', error: '' };
   for (let at = 0; at < data.length; at += size) {
     for (const { isError, bytes } of reader.read(data.subarray(at, at + size))) {
-      heard[isError ? 'error' : 'out'] += bytes;
+      received[isError ? 'error' : 'out'] += bytes;
     }
   }
-  expect(heard).toEqual({ out: 'out again', error: 'error' });
+  expect(received).toEqual({ out: 'out again', error: 'error' });
 });

@@ -6,19 +6,19 @@ import { createEventLogger } from '../host/log.ts';
 import { ImageLedger } from './image-ledger.ts';
 
 let dir: string;
-let said: string;
+let logged: string;
 const open = () =>
   new ImageLedger(
     join(dir, 'images.json'),
     createEventLogger((line) => {
-      said += line;
+      logged += line;
     }),
   );
 const keys = (ledger: ImageLedger) => ledger.images.map(({ key }) => key);
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'ledger-'));
-  said = '';
+  logged = '';
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
@@ -53,5 +53,5 @@ it('removes nothing when its file is unreadable, and lives without one', () => {
   rmSync(dir, { recursive: true });
   ledger.pulled('a:1', 'sha256:a', 1);
   expect(keys(ledger)).toEqual(['a:1']);
-  expect(said).toContain('cannot be written');
+  expect(logged).toContain('cannot be written');
 });

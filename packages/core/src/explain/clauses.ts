@@ -76,12 +76,12 @@ function instanceParts(rows: readonly Row[]): string[] {
 function backendParts(own: readonly Row[], all: readonly Row[]): string[] {
   const local = all.filter((one) => one.rule === 'local_off');
   const rows = [...own, ...(own.some((one) => one.rule === 'no_backends') ? local : [])];
-  const telling = new Map<string | null, Row>();
+  const useful = new Map<string | null, Row>();
   for (const one of rows.filter(({ kind, rule }) => kind === 'offers' && rule !== null)) {
-    const known = telling.get(one.backend);
-    if (!known || weight(one) < weight(known)) telling.set(one.backend, one);
+    const known = useful.get(one.backend);
+    if (!known || weight(one) < weight(known)) useful.set(one.backend, one);
   }
-  return [...telling.values()]
+  return [...useful.values()]
     .slice(0, CLAUSES)
     .map(({ backend, text, fleet }) =>
       backend === null || fleet === null ? text : `${backend}: ${text}`,

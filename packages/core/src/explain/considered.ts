@@ -74,11 +74,11 @@ function refusedRow(
   const isPlace = why.rule === 'nodes.max' || why.rule === 'local_limit';
   const holder = isPlace ? names.runs(look.ledger.growersOf(fleet.id)) : null;
   const { property } = why;
-  const said = (value: string | null) =>
+  const shown = (value: string | null) =>
     property === null || value === null ? value : `${property}: ${value}`;
   return row('fleet', {
     ...{ fleet: name, verdict, rule: why.rule, holder },
-    ...{ asked: said(why.asked), has: said(why.has), count: why.count },
+    ...{ asked: shown(why.asked), has: shown(why.has), count: why.count },
     text: growthRowText(why, holder),
   });
 }

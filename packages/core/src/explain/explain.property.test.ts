@@ -27,9 +27,9 @@ function explained({ snapshot, offers }: World, { run, jobs }: Gang): Diagnosis 
   const ctx = { ...aContext(), viewer: { projects: null } };
   const answers = new Map<string, readonly Offer[]>();
   for (;;) {
-    const told = explainRun(input, backends, { offers: answers, notes: [] }, ctx);
-    if (told.wanted.length === 0) return told.explanation;
-    for (const [key, found] of answersOf(told.wanted, offers)) answers.set(key, found);
+    const answer = explainRun(input, backends, { offers: answers, notes: [] }, ctx);
+    if (answer.wanted.length === 0) return answer.explanation;
+    for (const [key, found] of answersOf(answer.wanted, offers)) answers.set(key, found);
   }
 }
 

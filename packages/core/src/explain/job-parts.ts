@@ -34,8 +34,8 @@ function asAttempt(pass: RunPass, diagnosis: JobDiagnosis): JobDiagnosis {
   const attempt = job.attempt + 1;
   const last = submissionBefore(pass, job);
   const why = last === null ? '' : `; the last one ended${ranText(last)}: ${endText(last)}`;
-  const told = `${text} (attempt ${attempt}${why})`;
-  return { job, state, text: told, reasons: reasons.map((one) => ({ ...one, attempt })) };
+  const withAttempt = `${text} (attempt ${attempt}${why})`;
+  return { job, state, text: withAttempt, reasons: reasons.map((one) => ({ ...one, attempt })) };
 }
 
 function submissionBefore({ draft }: RunPass, job: JobRecord): JobRecord | null {

@@ -56,8 +56,8 @@ export function weight(row: Row): number {
 /** One reason per rule, counted over all rows, with the values of the weightiest row. */
 export function reasonsOf(rows: readonly Row[]): Reason[] {
   const excluding = rows.filter((one) => one.rule !== null);
-  const telling = excluding.filter((one) => !isBackground(one));
-  const used = telling.length > 0 ? telling : excluding;
+  const specific = excluding.filter((one) => !isBackground(one));
+  const used = specific.length > 0 ? specific : excluding;
   const byRule = new Map<ExplainRule, Row[]>();
   for (const one of used.toSorted((a, b) => weight(a) - weight(b))) {
     if (one.rule === null) continue;

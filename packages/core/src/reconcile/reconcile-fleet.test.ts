@@ -183,8 +183,8 @@ describe('a fleet that is deleted', () => {
     const first = pass(fleet, [numbered(0), numbered(1, { status: 'terminating' })]);
     expect(first.updated.map((c) => c.set.terminationReason)).toEqual(['terminated_by_user']);
     expect(first.fleet.status).toBe('terminating');
-    const gone = numbered(0, { status: 'terminated', deleted: true });
-    const last = pass(fleet, [gone]);
+    const deletedOne = numbered(0, { status: 'terminated', deleted: true });
+    const last = pass(fleet, [deletedOne]);
     expect(last.fleet).toMatchObject({ status: 'terminated', deleted: true });
     expect(last.events).toEqual(['Fleet status changed TERMINATING -> TERMINATED']);
   });

@@ -273,7 +273,7 @@ export class Outside {
       default:
         return;
     }
-    this.#tellServer(intent.subjectId);
+    this.#sendReport(intent.subjectId);
   }
 
   // Agents.
@@ -296,10 +296,10 @@ export class Outside {
       default:
         break;
     }
-    this.#tellServer(jobId);
+    this.#sendReport(jobId);
   }
 
-  #tellServer(jobId: string): void {
+  #sendReport(jobId: string): void {
     const { world } = this;
     const process = this.processes.get(jobId);
     if (process === undefined || !world.hosts.get(process.hostId)?.connected) return;
@@ -315,7 +315,7 @@ export class Outside {
   connect(hostId: string): void {
     if (!this.billed.has(hostId)) return;
     this.world.connect(hostId);
-    for (const [jobId, one] of this.processes) if (one.hostId === hostId) this.#tellServer(jobId);
+    for (const [jobId, one] of this.processes) if (one.hostId === hostId) this.#sendReport(jobId);
   }
 
   disconnect(hostId: string): void {

@@ -70,10 +70,10 @@ it('gives up on an agent that does not answer in time, and tries it again', asyn
 });
 
 it('applies the time limit of a command to that command only', async () => {
-  const told = () => {};
+  const onTimeout = () => {};
   const socket = new ChannelSocket(() => new Promise(() => {}));
-  socket.setTimeout(200, told);
-  socket.setTimeout(0, told);
+  socket.setTimeout(200, onTimeout);
+  socket.setTimeout(0, onTimeout);
   expect(socket.listenerCount('timeout')).toBe(0);
   socket.destroy();
 });

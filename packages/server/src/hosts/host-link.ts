@@ -132,13 +132,13 @@ export class HostLink {
     this.#socket = socket;
     return new Promise((resolve, reject) => {
       const alive = setInterval(() => {
-        if (!heard) return fail(new Error('the agent does not answer any more'));
+        if (!received) return fail(new Error('the agent does not answer any more'));
         // A paused socket delivers no pong.
-        heard = socket.isPaused;
+        received = socket.isPaused;
         // Before it is open there is nothing to ping, but the same limit for an answer.
         if (socket.readyState === socket.OPEN) socket.ping();
       }, this.#options.pingMs ?? PING_MS);
-      let heard = true;
+      let received = true;
       let failure: Error | null = null;
       let tail = Promise.resolve();
       const fail = (error: Error) => {
@@ -146,11 +146,11 @@ export class HostLink {
         socket.terminate();
       };
       socket.on('pong', () => {
-        heard = true;
+        received = true;
       });
       let waiting = 0;
       socket.on('message', (data: Buffer, binary) => {
-        heard = true;
+        received = true;
         waiting += data.length;
         if (waiting > MAX_WAITING) socket.pause();
         tail = tail

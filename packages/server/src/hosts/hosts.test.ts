@@ -40,8 +40,9 @@ function logged() {
       },
     },
   );
-  const said = (text: string) => new Promise<void>((resolve) => waiting.push({ text, resolve }));
-  return { log, said, lines };
+  const lineWith = (text: string) =>
+    new Promise<void>((resolve) => waiting.push({ text, resolve }));
+  return { log, lineWith, lines };
 }
 
 function link(
@@ -74,8 +75,8 @@ it('lives on when the activity of a job cannot be stored', async () => {
   const saveActivity = async () => {
     throw new Error('database or disk is full');
   };
-  const { log, said } = logged();
-  const warned = said('activity of a job not stored');
+  const { log, lineWith } = logged();
+  const warned = lineWith('activity of a job not stored');
   const connection = once(agent, 'connection');
   await link({ saveActivity }, log);
   const [socket] = await connection;
@@ -86,9 +87,9 @@ it('lives on when the activity of a job cannot be stored', async () => {
 });
 
 it('logs why an agent is unreachable, once for each reason', async () => {
-  const { log, said, lines } = logged();
+  const { log, lineWith, lines } = logged();
   const reasons = ['no such program', 'no such program', 'no such program', 'no memory'];
-  const last = said('no memory');
+  const last = lineWith('no memory');
   await link({}, log, async () => {
     throw new Error(reasons.shift() ?? 'no memory');
   });

@@ -25,25 +25,25 @@ function opener(ownAddress: string | null, isHere = true) {
     },
   });
   const open = openReplica({ client, isHere: () => isHere });
-  const say = async (jobId: string, at = port) => {
+  const answerOf = async (jobId: string, at = port) => {
     let text = '';
     for await (const part of await open({ hostId: 'local', jobId, port: at, runningAt: 0 }))
       text += part;
     return text;
   };
-  return { say, asked: () => asked };
+  return { answerOf, asked: () => asked };
 }
 
 it('uses the agent for the first connection, and then connects directly to the job', async () => {
-  const { say } = opener('127.0.0.1');
-  expect(await say('a')).toBe('by the agent');
-  expect(await say('a')).toBe('straight');
-  expect(await say('b')).toBe('by the agent');
+  const { answerOf } = opener('127.0.0.1');
+  expect(await answerOf('a')).toBe('by the agent');
+  expect(await answerOf('a')).toBe('straight');
+  expect(await answerOf('b')).toBe('by the agent');
 });
 
 it('uses the agent again if nothing answers any more', async () => {
-  const { say, asked } = opener('127.255.255.254');
-  for (let i = 0; i < 3; i++) expect(await say('a', 1)).toBe('by the agent');
+  const { answerOf, asked } = opener('127.255.255.254');
+  for (let i = 0; i < 3; i++) expect(await answerOf('a', 1)).toBe('by the agent');
   expect(asked()).toBe(3);
 });
 
@@ -51,8 +51,8 @@ it.each([
   ['a job without an address of its own', null, true],
   ['another machine', '127.0.0.1', false],
 ])('always uses the agent for %s', async (_what, address, isHere) => {
-  const { say } = opener(address, isHere);
-  for (let i = 0; i < 3; i++) expect(await say('a')).toBe('by the agent');
+  const { answerOf } = opener(address, isHere);
+  for (let i = 0; i < 3; i++) expect(await answerOf('a')).toBe('by the agent');
 });
 
 it('fails without a link', async () => {

@@ -67,8 +67,8 @@ export class Sweeper {
     const { store, backends, now } = this.#options;
     const swept = await sweptBackends(store, backends);
     const sweeps = await store.sweeps.list();
-    const gone = sweeps.filter((sweep) => !swept.some((one) => isOf(sweep, one)));
-    for (const sweep of gone) await store.sweeps.forget(sweep);
+    const removed = sweeps.filter((sweep) => !swept.some((one) => isOf(sweep, one)));
+    for (const sweep of removed) await store.sweeps.forget(sweep);
     const isFirst = this.#isFirst;
     const records = await Promise.all(
       swept.map(async (one) => {

@@ -6,7 +6,7 @@ import { userRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type StoreTests } from '../testing/stores.ts';
 import type { AccessSubject } from './types.ts';
 
-type Heard = (AccessSubject | null)[];
+type Received = (AccessSubject | null)[];
 
 forEachStore((tests) => {
   it('reports whose access may have changed, after the commit', async () => {
@@ -14,8 +14,8 @@ forEachStore((tests) => {
     const { store, projectId } = world;
     const bob = userRecord({ name: 'bob' });
     await store.users.insert(bob);
-    const heard: Heard = [];
-    store.access.onChanged((subject) => heard.push(subject));
+    const received: Received = [];
+    store.access.onChanged((subject) => received.push(subject));
     const ofUser = { kind: 'user', id: bob.id } as const;
     const ofProject = { kind: 'project', id: projectId } as const;
     const member = { userId: bob.id, role: 'user' } as const;
@@ -31,28 +31,28 @@ forEachStore((tests) => {
     ];
     for (const [write, subject] of writes) {
       await write();
-      expect(heard.splice(0)).toEqual([subject]);
+      expect(received.splice(0)).toEqual([subject]);
     }
   });
 
   it('reports nothing for a change that revokes no access or is rolled back', async () => {
     const { store, projectId } = await openWorld(tests);
-    const heard: Heard = [];
-    store.access.onChanged((subject) => heard.push(subject));
+    const received: Received = [];
+    store.access.onChanged((subject) => received.push(subject));
     await store.projects.update(projectId, { templatesRepo: 'https://example.com' });
     const unknown = { userId: 'nobody', role: 'user' } as const;
     await expect(store.projects.setMembers(projectId, [unknown])).rejects.toThrow();
-    expect(heard).toEqual([]);
+    expect(received).toEqual([]);
   });
 
   it('reports the project whose service tokens are deleted', async () => {
     const { store, projectId, userId } = await openWorld(tests);
     const token = serviceToken(projectId, userId);
     await store.meta.serviceTokens.insert(token, 'dstack_st_1');
-    const heard: Heard = [];
-    store.access.onChanged((subject) => heard.push(subject));
+    const received: Received = [];
+    store.access.onChanged((subject) => received.push(subject));
     await store.meta.serviceTokens.delete([token.id]);
-    expect(heard).toEqual([{ kind: 'project', id: projectId }]);
+    expect(received).toEqual([{ kind: 'project', id: projectId }]);
   });
 
   it('recognises its tokens, including revoked ones', async () => {
@@ -114,19 +114,19 @@ function betweenServers(tests: StoreTests): void {
   it('notifies every server, and reports all users if notifications may be lost', async () => {
     const { store, url, userId } = await openWorld(tests);
     const other = await tests.open({ url });
-    const heard = { here: [] as Heard, there: [] as Heard };
-    store.access.onChanged((subject) => heard.here.push(subject));
-    other.access.onChanged((subject) => heard.there.push(subject));
+    const received = { here: [] as Received, there: [] as Received };
+    store.access.onChanged((subject) => received.here.push(subject));
+    other.access.onChanged((subject) => received.there.push(subject));
     await store.users.setToken(userId, 'another');
     const subject = { kind: 'user', id: userId };
-    await vi.waitFor(() => expect(heard.there).toEqual([subject]));
-    expect(heard.here).toEqual([subject]);
+    await vi.waitFor(() => expect(received.there).toEqual([subject]));
+    expect(received.here).toEqual([subject]);
     await rawSql(
       url,
       `select pg_terminate_backend(pid) from pg_stat_activity
         where application_name = 'dstack signals' and datname = current_database()`,
     );
-    await vi.waitFor(() => expect(heard.there).toEqual([subject, null]), { timeout: 10_000 });
+    await vi.waitFor(() => expect(received.there).toEqual([subject, null]), { timeout: 10_000 });
   });
 }
 

@@ -33,9 +33,9 @@ export function nvidiaHealth(
   expected: readonly HostGpu[],
 ): CheckFinding {
   const text = output.stdout + output.stderr;
-  const gone = [...text.matchAll(NO_HANDLE)].map(([, bus, why]) => `GPU ${bus} (${why})`);
+  const lost = [...text.matchAll(NO_HANDLE)].map(([, bus, why]) => `GPU ${bus} (${why})`);
   // In this case the tool prints nothing about the other GPUs.
-  if (gone.length > 0) return lostFinding(gone, Math.max(expected.length, gone.length));
+  if (lost.length > 0) return lostFinding(lost, Math.max(expected.length, lost.length));
   const rows = output.stdout.split('\n').flatMap((line) => rowOf(line, fields));
   if (rows.length === 0 && output.code !== 0) {
     const message = `nvidia-smi fails: ${firstLine(text)}; restart the host if its driver was updated`;

@@ -87,29 +87,29 @@ describe.skipIf(process.getuid?.() !== 0)('user ids of jobs', () => {
   });
 
   it('are released with their files when their installation was removed', async () => {
-    const gone = job('a', 'removed');
-    await claims().claim(gone);
+    const removed = job('a', 'removed');
+    await claims().claim(removed);
     rmSync(join(base, 'removed'), { recursive: true });
     const range = { first: FIRST, last: FIRST };
     expect(await claims(range).claim(job('b'))).toBe(FIRST);
-    expect(existsSync(gone.area)).toBe(false);
+    expect(existsSync(removed.area)).toBe(false);
     await claims().sweep();
     expect(readdirSync(base)).not.toContain('homes-removed');
   });
 
   it('stay taken while a process of theirs lives, also without the installation', async () => {
-    const gone = job('a', 'removed');
-    const uid = await claims().claim(gone);
+    const removed = job('a', 'removed');
+    const uid = await claims().claim(removed);
     rmSync(join(base, 'removed'), { recursive: true });
     const child = spawn('sleep', ['1000'], { uid, gid: uid, stdio: 'ignore' });
     children.push(child);
     await once(child, 'spawn');
     await claims().sweep();
-    expect(existsSync(join(gone.area, 'secret'))).toBe(true);
+    expect(existsSync(join(removed.area, 'secret'))).toBe(true);
     child.kill('SIGKILL');
     await once(child, 'exit');
     await claims().sweep();
-    expect(existsSync(gone.area)).toBe(false);
+    expect(existsSync(removed.area)).toBe(false);
   });
 
   it('differ from those of other accounts of the host', async () => {

@@ -192,10 +192,10 @@ describe.each(JOB_KINDS)('a session in a %s job', (kind) => {
       const port = 40_000 + Math.floor(Math.random() * 5000);
       const args = [...client.options(), '-N', '-o', 'ExitOnForwardFailure=yes'];
       const tunnel = client.spawn('ssh', [...args, '-D', `127.0.0.1:${port}`, 'root@job']);
-      let heard = '';
-      while (!heard.includes('from the daemon')) {
+      let answer = '';
+      while (!answer.includes('from the daemon')) {
         const curl = ['-s', '--http0.9', '--socks5-hostname', `127.0.0.1:${port}`];
-        heard = (await client.run('curl', [...curl, 'http://127.0.0.1:45671/'])).stdout;
+        answer = (await client.run('curl', [...curl, 'http://127.0.0.1:45671/'])).stdout;
         await delay(50);
       }
       tunnel.kill();

@@ -40,8 +40,8 @@ export class HostShell {
 
 function checked(what: string, { code, stdout, stderr }: Executed): string {
   if (code === 0) return stdout;
-  const said = (stderr.trim() || stdout.trim()).split('\n').slice(-3).join(' ').slice(0, 400);
-  throw temporary(`${what} failed on the host${said ? `: ${said}` : ''}`);
+  const output = (stderr.trim() || stdout.trim()).split('\n').slice(-3).join(' ').slice(0, 400);
+  throw temporary(`${what} failed on the host${output ? `: ${output}` : ''}`);
 }
 
 /** Lines `name=value` of a script's output. */

@@ -75,18 +75,18 @@ async function download(
     return join(dir, packed.filename);
   } catch (error) {
     const absent = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    const why = absent ? 'npm is not installed on the server' : saidBy(error);
+    const why = absent ? 'npm is not installed on the server' : outputOf(error);
     const text = `this server has no Node for the host's processor and could not fetch ${spec} (${why}). Put bin/node of that npm package at ${target} on the server`;
     // The registry may be available again soon; a missing npm will not appear by itself.
     throw absent ? permanent(text, error) : temporary(text, error);
   }
 }
 
-function saidBy(error: unknown): string {
+function outputOf(error: unknown): string {
   const { stderr, message } = error as { stderr?: string; message: string };
   const lines = (stderr ?? '').split('\n').map((line) => line.replace(/^npm (error|ERR!) ?/, ''));
-  const telling = lines.filter((line) => line.trim() !== '' && !line.startsWith('A complete log'));
-  return telling.slice(0, 2).join(' ').slice(0, 200) || message;
+  const useful = lines.filter((line) => line.trim() !== '' && !line.startsWith('A complete log'));
+  return useful.slice(0, 2).join(' ').slice(0, 200) || message;
 }
 
 async function checkIntegrity(path: string, expected: string | undefined, spec: string) {

@@ -23,7 +23,7 @@ export async function howToAllow(shell: HostShell, option: SshdOption): Promise<
     return `set \`${option} yes\` in its sshd_config and reload sshd; if that is so, look for restrictions of the key in authorized_keys`;
   }
   const instead = /^DisableForwarding/i.test(line.text) ? 'DisableForwarding no' : `${option} yes`;
-  return `${line.file}, line ${line.number}, says \`${line.text}\`: change it to \`${instead}\` and reload sshd`;
+  return `${line.file}, line ${line.number}, contains \`${line.text}\`: change it to \`${instead}\` and reload sshd`;
 }
 
 /** The first line that forbids it, of `file:line:text`. */

@@ -3,7 +3,7 @@ import type { Program } from './program.ts';
 
 const MB = 1e6;
 /** The least time between two reports. */
-const TELL_MS = 1000;
+const REPORT_MS = 1000;
 
 /**
  * The program's bytes; while they are read, `progress` receives how many were sent (`… 3 of 47
@@ -15,15 +15,15 @@ export function counted(
   progress: (text: string) => void,
 ): Readable {
   const total = Math.ceil(program.size / MB);
-  let gone = 0;
-  let told = 0;
+  let sent = 0;
+  let reported = 0;
   const counter = new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      gone += chunk.length;
+      sent += chunk.length;
       const now = performance.now();
-      if (total > 1 && now - told >= TELL_MS) {
-        told = now;
-        progress(`${title}: ${Math.floor(gone / MB)} of ${total} MB`);
+      if (total > 1 && now - reported >= REPORT_MS) {
+        reported = now;
+        progress(`${title}: ${Math.floor(sent / MB)} of ${total} MB`);
       }
       done(null, chunk);
     },

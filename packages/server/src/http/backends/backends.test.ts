@@ -122,7 +122,7 @@ describe('backends', () => {
   it('are deleted, and unknown ones are ignored', async () => {
     const request = { backends_names: ['aws', 'lambda'] };
     expect((await server.call(path('delete'), request)).text).toBe('null');
-    const gone = await server.call(path('aws/config_info'));
-    expect(gone.body.detail[0].code).toBe('resource_not_exists');
+    const missing = await server.call(path('aws/config_info'));
+    expect(missing.body.detail[0].code).toBe('resource_not_exists');
   });
 });

@@ -437,13 +437,13 @@ describe('a slow reader', () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     try {
       const response = await stuck();
-      const gone = new Promise((resolve) => response.once('close', resolve));
+      const closed = new Promise((resolve) => response.once('close', resolve));
       const data = JSON.stringify({ filler: 'x'.repeat(1_000_000) });
       for (let i = 0; i < 8; i++) hub.ring.push({ type: 'event', audience, data });
       await wake();
       vi.advanceTimersByTime(46_000);
       response.resume();
-      await gone;
+      await closed;
       expect(hub.listeners).toBe(0);
     } finally {
       vi.useRealTimers();
