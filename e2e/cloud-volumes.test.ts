@@ -39,7 +39,7 @@ async function started(nodes: string, knobs: readonly string[] = []): Promise<Si
 
 const makeVolume = () => applyVolume(cloud.home, 'data', REGION, 'size: 1GB\n', 'aws');
 
-/** Everything is given back: at the cloud and on the server host. */
+/** Checks that everything was released: at the cloud and on the server host. */
 async function deleted(): Promise<void> {
   const { home, control } = cloud;
   await home.ok('volume', 'delete', 'data', '-y');
@@ -212,7 +212,7 @@ describe.skipIf(!canAttach)('a server that is killed', () => {
     await cloud.home.startServer();
   }
 
-  /** The run has written once, to the one volume, and the next run finds that. */
+  /** The run has written once, to the one volume, and the next run finds the data. */
   async function finished(): Promise<void> {
     const { home, control } = cloud;
     expect((await untilRun(home, 'crashed', isFinished)).status).toBe('done');

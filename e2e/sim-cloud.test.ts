@@ -105,7 +105,7 @@ describe('a cloud', () => {
   });
 });
 
-/** What the world looks like at the moment of a crash, and how that moment is brought about. */
+/** The state of the world at the moment of a crash, and how that moment is brought about. */
 interface CrashPoint {
   readonly moment: string;
   /** Set before the run is submitted. */
@@ -226,7 +226,10 @@ describe('a server that is killed', () => {
     expect(run.status).toBe('done');
   }
 
-  /** One machine was made, and nothing of it is left, neither at the cloud nor on the server host. */
+  /**
+   * One machine was created, and nothing of it is left, neither at the cloud nor on the server
+   * host.
+   */
   async function released(step: string, point: CrashPoint, run: string): Promise<void> {
     const { control } = cloud;
     await until(() => control.machines().length === 0);

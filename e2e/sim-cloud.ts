@@ -12,7 +12,7 @@ export interface SimCloud {
   readonly control: SimControl;
 }
 
-/** Shown as `aws`; the server host itself is no capacity. */
+/** Shown as `aws`; the server host itself is not capacity. */
 export function newSimCloud(knobs: readonly string[] = []): SimCloud {
   const home = newInstallation({ DSTACK_SIM: '1', DSTACK_LOCAL_PROJECTS: 'none' });
   const dir = join(home.home, 'cloud');
@@ -37,7 +37,7 @@ export async function instancesOf(home: Installation): Promise<readonly ShownIns
   return instances;
 }
 
-/** Looks until it is so; the test's own time limit ends it. */
+/** Polls until the condition holds; the test's own time limit ends it. */
 export async function until(is: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await is())) await delay(10);
 }
@@ -53,7 +53,7 @@ export function waitsFor({ home }: Installation, name: string) {
   };
 }
 
-/** Ids of machines that were ordered more than once, or were never given back. */
+/** Ids of machines that were ordered more than once, or were never released. */
 export function leftOver(history: readonly string[]): string[] {
   return [...new Set(history.map((line) => line.slice(1)))].filter((id) => {
     const lines = history.filter((line) => line.slice(1) === id);
@@ -69,7 +69,7 @@ export function processesOfInstance({ home }: SimCloud): string[] {
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
       return command.includes(agents) ? [command.replaceAll('\0', ' ')] : [];
     } catch {
-      // It has just ended.
+      // The process has just ended.
       return [];
     }
   });

@@ -1,4 +1,4 @@
-/** What the tests of volumes share. */
+/** Shared by the tests of volumes. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Installation } from '@dstack/testkit';
 import { configuration, isFinished, type ShownRun, submit, untilRun } from './installation.ts';
@@ -25,14 +25,14 @@ export async function applyVolume(
   return await home.ok('apply', '-f', file, '-y');
 }
 
-/** Null: there is none of this name. */
+/** Null: there is none with this name. */
 export async function findVolume(home: Installation, name: string): Promise<ShownVolume | null> {
   const listed = await home.ok('volume', 'list', '--json');
   const { volumes } = JSON.parse(listed) as { volumes: (ShownVolume & { name: string })[] };
   return volumes.find((volume) => volume.name === name) ?? null;
 }
 
-/** Asks until the volume is as wanted; the test's own time limit ends it. */
+/** Polls until the volume satisfies the condition; the test's own time limit ends it. */
 export async function untilVolume(
   home: Installation,
   name: string,
