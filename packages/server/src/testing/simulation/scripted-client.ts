@@ -52,4 +52,8 @@ export class ScriptedClient extends AgentClient {
   override deleteVolume(id: string, place: VolumePlace): Promise<VolumeRemoval> {
     return this.#host.command(() => this.#host.deleteVolume(id, place));
   }
+
+  override unmountVolume(id: string): Promise<void> {
+    return this.#host.command(() => this.#host.unmountVolume(id));
+  }
 }

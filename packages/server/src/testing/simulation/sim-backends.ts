@@ -1,5 +1,5 @@
 /** The sources of machines of a simulation: a cloud with random faults, and the server's host. */
-import { type Backend, localBackend } from '@dstack/backends';
+import { type Backend, localBackend, type VolumePort } from '@dstack/backends';
 import { memoryTables, type SimFaults, SimProvider, simBackend } from '@dstack/backends/sim';
 import type { HostFacts } from '@dstack/contract/agent';
 import { type Offer, requirementsMatch } from '@dstack/core';
@@ -40,6 +40,8 @@ export class SimWorld {
   readonly #disks = [this.share];
   /** Volumes that were deleted with the provider's own tools. */
   readonly deletedByUsers = new Set<string>();
+  /** Ids of attachments that a server has requested to end by force. */
+  readonly #forced = new Set<string>();
   /** The account at the cloud. */
   readonly provider: SimProvider;
   readonly cloud: Backend;
@@ -69,8 +71,9 @@ export class SimWorld {
       this.provider.volumes.addOfUser({ id, region: REGION, sizeGib: 50 });
     }
     const cloud = { provider: this.provider, offers: CLOUD_OFFERS, matches: requirementsMatch };
-    this.cloud = simBackend({ ...cloud, as: 'aws' });
+    this.cloud = { ...simBackend({ ...cloud, as: 'aws' }), volumes: this.#volumes() };
     this.pods = simBackend({ ...cloud, as: 'runpod' });
+    this.#watchDetachments();
   }
 
   host(
@@ -83,7 +86,9 @@ export class SimWorld {
     const { clock, random, watch, hostFaults: faults } = this.parts;
     const facts = factsOf(id, machine);
     const { outputs } = this;
-    const host = new SimHost(id, { clock, random, faults, watch, facts, executor, outputs });
+    const hasDevice = (path: string) => this.#isAttached(path, id);
+    const parts = { clock, random, faults, watch, facts, executor, outputs, hasDevice };
+    const host = new SimHost(id, parts);
     this.hosts.set(id, host);
     this.#disks.push(host.volumes.own);
     return host;
@@ -94,6 +99,50 @@ export class SimWorld {
    */
   get disks(): readonly SimDisk[] {
     return this.#disks;
+  }
+
+  #isAttached(device: string, instanceId: string): boolean {
+    const { now } = this.parts.clock;
+    const { attachments, detachments, machines } = this.provider.tables;
+    return attachments.all().some(({ id, volume, machine, readyAt }) => {
+      const isHere = machines.get(machine)?.order.instanceId === instanceId;
+      const endsAt = detachments.get(id)?.endsAt ?? Infinity;
+      return isHere && deviceOf(volume) === device && readyAt <= now && now < endsAt;
+    });
+  }
+
+  /** Reports each detachment when it begins. */
+  #watchDetachments(): void {
+    const { attachments, detachments, machines } = this.provider.tables;
+    const report = (id: string) => {
+      const [volume = '', machine = ''] = id.split(' ');
+      const host = this.hosts.get(machines.get(machine)?.order.instanceId ?? '');
+      if (host) this.parts.watch.onDetaching(host, deviceOf(volume), this.#forced.has(id));
+    };
+    attachments.watch((id) => {
+      if (!attachments.get(id)) report(id);
+      this.#forced.delete(id);
+    });
+    detachments.watch((id) => {
+      if (detachments.get(id)) report(id);
+    });
+  }
+
+  /** The volumes of the account; notes which are detached by force. */
+  #volumes(): VolumePort {
+    const { volumes } = this.provider;
+    return {
+      create: (order) => volumes.create(order),
+      register: (id, where) => volumes.register(id, where),
+      observe: (handle) => volumes.observe(handle),
+      delete: (handle) => volumes.delete(handle),
+      attach: (handle, to) => volumes.attach(handle, to),
+      detach: async (handle, from, options) => {
+        if (options.force) this.#forced.add(`${handle.id} ${from.id}`);
+        return await volumes.detach(handle, from, options);
+      },
+      list: (owner) => volumes.list(owner),
+    };
   }
 
   /** An SSH host: `gpu1` has a GPU, `c1` to `c3` share a file system. */
@@ -135,6 +184,8 @@ export function factsOf(id: string, machine: { cpus: number; gpus: number }): Ho
     ssh_host_key: null,
   };
 }
+
+const deviceOf = (volume: string): string => `/dev/disk/by-id/${volume}`;
 
 function cloudOffer(name: string, price: number, cpus: number, gpus: number): Offer {
   const gpu = { vendor: 'nvidia' as const, name: 'H100', memory_mib: 81_920 };

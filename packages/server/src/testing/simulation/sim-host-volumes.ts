@@ -1,5 +1,5 @@
-/** The directories of volumes on one scripted host, as its agent keeps them. */
-import type { VolumeDirectory } from '@dstack/contract/agent';
+/** The volumes on one scripted host, as its agent keeps and mounts them. */
+import type { VolumeDirectory, VolumeSource } from '@dstack/contract/agent';
 import { AgentRefusal } from '../../hosts/agent-client.ts';
 
 /** A file system: the ids of the volumes that it holds. */
@@ -12,12 +12,16 @@ export class SimDisk {
 export interface HostVolumesOptions {
   /** Whether a live job of the host mounts the volume. */
   readonly isMounted: (id: string) => boolean;
+  /** Whether the provider has attached the device to the machine. */
+  readonly hasDevice: (path: string) => boolean;
   /** Called before the data are deleted. */
   readonly onDelete: (directory: VolumeDirectory) => void;
 }
 
 export class HostVolumes {
   readonly own = new SimDisk();
+  /** Paths of mounted devices by the ids of their volumes. */
+  readonly devices = new Map<string, string>();
   readonly #options: HostVolumesOptions;
   /** The file systems that this host shares with others, by path. */
   readonly #shared = new Map<string, SimDisk>();
@@ -44,17 +48,26 @@ export class HostVolumes {
     this.#require(path).volumes.add(id);
   }
 
+  /** For a job. False: the volume is missing. */
+  mount({ device, ...directory }: VolumeSource): boolean {
+    if (device === null) return this.has(directory);
+    if (!this.#options.hasDevice(device.path)) return false;
+    this.devices.set(directory.id, device.path);
+    return true;
+  }
+
+  unmount(id: string): void {
+    this.#refuseInUse(id);
+    this.devices.delete(id);
+  }
+
   has({ id, path }: VolumeDirectory): boolean {
     return this.#disk(path)?.volumes.has(id) ?? false;
   }
 
-  /** The host could have the directory: a missing one was deleted. */
-  isReachable({ path }: VolumeDirectory): boolean {
-    return this.#disk(path) !== null;
-  }
-
-  isOn(disk: SimDisk): boolean {
-    return disk === this.own || [...this.#shared.values()].includes(disk);
+  /** The volume can be missing without a fault of a server. */
+  isElsewhere({ path }: VolumeSource): boolean {
+    return this.#disk(path) === null;
   }
 
   require(directory: VolumeDirectory): void {
@@ -64,9 +77,7 @@ export class HostVolumes {
 
   /** `isSlow`: the deletion takes longer than the request. */
   remove(id: string, { path }: { readonly path: string | null }, isSlow: boolean): boolean {
-    if (this.#options.isMounted(id)) {
-      throw new AgentRefusal(409, 'volume_in_use', `A job mounts the volume ${id}`);
-    }
+    this.#refuseInUse(id);
     const disk = this.#require(path);
     if (disk.volumes.has(id)) this.#options.onDelete({ id, path });
     const isFirst = disk.volumes.delete(id);
@@ -74,6 +85,11 @@ export class HostVolumes {
     if (isFirst && isSlow) return false;
     disk.leftovers.delete(id);
     return true;
+  }
+
+  #refuseInUse(id: string): void {
+    if (!this.#options.isMounted(id)) return;
+    throw new AgentRefusal(409, 'volume_in_use', `A job mounts the volume ${id}`);
   }
 
   #require(path: string | null): SimDisk {

@@ -7,6 +7,7 @@ import type {
   HostFacts,
   HostHealth,
   JobExit,
+  JobMount,
   JobPhase,
   JobSpecForAgent,
   JobState,
@@ -14,6 +15,7 @@ import type {
   StopJob,
   VolumeDirectory,
   VolumeRemoval,
+  VolumeSource,
   VolumeState,
 } from '@dstack/contract/agent';
 import type { Random } from '@dstack/testkit/random';
@@ -55,8 +57,10 @@ export interface HostListener {
 export interface HostWatch {
   /** The process begins. */
   onStarted(host: SimHost, spec: JobSpecForAgent): void;
-  /** A volume that a job mounts is missing when its process should begin. */
-  onVolumeMissing(host: SimHost, spec: JobSpecForAgent, directory: VolumeDirectory): void;
+  /** A volume that a job mounts is not there when its process is to begin. */
+  onVolumeMissing(host: SimHost, spec: JobSpecForAgent, volume: VolumeSource): void;
+  /** The provider begins to detach a device from the machine of the host. */
+  onDetaching(host: SimHost, device: string, isForced: boolean): void;
   /** The directory of a volume is about to be deleted, or its host is. */
   onVolumeDeleted(host: SimHost, directory: VolumeDirectory): void;
 }
@@ -92,6 +96,7 @@ export class SimHost {
       /** The output of every job, kept after the host has ended. */
       readonly outputs: Map<string, string>;
       readonly watch: HostWatch;
+      readonly hasDevice: (path: string) => boolean;
     },
   ) {
     this.id = id;
@@ -103,6 +108,7 @@ export class SimHost {
     this.#outputs = parts.outputs;
     this.#watch = parts.watch;
     this.volumes = new HostVolumes({
+      hasDevice: parts.hasDevice,
       isMounted: (id) => this.running.some(({ spec }) => mountsVolume(spec, id)),
       onDelete: (directory) => this.#watch.onVolumeDeleted(this, directory),
     });
@@ -111,7 +117,7 @@ export class SimHost {
   get info(): AgentInfo {
     return {
       version: '0',
-      features: ['volumes'],
+      features: ['volumes', 'volume-devices'],
       protocol: { min: 1, max: 1 },
       server_id: null,
       executor: this.executor,
@@ -239,6 +245,10 @@ export class SimHost {
     return { deleted: this.volumes.remove(id, place, this.#random.chance(0.3)) };
   }
 
+  unmountVolume(id: string): void {
+    this.volumes.unmount(id);
+  }
+
   /** A command over a link: it may be lost before or after it was carried out. */
   async command<T>(carryOut: () => T): Promise<T> {
     await this.#clock.delay(this.#random.whole(100, 5_000));
@@ -291,12 +301,11 @@ export class SimHost {
   }
 
   #run(job: SimJob): void {
-    const missing = job.spec.mounts.find(
-      ({ volume }) => volume && !this.volumes.has(volume),
-    )?.volume;
+    const lacks = ({ volume }: JobMount) => volume !== null && !this.volumes.mount(volume);
+    const missing = job.spec.mounts.find(lacks)?.volume;
     if (missing) {
       this.#watch.onVolumeMissing(this, job.spec, missing);
-      const message = 'The directory of the volume is not on this host any more';
+      const message = 'The volume is not on this host any more';
       this.#exit(job, { status: null, reason: 'volume_error', message });
       return;
     }

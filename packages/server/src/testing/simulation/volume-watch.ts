@@ -1,4 +1,4 @@
-import type { JobSpecForAgent, VolumeDirectory } from '@dstack/contract/agent';
+import type { JobSpecForAgent, VolumeDirectory, VolumeSource } from '@dstack/contract/agent';
 import { isAttached, isJobFinished, isJobTerminating } from '@dstack/contract/status';
 import type {
   AttachmentRecord,
@@ -136,12 +136,26 @@ export class VolumeWatch implements HostWatch {
     if (mounted.length !== names.length) throw new Breach(7, `${job.name} lacks a volume`);
   }
 
-  /** 7: only the server deletes a directory, and not while a job needs it. */
-  onVolumeMissing(host: SimHost, spec: JobSpecForAgent, directory: VolumeDirectory): void {
+  /** 7: nobody but the server takes a volume from a host, and not while a job needs it. */
+  onVolumeMissing(host: SimHost, spec: JobSpecForAgent, volume: VolumeSource): void {
     this.#report(() => {
       const job = this.#liveJob(spec.id);
-      if (!job || !host.volumes.isReachable(directory)) return;
-      throw new Breach(7, `the directory of a volume of ${job.name} is not on ${host.id}`);
+      if (!job || host.volumes.isElsewhere(volume)) return;
+      throw new Breach(7, `a volume of ${job.name} is not on ${host.id} when it starts`);
+    });
+  }
+
+  /** 7: a mounted device is detached by force only, and never under a job. */
+  onDetaching(host: SimHost, device: string, isForced: boolean): void {
+    this.#report(() => {
+      const [id] = [...host.volumes.devices].find(([, path]) => path === device) ?? [];
+      if (id === undefined) return;
+      const name = this.#volumes.get(id)?.name;
+      if (!isForced) throw new Breach(7, `volume ${name} is detached while it is mounted`);
+      const jobs = host.running.filter(({ spec }) => mountsVolume(spec, id));
+      const job = jobs.map(({ spec }) => this.#liveJob(spec.id)).find((one) => one !== null);
+      if (job) throw new Breach(7, `volume ${name} is detached under ${job.name}`);
+      host.volumes.devices.delete(id);
     });
   }
 
