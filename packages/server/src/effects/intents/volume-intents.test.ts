@@ -15,6 +15,8 @@ const INSTANCE = { id: 'i', status: 'idle', handle: { id: 'i-1', data: null } };
 
 let volume: VolumeRecord;
 let attachment: AttachmentRecord | null;
+/** Other volumes of the project. */
+let others: VolumeRecord[];
 let instance: object;
 let agent: object | null;
 let calls: string[];
@@ -49,6 +51,7 @@ beforeEach(() => {
     ...{ toBeDeleted: false, deleted: false, hostId: null, fleetId: null },
   } as unknown as VolumeRecord;
   attachment = { id: 'a', status: 'attaching' } as AttachmentRecord;
+  others = [];
   instance = INSTANCE;
   agent = null;
   [calls, amended, answers] = [[], [], {}];
@@ -67,6 +70,7 @@ function carryOut(payload: VolumeIntentPayload) {
     volumes: {
       byId: async () => ({ volume, projectName: 'main' }),
       attachment: async () => attachment,
+      list: async () => [volume, ...others].map((one) => ({ volume: one })),
     },
     instances: { byId: async () => ({ instance }) },
     engine: {
@@ -136,6 +140,25 @@ describe('the creation of a volume', () => {
   it('may be a search for the volume of the user', async () => {
     await carryOut({ kind: 'volume.register', externalId: 'vol-9' });
     expect(calls).toEqual(['register vol-9 in eu']);
+  });
+
+  it('is refused for what is another volume of the project: the end of one would detach both', async () => {
+    const register = () => carryOut({ kind: 'volume.register', externalId: 'vol-9' });
+    volume = { ...volume, external: true, status: 'submitted', createdAt: 5 };
+    const other = { ...volume, id: 'w', name: 'first', createdAt: 1 } as VolumeRecord;
+    const configuration = { region: 'eu', volume_id: 'vol-9' } as VolumeRecord['configuration'];
+    others = [{ ...other, configuration }];
+    const message = 'Volume first of this project is vol-9 already; use it, or delete it first';
+    expect(await register()).toMatchObject({ kind: 'refused', message });
+    others = [{ ...other, external: false, handle: { ...HANDLE, id: 'vol-9' } }];
+    expect(await register()).toMatchObject({ kind: 'refused', message });
+    others = [
+      { ...other, configuration, status: 'failed' },
+      { ...other, configuration, createdAt: 9 },
+      { ...other, configuration, backend: 'gcp' },
+      { ...other, configuration: { ...configuration, region: 'us' } as never },
+    ];
+    expect(await register()).toMatchObject({ kind: 'volume.created' });
   });
 });
 

@@ -1,4 +1,5 @@
-import type { IntentOf, IntentResult } from '@dstack/core';
+import { isVolumeFailed } from '@dstack/contract/status';
+import { externalIdOf, type IntentOf, type IntentResult, type VolumeRecord } from '@dstack/core';
 import type { IntentDescriptor } from './descriptor.ts';
 import {
   ON_VOLUME,
@@ -24,8 +25,43 @@ async function register(
   if (!volume || volume.deleted || volume.toBeDeleted) return refused('the volume was deleted');
   const volumes = await volumePortOf(effects, volume);
   if (!volumes) return refused(unableText('register', volume));
-  const { configuration } = volume;
-  const region = ('region' in configuration && configuration.region) || '';
-  const handle = await volumes.register(payload.externalId, { region });
+  const { externalId } = payload;
+  const rival = await earlierVolume(effects, volume, externalId);
+  if (rival) {
+    const message = `Volume ${rival.name} of this project is ${externalId} already; use it, or delete it first`;
+    return refused(message);
+  }
+  const handle = await volumes.register(externalId, { region: regionOf(volume) });
   return { kind: 'volume.created', handle };
 }
+
+/**
+ * A volume of the project that is the same at the provider. Each of the two would be attached and
+ * detached without regard to the jobs of the other.
+ */
+async function earlierVolume(
+  { store }: VolumeEffects,
+  volume: VolumeRecord,
+  externalId: string,
+): Promise<VolumeRecord | null> {
+  const { id, projectId, backend } = volume;
+  const views = await store.volumes.list({ projectIds: [projectId], onlyActive: true });
+  const same = views.find(
+    ({ volume: other }) =>
+      other.id !== id &&
+      other.backend === backend &&
+      regionOf(other) === regionOf(volume) &&
+      (other.handle?.id ?? externalIdOf(other.configuration).id) === externalId &&
+      !isVolumeFailed(other.status) &&
+      isEarlier(other, volume),
+  );
+  return same?.volume ?? null;
+}
+
+/** Of two that are registered at the same moment, one is first. */
+function isEarlier(a: VolumeRecord, b: VolumeRecord): boolean {
+  return a.createdAt === b.createdAt ? a.id < b.id : a.createdAt < b.createdAt;
+}
+
+const regionOf = ({ configuration }: VolumeRecord): string =>
+  ('region' in configuration && configuration.region) || '';
