@@ -100,6 +100,14 @@ describe('a job that mounts a volume on the disk of a host', () => {
     expect(refusal(world, [anOffer()])).toContain('volume data cannot be mounted');
   });
 
+  it('never mounts one volume at two paths', () => {
+    const { run, jobs } = gang();
+    const volumes = ['/a', '/b'].map((path) => ({ name: 'data', path }));
+    const twice = { run, jobs: jobs.map((job) => ({ ...job, spec: { ...job.spec, volumes } })) };
+    const world = { fleets: [LAB], instances: [host(1)], volumes: [ON_LAB_1], gangs: [twice] };
+    expect(changesOf(placed(world), 'volume-use.insert')).toEqual([]);
+  });
+
   it('mounts the first of several volumes that exists', () => {
     const other = { ...ON_LAB_1.volume, id: 'other', name: 'other', hostId: 'lab-0' };
     const volumes = [mountable(other), ON_LAB_1];

@@ -87,7 +87,9 @@ function mountsAt(
   let full: NoMounts | null = null;
   for (const names of node.volumes) {
     const candidates = usable(ledger, names, request);
-    const near = candidates.filter(({ volume }) => reaches(volume, place));
+    // Two mounts of one job never get the same volume.
+    const left = candidates.filter(({ volume }) => !volumes.includes(volume));
+    const near = left.filter(({ volume }) => reaches(volume, place));
     const free = near.find(({ volume }) => {
       const holder = ledger.volumes.holderOf(volume);
       return holder === null || holder === place.instanceId;

@@ -210,9 +210,11 @@ const NODE_RANK = /^dstack\.(job_num|node_rank)$/;
 
 /** Every named volume must exist and be usable, for each node that mounts it. */
 function volumesError(spec: RunSpec, known: RunSpecContext['volumes']): SpecError | null {
-  const twice = mountedTwice(spec);
-  if (twice !== null) return specError(`Volume ${twice} is mounted twice`);
   const nodes = spec.configuration.type === 'task' ? nodesRequired(spec) : 1;
+  for (let rank = 0; rank < nodes; rank++) {
+    const twice = mountedTwice(spec, rank);
+    if (twice !== null) return specError(`Volume ${twice} is mounted twice`);
+  }
   for (const mount of spec.configuration.volumes) {
     if (!('name' in mount)) continue;
     for (const name of [mount.name].flat()) {
@@ -222,7 +224,7 @@ function volumesError(spec: RunSpec, known: RunSpecContext['volumes']): SpecErro
       // A name without a rank is the same for every node.
       const ranks = found.length > 0 ? nodes : 1;
       for (let rank = 0; known && rank < ranks; rank++) {
-        const actual = replacePlaceholders(name, () => String(rank));
+        const actual = volumeOfNode(name, rank);
         const error = volumeError(actual, known.get(actual));
         if (error) return error;
       }
@@ -232,17 +234,21 @@ function volumesError(spec: RunSpec, known: RunSpecContext['volumes']): SpecErro
 }
 
 /** A job cannot mount one volume at two paths. */
-function mountedTwice({ configuration: { volumes } }: RunSpec): string | null {
+function mountedTwice({ configuration: { volumes } }: RunSpec, rank: number): string | null {
   const seen = new Set<string>();
   for (const mount of volumes) {
     if (!('name' in mount)) continue;
-    const names = new Set([mount.name].flat());
+    const names = new Set([mount.name].flat().map((name) => volumeOfNode(name, rank)));
     for (const name of names) {
       if (seen.has(name)) return name;
       seen.add(name);
     }
   }
   return null;
+}
+
+function volumeOfNode(name: string, rank: number): string {
+  return replacePlaceholders(name, () => String(rank));
 }
 
 function volumeError(name: string, volume: VolumeCondition | undefined): SpecError | null {

@@ -166,6 +166,18 @@ describe('refusals', () => {
   });
 
   it.each([
+    [['data:/a', 'data:/b'], 'data'],
+    [[{ name: ['v', 'data'], path: '/a' }, 'data:/b'], 'data'],
+    // The second node would mount it twice.
+    [['v-${{ dstack.node_rank }}:/a', 'v-1:/b'], 'v-1'],
+    [['v-${{ dstack.node_rank }}:/a', 'v-${{ dstack.job_num }}:/b'], 'v-0'],
+  ] as const)('a volume at two paths of one node: %j', (volumes, name) => {
+    const spec = sent(task({ nodes: 2, volumes }));
+    const message = `Volume ${name} is mounted twice`;
+    expect(prepareRunSpec(spec, CONTEXT)).toMatchObject({ ok: false, message });
+  });
+
+  it.each([
     [{ status: 'failed', statusMessage: 'no quota' }, 'is failed and cannot be mounted: no quota'],
     [{ status: 'submitted' }, 'is submitted and cannot be mounted'],
     [{ toBeDeleted: true }, 'is being deleted'],
