@@ -3,7 +3,6 @@
 import { type Backend, directoryVolumes, remoteBackend } from '@dstack/backends';
 import {
   buildJobSpecs,
-  type Change,
   type EngineSettings,
   type Id,
   nextFire,
@@ -27,6 +26,7 @@ import type { LogStore } from '../../logs/log-store.ts';
 import { TableLogStore } from '../../logs/tables/table-log-store.ts';
 import { Engine } from '../../loops/engine.ts';
 import { LogQuota } from '../../loops/log-quota.ts';
+import type { LoopObserver } from '../../loops/loop-observer.ts';
 import { RunChanges } from '../../loops/run-changes.ts';
 import { instanceOffers } from '../../offers/instance-offers.ts';
 import { offerSource } from '../../offers/offer-source.ts';
@@ -51,8 +51,7 @@ export interface SimServerParts {
   readonly clock: SimClock;
   readonly random: Random;
   readonly backends: ProjectBackends;
-  /** Receives every change that this server has written. */
-  readonly onApplied: (changes: readonly Change[]) => void;
+  readonly observer: LoopObserver;
   /** Seconds for which requests of a scaled-down replica continue. */
   readonly drainSeconds: () => number;
 }
@@ -128,7 +127,7 @@ export class SimServer {
       changes: new RunChanges(),
       quota: new LogQuota(store, log),
       owner: random.uuid(),
-      observer: { passEnded: () => {}, applied: (changes) => parts.onApplied(changes) },
+      observer: parts.observer,
     });
   }
 

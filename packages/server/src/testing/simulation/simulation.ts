@@ -29,6 +29,8 @@ import { type StoreWatch, watchedStore } from './watched-store.ts';
 
 const SECOND = 1_000_000;
 
+const MOST_CONFLICTS = 200;
+
 export interface SimulationOptions {
   readonly seed: number;
   /** Events from outside: actions of users and faults. */
@@ -81,6 +83,8 @@ class Simulation {
   #users: SimUsers | null = null;
   #servers: SimServer[] = [];
   #projects: readonly ProjectRecord[] = [];
+  /** By kind of work: those since the last pass that ended well. */
+  readonly #conflicts = new Map<string, number>();
   #names = 0;
   #timers = 0;
   #checks = 0;
@@ -261,10 +265,21 @@ class Simulation {
       ...{ store, world: this.#world, clock: this.#clock, random: this.#random },
       backends: this.#backends,
       drainSeconds: () => this.#drainSeconds(),
-      onApplied: () => {},
+      observer: {
+        applied: () => {},
+        passEnded: (kind, ending) => this.#countConflicts(kind, ending),
+      },
     });
     this.#servers.push(server);
     void server.start().catch(this.#onFailure);
+  }
+
+  /** 3: passes that are repeated at once, because their rows have changed, come to an end. */
+  #countConflicts(kind: string, ending: string): void {
+    const conflicts = ending === 'conflict' ? (this.#conflicts.get(kind) ?? 0) + 1 : 0;
+    this.#conflicts.set(kind, conflicts);
+    if (conflicts <= MOST_CONFLICTS) return;
+    this.#onFailure(new Breach(3, `a pass (${kind}) is repeated without an end`));
   }
 
   /** Lets this many seconds pass. */
