@@ -57,7 +57,7 @@ export interface HostListener {
 export interface HostWatch {
   /** The process begins. */
   onStarted(host: SimHost, spec: JobSpecForAgent): void;
-  /** A volume that a job mounts is not there when its process is to begin. */
+  /** A volume that a job mounts is missing when its process should begin. */
   onVolumeMissing(host: SimHost, spec: JobSpecForAgent, volume: VolumeSource): void;
   /** The provider begins to detach a device from the machine of the host. */
   onDetaching(host: SimHost, device: string, isForced: boolean): void;

@@ -136,7 +136,7 @@ export class VolumeWatch implements HostWatch {
     if (mounted.length !== names.length) throw new Breach(7, `${job.name} lacks a volume`);
   }
 
-  /** 7: nobody but the server takes a volume from a host, and not while a job needs it. */
+  /** 7: only the server takes a volume from a host, and not while a job needs it. */
   onVolumeMissing(host: SimHost, spec: JobSpecForAgent, volume: VolumeSource): void {
     this.#report(() => {
       const job = this.#liveJob(spec.id);
