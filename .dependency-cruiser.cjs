@@ -8,6 +8,7 @@ const allowed = {
   agent: ['contract'],
   client: ['contract'],
   cli: ['contract', 'client'],
+  web: ['contract', 'client'],
 };
 
 const SOURCE = '(?!.*\\.(test|suite)\\.ts$)(?!testing/)(?!.*/testing/)(?!.*/testing\\.ts$)';

@@ -1,0 +1,31 @@
+import { type LucideIcon, Play } from 'lucide-react';
+import type { SessionUser } from '../data/session/session.ts';
+
+export interface NavigationItem {
+  readonly to: '/runs';
+  readonly label: string;
+  readonly icon: LucideIcon;
+  /** The second key after `g`. */
+  readonly key: string;
+  /** Only this path is the section, not those below it. */
+  readonly exact?: boolean;
+  readonly adminOnly?: boolean;
+}
+
+export interface NavigationGroup {
+  readonly label: string | null;
+  readonly items: readonly NavigationItem[];
+}
+
+/** The sections of the UI: side navigation, palette and shortcuts read it. */
+export const NAVIGATION: readonly NavigationGroup[] = [
+  { label: null, items: [{ to: '/runs', label: 'Runs', icon: Play, key: 'r' }] },
+];
+
+/** What the user may open. */
+export function navigationFor({ global_role }: SessionUser): readonly NavigationGroup[] {
+  return NAVIGATION.map((group) => ({
+    ...group,
+    items: group.items.filter(({ adminOnly }) => !adminOnly || global_role === 'admin'),
+  })).filter(({ items }) => items.length > 0);
+}

@@ -1,0 +1,34 @@
+import { useQuery } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { Play } from 'lucide-react';
+import { runPage } from '../../data/runs/run-queries.ts';
+import { useClient } from '../../data/session/session-context.tsx';
+import { runLook } from '../../domain/runs/run-look.ts';
+import { useAllCommands } from '../commands/command-context.tsx';
+import type { PaletteEntry } from './palette-entries.ts';
+
+/** Commands, then the latest objects. */
+export function usePaletteEntries(): readonly PaletteEntry[] {
+  const client = useClient();
+  const navigate = useNavigate();
+  const commands = useAllCommands().filter(({ when }) => when?.() ?? true);
+  const { data: runs = [] } = useQuery({
+    queryKey: ['palette', 'run'],
+    queryFn: () => runPage(client, { project: null, user: null, active: false }, null),
+  });
+  return [
+    ...commands,
+    ...runs.map((run) => ({
+      id: run.id,
+      group: 'Runs',
+      label: run.name,
+      hint: `${run.project} · ${runLook(run).text}`,
+      icon: Play,
+      run: () =>
+        navigate({
+          to: '/projects/$project/runs/$run',
+          params: { project: run.project, run: run.name },
+        }),
+    })),
+  ];
+}

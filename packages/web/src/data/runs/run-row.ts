@@ -1,0 +1,101 @@
+import type { Run } from '@dstack/contract/wire';
+
+type Jobs = Run['jobs'];
+type Submission = Jobs[number]['job_submissions'][number];
+type InstanceResources = NonNullable<
+  Submission['job_provisioning_data']
+>['instance_type']['resources'];
+
+/**
+ * What lists show of a run. A full run is several kilobytes; ten thousand rows of these fit into the
+ * memory of a tab.
+ */
+export interface RunRow {
+  readonly id: string;
+  readonly project: string;
+  readonly name: string;
+  readonly user: string;
+  readonly type: 'task' | 'service' | 'dev-environment';
+  readonly status: Run['status'];
+  /** The status of the job, if the run has exactly one. */
+  readonly jobStatus: Submission['status'] | null;
+  readonly statusMessage: string;
+  readonly terminationReason: string | null;
+  readonly submittedAt: string;
+  readonly finishedAt: string | null;
+  readonly nextStartAt: string | null;
+  readonly error: string | null;
+  /** USD per hour of all unfinished jobs (of the last job for finished runs); null: never placed. */
+  readonly price: number | null;
+  /** USD. */
+  readonly cost: number;
+  readonly jobs: number;
+  readonly fleet: string | null;
+  readonly backend: string | null;
+  readonly region: string | null;
+  readonly instanceType: string | null;
+  readonly resources: InstanceResources | null;
+  readonly priority: number;
+  readonly repo: string | null;
+  readonly service: { readonly url: string; readonly model: string | null } | null;
+}
+
+export function runRow(run: Run): RunRow {
+  const { configuration } = run.run_spec;
+  const latest = latestSubmission(run);
+  const placed = latest?.job_provisioning_data ?? null;
+  return {
+    id: run.id,
+    project: run.project_name,
+    name: run.run_spec.run_name ?? '',
+    user: run.user,
+    type: configuration.type,
+    status: run.status,
+    jobStatus: run.jobs.length === 1 ? (latest?.status ?? null) : null,
+    statusMessage: messageOf(run, latest),
+    terminationReason: run.termination_reason,
+    submittedAt: run.submitted_at,
+    finishedAt: isOver(run.status) ? (latest?.finished_at ?? null) : null,
+    nextStartAt: run.next_triggered_at,
+    error: run.error ?? latest?.error ?? null,
+    price: priceOf(run.jobs, isOver(run.status)),
+    cost: run.cost,
+    jobs: run.jobs.length,
+    fleet: run.fleet?.name ?? null,
+    backend: placed?.backend ?? null,
+    region: placed?.region ?? null,
+    instanceType: placed?.instance_type.name ?? null,
+    resources: placed?.instance_type.resources ?? null,
+    priority: configuration.priority ?? 0,
+    repo: repoOf(run),
+    service: run.service ? { url: run.service.url, model: run.service.model?.name ?? null } : null,
+  };
+}
+
+export function latestSubmission(run: Run): Submission | null {
+  return run.latest_job_submission ?? run.jobs[0]?.job_submissions.at(-1) ?? null;
+}
+
+const isOver = (status: Run['status']): boolean =>
+  status === 'done' || status === 'failed' || status === 'terminated';
+
+/** Finished runs show how their job ended, which tells more than the run's own word. */
+function messageOf(run: Run, latest: Submission | null): string {
+  if (isOver(run.status) && latest !== null) return latest.status_message || run.status;
+  return run.status_message || run.status;
+}
+
+function priceOf(jobs: Jobs, over: boolean): number | null {
+  const prices = jobs.flatMap(({ job_submissions }) => {
+    const latest = job_submissions.at(-1);
+    const placed = latest?.job_provisioning_data;
+    return placed && (over || latest.finished_at === null) ? [placed.price] : [];
+  });
+  if (prices.length === 0) return null;
+  return over ? (prices[0] ?? null) : prices.reduce((sum, price) => sum + price, 0);
+}
+
+function repoOf({ run_spec }: Run): string | null {
+  const data = run_spec.repo_data;
+  return data?.repo_type === 'remote' ? (data.repo_name ?? run_spec.repo_id) : null;
+}

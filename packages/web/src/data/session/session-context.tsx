@@ -1,0 +1,35 @@
+import type { Client } from '@dstack/client';
+import { createContext, type ReactNode, useContext, useSyncExternalStore } from 'react';
+import type { Session, SessionState, SessionUser } from './session.ts';
+
+const SessionContext = createContext<Session | null>(null);
+
+export function SessionProvider(props: {
+  readonly session: Session;
+  readonly children: ReactNode;
+}) {
+  return <SessionContext.Provider value={props.session}>{props.children}</SessionContext.Provider>;
+}
+
+export function useSession(): Session {
+  const session = useContext(SessionContext);
+  if (session === null) throw new Error('SessionProvider is missing');
+  return session;
+}
+
+export function useSessionState(): SessionState {
+  const session = useSession();
+  return useSyncExternalStore(session.subscribe, () => session.state);
+}
+
+/** The client of the signed-in user. */
+export function useClient(): Client {
+  return useSession().client;
+}
+
+/** The signed-in user. Pages are only shown while there is one. */
+export function useUser(): SessionUser {
+  const state = useSessionState();
+  if (state.kind !== 'signed-in') throw new Error('nobody is signed in');
+  return state.user;
+}

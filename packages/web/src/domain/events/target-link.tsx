@@ -1,0 +1,35 @@
+import type { Event } from '@dstack/contract/wire';
+import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import styles from './events.module.css';
+
+type Target = Event['targets'][number];
+
+/** What an event is about, as a link where it has a page. */
+export function TargetLink({ target }: { readonly target: Target }) {
+  const label = (
+    <>
+      <span className={styles.type}>{target.type}</span> <bdi>{target.name}</bdi>
+    </>
+  );
+  return <span className={styles.target}>{linked(target, label)}</span>;
+}
+
+function linked(target: Target, label: ReactNode): ReactNode {
+  const project = target.project_name;
+  if (project === null || target.is_project_deleted) return label;
+  switch (target.type) {
+    case 'run':
+      return (
+        <Link
+          to="/projects/$project/runs/$run"
+          params={{ project, run: target.id }}
+          className={styles.link}
+        >
+          {label}
+        </Link>
+      );
+    default:
+      return label;
+  }
+}

@@ -1,0 +1,12 @@
+/**
+ * Characters that change the order or the presence of the text around them. A job could make a line look
+ * like another one with them, so they are shown by their code.
+ */
+const INVISIBLE = /[\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+export function visibleText(text: string): string {
+  return text.replace(INVISIBLE, (character) => {
+    const code = character.charCodeAt(0).toString(16).padStart(4, '0');
+    return `⟨U+${code.toUpperCase()}⟩`;
+  });
+}

@@ -1,0 +1,86 @@
+import type { Run } from '@dstack/contract/wire';
+import { toYaml } from '../format/yaml.ts';
+
+type Configuration = Run['run_spec']['configuration'];
+
+/** The keys that readers look for first, in their order; the others follow as the API has them. */
+const FIRST = [
+  'type',
+  'name',
+  'image',
+  'docker',
+  'python',
+  'ide',
+  'version',
+  'nodes',
+  'port',
+  'model',
+  'replicas',
+  'env',
+  'setup',
+  'init',
+  'commands',
+  'ports',
+  'working_dir',
+  'repos',
+  'files',
+  'volumes',
+  'resources',
+];
+
+/** Values that mean the same as a missing key. */
+const DEFAULTS: Readonly<Record<string, unknown>> = {
+  nodes: 1,
+  privileged: false,
+  dstack: false,
+  priority: 0,
+  home_dir: '/root',
+};
+
+/** A configuration as one would write it: no empty and no default values, short ranges. */
+export function configurationText(configuration: Configuration): string {
+  const entries = Object.entries(configuration)
+    .map(([key, value]) => [key, key === 'resources' ? shortResources(value) : value] as const)
+    .filter(([key, value]) => !isEmpty(value) && DEFAULTS[key] !== value)
+    .sort(([a], [b]) => rank(a) - rank(b));
+  return toYaml(Object.fromEntries(entries));
+}
+
+const rank = (key: string): number => {
+  const at = FIRST.indexOf(key);
+  return at < 0 ? FIRST.length : at;
+};
+
+function isEmpty(value: unknown): boolean {
+  if (value === null || value === undefined) return true;
+  return typeof value === 'object' && Object.values(value).every(isEmpty);
+}
+
+/** Sizes of the language, which the API has in GB. */
+const SIZES = ['memory', 'size', 'shm_size', 'total_memory'];
+
+function shortResources(value: unknown): unknown {
+  if (!isMap(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, part]) => !isEmpty(part))
+      .map(([key, part]) => [key, shortPart(key, part)]),
+  );
+}
+
+function shortPart(key: string, part: unknown): unknown {
+  const unit = SIZES.includes(key) ? 'GB' : '';
+  if (typeof part === 'number' && unit !== '') return `${part}${unit}`;
+  if (!isMap(part)) return part;
+  if (!('min' in part || 'max' in part)) return shortResources(part);
+  const [min, max] = [bound(part.min, unit), bound(part.max, unit)];
+  if (min === max) return unit === '' ? part.min : min;
+  return `${min}..${max}`;
+}
+
+const bound = (value: unknown, unit: string): string =>
+  value === null || value === undefined ? '' : `${value}${unit}`;
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

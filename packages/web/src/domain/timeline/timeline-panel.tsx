@@ -1,0 +1,127 @@
+import { Link } from '@tanstack/react-router';
+import { Panel } from '../../ui/panel/panel.tsx';
+import { ProgressBar } from '../../ui/status/progress-bar.tsx';
+import { useTicking } from '../../ui/time/clock.ts';
+import { absoluteTime, duration } from '../../ui/time/format-time.ts';
+import { bytes } from '../format/quantities.ts';
+import { type TimeScale, timeScale } from '../runs/time-scale.ts';
+import { PHASES, type Phase, type Pull, type Segment, type TimelineRow } from '../runs/timeline.ts';
+import styles from './timeline-panel.module.css';
+
+export interface TimelinePanelProps {
+  readonly rows: readonly TimelineRow[];
+  readonly params: { readonly project: string; readonly run: string };
+}
+
+/** More rows make the page endless; the table of jobs has all of them. */
+const MOST_ROWS = 40;
+
+/** What each submission of each job did, when, and for how long. */
+export function TimelinePanel({ rows, params }: TimelinePanelProps) {
+  const isOver = rows.every(({ segments }) => segments.every(({ to }) => to !== null));
+  const now = useTicking((time) => (isOver ? 0 : Math.floor(time / 1000) * 1000));
+  const shown = rows.slice(-MOST_ROWS);
+  const scale = timeScale(shown, now);
+  const phases = (Object.keys(PHASES) as Phase[]).filter((phase) =>
+    shown.some(({ segments }) => segments.some((segment) => segment.phase === phase)),
+  );
+  return (
+    <Panel title="Timeline" actions={<Legend phases={phases} />}>
+      <ol className={styles.rows}>
+        {shown.map((row) => (
+          <li key={row.submissionId} className={styles.row}>
+            <Link
+              to="/projects/$project/runs/$run/logs"
+              params={params}
+              search={{ job: row.job, attempt: row.attempt }}
+              className={styles.name}
+              title={`Logs of ${row.job}, attempt ${row.attempt}`}
+            >
+              <bdi>{row.job}</bdi>
+              {row.attempt > 1 ? (
+                <span className={styles.attempt}>attempt {row.attempt}</span>
+              ) : null}
+            </Link>
+            <Track row={row} scale={scale} now={now} />
+            {row.pull === null ? null : <PullProgress pull={row.pull} />}
+          </li>
+        ))}
+      </ol>
+      {rows.length > shown.length ? (
+        <p className={styles.more}>
+          The latest {MOST_ROWS} of {rows.length} attempts are shown.
+        </p>
+      ) : null}
+    </Panel>
+  );
+}
+
+function Legend({ phases }: { readonly phases: readonly Phase[] }) {
+  return (
+    <ul className={styles.legend} aria-label="Colours">
+      {phases.map((phase) => (
+        <li key={phase} className={styles.key}>
+          <span
+            className={styles.swatch}
+            style={{ background: `var(--tone-${PHASES[phase].tone}-solid)` }}
+          />
+          {PHASES[phase].label}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+interface TrackProps {
+  readonly row: TimelineRow;
+  readonly scale: TimeScale;
+  readonly now: number;
+}
+
+function Track({ row, scale, now }: TrackProps) {
+  return (
+    <ul className={styles.track}>
+      {row.segments.map((segment) => {
+        const to = segment.to ?? Math.max(segment.from, now);
+        const [left, right] = [scale.at(segment.from), scale.at(to)];
+        return (
+          <li
+            key={`${segment.phase}-${segment.from}`}
+            className={styles.segment}
+            data-open={segment.to === null || undefined}
+            title={segmentTitle(segment, to)}
+            style={{
+              left: `${left * 100}%`,
+              width: `${(right - left) * 100}%`,
+              background: `var(--tone-${PHASES[segment.phase].tone}-solid)`,
+            }}
+          >
+            <span className="visually-hidden">{PHASES[segment.phase].label} for </span>
+            <span className={styles.length}>{duration(to - segment.from)}</span>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+function segmentTitle({ phase, from, to }: Segment, end: number): string {
+  const times = `${absoluteTime(from)} – ${to === null ? 'now' : absoluteTime(to)}`;
+  return `${PHASES[phase].label}: ${duration(end - from)}\n${times}`;
+}
+
+function PullProgress({ pull }: { readonly pull: Pull }) {
+  const total = `${pull.isTotalFinal ? '' : 'at least '}${bytes(pull.total)}`;
+  return (
+    <div className={styles.pull}>
+      <ProgressBar
+        label="Image"
+        tone="warning"
+        value={pull.total > 0 ? pull.done / pull.total : null}
+      />
+      <span>
+        {bytes(pull.done)} of {total}
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,15 @@
+import * as z from 'zod/mini';
+
+/** The time ranges of charts. */
+export const RANGES = {
+  '15m': { label: '15 min', minutes: 15 },
+  '1h': { label: '1 h', minutes: 60 },
+  '6h': { label: '6 h', minutes: 360 },
+  '24h': { label: '24 h', minutes: 1440 },
+  all: { label: 'All', minutes: null },
+} as const;
+export type RangeName = keyof typeof RANGES;
+
+export const MetricsSearch = z.object({
+  range: z.catch(z.optional(z.enum(Object.keys(RANGES) as [RangeName, ...RangeName[]])), undefined),
+});

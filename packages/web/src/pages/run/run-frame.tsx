@@ -1,0 +1,109 @@
+import type { Run } from '@dstack/contract/wire';
+import { Link } from '@tanstack/react-router';
+import { type ReactNode, useEffect, useRef } from 'react';
+import { runRow } from '../../data/runs/run-row.ts';
+import { money } from '../../domain/format/quantities.ts';
+import { backendText } from '../../domain/format/resources.ts';
+import { runLook } from '../../domain/runs/run-look.ts';
+import { CopyButton } from '../../ui/copy/copy-button.tsx';
+import { useAnnounce } from '../../ui/feedback/announcer.tsx';
+import { Page } from '../../ui/panel/page.tsx';
+import { StatusBadge } from '../../ui/status/status-badge.tsx';
+import { TabLinks, tabClass } from '../../ui/tabs/tab-links.tsx';
+import { Elapsed, RelativeTime } from '../../ui/time/time.tsx';
+import styles from './run.module.css';
+import { RunActionsBar } from './run-actions-bar.tsx';
+import { useRunCommands } from './use-run-commands.ts';
+
+export interface RunFrameProps {
+  readonly run: Run;
+  /** Above the tabs. */
+  readonly notice: ReactNode;
+  readonly children: ReactNode;
+}
+
+const TABS = [
+  ['/projects/$project/runs/$run', 'Overview'],
+  ['/projects/$project/runs/$run/logs', 'Logs'],
+  ['/projects/$project/runs/$run/metrics', 'Metrics'],
+  ['/projects/$project/runs/$run/events', 'Events'],
+  ['/projects/$project/runs/$run/configuration', 'Configuration'],
+  ['/projects/$project/runs/$run/inspect', 'Inspect'],
+] as const;
+
+/** Header and tabs of a run. */
+export function RunFrame({ run, notice, children }: RunFrameProps) {
+  const row = runRow(run);
+  const look = runLook(row);
+  useRunCommands(run);
+  useStatusAnnouncement(row.name, look.text);
+  const params = { project: run.project_name, run: row.name };
+  return (
+    <Page
+      title={
+        <span className={styles.title}>
+          <bdi>{row.name}</bdi>
+          <CopyButton text={row.name} label="Copy the name" />
+        </span>
+      }
+      beside={<StatusBadge look={look} filled />}
+      subtitle={<RunFacts row={row} />}
+      actions={<RunActionsBar run={run} />}
+    >
+      {notice}
+      <TabLinks label="Parts of the run">
+        {TABS.map(([to, label]) => (
+          <Link
+            key={to}
+            to={to}
+            params={params}
+            activeOptions={{ exact: true, includeSearch: false }}
+            className={tabClass}
+          >
+            {label}
+          </Link>
+        ))}
+      </TabLinks>
+      {children}
+    </Page>
+  );
+}
+
+const TYPES = { task: 'Task', service: 'Service', 'dev-environment': 'Dev environment' };
+
+function RunFacts({ row }: { readonly row: ReturnType<typeof runRow> }) {
+  const place = backendText(row.backend, row.region);
+  return (
+    <ul className={styles.facts}>
+      <li>
+        {TYPES[row.type]} in <bdi>{row.project}</bdi> by <bdi>{row.user}</bdi>
+      </li>
+      {place === null ? null : (
+        <li>
+          {row.instanceType} on {place}
+        </li>
+      )}
+      <li>
+        <Elapsed from={row.submittedAt} to={row.finishedAt} />
+      </li>
+      <li>
+        submitted <RelativeTime at={row.submittedAt} />
+      </li>
+      {row.price === null ? null : (
+        <li>
+          {money(row.price)}/h, {money(row.cost)} in total
+        </li>
+      )}
+    </ul>
+  );
+}
+
+/** Screen readers are told about changes, not about the status at the beginning. */
+function useStatusAnnouncement(name: string, text: string): void {
+  const announce = useAnnounce();
+  const last = useRef(text);
+  useEffect(() => {
+    if (last.current !== text) announce(`${name}: ${text}`);
+    last.current = text;
+  }, [announce, name, text]);
+}

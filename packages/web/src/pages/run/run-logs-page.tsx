@@ -1,0 +1,36 @@
+import { getRouteApi } from '@tanstack/react-router';
+import { ScrollText } from 'lucide-react';
+import { chooseSubmission } from '../../domain/runs/submissions.ts';
+import { EmptyState } from '../../ui/feedback/empty-state.tsx';
+import { LogPanel } from './log-panel.tsx';
+import { useRun } from './run-context.tsx';
+import { SubmissionPicker } from './submission-picker.tsx';
+
+const route = getRouteApi('/shell/projects/$project/runs/$run');
+
+/** The output of one job of the run. */
+export function RunLogsPage() {
+  const run = useRun();
+  const { job, attempt } = route.useSearch();
+  const chosen = chooseSubmission(run, job, attempt);
+  if (chosen === null) {
+    return (
+      <EmptyState icon={ScrollText} title="The run has no jobs yet">
+        <p>Output appears here as soon as a job prints something.</p>
+      </EmptyState>
+    );
+  }
+  return (
+    <LogPanel
+      key={chosen.submission.id}
+      jobName={chosen.job.job_spec.job_name}
+      status={chosen.submission.status}
+      target={{
+        project: run.project_name,
+        run: run.run_spec.run_name ?? '',
+        submission: chosen.submission.id,
+      }}
+      picker={<SubmissionPicker run={run} chosen={chosen} />}
+    />
+  );
+}

@@ -1,0 +1,37 @@
+import { useQuery } from '@tanstack/react-query';
+import { runEvents } from '../../data/events/event-queries.ts';
+import { runRow } from '../../data/runs/run-row.ts';
+import { useClient } from '../../data/session/session-context.tsx';
+import { needsExplanation } from '../../domain/runs/run-problem.ts';
+import { timelineOf } from '../../domain/runs/timeline.ts';
+import { TimelinePanel } from '../../domain/timeline/timeline-panel.tsx';
+import { ConnectPanel } from './connect-panel.tsx';
+import { ExplainPanel } from './explain-panel.tsx';
+import { JobsPanel } from './jobs-panel.tsx';
+import { LastLinesPanel } from './last-lines-panel.tsx';
+import styles from './run.module.css';
+import { useRun } from './run-context.tsx';
+import { RunDetailsPanel } from './run-details-panel.tsx';
+
+/** What the run is doing, why, and how to use it. */
+export function RunOverviewPage() {
+  const run = useRun();
+  const client = useClient();
+  const { data: events = [] } = useQuery(runEvents(client, run.id));
+  const row = runRow(run);
+  const params = { project: row.project, run: row.name };
+  return (
+    <div className={styles.columns}>
+      <div className={styles.column}>
+        {needsExplanation(row) ? <ExplainPanel run={row} /> : null}
+        <TimelinePanel rows={timelineOf(run.jobs, events)} params={params} />
+        {run.jobs.length > 1 ? <JobsPanel run={run} /> : null}
+        <LastLinesPanel run={run} />
+      </div>
+      <div className={styles.column}>
+        <ConnectPanel run={run} />
+        <RunDetailsPanel run={run} />
+      </div>
+    </div>
+  );
+}

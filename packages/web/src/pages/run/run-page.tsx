@@ -1,0 +1,62 @@
+import { ResourceNotExistsError } from '@dstack/client';
+import { useQuery } from '@tanstack/react-query';
+import { getRouteApi, Link, Outlet } from '@tanstack/react-router';
+import { Trash2 } from 'lucide-react';
+import { runQuery } from '../../data/runs/run-queries.ts';
+import { useClient } from '../../data/session/session-context.tsx';
+import { buttonClass } from '../../ui/button/button.tsx';
+import { Banner } from '../../ui/feedback/banner.tsx';
+import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
+import { Skeleton } from '../../ui/feedback/skeleton.tsx';
+import { Page } from '../../ui/panel/page.tsx';
+import { usePageTitle } from '../../ui/panel/page-title.ts';
+import { RunContext } from './run-context.tsx';
+import { RunFrame } from './run-frame.tsx';
+
+const route = getRouteApi('/shell/projects/$project/runs/$run');
+
+/** A run: its header and tabs. The tabs are routes of their own. */
+export function RunPage() {
+  const { project, run: ref } = route.useParams();
+  const client = useClient();
+  const { data: run, error, refetch } = useQuery(runQuery(client, project, ref));
+  usePageTitle(run?.run_spec.run_name ?? ref);
+  if (run !== undefined) {
+    const isDeleted = error instanceof ResourceNotExistsError || run.deleted === true;
+    return (
+      <RunContext.Provider value={run}>
+        <RunFrame run={run} notice={isDeleted ? <Deleted /> : null}>
+          <Outlet />
+        </RunFrame>
+      </RunContext.Provider>
+    );
+  }
+  if (error !== null) {
+    const isMissing = error instanceof ResourceNotExistsError;
+    return (
+      <ErrorPanel
+        title={isMissing ? `There is no run ${ref}` : 'The run could not be loaded'}
+        error={error}
+        onRetry={isMissing ? undefined : () => void refetch()}
+        actions={
+          <Link to="/runs" className={buttonClass({})}>
+            All runs
+          </Link>
+        }
+      />
+    );
+  }
+  return (
+    <Page title={ref}>
+      <Skeleton lines={6} />
+    </Page>
+  );
+}
+
+function Deleted() {
+  return (
+    <Banner tone="warning" icon={Trash2}>
+      This run was deleted. You see what was loaded before.
+    </Banner>
+  );
+}

@@ -1,0 +1,50 @@
+import type { Run } from '@dstack/contract/wire';
+import { useNavigate } from '@tanstack/react-router';
+import type { ChosenSubmission } from '../../domain/runs/submissions.ts';
+import { Select } from '../../ui/select/select.tsx';
+
+interface SubmissionPickerProps {
+  readonly run: Run;
+  readonly chosen: ChosenSubmission;
+}
+
+/** Chooses a job, and one of its attempts; hidden where there is no choice. */
+export function SubmissionPicker({ run, chosen }: SubmissionPickerProps) {
+  const navigate = useNavigate();
+  const jobName = chosen.job.job_spec.job_name;
+  const choose = (job: string, attempt: number | undefined) =>
+    void navigate({
+      to: '.',
+      search: (before) => ({ ...before, job, attempt }),
+      replace: true,
+    });
+  const attempts = chosen.job.job_submissions;
+  return (
+    <>
+      {run.jobs.length > 1 ? (
+        <Select
+          label="Job"
+          value={jobName}
+          options={run.jobs.map(({ job_spec, job_submissions }) => ({
+            value: job_spec.job_name,
+            label: job_spec.job_name,
+            hint: job_submissions.at(-1)?.status_message ?? '',
+          }))}
+          onChange={(job) => choose(job, undefined)}
+        />
+      ) : null}
+      {attempts.length > 1 ? (
+        <Select
+          label="Attempt"
+          value={String(chosen.submission.submission_num + 1)}
+          options={attempts.toReversed().map(({ submission_num, status_message }) => ({
+            value: String(submission_num + 1),
+            label: `Attempt ${submission_num + 1}`,
+            hint: status_message,
+          }))}
+          onChange={(attempt) => choose(jobName, Number(attempt))}
+        />
+      ) : null}
+    </>
+  );
+}

@@ -1,0 +1,44 @@
+import type { Run } from '@dstack/contract/wire';
+import { useNavigate } from '@tanstack/react-router';
+import { Activity, Info, Logs } from 'lucide-react';
+import { useMemo } from 'react';
+import type { Command } from '../../app/commands/command.ts';
+import { useCommands } from '../../app/commands/command-context.tsx';
+
+/** Shortcuts of the run page. */
+export function useRunCommands(run: Run): void {
+  const navigate = useNavigate();
+  const project = run.project_name;
+  const name = run.run_spec.run_name ?? '';
+  const commands = useMemo<readonly Command[]>(() => {
+    const params = { project, run: name };
+    const group = 'This page' as const;
+    return [
+      {
+        id: 'run.overview',
+        label: `Overview of ${name}`,
+        group,
+        keys: 'o',
+        icon: Info,
+        run: () => void navigate({ to: '/projects/$project/runs/$run', params }),
+      },
+      {
+        id: 'run.logs',
+        label: `Logs of ${name}`,
+        group,
+        keys: 'l',
+        icon: Logs,
+        run: () => void navigate({ to: '/projects/$project/runs/$run/logs', params }),
+      },
+      {
+        id: 'run.metrics',
+        label: `Metrics of ${name}`,
+        group,
+        keys: 'm',
+        icon: Activity,
+        run: () => void navigate({ to: '/projects/$project/runs/$run/metrics', params }),
+      },
+    ];
+  }, [navigate, project, name]);
+  useCommands(commands);
+}

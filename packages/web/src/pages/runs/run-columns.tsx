@@ -1,0 +1,144 @@
+import { Link } from '@tanstack/react-router';
+import type { RunRow } from '../../data/runs/run-row.ts';
+import { money } from '../../domain/format/quantities.ts';
+import { backendText, gpuText, resourcesText } from '../../domain/format/resources.ts';
+import { runLook } from '../../domain/runs/run-look.ts';
+import { StatusBadge } from '../../ui/status/status-badge.tsx';
+import type { Column } from '../../ui/table/column.ts';
+import { ROW_FOCUS } from '../../ui/table/row-navigation.ts';
+import { Elapsed, RelativeTime } from '../../ui/time/time.tsx';
+import styles from './runs.module.css';
+
+const TYPES: Readonly<Record<RunRow['type'], string>> = {
+  task: 'Task',
+  service: 'Service',
+  'dev-environment': 'Dev env',
+};
+
+/** All columns of the list, in their order. */
+export const RUN_COLUMNS: readonly Column<RunRow>[] = [
+  {
+    id: 'name',
+    header: 'Run',
+    width: 170,
+    grow: true,
+    locked: true,
+    card: 'title',
+    cell: (row) => (
+      <Link
+        to="/projects/$project/runs/$run"
+        params={{ project: row.project, run: row.name }}
+        className={styles.name}
+        {...{ [ROW_FOCUS]: '' }}
+      >
+        <bdi>{row.name}</bdi>
+      </Link>
+    ),
+  },
+  {
+    id: 'status',
+    header: 'Status',
+    width: 142,
+    locked: true,
+    card: 'status',
+    cell: (row) => <StatusBadge look={runLook(row)} />,
+  },
+  { id: 'type', header: 'Type', width: 78, cell: (row) => TYPES[row.type] },
+  { id: 'project', header: 'Project', width: 90, card: 'detail', cell: (row) => row.project },
+  {
+    id: 'user',
+    header: 'User',
+    width: 88,
+    card: 'detail',
+    cell: (row) => <bdi>{row.user}</bdi>,
+  },
+  {
+    id: 'gpus',
+    header: 'GPUs',
+    width: 112,
+    cell: (row) => (row.resources === null ? '' : gpuText(row.resources) || '–'),
+  },
+  {
+    id: 'resources',
+    header: 'Resources',
+    width: 230,
+    hidden: true,
+    cell: (row) => (row.resources === null ? '' : resourcesText(row.resources)),
+  },
+  {
+    id: 'backend',
+    header: 'Backend',
+    width: 80,
+    card: 'detail',
+    cell: (row) => backendText(row.backend, row.region),
+  },
+  {
+    id: 'region',
+    header: 'Region',
+    width: 110,
+    hidden: true,
+    cell: (row) => row.region,
+  },
+  { id: 'fleet', header: 'Fleet', width: 110, hidden: true, cell: (row) => row.fleet },
+  {
+    id: 'instance',
+    header: 'Instance type',
+    width: 130,
+    hidden: true,
+    cell: (row) => row.instanceType,
+  },
+  {
+    id: 'spot',
+    header: 'Spot',
+    width: 64,
+    hidden: true,
+    cell: (row) => (row.resources?.spot ? 'yes' : ''),
+  },
+  {
+    id: 'price',
+    header: '$/h',
+    width: 62,
+    align: 'end',
+    cell: (row) => (row.price === null ? '' : money(row.price)),
+  },
+  {
+    id: 'cost',
+    header: 'Cost',
+    width: 62,
+    align: 'end',
+    cell: (row) => (row.price === null ? '' : money(row.cost)),
+  },
+  {
+    id: 'duration',
+    header: 'Duration',
+    width: 88,
+    align: 'end',
+    cell: (row) => <Elapsed from={row.submittedAt} to={row.finishedAt} />,
+  },
+  {
+    id: 'submitted',
+    header: 'Submitted',
+    width: 96,
+    align: 'end',
+    card: 'detail',
+    cell: (row) => <RelativeTime at={row.submittedAt} />,
+  },
+  {
+    id: 'finished',
+    header: 'Finished',
+    width: 96,
+    align: 'end',
+    hidden: true,
+    cell: (row) => (row.finishedAt === null ? '' : <RelativeTime at={row.finishedAt} />),
+  },
+  { id: 'error', header: 'Error', width: 220, hidden: true, cell: (row) => row.error },
+  {
+    id: 'priority',
+    header: 'Priority',
+    width: 80,
+    align: 'end',
+    hidden: true,
+    cell: (row) => row.priority,
+  },
+  { id: 'repo', header: 'Repo', width: 130, hidden: true, cell: (row) => row.repo },
+];

@@ -1,0 +1,68 @@
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { getRouteApi, useNavigate } from '@tanstack/react-router';
+import { useMemo, useRef } from 'react';
+import { useCommands } from '../../app/commands/command-context.tsx';
+import { runList } from '../../data/runs/run-queries.ts';
+import { useClient } from '../../data/session/session-context.tsx';
+import { filterRuns } from '../../domain/runs/run-filter.ts';
+import { usePageTitle } from '../../ui/panel/page-title.ts';
+import type { RunsSearch } from './runs-search.ts';
+import { RunsView } from './runs-view.tsx';
+
+const route = getRouteApi('/shell/runs');
+
+/** The list of runs. */
+export function RunsPage() {
+  usePageTitle('Runs');
+  const client = useClient();
+  const search = route.useSearch();
+  const navigate = useNavigate({ from: '/runs' });
+  const searchInput = useRef<HTMLInputElement>(null);
+  const status = search.status ?? 'any';
+  const query = useInfiniteQuery(
+    runList(client, {
+      project: search.project ?? null,
+      user: search.user ?? null,
+      active: status === 'active',
+    }),
+  );
+  const { data, hasNextPage, isFetchingNextPage, fetchNextPage } = query;
+  const loaded = useMemo(() => data?.pages.flat(), [data]);
+  const { type = null, q = '' } = search;
+  const rows = useMemo(
+    () => loaded && filterRuns(loaded, { status, type, text: q }),
+    [loaded, status, type, q],
+  );
+  const setFilter = (change: Partial<RunsSearch>) =>
+    navigate({
+      search: (before) => ({ ...before, ...change }),
+      replace: true,
+    });
+  useCommands(
+    useMemo(
+      () => [
+        {
+          id: 'runs.search',
+          label: 'Filter the runs',
+          group: 'This page' as const,
+          keys: '/',
+          run: () => searchInput.current?.focus(),
+        },
+      ],
+      [],
+    ),
+  );
+  return (
+    <RunsView
+      rows={rows}
+      loadedCount={loaded?.length ?? 0}
+      hasMore={hasNextPage}
+      error={data === undefined ? query.error : null}
+      filters={search}
+      onFilters={setFilter}
+      onRetry={() => void query.refetch()}
+      onMore={hasNextPage && !isFetchingNextPage ? () => void fetchNextPage() : undefined}
+      searchInput={searchInput}
+    />
+  );
+}

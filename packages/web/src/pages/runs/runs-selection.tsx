@@ -1,0 +1,89 @@
+import { useState } from 'react';
+import type { RunRow } from '../../data/runs/run-row.ts';
+import { plural } from '../../domain/format/quantities.ts';
+import { type RunActions, runActions } from '../../domain/runs/run-actions.ts';
+import { useStopRuns } from '../../domain/runs/use-stop-runs.ts';
+import { Button } from '../../ui/button/button.tsx';
+import { ConfirmDialog } from '../../ui/dialog/confirm-dialog.tsx';
+import { useAnnounce } from '../../ui/feedback/announcer.tsx';
+import { SelectionBar } from '../../ui/table/toolbar.tsx';
+import styles from './runs.module.css';
+
+interface RunsSelectionProps {
+  readonly runs: readonly RunRow[];
+  readonly onClear: () => void;
+}
+
+/** The actions on the selected runs. Those that have ended are left out, and counted in the dialog. */
+export function RunsSelection({ runs, onClear }: RunsSelectionProps) {
+  const [asked, setAsked] = useState<'stop' | 'abort' | null>(null);
+  return (
+    <SelectionBar count={runs.length} noun="run" onClear={onClear}>
+      <Button size="sm" disabledReason={reasonFor(runs, 'stop')} onClick={() => setAsked('stop')}>
+        Stop
+      </Button>
+      <Button size="sm" disabledReason={reasonFor(runs, 'abort')} onClick={() => setAsked('abort')}>
+        Abort
+      </Button>
+      <StopDialog runs={runs} action={asked} onClose={() => setAsked(null)} onDone={onClear} />
+    </SelectionBar>
+  );
+}
+
+function reasonFor(runs: readonly RunRow[], action: keyof RunActions): string | null {
+  const reasons = runs.map(({ status }) => runActions(status)[action]);
+  return reasons.includes(null) ? null : (reasons[0] ?? null);
+}
+
+interface StopDialogProps {
+  readonly runs: readonly RunRow[];
+  readonly action: 'stop' | 'abort' | null;
+  readonly onClose: () => void;
+  readonly onDone: () => void;
+}
+
+function StopDialog({ runs, action, onClose, onDone }: StopDialogProps) {
+  const stopRuns = useStopRuns();
+  const announce = useAnnounce();
+  // Keeps its text while the dialog fades out.
+  const [shown, setShown] = useState<'stop' | 'abort'>('stop');
+  if (action !== null && action !== shown) setShown(action);
+  const affected = runs.filter(({ status }) => runActions(status)[shown] === null);
+  const left = runs.length - affected.length;
+  const verb = shown === 'stop' ? 'Stop' : 'Abort';
+  const confirm = async () => {
+    await stopRuns(affected, shown === 'abort');
+    announce(`${verb} requested for ${plural(affected.length, 'run')}`);
+    onDone();
+  };
+  return (
+    <ConfirmDialog
+      open={action !== null}
+      onClose={onClose}
+      title={`${verb} ${plural(affected.length, 'run')}?`}
+      action={verb}
+      onConfirm={confirm}
+    >
+      <p>
+        {shown === 'stop'
+          ? 'The processes are asked to end, and get the time that their configuration allows.'
+          : 'The processes are killed at once. What they have not saved is lost.'}
+      </p>
+      <ul className={styles.names}>
+        {affected.map(({ id, name, project }) => (
+          <li key={id}>
+            <bdi>
+              {project}/{name}
+            </bdi>
+          </li>
+        ))}
+      </ul>
+      {left === 0 ? null : (
+        <p>
+          {plural(left, 'selected run')} {left === 1 ? 'is' : 'are'} left as{' '}
+          {left === 1 ? 'it is' : 'they are'}.
+        </p>
+      )}
+    </ConfirmDialog>
+  );
+}

@@ -1,0 +1,185 @@
+import { Play, SearchX } from 'lucide-react';
+import { type RefObject, useState } from 'react';
+import type { RunRow } from '../../data/runs/run-row.ts';
+import { count } from '../../domain/format/quantities.ts';
+import { STATUS_FILTERS, type StatusFilter } from '../../domain/runs/run-actions.ts';
+import { Button } from '../../ui/button/button.tsx';
+import { Command } from '../../ui/copy/command.tsx';
+import { EmptyState } from '../../ui/feedback/empty-state.tsx';
+import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
+import { SearchInput } from '../../ui/field/search-input.tsx';
+import { Page } from '../../ui/panel/page.tsx';
+import { Select } from '../../ui/select/select.tsx';
+import { ColumnMenu, useColumns } from '../../ui/table/column-menu.tsx';
+import { DataTable } from '../../ui/table/data-table.tsx';
+import { Toolbar } from '../../ui/table/toolbar.tsx';
+import { RUN_COLUMNS } from './run-columns.tsx';
+import styles from './runs.module.css';
+import type { RunsSearch } from './runs-search.ts';
+import { RunsSelection } from './runs-selection.tsx';
+
+export interface RunsViewProps {
+  /** Undefined while they are loaded for the first time. */
+  readonly rows: readonly RunRow[] | undefined;
+  /** Rows before filtering. */
+  readonly loadedCount: number;
+  readonly hasMore: boolean;
+  readonly error: unknown;
+  readonly filters: RunsSearch;
+  readonly onFilters: (change: Partial<RunsSearch>) => void;
+  readonly onRetry: () => void;
+  readonly onMore: (() => void) | undefined;
+  readonly searchInput: RefObject<HTMLInputElement | null>;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+export function RunsView(props: RunsViewProps) {
+  const { rows, loadedCount, hasMore, error, filters, onFilters, onRetry, onMore } = props;
+  const { visible, setShown } = useColumns('runs', RUN_COLUMNS);
+  const [selected, setSelected] = useState(NONE);
+  const chosen = rows?.filter(({ id }) => selected.has(id)) ?? [];
+  return (
+    <Page title="Runs" fixed>
+      <div className={styles.tableArea}>
+        <Toolbar
+          end={
+            chosen.length > 0 ? (
+              <RunsSelection runs={chosen} onClear={() => setSelected(NONE)} />
+            ) : (
+              <ColumnMenu columns={RUN_COLUMNS} visible={visible} onChange={setShown} />
+            )
+          }
+        >
+          <RunFilters {...props} />
+        </Toolbar>
+        {error !== null ? (
+          <ErrorPanel title="The runs could not be loaded" error={error} onRetry={onRetry} />
+        ) : (
+          <DataTable
+            label="Runs"
+            rows={rows}
+            columns={visible}
+            rowId={rowId}
+            rowName={rowName}
+            selection={{ ids: selected, onChange: setSelected }}
+            onMore={onMore}
+            empty={
+              loadedCount === 0 && !hasMore && !isFiltered(filters) ? (
+                <NoRuns />
+              ) : (
+                <NoMatch
+                  searched={loadedCount}
+                  onClear={() => onFilters(NO_FILTERS)}
+                  onMore={onMore}
+                />
+              )
+            }
+          />
+        )}
+      </div>
+    </Page>
+  );
+}
+
+const rowId = ({ id }: RunRow) => id;
+const rowName = ({ name }: RunRow) => name;
+
+const NO_FILTERS: RunsSearch = {
+  q: undefined,
+  user: undefined,
+  status: undefined,
+  type: undefined,
+};
+
+function isFiltered({ q, user, status, type }: RunsSearch): boolean {
+  return [q, user, status, type].some((value) => value !== undefined && value !== '');
+}
+
+function RunFilters({ rows, filters, onFilters, searchInput }: RunsViewProps) {
+  const users = [...new Set(rows?.map(({ user }) => user))].sort();
+  const known =
+    filters.user === undefined || users.includes(filters.user) ? users : [filters.user, ...users];
+  return (
+    <>
+      <SearchInput
+        ref={searchInput}
+        label="Filter runs"
+        keys="/"
+        value={filters.q ?? ''}
+        onChange={(q) => onFilters({ q: q === '' ? undefined : q })}
+      />
+      <Select<StatusFilter>
+        label="Status"
+        value={filters.status ?? 'any'}
+        options={STATUS_OPTIONS}
+        onChange={(status) => onFilters({ status: status === 'any' ? undefined : status })}
+      />
+      <Select
+        label="Type"
+        value={filters.type ?? 'any'}
+        options={TYPE_OPTIONS}
+        onChange={(type) => onFilters({ type: type === 'any' ? undefined : type })}
+      />
+      <Select
+        label="User"
+        value={filters.user ?? ''}
+        options={[
+          { value: '', label: 'Any user' },
+          ...known.map((user) => ({ value: user, label: user })),
+        ]}
+        onChange={(user) => onFilters({ user: user === '' ? undefined : user })}
+      />
+    </>
+  );
+}
+
+const STATUS_OPTIONS = (Object.entries(STATUS_FILTERS) as [StatusFilter, string][]).map(
+  ([value, label]) => ({ value, label }),
+);
+
+const TYPE_OPTIONS = [
+  { value: 'any', label: 'Any type' },
+  { value: 'task', label: 'Tasks' },
+  { value: 'service', label: 'Services' },
+  { value: 'dev-environment', label: 'Dev environments' },
+] as const;
+
+function NoRuns() {
+  return (
+    <EmptyState icon={Play} title="No runs yet">
+      <p>
+        A run is a task, a service or a dev environment. Describe it in a file and apply it from the
+        command line:
+      </p>
+      <Command
+        label="Copy the configuration"
+        text={'# .dstack.yml\ntype: task\nname: hello\ncommands:\n  - echo Hello'}
+      />
+      <Command text="dstack apply -f .dstack.yml" />
+    </EmptyState>
+  );
+}
+
+interface NoMatchProps {
+  readonly searched: number;
+  readonly onClear: () => void;
+  readonly onMore: (() => void) | undefined;
+}
+
+function NoMatch({ searched, onClear, onMore }: NoMatchProps) {
+  return (
+    <EmptyState
+      icon={SearchX}
+      title="No run matches the filters"
+      actions={
+        <>
+          {onMore === undefined ? null : <Button onClick={onMore}>Search older runs</Button>}
+          <Button onClick={onClear}>Clear the filters</Button>
+        </>
+      }
+    >
+      <p>{count(searched)} runs were searched.</p>
+    </EmptyState>
+  );
+}

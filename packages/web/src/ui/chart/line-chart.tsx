@@ -1,0 +1,149 @@
+import './uplot.css';
+import { useEffect, useRef } from 'react';
+import uPlot from 'uplot';
+import styles from './line-chart.module.css';
+import { useThemeVersion } from './theme-version.ts';
+
+export interface LineChartProps {
+  /** Seconds since 1970, rising. */
+  readonly times: readonly number[];
+  readonly series: readonly {
+    readonly label: string;
+    readonly values: readonly (number | null)[];
+  }[];
+  readonly max: number | null;
+  readonly format: (value: number) => string;
+  /** Charts with the same key share the cursor and the zoom. */
+  readonly syncKey: string;
+  /** Vertical lines: seconds since 1970. */
+  readonly marks: readonly number[];
+}
+
+const HEIGHT = 190;
+
+/** Lines over time on a canvas. Its values must also be available as text beside it. */
+export function LineChart(props: LineChartProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const chart = useRef<uPlot | null>(null);
+  const latest = useRef(props);
+  const theme = useThemeVersion();
+  const shape = props.series.map(({ label }) => label).join('\n');
+  const data = [props.times, ...props.series.map(({ values }) => values)] as uPlot.AlignedData;
+
+  // The canvas is drawn by a library; colours are read when it is made.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: data follow below without a new canvas
+  useEffect(() => {
+    const element = place.current;
+    if (element === null) return;
+    latest.current = props;
+    const made = new uPlot(optionsOf(element, latest), data, element);
+    chart.current = made;
+    const observer = new ResizeObserver(() =>
+      made.setSize({ width: element.clientWidth, height: HEIGHT }),
+    );
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      made.destroy();
+      chart.current = null;
+    };
+  }, [shape, theme, props.syncKey, props.max]);
+
+  useEffect(() => {
+    latest.current = props;
+    chart.current?.setData(data);
+  });
+  return <div ref={place} className={styles.chart} aria-hidden="true" />;
+}
+
+const COLORS = [
+  '--accent',
+  '--tone-running-solid',
+  '--tone-warning-solid',
+  '--tone-failed-solid',
+  '--tone-starting-solid',
+  '--ansi-5',
+  '--ansi-6',
+  '--tone-stopped-solid',
+];
+
+function optionsOf(
+  element: HTMLElement,
+  latest: { readonly current: LineChartProps },
+): uPlot.Options {
+  const { series, max, syncKey } = latest.current;
+  const color = colorReader(element);
+  const axis = {
+    stroke: color('--text-faint'),
+    grid: { stroke: color('--border'), width: 1 },
+    ticks: { show: false },
+    font: '11px "Inter Variable", sans-serif',
+  };
+  const format = (value: number | null) => (value == null ? '–' : latest.current.format(value));
+  return {
+    width: element.clientWidth,
+    height: HEIGHT,
+    padding: [8, 8, 0, 0],
+    cursor: { sync: { key: syncKey }, points: { size: 6 }, y: false },
+    legend: { live: true },
+    scales: { y: { range: (_chart, _low, high) => [0, max ?? (high || 1) * 1.1] } },
+    axes: [
+      { ...axis, size: 28, values: (_chart, ticks) => timeLabels(ticks) },
+      { ...axis, size: 62, values: (_chart, ticks) => ticks.map(format) },
+    ],
+    series: [
+      { label: 'Time', value: (_chart, time) => (time == null ? '–' : CLOCK.format(time * 1000)) },
+      ...series.map(({ label }, index) => ({
+        label,
+        stroke: color(COLORS[index % COLORS.length] ?? '--accent'),
+        width: 1.5,
+        points: { show: false },
+        value: (_chart: uPlot, value: number | null) => format(value),
+      })),
+    ],
+    hooks: {
+      drawClear: [
+        (chart) => {
+          const { ctx, bbox } = chart;
+          ctx.save();
+          ctx.strokeStyle = color('--border-strong');
+          ctx.setLineDash([3, 3]);
+          for (const mark of latest.current.marks) {
+            const x = chart.valToPos(mark, 'x', true);
+            if (x < bbox.left || x > bbox.left + bbox.width) continue;
+            ctx.beginPath();
+            ctx.moveTo(x, bbox.top);
+            ctx.lineTo(x, bbox.top + bbox.height);
+            ctx.stroke();
+          }
+          ctx.restore();
+        },
+      ],
+    },
+  };
+}
+
+const CLOCK = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
+const MINUTES = new Intl.DateTimeFormat('en-GB', { timeStyle: 'short' });
+const DAYS = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+const DAY_SECONDS = 86_400;
+
+/** Hours and minutes, or days where the ticks are days apart; seconds where they are that close. */
+function timeLabels(ticks: readonly number[]): string[] {
+  const step = (ticks[1] ?? DAY_SECONDS) - (ticks[0] ?? 0);
+  const format = step >= DAY_SECONDS ? DAYS : step < 60 ? CLOCK : MINUTES;
+  return ticks.map((tick) => format.format(tick * 1000));
+}
+
+/** Resolves tokens to colours that a canvas understands; `light-dark()` is resolved by the browser. */
+function colorReader(element: HTMLElement): (token: string) => string {
+  const probe = document.createElement('span');
+  element.append(probe);
+  const known = new Map<string, string>();
+  for (const token of [...COLORS, '--text-faint', '--border', '--border-strong']) {
+    probe.style.color = `var(${token})`;
+    known.set(token, getComputedStyle(probe).color);
+  }
+  probe.remove();
+  return (token) => known.get(token) ?? 'gray';
+}

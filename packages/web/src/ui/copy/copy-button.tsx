@@ -1,0 +1,60 @@
+import { Check, Copy } from 'lucide-react';
+import { useEffect, useState } from 'react';
+import { IconButton } from '../button/button.tsx';
+import { useAnnounce } from '../feedback/announcer.tsx';
+
+export interface CopyButtonProps {
+  /** The text, or a function for texts that are not on the page, such as tokens. */
+  readonly text: string | (() => string | Promise<string>);
+  /** What is copied, for the accessible name: `Copy run name`. */
+  readonly label?: string;
+  readonly className?: string | undefined;
+}
+
+export function CopyButton({ text, label = 'Copy', className }: CopyButtonProps) {
+  const [copied, setCopied] = useState(false);
+  const announce = useAnnounce();
+  // Shows the icon again after a while.
+  useEffect(() => {
+    if (!copied) return;
+    const timer = setTimeout(() => setCopied(false), 1600);
+    return () => clearTimeout(timer);
+  }, [copied]);
+  const copy = async () => {
+    const done = await writeClipboard(typeof text === 'string' ? text : await text());
+    setCopied(done);
+    announce(done ? 'Copied' : 'The browser refused access to the clipboard');
+  };
+  return (
+    <IconButton
+      size="sm"
+      label={copied ? 'Copied' : label}
+      className={className ?? ''}
+      onClick={copy}
+    >
+      {copied ? <Check size={14} /> : <Copy size={14} />}
+    </IconButton>
+  );
+}
+
+/** False if the browser refuses, as it does on pages without HTTPS that are not on localhost. */
+async function writeClipboard(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copyBySelection(text);
+  }
+}
+
+/** The old way, which also works on plain HTTP. */
+function copyBySelection(text: string): boolean {
+  const area = document.createElement('textarea');
+  area.value = text;
+  area.className = 'visually-hidden';
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand('copy');
+  area.remove();
+  return done;
+}

@@ -1,0 +1,12 @@
+import { CircleX } from 'lucide-react';
+import styles from './feedback.module.css';
+
+/** An error beside the thing that failed. */
+export function InlineError({ text }: { readonly text: string }) {
+  return (
+    <p className={styles.inlineError} role="alert">
+      <CircleX size={15} aria-hidden="true" />
+      <span>{text}</span>
+    </p>
+  );
+}

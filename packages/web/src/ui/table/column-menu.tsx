@@ -1,0 +1,49 @@
+import { Columns3 } from 'lucide-react';
+import { IconButton } from '../button/button.tsx';
+import { Menu, MenuCheckbox, MenuItem, MenuSeparator } from '../menu/menu.tsx';
+import { useSavedChoice } from '../saved-choice.ts';
+import { type Column, visibleColumns } from './column.ts';
+
+/** The columns of a table that the reader has chosen; null: the defaults. */
+export function useColumns<Row>(table: string, columns: readonly Column<Row>[]) {
+  const [shown, setShown] = useSavedChoice(`dstack-columns-${table}`, parseColumns);
+  return { visible: visibleColumns(columns, shown), setShown };
+}
+
+function parseColumns(saved: unknown): readonly string[] | null {
+  return Array.isArray(saved) && saved.every((id) => typeof id === 'string') ? saved : null;
+}
+
+export interface ColumnMenuProps<Row> {
+  readonly columns: readonly Column<Row>[];
+  readonly visible: readonly Column<Row>[];
+  readonly onChange: (shown: readonly string[] | null) => void;
+}
+
+/** Switches columns on and off. */
+export function ColumnMenu<Row>({ columns, visible, onChange }: ColumnMenuProps<Row>) {
+  const ids = visible.map(({ id }) => id);
+  return (
+    <Menu
+      trigger={
+        <IconButton label="Columns">
+          <Columns3 size={16} />
+        </IconButton>
+      }
+    >
+      {columns
+        .filter(({ locked }) => !locked)
+        .map(({ id, header }) => (
+          <MenuCheckbox
+            key={id}
+            checked={ids.includes(id)}
+            onChange={(on) => onChange(on ? [...ids, id] : ids.filter((other) => other !== id))}
+          >
+            {header}
+          </MenuCheckbox>
+        ))}
+      <MenuSeparator />
+      <MenuItem onSelect={() => onChange(null)}>Show the default columns</MenuItem>
+    </Menu>
+  );
+}

@@ -1,0 +1,61 @@
+import type { ReactNode } from 'react';
+
+/** One column of a table; a catalogue of them serves table, cards, column menu and sorting. */
+export interface Column<Row> {
+  readonly id: string;
+  readonly header: string;
+  /** Width in px; the smallest one if the column grows. */
+  readonly width: number;
+  /** Takes a share of the remaining width. */
+  readonly grow?: boolean;
+  readonly align?: 'end';
+  readonly cell: (row: Row) => ReactNode;
+  /** The value to sort by; null sorts last. */
+  readonly sort?: (row: Row) => string | number | null;
+  /** Cannot be switched off. */
+  readonly locked?: boolean;
+  /** Switched off until the reader chooses it. */
+  readonly hidden?: boolean;
+  /** Where it appears on narrow screens; left out there by default. */
+  readonly card?: 'title' | 'status' | 'detail';
+}
+
+export interface Sorting {
+  readonly column: string;
+  readonly descending: boolean;
+}
+
+/** The visible columns: `shown` is what the reader chose, null = the defaults. */
+export function visibleColumns<Row>(
+  columns: readonly Column<Row>[],
+  shown: readonly string[] | null,
+): readonly Column<Row>[] {
+  return columns.filter(
+    ({ id, locked, hidden }) => locked || (shown === null ? !hidden : shown.includes(id)),
+  );
+}
+
+/** Sorted rows; the given ones if the column is unknown. Equal rows keep their order. */
+export function sortRows<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  sorting: Sorting | null,
+): readonly Row[] {
+  const value = columns.find(({ id }) => id === sorting?.column)?.sort;
+  if (sorting === null || value === undefined) return rows;
+  const direction = sorting.descending ? -1 : 1;
+  return rows
+    .map((row) => ({ row, key: value(row) }))
+    .sort((a, b) => {
+      if (a.key === null || b.key === null) return Number(a.key === null) - Number(b.key === null);
+      return direction * compare(a.key, b.key);
+    })
+    .map(({ row }) => row);
+}
+
+const COLLATOR = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
+
+function compare(a: string | number, b: string | number): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b;
+  return COLLATOR.compare(String(a), String(b));
+}

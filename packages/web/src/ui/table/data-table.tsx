@@ -1,0 +1,183 @@
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { type ReactNode, useCallback, useEffect, useRef } from 'react';
+import { classNames } from '../class-names.ts';
+import { useLatest } from '../use-latest.ts';
+import { CardRow } from './card-row.tsx';
+import type { Column, Sorting } from './column.ts';
+import styles from './data-table.module.css';
+import { HeaderRow } from './header-row.tsx';
+import { rowNavigation } from './row-navigation.ts';
+import { TableRow } from './table-row.tsx';
+import { useNarrow } from './use-narrow.ts';
+
+export interface Selection {
+  readonly ids: ReadonlySet<string>;
+  readonly onChange: (ids: ReadonlySet<string>) => void;
+}
+
+export interface DataTableProps<Row> {
+  /** The name of the table for screen readers. */
+  readonly label: string;
+  /** Undefined while the first rows are being loaded. */
+  readonly rows: readonly Row[] | undefined;
+  readonly columns: readonly Column<Row>[];
+  readonly rowId: (row: Row) => string;
+  /** The name of a row, for its checkbox. */
+  readonly rowName: (row: Row) => string;
+  readonly selection?: Selection;
+  readonly sorting?: Sorting | null;
+  readonly onSort?: (sorting: Sorting | null) => void;
+  /** Asked for when the end comes near. */
+  readonly onMore?: (() => void) | undefined;
+  /** In place of the rows if there are none. */
+  readonly empty: ReactNode;
+  /** Grows with its rows up to the page's height instead of filling it. */
+  readonly inline?: boolean;
+}
+
+const ROW_HEIGHT = 40;
+const CARD_HEIGHT = 76;
+const HEADER_HEIGHT = 36;
+const BORDERS = 2;
+const SKELETON_ROWS = 8;
+/** More rows are requested when this many are left. */
+const AHEAD = 30;
+
+/**
+ * A table that draws only what is visible, so tens of thousands of rows scroll smoothly. Narrow screens
+ * show cards. Rows are moved through with `j`, `k` and the arrow keys.
+ */
+export function DataTable<Row>(props: DataTableProps<Row>) {
+  const narrow = useNarrow();
+  // Rows and cards differ in height, which the drawing below measures once.
+  return <VirtualRows key={String(narrow)} {...props} narrow={narrow} />;
+}
+
+function VirtualRows<Row>(props: DataTableProps<Row> & { readonly narrow: boolean }) {
+  const { label, rows, columns, rowId, rowName, selection, onMore, empty, inline, narrow } = props;
+  const scroller = useRef<HTMLDivElement>(null);
+  const toggle = useToggle(selection);
+  const count = rows?.length ?? 0;
+  const height = narrow ? CARD_HEIGHT : ROW_HEIGHT;
+  const virtual = useVirtualizer({
+    count,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => height,
+    getItemKey: (index) => (rows?.[index] === undefined ? index : rowId(rows[index])),
+    overscan: 10,
+    useFlushSync: false,
+  });
+  const items = virtual.getVirtualItems();
+  const last = items.at(-1)?.index ?? 0;
+  // The end of what is loaded comes near.
+  useEffect(() => {
+    if (count > 0 && last >= count - AHEAD) onMore?.();
+  }, [count, last, onMore]);
+
+  if (rows !== undefined && count === 0) return empty;
+  const before = items[0]?.start ?? 0;
+  const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
+  const shared = { columns, selectable: selection !== undefined, onSelect: toggle };
+  const visible = items.flatMap((item) => {
+    const row = rows?.[item.index];
+    if (row === undefined) return [];
+    const id = rowId(row);
+    const selected = selection?.ids.has(id) ?? false;
+    return [{ ...shared, row, id, name: rowName(row), index: item.index, selected }];
+  });
+  // Few rows make a small table, not one with an empty rest.
+  const whole = (narrow ? 0 : HEADER_HEIGHT) + virtual.getTotalSize() + BORDERS;
+  const frame = {
+    ref: scroller,
+    style: rows === undefined || inline ? {} : { maxHeight: whole },
+    className: classNames(styles.scroller, inline && styles.inline),
+    onKeyDown: rowNavigation(virtual, count),
+  };
+  if (narrow) {
+    return (
+      <div {...frame}>
+        <ul aria-label={label} className={styles.cards}>
+          <li aria-hidden="true" style={{ height: before }} />
+          {rows === undefined ? skeletonCards() : null}
+          {visible.map((item) => (
+            <CardRow key={item.id} {...item} />
+          ))}
+          <li aria-hidden="true" style={{ height: after }} />
+        </ul>
+      </div>
+    );
+  }
+  const width = columns.reduce((sum, column) => sum + column.width, selection ? 40 : 12);
+  return (
+    <div {...frame}>
+      <table
+        aria-label={label}
+        aria-rowcount={count + 1}
+        aria-busy={rows === undefined}
+        className={styles.table}
+        style={{ minWidth: width }}
+      >
+        <colgroup>
+          {selection === undefined ? null : <col style={{ width: 40 }} />}
+          {columns.map(({ id, width, grow }) => (
+            <col key={id} style={grow ? {} : { width }} />
+          ))}
+        </colgroup>
+        <HeaderRow {...props} ids={rows?.map(rowId) ?? []} />
+        {before > 0 ? <Spacer height={before} /> : null}
+        <tbody>
+          {rows === undefined ? skeletonRows(columns.length + (selection ? 1 : 0)) : null}
+          {visible.map((item) => (
+            <TableRow key={item.id} {...item} />
+          ))}
+        </tbody>
+        {after > 0 ? <Spacer height={after} /> : null}
+      </table>
+    </div>
+  );
+}
+
+/** The same function at each rendering, so that a change of the selection draws only its rows again. */
+function useToggle(selection: Selection | undefined): (id: string, on: boolean) => void {
+  const latest = useLatest(selection);
+  return useCallback(
+    (id, on) => {
+      if (latest.current === undefined) return;
+      const ids = new Set(latest.current.ids);
+      if (on) ids.add(id);
+      else ids.delete(id);
+      latest.current.onChange(ids);
+    },
+    [latest],
+  );
+}
+
+function Spacer({ height }: { readonly height: number }) {
+  return (
+    <tbody aria-hidden="true">
+      <tr>
+        <td style={{ height }} />
+      </tr>
+    </tbody>
+  );
+}
+
+const skeletonKeys = Array.from({ length: SKELETON_ROWS }, (_, index) => index);
+
+function skeletonRows(cells: number): ReactNode {
+  return skeletonKeys.map((key) => (
+    <tr key={key} className={styles.row}>
+      <td colSpan={cells} className={styles.cell}>
+        <div className={styles.bone} style={{ width: `${82 - ((key * 17) % 40)}%` }} />
+      </td>
+    </tr>
+  ));
+}
+
+function skeletonCards(): ReactNode {
+  return skeletonKeys.map((key) => (
+    <li key={key} className={styles.card}>
+      <div className={styles.bone} style={{ width: `${70 - ((key * 17) % 30)}%` }} />
+    </li>
+  ));
+}

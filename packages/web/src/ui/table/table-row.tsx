@@ -1,0 +1,63 @@
+import { memo } from 'react';
+import type { Column } from './column.ts';
+import styles from './data-table.module.css';
+
+export interface RowProps<Row> {
+  readonly row: Row;
+  readonly id: string;
+  readonly name: string;
+  readonly index: number;
+  readonly columns: readonly Column<Row>[];
+  readonly selectable: boolean;
+  readonly selected: boolean;
+  readonly onSelect: (id: string, on: boolean) => void;
+}
+
+/** Unchanged rows are not drawn again while the table scrolls or another row changes. */
+export const TableRow = memo(
+  function TableRow<Row>(props: RowProps<Row>) {
+    const { row, index, columns, selectable, selected } = props;
+    return (
+      <tr
+        className={styles.row}
+        data-index={index}
+        data-selected={selected || undefined}
+        aria-rowindex={index + 2}
+      >
+        {selectable ? (
+          <td className={styles.cell}>
+            <SelectRow {...props} />
+          </td>
+        ) : null}
+        {columns.map(({ id, align, cell }) => (
+          <td key={id} className={styles.cell} data-align={align}>
+            {cell(row)}
+          </td>
+        ))}
+      </tr>
+    );
+  },
+  (before, after) =>
+    before.row === after.row &&
+    before.index === after.index &&
+    before.selected === after.selected &&
+    before.columns === after.columns &&
+    before.onSelect === after.onSelect,
+) as <Row>(props: RowProps<Row>) => React.ReactNode;
+
+export function SelectRow<Row>(
+  props: Pick<RowProps<Row>, 'id' | 'name' | 'selected' | 'onSelect'>,
+) {
+  const { id, name, selected, onSelect } = props;
+  return (
+    <label className={styles.checkLabel}>
+      <input
+        type="checkbox"
+        className={styles.check}
+        aria-label={`Select ${name}`}
+        checked={selected}
+        onChange={(event) => onSelect(id, event.target.checked)}
+      />
+    </label>
+  );
+}

@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { duration, relativeTime } from './format-time.ts';
+
+const now = Date.parse('2026-11-26T12:00:00Z');
+const before = (seconds: number) => relativeTime(now - seconds * 1000, now);
+
+describe('a relative time', () => {
+  it.each([
+    [0, 'now'],
+    [2, '2 s ago'],
+    [59, '59 s ago'],
+    [60, '1 min ago'],
+    [3599, '59 min ago'],
+    [7200, '2 h ago'],
+    [86_400 * 3, '3 d ago'],
+    [86_400 * 40, '17 Oct 2026'],
+    [-90, 'in 1 min'],
+  ])('of %i s before is "%s"', (seconds, text) => {
+    expect(before(seconds)).toBe(text);
+  });
+});
+
+describe('a duration', () => {
+  it.each([
+    [-5, '0 ms'],
+    [430, '430 ms'],
+    [1000, '1 s'],
+    [12_400, '12 s'],
+    [185_000, '3 m 05 s'],
+    [7_620_000, '2 h 07 m'],
+    [270_000_000, '3 d 3 h'],
+  ])('of %i ms is "%s"', (ms, text) => {
+    expect(duration(ms)).toBe(text);
+  });
+});

@@ -1,0 +1,43 @@
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+const DATE_TIME = new Intl.DateTimeFormat('en-GB', {
+  dateStyle: 'medium',
+  timeStyle: 'medium',
+});
+const DATE = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
+
+/** `26 Nov 2026, 20:34:40`, in the reader's time zone. */
+export function absoluteTime(time: number): string {
+  return DATE_TIME.format(time);
+}
+
+/** `now`, `12 s ago`, `3 min ago`, `in 2 h`, `4 d ago`, then the date. */
+export function relativeTime(time: number, now: number): string {
+  const ms = now - time;
+  const size = Math.abs(ms);
+  if (size < 1500) return 'now';
+  if (size >= 30 * DAY) return DATE.format(time);
+  const text = coarse(size);
+  return ms < 0 ? `in ${text}` : `${text} ago`;
+}
+
+function coarse(ms: number): string {
+  if (ms < MINUTE) return `${Math.floor(ms / 1000)} s`;
+  if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min`;
+  if (ms < DAY) return `${Math.floor(ms / HOUR)} h`;
+  return `${Math.floor(ms / DAY)} d`;
+}
+
+/** `430 ms`, `12 s`, `3 m 05 s`, `2 h 07 m`, `4 d 3 h`: at most two units. */
+export function duration(ms: number): string {
+  const size = Math.max(0, ms);
+  if (size < 1000) return `${Math.round(size)} ms`;
+  if (size < MINUTE) return `${Math.floor(size / 1000)} s`;
+  if (size < HOUR) return `${Math.floor(size / MINUTE)} m ${two((size % MINUTE) / 1000)} s`;
+  if (size < DAY) return `${Math.floor(size / HOUR)} h ${two((size % HOUR) / MINUTE)} m`;
+  return `${Math.floor(size / DAY)} d ${Math.floor((size % DAY) / HOUR)} h`;
+}
+
+const two = (value: number): string => String(Math.floor(value)).padStart(2, '0');
