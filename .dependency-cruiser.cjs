@@ -11,7 +11,7 @@ const allowed = {
   web: ['contract', 'client'],
 };
 
-const SOURCE = '(?!.*\\.(test|suite)\\.ts$)(?!testing/)(?!.*/testing/)(?!.*/testing\\.ts$)';
+const SOURCE = '(?!.*\\.(test|suite)\\.tsx?$)(?!testing/)(?!.*/testing/)(?!.*/testing\\.ts$)';
 
 /** Folders and files that help tests. */
 const TESTING = '/testing[^/]*/|/testing[^/]*\\.ts$';
@@ -93,7 +93,7 @@ module.exports = {
     {
       name: 'test-code-is-for-tests',
       severity: 'error',
-      from: { path: '^packages/(?!testkit/)', pathNot: ['\\.(test|suite)\\.ts$', TESTING] },
+      from: { path: '^packages/(?!testkit/)', pathNot: ['\\.(test|suite)\\.tsx?$', TESTING] },
       to: { path: ['^packages/testkit/', TESTING] },
     },
     {

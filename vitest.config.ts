@@ -14,7 +14,8 @@ for (const name of ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE', 'GIT_COMMON_DI
 }
 
 /**
- * Three kinds of suites. `unit`: no processes, no global state, one shared worker. `real`: suites that
+ * Four kinds of suites. `unit`: no processes, no global state, one shared worker. `web`: components of the
+ * web UI in a simulated browser. `real`: suites that
  * start processes (databases, agents, servers); each file has a worker of its own and a longer limit.
  * `e2e`: the built product, driven as a user drives it.
  */
@@ -31,6 +32,16 @@ export default defineConfig({
           exclude: ['**/*.real.test.ts'],
           isolate: false,
           // For hangs only: nothing here waits, but the machine may be busy.
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'web',
+          include: ['packages/web/src/**/*.test.tsx'],
+          environment: 'jsdom',
+          setupFiles: ['packages/web/src/testing/setup.ts'],
+          isolate: false,
           testTimeout: 20_000,
         },
       },

@@ -32,7 +32,7 @@ const checks: readonly Check[] = [
       '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${REPORT}`,
-      ...(isQuick ? ['--project=unit'] : []),
+      ...(isQuick ? ['--project=unit', '--project=web'] : []),
       ...vitestArgs,
     ],
   },

@@ -16,6 +16,7 @@ want rsync rsync
 want zsh zsh
 want fish fish
 want mpirun openmpi-bin
+want chromium chromium
 want sudo sudo
 want mkfs.ext4 e2fsprogs
 want losetup mount

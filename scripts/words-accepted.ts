@@ -65,6 +65,24 @@ export const ACCEPTED_NAMES: Exceptions = {
   'packages/testkit/src/random.ts': {
     'Random.chance': 'a probability',
   },
+  'packages/web/src/app/commands/command-context.tsx': {
+    CommandProvider: 'a component that provides a context, in the words of React',
+  },
+  'packages/web/src/app/palette/palette-context.tsx': {
+    PaletteProvider: 'a component that provides a context, in the words of React',
+  },
+  'packages/web/src/data/live/live-context.tsx': {
+    LiveProvider: 'a component that provides a context, in the words of React',
+  },
+  'packages/web/src/data/session/session-context.tsx': {
+    SessionProvider: 'a component that provides a context, in the words of React',
+  },
+  'packages/web/src/ui/feedback/announcer.tsx': {
+    AnnouncerProvider: 'a component that provides a context, in the words of React',
+  },
+  'packages/web/src/ui/toast/toaster.tsx': {
+    ToastProvider: 'a component that provides a context, in the words of React',
+  },
 };
 
 export const ACCEPTED_PHRASES: Exceptions = {

@@ -1,8 +1,8 @@
 import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query';
-import { isRefusal, type Session } from '../data/session/session.ts';
+import { type BrowserSession, isRefusal } from '../data/session/session.ts';
 
 /** The cache of everything that the server has answered. It is emptied when the user changes. */
-export function createCache(session: Session): QueryClient {
+export function createCache(session: BrowserSession): QueryClient {
   const onError = (error: unknown): void => {
     // A refused call may mean that the token was revoked, not only that a role is missing.
     if (isRefusal(error)) void session.check();

@@ -2,7 +2,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { Keyboard, LogOut, Moon, Sun, SunMoon } from 'lucide-react';
 import { useMemo } from 'react';
 import { useSession, useUser } from '../data/session/session-context.tsx';
-import type { Command } from './commands/command.ts';
+import type { AppCommand } from './commands/command.ts';
 import { useCommands } from './commands/command-context.tsx';
 import { navigationFor } from './navigation.ts';
 import { usePalette } from './palette/palette-context.tsx';
@@ -16,7 +16,7 @@ export function FrameCommands() {
   const session = useSession();
   const user = useUser();
   const { openPalette, openHelp } = usePalette();
-  const commands = useMemo<readonly Command[]>(
+  const commands = useMemo<readonly AppCommand[]>(
     () => [
       ...navigationFor(user).flatMap(({ items }) =>
         items.map(({ to, label, icon, key }) => ({

@@ -19,6 +19,7 @@ export function Gate() {
     case 'unreachable':
       return (
         <ErrorPanel
+          page
           title="The server does not answer"
           error={state.error}
           actions={<Button onClick={() => void session.check()}>Try again</Button>}

@@ -4,14 +4,14 @@ import { Button, buttonClass } from '../ui/button/button.tsx';
 import { EmptyState } from '../ui/feedback/empty-state.tsx';
 import { ErrorPanel } from '../ui/feedback/error-panel.tsx';
 import { Skeleton } from '../ui/feedback/skeleton.tsx';
-import { Page } from '../ui/panel/page.tsx';
+import { PageFrame } from '../ui/panel/page.tsx';
 import { usePageTitle } from '../ui/panel/page-title.ts';
 
 /** Instead of a page that failed; the frame around it stays. */
 export function PageError({ error, reset }: ErrorComponentProps) {
   usePageTitle('Error');
   if (isOutdated(error)) return <NewVersion />;
-  return <ErrorPanel title="The page could not be shown" error={error} onRetry={reset} />;
+  return <ErrorPanel page title="The page could not be shown" error={error} onRetry={reset} />;
 }
 
 /** A part of the UI that the server no longer has: it was updated while the page was open. */
@@ -24,6 +24,7 @@ function isOutdated(error: unknown): boolean {
 function NewVersion() {
   return (
     <EmptyState
+      page
       icon={RefreshCw}
       title="A new version of the web UI is available"
       actions={
@@ -41,6 +42,7 @@ export function PageNotFound() {
   usePageTitle('Not found');
   return (
     <EmptyState
+      page
       icon={FileQuestionMark}
       title="There is no such page"
       actions={
@@ -56,8 +58,8 @@ export function PageNotFound() {
 
 export function PagePending() {
   return (
-    <Page title={<span className="visually-hidden">Loading</span>}>
+    <PageFrame title={<span className="visually-hidden">Loading</span>}>
       <Skeleton lines={6} />
-    </Page>
+    </PageFrame>
   );
 }

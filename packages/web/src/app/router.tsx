@@ -4,6 +4,7 @@ import {
   createRouter,
   lazyRouteComponent,
   Navigate,
+  type RouterHistory,
   retainSearchParams,
 } from '@tanstack/react-router';
 import * as z from 'zod/mini';
@@ -105,11 +106,16 @@ const runRoutes = run.addChildren([
   runInspect,
 ]);
 
-const routeTree = root.addChildren([shell.addChildren([home, runs, runRoutes])]);
+/** Every other address: the frame stays. */
+const nowhere = createRoute({ getParentRoute: () => shell, path: '$', component: PageNotFound });
 
-export function createAppRouter() {
+const routeTree = root.addChildren([shell.addChildren([home, runs, runRoutes, nowhere])]);
+
+/** `history`: where the addresses are; default: in the browser. */
+export function createAppRouter(history?: RouterHistory) {
   return createRouter({
     routeTree,
+    ...(history === undefined ? {} : { history }),
     defaultPreload: 'intent',
     defaultPreloadStaleTime: 0,
     defaultErrorComponent: PageError,

@@ -8,16 +8,16 @@ import {
   useRef,
   useSyncExternalStore,
 } from 'react';
-import type { Command } from './command.ts';
+import type { AppCommand } from './command.ts';
 import { NO_SEQUENCE, nextSequence, pressedKey, type SequenceState } from './key-sequence.ts';
 
 /** All commands that can be given now: those of the frame and those of the open page. */
 export class CommandRegistry {
-  readonly #groups = new Map<string, readonly Command[]>();
+  readonly #groups = new Map<string, readonly AppCommand[]>();
   readonly #listeners = new Set<() => void>();
-  #all: readonly Command[] = [];
+  #all: readonly AppCommand[] = [];
 
-  get all(): readonly Command[] {
+  get all(): readonly AppCommand[] {
     return this.#all;
   }
 
@@ -26,7 +26,7 @@ export class CommandRegistry {
     return () => this.#listeners.delete(listener);
   };
 
-  set(owner: string, commands: readonly Command[]): void {
+  set(owner: string, commands: readonly AppCommand[]): void {
     if (commands.length === 0) this.#groups.delete(owner);
     else this.#groups.set(owner, commands);
     this.#all = [...this.#groups.values()].flat();
@@ -49,7 +49,7 @@ function useRegistry(): CommandRegistry {
 }
 
 /** Offers commands while the component is on the page. Pass a memoised list. */
-export function useCommands(commands: readonly Command[]): void {
+export function useCommands(commands: readonly AppCommand[]): void {
   const registry = useRegistry();
   const owner = useId();
   useEffect(() => {
@@ -59,7 +59,7 @@ export function useCommands(commands: readonly Command[]): void {
 }
 
 /** The commands that can be given now. */
-export function useAllCommands(): readonly Command[] {
+export function useAllCommands(): readonly AppCommand[] {
   const registry = useRegistry();
   return useSyncExternalStore(registry.subscribe, () => registry.all);
 }
@@ -74,7 +74,7 @@ function useKeys(registry: CommandRegistry): void {
       const key = pressedKey(event);
       if (key === null || event.defaultPrevented || event.isComposing) return;
       const single = !key.startsWith('mod+');
-      if (single && (isTyping(event.target) || isOff() || isInPopup(event.target))) return;
+      if (single && (isOff() || takesKeys(event.target))) return;
       const commands = registry.all.filter(({ keys, when }) => keys && (when?.() ?? true));
       const known = new Set(commands.map(({ keys }) => keys ?? ''));
       const next = nextSequence(state.current, key, event.timeStamp, known);
@@ -88,19 +88,22 @@ function useKeys(registry: CommandRegistry): void {
   }, [registry]);
 }
 
-function isTyping(target: EventTarget | null): boolean {
+const POPUPS = ['dialog', 'alertdialog', 'menu', 'listbox']
+  .map((role) => `[role="${role}"]`)
+  .join();
+
+/** Whether keys belong to the element: the reader types into it, or it is in a popup. */
+function takesKeys(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
+  // A popup that is fading out still has the focus.
+  if (target.closest('[data-closed]') !== null) return false;
+  return target.closest(POPUPS) !== null || isTyping(target);
+}
+
+function isTyping(target: HTMLElement): boolean {
   if (target.isContentEditable) return true;
   if (target instanceof HTMLInputElement) return !['checkbox', 'radio'].includes(target.type);
   return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
-}
-
-function isInPopup(target: EventTarget | null): boolean {
-  return (
-    target instanceof HTMLElement &&
-    target.closest('[role="dialog"], [role="alertdialog"], [role="menu"], [role="listbox"]') !==
-      null
-  );
 }
 
 function isOff(): boolean {

@@ -4,10 +4,13 @@ import {
   type ReactNode,
   Suspense,
   useContext,
+  useEffect,
   useMemo,
   useState,
 } from 'react';
 import { HelpDialog } from './help-dialog.tsx';
+
+const PRELOAD_MS = 700;
 
 interface Palette {
   readonly openPalette: () => void;
@@ -20,11 +23,11 @@ export function usePalette(): Palette {
   return useContext(PaletteContext);
 }
 
-const PaletteDialog = lazy(() =>
-  import('./palette-dialog.tsx').then((module) => ({ default: module.PaletteDialog })),
-);
+const load = () =>
+  import('./palette-dialog.tsx').then((module) => ({ default: module.PaletteDialog }));
+const PaletteDialog = lazy(load);
 
-/** The command palette and the list of shortcuts. The palette is loaded when it is first opened. */
+/** The command palette and the list of shortcuts. The palette is loaded after the page is shown. */
 export function PaletteProvider({ children }: { readonly children: ReactNode }) {
   const [open, setOpen] = useState<'palette' | 'help' | null>(null);
   const [used, setUsed] = useState(false);
@@ -39,6 +42,11 @@ export function PaletteProvider({ children }: { readonly children: ReactNode }) 
     [],
   );
   const close = () => setOpen(null);
+  // What is typed right after Ctrl+K must reach the palette, so that it is loaded before.
+  useEffect(() => {
+    const timer = setTimeout(() => void load().catch(() => {}), PRELOAD_MS);
+    return () => clearTimeout(timer);
+  }, []);
   return (
     <PaletteContext.Provider value={palette}>
       {children}

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { findEntries, groupEntries, type PaletteEntry } from './palette-entries.ts';
 
-const entry = (label: string, group = 'Runs', words?: string): PaletteEntry => ({
+const entry = (label: string, group = 'Runs', keywords?: string): PaletteEntry => ({
   id: label,
   group,
   label,
-  words,
+  keywords,
   run: () => {},
 });
 const entries = [

@@ -8,7 +8,7 @@ export interface PaletteEntry {
   readonly label: string;
   /** Beside the label: the project, the status. */
   readonly hint?: string;
-  readonly words?: string;
+  readonly keywords?: string;
   readonly keys?: string;
   readonly icon?: LucideIcon;
   readonly run: () => void;
@@ -27,8 +27,8 @@ export function findEntries(
 ): readonly PaletteEntry[] {
   const needle = query.trim();
   if (needle === '') return entries.slice(0, MOST_UNASKED);
-  const texts = entries.map(({ label, words }) =>
-    words === undefined ? label : `${label} ${words}`,
+  const texts = entries.map(({ label, keywords }) =>
+    keywords === undefined ? label : `${label} ${keywords}`,
   );
   const [found, info, order] = fuzzy.search(texts, needle, 1);
   if (found === null) return [];

@@ -4,14 +4,25 @@ import { Play } from 'lucide-react';
 import { runPage } from '../../data/runs/run-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { runLook } from '../../domain/runs/run-look.ts';
+import type { AppCommand } from '../commands/command.ts';
 import { useAllCommands } from '../commands/command-context.tsx';
 import type { PaletteEntry } from './palette-entries.ts';
+
+const GROUPS: readonly AppCommand['group'][] = [
+  'This page',
+  'Create',
+  'Go to',
+  'Appearance',
+  'Session',
+];
 
 /** Commands, then the latest objects. */
 export function usePaletteEntries(): readonly PaletteEntry[] {
   const client = useClient();
   const navigate = useNavigate();
-  const commands = useAllCommands().filter(({ when }) => when?.() ?? true);
+  const commands = useAllCommands()
+    .filter(({ id, when }) => id !== 'palette' && (when?.() ?? true))
+    .toSorted((a, b) => GROUPS.indexOf(a.group) - GROUPS.indexOf(b.group));
   const { data: runs = [] } = useQuery({
     queryKey: ['palette', 'run'],
     queryFn: () => runPage(client, { project: null, user: null, active: false }, null),

@@ -1,7 +1,7 @@
 import { useLiveState } from '../../data/live/live-context.tsx';
 import type { LiveState } from '../../data/live/live-state.ts';
 import { useTicking } from '../../ui/time/clock.ts';
-import { relativeTime } from '../../ui/time/format-time.ts';
+import { relativeTimeText } from '../../ui/time/format-time.ts';
 import { Tooltip } from '../../ui/tooltip/tooltip.tsx';
 import styles from './live-indicator.module.css';
 
@@ -33,10 +33,10 @@ export function liveHint(state: LiveState, now: number): string {
     case 'live':
       return 'Changes appear as they happen';
     case 'polling':
-      return `Updated ${relativeTime(state.updatedAt, now)}`;
+      return `Updated ${relativeTimeText(state.updatedAt, now)}`;
     case 'offline':
       return state.updatedAt === null
         ? 'The server does not answer'
-        : `The server does not answer. Updated ${relativeTime(state.updatedAt, now)}`;
+        : `The server does not answer. Updated ${relativeTimeText(state.updatedAt, now)}`;
   }
 }

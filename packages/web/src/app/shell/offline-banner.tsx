@@ -3,7 +3,7 @@ import { useLive, useLiveState } from '../../data/live/live-context.tsx';
 import { Button } from '../../ui/button/button.tsx';
 import { Banner } from '../../ui/feedback/banner.tsx';
 import { useTicking } from '../../ui/time/clock.ts';
-import { relativeTime } from '../../ui/time/format-time.ts';
+import { relativeTimeText } from '../../ui/time/format-time.ts';
 import styles from './offline-banner.module.css';
 
 /** Shown while the server does not answer. What was loaded stays on the page. */
@@ -15,7 +15,7 @@ export function OfflineBanner() {
     const age =
       state.updatedAt === null
         ? 'Nothing was loaded yet.'
-        : `What you see was updated ${relativeTime(state.updatedAt, now)}.`;
+        : `What you see was updated ${relativeTimeText(state.updatedAt, now)}.`;
     const seconds = Math.max(0, Math.ceil((state.retryAt - now) / 1000));
     return `The server does not answer. ${age} Next attempt ${seconds === 0 ? 'now' : `in ${seconds} s`}.`;
   });

@@ -59,6 +59,9 @@ export function UserMenu() {
       <MenuItem icon={<LogOut size={15} />} onSelect={() => void session.signOut()}>
         Sign out
       </MenuItem>
+      <MenuItem icon={<LogOut size={15} />} onSelect={() => void session.signOut(true)}>
+        Sign out everywhere
+      </MenuItem>
     </Menu>
   );
 }

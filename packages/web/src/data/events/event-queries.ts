@@ -3,7 +3,7 @@ import type { Event } from '@dstack/contract/wire';
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 
 /** Events about something, and about what belongs to it. */
-export type EventFilter = Omit<
+export type EventSelection = Omit<
   ListEventsQuery,
   'prev_recorded_at' | 'prev_id' | 'limit' | 'ascending'
 >;
@@ -11,7 +11,7 @@ export type EventFilter = Omit<
 const PAGE = 100;
 
 /** Events, newest first, page after page. */
-export function eventList(client: Client, filter: EventFilter) {
+export function eventList(client: Client, filter: EventSelection) {
   return infiniteQueryOptions({
     queryKey: ['event', 'list', filter],
     queryFn: ({ pageParam }) =>

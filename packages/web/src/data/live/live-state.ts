@@ -9,7 +9,7 @@ export type LiveState =
   | { readonly kind: 'offline'; readonly updatedAt: number | null; readonly retryAt: number };
 
 /** A changed object; `data` is its new state if the server sent it. */
-export interface Change {
+export interface LiveChange {
   readonly type: string;
   readonly id: string;
   readonly project: string | null;
@@ -19,7 +19,7 @@ export interface Change {
 
 export interface LiveListener {
   readonly onState: (state: LiveState) => void;
-  readonly onChange: (change: Change) => void;
+  readonly onChange: (change: LiveChange) => void;
   /** Changes may have been missed: everything on the page is asked for again. */
   readonly onGap: () => void;
 }

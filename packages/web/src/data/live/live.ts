@@ -1,6 +1,6 @@
 import type { QueryClient } from '@tanstack/react-query';
 import { refreshRunLists } from '../runs/run-cache.ts';
-import type { Change, LiveFeed, LiveState } from './live-state.ts';
+import type { LiveChange, LiveFeed, LiveState } from './live-state.ts';
 
 export interface Live {
   readonly state: LiveState;
@@ -57,6 +57,6 @@ function refreshRegular(cache: QueryClient): void {
   void cache.invalidateQueries({ predicate: ({ meta }) => meta?.refreshed === 'regularly' });
 }
 
-function applyChange(cache: QueryClient, { type }: Change): void {
+function applyChange(cache: QueryClient, { type }: LiveChange): void {
   void cache.invalidateQueries({ queryKey: [type] });
 }

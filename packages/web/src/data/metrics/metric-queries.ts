@@ -14,7 +14,7 @@ export interface MetricTarget {
 const MOST = 40_000;
 
 /** The measurements of a job; `minutes` back from now, null: all. */
-export function jobMetrics(client: Client, target: MetricTarget, minutes: number | null) {
+export function jobMetricsQuery(client: Client, target: MetricTarget, minutes: number | null) {
   return queryOptions<JobMetrics>({
     queryKey: ['metrics', target, minutes],
     queryFn: () =>

@@ -79,7 +79,7 @@ export function latestSubmission(run: Run): Submission | null {
 const isOver = (status: Run['status']): boolean =>
   status === 'done' || status === 'failed' || status === 'terminated';
 
-/** Finished runs show how their job ended, which tells more than the run's own word. */
+/** Finished runs show how their job ended, which is more exact than the run's own status. */
 function messageOf(run: Run, latest: Submission | null): string {
   if (isOver(run.status) && latest !== null) return latest.status_message || run.status;
   return run.status_message || run.status;

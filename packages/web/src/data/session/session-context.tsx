@@ -1,17 +1,17 @@
 import type { Client } from '@dstack/client';
 import { createContext, type ReactNode, useContext, useSyncExternalStore } from 'react';
-import type { Session, SessionState, SessionUser } from './session.ts';
+import type { BrowserSession, SessionState, SessionUser } from './session.ts';
 
-const SessionContext = createContext<Session | null>(null);
+const SessionContext = createContext<BrowserSession | null>(null);
 
 export function SessionProvider(props: {
-  readonly session: Session;
+  readonly session: BrowserSession;
   readonly children: ReactNode;
 }) {
   return <SessionContext.Provider value={props.session}>{props.children}</SessionContext.Provider>;
 }
 
-export function useSession(): Session {
+export function useSession(): BrowserSession {
   const session = useContext(SessionContext);
   if (session === null) throw new Error('SessionProvider is missing');
   return session;

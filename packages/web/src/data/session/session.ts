@@ -4,32 +4,37 @@ import {
   createClient,
   ForbiddenError,
   fetchExchange,
+  ServerError,
   TimeoutError,
   UnauthorizedError,
 } from '@dstack/client';
-import type { User, UserWithCreds } from '@dstack/contract/wire';
+import type { User } from '@dstack/contract/wire';
+import type { SessionKeys } from './session-keys.ts';
 
-/** The signed-in user; tokens and private keys of the answer are left out. */
 export type SessionUser = User;
 
 export type SessionState =
   | { readonly kind: 'checking' }
   | { readonly kind: 'signed-in'; readonly user: SessionUser }
-  /** `ended`: the token was revoked, or the user deleted, while the page was open. */
+  /** `ended`: the session was ended elsewhere, or the token replaced, while the page was open. */
   | { readonly kind: 'signed-out'; readonly reason: 'none' | 'ended' | 'left' }
   /** The server did not answer when the page was opened. */
   | { readonly kind: 'unreachable'; readonly error: unknown };
 
-export interface Session {
+/** Who is signed in. Cookie and key prove it; the token is sent once and kept nowhere. */
+export interface BrowserSession {
   readonly state: SessionState;
   readonly subscribe: (listener: () => void) => () => void;
-  /** The client for calls as the signed-in user. */
   readonly client: Client;
-  /** Whether the page's cookie, if any, is still good. Also called when a call was refused. */
+  /** Asks the server; at the start, and whenever a call was refused. */
   readonly check: () => Promise<void>;
-  /** @throws SignInError with a text for the form. */
-  readonly signIn: (token: string) => Promise<void>;
-  readonly signOut: () => Promise<void>;
+  /**
+   * `persistent`: the session outlives the browser.
+   *
+   * @throws SignInError with a text for the form.
+   */
+  readonly signIn: (token: string, persistent: boolean) => Promise<void>;
+  readonly signOut: (everywhere?: boolean) => Promise<void>;
 }
 
 /** The reason why a token was not accepted, for the sign-in form. */
@@ -39,77 +44,91 @@ export class SignInError extends Error {
 
 export interface SessionOptions {
   readonly url: string;
-  readonly createClient?: (token: string | null) => Client;
+  readonly keys: SessionKeys;
+  readonly connect?: (sessionKey: () => string | null) => Client;
 }
 
-/** Keeps the token in memory only; a reload of the page needs it again. */
-export function createSession(options: SessionOptions): Session {
-  const connect =
-    options.createClient ??
-    ((token: string | null) =>
-      createClient({ url: options.url, token, exchange: fetchExchange, userAgent: 'dstack-web' }));
+export function createSession({ url, keys, connect }: SessionOptions): BrowserSession {
   const listeners = new Set<() => void>();
-  let client = connect(null);
-  let state: SessionState = { kind: 'signed-out', reason: 'none' };
+  const sessionKey = () => keys.read();
+  const client = connect
+    ? connect(sessionKey)
+    : createClient({ url, token: null, sessionKey, exchange: fetchExchange });
+  let state: SessionState = { kind: 'checking' };
   const set = (next: SessionState): void => {
     state = next;
     for (const listener of listeners) listener();
   };
+  const leave = (reason: 'none' | 'ended' | 'left'): void => {
+    keys.remove();
+    set({ kind: 'signed-out', reason });
+  };
+  const askServer = async (): Promise<void> => {
+    if (sessionKey() === null) {
+      if (state.kind !== 'signed-out') leave(state.kind === 'signed-in' ? 'left' : 'none');
+      return;
+    }
+    try {
+      const { user } = await client.session.get();
+      if (user === null) leave(state.kind === 'signed-in' ? 'ended' : 'none');
+      else if (state.kind !== 'signed-in' || state.user.id !== user.id) {
+        set({ kind: 'signed-in', user });
+      }
+    } catch (error) {
+      // A lost connection ends no session; on an open page the live state reports it.
+      if (isRefusal(error)) leave('ended');
+      else if (state.kind !== 'signed-in') set({ kind: 'unreachable', error });
+    }
+  };
+  let asking: Promise<void> | null = null;
+  /** Several calls are refused at once when a session ends; the server is asked once for all. */
+  const check = (): Promise<void> => {
+    asking ??= askServer().finally(() => {
+      asking = null;
+    });
+    return asking;
+  };
+  // Another tab has signed out, or in as somebody else.
+  keys.onChange(() => void check());
   return {
     get state() {
       return state;
     },
-    get client() {
-      return client;
-    },
+    client,
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    async check() {
-      if (state.kind !== 'signed-in') return;
+    check,
+    async signIn(token, persistent) {
       try {
-        await client.users.getMyUser();
-      } catch (error) {
-        // A lost connection changes nothing; the live state reports it.
-        if (!isRefusal(error)) return;
-        client = connect(null);
-        set({ kind: 'signed-out', reason: 'ended' });
-      }
-    },
-    async signIn(token) {
-      const next = connect(token);
-      let user: SessionUser;
-      try {
-        user = withoutSecrets(await next.users.getMyUser());
+        const opened = await client.session.open(token, persistent);
+        keys.write(opened.key);
+        if (opened.user === null) throw new SignInError('The server named no user.');
+        set({ kind: 'signed-in', user: opened.user });
       } catch (error) {
         throw new SignInError(refusalText(error));
       }
-      client = next;
-      set({ kind: 'signed-in', user });
     },
-    async signOut() {
-      client = connect(null);
-      set({ kind: 'signed-out', reason: 'left' });
+    async signOut(everywhere = false) {
+      // The key is removed even if the server does not answer: the page must not stay open.
+      await (everywhere ? client.session.endAll() : client.session.end()).catch(() => {});
+      leave('left');
     },
   };
 }
 
-/** Servers answer a wrong token with 403 as well as with 401. */
 export const isRefusal = (error: unknown): boolean =>
   error instanceof UnauthorizedError || error instanceof ForbiddenError;
 
-export function withoutSecrets(user: UserWithCreds): SessionUser {
-  const { creds: _, ssh_private_key: __, ...rest } = user;
-  return rest;
-}
-
 function refusalText(error: unknown): string {
+  if (error instanceof ForbiddenError && !/token/i.test(error.message)) return error.message;
   if (isRefusal(error)) {
     return 'The server does not accept this token. Check that it is complete and was not replaced.';
   }
   if (error instanceof ConnectionError || error instanceof TimeoutError) {
     return 'The server does not answer. Try again in a moment.';
   }
+  if (error instanceof ServerError) return 'The server failed. Its log has the cause.';
   return error instanceof Error ? error.message : String(error);
 }

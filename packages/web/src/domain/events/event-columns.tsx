@@ -1,11 +1,11 @@
 import type { Event } from '@dstack/contract/wire';
-import type { Column } from '../../ui/table/column.ts';
+import type { TableColumn } from '../../ui/table/column.ts';
 import { RelativeTime } from '../../ui/time/time.tsx';
 import styles from './events.module.css';
 import { TargetLink } from './target-link.tsx';
 
 /** The columns of all lists of events. */
-export const EVENT_COLUMNS: readonly Column<Event>[] = [
+export const EVENT_COLUMNS: readonly TableColumn<Event>[] = [
   {
     id: 'time',
     header: 'Time',

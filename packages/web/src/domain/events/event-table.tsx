@@ -1,7 +1,7 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { History } from 'lucide-react';
 import { type ReactNode, useMemo } from 'react';
-import { type EventFilter, eventList } from '../../data/events/event-queries.ts';
+import { type EventSelection, eventList } from '../../data/events/event-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
 import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
@@ -9,7 +9,7 @@ import { DataTable } from '../../ui/table/data-table.tsx';
 import { EVENT_COLUMNS } from './event-columns.tsx';
 
 interface EventTableProps {
-  readonly filter: EventFilter;
+  readonly filter: EventSelection;
   /** Shown instead of the usual text if there are none. */
   readonly empty?: ReactNode;
 }

@@ -1,5 +1,5 @@
 import type { Explanation } from '@dstack/contract/wire';
-import { Command } from '../../ui/copy/command.tsx';
+import { CommandBlock } from '../../ui/copy/command.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { RelativeTime } from '../../ui/time/time.tsx';
 import { money } from '../format/quantities.ts';
@@ -44,9 +44,9 @@ export function ExplanationView({ explanation }: { readonly explanation: Explana
                 <li key={fix.text} className={styles.fix}>
                   <p>{fix.text}</p>
                   {fix.value === null ? null : (
-                    <Command text={fix.value} label="Copy the configuration" />
+                    <CommandBlock text={fix.value} label="Copy the configuration" />
                   )}
-                  {fix.command === null ? null : <Command text={fix.command} />}
+                  {fix.command === null ? null : <CommandBlock text={fix.command} />}
                 </li>
               ))}
             </ul>

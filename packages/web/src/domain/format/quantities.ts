@@ -19,7 +19,7 @@ export function mebibytes(value: number): string {
   return `${gigabytes >= 10 ? Math.round(gigabytes) : trimmed(gigabytes.toFixed(1))} GB`;
 }
 
-/** `$2.39`, `$0`, `$0.0412`: enough digits to be told apart from nothing. */
+/** `$2.39`, `$0`, `$0.0412`: enough digits to differ from nothing. */
 export function money(value: number): string {
   if (value === 0) return '$0';
   if (Math.abs(value) < 0.1) return `$${trimmed(value.toFixed(4))}`;

@@ -31,7 +31,7 @@ export function resourcesText(resources: MachineResources): string {
     .join(', ');
 }
 
-/** The server's own machine has the backend of SSH hosts on the wire. */
+/** In the API the server's machine has the backend of SSH hosts. */
 export function backendText(backend: string | null, region: string | null): string | null {
   if (backend !== 'remote') return backend;
   return region === 'local' ? 'local' : 'ssh';

@@ -54,6 +54,8 @@ function literal(value: string, indent: number): string {
 /** Words that YAML 1.1 or 1.2 reads as something else. */
 const WORDS = /^(?:true|false|yes|no|on|off|y|n|null|~|)$/i;
 const NUMBER = /^[-+.]?\d/;
+/** Ranges and sizes of configurations begin with a digit too, and are texts all the same. */
+const RANGE = /^\d{1,15}(?:GB)?\.\.(?:\d{1,15}(?:GB)?)?$|^\d{1,15}GB$/;
 const SAFE = /^[\w./@%+=,()^~-](?:[\w ./@%+=,()^~:$*&!?;<>|"'-]*[\w./@%+=,()^~$*&!?;<>|"'-])?$/;
 
 /** Marks of YAML inside of a text of safe characters. */
@@ -61,7 +63,8 @@ const SPECIAL = /: |:$| #|^[-?] |^-$|^[%@]/;
 
 function plain(value: string): string {
   const isSafe = SAFE.test(value) && !SPECIAL.test(value);
-  return isSafe && !WORDS.test(value) && !NUMBER.test(value) ? value : JSON.stringify(value);
+  const isNumber = NUMBER.test(value) && !RANGE.test(value);
+  return isSafe && !WORDS.test(value) && !isNumber ? value : JSON.stringify(value);
 }
 
 function isMap(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -62,7 +62,7 @@ export function parseAnsi(
 }
 
 /** The text without any control sequence. */
-export function plainText(text: string): string {
+export function withoutControls(text: string): string {
   return hasControls(text) ? text.replace(CONTROL, '') : text;
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LineReader } from './line-reader.ts';
+import { LogLineReader } from './line-reader.ts';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const texts = (lines: readonly { text: string }[]) => lines.map(({ text }) => text);
@@ -8,7 +8,7 @@ describe('output in pieces', () => {
   it('is cut at the ends of lines, wherever the pieces end', () => {
     const output = encode('first\nzweite Zeile: ä€😀\n\nlast\n');
     for (let size = 1; size < output.length; size += 1) {
-      const reader = new LineReader();
+      const reader = new LogLineReader();
       const lines = [];
       for (let at = 0; at < output.length; at += size) {
         lines.push(...reader.read(output.subarray(at, at + size)));
@@ -18,7 +18,7 @@ describe('output in pieces', () => {
   });
 
   it('knows where each line begins', () => {
-    const reader = new LineReader(100);
+    const reader = new LogLineReader(100);
     const lines = reader.read(encode('ab\n€\nx'));
     expect(lines.map(({ offset, id }) => [offset, id])).toEqual([
       [100, 0],
@@ -29,7 +29,7 @@ describe('output in pieces', () => {
   });
 
   it('carries colours over the end of a line', () => {
-    const lines = new LineReader().read(encode('\x1b[31mred\nstill red\x1b[0m\nplain\n'));
+    const lines = new LogLineReader().read(encode('\x1b[31mred\nstill red\x1b[0m\nplain\n'));
     expect(lines.map(({ style }) => style.fg)).toEqual([null, 1, null]);
   });
 });
@@ -41,11 +41,11 @@ describe('lines that are drawn again', () => {
     ['50%\r\n', '50%'],
     ['\r\r\n', ''],
   ])('%j shows %j', (output, text) => {
-    expect(texts(new LineReader().read(encode(output)))).toEqual([text]);
+    expect(texts(new LogLineReader().read(encode(output)))).toEqual([text]);
   });
 
   it('show the present drawing while they are open', () => {
-    const reader = new LineReader();
+    const reader = new LogLineReader();
     reader.read(encode('10%\r50%'));
     expect(reader.openLine()?.text).toBe('50%');
     reader.read(encode('\r'));
@@ -54,14 +54,14 @@ describe('lines that are drawn again', () => {
 });
 
 it('splits endless lines', () => {
-  const reader = new LineReader();
+  const reader = new LogLineReader();
   const lines = reader.read(new Uint8Array(1_000_000).fill(120));
   expect(lines).toHaveLength(3);
   expect(lines[1]?.offset).toBe(262_144);
 });
 
 it('notes lost output', () => {
-  const reader = new LineReader();
+  const reader = new LogLineReader();
   reader.read(encode('half a li'));
   expect(reader.skipTo(1009)).toMatchObject({
     text: '1000 bytes of output were lost here',

@@ -10,7 +10,7 @@ export interface LogLine {
   readonly style: AnsiStyle;
   /** Where the line begins in the output, in bytes. */
   readonly offset: number;
-  /** Not printed by the job: tells about missing output. */
+  /** Not printed by the job: it reports missing output. */
   readonly isNote: boolean;
 }
 
@@ -20,7 +20,7 @@ const NEWLINE = 10;
 const RETURN = 13;
 
 /** Cuts output into lines as it arrives. The last line may still grow: see {@link openLine}. */
-export class LineReader {
+export class LogLineReader {
   readonly #decoder = new TextDecoder();
   #rest = new Uint8Array(0);
   #offset: number;

@@ -1,4 +1,4 @@
-import { LineReader, type LogLine } from './line-reader.ts';
+import { type LogLine, LogLineReader } from './line-reader.ts';
 
 /** Older lines are forgotten beyond this many; the server still has them. */
 export const MAX_LINES = 200_000;
@@ -26,7 +26,7 @@ export class LogBuffer {
   readonly #listeners = new Set<() => void>();
   readonly #maxLines: number;
   readonly #schedule: (notify: () => void) => void;
-  #reader: LineReader | null = null;
+  #reader: LogLineReader | null = null;
   #lines: LogLine[] = [];
   #end = 0;
   #snapshot: LogSnapshot = EMPTY;
@@ -51,7 +51,7 @@ export class LogBuffer {
   append(bytes: Uint8Array, end: number): void {
     const start = end - bytes.length;
     if (this.#reader === null) {
-      this.#reader = new LineReader(start);
+      this.#reader = new LogLineReader(start);
       this.#end = start;
     }
     if (start > this.#end) this.#lines.push(this.#reader.skipTo(start));
@@ -68,7 +68,7 @@ export class LogBuffer {
   /** Puts older output in front; `bytes` must end where the first line begins, and begin with a line. */
   prepend(bytes: Uint8Array): void {
     const before = this.start;
-    const reader = new LineReader(before - bytes.length);
+    const reader = new LogLineReader(before - bytes.length);
     const lines = reader.read(bytes);
     const firstId = (this.#lines[0]?.id ?? this.#firstId) - lines.length;
     const numbered = lines.map((line, index) => ({ ...line, id: firstId + index }));

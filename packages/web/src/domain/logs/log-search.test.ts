@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { LineReader } from './line-reader.ts';
+import { LogLineReader } from './line-reader.ts';
 import { findHits, LogSearch, nextHit } from './log-search.ts';
 
-const lines = new LineReader().read(
+const lines = new LogLineReader().read(
   new TextEncoder().encode('Epoch 1\n\x1b[31mERROR\x1b[0m at epoch 2, Epoch 3\nnothing\n'),
 );
 

@@ -1,4 +1,4 @@
-import { plainText } from './ansi.ts';
+import { withoutControls } from './ansi.ts';
 import type { LogLine } from './line-reader.ts';
 
 export interface Hit {
@@ -53,7 +53,7 @@ export class LogSearch {
     for (let at = Math.max(0, from - first); at <= to - first && hits.length < MAX_HITS; at += 1) {
       const line = lines[at];
       if (line === undefined || line.isNote) continue;
-      for (const range of hitsIn(plainText(line.text), this.#needle)) {
+      for (const range of hitsIn(withoutControls(line.text), this.#needle)) {
         hits.push({ line: line.id, ...range });
       }
     }

@@ -26,9 +26,9 @@ function parsed(yaml: string) {
 
 it('is short, in the usual order', () => {
   expect(configurationText(parsed(YAML))).toMatch(
-    /^type: service\nname: chat\nimage: vllm.vllm-openai\nport: /,
+    /^type: service\nname: chat\nimage: vllm.vllm-openai\nport: 8000\n/,
   );
-  expect(configurationText(parsed(YAML))).toContain('\n  memory: 32GB..64GB\n');
+  expect(configurationText(parsed(YAML))).toContain('  cpu: 8..\n  memory: 32GB..64GB\n');
   expect(configurationText(parsed(YAML))).not.toMatch(/privileged|: \[\]|: \{\}|null/);
 });
 

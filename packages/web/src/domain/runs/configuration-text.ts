@@ -30,6 +30,8 @@ const FIRST = [
 
 /** Values that mean the same as a missing key. */
 const DEFAULTS: Readonly<Record<string, unknown>> = {
+  auth: true,
+  strip_prefix: true,
   nodes: 1,
   privileged: false,
   dstack: false,
@@ -40,7 +42,7 @@ const DEFAULTS: Readonly<Record<string, unknown>> = {
 /** A configuration as one would write it: no empty and no default values, short ranges. */
 export function configurationText(configuration: Configuration): string {
   const entries = Object.entries(configuration)
-    .map(([key, value]) => [key, key === 'resources' ? shortResources(value) : value] as const)
+    .map(([key, value]) => [key, shortened(key, value)] as const)
     .filter(([key, value]) => !isEmpty(value) && DEFAULTS[key] !== value)
     .sort(([a], [b]) => rank(a) - rank(b));
   return toYaml(Object.fromEntries(entries));
@@ -54,6 +56,12 @@ const rank = (key: string): number => {
 function isEmpty(value: unknown): boolean {
   if (value === null || value === undefined) return true;
   return typeof value === 'object' && Object.values(value).every(isEmpty);
+}
+
+function shortened(key: string, value: unknown): unknown {
+  if (key === 'resources') return shortResources(value);
+  if (key === 'port' && isMap(value) && value.local_port === 80) return value.container_port;
+  return value;
 }
 
 /** Sizes of the language, which the API has in GB. */
@@ -72,6 +80,8 @@ function shortPart(key: string, part: unknown): unknown {
   const unit = SIZES.includes(key) ? 'GB' : '';
   if (typeof part === 'number' && unit !== '') return `${part}${unit}`;
   if (!isMap(part)) return part;
+  const [only, ...others] = Object.keys(part).filter((name) => !isEmpty(part[name]));
+  if (only === 'count' && others.length === 0 && key === 'cpu') return shortPart('', part.count);
   if (!('min' in part || 'max' in part)) return shortResources(part);
   const [min, max] = [bound(part.min, unit), bound(part.max, unit)];
   if (min === max) return unit === '' ? part.min : min;

@@ -2,7 +2,7 @@ import { isJobFinished, isJobRunning } from '@dstack/contract/status';
 import type { Run } from '@dstack/contract/wire';
 
 /** How a user reaches a run. */
-export type Connection =
+export type RunConnection =
   | { readonly kind: 'ended' }
   | { readonly kind: 'not-yet'; readonly text: string }
   | { readonly kind: 'ready'; readonly steps: readonly ConnectionStep[] };
@@ -12,7 +12,7 @@ export type ConnectionStep =
   | { readonly kind: 'link'; readonly title: string; readonly url: string; readonly label: string };
 
 /** `origin`: of the server, for services without an address of their own. */
-export function connectionOf(run: Run, origin: string): Connection {
+export function connectionOf(run: Run, origin: string): RunConnection {
   const { configuration, run_name: name = '' } = run.run_spec;
   const [job] = run.jobs;
   const latest = job?.job_submissions.at(-1);
@@ -42,7 +42,7 @@ export function connectionOf(run: Run, origin: string): Connection {
   return { kind: 'ready', steps };
 }
 
-function serviceConnection({ service, jobs }: Run, origin: string): Connection {
+function serviceConnection({ service, jobs }: Run, origin: string): RunConnection {
   if (service === null) return { kind: 'not-yet', text: 'The service has no address yet.' };
   const url = webUrl(service.url, origin);
   const isReady = jobs.some(({ job_spec, job_submissions }) => {

@@ -1,7 +1,7 @@
 import type { RunRow } from '../../data/runs/run-row.ts';
 import { matchesStatus, type StatusFilter } from './run-actions.ts';
 
-export interface RunFilter {
+export interface RunRowFilter {
   readonly status: StatusFilter;
   readonly type: RunRow['type'] | null;
   /** Words that name, user, backend, region or status must contain. */
@@ -9,7 +9,7 @@ export interface RunFilter {
 }
 
 /** The part of the filters that is applied to the rows in the browser. */
-export function filterRuns(rows: readonly RunRow[], filter: RunFilter): readonly RunRow[] {
+export function filterRuns(rows: readonly RunRow[], filter: RunRowFilter): readonly RunRow[] {
   const words = filter.text.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0 && filter.status === 'any' && filter.type === null) return rows;
   return rows.filter(

@@ -13,7 +13,7 @@ import type { Tone } from '../../ui/status/tone.ts';
 
 export type Phase = 'queued' | 'provisioning' | 'pulling' | 'running' | 'ending';
 
-export interface Segment {
+export interface TimelineSegment {
   readonly phase: Phase;
   /** ms */
   readonly from: number;
@@ -27,7 +27,7 @@ export interface TimelineRow {
   /** From 1. */
   readonly attempt: number;
   readonly submissionId: string;
-  readonly segments: readonly Segment[];
+  readonly segments: readonly TimelineSegment[];
   /** How it ended; null: it has not. */
   readonly outcome: { readonly status: JobStatus; readonly text: string } | null;
   readonly pull: Pull | null;
@@ -41,13 +41,14 @@ export interface Pull {
 
 type Submission = Job['job_submissions'][number];
 
-export const PHASES: Readonly<Record<Phase, { readonly label: string; readonly tone: Tone }>> = {
-  queued: { label: 'Queued', tone: 'queued' },
-  provisioning: { label: 'Provisioning', tone: 'starting' },
-  pulling: { label: 'Pulling the image', tone: 'warning' },
-  running: { label: 'Running', tone: 'running' },
-  ending: { label: 'Ending', tone: 'stopped' },
-};
+export const PHASE_LOOKS: Readonly<Record<Phase, { readonly label: string; readonly tone: Tone }>> =
+  {
+    queued: { label: 'Queued', tone: 'queued' },
+    provisioning: { label: 'Provisioning', tone: 'starting' },
+    pulling: { label: 'Pulling the image', tone: 'warning' },
+    running: { label: 'Running', tone: 'running' },
+    ending: { label: 'Ending', tone: 'stopped' },
+  };
 
 /** One row for each submission, jobs in their order, attempts oldest first. */
 export function timelineOf(jobs: readonly Job[], events: readonly Event[]): readonly TimelineRow[] {
@@ -90,7 +91,7 @@ function statusChanges(events: readonly Event[]): Map<string, StatusChange[]> {
 }
 
 /** Servers may keep no events: then only the beginning, the end and the present phase are known. */
-function segmentsOf(submission: Submission, changes: readonly StatusChange[]): Segment[] {
+function segmentsOf(submission: Submission, changes: readonly StatusChange[]): TimelineSegment[] {
   const end = submission.finished_at === null ? null : Date.parse(submission.finished_at);
   const start = Date.parse(submission.submitted_at);
   const segments: { phase: Phase; from: number; to: number | null }[] = [

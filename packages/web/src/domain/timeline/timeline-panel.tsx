@@ -2,10 +2,16 @@ import { Link } from '@tanstack/react-router';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { ProgressBar } from '../../ui/status/progress-bar.tsx';
 import { useTicking } from '../../ui/time/clock.ts';
-import { absoluteTime, duration } from '../../ui/time/format-time.ts';
+import { absoluteTime, elapsedText } from '../../ui/time/format-time.ts';
 import { bytes } from '../format/quantities.ts';
 import { type TimeScale, timeScale } from '../runs/time-scale.ts';
-import { PHASES, type Phase, type Pull, type Segment, type TimelineRow } from '../runs/timeline.ts';
+import {
+  PHASE_LOOKS,
+  type Phase,
+  type Pull,
+  type TimelineRow,
+  type TimelineSegment,
+} from '../runs/timeline.ts';
 import styles from './timeline-panel.module.css';
 
 export interface TimelinePanelProps {
@@ -22,7 +28,7 @@ export function TimelinePanel({ rows, params }: TimelinePanelProps) {
   const now = useTicking((time) => (isOver ? 0 : Math.floor(time / 1000) * 1000));
   const shown = rows.slice(-MOST_ROWS);
   const scale = timeScale(shown, now);
-  const phases = (Object.keys(PHASES) as Phase[]).filter((phase) =>
+  const phases = (Object.keys(PHASE_LOOKS) as Phase[]).filter((phase) =>
     shown.some(({ segments }) => segments.some((segment) => segment.phase === phase)),
   );
   return (
@@ -63,9 +69,9 @@ function Legend({ phases }: { readonly phases: readonly Phase[] }) {
         <li key={phase} className={styles.key}>
           <span
             className={styles.swatch}
-            style={{ background: `var(--tone-${PHASES[phase].tone}-solid)` }}
+            style={{ background: `var(--tone-${PHASE_LOOKS[phase].tone}-solid)` }}
           />
-          {PHASES[phase].label}
+          {PHASE_LOOKS[phase].label}
         </li>
       ))}
     </ul>
@@ -93,11 +99,11 @@ function Track({ row, scale, now }: TrackProps) {
             style={{
               left: `${left * 100}%`,
               width: `${(right - left) * 100}%`,
-              background: `var(--tone-${PHASES[segment.phase].tone}-solid)`,
+              background: `var(--tone-${PHASE_LOOKS[segment.phase].tone}-solid)`,
             }}
           >
-            <span className="visually-hidden">{PHASES[segment.phase].label} for </span>
-            <span className={styles.length}>{duration(to - segment.from)}</span>
+            <span className="visually-hidden">{PHASE_LOOKS[segment.phase].label} for </span>
+            <span className={styles.length}>{elapsedText(to - segment.from)}</span>
           </li>
         );
       })}
@@ -105,9 +111,9 @@ function Track({ row, scale, now }: TrackProps) {
   );
 }
 
-function segmentTitle({ phase, from, to }: Segment, end: number): string {
+function segmentTitle({ phase, from, to }: TimelineSegment, end: number): string {
   const times = `${absoluteTime(from)} – ${to === null ? 'now' : absoluteTime(to)}`;
-  return `${PHASES[phase].label}: ${duration(end - from)}\n${times}`;
+  return `${PHASE_LOOKS[phase].label}: ${elapsedText(end - from)}\n${times}`;
 }
 
 function PullProgress({ pull }: { readonly pull: Pull }) {

@@ -1,7 +1,7 @@
 import type { Run } from '@dstack/contract/wire';
 import { ExternalLink } from 'lucide-react';
 import { connectionOf } from '../../domain/runs/connection.ts';
-import { Command } from '../../ui/copy/command.tsx';
+import { CommandBlock } from '../../ui/copy/command.tsx';
 import { CopyButton } from '../../ui/copy/copy-button.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
 import styles from './connect-panel.module.css';
@@ -20,7 +20,7 @@ export function ConnectPanel({ run }: { readonly run: Run }) {
             <li key={step.title} className={styles.step}>
               <h3 className={styles.title}>{step.title}</h3>
               {step.kind === 'command' ? (
-                <Command text={step.command} />
+                <CommandBlock text={step.command} />
               ) : (
                 <div className={styles.linkLine}>
                   <a href={step.url} target="_blank" rel="noreferrer" className={styles.link}>

@@ -4,7 +4,7 @@ import { backendText, gpuText } from '../../domain/format/resources.ts';
 import { jobLook } from '../../domain/runs/job-look.ts';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { StatusBadge } from '../../ui/status/status-badge.tsx';
-import type { Column } from '../../ui/table/column.ts';
+import type { TableColumn } from '../../ui/table/column.ts';
 import { DataTable } from '../../ui/table/data-table.tsx';
 import { ROW_FOCUS } from '../../ui/table/row-navigation.ts';
 import { Elapsed } from '../../ui/time/time.tsx';
@@ -12,7 +12,7 @@ import { Elapsed } from '../../ui/time/time.tsx';
 /** All jobs of a run with several. */
 export function JobsPanel({ run }: { readonly run: Run }) {
   const params = { project: run.project_name, run: run.run_spec.run_name ?? '' };
-  const columns: readonly Column<Job>[] = [
+  const columns: readonly TableColumn<Job>[] = [
     {
       id: 'name',
       header: 'Job',

@@ -38,7 +38,7 @@ function LastLines({ run, submission }: { readonly run: Run; readonly submission
       }
     >
       <ScrollRegion
-        label="Latest output"
+        label="The last lines"
         className={styles.lines}
         data-complete={isComplete || undefined}
       >

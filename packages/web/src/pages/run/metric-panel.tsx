@@ -1,9 +1,14 @@
+import { lazy, Suspense } from 'react';
 import { type ChartData, seriesSummary } from '../../domain/metrics/job-charts.ts';
-import { LineChart } from '../../ui/chart/line-chart.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { ScrollRegion } from '../../ui/panel/scroll-region.tsx';
 import { absoluteTime } from '../../ui/time/format-time.ts';
 import styles from './metrics.module.css';
+
+/** The drawing library is loaded after the page is shown. */
+const LineChart = lazy(() =>
+  import('../../ui/chart/line-chart.tsx').then((module) => ({ default: module.LineChart })),
+);
 
 interface MetricPanelProps {
   readonly chart: ChartData;
@@ -15,7 +20,11 @@ interface MetricPanelProps {
 export function MetricPanel({ chart, marks, syncKey }: MetricPanelProps) {
   return (
     <Panel title={chart.title}>
-      <LineChart {...chart} marks={marks} syncKey={syncKey} />
+      <div className={styles.chart}>
+        <Suspense>
+          <LineChart {...chart} marks={marks} syncKey={syncKey} />
+        </Suspense>
+      </div>
       <p className="visually-hidden">
         {chart.series
           .map((series) => `${series.label}: ${seriesSummary(series, chart.format)}`)

@@ -7,7 +7,7 @@ import { backendText } from '../../domain/format/resources.ts';
 import { runLook } from '../../domain/runs/run-look.ts';
 import { CopyButton } from '../../ui/copy/copy-button.tsx';
 import { useAnnounce } from '../../ui/feedback/announcer.tsx';
-import { Page } from '../../ui/panel/page.tsx';
+import { PageFrame } from '../../ui/panel/page.tsx';
 import { StatusBadge } from '../../ui/status/status-badge.tsx';
 import { TabLinks, tabClass } from '../../ui/tabs/tab-links.tsx';
 import { Elapsed, RelativeTime } from '../../ui/time/time.tsx';
@@ -39,7 +39,7 @@ export function RunFrame({ run, notice, children }: RunFrameProps) {
   useStatusAnnouncement(row.name, look.text);
   const params = { project: run.project_name, run: row.name };
   return (
-    <Page
+    <PageFrame
       title={
         <span className={styles.title}>
           <bdi>{row.name}</bdi>
@@ -65,7 +65,7 @@ export function RunFrame({ run, notice, children }: RunFrameProps) {
         ))}
       </TabLinks>
       {children}
-    </Page>
+    </PageFrame>
   );
 }
 
@@ -98,7 +98,7 @@ function RunFacts({ row }: { readonly row: ReturnType<typeof runRow> }) {
   );
 }
 
-/** Screen readers are told about changes, not about the status at the beginning. */
+/** Announces changes to screen readers, not the status at the beginning. */
 function useStatusAnnouncement(name: string, text: string): void {
   const announce = useAnnounce();
   const last = useRef(text);

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { Activity } from 'lucide-react';
 import { runEvents } from '../../data/events/event-queries.ts';
-import { jobMetrics } from '../../data/metrics/metric-queries.ts';
+import { jobMetricsQuery } from '../../data/metrics/metric-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { jobCharts } from '../../domain/metrics/job-charts.ts';
 import { chooseSubmission } from '../../domain/runs/submissions.ts';
@@ -34,7 +34,7 @@ export function RunMetricsPage() {
     replica: spec?.replica_num ?? 0,
     job: spec?.job_num ?? 0,
   };
-  const { data, error, refetch } = useQuery(jobMetrics(client, target, RANGES[range].minutes));
+  const { data, error, refetch } = useQuery(jobMetricsQuery(client, target, RANGES[range].minutes));
   const { data: events = [] } = useQuery(runEvents(client, run.id));
   const charts = data === undefined ? [] : jobCharts(data);
   const marks = events.map(({ recorded_at }) => Date.parse(recorded_at) / 1000);

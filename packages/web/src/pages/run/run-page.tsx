@@ -8,9 +8,9 @@ import { buttonClass } from '../../ui/button/button.tsx';
 import { Banner } from '../../ui/feedback/banner.tsx';
 import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
 import { Skeleton } from '../../ui/feedback/skeleton.tsx';
-import { Page } from '../../ui/panel/page.tsx';
+import { PageFrame } from '../../ui/panel/page.tsx';
 import { usePageTitle } from '../../ui/panel/page-title.ts';
-import { RunContext } from './run-context.tsx';
+import { RunPageContext } from './run-context.tsx';
 import { RunFrame } from './run-frame.tsx';
 
 const route = getRouteApi('/shell/projects/$project/runs/$run');
@@ -24,17 +24,18 @@ export function RunPage() {
   if (run !== undefined) {
     const isDeleted = error instanceof ResourceNotExistsError || run.deleted === true;
     return (
-      <RunContext.Provider value={run}>
+      <RunPageContext.Provider value={run}>
         <RunFrame run={run} notice={isDeleted ? <Deleted /> : null}>
           <Outlet />
         </RunFrame>
-      </RunContext.Provider>
+      </RunPageContext.Provider>
     );
   }
   if (error !== null) {
     const isMissing = error instanceof ResourceNotExistsError;
     return (
       <ErrorPanel
+        page
         title={isMissing ? `There is no run ${ref}` : 'The run could not be loaded'}
         error={error}
         onRetry={isMissing ? undefined : () => void refetch()}
@@ -47,9 +48,9 @@ export function RunPage() {
     );
   }
   return (
-    <Page title={ref}>
+    <PageFrame title={ref}>
       <Skeleton lines={6} />
-    </Page>
+    </PageFrame>
   );
 }
 

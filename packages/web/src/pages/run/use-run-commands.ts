@@ -2,7 +2,7 @@ import type { Run } from '@dstack/contract/wire';
 import { useNavigate } from '@tanstack/react-router';
 import { Activity, Info, Logs } from 'lucide-react';
 import { useMemo } from 'react';
-import type { Command } from '../../app/commands/command.ts';
+import type { AppCommand } from '../../app/commands/command.ts';
 import { useCommands } from '../../app/commands/command-context.tsx';
 
 /** Shortcuts of the run page. */
@@ -10,7 +10,7 @@ export function useRunCommands(run: Run): void {
   const navigate = useNavigate();
   const project = run.project_name;
   const name = run.run_spec.run_name ?? '';
-  const commands = useMemo<readonly Command[]>(() => {
+  const commands = useMemo<readonly AppCommand[]>(() => {
     const params = { project, run: name };
     const group = 'This page' as const;
     return [

@@ -4,7 +4,7 @@ import { money } from '../../domain/format/quantities.ts';
 import { backendText, gpuText, resourcesText } from '../../domain/format/resources.ts';
 import { runLook } from '../../domain/runs/run-look.ts';
 import { StatusBadge } from '../../ui/status/status-badge.tsx';
-import type { Column } from '../../ui/table/column.ts';
+import type { TableColumn } from '../../ui/table/column.ts';
 import { ROW_FOCUS } from '../../ui/table/row-navigation.ts';
 import { Elapsed, RelativeTime } from '../../ui/time/time.tsx';
 import styles from './runs.module.css';
@@ -16,7 +16,7 @@ const TYPES: Readonly<Record<RunRow['type'], string>> = {
 };
 
 /** All columns of the list, in their order. */
-export const RUN_COLUMNS: readonly Column<RunRow>[] = [
+export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
   {
     id: 'name',
     header: 'Run',

@@ -4,11 +4,11 @@ import type { RunRow } from '../../data/runs/run-row.ts';
 import { count } from '../../domain/format/quantities.ts';
 import { STATUS_FILTERS, type StatusFilter } from '../../domain/runs/run-actions.ts';
 import { Button } from '../../ui/button/button.tsx';
-import { Command } from '../../ui/copy/command.tsx';
+import { CommandBlock } from '../../ui/copy/command.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
 import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
 import { SearchInput } from '../../ui/field/search-input.tsx';
-import { Page } from '../../ui/panel/page.tsx';
+import { PageFrame } from '../../ui/panel/page.tsx';
 import { Select } from '../../ui/select/select.tsx';
 import { ColumnMenu, useColumns } from '../../ui/table/column-menu.tsx';
 import { DataTable } from '../../ui/table/data-table.tsx';
@@ -40,7 +40,7 @@ export function RunsView(props: RunsViewProps) {
   const [selected, setSelected] = useState(NONE);
   const chosen = rows?.filter(({ id }) => selected.has(id)) ?? [];
   return (
-    <Page title="Runs" fixed>
+    <PageFrame title="Runs" fixed>
       <div className={styles.tableArea}>
         <Toolbar
           end={
@@ -78,7 +78,7 @@ export function RunsView(props: RunsViewProps) {
           />
         )}
       </div>
-    </Page>
+    </PageFrame>
   );
 }
 
@@ -152,11 +152,11 @@ function NoRuns() {
         A run is a task, a service or a dev environment. Describe it in a file and apply it from the
         command line:
       </p>
-      <Command
+      <CommandBlock
         label="Copy the configuration"
         text={'# .dstack.yml\ntype: task\nname: hello\ncommands:\n  - echo Hello'}
       />
-      <Command text="dstack apply -f .dstack.yml" />
+      <CommandBlock text="dstack apply -f .dstack.yml" />
     </EmptyState>
   );
 }

@@ -4,7 +4,7 @@ import { SignInError } from '../../data/session/session.ts';
 import { useSession } from '../../data/session/session-context.tsx';
 import { Button } from '../../ui/button/button.tsx';
 import { Banner } from '../../ui/feedback/banner.tsx';
-import { Field, TextInput } from '../../ui/field/field.tsx';
+import { Checkbox, Field, TextInput } from '../../ui/field/field.tsx';
 import { Logo } from '../../ui/logo/logo.tsx';
 import { usePageTitle } from '../../ui/panel/page-title.ts';
 import styles from './sign-in.module.css';
@@ -12,7 +12,7 @@ import styles from './sign-in.module.css';
 const REASONS = {
   none: null,
   left: 'You have signed out.',
-  ended: 'Your token was replaced or your session has ended. Sign in to continue where you were.',
+  ended: 'Your session has ended, or your token was replaced. Sign in to continue where you were.',
 } as const;
 
 /** Shown at any address to those who are not signed in. */
@@ -40,6 +40,7 @@ function TokenForm() {
   const hint = useId();
   const [error, setError] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
+  const [persistent, setPersistent] = useState(false);
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const token = String(new FormData(event.currentTarget).get('token') ?? '').trim();
@@ -47,7 +48,7 @@ function TokenForm() {
     setBusy(true);
     setError(null);
     try {
-      await session.signIn(token);
+      await session.signIn(token, persistent);
     } catch (failure) {
       setError(failure instanceof SignInError ? failure.message : String(failure));
       setBusy(false);
@@ -55,6 +56,8 @@ function TokenForm() {
   };
   return (
     <form className={styles.form} onSubmit={submit}>
+      {/* Password managers keep a password for a name only. */}
+      <input type="text" autoComplete="username" defaultValue="dstack" readOnly hidden />
       <Field label="Token" error={error}>
         {(control) => (
           <TextInput
@@ -66,6 +69,9 @@ function TokenForm() {
           />
         )}
       </Field>
+      <Checkbox checked={persistent} onChange={setPersistent}>
+        Stay signed in on this computer
+      </Checkbox>
       <Button type="submit" variant="primary" busy={busy}>
         Sign in
       </Button>

@@ -2,7 +2,7 @@ import styles from './command.module.css';
 import { CopyButton } from './copy-button.tsx';
 
 /** Commands or a configuration to copy. */
-export function Command(props: {
+export function CommandBlock(props: {
   readonly text: string;
   /** The text to copy where it differs, for example because a token is masked on the page. */
   readonly copy?: string | (() => string | Promise<string>);

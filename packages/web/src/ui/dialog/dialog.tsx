@@ -1,7 +1,7 @@
 import { Dialog as Base } from '@base-ui/react/dialog';
 import { X } from 'lucide-react';
 import type { ReactNode } from 'react';
-import { IconButton } from '../button/button.tsx';
+import { buttonClass } from '../button/button.tsx';
 import { classNames } from '../class-names.ts';
 import styles from './dialog.module.css';
 
@@ -25,16 +25,7 @@ export function Dialog(props: DialogProps) {
         <Base.Backdrop className={styles.backdrop} />
         <Base.Viewport className={styles.viewport}>
           <Base.Popup className={classNames(styles.popup, wide && styles.wide)}>
-            <div className={styles.head}>
-              <Base.Title className={styles.title}>{title}</Base.Title>
-              <Base.Close
-                render={
-                  <IconButton label="Close" size="sm">
-                    <X size={16} />
-                  </IconButton>
-                }
-              />
-            </div>
+            <Base.Title className={styles.title}>{title}</Base.Title>
             {description === undefined ? null : (
               <Base.Description className={styles.description} render={<div />}>
                 {description}
@@ -42,6 +33,12 @@ export function Dialog(props: DialogProps) {
             )}
             {children === undefined ? null : <div className={styles.body}>{children}</div>}
             {actions === undefined ? null : <div className={styles.actions}>{actions}</div>}
+            {/* The last one, so that the focus begins at the first field or button. A tooltip would take the
+                first Escape for itself. */}
+            <Base.Close className={classNames(buttonClass({ variant: 'quiet' }), styles.close)}>
+              <X size={16} aria-hidden="true" />
+              <span className="visually-hidden">Close</span>
+            </Base.Close>
           </Base.Popup>
         </Base.Viewport>
       </Base.Portal>

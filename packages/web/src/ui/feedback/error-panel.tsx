@@ -10,10 +10,10 @@ import {
 import type { ReactNode } from 'react';
 import { Button } from '../button/button.tsx';
 import { CopyButton } from '../copy/copy-button.tsx';
-import { type ErrorKind, errorText } from './error-text.ts';
+import { errorText, type ProblemKind } from './error-text.ts';
 import styles from './feedback.module.css';
 
-const ICONS: Readonly<Record<ErrorKind, LucideIcon>> = {
+const ICONS: Readonly<Record<ProblemKind, LucideIcon>> = {
   offline: CloudOff,
   slow: Timer,
   'signed-out': Lock,
@@ -31,17 +31,20 @@ export interface ErrorPanelProps {
   readonly error: unknown;
   readonly onRetry?: () => void;
   readonly actions?: ReactNode;
+  /** It is the whole page, not a part of one. */
+  readonly page?: boolean;
 }
 
 /** In place of content that could not be loaded: what, why, next, and a reference for reports. */
-export function ErrorPanel({ title, error, onRetry, actions }: ErrorPanelProps) {
+export function ErrorPanel({ title, error, onRetry, actions, page }: ErrorPanelProps) {
+  const Heading = page ? 'h1' : 'h2';
   const { kind, what, next, code, requestId } = errorText(error);
   const Icon = ICONS[kind];
   const reference = [code, requestId].filter((part) => part !== null).join(' · ');
   return (
     <div className={styles.state} role="alert">
       <Icon size={26} aria-hidden="true" className={styles.stateIcon} />
-      <h2 className={styles.stateTitle}>{title}</h2>
+      <Heading className={styles.stateTitle}>{title}</Heading>
       <p className={styles.stateText}>
         {what} {next}
       </p>

@@ -10,7 +10,7 @@ import {
   ValidationError,
 } from '@dstack/client';
 
-export type ErrorKind =
+export type ProblemKind =
   | 'offline'
   | 'slow'
   | 'signed-out'
@@ -23,7 +23,7 @@ export type ErrorKind =
 
 /** An error for people: what happened, what to do next, and what to send to an administrator. */
 export interface ErrorText {
-  readonly kind: ErrorKind;
+  readonly kind: ProblemKind;
   readonly what: string;
   readonly next: string;
   readonly code: string | null;
@@ -33,7 +33,7 @@ export interface ErrorText {
 export function errorText(error: unknown): ErrorText {
   const code = error instanceof ApiError ? error.code : null;
   const requestId = error instanceof ApiError ? error.requestId : null;
-  const text = (kind: ErrorKind, what: string, next: string): ErrorText => ({
+  const text = (kind: ProblemKind, what: string, next: string): ErrorText => ({
     kind,
     what,
     next,

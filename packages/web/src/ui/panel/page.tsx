@@ -15,7 +15,7 @@ export interface PageProps {
 }
 
 /** The frame of a page: its heading, its actions, its content. */
-export function Page({ title, beside, subtitle, actions, fixed, children }: PageProps) {
+export function PageFrame({ title, beside, subtitle, actions, fixed, children }: PageProps) {
   return (
     <div
       className={classNames(styles.page, fixed && styles.fixed)}

@@ -2,10 +2,10 @@ import { Columns3 } from 'lucide-react';
 import { IconButton } from '../button/button.tsx';
 import { Menu, MenuCheckbox, MenuItem, MenuSeparator } from '../menu/menu.tsx';
 import { useSavedChoice } from '../saved-choice.ts';
-import { type Column, visibleColumns } from './column.ts';
+import { type TableColumn, visibleColumns } from './column.ts';
 
 /** The columns of a table that the reader has chosen; null: the defaults. */
-export function useColumns<Row>(table: string, columns: readonly Column<Row>[]) {
+export function useColumns<Row>(table: string, columns: readonly TableColumn<Row>[]) {
   const [shown, setShown] = useSavedChoice(`dstack-columns-${table}`, parseColumns);
   return { visible: visibleColumns(columns, shown), setShown };
 }
@@ -15,8 +15,8 @@ function parseColumns(saved: unknown): readonly string[] | null {
 }
 
 export interface ColumnMenuProps<Row> {
-  readonly columns: readonly Column<Row>[];
-  readonly visible: readonly Column<Row>[];
+  readonly columns: readonly TableColumn<Row>[];
+  readonly visible: readonly TableColumn<Row>[];
   readonly onChange: (shown: readonly string[] | null) => void;
 }
 

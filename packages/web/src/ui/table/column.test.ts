@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
-import { type Column, sortRows, visibleColumns } from './column.ts';
+import { sortRows, type TableColumn, visibleColumns } from './column.ts';
 
 interface Row {
   readonly name: string;
   readonly price: number | null;
 }
 
-const columns: readonly Column<Row>[] = [
+const columns: readonly TableColumn<Row>[] = [
   { id: 'name', header: 'Name', width: 1, locked: true, cell: () => null, sort: (r) => r.name },
   { id: 'price', header: 'Price', width: 1, cell: () => null, sort: (r) => r.price },
   { id: 'region', header: 'Region', width: 1, hidden: true, cell: () => null },

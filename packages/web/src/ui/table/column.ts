@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 
 /** One column of a table; a catalogue of them serves table, cards, column menu and sorting. */
-export interface Column<Row> {
+export interface TableColumn<Row> {
   readonly id: string;
   readonly header: string;
   /** Width in px; the smallest one if the column grows. */
@@ -27,9 +27,9 @@ export interface Sorting {
 
 /** The visible columns: `shown` is what the reader chose, null = the defaults. */
 export function visibleColumns<Row>(
-  columns: readonly Column<Row>[],
+  columns: readonly TableColumn<Row>[],
   shown: readonly string[] | null,
-): readonly Column<Row>[] {
+): readonly TableColumn<Row>[] {
   return columns.filter(
     ({ id, locked, hidden }) => locked || (shown === null ? !hidden : shown.includes(id)),
   );
@@ -38,7 +38,7 @@ export function visibleColumns<Row>(
 /** Sorted rows; the given ones if the column is unknown. Equal rows keep their order. */
 export function sortRows<Row>(
   rows: readonly Row[],
-  columns: readonly Column<Row>[],
+  columns: readonly TableColumn<Row>[],
   sorting: Sorting | null,
 ): readonly Row[] {
   const value = columns.find(({ id }) => id === sorting?.column)?.sort;

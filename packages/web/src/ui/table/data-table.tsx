@@ -3,28 +3,24 @@ import { type ReactNode, useCallback, useEffect, useRef } from 'react';
 import { classNames } from '../class-names.ts';
 import { useLatest } from '../use-latest.ts';
 import { CardRow } from './card-row.tsx';
-import type { Column, Sorting } from './column.ts';
+import type { Sorting, TableColumn } from './column.ts';
 import styles from './data-table.module.css';
 import { HeaderRow } from './header-row.tsx';
 import { rowNavigation } from './row-navigation.ts';
-import { TableRow } from './table-row.tsx';
+import type { RowSelection } from './row-selection.ts';
+import { DataRow } from './table-row.tsx';
 import { useNarrow } from './use-narrow.ts';
-
-export interface Selection {
-  readonly ids: ReadonlySet<string>;
-  readonly onChange: (ids: ReadonlySet<string>) => void;
-}
 
 export interface DataTableProps<Row> {
   /** The name of the table for screen readers. */
   readonly label: string;
   /** Undefined while the first rows are being loaded. */
   readonly rows: readonly Row[] | undefined;
-  readonly columns: readonly Column<Row>[];
+  readonly columns: readonly TableColumn<Row>[];
   readonly rowId: (row: Row) => string;
   /** The name of a row, for its checkbox. */
   readonly rowName: (row: Row) => string;
-  readonly selection?: Selection;
+  readonly selection?: RowSelection;
   readonly sorting?: Sorting | null;
   readonly onSort?: (sorting: Sorting | null) => void;
   /** Asked for when the end comes near. */
@@ -128,7 +124,7 @@ function VirtualRows<Row>(props: DataTableProps<Row> & { readonly narrow: boolea
         <tbody>
           {rows === undefined ? skeletonRows(columns.length + (selection ? 1 : 0)) : null}
           {visible.map((item) => (
-            <TableRow key={item.id} {...item} />
+            <DataRow key={item.id} {...item} />
           ))}
         </tbody>
         {after > 0 ? <Spacer height={after} /> : null}
@@ -138,7 +134,7 @@ function VirtualRows<Row>(props: DataTableProps<Row> & { readonly narrow: boolea
 }
 
 /** The same function at each rendering, so that a change of the selection draws only its rows again. */
-function useToggle(selection: Selection | undefined): (id: string, on: boolean) => void {
+function useToggle(selection: RowSelection | undefined): (id: string, on: boolean) => void {
   const latest = useLatest(selection);
   return useCallback(
     (id, on) => {

@@ -1,13 +1,13 @@
 import { ArrowDown, ArrowUp } from 'lucide-react';
 import { useEffect, useRef } from 'react';
-import type { Column, Sorting } from './column.ts';
+import type { Sorting, TableColumn } from './column.ts';
 import styles from './data-table.module.css';
-import type { Selection } from './data-table.tsx';
+import type { RowSelection } from './row-selection.ts';
 
 export interface HeaderRowProps<Row> {
-  readonly columns: readonly Column<Row>[];
+  readonly columns: readonly TableColumn<Row>[];
   readonly ids: readonly string[];
-  readonly selection?: Selection;
+  readonly selection?: RowSelection;
   readonly sorting?: Sorting | null;
   readonly onSort?: (sorting: Sorting | null) => void;
 }
@@ -65,7 +65,7 @@ function Arrow({ descending }: { readonly descending: boolean }) {
   return <Icon size={13} aria-hidden="true" />;
 }
 
-function SelectAll({ ids, selection }: { ids: readonly string[]; selection: Selection }) {
+function SelectAll({ ids, selection }: { ids: readonly string[]; selection: RowSelection }) {
   const box = useRef<HTMLInputElement>(null);
   const chosen = ids.filter((id) => selection.ids.has(id)).length;
   const all = ids.length > 0 && chosen === ids.length;

@@ -1,5 +1,5 @@
 import { memo } from 'react';
-import type { Column } from './column.ts';
+import type { TableColumn } from './column.ts';
 import styles from './data-table.module.css';
 
 export interface RowProps<Row> {
@@ -7,15 +7,15 @@ export interface RowProps<Row> {
   readonly id: string;
   readonly name: string;
   readonly index: number;
-  readonly columns: readonly Column<Row>[];
+  readonly columns: readonly TableColumn<Row>[];
   readonly selectable: boolean;
   readonly selected: boolean;
   readonly onSelect: (id: string, on: boolean) => void;
 }
 
 /** Unchanged rows are not drawn again while the table scrolls or another row changes. */
-export const TableRow = memo(
-  function TableRow<Row>(props: RowProps<Row>) {
+export const DataRow = memo(
+  function DataRow<Row>(props: RowProps<Row>) {
     const { row, index, columns, selectable, selected } = props;
     return (
       <tr

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { duration, relativeTime } from './format-time.ts';
+import { elapsedText, relativeTimeText } from './format-time.ts';
 
 const now = Date.parse('2026-11-26T12:00:00Z');
-const before = (seconds: number) => relativeTime(now - seconds * 1000, now);
+const before = (seconds: number) => relativeTimeText(now - seconds * 1000, now);
 
 describe('a relative time', () => {
   it.each([
@@ -30,6 +30,6 @@ describe('a duration', () => {
     [7_620_000, '2 h 07 m'],
     [270_000_000, '3 d 3 h'],
   ])('of %i ms is "%s"', (ms, text) => {
-    expect(duration(ms)).toBe(text);
+    expect(elapsedText(ms)).toBe(text);
   });
 });

@@ -14,7 +14,7 @@ export function absoluteTime(time: number): string {
 }
 
 /** `now`, `12 s ago`, `3 min ago`, `in 2 h`, `4 d ago`, then the date. */
-export function relativeTime(time: number, now: number): string {
+export function relativeTimeText(time: number, now: number): string {
   const ms = now - time;
   const size = Math.abs(ms);
   if (size < 1500) return 'now';
@@ -31,7 +31,7 @@ function coarse(ms: number): string {
 }
 
 /** `430 ms`, `12 s`, `3 m 05 s`, `2 h 07 m`, `4 d 3 h`: at most two units. */
-export function duration(ms: number): string {
+export function elapsedText(ms: number): string {
   const size = Math.max(0, ms);
   if (size < 1000) return `${Math.round(size)} ms`;
   if (size < MINUTE) return `${Math.floor(size / 1000)} s`;

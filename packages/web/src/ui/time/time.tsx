@@ -1,10 +1,10 @@
 import { useTicking } from './clock.ts';
-import { absoluteTime, duration, relativeTime } from './format-time.ts';
+import { absoluteTime, elapsedText, relativeTimeText } from './format-time.ts';
 
 /** A time relative to now, which ticks. The absolute time is a native title: cheap in long tables. */
 export function RelativeTime({ at }: { readonly at: string }) {
   const time = Date.parse(at);
-  const text = useTicking((now) => relativeTime(time, now));
+  const text = useTicking((now) => relativeTimeText(time, now));
   return (
     <time dateTime={at} title={absoluteTime(time)}>
       {text}
@@ -15,6 +15,6 @@ export function RelativeTime({ at }: { readonly at: string }) {
 /** The time between two instants, or since one until now. */
 export function Elapsed({ from, to }: { readonly from: string; readonly to: string | null }) {
   const start = Date.parse(from);
-  const text = useTicking((now) => duration((to === null ? now : Date.parse(to)) - start));
+  const text = useTicking((now) => elapsedText((to === null ? now : Date.parse(to)) - start));
   return <span>{text}</span>;
 }

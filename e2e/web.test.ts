@@ -1,0 +1,247 @@
+import { existsSync } from 'node:fs';
+import type { Installation } from '@dstack/testkit';
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { applyFleet, newInstallation, submit, untilRun } from './installation.ts';
+import { launchBrowser, NARROW, Visitor } from './web/browser.ts';
+
+/** One server and one browser for all: each test has a profile of its own. */
+let installation: Installation;
+let browser: Browser;
+const visitors: Visitor[] = [];
+
+const HOSTILE = '<img src=x onerror=alert(1)>';
+
+beforeAll(async () => {
+  installation = newInstallation();
+  await installation.startServer();
+  await applyFleet(installation, '0..4');
+  await submit(installation, 'steps', [
+    'for i in 1 2 3; do echo "step $i"; done',
+    `echo '${HOSTILE}'`,
+    "printf '\\033[31mred\\033[0m\\n'",
+    'sleep 3600',
+  ]);
+  await submit(installation, 'broken', ['echo trying', 'exit 3']);
+  await untilRun(installation, 'steps', (run) => run.status === 'running');
+  await untilRun(installation, 'broken', (run) => run.status === 'failed');
+  browser = await launchBrowser();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await installation?.dispose();
+});
+
+afterEach(async () => {
+  const problems = visitors.flatMap((visitor) => visitor.problems);
+  for (const { context } of visitors.splice(0)) await context.close();
+  expect(problems).toEqual([]);
+});
+
+async function visitor(path = '/', options: object = {}): Promise<Visitor> {
+  const opened = await Visitor.open(browser, installation.url, options);
+  visitors.push(opened);
+  await opened.navigate(path);
+  return opened;
+}
+
+async function signedIn(path = '/', options: object = {}): Promise<Visitor> {
+  const opened = await visitor(path, options);
+  await opened.signIn(installation.token());
+  return opened;
+}
+
+it('finds the browser', () => {
+  expect(existsSync('/usr/bin/chromium')).toBe(true);
+});
+
+describe('signing in', () => {
+  it('refuses a wrong token, takes the right one, and survives a reload', async () => {
+    const v = await visitor('/runs');
+    v.expectProblem(/403/);
+    await v.page.getByLabel('Token').fill('wrong');
+    await v.page.getByRole('button', { name: 'Sign in' }).click();
+    await v.page.getByText('The server does not accept this token').waitFor();
+    await v.signIn(installation.token());
+    await v.page.reload();
+    await v.page.getByRole('link', { name: 'steps' }).waitFor();
+    const stored = await v.page.evaluate<string>('JSON.stringify([localStorage, sessionStorage])');
+    expect(stored).not.toContain(installation.token());
+  });
+
+  it('ends in all tabs', async () => {
+    const v = await signedIn('/runs');
+    const other = await v.context.newPage();
+    await other.goto(`${installation.url}/runs`);
+    await other.getByRole('link', { name: 'steps' }).waitFor();
+    await v.page.getByRole('button', { name: 'Signed in as admin' }).click();
+    await v.page.getByRole('menuitem', { name: 'Sign out', exact: true }).click();
+    await v.page.getByText('You have signed out.').waitFor();
+    await other.getByRole('heading', { name: 'Sign in' }).waitFor();
+  });
+});
+
+describe('runs', () => {
+  it('appear and change without a reload', async () => {
+    const v = await signedIn('/runs');
+    await v.page.getByRole('link', { name: 'steps' }).waitFor();
+    await submit(installation, 'fresh', ['sleep 3600']);
+    const row = v.page.getByRole('row', { name: /fresh/ });
+    await row.getByText('Running').waitFor();
+    await installation.ok('stop', 'fresh', '-y');
+    await row.getByText('Stopped').waitFor();
+  });
+
+  it('show why they failed, their output and their exit status', async () => {
+    const v = await signedIn('/projects/main/runs/broken');
+    await v.page.getByRole('region', { name: 'Why it ended' }).waitFor();
+    await v.page.getByRole('region', { name: 'Timeline' }).getByText('Running for').waitFor();
+    await v.page.getByText('trying').waitFor();
+    await v.page.getByText('Exit status', { exact: true }).waitFor();
+  });
+
+  it('follow their output, in which nothing is markup', async () => {
+    const v = await signedIn('/projects/main/runs/steps/logs');
+    const log = v.page.getByRole('region', { name: 'Output of steps-0-0' });
+    await log.getByText('step 3').waitFor();
+    await log.getByText(HOSTILE).waitFor();
+    expect(await log.locator('img').count()).toBe(0);
+    await v.page.getByRole('searchbox', { name: 'Search the log' }).fill('STEP');
+    await v.page.getByText('3 hits').waitFor();
+  });
+
+  it('have metrics, events, a configuration and their raw form', async () => {
+    const v = await signedIn('/projects/main/runs/steps/metrics');
+    await v.page.getByRole('region', { name: 'CPU' }).waitFor();
+    await v.page.getByRole('link', { name: 'Events' }).click();
+    await v.page.getByText('Run submitted. Status: SUBMITTED').waitFor();
+    await v.page.getByRole('link', { name: 'Configuration' }).click();
+    await v.page.getByRole('region', { name: 'Configuration of the run' }).waitFor();
+    await v.page.getByRole('link', { name: 'Inspect' }).click();
+    await v.page.getByText('"steps"').first().waitFor();
+  });
+
+  it('are run again and stopped by keyboard alone', async () => {
+    const v = await signedIn('/projects/main/runs/broken');
+    const { keyboard } = v.page;
+    await v.page.getByRole('button', { name: 'Run again' }).focus();
+    await keyboard.press('Enter');
+    const dialog = v.page.getByRole('dialog', { name: 'Run broken again?' });
+    await dialog.waitFor();
+    await v.page.getByRole('textbox', { name: 'Name' }).focus();
+    await keyboard.press('ControlOrMeta+a');
+    await keyboard.type('broken-2');
+    await keyboard.press('Tab');
+    await keyboard.press('Tab');
+    await keyboard.press('Enter');
+    await v.page.getByRole('heading', { level: 1, name: 'broken-2' }).waitFor();
+    await v.page.getByText('Exited (3)').first().waitFor();
+    await keyboard.press('ControlOrMeta+k');
+    await v.page.getByRole('combobox', { name: 'Search or jump to' }).waitFor();
+    await keyboard.type('steps');
+    await v.page.getByRole('option').first().getByText('steps').waitFor();
+    await keyboard.press('Enter');
+    await v.page.getByRole('heading', { level: 1, name: 'steps' }).waitFor();
+    await keyboard.press('l');
+    await v.page.getByRole('region', { name: 'Output of steps-0-0' }).waitFor();
+    await keyboard.press('s');
+    const asked = v.page.getByRole('dialog', { name: 'Stop steps?' });
+    await asked.waitFor();
+    await keyboard.press('Escape');
+    await asked.waitFor({ state: 'detached' });
+  });
+});
+
+describe('when something is lost in mid-view', () => {
+  it('a server that restarts is reported, and the page continues', async () => {
+    const v = await signedIn('/projects/main/runs/steps/logs');
+    v.expectProblem(/ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|50[23]/);
+    const log = v.page.getByRole('region', { name: 'Output of steps-0-0' });
+    await log.getByText('step 3').waitFor();
+    await installation.stopServer();
+    await v.page.getByText('The server does not answer.').waitFor();
+    await log.getByText('step 3').waitFor();
+    await installation.startServer();
+    await v.page.getByText('The server does not answer.').waitFor({ state: 'detached' });
+    await v.page.getByText(/^Live, /).waitFor();
+  });
+
+  it('a replaced token ends the session, and the page returns after signing in', async () => {
+    await installation.api('/api/users/create', { username: 'eve', global_role: 'admin' });
+    const eve = await installation.api<{ creds: { token: string } }>('/api/users/get_user', {
+      username: 'eve',
+    });
+    const v = await visitor('/projects/main/runs/steps');
+    v.expectProblem(/40[13]/);
+    await v.signIn(eve.creds.token);
+    await v.page.getByRole('heading', { level: 1, name: 'steps' }).waitFor();
+    await installation.api('/api/users/refresh_token', { username: 'eve' });
+    await v.page.getByText(/Your session has ended/).waitFor();
+    await v.signIn(installation.token());
+    await v.page.getByRole('heading', { level: 1, name: 'steps' }).waitFor();
+  });
+});
+
+/** Every page, with what must be there before it is checked. */
+const PAGES: readonly (readonly [path: string, shown: string])[] = [
+  ['/runs', 'steps'],
+  ['/projects/main/runs/steps', 'Timeline'],
+  ['/projects/main/runs/broken', 'Why it ended'],
+  ['/projects/main/runs/steps/logs', 'step 3'],
+  ['/projects/main/runs/steps/metrics', 'CPU'],
+  ['/projects/main/runs/steps/events', 'Run submitted'],
+  ['/projects/main/runs/steps/configuration', 'The job, as it runs'],
+  ['/projects/main/runs/steps/inspect', 'run_spec'],
+  ['/projects/main/runs/nothing', 'There is no run nothing'],
+  ['/nowhere', 'There is no such page'],
+];
+
+/** Themes differ in their colours, and widths in what fits; everything else is checked once. */
+describe.each([
+  ['light', {}, []],
+  ['dark', {}, ['color-contrast']],
+  ['narrow', { viewport: NARROW }, ['target-size', 'label', 'link-name', 'button-name']],
+] as const)('accessibility, %s', (name, more, rules) => {
+  it('has no findings on any page', async () => {
+    const colorScheme = name === 'dark' ? 'dark' : 'light';
+    const v = await visitor('/runs', { colorScheme, ...more });
+    v.expectProblem(/400/);
+    const found: Record<string, string[]> = {};
+    const check = async (path: string) => {
+      const violations = await v.violations(rules);
+      if (violations.length > 0) found[path] = violations;
+      const wide = await v.page.evaluate<number>('document.body.scrollWidth - innerWidth');
+      if (wide > 0) found[path] = [...(found[path] ?? []), `${wide} px too wide`];
+    };
+    await v.page.getByLabel('Token').waitFor();
+    await check('sign in');
+    await v.signIn(installation.token());
+    for (const [path, shown] of PAGES) {
+      await v.navigate(path);
+      await v.page.getByText(shown).first().waitFor();
+      await check(path);
+    }
+    await v.page.keyboard.press('ControlOrMeta+k');
+    await v.page.getByRole('option').first().waitFor();
+    await check('palette');
+    expect(found).toEqual({});
+  });
+});
+
+/** Nothing can be painted before there is a body. */
+const THEME_WHEN_THE_BODY_APPEARS = `
+  new MutationObserver((changes, observer) => {
+    if (document.body === null) return;
+    observer.disconnect();
+    window.firstTheme = document.documentElement.dataset.theme;
+  }).observe(document, { childList: true, subtree: true });
+`;
+
+it('shows the saved theme from the first frame on', async () => {
+  const v = await visitor('/', { colorScheme: 'light' });
+  await v.page.evaluate("localStorage.setItem('dstack-theme', 'dark')");
+  await v.page.addInitScript({ content: THEME_WHEN_THE_BODY_APPEARS });
+  await v.page.reload();
+  expect(await v.page.evaluate('window.firstTheme')).toBe('dark');
+});

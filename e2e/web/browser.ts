@@ -1,0 +1,82 @@
+import AxeBuilder from '@axe-core/playwright';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+
+/** Debian's own; tests download no browser. */
+const CHROMIUM = '/usr/bin/chromium';
+
+export const WIDE = { width: 1440, height: 900 };
+export const NARROW = { width: 390, height: 844 };
+
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    args: ['--no-sandbox', '--disable-gpu', '--force-prefers-reduced-motion'],
+  });
+}
+
+/** Violations of the content security policy become errors of the console. */
+const REPORT_VIOLATIONS = `
+  document.addEventListener('securitypolicyviolation', (event) =>
+    console.error('policy:', event.violatedDirective, event.blockedURI, event.sourceFile));
+`;
+
+/** A user's browser profile; everything that goes wrong in its pages is collected. */
+export class Visitor {
+  readonly context: BrowserContext;
+  readonly page: Page;
+  /** Errors of the console, of scripts, of the content security policy, and failed calls. */
+  readonly problems: string[] = [];
+  readonly #url: string;
+  readonly #expected: RegExp[] = [];
+
+  private constructor(context: BrowserContext, page: Page, url: string) {
+    this.context = context;
+    this.page = page;
+    this.#url = url;
+    const note = (text: string) => {
+      if (!this.#expected.some((pattern) => pattern.test(text))) this.problems.push(text);
+    };
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) note(`console: ${message.text()}`);
+    });
+    page.on('pageerror', (error) => note(`script: ${error.message}`));
+    page.on('response', (response) => {
+      if (response.status() >= 400) note(`${response.status()} ${response.url()}`);
+    });
+  }
+
+  static async open(browser: Browser, url: string, options: object = {}): Promise<Visitor> {
+    const context = await browser.newContext({ viewport: WIDE, ...options });
+    await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: url });
+    const visitor = new Visitor(context, await context.newPage(), url);
+    await visitor.page.addInitScript({ content: REPORT_VIOLATIONS });
+    return visitor;
+  }
+
+  /** What the test provokes on purpose. */
+  expectProblem(...patterns: RegExp[]): void {
+    this.#expected.push(...patterns);
+  }
+
+  async navigate(path: string): Promise<void> {
+    await this.page.goto(this.#url + path);
+  }
+
+  async signIn(token: string): Promise<void> {
+    await this.page.getByLabel('Token').fill(token);
+    await this.page.getByRole('button', { name: 'Sign in' }).click();
+    await this.page.getByRole('main').waitFor();
+  }
+
+  /** Violations of WCAG 2.2 A and AA and of best practices, or only of the given rules, as short texts. */
+  async violations(rules: readonly string[] = []): Promise<string[]> {
+    // Otherwise each scan opens a page of its own for frames, of which there are none.
+    const axe = new AxeBuilder({ page: this.page }).setLegacyMode(true);
+    axe.options({ resultTypes: ['violations'] });
+    if (rules.length > 0) axe.withRules([...rules]);
+    const { violations } = await axe.analyze();
+    return violations.map(
+      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`,
+    );
+  }
+}

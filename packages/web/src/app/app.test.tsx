@@ -1,0 +1,110 @@
+import { ConnectionError, ResourceNotExistsError } from '@dstack/client';
+import { act, screen, waitFor, within } from '@testing-library/react';
+import { describe, expect, it } from 'vitest';
+import { SignInError } from '../data/session/session.ts';
+import { renderApp } from '../testing/render-app.tsx';
+import { aRun } from '../testing/runs.ts';
+
+const lost = new ConnectionError('http://x', 'POST /api/runs/list', null);
+
+describe('a page of somebody who is not signed in', () => {
+  it('asks for the token, and then shows the page of the address', async () => {
+    const { user, path } = await renderApp(
+      '/runs?q=train',
+      { listRuns: async () => [aRun('train')] },
+      { kind: 'signed-out', reason: 'none' },
+    );
+    await user.type(await screen.findByLabelText('Token'), 'secret');
+    await user.click(screen.getByRole('button', { name: 'Sign in' }));
+    await screen.findByRole('link', { name: 'train' });
+    expect(path()).toBe('/runs?q=train');
+  });
+
+  it('explains why a token was not accepted', async () => {
+    const signIn = async () => {
+      throw new SignInError('The server does not accept this token.');
+    };
+    const signedOut = { kind: 'signed-out', reason: 'ended' } as const;
+    const { user } = await renderApp('/', {}, signedOut, { signIn });
+    screen.getByText(/session has ended/);
+    await user.type(screen.getByLabelText('Token'), 'x{Enter}');
+    expect((await screen.findByRole('alert')).textContent).toContain('does not accept');
+  });
+});
+
+describe('a lost server', () => {
+  it('is reported, and what was loaded stays', async () => {
+    const { live } = await renderApp('/runs', { listRuns: async () => [aRun('train')] });
+    await screen.findByRole('link', { name: 'train' });
+    act(() => live.onState({ kind: 'offline', updatedAt: Date.now() - 12_000, retryAt: 0 }));
+    expect(screen.getByRole('alert').textContent).toContain('The server does not answer');
+    screen.getByRole('link', { name: 'train' });
+    act(() => live.onState({ kind: 'polling', updatedAt: Date.now() }));
+    expect(screen.queryByRole('alert')).toBeNull();
+  });
+
+  it('is an error of the list where nothing was loaded', async () => {
+    let answers = false;
+    const listRuns = async () => {
+      if (!answers) throw lost;
+      return [aRun('train')];
+    };
+    const { user } = await renderApp('/runs', { listRuns });
+    const alert = await screen.findByRole('alert');
+    expect(alert.textContent).toContain('The runs could not be loaded');
+    answers = true;
+    await user.click(within(alert).getByRole('button', { name: 'Try again' }));
+    await screen.findByRole('link', { name: 'train' });
+  });
+});
+
+describe('addresses that lead nowhere', () => {
+  it('are reported inside of the frame', async () => {
+    await renderApp('/nonsense', {});
+    await screen.findByText('There is no such page');
+    screen.getByRole('navigation', { name: 'Sections' });
+  });
+
+  it('name the run that does not exist', async () => {
+    const answer = { request: '', status: 400, code: 'resource_not_exists', fields: [] };
+    const get = async () => {
+      throw new ResourceNotExistsError('Run not found', { ...answer, body: null, requestId: 'r1' });
+    };
+    await renderApp('/projects/main/runs/old', { project: () => ({ runs: { get } }) });
+    const alert = await screen.findByRole('alert');
+    expect(alert.textContent).toContain('There is no run old');
+    expect(alert.textContent).toContain('resource_not_exists · r1');
+  });
+});
+
+describe('the command palette', () => {
+  it('opens by keyboard, finds a run and goes there', async () => {
+    const { user, path } = await renderApp('/runs', {
+      listRuns: async () => [aRun('train'), aRun('serve')],
+      project: () => ({
+        runs: { get: async () => aRun('serve') },
+        logs: { stream: async function* () {} },
+      }),
+    });
+    await screen.findByRole('link', { name: 'train' });
+    await user.keyboard('{Control>}k{/Control}');
+    const input = await screen.findByRole('combobox', { name: 'Search or jump to' });
+    await user.type(input, 'serv');
+    await screen.findByRole('option', { name: /serve/ });
+    await user.keyboard('{Enter}');
+    await waitFor(() => expect(path()).toBe('/projects/main/runs/serve'));
+  });
+});
+
+it('moves the focus to the content after a navigation', async () => {
+  const { user } = await renderApp('/runs', {
+    listRuns: async () => [aRun('train')],
+    project: () => ({
+      runs: { get: async () => aRun('train') },
+      logs: { stream: async function* () {} },
+    }),
+  });
+  await user.click(await screen.findByRole('link', { name: 'train' }));
+  await screen.findByRole('heading', { level: 1, name: /train/ });
+  await waitFor(() => expect(document.activeElement?.closest('main')).not.toBeNull());
+});

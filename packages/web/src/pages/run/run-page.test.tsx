@@ -1,0 +1,140 @@
+import { ResourceNotExistsError } from '@dstack/client';
+import type { Explanation, Run } from '@dstack/contract/wire';
+import { act, screen, waitFor, within } from '@testing-library/react';
+import { describe, expect, it } from 'vitest';
+import { renderApp } from '../../testing/render-app.tsx';
+import { aRun } from '../../testing/runs.ts';
+
+const encode = (text: string) => new TextEncoder().encode(text);
+
+function world(path: string, get: () => Run, output = '', more: object = {}) {
+  const applied: unknown[] = [];
+  const app = renderApp(path, {
+    project: () => ({
+      runs: {
+        get: async () => get(),
+        stop: async () => {},
+        apply: async (plan: { run_spec: Run['run_spec'] }) => {
+          applied.push(plan);
+          return aRun(plan.run_spec.run_name ?? '');
+        },
+      },
+      logs: {
+        stream: async function* () {
+          const bytes = encode(output);
+          if (bytes.length > 0) yield { bytes, end: bytes.length };
+        },
+      },
+      ...more,
+    }),
+  });
+  return app.then((rendered) => ({ ...rendered, applied }));
+}
+
+describe('the output of a job', () => {
+  it('is text, whatever it contains', async () => {
+    const output = '<img src=x onerror=alert(1)>\n\x1b[31mred\x1b[0m \u202egnp.exe\n';
+    await world('/projects/main/runs/train/logs', () => aRun('train'), output);
+    const log = await screen.findByRole('region', { name: 'Output of train-0-0' });
+    within(log).getByText('<img src=x onerror=alert(1)>');
+    expect(log.querySelector('img')).toBeNull();
+    expect(within(log).getByText('red').style.color).toBe('var(--ansi-1)');
+    within(log).getByText(/⟨U\+202E⟩gnp\.exe/);
+  });
+
+  it('is searched while the reader types', async () => {
+    const output = 'epoch 1\nloss 2\nEpoch 2\n';
+    const { user } = await world('/projects/main/runs/train/logs', () => aRun('train'), output);
+    await screen.findByText('loss 2');
+    await user.keyboard('/');
+    await user.keyboard('epoch{Enter}');
+    await screen.findByText('1 of 2');
+    await user.keyboard('{Enter}');
+    await screen.findByText('2 of 2');
+    expect(document.querySelectorAll('mark')).toHaveLength(2);
+  });
+
+  it('is that of the attempt in the address', async () => {
+    const run = aRun('train');
+    const [job] = run.jobs;
+    const again = { ...job!.job_submissions[0]!, id: 'second', submission_num: 1 };
+    const both = { ...job!, job_submissions: [...job!.job_submissions, again] };
+    await world(
+      '/projects/main/runs/train/logs?attempt=1',
+      () => ({ ...run, jobs: [both] }),
+      'x\n',
+    );
+    const picker = await screen.findByRole('combobox', { name: 'Attempt' });
+    expect(picker.textContent).toContain('Attempt 1');
+  });
+});
+
+describe('a run that waits', () => {
+  it('is explained, with what would help', async () => {
+    const explanation = {
+      subject: { kind: 'run', name: 'train', id: 'x', project_name: 'main', status: 'submitted' },
+      state: 'waiting',
+      summary: 'Run train waits: fleet a is at capacity.',
+      since: null,
+      until: null,
+      attempt: null,
+      position: 3,
+      ahead: [{ run: 'first', project: null, priority: null, since: null, keeps: 'a' }],
+      reasons: [],
+      parts: [],
+      considered: [],
+      fixes: [{ text: 'Raise nodes.max', command: 'dstack apply -f fleet.yml', value: null }],
+      events: [],
+      waiting_for: 'nodes.max',
+    } as unknown as Explanation;
+    await world(
+      '/projects/main/runs/train',
+      () => aRun('train', { status: 'submitted', status_message: 'submitted' }),
+      '',
+      { explain: async () => explanation },
+    );
+    await screen.findByText('Run train waits: fleet a is at capacity.');
+    screen.getByText('place 3 in the queue');
+    screen.getByText('Before it: first (keeps room in a)');
+    screen.getByText('dstack apply -f fleet.yml');
+  });
+});
+
+it('announces a change of the status', async () => {
+  let run = aRun('train');
+  const { live } = await world('/projects/main/runs/train', () => run);
+  await screen.findByRole('heading', { level: 1, name: /train/ });
+  run = aRun('train', { status: 'terminating', status_message: 'terminating' });
+  act(() => live.onGap());
+  await screen.findByText('train: Terminating');
+});
+
+it('stays readable when the run is deleted meanwhile', async () => {
+  let isDeleted = false;
+  const answer = { request: '', status: 400, code: 'resource_not_exists', fields: [] };
+  const { live } = await world('/projects/main/runs/train', () => {
+    if (isDeleted)
+      throw new ResourceNotExistsError('Run not found', { ...answer, body: null, requestId: null });
+    return aRun('train');
+  });
+  await screen.findByRole('heading', { level: 1, name: /train/ });
+  isDeleted = true;
+  act(() => live.onGap());
+  await screen.findByText(/This run was deleted/);
+  screen.getByRole('heading', { level: 1, name: /train/ });
+});
+
+it('submits the same configuration again under the given name', async () => {
+  const done = aRun('train', { status: 'done', status_message: 'done' });
+  const { user, applied } = await world('/projects/main/runs/train', () => done);
+  await user.click(await screen.findByRole('button', { name: 'Run again' }));
+  const name = await screen.findByRole('textbox', { name: 'Name' });
+  await user.clear(name);
+  await user.type(name, 'train-2');
+  await user.click(screen.getByRole('button', { name: 'Submit' }));
+  await waitFor(() => expect(applied).toHaveLength(1));
+  expect(applied[0]).toMatchObject({
+    run_spec: { run_name: 'train-2', configuration: { type: 'task', name: 'train-2' } },
+    current_resource: null,
+  });
+});

@@ -1,0 +1,104 @@
+import { ConnectionError } from '@dstack/client';
+import { act, screen, waitFor, within } from '@testing-library/react';
+import { expect, it } from 'vitest';
+import { renderApp } from '../../testing/render-app.tsx';
+import { aRun } from '../../testing/runs.ts';
+
+const stopped: { project: string; names: readonly string[]; abort: boolean }[] = [];
+
+function world(path: string, runs = [aRun('train'), aRun('chat', { user: 'grace' })]) {
+  stopped.length = 0;
+  return renderApp(path, {
+    listRuns: async () => runs,
+    project: (project) => ({
+      runs: {
+        stop: async (names: readonly string[], abort: boolean) => {
+          stopped.push({ project, names, abort });
+        },
+      },
+    }),
+  });
+}
+const names = () =>
+  within(screen.getByRole('table', { name: 'Runs' }))
+    .getAllByRole('link')
+    .map(({ textContent }) => textContent);
+
+it('filters while the reader types, and keeps the filter in the address', async () => {
+  const { user, path } = await world('/runs');
+  await screen.findByRole('link', { name: 'train' });
+  await user.keyboard('/');
+  await user.keyboard('grace');
+  await waitFor(() => expect(names()).toEqual(['chat']));
+  expect(path()).toBe('/runs?q=grace');
+});
+
+it('offers to clear filters that nothing matches', async () => {
+  const { user } = await world('/runs?q=nothing&status=failed');
+  await user.click(await screen.findByRole('button', { name: 'Clear the filters' }));
+  expect(await screen.findByRole('link', { name: 'train' })).toBeDefined();
+});
+
+it('teaches how to submit the first run', async () => {
+  await world('/runs', []);
+  await screen.findByText('No runs yet');
+  screen.getByText('dstack apply -f .dstack.yml');
+});
+
+it('stops what is selected after naming it, one request for each project', async () => {
+  const runs = [
+    aRun('train'),
+    aRun('chat', { project_name: 'team' }),
+    aRun('old', { status: 'done', status_message: 'done' }),
+  ];
+  const { user } = await world('/runs', runs);
+  await user.click(await screen.findByRole('checkbox', { name: /Select all/ }));
+  screen.getByText('3 runs selected');
+  await user.click(screen.getByRole('button', { name: 'Stop' }));
+  const dialog = await screen.findByRole('dialog', { name: 'Stop 2 runs?' });
+  within(dialog).getByText('team/chat');
+  within(dialog).getByText('1 selected run is left as it is.');
+  expect(stopped).toEqual([]);
+  await user.click(within(dialog).getByRole('button', { name: 'Stop' }));
+  await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+  expect(stopped).toEqual([
+    { project: 'main', names: ['train'], abort: false },
+    { project: 'team', names: ['chat'], abort: false },
+  ]);
+});
+
+it('moves between rows by keyboard', async () => {
+  const { user } = await world('/runs');
+  const first = await screen.findByRole('link', { name: 'train' });
+  first.focus();
+  await user.keyboard('j');
+  await waitFor(() => expect(document.activeElement?.textContent).toBe('chat'));
+  await user.keyboard('k');
+  await waitFor(() => expect(document.activeElement?.textContent).toBe('train'));
+});
+
+it('shows a new run and a changed status without a reload', async () => {
+  const runs = [aRun('train')];
+  const { live } = await world('/runs', runs);
+  await screen.findByRole('link', { name: 'train' });
+  runs.unshift(aRun('fresh', { status: 'submitted', status_message: 'submitted' }));
+  runs[1] = aRun('train', { status: 'terminating', status_message: 'terminating' });
+  act(() => live.onGap());
+  await screen.findByRole('link', { name: 'fresh' });
+  await screen.findByText('Terminating');
+});
+
+it('stays as it is while a refresh fails', async () => {
+  let fails = false;
+  const { live } = await renderApp('/runs', {
+    listRuns: async () => {
+      if (fails) throw new ConnectionError('http://x', 'POST /api/runs/list', null);
+      return [aRun('train')];
+    },
+  });
+  await screen.findByRole('link', { name: 'train' });
+  fails = true;
+  act(() => live.onGap());
+  await new Promise((resolve) => setImmediate(resolve));
+  screen.getByRole('link', { name: 'train' });
+});
