@@ -53,6 +53,8 @@ describe('the first load of a page', () => {
 it('requests nothing from other servers', () => {
   const styles = [...filesOf(['index.html', ...pages], 'css')];
   for (const file of ['index.html', 'theme.js', ...styles]) {
-    expect(readFileSync(join(dist, file), 'utf8')).not.toMatch(/(src|href)="?https?:|url\("?https?:/);
+    expect(readFileSync(join(dist, file), 'utf8')).not.toMatch(
+      /(src|href)="?https?:|url\("?https?:/,
+    );
   }
 });

@@ -7,7 +7,7 @@ import { aRun } from '../testing/runs.ts';
 
 const lost = new ConnectionError('http://x', 'POST /api/runs/list', null);
 
-describe('a page of somebody who is not signed in', () => {
+describe('a page without a signed-in user', () => {
   it('asks for the token, and then shows the page of the address', async () => {
     const { user, path } = await renderApp(
       '/runs?q=train',

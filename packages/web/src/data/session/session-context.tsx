@@ -30,6 +30,6 @@ export function useClient(): Client {
 /** The signed-in user. Pages are only shown while there is one. */
 export function useUser(): SessionUser {
   const state = useSessionState();
-  if (state.kind !== 'signed-in') throw new Error('nobody is signed in');
+  if (state.kind !== 'signed-in') throw new Error('no user is signed in');
   return state.user;
 }

@@ -88,7 +88,7 @@ export function createSession({ url, keys, connect }: SessionOptions): BrowserSe
     });
     return asking;
   };
-  // Another tab has signed out, or in as somebody else.
+  // Another tab has signed out, or in as another user.
   keys.onChange(() => void check());
   return {
     get state() {

@@ -3,12 +3,12 @@ const JOIN_MS = 250;
 /** More than this many at once are counted, not read. */
 const MOST = 3;
 
-export interface Timers {
+export interface AnnouncementTimers {
   readonly set: (run: () => void, ms: number) => unknown;
   readonly clear: (timer: unknown) => void;
 }
 
-const TIMERS: Timers = {
+const BROWSER_TIMERS: AnnouncementTimers = {
   set: (run, ms) => setTimeout(run, ms),
   clear: (timer) => clearTimeout(timer as number),
 };
@@ -16,12 +16,12 @@ const TIMERS: Timers = {
 /** Joins bursts of announcements. The same text twice is read twice. */
 export class AnnouncementQueue {
   readonly #show: (text: string) => void;
-  readonly #timers: Timers;
+  readonly #timers: AnnouncementTimers;
   #waiting: string[] = [];
   #timer: unknown = null;
   #last = '';
 
-  constructor(show: (text: string) => void, timers: Timers = TIMERS) {
+  constructor(show: (text: string) => void, timers: AnnouncementTimers = BROWSER_TIMERS) {
     this.#show = show;
     this.#timers = timers;
   }
