@@ -29,7 +29,7 @@ export function explanationTitle(state: ExplainState): string {
   }
 }
 
-export interface Candidate {
+export interface FleetCandidate {
   readonly fleet: string;
   readonly verdict: ExplainVerdict;
   readonly text: string;
@@ -38,7 +38,7 @@ export interface Candidate {
 }
 
 /** The rows of `considered` by fleet; rows without a fleet belong to no candidate and come last. */
-export function groupedCandidates(considered: readonly Considered[]): readonly Candidate[] {
+export function groupedCandidates(considered: readonly Considered[]): readonly FleetCandidate[] {
   const groups = Map.groupBy(considered, ({ fleet }) => fleet ?? 'Backends');
   return [...groups].map(([fleet, rows]) => {
     const whole = rows.find(({ kind }) => kind === 'fleet');
