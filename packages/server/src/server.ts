@@ -13,6 +13,7 @@ import { createLogger, type Logger } from './logging.ts';
 import { makeServerDir } from './server-dir.ts';
 import { type CommandLineSettings, compileSettings, type ServerSettings } from './settings.ts';
 import { StartError } from './start-error.ts';
+import { variableWarnings } from './variable-warnings.ts';
 
 export interface RunningServer {
   /** URL for clients, `http://127.0.0.1:3000`. */
@@ -83,6 +84,7 @@ async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<
     const warnings = [
       encryptionWarning(keys, settings.configDisabled),
       await checkAdminToken(store, settings),
+      ...variableWarnings(env),
     ];
     const { main, url, local } = await assemble({ settings, log, config, store, env, closing });
     return {
