@@ -86,7 +86,7 @@ describe.skipIf(missing !== undefined)('attaching to a run', () => {
     expect(words).toContain(join(home.home, '.dstack', 'ssh', 'web.control.sock'));
     expect(words.some((word) => /^localhost:\d+:localhost:10999$/.test(word))).toBe(true);
     attached.pressCtrlC();
-    expect(await attached.end()).toBe(130);
+    expect(await attached.end()).toBe(0);
     expect(attached.text).toContain('Detached');
     expect([hosts(), tunnels()]).toEqual(['', []]);
   });
@@ -101,7 +101,7 @@ describe.skipIf(missing !== undefined)('attaching to a run', () => {
     const third = terminal('attach', 'web');
     expect(await forwarded(third)).toBe(url);
     third.pressCtrlC();
-    expect(await third.end()).toBe(130);
+    expect(await third.end()).toBe(0);
     expect(await status(url)).toBe(200);
     first.pressCtrlC();
     await first.end();
@@ -135,7 +135,7 @@ describe.skipIf(missing !== undefined)('attaching to a run', () => {
     expect(seen).toEqual(seen.map((_, i) => i + 1));
     attached.pressCtrlC();
     // With --yes there are no questions.
-    expect(await attached.end()).toBe(130);
+    expect(await attached.end()).toBe(0);
     await home.ok('stop', 'ticks', '-x', '-y');
   });
 
@@ -203,7 +203,7 @@ describe.skipIf(missing !== undefined)('attaching to a run', () => {
     attached.pressCtrlC();
     await attached.until(/before detaching/);
     attached.type('n\r');
-    expect(await attached.end()).toBe(130);
+    expect(await attached.end()).toBe(0);
     expect(attached.text).toContain('Detached');
     expect(isRunning(await untilRun(home, 'asked', () => true))).toBe(true);
   });
@@ -231,11 +231,11 @@ describe.skipIf(missing !== undefined)('attaching to a run', () => {
     const attached = terminal('attach', 'web');
     await attached.until(DETACH);
     await home.ok('stop', 'web', '-x', '-y');
-    expect(await attached.end()).toBe(1);
+    expect(await attached.end()).toBe(130);
     await untilRun(home, 'web', isFinished);
     expect([hosts(), tunnels()]).toEqual(['', []]);
     const over = await home.dstack(['attach', 'web', '--logs']);
-    expect(over.code).toBe(1);
+    expect(over.code).toBe(130);
     expect(over.stdout).toContain(`at http://localhost:${port}/`);
     expect(over.stderr).toContain('Aborted');
   });
@@ -244,7 +244,7 @@ describe.skipIf(missing !== undefined)('attaching to a run', () => {
     const yaml = `type: task\nname: barren\ncommands: [env]\nenv: {A: "\${{ secrets.none }}"}\nresources: {gpu: 0}\n`;
     const file = configuration(home, 'barren.dstack.yml', yaml);
     const early = await home.dstack(['apply', '-f', file, '-y']);
-    expect(early.code).toBe(1);
+    expect(early.code).toBe(3);
     expect(early.stderr).toMatch(/Secret none does not exist[\s\S]*dstack secret set none/);
     await home.ok('secret', 'set', 'none', 'x');
     await home.ok('apply', '-f', file, '-y');
@@ -256,7 +256,8 @@ describe.skipIf(missing !== undefined)('attaching to a run', () => {
     const task = { type: 'task', name: 'stillborn', commands: ['env'], env, resources };
     const spec = { run_name: 'stillborn', configuration: task, profile: { name: 'default' } };
     await home.api('/api/project/main/runs/apply', { plan: { run_spec: spec }, force: false });
-    expect(await home.ok('logs', 'stillborn', '-f')).toBe('');
+    const logs = await home.dstack(['logs', 'stillborn', '-f']);
+    expect([logs.code, logs.stdout]).toEqual([1, '']);
     const end = await home.dstack(['attach', 'stillborn', '--logs']);
     expect(end.code).toBe(1);
     expect(end.stderr).toContain('Secrets interpolation error');

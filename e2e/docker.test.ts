@@ -78,7 +78,7 @@ describe.skipIf(missing !== null)('a task in a container on the server’s machi
     expect(stdout).toMatch(/docker/i);
     expect(stdout).not.toContain('local-process');
     expect(stdout).toContain('hello hello on hello');
-    expect(code).toBe(1);
+    expect(code).toBe(5);
     const run = await showRun(home, 'hello');
     expect(run.latest_job_submission).toMatchObject({ status: 'failed', exit_status: 5 });
     const events = await home.api<{ message: string }[]>('/api/events/list', {

@@ -88,7 +88,7 @@ describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
     await submit(one, 'shared', counting(60, 0.02));
     const { code, stdout } = await two.dstack(['attach', 'shared', '--logs']);
     expect(stdout.match(/^line \d+/gm)).toHaveLength(60);
-    expect(code).toBe(1);
+    expect(code).toBe(3);
     expect(await untilRun(one, 'shared', isFinished)).toMatchObject({
       latest_job_submission: { exit_status: 3 },
     });

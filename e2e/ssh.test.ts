@@ -56,7 +56,7 @@ describe.skipIf(missing !== null)('a run by ssh', () => {
 
   it('reports that there is no such run', async () => {
     const { code, stderr } = await home.dstack(['ssh', 'nobody', '--', 'true']);
-    expect(code).toBe(1);
+    expect(code).toBe(3);
     expect(stderr).toContain('nobody');
   });
 });

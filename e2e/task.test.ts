@@ -40,7 +40,7 @@ describe('a task on the server’s machine', () => {
     const file = configuration(home, 'no.dstack.yml', hello.replaceAll('hello', 'declined'));
     const { code } = await home.dstack(['apply', '-f', file], { input: 'n\n' });
     expect(code).toBe(0);
-    expect((await home.dstack(['run', 'get', 'declined', '--json'])).code).toBe(1);
+    expect((await home.dstack(['run', 'get', 'declined', '--json'])).code).toBe(3);
   });
 
   it('requires --yes when no user can answer', async () => {
@@ -59,6 +59,9 @@ describe('a task on the server’s machine', () => {
       latest_job_submission: { exit_status: 7, status_message: 'exited (7)' },
     });
     expect(await home.ok('logs', 'failing')).toContain('before');
+    for (const command of [['wait'], ['attach', '--logs'], ['logs', '-f']]) {
+      expect((await home.dstack([...command, 'failing'])).code).toBe(7);
+    }
   });
 
   it('ends at once when it is stopped and its process obeys', async () => {

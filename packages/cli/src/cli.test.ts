@@ -65,7 +65,7 @@ test('secrets are read from the input, shown only when asked for, and deleted', 
   expect((await runCommand(['secret'], { env })).out).toBe(' NAME  VALUE\n tok   ******\n');
   expect((await runCommand(['secret', 'get', 'tok'], { env })).out).toContain(' tok   v');
   const deleted = await runCommand(['secret', 'delete', 'x', '-y'], { env });
-  expect([deleted.code, deleted.err.split('\n')[0]]).toEqual([1, 'error: Secret x does not exist']);
+  expect([deleted.code, deleted.err.split('\n')[0]]).toEqual([3, 'error: Secret x does not exist']);
 });
 
 test('set prints the notes of the server on a secret', async () => {
@@ -103,7 +103,7 @@ test('tokens of programs are created, printed once, listed and revoked', async (
     ' ci    read   ann  2026-12-23 15:00 UTC  -',
   );
   const deleted = await runCommand(['token', 'delete', 'x', '-y'], { env });
-  expect([deleted.code, deleted.err.split('\n')[0]]).toEqual([1, 'error: Token x does not exist']);
+  expect([deleted.code, deleted.err.split('\n')[0]]).toEqual([3, 'error: Token x does not exist']);
 });
 
 test('exports and imports are listed from either form of the answer', async () => {
@@ -208,7 +208,7 @@ test('delete -f deletes what the file describes', () =>
       'Exiting...',
     );
     expect((await runCommand(['delete', '-y'], options)).err).toContain('Fleet f deleted');
-    expect((await runCommand(['delete', '-y'], options)).code).toBe(1);
+    expect((await runCommand(['delete', '-y'], options)).code).toBe(3);
   }));
 
 test('a run that has not ended is not deleted, and the error names the command that stops it', () =>
@@ -240,9 +240,10 @@ test('validate needs no server', () =>
 
 test.each([
   ['done', 'done', 0],
-  ['done', 'failed', 1],
+  ['done', 'failed', 3],
   ['running', 'running', 0],
-  ['running', 'failed', 1],
+  ['running', 'failed', 3],
+  // The program of the recorded run has ended with 3.
 ])('wait --for %s ends with %s: exit code %i', async (state, status, code) => {
   const run = await recordedAnswer<object>('run-get-failed', `${BASE}/runs/get`);
   const fake = await startFakeServer({

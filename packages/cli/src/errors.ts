@@ -1,8 +1,17 @@
 /**
- * Exit codes: 0 done (also: declined at a question), 1 failed, 2 wrong usage (also: the input ended
- * at a question), 130 interrupted.
+ * Exit codes: 0 done (also: declined at a question, detached), 1 failed, 2 wrong usage (also: the
+ * input ended at a question), 3 not found, 4 not allowed, 5 no capacity, 130 interrupted (also: the
+ * run was stopped). Commands that wait for the end of a run use the exit code of its program.
  */
-export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  notFound: 3,
+  notAllowed: 4,
+  noCapacity: 5,
+  interrupted: 130,
+} as const;
 
 export interface CliErrorParts {
   /** One line: the reason. */

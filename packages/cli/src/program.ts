@@ -55,7 +55,8 @@ Global options (anywhere on the line):
   --debug            show stack traces of failures`;
 
 export const EXIT_CODE_HELP = `
-Exit codes: 0 done, 1 failed, 2 wrong usage or no answer, 130 interrupted`;
+Exit codes: 0 done, 1 failed, 2 wrong usage or no answer, 3 not found, 4 not allowed,
+            5 no capacity, 130 interrupted; of a run that was waited for: that of its program`;
 
 /** The help of `dstack` alone; it needs no command to be loaded. */
 export function overview(): string {

@@ -98,6 +98,7 @@ function accessDenied(error: Error): CliError {
   const text = error.message.replace(/^access denied(: )?/i, '');
   const [why = '', ...more] = text.split('; ');
   return new CliError('Access denied', {
+    exitCode: EXIT.notAllowed,
     why: why || error.message,
     next: more.join('; ') || 'ask an admin of the project for the permission',
     cause: error,
@@ -114,6 +115,7 @@ function apiFailed(error: InstanceType<ClientModule['ApiError']>, client: Client
     const isToken = /^(invalid token|not authenticated)/i.test(error.message);
     return isToken
       ? new CliError('The server does not accept your token', {
+          exitCode: EXIT.notAllowed,
           why: answer,
           next: 'dstack project add --name PROJECT --url URL --token TOKEN',
           cause: error,
@@ -131,6 +133,7 @@ function apiFailed(error: InstanceType<ClientModule['ApiError']>, client: Client
     const [, name] = /\/api\/projects?\/([^/]+)\//.exec(error.request) ?? [];
     const project = name === undefined ? 'this project' : `project ${decodeURIComponent(name)}`;
     return new CliError(`The server does not have ${project}`, {
+      exitCode: EXIT.notFound,
       why: answer,
       next: 'correct --project or DSTACK_PROJECT (dstack project list)',
       cause: error,
@@ -138,7 +141,9 @@ function apiFailed(error: InstanceType<ClientModule['ApiError']>, client: Client
   }
   if (error instanceof client.BadRequestError) {
     const next = nextStepAfter(error.message) ?? undefined;
-    return new CliError(error.message, { next, cause: error });
+    const isMissing = error instanceof client.ResourceNotExistsError;
+    const exitCode = isMissing ? EXIT.notFound : EXIT.failed;
+    return new CliError(error.message, { exitCode, next, cause: error });
   }
   if (error instanceof client.ValidationError) {
     return new CliError('The server does not accept the request', {

@@ -1,4 +1,4 @@
-import { CliError } from './errors.ts';
+import { CliError, EXIT } from './errors.ts';
 
 /** Runs `get`; throws a `CliError` with the next step if the entity does not exist. */
 export async function orNotFound<T>(what: string, next: string, get: () => Promise<T>): Promise<T> {
@@ -7,7 +7,7 @@ export async function orNotFound<T>(what: string, next: string, get: () => Promi
   } catch (error) {
     const { ResourceNotExistsError } = await import('@dstack/client');
     if (!(error instanceof ResourceNotExistsError)) throw error;
-    throw new CliError(`${what} does not exist`, { next, cause: error });
+    throw new CliError(`${what} does not exist`, { exitCode: EXIT.notFound, next, cause: error });
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Connection } from '../context.ts';
-import { CliError } from '../errors.ts';
+import { CliError, EXIT } from '../errors.ts';
 import type { ApplicableRun } from './types.ts';
 
 const REFERENCE = /\$\{\{\s*secrets\.([A-Za-z_][\w]*)\s*\}\}/g;
@@ -33,6 +33,7 @@ export async function requireSecrets(
   const missing = known && names.filter((name) => !known.some((secret) => secret.name === name));
   if (!missing?.length) return;
   throw new CliError(`Secret ${missing.join(', ')} does not exist`, {
+    exitCode: EXIT.notFound,
     why: `the configuration uses it, and project ${connection.project.name} has no such secret`,
     next: `dstack secret set ${missing[0]} (reads the value from the input)`,
   });

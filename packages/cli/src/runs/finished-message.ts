@@ -1,6 +1,7 @@
-import { isJobAborted, isJobFailed, isRunDone, isRunFailed } from '@dstack/contract/status';
-import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
+import { isRunDone, isRunFailed } from '@dstack/contract/status';
+import type { JobSubmission, Run } from '@dstack/contract/wire';
 import type { Paint } from '../terminal/style.ts';
+import { decisiveJob } from './run-outcome.ts';
 import { currentSubmission } from './run-status.ts';
 
 /**
@@ -19,15 +20,6 @@ export function finishedMessage(run: Run, paint: Paint): string {
   const hint = nextStep(run, submission);
   if (hint) lines.push(hint);
   return lines.join('\n');
-}
-
-function decisiveJob(run: Run): Job | undefined {
-  const failed = run.jobs.filter((job) => {
-    const status = currentSubmission(job)?.status;
-    return status !== undefined && (isJobFailed(status) || isJobAborted(status));
-  });
-  const cause = failed.find((job) => currentSubmission(job)?.exit_status);
-  return cause ?? failed[0] ?? run.jobs[0];
 }
 
 function nextStep(run: Run, submission: JobSubmission | undefined): string | null {

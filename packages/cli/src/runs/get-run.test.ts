@@ -20,7 +20,7 @@ test.each([
     });
     const { code, err } = await runCommand(['logs', name], { env: serverEnv(server.url) });
     expect([code, err]).toEqual([
-      1,
+      3,
       `error: Run ${name} does not exist\n  why:  project main has no such run\n  next: ${next}\n`,
     ]);
   },

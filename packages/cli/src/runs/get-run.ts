@@ -1,7 +1,7 @@
 import type { RunReference } from '@dstack/client';
 import type { Run } from '@dstack/contract/wire';
 import type { Connection } from '../context.ts';
-import { CliError } from '../errors.ts';
+import { CliError, EXIT } from '../errors.ts';
 import { closest } from '../nearest.ts';
 
 /** The latest run of that name, or the run with that id. */
@@ -15,6 +15,7 @@ export async function findRun(connection: Connection, run: string | RunReference
     const name = 'id' in reference ? reference.id : reference.run_name;
     const similar = await similarName(connection, name);
     throw new CliError(`Run ${name} does not exist`, {
+      exitCode: EXIT.notFound,
       why: `project ${connection.project.name} has no such run`,
       next: similar === null ? 'dstack ps --all' : `did you mean ${similar}? (dstack ps --all)`,
       cause: error,

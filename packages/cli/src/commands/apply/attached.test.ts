@@ -47,7 +47,7 @@ test('an attached run shows its phases, streams its output and ends with its res
   });
 });
 
-test('a failed run ends with exit code 1 and prints the reason', async () => {
+test('a failed run ends with the exit code of its program and prints the reason', async () => {
   const run = await attachedRun();
   const fake = await startFakeServer({
     ...(await recordedRoutes('apply-d')),
@@ -55,7 +55,7 @@ test('a failed run ends with exit code 1 and prints the reason', async () => {
     [`GET ${BASE}/logs/stream`]: { events: [LOG_END] },
   });
   const { code, err } = await apply(TASK, ['-y'], fake);
-  expect(code).toBe(1);
+  expect(code).toBe(3);
   expect(err).toContain('Exited (3)');
   expect(err).toContain('dstack logs -d cdd080');
 });
@@ -117,14 +117,17 @@ test('a run that found no machine is not announced as provisioned', async () => 
 test('a run that ends without a machine prints only its end', async () => {
   const failed = withStatus(await attachedRun(), 'failed', 'failed', 'no capacity');
   const submission = failed.jobs[0]?.job_submissions.at(-1);
-  if (submission) submission.job_provisioning_data = null;
+  if (submission) {
+    const reason = { termination_reason: 'failed_to_start_due_to_no_capacity' };
+    Object.assign(submission, { job_provisioning_data: null, exit_status: null, ...reason });
+  }
   const fake = await startFakeServer({
     ...(await recordedRoutes('apply-d')),
     [`GET ${BASE}/runs/watch`]: inTurn(failed),
   });
   const { err, code } = await apply(TASK, ['-y'], fake);
   expect(err).not.toContain('provisioning completed');
-  expect([err.includes('No capacity'), code]).toEqual([true, 1]);
+  expect([err.includes('No capacity'), code]).toEqual([true, 5]);
 });
 
 test('on a server without streams the run and its logs are polled', async () => {
@@ -177,4 +180,19 @@ test('Ctrl-C asks, and "yes" stops the run', async () => {
   expect(err.endsWith('Stopped\n')).toBe(true);
   expect(code).toBe(130);
   expect(fake.bodyOf(`${BASE}/runs/stop`)).toEqual({ runs_names: ['cdd080'], abort: false });
+});
+
+test('--json contains the origin of the exit code', async () => {
+  const run = await attachedRun();
+  const fake = await startFakeServer({
+    ...(await recordedRoutes('apply-d')),
+    [`GET ${BASE}/runs/watch`]: { events: [runEvent(run)], open: true },
+    [`GET ${BASE}/logs/stream`]: { events: [LOG_END] },
+  });
+  const { code, out } = await apply(TASK, ['-y', '--json'], fake);
+  expect(code).toBe(3);
+  expect(JSON.parse(out)).toMatchObject({
+    status: 'failed',
+    exit: { code: 3, source: 'container' },
+  });
 });

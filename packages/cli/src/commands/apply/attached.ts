@@ -1,11 +1,12 @@
 import { errorMessage } from '@dstack/contract/error-message';
-import { isJobFinished, isRunDone, isRunFailed, isRunFinished } from '@dstack/contract/status';
+import { isJobFinished, isRunFailed, isRunFinished } from '@dstack/contract/status';
 import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../../context.ts';
 import { EXIT } from '../../errors.ts';
 import type { InterruptSignal } from '../../interrupts.ts';
 import { finishedMessage } from '../../runs/finished-message.ts';
 import { nodesBeside, streamNodes } from '../../runs/node-output.ts';
+import { outcomeOf } from '../../runs/run-outcome.ts';
 import {
   currentSubmission,
   hasStarted,
@@ -37,14 +38,15 @@ export async function followRun(run: Run, input: FollowInput, cli: Cli): Promise
   const name = run.run_spec.run_name ?? '';
   try {
     const final = await follow(name, input, attention.signal, cli);
-    if (input.options.json) cli.io.json(final);
-    cli.setExitCode(isRunDone(final.status) ? EXIT.done : EXIT.failed);
+    const outcome = outcomeOf(final);
+    if (input.options.json) cli.io.json({ ...final, exit: outcome });
+    cli.setExitCode(outcome.code);
   } catch (error) {
     if (!attention.signal.aborted) throw error;
     release();
     // The sender of SIGTERM does not answer questions.
-    if (!terminated) await askAndStop(name, input, cli);
-    cli.setExitCode(EXIT.interrupted);
+    const wasStopped = terminated || (await askAndStop(name, input, cli));
+    if (wasStopped) cli.setExitCode(EXIT.interrupted);
   } finally {
     release();
   }

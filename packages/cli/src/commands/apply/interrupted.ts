@@ -8,17 +8,17 @@ import type { FollowInput } from './follow-input.ts';
 
 /**
  * After Ctrl-C in an attached run, asks whether to stop it (with `--yes` the run continues without
- * asking). While the run stops, another Ctrl-C aborts it.
+ * asking). While the run stops, another Ctrl-C aborts it. Returns whether the run was stopped.
  */
 export async function askAndStop(
   name: string,
   { connection, options }: FollowInput,
   cli: Cli,
-): Promise<void> {
+): Promise<boolean> {
   cli.io.endLine();
   if (options.yes || !(await wantsStop(name, cli))) {
     cli.io.info(`Detached (dstack attach ${name}, dstack stop ${name})`);
-    return;
+    return false;
   }
   let aborted = false;
   const release = cli.onInterrupt(() => {
@@ -36,6 +36,7 @@ export async function askAndStop(
     block.stop();
   }
   cli.io.info(aborted ? 'Aborted' : 'Stopped');
+  return true;
 }
 
 /** Without an answer (or after another Ctrl-C) the run continues. */

@@ -1,6 +1,6 @@
 import type { RunPlan } from '@dstack/contract/wire';
 import type { Connection } from '../../context.ts';
-import { CliError } from '../../errors.ts';
+import { CliError, EXIT } from '../../errors.ts';
 import { closest } from '../../nearest.ts';
 import type { Paint } from '../../terminal/style.ts';
 
@@ -63,6 +63,7 @@ function requireNamedFleets(
   throw new CliError(
     `${named.length === 1 ? 'Fleet' : 'Fleets'} ${wanted} do${named.length === 1 ? 'es' : ''} not exist`,
     {
+      exitCode: EXIT.notFound,
       why: `project ${project} has ${names.length === 0 ? 'no fleets' : `the fleets ${names.join(', ')}`}`,
       next:
         near === null

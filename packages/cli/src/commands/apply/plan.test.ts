@@ -67,7 +67,7 @@ test('a run that names only fleets that do not exist is not submitted', async ()
   Object.assign(spec.configuration, { fleets: [{ name: 'lib', project: null }] });
   fake.set(`POST ${BASE}/runs/get_plan`, { json: plan });
   const { code, err } = await apply(TASK, ['-y', '-d'], fake);
-  expect(code).toBe(1);
+  expect(code).toBe(3);
   expect(err).toContain(
     'error: Fleet lib does not exist\n  why:  project main has the fleets lab\n',
   );

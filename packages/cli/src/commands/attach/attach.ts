@@ -1,10 +1,4 @@
-import {
-  isRunAlive,
-  isRunDone,
-  isRunFinished,
-  isRunRunning,
-  isRunTerminating,
-} from '@dstack/contract/status';
+import { isRunAlive, isRunFinished, isRunRunning, isRunTerminating } from '@dstack/contract/status';
 import type { Job, Run } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
@@ -14,6 +8,7 @@ import { collect, integerOption } from '../../options.ts';
 import { finishedMessage } from '../../runs/finished-message.ts';
 import { findRun } from '../../runs/get-run.ts';
 import { nodesBeside, streamNodes } from '../../runs/node-output.ts';
+import { outcomeOf } from '../../runs/run-outcome.ts';
 import { findJob, isRunningNow } from '../../runs/run-status.ts';
 import { StartProgress } from '../../runs/start-progress.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
@@ -120,10 +115,7 @@ export async function runAttach(options: AttachOptions, cli: Cli): Promise<void>
     await beside.close();
     await attachment.close();
   }
-  if (stop.signal.aborted) {
-    cli.io.info('Detached');
-    cli.setExitCode(EXIT.interrupted);
-  }
+  if (stop.signal.aborted) cli.io.info('Detached');
 }
 
 type Connection = Awaited<ReturnType<Cli['connect']>>;
@@ -170,6 +162,7 @@ export function chooseJob(run: Run, options: Pick<AttachOptions, 'run' | 'replic
     options.replica === null ? (running ?? candidates[0]) : findJob(run, options.replica, number);
   if (job !== undefined) return job;
   throw new CliError(`Run ${options.run} has no such job`, {
+    exitCode: EXIT.notFound,
     why: `it has: ${run.jobs.map((j) => j.job_spec.job_name).join(', ') || 'no jobs'}`,
     next: `dstack attach ${options.run}`,
   });
@@ -206,7 +199,7 @@ async function showFinished(
 
 function announceEnd(run: Run, cli: Cli): void {
   cli.io.info(finishedMessage(run, cli.io.paintErr));
-  cli.setExitCode(isRunDone(run.status) ? EXIT.done : EXIT.failed);
+  cli.setExitCode(outcomeOf(run).code);
 }
 
 async function streamLogs(

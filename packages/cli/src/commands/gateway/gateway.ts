@@ -1,7 +1,7 @@
 import type { Gateway } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
-import { CliError, UsageError } from '../../errors.ts';
+import { CliError, EXIT, UsageError } from '../../errors.ts';
 import { olderFormatOption } from '../../options.ts';
 import { showList, showOne } from '../../output/listing.ts';
 import {
@@ -128,7 +128,8 @@ function find(gateways: readonly Gateway[], name: string, project: string): Gate
   const owner = reference.project ?? project;
   const found = gateways.find((g) => g.name === reference.name && g.project_name === owner);
   if (found !== undefined) return found;
-  throw new CliError(`Gateway ${name} does not exist`, { next: 'dstack gateway list' });
+  const next = 'dstack gateway list';
+  throw new CliError(`Gateway ${name} does not exist`, { exitCode: EXIT.notFound, next });
 }
 
 function gateways(project: string, cli: Cli) {

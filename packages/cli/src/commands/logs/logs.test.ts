@@ -116,13 +116,14 @@ test('-f streams bytes until the job has ended', async () => {
     [`GET ${BASE}/logs/stream`]: { events: [logEvent('a', 1), logEvent('b\n', 3), LOG_END] },
   });
   const { out, code } = await runCommand(['logs', '-f', 'x'], { env: serverEnv(fake.url) });
-  expect([out, code]).toEqual(['ab\n', 0]);
+  // As the program of the recorded run.
+  expect([out, code]).toEqual(['ab\n', 3]);
 });
 
 test('an error about an unknown job lists the jobs that exist', async () => {
   const fake = await serving({});
   const { code, err } = await runCommand(['logs', 'x', '--job', '7'], { env: serverEnv(fake.url) });
-  expect(code).toBe(1);
+  expect(code).toBe(3);
   expect(err).toContain('it has: --replica 0 --job 0');
 });
 
@@ -131,7 +132,7 @@ test('an unknown run is an error with the next command', async () => {
     [`POST ${BASE}/runs/get`]: wireError('resource_not_exists', 'Run not found'),
   });
   const { code, err } = await runCommand(['logs', 'nope'], { env: serverEnv(fake.url) });
-  expect(code).toBe(1);
+  expect(code).toBe(3);
   expect(err).toContain('error: Run nope does not exist');
   expect(err).toContain('next: dstack ps --all');
 });

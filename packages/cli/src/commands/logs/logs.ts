@@ -2,13 +2,15 @@ import { isRunFinished } from '@dstack/contract/status';
 import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli, Connection } from '../../context.ts';
-import { CliError, UsageError } from '../../errors.ts';
+import { CliError, EXIT, UsageError } from '../../errors.ts';
 import { parseSince } from '../../format/since.ts';
 import { integerOption } from '../../options.ts';
 import { findRun } from '../../runs/get-run.ts';
 import { nodeSink, nodesBeside, streamNodes } from '../../runs/node-output.ts';
+import { outcomeOf } from '../../runs/run-outcome.ts';
 import { currentSubmission, findJob, jobStatusText } from '../../runs/run-status.ts';
 import { TailBuffer } from '../../runs/tail-buffer.ts';
+import { watchUntil } from '../../runs/watch-until.ts';
 
 export interface LogsOptions {
   readonly run: string;
@@ -67,6 +69,8 @@ export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
     const { run: runName, lines } = options;
     const write = (bytes: Uint8Array) => cli.io.output(bytes);
     await streamNodes(connection, jobs, { runName, since, lines, write, signal: cli.signal }, cli);
+    const ended = await untilEnded(await findRun(connection, runName), connection, cli);
+    if (ended !== null) cli.setExitCode(outcomeOf(ended).code);
     return;
   }
   let isSilent = true;
@@ -83,6 +87,23 @@ export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
     sink.end();
   }
   if (isSilent && options.lines !== 0) cli.io.info(silenceText(run, job, options));
+}
+
+/** A moment after its last job, the run ends too, unless it is tried again or has other replicas. */
+const END_MS = 5000;
+
+/** The run once it has ended; null if it continues without the jobs whose output was printed. */
+async function untilEnded(run: Run, connection: Connection, cli: Cli): Promise<Run | null> {
+  if (isRunFinished(run.status)) return run;
+  const limit = AbortSignal.timeout(END_MS);
+  const signal = AbortSignal.any([cli.signal, limit]);
+  try {
+    const name = run.run_spec.run_name ?? '';
+    return await watchUntil(connection, name, signal, (r) => isRunFinished(r.status));
+  } catch (error) {
+    if (limit.aborted && !cli.signal.aborted) return null;
+    throw error;
+  }
 }
 
 /** Why there is no output, with a command for the details. */
@@ -115,6 +136,7 @@ function requireJob(run: Run, options: LogsOptions): Job {
   throw new CliError(
     `Run ${options.run} has no replica ${options.replica} with a job ${options.job}`,
     {
+      exitCode: EXIT.notFound,
       why:
         known.length > 0 ? `it has: ${known.join(', ')}` : `it has no jobs (status: ${run.status})`,
       next: `dstack ps --all --verbose`,

@@ -1,6 +1,6 @@
 import { ConfigFile } from '../../config/config-file.ts';
 import { type Cli, clientFor } from '../../context.ts';
-import { CliError } from '../../errors.ts';
+import { CliError, EXIT } from '../../errors.ts';
 
 export interface ProjectAddOptions {
   readonly name: string;
@@ -39,6 +39,7 @@ async function checkProject<T>(name: string, url: string, get: () => Promise<T>)
     const { ForbiddenError, NotFoundError } = await import('@dstack/client');
     if (error instanceof NotFoundError) {
       throw new CliError(`Project ${name} does not exist on ${url}`, {
+        exitCode: EXIT.notFound,
         why: 'the server has no such project',
         next: `check the name, or open ${url} to see your projects`,
         cause: error,
@@ -47,6 +48,7 @@ async function checkProject<T>(name: string, url: string, get: () => Promise<T>)
     if (error instanceof ForbiddenError) {
       if (!/^invalid token/i.test(error.message)) throw error;
       throw new CliError(`The server at ${url} does not accept the token`, {
+        exitCode: EXIT.notAllowed,
         why: 'it is wrong, or not valid any more',
         next: `copy the token from ${url} (or from the output of: dstack server)`,
         cause: error,

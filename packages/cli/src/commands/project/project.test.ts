@@ -64,13 +64,14 @@ test.each([
   [
     { status: 403, json: { detail: { msg: 'Invalid token', code: null } } },
     'does not accept the token',
+    4,
   ],
-  [{ status: 404, json: { detail: { msg: 'Not found', code: null } } }, 'does not exist on'],
-])('a project that cannot be used is not added', (answer, message) =>
+  [{ status: 404, json: { detail: { msg: 'Not found', code: null } } }, 'does not exist on', 3],
+] as const)('a project that cannot be used is not added', (answer, message, exitCode) =>
   withDirectory(async (home) => {
     const { url } = await serving({ 'POST /api/projects/main/get': answer });
     const { code, err } = await runCommand(add('main', url), { home });
-    expect(code).toBe(1);
+    expect(code).toBe(exitCode);
     expect(err).toContain(message);
     await expect(readFile(join(home, '.dstack', 'config.yml'))).rejects.toThrow();
   }),

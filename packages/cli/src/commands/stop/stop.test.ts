@@ -46,7 +46,7 @@ test('missing permission is not reported as an invalid token', async () => {
   const fake = await serving('running');
   fake.set(`POST ${BASE}/runs/stop`, { status: 403, json: { detail: { msg, code: null } } });
   const { code, err } = await runCommand(['stop', 'a', '-y'], { env: serverEnv(fake.url) });
-  expect(code).toBe(1);
+  expect(code).toBe(4);
   expect(err).toContain('error: Access denied\n  why:  the service token ci may only read');
 });
 
@@ -54,7 +54,7 @@ test('nothing is stopped after "no", or if one of the names is wrong', async () 
   const fake = await serving('running');
   const env = serverEnv(fake.url);
   expect((await runCommand(['stop', 'a'], { env, input: 'n\n' })).code).toBe(0);
-  expect((await runCommand(['stop', 'a', 'nope', '-y'], { env })).code).toBe(1);
+  expect((await runCommand(['stop', 'a', 'nope', '-y'], { env })).code).toBe(3);
   expect(fake.calls).not.toContain(`POST ${BASE}/runs/stop`);
 });
 

@@ -1,10 +1,11 @@
-import { isRunDone, isRunFinished, isRunRunning, type RunStatus } from '@dstack/contract/status';
+import { isRunFinished, isRunRunning, type RunStatus } from '@dstack/contract/status';
 import { type Command, Option } from 'commander';
 import type { Cli } from '../../context.ts';
-import { CliError, EXIT } from '../../errors.ts';
+import { CliError } from '../../errors.ts';
 import { integerOption } from '../../options.ts';
 import { finishedMessage } from '../../runs/finished-message.ts';
 import { findRun } from '../../runs/get-run.ts';
+import { outcomeOf } from '../../runs/run-outcome.ts';
 import { StartProgress } from '../../runs/start-progress.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 
@@ -29,7 +30,10 @@ export function declareWait(program: Command, cli: Cli, run: typeof runWait = ru
     .action((name, o) => run({ run: name, until: o.for, timeout: o.timeout ?? null }, cli));
 }
 
-/** Exit code 0 if the state was reached; 1 if the run ended otherwise or the time ran out. */
+/**
+ * Exit code 0 if the state was reached, 1 if the time ran out; that of the run if it has ended
+ * otherwise.
+ */
 export async function runWait(options: WaitOptions, cli: Cli): Promise<void> {
   const connection = await cli.connect();
   await findRun(connection, options.run);
@@ -50,7 +54,7 @@ export async function runWait(options: WaitOptions, cli: Cli): Promise<void> {
     progress.stop();
     if (reached(run.status)) return;
     cli.io.info(finishedMessage(run, cli.io.paintErr));
-    if (!isRunDone(run.status)) cli.setExitCode(EXIT.failed);
+    cli.setExitCode(outcomeOf(run).code);
   } catch (error) {
     if (!limit?.aborted) throw error;
     throw new CliError(`Run ${options.run} is not ${options.until} after ${options.timeout} s`, {
