@@ -86,11 +86,20 @@ describe('runs', () => {
   it('appear and change without a reload', async () => {
     const v = await signedIn('/runs');
     await v.page.getByRole('link', { name: 'steps' }).waitFor();
+    await v.page.locator('[data-state=live]').waitFor();
+    await submit(installation, 'first', ['true']);
+    await v.page.getByRole('row', { name: /first/ }).getByText('Exited (0)').waitFor();
+    let lists = 0;
+    v.page.on('request', (request) => {
+      if (request.url().endsWith('/api/runs/list')) lists += 1;
+    });
     await submit(installation, 'fresh', ['sleep 3600']);
     const row = v.page.getByRole('row', { name: /fresh/ });
     await row.getByText('Running').waitFor();
     await installation.ok('stop', 'fresh', '-y');
     await row.getByText('Stopped').waitFor();
+    // The stream of changes has the rows themselves.
+    expect(lists).toBe(0);
   });
 
   it('show why they failed, their output and their exit status', async () => {

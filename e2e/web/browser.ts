@@ -65,7 +65,7 @@ export class Visitor {
   async signIn(token: string): Promise<void> {
     await this.page.getByLabel('Token').fill(token);
     await this.page.getByRole('button', { name: 'Sign in' }).click();
-    await this.page.getByRole('main').waitFor();
+    await this.page.locator('#main').waitFor();
   }
 
   /** Violations of WCAG 2.2 A and AA and of best practices, or only of the given rules, as short texts. */

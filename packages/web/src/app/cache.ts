@@ -1,5 +1,6 @@
 import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query';
-import { type BrowserSession, isRefusal } from '../data/session/session.ts';
+import { isRefusal } from '../data/session/refusal.ts';
+import type { BrowserSession } from '../data/session/session.ts';
 
 /** The cache of everything that the server has answered. It is emptied when the user changes. */
 export function createCache(session: BrowserSession): QueryClient {

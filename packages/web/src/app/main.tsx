@@ -5,6 +5,8 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createLive } from '../data/live/live.ts';
 import { pollingFeed } from '../data/live/polling-feed.ts';
+import { sharedFeed } from '../data/live/shared-feed.ts';
+import { streamFeed } from '../data/live/stream-feed.ts';
 import { createSession } from '../data/session/session.ts';
 import { browserKeys } from '../data/session/session-keys.ts';
 import { App } from './app.tsx';
@@ -13,9 +15,21 @@ import { installNonce } from './nonce.ts';
 import { createAppRouter } from './router.tsx';
 
 const nonce = installNonce(document);
-const session = createSession({ url: location.origin, keys: browserKeys(window) });
+const keys = browserKeys(window);
+const session = createSession({ url: location.origin, keys });
 const cache = createCache(session);
-const live = createLive(pollingFeed({ probe: () => session.client.server.info() }), cache);
+const onRefused = () => void session.check();
+const feed = sharedFeed({
+  url: location.origin,
+  sessionKey: keys.read,
+  onRefused,
+  own: streamFeed({
+    open: session.client.changes.open,
+    fallback: pollingFeed({ probe: () => session.client.server.info() }),
+    onRefused,
+  }),
+});
+const live = createLive(feed, cache);
 const router = createAppRouter();
 const place = document.getElementById('root');
 if (place === null) throw new Error('index.html has no element with the id `root`');

@@ -1,3 +1,5 @@
+import type { ChangeMessage } from '@dstack/contract/wire';
+
 /** How current the data on the page is. */
 export type LiveState =
   | { readonly kind: 'connecting' }
@@ -8,18 +10,9 @@ export type LiveState =
   /** The server does not answer. `updatedAt`: when it last did; `retryAt`: the next attempt. */
   | { readonly kind: 'offline'; readonly updatedAt: number | null; readonly retryAt: number };
 
-/** A changed object; `data` is its new state if the server sent it. */
-export interface LiveChange {
-  readonly type: string;
-  readonly id: string;
-  readonly project: string | null;
-  readonly version: number;
-  readonly data?: unknown;
-}
-
 export interface LiveListener {
   readonly onState: (state: LiveState) => void;
-  readonly onChange: (change: LiveChange) => void;
+  readonly onChange: (change: ChangeMessage) => void;
   /** Changes may have been missed: everything on the page is asked for again. */
   readonly onGap: () => void;
 }

@@ -1,6 +1,7 @@
 import type { QueryClient } from '@tanstack/react-query';
 import { refreshRunLists } from '../runs/run-cache.ts';
-import type { LiveChange, LiveFeed, LiveState } from './live-state.ts';
+import { ChangeApplier } from './apply-changes.ts';
+import type { LiveFeed, LiveState } from './live-state.ts';
 
 export interface Live {
   readonly state: LiveState;
@@ -12,6 +13,9 @@ export interface Live {
 
 /** For what changes without a report of the server: hosts measure every ten seconds. */
 const REGULAR_MS = 10_000;
+
+/** One frame: changes that arrive within it are drawn together. */
+const BATCH_MS = 16;
 
 /** Writes changes into the cache. Pages only read the cache; none of them polls. */
 export function createLive(feed: LiveFeed, cache: QueryClient): Live {
@@ -26,12 +30,13 @@ export function createLive(feed: LiveFeed, cache: QueryClient): Live {
       return () => listeners.delete(listener);
     },
     start() {
+      const changes = new ChangeApplier(cache, (run) => setTimeout(run, BATCH_MS));
       const stop = feed.start({
         onState(next) {
           state = next;
           for (const listener of listeners) listener();
         },
-        onChange: (change) => applyChange(cache, change),
+        onChange: changes.add,
         onGap: () => refresh(cache),
       });
       const timer = setInterval(() => {
@@ -55,8 +60,4 @@ function refresh(cache: QueryClient): void {
 
 function refreshRegular(cache: QueryClient): void {
   void cache.invalidateQueries({ predicate: ({ meta }) => meta?.refreshed === 'regularly' });
-}
-
-function applyChange(cache: QueryClient, { type }: LiveChange): void {
-  void cache.invalidateQueries({ queryKey: [type] });
 }

@@ -6,9 +6,9 @@ import {
   fetchExchange,
   ServerError,
   TimeoutError,
-  UnauthorizedError,
 } from '@dstack/client';
 import type { User } from '@dstack/contract/wire';
+import { isRefusal } from './refusal.ts';
 import type { SessionKeys } from './session-keys.ts';
 
 export type SessionUser = User;
@@ -117,9 +117,6 @@ export function createSession({ url, keys, connect }: SessionOptions): BrowserSe
     },
   };
 }
-
-export const isRefusal = (error: unknown): boolean =>
-  error instanceof UnauthorizedError || error instanceof ForbiddenError;
 
 function refusalText(error: unknown): string {
   if (error instanceof ForbiddenError && !/token/i.test(error.message)) return error.message;
