@@ -3,6 +3,7 @@ import type { Run } from '@dstack/contract/wire';
 import { changesOf } from './domains/changes.ts';
 import { explainOf } from './domains/explain.ts';
 import { fleetsOf } from './domains/fleets.ts';
+import { jobSocketsOf } from './domains/job-sockets.ts';
 import { logsOf } from './domains/logs.ts';
 import { filesOf, reposOf } from './domains/repos.ts';
 import {
@@ -19,6 +20,7 @@ import { sessionOf } from './domains/session.ts';
 import type { Exchange } from './exchange.ts';
 import { nodeExchange } from './node-exchange.ts';
 import { Transport } from './transport.ts';
+import { globalWebSocket, type OpenWebSocket } from './web-socket.ts';
 
 export interface ClientOptions {
   /** `http://…`, `https://…`, or `http+unix://<percent-encoded path of a socket>`. */
@@ -36,6 +38,8 @@ export interface ClientOptions {
   readonly retries?: number;
   /** Sends the requests; default `node:http`. Browsers pass `fetchExchange`. */
   readonly exchange?: Exchange;
+  /** Opens WebSockets; default the global `WebSocket` of browsers and Node. */
+  readonly webSocket?: OpenWebSocket;
 }
 
 /**
@@ -53,6 +57,7 @@ export function createClient(options: ClientOptions): Client {
     apiVersion: options.apiVersion ?? WIRE_VERSION,
     userAgent: options.userAgent ?? 'dstack-client',
     exchange: options.exchange ?? nodeExchange(),
+    webSocket: options.webSocket ?? globalWebSocket,
     timeoutMs: options.timeoutMs ?? 60_000,
     retries: options.retries ?? 2,
     wait,
@@ -87,6 +92,7 @@ function projectClient(transport: Transport, name: string): ProjectClient {
     exports: exportsOf(transport, base),
     imports: importsOf(transport, base),
     explain: explainOf(transport, base),
+    jobs: jobSocketsOf(transport, base),
   };
 }
 
@@ -120,6 +126,8 @@ export interface ProjectClient {
   readonly exports: ReturnType<typeof exportsOf>;
   readonly imports: ReturnType<typeof importsOf>;
   readonly explain: ReturnType<typeof explainOf>;
+  /** Commands in running jobs, and connections to their ports. */
+  readonly jobs: ReturnType<typeof jobSocketsOf>;
 }
 
 function wait(ms: number, signal?: AbortSignal): Promise<void> {

@@ -2,6 +2,16 @@ export { type Client, type ClientOptions, createClient, type ProjectClient } fro
 export type { ChangesQuery, StreamedChange } from './domains/changes.ts';
 export type { FleetReference } from './domains/fleets.ts';
 export {
+  type ExecListener,
+  type ExecRequest,
+  type ExecResult,
+  type ExecSession,
+  type JobReference,
+  JobSocketError,
+  type PortTunnel,
+  type TerminalSize,
+} from './domains/job-sockets.ts';
+export {
   fromBase64,
   type LogChunk as LogPiece,
   type LogStreamQuery,
@@ -17,3 +27,4 @@ export type {
 export type { JobMetricsFilter as JobMetricsQuery, ListEventsQuery } from './domains/server.ts';
 export * from './errors.ts';
 export { type Exchange, fetchExchange, type HttpRequest, type HttpResponse } from './exchange.ts';
+export type { OpenWebSocket, WebSocketLike } from './web-socket.ts';

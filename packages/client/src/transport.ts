@@ -2,6 +2,7 @@ import { SESSION_KEY_HEADER } from '@dstack/contract/session-key';
 import { ConnectionError, errorFromAnswer, NotDstackError, TimeoutError } from './errors.ts';
 import { readEventStream, type ServerSentEvent } from './event-stream.ts';
 import type { Exchange, HttpMethod, HttpResponse } from './exchange.ts';
+import type { OpenWebSocket, WebSocketLike } from './web-socket.ts';
 
 /** The transport's complete options, with defaults applied (see `createClient`). */
 export interface TransportOptions {
@@ -13,6 +14,7 @@ export interface TransportOptions {
   readonly apiVersion: string;
   readonly userAgent: string;
   readonly exchange: Exchange;
+  readonly webSocket: OpenWebSocket;
   /** Limit of the whole call, from the first byte sent to the last received, in ms. */
   readonly timeoutMs: number;
   /** The number of retries after the first attempt. */
@@ -125,6 +127,20 @@ export class Transport {
     }
   }
 
+  /** `name` is for reports. The credentials are a header, or in browsers a protocol. */
+  webSocket(path: string, query: Query): { readonly socket: WebSocketLike; readonly name: string } {
+    const { baseUrl, token, sessionKey, webSocket } = this.#options;
+    if (!/^https?:/.test(baseUrl)) {
+      throw new TypeError(`WebSockets need a server at http:// or https://, not ${baseUrl}`);
+    }
+    const key = token === null ? sessionKey() : null;
+    const protocols = [SOCKET_PROTOCOL, ...(key === null ? [] : [`dstack.key.${key}`])];
+    const headers: Record<string, string> =
+      token === null ? {} : { authorization: `Bearer ${token}` };
+    const url = baseUrl.replace(/^http/, 'ws') + withQuery(path, query);
+    return { socket: webSocket(url, protocols, headers), name: `GET ${path}` };
+  }
+
   async #call<T>(
     method: HttpMethod,
     path: string,
@@ -212,6 +228,8 @@ async function requireEvents(request: string, response: HttpResponse): Promise<v
   if (status === 200) throw errorFromAnswer(request, 404, null, requestId(response));
   throw errorFromAnswer(request, status, parseBody(text, response), requestId(response));
 }
+
+const SOCKET_PROTOCOL = 'dstack.v1';
 
 /** Servers send a comment every 15 s. */
 const STREAM_SILENCE_MS = 60_000;

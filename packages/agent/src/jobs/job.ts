@@ -11,8 +11,10 @@ import type {
 } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { Execution, Executor, ExecutorJob } from '../executor/executor.ts';
+import type { JobAccount } from '../executor/job-account.ts';
 import { JobFailure } from '../executor/job-failure.ts';
 import type { JobFolder } from '../executor/job-folder.ts';
+import type { SessionHost } from '../executor/session-host.ts';
 import type { EventLogger } from '../host/log.ts';
 import { bootId } from '../host/process-identity.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
@@ -28,6 +30,7 @@ import { LongTimer } from './long-timer.ts';
 import { RecordedState } from './recorded-state.ts';
 import type { StopRequest } from './stop-plan.ts';
 import { StopStages } from './stop-stages.ts';
+import { UserSessions } from './user-sessions.ts';
 
 /** What a job needs from the agent. */
 export interface JobServices {
@@ -51,6 +54,8 @@ export class AgentJob {
   readonly folder: JobFolder;
   /** The job's output. */
   readonly log = new JobLog();
+  /** Commands of users that the server has started. */
+  readonly sessions = new UserSessions();
   readonly #services: JobServices;
   readonly #log: EventLogger;
   readonly #abort = new AbortController();
@@ -156,6 +161,21 @@ export class AgentJob {
     if (isDeepStrictEqual(spec.authorized_keys.user, user)) return;
     this.#state.save({ spec: { ...spec, authorized_keys: { ...spec.authorized_keys, user } } });
     this.#access?.authorizeUsers(user);
+  }
+
+  /** Milliseconds since the epoch when a user was last connected; null = never. */
+  lastActivity(): number | null {
+    const times = [this.#access?.lastActivity() ?? null, this.sessions.lastActivity()];
+    const known = times.filter((time) => time !== null);
+    return known.length === 0 ? null : Math.max(...known);
+  }
+
+  /** What commands of users need of the running job. Throws `AgentError`. */
+  sessionHost(): { readonly host: SessionHost; readonly account: JobAccount } {
+    if (!this.#execution || this.phase !== 'running') {
+      throw new AgentError(409, 'not_running', `The job is ${this.phase}`);
+    }
+    return { host: this.#execution.sessions, account: this.#execution.account };
   }
 
   /** Connects to a port of the job. Throws `AgentError`. */

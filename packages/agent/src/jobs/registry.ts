@@ -185,6 +185,13 @@ export class JobRegistry {
     return this.#get(id).state;
   }
 
+  /** The job, for commands of users. Throws `AgentError`: `unknown_job`, `not_running`. */
+  running(id: string): AgentJob {
+    const job = this.#get(id);
+    job.sessionHost();
+    return job;
+  }
+
   /** Throws `AgentError`: `unknown_job`, `not_running`, `port_refused`. */
   async dialPort(id: string, port: number): Promise<JobPortConnection> {
     return await this.#get(id).dialPort(port);

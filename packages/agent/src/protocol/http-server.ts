@@ -9,6 +9,7 @@ import {
   ImagePlan,
   JobKeys,
   JobSpecForAgent,
+  MAX_EXEC_MESSAGE,
   PutVolume,
   StartJob,
   StopJob,
@@ -20,6 +21,7 @@ import { AgentError } from '../jobs/agent-error.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
 import type { ServerLease } from '../jobs/server-lease.ts';
 import type { VolumeDirectories } from '../volumes/volume-directories.ts';
+import { serveExec } from './exec-session.ts';
 import { joinJobPort, joinTunnel } from './job-port.ts';
 import { badBody, readBody, readVolumeId } from './read-body.ts';
 import { CLOSE_REPLACED, StreamSession } from './stream-session.ts';
@@ -54,6 +56,11 @@ export class AgentServer {
     maxPayload: MAX_FRAME,
     perMessageDeflate: false,
   });
+  readonly #execSockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_EXEC_MESSAGE,
+    perMessageDeflate: false,
+  });
   #session: StreamSession | null = null;
 
   constructor(options: AgentServerOptions) {
@@ -72,7 +79,9 @@ export class AgentServer {
   }
 
   close(): void {
-    for (const client of this.#sockets.clients) client.close(1001, 'agent is ending');
+    for (const client of [...this.#sockets.clients, ...this.#execSockets.clients]) {
+      client.close(1001, 'agent is ending');
+    }
     this.http.close();
     this.http.closeAllConnections();
   }
@@ -155,6 +164,11 @@ export class AgentServer {
       }
       if (kind === 'jobs' && part === 'tunnels') {
         joinTunnel(this.#options.registry, { id, tunnel: port }, socket, head);
+        return;
+      }
+      if (kind === 'jobs' && part === 'exec' && port === '') {
+        const job = this.#options.registry.running(id);
+        this.#execSockets.handleUpgrade(request, socket, head, (one) => serveExec(job, one));
         return;
       }
       if (kind !== 'stream' || id !== '') throw notFound();

@@ -83,7 +83,7 @@ export class MetricsTicker {
 
   async #report(job: AgentJob, session: StreamSession): Promise<void> {
     await this.#sendUsage(job, session);
-    const since = job.access?.lastActivity() ?? job.record.runningAt;
+    const since = job.lastActivity() ?? job.record.runningAt;
     if (!job.access || since === null) return;
     const seconds = Math.max(0, Math.floor((Date.now() - since) / 1000));
     session.sendNow({ type: 'activity', id: job.id, no_connections_secs: seconds });

@@ -22,6 +22,7 @@
  *   POST   /v1/volumes/{id}/unmount     -> 204 when its data is on the device, 409 {"code":"volume_in_use"}
  *   GET    /v1/jobs/{id}/ports/{port}   Upgrade: tcp -> a connection to that port of the job
  *   GET    /v1/jobs/{id}/tunnels/{tid}  Upgrade: tcp -> a connection from the job to the server
+ *   GET    /v1/jobs/{id}/exec           WebSocket, see `exec.ts`; 404 {"code":"not_found"} from an older agent
  *   GET    /v1/stream                   WebSocket, frames below
  *
  * Errors of requests: `AgentErrorBody` with a 4xx or 5xx status.
@@ -31,6 +32,7 @@
  */
 
 export * from './commands.ts';
+export * from './exec.ts';
 export * from './frames.ts';
 export { HostCheck, HostHealth, MAX_CHECK_MESSAGE } from './health.ts';
 export {

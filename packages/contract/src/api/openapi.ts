@@ -12,7 +12,7 @@ import * as access from './requests-access.ts';
 import * as capacity from './requests-capacity.ts';
 import * as ours from './requests-ours.ts';
 import * as work from './requests-work.ts';
-import { type EventStream, eventStreams } from './streams.ts';
+import { type EventStream, eventStreams, jobSockets } from './streams.ts';
 
 const PREFIX = '#/components/schemas/';
 
@@ -47,6 +47,9 @@ export function openApiDocument(): JsonSchema {
   }
   for (const [name, stream] of Object.entries(eventStreams)) {
     paths[stream.path] = { get: streamOperation(name, stream) };
+  }
+  for (const [name, socket] of Object.entries(jobSockets)) {
+    paths[socket.path] = { get: socketOperation(name, socket) };
   }
   return {
     openapi: '3.1.0',
@@ -139,6 +142,22 @@ function streamOperation(name: string, stream: EventStream): JsonSchema {
         content: { 'text/event-stream': { schema: text } },
       },
     },
+  };
+}
+
+function socketOperation(name: string, socket: EventStream): JsonSchema {
+  const schema = { type: 'string' };
+  return {
+    operationId: name,
+    summary: socket.summary,
+    description: socket.messages,
+    tags: [tagOf(name)],
+    parameters: [
+      ...pathParameters(socket),
+      ...socket.query.map((parameter) => ({ ...parameter, in: 'query', schema })),
+    ],
+    security: [BEARER, SESSION],
+    responses: { 101: { description: 'Switching to a WebSocket' } },
   };
 }
 

@@ -63,3 +63,27 @@ export const eventStreams: Readonly<Record<string, EventStream>> = {
     ],
   },
 };
+
+const which = [
+  optional('replica', 'Number of the replica; default the first one that runs'),
+  optional('job', 'Number of the node; default 0'),
+];
+
+const ACCESS =
+  'For the user who submitted the run and for managers of the project. Browsers offer the protocols `dstack.v1` and `dstack.key.<key of the session>`, from pages of the server only. The reason why there is no connection is the message `{type: "error", code, message}`, with close code 4000 + HTTP status. Revoked access closes the connection (1008), like hours without use (4408).';
+
+/** WebSockets into running jobs, which dstack 0.22.5 does not have; by operation id. */
+export const jobSockets: Readonly<Record<string, EventStream>> = {
+  'jobs.exec': {
+    path: `${project}/runs/{run_name}/exec`,
+    summary: 'WebSocket: a command in a running job',
+    messages: `First \`{type: "start", argv | command, tty: {term, cols, rows}, env, user}\`: \`argv\` is started unchanged, \`command\` by the job's shell, with neither a login shell; \`tty\` null separates output and error. Then \`resize\` (\`cols\`, \`rows\`), \`signal\` (\`name\`) and \`eof\`. Binary messages are a byte with the channel (0 input, 1 output, 2 error) and bytes of it, 1 MiB at most. The answers are \`started\`, and last \`{type: "exit", status, signal}\`. A command ends with its connection. ${ACCESS}`,
+    query: which,
+  },
+  'jobs.port': {
+    path: `${project}/runs/{run_name}/port`,
+    summary: 'WebSocket: a TCP connection to a port of a running job',
+    messages: `Binary messages are bytes of the connection, in both directions. ${ACCESS}`,
+    query: [needed('port', 'Number of the port, 1 to 65535'), ...which],
+  },
+};

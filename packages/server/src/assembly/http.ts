@@ -7,6 +7,7 @@ import { ChangeHub, type ChangeHubOptions } from '../changes/change-hub.ts';
 import { loadMessages } from '../changes/load-messages.ts';
 import { systemNow } from '../clock.ts';
 import { buildHttp } from '../http/app.ts';
+import { jobSocketRoutes } from '../http/exec/job-sockets.ts';
 import { Intake } from '../http/intake/intake.ts';
 import type { HttpSettings, KeyMaker } from '../http/ports.ts';
 import { TemplateRenderer } from '../http/proxy/models/template-renderer.ts';
@@ -63,6 +64,8 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
   const hub = changeHub(parts);
   closing.add(() => hub.close());
   changeRoute(http, { ...streams, hub });
+  const client = (hostId: string) => links.hosts.client(hostId) ?? made.supervisor.clientOf(hostId);
+  jobSocketRoutes(http, { ...deps, client });
   limitJobRequests(http, links.tunnels, Date.now);
   closing.add(() => http.close());
   // Before HTTP: connections that have become WebSockets would keep it open.

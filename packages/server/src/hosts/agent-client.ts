@@ -15,6 +15,7 @@ import {
   type JobKeys,
   type JobSpecForAgent,
   JobState,
+  MAX_EXEC_MESSAGE,
   type MessageSchema,
   PutJobAnswer,
   type PutVolume,
@@ -166,6 +167,29 @@ export class AgentClient {
       perMessageDeflate: false,
       maxPayload: MAX_FRAME,
       createConnection: this.#options.dial as never,
+    });
+  }
+
+  /** Commands in a running job, see `ExecInput`. Rejects like `openPort`. */
+  openExec(id: string): Promise<WebSocket> {
+    const path = `/v1/jobs/${id}/exec`;
+    const webSocket = new WebSocket(`ws://agent${path}`, {
+      headers: this.#headers(),
+      perMessageDeflate: false,
+      maxPayload: MAX_EXEC_MESSAGE,
+      handshakeTimeout: PORT_MS,
+      createConnection: this.#options.dial as never,
+    });
+    return new Promise((resolve, reject) => {
+      const unreachable = (error: Error) =>
+        reject(new AgentUnreachable(`${path}: ${error.message}`, { cause: error }));
+      webSocket.on('error', unreachable);
+      webSocket.once('unexpected-response', (_, response) => {
+        void readAnswer(response)
+          .then((body) => reject(refusal(response.statusCode ?? 0, body)), unreachable)
+          .finally(() => webSocket.terminate());
+      });
+      webSocket.once('open', () => resolve(webSocket));
     });
   }
 

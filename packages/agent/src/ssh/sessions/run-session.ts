@@ -10,6 +10,7 @@ import { forwardAgent } from './agent-forward.ts';
 import { channelOutput } from './channel-output.ts';
 import { startOwnSftp } from './own-sftp.ts';
 import { plainProgram } from './plain-program.ts';
+import { identityOf, shellOf } from './session-shell.ts';
 import { sftpCommand } from './sftp-command.ts';
 
 const NOT_RUNNING = 'The job does not run.';
@@ -19,8 +20,6 @@ const NO_SHELL =
   'port forwards.';
 /** The exit code of a shell for a missing command. */
 const NOT_FOUND = 127;
-/** Shells of accounts without login. Holders of a key of the job may log in anyway. */
-const CLOSED_SHELL = /\/(nologin|false|true|sync)$/;
 
 /** Runs shells, commands and file transfers in a job; `host` returns null while it does not run. */
 export function sessionRunner(host: () => SessionHost | null): RunSession {
@@ -65,24 +64,6 @@ function withoutShell({ kind, command }: SessionRequest): string[] {
   const words = kind === 'exec' && command ? plainProgram(command) : null;
   if (words) return words;
   throw new SessionRefusal(NO_SHELL, NOT_FOUND);
-}
-
-/** Null if the image has none. */
-async function shellOf(host: SessionHost, account: SessionAccount): Promise<string | null> {
-  const own = account.shell && !CLOSED_SHELL.test(account.shell) ? [account.shell] : [];
-  for (const shell of [...own, '/bin/bash', '/bin/sh']) {
-    if (await host.has(shell)) return shell;
-  }
-  return null;
-}
-
-function identityOf(
-  { username, home }: SessionAccount,
-  shell: string | null,
-): Record<string, string> {
-  const names: Record<string, string> =
-    username === null ? {} : { USER: username, LOGNAME: username };
-  return { ...names, HOME: home, ...(shell ? { SHELL: shell } : {}) };
 }
 
 async function converse(

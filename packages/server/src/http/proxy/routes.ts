@@ -6,6 +6,7 @@ import { ProxyRefusal, serviceNotFound } from '../../proxy/refusal.ts';
 import { serviceTarget } from '../../proxy/service-target.ts';
 import { refuseUpgrade } from '../../proxy/upgrade.ts';
 import { answerUnknown } from '../error-answers.ts';
+import { isJobSocket } from '../exec/job-socket-url.ts';
 import type { HttpDeps } from '../ports.ts';
 import { shuttingDown } from '../shutdown.ts';
 import { modelRoutes } from './models/routes.ts';
@@ -25,7 +26,8 @@ export function routedUrl(url: string): string {
 
 /** Upgrades to other protocols are optional; an ordinary answer declines them. */
 export function takesUpgrade({ headers, url }: IncomingMessage): boolean {
-  return headers.upgrade?.toLowerCase() === 'websocket' && url?.startsWith('/proxy/') === true;
+  const isWebSocket = headers.upgrade?.toLowerCase() === 'websocket';
+  return isWebSocket && (url?.startsWith('/proxy/') === true || isJobSocket(url));
 }
 
 export function proxyRoutes(app: FastifyInstance, deps: HttpDeps): void {
@@ -43,6 +45,7 @@ export function proxyRoutes(app: FastifyInstance, deps: HttpDeps): void {
   });
   modelRoutes(app, deps);
   app.server.on('upgrade', (request, socket: Duplex, head) => {
+    if (isJobSocket(request.url)) return;
     socket.on('error', () => socket.destroy());
     upgrade(deps, request, socket, head).catch((error: unknown) => {
       if (error instanceof ProxyRefusal && socket.writable) return refuseUpgrade(socket, error);
