@@ -372,7 +372,7 @@ describe('access to a job', () => {
     expect(await open(EXEC, token).opened).toBe(429);
   });
 
-  it('ends when nobody uses it', async () => {
+  it('ends when it is not used', async () => {
     await stop();
     await start({ ...LIMITS, idleMs: { exec: 40, port: 40 }, checkMs: 20 });
     const [run, port] = [open(), open(PORT)];

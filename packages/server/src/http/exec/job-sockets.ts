@@ -197,7 +197,7 @@ async function join(
   return relayPort(client, stream, Date.now);
 }
 
-/** Ends connections that nobody uses, or whose other end has vanished. */
+/** Ends unused connections, and those whose other end has vanished. */
 function watch(
   client: WebSocket,
   relay: Relay,
