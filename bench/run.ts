@@ -15,6 +15,7 @@ import { liveJobs } from './live-jobs.ts';
 import { proxy } from './proxy.ts';
 import { queue } from './queue.ts';
 import { serverStart } from './server-start.ts';
+import { sim } from './sim.ts';
 import { simulate } from './simulate.ts';
 import { ssh } from './ssh.ts';
 import { sshFleet } from './ssh-fleet.ts';
@@ -34,6 +35,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   queue,
   'crash-loop': crashLoop,
   hostile,
+  sim,
   simulate,
 };
 
