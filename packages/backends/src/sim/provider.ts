@@ -76,7 +76,9 @@ export class SimProvider {
   }
 
   get #room(): number {
-    return this.#options.faults().quota - machinesOf(this.tables);
+    const { quota } = this.#options.faults();
+    // To count the machines, a provider of file tables lists a folder.
+    return Number.isFinite(quota) ? quota - machinesOf(this.tables) : quota;
   }
 
   async create(

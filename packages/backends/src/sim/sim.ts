@@ -29,19 +29,14 @@ export function simBackend(options: SimOptions): Backend {
     name: as,
     capabilities: capabilitiesOf(as),
     signalsCapacity: false,
-    offers: async (requirements) => ({
-      offers: offers
-        .map(
-          (offer): Offer => ({
-            ...offer,
-            backend: as,
-            availability: provider.isFull ? 'no_quota' : 'available',
-          }),
-        )
+    offers: async (requirements) => {
+      const availability = provider.isFull ? 'no_quota' : 'available';
+      const suitable = offers
+        .map((offer): Offer => ({ ...offer, backend: as, availability }))
         .filter((offer) => matches(requirements, offer))
-        .sort((a, b) => a.price - b.price),
-      notes: [],
-    }),
+        .sort((a, b) => a.price - b.price);
+      return { offers: suitable, notes: [] };
+    },
     instances: {
       create: async (order) => {
         const { offer } = order;
