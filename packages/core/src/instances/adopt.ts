@@ -5,6 +5,7 @@ import { totalBlocksOf } from '../offers/blocks.ts';
 import { capabilitiesOf } from '../offers/capabilities.ts';
 import { isPlaceholder } from '../status/index.ts';
 import { signalCapacity } from './capacity.ts';
+import { signalFleet } from './fleet-use.ts';
 import { moveInstance } from './move.ts';
 
 export type CreationResult = Extract<IntentResult, { kind: 'instance.created' }>;
@@ -25,8 +26,7 @@ export function adoptInstance(
   if (capabilitiesOf(created.offer.backend).owner === 'provider') {
     draft.signal('observation', instance.id);
   }
-  // The other instances of a cluster, and runs that wait for the cluster, follow the first machine.
-  draft.signal('fleet', instance.fleetId);
+  signalFleet(draft, instance);
   signalCapacity(draft, instance);
   return moveInstance(draft, instance, 'provisioning', { ...machine, startedAt: draft.now });
 }

@@ -10,6 +10,7 @@ import {
 } from '../status/index.ts';
 import { signalCapacity } from './capacity.ts';
 import { matchesFleet, nodesOf } from './fleet-match.ts';
+import { relyOnFleet } from './fleet-use.ts';
 import { moveInstance } from './move.ts';
 import { terminateInstance } from './terminate.ts';
 
@@ -42,6 +43,7 @@ function becomeFree(draft: Draft, instance: InstanceRecord): void {
     // Set the idle timer here, so that the instance needs no pass for it.
     const idle = isSshHost(instance.backend) ? null : instance.idleSeconds;
     const nextPassAt = idle === null ? null : draft.now + idle * SECOND;
+    relyOnFleet(draft, instance);
     moveInstance(draft, instance, 'idle', { nextPassAt });
   } else if (isInstanceProvisioning(instance.status)) {
     draft.signal('instance', instance.id);

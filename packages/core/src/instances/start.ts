@@ -3,6 +3,7 @@ import type { Draft } from '../draft/draft.ts';
 import type { HostRecord, InstanceRecord } from '../model/index.ts';
 import { isInstanceBusy, isInstanceIdle, isInstanceProvisioning } from '../status/index.ts';
 import { signalCapacity } from './capacity.ts';
+import { relyOnFleet, signalFleet } from './fleet-use.ts';
 import { moveInstance } from './move.ts';
 import { settleFree } from './release.ts';
 
@@ -18,7 +19,11 @@ export function startInstance(
     startedAt: instance.startedAt ?? draft.now,
   });
   signalCapacity(draft, started);
-  return up.hasJobs ? started : settleFree(draft, started);
+  signalFleet(draft, started);
+  if (up.hasJobs) return started;
+  const settled = settleFree(draft, started);
+  if (isInstanceIdle(settled.status)) relyOnFleet(draft, settled);
+  return settled;
 }
 
 /** A job starts on the instance: it becomes busy, a new one once its agent has connected. */

@@ -193,7 +193,6 @@ function arrive(pass: InstancePass, host: HostRecord): void {
   }
   pass.set({ terminationMessage: null });
   startInstance(pass.draft, pass.instance, { host, totalBlocks, hasJobs: pass.hasJobs });
-  pass.draft.signal('fleet', instance.fleetId);
   pass.signalRuns();
 }
 
