@@ -7,28 +7,32 @@ import { requirementsMatch } from '../offers/match.ts';
 import { unmetLocation } from '../offers/needs.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
 
+type MatchedInstance = Pick<InstanceRecord, 'offer' | 'provisioningData'>;
+
 /**
  * Whether the instance satisfies its fleet's present spec. SSH hosts and instances without a known
  * machine always do. An instance of the server host does not if its project may no longer run jobs
  * there.
  */
-export function matchesFleet(
-  instance: Pick<InstanceRecord, 'offer' | 'provisioningData'>,
-  fleet: Pick<FleetRecord, 'spec'>,
-): boolean {
-  const { offer } = instance;
-  if (fleet.spec.configuration.ssh_config || offer === null) return true;
-  if (isWithdrawn(offer)) return false;
-  const { availability_zones: zones, ...profile } = mergedFleetProfile(fleet.spec);
-  if (unmetLocation(profile, offer) !== null) return false;
-  const zone = instance.provisioningData?.availability_zone;
-  if (
-    zone &&
-    unmetLocation({ availability_zones: zones }, { ...offer, availability_zones: [zone] })
-  ) {
-    return false;
-  }
-  return requirementsMatch(fleetRequirements(fleet.spec), offer);
+export function matchesFleet(instance: MatchedInstance, fleet: Pick<FleetRecord, 'spec'>): boolean {
+  return fleetMatcher(fleet)(instance);
+}
+
+/** `matchesFleet` for many instances of one fleet: its spec is merged once. */
+export function fleetMatcher({
+  spec,
+}: Pick<FleetRecord, 'spec'>): (instance: MatchedInstance) => boolean {
+  if (spec.configuration.ssh_config) return () => true;
+  const { availability_zones: zones, ...profile } = mergedFleetProfile(spec);
+  const requirements = fleetRequirements(spec);
+  return ({ offer, provisioningData }) => {
+    if (offer === null) return true;
+    if (isWithdrawn(offer) || unmetLocation(profile, offer) !== null) return false;
+    const zone = provisioningData?.availability_zone;
+    const placed = zone ? { ...offer, availability_zones: [zone] } : null;
+    if (placed && unmetLocation({ availability_zones: zones }, placed)) return false;
+    return requirementsMatch(requirements, offer);
+  };
 }
 
 /** Sizes of a fleet that creates its instances; null for a fleet of SSH hosts. `max` null = no limit. */

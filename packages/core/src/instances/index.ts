@@ -27,7 +27,7 @@ export {
   siteText,
   untriedIn,
 } from './cluster.ts';
-export { matchesFleet, nodesOf } from './fleet-match.ts';
+export { fleetMatcher, matchesFleet, nodesOf } from './fleet-match.ts';
 export {
   freeNumbers,
   type InstancePlace,

@@ -3,8 +3,8 @@ import { Draft } from '../draft/draft.ts';
 import { fleetTarget, newEvent } from '../events/events.ts';
 import { isGroupWanted } from '../groups/index.ts';
 import {
+  fleetMatcher,
   freeNumbers,
-  matchesFleet,
   nodesOf,
   planInstance,
   terminateInstance,
@@ -117,8 +117,9 @@ function plan(
  * they are released. New instances wait for consolidation.
  */
 function endUnwanted(draft: Draft, fleet: FleetRecord, max: number | null): void {
+  const matches = fleetMatcher(fleet);
   for (const one of active(draft)) {
-    if (isReplaceable(one) && !matchesFleet(one, fleet)) {
+    if (isReplaceable(one) && !matches(one)) {
       terminateInstance(draft, one, 'fleet_spec_mismatch');
     }
   }
