@@ -58,8 +58,9 @@ function followCreation(pass: InstancePass, create: IntentRecord): void {
     pass.giveUp('no_offers', `The server's machine has as many instances as it may: ${limit}`);
   } else if (result?.kind === 'instance.created') {
     adoptInstance(pass.draft, pass.instance, result);
-    // The snapshot was loaded without the host, which may already be connected: run another pass.
-    pass.draft.signal('instance', pass.instance.id);
+    // The snapshot was loaded without the host. An agent that serves other instances too may be
+    // connected; to one of its own, a link is opened only after this pass.
+    if (result.hostId !== pass.instance.id) pass.draft.signal('instance', pass.instance.id);
   } else if (result?.kind === 'no-capacity') {
     pass.giveUp('no_offers', result.message);
   } else if (create.state === 'failed' || result?.kind === 'refused') {

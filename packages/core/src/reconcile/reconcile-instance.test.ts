@@ -28,6 +28,20 @@ describe('a planned cloud machine', () => {
   });
 
   test.each([
+    ['with an agent of its own waits for what is reported of it', 'inst-1', false],
+    ['whose agent serves others too takes another pass, for it may be connected', 'local', true],
+  ])('%s', (_what, hostId, isSignalled) => {
+    const w = planned();
+    w.instancePass();
+    w.created('inst-1', anOffer({ backend: hostId === 'local' ? 'local' : 'aws' }), hostId);
+    w.signals.length = 0;
+    w.instancePass();
+    expect(w.instance()).toMatchObject({ status: 'provisioning', hostId });
+    const own = w.signals.filter(({ kind }) => kind === 'instance');
+    expect(own).toEqual(isSignalled ? [{ kind: 'instance', id: 'inst-1' }] : []);
+  });
+
+  test.each([
     ['becomes the last slot of the server’s machine', 3, 'provisioning'],
     ['ends where the server’s machine holds as many instances as it may', 4, 'terminated'],
   ])('%s', (_what, localInstances, status) => {

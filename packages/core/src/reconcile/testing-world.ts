@@ -226,13 +226,13 @@ export class World extends WorldRows {
   }
 
   /** The worker's result for a machine: the machine exists, and its agent has not connected yet. */
-  created(instanceId: string, offer: Offer = anOffer()): this {
+  created(instanceId: string, offer: Offer = anOffer(), hostId: string = instanceId): this {
     const result: IntentResult = {
       kind: 'instance.created',
       offer,
       handle: { id: 'i-1', data: null },
       provisioningData: provisioningDataFor(offer),
-      hostId: instanceId,
+      hostId,
     };
     return this.settle(`instance.create:${instanceId}:0`, result);
   }
