@@ -26,12 +26,10 @@ function database(whileSaving: (bound: string[]) => void) {
         signals.push(...(extras?.signals ?? []));
       },
     },
-    jobs: { onHost: async () => [] },
-    instances: { onHost: async () => bound.map((id) => ({ id })) },
     engine: {
       claimHost: async () => true,
       releaseHost: async () => {},
-      pendingIntents: async () => [],
+      hostDependants: async () => bound.map((id) => ({ kind: 'instance', id })),
       signal: async (some: readonly Signal[]) => void signals.push(...some),
     },
   };

@@ -5,7 +5,7 @@ import type { Logger } from '../logging.ts';
 import { Serial } from '../logs/serial.ts';
 
 export interface HostRowsOptions {
-  readonly store: Pick<Store, 'hosts' | 'jobs' | 'instances' | 'engine'>;
+  readonly store: Pick<Store, 'hosts' | 'instances' | 'engine'>;
   readonly now: () => Timestamp;
   readonly log: Logger;
 }
@@ -92,7 +92,7 @@ export class HostRows {
     const executor = info?.executor ?? before?.executor ?? null;
     await store.hosts.save({ id: hostId, ...link, since: now(), facts, executor });
     // Read after the write: an instance that is bound to the host later reads the stored state.
-    await store.engine.signal(await this.#dependants(hostId));
+    await store.engine.signal(await store.engine.hostDependants(hostId));
   }
 
   /** Still unreachable, but for another reason than before. */
@@ -101,21 +101,6 @@ export class HostRows {
     const instances = await this.#options.store.instances.onHost(host.id);
     const signals = instances.map(({ id }): Signal => ({ kind: 'instance', id }));
     await this.#options.store.hosts.save({ ...host, error, failed }, { signals });
-  }
-
-  /** Everything that waits for this host: its instances, their runs, and effects that need it. */
-  async #dependants(hostId: string): Promise<Signal[]> {
-    const { store } = this.#options;
-    const [jobs, instances, intents] = await Promise.all([
-      store.jobs.onHost(hostId),
-      store.instances.onHost(hostId),
-      store.engine.pendingIntents(),
-    ]);
-    return [
-      ...jobs.map((job): Signal => ({ kind: 'run', id: job.runId })),
-      ...instances.map((instance): Signal => ({ kind: 'instance', id: instance.id })),
-      ...intents.map((intent): Signal => ({ kind: 'intent', id: intent.key })),
-    ];
   }
 
   /** Attempts continue without end; only a new reason is logged. */

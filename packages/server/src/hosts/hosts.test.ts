@@ -61,7 +61,7 @@ function link(
       onHost: none,
       byIds: async ([id]: string[]) => [{ hostId: id === 'i' ? HOST : 'other' }],
     },
-    engine: { pendingIntents: none, signal: none },
+    engine: { hostDependants: none, signal: none },
     reports: { byJobs: none, ...reports },
   } as unknown as Store;
   const options = { store, logs: {} as never, serverId: 's', owner: 'o', now: () => 0, log };

@@ -190,10 +190,6 @@ forEachStore((tests) => {
       { type: 'intent.insert', intent: done },
       { type: 'intent.insert', intent: dropped },
     ]);
-    expect((await engine.pendingIntents()).map((intent) => intent.key)).toEqual([
-      done.key,
-      dropped.key,
-    ]);
     const amended = { kind: 'job.start', hold: true } as const;
     expect(await engine.amendIntent(done.key, amended)).toBe(true);
     expect((await engine.intent(done.key))?.payload).toEqual(amended);
@@ -204,7 +200,6 @@ forEachStore((tests) => {
       { type: 'intent.cancel', key: dropped.key },
       { type: 'intent.cancel', key: done.key },
     ]);
-    expect(await engine.pendingIntents()).toEqual([]);
     expect(await engine.announcedIntent(done.key)).toBeNull();
     expect(await engine.intent(done.key)).toMatchObject({ state: 'done', result: { kind: 'ok' } });
     expect(await engine.intent(dropped.key)).toMatchObject({ state: 'failed', error: 'cancelled' });

@@ -3,6 +3,7 @@ import { isContention, isUniqueViolation } from '../connection/failures.ts';
 import type { StoreContext } from '../context.ts';
 import { applyChanges } from './apply.ts';
 import { decidedWrite, eventsOf, loadBareRun, updateUnfinishedRuns } from './decided-writes.ts';
+import { hostDependants } from './host-dependants.ts';
 import { createIntents } from './intents.ts';
 import { localLeases, sharedLeases } from './leases.ts';
 import { blockHolders, loadExplainedRun } from './load-explained.ts';
@@ -27,6 +28,7 @@ export function createEngine(context: StoreContext): EngineStore {
       context.read((tx) => loadCapacity(tx, records, projectId, hints)),
     loadInstance: (id) => context.read((tx) => loadInstance(tx, id)),
     loadFleet: (id) => context.read((tx) => loadFleet(tx, records, id)),
+    hostDependants: (hostId) => hostDependants(context.db, hostId),
     loadVolume: (id) => context.read((tx) => loadVolume(tx, id)),
     loadExplainedRun: (id, hints, memory) =>
       context.read((tx) => loadExplainedRun(tx, records, id, hints, memory, context.now())),

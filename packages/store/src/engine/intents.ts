@@ -3,10 +3,7 @@ import type { StoreContext } from '../context.ts';
 import { intentTable } from '../schema/work-tables.ts';
 import type { EngineStore } from './types.ts';
 
-type Intents = Pick<
-  EngineStore,
-  'pendingIntents' | 'announcedIntent' | 'intent' | 'finishIntent' | 'amendIntent'
->;
+type Intents = Pick<EngineStore, 'announcedIntent' | 'intent' | 'finishIntent' | 'amendIntent'>;
 
 export function createIntents(context: StoreContext): Intents {
   const { db } = context;
@@ -25,16 +22,6 @@ export function createIntents(context: StoreContext): Intents {
     async announcedIntent(key) {
       const found = await intent(key);
       return found?.state === 'announced' ? found : null;
-    },
-    async pendingIntents() {
-      const rows = await db
-        .selectFrom('intents')
-        .selectAll()
-        .where('state', '=', 'announced')
-        .orderBy('created_at')
-        .orderBy('key')
-        .execute();
-      return rows.map(intentTable.decode);
     },
     finishIntent: (key, state, result, error, signals) =>
       context.write(async ({ tx, add }) => {

@@ -145,8 +145,11 @@ export interface EngineStore {
    */
   waitingFor(capacity: string): Promise<Id[]>;
 
-  /** Announced, oldest first. */
-  pendingIntents(): Promise<IntentRecord[]>;
+  /**
+   * Everything that waits for a host: its instances, the runs of their unfinished jobs, and the
+   * announced effects that its agent carries out.
+   */
+  hostDependants(hostId: Id): Promise<Signal[]>;
   /** Null if it does not exist or is no longer announced. */
   announcedIntent(key: string): Promise<IntentRecord | null>;
   intent(key: string): Promise<IntentRecord | null>;
