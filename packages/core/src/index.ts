@@ -12,6 +12,7 @@ export {
   instanceName,
   isCloudCluster,
   isNews,
+  isWorthStoring,
   LOCAL_CAPACITY,
   matchesFleet,
   nodesOf,

@@ -39,6 +39,7 @@ export {
 export {
   expectedObservation,
   isNews,
+  isWorthStoring,
   MISSING_TOLERANCE,
   notAskedYet,
   notObserved,

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { SECOND } from '../model/values.ts';
-import { expectedObservation, isNews, notObserved, observed } from './observation.ts';
+import {
+  expectedObservation,
+  isNews,
+  isWorthStoring,
+  notObserved,
+  observed,
+} from './observation.ts';
 
 const NOW = 1_000_000 * SECOND;
 const first = expectedObservation('i', NOW);
@@ -52,5 +58,33 @@ describe('the schedule of observations', () => {
     expect(isNews(observed(first, pending, { now: NOW, isSettled: false }), same)).toBe(false);
     expect(isNews(same, observed(same, ready, { now, isSettled: false }))).toBe(true);
     expect(isNews(same, notObserved(same, 'HTTP 500', now))).toBe(true);
+  });
+
+  test('stores the first answer, what is news, and that nothing is asked any more', () => {
+    const asked = { now: NOW, isSettled: false };
+    const later = { now: NOW + 9 * SECOND, isSettled: false };
+    const up = observed(first, ready, asked);
+    expect(isWorthStoring(undefined, up)).toBe(true);
+    expect(isWorthStoring(up, observed(up, ready, later))).toBe(false);
+    expect(isWorthStoring(up, observed(up, pending, later))).toBe(true);
+    expect(isWorthStoring(up, observed(up, ready, { ...later, isSettled: true }))).toBe(true);
+    const failing = notObserved(up, 'HTTP 500', later.now);
+    expect(isWorthStoring(up, failing)).toBe(true);
+    expect(isWorthStoring(failing, notObserved(failing, 'HTTP 500', later.now + SECOND))).toBe(
+      false,
+    );
+  });
+
+  test('waits longer after each failure, up to a minute, also where only the first was stored', () => {
+    const stored = notObserved(first, 'HTTP 500', NOW);
+    const delays: number[] = [];
+    for (
+      let now = stored.nextPassAt ?? 0;
+      delays.length < 6;
+      now += (delays.at(-1) ?? 0) * SECOND
+    ) {
+      delays.push(((notObserved(stored, 'HTTP 500', now).nextPassAt ?? 0) - now) / SECOND);
+    }
+    expect(delays).toEqual([2, 6, 18, 54, 60, 60]);
   });
 });

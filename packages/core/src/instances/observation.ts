@@ -66,6 +66,18 @@ export function isNews<R extends ObservedState<AnyObservation>>(before: R, after
   return before.error !== after.error || !sameJson(before.observation, after.observation);
 }
 
+/**
+ * Whether what is stored would lead to another decision. When it is asked again is kept in memory: a
+ * stored time that has passed only has it asked at once after a restart. `known`: as it is stored.
+ */
+export function isWorthStoring<R extends ObservedState<AnyObservation>>(
+  known: R | undefined,
+  after: R,
+): boolean {
+  if (known === undefined || isNews(known, after)) return true;
+  return (known.nextPassAt === null) !== (after.nextPassAt === null);
+}
+
 /** `interrupted` and `failed` are final. */
 function isAskedAgain(state: string): state is keyof typeof DELAYS {
   return Object.hasOwn(DELAYS, state);

@@ -52,10 +52,11 @@ export interface ObservedState<O extends { readonly state: string }> {
   readonly observation: O;
   /** Since when `state` has its present value. */
   readonly since: Timestamp;
+  /** When it was stored: later answers that report the same are not. */
   readonly checkedAt: Timestamp;
   /** Why the backend did not answer the last question; null = it answered. */
   readonly error: string | null;
-  /** When it is due again; null = never. */
+  /** When it was due again after it was stored; null = never. */
   readonly nextPassAt: Timestamp | null;
 }
 

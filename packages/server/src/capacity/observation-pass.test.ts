@@ -14,10 +14,12 @@ interface World {
   readonly answer?: () => Promise<Observation>;
   /** The backend reports changes itself. */
   readonly watches?: boolean;
+  /** Another server is linked to its host. */
+  readonly isElsewhere?: boolean;
 }
 
 /** One instance `i`, and the writes of a pass about it. */
-function world({ instance, known, answer, watches = false }: World) {
+function world({ instance, known, answer, watches = false, isElsewhere = false }: World) {
   const saved: ObservationRecord[] = [];
   const signals: Signal[] = [];
   const accesses: NewHostAccess[] = [];
@@ -47,6 +49,7 @@ function world({ instance, known, answer, watches = false }: World) {
     },
     backends: { find: async () => (answer || watches ? { instances } : null) },
     links: { follow: async (id: string) => void followed.push(id) },
+    hosts: { isElsewhere: async () => isElsewhere },
     now: () => NOW,
     arm: (_kind: string, _id: string, at: number | null) => void armed.push(at),
     log: pino({ level: 'silent' }),
@@ -68,14 +71,23 @@ it('stores what the backend reports, signals the instance and sets the time of t
   expect(armed).toEqual([NOW + 1_000_000]);
 });
 
-it('sends no signal while the answer stays the same', async () => {
+it('stores nothing and signals nobody while the answer stays the same, and asks again', async () => {
   const first = world({ answer: booting });
   await first.run();
   const [known] = first.saved;
-  const { run, saved, signals } = world({ answer: booting, ...(known ? { known } : {}) });
+  const { run, saved, signals, armed } = world({ answer: booting, ...(known ? { known } : {}) });
   await run();
-  expect(saved).toHaveLength(1);
-  expect(signals).toEqual([]);
+  expect([saved, signals]).toEqual([[], []]);
+  expect(armed).toEqual([NOW + 1_000_000]);
+});
+
+it('leaves an instance to the server that is linked to its host', async () => {
+  const known = { nextPassAt: NOW } as ObservationRecord;
+  const { run, saved, armed, followed } = world({
+    ...{ instance: { hostId: 'i' }, known, answer: ready(null), isElsewhere: true },
+  });
+  expect(await run()).toEqual({ ending: 'done' });
+  expect([saved, armed, followed]).toEqual([[], [null], []]);
 });
 
 it('stores a login with the project’s key and a fresh token, and has the agent linked', async () => {

@@ -8,6 +8,7 @@ import {
   type InstanceObservation,
   type InstanceRecord,
   isNews,
+  isWorthStoring,
   notObserved,
   type ObservationRecord,
   observed,
@@ -23,6 +24,8 @@ export interface ObservationDeps {
   readonly store: Pick<Store, 'instances' | 'observations' | 'hosts' | 'hostAccess' | 'projects'>;
   readonly backends: Pick<ProjectBackends, 'find'>;
   readonly links: Pick<LinkSupervisor, 'follow'>;
+  /** Another server is linked to the host. */
+  readonly hosts: { isElsewhere(hostId: string): Promise<boolean> };
   readonly now: () => Timestamp;
   /** Sets or clears the alarm of the next observation. */
   readonly arm: (kind: 'observation', id: Id, at: Timestamp | null) => void;
@@ -42,11 +45,16 @@ export function observationPass(deps: ObservationDeps): (id: Id) => Promise<Work
       deps.arm('observation', id, null);
       return { ending: 'done' };
     }
+    if (instance.hostId !== null && (await deps.hosts.isElsewhere(instance.hostId))) {
+      // Its sweep finds it; this server's sweep looks at the host again.
+      deps.arm('observation', id, null);
+      return { ending: 'done' };
+    }
     const before = known ?? expectedObservation(id, deps.now());
     const after = await ask(deps, instance, before);
     const isFirst = known === undefined;
     const signals = isFirst || isNews(before, after) ? [{ kind: 'instance' as const, id }] : [];
-    await deps.store.observations.save(after, { signals });
+    if (isWorthStoring(known, after)) await deps.store.observations.save(after, { signals });
     deps.arm('observation', id, after.nextPassAt);
     return { ending: 'done' };
   };

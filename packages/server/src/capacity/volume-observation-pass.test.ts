@@ -56,9 +56,12 @@ describe('asking about a volume', () => {
     await pass();
     expect(saved).toMatchObject({ observation: READY, error: null });
     expect(armed).toEqual([saved?.nextPassAt]);
+    const stored = saved;
     now += 5_000_000;
     await pass();
     expect(signalled).toBe(1);
+    expect(saved).toBe(stored);
+    expect(armed.at(-1)).toBeGreaterThan(now);
     answer = async () => ({ ...READY, usedGib: 2 });
     await pass();
     expect(signalled).toBe(2);
@@ -83,6 +86,6 @@ describe('asking about a volume', () => {
     elsewhere = true;
     await pass();
     expect(saved).toBeNull();
-    expect(armed).toEqual([now + 300_000_000]);
+    expect(armed).toEqual([null]);
   });
 });

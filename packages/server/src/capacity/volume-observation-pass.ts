@@ -3,6 +3,7 @@ import {
   capabilitiesOf,
   type Id,
   isNews,
+  isWorthStoring,
   notAskedYet,
   notObserved,
   observed,
@@ -43,22 +44,19 @@ export function volumeObservationPass(
       return { ending: 'done' };
     }
     if (volume.hostId !== null && (await deps.hosts.isElsewhere(volume.hostId))) {
-      // The other server finds it as overdue; this server continues when it gets the link to the
-      // host.
-      arm('volume-observation', id, now() + ELSEWHERE_DELAY);
+      // Its sweep finds it; this server's sweep looks at the host again.
+      arm('volume-observation', id, null);
       return { ending: 'done' };
     }
     const before = known ?? { volumeId: id, ...notAskedYet(now()) };
     const after = await ask(deps, volume, before);
     const isFirst = known === undefined;
     const signals = isFirst || isNews(before, after) ? [{ kind: 'volume' as const, id }] : [];
-    await store.volumeObservations.save(after, { signals });
+    if (isWorthStoring(known, after)) await store.volumeObservations.save(after, { signals });
     arm('volume-observation', id, after.nextPassAt);
     return { ending: 'done' };
   };
 }
-
-const ELSEWHERE_DELAY = 300_000_000;
 
 async function ask(
   { backends, now, log }: VolumeObservationDeps,

@@ -7,6 +7,7 @@ import type { OfferSource } from '../offers/offer-source.ts';
 import { leased } from './leased.ts';
 import type { LogQuota } from './log-quota.ts';
 import type { LoopObserver } from './loop-observer.ts';
+import { overdue } from './overdue.ts';
 import type { RunChanges } from './run-changes.ts';
 import { Timers } from './timers.ts';
 import type { WorkDeps, WorkDescriptor } from './work/descriptor.ts';
@@ -34,9 +35,6 @@ export interface EngineOptions {
 
 /** The safety net: the sweep finds the work that signals and alarms have missed. */
 const SWEEP_MS = 60_000;
-
-/** The most overdue records that one sweep enqueues, per kind. */
-const SWEEP_LIMIT = 1000;
 
 /**
  * The loops of the server. A signal puts a key into the queue of its kind, and so does an alarm
@@ -140,7 +138,11 @@ export class Engine {
   async #takeUp(): Promise<void> {
     const { engine } = this.#options.store;
     try {
-      for (const { kind, id, at } of await engine.alarms()) this.#timers.set(`${kind}:${id}`, at);
+      for (const { kind, id, at } of await engine.alarms()) {
+        const key = `${kind}:${id}`;
+        const isKept = WORK[kind].isTimedInMemory && this.#timers.has(key);
+        if (!isKept) this.#timers.set(key, at);
+      }
       for (const signal of await engine.unfinished()) this.#add(signal);
     } catch (error) {
       this.#options.log.warn({ err: error }, 'unfinished work could not be read');
@@ -148,14 +150,11 @@ export class Engine {
   }
 
   async #sweepDue(): Promise<void> {
-    const now = this.#options.context().now;
+    const { store, context } = this.#options;
+    const hasAlarm = (kind: WorkKind, id: string) => this.#timers.has(`${kind}:${id}`);
     try {
-      for (const kind of WORK_KINDS) {
-        const { schedule } = WORK[kind];
-        if (schedule === null) continue;
-        const ids = await this.#options.store.engine.due(schedule, now, SWEEP_LIMIT);
-        for (const id of ids) this.#add({ kind, id });
-      }
+      const { now } = context();
+      for (const signal of await overdue({ store, now, hasAlarm })) this.#add(signal);
     } catch (error) {
       this.#options.log.warn({ err: error }, 'sweep failed');
     }

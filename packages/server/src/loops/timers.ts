@@ -23,6 +23,10 @@ export class Timers {
     if (at !== null) this.#arm(key, at);
   }
 
+  has(key: string): boolean {
+    return this.#alarms.has(key);
+  }
+
   clear(): void {
     for (const { timer } of this.#alarms.values()) clearTimeout(timer);
     this.#alarms.clear();

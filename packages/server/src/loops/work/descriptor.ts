@@ -45,6 +45,11 @@ export interface WorkDescriptor<K extends WorkKind = WorkKind> {
   readonly lease: LeasedKind | null;
   /** Records whose `nextPassAt` the sweep checks; null = this work has none. */
   readonly schedule: ScheduledKind | null;
+  /**
+   * The time of the next pass is stored only along with news: until then the alarm of the server that
+   * does the work counts, and a restart finds the record overdue.
+   */
+  readonly isTimedInMemory?: true;
   /** False: another server does it. Omitted: the first server does it. */
   readonly isOurs?: (deps: WorkDeps, key: string) => Promise<boolean>;
   readonly work: (deps: WorkDeps) => KeyWork;

@@ -7,5 +7,6 @@ export const observation: WorkDescriptor<'observation'> = {
   queues: { observation: 32 },
   lease: 'observation',
   schedule: 'observation',
+  isTimedInMemory: true,
   work: (deps) => observationPass({ ...deps, now: () => deps.context().now }),
 };

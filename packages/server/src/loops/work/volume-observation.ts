@@ -7,5 +7,6 @@ export const volumeObservation: WorkDescriptor<'volume-observation'> = {
   queues: { 'volume-observation': 8 },
   lease: 'volume-observation',
   schedule: 'volume-observation',
+  isTimedInMemory: true,
   work: (deps) => volumeObservationPass({ ...deps, now: () => deps.context().now }),
 };
