@@ -16,10 +16,17 @@ interface World {
   readonly watches?: boolean;
   /** Another server is linked to its host. */
   readonly isElsewhere?: boolean;
+  readonly failsToSave?: boolean;
+}
+
+interface Extras {
+  readonly signals?: readonly Signal[];
+  readonly access?: NewHostAccess | null;
 }
 
 /** One instance `i`, and the writes of a pass about it. */
-function world({ instance, known, answer, watches = false, isElsewhere = false }: World) {
+function world({ instance, known, answer, watches = false, ...how }: World) {
+  const { isElsewhere = false, failsToSave = false } = how;
   const saved: ObservationRecord[] = [];
   const signals: Signal[] = [];
   const accesses: NewHostAccess[] = [];
@@ -35,16 +42,14 @@ function world({ instance, known, answer, watches = false, isElsewhere = false }
       instances: { byIds: async () => [row] },
       observations: {
         byInstances: async () => (known ? [known] : []),
-        save: async (record: ObservationRecord, extras?: { signals?: readonly Signal[] }) => {
+        save: async (record: ObservationRecord, extras: Extras = {}) => {
+          if (failsToSave) throw new Error('disk full');
           saved.push(record);
-          signals.push(...(extras?.signals ?? []));
+          signals.push(...(extras.signals ?? []));
+          if (extras.access) accesses.push(extras.access);
         },
       },
       hosts: { byId: async () => null },
-      hostAccess: {
-        byId: async () => null,
-        add: async (added: readonly NewHostAccess[]) => void accesses.push(...added),
-      },
       projects: { privateKey: async () => 'the project’s key' },
     },
     backends: { find: async () => (answer || watches ? { instances } : null) },
@@ -103,6 +108,26 @@ it('stores a login with the project’s key and a fresh token, and has the agent
   expect(accesses[0]?.agentToken).toMatch(/^[0-9a-f]{64}$/);
   expect(followed).toEqual(['i']);
   expect(JSON.stringify(saved)).not.toContain('10.0.0.9');
+});
+
+it('stores the access once', async () => {
+  const access = { kind: 'socket', path: '/run/agent', token: 'secret' } as const;
+  const first = world({ answer: ready(access) });
+  await first.run();
+  expect(first.accesses).toEqual([
+    { instanceId: 'i', agentToken: 'secret', access: { kind: 'socket', path: '/run/agent' } },
+  ]);
+  const [known] = first.saved;
+  const { run, accesses, followed } = world({ answer: ready(access), ...(known ? { known } : {}) });
+  await run();
+  expect(accesses).toEqual([]);
+  expect(followed).toEqual(['i']);
+});
+
+it('has the link opened only once the access is stored', async () => {
+  const { run, saved, followed } = world({ answer: ready(null), failsToSave: true });
+  await expect(run()).rejects.toThrow('disk full');
+  expect([saved, followed]).toEqual([[], []]);
 });
 
 it('has the link opened with an access that is already stored', async () => {

@@ -14,14 +14,14 @@ import {
   observed,
   type Timestamp,
 } from '@dstack/core';
-import type { Store } from '@dstack/store';
+import type { NewHostAccess, Store } from '@dstack/store';
 import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
 import type { Logger } from '../logging.ts';
 import type { WorkEnding } from '../loops/work-queue.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
 
 export interface ObservationDeps {
-  readonly store: Pick<Store, 'instances' | 'observations' | 'hosts' | 'hostAccess' | 'projects'>;
+  readonly store: Pick<Store, 'instances' | 'observations' | 'hosts' | 'projects'>;
   readonly backends: Pick<ProjectBackends, 'find'>;
   readonly links: Pick<LinkSupervisor, 'follow'>;
   /** Another server is linked to the host. */
@@ -51,84 +51,82 @@ export function observationPass(deps: ObservationDeps): (id: Id) => Promise<Work
       return { ending: 'done' };
     }
     const before = known ?? expectedObservation(id, deps.now());
-    const after = await ask(deps, instance, before);
+    const { record, access } = await ask(deps, instance, before);
     const isFirst = known === undefined;
-    const signals = isFirst || isNews(before, after) ? [{ kind: 'instance' as const, id }] : [];
-    if (isWorthStoring(known, after)) await deps.store.observations.save(after, { signals });
-    deps.arm('observation', id, after.nextPassAt);
+    const signals = isFirst || isNews(before, record) ? [{ kind: 'instance' as const, id }] : [];
+    if (isWorthStoring(known, record)) {
+      await deps.store.observations.save(record, { signals, access });
+    }
+    if (record.observation.state === 'ready') await deps.links.follow(id);
+    deps.arm('observation', id, record.nextPassAt);
     return { ending: 'done' };
   };
+}
+
+interface Answer {
+  readonly record: ObservationRecord;
+  /** How the agent is reached; null = not known, or known from an earlier answer. */
+  readonly access: NewHostAccess | null;
 }
 
 async function ask(
   deps: ObservationDeps,
   instance: InstanceRecord,
   before: ObservationRecord,
-): Promise<ObservationRecord> {
+): Promise<Answer> {
+  const unanswered = (error: string): Answer => ({
+    record: notObserved(before, error, deps.now()),
+    access: null,
+  });
   const backend =
     instance.backend && (await deps.backends.find(instance.projectId, instance.backend));
-  if (!backend?.instances) {
-    return notObserved(before, `backend ${instance.backend} is not configured`, deps.now());
-  }
+  if (!backend?.instances) return unanswered(`backend ${instance.backend} is not configured`);
   try {
-    const observation = await observe(deps, instance, backend);
+    const answer = await observe(deps, instance, backend);
     const isSettled = backend.instances.watch !== undefined;
-    return observed(before, observation, { now: deps.now(), isSettled });
+    const record = observed(before, withoutAccess(answer), { now: deps.now(), isSettled });
+    return { record, access: await newAccess(deps, instance, { before, answer }) };
   } catch (error) {
     deps.log.warn({ instance: instance.name, err: error }, 'instance not observed');
-    const message = errorMessage(error);
-    return notObserved(before, message, deps.now());
+    return unanswered(errorMessage(error));
   }
 }
 
 async function observe(
-  deps: ObservationDeps,
-  instance: InstanceRecord,
+  { store }: ObservationDeps,
+  { handle, hostId, hostFacts }: InstanceRecord,
   { instances }: Backend,
-): Promise<InstanceObservation> {
-  if (!instances || !instance.handle) return { state: 'missing' };
-  const host = instance.hostId === null ? null : await deps.store.hosts.byId(instance.hostId);
-  const facts = host?.facts ?? instance.hostFacts;
-  const observation = await instances.observe(instance.handle, { facts });
-  if (observation.state !== 'ready') return observation;
-  if (observation.access) await storeAccess(deps, instance, observation.access);
-  await deps.links.follow(instance.id);
-  return withoutAccess(observation);
+): Promise<Observation> {
+  if (!instances || !handle) return { state: 'missing' };
+  const host = hostId === null ? null : await store.hosts.byId(hostId);
+  return await instances.observe(handle, { facts: host?.facts ?? hostFacts });
 }
 
-function withoutAccess({
-  state,
-  machine,
-}: Extract<Observation, { state: 'ready' }>): InstanceObservation {
+function withoutAccess(answer: Observation): InstanceObservation {
+  if (answer.state !== 'ready') return answer;
+  const { state, machine } = answer;
   return { state, machine };
 }
 
-/** Stores the access to the agent, once. */
-async function storeAccess(
+/** Stored along with the first answer that the instance is ready. */
+async function newAccess(
   { store }: ObservationDeps,
   { id, projectId }: InstanceRecord,
-  access: InstanceAccess,
-): Promise<void> {
-  if ((await store.hostAccess.byId(id)) === null) {
-    await store.hostAccess.add([
-      access.kind === 'socket'
-        ? {
-            instanceId: id,
-            agentToken: access.token,
-            access: { kind: 'socket', path: access.path },
-          }
-        : {
-            instanceId: id,
-            agentToken: randomBytes(32).toString('hex'),
-            access: {
-              kind: 'ssh',
-              login: { ...loginOf(access), privateKey: await projectKey(store, projectId) },
-              proxy: null,
-              internalIp: null,
-            },
-          },
-    ]);
+  { before, answer }: { readonly before: ObservationRecord; readonly answer: Observation },
+): Promise<NewHostAccess | null> {
+  if (answer.state !== 'ready' || before.observation.state === 'ready') return null;
+  const { access } = answer;
+  if (!access) return null;
+  if (access.kind === 'socket') {
+    const { token: agentToken, path } = access;
+    return { instanceId: id, agentToken, access: { kind: 'socket', path } };
   }
+  const login = { ...loginOf(access), privateKey: await projectKey(store, projectId) };
+  return {
+    instanceId: id,
+    agentToken: randomBytes(32).toString('hex'),
+    access: { kind: 'ssh', login, proxy: null, internalIp: null },
+  };
 }
 
 function loginOf({ hostname, port, user }: Extract<InstanceAccess, { kind: 'ssh' }>) {

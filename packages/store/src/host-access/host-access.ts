@@ -1,5 +1,6 @@
 import { ENDING_INSTANCE_STATUSES } from '@dstack/contract/status';
-import type { StoreContext } from '../context.ts';
+import type { Cipher } from '../cipher.ts';
+import type { StoreContext, Tx } from '../context.ts';
 import { forIds, insertInSlices, notDeleted } from '../query.ts';
 import type { HostAccesses, HostAccessRecord, NewHostAccess } from './types.ts';
 
@@ -21,22 +22,7 @@ export function createHostAccess(context: StoreContext): HostAccesses {
   return {
     byIds,
     byId: async (id) => (await byIds([id]))[0] ?? null,
-    add: (hosts) =>
-      context.write(async ({ tx }) => {
-        await insertInSlices(hosts, (slice) =>
-          tx
-            .insertInto('host_access')
-            .values(
-              slice.map((host) => ({
-                instance_id: host.instanceId,
-                access: cipher.encrypt(JSON.stringify(host)),
-                host_keys: '{}',
-              })),
-            )
-            .onConflict((conflict) => conflict.column('instance_id').doNothing())
-            .execute(),
-        );
-      }),
+    add: (hosts) => context.write(({ tx }) => addHostAccess(tx, cipher, hosts)),
     async linkableIds() {
       const rows = await db
         .selectFrom('host_access as h')
@@ -71,6 +57,27 @@ export function createHostAccess(context: StoreContext): HostAccesses {
       });
     },
   };
+}
+
+/** Existing records stay as they are. */
+export async function addHostAccess(
+  tx: Tx,
+  cipher: Cipher,
+  hosts: readonly NewHostAccess[],
+): Promise<void> {
+  await insertInSlices(hosts, (slice) =>
+    tx
+      .insertInto('host_access')
+      .values(
+        slice.map((host) => ({
+          instance_id: host.instanceId,
+          access: cipher.encrypt(JSON.stringify(host)),
+          host_keys: '{}',
+        })),
+      )
+      .onConflict((conflict) => conflict.column('instance_id').doNothing())
+      .execute(),
+  );
 }
 
 /** As stored; older versions, which supported only SSH hosts, stored the login without its kind. */

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { insertFleet } from '../testing/insert.ts';
 import { forEachStore, openWorld } from '../testing/stores.ts';
 
 forEachStore((tests) => {
@@ -9,5 +10,39 @@ forEachStore((tests) => {
     expect(await engine.claim('observation', 'i2', 'two', 60_000_000)).toBe(true);
     await engine.release('observation', 'i1', 'one');
     expect(await engine.claim('observation', 'i1', 'two', 60_000_000)).toBe(true);
+  });
+
+  it('stores with an observation how the agent is reached, unless that is known', async () => {
+    const world = await openWorld(tests);
+    const { observations, hostAccess } = world.store;
+    const { instance } = await insertFleet(world, 'fleet');
+    const record = {
+      ...{ instanceId: instance.id, observation: { state: 'ready', machine: null } as const },
+      ...{ since: 1, checkedAt: 1, error: null, nextPassAt: 2 },
+    };
+    const access = (path: string) => ({
+      ...{ instanceId: instance.id, agentToken: 'secret' },
+      access: { kind: 'socket', path } as const,
+    });
+    await observations.save(record, { access: null });
+    expect(await hostAccess.byId(instance.id)).toBeNull();
+    await observations.save(record, { access: access('/run/one') });
+    await observations.save({ ...record, nextPassAt: 3 }, { access: access('/run/two') });
+    expect(await hostAccess.byId(instance.id)).toMatchObject(access('/run/one'));
+    expect(await observations.byInstances([instance.id])).toMatchObject([{ nextPassAt: 3 }]);
+  });
+
+  it('stores nothing for an instance that was deleted', async () => {
+    const { observations, hostAccess } = (await openWorld(tests)).store;
+    const deleted = 'deleted';
+    const observation = { state: 'missing' } as const;
+    const record = { instanceId: deleted, observation, since: 1, checkedAt: 1, error: null };
+    const access = { kind: 'socket', path: '/run/one' } as const;
+    await observations.save(
+      { ...record, nextPassAt: null },
+      { access: { instanceId: deleted, agentToken: 'secret', access } },
+    );
+    expect(await observations.byInstances([deleted])).toEqual([]);
+    expect(await hostAccess.byId(deleted)).toBeNull();
   });
 });

@@ -2,6 +2,8 @@ import type { Id, ObservationRecord } from '@dstack/core';
 import { recordChange } from '../changes/record-change.ts';
 import { isForeignKeyViolation } from '../connection/failures.ts';
 import type { Db, StoreContext, Tx } from '../context.ts';
+import { addHostAccess } from '../host-access/host-access.ts';
+import type { NewHostAccess } from '../host-access/types.ts';
 import { forIds } from '../query.ts';
 import { observationTable } from '../schema/work-tables.ts';
 import type { WriteExtras } from '../writes.ts';
@@ -9,8 +11,14 @@ import type { WriteExtras } from '../writes.ts';
 /** The last reports of backends about instances. */
 export interface Observations {
   byInstances(instanceIds: readonly Id[]): Promise<ObservationRecord[]>;
-  /** An observation of an instance that was deleted meanwhile is dropped. */
-  save(record: ObservationRecord, extras?: WriteExtras): Promise<void>;
+  /**
+   * `access`: how the agent is reached, if the backend has reported that; what is known already stays.
+   * An observation of an instance that was deleted meanwhile is dropped.
+   */
+  save(
+    record: ObservationRecord,
+    extras?: WriteExtras & { readonly access?: NewHostAccess | null },
+  ): Promise<void>;
 }
 
 export function createObservations(context: StoreContext): Observations {
@@ -21,6 +29,7 @@ export function createObservations(context: StoreContext): Observations {
         await context.write(async ({ tx, add, changed }) => {
           add(extras);
           changed(...(await waitingJobs(tx, record.instanceId)));
+          if (extras?.access) await addHostAccess(tx, context.cipher, [extras.access]);
           const { instanceId: _, ...set } = record;
           await tx
             .insertInto('observations')

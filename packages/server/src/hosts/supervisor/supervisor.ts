@@ -75,6 +75,7 @@ export class LinkSupervisor {
 
   /** An instance has been created, or its address has become known. */
   async follow(id: Id): Promise<void> {
+    if (this.#linked.has(id)) return;
     const [record] = await this.#options.store.hostAccess.byIds([id]);
     const [instance] = await this.#options.store.instances.byIds([id]);
     if (record && instance && isInstanceActive(instance.status)) await this.#link(record, instance);
@@ -92,7 +93,8 @@ export class LinkSupervisor {
       // A server that opened a link now would install the agent again.
       await hosts.hold(id);
       this.#linked.delete(id);
-      const connection = await this.#connection(record);
+      const [instance] = await store.instances.byIds([id]);
+      const connection = await this.#connection(record, instance ?? null);
       try {
         await connection.remove({ onlyIfOpen: this.#failing.has(id) });
       } finally {
@@ -158,7 +160,7 @@ export class LinkSupervisor {
   async #link(record: HostAccessRecord, instance: InstanceRecord): Promise<void> {
     const { instanceId: id } = record;
     if (this.#closed || this.#linked.has(id)) return;
-    const connection = await this.#connection(record);
+    const connection = await this.#connection(record, instance);
     if (this.#closed || this.#linked.has(id)) return;
     if (instance.provisioningData === null) this.#new.add(id);
     const { dial, token } = connection;
@@ -191,19 +193,22 @@ export class LinkSupervisor {
     return text.includes(hostname) ? text : `${hostname}: ${text}`;
   }
 
-  async #connection(record: HostAccessRecord): Promise<HostConnection> {
-    const env = await this.#environmentOf(record.instanceId);
-    const known = this.#known.get(record.instanceId);
+  /** `instance`: null if it was deleted. */
+  async #connection(
+    record: HostAccessRecord,
+    instance: InstanceRecord | null,
+  ): Promise<HostConnection> {
+    const { instanceId: id, access } = record;
+    const env = this.#known.has(id) || instance === null ? {} : await this.#environment(instance);
+    const known = this.#known.get(id);
     if (known) return known;
-    const made = this.#options.connectors[record.access.kind](record, env);
-    this.#known.set(record.instanceId, made);
+    const made = this.#options.connectors[access.kind](record, env);
+    this.#known.set(id, made);
     return made;
   }
 
-  async #environmentOf(instanceId: Id): Promise<Record<string, string>> {
-    const { store } = this.#options;
-    const [instance] = await store.instances.byIds([instanceId]);
-    const view = instance && (await store.fleets.byId(instance.fleetId));
+  async #environment({ fleetId }: InstanceRecord): Promise<Record<string, string>> {
+    const view = await this.#options.store.fleets.byId(fleetId);
     return view ? fleetEnv(view.fleet.spec) : {};
   }
 
