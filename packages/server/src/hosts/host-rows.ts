@@ -24,6 +24,8 @@ export interface Disconnection {
 export class HostRows {
   readonly #options: HostRowsOptions;
   readonly #order = new Map<string, Serial>();
+  /** Hosts whose link is open and whose row does not exist yet; a deleted row does not come back. */
+  readonly #new = new Set<string>();
   /** The last reason that was logged for each unreachable host. */
   readonly #logged = new Map<string, string>();
 
@@ -33,13 +35,17 @@ export class HostRows {
 
   /**
    * Since when a host is unreachable is counted from the start of the server: without a server it
-   * could not be reached.
+   * could not be reached. A new host is stored with the first report about it.
    */
   async opened(hostId: string): Promise<void> {
     await this.#inOrder(hostId, async () => {
       const before = await this.#options.store.hosts.byId(hostId);
+      if (before === null) {
+        this.#new.add(hostId);
+        return;
+      }
       // The reason of the last attempt is more useful than the fact that there is a new one.
-      const error = (before?.connected === false && before.error) || 'not connected yet';
+      const error = (!before.connected && before.error) || 'not connected yet';
       await this.#write(hostId, before, { connected: false, error, failed: false });
     });
   }
@@ -67,6 +73,9 @@ export class HostRows {
     await this.#inOrder(hostId, async () => {
       const before = await this.#options.store.hosts.byId(hostId);
       if (before?.connected === false) await this.#writeReason(before, text, false);
+      else if (before === null && this.#new.has(hostId)) {
+        await this.#write(hostId, null, { connected: false, error: text, failed: false });
+      }
     });
   }
 
@@ -77,6 +86,7 @@ export class HostRows {
 
   /** Deletes the state that this process holds. */
   forget(hostId: string): void {
+    this.#new.delete(hostId);
     this.#logged.delete(hostId);
     this.#order.delete(hostId);
   }
@@ -88,6 +98,7 @@ export class HostRows {
   ): Promise<void> {
     const { store, now } = this.#options;
     const { info, ...link } = state;
+    this.#new.delete(hostId);
     const facts = info?.host ?? before?.facts ?? null;
     const executor = info?.executor ?? before?.executor ?? null;
     await store.hosts.save({ id: hostId, ...link, since: now(), facts, executor });
