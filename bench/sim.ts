@@ -142,7 +142,7 @@ async function floor(count: number): Promise<number> {
     insert.run(i, 'idle');
     sockets.push(socket);
   };
-  // A unix socket refuses more than some hundred connections that nobody has accepted yet.
+  // A unix socket refuses more than some hundred connections that its server has not accepted yet.
   for (let from = 0; from < count; from += AT_A_TIME) {
     const some = Array.from({ length: Math.min(AT_A_TIME, count - from) }, (_, i) =>
       open(from + i),

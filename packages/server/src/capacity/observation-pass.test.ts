@@ -76,7 +76,7 @@ it('stores what the backend reports, signals the instance and sets the time of t
   expect(armed).toEqual([NOW + 1_000_000]);
 });
 
-it('stores nothing and signals nobody while the answer stays the same, and asks again', async () => {
+it('stores nothing and sends no signal while the answer stays the same, and asks again', async () => {
   const first = world({ answer: booting });
   await first.run();
   const [known] = first.saved;

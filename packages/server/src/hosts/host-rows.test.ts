@@ -38,7 +38,7 @@ function rowsOf(...known: readonly HostRecord[]) {
 }
 
 describe('a host that no server was linked to before', () => {
-  it('is stored once its agent connects, and nobody is signalled before', async () => {
+  it('is stored once its agent connects, and no signal is sent before', async () => {
     const { rows, saved, signals } = rowsOf();
     await rows.opened('h');
     expect([saved, signals]).toEqual([[], []]);
