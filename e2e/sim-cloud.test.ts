@@ -183,8 +183,10 @@ describe('a server that is killed', () => {
     const { home, control } = await started();
     await applyCloudFleet(home, ['nodes: 0..1', 'idle_duration: 0s']);
     control.set(point.before ?? {});
-    await submit(home, 'crashed', ['echo done']);
+    const job = waitsFor(home, 'crashed');
+    await submit(home, 'crashed', job.commands);
     await crash(point);
+    job.end();
     await finished('creation for a run', point);
   });
 
