@@ -36,10 +36,13 @@ export function occupyInstance(
   if (isInstanceIdle(instance.status)) {
     moveInstance(draft, instance, 'busy', { nextPassAt: null });
   } else if (isInstanceProvisioning(instance.status) && host?.connected) {
-    moveInstance(draft, instance, 'busy', {
+    const started = moveInstance(draft, instance, 'busy', {
       hostFacts: host.facts ?? instance.hostFacts,
       terminationMessage: null,
       nextPassAt: null,
     });
+    // The pass of the instance would do so, but finds it busy now.
+    signalCapacity(draft, started);
+    signalFleet(draft, started);
   }
 }

@@ -42,6 +42,18 @@ describe('a job that needs a new machine', () => {
     expect(world.job('job-1').runtimeData).toMatchObject({ cpu: 2, memory: 8 });
   });
 
+  test('leaves the other blocks of its new machine to runs that wait', () => {
+    const world = onNewInstance();
+    world.created('inst-1', anOffer({ blocks: 1, total_blocks: 2 }));
+    world.pass();
+    world.connect();
+    world.signals.length = 0;
+    world.pass();
+    expect(world.instance()).toMatchObject({ status: 'busy', totalBlocks: 2, busyBlocks: 1 });
+    expect(world.signals).toContainEqual({ kind: 'capacity', id: 'fleet:fleet-1' });
+    expect(world.signals).toContainEqual({ kind: 'fleet', id: 'fleet-1' });
+  });
+
   test('fails without a trace of the placeholder when no offer worked', () => {
     const world = onNewInstance();
     world.settle('instance.create:inst-1:0', { kind: 'no-capacity', message: 'All offers failed' });
