@@ -1,4 +1,4 @@
-import { chmod, mkdir, stat } from 'node:fs/promises';
+import { chmod, mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { VolumeDevice, VolumeSource } from '@dstack/contract/agent';
@@ -70,25 +70,25 @@ export class DeviceMounts {
     if (mounted === wanted) return path;
     // Its device was detached by force, and came back under another name.
     if (mounted !== null) await tool('umount', ['--', path]);
-    const isNew = await this.#isFormatted(device, format);
+    await this.#ensureFileSystem(device, format);
     await this.#makeRoot();
     await mkdir(path, { recursive: true, mode: 0o700 });
     await tool('mount', ['-o', 'nodev', '--', device, path]);
-    // Every user of a job may write there, as in directories of volumes.
-    if (isNew) await chmod(path, 0o777);
+    // Every user of a job may write there, as in directories of volumes. An agent that was killed after
+    // the formatting has not done that, so what counts is that the volume is empty.
+    if (format && (await isEmpty(path))) await chmod(path, 0o777);
     return path;
   }
 
-  /** True: the device was empty, and has a file system now. What is on a device is never overwritten. */
-  async #isFormatted(device: string, format: boolean): Promise<boolean> {
+  /** Formats a blank device only: what is on a device is never overwritten. */
+  async #ensureFileSystem(device: string, format: boolean): Promise<void> {
     const found = await runToolFully('blkid', ['-p', '-o', 'export', '--', device]);
     if (found.kind === 'missing') throw new Error('`blkid` is not installed on the host');
     // Exit code 2 without any output: no signature of anything is on the device.
-    const isEmpty = found.kind === 'ended' && found.code === 2 && found.stdout.trim() === '';
-    if (!isEmpty) return false;
+    const isBlank = found.kind === 'ended' && found.code === 2 && found.stdout.trim() === '';
+    if (!isBlank) return;
     if (!format) throw new Error('it has no file system; create one on it first');
     await tool('mkfs.ext4', ['-q', '-F', '-m', '0', '--', device], FORMAT_LIMIT_MS);
-    return true;
   }
 
   /** Of namespaces that jobs have copied, so that an unmount here is one there. */
@@ -121,6 +121,11 @@ export class DeviceMounts {
       if (this.#tails.get(id) === turn) this.#tails.delete(id);
     }
   }
+}
+
+/** Without files; a new file system has a folder for those that a repair finds. */
+async function isEmpty(path: string): Promise<boolean> {
+  return (await readdir(path)).every((name) => name === 'lost+found');
 }
 
 /** By the numbers of the kernel's `dev_t` in user space. */

@@ -85,6 +85,12 @@ describe.skipIf(!canAttach)('volumes on devices that a provider has attached', (
     expect(isMounted()).toBe(false);
   });
 
+  it('are open to every user of a job, also if an agent was killed right after the formatting', async () => {
+    run('mkfs.ext4', '-q', '-F', device);
+    const { text } = await jobs.run(['echo one > /mnt/file', 'cat /mnt/file'], mounts());
+    expect(text).toBe('one\n');
+  });
+
   it('are never formatted over what is there', async () => {
     run('mkswap', device);
     const { state } = await jobs.run(['echo ran'], mounts());
