@@ -95,65 +95,38 @@ const isDetached = () => cloud.control.attachments().length === 0;
 const isStatus = (wanted: string) => async () =>
   (await showRun(cloud.home, 'crashed')).status === wanted;
 
-const CREATION: readonly CrashPoint[] = [
-  {
-    moment: 'before the order is carried out',
-    knobs: { hold: 'request' },
-    reached: async () => (await findVolume(cloud.home, 'data')) !== null,
-  },
+type Reached = CrashPoint['reached'];
+
+/** The moments of one request to the cloud, whatever it asks for. */
+const ofRequest = (asked: Reached, done: Reached): readonly CrashPoint[] => [
+  { moment: 'before the request is carried out', knobs: { hold: 'request' }, reached: asked },
   {
     moment: 'after it was carried out, before its answer',
     knobs: { hold: 'answer' },
-    reached: hasVolume,
+    reached: done,
   },
   {
     moment: 'while its answer is lost again and again',
     knobs: { lost_response: 1 },
-    reached: hasVolume,
+    reached: done,
   },
+];
+
+const isListed = async () => (await findVolume(cloud.home, 'data')) !== null;
+
+const CREATION: readonly CrashPoint[] = [
+  ...ofRequest(isListed, hasVolume),
   { moment: 'while it is being made', knobs: { boot_seconds: [2, 2] }, reached: hasVolume },
 ];
 
 const ATTACHMENT: readonly CrashPoint[] = [
-  {
-    moment: 'before the request is carried out',
-    knobs: { hold: 'request' },
-    reached: isStatus('provisioning'),
-  },
-  {
-    moment: 'after it was carried out, before its answer',
-    knobs: { hold: 'answer' },
-    reached: isAttached,
-  },
-  {
-    moment: 'while its answer is lost again and again',
-    knobs: { lost_response: 1 },
-    reached: isAttached,
-  },
+  ...ofRequest(isStatus('provisioning'), isAttached),
   { moment: 'while the cloud attaches it', knobs: { attach_seconds: [2, 2] }, reached: isAttached },
-  {
-    moment: 'while the job runs',
-    knobs: {},
-    reached: isStatus('running'),
-  },
+  { moment: 'while the job runs', knobs: {}, reached: isStatus('running') },
 ];
 
 const DETACHMENT: readonly CrashPoint[] = [
-  {
-    moment: 'before the request is carried out',
-    knobs: { hold: 'request' },
-    reached: isStatus('terminating'),
-  },
-  {
-    moment: 'after it was carried out, before its answer',
-    knobs: { hold: 'answer' },
-    reached: isDetached,
-  },
-  {
-    moment: 'while its answer is lost again and again',
-    knobs: { lost_response: 1 },
-    reached: isDetached,
-  },
+  ...ofRequest(isStatus('terminating'), isDetached),
   {
     moment: 'while the cloud detaches it',
     knobs: { attach_seconds: [2, 2] },
