@@ -13,6 +13,7 @@ import {
   PutVolume,
   StartJob,
   StopJob,
+  UnmountVolume,
   VolumePlace,
 } from '@dstack/contract/agent';
 import { WebSocketServer } from 'ws';
@@ -136,7 +137,7 @@ export class AgentServer {
       case 'POST v1 volumes :id delete':
         return volumes.remove(readVolumeId(id), await readBody(request, VolumePlace));
       case 'POST v1 volumes :id unmount':
-        return volumes.unmount(readVolumeId(id));
+        return volumes.unmount(readVolumeId(id), await readBody(request, UnmountVolume));
       case 'GET v1 jobs :id':
         return registry.state(id);
       case 'DELETE v1 jobs :id':

@@ -1,4 +1,5 @@
-import { chmod, mkdir, readdir, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chmod, mkdir, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { VolumeDevice, VolumeSource } from '@dstack/contract/agent';
@@ -49,17 +50,20 @@ export class DeviceMounts {
     });
   }
 
-  /** Repeatable. Returns when all data is on the device. Throws `AgentError` `volume_failed`. */
-  async unmount(id: string): Promise<void> {
+  /**
+   * Repeatable. Returns when all data is on the device. Throws `AgentError`: `volume_failed`,
+   * `volume_in_use`.
+   */
+  async unmount(id: string, device: string): Promise<void> {
     await this.#inTurn(id, async () => {
       const path = join(this.#root, id);
-      if ((await deviceOfMount(path)) === null) return;
       try {
-        await tool('umount', ['--', path]);
+        if ((await deviceOfMount(path)) !== null) await tool('umount', ['--', path]);
       } catch (error) {
         const message = `The volume could not be unmounted: ${errorMessage(error)}`;
         throw new AgentError(409, 'volume_failed', message);
       }
+      await requireUnused(device);
     });
   }
 
@@ -120,6 +124,21 @@ export class DeviceMounts {
     } finally {
       if (this.#tails.get(id) === turn) this.#tails.delete(id);
     }
+  }
+}
+
+/**
+ * A process may keep the file system mounted in a mount namespace of its own, and then not all data is
+ * on the device. The kernel refuses an exclusive opening until the last of these mounts is gone.
+ */
+async function requireUnused(device: string): Promise<void> {
+  try {
+    const handle = await open(device, constants.O_RDONLY | constants.O_EXCL);
+    await handle.close();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    const message = `The device ${device} is still in use on the host: ${errorMessage(error)}`;
+    throw new AgentError(409, 'volume_in_use', message);
   }
 }
 

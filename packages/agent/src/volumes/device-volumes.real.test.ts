@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,7 +38,7 @@ describe.skipIf(!canAttach)('volumes on devices that a provider has attached', (
     device = run('losetup', '--find', '--show', file).trim();
   });
   afterEach(async () => {
-    await jobs.agent.call('POST', `/v1/volumes/${id}/unmount`, {});
+    await jobs.agent.call('POST', `/v1/volumes/${id}/unmount`, { device });
     await jobs.close();
     run('losetup', '--detach', device);
     rmSync(dir, { recursive: true });
@@ -51,7 +52,7 @@ describe.skipIf(!canAttach)('volumes on devices that a provider has attached', (
       },
     ],
   });
-  const unmount = () => jobs.agent.call('POST', `/v1/volumes/${id}/unmount`, {});
+  const unmount = () => jobs.agent.call('POST', `/v1/volumes/${id}/unmount`, { device });
   const isMounted = () => existsSync(join('/run/dstack-volumes', id, 'lost+found'));
 
   it('get a file system once, and keep what jobs of any user write', async () => {
@@ -74,6 +75,18 @@ describe.skipIf(!canAttach)('volumes on devices that a provider has attached', (
     run('mount', '-o', 'ro', device, there);
     expect(run('cat', join(there, 'file'))).toBe('kept\n');
     run('umount', there);
+  });
+
+  it('count as unmounted when no process has a mount of its own either', async () => {
+    const job = await jobs.begin(['echo ready', 'sleep 100000'], mounts());
+    const script = ['-c', 'echo ready; exec sleep 100000'];
+    const other = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', ...script]);
+    await once(other.stdout, 'data');
+    await jobs.stopAndRemove(job.id);
+    expect((await unmount()).body).toMatchObject({ code: 'volume_in_use' });
+    other.kill();
+    await once(other, 'exit');
+    expect((await unmount()).status).toBe(204);
   });
 
   it('stay mounted for the next agent, which unmounts them', async () => {

@@ -35,7 +35,7 @@ beforeEach(() => {
     stateDir: state,
     whyNoMounts: () => whyNoMounts,
     isMounted: (id) => mounted.has(id),
-    devices: { unmount: async (id) => void unmounted.push(id) },
+    devices: { unmount: async (id, device) => void unmounted.push(`${id} ${device}`) },
     log: createEventLogger(() => {}),
   });
 });
@@ -148,10 +148,12 @@ describe('the directory of a volume on a shared file system', () => {
 describe('the device of a volume', () => {
   it('is unmounted when its provider is to detach it, but not under a job', async () => {
     mounted.add(ID);
-    await expect(volumes.unmount(ID)).rejects.toMatchObject({ code: 'volume_in_use' });
+    await expect(volumes.unmount(ID, { device: '/dev/sdf' })).rejects.toMatchObject({
+      code: 'volume_in_use',
+    });
     expect(unmounted).toEqual([]);
     mounted.delete(ID);
-    await volumes.unmount(ID);
-    expect(unmounted).toEqual([ID]);
+    await volumes.unmount(ID, { device: '/dev/sdf' });
+    expect(unmounted).toEqual([`${ID} /dev/sdf`]);
   });
 });

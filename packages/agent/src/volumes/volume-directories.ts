@@ -1,6 +1,12 @@
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PutVolume, VolumePlace, VolumeRemoval, VolumeState } from '@dstack/contract/agent';
+import type {
+  PutVolume,
+  UnmountVolume,
+  VolumePlace,
+  VolumeRemoval,
+  VolumeState,
+} from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import type { EventLogger } from '../host/log.ts';
@@ -95,9 +101,9 @@ export class VolumeDirectories {
   }
 
   /** Before its provider detaches a volume. Repeatable. Throws `AgentError`: `volume_in_use`, `volume_failed`. */
-  async unmount(id: string): Promise<void> {
+  async unmount(id: string, { device }: UnmountVolume): Promise<void> {
     this.#refuseInUse(id);
-    await this.#options.devices.unmount(id);
+    await this.#options.devices.unmount(id, device);
   }
 
   close(): void {

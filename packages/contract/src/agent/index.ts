@@ -19,7 +19,7 @@
  *   PUT    /v1/volumes/{id}             PutVolume -> 204, 404 from an agent that keeps no volumes
  *   POST   /v1/volumes/{id}/state       VolumePlace -> VolumeState, 404 {"code":"unknown_volume"}
  *   POST   /v1/volumes/{id}/delete      VolumePlace -> VolumeRemoval, 409 {"code":"volume_in_use"}
- *   POST   /v1/volumes/{id}/unmount     -> 204 when its data is on the device, 409 {"code":"volume_in_use"}
+ *   POST   /v1/volumes/{id}/unmount     UnmountVolume -> 204 when its data is on the device, 409 {"code":"volume_in_use"}
  *   GET    /v1/jobs/{id}/ports/{port}   Upgrade: tcp -> a connection to that port of the job
  *   GET    /v1/jobs/{id}/tunnels/{tid}  Upgrade: tcp -> a connection from the job to the server
  *   GET    /v1/jobs/{id}/exec           WebSocket, see `exec.ts`; 404 {"code":"not_found"} from an older agent

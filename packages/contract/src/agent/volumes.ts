@@ -37,6 +37,10 @@ export type PutVolume = Infer<typeof PutVolume>;
 export const VolumePlace = object({ path });
 export type VolumePlace = Infer<typeof VolumePlace>;
 
+/** Body of `unmount`: the device that the provider is about to detach. */
+export const UnmountVolume = object({ device: DevicePath });
+export type UnmountVolume = Infer<typeof UnmountVolume>;
+
 export const VolumeState = object({
   /** Bytes on the disk; null = not measured yet. Measured at most every ten minutes. */
   used_bytes: nullable(whole()),

@@ -22,6 +22,7 @@ import {
   parseMessage,
   type StartJob,
   type StopJob,
+  type UnmountVolume,
   type VolumePlace,
   VolumeRemoval,
   VolumeState,
@@ -148,8 +149,8 @@ export class AgentClient {
   }
 
   /** `AgentRefusal` 404: an agent that mounts no devices. */
-  unmountVolume(id: string): Promise<void> {
-    return this.#call('POST', `/v1/volumes/${id}/unmount`, {}, nothing);
+  unmountVolume(id: string, body: UnmountVolume): Promise<void> {
+    return this.#call('POST', `/v1/volumes/${id}/unmount`, body, nothing);
   }
 
   uploadArchive(id: string, archiveId: string, content: Readable): Promise<void> {

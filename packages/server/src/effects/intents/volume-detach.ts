@@ -29,11 +29,12 @@ async function unmount(
   { hostId }: InstanceRecord,
 ): Promise<void> {
   const attachment = await store.volumes.attachment(subjectId);
-  if (!attachment?.attachmentData?.device_name || hostId === null) return;
+  const device = attachment?.attachmentData?.device_name;
+  if (!device || hostId === null) return;
   const agent = hosts.client(hostId);
   if (!agent) throw new NotNow(`no link to host ${hostId}, which may still use the volume`);
   try {
-    await agent.unmountVolume(volumeId);
+    await agent.unmountVolume(volumeId, { device });
   } catch (error) {
     if (error instanceof AgentRefusal && error.status === 404) return;
     throw new NotNow(errorMessage(error));

@@ -226,12 +226,15 @@ describe('an attachment', () => {
     agent = { unmountVolume: () => Promise.reject(inUse) };
     await expect(detach()).rejects.toThrow('A job mounts the volume v');
     expect(calls).toEqual([]);
-    agent = { unmountVolume: async (id: string) => void calls.push(`unmount ${id}`) };
+    agent = {
+      unmountVolume: async (id: string, { device }: { device: string }) =>
+        void calls.push(`unmount ${id} from ${device}`),
+    };
     await detach();
     agent = null;
     await detach(true);
     expect(calls).toEqual([
-      ...['unmount v', 'detach vol-1 from i-1', 'detach vol-1 from i-1 by force'],
+      ...['unmount v from /dev/sdf', 'detach vol-1 from i-1', 'detach vol-1 from i-1 by force'],
     ]);
   });
 
