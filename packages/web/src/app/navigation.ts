@@ -1,8 +1,11 @@
 import { type LucideIcon, Play } from 'lucide-react';
 import type { SessionUser } from '../data/session/session.ts';
 
+/** The addresses of the sections; the router refuses unknown ones where they are linked. */
+export type SectionPath = '/runs';
+
 export interface NavigationItem {
-  readonly to: '/runs';
+  readonly to: SectionPath;
   readonly label: string;
   readonly icon: LucideIcon;
   /** The second key after `g`. */

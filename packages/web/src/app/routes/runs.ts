@@ -1,0 +1,82 @@
+import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
+import { MetricsSearch } from '../../pages/run/metrics-search.ts';
+import { RunSearch } from '../../pages/run/run-search.ts';
+import { RunsSearch } from '../../pages/runs/runs-search.ts';
+import { shell } from './frame.ts';
+
+const runs = createRoute({
+  getParentRoute: () => shell,
+  path: '/runs',
+  validateSearch: (search) => RunsSearch.parse(search),
+  component: lazyRouteComponent(() => import('../../pages/runs/runs-page.tsx'), 'RunsPage'),
+});
+
+const run = createRoute({
+  getParentRoute: () => shell,
+  path: '/projects/$project/runs/$run',
+  validateSearch: (search) => RunSearch.parse(search),
+  component: lazyRouteComponent(() => import('../../pages/run/run-page.tsx'), 'RunPage'),
+});
+
+const runOverview = createRoute({
+  getParentRoute: () => run,
+  path: '/',
+  component: lazyRouteComponent(
+    () => import('../../pages/run/run-overview-page.tsx'),
+    'RunOverviewPage',
+  ),
+});
+
+const runLogs = createRoute({
+  getParentRoute: () => run,
+  path: '/logs',
+  component: lazyRouteComponent(() => import('../../pages/run/run-logs-page.tsx'), 'RunLogsPage'),
+});
+
+const runMetrics = createRoute({
+  getParentRoute: () => run,
+  path: '/metrics',
+  validateSearch: (search) => MetricsSearch.parse(search),
+  component: lazyRouteComponent(
+    () => import('../../pages/run/run-metrics-page.tsx'),
+    'RunMetricsPage',
+  ),
+});
+
+const runEvents = createRoute({
+  getParentRoute: () => run,
+  path: '/events',
+  component: lazyRouteComponent(
+    () => import('../../pages/run/run-events-page.tsx'),
+    'RunEventsPage',
+  ),
+});
+
+const runConfiguration = createRoute({
+  getParentRoute: () => run,
+  path: '/configuration',
+  component: lazyRouteComponent(
+    () => import('../../pages/run/run-configuration-page.tsx'),
+    'RunConfigurationPage',
+  ),
+});
+
+const runInspect = createRoute({
+  getParentRoute: () => run,
+  path: '/inspect',
+  component: lazyRouteComponent(
+    () => import('../../pages/run/run-inspect-page.tsx'),
+    'RunInspectPage',
+  ),
+});
+
+const runTabs = run.addChildren([
+  runOverview,
+  runLogs,
+  runMetrics,
+  runEvents,
+  runConfiguration,
+  runInspect,
+]);
+
+export const runRoutes = [runs, runTabs] as const;
