@@ -22,10 +22,21 @@ const describe: Answer = async (request, response) => {
   response.end(JSON.stringify({ job, version, pid: process.pid, method, url, headers, body }));
 };
 
+/** Number of probes that fail next. */
+let failures = 0;
+
 const kilobyte = 'x'.repeat(1024);
 
 const answers: Readonly<Record<string, Answer>> = {
   '/kilobyte': (_request, response) => void response.end(kilobyte),
+  '/sick': (request, response) => {
+    failures = 3;
+    return describe(request, response);
+  },
+  '/well': (_request, response) => {
+    response.writeHead(failures > 0 ? 500 : 200).end();
+    failures = Math.max(0, failures - 1);
+  },
   '/events': async (_request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     for (let n = 0; n < 3; n++) {

@@ -217,7 +217,7 @@ describe('a service', () => {
 });
 
 const retry = 'retry: {on_events: [error], duration: 1h}\n';
-const probes = 'probes: [{type: http, url: /, interval: 1s}]\n';
+const probes = 'probes: [{type: http, url: /well, interval: 1s}]\n';
 
 describe('replicas', () => {
   it('take over for one that is killed, until it is back', async () => {
@@ -234,6 +234,15 @@ describe('replicas', () => {
     while (!again) statuses.add((await get('pair/')).status);
     expect([...statuses]).toEqual([200]);
     expect((await untilReady('pair', 2)).has(killed?.job ?? '')).toBe(false);
+  });
+
+  it('get no requests while their probe fails', async () => {
+    const { job: sick } = await see(await get('pair/sick'));
+    // Requests are taken in turn, so that an unbroken row of the other one shows it.
+    for (let others = 0; others < 5; ) {
+      others = (await see(await get('pair/'))).job === sick ? 0 : others + 1;
+    }
+    expect((await untilReady('pair', 2)).has(sick)).toBe(true);
   });
 
   it('are replaced by an update without a failed request', async () => {

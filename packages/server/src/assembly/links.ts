@@ -138,7 +138,7 @@ export interface ProxyParts {
 
 /** Services without a gateway, over connections to the agents of their hosts. */
 export function makeServiceProxy(
-  { settings, store, log }: Parts,
+  { settings, store, log, closing }: Parts,
   { hosts, supervisor, access, signIns }: ProxyParts,
   changes: RunChanges,
 ): ServiceProxy {
@@ -161,5 +161,9 @@ export function makeServiceProxy(
     log,
   });
   changes.listen((runId) => proxy.changed(runId));
+  // Another server may process the run, and a failed probe must not wait for the next reading.
+  if (store.shared) {
+    closing.add(store.engine.onSignal(({ kind, id }) => kind === 'run' && proxy.changed(id)));
+  }
   return proxy;
 }

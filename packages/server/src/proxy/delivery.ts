@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Id } from '@dstack/core';
 import type { ConnectedReplica, ReplicaConnections } from './replica-connections.ts';
 import type { ServiceRoute } from './service-routes.ts';
-import { isTimeout } from './upstream-failure.ts';
+import { ConnectFailure, isTimeout } from './upstream-failure.ts';
 
 /** The outcome of sending a request to one replica. `unsent`: no byte of it was sent. */
 export type Sent<T> =
@@ -85,9 +85,13 @@ export class Delivery {
         continue;
       }
       const sent = await send(replica);
-      if (sent.kind === 'done') return { value: sent.value, replica };
+      if (sent.kind === 'done') {
+        replicas.accepted(replica);
+        return { value: sent.value, replica };
+      }
       last = sent;
       replicas.release(replica);
+      if (sent.error instanceof ConnectFailure) replicas.refused(replica);
       onFailure(at, replica, sent.error);
       tried.add(replica.target.jobId);
       if (isUnwanted()) throw new Undelivered(sent.error);

@@ -27,7 +27,13 @@ function opener(ownAddress: string | null, isHere = true) {
   const open = openReplica({ client, isHere: () => isHere });
   const answerOf = async (jobId: string, at = port) => {
     let text = '';
-    for await (const part of await open({ hostId: 'local', jobId, port: at, runningAt: 0 }))
+    for await (const part of await open({
+      hostId: 'local',
+      jobId,
+      port: at,
+      runningAt: 0,
+      isFailing: false,
+    }))
       text += part;
     return text;
   };
@@ -57,7 +63,7 @@ it.each([
 
 it('fails without a link', async () => {
   const open = openReplica({ client: () => null, isHere: () => true });
-  await expect(open({ hostId: 'far', jobId: 'a', port, runningAt: 0 })).rejects.toThrow(
-    'no link to host far',
-  );
+  await expect(
+    open({ hostId: 'far', jobId: 'a', port, runningAt: 0, isFailing: false }),
+  ).rejects.toThrow('no link to host far');
 });

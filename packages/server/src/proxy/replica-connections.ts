@@ -11,6 +11,10 @@ export interface ReplicaConnectionsOptions {
   readonly open: OpenPort;
   /** Milliseconds without a byte after which a request fails. */
   readonly timeoutMs: number;
+  /** Milliseconds. */
+  readonly now: () => number;
+  /** From 0 (inclusive) to 1. */
+  readonly random?: () => number;
 }
 
 /** One replica: its kept-alive connections, and the number of its pending requests. */
@@ -22,6 +26,10 @@ export interface ConnectedReplica {
 
 interface Known extends ConnectedReplica {
   readonly runId: Id;
+  /** Refused connections since the last answer, of which each ejection counts one. */
+  refusals: number;
+  /** Milliseconds; 0 = not ejected. */
+  ejectedUntil: number;
   /** Called each time its last request has ended. */
   readonly idle: Set<() => void>;
 }
@@ -41,24 +49,53 @@ export class ReplicaConnections {
   }
 
   /**
-   * The replica with the fewest pending requests, in turn among equal ones; null if all are `tried`
-   * or leaving. Call `release` with it when the request has ended.
+   * Of two replicas, one in turn and one at random, the one with fewer pending requests; null if all
+   * are `tried` or leaving. Replicas with a failing probe are used if there is no other, ejected ones
+   * if there is nothing else. Call `release` with it when the request has ended.
    */
   acquire(
     runId: Id,
     targets: readonly ServiceReplica[],
     tried: ReadonlySet<Id> = NONE,
   ): ConnectedReplica | null {
+    const candidates = this.#candidates(targets, tried);
+    const count = candidates.length;
+    if (count === 0) return null;
     this.#turn += 1;
-    let best: Known | null = null;
-    for (let i = 0; i < targets.length; i++) {
-      const target = targets[(this.#turn + i) % targets.length] as ServiceReplica;
-      if (tried.has(target.jobId) || this.#leaving.has(target.jobId)) continue;
-      const known = this.#replicas.get(target.jobId) ?? this.#make(runId, target);
-      if (best === null || known.inFlight < best.inFlight) best = known;
+    const { random = Math.random } = this.#options;
+    let best = this.#known(runId, candidates[this.#turn % count] as ServiceReplica);
+    if (count > 1) {
+      const step = 1 + Math.floor(random() * (count - 1));
+      const other = candidates[(this.#turn + step) % count] as ServiceReplica;
+      const second = this.#known(runId, other);
+      if (second.inFlight < best.inFlight) best = second;
     }
-    if (best !== null) best.inFlight += 1;
+    best.inFlight += 1;
     return best;
+  }
+
+  /** The replica has refused a connection: others are preferred for a while, longer each time. */
+  refused(replica: ConnectedReplica): void {
+    const known = replica as Known;
+    const now = this.#options.now();
+    // Requests that were sent before the ejection are refused as well.
+    if (now < known.ejectedUntil) return;
+    known.refusals += 1;
+    const isStarting = now - known.target.runningAt / 1000 < STARTING_MS;
+    const exponent = isStarting ? 0 : known.refusals - 1;
+    known.ejectedUntil = now + Math.min(EJECTED_MS * 2 ** exponent, MAX_EJECTED_MS);
+  }
+
+  /** The replica has accepted a request. */
+  accepted(replica: ConnectedReplica): void {
+    const known = replica as Known;
+    known.refusals = 0;
+    known.ejectedUntil = 0;
+  }
+
+  /** Whether other replicas are preferred. */
+  isEjected({ jobId, isFailing }: ServiceReplica): boolean {
+    return isFailing || this.#refuses(jobId);
   }
 
   /** Whether any of these may receive a request. */
@@ -119,6 +156,30 @@ export class ReplicaConnections {
     }
   }
 
+  #candidates(targets: readonly ServiceReplica[], tried: ReadonlySet<Id>): ServiceReplica[] {
+    const usable: ServiceReplica[] = [];
+    const open: ServiceReplica[] = [];
+    const healthy: ServiceReplica[] = [];
+    for (const target of targets) {
+      if (tried.has(target.jobId) || this.#leaving.has(target.jobId)) continue;
+      usable.push(target);
+      if (this.#refuses(target.jobId)) continue;
+      open.push(target);
+      if (!target.isFailing) healthy.push(target);
+    }
+    if (healthy.length > 0) return healthy;
+    return open.length > 0 ? open : usable;
+  }
+
+  #refuses(jobId: Id): boolean {
+    const until = this.#replicas.get(jobId)?.ejectedUntil ?? 0;
+    return until > 0 && this.#options.now() < until;
+  }
+
+  #known(runId: Id, target: ServiceReplica): Known {
+    return this.#replicas.get(target.jobId) ?? this.#make(runId, target);
+  }
+
   #make(runId: Id, target: ServiceReplica): Known {
     const { open, timeoutMs } = this.#options;
     const pool = new Pool('http://replica', {
@@ -135,7 +196,10 @@ export class ReplicaConnections {
         );
       },
     });
-    const known: Known = { runId, target, pool, inFlight: 0, idle: new Set() };
+    const known: Known = {
+      ...{ runId, target, pool, inFlight: 0, idle: new Set<() => void>() },
+      ...{ refusals: 0, ejectedUntil: 0 },
+    };
     this.#replicas.set(target.jobId, known);
     return known;
   }
@@ -147,6 +211,13 @@ export class ReplicaConnections {
     void replica.pool.close();
   }
 }
+
+/** How long a replica that refuses connections is avoided: doubled from one refusal to the next. */
+const EJECTED_MS = 1000;
+const MAX_EJECTED_MS = 30_000;
+
+/** An app that has just started may not listen yet; its time does not grow. */
+const STARTING_MS = 10_000;
 
 /** By then no route contains a job that was about to be stopped. */
 const ROUTES_FOLLOW_MS = 60_000;

@@ -64,7 +64,7 @@ export class ServiceProxy {
   constructor(options: ServiceProxyOptions) {
     const { services, readState, open, timeoutMs, shared, now, log } = options;
     this.#options = options;
-    const replicas = new ReplicaConnections({ open, timeoutMs });
+    const replicas = new ReplicaConnections({ open, timeoutMs, now: () => now() / 1000 });
     const routes = new ServiceRoutes({
       services,
       ttlMs: shared ? TTL_SHARED : TTL,

@@ -10,7 +10,13 @@ function view(runId: string, replicas: readonly string[]): ServiceView {
   return {
     run: { id: runId, name: 'web', spec: { configuration } } as never,
     projectName: 'main',
-    replicas: replicas.map((jobId) => ({ jobId, hostId: 'host', port: 80, runningAt: 0 })),
+    replicas: replicas.map((jobId) => ({
+      jobId,
+      hostId: 'host',
+      port: 80,
+      runningAt: 0,
+      isFailing: false,
+    })),
   };
 }
 

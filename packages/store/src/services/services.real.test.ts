@@ -56,8 +56,8 @@ forEachStore((tests) => {
     expect(view?.run.id).toBe(run.id);
     expect(view?.projectName).toBe('main');
     expect(view?.replicas).toEqual([
-      { jobId: expect.any(String), hostId: 'host-1', port: 8000, runningAt: 5 },
-      { jobId: 'job-3', hostId: 'host-1', port: 8003, runningAt: 5 },
+      { jobId: expect.any(String), hostId: 'host-1', port: 8000, runningAt: 5, isFailing: false },
+      { jobId: 'job-3', hostId: 'host-1', port: 8003, runningAt: 5, isFailing: false },
     ]);
   });
 
@@ -117,6 +117,31 @@ forEachStore((tests) => {
     expect(snapshot?.requests).toEqual({ 30: 2, 60: 22, 300: 122 });
     const plain = await insertService(world, { run: { name: 'plain' } });
     expect((await engine.loadRun(plain.id, NO_MEMORY))?.requests).toBeNull();
+  });
+
+  it('marks replicas with a probe that fails, until it has succeeded often enough', async () => {
+    const world = await openWorld(tests);
+    const probes = [{ ready_after: 1 }, { ready_after: 2 }];
+    const spec = { ...jobRecord({ projectId: '', runId: '' }).spec, probes } as never;
+    await insertService(world, {
+      run: { name: 'probed' },
+      jobs: [{ id: 'job-1', spec: { ...(spec as object), service_port: 1 } as never }, {}],
+    });
+    const streaks = async (...given: number[]) => {
+      for (const [probeNum, successStreak] of given.entries()) {
+        const probe = { id: `p-${probeNum}`, jobId: 'job-1', probeNum, successStreak, due: null };
+        await world.store.jobs.insertProbes([probe]);
+        await world.store.jobs.saveProbe(probe);
+      }
+      const view = await world.store.services.byName('main', 'probed');
+      return view?.replicas.map(({ isFailing }) => isFailing);
+    };
+    expect(await streaks()).toEqual([false, false]);
+    expect(await streaks(1, 2)).toEqual([false, false]);
+    expect(await streaks(7, 0)).toEqual([true, false]);
+    expect(await streaks(8, 1)).toEqual([true, false]);
+    expect(await streaks(0, 3)).toEqual([true, false]);
+    expect(await streaks(1, 4)).toEqual([false, false]);
   });
 
   it('reads the successes of probes while a replica is not ready', async () => {

@@ -1,5 +1,5 @@
 import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
-import type { JobRecord } from '@dstack/core';
+import type { Id, JobRecord } from '@dstack/core';
 import { sql } from 'kysely';
 import type { Db, StoreContext } from '../context.ts';
 import { forIds, groupBy, notDeleted } from '../query.ts';
@@ -68,18 +68,42 @@ async function toViews(
         .orderBy('j.replica_num')
         .execute(),
   );
-  const ofRun = groupBy(jobRows, (row) => row.run_id);
+  const jobs = jobRows.map((row) => ({ job: jobTable.decode(row), hostId: row.view_host_id }));
+  const failing = await failingJobs(
+    db,
+    jobs.map(({ job }) => job),
+  );
+  const ofRun = groupBy(jobs, ({ job }) => job.runId);
   return rows.map((row) => ({
     run: runTable.decode(row),
     projectName: row.project_name,
-    replicas: (ofRun.get(row.id) ?? []).flatMap((job) =>
-      replica(jobTable.decode(job), job.view_host_id),
+    replicas: (ofRun.get(row.id) ?? []).flatMap(({ job, hostId }) =>
+      replica(job, hostId, failing.has(job.id)),
     ),
   }));
 }
 
-function replica(job: JobRecord, hostId: string | null): ServiceReplica[] {
+/** Jobs with a probe that has not succeeded often enough in a row since its last failure. */
+async function failingJobs(db: Db, jobs: readonly JobRecord[]): Promise<ReadonlySet<Id>> {
+  const probesOf = new Map(jobs.map((job) => [job.id, job.spec.probes ?? []]));
+  const probed = [...probesOf].flatMap(([id, probes]) => (probes.length > 0 ? [id] : []));
+  const rows = await forIds(probed, (slice) =>
+    db
+      .selectFrom('probes')
+      .select(['job_id', 'probe_num', 'success_streak'])
+      .where('job_id', 'in', slice)
+      .execute(),
+  );
+  const failed = rows.filter((row) => {
+    const probe = probesOf.get(row.job_id)?.[row.probe_num];
+    return probe !== undefined && row.success_streak < probe.ready_after;
+  });
+  return new Set(failed.map((row) => row.job_id));
+}
+
+function replica(job: JobRecord, hostId: string | null, isFailing: boolean): ServiceReplica[] {
   const port = job.spec.service_port ?? null;
   if (port === null || hostId === null) return [];
-  return [{ jobId: job.id, hostId, port, runningAt: job.runningAt ?? job.statusChangedAt }];
+  const runningAt = job.runningAt ?? job.statusChangedAt;
+  return [{ jobId: job.id, hostId, port, runningAt, isFailing }];
 }

@@ -9,6 +9,8 @@ export interface ServiceReplica {
   readonly port: number;
   /** Since when its process runs. */
   readonly runningAt: Timestamp;
+  /** A probe has failed since the replica became ready: others are preferred. */
+  readonly isFailing: boolean;
 }
 
 /** A service without a gateway, and its replicas. */

@@ -41,6 +41,33 @@ describe('a service that has been scaled to zero', () => {
   });
 });
 
+describe('a replica whose probe fails', () => {
+  const probes = [{ type: 'http', url: '/well' }];
+
+  it('gets no requests until the probe succeeds again, except as the last one', async () => {
+    const { id, jobs } = await proxy.service('probed', { probes });
+    const report = async (n: number, successStreak: number) => {
+      const jobId = jobs[n]?.id ?? '';
+      const probe = { id: `probe-${n}`, jobId, probeNum: 0, successStreak, due: null };
+      await proxy.server.store.jobs.insertProbes([probe]);
+      await proxy.server.store.jobs.saveProbe(probe);
+      proxy.server.services.changed(id);
+    };
+    const answering = async () => {
+      const names: string[] = [];
+      for (let i = 0; i < 4; i++) names.push(await (await proxy.get('probed/x')).text());
+      return [...new Set(names)].sort();
+    };
+    expect(await answering()).toEqual(['one /x', 'two /x']);
+    await report(0, 0);
+    expect(await answering()).toEqual(['two /x']);
+    await report(1, 0);
+    expect(await answering()).toEqual(['one /x', 'two /x']);
+    await report(0, 1);
+    expect(await answering()).toEqual(['one /x']);
+  });
+});
+
 describe('a replica that is about to be stopped', () => {
   it('gets no new requests, and is idle when it has answered all', async () => {
     proxy.signals.next = Promise.withResolvers();

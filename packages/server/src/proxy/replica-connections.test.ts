@@ -1,0 +1,136 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ReplicaConnections } from './replica-connections.ts';
+
+/** Long after the start of the replicas. */
+const START = 1_000_000;
+
+const target = (jobId: string, isFailing = false, runningAt = 0) => ({
+  ...{ jobId, hostId: 'host', port: 1, runningAt, isFailing },
+});
+
+function connections(random: () => number = () => 0) {
+  const clock = { now: START };
+  const open = () => Promise.reject(new Error('unused'));
+  const now = () => clock.now;
+  const replicas = new ReplicaConnections({ open, timeoutMs: 1000, now, random });
+  /** The replica that gets a request; without `hold` the request ends at once. */
+  const next = (targets: ReturnType<typeof target>[], hold = false): string | undefined => {
+    const replica = replicas.acquire('run', targets);
+    if (replica && !hold) replicas.release(replica);
+    return replica?.target.jobId;
+  };
+  const refuse = (jobId: string) => {
+    const replica = replicas.acquire('run', [target(jobId)]);
+    if (!replica) throw new Error('no replica');
+    replicas.release(replica);
+    replicas.refused(replica);
+    return replica;
+  };
+  return { replicas, clock, next, refuse };
+}
+
+describe('a replica whose probe fails', () => {
+  it('gets no request while another one passes its probes', () => {
+    const { next } = connections();
+    const targets = [target('a', true), target('b'), target('c', true)];
+    for (let i = 0; i < 9; i++) expect(next(targets, true)).toBe('b');
+  });
+
+  it('gets requests if every replica fails', () => {
+    const { next } = connections();
+    const targets = [target('a', true), target('b', true)];
+    expect(new Set([next(targets), next(targets)])).toEqual(new Set(['a', 'b']));
+  });
+
+  it('is preferred to one that refuses connections', () => {
+    const { next, refuse } = connections();
+    refuse('a');
+    for (let i = 0; i < 4; i++) expect(next([target('a'), target('b', true)])).toBe('b');
+  });
+});
+
+describe('a replica that refuses connections', () => {
+  it('is avoided for a second, and twice as long after each further refusal, up to 30', () => {
+    const { replicas, clock, refuse } = connections();
+    for (const seconds of [1, 2, 4, 8, 16, 30, 30]) {
+      refuse('a');
+      clock.now += seconds * 1000 - 1;
+      expect(replicas.isEjected(target('a'))).toBe(true);
+      clock.now += 1;
+      expect(replicas.isEjected(target('a'))).toBe(false);
+    }
+  });
+
+  it('is avoided once for requests that are refused together', () => {
+    const { replicas, clock, refuse } = connections();
+    for (let i = 0; i < 20; i++) refuse('a');
+    clock.now += 1000;
+    expect(replicas.isEjected(target('a'))).toBe(false);
+  });
+
+  it('is used again at once after an answer, with the shortest time for the next refusal', () => {
+    const { replicas, clock, refuse } = connections();
+    refuse('a');
+    clock.now += 1000;
+    const replica = refuse('a');
+    replicas.accepted(replica);
+    expect(replicas.isEjected(target('a'))).toBe(false);
+    refuse('a');
+    clock.now += 1000;
+    expect(replicas.isEjected(target('a'))).toBe(false);
+  });
+
+  it('gets requests if it is the only one that was not tried', () => {
+    const { replicas, next, refuse } = connections();
+    refuse('a');
+    expect(next([target('a')])).toBe('a');
+    const other = replicas.acquire('run', [target('a'), target('b')], new Set(['b']));
+    expect(other?.target.jobId).toBe('a');
+  });
+
+  it('is avoided for a second only while its app starts', () => {
+    const { replicas, clock } = connections();
+    const young = target('a', false, START * 1000);
+    for (let i = 0; i < 4; i++) {
+      const replica = replicas.acquire('run', [young]);
+      if (!replica) throw new Error('no replica');
+      replicas.release(replica);
+      replicas.refused(replica);
+      clock.now += 1000;
+      expect(replicas.isEjected(young)).toBe(false);
+    }
+  });
+});
+
+describe('among healthy replicas', () => {
+  it('requests are taken in turn while none is pending', () => {
+    const { next } = connections();
+    const targets = ['a', 'b', 'c'].map((jobId) => target(jobId));
+    const order = [1, 2, 3, 4, 5, 6].map(() => next(targets));
+    expect(order).toEqual(['b', 'c', 'a', 'b', 'c', 'a']);
+  });
+
+  it('two get all requests, each the ones for which it has fewer pending', () => {
+    const { next } = connections();
+    const targets = [target('a'), target('b')];
+    const counts = { a: 0, b: 0 };
+    for (let i = 0; i < 10; i++) counts[next(targets, true) as 'a' | 'b'] += 1;
+    expect(counts).toEqual({ a: 5, b: 5 });
+  });
+
+  it('the busiest of many is never chosen, whatever the random numbers', () => {
+    const numbers = fc.array(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), {
+      minLength: 1,
+    });
+    fc.assert(
+      fc.property(numbers, fc.integer({ min: 2, max: 9 }), (given, count) => {
+        let i = 0;
+        const { replicas, next } = connections(() => given[i++ % given.length] ?? 0);
+        const targets = Array.from({ length: count }, (_, n) => target(`job-${n}`));
+        for (let held = 0; held < 3; held++) replicas.acquire('run', [target('job-0')]);
+        for (let asked = 0; asked < count; asked++) expect(next(targets)).not.toBe('job-0');
+      }),
+    );
+  });
+});
