@@ -7,9 +7,11 @@ import { jobSocketsOf } from './domains/job-sockets.ts';
 import { logsOf } from './domains/logs.ts';
 import { filesOf, reposOf } from './domains/repos.ts';
 import {
+  backendsOf,
   exportsOf,
   gatewaysOf,
   importsOf,
+  instancesOf,
   secretCalls,
   serviceTokensOf,
   volumesOf,
@@ -82,6 +84,8 @@ function projectClient(transport: Transport, name: string): ProjectClient {
     name,
     runs: runsOf(transport, base),
     fleets: fleetsOf(transport, base),
+    instances: instancesOf(transport, base),
+    backends: backendsOf(transport, base),
     logs: logsOf(transport, base),
     metrics: metricsOf(transport, base),
     repos: reposOf(transport, base),
@@ -116,6 +120,8 @@ export interface ProjectClient {
   readonly name: string;
   readonly runs: ReturnType<typeof runsOf>;
   readonly fleets: ReturnType<typeof fleetsOf>;
+  readonly instances: ReturnType<typeof instancesOf>;
+  readonly backends: ReturnType<typeof backendsOf>;
   readonly logs: ReturnType<typeof logsOf>;
   readonly metrics: ReturnType<typeof metricsOf>;
   readonly repos: ReturnType<typeof reposOf>;

@@ -24,7 +24,12 @@ export type {
   RunPlanRequest,
   RunReference,
 } from './domains/runs.ts';
-export type { JobMetricsFilter as JobMetricsQuery, ListEventsQuery } from './domains/server.ts';
+export type {
+  JobMetricsFilter as JobMetricsQuery,
+  ListEventsQuery,
+  ListResourcesQuery,
+  MemberSetting,
+} from './domains/server.ts';
 export * from './errors.ts';
 export { type Exchange, fetchExchange, type HttpRequest, type HttpResponse } from './exchange.ts';
 export type { OpenWebSocket, WebSocketLike } from './web-socket.ts';

@@ -1,4 +1,4 @@
-import type { Fleet, FleetPlan, FleetSpec } from '@dstack/contract/wire';
+import type { Fleet, FleetJob, FleetPlan, FleetSpec } from '@dstack/contract/wire';
 import type { Transport } from '../transport.ts';
 
 export type FleetReference = { readonly name: string } | { readonly id: string };
@@ -10,6 +10,9 @@ export function fleetsOf(transport: Transport, base: string) {
       transport.read(`${base}/fleets/list`, { include_imported: true, ...query }),
     get: (fleet: FleetReference): Promise<Fleet> =>
       transport.read(`${base}/fleets/get`, { name: null, id: null, ...fleet }),
+    /** Jobs on the instances of a fleet of this project. Servers of dstack 0.22.5 have no such call. */
+    listJobs: (name: string): Promise<FleetJob[]> =>
+      transport.get(`${base}/fleets/${encodeURIComponent(name)}/jobs`, {}),
     getPlan: (spec: FleetSpec): Promise<FleetPlan> =>
       transport.read(`${base}/fleets/get_plan`, { spec }),
     apply: (plan: { spec: FleetSpec; current_resource: Fleet | null }): Promise<Fleet> =>

@@ -1,10 +1,13 @@
 import type {
+  BackendInfoYAML,
   CreatedServiceToken,
   Export,
   Gateway,
   GatewayPlan,
   GatewaySpec,
+  HealthCheck,
   Import,
+  Instance,
   Secret,
   ServiceToken,
   ServiceTokenScope,
@@ -12,6 +15,40 @@ import type {
   Volume,
 } from '@dstack/contract/wire';
 import type { Transport } from '../transport.ts';
+
+/** Calls on the instances of one project. */
+export function instancesOf(transport: Transport, base: string) {
+  return {
+    get: (id: string): Promise<Instance> => transport.read(`${base}/instances/get`, { id }),
+    /** Newest first. */
+    async healthChecks(
+      fleet: string,
+      instanceNum: number,
+      limit: number,
+    ): Promise<readonly HealthCheck[]> {
+      const answer = await transport.read<{ health_checks: HealthCheck[] }>(
+        `${base}/instances/get_instance_health_checks`,
+        { fleet_name: fleet, instance_num: instanceNum, after: null, before: null, limit },
+      );
+      return answer.health_checks;
+    },
+  };
+}
+
+/** Calls on the backends of one project. */
+export function backendsOf(transport: Transport, base: string) {
+  return {
+    /** Secrets are masked. */
+    getYaml: (name: string): Promise<BackendInfoYAML> =>
+      transport.read(`${base}/backends/${encodeURIComponent(name)}/get_yaml`),
+    createYaml: (config_yaml: string): Promise<void> =>
+      transport.write(`${base}/backends/create_yaml`, { config_yaml }),
+    updateYaml: (config_yaml: string): Promise<void> =>
+      transport.write(`${base}/backends/update_yaml`, { config_yaml }),
+    delete: (names: readonly string[]): Promise<void> =>
+      transport.write(`${base}/backends/delete`, { backends_names: names }),
+  };
+}
 
 /** Calls on the volumes of one project. */
 export function volumesOf(transport: Transport, base: string) {

@@ -1,13 +1,17 @@
 import type {
   Event,
+  Fleet,
   Instance,
   JobMetrics,
   OAuthProviderInfo,
   OrphanReport,
   Project,
+  ProjectRole,
+  PublicKeyInfo,
   ServerInfo,
   User,
   UserWithCreds,
+  Volume,
 } from '@dstack/contract/wire';
 import type { Transport } from '../transport.ts';
 
@@ -34,6 +38,16 @@ export interface ListEventsQuery {
   readonly ascending?: boolean;
 }
 
+/** What the lists over all projects of the caller have in common. */
+export interface ListResourcesQuery {
+  readonly project_name?: string | null;
+  readonly only_active?: boolean;
+  /** 1..100. */
+  readonly limit?: number;
+  readonly prev_created_at?: string | null;
+  readonly prev_id?: string | null;
+}
+
 export interface JobMetricsFilter {
   readonly run_id?: string;
   readonly replica_num: number;
@@ -54,8 +68,14 @@ export function serverCalls(transport: Transport) {
       project_names?: readonly string[] | null;
       fleet_ids?: readonly string[] | null;
       only_active?: boolean;
+      include_imported?: boolean;
       limit?: number;
     }): Promise<Instance[]> => transport.read('/api/instances/list', query),
+    listFleets: (query: ListResourcesQuery & { include_imported?: boolean }): Promise<Fleet[]> =>
+      transport.read('/api/fleets/list', query),
+    listVolumes: (query: ListResourcesQuery): Promise<Volume[]> =>
+      transport.read('/api/volumes/list', query),
+    listBackendTypes: (): Promise<string[]> => transport.read('/api/backends/list_types'),
   };
 }
 
@@ -74,6 +94,12 @@ export function authOf(transport: Transport) {
   };
 }
 
+/** `username` may be an e-mail address. */
+export interface MemberSetting {
+  readonly username: string;
+  readonly project_role: ProjectRole;
+}
+
 /** Calls on users. */
 export function usersOf(transport: Transport) {
   return {
@@ -88,6 +114,21 @@ export function usersOf(transport: Transport) {
       email?: string | null;
       active?: boolean;
     }): Promise<User> => transport.write('/api/users/create', user),
+    /** Replaces role, e-mail address and `active`. */
+    update: (user: {
+      username: string;
+      global_role: User['global_role'];
+      email: string | null;
+      active: boolean;
+    }): Promise<User> => transport.write('/api/users/update', user),
+    refreshSshKey: (username: string): Promise<UserWithCreds> =>
+      transport.write('/api/users/refresh_ssh_key', { username }),
+    /** Public keys of the caller. */
+    listPublicKeys: (): Promise<PublicKeyInfo[]> => transport.read('/api/users/public_keys/list'),
+    addPublicKey: (key: string, name: string | null): Promise<PublicKeyInfo> =>
+      transport.write('/api/users/public_keys/add', { key, name }),
+    deletePublicKeys: (ids: readonly string[]): Promise<void> =>
+      transport.write('/api/users/public_keys/delete', { ids }),
     refreshToken: (username: string): Promise<UserWithCreds> =>
       transport.write('/api/users/refresh_token', { username }),
     delete: (usernames: readonly string[]): Promise<void> =>
@@ -109,6 +150,25 @@ export function projectCalls(transport: Transport) {
     }): Promise<Project> => transport.write('/api/projects/create', request),
     delete: (names: readonly string[]): Promise<void> =>
       transport.write('/api/projects/delete', { projects_names: names }),
+    update: (
+      name: string,
+      change: {
+        is_public?: boolean | null;
+        templates_repo?: string | null;
+        reset_templates_repo?: boolean;
+      },
+    ): Promise<Project> =>
+      transport.write(`/api/projects/${encodeURIComponent(name)}/update`, {
+        is_public: null,
+        templates_repo: null,
+        reset_templates_repo: false,
+        ...change,
+      }),
+    /** Adds members, or changes their roles. */
+    addMembers: (name: string, members: readonly MemberSetting[]): Promise<Project> =>
+      transport.write(`/api/projects/${encodeURIComponent(name)}/add_members`, { members }),
+    removeMembers: (name: string, usernames: readonly string[]): Promise<Project> =>
+      transport.write(`/api/projects/${encodeURIComponent(name)}/remove_members`, { usernames }),
   };
 }
 

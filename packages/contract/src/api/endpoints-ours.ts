@@ -1,6 +1,7 @@
 /** Endpoints that dstack 0.22.5 does not have. */
 import * as z from 'zod';
 import { type ExplainKind, Explanation } from '../wire/explain.ts';
+import { FleetJob } from '../wire/fleet-job.ts';
 import { OrphanReport } from '../wire/orphan.ts';
 import { CreatedServiceToken, ServiceToken } from '../wire/service-token.ts';
 import { OpenedSession, Session } from '../wire/session.ts';
@@ -58,6 +59,13 @@ export const ourEndpoints = {
   ),
   'explain.volumes': explain('volumes', 'Explains the state of a volume'),
   'explain.gateways': explain('gateways', 'Explains the state of a gateway'),
+  'fleets.list_jobs': get(
+    '/api/project/{project_name}/fleets/{fleet_name}/jobs',
+    'project_member',
+    null,
+    z.array(FleetJob),
+    'Jobs on the instances of a fleet, oldest first',
+  ),
   'server.list_orphans': get(
     '/api/server/orphans',
     'global_admin',

@@ -19,6 +19,7 @@ export * from './explain.ts';
 export * from './export.ts';
 export * from './file.ts';
 export * from './fleet.ts';
+export * from './fleet-job.ts';
 export * from './gateway.ts';
 export * from './instance.ts';
 export * from './job.ts';

@@ -2,6 +2,7 @@ import type { On } from '../call.ts';
 import type { HttpDeps } from '../ports.ts';
 import { applyFleet } from './apply.ts';
 import { deleteFleets, deleteInstances } from './delete.ts';
+import { listFleetJobs } from './jobs.ts';
 import { getFleetPlan } from './plan.ts';
 import { getFleet, listFleets, listProjectFleets } from './service.ts';
 
@@ -14,6 +15,9 @@ export function fleetRoutes(on: On, deps: HttpDeps): void {
   on('fleets.get_plan', ({ project, body, user }) => getFleetPlan(deps, project, user, body.spec));
   on('fleets.apply', ({ project, body, user, role }) =>
     applyFleet(deps, project, body, { user, role }),
+  );
+  on('fleets.list_jobs', ({ project, params, user }) =>
+    listFleetJobs(deps, project, params.fleet_name ?? '', user),
   );
   on('fleets.delete', async ({ project, body, user }) => {
     await deleteFleets(deps, project, body.names, user);

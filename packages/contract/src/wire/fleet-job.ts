@@ -1,0 +1,16 @@
+/** The jobs on the instances of a fleet. Our addition. */
+import type * as z from 'zod';
+import { Integer, model, nullable, Text, Uuid } from './scalars.ts';
+
+/**
+ * A job that uses an instance. `run_id` and `project_name` are null, and `run_name` says so, for a run
+ * of a project that the caller may not see. `blocks`: the job's share of the instance, null = all of it.
+ */
+export const FleetJob = model({
+  instance_id: Uuid,
+  run_id: nullable(Uuid),
+  run_name: Text,
+  project_name: nullable(Text),
+  blocks: nullable(Integer),
+});
+export type FleetJob = z.infer<typeof FleetJob>;
