@@ -1,0 +1,62 @@
+import { ResourceNotExistsError } from '@dstack/client';
+import { Trash2 } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { Banner } from '../feedback/banner.tsx';
+import { ErrorPanel } from '../feedback/error-panel.tsx';
+import { Skeleton } from '../feedback/skeleton.tsx';
+import { PageFrame } from './page.tsx';
+import { usePageTitle } from './page-title.ts';
+
+export interface ResourcePageProps<T> {
+  /** `fleet` */
+  readonly noun: string;
+  /** From the address. */
+  readonly name: string;
+  readonly query: {
+    readonly data: T | undefined;
+    readonly error: unknown;
+    readonly refetch: () => unknown;
+  };
+  /** The server marks it as deleted. */
+  readonly isDeleted?: (resource: T) => boolean;
+  /** A link to the list. */
+  readonly back: ReactNode;
+  /** `notice` has to be shown above the content. */
+  readonly children: (resource: T, notice: ReactNode) => ReactNode;
+}
+
+/** A page about one thing: while it is loaded, when it is missing, and when it was deleted meanwhile. */
+export function ResourcePage<T>(props: ResourcePageProps<T>) {
+  const { noun, name, query, isDeleted, back, children } = props;
+  usePageTitle(name);
+  const { data, error, refetch } = query;
+  const isMissing = error instanceof ResourceNotExistsError;
+  if (data !== undefined) {
+    const wasDeleted = isMissing || isDeleted?.(data) === true;
+    return children(data, wasDeleted ? <Deleted noun={noun} /> : null);
+  }
+  if (error !== null) {
+    return (
+      <ErrorPanel
+        page
+        title={isMissing ? `There is no ${noun} ${name}` : `The ${noun} could not be loaded`}
+        error={error}
+        {...(isMissing ? {} : { onRetry: () => void refetch() })}
+        actions={back}
+      />
+    );
+  }
+  return (
+    <PageFrame title={name}>
+      <Skeleton lines={6} />
+    </PageFrame>
+  );
+}
+
+function Deleted({ noun }: { readonly noun: string }) {
+  return (
+    <Banner tone="warning" icon={Trash2}>
+      This {noun} was deleted. You see what was loaded before.
+    </Banner>
+  );
+}
