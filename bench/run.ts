@@ -19,6 +19,7 @@ import { sim } from './sim.ts';
 import { simulate } from './simulate.ts';
 import { ssh } from './ssh.ts';
 import { sshFleet } from './ssh-fleet.ts';
+import { sshHosts } from './ssh-hosts.ts';
 
 const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = {
   'command-line': commandLine,
@@ -27,6 +28,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   ssh,
   fleet,
   'ssh-fleet': sshFleet,
+  'ssh-hosts': sshHosts,
   'live-jobs': liveJobs,
   api,
   explain,
