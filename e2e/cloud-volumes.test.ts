@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { allIdle, untilInstances } from './hosts.ts';
 import { isFinished, isRunning, showRun, submit, untilRun } from './installation.ts';
 import { applyCloudFleet, newSimCloud, type SimCloud, until, waitsFor } from './sim-cloud.ts';
 import { applyVolume, findVolume, isDeleted, runWith, untilVolume } from './volumes.ts';
@@ -158,7 +159,8 @@ describe.skipIf(!canAttach)('a server that is killed', () => {
   it.each(ATTACHMENT)('attaches a volume once: $moment', async ({ knobs, reached }) => {
     const { home, control } = await started('1');
     await makeVolume();
-    await until(() => control.machines().length === 1);
+    // A run without `retry` fails where no instance is ready yet.
+    await untilInstances(home, 'pool', allIdle);
     control.set(knobs);
     const job = await submitted(home);
     await crash(reached);
@@ -171,6 +173,7 @@ describe.skipIf(!canAttach)('a server that is killed', () => {
     async ({ knobs, reached }) => {
       const { home, control } = await started('1');
       await makeVolume();
+      await untilInstances(home, 'pool', allIdle);
       const job = await submitted(home);
       await untilRun(home, 'crashed', isRunning);
       control.set(knobs);
