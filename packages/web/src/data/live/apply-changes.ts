@@ -2,6 +2,8 @@ import type { ChangeMessage, Run } from '@dstack/contract/wire';
 import type { QueryClient, QueryKey } from '@tanstack/react-query';
 import { refreshRunLists } from '../runs/run-cache.ts';
 import { applyPull, applyRuns } from '../runs/run-changes.ts';
+import { applyRecord, applyToFleets } from './apply-records.ts';
+import { Refresher } from './refresher.ts';
 
 /** Remembered versions; the oldest are forgotten. */
 const MOST_VERSIONS = 20_000;
@@ -10,12 +12,14 @@ const MOST_VERSIONS = 20_000;
 export class ChangeApplier {
   readonly #cache: QueryClient;
   readonly #schedule: (run: () => void) => void;
+  readonly #refresher: Refresher;
   readonly #versions = new Map<string, number>();
   #waiting: ChangeMessage[] = [];
 
   constructor(cache: QueryClient, schedule: (run: () => void) => void) {
     this.#cache = cache;
     this.#schedule = schedule;
+    this.#refresher = new Refresher(cache);
   }
 
   readonly add = (change: ChangeMessage): void => {
@@ -44,7 +48,7 @@ export class ChangeApplier {
     const runs = new Map<string, Run>();
     let hasUnread = false;
     const outdated = new Map<string, QueryKey>();
-    const outdate = (...key: readonly string[]) => outdated.set(key.join(' '), key);
+    const outdate = (...key: QueryKey) => outdated.set(JSON.stringify(key), key);
     for (const change of changes) {
       switch (change.type) {
         case 'run':
@@ -52,10 +56,18 @@ export class ChangeApplier {
           else runs.set(change.id, change.data);
           outdate('run', 'one');
           outdate('run', 'explain');
+          outdate('fleet', 'jobs');
           break;
         case 'job':
           outdate('run', 'one');
           outdate('run', 'explain');
+          outdate('fleet', 'jobs');
+          break;
+        case 'instance':
+        case 'fleet':
+        case 'volume':
+        case 'gateway':
+          for (const key of this.#applyRecord(change)) outdate(...key);
           break;
         case 'pull':
           if (change.data !== undefined) applyPull(this.#cache, change.id, change.data.progress);
@@ -73,6 +85,33 @@ export class ChangeApplier {
     }
     if (hasUnread) void refreshRunLists(this.#cache);
     if (runs.size > 0) applyRuns(this.#cache, [...runs.values()]);
-    for (const queryKey of outdated.values()) void this.#cache.invalidateQueries({ queryKey });
+    for (const queryKey of outdated.values()) this.#refresher.refresh(queryKey);
+  }
+
+  /** Returns the keys of what has to be asked for again. */
+  #applyRecord(
+    change: Extract<ChangeMessage, { type: 'instance' | 'fleet' | 'volume' | 'gateway' }>,
+  ): readonly QueryKey[] {
+    const { type, data } = change;
+    if (data === undefined) return type === 'instance' ? [[type], ['fleet']] : [[type]];
+    const lists = applyRecord(this.#cache, type, data);
+    const keys = [...lists, [type, 'explain']];
+    if (change.type !== 'instance' || change.data === undefined) return keys;
+    const isKnown = applyToFleets(this.#cache, change.data);
+    const more = [
+      ['fleet', 'jobs'],
+      ['fleet', 'explain'],
+      ['instance', 'health'],
+    ];
+    return [
+      ...keys,
+      ...more,
+      ...(isKnown
+        ? []
+        : [
+            ['fleet', 'list'],
+            ['fleet', 'one'],
+          ]),
+    ];
   }
 }

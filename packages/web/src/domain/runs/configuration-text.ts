@@ -1,7 +1,4 @@
-import type { Run } from '@dstack/contract/wire';
 import { toYaml } from '../format/yaml.ts';
-
-type Configuration = Run['run_spec']['configuration'];
 
 /** The keys that readers look for first, in their order; the others follow as the API has them. */
 const FIRST = [
@@ -40,7 +37,7 @@ const DEFAULTS: Readonly<Record<string, unknown>> = {
 };
 
 /** A configuration as one would write it: no empty and no default values, short ranges. */
-export function configurationText(configuration: Configuration): string {
+export function configurationText(configuration: object): string {
   const entries = Object.entries(configuration)
     .map(([key, value]) => [key, shortened(key, value)] as const)
     .filter(([key, value]) => !isEmpty(value) && DEFAULTS[key] !== value)

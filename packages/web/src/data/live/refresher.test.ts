@@ -1,0 +1,19 @@
+import { QueryClient } from '@tanstack/react-query';
+import { expect, it } from 'vitest';
+import { Refresher } from './refresher.ts';
+
+it('asks at once, and once more for all changes of a pause', () => {
+  const cache = new QueryClient();
+  const asked: string[] = [];
+  cache.invalidateQueries = async (filters) => void asked.push(String(filters?.queryKey));
+  const pauses: (() => void)[] = [];
+  const refresher = new Refresher(cache, (run) => pauses.push(run));
+  for (let i = 0; i < 5; i++) refresher.refresh(['fleet', 'list']);
+  refresher.refresh(['volume']);
+  expect(asked).toEqual(['fleet,list', 'volume']);
+  for (const end of pauses.splice(0)) end();
+  expect(asked).toEqual(['fleet,list', 'volume', 'fleet,list']);
+  for (const end of pauses.splice(0)) end();
+  refresher.refresh(['fleet', 'list']);
+  expect(asked).toHaveLength(4);
+});
