@@ -28,7 +28,7 @@ export type {
   JobMetricsFilter as JobMetricsQuery,
   ListEventsQuery,
   ListResourcesQuery,
-  MemberSetting,
+  ProjectMemberRole,
 } from './domains/server.ts';
 export * from './errors.ts';
 export { type Exchange, fetchExchange, type HttpRequest, type HttpResponse } from './exchange.ts';

@@ -95,7 +95,7 @@ export function authOf(transport: Transport) {
 }
 
 /** `username` may be an e-mail address. */
-export interface MemberSetting {
+export interface ProjectMemberRole {
   readonly username: string;
   readonly project_role: ProjectRole;
 }
@@ -165,7 +165,7 @@ export function projectCalls(transport: Transport) {
         ...change,
       }),
     /** Adds members, or changes their roles. */
-    addMembers: (name: string, members: readonly MemberSetting[]): Promise<Project> =>
+    addMembers: (name: string, members: readonly ProjectMemberRole[]): Promise<Project> =>
       transport.write(`/api/projects/${encodeURIComponent(name)}/add_members`, { members }),
     removeMembers: (name: string, usernames: readonly string[]): Promise<Project> =>
       transport.write(`/api/projects/${encodeURIComponent(name)}/remove_members`, { usernames }),

@@ -3,8 +3,9 @@ import type * as z from 'zod';
 import { Integer, model, nullable, Text, Uuid } from './scalars.ts';
 
 /**
- * A job that uses an instance. `run_id` and `project_name` are null, and `run_name` says so, for a run
- * of a project that the caller may not see. `blocks`: the job's share of the instance, null = all of it.
+ * A job that uses an instance. For a run of a project that the caller may not see, `run_id` and
+ * `project_name` are null and `run_name` is `HIDDEN_RUN`. `blocks`: the job's share of the instance, null =
+ * all of it.
  */
 export const FleetJob = model({
   instance_id: Uuid,

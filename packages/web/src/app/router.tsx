@@ -1,7 +1,7 @@
 import { createRoute, createRouter, Navigate, type RouterHistory } from '@tanstack/react-router';
 import { PageError, PageNotFound, PagePending } from './page-states.tsx';
 import { root, shell } from './routes/frame.ts';
-import { runRoutes } from './routes/runs.ts';
+import { runPages } from './routes/runs.ts';
 
 const home = createRoute({
   getParentRoute: () => shell,
@@ -12,7 +12,7 @@ const home = createRoute({
 /** Every other address: the frame stays. */
 const nowhere = createRoute({ getParentRoute: () => shell, path: '$', component: PageNotFound });
 
-const routeTree = root.addChildren([shell.addChildren([home, ...runRoutes, nowhere])]);
+const routeTree = root.addChildren([shell.addChildren([home, ...runPages, nowhere])]);
 
 /** `history`: where the addresses are; default: in the browser. */
 export function createAppRouter(history?: RouterHistory) {

@@ -79,4 +79,4 @@ const runTabs = run.addChildren([
   runInspect,
 ]);
 
-export const runRoutes = [runs, runTabs] as const;
+export const runPages = [runs, runTabs] as const;

@@ -40,7 +40,7 @@ export function instanceQuery(client: Client, project: string, id: string) {
 const MOST_CHECKS = 50;
 
 /** The latest checks of the hardware, newest first. */
-export function healthChecks(client: Client, instance: Instance) {
+export function healthCheckList(client: Client, instance: Instance) {
   const { id, project_name, fleet_name, instance_num } = instance;
   return queryOptions<readonly HealthCheck[]>({
     queryKey: instanceKeys.health(id),

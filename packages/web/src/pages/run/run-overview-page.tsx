@@ -1,12 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
 import { runEvents } from '../../data/events/event-queries.ts';
-import { runRow } from '../../data/runs/run-row.ts';
+import { type RunRow, runRow } from '../../data/runs/run-row.ts';
 import { useClient } from '../../data/session/session-context.tsx';
+import { ExplainPanel } from '../../domain/explain/explain-panel.tsx';
 import { needsExplanation } from '../../domain/runs/run-problem.ts';
 import { timelineOf } from '../../domain/runs/timeline.ts';
 import { TimelinePanel } from '../../domain/timeline/timeline-panel.tsx';
 import { ConnectPanel } from './connect-panel.tsx';
-import { ExplainPanel } from './explain-panel.tsx';
 import { JobsPanel } from './jobs-panel.tsx';
 import { LastLinesPanel } from './last-lines-panel.tsx';
 import styles from './run.module.css';
@@ -23,7 +23,9 @@ export function RunOverviewPage() {
   return (
     <div className={styles.columns}>
       <div className={styles.column}>
-        {needsExplanation(row) ? <ExplainPanel run={row} /> : null}
+        {needsExplanation(row) ? (
+          <ExplainPanel project={row.project} kind={explainKind(row)} name={row.name} />
+        ) : null}
         <TimelinePanel rows={timelineOf(run.jobs, events)} params={params} />
         {run.jobs.length > 1 ? <JobsPanel run={run} /> : null}
         <LastLinesPanel run={run} />
@@ -35,3 +37,7 @@ export function RunOverviewPage() {
     </div>
   );
 }
+
+/** A running service is explained replica by replica. */
+const explainKind = ({ type, status }: RunRow) =>
+  type === 'service' && status === 'running' ? 'services' : 'runs';

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import { Button } from '../button/button.tsx';
 import { Dialog } from '../dialog/dialog.tsx';
 import { Form } from './form.tsx';
-import type { Submission } from './use-submit.ts';
+import type { FormSubmission } from './use-submit.ts';
 
 export interface FormDialogProps {
   readonly open: boolean;
@@ -11,7 +11,7 @@ export interface FormDialogProps {
   readonly description?: ReactNode;
   /** The button that submits: `Create`. */
   readonly action: string;
-  readonly submission: Submission;
+  readonly submission: FormSubmission;
   readonly onSubmit: () => void;
   readonly children: ReactNode;
   readonly wide?: boolean;

@@ -2,7 +2,7 @@ import { ApiError } from '@dstack/client';
 import { useState } from 'react';
 import { errorText } from '../feedback/error-text.ts';
 
-export interface Submission {
+export interface FormSubmission {
   readonly busy: boolean;
   /** What the server refused, as a whole. */
   readonly error: string | null;
@@ -19,7 +19,7 @@ interface Failure {
 }
 
 /** The state of a form that is sent to the server: one attempt at a time, errors at their fields. */
-export function useSubmit(): Submission {
+export function useSubmit(): FormSubmission {
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
   return {

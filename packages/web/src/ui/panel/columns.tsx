@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import styles from './columns.module.css';
 
 /** A wide column and a narrow one; below each other where there is no room. */
-export function Columns(props: { readonly main: ReactNode; readonly side: ReactNode }) {
+export function TwoColumns(props: { readonly main: ReactNode; readonly side: ReactNode }) {
   return (
     <div className={styles.columns}>
       <div className={styles.column}>{props.main}</div>

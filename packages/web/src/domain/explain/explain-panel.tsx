@@ -1,17 +1,22 @@
+import type { ExplainKind } from '@dstack/contract/wire';
 import { useQuery } from '@tanstack/react-query';
-import { explainQuery } from '../../data/runs/explain-query.ts';
-import type { RunRow } from '../../data/runs/run-row.ts';
+import { explainQuery } from '../../data/explain-query.ts';
 import { useClient } from '../../data/session/session-context.tsx';
-import { ExplanationView } from '../../domain/explain/explanation-view.tsx';
 import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
 import { Skeleton } from '../../ui/feedback/skeleton.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
+import { ExplanationView } from './explanation-view.tsx';
 
-/** Why the run waits, starts slowly, is not ready, or failed. */
-export function ExplainPanel({ run }: { readonly run: RunRow }) {
+interface ExplainPanelProps {
+  readonly project: string;
+  readonly kind: ExplainKind;
+  readonly name: string;
+}
+
+/** Why something waits, failed, or is as it is. */
+export function ExplainPanel({ project, kind, name }: ExplainPanelProps) {
   const client = useClient();
-  const kind = run.type === 'service' && run.status === 'running' ? 'services' : 'runs';
-  const { data, error, refetch } = useQuery(explainQuery(client, run.project, kind, run.name));
+  const { data, error, refetch } = useQuery(explainQuery(client, project, kind, name));
   if (data !== undefined) return <ExplanationView explanation={data} />;
   return (
     <Panel title="Why">
