@@ -1,5 +1,6 @@
 export {
   BackendError,
+  BusyError,
   CredentialsError,
   NoAnswerError,
   NoCapacityError,

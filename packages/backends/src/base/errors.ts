@@ -16,6 +16,11 @@ export class NoAnswerError extends BackendError {
   override name = 'NoAnswerError';
 }
 
+/** The provider carries out nothing for now: too many requests, or an error of its own. */
+export class BusyError extends BackendError {
+  override name = 'BusyError';
+}
+
 /** The provider has no machine of this offer now. The next offer may be tried. */
 export class NoCapacityError extends BackendError {
   override name = 'NoCapacityError';

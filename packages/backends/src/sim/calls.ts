@@ -1,4 +1,4 @@
-import { BackendError, NoAnswerError } from '../base/errors.ts';
+import { BusyError, NoAnswerError } from '../base/errors.ts';
 import type { SimFaults } from './faults.ts';
 
 /** Times in µs. */
@@ -71,10 +71,10 @@ export class SimCalls {
     const { random, faults } = this.#options;
     const { rateLimit, error } = faults();
     if (outcome === null && random.chance(rateLimit)) {
-      throw new BackendError('429 Too Many Requests');
+      throw new BusyError('429 Too Many Requests');
     }
     if (outcome === 'refused' || (outcome === null && random.chance(error))) {
-      throw new BackendError('500 Internal Server Error');
+      throw new BusyError('500 Internal Server Error');
     }
   }
 }

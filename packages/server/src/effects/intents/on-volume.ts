@@ -1,5 +1,5 @@
 /** The common part of effects on volumes and their attachments. */
-import { type Backend, NoAnswerError, type VolumePort } from '@dstack/backends';
+import { type Backend, BusyError, NoAnswerError, type VolumePort } from '@dstack/backends';
 import {
   capabilitiesOf,
   configuredBackendName,
@@ -38,7 +38,7 @@ export const ON_ATTACHMENT = {
 
 export type AttachmentIntent = IntentOf<'volume.attach' | 'volume.detach'>;
 
-/** Without an answer the effect is tried again; a host may be unreachable for days. */
+/** Without an answer the effect is tried again; a host may be unreachable for days, a provider busy. */
 export function untilAnswered<K extends IntentKind>(
   effect: (effects: VolumeEffects, intent: IntentOf<K>) => Promise<IntentResult>,
 ): EffectHandler<K> {
@@ -46,7 +46,8 @@ export function untilAnswered<K extends IntentKind>(
     try {
       return await effect(effects, intent);
     } catch (error) {
-      if (error instanceof NoAnswerError) throw new NotNow(error.message);
+      const isOpen = error instanceof NoAnswerError || error instanceof BusyError;
+      if (isOpen) throw new NotNow(error.message);
       throw error;
     }
   };

@@ -1,4 +1,10 @@
-import { type Backend, BackendError, NoAnswerError, type VolumePort } from '@dstack/backends';
+import {
+  type Backend,
+  BackendError,
+  BusyError,
+  NoAnswerError,
+  type VolumePort,
+} from '@dstack/backends';
 import type {
   AttachmentRecord,
   IntentRecord,
@@ -112,9 +118,11 @@ describe('the creation of a volume', () => {
     expect(calls).toEqual([]);
   });
 
-  it('waits for a lost answer, and is refused by a received one', async () => {
-    answers.create = () => Promise.reject(new NoAnswerError('connection reset'));
-    await expect(carryOut(CREATE)).rejects.toThrow(NotNow);
+  it('waits for a lost answer and for a busy provider, and is refused by any other answer', async () => {
+    for (const error of [new NoAnswerError('connection reset'), new BusyError('429')]) {
+      answers.create = () => Promise.reject(error);
+      await expect(carryOut(CREATE)).rejects.toThrow(NotNow);
+    }
     answers.create = () => Promise.reject(new BackendError('quota exceeded'));
     await expect(carryOut(CREATE)).rejects.toThrow(BackendError);
   });
