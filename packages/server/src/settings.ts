@@ -65,6 +65,8 @@ export interface ServerSettings {
   readonly eventsTtlSeconds: number;
   /** Seconds without a byte after which a request to a service fails. */
   readonly serviceTimeoutSeconds: number;
+  /** Bytes of a request to a service; 0 = no limit. */
+  readonly serviceMaxBody: number;
   readonly shutdown: ShutdownSettings;
 }
 
@@ -179,6 +181,7 @@ export function compileSettings(
     sweep: choiceVariable(env, 'DSTACK_SERVER_SWEEP', ['report', 'terminate']),
     eventsTtlSeconds: integerVariable(env, 'DSTACK_SERVER_EVENTS_TTL_SECONDS', 2_592_000),
     serviceTimeoutSeconds: integerVariable(env, 'DSTACK_SERVICE_CLIENT_TIMEOUT', 300),
+    serviceMaxBody: integerVariable(env, 'DSTACK_SERVER_SERVICE_MAX_BODY', 0),
     shutdown: {
       delaySeconds: seconds(env, 'DSTACK_SERVER_SHUTDOWN_DELAY', 0),
       limitSeconds: seconds(env, 'DSTACK_SERVER_SHUTDOWN_TIMEOUT', 25),

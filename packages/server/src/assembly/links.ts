@@ -156,6 +156,7 @@ export function makeServiceProxy(
     }),
     trust: trustIn(settings.trustedProxies),
     timeoutMs: settings.serviceTimeoutSeconds * 1000,
+    maxBody: settings.serviceMaxBody,
     shared: store.shared,
     now: systemNow,
     log,

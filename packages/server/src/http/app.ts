@@ -1,5 +1,4 @@
 /** The HTTP application: transport rules that hold for every path, and all domains. */
-import { randomUUID } from 'node:crypto';
 import Fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -7,6 +6,7 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import { SANDBOX } from '../proxy/headers.ts';
+import { MAX_HEADERS } from '../proxy/raw-headers.ts';
 import { apiDocsRoutes } from './api-docs/routes.ts';
 import { backendRoutes } from './backends/routes.ts';
 import type { On } from './call.ts';
@@ -30,6 +30,7 @@ import { projectRoutes } from './projects/routes.ts';
 import { prometheusRoutes } from './prometheus/routes.ts';
 import { proxyRoutes, routedUrl, takesUpgrade } from './proxy/routes.ts';
 import { repoRoutes } from './repos/routes.ts';
+import { requestIdOf } from './request-id.ts';
 import { runRoutes } from './runs/routes.ts';
 import { secretRoutes } from './secrets/routes.ts';
 import { HEALTH_PATHS, healthRoutes } from './server-info/health.ts';
@@ -45,9 +46,6 @@ import { webUiRoutes } from './web-ui/routes.ts';
 
 /** No path of the API has longer parts. */
 const MAX_PATH_PART = 1000;
-
-/** Accepted request ids of callers and proxies: printable, and short enough for a log line. */
-const REQUEST_ID = /^[\w.:/+=-]{1,128}$/;
 
 const DOMAINS: readonly ((on: On, deps: HttpDeps) => void)[] = [
   serverInfoRoutes,
@@ -83,7 +81,7 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
     requestIdHeader: false,
-    genReqId: (request) => requestId(request.headers['x-request-id']),
+    genReqId: requestIdOf,
     routerOptions: { maxParamLength: MAX_PATH_PART },
     // For URLs that the router cannot decode.
     frameworkErrors: (_error, request, reply) => {
@@ -91,7 +89,7 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
       answerUnknown(request, reply);
     },
     rewriteUrl: ({ url }) => routedUrl(url ?? '/'),
-    http: { shouldUpgradeCallback: takesUpgrade },
+    http: { shouldUpgradeCallback: takesUpgrade, maxHeaderSize: MAX_HEADERS },
   }) as unknown as FastifyInstance;
   const { shutdown } = deps;
   leaveBodies(app);
@@ -150,8 +148,4 @@ function leaveBodies(app: FastifyInstance): void {
 /** Set on the raw response, so that streams, which bypass the reply, have the id too. */
 function nameRequest({ id }: FastifyRequest, reply: FastifyReply): void {
   reply.raw.setHeader('x-request-id', id);
-}
-
-function requestId(given: string | string[] | undefined): string {
-  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
 }

@@ -47,7 +47,10 @@ export interface HttpDeps {
   readonly templates: TemplateSource;
   readonly chatTemplates: Pick<TemplateRenderer, 'render'>;
   readonly hub: TokenizerHub;
-  readonly services: Pick<ServiceProxy, 'admit' | 'forward' | 'upgrade' | 'ask'>;
+  readonly services: Pick<
+    ServiceProxy,
+    'admit' | 'forward' | 'upgrade' | 'ask' | 'isOpenToOrigins'
+  >;
   /** Null: switched off. */
   readonly metrics: MetricsText | null;
   /** Null: the web UI has not been built. */

@@ -43,5 +43,10 @@ export function answerOf(
   { route, target }: AdmittedRequest,
   { headers }: IncomingMessage,
 ): ResponseContext {
-  return { path: target.prefix, isStripped: route.stripPrefix, host: headers.host ?? null };
+  return {
+    path: target.prefix,
+    isStripped: route.stripPrefix,
+    host: headers.host ?? null,
+    isOpenToOrigins: route.isOpenToOrigins,
+  };
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { Sent } from './delivery.ts';
 import { type ResponseContext, responseHeaders } from './headers.ts';
+import { bodyTooLarge } from './refusal.ts';
 
 export interface ProxyExchange {
   readonly request: IncomingMessage;
@@ -13,6 +14,8 @@ export interface ProxyExchange {
   readonly headers: string[];
   readonly answer: ResponseContext;
   readonly id: string;
+  /** Bytes; Infinity = no limit. */
+  readonly maxBody: number;
 }
 
 /** How an exchange ended in which the app answered or the client disconnected. */
@@ -25,16 +28,14 @@ export function exchange(
 ): Promise<Sent<ExchangeOutcome>> {
   return new Promise((resolve) => {
     const handler = new ExchangeHandler(order, resolve);
-    const { request, path, headers } = order;
+    const { request, path, headers, maxBody } = order;
     try {
       dispatcher.dispatch(
         {
           path,
           method: request.method as Dispatcher.HttpMethod,
           headers,
-          // Not the request itself: it would be destroyed with the client's connection when an app
-          // answers before it has read everything.
-          body: hasBody(request) ? (request.iterator({ destroyOnReturn: false }) as never) : null,
+          body: hasBody(request) ? (bodyOf(request, maxBody) as never) : null,
         },
         handler,
       );
@@ -42,6 +43,24 @@ export function exchange(
       handler.onResponseError(null, error as Error);
     }
   });
+}
+
+/**
+ * Not the request itself: it would be destroyed with the client's connection when an app answers before
+ * it has read everything.
+ */
+function bodyOf(request: IncomingMessage, limit: number): AsyncIterable<Buffer> {
+  const parts = request.iterator({ destroyOnReturn: false });
+  return Number.isFinite(limit) ? limited(parts, limit) : parts;
+}
+
+async function* limited(parts: AsyncIterable<Buffer>, limit: number): AsyncIterable<Buffer> {
+  let size = 0;
+  for await (const part of parts) {
+    size += part.length;
+    if (size > limit) throw bodyTooLarge(limit);
+    yield part;
+  }
 }
 
 export function hasBody({ headers }: IncomingMessage): boolean {

@@ -63,6 +63,12 @@ export function publicAddress(
   };
 }
 
+/** Address of the client, as far as trusted proxies report it. */
+export function clientAddress(raw: RawHeaders, sender: Sender): string {
+  if (!sender.trust(sender.address)) return sender.address;
+  return chain(raw, sender)[0] ?? sender.address;
+}
+
 /** `prefix`: the part of the path that was stripped; null = none. */
 export function forwardedHeaders(raw: RawHeaders, sender: Sender, prefix: string | null): string[] {
   const isTrusted = sender.trust(sender.address);

@@ -53,6 +53,7 @@ it('a service never receives headers that are not for it, or that only this serv
     prefix: '/p',
     user: 'alice',
     ownAuthorizations: new Set([OWN]),
+    requestId: 'id',
   };
   const check = (headers: readonly string[]) => {
     const pairs = pairsOf(requestHeaders(headers, context));
@@ -76,6 +77,7 @@ it('a service receives all other headers, in their order', () => {
   const context = {
     sender: { address: '10.0.0.9', isEncrypted: false, trust: trustIn([]) },
     ...{ prefix: null, user: null, ownAuthorizations: new Set<string>() },
+    requestId: 'id',
   };
   const plain = fc
     .array(fc.tuple(fc.constantFrom('X-Mine', 'x-mine', 'Accept', 'Host', 'api_key'), value))
@@ -90,7 +92,12 @@ it('a service receives all other headers, in their order', () => {
 
 it('an answer only affects its own service', () => {
   const check = (headers: readonly string[], isStripped: boolean) => {
-    const context = { path: '/proxy/services/main/web', isStripped, host: 'h' };
+    const context = {
+      path: '/proxy/services/main/web',
+      isStripped,
+      host: 'h',
+      isOpenToOrigins: false,
+    };
     const pairs = pairsOf(responseHeaders(headers, context));
     expect(pairs.at(-1)).toEqual(['content-security-policy', 'sandbox']);
     for (const [key, text] of pairs) {

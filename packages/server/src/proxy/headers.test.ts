@@ -8,6 +8,7 @@ const context: RequestContext = {
   prefix: '/proxy/services/main/web',
   user: null,
   ownAuthorizations: new Set([OWN]),
+  requestId: 'id',
 };
 const proxied = (trusted: string, address = '10.0.0.9'): RequestContext => ({
   ...context,
@@ -30,7 +31,7 @@ describe('a request to a service', () => {
       ...['connection', 'keep-alive , x-second,host', 'X-Second', 'dropped'],
       ...['X-Twice', 'a', 'x-twice', 'b', 'Content-Length', '3'],
     ];
-    const kept = requestHeaders(raw, context).slice(0, -8);
+    const kept = requestHeaders(raw, context).slice(0, -10);
     expect(kept).toEqual([
       ...['Host', 'server:3000', 'Authorization', 'Bearer of-app'],
       ...['X-Twice', 'a', 'x-twice', 'b', 'Content-Length', '3'],
@@ -57,7 +58,9 @@ describe('a request to a service', () => {
     expect(requestHeaders(['Host', 'server:3000'], context).slice(2)).toEqual([
       ...['X-Forwarded-For', '10.0.0.9', 'X-Forwarded-Proto', 'http'],
       ...['X-Forwarded-Host', 'server:3000', 'X-Forwarded-Prefix', '/proxy/services/main/web'],
+      ...['X-Request-Id', 'id'],
     ]);
+    expect(seen(['x-request-id', 'other'])['x-request-id']).toBe('id');
   });
 
   it("has only this server's values if the client is not a trusted proxy", () => {
@@ -80,6 +83,7 @@ describe('a request to a service', () => {
     ];
     expect(seen(raw, { ...proxied('10.0.0.0/8'), prefix: '/p' })).toEqual({
       host: 'server:3000',
+      'x-request-id': 'id',
       'x-forwarded-for': '1.2.3.4, 10.0.0.9',
       'x-forwarded-proto': 'https',
       'x-forwarded-host': 'ai.example.com',
@@ -133,7 +137,9 @@ describe('a request to a service', () => {
 
 describe('an answer of a service', () => {
   const answer = (raw: string[], isStripped = true) =>
-    responseHeaders(raw, { path: '/p', isStripped, host: 'server:3000' }).slice(0, -2);
+    responseHeaders(raw, {
+      ...{ path: '/p', isStripped, host: 'server:3000', isOpenToOrigins: false },
+    }).slice(0, -2);
 
   it('keeps cookies separate and drops headers that this server sets', () => {
     const raw = ['Set-Cookie', 'a=1', 'Date', 'x', 'Server', 'y', 'Set-Cookie', 'b=2'];
@@ -169,9 +175,24 @@ describe('an answer of a service', () => {
 
   it('is isolated by browsers, whatever its own policy', () => {
     const own = ['Content-Security-Policy', 'sandbox allow-same-origin allow-scripts'];
-    const headers = responseHeaders(own, { path: '/p', isStripped: true, host: null });
+    const headers = responseHeaders(own, {
+      ...{ path: '/p', isStripped: true, host: null, isOpenToOrigins: false },
+    });
     // Of several policies each applies: what one forbids, no other allows.
     expect(headers).toEqual([...own, 'Content-Security-Policy', 'sandbox']);
+  });
+
+  it('may be read by pages of every origin only without credentials', () => {
+    const own = [
+      'Access-Control-Allow-Origin',
+      'http://a',
+      'Access-Control-Allow-Credentials',
+      'true',
+    ];
+    const context = { path: '/p', isStripped: true, host: null };
+    expect(responseHeaders(own, { ...context, isOpenToOrigins: true }).slice(2)).toEqual([
+      ...['Access-Control-Allow-Origin', '*', 'Access-Control-Expose-Headers', '*'],
+    ]);
   });
 
   it.each([

@@ -14,17 +14,20 @@ export interface RequestContext {
   readonly user: string | null;
   /** Values of `Authorization` that contain a token of this server. */
   readonly ownAuthorizations: ReadonlySet<string>;
+  readonly requestId: string;
 }
 
 /** Passes on the client's headers, without credentials for this server, and adds this server's own. */
 export function requestHeaders(raw: RawHeaders, context: RequestContext): string[] {
-  const { sender, prefix, user, ownAuthorizations } = context;
+  const { sender, prefix, user, ownAuthorizations, requestId } = context;
   const headers = passedOn(raw, (name, value) => {
     if (isRewritten(name, sender) || isOurs(name) || isDisguised(name)) return null;
+    if (name === 'x-request-id') return null;
     if (name === 'authorization') return ownAuthorizations.has(value) ? null : value;
     return name === 'cookie' ? withoutOwnCookies(value) : value;
   });
   headers.push(...forwardedHeaders(raw, sender, prefix));
+  headers.push('X-Request-Id', requestId);
   if (user !== null) headers.push('X-Dstack-User', user);
   return headers;
 }
@@ -63,7 +66,24 @@ export interface ResponseContext {
   readonly isStripped: boolean;
   /** The `Host` that the client sent; redirects to it are rewritten. */
   readonly host: string | null;
+  /** Pages of every origin may read the answer. */
+  readonly isOpenToOrigins: boolean;
 }
+
+/** For answers that pages of every origin may read. They never include credentials. */
+export const OPEN_TO_ORIGINS: Readonly<Record<string, string>> = {
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Expose-Headers': '*',
+};
+
+/** The answer to the question of a browser whether a page of another origin may send a request. */
+export const PREFLIGHT_ANSWER: Readonly<Record<string, string>> = {
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Allow-Methods': 'GET, POST, PUT, DELETE, PATCH, OPTIONS, HEAD',
+  // Browsers do not include `Authorization` in `*`.
+  'Access-Control-Allow-Headers': 'Authorization, *',
+  'Access-Control-Max-Age': '600',
+};
 
 /**
  * Apps are served from the API's own origin, so browsers must isolate them from it: no scripts, no
@@ -72,13 +92,15 @@ export interface ResponseContext {
 export const SANDBOX = ['Content-Security-Policy', 'sandbox'] as const;
 
 export function responseHeaders(raw: RawHeaders, context: ResponseContext): string[] {
-  const { path, isStripped, host } = context;
+  const { path, isStripped, host, isOpenToOrigins } = context;
   const headers = passedOn(raw, (name, value) => {
     if (OWN.has(name) || FOR_WHOLE_ORIGIN.has(name) || isOurs(name)) return null;
+    if (isOpenToOrigins && name.startsWith('access-control-')) return null;
     if (name === 'set-cookie') return confinedCookie(value, path, isStripped);
     return name === 'location' && isStripped ? prefixedLocation(value, path, host) : value;
   });
   headers.push(...SANDBOX);
+  if (isOpenToOrigins) headers.push(...Object.entries(OPEN_TO_ORIGINS).flat());
   return headers;
 }
 

@@ -1,3 +1,6 @@
+/** Bytes of all headers of a message: one of 64 KiB, and room for the others. */
+export const MAX_HEADERS = 80 * 1024;
+
 /** Names and values in turn, like Node's `rawHeaders`: order, case and repetitions are kept. */
 export type RawHeaders = readonly string[];
 

@@ -47,6 +47,11 @@ export const pathNotAllowed = () => new ProxyRefusal(403, 'Path is not allowed f
 export const upgradeNotSupported = () =>
   new ProxyRefusal(400, 'Upgrading connections is not supported');
 
+export const bodyTooLarge = (limit: number) =>
+  new ProxyRefusal(413, `The body of the request has more than ${limit} bytes`, {
+    code: 'body_too_large',
+  });
+
 /** `forMembers`: whether to include details that only members of the project may see. */
 export function unavailable(
   { projectName, runName }: ServiceName,

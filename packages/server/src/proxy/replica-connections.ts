@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { Id } from '@dstack/core';
 import type { ServiceReplica } from '@dstack/store';
 import { Pool } from 'undici';
+import { MAX_HEADERS } from './raw-headers.ts';
 import { ConnectFailure } from './upstream-failure.ts';
 
 /** Opens a connection to the app of a replica. */
@@ -187,6 +188,7 @@ export class ReplicaConnections {
       connections: null,
       pipelining: 1,
       allowH2: false,
+      maxHeaderSize: MAX_HEADERS,
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
       connect: (_options, callback) => {

@@ -9,12 +9,14 @@ import { type AdmittedRequest, answerOf, checkRequest, pathOf } from './admitted
 import type { Admit, ClientConnection, ServiceCaller } from './callers.ts';
 import { type Delivered, Delivery, NoReplica, type Order, Undelivered } from './delivery.ts';
 import { exchange, hasBody } from './exchange.ts';
-import type { Trust } from './forwarded.ts';
+import { clientAddress, type Sender, type Trust } from './forwarded.ts';
 import { requestHeaders } from './headers.ts';
 import { Outages, type ReadServiceState } from './outages.ts';
 import type { OwnTokens } from './own-tokens.ts';
+import { RateBuckets } from './rate-buckets.ts';
+import { limitOf, rateExceeded, rateKey, type TakeRate } from './rate-limits.ts';
 import { valuesOf } from './raw-headers.ts';
-import { ProxyRefusal, type ServiceName, serviceNotFound } from './refusal.ts';
+import { bodyTooLarge, ProxyRefusal, type ServiceName, serviceNotFound } from './refusal.ts';
 import { type OpenPort, ReplicaConnections } from './replica-connections.ts';
 import { type ServiceRoute, ServiceRoutes } from './service-routes.ts';
 import type { ServiceTarget } from './service-target.ts';
@@ -25,7 +27,7 @@ import { WaitingRequests } from './waiting-requests.ts';
 import { GOING_AWAY, type JoinedSocket, POLICY_VIOLATION } from './web-socket.ts';
 
 export interface ServiceProxyOptions {
-  readonly services: Pick<Services, 'byName' | 'addRequests'>;
+  readonly services: Pick<Services, 'byName' | 'addRequests' | 'takeRate'>;
   /** Reads a service when it has no replica or a replica does not answer. */
   readonly readState: ReadServiceState;
   readonly open: OpenPort;
@@ -35,6 +37,8 @@ export interface ServiceProxyOptions {
   readonly trust: Trust;
   /** Milliseconds without a byte after which a request fails. */
   readonly timeoutMs: number;
+  /** Bytes of a request's body; 0 = no limit. */
+  readonly maxBody: number;
   /** Other servers may change services without notifying this one. */
   readonly shared: boolean;
   /** Microseconds. */
@@ -59,6 +63,7 @@ export class ServiceProxy {
   readonly #outages: Outages;
   readonly #traffic: Traffic;
   readonly #joined = new Map<ClientConnection, JoinedSocket>();
+  readonly #takeRate: TakeRate;
   #isClosed = false;
 
   constructor(options: ServiceProxyOptions) {
@@ -80,6 +85,9 @@ export class ServiceProxy {
       ...{ routes, replicas },
       lacksCapacity: (route) => outages.lacksCapacity(route),
     });
+    this.#takeRate = shared
+      ? (key, rate) => services.takeRate(key, rate, now())
+      : new RateBuckets(() => now() / 1000).take;
     this.#traffic = new Traffic({ services, owner: randomUUID(), now, log });
     this.#delivery = new Delivery({
       replicas,
@@ -116,6 +124,11 @@ export class ServiceProxy {
     await this.#traffic.close();
   }
 
+  /** Whether pages of every origin may send requests to the service. */
+  async isOpenToOrigins({ project, run }: ServiceTarget): Promise<boolean> {
+    return (await this.#routes.find(project, run))?.isOpenToOrigins ?? false;
+  }
+
   /** Throws `ProxyRefusal`. Cuts off the client when its access is revoked. */
   async admit(
     target: ServiceTarget,
@@ -140,9 +153,12 @@ export class ServiceProxy {
     admitted: AdmittedRequest,
     { request, response, id }: ForwardedRequest,
   ): Promise<void> {
+    const maxBody = this.#options.maxBody || Number.POSITIVE_INFINITY;
+    if (Number(request.headers['content-length'] ?? 0) > maxBody) throw bodyTooLarge(maxBody);
+    await this.#limitRate(admitted, request);
     const order = {
-      ...{ request, response, id, path: pathOf(admitted) },
-      headers: this.#headers(admitted, request),
+      ...{ request, response, id, path: pathOf(admitted), maxBody },
+      headers: this.#headers(admitted, request, id),
       answer: answerOf(admitted, request),
     };
     const { replica } = await this.#deliver(admitted.route, response, {
@@ -156,13 +172,12 @@ export class ServiceProxy {
   /** Throws `ProxyRefusal` before anything was answered; resolves when the connection is closed. */
   async upgrade(
     admitted: AdmittedRequest,
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
+    { request, socket, head, id }: UpgradedRequest,
   ): Promise<void> {
+    await this.#limitRate(admitted, request);
     const order = {
       ...{ request, socket, head, path: pathOf(admitted) },
-      headers: this.#headers(admitted, request),
+      headers: this.#headers(admitted, request, id),
       answer: answerOf(admitted, request),
       timeoutMs: this.#options.timeoutMs,
     };
@@ -253,11 +268,25 @@ export class ServiceProxy {
     else client.destroy();
   }
 
-  #headers(admitted: AdmittedRequest, { rawHeaders, socket }: IncomingMessage): string[] {
+  /** Throws `ProxyRefusal`. Counts only requests of callers who may use the service. */
+  async #limitRate({ route, target }: AdmittedRequest, request: IncomingMessage): Promise<void> {
+    const limit = limitOf(route.rateLimits, target.rest);
+    if (limit === null) return;
+    const address = clientAddress(request.rawHeaders, this.#sender(request));
+    const key = rateKey({ runId: route.runId, limit, request, address });
+    const wait = key === null ? 0 : await this.#takeRate(key, limit);
+    if (wait > 0) throw rateExceeded(limit, wait);
+  }
+
+  #sender({ socket }: IncomingMessage): Sender {
     const { trust } = this.#options;
-    const address = socket.remoteAddress ?? '';
-    return requestHeaders(rawHeaders, {
-      sender: { address, isEncrypted: 'encrypted' in socket, trust },
+    return { address: socket.remoteAddress ?? '', isEncrypted: 'encrypted' in socket, trust };
+  }
+
+  #headers(admitted: AdmittedRequest, request: IncomingMessage, requestId: string): string[] {
+    return requestHeaders(request.rawHeaders, {
+      requestId,
+      sender: this.#sender(request),
       prefix: admitted.route.stripPrefix ? admitted.target.prefix : null,
       user: admitted.caller?.name ?? null,
       ownAuthorizations: admitted.ownAuthorizations,
@@ -280,6 +309,7 @@ export class ServiceProxy {
     } catch (error) {
       if (error instanceof NoReplica) throw await this.#outages.noReplica(route, route.auth);
       if (!(error instanceof Undelivered)) throw error;
+      if (error.cause instanceof ProxyRefusal) throw error.cause;
       throw await this.#outages.failed(route, error.cause, route.auth);
     }
   }
@@ -298,5 +328,13 @@ export interface Question {
 export interface ForwardedRequest {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  readonly id: string;
+}
+
+export interface UpgradedRequest {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  /** What the client has sent after the request. */
+  readonly head: Buffer;
   readonly id: string;
 }

@@ -5,7 +5,7 @@ import { type ServiceRoute, ServiceRoutes } from './service-routes.ts';
 function view(runId: string, replicas: readonly string[]): ServiceView {
   const configuration = {
     ...{ type: 'service', auth: true, strip_prefix: true, groups: null, replicas: null },
-    scaling: null,
+    ...{ scaling: null, rate_limits: [], model: null },
   };
   return {
     run: { id: runId, name: 'web', spec: { configuration } } as never,

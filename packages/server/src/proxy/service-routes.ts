@@ -1,6 +1,7 @@
 import type { Id } from '@dstack/core';
 import { scalesByDemand } from '@dstack/core';
 import type { ServiceReplica, Services, ServiceView } from '@dstack/store';
+import type { RateLimit } from './rate-limits.ts';
 
 /** The data needed to send a request to a service. */
 export interface ServiceRoute {
@@ -17,6 +18,9 @@ export interface ServiceRoute {
   readonly scaled: boolean;
   /** May have no replica until the first request. */
   readonly mayBeEmpty: boolean;
+  readonly rateLimits: readonly RateLimit[];
+  /** Browsers of every origin may send requests, without credentials. */
+  readonly isOpenToOrigins: boolean;
   readonly replicas: readonly ServiceReplica[];
 }
 
@@ -138,6 +142,8 @@ export function routeOf({ run, projectName, replicas }: ServiceView): ServiceRou
     behindRouter: configuration.groups?.some((group) => group.router != null) ?? false,
     scaled: scalesByDemand(run),
     mayBeEmpty: scalesByDemand(run) && ranges.some((range) => range !== null && !range.min),
+    rateLimits: configuration.rate_limits,
+    isOpenToOrigins: configuration.model?.format === 'openai',
     replicas,
   };
 }

@@ -3,7 +3,7 @@ import { request as httpRequest, type IncomingMessage, STATUS_CODES } from 'node
 import type { Duplex } from 'node:stream';
 import type { Sent } from './delivery.ts';
 import { type ResponseContext, responseHeaders, SANDBOX } from './headers.ts';
-import type { RawHeaders } from './raw-headers.ts';
+import { MAX_HEADERS, type RawHeaders } from './raw-headers.ts';
 import { type ProxyRefusal, refusalBody } from './refusal.ts';
 import { NoAnswerInTime } from './upstream-failure.ts';
 import { type JoinedSocket, joinSockets } from './web-socket.ts';
@@ -46,6 +46,7 @@ function ask(connection: Duplex, upgrade: Upgrade): Promise<JoinedSocket> {
     const outgoing = httpRequest({
       method: request.method,
       path,
+      maxHeaderSize: MAX_HEADERS,
       headers: [...headers, 'Connection', 'Upgrade', 'Upgrade', request.headers.upgrade ?? ''],
       createConnection: () => connection as never,
     });

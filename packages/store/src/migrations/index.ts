@@ -17,6 +17,7 @@ import { jobResumes } from './0016-job-resumes.ts';
 import { volumes } from './0017-volumes.ts';
 import { groups } from './0018-groups.ts';
 import { sessions } from './0019-sessions.ts';
+import { serviceRateBuckets } from './0020-service-rate-buckets.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -43,4 +44,5 @@ export const MIGRATIONS: readonly Migration[] = [
   volumes,
   groups,
   sessions,
+  serviceRateBuckets,
 ];

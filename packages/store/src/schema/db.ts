@@ -59,6 +59,7 @@ export interface DB {
   probes: RowOf<typeof work.probeTable>;
   /** `second` since the epoch; `owner`: the process that counted them. */
   service_requests: { run_id: string; second: number; owner: string; requests: number };
+  service_rate_buckets: { key: string; excess: number; at: number; allowed: number };
   job_metrics_points: RowOf<typeof work.pointTable>;
   instance_health_checks: RowOf<typeof work.healthCheckTable>;
 

@@ -119,6 +119,21 @@ forEachStore((tests) => {
     expect((await engine.loadRun(plain.id, NO_MEMORY))?.requests).toBeNull();
   });
 
+  it('counts requests of a rate limit exactly, also those that arrive together', async () => {
+    const { store } = await openWorld(tests);
+    const take = (key: string, seconds: number, burst = 3) =>
+      store.services.takeRate(key, { rps: 2, burst }, seconds * SECOND);
+    const together = await Promise.all(Array.from({ length: 20 }, () => take('a', 100)));
+    expect(together.filter((wait) => wait === 0)).toHaveLength(4);
+    expect(Math.max(...together)).toBe(0.5);
+    expect([await take('a', 100.25), await take('b', 100)]).toEqual([0.25, 0]);
+    expect([await take('a', 100.5), await take('a', 100.5)]).toEqual([0, 0.5]);
+    // The clock of another server may be behind.
+    expect([await take('a', 99), await take('a', 101)]).toEqual([0.5, 0]);
+    expect(await store.services.deleteRateBucketsBefore(100.5 * SECOND)).toBe(1);
+    expect(await take('b', 100)).toBe(0);
+  });
+
   it('marks replicas with a probe that fails, until it has succeeded often enough', async () => {
     const world = await openWorld(tests);
     const probes = [{ ready_after: 1 }, { ready_after: 2 }];

@@ -40,4 +40,15 @@ export interface Services {
     counts: readonly RequestCount[],
     extras?: Pick<WriteExtras, 'signals'>,
   ): Promise<void>;
+  /**
+   * Counts a request of a rate limit that all servers share. Returns 0 if it is allowed, else the
+   * number of seconds until the next one is; a refused request is not counted.
+   */
+  takeRate(
+    key: string,
+    rate: { readonly rps: number; readonly burst: number },
+    now: Timestamp,
+  ): Promise<number>;
+  /** Returns the number of deleted rows. */
+  deleteRateBucketsBefore(at: Timestamp): Promise<number>;
 }

@@ -2,12 +2,14 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { OPEN_TO_ORIGINS, PREFLIGHT_ANSWER } from '../../proxy/headers.ts';
 import { ProxyRefusal, serviceNotFound } from '../../proxy/refusal.ts';
 import { serviceTarget } from '../../proxy/service-target.ts';
 import { refuseUpgrade } from '../../proxy/upgrade.ts';
 import { answerUnknown } from '../error-answers.ts';
 import { isJobSocket } from '../exec/job-socket-url.ts';
 import type { HttpDeps } from '../ports.ts';
+import { requestIdOf } from '../request-id.ts';
 import { shuttingDown } from '../shutdown.ts';
 import { modelRoutes } from './models/routes.ts';
 
@@ -71,10 +73,31 @@ async function forward(
 ): Promise<FastifyReply> {
   const target = serviceTarget(request.originalUrl);
   if (!target) return answerUnknown(request, reply);
-  const admitted = await services.admit(target, request.raw, reply.raw);
-  reply.raw.removeHeader('x-request-id');
-  await services.forward(admitted, { request: request.raw, response: reply.raw, id: request.id });
+  const { raw, id } = request;
+  const isOpenToOrigins = await services.isOpenToOrigins(target);
+  if (isOpenToOrigins && isPreflight(raw)) {
+    return reply.code(204).headers(PREFLIGHT_ANSWER).send();
+  }
+  try {
+    const admitted = await services.admit(target, raw, reply.raw);
+    reply.raw.removeHeader('x-request-id');
+    await services.forward(admitted, { request: raw, response: reply.raw, id });
+  } catch (error) {
+    if (isOpenToOrigins) reply.headers(OPEN_TO_ORIGINS);
+    // The rest of a body that is too large is not read.
+    if (error instanceof ProxyRefusal && error.status === 413) reply.header('connection', 'close');
+    throw error;
+  }
   return reply.hijack();
+}
+
+/** A browser sends it without credentials. */
+export function isPreflight({ method, headers }: IncomingMessage): boolean {
+  return (
+    method === 'OPTIONS' &&
+    headers.origin !== undefined &&
+    headers['access-control-request-method'] !== undefined
+  );
 }
 
 async function upgrade(
@@ -88,5 +111,5 @@ async function upgrade(
   const target = serviceTarget(request.url ?? '');
   if (!target) throw serviceNotFound({ projectName: '', runName: '' });
   const admitted = await services.admit(target, request, socket);
-  await services.upgrade(admitted, request, socket, head);
+  await services.upgrade(admitted, { request, socket, head, id: requestIdOf(request) });
 }

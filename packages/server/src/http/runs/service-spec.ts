@@ -55,9 +55,6 @@ function inServer(project: ProjectRecord, service: ServiceConfiguration): Servic
   if (service.https === false) {
     throw ruleError('`https: false` is not available without a gateway');
   }
-  if (service.rate_limits.length > 0) {
-    throw ruleError('`rate_limits` are not available without a gateway');
-  }
   return {
     gatewayId: null,
     specOf: (run) => ({

@@ -19,7 +19,7 @@ export class ReplicaApp {
   requests = 0;
   readonly #name: string;
   readonly #signals: AppSignals;
-  readonly #server = createServer();
+  readonly #server = createServer({ maxHeaderSize: 128 * 1024 });
 
   private constructor(name: string, signals: AppSignals) {
     this.#name = name;
@@ -31,7 +31,10 @@ export class ReplicaApp {
     app.#takeSockets();
     app.#server.on('request', (incoming, response) => {
       app.requests += 1;
-      void app.#answer(incoming, response);
+      app.#answer(incoming, response).catch(() => {
+        // The client has disconnected.
+        response.destroy();
+      });
     });
     app.#server.listen(0, '127.0.0.1');
     await once(app.#server, 'listening');

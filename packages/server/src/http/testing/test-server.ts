@@ -77,6 +77,9 @@ export interface TestAnswer {
 }
 
 const ADMIN_TOKEN = 'admin-token';
+/** Bytes of a request to a service. */
+const MAX_BODY = 16 * 1024 * 1024;
+
 const START = Date.UTC(2026, 10, 24, 12) * 1000;
 
 /** `open` connects to the replicas of services; by default there are none. */
@@ -126,6 +129,7 @@ export async function startTestServer(
     }),
     trust: trustIn(settings.trustedProxies ?? []),
     timeoutMs: 1000,
+    maxBody: MAX_BODY,
     shared: false,
     now,
     log,

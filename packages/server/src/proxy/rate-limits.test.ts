@@ -1,0 +1,114 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { RateBuckets } from './rate-buckets.ts';
+import { limitOf, type RateLimit, rateKey } from './rate-limits.ts';
+
+const limit = (prefix: string, part: Partial<RateLimit> = {}): RateLimit => ({
+  ...{ prefix, key: { type: 'ip_address' }, rps: 1, burst: 0, ...part },
+});
+
+describe('the limit of a request', () => {
+  const limits = ['/', '/v1/', '/v1/chat', '/other'].map((prefix) => limit(prefix));
+
+  it.each([
+    ['', '/'],
+    ['?a', '/'],
+    ['/x', '/'],
+    ['/v1', '/'],
+    ['/v1/', '/v1/'],
+    ['/v1/models?x=/other', '/v1/'],
+    ['/v1/chat/completions', '/v1/chat'],
+    ['/v1//chat', '/v1/chat'],
+    ['//v1/chat', '/v1/chat'],
+    ['/v1/./chat', '/v1/chat'],
+    ['/x/../v1/chat', '/v1/chat'],
+    ['/x/%2e%2e/v1/%63hat', '/v1/chat'],
+    ['/v1/chat/..', '/v1/'],
+    ['/../../v1/chat', '/v1/chat'],
+    ['/%zz/v1', '/'],
+  ])('%j is the one with the longest prefix: %s', (path, prefix) => {
+    expect(limitOf(limits, path)?.prefix).toBe(prefix);
+  });
+
+  it('is none if no prefix matches', () => {
+    expect(limitOf([limit('/v1/')], '/v2/')).toBeNull();
+    expect(limitOf([], '/')).toBeNull();
+  });
+});
+
+describe('the key of a request', () => {
+  const request = { rawHeaders: ['X-User', 'a', 'x-user', 'b', 'X-Empty', ''] };
+  const keyOf = (key: RateLimit['key'], part: object = {}) =>
+    rateKey({ runId: 'run', limit: limit('/', { key }), request, address: '1.2.3.4', ...part });
+
+  it('is different for every address, header value, prefix and run', () => {
+    const header = { type: 'header', header: 'X-User' } as const;
+    const keys = [
+      keyOf({ type: 'ip_address' }),
+      keyOf({ type: 'ip_address' }, { address: '1.2.3.5' }),
+      keyOf({ type: 'ip_address' }, { runId: 'other' }),
+      keyOf(header),
+      keyOf(header, { request: { rawHeaders: ['x-user', 'a'] } }),
+      rateKey({ runId: 'run', limit: limit('/a'), request, address: '1.2.3.4' }),
+    ];
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(keyOf(header, { address: '9.9.9.9' })).toBe(keyOf(header));
+  });
+
+  it('is absent if the header is', () => {
+    expect(keyOf({ type: 'header', header: 'X-Other' })).toBeNull();
+  });
+});
+
+describe('requests of one key', () => {
+  /** What `limit_req zone=… burst=… nodelay` of nginx allows, in thousandths as it counts. */
+  function nginx(rps: number, burst: number) {
+    let last: { excess: number; at: number } | null = null;
+    return (at: number): boolean => {
+      const excess = last === null ? 0 : Math.max(0, last.excess - rps * (at - last.at) + 1000);
+      if (excess > burst * 1000) return false;
+      last = { excess, at };
+      return true;
+    };
+  }
+
+  it('are allowed exactly as by nginx', () => {
+    const gaps = fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 3000 })), {
+      maxLength: 60,
+    });
+    fc.assert(
+      fc.property(gaps, fc.integer({ min: 1, max: 50 }), fc.nat(9), (times, rps, burst) => {
+        const clock = { now: 1000 };
+        const { take } = new RateBuckets(() => clock.now);
+        const allows = nginx(rps, burst);
+        for (const gap of times) {
+          clock.now += gap;
+          expect(take('key', { rps, burst }) === 0).toBe(allows(clock.now));
+        }
+      }),
+    );
+  });
+
+  it('are told when the next one is allowed, and refused ones do not count', () => {
+    const clock = { now: 0 };
+    const { take } = new RateBuckets(() => clock.now);
+    const rate = { rps: 0.5, burst: 1 };
+    expect([take('a', rate), take('a', rate)]).toEqual([0, 0]);
+    for (let i = 0; i < 5; i++) expect(take('a', rate)).toBe(2);
+    clock.now = 1999;
+    expect(take('a', rate)).toBeGreaterThan(0);
+    clock.now = 2000;
+    expect(take('a', rate)).toBe(0);
+    expect(take('b', rate)).toBe(0);
+  });
+
+  it('leave nothing behind once they have drained', () => {
+    const clock = { now: 0 };
+    const buckets = new RateBuckets(() => clock.now);
+    for (let n = 0; n < 5000; n++) {
+      clock.now += 10;
+      buckets.take(`key-${n}`, { rps: 10, burst: 0 });
+    }
+    expect(buckets.size).toBeLessThan(20);
+  });
+});
