@@ -194,6 +194,7 @@ describe('when something is lost in mid-view', () => {
 
 /** Every page, with what must be there before it is checked. */
 const PAGES: readonly (readonly [path: string, shown: string])[] = [
+  ['/', 'Last failures'],
   ['/runs', 'steps'],
   ['/projects/main/runs/steps', 'Timeline'],
   ['/projects/main/runs/broken', 'Why it ended'],

@@ -69,6 +69,10 @@ forEachStore((tests) => {
     expect(await list({ projectIds: null, page: { limit: 1 } })).toEqual([['c', 4]]);
     expect(await list({ page: { after: { at: 3 }, limit: 1 } })).toEqual([['a', 2]]);
     expect(await list({ projectIds: [] })).toEqual([]);
+    expect(await list({ projectIds: null, onlyFailed: true })).toEqual([['c', 4]]);
+    expect(await list({ onlyFailed: true })).toEqual([]);
+    expect(await store.runs.activeCounts([projectId])).toEqual([{ status: 'submitted', count: 2 }]);
+    expect(await store.runs.activeCounts([])).toEqual([]);
     await store.projects.delete([other.id]);
     expect(await list({ projectIds: null })).toHaveLength(3);
     expect((await store.runs.active(projectId)).map((run) => run.name)).toEqual(['a', 'b']);

@@ -5,6 +5,7 @@ import type {
   JobMetrics,
   OAuthProviderInfo,
   OrphanReport,
+  Overview,
   Project,
   ProjectRole,
   PublicKeyInfo,
@@ -62,6 +63,12 @@ export function serverCalls(transport: Transport) {
   return {
     info: (): Promise<ServerInfo> => transport.read('/api/server/get_info'),
     listOrphans: (): Promise<OrphanReport> => transport.get('/api/server/orphans', {}),
+    /** Of one project, or of all of the caller. Older servers answer as for an unknown path. */
+    overview: (projectName?: string): Promise<Overview> =>
+      transport.get(
+        '/api/overview',
+        projectName === undefined ? {} : { project_name: projectName },
+      ),
     listEvents: (query: ListEventsQuery): Promise<Event[]> =>
       transport.read('/api/events/list', query),
     listInstances: (query: {

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { type ExplainKind, Explanation } from '../wire/explain.ts';
 import { FleetJob } from '../wire/fleet-job.ts';
 import { OrphanReport } from '../wire/orphan.ts';
+import { Overview } from '../wire/overview.ts';
 import { CreatedServiceToken, ServiceToken } from '../wire/service-token.ts';
 import { OpenedSession, Session } from '../wire/session.ts';
 import { bare, call, get, optionalCall, remove } from './endpoint.ts';
@@ -65,6 +66,13 @@ export const ourEndpoints = {
     null,
     z.array(FleetJob),
     'Jobs on the instances of a fleet, oldest first',
+  ),
+  'overview.get': get(
+    '/api/overview',
+    'auth',
+    req.OverviewQuery,
+    Overview,
+    "What runs, waits and failed in the caller's projects, and what it costs per hour",
   ),
   'server.list_orphans': get(
     '/api/server/orphans',

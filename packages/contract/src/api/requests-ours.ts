@@ -7,6 +7,10 @@ import { ServiceTokenScope } from '../wire/service-token.ts';
 export const OpenSessionRequest = model({ persistent: Flag.default(false) });
 export type OpenSessionRequest = z.infer<typeof OpenSessionRequest>;
 
+/** `project_name`: only this project; default: all that the caller may see. */
+export const OverviewQuery = z.object({ project_name: nullable(Text) });
+export type OverviewQuery = z.infer<typeof OverviewQuery>;
+
 /** The longest lifetime of a token in seconds: ten years. */
 const LONGEST = 10 * 365 * 86_400;
 

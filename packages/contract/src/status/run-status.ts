@@ -87,5 +87,6 @@ export const isAbort = (reason: RunTerminationReason | null): boolean =>
 
 /** The same sets for queries. */
 export const UNFINISHED_RUN_STATUSES = RUN_STATUSES.filter((status) => !isRunFinished(status));
+export const FAILED_RUN_STATUSES = RUN_STATUSES.filter(isRunFailed);
 export const ALIVE_RUN_STATUSES = RUN_STATUSES.filter(isRunAlive);
 export const ACTIVE_RUN_STATUSES = RUN_STATUSES.filter(isRunActive);

@@ -27,6 +27,7 @@ export * from './log.ts';
 export * from './metrics.ts';
 export * from './offer.ts';
 export * from './orphan.ts';
+export * from './overview.ts';
 export * from './plan.ts';
 export * from './project.ts';
 export * from './refusal.ts';

@@ -25,6 +25,7 @@ import { metricsRoutes } from './metrics/routes.ts';
 import { mounter } from './mount.ts';
 import { openApiRoutes } from './openapi/routes.ts';
 import { orphanRoutes } from './orphans/routes.ts';
+import { overviewRoutes } from './overview/routes.ts';
 import type { HttpDeps } from './ports.ts';
 import { projectRoutes } from './projects/routes.ts';
 import { prometheusRoutes } from './prometheus/routes.ts';
@@ -71,6 +72,7 @@ const DOMAINS: readonly ((on: On, deps: HttpDeps) => void)[] = [
   serviceTokenRoutes,
   explainRoutes,
   orphanRoutes,
+  overviewRoutes,
 ];
 
 /** Does not listen yet; the caller calls `listen` and `close`. */

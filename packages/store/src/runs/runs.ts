@@ -9,7 +9,7 @@ import { recordChange } from '../changes/record-change.ts';
 import type { StoreContext } from '../context.ts';
 import { forIds, notDeleted } from '../query.ts';
 import { runTable } from '../schema/work-tables.ts';
-import { listRuns } from './list-runs.ts';
+import { inProjects, listRuns } from './list-runs.ts';
 import { toViews, withNames } from './run-views.ts';
 import type { Runs } from './types.ts';
 
@@ -74,6 +74,21 @@ export function createRuns(context: StoreContext): Runs {
         userName: row.user_name,
         status: row.status as RunStatus,
         count: Number(row.count),
+      }));
+    },
+    async activeCounts(projectIds) {
+      if (projectIds?.length === 0) return [];
+      const rows = await db
+        .selectFrom('runs as r')
+        .where(inProjects(projectIds))
+        .where('r.status', 'in', UNFINISHED_RUN_STATUSES)
+        .select('r.status')
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .groupBy('r.status')
+        .execute();
+      return rows.map(({ status, count }) => ({
+        status: status as RunStatus,
+        count: Number(count),
       }));
     },
     async onGateway(gatewayId) {

@@ -34,6 +34,8 @@ export interface RunFilter {
   readonly repoId?: string | null;
   /** Only unfinished ones; without it deleted ones are listed too. */
   readonly onlyActive?: boolean;
+  /** Only failed ones that were not deleted. */
+  readonly onlyFailed?: boolean;
   readonly includeJobs?: boolean;
   /** Newest submissions per job; 0 = none, undefined = all. */
   readonly submissionsLimit?: number;
@@ -72,6 +74,10 @@ export interface Runs {
   >;
   /** Number of runs per project, user and status, deleted ones included; for metrics. */
   counts(): Promise<readonly RunCount[]>;
+  /** Number of unfinished runs per status. Null = all projects that are not deleted. */
+  activeCounts(
+    projectIds: readonly Id[] | null,
+  ): Promise<readonly Pick<RunCount, 'status' | 'count'>[]>;
   /** Runs of services that a gateway serves: not deleted, neither finished nor terminating. */
   onGateway(gatewayId: Id): Promise<RunRecord[]>;
   /**

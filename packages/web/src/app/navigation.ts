@@ -1,8 +1,8 @@
-import { type LucideIcon, Play } from 'lucide-react';
+import { LayoutDashboard, type LucideIcon, Play } from 'lucide-react';
 import type { SessionUser } from '../data/session/session.ts';
 
 /** The addresses of the sections; the router refuses unknown ones where they are linked. */
-export type SectionPath = '/runs';
+export type SectionPath = '/' | '/runs';
 
 export interface NavigationItem {
   readonly to: SectionPath;
@@ -22,7 +22,13 @@ export interface NavigationGroup {
 
 /** The sections of the UI: side navigation, palette and shortcuts read it. */
 export const NAVIGATION: readonly NavigationGroup[] = [
-  { label: null, items: [{ to: '/runs', label: 'Runs', icon: Play, key: 'r' }] },
+  {
+    label: null,
+    items: [
+      { to: '/', label: 'Overview', icon: LayoutDashboard, key: 'o', exact: true },
+      { to: '/runs', label: 'Runs', icon: Play, key: 'r' },
+    ],
+  },
 ];
 
 /** What the user may open. */

@@ -1,4 +1,9 @@
-import { createRoute, createRouter, Navigate, type RouterHistory } from '@tanstack/react-router';
+import {
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  type RouterHistory,
+} from '@tanstack/react-router';
 import { PageError, PageNotFound, PagePending } from './page-states.tsx';
 import { root, shell } from './routes/frame.ts';
 import { runPages } from './routes/runs.ts';
@@ -6,7 +11,10 @@ import { runPages } from './routes/runs.ts';
 const home = createRoute({
   getParentRoute: () => shell,
   path: '/',
-  component: () => <Navigate to="/runs" replace />,
+  component: lazyRouteComponent(
+    () => import('../pages/overview/overview-page.tsx'),
+    'OverviewPage',
+  ),
 });
 
 /** Every other address: the frame stays. */

@@ -1,5 +1,6 @@
 import type { ChangeMessage, Run } from '@dstack/contract/wire';
 import type { QueryClient, QueryKey } from '@tanstack/react-query';
+import { overviewKey } from '../overview/overview-query.ts';
 import { refreshRunLists } from '../runs/run-cache.ts';
 import { applyPull, applyRuns } from '../runs/run-changes.ts';
 import { applyRecord, applyToFleets } from './apply-records.ts';
@@ -7,6 +8,9 @@ import { Refresher } from './refresher.ts';
 
 /** Remembered versions; the oldest are forgotten. */
 const MOST_VERSIONS = 20_000;
+
+/** What the overview sums up. */
+const OVERVIEW: ReadonlySet<ChangeMessage['type']> = new Set(['run', 'job', 'instance', 'fleet']);
 
 /** Applies changes in batches: one rendering for all that arrive within a frame. */
 export class ChangeApplier {
@@ -83,6 +87,7 @@ export class ChangeApplier {
           outdate(change.type);
       }
     }
+    if (changes.some(({ type }) => OVERVIEW.has(type))) outdate(...overviewKey);
     if (hasUnread) void refreshRunLists(this.#cache);
     if (runs.size > 0) applyRuns(this.#cache, [...runs.values()]);
     for (const queryKey of outdated.values()) this.#refresher.refresh(queryKey);

@@ -1,0 +1,67 @@
+import type { Run } from '@dstack/contract/wire';
+import { Link } from '@tanstack/react-router';
+import { runRow } from '../../data/runs/run-row.ts';
+import { failureText } from '../../domain/runs/failure-text.ts';
+import { runLook } from '../../domain/runs/run-look.ts';
+import { Skeleton } from '../../ui/feedback/skeleton.tsx';
+import { Panel } from '../../ui/panel/panel.tsx';
+import { StatusBadge } from '../../ui/status/status-badge.tsx';
+import { RelativeTime } from '../../ui/time/time.tsx';
+import styles from './overview.module.css';
+
+/** The last failed runs, each with its reason and a way to its output. */
+export function FailuresPanel({ failures }: { readonly failures: readonly Run[] | undefined }) {
+  if (failures === undefined) {
+    return (
+      <Panel title="Last failures">
+        <Skeleton lines={4} />
+      </Panel>
+    );
+  }
+  return (
+    <Panel title="Last failures" flush>
+      {failures.length === 0 ? (
+        <p className={styles.nothing}>No run has failed.</p>
+      ) : (
+        <ul className={styles.failures}>
+          {failures.map((run) => (
+            <Failure key={run.id} run={run} />
+          ))}
+        </ul>
+      )}
+    </Panel>
+  );
+}
+
+function Failure({ run }: { readonly run: Run }) {
+  const row = runRow(run);
+  const params = { project: row.project, run: row.name };
+  const reason = failureText(row);
+  const look = runLook(row);
+  return (
+    <li className={styles.failure}>
+      <div className={styles.failureHead}>
+        <Link to="/projects/$project/runs/$run" params={params} className={styles.name}>
+          <bdi>{row.name}</bdi>
+        </Link>
+        <StatusBadge look={look} />
+      </div>
+      {reason.toLowerCase() === look.text.toLowerCase() ? null : (
+        <p className={styles.reason}>{reason}</p>
+      )}
+      <p className={styles.failureFacts}>
+        <span>{row.project}</span>
+        <bdi>{row.user}</bdi>
+        <RelativeTime at={row.finishedAt ?? row.submittedAt} />
+        <Link
+          to="/projects/$project/runs/$run/logs"
+          params={params}
+          className={styles.logs}
+          aria-label={`Logs of ${row.name}`}
+        >
+          Logs
+        </Link>
+      </p>
+    </li>
+  );
+}

@@ -1,0 +1,39 @@
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { getRouteApi } from '@tanstack/react-router';
+import { useMemo } from 'react';
+import { overviewQuery } from '../../data/overview/overview-query.ts';
+import { runList } from '../../data/runs/run-queries.ts';
+import { useClient } from '../../data/session/session-context.tsx';
+import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
+import { usePageTitle } from '../../ui/panel/page-title.ts';
+import { OverviewView } from './overview-view.tsx';
+
+const route = getRouteApi('/shell/');
+
+/** The start page: what runs, what failed, what is free, and what to do first. */
+export function OverviewPage() {
+  usePageTitle('Overview');
+  const client = useClient();
+  const { project = null } = route.useSearch();
+  const overview = useQuery(overviewQuery(client, project));
+  const runs = useInfiniteQuery(runList(client, { project, user: null, active: true }));
+  const active = useMemo(() => runs.data?.pages.flat(), [runs.data]);
+  if (overview.data === undefined && overview.error !== null) {
+    return (
+      <ErrorPanel
+        page
+        title="The overview could not be loaded"
+        error={overview.error}
+        onRetry={() => void overview.refetch()}
+      />
+    );
+  }
+  return (
+    <OverviewView
+      overview={overview.data}
+      active={active}
+      project={project ?? 'main'}
+      server={location.origin}
+    />
+  );
+}

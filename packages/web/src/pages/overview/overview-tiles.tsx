@@ -1,0 +1,41 @@
+import type { Overview } from '@dstack/contract/wire';
+import { count, money } from '../../domain/format/quantities.ts';
+import styles from './overview.module.css';
+import { overviewFigures } from './overview-figures.ts';
+
+/** The figures at the top; dashes keep their place until they are there. */
+export function OverviewTiles({ overview }: { readonly overview: Overview | undefined }) {
+  const figures = overview && overviewFigures(overview);
+  return (
+    <dl className={styles.tiles}>
+      <Tile
+        label="Active runs"
+        value={figures && count(figures.active)}
+        note={figures?.activeNote}
+      />
+      <Tile label="GPUs in use" value={figures?.gpus} note={figures?.gpusNote} />
+      <Tile label="Instances in use" value={figures?.instances} note={figures?.instancesNote} />
+      <Tile
+        label="Price of all instances"
+        value={overview && `${money(overview.instances.price)}/h`}
+        note={overview && `${money(overview.instances.price * 24)} a day`}
+      />
+    </dl>
+  );
+}
+
+interface TileProps {
+  readonly label: string;
+  readonly value: string | undefined;
+  readonly note: string | undefined;
+}
+
+function Tile({ label, value, note }: TileProps) {
+  return (
+    <div className={styles.tile}>
+      <dt className={styles.label}>{label}</dt>
+      <dd className={styles.value}>{value ?? '–'}</dd>
+      <dd className={styles.note}>{note ?? ' '}</dd>
+    </div>
+  );
+}

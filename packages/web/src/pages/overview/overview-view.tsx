@@ -1,0 +1,50 @@
+import type { Overview } from '@dstack/contract/wire';
+import type { RunRow } from '../../data/runs/run-row.ts';
+import { PageFrame } from '../../ui/panel/page.tsx';
+import { ActiveRunsPanel } from './active-runs-panel.tsx';
+import { FailuresPanel } from './failures-panel.tsx';
+import { FirstSteps } from './first-steps.tsx';
+import { GpusPanel } from './gpus-panel.tsx';
+import styles from './overview.module.css';
+import { OverviewTiles } from './overview-tiles.tsx';
+
+export interface OverviewViewProps {
+  /** Undefined while it is being loaded; `active` too. */
+  readonly overview: Overview | undefined;
+  readonly active: readonly RunRow[] | undefined;
+  /** The project that commands name. */
+  readonly project: string;
+  readonly server: string;
+}
+
+export function OverviewView({ overview, active, project, server }: OverviewViewProps) {
+  const isNew = overview !== undefined && !(overview.has_runs && overview.has_fleets);
+  return (
+    <PageFrame title="Overview">
+      {isNew ? (
+        <FirstSteps
+          hasFleets={overview.has_fleets}
+          hasRuns={overview.has_runs}
+          project={project}
+          server={server}
+        />
+      ) : null}
+      {overview?.has_runs === false ? null : (
+        <>
+          <OverviewTiles overview={overview} />
+          <div className={styles.columns}>
+            <div className={styles.column}>
+              <ActiveRunsPanel runs={active} />
+            </div>
+            <div className={styles.column}>
+              <FailuresPanel failures={overview?.failures} />
+              {overview === undefined || overview.gpus.length === 0 ? null : (
+                <GpusPanel gpus={overview.gpus} />
+              )}
+            </div>
+          </div>
+        </>
+      )}
+    </PageFrame>
+  );
+}
