@@ -4,6 +4,7 @@ import {
   useContext,
   useEffect,
   useId,
+  useLayoutEffect,
   useMemo,
   useRef,
   useSyncExternalStore,
@@ -52,7 +53,8 @@ function useRegistry(): CommandRegistry {
 export function useCommands(commands: readonly AppCommand[]): void {
   const registry = useRegistry();
   const owner = useId();
-  useEffect(() => {
+  // Before the page is painted: what is visible reacts to its keys.
+  useLayoutEffect(() => {
     registry.set(owner, commands);
     return () => registry.set(owner, []);
   }, [registry, owner, commands]);
