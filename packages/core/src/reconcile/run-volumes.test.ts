@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { projectCapacity } from '../instances/index.ts';
 import type { AttachmentRecord, JobVolume } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { aHost, aJobSpec, anInstance, aRunSpec, placedJob, T0 } from './testing.ts';
@@ -107,6 +108,14 @@ describe('a job that has ended', () => {
     made.instances.set(instance.id, { ...instance, status: 'terminating' });
     made.exit('job-1', 0).pass();
     expect(made.job('job-1').status).toBe('done');
+  });
+
+  test('wakes the runs that wait for its volume, also if that was never attached', () => {
+    const made = world(aMount(null), { status: 'running', runningAt: T0 });
+    made.instances.set(instance.id, { ...instance, status: 'terminated' });
+    made.exit('job-1', 0).pass();
+    expect(made.leftVolumes).toEqual(['job-1']);
+    expect(made.signals).toContainEqual(projectCapacity(made.run.projectId));
   });
 
   test('waits two minutes after the first forced attempt, and not longer', () => {

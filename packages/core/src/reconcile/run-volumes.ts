@@ -1,4 +1,5 @@
 /** The volumes of a job: attached before it starts, released when its process has ended. */
+import { projectCapacity } from '../instances/index.ts';
 import type { JobRecord, JobVolume, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { volumeNamesOf } from '../placement/gang-request.ts';
@@ -68,6 +69,9 @@ export function leaveVolumes(pass: RunPass, job: JobRecord): boolean {
     );
   }
   pass.draft.leaveVolumes(job.id, ids);
+  // A volume that was never attached, or whose instance has ended, is free from now on.
+  const { kind, id } = projectCapacity(job.projectId);
+  pass.draft.signal(kind, id);
   return true;
 }
 
