@@ -4,10 +4,11 @@ const allowed = {
   core: ['contract'],
   store: ['contract', 'core'],
   backends: ['contract', 'core'],
-  server: ['contract', 'core', 'store', 'backends'],
+  server: ['contract', 'core', 'store', 'backends', 'client', 'mcp'],
   agent: ['contract'],
   client: ['contract'],
-  cli: ['contract', 'client'],
+  mcp: ['contract', 'client'],
+  cli: ['contract', 'client', 'mcp'],
   web: ['contract', 'client'],
 };
 

@@ -38,7 +38,7 @@ const withoutAddOns: Plugin = {
 const pureLibraries: Plugin = {
   name: 'pure-libraries',
   setup({ onResolve, resolve }) {
-    onResolve({ filter: /^@dstack\/(client|contract|core)(\/|$)/ }, async (args) => {
+    onResolve({ filter: /^@dstack\/(client|contract|core|mcp)(\/|$)/ }, async (args) => {
       if (args.pluginData === 'resolved') return null;
       const { path, importer, resolveDir, kind } = args;
       const found = await resolve(path, { importer, resolveDir, kind, pluginData: 'resolved' });
@@ -65,7 +65,10 @@ const bundles: Readonly<Record<string, Bundle>> = {
       main: 'packages/server/src/main.ts',
       template: 'packages/server/src/http/proxy/models/template-main.ts',
     },
-    define: { NODE_PACKAGE: JSON.stringify(await nodePackage()) },
+    define: {
+      NODE_PACKAGE: JSON.stringify(await nodePackage()),
+      __DSTACK_VERSION__: JSON.stringify(version),
+    },
     files: { 'catalog.csv': 'packages/backends/data/catalog.csv' },
   },
   agent: {

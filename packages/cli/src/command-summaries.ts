@@ -19,6 +19,7 @@ export const COMMAND_SUMMARIES = [
   { name: 'init', summary: 'Give dstack access to a Git repository' },
   { name: 'login', summary: 'Log in to a server' },
   { name: 'logs', summary: 'Show the output of a run' },
+  { name: 'mcp', summary: 'Serve dstack to an AI agent (MCP over stdio)' },
   { name: 'metrics', summary: 'Show utilization and memory of a run' },
   { name: 'offer', summary: 'Show available machines and prices' },
   { name: 'project', summary: 'Manage the projects configured on this computer' },

@@ -61,8 +61,8 @@ const TERSE: readonly (readonly string[])[] = [
   ['volume', 'delete', 'vv'],
 ];
 
-/** These commands send no request to the user's server. */
-const SILENT = ['completion', 'init', 'server', 'validate'];
+/** These commands send no request to the user's server, or print nothing but JSON for a program. */
+const SILENT = ['completion', 'init', 'mcp', 'server', 'validate'];
 
 /** The sequences that draw blocks in place are our own. */
 const DRAWING = /\u001b\[\?25[hl]|\u001b\[\d+A\r\u001b\[J/g;

@@ -26,6 +26,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<Declare>>> = {
   init: async () => (await import('./commands/init/init.ts')).declareInit,
   login: async () => (await import('./commands/login/login.ts')).declareLogin,
   logs: async () => (await import('./commands/logs/logs.ts')).declareLogs,
+  mcp: async () => (await import('./commands/mcp/mcp.ts')).declareMcp,
   metrics: async () => (await import('./commands/metrics/metrics.ts')).declareMetrics,
   offer: async () => (await import('./commands/offer/offer.ts')).declareOffer,
   project: async () => (await import('./commands/project/project.ts')).declareProject,

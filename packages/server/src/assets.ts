@@ -12,6 +12,10 @@ export const assets = {
   templateProgram: locate('./template.js', './http/proxy/models/template-main.ts'),
   /** The web UI; may be absent. */
   webUi: locate('../web', '../../../dist/web'),
+  /** The built site of the documentation; may be absent. */
+  docsSite: locate('../docs', '../../../dist/docs'),
+  /** Its sources, for MCP clients; may be absent. */
+  docs: locate('../../docs', '../../../docs'),
   catalog: locate('./catalog.csv', '../../backends/data/catalog.csv'),
 };
 

@@ -21,6 +21,7 @@ import { gpuRoutes } from './gpus/routes.ts';
 import { instanceRoutes } from './instances/routes.ts';
 import { boundConnections } from './intake/connections.ts';
 import { logRoutes } from './logs/routes.ts';
+import { mcpRoutes } from './mcp/routes.ts';
 import { metricsRoutes } from './metrics/routes.ts';
 import { mounter } from './mount.ts';
 import { openApiRoutes } from './openapi/routes.ts';
@@ -117,6 +118,7 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
   else webUiRoutes(app, deps.webUi);
   openApiRoutes(app);
   proxyRoutes(app, deps);
+  mcpRoutes(app, deps);
   return app;
 }
 

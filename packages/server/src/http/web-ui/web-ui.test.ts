@@ -70,7 +70,7 @@ describe('the page', () => {
     ['/api', BROWSER],
     ['/proxy/nonsense', BROWSER],
     ['/docs/nonsense', BROWSER],
-    ['/mcp', BROWSER],
+    ['/mcp/nonsense', BROWSER],
     ['/schemas/nonsense.json', BROWSER],
     ['/assets/missing-0000.js', BROWSER],
     ['/runs', { accept: 'application/json' }],

@@ -1,0 +1,90 @@
+/** From the text of a configuration to what the API takes. */
+import { formatConfigurationErrors, parseConfiguration } from '@dstack/contract';
+import type { FleetConfiguration, FleetSpec, Profile, RunSpec } from '@dstack/contract/wire';
+import { ToolRefusal } from '../tool.ts';
+
+type RunConfiguration = RunSpec['configuration'];
+
+export type Specified =
+  | { readonly kind: 'run'; readonly spec: RunSpec; readonly warnings: readonly string[] }
+  | { readonly kind: 'fleet'; readonly spec: FleetSpec; readonly warnings: readonly string[] };
+
+/** Throws a refusal with the place of each error in the text. */
+export function specOf(text: string): Specified {
+  const parsed = parseConfiguration(text, 'configuration');
+  if (!parsed.ok) {
+    throw new ToolRefusal(formatConfigurationErrors(parsed.errors, 'configuration', text));
+  }
+  const value = parsed.value as { readonly type: string };
+  const warnings =
+    parsed.warnings.length === 0
+      ? []
+      : [formatConfigurationErrors(parsed.warnings, 'configuration', text)];
+  if (value.type === 'fleet') {
+    const configuration = value as FleetConfiguration;
+    refuseKeyFiles(configuration);
+    const spec = { configuration, configuration_path: null, profile: emptyProfile() };
+    return { kind: 'fleet', spec: spec as FleetSpec, warnings };
+  }
+  if (value.type === 'volume' || value.type === 'gateway') {
+    throw new ToolRefusal(
+      `A ${value.type} is created on the command line: dstack apply -f FILE. This tool applies tasks, services, dev environments and fleets.`,
+    );
+  }
+  return { kind: 'run', spec: runSpec(value as RunConfiguration), warnings };
+}
+
+function runSpec(configuration: RunConfiguration): RunSpec {
+  refuseLocalParts(configuration);
+  return {
+    run_name: configuration.name ?? null,
+    repo_id: 'none',
+    repo_data: { repo_type: 'virtual' },
+    repo_code_hash: null,
+    repo_dir: null,
+    file_archives: [],
+    working_dir: null,
+    configuration_path: null,
+    configuration,
+    profile: emptyProfile(),
+    ssh_key_pub: null,
+  } as unknown as RunSpec;
+}
+
+/** What only a program on the user's computer has: files, a repository with its changes, variables. */
+function refuseLocalParts(configuration: RunConfiguration): void {
+  const { files, repos, env } = configuration as {
+    readonly files?: readonly unknown[] | null;
+    readonly repos?: readonly unknown[] | null;
+    readonly env?: Readonly<Record<string, unknown>> | null;
+  };
+  const instead = 'Clone or download it in `commands`, or use `dstack apply` on the command line.';
+  if ((files ?? []).length > 0) {
+    throw new ToolRefusal(`\`files\` cannot be uploaded from here. ${instead}`);
+  }
+  if ((repos ?? []).length > 0) {
+    throw new ToolRefusal(`\`repos\` cannot be uploaded from here. ${instead}`);
+  }
+  const open = Object.entries(env ?? {}).filter(([, value]) => typeof value !== 'string');
+  if (open.length > 0) {
+    const names = open.map(([name]) => name).join(', ');
+    throw new ToolRefusal(
+      `\`env\` takes ${names} from an environment that does not exist here. Write KEY=value, or refer to a secret: ${open[0]?.[0]}=\${{ secrets.NAME }}.`,
+    );
+  }
+}
+
+/** Keys of hosts are files on the user's computer. */
+function refuseKeyFiles({ ssh_config }: FleetConfiguration): void {
+  if (!ssh_config) return;
+  throw new ToolRefusal(
+    'A fleet with `ssh_config` needs key files of the user: dstack apply -f FILE on the command line.',
+  );
+}
+
+function emptyProfile(): Profile {
+  const parsed = parseConfiguration('profiles: [{name: default}]', 'profiles');
+  const profile = parsed.ok ? (parsed.value.profiles as Profile[])[0] : undefined;
+  if (profile === undefined) throw new Error('an empty profile could not be created');
+  return profile;
+}

@@ -1,0 +1,55 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from '../testing/test-server.ts';
+
+let server: TestServer;
+let reading: string;
+
+beforeAll(async () => {
+  server = await startTestServer();
+  const created = { name: 'agent', scope: 'read' };
+  const answer = await server.call('/api/project/main/service_tokens/create', created);
+  reading = answer.body.token;
+});
+afterAll(() => server.close());
+
+const ACCEPT = { accept: 'application/json, text/event-stream' };
+
+function mcp(method: string, token: string | null, path = '/mcp') {
+  const body = { jsonrpc: '2.0', id: 1, method, params: {} };
+  return server.call(path, body, { token, headers: ACCEPT });
+}
+
+describe('/mcp', () => {
+  it('refuses callers without a token, and unknown tokens', async () => {
+    expect((await mcp('tools/list', null)).status).toBe(401);
+    expect((await mcp('tools/list', 'nonsense')).status).toBe(403);
+  });
+
+  it('does not accept the cookie of a browser', async () => {
+    const cookie = 'dstack_session=x';
+    const body = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
+    const answer = await server.call('/mcp', body, { token: null, headers: { ...ACCEPT, cookie } });
+    expect(answer.status).toBe(401);
+  });
+
+  it('lists its tools to a program that may only read', async () => {
+    const { status, text } = await mcp('tools/list', reading);
+    expect(status).toBe(200);
+    expect(text).toContain('"name":"get_logs"');
+  });
+
+  it('refuses a project that the token is not for', async () => {
+    const answer = await mcp('tools/list', reading, '/mcp?project=other');
+    expect(answer.status).toBe(400);
+    expect(answer.text).toContain('This token is valid in project main only, not in other');
+  });
+
+  it('refuses a body that is not JSON', async () => {
+    const answer = await server.call('/mcp', undefined, {
+      token: reading,
+      raw: '{',
+      method: 'POST',
+    });
+    expect(answer.status).toBe(422);
+  });
+});

@@ -1,0 +1,128 @@
+/**
+ * MCP over HTTP, with the tools of `dstack mcp`. A tool calls the API of this server over loopback with
+ * the caller's own token, so that the API's permissions, limits and events hold for agents too.
+ */
+import type { AddressInfo } from 'node:net';
+import { ruleError } from '@dstack/contract/api';
+import type { UserRecord } from '@dstack/store';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { assets } from '../../assets.ts';
+import { PRODUCT_VERSION } from '../../version.ts';
+import { bearerToken, identifyCaller } from '../identity.ts';
+import { bodyLimits } from '../intake/body-limits.ts';
+import { welcome } from '../intake/connections.ts';
+import type { HttpDeps } from '../ports.ts';
+import { isConfined } from '../service-tokens/scope.ts';
+import { tokenOnly } from '../sessions/credentials.ts';
+
+type McpDeps = Pick<
+  HttpDeps,
+  'store' | 'context' | 'signIns' | 'settings' | 'intake' | 'shutdown' | 'log'
+>;
+
+/** Programs' tokens may call it, whatever their scope; each tool's call is checked again. */
+const SELF = { permission: 'auth', method: 'GET', path: '/api/stream' } as const;
+
+export function mcpRoutes(app: FastifyInstance, deps: McpDeps): void {
+  app.route({
+    method: ['GET', 'POST', 'DELETE'],
+    url: '/mcp',
+    handler: (request, reply) => serve(app, deps, request, reply),
+  });
+}
+
+async function serve(
+  app: FastifyInstance,
+  deps: McpDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { authorization } = request.headers;
+  // Tokens only: a page of another origin could make a browser send a cookie.
+  const { user } = await identifyCaller(
+    {
+      store: deps.store,
+      now: () => deps.context().now,
+      lookUp: deps.signIns.from(request.raw),
+      sshProxyToken: null,
+    },
+    SELF,
+    tokenOnly(authorization),
+    undefined,
+  );
+  if (user === null) throw new Error('the caller of an MCP request has no user');
+  welcome(request.raw);
+  const body = await bodyOf(deps, user, request);
+  const projectName = await projectOf(deps, user, request);
+  const { createClient } = await import('@dstack/client');
+  const { docsInFolder, mcpOverHttp } = await import('@dstack/mcp');
+  const answer = await mcpOverHttp({
+    version: PRODUCT_VERSION,
+    docs: docsInFolder(assets.docs),
+    connect: async () => {
+      const client = createClient({
+        url: ownUrl(app),
+        token: bearerToken(authorization),
+        userAgent: 'dstack-mcp',
+      });
+      return { client, project: client.project(projectName) };
+    },
+    request: {
+      url: `http://mcp${request.url}`,
+      method: request.method,
+      headers: request.headers,
+      body,
+      signal: disconnection(request, deps),
+    },
+    onError: (error) => deps.log.debug({ err: error }, 'an MCP request was refused'),
+  });
+  reply.code(answer.status);
+  for (const [name, value] of answer.headers) {
+    if (name !== 'content-length') reply.header(name, value);
+  }
+  reply.header('cache-control', 'no-store');
+  return reply.send(await answer.text());
+}
+
+async function bodyOf(
+  { intake }: McpDeps,
+  user: UserRecord,
+  request: FastifyRequest,
+): Promise<unknown> {
+  if (request.method !== 'POST') return undefined;
+  const lease = intake.budget.open(user.id);
+  try {
+    return await intake.json(request.raw, bodyLimits('runs.get_plan', false), lease);
+  } finally {
+    lease.release();
+  }
+}
+
+/** The project of a program's token; a user names one, `main` by default. */
+async function projectOf(
+  { store }: McpDeps,
+  user: UserRecord,
+  request: FastifyRequest,
+): Promise<string> {
+  const { project: asked } = request.query as { readonly project?: unknown };
+  if (!isConfined(user)) return typeof asked === 'string' && asked !== '' ? asked : 'main';
+  const own = await store.projects.byId(user.onlyProject);
+  const name = own?.name ?? '';
+  if (typeof asked === 'string' && asked.toLowerCase() !== name.toLowerCase()) {
+    throw ruleError(`This token is valid in project ${name} only, not in ${asked}`);
+  }
+  return name;
+}
+
+/** Where this process listens, reached without leaving the computer. */
+function ownUrl(app: FastifyInstance): string {
+  const { address, family, port } = app.server.address() as AddressInfo;
+  const host = address === '0.0.0.0' || address === '::' ? '127.0.0.1' : address;
+  return `http://${family === 'IPv6' && host !== '127.0.0.1' ? `[${host}]` : host}:${port}`;
+}
+
+function disconnection(request: FastifyRequest, { shutdown }: McpDeps): AbortSignal {
+  const left = new AbortController();
+  request.raw.socket.once('close', () => left.abort());
+  return AbortSignal.any([left.signal, shutdown.signal]);
+}
