@@ -14,7 +14,15 @@ import {
   onFleet,
   untilInstances,
 } from './hosts.ts';
-import { applyFleet, isRunning, newInstallation, submit, untilRun } from './installation.ts';
+import {
+  applyFleet,
+  dstack,
+  isRunning,
+  newInstallation,
+  submit,
+  untilRun,
+} from './installation.ts';
+import { Terminal } from './terminal.ts';
 
 const noDocker = dockerMissing();
 if (noDocker) console.warn(`Commands in containers are NOT tested: ${noDocker} is missing`);
@@ -91,6 +99,30 @@ describe('a process job', () => {
 
   it('runs commands', async () => {
     await tryCommands(home, 'echo');
+  });
+
+  it('runs commands of the command line, also with a token of a program', async () => {
+    const odd = ["it's", '$HOME', '', 'two  words', '*'];
+    const printed = await home.dstack(['exec', 'echo', '--', 'printf', '[%s]', ...odd]);
+    expect([printed.code, printed.stdout]).toEqual([0, odd.map((one) => `[${one}]`).join('')]);
+    const created = await home.ok('token', 'create', 'ci', '--scope', 'user', '--json');
+    const env = { ...home.env, DSTACK_TOKEN: (JSON.parse(created) as { token: string }).token };
+    const line = ['-c', 'cat; echo no >&2; exit 9'];
+    for (const words of [
+      ['exec', 'echo', '-i', '--', 'sh', ...line],
+      ['ssh', 'echo', '--', 'sh', ...line],
+    ]) {
+      const ended = await home.dstack(words, { env, input: 'in' });
+      expect([ended.code, ended.stdout, ended.stderr]).toEqual([9, 'in', 'no\n']);
+    }
+    const shell = new Terminal(home, ['exec', 'echo', '-it', '--', 'sh'], dstack);
+    shell.type('tty && echo is$((1+1))\r');
+    await shell.until(/is2/);
+    shell.pressCtrlC();
+    // A shell drops what was typed before it has handled Ctrl-C.
+    await shell.until(/\^C\s+[$#] /);
+    shell.type('exit 3\r');
+    expect(await shell.end()).toBe(3);
   });
 
   it('is reached at its ports', async () => {

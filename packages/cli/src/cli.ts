@@ -3,7 +3,13 @@ import type { Cli } from './context.ts';
 import { CancelledError, EXIT, UsageError } from './errors.ts';
 import type { OnInterrupt } from './interrupts.ts';
 import { closest } from './nearest.ts';
-import { COMMANDS, type CommandEntry, EXIT_CODE_HELP, GLOBAL_HELP, overview } from './program.ts';
+import {
+  COMMANDS,
+  type CommandEntry,
+  commandOverview,
+  EXIT_CODE_HELP,
+  GLOBAL_HELP,
+} from './program.ts';
 import { reportFailure } from './report.ts';
 import { createIo, type Source } from './terminal/io.ts';
 import { Prompter } from './terminal/prompt.ts';
@@ -40,7 +46,7 @@ export async function runCli(argv: readonly string[], runtime: Runtime): Promise
     const [first, ...words] = split.rest;
     if (first === undefined || first === '-h' || first === '--help' || first === 'help') {
       if (first !== 'help' || words.length === 0) {
-        io.print(overview());
+        io.print(commandOverview());
         return EXIT.done;
       }
       return await runCommand(words[0] ?? '', ['--help'], globals, io, runtime);

@@ -11,6 +11,7 @@ export const COMMAND_SUMMARIES = [
   { name: 'completion', summary: 'Print the completion script of a shell' },
   { name: 'delete', alias: 'destroy', summary: 'Delete what a configuration describes' },
   { name: 'event', summary: 'Show what happened' },
+  { name: 'exec', summary: 'Run a command in a job over the API, without SSH' },
   { name: 'explain', summary: 'Explain the state of a run, fleet, instance or other resource' },
   { name: 'export', summary: 'Manage exports to other projects' },
   { name: 'fleet', summary: 'Manage fleets' },

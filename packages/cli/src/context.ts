@@ -1,4 +1,4 @@
-import type { Client, ProjectClient } from '@dstack/client';
+import type { Client, ClientOptions, ProjectClient } from '@dstack/client';
 import type { ServerAddress } from './config/resolve-server.ts';
 import type { OnInterrupt } from './interrupts.ts';
 import type { Io } from './terminal/io.ts';
@@ -43,12 +43,14 @@ export interface Cli {
 export async function clientFor(
   address: { url: string; token: string | null },
   env: Cli['env'],
+  more: Pick<ClientOptions, 'webSocket'> = {},
 ): Promise<Client> {
   const { createClient } = await import('@dstack/client');
   return createClient({
     url: address.url,
     token: address.token,
     userAgent: 'dstack-cli',
+    ...more,
     ...(env.DSTACK_CLIENT_API_VERSION ? { apiVersion: env.DSTACK_CLIENT_API_VERSION } : {}),
   });
 }

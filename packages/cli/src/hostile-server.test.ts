@@ -52,6 +52,7 @@ const LINES: readonly (readonly string[])[] = [
 /** Command lines that show an error of a server and none of its values. */
 const TERSE: readonly (readonly string[])[] = [
   ['delete', '-f', 'task.yml'],
+  ['exec', 'rr', '--', 'ls'],
   ['fleet', 'delete', 'ff'],
   ['login', '--url', '$URL'],
   ['logs', 'rr'],

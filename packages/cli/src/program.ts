@@ -18,6 +18,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<Declare>>> = {
   completion: async () => (await import('./commands/completion/completion.ts')).declareCompletion,
   delete: async () => (await import('./commands/delete/delete.ts')).declareDelete,
   event: async () => (await import('./commands/event/event.ts')).declareEvent,
+  exec: async () => (await import('./commands/exec/exec.ts')).declareExec,
   explain: async () => (await import('./commands/explain/explain.ts')).declareExplain,
   export: async () => (await import('./commands/export/export.ts')).declareExport,
   fleet: async () => (await import('./commands/fleet/fleet.ts')).declareFleet,
@@ -60,7 +61,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or no answer, 3 not found, 4 not all
             5 no capacity, 130 interrupted; of a run that was waited for: that of its program`;
 
 /** The help of `dstack` alone; it needs no command to be loaded. */
-export function overview(): string {
+export function commandOverview(): string {
   const width = Math.max(...COMMANDS.map((c) => c.name.length));
   const lines = COMMANDS.map((c) => `  ${c.name.padEnd(width)}   ${c.summary}`);
   return `Usage: dstack [options] <command>

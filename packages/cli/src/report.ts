@@ -52,6 +52,7 @@ async function translate(error: unknown): Promise<CliError> {
     });
   }
   if (error instanceof client.NotDstackError) return notDstack(error);
+  if (error instanceof client.JobSocketError) return jobFailed(error);
   if (error instanceof client.ApiError) return apiFailed(error, client);
   const message = errorMessage(error);
   return new CliError(message || 'Unexpected failure', {
@@ -81,6 +82,31 @@ function connectionFailed(url: string, code: string | null, cause: unknown): Cli
       (cause instanceof Error ? String(cause.cause) : ''),
     next: local ? 'dstack server' : 'dstack project list (is the URL right?)',
     cause,
+  });
+}
+
+const SOCKET_NEXT: Readonly<Record<string, string>> = {
+  unknown_job: 'dstack ps --verbose',
+  not_running: 'dstack ps',
+  unsupported: 'update the agent: restart the server, which installs its own version',
+  too_many: 'close some of them',
+  revoked: 'ask an admin of the project for the permission',
+  unreachable: 'try again in a moment; dstack fleet shows the state of the host',
+  connection_lost: 'run the command again',
+};
+
+/** There is no connection to a job, or not any more. */
+function jobFailed(error: InstanceType<ClientModule['JobSocketError']>): CliError {
+  const exitCodes: Readonly<Record<string, number>> = {
+    unknown_job: EXIT.notFound,
+    revoked: EXIT.notAllowed,
+  };
+  const [what = '', ...why] = error.message.split(/[:;] /);
+  return new CliError(what, {
+    exitCode: exitCodes[error.code] ?? EXIT.failed,
+    why: why.join('; ') || undefined,
+    next: SOCKET_NEXT[error.code],
+    cause: error,
   });
 }
 

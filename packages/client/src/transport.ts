@@ -130,9 +130,6 @@ export class Transport {
   /** `name` is for reports. The credentials are a header, or in browsers a protocol. */
   webSocket(path: string, query: Query): { readonly socket: WebSocketLike; readonly name: string } {
     const { baseUrl, token, sessionKey, webSocket } = this.#options;
-    if (!/^https?:/.test(baseUrl)) {
-      throw new TypeError(`WebSockets need a server at http:// or https://, not ${baseUrl}`);
-    }
     const key = token === null ? sessionKey() : null;
     const protocols = [SOCKET_PROTOCOL, ...(key === null ? [] : [`dstack.key.${key}`])];
     const headers: Record<string, string> =

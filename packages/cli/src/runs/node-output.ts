@@ -1,5 +1,6 @@
 import type { Job, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../context.ts';
+import { jobLabel } from './job-label.ts';
 import { streamOutput } from './job-output.ts';
 import { NodeLines } from './node-lines.ts';
 import { PlainOutput } from './plain-output.ts';
@@ -43,8 +44,7 @@ export function nodeSink(
   const shown = cli.io.showsControls(to) ? new TerminalQueries(write) : new PlainOutput(write);
   const show = (bytes: Uint8Array): void => shown.add(bytes);
   if (jobs.length < 2) return { add: show, end: () => shown.end() };
-  const width = String(Math.max(...jobs.map((one) => one.job_spec.job_num))).length;
-  const label = cli.io.paint('secondary', `job=${String(job.job_spec.job_num).padEnd(width)} |`);
+  const label = cli.io.paint('secondary', `${jobLabel(job, jobs)} |`);
   const lines = new NodeLines(`${cli.io.styled(label)} `, show, cli.now);
   const end = (): void => {
     lines.end();

@@ -100,6 +100,11 @@ export function userKeyPath(token: string, home: string): string {
   return join(home, '.dstack', 'ssh', name);
 }
 
+/** The user has no key that opens the run. */
+export class NoKeyError extends CliError {
+  override readonly name = 'NoKeyError';
+}
+
 /** The path of the user's private key, downloaded if it is missing or old. */
 async function ensureUserKey(connection: Connection, cli: Cli): Promise<string> {
   const path = userKeyPath(connection.address.token, cli.home);
@@ -113,13 +118,13 @@ async function ensureUserKey(connection: Connection, cli: Cli): Promise<string> 
 async function downloadUserKey(path: string, connection: Connection, cli: Cli): Promise<string> {
   const user = await orForbidden(() => connection.client.users.getMyUser());
   if (user === null) {
-    throw new CliError('A token of a program has no SSH key', {
+    throw new NoKeyError('A token of a program has no SSH key', {
       why: 'such a token may not read keys of users',
       next: 'pass --ssh-identity FILE with the key that the run was submitted with',
     });
   }
   if (!user.ssh_private_key || !user.ssh_public_key) {
-    throw new CliError('Your user has no SSH key on the server', {
+    throw new NoKeyError('Your user has no SSH key on the server', {
       next: 'pass --ssh-identity FILE to apply and attach',
     });
   }
@@ -153,7 +158,7 @@ export async function identityForRun(
   if (await isKeyOf(path, publicKey)) return path;
   const legacy = join(cli.home, '.dstack', 'ssh', 'id_rsa');
   if ((await readIfThere(legacy)) !== null) return legacy;
-  throw new CliError('The run was submitted with another SSH key', {
+  throw new NoKeyError('The run was submitted with another SSH key', {
     why: 'your own key of this server is not the one of the run: another user submitted it, or it was submitted with --ssh-identity',
     next: 'pass --ssh-identity FILE with the key that was used',
   });

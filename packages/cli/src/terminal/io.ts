@@ -6,6 +6,8 @@ import { printableJson, styledText } from './styled-text.ts';
 /** The source of answers and piped input. */
 export interface Source extends AsyncIterable<Uint8Array | string> {
   readonly isTTY?: boolean | undefined;
+  /** Raw: each key is read as it is typed, and is not shown. */
+  setRawMode?(isRaw: boolean): unknown;
 }
 
 /**
@@ -22,6 +24,10 @@ export interface Io {
   /** The same for `err`. */
   readonly errWidth: number | null;
   readonly interactive: boolean;
+  /** Of the terminal behind `out`, else of the one behind `err`; null if there is none. */
+  readonly size: { readonly cols: number; readonly rows: number } | null;
+  /** Calls `listener` whenever that size changes, until the returned function is called. */
+  onResize(listener: () => void): () => void;
   print(text: string): void;
   json(value: unknown, indent?: number): void;
   info(text: string): void;
@@ -36,6 +42,8 @@ export interface Io {
   showsControls(to: 'out' | 'err'): boolean;
   /** Writes bytes of a job unchanged. */
   output(bytes: Uint8Array, to?: 'out' | 'err'): void;
+  /** Whether the reader of `out` has not caught up. */
+  isBehind(): boolean;
   /**
    * Resolves when the reader of `out` has caught up: a job's output may be larger than the memory.
    */
@@ -67,6 +75,15 @@ export function createIo(
     width: columnsOf(out, env),
     errWidth: columnsOf(err, env),
     interactive: input.isTTY === true && err.isTTY === true,
+    get size() {
+      const { columns = 0, rows = 0 } = out.isTTY === true ? out : err;
+      return columns > 0 ? { cols: columns, rows: rows || 24 } : null;
+    },
+    onResize: (listener) => {
+      const sink = out.isTTY === true ? out : err;
+      sink.on?.('resize', listener);
+      return () => sink.off?.('resize', listener);
+    },
     print: (text) => line(out, text),
     json: (value, indent) => write(out, `${printableJson(value, indent)}\n`),
     info: (text) => line(err, `${text}\n`),
@@ -78,6 +95,7 @@ export function createIo(
     },
     showsControls: (to) => colour === 'always' || (to === 'out' ? out : err).isTTY === true,
     output: (bytes, to = 'out') => write(to === 'out' ? out : err, bytes),
+    isBehind: () => out.writableNeedDrain === true,
     drained: () => drained(out),
     styled: styledText,
     redrawnOut: redrawn(out),

@@ -6,5 +6,7 @@ export interface Sink {
   readonly rows?: number | undefined;
   /** True while its reader is behind; `drain` is emitted once it has caught up. */
   readonly writableNeedDrain?: boolean;
+  on?(event: 'resize', listener: () => void): unknown;
+  off?(event: 'resize', listener: () => void): unknown;
   once?(event: 'drain' | 'close', listener: () => void): unknown;
 }

@@ -1,4 +1,4 @@
-import { ClientError, ConnectionError } from '../errors.ts';
+import { ClientError, ConnectionError, errorFromAnswer } from '../errors.ts';
 import type { Transport } from '../transport.ts';
 import type { WebSocketLike } from '../web-socket.ts';
 
@@ -48,15 +48,24 @@ export interface ExecSession {
   signal(name: string): void;
   /** Disconnects, which ends the command. */
   close(): void;
+  /** Receives no output until `resume`; the command waits meanwhile. Without effect in browsers. */
+  pause(): void;
+  resume(): void;
   /** Bytes of input that were not sent yet. */
   readonly bufferedAmount: number;
-  /** Rejects with `JobSocketError`, or `ConnectionError` if the server was not reached or refused. */
+  /**
+   * Rejects with `JobSocketError`, or with `ApiError` or `ConnectionError` if there was no
+   * connection; browsers and `globalWebSocket` report every refusal as `ConnectionError`.
+   */
   readonly result: Promise<ExecResult>;
 }
 
 export interface PortTunnel {
   write(bytes: Uint8Array): void;
   close(): void;
+  /** As those of `ExecSession`. */
+  pause(): void;
+  resume(): void;
   readonly bufferedAmount: number;
   /** Resolves when the connection is open, rejects like `closed`. */
   readonly opened: Promise<void>;
@@ -91,7 +100,7 @@ export function jobSocketsOf(transport: Transport, base: string) {
       const { replica, job, tty, ...command } = request;
       const { socket, name } = open(run, 'exec', { replica, job });
       const start = { type: 'start', ...command, tty: tty ?? null };
-      return execSession(socket, start, listener, new Failures(transport.baseUrl, name));
+      return execSession(socket, start, listener, new Failures(socket, transport.baseUrl, name));
     },
     port(
       run: string,
@@ -100,7 +109,7 @@ export function jobSocketsOf(transport: Transport, base: string) {
       onData: (bytes: Uint8Array) => void,
     ): PortTunnel {
       const { socket, name } = open(run, 'port', { port, replica, job });
-      return portTunnel(socket, onData, new Failures(transport.baseUrl, name));
+      return portTunnel(socket, onData, new Failures(socket, transport.baseUrl, name));
     },
   };
 }
@@ -128,6 +137,8 @@ function execSession(
     resize: ({ cols, rows }) => sending.message({ type: 'resize', cols, rows }),
     signal: (name) => sending.message({ type: 'signal', name }),
     close: () => socket.close(),
+    pause: () => socket.pause?.(),
+    resume: () => socket.resume?.(),
     get bufferedAmount() {
       return socket.bufferedAmount;
     },
@@ -156,6 +167,8 @@ function portTunnel(
   return {
     write: (bytes) => sending.bytes(bytes, null),
     close: () => socket.close(),
+    pause: () => socket.pause?.(),
+    resume: () => socket.resume?.(),
     get bufferedAmount() {
       return socket.bufferedAmount;
     },
@@ -235,13 +248,19 @@ interface Reported {
 
 /** Why a connection has ended. */
 class Failures {
+  readonly #socket: WebSocketLike;
   readonly #url: string;
   readonly #request: string;
   reported: Reported | null = null;
+  #wasOpen = false;
 
-  constructor(url: string, request: string) {
+  constructor(socket: WebSocketLike, url: string, request: string) {
+    this.#socket = socket;
     this.#url = url;
     this.#request = request;
+    socket.addEventListener('open', () => {
+      this.#wasOpen = true;
+    });
   }
 
   isOrderly(code: number): boolean {
@@ -252,8 +271,15 @@ class Failures {
     if (this.reported !== null) {
       return new JobSocketError(this.reported.code, this.reported.message, this.#request);
     }
-    // 1006: refused, or lost without a close frame; the standard hides which.
-    if (code === 1006) return new ConnectionError(this.#url, this.#request, null);
+    if (this.#wasOpen) {
+      const lost = 'The connection to the server was lost';
+      if (code === 1006) return new JobSocketError('connection_lost', lost, this.#request);
+    } else if (code === 1006) {
+      const failure = this.#socket.failure ?? { kind: 'error', cause: null };
+      return failure.kind === 'answer'
+        ? errorFromAnswer(this.#request, failure.status, failure.body, null)
+        : new ConnectionError(this.#url, this.#request, failure.cause);
+    }
     return new JobSocketError('closed', `The connection was closed (${code})`, this.#request);
   }
 }

@@ -1,16 +1,15 @@
-import { isRunAlive, isRunFinished, isRunRunning, isRunTerminating } from '@dstack/contract/status';
+import { isRunFinished, isRunTerminating } from '@dstack/contract/status';
 import type { Job, Run } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
-import { CliError, EXIT, UsageError } from '../../errors.ts';
+import { UsageError } from '../../errors.ts';
 import { parseSince } from '../../format/since.ts';
 import { collect, integerOption } from '../../options.ts';
 import { finishedMessage } from '../../runs/finished-message.ts';
 import { findRun } from '../../runs/get-run.ts';
+import { chooseJob, started } from '../../runs/live-run.ts';
 import { nodesBeside, streamNodes } from '../../runs/node-output.ts';
 import { outcomeOf } from '../../runs/run-outcome.ts';
-import { findJob, isRunningNow } from '../../runs/run-status.ts';
-import { StartProgress } from '../../runs/start-progress.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 import type { Attachment } from '../../ssh/attach-run.ts';
 
@@ -129,43 +128,9 @@ async function stable(run: Run, connection: Connection, cli: Cli): Promise<Run> 
   return watchUntil(connection, name, cli.signal, (r) => isRunFinished(r.status));
 }
 
-const hasStarted = (run: Run): boolean => !isRunAlive(run.status) || isRunRunning(run.status);
-
-/** Waits until the run has been placed, or has ended without being placed. */
-export async function started(run: Run, connection: Connection, cli: Cli): Promise<Run> {
-  if (hasStarted(run)) return run;
-  const progress = new StartProgress(cli);
-  const name = run.run_spec.run_name ?? '';
-  try {
-    return await watchUntil(connection, name, cli.signal, hasStarted, (r) =>
-      progress.show(r, null),
-    );
-  } finally {
-    progress.stop();
-  }
-}
-
 /** All nodes, unless the user named one. */
 function nodesOf(run: Run, job: Job, options: AttachOptions): readonly Job[] {
   return options.job === null ? nodesBeside(run, job) : [job];
-}
-
-/**
- * The job with the given numbers; else the first one of the first running replica; else of the
- * first replica.
- */
-export function chooseJob(run: Run, options: Pick<AttachOptions, 'run' | 'replica' | 'job'>): Job {
-  const number = options.job ?? 0;
-  const candidates = run.jobs.filter((job) => job.job_spec.job_num === number);
-  const running = candidates.find(isRunningNow);
-  const job =
-    options.replica === null ? (running ?? candidates[0]) : findJob(run, options.replica, number);
-  if (job !== undefined) return job;
-  throw new CliError(`Run ${options.run} has no such job`, {
-    exitCode: EXIT.notFound,
-    why: `it has: ${run.jobs.map((j) => j.job_spec.job_name).join(', ') || 'no jobs'}`,
-    next: `dstack attach ${options.run}`,
-  });
 }
 
 interface Followed {

@@ -3,17 +3,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { shellJoin } from '@dstack/contract/shell';
-import { isRunFinished } from '@dstack/contract/status';
+import type { Run } from '@dstack/contract/wire';
 import type { Command } from 'commander';
-import type { Cli } from '../../context.ts';
-import { CliError } from '../../errors.ts';
+import type { Cli, Connection } from '../../context.ts';
 import { integerOption } from '../../options.ts';
-import { findRun } from '../../runs/get-run.ts';
-import { identityForRun, requireIdentity } from '../../ssh/identity.ts';
+import { chooseJob, liveRun } from '../../runs/live-run.ts';
+import { identityForRun, NoKeyError, requireIdentity } from '../../ssh/identity.ts';
 import { renderBlocks, routeTo } from '../../ssh/route.ts';
 import { noClient, sshProgram } from '../../ssh/ssh-client.ts';
 import { configuredPath } from '../../ssh/ssh-value.ts';
-import { chooseJob, started } from '../attach/attach.ts';
 
 export interface SshOptions {
   readonly run: string;
@@ -59,17 +57,16 @@ export function declareSsh(program: Command, cli: Cli, run: typeof runSsh = runS
 /** Needs no attachment and changes nothing in the user's SSH configuration. */
 export async function runSsh(options: SshOptions, cli: Cli): Promise<void> {
   const connection = await cli.connect();
-  const run = await started(await findRun(connection, options.run), connection, cli);
-  if (isRunFinished(run.status)) {
-    throw new CliError(`Run ${options.run} is ${run.status}`, {
-      next: `dstack logs ${options.run}`,
-    });
-  }
+  const run = await liveRun(options.run, connection, cli);
   const job = chooseJob(run, options);
   const identity =
     options.sshIdentity === null
-      ? await identityForRun(run.run_spec.ssh_key_pub, connection, cli)
+      ? await ownIdentity(run, connection, cli)
       : await requireIdentity(options.sshIdentity, cli);
+  if (identity === null) {
+    cli.setExitCode(await throughServer(options, job.job_spec, connection, cli));
+    return;
+  }
   const { blocks, destination } = routeTo(run, job, identity);
   const dir = await mkdtemp(join(tmpdir(), 'dstack-ssh-'));
   try {
@@ -84,6 +81,33 @@ export async function runSsh(options: SshOptions, cli: Cli): Promise<void> {
   } finally {
     await rm(dir, { recursive: true });
   }
+}
+
+/** Null: the run does not accept a key of the user. */
+async function ownIdentity(run: Run, connection: Connection, cli: Cli): Promise<string | null> {
+  try {
+    return await identityForRun(run.run_spec.ssh_key_pub, connection, cli);
+  } catch (error) {
+    if (error instanceof NoKeyError) return null;
+    throw error;
+  }
+}
+
+/** The token may be enough for what the key is missing for: runs of programs and of other users. */
+async function throughServer(
+  { run, command, tty }: SshOptions,
+  { replica_num: replica, job_num: job }: { replica_num: number; job_num: number },
+  connection: Connection,
+  cli: Cli,
+): Promise<number> {
+  const { openJobSockets } = await import('../../job-access/job-sockets.ts');
+  const { runInJob } = await import('../../job-access/run-in-job.ts');
+  const jobs = await openJobSockets(connection, cli);
+  const hasTerminal = cli.io.interactive && (tty || command.length === 0);
+  const [line] = command;
+  const started =
+    command.length > 1 ? { argv: command } : line === undefined ? {} : { command: line };
+  return runInJob(jobs, { ...started, run, replica, job, hasInput: true, hasTerminal }, cli);
 }
 
 /**
