@@ -31,10 +31,10 @@ export interface TransactionOptions {
 export function createTransactions(options: TransactionOptions) {
   return {
     read<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-      const transaction = options.db.transaction();
-      // SQLite has one connection, so its holder reads one moment anyway.
-      if (!options.postgres) return transaction.execute(work);
-      return transaction
+      // SQLite has one connection: whoever holds it reads one moment, also without a transaction.
+      if (!options.postgres) return options.db.connection().execute((db) => work(db as Tx));
+      return options.db
+        .transaction()
         .setIsolationLevel('repeatable read')
         .setAccessMode('read only')
         .execute(work);
