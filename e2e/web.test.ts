@@ -152,6 +152,8 @@ describe('runs', () => {
     await v.page.getByRole('option').first().getByText('steps').waitFor();
     await keyboard.press('Enter');
     await v.page.getByRole('heading', { level: 1, name: 'steps' }).waitFor();
+    // The name is there before the run is.
+    await v.page.getByRole('link', { name: 'Logs', exact: true }).waitFor();
     await keyboard.press('l');
     await v.page.getByRole('region', { name: 'Output of steps-0-0' }).waitFor();
     await keyboard.press('s');
@@ -159,6 +161,43 @@ describe('runs', () => {
     await asked.waitFor();
     await keyboard.press('Escape');
     await asked.waitFor({ state: 'detached' });
+  });
+});
+
+describe('a terminal', () => {
+  it('runs a shell in the job, keeps it while other tabs are looked at, and starts a new one', async () => {
+    const v = await signedIn('/projects/main/runs/steps');
+    await v.page.getByRole('heading', { level: 1, name: 'steps' }).waitFor();
+    await v.page.getByRole('link', { name: 'Logs', exact: true }).waitFor();
+    const { keyboard } = v.page;
+    await keyboard.press('t');
+    const screen = v.page.getByRole('region', { name: 'Terminal in steps' });
+    await v.page.getByText('Connected').waitFor();
+    await keyboard.type('X=$((40+2)); echo kept-$X; stty size\n');
+    await screen.getByText('kept-42').waitFor();
+    const [, rows = '', cols = ''] =
+      /(\d+) (\d+)/.exec((await screen.getByText(/^\d+ \d+$/).textContent()) ?? '') ?? [];
+    expect([Number(rows) > 20, Number(cols) > 100]).toEqual([true, true]);
+    await v.page.setViewportSize({ width: 900, height: 700 });
+    await keyboard.type("stty size | sed 's/^/now /'\n");
+    const resized = await screen.getByText(/^now \d+ \d+$/).textContent();
+    expect(Number((resized ?? '').split(' ')[2])).toBeLessThan(Number(cols));
+    await keyboard.press('ControlOrMeta+F6');
+    await v.page.getByRole('link', { name: 'Events' }).click();
+    await v.page.getByText('Run submitted').waitFor();
+    await v.page.getByRole('link', { name: 'Terminal' }).click();
+    await screen.click();
+    await keyboard.type('echo again-$X; exit 5\n');
+    await screen.getByText('again-42').waitFor();
+    await v.page.getByText('The shell has exited with status 5.').waitFor();
+    await v.page.getByRole('button', { name: 'Open a new shell' }).click();
+    await v.page.getByText('Connected').waitFor();
+    expect(await v.violations()).toEqual([]);
+    await v.page.evaluate("navigator.clipboard.writeText('echo pasted-$((1+1))')");
+    await screen.click();
+    await keyboard.press('ControlOrMeta+v');
+    await keyboard.press('Enter');
+    await screen.getByText('pasted-2').waitFor();
   });
 });
 

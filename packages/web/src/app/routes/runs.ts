@@ -33,6 +33,13 @@ const runLogs = createRoute({
   component: lazyRouteComponent(() => import('../../pages/run/run-logs-page.tsx'), 'RunLogsPage'),
 });
 
+/** `TerminalKeeper` shows it, which outlives this route. */
+const runTerminal = createRoute({
+  getParentRoute: () => run,
+  path: '/terminal',
+  component: () => null,
+});
+
 const runMetrics = createRoute({
   getParentRoute: () => run,
   path: '/metrics',
@@ -73,6 +80,7 @@ const runInspect = createRoute({
 const runTabs = run.addChildren([
   runOverview,
   runLogs,
+  runTerminal,
   runMetrics,
   runEvents,
   runConfiguration,

@@ -13,6 +13,7 @@ import { TabLinks, tabClass } from '../../ui/tabs/tab-links.tsx';
 import { Elapsed, RelativeTime } from '../../ui/time/time.tsx';
 import styles from './run.module.css';
 import { RunActionsBar } from './run-actions-bar.tsx';
+import { TerminalKeeper } from './terminal-keeper.tsx';
 import { useRunCommands } from './use-run-commands.ts';
 
 export interface RunFrameProps {
@@ -25,6 +26,7 @@ export interface RunFrameProps {
 const TABS = [
   ['/projects/$project/runs/$run', 'Overview'],
   ['/projects/$project/runs/$run/logs', 'Logs'],
+  ['/projects/$project/runs/$run/terminal', 'Terminal'],
   ['/projects/$project/runs/$run/metrics', 'Metrics'],
   ['/projects/$project/runs/$run/events', 'Events'],
   ['/projects/$project/runs/$run/configuration', 'Configuration'],
@@ -64,6 +66,7 @@ export function RunFrame({ run, notice, children }: RunFrameProps) {
           </Link>
         ))}
       </TabLinks>
+      <TerminalKeeper key={run.id} run={run} />
       {children}
     </PageFrame>
   );

@@ -1,6 +1,6 @@
 import type { Run } from '@dstack/contract/wire';
 import { useNavigate } from '@tanstack/react-router';
-import { Activity, Info, Logs } from 'lucide-react';
+import { Activity, Info, Logs, SquareTerminal } from 'lucide-react';
 import { useMemo } from 'react';
 import type { AppCommand } from '../../app/commands/command.ts';
 import { useCommands } from '../../app/commands/command-context.tsx';
@@ -29,6 +29,14 @@ export function useRunCommands(run: Run): void {
         keys: 'l',
         icon: Logs,
         run: () => void navigate({ to: '/projects/$project/runs/$run/logs', params }),
+      },
+      {
+        id: 'run.terminal',
+        label: `Terminal in ${name}`,
+        group,
+        keys: 't',
+        icon: SquareTerminal,
+        run: () => void navigate({ to: '/projects/$project/runs/$run/terminal', params }),
       },
       {
         id: 'run.metrics',
