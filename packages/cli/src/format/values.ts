@@ -10,6 +10,18 @@ export function trimmed(amount: number, decimals: number): string {
   return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
 }
 
+/** `512 B`, `3.1 MB`, `8.2 GB`: decimal units, as registries count. */
+export function bytesText(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${trimmed(value, value < 10 && unit > 0 ? 1 : 0)} ${units[unit]}`;
+}
+
 /** MiB as `192GB`, `0.5GB`. */
 export function gigabytes(mib: number): string {
   return `${trimmed(mib / 1024, 1)}GB`;

@@ -75,7 +75,7 @@ async function pollOutput(connection: Connection, options: OutputOptions): Promi
 }
 
 /** True once the job's submission has ended, or is no longer the job's last one. */
-async function submissionEnded(
+export async function submissionEnded(
   connection: Connection,
   options: Pick<OutputOptions, 'runName' | 'submissionId' | 'replica' | 'job'>,
 ): Promise<boolean> {

@@ -1,6 +1,7 @@
-import { isRunPending, isRunSubmitted } from '@dstack/contract/status';
-import type { Run } from '@dstack/contract/wire';
+import { isJobProvisioning, isRunPending, isRunSubmitted } from '@dstack/contract/status';
+import type { JobSubmission, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../context.ts';
+import { currentSubmission } from './run-status.ts';
 
 /** Reasons are shown only for runs that wait longer than this. */
 const MOMENT_MS = 2000;
@@ -11,10 +12,15 @@ const AGAIN_MS = 30_000;
 /** Limit of one request. */
 const LIMIT_MS = 5000;
 
-/** Whether the run waits for something that an explanation can name. */
+/** Whether the run waits for something that an explanation can name: capacity, or a new machine. */
 export function isKeptWaiting(run: Run): boolean {
   if (isRunSubmitted(run.status)) return true;
+  if (run.jobs.some((job) => isBeingProvisioned(currentSubmission(job)))) return true;
   return isRunPending(run.status) && !run.next_triggered_at;
+}
+
+function isBeingProvisioned(submission: JobSubmission | undefined): boolean {
+  return submission !== undefined && isJobProvisioning(submission.status);
 }
 
 /** One line; null if the server cannot explain. Never fails. */

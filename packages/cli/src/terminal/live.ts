@@ -11,7 +11,7 @@ export class LiveBlock {
   readonly #io: Io;
   #timer: NodeJS.Timeout | null = null;
   #frame = 0;
-  #title = '';
+  #title: string | (() => string) = '';
   #body = '';
 
   constructor(io: Io) {
@@ -22,7 +22,8 @@ export class LiveBlock {
     return this.#io.redrawnErr !== null;
   }
 
-  show(title: string, body = ''): void {
+  /** A function is called for each frame. */
+  show(title: string | (() => string), body = ''): void {
     this.#title = title;
     this.#body = body;
     if (!this.active) return;
@@ -46,7 +47,8 @@ export class LiveBlock {
   #draw(): void {
     this.#frame = (this.#frame + 1) % FRAMES.length;
     const spinner = this.#io.paintErr('progress', FRAMES[this.#frame] ?? '');
-    this.#io.redrawnErr?.draw(`${spinner} ${this.#title}\n${this.#body}`);
+    const title = typeof this.#title === 'string' ? this.#title : this.#title();
+    this.#io.redrawnErr?.draw(`${spinner} ${title}\n${this.#body}`);
   }
 }
 

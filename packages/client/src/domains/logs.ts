@@ -13,6 +13,8 @@ export interface PollLogsQuery {
   /** 0..1000. */
   readonly limit?: number;
   readonly diagnose?: boolean;
+  /** Only lines that contain this text; servers of dstack 0.22.5 ignore it. */
+  readonly grep?: string | null;
 }
 
 export interface LogStreamQuery {

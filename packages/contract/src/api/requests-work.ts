@@ -85,6 +85,8 @@ export const PollLogsRequest = model({
   next_token: nullable(Text),
   limit: integer({ ge: 0, le: 1000 }).default(100),
   diagnose: Flag.default(false),
+  /** Our addition: only lines that contain this text. */
+  grep: nullable(Text),
 });
 export type PollLogsRequest = z.infer<typeof PollLogsRequest>;
 

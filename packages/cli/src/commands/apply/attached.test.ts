@@ -37,7 +37,7 @@ test('an attached run shows its phases, streams its output and ends with its res
     /cdd080: submitted\n\[[\d:]+\] cdd080: pulling\n\[[\d:]+\] cdd080: exited \(0\)\n/,
   );
   expect(err).toContain('cdd080 provisioning completed (done)');
-  expect(err.endsWith('Exited (0)\n')).toBe(true);
+  expect(err).toMatch(/\ncdd080 done in \d+s · dstack logs cdd080\n$/);
   expect(code).toBe(0);
   const stream = fake.requests.find((r) => r.path === `${BASE}/logs/stream`);
   expect(Object.fromEntries(stream?.query ?? [])).toEqual({
@@ -182,17 +182,23 @@ test('Ctrl-C asks, and "yes" stops the run', async () => {
   expect(fake.bodyOf(`${BASE}/runs/stop`)).toEqual({ runs_names: ['cdd080'], abort: false });
 });
 
-test('--json contains the origin of the exit code', async () => {
+test('--json prints lines: the phases with the bytes of a pull, then the result', async () => {
   const run = await attachedRun();
+  const pulling = withStatus(run, 'provisioning', 'pulling', 'pulling');
+  const submission = pulling.jobs[0]?.job_submissions.at(-1);
+  const bytes = { downloaded_bytes: 5, extracted_bytes: 1, total_bytes: 9 };
+  if (submission) submission.image_pull_progress = { ...bytes, is_total_bytes_final: true };
+  const states = [pulling, run, run, run];
   const fake = await startFakeServer({
     ...(await recordedRoutes('apply-d')),
-    [`GET ${BASE}/runs/watch`]: { events: [runEvent(run)], open: true },
+    [`GET ${BASE}/runs/watch`]: () => ({ events: states.splice(0, 2).map(runEvent), open: true }),
     [`GET ${BASE}/logs/stream`]: { events: [LOG_END] },
   });
   const { code, out } = await apply(TASK, ['-y', '--json'], fake);
   expect(code).toBe(3);
-  expect(JSON.parse(out)).toMatchObject({
-    status: 'failed',
-    exit: { code: 3, source: 'container' },
-  });
+  const lines = out.trimEnd().split('\n');
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+    { type: 'progress', run: 'cdd080', phase: 'pulling', pull: bytes },
+    { type: 'result', status: 'failed', exit: { code: 3, source: 'container' } },
+  ]);
 });

@@ -1,11 +1,13 @@
 import { errorMessage } from '@dstack/contract/error-message';
-import { isJobFinished, isRunFailed, isRunFinished } from '@dstack/contract/status';
+import { isJobFinished, isRunDone, isRunFailed, isRunFinished } from '@dstack/contract/status';
 import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../../context.ts';
 import { EXIT } from '../../errors.ts';
 import type { InterruptSignal } from '../../interrupts.ts';
+import { closingLine } from '../../runs/closing-line.ts';
 import { finishedMessage } from '../../runs/finished-message.ts';
 import { nodesBeside, streamNodes } from '../../runs/node-output.ts';
+import { PullReports } from '../../runs/pull-progress.ts';
 import { outcomeOf } from '../../runs/run-outcome.ts';
 import {
   currentSubmission,
@@ -39,7 +41,7 @@ export async function followRun(run: Run, input: FollowInput, cli: Cli): Promise
   try {
     const final = await follow(name, input, attention.signal, cli);
     const outcome = outcomeOf(final);
-    if (input.options.json) cli.io.json({ ...final, exit: outcome });
+    if (input.options.json) cli.io.json({ type: 'result', ...final, exit: outcome });
     cli.setExitCode(outcome.code);
   } catch (error) {
     if (!attention.signal.aborted) throw error;
@@ -58,9 +60,10 @@ async function follow(
   signal: AbortSignal,
   cli: Cli,
 ): Promise<Run> {
+  const { json } = options;
   let seen: string | null = null;
   for (;;) {
-    const started = await waitForStart(name, seen, connection, signal, cli);
+    const started = await waitForStart({ name, seen, json }, connection, signal, cli);
     const job = jobToFollow(started);
     const submission = job && currentSubmission(job);
     if (!job || !submission || submission.id === seen) return announceEnd(started, cli);
@@ -114,13 +117,13 @@ async function followJob(
 
 /** Waits until there is a new submission to follow, or until the run has ended. */
 async function waitForStart(
-  name: string,
-  seen: string | null,
+  { name, seen, json }: { name: string; seen: string | null; json: boolean },
   connection: Connection,
   signal: AbortSignal,
   cli: Cli,
 ): Promise<Run> {
-  const progress = new StartProgress(cli);
+  const progress = new StartProgress(cli, { json });
+  const pulls = new PullReports(connection, cli, (run) => progress.show(run, seen));
   const reasons = new WaitReasons(connection, cli, (reason) => progress.explain(reason));
   const ready = (run: Run): boolean => {
     if (isRunFinished(run.status)) return true;
@@ -132,9 +135,11 @@ async function waitForStart(
     return await watchUntil(connection, name, signal, ready, (run) => {
       progress.show(run, seen);
       reasons.follow(run);
+      pulls.follow(run);
     });
   } finally {
     reasons.stop();
+    pulls.stop();
     progress.stop();
   }
 }
@@ -170,7 +175,9 @@ function announceStart(
 }
 
 function announceEnd(run: Run, cli: Cli): Run {
-  cli.io.info(finishedMessage(run, cli.io.paintErr));
+  const { io } = cli;
+  if (!isRunDone(run.status)) io.info(finishedMessage(run, io.paintErr));
+  io.info(closingLine(run, io.paintErr));
   return run;
 }
 

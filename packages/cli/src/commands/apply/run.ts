@@ -16,6 +16,7 @@ import { withSpinner } from '../../terminal/live.ts';
 import { hangingText } from '../../terminal/text-width.ts';
 import type { ApplyOptions } from './apply-options.ts';
 import { followRun } from './attached.ts';
+import { offerDefaultFleet } from './default-fleet.ts';
 import { missingOffersNotice } from './no-offers.ts';
 import { applyFlags, resolveReferences } from './overrides.ts';
 import { runPlanText } from './run-plan.ts';
@@ -53,15 +54,18 @@ export async function runApplyRun(loaded: Loaded, options: ApplyOptions, cli: Cl
     profile,
     ssh_key_pub: sshKey,
   } as RunSpec;
-  const plan = await withSpinner(cli.io, 'Getting apply plan...', () =>
-    connection.project.runs.getPlan({
-      run_spec: spec,
-      max_offers: flags.maxOffers,
-      full_offers: flags.fullOffers,
-      unallocated_resources: flags.unallocated,
-      for_offers_only: false,
-    }),
-  );
+  const getPlan = () =>
+    withSpinner(cli.io, 'Getting apply plan...', () =>
+      connection.project.runs.getPlan({
+        run_spec: spec,
+        max_offers: flags.maxOffers,
+        full_offers: flags.fullOffers,
+        unallocated_resources: flags.unallocated,
+        for_offers_only: false,
+      }),
+    );
+  const found = await getPlan();
+  const plan = (await offerDefaultFleet(found, options, connection, cli)) ? await getPlan() : found;
   await showPlan(plan, options, connection, cli);
   if (options.dryRun) return;
   if (!options.detach) await requirePorts(plan, options);

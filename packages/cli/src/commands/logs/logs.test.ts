@@ -36,6 +36,10 @@ test.each<[string[], Partial<LogsOptions>]>([
   [['logs', 'r', '-f', '-n', '5'], { follow: true, lines: 5 }],
   [['logs', '--job', '1', '--replica=2', 'r'], { job: 1, replica: 2 }],
   [['logs', 'r', '--since', '1h'], { since: '1h' }],
+  [
+    ['logs', 'r', '--grep', 'x y', '--timestamps', '--json', '--all-replicas'],
+    { grep: 'x y', timestamps: true, json: true, allReplicas: true },
+  ],
   [['logs', 'r', '-f', '--all-nodes'], { follow: true, allNodes: true }],
 ])('%j means %j', async (argv, expected) => {
   let options: LogsOptions | null = null;
@@ -52,6 +56,10 @@ test.each<[string[], Partial<LogsOptions>]>([
     since: null,
     follow: false,
     lines: null,
+    grep: null,
+    timestamps: false,
+    json: false,
+    allReplicas: false,
     ...expected,
   });
 });
@@ -147,4 +155,49 @@ test.each([
   const tail = new TailBuffer(limit);
   for (const chunk of chunks) tail.add(new TextEncoder().encode(chunk));
   expect(new TextDecoder().decode(tail.bytes())).toBe(expected);
+});
+
+test('lines are printed with their times, and only those with the text', async () => {
+  const fake = await serving({
+    [`POST ${BASE}/logs/poll`]: page(['loss 1\n', 'noise\n', 'loss 2\r\n']),
+  });
+  const env = serverEnv(fake.url);
+  const { out } = await runCommand(['logs', 'x', '--grep', 'loss', '--timestamps'], { env });
+  expect(out).toBe('2026-11-24T15:00:00Z loss 1\n2026-11-24T15:00:02Z loss 2\n');
+  expect(fake.bodyOf(`${BASE}/logs/poll`)).toMatchObject({ grep: 'loss' });
+  const none = await runCommand(['logs', 'x', '--grep', 'nope'], { env });
+  expect([none.out, none.err]).toEqual(['', expect.stringContaining('No line of run x')]);
+});
+
+test('the lines of all replicas are in the order of their times, with labels', async () => {
+  const run = await recordedAnswer<Run>('run-get-failed', `${BASE}/runs/get`);
+  const second = structuredClone(run.jobs[0]) as Run['jobs'][number];
+  Object.assign(second.job_spec, { replica_num: 1 });
+  for (const submission of second.job_submissions) submission.id = 'second';
+  const fake = await startFakeServer({
+    [`POST ${BASE}/runs/get`]: { json: { ...run, jobs: [run.jobs[0], second] } },
+    [`POST ${BASE}/logs/poll`]: ({ body }) =>
+      (body as { job_submission_id: string }).job_submission_id === 'second'
+        ? (page(['b0\n', 'b1\n']) as { json: unknown })
+        : (page(['a0\n']) as { json: unknown }),
+  });
+  const argv = ['logs', 'x', '--all-replicas'];
+  const env = serverEnv(fake.url);
+  const { out } = await runCommand([...argv, '--timestamps'], { env });
+  expect(out.split('\n')).toEqual([
+    'replica=0 | 2026-11-24T15:00:00Z a0',
+    'replica=1 | 2026-11-24T15:00:00Z b0',
+    'replica=1 | 2026-11-24T15:00:01Z b1',
+    '',
+  ]);
+  const json = await runCommand([...argv, '--json', '-n', '1'], { env });
+  expect(
+    json.out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+  ).toMatchObject([
+    { type: 'log', run: 'x', replica: 0, job: 0, message: 'a0' },
+    { type: 'log', replica: 1, timestamp: '2026-11-24T15:00:00Z' },
+  ]);
 });

@@ -23,6 +23,12 @@ export interface LogsOptions {
   readonly follow: boolean;
   /** Only the last N lines of the output so far. */
   readonly lines: number | null;
+  /** Only lines with this text. */
+  readonly grep: string | null;
+  readonly timestamps: boolean;
+  readonly json: boolean;
+  /** The output of every job of the run. */
+  readonly allReplicas: boolean;
 }
 
 export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = runLogs): void {
@@ -36,6 +42,10 @@ export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = ru
     .option('--replica <n>', 'number of the replica', integerOption(0), 0)
     .option('--job <n>', 'number of the job in the replica', integerOption(0), 0)
     .option('--all-nodes', 'of all jobs of the replica; each line names its job')
+    .option('--all-replicas', 'of all jobs of the run; each line names its replica and job')
+    .option('--grep <text>', 'only lines that contain this text; the server looks for it')
+    .option('--timestamps', 'print the time of each line')
+    .option('--json', 'print one JSON document for each line')
     .option('--since <when>', 'only output since then: 90, 15m, 2h, 1d, or a time with offset')
     .action((name, options) =>
       run(
@@ -48,6 +58,10 @@ export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = ru
           since: options.since ?? null,
           follow: options.follow ?? false,
           lines: options.lines ?? null,
+          grep: options.grep ?? null,
+          timestamps: options.timestamps ?? false,
+          json: options.json ?? false,
+          allReplicas: options.allReplicas ?? false,
         },
         cli,
       ),
@@ -64,13 +78,21 @@ export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
   const connection = await cli.connect();
   const run = await findRun(connection, options.run);
   const job = requireJob(run, options);
-  const jobs = options.allNodes ? nodesBeside(run, job) : [job];
+  const jobs = jobsOf(run, job, options);
+  if (options.grep !== null || options.timestamps || options.json) {
+    const { printLines } = await import('./print-lines.ts');
+    const printed = await printLines(connection, jobs, options, since, cli);
+    if (options.follow) await endAs(options.run, connection, cli);
+    else if (printed === 0 && options.lines !== 0) {
+      cli.io.info(options.grep === null ? silenceText(run, job, options) : noMatchText(options));
+    }
+    return;
+  }
   if (options.follow) {
     const { run: runName, lines } = options;
     const write = (bytes: Uint8Array) => cli.io.output(bytes);
     await streamNodes(connection, jobs, { runName, since, lines, write, signal: cli.signal }, cli);
-    const ended = await untilEnded(await findRun(connection, runName), connection, cli);
-    if (ended !== null) cli.setExitCode(outcomeOf(ended).code);
+    await endAs(runName, connection, cli);
     return;
   }
   let isSilent = true;
@@ -87,6 +109,21 @@ export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
     sink.end();
   }
   if (isSilent && options.lines !== 0) cli.io.info(silenceText(run, job, options));
+}
+
+function jobsOf(run: Run, job: Job, { allNodes, allReplicas }: LogsOptions): readonly Job[] {
+  if (allReplicas) return run.jobs;
+  return allNodes ? nodesBeside(run, job) : [job];
+}
+
+function noMatchText({ run, grep }: LogsOptions): string {
+  return `No line of run ${run} contains "${grep}". All of its output: dstack logs ${run}`;
+}
+
+/** After the output of its jobs: the exit code of the run. */
+async function endAs(name: string, connection: Connection, cli: Cli): Promise<void> {
+  const ended = await untilEnded(await findRun(connection, name), connection, cli);
+  if (ended !== null) cli.setExitCode(outcomeOf(ended).code);
 }
 
 /** A moment after its last job, the run ends too, unless it is tried again or has other replicas. */

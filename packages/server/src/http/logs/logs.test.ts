@@ -63,6 +63,16 @@ describe('the diagnosis of a job', () => {
     );
   });
 
+  it('can be limited to lines that contain a text, also where most pages have none', async () => {
+    const all = (await diagnose()).lines;
+    const matching = (lines: string[]) => lines.filter((line) => line.includes('attempt 1'));
+    const { lines, page } = await diagnose({ grep: 'attempt 1', limit: 1 });
+    expect(lines).toEqual(matching(all).slice(0, 1));
+    const rest = await diagnose({ grep: 'attempt 1', next_token: page.next_token });
+    expect([...lines, ...rest.lines]).toEqual(matching(all));
+    expect((await diagnose({ grep: 'nothing like this' })).page).toMatchObject({ logs: [] });
+  });
+
   it('contains nothing that a terminal would interpret', async () => {
     const { now } = server.deps.context();
     const error = 'remote: \u001b[2J\u009b1m\rgone\u202e\nline two';

@@ -3,7 +3,7 @@ import { type PollLogsRequest, ruleError } from '@dstack/contract/api';
 import { formatTimestamp, type JobSubmissionLogs } from '@dstack/contract/wire';
 import type { ProjectRecord } from '@dstack/store';
 import type { Logger } from '../../logging.ts';
-import type { PageEvent } from '../../logs/log-page.ts';
+import type { LogPage, PageEvent } from '../../logs/log-page.ts';
 import { LogStoreError } from '../../logs/log-store.ts';
 import { pageOfLines } from '../../logs/page-of-lines.ts';
 import type { HttpDeps } from '../ports.ts';
@@ -28,9 +28,13 @@ export async function pollLogs(
   };
   const ref = { project: project.name, run: request.run_name, jobId: request.job_submission_id };
   try {
-    const page = request.diagnose
-      ? pageOfLines(await diagnosed(deps, project, request), query)
-      : await deps.logs.poll(ref, query);
+    const lines = request.diagnose ? await diagnosed(deps, project, request) : null;
+    const read = async (nextToken: string | null) =>
+      lines === null
+        ? deps.logs.poll(ref, { ...query, nextToken })
+        : pageOfLines(lines, { ...query, nextToken });
+    const { grep, next_token: first } = request;
+    const page = grep === null ? await read(first) : await matchingPage(grep, first, read);
     return {
       logs: page.events.map(({ time, text }) => ({
         timestamp: formatTimestamp(time),
@@ -46,6 +50,25 @@ export async function pollLogs(
     if (error.code === 'bad_stream') return { logs: [], external_url: null, next_token: null };
     log.error({ err: error, run: request.run_name }, 'log could not be read');
     throw ruleError('Failed to poll logs from log storage');
+  }
+}
+
+/** One request reads at most this many pages; the client continues at the token. */
+const MOST_SCANNED = 50;
+
+/** The first page with a match, without the lines that have none. */
+async function matchingPage(
+  text: string,
+  first: string | null,
+  read: (token: string | null) => Promise<Pick<LogPage, 'events' | 'nextToken'>>,
+): Promise<Pick<LogPage, 'events' | 'nextToken'>> {
+  let token = first;
+  for (let scanned = 1; ; scanned += 1) {
+    const page = await read(token);
+    const events = page.events.filter((event) => event.text.includes(text));
+    const isLast = page.nextToken === null || scanned === MOST_SCANNED;
+    if (events.length > 0 || isLast) return { events, nextToken: page.nextToken };
+    token = page.nextToken;
   }
 }
 
