@@ -60,7 +60,8 @@ const answers: Readonly<Record<string, Answer>> = {
     if (!stream) {
       const choices = [{ index: 0, message: { role: 'assistant', content: reply } }];
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify({ object: 'chat.completion', model, choices }));
+      const usage = { prompt_tokens: messages.length, completion_tokens: reply.length };
+      response.end(JSON.stringify({ object: 'chat.completion', model, choices, usage }));
       return;
     }
     response.writeHead(200, { 'content-type': 'text/event-stream' });

@@ -210,9 +210,21 @@ describe('a service', () => {
 
   it('continues when the server is started again', async () => {
     const before = [...(await untilReady('web', 1)).keys()];
+    const asked = { model: 'parrot', messages: [{ role: 'user', content: 'count this' }] };
+    const answer = await fetch(`${home.url}/proxy/models/main/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${home.token()}` },
+      body: JSON.stringify(asked),
+    });
+    await answer.text();
     await home.stopServer('SIGKILL');
     await home.startServer();
     expect([...(await untilReady('web', 1)).keys()]).toEqual(before);
+    // What a complete answer has used is stored: this one, one before, and a stream of four events.
+    const { usage } = JSON.parse(await home.ok('usage', '--json'));
+    expect(usage).toMatchObject([
+      { model: 'parrot', user: 'admin', requests: 3, estimated: 1, prompt_tokens: 2 },
+    ]);
   });
 });
 

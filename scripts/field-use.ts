@@ -216,8 +216,8 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     type: used(SERVICE, 'model.type'),
     name: used('server/src/http/runs/chat-model.ts', 'model.name'),
     format: used('server/src/http/runs/chat-model.ts'),
-    chat_template: used('server/src/http/proxy/models/routes.ts'),
-    eos_token: used('server/src/http/proxy/models/routes.ts'),
+    chat_template: used('server/src/http/proxy/models/model-endpoint.ts'),
+    eos_token: used('server/src/http/proxy/models/model-endpoint.ts'),
   },
   PortMapping: {
     local_port: used(JOB_SPEC),

@@ -31,6 +31,7 @@ export const COMMAND_SUMMARIES = [
   { name: 'ssh', summary: 'Run a command or a shell in a run' },
   { name: 'stop', summary: 'Stop runs' },
   { name: 'token', summary: 'Manage tokens of programs' },
+  { name: 'usage', summary: 'Show requests and tokens of models' },
   { name: 'validate', summary: 'Check a configuration without a server' },
   { name: 'volume', summary: 'Manage volumes' },
   { name: 'wait', summary: 'Wait until a run is running or has ended' },

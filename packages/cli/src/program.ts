@@ -38,6 +38,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<Declare>>> = {
   ssh: async () => (await import('./commands/ssh/ssh.ts')).declareSsh,
   stop: async () => (await import('./commands/stop/stop.ts')).declareStop,
   token: async () => (await import('./commands/token/token.ts')).declareToken,
+  usage: async () => (await import('./commands/usage/usage.ts')).declareUsage,
   validate: async () => (await import('./commands/validate/validate.ts')).declareValidate,
   volume: async () => (await import('./commands/volume/volume.ts')).declareVolume,
   wait: async () => (await import('./commands/wait/wait.ts')).declareWait,

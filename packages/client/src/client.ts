@@ -17,7 +17,14 @@ import {
   volumesOf,
 } from './domains/resources.ts';
 import { type ListRunsQuery, listRuns, runsOf } from './domains/runs.ts';
-import { authOf, metricsOf, projectCalls, serverCalls, usersOf } from './domains/server.ts';
+import {
+  authOf,
+  metricsOf,
+  modelsOf,
+  projectCalls,
+  serverCalls,
+  usersOf,
+} from './domains/server.ts';
 import { sessionOf } from './domains/session.ts';
 import type { Exchange } from './exchange.ts';
 import { nodeExchange } from './node-exchange.ts';
@@ -88,6 +95,7 @@ function projectClient(transport: Transport, name: string): ProjectClient {
     backends: backendsOf(transport, base),
     logs: logsOf(transport, base),
     metrics: metricsOf(transport, base),
+    models: modelsOf(transport, base),
     repos: reposOf(transport, base),
     volumes: volumesOf(transport, base),
     gateways: gatewaysOf(transport, base),
@@ -124,6 +132,7 @@ export interface ProjectClient {
   readonly backends: ReturnType<typeof backendsOf>;
   readonly logs: ReturnType<typeof logsOf>;
   readonly metrics: ReturnType<typeof metricsOf>;
+  readonly models: ReturnType<typeof modelsOf>;
   readonly repos: ReturnType<typeof reposOf>;
   readonly volumes: ReturnType<typeof volumesOf>;
   readonly gateways: ReturnType<typeof gatewaysOf>;

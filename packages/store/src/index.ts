@@ -17,6 +17,7 @@ export type * from './jobs/types.ts';
 export type { StoreLogger } from './logger.ts';
 export type * from './logs/types.ts';
 export type * from './meta/types.ts';
+export type * from './model-usage/types.ts';
 export { openMemoryStore, openStore } from './open-store.ts';
 export type { Page } from './page.ts';
 export type * from './projects/types.ts';

@@ -34,6 +34,7 @@ import { createReports } from './jobs/reports.ts';
 import { createLogPieces } from './logs/log-pieces.ts';
 import { createMeta } from './meta/meta.ts';
 import { migrate } from './migrations/migrate.ts';
+import { createModelUsage } from './model-usage/model-usage.ts';
 import { createProjects } from './projects/projects.ts';
 import { RecordCache } from './record-cache.ts';
 import { createRepos } from './repos/repos.ts';
@@ -235,6 +236,7 @@ function createStore(
     hostAccess: createHostAccess(context),
     metrics: createMetrics(context),
     services: createServices(context),
+    modelUsage: createModelUsage(context),
     events: createEvents(context, written),
     secrets: createSecrets(context),
     repos: createRepos(context),

@@ -17,6 +17,7 @@ import type { Jobs, Metrics, Reports, StoredHosts } from './jobs/types.ts';
 import type { StoreLogger } from './logger.ts';
 import type { Logs } from './logs/types.ts';
 import type { Meta } from './meta/types.ts';
+import type { ModelUsage } from './model-usage/types.ts';
 import type { Projects } from './projects/types.ts';
 import type { ProjectRepos } from './repos/types.ts';
 import type { Runs } from './runs/types.ts';
@@ -70,6 +71,7 @@ export interface Store {
   readonly hostAccess: HostAccesses;
   readonly metrics: Metrics;
   readonly services: Services;
+  readonly modelUsage: ModelUsage;
   readonly events: Events;
   readonly secrets: Secrets;
   readonly repos: ProjectRepos;

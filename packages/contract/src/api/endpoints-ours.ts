@@ -2,11 +2,12 @@
 import * as z from 'zod';
 import { type ExplainKind, Explanation } from '../wire/explain.ts';
 import { FleetJob } from '../wire/fleet-job.ts';
+import { ModelUsageReport } from '../wire/model-usage.ts';
 import { OrphanReport } from '../wire/orphan.ts';
 import { Overview } from '../wire/overview.ts';
 import { CreatedServiceToken, ServiceToken } from '../wire/service-token.ts';
 import { OpenedSession, Session } from '../wire/session.ts';
-import { bare, call, get, optionalCall, remove } from './endpoint.ts';
+import { bare, call, get, optionalCall, passThrough, remove } from './endpoint.ts';
 import * as req from './requests-ours.ts';
 
 const tokens = '/api/project/{project_name}/service_tokens';
@@ -73,6 +74,19 @@ export const ourEndpoints = {
     req.OverviewQuery,
     Overview,
     "What runs, waits and failed in the caller's projects, and what it costs per hour",
+  ),
+  'proxy.model_request': passThrough(
+    '/proxy/models/{project_name}/{path}',
+    'project_member',
+    'POST',
+    'A request to a served model, as OpenAI has it: embeddings, responses, audio, images and others',
+  ),
+  'models.usage': get(
+    '/api/project/{project_name}/models/usage',
+    'project_member',
+    req.ModelUsageQuery,
+    ModelUsageReport,
+    'Requests and tokens of the models of a project, by day, model and user',
   ),
   'server.list_orphans': get(
     '/api/server/orphans',

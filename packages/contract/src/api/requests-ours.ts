@@ -1,6 +1,6 @@
 /** Requests that dstack 0.22.5 does not have. */
 import * as z from 'zod';
-import { Flag, integer, model, nullable, Text } from '../wire/scalars.ts';
+import { Flag, Instant, integer, model, nullable, Text } from '../wire/scalars.ts';
 import { ServiceTokenScope } from '../wire/service-token.ts';
 
 /** `persistent`: the session outlives the browser. */
@@ -21,6 +21,10 @@ export const CreateServiceTokenRequest = model({
   expires_in: nullable(integer({ ge: 1, le: LONGEST })),
 });
 export type CreateServiceTokenRequest = z.infer<typeof CreateServiceTokenRequest>;
+
+/** `since`: null = the last 30 days. */
+export const ModelUsageQuery = z.object({ since: nullable(Instant) });
+export type ModelUsageQuery = z.infer<typeof ModelUsageQuery>;
 
 export const DeleteServiceTokensRequest = model({ names: z.array(Text) });
 export type DeleteServiceTokensRequest = z.infer<typeof DeleteServiceTokensRequest>;

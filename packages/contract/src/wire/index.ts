@@ -25,6 +25,7 @@ export * from './instance.ts';
 export * from './job.ts';
 export * from './log.ts';
 export * from './metrics.ts';
+export * from './model-usage.ts';
 export * from './offer.ts';
 export * from './orphan.ts';
 export * from './overview.ts';

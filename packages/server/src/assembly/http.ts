@@ -86,6 +86,9 @@ function changeHub({ store, log }: Parts): ChangeHub {
   return new ChangeHub({ changes: store.changes, load, log });
 }
 
+/** Bytes of a request to a model, if there is no other limit for requests to services. */
+const MAX_MODEL_BODY = 1024 * 1024 * 1024;
+
 async function httpDeps(parts: Parts, made: HttpParts) {
   const { settings, store, log, env, closing } = parts;
   const {
@@ -124,6 +127,7 @@ async function httpDeps(parts: Parts, made: HttpParts) {
     webUi: await WebFiles.open(assets.webUi),
     ...{ credentials, services, access, shutdown: new Shutdown(), log, settings: made.settings },
     metrics: settings.metrics.enabled ? await serverMetrics(parts, depths) : null,
+    modelBodies: { dir: settings.dir, limit: settings.serviceMaxBody || MAX_MODEL_BODY },
     loopsAreRunning: () => engine()?.isRunning ?? false,
     expectHosts,
   };

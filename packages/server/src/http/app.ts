@@ -23,6 +23,7 @@ import { boundConnections } from './intake/connections.ts';
 import { logRoutes } from './logs/routes.ts';
 import { mcpRoutes } from './mcp/routes.ts';
 import { metricsRoutes } from './metrics/routes.ts';
+import { modelUsageRoutes } from './models/routes.ts';
 import { mounter } from './mount.ts';
 import { openApiRoutes } from './openapi/routes.ts';
 import { orphanRoutes } from './orphans/routes.ts';
@@ -70,6 +71,7 @@ const DOMAINS: readonly ((on: On, deps: HttpDeps) => void)[] = [
   exportRoutes,
   templateRoutes,
   sshProxyRoutes,
+  modelUsageRoutes,
   serviceTokenRoutes,
   explainRoutes,
   orphanRoutes,

@@ -49,8 +49,10 @@ export interface HttpDeps {
   readonly hub: TokenizerHub;
   readonly services: Pick<
     ServiceProxy,
-    'admit' | 'forward' | 'upgrade' | 'ask' | 'isOpenToOrigins'
+    'admit' | 'forward' | 'upgrade' | 'ask' | 'isOpenToOrigins' | 'find' | 'load' | 'limitRate'
   >;
+  /** Bodies of requests to models: the folder for large ones, and their limit in bytes. */
+  readonly modelBodies: { readonly dir: string; readonly limit: number };
   /** Null: switched off. */
   readonly metrics: MetricsText | null;
   /** Null: the web UI has not been built. */

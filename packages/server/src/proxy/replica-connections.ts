@@ -104,6 +104,12 @@ export class ReplicaConnections {
     return targets.some((target) => !this.#leaving.has(target.jobId));
   }
 
+  /** Pending requests per replica. */
+  load(targets: readonly ServiceReplica[]): number {
+    const pending = targets.map(({ jobId }) => this.#replicas.get(jobId)?.inFlight ?? 0);
+    return pending.reduce((sum, count) => sum + count, 0) / Math.max(1, targets.length);
+  }
+
   release(replica: ConnectedReplica): void {
     replica.inFlight -= 1;
     if (replica.inFlight > 0) return;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { Id } from '@dstack/core';
 import type { Services } from '@dstack/store';
 import type { Dispatcher } from 'undici';
@@ -124,6 +124,16 @@ export class ServiceProxy {
     await this.#traffic.close();
   }
 
+  /** The present route of a service; null if it does not exist any more. */
+  find({ projectName, runName }: ServiceName): Promise<ServiceRoute | null> {
+    return this.#routes.find(projectName, runName);
+  }
+
+  /** Pending requests per replica. */
+  load({ replicas }: ServiceRoute): number {
+    return this.#replicas.load(replicas);
+  }
+
   /** Whether pages of every origin may send requests to the service. */
   async isOpenToOrigins({ project, run }: ServiceTarget): Promise<boolean> {
     return (await this.#routes.find(project, run))?.isOpenToOrigins ?? false;
@@ -148,6 +158,16 @@ export class ServiceProxy {
     return { route, target, caller, ownAuthorizations };
   }
 
+  /** Throws `ProxyRefusal`. Counts only requests of callers who may use the service. */
+  async limitRate(route: ServiceRoute, path: string, request: IncomingMessage): Promise<void> {
+    const limit = limitOf(route.rateLimits, path);
+    if (limit === null) return;
+    const address = clientAddress(request.rawHeaders, this.#sender(request));
+    const key = rateKey({ runId: route.runId, limit, request, address });
+    const wait = key === null ? 0 : await this.#takeRate(key, limit);
+    if (wait > 0) throw rateExceeded(limit, wait);
+  }
+
   /** Throws `ProxyRefusal` before anything was answered; otherwise answers. */
   async forward(
     admitted: AdmittedRequest,
@@ -155,7 +175,7 @@ export class ServiceProxy {
   ): Promise<void> {
     const maxBody = this.#options.maxBody || Number.POSITIVE_INFINITY;
     if (Number(request.headers['content-length'] ?? 0) > maxBody) throw bodyTooLarge(maxBody);
-    await this.#limitRate(admitted, request);
+    await this.limitRate(admitted.route, admitted.target.rest, request);
     const order = {
       ...{ request, response, id, path: pathOf(admitted), maxBody },
       headers: this.#headers(admitted, request, id),
@@ -174,7 +194,7 @@ export class ServiceProxy {
     admitted: AdmittedRequest,
     { request, socket, head, id }: UpgradedRequest,
   ): Promise<void> {
-    await this.#limitRate(admitted, request);
+    await this.limitRate(admitted.route, admitted.target.rest, request);
     const order = {
       ...{ request, socket, head, path: pathOf(admitted) },
       headers: this.#headers(admitted, request, id),
@@ -199,22 +219,25 @@ export class ServiceProxy {
    * `ProxyRefusal`.
    */
   async ask(route: ServiceRoute, question: Question): Promise<Dispatcher.ResponseData> {
-    const { client, path, body, user } = question;
+    const { client, path, user, id } = question;
     const disconnected = new AbortController();
     const abort = () => disconnected.abort();
     client.once('close', abort);
     const headers = {
-      'content-type': 'application/json',
+      'content-type': question.contentType ?? 'application/json',
+      ...(question.length !== undefined && { 'content-length': String(question.length) }),
+      ...(id !== undefined && { 'x-request-id': id }),
       ...(route.auth && { 'x-dstack-user': user }),
     };
-    const options = { path, method: 'POST', body, headers, signal: disconnected.signal } as const;
+    const options = { path, method: 'POST', headers, signal: disconnected.signal } as const;
+    const body = () => (typeof question.body === 'function' ? question.body() : question.body);
     try {
       const { value: answer, replica } = await this.#deliver(route, client, {
         isRepeatable: false,
         isUnwanted: () => client.destroyed,
         send: async ({ pool }) => {
           try {
-            return { kind: 'done', value: await pool.request(options) };
+            return { kind: 'done', value: await pool.request({ ...options, body: body() }) };
           } catch (error) {
             const unsent = error instanceof ConnectFailure;
             return { kind: 'failed', error: error as Error, unsent };
@@ -268,16 +291,6 @@ export class ServiceProxy {
     else client.destroy();
   }
 
-  /** Throws `ProxyRefusal`. Counts only requests of callers who may use the service. */
-  async #limitRate({ route, target }: AdmittedRequest, request: IncomingMessage): Promise<void> {
-    const limit = limitOf(route.rateLimits, target.rest);
-    if (limit === null) return;
-    const address = clientAddress(request.rawHeaders, this.#sender(request));
-    const key = rateKey({ runId: route.runId, limit, request, address });
-    const wait = key === null ? 0 : await this.#takeRate(key, limit);
-    if (wait > 0) throw rateExceeded(limit, wait);
-  }
-
   #sender({ socket }: IncomingMessage): Sender {
     const { trust } = this.#options;
     return { address: socket.remoteAddress ?? '', isEncrypted: 'encrypted' in socket, trust };
@@ -315,10 +328,17 @@ export class ServiceProxy {
   }
 }
 
-/** A JSON body for a path of a service. */
+/** A request to a path of a service. */
 export interface Question {
   readonly path: string;
-  readonly body: string | Buffer;
+  /** A function is called for each try. */
+  readonly body: string | (() => Readable);
+  /** Bytes of the body. */
+  readonly length?: number;
+  /** JSON by default. */
+  readonly contentType?: string;
+  /** The id of the request. */
+  readonly id?: string;
   /** Name of the caller. */
   readonly user: string;
   /** Aborts the request when it closes. */

@@ -18,6 +18,7 @@ import { volumes } from './0017-volumes.ts';
 import { groups } from './0018-groups.ts';
 import { sessions } from './0019-sessions.ts';
 import { serviceRateBuckets } from './0020-service-rate-buckets.ts';
+import { modelUsage } from './0021-model-usage.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -45,4 +46,5 @@ export const MIGRATIONS: readonly Migration[] = [
   groups,
   sessions,
   serviceRateBuckets,
+  modelUsage,
 ];

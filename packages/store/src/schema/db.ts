@@ -60,6 +60,18 @@ export interface DB {
   /** `second` since the epoch; `owner`: the process that counted them. */
   service_requests: { run_id: string; second: number; owner: string; requests: number };
   service_rate_buckets: { key: string; excess: number; at: number; allowed: number };
+  /** `day`: days since the epoch. */
+  model_usage: {
+    project_id: string;
+    user_id: string;
+    model: string;
+    day: number;
+    requests: number;
+    aborted: number;
+    estimated: number;
+    prompt_tokens: number;
+    completion_tokens: number;
+  };
   job_metrics_points: RowOf<typeof work.pointTable>;
   instance_health_checks: RowOf<typeof work.healthCheckTable>;
 

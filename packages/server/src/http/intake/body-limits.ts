@@ -48,8 +48,8 @@ const LIMITS: Partial<Record<EndpointName, BodyLimits>> = {
     'plan.current_resource.instances': LEFT_OUT,
   }),
   'projects.set_members': withLists(ORDINARY, { members: LONG }),
-  // Messages carry images as text.
-  'proxy.chat_completions': { ...ORDINARY, sent: 16 * MIB, kept: 16 * MIB },
+  // Chats that are translated; messages carry images as text. Others are passed on without parsing.
+  'proxy.model_request': { ...ORDINARY, sent: 16 * MIB, kept: 16 * MIB },
 };
 
 /** For unauthenticated callers, at the few endpoints that read their bodies. */

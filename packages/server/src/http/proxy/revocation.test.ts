@@ -60,7 +60,7 @@ describe('a member whose token is revoked', () => {
     const url = `${proxy.url}/proxy/models/main/chat/completions`;
     const answer = await fetch(url, { method: 'POST', headers, body });
     const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
-    expect((await reader?.read())?.value).toBe('data:0\n\n');
+    expect((await reader?.read())?.value).toBe('data: 0\n\n');
     await refresh('chats');
     await expect(reader?.read()).rejects.toThrow();
     proxy.signals.next.resolve();

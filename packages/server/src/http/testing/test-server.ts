@@ -211,6 +211,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
         hints: NO_HINTS,
       }),
     },
+    modelBodies: { dir, limit: 128 * 1024 * 1024 },
     images: { find: async () => null },
     blobs: fileBlobs(join(dir, 'blobs')),
     intake: new Intake({

@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { errorMessage } from '@dstack/contract/error-message';
 import { SANDBOX } from '../../../proxy/headers.ts';
-import { DONE } from './openai-model.ts';
+
+/** The end of a stream in OpenAI's API. */
+const DONE = '[DONE]';
 
 /** Browsers must not guess the type of a response. */
 export const NO_SNIFF = ['X-Content-Type-Options', 'nosniff'] as const;

@@ -102,10 +102,10 @@ describe('a model that cannot answer', () => {
     });
   });
 
-  it.each([200, 500])('sent too large an answer, with status %i', async (status) => {
+  it('sent too large an error', async () => {
     const left = Promise.withResolvers<void>();
     reply = (response) => {
-      response.writeHead(status);
+      response.writeHead(500);
       response.on('close', () => left.resolve());
       const more = () => {
         while (response.writable && response.write(Buffer.alloc(1024 * 1024, '1')));
@@ -129,7 +129,8 @@ describe('a model that cannot answer', () => {
 
 describe('an answer of a model', () => {
   it.each([{}, { stream: true }])('must be JSON or events: %j', async (more) => {
-    reply = (response) => response.end('data: {"a":"<script>"}\n\n');
+    const isStream = 'stream' in more;
+    reply = (response) => response.end(isStream ? 'data: "<script>"\n\n' : '"<script>"');
     const { headers } = await chat('parrot', more);
     expect(headers).toMatchObject({
       'x-content-type-options': 'nosniff',

@@ -84,7 +84,7 @@ describe('models of a project', () => {
   it('stream', async () => {
     answer = [200, 'data: {"a":', ' 1}\n\ndata: {"a": 2}\r\n\r\n: hm\n\n', 'data: [DONE]\n\n'];
     const { text: streamed, headers } = await chat('parrot', { stream: true });
-    expect(streamed).toBe('data:{"a":1}\n\ndata:{"a":2}\n\ndata: [DONE]\n\n');
+    expect(streamed).toBe(`data: {"a": 1}\n\ndata: {"a": 2}\r\n\r\n: hm\n\ndata: [DONE]\n\n`);
     expect(headers).toMatchObject({ 'x-accel-buffering': 'no' });
     expect(String(headers['content-type'])).toContain('text/event-stream');
   });
@@ -92,29 +92,17 @@ describe('models of a project', () => {
   it.each([
     [[429, 'slow down'], {}, [429, 'slow down']],
     [[429, 'slow down'], { stream: true }, [429, 'slow down']],
-    [[200, 'no json'], {}, [502, 'Invalid response from model']],
-    [[200, 'data: no json\n\n'], { stream: true }, [502, 'Invalid chunk in model stream']],
   ] as const)('that answer %j to %j are reported as %j', async (given, more, [status, detail]) => {
     answer = given as never;
     const { status: seen, body } = await chat('parrot', more);
     expect([seen, body.detail, body.error.message]).toEqual([status, detail, detail]);
   });
 
-  it('that fail in the middle end without the end marker', async () => {
-    answer = [200, 'data: {"a":1}\n\n', 'data: no json\n\n'];
-    const { status, text: streamed } = await chat('parrot', { stream: true });
-    expect([status, streamed]).toEqual([
-      200,
-      'data:{"a":1}\n\n: Invalid chunk in model stream\n\n',
-    ]);
-  });
-
-  it('must be named, with messages', async () => {
-    const unnamed = await server.call('/proxy/models/main/chat/completions', { messages: 'hi' });
+  it('must be named', async () => {
+    const unnamed = await server.call('/proxy/models/main/chat/completions', { messages });
     expect(unnamed.status).toBe(422);
     expect(unnamed.body.detail.map(({ loc }: { loc: string[] }) => loc)).toEqual([
       ['body', 'model'],
-      ['body', 'messages'],
     ]);
     expect(unnamed.body.error).toMatchObject({ type: 'invalid_request_error', param: 'model' });
     const message = 'Model nosuch not found in project main';

@@ -1,0 +1,31 @@
+import type { ModelUsageQuery } from '@dstack/contract/api';
+import type { ModelUsageReport } from '@dstack/contract/wire';
+import type { ProjectRecord } from '@dstack/store';
+import type { HttpDeps } from '../ports.ts';
+
+const DAY = 86_400_000_000;
+
+/** Days that are shown by default. */
+const DEFAULT_DAYS = 30;
+
+export async function modelUsage(
+  { store, context }: HttpDeps,
+  project: ProjectRecord,
+  { since }: ModelUsageQuery,
+): Promise<ModelUsageReport> {
+  const today = Math.floor(context().now / DAY);
+  const from = since === null ? today - DEFAULT_DAYS + 1 : Math.floor(since / DAY);
+  const rows = await store.modelUsage.list(project.id, from, today);
+  return {
+    usage: rows.map((row) => ({
+      day: new Date(row.day * (DAY / 1000)).toISOString().slice(0, 10),
+      model: row.model,
+      user: row.userName,
+      requests: row.requests,
+      aborted: row.aborted,
+      estimated: row.estimated,
+      prompt_tokens: row.promptTokens,
+      completion_tokens: row.completionTokens,
+    })),
+  };
+}

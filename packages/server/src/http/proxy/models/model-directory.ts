@@ -1,0 +1,103 @@
+import type { ProjectRecord, ServiceView, Store } from '@dstack/store';
+import { ProxyRefusal } from '../../../proxy/refusal.ts';
+import type { ServiceProxy } from '../../../proxy/service-proxy.ts';
+import { routeOf, type ServiceRoute } from '../../../proxy/service-routes.ts';
+import type { Model } from './model-client.ts';
+
+export interface ServedModel {
+  readonly route: ServiceRoute;
+  readonly model: Model;
+}
+
+export interface ModelDirectoryOptions {
+  readonly services: Pick<Store['services'], 'withModels'>;
+  readonly proxy: Pick<ServiceProxy, 'find' | 'load'>;
+  /** Milliseconds. */
+  readonly now: () => number;
+}
+
+/** How long the services of a project are used without being read again, in milliseconds. */
+const TTL_MS = 1000;
+
+const MAX_PROJECTS = 1000;
+
+/** The services of a project that serve a model. */
+export class ModelDirectory {
+  readonly #options: ModelDirectoryOptions;
+  readonly #projects = new Map<
+    string,
+    { readonly readAt: number; readonly views: ServiceView[] }
+  >();
+
+  constructor(options: ModelDirectoryOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Services with a model of that name, in the order in which to try them: those with replicas, the least
+   * loaded first, then those that start on request, then others, whose refusal has the cause; the newest
+   * of each. Throws `ProxyRefusal` if there is none.
+   */
+  async find(
+    project: ProjectRecord,
+    name: string,
+  ): Promise<readonly [ServedModel, ...ServedModel[]]> {
+    const served = await this.#unfinished(project, name);
+    const { proxy, services } = this.#options;
+    const ranked = served
+      .map((one) => ({ one, rank: rankOf(one.route), load: proxy.load(one.route) }))
+      .sort((a, b) => a.rank - b.rank || a.load - b.load);
+    const [first, ...rest] = ranked.map(({ one }) => one);
+    if (first !== undefined) return [first, ...rest];
+    const [last] = serving(name, await services.withModels(project.id, 'finished'));
+    if (last !== undefined) return [finished(last)];
+    throw new ProxyRefusal(404, `Model ${name} not found in project ${project.name}`, {
+      code: 'model_not_found',
+    });
+  }
+
+  async #unfinished(project: ProjectRecord, name: string): Promise<ServedModel[]> {
+    const { now, proxy } = this.#options;
+    const known = this.#projects.get(project.id);
+    if (known !== undefined && now() - known.readAt < TTL_MS) {
+      const found = await Promise.all(
+        serving(name, known.views).map(async ({ route, model }) => {
+          const present = await proxy.find(route);
+          return present?.runId === route.runId ? [{ route: present, model }] : [];
+        }),
+      );
+      if (found.flat().length > 0) return found.flat();
+    }
+    // A name that is missing may be that of a new service.
+    return serving(name, await this.#read(project.id));
+  }
+
+  async #read(projectId: string): Promise<ServiceView[]> {
+    const readAt = this.#options.now();
+    const views = await this.#options.services.withModels(projectId, 'unfinished');
+    if (this.#projects.size >= MAX_PROJECTS) this.#projects.clear();
+    this.#projects.set(projectId, { readAt, views });
+    return views;
+  }
+}
+
+function rankOf({ replicas, mayBeEmpty }: ServiceRoute): number {
+  if (replicas.length > 0) return 0;
+  return mayBeEmpty ? 1 : 2;
+}
+
+/** A finished run cannot be started by requests. */
+function finished({ route, model }: ServedModel): ServedModel {
+  return { route: { ...route, scaled: false, mayBeEmpty: false }, model };
+}
+
+function serving(name: string, views: readonly ServiceView[]): ServedModel[] {
+  return views.flatMap((view) => {
+    const { configuration } = view.run.spec;
+    // In the form in which it was completed when the service was submitted.
+    const completed = view.run.serviceSpec?.options.openai as { model?: Model } | undefined;
+    const model = completed?.model ?? (configuration.type === 'service' && configuration.model);
+    const route = routeOf(view);
+    return route && model && model.name === name ? [{ route, model }] : [];
+  });
+}

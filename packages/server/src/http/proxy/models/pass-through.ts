@@ -1,0 +1,139 @@
+/** Sends a request to a model with OpenAI's API, and its answer back, both unchanged. */
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { withoutTrailingSlashes } from '@dstack/contract';
+import { errorMessage } from '@dstack/contract/error-message';
+import type { Dispatcher } from 'undici';
+import { OPEN_TO_ORIGINS, SANDBOX } from '../../../proxy/headers.ts';
+import { ProxyRefusal } from '../../../proxy/refusal.ts';
+import type { ServiceProxy } from '../../../proxy/service-proxy.ts';
+import type { ServedModel } from './model-directory.ts';
+import { modelRefusal } from './model-errors.ts';
+import type { ModelRequest } from './model-request.ts';
+import { answerText, connectionBroken } from './read-answer.ts';
+import { answerMeter, streamMeter, type Tokens, type UsageMeter } from './usage-meter.ts';
+
+export interface PassThrough {
+  readonly services: Pick<ServiceProxy, 'ask'>;
+  /** In the order in which to try them. */
+  readonly served: readonly ServedModel[];
+  /** Below the prefix of the model's API. */
+  readonly path: string;
+  readonly request: ModelRequest;
+  /** Name of the caller. */
+  readonly user: string;
+  readonly id: string;
+  readonly client: ServerResponse;
+  /** Called once, before the client has the whole answer. */
+  readonly onUsed: (tokens: Tokens, isAborted: boolean) => Promise<void>;
+}
+
+/** The answer was not begun by any replica: another service may do it. */
+const ELSEWHERE: ReadonlySet<string | null> = new Set(['connection_refused', 'no_connection']);
+
+/** Throws `ProxyRefusal` before anything was answered. */
+export async function passThrough(order: PassThrough): Promise<void> {
+  const answer = await firstAnswer(order);
+  const { statusCode, headers } = answer;
+  if (statusCode < 200 || statusCode >= 300) {
+    throw modelRefusal(statusCode, await answerText(answer.body), headers['retry-after']);
+  }
+  await relay(answer, order);
+}
+
+async function firstAnswer(order: PassThrough): Promise<Dispatcher.ResponseData> {
+  let last: ProxyRefusal | null = null;
+  for (const { route, model } of order.served) {
+    if (model.format !== 'openai') continue;
+    try {
+      return await order.services.ask(route, {
+        path: `${withoutTrailingSlashes(model.prefix)}/${order.path}`,
+        body: () => order.request.body.read(),
+        contentType: order.request.contentType,
+        length: order.request.body.size,
+        user: order.user,
+        id: order.id,
+        client: order.client,
+      });
+    } catch (error) {
+      if (!(error instanceof ProxyRefusal)) throw error;
+      last ??= error;
+      if (error.status !== 503 && !ELSEWHERE.has(error.code)) throw error;
+      if (order.client.destroyed) throw error;
+    }
+  }
+  throw last ?? new Error('no service has this model');
+}
+
+/** Browsers must not treat an answer as a page. */
+const MEDIA =
+  /^(application\/(json|octet-stream|x-ndjson|x-subrip)|audio\/|image\/(png|jpeg|webp)|text\/(event-stream|plain|vtt))/i;
+
+/** Bytes of a whole answer that are gathered before its head is sent, so that a break is an error. */
+const GATHERED = 256 * 1024;
+
+async function relay(answer: Dispatcher.ResponseData, order: PassThrough): Promise<void> {
+  const { client, request, id } = order;
+  const given = answer.headers['content-type'];
+  const type = String(given ?? (request.isStream ? 'text/event-stream' : 'application/json'));
+  const isStream = /^text\/event-stream/i.test(type);
+  const meter = isStream ? streamMeter(request.hidesUsage) : answerMeter();
+  const pieces = (answer.body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  let isReported = false;
+  const report = async (isAborted: boolean) => {
+    if (isReported) return;
+    isReported = true;
+    await order.onUsed(meter.tokens, isAborted);
+  };
+  const send = async (bytes: Buffer) => {
+    if (bytes.length === 0) return;
+    // A client that reads this marker may disconnect.
+    if (isStream && bytes.includes('[DONE]')) await report(false);
+    if (!client.write(bytes)) await Promise.race([once(client, 'drain'), once(client, 'close')]);
+  };
+  try {
+    const { bytes, isOver } = await beginning(pieces, meter, isStream ? 1 : GATHERED);
+    if (isOver) await report(client.destroyed);
+    client.writeHead(answer.statusCode, {
+      'Content-Type': MEDIA.test(type) ? type : 'application/octet-stream',
+      'X-Content-Type-Options': 'nosniff',
+      'X-Request-Id': id,
+      [SANDBOX[0]]: SANDBOX[1],
+      ...OPEN_TO_ORIGINS,
+      ...(isStream && { 'Cache-Control': 'no-cache', 'X-Accel-Buffering': 'no' }),
+      ...(isOver && { 'Content-Length': String(bytes.length) }),
+    });
+    await send(bytes);
+    for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
+      await send(meter.push(next.value));
+    }
+    await send(meter.flush());
+    await report(client.destroyed);
+    client.end();
+  } catch (error) {
+    if (!client.headersSent && !client.destroyed) throw connectionBroken(error);
+    await report(true);
+    // The client must see that something is missing: a stream then lacks its end marker.
+    if (!isStream || client.destroyed) client.destroy();
+    else client.end(`: ${errorMessage(error).replaceAll(/\s+/g, ' ')}\n\n`);
+  } finally {
+    answer.body.destroy();
+  }
+}
+
+/** At least so many bytes to pass on, unless the answer ends before. */
+async function beginning(
+  pieces: AsyncIterator<Buffer>,
+  meter: UsageMeter,
+  wanted: number,
+): Promise<{ readonly bytes: Buffer; readonly isOver: boolean }> {
+  const gathered: Buffer[] = [];
+  for (let size = 0; size < wanted; ) {
+    const next = await pieces.next();
+    const passed = next.done ? meter.flush() : meter.push(next.value);
+    gathered.push(passed);
+    size += passed.length;
+    if (next.done) return { bytes: Buffer.concat(gathered), isOver: true };
+  }
+  return { bytes: Buffer.concat(gathered), isOver: false };
+}

@@ -1,0 +1,31 @@
+import type { Id } from '@dstack/core';
+
+/** What requests to a model have used. */
+export interface UsageCounts {
+  readonly requests: number;
+  /** Requests whose answer the client did not receive completely. */
+  readonly aborted: number;
+  /** Requests for which the model did not report tokens; those of a stream are its events. */
+  readonly estimated: number;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
+
+export interface ModelUse extends UsageCounts {
+  readonly projectId: Id;
+  readonly userId: Id;
+  readonly model: string;
+  /** Days since the epoch, in UTC. */
+  readonly day: number;
+}
+
+export interface ModelUseView extends Omit<ModelUse, 'projectId' | 'userId'> {
+  readonly userName: string;
+}
+
+export interface ModelUsage {
+  /** Adds to what is stored; durable once it resolves. */
+  add(uses: readonly ModelUse[]): Promise<void>;
+  /** From and to these days, both included: by day, model and user. */
+  list(projectId: Id, from: number, to: number): Promise<ModelUseView[]>;
+}
