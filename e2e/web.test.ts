@@ -243,6 +243,14 @@ const PAGES: readonly (readonly [path: string, shown: string])[] = [
   ['/projects/main/runs/steps/configuration', 'The job, as it runs'],
   ['/projects/main/runs/steps/inspect', 'run_spec'],
   ['/projects/main/runs/nothing', 'There is no run nothing'],
+  ['/fleets', 'default'],
+  ['/projects/main/fleets/default', 'Hosts'],
+  ['/projects/main/fleets/default/events', 'Fleet created'],
+  ['/projects/main/fleets/default/inspect', 'instances'],
+  ['/projects/main/fleets/nothing', 'There is no fleet nothing'],
+  ['/projects/main/fleets/add', 'Login user'],
+  ['/instances', 'default-0'],
+  ['/events', 'Run submitted'],
   ['/nowhere', 'There is no such page'],
 ];
 

@@ -1,8 +1,24 @@
-import { LayoutDashboard, type LucideIcon, Play } from 'lucide-react';
+import {
+  Cpu,
+  Globe,
+  HardDrive,
+  History,
+  LayoutDashboard,
+  type LucideIcon,
+  Play,
+  Server,
+} from 'lucide-react';
 import type { SessionUser } from '../data/session/session.ts';
 
 /** The addresses of the sections; the router refuses unknown ones where they are linked. */
-export type SectionPath = '/' | '/runs';
+export type SectionPath =
+  | '/'
+  | '/runs'
+  | '/fleets'
+  | '/instances'
+  | '/volumes'
+  | '/gateways'
+  | '/events';
 
 export interface NavigationItem {
   readonly to: SectionPath;
@@ -28,6 +44,19 @@ export const NAVIGATION: readonly NavigationGroup[] = [
       { to: '/', label: 'Overview', icon: LayoutDashboard, key: 'o', exact: true },
       { to: '/runs', label: 'Runs', icon: Play, key: 'r' },
     ],
+  },
+  {
+    label: 'Capacity',
+    items: [
+      { to: '/fleets', label: 'Fleets', icon: Server, key: 'f' },
+      { to: '/instances', label: 'Instances', icon: Cpu, key: 'i' },
+      { to: '/volumes', label: 'Volumes', icon: HardDrive, key: 'v' },
+      { to: '/gateways', label: 'Gateways', icon: Globe, key: 'w' },
+    ],
+  },
+  {
+    label: 'Organisation',
+    items: [{ to: '/events', label: 'Events', icon: History, key: 'e' }],
   },
 ];
 

@@ -5,6 +5,7 @@ import {
   type RouterHistory,
 } from '@tanstack/react-router';
 import { PageError, PageNotFound, PagePending } from './page-states.tsx';
+import { capacityPages } from './routes/capacity.ts';
 import { root, shell } from './routes/frame.ts';
 import { runPages } from './routes/runs.ts';
 
@@ -20,7 +21,9 @@ const home = createRoute({
 /** Every other address: the frame stays. */
 const nowhere = createRoute({ getParentRoute: () => shell, path: '$', component: PageNotFound });
 
-const routeTree = root.addChildren([shell.addChildren([home, ...runPages, nowhere])]);
+const routeTree = root.addChildren([
+  shell.addChildren([home, ...runPages, ...capacityPages, nowhere]),
+]);
 
 /** `history`: where the addresses are; default: in the browser. */
 export function createAppRouter(history?: RouterHistory) {

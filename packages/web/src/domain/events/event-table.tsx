@@ -12,10 +12,12 @@ interface EventTableProps {
   readonly filter: EventSelection;
   /** Shown instead of the usual text if there are none. */
   readonly empty?: ReactNode;
+  /** Grows with its rows instead of filling the page. */
+  readonly inline?: boolean;
 }
 
 /** Events, newest first; older ones are loaded while the reader scrolls. */
-export function EventTable({ filter, empty }: EventTableProps) {
+export function EventTable({ filter, empty, inline }: EventTableProps) {
   const client = useClient();
   const { data, error, refetch, hasNextPage, isFetchingNextPage, fetchNextPage } = useInfiniteQuery(
     eventList(client, filter),
@@ -33,6 +35,7 @@ export function EventTable({ filter, empty }: EventTableProps) {
   return (
     <DataTable
       label="Events"
+      {...(inline === undefined ? {} : { inline })}
       rows={rows}
       columns={EVENT_COLUMNS}
       rowId={({ id }) => id}

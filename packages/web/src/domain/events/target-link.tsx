@@ -29,6 +29,46 @@ function linked(target: Target, label: ReactNode): ReactNode {
           {label}
         </Link>
       );
+    case 'fleet':
+      return (
+        <Link
+          to="/projects/$project/fleets/$fleet"
+          params={{ project, fleet: target.id }}
+          className={styles.link}
+        >
+          {label}
+        </Link>
+      );
+    case 'instance':
+      return (
+        <Link
+          to="/projects/$project/instances/$instance"
+          params={{ project, instance: target.id }}
+          className={styles.link}
+        >
+          {label}
+        </Link>
+      );
+    case 'volume':
+      return (
+        <Link
+          to="/projects/$project/volumes/$volume"
+          params={{ project, volume: target.name }}
+          className={styles.link}
+        >
+          {label}
+        </Link>
+      );
+    case 'gateway':
+      return (
+        <Link
+          to="/projects/$project/gateways/$gateway"
+          params={{ project, gateway: target.name }}
+          className={styles.link}
+        >
+          {label}
+        </Link>
+      );
     default:
       return label;
   }

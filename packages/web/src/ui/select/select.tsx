@@ -12,6 +12,8 @@ export interface SelectOption<T extends string> {
 
 export interface SelectProps<T extends string> {
   readonly label: string;
+  /** For a label elsewhere. */
+  readonly id?: string;
   readonly value: T;
   readonly options: readonly SelectOption<T>[];
   readonly onChange: (value: T) => void;
@@ -24,7 +26,7 @@ export interface SelectProps<T extends string> {
 
 /** One of a few values. */
 export function Select<T extends string>(props: SelectProps<T>) {
-  const { label, value, options, onChange, size = 'md', prefix, className, disabled } = props;
+  const { label, value, options, onChange, size = 'md', prefix, className, disabled, id } = props;
   return (
     <Base.Root
       items={options.map((option) => ({ value: option.value, label: option.label }))}
@@ -36,6 +38,7 @@ export function Select<T extends string>(props: SelectProps<T>) {
     >
       <Base.Trigger
         aria-label={label}
+        {...(id === undefined ? {} : { id })}
         className={classNames(styles.trigger, size === 'sm' && styles.sm, className)}
       >
         {prefix === undefined ? null : <span className={styles.prefix}>{prefix}</span>}

@@ -1,0 +1,71 @@
+import type { Installation } from '@dstack/testkit';
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { applyFleet, newInstallation, submit, untilRun } from './installation.ts';
+import { launchBrowser, Visitor } from './web/browser.ts';
+
+/** The pages about capacity, accounts and the server, on a real server. */
+let installation: Installation;
+let browser: Browser;
+const visitors: Visitor[] = [];
+
+beforeAll(async () => {
+  installation = newInstallation();
+  await installation.startServer();
+  await applyFleet(installation, '0..4');
+  await submit(installation, 'steps', ['sleep 3600']);
+  await untilRun(installation, 'steps', (run) => run.status === 'running');
+  browser = await launchBrowser();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await installation?.dispose();
+});
+
+afterEach(async () => {
+  const problems = visitors.flatMap((visitor) => visitor.problems);
+  for (const { context } of visitors.splice(0)) await context.close();
+  expect(problems).toEqual([]);
+});
+
+async function signedIn(path: string): Promise<Visitor> {
+  const opened = await Visitor.open(browser, installation.url);
+  visitors.push(opened);
+  await opened.navigate(path);
+  await opened.signIn(installation.token());
+  return opened;
+}
+
+it('a fleet is planned before it is created, and appears in lists and events', async () => {
+  const v = await signedIn('/fleets');
+  await v.page.getByRole('link', { name: 'New fleet' }).click();
+  await v.page.getByRole('radio', { name: 'YAML' }).check();
+  const text = v.page.getByLabel('Configuration');
+  await text.fill('type: fleet\nname: spare\nnodes: many');
+  await v.page.getByRole('button', { name: 'Show the plan' }).click();
+  await v.page.getByText(/Line 3: nodes/).waitFor();
+  await text.fill('type: fleet\nname: spare\nnodes: 0..1\nresources:\n  gpu: 0');
+  await v.page.getByRole('button', { name: 'Show the plan' }).click();
+  await v.page.getByText(/Instances are created when runs need them/).waitFor();
+  await v.page.getByRole('button', { name: 'Create the fleet' }).click();
+  await v.page.getByRole('heading', { level: 1, name: 'spare' }).waitFor();
+  await v.navigate('/projects/main/fleets/default');
+  const hosts = v.page.getByRole('list', { name: 'Hosts' });
+  await hosts.getByRole('link', { name: 'steps' }).waitFor();
+  await hosts
+    .getByRole('link', { name: /^default-/ })
+    .first()
+    .click();
+  await v.page.getByRole('region', { name: 'Health' }).waitFor();
+  await v.navigate('/fleets');
+  await v.page.getByRole('checkbox', { name: 'Select spare' }).click();
+  await v.page.getByRole('button', { name: 'Delete' }).click();
+  await v.page
+    .getByRole('dialog', { name: 'Delete fleet spare?' })
+    .getByRole('button', { name: 'Delete' })
+    .click();
+  await v.page.getByRole('link', { name: 'spare' }).waitFor({ state: 'detached' });
+  await v.navigate('/events?type=fleet');
+  await v.page.getByRole('link', { name: 'fleet spare' }).first().waitFor();
+});

@@ -1,0 +1,40 @@
+import { FLEET_STATUSES, INSTANCE_STATUSES } from '@dstack/contract/status';
+import { expect, it } from 'vitest';
+import { fleetLook, type InstanceState, instanceLook } from './fleet-look.ts';
+
+const instance = (more: Partial<InstanceState>): InstanceState => ({
+  status: 'idle',
+  unreachable: false,
+  health_status: 'healthy',
+  total_blocks: 1,
+  busy_blocks: 0,
+  ...more,
+});
+
+it('has a word for each status', () => {
+  expect(FLEET_STATUSES.map((status) => fleetLook(status).text)).toEqual([
+    'Submitted',
+    'Active',
+    'Deleting',
+    'Deleted',
+    'Failed',
+  ]);
+  expect(INSTANCE_STATUSES.map((status) => instanceLook(instance({ status })).text)).toEqual([
+    'Pending',
+    'Provisioning',
+    'Idle',
+    'Busy',
+    'Terminating',
+    'Terminated',
+  ]);
+});
+
+it('shows what needs a person before what the instance does', () => {
+  const busy = { status: 'busy', busy_blocks: 2, total_blocks: 4 } as const;
+  expect(instanceLook(instance(busy)).text).toBe('Busy 2/4');
+  expect(instanceLook(instance({ ...busy, health_status: 'failure' })).text).toBe('Failing');
+  expect(instanceLook(instance({ ...busy, unreachable: true })).text).toBe('Unreachable');
+  expect(instanceLook(instance({ status: 'terminated', unreachable: true })).text).toBe(
+    'Terminated',
+  );
+});

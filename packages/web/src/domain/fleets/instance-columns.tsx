@@ -1,0 +1,104 @@
+import type { Instance } from '@dstack/contract/wire';
+import { Link } from '@tanstack/react-router';
+import { StatusBadge } from '../../ui/status/status-badge.tsx';
+import type { TableColumn } from '../../ui/table/column.ts';
+import { RelativeTime } from '../../ui/time/time.tsx';
+import { money } from '../format/quantities.ts';
+import { backendText, gpuText, resourcesText } from '../format/resources.ts';
+import { NameLink } from '../links/name-link.tsx';
+import { instanceLook } from './fleet-look.ts';
+
+/** All columns of lists of instances, in their order. */
+export const INSTANCE_COLUMNS: readonly TableColumn<Instance>[] = [
+  {
+    id: 'name',
+    header: 'Instance',
+    width: 150,
+    grow: true,
+    locked: true,
+    card: 'title',
+    cell: (row) => (
+      <NameLink
+        to="/projects/$project/instances/$instance"
+        params={{ project: row.project_name, instance: row.id }}
+      >
+        {row.name}
+      </NameLink>
+    ),
+  },
+  {
+    id: 'status',
+    header: 'Status',
+    width: 132,
+    locked: true,
+    card: 'status',
+    cell: (row) => <StatusBadge look={instanceLook(row)} />,
+  },
+  { id: 'project', header: 'Project', width: 100, card: 'detail', cell: (row) => row.project_name },
+  {
+    id: 'fleet',
+    header: 'Fleet',
+    width: 120,
+    cell: (row) =>
+      row.fleet_name === null ? null : (
+        <Link
+          to="/projects/$project/fleets/$fleet"
+          params={{ project: row.project_name, fleet: row.fleet_name }}
+        >
+          <bdi>{row.fleet_name}</bdi>
+        </Link>
+      ),
+  },
+  {
+    id: 'gpus',
+    header: 'GPUs',
+    width: 130,
+    cell: (row) => (row.instance_type ? gpuText(row.instance_type.resources) || '–' : ''),
+  },
+  {
+    id: 'resources',
+    header: 'Resources',
+    width: 230,
+    hidden: true,
+    cell: (row) => row.instance_type && resourcesText(row.instance_type.resources),
+  },
+  {
+    id: 'backend',
+    header: 'Backend',
+    width: 90,
+    card: 'detail',
+    cell: (row) => backendText(row.backend, row.region),
+  },
+  { id: 'region', header: 'Region', width: 110, hidden: true, cell: (row) => row.region },
+  {
+    id: 'type',
+    header: 'Instance type',
+    width: 130,
+    hidden: true,
+    cell: (row) => row.instance_type?.name,
+  },
+  { id: 'hostname', header: 'Address', width: 120, cell: (row) => row.hostname },
+  {
+    id: 'price',
+    header: '$/h',
+    width: 70,
+    align: 'end',
+    cell: (row) => (row.price === null ? '' : money(row.price)),
+  },
+  {
+    id: 'created',
+    header: 'Created',
+    width: 100,
+    align: 'end',
+    card: 'detail',
+    cell: (row) => <RelativeTime at={row.created} />,
+  },
+  {
+    id: 'finished',
+    header: 'Ended',
+    width: 100,
+    align: 'end',
+    hidden: true,
+    cell: (row) => (row.finished_at === null ? '' : <RelativeTime at={row.finished_at} />),
+  },
+];

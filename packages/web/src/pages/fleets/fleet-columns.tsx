@@ -1,0 +1,83 @@
+import { fleetLook } from '../../domain/fleets/fleet-look.ts';
+import { type FleetRow, nodesText } from '../../domain/fleets/fleet-row.ts';
+import { money } from '../../domain/format/quantities.ts';
+import { NameLink } from '../../domain/links/name-link.tsx';
+import { StatusBadge } from '../../ui/status/status-badge.tsx';
+import type { TableColumn } from '../../ui/table/column.ts';
+import { RelativeTime } from '../../ui/time/time.tsx';
+
+/** All columns of the list of fleets, in their order. */
+export const FLEET_COLUMNS: readonly TableColumn<FleetRow>[] = [
+  {
+    id: 'name',
+    header: 'Fleet',
+    width: 160,
+    grow: true,
+    locked: true,
+    card: 'title',
+    cell: (row) => (
+      <NameLink
+        to="/projects/$project/fleets/$fleet"
+        params={{ project: row.project, fleet: row.name }}
+      >
+        {row.name}
+      </NameLink>
+    ),
+  },
+  {
+    id: 'status',
+    header: 'Status',
+    width: 120,
+    locked: true,
+    card: 'status',
+    cell: ({ fleet }) => <StatusBadge look={fleetLook(fleet.status)} />,
+  },
+  { id: 'project', header: 'Project', width: 110, card: 'detail', cell: (row) => row.project },
+  {
+    id: 'backends',
+    header: 'Backends',
+    width: 130,
+    card: 'detail',
+    cell: ({ backends }) => backends.join(', ') || 'any',
+  },
+  {
+    id: 'instances',
+    header: 'Instances',
+    width: 190,
+    card: 'detail',
+    cell: ({ instances, busy, troubled }) =>
+      instances.length === 0
+        ? 'none'
+        : [`${instances.length}`, `${busy} busy`, troubled > 0 ? `${troubled} not healthy` : '']
+            .filter(Boolean)
+            .join(', '),
+  },
+  {
+    id: 'gpus',
+    header: 'GPUs in use',
+    width: 100,
+    align: 'end',
+    cell: ({ gpus, gpusInUse }) => (gpus === 0 ? '–' : `${gpusInUse} / ${gpus}`),
+  },
+  {
+    id: 'nodes',
+    header: 'Nodes',
+    width: 76,
+    align: 'end',
+    cell: ({ fleet }) => nodesText(fleet),
+  },
+  {
+    id: 'price',
+    header: '$/h',
+    width: 76,
+    align: 'end',
+    cell: ({ price, instances }) => (instances.length === 0 ? '' : money(price)),
+  },
+  {
+    id: 'created',
+    header: 'Created',
+    width: 100,
+    align: 'end',
+    cell: ({ fleet }) => <RelativeTime at={fleet.created_at} />,
+  },
+];

@@ -1,0 +1,60 @@
+import { act, screen, waitFor, within } from '@testing-library/react';
+import { expect, it } from 'vitest';
+import { aFleet, anInstance } from '../../testing/fleets.ts';
+import { renderApp } from '../../testing/render-app.tsx';
+
+const deleted: string[] = [];
+
+function world(path: string, fleets = [aFleet('pool', [anInstance('pool', 0)]), aFleet('spare')]) {
+  deleted.length = 0;
+  return renderApp(path, {
+    server: { listFleets: async () => fleets, listEvents: async () => [] },
+    project: () => ({
+      fleets: {
+        get: async () => fleets[0],
+        listJobs: async () => [
+          {
+            instance_id: fleets[0]?.instances[0]?.id,
+            run_id: 'r1',
+            run_name: 'train',
+            project_name: 'main',
+            blocks: 1,
+          },
+        ],
+        delete: async (names: readonly string[]) => void deleted.push(...names),
+      },
+      explain: async () => {
+        throw new Error('not asked here');
+      },
+    }),
+  });
+}
+
+it('names what is deleted with a fleet, and deletes it only then', async () => {
+  const { user } = await world('/fleets');
+  await user.click(await screen.findByRole('checkbox', { name: 'Select pool' }));
+  await user.click(screen.getByRole('button', { name: 'Delete' }));
+  const dialog = await screen.findByRole('dialog', { name: 'Delete fleet pool?' });
+  within(dialog).getByText(/1 instance will be terminated/);
+  expect(deleted).toEqual([]);
+  await user.click(within(dialog).getByRole('button', { name: 'Delete' }));
+  await waitFor(() => expect(deleted).toEqual(['pool']));
+});
+
+it('teaches how to create the first fleet', async () => {
+  await world('/fleets', []);
+  await screen.findByText('No fleets yet');
+  screen.getByText('dstack apply -f fleet.dstack.yml');
+});
+
+it('shows the hosts of a fleet, the jobs on them, and changes as they happen', async () => {
+  const { live } = await world('/projects/main/fleets/pool');
+  const map = await screen.findByRole('list', { name: 'Hosts' });
+  within(map).getByText('Idle');
+  const job = await within(map).findByRole('link', { name: 'train' });
+  expect(job.getAttribute('href')).toBe('/projects/main/runs/train');
+  const data = anInstance('pool', 0, { status: 'busy', busy_blocks: 1 });
+  act(() => live.onChange({ type: 'instance', id: data.id, project: 'main', version: 2, data }));
+  await within(map).findByText('Busy');
+  within(map).getByRole('img', { name: 'in use' });
+});

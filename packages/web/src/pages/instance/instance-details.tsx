@@ -1,0 +1,56 @@
+import type { Instance } from '@dstack/contract/wire';
+import { money } from '../../domain/format/quantities.ts';
+import { backendText, resourcesText } from '../../domain/format/resources.ts';
+import { CopyButton } from '../../ui/copy/copy-button.tsx';
+import { Panel } from '../../ui/panel/panel.tsx';
+import { Properties } from '../../ui/panel/properties.tsx';
+import { RelativeTime } from '../../ui/time/time.tsx';
+
+export function InstanceDetails({ instance }: { readonly instance: Instance }) {
+  const { instance_type, hostname, gpu_driver, total_blocks, busy_blocks } = instance;
+  return (
+    <Panel title="Details">
+      <Properties
+        items={[
+          {
+            label: 'Address',
+            value: hostname && (
+              <>
+                {hostname} <CopyButton text={hostname} label="Copy the address" />
+              </>
+            ),
+          },
+          { label: 'Backend', value: backendText(instance.backend, instance.region) },
+          { label: 'Region', value: instance.region },
+          { label: 'Zone', value: instance.availability_zone },
+          { label: 'Instance type', value: instance_type?.name },
+          {
+            label: 'Resources',
+            value: instance_type && resourcesText(instance_type.resources),
+            wide: true,
+          },
+          { label: 'GPU driver', value: gpu_driver?.version },
+          {
+            label: 'Blocks in use',
+            value: total_blocks !== null && total_blocks > 1 && `${busy_blocks} of ${total_blocks}`,
+          },
+          { label: 'Spot', value: instance_type?.resources.spot ? 'yes' : null },
+          {
+            label: 'Price',
+            value: instance.price === null ? null : `${money(instance.price)}/h`,
+          },
+          {
+            label: 'Ended',
+            value: instance.finished_at && <RelativeTime at={instance.finished_at} />,
+          },
+          {
+            label: 'Why it ended',
+            value: instance.termination_reason_message ?? instance.termination_reason,
+            wide: true,
+          },
+          { label: 'Id', value: <code>{instance.id}</code>, wide: true },
+        ]}
+      />
+    </Panel>
+  );
+}

@@ -1,0 +1,65 @@
+import type { Volume } from '@dstack/contract/wire';
+import { money } from '../../domain/format/quantities.ts';
+import { NameLink } from '../../domain/links/name-link.tsx';
+import { volumeLook, volumePlaceText, volumeSize } from '../../domain/volumes/volume-look.ts';
+import { StatusBadge } from '../../ui/status/status-badge.tsx';
+import type { TableColumn } from '../../ui/table/column.ts';
+import { RelativeTime } from '../../ui/time/time.tsx';
+
+/** All columns of the list of volumes, in their order. */
+export const VOLUME_COLUMNS: readonly TableColumn<Volume>[] = [
+  {
+    id: 'name',
+    header: 'Volume',
+    width: 160,
+    grow: true,
+    locked: true,
+    card: 'title',
+    cell: (row) => (
+      <NameLink
+        to="/projects/$project/volumes/$volume"
+        params={{ project: row.project_name, volume: row.name }}
+      >
+        {row.name}
+      </NameLink>
+    ),
+  },
+  {
+    id: 'status',
+    header: 'Status',
+    width: 130,
+    locked: true,
+    card: 'status',
+    cell: (row) => <StatusBadge look={volumeLook(row)} />,
+  },
+  { id: 'project', header: 'Project', width: 110, card: 'detail', cell: (row) => row.project_name },
+  {
+    id: 'place',
+    header: 'Place',
+    width: 190,
+    card: 'detail',
+    cell: (row) => volumePlaceText(row.configuration),
+  },
+  { id: 'size', header: 'Size', width: 84, align: 'end', card: 'detail', cell: volumeSize },
+  {
+    id: 'used',
+    header: 'In use by',
+    width: 150,
+    cell: (row) => row.attachments?.map(({ instance }) => instance.name).join(', ') || '–',
+  },
+  { id: 'user', header: 'User', width: 100, hidden: true, cell: (row) => <bdi>{row.user}</bdi> },
+  {
+    id: 'cost',
+    header: 'Cost',
+    width: 76,
+    align: 'end',
+    cell: (row) => money(row.cost),
+  },
+  {
+    id: 'created',
+    header: 'Created',
+    width: 100,
+    align: 'end',
+    cell: (row) => <RelativeTime at={row.created_at} />,
+  },
+];
