@@ -87,7 +87,7 @@ export function GatewayPage() {
             side={
               <>
                 <Details gateway={gateway} />
-                <InspectPanel noun="gateway" value={gateway} />
+                <InspectPanel noun="gateway" value={gateway} folded />
               </>
             }
           />

@@ -120,7 +120,7 @@ function InstanceContent({ instance }: { readonly instance: Instance }) {
       side={
         <>
           <InstanceDetails instance={instance} />
-          <InspectPanel noun="instance" value={instance} />
+          <InspectPanel noun="instance" value={instance} folded />
         </>
       }
     />

@@ -76,7 +76,7 @@ export function VolumePage() {
             side={
               <>
                 <Details volume={volume} />
-                <InspectPanel noun="volume" value={volume} />
+                <InspectPanel noun="volume" value={volume} folded />
               </>
             }
           />
@@ -119,7 +119,10 @@ function UsePanel({ volume }: { readonly volume: Volume }) {
           ))}
         </ul>
       ) : (
-        <p>No instance has it attached. Runs name it under `volumes` in their configuration.</p>
+        <p>
+          No instance has it attached. Runs name it under <code>volumes</code> in their
+          configuration.
+        </p>
       )}
     </Panel>
   );
