@@ -1,13 +1,14 @@
 /**
  * Builds the product: `dist/cli`, `dist/server` and `dist/agent`, each a few ES modules that need
- * only Node, and `dist/web`, the web UI. `npm run build -- [cli|server|agent|web …]` builds only those
- * named.
+ * only Node, and `dist/web`, the web UI. `npm run build -- [cli|server|agent|web|docs …]` builds only
+ * those named; `docs` is the site of the documentation.
  */
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { buildDocs } from './build-docs.ts';
 import { buildWeb, webConfig } from './build-web.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -144,7 +145,7 @@ function optionsOf(bundle: Bundle, outdir: string): BuildOptions {
 async function buildBundle(name: string): Promise<void> {
   const bundle = bundles[name];
   if (bundle === undefined) {
-    const known = [...Object.keys(bundles), WEB].join(', ');
+    const known = [...Object.keys(bundles), WEB, DOCS].join(', ');
     throw new Error(`unknown bundle ${name}; there are: ${known}`);
   }
   await replaced(name, async (outdir) => {
@@ -171,11 +172,14 @@ async function replaced(name: string, make: (outdir: string) => Promise<void>): 
 }
 
 const WEB = 'web';
+/** Only by name: its packages are installed for it, and no program needs it. */
+const DOCS = 'docs';
 
 const hasWeb = existsSync(webConfig(root));
 const everything = [...Object.keys(bundles), ...(hasWeb ? [WEB] : [])];
 const chosen = process.argv.slice(2);
 for (const name of chosen.length > 0 ? chosen : everything) {
-  if (name === WEB) await replaced(WEB, (outdir) => buildWeb(root, outdir));
+  if (name === DOCS) await replaced(DOCS, (outdir) => buildDocs(root, outdir));
+  else if (name === WEB) await replaced(WEB, (outdir) => buildWeb(root, outdir));
   else await buildBundle(name);
 }

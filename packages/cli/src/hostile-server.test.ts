@@ -63,7 +63,7 @@ const TERSE: readonly (readonly string[])[] = [
 ];
 
 /** These commands send no request to the user's server, or print nothing but JSON for a program. */
-const SILENT = ['completion', 'init', 'mcp', 'server', 'validate'];
+const SILENT = ['completion', 'init', 'mcp', 'server', 'skill', 'validate'];
 
 /** The sequences that draw blocks in place are our own. */
 const DRAWING = /\u001b\[\?25[hl]|\u001b\[\d+A\r\u001b\[J/g;

@@ -35,6 +35,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<Declare>>> = {
   run: async () => (await import('./commands/run/run.ts')).declareRun,
   secret: async () => (await import('./commands/secret/secret.ts')).declareSecret,
   server: async () => (await import('./commands/server/server.ts')).declareServer,
+  skill: async () => (await import('./commands/skill/skill.ts')).declareSkill,
   ssh: async () => (await import('./commands/ssh/ssh.ts')).declareSsh,
   stop: async () => (await import('./commands/stop/stop.ts')).declareStop,
   token: async () => (await import('./commands/token/token.ts')).declareToken,

@@ -19,6 +19,8 @@ export class JsonSchemaBuilder {
   private readonly options: BuildOptions;
   private readonly owners = new Map<string, z.core.$ZodType>();
   private readonly open = new Set<string>();
+  /** The named model that is being built. */
+  private model = '';
 
   constructor(options: BuildOptions) {
     this.options = options;
@@ -34,7 +36,10 @@ export class JsonSchemaBuilder {
     if (owner === undefined) {
       this.owners.set(name, schema);
       this.open.add(name);
-      this.definitions[name] = { ...this.build(schema), title: titleOf(name) };
+      const outer = this.model;
+      this.model = name;
+      this.definitions[name] = { ...described(this.build(schema), name), title: titleOf(name) };
+      this.model = outer;
       this.open.delete(name);
     }
     return { $ref: this.options.refPrefix + name };
@@ -92,10 +97,21 @@ export class JsonSchemaBuilder {
   }
 
   private property(key: string, schema: z.core.$ZodType): JsonSchema {
-    const description = describeKey(key);
+    const description = describeKey(key, this.model);
     const json = this.ref(schema);
     return description === undefined ? json : { ...json, description };
   }
+}
+
+/** Adds descriptions to the keys of a model whose form is written by hand. */
+function described(json: JsonSchema, model: string): JsonSchema {
+  const { properties } = json as { readonly properties?: Readonly<Record<string, JsonSchema>> };
+  if (properties === undefined) return json;
+  const all = Object.entries(properties).map(([key, part]) => {
+    const description = part.description ?? describeKey(key, model);
+    return [key, description === undefined ? part : { ...part, description }] as const;
+  });
+  return { ...json, properties: Object.fromEntries(all) };
 }
 
 /**

@@ -1,6 +1,8 @@
+import { IN_MODELS } from './descriptions-in-models.ts';
+
 /**
- * The description of a key in editors, wherever the key occurs. Keys with several meanings are
- * omitted.
+ * The description of a key in editors and references, wherever the key occurs, unless a model describes it
+ * otherwise.
  */
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
   access_modes: 'Kubernetes access modes of the volume.',
@@ -67,8 +69,84 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   utilization_policy: 'Stop runs whose GPUs idle.',
   volumes: 'Mounts: volume:/path, or /instance/path:/path.',
   working_dir: 'Absolute path that commands run in.',
+  access_key: 'The access key of the account.',
+  allow_managers_manage_secrets: 'Whether managers of a project may manage its secrets.',
+  allow_non_admins_create_projects: 'Whether users who are no global admins may create projects.',
+  allow_non_admins_manage_ssh_fleets:
+    'Whether members who are no admins of a project may manage SSH fleets.',
+  api_key: 'The API key of the account.',
+  api_token: 'The API token of the account.',
+  backend: 'The backend.',
+  claim_name: 'An existing persistent volume claim to use instead of a new one.',
+  client_id: 'The client id of the credentials.',
+  client_secret: 'The secret that belongs to the client id.',
+  community_cloud: 'Whether machines of the community may be used, not only those of data centres.',
+  creds: 'The credentials of the account.',
+  data: 'The content of the file, in place of its path.',
+  default: 'Whether this one is used where none is named.',
+  default_permissions: 'What users may do by default.',
+  encryption: 'The keys that secrets, tokens and credentials in the database are encrypted with.',
+  experimental_instance_types: 'Instance types that dstack does not use by default.',
+  filename:
+    'Path of the file on the server that has the credentials; its content is read at the start.',
+  gateway: 'The gateway of the service: a name, true (the default one), or false (none).',
+  groups: 'Groups of nodes or replicas that differ in resources, image or commands.',
+  home_dir: 'The home directory of the user in the container.',
+  hosts: 'The hosts: an address each, or a map with settings of its own.',
+  https: 'Whether the gateway serves https: true, false, or auto.',
+  identity_file:
+    'Path of the private SSH key on your computer; it is read when the fleet is applied.',
+  if_exists: 'What to do if the directory exists: error (default) or skip.',
+  instance_path: 'Absolute path on the instance.',
+  internal_ip: 'Address of the host in the network between the hosts.',
+  keys: 'The keys: the first one encrypts, all decrypt.',
+  local_path: 'Path on your computer, relative to the file of the configuration.',
+  max_connections: 'Number of connections.',
+  min_reliability: 'The lowest reliability of a Vast.ai machine, from 0 to 1.',
+  min_score: 'The lowest score of a Vast.ai machine.',
+  model:
+    'The model that the service serves, so that the server lists it as an OpenAI-compatible one.',
+  multiple: 'Whether several are allowed.',
+  name: 'The name.',
+  namespace: 'The namespace that pods and volumes are created in.',
+  network: 'The network between the hosts, like 10.0.0.0/24; found by itself if it is clear.',
+  offer_order: 'The order in which offers of Vast.ai are tried.',
+  on_events: 'When to try again: no-capacity, interruption, error. All by default.',
+  optional: 'Start the run also if the path does not exist on the instance.',
+  path: 'Absolute path in the container.',
+  plugins: 'Accepted for compatibility; plugins of dstack 0.22 are not loaded.',
+  port: 'The port.',
+  private_key: 'The private key.',
+  profiles: 'The profiles.',
+  projects: 'The projects.',
+  proxy_jump: 'A host that connections go through, with hostname, port, user and identity_file.',
+  public_ip: 'Whether the gateway has a public address.',
+  public_ips: 'Whether machines get public addresses. On by default.',
+  read_only: 'Mount the volume without the right to write.',
+  region: 'The region.',
+  replicas: 'Number of replicas: 2, or 1..4 together with scaling; 0..4 scales to zero.',
+  secret: '32 bytes in base64: openssl rand -base64 32.',
+  secret_key: 'The secret key that belongs to the access key.',
+  setup: 'Not used by current clients; kept so that older files stay valid.',
+  shared_volumes_path:
+    'A directory that all hosts of the fleet share (NFS, for example): volumes of the fleet are created in it.',
+  single_branch: 'Clone only the current branch of the repository.',
+  size: 'The size, like 100GB.',
+  ssh_config: 'The SSH hosts of the fleet and how to log in to them.',
+  ssh_key: 'The private and public key in place of identity_file; written by the command line.',
+  storage_class_name: 'The storage class of a new persistent volume claim.',
+  subscription_id: 'The subscription.',
+  tenant_id: 'The tenant.',
+  type: 'What the object is.',
+  version: 'The version of the editor; by default that of your computer.',
+  volume_id: 'An existing volume of the cloud to register instead of a new one.',
+  vpc_ids: 'The network to use in each region.',
+  vpc_name: 'The name of the network to use; the default one if it is omitted.',
 };
 
-export function describeKey(key: string): string | undefined {
+/** `model`: the named model that has the key, or an empty text. */
+export function describeKey(key: string, model: string): string | undefined {
+  const name = `${model}.${key}`;
+  if (Object.hasOwn(IN_MODELS, name)) return IN_MODELS[name];
   return Object.hasOwn(DESCRIPTIONS, key) ? DESCRIPTIONS[key] : undefined;
 }

@@ -5,11 +5,13 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify';
+import { assets } from '../assets.ts';
 import { SANDBOX } from '../proxy/headers.ts';
 import { MAX_HEADERS } from '../proxy/raw-headers.ts';
 import { apiDocsRoutes } from './api-docs/routes.ts';
 import { backendRoutes } from './backends/routes.ts';
 import type { On } from './call.ts';
+import { docsSiteRoutes } from './docs-site/routes.ts';
 import { answerError, answerUnknown } from './error-answers.ts';
 import { eventRoutes } from './events/routes.ts';
 import { explainRoutes } from './explain/routes.ts';
@@ -116,6 +118,7 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
   healthRoutes(app, deps);
   prometheusRoutes(app, deps);
   apiDocsRoutes(app);
+  docsSiteRoutes(app, deps.docsSite ?? assets.docsSite);
   if (deps.webUi === null) withoutWebUi(app);
   else webUiRoutes(app, deps.webUi);
   openApiRoutes(app);

@@ -57,6 +57,8 @@ export interface HttpDeps {
   readonly metrics: MetricsText | null;
   /** Null: the web UI has not been built. */
   readonly webUi: WebFiles | null;
+  /** The folder of the documentation's site; default that of the product. */
+  readonly docsSite?: string;
   /** Ends streams and requests of callers whose access is revoked. */
   readonly access: AccessWatch;
   readonly shutdown: Shutdown;

@@ -69,7 +69,6 @@ describe('the page', () => {
     ['/api/nonsense', BROWSER],
     ['/api', BROWSER],
     ['/proxy/nonsense', BROWSER],
-    ['/docs/nonsense', BROWSER],
     ['/mcp/nonsense', BROWSER],
     ['/schemas/nonsense.json', BROWSER],
     ['/assets/missing-0000.js', BROWSER],
