@@ -22,7 +22,12 @@ import { SimClock } from './sim-clock.ts';
 import { makeProjects } from './sim-projects.ts';
 import { SimServer } from './sim-server.ts';
 import { SimUsers } from './sim-users.ts';
-import { checkNoVolumesLeft, checkVolumes, checkVolumesAtRest } from './volume-checks.ts';
+import {
+  checkNoVolumesLeft,
+  checkVolumes,
+  checkVolumesAtRest,
+  hasLostVolume,
+} from './volume-checks.ts';
 import { VolumeWatch } from './volume-watch.ts';
 import { Watch } from './watch.ts';
 import { type StoreWatch, watchedStore } from './watched-store.ts';
@@ -215,7 +220,8 @@ class Simulation {
 
   /** A service that may run has as many replicas as it wants, under whatever numbers. */
   async #checkServices(): Promise<void> {
-    const { store } = this.#scene();
+    const scene = this.#scene();
+    const { store } = scene;
     for (const { run } of await store.runs.list({ onlyActive: true, projectIds: null })) {
       if (run.spec.configuration.type !== 'service' || isRunFinished(run.status)) continue;
       const latest = latestSubmissions(await store.jobs.ofRun(run.id));
@@ -224,6 +230,8 @@ class Simulation {
       const waits = latest.some((job) => job.waitingSince !== null && job.finishedAt === null);
       const wanted = Object.values(run.desiredReplicas).reduce((sum, n) => sum + n, 0);
       if (forever && !waits && running !== wanted) {
+        const lost = await Promise.all(latest.map((job) => hasLostVolume(scene, job)));
+        if (lost.includes(true)) continue;
         const states = latest.map((job) => `${job.replicaNum}:${job.status}`).join(' ');
         throw new Breach(5, `${run.name} wants ${wanted} replicas and has ${states}`);
       }

@@ -3,13 +3,16 @@ import {
   isAttached,
   isAttaching,
   isDetaching,
-  isJobFinished,
-  isRunFinished,
   isVolumeActive,
   isVolumePassing,
   isVolumeSubmitted,
 } from '@dstack/contract/status';
-import { type AttachmentRecord, latestSubmissions, type VolumeRecord } from '@dstack/core';
+import {
+  type AttachmentRecord,
+  capabilitiesOf,
+  type JobRecord,
+  type VolumeRecord,
+} from '@dstack/core';
 import { Breach } from './breach.ts';
 import { volumeNamesOf } from './job-script.ts';
 import type { Scene } from './scene.ts';
@@ -33,7 +36,6 @@ export async function checkVolumes(scene: Scene): Promise<void> {
     checkWait(scene, volume);
     for (const attachment of attachments) await checkAttachment(scene, volume, attachment);
   }
-  await checkFreeVolumes(scene);
   await checkProvider(scene);
 }
 
@@ -69,21 +71,15 @@ async function checkAttachment(
   if (!isNeeded) throw new Breach(1, `${what} is at an instance that does not need it`);
 }
 
-/** 2: no job waits for a volume that no instance uses. */
-async function checkFreeVolumes({ store }: Scene): Promise<void> {
-  for (const { run } of await store.runs.list({ onlyActive: true, projectIds: null })) {
-    if (isRunFinished(run.status)) continue;
-    for (const job of latestSubmissions(await store.jobs.ofRun(run.id))) {
-      if (isJobFinished(job.status) || job.waitingSince === null || job.instanceId !== null)
-        continue;
-      if (!JSON.stringify(job.refusal).includes('volume_in_use')) continue;
-      const names = volumeNamesOf(job.spec).flat();
-      const volumes = await store.volumes.byNames(run.projectId, names);
-      const uses = await store.volumes.uses(volumes.map(({ volume }) => volume.id));
-      if (uses.length > 0 || volumes.some(({ attachments }) => attachments.length > 0)) continue;
-      throw new Breach(2, `${job.name} waits for ${names}, which no instance has`);
-    }
-  }
+/** Whether the provider has lost a volume that the job mounts: it can never run. */
+export async function hasLostVolume({ store, world }: Scene, job: JobRecord): Promise<boolean> {
+  const names = volumeNamesOf(job.spec).flat();
+  const known = world.provider.tables.volumes.all();
+  const found = await store.volumes.byNames(job.projectId, names);
+  return found.some(
+    ({ volume: { backend, handle } }) =>
+      capabilitiesOf(backend).owner === 'provider' && !known.some(({ id }) => id === handle?.id),
+  );
 }
 
 /** 9: every resource at the provider has a row. */
