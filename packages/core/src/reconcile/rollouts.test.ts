@@ -18,6 +18,20 @@ describe('a new deployment', () => {
     expect(world.jobs.size).toBe(2);
   });
 
+  test('that only changes probes is taken over in place, and the replicas get them', () => {
+    const world = service();
+    const build = world.buildJobs;
+    const probes = [{ ready_after: 2 }] as never;
+    world.buildJobs = (...a) => build(...a).map((spec) => ({ ...spec, probes }));
+    deploy(world, null);
+    const jobs = [...world.jobs.values()];
+    expect(jobs.map((job) => [job.deploymentNum, job.spec.probes])).toEqual([
+      [1, probes],
+      [1, probes],
+    ]);
+    expect(jobs.every((job) => job.registered && job.terminationReason === null)).toBe(true);
+  });
+
   test('replaces replicas one by one, with enough of them taking requests all the time', () => {
     const world = service();
     deploy(world, { A: '2' });

@@ -68,7 +68,7 @@ function maySubmit(pass: RunPass): boolean {
   );
 }
 
-/** Replicas whose spec the update does not change join the new deployment without a restart. */
+/** Replicas join the new deployment without a restart if at most their probes have changed. */
 function adoptUnchanged(pass: RunPass): void {
   const { deploymentNum } = pass.run;
   for (const replica of replicasOf(pass.latest)) {
@@ -79,7 +79,12 @@ function adoptUnchanged(pass: RunPass): void {
       specs.length === replica.jobs.length &&
       replica.jobs.every((job, i) => job.spec && specs[i] && sameSpec(job.spec, specs[i]));
     if (!unchanged) continue;
-    for (const job of replica.jobs) pass.draft.jobs.set(job, { deploymentNum });
+    for (const [i, job] of replica.jobs.entries()) {
+      const probes = specs[i]?.probes ?? [];
+      const isSame = JSON.stringify(probes) === JSON.stringify(job.spec.probes ?? []);
+      const spec = isSame ? job.spec : { ...job.spec, probes };
+      pass.draft.jobs.set(job, { deploymentNum, spec });
+    }
   }
 }
 
@@ -139,14 +144,17 @@ function scaleDown(pass: RunPass, replica: Replica): void {
   }
 }
 
-/** Ignores the order of keys, unset values, and an architecture that the update no longer restricts. */
+/**
+ * Ignores the order of keys, unset values, an architecture that the update no longer restricts, and
+ * probes, which change without a restart.
+ */
 export function sameSpec(old: JobSpec, fresh: JobSpec): boolean {
   return canonical(old, fresh) === canonical(fresh, fresh);
 }
 
 function canonical(spec: JobSpec, fresh: JobSpec): string {
   const widened = fresh.requirements?.resources?.cpu?.arch ?? null;
-  const drop = (key: string) => key === 'arch' && widened === null;
+  const drop = (key: string) => (key === 'arch' && widened === null) || key === 'probes';
   return JSON.stringify(spec, (key, value) => {
     if (value === null || drop(key)) return undefined;
     if (typeof value !== 'object' || Array.isArray(value)) return value;

@@ -15,12 +15,15 @@ const UPDATABLE_SPEC = ['configuration_path', 'configuration'];
 const UPDATABLE_SERVICE_SPEC = ['repo_data', 'repo_code_hash', 'file_archives', 'working_dir'];
 
 /** Applied without restarting running replicas. */
-const IN_PLACE_SERVICE = ['replicas', 'groups', 'scaling', 'gateway'];
+const IN_PLACE_SERVICE = [
+  ...['replicas', 'groups', 'scaling', 'gateway'],
+  // Only the server's proxy and its probes use these.
+  ...['auth', 'https', 'model', 'probes', 'rate_limits', 'strip_prefix'],
+];
 
 /** Applied by replacing replicas one after another. */
 const ROLLING_SERVICE = [
   'port',
-  'probes',
   'resources',
   'volumes',
   'docker',
@@ -45,11 +48,17 @@ const ROLLING_SERVICE = [
 export function diffRunSpecs(before: RunSpec, after: RunSpec): RunSpecDiff {
   const top = changedKeys(before, after);
   const nested = changedKeys(before.configuration, after.configuration);
-  const changed = top.flatMap((key) =>
-    key === 'configuration' ? nested.map((name) => `configuration.${name}`) : [key],
-  );
+  const changed = changedRunFields(before, after);
   const forbidden = forbiddenChange(before, after, top, nested);
   return { changed, updatable: forbidden === null, reason: forbidden };
+}
+
+/** `profile`, `configuration.env`, …; one level only. */
+export function changedRunFields(before: RunSpec, after: RunSpec): string[] {
+  const nested = changedKeys(before.configuration, after.configuration);
+  return changedKeys(before, after).flatMap((key) =>
+    key === 'configuration' ? nested.map((name) => `configuration.${name}`) : [key],
+  );
 }
 
 function forbiddenChange(
@@ -74,7 +83,6 @@ function mayChange(key: string, before: RunSpec, after: RunSpec): boolean {
   if (now.type === 'dev-environment' && key === 'inactivity_duration') return true;
   if (now.type === 'service' && old.type === 'service') {
     if (IN_PLACE_SERVICE.includes(key) || ROLLING_SERVICE.includes(key)) return true;
-    if (key === 'https') return [old.https, now.https].every((it) => it == null || it === true);
   }
   if (key === 'files') return sameJson(before.file_archives, after.file_archives);
   return key === 'resources' && onlyWidensArch(old.resources, now.resources);

@@ -1,4 +1,10 @@
-export { diffRunSpecs, type RunSpecDiff, runPlanAction, sameRunSpec } from './diff.ts';
+export {
+  changedRunFields,
+  diffRunSpecs,
+  type RunSpecDiff,
+  runPlanAction,
+  sameRunSpec,
+} from './diff.ts';
 export {
   fillGroupAddresses,
   type GroupMember,

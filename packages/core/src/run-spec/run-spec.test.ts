@@ -286,7 +286,7 @@ describe('changes of an active run', () => {
       sent(service()),
       sent(service({ https: false })),
       ['configuration.https'],
-      false,
+      true,
     ],
     [
       'an architecture that is no longer requested',

@@ -112,7 +112,7 @@ async function httpDeps(parts: Parts, made: HttpParts) {
   closing.add(() => chatTemplates.close());
   const services = makeServiceProxy(
     parts,
-    { hosts: links.hosts, supervisor, access, signIns },
+    { hosts: links.hosts, prober: links.prober, supervisor, access, signIns },
     changes,
   );
   const hubUrl = env.HF_ENDPOINT || 'https://huggingface.co';

@@ -35,6 +35,7 @@ export interface Links {
   readonly quota: LogQuota;
   readonly jobKeys: JobKeyUpdates;
   readonly tunnels: JobTunnels;
+  readonly prober: Prober;
 }
 
 export function makeLinks(
@@ -108,7 +109,7 @@ export function makeLinks(
     now: systemNow,
   });
   closing.add(() => imagePlans.close());
-  return { hosts, logs, quota, jobKeys, tunnels };
+  return { hosts, logs, quota, jobKeys, tunnels, prober };
 }
 
 export interface Supervision {
@@ -131,6 +132,7 @@ export function makeSupervisor(
 
 export interface ProxyParts {
   readonly hosts: Hosts;
+  readonly prober: Prober;
   readonly supervisor: LinkSupervisor;
   readonly access: AccessWatch;
   readonly signIns: SignInGuard;
@@ -139,7 +141,7 @@ export interface ProxyParts {
 /** Services without a gateway, over connections to the agents of their hosts. */
 export function makeServiceProxy(
   { settings, store, log, closing }: Parts,
-  { hosts, supervisor, access, signIns }: ProxyParts,
+  { hosts, prober, supervisor, access, signIns }: ProxyParts,
   changes: RunChanges,
 ): ServiceProxy {
   const client = (hostId: string) => hosts.client(hostId) ?? supervisor.clientOf(hostId);
@@ -162,6 +164,7 @@ export function makeServiceProxy(
     log,
   });
   changes.listen((runId) => proxy.changed(runId));
+  changes.listen((runId) => prober.changed(runId));
   // Another server may process the run, and a failed probe must not wait for the next reading.
   if (store.shared) {
     closing.add(store.engine.onSignal(({ kind, id }) => kind === 'run' && proxy.changed(id)));

@@ -41,6 +41,38 @@ describe('a service that has been scaled to zero', () => {
   });
 });
 
+describe('an update of a service', () => {
+  it('changes access, model, paths and limits without a restart', async () => {
+    const { id, jobs } = await proxy.service('updated', { model: 'before', probes: [] });
+    const run_spec = {
+      ...{ run_name: 'updated', profile: { name: 'default' } },
+      configuration: {
+        ...{ type: 'service', port: 8000, commands: ['serve'], replicas: 2, probes: [] },
+        ...{ auth: false, strip_prefix: false, model: 'after' },
+        rate_limits: [{ prefix: '/limited', rps: 1 / 60 }],
+      },
+    };
+    const { server } = proxy;
+    const planned = await server.call('/api/project/main/runs/get_plan', { run_spec });
+    expect(planned.body.action).toBe('update');
+    const plan = { run_spec, current_resource: planned.body.current_resource };
+    const answer = await server.call('/api/project/main/runs/apply', { plan, force: false });
+    expect(answer.body.service.model.name).toBe('after');
+    server.services.changed(id);
+    const headers = { authorization: '' };
+    const get = (path: string) => proxy.get(`updated/${path}`, { headers });
+    expect(await (await get('x')).text()).toContain(' /proxy/services/main/updated/x');
+    const statuses = [await get('limited'), await get('limited')].map(({ status }) => status);
+    expect(statuses).toEqual([200, 429]);
+    const list = await server.call('/proxy/models/main/models', undefined, { method: 'GET' });
+    expect(list.body.data.map((model: { id: string }) => model.id)).toContain('after');
+    const after = await server.store.jobs.ofRun(id);
+    expect(after.map((job) => [job.id, job.status])).toEqual(
+      jobs.map((job) => [job.id, 'running']),
+    );
+  });
+});
+
 describe('a replica whose probe fails', () => {
   const probes = [{ type: 'http', url: '/well' }];
 

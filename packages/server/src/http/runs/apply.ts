@@ -8,7 +8,9 @@ import {
   type Change,
   diffRunSpecs,
   newEvent,
+  type RunRecord,
   type RunSnapshot,
+  type RunSpecDiff,
   runTarget,
   sameRunSpec,
 } from '@dstack/core';
@@ -23,6 +25,7 @@ import { effectiveRunSpec } from './effective-spec.ts';
 import { knownImages } from './known-images.ts';
 import { newRun } from './new-run.ts';
 import { type ServicePlace, servicePlace } from './service-spec.ts';
+import { updatedService } from './updated-service.ts';
 
 export async function applyRun(
   deps: HttpDeps,
@@ -34,7 +37,7 @@ export async function applyRun(
   checkPublicKey(spec.ssh_key_pub);
   const active = await activeRunId(deps, project, spec.run_name);
   if (active !== null) await checkArchives(deps, user, spec, active);
-  const updated = active !== null && (await update(deps, active, spec, request, user));
+  const updated = active !== null && (await update(deps, project, active, { spec, request, user }));
   const id = updated ? active : await submit(deps, project, user, spec);
   const view = await deps.store.runs.byId(id);
   if (view === null) throw notExists('Run not found');
@@ -64,27 +67,32 @@ async function activeRunId(
 /** False: the run has finished meanwhile, a new one can take its name. */
 async function update(
   deps: HttpDeps,
+  project: ProjectRecord,
   id: string,
-  spec: RunSpec,
-  request: ApplyRunPlanRequest,
-  user: UserRecord,
+  wanted: Update,
 ): Promise<boolean> {
+  const before = await deps.store.runs.byId(id);
+  if (before === null) return false;
+  checkUpdate(before.run, wanted);
+  const place = await updatedService(deps, project, before.run, wanted.spec);
   let isUpdated = false;
   await deps.store.engine.updateRun(id, (snapshot) => {
     isUpdated = !isRunFinished(snapshot.run.status);
     if (!isUpdated) return null;
-    const changes = updateChanges(snapshot, spec, request, user);
+    const changes = updateChanges(snapshot, wanted, place);
     return { changes, signals: [{ kind: 'run', id }] };
   });
   return isUpdated;
 }
 
-function updateChanges(
-  { run }: Pick<RunSnapshot, 'run'>,
-  spec: RunSpec,
-  request: ApplyRunPlanRequest,
-  user: UserRecord,
-): Change[] {
+interface Update {
+  readonly spec: RunSpec;
+  readonly request: ApplyRunPlanRequest;
+  readonly user: UserRecord;
+}
+
+/** Throws `ApiError` if the run cannot be updated in place. */
+function checkUpdate(run: RunRecord, { spec, request }: Update): RunSpecDiff {
   const diff = diffRunSpecs(run.spec, spec);
   if (!diff.updatable) {
     const why = diff.reason === null ? '' : ` ${diff.reason}`;
@@ -97,8 +105,19 @@ function updateChanges(
       'Failed to apply plan. Resource has been changed. Try again or use force apply.',
     );
   }
+  return diff;
+}
+
+function updateChanges(
+  { run }: Pick<RunSnapshot, 'run'>,
+  wanted: Update,
+  place: Awaited<ReturnType<typeof updatedService>>,
+): Change[] {
+  const { spec, user } = wanted;
+  const diff = checkUpdate(run, wanted);
   const deploymentNum = run.deploymentNum + 1;
   const set = {
+    ...place,
     spec,
     deploymentNum,
     priority: spec.configuration.priority ?? 0,

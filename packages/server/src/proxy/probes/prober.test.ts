@@ -129,6 +129,22 @@ describe('a probe', () => {
     expect(closed).toBe(0);
   });
 
+  it('is replaced when an update changes it, without a restart of its job', async () => {
+    const id = await probed('changed', { url: '/old' });
+    reports(id, 'running');
+    await untilAsked(1);
+    const view = await server.store.jobs.byId(id);
+    const { spec, version = 0, runId = '' } = view?.job ?? {};
+    const [probe] = spec?.probes ?? [];
+    const set = { spec: { ...spec, probes: [{ ...probe, url: '/new' }] } } as never;
+    await server.store.engine.apply([{ type: 'job.update', id, version, set }]);
+    prober.changed(runId);
+    while (asked.at(-1)?.url !== '/new') await untilAsked(asked.length + 1);
+    const seen = asked.length;
+    await untilAsked(seen + 3);
+    expect(asked.slice(seen).map(({ url }) => url)).not.toContain('/old');
+  });
+
   it('ends with its job, and continues its count when the link is back', async () => {
     const id = await probed('ending', {});
     reports(id, 'running');

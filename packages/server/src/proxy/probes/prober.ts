@@ -17,6 +17,10 @@ export interface ProberOptions {
 
 interface Probed {
   readonly hostId: string;
+  /** Null until the probes have been read. */
+  runId: Id | null;
+  /** The probes as JSON. */
+  specs: string;
   readonly timers: Set<NodeJS.Timeout>;
 }
 
@@ -27,6 +31,13 @@ interface Probe {
   /** Executions in a row without a listener. */
   readonly misses: number;
 }
+
+interface Loaded {
+  readonly view: JobView | null;
+  readonly probes: readonly Probe[];
+}
+
+const specsOf = ({ job }: JobView) => JSON.stringify(job.spec.probes ?? []);
 
 /** A starting app is probed again after this long (µs), with growing delays up to its interval. */
 const FIRST_MISS = 0.2 * SECOND;
@@ -51,6 +62,13 @@ export class Prober {
     else if (state.phase === 'exited') this.#end(state.id);
   };
 
+  /** The run has changed: its replicas may have other probes. */
+  changed(runId: Id): void {
+    for (const [jobId, probed] of this.#jobs) {
+      if (probed.runId === runId) void this.#reload(jobId, probed);
+    }
+  }
+
   close(): void {
     this.#closed = true;
     for (const id of [...this.#jobs.keys()]) this.#end(id);
@@ -59,13 +77,10 @@ export class Prober {
   #begin(hostId: string, jobId: Id): void {
     if (this.#closed || this.#jobs.get(jobId)?.hostId === hostId) return;
     this.#end(jobId);
-    const probed: Probed = { hostId, timers: new Set() };
+    const probed: Probed = { hostId, runId: null, specs: '', timers: new Set() };
     this.#jobs.set(jobId, probed);
     this.#load(jobId).then(
-      (probes) => {
-        if (probes.length === 0) this.#end(jobId);
-        for (const one of probes) this.#schedule(probed, one);
-      },
+      (loaded) => this.#start(jobId, probed, loaded),
       (error: unknown) => {
         // The agent reports the job again when the link is restored.
         this.#end(jobId);
@@ -74,17 +89,38 @@ export class Prober {
     );
   }
 
+  /** Jobs of services are remembered without probes too: they may get some. */
+  #start(jobId: Id, probed: Probed, { view, probes }: Loaded): void {
+    if (view?.run.spec.configuration.type !== 'service' || view.job.jobNum !== 0) {
+      this.#end(jobId);
+      return;
+    }
+    probed.runId = view.run.id;
+    probed.specs = specsOf(view);
+    for (const one of probes) this.#schedule(probed, one);
+  }
+
+  async #reload(jobId: Id, { hostId, specs }: Probed): Promise<void> {
+    // The probes that are in use continue until others can be read.
+    const view = await this.#options.store.jobs.byId(jobId).catch(() => null);
+    if (view === null || specsOf(view) === specs) return;
+    const present = this.#jobs.get(jobId);
+    if (present?.hostId !== hostId || present.specs !== specs) return;
+    this.#end(jobId);
+    this.#begin(hostId, jobId);
+  }
+
   #end(jobId: Id): void {
     const probed = this.#jobs.get(jobId);
     this.#jobs.delete(jobId);
     for (const timer of probed?.timers ?? []) clearTimeout(timer);
   }
 
-  async #load(jobId: Id): Promise<Probe[]> {
+  async #load(jobId: Id): Promise<Loaded> {
     const { store, now, newId } = this.#options;
     const view = await store.jobs.byId(jobId);
     const specs = view?.job.spec.probes ?? [];
-    if (view?.job.jobNum !== 0 || specs.length === 0) return [];
+    if (view?.job.jobNum !== 0 || specs.length === 0) return { view, probes: [] };
     const due = now();
     const fresh = specs.map((_, probeNum) => ({
       ...{ id: newId(), jobId, probeNum, successStreak: 0, due },
@@ -92,10 +128,14 @@ export class Prober {
     // Existing ones are unchanged.
     await store.jobs.insertProbes(fresh);
     const records = await store.jobs.probes([jobId]);
-    return records.flatMap((record) => {
+    const probes = records.flatMap((record) => {
       const spec = specs[record.probeNum];
-      return spec ? [{ spec, view, record, misses: 0 }] : [];
+      if (!spec) return [];
+      // An earlier probe of this number may have been over once the replica was ready.
+      const next = record.due === null && !spec.until_ready ? { ...record, due } : record;
+      return [{ spec, view, record: next, misses: 0 }];
     });
+    return { view, probes };
   }
 
   #schedule(probed: Probed, one: Probe): void {
