@@ -72,7 +72,7 @@ export function configurationReference(): string {
   });
   return `# Keys of configurations
 
-Every key of \`.dstack.yml\` with its type, default and an example. The same is available to editors as a
+Every key of \`.dstack.yml\` with its type and default; examples are below the descriptions. The same is available to editors as a
 JSON Schema: \`/schemas/configuration.json\` on your server. Keys with a model as type are described
 [below](#models).
 
@@ -215,17 +215,18 @@ class Tables {
   #rows(model: string, schema: Schema): string {
     const rows = Object.entries(schema.properties ?? {}).map(([key, property]) => {
       const name = schema.required?.includes(key) ? `**\`${key}\`**` : `\`${key}\``;
+      const description = property.description ?? this.#described(property);
+      const example = this.#example(model, key, property);
       const cells = [
         name,
         this.type(property),
         defaultText(property),
-        property.description ?? this.#described(property),
-        this.#example(model, key, property),
+        [description, example].filter(Boolean).join('<br>'),
       ];
       return `| ${cells.map(cell).join(' | ')} |`;
     });
     const bold = (schema.required ?? []).length > 0 ? 'Keys in bold are required.\n\n' : '';
-    return `${bold}| Key | Type | Default | | Example |\n| --- | --- | --- | --- | --- |\n${rows.join('\n')}`;
+    return `${bold}| Key | Type | Default | |\n| --- | --- | --- | --- |\n${rows.join('\n')}`;
   }
 
   #described(property: Schema): string {

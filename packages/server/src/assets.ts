@@ -14,8 +14,8 @@ export const assets = {
   webUi: locate('../web', '../../../dist/web'),
   /** The built site of the documentation; may be absent. */
   docsSite: locate('../docs', '../../../dist/docs'),
-  /** Its sources, for MCP clients; may be absent. */
-  docs: locate('../../docs', '../../../docs'),
+  /** Its pages as Markdown, for MCP clients: with the site, or their sources; may be absent. */
+  docs: locate('../docs', '../../../docs'),
   catalog: locate('./catalog.csv', '../../backends/data/catalog.csv'),
 };
 

@@ -14,8 +14,8 @@ It uses the same server, project and token as other commands. To let an agent on
 token of its own: dstack token create agent --scope read, in the variable DSTACK_TOKEN.
 A server has the same at its path /mcp, for agents that cannot start programs.`;
 
-/** The documentation beside the bundle `dist/cli`, and from this source file. */
-const DOCS = ['../../docs', '../../../../../docs'];
+/** The pages with the site in `dist/docs`, their sources in a package, and from this source file. */
+const DOCS = ['../docs', '../../docs', '../../../../../docs'];
 
 export function declareMcp(program: Command, cli: Cli, run: typeof runMcp = runMcp): void {
   program

@@ -1,0 +1,153 @@
+/** The package as `npm install -g` leaves it, in a root file system with nothing else but a shell. */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+const root = resolve(import.meta.dirname, '..');
+const nodePackage = join(root, 'node_modules', `node-linux-${process.arch}`);
+const HOME = ['PATH=/opt/dstack/bin:/bin', 'HOME=/root'];
+const ENV = [...HOME, 'DSTACK_LOCAL_PROJECTS='];
+
+let folder: string;
+/** The root of the file system. */
+let empty: string;
+let installed: string;
+
+const run = (program: string, args: readonly string[], cwd = root): string =>
+  execFileSync(program, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+
+/** `chroot` needs root, which a user has in a namespace of its own. */
+const inside = (args: readonly string[]): [string, string[]] => {
+  const chroot = ['chroot', empty, '/bin/env', '-i', ...ENV, ...args];
+  return process.getuid?.() === 0 ? ['env', chroot] : ['unshare', ['-r', ...chroot]];
+};
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'dstack-package-'));
+  run(process.execPath, ['scripts/build.ts', 'docs']);
+  const options = ['--ignore-scripts', '--loglevel=error', '--pack-destination', folder];
+  run('npm', ['pack', ...options]);
+  const [packed = ''] = readdirSync(folder);
+  empty = join(folder, 'root');
+  const prefix = join(empty, 'opt', 'dstack');
+  mkdirSync(prefix, { recursive: true });
+  // The optional package, Node, is copied from the installation: the test needs no registry.
+  const offline = ['--offline', '--omit=optional', '--no-audit', '--no-fund', '--loglevel=error'];
+  run('npm', ['install', '--global', '--prefix', prefix, ...offline, join(folder, packed)]);
+  installed = join(prefix, 'lib', 'node_modules', 'dstack');
+  cpSync(nodePackage, join(installed, 'node_modules', `node-linux-${process.arch}`), {
+    recursive: true,
+  });
+  const libraries = run('ldd', [join(nodePackage, 'bin', 'node')]).match(/\/\S+/g) ?? [];
+  for (const library of libraries) copyTo(library);
+  mkdirSync(join(empty, 'bin'));
+  cpSync(run('which', ['busybox']).trim(), join(empty, 'bin', 'busybox'));
+  for (const name of ['sh', 'env', 'uname', 'readlink', 'dirname']) {
+    symlinkSync('busybox', join(empty, 'bin', name));
+  }
+  for (const name of ['root', 'tmp', 'dev', 'proc']) mkdirSync(join(empty, name));
+}, 300_000);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function copyTo(library: string): void {
+  mkdirSync(join(empty, dirname(library)), { recursive: true });
+  copyFileSync(library, join(empty, library));
+}
+
+it('has what a user needs, and its size is bounded', () => {
+  const names = readdirSync(installed);
+  for (const name of [
+    'LICENSE',
+    'README.md',
+    'SECURITY.md',
+    'bin',
+    'deploy',
+    'dist',
+    'examples',
+    'skills',
+  ]) {
+    expect(names).toContain(name);
+  }
+  expect(readdirSync(join(installed, 'dist')).sort()).toEqual([
+    'agent',
+    'cli',
+    'docs',
+    'server',
+    'web',
+  ]);
+  const { bundled, dependencies } = JSON.parse(
+    readFileSync(join(installed, 'package.json'), 'utf8'),
+  );
+  expect([bundled, dependencies]).toEqual([undefined, undefined]);
+  const kilobytes = Number.parseInt(run('du', ['-sk', '--exclude=node_modules', installed]), 10);
+  expect(kilobytes).toBeLessThan(25_000);
+});
+
+it('runs the command line and the server with its pages, without Node on the system', async () => {
+  expect(run(...inside(['dstack', '--version']))).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect(run(...inside(['dstack', 'skill', 'list']))).toContain('dstack-debugging');
+  const port = await freePort();
+  const [program, args] = inside(['dstack', 'server', '--port', String(port), '--no']);
+  const server = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  try {
+    let output = '';
+    for await (const piece of server.stdout) {
+      output += String(piece);
+      if (output.includes('is running at')) break;
+    }
+    const get = async (path: string) => {
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`);
+      return [answer.status, await answer.text()] as const;
+    };
+    expect(await get('/docs')).toEqual([200, expect.stringContaining('Quickstart')]);
+    expect(await get('/docs/reference/cli')).toEqual([
+      200,
+      expect.stringContaining('dstack apply'),
+    ]);
+    expect(await get('/docs/llms.txt')).toEqual([200, expect.stringContaining('/docs/agents.md')]);
+    expect(await get('/docs/reference/configurations.md')).toEqual([
+      200,
+      expect.stringContaining('| `idle_duration` |'),
+    ]);
+    expect((await get('/'))[1]).toContain('<!doctype html>');
+    server.kill('SIGTERM');
+    const [code] = server.exitCode === null ? await once(server, 'exit') : [server.exitCode];
+    expect(code).toBe(0);
+  } finally {
+    server.kill('SIGKILL');
+  }
+});
+
+it('has a unit for systemd that systemd accepts', () => {
+  run('systemd-analyze', ['verify', join(root, 'deploy', 'dstack.service')]);
+});
+
+it('is what the recipe of the image installs', () => {
+  const recipe = readFileSync(join(root, 'deploy', 'Dockerfile'), 'utf8');
+  expect(recipe).toContain(
+    '/opt/dstack/lib/node_modules/dstack/node_modules/node-linux-*/bin/node',
+  );
+  expect(recipe).toContain('COPY dstack-*.tgz');
+});
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as { readonly port: number };
+  probe.close();
+  return port;
+}
