@@ -14,6 +14,7 @@ export {
   isNews,
   isWorthStoring,
   LOCAL_CAPACITY,
+  MISSING_TOLERANCE,
   matchesFleet,
   nodesOf,
   notAskedYet,

@@ -34,6 +34,7 @@ const VOLUME_TEXTS: Readonly<Record<VolumeProblem, string>> = {
   missing: 'not found',
   deleting: 'is being deleted',
   not_active: 'is not active',
+  lost: 'is unusable: its backend does not have it any more',
   one_instance: 'can be attached to one instance at a time, and several nodes mount it',
 };
 

@@ -93,8 +93,17 @@ export const FleetRefusal = model({
 });
 export type FleetRefusal = z.infer<typeof FleetRefusal>;
 
-/** Why a volume cannot be mounted anywhere. `one_instance`: several nodes need it at once. */
-export const VOLUME_PROBLEMS = ['missing', 'deleting', 'not_active', 'one_instance'] as const;
+/**
+ * Why a volume cannot be mounted anywhere. `lost`: its backend does not have it any more.
+ * `one_instance`: several nodes need it at once.
+ */
+export const VOLUME_PROBLEMS = [
+  'missing',
+  'deleting',
+  'not_active',
+  'lost',
+  'one_instance',
+] as const;
 export const VolumeProblem = choiceOf(VOLUME_PROBLEMS);
 export type VolumeProblem = z.infer<typeof VolumeProblem>;
 

@@ -19,10 +19,10 @@ import {
 
 const VOLUME: MountableVolume = {
   volume: aHostVolume({ status: 'active', fleetId: LAB.id, hostId: 'lab-1', shared: true }),
-  ...{ attachments: [], users: [] },
+  ...{ attachments: [], users: [], isLost: false },
 };
 const ATTACHED_TO_CLOUD_0: MountableVolume = {
-  ...{ volume: volumeRecord(), attachments: [] },
+  ...{ volume: volumeRecord(), attachments: [], isLost: false },
   users: [{ instanceId: 'cloud-0', run: aNamedRun('eval') }],
 };
 

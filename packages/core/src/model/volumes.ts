@@ -138,6 +138,8 @@ export interface MountableVolume {
   readonly volume: VolumeRecord;
   readonly attachments: readonly AttachmentRecord[];
   readonly users: readonly VolumeUser[];
+  /** Its backend has reported for `MISSING_TOLERANCE` that it does not have it. */
+  readonly isLost: boolean;
 }
 
 /** The part of a run that holds a volume on an instance. */

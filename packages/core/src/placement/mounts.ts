@@ -132,7 +132,8 @@ function usable(
 function problemOf(found: MountableVolume | null): VolumeProblem | null {
   if (found === null || found.volume.deleted) return 'missing';
   if (found.volume.toBeDeleted) return 'deleting';
-  return isVolumeActive(found.volume.status) ? null : 'not_active';
+  if (!isVolumeActive(found.volume.status)) return 'not_active';
+  return found.isLost ? 'lost' : null;
 }
 
 /** The first volume that the gang can mount nowhere, whatever the machine; null if there is none. */

@@ -224,13 +224,15 @@ describe('notes of a plan', () => {
       ...volumeRecord(),
       configuration: { ...volumeRecord().configuration, region: 'eu' },
     };
-    const volumes = [{ volume: elsewhere as VolumeRecord, attachments: [], users: [] }];
+    const volumes = [
+      { volume: elsewhere as VolumeRecord, attachments: [], users: [], isLost: false },
+    ];
     const configuration = { volumes: ['data:/data'] };
     const { notes, jobPlans } = plan(configuration, { offers: [anOffer()], volumes });
     expect(jobPlans[0]?.total_offers).toBe(0);
     expect(notes.join()).toContain('volume data cannot be mounted since it is on aws/eu');
     expect(plan(configuration, { offers: [anOffer()] }).notes).toEqual(['Volume data not found']);
-    const here = [{ volume: volumeRecord(), attachments: [], users: [] }];
+    const here = [{ volume: volumeRecord(), attachments: [], users: [], isLost: false }];
     const possible = plan(configuration, { offers: [anOffer()], volumes: here });
     expect(possible.jobPlans[0]?.total_offers).toBe(1);
   });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { projectCapacity } from '../instances/index.ts';
 import { BACKEND_MISSING, type VolumeRecord } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { volumeRecord } from '../testing/records.ts';
@@ -156,6 +157,7 @@ describe('a volume on hosts', () => {
     world.later(60).pass();
     expect(world.volume).toMatchObject({ status: 'active', toBeDeleted: false });
     expect(world.events).toEqual(['Volume has a problem: Its backend does not have it any more']);
+    expect(world.signals).toContainEqual(projectCapacity(world.volume.projectId));
     world.observe({ ...READY, usedGib: null }).pass();
     expect(world.volume.statusMessage).toBeNull();
   });

@@ -1,6 +1,6 @@
 /** An active volume: the reports of its backend, and its end when it is unused. */
 
-import { MISSING_TOLERANCE } from '../instances/index.ts';
+import { MISSING_TOLERANCE, projectCapacity } from '../instances/index.ts';
 import type { Timestamp, VolumeObservation, VolumeRecord } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { isVolumeActive } from '../status/index.ts';
@@ -30,6 +30,11 @@ function report(pass: VolumePass, problem: string | null): void {
   const { statusMessage: before } = pass.volume;
   if (before === problem) return;
   pass.set({ statusMessage: problem });
+  // Runs that wait for a place with it find none, or find one again.
+  if ((before === MISSING) !== (problem === MISSING)) {
+    const { kind, id } = projectCapacity(pass.volume.projectId);
+    pass.draft.signal(kind, id);
+  }
   // The figure of a reported problem changes without an event.
   if (problem !== null && (before === null || (before === MISSING) !== (problem === MISSING))) {
     pass.event(`Volume has a problem: ${problem}`);

@@ -1,19 +1,22 @@
 /** The jobs that mount volumes. */
 
 import { UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
-import type {
-  Change,
-  Id,
-  JobVolume,
-  MountableVolume,
-  RunRecord,
-  VolumeUse,
-  VolumeUser,
+import {
+  type Change,
+  type Id,
+  type JobVolume,
+  MISSING_TOLERANCE,
+  type MountableVolume,
+  type RunRecord,
+  type VolumeObservationRecord,
+  type VolumeUse,
+  type VolumeUser,
 } from '@dstack/core';
 import type { Db, Tx } from '../context.ts';
 import { forIds, groupBy, insertInSlices, notDeleted } from '../query.ts';
 import { attachmentTable, volumeTable, volumeUseTable } from '../schema/resource-tables.ts';
 import { jobTable } from '../schema/work-tables.ts';
+import { volumeObservationsOf } from './observations.ts';
 
 /** Most runs mount none, and nothing is asked for them. */
 export function mountsVolumes(spec: RunRecord['spec']): boolean {
@@ -133,11 +136,20 @@ export async function mountableVolumes(
   const ids = volumes.map(({ id }) => id);
   const attachments = groupBy(await attachmentsOf(tx, ids), (one) => one.volumeId);
   const uses = groupBy(await usesOf(tx, ids), (one) => one.volumeId);
+  const lost = new Set(
+    (await volumeObservationsOf(tx, ids)).filter(isLoss).map(({ volumeId }) => volumeId),
+  );
   return volumes.map((volume) => ({
     volume,
     attachments: attachments.get(volume.id) ?? [],
     users: (uses.get(volume.id) ?? []).map(userOf),
+    isLost: lost.has(volume.id),
   }));
+}
+
+/** A volume may be missing for a moment. */
+function isLoss({ observation, since, checkedAt }: VolumeObservationRecord): boolean {
+  return observation.state === 'missing' && checkedAt - since >= MISSING_TOLERANCE;
 }
 
 function userOf({ job, runName }: VolumeUse): VolumeUser {

@@ -150,6 +150,21 @@ forEachStore((tests) => {
     expect((await engine.loadCapacity(world.projectId, NO_HINTS)).volumes).toHaveLength(1);
   });
 
+  it('tells placement of a volume that its backend has not had for a minute', async () => {
+    const world = await openWorld(tests);
+    const { engine, volumeObservations } = world.store;
+    await insertVolume(world);
+    await insertRun(world, { spec: MOUNTS }, [{}]);
+    const report = async (checkedAt: number) => {
+      const record = { volumeId: 'v1', since: 1, error: null, nextPassAt: 3 };
+      const observation = { state: 'missing' } as const;
+      await volumeObservations.save({ ...record, checkedAt, observation });
+      return (await engine.loadPlacement(world.projectId, NO_HINTS))?.volumes[0]?.isLost;
+    };
+    expect(await report(60_000_000)).toBe(false);
+    expect(await report(60_000_001)).toBe(true);
+  });
+
   it('finds the volumes that hosts of a fleet hold', async () => {
     const world = await openWorld(tests);
     const { volumes } = world.store;
