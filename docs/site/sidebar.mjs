@@ -4,7 +4,10 @@ const pages = (...slugs) => slugs.map((slug) => ({ slug }));
 
 /** The pages in the order in which readers need them. */
 const groups = [
-  { label: 'Start', items: pages('quickstart', 'installation', 'operations', 'comparison') },
+  {
+    label: 'Start',
+    items: pages('quickstart', 'first-run', 'installation', 'operations', 'comparison'),
+  },
   {
     label: 'Concepts',
     items: pages(
@@ -23,6 +26,7 @@ const groups = [
   {
     label: 'Guides',
     items: pages(
+      'logs',
       'attach-and-ssh',
       'exec-and-ports',
       'dev-environments',

@@ -47,6 +47,16 @@ function project(output = '') {
     },
     repos: { init: record('repos.init', null) },
     logs: {
+      // Newest first, in pages of one line.
+      poll: async ({ grep, next_token }: { grep: string; next_token: string | null }) => {
+        const lines = output
+          .split('\n')
+          .filter((line) => line.includes(grep))
+          .reverse();
+        const at = Number(next_token ?? 0);
+        const logs = lines.slice(at, at + 1).map((line) => ({ message: btoa(`${line}\n`) }));
+        return { logs, next_token: at + 1 < lines.length ? String(at + 1) : null };
+      },
       async *stream() {
         yield { bytes: Buffer.from(output), end: 0 };
       },
@@ -128,7 +138,10 @@ describe('output of jobs', () => {
       lines: 2,
     });
     expect(found.text).toContain('\nloss 2\nloss 3\n');
-    expect(found.data).toMatchObject({ lines: 2, lines_searched: 5 });
+    expect(found.data).toMatchObject({ lines: 2 });
+    const exact = await call('get_logs', { run: 'train', grep: 'loss', lines: 2 });
+    expect(exact.text).toContain('\nloss 2\nloss 3\n');
+    expect(exact.text).not.toContain('loss 1');
     expect(lastPart('abc\ndef\n', 5)).toBe('[4 characters before this were left out]\ndef\n');
   });
 });

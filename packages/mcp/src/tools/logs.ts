@@ -1,7 +1,7 @@
 import { fromBase64 } from '@dstack/client';
 import { plainText } from '@dstack/contract/plain-text';
 import { TerminalText } from '@dstack/contract/terminal-text';
-import type { JobSubmission } from '@dstack/contract/wire';
+import type { JobSubmission, JobSubmissionLogs } from '@dstack/contract/wire';
 import * as z from 'zod';
 import { lastPart, MOST_CHARACTERS } from '../bounds.ts';
 import { type ToolContext, ToolRefusal, tool } from '../tool.ts';
@@ -16,7 +16,7 @@ const input = z.object({
   replica,
   node,
   lines: z.int().min(1).max(2000).default(100).describe('How many of the last lines'),
-  grep: z.string().max(200).optional().describe('Only lines with this text'),
+  grep: z.string().min(1).max(200).optional().describe('Only lines with this text'),
   ignore_case: z.boolean().default(false),
   agent: z
     .boolean()
@@ -35,7 +35,6 @@ export const logsTool = tool({
     job: z.string(),
     status: z.string(),
     lines: z.number(),
-    lines_searched: z.number(),
   }),
   run: async (given, context) => {
     const run = await context.project.runs.get({ run_name: given.run });
@@ -46,17 +45,16 @@ export const logsTool = tool({
         `Job ${name} (${submission.status}) has no instance, so it has no output. Call explain with run ${given.run}.`,
       );
     }
-    const bytes = given.agent
-      ? await agentLog(given, submission, context)
-      : await output(given, submission, context);
-    const all = readableLines(bytes);
-    const found = all.filter(matches(given.grep, given.ignore_case));
-    const shown = found.slice(-given.lines);
+    const shown =
+      given.grep !== undefined && !given.agent && !given.ignore_case
+        ? await matchingLines(given, given.grep, submission, context)
+        : (await readLines(given, submission, context))
+            .filter(matches(given.grep, given.ignore_case))
+            .slice(-given.lines);
     const data = {
       job: name,
       status: submission.status,
       lines: shown.length,
-      lines_searched: all.length,
     };
     if (shown.length === 0) {
       return { data, text: `No lines. Job ${name} is ${submission.status}.` };
@@ -68,6 +66,41 @@ export const logsTool = tool({
 });
 
 type Given = z.infer<typeof input>;
+
+/** The server looks for the text, so that a large log is not transferred. */
+async function matchingLines(
+  { run, lines }: Given,
+  grep: string,
+  { id }: JobSubmission,
+  { project, signal }: ToolContext,
+): Promise<string[]> {
+  const found: string[] = [];
+  let token: string | null = null;
+  do {
+    signal.throwIfAborted();
+    const page: JobSubmissionLogs = await project.logs.poll({
+      ...{ run_name: run, job_submission_id: id, grep, descending: true, next_token: token },
+      limit: Math.min(1000, lines - found.length),
+    });
+    for (const { message } of page.logs) {
+      const text = Buffer.from(fromBase64(message)).toString('utf8');
+      found.push(plainText(text.replace(/\r?\n$/, '')));
+    }
+    token = page.next_token ?? null;
+  } while (token !== null && found.length < lines);
+  return found.reverse();
+}
+
+async function readLines(
+  given: Given,
+  submission: JobSubmission,
+  context: ToolContext,
+): Promise<string[]> {
+  const bytes = given.agent
+    ? await agentLog(given, submission, context)
+    : await output(given, submission, context);
+  return readableLines(bytes);
+}
 
 async function output(
   given: Given,
