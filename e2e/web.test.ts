@@ -164,6 +164,47 @@ describe('runs', () => {
   });
 });
 
+describe('the launch page', () => {
+  it('completes keys, puts errors at their lines, shows the plan, and leads to the run', async () => {
+    const v = await signedIn('/runs/launch');
+    // The plan of a text that the server refuses.
+    v.expectProblem(/422/);
+    const { page } = v;
+    const { keyboard } = page;
+    const editor = page.getByRole('textbox', { name: 'Configuration in YAML' });
+    await page.getByText('A new run is created.').waitFor();
+    await editor.click();
+    await keyboard.press('ControlOrMeta+End');
+    await keyboard.type('spot');
+    await page.getByRole('option', { name: /spot_policy/ }).click();
+    await keyboard.type('never');
+    await page.getByText('Line 11').waitFor();
+    await page.getByText(/spot_policy: must be one of/).waitFor();
+    await page.locator('.cm-lint-marker-error').waitFor();
+    for (const _ of 'spot_policy: never') await keyboard.press('Backspace');
+    await keyboard.type('max_duration: 1000000000x');
+    await page
+      .getByText(/^max_duration: /)
+      .first()
+      .waitFor();
+    for (const _ of 'max_duration: 1000000000x') await keyboard.press('Backspace');
+    await page.getByRole('radio', { name: 'Form' }).check();
+    await page.getByRole('textbox', { name: 'Name' }).fill('launched');
+    await page.getByRole('textbox', { name: 'Commands' }).fill('echo launched from the UI');
+    expect(await v.violations()).toEqual([]);
+    await page.getByRole('radio', { name: 'YAML' }).check();
+    await editor.getByText('launched from the UI').waitFor();
+    await page.locator('[aria-busy=false]').getByText('A new run is created.').waitFor();
+    await editor.click();
+    await keyboard.press('ControlOrMeta+Enter');
+    await page.getByRole('heading', { level: 1, name: 'launched' }).waitFor();
+    await page.getByText('Exited (0)').first().waitFor();
+    await page.getByRole('button', { name: 'More actions' }).click();
+    await page.getByRole('menuitem', { name: 'Change and run' }).click();
+    await page.getByText(/The ended run launched is replaced/).waitFor();
+  });
+});
+
 describe('a terminal', () => {
   it('runs a shell in the job, keeps it while other tabs are looked at, and starts a new one', async () => {
     const v = await signedIn('/projects/main/runs/steps');
@@ -234,6 +275,7 @@ describe('when something is lost in mid-view', () => {
 /** Every page, with what must be there before it is checked. */
 const PAGES: readonly (readonly [path: string, shown: string])[] = [
   ['/', 'Last failures'],
+  ['/runs/launch', 'A new run is created'],
   ['/runs', 'steps'],
   ['/projects/main/runs/steps', 'Timeline'],
   ['/projects/main/runs/broken', 'Why it ended'],

@@ -14,6 +14,7 @@ import {
   instancesOf,
   secretCalls,
   serviceTokensOf,
+  templatesOf,
   volumesOf,
 } from './domains/resources.ts';
 import { type ListRunsQuery, listRuns, runsOf } from './domains/runs.ts';
@@ -102,6 +103,7 @@ function projectClient(transport: Transport, name: string): ProjectClient {
     secrets: secretCalls(transport, base),
     serviceTokens: serviceTokensOf(transport, base),
     exports: exportsOf(transport, base),
+    templates: templatesOf(transport, base),
     imports: importsOf(transport, base),
     explain: explainOf(transport, base),
     jobs: jobSocketsOf(transport, base),
@@ -139,6 +141,7 @@ export interface ProjectClient {
   readonly secrets: ReturnType<typeof secretCalls>;
   readonly serviceTokens: ReturnType<typeof serviceTokensOf>;
   readonly exports: ReturnType<typeof exportsOf>;
+  readonly templates: ReturnType<typeof templatesOf>;
   readonly imports: ReturnType<typeof importsOf>;
   readonly explain: ReturnType<typeof explainOf>;
   /** Commands in running jobs, and connections to their ports. */

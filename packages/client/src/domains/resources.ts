@@ -12,6 +12,7 @@ import type {
   ServiceToken,
   ServiceTokenScope,
   SetSecret,
+  UITemplate,
   Volume,
 } from '@dstack/contract/wire';
 import type { Transport } from '../transport.ts';
@@ -32,6 +33,13 @@ export function instancesOf(transport: Transport, base: string) {
       );
       return answer.health_checks;
     },
+  };
+}
+
+/** Templates of runs that the project offers in the UI. */
+export function templatesOf(transport: Transport, base: string) {
+  return {
+    list: (): Promise<UITemplate[]> => transport.read(`${base}/templates/list`),
   };
 }
 

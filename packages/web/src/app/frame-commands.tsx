@@ -1,5 +1,5 @@
 import { useNavigate } from '@tanstack/react-router';
-import { Keyboard, LogOut, Moon, Sun, SunMoon } from 'lucide-react';
+import { Keyboard, LogOut, Moon, Rocket, Sun, SunMoon } from 'lucide-react';
 import { useMemo } from 'react';
 import { useSession, useUser } from '../data/session/session-context.tsx';
 import type { AppCommand } from './commands/command.ts';
@@ -28,6 +28,14 @@ export function FrameCommands() {
           run: () => void navigate({ to }),
         })),
       ),
+      {
+        id: 'launch',
+        label: 'Launch a run',
+        group: 'Go to',
+        keys: 'c',
+        icon: Rocket,
+        run: () => void navigate({ to: '/runs/launch' }),
+      },
       ...(['system', 'light', 'dark'] as const).map((theme: Theme) => ({
         id: `theme.${theme}`,
         label: theme === 'system' ? 'Use the theme of the system' : `Use the ${theme} theme`,

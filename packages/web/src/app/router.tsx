@@ -7,6 +7,7 @@ import {
 import { PageError, PageNotFound, PagePending } from './page-states.tsx';
 import { capacityPages } from './routes/capacity.ts';
 import { root, shell } from './routes/frame.ts';
+import { launchPages } from './routes/launch.ts';
 import { runPages } from './routes/runs.ts';
 
 const home = createRoute({
@@ -22,7 +23,7 @@ const home = createRoute({
 const nowhere = createRoute({ getParentRoute: () => shell, path: '$', component: PageNotFound });
 
 const routeTree = root.addChildren([
-  shell.addChildren([home, ...runPages, ...capacityPages, nowhere]),
+  shell.addChildren([home, ...runPages, ...launchPages, ...capacityPages, nowhere]),
 ]);
 
 /** `history`: where the addresses are; default: in the browser. */

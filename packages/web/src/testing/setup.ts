@@ -19,6 +19,8 @@ Object.defineProperties(HTMLElement.prototype, {
   offsetWidth: { configurable: true, get: () => 1200 },
 });
 
+Range.prototype.getClientRects ??= () => [] as unknown as DOMRectList;
+
 globalThis.matchMedia ??= (query: string) =>
   ({
     matches: false,

@@ -1,5 +1,7 @@
 import type { Overview } from '@dstack/contract/wire';
+import { Link } from '@tanstack/react-router';
 import type { RunRow } from '../../data/runs/run-row.ts';
+import { buttonClass } from '../../ui/button/button.tsx';
 import { PageFrame } from '../../ui/panel/page.tsx';
 import { ActiveRunsPanel } from './active-runs-panel.tsx';
 import { FailuresPanel } from './failures-panel.tsx';
@@ -20,7 +22,14 @@ export interface OverviewViewProps {
 export function OverviewView({ overview, active, project, server }: OverviewViewProps) {
   const isNew = overview !== undefined && !(overview.has_runs && overview.has_fleets);
   return (
-    <PageFrame title="Overview">
+    <PageFrame
+      title="Overview"
+      actions={
+        <Link to="/runs/launch" className={buttonClass({ variant: 'primary' })}>
+          Launch a run
+        </Link>
+      }
+    >
       {isNew ? (
         <FirstSteps
           hasFleets={overview.has_fleets}

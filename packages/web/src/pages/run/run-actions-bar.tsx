@@ -1,5 +1,6 @@
 import type { Run } from '@dstack/contract/wire';
-import { Ban, Copy, Ellipsis, RotateCcw, Square, Terminal, Trash2 } from 'lucide-react';
+import { useNavigate } from '@tanstack/react-router';
+import { Ban, Copy, Ellipsis, Pencil, RotateCcw, Square, Terminal, Trash2 } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { useCommands } from '../../app/commands/command-context.tsx';
 import { configurationText } from '../../domain/runs/configuration-text.ts';
@@ -17,6 +18,7 @@ type Asked = 'stop' | 'abort' | 'again' | 'delete';
 export function RunActionsBar({ run }: { readonly run: Run }) {
   const [asked, setAsked] = useState<Asked | null>(null);
   const actions = runActions(run.status);
+  const navigate = useNavigate();
   const close = () => setAsked(null);
   const canStop = actions.stop === null;
   useCommands(
@@ -66,6 +68,17 @@ export function RunActionsBar({ run }: { readonly run: Run }) {
         </MenuItem>
         <MenuItem icon={<RotateCcw size={15} />} onSelect={() => setAsked('again')}>
           Run again
+        </MenuItem>
+        <MenuItem
+          icon={<Pencil size={15} />}
+          onSelect={() =>
+            void navigate({
+              to: '/runs/launch',
+              search: { project: run.project_name, from: run.run_spec.run_name ?? run.id },
+            })
+          }
+        >
+          Change and run
         </MenuItem>
         <MenuSeparator />
         <MenuItem

@@ -1,9 +1,10 @@
+import { Link } from '@tanstack/react-router';
 import { Play, SearchX } from 'lucide-react';
 import { type RefObject, useState } from 'react';
 import type { RunRow } from '../../data/runs/run-row.ts';
 import { count } from '../../domain/format/quantities.ts';
 import { STATUS_FILTERS, type StatusFilter } from '../../domain/runs/run-actions.ts';
-import { Button } from '../../ui/button/button.tsx';
+import { Button, buttonClass } from '../../ui/button/button.tsx';
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
 import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
@@ -40,7 +41,15 @@ export function RunsView(props: RunsViewProps) {
   const [selected, setSelected] = useState(NONE);
   const chosen = rows?.filter(({ id }) => selected.has(id)) ?? [];
   return (
-    <PageFrame title="Runs" fixed>
+    <PageFrame
+      title="Runs"
+      fixed
+      actions={
+        <Link to="/runs/launch" className={buttonClass({ variant: 'primary' })}>
+          Launch a run
+        </Link>
+      }
+    >
       <div className={styles.tableArea}>
         <Toolbar
           end={

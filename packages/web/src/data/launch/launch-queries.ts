@@ -1,0 +1,38 @@
+import type { Client } from '@dstack/client';
+import type { RunPlan, RunSpec, UITemplate } from '@dstack/contract/wire';
+import { queryOptions } from '@tanstack/react-query';
+
+/** Offers of a plan that are shown. */
+const OFFERS = 50;
+
+/** The JSON schema of configurations, which changes only with the server's version. */
+export function configurationSchemaQuery(client: Client) {
+  return queryOptions<unknown>({
+    queryKey: ['launch', 'schema'],
+    queryFn: async () => {
+      const answer = await fetch(`${client.url}/schemas/configuration.json`);
+      if (!answer.ok) throw new Error(`The schema could not be loaded (status ${answer.status})`);
+      return await answer.json();
+    },
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+}
+
+export function templatesQuery(client: Client, project: string) {
+  return queryOptions<readonly UITemplate[]>({
+    queryKey: ['launch', 'templates', project],
+    queryFn: () => client.project(project).templates.list(),
+    staleTime: 60_000,
+    retry: false,
+  });
+}
+
+/** What a run would get. An error is an answer too: it says what is wrong with the configuration. */
+export function planQuery(client: Client, project: string, spec: RunSpec) {
+  return queryOptions<RunPlan>({
+    queryKey: ['launch', 'plan', project, spec],
+    queryFn: () => client.project(project).runs.getPlan({ run_spec: spec, max_offers: OFFERS }),
+    staleTime: 10_000,
+    retry: false,
+  });
+}

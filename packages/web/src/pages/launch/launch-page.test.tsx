@@ -1,0 +1,112 @@
+import { ValidationError } from '@dstack/client';
+import { configurationJsonSchema } from '@dstack/contract';
+import type { RunPlan } from '@dstack/contract/wire';
+import { screen, waitFor, within } from '@testing-library/react';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { renderApp } from '../../testing/render-app.tsx';
+import { aRun } from '../../testing/runs.ts';
+
+beforeEach(() => vi.stubGlobal('fetch', async () => Response.json(configurationJsonSchema())));
+afterEach(() => vi.unstubAllGlobals());
+
+interface Sent {
+  readonly run_spec: { readonly run_name: string | null; readonly configuration: object };
+}
+
+function plan(more: Partial<RunPlan> = {}): RunPlan {
+  const resources = { cpus: 4, memory_mib: 8192, gpus: [], spot: false, disk: { size_mib: 0 } };
+  const instance = { name: 'local-process', resources };
+  const offer = { backend: 'remote', region: 'local', price: 0.5, availability: 'idle', instance };
+  return {
+    project_name: 'main',
+    notes: ['fleet a is full'],
+    action: 'create',
+    current_resource: null,
+    run_spec: { configuration: { type: 'task' } },
+    effective_run_spec: null,
+    job_plans: [
+      { job_spec: { job_name: 'x-0-0' }, offers: [offer], total_offers: 7, max_price: 1 },
+    ],
+    ...more,
+  } as unknown as RunPlan;
+}
+
+function world(answer: (sent: Sent) => RunPlan, path = '/runs/launch') {
+  const applied: (Sent & { current_resource: unknown })[] = [];
+  return renderApp(path, {
+    url: 'http://x',
+    projects: { list: async () => [{ project_name: 'main' }] as never },
+    project: () => ({
+      templates: {
+        list: async () => [{ name: 't', title: 'Ours', configuration: { type: 'task' } }],
+      },
+      runs: {
+        getPlan: async (sent: Sent) => answer(sent),
+        get: async () => aRun('train'),
+        apply: async (sent: Sent & { current_resource: unknown }) => {
+          applied.push(sent);
+          return aRun('train');
+        },
+      },
+    }),
+  }).then((app) => ({ ...app, applied }));
+}
+
+it('shows the plan of the text, and submits what it shows', async () => {
+  const current = aRun('train', { status: 'done' });
+  const { user, applied, path } = await world(() => plan({ current_resource: current }));
+  await screen.findByText('A new run is created. The ended run train is replaced.');
+  screen.getByText('fleet a is full');
+  within(screen.getByRole('table', { name: 'Offers' })).getByText('local-process');
+  screen.getByText('6 more offers are not shown.');
+  await waitFor(() =>
+    expect(screen.getByRole('button', { name: 'Submit' }).getAttribute('aria-disabled')).toBeNull(),
+  );
+  await user.click(screen.getByRole('button', { name: 'Submit' }));
+  await waitFor(() => expect(path()).toBe('/projects/main/runs/train'));
+  expect(applied[0]).toMatchObject({
+    run_spec: { run_name: 'train', configuration: { type: 'task', python: '3.12' } },
+    current_resource: { id: current.id },
+  });
+});
+
+it('edits the text by a form, whose fields follow from the schema', async () => {
+  const sent: Sent[] = [];
+  const { user } = await world((one) => {
+    sent.push(one);
+    return plan();
+  });
+  await user.click(await screen.findByRole('radio', { name: 'Form' }));
+  expect(screen.queryByRole('textbox', { name: 'Port' })).toBeNull();
+  await user.click(await screen.findByRole('radio', { name: 'Service' }));
+  await user.type(await screen.findByRole('textbox', { name: 'Port' }), '8000');
+  await waitFor(() =>
+    expect(sent.at(-1)?.run_spec.configuration).toMatchObject({ type: 'service', port: 8000 }),
+  );
+});
+
+it('lists what the server refuses, each with its line', async () => {
+  const { user } = await world(() => {
+    const loc = ['body', 'run_spec', 'configuration', 'task', 'name'];
+    const body = { detail: [{ loc, msg: 'Value error, is too long' }] };
+    const answer = { request: '', status: 422, code: null, fields: [], body, requestId: null };
+    throw new ValidationError('refused', answer);
+  });
+  await screen.findByText('Line 2');
+  screen.getByText(/name: is too long/);
+  const submit = screen.getByRole('button', { name: 'Submit' });
+  expect(submit.getAttribute('aria-disabled')).toBe('true');
+  await user.click(screen.getByRole('button', { name: 'Template' }));
+  await screen.findByRole('menuitem', { name: 'Ours' });
+});
+
+it('does not submit over an active run that cannot be changed in place', async () => {
+  const { user, applied } = await world(
+    () => plan({ current_resource: aRun('train') }),
+    '/runs/launch?from=train',
+  );
+  await screen.findByText(/Stop it, or choose another name/);
+  screen.getByRole('region', { name: 'Changes of run train' });
+  await user.click(screen.getByRole('button', { name: 'Submit' }));
+  expect(applied).toEqual([]);
+});

@@ -1,0 +1,92 @@
+import type { RunPlan } from '@dstack/contract/wire';
+import { count, money } from '../../domain/format/quantities.ts';
+import { backendText, gpuText, resourcesText } from '../../domain/format/resources.ts';
+import { availabilityLook } from '../../domain/offers/availability-look.ts';
+import { StatusBadge } from '../../ui/status/status-badge.tsx';
+import type { TableColumn } from '../../ui/table/column.ts';
+import { DataTable } from '../../ui/table/data-table.tsx';
+import styles from './launch.module.css';
+
+type Offer = RunPlan['job_plans'][number]['offers'][number];
+
+interface OfferTableProps {
+  readonly offers: readonly Offer[];
+  readonly total: number;
+}
+
+/** The offers of a plan in the order in which they are tried. */
+export function OfferTable({ offers, total }: OfferTableProps) {
+  const rows = offers.map((offer, index) => ({ offer, index }));
+  return (
+    <>
+      <DataTable
+        label="Offers"
+        inline
+        rows={rows}
+        columns={COLUMNS}
+        rowId={({ index }) => String(index)}
+        rowName={({ offer }) => offer.instance.name}
+        empty={
+          <p className={styles.empty}>
+            Nothing that this project has matches the resources, prices and places of the
+            configuration. A submitted run would wait or fail.
+          </p>
+        }
+      />
+      {total > offers.length ? (
+        <p className={styles.more}>{count(total - offers.length)} more offers are not shown.</p>
+      ) : null}
+    </>
+  );
+}
+
+interface OfferRow {
+  readonly offer: Offer;
+  readonly index: number;
+}
+
+const COLUMNS: readonly TableColumn<OfferRow>[] = [
+  {
+    id: 'instance',
+    header: 'Instance',
+    width: 108,
+    grow: true,
+    card: 'title',
+    cell: ({ offer }) => offer.instance.name,
+  },
+  {
+    id: 'place',
+    header: 'Backend',
+    width: 112,
+    card: 'detail',
+    cell: ({ offer }) => placeText(offer),
+  },
+  {
+    id: 'resources',
+    header: 'Resources',
+    width: 140,
+    card: 'detail',
+    cell: ({ offer: { instance } }) =>
+      `${gpuText(instance.resources) || resourcesText(instance.resources)}${instance.resources.spot ? ' (spot)' : ''}`,
+  },
+  {
+    id: 'availability',
+    header: 'State',
+    width: 112,
+    card: 'status',
+    cell: ({ offer }) => <StatusBadge look={availabilityLook(offer.availability)} />,
+  },
+  {
+    id: 'price',
+    header: '$/h',
+    width: 60,
+    align: 'end',
+    card: 'detail',
+    cell: ({ offer }) => money(offer.price),
+  },
+];
+
+function placeText({ backend, region }: Offer): string {
+  const name = backendText(backend, region) ?? '';
+  return region === '' || region === name ? name : `${name} ${region}`;
+}

@@ -1,0 +1,116 @@
+import type { RunPlan } from '@dstack/contract/wire';
+import { Info, TriangleAlert } from 'lucide-react';
+import { count, money, plural } from '../../domain/format/quantities.ts';
+import { planEffect } from '../../domain/launch/plan-state.ts';
+import type { LaunchPlan } from '../../domain/launch/use-launch-plan.ts';
+import { configurationText } from '../../domain/runs/configuration-text.ts';
+import { TextDiff } from '../../ui/diff/text-diff.tsx';
+import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
+import { Skeleton } from '../../ui/feedback/skeleton.tsx';
+import { Panel } from '../../ui/panel/panel.tsx';
+import styles from './launch.module.css';
+import { OfferTable } from './offer-table.tsx';
+
+interface PlanPanelProps {
+  readonly launch: LaunchPlan;
+  readonly error: Error | null;
+}
+
+/** What submitting would do and cost, from the server. */
+export function PlanPanel({ launch, error }: PlanPanelProps) {
+  const { plan, isCurrent, problems } = launch;
+  return (
+    <div className={styles.plan} aria-busy={!isCurrent}>
+      {error === null ? null : <ErrorPanel title="There is no plan" error={error} />}
+      {plan === null ? (
+        <Panel title="Plan">
+          {problems.length > 0 ? (
+            <p className={styles.notice}>The plan appears once the configuration is valid.</p>
+          ) : (
+            <Skeleton lines={5} />
+          )}
+        </Panel>
+      ) : (
+        <div className={styles.planBody}>
+          <Effect plan={plan} isCurrent={isCurrent} />
+          <Notes notes={plan.notes} />
+          {plan.job_plans.slice(0, MOST_JOBS).map((job) => (
+            <Panel
+              key={job.job_spec.job_name}
+              title={plan.job_plans.length > 1 ? `Offers for ${job.job_spec.job_name}` : 'Offers'}
+              count={job.total_offers}
+              flush
+            >
+              <OfferTable offers={job.offers} total={job.total_offers} />
+            </Panel>
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** Jobs of one gang have the same offers, those of groups may differ. */
+const MOST_JOBS = 4;
+
+function Effect(props: { readonly plan: RunPlan; readonly isCurrent: boolean }) {
+  const { plan, isCurrent } = props;
+  const effect = planEffect(plan);
+  const [cheapest] = plan.job_plans[0]?.offers ?? [];
+  const jobs = plan.job_plans.length;
+  return (
+    <Panel
+      title="Plan"
+      actions={isCurrent ? null : <span className={styles.updating}>of an earlier text</span>}
+    >
+      <div className={styles.effect}>
+        <p data-kind={effect.kind} className={styles.effectText}>
+          {effect.kind === 'blocked' ? <TriangleAlert size={15} aria-hidden="true" /> : null}
+          {effectText(effect)}
+        </p>
+        <p className={styles.notice}>
+          {plural(jobs, 'job')} in project {plan.project_name}
+          {cheapest === undefined
+            ? '. No offer matches.'
+            : `, from ${money(cheapest.price * jobs)}/h with the first of ${count(plan.job_plans[0]?.total_offers ?? 0)} offers.`}
+        </p>
+        {plan.current_resource !== null && effect.kind !== 'create' ? (
+          <TextDiff
+            label={`Changes of run ${effect.name}`}
+            before={configurationText(plan.current_resource.run_spec.configuration)}
+            after={configurationText((plan.effective_run_spec ?? plan.run_spec).configuration)}
+          />
+        ) : null}
+      </div>
+    </Panel>
+  );
+}
+
+function effectText(effect: ReturnType<typeof planEffect>): string {
+  switch (effect.kind) {
+    case 'create':
+      return 'A new run is created.';
+    case 'replace':
+      return `A new run is created. The ended run ${effect.name} is replaced.`;
+    case 'update':
+      return `The active run ${effect.name} is changed in place.`;
+    case 'blocked':
+      return effect.reason;
+  }
+}
+
+function Notes({ notes }: { readonly notes: readonly string[] }) {
+  if (notes.length === 0) return null;
+  return (
+    <Panel title="Notes">
+      <ul className={styles.notes}>
+        {notes.map((note) => (
+          <li key={note}>
+            <Info size={14} aria-hidden="true" />
+            <span>{note}</span>
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}

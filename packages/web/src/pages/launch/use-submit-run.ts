@@ -1,0 +1,65 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import { runKeys } from '../../data/runs/run-queries.ts';
+import { useClient } from '../../data/session/session-context.tsx';
+import { planEffect } from '../../domain/launch/plan-state.ts';
+import type { LaunchPlan } from '../../domain/launch/use-launch-plan.ts';
+import { toast } from '../../ui/toast/toaster.tsx';
+
+export interface Submission {
+  readonly label: string;
+  readonly disabledReason: string | null;
+  readonly isBusy: boolean;
+  readonly error: Error | null;
+  readonly submit: () => Promise<void>;
+}
+
+/** Submits what the plan shows. A run that was changed since then is not overwritten. */
+export function useSubmitRun(project: string | null, launch: LaunchPlan): Submission {
+  const client = useClient();
+  const cache = useQueryClient();
+  const navigate = useNavigate();
+  const [isBusy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<{ spec: unknown; error: Error } | null>(null);
+  const { plan, spec } = launch;
+  const effect = plan === null ? null : planEffect(plan);
+  const disabledReason = reasonOf(launch, effect?.kind === 'blocked' ? effect.reason : null);
+  const submit = async () => {
+    if (project === null || plan === null || spec === null) return;
+    if (disabledReason !== null || isBusy) return;
+    setBusy(true);
+    setFailure(null);
+    try {
+      const run = await client.project(project).runs.apply({
+        run_spec: spec,
+        current_resource: plan.current_resource,
+      });
+      const name = run.run_spec.run_name ?? '';
+      void cache.invalidateQueries({ queryKey: runKeys.all });
+      await navigate({ to: '/projects/$project/runs/$run', params: { project, run: name } });
+      toast.done(
+        effect?.kind === 'update' ? `Run ${name} was changed` : `Run ${name} was submitted`,
+      );
+    } catch (error) {
+      setFailure({ spec, error: error instanceof Error ? error : new Error(String(error)) });
+    } finally {
+      setBusy(false);
+    }
+  };
+  return {
+    label: effect?.kind === 'update' ? 'Update the run' : 'Submit',
+    disabledReason,
+    isBusy,
+    // An error is about the text that was submitted.
+    error: failure !== null && failure.spec === spec ? failure.error : null,
+    submit,
+  };
+}
+
+function reasonOf({ problems, isCurrent, error }: LaunchPlan, blocked: string | null) {
+  if (problems.length > 0) return 'Correct the configuration first';
+  if (error !== null) return 'There is no plan yet';
+  if (!isCurrent) return 'The plan is being made';
+  return blocked;
+}
