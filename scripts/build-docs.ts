@@ -1,7 +1,7 @@
 /** Builds the site of the documentation, with its references, from the folder `docs`. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { docPages } from './docs/doc-pages.ts';
 import { llmsText } from './docs/llms.ts';
@@ -43,11 +43,21 @@ async function addSources(root: string, generated: string, outdir: string): Prom
   for (const { id, path } of pages) {
     const target = join(outdir, `${id}.md`);
     await mkdir(dirname(target), { recursive: true });
-    await copyFile(path, target);
+    const text = await readFile(path, 'utf8');
+    await writeFile(target, id === 'security' ? fromRoot(text) : toSecurity(text));
   }
   await writeFile(join(outdir, 'llms.txt'), llmsText(pages));
   if ((await readdir(outdir)).includes('index.html')) return;
   throw new Error('the site has no index.html');
+}
+
+/** The page of SECURITY.md is beside the others. */
+function fromRoot(text: string): string {
+  return text.replaceAll('](docs/', '](');
+}
+
+function toSecurity(text: string): string {
+  return text.replaceAll('](../SECURITY.md', '](security.md');
 }
 
 function run(program: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): void {

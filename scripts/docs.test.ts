@@ -100,6 +100,11 @@ describe('commands', () => {
   });
 });
 
+it.each(files)('JSON of %s is valid', (file) => {
+  const texts = [...read(file).matchAll(/^```json\n([\s\S]*?)^```/gm)].map(([, text = '']) => text);
+  for (const text of texts) expect(() => JSON.parse(text)).not.toThrow();
+});
+
 describe('links', () => {
   it.each(files)('of %s lead to files and headings that exist', (file) => {
     const missing = [...read(file).matchAll(/(?<!!)\[[^\]]+\]\(([^)\s]+)\)/g)]

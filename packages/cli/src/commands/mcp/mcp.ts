@@ -26,6 +26,11 @@ export function declareMcp(program: Command, cli: Cli, run: typeof runMcp = runM
 }
 
 export async function runMcp(cli: Cli): Promise<void> {
+  if (cli.io.interactive) {
+    cli.io.info(
+      'Serving MCP on stdin and stdout: an AI agent starts this command (dstack mcp --help).',
+    );
+  }
   const { docsInFolder, serveOverStdio } = await import('@dstack/mcp');
   await serveOverStdio({
     version: await productVersion(),

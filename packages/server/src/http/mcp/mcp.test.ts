@@ -44,6 +44,14 @@ describe('/mcp', () => {
     expect(answer.text).toContain('This token is valid in project main only, not in other');
   });
 
+  it('refuses a request with many calls', async () => {
+    const call = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
+    const options = { token: reading, headers: ACCEPT };
+    const answer = await server.call('/mcp', Array(21).fill(call), options);
+    expect(answer.status).toBe(400);
+    expect(answer.text).toContain('One request may have 20 calls; this one has 21');
+  });
+
   it('refuses a body that is not JSON', async () => {
     const answer = await server.call('/mcp', undefined, {
       token: reading,

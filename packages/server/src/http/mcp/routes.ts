@@ -23,6 +23,9 @@ type McpDeps = Pick<
 /** Programs' tokens may call it, whatever their scope; each tool's call is checked again. */
 const SELF = { permission: 'auth', method: 'GET', path: '/api/stream' } as const;
 
+/** Calls in one request of an older client; all of them are carried out at the same time. */
+const MOST_CALLS = 20;
+
 export function mcpRoutes(app: FastifyInstance, deps: McpDeps): void {
   app.route({
     method: ['GET', 'POST', 'DELETE'],
@@ -92,7 +95,11 @@ async function bodyOf(
   if (request.method !== 'POST') return undefined;
   const lease = intake.budget.open(user.id);
   try {
-    return await intake.json(request.raw, bodyLimits('runs.get_plan', false), lease);
+    const body = await intake.json(request.raw, bodyLimits('runs.get_plan', false), lease);
+    if (Array.isArray(body) && body.length > MOST_CALLS) {
+      throw ruleError(`One request may have ${MOST_CALLS} calls; this one has ${body.length}`);
+    }
+    return body;
   } finally {
     lease.release();
   }
