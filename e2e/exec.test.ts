@@ -1,5 +1,8 @@
 /** Commands in running jobs, connections to their ports, and the stream of changes, over the API. */
-import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
 import { type Client, createClient, type ExecRequest, type ExecSession } from '@dstack/client';
 import type { Installation } from '@dstack/testkit';
 import { dockerMissing } from '@dstack/testkit/docker';
@@ -139,6 +142,49 @@ describe('a process job', () => {
     await tunnel.closed;
     const refused = jobs.port('echo', 1, {}, () => {});
     await expect(refused.closed).rejects.toMatchObject({ code: 'port_refused' });
+  });
+
+  it('is reached by cp and port-forward of the command line', async () => {
+    const local = join(home.home, 'data');
+    mkdirSync(join(local, 'sub'), { recursive: true });
+    const content = Buffer.alloc(3_000_000, 'xyz');
+    writeFileSync(join(local, 'sub', 'a b'), content);
+    await home.ok('cp', local, 'echo:copied/');
+    await home.ok('cp', local, 'echo:renamed');
+    const listed = await home.ok('exec', 'echo', '--', 'ls', 'copied/data/sub', 'renamed/sub');
+    expect(listed.match(/a b/g)).toHaveLength(2);
+    await home.ok('cp', 'echo:renamed', join(home.home, 'back'));
+    expect(readFileSync(join(home.home, 'back', 'sub', 'a b')).equals(content)).toBe(true);
+    const missing = await home.dstack(['cp', 'echo:nothing', 'x']);
+    expect([missing.code, missing.stderr]).toEqual([3, expect.stringContaining('does not exist')]);
+
+    const forwarding = home.spawn(['port-forward', 'echo', '*:8123']);
+    let shown = '';
+    forwarding.stderr?.on('data', (chunk) => {
+      shown += chunk;
+    });
+    const line = /Forwarding localhost:(\d+) -> 8123 of echo/;
+    await vi.waitFor(() => expect(shown).toMatch(line), { timeout: 30_000, interval: 10 });
+    const socket = connect(Number(line.exec(shown)?.[1]), '127.0.0.1');
+    const received: Buffer[] = [];
+    socket.on('data', (chunk) => received.push(chunk));
+    socket.write(content);
+    const length = () => received.reduce((sum, chunk) => sum + chunk.length, 0);
+    await vi.waitFor(() => expect(length()).toBe(content.length), { timeout: 30_000 });
+    expect(Buffer.concat(received).equals(content)).toBe(true);
+    socket.destroy();
+    forwarding.kill('SIGINT');
+    expect((await once(forwarding, 'exit'))[0]).toBe(0);
+  });
+
+  it('is shown by top, and the checks of doctor succeed', async () => {
+    expect(await home.ok('top')).toMatch(/ echo-0-0 +admin/);
+    const { checks } = JSON.parse(await home.ok('doctor', '--json')) as {
+      checks: { name: string; state: string }[];
+    };
+    const broken = checks.filter(({ state }) => state === 'failed');
+    expect(broken).toEqual([]);
+    expect(JSON.parse(await home.ok('cost', '--json'))).toMatchObject({ total: 0, rows: [] });
   });
 
   it('reports why there is no command', async () => {

@@ -33,7 +33,7 @@ test.each([
   [['run', 'xyzzy'], 'why:  known: get'],
   [['xyzzy'], 'next: dstack --help\n'],
   // Not `stop`, which is one letter away.
-  [['tops'], 'next: dstack --help\n'],
+  [['tops'], 'did you mean dstack top? (dstack --help)\n'],
   [['--bogus'], 'Unknown option'],
   [['ps', '--bogus'], 'unknown option'],
   [['logs'], 'missing required argument'],

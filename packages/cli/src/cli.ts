@@ -112,6 +112,7 @@ async function contextFor(
   const { connect } = await import('./context.ts');
   const { env, home, cwd, now, signal, onInterrupt } = runtime;
   const projectOption = globals.project;
+  const log = globals.debug ? (line: string) => io.info(io.paintErr('dim', line)) : null;
   return {
     io,
     prompt: new Prompter(io),
@@ -125,7 +126,7 @@ async function contextFor(
     args: words,
     projectOption,
     debug: globals.debug,
-    connect: () => connect({ projectOption, env, home }),
+    connect: () => connect({ projectOption, env, home, log }),
     setExitCode,
   };
 }

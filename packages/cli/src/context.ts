@@ -43,7 +43,7 @@ export interface Cli {
 export async function clientFor(
   address: { url: string; token: string | null },
   env: Cli['env'],
-  more: Pick<ClientOptions, 'webSocket'> = {},
+  more: Pick<ClientOptions, 'webSocket' | 'exchange'> = {},
 ): Promise<Client> {
   const { createClient } = await import('@dstack/client');
   return createClient({
@@ -55,16 +55,21 @@ export async function clientFor(
   });
 }
 
+export interface ConnectInput extends Pick<Cli, 'projectOption' | 'env' | 'home'> {
+  /** Receives a line about each request; null: none. */
+  readonly log?: ((line: string) => void) | null;
+}
+
 /** Resolves server and project and connects to them. */
-export async function connect(
-  input: Pick<Cli, 'projectOption' | 'env' | 'home'>,
-): Promise<Connection> {
+export async function connect(input: ConnectInput): Promise<Connection> {
   const { resolveServer } = await import('./config/resolve-server.ts');
   const address = await resolveServer({
     project: input.projectOption,
     env: input.env,
     home: input.home,
   });
-  const client = await clientFor(address, input.env);
+  const { log } = input;
+  const more = log ? { exchange: (await import('./request-log.ts')).loggedExchange(log) } : {};
+  const client = await clientFor(address, input.env, more);
   return { address, client, project: client.project(address.project) };
 }

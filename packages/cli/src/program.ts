@@ -16,7 +16,10 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<Declare>>> = {
   apply: async () => (await import('./commands/apply/declare.ts')).declareApply,
   attach: async () => (await import('./commands/attach/attach.ts')).declareAttach,
   completion: async () => (await import('./commands/completion/completion.ts')).declareCompletion,
+  cost: async () => (await import('./commands/cost/cost.ts')).declareCost,
+  cp: async () => (await import('./commands/cp/cp.ts')).declareCp,
   delete: async () => (await import('./commands/delete/delete.ts')).declareDelete,
+  doctor: async () => (await import('./commands/doctor/doctor.ts')).declareDoctor,
   event: async () => (await import('./commands/event/event.ts')).declareEvent,
   exec: async () => (await import('./commands/exec/exec.ts')).declareExec,
   explain: async () => (await import('./commands/explain/explain.ts')).declareExplain,
@@ -30,6 +33,10 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<Declare>>> = {
   mcp: async () => (await import('./commands/mcp/mcp.ts')).declareMcp,
   metrics: async () => (await import('./commands/metrics/metrics.ts')).declareMetrics,
   offer: async () => (await import('./commands/offer/offer.ts')).declareOffer,
+  open: async () => (await import('./commands/open/open.ts')).declareOpen,
+  'port-forward': async () =>
+    (await import('./commands/port-forward/port-forward.ts')).declarePortForward,
+  preset: async () => (await import('./commands/preset/preset.ts')).declarePreset,
   project: async () => (await import('./commands/project/project.ts')).declareProject,
   ps: async () => (await import('./commands/ps/ps.ts')).declarePs,
   run: async () => (await import('./commands/run/run.ts')).declareRun,
@@ -39,7 +46,9 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<Declare>>> = {
   ssh: async () => (await import('./commands/ssh/ssh.ts')).declareSsh,
   stop: async () => (await import('./commands/stop/stop.ts')).declareStop,
   token: async () => (await import('./commands/token/token.ts')).declareToken,
+  top: async () => (await import('./commands/top/top.ts')).declareTop,
   usage: async () => (await import('./commands/usage/usage.ts')).declareUsage,
+  user: async () => (await import('./commands/user/user.ts')).declareUser,
   validate: async () => (await import('./commands/validate/validate.ts')).declareValidate,
   volume: async () => (await import('./commands/volume/volume.ts')).declareVolume,
   wait: async () => (await import('./commands/wait/wait.ts')).declareWait,
@@ -56,7 +65,7 @@ export const GLOBAL_HELP = `
 Global options (anywhere on the line):
   --project <name>   project, default: DSTACK_PROJECT, then the default project
   --color <when>     auto, always or never
-  --debug            show stack traces of failures`;
+  --debug            show requests, and stack traces of failures`;
 
 export const EXIT_CODE_HELP = `
 Exit codes: 0 done, 1 failed, 2 wrong usage or no answer, 3 not found, 4 not allowed,

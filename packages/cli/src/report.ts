@@ -13,7 +13,7 @@ export async function reportFailure(error: unknown, io: Io, debug: boolean): Pro
   if (error instanceof CancelledError || (error as Error)?.name === 'AbortError') {
     return EXIT.interrupted;
   }
-  const shown = error instanceof CliError ? error : await translate(error);
+  const shown = await describeFailure(error);
   const paint = io.paintErr;
   if (shown.blankLine) io.endLine();
   const wrapped = (text: string): string => indented(hangingText(text, INDENT, io.errWidth));
@@ -25,6 +25,11 @@ export async function reportFailure(error: unknown, io: Io, debug: boolean): Pro
   if (shown.next) io.info(`  ${paint('secondary', 'next:')} ${next}`);
   if (debug && error instanceof Error) io.info(paint('dim', traceOf(error)));
   return shown.exitCode;
+}
+
+/** A failure of any kind with what is printed about it. */
+export async function describeFailure(error: unknown): Promise<CliError> {
+  return error instanceof CliError ? error : await translate(error);
 }
 
 /** The column of the texts. */

@@ -32,4 +32,5 @@ export type {
 } from './domains/server.ts';
 export * from './errors.ts';
 export { type Exchange, fetchExchange, type HttpRequest, type HttpResponse } from './exchange.ts';
+export { nodeExchange } from './node-exchange.ts';
 export type { OpenWebSocket, SocketFailure, WebSocketLike } from './web-socket.ts';

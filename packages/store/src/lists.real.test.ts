@@ -87,6 +87,26 @@ forEachStore((tests) => {
     ]);
   });
 
+  it('finds the submissions with a price that were alive in a period', async () => {
+    const world = await openWorld(tests);
+    const paid = { price: 2.5, backend: 'aws' } as never;
+    await insertRun(world, { name: 'train' }, [
+      { submissionNum: 0, provisioningData: paid, submittedAt: 10, finishedAt: 20 },
+      { submissionNum: 1, provisioningData: paid, submittedAt: 20, finishedAt: null },
+      { submissionNum: 2, submittedAt: 20 },
+      { submissionNum: 3, provisioningData: { price: 0 } as never, submittedAt: 20 },
+    ]);
+    const { runs } = world.store;
+    const starts = async (since: number, until: number, projects: string[] | null = null) =>
+      (await runs.paidJobs(projects, { since, until })).map((job) => job.submittedAt).toSorted();
+    expect(await starts(0, 30)).toEqual([10, 20]);
+    expect(await starts(20, 30)).toEqual([20]);
+    expect(await starts(0, 20)).toEqual([10]);
+    expect(await starts(0, 30, [])).toEqual([]);
+    const [first] = await runs.paidJobs([world.projectId], { since: 0, until: 15 });
+    expect(first).toMatchObject({ runName: 'train', projectName: 'main', price: 2.5 });
+  });
+
   it('shows the requested number of submissions per job, oldest first', async () => {
     const world = await openWorld(tests);
     const { fleet } = await insertFleet(world, { name: 'pool' });

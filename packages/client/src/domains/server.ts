@@ -1,4 +1,5 @@
 import type {
+  CostReport,
   Event,
   Fleet,
   Instance,
@@ -59,10 +60,19 @@ export interface JobMetricsFilter {
   readonly before?: string;
 }
 
+export interface CostFilter {
+  readonly project_name?: string | null;
+  readonly since?: string | null;
+  readonly until?: string | null;
+  readonly by: CostReport['by'];
+}
+
 /** Calls that belong to no project. */
 export function serverCalls(transport: Transport) {
   return {
     info: (): Promise<ServerInfo> => transport.read('/api/server/get_info'),
+    /** What jobs have cost. Older servers answer as for an unknown path. */
+    cost: (query: CostFilter): Promise<CostReport> => transport.get('/api/cost', { ...query }),
     listOrphans: (): Promise<OrphanReport> => transport.get('/api/server/orphans', {}),
     /** Of one project, or of all of the caller. Older servers answer as for an unknown path. */
     overview: (projectName?: string): Promise<Overview> =>

@@ -1,5 +1,6 @@
 /** Endpoints that dstack 0.22.5 does not have. */
 import * as z from 'zod';
+import { CostReport } from '../wire/cost.ts';
 import { type ExplainKind, Explanation } from '../wire/explain.ts';
 import { FleetJob } from '../wire/fleet-job.ts';
 import { ModelUsageReport } from '../wire/model-usage.ts';
@@ -87,6 +88,13 @@ export const ourEndpoints = {
     req.ModelUsageQuery,
     ModelUsageReport,
     'Requests and tokens of the models of a project, by day, model and user',
+  ),
+  'cost.get': get(
+    '/api/cost',
+    'auth',
+    req.CostQuery,
+    CostReport,
+    "What jobs of the caller's projects have cost, by run, user, project or day",
   ),
   'server.list_orphans': get(
     '/api/server/orphans',

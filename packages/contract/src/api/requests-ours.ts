@@ -1,5 +1,6 @@
 /** Requests that dstack 0.22.5 does not have. */
 import * as z from 'zod';
+import { CostGroup } from '../wire/cost.ts';
 import { Flag, Instant, integer, model, nullable, Text } from '../wire/scalars.ts';
 import { ServiceTokenScope } from '../wire/service-token.ts';
 
@@ -10,6 +11,18 @@ export type OpenSessionRequest = z.infer<typeof OpenSessionRequest>;
 /** `project_name`: only this project; default: all that the caller may see. */
 export const OverviewQuery = z.object({ project_name: nullable(Text) });
 export type OverviewQuery = z.infer<typeof OverviewQuery>;
+
+/**
+ * `since` inclusive, default 30 days before `until`; `until` exclusive, default now. `project_name`
+ * as in `OverviewQuery`.
+ */
+export const CostQuery = z.object({
+  project_name: nullable(Text),
+  since: nullable(Instant),
+  until: nullable(Instant),
+  by: CostGroup.default('run'),
+});
+export type CostQuery = z.infer<typeof CostQuery>;
 
 /** The longest lifetime of a token in seconds: ten years. */
 const LONGEST = 10 * 365 * 86_400;

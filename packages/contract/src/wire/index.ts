@@ -14,6 +14,7 @@ export * from './backend-config.ts';
 export * from './backend-config-clouds.ts';
 export * from './backend-config-platforms.ts';
 export * from './change.ts';
+export * from './cost.ts';
 export * from './event.ts';
 export * from './explain.ts';
 export * from './export.ts';

@@ -11,6 +11,7 @@ import { MAX_HEADERS } from '../proxy/raw-headers.ts';
 import { apiDocsRoutes } from './api-docs/routes.ts';
 import { backendRoutes } from './backends/routes.ts';
 import type { On } from './call.ts';
+import { costRoutes } from './cost/routes.ts';
 import { docsSiteRoutes } from './docs-site/routes.ts';
 import { answerError, answerUnknown } from './error-answers.ts';
 import { eventRoutes } from './events/routes.ts';
@@ -77,6 +78,7 @@ const DOMAINS: readonly ((on: On, deps: HttpDeps) => void)[] = [
   serviceTokenRoutes,
   explainRoutes,
   orphanRoutes,
+  costRoutes,
   overviewRoutes,
 ];
 

@@ -9,6 +9,7 @@ import { recordChange } from '../changes/record-change.ts';
 import type { StoreContext } from '../context.ts';
 import { forIds, notDeleted } from '../query.ts';
 import { runTable } from '../schema/work-tables.ts';
+import { paidJobs } from './costs.ts';
 import { inProjects, listRuns } from './list-runs.ts';
 import { toViews, withNames } from './run-views.ts';
 import type { Runs } from './types.ts';
@@ -91,6 +92,7 @@ export function createRuns(context: StoreContext): Runs {
         count: Number(count),
       }));
     },
+    paidJobs: (projectIds, period) => paidJobs(db, projectIds, period),
     async onGateway(gatewayId) {
       const rows = await db
         .selectFrom('runs')

@@ -78,6 +78,11 @@ export interface Runs {
   activeCounts(
     projectIds: readonly Id[] | null,
   ): Promise<readonly Pick<RunCount, 'status' | 'count'>[]>;
+  /** Submissions of jobs that cost something in a period. Null = all projects that are not deleted. */
+  paidJobs(
+    projectIds: readonly Id[] | null,
+    period: { readonly since: Timestamp; readonly until: Timestamp },
+  ): Promise<readonly PaidJob[]>;
   /** Runs of services that a gateway serves: not deleted, neither finished nor terminating. */
   onGateway(gatewayId: Id): Promise<RunRecord[]>;
   /**
@@ -87,4 +92,16 @@ export interface Runs {
   onChangedElsewhere(listener: (runId: Id) => void): () => void;
   /** When the newest job of the project was submitted, if any. */
   lastSubmittedAt(projectId: Id): Promise<Timestamp | null>;
+}
+
+/** A submission of a job on a machine that has a price. */
+export interface PaidJob {
+  readonly runId: Id;
+  readonly runName: string;
+  readonly projectName: string;
+  readonly userName: string;
+  /** USD per hour. */
+  readonly price: number;
+  readonly submittedAt: Timestamp;
+  readonly finishedAt: Timestamp | null;
 }

@@ -6,6 +6,7 @@ import { EXIT } from '../../errors.ts';
 import type { InterruptSignal } from '../../interrupts.ts';
 import { closingLine } from '../../runs/closing-line.ts';
 import { finishedMessage } from '../../runs/finished-message.ts';
+import { jobToFollow } from '../../runs/job-to-follow.ts';
 import { nodesBeside, streamNodes } from '../../runs/node-output.ts';
 import { PullReports } from '../../runs/pull-progress.ts';
 import { outcomeOf } from '../../runs/run-outcome.ts';
@@ -142,13 +143,6 @@ async function waitForStart(
     pulls.stop();
     progress.stop();
   }
-}
-
-/** The first job of the first running replica; if none runs, of the first replica. */
-export function jobToFollow(run: Run): Job | undefined {
-  const firsts = run.jobs.filter((job) => job.job_spec.job_num === 0);
-  const running = firsts.find(isRunningNow);
-  return running ?? firsts[0];
 }
 
 /** Reports a job that has ended while its run continues. */

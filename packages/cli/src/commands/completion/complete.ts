@@ -79,6 +79,9 @@ const FILE_OPTIONS = new Set([
   '--env-file',
 ]);
 
+/** Arguments that are files of the user, or of a run: those are not completed. */
+const PATH_ARGUMENTS = new Set(['source', 'target']);
+
 async function valuesOf(option: string, cli: Cli): Promise<Found> {
   if (FILE_OPTIONS.has(option)) return FILES;
   const [, kind] =
@@ -123,10 +126,13 @@ const NAMED: Readonly<Record<string, NameKind>> = {
 async function argumentsOf(argument: Argument, cli: Cli): Promise<Found> {
   const { command, name, before } = argument;
   const [first = ''] = command.split(' ');
+  if (PATH_ARGUMENTS.has(name)) return FILES;
   if (name === 'file' || (name === 'run-args' && before.length === 0)) return FILES;
   if (name === 'shell') return plain(['bash', 'zsh', 'fish']);
   if (name === 'project/export') return namesOf('import', cli);
   if (name === 'kind-and-name') return explained(before, cli);
+  if (command.startsWith('project member ')) return membersOf(command, name, before, cli);
+  if (command === 'user role' && name === 'role') return plain(['user', 'admin']);
   if (first === 'project' && name === 'name') return plain(await configuredProjects(cli));
   if (name === 'run' || command === 'run get') return runs(command, before, cli);
   if (name === 'name' && !/ (create|add)$/.test(command)) {
@@ -134,6 +140,17 @@ async function argumentsOf(argument: Argument, cli: Cli): Promise<Found> {
     return kind === undefined ? [] : namesOf(kind, cli);
   }
   return [];
+}
+
+async function membersOf(
+  command: string,
+  argument: string,
+  before: readonly string[],
+  cli: Cli,
+): Promise<Found> {
+  if (argument === 'role') return plain(['user', 'manager', 'admin']);
+  const found = await namesOf(command.endsWith(' add') ? 'user' : 'member', cli);
+  return found.filter(({ value }) => !before.includes(value));
 }
 
 async function runs(command: string, before: readonly string[], cli: Cli): Promise<Found> {

@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process';
 import type { Client } from '@dstack/client';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { Command } from 'commander';
 import { ConfigFile } from '../../config/config-file.ts';
 import { type Cli, clientFor } from '../../context.ts';
 import { CliError, UsageError } from '../../errors.ts';
+import { openBrowser } from '../../terminal/open-browser.ts';
 import { CallbackServer } from './callback-server.ts';
 
 export interface LoginOptions {
@@ -164,15 +164,6 @@ function webPage(text: string): string {
     why: `the address is ${JSON.stringify(text)}`,
     next: 'report this to the administrator of the server',
   });
-}
-
-/** The URL is printed in any case, so a computer without a browser is not an error. */
-function openBrowser(url: string, cli: Cli): void {
-  const program = process.platform === 'darwin' ? 'open' : 'xdg-open';
-  if (program === 'xdg-open' && !cli.env.DISPLAY && !cli.env.WAYLAND_DISPLAY) return;
-  const child = spawn(program, [url], { stdio: 'ignore', detached: true });
-  child.once('error', () => {});
-  child.unref();
 }
 
 function interrupted(signal: AbortSignal): Promise<never> {

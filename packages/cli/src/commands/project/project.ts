@@ -10,6 +10,7 @@ import {
 } from '../../output/output-options.ts';
 import { renderTable } from '../../terminal/table.ts';
 import { runProjectAdd } from './add.ts';
+import { declareMember } from './member.ts';
 
 export function declareProject(
   program: Command,
@@ -67,6 +68,7 @@ export function declareProject(
     .description('Choose the default project')
     .argument('[name]', 'name of the project; without it a menu is shown')
     .action((name) => run.setDefault({ name: name ?? null }, cli));
+  declareMember(project, cli);
 }
 
 /** Commander reads `--no` as a negation, so the argument itself is searched for. */

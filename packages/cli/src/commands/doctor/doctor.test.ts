@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import { startFakeServer } from '../../testing/fake-server.ts';
+import { runCommand, serverEnv, withDirectory } from '../../testing/run-command.ts';
+
+const USER = { username: 'ann', global_role: 'user' };
+
+async function doctor(more: Parameters<typeof startFakeServer>[0] = {}, ...argv: string[]) {
+  const fake = await startFakeServer({
+    'POST /api/server/get_info': { json: { server_version: '0.22.5' } },
+    'GET /healthcheck': { json: { status: 'running' } },
+    'POST /api/users/get_my_user': { json: USER },
+    'POST /api/projects/main/get': {
+      json: { project_name: 'main', members: [{ user: USER, project_role: 'manager' }] },
+    },
+    'POST /api/project/main/fleets/list': { json: [{ name: 'f', instances: [] }] },
+    ...more,
+  });
+  return runCommand(['doctor', ...argv], { env: serverEnv(fake.url), now: Date.now() });
+}
+
+test('a healthy installation has only checks that succeed', async () => {
+  const { code, out } = await doctor();
+  expect(code).toBe(0);
+  expect(out).not.toContain('✗');
+  expect(out).toMatch(/✓ server +http\S+ answers in \d+ ms, API 0.22.5/);
+  expect(out).toContain('user ann (manager of the project), project main');
+  expect(out).toMatch(/✓ clock/);
+});
+
+test('a refused token is a failure with its remedy, and nothing secret is printed', async () => {
+  const detail = [{ msg: 'Invalid token', code: 'error' }];
+  const { code, out } = await doctor({
+    'POST /api/users/get_my_user': { status: 403, json: { detail } },
+  });
+  expect(code).toBe(1);
+  expect(out).toMatch(/✗ token +The server does not accept your token/);
+  expect(out).toContain('next: dstack project add');
+  expect(out).not.toContain('secret-token');
+});
+
+test('as JSON each check has a state, and the backends of the server are checked for admins', async () => {
+  const sweep = { project_name: 'main', backend: 'aws', error: 'AuthFailure' };
+  const admin = { ...USER, global_role: 'admin' };
+  const { code, out } = await doctor(
+    {
+      'POST /api/users/get_my_user': { json: admin },
+      'GET /api/server/orphans': { json: { orphans: [], sweeps: [sweep] } },
+    },
+    '--json',
+  );
+  const { ok, checks } = JSON.parse(out);
+  expect([code, ok]).toEqual([1, false]);
+  expect(checks).toContainEqual({
+    name: 'backend',
+    state: 'failed',
+    text: 'backend aws of project main: AuthFailure',
+    fix: 'correct its credentials',
+  });
+});
+
+test('without a configuration the ways to get one are named', () =>
+  withDirectory(async (home) => {
+    const { code, out } = await runCommand(['doctor'], { home });
+    expect(code).toBe(1);
+    expect(out).toMatch(/✗ config[\s\S]*dstack login --url URL/);
+  }));
+
+test('--debug prints requests without secrets', async () => {
+  const fake = await startFakeServer({ 'GET /api/cost': { json: {} } });
+  const { err } = await runCommand(['cost', '--debug'], { env: serverEnv(fake.url) });
+  expect(err).toMatch(/GET \/api\/cost 200 \d+ ms/);
+  expect(err).not.toContain('secret-token');
+});

@@ -1,0 +1,100 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { ConfigFile } from '../../config/config-file.ts';
+import type { Cli } from '../../context.ts';
+import { sshProgram } from '../../ssh/ssh-client.ts';
+import { productVersion } from '../../version.ts';
+import type { DoctorCheck } from './doctor-check.ts';
+
+const run = promisify(execFile);
+const PROGRAM_MS = 5000;
+
+/** What needs no server: configuration, programs, ports. */
+export async function* localChecks(cli: Cli): AsyncGenerator<DoctorCheck, void> {
+  const version = await productVersion();
+  const text = `dstack ${version}, Node ${process.versions.node}`;
+  yield { name: 'version', state: 'ok', text, fix: null };
+  yield await configCheck(cli);
+  yield await programCheck('ssh', sshProgram(cli), ['-V'], {
+    state: 'warning',
+    text: 'OpenSSH is not installed: attach does not forward ports',
+    fix: 'install the OpenSSH client; dstack exec, cp and port-forward work without it',
+  });
+  yield await programCheck('git', 'git', ['--version'], {
+    state: 'warning',
+    text: 'git is not installed: `repos` in configurations do not work',
+    fix: 'install git',
+  });
+  yield dockerCheck(cli);
+  yield await portCheck();
+}
+
+async function configCheck({ home, env }: Cli): Promise<DoctorCheck> {
+  const name = 'config';
+  if (env.DSTACK_SERVER_URL && env.DSTACK_TOKEN) {
+    const text = 'DSTACK_SERVER_URL and DSTACK_TOKEN are set; no file is used';
+    return { name, state: 'ok', text, fix: null };
+  }
+  const config = await ConfigFile.load(home);
+  const path = join(home, '.dstack', 'config.yml');
+  const info = await stat(path).catch(() => null);
+  if (info === null || config.projects.length === 0) {
+    const fix =
+      'dstack login --url URL, or dstack project add (or start a server here: dstack server)';
+    return { name, state: 'failed', text: `${path} has no projects`, fix };
+  }
+  if (process.platform !== 'win32' && (info.mode & 0o077) !== 0) {
+    const text = `other users of this computer can read the tokens in ${path}`;
+    return { name, state: 'warning', text, fix: `chmod 600 ${path}` };
+  }
+  const text = `${path}: ${config.projects.map((one) => one.name).join(', ')}`;
+  return { name, state: 'ok', text, fix: null };
+}
+
+async function programCheck(
+  name: string,
+  program: string,
+  args: readonly string[],
+  missing: Omit<DoctorCheck, 'name'>,
+): Promise<DoctorCheck> {
+  try {
+    const { stdout, stderr } = await run(program, [...args], { timeout: PROGRAM_MS });
+    const [text = ''] = (stdout || stderr).trim().split('\n');
+    return { name, state: 'ok', text, fix: null };
+  } catch {
+    return { name, ...missing };
+  }
+}
+
+/** Docker is needed only where the server's machine runs jobs in containers. */
+function dockerCheck({ env }: Cli): DoctorCheck {
+  const address = env.DOCKER_HOST ?? '/var/run/docker.sock';
+  const isThere = !address.startsWith('/') || existsSync(address);
+  const text = isThere
+    ? `Docker at ${address}`
+    : 'no Docker here: a server on this computer runs jobs as plain processes';
+  return { name: 'docker', state: 'ok', text, fix: null };
+}
+
+function portCheck(): Promise<DoctorCheck> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error) =>
+      resolve({
+        name: 'ports',
+        state: 'failed',
+        text: `no local port can be opened: ${error.message}`,
+        fix: 'allow this program to listen on 127.0.0.1',
+      }),
+    );
+    server.listen({ port: 0, host: '127.0.0.1' }, () =>
+      server.close(() =>
+        resolve({ name: 'ports', state: 'ok', text: 'local ports can be forwarded', fix: null }),
+      ),
+    );
+  });
+}

@@ -1,0 +1,120 @@
+import type { Cli, Connection } from '../../context.ts';
+import { describeFailure } from '../../report.ts';
+import { orForbidden } from '../../resource-error.ts';
+import type { DoctorCheck } from './doctor-check.ts';
+
+/** Clocks that differ more make tokens and times of logs confusing. */
+const MOST_SKEW_MS = 30_000;
+
+/** Ends after the first check that makes the following ones meaningless. */
+export async function* serverChecks(cli: Cli): AsyncGenerator<DoctorCheck, void> {
+  let connection: Connection;
+  try {
+    connection = await cli.connect();
+  } catch (error) {
+    yield await failure('project', error);
+    return;
+  }
+  const { client, project } = connection;
+  const started = performance.now();
+  try {
+    const { server_version: version } = await client.server.info();
+    const ms = Math.round(performance.now() - started);
+    const text = `${client.url} answers in ${ms} ms, API ${version ?? 'of an unknown version'}`;
+    yield { name: 'server', state: 'ok', text, fix: null };
+  } catch (error) {
+    yield await failure('server', error);
+    return;
+  }
+  yield* clockCheck(client.url, cli);
+  let isAdmin = false;
+  try {
+    const user = await orForbidden(() => client.users.getMyUser());
+    isAdmin = user?.global_role === 'admin';
+    const who = user === null ? 'a token of a program' : `user ${user.username}`;
+    const found = await client.projects.get(project.name);
+    const role = found.members.find((one) => one.user.username === user?.username)?.project_role;
+    const roles = [
+      ...(isAdmin ? ['admin of the server'] : []),
+      ...(role ? [`${role} of the project`] : []),
+    ];
+    const rights = roles.length > 0 ? ` (${roles.join(', ')})` : '';
+    yield {
+      name: 'token',
+      state: 'ok',
+      text: `${who}${rights}, project ${project.name}`,
+      fix: null,
+    };
+  } catch (error) {
+    yield await failure('token', error);
+    return;
+  }
+  yield* fleetCheck(connection);
+  if (isAdmin) yield* backendCheck(connection);
+}
+
+async function* clockCheck(url: string, cli: Cli): AsyncGenerator<DoctorCheck, void> {
+  if (!/^https?:/.test(url)) return;
+  const answer = await fetch(`${url}/healthcheck`, { signal: AbortSignal.timeout(5000) }).catch(
+    () => null,
+  );
+  const skew = Math.abs(Date.parse(answer?.headers.get('date') ?? '') - cli.now());
+  if (Number.isNaN(skew)) return;
+  const text = `the clocks of this computer and of the server differ by ${Math.round(skew / 1000)} s`;
+  const isOff = skew > MOST_SKEW_MS;
+  const fix = isOff ? 'set the time of both automatically (NTP)' : null;
+  yield { name: 'clock', state: isOff ? 'warning' : 'ok', text, fix };
+}
+
+async function* fleetCheck({ project }: Connection): AsyncGenerator<DoctorCheck, void> {
+  const fleets = await project.fleets.list();
+  const instances = fleets.flatMap((fleet) => fleet.instances);
+  const lost = instances.filter((one) => one.unreachable);
+  if (fleets.length === 0) {
+    const fix = 'dstack init --template hello && dstack apply -f hello.dstack.yml';
+    yield { name: 'fleets', state: 'warning', text: 'the project has no fleets', fix };
+  } else if (lost.length > 0) {
+    const text = `unreachable hosts: ${lost.map((one) => one.name).join(', ')}`;
+    yield {
+      name: 'fleets',
+      state: 'warning',
+      text,
+      fix: `dstack explain instance ${lost[0]?.name}`,
+    };
+  } else {
+    const text = `${fleets.length} fleets, ${instances.length} instances`;
+    yield { name: 'fleets', state: 'ok', text, fix: null };
+  }
+}
+
+/** What the server finds when it lists its resources at each backend, with its database. */
+async function* backendCheck({ client }: Connection): AsyncGenerator<DoctorCheck, void> {
+  try {
+    const { sweeps, orphans } = await client.server.listOrphans();
+    yield { name: 'database', state: 'ok', text: 'the server reads its records', fix: null };
+    for (const { project_name, backend, error } of sweeps) {
+      const name = `backend ${backend} of project ${project_name}`;
+      yield error === null
+        ? { name: 'backend', state: 'ok', text: `${name} answers`, fix: null }
+        : {
+            name: 'backend',
+            state: 'failed',
+            text: `${name}: ${error}`,
+            fix: 'correct its credentials',
+          };
+    }
+    if (orphans.length > 0) {
+      const text = `${orphans.length} resources at providers have no record`;
+      yield { name: 'orphans', state: 'warning', text, fix: 'dstack server orphans' };
+    }
+  } catch (error) {
+    const { isUnsupported } = await import('@dstack/client');
+    if (!isUnsupported(error)) yield await failure('database', error);
+  }
+}
+
+async function failure(name: string, error: unknown): Promise<DoctorCheck> {
+  const { message, why, next } = await describeFailure(error);
+  const text = why === undefined ? message : `${message}: ${why}`;
+  return { name, state: 'failed', text, fix: next ?? null };
+}

@@ -1,0 +1,33 @@
+import { type CostQuery, ruleError } from '@dstack/contract/api';
+import { type CostReport, formatTimestamp } from '@dstack/contract/wire';
+import type { UserRecord } from '@dstack/store';
+import type { HttpDeps } from '../ports.ts';
+import { visibleProjects } from '../visible-projects.ts';
+import { costRows, roundedCost } from './cost-rows.ts';
+
+const DEFAULT_PERIOD = 30 * 86_400_000_000;
+/** A longer one would list too many days. */
+const LONGEST_PERIOD = 3 * 366 * 86_400_000_000;
+
+/** Costs of the projects that the caller may list. */
+export async function costReport(
+  deps: HttpDeps,
+  caller: UserRecord,
+  { project_name, since: start, until: end, by }: CostQuery,
+): Promise<CostReport> {
+  const { now } = deps.context();
+  const until = end ?? now;
+  const since = start ?? until - DEFAULT_PERIOD;
+  if (since >= until) throw ruleError('`since` must be before `until`');
+  if (until - since > LONGEST_PERIOD) throw ruleError('The period must not exceed three years');
+  const projects = await visibleProjects(deps, caller, project_name);
+  const jobs = await deps.store.runs.paidJobs(projects, { since, until });
+  const rows = costRows(jobs, by, { since, until, now });
+  return {
+    since: formatTimestamp(since),
+    until: formatTimestamp(until),
+    by,
+    total: roundedCost(rows.reduce((sum, { cost }) => sum + cost, 0)),
+    rows,
+  };
+}
