@@ -8,7 +8,7 @@ const limit = (prefix: string, part: Partial<RateLimit> = {}): RateLimit => ({
 });
 
 describe('the limit of a request', () => {
-  const limits = ['/', '/v1/', '/v1/chat', '/other'].map((prefix) => limit(prefix));
+  const limits = ['/', '/v1/', '/v1/chat', '/other', '/größe/'].map((prefix) => limit(prefix));
 
   it.each([
     ['', '/'],
@@ -26,6 +26,11 @@ describe('the limit of a request', () => {
     ['/v1/chat/..', '/v1/'],
     ['/../../v1/chat', '/v1/chat'],
     ['/%zz/v1', '/'],
+    ['/%76%31/chat/%ff', '/v1/chat'],
+    ['/%76%31/chat/%', '/v1/chat'],
+    ['/%zz/../v1/chat', '/v1/chat'],
+    ['/gr%C3%B6%C3%9Fe/x', '/größe/'],
+    [Buffer.from('/größe/x').toString('latin1'), '/größe/'],
   ])('%j is the one with the longest prefix: %s', (path, prefix) => {
     expect(limitOf(limits, path)?.prefix).toBe(prefix);
   });

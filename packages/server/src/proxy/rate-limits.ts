@@ -60,7 +60,7 @@ function header(raw: RawHeaders, name: string): string | null {
 /** As apps read it: decoded, without empty, `.` and `..` parts, and without the query. */
 function resolvedPath(path: string): string {
   const [plain = ''] = path.split('?', 1);
-  if (!/%|\/\/|\/\./.test(plain)) return plain === '' ? '/' : plain;
+  if (!/%|\/\/|\/\.|[\x80-\xff]/.test(plain)) return plain === '' ? '/' : plain;
   const parts: string[] = [];
   const given = decoded(plain).split('/');
   for (const part of given) {
@@ -72,11 +72,13 @@ function resolvedPath(path: string): string {
   return `/${parts.join('/')}${isFolder ? '/' : ''}`;
 }
 
+/**
+ * Byte by byte: apps replace what is no UTF-8, or read another encoding, so one invalid byte must not keep
+ * the rest encoded.
+ */
 function decoded(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    // Apps read invalid encodings in different ways.
-    return path;
-  }
+  const bytes = path.replace(/%([0-9a-f]{2})/gi, (_, hex) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  return Buffer.from(bytes, 'latin1').toString('utf8');
 }

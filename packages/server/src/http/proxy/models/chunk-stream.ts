@@ -1,7 +1,7 @@
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { errorMessage } from '@dstack/contract/error-message';
 import { SANDBOX } from '../../../proxy/headers.ts';
+import { drained } from './drained.ts';
 
 /** The end of a stream in OpenAI's API. */
 const DONE = '[DONE]';
@@ -38,8 +38,4 @@ export async function streamChunks(
   } finally {
     await iterator.return?.();
   }
-}
-
-async function drained(response: ServerResponse): Promise<void> {
-  await Promise.race([once(response, 'drain'), once(response, 'close')]);
 }

@@ -16,7 +16,7 @@ import { ModelDirectory, type ServedModel } from './model-directory.ts';
 import { modelRefusal } from './model-errors.ts';
 import { type ModelRequest, readModelRequest } from './model-request.ts';
 import { passThrough } from './pass-through.ts';
-import { answerText } from './read-answer.ts';
+import { errorText } from './read-answer.ts';
 import { tgiModel } from './tgi-model.ts';
 import { UsageLog } from './usage-log.ts';
 import { type Tokens, tokensIn } from './usage-meter.ts';
@@ -129,7 +129,7 @@ export class ModelEndpoint {
     return async (path, body) => {
       const answer = await this.#deps.services.ask(route, { path, body, user, client });
       if (answer.statusCode === 200) return answer;
-      const text = await answerText(answer.body);
+      const text = await errorText(answer.body);
       throw modelRefusal(answer.statusCode, text, answer.headers['retry-after']);
     };
   }

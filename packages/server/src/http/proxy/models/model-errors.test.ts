@@ -49,6 +49,25 @@ async function become(id: string, set: Partial<RunRecord>): Promise<void> {
   server.services.changed(id);
 }
 
+describe('an error of a hostile model', () => {
+  const nested = `{"message":"x","param":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
+
+  it.each([
+    ['has a message that is no text', 400, '{"error":{"message":{"toString":1}}}', 400],
+    ['is nested deeper than can be repeated', 400, `{"error":${nested}}`, 400],
+    ['has fields of other types', 400, '{"error":{"message":"x","type":{},"code":[]}}', 400],
+    ['has a status that no client knows', 799, '{"error":{"message":"x"}}', 502],
+  ])('that %s is answered in the usual form', async (_what, status, body, expected) => {
+    reply = (response) => response.writeHead(status).end(body);
+    const answer = await chat('parrot');
+    expect([answer.status, typeof answer.body.error?.message]).toEqual([expected, 'string']);
+    expect(answer.body.error).toEqual({
+      ...{ message: expect.any(String), type: expect.any(String), param: null },
+      code: null,
+    });
+  });
+});
+
 describe('a model that cannot answer', () => {
   it('is started by a request if it is scaled to zero, and is listed meanwhile', async () => {
     const scaling = { metric: 'rps', target: 1 };

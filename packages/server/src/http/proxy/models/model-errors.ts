@@ -33,7 +33,9 @@ export function modelRefusal(
   const seconds = Number(retryAfter ?? Number.NaN);
   const wait = Number.isSafeInteger(seconds) && seconds >= 0 ? seconds : null;
   // Neither a completion nor an error, for example a redirect.
-  if (status < 400) return new ModelRefusal(502, { message: 'Invalid response from model' }, null);
+  if (status < 400 || status > 599) {
+    return new ModelRefusal(502, { message: 'Invalid response from model' }, null);
+  }
   return new ModelRefusal(status, errorIn(body), wait);
 }
 
@@ -45,7 +47,12 @@ function errorIn(body: string): Partial<ModelError> {
   if (typeof inner !== 'object' || inner === null || !('message' in inner)) {
     return { message: body };
   }
-  return { ...inner, message: String(inner.message) };
+  // Objects and lists may be nested deeper than can be written again.
+  const fields = Object.entries(inner).filter(
+    ([, value]) => typeof value !== 'object' || value === null,
+  );
+  const { message, ...others } = Object.fromEntries(fields);
+  return { ...others, message: message === undefined ? body : String(message) };
 }
 
 function objectIn(body: string): Readonly<Record<string, unknown>> | null {

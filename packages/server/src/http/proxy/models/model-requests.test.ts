@@ -218,6 +218,25 @@ describe('the usage of a model', () => {
     expect(await (await send('chat/completions', asked)).text()).toContain('"usage"');
   });
 
+  it('includes what follows after a text that looks like the end of a stream', async () => {
+    await serve('quoting', 'quoting', [await app()]);
+    let finish = () => {};
+    reply = (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(event({ choices: [{ delta: { content: 'data: [DONE]' } }] }));
+      finish = () => {
+        response.write(event({ choices: [], usage: { prompt_tokens: 2, completion_tokens: 900 } }));
+        response.end('data: [DONE]\n\n');
+      };
+    };
+    const answer = await send('chat/completions', { model: 'quoting', stream: true });
+    const reader = answer.body?.getReader();
+    await reader?.read();
+    finish();
+    while (!(await reader?.read())?.done);
+    expect(await usage('quoting')).toMatchObject(counts(2, 900));
+  });
+
   it('is estimated if the client disconnects, and the model learns of it', async () => {
     await serve('aborted', 'aborted', [await app()]);
     const left = Promise.withResolvers<void>();

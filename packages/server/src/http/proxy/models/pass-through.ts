@@ -1,5 +1,4 @@
 /** Sends a request to a model with OpenAI's API, and its answer back, both unchanged. */
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { withoutTrailingSlashes } from '@dstack/contract';
 import { errorMessage } from '@dstack/contract/error-message';
@@ -7,10 +6,11 @@ import type { Dispatcher } from 'undici';
 import { OPEN_TO_ORIGINS, SANDBOX } from '../../../proxy/headers.ts';
 import { ProxyRefusal } from '../../../proxy/refusal.ts';
 import type { ServiceProxy } from '../../../proxy/service-proxy.ts';
+import { drained } from './drained.ts';
 import type { ServedModel } from './model-directory.ts';
 import { modelRefusal } from './model-errors.ts';
 import type { ModelRequest } from './model-request.ts';
-import { answerText, connectionBroken } from './read-answer.ts';
+import { connectionBroken, errorText } from './read-answer.ts';
 import { answerMeter, streamMeter, type Tokens, type UsageMeter } from './usage-meter.ts';
 
 export interface PassThrough {
@@ -36,7 +36,7 @@ export async function passThrough(order: PassThrough): Promise<void> {
   const answer = await firstAnswer(order);
   const { statusCode, headers } = answer;
   if (statusCode < 200 || statusCode >= 300) {
-    throw modelRefusal(statusCode, await answerText(answer.body), headers['retry-after']);
+    throw modelRefusal(statusCode, await errorText(answer.body), headers['retry-after']);
   }
   await relay(answer, order);
 }
@@ -88,8 +88,8 @@ async function relay(answer: Dispatcher.ResponseData, order: PassThrough): Promi
   const send = async (bytes: Buffer) => {
     if (bytes.length === 0) return;
     // A client that reads this marker may disconnect.
-    if (isStream && bytes.includes('[DONE]')) await report(false);
-    if (!client.write(bytes)) await Promise.race([once(client, 'drain'), once(client, 'close')]);
+    if (meter.isDone) await report(false);
+    if (!client.write(bytes)) await drained(client);
   };
   try {
     const { bytes, isOver } = await beginning(pieces, meter, isStream ? 1 : GATHERED);

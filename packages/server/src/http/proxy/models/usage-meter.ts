@@ -15,6 +15,8 @@ export interface UsageMeter {
   /** Returns the rest to pass on, after the last piece. */
   flush(): Buffer;
   readonly tokens: Tokens;
+  /** The event that ends a stream was read. A text of the model that looks like it does not count. */
+  readonly isDone: boolean;
 }
 
 const NONE: Tokens = { promptTokens: 0, completionTokens: 0, isEstimated: true };
@@ -29,6 +31,7 @@ export function answerMeter(): UsageMeter {
       return piece;
     },
     flush: () => NOTHING,
+    isDone: false,
     get tokens() {
       return tokensIn(scan.value('usage')) ?? NONE;
     },
@@ -52,10 +55,12 @@ export function streamMeter(hidesUsage: boolean): UsageMeter {
   let length = 0;
   let events = 0;
   let reported: Tokens | null = null;
+  let isDone = false;
   /** Whether to pass the event on. */
   const read = (event: string): boolean => {
     const data = dataOf(event);
-    if (data === null || data === '[DONE]') return true;
+    if (data === '[DONE]') isDone = true;
+    if (data === null || isDone) return true;
     events += 1;
     if (!data.includes('"usage"')) return true;
     const chunk = objectIn(data);
@@ -100,6 +105,9 @@ export function streamMeter(hidesUsage: boolean): UsageMeter {
     },
     get tokens() {
       return reported ?? { ...NONE, completionTokens: events };
+    },
+    get isDone() {
+      return isDone;
     },
   };
 }
