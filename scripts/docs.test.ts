@@ -16,9 +16,13 @@ import {
 } from '@dstack/contract/status';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseDocument } from 'yaml';
+import { startFakeServer } from '../packages/cli/src/testing/fake-server.ts';
+import { hostileRoutes } from '../packages/cli/src/testing/hostile-answers.ts';
+import { runCommand, serverEnv, withDirectory } from '../packages/cli/src/testing/run-command.ts';
 import { TOOLS } from '../packages/mcp/src/tools/index.ts';
 import { commandLines, errorOf } from './docs/commands.ts';
 import { COMPLETE, PROFILES, SERVER_CONFIG } from './docs/examples.ts';
+import { JSON_SHAPES } from './docs/json-shapes.ts';
 import { references } from './docs/references.ts';
 import type { Schema } from './docs/schema-reference.ts';
 
@@ -172,6 +176,21 @@ describe('references', () => {
     const bare = rows.filter((row) => !row.includes('<br>`'));
     expect(bare.length / rows.length).toBeLessThan(0.2);
   });
+});
+
+describe('JSON of commands', () => {
+  it.each(Object.entries(JSON_SHAPES))(
+    'has the keys that are described: %s',
+    async (name, shape) => {
+      const server = await startFakeServer(hostileRoutes());
+      await withDirectory(async (home) => {
+        const argv = [...name.split(' '), ...(shape.args ?? []), '--json'];
+        const { out } = await runCommand(argv, { env: serverEnv(server.url), home, cwd: home });
+        const text = shape.isLines ? out.slice(0, out.indexOf('\n')) : out;
+        expect(Object.keys(JSON.parse(text)).sort()).toEqual(Object.keys(shape.keys).sort());
+      });
+    },
+  );
 });
 
 it('troubleshooting has every error code and every reason of an end', () => {

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import type { Cli } from '../../packages/cli/src/context.ts';
 import { COMMANDS, EXIT_CODE_HELP, GLOBAL_HELP } from '../../packages/cli/src/program.ts';
+import { shapeText } from './json-shapes.ts';
 
 export interface DeclaredCommand {
   /** Like `fleet delete`. */
@@ -118,7 +119,7 @@ export async function jsonReference(): Promise<string> {
     .filter(({ command }) => command.options.some(({ long }) => long === '--json'))
     .map(({ name, command }) => {
       const own = command.options.find(({ long }) => long === '--json');
-      return `| \`dstack ${name} --json\` | ${own?.description ?? ''} |`;
+      return `| \`dstack ${name} --json\` | ${shapeText(name) ?? own?.description ?? ''} |`;
     });
   return `# JSON of the command line
 
@@ -126,7 +127,7 @@ With \`--json\` these commands print one JSON document to stdout, and messages t
 (runs, fleets, instances, offers, events, …) are those of the [HTTP API](http-api.md), with all of their
 keys; their schemas are in \`/openapi.json\` of the server. New keys may be added, so ignore unknown ones.
 
-| Command | |
+| Command | Top-level keys |
 | --- | --- |
 ${rows.join('\n')}
 
