@@ -69,3 +69,42 @@ it('a fleet is planned before it is created, and appears in lists and events', a
   await v.navigate('/events?type=fleet');
   await v.page.getByRole('link', { name: 'fleet spare' }).first().waitFor();
 });
+
+it('accounts and projects are managed without a command line', async () => {
+  const v = await signedIn('/users');
+  const { page } = v;
+  const dialog = (name: string) => page.getByRole('dialog', { name });
+  const submit = (name: string, button: string) =>
+    dialog(name).getByRole('button', { name: button }).click();
+  await page.getByRole('button', { name: 'New user' }).click();
+  await dialog('New user').getByLabel('User name').fill('ann');
+  await submit('New user', 'Create');
+  const token = await dialog('The token of ann').locator('code').textContent();
+  await submit('The token of ann', 'Done');
+  const ann = await Visitor.open(browser, installation.url);
+  visitors.push(ann);
+  ann.expectProblem(/40[013]/);
+  await ann.navigate('/projects/main');
+  await ann.signIn(token ?? '');
+  await ann.page.getByRole('heading', { level: 1 }).waitFor();
+  await v.navigate('/projects/main/members');
+  await page.getByRole('button', { name: 'Add' }).click();
+  await dialog('Add a member to main')
+    .getByLabel(/User name/)
+    .fill('ann');
+  await submit('Add a member to main', 'Add');
+  await page.getByRole('button', { name: 'Remove ann' }).waitFor();
+  await ann.navigate('/projects/main/secrets');
+  await ann.page.getByText('This needs the role manager in the project').first().waitFor();
+  await v.navigate('/projects/main/secrets');
+  await page.getByRole('button', { name: 'Add' }).click();
+  await dialog('Add a secret').getByLabel('Name').fill('HF_TOKEN');
+  await dialog('Add a secret').getByLabel('Value').fill('hf-secret-value');
+  await submit('Add a secret', 'Save');
+  await page.getByRole('button', { name: 'Delete HF_TOKEN' }).waitFor();
+  await v.navigate('/users/ann');
+  await page.getByRole('button', { name: 'Deactivate' }).click();
+  await submit('Deactivate ann?', 'Deactivate');
+  await page.getByText('deactivated').first().waitFor();
+  await ann.page.getByRole('heading', { name: 'Sign in' }).waitFor();
+});

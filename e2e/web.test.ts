@@ -293,6 +293,17 @@ const PAGES: readonly (readonly [path: string, shown: string])[] = [
   ['/projects/main/fleets/add', 'Login user'],
   ['/instances', 'default-0'],
   ['/events', 'Run submitted'],
+  ['/volumes', 'No volumes yet'],
+  ['/gateways', 'No gateways yet'],
+  ['/projects', 'main'],
+  ['/projects/main', 'Command line'],
+  ['/projects/main/members', 'Members'],
+  ['/projects/main/backends', 'Backends'],
+  ['/projects/main/secrets', 'No secrets yet'],
+  ['/projects/main/tokens', 'No service tokens yet'],
+  ['/projects/main/exports', 'Imports'],
+  ['/users', 'admin'],
+  ['/users/admin', 'SSH keys'],
   ['/nowhere', 'There is no such page'],
 ];
 

@@ -1,5 +1,6 @@
 import {
   Cpu,
+  FolderKanban,
   Globe,
   HardDrive,
   History,
@@ -7,6 +8,7 @@ import {
   type LucideIcon,
   Play,
   Server,
+  Users,
 } from 'lucide-react';
 import type { SessionUser } from '../data/session/session.ts';
 
@@ -18,7 +20,9 @@ export type SectionPath =
   | '/instances'
   | '/volumes'
   | '/gateways'
-  | '/events';
+  | '/events'
+  | '/projects'
+  | '/users';
 
 export interface NavigationItem {
   readonly to: SectionPath;
@@ -56,7 +60,11 @@ export const NAVIGATION: readonly NavigationGroup[] = [
   },
   {
     label: 'Organisation',
-    items: [{ to: '/events', label: 'Events', icon: History, key: 'e' }],
+    items: [
+      { to: '/projects', label: 'Projects', icon: FolderKanban, key: 'p' },
+      { to: '/users', label: 'Users', icon: Users, key: 'u', adminOnly: true },
+      { to: '/events', label: 'Events', icon: History, key: 'e' },
+    ],
   },
 ];
 

@@ -5,6 +5,7 @@ import {
   type RouterHistory,
 } from '@tanstack/react-router';
 import { PageError, PageNotFound, PagePending } from './page-states.tsx';
+import { accessPages } from './routes/access.ts';
 import { capacityPages } from './routes/capacity.ts';
 import { root, shell } from './routes/frame.ts';
 import { launchPages } from './routes/launch.ts';
@@ -23,7 +24,7 @@ const home = createRoute({
 const nowhere = createRoute({ getParentRoute: () => shell, path: '$', component: PageNotFound });
 
 const routeTree = root.addChildren([
-  shell.addChildren([home, ...runPages, ...launchPages, ...capacityPages, nowhere]),
+  shell.addChildren([home, ...runPages, ...launchPages, ...capacityPages, ...accessPages, nowhere]),
 ]);
 
 /** `history`: where the addresses are; default: in the browser. */

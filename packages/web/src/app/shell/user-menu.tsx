@@ -1,3 +1,4 @@
+import { Link } from '@tanstack/react-router';
 import { CircleUser, Keyboard, LogOut } from 'lucide-react';
 import { useState } from 'react';
 import { useSession, useUser } from '../../data/session/session-context.tsx';
@@ -53,6 +54,12 @@ export function UserMenu() {
         Colours without red and green
       </MenuCheckbox>
       <MenuSeparator />
+      <MenuItem
+        icon={<CircleUser size={15} />}
+        render={<Link to="/users/$user" params={{ user: username }} />}
+      >
+        Account
+      </MenuItem>
       <MenuItem icon={<Keyboard size={15} />} keys="?" onSelect={openHelp}>
         Keyboard shortcuts
       </MenuItem>

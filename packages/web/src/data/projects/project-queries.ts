@@ -16,3 +16,16 @@ export function projectList(client: Client) {
     staleTime: 30_000,
   });
 }
+
+/** A project with its members and backends. */
+export function projectQuery(client: Client, name: string) {
+  return queryOptions<Project>({
+    queryKey: projectKeys.one(name),
+    queryFn: () => client.projects.get(name),
+  });
+}
+
+/** The parts of a project that are lists of their own; changes of the project concern all of them. */
+export function projectPart<T>(name: string, part: string, read: () => Promise<T>) {
+  return queryOptions<T>({ queryKey: ['project', part, name], queryFn: read });
+}

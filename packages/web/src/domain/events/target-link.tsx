@@ -17,7 +17,21 @@ export function TargetLink({ target }: { readonly target: Target }) {
 
 function linked(target: Target, label: ReactNode): ReactNode {
   const project = target.project_name;
+  if (target.type === 'user') {
+    return (
+      <Link to="/users/$user" params={{ user: target.name }} className={styles.link}>
+        {label}
+      </Link>
+    );
+  }
   if (project === null || target.is_project_deleted) return label;
+  if (target.type === 'project') {
+    return (
+      <Link to="/projects/$project" params={{ project }} className={styles.link}>
+        {label}
+      </Link>
+    );
+  }
   switch (target.type) {
     case 'run':
       return (

@@ -14,7 +14,7 @@ import {
 import { keyPairOf } from '../../domain/fleets/private-key.ts';
 import { toYaml } from '../../domain/format/yaml.ts';
 import { Button, buttonClass } from '../../ui/button/button.tsx';
-import { Field, TextArea } from '../../ui/field/field.tsx';
+import { CodeArea, Field } from '../../ui/field/field.tsx';
 import { Segments } from '../../ui/field/segments.tsx';
 import { Form } from '../../ui/form/form.tsx';
 import { useSubmit } from '../../ui/form/use-submit.ts';
@@ -23,7 +23,6 @@ import { PageFrame } from '../../ui/panel/page.tsx';
 import { usePageTitle } from '../../ui/panel/page-title.ts';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { toast } from '../../ui/toast/toaster.tsx';
-import styles from './add-fleet.module.css';
 import { CloudFleetFields, SshFleetFields } from './fleet-forms.tsx';
 import { FleetPlanPanel, isPossible } from './fleet-plan-panel.tsx';
 
@@ -137,9 +136,8 @@ export function AddFleetPage() {
             {way === 'yaml' ? (
               <Field label="Configuration">
                 {(control) => (
-                  <TextArea
+                  <CodeArea
                     {...control}
-                    className={styles.yaml ?? ''}
                     rows={14}
                     value={yaml}
                     onChange={(event) => edit(setYaml)(event.target.value)}
@@ -176,9 +174,8 @@ function KeyField(props: { readonly value: string; readonly onChange: (value: st
       hint="In the format of OpenSSH, without a passphrase. It is stored encrypted and never shown again."
     >
       {(control) => (
-        <TextArea
+        <CodeArea
           {...control}
-          className={styles.yaml ?? ''}
           rows={4}
           autoComplete="off"
           placeholder="-----BEGIN OPENSSH PRIVATE KEY-----"

@@ -3,6 +3,7 @@ import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { X } from 'lucide-react';
 import { projectList } from '../../data/projects/project-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
+import { userList } from '../../data/users/user-queries.ts';
 import { EventTable } from '../../domain/events/event-table.tsx';
 import {
   EVENT_FILTERS,
@@ -27,9 +28,8 @@ export function EventsPage() {
   const search = route.useSearch();
   const navigate = useNavigate({ from: '/events' });
   const { data: projects } = useQuery(projectList(client));
-  const members = new Map(
-    projects?.flatMap((project) => project.members.map(({ user }) => [user.id, user.username])),
-  );
+  const { data: users } = useQuery(userList(client));
+  const members = new Map(users?.map(({ id, username }) => [id, username]));
   const projectId =
     projects?.find(({ project_name }) => project_name === search.project)?.project_id ?? null;
   const filter = eventFilterOf(search);

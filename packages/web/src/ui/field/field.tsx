@@ -68,6 +68,11 @@ export function TextArea(props: ComponentProps<'textarea'>) {
   );
 }
 
+/** For configurations and keys. */
+export function CodeArea(props: ComponentProps<'textarea'>) {
+  return <TextArea {...props} className={classNames(styles.code, props.className)} />;
+}
+
 export interface TextFieldProps extends Omit<FieldProps, 'children'> {
   readonly value: string;
   readonly onChange: (value: string) => void;

@@ -1,0 +1,103 @@
+import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
+import { ListSearch } from '../../ui/table/list-search.ts';
+import { shell } from './frame.ts';
+
+const projects = createRoute({
+  getParentRoute: () => shell,
+  path: '/projects',
+  validateSearch: (search) => ListSearch.parse(search),
+  component: lazyRouteComponent(
+    () => import('../../pages/projects/projects-page.tsx'),
+    'ProjectsPage',
+  ),
+});
+
+const project = createRoute({
+  getParentRoute: () => shell,
+  path: '/projects/$project',
+  component: lazyRouteComponent(
+    () => import('../../pages/project/project-page.tsx'),
+    'ProjectPage',
+  ),
+});
+
+const projectSettings = createRoute({
+  getParentRoute: () => project,
+  path: '/',
+  component: lazyRouteComponent(
+    () => import('../../pages/project/project-settings-page.tsx'),
+    'ProjectSettingsPage',
+  ),
+});
+
+const projectMembers = createRoute({
+  getParentRoute: () => project,
+  path: '/members',
+  component: lazyRouteComponent(
+    () => import('../../pages/project/project-members-page.tsx'),
+    'ProjectMembersPage',
+  ),
+});
+
+const projectBackends = createRoute({
+  getParentRoute: () => project,
+  path: '/backends',
+  component: lazyRouteComponent(
+    () => import('../../pages/project/project-backends-page.tsx'),
+    'ProjectBackendsPage',
+  ),
+});
+
+const projectSecrets = createRoute({
+  getParentRoute: () => project,
+  path: '/secrets',
+  component: lazyRouteComponent(
+    () => import('../../pages/project/project-secrets-page.tsx'),
+    'ProjectSecretsPage',
+  ),
+});
+
+const projectTokens = createRoute({
+  getParentRoute: () => project,
+  path: '/tokens',
+  component: lazyRouteComponent(
+    () => import('../../pages/project/project-tokens-page.tsx'),
+    'ProjectTokensPage',
+  ),
+});
+
+const projectExports = createRoute({
+  getParentRoute: () => project,
+  path: '/exports',
+  component: lazyRouteComponent(
+    () => import('../../pages/project/project-exports-page.tsx'),
+    'ProjectExportsPage',
+  ),
+});
+
+const users = createRoute({
+  getParentRoute: () => shell,
+  path: '/users',
+  validateSearch: (search) => ListSearch.parse(search),
+  component: lazyRouteComponent(() => import('../../pages/users/users-page.tsx'), 'UsersPage'),
+});
+
+const user = createRoute({
+  getParentRoute: () => shell,
+  path: '/users/$user',
+  component: lazyRouteComponent(() => import('../../pages/user/user-page.tsx'), 'UserPage'),
+});
+
+export const accessPages = [
+  users,
+  user,
+  projects,
+  project.addChildren([
+    projectSettings,
+    projectMembers,
+    projectBackends,
+    projectSecrets,
+    projectTokens,
+    projectExports,
+  ]),
+] as const;

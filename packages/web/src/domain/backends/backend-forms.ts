@@ -1,0 +1,124 @@
+/** A field of a backend's form. */
+export interface BackendField {
+  /** Below `creds`, unless it begins with a dot. */
+  readonly path: string;
+  readonly label: string;
+  readonly optional?: boolean;
+  readonly lines?: number;
+  readonly hint?: string;
+}
+
+export interface BackendForm {
+  readonly label: string;
+  /** `creds.type`; null: the backend has no credentials. */
+  readonly creds: string | null;
+  readonly fields: readonly BackendField[];
+}
+
+const API_KEY = [{ path: 'api_key', label: 'API key' }];
+const REGIONS: BackendField = {
+  path: '.regions',
+  label: 'Regions',
+  optional: true,
+  hint: 'Separated by commas; all of them if empty.',
+};
+const byKey = (label: string, more: readonly BackendField[] = []): BackendForm => ({
+  label,
+  creds: 'api_key',
+  fields: [...API_KEY, ...more],
+});
+
+/** The backends that a few values describe; all others, and all options, are written as YAML. */
+export const BACKEND_FORMS: Readonly<Record<string, BackendForm>> = {
+  aws: {
+    label: 'AWS',
+    creds: 'access_key',
+    fields: [
+      { path: 'access_key', label: 'Access key' },
+      { path: 'secret_key', label: 'Secret key' },
+      REGIONS,
+    ],
+  },
+  gcp: {
+    label: 'GCP',
+    creds: 'service_account',
+    fields: [
+      { path: '.project_id', label: 'Project id' },
+      {
+        path: 'data',
+        label: 'Key of the service account',
+        lines: 6,
+        hint: 'The contents of the JSON file.',
+      },
+      REGIONS,
+    ],
+  },
+  azure: {
+    label: 'Azure',
+    creds: 'client',
+    fields: [
+      { path: '.tenant_id', label: 'Tenant id' },
+      { path: '.subscription_id', label: 'Subscription id' },
+      { path: 'client_id', label: 'Client id' },
+      { path: 'client_secret', label: 'Client secret' },
+      REGIONS,
+    ],
+  },
+  kubernetes: {
+    label: 'Kubernetes',
+    creds: null,
+    fields: [
+      {
+        path: '.kubeconfig.data',
+        label: 'kubeconfig',
+        lines: 8,
+        hint: 'The contents of the file.',
+      },
+    ],
+  },
+  lambda: byKey('Lambda', [REGIONS]),
+  runpod: byKey('RunPod', [REGIONS]),
+  vastai: byKey('Vast.ai', [REGIONS]),
+  vultr: byKey('Vultr', [REGIONS]),
+  cudo: byKey('CUDO', [{ path: '.project_id', label: 'Project id' }, REGIONS]),
+  tensordock: byKey('TensorDock', [{ path: 'api_token', label: 'API token' }, REGIONS]),
+  cloudrift: byKey('CloudRift', [REGIONS]),
+  hotaisle: byKey('Hot Aisle', [{ path: '.team_handle', label: 'Team handle' }, REGIONS]),
+  digitalocean: byKey('DigitalOcean', [REGIONS]),
+  jarvislabs: byKey('JarvisLabs', [REGIONS]),
+};
+
+export const backendLabel = (type: string): string => BACKEND_FORMS[type]?.label ?? type;
+
+/** The configuration as one would write it. */
+export function backendConfiguration(
+  type: string,
+  values: Readonly<Record<string, string>>,
+): Readonly<Record<string, unknown>> {
+  const form = BACKEND_FORMS[type];
+  const root: Record<string, unknown> = { type };
+  if (form === undefined) return root;
+  const creds: Record<string, unknown> = { type: form.creds };
+  for (const { path } of form.fields) {
+    const text = values[path]?.trim() ?? '';
+    if (text === '') continue;
+    const value = path === '.regions' ? text.split(/[\s,]+/).filter(Boolean) : text;
+    if (path.startsWith('.')) place(root, path.slice(1).split('.'), value);
+    else creds[path] = value;
+  }
+  return form.creds === null ? root : { ...root, creds };
+}
+
+function place(
+  target: Record<string, unknown>,
+  [first = '', ...rest]: readonly string[],
+  value: unknown,
+): void {
+  if (rest.length === 0) {
+    target[first] = value;
+    return;
+  }
+  const inner: Record<string, unknown> = {};
+  target[first] = inner;
+  place(inner, rest, value);
+}

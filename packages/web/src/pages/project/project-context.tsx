@@ -1,0 +1,18 @@
+import type { Project } from '@dstack/contract/wire';
+import { createContext, useContext } from 'react';
+import { useUser } from '../../data/session/session-context.tsx';
+import { type ProjectRights, projectRights } from '../../domain/projects/project-rights.ts';
+
+export const ProjectContext = createContext<Project | null>(null);
+
+/** The project whose page is shown. */
+export function useProject(): Project {
+  const project = useContext(ProjectContext);
+  if (project === null) throw new Error('ProjectContext is missing');
+  return project;
+}
+
+/** What the user may do in it. */
+export function useProjectRights(): ProjectRights {
+  return projectRights(useProject(), useUser());
+}

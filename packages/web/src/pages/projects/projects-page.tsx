@@ -1,0 +1,115 @@
+import type { Project } from '@dstack/contract/wire';
+import { useQuery } from '@tanstack/react-query';
+import { getRouteApi, useNavigate } from '@tanstack/react-router';
+import { FolderKanban, Plus } from 'lucide-react';
+import { useMemo, useState } from 'react';
+import { useFilterCommand } from '../../app/commands/use-filter-command.ts';
+import { projectList } from '../../data/projects/project-queries.ts';
+import { useClient, useUser } from '../../data/session/session-context.tsx';
+import { NameLink } from '../../domain/links/name-link.tsx';
+import { Button } from '../../ui/button/button.tsx';
+import { EmptyState } from '../../ui/feedback/empty-state.tsx';
+import { usePageTitle } from '../../ui/panel/page-title.ts';
+import type { TableColumn } from '../../ui/table/column.ts';
+import { ListPage } from '../../ui/table/list-page.tsx';
+import { filterByText } from '../../ui/table/text-filter.ts';
+import { RelativeTime } from '../../ui/time/time.tsx';
+import { CreateProjectDialog } from './create-project-dialog.tsx';
+
+const route = getRouteApi('/shell/projects');
+
+/** The projects of the user. */
+export function ProjectsPage() {
+  usePageTitle('Projects');
+  const client = useClient();
+  const user = useUser();
+  const [creating, setCreating] = useState(false);
+  const { q = '' } = route.useSearch();
+  const navigate = useNavigate({ from: '/projects' });
+  const { data, error, refetch } = useQuery(projectList(client));
+  const rows = useMemo(() => data && filterByText(data, q, wordsOf), [data, q]);
+  const set = (text: string) =>
+    navigate({ search: (before) => ({ ...before, q: text || undefined }), replace: true });
+  const create = (
+    <Button
+      variant="primary"
+      icon={<Plus size={15} />}
+      disabledReason={
+        user.permissions.can_create_projects ? null : 'Only global admins create projects here'
+      }
+      onClick={() => setCreating(true)}
+    >
+      New project
+    </Button>
+  );
+  return (
+    <>
+      <ListPage
+        title="Projects"
+        noun="project"
+        rows={rows}
+        columns={COLUMNS}
+        rowId={({ project_id }) => project_id}
+        rowName={({ project_name }) => project_name}
+        error={data === undefined ? error : null}
+        onRetry={() => void refetch()}
+        text={q}
+        onText={set}
+        searchInput={useFilterCommand('Projects')}
+        isFiltered={q !== ''}
+        onClear={() => set('')}
+        actions={create}
+        empty={
+          <EmptyState icon={FolderKanban} title="You are in no project" actions={create}>
+            <p>An admin or a manager of a project can add you to it.</p>
+          </EmptyState>
+        }
+      />
+      <CreateProjectDialog open={creating} onClose={() => setCreating(false)} />
+    </>
+  );
+}
+
+const wordsOf = (project: Project) => [
+  project.project_name,
+  project.owner.username,
+  ...project.backends.map(({ name }) => name),
+];
+
+const COLUMNS: readonly TableColumn<Project>[] = [
+  {
+    id: 'name',
+    header: 'Project',
+    width: 180,
+    grow: true,
+    locked: true,
+    card: 'title',
+    cell: ({ project_name }) => (
+      <NameLink to="/projects/$project" params={{ project: project_name }}>
+        {project_name}
+      </NameLink>
+    ),
+  },
+  {
+    id: 'backends',
+    header: 'Backends',
+    width: 220,
+    card: 'detail',
+    cell: ({ backends }) => backends.map(({ name }) => name).join(', ') || '–',
+  },
+  {
+    id: 'visibility',
+    header: 'Visibility',
+    width: 100,
+    card: 'status',
+    cell: ({ is_public }) => (is_public ? 'public' : 'private'),
+  },
+  { id: 'owner', header: 'Owner', width: 120, cell: ({ owner }) => <bdi>{owner.username}</bdi> },
+  {
+    id: 'created',
+    header: 'Created',
+    width: 100,
+    align: 'end',
+    cell: ({ created_at }) => (created_at === null ? '' : <RelativeTime at={created_at} />),
+  },
+];
