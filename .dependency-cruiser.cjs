@@ -1,11 +1,12 @@
 /** Who may import whom. The same table stands, with reasons, in docs/architecture.md. */
 const allowed = {
   contract: [],
+  ssh: [],
   core: ['contract'],
   store: ['contract', 'core'],
   backends: ['contract', 'core'],
-  server: ['contract', 'core', 'store', 'backends', 'client', 'mcp'],
-  agent: ['contract'],
+  server: ['contract', 'ssh', 'core', 'store', 'backends', 'client', 'mcp'],
+  agent: ['contract', 'ssh'],
   client: ['contract'],
   mcp: ['contract', 'client'],
   cli: ['contract', 'client', 'mcp'],

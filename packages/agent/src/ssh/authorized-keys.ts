@@ -1,6 +1,4 @@
-import { timingSafeEqual } from 'node:crypto';
-import ssh2, { type ParsedKey } from 'ssh2';
-import { parseSecurityKey } from './security-key.ts';
+import { findKey, type PublicKey, parsePublicKey } from '@dstack/ssh';
 
 /**
  * The owner of a connection's key, which decides its rights:
@@ -33,13 +31,15 @@ export const RIGHTS: Readonly<Record<KeyOwner, KeyRights>> = {
 /** Lines as in `authorized_keys`; options before the key are not supported. */
 export type AuthorizedKeyLines = Readonly<Record<KeyOwner, readonly string[]>>;
 
-/** The part of a key that authentication needs. */
-export type VerifyingKey = Pick<ParsedKey, 'getPublicSSH' | 'verify'>;
-
-interface AuthorizedKey {
+interface AuthorizedKey extends PublicKey {
   readonly owner: KeyOwner;
-  readonly key: VerifyingKey;
-  readonly blob: Buffer;
+}
+
+/** A client that has proved to hold one of the job's keys. */
+export interface SshIdentity {
+  readonly owner: KeyOwner;
+  /** The requested login name. Every name is accepted; a session decides what it means. */
+  readonly login: string;
 }
 
 /** The keys that may log into a job. */
@@ -51,9 +51,8 @@ export class AuthorizedKeys {
     // A key that is in several lists has the rights of the first.
     this.#keys = (['user', 'project', 'job'] as const).flatMap((owner) =>
       lines[owner].flatMap((line) => {
-        const parsed = parseSecurityKey(line) ?? ssh2.utils.parseKey(line.trim());
-        if (!(parsed instanceof Error))
-          return [{ owner, key: parsed, blob: parsed.getPublicSSH() }];
+        const parsed = parsePublicKey(line);
+        if (!(parsed instanceof Error)) return [{ owner, ...parsed }];
         unusable(owner, parsed.message);
         return [];
       }),
@@ -61,12 +60,7 @@ export class AuthorizedKeys {
   }
 
   /** Takes the same time for every key, in the list or not. */
-  find(blob: Buffer): { readonly owner: KeyOwner; readonly key: VerifyingKey } | null {
-    let found: AuthorizedKey | null = null;
-    for (const candidate of this.#keys) {
-      const equal = candidate.blob.length === blob.length && timingSafeEqual(candidate.blob, blob);
-      if (equal && !found) found = candidate;
-    }
-    return found;
+  find(blob: Buffer): AuthorizedKey | null {
+    return findKey(this.#keys, blob);
   }
 }

@@ -1,19 +1,18 @@
 import type { Duplex } from 'node:stream';
+import { authenticate, joinChannel, SshListener } from '@dstack/ssh';
 import type { Connection } from 'ssh2';
 import type { SessionHost } from '../executor/session-host.ts';
-import { authenticate, type SshIdentity } from './authentication.ts';
 import {
   type AuthorizedKeyLines,
   AuthorizedKeys,
   type KeyOwner,
   RIGHTS,
+  type SshIdentity,
 } from './authorized-keys.ts';
-import { joinChannel } from './forward.ts';
 import type { JobOutput } from './job-output.ts';
 import { OUTPUT_SERVICE_PORT, OutputService } from './output-service.ts';
 import { serveReverseForwards } from './reverse-forwards.ts';
 import { type RunSession, serveSession } from './session.ts';
-import { SshListener } from './ssh-listener.ts';
 
 export interface JobSshOptions {
   /** The port that clients already use; another one is chosen if it is not free. Null = any. */

@@ -1,9 +1,8 @@
+import { authenticate, SshListener } from '@dstack/ssh';
 import type { Connection } from 'ssh2';
 import { NODE_SSH_PORT } from '../network/node-ssh-port.ts';
-import { authenticate } from './authentication.ts';
 import { AuthorizedKeys, RIGHTS } from './authorized-keys.ts';
 import { type RunSession, serveSession } from './session.ts';
-import { SshListener } from './ssh-listener.ts';
 
 /** A job that the other nodes of its run may log into. */
 export interface NodeJob {

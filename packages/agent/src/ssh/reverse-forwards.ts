@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
+import { joinChannel, joinWhenOpen } from '@dstack/ssh';
 import type { Connection, ServerChannel, SocketBindInfo, TcpipBindInfo } from 'ssh2';
 import type { SessionHost } from '../executor/session-host.ts';
-import type { SshIdentity } from './authentication.ts';
-import { joinChannel, joinWhenOpen } from './forward.ts';
+import type { SshIdentity } from './authorized-keys.ts';
 import { connectSocket, listenOnSocket } from './job-sockets.ts';
 
 type Host = () => SessionHost | null;

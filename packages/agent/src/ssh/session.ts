@@ -2,8 +2,7 @@ import { constants } from 'node:os';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { Connection, ServerChannel, Session } from 'ssh2';
 import { SessionRefusal, type SessionTerminal } from '../executor/session-host.ts';
-import type { SshIdentity } from './authentication.ts';
-import { RIGHTS } from './authorized-keys.ts';
+import { RIGHTS, type SshIdentity } from './authorized-keys.ts';
 
 /**
  * A client's request to run something in the job. The channel is its standard input, output and

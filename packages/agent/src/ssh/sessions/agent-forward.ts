@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { joinWhenOpen } from '@dstack/ssh';
 import type { SessionAccount, SessionHost } from '../../executor/session-host.ts';
 import { openAgentChannel } from '../client-channel.ts';
-import { joinWhenOpen } from '../forward.ts';
 import { listenOnSocket, makePrivateDirectory } from '../job-sockets.ts';
 import type { SessionRequest } from '../session.ts';
 

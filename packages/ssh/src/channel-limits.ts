@@ -4,8 +4,6 @@ import type { Connection } from 'ssh2';
  * The smallest maximum packet size that is accepted, in bytes; programs announce 16 KiB and more.
  */
 const MIN_PACKET = 256;
-/** Channels of one connection, each of which may cost a process or a descriptor of the agent. */
-const MAX_CHANNELS = 1000;
 
 /** Reason codes: of RFC 4254 for a refused channel, of RFC 4253 for a disconnect. */
 const [CONNECT_FAILED, RESOURCE_SHORTAGE] = [2, 4];
@@ -34,7 +32,7 @@ interface Insides {
  * Limits the number of channels, and refuses channels with a tiny maximum packet size: with a size of
  * 0, ssh2 1.17 splits data into empty packets in an endless loop, which blocks the whole process.
  */
-export function limitChannels(connection: Connection): void {
+export function limitChannels(connection: Connection, maxChannels: number): void {
   const { _protocol, _chanMgr: channels } = connection as unknown as Insides;
   const { _handlers: handlers } = _protocol;
   const { CHANNEL_OPEN: open, CHANNEL_OPEN_CONFIRMATION: confirm } = handlers;
@@ -42,11 +40,11 @@ export function limitChannels(connection: Connection): void {
     throw new Error('this version of ssh2 is not supported: its private parts have changed');
   }
   // Each session listens for the end of its connection.
-  connection.setMaxListeners(MAX_CHANNELS + 10);
+  connection.setMaxListeners(maxChannels + 10);
   handlers.CHANNEL_OPEN = (protocol, opening) => {
     const { sender, packetSize } = opening;
     if (packetSize < MIN_PACKET) protocol.channelOpenFail(sender, CONNECT_FAILED, 'tiny packets');
-    else if (channels._count < MAX_CHANNELS) open(protocol, opening);
+    else if (channels._count < maxChannels) open(protocol, opening);
     else protocol.channelOpenFail(sender, RESOURCE_SHORTAGE, 'too many channels');
   };
   handlers.CHANNEL_OPEN_CONFIRMATION = (protocol, opening) => {

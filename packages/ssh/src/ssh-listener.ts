@@ -7,20 +7,37 @@ export interface SshListenerOptions {
   readonly hostKeyPem: string;
   /** Time limit for the login; 20 s by default. */
   readonly loginMs?: number;
+  /** Connections without a login at a time; 50 by default. */
+  readonly maxLogins?: number;
+  /** Channels of one connection, each of which may cost a process or a descriptor; 1000 by default. */
+  readonly maxChannels?: number;
+  /**
+   * Called for each connection with its remote address. Null closes it; else the function is called
+   * when the connection has logged in or ended.
+   */
+  readonly enter?: (address: string) => (() => void) | null;
   /** A client that has not logged in yet. */
   readonly serve: (client: Connection, login: Login) => void;
 }
 
 /** A connection that is being logged in. */
 export interface Login {
+  /** The remote address, without the port. */
+  readonly address: string;
   /** Removes the time limit. */
   done(): void;
   /** Ends the connection without waiting for the client. */
   hangUp(): void;
 }
 
+interface PendingLogin {
+  readonly limit: NodeJS.Timeout;
+  readonly leave: () => void;
+}
+
 const LOGIN_MS = 20_000;
 const MAX_LOGINS = 50;
+const MAX_CHANNELS = 1000;
 const KEEPALIVE_MS = 30_000;
 const KEEPALIVE_COUNT = 4;
 
@@ -34,7 +51,7 @@ export class SshListener {
   /** By remote address. */
   readonly #sockets = new Map<string, Socket>();
   /** Connections that have not logged in yet, by remote address: their time is limited. */
-  readonly #logins = new Map<string, NodeJS.Timeout>();
+  readonly #logins = new Map<string, PendingLogin>();
 
   constructor(options: SshListenerOptions) {
     this.#options = options;
@@ -47,7 +64,7 @@ export class SshListener {
         // The other algorithms of ssh2 are slower, and OpenSSH would prefer them.
         algorithms: { cipher: ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com'] },
       },
-      (client, info) => this.#serve(client, addressOf(info.ip, info.port)),
+      (client, info) => this.#serve(client, info.ip ?? '', addressOf(info.ip, info.port)),
     );
     this.#net = createServer({ noDelay: true }, (socket) => this.#connected(socket));
   }
@@ -74,16 +91,15 @@ export class SshListener {
   }
 
   #connected(socket: Socket): void {
-    if (this.#logins.size >= MAX_LOGINS) {
+    const { loginMs = LOGIN_MS, maxLogins = MAX_LOGINS, enter = () => () => {} } = this.#options;
+    const leave = this.#logins.size < maxLogins ? enter(socket.remoteAddress ?? '') : null;
+    if (leave === null) {
       socket.destroy();
       return;
     }
     const address = addressOf(socket.remoteAddress, socket.remotePort);
     this.#sockets.set(address, socket);
-    this.#logins.set(
-      address,
-      setTimeout(() => socket.destroy(), this.#options.loginMs ?? LOGIN_MS),
-    );
+    this.#logins.set(address, { limit: setTimeout(() => socket.destroy(), loginMs), leave });
     // ssh2 reports errors of the connection with those of the client.
     socket.on('close', () => {
       this.#sockets.delete(address);
@@ -93,16 +109,20 @@ export class SshListener {
   }
 
   #loggedIn(address: string): void {
-    clearTimeout(this.#logins.get(address));
+    const pending = this.#logins.get(address);
+    if (!pending) return;
     this.#logins.delete(address);
+    clearTimeout(pending.limit);
+    pending.leave();
   }
 
-  #serve(client: Connection, address: string): void {
+  #serve(client: Connection, ip: string, address: string): void {
     // The close after it is handled.
     client.on('error', () => {});
-    limitChannels(client);
+    limitChannels(client, this.#options.maxChannels ?? MAX_CHANNELS);
     const socket = this.#sockets.get(address);
     this.#options.serve(client, {
+      address: ip,
       done: () => this.#loggedIn(address),
       hangUp: () => socket?.destroy(),
     });
