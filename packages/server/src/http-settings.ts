@@ -55,6 +55,7 @@ export function httpSettings(settings: ServerSettings, config: ServerConfig): Ht
     defaultCredentials: settings.defaultCredentials,
     maxGatewayReplicas: settings.limits.gatewayReplicas,
     sshProxyToken: settings.sshProxyToken,
+    sshEntry: settings.sshEntry?.route ?? null,
     failedLoginsPerMinute: settings.limits.failedLoginsPerMinute,
     trustedProxies: settings.trustedProxies,
     url: settings.url,

@@ -66,6 +66,7 @@ function startError(error: unknown, settings: ServerSettings): StartError | null
 async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<RunningServer> {
   const log = createLogger({ level: settings.logLevel, format: settings.logFormat });
   await checkAddress(settings);
+  if (settings.sshEntry) await checkAddress(settings.sshEntry.listen, 'DSTACK_SERVER_SSH_PORT');
   await makeServerDir(settings.dir);
   const fromEnvironment = environmentKey(env);
   const config = settings.configDisabled

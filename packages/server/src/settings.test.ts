@@ -107,7 +107,12 @@ describe('settings', () => {
   it('are all documented', () => {
     const read = (path: string) => readFileSync(join(import.meta.dirname, path), 'utf8');
     const docs = read('../../../docs/settings.md') + read('../../../docs/images.md');
-    const code = ['settings.ts', 'local-settings.ts', 'config/encryption-keys.ts'].map(read).join();
+    const code = [
+      ...['settings.ts', 'local-settings.ts', 'config/encryption-keys.ts'],
+      'ssh-entry/entry-settings.ts',
+    ]
+      .map(read)
+      .join();
     const names = new Set(code.match(/DSTACK_[A-Z_]+/g));
     expect([...names].filter((name) => !docs.includes(`\`${name}\``))).toEqual([]);
   });

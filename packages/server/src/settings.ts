@@ -14,6 +14,7 @@ import type { HostShellSetting } from './hosts/host-shells.ts';
 import type { ImagePlanSettings } from './hosts/image-plans.ts';
 import { type LocalSettings, localSettings } from './local-settings.ts';
 import { parseOutgoingAllow } from './outgoing/outgoing-rules.ts';
+import { type SshEntrySettings, sshEntrySettings } from './ssh-entry/entry-settings.ts';
 import type { SweepPolicy } from './sweep/sweep-backend.ts';
 
 /** All of the server's settings, compiled once at start from environment and options. */
@@ -30,6 +31,8 @@ export interface ServerSettings {
   readonly adminToken: string | null;
   /** Static token of the SSH proxy (`DSTACK_SSHPROXY_API_TOKEN`); null = there is none. */
   readonly sshProxyToken: string | null;
+  /** SSH entry of this server to jobs (`DSTACK_SERVER_SSH_PORT`); null = there is none. */
+  readonly sshEntry: SshEntrySettings | null;
   /**
    * Prometheus: whether `/metrics` exists, and the bearer token that it requires (null = public).
    */
@@ -141,15 +144,18 @@ export function compileSettings(
   options: CommandLineSettings = {},
 ): ServerSettings {
   const dir = resolve(env.DSTACK_SERVER_DIR || join(env.HOME || homedir(), '.dstack', 'server'));
+  const host = options.host ?? env.DSTACK_SERVER_HOST ?? '127.0.0.1';
+  const url = env.DSTACK_SERVER_URL || null;
   return {
-    host: options.host ?? env.DSTACK_SERVER_HOST ?? '127.0.0.1',
+    host,
     port: options.port ?? integerVariable(env, 'DSTACK_SERVER_PORT', 3000),
-    url: env.DSTACK_SERVER_URL || null,
+    url,
     trustedProxies: trustedProxies(env),
     dir,
     databaseUrl: env.DSTACK_DATABASE_URL || `sqlite:///${join(dir, 'data', 'dstack.db')}`,
     database: database(env),
     sshProxyToken: env.DSTACK_SSHPROXY_API_TOKEN || null,
+    sshEntry: sshEntrySettings(env, { host, url }),
     metrics: {
       enabled: isSet(env, 'DSTACK_ENABLE_PROMETHEUS_METRICS'),
       token: env.DSTACK_PROMETHEUS_AUTH_TOKEN || null,

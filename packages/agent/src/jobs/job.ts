@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import type {
   HostGpu,
@@ -17,6 +18,7 @@ import type { JobFolder } from '../executor/job-folder.ts';
 import type { SessionHost } from '../executor/session-host.ts';
 import type { EventLogger } from '../host/log.ts';
 import { bootId } from '../host/process-identity.ts';
+import { dialTcp } from '../network/dial.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import { AgentError } from './agent-error.ts';
 import { endByRestart } from './host-restart.ts';
@@ -31,6 +33,9 @@ import { RecordedState } from './recorded-state.ts';
 import type { StopRequest } from './stop-plan.ts';
 import { StopStages } from './stop-stages.ts';
 import { UserSessions } from './user-sessions.ts';
+
+/** Where the SSH servers of jobs listen. */
+const LOOPBACK = '127.0.0.1';
 
 /** What a job needs from the agent. */
 export interface JobServices {
@@ -184,6 +189,12 @@ export class AgentJob {
       throw new AgentError(409, 'not_running', `The job is ${this.phase}`);
     }
     return await this.#ports.dial(this.#execution, port);
+  }
+
+  /** Connects to the job's SSH server. Throws `AgentError`: it exists from the job's start on. */
+  async dialSsh(): Promise<Duplex> {
+    if (!this.#access) throw new AgentError(409, 'not_running', `The job is ${this.phase}`);
+    return await dialTcp(LOOPBACK, this.#access.port);
   }
 
   /**

@@ -197,6 +197,11 @@ export class JobRegistry {
     return await this.#get(id).dialPort(port);
   }
 
+  /** Connects to the job's own SSH server. Throws `AgentError`: `unknown_job`, `not_running`. */
+  async dialSsh(id: string): Promise<Duplex> {
+    return await this.#get(id).dialSsh();
+  }
+
   /**
    * Takes a connection from the job to the server. Throws `AgentError`: `unknown_job`,
    * `unknown_tunnel`.

@@ -70,7 +70,8 @@ const path = fc.oneof(
   fc.constantFrom(
     ...['/v1/info', `/v1/jobs/${SPEC.id}`, `/v1/jobs/${SPEC.id}/stop`, '/v1/images', '/v1/stream'],
     ...[`/v1/jobs/${SPEC.id}/start`, `/v1/jobs/${SPEC.id}/archives/x`, `/v1/jobs/${SPEC.id}/code`],
-    ...[`/v1/jobs/${SPEC.id}/ports/80`, '/v1/jobs/..%2f..', '/%', '/%00', '//', '/v1/jobs/%ff'],
+    ...[`/v1/jobs/${SPEC.id}/ports/80`, `/v1/jobs/${SPEC.id}/ssh`],
+    ...['/v1/jobs/..%2f..', '/%', '/%00', '//', '/v1/jobs/%ff'],
   ),
   fc.webPath().map((text) => `/${text}`),
 );

@@ -23,7 +23,7 @@ import type { JobRegistry } from '../jobs/registry.ts';
 import type { ServerLease } from '../jobs/server-lease.ts';
 import type { VolumeDirectories } from '../volumes/volume-directories.ts';
 import { serveExec } from './exec-session.ts';
-import { joinJobPort, joinTunnel } from './job-port.ts';
+import { joinJobPort, joinJobSsh, joinTunnel } from './job-port.ts';
 import { badBody, readBody, readVolumeId } from './read-body.ts';
 import { CLOSE_REPLACED, StreamSession } from './stream-session.ts';
 
@@ -165,6 +165,10 @@ export class AgentServer {
       }
       if (kind === 'jobs' && part === 'tunnels') {
         joinTunnel(this.#options.registry, { id, tunnel: port }, socket, head);
+        return;
+      }
+      if (kind === 'jobs' && part === 'ssh' && port === '') {
+        await joinJobSsh(this.#options.registry, id, socket, head);
         return;
       }
       if (kind === 'jobs' && part === 'exec' && port === '') {

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { AgentError } from '../jobs/agent-error.ts';
 import { listenAddress } from '../network/listen-address.ts';
-import { joinJobPort, joinTunnel } from './job-port.ts';
+import { joinJobPort, joinJobSsh, joinTunnel } from './job-port.ts';
 
 const ID = '11111111-1111-4111-8111-111111111111';
 const NOTHING = Buffer.alloc(0);
@@ -75,6 +75,25 @@ describe('a connection to a port of a job', () => {
       NOTHING,
     );
     await expect(joined).rejects.toBe(refusal);
+  });
+});
+
+describe('a connection to the SSH server of a job', () => {
+  it('carries bytes both ways', async () => {
+    const { socket, client, stream, job } = connections();
+    const dialled: string[] = [];
+    const registry = {
+      dialSsh: async (id: string) => {
+        dialled.push(id);
+        return stream;
+      },
+    };
+    await joinJobSsh(registry, ID, socket, Buffer.from('SSH-2.0-user\r\n'));
+    client.end();
+    job.end('SSH-2.0-dstack\r\n');
+    expect(dialled).toEqual([ID]);
+    expect(await text(job)).toBe('SSH-2.0-user\r\n');
+    expect(await text(client)).toMatch(/^HTTP\/1\.1 101 .*\r\n\r\nSSH-2\.0-dstack\r\n$/s);
   });
 });
 

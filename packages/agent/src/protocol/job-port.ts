@@ -22,15 +22,21 @@ export async function joinJobPort(
     throw new AgentError(400, 'bad_request', `${target.port} is not a port from 1 to 65535`);
   }
   const { stream, address } = await registry.dialPort(target.id, port);
-  stream.on('error', () => stream.destroy());
-  if (socket.destroyed) {
-    stream.destroy();
-    return;
-  }
   const isOwn = address === listenAddress(target.id);
-  socket.write(`${SWITCHED}${isOwn ? `Dstack-Address: ${address}\r\n` : ''}\r\n`);
-  if (head.length > 0) socket.unshift(head);
-  join(socket, stream);
+  switchTo(stream, isOwn ? `Dstack-Address: ${address}\r\n` : '', socket, head);
+}
+
+/**
+ * `GET /v1/jobs/{id}/ssh` with `Upgrade: tcp`: after the answer, the connection leads to the job's own
+ * SSH server, which also exists after the job's end. Throws `AgentError`.
+ */
+export async function joinJobSsh(
+  registry: Pick<JobRegistry, 'dialSsh'>,
+  id: string,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  switchTo(await registry.dialSsh(id), '', socket, head);
 }
 
 /**
@@ -43,12 +49,17 @@ export function joinTunnel(
   socket: Duplex,
   head: Buffer,
 ): void {
-  const stream = registry.takeTunnel(target.id, target.tunnel);
+  switchTo(registry.takeTunnel(target.id, target.tunnel), '', socket, head);
+}
+
+/** Answers the request and joins both connections. `headers`: lines with their ends. */
+function switchTo(stream: Duplex, headers: string, socket: Duplex, head: Buffer): void {
+  stream.on('error', () => stream.destroy());
   if (socket.destroyed) {
     stream.destroy();
     return;
   }
-  socket.write(`${SWITCHED}\r\n`);
+  socket.write(`${SWITCHED}${headers}\r\n`);
   if (head.length > 0) socket.unshift(head);
   join(socket, stream);
 }

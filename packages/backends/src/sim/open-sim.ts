@@ -58,7 +58,7 @@ export function openSim(options: OpenSimOptions): OpenedSim {
   });
   const backend = simBackend({
     ...{ as: config.as, provider, matches, offers: SIM_OFFERS },
-    ...{ watch: config.watch, isDirect: isReal },
+    ...{ watch: config.watch, hasNoSshd: isReal },
   });
   return { backend, resume: () => provider.resume(), close: () => scripted?.close() };
 }

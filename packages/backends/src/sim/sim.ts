@@ -17,9 +17,9 @@ export interface SimOptions {
   /** Whether the backend reports changes, so that the server need not ask. */
   readonly watch?: boolean;
   /**
-   * Clients reach a job's own SSH server directly at the machine, without a hop through its sshd.
+   * The machines have no sshd: clients reach the SSH server of a job only through the server's entry.
    */
-  readonly isDirect?: boolean;
+  readonly hasNoSshd?: boolean;
 }
 
 /** A backend for tests and benchmarks, whose provider is a `SimProvider`. */
@@ -66,7 +66,7 @@ export function simBackend(options: SimOptions): Backend {
 }
 
 async function observationOf(
-  { provider, isDirect = false }: SimOptions,
+  { provider, hasNoSshd = false }: SimOptions,
   machine: SimMachine | null,
 ): Promise<Observation> {
   if (machine === null) return { state: 'missing' };
@@ -78,7 +78,7 @@ async function observationOf(
   const address = await provider.address(machine);
   if (address === null) return { state: 'pending', text: 'booting' };
   const { hostname, internalIp: internal_ip, access } = address;
-  const direct = isDirect ? { dockerized: false } : {};
+  const direct = hasNoSshd ? { dockerized: false, entry_only: true } : {};
   const known = { hostname, internal_ip, ...direct };
   const provisioningData = orderedProvisioningData(machine.offer, machine.id, known);
   return { state: 'ready', machine: { offer: null, provisioningData, totalBlocks: null }, access };

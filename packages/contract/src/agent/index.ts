@@ -21,6 +21,7 @@
  *   POST   /v1/volumes/{id}/delete      VolumePlace -> VolumeRemoval, 409 {"code":"volume_in_use"}
  *   POST   /v1/volumes/{id}/unmount     UnmountVolume -> 204 when its data is on the device, 409 {"code":"volume_in_use"}
  *   GET    /v1/jobs/{id}/ports/{port}   Upgrade: tcp -> a connection to that port of the job
+ *   GET    /v1/jobs/{id}/ssh           Upgrade: tcp -> a connection to the job's SSH server
  *   GET    /v1/jobs/{id}/tunnels/{tid}  Upgrade: tcp -> a connection from the job to the server
  *   GET    /v1/jobs/{id}/exec           WebSocket, see `exec.ts`; 404 {"code":"not_found"} from an older agent
  *   GET    /v1/stream                   WebSocket, frames below

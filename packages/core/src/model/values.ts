@@ -25,6 +25,8 @@ export type Offer = Omit<InstanceOfferWithAvailability, 'backend'> & {
 export type ProvisioningData = Omit<WireJobProvisioningData, 'backend' | 'base_backend'> & {
   readonly backend: BackendName;
   readonly base_backend?: BackendName | null;
+  /** Clients cannot reach the machine: the server's SSH entry is the only way to its jobs. */
+  readonly entry_only?: boolean;
 };
 export type RuntimeData = Omit<WireJobRuntimeData, 'offer'> & { readonly offer: Offer | null };
 

@@ -29,6 +29,7 @@ import type { ServiceProxy } from '../proxy/service-proxy.ts';
 import { type Links, makeServiceProxy, type Supervision } from './links.ts';
 import { listen } from './listen.ts';
 import type { Parts } from './parts.ts';
+import { startSshEntry } from './ssh-entry.ts';
 import type { EngineParts } from './work.ts';
 
 export interface HttpParts extends Pick<EngineParts, 'backends' | 'offers'>, Supervision {
@@ -66,6 +67,8 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
   changeRoute(http, { ...streams, hub });
   const client = (hostId: string) => links.hosts.client(hostId) ?? made.supervisor.clientOf(hostId);
   jobSocketRoutes(http, { ...deps, client });
+  const { access, signIns } = deps;
+  await startSshEntry(parts, { access, signIns, changes, client });
   limitJobRequests(http, links.tunnels, Date.now);
   closing.add(() => http.close());
   // Before HTTP: connections that have become WebSockets would keep it open.
@@ -81,8 +84,10 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
   return { url, services, metrics, end };
 }
 
-function changeHub({ store, log }: Parts): ChangeHub {
-  const load: ChangeHubOptions['load'] = (changes) => loadMessages(store, changes, systemNow());
+function changeHub({ store, log, settings }: Parts): ChangeHub {
+  const entry = settings.sshEntry?.route ?? null;
+  const load: ChangeHubOptions['load'] = (changes) =>
+    loadMessages(store, changes, { now: systemNow(), entry });
   return new ChangeHub({ changes: store.changes, load, log });
 }
 

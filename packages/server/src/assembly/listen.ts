@@ -8,14 +8,15 @@ export interface Address {
 }
 
 /**
- * Listens on the address and returns the URL. Throws `StartError` if the address is not available.
+ * Listens on the address and returns the URL. `setting`: what changes the port. Throws `StartError` if the address is not available.
  */
 export async function listen(
   http: { listen(address: Address): Promise<string> },
   { host, port }: Address,
+  setting = '--port',
 ): Promise<string> {
   return await http.listen({ host, port }).catch((error) => {
-    throw refusal(error, { host, port });
+    throw refusal(error, { host, port }, setting);
   });
 }
 
@@ -23,28 +24,28 @@ export async function listen(
  * Throws `StartError` if the address is not available now. Called before anything is created,
  * because the output of a first start (the admin's token) must not be lost to a port in use.
  */
-export async function checkAddress({ host, port }: Address): Promise<void> {
+export async function checkAddress({ host, port }: Address, setting = '--port'): Promise<void> {
   const probe = createServer();
   try {
     probe.listen({ host, port });
     await once(probe, 'listening');
   } catch (error) {
-    throw refusal(error, { host, port });
+    throw refusal(error, { host, port }, setting);
   }
   probe.close();
   await once(probe, 'close');
 }
 
-function refusal(error: unknown, { host, port }: Address): unknown {
+function refusal(error: unknown, { host, port }: Address, setting: string): unknown {
   switch ((error as NodeJS.ErrnoException).code) {
     case 'EADDRINUSE':
       return new StartError(`port ${port} on ${host} is in use, perhaps by another dstack server`, {
-        next: 'stop that program, or start this server with --port',
+        next: `stop that program, or start this server with another ${setting}`,
         cause: error,
       });
     case 'EACCES':
       return new StartError(`this user may not listen on port ${port}`, {
-        next: 'start this server with --port and a number above 1023',
+        next: `start this server with ${setting} and a number above 1023`,
         cause: error,
       });
     case 'EADDRNOTAVAIL':

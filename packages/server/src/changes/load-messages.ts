@@ -8,6 +8,7 @@ import { wireFleet } from '../http/mapping/fleet.ts';
 import { wireGateway } from '../http/mapping/gateway.ts';
 import { wireInstance } from '../http/mapping/instance.ts';
 import { wireRun } from '../http/mapping/run.ts';
+import type { RunShape } from '../http/mapping/run-shape.ts';
 import { wireVolume } from '../http/mapping/volume.ts';
 import type { Audience } from './audience.ts';
 import type { Message } from './message-ring.ts';
@@ -24,8 +25,9 @@ const MOST_DATA = 64 * 1024;
 export async function loadMessages(
   store: ReadRecords,
   changes: readonly RecordChange[],
-  now: Timestamp,
+  shape: RunShape,
 ): Promise<Message[]> {
+  const { now } = shape;
   const wanted = new Wanted(changes);
   const jobs = await store.jobs.byIds(wanted.ids('job', 'pull', 'metrics'));
   const runIds = new Set([...wanted.ids('run'), ...jobs.map((job) => job.runId)]);
@@ -33,7 +35,7 @@ export async function loadMessages(
     (await store.runs.viewsByIds([...runIds])).map((view) => [view.run.id, view]),
   );
   return [
-    ...runMessages(wanted, runs, jobs, now),
+    ...runMessages(wanted, runs, jobs, shape),
     ...jobs.flatMap((job) => jobMessages(wanted, job, runs.get(job.runId))),
     ...(await capacityMessages(store, wanted)),
     ...(await resourceMessages(store, wanted, now)),
@@ -72,7 +74,7 @@ function runMessages(
   wanted: Wanted,
   runs: ReadonlyMap<Id, RunView>,
   jobs: readonly JobRecord[],
-  now: Timestamp,
+  shape: RunShape,
 ): Message[] {
   const ofJobs = jobs.filter(({ id }) => wanted.has('job', id)).map(({ runId }) => runId);
   const ids = [...new Set([...wanted.ids('run'), ...ofJobs])];
@@ -80,7 +82,7 @@ function runMessages(
     const view = runs.get(id);
     if (view === undefined) return [];
     const { run, projectName: project } = view;
-    const data = wireRun(view, { now });
+    const data = wireRun(view, shape);
     return message({ type: 'run', id, project, version: run.version, data }, of(run.projectId));
   });
 }

@@ -206,6 +206,14 @@ export class AgentClient {
   }
 
   /**
+   * A connection to the job's own SSH server. Rejects with `AgentRefusal` (`not_running`: the job has
+   * not started; `unknown_job`; `not_found`: an older agent) or `AgentUnreachable`.
+   */
+  async openSsh(id: string): Promise<Duplex> {
+    return (await this.#upgrade(`/v1/jobs/${id}/ssh`)).stream;
+  }
+
+  /**
    * A connection that a process of the job has opened to the server, see `AgentFrame` `tunnel`.
    * Rejects with `AgentRefusal` (`unknown_tunnel`: the process no longer waits) or
    * `AgentUnreachable`.

@@ -13,14 +13,17 @@ interface Made<P, A> {
 }
 
 /**
- * Memoises `shape` for each record, with the remaining arguments of the last call. `shape` must be
+ * Memoises `shape` for each record, with the remaining arguments of the last call (objects by
+ * identity). `shape` must be
  * pure, and its result must always be used in the same field.
  *
  * @example const wireJobSpec = perRecord((spec: JobSpec) => ({ ...spec, ssh_key: null }));
  */
-export function perRecord<R extends object, P extends object, A extends readonly string[] = []>(
-  shape: (record: R, ...rest: A) => P,
-): (record: R, ...rest: A) => P {
+export function perRecord<
+  R extends object,
+  P extends object,
+  A extends readonly (string | object | null)[] = [],
+>(shape: (record: R, ...rest: A) => P): (record: R, ...rest: A) => P {
   const made = new WeakMap<R, Made<P, A>>();
   return (record, ...rest) => {
     const known = made.get(record);

@@ -22,6 +22,7 @@ import type { LogPage, PollQuery } from '../logs/log-page.ts';
 import type { LogStreamRef } from '../logs/log-store.ts';
 import type { ProjectBackendsState } from '../offers/project-backends.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
+import type { EntryRoute } from '../ssh-entry/entry-route.ts';
 import type { Intake } from './intake/intake.ts';
 import type { TemplateRenderer } from './proxy/models/template-renderer.ts';
 import type { TokenizerHub } from './runs/tokenizer-hub.ts';
@@ -90,6 +91,8 @@ export interface HttpSettings {
   readonly maxGatewayReplicas: number;
   /** Static token of the SSH proxy; null = its endpoint refuses every caller. */
   readonly sshProxyToken: string | null;
+  /** The server's own SSH entry; null = there is none. */
+  readonly sshEntry: EntryRoute | null;
   /** Wrong tokens per minute that one address may send; 0 = no limit. */
   readonly failedLoginsPerMinute: number;
   /** Proxies whose `X-Forwarded-*` headers are used; empty = none. */

@@ -53,8 +53,12 @@ export class SignInGuard {
   }
 
   from(request: IncomingMessage): TokenLookUp {
+    return this.fromAddress(this.#options.addressOf(request));
+  }
+
+  fromAddress(address: string): TokenLookUp {
     if (this.#options.limit === 0) return (_token, look) => look();
-    const network = networkOf(this.#options.addressOf(request));
+    const network = networkOf(address);
     return (token, look) => this.#lookUp(network, fingerprint(token), look);
   }
 
@@ -119,7 +123,7 @@ export class SignInGuard {
 }
 
 /** IPv6 addresses count by /64, the size of one customer's network; mapped IPv4 addresses as IPv4. */
-function networkOf(address: string): string {
+export function networkOf(address: string): string {
   if (!isIPv6(address)) return address;
   const canonical = new SocketAddress({ address, family: 'ipv6' }).address;
   if (canonical.startsWith('::ffff:')) return canonical.slice('::ffff:'.length);

@@ -14,27 +14,28 @@ import {
   type JobRecord,
   jobError,
   jobStatusMessage,
-  type ProvisioningData,
   type RuntimeData,
   terminationText,
 } from '@dstack/core';
 import type { RunView } from '@dstack/store';
+import { type EntryRoute, entryAnswer } from '../../ssh-entry/entry-route.ts';
 import { perRecord } from '../kept-parts.ts';
 import { optionalWireBackend, wireBackend } from './backend-name.ts';
 import { IDE_NAMES, ideUrl } from './ide-url.ts';
 import { isLocalProcess, withPortsBeside } from './local-ports.ts';
 import { wireOffer } from './offer.ts';
+import type { RunShape } from './run-shape.ts';
 
 /** Submissions of one job, oldest first; `connection` only if the caller requested one run. */
 export function wireJob(
   submissions: readonly JobRecord[],
   view: RunView,
-  connection: boolean,
+  { connection = false, entry }: Pick<RunShape, 'connection' | 'entry'>,
 ): Job {
   const latest = submissions.at(-1) as JobRecord;
   return {
     job_spec: wireJobSpec(latest.spec, isLocalProcess(latest.provisioningData) ? 'beside' : ''),
-    job_submissions: submissions.map((job) => wireSubmission(job, view)),
+    job_submissions: submissions.map((job) => wireSubmission(job, view, entry)),
     job_connection_info:
       connection && isJobRunning(latest.status) ? connectionInfo(latest, view.run.spec) : null,
   };
@@ -48,6 +49,7 @@ const wireJobSpec = perRecord((spec: JobSpec, ports: 'beside' | ''): JobSpec => 
 export function wireSubmission(
   job: JobRecord,
   view: Pick<RunView, 'run' | 'probes' | 'pulls' | 'stages'>,
+  entry: EntryRoute | null,
 ): JobSubmission {
   const probes = (view.probes[job.id] ?? []).map((streak) => ({ success_streak: streak }));
   const pull = isJobPulling(job.status) ? (view.pulls[job.id] ?? null) : null;
@@ -55,14 +57,20 @@ export function wireSubmission(
   // Connections of users do not show whether programs use the run, so the duration without them is
   // omitted.
   const isInteractive = view.run.spec.configuration.type === 'dev-environment';
-  const submission = bareSubmission(job, isInteractive ? 'interactive' : '');
+  const submission = bareSubmission(job, isInteractive ? 'interactive' : '', entry);
   if (probes.length === 0 && pull === null && stage === null) return submission;
   const status_message = jobStatusMessage(job, stage);
   return { ...submission, status_message, probes, image_pull_progress: pull };
 }
 
 /** Without the fields that change independently of the job. */
-const bareSubmission = perRecord((job: JobRecord, use: 'interactive' | ''): JobSubmission => {
+const bareSubmission = perRecord(submissionOf);
+
+function submissionOf(
+  job: JobRecord,
+  use: 'interactive' | '',
+  entry: EntryRoute | null,
+): JobSubmission {
   return {
     id: job.id,
     submission_num: job.submissionNum,
@@ -76,16 +84,20 @@ const bareSubmission = perRecord((job: JobRecord, use: 'interactive' | ''): JobS
     termination_reason: job.terminationReason,
     termination_reason_message: terminationText(job),
     exit_status: job.exitStatus,
-    job_provisioning_data: job.provisioningData && wireProvisioningData(job.provisioningData),
+    job_provisioning_data: wireProvisioningData(job, entry),
     job_runtime_data: job.runtimeData && wireRuntimeData(job.runtimeData),
     error: jobError(job.terminationReason),
     probes: [],
     image_pull_progress: null,
   };
-});
+}
 
 /** Clients require an address and a port even before there are any. */
-function wireProvisioningData(data: ProvisioningData): JobProvisioningData {
+function wireProvisioningData(
+  { id, provisioningData: data }: JobRecord,
+  entry: EntryRoute | null,
+): JobProvisioningData | null {
+  if (data === null) return null;
   return {
     backend: wireBackend(data.backend),
     base_backend: optionalWireBackend(data.base_backend),
@@ -105,6 +117,7 @@ function wireProvisioningData(data: ProvisioningData): JobProvisioningData {
     ssh_proxy: data.ssh_proxy,
     backend_data: data.backend_data,
     gpu_driver: data.gpu_driver,
+    ...entryAnswer(id, data, entry),
   };
 }
 

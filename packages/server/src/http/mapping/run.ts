@@ -9,20 +9,11 @@ import {
 import type { RunView } from '@dstack/store';
 import { perRecord } from '../kept-parts.ts';
 import { wireJob } from './job.ts';
-
-export interface RunShape {
-  readonly now: Timestamp;
-  /** Includes how to connect to running jobs: only if one run was requested. */
-  readonly connection?: boolean;
-  /** False: jobs without their submissions. */
-  readonly submissions?: boolean;
-}
+import type { RunShape } from './run-shape.ts';
 
 export function wireRun(view: RunView, shape: RunShape): Run {
   const { run, jobs } = view;
-  const all = byJob(jobs).map((submissions) =>
-    wireJob(submissions, view, shape.connection === true),
-  );
+  const all = byJob(jobs).map((submissions) => wireJob(submissions, view, shape));
   const isBare = shape.submissions === false;
   const grouped = isBare ? all.map((job) => ({ ...job, job_submissions: [] })) : all;
   return {

@@ -49,7 +49,8 @@ export async function getRunPlan(
       total_offers: job.total_offers,
       max_price: job.max_price,
     })),
-    current_resource: current && wireRun(current, { now: deps.context().now }),
+    current_resource:
+      current && wireRun(current, { now: deps.context().now, entry: deps.settings.sshEntry }),
     action: runPlanAction(
       current && { finished: isRunFinished(current.run.status), spec: current.run.spec },
       effective,

@@ -40,8 +40,9 @@ export async function listRuns(
     page: pageOf(request.prev_submitted_at, request.prev_run_id, request),
   });
   const { now } = deps.context();
+  const { sshEntry: entry } = deps.settings;
   const submissions = submissionsLimit > 0;
-  return await mapInTurns(found, (view) => wireRun(view, { now, submissions }));
+  return await mapInTurns(found, (view) => wireRun(view, { now, entry, submissions }));
 }
 
 async function userIdOf(deps: HttpDeps, name: string): Promise<string> {
@@ -70,7 +71,11 @@ export async function getRun(
   }
   const view = await findRun(deps, project, request);
   if (view === null) throw notExists('Run not found');
-  return wireRun(view, { now: deps.context().now, connection: true });
+  return wireRun(view, {
+    now: deps.context().now,
+    entry: deps.settings.sshEntry,
+    connection: true,
+  });
 }
 
 async function findRun(

@@ -5,17 +5,14 @@ import type { GetUpstreamResponse, UpstreamHost } from '@dstack/contract/wire';
 import type { ProvisioningData } from '@dstack/core';
 import type { JobView } from '@dstack/store';
 import { keysOfRun } from '../../hosts/run-keys.ts';
+import { JOB_SSH_PORT } from '../../ssh-entry/entry-route.ts';
+import { jobIdOf } from '../../ssh-entry/job-id.ts';
 import type { HttpDeps } from '../ports.ts';
-
-/** The port of a job's SSH server inside its container. */
-const JOB_SSH_PORT = 10022;
-
-const UUID_DIGITS = /^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/;
 
 /** `id`: of a job submission, with or without hyphens. */
 export async function upstreamOf(deps: HttpDeps, id: string): Promise<GetUpstreamResponse> {
-  const parts = UUID_DIGITS.exec(id.toLowerCase().replaceAll('-', ''));
-  const view = parts && (await deps.store.jobs.byId(parts.slice(1).join('-')));
+  const jobId = jobIdOf(id);
+  const view = jobId && (await deps.store.jobs.byId(jobId));
   if (!view || !isJobRunning(view.job.status) || view.job.provisioningData === null) {
     throw notExists('Found no running job with this id');
   }

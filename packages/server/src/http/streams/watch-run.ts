@@ -7,12 +7,14 @@ import type { RunView, Store } from '@dstack/store';
 import type { RunChanges } from '../../loops/run-changes.ts';
 import { wireJson } from '../json.ts';
 import { wireRun } from '../mapping/run.ts';
+import type { HttpSettings } from '../ports.ts';
 import { Bell } from './bell.ts';
 
 export interface WatchRun {
   readonly store: Pick<Store, 'runs' | 'shared'>;
   readonly changes: RunChanges;
   readonly context: () => DecisionContext;
+  readonly settings: Pick<HttpSettings, 'sshEntry'>;
   readonly runId: Id;
   /** Id of the last message that the client has received. */
   readonly seen: string | null;
@@ -51,7 +53,13 @@ export async function watchRun(watch: WatchRun): Promise<void> {
     while (!signal.aborted) {
       const view = await store.runs.byId(runId);
       if (!view) return;
-      const text = wireJson(wireRun(view, { now: watch.context().now, connection: true }));
+      const text = wireJson(
+        wireRun(view, {
+          now: watch.context().now,
+          entry: watch.settings.sshEntry,
+          connection: true,
+        }),
+      );
       const id = digestOf(text);
       if (id !== sent && !sink.write(`id: ${id}\nevent: run\ndata: ${text}\n\n`)) {
         await once(sink, 'drain', { signal }).catch(() => {});

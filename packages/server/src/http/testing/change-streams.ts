@@ -34,7 +34,7 @@ export class StreamWorld {
       changes: store.changes,
       load: (changes) => {
         this.loads += 1;
-        return loadMessages(store, changes, server.deps.context().now);
+        return loadMessages(store, changes, { now: server.deps.context().now, entry: null });
       },
       log: server.deps.log,
       ring: new MessageRing('test', most),

@@ -252,6 +252,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
       defaultCredentials: true,
       maxGatewayReplicas: 9,
       sshProxyToken: null,
+      sshEntry: null,
       failedLoginsPerMinute: 0,
       trustedProxies: [],
       url: null,
