@@ -27,16 +27,17 @@ export function repositoryPages() {
       const sources = await pages();
       for (const [id, path] of sources) {
         const { title, body } = split(await readFile(path, 'utf8'));
-        const linked = withLinks(body, id, new Set(sources.keys()));
+        const linked = withHeaders(withLinks(body, id, new Set(sources.keys())));
         const data = await parseData({ id, data: { title, editUrl: false } });
-        store.set({ id, data, body: linked, rendered: await renderMarkdown(linked) });
+        const rendered = focusable(await renderMarkdown(linked), id);
+        store.set({ id, data, body: linked, rendered });
         if (id === HOME) {
           const home = await parseData({ id: 'index', data: { title, editUrl: false } });
           store.set({
             id: 'index',
             data: home,
             body: linked,
-            rendered: await renderMarkdown(linked),
+            rendered,
           });
         }
       }
@@ -74,6 +75,24 @@ function withLinks(body, id, known) {
     if (!known.has(page)) return text;
     return `[${text}](${BASE}${page}/${part ? `#${part}` : ''})`;
   });
+}
+
+/** Screen readers announce the headers of a table, so none is empty. */
+function withHeaders(body) {
+  return body.replace(/^(\|.*\|)\n(?=\| ?-)/gm, (_, head) => {
+    const cells = head.slice(1, -1).split('|');
+    const named = cells.map((cell, at) => {
+      if (cell.trim() !== '') return cell;
+      return at === 0 ? ' Subject ' : ' Description ';
+    });
+    return `|${named.join('|')}|\n`;
+  });
+}
+
+/** Wide tables scroll, also by keyboard. */
+function focusable(rendered, id) {
+  if (!id.startsWith('reference/')) return rendered;
+  return { ...rendered, html: rendered.html.replaceAll('<table>', '<table tabindex="0">') };
 }
 
 function pageOf(path) {
