@@ -59,6 +59,36 @@ test.each([
   }),
 );
 
+test.each(['.', 'file'])(
+  'an archive of a job cannot replace the target by a link and write through it (%s)',
+  (name) =>
+    withDirectory(async (cwd) => {
+      const outside = join(cwd, 'outside');
+      await mkdir(outside);
+      const archive = pack();
+      archive.entry({ name, type: 'symlink', linkname: outside });
+      archive.entry({ name: './evil' }, 'evil');
+      archive.finalize();
+      const unpacking = pipeline(Readable.from(archive), unpackTo(join(cwd, 'in'), counts()));
+      await expect(unpacking).rejects.toThrow('not a folder');
+      await expect(lstat(join(outside, 'evil'))).rejects.toThrow('ENOENT');
+    }),
+);
+
+test('a link that an earlier copy has left is not followed', () =>
+  withDirectory(async (cwd) => {
+    const outside = join(cwd, 'outside');
+    await mkdir(outside);
+    await symlink(outside, join(cwd, 'in'));
+    const archive = pack();
+    archive.entry({ name: './', type: 'directory' });
+    archive.entry({ name: './evil' }, 'evil');
+    archive.finalize();
+    const unpacking = pipeline(Readable.from(archive), unpackTo(join(cwd, 'in'), counts()));
+    await expect(unpacking).rejects.toThrow('not a folder');
+    await expect(lstat(join(outside, 'evil'))).rejects.toThrow('ENOENT');
+  }));
+
 test.each([
   [['a', 'b'], 2, 'both are local paths'],
   [['r1:a', 'r2:b'], 2, 'both are in runs'],

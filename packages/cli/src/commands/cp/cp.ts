@@ -85,10 +85,13 @@ interface Transfer {
   readonly local: string;
 }
 
+/** Characters of the answer to a question of one word. */
+const MOST_KIND = 100;
+
 async function upload({ jobs, job, path, local }: Transfer, counts: Counts, cli: Cli) {
   let kind = '';
   const onOutput = (bytes: Uint8Array) => {
-    kind += Buffer.from(bytes).toString();
+    if (kind.length < MOST_KIND) kind += Buffer.from(bytes).toString();
     return undefined;
   };
   const test = 'if [ -d "$(at "$1")" ]; then echo folder; else echo other; fi';

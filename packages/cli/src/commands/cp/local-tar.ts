@@ -101,8 +101,9 @@ export function unpackTo(target: string, counts: Counts): Extract {
   return archive;
 }
 
+/** `target` too: an archive may contain a link in its place. */
 async function refuseLinks(target: string, parts: readonly string[]): Promise<void> {
-  for (let count = 1; count < parts.length; count += 1) {
+  for (let count = 0; count < parts.length; count += 1) {
     const folder = join(target, ...parts.slice(0, count));
     const info = await lstat(folder);
     if (!info.isDirectory()) throw new Error(`${folder} is not a folder`);
