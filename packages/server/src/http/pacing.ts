@@ -15,6 +15,8 @@ const LARGE: ReadonlySet<EndpointName> = new Set<EndpointName>([
   'gpus.list',
   'events.list',
   'projects.list',
+  'overview.get',
+  'cost.get',
 ]);
 
 export function isLarge(endpoint: EndpointName): boolean {

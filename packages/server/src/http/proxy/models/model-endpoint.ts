@@ -17,6 +17,7 @@ import { modelRefusal } from './model-errors.ts';
 import { type ModelRequest, readModelRequest } from './model-request.ts';
 import { passThrough } from './pass-through.ts';
 import { errorText } from './read-answer.ts';
+import { SpoolSpace } from './spool-space.ts';
 import { tgiModel } from './tgi-model.ts';
 import { UsageLog } from './usage-log.ts';
 import { type Tokens, tokensIn } from './usage-meter.ts';
@@ -37,11 +38,15 @@ interface ModelOrder {
 
 const DAY = 86_400_000_000;
 
+/** How many bodies of the largest size fit at the same time, half of them of one project. */
+const LARGEST_BODIES = 8;
+
 /** Sends requests to the services that have the model, and stores what they have used. */
 export class ModelEndpoint {
   readonly #deps: HttpDeps;
   readonly #directory: ModelDirectory;
   readonly #usage: UsageLog;
+  readonly #space: SpoolSpace;
 
   constructor(deps: HttpDeps) {
     const { store, services, context } = deps;
@@ -49,6 +54,8 @@ export class ModelEndpoint {
     this.#deps = deps;
     this.#directory = new ModelDirectory({ services: store.services, proxy: services, now });
     this.#usage = new UsageLog(store.modelUsage);
+    const { dir, limit } = deps.modelBodies;
+    this.#space = new SpoolSpace({ dir, most: limit * LARGEST_BODIES });
   }
 
   async answer(
@@ -60,7 +67,8 @@ export class ModelEndpoint {
     const { intake, modelBodies } = this.#deps;
     const lease = intake.budget.open(caller.project.id);
     const reserve = (bytes: number) => intake.reserve(lease, bytes);
-    const rules = { ...modelBodies, pace: intake.pace, reserve };
+    const share = this.#space.open(caller.project.id);
+    const rules = { ...modelBodies, pace: intake.pace, reserve, reserveDisk: share.take };
     try {
       const asked = await readModelRequest(request.raw, path, rules);
       try {
@@ -73,6 +81,7 @@ export class ModelEndpoint {
         await asked.body.dispose();
       }
     } finally {
+      share.release();
       lease.release();
     }
   }

@@ -3,6 +3,7 @@ import { ApiError } from '@dstack/contract/api';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { ProxyRefusal } from '../../../proxy/refusal.ts';
 import { sendJson } from '../../error-answers.ts';
+import { RefusedBody } from '../../intake/body-refusal.ts';
 import { UnprocessableError } from '../../intake/parse-json.ts';
 
 /** The fields that clients of OpenAI read; a model may send more. */
@@ -86,6 +87,9 @@ export function answerModelError(
       detail: message,
       error: completed(status, { ...own, message }),
     });
+  }
+  if (error instanceof RefusedBody && error.refusal.kind === 'no-memory') {
+    reply.header('retry-after', error.refusal.retryAfterSeconds);
   }
   const status = error instanceof ApiError ? error.status : statusOf(error);
   const message = status < 500 ? error.message : 'Internal Server Error';

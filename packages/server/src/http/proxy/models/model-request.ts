@@ -24,6 +24,8 @@ export interface ModelBodyRules {
   readonly pace: Pace;
   /** Reserves memory. */
   readonly reserve: (bytes: number) => void;
+  /** Reserves space in the folder. */
+  readonly reserveDisk: (bytes: number) => Promise<void>;
 }
 
 /** What the body says, while it arrives. */
@@ -52,7 +54,7 @@ export async function readModelRequest(
   rules: ModelBodyRules,
 ): Promise<ModelRequest> {
   const contentType = request.headers['content-type'] ?? 'application/json';
-  const body = new SpooledBody(rules.dir, rules.reserve);
+  const body = new SpooledBody(rules.dir, rules.reserve, rules.reserveDisk);
   try {
     const reader = /^multipart\//i.test(contentType) ? formReader(contentType) : jsonReader();
     await receive(request, rules, async (piece) => {

@@ -17,15 +17,22 @@ export class SpooledBody {
   readonly #dir: string;
   /** Called before bytes are kept in memory. */
   readonly #reserve: (bytes: number) => void;
+  /** Called before bytes are written to the file. */
+  readonly #reserveDisk: (bytes: number) => Promise<void>;
   readonly #pieces: Buffer[] = [];
   #file: FileHandle | null = null;
   #size = 0;
   /** Bytes to insert at an offset. */
   #inserted: { readonly at: number; readonly text: Buffer } | null = null;
 
-  constructor(dir: string, reserve: (bytes: number) => void = () => {}) {
+  constructor(
+    dir: string,
+    reserve: (bytes: number) => void = () => {},
+    reserveDisk: (bytes: number) => Promise<void> = async () => {},
+  ) {
     this.#dir = dir;
     this.#reserve = reserve;
+    this.#reserveDisk = reserveDisk;
   }
 
   get size(): number {
@@ -38,8 +45,10 @@ export class SpooledBody {
       this.#reserve(piece.length);
       this.#pieces.push(piece);
     } else {
+      const inMemory = this.#file === null ? this.#size : 0;
+      await this.#reserveDisk(inMemory + piece.length);
       this.#file ??= await this.#moveToFile();
-      await this.#file.writev([piece]);
+      await writeAll(this.#file, piece);
     }
     this.#size += piece.length;
   }
@@ -69,8 +78,13 @@ export class SpooledBody {
   async #moveToFile(): Promise<FileHandle> {
     const path = join(this.#dir, `.body-${randomUUID()}`);
     const file = await open(path, 'wx+', 0o600);
-    await unlink(path);
-    if (this.#pieces.length > 0) await file.writev(this.#pieces);
+    try {
+      await unlink(path);
+      for (const piece of this.#pieces) await writeAll(file, piece);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
     this.#pieces.length = 0;
     return file;
   }
@@ -103,5 +117,13 @@ export class SpooledBody {
       yield buffer.subarray(0, bytesRead);
       at += bytesRead;
     }
+  }
+}
+
+/** A disk that becomes full takes only a part of a write, without an error. */
+async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, at);
+    at += bytesWritten;
   }
 }
