@@ -67,6 +67,9 @@ function outputOf(output: NewestBytes): string {
     : untrusted(lastPart(text), 'the output of the command');
 }
 
+/** Pieces that are kept apart; a job may print them one byte at a time. */
+const MOST_PIECES = 1000;
+
 /** Keeps the end of a stream. */
 class NewestBytes {
   readonly #most: number;
@@ -80,12 +83,17 @@ class NewestBytes {
   add(bytes: Uint8Array): void {
     this.#pieces.push(bytes);
     this.#size += bytes.byteLength;
-    while (this.#size > this.#most && this.#pieces.length > 1) {
-      this.#size -= this.#pieces.shift()?.byteLength ?? 0;
-    }
+    if (this.#size > 2 * this.#most || this.#pieces.length > MOST_PIECES) this.#join();
   }
 
   text(): string {
-    return Buffer.concat(this.#pieces).toString('utf8');
+    return this.#join().toString('utf8');
+  }
+
+  #join(): Buffer {
+    const joined = Buffer.concat(this.#pieces).subarray(-this.#most);
+    this.#pieces = [joined];
+    this.#size = joined.length;
+    return joined;
   }
 }

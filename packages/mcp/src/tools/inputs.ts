@@ -14,10 +14,13 @@ export const confirm = z
   .default(false)
   .describe('true only after the user has agreed; otherwise nothing is changed');
 
+/** Reading YAML takes about a second for 100 kB that are meant to be slow, and a server has one thread. */
+const LONGEST_CONFIGURATION = 16_000;
+
 export const configuration = z
   .string()
   .min(1)
-  .max(200_000)
+  .max(LONGEST_CONFIGURATION)
   .describe('A configuration as YAML: the content of a .dstack.yml file');
 
 /** The job and its last submission. */

@@ -1,15 +1,12 @@
 import { fromBase64 } from '@dstack/client';
 import { plainText } from '@dstack/contract/plain-text';
-import { TerminalText } from '@dstack/contract/terminal-text';
 import type { JobSubmission, JobSubmissionLogs } from '@dstack/contract/wire';
 import * as z from 'zod';
 import { lastPart, MOST_CHARACTERS } from '../bounds.ts';
+import { LastLines } from '../last-lines.ts';
 import { type ToolContext, ToolRefusal, tool } from '../tool.ts';
 import { untrusted } from '../untrusted.ts';
 import { jobOf, node, replica, runName } from './inputs.ts';
-
-/** Bytes of output that are searched: the newest ones. */
-const MOST_BYTES = 32 * 1024 * 1024;
 
 const input = z.object({
   run: runName,
@@ -48,9 +45,7 @@ export const logsTool = tool({
     const shown =
       given.grep !== undefined && !given.agent && !given.ignore_case
         ? await matchingLines(given, given.grep, submission, context)
-        : (await readLines(given, submission, context))
-            .filter(matches(given.grep, given.ignore_case))
-            .slice(-given.lines);
+        : await lastLines(given, submission, context);
     const data = {
       job: name,
       status: submission.status,
@@ -91,64 +86,26 @@ async function matchingLines(
   return found.reverse();
 }
 
-async function readLines(
-  given: Given,
-  submission: JobSubmission,
-  context: ToolContext,
-): Promise<string[]> {
-  const bytes = given.agent
-    ? await agentLog(given, submission, context)
-    : await output(given, submission, context);
-  return readableLines(bytes);
-}
-
-async function output(
+async function lastLines(
   given: Given,
   { id }: JobSubmission,
-  context: ToolContext,
-): Promise<Uint8Array> {
+  { project, signal }: ToolContext,
+): Promise<string[]> {
+  const found = new LastLines(given.lines, matches(given.grep, given.ignore_case));
+  const job = { run_name: given.run, job_submission_id: id };
+  if (given.agent) {
+    for await (const page of project.logs.pages({ ...job, diagnose: true })) {
+      signal.throwIfAborted();
+      for (const { message } of page) found.add(fromBase64(message));
+    }
+    return found.end();
+  }
   // Without a filter the server itself finds the last lines.
   const lines = given.grep === undefined ? given.lines : null;
-  const query = { run_name: given.run, job_submission_id: id, follow: false, lines };
-  let pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const { bytes } of context.project.logs.stream(query, context.signal)) {
-    pieces.push(bytes);
-    size += bytes.byteLength;
-    while (size > MOST_BYTES && pieces.length > 1) {
-      size -= pieces[0]?.byteLength ?? 0;
-      pieces = pieces.slice(1);
-    }
+  for await (const { bytes } of project.logs.stream({ ...job, follow: false, lines }, signal)) {
+    found.add(bytes);
   }
-  return Buffer.concat(pieces);
-}
-
-async function agentLog(given: Given, { id }: JobSubmission, { project }: ToolContext) {
-  const pages = project.logs.pages({
-    run_name: given.run,
-    job_submission_id: id,
-    diagnose: true,
-  });
-  let log = Buffer.alloc(0);
-  for await (const page of pages) {
-    log = Buffer.concat([log, ...page.map(({ message }) => fromBase64(message))]).subarray(
-      -MOST_BYTES,
-    );
-  }
-  return log;
-}
-
-/** Lines without colours and other control sequences; of a line that was redrawn, the last state. */
-function readableLines(output: Uint8Array): string[] {
-  const reader = new TerminalText(0);
-  let text = '';
-  const emit = (piece: { readonly text: string }): void => {
-    text += piece.text;
-  };
-  reader.feed(output, emit);
-  text += reader.finish(emit)?.text ?? '';
-  const lines = plainText(text).split('\n');
-  return lines.at(-1) === '' ? lines.slice(0, -1) : lines;
+  return found.end();
 }
 
 function matches(wanted: string | undefined, ignoreCase: boolean): (line: string) => boolean {

@@ -12,11 +12,11 @@ import { type AgentClient, AgentRefusal, AgentUnreachable } from '../../hosts/ag
 import { ProxyRefusal } from '../../proxy/refusal.ts';
 import { refuseUpgrade } from '../../proxy/upgrade.ts';
 import { identifyCaller } from '../identity.ts';
+import { OpenCalls } from '../open-calls.ts';
 import type { HttpDeps } from '../ports.ts';
 import { shuttingDown } from '../shutdown.ts';
 import { TooManySignIns } from '../sign-in-guard.ts';
 import { isJobSocket, type JobSocketUrl, jobSocketUrl } from './job-socket-url.ts';
-import { OpenSockets } from './open-sockets.ts';
 import { JobSocketRefusal, portOf, reachableJob, unreachable, whichJob } from './reachable-job.ts';
 
 export interface JobSocketDeps
@@ -53,7 +53,7 @@ const KEY_PROTOCOL = /^dstack\.key\.([\w-]{43})$/;
 
 export function jobSocketRoutes(app: FastifyInstance, deps: JobSocketDeps): void {
   const limits = deps.limits ?? LIMITS;
-  const open = new OpenSockets(limits);
+  const open = new OpenCalls(limits);
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_EXEC_MESSAGE,
@@ -76,7 +76,7 @@ export function jobSocketRoutes(app: FastifyInstance, deps: JobSocketDeps): void
 
 interface Parts {
   readonly deps: JobSocketDeps;
-  readonly open: OpenSockets;
+  readonly open: OpenCalls;
   readonly server: WebSocketServer;
   readonly limits: JobSocketLimits;
 }
@@ -108,7 +108,7 @@ async function serve(
   const { caller, release } = admission;
   let leave: () => void;
   try {
-    leave = open.enter(caller.userId);
+    leave = open.enter(caller.userId, tooMany);
   } catch (error) {
     release();
     throw error;
@@ -140,6 +140,11 @@ async function serve(
       (error: unknown) => answerFailure(accepted, error, deps),
     );
   });
+}
+
+function tooMany(whose: string): JobSocketRefusal {
+  const message = `${whose} connections to jobs open already: close some of them`;
+  return new JobSocketRefusal(429, 'too_many', message);
 }
 
 /** Members may use their own runs, managers all. Throws `ApiError`. */

@@ -1,3 +1,5 @@
+import type { AddressInfo, Socket } from 'node:net';
+import { Agent, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 
@@ -50,6 +52,41 @@ describe('/mcp', () => {
     const answer = await server.call('/mcp', Array(21).fill(call), options);
     expect(answer.status).toBe(400);
     expect(answer.text).toContain('One request may have 20 calls; this one has 21');
+  });
+
+  it('carries out a limited number of calls of one user at the same time', async () => {
+    const call = { jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} };
+    const many = () =>
+      server.call('/mcp', Array(20).fill(call), { token: reading, headers: ACCEPT });
+    const statuses = (await Promise.all(Array.from({ length: 6 }, many))).map(
+      ({ status }) => status,
+    );
+    expect(new Set(statuses)).toEqual(new Set([200, 429]));
+    expect((await many()).status).toBe(200);
+  });
+
+  it('leaves nothing at a connection that a client keeps', async () => {
+    await server.app.listen({ host: '127.0.0.1', port: 0 });
+    const sockets: Socket[] = [];
+    server.app.server.on('connection', (socket: Socket) => sockets.push(socket));
+    const agent = new Agent({ connections: 1 });
+    const { port } = server.app.server.address() as AddressInfo;
+    const listeners: number[] = [];
+    for (let n = 0; n < 3; n++) {
+      const answer = await request(`http://127.0.0.1:${port}/mcp`, {
+        ...{ method: 'POST', dispatcher: agent },
+        headers: {
+          ...ACCEPT,
+          authorization: `Bearer ${reading}`,
+          'content-type': 'application/json',
+        },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} }),
+      });
+      await answer.body.text();
+      listeners.push(sockets[0]?.listenerCount('close') ?? 0);
+    }
+    expect([sockets.length, new Set(listeners).size]).toEqual([1, 1]);
+    await agent.close();
   });
 
   it('refuses a body that is not JSON', async () => {

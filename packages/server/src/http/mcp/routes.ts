@@ -7,10 +7,12 @@ import { ruleError } from '@dstack/contract/api';
 import type { UserRecord } from '@dstack/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { assets } from '../../assets.ts';
+import { ProxyRefusal } from '../../proxy/refusal.ts';
 import { PRODUCT_VERSION } from '../../version.ts';
 import { bearerToken, identifyCaller } from '../identity.ts';
 import { bodyLimits } from '../intake/body-limits.ts';
 import { welcome } from '../intake/connections.ts';
+import { OpenCalls } from '../open-calls.ts';
 import type { HttpDeps } from '../ports.ts';
 import { isConfined } from '../service-tokens/scope.ts';
 import { tokenOnly } from '../sessions/credentials.ts';
@@ -26,17 +28,29 @@ const SELF = { permission: 'auth', method: 'GET', path: '/api/stream' } as const
 /** Calls in one request of an older client; all of them are carried out at the same time. */
 const MOST_CALLS = 20;
 
+/** Calls at the same time: each may hold the end of a log in memory, and a command lasts minutes. */
+const OPEN = { perUser: 20, total: 200 };
+
+const RETRY_AFTER_SECONDS = 1;
+
 export function mcpRoutes(app: FastifyInstance, deps: McpDeps): void {
+  const open = new OpenCalls(OPEN);
   app.route({
     method: ['GET', 'POST', 'DELETE'],
     url: '/mcp',
-    handler: (request, reply) => serve(app, deps, request, reply),
+    handler: (request, reply) => serve(app, { ...deps, open }, request, reply),
+  });
+}
+
+function tooMany(whose: string): ProxyRefusal {
+  return new ProxyRefusal(429, `${whose} calls of tools in progress: wait for some of them`, {
+    retryAfter: RETRY_AFTER_SECONDS,
   });
 }
 
 async function serve(
   app: FastifyInstance,
-  deps: McpDeps,
+  deps: McpDeps & { readonly open: OpenCalls },
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -57,15 +71,41 @@ async function serve(
   welcome(request.raw);
   const body = await bodyOf(deps, user, request);
   const projectName = await projectOf(deps, user, request);
+  const leave = deps.open.enter(user.id, tooMany, Array.isArray(body) ? body.length : 1);
+  try {
+    const answer = await answerOf(app, deps, { request, reply, body, projectName });
+    reply.code(answer.status);
+    for (const [name, value] of answer.headers) {
+      if (name !== 'content-length') reply.header(name, value);
+    }
+    reply.header('cache-control', 'no-store');
+    return reply.send(await answer.text());
+  } finally {
+    leave();
+  }
+}
+
+interface McpCall {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly body: unknown;
+  readonly projectName: string;
+}
+
+async function answerOf(
+  app: FastifyInstance,
+  deps: McpDeps,
+  { request, reply, body, projectName }: McpCall,
+): Promise<Response> {
   const { createClient } = await import('@dstack/client');
   const { docsInFolder, mcpOverHttp } = await import('@dstack/mcp');
-  const answer = await mcpOverHttp({
+  return await mcpOverHttp({
     version: PRODUCT_VERSION,
     docs: docsInFolder(assets.docs),
     connect: async () => {
       const client = createClient({
         url: ownUrl(app),
-        token: bearerToken(authorization),
+        token: bearerToken(request.headers.authorization),
         userAgent: 'dstack-mcp',
       });
       return { client, project: client.project(projectName) };
@@ -75,16 +115,10 @@ async function serve(
       method: request.method,
       headers: request.headers,
       body,
-      signal: disconnection(request, deps),
+      signal: disconnection(reply, deps),
     },
     onError: (error) => deps.log.debug({ err: error }, 'an MCP request was refused'),
   });
-  reply.code(answer.status);
-  for (const [name, value] of answer.headers) {
-    if (name !== 'content-length') reply.header(name, value);
-  }
-  reply.header('cache-control', 'no-store');
-  return reply.send(await answer.text());
 }
 
 async function bodyOf(
@@ -128,8 +162,9 @@ function ownUrl(app: FastifyInstance): string {
   return `http://${family === 'IPv6' && host !== '127.0.0.1' ? `[${host}]` : host}:${port}`;
 }
 
-function disconnection(request: FastifyRequest, { shutdown }: McpDeps): AbortSignal {
+/** Of the response: clients keep their connections for further requests. */
+function disconnection({ raw }: FastifyReply, { shutdown }: McpDeps): AbortSignal {
   const left = new AbortController();
-  request.raw.socket.once('close', () => left.abort());
+  raw.once('close', () => left.abort());
   return AbortSignal.any([left.signal, shutdown.signal]);
 }
