@@ -30,7 +30,9 @@ it('every program that starts TypeScript checks the version of Node first', () =
   expect(starting.length).toBeGreaterThan(0);
   for (const command of starting) expect(command).toMatch(/^node scripts\/needs-node\.js && node /);
   expect(read('scripts/setup.sh')).toContain('\nnode scripts/needs-node.js\n');
-  const launchers = readdirSync(join(root, 'scripts')).filter((name) => !name.includes('.'));
+  const launchers = readdirSync(join(root, 'scripts'), { withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.name.includes('.'))
+    .map(({ name }) => name);
   expect(launchers).toEqual(['bench', 'demo', 'test']);
   for (const name of launchers) {
     expect(read(`scripts/${name}`)).toMatch(/\n\. scripts\/setup\.sh\n(.*\n)*exec node \S+\.ts/);

@@ -6,7 +6,7 @@ import type { Store } from '@dstack/store';
 import type { Connection } from 'ssh2';
 import type { AccessWatch, Admission } from '../access/access-watch.ts';
 import { type AgentClient, AgentRefusal, AgentUnreachable } from '../hosts/agent-client.ts';
-import { OpenSockets } from '../http/exec/open-sockets.ts';
+import { OpenCalls } from '../http/open-calls.ts';
 import { networkOf, type SignInGuard } from '../http/sign-in-guard.ts';
 import { Pace } from '../job-tunnels/pace.ts';
 import type { Logger } from '../logging.ts';
@@ -73,7 +73,7 @@ export class SshEntry {
   readonly #limits: SshEntryLimits;
   readonly #listener: SshListener;
   readonly #logins: JobLogins;
-  readonly #open: OpenSockets;
+  readonly #open: OpenCalls;
   readonly #pace: Pace;
   /** Connections that have not logged in yet, by network. */
   readonly #pending = new Map<string, number>();
@@ -83,7 +83,7 @@ export class SshEntry {
     this.#options = options;
     this.#limits = { ...LIMITS, ...options.limits };
     this.#logins = new JobLogins(options);
-    this.#open = new OpenSockets(this.#limits);
+    this.#open = new OpenCalls(this.#limits);
     this.#pace = new Pace(this.#limits, () => options.now() / 1000);
     this.#listener = new SshListener({
       hostKeyPem: options.hostKeyPem,
@@ -151,7 +151,7 @@ export class SshEntry {
     const admission: Admission<JobUser> = await access.admit(check, onRevoked);
     leaving.push(() => admission.release());
     if (!isClosed) {
-      leaving.push(this.#open.enter(admission.caller.userId));
+      leaving.push(this.#open.enter(admission.caller.userId, tooMany));
       leaving.push(changes.watch(admission.caller.runId, () => admission.recheck()));
       // The job may have ended since the check.
       admission.recheck();
@@ -217,6 +217,8 @@ export class SshEntry {
     return 'the server failed';
   }
 }
+
+const tooMany = (whose: string) => new EntryRefusal(`${whose} connections open already`);
 
 /** Of a login, for the guard against guessing. */
 function fingerprint(name: string, blob: Buffer): string {
