@@ -297,6 +297,26 @@ describe('replicas', () => {
     await home.ok('stop', 'sound', '-y');
   });
 
+  it('come back if the next version does not become ready in time, or on request', async () => {
+    await apply('returns', 'replicas: 1\n');
+    const [before] = (await untilReady('returns', 1)).values();
+    await apply('returns', 'replicas: 1\nrollout: {deadline: 2s}\n', 'sleep 1; exit 7');
+    const waited = await home.dstack(['rollout', 'status', 'returns', '--wait']);
+    expect([waited.code, waited.stdout]).toEqual([
+      6,
+      expect.stringContaining('deployment 2 rolled back: no further replica was ready within 2s'),
+    ]);
+    expect(await see(await get('returns/'))).toMatchObject({ job: before?.job });
+    const messages = await home.ok('event', 'list', '--within-run', 'returns');
+    expect(messages).toContain('Deployment 2 has the configuration of 0');
+    await apply('returns', `replicas: 1\nenv: {VERSION: '3'}\n${probes}`);
+    await home.ok('rollout', 'status', 'returns', '--wait');
+    expect(await see(await get('returns/'))).toMatchObject({ version: '3' });
+    await home.ok('rollout', 'undo', 'returns', '--wait');
+    while ((await see(await get('returns/'))).version !== '1');
+    await home.ok('stop', 'returns', '-y');
+  });
+
   it('report why they cannot be started', async () => {
     const scaling = 'scaling: {metric: rps, target: 1}\nreplicas: 0..1\n';
     await apply('exits', `${scaling}`, 'sleep 1; exit 7');

@@ -143,6 +143,7 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     auth: used('server/src/proxy/service-routes.ts'),
     scaling: used(RECONCILE),
     rate_limits: used('server/src/proxy/service-routes.ts'),
+    rollout: used(RECONCILE),
     probes: used(JOB_SPEC),
     replicas: used('core/src/run-spec'),
     groups: used(JOB_SPEC),
@@ -179,6 +180,13 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     window: used(RECONCILE),
     scale_up_delay: used(RECONCILE),
     scale_down_delay: used(RECONCILE),
+  },
+  Rollout: {
+    surge: used(RECONCILE),
+    max_unavailable: used(RECONCILE),
+    deadline: used('core/src/reconcile/follow-rollout.ts'),
+    canary: used(RECONCILE),
+    hold: used(RECONCILE),
   },
   RateLimit: {
     prefix: used('server/src/proxy/rate-limits.ts'),

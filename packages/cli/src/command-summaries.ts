@@ -31,6 +31,7 @@ export const COMMAND_SUMMARIES = [
   { name: 'preset', summary: 'Presets of dstack 0.22, which this server does not have' },
   { name: 'project', summary: 'Manage the projects configured on this computer' },
   { name: 'ps', summary: 'List runs' },
+  { name: 'rollout', summary: 'Show, pause, resume or undo the update of a service' },
   { name: 'run', summary: 'Show a run' },
   { name: 'secret', summary: 'Manage secrets' },
   { name: 'server', summary: 'Start a server, or list what it has lost at providers' },

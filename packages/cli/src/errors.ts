@@ -10,6 +10,7 @@ export const EXIT = {
   notFound: 3,
   notAllowed: 4,
   noCapacity: 5,
+  rolledBack: 6,
   interrupted: 130,
 } as const;
 

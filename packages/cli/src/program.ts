@@ -39,6 +39,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<Declare>>> = {
   preset: async () => (await import('./commands/preset/preset.ts')).declarePreset,
   project: async () => (await import('./commands/project/project.ts')).declareProject,
   ps: async () => (await import('./commands/ps/ps.ts')).declarePs,
+  rollout: async () => (await import('./commands/rollout/rollout.ts')).declareRollout,
   run: async () => (await import('./commands/run/run.ts')).declareRun,
   secret: async () => (await import('./commands/secret/secret.ts')).declareSecret,
   server: async () => (await import('./commands/server/server.ts')).declareServer,
@@ -69,7 +70,7 @@ Global options (anywhere on the line):
 
 export const EXIT_CODE_HELP = `
 Exit codes: 0 done, 1 failed, 2 wrong usage or no answer, 3 not found, 4 not allowed,
-            5 no capacity, 130 interrupted; of a run that was waited for: that of its program`;
+            5 no capacity, 6 rolled back, 130 interrupted; of a run that was waited for: that of its program`;
 
 /** The help of `dstack` alone; it needs no command to be loaded. */
 export function commandOverview(): string {

@@ -54,6 +54,9 @@ export function runsOf(transport: Transport, base: string) {
     /** Returns when the request is recorded; the runs end afterwards. Unknown names are ignored. */
     stop: (names: readonly string[], abort = false): Promise<void> =>
       transport.write(`${base}/runs/stop`, { runs_names: names, abort }),
+    /** Changes the rollout of a service's last update. */
+    rollout: (name: string, action: 'pause' | 'resume' | 'undo'): Promise<void> =>
+      transport.write(`${base}/runs/rollout`, { run_name: name, action }),
     delete: (names: readonly string[]): Promise<void> =>
       transport.write(`${base}/runs/delete`, { runs_names: names }),
     listGpus: (request: GpusQuery): Promise<ListGpusResponse> =>

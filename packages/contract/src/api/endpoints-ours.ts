@@ -82,6 +82,13 @@ export const ourEndpoints = {
     'POST',
     'A request to a served model, as OpenAI has it: embeddings, responses, audio, images and others',
   ),
+  'runs.rollout': call(
+    '/api/project/{project_name}/runs/rollout',
+    'project_member',
+    req.RolloutRequest,
+    null,
+    'Pause or resume the rollout of a service, or return to the previous deployment',
+  ),
   'models.usage': get(
     '/api/project/{project_name}/models/usage',
     'project_member',

@@ -1,7 +1,7 @@
 /** Requests that dstack 0.22.5 does not have. */
 import * as z from 'zod';
 import { CostGroup } from '../wire/cost.ts';
-import { Flag, Instant, integer, model, nullable, Text } from '../wire/scalars.ts';
+import { choiceOf, Flag, Instant, integer, model, nullable, Text } from '../wire/scalars.ts';
 import { ServiceTokenScope } from '../wire/service-token.ts';
 
 /** `persistent`: the session outlives the browser. */
@@ -34,6 +34,12 @@ export const CreateServiceTokenRequest = model({
   expires_in: nullable(integer({ ge: 1, le: LONGEST })),
 });
 export type CreateServiceTokenRequest = z.infer<typeof CreateServiceTokenRequest>;
+
+export const RolloutRequest = model({
+  run_name: Text,
+  action: choiceOf(['pause', 'resume', 'undo']),
+});
+export type RolloutRequest = z.infer<typeof RolloutRequest>;
 
 /** `since`: null = the last 30 days. */
 export const ModelUsageQuery = z.object({ since: nullable(Instant) });

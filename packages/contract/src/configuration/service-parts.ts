@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { Problem, quote } from '../grammar/problem.ts';
 import type { Range } from '../grammar/range.ts';
-import { Duration, duration, readDuration } from './durations.ts';
+import { Duration, duration, OffableDuration, readDuration } from './durations.ts';
 import { reportIssue } from './issue.ts';
 import { RangeInt } from './resources.ts';
 import { firstDuplicate, withRules } from './rules.ts';
@@ -151,6 +151,31 @@ export const RateLimits = z.array(RateLimit).superRefine((limits, ctx) => {
     reportIssue(ctx, limits, new Problem(`has two entries with the prefix ${quote(twice)}`));
   }
 });
+
+const MAX_REPLICAS = 10_000;
+
+/** How replicas are replaced by those of an update. `deadline` null = 10 minutes. Ours. */
+export const Rollout = named(
+  'Rollout',
+  withRules(
+    closed({
+      surge: int({ ge: 0, le: MAX_REPLICAS }).default(1),
+      max_unavailable: int({ ge: 0, le: MAX_REPLICAS }).default(0),
+      deadline: OffableDuration.default(null),
+      canary: optional(int({ ge: 1, le: MAX_REPLICAS })),
+      hold: bool().default(false),
+    }),
+    (rollout, broken) => {
+      if (rollout.surge === 0 && rollout.max_unavailable === 0) {
+        broken(['surge', 'max_unavailable'], 'needs one of surge and max_unavailable above 0');
+      }
+      if (rollout.hold && rollout.canary === null) {
+        broken(['hold', 'canary'], 'needs canary: the number of new replicas at which to hold');
+      }
+    },
+  ),
+);
+export type Rollout = z.infer<typeof Rollout>;
 
 export const HTTPHeaderSpec = named(
   'HTTPHeaderSpec',

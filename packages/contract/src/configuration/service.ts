@@ -9,7 +9,7 @@ import { EntityReference } from './references.ts';
 import { checkScaling, ReplicaGroup } from './replica-group.ts';
 import { type Break, checkImageChoice, withRules } from './rules.ts';
 import { runShape } from './run-base.ts';
-import { bool, optional, readBool, string } from './scalars.ts';
+import { bool, optional, ours, readBool, string } from './scalars.ts';
 import { choice, closed, isMap, named, oneOf, type Reader } from './schema-kit.ts';
 import {
   ChatModel,
@@ -17,6 +17,7 @@ import {
   Probes,
   RateLimits,
   Replicas,
+  Rollout,
   ScalingSpec,
 } from './service-parts.ts';
 
@@ -48,6 +49,7 @@ const ServiceModel = named(
       auth: bool().default(true),
       scaling: optional(ScalingSpec),
       rate_limits: RateLimits.default([]),
+      rollout: ours(Rollout),
       probes: optional(Probes),
       replicas: optional(Replicas),
       groups: optional(groupList(ReplicaGroup)),

@@ -6,6 +6,7 @@ export * from './group-status.ts';
 export * from './health-status.ts';
 export * from './instance-status.ts';
 export * from './job-status.ts';
+export * from './rollout-status.ts';
 export * from './run-status.ts';
 export * from './transitions.ts';
 export * from './volume-status.ts';

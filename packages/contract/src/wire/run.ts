@@ -7,6 +7,7 @@ import {
   TaskConfiguration,
 } from '../configuration/index.ts';
 import { tagged } from '../configuration/schema-kit.ts';
+import { ROLLOUT_STATUSES } from '../status/rollout-status.ts';
 import { RUN_STATUSES } from '../status/run-status.ts';
 import { FileArchiveMapping } from './file.ts';
 import { Job, JobSubmission } from './job.ts';
@@ -67,6 +68,18 @@ export const ServiceSpec = model({
 });
 export type ServiceSpec = z.infer<typeof ServiceSpec>;
 
+/** The replacement of a service's replicas by those of its last update. Ours. */
+export const Rollout = model({
+  deployment_num: Integer,
+  status: choiceOf(ROLLOUT_STATUSES),
+  /** Replicas of the deployment that have proved to work. */
+  ready: Integer,
+  /** The deployment to which `undo` returns. */
+  previous_deployment_num: nullable(Integer),
+  message: nullable(Text),
+});
+export type Rollout = z.infer<typeof Rollout>;
+
 /** `cost` in USD, 4 decimals; `latest_job_submission` is that of the first job. */
 export const Run = model({
   id: Uuid4,
@@ -84,6 +97,7 @@ export const Run = model({
   cost: Float.default(0),
   service: nullable(ServiceSpec),
   deployment_num: Integer.default(0),
+  rollout: Rollout.optional(),
   error: nullable(Text),
   deleted: nullable(Flag),
   next_triggered_at: nullable(DateTime),

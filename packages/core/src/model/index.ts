@@ -5,6 +5,7 @@ export * from './names.ts';
 export * from './observations.ts';
 export * from './records.ts';
 export * from './resources.ts';
+export * from './rollouts.ts';
 export * from './snapshots.ts';
 export * from './values.ts';
 export * from './volumes.ts';

@@ -6,6 +6,7 @@
  * Every record with a `version` is written guarded: each write raises the number, and a change
  * based on an older number is refused.
  */
+
 import type { HostCheck, HostFacts, JobState, PullProgress } from '@dstack/contract/agent';
 import type {
   FleetSpec,
@@ -27,6 +28,7 @@ import type {
   RunTerminationReason,
 } from './names.ts';
 import type { InstanceHandle } from './observations.ts';
+import type { RolloutRecord } from './rollouts.ts';
 import type { BackendName, Id, Offer, ProvisioningData, RuntimeData, Timestamp } from './values.ts';
 
 export interface RunRecord {
@@ -42,6 +44,8 @@ export interface RunRecord {
   readonly deploymentNum: number;
   /** Desired replicas per group; tasks and dev environments: `{"0": 1}`. */
   readonly desiredReplicas: Readonly<Record<string, number>>;
+  /** Of services that have been updated; null = of none. */
+  readonly rollout: RolloutRecord | null;
   /** Consecutive resubmissions from `pending`; determines the retry delay. */
   readonly resubmissionAttempt: number;
   /** Set in the transaction that assigns the first job. */

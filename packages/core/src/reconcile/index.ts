@@ -13,6 +13,14 @@ export { reconcileGroup } from './reconcile-group.ts';
 export { reconcileInstance } from './reconcile-instance.ts';
 export { reconcileRun } from './reconcile-run.ts';
 export { reconcileVolume } from './reconcile-volume.ts';
+export {
+  desiredAfterUpdate,
+  pauseRollout,
+  type Rollback,
+  resumeRollout,
+  rollback,
+  startedRollout,
+} from './rollout-state.ts';
 export type { RunContext } from './run-pass.ts';
 export { scalesByDemand } from './scaled-groups.ts';
 export { KEPT_SUBMISSIONS } from './submit-jobs.ts';

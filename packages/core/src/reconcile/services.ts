@@ -3,6 +3,7 @@ import type { JobSpec } from '@dstack/contract/wire';
 import { SECOND } from '../model/values.ts';
 import { isJobAlive, isJobFinished, jobOutcome } from '../status/index.ts';
 import { endJob } from './end-job.ts';
+import { followRollout, isRolloutPaused, rolloutLimits } from './follow-rollout.ts';
 import {
   byImportance,
   isReplicaAlive,
@@ -15,9 +16,6 @@ import {
 } from './replicas.ts';
 import type { RunPass } from './run-pass.ts';
 import { submitReplica } from './submit-jobs.ts';
-
-/** How many replicas a rollout may run beyond the desired number. */
-const SURGE = 1;
 
 /**
  * How long (µs) a replica without probes must run before it replaces one of the last deployment.
@@ -43,6 +41,7 @@ export function scaleService(pass: RunPass): void {
     if (stale) rollOut(pass, group, own, desired);
     else scale(pass, group, own, desired);
   }
+  followRollout(pass, (replica) => takesRequests(replica) && isProven(pass, replica));
 }
 
 const isCurrent = (pass: RunPass, replica: Replica): boolean =>
@@ -104,16 +103,20 @@ function scale(pass: RunPass, group: string, own: readonly Replica[], desired: n
  * stream must not delay the rollout.
  */
 function rollOut(pass: RunPass, group: string, own: readonly Replica[], desired: number): void {
+  if (isRolloutPaused(pass)) return;
   const { deploymentNum } = pass.run;
+  const { surge, maxUnavailable, most, kept } = rolloutLimits(pass, desired);
   const alive = byImportance(own.filter(isReplicaAlive), deploymentNum);
   const failed = failedIn(pass, group).length;
   const current = alive.filter((one) => isUpToDate(one, deploymentNum)).length + failed;
-  submitNew(pass, group, own, Math.min(desired + SURGE - alive.length - failed, desired - current));
+  submitNew(pass, group, own, Math.min(desired + surge - alive.length - failed, most - current));
   const serving = alive.filter((one) => takesRequests(one) && isProven(pass, one));
-  const surplus = Math.max(0, serving.length - desired);
+  const stale = serving.filter((one) => !isUpToDate(one, deploymentNum));
+  const surplus = serving.length - Math.max(0, desired - maxUnavailable);
+  const count = Math.min(surplus, stale.length - kept);
   const stop = [
     ...alive.filter((one) => !isUpToDate(one, deploymentNum) && !takesRequests(one)),
-    ...(surplus === 0 ? [] : serving.slice(-surplus)),
+    ...(count > 0 ? stale.slice(-count) : []),
   ];
   for (const replica of stop) scaleDown(pass, replica);
 }

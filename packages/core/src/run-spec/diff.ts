@@ -16,7 +16,7 @@ const UPDATABLE_SERVICE_SPEC = ['repo_data', 'repo_code_hash', 'file_archives', 
 
 /** Applied without restarting running replicas. */
 const IN_PLACE_SERVICE = [
-  ...['replicas', 'groups', 'scaling', 'gateway'],
+  ...['replicas', 'groups', 'scaling', 'gateway', 'rollout'],
   // Only the server's proxy and its probes use these.
   ...['auth', 'https', 'model', 'probes', 'rate_limits', 'strip_prefix'],
 ];
@@ -128,7 +128,16 @@ function routerGroup(service: ServiceConfiguration) {
  * that they do not support, and defaults may be filled in on one side only.
  */
 export function sameRunSpec(a: RunSpec, b: RunSpec): boolean {
-  return sameJson(normal(a), normal(b));
+  const areBothOurs = [a, b].every(({ configuration }) => 'rollout' in configuration);
+  const comparable = (spec: RunSpec) => normal(areBothOurs ? spec : withoutOurs(spec));
+  return sameJson(comparable(a), comparable(b));
+}
+
+/** Clients of dstack 0.22.5 drop the keys that they do not have. */
+function withoutOurs(spec: RunSpec): RunSpec {
+  if (spec.configuration.type !== 'service') return spec;
+  const { rollout: _ours, ...configuration } = spec.configuration;
+  return { ...spec, configuration };
 }
 
 function normal(spec: RunSpec): RunSpec {

@@ -6,6 +6,7 @@ import {
   prepareRunSpec,
   type RunSpecContext,
   runPlanAction,
+  sameRunSpec,
 } from './index.ts';
 
 const CONTEXT: RunSpecContext = { userPublicKey: 'ssh-ed25519 AAAA me' };
@@ -224,6 +225,14 @@ describe('refusals', () => {
 });
 
 const ACTIVE = { status: 'active', statusMessage: null, toBeDeleted: false } as const;
+
+it('a copy of a client that does not have the key `rollout` is still the same spec', () => {
+  const rollout = { surge: 2, max_unavailable: 0, deadline: null, canary: null, hold: false };
+  const stored = effective(sent(service({ rollout })));
+  expect(sameRunSpec(effective(sent(service())), stored)).toBe(true);
+  const other = effective(sent(service({ rollout: { ...rollout, surge: 3 } })));
+  expect(sameRunSpec(other, stored)).toBe(false);
+});
 
 describe('changes of an active run', () => {
   const archive = (id: string) => ({ id, path: 'data' });

@@ -110,6 +110,7 @@ export function runRecord(part: Partial<RunRecord> = {}): RunRecord {
     submittedAt,
     lastProcessedAt: submittedAt,
     nextTriggeredAt: null,
+    rollout: null,
     nextPassAt: null,
     deleted: false,
     version: 1,

@@ -19,6 +19,7 @@ import { groups } from './0018-groups.ts';
 import { sessions } from './0019-sessions.ts';
 import { serviceRateBuckets } from './0020-service-rate-buckets.ts';
 import { modelUsage } from './0021-model-usage.ts';
+import { rollouts } from './0022-rollouts.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -47,4 +48,5 @@ export const MIGRATIONS: readonly Migration[] = [
   sessions,
   serviceRateBuckets,
   modelUsage,
+  rollouts,
 ];

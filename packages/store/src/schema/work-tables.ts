@@ -25,6 +25,7 @@ export const runTable = table<RunRecord>()('runs', {
   priority: 'plain',
   deploymentNum: 'plain',
   desiredReplicas: 'json',
+  rollout: 'json',
   resubmissionAttempt: 'plain',
   fleetId: 'plain',
   gatewayId: 'plain',

@@ -1,6 +1,12 @@
-import { formatOptionalTimestamp, formatTimestamp, type Run } from '@dstack/contract/wire';
+import {
+  formatOptionalTimestamp,
+  formatTimestamp,
+  type Rollout,
+  type Run,
+} from '@dstack/contract/wire';
 import {
   type JobRecord,
+  type RolloutRecord,
   type RunRecord,
   runError,
   runStatusMessage,
@@ -32,11 +38,20 @@ export function wireRun(view: RunView, shape: RunShape): Run {
     cost: cost(isBare ? [] : jobs, shape.now),
     service: run.serviceSpec,
     deployment_num: run.deploymentNum,
+    ...(run.rollout !== null && { rollout: wireRollout(run.rollout) }),
     error: runError(run.terminationReason),
     deleted: run.deleted,
     next_triggered_at: formatOptionalTimestamp(run.nextTriggeredAt),
   };
 }
+
+const wireRollout = (rollout: RolloutRecord): Rollout => ({
+  deployment_num: rollout.deploymentNum,
+  status: rollout.status,
+  ready: rollout.ready,
+  previous_deployment_num: rollout.previous?.deploymentNum ?? null,
+  message: rollout.message,
+});
 
 const wireRunSpec = perRecord((spec: RunRecord['spec']) => spec);
 

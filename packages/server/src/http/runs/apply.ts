@@ -6,6 +6,7 @@ import { isRunFinished } from '@dstack/contract/status';
 import type { Run, RunSpec } from '@dstack/contract/wire';
 import {
   type Change,
+  desiredAfterUpdate,
   diffRunSpecs,
   newEvent,
   type RunRecord,
@@ -13,6 +14,7 @@ import {
   type RunSpecDiff,
   runTarget,
   sameRunSpec,
+  startedRollout,
 } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
 import { newNodeKey } from '../../node-key.ts';
@@ -20,7 +22,6 @@ import { wireRun } from '../mapping/run.ts';
 import type { HttpDeps } from '../ports.ts';
 import { randomName } from '../random-name.ts';
 import { repoDoesNotExist } from '../repos/service.ts';
-import { desiredAfterUpdate } from './desired-replicas.ts';
 import { effectiveRunSpec } from './effective-spec.ts';
 import { knownImages } from './known-images.ts';
 import { newRun } from './new-run.ts';
@@ -122,6 +123,7 @@ function updateChanges(
     deploymentNum,
     priority: spec.configuration.priority ?? 0,
     desiredReplicas: desiredAfterUpdate(run, spec),
+    rollout: startedRollout(run, deploymentNum),
   };
   const fields = diff.changed.length > 0 ? diff.changed.join(', ') : 'none';
   const text = `Run updated. Deployment: ${deploymentNum}. Changed fields: ${fields}`;

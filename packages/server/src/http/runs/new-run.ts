@@ -53,6 +53,7 @@ export function newRun(name: string, parts: NewRunParts): NewRun {
     terminationReason: null,
     priority: spec.configuration.priority ?? 0,
     deploymentNum: 0,
+    rollout: null,
     desiredReplicas: initialReplicas(spec),
     resubmissionAttempt: 0,
     fleetId: null,

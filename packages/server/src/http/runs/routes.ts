@@ -2,6 +2,7 @@ import type { On } from '../call.ts';
 import type { HttpDeps } from '../ports.ts';
 import { applyRun } from './apply.ts';
 import { getRunPlan } from './plan.ts';
+import { changeRollout } from './rollout.ts';
 import { deleteRuns, getRun, listRuns, stopRuns } from './service.ts';
 
 export function runRoutes(on: On, deps: HttpDeps): void {
@@ -11,6 +12,10 @@ export function runRoutes(on: On, deps: HttpDeps): void {
   on('runs.apply', ({ project, user, body }) => applyRun(deps, project, user, body));
   on('runs.stop', async ({ project, user, body }) => {
     await stopRuns(deps, project, { names: body.runs_names, abort: body.abort }, user);
+    return null;
+  });
+  on('runs.rollout', async ({ project, user, body }) => {
+    await changeRollout(deps, project, user, body);
     return null;
   });
   on('runs.delete', async ({ project, user, body }) => {
