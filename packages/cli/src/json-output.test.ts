@@ -1,0 +1,103 @@
+/** Compares the schema of `--json` with what commands print. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openApiDocument } from '@dstack/contract/api';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { expect, test } from 'vitest';
+import { apply, attachedRun, BASE, recordedRoutes, TASK, withStatus } from './testing/apply-run.ts';
+import { LOG_END, type Route, runEvent, startFakeServer } from './testing/fake-server.ts';
+import { hostileRoutes } from './testing/hostile-answers.ts';
+import { runCommand, serverEnv } from './testing/run-command.ts';
+
+const path = join(import.meta.dirname, '../../../docs/json-output.schema.json');
+const schema = JSON.parse(readFileSync(path, 'utf8')) as { $defs: Record<string, object> };
+
+const ajv = new Ajv2020({ strict: false, validateFormats: false });
+ajv.addSchema({ $id: 'openapi.json', ...openApiDocument() });
+ajv.addSchema(schema);
+
+function problemsOf(command: string, document: unknown): unknown[] {
+  const at = `json-output.schema.json#/$defs/${encodeURIComponent(command)}`;
+  const validate = ajv.getSchema(at);
+  if (validate === undefined) return [`no schema of ${command}`];
+  if (validate(document)) return [];
+  return (validate.errors ?? [])
+    .map(({ instancePath, message }) => `${instancePath} ${message}`)
+    .filter((problem) => !DEEP.test(problem));
+}
+
+/** Specifications inside of models: the samples of the server's answers do not fill them in exactly. */
+const DEEP = /\/(?:run_spec|spec|job_spec|instance_type|service)\b/;
+
+/** Command lines by the name of their definition. */
+const LINES: Readonly<Record<string, readonly string[]>> = {
+  ps: ['ps'],
+  'run get': ['run', 'get', 'rr'],
+  'fleet list': ['fleet'],
+  'fleet get': ['fleet', 'get', 'rr'],
+  'volume list': ['volume'],
+  'volume get': ['volume', 'get', 'rr'],
+  'gateway list': ['gateway'],
+  'secret list': ['secret'],
+  'secret get': ['secret', 'get', 'rr'],
+  'export list': ['export'],
+  'import list': ['import'],
+  'token list': ['token'],
+  'token create': ['token', 'create', 'tt'],
+  event: ['event'],
+  explain: ['explain', 'rr'],
+  offer: ['offer'],
+  'offer --group-by': ['offer', '--group-by', 'gpu'],
+  metrics: ['metrics', 'rr', '--job', '1'],
+  'project list': ['project', 'list'],
+  'project member list': ['project', 'member'],
+  'user list': ['user'],
+  'user add': ['user', 'add', 'nn'],
+  'user rotate': ['user', 'rotate', 'ann', '-y'],
+  cost: ['cost'],
+  usage: ['usage'],
+  top: ['top'],
+  doctor: ['doctor'],
+  'server orphans': ['server', 'orphans'],
+  logs: ['logs', 'rr', '--replica', '1', '--job', '1'],
+};
+
+/** Where the answer must contain something that fits the command line. */
+const FITTING: Readonly<Record<string, Route>> = {
+  'POST /api/users/list': { json: [{ username: 'ann' }] },
+  'POST /api/project/main/logs/poll': {
+    json: { logs: [{ timestamp: '2026-11-24T15:00:00Z', message: 'eA==' }], next_token: null },
+  },
+};
+
+test.each(Object.entries(LINES))('%s --json fits its schema', async (command, line) => {
+  const more = command === 'user rotate' || command === 'logs' ? FITTING : {};
+  const fake = await startFakeServer({ ...hostileRoutes(), ...more });
+  const { out } = await runCommand([...line, '--json'], { env: serverEnv(fake.url) });
+  const documents = out.startsWith('{\n') ? [out] : out.trimEnd().split('\n');
+  for (const document of documents) expect(problemsOf(command, JSON.parse(document))).toEqual([]);
+});
+
+test('the lines of apply --json fit their schema', async () => {
+  const run = await attachedRun();
+  const pulling = withStatus(run, 'provisioning', 'pulling', 'pulling');
+  const submission = pulling.jobs[0]?.job_submissions.at(-1);
+  const bytes = { downloaded_bytes: 5, extracted_bytes: 1, total_bytes: 9 };
+  if (submission) submission.image_pull_progress = { ...bytes, is_total_bytes_final: true };
+  const states = [pulling, run, run, run];
+  const fake = await startFakeServer({
+    ...(await recordedRoutes('apply-d')),
+    [`GET ${BASE}/runs/watch`]: () => ({ events: states.splice(0, 2).map(runEvent), open: true }),
+    [`GET ${BASE}/logs/stream`]: { events: [LOG_END] },
+  });
+  const { out } = await apply(TASK, ['-y', '--json'], fake);
+  const lines = out.trimEnd().split('\n');
+  expect(lines.map((line) => problemsOf('apply', JSON.parse(line)))).toEqual([[], []]);
+});
+
+test('every definition is compared, and refuses other documents', () => {
+  expect(Object.keys(schema.$defs).toSorted()).toEqual([...Object.keys(LINES), 'apply'].toSorted());
+  for (const command of Object.keys(schema.$defs)) {
+    expect(problemsOf(command, { nothing: true })).not.toEqual([]);
+  }
+});
