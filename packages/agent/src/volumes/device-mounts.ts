@@ -129,7 +129,7 @@ export class DeviceMounts {
 
 /**
  * A process may keep the file system mounted in a mount namespace of its own, and then not all data is
- * on the device. The kernel refuses an exclusive opening until the last of these mounts is gone.
+ * on the device. The kernel refuses an exclusive opening until the last of these mounts has ended.
  */
 async function requireUnused(device: string): Promise<void> {
   try {

@@ -71,7 +71,7 @@ export function pauseRollout(run: RunRecord, actorUserId: Id): Rollback | null {
   };
 }
 
-/** Continues a paused rollout, or accepts its canaries. Null: it waits for nobody. */
+/** Continues a paused rollout, or accepts its canaries. Null: it waits for no user. */
 export function resumeRollout(run: RunRecord, actorUserId: Id, now: Timestamp): Rollback | null {
   const { rollout } = run;
   if (rollout === null || !isRolloutWaiting(rollout.status)) return null;

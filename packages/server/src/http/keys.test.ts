@@ -3,7 +3,7 @@ import { createPrivateKey, createPublicKey } from 'node:crypto';
 import ssh2 from 'ssh2';
 import { describe, expect, it } from 'vitest';
 import { keyMaker } from './keys.ts';
-import { parsePublicKey } from './public-key.ts';
+import { parseKeyLine } from './public-key.ts';
 
 describe('key pairs', () => {
   it('of users are RSA-2048 in PKCS#8 with one OpenSSH line that ends in the comment', async () => {
@@ -34,7 +34,7 @@ describe('public keys of users', () => {
 
   it('have the fingerprint that ssh-keygen shows', () => {
     const shown = execFileSync('ssh-keygen', ['-lf', '-'], { input: key }).toString();
-    expect(parsePublicKey(key)).toMatchObject({
+    expect(parseKeyLine(key)).toMatchObject({
       type: 'ssh-ed25519',
       comment: 'me@host',
       fingerprint: shown.split(' ')[1],
@@ -44,7 +44,7 @@ describe('public keys of users', () => {
   it.each(['', 'ssh-rsa', 'ssh-rsa AAAA', 'ssh-rsa !!!! x', `ssh-rsa ${key.split(' ')[1]}`])(
     '%j is not a public key',
     (line) => {
-      expect(parsePublicKey(line)).toBe('invalid');
+      expect(parseKeyLine(line)).toBe('invalid');
     },
   );
 
@@ -54,7 +54,7 @@ describe('public keys of users', () => {
         Buffer.concat([Buffer.from([0, 0, 0, text.length]), Buffer.from(text)]),
       ),
     );
-    expect(parsePublicKey(`ssh-dss ${blob.toString('base64')}`)).toEqual({
+    expect(parseKeyLine(`ssh-dss ${blob.toString('base64')}`)).toEqual({
       unsupported: 'ssh-dss',
     });
   });

@@ -12,7 +12,7 @@ const KEY_TYPES = [
   'sk-ssh-ed25519@openssh.com',
 ];
 
-export interface PublicKey {
+export interface KeyLine {
   readonly type: string;
   /** Null if the line has none. */
   readonly comment: string | null;
@@ -25,9 +25,7 @@ export interface PublicKey {
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 /** `unsupported`: readable, but of a type that is not accepted. */
-export function parsePublicKey(
-  line: string,
-): PublicKey | { readonly unsupported: string } | 'invalid' {
+export function parseKeyLine(line: string): KeyLine | { readonly unsupported: string } | 'invalid' {
   // A key is printed in lists, so its comment must not contain control characters.
   if (/[\x00-\x08\x0a-\x1f\x7f-\x9f]/.test(line.trim())) return 'invalid';
   const match = /^(\S+)[ \t]+(\S+)(?:[ \t](.*))?$/.exec(line.trim());

@@ -116,7 +116,7 @@ describe('transport', () => {
 
   it('publishes its description', async () => {
     const api = await server.call('/openapi.json', undefined, { method: 'GET', token: null });
-    expect(Object.keys(api.body.paths)).toHaveLength(108);
+    expect(api.body.paths).toHaveProperty(['/api/project/{project_name}/runs/apply']);
     const path = '/schemas/configuration.json';
     const schema = await server.call(path, undefined, { method: 'GET', token: null });
     expect(schema.body.$defs).toHaveProperty('TaskConfiguration');

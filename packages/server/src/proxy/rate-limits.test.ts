@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RateBuckets } from './rate-buckets.ts';
-import { limitOf, type RateLimit, rateKey } from './rate-limits.ts';
+import { limitOf, type RequestLimit, rateKey } from './rate-limits.ts';
 
-const limit = (prefix: string, part: Partial<RateLimit> = {}): RateLimit => ({
+const limit = (prefix: string, part: Partial<RequestLimit> = {}): RequestLimit => ({
   ...{ prefix, key: { type: 'ip_address' }, rps: 1, burst: 0, ...part },
 });
 
@@ -43,7 +43,7 @@ describe('the limit of a request', () => {
 
 describe('the key of a request', () => {
   const request = { rawHeaders: ['X-User', 'a', 'x-user', 'b', 'X-Empty', ''] };
-  const keyOf = (key: RateLimit['key'], part: object = {}) =>
+  const keyOf = (key: RequestLimit['key'], part: object = {}) =>
     rateKey({ runId: 'run', limit: limit('/', { key }), request, address: '1.2.3.4', ...part });
 
   it('is different for every address, header value, prefix and run', () => {
@@ -94,7 +94,7 @@ describe('requests of one key', () => {
     );
   });
 
-  it('are told when the next one is allowed, and refused ones do not count', () => {
+  it('get the time of the next allowed one, and refused ones do not count', () => {
     const clock = { now: 0 };
     const { take } = new RateBuckets(() => clock.now);
     const rate = { rps: 0.5, burst: 1 };

@@ -5,7 +5,7 @@ import type { ServiceConfiguration } from '@dstack/contract/wire';
 import { type RawHeaders, valuesOf } from './raw-headers.ts';
 import { ProxyRefusal } from './refusal.ts';
 
-export type RateLimit = ServiceConfiguration['rate_limits'][number];
+export type RequestLimit = ServiceConfiguration['rate_limits'][number];
 
 /** Requests per second, and how many may exceed that at a time. */
 export interface Rate {
@@ -20,10 +20,10 @@ export interface Rate {
 export type TakeRate = (key: string, rate: Rate) => number | Promise<number>;
 
 /** The limit with the longest prefix of this path, as it was sent; null = none applies. */
-export function limitOf(limits: readonly RateLimit[], path: string): RateLimit | null {
+export function limitOf(limits: readonly RequestLimit[], path: string): RequestLimit | null {
   if (limits.length === 0) return null;
   const resolved = resolvedPath(path);
-  let found: RateLimit | null = null;
+  let found: RequestLimit | null = null;
   for (const limit of limits) {
     if (!resolved.startsWith(limit.prefix)) continue;
     if (found === null || limit.prefix.length > found.prefix.length) found = limit;
@@ -33,7 +33,7 @@ export function limitOf(limits: readonly RateLimit[], path: string): RateLimit |
 
 export interface Limited {
   readonly runId: string;
-  readonly limit: RateLimit;
+  readonly limit: RequestLimit;
   readonly request: Pick<IncomingMessage, 'rawHeaders'>;
   readonly address: string;
 }
@@ -46,7 +46,7 @@ export function rateKey({ runId, limit, request, address }: Limited): string | n
   return hash('sha256', `${runId}\n${limit.prefix}\n${limit.key.type}\n${value}`, 'base64');
 }
 
-export function rateExceeded({ prefix, rps }: RateLimit, waitSeconds: number): ProxyRefusal {
+export function rateExceeded({ prefix, rps }: RequestLimit, waitSeconds: number): ProxyRefusal {
   const retryAfter = Math.max(1, Math.ceil(waitSeconds));
   const text = `Too many requests: the service allows ${rps} per second to ${prefix}`;
   return new ProxyRefusal(429, text, { code: 'rate_limited', retryAfter });

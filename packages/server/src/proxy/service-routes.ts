@@ -1,7 +1,7 @@
 import type { Id } from '@dstack/core';
 import { scalesByDemand } from '@dstack/core';
 import type { ServiceReplica, Services, ServiceView } from '@dstack/store';
-import type { RateLimit } from './rate-limits.ts';
+import type { RequestLimit } from './rate-limits.ts';
 
 /** The data needed to send a request to a service. */
 export interface ServiceRoute {
@@ -18,7 +18,7 @@ export interface ServiceRoute {
   readonly scaled: boolean;
   /** May have no replica until the first request. */
   readonly mayBeEmpty: boolean;
-  readonly rateLimits: readonly RateLimit[];
+  readonly rateLimits: readonly RequestLimit[];
   /** Browsers of every origin may send requests, without credentials. */
   readonly isOpenToOrigins: boolean;
   readonly replicas: readonly ServiceReplica[];

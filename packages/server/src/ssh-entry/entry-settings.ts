@@ -8,7 +8,7 @@ export interface SshEntrySettings {
   readonly route: EntryRoute;
 }
 
-export interface ServerAddress {
+export interface EntryAddress {
   /** Where the server listens. */
   readonly host: string;
   readonly url: string | null;
@@ -18,11 +18,11 @@ const PORT = 'DSTACK_SERVER_SSH_PORT';
 const HOST = 'DSTACK_SERVER_SSH_HOST';
 const LARGEST_PORT = 65_535;
 
-/** Addresses that mean "all of this machine", to which clients cannot connect. */
+/** Addresses that stand for all interfaces, to which clients cannot connect. */
 const ALL_ADDRESSES = new Set(['', '0.0.0.0', '::', '[::]']);
 
 /** Null: there is no entry. */
-export function sshEntrySettings(env: ProcessEnv, server: ServerAddress): SshEntrySettings | null {
+export function sshEntrySettings(env: ProcessEnv, server: EntryAddress): SshEntrySettings | null {
   const port = integerVariable(env, PORT, 0);
   const jobs = choiceVariable(env, 'DSTACK_SERVER_SSH_JOBS', ['needed', 'all']);
   if (port === 0) return null;
@@ -47,7 +47,7 @@ function addressOf(text: string, fallback: number) {
   );
 }
 
-function hostOf({ host, url }: ServerAddress): string {
+function hostOf({ host, url }: EntryAddress): string {
   const ofUrl = url !== null && URL.canParse(url) ? new URL(url).hostname : '';
   const hostname = (ofUrl || (ALL_ADDRESSES.has(host) ? '' : host)).replace(/^\[(.*)\]$/, '$1');
   if (isSshHostName(hostname)) return hostname;

@@ -15,7 +15,7 @@ import { jobIdOf } from './job-id.ts';
 const READ_AFTER_END = 60 * SECOND;
 
 /** A user with a key that opens the job. */
-export interface JobUser extends AdmittedCaller {
+export interface EntryUser extends AdmittedCaller {
   readonly jobId: Id;
   readonly runId: Id;
 }
@@ -43,7 +43,7 @@ export class JobLogins {
   }
 
   /** The owner of the job's run. Throws `ApiError` if the key does not open the job any more. */
-  async check(jobId: Id, blob: Buffer): Promise<JobUser> {
+  async check(jobId: Id, blob: Buffer): Promise<EntryUser> {
     const view = await this.#enterable(jobId);
     if (!view || !(await this.#keyOf(view, blob))) throw accessDenied();
     const { job, run } = view;

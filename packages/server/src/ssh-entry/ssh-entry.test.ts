@@ -161,7 +161,7 @@ describe('the SSH entry', () => {
     client.end();
   });
 
-  it('refuses other keys, other users, and names that are no job', async () => {
+  it('refuses other keys, other users, and names of no job', async () => {
     const { id } = await runningJob();
     const own = await server.call('/api/project/main/runs/apply', {
       plan: { run_spec: { configuration: { type: 'task', commands: ['true'] } } },

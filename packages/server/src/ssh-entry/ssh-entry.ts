@@ -12,7 +12,7 @@ import { Pace } from '../job-tunnels/pace.ts';
 import type { Logger } from '../logging.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
 import { isJobTarget } from './entry-route.ts';
-import { JobLogins, type JobUser } from './job-logins.ts';
+import { type EntryUser, JobLogins } from './job-logins.ts';
 
 export interface SshEntryOptions {
   readonly store: Pick<Store, 'jobs' | 'users' | 'projects' | 'instances' | 'reports'>;
@@ -148,7 +148,7 @@ export class SshEntry {
       login.hangUp();
     };
     const check = () => this.#logins.check(jobId, blob);
-    const admission: Admission<JobUser> = await access.admit(check, onRevoked);
+    const admission: Admission<EntryUser> = await access.admit(check, onRevoked);
     leaving.push(() => admission.release());
     if (!isClosed) {
       leaving.push(this.#open.enter(admission.caller.userId, tooMany));

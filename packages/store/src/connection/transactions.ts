@@ -31,7 +31,7 @@ export interface TransactionOptions {
 export function createTransactions(options: TransactionOptions) {
   return {
     read<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-      // SQLite has one connection: whoever holds it reads one moment, also without a transaction.
+      // SQLite has one connection: its holder reads one moment, also without a transaction.
       if (!options.postgres) return options.db.connection().execute((db) => work(db as Tx));
       return options.db
         .transaction()

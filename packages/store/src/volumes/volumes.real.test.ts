@@ -150,7 +150,7 @@ forEachStore((tests) => {
     expect((await engine.loadCapacity(world.projectId, NO_HINTS)).volumes).toHaveLength(1);
   });
 
-  it('tells placement of a volume that its backend has not had for a minute', async () => {
+  it('gives placement the volumes that their backends have not had for a minute', async () => {
     const world = await openWorld(tests);
     const { engine, volumeObservations } = world.store;
     await insertVolume(world);

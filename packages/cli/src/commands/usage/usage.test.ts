@@ -2,14 +2,14 @@ import { expect, it, test } from 'vitest';
 import { startFakeServer } from '../../testing/fake-server.ts';
 import { parseCommand } from '../../testing/parse-command.ts';
 import { runCommand, serverEnv } from '../../testing/run-command.ts';
-import { declareUsage, type UsageOptions } from './usage.ts';
+import { declareUsage, type UsageCommandOptions } from './usage.ts';
 
 test.each<[string[], object]>([
   [['usage'], { since: null, byDay: false, json: false }],
   [['usage', '--since', '7d', '--by-day', '--json'], { since: '7d', byDay: true, json: true }],
 ])('%j means %j', async (argv, expected) => {
-  let options: UsageOptions | null = null;
-  const keep = async (given: UsageOptions): Promise<void> => {
+  let options: UsageCommandOptions | null = null;
+  const keep = async (given: UsageCommandOptions): Promise<void> => {
     options = given;
   };
   await parseCommand((program, cli) => declareUsage(program, cli, keep), argv);

@@ -4,7 +4,7 @@ import type { Cli } from '../../context.ts';
 import { parseSince } from '../../format/since.ts';
 import { renderTable } from '../../terminal/table.ts';
 
-export interface UsageOptions {
+export interface UsageCommandOptions {
   readonly since: string | null;
   readonly byDay: boolean;
   readonly json: boolean;
@@ -22,7 +22,7 @@ export function declareUsage(program: Command, cli: Cli, run: typeof runUsage = 
     );
 }
 
-export async function runUsage(options: UsageOptions, cli: Cli): Promise<void> {
+export async function runUsage(options: UsageCommandOptions, cli: Cli): Promise<void> {
   const since = options.since === null ? null : parseSince(options.since, cli.now());
   const { project } = await cli.connect();
   const report = await project.models.usage(since === null ? {} : { since });

@@ -1,7 +1,7 @@
 import type { On } from '../call.ts';
 import type { HttpDeps } from '../ports.ts';
-import { modelUsage } from './service.ts';
+import { usageByModel } from './service.ts';
 
 export function modelUsageRoutes(on: On, deps: HttpDeps): void {
-  on('models.usage', ({ project, query }) => modelUsage(deps, project, query));
+  on('models.usage', ({ project, query }) => usageByModel(deps, project, query));
 }

@@ -8,7 +8,7 @@ const DAY = 86_400_000_000;
 /** Days that are shown by default. */
 const DEFAULT_DAYS = 30;
 
-export async function modelUsage(
+export async function usageByModel(
   { store, context }: HttpDeps,
   project: ProjectRecord,
   { since }: ModelUsageQuery,

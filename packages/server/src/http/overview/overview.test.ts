@@ -33,7 +33,7 @@ const submit = (project: string, name: string) =>
   });
 
 describe('the overview', () => {
-  it('is empty in a new installation, and then says what is there', async () => {
+  it('is empty in a new installation, and then contains what is there', async () => {
     const empty = await read();
     expect(empty.status).toBe(200);
     expect(empty.body).toEqual({

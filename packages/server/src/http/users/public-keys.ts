@@ -3,7 +3,7 @@ import { type AddPublicKeyRequest, alreadyExists, ruleError } from '@dstack/cont
 import { formatTimestamp, type PublicKeyInfo } from '@dstack/contract/wire';
 import type { PublicKeyRecord, UserRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
-import { parsePublicKey } from '../public-key.ts';
+import { parseKeyLine } from '../public-key.ts';
 import { userEvent } from './events.ts';
 
 /** All of them go to every job of the user. */
@@ -21,7 +21,7 @@ export async function addPublicKey(
   user: UserRecord,
   request: AddPublicKeyRequest,
 ): Promise<PublicKeyInfo> {
-  const parsed = request.key.length > LONGEST_KEY ? 'invalid' : parsePublicKey(request.key);
+  const parsed = request.key.length > LONGEST_KEY ? 'invalid' : parseKeyLine(request.key);
   if (parsed === 'invalid') {
     throw ruleError('Invalid public key, must be in OpenSSH public key format');
   }

@@ -27,7 +27,7 @@ export function templatesQuery(client: Client, project: string) {
   });
 }
 
-/** What a run would get. An error is an answer too: it says what is wrong with the configuration. */
+/** What a run would get. An error is an answer too: it names what is wrong with the configuration. */
 export function planQuery(client: Client, project: string, spec: RunSpec) {
   return queryOptions<RunPlan>({
     queryKey: ['launch', 'plan', project, spec],

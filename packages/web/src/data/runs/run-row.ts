@@ -1,9 +1,9 @@
 import type { Run } from '@dstack/contract/wire';
 
 type Jobs = Run['jobs'];
-type Submission = Jobs[number]['job_submissions'][number];
+type RunSubmission = Jobs[number]['job_submissions'][number];
 type InstanceResources = NonNullable<
-  Submission['job_provisioning_data']
+  RunSubmission['job_provisioning_data']
 >['instance_type']['resources'];
 
 /**
@@ -18,7 +18,7 @@ export interface RunRow {
   readonly type: 'task' | 'service' | 'dev-environment';
   readonly status: Run['status'];
   /** The status of the job, if the run has exactly one. */
-  readonly jobStatus: Submission['status'] | null;
+  readonly jobStatus: RunSubmission['status'] | null;
   readonly statusMessage: string;
   readonly terminationReason: string | null;
   readonly submittedAt: string;
@@ -72,7 +72,7 @@ export function runRow(run: Run): RunRow {
   };
 }
 
-export function latestSubmission(run: Run): Submission | null {
+export function latestSubmission(run: Run): RunSubmission | null {
   return run.latest_job_submission ?? run.jobs[0]?.job_submissions.at(-1) ?? null;
 }
 
@@ -80,7 +80,7 @@ const isOver = (status: Run['status']): boolean =>
   status === 'done' || status === 'failed' || status === 'terminated';
 
 /** Finished runs show how their job ended, which is more exact than the run's own status. */
-function messageOf(run: Run, latest: Submission | null): string {
+function messageOf(run: Run, latest: RunSubmission | null): string {
   if (isOver(run.status) && latest !== null) return latest.status_message || run.status;
   return run.status_message || run.status;
 }

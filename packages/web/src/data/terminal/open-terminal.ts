@@ -14,7 +14,7 @@ export interface TerminalListener {
 }
 
 /** Starts a login shell in a running job. It ends with the connection. */
-export function openTerminal(
+export function openJobTerminal(
   client: Client,
   { project, run, replica, job }: TerminalTarget,
   size: TerminalSize,

@@ -1,5 +1,5 @@
 import { cursorPlace } from './cursor-path.ts';
-import { type ConfigurationSchema, isRunType, RUN_TYPES, type RunType } from './json-schema.ts';
+import { type ConfigurationSchema, isRunType, LAUNCH_TYPES, type RunType } from './json-schema.ts';
 
 export interface Completion {
   readonly label: string;
@@ -26,14 +26,14 @@ export function completionsAt(
   if (place.kind === 'value') {
     const words =
       place.path.length === 0 && place.key === 'type'
-        ? RUN_TYPES
-        : schema.words(type, [...place.path, place.key ?? 0]);
+        ? LAUNCH_TYPES
+        : schema.choices(type, [...place.path, place.key ?? 0]);
     return { from: place.from, options: words.map((label) => word(label)) };
   }
   const keys = [...schema.keys(type, place.path)].map(
     ([label, detail]): Completion => ({ label, detail, apply: `${label}: `, kind: 'property' }),
   );
-  const words = place.path.at(-1) === 0 ? schema.words(type, place.path).map(word) : [];
+  const words = place.path.at(-1) === 0 ? schema.choices(type, place.path).map(word) : [];
   const options = [...keys, ...words];
   return options.length === 0 ? null : { from: place.from, options };
 }

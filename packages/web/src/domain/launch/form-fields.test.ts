@@ -7,7 +7,7 @@ const schema = new ConfigurationSchema(configurationJsonSchema());
 const TEXT = `# mine
 type: task
 commands:
-  - echo a # said
+  - echo a # noted
 env:
   - A=1
 resources:

@@ -1,30 +1,30 @@
 /** The part of JSON schema that the served documents use. */
-export interface JsonSchema {
+export interface SchemaNode {
   readonly $ref?: string;
-  readonly $defs?: Readonly<Record<string, JsonSchema>>;
-  readonly anyOf?: readonly JsonSchema[];
-  readonly oneOf?: readonly JsonSchema[];
+  readonly $defs?: Readonly<Record<string, SchemaNode>>;
+  readonly anyOf?: readonly SchemaNode[];
+  readonly oneOf?: readonly SchemaNode[];
   readonly type?: string;
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly additionalProperties?: boolean | JsonSchema;
-  readonly items?: JsonSchema;
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly additionalProperties?: boolean | SchemaNode;
+  readonly items?: SchemaNode;
   readonly description?: string;
 }
 
 /** The kinds of configurations that can be submitted as runs. */
-export const RUN_TYPES = ['task', 'service', 'dev-environment'] as const;
-export type RunType = (typeof RUN_TYPES)[number];
+export const LAUNCH_TYPES = ['task', 'service', 'dev-environment'] as const;
+export type RunType = (typeof LAUNCH_TYPES)[number];
 
 export function isRunType(value: unknown): value is RunType {
-  return RUN_TYPES.some((type) => type === value);
+  return LAUNCH_TYPES.some((type) => type === value);
 }
 
 /** The schema of configurations, with what is asked of it. */
 export class ConfigurationSchema {
-  readonly #root: JsonSchema;
-  readonly #definitions: Readonly<Record<string, JsonSchema>>;
+  readonly #root: SchemaNode;
+  readonly #definitions: Readonly<Record<string, SchemaNode>>;
 
   constructor(document: unknown) {
     this.#root = typeof document === 'object' && document !== null ? document : {};
@@ -32,12 +32,12 @@ export class ConfigurationSchema {
   }
 
   /** The alternatives that a value at this path may have in a configuration of this type. */
-  at(type: RunType, path: readonly PropertyKey[]): readonly JsonSchema[] {
+  at(type: RunType, path: readonly PropertyKey[]): readonly SchemaNode[] {
     const root = this.#flat([this.#root]).filter(({ properties }) => {
       const types = this.#flat(properties?.type ? [properties.type] : []);
       return types.some((one) => one.const === type || one.enum?.includes(type));
     });
-    return path.reduce<readonly JsonSchema[]>((schemas, step) => this.#step(schemas, step), root);
+    return path.reduce<readonly SchemaNode[]>((schemas, step) => this.#step(schemas, step), root);
   }
 
   /** Keys with their descriptions. */
@@ -52,7 +52,7 @@ export class ConfigurationSchema {
   }
 
   /** The words that are allowed, if the values are words. */
-  words(type: RunType, path: readonly PropertyKey[]): readonly string[] {
+  choices(type: RunType, path: readonly PropertyKey[]): readonly string[] {
     const words = this.at(type, path).flatMap((schema) => {
       if (schema.type === 'boolean') return ['true', 'false'];
       return [...(schema.enum ?? []), ...(schema.const === undefined ? [] : [schema.const])];
@@ -64,7 +64,7 @@ export class ConfigurationSchema {
     return this.keys(type, []).get(key) ?? '';
   }
 
-  #step(schemas: readonly JsonSchema[], step: PropertyKey): readonly JsonSchema[] {
+  #step(schemas: readonly SchemaNode[], step: PropertyKey): readonly SchemaNode[] {
     const next = schemas.flatMap(({ properties, additionalProperties, items }) => {
       if (typeof step === 'number') return items ? [items] : [];
       const known = properties?.[String(step)];
@@ -75,7 +75,7 @@ export class ConfigurationSchema {
   }
 
   /** Without references and alternatives. */
-  #flat(schemas: readonly JsonSchema[], depth = 0): readonly JsonSchema[] {
+  #flat(schemas: readonly SchemaNode[], depth = 0): readonly SchemaNode[] {
     if (depth > 12) return [];
     return schemas.flatMap((schema) => {
       const target = schema.$ref && this.#definitions[schema.$ref.split('/').at(-1) ?? ''];

@@ -1,5 +1,5 @@
 import type { SourceProblem } from './configuration-source.ts';
-import { type ConfigurationSchema, isRunType, RUN_TYPES, type RunType } from './json-schema.ts';
+import { type ConfigurationSchema, isRunType, LAUNCH_TYPES, type RunType } from './json-schema.ts';
 
 const MOST = 20;
 
@@ -16,8 +16,8 @@ export function schemaProblems(
   if (!isRunType(type)) {
     const message =
       type === undefined
-        ? `type: is missing: ${RUN_TYPES.join(', ')}`
-        : `type: a run is one of ${RUN_TYPES.join(', ')}, not ${JSON.stringify(type)}`;
+        ? `type: is missing: ${LAUNCH_TYPES.join(', ')}`
+        : `type: a run is one of ${LAUNCH_TYPES.join(', ')}, not ${JSON.stringify(type)}`;
     return [{ line: lineOf(type === undefined ? [] : ['type']), message }];
   }
   const problems: SourceProblem[] = [];
@@ -67,7 +67,7 @@ function checkWord(
 ): void {
   const schemas = schema.at(type, path).filter((one) => one.type !== 'null');
   const onlyWords = schemas.length > 0 && schemas.every((one) => one.enum !== undefined);
-  const words = schema.words(type, path);
+  const words = schema.choices(type, path);
   if (onlyWords && !words.includes(text)) add(path, `must be one of ${words.join(', ')}`);
 }
 

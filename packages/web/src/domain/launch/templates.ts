@@ -6,7 +6,7 @@ export interface LaunchTemplate {
 }
 
 /** Templates that every project has. */
-export const TEMPLATES: readonly LaunchTemplate[] = [
+export const LAUNCH_TEMPLATES: readonly LaunchTemplate[] = [
   {
     id: 'task',
     title: 'Task',

@@ -26,7 +26,7 @@ export interface LaunchPlan {
 /** The user has stopped typing. */
 const SETTLED_MS = 400;
 
-/** Reads the text, and asks the server for the plan of what it says. */
+/** Reads the text, and asks the server for the plan of that configuration. */
 export function useLaunchPlan(project: string | null, text: string): LaunchPlan {
   const client = useClient();
   const { data: document } = useQuery(configurationSchemaQuery(client));

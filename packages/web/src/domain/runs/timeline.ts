@@ -39,7 +39,7 @@ export interface Pull {
   readonly isTotalFinal: boolean;
 }
 
-type Submission = Job['job_submissions'][number];
+type RunSubmission = Job['job_submissions'][number];
 
 export const PHASE_LOOKS: Readonly<Record<Phase, { readonly label: string; readonly tone: Tone }>> =
   {
@@ -91,7 +91,10 @@ function statusChanges(events: readonly Event[]): Map<string, StatusChange[]> {
 }
 
 /** Servers may keep no events: then only the beginning, the end and the present phase are known. */
-function segmentsOf(submission: Submission, changes: readonly StatusChange[]): TimelineSegment[] {
+function segmentsOf(
+  submission: RunSubmission,
+  changes: readonly StatusChange[],
+): TimelineSegment[] {
   const end = submission.finished_at === null ? null : Date.parse(submission.finished_at);
   const start = Date.parse(submission.submitted_at);
   const segments: { phase: Phase; from: number; to: number | null }[] = [
@@ -123,7 +126,7 @@ function phaseOf(status: JobStatus): Phase | null {
   return null;
 }
 
-function pullOf({ image_pull_progress: progress, status }: Submission): Pull | null {
+function pullOf({ image_pull_progress: progress, status }: RunSubmission): Pull | null {
   if (!progress || !isJobPulling(status)) return null;
   return {
     done: progress.downloaded_bytes,

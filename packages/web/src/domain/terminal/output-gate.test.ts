@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { OutputGate } from './output-gate.ts';
 
-it('leaves out what the screen cannot draw in time, and says so', () => {
+it('leaves out what the screen cannot draw in time, and reports that', () => {
   const written: string[] = [];
   const drawn: (() => void)[] = [];
   const gate = new OutputGate((data, done) => {

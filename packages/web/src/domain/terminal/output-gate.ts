@@ -5,7 +5,7 @@ type Write = (data: Uint8Array | string, drawn?: () => void) => void;
 
 /**
  * Passes output on to the screen, as long as it keeps up. What arrives beyond that is left out, and a
- * line says how much.
+ * line reports how much.
  */
 export class OutputGate {
   readonly #write: Write;

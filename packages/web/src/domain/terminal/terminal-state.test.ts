@@ -4,7 +4,7 @@ import { endedState, failedState } from './terminal-state.ts';
 
 const lost = new ConnectionError('http://x', 'GET /exec', null);
 
-it('says how the shell has ended', () => {
+it('reports how the shell has ended', () => {
   expect(endedState({ status: 3, signal: null })).toMatchObject({
     text: 'The shell has exited with status 3.',
   });

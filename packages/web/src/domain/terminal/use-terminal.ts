@@ -1,7 +1,7 @@
 import type { ExecSession } from '@dstack/client';
 import { type RefObject, useCallback, useEffect, useRef, useState } from 'react';
 import { useClient } from '../../data/session/session-context.tsx';
-import { openTerminal, type TerminalTarget } from '../../data/terminal/open-terminal.ts';
+import { openJobTerminal, type TerminalTarget } from '../../data/terminal/open-terminal.ts';
 import type { TerminalScreenHandle } from '../../ui/terminal/terminal-screen.tsx';
 import { OutputGate } from './output-gate.ts';
 import { endedState, failedState, type TerminalState } from './terminal-state.ts';
@@ -37,12 +37,12 @@ export function useTerminal(
       if (isShown) setState(next);
     };
     const end = (next: TerminalState) => {
-      // The message about the end makes the screen smaller, of which nobody has to be informed.
+      // The message about the end makes the screen smaller, which the agent does not have to know.
       if (session.current === opened) session.current = null;
       report(next);
     };
     const gate = new OutputGate(shown.write);
-    const opened = openTerminal(client, { project, run, replica, job }, shown.size(), {
+    const opened = openJobTerminal(client, { project, run, replica, job }, shown.size(), {
       onStarted: () => {
         wasOpen = true;
         report({ kind: 'open' });

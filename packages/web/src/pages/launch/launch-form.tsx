@@ -8,7 +8,7 @@ import {
 import {
   type ConfigurationSchema,
   isRunType,
-  RUN_TYPES,
+  LAUNCH_TYPES,
   type RunType,
 } from '../../domain/launch/json-schema.ts';
 import { Field, TextArea, TextField } from '../../ui/field/field.tsx';
@@ -39,7 +39,7 @@ export function LaunchForm({ schema, text, onChange }: LaunchFormProps) {
         <Segments<RunType>
           label="Type"
           value={type}
-          options={RUN_TYPES.map((one) => [one, TYPE_NAMES[one]] as const)}
+          options={LAUNCH_TYPES.map((one) => [one, TYPE_NAMES[one]] as const)}
           onChange={change(TYPE)}
         />
       </div>
@@ -47,7 +47,7 @@ export function LaunchForm({ schema, text, onChange }: LaunchFormProps) {
         <div key={field.path.join('.')} className={field.lines ? styles.wide : undefined}>
           <FormControl
             field={field}
-            words={schema.words(type, field.path)}
+            words={schema.choices(type, field.path)}
             value={readField(text, field)}
             hint={schema.description(type, field.path[0] ?? '')}
             onChange={change(field)}

@@ -4,7 +4,7 @@ import { lazy, Suspense } from 'react';
 import { projectList } from '../../data/projects/project-queries.ts';
 import { runQuery } from '../../data/runs/run-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
-import { TEMPLATES } from '../../domain/launch/templates.ts';
+import { LAUNCH_TEMPLATES } from '../../domain/launch/templates.ts';
 import { configurationText } from '../../domain/runs/configuration-text.ts';
 import { Skeleton } from '../../ui/feedback/skeleton.tsx';
 import { PageFrame } from '../../ui/panel/page.tsx';
@@ -37,7 +37,7 @@ export function LaunchPage() {
   if (from !== undefined && origin.isPending) return loading;
   const text = origin.data
     ? configurationText(origin.data.run_spec.configuration)
-    : (TEMPLATES[0]?.text ?? '');
+    : (LAUNCH_TEMPLATES[0]?.text ?? '');
   return (
     <Suspense fallback={loading}>
       <LaunchView key={from ?? ''} project={project} projects={names} initial={text} />

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { FilePlus2 } from 'lucide-react';
 import { templatesQuery } from '../../data/launch/launch-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
-import { TEMPLATES } from '../../domain/launch/templates.ts';
+import { LAUNCH_TEMPLATES } from '../../domain/launch/templates.ts';
 import { configurationText } from '../../domain/runs/configuration-text.ts';
 import { Button } from '../../ui/button/button.tsx';
 import { Menu, MenuItem, MenuSeparator } from '../../ui/menu/menu.tsx';
@@ -21,7 +21,7 @@ export function TemplatePicker({ project, onChoose }: TemplatePickerProps) {
   });
   return (
     <Menu trigger={<Button icon={<FilePlus2 size={14} />}>Template</Button>}>
-      {TEMPLATES.map(({ id, title, text }) => (
+      {LAUNCH_TEMPLATES.map(({ id, title, text }) => (
         <MenuItem key={id} onSelect={() => onChoose(text)}>
           {title}
         </MenuItem>

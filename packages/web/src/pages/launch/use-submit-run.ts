@@ -7,7 +7,7 @@ import { planEffect } from '../../domain/launch/plan-state.ts';
 import type { LaunchPlan } from '../../domain/launch/use-launch-plan.ts';
 import { toast } from '../../ui/toast/toaster.tsx';
 
-export interface Submission {
+export interface RunSubmission {
   readonly label: string;
   readonly disabledReason: string | null;
   readonly isBusy: boolean;
@@ -16,7 +16,7 @@ export interface Submission {
 }
 
 /** Submits what the plan shows. A run that was changed since then is not overwritten. */
-export function useSubmitRun(project: string | null, launch: LaunchPlan): Submission {
+export function useSubmitRun(project: string | null, launch: LaunchPlan): RunSubmission {
   const client = useClient();
   const cache = useQueryClient();
   const navigate = useNavigate();

@@ -1,7 +1,7 @@
 import type { Run } from '@dstack/contract/wire';
 import { Link } from '@tanstack/react-router';
 import { runRow } from '../../data/runs/run-row.ts';
-import { failureText } from '../../domain/runs/failure-text.ts';
+import { runFailureText } from '../../domain/runs/failure-text.ts';
 import { runLook } from '../../domain/runs/run-look.ts';
 import { Skeleton } from '../../ui/feedback/skeleton.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
@@ -36,7 +36,7 @@ export function FailuresPanel({ failures }: { readonly failures: readonly Run[] 
 function Failure({ run }: { readonly run: Run }) {
   const row = runRow(run);
   const params = { project: row.project, run: row.name };
-  const reason = failureText(row);
+  const reason = runFailureText(row);
   const look = runLook(row);
   return (
     <li className={styles.failure}>

@@ -38,9 +38,8 @@ export function FirstSteps({ hasFleets, hasRuns, project, server }: FirstStepsPr
         </Step>
         <Step title="Create a fleet" isDone={hasFleets}>
           <p>
-            A fleet says which machines runs may use. This one starts with none, and creates up to
-            two when runs need them, on whatever the project has: the server's own machine, or a
-            cloud.
+            Runs use the machines of a fleet. This one starts with none, and creates up to two when
+            runs need them, on whatever the project has: the server's machine, or a cloud.
           </p>
           <CommandBlock text={FLEET} label="Copy the configuration" />
           <CommandBlock text="dstack apply -f fleet.dstack.yml" />

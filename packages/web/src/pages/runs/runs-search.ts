@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { STATUS_FILTERS, type StatusFilter } from '../../domain/runs/run-actions.ts';
 
 const Text = z.catch(z.optional(z.string().check(z.maxLength(200))), undefined);
-const RUN_TYPES = ['task', 'service', 'dev-environment'] as const;
+const LAUNCH_TYPES = ['task', 'service', 'dev-environment'] as const;
 
 /** The filters in the URL. A value that is not understood counts as missing. */
 export const RunsSearch = z.object({
@@ -12,6 +12,6 @@ export const RunsSearch = z.object({
     z.optional(z.enum(Object.keys(STATUS_FILTERS) as [StatusFilter, ...StatusFilter[]])),
     undefined,
   ),
-  type: z.catch(z.optional(z.enum(RUN_TYPES)), undefined),
+  type: z.catch(z.optional(z.enum(LAUNCH_TYPES)), undefined),
 });
 export type RunsSearch = z.infer<typeof RunsSearch>;

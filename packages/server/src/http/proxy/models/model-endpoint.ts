@@ -15,8 +15,8 @@ import type { AskModel, Model } from './model-client.ts';
 import { ModelDirectory, type ServedModel } from './model-directory.ts';
 import { modelRefusal } from './model-errors.ts';
 import { type ModelRequest, readModelRequest } from './model-request.ts';
-import { passThrough } from './pass-through.ts';
-import { errorText } from './read-answer.ts';
+import { passToModel } from './pass-through.ts';
+import { modelErrorText } from './read-answer.ts';
 import { SpoolSpace } from './spool-space.ts';
 import { tgiModel } from './tgi-model.ts';
 import { UsageLog } from './usage-log.ts';
@@ -91,7 +91,7 @@ export class ModelEndpoint {
     const { services } = this.#deps;
     const [{ route, model }] = served;
     await services.limitRate(route, modelUrl(model, path), request.raw);
-    await passThrough({
+    await passToModel({
       ...{ services, served, path, request: asked, user: caller.name, id: request.id },
       client: reply.raw,
       onUsed: (tokens, isAborted) => this.#used(order, tokens, isAborted),
@@ -138,7 +138,7 @@ export class ModelEndpoint {
     return async (path, body) => {
       const answer = await this.#deps.services.ask(route, { path, body, user, client });
       if (answer.statusCode === 200) return answer;
-      const text = await errorText(answer.body);
+      const text = await modelErrorText(answer.body);
       throw modelRefusal(answer.statusCode, text, answer.headers['retry-after']);
     };
   }

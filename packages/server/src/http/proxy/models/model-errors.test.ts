@@ -53,10 +53,10 @@ describe('an error of a hostile model', () => {
   const nested = `{"message":"x","param":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
 
   it.each([
-    ['has a message that is no text', 400, '{"error":{"message":{"toString":1}}}', 400],
+    ['has a message that is not a text', 400, '{"error":{"message":{"toString":1}}}', 400],
     ['is nested deeper than can be repeated', 400, `{"error":${nested}}`, 400],
     ['has fields of other types', 400, '{"error":{"message":"x","type":{},"code":[]}}', 400],
-    ['has a status that no client knows', 799, '{"error":{"message":"x"}}', 502],
+    ['has a status that HTTP does not have', 799, '{"error":{"message":"x"}}', 502],
   ])('that %s is answered in the usual form', async (_what, status, body, expected) => {
     reply = (response) => response.writeHead(status).end(body);
     const answer = await chat('parrot');

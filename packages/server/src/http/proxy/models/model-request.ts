@@ -28,7 +28,7 @@ export interface ModelBodyRules {
   readonly reserveDisk: (bytes: number) => Promise<void>;
 }
 
-/** What the body says, while it arrives. */
+/** Reads what the server needs from a body while it arrives. */
 interface BodyReader {
   push(piece: Buffer): void | Promise<void>;
   end(): Promise<Facts>;

@@ -10,7 +10,7 @@ import { drained } from './drained.ts';
 import type { ServedModel } from './model-directory.ts';
 import { modelRefusal } from './model-errors.ts';
 import type { ModelRequest } from './model-request.ts';
-import { connectionBroken, errorText } from './read-answer.ts';
+import { connectionBroken, modelErrorText } from './read-answer.ts';
 import { answerMeter, streamMeter, type Tokens, type UsageMeter } from './usage-meter.ts';
 
 export interface PassThrough {
@@ -32,11 +32,11 @@ export interface PassThrough {
 const ELSEWHERE: ReadonlySet<string | null> = new Set(['connection_refused', 'no_connection']);
 
 /** Throws `ProxyRefusal` before anything was answered. */
-export async function passThrough(order: PassThrough): Promise<void> {
+export async function passToModel(order: PassThrough): Promise<void> {
   const answer = await firstAnswer(order);
   const { statusCode, headers } = answer;
   if (statusCode < 200 || statusCode >= 300) {
-    throw modelRefusal(statusCode, await errorText(answer.body), headers['retry-after']);
+    throw modelRefusal(statusCode, await modelErrorText(answer.body), headers['retry-after']);
   }
   await relay(answer, order);
 }

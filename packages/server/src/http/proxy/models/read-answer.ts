@@ -8,7 +8,7 @@ const MAX_ANSWER = 16 * 1024 * 1024;
 const MAX_ERROR = 256 * 1024;
 
 /** Reads the body of an answer that is an error. Throws like `answerText`. */
-export function errorText(body: Readable): Promise<string> {
+export function modelErrorText(body: Readable): Promise<string> {
   return answerText(body, MAX_ERROR);
 }
 

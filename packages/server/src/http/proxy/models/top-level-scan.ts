@@ -12,7 +12,7 @@ const MAX_KEPT = 4096;
 
 /**
  * Finds the values of some keys of a JSON object while its bytes arrive, without parsing the rest. It
- * does not validate: whoever receives the document does. Of repeated keys the last one counts, as for
+ * does not validate: the model does. Of repeated keys the last one counts, as for
  * most parsers.
  */
 export class TopLevelScan {
@@ -161,7 +161,7 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // Whoever receives the document reports it.
+    // The model reports it.
     return undefined;
   }
 }
