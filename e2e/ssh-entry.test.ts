@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isFinished, isRunning, submit, untilRun } from './installation.ts';
+import { freePort, servesAt } from './serving.ts';
 import { applyCloudFleet, newSimCloud, type SimCloud } from './sim-cloud.ts';
 import { Terminal } from './terminal.ts';
 
@@ -26,15 +26,6 @@ interface ShownJob {
   };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 /** The machines of the simulated cloud have no sshd, so nothing but the entry leads to their jobs. */
 describe.skipIf(missing !== undefined)('a machine that clients cannot reach', () => {
   let cloud: SimCloud;
@@ -48,21 +39,21 @@ describe.skipIf(missing !== undefined)('a machine that clients cannot reach', ()
     home.env.DSTACK_SERVER_SSH_PORT = String(port);
     await home.startServer();
     await applyCloudFleet(home, ['nodes: 0..2']);
-    const serve = `exec python3 -m http.server ${appPort} --bind 127.0.0.1`;
-    await submit(home, 'web', [`echo hello from the job; ${serve}`], `ports: [${appPort}]\n`);
+    await submit(home, 'web', [servesAt(appPort)], `ports: [${appPort}]\n`);
     const shown = (await untilRun(home, 'web', isRunning)) as unknown as ShownJob;
     jobId = shown.latest_job_submission.id;
   });
   afterAll(() => cloud?.home.dispose());
 
   const config = () => join(cloud.home.home, '.dstack', 'ssh', 'config');
-  const attach = () => new Terminal(cloud.home, ['attach', 'web'], dstack);
+  const attach = (...more: string[]) =>
+    new Terminal(cloud.home, ['attach', 'web', ...more], dstack);
 
   it('is entered through the server: shell, exit codes, files and ports', async () => {
     const { home } = cloud;
-    const attached = attach();
+    const attached = attach('--logs');
     const [, local] = await attached.until(new RegExp(`localhost:(\\d+) -> ${appPort}`));
-    await attached.until(/Press Ctrl\+C to detach/);
+    await attached.until(/serving http/);
     const written = readFileSync(config(), 'utf8');
     expect(written).toMatch(
       new RegExp(`Host web-jump-host\\n +HostName 127.0.0.1\\n +Port ${port}`),
