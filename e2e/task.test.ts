@@ -36,6 +36,18 @@ describe('a task on the server’s machine', () => {
     expect(await home.ok('logs', 'hello')).toContain('hello hello');
   });
 
+  it('starts from a template', async () => {
+    for (const name of ['hello', 'train', 'dev', 'service', 'cluster']) {
+      await home.ok('init', '--template', name, '--force');
+      const file = `${name}.dstack.yml`;
+      // Those that end by themselves; the server checks the others.
+      const runs = ['hello', 'train'].includes(name);
+      const applied = await home.dstack(['apply', '-f', file, ...(runs ? ['-y'] : ['--dry-run'])]);
+      expect([name, applied.code]).toEqual([name, 0]);
+      if (runs) expect(applied.stderr).toMatch(new RegExp(`${name} done in \\d+s · dstack logs`));
+    }
+  });
+
   it('is not submitted when the plan is declined', async () => {
     const file = configuration(home, 'no.dstack.yml', hello.replaceAll('hello', 'declined'));
     const { code } = await home.dstack(['apply', '-f', file], { input: 'n\n' });

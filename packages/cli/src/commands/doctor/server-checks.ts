@@ -82,7 +82,7 @@ async function* fleetCheck({ project }: Connection): AsyncGenerator<DoctorCheck,
       fix: `dstack explain instance ${lost[0]?.name}`,
     };
   } else {
-    const text = `${fleets.length} fleets, ${instances.length} instances`;
+    const text = `${counted(fleets.length, 'fleet')}, ${counted(instances.length, 'instance')}`;
     yield { name: 'fleets', state: 'ok', text, fix: null };
   }
 }
@@ -117,4 +117,8 @@ async function failure(name: string, error: unknown): Promise<DoctorCheck> {
   const { message, why, next } = await describeFailure(error);
   const text = why === undefined ? message : `${message}: ${why}`;
   return { name, state: 'failed', text, fix: next ?? null };
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
