@@ -22,7 +22,7 @@ for (const name of ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE', 'GIT_COMMON_DI
 export default defineConfig({
   test: {
     // Most of what the real suites do is waiting for processes.
-    maxWorkers: 2,
+    maxWorkers: 3,
     sequence: { sequencer: SuiteOrder },
     projects: [
       {

@@ -42,6 +42,7 @@ const LINES: readonly (readonly string[])[] = [
   ['project', 'member'],
   ['ps', '-a'],
   ['ps', '-v'],
+  ['rollout', 'status', 'rr'],
   ['run', 'get', 'rr'],
   ['secret', 'list'],
   ['secret', 'get', 'ss'],

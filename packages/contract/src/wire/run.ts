@@ -69,7 +69,7 @@ export const ServiceSpec = model({
 export type ServiceSpec = z.infer<typeof ServiceSpec>;
 
 /** The replacement of a service's replicas by those of its last update. Ours. */
-export const Rollout = model({
+export const RolloutState = model({
   deployment_num: Integer,
   status: choiceOf(ROLLOUT_STATUSES),
   /** Replicas of the deployment that have proved to work. */
@@ -78,7 +78,7 @@ export const Rollout = model({
   previous_deployment_num: nullable(Integer),
   message: nullable(Text),
 });
-export type Rollout = z.infer<typeof Rollout>;
+export type RolloutState = z.infer<typeof RolloutState>;
 
 /** `cost` in USD, 4 decimals; `latest_job_submission` is that of the first job. */
 export const Run = model({
@@ -97,7 +97,7 @@ export const Run = model({
   cost: Float.default(0),
   service: nullable(ServiceSpec),
   deployment_num: Integer.default(0),
-  rollout: Rollout.optional(),
+  rollout: RolloutState.optional(),
   error: nullable(Text),
   deleted: nullable(Flag),
   next_triggered_at: nullable(DateTime),

@@ -1,7 +1,7 @@
 import {
   formatOptionalTimestamp,
   formatTimestamp,
-  type Rollout,
+  type RolloutState,
   type Run,
 } from '@dstack/contract/wire';
 import {
@@ -45,7 +45,7 @@ export function wireRun(view: RunView, shape: RunShape): Run {
   };
 }
 
-const wireRollout = (rollout: RolloutRecord): Rollout => ({
+const wireRollout = (rollout: RolloutRecord): RolloutState => ({
   deployment_num: rollout.deploymentNum,
   status: rollout.status,
   ready: rollout.ready,
