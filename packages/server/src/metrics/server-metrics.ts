@@ -80,6 +80,18 @@ export class ServerMetrics implements LoopObserver {
     });
   }
 
+  /** Adds the number of users' connections to the server's SSH entry. */
+  showSshEntry(entry: { readonly connections: number }): void {
+    new Gauge({
+      name: 'dstack_server_ssh_entry_connections',
+      help: 'Connections of users to the SSH entry of this server',
+      registers: [this.#registry],
+      collect() {
+        this.set(entry.connections);
+      },
+    });
+  }
+
   passEnded(kind: WorkKind, ending: WorkEnding['ending'], seconds: number): void {
     this.#passes.observe({ kind, ending }, seconds);
   }

@@ -44,7 +44,7 @@ describe('metrics for Prometheus', () => {
     expect(text).toMatch(/^dstack_instance_health\{.*dstack_instance_name="pool-0".*\} 2$/m);
   });
 
-  it('show how deep the queues are and how passes end', async () => {
+  it('show how deep the queues are, how passes end, and who uses the SSH entry', async () => {
     const depth = { waiting: 3, running: 1, delayed: 2 };
     const none = { waiting: 0, running: 0, delayed: 0 };
     const metrics = new ServerMetrics({
@@ -59,7 +59,9 @@ describe('metrics for Prometheus', () => {
     });
     metrics.passEnded('run', 'done', 0.002);
     metrics.passEnded('run', 'conflict', 0.2);
+    metrics.showSshEntry({ connections: 4 });
     const text = await metrics.text();
+    expect(text).toContain('dstack_server_ssh_entry_connections 4');
     expect(text).toContain('dstack_server_queue_depth{kind="run",state="waiting"} 3');
     expect(text).toContain('dstack_server_pass_duration_seconds_count{kind="run",ending="done"} 1');
     expect(text).toContain('ending="conflict"');
