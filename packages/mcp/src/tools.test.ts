@@ -146,6 +146,22 @@ describe('output of jobs', () => {
   });
 });
 
+it('a search for a text that is rare takes few requests, however long the log is', async () => {
+  const { connection } = project();
+  const limits: number[] = [];
+  const logs = {
+    poll: async ({ limit }: { limit: number }) => {
+      limits.push(limit);
+      return { logs: [], next_token: String(limits.length) };
+    },
+  };
+  const endless = { ...connection, project: { ...connection.project, logs } };
+  const { call } = await connected(endless);
+  const { text } = await call('get_logs', { run: 'train', grep: 'rare', lines: 1 });
+  expect(text).toContain('No lines');
+  expect([limits.length, new Set(limits)]).toEqual([200, new Set([1000])]);
+});
+
 it('a run is shown without the values of its variables and without empty keys', async () => {
   const { call } = await connected(project().connection);
   const { text, data } = await call('get_run', { run: 'train' });

@@ -62,6 +62,11 @@ export const logsTool = tool({
 
 type Given = z.infer<typeof input>;
 
+const LARGEST_PAGE = 1000;
+
+/** Requests of one search; each searches some ten thousand lines, the newest first. */
+const MOST_REQUESTS = 200;
+
 /** The server looks for the text, so that a large log is not transferred. */
 async function matchingLines(
   { run, lines }: Given,
@@ -71,19 +76,21 @@ async function matchingLines(
 ): Promise<string[]> {
   const found: string[] = [];
   let token: string | null = null;
-  do {
+  for (let request = 1; request <= MOST_REQUESTS; request += 1) {
     signal.throwIfAborted();
     const page: JobSubmissionLogs = await project.logs.poll({
       ...{ run_name: run, job_submission_id: id, grep, descending: true, next_token: token },
-      limit: Math.min(1000, lines - found.length),
+      // The server searches whole pages, so that small ones would take a request for each few lines.
+      limit: LARGEST_PAGE,
     });
     for (const { message } of page.logs) {
       const text = Buffer.from(fromBase64(message)).toString('utf8');
       found.push(plainText(text.replace(/\r?\n$/, '')));
     }
     token = page.next_token ?? null;
-  } while (token !== null && found.length < lines);
-  return found.reverse();
+    if (token === null || found.length >= lines) break;
+  }
+  return found.slice(0, lines).reverse();
 }
 
 async function lastLines(
