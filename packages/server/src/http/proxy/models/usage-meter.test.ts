@@ -65,6 +65,11 @@ describe('a stream', () => {
     expect(meter.tokens).toEqual(reported(8, 8));
   });
 
+  it('of many lines without the end of an event passes in tiny pieces', () => {
+    const text = `${'x\n'.repeat(125_000)}\n${usage}`;
+    expect(pass(streamMeter(false), text, 2)).toBe(text);
+  });
+
   it('passes on whatever it contains', () => {
     const text = `data: {"usage"\n\n${'x'.repeat(1_200_000)}\n\ndata: "usage"\n\n`;
     expect(pass(streamMeter(true), text, 65_536)).toBe(text);

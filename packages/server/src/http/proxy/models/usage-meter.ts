@@ -42,6 +42,8 @@ export function answerMeter(): UsageMeter {
 const MAX_EVENT = 256 * 1024;
 
 const EVENT_END = /\r\n\r\n|\n\n|\r\r/;
+/** One character less than the longest end. */
+const TAIL = 3;
 
 /**
  * Server-sent events. `hidesUsage`: the client has not asked for the event that contains only the usage,
@@ -49,10 +51,11 @@ const EVENT_END = /\r\n\r\n|\n\n|\r\r/;
  */
 export function streamMeter(hidesUsage: boolean): UsageMeter {
   const decoder = new StringDecoder('utf8');
-  /** The beginning of an event, and what has arrived of it since without the end of a line. */
-  let rest = '';
-  let more: string[] = [];
+  /** The parts of an event whose end has not arrived. */
+  let parts: string[] = [];
   let length = 0;
+  /** The last characters of the parts, with which the end of the event may begin. */
+  let tail = '';
   let events = 0;
   let reported: Tokens | null = null;
   let isDone = false;
@@ -72,13 +75,17 @@ export function streamMeter(hidesUsage: boolean): UsageMeter {
     return !(hidesUsage && isUsageOnly);
   };
   const take = (text: string): Buffer => {
-    more.push(text);
+    const seam = tail + text;
+    parts.push(text);
     length += text.length;
-    // Only a piece with the end of a line can end an event.
-    if (length <= MAX_EVENT && !/[\r\n]/.test(text)) return NOTHING;
-    const all = rest + more.join('');
+    // Joining the parts for each of many small ones would take a time that grows with their square.
+    if (length <= MAX_EVENT && !EVENT_END.test(seam)) {
+      tail = seam.slice(-TAIL);
+      return NOTHING;
+    }
+    const all = parts.join('');
     const end = new RegExp(EVENT_END, 'g');
-    end.lastIndex = Math.max(0, rest.length - 3);
+    end.lastIndex = Math.max(0, all.length - seam.length);
     let passed = '';
     let from = 0;
     while (end.exec(all) !== null) {
@@ -86,21 +93,21 @@ export function streamMeter(hidesUsage: boolean): UsageMeter {
       from = end.lastIndex;
       if (read(event)) passed += event;
     }
-    rest = all.slice(from);
+    let rest = all.slice(from);
     if (rest.length > MAX_EVENT) {
       passed += rest;
       rest = '';
     }
-    more = [];
+    parts = rest === '' ? [] : [rest];
     length = rest.length;
+    tail = rest.slice(-TAIL);
     return Buffer.from(passed);
   };
   return {
     push: (piece) => take(decoder.write(piece)),
     flush() {
-      const last = rest + more.join('') + decoder.end();
-      rest = '';
-      more = [];
+      const last = parts.join('') + decoder.end();
+      parts = [];
       return Buffer.from(read(last) ? last : '');
     },
     get tokens() {
