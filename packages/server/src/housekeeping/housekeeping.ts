@@ -19,9 +19,6 @@ const ROUND_MS = 3_600_000;
 /** The first round waits until a starting server has done its urgent work. */
 const FIRST_ROUND_MS = 60_000;
 
-/** Seconds after which counts of rate limits are deleted: the slowest rate is one request a minute. */
-const RATE_BUCKETS = 86_400;
-
 /** Deletes rows past their retention time. Every server does it; doing it twice is harmless. */
 export class Housekeeping {
   readonly #options: HousekeepingOptions;
@@ -50,7 +47,7 @@ export class Housekeeping {
         finished: before(keep.metricsOfFinishedJobs),
       }),
       healthChecks: await store.instances.deleteHealthChecksBefore(before(keep.healthChecks)),
-      rateBuckets: await store.services.deleteRateBucketsBefore(before(RATE_BUCKETS)),
+      rateBuckets: await store.services.deleteDrainedRateBuckets(now()),
       sessions: await store.sessions.deleteInvalid(now()),
     };
   }

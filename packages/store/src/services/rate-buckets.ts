@@ -2,13 +2,16 @@ import { sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
 import type { Services } from './types.ts';
 
+/** Microseconds for each request at the slowest rate: one a minute. */
+const SLOWEST = 60_000_000;
+
 /**
  * One statement, so that requests at several servers are counted one after another. `excess`: requests
  * beyond the rate, which drain with time; a request that would exceed the burst changes nothing.
  */
 export function createRateBuckets({
   db,
-}: Pick<StoreContext, 'db'>): Pick<Services, 'takeRate' | 'deleteRateBucketsBefore'> {
+}: Pick<StoreContext, 'db'>): Pick<Services, 'takeRate' | 'deleteDrainedRateBuckets'> {
   return {
     async takeRate(key, { rps, burst }, now) {
       const drained = sql`(case when ${now} > b.at then ${rps} * (${now} - b.at) / 1000000.0 else 0 end)`;
@@ -27,10 +30,11 @@ export function createRateBuckets({
       const passed = Math.max(0, now - Number(row.at)) / 1_000_000;
       return (Number(row.excess) + 1 - rps * passed - burst) / rps;
     },
-    async deleteRateBucketsBefore(at) {
+    async deleteDrainedRateBuckets(now) {
+      const drained = sql<number>`at + (excess + 1) * ${SLOWEST}`;
       const { numDeletedRows } = await db
         .deleteFrom('service_rate_buckets')
-        .where('at', '<', at)
+        .where(drained, '<', now)
         .executeTakeFirst();
       return Number(numDeletedRows);
     },

@@ -50,5 +50,5 @@ export interface Services {
     now: Timestamp,
   ): Promise<number>;
   /** Returns the number of deleted rows. */
-  deleteRateBucketsBefore(at: Timestamp): Promise<number>;
+  deleteDrainedRateBuckets(now: Timestamp): Promise<number>;
 }
