@@ -4,6 +4,7 @@ import type { Duplex, Readable } from 'node:stream';
 import type { Id } from '@dstack/core';
 import type { Services } from '@dstack/store';
 import type { Dispatcher } from 'undici';
+import { networkOf } from '../client-network.ts';
 import type { Logger } from '../logging.ts';
 import { type AdmittedRequest, answerOf, checkRequest, pathOf } from './admitted-request.ts';
 import type { Admit, ClientConnection, ServiceCaller } from './callers.ts';
@@ -162,7 +163,7 @@ export class ServiceProxy {
   async limitRate(route: ServiceRoute, path: string, request: IncomingMessage): Promise<void> {
     const limit = limitOf(route.rateLimits, path);
     if (limit === null) return;
-    const address = clientAddress(request.rawHeaders, this.#sender(request));
+    const address = networkOf(clientAddress(request.rawHeaders, this.#sender(request)));
     const key = rateKey({ runId: route.runId, limit, request, address });
     const wait = key === null ? 0 : await this.#takeRate(key, limit);
     if (wait > 0) throw rateExceeded(limit, wait);

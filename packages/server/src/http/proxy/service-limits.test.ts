@@ -32,6 +32,20 @@ describe('rate limits of a service', () => {
     expect(await refused.json()).toMatchObject({ code: 'rate_limited' });
   });
 
+  it('count the addresses of one IPv6 network together', async () => {
+    const limits = [{ prefix: '/', key: { type: 'ip_address' }, rps: 1, burst: 0 }];
+    const take = (remoteAddress: string) => {
+      const request = { rawHeaders: [], socket: { remoteAddress } };
+      const route = { runId: 'run', rateLimits: limits };
+      return proxy.server.services.limitRate(route as never, '/', request as never);
+    };
+    await take('2001:db8::1');
+    await expect(take('2001:db8::2')).rejects.toThrow('Too many requests');
+    await take('2001:db8:0:1::1');
+    await take('::ffff:192.0.2.1');
+    await expect(take('192.0.2.1')).rejects.toThrow('Too many requests');
+  });
+
   it('count no requests of callers who may not use the service', async () => {
     await proxy.service('private', { rate_limits: [{ rps: 1 / 60 }] });
     const headers = { authorization: 'Bearer wrong' };
