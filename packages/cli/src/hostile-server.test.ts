@@ -71,6 +71,7 @@ const TERSE: readonly (readonly string[])[] = [
   ['port-forward', 'rr', '*:8080'],
   ['preset'],
   ['project', 'add', '--name', 'main', '--token', 'tt', '--yes', '--url', '$URL'],
+  ['rollout', 'status', 'rr'],
   ['ssh', 'rr'],
   ['volume', 'delete', 'vv'],
 ];

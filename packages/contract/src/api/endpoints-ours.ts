@@ -6,6 +6,7 @@ import { FleetJob } from '../wire/fleet-job.ts';
 import { ModelUsageReport } from '../wire/model-usage.ts';
 import { OrphanReport } from '../wire/orphan.ts';
 import { Overview } from '../wire/overview.ts';
+import { ServiceFigures } from '../wire/service-figures.ts';
 import { CreatedServiceToken, ServiceToken } from '../wire/service-token.ts';
 import { OpenedSession, Session } from '../wire/session.ts';
 import { bare, call, get, optionalCall, passThrough, remove } from './endpoint.ts';
@@ -88,6 +89,13 @@ export const ourEndpoints = {
     req.RolloutRequest,
     null,
     'Pause or resume the rollout of a service, or return to the previous deployment',
+  ),
+  'services.state': get(
+    '/api/project/{project_name}/services/{run_name}/state',
+    'project_member',
+    null,
+    ServiceFigures,
+    'Requests, latencies and replicas of a service without a gateway, at the server that answers',
   ),
   'models.usage': get(
     '/api/project/{project_name}/models/usage',

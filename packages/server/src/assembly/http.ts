@@ -132,7 +132,7 @@ async function httpDeps(parts: Parts, made: HttpParts) {
     hub: tokenizerHub(hubUrl, outgoing),
     webUi: await WebFiles.open(assets.webUi),
     ...{ credentials, services, access, shutdown: new Shutdown(), log, settings: made.settings },
-    metrics: settings.metrics.enabled ? await serverMetrics(parts, depths) : null,
+    metrics: settings.metrics.enabled ? await serverMetrics(parts, depths, services) : null,
     modelBodies: { dir: settings.dir, limit: settings.serviceMaxBody || MAX_MODEL_BODY },
     loopsAreRunning: () => engine()?.isRunning ?? false,
     expectHosts,
@@ -151,8 +151,10 @@ function makeOutgoing({ settings, closing }: Parts, hubUrl: string): Outgoing {
 async function serverMetrics(
   { store, log }: Parts,
   depths: ServerMetricsOptions['depths'],
+  proxy: ServiceProxy,
 ): Promise<ServerMetrics> {
   const { ServerMetrics } = await import('../metrics/server-metrics.ts');
   const onError = (error: unknown) => log.warn({ err: error }, 'a metric could not be read');
-  return new ServerMetrics({ store, now: systemNow, depths, onError });
+  const services = () => proxy.states();
+  return new ServerMetrics({ store, now: systemNow, depths, services, onError });
 }

@@ -50,7 +50,15 @@ export interface HttpDeps {
   readonly hub: TokenizerHub;
   readonly services: Pick<
     ServiceProxy,
-    'admit' | 'forward' | 'upgrade' | 'ask' | 'isOpenToOrigins' | 'find' | 'load' | 'limitRate'
+    | 'admit'
+    | 'forward'
+    | 'upgrade'
+    | 'ask'
+    | 'isOpenToOrigins'
+    | 'find'
+    | 'load'
+    | 'limitRate'
+    | 'state'
   >;
   /** Bodies of requests to models: the folder for large ones, and their limit in bytes. */
   readonly modelBodies: { readonly dir: string; readonly limit: number };

@@ -6,7 +6,9 @@ import type { Store } from '@dstack/store';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { LoopObserver } from '../loops/loop-observer.ts';
 import type { QueueDepth, WorkEnding } from '../loops/work-queue.ts';
+import type { ProxiedService } from '../proxy/service-proxy.ts';
 import { productSeries } from './product-series.ts';
+import { serviceSeries } from './service-series.ts';
 
 export type Depths = Readonly<Record<WorkKind, QueueDepth>>;
 
@@ -15,6 +17,8 @@ export interface ServerMetricsOptions {
   readonly now: () => number;
   /** Of the loops' queues; null before they have started. */
   readonly depths: () => Depths | null;
+  /** Services whose requests this server forwards. */
+  readonly services?: () => Promise<readonly ProxiedService[]>;
   /** Called when an observation failed. */
   readonly onError: (error: unknown) => void;
 }
@@ -110,7 +114,8 @@ export class ServerMetrics implements LoopObserver {
   /** The text that Prometheus reads. */
   async text(): Promise<string> {
     const product = await productSeries(this.#options.store, this.#options.now());
-    return `${product}\n${await this.#registry.metrics()}`;
+    const services = serviceSeries((await this.#options.services?.()) ?? []);
+    return [product, await services, await this.#registry.metrics()].join('\n');
   }
 
   get contentType(): string {

@@ -104,6 +104,15 @@ export class ReplicaConnections {
     return targets.some((target) => !this.#leaving.has(target.jobId));
   }
 
+  /** Pending requests of a run. */
+  pending(runId: Id): number {
+    let count = 0;
+    for (const replica of this.#replicas.values()) {
+      if (replica.runId === runId) count += replica.inFlight;
+    }
+    return count;
+  }
+
   /** Pending requests per replica. */
   load(targets: readonly ServiceReplica[]): number {
     const pending = targets.map(({ jobId }) => this.#replicas.get(jobId)?.inFlight ?? 0);

@@ -20,6 +20,7 @@ import { valuesOf } from './raw-headers.ts';
 import { bodyTooLarge, ProxyRefusal, type ServiceName, serviceNotFound } from './refusal.ts';
 import { type OpenPort, ReplicaConnections } from './replica-connections.ts';
 import { type ServiceRoute, ServiceRoutes } from './service-routes.ts';
+import { RequestStats, type ServiceStats } from './service-stats.ts';
 import type { ServiceTarget } from './service-target.ts';
 import { Traffic } from './traffic.ts';
 import { askUpgrade } from './upgrade.ts';
@@ -65,6 +66,7 @@ export class ServiceProxy {
   readonly #traffic: Traffic;
   readonly #joined = new Map<ClientConnection, JoinedSocket>();
   readonly #takeRate: TakeRate;
+  readonly #stats: RequestStats;
   #isClosed = false;
 
   constructor(options: ServiceProxyOptions) {
@@ -89,6 +91,7 @@ export class ServiceProxy {
     this.#takeRate = shared
       ? (key, rate) => services.takeRate(key, rate, now())
       : new RateBuckets(() => now() / 1000).take;
+    this.#stats = new RequestStats(() => now() / 1000);
     this.#traffic = new Traffic({ services, owner: randomUUID(), now, log });
     this.#delivery = new Delivery({
       replicas,
@@ -128,6 +131,24 @@ export class ServiceProxy {
   /** The present route of a service; null if it does not exist any more. */
   find({ projectName, runName }: ServiceName): Promise<ServiceRoute | null> {
     return this.#routes.find(projectName, runName);
+  }
+
+  /** What this server knows of the requests of a service. */
+  state(route: ServiceRoute): ProxiedService {
+    const { projectName, runName, runId, replicas } = route;
+    return {
+      ...{ projectName, runName, ...this.#stats.of(runId) },
+      inFlight: this.#replicas.pending(runId),
+      held: this.#waiting.count(runId),
+      replicas: replicas.length,
+      ejected: replicas.filter((replica) => this.#replicas.isEjected(replica)).length,
+    };
+  }
+
+  /** Of all services with requests since the server started. */
+  async states(): Promise<ProxiedService[]> {
+    const routes = await Promise.all(this.#stats.names.map((name) => this.find(name)));
+    return routes.flatMap((route) => (route === null ? [] : [this.state(route)]));
   }
 
   /** Pending requests per replica. */
@@ -170,7 +191,21 @@ export class ServiceProxy {
   }
 
   /** Throws `ProxyRefusal` before anything was answered; otherwise answers. */
-  async forward(
+  async forward(admitted: AdmittedRequest, forwarded: ForwardedRequest): Promise<void> {
+    const began = performance.now();
+    let { statusCode: status } = forwarded.response;
+    try {
+      await this.#forward(admitted, forwarded);
+      status = forwarded.response.statusCode;
+    } catch (error) {
+      status = error instanceof ProxyRefusal ? error.status : 500;
+      throw error;
+    } finally {
+      this.#stats.add(admitted.route, status, performance.now() - began);
+    }
+  }
+
+  async #forward(
     admitted: AdmittedRequest,
     { request, response, id }: ForwardedRequest,
   ): Promise<void> {
@@ -221,6 +256,8 @@ export class ServiceProxy {
    */
   async ask(route: ServiceRoute, question: Question): Promise<Dispatcher.ResponseData> {
     const { client, path, user, id } = question;
+    const began = performance.now();
+    const ended = (status: number) => this.#stats.add(route, status, performance.now() - began);
     const disconnected = new AbortController();
     const abort = () => disconnected.abort();
     client.once('close', abort);
@@ -248,9 +285,11 @@ export class ServiceProxy {
       answer.body.once('close', () => {
         client.off('close', abort);
         this.#replicas.release(replica);
+        ended(answer.statusCode);
       });
       return answer;
     } catch (error) {
+      ended(error instanceof ProxyRefusal ? error.status : 500);
       client.off('close', abort);
       throw error;
     }
@@ -327,6 +366,17 @@ export class ServiceProxy {
       throw await this.#outages.failed(route, error.cause, route.auth);
     }
   }
+}
+
+/** At this server. */
+export interface ProxiedService extends ServiceName, ServiceStats {
+  /** Requests that a replica is answering. */
+  readonly inFlight: number;
+  /** Requests that wait for the first replica. */
+  readonly held: number;
+  readonly replicas: number;
+  /** Replicas that fail a probe or refuse connections. */
+  readonly ejected: number;
 }
 
 /** A request to a path of a service. */

@@ -1,3 +1,4 @@
+import type { Id } from '@dstack/core';
 import type { ClientConnection } from './callers.ts';
 import type { ReplicaConnections } from './replica-connections.ts';
 import type { ServiceRoute, ServiceRoutes } from './service-routes.ts';
@@ -25,7 +26,7 @@ export interface WaitingRequestsOptions {
 /** Requests that start a service which is scaled to zero wait here for its first replica. */
 export class WaitingRequests {
   readonly #options: WaitingRequestsOptions;
-  readonly #held = new Set<AbortController>();
+  readonly #held = new Map<AbortController, Id>();
 
   constructor(options: WaitingRequestsOptions) {
     this.#options = options;
@@ -38,7 +39,7 @@ export class WaitingRequests {
   async firstReplica(route: ServiceRoute, client: ClientConnection): Promise<ServiceRoute | null> {
     if (this.#held.size >= MAX_HELD) return null;
     const over = new AbortController();
-    this.#held.add(over);
+    this.#held.set(over, route.runId);
     const end = () => over.abort();
     const limit = setTimeout(end, HOLD_MS);
     client.once('close', end);
@@ -52,9 +53,14 @@ export class WaitingRequests {
     }
   }
 
+  /** Number of requests that wait for this service. */
+  count(runId: Id): number {
+    return [...this.#held.values()].filter((id) => id === runId).length;
+  }
+
   /** Ends the wait of all requests. */
   close(): void {
-    for (const over of this.#held) over.abort();
+    for (const over of this.#held.keys()) over.abort();
   }
 
   async #awaitReplica(

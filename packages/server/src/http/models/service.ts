@@ -1,7 +1,28 @@
-import type { ModelUsageQuery } from '@dstack/contract/api';
-import type { ModelUsageReport } from '@dstack/contract/wire';
+import { type ModelUsageQuery, notExists } from '@dstack/contract/api';
+import type { ModelUsageReport, ServiceFigures } from '@dstack/contract/wire';
 import type { ProjectRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
+
+export async function serviceFigures(
+  { services }: HttpDeps,
+  project: ProjectRecord,
+  runName: string,
+): Promise<ServiceFigures> {
+  const route = await services.find({ projectName: project.name, runName });
+  if (route === null) throw notExists(`Service ${runName} without a gateway not found`);
+  const state = services.state(route);
+  return {
+    rps: state.rps,
+    p50_ms: state.p50,
+    p95_ms: state.p95,
+    p99_ms: state.p99,
+    in_flight: state.inFlight,
+    held: state.held,
+    replicas: state.replicas,
+    ejected: state.ejected,
+    answered: state.answered,
+  };
+}
 
 const DAY = 86_400_000_000;
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { serviceSeries } from '../../metrics/service-series.ts';
 import { NO_MEMORY } from '../testing/offers.ts';
 import { ProxiedServices } from '../testing/proxied-services.ts';
 import { submitService } from '../testing/services.ts';
@@ -97,6 +98,15 @@ describe('a replica whose probe fails', () => {
     expect(await answering()).toEqual(['one /x', 'two /x']);
     await report(0, 1);
     expect(await answering()).toEqual(['one /x']);
+    const path = '/api/project/main/services/probed/state';
+    const { body } = await proxy.server.call(path, undefined, { method: 'GET' });
+    expect(body).toMatchObject({ in_flight: 0, held: 0, replicas: 2, ejected: 1 });
+    expect(body).toMatchObject({ answered: { '2xx': 16 }, p99_ms: expect.any(Number) });
+    expect(body.rps).toBeGreaterThan(0);
+    const series = await serviceSeries(await proxy.server.services.states());
+    const labels = 'dstack_project_name="main",dstack_run_name="probed"';
+    expect(series).toContain(`dstack_service_requests_total{${labels},status="2xx"} 16`);
+    expect(series).toContain(`dstack_service_replicas_ejected{${labels}} 1`);
   });
 });
 

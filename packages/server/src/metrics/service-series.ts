@@ -1,0 +1,47 @@
+/** Metrics of services without a gateway, as this server sees them. */
+import { Counter, Gauge, Registry } from 'prom-client';
+import type { ProxiedService } from '../proxy/service-proxy.ts';
+
+const LABELS = ['dstack_project_name', 'dstack_run_name'] as const;
+
+export async function serviceSeries(services: readonly ProxiedService[]): Promise<string> {
+  if (services.length === 0) return '';
+  const registers = [new Registry()];
+  const gauge = (name: string, help: string, more: readonly string[] = []) =>
+    new Gauge({ name, help, labelNames: [...LABELS, ...more], registers });
+  const rate = gauge('dstack_service_requests_per_second', 'Requests over the last minute');
+  const times = gauge(
+    'dstack_service_request_seconds',
+    'Seconds until the end of the answer, over the last minute',
+    ['quantile'],
+  );
+  const inFlight = gauge('dstack_service_requests_in_flight', 'Requests that are being answered');
+  const held = gauge('dstack_service_requests_held', 'Requests that wait for the first replica');
+  const replicas = gauge('dstack_service_replicas', 'Replicas that are ready');
+  const ejected = gauge('dstack_service_replicas_ejected', 'Ready replicas that are avoided');
+  const answered = new Counter({
+    name: 'dstack_service_requests_total',
+    help: 'Ended requests, by the hundreds of their status',
+    labelNames: [...LABELS, 'status'],
+    registers,
+  });
+  for (const service of services) {
+    const labels = {
+      dstack_project_name: service.projectName,
+      dstack_run_name: service.runName,
+    };
+    rate.set(labels, service.rps);
+    const quantiles = { '0.5': service.p50, '0.95': service.p95, '0.99': service.p99 };
+    for (const [quantile, ms] of Object.entries(quantiles)) {
+      if (ms !== null) times.set({ ...labels, quantile }, ms / 1000);
+    }
+    inFlight.set(labels, service.inFlight);
+    held.set(labels, service.held);
+    replicas.set(labels, service.replicas);
+    ejected.set(labels, service.ejected);
+    for (const [status, count] of Object.entries(service.answered)) {
+      answered.inc({ ...labels, status }, count);
+    }
+  }
+  return (await registers[0]?.metrics()) ?? '';
+}

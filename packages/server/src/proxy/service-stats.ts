@@ -1,0 +1,124 @@
+import type { Id } from '@dstack/core';
+import type { ServiceName } from './refusal.ts';
+
+/** Requests of one service at this server. Times in milliseconds. */
+export interface ServiceStats {
+  /** Per second, over the last minute. */
+  readonly rps: number;
+  /** Until the end of the answer, over the last minute; null = there was no request. */
+  readonly p50: number | null;
+  readonly p95: number | null;
+  readonly p99: number | null;
+  /** Ended requests since the server started, by the hundreds of their status. */
+  readonly answered: Readonly<Record<string, number>>;
+}
+
+interface NamedService extends ServiceName {
+  readonly runId: Id;
+}
+
+/** The last minute, in slices that are dropped one by one. */
+const SLICE_MS = 10_000;
+const SLICES = 6;
+
+/** Bounds grow by a quarter from half a millisecond to over an hour: the error is below that. */
+const FIRST_MS = 0.5;
+const GROWTH = 1.25;
+const BUCKETS = 72;
+const BOUNDS = Array.from({ length: BUCKETS }, (_, n) => FIRST_MS * GROWTH ** n);
+
+/** Services that are remembered; the one without a request for longest is dropped. */
+const MAX_SERVICES = 5000;
+
+interface Slice {
+  /** The number of the slice since the epoch. */
+  number: number;
+  count: number;
+  readonly buckets: Uint32Array;
+}
+
+interface Known {
+  readonly name: ServiceName;
+  readonly slices: Slice[];
+  readonly answered: Record<string, number>;
+}
+
+/** Counts and durations of requests, in constant memory and time per request. */
+export class RequestStats {
+  readonly #now: () => number;
+  readonly #services = new Map<Id, Known>();
+
+  /** `now`: milliseconds. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** A request has ended. */
+  add({ runId, projectName, runName }: NamedService, status: number, ms: number): void {
+    const known = this.#services.get(runId) ?? newService({ projectName, runName });
+    this.#services.delete(runId);
+    this.#services.set(runId, known);
+    if (this.#services.size > MAX_SERVICES) this.#dropOldest();
+    const hundreds = `${Math.floor(status / 100)}xx`;
+    known.answered[hundreds] = (known.answered[hundreds] ?? 0) + 1;
+    const number = Math.floor(this.#now() / SLICE_MS);
+    const slice = known.slices[number % SLICES] as Slice;
+    if (slice.number !== number) {
+      slice.number = number;
+      slice.count = 0;
+      slice.buckets.fill(0);
+    }
+    slice.count += 1;
+    const bucket = bucketOf(ms);
+    slice.buckets[bucket] = (slice.buckets[bucket] ?? 0) + 1;
+  }
+
+  of(runId: Id): ServiceStats {
+    const known = this.#services.get(runId) ?? newService(NAMELESS);
+    const now = this.#now();
+    const current = Math.floor(now / SLICE_MS);
+    const slices = known.slices.filter(({ number }) => number > current - SLICES);
+    const count = slices.reduce((sum, slice) => sum + slice.count, 0);
+    const seconds = ((SLICES - 1) * SLICE_MS + (now % SLICE_MS)) / 1000;
+    const [p50 = null, p95 = null, p99 = null] = percentiles(slices, count);
+    return { rps: count / seconds, p50, p95, p99, answered: { ...known.answered } };
+  }
+
+  /** Services with requests since the server started. */
+  get names(): ServiceName[] {
+    return [...this.#services.values()].map(({ name }) => name);
+  }
+
+  #dropOldest(): void {
+    for (const runId of this.#services.keys()) {
+      this.#services.delete(runId);
+      return;
+    }
+  }
+}
+
+const NAMELESS: ServiceName = { projectName: '', runName: '' };
+
+function newService(name: ServiceName): Known {
+  const slices = Array.from({ length: SLICES }, () => ({
+    ...{ number: -1, count: 0, buckets: new Uint32Array(BUCKETS) },
+  }));
+  return { name, slices, answered: {} };
+}
+
+function bucketOf(ms: number): number {
+  if (ms <= FIRST_MS) return 0;
+  return Math.min(BUCKETS - 1, Math.ceil(Math.log(ms / FIRST_MS) / Math.log(GROWTH)));
+}
+
+function percentiles(slices: readonly Slice[], count: number): number[] {
+  if (count === 0) return [];
+  return [0.5, 0.95, 0.99].map((part) => {
+    let left = Math.ceil(count * part);
+    for (const [n, bound] of BOUNDS.entries()) {
+      for (const { buckets } of slices) left -= buckets[n] ?? 0;
+      if (left <= 0) return Math.round(bound * 100) / 100;
+    }
+    return BOUNDS.at(-1) ?? 0;
+  });
+}
