@@ -145,17 +145,18 @@ export function compileSettings(
 ): ServerSettings {
   const dir = resolve(env.DSTACK_SERVER_DIR || join(env.HOME || homedir(), '.dstack', 'server'));
   const host = options.host ?? env.DSTACK_SERVER_HOST ?? '127.0.0.1';
+  const port = options.port ?? integerVariable(env, 'DSTACK_SERVER_PORT', 3000);
   const url = env.DSTACK_SERVER_URL || null;
   return {
     host,
-    port: options.port ?? integerVariable(env, 'DSTACK_SERVER_PORT', 3000),
+    port,
     url,
     trustedProxies: trustedProxies(env),
     dir,
     databaseUrl: env.DSTACK_DATABASE_URL || `sqlite:///${join(dir, 'data', 'dstack.db')}`,
     database: database(env),
     sshProxyToken: env.DSTACK_SSHPROXY_API_TOKEN || null,
-    sshEntry: sshEntrySettings(env, { host, url }),
+    sshEntry: sshEntrySettings(env, { host, port, url }),
     metrics: {
       enabled: isSet(env, 'DSTACK_ENABLE_PROMETHEUS_METRICS'),
       token: env.DSTACK_PROMETHEUS_AUTH_TOKEN || null,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { sshEntrySettings } from './entry-settings.ts';
 
-const local = { host: '127.0.0.1', url: null };
-const everywhere = { host: '0.0.0.0', url: null };
+const local = { host: '127.0.0.1', port: 3000, url: null };
+const everywhere = { host: '0.0.0.0', port: 3000, url: null };
 
 describe('the settings of the SSH entry', () => {
   it('switch it off without a port', () => {
@@ -41,6 +41,7 @@ describe('the settings of the SSH entry', () => {
   it.each([
     ['DSTACK_SERVER_SSH_PORT', '65536', 'a port from 1 to 65535'],
     ['DSTACK_SERVER_SSH_PORT', 'ssh', 'a whole number'],
+    ['DSTACK_SERVER_SSH_PORT', '3000', 'the port of the API'],
     ['DSTACK_SERVER_SSH_HOST', 'https://x', 'the host name of the SSH entry, or HOST:PORT'],
     ['DSTACK_SERVER_SSH_HOST', 'x:0', 'HOST:PORT'],
     ['DSTACK_SERVER_SSH_HOST', '-oProxyCommand=x', 'HOST:PORT'],

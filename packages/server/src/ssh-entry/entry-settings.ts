@@ -11,6 +11,7 @@ export interface SshEntrySettings {
 export interface EntryAddress {
   /** Where the server listens. */
   readonly host: string;
+  readonly port: number;
   readonly url: string | null;
 }
 
@@ -28,6 +29,9 @@ export function sshEntrySettings(env: ProcessEnv, server: EntryAddress): SshEntr
   if (port === 0) return null;
   if (port > LARGEST_PORT) {
     throw new SettingsError(`${PORT} is ${port}; it must be a port from 1 to ${LARGEST_PORT}`);
+  }
+  if (port === server.port) {
+    throw new SettingsError(`${PORT} is ${port}, the port of the API: the SSH entry needs its own`);
   }
   const named = env[HOST] ? addressOf(env[HOST], port) : null;
   const { hostname, port: publicPort } = named ?? { hostname: hostOf(server), port };
