@@ -26,10 +26,18 @@ const UNSENT_PAUSE_MS = 10;
 export async function runInJob(jobs: JobSockets, command: CommandInJob, cli: Cli): Promise<number> {
   const { run, hasInput, hasTerminal, onOutput = writeTo(cli), ...request } = command;
   const tty = hasTerminal ? { ...sizeOf(cli), term: cli.env.TERM || 'xterm-256color' } : undefined;
+  let isHeld = false;
   const session = jobs.exec(run, tty === undefined ? request : { ...request, tty }, {
     onOutput: (bytes, isError) => {
       onOutput(bytes, isError);
-      holdBack(session, cli);
+      if (isHeld || !cli.io.isBehind()) return;
+      // A slow reader of the output holds the command back, instead of filling the memory.
+      isHeld = true;
+      session.pause();
+      void cli.io.drained().then(() => {
+        isHeld = false;
+        session.resume();
+      });
     },
   });
   // Awaited below; leaving early must not be reported as unhandled.
@@ -52,13 +60,6 @@ export async function runInJob(jobs: JobSockets, command: CommandInJob, cli: Cli
 
 function writeTo({ io }: Cli): (bytes: Uint8Array, isError: boolean) => void {
   return (bytes, isError) => io.output(bytes, isError ? 'err' : 'out');
-}
-
-/** A slow reader of the output holds the command back, instead of filling the memory. */
-function holdBack(session: ExecSession, { io }: Cli): void {
-  if (!io.isBehind()) return;
-  session.pause();
-  void io.drained().then(() => session.resume());
 }
 
 function onSignals(session: ExecSession, leave: () => void, cli: Cli): () => void {

@@ -21,6 +21,19 @@ test('a slow reader is waited for, so that the unread output stays small', async
   await waiting;
 });
 
+test('waiting leaves no listeners behind', async () => {
+  const out = new PassThrough({ highWaterMark: 10 });
+  const { output, drained } = io(out);
+  const before = out.listenerCount('close');
+  for (let round = 0; round < 3; round += 1) {
+    output(Buffer.from('more than it takes'));
+    const waiting = drained();
+    out.read();
+    await waiting;
+  }
+  expect([out.listenerCount('close'), out.listenerCount('drain')]).toEqual([before, 0]);
+});
+
 test('a closed reader is not waited for', async () => {
   const out = new PassThrough({ highWaterMark: 10 });
   const { output, drained } = io(out);

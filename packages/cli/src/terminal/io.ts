@@ -132,8 +132,13 @@ function endsLine(text: string | Uint8Array): boolean {
 async function drained(out: Sink): Promise<void> {
   if (out.writableNeedDrain !== true) return;
   await new Promise<void>((resolve) => {
-    out.once?.('drain', resolve);
+    const done = (): void => {
+      out.off?.('drain', done);
+      out.off?.('close', done);
+      resolve();
+    };
+    out.once?.('drain', done);
     // The reader has closed the stream.
-    out.once?.('close', resolve);
+    out.once?.('close', done);
   });
 }

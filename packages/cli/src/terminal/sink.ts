@@ -7,6 +7,6 @@ export interface Sink {
   /** True while its reader is behind; `drain` is emitted once it has caught up. */
   readonly writableNeedDrain?: boolean;
   on?(event: 'resize', listener: () => void): unknown;
-  off?(event: 'resize', listener: () => void): unknown;
+  off?(event: 'resize' | 'drain' | 'close', listener: () => void): unknown;
   once?(event: 'drain' | 'close', listener: () => void): unknown;
 }

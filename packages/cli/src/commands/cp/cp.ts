@@ -119,13 +119,22 @@ async function download({ jobs, job, path, local }: Transfer, counts: Counts, cl
     archive.once('error', failed);
   });
   unpacked.catch(() => {});
-  const onOutput = (bytes: Uint8Array): Promise<void> | undefined =>
-    archive.destroyed || archive.write(bytes)
-      ? undefined
-      : new Promise((resume) => {
-          archive.once('drain', resume);
-          archive.once('close', resume);
-        });
+  // One wait for all pieces that arrive before the job is held back.
+  let draining: Promise<void> | undefined;
+  const onOutput = (bytes: Uint8Array): Promise<void> | undefined => {
+    if (archive.destroyed || archive.write(bytes)) return undefined;
+    draining ??= new Promise((resume) => {
+      const done = (): void => {
+        archive.off('drain', done);
+        archive.off('close', done);
+        draining = undefined;
+        resume();
+      };
+      archive.once('drain', done);
+      archive.once('close', done);
+    });
+    return draining;
+  };
   const script = `p=$(at "$1")
 [ -e "$p" ] || { echo "$p does not exist" >&2; exit 3; }
 if [ -d "$p" ]; then cd -- "$p" && exec tar cf - .; fi

@@ -3,7 +3,7 @@ import type { Cli } from '../../context.ts';
 import { absolutePath } from '../../files/upload.ts';
 import { checkedRepo } from '../../repos/prepare.ts';
 import { parseRepoUrl } from '../../repos/repo-id.ts';
-import { TEMPLATES } from './templates.ts';
+import { INIT_TEMPLATES } from './templates.ts';
 
 export interface InitOptions {
   /** Path or URL. */
@@ -24,7 +24,7 @@ export function declareInit(program: Command, cli: Cli, run: typeof runInit = ru
     .option('--git-identity <file>', 'SSH key')
     .addOption(
       new Option('--template <name>', 'write a configuration instead').choices(
-        Object.keys(TEMPLATES),
+        Object.keys(INIT_TEMPLATES),
       ),
     )
     .option('--force', 'with --template: replace an existing file')
@@ -44,8 +44,8 @@ export function declareInit(program: Command, cli: Cli, run: typeof runInit = ru
 }
 
 function templateHelp(): string {
-  const width = Math.max(...Object.keys(TEMPLATES).map((name) => name.length));
-  const lines = Object.entries(TEMPLATES).map(
+  const width = Math.max(...Object.keys(INIT_TEMPLATES).map((name) => name.length));
+  const lines = Object.entries(INIT_TEMPLATES).map(
     ([name, { summary }]) => `  ${name.padEnd(width)}   ${summary}`,
   );
   return `\nTemplates:\n${lines.join('\n')}`;

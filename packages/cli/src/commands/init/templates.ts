@@ -6,7 +6,7 @@ export interface Template {
   readonly text: string;
 }
 
-export const TEMPLATES: Readonly<Record<string, Template>> = {
+export const INIT_TEMPLATES: Readonly<Record<string, Template>> = {
   hello: {
     summary: 'a task that prints a line',
     file: 'hello.dstack.yml',

@@ -2,11 +2,11 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Cli } from '../../context.ts';
 import { CliError } from '../../errors.ts';
-import { TEMPLATES } from './templates.ts';
+import { INIT_TEMPLATES } from './templates.ts';
 
 /** Writes a configuration into the current folder; needs no server. */
 export async function writeTemplate(name: string, force: boolean, cli: Cli): Promise<void> {
-  const template = TEMPLATES[name];
+  const template = INIT_TEMPLATES[name];
   if (template === undefined) throw new Error(`there is no template ${name}`);
   const { file, text } = template;
   try {
