@@ -68,6 +68,8 @@ export interface ServerSettings {
   readonly eventsTtlSeconds: number;
   /** Seconds without a byte after which a request to a service fails. */
   readonly serviceTimeoutSeconds: number;
+  /** Which part (0 to 1) of the requests to services is written to the log. */
+  readonly accessLogPart: number;
   /** Bytes of a request to a service; 0 = no limit. */
   readonly serviceMaxBody: number;
   readonly shutdown: ShutdownSettings;
@@ -188,6 +190,7 @@ export function compileSettings(
     sweep: choiceVariable(env, 'DSTACK_SERVER_SWEEP', ['report', 'terminate']),
     eventsTtlSeconds: integerVariable(env, 'DSTACK_SERVER_EVENTS_TTL_SECONDS', 2_592_000),
     serviceTimeoutSeconds: integerVariable(env, 'DSTACK_SERVICE_CLIENT_TIMEOUT', 300),
+    accessLogPart: percentage(env, 'DSTACK_SERVER_ACCESS_LOG') / 100,
     serviceMaxBody: integerVariable(env, 'DSTACK_SERVER_SERVICE_MAX_BODY', 0),
     shutdown: {
       delaySeconds: seconds(env, 'DSTACK_SERVER_SHUTDOWN_DELAY', 0),
@@ -221,6 +224,12 @@ function isNetwork(text: string): boolean {
   return (
     bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
   );
+}
+
+function percentage(env: ProcessEnv, name: string): number {
+  const value = integerVariable(env, name, 0);
+  if (value <= 100) return value;
+  throw new SettingsError(`${name} is ${value}; it is a percentage, so it may be at most 100`);
 }
 
 const DAY_SECONDS = 86_400;

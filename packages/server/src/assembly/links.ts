@@ -20,6 +20,7 @@ import type { LogStore } from '../logs/log-store.ts';
 import { openLogs } from '../logs/open-logs.ts';
 import { LogQuota } from '../loops/log-quota.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
+import { accessLog } from '../proxy/access-log.ts';
 import { trustIn } from '../proxy/forwarded.ts';
 import { openReplica } from '../proxy/open-replica.ts';
 import { OwnTokens } from '../proxy/own-tokens.ts';
@@ -159,6 +160,7 @@ export function makeServiceProxy(
     trust: trustIn(settings.trustedProxies),
     timeoutMs: settings.serviceTimeoutSeconds * 1000,
     maxBody: settings.serviceMaxBody,
+    onEnded: accessLog(settings.accessLogPart, log),
     shared: store.shared,
     now: systemNow,
     log,

@@ -6,6 +6,7 @@ import type { Services } from '@dstack/store';
 import type { Dispatcher } from 'undici';
 import { networkOf } from '../client-network.ts';
 import type { Logger } from '../logging.ts';
+import type { OnEnded } from './access-log.ts';
 import { type AdmittedRequest, answerOf, checkRequest, pathOf } from './admitted-request.ts';
 import type { Admit, ClientConnection, ServiceCaller } from './callers.ts';
 import { type Delivered, Delivery, NoReplica, type Order, Undelivered } from './delivery.ts';
@@ -39,6 +40,8 @@ export interface ServiceProxyOptions {
   readonly trust: Trust;
   /** Milliseconds without a byte after which a request fails. */
   readonly timeoutMs: number;
+  /** Called when a request to a service has ended. */
+  readonly onEnded?: OnEnded;
   /** Bytes of a request's body; 0 = no limit. */
   readonly maxBody: number;
   /** Other servers may change services without notifying this one. */
@@ -201,7 +204,10 @@ export class ServiceProxy {
       status = error instanceof ProxyRefusal ? error.status : 500;
       throw error;
     } finally {
-      this.#stats.add(admitted.route, status, performance.now() - began);
+      const ms = performance.now() - began;
+      this.#stats.add(admitted.route, status, ms);
+      const { request, id } = forwarded;
+      this.#options.onEnded?.({ admitted, request, id, status, ms });
     }
   }
 
