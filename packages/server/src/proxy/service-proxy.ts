@@ -148,10 +148,16 @@ export class ServiceProxy {
     };
   }
 
-  /** Of all services with requests since the server started. */
+  /** Of all present services with requests since the server started. */
   async states(): Promise<ProxiedService[]> {
-    const routes = await Promise.all(this.#stats.names.map((name) => this.find(name)));
-    return routes.flatMap((route) => (route === null ? [] : [this.state(route)]));
+    const states = this.#stats.services.map(async ({ runId, ...name }) => {
+      const route = await this.find(name);
+      // A later run may have its name: one service must not appear twice.
+      if (route?.runId === runId) return [this.state(route)];
+      this.#stats.forget(runId);
+      return [];
+    });
+    return (await Promise.all(states)).flat();
   }
 
   /** Pending requests per replica. */

@@ -85,8 +85,13 @@ export class RequestStats {
   }
 
   /** Services with requests since the server started. */
-  get names(): ServiceName[] {
-    return [...this.#services.values()].map(({ name }) => name);
+  get services(): NamedService[] {
+    return [...this.#services].map(([runId, { name }]) => ({ runId, ...name }));
+  }
+
+  /** The service has ended. */
+  forget(runId: Id): void {
+    this.#services.delete(runId);
   }
 
   #dropOldest(): void {

@@ -128,3 +128,17 @@ describe('a replica that is about to be stopped', () => {
     expect(proxy.server.services.leave(job?.id ?? '', () => {})).toBe(true);
   });
 });
+
+it('the figures of a service do not include those of an earlier run with its name', async () => {
+  const { store, services } = proxy.server;
+  const first = await proxy.service('again');
+  await proxy.get('again/x');
+  const version = (await store.runs.byId(first.id))?.run.version ?? 0;
+  const set = { status: 'failed' } as const;
+  await store.engine.apply([{ type: 'run.update', id: first.id, version, set }]);
+  services.changed(first.id);
+  await proxy.service('again');
+  await proxy.get('again/x');
+  const found = (await services.states()).filter(({ runName }) => runName === 'again');
+  expect(found.map(({ answered }) => answered)).toEqual([{ '2xx': 1 }]);
+});
