@@ -24,18 +24,12 @@ export const eventsTool = tool({
     ),
   }),
   run: async ({ run, fleet, limit }, { client, project }) => {
-    const { id } = await client.projects
-      .get(project.name)
-      .then(({ project_id }) => ({ id: project_id }))
-      .catch(() => ({ id: null }));
     const within =
       run !== undefined
         ? { within_runs: [(await project.runs.get({ run_name: run })).id] }
         : fleet !== undefined
           ? { within_fleets: [(await project.fleets.get({ name: fleet })).id] }
-          : id === null
-            ? {}
-            : { within_projects: [id] };
+          : { within_projects: [(await client.projects.get(project.name)).project_id] };
     const events = await client.server.listEvents({ ...within, limit });
     return {
       data: {

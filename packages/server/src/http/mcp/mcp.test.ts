@@ -65,8 +65,21 @@ describe('/mcp', () => {
     expect((await many()).status).toBe(200);
   });
 
-  it('leaves nothing at a connection that a client keeps', async () => {
+  it('lists events of the named project only, for programs and users', async () => {
+    const call = (token: string, path: string) => {
+      const params = { name: 'list_events', arguments: {} };
+      const body = { jsonrpc: '2.0', id: 1, method: 'tools/call', params };
+      return server.call(path, body, { token, headers: ACCEPT });
+    };
     await server.app.listen({ host: '127.0.0.1', port: 0 });
+    const own = await call(reading, '/mcp');
+    expect(own.text).toContain('project main');
+    const none = await call(server.token, '/mcp?project=nosuch');
+    expect(none.text).not.toContain('project main');
+    expect(none.text).toContain('"isError":true');
+  });
+
+  it('leaves nothing at a connection that a client keeps', async () => {
     const sockets: Socket[] = [];
     server.app.server.on('connection', (socket: Socket) => sockets.push(socket));
     const agent = new Agent({ connections: 1 });
