@@ -27,6 +27,14 @@ describe('the documentation', () => {
     ]);
   });
 
+  it('that cannot be read is read again by the next request', async () => {
+    // A file instead of a folder, as the system can refuse a folder for a while.
+    await writeFile(site, '');
+    expect((await get('/docs')).statusCode).toBe(500);
+    await rm(site);
+    expect((await get('/docs')).statusCode).toBe(404);
+  });
+
   it('is found once it is built, with and without a slash, without a token', async () => {
     await mkdir(join(site, 'guides', 'ci'), { recursive: true });
     await mkdir(join(site, '_astro'));

@@ -30,7 +30,10 @@ const POLICY = [
 export function docsSiteRoutes(app: FastifyInstance, dir: string): void {
   let files: Promise<ReadonlySet<string>> | null = null;
   const serve = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    files ??= namesIn(dir);
+    files ??= namesIn(dir).catch((error) => {
+      files = null;
+      throw error;
+    });
     const names = await files;
     if (names.size === 0) {
       // A site that is built later is found without a restart.
