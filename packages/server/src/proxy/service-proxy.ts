@@ -136,7 +136,7 @@ export class ServiceProxy {
     return this.#routes.find(projectName, runName);
   }
 
-  /** What this server knows of the requests of a service. */
+  /** The requests of a service that this server has counted. */
   state(route: ServiceRoute): ProxiedService {
     const { projectName, runName, runId, replicas } = route;
     return {
