@@ -5,6 +5,7 @@ import { explainOf } from './domains/explain.ts';
 import { fleetsOf } from './domains/fleets.ts';
 import { jobSocketsOf } from './domains/job-sockets.ts';
 import { logsOf } from './domains/logs.ts';
+import { modelsOf } from './domains/models.ts';
 import { filesOf, reposOf } from './domains/repos.ts';
 import {
   backendsOf,
@@ -18,14 +19,7 @@ import {
   volumesOf,
 } from './domains/resources.ts';
 import { type ListRunsQuery, listRuns, runsOf } from './domains/runs.ts';
-import {
-  authOf,
-  metricsOf,
-  modelsOf,
-  projectCalls,
-  serverCalls,
-  usersOf,
-} from './domains/server.ts';
+import { authOf, metricsOf, projectCalls, serverCalls, usersOf } from './domains/server.ts';
 import { sessionOf } from './domains/session.ts';
 import type { Exchange } from './exchange.ts';
 import { nodeExchange } from './node-exchange.ts';

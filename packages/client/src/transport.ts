@@ -97,16 +97,18 @@ export class Transport {
 
   /**
    * Opens a server-sent event stream; ends when the server closes it. There is no time limit, but a
-   * connection without even a keep-alive comment is closed.
+   * connection without even a keep-alive comment is closed. `posted`: the body of a POST that begins it.
    */
   async *events(
     path: string,
     query: Query,
     signal: AbortSignal,
     lastEventId: string | null = null,
+    posted?: unknown,
   ): AsyncGenerator<ServerSentEvent, void> {
     const target = withQuery(path, query);
-    const request = `GET ${path}`;
+    const method = posted === undefined ? 'GET' : 'POST';
+    const request = `${method} ${path}`;
     const broken = (error: unknown) => {
       if (signal.aborted) return signal.reason;
       return new ConnectionError(this.#options.baseUrl, request, error);
@@ -115,7 +117,12 @@ export class Transport {
     const stop = AbortSignal.any([signal, silence.signal]);
     try {
       const how = { signal: stop, accept: 'text/event-stream', lastEventId };
-      const opening = this.#open('GET', target, NO_BODY, how);
+      const opening = this.#open(
+        method,
+        target,
+        posted === undefined ? NO_BODY : json(posted),
+        how,
+      );
       const response = await opening.catch((error: unknown) => {
         throw broken(error);
       });

@@ -4,7 +4,6 @@ import type {
   Fleet,
   Instance,
   JobMetrics,
-  ModelUsageReport,
   OAuthProviderInfo,
   OrphanReport,
   Overview,
@@ -187,14 +186,6 @@ export function projectCalls(transport: Transport) {
       transport.write(`/api/projects/${encodeURIComponent(name)}/add_members`, { members }),
     removeMembers: (name: string, usernames: readonly string[]): Promise<Project> =>
       transport.write(`/api/projects/${encodeURIComponent(name)}/remove_members`, { usernames }),
-  };
-}
-
-/** What the models of one project have used. */
-export function modelsOf(transport: Transport, base: string) {
-  return {
-    usage: (query: { readonly since?: string }): Promise<ModelUsageReport> =>
-      transport.get(`${base}/models/usage`, { ...query }),
   };
 }
 

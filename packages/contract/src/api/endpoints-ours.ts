@@ -97,6 +97,12 @@ export const ourEndpoints = {
     ServiceFigures,
     'Requests, latencies and replicas of a service without a gateway, at the server that answers',
   ),
+  'models.chat': passThrough(
+    '/api/project/{project_name}/models/chat/completions',
+    'project_member',
+    'POST',
+    'A chat with a served model, for pages of this server: sessions are accepted, other origins are not',
+  ),
   'models.usage': get(
     '/api/project/{project_name}/models/usage',
     'project_member',

@@ -9,6 +9,7 @@ import {
   Play,
   Server,
   Users,
+  Waypoints,
 } from 'lucide-react';
 import type { SessionUser } from '../data/session/session.ts';
 
@@ -16,6 +17,7 @@ import type { SessionUser } from '../data/session/session.ts';
 export type SectionPath =
   | '/'
   | '/runs'
+  | '/services'
   | '/fleets'
   | '/instances'
   | '/volumes'
@@ -47,6 +49,7 @@ export const NAVIGATION: readonly NavigationGroup[] = [
     items: [
       { to: '/', label: 'Overview', icon: LayoutDashboard, key: 'o', exact: true },
       { to: '/runs', label: 'Runs', icon: Play, key: 'r' },
+      { to: '/services', label: 'Services', icon: Waypoints, key: 'm' },
     ],
   },
   {

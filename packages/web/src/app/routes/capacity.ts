@@ -72,6 +72,25 @@ const instance = createRoute({
   ),
 });
 
+const services = createRoute({
+  getParentRoute: () => shell,
+  path: '/services',
+  validateSearch: (search) => ListSearch.parse(search),
+  component: lazyRouteComponent(
+    () => import('../../pages/services/services-page.tsx'),
+    'ServicesPage',
+  ),
+});
+
+const playground = createRoute({
+  getParentRoute: () => shell,
+  path: '/projects/$project/models/$run',
+  component: lazyRouteComponent(
+    () => import('../../pages/playground/playground-page.tsx'),
+    'PlaygroundPage',
+  ),
+});
+
 const volumes = createRoute({
   getParentRoute: () => shell,
   path: '/volumes',
@@ -120,6 +139,8 @@ export const capacityPages = [
   fleet.addChildren([fleetOverview, fleetEvents, fleetInspect]),
   instances,
   instance,
+  services,
+  playground,
   volumes,
   volume,
   gateways,

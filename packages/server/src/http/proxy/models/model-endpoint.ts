@@ -34,6 +34,7 @@ interface ModelOrder {
   readonly asked: ModelRequest;
   readonly served: readonly [ServedModel, ...ServedModel[]];
   readonly request: FastifyRequest;
+  readonly originHeaders: Readonly<Record<string, string>>;
 }
 
 const DAY = 86_400_000_000;
@@ -63,6 +64,7 @@ export class ModelEndpoint {
     caller: ModelUser,
     request: FastifyRequest,
     reply: FastifyReply,
+    originHeaders: Readonly<Record<string, string>>,
   ): Promise<FastifyReply> {
     const { intake, modelBodies } = this.#deps;
     const lease = intake.budget.open(caller.project.id);
@@ -73,7 +75,7 @@ export class ModelEndpoint {
       const asked = await readModelRequest(request.raw, path, rules);
       try {
         const served = await this.#directory.find(caller.project, asked.model);
-        const order = { path, caller, asked, served, request };
+        const order = { path, caller, asked, served, request, originHeaders };
         return served[0].model.format === 'openai'
           ? await this.#pass(order, reply)
           : await this.#translate(order, reply);
@@ -94,6 +96,7 @@ export class ModelEndpoint {
     await passToModel({
       ...{ services, served, path, request: asked, user: caller.name, id: request.id },
       client: reply.raw,
+      originHeaders: order.originHeaders,
       onUsed: (tokens, isAborted) => this.#used(order, tokens, isAborted),
     });
     return reply.hijack();

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { withoutTrailingSlashes } from '@dstack/contract';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { Dispatcher } from 'undici';
-import { OPEN_TO_ORIGINS, SANDBOX } from '../../../proxy/headers.ts';
+import { SANDBOX } from '../../../proxy/headers.ts';
 import { ProxyRefusal } from '../../../proxy/refusal.ts';
 import type { ServiceProxy } from '../../../proxy/service-proxy.ts';
 import { drained } from './drained.ts';
@@ -24,6 +24,8 @@ export interface PassThrough {
   readonly user: string;
   readonly id: string;
   readonly client: ServerResponse;
+  /** Headers that let pages of other origins read the answer. */
+  readonly originHeaders: Readonly<Record<string, string>>;
   /** Called once, before the client has the whole answer. */
   readonly onUsed: (tokens: Tokens, isAborted: boolean) => Promise<void>;
 }
@@ -99,7 +101,7 @@ async function relay(answer: Dispatcher.ResponseData, order: PassThrough): Promi
       'X-Content-Type-Options': 'nosniff',
       'X-Request-Id': id,
       [SANDBOX[0]]: SANDBOX[1],
-      ...OPEN_TO_ORIGINS,
+      ...order.originHeaders,
       ...(isStream && { 'Cache-Control': 'no-cache', 'X-Accel-Buffering': 'no' }),
       ...(isOver && { 'Content-Length': String(bytes.length) }),
     });

@@ -10,7 +10,7 @@ import { answerUnknown, sendJson } from '../../error-answers.ts';
 import { identifyCaller } from '../../identity.ts';
 import { welcome } from '../../intake/connections.ts';
 import type { HttpDeps } from '../../ports.ts';
-import { tokenOnly } from '../../sessions/credentials.ts';
+import { type Credentials, tokenOnly } from '../../sessions/credentials.ts';
 import { TooManySignIns } from '../../sign-in-guard.ts';
 import { NO_SNIFF } from './chunk-stream.ts';
 import { ModelEndpoint, type ModelUser } from './model-endpoint.ts';
@@ -23,22 +23,47 @@ interface ProjectRoute {
 
 const LIST = endpoints['proxy.models'];
 const REQUEST = endpoints['proxy.model_request'];
+const CHAT = endpoints['models.chat'];
 const listPath = LIST.path.replace('{project_name}', ':project_name');
 const anyPath = REQUEST.path.replace('{project_name}', ':project_name').replace('{path}', '*');
 
 export function modelRoutes(app: FastifyInstance, deps: HttpDeps): void {
+  const endpoint = new ModelEndpoint(deps);
   app.register(async (scope) => {
     scope.setErrorHandler(answerModelError);
     // Responses are JSON or events; browsers must not guess another type.
     scope.addHook('onRequest', async (_request, reply) => {
       reply.header(...NO_SNIFF).headers(OPEN_TO_ORIGINS);
     });
-    routes(scope, deps);
+    routes(scope, deps, endpoint);
+  });
+  app.register(async (scope) => {
+    scope.setErrorHandler(answerModelError);
+    scope.addHook('onRequest', async (_request, reply) => {
+      reply.header(...NO_SNIFF);
+    });
+    chatRoute(scope, deps, endpoint);
   });
 }
 
-function routes(app: FastifyInstance, deps: HttpDeps): void {
-  const endpoint = new ModelEndpoint(deps);
+/**
+ * A chat from the pages of this server. The session counts here as in the rest of the API, which requires
+ * the exact origin; under `/proxy` it does not, as other people's pages are there.
+ */
+function chatRoute(app: FastifyInstance, deps: HttpDeps, endpoint: ModelEndpoint): void {
+  app.route<ProjectRoute>({
+    method: CHAT.method,
+    url: CHAT.path.replace('{project_name}', ':project_name'),
+    handler: async (request, reply) => {
+      const credentials = deps.credentials.of(request.raw);
+      const caller = await admitCaller(deps, CHAT, request, reply, credentials);
+      welcome(request.raw);
+      return await endpoint.answer('chat/completions', caller, request, reply, {});
+    },
+  });
+}
+
+function routes(app: FastifyInstance, deps: HttpDeps, endpoint: ModelEndpoint): void {
   const list = async (request: FastifyRequest<ProjectRoute>, reply: FastifyReply) => {
     const { project } = await admitCaller(deps, LIST, request, reply);
     const views = await deps.store.services.withModels(project.id, 'unfinished');
@@ -63,7 +88,7 @@ function routes(app: FastifyInstance, deps: HttpDeps): void {
       if (path === null) return answerUnknown(request, reply);
       const caller = await admitCaller(deps, REQUEST, request, reply);
       welcome(request.raw);
-      return await endpoint.answer(path, caller, request, reply);
+      return await endpoint.answer(path, caller, request, reply, OPEN_TO_ORIGINS);
     },
   });
 }
@@ -74,10 +99,11 @@ async function admitCaller(
   endpoint: Endpoint,
   request: FastifyRequest<ProjectRoute>,
   { raw: answer }: FastifyReply,
+  credentials: Credentials = tokenOnly(request.headers.authorization),
 ): Promise<ModelUser> {
   const name = request.params.project_name;
   try {
-    const identifyCaller = () => modelUser(deps, endpoint, request);
+    const identifyCaller = () => modelUser(deps, endpoint, request, credentials);
     const { caller, release } = await deps.access.admit(identifyCaller, () => answer.destroy());
     if (answer.destroyed) release();
     else answer.once('close', release);
@@ -93,7 +119,8 @@ async function admitCaller(
 async function modelUser(
   { store, settings, context, signIns }: HttpDeps,
   endpoint: Endpoint,
-  { headers, params, raw }: FastifyRequest<ProjectRoute>,
+  { params, raw }: FastifyRequest<ProjectRoute>,
+  credentials: Credentials,
 ): Promise<ModelUser> {
   const parts = {
     store,
@@ -102,12 +129,7 @@ async function modelUser(
     sshProxyToken: settings.sshProxyToken,
   };
   const name = params.project_name;
-  const { user, project, expiresAt } = await identifyCaller(
-    parts,
-    endpoint,
-    tokenOnly(headers.authorization),
-    name,
-  );
+  const { user, project, expiresAt } = await identifyCaller(parts, endpoint, credentials, name);
   if (!user || !project) throw accessDenied();
   return { name: user.name, userId: user.id, projectId: project.id, expiresAt, project };
 }

@@ -1,0 +1,37 @@
+import { screen, waitFor, within } from '@testing-library/react';
+import { expect, it } from 'vitest';
+import { renderApp } from '../../testing/render-app.tsx';
+import { aRun } from '../../testing/runs.ts';
+
+it('shows the answer as it is produced, and keeps the conversation when the model fails', async () => {
+  const asked: unknown[] = [];
+  const next = [Promise.withResolvers<string>(), Promise.withResolvers<string>()];
+  const service = {
+    url: '/proxy/services/main/llm/',
+    model: { name: 'parrot', base_url: '/proxy/models/main/', type: 'chat' },
+    options: {},
+  };
+  const { user } = await renderApp('/projects/main/models/llm', {
+    project: () => ({
+      runs: { get: async () => aRun('llm', { service: service as never }) },
+      models: {
+        async *chat(request: unknown) {
+          asked.push(request);
+          for (const { promise } of next) yield await promise;
+        },
+      },
+    }),
+  });
+  const message = await screen.findByRole('textbox', { name: 'Message' });
+  await user.type(message, 'hello{Enter}');
+  const messages = screen.getByRole('region', { name: 'Messages' });
+  within(messages).getByText('hello');
+  next[0]?.resolve('good ');
+  await within(messages).findByText('good');
+  screen.getByRole('button', { name: 'Stop' });
+  next[1]?.reject(new Error('out of memory'));
+  await screen.findByText('out of memory');
+  within(messages).getByText('hello');
+  await waitFor(() => screen.getByRole('button', { name: 'Send' }));
+  expect(asked).toEqual([{ model: 'parrot', messages: [{ role: 'user', content: 'hello' }] }]);
+});
