@@ -293,6 +293,7 @@ const PAGES: readonly (readonly [path: string, shown: string])[] = [
   ['/projects/main/fleets/add', 'Login user'],
   ['/instances', 'default-0'],
   ['/events', 'Run submitted'],
+  ['/services', 'No services run'],
   ['/volumes', 'No volumes yet'],
   ['/gateways', 'No gateways yet'],
   ['/projects', 'main'],

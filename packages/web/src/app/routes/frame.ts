@@ -1,11 +1,11 @@
 import { createRootRoute, createRoute, retainSearchParams } from '@tanstack/react-router';
-import * as z from 'zod/mini';
+import { searchSchema, textParameter } from '../../ui/search-schema.ts';
 import { Gate } from '../gate.tsx';
 import { Shell } from '../shell/shell.tsx';
 
-const RootSearch = z.object({
+const RootSearch = searchSchema({
   /** Limits all lists to one project. */
-  project: z.catch(z.optional(z.string().check(z.minLength(1), z.maxLength(100))), undefined),
+  project: textParameter(1, 100),
 });
 
 export const root = createRootRoute({

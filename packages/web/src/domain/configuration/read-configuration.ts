@@ -1,5 +1,4 @@
 import type { AnyConfiguration } from '@dstack/contract';
-import * as z from 'zod/mini';
 
 /** A text that is not a configuration; each problem with its line. */
 export class ConfigurationTextError extends Error {
@@ -16,7 +15,7 @@ export async function readConfiguration<T extends AnyConfiguration['type']>(
   type: T,
 ): Promise<Extract<AnyConfiguration, { type: T }>> {
   // Schemas would try to compile code, which the content security policy refuses.
-  z.config({ jitless: true });
+  (await import('zod/mini')).config({ jitless: true });
   const { parseConfiguration } = await import('@dstack/contract');
   const parsed = parseConfiguration(text, 'configuration');
   if (!parsed.ok) {

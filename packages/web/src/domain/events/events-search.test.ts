@@ -3,7 +3,7 @@ import { EventsSearch, eventFilterOf, eventSelection } from './events-search.ts'
 
 const ID = '7c9e6679-7425-40de-944b-e07fc1f90ae7';
 const PROJECT = '00000000-0000-4000-8000-000000000001';
-const search = (given: object) => EventsSearch.parse(given);
+const search = (given: Readonly<Record<string, unknown>>) => EventsSearch.parse(given);
 
 it('reads the addresses that other pages and older versions link to', () => {
   const one = search({ within_runs: ID });

@@ -1,6 +1,11 @@
-import * as z from 'zod/mini';
 import type { EventSelection } from '../../data/events/event-queries.ts';
-import { SearchText } from '../../ui/table/list-search.ts';
+import {
+  choiceParameter,
+  type ReadParameter,
+  type SearchOf,
+  searchSchema,
+  textParameter,
+} from '../../ui/search-schema.ts';
 
 /** What events may be limited to, by id; the names are those of the API, which links from elsewhere use. */
 export const EVENT_FILTERS = {
@@ -35,16 +40,16 @@ export const EVENT_TYPES = [
   'secret',
 ] as const;
 
-export const EventsSearch = z.object({
-  ...(Object.fromEntries(NAMES.map((name) => [name, SearchText])) as Record<
+export const EventsSearch = searchSchema({
+  ...(Object.fromEntries(NAMES.map((name) => [name, textParameter()])) as Record<
     EventFilterName,
-    typeof SearchText
+    ReadParameter<string>
   >),
-  type: z.catch(z.optional(z.enum(EVENT_TYPES)), undefined),
+  type: choiceParameter(EVENT_TYPES),
   /** A user's id. */
-  actor: SearchText,
+  actor: textParameter(),
 });
-export type EventsSearch = z.infer<typeof EventsSearch>;
+export type EventsSearch = SearchOf<typeof EventsSearch>;
 
 /** The filter that the address sets; the server takes one of them. */
 export function eventFilterOf(search: EventsSearch): EventFilterName | null {

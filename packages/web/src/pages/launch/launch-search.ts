@@ -1,6 +1,4 @@
-import * as z from 'zod/mini';
+import { searchSchema, textParameter } from '../../ui/search-schema.ts';
 
 /** `from`: a run of the project whose configuration is the beginning. */
-export const LaunchSearch = z.object({
-  from: z.catch(z.optional(z.string().check(z.minLength(1), z.maxLength(100))), undefined),
-});
+export const LaunchSearch = searchSchema({ from: textParameter(1, 100) });

@@ -1,4 +1,4 @@
-import * as z from 'zod/mini';
+import { choiceParameter, searchSchema } from '../../ui/search-schema.ts';
 
 /** The time ranges of charts. */
 export const RANGES = {
@@ -10,6 +10,6 @@ export const RANGES = {
 } as const;
 export type RangeName = keyof typeof RANGES;
 
-export const MetricsSearch = z.object({
-  range: z.catch(z.optional(z.enum(Object.keys(RANGES) as [RangeName, ...RangeName[]])), undefined),
+export const MetricsSearch = searchSchema({
+  range: choiceParameter(Object.keys(RANGES) as RangeName[]),
 });

@@ -1,8 +1,13 @@
-import * as z from 'zod/mini';
+import {
+  numberParameter,
+  type SearchOf,
+  searchSchema,
+  textParameter,
+} from '../../ui/search-schema.ts';
 
 /** Job and attempt whose logs and metrics are shown. */
-export const RunSearch = z.object({
-  job: z.catch(z.optional(z.string().check(z.maxLength(200))), undefined),
-  attempt: z.catch(z.optional(z.int().check(z.minimum(1), z.maximum(100_000))), undefined),
+export const RunSearch = searchSchema({
+  job: textParameter(),
+  attempt: numberParameter(1, 100_000),
 });
-export type RunSearch = z.infer<typeof RunSearch>;
+export type RunSearch = SearchOf<typeof RunSearch>;

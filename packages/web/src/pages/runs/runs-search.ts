@@ -1,17 +1,18 @@
-import * as z from 'zod/mini';
 import { STATUS_FILTERS, type StatusFilter } from '../../domain/runs/run-actions.ts';
+import {
+  choiceParameter,
+  type SearchOf,
+  searchSchema,
+  textParameter,
+} from '../../ui/search-schema.ts';
 
-const Text = z.catch(z.optional(z.string().check(z.maxLength(200))), undefined);
 const LAUNCH_TYPES = ['task', 'service', 'dev-environment'] as const;
 
 /** The filters in the URL. A value that is not understood counts as missing. */
-export const RunsSearch = z.object({
-  q: Text,
-  user: Text,
-  status: z.catch(
-    z.optional(z.enum(Object.keys(STATUS_FILTERS) as [StatusFilter, ...StatusFilter[]])),
-    undefined,
-  ),
-  type: z.catch(z.optional(z.enum(LAUNCH_TYPES)), undefined),
+export const RunsSearch = searchSchema({
+  q: textParameter(),
+  user: textParameter(),
+  status: choiceParameter(Object.keys(STATUS_FILTERS) as StatusFilter[]),
+  type: choiceParameter(LAUNCH_TYPES),
 });
-export type RunsSearch = z.infer<typeof RunsSearch>;
+export type RunsSearch = SearchOf<typeof RunsSearch>;

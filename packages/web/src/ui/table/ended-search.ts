@@ -1,9 +1,5 @@
-import * as z from 'zod/mini';
-import { SearchText } from './list-search.ts';
+import { choiceParameter, type SearchOf, searchSchema, textParameter } from '../search-schema.ts';
 
 /** The filters in the URL. `all`: also what has ended. */
-export const EndedSearch = z.object({
-  q: SearchText,
-  show: z.catch(z.optional(z.enum(['all'])), undefined),
-});
-export type EndedSearch = z.infer<typeof EndedSearch>;
+export const EndedSearch = searchSchema({ q: textParameter(), show: choiceParameter(['all']) });
+export type EndedSearch = SearchOf<typeof EndedSearch>;

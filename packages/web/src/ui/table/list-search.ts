@@ -1,8 +1,5 @@
-import * as z from 'zod/mini';
-
-/** A text in the URL; a value that is not understood counts as missing. */
-export const SearchText = z.catch(z.optional(z.string().check(z.maxLength(200))), undefined);
+import { type SearchOf, searchSchema, textParameter } from '../search-schema.ts';
 
 /** The part of a list's address that all lists have. */
-export const ListSearch = z.object({ q: SearchText });
-export type ListSearch = z.infer<typeof ListSearch>;
+export const ListSearch = searchSchema({ q: textParameter() });
+export type ListSearch = SearchOf<typeof ListSearch>;
