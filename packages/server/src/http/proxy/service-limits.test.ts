@@ -80,7 +80,9 @@ describe('a service with a model', () => {
     expect(asked.headers.get('access-control-allow-credentials')).toBeNull();
     const allowed = (answer: Response) => answer.headers.get('access-control-allow-origin');
     expect(allowed(await proxy.get('model/x'))).toBe('*');
-    const refused = await proxy.get('model/x', { headers: { authorization: '' } });
+    const refused = await proxy.get('model/x', {
+      headers: { authorization: '', origin: 'https://app.example' },
+    });
     expect([refused.status, allowed(refused)]).toEqual([403, '*']);
     // Without an origin it is a request for the app.
     const plain = await proxy.get('model/echo', { method: 'OPTIONS' });
