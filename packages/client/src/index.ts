@@ -17,7 +17,7 @@ export {
   type LogStreamQuery,
   type PollLogsQuery,
 } from './domains/logs.ts';
-export type { ChatMessage, ChatRequest } from './domains/models.ts';
+export type { ChatMessage, ModelChat } from './domains/models.ts';
 export type { CreateExport, ExportsList, ImportsList, UpdateExport } from './domains/resources.ts';
 export type {
   GpusQuery as ListGpusRequest,

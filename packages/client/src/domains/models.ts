@@ -6,7 +6,7 @@ export interface ChatMessage {
   readonly content: string;
 }
 
-export interface ChatRequest {
+export interface ModelChat {
   readonly model: string;
   readonly messages: readonly ChatMessage[];
   readonly temperature?: number;
@@ -19,7 +19,7 @@ export function modelsOf(transport: Transport, base: string) {
     usage: (query: { readonly since?: string }): Promise<ModelUsageReport> =>
       transport.get(`${base}/models/usage`, { ...query }),
     /** The pieces of the answer's text, as the model produces them. */
-    async *chat(request: ChatRequest, signal: AbortSignal): AsyncGenerator<string, void> {
+    async *chat(request: ModelChat, signal: AbortSignal): AsyncGenerator<string, void> {
       const body = { ...request, stream: true };
       const path = `${base}/models/chat/completions`;
       for await (const { data } of transport.events(path, {}, signal, null, body)) {

@@ -14,8 +14,9 @@ export async function readConfiguration<T extends AnyConfiguration['type']>(
   text: string,
   type: T,
 ): Promise<Extract<AnyConfiguration, { type: T }>> {
-  // Schemas would try to compile code, which the content security policy refuses.
-  (await import('zod/mini')).config({ jitless: true });
+  // Read by the schema library when it is loaded: it would try to compile code otherwise, which the content
+  // security policy refuses. Its own function for this would be too late.
+  Object.assign(globalThis, { __zod_globalConfig: { jitless: true } });
   const { parseConfiguration } = await import('@dstack/contract');
   const parsed = parseConfiguration(text, 'configuration');
   if (!parsed.ok) {
