@@ -57,6 +57,18 @@ describe('a session', () => {
     expect(seen.body.expires_at).toBe(opened.body.expires_at);
   });
 
+  it('does not get the token and the private key of its user, which the token itself gets', async () => {
+    const { token, page } = await signIn('tok');
+    const own = await server.call('/api/users/get_my_user', undefined, { token });
+    expect(own.body.creds.token).toBe(token);
+    expect(own.body.ssh_private_key).toMatch(/PRIVATE KEY/);
+    const inPage = await myUser(page);
+    expect(inPage.status).toBe(200);
+    expect(inPage.body).toMatchObject({ username: 'tok', creds: { token: '' } });
+    expect(inPage.body.ssh_private_key).toBeNull();
+    expect(inPage.text).not.toContain(token);
+  });
+
   it('has a cookie that outlives the browser only if the user asks for it', async () => {
     const { cookie, opened } = await signIn('per', { persistent: true });
     expect(cookie).toContain('Max-Age=34560000');

@@ -10,13 +10,16 @@ import {
   refreshToken,
   updateUser,
   userWithCreds,
+  userWithoutCreds,
   visibleUser,
 } from './service.ts';
 
 export function userRoutes(on: On, deps: HttpDeps): void {
   const { permissions } = deps.settings;
   on('users.list', ({ user, body }) => listUsers(deps, user, body));
-  on('users.get_my_user', ({ user }) => userWithCreds(deps, user));
+  on('users.get_my_user', ({ user, session }) =>
+    session === null ? userWithCreds(deps, user) : userWithoutCreds(deps, user),
+  );
   on('users.get_user', async ({ user, body }) =>
     userWithCreds(deps, await visibleUser(deps, user, body.username)),
   );

@@ -52,6 +52,15 @@ export async function userWithCreds(deps: HttpDeps, user: UserRecord): Promise<U
   return wireUserWithCreds(current, credentials, settings.permissions);
 }
 
+/**
+ * For the session of a browser: scripts on its pages must not read credentials that outlive it. The form
+ * is that of an answer with credentials, which clients expect.
+ */
+export async function userWithoutCreds(deps: HttpDeps, user: UserRecord): Promise<UserWithCreds> {
+  const none = { token: '', sshPrivateKey: null };
+  return wireUserWithCreds(user, none, deps.settings.permissions);
+}
+
 async function withKeys({ store, keys }: HttpDeps, user: UserRecord): Promise<UserRecord> {
   await store.users.setSshKeys(user.id, await keys.user(user.name));
   return (await store.users.byId(user.id)) ?? user;
