@@ -276,6 +276,7 @@ describe('when something is lost in mid-view', () => {
 const PAGES: readonly (readonly [path: string, shown: string])[] = [
   ['/', 'Last failures'],
   ['/runs/launch', 'A new run is created'],
+  ['/offers?kind=cpu', 'x86'],
   ['/runs', 'steps'],
   ['/projects/main/runs/steps', 'Timeline'],
   ['/projects/main/runs/broken', 'Why it ended'],

@@ -8,9 +8,11 @@ import {
   type LucideIcon,
   Play,
   Server,
+  Tags,
   Users,
   Waypoints,
 } from 'lucide-react';
+
 import type { SessionUser } from '../data/session/session.ts';
 
 /** The addresses of the sections; the router refuses unknown ones where they are linked. */
@@ -19,6 +21,7 @@ export type SectionPath =
   | '/runs'
   | '/services'
   | '/fleets'
+  | '/offers'
   | '/instances'
   | '/volumes'
   | '/gateways'
@@ -57,6 +60,7 @@ export const NAVIGATION: readonly NavigationGroup[] = [
     items: [
       { to: '/fleets', label: 'Fleets', icon: Server, key: 'f' },
       { to: '/instances', label: 'Instances', icon: Cpu, key: 'i' },
+      { to: '/offers', label: 'Offers', icon: Tags, key: 'x' },
       { to: '/volumes', label: 'Volumes', icon: HardDrive, key: 'v' },
       { to: '/gateways', label: 'Gateways', icon: Globe, key: 'w' },
     ],

@@ -1,0 +1,130 @@
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { getRouteApi, useNavigate } from '@tanstack/react-router';
+import { Tags } from 'lucide-react';
+import { useMemo } from 'react';
+import { useFilterCommand } from '../../app/commands/use-filter-command.ts';
+import { type OfferGrouping, offersQuery } from '../../data/offers/offer-queries.ts';
+import { projectList } from '../../data/projects/project-queries.ts';
+import { useClient } from '../../data/session/session-context.tsx';
+import { count } from '../../domain/format/quantities.ts';
+import { type OfferRow, offerRows } from '../../domain/offers/offer-rows.ts';
+import { CommandBlock } from '../../ui/copy/command.tsx';
+import { EmptyState } from '../../ui/feedback/empty-state.tsx';
+import { Segments } from '../../ui/field/segments.tsx';
+import { usePageTitle } from '../../ui/panel/page-title.ts';
+import { Select } from '../../ui/select/select.tsx';
+import { ListPage } from '../../ui/table/list-page.tsx';
+import { filterByText } from '../../ui/table/text-filter.ts';
+import { offerColumns } from './offer-columns.tsx';
+import type { OffersSearch } from './offers-search.ts';
+
+const route = getRouteApi('/shell/offers');
+
+/** What the backends and fleets of a project have, and for how much. */
+export function OffersPage() {
+  usePageTitle('Offers');
+  const client = useClient();
+  const { project: wanted, q = '', kind = 'gpu', group = 'gpu', spot = 'auto' } = route.useSearch();
+  const navigate = useNavigate({ from: '/offers' });
+  const { data: projects } = useQuery(projectList(client));
+  const project = wanted ?? projects?.[0]?.project_name;
+  const { data, error, refetch } = useQuery({
+    ...offersQuery(client, project ?? '', { kind, grouping: group, spot }),
+    enabled: project !== undefined,
+    placeholderData: keepPreviousData,
+  });
+  const rows = useMemo(() => data && filterByText(offerRows(data), q, wordsOf), [data, q]);
+  const columns = useMemo(
+    () => offerColumns(kind === 'gpu' && group !== 'single' ? 'GPU' : 'offer'),
+    [kind, group],
+  );
+  const set = (change: Partial<OffersSearch>) =>
+    navigate({ search: (before) => ({ ...before, ...change }), replace: true });
+  const left = data === undefined ? 0 : data.total - data.offers.length - data.groups.length;
+  return (
+    <ListPage
+      title="Offers"
+      noun="offer"
+      rows={rows}
+      columns={columns}
+      rowId={({ id }) => id}
+      rowName={({ name }) => name}
+      error={data === undefined ? error : null}
+      onRetry={() => void refetch()}
+      text={q}
+      onText={(text) => set({ q: text || undefined })}
+      searchInput={useFilterCommand('Offers')}
+      notice={
+        project === undefined ? null : (
+          <p>
+            In project <bdi>{project}</bdi>, available ones and cheap ones first.
+            {left > 0 ? ` ${count(left)} more offers are not shown.` : ''}
+          </p>
+        )
+      }
+      filters={
+        <>
+          <Segments
+            label="Which machines"
+            value={kind}
+            options={[
+              ['gpu', 'GPU'],
+              ['cpu', 'CPU'],
+            ]}
+            onChange={(next) => set({ kind: next === 'cpu' ? next : undefined })}
+          />
+          <Select<OfferGrouping>
+            label="Group by"
+            prefix="Group by"
+            value={group}
+            options={GROUPINGS}
+            onChange={(next) => set({ group: next === 'gpu' ? undefined : next })}
+          />
+          <Select
+            label="Kind of instances"
+            value={spot}
+            options={SPOT_KINDS}
+            onChange={(next) => set({ spot: next === 'auto' ? undefined : next })}
+          />
+        </>
+      }
+      isFiltered={q !== '' || spot !== 'auto'}
+      onClear={() => set({ q: undefined, spot: undefined })}
+      empty={<NoOffers kind={kind} />}
+    />
+  );
+}
+
+const GROUPINGS = [
+  { value: 'gpu', label: 'device' },
+  { value: 'backend', label: 'device and backend' },
+  { value: 'region', label: 'device, backend and region' },
+  { value: 'single', label: 'nothing' },
+] as const;
+
+const SPOT_KINDS = [
+  { value: 'auto', label: 'Spot and on-demand' },
+  { value: 'on-demand', label: 'On-demand' },
+  { value: 'spot', label: 'Spot' },
+] as const;
+
+const wordsOf = ({ name, backend, region, resources }: OfferRow) => [
+  name,
+  backend,
+  region,
+  resources,
+];
+
+function NoOffers({ kind }: { readonly kind: 'gpu' | 'cpu' }) {
+  return (
+    <EmptyState
+      icon={Tags}
+      title={kind === 'gpu' ? 'This project has no GPUs' : 'This project has no machines'}
+    >
+      <p>
+        Offers come from the backends of the project and from SSH fleets. Add one, or ask for all:
+      </p>
+      <CommandBlock text="dstack offer" />
+    </EmptyState>
+  );
+}
