@@ -3,6 +3,7 @@ import { configurationText } from '../../domain/runs/configuration-text.ts';
 import { CodeBlock } from '../../ui/code/code-block.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
 import styles from './configuration.module.css';
+import { EffectivePanel } from './effective-panel.tsx';
 import { useRun } from './run-context.tsx';
 
 /** What was submitted, and what the server made of it. */
@@ -12,9 +13,12 @@ export function RunConfigurationPage() {
   const [job] = run.jobs;
   return (
     <div className={styles.columns}>
-      <Panel title="Configuration">
-        <CodeBlock label="Configuration of the run" text={configurationText(configuration)} />
-      </Panel>
+      <div className={styles.column}>
+        <Panel title="Configuration">
+          <CodeBlock label="Configuration of the run" text={configurationText(configuration)} />
+        </Panel>
+        <EffectivePanel run={run} />
+      </div>
       {job === undefined ? null : (
         <Panel title={run.jobs.length > 1 ? `First job, as it runs` : 'The job, as it runs'}>
           <p className={styles.hint}>

@@ -67,6 +67,20 @@ it('stops what is selected after naming it, one request for each project', async
   ]);
 });
 
+it('saves filters under a name, and applies them again', async () => {
+  const { user, path } = await world('/runs?user=grace');
+  await user.click(await screen.findByRole('button', { name: 'Views' }));
+  await user.click(await screen.findByRole('menuitem', { name: 'Save these filters as a view' }));
+  await user.type(await screen.findByRole('textbox', { name: 'Name' }), 'hers');
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  await user.click(await screen.findByRole('button', { name: 'hers' }));
+  await user.click(await screen.findByRole('menuitem', { name: 'hers' }));
+  await waitFor(() => expect(path()).toBe('/runs'));
+  await user.click(await screen.findByRole('button', { name: 'Views' }));
+  await user.click(await screen.findByRole('menuitem', { name: 'hers' }));
+  await waitFor(() => expect(path()).toBe('/runs?user=grace'));
+});
+
 it('moves between rows by keyboard', async () => {
   const { user } = await world('/runs');
   const first = await screen.findByRole('link', { name: 'train' });

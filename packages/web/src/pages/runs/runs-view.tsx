@@ -14,9 +14,10 @@ import { Select } from '../../ui/select/select.tsx';
 import { ColumnMenu, useColumns } from '../../ui/table/column-menu.tsx';
 import { DataTable } from '../../ui/table/data-table.tsx';
 import { Toolbar } from '../../ui/table/toolbar.tsx';
+import { ViewMenu } from '../../ui/table/view-menu.tsx';
 import { RUN_COLUMNS } from './run-columns.tsx';
 import styles from './runs.module.css';
-import type { RunsSearch } from './runs-search.ts';
+import { RunsSearch } from './runs-search.ts';
 import { RunsSelection } from './runs-selection.tsx';
 
 export interface RunsViewProps {
@@ -61,6 +62,11 @@ export function RunsView(props: RunsViewProps) {
           }
         >
           <RunFilters {...props} />
+          <ViewMenu
+            table="run"
+            filters={setFilters(filters)}
+            onApply={(saved) => onFilters({ ...NO_FILTERS, ...RunsSearch.parse(saved) })}
+          />
         </Toolbar>
         {error !== null ? (
           <ErrorPanel title="The runs could not be loaded" error={error} onRetry={onRetry} />
@@ -100,6 +106,12 @@ const NO_FILTERS: RunsSearch = {
   status: undefined,
   type: undefined,
 };
+
+/** Those that are set. */
+function setFilters({ q, user, status, type }: RunsSearch): Readonly<Record<string, string>> {
+  const all = Object.entries({ q, user, status, type });
+  return Object.fromEntries(all.filter((one): one is [string, string] => !!one[1]));
+}
 
 function isFiltered({ q, user, status, type }: RunsSearch): boolean {
   return [q, user, status, type].some((value) => value !== undefined && value !== '');

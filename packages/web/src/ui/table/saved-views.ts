@@ -1,0 +1,35 @@
+/** Filters of a list under a name. */
+export interface SavedView {
+  readonly name: string;
+  readonly filters: Readonly<Record<string, string>>;
+}
+
+const MOST_VIEWS = 50;
+
+export function parseViews(saved: unknown): readonly SavedView[] {
+  if (!Array.isArray(saved)) return [];
+  return saved.flatMap((one): SavedView[] => {
+    const { name, filters } = (one ?? {}) as Record<string, unknown>;
+    if (typeof name !== 'string' || typeof filters !== 'object' || filters === null) return [];
+    const texts = Object.entries(filters).filter(([, value]) => typeof value === 'string');
+    return [{ name, filters: Object.fromEntries(texts) }];
+  });
+}
+
+/** Replaces a view of the same name. */
+export function withView(views: readonly SavedView[], view: SavedView): readonly SavedView[] {
+  const others = views.filter(({ name }) => name !== view.name);
+  return [...others, view].sort((a, b) => a.name.localeCompare(b.name, 'en')).slice(0, MOST_VIEWS);
+}
+
+/** The view that shows exactly these filters. */
+export function currentView(
+  views: readonly SavedView[],
+  filters: SavedView['filters'],
+): SavedView | null {
+  const keys = Object.keys(filters);
+  const isSame = (view: SavedView) =>
+    Object.keys(view.filters).length === keys.length &&
+    keys.every((key) => view.filters[key] === filters[key]);
+  return views.find(isSame) ?? null;
+}

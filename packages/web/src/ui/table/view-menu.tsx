@@ -1,0 +1,81 @@
+import { Bookmark, BookmarkPlus, Check, Trash2 } from 'lucide-react';
+import { useState } from 'react';
+import { Button } from '../button/button.tsx';
+import { ConfirmDialog } from '../dialog/confirm-dialog.tsx';
+import { TextField } from '../field/field.tsx';
+import { Menu, MenuItem, MenuSeparator } from '../menu/menu.tsx';
+import { useSavedChoice } from '../saved-choice.ts';
+import { currentView, parseViews, type SavedView, withView } from './saved-views.ts';
+
+interface ViewMenuProps {
+  /** `run` */
+  readonly table: string;
+  /** Those of the address that are set. */
+  readonly filters: SavedView['filters'];
+  readonly onApply: (filters: SavedView['filters']) => void;
+}
+
+/** Names for filters. This browser remembers them; a link has the filters themselves. */
+export function ViewMenu({ table, filters, onApply }: ViewMenuProps) {
+  const [views, setViews] = useSavedChoice(`dstack-views-${table}`, parseViews);
+  const [name, setName] = useState('');
+  const [isNaming, setNaming] = useState(false);
+  const current = currentView(views, filters);
+  const save = async () => {
+    if (name.trim() === '') throw new Error('A view needs a name.');
+    setViews(withView(views, { name: name.trim(), filters }));
+    setName('');
+  };
+  return (
+    <>
+      <Menu
+        align="start"
+        trigger={
+          <Button icon={<Bookmark size={14} />}>{current === null ? 'Views' : current.name}</Button>
+        }
+      >
+        {views.map((view) => (
+          <MenuItem
+            key={view.name}
+            icon={view === current ? <Check size={15} /> : null}
+            onSelect={() => onApply(view === current ? {} : view.filters)}
+          >
+            {view.name}
+          </MenuItem>
+        ))}
+        {views.length === 0 ? null : <MenuSeparator />}
+        <MenuItem
+          icon={<BookmarkPlus size={15} />}
+          disabled={current !== null}
+          onSelect={() => setNaming(true)}
+        >
+          Save these filters as a view
+        </MenuItem>
+        {current === null ? null : (
+          <MenuItem
+            danger
+            icon={<Trash2 size={15} />}
+            onSelect={() => setViews(views.filter((view) => view !== current))}
+          >
+            Forget {current.name}
+          </MenuItem>
+        )}
+      </Menu>
+      <ConfirmDialog
+        open={isNaming}
+        onClose={() => setNaming(false)}
+        title="Save the filters as a view"
+        action="Save"
+        danger={false}
+        onConfirm={save}
+      >
+        <TextField
+          label="Name"
+          value={name}
+          onChange={setName}
+          hint="This browser remembers it. A view of the same name is replaced."
+        />
+      </ConfirmDialog>
+    </>
+  );
+}
