@@ -1,13 +1,16 @@
 import { Outlet } from '@tanstack/react-router';
-import { useEffect } from 'react';
+import { lazy, Suspense, useEffect } from 'react';
 import { useLive } from '../data/live/live-context.tsx';
 import { useSession, useSessionState } from '../data/session/session-context.tsx';
-import { SignInPage } from '../pages/sign-in/sign-in-page.tsx';
 import { Button } from '../ui/button/button.tsx';
 import { ErrorPanel } from '../ui/feedback/error-panel.tsx';
 import { CommandProvider } from './commands/command-context.tsx';
 import { FrameCommands } from './frame-commands.tsx';
 import { PaletteProvider } from './palette/palette-context.tsx';
+
+const SignInPage = lazy(() =>
+  import('../pages/sign-in/sign-in-page.tsx').then((module) => ({ default: module.SignInPage })),
+);
 
 /** Shows the pages to signed-in users. Others sign in at the same address, and then see its page. */
 export function Gate() {
@@ -26,7 +29,11 @@ export function Gate() {
         />
       );
     case 'signed-out':
-      return <SignInPage reason={state.reason} />;
+      return (
+        <Suspense>
+          <SignInPage reason={state.reason} />
+        </Suspense>
+      );
     case 'signed-in':
       // Another user must not see anything of the user before.
       return <SignedIn key={state.user.id} />;

@@ -6,7 +6,9 @@ export class ConfigurationTextError extends Error {
 }
 
 /**
- * Reads a configuration of one type. The grammar is large, so it is loaded when it is first needed.
+ * Reads a configuration of one type; the server checks its values. The reader of YAML is loaded when it is
+ * first needed. The whole grammar would make the first load of every page larger, as it shares the schema
+ * library with the frame.
  *
  * @throws ConfigurationTextError
  */
@@ -14,22 +16,19 @@ export async function readConfiguration<T extends AnyConfiguration['type']>(
   text: string,
   type: T,
 ): Promise<Extract<AnyConfiguration, { type: T }>> {
-  // Read by the schema library when it is loaded: it would try to compile code otherwise, which the content
-  // security policy refuses. Its own function for this would be too late.
-  Object.assign(globalThis, { __zod_globalConfig: { jitless: true } });
-  const { parseConfiguration } = await import('@dstack/contract');
-  const parsed = parseConfiguration(text, 'configuration');
-  if (!parsed.ok) {
+  const { readSource } = await import('../launch/configuration-source.ts');
+  const source = readSource(text);
+  if (source.kind === 'invalid') {
+    const { line, message } = source.problem;
+    throw new ConfigurationTextError(`Line ${line}: ${message}`);
+  }
+  const { type: written } = source.value;
+  if (written !== type) {
     throw new ConfigurationTextError(
-      parsed.errors
-        .map(
-          ({ line, path, message }) => `Line ${line}: ${path === '' ? '' : `${path} `}${message}`,
-        )
-        .join('\n'),
+      written === undefined
+        ? `Line 1: type: ${type} is missing.`
+        : `This is a ${written}, not a ${type}.`,
     );
   }
-  if (parsed.value.type !== type) {
-    throw new ConfigurationTextError(`This is a ${parsed.value.type}, not a ${type}.`);
-  }
-  return parsed.value as Extract<AnyConfiguration, { type: T }>;
+  return source.value as unknown as Extract<AnyConfiguration, { type: T }>;
 }

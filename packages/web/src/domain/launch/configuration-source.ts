@@ -20,7 +20,7 @@ export type ConfigurationSource =
 const MOST_TOKENS = 50_000;
 
 /** Reads the text of a configuration with the rules of the command line. */
-export function readConfiguration(text: string): ConfigurationSource {
+export function readSource(text: string): ConfigurationSource {
   const loaded = loadYaml(text, { maxTokens: MOST_TOKENS });
   if ('message' in loaded) {
     return { kind: 'invalid', problem: { line: loaded.line, message: loaded.message } };

@@ -2,7 +2,7 @@ import { ValidationError } from '@dstack/client';
 import { configurationJsonSchema } from '@dstack/contract';
 import { describe, expect, it } from 'vitest';
 import { completionsAt } from './completion.ts';
-import { readConfiguration } from './configuration-source.ts';
+import { readSource } from './configuration-source.ts';
 import { cursorPlace } from './cursor-path.ts';
 import { ConfigurationSchema } from './json-schema.ts';
 import { schemaProblems } from './schema-problems.ts';
@@ -59,7 +59,7 @@ describe('completions', () => {
 
 describe('problems of a text', () => {
   const problems = (text: string) => {
-    const source = readConfiguration(text);
+    const source = readSource(text);
     if (source.kind === 'invalid') return [source.problem];
     return schemaProblems(schema, source.value, source.lineOf);
   };
@@ -81,7 +81,7 @@ describe('problems of a text', () => {
   });
 
   it('of the server are put at the lines of their keys', () => {
-    const source = readConfiguration('type: task\nenv:\n  - A\nresources:\n  gpu: bad\n');
+    const source = readSource('type: task\nenv:\n  - A\nresources:\n  gpu: bad\n');
     if (source.kind === 'invalid') throw new Error(source.problem.message);
     const body = {
       detail: [

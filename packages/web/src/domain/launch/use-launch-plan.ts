@@ -3,7 +3,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { configurationSchemaQuery, planQuery } from '../../data/launch/launch-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
-import { readConfiguration, type SourceProblem } from './configuration-source.ts';
+import { readSource, type SourceProblem } from './configuration-source.ts';
 import { ConfigurationSchema } from './json-schema.ts';
 import { schemaProblems } from './schema-problems.ts';
 import { serverProblems } from './server-problems.ts';
@@ -32,7 +32,7 @@ export function useLaunchPlan(project: string | null, text: string): LaunchPlan 
   const { data: document } = useQuery(configurationSchemaQuery(client));
   const schema = useMemo(() => new ConfigurationSchema(document), [document]);
   const settled = useSettled(text, SETTLED_MS);
-  const source = useMemo(() => readConfiguration(settled), [settled]);
+  const source = useMemo(() => readSource(settled), [settled]);
   const local = useMemo(() => {
     if (source.kind === 'invalid') return [source.problem];
     return document === undefined ? [] : schemaProblems(schema, source.value, source.lineOf);

@@ -1,4 +1,4 @@
-import { readConfiguration } from '../../domain/launch/configuration-source.ts';
+import { readSource } from '../../domain/launch/configuration-source.ts';
 import {
   type FormField,
   fieldsOf,
@@ -26,7 +26,7 @@ const TYPE: FormField = { path: ['type'], label: 'Type' };
 
 /** The common keys as a form. It edits the same text, and leaves the rest of it alone. */
 export function LaunchForm({ schema, text, onChange }: LaunchFormProps) {
-  const source = readConfiguration(text);
+  const source = readSource(text);
   if (source.kind === 'invalid') {
     return <p className={styles.notice}>The text is not valid YAML. Correct it as text first.</p>;
   }

@@ -1,11 +1,11 @@
-import * as z from 'zod/mini';
+import { choiceParameter, type SearchOf, searchSchema } from '../../ui/search-schema.ts';
 import { SearchText } from '../../ui/table/list-search.ts';
 
 /** What the page of offers shows. */
-export const OffersSearch = z.object({
+export const OffersSearch = searchSchema({
   q: SearchText,
-  kind: z.catch(z.optional(z.literal('cpu')), undefined),
-  group: z.catch(z.optional(z.enum(['backend', 'region', 'single'])), undefined),
-  spot: z.catch(z.optional(z.enum(['spot', 'on-demand'])), undefined),
+  kind: choiceParameter(['cpu']),
+  group: choiceParameter(['backend', 'region', 'single']),
+  spot: choiceParameter(['spot', 'on-demand']),
 });
-export type OffersSearch = z.infer<typeof OffersSearch>;
+export type OffersSearch = SearchOf<typeof OffersSearch>;

@@ -2,7 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { projectKeys } from '../../data/projects/project-queries.ts';
-import { useClient } from '../../data/session/session-context.tsx';
+import { useClient, useUser } from '../../data/session/session-context.tsx';
 import { adminsOnly } from '../../domain/projects/project-rights.ts';
 import { Button } from '../../ui/button/button.tsx';
 import { CommandBlock } from '../../ui/copy/command.tsx';
@@ -45,6 +45,7 @@ export function ProjectSettingsPage() {
 
 function CommandLinePanel({ name }: { readonly name: string }) {
   const client = useClient();
+  const user = useUser();
   const command = (token: string) =>
     `dstack project add --url ${location.origin} --name ${name} --token ${token}`;
   return (
@@ -52,7 +53,7 @@ function CommandLinePanel({ name }: { readonly name: string }) {
       <p>This command configures the project on your computer. Copying it includes your token.</p>
       <CommandBlock
         text={command('••••••••')}
-        copy={async () => command((await client.users.getMyUser()).creds.token)}
+        copy={async () => command((await client.users.get(user.username)).creds.token)}
       />
     </Panel>
   );
