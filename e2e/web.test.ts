@@ -123,7 +123,10 @@ describe('runs', () => {
   it('have metrics, events, a configuration and their raw form', async () => {
     const v = await signedIn('/projects/main/runs/steps/metrics');
     await v.page.getByRole('region', { name: 'CPU' }).waitFor();
-    await v.page.getByRole('link', { name: 'Events' }).click();
+    await v.page
+      .getByRole('navigation', { name: 'Parts of the run' })
+      .getByRole('link', { name: 'Events' })
+      .click();
     await v.page.getByText('Run submitted. Status: SUBMITTED').waitFor();
     await v.page.getByRole('link', { name: 'Configuration' }).click();
     await v.page.getByRole('region', { name: 'Configuration of the run' }).waitFor();
@@ -224,7 +227,10 @@ describe('a terminal', () => {
     const resized = await screen.getByText(/^now \d+ \d+$/).textContent();
     expect(Number((resized ?? '').split(' ')[2])).toBeLessThan(Number(cols));
     await keyboard.press('ControlOrMeta+F6');
-    await v.page.getByRole('link', { name: 'Events' }).click();
+    await v.page
+      .getByRole('navigation', { name: 'Parts of the run' })
+      .getByRole('link', { name: 'Events' })
+      .click();
     await v.page.getByText('Run submitted').waitFor();
     await v.page.getByRole('link', { name: 'Terminal' }).click();
     await screen.click();
@@ -288,7 +294,7 @@ const PAGES: readonly (readonly [path: string, shown: string])[] = [
   ['/projects/main/runs/nothing', 'There is no run nothing'],
   ['/fleets', 'default'],
   ['/projects/main/fleets/default', 'Hosts'],
-  ['/projects/main/fleets/default/events', 'Fleet created'],
+  ['/projects/main/fleets/default/events', 'Instance status changed'],
   ['/projects/main/fleets/default/inspect', 'instances'],
   ['/projects/main/fleets/nothing', 'There is no fleet nothing'],
   ['/projects/main/fleets/add', 'Login user'],
