@@ -1,9 +1,13 @@
-import { choiceParameter, type SearchOf, searchSchema } from '../../ui/search-schema.ts';
-import { SearchText } from '../../ui/table/list-search.ts';
+import {
+  choiceParameter,
+  type SearchOf,
+  searchSchema,
+  textParameter,
+} from '../../ui/search-schema.ts';
 
 /** What the page of offers shows. */
 export const OffersSearch = searchSchema({
-  q: SearchText,
+  q: textParameter(),
   kind: choiceParameter(['cpu']),
   group: choiceParameter(['backend', 'region', 'single']),
   spot: choiceParameter(['spot', 'on-demand']),
