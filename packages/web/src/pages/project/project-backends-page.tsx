@@ -41,7 +41,7 @@ export function ProjectBackendsPage() {
       },
       {
         id: 'actions',
-        header: '',
+        header: 'Actions',
         width: 170,
         align: 'end',
         card: 'status',

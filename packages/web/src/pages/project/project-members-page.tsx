@@ -162,7 +162,7 @@ function columnsFor(
     },
     {
       id: 'actions',
-      header: '',
+      header: 'Actions',
       width: 100,
       align: 'end',
       card: 'detail',

@@ -65,7 +65,7 @@ export function rowActions<Row>(
 ): TableColumn<Row> {
   return {
     id: 'actions',
-    header: '',
+    header: 'Actions',
     width: 40 + actions.reduce((sum, { label }) => sum + 24 + label.length * 8, 0),
     align: 'end',
     card: 'status',
