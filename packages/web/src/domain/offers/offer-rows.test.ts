@@ -1,7 +1,7 @@
 import type { CpuGroup, GpuGroup } from '@dstack/contract/wire';
 import { expect, it } from 'vitest';
 import type { PlanOffer } from '../../data/offers/offer-queries.ts';
-import { offerRows } from './offer-rows.ts';
+import { offerGroupRows } from './offer-rows.ts';
 
 const none = { groups: [], offers: [], total: 0 };
 
@@ -17,7 +17,7 @@ it('shows groups of GPUs with ranges, and their best availability', () => {
     backends: ['aws', 'remote'],
     regions: ['a', 'b', 'c', 'd'],
   };
-  expect(offerRows({ ...none, groups: [group] })).toMatchObject([
+  expect(offerGroupRows({ ...none, groups: [group] })).toMatchObject([
     {
       name: 'H100 80 GB',
       count: '1 – 8',
@@ -57,7 +57,7 @@ it('shows groups without GPUs, and single offers', () => {
       },
     },
   } as unknown as PlanOffer;
-  expect(offerRows({ groups: [cpu], offers: [offer], total: 2 })).toMatchObject([
+  expect(offerGroupRows({ groups: [cpu], offers: [offer], total: 2 })).toMatchObject([
     { name: 'x86', count: '2', resources: '24 GB', backend: 'local', price: '$0' },
     { name: '8 × H100 80 GB', resources: 'p5, 96 CPU, 1 TB', spot: 'spot', price: '$12.00' },
   ]);

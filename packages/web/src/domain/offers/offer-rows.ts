@@ -20,7 +20,7 @@ export interface OfferRow {
   readonly lowest: number;
 }
 
-export function offerRows({ groups, offers }: FoundOffers): readonly OfferRow[] {
+export function offerGroupRows({ groups, offers }: FoundOffers): readonly OfferRow[] {
   return [
     ...groups.map((group, index) =>
       'name' in group ? gpuRow(group, index) : cpuRow(group, index),

@@ -7,7 +7,7 @@ import { type OfferGrouping, offersQuery } from '../../data/offers/offer-queries
 import { projectList } from '../../data/projects/project-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { count } from '../../domain/format/quantities.ts';
-import { type OfferRow, offerRows } from '../../domain/offers/offer-rows.ts';
+import { type OfferRow, offerGroupRows } from '../../domain/offers/offer-rows.ts';
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
 import { Segments } from '../../ui/field/segments.tsx';
@@ -33,7 +33,7 @@ export function OffersPage() {
     enabled: project !== undefined,
     placeholderData: keepPreviousData,
   });
-  const rows = useMemo(() => data && filterByText(offerRows(data), q, wordsOf), [data, q]);
+  const rows = useMemo(() => data && filterByText(offerGroupRows(data), q, wordsOf), [data, q]);
   const columns = useMemo(
     () => offerColumns(kind === 'gpu' && group !== 'single' ? 'GPU' : 'offer'),
     [kind, group],
