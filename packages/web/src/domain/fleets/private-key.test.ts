@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { keyPairOf } from './private-key.ts';
 
 function newKey(...args: string[]) {
-  const file = join(mkdtempSync(join(tmpdir(), 'key-')), 'key');
+  const folder = mkdtempSync(join(tmpdir(), 'key-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'key');
   execFileSync('ssh-keygen', ['-q', '-f', file, ...args]);
   const [type, blob] = readFileSync(`${file}.pub`, 'utf8').split(' ');
   return { text: readFileSync(file, 'utf8'), public: `${type} ${blob}` };
