@@ -312,6 +312,7 @@ const PAGES: readonly (readonly [path: string, shown: string])[] = [
   ['/projects/main/exports', 'Imports'],
   ['/users', 'admin'],
   ['/users/admin', 'SSH keys'],
+  ['/server', 'Loops'],
   ['/nowhere', 'There is no such page'],
 ];
 

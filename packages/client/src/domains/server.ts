@@ -11,6 +11,7 @@ import type {
   ProjectRole,
   PublicKeyInfo,
   ServerInfo,
+  ServerStatus,
   User,
   UserWithCreds,
   Volume,
@@ -72,6 +73,8 @@ export function serverCalls(transport: Transport) {
     info: (): Promise<ServerInfo> => transport.read('/api/server/get_info'),
     /** What jobs have cost. Older servers answer as for an unknown path. */
     cost: (query: CostFilter): Promise<CostReport> => transport.get('/api/cost', { ...query }),
+    /** For admins of the server. Older servers answer as for an unknown path. */
+    status: (): Promise<ServerStatus> => transport.get('/api/server/status', {}),
     listOrphans: (): Promise<OrphanReport> => transport.get('/api/server/orphans', {}),
     /** Of one project, or of all of the caller. Older servers answer as for an unknown path. */
     overview: (projectName?: string): Promise<Overview> =>

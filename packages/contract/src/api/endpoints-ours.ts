@@ -6,6 +6,7 @@ import { FleetJob } from '../wire/fleet-job.ts';
 import { ModelUsageReport } from '../wire/model-usage.ts';
 import { OrphanReport } from '../wire/orphan.ts';
 import { Overview } from '../wire/overview.ts';
+import { ServerStatus } from '../wire/server-status.ts';
 import { ServiceFigures } from '../wire/service-figures.ts';
 import { CreatedServiceToken, ServiceToken } from '../wire/service-token.ts';
 import { OpenedSession, Session } from '../wire/session.ts';
@@ -116,6 +117,13 @@ export const ourEndpoints = {
     req.CostQuery,
     CostReport,
     "What jobs of the caller's projects have cost, by run, user, project or day",
+  ),
+  'server.status': get(
+    '/api/server/status',
+    'global_admin',
+    null,
+    ServerStatus,
+    'Version, database, queues of work and memory of the server that answers',
   ),
   'server.list_orphans': get(
     '/api/server/orphans',

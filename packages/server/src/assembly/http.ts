@@ -135,6 +135,7 @@ async function httpDeps(parts: Parts, made: HttpParts) {
     metrics: settings.metrics.enabled ? await serverMetrics(parts, depths, services) : null,
     modelBodies: { dir: settings.dir, limit: settings.serviceMaxBody || MAX_MODEL_BODY },
     loopsAreRunning: () => engine()?.isRunning ?? false,
+    queues: depths,
     expectHosts,
   };
 }

@@ -20,6 +20,7 @@ import type { ImageConfigs } from '../images/image-configs.ts';
 import type { Logger } from '../logging.ts';
 import type { LogPage, PollQuery } from '../logs/log-page.ts';
 import type { LogStreamRef } from '../logs/log-store.ts';
+import type { QueueDepth } from '../loops/work-queue.ts';
 import type { ProjectBackendsState } from '../offers/project-backends.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
 import type { EntryRoute } from '../ssh-entry/entry-route.ts';
@@ -72,6 +73,8 @@ export interface HttpDeps {
   readonly access: AccessWatch;
   readonly shutdown: Shutdown;
   readonly loopsAreRunning: () => boolean;
+  /** Keys by kind of work; null before the loops start. */
+  readonly queues: () => Readonly<Record<string, QueueDepth>> | null;
   /** Called when an SSH fleet is planned, so that the files for its hosts can be prepared. */
   readonly expectHosts: () => void;
   readonly settings: HttpSettings;

@@ -20,12 +20,17 @@ export interface OpenLogsOptions {
  * Files beside SQLite. With a shared database a table, since no server's disk may hold the only
  * copy.
  */
+export const placeOfLogs = ({ shared }: Pick<Store, 'shared'>): 'files' | 'database' =>
+  shared ? 'database' : 'files';
+
 export function openLogs({ dir, store, log, ...options }: OpenLogsOptions): LogStore {
   const common = {
     ...options,
     onSyncError: (ref: LogStreamRef, error: Error) =>
       log.warn({ job: ref.jobId, err: error }, 'log not durable yet'),
   };
-  if (!store.shared) return new FileLogStore({ ...common, root: join(dir, 'logs') });
+  if (placeOfLogs(store) === 'files') {
+    return new FileLogStore({ ...common, root: join(dir, 'logs') });
+  }
   return new TableLogStore({ ...common, tables: store.logs.tables, signals: store.logs.signals });
 }

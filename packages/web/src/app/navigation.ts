@@ -1,4 +1,5 @@
 import {
+  Activity,
   Cpu,
   FolderKanban,
   Globe,
@@ -27,7 +28,8 @@ export type SectionPath =
   | '/gateways'
   | '/events'
   | '/projects'
-  | '/users';
+  | '/users'
+  | '/server';
 
 export interface NavigationItem {
   readonly to: SectionPath;
@@ -71,6 +73,7 @@ export const NAVIGATION: readonly NavigationGroup[] = [
       { to: '/projects', label: 'Projects', icon: FolderKanban, key: 'p' },
       { to: '/users', label: 'Users', icon: Users, key: 'u', adminOnly: true },
       { to: '/events', label: 'Events', icon: History, key: 'e' },
+      { to: '/server', label: 'Server', icon: Activity, key: 's', adminOnly: true },
     ],
   },
 ];

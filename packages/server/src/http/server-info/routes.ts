@@ -2,9 +2,11 @@ import { ruleError } from '@dstack/contract/api';
 import { WIRE_VERSION } from '@dstack/contract/wire';
 import type { On } from '../call.ts';
 import type { HttpDeps } from '../ports.ts';
+import { serverStatus } from './status.ts';
 
-export function serverInfoRoutes(on: On, _deps: HttpDeps): void {
+export function serverInfoRoutes(on: On, deps: HttpDeps): void {
   on('server.get_info', async () => ({ server_version: WIRE_VERSION }));
+  on('server.status', () => serverStatus(deps));
   on('auth.list_providers', async () => []);
   on('auth.get_next_redirect', async ({ body }) => ({ redirect_url: nextRedirect(body) }));
 }

@@ -224,6 +224,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
     shutdown: new Shutdown(),
     metrics: new ServerMetrics({ store: made.store, now, depths: () => null, onError: () => {} }),
     loopsAreRunning: () => true,
+    queues: () => ({ run: { waiting: 2, running: 1, delayed: 0 } }),
     expectHosts: () => {},
     webUi: null,
     context: () => ({

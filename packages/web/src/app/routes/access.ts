@@ -88,7 +88,14 @@ const user = createRoute({
   component: lazyRouteComponent(() => import('../../pages/user/user-page.tsx'), 'UserPage'),
 });
 
+const server = createRoute({
+  getParentRoute: () => shell,
+  path: '/server',
+  component: lazyRouteComponent(() => import('../../pages/server/server-page.tsx'), 'ServerPage'),
+});
+
 export const accessPages = [
+  server,
   users,
   user,
   projects,

@@ -1,0 +1,30 @@
+/** The state of the server that answers, for its admins. Our addition. */
+import * as z from 'zod';
+import { DateTime, Flag, Integer, model, Text } from './scalars.ts';
+
+/** Keys of one kind of work. */
+export const WorkQueueStatus = model({
+  kind: Text,
+  waiting: Integer,
+  running: Integer,
+  /** They failed, and are tried again after a delay. */
+  delayed: Integer,
+});
+export type WorkQueueStatus = z.infer<typeof WorkQueueStatus>;
+
+export const ServerStatus = model({
+  server_version: Text,
+  started_at: DateTime,
+  database: Text,
+  /** Where the output of jobs is stored. */
+  log_store: Text,
+  /** False while the server starts or ends. */
+  loops_are_running: Flag,
+  queues: z.array(WorkQueueStatus),
+  /** Hosts with a record in the database, and those of them that a server has a link to. */
+  hosts: Integer,
+  connected_hosts: Integer,
+  /** Resident memory of the process, in bytes. */
+  memory_bytes: Integer,
+});
+export type ServerStatus = z.infer<typeof ServerStatus>;

@@ -1,0 +1,38 @@
+import type { ServerStatus } from '@dstack/contract/wire';
+import { bytes } from '../../domain/format/quantities.ts';
+import { Panel } from '../../ui/panel/panel.tsx';
+import { Properties } from '../../ui/panel/properties.tsx';
+import { RelativeTime } from '../../ui/time/time.tsx';
+
+const DATABASES: Readonly<Record<string, string>> = { sqlite: 'SQLite', postgresql: 'PostgreSQL' };
+const LOG_STORES: Readonly<Record<string, string>> = {
+  files: 'Files of this server',
+  database: 'Database',
+};
+
+/** What the server is, and how it is. */
+export function ServerPanel({ status }: { readonly status: ServerStatus | undefined }) {
+  return (
+    <Panel title="Details">
+      <Properties
+        items={[
+          { label: 'Version', value: status?.server_version ?? '–' },
+          { label: 'Started', value: status ? <RelativeTime at={status.started_at} /> : '–' },
+          { label: 'Loops', value: status ? loopsText(status) : '–' },
+          { label: 'Memory', value: status ? bytes(status.memory_bytes) : '–' },
+          { label: 'Database', value: status ? nameIn(DATABASES, status.database) : '–' },
+          { label: 'Logs of jobs', value: status ? nameIn(LOG_STORES, status.log_store) : '–' },
+          { label: 'Hosts connected', value: status ? hostsText(status) : '–' },
+        ]}
+      />
+    </Panel>
+  );
+}
+
+const nameIn = (names: Readonly<Record<string, string>>, key: string): string => names[key] ?? key;
+
+const loopsText = ({ loops_are_running }: ServerStatus): string =>
+  loops_are_running ? 'Running' : 'Stopped';
+
+const hostsText = ({ hosts, connected_hosts }: ServerStatus): string =>
+  `${connected_hosts} of ${hosts}`;
