@@ -133,6 +133,17 @@ export function sameRunSpec(a: RunSpec, b: RunSpec): boolean {
   return sameJson(comparable(a), comparable(b));
 }
 
+/**
+ * For updates by clients of dstack 0.22.5, which drop the keys that they do not have: these stay as
+ * they are stored.
+ */
+export function withStoredKeys(wanted: RunSpec, stored: RunSpec): RunSpec {
+  const [to, from] = [wanted.configuration, stored.configuration];
+  if (to.type !== 'service' || from.type !== 'service') return wanted;
+  if (to.rollout !== undefined || from.rollout === undefined) return wanted;
+  return { ...wanted, configuration: { ...to, rollout: from.rollout } };
+}
+
 /** Clients of dstack 0.22.5 drop the keys that they do not have. */
 function withoutOurs(spec: RunSpec): RunSpec {
   if (spec.configuration.type !== 'service') return spec;

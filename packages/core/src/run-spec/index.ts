@@ -4,6 +4,7 @@ export {
   type RunSpecDiff,
   runPlanAction,
   sameRunSpec,
+  withStoredKeys,
 } from './diff.ts';
 export {
   fillGroupAddresses,

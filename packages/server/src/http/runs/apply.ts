@@ -15,6 +15,7 @@ import {
   runTarget,
   sameRunSpec,
   startedRollout,
+  withStoredKeys,
 } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
 import { newNodeKey } from '../../node-key.ts';
@@ -33,12 +34,14 @@ export async function applyRun(
   project: ProjectRecord,
   user: UserRecord,
   request: ApplyRunPlanRequest,
+  isOurs = true,
 ): Promise<Run> {
   const spec = await effectiveRunSpec(deps, project, user, request.plan.run_spec);
   checkPublicKey(spec.ssh_key_pub);
   const active = await activeRunId(deps, project, spec.run_name);
   if (active !== null) await checkArchives(deps, user, spec, active);
-  const updated = active !== null && (await update(deps, project, active, { spec, request, user }));
+  const updated =
+    active !== null && (await update(deps, project, active, { spec, request, user, isOurs }));
   const id = updated ? active : await submit(deps, project, user, spec);
   const view = await deps.store.runs.byId(id);
   if (view === null) throw notExists('Run not found');
@@ -70,10 +73,12 @@ async function update(
   deps: HttpDeps,
   project: ProjectRecord,
   id: string,
-  wanted: Update,
+  sent: Update,
 ): Promise<boolean> {
   const before = await deps.store.runs.byId(id);
   if (before === null) return false;
+  const spec = sent.isOurs ? sent.spec : withStoredKeys(sent.spec, before.run.spec);
+  const wanted = { ...sent, spec };
   checkUpdate(before.run, wanted);
   const place = await updatedService(deps, project, before.run, wanted.spec);
   let isUpdated = false;
@@ -90,6 +95,8 @@ interface Update {
   readonly spec: RunSpec;
   readonly request: ApplyRunPlanRequest;
   readonly user: UserRecord;
+  /** Whether it comes from a client that has all of our keys. */
+  readonly isOurs: boolean;
 }
 
 /** Throws `ApiError` if the run cannot be updated in place. */

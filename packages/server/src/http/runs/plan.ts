@@ -10,6 +10,7 @@ import {
   planWantsOffers,
   runPlanAction,
   UNCONSTRAINED,
+  withStoredKeys,
 } from '@dstack/core';
 import type { ProjectRecord, RunView, UserRecord } from '@dstack/store';
 import { usableDefault } from '../gateways/usable-gateway.ts';
@@ -25,10 +26,13 @@ export async function getRunPlan(
   project: ProjectRecord,
   user: UserRecord,
   request: GetRunPlanRequest,
+  isOurs = true,
 ): Promise<RunPlan> {
-  const effective = await effectiveRunSpec(deps, project, user, request.run_spec);
-  const name = effective.run_name;
+  const sent = await effectiveRunSpec(deps, project, user, request.run_spec);
+  const name = sent.run_name;
   const current = name === null ? null : await deps.store.runs.byName(project.id, name);
+  const isUpdate = current !== null && !isRunFinished(current.run.status);
+  const effective = isUpdate && !isOurs ? withStoredKeys(sent, current.run.spec) : sent;
   const options = {
     maxOffers: request.max_offers,
     reverseOffers: request.reverse_offers,
@@ -51,10 +55,7 @@ export async function getRunPlan(
     })),
     current_resource:
       current && wireRun(current, { now: deps.context().now, entry: deps.settings.sshEntry }),
-    action: runPlanAction(
-      current && { finished: isRunFinished(current.run.status), spec: current.run.spec },
-      effective,
-    ),
+    action: runPlanAction(current && { finished: !isUpdate, spec: current.run.spec }, effective),
     notes: [...planned.notes, ...(await protocolNotes(deps, project, effective)), ...notes],
   };
 }

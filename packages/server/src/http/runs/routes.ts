@@ -1,4 +1,5 @@
 import type { On } from '../call.ts';
+import { isOurClient } from '../our-client.ts';
 import type { HttpDeps } from '../ports.ts';
 import { applyRun } from './apply.ts';
 import { getRunPlan } from './plan.ts';
@@ -8,8 +9,10 @@ import { deleteRuns, getRun, listRuns, stopRuns } from './service.ts';
 export function runRoutes(on: On, deps: HttpDeps): void {
   on('runs.list', ({ user, body }) => listRuns(deps, user, body));
   on('runs.get', ({ project, body }) => getRun(deps, project, body));
-  on('runs.get_plan', ({ project, user, body }) => getRunPlan(deps, project, user, body));
-  on('runs.apply', ({ project, user, body }) => applyRun(deps, project, user, body));
+  on('runs.get_plan', (call) =>
+    getRunPlan(deps, call.project, call.user, call.body, isOurClient(call)),
+  );
+  on('runs.apply', (call) => applyRun(deps, call.project, call.user, call.body, isOurClient(call)));
   on('runs.stop', async ({ project, user, body }) => {
     await stopRuns(deps, project, { names: body.runs_names, abort: body.abort }, user);
     return null;

@@ -260,6 +260,25 @@ describe('runs', () => {
     });
   });
 
+  it('keep our keys when a client without these updates them', async () => {
+    const configuration = { type: 'service', port: 8000, commands: ['serve'], fleets: ['here'] };
+    const update = async (agent: string, more: object) => {
+      const headers = { 'user-agent': agent };
+      const run_spec = { ...task('kept'), configuration: { ...configuration, ...more } };
+      const planned = await server.call(path('runs/get_plan'), { run_spec }, { headers });
+      const { effective_run_spec, current_resource } = planned.body;
+      const plan = { run_spec, current_resource };
+      const run = await server.call(path('runs/apply'), { plan, force: true }, { headers });
+      expect(run.status).toBe(200);
+      return [effective_run_spec, run.body.run_spec].map((spec) => spec.configuration.rollout);
+    };
+    const rollout = { surge: 2 };
+    const set = expect.objectContaining(rollout);
+    expect(await update('dstack-cli', { rollout })).toEqual([set, set]);
+    expect(await update('python-requests/2.32', { env: ['A=1'] })).toEqual([set, set]);
+    expect(await update('dstack-cli', { env: ['A=2'] })).toEqual([undefined, undefined]);
+  });
+
   it('are returned to older clients in the form of their version', async () => {
     const headers = { 'x-api-version': '0.20.13' };
     const spec = task('older', { fleets: ['here'] });
