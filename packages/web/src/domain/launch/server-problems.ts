@@ -6,7 +6,7 @@ interface Detail {
   readonly loc: readonly (string | number)[];
 }
 
-const TYPES = ['task', 'service', 'dev-environment'];
+const TYPES = ['task', 'service', 'dev-environment', 'fleet', 'volume', 'gateway'];
 
 /** The errors of a refused plan, each at its line. */
 export function serverProblems(

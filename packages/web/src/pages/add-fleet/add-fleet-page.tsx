@@ -4,7 +4,10 @@ import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { fleetKeys } from '../../data/fleets/fleet-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
-import { readConfiguration } from '../../domain/configuration/read-configuration.ts';
+import {
+  readConfiguration,
+  sendConfiguration,
+} from '../../domain/configuration/read-configuration.ts';
 import {
   type CloudFleetForm,
   cloudFleetConfiguration,
@@ -66,10 +69,18 @@ export function AddFleetPage() {
   };
   const showPlan = () =>
     void planning.submit(async () => {
-      const text = way === 'yaml' ? yaml : toYaml(written());
-      const configuration = withKey(await readConfiguration(text, 'fleet'), key);
-      const spec = { configuration, configuration_path: null, profile: { name: 'default' } };
-      setPlan(await fleets.getPlan(spec as unknown as FleetSpec));
+      const ask = async (read: object) => {
+        const configuration = withKey(read, key);
+        const spec = { configuration, configuration_path: null, profile: { name: 'default' } };
+        return await fleets.getPlan(spec as unknown as FleetSpec);
+      };
+      // The fields of a form have their errors beside them; a text has them by lines.
+      const isText = way === 'yaml';
+      setPlan(
+        isText
+          ? await sendConfiguration(yaml, 'fleet', ask)
+          : await ask(await readConfiguration(toYaml(written()), 'fleet')),
+      );
     });
   const apply = () =>
     void applying.submit(async () => {
