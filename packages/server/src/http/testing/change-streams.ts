@@ -143,6 +143,18 @@ export class ChangeStream {
     }
   }
 
+  /** The next change of each of these types, whichever comes first. */
+  async firstOf(types: readonly ChangeType[]): Promise<Received['data'][]> {
+    const found = new Map<ChangeType, Received['data']>();
+    while (!types.every((type) => found.has(type))) {
+      const message = await this.next();
+      if (message === null) throw new Error('the stream has ended');
+      const { type } = message.data;
+      if (message.event === 'change' && !found.has(type)) found.set(type, message.data);
+    }
+    return types.map((type) => found.get(type));
+  }
+
   close(): void {
     this.#left.abort();
   }

@@ -43,6 +43,7 @@ export async function makeProjects({
       runSpecs: DEFAULT_RUN_SPEC_SETTINGS,
       jobSpecs: DEFAULT_JOB_SPEC_SETTINGS,
       defaultRegistry: null,
+      sshEntry: null,
     },
     log: pino({ level: 'silent' }),
   } as unknown as HttpDeps;
