@@ -2,18 +2,16 @@ import type { Instance } from '@dstack/contract/wire';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { Trash2 } from 'lucide-react';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { fleetJobs } from '../../data/fleets/fleet-queries.ts';
 import { instanceQuery } from '../../data/fleets/instance-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { EventsPanel } from '../../domain/events/events-panel.tsx';
 import { ExplainPanel } from '../../domain/explain/explain-panel.tsx';
-import { DeleteInstancesDialog } from '../../domain/fleets/delete-instances-dialog.tsx';
 import { instanceLook } from '../../domain/fleets/fleet-look.ts';
 import { hostTiles } from '../../domain/fleets/host-map.ts';
 import { HostMapLegend, HostMapView } from '../../domain/fleets/host-map-view.tsx';
 import { Button, buttonClass } from '../../ui/button/button.tsx';
-import { InspectPanel } from '../../ui/code/inspect-panel.tsx';
 import { TwoColumns } from '../../ui/panel/columns.tsx';
 import { PageFrame } from '../../ui/panel/page.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
@@ -22,6 +20,16 @@ import { StatusBadge } from '../../ui/status/status-badge.tsx';
 import { RelativeTime } from '../../ui/time/time.tsx';
 import { HealthPanel } from './health-panel.tsx';
 import { InstanceDetails } from './instance-details.tsx';
+
+/** Most visitors need neither of these. */
+const InspectPanel = lazy(() =>
+  import('../../ui/code/inspect-panel.tsx').then((module) => ({ default: module.InspectPanel })),
+);
+const DeleteInstancesDialog = lazy(() =>
+  import('../../domain/fleets/delete-instances-dialog.tsx').then((module) => ({
+    default: module.DeleteInstancesDialog,
+  })),
+);
 
 const route = getRouteApi('/shell/projects/$project/instances/$instance');
 
@@ -60,12 +68,16 @@ export function InstancePage() {
         >
           {notice}
           <InstanceContent instance={instance} />
-          <DeleteInstancesDialog
-            instances={[instance]}
-            open={asked}
-            onClose={() => setAsked(false)}
-            onDone={() => void navigate({ to: '/instances' })}
-          />
+          {asked ? (
+            <Suspense fallback={null}>
+              <DeleteInstancesDialog
+                instances={[instance]}
+                open
+                onClose={() => setAsked(false)}
+                onDone={() => void navigate({ to: '/instances' })}
+              />
+            </Suspense>
+          ) : null}
         </PageFrame>
       )}
     </ResourcePage>
@@ -120,7 +132,9 @@ function InstanceContent({ instance }: { readonly instance: Instance }) {
       side={
         <>
           <InstanceDetails instance={instance} />
-          <InspectPanel noun="instance" value={instance} folded />
+          <Suspense fallback={null}>
+            <InspectPanel noun="instance" value={instance} folded />
+          </Suspense>
         </>
       }
     />
