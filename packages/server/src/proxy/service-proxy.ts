@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Duplex, Readable } from 'node:stream';
+import type { IncomingMessage } from 'node:http';
 import type { Id } from '@dstack/core';
 import type { Services } from '@dstack/store';
 import type { Dispatcher } from 'undici';
@@ -20,6 +19,7 @@ import { limitOf, rateExceeded, rateKey, type TakeRate } from './rate-limits.ts'
 import { valuesOf } from './raw-headers.ts';
 import { bodyTooLarge, ProxyRefusal, type ServiceName, serviceNotFound } from './refusal.ts';
 import { type OpenPort, ReplicaConnections } from './replica-connections.ts';
+import type { ForwardedRequest, Question, UpgradedRequest } from './requests.ts';
 import { type ServiceRoute, ServiceRoutes } from './service-routes.ts';
 import { RequestStats, type ServiceStats } from './service-stats.ts';
 import type { ServiceTarget } from './service-target.ts';
@@ -389,35 +389,4 @@ export interface ProxiedService extends ServiceName, ServiceStats {
   readonly replicas: number;
   /** Replicas that fail a probe or refuse connections. */
   readonly ejected: number;
-}
-
-/** A request to a path of a service. */
-export interface Question {
-  readonly path: string;
-  /** A function is called for each try. */
-  readonly body: string | (() => Readable);
-  /** Bytes of the body. */
-  readonly length?: number;
-  /** JSON by default. */
-  readonly contentType?: string;
-  /** The id of the request. */
-  readonly id?: string;
-  /** Name of the caller. */
-  readonly user: string;
-  /** Aborts the request when it closes. */
-  readonly client: ServerResponse;
-}
-
-export interface ForwardedRequest {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly id: string;
-}
-
-export interface UpgradedRequest {
-  readonly request: IncomingMessage;
-  readonly socket: Duplex;
-  /** What the client has sent after the request. */
-  readonly head: Buffer;
-  readonly id: string;
 }

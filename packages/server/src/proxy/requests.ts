@@ -1,0 +1,34 @@
+/** What is sent to a service, and for whom. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex, Readable } from 'node:stream';
+
+/** A request to a path of a service. */
+export interface Question {
+  readonly path: string;
+  /** A function is called for each try. */
+  readonly body: string | (() => Readable);
+  /** Bytes of the body. */
+  readonly length?: number;
+  /** JSON by default. */
+  readonly contentType?: string;
+  /** The id of the request. */
+  readonly id?: string;
+  /** Name of the caller. */
+  readonly user: string;
+  /** Aborts the request when it closes. */
+  readonly client: ServerResponse;
+}
+
+export interface ForwardedRequest {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly id: string;
+}
+
+export interface UpgradedRequest {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  /** What the client has sent after the request. */
+  readonly head: Buffer;
+  readonly id: string;
+}
