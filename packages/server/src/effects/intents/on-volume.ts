@@ -38,7 +38,7 @@ export const ON_ATTACHMENT = {
 
 export type AttachmentIntent = IntentOf<'volume.attach' | 'volume.detach'>;
 
-/** Without an answer the effect is tried again; a host may be unreachable for days, a provider busy. */
+/** Without an answer the effect is tried again; a host may be unreachable for days. */
 export function untilAnswered<K extends IntentKind>(
   effect: (effects: VolumeEffects, intent: IntentOf<K>) => Promise<IntentResult>,
 ): EffectHandler<K> {
@@ -46,11 +46,24 @@ export function untilAnswered<K extends IntentKind>(
     try {
       return await effect(effects, intent);
     } catch (error) {
-      const isOpen = error instanceof NoAnswerError || error instanceof BusyError;
-      if (isOpen) throw new NotNow(error.message);
+      if (error instanceof NoAnswerError) throw new NotNow(error.message);
       throw error;
     }
   };
+}
+
+/** For effects whose refusal is final: a busy provider has not refused them. */
+export function untilAccepted<K extends IntentKind>(
+  effect: (effects: VolumeEffects, intent: IntentOf<K>) => Promise<IntentResult>,
+): EffectHandler<K> {
+  return untilAnswered(async (effects, intent) => {
+    try {
+      return await effect(effects, intent);
+    } catch (error) {
+      if (error instanceof BusyError) throw new NotNow(error.message);
+      throw error;
+    }
+  });
 }
 
 export async function placeOf(

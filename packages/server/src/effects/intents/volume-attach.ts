@@ -7,7 +7,7 @@ import {
   placeOf,
   refused,
   unableText,
-  untilAnswered,
+  untilAccepted,
   type VolumeEffects,
   volumePortOf,
 } from './on-volume.ts';
@@ -16,7 +16,7 @@ export const volumeAttach: IntentDescriptor<'volume.attach'> = {
   ...ON_ATTACHMENT,
   kind: 'volume.attach',
   mayCancel: false,
-  handle: untilAnswered(attach),
+  handle: untilAccepted(attach),
 };
 
 async function attach(

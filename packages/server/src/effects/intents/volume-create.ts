@@ -13,7 +13,7 @@ import {
   ON_VOLUME,
   refused,
   unableText,
-  untilAnswered,
+  untilAccepted,
   type VolumeEffects,
   volumePortOf,
 } from './on-volume.ts';
@@ -23,7 +23,7 @@ export const volumeCreate: IntentDescriptor<'volume.create'> = {
   kind: 'volume.create',
   /** Its result may be the only record of a volume that costs money. */
   mayCancel: false,
-  handle: untilAnswered(create),
+  handle: untilAccepted(create),
 };
 
 async function create(effects: VolumeEffects, intent: IntentOf<'volume.create'>) {

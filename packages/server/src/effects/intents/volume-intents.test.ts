@@ -171,6 +171,12 @@ describe('the creation of a volume', () => {
 });
 
 describe('the deletion of a volume', () => {
+  it('is refused by a busy provider, so that its pass reports why and repeats it', async () => {
+    volume = { ...volume, handle: HANDLE, toBeDeleted: true };
+    answers.delete = () => Promise.reject(new BusyError('429 Too Many Requests'));
+    await expect(carryOut({ kind: 'volume.delete' })).rejects.toThrow(BusyError);
+  });
+
   it('never deletes a volume of the user, and does nothing if none was created', async () => {
     answers.delete = () => Promise.reject(new Error('must not be called'));
     expect(await carryOut({ kind: 'volume.delete' })).toEqual({ kind: 'ok' });

@@ -5,7 +5,7 @@ import {
   ON_VOLUME,
   refused,
   unableText,
-  untilAnswered,
+  untilAccepted,
   type VolumeEffects,
   volumePortOf,
 } from './on-volume.ts';
@@ -14,7 +14,7 @@ export const volumeRegister: IntentDescriptor<'volume.register'> = {
   ...ON_VOLUME,
   kind: 'volume.register',
   mayCancel: false,
-  handle: untilAnswered(register),
+  handle: untilAccepted(register),
 };
 
 async function register(
