@@ -1,5 +1,6 @@
 /** Requests of users about the rollout of a service. */
 import { notExists, type RolloutRequest, ruleError } from '@dstack/contract/api';
+import { isRunAlive } from '@dstack/contract/status';
 import { pauseRollout, type Rollback, type RunRecord, resumeRollout, rollback } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
@@ -33,11 +34,13 @@ function decide(
   { id, name }: UserRecord,
   now: number,
 ): Rollback | null {
+  if (!isRunAlive(run.status)) return null;
   if (action === 'undo') return rollback(run, `requested by ${name}`, id);
   return action === 'pause' ? pauseRollout(run, id) : resumeRollout(run, id, now);
 }
 
-function refusal({ name, rollout }: RunRecord, action: RolloutRequest['action']): string {
+function refusal({ name, status, rollout }: RunRecord, action: RolloutRequest['action']): string {
+  if (!isRunAlive(status)) return `Run ${name} is ${status}, so it has no rollout to ${action}`;
   if (rollout === null)
     return `Run ${name} has not been updated, so it has no rollout to ${action}`;
   return `The rollout of run ${name} is ${rollout.status}, so there is nothing to ${action}`;

@@ -279,6 +279,19 @@ describe('runs', () => {
     expect(await update('dstack-cli', { env: ['A=2'] })).toEqual([undefined, undefined]);
   });
 
+  it('keep their configuration when they have ended, whatever is asked of their rollout', async () => {
+    const configuration = { type: 'service', port: 8000, commands: ['serve'], fleets: ['here'] };
+    const update = (env: string) =>
+      apply({ ...task('ended'), configuration: { ...configuration, env: [env] } }, {}, true);
+    await update('A=1');
+    await update('A=2');
+    await server.call(path('runs/stop'), { runs_names: ['ended'], abort: true });
+    const undone = await server.call(path('runs/rollout'), { run_name: 'ended', action: 'undo' });
+    expect([undone.status, undone.text]).toEqual([400, expect.stringContaining('Run ended is termin')]);
+    const run = await server.call(path('runs/get'), { run_name: 'ended' });
+    expect(run.body.run_spec.configuration.env).toEqual({ A: '2' });
+  });
+
   it('are returned to older clients in the form of their version', async () => {
     const headers = { 'x-api-version': '0.20.13' };
     const spec = task('older', { fleets: ['here'] });
