@@ -287,7 +287,10 @@ describe('runs', () => {
     await update('A=2');
     await server.call(path('runs/stop'), { runs_names: ['ended'], abort: true });
     const undone = await server.call(path('runs/rollout'), { run_name: 'ended', action: 'undo' });
-    expect([undone.status, undone.text]).toEqual([400, expect.stringContaining('Run ended is termin')]);
+    expect([undone.status, undone.text]).toEqual([
+      400,
+      expect.stringContaining('Run ended is termin'),
+    ]);
     const run = await server.call(path('runs/get'), { run_name: 'ended' });
     expect(run.body.run_spec.configuration.env).toEqual({ A: '2' });
   });
