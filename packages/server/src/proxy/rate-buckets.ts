@@ -8,47 +8,76 @@ interface Bucket {
   readonly rate: Rate;
 }
 
-/** The oldest buckets are dropped beyond this number: their keys start again. */
+/** Of one service, in the order of the last allowed request. */
+type OwnBuckets = Map<string, Bucket>;
+
+/** Beyond this number, the service with most buckets drops its oldest: that key starts again. */
 const MAX_BUCKETS = 100_000;
 
 /**
  * Counts requests like `limit_req` of nginx with `nodelay`: each key drains at its rate, and a request
  * that would exceed the burst is refused and not counted. For a server that shares its database with
- * no other; `now` in milliseconds.
+ * no other; `now` in milliseconds. Clients of one service choose its keys, so services are kept apart.
  */
 export class RateBuckets {
   readonly #now: () => number;
-  /** In the order of the last allowed request. */
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #most: number;
+  /** By service, in the order of the last allowed request. */
+  readonly #services = new Map<string, OwnBuckets>();
+  #size = 0;
 
-  constructor(now: () => number) {
+  constructor(now: () => number, most: number = MAX_BUCKETS) {
     this.#now = now;
+    this.#most = most;
   }
 
-  readonly take: TakeRate = (key, rate) => {
+  readonly take: TakeRate = (key, rate, service) => {
     const now = this.#now();
-    const known = this.#buckets.get(key);
+    const own = this.#services.get(service) ?? new Map<string, Bucket>();
+    const known = own.get(key);
     const excess = known === undefined ? 0 : nextExcess(known, rate, now);
     if (excess > rate.burst) return waitSeconds(excess, rate);
-    this.#buckets.delete(key);
-    this.#buckets.set(key, { excess, at: Math.max(now, known?.at ?? now), rate });
-    this.#dropDrained(now);
+    own.delete(key);
+    own.set(key, { excess, at: Math.max(now, known?.at ?? now), rate });
+    if (known === undefined) this.#size += 1;
+    this.#services.delete(service);
+    this.#services.set(service, own);
+    this.#dropDrained(own, now);
+    // Nobody else would drop the buckets of a service without requests.
+    for (const [idle, buckets] of this.#services) {
+      this.#dropDrained(buckets, now);
+      if (buckets.size === 0) this.#services.delete(idle);
+      break;
+    }
+    if (this.#size > this.#most) this.#dropOldest();
     return 0;
   };
 
   get size(): number {
-    return this.#buckets.size;
+    return this.#size;
   }
 
   /** A drained bucket is equal to none. Two per request, so that the number shrinks. */
-  #dropDrained(now: number): void {
+  #dropDrained(buckets: OwnBuckets, now: number): void {
     let looks = 2;
-    for (const [key, bucket] of this.#buckets) {
-      const isDrained = nextExcess(bucket, bucket.rate, now) === 0;
-      if (!isDrained && this.#buckets.size <= MAX_BUCKETS) return;
-      this.#buckets.delete(key);
+    for (const [key, bucket] of buckets) {
+      if (nextExcess(bucket, bucket.rate, now) > 0) return;
+      buckets.delete(key);
+      this.#size -= 1;
       looks -= 1;
       if (looks === 0) return;
+    }
+  }
+
+  #dropOldest(): void {
+    let largest: OwnBuckets = new Map();
+    for (const buckets of this.#services.values()) {
+      if (buckets.size > largest.size) largest = buckets;
+    }
+    for (const key of largest.keys()) {
+      largest.delete(key);
+      this.#size -= 1;
+      return;
     }
   }
 }

@@ -88,7 +88,7 @@ describe('requests of one key', () => {
         const allows = nginx(rps, burst);
         for (const gap of times) {
           clock.now += gap;
-          expect(take('key', { rps, burst }) === 0).toBe(allows(clock.now));
+          expect(take('key', { rps, burst }, 'run') === 0).toBe(allows(clock.now));
         }
       }),
     );
@@ -98,13 +98,13 @@ describe('requests of one key', () => {
     const clock = { now: 0 };
     const { take } = new RateBuckets(() => clock.now);
     const rate = { rps: 0.5, burst: 1 };
-    expect([take('a', rate), take('a', rate)]).toEqual([0, 0]);
-    for (let i = 0; i < 5; i++) expect(take('a', rate)).toBe(2);
+    expect([take('a', rate, 'run'), take('a', rate, 'run')]).toEqual([0, 0]);
+    for (let i = 0; i < 5; i++) expect(take('a', rate, 'run')).toBe(2);
     clock.now = 1999;
-    expect(take('a', rate)).toBeGreaterThan(0);
+    expect(take('a', rate, 'run')).toBeGreaterThan(0);
     clock.now = 2000;
-    expect(take('a', rate)).toBe(0);
-    expect(take('b', rate)).toBe(0);
+    expect(take('a', rate, 'run')).toBe(0);
+    expect(take('b', rate, 'run')).toBe(0);
   });
 
   it('leave nothing behind once they have drained', () => {
@@ -112,8 +112,17 @@ describe('requests of one key', () => {
     const buckets = new RateBuckets(() => clock.now);
     for (let n = 0; n < 5000; n++) {
       clock.now += 10;
-      buckets.take(`key-${n}`, { rps: 10, burst: 0 });
+      buckets.take(`key-${n}`, { rps: 10, burst: 0 }, `run-${n % 3}`);
     }
     expect(buckets.size).toBeLessThan(20);
+  });
+
+  it('of one service with many keys do not start the keys of another service again', () => {
+    const buckets = new RateBuckets(() => 0, 100);
+    const rate = { rps: 1, burst: 0 };
+    for (let n = 0; n < 10; n++) expect(buckets.take(`key-${n}`, rate, 'small')).toBe(0);
+    for (let n = 0; n < 1000; n++) expect(buckets.take(`key-${n}`, rate, 'hostile')).toBe(0);
+    expect(buckets.size).toBe(100);
+    for (let n = 0; n < 10; n++) expect(buckets.take(`key-${n}`, rate, 'small')).toBe(1);
   });
 });

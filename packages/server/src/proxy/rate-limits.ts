@@ -14,10 +14,10 @@ export interface Rate {
 }
 
 /**
- * Counts a request under this key. Returns 0 if it is allowed, else the number of seconds after which
- * the next one will be.
+ * Counts a request to this service under this key. Returns 0 if it is allowed, else the number of seconds
+ * after which the next one will be.
  */
-export type TakeRate = (key: string, rate: Rate) => number | Promise<number>;
+export type TakeRate = (key: string, rate: Rate, service: string) => number | Promise<number>;
 
 /** The limit with the longest prefix of this path, as it was sent; null = none applies. */
 export function limitOf(limits: readonly RequestLimit[], path: string): RequestLimit | null {

@@ -195,7 +195,7 @@ export class ServiceProxy {
     if (limit === null) return;
     const address = networkOf(clientAddress(request.rawHeaders, this.#sender(request)));
     const key = rateKey({ runId: route.runId, limit, request, address });
-    const wait = key === null ? 0 : await this.#takeRate(key, limit);
+    const wait = key === null ? 0 : await this.#takeRate(key, limit, route.runId);
     if (wait > 0) throw rateExceeded(limit, wait);
   }
 
