@@ -2,11 +2,12 @@ import { defineConfig } from 'vitest/config';
 import { SuiteOrder } from './scripts/suite-order.ts';
 
 /**
- * Limits are for hangs only: two cores can be busy for long. On CI a suite with real hosts, daemons
- * and links may try a failed test once more; its report then contains `retry x1`, and each of these is
- * a fault to look for. On a developer's computer the first failure counts.
+ * On CI a failed test is tried once more; `scripts/check.ts` names it at the end, and each of these is a
+ * fault to look for. On a developer's computer the first failure counts.
  */
-const PATIENCE = { testTimeout: 60_000, hookTimeout: 60_000, retry: process.env.CI ? 1 : 0 };
+const retry = process.env.CI ? 1 : 0;
+/** Limits are for hangs only: two cores can be busy for long. */
+const PATIENCE = { testTimeout: 60_000, hookTimeout: 60_000, retry };
 
 // Git starts its hooks and `rebase --exec` with these set; tests would then change this repository.
 for (const name of ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE', 'GIT_COMMON_DIR', 'GIT_PREFIX']) {
@@ -31,6 +32,7 @@ export default defineConfig({
           include: ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts'],
           exclude: ['**/*.real.test.ts'],
           isolate: false,
+          retry,
           // For hangs only: nothing here waits, but the machine may be busy.
           testTimeout: 20_000,
         },
@@ -42,6 +44,7 @@ export default defineConfig({
           environment: 'jsdom',
           setupFiles: ['packages/web/src/testing/setup.ts'],
           isolate: false,
+          retry,
           testTimeout: 20_000,
         },
       },

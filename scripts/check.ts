@@ -49,9 +49,11 @@ for (const { name, command } of checks) {
   if (status !== 0) failed.push(name);
 }
 
-const counts = countTests();
+const report = readReport();
+const counts = countTests(report);
 // `scripts/test` installs on CI whatever a test needs, so no test may be skipped there.
 if (process.env.CI && counts.skipped > 0) failed.push(`${counts.skipped} tests skipped on CI`);
+for (const name of retried(report)) console.log(`Passed at the second try: ${name}`);
 for (const name of failed) console.log(`FAILED: ${name}`);
 // A test run may fail without a failed test, by an error between two tests.
 const brokenChecks = failed.filter((name) => name !== 'tests' || counts.failed === 0).length;
@@ -60,8 +62,7 @@ console.log(`${counts.passed} passed, ${counts.failed + brokenChecks} failed${sk
 process.exit(failed.length === 0 && counts.failed === 0 ? 0 : 1);
 
 /** A missing report, and a file that could not be loaded, count as one failed test each. */
-function countTests(): { passed: number; failed: number; skipped: number } {
-  const report = readReport();
+function countTests(report: Report | null): { passed: number; failed: number; skipped: number } {
   if (!report) return { passed: 0, failed: 1, skipped: 0 };
   const unloaded = report.testResults.filter(
     (file) => file.status === 'failed' && file.assertionResults.length === 0,
@@ -73,6 +74,14 @@ function countTests(): { passed: number; failed: number; skipped: number } {
   };
 }
 
+/** Tests that failed at first, which are faults to look for. */
+function retried(report: Report | null): readonly string[] {
+  return (report?.testResults ?? [])
+    .flatMap(({ assertionResults }) => assertionResults)
+    .filter(({ status, failureMessages }) => status === 'passed' && failureMessages.length > 0)
+    .map(({ fullName }) => fullName);
+}
+
 interface Report {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
@@ -80,7 +89,11 @@ interface Report {
   readonly numTodoTests: number;
   readonly testResults: readonly {
     readonly status: string;
-    readonly assertionResults: readonly unknown[];
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages: readonly string[];
+    }[];
   }[];
 }
 
