@@ -20,6 +20,7 @@ import { sessions } from './0019-sessions.ts';
 import { serviceRateBuckets } from './0020-service-rate-buckets.ts';
 import { modelUsage } from './0021-model-usage.ts';
 import { rollouts } from './0022-rollouts.ts';
+import { jobCosts } from './0023-job-costs.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -49,4 +50,5 @@ export const MIGRATIONS: readonly Migration[] = [
   serviceRateBuckets,
   modelUsage,
   rollouts,
+  jobCosts,
 ];

@@ -92,7 +92,7 @@ export function createRuns(context: StoreContext): Runs {
         count: Number(count),
       }));
     },
-    paidJobs: (projectIds, period) => paidJobs(db, projectIds, period),
+    paidJobs: (projectIds, period, size) => paidJobs(db, projectIds, period, size),
     async onGateway(gatewayId) {
       const rows = await db
         .selectFrom('runs')

@@ -78,11 +78,15 @@ export interface Runs {
   activeCounts(
     projectIds: readonly Id[] | null,
   ): Promise<readonly Pick<RunCount, 'status' | 'count'>[]>;
-  /** Submissions of jobs that cost something in a period. Null = all projects that are not deleted. */
+  /**
+   * Submissions of jobs that cost something in a period, in pages of limited work: let other requests
+   * run between them. Null = all projects that are not deleted. `size`: jobs of a page.
+   */
   paidJobs(
     projectIds: readonly Id[] | null,
     period: { readonly since: Timestamp; readonly until: Timestamp },
-  ): Promise<readonly PaidJob[]>;
+    size?: number,
+  ): AsyncIterable<readonly PaidJob[]>;
   /** Runs of services that a gateway serves: not deleted, neither finished nor terminating. */
   onGateway(gatewayId: Id): Promise<RunRecord[]>;
   /**

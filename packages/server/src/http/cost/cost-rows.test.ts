@@ -1,6 +1,7 @@
+import type { CostGroup } from '@dstack/contract/wire';
 import type { PaidJob } from '@dstack/store';
 import { expect, it } from 'vitest';
-import { costRows } from './cost-rows.ts';
+import { type CostPeriod, CostSums } from './cost-rows.ts';
 
 const HOUR = 3_600_000_000;
 /** Noon. */
@@ -16,6 +17,12 @@ const job = (more: Partial<PaidJob>): PaidJob => ({
   finishedAt: NOON + HOUR,
   ...more,
 });
+
+function costRows(jobs: readonly PaidJob[], by: CostGroup, of: CostPeriod) {
+  const sums = new CostSums(by, of);
+  for (const one of jobs) sums.add(one);
+  return sums.rows();
+}
 
 const period = { since: NOON - 48 * HOUR, until: NOON + 48 * HOUR, now: NOON + 24 * HOUR };
 
@@ -36,6 +43,14 @@ it('divides a job among the days, and counts only the period', () => {
   const short = { ...period, since: NOON + HOUR, until: NOON + 2 * HOUR };
   expect(costRows([running], 'day', short)).toMatchObject([{ day: '2026-11-24', cost: 2 }]);
   expect(costRows([job({})], 'day', short)).toEqual([]);
+});
+
+it('does not depend on the order in which jobs are read', () => {
+  const names = ['c', 'a', 'b', 'd'];
+  const jobs = names.map((runId) => job({ runId, runName: runId, price: runId === 'd' ? 9 : 2 }));
+  const inOrder = costRows(jobs, 'run', period);
+  expect(inOrder.map((row) => row.run_name)).toEqual(['d', 'a', 'b', 'c']);
+  expect(costRows(jobs.toReversed(), 'run', period)).toEqual(inOrder);
 });
 
 it('sums up by user and by project', () => {

@@ -13,34 +13,48 @@ export interface CostPeriod {
   readonly now: Timestamp;
 }
 
-/** The highest cost first; days in their order. */
-export function costRows(
-  jobs: readonly PaidJob[],
-  by: CostGroup,
-  { since, until, now }: CostPeriod,
-): CostRow[] {
-  const rows = new Map<string, CostRow>();
-  for (const job of jobs) {
+/** Adds up jobs as they are read: what it keeps are the rows, never the jobs. */
+export class CostSums {
+  readonly #by: CostGroup;
+  readonly #period: CostPeriod;
+  readonly #rows = new Map<string, CostRow>();
+
+  constructor(by: CostGroup, period: CostPeriod) {
+    this.#by = by;
+    this.#period = period;
+  }
+
+  add(job: PaidJob): void {
+    const { since, until, now } = this.#period;
     const from = Math.max(job.submittedAt, since);
     const to = Math.min(job.finishedAt ?? now, until);
-    for (const part of by === 'day' ? partsByDay(from, to) : [{ from, to }]) {
+    for (const part of this.#by === 'day' ? partsByDay(from, to) : [{ from, to }]) {
       if (part.to <= part.from) continue;
-      const { key, ...fields } = groupOf(job, by, part.from);
-      const row = rows.get(key) ?? { ...NO_FIELDS, ...fields, cost: 0, hours: 0 };
+      const { key, ...fields } = groupOf(job, this.#by, part.from);
+      const row = this.#rows.get(key) ?? { ...NO_FIELDS, ...fields, cost: 0, hours: 0 };
       const hours = (part.to - part.from) / HOUR;
       row.hours += hours;
       row.cost += hours * job.price;
-      rows.set(key, row);
+      this.#rows.set(key, row);
     }
   }
-  const list = [...rows.values()];
-  if (by === 'day') list.sort((a, b) => (a.day ?? '').localeCompare(b.day ?? ''));
-  else list.sort((a, b) => b.cost - a.cost);
-  return list.map((row) => ({
-    ...row,
-    cost: roundedCost(row.cost),
-    hours: roundedCost(row.hours),
-  }));
+
+  /** The highest cost first; days in their order. */
+  rows(): CostRow[] {
+    const list = [...this.#rows.values()];
+    if (this.#by === 'day') list.sort((a, b) => (a.day ?? '').localeCompare(b.day ?? ''));
+    else list.sort((a, b) => b.cost - a.cost || nameOf(a).localeCompare(nameOf(b)));
+    return list.map((row) => ({
+      ...row,
+      cost: roundedCost(row.cost),
+      hours: roundedCost(row.hours),
+    }));
+  }
+}
+
+/** Orders rows of equal cost, whatever the order in which the jobs were read. */
+function nameOf({ project_name, run_name, username }: CostRow): string {
+  return `${project_name} ${run_name} ${username}`;
 }
 
 /** Four decimals, as costs have on the wire. */
