@@ -1,7 +1,7 @@
 /** Lists of runs, fleets and instances as the API shows them. */
 import type { JobRecord, RunRecord } from '@dstack/core';
 import { expect, it } from 'vitest';
-import type { RunFilter } from './runs/types.ts';
+import type { PaidJob, RunFilter } from './runs/types.ts';
 import {
   fleetRecord,
   instanceRecord,
@@ -103,8 +103,9 @@ forEachStore((tests) => {
       projects: string[] | null = null,
       size = 99,
     ) => {
-      const pages = runs.paidJobs(projects, { since, until }, size);
-      return (await Array.fromAsync(pages)).flat();
+      const jobs: PaidJob[] = [];
+      for await (const page of runs.paidJobs(projects, { since, until }, size)) jobs.push(...page);
+      return jobs;
     };
     const starts = async (...period: Parameters<typeof paid>) =>
       (await paid(...period)).map((job) => job.submittedAt).toSorted((a, b) => a - b);

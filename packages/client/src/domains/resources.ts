@@ -1,4 +1,5 @@
 import type {
+  BackendCheck,
   BackendInfoYAML,
   CreatedServiceToken,
   Export,
@@ -46,6 +47,8 @@ export function templatesOf(transport: Transport, base: string) {
 /** Calls on the backends of one project. */
 export function backendsOf(transport: Transport, base: string) {
   return {
+    /** Asks each backend itself. Older servers answer as for an unknown path. */
+    check: (): Promise<BackendCheck[]> => transport.read(`${base}/backends/check`),
     /** Secrets are masked. */
     getYaml: (name: string): Promise<BackendInfoYAML> =>
       transport.read(`${base}/backends/${encodeURIComponent(name)}/get_yaml`),

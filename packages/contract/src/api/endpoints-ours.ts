@@ -1,5 +1,6 @@
 /** Endpoints that dstack 0.22.5 does not have. */
 import * as z from 'zod';
+import { BackendCheck } from '../wire/backend-check.ts';
 import { CostReport } from '../wire/cost.ts';
 import { type ExplainKind, Explanation } from '../wire/explain.ts';
 import { FleetJob } from '../wire/fleet-job.ts';
@@ -70,6 +71,12 @@ export const ourEndpoints = {
     null,
     z.array(FleetJob),
     'Jobs on the instances of a fleet, oldest first',
+  ),
+  'backends.check': bare(
+    '/api/project/{project_name}/backends/check',
+    'project_admin',
+    z.array(BackendCheck),
+    'Checks credentials and permissions of the backends of a project with their own APIs',
   ),
   'overview.get': get(
     '/api/overview',

@@ -10,6 +10,7 @@ export {
   VolumeConfiguration,
 } from '../configuration/index.ts';
 export * from './backend.ts';
+export * from './backend-check.ts';
 export * from './backend-config.ts';
 export * from './backend-config-clouds.ts';
 export * from './backend-config-platforms.ts';

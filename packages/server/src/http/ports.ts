@@ -3,6 +3,7 @@
  * declare them.
  */
 
+import type { Backend } from '@dstack/backends';
 import type { BackendType } from '@dstack/contract/wire';
 import type {
   BackendAnswers,
@@ -143,8 +144,9 @@ export interface OfferAnswers {
   ): Promise<BackendAnswers>;
 }
 
-/** The known state of a project's backends, without requests to them. */
+/** The backends of a project, and their known state without requests to them. */
 export interface BackendStates {
+  of(projectId: Id): Promise<readonly Backend[]>;
   state(projectId: Id): Promise<ProjectBackendsState>;
 }
 

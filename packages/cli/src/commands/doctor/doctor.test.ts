@@ -58,6 +58,36 @@ test('as JSON each check has a state, and the backends of the server are checked
   });
 });
 
+test('what each backend answers to the server is reported, with the missing permission', async () => {
+  const problem = 'ec2:CreateTags: add it to the policy of the user';
+  const answer = (status: string, more: object) => ({
+    status,
+    problem: null,
+    permissions: [],
+    ...more,
+  });
+  const { code, out } = await doctor({
+    'POST /api/project/main/backends/check': {
+      json: [
+        answer('ok', { backend: 'local' }),
+        answer('denied', { backend: 'aws', problem }),
+        answer('unreachable', { backend: 'gcp', problem: 'no answer within 15 s' }),
+      ],
+    },
+  });
+  expect(code).toBe(1);
+  expect(out).toContain('✓ backend   local: reachable, and no permission is missing');
+  expect(out).toContain(`✗ backend   aws: ${problem}`);
+  expect(out).toContain('✗ backend   gcp: no answer within 15 s');
+});
+
+test('backends are not checked for users without the right, and that does not fail', async () => {
+  const refused = { status: 403, json: { detail: 'Access denied' } };
+  const { code, out } = await doctor({ 'POST /api/project/main/backends/check': refused });
+  expect(code).toBe(0);
+  expect(out).toContain('not checked: that needs the role admin in the project');
+});
+
 test('without a configuration the ways to get one are named', () =>
   withDirectory(async (home) => {
     const { code, out } = await runCommand(['doctor'], { home });

@@ -1,3 +1,4 @@
+import type { BackendCheckStatus } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../../context.ts';
 import { describeFailure } from '../../report.ts';
 import { orForbidden } from '../../resource-error.ts';
@@ -50,7 +51,8 @@ export async function* serverChecks(cli: Cli): AsyncGenerator<DoctorCheck, void>
     return;
   }
   yield* fleetCheck(connection);
-  if (isAdmin) yield* backendCheck(connection);
+  yield* backendChecks(connection);
+  if (isAdmin) yield* sweepCheck(connection);
 }
 
 async function* clockCheck(url: string, cli: Cli): AsyncGenerator<DoctorCheck, void> {
@@ -87,8 +89,34 @@ async function* fleetCheck({ project }: Connection): AsyncGenerator<DoctorCheck,
   }
 }
 
+/** What each backend of the project answers to the server. */
+async function* backendChecks({ project }: Connection): AsyncGenerator<DoctorCheck, void> {
+  const name = 'backend';
+  try {
+    const found = await orForbidden(() => project.backends.check());
+    if (found === null) {
+      const text = 'not checked: that needs the role admin in the project';
+      yield { name, state: 'ok', text, fix: null };
+    }
+    for (const { backend, status, problem } of found ?? []) {
+      const text = `${backend}: ${problem ?? 'reachable, and no permission is missing'}`;
+      yield { name, ...BACKEND_REMEDIES[status], text };
+    }
+  } catch (error) {
+    const { isUnsupported } = await import('@dstack/client');
+    if (!isUnsupported(error)) yield await failure(name, error);
+  }
+}
+
+const BACKEND_REMEDIES: Readonly<Record<BackendCheckStatus, Pick<DoctorCheck, 'state' | 'fix'>>> = {
+  ok: { state: 'ok', fix: null },
+  denied: { state: 'failed', fix: 'grant it at the provider, or correct the credentials' },
+  unreachable: { state: 'failed', fix: 'check the network of the server, then dstack doctor' },
+  offers_only: { state: 'warning', fix: null },
+};
+
 /** What the server finds when it lists its resources at each backend, with its database. */
-async function* backendCheck({ client }: Connection): AsyncGenerator<DoctorCheck, void> {
+async function* sweepCheck({ client }: Connection): AsyncGenerator<DoctorCheck, void> {
   try {
     const { sweeps, orphans } = await client.server.listOrphans();
     yield { name: 'database', state: 'ok', text: 'the server reads its records', fix: null };

@@ -1,5 +1,6 @@
 import type { On } from '../call.ts';
 import type { HttpDeps } from '../ports.ts';
+import { checkBackends } from './check.ts';
 import {
   backendConfig,
   createBackend,
@@ -11,6 +12,7 @@ import { formatBackendYaml, parseBackendYaml } from './yaml.ts';
 
 export function backendRoutes(on: On, deps: HttpDeps): void {
   on('backends.list_types', async () => [...deps.settings.backendTypes]);
+  on('backends.check', ({ project }) => checkBackends(deps, project));
   on('backends.create', ({ project, body }) => createBackend(deps, project, body));
   on('backends.update', ({ project, body }) => updateBackend(deps, project, body));
   on('backends.delete', async ({ project, body }) => {

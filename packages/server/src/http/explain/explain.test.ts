@@ -163,6 +163,7 @@ describe('an explanation', () => {
       {
         offers: { answer: async () => ({ offers: new Map(), notes: [note] }) },
         backends: {
+          of: async () => [],
           state: async () => ({
             abilities: [{ name: 'gcp', createsInstances: true }],
             localOff: null,

@@ -202,6 +202,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
       }),
     },
     backends: {
+      of: async () => [],
       state: async () => ({
         abilities: [...new Set(offers.map((offer) => offer.backend))].map((name) => ({
           name,

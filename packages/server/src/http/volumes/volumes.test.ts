@@ -206,7 +206,10 @@ describe('volumes on hosts', () => {
     const closed = await startTestServer(
       {},
       {
-        backends: { state: async () => ({ abilities: [], localOff, hints: NO_HINTS }) },
+        backends: {
+          of: async () => [],
+          state: async () => ({ abilities: [], localOff, hints: NO_HINTS }),
+        },
       },
     );
     const { body } = await closed.call(path('create'), { configuration: onHost('local') });
