@@ -72,6 +72,8 @@ export interface ServerSettings {
   readonly accessLogPart: number;
   /** Bytes of a request to a service; 0 = no limit. */
   readonly serviceMaxBody: number;
+  /** How many requests may wait for the first replica of one service. */
+  readonly serviceMaxHeld: number;
   readonly shutdown: ShutdownSettings;
 }
 
@@ -192,6 +194,7 @@ export function compileSettings(
     serviceTimeoutSeconds: integerVariable(env, 'DSTACK_SERVICE_CLIENT_TIMEOUT', 300),
     accessLogPart: percentage(env, 'DSTACK_SERVER_ACCESS_LOG') / 100,
     serviceMaxBody: integerVariable(env, 'DSTACK_SERVER_SERVICE_MAX_BODY', 0),
+    serviceMaxHeld: integerVariable(env, 'DSTACK_SERVER_SERVICE_MAX_HELD', 500),
     shutdown: {
       delaySeconds: seconds(env, 'DSTACK_SERVER_SHUTDOWN_DELAY', 0),
       limitSeconds: seconds(env, 'DSTACK_SERVER_SHUTDOWN_TIMEOUT', 25),

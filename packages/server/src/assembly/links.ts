@@ -160,6 +160,7 @@ export function makeServiceProxy(
     trust: trustIn(settings.trustedProxies),
     timeoutMs: settings.serviceTimeoutSeconds * 1000,
     maxBody: settings.serviceMaxBody,
+    maxHeld: settings.serviceMaxHeld,
     onEnded: accessLog(settings.accessLogPart, log),
     shared: store.shared,
     now: systemNow,

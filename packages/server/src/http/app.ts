@@ -34,6 +34,8 @@ import { overviewRoutes } from './overview/routes.ts';
 import type { HttpDeps } from './ports.ts';
 import { projectRoutes } from './projects/routes.ts';
 import { prometheusRoutes } from './prometheus/routes.ts';
+import { modelAdmission } from './proxy/models/model-admission.ts';
+import { modelChatRoute } from './proxy/models/routes.ts';
 import { proxyRoutes, routedUrl, takesUpgrade } from './proxy/routes.ts';
 import { repoRoutes } from './repos/routes.ts';
 import { requestIdOf } from './request-id.ts';
@@ -124,7 +126,8 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
   if (deps.webUi === null) withoutWebUi(app);
   else webUiRoutes(app, deps.webUi);
   openApiRoutes(app);
-  proxyRoutes(app, deps);
+  const forProxy = { ...deps, admitModelUser: modelAdmission(deps) };
+  modelChatRoute(app, forProxy, proxyRoutes(app, forProxy));
   mcpRoutes(app, deps);
   return app;
 }

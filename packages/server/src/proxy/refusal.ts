@@ -65,6 +65,20 @@ export function unavailable(
   });
 }
 
+/** Seconds: most apps take longer to start. */
+const FIRST_REPLICA_SECONDS = 5;
+
+export function tooManyWaiting(
+  { projectName, runName }: ServiceName,
+  waiting: number,
+): ProxyRefusal {
+  const text = `Service ${projectName}/${runName} is not available: ${waiting} requests already wait for its first replica`;
+  return new ProxyRefusal(503, text, {
+    code: 'too_many_waiting',
+    retryAfter: FIRST_REPLICA_SECONDS,
+  });
+}
+
 export function noAnswer(
   { projectName, runName }: ServiceName,
   why: UpstreamFailure,

@@ -44,6 +44,8 @@ export interface ServiceProxyOptions {
   readonly onEnded?: OnEnded;
   /** Bytes of a request's body; 0 = no limit. */
   readonly maxBody: number;
+  /** How many requests may wait for the first replica of one service. */
+  readonly maxHeld: number;
   /** Other servers may change services without notifying this one. */
   readonly shared: boolean;
   /** Microseconds. */
@@ -88,7 +90,7 @@ export class ServiceProxy {
     const outages = new Outages({ readState, now });
     this.#outages = outages;
     this.#waiting = new WaitingRequests({
-      ...{ routes, replicas },
+      ...{ routes, replicas, most: options.maxHeld },
       lacksCapacity: (route) => outages.lacksCapacity(route),
     });
     this.#takeRate = shared

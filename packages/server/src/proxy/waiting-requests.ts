@@ -1,11 +1,11 @@
 import type { Id } from '@dstack/core';
 import type { ClientConnection } from './callers.ts';
+import { tooManyWaiting } from './refusal.ts';
 import type { ReplicaConnections } from './replica-connections.ts';
 import type { ServiceRoute, ServiceRoutes } from './service-routes.ts';
 
-/** How long a request may wait for the first replica, and how many may wait at a time. */
+/** How long a request may wait for the first replica. */
 const HOLD_MS = 60_000;
-const MAX_HELD = 1000;
 
 /**
  * A request that waits for capacity is answered after this long: it is unknown when capacity
@@ -19,6 +19,8 @@ const LOOK_AGAIN_MS = 1000;
 export interface WaitingRequestsOptions {
   readonly routes: ServiceRoutes;
   readonly replicas: ReplicaConnections;
+  /** How many requests may wait for one service at a time. */
+  readonly most: number;
   /** Whether there is no place for the replica. */
   readonly lacksCapacity: (route: ServiceRoute) => Promise<boolean>;
 }
@@ -26,7 +28,8 @@ export interface WaitingRequestsOptions {
 /** Requests that start a service which is scaled to zero wait here for its first replica. */
 export class WaitingRequests {
   readonly #options: WaitingRequestsOptions;
-  readonly #held = new Map<AbortController, Id>();
+  readonly #held = new Set<AbortController>();
+  readonly #counts = new Map<Id, number>();
 
   constructor(options: WaitingRequestsOptions) {
     this.#options = options;
@@ -34,12 +37,14 @@ export class WaitingRequests {
 
   /**
    * Resolves with a route that has a replica; null after the limit, when the client disconnects, or
-   * if there is no capacity for a replica.
+   * if there is no capacity for a replica. Throws `ProxyRefusal` if too many requests wait already.
    */
   async firstReplica(route: ServiceRoute, client: ClientConnection): Promise<ServiceRoute | null> {
-    if (this.#held.size >= MAX_HELD) return null;
+    const waiting = this.count(route.runId);
+    if (waiting >= this.#options.most) throw tooManyWaiting(route, waiting);
     const over = new AbortController();
-    this.#held.set(over, route.runId);
+    this.#held.add(over);
+    this.#counts.set(route.runId, waiting + 1);
     const end = () => over.abort();
     const limit = setTimeout(end, HOLD_MS);
     client.once('close', end);
@@ -50,17 +55,24 @@ export class WaitingRequests {
       client.off('close', end);
       over.abort();
       this.#held.delete(over);
+      this.#left(route.runId);
     }
   }
 
   /** Number of requests that wait for this service. */
   count(runId: Id): number {
-    return [...this.#held.values()].filter((id) => id === runId).length;
+    return this.#counts.get(runId) ?? 0;
   }
 
   /** Ends the wait of all requests. */
   close(): void {
-    for (const over of this.#held.keys()) over.abort();
+    for (const over of this.#held) over.abort();
+  }
+
+  #left(runId: Id): void {
+    const count = this.count(runId) - 1;
+    if (count > 0) this.#counts.set(runId, count);
+    else this.#counts.delete(runId);
   }
 
   async #awaitReplica(

@@ -11,7 +11,8 @@ import { isJobSocket } from '../exec/job-socket-url.ts';
 import type { HttpDeps } from '../ports.ts';
 import { requestIdOf } from '../request-id.ts';
 import { shuttingDown } from '../shutdown.ts';
-import { modelRoutes } from './models/routes.ts';
+import type { ModelEndpoint } from './models/model-endpoint.ts';
+import { type ModelRouteDeps, modelRoutes } from './models/routes.ts';
 
 const PATH = '/proxy/services/:project_name/:run_name';
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD'];
@@ -32,7 +33,10 @@ export function takesUpgrade({ headers, url }: IncomingMessage): boolean {
   return isWebSocket && (url?.startsWith('/proxy/') === true || isJobSocket(url));
 }
 
-export function proxyRoutes(app: FastifyInstance, deps: HttpDeps): void {
+/** What these routes need of the process that serves them. */
+export interface ProxyRouteDeps extends ModelRouteDeps, Pick<HttpDeps, 'shutdown'> {}
+
+export function proxyRoutes(app: FastifyInstance, deps: ProxyRouteDeps): ModelEndpoint {
   app.register(async (scope) => {
     // Bodies are forwarded as they arrive.
     scope.removeAllContentTypeParsers();
@@ -45,7 +49,7 @@ export function proxyRoutes(app: FastifyInstance, deps: HttpDeps): void {
       handler: (request, reply) => forward(deps, request, reply),
     });
   });
-  modelRoutes(app, deps);
+  const models = modelRoutes(app, deps);
   app.server.on('upgrade', (request, socket: Duplex, head) => {
     if (isJobSocket(request.url)) return;
     socket.on('error', () => socket.destroy());
@@ -55,6 +59,7 @@ export function proxyRoutes(app: FastifyInstance, deps: HttpDeps): void {
       socket.destroy();
     });
   });
+  return models;
 }
 
 /** Relative links of an app resolve into the app only from below its path. */
@@ -67,7 +72,7 @@ function redirect(request: FastifyRequest, reply: FastifyReply): FastifyReply {
 }
 
 async function forward(
-  { services }: HttpDeps,
+  { services }: ProxyRouteDeps,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -103,7 +108,7 @@ export function isPreflight({ method, headers }: IncomingMessage): boolean {
 }
 
 async function upgrade(
-  { services, shutdown }: HttpDeps,
+  { services, shutdown }: ProxyRouteDeps,
   request: FastifyRequest['raw'],
   socket: Duplex,
   head: Buffer,

@@ -131,6 +131,32 @@ describe('a request that waits for the first replica', () => {
     });
   });
 
+  it('leaves others of the same service without a place, but not those of other services', async () => {
+    const held = [await waiting('crowded')];
+    held.push({ ...held[0], answer: answerOf('crowded') } as (typeof held)[0]);
+    held.push({ ...held[0], answer: answerOf('crowded') } as (typeof held)[0]);
+    const route = { projectName: 'main', runName: 'crowded' };
+    for (;;) {
+      const found = await proxy.server.services.find(route);
+      if (found && proxy.server.services.state(found).held === 3) break;
+    }
+    const beyond = await proxy.get('crowded/');
+    expect([beyond.status, beyond.headers.get('retry-after'), await json(beyond)]).toEqual([
+      ...[503, '5'],
+      {
+        code: 'too_many_waiting',
+        detail:
+          'Service main/crowded is not available: 3 requests already wait for its first replica',
+      },
+    ]);
+    const other = await waiting('roomy');
+    const end = { status: 'terminated', terminationReason: 'stopped_by_user' } as const;
+    await become(other.id, end);
+    await become(held[0]?.id ?? '', end);
+    expect((await other.answer).detail).toContain('stopped');
+    for (const { answer } of held) expect((await answer).detail).toContain('stopped');
+  });
+
   it('fails when a run with a gateway has taken the name', async () => {
     const { id, answer } = await waiting('moved');
     await become(id, { gatewayId: proxy.server.deps.context().newId() });

@@ -79,6 +79,8 @@ export interface TestAnswer {
 const ADMIN_TOKEN = 'admin-token';
 /** Bytes of a request to a service. */
 const MAX_BODY = 16 * 1024 * 1024;
+/** Requests that wait for the first replica of one service. */
+const MAX_HELD = 3;
 
 const START = Date.UTC(2026, 10, 24, 12) * 1000;
 
@@ -130,6 +132,7 @@ export async function startTestServer(
     trust: trustIn(settings.trustedProxies ?? []),
     timeoutMs: 1000,
     maxBody: MAX_BODY,
+    maxHeld: MAX_HELD,
     shared: false,
     now,
     log,

@@ -39,7 +39,7 @@ export class ModelDirectory {
    * of each. Throws `ProxyRefusal` if there is none.
    */
   async find(
-    project: ProjectRecord,
+    project: Pick<ProjectRecord, 'id' | 'name'>,
     name: string,
   ): Promise<readonly [ServedModel, ...ServedModel[]]> {
     const served = await this.#unfinished(project, name);
@@ -56,7 +56,10 @@ export class ModelDirectory {
     });
   }
 
-  async #unfinished(project: ProjectRecord, name: string): Promise<ServedModel[]> {
+  async #unfinished(
+    project: Pick<ProjectRecord, 'id' | 'name'>,
+    name: string,
+  ): Promise<ServedModel[]> {
     const { now, proxy } = this.#options;
     const known = this.#projects.get(project.id);
     if (known !== undefined && now() - known.readAt < TTL_MS) {

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import type { ProjectRecord } from '@dstack/store';
+import type { Timestamp } from '@dstack/core';
+import type { ProjectRecord, Store } from '@dstack/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AdmittedCaller } from '../../../access/access-watch.ts';
 import { ProxyRefusal } from '../../../proxy/refusal.ts';
@@ -24,7 +25,17 @@ import { type Tokens, tokensIn } from './usage-meter.ts';
 
 export interface ModelUser extends AdmittedCaller {
   readonly name: string;
-  readonly project: ProjectRecord;
+  readonly project: Pick<ProjectRecord, 'id' | 'name'>;
+}
+
+/** What the endpoint needs of the process that serves it. */
+export interface ModelEndpointDeps
+  extends Pick<HttpDeps, 'services' | 'intake' | 'modelBodies' | 'chatTemplates' | 'log'> {
+  readonly store: {
+    readonly services: Pick<Store['services'], 'withModels'>;
+    readonly modelUsage: Pick<Store['modelUsage'], 'add'>;
+  };
+  readonly context: () => { readonly now: Timestamp };
 }
 
 interface ModelOrder {
@@ -44,12 +55,12 @@ const LARGEST_BODIES = 8;
 
 /** Sends requests to the services that have the model, and stores what they have used. */
 export class ModelEndpoint {
-  readonly #deps: HttpDeps;
+  readonly #deps: ModelEndpointDeps;
   readonly #directory: ModelDirectory;
   readonly #usage: UsageLog;
   readonly #space: SpoolSpace;
 
-  constructor(deps: HttpDeps) {
+  constructor(deps: ModelEndpointDeps) {
     const { store, services, context } = deps;
     const now = () => context().now / 1000;
     this.#deps = deps;

@@ -1,19 +1,17 @@
 /** Models of a project under one address, with OpenAI's API. */
-import { ApiError, accessDenied, type Endpoint, endpoints } from '@dstack/contract/api';
+import { type Endpoint, endpoints } from '@dstack/contract/api';
 import { isRunRunning } from '@dstack/contract/status';
 import type { ServiceView } from '@dstack/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { OPEN_TO_ORIGINS, PREFLIGHT_ANSWER } from '../../../proxy/headers.ts';
-import { notAdmitted, tooManySignIns } from '../../../proxy/refusal.ts';
 import { routeOf } from '../../../proxy/service-routes.ts';
 import { answerUnknown, sendJson } from '../../error-answers.ts';
-import { identifyCaller } from '../../identity.ts';
 import { welcome } from '../../intake/connections.ts';
 import type { HttpDeps } from '../../ports.ts';
 import { type Credentials, tokenOnly } from '../../sessions/credentials.ts';
-import { TooManySignIns } from '../../sign-in-guard.ts';
 import { NO_SNIFF } from './chunk-stream.ts';
-import { ModelEndpoint, type ModelUser } from './model-endpoint.ts';
+import type { AdmitModelUser } from './model-admission.ts';
+import { ModelEndpoint, type ModelEndpointDeps, type ModelUser } from './model-endpoint.ts';
 import { answerModelError } from './model-errors.ts';
 import { modelPath } from './model-paths.ts';
 
@@ -27,7 +25,13 @@ const CHAT = endpoints['models.chat'];
 const listPath = LIST.path.replace('{project_name}', ':project_name');
 const anyPath = REQUEST.path.replace('{project_name}', ':project_name').replace('{path}', '*');
 
-export function modelRoutes(app: FastifyInstance, deps: HttpDeps): void {
+/** What the routes of models need of the process that serves them. */
+export interface ModelRouteDeps extends ModelEndpointDeps {
+  readonly admitModelUser: AdmitModelUser;
+}
+
+/** Returns the endpoint, whose limits hold for all routes that use it. */
+export function modelRoutes(app: FastifyInstance, deps: ModelRouteDeps): ModelEndpoint {
   const endpoint = new ModelEndpoint(deps);
   app.register(async (scope) => {
     scope.setErrorHandler(answerModelError);
@@ -37,6 +41,15 @@ export function modelRoutes(app: FastifyInstance, deps: HttpDeps): void {
     });
     routes(scope, deps, endpoint);
   });
+  return endpoint;
+}
+
+/** A chat from the pages of the web UI. */
+export function modelChatRoute(
+  app: FastifyInstance,
+  deps: ModelRouteDeps & Pick<HttpDeps, 'credentials'>,
+  endpoint: ModelEndpoint,
+): void {
   app.register(async (scope) => {
     scope.setErrorHandler(answerModelError);
     scope.addHook('onRequest', async (_request, reply) => {
@@ -50,22 +63,26 @@ export function modelRoutes(app: FastifyInstance, deps: HttpDeps): void {
  * A chat from the pages of this server. The session counts here as in the rest of the API, which requires
  * the exact origin; under `/proxy` it does not, as other people's pages are there.
  */
-function chatRoute(app: FastifyInstance, deps: HttpDeps, endpoint: ModelEndpoint): void {
+function chatRoute(
+  app: FastifyInstance,
+  deps: ModelRouteDeps & Pick<HttpDeps, 'credentials'>,
+  endpoint: ModelEndpoint,
+): void {
   app.route<ProjectRoute>({
     method: CHAT.method,
     url: CHAT.path.replace('{project_name}', ':project_name'),
     handler: async (request, reply) => {
       const credentials = deps.credentials.of(request.raw);
-      const caller = await admitCaller(deps, CHAT, request, reply, credentials);
+      const caller = await admitCaller(deps.admitModelUser, CHAT, request, reply, credentials);
       welcome(request.raw);
       return await endpoint.answer('chat/completions', caller, request, reply, {});
     },
   });
 }
 
-function routes(app: FastifyInstance, deps: HttpDeps, endpoint: ModelEndpoint): void {
+function routes(app: FastifyInstance, deps: ModelRouteDeps, endpoint: ModelEndpoint): void {
   const list = async (request: FastifyRequest<ProjectRoute>, reply: FastifyReply) => {
-    const { project } = await admitCaller(deps, LIST, request, reply);
+    const { project } = await admitCaller(deps.admitModelUser, LIST, request, reply);
     const views = await deps.store.services.withModels(project.id, 'unfinished');
     return sendJson(reply, 200, { object: 'list', data: views.filter(isOffered).map(listed) });
   };
@@ -86,7 +103,7 @@ function routes(app: FastifyInstance, deps: HttpDeps, endpoint: ModelEndpoint): 
     handler: async (request, reply) => {
       const path = modelPath(request.params['*']);
       if (path === null) return answerUnknown(request, reply);
-      const caller = await admitCaller(deps, REQUEST, request, reply);
+      const caller = await admitCaller(deps.admitModelUser, REQUEST, request, reply);
       welcome(request.raw);
       return await endpoint.answer(path, caller, request, reply, OPEN_TO_ORIGINS);
     },
@@ -95,43 +112,18 @@ function routes(app: FastifyInstance, deps: HttpDeps, endpoint: ModelEndpoint): 
 
 /** Admits the caller, and cuts off the response when their access is revoked. */
 async function admitCaller(
-  deps: HttpDeps,
+  admit: AdmitModelUser,
   endpoint: Endpoint,
   request: FastifyRequest<ProjectRoute>,
   { raw: answer }: FastifyReply,
   credentials: Credentials = tokenOnly(request.headers.authorization),
 ): Promise<ModelUser> {
-  const name = request.params.project_name;
-  try {
-    const identifyCaller = () => modelUser(deps, endpoint, request, credentials);
-    const { caller, release } = await deps.access.admit(identifyCaller, () => answer.destroy());
-    if (answer.destroyed) release();
-    else answer.once('close', release);
-    return caller;
-  } catch (error) {
-    if (error instanceof TooManySignIns) throw tooManySignIns(error);
-    if (!(error instanceof ApiError)) throw error;
-    throw notAdmitted(name, error);
-  }
-}
-
-/** Throws `ApiError`. */
-async function modelUser(
-  { store, settings, context, signIns }: HttpDeps,
-  endpoint: Endpoint,
-  { params, raw }: FastifyRequest<ProjectRoute>,
-  credentials: Credentials,
-): Promise<ModelUser> {
-  const parts = {
-    store,
-    now: () => context().now,
-    lookUp: signIns.from(raw),
-    sshProxyToken: settings.sshProxyToken,
-  };
-  const name = params.project_name;
-  const { user, project, expiresAt } = await identifyCaller(parts, endpoint, credentials, name);
-  if (!user || !project) throw accessDenied();
-  return { name: user.name, userId: user.id, projectId: project.id, expiresAt, project };
+  const project = request.params.project_name;
+  const call = { endpoint, project, request: request.raw, credentials };
+  const { caller, release } = await admit(call, () => answer.destroy());
+  if (answer.destroyed) release();
+  else answer.once('close', release);
+  return caller;
 }
 
 /** Whether the model runs, or starts on request. */
