@@ -44,8 +44,8 @@ describe('the first load of a page', () => {
     expect(pages.length).toBeGreaterThan(6);
   });
 
-  it.each(pages)('%s has at most 250 kB of scripts and 40 kB of styles', (page) => {
-    expect(compressedSize(filesOf(['index.html', page], 'js'))).toBeLessThanOrEqual(250_000);
+  it.each(pages)('%s has at most 235 kB of scripts and 40 kB of styles', (page) => {
+    expect(compressedSize(filesOf(['index.html', page], 'js'))).toBeLessThanOrEqual(235_000);
     expect(compressedSize(filesOf(['index.html', page], 'css'))).toBeLessThanOrEqual(40_000);
   });
 });

@@ -80,9 +80,7 @@ export const ACCEPTED_NAMES: Exceptions = {
   'packages/web/src/ui/feedback/announcer.tsx': {
     AnnouncerProvider: 'a component that provides a context, in the words of React',
   },
-  'packages/web/src/ui/toast/toaster.tsx': {
-    ToastProvider: 'a component that provides a context, in the words of React',
-  },
+  'packages/web/src/ui/toast/toaster.tsx': {},
 };
 
 export const ACCEPTED_PHRASES: Exceptions = {

@@ -7,7 +7,7 @@ import { LiveProvider } from '../data/live/live-context.tsx';
 import type { BrowserSession } from '../data/session/session.ts';
 import { SessionProvider } from '../data/session/session-context.tsx';
 import { AnnouncerProvider } from '../ui/feedback/announcer.tsx';
-import { ToastProvider } from '../ui/toast/toaster.tsx';
+import { Toaster } from '../ui/toast/toaster.tsx';
 import type { createAppRouter } from './router.tsx';
 
 export interface AppProps {
@@ -27,11 +27,10 @@ export function App({ session, cache, live, router, nonce }: AppProps) {
         <SessionProvider session={session}>
           <LiveProvider live={live}>
             <AnnouncerProvider>
-              <ToastProvider>
-                <Tooltip.Provider delay={350}>
-                  <RouterProvider router={router} />
-                </Tooltip.Provider>
-              </ToastProvider>
+              <Tooltip.Provider delay={350}>
+                <RouterProvider router={router} />
+                <Toaster />
+              </Tooltip.Provider>
             </AnnouncerProvider>
           </LiveProvider>
         </SessionProvider>

@@ -9,6 +9,7 @@ import { sharedFeed } from '../data/live/shared-feed.ts';
 import { streamFeed } from '../data/live/stream-feed.ts';
 import { createSession } from '../data/session/session.ts';
 import { browserKeys } from '../data/session/session-keys.ts';
+import { preloadParts } from '../ui/lazy/lazy-part.ts';
 import { App } from './app.tsx';
 import { createCache } from './cache.ts';
 import { installNonce } from './nonce.ts';
@@ -40,3 +41,7 @@ createRoot(place).render(
     <App session={session} cache={cache} live={live} router={router} nonce={nonce} />
   </StrictMode>,
 );
+
+// What is needed only after the first press is loaded after the first page. Safari has no idle callbacks.
+const whenIdle = window.requestIdleCallback ?? ((run: () => void) => window.setTimeout(run, 1000));
+window.addEventListener('load', () => whenIdle(() => void preloadParts()), { once: true });

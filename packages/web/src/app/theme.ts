@@ -6,8 +6,11 @@ export const THEMES = ['system', 'light', 'dark'] as const;
 export type Theme = (typeof THEMES)[number];
 
 export function savedTheme(): Theme {
-  const saved = read(THEME);
-  return THEMES.find((theme) => theme === saved) ?? 'system';
+  return normalizeTheme(read(THEME));
+}
+
+export function normalizeTheme(name: string | null): Theme {
+  return THEMES.find((theme) => theme === name) ?? 'system';
 }
 
 export function applyTheme(theme: Theme): void {

@@ -1,5 +1,10 @@
 import { cleanup, configure } from '@testing-library/react';
 import { afterEach } from 'vitest';
+import '../ui/dialog/dialog.tsx';
+import { preloadParts } from '../ui/lazy/lazy-part.ts';
+import '../ui/menu/menu.tsx';
+import '../ui/select/select.tsx';
+import '../ui/toast/toaster.tsx';
 
 // For hangs only: pages are loaded as they are needed, and the machine may be busy.
 configure({ asyncUtilTimeout: 10_000 });
@@ -34,3 +39,6 @@ globalThis.ResizeObserver ??= class {
   unobserve() {}
   disconnect() {}
 };
+
+// As in a browser that has shown the page for a moment.
+await preloadParts();

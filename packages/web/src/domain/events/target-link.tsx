@@ -1,5 +1,5 @@
 import type { Event } from '@dstack/contract/wire';
-import { Link } from '@tanstack/react-router';
+import { Link, type LinkProps } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import styles from './events.module.css';
 
@@ -15,75 +15,46 @@ export function TargetLink({ target }: { readonly target: Target }) {
   return <span className={styles.target}>{linked(target, label)}</span>;
 }
 
+/** Names may have been used again, so that links have ids where the pages understand them. */
 function linked(target: Target, label: ReactNode): ReactNode {
+  const { name, id } = target;
+  if (target.type === 'user') return link({ to: '/users/$user', params: { user: name } }, label);
   const project = target.project_name;
-  if (target.type === 'user') {
-    return (
-      <Link to="/users/$user" params={{ user: target.name }} className={styles.link}>
-        {label}
-      </Link>
-    );
-  }
   if (project === null || target.is_project_deleted) return label;
-  if (target.type === 'project') {
-    return (
-      <Link to="/projects/$project" params={{ project }} className={styles.link}>
-        {label}
-      </Link>
-    );
-  }
   switch (target.type) {
+    case 'project':
+      return link({ to: '/projects/$project', params: { project } }, label);
     case 'run':
-      return (
-        <Link
-          to="/projects/$project/runs/$run"
-          params={{ project, run: target.id }}
-          className={styles.link}
-        >
-          {label}
-        </Link>
-      );
+      return link({ to: '/projects/$project/runs/$run', params: { project, run: id } }, label);
     case 'fleet':
-      return (
-        <Link
-          to="/projects/$project/fleets/$fleet"
-          params={{ project, fleet: target.id }}
-          className={styles.link}
-        >
-          {label}
-        </Link>
+      return link(
+        { to: '/projects/$project/fleets/$fleet', params: { project, fleet: id } },
+        label,
       );
     case 'instance':
-      return (
-        <Link
-          to="/projects/$project/instances/$instance"
-          params={{ project, instance: target.id }}
-          className={styles.link}
-        >
-          {label}
-        </Link>
+      return link(
+        { to: '/projects/$project/instances/$instance', params: { project, instance: id } },
+        label,
       );
     case 'volume':
-      return (
-        <Link
-          to="/projects/$project/volumes/$volume"
-          params={{ project, volume: target.name }}
-          className={styles.link}
-        >
-          {label}
-        </Link>
+      return link(
+        { to: '/projects/$project/volumes/$volume', params: { project, volume: name } },
+        label,
       );
     case 'gateway':
-      return (
-        <Link
-          to="/projects/$project/gateways/$gateway"
-          params={{ project, gateway: target.name }}
-          className={styles.link}
-        >
-          {label}
-        </Link>
+      return link(
+        { to: '/projects/$project/gateways/$gateway', params: { project, gateway: name } },
+        label,
       );
     default:
       return label;
   }
+}
+
+function link(place: LinkProps, label: ReactNode): ReactNode {
+  return (
+    <Link {...place} className={styles.link}>
+      {label}
+    </Link>
+  );
 }

@@ -2,6 +2,7 @@ import type { CloudFleetForm, SshFleetForm } from '../../domain/fleets/fleet-for
 import { Field, TextArea, TextField } from '../../ui/field/field.tsx';
 import { FormRow } from '../../ui/form/form.tsx';
 import { SelectField } from '../../ui/form/select-field.tsx';
+import { boundFields } from '../../ui/form/use-fields.ts';
 
 interface FormPartProps<T> {
   readonly value: T;
@@ -11,16 +12,10 @@ interface FormPartProps<T> {
 
 /** A list of hosts that the server reaches by SSH. */
 export function SshFleetFields({ value, onChange, errorOf }: FormPartProps<SshFleetForm>) {
-  const set = (change: Partial<SshFleetForm>) => onChange({ ...value, ...change });
+  const field = boundFields(value, onChange, errorOf);
   return (
     <>
-      <TextField
-        label="Name"
-        optional
-        value={value.name}
-        onChange={(name) => set({ name })}
-        error={errorOf('name')}
-      />
+      <TextField label="Name" optional {...field('name')} />
       <Field
         label="Hosts"
         hint="One name or address per line. Each needs SSH, and Docker for jobs in containers."
@@ -32,7 +27,7 @@ export function SshFleetFields({ value, onChange, errorOf }: FormPartProps<SshFl
             rows={4}
             placeholder={'10.0.0.1\n10.0.0.2'}
             value={value.hosts}
-            onChange={(event) => set({ hosts: event.target.value })}
+            onChange={(event) => onChange({ ...value, hosts: event.target.value })}
           />
         )}
       </Field>
@@ -40,27 +35,21 @@ export function SshFleetFields({ value, onChange, errorOf }: FormPartProps<SshFl
         <TextField
           label="Login user"
           hint="Needs sudo without a password."
-          value={value.user}
-          onChange={(user) => set({ user })}
-          error={errorOf('user')}
+          {...field('user')}
           input={{ placeholder: 'ubuntu' }}
         />
         <TextField
           label="Blocks per host"
           optional
           hint="How many jobs may share a host."
-          value={value.blocks}
-          onChange={(blocks) => set({ blocks })}
-          error={errorOf('blocks')}
+          {...field('blocks')}
           input={{ placeholder: '1', inputMode: 'numeric' }}
         />
         <TextField
           label="Private network"
           optional
           hint="For tasks on several hosts."
-          value={value.network}
-          onChange={(network) => set({ network })}
-          error={errorOf('network')}
+          {...field('network')}
           input={{ placeholder: '10.0.0.0/24' }}
         />
       </FormRow>
@@ -76,40 +65,25 @@ const SPOT = [
 
 /** A template for instances of the project's backends. */
 export function CloudFleetFields({ value, onChange, errorOf }: FormPartProps<CloudFleetForm>) {
-  const set = (change: Partial<CloudFleetForm>) => onChange({ ...value, ...change });
+  const { spotPolicy, ...texts } = value;
+  const field = boundFields(texts, (next) => onChange({ ...value, ...next }), errorOf);
   return (
     <>
-      <TextField
-        label="Name"
-        optional
-        value={value.name}
-        onChange={(name) => set({ name })}
-        error={errorOf('name')}
-      />
+      <TextField label="Name" optional {...field('name')} />
       <FormRow>
         <TextField
           label="Instances at least"
           hint="0: only when runs need them."
-          value={value.min}
-          onChange={(min) => set({ min })}
+          {...field('min')}
           error={errorOf('min') ?? errorOf('nodes')}
           input={{ inputMode: 'numeric' }}
         />
-        <TextField
-          label="At most"
-          optional
-          value={value.max}
-          onChange={(max) => set({ max })}
-          error={errorOf('max')}
-          input={{ inputMode: 'numeric' }}
-        />
+        <TextField label="At most" optional {...field('max')} input={{ inputMode: 'numeric' }} />
         <TextField
           label="GPUs"
           optional
           hint="Name, memory, count."
-          value={value.gpu}
-          onChange={(gpu) => set({ gpu })}
-          error={errorOf('gpu')}
+          {...field('gpu')}
           input={{ placeholder: 'H100:80GB:8' }}
         />
       </FormRow>
@@ -118,32 +92,26 @@ export function CloudFleetFields({ value, onChange, errorOf }: FormPartProps<Clo
           label="Backends"
           optional
           hint="All of the project if empty."
-          value={value.backends}
-          onChange={(backends) => set({ backends })}
-          error={errorOf('backends')}
+          {...field('backends')}
           input={{ placeholder: 'aws, gcp' }}
         />
         <SelectField
           label="Spot"
           value={value.spotPolicy}
           options={SPOT}
-          onChange={(spotPolicy) => set({ spotPolicy })}
+          onChange={(next) => onChange({ ...value, spotPolicy: next })}
           error={errorOf('spot_policy')}
         />
         <TextField
           label="Terminate when idle for"
           optional
-          value={value.idleDuration}
-          onChange={(idleDuration) => set({ idleDuration })}
-          error={errorOf('idle_duration')}
+          {...field('idleDuration', 'idle_duration')}
           input={{ placeholder: '3d' }}
         />
         <TextField
           label="Price limit, $/h"
           optional
-          value={value.maxPrice}
-          onChange={(maxPrice) => set({ maxPrice })}
-          error={errorOf('max_price')}
+          {...field('maxPrice', 'max_price')}
           input={{ inputMode: 'decimal' }}
         />
       </FormRow>

@@ -1,14 +1,14 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, Outlet, useNavigate } from '@tanstack/react-router';
 import { Trash2 } from 'lucide-react';
-import { useState } from 'react';
 import { fleetQuery } from '../../data/fleets/fleet-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
-import { DeleteFleetsDialog } from '../../domain/fleets/delete-fleets-dialog.tsx';
+import { DeleteButton } from '../../domain/deletion/delete-dialog.tsx';
+import { FLEET_DELETION } from '../../domain/fleets/fleet-deletion.tsx';
 import { fleetLook } from '../../domain/fleets/fleet-look.ts';
 import { fleetRow, nodesText } from '../../domain/fleets/fleet-row.ts';
 import { money } from '../../domain/format/quantities.ts';
-import { Button, buttonClass } from '../../ui/button/button.tsx';
+import { buttonClass } from '../../ui/button/button.tsx';
 import { PageFrame } from '../../ui/panel/page.tsx';
 import { ResourcePage } from '../../ui/panel/resource-page.tsx';
 import { StatusBadge } from '../../ui/status/status-badge.tsx';
@@ -30,7 +30,6 @@ export function FleetPage() {
   const params = route.useParams();
   const client = useClient();
   const navigate = useNavigate();
-  const [asked, setAsked] = useState(false);
   return (
     <ResourcePage
       noun="fleet"
@@ -70,13 +69,13 @@ export function FleetPage() {
               </ul>
             }
             actions={
-              <Button
+              <DeleteButton
+                kind={FLEET_DELETION}
+                items={[fleet]}
                 icon={<Trash2 size={14} />}
                 disabledReason={fleet.status === 'terminated' ? 'It was deleted' : null}
-                onClick={() => setAsked(true)}
-              >
-                Delete
-              </Button>
+                onDone={() => void navigate({ to: '/fleets' })}
+              />
             }
           >
             {notice}
@@ -96,12 +95,6 @@ export function FleetPage() {
             <FleetContext.Provider value={fleet}>
               <Outlet />
             </FleetContext.Provider>
-            <DeleteFleetsDialog
-              fleets={[fleet]}
-              open={asked}
-              onClose={() => setAsked(false)}
-              onDone={() => void navigate({ to: '/fleets' })}
-            />
           </PageFrame>
         );
       }}

@@ -1,38 +1,24 @@
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
+import { Link } from '@tanstack/react-router';
 import { Plus, Server } from 'lucide-react';
-import { useMemo, useState } from 'react';
-import { useFilterCommand } from '../../app/commands/use-filter-command.ts';
+import { useMemo } from 'react';
+import { ResourceList, useListAddress } from '../../app/lists/resource-list.tsx';
 import { fleetList } from '../../data/fleets/fleet-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
-import { DeleteFleetsDialog } from '../../domain/fleets/delete-fleets-dialog.tsx';
+import { DeleteButton } from '../../domain/deletion/delete-dialog.tsx';
+import { FLEET_DELETION } from '../../domain/fleets/fleet-deletion.tsx';
 import { type FleetRow, fleetRow } from '../../domain/fleets/fleet-row.ts';
-import { Button, buttonClass } from '../../ui/button/button.tsx';
+import { buttonClass } from '../../ui/button/button.tsx';
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
-import { Segments } from '../../ui/field/segments.tsx';
-import { usePageTitle } from '../../ui/panel/page-title.ts';
-import { ListPage } from '../../ui/table/list-page.tsx';
-import { filterByText } from '../../ui/table/text-filter.ts';
 import { FLEET_COLUMNS } from './fleet-columns.tsx';
-
-const route = getRouteApi('/shell/fleets');
 
 /** The fleets of all projects of the user. */
 export function FleetsPage() {
-  usePageTitle('Fleets');
-  const client = useClient();
-  const { project = null, q = '', show } = route.useSearch();
-  const navigate = useNavigate({ from: '/fleets' });
-  const { data, error, refetch } = useQuery(fleetList(client, { project, active: show !== 'all' }));
-  const rows = useMemo(() => {
-    const known = data
-      ?.map(fleetRow)
-      .filter(({ fleet }) => show === 'all' || fleet.status !== 'terminated');
-    return known && filterByText(known, q, (row) => [row.name, row.project, ...row.backends]);
-  }, [data, q, show]);
-  const set = (change: { q?: string | undefined; show?: 'all' | undefined }) =>
-    navigate({ search: (before) => ({ ...before, ...change }), replace: true });
+  const address = useListAddress();
+  const { project, all } = address;
+  const query = useQuery(fleetList(useClient(), { project, active: !all }));
+  const rows = useMemo(() => query.data?.map(fleetRow), [query.data]);
   const add = (
     <Link
       to="/projects/$project/fleets/add"
@@ -44,33 +30,26 @@ export function FleetsPage() {
     </Link>
   );
   return (
-    <ListPage
+    <ResourceList
       title="Fleets"
       noun="fleet"
+      address={address}
+      query={query}
       rows={rows}
+      textsOf={textsOf}
+      isActive={isActive}
       columns={FLEET_COLUMNS}
       rowId={({ id }) => id}
       rowName={({ name }) => name}
-      error={data === undefined ? error : null}
-      onRetry={() => void refetch()}
-      text={q}
-      onText={(text) => set({ q: text || undefined })}
-      searchInput={useFilterCommand('Fleets')}
-      filters={
-        <Segments
-          label="Which fleets"
-          value={show ?? 'active'}
-          options={[
-            ['active', 'Active'],
-            ['all', 'All'],
-          ]}
-          onChange={(value) => set({ show: value === 'all' ? 'all' : undefined })}
-        />
-      }
-      isFiltered={q !== ''}
-      onClear={() => set({ q: undefined })}
       actions={add}
-      selectionActions={(chosen, onDone) => <FleetsSelection chosen={chosen} onDone={onDone} />}
+      selectionActions={(chosen, onDone) => (
+        <DeleteButton
+          kind={FLEET_DELETION}
+          items={chosen.map(({ fleet }) => fleet)}
+          onDone={onDone}
+          size="sm"
+        />
+      )}
       empty={
         <EmptyState icon={Server} title="No fleets yet" actions={add}>
           <p>
@@ -88,22 +67,5 @@ export function FleetsPage() {
   );
 }
 
-function FleetsSelection(props: {
-  readonly chosen: readonly FleetRow[];
-  readonly onDone: () => void;
-}) {
-  const [open, setOpen] = useState(false);
-  return (
-    <>
-      <Button size="sm" onClick={() => setOpen(true)}>
-        Delete
-      </Button>
-      <DeleteFleetsDialog
-        fleets={props.chosen.map(({ fleet }) => fleet)}
-        open={open}
-        onClose={() => setOpen(false)}
-        onDone={props.onDone}
-      />
-    </>
-  );
-}
+const textsOf = (row: FleetRow) => [row.name, row.project, ...row.backends];
+const isActive = ({ fleet }: FleetRow) => fleet.status !== 'terminated';

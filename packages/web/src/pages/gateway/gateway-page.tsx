@@ -2,13 +2,13 @@ import type { Gateway } from '@dstack/contract/wire';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { Star, Trash2 } from 'lucide-react';
-import { useState } from 'react';
 import { gatewayKeys, gatewayQuery } from '../../data/gateways/gateway-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
+import { DeleteButton } from '../../domain/deletion/delete-dialog.tsx';
 import { EventsPanel } from '../../domain/events/events-panel.tsx';
 import { ExplainPanel } from '../../domain/explain/explain-panel.tsx';
 import { backendText } from '../../domain/format/resources.ts';
-import { DeleteGatewaysDialog } from '../../domain/gateways/delete-gateways-dialog.tsx';
+import { GATEWAY_DELETION } from '../../domain/gateways/gateway-deletion.tsx';
 import { gatewayLook } from '../../domain/gateways/gateway-look.ts';
 import { Button, buttonClass } from '../../ui/button/button.tsx';
 import { InspectPanel } from '../../ui/code/inspect-panel.tsx';
@@ -31,7 +31,6 @@ export function GatewayPage() {
   const client = useClient();
   const cache = useQueryClient();
   const navigate = useNavigate();
-  const [asked, setAsked] = useState(false);
   const makeDefault = async (gateway: Gateway) => {
     try {
       await client.project(params.project).gateways.setDefault(gateway.name);
@@ -69,9 +68,12 @@ export function GatewayPage() {
                   Make default
                 </Button>
               )}
-              <Button icon={<Trash2 size={14} />} onClick={() => setAsked(true)}>
-                Delete
-              </Button>
+              <DeleteButton
+                kind={GATEWAY_DELETION}
+                items={[gateway]}
+                icon={<Trash2 size={14} />}
+                onDone={() => void navigate({ to: '/gateways' })}
+              />
             </>
           }
         >
@@ -90,12 +92,6 @@ export function GatewayPage() {
                 <InspectPanel noun="gateway" value={gateway} folded />
               </>
             }
-          />
-          <DeleteGatewaysDialog
-            gateways={[gateway]}
-            open={asked}
-            onClose={() => setAsked(false)}
-            onDone={() => void navigate({ to: '/gateways' })}
           />
         </PageFrame>
       )}

@@ -1,19 +1,19 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { gatewayKeys } from '../../data/gateways/gateway-queries.ts';
 import { projectList } from '../../data/projects/project-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { readConfiguration } from '../../domain/configuration/read-configuration.ts';
+import { CreateDialog } from '../../domain/creation/create-dialog.tsx';
 import { toYaml } from '../../domain/format/yaml.ts';
 import { ProjectField } from '../../domain/projects/project-field.tsx';
 import { Checkbox, TextField } from '../../ui/field/field.tsx';
 import { FormRow } from '../../ui/form/form.tsx';
-import { FormDialog } from '../../ui/form/form-dialog.tsx';
 import { SelectField } from '../../ui/form/select-field.tsx';
+import { useFields } from '../../ui/form/use-fields.ts';
 import { useSubmit } from '../../ui/form/use-submit.ts';
-import { toast } from '../../ui/toast/toaster.tsx';
 
-const EMPTY = { name: '', region: '', domain: '', isDefault: true };
+const EMPTY = { name: '', region: '', domain: '' };
 
 /** Creates a gateway in one of the project's backends, or on a host. */
 export function CreateGatewayDialog(props: {
@@ -23,13 +23,12 @@ export function CreateGatewayDialog(props: {
 }) {
   const { open, onClose } = props;
   const client = useClient();
-  const cache = useQueryClient();
   const submission = useSubmit();
   const { data: projects } = useQuery(projectList(client));
   const [project, setProject] = useState(props.project ?? 'main');
   const [backend, setBackend] = useState('remote');
-  const [form, setForm] = useState(EMPTY);
-  const set = (change: Partial<typeof EMPTY>) => setForm({ ...form, ...change });
+  const [isDefault, setDefault] = useState(true);
+  const { values, field, reset } = useFields(EMPTY, submission.errorOf);
   const own = projects?.find(({ project_name }) => project_name === project)?.backends ?? [];
   const backends = [
     { value: 'remote', label: 'Hosts', hint: 'A host of an SSH fleet, or the server’s machine' },
@@ -38,68 +37,52 @@ export function CreateGatewayDialog(props: {
       .map(({ name }) => ({ value: name as string, label: name })),
   ];
   const create = async () => {
-    const done = await submission.submit(async () => {
-      const text = toYaml({
-        type: 'gateway',
-        name: form.name.trim() || null,
-        backend,
-        region: form.region.trim() || null,
-        domain: form.domain.trim() || null,
-        default: form.isDefault,
-      });
-      const configuration = await readConfiguration(text, 'gateway');
-      const { gateways } = client.project(project);
-      const plan = await gateways.getPlan({ configuration, configuration_path: null });
-      if (plan.current_resource !== null) {
-        throw new Error(`Gateway ${plan.current_resource.name} exists already.`);
-      }
-      const gateway = await gateways.apply({ spec: plan.spec, current_resource: null });
-      await cache.invalidateQueries({ queryKey: gatewayKeys.all });
-      toast.done(`Gateway ${gateway.name} is being created`);
+    const text = toYaml({
+      type: 'gateway',
+      name: values.name.trim() || null,
+      backend,
+      region: values.region.trim() || null,
+      domain: values.domain.trim() || null,
+      default: isDefault,
     });
-    if (done) {
-      setForm(EMPTY);
-      onClose();
+    const configuration = await readConfiguration(text, 'gateway');
+    const { gateways } = client.project(project);
+    const plan = await gateways.getPlan({ configuration, configuration_path: null });
+    if (plan.current_resource !== null) {
+      throw new Error(`Gateway ${plan.current_resource.name} exists already.`);
     }
+    const gateway = await gateways.apply({ spec: plan.spec, current_resource: null });
+    return `Gateway ${gateway.name} is being created`;
   };
   return (
-    <FormDialog
+    <CreateDialog
+      noun="gateway"
       open={open}
       onClose={onClose}
-      title="New gateway"
-      action="Create"
       submission={submission}
-      onSubmit={() => void create()}
+      create={create}
+      changes={gatewayKeys.all}
+      reset={reset}
     >
       <ProjectField value={project} onChange={setProject} />
-      <TextField
-        label="Name"
-        optional
-        value={form.name}
-        onChange={(name) => set({ name })}
-        error={submission.errorOf('name')}
-      />
+      <TextField label="Name" optional {...field('name')} />
       <FormRow>
         <SelectField label="Backend" value={backend} options={backends} onChange={setBackend} />
         <TextField
           label={backend === 'remote' ? 'SSH fleet, or local' : 'Region'}
-          value={form.region}
-          onChange={(region) => set({ region })}
-          error={submission.errorOf('region')}
+          {...field('region')}
         />
       </FormRow>
       <TextField
         label="Domain"
         optional
         hint="Services get names below it. A wildcard record has to lead to the gateway."
-        value={form.domain}
-        onChange={(domain) => set({ domain })}
-        error={submission.errorOf('domain')}
+        {...field('domain')}
         input={{ placeholder: '*.example.com' }}
       />
-      <Checkbox checked={form.isDefault} onChange={(isDefault) => set({ isDefault })}>
+      <Checkbox checked={isDefault} onChange={setDefault}>
         Services use it unless they name another one
       </Checkbox>
-    </FormDialog>
+    </CreateDialog>
   );
 }

@@ -2,16 +2,18 @@ import type { Instance } from '@dstack/contract/wire';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { Trash2 } from 'lucide-react';
-import { lazy, Suspense, useState } from 'react';
 import { fleetJobs } from '../../data/fleets/fleet-queries.ts';
 import { instanceQuery } from '../../data/fleets/instance-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
+import { DeleteButton } from '../../domain/deletion/delete-dialog.tsx';
 import { EventsPanel } from '../../domain/events/events-panel.tsx';
 import { ExplainPanel } from '../../domain/explain/explain-panel.tsx';
 import { instanceLook } from '../../domain/fleets/fleet-look.ts';
 import { hostTiles } from '../../domain/fleets/host-map.ts';
 import { HostMapLegend, HostMapView } from '../../domain/fleets/host-map-view.tsx';
-import { Button, buttonClass } from '../../ui/button/button.tsx';
+import { INSTANCE_DELETION } from '../../domain/fleets/instance-deletion.tsx';
+import { buttonClass } from '../../ui/button/button.tsx';
+import { InspectPanel } from '../../ui/code/inspect-panel.tsx';
 import { TwoColumns } from '../../ui/panel/columns.tsx';
 import { PageFrame } from '../../ui/panel/page.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
@@ -21,16 +23,6 @@ import { RelativeTime } from '../../ui/time/time.tsx';
 import { HealthPanel } from './health-panel.tsx';
 import { InstanceDetails } from './instance-details.tsx';
 
-/** Most visitors need neither of these. */
-const InspectPanel = lazy(() =>
-  import('../../ui/code/inspect-panel.tsx').then((module) => ({ default: module.InspectPanel })),
-);
-const DeleteInstancesDialog = lazy(() =>
-  import('../../domain/fleets/delete-instances-dialog.tsx').then((module) => ({
-    default: module.DeleteInstancesDialog,
-  })),
-);
-
 const route = getRouteApi('/shell/projects/$project/instances/$instance');
 
 /** An instance: its hardware, its health, and the jobs on it. */
@@ -38,7 +30,6 @@ export function InstancePage() {
   const params = route.useParams();
   const client = useClient();
   const navigate = useNavigate();
-  const [asked, setAsked] = useState(false);
   const query = useQuery(instanceQuery(client, params.project, params.instance));
   return (
     <ResourcePage
@@ -57,27 +48,17 @@ export function InstancePage() {
           beside={<StatusBadge look={instanceLook(instance)} filled />}
           subtitle={<Subtitle instance={instance} />}
           actions={
-            <Button
+            <DeleteButton
+              kind={INSTANCE_DELETION}
+              items={[instance]}
               icon={<Trash2 size={14} />}
               disabledReason={hasEnded(instance) ? 'It has ended' : null}
-              onClick={() => setAsked(true)}
-            >
-              Delete
-            </Button>
+              onDone={() => void navigate({ to: '/instances' })}
+            />
           }
         >
           {notice}
           <InstanceContent instance={instance} />
-          {asked ? (
-            <Suspense fallback={null}>
-              <DeleteInstancesDialog
-                instances={[instance]}
-                open
-                onClose={() => setAsked(false)}
-                onDone={() => void navigate({ to: '/instances' })}
-              />
-            </Suspense>
-          ) : null}
         </PageFrame>
       )}
     </ResourcePage>
@@ -132,9 +113,7 @@ function InstanceContent({ instance }: { readonly instance: Instance }) {
       side={
         <>
           <InstanceDetails instance={instance} />
-          <Suspense fallback={null}>
-            <InspectPanel noun="instance" value={instance} folded />
-          </Suspense>
+          <InspectPanel noun="instance" value={instance} folded />
         </>
       }
     />

@@ -5,7 +5,7 @@ import { useClient } from '../../data/session/session-context.tsx';
 import { LAUNCH_TEMPLATES } from '../../domain/launch/templates.ts';
 import { configurationText } from '../../domain/runs/configuration-text.ts';
 import { Button } from '../../ui/button/button.tsx';
-import { Menu, MenuItem, MenuSeparator } from '../../ui/menu/menu.tsx';
+import { Menu } from '../../ui/menu/menu.tsx';
 
 interface TemplatePickerProps {
   readonly project: string | null;
@@ -20,18 +20,23 @@ export function TemplatePicker({ project, onChoose }: TemplatePickerProps) {
     enabled: project !== null,
   });
   return (
-    <Menu trigger={<Button icon={<FilePlus2 size={14} />}>Template</Button>}>
-      {LAUNCH_TEMPLATES.map(({ id, title, text }) => (
-        <MenuItem key={id} onSelect={() => onChoose(text)}>
-          {title}
-        </MenuItem>
-      ))}
-      {own.length === 0 ? null : <MenuSeparator />}
-      {own.map(({ name, title, configuration }) => (
-        <MenuItem key={name} onSelect={() => onChoose(configurationText(configuration))}>
-          {title}
-        </MenuItem>
-      ))}
-    </Menu>
+    <Menu
+      trigger={<Button icon={<FilePlus2 size={14} />}>Template</Button>}
+      entries={[
+        ...LAUNCH_TEMPLATES.map(({ id, title, text }) => ({
+          kind: 'action' as const,
+          id,
+          label: title,
+          onSelect: () => onChoose(text),
+        })),
+        ...(own.length === 0 ? [] : (['separator'] as const)),
+        ...own.map(({ name, title, configuration }) => ({
+          kind: 'action' as const,
+          id: `own ${name}`,
+          label: title,
+          onSelect: () => onChoose(configurationText(configuration)),
+        })),
+      ]}
+    />
   );
 }

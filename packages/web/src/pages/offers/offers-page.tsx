@@ -1,8 +1,8 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { getRouteApi, useNavigate } from '@tanstack/react-router';
+import { getRouteApi } from '@tanstack/react-router';
 import { Tags } from 'lucide-react';
 import { useMemo } from 'react';
-import { useFilterCommand } from '../../app/commands/use-filter-command.ts';
+import { ResourceList, useListAddress } from '../../app/lists/resource-list.tsx';
 import { type OfferGrouping, offersQuery } from '../../data/offers/offer-queries.ts';
 import { projectList } from '../../data/projects/project-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
@@ -11,49 +11,42 @@ import { type OfferRow, offerGroupRows } from '../../domain/offers/offer-rows.ts
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
 import { Segments } from '../../ui/field/segments.tsx';
-import { usePageTitle } from '../../ui/panel/page-title.ts';
 import { Select } from '../../ui/select/select.tsx';
-import { ListPage } from '../../ui/table/list-page.tsx';
-import { filterByText } from '../../ui/table/text-filter.ts';
 import { offerColumns } from './offer-columns.tsx';
-import type { OffersSearch } from './offers-search.ts';
 
 const route = getRouteApi('/shell/offers');
 
 /** What the backends and fleets of a project have, and for how much. */
 export function OffersPage() {
-  usePageTitle('Offers');
   const client = useClient();
-  const { project: wanted, q = '', kind = 'gpu', group = 'gpu', spot = 'auto' } = route.useSearch();
-  const navigate = useNavigate({ from: '/offers' });
+  const { kind = 'gpu', group = 'gpu', spot = 'auto' } = route.useSearch();
+  const address = useListAddress();
+  const { set } = address;
   const { data: projects } = useQuery(projectList(client));
-  const project = wanted ?? projects?.[0]?.project_name;
-  const { data, error, refetch } = useQuery({
+  const project = address.project ?? projects?.[0]?.project_name;
+  const query = useQuery({
     ...offersQuery(client, project ?? '', { kind, grouping: group, spot }),
     enabled: project !== undefined,
     placeholderData: keepPreviousData,
   });
-  const rows = useMemo(() => data && filterByText(offerGroupRows(data), q, wordsOf), [data, q]);
+  const { data } = query;
+  const rows = useMemo(() => data && offerGroupRows(data), [data]);
   const columns = useMemo(
     () => offerColumns(kind === 'gpu' && group !== 'single' ? 'GPU' : 'offer'),
     [kind, group],
   );
-  const set = (change: Partial<OffersSearch>) =>
-    navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   const left = data === undefined ? 0 : data.total - data.offers.length - data.groups.length;
   return (
-    <ListPage
+    <ResourceList
       title="Offers"
       noun="offer"
+      address={address}
+      query={query}
       rows={rows}
+      textsOf={textsOf}
       columns={columns}
       rowId={({ id }) => id}
       rowName={({ name }) => name}
-      error={data === undefined ? error : null}
-      onRetry={() => void refetch()}
-      text={q}
-      onText={(text) => set({ q: text || undefined })}
-      searchInput={useFilterCommand('Offers')}
       notice={
         project === undefined ? null : (
           <p>
@@ -88,8 +81,7 @@ export function OffersPage() {
           />
         </>
       }
-      isFiltered={q !== '' || spot !== 'auto'}
-      onClear={() => set({ q: undefined, spot: undefined })}
+      ownFilters={{ spot: spot === 'auto' ? undefined : spot }}
       empty={<NoOffers kind={kind} />}
     />
   );
@@ -108,7 +100,7 @@ const SPOT_KINDS = [
   { value: 'spot', label: 'Spot' },
 ] as const;
 
-const wordsOf = ({ name, backend, region, resources }: OfferRow) => [
+const textsOf = ({ name, backend, region, resources }: OfferRow) => [
   name,
   backend,
   region,

@@ -2,12 +2,12 @@ import type { Overview } from '@dstack/contract/wire';
 import { Link } from '@tanstack/react-router';
 import type { RunRow } from '../../data/runs/run-row.ts';
 import { buttonClass } from '../../ui/button/button.tsx';
+import { TwoColumns } from '../../ui/panel/columns.tsx';
 import { PageFrame } from '../../ui/panel/page.tsx';
 import { ActiveRunsPanel } from './active-runs-panel.tsx';
 import { FailuresPanel } from './failures-panel.tsx';
 import { FirstSteps } from './first-steps.tsx';
 import { GpusPanel } from './gpus-panel.tsx';
-import styles from './overview.module.css';
 import { OverviewTiles } from './overview-tiles.tsx';
 
 export interface OverviewViewProps {
@@ -41,17 +41,17 @@ export function OverviewView({ overview, active, project, server }: OverviewView
       {overview?.has_runs === false ? null : (
         <>
           <OverviewTiles overview={overview} />
-          <div className={styles.columns}>
-            <div className={styles.column}>
-              <ActiveRunsPanel runs={active} />
-            </div>
-            <div className={styles.column}>
-              <FailuresPanel failures={overview?.failures} />
-              {overview === undefined || overview.gpus.length === 0 ? null : (
-                <GpusPanel gpus={overview.gpus} />
-              )}
-            </div>
-          </div>
+          <TwoColumns
+            main={<ActiveRunsPanel runs={active} />}
+            side={
+              <>
+                <FailuresPanel failures={overview?.failures} />
+                {overview === undefined || overview.gpus.length === 0 ? null : (
+                  <GpusPanel gpus={overview.gpus} />
+                )}
+              </>
+            }
+          />
         </>
       )}
     </PageFrame>

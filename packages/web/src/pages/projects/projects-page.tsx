@@ -1,35 +1,23 @@
 import type { Project } from '@dstack/contract/wire';
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { FolderKanban, Plus } from 'lucide-react';
-import { useMemo, useState } from 'react';
-import { useFilterCommand } from '../../app/commands/use-filter-command.ts';
+import { useState } from 'react';
+import { ResourceList, useListAddress } from '../../app/lists/resource-list.tsx';
 import { projectList } from '../../data/projects/project-queries.ts';
 import { useClient, useUser } from '../../data/session/session-context.tsx';
 import { NameLink } from '../../domain/links/name-link.tsx';
 import { Button } from '../../ui/button/button.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
-import { usePageTitle } from '../../ui/panel/page-title.ts';
 import type { TableColumn } from '../../ui/table/column.ts';
-import { ListPage } from '../../ui/table/list-page.tsx';
-import { filterByText } from '../../ui/table/text-filter.ts';
 import { RelativeTime } from '../../ui/time/time.tsx';
 import { CreateProjectDialog } from './create-project-dialog.tsx';
 
-const route = getRouteApi('/shell/projects');
-
 /** The projects of the user. */
 export function ProjectsPage() {
-  usePageTitle('Projects');
-  const client = useClient();
   const user = useUser();
   const [creating, setCreating] = useState(false);
-  const { q = '' } = route.useSearch();
-  const navigate = useNavigate({ from: '/projects' });
-  const { data, error, refetch } = useQuery(projectList(client));
-  const rows = useMemo(() => data && filterByText(data, q, wordsOf), [data, q]);
-  const set = (text: string) =>
-    navigate({ search: (before) => ({ ...before, q: text || undefined }), replace: true });
+  const address = useListAddress();
+  const query = useQuery(projectList(useClient()));
   const create = (
     <Button
       variant="primary"
@@ -44,20 +32,16 @@ export function ProjectsPage() {
   );
   return (
     <>
-      <ListPage
+      <ResourceList
         title="Projects"
         noun="project"
-        rows={rows}
+        address={address}
+        query={query}
+        rows={query.data}
+        textsOf={textsOf}
         columns={COLUMNS}
         rowId={({ project_id }) => project_id}
         rowName={({ project_name }) => project_name}
-        error={data === undefined ? error : null}
-        onRetry={() => void refetch()}
-        text={q}
-        onText={set}
-        searchInput={useFilterCommand('Projects')}
-        isFiltered={q !== ''}
-        onClear={() => set('')}
         actions={create}
         empty={
           <EmptyState icon={FolderKanban} title="You are in no project" actions={create}>
@@ -70,7 +54,7 @@ export function ProjectsPage() {
   );
 }
 
-const wordsOf = (project: Project) => [
+const textsOf = (project: Project) => [
   project.project_name,
   project.owner.username,
   ...project.backends.map(({ name }) => name),

@@ -3,12 +3,13 @@ import { useNavigate } from '@tanstack/react-router';
 import { Ban, Copy, Ellipsis, Pencil, RotateCcw, Square, Terminal, Trash2 } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { useCommands } from '../../app/commands/command-context.tsx';
+import { DeleteDialog } from '../../domain/deletion/delete-dialog.tsx';
 import { configurationText } from '../../domain/runs/configuration-text.ts';
 import { runActions } from '../../domain/runs/run-actions.ts';
+import { RUN_DELETION } from '../../domain/runs/run-deletion.tsx';
 import { Button, IconButton } from '../../ui/button/button.tsx';
-import { Menu, MenuItem, MenuSeparator } from '../../ui/menu/menu.tsx';
+import { Menu } from '../../ui/menu/menu.tsx';
 import { toast } from '../../ui/toast/toaster.tsx';
-import { DeleteRunDialog } from './delete-run-dialog.tsx';
 import { RunAgainDialog } from './run-again-dialog.tsx';
 import { StopRunDialog } from './stop-run-dialog.tsx';
 
@@ -58,60 +59,68 @@ export function RunActionsBar({ run }: { readonly run: Run }) {
             <Ellipsis size={17} />
           </IconButton>
         }
-      >
-        <MenuItem
-          icon={<Ban size={15} />}
-          disabled={actions.abort !== null}
-          onSelect={() => setAsked('abort')}
-        >
-          Abort
-        </MenuItem>
-        <MenuItem icon={<RotateCcw size={15} />} onSelect={() => setAsked('again')}>
-          Run again
-        </MenuItem>
-        <MenuItem
-          icon={<Pencil size={15} />}
-          onSelect={() =>
-            void navigate({
-              to: '/runs/launch',
-              search: { project: run.project_name, from: run.run_spec.run_name ?? run.id },
-            })
-          }
-        >
-          Change and run
-        </MenuItem>
-        <MenuSeparator />
-        <MenuItem
-          icon={<Copy size={15} />}
-          onSelect={() =>
-            void copyText(configurationText(run.run_spec.configuration), 'configuration')
-          }
-        >
-          Copy as YAML
-        </MenuItem>
-        <MenuItem
-          icon={<Terminal size={15} />}
-          onSelect={() => void copyText(`dstack logs -f ${run.run_spec.run_name}`, 'command')}
-        >
-          Copy the command for logs
-        </MenuItem>
-        <MenuSeparator />
-        <MenuItem
-          danger
-          icon={<Trash2 size={15} />}
-          disabled={actions.remove !== null}
-          onSelect={() => setAsked('delete')}
-        >
-          Delete
-        </MenuItem>
-      </Menu>
+        entries={[
+          {
+            kind: 'action',
+            label: 'Abort',
+            icon: <Ban size={15} />,
+            disabled: actions.abort !== null,
+            onSelect: () => setAsked('abort'),
+          },
+          {
+            kind: 'action',
+            label: 'Run again',
+            icon: <RotateCcw size={15} />,
+            onSelect: () => setAsked('again'),
+          },
+          {
+            kind: 'action',
+            label: 'Change and run',
+            icon: <Pencil size={15} />,
+            onSelect: () =>
+              void navigate({
+                to: '/runs/launch',
+                search: { project: run.project_name, from: run.run_spec.run_name ?? run.id },
+              }),
+          },
+          'separator',
+          {
+            kind: 'action',
+            label: 'Copy as YAML',
+            icon: <Copy size={15} />,
+            onSelect: () =>
+              void copyText(configurationText(run.run_spec.configuration), 'configuration'),
+          },
+          {
+            kind: 'action',
+            label: 'Copy the command for logs',
+            icon: <Terminal size={15} />,
+            onSelect: () => void copyText(`dstack logs -f ${run.run_spec.run_name}`, 'command'),
+          },
+          'separator',
+          {
+            kind: 'action',
+            label: 'Delete',
+            icon: <Trash2 size={15} />,
+            danger: true,
+            disabled: actions.remove !== null,
+            onSelect: () => setAsked('delete'),
+          },
+        ]}
+      />
       <StopRunDialog
         run={run}
         action={asked === 'stop' || asked === 'abort' ? asked : null}
         onClose={close}
       />
       <RunAgainDialog run={run} open={asked === 'again'} onClose={close} />
-      <DeleteRunDialog run={run} open={asked === 'delete'} onClose={close} />
+      <DeleteDialog
+        kind={RUN_DELETION}
+        items={[run]}
+        open={asked === 'delete'}
+        onClose={close}
+        onDone={() => void navigate({ to: '/runs' })}
+      />
     </>
   );
 }

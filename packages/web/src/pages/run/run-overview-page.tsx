@@ -6,10 +6,10 @@ import { ExplainPanel } from '../../domain/explain/explain-panel.tsx';
 import { needsExplanation } from '../../domain/runs/run-problem.ts';
 import { timelineOf } from '../../domain/runs/timeline.ts';
 import { TimelinePanel } from '../../domain/timeline/timeline-panel.tsx';
+import { TwoColumns } from '../../ui/panel/columns.tsx';
 import { ConnectPanel } from './connect-panel.tsx';
 import { JobsPanel } from './jobs-panel.tsx';
 import { LastLinesPanel } from './last-lines-panel.tsx';
-import styles from './run.module.css';
 import { useRun } from './run-context.tsx';
 import { RunDetailsPanel } from './run-details-panel.tsx';
 
@@ -21,20 +21,24 @@ export function RunOverviewPage() {
   const row = runRow(run);
   const params = { project: row.project, run: row.name };
   return (
-    <div className={styles.columns}>
-      <div className={styles.column}>
-        {needsExplanation(row) ? (
-          <ExplainPanel project={row.project} kind={explainKind(row)} name={row.name} />
-        ) : null}
-        <TimelinePanel rows={timelineOf(run.jobs, events)} params={params} />
-        {run.jobs.length > 1 ? <JobsPanel run={run} /> : null}
-        <LastLinesPanel run={run} />
-      </div>
-      <div className={styles.column}>
-        <ConnectPanel run={run} />
-        <RunDetailsPanel run={run} />
-      </div>
-    </div>
+    <TwoColumns
+      main={
+        <>
+          {needsExplanation(row) ? (
+            <ExplainPanel project={row.project} kind={explainKind(row)} name={row.name} />
+          ) : null}
+          <TimelinePanel rows={timelineOf(run.jobs, events)} params={params} />
+          {run.jobs.length > 1 ? <JobsPanel run={run} /> : null}
+          <LastLinesPanel run={run} />
+        </>
+      }
+      side={
+        <>
+          <ConnectPanel run={run} />
+          <RunDetailsPanel run={run} />
+        </>
+      }
+    />
   );
 }
 

@@ -1,13 +1,11 @@
-import { Link } from '@tanstack/react-router';
 import type { RunRow } from '../../data/runs/run-row.ts';
 import { money } from '../../domain/format/quantities.ts';
 import { backendText, gpuText, resourcesText } from '../../domain/format/resources.ts';
+import { NameLink } from '../../domain/links/name-link.tsx';
 import { runLook } from '../../domain/runs/run-look.ts';
 import { StatusBadge } from '../../ui/status/status-badge.tsx';
 import type { TableColumn } from '../../ui/table/column.ts';
-import { ROW_FOCUS } from '../../ui/table/row-navigation.ts';
 import { Elapsed, RelativeTime } from '../../ui/time/time.tsx';
-import styles from './runs.module.css';
 
 const TYPES: Readonly<Record<RunRow['type'], string>> = {
   task: 'Task',
@@ -25,14 +23,9 @@ export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
     locked: true,
     card: 'title',
     cell: (row) => (
-      <Link
-        to="/projects/$project/runs/$run"
-        params={{ project: row.project, run: row.name }}
-        className={styles.name}
-        {...{ [ROW_FOCUS]: '' }}
-      >
-        <bdi>{row.name}</bdi>
-      </Link>
+      <NameLink to="/projects/$project/runs/$run" params={{ project: row.project, run: row.name }}>
+        {row.name}
+      </NameLink>
     ),
   },
   {

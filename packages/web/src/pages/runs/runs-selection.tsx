@@ -1,13 +1,13 @@
 import { useState } from 'react';
 import type { RunRow } from '../../data/runs/run-row.ts';
 import { plural } from '../../domain/format/quantities.ts';
+import { NameList } from '../../domain/links/name-link.tsx';
 import { type RunActions, runActions } from '../../domain/runs/run-actions.ts';
 import { useStopRuns } from '../../domain/runs/use-stop-runs.ts';
 import { Button } from '../../ui/button/button.tsx';
 import { ConfirmDialog } from '../../ui/dialog/confirm-dialog.tsx';
 import { useAnnounce } from '../../ui/feedback/announcer.tsx';
 import { SelectionBar } from '../../ui/table/toolbar.tsx';
-import styles from './runs.module.css';
 
 interface RunsSelectionProps {
   readonly runs: readonly RunRow[];
@@ -69,15 +69,7 @@ function StopDialog({ runs, action, onClose, onDone }: StopDialogProps) {
           ? 'The processes are asked to end, and get the time that their configuration allows.'
           : 'The processes are killed at once. What they have not saved is lost.'}
       </p>
-      <ul className={styles.names}>
-        {affected.map(({ id, name, project }) => (
-          <li key={id}>
-            <bdi>
-              {project}/{name}
-            </bdi>
-          </li>
-        ))}
-      </ul>
+      <NameList names={affected.map(({ name, project }) => `${project}/${name}`)} />
       {left === 0 ? null : (
         <p>
           {plural(left, 'selected run')} {left === 1 ? 'is' : 'are'} left as{' '}

@@ -1,8 +1,8 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
+import { Link } from '@tanstack/react-router';
 import { Waypoints } from 'lucide-react';
 import { useMemo } from 'react';
-import { useFilterCommand } from '../../app/commands/use-filter-command.ts';
+import { ResourceList, useListAddress } from '../../app/lists/resource-list.tsx';
 import { runList } from '../../data/runs/run-queries.ts';
 import type { RunRow } from '../../data/runs/run-row.ts';
 import { useClient } from '../../data/session/session-context.tsx';
@@ -11,45 +11,31 @@ import { runLook } from '../../domain/runs/run-look.ts';
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { CopyButton } from '../../ui/copy/copy-button.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
-import { usePageTitle } from '../../ui/panel/page-title.ts';
 import { StatusBadge } from '../../ui/status/status-badge.tsx';
 import type { TableColumn } from '../../ui/table/column.ts';
-import { ListPage } from '../../ui/table/list-page.tsx';
-import { filterByText } from '../../ui/table/text-filter.ts';
 import { RelativeTime } from '../../ui/time/time.tsx';
-
-const route = getRouteApi('/shell/services');
 
 /** The services that run, their addresses and their models. */
 export function ServicesPage() {
-  usePageTitle('Services');
-  const client = useClient();
-  const { project = null, q = '' } = route.useSearch();
-  const navigate = useNavigate({ from: '/services' });
-  const { data, error, refetch } = useInfiniteQuery(
-    runList(client, { project, user: null, active: true }),
+  const address = useListAddress();
+  const query = useInfiniteQuery(
+    runList(useClient(), { project: address.project, user: null, active: true }),
   );
-  const rows = useMemo(() => {
-    const services = data?.pages.flat().filter(({ type }) => type === 'service');
-    return services && filterByText(services, q, wordsOf);
-  }, [data, q]);
-  const set = (text: string) =>
-    navigate({ search: (before) => ({ ...before, q: text || undefined }), replace: true });
+  const rows = useMemo(
+    () => query.data?.pages.flat().filter(({ type }) => type === 'service'),
+    [query.data],
+  );
   return (
-    <ListPage
+    <ResourceList
       title="Services"
       noun="service"
+      address={address}
+      query={query}
       rows={rows}
+      textsOf={textsOf}
       columns={COLUMNS}
       rowId={({ id }) => id}
       rowName={({ name }) => name}
-      error={data === undefined ? error : null}
-      onRetry={() => void refetch()}
-      text={q}
-      onText={set}
-      searchInput={useFilterCommand('Services')}
-      isFiltered={q !== ''}
-      onClear={() => set('')}
       empty={
         <EmptyState icon={Waypoints} title="No services run">
           <p>
@@ -69,7 +55,7 @@ export function ServicesPage() {
   );
 }
 
-const wordsOf = (row: RunRow) => [
+const textsOf = (row: RunRow) => [
   row.name,
   row.project,
   row.user,

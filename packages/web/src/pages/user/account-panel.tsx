@@ -4,7 +4,9 @@ import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { useClient } from '../../data/session/session-context.tsx';
 import { userKeys } from '../../data/users/user-queries.ts';
+import { DeleteButton } from '../../domain/deletion/delete-dialog.tsx';
 import { GLOBAL_ROLE_OPTIONS } from '../../domain/users/global-roles.ts';
+import { USER_DELETION } from '../../domain/users/user-deletion.tsx';
 import { Button } from '../../ui/button/button.tsx';
 import { ConfirmDialog } from '../../ui/dialog/confirm-dialog.tsx';
 import { TextField } from '../../ui/field/field.tsx';
@@ -13,7 +15,6 @@ import { SelectField } from '../../ui/form/select-field.tsx';
 import { useSubmit } from '../../ui/form/use-submit.ts';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { toast } from '../../ui/toast/toaster.tsx';
-import { DeleteUsersDialog } from '../users/delete-users-dialog.tsx';
 
 /** What global admins change of a user. */
 export function AccountPanel({ user, isOwn }: { readonly user: User; readonly isOwn: boolean }) {
@@ -23,7 +24,7 @@ export function AccountPanel({ user, isOwn }: { readonly user: User; readonly is
   const submission = useSubmit();
   const [email, setEmail] = useState(user.email ?? '');
   const [role, setRole] = useState<GlobalRole>(user.global_role);
-  const [asked, setAsked] = useState<'deactivate' | 'delete' | null>(null);
+  const [asked, setAsked] = useState(false);
   const update = async (change: Partial<User>, message: string) => {
     await client.users.update({
       username: user.username,
@@ -46,11 +47,14 @@ export function AccountPanel({ user, isOwn }: { readonly user: User; readonly is
         error={submission.error}
         actions={
           <>
-            <Button disabledReason={ownRefusal} onClick={() => setAsked('delete')}>
-              Delete
-            </Button>
+            <DeleteButton
+              kind={USER_DELETION}
+              items={[user.username]}
+              disabledReason={ownRefusal}
+              onDone={() => void navigate({ to: '/users' })}
+            />
             {user.active ? (
-              <Button disabledReason={ownRefusal} onClick={() => setAsked('deactivate')}>
+              <Button disabledReason={ownRefusal} onClick={() => setAsked(true)}>
                 Deactivate
               </Button>
             ) : (
@@ -88,20 +92,14 @@ export function AccountPanel({ user, isOwn }: { readonly user: User; readonly is
         </FormRow>
       </Form>
       <ConfirmDialog
-        open={asked === 'deactivate'}
-        onClose={() => setAsked(null)}
+        open={asked}
+        onClose={() => setAsked(false)}
         title={`Deactivate ${user.username}?`}
         action="Deactivate"
         onConfirm={() => update({ active: false }, `${user.username} was deactivated`)}
       >
         <p>Tokens and sessions are refused until the user is active again. Runs go on.</p>
       </ConfirmDialog>
-      <DeleteUsersDialog
-        names={[user.username]}
-        open={asked === 'delete'}
-        onClose={() => setAsked(null)}
-        onDone={() => void navigate({ to: '/users' })}
-      />
     </Panel>
   );
 }

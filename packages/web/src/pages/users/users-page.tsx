@@ -1,24 +1,20 @@
 import type { User } from '@dstack/contract/wire';
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { Lock, Plus, Users } from 'lucide-react';
-import { useMemo, useState } from 'react';
-import { useFilterCommand } from '../../app/commands/use-filter-command.ts';
+import { useState } from 'react';
+import { ResourceList, useListAddress } from '../../app/lists/resource-list.tsx';
 import { useClient, useUser } from '../../data/session/session-context.tsx';
 import { userList } from '../../data/users/user-queries.ts';
+import { DeleteButton } from '../../domain/deletion/delete-dialog.tsx';
 import { NameLink } from '../../domain/links/name-link.tsx';
+import { USER_DELETION } from '../../domain/users/user-deletion.tsx';
 import { Button } from '../../ui/button/button.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
 import { RevealedSecret } from '../../ui/form/revealed-secret.tsx';
 import { usePageTitle } from '../../ui/panel/page-title.ts';
 import type { TableColumn } from '../../ui/table/column.ts';
-import { ListPage } from '../../ui/table/list-page.tsx';
-import { filterByText } from '../../ui/table/text-filter.ts';
 import { RelativeTime } from '../../ui/time/time.tsx';
 import { CreateUserDialog } from './create-user-dialog.tsx';
-import { DeleteUsersDialog } from './delete-users-dialog.tsx';
-
-const route = getRouteApi('/shell/users');
 
 /** The users of the server, for global admins. */
 export function UsersPage() {
@@ -35,37 +31,39 @@ export function UsersPage() {
 }
 
 function AllUsers() {
-  const client = useClient();
+  const me = useUser();
   const [creating, setCreating] = useState(false);
   const [created, setCreated] = useState<{ name: string; token: string } | null>(null);
-  const { q = '' } = route.useSearch();
-  const navigate = useNavigate({ from: '/users' });
-  const { data, error, refetch } = useQuery(userList(client));
-  const rows = useMemo(() => data && filterByText(data, q, wordsOf), [data, q]);
-  const set = (text: string) =>
-    navigate({ search: (before) => ({ ...before, q: text || undefined }), replace: true });
+  const address = useListAddress();
+  const query = useQuery(userList(useClient()));
   return (
     <>
-      <ListPage
+      <ResourceList
         title="Users"
         noun="user"
-        rows={rows}
+        address={address}
+        query={query}
+        rows={query.data}
+        textsOf={textsOf}
         columns={COLUMNS}
         rowId={({ id }) => id}
         rowName={({ username }) => username}
-        error={data === undefined ? error : null}
-        onRetry={() => void refetch()}
-        text={q}
-        onText={set}
-        searchInput={useFilterCommand('Users')}
-        isFiltered={q !== ''}
-        onClear={() => set('')}
         actions={
           <Button variant="primary" icon={<Plus size={15} />} onClick={() => setCreating(true)}>
             New user
           </Button>
         }
-        selectionActions={(chosen, onDone) => <UsersSelection chosen={chosen} onDone={onDone} />}
+        selectionActions={(chosen, onDone) => (
+          <DeleteButton
+            kind={USER_DELETION}
+            items={chosen.map(({ username }) => username)}
+            disabledReason={
+              chosen.some(({ id }) => id === me.id) ? 'You cannot delete yourself' : null
+            }
+            onDone={onDone}
+            size="sm"
+          />
+        )}
         empty={<EmptyState icon={Users} title="No users" />}
       />
       {creating ? (
@@ -82,7 +80,7 @@ function AllUsers() {
   );
 }
 
-const wordsOf = (user: User) => [
+const textsOf = (user: User) => [
   user.username,
   user.email,
   user.global_role,
@@ -132,26 +130,3 @@ const COLUMNS: readonly TableColumn<User>[] = [
     cell: ({ created_at }) => (created_at === null ? '' : <RelativeTime at={created_at} />),
   },
 ];
-
-function UsersSelection(props: { readonly chosen: readonly User[]; readonly onDone: () => void }) {
-  const [open, setOpen] = useState(false);
-  const me = useUser();
-  const isOwn = props.chosen.some(({ id }) => id === me.id);
-  return (
-    <>
-      <Button
-        size="sm"
-        disabledReason={isOwn ? 'You cannot delete yourself' : null}
-        onClick={() => setOpen(true)}
-      >
-        Delete
-      </Button>
-      <DeleteUsersDialog
-        names={props.chosen.map(({ username }) => username)}
-        open={open}
-        onClose={() => setOpen(false)}
-        onDone={props.onDone}
-      />
-    </>
-  );
-}

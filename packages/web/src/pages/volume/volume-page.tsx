@@ -2,16 +2,16 @@ import type { Volume } from '@dstack/contract/wire';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { Trash2 } from 'lucide-react';
-import { useState } from 'react';
 import { useClient } from '../../data/session/session-context.tsx';
 import { volumeQuery } from '../../data/volumes/volume-queries.ts';
+import { DeleteButton } from '../../domain/deletion/delete-dialog.tsx';
 import { EventsPanel } from '../../domain/events/events-panel.tsx';
 import { ExplainPanel } from '../../domain/explain/explain-panel.tsx';
 import { money } from '../../domain/format/quantities.ts';
 import { NameLink } from '../../domain/links/name-link.tsx';
-import { DeleteVolumesDialog } from '../../domain/volumes/delete-volumes-dialog.tsx';
+import { VOLUME_DELETION } from '../../domain/volumes/volume-deletion.tsx';
 import { volumeLook, volumePlaceText, volumeSize } from '../../domain/volumes/volume-look.ts';
-import { Button, buttonClass } from '../../ui/button/button.tsx';
+import { buttonClass } from '../../ui/button/button.tsx';
 import { InspectPanel } from '../../ui/code/inspect-panel.tsx';
 import { TwoColumns } from '../../ui/panel/columns.tsx';
 import { PageFrame } from '../../ui/panel/page.tsx';
@@ -29,7 +29,6 @@ export function VolumePage() {
   const params = route.useParams();
   const client = useClient();
   const navigate = useNavigate();
-  const [asked, setAsked] = useState(false);
   return (
     <ResourcePage
       noun="volume"
@@ -53,13 +52,13 @@ export function VolumePage() {
             </>
           }
           actions={
-            <Button
+            <DeleteButton
+              kind={VOLUME_DELETION}
+              items={[volume]}
               icon={<Trash2 size={14} />}
               disabledReason={refusal(volume)}
-              onClick={() => setAsked(true)}
-            >
-              Delete
-            </Button>
+              onDone={() => void navigate({ to: '/volumes' })}
+            />
           }
         >
           {notice}
@@ -79,12 +78,6 @@ export function VolumePage() {
                 <InspectPanel noun="volume" value={volume} folded />
               </>
             }
-          />
-          <DeleteVolumesDialog
-            volumes={[volume]}
-            open={asked}
-            onClose={() => setAsked(false)}
-            onDone={() => void navigate({ to: '/volumes' })}
           />
         </PageFrame>
       )}

@@ -1,16 +1,15 @@
-import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useClient } from '../../data/session/session-context.tsx';
 import { volumeKeys } from '../../data/volumes/volume-queries.ts';
 import { readConfiguration } from '../../domain/configuration/read-configuration.ts';
+import { CreateDialog } from '../../domain/creation/create-dialog.tsx';
 import { toYaml } from '../../domain/format/yaml.ts';
 import { ProjectField } from '../../domain/projects/project-field.tsx';
 import { TextField } from '../../ui/field/field.tsx';
 import { FormRow } from '../../ui/form/form.tsx';
-import { FormDialog } from '../../ui/form/form-dialog.tsx';
 import { SelectField } from '../../ui/form/select-field.tsx';
+import { useFields } from '../../ui/form/use-fields.ts';
 import { useSubmit } from '../../ui/form/use-submit.ts';
-import { toast } from '../../ui/toast/toaster.tsx';
 
 const BACKENDS = [
   { value: 'remote', label: 'Hosts', hint: 'A directory of an SSH fleet or the server’s machine' },
@@ -31,76 +30,51 @@ export function CreateVolumeDialog(props: {
 }) {
   const { open, onClose } = props;
   const client = useClient();
-  const cache = useQueryClient();
   const submission = useSubmit();
   const [project, setProject] = useState(props.project ?? 'main');
   const [backend, setBackend] = useState<Backend>('remote');
-  const [form, setForm] = useState(EMPTY);
-  const set = (change: Partial<typeof EMPTY>) => setForm({ ...form, ...change });
+  const { values, field, reset } = useFields(EMPTY, submission.errorOf);
   const onHosts = backend === 'remote';
   const create = async () => {
-    const done = await submission.submit(async () => {
-      const text = toYaml({
-        type: 'volume',
-        name: form.name.trim() || null,
-        backend,
-        region: form.region.trim() || null,
-        size: form.size.trim() || null,
-        volume_id: form.volumeId.trim() || null,
-        availability_zone: form.zone.trim() || null,
-      });
-      const configuration = await readConfiguration(text, 'volume');
-      const volume = await client.project(project).volumes.create(configuration);
-      await cache.invalidateQueries({ queryKey: volumeKeys.all });
-      toast.done(`Volume ${volume.name} is being created`);
+    const text = toYaml({
+      type: 'volume',
+      name: values.name.trim() || null,
+      backend,
+      region: values.region.trim() || null,
+      size: values.size.trim() || null,
+      volume_id: values.volumeId.trim() || null,
+      availability_zone: values.zone.trim() || null,
     });
-    if (done) {
-      setForm(EMPTY);
-      onClose();
-    }
+    const configuration = await readConfiguration(text, 'volume');
+    const volume = await client.project(project).volumes.create(configuration);
+    return `Volume ${volume.name} is being created`;
   };
   return (
-    <FormDialog
+    <CreateDialog
+      noun="volume"
       open={open}
       onClose={onClose}
-      title="New volume"
-      action="Create"
       submission={submission}
-      onSubmit={() => void create()}
+      create={create}
+      changes={volumeKeys.all}
+      reset={reset}
     >
       <ProjectField value={project} onChange={setProject} />
-      <TextField
-        label="Name"
-        optional
-        value={form.name}
-        onChange={(name) => set({ name })}
-        error={submission.errorOf('name')}
-      />
+      <TextField label="Name" optional {...field('name')} />
       <FormRow>
         <SelectField label="Backend" value={backend} options={BACKENDS} onChange={setBackend} />
         <TextField
           label={onHosts ? 'SSH fleet, or local' : 'Region'}
-          value={form.region}
-          onChange={(region) => set({ region })}
-          error={submission.errorOf('region')}
+          {...field('region')}
           input={{ placeholder: onHosts ? 'local' : 'eu-west-1' }}
         />
       </FormRow>
       <FormRow>
-        <TextField
-          label="Size"
-          optional
-          value={form.size}
-          onChange={(size) => set({ size })}
-          error={submission.errorOf('size')}
-          input={{ placeholder: '100GB' }}
-        />
+        <TextField label="Size" optional {...field('size')} input={{ placeholder: '100GB' }} />
         <TextField
           label={onHosts ? 'Instance of the fleet' : 'Zone'}
           optional
-          value={form.zone}
-          onChange={(zone) => set({ zone })}
-          error={submission.errorOf('availability_zone')}
+          {...field('zone', 'availability_zone')}
         />
       </FormRow>
       {onHosts || backend === 'kubernetes' ? null : (
@@ -108,11 +82,9 @@ export function CreateVolumeDialog(props: {
           label="Id at the provider"
           optional
           hint="Registers a volume that exists already."
-          value={form.volumeId}
-          onChange={(volumeId) => set({ volumeId })}
-          error={submission.errorOf('volume_id')}
+          {...field('volumeId', 'volume_id')}
         />
       )}
-    </FormDialog>
+    </CreateDialog>
   );
 }

@@ -1,41 +1,25 @@
 import type { Volume } from '@dstack/contract/wire';
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { HardDrive, Plus } from 'lucide-react';
-import { useMemo, useState } from 'react';
-import { useFilterCommand } from '../../app/commands/use-filter-command.ts';
+import { useState } from 'react';
+import { ResourceList, useListAddress } from '../../app/lists/resource-list.tsx';
 import { useClient } from '../../data/session/session-context.tsx';
 import { volumeList } from '../../data/volumes/volume-queries.ts';
-import { DeleteVolumesDialog } from '../../domain/volumes/delete-volumes-dialog.tsx';
+import { DeleteButton } from '../../domain/deletion/delete-dialog.tsx';
+import { VOLUME_DELETION } from '../../domain/volumes/volume-deletion.tsx';
 import { volumeLook, volumePlaceText } from '../../domain/volumes/volume-look.ts';
 import { Button } from '../../ui/button/button.tsx';
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
-import { Segments } from '../../ui/field/segments.tsx';
-import { usePageTitle } from '../../ui/panel/page-title.ts';
-import { ListPage } from '../../ui/table/list-page.tsx';
-import { filterByText } from '../../ui/table/text-filter.ts';
 import { CreateVolumeDialog } from './create-volume-dialog.tsx';
 import { VOLUME_COLUMNS } from './volume-columns.tsx';
 
-const route = getRouteApi('/shell/volumes');
-
 /** The volumes of all projects of the user. */
 export function VolumesPage() {
-  usePageTitle('Volumes');
-  const client = useClient();
   const [creating, setCreating] = useState(false);
-  const { project = null, q = '', show } = route.useSearch();
-  const navigate = useNavigate({ from: '/volumes' });
-  const { data, error, refetch } = useQuery(
-    volumeList(client, { project, active: show !== 'all' }),
-  );
-  const rows = useMemo(() => {
-    const known = data?.filter(({ deleted }) => show === 'all' || !deleted);
-    return known && filterByText(known, q, wordsOf);
-  }, [data, q, show]);
-  const set = (change: { q?: string | undefined; show?: 'all' | undefined }) =>
-    navigate({ search: (before) => ({ ...before, ...change }), replace: true });
+  const address = useListAddress();
+  const { project, all } = address;
+  const query = useQuery(volumeList(useClient(), { project, active: !all }));
   const create = (
     <Button variant="primary" icon={<Plus size={15} />} onClick={() => setCreating(true)}>
       New volume
@@ -43,33 +27,21 @@ export function VolumesPage() {
   );
   return (
     <>
-      <ListPage
+      <ResourceList
         title="Volumes"
         noun="volume"
-        rows={rows}
+        address={address}
+        query={query}
+        rows={query.data}
+        textsOf={textsOf}
+        isActive={isActive}
         columns={VOLUME_COLUMNS}
         rowId={({ id }) => id}
         rowName={({ name }) => name}
-        error={data === undefined ? error : null}
-        onRetry={() => void refetch()}
-        text={q}
-        onText={(text) => set({ q: text || undefined })}
-        searchInput={useFilterCommand('Volumes')}
-        filters={
-          <Segments
-            label="Which volumes"
-            value={show ?? 'active'}
-            options={[
-              ['active', 'Active'],
-              ['all', 'All'],
-            ]}
-            onChange={(value) => set({ show: value === 'all' ? 'all' : undefined })}
-          />
-        }
-        isFiltered={q !== ''}
-        onClear={() => set({ q: undefined })}
         actions={create}
-        selectionActions={(chosen, onDone) => <VolumesSelection chosen={chosen} onDone={onDone} />}
+        selectionActions={(chosen, onDone) => (
+          <DeleteButton kind={VOLUME_DELETION} items={chosen} onDone={onDone} size="sm" />
+        )}
         empty={
           <EmptyState icon={HardDrive} title="No volumes yet" actions={create}>
             <p>A volume keeps data between runs. Describe it in a file and apply it:</p>
@@ -88,30 +60,12 @@ export function VolumesPage() {
   );
 }
 
-const wordsOf = (volume: Volume) => [
+const isActive = ({ deleted }: Volume) => !deleted;
+
+const textsOf = (volume: Volume) => [
   volume.name,
   volume.project_name,
   volume.user,
   volumePlaceText(volume.configuration),
   volumeLook(volume).text,
 ];
-
-function VolumesSelection(props: {
-  readonly chosen: readonly Volume[];
-  readonly onDone: () => void;
-}) {
-  const [open, setOpen] = useState(false);
-  return (
-    <>
-      <Button size="sm" onClick={() => setOpen(true)}>
-        Delete
-      </Button>
-      <DeleteVolumesDialog
-        volumes={props.chosen}
-        open={open}
-        onClose={() => setOpen(false)}
-        onDone={props.onDone}
-      />
-    </>
-  );
-}

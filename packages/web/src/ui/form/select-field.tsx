@@ -1,5 +1,6 @@
 import { Field } from '../field/field.tsx';
-import { Select, type SelectOption } from '../select/select.tsx';
+import { Select } from '../select/select.tsx';
+import type { SelectOption } from '../select/select-props.ts';
 import styles from './form.module.css';
 
 export interface SelectFieldProps<T extends string> {

@@ -1,6 +1,6 @@
 import { Columns3 } from 'lucide-react';
 import { IconButton } from '../button/button.tsx';
-import { Menu, MenuCheckbox, MenuItem, MenuSeparator } from '../menu/menu.tsx';
+import { Menu } from '../menu/menu.tsx';
 import { useSavedChoice } from '../saved-choice.ts';
 import { type TableColumn, visibleColumns } from './column.ts';
 
@@ -30,20 +30,20 @@ export function ColumnMenu<Row>({ columns, visible, onChange }: ColumnMenuProps<
           <Columns3 size={16} />
         </IconButton>
       }
-    >
-      {columns
-        .filter(({ locked }) => !locked)
-        .map(({ id, header }) => (
-          <MenuCheckbox
-            key={id}
-            checked={ids.includes(id)}
-            onChange={(on) => onChange(on ? [...ids, id] : ids.filter((other) => other !== id))}
-          >
-            {header}
-          </MenuCheckbox>
-        ))}
-      <MenuSeparator />
-      <MenuItem onSelect={() => onChange(null)}>Show the default columns</MenuItem>
-    </Menu>
+      entries={[
+        ...columns
+          .filter(({ locked }) => !locked)
+          .map(({ id, header }) => ({
+            kind: 'switch' as const,
+            id,
+            label: header,
+            checked: ids.includes(id),
+            onChange: (on: boolean) =>
+              onChange(on ? [...ids, id] : ids.filter((other) => other !== id)),
+          })),
+        'separator',
+        { kind: 'action', label: 'Show the default columns', onSelect: () => onChange(null) },
+      ]}
+    />
   );
 }

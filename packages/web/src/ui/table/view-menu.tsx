@@ -3,7 +3,8 @@ import { useState } from 'react';
 import { Button } from '../button/button.tsx';
 import { ConfirmDialog } from '../dialog/confirm-dialog.tsx';
 import { TextField } from '../field/field.tsx';
-import { Menu, MenuItem, MenuSeparator } from '../menu/menu.tsx';
+import { Menu } from '../menu/menu.tsx';
+import type { MenuEntry } from '../menu/menu-entry.ts';
 import { useSavedChoice } from '../saved-choice.ts';
 import { currentView, parseViews, type SavedView, withView } from './saved-views.ts';
 
@@ -26,6 +27,13 @@ export function ViewMenu({ table, filters, onApply }: ViewMenuProps) {
     setViews(withView(views, { name: name.trim(), filters }));
     setName('');
   };
+  const forget = (known: string): MenuEntry => ({
+    kind: 'action',
+    label: `Forget ${known}`,
+    icon: <Trash2 size={15} />,
+    danger: true,
+    onSelect: () => setViews(views.filter((view) => view.name !== known)),
+  });
   return (
     <>
       <Menu
@@ -33,34 +41,25 @@ export function ViewMenu({ table, filters, onApply }: ViewMenuProps) {
         trigger={
           <Button icon={<Bookmark size={14} />}>{current === null ? 'Views' : current.name}</Button>
         }
-      >
-        {views.map((view) => (
-          <MenuItem
-            key={view.name}
-            icon={view === current ? <Check size={15} /> : null}
-            onSelect={() => onApply(view === current ? {} : view.filters)}
-          >
-            {view.name}
-          </MenuItem>
-        ))}
-        {views.length === 0 ? null : <MenuSeparator />}
-        <MenuItem
-          icon={<BookmarkPlus size={15} />}
-          disabled={current !== null}
-          onSelect={() => setNaming(true)}
-        >
-          Save these filters as a view
-        </MenuItem>
-        {current === null ? null : (
-          <MenuItem
-            danger
-            icon={<Trash2 size={15} />}
-            onSelect={() => setViews(views.filter((view) => view !== current))}
-          >
-            Forget {current.name}
-          </MenuItem>
-        )}
-      </Menu>
+        entries={[
+          ...views.map((view) => ({
+            kind: 'action' as const,
+            id: `view ${view.name}`,
+            label: view.name,
+            icon: view === current ? <Check size={15} /> : null,
+            onSelect: () => onApply(view === current ? {} : view.filters),
+          })),
+          ...(views.length === 0 ? [] : (['separator'] as const)),
+          {
+            kind: 'action',
+            label: 'Save these filters as a view',
+            icon: <BookmarkPlus size={15} />,
+            disabled: current !== null,
+            onSelect: () => setNaming(true),
+          },
+          ...(current === null ? [] : [forget(current.name)]),
+        ]}
+      />
       <ConfirmDialog
         open={isNaming}
         onClose={() => setNaming(false)}

@@ -1,0 +1,4 @@
+export interface NavigationDrawerProps {
+  readonly open: boolean;
+  readonly onClose: () => void;
+}

@@ -1,0 +1,46 @@
+import type { ReactElement, ReactNode } from 'react';
+
+export interface MenuProps {
+  /** The button that opens the menu. */
+  readonly trigger: ReactElement<object>;
+  readonly entries: readonly MenuEntry[];
+  readonly align?: 'start' | 'end';
+}
+
+/** What a menu consists of, as data: its code is loaded when it is opened. */
+export type MenuEntry = MenuAction | MenuSwitch | MenuChoice | MenuHeading | 'separator';
+
+export interface MenuAction {
+  readonly kind: 'action';
+  /** Needed where two entries have the same label. */
+  readonly id?: string;
+  readonly label: string;
+  readonly icon?: ReactNode;
+  readonly keys?: string;
+  readonly danger?: boolean;
+  readonly disabled?: boolean;
+  readonly onSelect?: () => void;
+  /** A link instead of a button. */
+  readonly render?: ReactElement;
+}
+
+export interface MenuSwitch {
+  readonly kind: 'switch';
+  readonly id?: string;
+  readonly label: string;
+  readonly checked: boolean;
+  readonly onChange: (checked: boolean) => void;
+}
+
+export interface MenuChoice {
+  readonly kind: 'choice';
+  readonly label: string;
+  readonly value: string;
+  readonly choices: readonly (readonly [value: string, label: string])[];
+  readonly onChange: (value: string) => void;
+}
+
+export interface MenuHeading {
+  readonly kind: 'heading';
+  readonly label: string;
+}
