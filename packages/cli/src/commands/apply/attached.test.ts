@@ -60,6 +60,35 @@ test('a failed run ends with the exit code of its program and prints the reason'
   expect(err).toContain('dstack logs -d cdd080');
 });
 
+test('an update that is rolled back while attached ends with code 6, and the run continues', async () => {
+  const run = await attachedRun();
+  const rollout = { deployment_num: 1, status: 'progressing', ready: 0, message: null } as const;
+  const running = withStatus(run, 'running', 'running', 'running');
+  const updated: Run = { ...running, rollout: { ...rollout, previous_deployment_num: 0 } };
+  const message = 'no further replica was ready within 2m';
+  const back: Run = {
+    ...running,
+    rollout: {
+      ...{ deployment_num: 2, status: 'rolled_back', ready: 0 },
+      ...{ previous_deployment_num: 1, message },
+    },
+  };
+  const stream = { events: [logEvent('serving\n', 8)], open: true };
+  const fake = await startFakeServer({
+    ...(await recordedRoutes('apply-d')),
+    [`POST ${BASE}/runs/apply`]: { json: updated },
+    [`GET ${BASE}/runs/watch`]: { events: [runEvent(updated), runEvent(back)], open: true },
+    [`GET ${BASE}/logs/stream`]: stream,
+  });
+  const { code, err } = await apply(TASK, ['-y'], fake);
+  expect(code).toBe(6);
+  expect(err).toContain(`The update was rolled back: ${message}. cdd080 has its previous`);
+  expect(fake.calls.filter((call) => call.includes('/runs/stop'))).toEqual([]);
+  const { out } = await apply(TASK, ['-y', '--json'], fake);
+  const result = JSON.parse(out.trimEnd().split('\n').at(-1) ?? '');
+  expect(result).toMatchObject({ type: 'result', exit: { code: 6, source: 'dstack' } });
+});
+
 /** The same run with one more submission of its job. */
 function triedAgain(run: Run, id: string): Run {
   const copy = structuredClone(run);

@@ -9,6 +9,7 @@ import { finishedMessage } from '../../runs/finished-message.ts';
 import { jobToFollow } from '../../runs/job-to-follow.ts';
 import { nodesBeside, streamNodes } from '../../runs/node-output.ts';
 import { PullReports } from '../../runs/pull-progress.ts';
+import { RollbackWatch } from '../../runs/rollback-watch.ts';
 import { outcomeOf } from '../../runs/run-outcome.ts';
 import {
   currentSubmission,
@@ -28,7 +29,8 @@ import { openOtherNodes } from './other-nodes.ts';
 
 /**
  * Follows a run from submission to its end: shows a live block while it starts, then streams its
- * output. Ctrl-C asks whether to stop the run.
+ * output. Ctrl-C asks whether to stop the run. If the update of a service is rolled back, this ends
+ * with exit code 6, and the run continues.
  */
 export async function followRun(run: Run, input: FollowInput, cli: Cli): Promise<void> {
   const attention = new AbortController();
@@ -39,20 +41,41 @@ export async function followRun(run: Run, input: FollowInput, cli: Cli): Promise
   };
   const release = cli.onInterrupt(attend, { terminate: true });
   const name = run.run_spec.run_name ?? '';
+  const rollback = new RollbackWatch(run, input.connection);
   try {
-    const final = await follow(name, input, attention.signal, cli);
+    const signal = AbortSignal.any([attention.signal, rollback.signal]);
+    const final = await follow(name, input, signal, cli);
     const outcome = outcomeOf(final);
     if (input.options.json) cli.io.json({ type: 'result', ...final, exit: outcome });
     cli.setExitCode(outcome.code);
   } catch (error) {
-    if (!attention.signal.aborted) throw error;
+    if (!attention.signal.aborted) {
+      if (rollback.run === null) throw error;
+      reportRollback(rollback.run, input, cli);
+      return;
+    }
     release();
     // The sender of SIGTERM does not answer questions.
     const wasStopped = terminated || (await askAndStop(name, input, cli));
     if (wasStopped) cli.setExitCode(EXIT.interrupted);
   } finally {
     release();
+    rollback.stop();
   }
+}
+
+function reportRollback(run: Run, { options }: FollowInput, cli: Cli): void {
+  const { io } = cli;
+  const name = run.run_spec.run_name ?? '';
+  const why = run.rollout?.message ?? null;
+  io.endLine();
+  io.info(
+    `${io.paintErr('error', 'The update was rolled back')}${why === null ? '' : `: ${why}`}. ` +
+      `${name} has its previous configuration (dstack rollout status ${name}, dstack event --target-run ${name})`,
+  );
+  const exit = { code: EXIT.rolledBack, source: 'dstack' } as const;
+  if (options.json) io.json({ type: 'result', ...run, exit });
+  cli.setExitCode(exit.code);
 }
 
 async function follow(
