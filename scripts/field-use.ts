@@ -336,6 +336,7 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     internal_ip: used(FLEET_SPEC),
     ssh_key: used(FLEET_SPEC),
     blocks: used(FLEET_SPEC),
+    price: used(FLEET_SPEC),
   },
   SSHParams: {
     user: used(FLEET_SPEC),
@@ -345,6 +346,7 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     proxy_jump: used(FLEET_SPEC),
     hosts: used(FLEET_SPEC),
     network: used(FLEET_SPEC),
+    price: used(FLEET_SPEC),
   },
   FleetConfiguration: {
     type,

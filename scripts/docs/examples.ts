@@ -167,6 +167,7 @@ ssh_config:
   identity_file: ~/.ssh/id_ed25519
   port: 22
   network: 10.0.0.0/24
+  price: 1.5
   proxy_jump:
     hostname: bastion.example.com
     port: 22
@@ -180,6 +181,7 @@ ssh_config:
       identity_file: ~/.ssh/other
       internal_ip: 10.0.0.12
       blocks: 4
+      price: 2.25
 `,
   GatewayConfiguration: `type: gateway
 name: main

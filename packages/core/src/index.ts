@@ -22,6 +22,7 @@ export {
   observed,
   offersAt,
   projectCapacity,
+  repriced,
   runtimeDataFor,
   type Site,
   siteText,

@@ -32,7 +32,7 @@ describeBackend('SSH hosts', async () => {
       const { instanceId } = order;
       const host = { hostname: `${hosts.size}.example`, user: 'root', port: 22, internalIp: null };
       const question = { instanceId, host: { ...host, proxyJump: null }, network: null };
-      hosts.set(instanceId, { ...question, blocks: 1 });
+      hosts.set(instanceId, { ...question, blocks: 1, price: 0 });
       return order;
     },
     facts: async () => FACTS,

@@ -10,7 +10,17 @@ import { delegate, reportIssue } from './issue.ts';
 import { describeJson } from './json-form.ts';
 import { profileShape } from './profile.ts';
 import { ResourcesSpec } from './resources.ts';
-import { int, limited, optional, ours, readInt, readString, string, stringBy } from './scalars.ts';
+import {
+  float,
+  int,
+  limited,
+  optional,
+  ours,
+  readInt,
+  readString,
+  string,
+  stringBy,
+} from './scalars.ts';
 import { choice, closed, isMap, named, oneOf, type Reader, reader } from './schema-kit.ts';
 
 export const InstanceGroupPlacement = choice(['any', 'cluster'], 'enum', 'InstanceGroupPlacement');
@@ -70,6 +80,9 @@ const InternalIp: Reader<string> = reader(
   { type: 'string' },
 );
 
+/** Ours: what a host costs its owner, in USD per hour. */
+const HostPrice = float({ ge: 0 });
+
 export const SSHHostParams = named(
   'SSHHostParams',
   closed({
@@ -81,6 +94,7 @@ export const SSHHostParams = named(
     internal_ip: optional(InternalIp),
     ssh_key: optional(SSHKey),
     blocks: optional(Blocks),
+    price: ours(HostPrice),
   }),
 );
 export type SSHHostParams = z.infer<typeof SSHHostParams>;
@@ -113,6 +127,7 @@ export const SSHParams = named(
     proxy_jump: optional(SSHProxyParams),
     hosts: z.array(SSHHost),
     network: optional(PrivateNetwork),
+    price: ours(HostPrice),
   }),
 );
 export type SSHParams = z.infer<typeof SSHParams>;

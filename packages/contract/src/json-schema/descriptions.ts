@@ -46,6 +46,7 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   nvcc: 'Use the image with the CUDA compiler.',
   placement: 'cluster = instances with a fast network between them.',
   ports: 'Ports to forward: 8000, 80:8000 (local:container), *:8000 (any free local port).',
+  price: 'What the host costs you per hour, in dollars; shown in plans and by dstack cost.',
   priority: 'From 0 to 100; higher is placed first. 0 by default.',
   privileged: 'Run the container in privileged mode.',
   probes: 'Checks that determine when a replica is ready.',

@@ -71,17 +71,19 @@ interface HostChanges {
 
 /**
  * Hosts may be added and removed. The settings of a host that stays, or of all hosts, may not
- * change.
+ * change, except for prices.
  */
 function hostChanges(before: FleetSpec, after: FleetSpec): HostChanges {
   const [old, now] = [before.configuration.ssh_config, after.configuration.ssh_config];
   if (!old || !now) return { added: [], removed: [], problem: null };
-  const common = changedKeys(withoutPaths(old), withoutPaths(now)).filter((key) => key !== 'hosts');
+  const common = changedKeys(withoutPaths(old), withoutPaths(now)).filter(
+    (key) => key !== 'hosts' && key !== 'price',
+  );
   const definitions = (config: typeof old) =>
     new Map(
       fleetHosts(config).map((host, index) => [
         hostAddress(host),
-        withoutPaths(config.hosts[index]),
+        withoutPrice(withoutPaths(config.hosts[index])),
       ]),
     );
   const [oldHosts, newHosts] = [definitions(old), definitions(now)];
@@ -96,6 +98,10 @@ function hostChanges(before: FleetSpec, after: FleetSpec): HostChanges {
   ];
   const problem = wrong.length > 0 ? `Cannot be changed in place: ${wrong.join(', ')}` : null;
   return { added, removed, problem };
+}
+
+function withoutPrice({ price: _ours, ...others }: { readonly price?: unknown }): object {
+  return others;
 }
 
 /** Key files are on the client's machine, so their names mean nothing here. */
@@ -125,18 +131,20 @@ function comparable(spec: FleetSpec): FleetSpec {
 
 /**
  * Whether a client's copy of a stored spec is still the stored one. Answers never carry private
- * keys, so keys are not compared.
+ * keys, so keys are not compared; neither are keys of ours, which clients of dstack 0.22.5 drop.
  */
 export function sameFleetSpec(a: FleetSpec, b: FleetSpec): boolean {
   return sameJson(withoutKeys(comparable(a)), withoutKeys(comparable(b)));
 }
+
+const NOT_COMPARED = new Set(['ssh_key', 'price', 'shared_volumes_path']);
 
 function withoutKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutKeys);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value)
-      .filter(([key]) => key !== 'ssh_key')
+      .filter(([key]) => !NOT_COMPARED.has(key))
       .map(([key, item]) => [key, withoutKeys(item)]),
   );
 }

@@ -1,6 +1,12 @@
 import { FleetSpec } from '@dstack/contract/wire';
 import { describe, expect, it } from 'vitest';
-import { diffFleetSpecs, fleetPlanAction, prepareFleetSpec, sameFleetSpec } from './index.ts';
+import {
+  diffFleetSpecs,
+  fleetHosts,
+  fleetPlanAction,
+  prepareFleetSpec,
+  sameFleetSpec,
+} from './index.ts';
 
 const fleet = (configuration: object): FleetSpec =>
   FleetSpec.parse({
@@ -144,6 +150,32 @@ describe('changes of a fleet', () => {
     expect(fleetPlanAction(before, after)).toBe(updatable ? 'update' : 'create');
   });
 
+  it('of prices apply in place, and are detected', () => {
+    const host = (price?: number) => ({ hostname: 'a', ...(price === undefined ? {} : { price }) });
+    const pairs = [
+      [ssh(['a']), ssh([host(2)])],
+      [ssh([host(2)]), ssh([host(3)])],
+      [ssh([host(2)]), ssh(['a'])],
+      [ssh(['a']), ssh(['a'], { price: 1 })],
+    ] as const;
+    for (const [before, after] of pairs) {
+      const expected = { changed: ['configuration.ssh_config'], updatable: true };
+      expect(diffFleetSpecs(before, after)).toMatchObject(expected);
+    }
+  });
+
+  it('by clients without our keys keep the prices of hosts', () => {
+    const current = ssh([{ hostname: 'a', price: 2 }, 'b'], { price: 1 });
+    const sent = ssh(['a', 'b', 'c']);
+    const spec = (isOurs: boolean) => {
+      const result = prepareFleetSpec(sent, { current, isOurs });
+      return result.ok ? result.spec.configuration.ssh_config : null;
+    };
+    const config = spec(false);
+    expect(config && fleetHosts(config).map(({ price }) => price)).toEqual([2, 1, 1]);
+    expect(spec(true)).toEqual(sent.configuration.ssh_config);
+  });
+
   it('name the hosts that are added and removed', () => {
     expect(diffFleetSpecs(ssh(['a', 'b']), ssh(['b', 'c']))).toMatchObject({
       addedHosts: ['c:22'],
@@ -160,5 +192,11 @@ describe('changes of a fleet', () => {
   it('are not detected in a copy without keys', () => {
     expect(sameFleetSpec(ssh(['a']), ssh(['a'], { ssh_key: null }))).toBe(true);
     expect(sameFleetSpec(ssh(['a']), ssh(['b']))).toBe(false);
+  });
+
+  it('are not detected in a copy of a client without our keys', () => {
+    const stored = ssh([{ hostname: 'a', price: 2 }], { price: 1 });
+    const configuration = { ...stored.configuration, shared_volumes_path: '/mnt' };
+    expect(sameFleetSpec({ ...stored, configuration }, ssh(['a']))).toBe(true);
   });
 });

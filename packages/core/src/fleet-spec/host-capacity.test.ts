@@ -20,6 +20,7 @@ function ask(more: Partial<Omit<HostInput, 'host'>> & { readonly host?: object }
     instanceId: 'i',
     network: null,
     blocks: 1,
+    price: 0,
     facts,
     ...more,
     host: { ...host, proxyJump: null, ...more.host },
@@ -45,6 +46,13 @@ describe('an SSH host', () => {
         ssh_port: 22,
         dockerized: true,
       },
+    });
+  });
+
+  it('costs what its owner has set', () => {
+    expect(ask({ price: 1.25 })).toMatchObject({
+      offer: { price: 1.25 },
+      provisioningData: { price: 1.25 },
     });
   });
 

@@ -20,6 +20,8 @@ export interface HostInput {
   /** The network of the fleet: the host's first address in it is its internal address. */
   readonly network: string | null;
   readonly blocks: number | 'auto';
+  /** USD per hour, as its owner has set it. */
+  readonly price: number;
   readonly facts: HostFacts;
 }
 
@@ -33,7 +35,7 @@ export function hostCapacity(question: HostInput): HostCapacity {
   const { facts, network, blocks } = question;
   const address = internalAddress(question);
   if ('message' in address) return { ok: false, message: address.message };
-  const offer = offerOf(facts);
+  const offer = offerOf(facts, question.price);
   const totalBlocks = totalBlocksOf(offer, blocks);
   if (totalBlocks === null) {
     const { cpus, gpus } = offer.instance.resources;
@@ -49,7 +51,7 @@ export function hostCapacity(question: HostInput): HostCapacity {
   };
 }
 
-function offerOf(facts: HostFacts): Offer {
+function offerOf(facts: HostFacts, price: number): Offer {
   return {
     backend: SSH_HOST_BACKEND,
     instance: {
@@ -65,7 +67,7 @@ function offerOf(facts: HostFacts): Offer {
       },
     },
     region: 'remote',
-    price: 0,
+    price,
     backend_data: {},
     availability: 'available',
     availability_zones: null,
@@ -98,7 +100,7 @@ function machineData(
     region: offer.region,
     availability_zone: null,
     reservation: null,
-    price: 0,
+    price: offer.price,
     username: host.user ?? 'root',
     ssh_port: host.port ?? SSH_PORT,
     dockerized: true,

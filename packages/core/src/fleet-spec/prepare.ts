@@ -1,4 +1,4 @@
-import { ENV_NAME, SERVER_HOST_PLACE } from '@dstack/contract';
+import { ENV_NAME, SERVER_HOST_PLACE, SSHHostParams } from '@dstack/contract';
 import type { FleetSpec } from '@dstack/contract/wire';
 import {
   nameError,
@@ -18,6 +18,8 @@ export interface FleetHost {
   readonly key: Key | null;
   readonly internalIp: string | null;
   readonly blocks: number | 'auto' | null;
+  /** USD per hour. */
+  readonly price: number;
   /** The jump host, through which the server connects to the host. */
   readonly proxyJump: FleetHostProxy | null;
 }
@@ -37,6 +39,8 @@ export interface FleetSpecContext {
   readonly hostsInUse?: ReadonlyMap<string, string | null>;
   /** The spec of the fleet that is updated; null = a new one, absent = not known. */
   readonly current?: FleetSpec | null;
+  /** The client has all of our keys: one that it leaves out is removed. Default: it has. */
+  readonly isOurs?: boolean;
 }
 
 const SSH_PORT = 22;
@@ -79,7 +83,10 @@ export function prepareFleetSpec(
     return specError('A fleet needs `nodes` (cloud instances) or `ssh_config` (hosts)');
   }
   const error = ssh ? sshError(spec, ssh, context) : cloudError(spec);
-  return error ?? { ok: true, spec: withKeptPath(spec, context.current ?? null) };
+  if (error) return error;
+  const current = context.current ?? null;
+  const priced = context.isOurs === false ? withKeptPrices(spec, current) : spec;
+  return { ok: true, spec: withKeptPath(priced, current) };
 }
 
 /**
@@ -92,6 +99,31 @@ function withKeptPath(spec: FleetSpec, current: FleetSpec | null): FleetSpec {
   const kept = path === undefined ? current?.configuration.shared_volumes_path : path;
   const own = kept ? { shared_volumes_path: kept } : {};
   return { ...spec, configuration: { ...others, ...own } };
+}
+
+/** The stored prices of hosts, for clients of dstack 0.22.5, which do not send them. */
+function withKeptPrices(spec: FleetSpec, current: FleetSpec | null): FleetSpec {
+  const [to, from] = [spec.configuration.ssh_config, current?.configuration.ssh_config];
+  if (!to || !from) return spec;
+  const stored = new Map(
+    fleetHosts(from).map((host, i) => [hostAddress(host), ownPrice(from.hosts[i])]),
+  );
+  const hosts = fleetHosts(to).map((host, i) => {
+    const entry = to.hosts[i] ?? host.hostname;
+    const price = ownPrice(entry) ?? stored.get(hostAddress(host));
+    if (price == null) return entry;
+    return {
+      ...SSHHostParams.parse(typeof entry === 'string' ? { hostname: entry } : entry),
+      price,
+    };
+  });
+  const common = to.price ?? from.price;
+  const ssh_config = { ...to, hosts, ...(common == null ? {} : { price: common }) };
+  return { ...spec, configuration: { ...spec.configuration, ssh_config } };
+}
+
+function ownPrice(host: SshConfig['hosts'][number] | undefined): number | null {
+  return typeof host === 'object' ? (host.price ?? null) : null;
 }
 
 /** The most hosts of one fleet. */
@@ -163,6 +195,7 @@ export function fleetHosts(ssh: SshConfig): FleetHost[] {
       key: own?.ssh_key ?? ssh.ssh_key ?? null,
       internalIp: own?.internal_ip ?? null,
       blocks: own?.blocks ?? null,
+      price: own?.price ?? ssh.price ?? 0,
       proxyJump: proxyOf(own?.proxy_jump ?? ssh.proxy_jump ?? null),
     };
   });

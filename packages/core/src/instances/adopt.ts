@@ -58,6 +58,18 @@ export function describeInstance(
   });
 }
 
+/** The price that the owner of an SSH host has changed; jobs keep the one they have started with. */
+export function repriced(
+  { offer, provisioningData }: InstanceRecord,
+  price: number,
+): Partial<InstanceRecord> {
+  return {
+    price,
+    ...(offer && { offer: { ...offer, price } }),
+    ...(provisioningData && { provisioningData: { ...provisioningData, price } }),
+  };
+}
+
 /** Records the machine of an instance that is already ending, so that it can be terminated. */
 export function recordInstance(
   draft: Draft,

@@ -7,6 +7,7 @@ export {
   isOffered,
   type OfferedInstance,
   recordInstance,
+  repriced,
 } from './adopt.ts';
 export {
   capacityLeftTo,

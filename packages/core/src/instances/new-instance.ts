@@ -37,6 +37,7 @@ export function sshHostInstance(
     ...newInstance(fleet, place),
     backend: SSH_HOST_BACKEND,
     region: 'remote',
+    price: host.price,
     totalBlocks: typeof blocks === 'number' ? blocks : null,
     requirements: null,
     idleSeconds: null,

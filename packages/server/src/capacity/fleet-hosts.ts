@@ -20,6 +20,7 @@ export function fleetHostReader(store: Pick<Store, 'hostAccess' | 'instances' | 
       },
       network: configuration.ssh_config?.network ?? null,
       blocks: listed?.blocks ?? configuration.blocks ?? 1,
+      price: listed?.price ?? 0,
     };
   };
 }

@@ -1,5 +1,7 @@
+import type { FleetConfiguration } from '@dstack/contract';
 import type { FleetPlan } from '@dstack/contract/wire';
 import { requestedResources } from '../../format/resources.ts';
+import { price, range } from '../../format/values.ts';
 import { renderFleetOfferTable } from '../../runs/offer-table.ts';
 import { renderProperties, type TableLayout } from '../../terminal/table.ts';
 import { PLAN_OFFERS } from './flags.ts';
@@ -49,8 +51,18 @@ function fleetProperties(plan: FleetPlan): Property[] {
       : null,
     ssh ? null : ['Spot policy', spot],
     reservation ? ['Reservation', reservation] : null,
+    ssh ? hostPrices(ssh) : null,
   ];
   return properties.filter((p) => p !== null);
+}
+
+/** What the owner of the hosts has set; null = nothing. */
+function hostPrices(ssh: NonNullable<FleetConfiguration['ssh_config']>): Property | null {
+  const prices = ssh.hosts.map(
+    (host) => (typeof host === 'object' && host.price) || ssh.price || 0,
+  );
+  const [min, max] = [Math.min(...prices), Math.max(...prices)];
+  return max > 0 ? ['Price per host', `${range({ min, max }, price)}/h`] : null;
 }
 
 function nodes(value: FleetPlan['spec']['configuration']['nodes']): string {

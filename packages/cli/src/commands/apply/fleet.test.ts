@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { FleetPlan } from '@dstack/contract/wire';
 import { expect, test } from 'vitest';
 import { type FakeServer, type Route, startFakeServer } from '../../testing/fake-server.ts';
 import { recording } from '../../testing/recordings.ts';
@@ -74,6 +75,22 @@ test('a fleet that cannot be updated is replaced, with the keys of its hosts', (
     expect(ours).toMatchObject({
       spec: { configuration: { ssh_config: { ssh_key: { public: 'ssh-ed25519 AAAA test\n' } } } },
     });
+  }));
+
+test('the plan shows what the owner of the hosts has set as their price', () =>
+  inFleetDirectory(async (cwd) => {
+    const fake = await replay('fleet-apply-unchanged');
+    const [first] = await recording('fleet-apply-unchanged');
+    const plan = structuredClone(first?.response) as FleetPlan;
+    const ssh = (plan.effective_spec ?? plan.spec).configuration.ssh_config;
+    Object.assign(ssh ?? {}, { price: 1.5 });
+    Object.assign(ssh?.hosts[0] ?? {}, { price: 2.25 });
+    const priced = await startFakeServer({ [`POST ${BASE}/fleets/get_plan`]: { json: plan } });
+    const argv = ['apply', '-f', 'fleet.dstack.yml', '-y'];
+    const { out } = await runCommand(argv, { env: serverEnv(priced.url), cwd, home: cwd });
+    expect(out).toMatch(/Price per host +\$1\.5\.\.\$2\.25\/h/);
+    const free = await runCommand(argv, { env: serverEnv(fake.url), cwd, home: cwd });
+    expect(free.out).not.toContain('Price per host');
   }));
 
 test('-y leaves an unchanged fleet alone', () =>

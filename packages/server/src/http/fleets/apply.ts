@@ -31,6 +31,7 @@ import {
   departures,
   fleetLogins,
   hostChanges,
+  newPrices,
   withoutPrivateKeys,
 } from './hosts.ts';
 import { currentFleet, effectiveFleetSpec } from './plan.ts';
@@ -38,6 +39,8 @@ import { currentFleet, effectiveFleetSpec } from './plan.ts';
 interface Caller {
   readonly user: UserRecord;
   readonly role: ProjectRole | null;
+  /** Whether its program has all of our keys; default: it has. */
+  readonly isOurs?: boolean;
 }
 
 export async function applyFleet(
@@ -49,7 +52,8 @@ export async function applyFleet(
   const { spec: wanted } = request.plan;
   if (wanted.configuration.ssh_config !== null) checkMayManageHosts(deps, caller);
   const current = await currentFleet(deps, project, wanted);
-  const spec = await effectiveFleetSpec(deps, project, wanted, current);
+  const isOurs = caller.isOurs ?? true;
+  const spec = await effectiveFleetSpec(deps, project, wanted, { current, isOurs });
   const id =
     current === null
       ? await createFleet(deps, project, spec, caller.user)
@@ -156,6 +160,7 @@ async function updateFleet(
         changes: [
           ...updateChanges(snapshot, spec, request, user),
           ...left.changes,
+          ...newPrices(snapshot.instances, spec, present),
           ...hostChanges(fleet, snapshot.instances, hosts, now, 'on fleet update'),
         ],
         signals: [

@@ -188,6 +188,35 @@ describe('fleets', () => {
       ]);
     });
 
+    it('have the prices that their owner sets, also when a client without our keys updates them', async () => {
+      const update = async (hosts: unknown[], agent: string, current: unknown) => {
+        const headers = { 'user-agent': agent };
+        const spec = own('priced', hosts);
+        const planned = await server.call(path('get_plan'), { spec }, { headers });
+        const request = { plan: { spec, current_resource: current }, force: false };
+        const applied = await server.call(path('apply'), request, { headers });
+        expect([planned.status, applied.status]).toEqual([200, 200]);
+        return {
+          action: planned.body.action,
+          body: applied.body,
+          prices: applied.body.instances.map((one: { price: number }) => one.price),
+        };
+      };
+      const priced = (price: number) => ['10.5.0.1', { hostname: '10.5.0.2', price }];
+      const created = await update(priced(2), 'dstack-cli', null);
+      expect(created.prices).toEqual([0, 2]);
+      const raised = await update(priced(3), 'dstack-cli', created.body);
+      expect([raised.action, raised.prices]).toEqual(['update', [0, 3]]);
+      const plain = ['10.5.0.1', '10.5.0.2', '10.5.0.3'];
+      const theirs = JSON.parse(
+        JSON.stringify(raised.body, (key, value) => (key === 'price' ? undefined : value)),
+      );
+      const kept = await update(plain, 'python-requests/2.32', theirs);
+      expect([kept.action, kept.prices]).toEqual(['update', [0, 3, 0]]);
+      const removed = await update(plain, 'dstack-cli', kept.body);
+      expect(removed.prices).toEqual([0, 0, 0]);
+    });
+
     it('cannot share a host', async () => {
       await apply(own('holder', ['10.3.0.1']));
       const second = await apply(own('second', ['10.3.0.1']));

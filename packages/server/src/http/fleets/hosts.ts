@@ -16,6 +16,7 @@ import {
   type InstanceRecord,
   instanceTarget,
   newEvent,
+  repriced,
   sshHostInstance,
   type Timestamp,
   terminateByUser,
@@ -131,6 +132,22 @@ export function hostChanges(
       ];
     }),
   ];
+}
+
+/** Hosts that stay and whose price has been changed. */
+export function newPrices(
+  instances: readonly InstanceRecord[],
+  spec: FleetSpec,
+  present: ReadonlyMap<string, Id>,
+): Change[] {
+  const ssh = spec.configuration.ssh_config;
+  if (ssh === null) return [];
+  return fleetHosts(ssh).flatMap((host): Change[] => {
+    const instance = instances.find(({ id }) => id === present.get(hostAddress(host)));
+    if (!instance || instance.price === host.price) return [];
+    const { id, version } = instance;
+    return [{ type: 'instance.update', id, version, set: repriced(instance, host.price) }];
+  });
 }
 
 /** Hosts that are no longer listed are removed, unless a job runs there. */

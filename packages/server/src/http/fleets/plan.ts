@@ -19,9 +19,10 @@ export async function getFleetPlan(
   project: ProjectRecord,
   user: UserRecord,
   spec: FleetSpec,
+  isOurs = true,
 ): Promise<FleetPlan> {
   const current = await currentFleet(deps, project, spec);
-  const effective = await effectiveFleetSpec(deps, project, spec, current);
+  const effective = await effectiveFleetSpec(deps, project, spec, { current, isOurs });
   if (effective.configuration.ssh_config !== null) deps.expectHosts();
   const question = fleetWantsOffers(effective);
   const { offers: answers } = await deps.offers.answer(
@@ -57,7 +58,7 @@ export async function effectiveFleetSpec(
   deps: HttpDeps,
   project: ProjectRecord,
   spec: FleetSpec,
-  current: FleetView | null,
+  { current, isOurs }: { readonly current: FleetView | null; readonly isOurs: boolean },
 ): Promise<FleetSpec> {
   const isSsh = spec.configuration.ssh_config !== null;
   const others = isSsh
@@ -68,6 +69,7 @@ export async function effectiveFleetSpec(
     const shown = projectId === project.id ? name : null;
     return hosts.map((host) => [hostAddress(host), shown] as const);
   });
-  const context = { hostsInUse: new Map(hostsInUse), current: current?.fleet.spec ?? null };
+  const stored = current?.fleet.spec ?? null;
+  const context = { hostsInUse: new Map(hostsInUse), current: stored, isOurs };
   return accepted(prepareFleetSpec(spec, context)).spec;
 }

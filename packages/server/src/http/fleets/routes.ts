@@ -1,4 +1,5 @@
 import type { On } from '../call.ts';
+import { isOurClient } from '../our-client.ts';
 import type { HttpDeps } from '../ports.ts';
 import { applyFleet } from './apply.ts';
 import { deleteFleets, deleteInstances } from './delete.ts';
@@ -12,10 +13,13 @@ export function fleetRoutes(on: On, deps: HttpDeps): void {
   on('fleets.get', ({ project, body, user, role }) =>
     getFleet(deps, project, body, { user, role }),
   );
-  on('fleets.get_plan', ({ project, body, user }) => getFleetPlan(deps, project, user, body.spec));
-  on('fleets.apply', ({ project, body, user, role }) =>
-    applyFleet(deps, project, body, { user, role }),
+  on('fleets.get_plan', (call) =>
+    getFleetPlan(deps, call.project, call.user, call.body.spec, isOurClient(call)),
   );
+  on('fleets.apply', (call) => {
+    const { project, body, user, role } = call;
+    return applyFleet(deps, project, body, { user, role, isOurs: isOurClient(call) });
+  });
   on('fleets.list_jobs', ({ project, params, user }) =>
     listFleetJobs(deps, project, params.fleet_name ?? '', user),
   );
