@@ -4,10 +4,11 @@
  * those named; `docs` is the site of the documentation.
  */
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { terminalAddOns } from './add-ons.ts';
 import { buildDocs } from './build-docs.ts';
 import { buildWeb, webConfig } from './build-web.ts';
 
@@ -51,7 +52,7 @@ const pureLibraries: Plugin = {
 interface Bundle {
   readonly entries: Readonly<Record<string, string>>;
   readonly define?: Readonly<Record<string, string>>;
-  /** Files that are shipped with the bundle: target name → path from the root. */
+  /** Files that are shipped with the bundle: target name → absolute path, or path from the root. */
   readonly files?: Readonly<Record<string, string>>;
 }
 
@@ -82,19 +83,17 @@ const bundles: Readonly<Record<string, Bundle>> = {
       sftp: 'packages/agent/src/ssh/sftp/sftp-main.ts',
     },
     define: { AGENT_VERSION: JSON.stringify(version) },
-    files: await terminalAddOns(),
+    files: await addOnFiles(),
   },
 };
 
-/** The prebuilt add-on of each platform whose package npm has installed. */
-async function terminalAddOns(): Promise<Record<string, string>> {
-  const scope = 'node_modules/@lydell';
-  const names = await readdir(join(root, scope));
-  const platforms = names.filter((name) => name.startsWith('node-pty-'));
+/** The prebuilt add-on of each Linux platform that is installed, or that `scripts/add-ons.ts` has fetched. */
+async function addOnFiles(): Promise<Record<string, string>> {
+  const present = (await terminalAddOns(root)).filter(({ folder }) => existsSync(folder));
   return Object.fromEntries(
-    platforms.map((name) => [
-      `${name.replace('node-pty-', 'pty-')}.node`,
-      `${scope}/${name}/pty.node`,
+    present.map(({ name, folder }) => [
+      `${name.replace('@lydell/node-pty-', 'pty-')}.node`,
+      join(folder, 'pty.node'),
     ]),
   );
 }
@@ -151,7 +150,7 @@ async function buildBundle(name: string): Promise<void> {
   await replaced(name, async (outdir) => {
     await build(optionsOf(bundle, outdir));
     for (const [file, source] of Object.entries(bundle.files ?? {})) {
-      await copyFile(join(root, source), join(outdir, file));
+      await copyFile(resolve(root, source), join(outdir, file));
     }
   });
 }
