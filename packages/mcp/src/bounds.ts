@@ -12,10 +12,35 @@ export function lastPart(text: string, most = MOST_CHARACTERS): string {
   return `[${text.length - whole.length} characters before this were left out]\n${whole}`;
 }
 
+/** The beginning of a text that is read from its beginning, such as an error. */
+export function firstPart(text: string, most = MOST_CHARACTERS): string {
+  if (text.length <= most) return text;
+  return `${text.slice(0, most)}\n[${text.length - most} characters after this were left out]`;
+}
+
 /** The first `most` entries, and the number of the others. */
 export function firstOf<T>(
   entries: readonly T[],
   most: number,
 ): { readonly shown: T[]; readonly left_out: number } {
   return { shown: entries.slice(0, most), left_out: Math.max(0, entries.length - most) };
+}
+
+/** Characters of one value in an answer's data. */
+const LONGEST_VALUE = 4000;
+
+/** Entries of one list, and keys of one map, in an answer's data. */
+const MOST_ENTRIES = 100;
+
+/** A value without the ends of its long texts, lists and maps; what is missing is counted in its place. */
+export function bounded(value: unknown): unknown {
+  if (typeof value === 'string') return firstPart(value, LONGEST_VALUE);
+  if (Array.isArray(value)) {
+    const { shown, left_out } = firstOf(value, MOST_ENTRIES);
+    return [...shown.map(bounded), ...(left_out > 0 ? [`[${left_out} entries left out]`] : [])];
+  }
+  if (value === null || typeof value !== 'object') return value;
+  const { shown, left_out } = firstOf(Object.entries(value), MOST_ENTRIES);
+  const note = left_out > 0 ? [['left_out', `${left_out} keys`]] : [];
+  return Object.fromEntries([...shown.map(([key, part]) => [key, bounded(part)]), ...note]);
 }

@@ -9,6 +9,7 @@ import {
 import { errorMessage } from '@dstack/contract/error-message';
 import type { CallToolResult, McpServer } from '@modelcontextprotocol/server';
 import type * as z from 'zod';
+import { firstPart } from './bounds.ts';
 
 /** A project on a server, in the caller's name. */
 export interface ProjectConnection {
@@ -74,7 +75,7 @@ export function registerTool(
           structuredContent: data,
         };
       } catch (error) {
-        return { isError: true, content: [{ type: 'text', text: failureText(error) }] };
+        return { isError: true, content: [{ type: 'text', text: firstPart(failureText(error)) }] };
       }
     },
   );

@@ -25,6 +25,25 @@ function formatOne(
   const line = lines[error.line - 1];
   if (line === undefined || line.trim() === '') return head;
   const number = String(error.line);
-  const pointer = `${' '.repeat(number.length + 3 + error.column - 1)}^`;
-  return `${head}\n${number} | ${line}\n${pointer}`;
+  const { excerpt, column } = excerptOf(line, error.column);
+  const pointer = `${' '.repeat(number.length + 3 + column - 1)}^`;
+  return `${head}\n${number} | ${excerpt}\n${pointer}`;
+}
+
+/** Longest line that is shown whole. */
+const WHOLE_LINE = 200;
+
+/** Shown of a longer line, before and after the column. */
+const AROUND = 80;
+
+/** The part of a line around a column: a generated file may be a single line. */
+function excerptOf(
+  line: string,
+  column: number,
+): { readonly excerpt: string; readonly column: number } {
+  if (line.length <= WHOLE_LINE) return { excerpt: line, column };
+  const start = Math.max(0, column - 1 - AROUND);
+  const end = column - 1 + AROUND;
+  const excerpt = `${start > 0 ? '…' : ''}${line.slice(start, end)}${end < line.length ? '…' : ''}`;
+  return { excerpt, column: column - start + (start > 0 ? 1 : 0) };
 }

@@ -163,6 +163,17 @@ describe('errors', () => {
       ].join('\n'),
     );
   });
+
+  test('a formatted error shows the part of a long line around its place', () => {
+    const text = `type: task\ncommands: [a]\nports: [${'80,'.repeat(500)}x,${'80,'.repeat(500)}]\n`;
+    const [, excerpt = '', pointer = ''] = formatConfigurationErrors(
+      errorsOf(text),
+      'f',
+      text,
+    ).split('\n');
+    expect(excerpt).toMatch(/^3 \| ….*80,x,80,.*…$/);
+    expect([excerpt.length < 200, excerpt[pointer.indexOf('^')]]).toEqual([true, 'x']);
+  });
 });
 
 describe('warnings', () => {

@@ -32,6 +32,8 @@ export interface ParseOptions {
   readonly readFile?: ReadTextFile;
   /** Whether a server configuration may name the simulated backend of tests and benchmarks. */
   readonly sim?: boolean;
+  /** The most words and signs of the text, for texts of others: the cost of reading grows with them. */
+  readonly maxTokens?: number;
 }
 
 /**
@@ -43,7 +45,8 @@ export function parseConfiguration<Kind extends DocumentKind>(
   kind: Kind,
   options: ParseOptions = {},
 ): ParsedConfiguration<Documents[Kind]> {
-  const loaded = loadYaml(text);
+  const { maxTokens } = options;
+  const loaded = loadYaml(text, maxTokens === undefined ? {} : { maxTokens });
   if (!('value' in loaded)) {
     const { path, line, column, message } = loaded;
     return { ok: false, errors: [{ path: path.join('.'), line, column, message, type: 'yaml' }] };

@@ -3,6 +3,8 @@ import * as z from 'zod';
 import { firstOf } from '../bounds.ts';
 import { tool } from '../tool.ts';
 
+const MOST_FLEETS = 50;
+
 /** Instances of one fleet in an answer. */
 const MOST_INSTANCES = 30;
 
@@ -35,13 +37,16 @@ export const fleetsTool = tool({
         instances_left_out: z.number(),
       }),
     ),
+    fleets_left_out: z.number(),
   }),
   run: async ({ name }, { project }) => {
     const fleets =
       name === undefined ? await project.fleets.list() : [await project.fleets.get({ name })];
+    const present = firstOf(fleets, MOST_FLEETS);
     return {
       data: {
-        fleets: fleets.map((fleet) => {
+        fleets_left_out: present.left_out,
+        fleets: present.shown.map((fleet) => {
           const { shown, left_out } = firstOf(fleet.instances, MOST_INSTANCES);
           return {
             name: fleet.name,

@@ -14,7 +14,7 @@ export const confirm = z
   .default(false)
   .describe('true only after the user has agreed; otherwise nothing is changed');
 
-/** Reading YAML takes about a second for 100 kB that are meant to be slow, and a server has one thread. */
+/** Characters; more than any configuration that people write. */
 const LONGEST_CONFIGURATION = 16_000;
 
 export const configuration = z

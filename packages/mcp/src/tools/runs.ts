@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { firstOf } from '../bounds.ts';
+import { bounded, firstOf } from '../bounds.ts';
 import { tool } from '../tool.ts';
 import { runName } from './inputs.ts';
 import { JobSummary, jobSummary, RunSummary, runSummary } from './run-summary.ts';
@@ -49,7 +49,7 @@ export const getRunTool = tool({
         run: runSummary(run),
         jobs: shown.map(jobSummary),
         jobs_left_out: left_out,
-        configuration: stated(run.run_spec.configuration),
+        configuration: bounded(stated(run.run_spec.configuration)) as Record<string, unknown>,
       },
     };
   },

@@ -9,9 +9,15 @@ export type Specified =
   | { readonly kind: 'run'; readonly spec: RunSpec; readonly warnings: readonly string[] }
   | { readonly kind: 'fleet'; readonly spec: FleetSpec; readonly warnings: readonly string[] };
 
+/**
+ * More than 500 lines. A server has one thread, and reading takes about 10 ms per 1000 of them if the text
+ * is meant to be slow.
+ */
+const MOST_TOKENS = 4000;
+
 /** Throws a refusal with the place of each error in the text. */
 export function specOf(text: string): Specified {
-  const parsed = parseConfiguration(text, 'configuration');
+  const parsed = parseConfiguration(text, 'configuration', { maxTokens: MOST_TOKENS });
   if (!parsed.ok) {
     throw new ToolRefusal(formatConfigurationErrors(parsed.errors, 'configuration', text));
   }
