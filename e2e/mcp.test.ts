@@ -2,7 +2,7 @@ import type { Installation } from '@dstack/testkit';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { applyFleet, dstack, newInstallation, untilRun } from './installation.ts';
+import { applyFleet, dstack, isRunning, newInstallation, submit, untilRun } from './installation.ts';
 
 const BROKEN = `type: task
 name: broken
@@ -84,6 +84,13 @@ describe('an agent', () => {
       const refused = await call('apply_configuration', { configuration: BROKEN, confirm: true });
       expect(refused.isError).toBe(true);
       expect(refused.text).toContain('may only read (scope read)');
+      await submit(home, `busy-${by}`, ['sleep 1000']);
+      await untilRun(home, `busy-${by}`, isRunning);
+      const shell = { run: `busy-${by}`, command: 'id', confirm: true };
+      expect(await call('exec', shell)).toMatchObject({
+        ...{ isError: true, text: expect.stringContaining('Not allowed: ') },
+      });
+      await home.ok('stop', `busy-${by}`, '--abort', '-y', '--wait');
     },
   );
 });

@@ -18,6 +18,26 @@ export function firstPart(text: string, most = MOST_CHARACTERS): string {
   return `${text.slice(0, most)}\n[${text.length - most} characters after this were left out]`;
 }
 
+/** Characters of one line of output: a single one must not take the place of all others. */
+const LONGEST_LINE = 4000;
+
+export function firstPartOfLine(line: string): string {
+  if (line.length <= LONGEST_LINE) return line;
+  return `${line.slice(0, LONGEST_LINE)}… [the rest of the line was left out]`;
+}
+
+/** Of lines that are cut, those at the end that fit into an answer. */
+export function lastLinesThatFit(lines: readonly string[], most = MOST_CHARACTERS): string[] {
+  let characters = 0;
+  let start = lines.length;
+  while (start > 0) {
+    characters += (lines[start - 1] ?? '').length + 1;
+    if (characters > most) break;
+    start -= 1;
+  }
+  return lines.slice(start);
+}
+
 /** The first `most` entries, and the number of the others. */
 export function firstOf<T>(
   entries: readonly T[],

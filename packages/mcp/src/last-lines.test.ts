@@ -17,5 +17,5 @@ it('neither many long lines nor one without an end fill the memory', () => {
   for (let n = 0; n < 500; n++) lines.add(Buffer.alloc(30_000, 'y'));
   const kept = lines.end();
   expect(kept.join('').length).toBeLessThan(200_000);
-  expect(kept.at(-1)).toMatch(/^y+$/);
+  expect(kept.at(-1)).toMatch(/^y{4000}… \[the rest of the line was left out\]$/);
 });

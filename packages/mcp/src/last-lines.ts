@@ -1,6 +1,6 @@
 import { plainText } from '@dstack/contract/plain-text';
 import { TerminalText } from '@dstack/contract/terminal-text';
-import { MOST_CHARACTERS } from './bounds.ts';
+import { firstPartOfLine, MOST_CHARACTERS } from './bounds.ts';
 
 /**
  * Collects the last lines of output while it arrives, without colours and other control sequences; of a line
@@ -45,8 +45,9 @@ export class LastLines {
   };
 
   #add(text: string): void {
-    const line = plainText(text);
-    if (!this.#matches(line)) return;
+    const whole = plainText(text);
+    if (!this.#matches(whole)) return;
+    const line = firstPartOfLine(whole);
     this.#lines.push(line);
     this.#characters += line.length;
     while (this.#lines.length > this.#most || this.#isTooLong()) {

@@ -127,6 +127,19 @@ describe('texts that are meant to be slow or long', () => {
     expect(text.length).toBeLessThan(41_000);
   });
 
+  it('leave room for other lines in the output of a job', async () => {
+    const output = `first\n${'long line '.repeat(900)}\n${'z'.repeat(100_000)}\nlast\n`;
+    const { call } = await connected(project(output).connection);
+    const { text, data } = await call('get_logs', { run: 'train' });
+    expect(text).toContain('the last 4 lines');
+    expect(text).toMatch(/\nfirst\nlong line .*\nz{4000}… \[the rest of the line was left out\]\nlast\n/);
+    expect(data.lines).toBe(4);
+    const many = project(`${'x'.repeat(3000)}\n`.repeat(40)).connection;
+    const cut = await (await connected(many)).call('get_logs', { run: 'train' });
+    expect(cut.data.lines).toBe(13);
+    expect(cut.text).toContain('the last 13 lines');
+  });
+
   it('are cut in the configuration of a run', async () => {
     const { connection } = project();
     const commands = Array(900).fill('x');

@@ -1,10 +1,10 @@
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { createClient } from '@dstack/client';
+import { nodeWebSocket } from '@dstack/client/node-web-socket';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { withDirectory } from '../testing/run-command.ts';
-import { nodeWebSocket } from './node-web-socket.ts';
 
 test('a server on a unix socket is reached, as jobs with `dstack: true` do', () =>
   withDirectory(async (directory) => {

@@ -2,7 +2,7 @@ import { fromBase64 } from '@dstack/client';
 import { plainText } from '@dstack/contract/plain-text';
 import type { JobSubmission, JobSubmissionLogs } from '@dstack/contract/wire';
 import * as z from 'zod';
-import { lastPart, MOST_CHARACTERS } from '../bounds.ts';
+import { firstPartOfLine, lastLinesThatFit } from '../bounds.ts';
 import { LastLines } from '../last-lines.ts';
 import { type ToolContext, ToolRefusal, tool } from '../tool.ts';
 import { untrusted } from '../untrusted.ts';
@@ -42,21 +42,18 @@ export const logsTool = tool({
         `Job ${name} (${submission.status}) has no instance, so it has no output. Call explain with run ${given.run}.`,
       );
     }
-    const shown =
+    const found =
       given.grep !== undefined && !given.agent && !given.ignore_case
         ? await matchingLines(given, given.grep, submission, context)
         : await lastLines(given, submission, context);
-    const data = {
-      job: name,
-      status: submission.status,
-      lines: shown.length,
-    };
+    const shown = lastLinesThatFit(found);
+    const data = { job: name, status: submission.status, lines: shown.length };
     if (shown.length === 0) {
       return { data, text: `No lines. Job ${name} is ${submission.status}.` };
     }
     const source = given.agent ? "the agent's log about" : 'the output of';
     const origin = `the last ${shown.length} lines of ${source} job ${name} (${submission.status})`;
-    return { data, text: untrusted(lastPart(shown.join('\n'), MOST_CHARACTERS), origin) };
+    return { data, text: untrusted(shown.join('\n'), origin) };
   },
 });
 
@@ -85,7 +82,7 @@ async function matchingLines(
     });
     for (const { message } of page.logs) {
       const text = Buffer.from(fromBase64(message)).toString('utf8');
-      found.push(plainText(text.replace(/\r?\n$/, '')));
+      found.push(firstPartOfLine(plainText(text.replace(/\r?\n$/, ''))));
     }
     token = page.next_token ?? null;
     if (token === null || found.length >= lines) break;

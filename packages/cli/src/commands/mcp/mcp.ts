@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
+import { withJobSockets } from '../../job-access/job-sockets.ts';
 import { productVersion } from '../../version.ts';
 
 const HELP = `
@@ -34,7 +35,7 @@ export async function runMcp(cli: Cli): Promise<void> {
   const { docsInFolder, serveOverStdio } = await import('@dstack/mcp');
   await serveOverStdio({
     version: await productVersion(),
-    connect: cli.connect,
+    connect: async () => withJobSockets(await cli.connect(), cli),
     docs: docsInFolder(docsFolder()),
     signal: cli.signal,
     onError: (error) => cli.io.warn(`mcp: ${error.message}`),

@@ -98,6 +98,7 @@ async function answerOf(
   { request, reply, body, projectName }: McpCall,
 ): Promise<Response> {
   const { createClient } = await import('@dstack/client');
+  const { nodeWebSocket } = await import('@dstack/client/node-web-socket');
   const { docsInFolder, mcpOverHttp } = await import('@dstack/mcp');
   return await mcpOverHttp({
     version: PRODUCT_VERSION,
@@ -107,6 +108,7 @@ async function answerOf(
         url: ownUrl(app),
         token: bearerToken(request.headers.authorization),
         userAgent: 'dstack-mcp',
+        webSocket: nodeWebSocket,
       });
       return { client, project: client.project(projectName) };
     },

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { OpenWebSocket, SocketFailure, WebSocketLike } from '@dstack/client';
 import { WebSocket } from 'ws';
+import type { OpenWebSocket, SocketFailure, WebSocketLike } from './web-socket.ts';
 
 /** Longer answers of a refused connection are cut. */
 const MAX_ANSWER = 64 * 1024;
