@@ -115,6 +115,8 @@ module.exports = {
           '^packages/contract/src/errors/error-message\\.ts$',
           '^packages/contract/src/with-timeout\\.ts$',
           '^packages/contract/src/yaml/load\\.ts$',
+          // For programs on Node only: browsers have no such sockets.
+          '^packages/client/src/node-web-socket\\.ts$',
           // Builders of records, for tests alone.
           '^packages/core/src/testing/records\\.ts$',
           // Loaded only where it is allowed.

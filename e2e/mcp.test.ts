@@ -2,7 +2,14 @@ import type { Installation } from '@dstack/testkit';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { applyFleet, dstack, isRunning, newInstallation, submit, untilRun } from './installation.ts';
+import {
+  applyFleet,
+  dstack,
+  isRunning,
+  newInstallation,
+  submit,
+  untilRun,
+} from './installation.ts';
 
 const BROKEN = `type: task
 name: broken

@@ -132,7 +132,9 @@ describe('texts that are meant to be slow or long', () => {
     const { call } = await connected(project(output).connection);
     const { text, data } = await call('get_logs', { run: 'train' });
     expect(text).toContain('the last 4 lines');
-    expect(text).toMatch(/\nfirst\nlong line .*\nz{4000}… \[the rest of the line was left out\]\nlast\n/);
+    expect(text).toMatch(
+      /\nfirst\nlong line .*\nz{4000}… \[the rest of the line was left out\]\nlast\n/,
+    );
     expect(data.lines).toBe(4);
     const many = project(`${'x'.repeat(3000)}\n`.repeat(40)).connection;
     const cut = await (await connected(many)).call('get_logs', { run: 'train' });
