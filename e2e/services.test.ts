@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,7 +11,7 @@ const app = join(import.meta.dirname, 'service-app.ts');
 
 let home: Installation;
 beforeAll(async () => {
-  home = newInstallation();
+  home = newInstallation({ DSTACK_SERVER_OUTGOING_ALLOW: 'loopback' });
   await home.startServer();
   await applyFleet(home, '0..6');
   await apply('web', 'model: parrot\nreplicas: 1\n');
@@ -346,5 +348,29 @@ describe('replicas', () => {
     await Promise.all(Array.from({ length: 40 }, () => get('demand/')));
     await until('demand', (run) => alive(run).length === 2);
     await untilReady('demand', 2);
+  });
+
+  it('follow requests in flight and a query of Prometheus, and report why', async () => {
+    const value = '{"status":"success","data":{"resultType":"scalar","result":[1,"12"]}}';
+    const prometheus = createServer((_request, response) => response.end(value)).listen(0);
+    await once(prometheus, 'listening');
+    const { port } = prometheus.address() as AddressInfo;
+    const delay = 'scale_up_delay: 0s';
+    const query = `{metric: prometheus, url: 'http://127.0.0.1:${port}', query: up, target: 5, ${delay}}`;
+    const flight = `{metric: concurrency, target: 0.1, window: 30s, ${delay}}`;
+    await home.ok('stop', 'demand', '-y', '--wait');
+    await apply('busy', `replicas: 1..2\nautoscaling: [${flight}]\n`);
+    await untilReady('busy', 1);
+    await apply('queue', `replicas: 0..3\nautoscaling: [${query}]\n`);
+    const streams = await Promise.all([get('busy/endless'), get('busy/endless')]);
+    await until('queue', (run) => latest(run).length === 3);
+    await until('busy', (run) => latest(run).length === 2);
+    for (const { body } of streams) await body?.cancel();
+    prometheus.close();
+    const explained = await home.ok('explain', 'queue');
+    expect(explained).toContain('query up is 12; the target is 5 per replica');
+    const events = await home.ok('event', '--within-run', 'busy');
+    expect(events).toContain('Service scaled from 1 to 2 replicas: requests in flight are');
+    await home.ok('stop', 'queue', 'busy', '-y');
   });
 });

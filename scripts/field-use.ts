@@ -115,6 +115,15 @@ export const BACKEND_MODEL =
   /^(AWS|Azure|CloudRift|Crusoe|Cudo|Verda|Daytona|BaseDigitalOcean|GCP|HotAisle|JarvisLabs|Kubernetes|Lambda|Lium|OCI|Nebius|Runpod|Seeweb|TensorDock|VastAI|Vultr|Slurm|Kubeconfig).*(Creds|ConfigWithCreds|Config|OSImage)$/;
 export const BACKEND_USE = BACKEND;
 
+const FIGURES = 'core/src/autoscaling/figures.ts';
+const withoutWindow: ModelUse = {
+  metric: used(FIGURES),
+  target: used('core/src/autoscaling/recommendation.ts'),
+  scale_up_delay: used(RECONCILE),
+  scale_down_delay: used(RECONCILE),
+};
+const scalingRule: ModelUse = { ...withoutWindow, window: used(FIGURES) };
+
 export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
   DevEnvironmentConfiguration: {
     ...RUN,
@@ -142,6 +151,7 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     https: used(SERVICE),
     auth: used('server/src/proxy/service-routes.ts'),
     scaling: used(RECONCILE),
+    autoscaling: used(RECONCILE),
     rate_limits: used('server/src/proxy/service-routes.ts'),
     rollout: used(RECONCILE),
     probes: used(JOB_SPEC),
@@ -160,6 +170,7 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     name: used(JOB_SPEC),
     replicas: used('core/src/run-spec'),
     scaling: used(RECONCILE),
+    autoscaling: used(RECONCILE),
     resources: used(JOB_SPEC),
     spot_policy: used(JOB_SPEC),
     reservation: used(JOB_SPEC),
@@ -180,6 +191,15 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     window: used(RECONCILE),
     scale_up_delay: used(RECONCILE),
     scale_down_delay: used(RECONCILE),
+  },
+  RpsAutoscaling: scalingRule,
+  ConcurrencyAutoscaling: scalingRule,
+  LatencyAutoscaling: { ...scalingRule, percentile: used(FIGURES) },
+  GpuAutoscaling: scalingRule,
+  PrometheusAutoscaling: {
+    ...withoutWindow,
+    url: used('server/src/scaling/prometheus-queries.ts'),
+    query: used('server/src/scaling/prometheus-queries.ts'),
   },
   Rollout: {
     surge: used(RECONCILE),

@@ -1,3 +1,4 @@
+export * from './autoscaling/index.ts';
 export * from './events/events.ts';
 export * from './explain/index.ts';
 export * from './fleet-spec/index.ts';

@@ -1,5 +1,6 @@
 /** The configuration language: a zod schema and a type of the same name each. */
 export * from './any-configuration.ts';
+export * from './autoscaling.ts';
 export * from './backend-files.ts';
 export type { ReadTextFile } from './backend-secrets.ts';
 export * from './backend-types.ts';

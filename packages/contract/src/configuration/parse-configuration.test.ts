@@ -202,6 +202,7 @@ describe('warnings', () => {
 
   test.each([
     ['scaling: {metric: rps, target: 1}', 'no effect without replicas'],
+    ['autoscaling: [{metric: rps, target: 1}]', 'no effect without replicas'],
     ['probes: [{type: http, body: x}]', 'method: post'],
   ])('service with %s', (lines, words) => {
     const warnings = warningsOf(`type: service\nport: 80\ncommands: [a]\n${lines}\n`);

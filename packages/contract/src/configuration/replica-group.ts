@@ -1,13 +1,14 @@
 import * as z from 'zod';
 import { nearest } from '../grammar/nearest.ts';
 import { Problem, quote } from '../grammar/problem.ts';
+import { Autoscaling } from './autoscaling.ts';
 import { GroupName } from './groups.ts';
 import { describeJson } from './json-form.ts';
 import { SpotPolicy } from './profile.ts';
 import { defaultResources, ResourcesSpec } from './resources.ts';
 import { type Break, checkImageChoice, withRules } from './rules.ts';
 import { PythonVersion } from './run-base.ts';
-import { bool, optional, string } from './scalars.ts';
+import { bool, optional, ours, string } from './scalars.ts';
 import { closed, isMap, named, type Reader, reader, shorthand } from './schema-kit.ts';
 import { Replicas, ScalingSpec } from './service-parts.ts';
 
@@ -53,6 +54,7 @@ const GroupModel = named(
       name: GroupName,
       replicas: Replicas,
       scaling: optional(ScalingSpec),
+      autoscaling: ours(Autoscaling),
       resources: ResourcesSpec.default(defaultResources),
       spot_policy: optional(SpotPolicy),
       reservation: optional(string()),
@@ -70,7 +72,7 @@ const GroupModel = named(
         const message = "can't be false with docker: true, which needs it";
         broken(['docker', 'privileged'], message, ['privileged']);
       }
-      if (group.replicas) checkScaling(group.replicas, group.scaling !== null, broken);
+      if (group.replicas) checkScaling(group.replicas, group, broken);
     },
   ),
 );
@@ -85,23 +87,28 @@ function renameCount(value: unknown): unknown {
   return 'replicas' in rest ? rest : { ...rest, replicas: count };
 }
 
-/** A real range of replicas needs `scaling`, a fixed number excludes it. */
+/** A real range of replicas needs `scaling` or `autoscaling`, a fixed number excludes both. */
 export function checkScaling(
   replicas: { readonly min: number; readonly max: number },
-  hasScaling: boolean,
+  { scaling, autoscaling }: { readonly scaling: unknown; readonly autoscaling?: unknown },
   broken: Break,
 ): void {
   const isRange = replicas.min !== replicas.max;
-  if (isRange && !hasScaling) {
+  const given = [
+    ...((scaling ?? null) === null ? [] : ['scaling']),
+    ...((autoscaling ?? null) === null ? [] : ['autoscaling']),
+  ];
+  if (isRange && given.length === 0) {
     broken(
-      ['replicas', 'scaling'],
-      'has a range of replicas without scaling: add scaling: {metric: rps, target: 10}, or fix the number of replicas',
+      ['replicas', 'scaling', 'autoscaling'],
+      'has a range of replicas without scaling: add scaling: {metric: rps, target: 10}, or autoscaling, or fix the number of replicas',
     );
   }
-  if (!isRange && hasScaling) {
+  if (isRange) return;
+  for (const key of given) {
     broken(
-      ['replicas', 'scaling'],
-      `has scaling with a fixed number of replicas (${replicas.min}): write a range like '1..4', or remove scaling`,
+      ['replicas', key],
+      `has ${key} with a fixed number of replicas (${replicas.min}): write a range like '1..4', or remove ${key}`,
     );
   }
 }

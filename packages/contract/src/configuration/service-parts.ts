@@ -85,7 +85,7 @@ export const Replicas: Reader<{ min: number; max: number }> = shorthand(
 /** Windows over which requests are counted, in seconds. */
 export const SCALING_WINDOWS = [30, 60, 300] as const;
 
-const ScalingWindow: Reader<number> = reader(
+export const ScalingWindow: Reader<number> = reader(
   (value) => {
     const seconds = readDuration(value);
     if (seconds instanceof Problem || SCALING_WINDOWS.some((known) => known === seconds))

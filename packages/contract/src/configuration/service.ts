@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { isAnyNumber } from '../grammar/number-text.ts';
 import { Problem, quote } from '../grammar/problem.ts';
+import { Autoscaling } from './autoscaling.ts';
 import { groupList } from './groups.ts';
 import { MOST_FINDINGS } from './issue.ts';
 import { describeJson } from './json-form.ts';
@@ -48,6 +49,7 @@ const ServiceModel = named(
       https: optional(HttpsChoice),
       auth: bool().default(true),
       scaling: optional(ScalingSpec),
+      autoscaling: ours(Autoscaling),
       rate_limits: RateLimits.default([]),
       rollout: ours(Rollout),
       probes: optional(Probes),
@@ -98,7 +100,7 @@ function checkSingle(service: Service, broken: Break): void {
       'needs commands to run, or an image that starts a server by itself',
     );
   }
-  if (service.replicas) checkScaling(service.replicas, service.scaling !== null, broken);
+  if (service.replicas) checkScaling(service.replicas, service, broken);
 }
 
 function checkGroups(service: Service, groups: readonly ReplicaGroup[], broken: Break): void {
@@ -107,6 +109,10 @@ function checkGroups(service: Service, groups: readonly ReplicaGroup[], broken: 
   }
   if (service.scaling !== null) {
     broken(['scaling', 'groups'], "can't have scaling beside groups: set scaling in each group");
+  }
+  if ((service.autoscaling ?? null) !== null) {
+    const message = "can't have autoscaling beside groups: set autoscaling in each group";
+    broken(['autoscaling', 'groups'], message);
   }
   if (service.commands?.length > 0) {
     broken(['commands', 'groups'], "can't have commands beside groups: set commands in each group");

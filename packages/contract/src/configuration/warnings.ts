@@ -196,6 +196,12 @@ function serviceNotes(service: ServiceConfiguration): ConfigurationNote[] {
       message: "has no effect without replicas: add replicas: '1..4'",
     });
   }
+  if (service.autoscaling && !service.replicas && !service.groups) {
+    notes.push({
+      path: ['autoscaling'],
+      message: "has no effect without replicas: add replicas: '1..4'",
+    });
+  }
   if (service.groups && !hasDefaultResources(service)) notes.push(ignoredResources);
   for (const [index, probe] of (service.probes ?? []).entries()) {
     const path = ['probes', index];

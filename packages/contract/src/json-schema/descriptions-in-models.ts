@@ -24,6 +24,13 @@ export const IN_MODELS: Readonly<Record<string, string>> = {
   'BaseDigitalOceanBackendConfigWithCreds.project_name': 'The project of DigitalOcean.',
   'CPUSpec.arch': 'x86 or arm; by default that of the image.',
   'CPUSpec.count': 'Number of CPUs: 4, 4.., 4..8.',
+  'ConcurrencyAutoscaling.metric': 'concurrency: requests in flight.',
+  'ConcurrencyAutoscaling.scale_down_delay':
+    'How long fewer replicas must suffice before some are removed; 5m by default.',
+  'ConcurrencyAutoscaling.scale_up_delay':
+    'How long more replicas must be required before they are added; 30s by default.',
+  'ConcurrencyAutoscaling.target': 'Requests in flight that one replica is to have.',
+  'ConcurrencyAutoscaling.window': 'The time over which is measured: 30s, 1m (default) or 5m.',
   'CrusoeBackendFileConfigWithCreds.project_id': 'The project of Crusoe.',
   'CudoBackendConfigWithCreds.project_id': 'The project of Cudo.',
   'DaytonaVolumeConfiguration.name': 'The name of the volume; a random one by default.',
@@ -68,6 +75,13 @@ export const IN_MODELS: Readonly<Record<string, string>> = {
   'GatewayConfiguration.region': 'The region of the gateway.',
   'GatewayConfiguration.replicas': 'Number of machines of the gateway.',
   'GatewayConfiguration.type': 'gateway.',
+  'GpuAutoscaling.metric': 'gpu: use of the GPUs of ready replicas.',
+  'GpuAutoscaling.scale_down_delay':
+    'How long fewer replicas must suffice before some are removed; 5m by default.',
+  'GpuAutoscaling.scale_up_delay':
+    'How long more replicas must be required before they are added; 30s by default.',
+  'GpuAutoscaling.target': 'The use of GPUs that replicas are to have, in percent.',
+  'GpuAutoscaling.window': 'The time over which is measured: 30s, 1m (default) or 5m.',
   'HTTPHeaderSpec.name': 'The name of the header.',
   'HTTPHeaderSpec.value': 'The value of the header.',
   'HeaderPartitioningKey.header': 'The name of the header.',
@@ -86,6 +100,14 @@ export const IN_MODELS: Readonly<Record<string, string>> = {
   'KubernetesProxyJumpConfig.hostname': 'Address of a node that users reach pods through.',
   'KubernetesProxyJumpConfig.port': 'Its port.',
   'KubernetesVolumeConfiguration.name': 'The name of the volume; a random one by default.',
+  'LatencyAutoscaling.metric': 'latency: time until the end of the answer.',
+  'LatencyAutoscaling.percentile': '50, 95 (default) or 99.',
+  'LatencyAutoscaling.scale_down_delay':
+    'How long fewer replicas must suffice before some are removed; 5m by default.',
+  'LatencyAutoscaling.scale_up_delay':
+    'How long more replicas must be required before they are added; 30s by default.',
+  'LatencyAutoscaling.target': 'Seconds that the percentile is to have.',
+  'LatencyAutoscaling.window': 'The time over which is measured: 30s, 1m (default) or 5m.',
   'LetsEncryptGatewayCertificate.type': 'lets-encrypt.',
   'LiumVolumeConfiguration.name': 'The name of the volume; a random one by default.',
   'NebiusBackendFileConfigWithCreds.fabrics': 'InfiniBand fabrics that may be used.',
@@ -123,6 +145,15 @@ export const IN_MODELS: Readonly<Record<string, string>> = {
   'Profile.name': 'The name of the profile, for --profile.',
   'ProfileRetry.duration': 'For how long to try, like 1h or 2d.',
   'ProjectConfig.name': 'The name of the project.',
+  'PrometheusAutoscaling.metric': 'prometheus: the value of a query.',
+  'PrometheusAutoscaling.query': 'A query with one value, like sum(vllm:num_requests_waiting).',
+  'PrometheusAutoscaling.scale_down_delay':
+    'How long fewer replicas must suffice before some are removed; 5m by default.',
+  'PrometheusAutoscaling.scale_up_delay':
+    'How long more replicas must be required before they are added; 30s by default.',
+  'PrometheusAutoscaling.target':
+    'The value that one replica is to have: the value of the query is divided by it.',
+  'PrometheusAutoscaling.url': 'The URL of Prometheus, without /api/v1.',
   'Range_Memory_.max': 'The largest size; none = no limit.',
   'Range_Memory_.min': 'The smallest size; none = no limit.',
   'Range_int_.max': 'The highest value; none = no limit.',
@@ -148,6 +179,13 @@ export const IN_MODELS: Readonly<Record<string, string>> = {
   'RepoSpec.path': 'Directory in the container.',
   'RepoSpec.url': 'URL of a repository, cloned on the host.',
   'ResourcesSpec.cpu': 'CPUs: 4, 4.., 4..8, arm:4... At least 2 by default.',
+  'RpsAutoscaling.metric': 'rps: requests per second.',
+  'RpsAutoscaling.scale_down_delay':
+    'How long fewer replicas must suffice before some are removed; 5m by default.',
+  'RpsAutoscaling.scale_up_delay':
+    'How long more replicas must be required before they are added; 30s by default.',
+  'RpsAutoscaling.target': 'Requests per second that one replica is to have.',
+  'RpsAutoscaling.window': 'The time over which is measured: 30s, 1m (default) or 5m.',
   'RunpodVolumeConfiguration.name': 'The name of the volume; a random one by default.',
   'SSHHostParams.hostname': 'Address of the host.',
   'SSHHostParams.port': 'Its SSH port.',

@@ -8,6 +8,7 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   access_modes: 'Kubernetes access modes of the volume.',
   auth: 'Whether requests to the service need a token of the server. On by default.',
   auto_cleanup_duration: 'Delete the volume when it was not used for this long: 1h, 1d, off.',
+  autoscaling: 'When to add and remove replicas, by several figures; decides instead of scaling.',
   availability_zone: 'Zone of the volume; on an SSH fleet the name of the instance that holds it.',
   availability_zones: 'Zones that may be used; all by default.',
   backend_options: 'Settings for single backends.',

@@ -67,6 +67,13 @@ const OURS: Readonly<Record<string, string>> = {
   '$defs/SSHHostParams/properties/price': 'the same of one host',
   '$defs/ServiceConfiguration/properties/rollout': 'how the replicas of an update replace others',
   '$defs/Rollout': 'the same',
+  '$defs/ServiceConfiguration/properties/autoscaling': 'scaling by other figures than requests',
+  '$defs/ReplicaGroup/properties/autoscaling': 'the same',
+  '$defs/RpsAutoscaling': 'the same',
+  '$defs/ConcurrencyAutoscaling': 'the same',
+  '$defs/LatencyAutoscaling': 'the same',
+  '$defs/GpuAutoscaling': 'the same',
+  '$defs/PrometheusAutoscaling': 'the same',
 };
 
 /** References to definitions of ours out of lists of alternatives. */

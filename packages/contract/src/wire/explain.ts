@@ -63,6 +63,8 @@ export const STATE_RULES = [
   'pulling',
   'other_nodes',
   'probes',
+  // The number of replicas of a service.
+  'scaling',
   // On the way to the end, and the end.
   'draining',
   'stopping',

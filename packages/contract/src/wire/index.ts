@@ -1,9 +1,11 @@
 /** API models of dstack 0.22.5: a zod schema and a type of the same name each. */
 export {
+  type AutoscalingRule,
   DevEnvironmentConfiguration,
   FleetConfiguration,
   GatewayConfiguration,
   Profile,
+  type PrometheusRule,
   ResourcesSpec,
   ServiceConfiguration,
   TaskConfiguration,

@@ -12,6 +12,7 @@ import type { JobDiagnosis } from './job-diagnosis.ts';
 import { diagnoseJob, partOf } from './job-parts.ts';
 import { RunDiagnosis } from './run-diagnosis.ts';
 import { runFixes } from './run-fixes.ts';
+import { scalingReasons } from './scaling.ts';
 import { durationText, instantText, listText, pluralText } from './texts.ts';
 import type { Waiting } from './waiting.ts';
 
@@ -81,11 +82,16 @@ function isWaiting(state: ExplainState): boolean {
 function assessRun(diagnosis: RunDiagnosis, jobs: readonly JobDiagnosis[]): Assessment {
   const { run } = diagnosis.pass;
   if (isRunFinished(run.status)) return assessEnded(diagnosis, jobs);
-  if (isRunPending(run.status)) return assessPending(diagnosis, jobs);
-  const assessment = assessJobs(run, jobs);
+  const scaling = scalingReasons(diagnosis.pass);
+  if (isRunPending(run.status)) return withReasons(assessPending(diagnosis, jobs), scaling);
+  const assessment = withReasons(assessJobs(run, jobs), scaling);
   if (!isRunTerminating(run.status)) return assessment;
   const alive = jobs.filter((one) => one.state !== 'ended');
   return { ...assessment, state: 'stopping', waits: true, summary: `${runText(run, alive)}.` };
+}
+
+function withReasons(assessment: Assessment, more: readonly Reason[]): Assessment {
+  return { ...assessment, reasons: [...assessment.reasons, ...more] };
 }
 
 export const nameOf = ({ name, spec }: RunRecord): string =>

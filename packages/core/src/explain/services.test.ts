@@ -7,6 +7,7 @@ import {
   intent,
   type Lives,
   READY,
+  SERVICE,
   service,
   stopping,
   UP,
@@ -56,6 +57,23 @@ const SITUATIONS: readonly Lives[] = [
     {
       ...{ state: 'degraded', rules: ['busy'] },
       summary: 'answers with 2 of 3 replicas: train-0-2 waits for a place: fleet lab is full',
+    },
+  ],
+  [
+    'is a service that will get more replicas, and why',
+    service([READY, READY, READY], {
+      configuration: {
+        ...{ ...SERVICE, replicas: '1..8' },
+        autoscaling: [{ metric: 'rps', target: 10, scale_up_delay: 60 }],
+      },
+      requests: { 60: 3000 },
+    }),
+    {
+      ...{ state: 'running', rules: ['scaling'], until: 61 },
+      summary: 'Service train answers with 3 of 3 replicas.',
+      reasons: [
+        'requests per second are 50 over 1m; the target is 10 per replica, which requires 5 of 3 replicas',
+      ],
     },
   ],
 ];

@@ -93,6 +93,8 @@ export interface Expected {
   readonly until?: number;
   readonly attempt?: number;
   readonly fixes?: readonly string[];
+  /** Texts of the reasons. */
+  readonly reasons?: readonly string[];
 }
 
 export type Lives = readonly [name: string, situation: Situation, expected: Expected];
@@ -109,6 +111,9 @@ export function expectLife(situation: Situation, expected: Expected): void {
     expect(Math.round(((diagnosis.until ?? 0) - NOW) / SECOND)).toBe(expected.until);
   }
   if (expected.attempt !== undefined) expect(diagnosis.attempt).toBe(expected.attempt);
+  if (expected.reasons) {
+    expect(diagnosis.reasons.map(({ text }) => text)).toEqual(expected.reasons);
+  }
   const fixes = diagnosis.fixes.map(({ text, command, value }) =>
     [text, command, value].join('\n'),
   );

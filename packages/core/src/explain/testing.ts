@@ -9,6 +9,7 @@ import type {
   JobReport,
   Offer,
   PlacementSnapshot,
+  RequestCounts,
   RunRecord,
   RunSnapshot,
 } from '../model/index.ts';
@@ -49,6 +50,7 @@ export interface Situation {
   readonly probes?: RunSnapshot['probes'];
   /** Volumes of its project, and those that its jobs mount. */
   readonly volumes?: PlacementSnapshot['volumes'];
+  readonly requests?: RequestCounts;
   readonly mounted?: RunSnapshot['volumes'];
   readonly logEnds?: RunSnapshot['logEnds'];
   readonly localMaxInstances?: number;
@@ -95,7 +97,7 @@ export function explainedRun(situation: Situation): ExplainedRun {
       intents: situation.intents ?? [],
       probes: situation.probes ?? {},
       volumes: situation.mounted ?? [],
-      ...{ overQuota: {}, gpuSamples: {}, requests: null },
+      ...{ overQuota: {}, gpuSamples: {}, requests: situation.requests ?? null, load: null },
     },
     queue: { projectId, projectName, ...queue },
     places: first ? [{ jobId: first.id, ahead: 0, first: [], ...situation.place }] : [],

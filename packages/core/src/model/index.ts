@@ -6,6 +6,7 @@ export * from './observations.ts';
 export * from './records.ts';
 export * from './resources.ts';
 export * from './rollouts.ts';
+export * from './scaling.ts';
 export * from './snapshots.ts';
 export * from './values.ts';
 export * from './volumes.ts';

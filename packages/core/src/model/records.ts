@@ -29,6 +29,7 @@ import type {
 } from './names.ts';
 import type { InstanceHandle } from './observations.ts';
 import type { RolloutRecord } from './rollouts.ts';
+import type { GroupScaling } from './scaling.ts';
 import type { BackendName, Id, Offer, ProvisioningData, RuntimeData, Timestamp } from './values.ts';
 
 export interface RunRecord {
@@ -46,6 +47,8 @@ export interface RunRecord {
   readonly desiredReplicas: Readonly<Record<string, number>>;
   /** Of services that have been updated; null = of none. */
   readonly rollout: RolloutRecord | null;
+  /** By group, of services with `autoscaling`; null = nothing was measured yet. */
+  readonly autoscaling: Readonly<Record<string, GroupScaling>> | null;
   /** Consecutive resubmissions from `pending`; determines the retry delay. */
   readonly resubmissionAttempt: number;
   /** Set in the transaction that assigns the first job. */

@@ -14,6 +14,7 @@ import type {
   JobReport,
   RunRecord,
 } from './records.ts';
+import type { ServiceLoad } from './scaling.ts';
 import type { BackendName, Id, Timestamp } from './values.ts';
 import type { JobVolume, MountableVolume } from './volumes.ts';
 
@@ -58,7 +59,12 @@ export interface RunSnapshot {
   readonly probes: Readonly<Record<Id, readonly number[]>>;
   /** Requests to a service that scales by demand; null = the run does not. */
   readonly requests: RequestCounts | null;
-  /** GPU utilisation of running jobs with a utilisation policy, oldest first. */
+  /** Of a service with `autoscaling`; null = the run is none. */
+  readonly load: ServiceLoad | null;
+  /**
+   * GPU utilisation of running jobs with a utilisation policy, or of a service that scales by it,
+   * oldest first.
+   */
   readonly gpuSamples: Readonly<Record<Id, readonly GpuSample[]>>;
 }
 

@@ -2,6 +2,7 @@
 import type { JobRecord, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { isRunActive, isRunPending } from '../status/index.ts';
+import { autoscale } from './autoscale.ts';
 import { cronOf } from './pending-run.ts';
 import { isReplicaAlive, replicasOf } from './replicas.ts';
 import type { RunPass } from './run-pass.ts';
@@ -22,10 +23,15 @@ export function scaleByDemand(pass: RunPass): void {
   for (const group of groups) {
     const current = desired[group.name];
     if (current === undefined) continue;
-    const window = group.scaling.window ?? DEFAULT_WINDOW;
+    const { scaling } = group;
+    if (scaling === null) {
+      desired[group.name] = autoscale(pass, group, current);
+      continue;
+    }
+    const window = scaling.window ?? DEFAULT_WINDOW;
     const count = requests[window] ?? 0;
     if (count > 0) pass.draft.dueAt(pass.now + (window / LOOKS_PER_WINDOW) * SECOND);
-    desired[group.name] = next(pass, group, current, count / window);
+    desired[group.name] = next(pass, { ...group, scaling }, current, count / window);
   }
   pass.setRun({ desiredReplicas: desired });
 }
@@ -36,7 +42,9 @@ function mayScale({ run }: RunPass): boolean {
   return isRunPending(run.status) && run.resubmissionAttempt === 0 && cronOf(run) === null;
 }
 
-function next(pass: RunPass, group: ScaledGroup, current: number, rate: number): number {
+type ByRequests = ScaledGroup & { readonly scaling: NonNullable<ScaledGroup['scaling']> };
+
+function next(pass: RunPass, group: ByRequests, current: number, rate: number): number {
   const { scaling, min, max } = group;
   const wanted = Math.min(Math.max(Math.ceil(rate / scaling.target), min), max);
   // A request waits for an answer.

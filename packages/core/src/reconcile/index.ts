@@ -22,7 +22,7 @@ export {
   startedRollout,
 } from './rollout-state.ts';
 export type { RunContext } from './run-pass.ts';
-export { scalesByDemand } from './scaled-groups.ts';
+export { autoscalingRules, scalesByDemand } from './scaled-groups.ts';
 export { KEPT_SUBMISSIONS } from './submit-jobs.ts';
 export { healthMessage } from './track-health.ts';
 export { type RunStop, stopRun, terminateFleet, type UserRequest } from './user-requests.ts';

@@ -66,6 +66,7 @@ export class World extends WorldRows {
   /** Instances of the server host, for an instance that a fleet plans. */
   localInstances: number | null = null;
   requests: RunSnapshot['requests'] = null;
+  load: RunSnapshot['load'] = null;
   buildJobs: RunContext['buildJobs'];
   nextFire: RunContext['nextFire'];
   settings: EngineSettings;
@@ -135,6 +136,7 @@ export class World extends WorldRows {
       intents: [...this.intents.values()].filter((one) => subjects.has(one.subjectId)),
       overQuota: this.overQuota,
       gpuSamples: this.gpuSamples,
+      load: this.load,
       probes: this.probes,
       volumes: this.volumes,
       requests: this.requests,

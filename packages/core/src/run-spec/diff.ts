@@ -16,7 +16,7 @@ const UPDATABLE_SERVICE_SPEC = ['repo_data', 'repo_code_hash', 'file_archives', 
 
 /** Applied without restarting running replicas. */
 const IN_PLACE_SERVICE = [
-  ...['replicas', 'groups', 'scaling', 'gateway', 'rollout'],
+  ...['replicas', 'groups', 'scaling', 'autoscaling', 'gateway', 'rollout'],
   // Only the server's proxy and its probes use these.
   ...['auth', 'https', 'model', 'probes', 'rate_limits', 'strip_prefix'],
 ];
@@ -128,7 +128,9 @@ function routerGroup(service: ServiceConfiguration) {
  * that they do not support, and defaults may be filled in on one side only.
  */
 export function sameRunSpec(a: RunSpec, b: RunSpec): boolean {
-  const areBothOurs = [a, b].every(({ configuration }) => 'rollout' in configuration);
+  const areBothOurs = [a, b].every(({ configuration }) =>
+    OUR_KEYS.some((key) => key in configuration),
+  );
   const comparable = (spec: RunSpec) => normal(areBothOurs ? spec : withoutOurs(spec));
   return sameJson(comparable(a), comparable(b));
 }
@@ -140,15 +142,28 @@ export function sameRunSpec(a: RunSpec, b: RunSpec): boolean {
 export function withStoredKeys(wanted: RunSpec, stored: RunSpec): RunSpec {
   const [to, from] = [wanted.configuration, stored.configuration];
   if (to.type !== 'service' || from.type !== 'service') return wanted;
-  if (to.rollout !== undefined || from.rollout === undefined) return wanted;
-  return { ...wanted, configuration: { ...to, rollout: from.rollout } };
+  const groups =
+    to.groups?.map((group) => ({
+      ...storedKeys(from.groups?.find(({ name }) => name === group.name) ?? {}),
+      ...group,
+    })) ?? null;
+  return { ...wanted, configuration: { ...storedKeys(from), ...to, groups } };
 }
+
+/** Keys of services and their groups that dstack 0.22.5 does not have. */
+const OUR_KEYS = ['rollout', 'autoscaling'];
+
+const storedKeys = (from: object): object =>
+  Object.fromEntries(Object.entries(from).filter(([key]) => OUR_KEYS.includes(key)));
+
+const withoutOurKeys = <T extends object>(from: T): T =>
+  Object.fromEntries(Object.entries(from).filter(([key]) => !OUR_KEYS.includes(key))) as T;
 
 /** Clients of dstack 0.22.5 drop the keys that they do not have. */
 function withoutOurs(spec: RunSpec): RunSpec {
   if (spec.configuration.type !== 'service') return spec;
-  const { rollout: _ours, ...configuration } = spec.configuration;
-  return { ...spec, configuration };
+  const groups = spec.configuration.groups?.map(withoutOurKeys) ?? null;
+  return { ...spec, configuration: { ...withoutOurKeys(spec.configuration), groups } };
 }
 
 function normal(spec: RunSpec): RunSpec {

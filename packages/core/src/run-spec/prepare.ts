@@ -7,6 +7,7 @@ import { isVolumeActive } from '../status/index.ts';
 import { groupMembers, groupReferenceError } from './group-references.ts';
 import { resourcesError, withResourceDefaults } from './resources.ts';
 import { nameError, type PreparedRunSpec, type SpecError, specError } from './result.ts';
+import { withLegalScaling } from './scaling.ts';
 import { sizeError } from './size.ts';
 
 /** Server settings that determine which run specs are accepted; durations in seconds. */
@@ -85,7 +86,8 @@ function withDefaults(spec: RunSpec, context: RunSpecContext): RunSpec {
     working_dir: workingDir,
   };
   if (base.type === 'task' && !base.groups) base.nodes ??= 1;
-  return { ...spec, ...repo, configuration: base };
+  const legal = base.type === 'service' ? withLegalScaling(base) : base;
+  return { ...spec, ...repo, configuration: legal };
 }
 
 function repoError(spec: RunSpec): SpecError | null {

@@ -111,6 +111,7 @@ export function runRecord(part: Partial<RunRecord> = {}): RunRecord {
     lastProcessedAt: submittedAt,
     nextTriggeredAt: null,
     rollout: null,
+    autoscaling: null,
     nextPassAt: null,
     deleted: false,
     version: 1,

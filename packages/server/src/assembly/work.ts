@@ -14,7 +14,10 @@ import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import { instanceOffers } from '../offers/instance-offers.ts';
 import type { offerSource } from '../offers/offer-source.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
+import { Outgoing } from '../outgoing/outgoing.ts';
+import { OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
+import { PrometheusQueries } from '../scaling/prometheus-queries.ts';
 import { Sweeper } from '../sweep/sweeper.ts';
 import type { Links } from './links.ts';
 import type { Parts } from './parts.ts';
@@ -38,9 +41,11 @@ export interface EngineParts {
 const NO_FREEDOMS = { trusted: false, mounts: false, users: false };
 
 /** The loops that carry out the decisions. They are not started yet. */
-export function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine {
+export function makeEngine({ settings, store, log, closing }: Parts, parts: EngineParts): Engine {
   const { links, supervisor, serverId, backends, offers, context, changes, blobs } = parts;
   const { services, metrics, serverHost } = parts;
+  const outgoing = new Outgoing(new OutgoingRules(settings.outgoingAllow));
+  closing.add(() => outgoing.close());
   const { hosts, quota, jobKeys } = links;
   const starter = new JobStarter({
     store,
@@ -76,6 +81,7 @@ export function makeEngine({ settings, store, log }: Parts, parts: EngineParts):
     context,
     changes,
     quota,
+    queries: new PrometheusQueries({ services: store.services, outgoing, now: systemNow, log }),
     log,
     owner: randomUUID(),
     observer: metrics,

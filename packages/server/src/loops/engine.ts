@@ -27,6 +27,7 @@ export interface EngineOptions {
   readonly context: () => RunContext;
   readonly changes: RunChanges;
   readonly quota: LogQuota;
+  readonly queries?: WorkDeps['queries'];
   readonly log: Logger;
   /** Random id of this process: owner of its leases. */
   readonly owner: string;

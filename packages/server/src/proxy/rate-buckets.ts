@@ -43,7 +43,7 @@ export class RateBuckets {
     this.#services.delete(service);
     this.#services.set(service, own);
     this.#dropDrained(own, now);
-    // Nobody else would drop the buckets of a service without requests.
+    // The buckets of a service without requests would stay for ever.
     for (const [idle, buckets] of this.#services) {
       this.#dropDrained(buckets, now);
       if (buckets.size === 0) this.#services.delete(idle);

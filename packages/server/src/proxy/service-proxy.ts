@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Id } from '@dstack/core';
 import type { Services } from '@dstack/store';
 import type { Dispatcher } from 'undici';
@@ -12,6 +12,7 @@ import { type Delivered, Delivery, NoReplica, type Order, Undelivered } from './
 import { exchange, hasBody } from './exchange.ts';
 import { clientAddress, type Sender, type Trust } from './forwarded.ts';
 import { requestHeaders } from './headers.ts';
+import { LoadMeter } from './load-meter.ts';
 import { Outages, type ReadServiceState } from './outages.ts';
 import type { OwnTokens } from './own-tokens.ts';
 import { RateBuckets } from './rate-buckets.ts';
@@ -30,7 +31,7 @@ import { WaitingRequests } from './waiting-requests.ts';
 import { GOING_AWAY, type JoinedSocket, POLICY_VIOLATION } from './web-socket.ts';
 
 export interface ServiceProxyOptions {
-  readonly services: Pick<Services, 'byName' | 'addRequests' | 'takeRate'>;
+  readonly services: Pick<Services, 'byName' | 'addRequests' | 'setLoad' | 'takeRate'>;
   /** Reads a service when it has no replica or a replica does not answer. */
   readonly readState: ReadServiceState;
   readonly open: OpenPort;
@@ -69,6 +70,7 @@ export class ServiceProxy {
   readonly #waiting: WaitingRequests;
   readonly #outages: Outages;
   readonly #traffic: Traffic;
+  readonly #load: LoadMeter;
   readonly #joined = new Map<ClientConnection, JoinedSocket>();
   readonly #takeRate: TakeRate;
   readonly #stats: RequestStats;
@@ -98,6 +100,7 @@ export class ServiceProxy {
       : new RateBuckets(() => now() / 1000).take;
     this.#stats = new RequestStats(() => now() / 1000);
     this.#traffic = new Traffic({ services, owner: randomUUID(), now, log });
+    this.#load = new LoadMeter({ services, owner: randomUUID(), now, log });
     this.#delivery = new Delivery({
       replicas,
       current: ({ projectName, runName }) => routes.find(projectName, runName),
@@ -131,6 +134,7 @@ export class ServiceProxy {
     this.#waiting.close();
     this.#replicas.close();
     await this.#traffic.close();
+    await this.#load.close();
   }
 
   /** The present route of a service; null if it does not exist any more. */
@@ -309,6 +313,12 @@ export class ServiceProxy {
     }
   }
 
+  /** A wake-up is no latency of the app, and a WebSocket has none. */
+  #measure({ runId }: ServiceRoute, client: ClientConnection, isWaiting: boolean): void {
+    const isLatency = !isWaiting && client instanceof ServerResponse;
+    client.once('close', this.#load.begin(runId, isLatency));
+  }
+
   async #caller(
     service: ServiceName,
     mayAnswer: boolean,
@@ -368,6 +378,7 @@ export class ServiceProxy {
   ): Promise<Delivered<T>> {
     const isWaiting = !this.#replicas.some(route.replicas);
     if (route.scaled) this.#traffic.count(route.runId, isWaiting);
+    if (route.metered) this.#measure(route, client, isWaiting);
     const holds = isWaiting && route.mayBeEmpty;
     const awake = holds ? await this.#waiting.firstReplica(route, client) : route;
     try {

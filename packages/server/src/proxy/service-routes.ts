@@ -1,5 +1,5 @@
 import type { Id } from '@dstack/core';
-import { scalesByDemand } from '@dstack/core';
+import { autoscalingRules, scalesByDemand } from '@dstack/core';
 import type { ServiceReplica, Services, ServiceView } from '@dstack/store';
 import type { RequestLimit } from './rate-limits.ts';
 
@@ -16,6 +16,8 @@ export interface ServiceRoute {
   readonly behindRouter: boolean;
   /** The number of replicas depends on requests. */
   readonly scaled: boolean;
+  /** Requests in flight and latencies are measured, because the number depends on them. */
+  readonly metered: boolean;
   /** May have no replica until the first request. */
   readonly mayBeEmpty: boolean;
   readonly rateLimits: readonly RequestLimit[];
@@ -141,6 +143,7 @@ export function routeOf({ run, projectName, replicas }: ServiceView): ServiceRou
     stripPrefix: configuration.strip_prefix,
     behindRouter: configuration.groups?.some((group) => group.router != null) ?? false,
     scaled: scalesByDemand(run),
+    metered: autoscalingRules(run).length > 0,
     mayBeEmpty: scalesByDemand(run) && ranges.some((range) => range !== null && !range.min),
     rateLimits: configuration.rate_limits,
     isOpenToOrigins: configuration.model?.format === 'openai',

@@ -1,5 +1,6 @@
 import { isJobFinished, isJobRunning } from '@dstack/contract/status';
 import {
+  autoscalingRules,
   type GpuSample,
   type Id,
   type JobRecord,
@@ -8,6 +9,7 @@ import {
   type RunSnapshot,
   scalesByDemand,
   type Timestamp,
+  windowOf,
 } from '@dstack/core';
 import { sql } from 'kysely';
 import type { Tx } from '../context.ts';
@@ -15,6 +17,7 @@ import { hostsOf } from '../jobs/hosts.ts';
 import { logEndsOf, reportsOf } from '../jobs/reports.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { jobTable, pointTable, runTable } from '../schema/work-tables.ts';
+import { serviceLoad } from '../services/load.ts';
 import { requestCounts } from '../services/requests.ts';
 import { jobVolumes, mountsVolumes } from '../volumes/uses.ts';
 import { fleetUses } from './fleet-uses.ts';
@@ -46,6 +49,8 @@ export async function loadRun(
   const jobIds = jobs.map((job) => job.id);
   const reporting = jobs.filter((job) => hasRelevantReport(job, jobs)).map((job) => job.id);
   const run = runTable.decode(row);
+  const rules = autoscalingRules(run);
+  const gpuWindow = Math.max(0, ...rules.filter(({ metric }) => metric === 'gpu').map(windowOf));
   return {
     run,
     projectName: row.project_name,
@@ -63,10 +68,11 @@ export async function loadRun(
     ),
     intents: await intentsOf(tx, [...jobIds, ...instances.map((instance) => instance.id)]),
     overQuota: breachesOf(jobIds, memory),
-    gpuSamples: await loadGpuSamples(tx, jobs, now),
+    gpuSamples: await loadGpuSamples(tx, jobs, gpuWindow, now),
     probes: await loadProbes(tx, jobs),
     volumes: mountsVolumes(run.spec) ? await jobVolumes(tx, jobIds) : [],
     requests: run.serviceSpec && scalesByDemand(run) ? await requestCounts(tx, id, now) : null,
+    load: run.serviceSpec && rules.length > 0 ? await serviceLoad(tx, id, now) : null,
   };
 }
 
@@ -136,21 +142,23 @@ async function loadProbes(
 /** Older than a policy's window by this, which shows that the window is full. */
 const SAMPLE_MARGIN = 60_000_000;
 
-/** Only of running jobs with a utilisation policy. */
+/** Of running jobs with a utilisation policy, or for the seconds that scaling needs. */
 async function loadGpuSamples(
   tx: Tx,
   jobs: readonly JobRecord[],
+  needed: number,
   now: Timestamp,
 ): Promise<Record<Id, GpuSample[]>> {
   const samples: Record<Id, GpuSample[]> = {};
   for (const job of jobs) {
     const policy = job.spec.utilization_policy;
-    if (!isJobRunning(job.status) || !policy) continue;
+    const window = Math.max(policy?.time_window ?? 0, needed);
+    if (!isJobRunning(job.status) || window === 0) continue;
     const rows = await tx
       .selectFrom('job_metrics_points')
       .selectAll()
       .where('job_id', '=', job.id)
-      .where('timestamp_micro', '>=', now - policy.time_window * 1_000_000 - SAMPLE_MARGIN)
+      .where('timestamp_micro', '>=', now - window * 1_000_000 - SAMPLE_MARGIN)
       .orderBy('timestamp_micro')
       .execute();
     samples[job.id] = rows.map((row) => {

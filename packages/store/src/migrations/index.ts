@@ -21,6 +21,7 @@ import { serviceRateBuckets } from './0020-service-rate-buckets.ts';
 import { modelUsage } from './0021-model-usage.ts';
 import { rollouts } from './0022-rollouts.ts';
 import { jobCosts } from './0023-job-costs.ts';
+import { serviceLoad } from './0024-service-load.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -51,4 +52,5 @@ export const MIGRATIONS: readonly Migration[] = [
   modelUsage,
   rollouts,
   jobCosts,
+  serviceLoad,
 ];

@@ -59,6 +59,22 @@ export interface DB {
   probes: RowOf<typeof work.probeTable>;
   /** `second` since the epoch; `owner`: the process that counted them. */
   service_requests: { run_id: string; second: number; owner: string; requests: number };
+  /** `slot`: of `LOAD_SLOT` seconds, since the epoch; `latencies`: JSON. */
+  service_load: {
+    run_id: string;
+    slot: number;
+    owner: string;
+    busy_ms: number;
+    latencies: string;
+  };
+  /** Last answers of Prometheus. */
+  service_queries: {
+    run_id: string;
+    key: string;
+    value: number | null;
+    error: string | null;
+    at: number;
+  };
   service_rate_buckets: { key: string; excess: number; at: number; allowed: number };
   /** `day`: days since the epoch. */
   model_usage: {

@@ -26,6 +26,7 @@ export const runTable = table<RunRecord>()('runs', {
   deploymentNum: 'plain',
   desiredReplicas: 'json',
   rollout: 'json',
+  autoscaling: 'json',
   resubmissionAttempt: 'plain',
   fleetId: 'plain',
   gatewayId: 'plain',

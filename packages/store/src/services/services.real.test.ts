@@ -119,6 +119,33 @@ forEachStore((tests) => {
     expect((await engine.loadRun(plain.id, NO_MEMORY))?.requests).toBeNull();
   });
 
+  it('adds up the load that all servers have measured, and has the last answers of queries', async () => {
+    const now = 1_000_000 * SECOND;
+    const world = await openWorld(tests, { now: () => now });
+    const rule = { metric: 'concurrency', target: 1, window: null };
+    const configuration = { type: 'service', replicas: { min: 0, max: 3 }, autoscaling: [rule] };
+    const run = await insertService(world, { run: { spec: { configuration } as never } });
+    const { services, engine } = world.store;
+    const slot = (secondsAgo: number, busyMs: number, latencies: Record<number, number> = {}) => ({
+      ...{ runId: run.id, slot: 200_000 - secondsAgo / 5, busyMs, latencies },
+    });
+    await services.setLoad('a', [slot(305, 9000), slot(295, 100), slot(0, 10)]);
+    await services.setLoad('a', [slot(0, 3000, { 4: 2 })]);
+    await services.setLoad('b', [slot(30, 2000, { 4: 1, 7: 1 })]);
+    const answer = { value: null, error: 'refused', at: 7 };
+    const heard: string[] = [];
+    engine.onSignal((signal) => heard.push(signal.id));
+    await services.setQueryAnswer(run.id, 'key', { value: 3, error: null, at: 5 });
+    const signals = [{ kind: 'run', id: run.id }] as const;
+    await services.setQueryAnswer(run.id, 'key', answer, { signals });
+    expect(heard).toEqual([run.id]);
+    expect((await engine.loadRun(run.id, NO_MEMORY))?.load).toEqual({
+      busySeconds: { 30: 3, 60: 5, 300: 5.1 },
+      latencies: { 30: { 4: 2 }, 60: { 4: 3, 7: 1 }, 300: { 4: 3, 7: 1 } },
+      queries: { key: answer },
+    });
+  });
+
   it('counts requests of a rate limit exactly, also those that arrive together', async () => {
     const { store } = await openWorld(tests);
     const take = (key: string, seconds: number, burst = 3) =>

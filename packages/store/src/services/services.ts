@@ -4,6 +4,7 @@ import { sql } from 'kysely';
 import type { Db, StoreContext } from '../context.ts';
 import { forIds, groupBy, notDeleted } from '../query.ts';
 import { jobTable, runTable } from '../schema/work-tables.ts';
+import { createLoad } from './load.ts';
 import { createRateBuckets } from './rate-buckets.ts';
 import { createRequests } from './requests.ts';
 import type { ServiceReplica, Services, ServiceView } from './types.ts';
@@ -31,6 +32,7 @@ export function createServices(context: StoreContext): Services {
       return views.filter(({ run }) => run.serviceSpec?.model != null);
     },
     ...createRequests(context),
+    ...createLoad(context),
     ...createRateBuckets(context),
   };
 }

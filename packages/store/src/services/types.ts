@@ -1,4 +1,4 @@
-import type { Id, RunRecord, Timestamp } from '@dstack/core';
+import type { Id, LatencyCounts, QueryAnswer, RunRecord, Timestamp } from '@dstack/core';
 import type { WriteExtras } from '../writes.ts';
 
 /** A replica that can receive requests. */
@@ -28,6 +28,17 @@ export interface RequestCount {
   readonly requests: number;
 }
 
+/** Load of one slot of time. */
+export interface LoadSlot {
+  readonly runId: Id;
+  /** Of `LOAD_SLOT` seconds, since the epoch. */
+  readonly slot: number;
+  /** Milliseconds that requests spent in flight within the slot, added up. */
+  readonly busyMs: number;
+  /** Requests that ended within the slot. */
+  readonly latencies: LatencyCounts;
+}
+
 /** Services that the server's own proxy serves. */
 export interface Services {
   /** Null: no such run in such a project, or a run that the proxy does not serve. */
@@ -40,6 +51,10 @@ export interface Services {
     counts: readonly RequestCount[],
     extras?: Pick<WriteExtras, 'signals'>,
   ): Promise<void>;
+  /** Replaces what this process (`owner`) has measured in these slots, and deletes old slots. */
+  setLoad(owner: string, slots: readonly LoadSlot[]): Promise<void>;
+  /** Stores the last answer of Prometheus to the query with this `queryKey`. */
+  setQueryAnswer(runId: Id, key: string, answer: QueryAnswer, extras?: WriteExtras): Promise<void>;
   /**
    * Counts a request of a rate limit that all servers share. Returns 0 if it is allowed, else the
    * number of seconds until the next one is; a refused request is not counted.

@@ -166,6 +166,21 @@ test('replicas have their own table, and long lists end with the number of hidde
   expect(all.out.match(/event 0/g)).toHaveLength(15);
 });
 
+test('a service that scales has its figures and targets in lines of their own', async () => {
+  const nothing = { asked: null, has: null, count: null, since: null, attempt: null };
+  const scaling = { rule: 'scaling' as const, ...nothing };
+  const reasons = [
+    { ...scaling, part: 'group a', until: '2026-11-24T12:11:00Z', text: 'latency is 3 s' },
+    { ...scaling, part: null, until: null, text: 'was scaled from 1 to 2 replicas' },
+  ];
+  const fake = await serving({ ...WAITING, state: 'running', reasons });
+  const { out } = await runCommand(['explain', 'train'], { env: serverEnv(fake.url), now: NOW });
+  const until = localDateTime('2026-11-24T12:11:00Z');
+  expect(out).toContain(
+    ` SCALING\n  - group a: latency is 3 s; the number changes at ${until} (in 1m)\n  - was scaled from 1 to 2 replicas\n`,
+  );
+});
+
 test('paths of the server are printed with its URL', async () => {
   const fixes = [{ text: 'Send it a request', command: null, value: '/proxy/services/main/api/' }];
   const fake = await serving({ ...WAITING, fixes });

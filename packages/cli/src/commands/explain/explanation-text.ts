@@ -30,6 +30,7 @@ export function explanationText(explanation: Explanation, options: ExplanationTe
   const sections = [
     renderProperties(facts(explanation, options.now), layout).trimEnd(),
     partsText(explanation, options),
+    scalingText(explanation, options),
     consideredText(explanation, options),
     fixesText(explanation, options),
     eventsText(explanation.events, options),
@@ -102,6 +103,18 @@ function partsText({ subject, parts }: Explanation, options: ExplanationTextOpti
     { header: 'WHY' },
   ];
   return table(columns, rows, options);
+}
+
+/** Figures and targets of a service that scales by several figures. */
+function scalingText({ reasons }: Explanation, { layout, now }: ExplanationTextOptions): string {
+  const lines = reasons
+    .filter(({ rule }) => rule === 'scaling')
+    .map(({ part, text, until }) => {
+      const head = part === null ? '' : `${part}: `;
+      const when = until === null ? '' : `; the number changes at ${instant(until, now)}`;
+      return `  - ${hangingText(plainLine(`${head}${text}${when}`), 4, layout.width)}`;
+    });
+  return lines.length === 0 ? '' : [` ${layout.paint('bold', 'SCALING')}`, ...lines].join('\n');
 }
 
 const headerOf = ([first]: readonly ExplainPart[]): string =>

@@ -54,6 +54,7 @@ export function newRun(name: string, parts: NewRunParts): NewRun {
     priority: spec.configuration.priority ?? 0,
     deploymentNum: 0,
     rollout: null,
+    autoscaling: null,
     desiredReplicas: initialReplicas(spec),
     resubmissionAttempt: 0,
     fleetId: null,

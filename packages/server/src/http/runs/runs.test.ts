@@ -279,6 +279,34 @@ describe('runs', () => {
     expect(await update('dstack-cli', { env: ['A=2'] })).toEqual([undefined, undefined]);
   });
 
+  it('with autoscaling show official clients a legal scaling, whose updates keep ours', async () => {
+    const rules = [{ metric: 'concurrency', target: 4 }];
+    const base = { type: 'service', port: 8000, replicas: '1..4', fleets: ['here'] };
+    const update = async (agent: string, more: object) => {
+      const headers = { 'user-agent': agent };
+      const run_spec = { ...task('scaled'), configuration: { ...base, ...more } };
+      const planned = await server.call(path('runs/get_plan'), { run_spec }, { headers });
+      const plan = { run_spec, current_resource: planned.body.current_resource };
+      const run = await server.call(path('runs/apply'), { plan, force: false }, { headers });
+      expect(run.status).toBe(200);
+      return run.body.run_spec.configuration;
+    };
+    const commands = ['serve'];
+    const first = await update('dstack-cli', { commands, autoscaling: rules });
+    const scaling = { metric: 'rps', target: 1, scale_up_delay: 30, scale_down_delay: 300 };
+    expect(first).toMatchObject({ scaling, autoscaling: rules });
+    const theirs = { commands: ['serve', 'more'], scaling };
+    expect(await update('python-requests/2.32', theirs)).toMatchObject({ autoscaling: rules });
+    const group = { commands, replicas: '0..3', autoscaling: rules };
+    expect(await update('dstack-cli', { replicas: undefined, groups: [group] })).toMatchObject({
+      groups: [{ scaling, autoscaling: rules }],
+    });
+    const grouped = { replicas: undefined, groups: [{ commands, replicas: '0..3', scaling }] };
+    expect(await update('python-requests/2.32', grouped)).toMatchObject({
+      groups: [{ autoscaling: rules }],
+    });
+  });
+
   it('keep their configuration when they have ended, whatever is asked of their rollout', async () => {
     const configuration = { type: 'service', port: 8000, commands: ['serve'], fleets: ['here'] };
     const update = (env: string) =>

@@ -1,4 +1,4 @@
-import type { RunContext, Signal, WorkKind } from '@dstack/core';
+import type { RunContext, RunSnapshot, Signal, WorkKind } from '@dstack/core';
 import type { LeasedKind, ScheduledKind, Store } from '@dstack/store';
 import type { ObservationDeps } from '../../capacity/observation-pass.ts';
 import type { VolumeObservationDeps } from '../../capacity/volume-observation-pass.ts';
@@ -20,6 +20,8 @@ export interface WorkDeps {
   readonly wake: (signal: Signal) => void;
   readonly changes: RunChanges;
   readonly quota: LogQuota;
+  /** Queries Prometheus for figures of services; omitted: figures stay unknown. */
+  readonly queries?: { want(snapshot: RunSnapshot): void };
   /** Carries out the effect announced under a key; see `effects/`. */
   readonly effect: KeyWork;
   /** False: another server carries the effect out, and has received its signal too. */

@@ -4,7 +4,11 @@ import { recordPass } from './record-pass.ts';
 export const run = recordPass({
   kind: 'run',
   concurrency: 8,
-  load: ({ store, quota }, id) => store.engine.loadRun(id, { overQuota: quota.breaches }),
+  load: async ({ store, quota, queries }, id) => {
+    const snapshot = await store.engine.loadRun(id, { overQuota: quota.breaches });
+    if (snapshot) queries?.want(snapshot);
+    return snapshot;
+  },
   record: (snapshot) => snapshot.run,
   decide: reconcileRun,
   onDone: ({ changes }, id) => changes.emit(id),
