@@ -37,8 +37,6 @@ export interface NavigationItem {
   readonly icon: LucideIcon;
   /** The second key after `g`. */
   readonly key: string;
-  /** Only this path is the section, not those below it. */
-  readonly exact?: boolean;
   readonly adminOnly?: boolean;
 }
 
@@ -52,7 +50,7 @@ export const NAVIGATION: readonly NavigationGroup[] = [
   {
     label: null,
     items: [
-      { to: '/', label: 'Overview', icon: LayoutDashboard, key: 'o', exact: true },
+      { to: '/', label: 'Overview', icon: LayoutDashboard, key: 'o' },
       { to: '/runs', label: 'Runs', icon: Play, key: 'r' },
       { to: '/services', label: 'Services', icon: Waypoints, key: 'm' },
     ],
@@ -77,6 +75,24 @@ export const NAVIGATION: readonly NavigationGroup[] = [
     ],
   },
 ];
+
+/** The parts of a project that have sections of their own. */
+const PARTS: Readonly<Record<string, SectionPath>> = {
+  runs: '/runs',
+  models: '/services',
+  fleets: '/fleets',
+  instances: '/instances',
+  volumes: '/volumes',
+  gateways: '/gateways',
+};
+
+/** The section that the page at this path belongs to; null: none. */
+export function sectionOf(path: string): SectionPath | null {
+  const [first = '', , part = ''] = path.split('/').filter(Boolean);
+  if (first === 'projects' && PARTS[part] !== undefined) return PARTS[part];
+  const sections = NAVIGATION.flatMap(({ items }) => items.map(({ to }) => to));
+  return sections.find((to) => to === `/${first}`) ?? null;
+}
 
 /** What the user may open. */
 export function navigationFor({ global_role }: SessionUser): readonly NavigationGroup[] {

@@ -3,10 +3,11 @@ import { LogBuffer } from './log-buffer.ts';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
-function buffer(maxLines?: number) {
+function buffer(maxLines?: number, maxText?: number) {
   let pending: (() => void) | null = null;
   const logs = new LogBuffer({
     maxLines,
+    maxText,
     schedule: (notify) => {
       pending = notify;
     },
@@ -63,9 +64,28 @@ it('forgets the oldest lines', () => {
   for (let i = 0; i < 30_000; i += 1) b.append(`${i}\n`);
   b.flush();
   const { lines, start } = b.logs.snapshot;
-  expect(lines.length).toBeLessThanOrEqual(20_010);
+  expect(lines.length).toBeLessThanOrEqual(11);
   expect(lines.at(-1)?.text).toBe('29999');
   expect(start).toBe(lines[0]?.offset);
+});
+
+it('forgets the oldest lines if they are long, and reports that it keeps no more', () => {
+  const b = buffer(1000, 10_000);
+  b.append('short\n');
+  b.flush();
+  expect(b.logs.snapshot.isFull).toBe(false);
+  for (let i = 0; i < 20; i += 1) b.append(`${i}${'x'.repeat(5000)}\n`);
+  b.flush();
+  const { lines, isFull } = b.logs.snapshot;
+  expect(lines.map(({ text }) => text.slice(0, 2))).toEqual(['18', '19']);
+  expect(isFull).toBe(true);
+});
+
+it('keeps the last line, however long it is', () => {
+  const b = buffer(1000, 10);
+  b.append(`${'x'.repeat(5000)}\n`);
+  b.flush();
+  expect(b.texts()).toHaveLength(1);
 });
 
 it('puts older output in front without renumbering', () => {

@@ -2,8 +2,10 @@ import { type LogLine, LogLineReader } from './line-reader.ts';
 
 /** Older lines are forgotten beyond this many; the server still has them. */
 export const MAX_LINES = 200_000;
-/** Lines are forgotten in such steps, as each moves all others. */
-const STEP = 20_000;
+/** The same for their characters: a line may be as long as a quarter of a megabyte. */
+const MAX_TEXT = 64 * 1024 * 1024;
+/** Lines are forgotten in steps of this part, as each moves all others. */
+const STEP = 0.1;
 
 export interface LogSnapshot {
   readonly lines: readonly LogLine[];
@@ -11,23 +13,29 @@ export interface LogSnapshot {
   readonly start: number;
   /** The length of the output that was received. */
   readonly end: number;
+  /** More lines are not kept: older ones are forgotten, and cannot be put in front. */
+  readonly isFull: boolean;
 }
 
 export interface LogBufferOptions {
   readonly maxLines?: number;
+  readonly maxText?: number;
   /** Runs once per frame, however many pieces arrive. */
   readonly schedule?: (notify: () => void) => void;
 }
 
-const EMPTY: LogSnapshot = { lines: [], start: 0, end: 0 };
+const EMPTY: LogSnapshot = { lines: [], start: 0, end: 0, isFull: false };
 
 /** The lines of one job's output that are in memory, outside of React. */
 export class LogBuffer {
   readonly #listeners = new Set<() => void>();
   readonly #maxLines: number;
+  readonly #maxText: number;
   readonly #schedule: (notify: () => void) => void;
   #reader: LogLineReader | null = null;
   #lines: LogLine[] = [];
+  /** Characters of all lines. */
+  #text = 0;
   #end = 0;
   #snapshot: LogSnapshot = EMPTY;
   #scheduled = false;
@@ -35,6 +43,7 @@ export class LogBuffer {
 
   constructor(options: LogBufferOptions = {}) {
     this.#maxLines = options.maxLines ?? MAX_LINES;
+    this.#maxText = options.maxText ?? MAX_TEXT;
     this.#schedule = options.schedule ?? ((notify) => requestAnimationFrame(notify));
   }
 
@@ -57,12 +66,29 @@ export class LogBuffer {
     if (start > this.#end) this.#lines.push(this.#reader.skipTo(start));
     const known = Math.max(0, this.#end - start);
     if (known >= bytes.length) return;
-    for (const line of this.#reader.read(bytes.subarray(known))) this.#lines.push(line);
+    for (const line of this.#reader.read(bytes.subarray(known))) {
+      this.#lines.push(line);
+      this.#text += line.text.length;
+    }
     this.#end = end;
-    if (this.#lines.length > this.#maxLines + STEP) {
-      this.#lines.splice(0, this.#lines.length - this.#maxLines);
+    const limit = 1 + STEP;
+    if (this.#lines.length > this.#maxLines * limit || this.#text > this.#maxText * limit) {
+      this.#forgetOldest();
     }
     this.#notifySoon();
+  }
+
+  #forgetOldest(): void {
+    const kept = this.#lines.length;
+    let forgotten = 0;
+    while (
+      kept - forgotten > this.#maxLines ||
+      (this.#text > this.#maxText && kept - forgotten > 1)
+    ) {
+      this.#text -= this.#lines[forgotten]?.text.length ?? 0;
+      forgotten += 1;
+    }
+    this.#lines.splice(0, forgotten);
   }
 
   /** Puts older output in front; `bytes` must end where the first line begins, and begin with a line. */
@@ -74,6 +100,7 @@ export class LogBuffer {
     const numbered = lines.map((line, index) => ({ ...line, id: firstId + index }));
     this.#firstId = firstId;
     this.#lines = [...numbered, ...this.#lines];
+    for (const { text } of numbered) this.#text += text.length;
     this.#notifySoon();
   }
 
@@ -93,7 +120,8 @@ export class LogBuffer {
       this.#scheduled = false;
       const open = this.#reader?.openLine() ?? null;
       const lines = open === null ? this.#lines.slice() : [...this.#lines, open];
-      this.#snapshot = { lines, start: this.start, end: this.#end };
+      const isFull = this.#lines.length >= this.#maxLines || this.#text >= this.#maxText;
+      this.#snapshot = { lines, start: this.start, end: this.#end, isFull };
       for (const listener of this.#listeners) listener();
     });
   }

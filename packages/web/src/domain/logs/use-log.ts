@@ -67,7 +67,7 @@ export function useLog(target: LogTarget, firstLines = FIRST_LINES): Log {
   return {
     snapshot,
     state,
-    loadOlder: snapshot.start > 0 && !loadingOlder ? loadOlder : null,
+    loadOlder: snapshot.start > 0 && !loadingOlder && !snapshot.isFull ? loadOlder : null,
     retry: () => setAttempt((count) => count + 1),
   };
 }

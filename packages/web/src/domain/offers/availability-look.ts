@@ -13,7 +13,7 @@ export function availabilityLook(availability: InstanceAvailability): StatusLook
     case 'unknown':
       return { tone: 'queued', icon: 'waiting', text: 'Not known' };
     case 'not_available':
-      return { tone: 'failed', icon: 'failed', text: 'Sold out' };
+      return { tone: 'stopped', icon: 'stopped', text: 'Not available' };
     case 'no_quota':
       return { tone: 'warning', icon: 'warning', text: 'No quota' };
     case 'no_balance':

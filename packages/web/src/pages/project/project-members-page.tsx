@@ -140,7 +140,7 @@ function columnsFor(
       header: 'E-mail',
       width: 200,
       card: 'detail',
-      cell: ({ user }) => user.email ?? '–',
+      cell: ({ user }) => user.email,
     },
     {
       id: 'role',

@@ -101,7 +101,9 @@ function hitText(hits: number, current: number): string {
 
 function LogStateText({ log }: { readonly log: Log }) {
   const { state, snapshot } = log;
-  const lines = `${count(snapshot.lines.length)} line${snapshot.lines.length === 1 ? '' : 's'}`;
+  const { length } = snapshot.lines;
+  const last = snapshot.isFull && snapshot.start > 0 ? 'the last ' : '';
+  const lines = `${last}${count(length)} line${length === 1 ? '' : 's'}`;
   const texts = {
     loading: 'Loading',
     following: `Live, ${lines}`,

@@ -1,4 +1,3 @@
-import { ResourceNotExistsError } from '@dstack/client';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, Outlet } from '@tanstack/react-router';
 import { Trash2 } from 'lucide-react';
@@ -7,6 +6,7 @@ import { useClient } from '../../data/session/session-context.tsx';
 import { buttonClass } from '../../ui/button/button.tsx';
 import { Banner } from '../../ui/feedback/banner.tsx';
 import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
+import { isMissingError } from '../../ui/feedback/error-text.ts';
 import { Skeleton } from '../../ui/feedback/skeleton.tsx';
 import { PageFrame } from '../../ui/panel/page.tsx';
 import { usePageTitle } from '../../ui/panel/page-title.ts';
@@ -22,7 +22,7 @@ export function RunPage() {
   const { data: run, error, refetch } = useQuery(runQuery(client, project, ref));
   usePageTitle(run?.run_spec.run_name ?? ref);
   if (run !== undefined) {
-    const isDeleted = error instanceof ResourceNotExistsError || run.deleted === true;
+    const isDeleted = isMissingError(error) || run.deleted === true;
     return (
       <RunPageContext.Provider value={run}>
         <RunFrame run={run} notice={isDeleted ? <Deleted /> : null}>
@@ -32,7 +32,7 @@ export function RunPage() {
     );
   }
   if (error !== null) {
-    const isMissing = error instanceof ResourceNotExistsError;
+    const isMissing = isMissingError(error);
     return (
       <ErrorPanel
         page

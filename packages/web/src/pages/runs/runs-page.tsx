@@ -26,7 +26,9 @@ export function RunsPage() {
       active: status === 'active',
     }),
   );
-  const { data, hasNextPage, isFetchingNextPage, fetchNextPage } = query;
+  const { data, hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = query;
+  // After a failure the next refresh of the list makes it possible again.
+  const canLoadMore = hasNextPage && !isFetchingNextPage && !isFetchNextPageError;
   const loaded = useMemo(() => data?.pages.flat(), [data]);
   const { type = null, q = '' } = search;
   const rows = useMemo(
@@ -61,7 +63,7 @@ export function RunsPage() {
       filters={search}
       onFilters={setFilter}
       onRetry={() => void query.refetch()}
-      onMore={hasNextPage && !isFetchingNextPage ? () => void fetchNextPage() : undefined}
+      onMore={canLoadMore ? () => void fetchNextPage() : undefined}
       searchInput={searchInput}
     />
   );

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { Play, SearchX } from 'lucide-react';
+import { Play, Search, SearchX } from 'lucide-react';
 import { type RefObject, useState } from 'react';
 import type { RunRow } from '../../data/runs/run-row.ts';
 import { count } from '../../domain/format/quantities.ts';
@@ -85,8 +85,8 @@ export function RunsView(props: RunsViewProps) {
               ) : (
                 <NoMatch
                   searched={loadedCount}
+                  isSearching={hasMore}
                   onClear={() => onFilters(NO_FILTERS)}
-                  onMore={onMore}
                 />
               )
             }
@@ -184,21 +184,17 @@ function NoRuns() {
 
 interface NoMatchProps {
   readonly searched: number;
+  /** Older runs are being loaded. */
+  readonly isSearching: boolean;
   readonly onClear: () => void;
-  readonly onMore: (() => void) | undefined;
 }
 
-function NoMatch({ searched, onClear, onMore }: NoMatchProps) {
+function NoMatch({ searched, isSearching, onClear }: NoMatchProps) {
   return (
     <EmptyState
-      icon={SearchX}
-      title="No run matches the filters"
-      actions={
-        <>
-          {onMore === undefined ? null : <Button onClick={onMore}>Search older runs</Button>}
-          <Button onClick={onClear}>Clear the filters</Button>
-        </>
-      }
+      icon={isSearching ? Search : SearchX}
+      title={isSearching ? 'Searching older runs' : 'No run matches the filters'}
+      actions={<Button onClick={onClear}>Clear the filters</Button>}
     >
       <p>{count(searched)} runs were searched.</p>
     </EmptyState>

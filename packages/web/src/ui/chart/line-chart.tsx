@@ -83,7 +83,8 @@ function optionsOf(
   return {
     width: element.clientWidth,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    // The last label of the time axis needs half of its width on the right.
+    padding: [8, 24, 0, 0],
     cursor: { sync: { key: syncKey }, points: { size: 6 }, y: false },
     legend: { live: true },
     scales: { y: { range: (_chart, _low, high) => [0, max ?? (high || 1) * 1.1] } },

@@ -81,6 +81,8 @@ export function YamlEditor(props: YamlEditorProps) {
             ...historyKeymap,
             ...defaultKeymap,
           ]),
+          // Browsers carry the style of replaced text over by inline styles, which the policy forbids.
+          EditorView.domEventHandlers({ beforeinput: replaceSelection }),
           EditorView.contentAttributes.of({ 'aria-label': latest.current.label }),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) latest.current.onChange(update.state.doc.toString());
@@ -108,6 +110,17 @@ export function YamlEditor(props: YamlEditorProps) {
     if (editor !== null) editor.dispatch(setDiagnostics(editor.state, diagnostics(editor, marks)));
   }, [marks, value]);
   return <div ref={place} className={styles.editor} />;
+}
+
+/** Returns that the browser has nothing to insert any more. */
+function replaceSelection(event: InputEvent, view: EditorView): boolean {
+  const isPlain = event.inputType === 'insertText' && event.data !== null;
+  if (!isPlain || view.state.selection.main.empty || view.composing) return false;
+  view.dispatch(view.state.replaceSelection(event.data ?? ''), {
+    userEvent: 'input.type',
+    scrollIntoView: true,
+  });
+  return true;
 }
 
 /** Returns that the key was used. */

@@ -30,6 +30,11 @@ export interface ErrorText {
   readonly requestId: string | null;
 }
 
+/** What was asked for does not exist, or not any more. */
+export function isMissingError(error: unknown): boolean {
+  return error instanceof ResourceNotExistsError || error instanceof NotFoundError;
+}
+
 export function errorText(error: unknown): ErrorText {
   const code = error instanceof ApiError ? error.code : null;
   const requestId = error instanceof ApiError ? error.requestId : null;
@@ -53,7 +58,7 @@ export function errorText(error: unknown): ErrorText {
   if (error instanceof ForbiddenError) {
     return text('forbidden', message, 'Ask an administrator of the project for the role you need.');
   }
-  if (error instanceof ResourceNotExistsError || error instanceof NotFoundError) {
+  if (isMissingError(error)) {
     return text('missing', message, 'It may have been deleted, or renamed.');
   }
   if (error instanceof ValidationError) {

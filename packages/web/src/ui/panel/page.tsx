@@ -17,10 +17,7 @@ export interface PageProps {
 /** The frame of a page: its heading, its actions, its content. */
 export function PageFrame({ title, beside, subtitle, actions, fixed, children }: PageProps) {
   return (
-    <div
-      className={classNames(styles.page, fixed && styles.fixed)}
-      data-scrolls={fixed ? undefined : ''}
-    >
+    <div className={classNames(styles.page, fixed && styles.fixed)}>
       <header className={styles.head}>
         <div className={styles.titles}>
           <div className={styles.line}>

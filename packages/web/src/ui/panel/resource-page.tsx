@@ -1,8 +1,9 @@
-import { ResourceNotExistsError } from '@dstack/client';
-import { Trash2 } from 'lucide-react';
+import { ForbiddenError } from '@dstack/client';
+import { Lock, Trash2 } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Banner } from '../feedback/banner.tsx';
 import { ErrorPanel } from '../feedback/error-panel.tsx';
+import { isMissingError } from '../feedback/error-text.ts';
 import { Skeleton } from '../feedback/skeleton.tsx';
 import { PageFrame } from './page.tsx';
 import { usePageTitle } from './page-title.ts';
@@ -30,10 +31,14 @@ export function ResourcePage<T>(props: ResourcePageProps<T>) {
   const { noun, name, query, isDeleted, back, children } = props;
   usePageTitle(name);
   const { data, error, refetch } = query;
-  const isMissing = error instanceof ResourceNotExistsError;
+  const isMissing = isMissingError(error);
   if (data !== undefined) {
     const wasDeleted = isMissing || isDeleted?.(data) === true;
-    return children(data, wasDeleted ? <Deleted noun={noun} /> : null);
+    const isHidden = error instanceof ForbiddenError;
+    return children(
+      data,
+      wasDeleted ? <Deleted noun={noun} /> : isHidden ? <Hidden noun={noun} /> : null,
+    );
   }
   if (error !== null) {
     return (
@@ -57,6 +62,15 @@ function Deleted({ noun }: { readonly noun: string }) {
   return (
     <Banner tone="warning" icon={Trash2}>
       This {noun} was deleted. You see what was loaded before.
+    </Banner>
+  );
+}
+
+/** The server does not report to strangers whether it exists. */
+function Hidden({ noun }: { readonly noun: string }) {
+  return (
+    <Banner tone="warning" icon={Lock}>
+      This {noun} was deleted, or you may no longer see it. You see what was loaded before.
     </Banner>
   );
 }

@@ -65,10 +65,11 @@ function VirtualRows<Row>(props: DataTableProps<Row> & { readonly narrow: boolea
   });
   const items = virtual.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
-  // The end of what is loaded comes near.
+  // The end of what is loaded comes near, or none of it matches the filters.
+  const isLoaded = rows !== undefined;
   useEffect(() => {
-    if (count > 0 && last >= count - AHEAD) onMore?.();
-  }, [count, last, onMore]);
+    if (isLoaded && last >= count - AHEAD) onMore?.();
+  }, [isLoaded, count, last, onMore]);
 
   if (rows !== undefined && count === 0) return empty;
   const before = items[0]?.start ?? 0;

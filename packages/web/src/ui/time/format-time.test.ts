@@ -6,7 +6,7 @@ const before = (seconds: number) => relativeTimeText(now - seconds * 1000, now);
 
 describe('a relative time', () => {
   it.each([
-    [0, 'now'],
+    [0, 'just now'],
     [2, '2 s ago'],
     [59, '59 s ago'],
     [60, '1 min ago'],

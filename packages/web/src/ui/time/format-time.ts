@@ -13,11 +13,11 @@ export function absoluteTime(time: number): string {
   return DATE_TIME.format(time);
 }
 
-/** `now`, `12 s ago`, `3 min ago`, `in 2 h`, `4 d ago`, then the date. */
+/** `just now`, `12 s ago`, `3 min ago`, `in 2 h`, `4 d ago`, then the date. */
 export function relativeTimeText(time: number, now: number): string {
   const ms = now - time;
   const size = Math.abs(ms);
-  if (size < 1500) return 'now';
+  if (size < 1500) return ms < 0 ? 'now' : 'just now';
   if (size >= 30 * DAY) return DATE.format(time);
   const text = coarse(size);
   return ms < 0 ? `in ${text}` : `${text} ago`;
