@@ -3,8 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { InstanceRecord } from '@dstack/core';
-import { openStore, type RunView, type Store } from '@dstack/store';
+import type { Store } from '@dstack/store';
 import { type Installation, postgresBinaries, startPostgres } from '@dstack/testkit';
+import { copyRuns, openTestStore } from '@dstack/testkit/many-runs';
 import { soak } from './api-soak.ts';
 import { usage } from './at-rest.ts';
 import { installation } from './installation.ts';
@@ -131,44 +132,16 @@ async function untilDone(home: Installation): Promise<void> {
 
 /** Copies of a finished run and of an idle instance, written by the store itself. */
 async function fill(url: string, runId: string): Promise<void> {
-  const now = () => Date.now() * 1000;
-  // Nothing written here is a secret.
-  const cipher = { encrypt: (text: string) => text, decrypt: (text: string) => text };
-  const logger = { debug() {}, info() {}, warn() {}, error: console.error };
-  const store = await openStore({ url, now, newId: randomUUID, logger, cipher });
+  const store = await openTestStore(url);
   try {
-    const view = await store.runs.byId(runId);
-    if (view === null) throw new Error('the template run is missing');
-    for (let i = 0; i < RUNS; i += 50) {
-      await Promise.all(Array.from({ length: 50 }, (_, k) => copyRun(store, view, i + k, now())));
-    }
+    await copyRuns(store, runId, RUNS);
     const [instance] = await store.instances.list({ projectIds: null });
     if (instance === undefined) throw new Error('the template instance is missing');
-    for (let i = 0; i < FLEETS; i++) await copyFleet(store, instance.instance, i, now());
+    for (let i = 0; i < FLEETS; i++)
+      await copyFleet(store, instance.instance, i, Date.now() * 1000);
   } finally {
     await store.close();
   }
-}
-
-async function copyRun(store: Store, { run, jobs }: RunView, num: number, now: number) {
-  const id = randomUUID();
-  const name = `run-${num}`;
-  const spec = { ...run.spec, run_name: name };
-  const copies = jobs.map((job) => ({
-    ...job,
-    id: randomUUID(),
-    runId: id,
-    name: `${name}-0-0`,
-    submittedAt: now + num,
-  }));
-  await store.engine.submitRun({
-    projectId: run.projectId,
-    name: { exact: name },
-    build: () => ({ run: { ...run, id, name, spec, submittedAt: now + num }, jobs: copies }),
-    superseded: () => {
-      throw new Error('a copy has the name of another');
-    },
-  });
 }
 
 async function copyFleet(store: Store, template: InstanceRecord, num: number, now: number) {

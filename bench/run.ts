@@ -20,6 +20,7 @@ import { simulate } from './simulate.ts';
 import { ssh } from './ssh.ts';
 import { sshFleet } from './ssh-fleet.ts';
 import { sshHosts } from './ssh-hosts.ts';
+import { web } from './web.ts';
 
 const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = {
   'command-line': commandLine,
@@ -39,6 +40,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   hostile,
   sim,
   simulate,
+  web,
 };
 
 execFileSync(process.execPath, ['scripts/build.ts'], { stdio: 'ignore' });

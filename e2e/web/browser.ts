@@ -20,7 +20,7 @@ const REPORT_VIOLATIONS = `
     console.error('policy:', event.violatedDirective, event.blockedURI, event.sourceFile));
 `;
 
-/** A user's browser profile; everything that goes wrong in its pages is collected. */
+/** A user's browser profile; everything that goes wrong in any of its pages is collected. */
 export class Visitor {
   readonly context: BrowserContext;
   readonly page: Page;
@@ -38,12 +38,17 @@ export class Visitor {
       if (text.includes('ERR_NETWORK_CHANGED')) return;
       if (!this.#expected.some((pattern) => pattern.test(text))) this.problems.push(text);
     };
-    page.on('console', (message) => {
+    context.on('console', (message) => {
       if (['error', 'warning'].includes(message.type())) note(`console: ${message.text()}`);
     });
-    page.on('pageerror', (error) => note(`script: ${error.message}`));
-    page.on('response', (response) => {
+    context.on('weberror', (error) => note(`script: ${error.error().message}`));
+    context.on('response', (response) => {
       if (response.status() >= 400) note(`${response.status()} ${response.url()}`);
+    });
+    context.on('requestfailed', (request) => {
+      const reason = request.failure()?.errorText ?? '';
+      // Pages that are left end their streams and calls.
+      if (reason !== 'net::ERR_ABORTED') note(`${reason} ${request.url()}`);
     });
   }
 
@@ -58,6 +63,11 @@ export class Visitor {
   /** What the test provokes on purpose. */
   expectProblem(...patterns: RegExp[]): void {
     this.#expected.push(...patterns);
+  }
+
+  /** What was provoked is over: everything counts again. */
+  expectNoMore(): void {
+    this.#expected.length = 0;
   }
 
   async navigate(path: string): Promise<void> {

@@ -1,0 +1,168 @@
+/**
+ * Pictures of the web UI, to be looked at: `node scripts/web-screenshots.ts [state …]` builds the product,
+ * starts a server with the work of a team, and writes each state at two widths in both themes to
+ * `.cache/web-screenshots`. Errors of the console and failed calls are printed at the end.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Installation } from '@dstack/testkit';
+import type { Browser } from 'playwright-core';
+import { newInstallation } from '../e2e/installation.ts';
+import { launchBrowser, NARROW, Visitor, WIDE } from '../e2e/web/browser.ts';
+import { seedTeam } from '../e2e/web/seed.ts';
+
+interface State {
+  readonly name: string;
+  readonly path: string;
+  /** Shown when the page is ready. */
+  readonly text: string;
+  /** What the user does before the picture. */
+  readonly act?: (visitor: Visitor, home: Installation) => Promise<unknown>;
+  /** Undoes it. */
+  readonly after?: (home: Installation) => Promise<unknown>;
+}
+
+/** The page of one run. */
+const run = (name: string, part = '') => `/projects/main/runs/${name}${part}`;
+const TRAIN = 'train-llama-3-8b-lora';
+
+const KEY_STATES: readonly State[] = [
+  { name: 'overview', path: '/', text: 'Last failures' },
+  { name: 'runs', path: '/runs', text: TRAIN },
+  { name: 'run', path: run(TRAIN), text: 'Timeline' },
+  { name: 'failed', path: run('evaluate'), text: 'Why it ended' },
+  { name: 'waiting', path: run('sweep-0417'), text: 'Timeline' },
+  { name: 'logs', path: run(TRAIN, '/logs'), text: 'validation' },
+  { name: 'metrics', path: run(TRAIN, '/metrics'), text: 'CPU' },
+  { name: 'launch', path: '/runs/launch', text: 'A new run is created' },
+  { name: 'fleet', path: '/projects/main/fleets/default', text: 'Hosts' },
+  { name: 'members', path: '/projects/main/members', text: 'bartholomew' },
+  {
+    name: 'stop',
+    path: run(TRAIN),
+    text: 'Timeline',
+    act: async ({ page }) => {
+      await page.keyboard.press('s');
+      await page.getByRole('dialog').waitFor();
+    },
+  },
+  {
+    name: 'offline',
+    path: run(TRAIN),
+    text: 'Timeline',
+    act: async ({ page }, home) => {
+      await home.stopServer();
+      await page.getByText('The server does not answer.').waitFor();
+    },
+    after: (home) => home.startServer(),
+  },
+];
+
+const MORE_STATES: readonly State[] = [
+  { name: 'service', path: run('chat'), text: 'Timeline' },
+  { name: 'dev', path: run('notebook'), text: 'Timeline' },
+  { name: 'retried', path: run('flaky'), text: 'Timeline' },
+  { name: 'scheduled', path: run('nightly'), text: 'nightly' },
+  { name: 'terminal', path: run(TRAIN, '/terminal'), text: 'Connected' },
+  { name: 'configuration', path: run(TRAIN, '/configuration'), text: 'as it runs' },
+  { name: 'run-events', path: run(TRAIN, '/events'), text: 'Run submitted' },
+  { name: 'inspect', path: run(TRAIN, '/inspect'), text: 'run_spec' },
+  { name: 'offers', path: '/offers?kind=cpu', text: 'x86' },
+  { name: 'fleets', path: '/fleets', text: 'default' },
+  { name: 'add-fleet', path: '/projects/main/fleets/add', text: 'Login user' },
+  { name: 'instances', path: '/instances', text: 'default-0' },
+  { name: 'events', path: '/events', text: 'Run submitted' },
+  { name: 'services', path: '/services', text: 'parrot' },
+  { name: 'playground', path: '/projects/main/models/chat', text: 'chat' },
+  { name: 'volumes', path: '/volumes', text: 'datasets' },
+  { name: 'gateways', path: '/gateways', text: 'No gateways yet' },
+  { name: 'projects', path: '/projects', text: 'main' },
+  { name: 'project', path: '/projects/main', text: 'Command line' },
+  { name: 'backends', path: '/projects/main/backends', text: 'Backends' },
+  { name: 'secrets', path: '/projects/main/secrets', text: 'HF_TOKEN' },
+  { name: 'tokens', path: '/projects/main/tokens', text: 'No service tokens yet' },
+  { name: 'exports', path: '/projects/main/exports', text: 'Imports' },
+  { name: 'users', path: '/users', text: 'admin' },
+  { name: 'user', path: '/users/admin', text: 'SSH keys' },
+  { name: 'server', path: '/server', text: 'Loops' },
+  {
+    name: 'palette',
+    path: '/runs',
+    text: TRAIN,
+    act: async ({ page }) => {
+      await page.keyboard.press('ControlOrMeta+k');
+      await page.getByRole('option').first().waitFor();
+    },
+  },
+  {
+    name: 'help',
+    path: '/runs',
+    text: TRAIN,
+    act: async ({ page }) => {
+      await page.keyboard.press('?');
+      await page.getByRole('dialog').waitFor();
+    },
+  },
+];
+
+const LOOKS = [
+  ['wide-light', { viewport: WIDE, colorScheme: 'light' }],
+  ['wide-dark', { viewport: WIDE, colorScheme: 'dark' }],
+  ['narrow-light', { viewport: NARROW, colorScheme: 'light' }],
+  ['narrow-dark', { viewport: NARROW, colorScheme: 'dark' }],
+] as const;
+
+const root = resolve(import.meta.dirname, '..');
+const folder = join(root, '.cache', 'web-screenshots');
+
+/** What is expected: the page that is left behind by a stopped server. */
+const WITHOUT_SERVER = /ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|50[23]|40[03]/;
+
+async function photograph(browser: Browser, home: Installation, states: readonly State[]) {
+  const problems: string[] = [];
+  for (const [look, options] of LOOKS) {
+    const visitor = await Visitor.open(browser, home.url, options);
+    visitor.expectProblem(WITHOUT_SERVER);
+    await visitor.navigate('/runs');
+    await visitor.page.getByLabel('Token').waitFor();
+    await picture(visitor, 'sign-in', look);
+    await visitor.signIn(home.token());
+    for (const { name, path, text, act, after } of states) {
+      await visitor.navigate(path);
+      const shown = visitor.page.getByText(text).first();
+      await shown.waitFor({ timeout: 10_000 }).catch(() => problems.push(`${name}: no "${text}"`));
+      await act?.(visitor, home);
+      await picture(visitor, name, look);
+      await after?.(home);
+    }
+    problems.push(...visitor.problems.map((problem) => `${look}: ${problem}`));
+    await visitor.context.close();
+  }
+  return problems;
+}
+
+async function picture({ page }: Visitor, name: string, look: string): Promise<void> {
+  // Values that are still being drawn, such as charts, take a frame or two.
+  await page.waitForTimeout(400);
+  await page.screenshot({ path: join(folder, `${name}-${look}.png`) });
+}
+
+execFileSync(process.execPath, ['scripts/build.ts'], { cwd: root, stdio: 'ignore' });
+mkdirSync(folder, { recursive: true });
+const wanted = process.argv.slice(2);
+const all = [...KEY_STATES, ...MORE_STATES];
+const states = wanted.length === 0 ? all : all.filter(({ name }) => wanted.includes(name));
+const home = newInstallation();
+let browser: Browser | null = null;
+try {
+  await home.startServer();
+  await seedTeam(home);
+  browser = await launchBrowser();
+  const problems = await photograph(browser, home, states);
+  for (const problem of problems) console.error(problem);
+  console.log(`${states.length} states are in ${folder}; ${problems.length} problems`);
+} finally {
+  await browser?.close();
+  await home.dispose();
+}
