@@ -20,6 +20,7 @@ import {
 } from './domains/resources.ts';
 import { type ListRunsQuery, listRuns, runsOf } from './domains/runs.ts';
 import { authOf, metricsOf, projectCalls, serverCalls, usersOf } from './domains/server.ts';
+import { servicesOf } from './domains/services.ts';
 import { sessionOf } from './domains/session.ts';
 import type { Exchange } from './exchange.ts';
 import { nodeExchange } from './node-exchange.ts';
@@ -91,6 +92,7 @@ function projectClient(transport: Transport, name: string): ProjectClient {
     logs: logsOf(transport, base),
     metrics: metricsOf(transport, base),
     models: modelsOf(transport, base),
+    services: servicesOf(transport, base),
     repos: reposOf(transport, base),
     volumes: volumesOf(transport, base),
     gateways: gatewaysOf(transport, base),
@@ -129,6 +131,7 @@ export interface ProjectClient {
   readonly logs: ReturnType<typeof logsOf>;
   readonly metrics: ReturnType<typeof metricsOf>;
   readonly models: ReturnType<typeof modelsOf>;
+  readonly services: ReturnType<typeof servicesOf>;
   readonly repos: ReturnType<typeof reposOf>;
   readonly volumes: ReturnType<typeof volumesOf>;
   readonly gateways: ReturnType<typeof gatewaysOf>;

@@ -69,6 +69,16 @@ forEachStore((tests) => {
     expect(await sessions.deleteInvalid(0)).toBe(1);
   });
 
+  it('keeps the session from which its user replaces the token', async () => {
+    const world = await openWorld(tests);
+    const { sessions, users } = world.store;
+    const { id } = await opened(world, 'a');
+    await opened(world, 'b');
+    await users.setToken(world.userId, 'new token', {}, id);
+    expect((await sessions.find(proof('a'), HOUR))?.session.id).toBe(id);
+    expect(await sessions.find(proof('b'), HOUR)).toBeNull();
+  });
+
   it('refuses a session for a token that has been replaced', async () => {
     const world = await openWorld(tests);
     const session = await opened(world, 'a');

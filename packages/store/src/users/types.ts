@@ -64,7 +64,8 @@ export interface Users {
     set: Partial<Pick<UserRecord, 'globalRole' | 'email' | 'active'>>,
     extras?: WriteExtras,
   ): Promise<void>;
-  setToken(id: Id, token: string, extras?: WriteExtras): Promise<void>;
+  /** Ends all sessions of the user except `kept`, from which the user replaces their own token. */
+  setToken(id: Id, token: string, extras?: WriteExtras, kept?: Id | null): Promise<void>;
   /** Also replaces the earlier public key in unfinished runs. */
   setSshKeys(
     id: Id,

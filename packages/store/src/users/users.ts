@@ -85,7 +85,7 @@ export function createUsers(context: StoreContext): Users {
           .where('id', '=', id)
           .execute();
       }),
-    setToken: (id, token, extras) =>
+    setToken: (id, token, extras, kept = null) =>
       context.write(async (write) => {
         write.add(extras);
         write.accessChanged([{ kind: 'user', id }]);
@@ -95,6 +95,14 @@ export function createUsers(context: StoreContext): Users {
           .updateTable('users')
           .set({ token: cipher.encrypt(token), token_hash: tokenHash(token) })
           .where('id', '=', id)
+          .execute();
+        if (kept === null) return;
+        // Sessions are valid as long as the token that they were opened with.
+        await write.tx
+          .updateTable('sessions')
+          .set({ token_hash: tokenHash(token) })
+          .where('id', '=', kept)
+          .where('user_id', '=', id)
           .execute();
       }),
     delete: (ids, extras) =>

@@ -69,6 +69,33 @@ describe('a session', () => {
     expect(inPage.text).not.toContain(token);
   });
 
+  it('of an admin does not get the credentials of other users', async () => {
+    const { page } = await signIn('root-admin');
+    await server.call('/api/users/update', { username: 'root-admin', global_role: 'admin' });
+    const { body } = await api('/api/users/get_user', page, 'POST', { username: 'ann' });
+    expect(body).toMatchObject({ username: 'ann', creds: { token: '' }, ssh_private_key: null });
+    const renewed = await api('/api/users/refresh_ssh_key', page, 'POST', { username: 'ann' });
+    expect(renewed.body).toMatchObject({ creds: { token: '' }, ssh_private_key: null });
+    expect(await tokenOf('ann')).not.toBe('');
+  });
+
+  it('gets a new token once when it replaces that of its user, and goes on', async () => {
+    const { token, page } = await signIn('renewing');
+    const opened = await server.call('/api/session', {}, { token, headers: { origin: SELF } });
+    const other = {
+      cookie: String(opened.headers['set-cookie']).split(';')[0] ?? '',
+      'x-dstack-session': opened.body.key,
+      origin: SELF,
+    };
+    const { body } = await api('/api/users/refresh_token', page, 'POST', { username: 'renewing' });
+    expect(body.creds.token).toBe(await tokenOf('renewing'));
+    expect(body.ssh_private_key).toBeNull();
+    expect(body.creds.token).not.toBe(token);
+    expect((await myUser(page)).body).toMatchObject({ username: 'renewing', creds: { token: '' } });
+    expect((await myUser(other)).status).toBe(401);
+    expect((await server.call('/api/users/get_my_user', undefined, { token })).status).toBe(403);
+  });
+
   it('has a cookie that outlives the browser only if the user asks for it', async () => {
     const { cookie, opened } = await signIn('per', { persistent: true });
     expect(cookie).toContain('Max-Age=34560000');

@@ -9,19 +9,16 @@ import {
   refreshSshKey,
   refreshToken,
   updateUser,
-  userWithCreds,
-  userWithoutCreds,
+  userFor,
   visibleUser,
 } from './service.ts';
 
 export function userRoutes(on: On, deps: HttpDeps): void {
   const { permissions } = deps.settings;
   on('users.list', ({ user, body }) => listUsers(deps, user, body));
-  on('users.get_my_user', ({ user, session }) =>
-    session === null ? userWithCreds(deps, user) : userWithoutCreds(deps, user),
-  );
-  on('users.get_user', async ({ user, body }) =>
-    userWithCreds(deps, await visibleUser(deps, user, body.username)),
+  on('users.get_my_user', ({ user, session }) => userFor(session, deps, user));
+  on('users.get_user', async ({ user, session, body }) =>
+    userFor(session, deps, await visibleUser(deps, user, body.username)),
   );
   on('users.create', async ({ user, body }) =>
     wireUser(await createUser(deps, body, user), permissions),
@@ -29,11 +26,11 @@ export function userRoutes(on: On, deps: HttpDeps): void {
   on('users.update', async ({ user, body }) =>
     wireUser(await updateUser(deps, body, user), permissions),
   );
-  on('users.refresh_token', async ({ user, body }) =>
-    userWithCreds(deps, await refreshToken(deps, user, body.username)),
+  on('users.refresh_token', ({ user, session, body }) =>
+    refreshToken(deps, user, session, body.username),
   );
-  on('users.refresh_ssh_key', async ({ user, body }) =>
-    userWithCreds(deps, await refreshSshKey(deps, user, body.username)),
+  on('users.refresh_ssh_key', async ({ user, session, body }) =>
+    userFor(session, deps, await refreshSshKey(deps, user, body.username)),
   );
   on('users.delete', async ({ user, body }) => {
     await deleteUsers(deps, body.users, user);

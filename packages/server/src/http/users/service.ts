@@ -9,7 +9,7 @@ import {
   ruleError,
 } from '@dstack/contract/api';
 import type { User, UsersInfoList, UserWithCreds } from '@dstack/contract/wire';
-import type { UserFilter, UserRecord } from '@dstack/store';
+import type { SessionRecord, UserFilter, UserRecord } from '@dstack/store';
 import { wireUser, wireUserWithCreds } from '../mapping/user.ts';
 import { checkName } from '../names.ts';
 import { pageOf } from '../paging.ts';
@@ -39,7 +39,7 @@ export async function listUsers(
 }
 
 /** With credentials; a user without a key pair gets one. */
-export async function userWithCreds(deps: HttpDeps, user: UserRecord): Promise<UserWithCreds> {
+async function userWithCreds(deps: HttpDeps, user: UserRecord): Promise<UserWithCreds> {
   const { store, settings } = deps;
   if (isConfined(user)) {
     // A job: it has only its own token of its user's credentials.
@@ -56,9 +56,18 @@ export async function userWithCreds(deps: HttpDeps, user: UserRecord): Promise<U
  * For the session of a browser: scripts on its pages must not read credentials that outlive it. The form
  * is that of an answer with credentials, which clients expect.
  */
-export async function userWithoutCreds(deps: HttpDeps, user: UserRecord): Promise<UserWithCreds> {
+function userWithoutCreds(deps: HttpDeps, user: UserRecord): UserWithCreds {
   const none = { token: '', sshPrivateKey: null };
   return wireUserWithCreds(user, none, deps.settings.permissions);
+}
+
+/** What the caller may read about the user. */
+export async function userFor(
+  session: SessionRecord | null,
+  deps: HttpDeps,
+  user: UserRecord,
+): Promise<UserWithCreds> {
+  return session === null ? await userWithCreds(deps, user) : userWithoutCreds(deps, user);
 }
 
 async function withKeys({ store, keys }: HttpDeps, user: UserRecord): Promise<UserRecord> {
@@ -138,15 +147,19 @@ function lockOut({ name }: UserRecord) {
   return ruleError(`User '${name}' is you. Only another admin can remove your permissions`);
 }
 
+/** The new token is part of the answer: no answer to a browser's session has one that exists already. */
 export async function refreshToken(
   deps: HttpDeps,
   caller: UserRecord,
+  session: SessionRecord | null,
   name: string,
-): Promise<UserRecord> {
+): Promise<UserWithCreds> {
   const user = await managedUser(deps, caller, name);
   const events = [userEvent('User token refreshed', user, caller.id)];
-  await deps.store.users.setToken(user.id, randomUUID(), { events });
-  return user;
+  const token = randomUUID();
+  await deps.store.users.setToken(user.id, token, { events }, session?.id);
+  if (session === null) return await userWithCreds(deps, user);
+  return wireUserWithCreds(user, { token, sshPrivateKey: null }, deps.settings.permissions);
 }
 
 export async function refreshSshKey(

@@ -1,6 +1,9 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
+import { choiceParameter, searchSchema } from '../../ui/search-schema.ts';
 import { ListSearch } from '../../ui/table/list-search.ts';
 import { shell } from './frame.ts';
+
+const UsageSearch = searchSchema({ days: choiceParameter(['1', '7', '30', '90']) });
 
 const projects = createRoute({
   getParentRoute: () => shell,
@@ -75,6 +78,16 @@ const projectExports = createRoute({
   ),
 });
 
+const projectUsage = createRoute({
+  getParentRoute: () => project,
+  path: '/usage',
+  validateSearch: (search) => UsageSearch.parse(search),
+  component: lazyRouteComponent(
+    () => import('../../pages/project/project-usage-page.tsx'),
+    'ProjectUsagePage',
+  ),
+});
+
 const users = createRoute({
   getParentRoute: () => shell,
   path: '/users',
@@ -106,5 +119,6 @@ export const accessPages = [
     projectSecrets,
     projectTokens,
     projectExports,
+    projectUsage,
   ]),
 ] as const;

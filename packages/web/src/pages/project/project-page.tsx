@@ -18,6 +18,7 @@ const TABS = [
   ['/projects/$project/secrets', 'Secrets'],
   ['/projects/$project/tokens', 'Service tokens'],
   ['/projects/$project/exports', 'Sharing'],
+  ['/projects/$project/usage', 'Usage'],
 ] as const;
 
 /** A project: its header and tabs. The tabs are routes of their own. */

@@ -30,6 +30,14 @@ function world(path: string) {
       addMembers: async (...args: unknown[]) => void calls.push(args) as never,
     },
     project: () => ({
+      models: {
+        usage: async () => ({
+          usage: ['2026-11-26', '2026-11-27'].map((day) => ({
+            ...{ day, model: 'qwen', user: 'grace', requests: 600, aborted: 1, estimated: 0 },
+            ...{ prompt_tokens: 1000, completion_tokens: 250 },
+          })),
+        }),
+      },
       serviceTokens: {
         list: async () => [],
         create: async (request: { name: string }) => {
@@ -67,4 +75,10 @@ it('keeps what was typed when the server refuses it, and shows a new token once'
   expect(calls.at(-1)).toEqual({ name: 'ci', scope: 'user', expires_in: 7_776_000 });
   await user.click(within(shown).getByRole('button', { name: 'Done' }));
   await waitFor(() => expect(screen.queryByText('dstack_st_secret')).toBeNull());
+});
+
+it('adds up the tokens of each user and model', async () => {
+  await world('/projects/main/usage');
+  const row = (await screen.findByText('qwen')).closest('tr') as HTMLElement;
+  for (const text of ['grace', '1,200', '2,000', '500']) within(row).getByText(text);
 });

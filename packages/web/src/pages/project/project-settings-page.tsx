@@ -1,5 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { useNavigate } from '@tanstack/react-router';
+import { Link, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { projectKeys } from '../../data/projects/project-queries.ts';
 import { useClient, useUser } from '../../data/session/session-context.tsx';
@@ -44,16 +44,19 @@ export function ProjectSettingsPage() {
 }
 
 function CommandLinePanel({ name }: { readonly name: string }) {
-  const client = useClient();
-  const user = useUser();
-  const command = (token: string) =>
-    `dstack project add --url ${location.origin} --name ${name} --token ${token}`;
+  const { username } = useUser();
   return (
     <Panel title="Command line">
-      <p>This command configures the project on your computer. Copying it includes your token.</p>
+      <p>
+        This command configures the project on your computer. The token is the one you sign in with;
+        if you have lost it,{' '}
+        <Link to="/users/$user" params={{ user: username }}>
+          replace it
+        </Link>
+        .
+      </p>
       <CommandBlock
-        text={command('••••••••')}
-        copy={async () => command((await client.users.get(user.username)).creds.token)}
+        text={`dstack project add --url ${location.origin} --name ${name} --token YOUR_TOKEN`}
       />
     </Panel>
   );

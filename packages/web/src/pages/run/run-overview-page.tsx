@@ -5,6 +5,7 @@ import { useClient } from '../../data/session/session-context.tsx';
 import { ExplainPanel } from '../../domain/explain/explain-panel.tsx';
 import { needsExplanation } from '../../domain/runs/run-problem.ts';
 import { timelineOf } from '../../domain/runs/timeline.ts';
+import { hasFigures } from '../../domain/services/service-figures.ts';
 import { TimelinePanel } from '../../domain/timeline/timeline-panel.tsx';
 import { TwoColumns } from '../../ui/panel/columns.tsx';
 import { ConnectPanel } from './connect-panel.tsx';
@@ -12,6 +13,7 @@ import { JobsPanel } from './jobs-panel.tsx';
 import { LastLinesPanel } from './last-lines-panel.tsx';
 import { useRun } from './run-context.tsx';
 import { RunDetailsPanel } from './run-details-panel.tsx';
+import { ServicePanel } from './service-panel.tsx';
 
 /** What the run is doing, why, and how to use it. */
 export function RunOverviewPage() {
@@ -35,6 +37,7 @@ export function RunOverviewPage() {
       side={
         <>
           <ConnectPanel run={run} />
+          {hasFigures(row, location.origin) ? <ServicePanel service={row} /> : null}
           <RunDetailsPanel run={run} />
         </>
       }

@@ -1,13 +1,21 @@
-import { useInfiniteQuery } from '@tanstack/react-query';
+import type { ServiceFigures } from '@dstack/contract/wire';
+import { useInfiniteQuery, useQueries } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Waypoints } from 'lucide-react';
-import { useMemo } from 'react';
+import { useCallback, useMemo } from 'react';
 import { ResourceList, useListAddress } from '../../app/lists/resource-list.tsx';
 import { runList } from '../../data/runs/run-queries.ts';
 import type { RunRow } from '../../data/runs/run-row.ts';
+import { serviceFiguresQuery } from '../../data/services/service-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { NameLink } from '../../domain/links/name-link.tsx';
 import { runLook } from '../../domain/runs/run-look.ts';
+import {
+  hasFigures,
+  inFlightText,
+  latencyText,
+  rateText,
+} from '../../domain/services/service-figures.ts';
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { CopyButton } from '../../ui/copy/copy-button.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
@@ -18,12 +26,18 @@ import { RelativeTime } from '../../ui/time/time.tsx';
 /** The services that run, their addresses and their models. */
 export function ServicesPage() {
   const address = useListAddress();
+  const client = useClient();
   const query = useInfiniteQuery(
-    runList(useClient(), { project: address.project, user: null, active: true }),
+    runList(client, { project: address.project, user: null, active: true }),
   );
-  const rows = useMemo(
+  const services = useMemo(
     () => query.data?.pages.flat().filter(({ type }) => type === 'service'),
     [query.data],
+  );
+  const figures = useFigures(services ?? NONE);
+  const rows = useMemo(
+    () => services?.map((run) => ({ ...run, figures: figures.get(run.id) ?? null })),
+    [services, figures],
   );
   return (
     <ResourceList
@@ -55,6 +69,37 @@ export function ServicesPage() {
   );
 }
 
+interface ServiceRow extends RunRow {
+  /** Null: not known. */
+  readonly figures: ServiceFigures | null;
+}
+
+const NONE: readonly RunRow[] = [];
+
+/** More services are shown without figures, so that a page does not send hundreds of requests. */
+const MOST_WITH_FIGURES = 25;
+
+function useFigures(services: readonly RunRow[]): ReadonlyMap<string, ServiceFigures> {
+  const client = useClient();
+  const shown = useMemo(
+    () => services.filter((row) => hasFigures(row, location.origin)).slice(0, MOST_WITH_FIGURES),
+    [services],
+  );
+  return useQueries({
+    queries: shown.map((row) => serviceFiguresQuery(client, row)),
+    combine: useCallback(
+      (results: readonly { readonly data: ServiceFigures | undefined }[]) =>
+        new Map(
+          shown.flatMap(({ id }, index) => {
+            const data = results[index]?.data;
+            return data === undefined ? [] : [[id, data] as const];
+          }),
+        ),
+      [shown],
+    ),
+  });
+}
+
 const textsOf = (row: RunRow) => [
   row.name,
   row.project,
@@ -65,7 +110,7 @@ const textsOf = (row: RunRow) => [
 
 const absolute = (url: string): string => new URL(url, location.origin).href;
 
-const COLUMNS: readonly TableColumn<RunRow>[] = [
+const COLUMNS: readonly TableColumn<ServiceRow>[] = [
   {
     id: 'name',
     header: 'Service',
@@ -87,11 +132,10 @@ const COLUMNS: readonly TableColumn<RunRow>[] = [
     card: 'status',
     cell: (row) => <StatusBadge look={runLook(row)} />,
   },
-  { id: 'project', header: 'Project', width: 100, card: 'detail', cell: ({ project }) => project },
   {
     id: 'model',
     header: 'Model',
-    width: 200,
+    width: 160,
     card: 'detail',
     cell: ({ service, project, name }) =>
       service?.model ? (
@@ -105,7 +149,7 @@ const COLUMNS: readonly TableColumn<RunRow>[] = [
   {
     id: 'url',
     header: 'Address',
-    width: 300,
+    width: 220,
     cell: ({ service }) =>
       service === null ? null : (
         <>
@@ -114,7 +158,37 @@ const COLUMNS: readonly TableColumn<RunRow>[] = [
         </>
       ),
   },
+  {
+    id: 'rate',
+    header: 'Requests',
+    width: 84,
+    align: 'end',
+    card: 'detail',
+    cell: ({ figures }) => figures && rateText(figures),
+  },
+  {
+    id: 'p50',
+    header: 'p50',
+    width: 76,
+    align: 'end',
+    cell: ({ figures }) => figures && latencyText(figures.p50_ms),
+  },
+  {
+    id: 'p99',
+    header: 'p99',
+    width: 76,
+    align: 'end',
+    cell: ({ figures }) => figures && latencyText(figures.p99_ms),
+  },
+  {
+    id: 'in-flight',
+    header: 'In flight',
+    width: 84,
+    align: 'end',
+    cell: ({ figures }) => figures && inFlightText(figures),
+  },
   { id: 'replicas', header: 'Replicas', width: 80, align: 'end', cell: ({ jobs }) => jobs },
+  { id: 'project', header: 'Project', width: 100, card: 'detail', cell: ({ project }) => project },
   { id: 'user', header: 'User', width: 100, cell: ({ user }) => <bdi>{user}</bdi> },
   {
     id: 'submitted',

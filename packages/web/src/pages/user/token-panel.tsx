@@ -3,12 +3,14 @@ import { RotateCcw } from 'lucide-react';
 import { useState } from 'react';
 import { useClient, useUser } from '../../data/session/session-context.tsx';
 import { Button } from '../../ui/button/button.tsx';
-import { CopyButton } from '../../ui/copy/copy-button.tsx';
 import { ConfirmDialog } from '../../ui/dialog/confirm-dialog.tsx';
 import { RevealedSecret } from '../../ui/form/revealed-secret.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
 
-/** The token of the command line and the sign-in; it can be copied without being shown. */
+/**
+ * The token of the command line and the sign-in. Pages cannot read it, so that a script that runs in one by
+ * mistake cannot either: who has lost the token gets another.
+ */
 export function TokenPanel({ user, isOwn }: { readonly user: User; readonly isOwn: boolean }) {
   const client = useClient();
   const me = useUser();
@@ -28,11 +30,8 @@ export function TokenPanel({ user, isOwn }: { readonly user: User; readonly isOw
       }
     >
       <p>
-        <code>••••••••••••</code>{' '}
-        <CopyButton
-          label="Copy the token"
-          text={async () => (await client.users.get(user.username)).creds.token}
-        />
+        The command line and programs use it. The server does not show it again: if it is lost,
+        replace it.
       </p>
       <ConfirmDialog
         open={asked}
@@ -42,8 +41,8 @@ export function TokenPanel({ user, isOwn }: { readonly user: User; readonly isOw
         onConfirm={rotate}
       >
         <p>
-          The old token is refused at once: on the command line, in programs, and in browsers
-          {isOwn ? ', also in this one' : ''}.
+          The old token is refused at once: on the command line, in programs, and in
+          {isOwn ? ' other ' : ' '}browsers. The new one is shown once.
         </p>
       </ConfirmDialog>
       <RevealedSecret

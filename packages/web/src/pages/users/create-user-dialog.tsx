@@ -31,7 +31,8 @@ export function CreateUserDialog(props: {
         active: true,
       });
       await cache.invalidateQueries({ queryKey: userKeys.all });
-      const { creds } = await client.users.get(username);
+      // The answers to a browser's session have no tokens except new ones.
+      const { creds } = await client.users.refreshToken(username);
       onCreated({ name: username, token: creds.token });
     });
     if (done) onClose();

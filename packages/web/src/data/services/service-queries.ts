@@ -1,0 +1,33 @@
+import type { Client } from '@dstack/client';
+import type { ModelUsageReport, ServiceFigures } from '@dstack/contract/wire';
+import { queryOptions } from '@tanstack/react-query';
+
+export interface NamedService {
+  readonly project: string;
+  readonly name: string;
+}
+
+/** Figures are about the last minute and change with every request, so that the stream does not carry them. */
+const FIGURES_MS = 5000;
+
+/** The requests of a service. An error ends the polling: gateways have figures of their own. */
+export function serviceFiguresQuery(client: Client, { project, name }: NamedService) {
+  return queryOptions<ServiceFigures>({
+    queryKey: ['service', 'figures', project, name],
+    queryFn: () => client.project(project).services.state(name),
+    refetchInterval: ({ state }) => (state.error === null ? FIGURES_MS : false),
+    retry: false,
+  });
+}
+
+/** Tokens by day, model and user. */
+export function modelUsageQuery(client: Client, project: string, days: number) {
+  return queryOptions<ModelUsageReport>({
+    queryKey: ['project', 'usage', project, days],
+    queryFn: () => {
+      const since = new Date(Date.now() - (days - 1) * 86_400_000).toISOString();
+      return client.project(project).models.usage({ since });
+    },
+    staleTime: 30_000,
+  });
+}

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import {
+  answeredText,
+  hasFigures,
+  inFlightText,
+  latencyText,
+  rateText,
+  readyText,
+} from './service-figures.ts';
+
+const figures = {
+  rps: 0,
+  p50_ms: null,
+  p95_ms: null,
+  p99_ms: null,
+  in_flight: 0,
+  held: 0,
+  replicas: 1,
+  ejected: 0,
+  answered: {},
+};
+
+describe('figures of a service', () => {
+  it.each([
+    [0, '0/s'],
+    [0.41, '0.4/s'],
+    [12.4, '12/s'],
+    [15_000, '15,000/s'],
+  ])('a rate of %s is %s', (rps, text) => {
+    expect(rateText({ ...figures, rps })).toBe(text);
+  });
+
+  it.each([
+    [null, '–'],
+    [0.42, '0.4 ms'],
+    [87.6, '88 ms'],
+    [1234, '1.2 s'],
+  ])('a latency of %s is %s', (ms, text) => {
+    expect(latencyText(ms)).toBe(text);
+  });
+
+  it('name requests that wait, replicas that fail, and how requests ended', () => {
+    expect(inFlightText({ ...figures, in_flight: 4 })).toBe('4');
+    expect(inFlightText({ ...figures, in_flight: 4, held: 2 })).toBe('4 and 2 waiting');
+    expect(readyText({ ...figures, replicas: 3, ejected: 1 })).toBe('2 of 3 ready');
+    expect(answeredText(figures)).toBe('none');
+    expect(answeredText({ ...figures, answered: { '5xx': 3, '2xx': 1204, '4xx': 0 } })).toBe(
+      '2xx 1,204, 5xx 3',
+    );
+  });
+
+  it.each([
+    ['/proxy/services/main/llm/', true],
+    ['http://llm-0a1b2c3d.dstack.example:3000/', true],
+    ['https://llm.gateway.example/', false],
+  ])('of %s are at this server: %s', (url, isHere) => {
+    const service = { status: 'running', service: { url } };
+    expect(hasFigures(service, 'http://dstack.example:3000')).toBe(isHere);
+    expect(hasFigures({ ...service, status: 'submitted' }, 'http://dstack.example:3000')).toBe(
+      false,
+    );
+  });
+});

@@ -1,0 +1,52 @@
+import type { ServiceFigures } from '@dstack/contract/wire';
+import { count } from '../format/quantities.ts';
+
+/** `0.4/s`, `12/s`. */
+export function rateText({ rps }: ServiceFigures): string {
+  return `${rps > 0 && rps < 10 ? rps.toFixed(1) : count(rps)}/s`;
+}
+
+/** `8 ms`, `1.2 s`; `–` without requests in the last minute. */
+export function latencyText(ms: number | null): string {
+  if (ms === null) return '–';
+  if (ms < 10) return `${ms.toFixed(1)} ms`;
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** `4`, `4 and 2 waiting`: requests without an answer yet. */
+export function inFlightText({ in_flight, held }: ServiceFigures): string {
+  return held === 0 ? count(in_flight) : `${count(in_flight)} and ${count(held)} waiting`;
+}
+
+/** `2 of 3 ready`. */
+export function readyText({ replicas, ejected }: ServiceFigures): string {
+  return ejected === 0
+    ? count(replicas)
+    : `${count(replicas - ejected)} of ${count(replicas)} ready`;
+}
+
+/** `2xx 1,204, 5xx 3`. */
+export function answeredText({ answered }: ServiceFigures): string {
+  const parts = Object.entries(answered)
+    .filter(([, ended]) => ended > 0)
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([kind, ended]) => `${kind} ${count(ended)}`);
+  return parts.join(', ') || 'none';
+}
+
+/**
+ * Whether this server passes the requests on, so that it has figures about them; gateways have
+ * their own. `origin`: that of the page.
+ */
+export function hasFigures(
+  {
+    status,
+    service,
+  }: { readonly status: string; readonly service: { readonly url: string } | null },
+  origin: string,
+): boolean {
+  if (status !== 'running' || service === null) return false;
+  const own = new URL(origin).hostname;
+  const { hostname } = new URL(service.url, origin);
+  return hostname === own || hostname.endsWith(`.${own}`);
+}

@@ -1,0 +1,38 @@
+import { screen, within } from '@testing-library/react';
+import { describe, expect, it } from 'vitest';
+import { renderApp } from '../../testing/render-app.tsx';
+import { aRun } from '../../testing/runs.ts';
+
+const service = (url: string) => ({ url, model: null, options: {} }) as never;
+const configuration = { type: 'service', port: 8000 };
+
+describe('the list of services', () => {
+  it('has the requests of the last minute, without asking about services behind gateways', async () => {
+    const asked: string[] = [];
+    const runs = [
+      aRun('api', {
+        service: service('/proxy/services/main/api/'),
+        run_spec: { run_name: 'api', configuration } as never,
+      }),
+      aRun('far', {
+        service: service('https://far.gateway.example/'),
+        run_spec: { run_name: 'far', configuration } as never,
+      }),
+    ];
+    await renderApp('/services', {
+      listRuns: async () => runs,
+      project: () => ({
+        services: {
+          async state(name: string) {
+            asked.push(name);
+            const latencies = { p50_ms: 8.25, p95_ms: 40, p99_ms: 1234 };
+            return { ...latencies, rps: 12.4, in_flight: 3, held: 1, replicas: 1, answered: {} };
+          },
+        },
+      }),
+    });
+    const row = (await screen.findByText('12/s')).closest('tr') as HTMLElement;
+    for (const text of ['api', '8.3 ms', '1.2 s', '3 and 1 waiting']) within(row).getByText(text);
+    expect(asked).toEqual(['api']);
+  });
+});
