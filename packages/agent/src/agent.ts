@@ -22,6 +22,7 @@ import type { Owner } from './owner.ts';
 import { HealthReports } from './protocol/health-reports.ts';
 import { AgentServer } from './protocol/http-server.ts';
 import { MetricsTicker } from './protocol/metrics-ticker.ts';
+import { openTunnelPort } from './protocol/tunnel-port.ts';
 import { ensureSocketFolder, removeSocketFolder } from './socket-folder.ts';
 import type { DeviceMounts } from './volumes/device-mounts.ts';
 import { VolumeDirectories } from './volumes/volume-directories.ts';
@@ -29,6 +30,10 @@ import { VolumeDirectories } from './volumes/volume-directories.ts';
 export interface AgentSetup {
   readonly stateDir: string;
   readonly socket: string;
+  /** File with the agent's token; null, or omitted, = in the state directory. */
+  readonly tokenFile?: string | null;
+  /** Port of the loopback that leads to the socket; null, or omitted, = none. */
+  readonly tunnelPort?: number | null;
   readonly executor: Executor;
   readonly devices: Pick<DeviceMounts, 'unmount'>;
   /** The folder of the files of jobs with their own users; null = with their records. */
@@ -63,7 +68,7 @@ export interface RunningAgent {
 /** Recovers the jobs of earlier agents, then listens. */
 export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
   const { executor, owner, log } = setup;
-  const token = readToken(setup.stateDir);
+  const token = readToken(setup.tokenFile ?? join(setup.stateDir, 'token'));
   const socketDir = dirname(setup.socket);
   ensureSocketFolder(socketDir);
   const facts = {
@@ -133,6 +138,9 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
   const ticker = new MetricsTicker(registry, () => server.session, setup.metricsMs, log);
   const socket = { http: server.http, path: setup.socket, lookMs: LOOK_MS, log };
   const stopListening = await listenAt(socket);
+  const { tunnelPort: port = null } = setup;
+  const closeTunnels =
+    port === null ? () => {} : await openTunnelPort({ port, socket: setup.socket, token, log });
   idle.look();
   lease.look();
   log.info('listening', { socket: setup.socket, executor: executor.kind });
@@ -143,6 +151,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
       ticker.close();
       volumes.close();
       health.close();
+      closeTunnels();
       stopListening();
       server.close();
       await registry.close();
@@ -186,8 +195,7 @@ class IdleWatch {
   }
 }
 
-function readToken(stateDir: string): string {
-  const path = join(stateDir, 'token');
+function readToken(path: string): string {
   try {
     const token = readFileSync(path, 'utf8').trim();
     if (token !== '') return token;

@@ -8,6 +8,7 @@ import { placeJobFiles } from './files/place-job-files.ts';
 import type { EventLogger } from './host/log.ts';
 import type { AgentOptions } from './options.ts';
 import { JobUsers } from './process/isolation/job-users.ts';
+import { thisContainer } from './process/job-container.ts';
 import { ProcessExecutor } from './process/process-executor.ts';
 import type { DeviceMounts } from './volumes/device-mounts.ts';
 import { dataOf } from './volumes/volume-layout.ts';
@@ -24,7 +25,7 @@ export async function chooseExecutor(
   log: EventLogger,
   devices: DeviceMounts,
 ): Promise<ChosenExecutor> {
-  const { executor: kind, stateDir, socket, jobUsers } = options;
+  const { executor: kind, stateDir, socket, jobUsers, jobContainer } = options;
   const daemon = env.DOCKER_HOST?.replace(/^unix:\/\//, '') ?? '/var/run/docker.sock';
   const forbiddenMounts = [
     ...[stateDir, dirname(socket), '/run/dstack', daemon, '/var/run/docker.sock'],
@@ -48,6 +49,7 @@ export async function chooseExecutor(
         users,
         forbiddenMounts,
         volumes,
+        container: jobContainer ? thisContainer() : null,
       }),
       diskPath: stateDir,
     };

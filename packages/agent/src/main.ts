@@ -99,6 +99,8 @@ async function run(
   const agent = await startAgent({
     stateDir: options.stateDir,
     socket: options.socket,
+    tokenFile: options.tokenFile,
+    tunnelPort: options.tunnelPort,
     executor,
     devices,
     jobHomes: executor.kind === 'process' ? (options.jobUsers?.homes ?? null) : null,

@@ -18,10 +18,21 @@ export interface AgentOptions {
   readonly environment: string | null;
   /** Gives each process job its own user; null = jobs run as the agent's user. */
   readonly jobUsers: JobUsersOptions | null;
+  /** File with the token of this agent; null = "token" in the state directory. */
+  readonly tokenFile: string | null;
+  /** Port of the loopback where the API is reached too; null = the socket only. */
+  readonly tunnelPort: number | null;
+  /**
+   * The agent was started in the container of its job: the job gets the environment, the working
+   * directory and the home of this container.
+   */
+  readonly jobContainer: boolean;
 }
 
 /** The kernel's limit for a unix socket's path, without the terminating zero. */
 const MAX_SOCKET_PATH = 107;
+
+const MAX_PORT = 65_535;
 
 export const USAGE = `usage: main.js --state DIR --socket PATH [options]
 
@@ -37,6 +48,9 @@ export const USAGE = `usage: main.js --state DIR --socket PATH [options]
   --job-uids FIRST-LAST     user ids for process jobs, one each; needs root and --job-homes
   --job-homes DIR           where the files of these users lie; the folder around it is shared by
                             all agents of the machine
+  --token-file PATH         file with the token, if it is not in the state directory
+  --tunnel-port PORT        also serve the API on this port of the loopback, as HTTP/2 tunnels
+  --job-container           this container is the job's own: use its environment and folders
 `;
 
 /** Throws an `Error` with a message for the user. */
@@ -55,6 +69,9 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
       environment: { type: 'string' },
       'job-uids': { type: 'string' },
       'job-homes': { type: 'string' },
+      'token-file': { type: 'string' },
+      'tunnel-port': { type: 'string' },
+      'job-container': { type: 'boolean', default: false },
     },
   });
   const { state, socket, executor } = values;
@@ -76,6 +93,9 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
     authorizedKeys: values['authorized-keys'] ?? null,
     environment: values.environment ?? null,
     jobUsers: jobUsers(values['job-uids'], values['job-homes']),
+    tokenFile: values['token-file'] ?? null,
+    tunnelPort: port(values['tunnel-port']),
+    jobContainer: values['job-container'],
   };
 }
 
@@ -90,6 +110,15 @@ function jobUsers(uids: string | undefined, homes: string | undefined): JobUsers
     throw new Error(`--job-uids must be two user ids such as 61184-65519, not ${uids}`);
   }
   return { uids: { first, last }, homes };
+}
+
+function port(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > MAX_PORT) {
+    throw new Error(`--tunnel-port must be a port, not ${text}`);
+  }
+  return value;
 }
 
 function seconds(text: string | undefined): number | null {

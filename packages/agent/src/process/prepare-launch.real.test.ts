@@ -39,6 +39,7 @@ describe.skipIf(!canIsolate)('preparing a process job with a user of its own', (
       placeFiles: placeJobFiles,
       forbiddenMounts: [],
       volumes: undefined,
+      container: null,
       canMount: () => true,
     };
     const path = join(open, 'data');

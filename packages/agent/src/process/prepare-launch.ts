@@ -24,6 +24,7 @@ import type { AssignedUser, JobUsers } from './isolation/job-users.ts';
 import type { NamespaceStep } from './isolation/namespace.ts';
 import { namespaceSteps } from './isolation/namespace-steps.ts';
 import { jobCommand, wrapCommand } from './job-command.ts';
+import { accountInside, type JobContainer } from './job-container.ts';
 import type { PlaceJobFiles } from './job-places.ts';
 import { makeSshPrograms } from './ssh-programs.ts';
 import type { Launch } from './supervisor-files.ts';
@@ -38,6 +39,8 @@ export interface ProcessJobSetup {
   /** Host paths that no job may mount. */
   readonly forbiddenMounts: readonly string[];
   readonly volumes: VolumeData | undefined;
+  /** The container of the job, in which this agent runs; null = jobs are guests of a host. */
+  readonly container: JobContainer | null;
   /** Whether this process may make namespaces and mounts. */
   readonly canMount: () => boolean;
 }
@@ -54,7 +57,8 @@ export async function prepareLaunch(
   const { user, account, isOther } = await prepareAccount(job, setup);
   const { mounts, notices } = await hostMounts(spec.mounts, setup.forbiddenMounts, setup.volumes);
   const { outside, inside } = byPlace(mounts, [folder.home, folder.work]);
-  const cwd = placeIn(spec.working_dir ?? folder.work, account.home, folder.work);
+  const base = setup.container?.workingDir ?? folder.work;
+  const cwd = placeIn(spec.working_dir ?? base, account.home, base);
   const repoDir = spec.repo ? placeIn(spec.repo.dir, account.home, cwd) : null;
   const forFiles = namespaceFor(job, outside, user, setup);
   const places = { account, cwd, repoDir, later: inside, namespace: forFiles };
@@ -73,7 +77,7 @@ export async function prepareLaunch(
     id: spec.id,
     argv: isolated ? argv : wrapCommand(argv, cgroup),
     isolation: isolated ? { namespace, ...usersOf(job, user) } : null,
-    env: await environment(job, account, { cwd, repoDir }),
+    env: await environment(job, account, { cwd, repoDir, container: setup.container }),
     cwd,
     terminal: setup.terminal,
     maskedValues: spec.masked_values,
@@ -94,20 +98,26 @@ function usersOf({ spec }: ExecutorJob, user: AssignedUser | null) {
 }
 
 /** `isOther`: the account is not the agent's. */
-async function prepareAccount(job: ExecutorJob, { users }: ProcessJobSetup) {
+async function prepareAccount(job: ExecutorJob, { users, container }: ProcessJobSetup) {
   const { folder } = job;
   const user = (await users?.prepare(job)) ?? null;
-  const account = user?.account ?? jobAccount(job);
+  const account = user?.account ?? (container ? accountInside(container, job) : jobAccount(job));
   const isOther = account.uid !== process.getuid?.();
   if (isOther && !user) await openTheWay(folder.path);
   for (const dir of [folder.home, folder.work, folder.stage]) await makeOwned(dir, account);
   return { user, account, isOther };
 }
 
+interface JobSurroundings {
+  readonly cwd: string;
+  readonly repoDir: string | null;
+  readonly container: JobContainer | null;
+}
+
 async function environment(
   job: ExecutorJob,
   account: JobAccount,
-  { cwd, repoDir }: { readonly cwd: string; readonly repoDir: string | null },
+  { cwd, repoDir, container }: JobSurroundings,
 ): Promise<Record<string, string>> {
   const { spec, cluster, gpus, folder } = job;
   const places = {
@@ -117,7 +127,7 @@ async function environment(
     home: account.home,
   };
   return {
-    ...inheritedEnvironment(process.env),
+    ...(container?.env ?? inheritedEnvironment(process.env)),
     ...(await ownPrograms(job, account)),
     DSTACK_LISTEN_ADDRESS: listenAddress(spec.id) ?? 'localhost',
     ...withServerSocket(jobEnvironment(spec, cluster, places, gpus.length), job),

@@ -9,6 +9,7 @@ import { killTree } from '../host/process-tree.ts';
 import { makeHomes } from './isolation/job-area.ts';
 import type { JobUsers } from './isolation/job-users.ts';
 import { canMakeNamespaces } from './isolation/namespace.ts';
+import type { JobContainer } from './job-container.ts';
 import type { PlaceJobFiles } from './job-places.ts';
 import { checkPorts } from './port-check.ts';
 import { NO_RIGHT, type ProcessJobSetup, prepareLaunch } from './prepare-launch.ts';
@@ -26,6 +27,8 @@ export interface ProcessExecutorOptions {
   /** Host paths that no job may mount. */
   readonly forbiddenMounts?: readonly string[];
   readonly volumes?: VolumeData;
+  /** The container of the job, in which this agent runs; null = jobs are guests of a host. */
+  readonly container?: JobContainer | null;
 }
 
 /** Runs jobs as processes of this host, each under a supervisor that outlives the agent. */
@@ -40,6 +43,7 @@ export class ProcessExecutor implements Executor {
     users = null,
     forbiddenMounts = [],
     volumes,
+    container = null,
   }: ProcessExecutorOptions) {
     let canMount: boolean | null = null;
     this.#setup = {
@@ -48,6 +52,7 @@ export class ProcessExecutor implements Executor {
       placeFiles,
       forbiddenMounts,
       volumes,
+      container,
       // Checked once, when the first job needs it.
       canMount: () => {
         canMount ??= canMakeNamespaces();
