@@ -27,6 +27,7 @@ const JOB_SPEC = 'core/src/job-spec';
 const OFFERS = 'core/src/offers';
 const FLEET_SPEC = 'core/src/fleet-spec';
 const RECONCILE = 'core/src/reconcile';
+const POD = 'backends/src/kubernetes/pod-spec.ts';
 const SERVICE = 'server/src/http/runs/service-spec.ts';
 
 /** Which model is read. */
@@ -81,6 +82,7 @@ const RUN: ModelUse = {
   files: used('cli/src/files/upload.ts'),
   dstack: used(JOB_SPEC),
   setup: used(JOB_SPEC),
+  backend_settings: used('server/src/effects/container-order.ts'),
 };
 
 const noSetup = noted(WARNINGS, 'is deprecated and has no effect in a');
@@ -200,6 +202,26 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     ...withoutWindow,
     url: used('server/src/scaling/prometheus-queries.ts'),
     query: used('server/src/scaling/prometheus-queries.ts'),
+  },
+  BackendSettings: { kubernetes: used('server/src/effects/container-order.ts') },
+  KubernetesSettings: {
+    labels: used(POD),
+    annotations: used(POD),
+    node_selector: used(POD),
+    tolerations: used(POD),
+    priority_class: used(POD),
+    runtime_class: used(POD),
+    scheduler: used(POD),
+    service_account: used(POD),
+    image_pull_policy: used(POD),
+    image_pull_secrets: used(POD),
+    queue: used(POD),
+  },
+  KubernetesToleration: {
+    key: used(POD),
+    operator: used(POD),
+    value: used(POD),
+    effect: used(POD),
   },
   Rollout: {
     surge: used(RECONCILE),

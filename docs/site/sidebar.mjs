@@ -15,6 +15,7 @@ const groups = [
       'fleets',
       'ssh-fleets',
       'backends',
+      'kubernetes',
       'runs',
       'services',
       'volumes',

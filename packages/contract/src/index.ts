@@ -15,7 +15,12 @@ export {
   type ParseOptions,
   parseConfiguration,
 } from './configuration/parse-configuration.ts';
-export { ALL_GPU_NAMES, commonVendor, vendorOfGpu } from './grammar/accelerators.ts';
+export {
+  ALL_GPU_NAMES,
+  commonVendor,
+  KNOWN_GPU_NAMES,
+  vendorOfGpu,
+} from './grammar/accelerators.ts';
 export { type CronSchedule, nextCronTime, parseCron } from './grammar/cron.ts';
 export * from './grammar/index.ts';
 export { Problem } from './grammar/problem.ts';

@@ -3,6 +3,7 @@
  * messages for the terminal, and errors that the user can resolve are `StartError`s.
  */
 export { SettingsError } from './environment.ts';
+export { writeAgentImage } from './kubernetes/write-agent-image.ts';
 export { type RunningServer, startServer } from './server.ts';
 export type { CommandLineSettings as ServerOptions } from './settings.ts';
 export { StartError } from './start-error.ts';

@@ -12,6 +12,10 @@ import {
 } from './environment.ts';
 import type { HostShellSetting } from './hosts/host-shells.ts';
 import type { ImagePlanSettings } from './hosts/image-plans.ts';
+import {
+  type KubernetesServerSettings,
+  kubernetesSettings,
+} from './kubernetes/kubernetes-settings.ts';
 import { type LocalSettings, localSettings } from './local-settings.ts';
 import { parseOutgoingAllow } from './outgoing/outgoing-rules.ts';
 import { type SshEntrySettings, sshEntrySettings } from './ssh-entry/entry-settings.ts';
@@ -53,6 +57,7 @@ export interface ServerSettings {
   readonly local: LocalSettings;
   /** Whether projects may have simulated backends: for tests and benchmarks. */
   readonly sim: boolean;
+  readonly kubernetes: KubernetesServerSettings;
   readonly engine: EngineSettings;
   readonly limits: Limits;
   readonly images: ImageSettings;
@@ -176,6 +181,7 @@ export function compileSettings(
     updateDefaultProject: options.updateDefaultProject ?? updateDefaultProject(env),
     local: localSettings(env),
     sim: env.DSTACK_SIM === '1',
+    kubernetes: kubernetesSettings(env),
     engine: engineSettings(env),
     limits: limits(env),
     images: {

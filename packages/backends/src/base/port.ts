@@ -6,8 +6,10 @@
  * followed by `observe`. Every call may be repeated after a crash: the same key finds what was
  * begun before, and what has ended already is reported as ended.
  */
+import type { Duplex } from 'node:stream';
+import type { KubernetesSettings, RegistryAuth } from '@dstack/contract';
 import type { HostFacts, LeaseEnding } from '@dstack/contract/agent';
-import type { Requirements } from '@dstack/contract/wire';
+import type { Requirements, UnixUser } from '@dstack/contract/wire';
 import type {
   BackendName,
   Capabilities,
@@ -88,6 +90,34 @@ export interface InstanceOrder {
   readonly volumes: readonly VolumeHandle[];
   /** Place in a compute group; null for a single instance. */
   readonly group: GroupPlace | null;
+  /** For backends whose machines are the containers of jobs; null or omitted = without a job. */
+  readonly container?: ContainerOrder | null;
+}
+
+/** The container of a job, where the backend runs it. Secrets are in clear text. */
+export interface ContainerOrder {
+  readonly jobName: string;
+  readonly runName: string;
+  readonly userName: string;
+  /** With its registry. */
+  readonly image: string;
+  readonly registryAuth: RegistryAuth | null;
+  /** As the configuration requests it; null = the user of the image. */
+  readonly user: UnixUser | null;
+  readonly privileged: boolean;
+  readonly resources: Requirements['resources'];
+  /** In the order of the configuration; the named volumes are `volumes` of the order, in the same order. */
+  readonly mounts: readonly ContainerMount[];
+  /** `backend_settings.kubernetes` of the run. */
+  readonly settings: KubernetesSettings | null;
+}
+
+export interface ContainerMount {
+  /** In the container. */
+  readonly path: string;
+  /** A directory of the machine; null = a named volume. */
+  readonly instancePath: string | null;
+  readonly readOnly: boolean;
 }
 
 export interface GroupPlace {
@@ -129,6 +159,11 @@ export interface InstancePort {
    */
   readonly watch?: (onChange: (handleId: string) => void) => () => void;
   /**
+   * Opens one connection to the agent of an instance whose access is of the kind `backend`. The
+   * connections of an instance share what is expensive to open.
+   */
+  readonly dial?: (handle: InstanceHandle, token: string) => Promise<Duplex>;
+  /**
    * How an instance ends by itself once its agent has had no contact with the server for the time
    * of its lease. Omitted: it cannot, and gets no lease.
    */
@@ -156,6 +191,8 @@ export type Observation =
 export type InstanceAccess =
   /** A unix socket of the server host, whose agent the adapter runs. */
   | { readonly kind: 'socket'; readonly path: string; readonly token: string }
+  /** By `dial` of the adapter, which runs the agent. */
+  | { readonly kind: 'backend'; readonly token: string }
   /** Over SSH; the supervisor installs the agent there. */
   | {
       readonly kind: 'ssh';
@@ -181,8 +218,16 @@ export interface VolumeOrder {
   readonly availabilityZone: string | null;
   readonly sizeGib: number | null;
   readonly tags: Readonly<Record<string, string>>;
+  /** Of a claim for a persistent volume; null or omitted for all other volumes. */
+  readonly claim?: ClaimOptions | null;
   /** Of a directory of hosts; null for all other volumes. */
   readonly directory: DirectoryPlace | null;
+}
+
+export interface ClaimOptions {
+  /** Null: the default class of the cluster. */
+  readonly storageClass: string | null;
+  readonly accessModes: readonly string[];
 }
 
 /** Where a directory of hosts is. */

@@ -3,6 +3,7 @@ export * from './any-configuration.ts';
 export * from './autoscaling.ts';
 export * from './backend-files.ts';
 export type { ReadTextFile } from './backend-secrets.ts';
+export * from './backend-settings.ts';
 export * from './backend-types.ts';
 export * from './cli-config.ts';
 export * from './dev-environment.ts';

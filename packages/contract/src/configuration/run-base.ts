@@ -2,12 +2,13 @@ import * as z from 'zod';
 import { numberText } from '../grammar/number-text.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { parseShell, parseUnixUser } from '../grammar/unix-user.ts';
+import { BackendSettings } from './backend-settings.ts';
 import { Env } from './env.ts';
 import { FilePathMapping, Repos } from './files-and-repos.ts';
 import { MountPoint } from './mounts.ts';
 import { profileShape } from './profile.ts';
 import { defaultResources, ResourcesSpec } from './resources.ts';
-import { bool, int, optional, path, readString, string } from './scalars.ts';
+import { bool, int, optional, ours, path, readString, string } from './scalars.ts';
 import { closed, named, type Reader, reader } from './schema-kit.ts';
 
 export const RegistryAuth = named(
@@ -75,5 +76,6 @@ export const runShape = {
   files: z.array(FilePathMapping).default([]),
   dstack: bool().default(false),
   setup: z.array(string()).default([]),
+  backend_settings: ours(BackendSettings),
   ...profileShape,
 };

@@ -12,6 +12,7 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   availability_zone: 'Zone of the volume; on an SSH fleet the name of the instance that holds it.',
   availability_zones: 'Zones that may be used; all by default.',
   backend_options: 'Settings for single backends.',
+  backend_settings: 'Options of single kinds of backends.',
   backends: 'Backends that may be used; all by default.',
   blocks: 'Into how many parts an instance may be divided: a number, or auto (one per GPU).',
   canary: 'Number of new replicas with which a rollout begins.',

@@ -74,6 +74,12 @@ const OURS: Readonly<Record<string, string>> = {
   '$defs/LatencyAutoscaling': 'the same',
   '$defs/GpuAutoscaling': 'the same',
   '$defs/PrometheusAutoscaling': 'the same',
+  '$defs/TaskConfiguration/properties/backend_settings': 'options of single kinds of backends',
+  '$defs/DevEnvironmentConfiguration/properties/backend_settings': 'the same',
+  '$defs/ServiceConfiguration/properties/backend_settings': 'the same',
+  '$defs/BackendSettings': 'the same',
+  '$defs/KubernetesSettings': 'the same',
+  '$defs/KubernetesToleration': 'the same',
 };
 
 /** References to definitions of ours out of lists of alternatives. */

@@ -5,6 +5,7 @@ import { applyServerConfig, type Bootstrapped, bootstrap } from '../config/boots
 import { decisionContext } from '../decision-context.ts';
 import { keyMaker } from '../http/keys.ts';
 import { httpSettings } from '../http-settings.ts';
+import { KubernetesBackends } from '../kubernetes/kubernetes-backends.ts';
 import type { Engine } from '../loops/engine.ts';
 import { RunChanges } from '../loops/run-changes.ts';
 import { offerSource } from '../offers/offer-source.ts';
@@ -37,13 +38,18 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const serverId = await store.meta.serverId();
   const links = makeLinks(parts, serverId, (...of) => backends.find(...of));
   const { hosts } = links;
-  const supervision = makeSupervisor(parts, hosts, serverId);
-  const { supervisor } = supervision;
+  const supervision = makeSupervisor(parts, hosts, serverId, (...of) => backends.find(...of));
+  const { supervisor, programs } = supervision;
   const local = await openServerHost(parts, serverId);
   const { host, use } = local;
   const sims = await simBackends(settings, serverId);
   if (sims) closing.add(() => sims.close());
-  const backends = makeBackends(parts, hosts, supervisor, local, sims);
+  const kubernetes = new KubernetesBackends({
+    ...{ store, serverId, programs, log },
+    settings: settings.kubernetes,
+  });
+  closing.add(() => kubernetes.close());
+  const backends = makeBackends(parts, hosts, supervisor, local, { sims, kubernetes });
   const offers = offerSource(backends, log);
   const blobs = store.shared
     ? draftedInMemory(store.files.blobs)
@@ -61,6 +67,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   closing.add(() => supervisor.close());
   await engine.start();
   if (sims) await startSims(parts, sims);
+  await kubernetes.start();
   await supervisor.start();
   startHousekeeping(parts);
   startSweeper(parts, { backends, serverId });

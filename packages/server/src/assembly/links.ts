@@ -12,6 +12,7 @@ import { JobKeyUpdates } from '../hosts/job-keys.ts';
 import { isLocalHost } from '../hosts/local-agent.ts';
 import { Programs } from '../hosts/ssh/programs.ts';
 import { agentConnectors } from '../hosts/supervisor/connectors.ts';
+import { dialByBackend } from '../hosts/supervisor/dial-by-backend.ts';
 import { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
 import { admission } from '../http/proxy/admission.ts';
 import type { SignInGuard } from '../http/sign-in-guard.ts';
@@ -20,6 +21,7 @@ import type { LogStore } from '../logs/log-store.ts';
 import { openLogs } from '../logs/open-logs.ts';
 import { LogQuota } from '../loops/log-quota.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
+import type { ProjectBackends } from '../offers/project-backends.ts';
 import { accessLog } from '../proxy/access-log.ts';
 import { trustIn } from '../proxy/forwarded.ts';
 import { openReplica } from '../proxy/open-replica.ts';
@@ -115,6 +117,7 @@ export function makeLinks(
 
 export interface Supervision {
   readonly supervisor: LinkSupervisor;
+  readonly programs: Programs;
   /** Prepares the slowest parts of the first deployment while the user reads the plan. */
   readonly expectHosts: () => void;
 }
@@ -123,12 +126,16 @@ export function makeSupervisor(
   { settings, store, log }: Parts,
   hosts: Hosts,
   serverId: string,
+  find: ProjectBackends['find'],
 ): Supervision {
   const cacheDir = join(settings.dir, 'cache');
   const programs = new Programs({ agentDir: assets.agentBundle, cacheDir });
-  const connectors = agentConnectors({ serverId, programs, hostAccess: store.hostAccess });
+  const connectors = agentConnectors({
+    ...{ serverId, programs, hostAccess: store.hostAccess },
+    dial: dialByBackend(store, find),
+  });
   const supervisor = new LinkSupervisor({ store, hosts, connectors, log });
-  return { supervisor, expectHosts: () => programs.warm() };
+  return { supervisor, programs, expectHosts: () => programs.warm() };
 }
 
 export interface ProxyParts {

@@ -22,6 +22,7 @@ import { localAgent, localHostId } from '../hosts/local-agent.ts';
 import { localExecutor } from '../hosts/local-executor.ts';
 import { type LocalUsers, localUsers } from '../hosts/local-users.ts';
 import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
+import type { KubernetesBackends } from '../kubernetes/kubernetes-backends.ts';
 import { type ProjectBackends, projectBackends } from '../offers/project-backends.ts';
 import { reportedServerHost } from '../offers/server-host-facts.ts';
 import { whileHealthy } from '../offers/while-healthy.ts';
@@ -144,18 +145,25 @@ function freedomsOf(
 /** A healthy agent connects within one second; after this limit the server stops waiting. */
 const CONNECT_LIMIT_MS = 10_000;
 
+/** Backends that stay open from their first use on. */
+export interface OpenedBackends {
+  readonly sims: SimBackends | null;
+  readonly kubernetes: KubernetesBackends;
+}
+
 /** The projects' backends, including the server's machine. */
 export function makeBackends(
   { settings, store }: Parts,
   hosts: Hosts,
   supervisor: LinkSupervisor,
   { host, use }: LocalCapacity,
-  sims: SimBackends | null,
+  { sims, kubernetes }: OpenedBackends,
 ): ProjectBackends {
   const volumes = directoryVolumes(directoryAgents({ store, hosts }));
   return projectBackends({
     store,
     ...(sims ? { simulated: (row) => sims.of(row) } : {}),
+    opened: (row) => kubernetes.of(row),
     remote: remoteBackend({
       volumes,
       hostOf: fleetHostReader(store),

@@ -62,6 +62,7 @@ export function makeEngine({ settings, store, log, closing }: Parts, parts: Engi
     hosts,
     links: supervisor,
     serverId,
+    defaultRegistry: settings.images.defaultRegistry,
     backends,
     starter,
     drain: new Drain({ store, services, now: systemNow }),

@@ -121,6 +121,9 @@ async function newAccess(
     const { token: agentToken, path } = access;
     return { instanceId: id, agentToken, access: { kind: 'socket', path } };
   }
+  if (access.kind === 'backend') {
+    return { instanceId: id, agentToken: access.token, access: { kind: 'backend' } };
+  }
   const login = { ...loginOf(access), privateKey: await projectKey(store, projectId) };
   return {
     instanceId: id,

@@ -19,6 +19,7 @@ import type { Logger } from '../logging.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
 import { isNeedless, offersOfOrder, siteOfOrder } from './cluster-order.ts';
 import { placeInGroup } from './compute-group.ts';
+import { containerOrder } from './container-order.ts';
 import { createInstance } from './create-instance.ts';
 import type { Drain } from './drain.ts';
 import { NotNow } from './not-now.ts';
@@ -34,6 +35,8 @@ export interface EffectsOptions {
   readonly links: Pick<LinkSupervisor, 'hold' | 'forget'>;
   /** Id of the installation, for the owner tags of what backends create. */
   readonly serverId: string;
+  /** The registry of images without one; null = Docker Hub. */
+  readonly defaultRegistry?: string | null;
   /** Requests under way of a replica that is scaled down; see `drain.ts`. */
   readonly drain: Drain;
   /** Offers for an instance without a job. */
@@ -109,7 +112,7 @@ async function createFromOffers(
 }
 
 async function orderFor(
-  { store, serverId }: EffectsOptions,
+  { store, serverId, defaultRegistry }: EffectsOptions,
   intent: IntentRecord,
   { instance, projectName, fleetName }: InstanceView,
 ): Promise<OpenOrder> {
@@ -123,6 +126,7 @@ async function orderFor(
     reservation: instance.requirements?.reservation ?? null,
     volumes: await volumesFor(store, instance),
     group: null,
+    container: await containerOrder(store, instance, defaultRegistry ?? null),
   };
 }
 

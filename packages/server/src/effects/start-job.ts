@@ -17,6 +17,8 @@ import type { Blobs, JobView, Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import { keysOfRun } from '../hosts/run-keys.ts';
 import { agentJobSpec, type MountedVolume, type RepoCreds } from './agent-job-spec.ts';
+import { containerJob } from './container-jobs.ts';
+import { isJobContainer } from './container-order.ts';
 import { type LocalJobRules, localJob } from './local-jobs.ts';
 import { JobSpecError } from './named-secrets.ts';
 
@@ -71,7 +73,9 @@ export class JobStarter {
       cluster: hold ? null : await this.#cluster(view),
       volumes,
     });
-    const { missing } = await agent.putJob(localJob(this.#options.local, instance, spec));
+    const { missing } = await agent.putJob(
+      containerJob(instance, localJob(this.#options.local, instance, spec)),
+    );
     await this.#followKeys(run, instance, userKeys);
     for (const id of missing.archives) {
       const sha256 = archives.find((archive) => archive.id === id)?.sha256;
@@ -88,6 +92,8 @@ export class JobStarter {
     { job }: JobView,
     instance: InstanceRecord,
   ): Promise<MountedVolume[]> {
+    // The backend has mounted them when it made the container.
+    if (isJobContainer(instance)) return [];
     const mounts = (job.spec.volumes ?? []).some((mount) => 'name' in mount);
     const volumes = mounts ? await this.#options.store.volumes.ofJob(job.id) : [];
     if (volumes.length === 0) return [];

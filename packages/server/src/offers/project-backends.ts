@@ -9,6 +9,7 @@ import {
 import type { BackendRecord, Store } from '@dstack/store';
 import { type BackendLimits, boundedBackend } from './bounded-backend.ts';
 import { capacityHints } from './capacity-hints.ts';
+import { unusableBackend } from './unusable-backend.ts';
 
 /**
  * The backends that a project may use now: those configured for it, and the server's machine. Every
@@ -32,6 +33,8 @@ export interface ProjectBackendsOptions {
   readonly local: Backend | null;
   /** The simulated backend of a row; null, or omitted, = it is none. */
   readonly simulated?: (row: BackendRecord) => Backend | null;
+  /** The backend of a row that creates instances; null, or omitted, = it only has a price list. */
+  readonly opened?: (row: BackendRecord) => Promise<Backend | null>;
   /** SSH hosts: no project configures them. */
   readonly remote: Backend;
   /** Projects that may use it, by name in lower case. */
@@ -47,11 +50,20 @@ export function projectBackends(options: ProjectBackendsOptions): ProjectBackend
     cloudBackend({ type, regions: regionsOf(config), catalog, matches: requirementsMatch });
   // Instances end by their backend even if the project may no longer use it.
   const builtIn = [remote, ...(local ? [local] : [])];
+  const opened = async (row: BackendRecord): Promise<Backend> => {
+    const simulated = options.simulated?.(row);
+    if (simulated) return simulated;
+    try {
+      return (await options.opened?.(row)) ?? cloudOf(row);
+    } catch (error) {
+      return unusableBackend(row.type, error);
+    }
+  };
   const of = async (projectId: Id): Promise<readonly Backend[]> => {
     const project = await store.projects.byId(projectId);
     if (!project) return [];
     const rows = await store.backends.list([projectId]);
-    const clouds = rows.map((row) => options.simulated?.(row) ?? cloudOf(row));
+    const clouds = await Promise.all(rows.map((row) => opened(row)));
     const own = local && localProjects.has(project.name.toLowerCase()) ? [local] : [];
     return [...own, ...clouds].map((backend) => boundedBackend(backend, options.limits));
   };

@@ -18,6 +18,8 @@ export type HostAccess =
       readonly proxy: SshLogin | null;
       readonly internalIp: string | null;
     }
+  /** By the API of its backend. */
+  | { readonly kind: 'backend' }
   /** A unix socket of the server host. */
   | { readonly kind: 'socket'; readonly path: string };
 

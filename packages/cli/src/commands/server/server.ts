@@ -17,6 +17,12 @@ export interface ServerOptions {
   readonly updateDefault: boolean | null;
 }
 
+export interface AgentImageOptions {
+  readonly file: string;
+  readonly arch: 'x64' | 'arm64';
+  readonly name: string;
+}
+
 /** Relative to the bundle `dist/cli/…`, and to this source file. */
 const ENTRIES = ['../server/main.js', '../../../../server/src/main.ts'];
 
@@ -64,6 +70,16 @@ export function declareServer(program: Command, cli: Cli, run: typeof runServer 
       ),
     );
   server
+    .command('agent-image <file>')
+    .description('Write the image that brings the agent into pods, for docker load')
+    .addOption(
+      new Option('--arch <arch>', 'architecture of the nodes')
+        .choices(['x64', 'arm64'])
+        .default('x64'),
+    )
+    .option('--name <name>', 'name of the image', 'dstack/agent')
+    .action((file, { arch, name }) => writeAgentImage({ file, arch, name }, cli));
+  server
     .command('orphans')
     .description("List what carries the server's tag at a provider and is in none of its records")
     .option('--json', 'print JSON: the answer of the server')
@@ -87,6 +103,7 @@ interface ServerModule {
     readonly token?: string;
     readonly updateDefaultProject?: boolean;
   }) => Promise<RunningServer>;
+  readonly writeAgentImage: (options: AgentImageOptions) => Promise<void>;
   readonly StartError: new (...args: never[]) => Error & { readonly next: string | null };
   readonly SettingsError: new (...args: never[]) => Error;
 }
@@ -173,6 +190,13 @@ async function serve(options: ServerOptions, cli: Cli, stop: AbortSignal): Promi
   } finally {
     await server.close();
   }
+}
+
+async function writeAgentImage(options: AgentImageOptions, cli: Cli): Promise<void> {
+  await (await loadServer()).writeAgentImage(options);
+  cli.io.info(
+    `${options.file} has the image ${options.name}; import it: docker load -i ${options.file}`,
+  );
 }
 
 async function loadServer(): Promise<ServerModule> {

@@ -1,4 +1,5 @@
 import {
+  type ClaimOptions,
   type ListedVolume,
   NoAnswerError,
   type VolumeOrder,
@@ -88,6 +89,14 @@ function orderOf(
       ('availability_zone' in configuration && configuration.availability_zone) || null,
     sizeGib: 'size' in configuration ? configuration.size : null,
     tags: configuration.tags ?? {},
+    claim: isOnHosts ? null : claimOf(configuration),
     directory: isOnHosts ? { hostId, fleetId, path } : null,
   };
+}
+
+/** Null: the volume is no claim in a cluster. */
+function claimOf(configuration: VolumeView['volume']['configuration']): ClaimOptions | null {
+  if (!('access_modes' in configuration)) return null;
+  const { access_modes: accessModes, storage_class_name: storageClass } = configuration;
+  return { accessModes, storageClass };
 }

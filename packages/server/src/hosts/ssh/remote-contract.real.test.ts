@@ -57,7 +57,10 @@ async function world(machines: TestHosts, cacheDir: string): Promise<BackendWorl
   const shared = { store, log, serverId: OUR_SERVER };
   const hosts = new Hosts({ ...shared, logs, owner: OUR_SERVER, now: () => Date.now() * 1000 });
   const programs = new Programs({ agentDir: assets.agentBundle, cacheDir });
-  const connectors = agentConnectors({ ...shared, programs, hostAccess: store.hostAccess });
+  const dial = async () => {
+    throw new Error('no backend forwards ports');
+  };
+  const connectors = agentConnectors({ ...shared, programs, hostAccess: store.hostAccess, dial });
   const supervisor = new LinkSupervisor({ ...shared, hosts, connectors });
   const free = [...machines.hosts];
   const taken: string[] = [];

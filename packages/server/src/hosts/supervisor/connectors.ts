@@ -1,6 +1,8 @@
 import { connect } from 'node:net';
+import type { Id } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { AgentClient } from '../agent-client.ts';
+import { type Channel, ChannelSocket } from '../ssh/channel-socket.ts';
 import { JumpHosts } from '../ssh/jump-hosts.ts';
 import type { Programs } from '../ssh/programs.ts';
 import { SshHost } from '../ssh/ssh-host.ts';
@@ -10,9 +12,16 @@ export interface ConnectorsOptions {
   readonly serverId: string;
   readonly programs: Programs;
   readonly hostAccess: Pick<Store['hostAccess'], 'pin'>;
+  /** Opens a connection to the agent of an instance by the API of its backend. */
+  readonly dial: (instanceId: Id, token: string) => Promise<Channel>;
 }
 
-export function agentConnectors({ serverId, programs, hostAccess }: ConnectorsOptions): Connectors {
+export function agentConnectors({
+  serverId,
+  programs,
+  hostAccess,
+  dial,
+}: ConnectorsOptions): Connectors {
   const jumps = new JumpHosts();
   return {
     ssh: ({ access, ...record }, env) => {
@@ -26,6 +35,8 @@ export function agentConnectors({ serverId, programs, hostAccess }: ConnectorsOp
         hostAccess,
       });
     },
+    backend: ({ instanceId, agentToken }) =>
+      backendHost(() => dial(instanceId, agentToken), agentToken),
     socket: ({ access, agentToken }) => {
       if (access.kind !== 'socket') throw new Error(`no socket: ${access.kind}`);
       return socketHost(access.path, agentToken);
@@ -40,6 +51,18 @@ function socketHost(path: string, token: string): HostConnection {
   return {
     ...{ client, dial, token },
     // The backend starts the agent and ends it with its instance.
+    prepare: async () => {},
+    remove: async () => {},
+    close: () => client.close(),
+  };
+}
+
+/** An agent that its backend has started in a container of its own, where the API forwards a port. */
+function backendHost(open: () => Promise<Channel>, token: string): HostConnection {
+  const dial = () => new ChannelSocket(open);
+  const client = new AgentClient({ dial, token });
+  return {
+    ...{ client, dial, token },
     prepare: async () => {},
     remove: async () => {},
     close: () => client.close(),

@@ -98,7 +98,7 @@ export class SimServer {
     });
     const socket = () => this.#agent(async () => {});
     const ssh = (record: HostAccessRecord) => this.#sshHost(record);
-    const connectors = { socket, ssh };
+    const connectors = { socket, backend: socket, ssh };
     this.#links = new LinkSupervisor({ store, hosts: this.#hosts, connectors, log });
     const backends = this.#backends(store);
     this.offers = offerSource(backends, log);

@@ -1,0 +1,213 @@
+/** Requests to the API of one cluster. */
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { Agent, request as httpsRequest } from 'node:https';
+import { errorMessage } from '@dstack/contract/error-message';
+import { WebSocket } from 'ws';
+import {
+  BackendError,
+  BusyError,
+  CredentialsError,
+  NoAnswerError,
+  NoCapacityError,
+} from '../../base/errors.ts';
+import type { ClusterAccess } from './kubeconfig.ts';
+
+/** The cluster refused a request. */
+export class ApiError extends BackendError {
+  override name = 'ApiError';
+  readonly status: number;
+  /** The code of the API, such as `AlreadyExists`. */
+  readonly reason: string;
+
+  constructor(status: number, reason: string, message: string) {
+    super(message);
+    this.status = status;
+    this.reason = reason;
+  }
+}
+
+export interface KubeCall {
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly body?: unknown;
+  readonly timeoutMs?: number;
+}
+
+const TIMEOUT_MS = 30_000;
+/** One more attempt after an answer that asks for it, at most this much later. */
+const MAX_RETRY_AFTER_S = 5;
+const TOO_MANY = 429;
+const UNAUTHORIZED = 401;
+const FORBIDDEN = 403;
+export const NOT_FOUND = 404;
+export const CONFLICT = 409;
+export const VERSION_EXPIRED = 410;
+const SERVER_ERROR = 500;
+
+export class KubeClient {
+  readonly access: ClusterAccess;
+  readonly #agent: Agent;
+
+  constructor(access: ClusterAccess) {
+    this.access = access;
+    this.#agent = new Agent({ keepAlive: true, maxFreeSockets: 8 });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  /** The answer's JSON. Throws `ApiError` or another `BackendError`. */
+  async call<T>(call: KubeCall): Promise<T> {
+    const { status, text, retryAfter } = await this.#send(call);
+    if (status < 300) return (text === '' ? null : JSON.parse(text)) as T;
+    if (status === TOO_MANY && retryAfter !== null) {
+      await new Promise((resolve) => setTimeout(resolve, retryAfter * 1000));
+      const again = await this.#send(call);
+      if (again.status < 300) return JSON.parse(again.text) as T;
+      throw this.#refusal(again.status, again.text, call);
+    }
+    throw this.#refusal(status, text, call);
+  }
+
+  /** Like `call`; null if there is no such object. */
+  async find<T>(call: KubeCall): Promise<T | null> {
+    try {
+      return await this.call<T>(call);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === NOT_FOUND) return null;
+      throw error;
+    }
+  }
+
+  /** The body of an answer of unknown length. */
+  async stream(call: KubeCall, signal: AbortSignal): Promise<IncomingMessage> {
+    const response = await this.#open(call, signal);
+    const { statusCode: status = 0 } = response;
+    if (status < 300) return response;
+    throw this.#refusal(status, await textOf(response), call);
+  }
+
+  /** Opens a WebSocket of the API (exec, port-forward) with the given subprotocols. */
+  async socket(
+    path: string,
+    query: readonly (readonly [string, string])[],
+    protocols: readonly string[],
+  ): Promise<WebSocket> {
+    const url = this.#url(path);
+    for (const [name, value] of query) url.searchParams.append(name, value);
+    url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:';
+    const { authorization } = await this.access.credential();
+    return new WebSocket(url, [...protocols], {
+      ...(await this.#tls()),
+      headers: authorization === null ? {} : { authorization },
+      handshakeTimeout: TIMEOUT_MS,
+      perMessageDeflate: false,
+    });
+  }
+
+  async #send(
+    call: KubeCall,
+  ): Promise<{ status: number; text: string; retryAfter: number | null }> {
+    const signal = AbortSignal.timeout(call.timeoutMs ?? TIMEOUT_MS);
+    const response = await this.#open(call, signal);
+    const retryAfter = Number(response.headers['retry-after']);
+    try {
+      return {
+        status: response.statusCode ?? 0,
+        text: await textOf(response),
+        retryAfter: retryAfter > 0 ? Math.min(retryAfter, MAX_RETRY_AFTER_S) : null,
+      };
+    } catch (error) {
+      throw this.#noAnswer(call, error);
+    }
+  }
+
+  async #open(call: KubeCall, signal: AbortSignal): Promise<IncomingMessage> {
+    const { method = 'GET', path, query = {}, body } = call;
+    const url = this.#url(path);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
+    const { authorization } = await this.access.credential();
+    const text = body === undefined ? null : JSON.stringify(body);
+    const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+    const isPlain = url.protocol === 'http:';
+    const options: RequestOptions = {
+      ...(isPlain ? {} : { ...(await this.#tls()), agent: this.#agent }),
+      ...{ method, signal },
+      headers: {
+        accept: 'application/json',
+        'user-agent': 'dstack',
+        ...(authorization === null ? {} : { authorization }),
+        ...(text === null
+          ? {}
+          : { 'content-type': type, 'content-length': Buffer.byteLength(text) }),
+      },
+    };
+    return await new Promise((resolve, reject) => {
+      const sent = (isPlain ? httpRequest : httpsRequest)(url, options, resolve);
+      sent.on('error', (error) => reject(this.#noAnswer(call, error)));
+      sent.end(text ?? undefined);
+    });
+  }
+
+  async #tls() {
+    const { ca, verifies, serverName, credential } = this.access;
+    const { cert, key } = await credential();
+    return {
+      rejectUnauthorized: verifies,
+      ...(ca === null ? {} : { ca }),
+      ...(cert === null ? {} : { cert }),
+      ...(key === null ? {} : { key }),
+      ...(serverName === null ? {} : { servername: serverName }),
+    };
+  }
+
+  #url(path: string): URL {
+    const { server } = this.access;
+    const base = server.pathname.replace(/\/$/, '');
+    return new URL(`${base}${path}`, server);
+  }
+
+  #noAnswer({ method = 'GET', path }: KubeCall, error: unknown): NoAnswerError {
+    const { context, server } = this.access;
+    const why = errorMessage(error);
+    const text = `cluster ${context} (${server.host}) did not answer ${method} ${path}: ${why}`;
+    return new NoAnswerError(text, { cause: error });
+  }
+
+  /** The message of the API names object and cause; the cluster is added. */
+  #refusal(status: number, text: string, call: KubeCall): BackendError {
+    const { reason, message } = statusOf(text, status);
+    const { context } = this.access;
+    if (status === UNAUTHORIZED) {
+      return new CredentialsError(`cluster ${context} does not accept the user of the kubeconfig`);
+    }
+    if (status === FORBIDDEN && /exceeded quota/.test(message)) {
+      return new NoCapacityError(`cluster ${context}: ${message}`);
+    }
+    if (status === TOO_MANY || status >= SERVER_ERROR) {
+      return new BusyError(`cluster ${context} is busy (${status}): ${message}`);
+    }
+    const { method = 'GET', path } = call;
+    return new ApiError(status, reason, `cluster ${context}: ${method} ${path}: ${message}`);
+  }
+}
+
+function statusOf(text: string, status: number): { reason: string; message: string } {
+  try {
+    const { reason, message } = JSON.parse(text) as { reason?: string; message?: string };
+    return { reason: reason ?? '', message: message ?? `status ${status}` };
+  } catch {
+    // A proxy in front of the API sends another format.
+    return { reason: '', message: text.slice(0, 200) || `status ${status}` };
+  }
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of response) parts.push(part as Buffer);
+  return Buffer.concat(parts).toString('utf8');
+}

@@ -1,0 +1,2 @@
+export type { AgentProgram, AgentPrograms } from './delivery.ts';
+export { type KubernetesOptions, type OpenedKubernetes, openKubernetes } from './kubernetes.ts';

@@ -1,0 +1,294 @@
+/** Pods as instances: each runs one job, and the agent beside it in the same container. */
+import { createHmac } from 'node:crypto';
+import { splitImageName } from '@dstack/contract/image-name';
+import type { InstanceHandle, Offer } from '@dstack/core';
+import { BackendError, NoCapacityError, SkipOfferError } from '../base/errors.ts';
+import type {
+  ContainerOrder,
+  CreatedInstance,
+  InstanceOrder,
+  InstancePort,
+  ListedInstance,
+  Observation,
+} from '../base/port.ts';
+import { orderedProvisioningData } from '../base/provisioning-data.ts';
+import { ApiError, CONFLICT, NOT_FOUND } from './api/client.ts';
+import type { KubeEvent, KubeList, Metadata, Pod } from './api/objects.ts';
+import type { Cluster } from './cluster.ts';
+import type { Deliveries } from './delivery.ts';
+import { annotationsOf, instanceOf, keyOf, labelsOf, ownerOf } from './labels.ts';
+import { TOKEN_KEY } from './pod-agent.ts';
+import {
+  describedBy,
+  dockerConfig,
+  type PodOrder,
+  podName,
+  podOf,
+  pullSecretName,
+  secretName,
+} from './pod-spec.ts';
+import { podState } from './pod-state.ts';
+import type { Tunnels } from './tunnels.ts';
+
+export interface InstancesOptions {
+  readonly clusters: readonly Cluster[];
+  readonly tunnels: Tunnels;
+  /** Null: an image brings the agent. */
+  readonly deliveries: Deliveries | null;
+  readonly agentImage: string | null;
+  /** The agents' tokens are derived from it. */
+  readonly secret: string;
+  readonly scheduleMs: number;
+  readonly scaleUpMs: number;
+}
+
+const BAD_REQUEST = 400;
+const FORBIDDEN = 403;
+const INVALID = 422;
+/** An agent ends at once; what it leaves behind is killed after this time. */
+const GRACE_S = 5;
+
+export function podInstances(options: InstancesOptions): InstancePort {
+  const { clusters } = options;
+  const changed = new Set<(handleId: string) => void>();
+  const report = (handleId: string) => {
+    for (const onChange of changed) onChange(handleId);
+  };
+  return {
+    create: (order) => createPod(options, order),
+    observe: (handle) => observePod(options, handle, report),
+    watch: (onChange) => {
+      changed.add(onChange);
+      const ends = clusters.map((cluster) => cluster.watch(onChange));
+      return () => {
+        changed.delete(onChange);
+        for (const end of ends) end();
+      };
+    },
+    dial: async (handle, token) => {
+      const { client, namespace } = clusterOf(clusters, handle);
+      return await options.tunnels.dial({ client, namespace, pod: handle.id }, token);
+    },
+    release: (handle) => releasePod(options, handle),
+    list: async ({ server }) =>
+      (await Promise.all(clusters.map((cluster) => listPods(cluster, server)))).flat(),
+    leaseEnding: 'exit',
+  };
+}
+
+async function createPod(
+  options: InstancesOptions,
+  order: InstanceOrder,
+): Promise<CreatedInstance> {
+  const { offer, container = null } = order;
+  if (offer === null || container === null) throw new SkipOfferError('a pod needs a job to run');
+  const cluster = clusterIn(options.clusters, offer.region);
+  const { agentImage } = options;
+  const pod: PodOrder = { order, container, offer, namespace: cluster.namespace, agentImage };
+  const name = podName(order, container);
+  const token = tokenOf(options.secret, name);
+  const secrets = [
+    secretOf(pod, secretName(name), { [TOKEN_KEY]: token }, 'Opaque'),
+    ...pullSecrets(pod, container),
+  ];
+  // Before the pod, which otherwise waits for them in growing steps.
+  for (const secret of secrets) await createOnce(cluster, 'secrets', secret);
+  try {
+    const made = await createOnce<Pod>(cluster, 'pods', podOf(pod));
+    if (made) await own(cluster, made, secrets);
+    else await requireKey(cluster, name, order.key);
+  } catch (error) {
+    if (isRefusal(error)) await removeSecrets(cluster, name);
+    throw refusal(error);
+  }
+  return {
+    handle: handleOf(cluster, name),
+    hostId: order.instanceId,
+    provisioningData: orderedProvisioningData(offer, name, DIRECT),
+  };
+}
+
+/** Clients reach the job's own SSH server, by the entry of the server alone. */
+const DIRECT = { dockerized: false, entry_only: true } as const;
+
+function handleOf({ region }: Cluster, name: string): InstanceHandle {
+  return { id: name, data: JSON.stringify({ region }) };
+}
+
+function clusterOf(clusters: readonly Cluster[], { data }: InstanceHandle): Cluster {
+  const { region = '' } = JSON.parse(data ?? '{}') as { readonly region?: string };
+  return clusterIn(clusters, region);
+}
+
+/** `-`: how dstack 0.22.5 writes the region of a backend without contexts. */
+export function clusterIn(clusters: readonly Cluster[], region: string): Cluster {
+  const found = clusters.find((one) => one.region === (region === '-' ? '' : region));
+  if (found) return found;
+  throw new BackendError(`the backend has no context ${region || '(current)'} any more`);
+}
+
+function tokenOf(secret: string, pod: string): string {
+  return createHmac('sha256', secret).update(pod).digest('hex');
+}
+
+function secretOf(
+  pod: PodOrder,
+  name: string,
+  stringData: Readonly<Record<string, string>>,
+  type: string,
+): Secret {
+  const described = { ...describedBy(pod), name };
+  return {
+    ...{ apiVersion: 'v1', kind: 'Secret', type, stringData },
+    metadata: { name, labels: labelsOf(described), annotations: annotationsOf(described) },
+  };
+}
+
+interface Secret {
+  readonly metadata: Metadata;
+  readonly [field: string]: unknown;
+}
+
+function pullSecrets(pod: PodOrder, { image, registryAuth }: ContainerOrder): Secret[] {
+  if (registryAuth === null) return [];
+  const { registryHost } = splitImageName(image);
+  const config = { '.dockerconfigjson': dockerConfig(registryHost, registryAuth) };
+  const name = pullSecretName(podName(pod.order, pod.container));
+  return [secretOf(pod, name, config, 'kubernetes.io/dockerconfigjson')];
+}
+
+/** Null: an earlier attempt has created it. */
+async function createOnce<T>(cluster: Cluster, kind: string, body: object): Promise<T | null> {
+  try {
+    return await cluster.client.call<T>({ method: 'POST', path: cluster.path(kind), body });
+  } catch (error) {
+    if (error instanceof ApiError && error.status === CONFLICT) return null;
+    throw error;
+  }
+}
+
+async function requireKey(cluster: Cluster, name: string, key: string): Promise<void> {
+  const pod = await cluster.client.find<Pod>({ path: cluster.path('pods', name) });
+  if (pod && keyOf(pod) === key) return;
+  const text = `a pod ${name} that is not of this order is in namespace ${cluster.namespace}`;
+  throw new BackendError(text);
+}
+
+/** The cluster deletes them with their pod, even if a person deletes it. */
+async function own(cluster: Cluster, pod: Pod, secrets: readonly Secret[]): Promise<void> {
+  const { name, uid = '' } = pod.metadata;
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'Pod', name, uid }];
+  await Promise.all(
+    secrets.map(({ metadata }) =>
+      cluster.client.find({
+        method: 'PATCH',
+        path: cluster.path('secrets', metadata.name),
+        body: { metadata: { ownerReferences } },
+      }),
+    ),
+  );
+}
+
+function isRefusal(error: unknown): boolean {
+  if (error instanceof NoCapacityError) return true;
+  return (
+    error instanceof ApiError && [BAD_REQUEST, FORBIDDEN, NOT_FOUND, INVALID].includes(error.status)
+  );
+}
+
+/** Nothing was created: the API has refused the pod itself. */
+function refusal(error: unknown): unknown {
+  if (!(error instanceof ApiError) || !isRefusal(error)) return error;
+  return new SkipOfferError(error.message, { cause: error });
+}
+
+async function removeSecrets(cluster: Cluster, pod: string): Promise<void> {
+  const names = [secretName(pod), pullSecretName(pod)];
+  await Promise.all(names.map((name) => remove(cluster, 'secrets', name)));
+}
+
+/** False: there is no such object. */
+async function remove(cluster: Cluster, kind: string, name: string): Promise<boolean> {
+  const body = { gracePeriodSeconds: GRACE_S };
+  const path = cluster.path(kind, name);
+  return (await cluster.client.find({ method: 'DELETE', path, body })) !== null;
+}
+
+async function observePod(
+  { clusters, deliveries, secret, scheduleMs, scaleUpMs }: InstancesOptions,
+  handle: InstanceHandle,
+  onChange: (handleId: string) => void,
+): Promise<Observation> {
+  const cluster = clusterOf(clusters, handle);
+  const pod = await cluster.pod(handle.id);
+  if (pod === null) return { state: 'missing' };
+  const events = isStarted(pod) ? [] : await eventsOf(cluster, handle.id);
+  const state = podState({ pod, events, now: Date.now(), scheduleMs, scaleUpMs });
+  if (state.state !== 'started') return state;
+  const delivery =
+    deliveries?.progress(cluster, handle.id, state.node, () => onChange(handle.id)) ?? 'done';
+  if (delivery === 'copying') {
+    return { state: 'pending', text: `copying the agent into pod ${handle.id}` };
+  }
+  if (delivery !== 'done') {
+    return { state: 'interrupted', reason: 'failed', text: delivery.failed.message };
+  }
+  // The other nodes of a task reach it there.
+  const known = { ...DIRECT, hostname: state.ip, internal_ip: state.ip };
+  const ordered = orderedProvisioningData(placedOffer(cluster, pod, state.node), handle.id, known);
+  return {
+    state: 'ready',
+    machine: { offer: null, provisioningData: ordered, totalBlocks: null },
+    access: { kind: 'backend', token: tokenOf(secret, handle.id) },
+  };
+}
+
+/** The cluster may have placed the pod on another node than the offered one. */
+function placedOffer({ region }: Cluster, pod: Pod, node: string): Offer {
+  const instance = instanceOf(pod);
+  return {
+    ...{ backend: 'kubernetes', region, price: 0, availability: 'available', backend_data: {} },
+    ...{ availability_zones: null, instance_runtime: 'runner', blocks: 1, total_blocks: 1 },
+    instance: { ...instance, name: node },
+  };
+}
+
+function isStarted({ status }: Pod): boolean {
+  return status?.containerStatuses?.some(({ state }) => state?.running !== undefined) ?? false;
+}
+
+/** The events only explain, so a user who may not read them loses the explanations alone. */
+async function eventsOf(cluster: Cluster, pod: string): Promise<readonly KubeEvent[]> {
+  const fieldSelector = `involvedObject.name=${pod},involvedObject.kind=Pod`;
+  try {
+    const path = cluster.path('events');
+    const list = await cluster.client.call<KubeList<KubeEvent>>({ path, query: { fieldSelector } });
+    return list.items;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === FORBIDDEN) return [];
+    throw error;
+  }
+}
+
+async function releasePod(
+  { clusters, tunnels, deliveries }: InstancesOptions,
+  handle: InstanceHandle,
+): Promise<'released' | 'releasing'> {
+  const cluster = clusterOf(clusters, handle);
+  const { client, namespace } = cluster;
+  tunnels.drop({ client, namespace, pod: handle.id });
+  deliveries?.forget(cluster, handle.id);
+  if (await remove(cluster, 'pods', handle.id)) return 'releasing';
+  await removeSecrets(cluster, handle.id);
+  return 'released';
+}
+
+async function listPods(cluster: Cluster, server: string): Promise<ListedInstance[]> {
+  const query = { labelSelector: cluster.selector('job', server) };
+  const { items } = await cluster.client.call<KubeList<Pod>>({ path: cluster.path('pods'), query });
+  return items.map((pod) => ({
+    handle: handleOf(cluster, pod.metadata.name),
+    owner: ownerOf(pod),
+    key: keyOf(pod),
+  }));
+}

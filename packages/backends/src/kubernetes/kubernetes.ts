@@ -1,0 +1,124 @@
+/** Kubernetes clusters as a backend: their nodes are offers, and pods run the jobs. */
+import { createHash } from 'node:crypto';
+import { errorMessage } from '@dstack/contract/error-message';
+import type { KubernetesBackendConfigWithCreds, Requirements } from '@dstack/contract/wire';
+import { capabilitiesOf, type Offer } from '@dstack/core';
+import { CredentialsError } from '../base/errors.ts';
+import type { Backend, CheckResult } from '../base/port.ts';
+import { readKubeconfig } from './api/kubeconfig.ts';
+import { checkCluster } from './check.ts';
+import { Cluster } from './cluster.ts';
+import { type AgentPrograms, Deliveries } from './delivery.ts';
+import { podInstances } from './instances.ts';
+import { Tunnels } from './tunnels.ts';
+import { claimVolumes } from './volumes.ts';
+
+export interface KubernetesOptions {
+  readonly config: KubernetesBackendConfigWithCreds;
+  readonly serverId: string;
+  /** An image that copies the agent into its volume; null = the server copies it. */
+  readonly agentImage: string | null;
+  readonly programs: AgentPrograms;
+  readonly matches: (requirements: Requirements, offer: Offer) => boolean;
+  /** Seconds that a pod may wait for a node, and with an autoscaler at work. */
+  readonly scheduleSeconds: number;
+  readonly scaleUpSeconds: number;
+}
+
+export interface OpenedKubernetes {
+  readonly backend: Backend;
+  /** Ends watches and connections; pods continue. */
+  close(): void;
+}
+
+const MS = 1000;
+/** A cluster that does not answer must not delay the offers of the others. */
+const OFFERS_MS = 5000;
+
+/** Throws `CredentialsError` for a kubeconfig that cannot be used. */
+export function openKubernetes(options: KubernetesOptions): OpenedKubernetes {
+  const { config, agentImage, programs, scheduleSeconds, scaleUpSeconds } = options;
+  const clusters = clustersOf(options);
+  const tunnels = new Tunnels();
+  const instances = podInstances({
+    ...{ clusters, tunnels, agentImage },
+    deliveries: agentImage === null ? new Deliveries(programs) : null,
+    secret: createHash('sha256').update(config.kubeconfig.data).digest('hex'),
+    ...{ scheduleMs: scheduleSeconds * MS, scaleUpMs: scaleUpSeconds * MS },
+  });
+  const backend: Backend = {
+    name: 'kubernetes',
+    capabilities: capabilitiesOf('kubernetes'),
+    signalsCapacity: false,
+    offers: (requirements) => offersOf(clusters, requirements),
+    instances,
+    volumes: claimVolumes(clusters),
+    groups: null,
+    check: async () => (await Promise.all(clusters.map((one) => check(one, agentImage)))).flat(),
+  };
+  return {
+    backend,
+    close: () => {
+      tunnels.close();
+      for (const cluster of clusters) cluster.close();
+    },
+  };
+}
+
+function clustersOf({ config, serverId, matches }: KubernetesOptions): Cluster[] {
+  const file = readKubeconfig(config.kubeconfig.data);
+  if (config.contexts === null) {
+    if (file.current === null) throw new CredentialsError('the kubeconfig has no current-context');
+    const access = file.context(file.current);
+    const namespace = config.namespace ?? DEFAULT_NAMESPACE;
+    return [new Cluster({ access, region: '', namespace, serverId, matches })];
+  }
+  const names = config.contexts.map((one) => (typeof one === 'string' ? one : one.name));
+  const twice = names.filter((name, at) => names.indexOf(name) !== at);
+  if (twice.length > 0) throw new CredentialsError(`duplicate contexts: ${twice.join(', ')}`);
+  return names.map((name) => {
+    const access = file.context(name);
+    const namespace = access.namespace ?? DEFAULT_NAMESPACE;
+    return new Cluster({ access, region: name, namespace, serverId, matches });
+  });
+}
+
+const DEFAULT_NAMESPACE = 'default';
+
+async function offersOf(clusters: readonly Cluster[], requirements: Requirements) {
+  const answers = await Promise.all(clusters.map((one) => offersIn(one, requirements)));
+  const failed = answers.flatMap(({ error }) => (error === null ? [] : [error]));
+  if (failed.length > 0 && failed.length === clusters.length) throw failed[0];
+  return {
+    offers: answers.flatMap(({ offers }) => offers),
+    notes: answers.flatMap(({ notes }) => notes),
+  };
+}
+
+async function offersIn(cluster: Cluster, requirements: Requirements) {
+  const limit = Promise.withResolvers<never>();
+  const late = setTimeout(
+    () => limit.reject(new Error(`it did not answer within ${OFFERS_MS / MS} s`)),
+    OFFERS_MS,
+  );
+  try {
+    const offers = await Promise.race([cluster.offers(requirements), limit.promise]);
+    const { staleBecause } = cluster;
+    const stale = `kubernetes: offers of cluster ${cluster.title} may be out of date: ${errorMessage(staleBecause)}`;
+    return { offers, notes: staleBecause === null ? [] : [stale], error: null };
+  } catch (error) {
+    const note = `kubernetes: cluster ${cluster.title} is left out: ${errorMessage(error)}`;
+    return { offers: [], notes: [note], error };
+  } finally {
+    clearTimeout(late);
+  }
+}
+
+async function check(cluster: Cluster, agentImage: string | null): Promise<CheckResult[]> {
+  try {
+    return await checkCluster(cluster, agentImage === null);
+  } catch (error) {
+    const name = `${cluster.title}: the API server answers`;
+    return [{ name, ok: false, problem: errorMessage(error) }];
+  }
+}

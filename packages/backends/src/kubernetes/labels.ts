@@ -1,0 +1,119 @@
+/** Names and labels of the objects that this backend creates. */
+import { createHash } from 'node:crypto';
+import { InstanceType } from '@dstack/contract/wire';
+import type { Offer } from '@dstack/core';
+import type { ListedInstance, OwnerTags } from '../base/port.ts';
+import type { KubeObject } from './api/objects.ts';
+
+const PREFIX = 'k8s.dstack.ai';
+const MAX_NAME = 63;
+const MAX_LABEL = 63;
+const DIGITS = 8;
+
+/** Annotations: a label cannot contain every key and name. */
+const KEY = `${PREFIX}/key`;
+const OWNER = `${PREFIX}/owner`;
+
+const INSTANCE = `${PREFIX}/instance-type`;
+
+export const SERVER_LABEL = `${PREFIX}/server`;
+
+/** The label of everything that dstack creates, as in dstack 0.22.5. */
+export const MANAGED = { 'app.kubernetes.io/managed-by': 'dstack' } as const;
+
+/** The same key always gives the same name, so that a repeated creation meets the first one. */
+export function objectName(parts: readonly string[], key: string): string {
+  const hash = createHash('sha256').update(key).digest('hex').slice(0, DIGITS);
+  const text = ['dstack', ...parts]
+    .join('-')
+    .toLowerCase()
+    .replace(/[^a-z0-9-]/g, '-');
+  return `${text.slice(0, MAX_NAME - DIGITS - 1).replace(/-$/, '')}-${hash}`;
+}
+
+export interface Described {
+  readonly name: string;
+  readonly component: 'job' | 'volume';
+  readonly key: string;
+  readonly owner: Partial<OwnerTags> & Pick<OwnerTags, 'server' | 'project'>;
+  /** Of the run or volume. */
+  readonly title: string;
+  readonly user: string | null;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export function labelsOf({ name, component, owner, title, user, tags }: Described) {
+  return validLabels({
+    ...tags,
+    'app.kubernetes.io/name': `dstack-${component}`,
+    'app.kubernetes.io/instance': name,
+    ...MANAGED,
+    [`${PREFIX}/project`]: owner.project,
+    [`${PREFIX}/name`]: title,
+    ...(user === null ? {} : { [`${PREFIX}/user`]: user }),
+    [SERVER_LABEL]: owner.server,
+  });
+}
+
+export function annotationsOf({ key, owner }: Described): Record<string, string> {
+  return { [KEY]: key, [OWNER]: JSON.stringify(owner) };
+}
+
+/** Labels that the API would refuse are left out, as in dstack 0.22.5. */
+export function validLabels(labels: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(labels).filter(([name, value]) => isLabelName(name) && isLabelValue(value)),
+  );
+}
+
+const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
+const DOMAIN = /^[a-z0-9][a-z0-9.-]{0,252}$/;
+
+function isLabelName(text: string): boolean {
+  const slash = text.indexOf('/');
+  if (slash < 0) return NAME.test(text);
+  return DOMAIN.test(text.slice(0, slash)) && NAME.test(text.slice(slash + 1));
+}
+
+function isLabelValue(text: string): boolean {
+  return text === '' || (text.length <= MAX_LABEL && NAME.test(text));
+}
+
+export function keyOf({ metadata }: KubeObject): string | null {
+  return metadata.annotations?.[KEY] ?? null;
+}
+
+/** The share of a node that a pod was ordered for. */
+export function instanceAnnotation(instance: Offer['instance']): Record<string, string> {
+  return { [INSTANCE]: JSON.stringify(instance) };
+}
+
+/** Of the pod's order; without resources if a person has changed the annotation. */
+export function instanceOf({ metadata }: KubeObject): Offer['instance'] {
+  try {
+    return InstanceType.parse(JSON.parse(metadata.annotations?.[INSTANCE] ?? ''));
+  } catch {
+    const resources = { cpus: 0, memory_mib: 0, gpus: [], spot: false, description: '' };
+    return { name: '', resources: { ...resources, disk: { size_mib: 0 }, cpu_arch: null } };
+  }
+}
+
+/** As far as the annotations contain it: a person may have changed them. */
+export function ownerOf({ metadata }: KubeObject): ListedInstance['owner'] {
+  const owner = ownerFields(metadata.annotations?.[OWNER]);
+  const text = (name: keyof OwnerTags) => (typeof owner[name] === 'string' ? owner[name] : '');
+  return {
+    server: metadata.labels?.[SERVER_LABEL] ?? '',
+    ...{ project: text('project'), fleet: text('fleet'), instance: text('instance') },
+  };
+}
+
+function ownerFields(text: string | undefined): Partial<Record<keyof OwnerTags, string>> {
+  try {
+    const value: unknown = JSON.parse(text ?? '');
+    return typeof value === 'object' && value !== null ? value : {};
+  } catch {
+    // Edited by hand.
+    return {};
+  }
+}

@@ -1,0 +1,112 @@
+/** The nodes of a cluster as offers. */
+import type { Requirements } from '@dstack/contract/wire';
+import type { Offer } from '@dstack/core';
+import type { NodeFacts, PodUse, Room } from './node-room.ts';
+import { left, NOTHING, sum } from './node-room.ts';
+
+/** Taints that a pod tolerates if it requests the accelerator of the node. */
+export const TOLERATED_TAINTS: readonly string[] = [
+  'nvidia.com/gpu',
+  'amd.com/gpu',
+  'habana.ai/gaudi',
+  'google.com/tpu',
+];
+
+/** Key of an offer's `backend_data`: the resource that its pods request for their accelerators. */
+export const GPU_RESOURCE = 'gpu_resource';
+/** The label that all nodes with this accelerator have, `key=value`. */
+export const GPU_LABEL = 'gpu_label';
+
+export interface OfferInput {
+  /** Name of the cluster; empty for a backend without contexts. */
+  readonly region: string;
+  readonly nodes: Iterable<NodeFacts>;
+  readonly pods: Iterable<PodUse>;
+  readonly requirements: Requirements;
+  readonly matches: (requirements: Requirements, offer: Offer) => boolean;
+  /** Taints that the settings of the run tolerate, by key. */
+  readonly tolerates?: (key: string) => boolean;
+}
+
+/** One offer for each node with enough room: the share of it that the job would get. */
+export function clusterOffers(input: OfferInput): Offer[] {
+  const uses = new Map<string, Room[]>();
+  for (const { node, use } of input.pods) uses.set(node, [...(uses.get(node) ?? []), use]);
+  const { requirements, matches } = input;
+  return [...input.nodes]
+    .filter((node) => isOpen(node, input.tolerates ?? (() => false)))
+    .flatMap((node) => {
+      const taken = sum(uses.get(node.name) ?? []);
+      const room = left(node.allocatable, taken);
+      const share = shareOf(requirements, offerOf(node, room, input.region));
+      return matches(requirements, share) ? [share] : [];
+    });
+}
+
+function isOpen(node: NodeFacts, tolerates: (key: string) => boolean): boolean {
+  if (!node.isReady || node.isCordoned) return false;
+  return node.taints.every(({ key }) => TOLERATED_TAINTS.includes(key) || tolerates(key));
+}
+
+function offerOf(node: NodeFacts, room: Room, region: string): Offer {
+  const { gpus } = node;
+  const free = gpus === null ? 0 : Math.floor(room.gpus[gpus.resource] ?? 0);
+  return {
+    backend: 'kubernetes',
+    region,
+    price: 0,
+    instance: {
+      name: node.name,
+      resources: {
+        cpus: Math.floor(room.cpus),
+        memory_mib: Math.floor(room.memoryMib),
+        gpus: gpus === null ? [] : Array.from({ length: free }, () => gpus.gpu),
+        spot: false,
+        disk: { size_mib: Math.floor(room.diskMib) },
+        cpu_arch: node.arch,
+        description: '',
+      },
+    },
+    backend_data:
+      gpus === null
+        ? {}
+        : {
+            [GPU_RESOURCE]: gpus.resource,
+            ...(gpus.label ? { [GPU_LABEL]: `${gpus.label.key}=${gpus.label.value}` } : {}),
+          },
+    availability: 'available',
+    availability_zones: null,
+    instance_runtime: 'runner',
+    blocks: 1,
+    total_blocks: 1,
+  };
+}
+
+const MIB = 1024;
+
+/** The requested part of a node; a part that the node does not have stays as it is, and fails to match. */
+function shareOf({ resources: wanted }: Requirements, offer: Offer): Offer {
+  const { resources } = offer.instance;
+  const least = (asked: number | null | undefined, has: number) =>
+    asked === null || asked === undefined ? has : Math.min(asked, has);
+  const gpus = wanted.gpu ? least(wanted.gpu.count.min, resources.gpus.length) : 0;
+  const memory = wanted.memory?.min ?? null;
+  const disk = wanted.disk?.size.min ?? null;
+  return {
+    ...offer,
+    instance: {
+      ...offer.instance,
+      resources: {
+        ...resources,
+        cpus: least(wanted.cpu.count.min, resources.cpus),
+        memory_mib: least(memory === null ? null : memory * MIB, resources.memory_mib),
+        gpus: resources.gpus.slice(0, gpus),
+        disk: {
+          size_mib: least(disk === null ? null : disk * MIB, resources.disk?.size_mib ?? 0),
+        },
+      },
+    },
+  };
+}
+
+export { NOTHING };

@@ -1,0 +1,77 @@
+/** How the agent gets into a pod and is started there, whatever the image of the job. */
+
+/** The folder of a volume that only the pod has. */
+const ROOT = '/dstack';
+/** The mount of the secret with the agent's token. */
+export const TOKEN_DIR = '/dstack-token';
+export const TOKEN_KEY = 'token';
+/** The port of the agent inside the pod's own network. */
+export const TUNNEL_PORT = 10_998;
+
+const LIB = `${ROOT}/lib`;
+/**
+ * Node by its own loader and libraries: the image may have another C library, or none. The loader has
+ * the same name for all architectures.
+ */
+const NODE = [`${LIB}/ld.so`, '--library-path', LIB, `${ROOT}/node`] as const;
+
+export const AGENT_ROOT = ROOT;
+/** Exists once the programs are complete. */
+export const READY = `${ROOT}/ready`;
+
+export function agentCommand(serverId: string): string[] {
+  return [
+    ...[...NODE, '--max-old-space-size=256', `${ROOT}/agent/main.js`],
+    ...['--state', `${ROOT}/state`, '--socket', `${ROOT}/run/agent.sock`],
+    ...['--executor', 'process', '--job-container', '--server-id', serverId],
+    ...['--token-file', `${TOKEN_DIR}/${TOKEN_KEY}`, '--tunnel-port', String(TUNNEL_PORT)],
+  ];
+}
+
+export const AGENT_ENV = [{ name: 'DSTACK_AGENT_NODE', value: NODE.join(' ') }];
+
+/** Waits in the container of the job until the server has copied the programs. */
+export function waitingCommand(serverId: string): string[] {
+  const script = `until [ -e ${READY} ]; do sleep 0.1 2>/dev/null || sleep 1; done; exec "$@"`;
+  return ['/bin/sh', '-c', script, 'sh', ...agentCommand(serverId)];
+}
+
+/** One file of the agent: a script that reads it, of this length, from its standard input. */
+export interface DeliveryStep {
+  readonly part: 'libraries' | 'agent' | 'node';
+  readonly script: (bytes: number) => string;
+}
+
+/**
+ * The steps of a copy, each of which may be repeated. No step reads beyond its file, because some
+ * shells' tools read ahead.
+ */
+export const DELIVERY: readonly DeliveryStep[] = [
+  {
+    part: 'libraries',
+    script: (bytes) =>
+      script([
+        `for tool in gunzip tar head; do command -v $tool >/dev/null || { echo "the image has no $tool, so it needs DSTACK_KUBERNETES_AGENT_IMAGE" >&2; exit 9; }; done`,
+        `mkdir -p ${LIB}; head -c ${bytes} | gunzip -c | tar -xf - -C ${LIB}`,
+        `for loader in ${LIB}/ld-linux*; do cp "$loader" ${LIB}/ld.so; done`,
+      ]),
+  },
+  {
+    part: 'agent',
+    script: (bytes) =>
+      script([`mkdir -p ${ROOT}/agent; head -c ${bytes} | gunzip -c | tar -xf - -C ${ROOT}/agent`]),
+  },
+  {
+    part: 'node',
+    script: (bytes) =>
+      script([
+        `head -c ${bytes} | gunzip -c > ${ROOT}/node.part; chmod 755 ${ROOT}/node.part`,
+        `mv ${ROOT}/node.part ${ROOT}/node; : > ${READY}`,
+      ]),
+  },
+];
+
+/** Another server may have copied everything. */
+function script(lines: readonly string[]): string {
+  return [`[ -e ${READY} ] && exit 0`, 'set -e; umask 022', ...lines].join('\n');
+}

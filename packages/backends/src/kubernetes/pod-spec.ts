@@ -1,0 +1,256 @@
+/** The pod of a job. */
+import type { RegistryAuth } from '@dstack/contract';
+import type { Offer } from '@dstack/core';
+import { SkipOfferError } from '../base/errors.ts';
+import type { ContainerOrder, InstanceOrder } from '../base/port.ts';
+import type { Toleration } from './api/objects.ts';
+import {
+  annotationsOf,
+  type Described,
+  instanceAnnotation,
+  labelsOf,
+  objectName,
+  validLabels,
+} from './labels.ts';
+import { GPU_LABEL, GPU_RESOURCE, TOLERATED_TAINTS } from './offers.ts';
+import { AGENT_ENV, AGENT_ROOT, agentCommand, TOKEN_DIR, waitingCommand } from './pod-agent.ts';
+
+export const JOB_CONTAINER = 'job';
+export const AGENT_CONTAINER = 'agent';
+
+export interface PodOrder {
+  readonly order: InstanceOrder;
+  readonly container: ContainerOrder;
+  readonly offer: Offer;
+  readonly namespace: string;
+  /** The image with the agent; null = the server copies the agent into the started container. */
+  readonly agentImage: string | null;
+}
+
+export function podName({ owner, key }: InstanceOrder, { jobName }: ContainerOrder): string {
+  return objectName([owner.project, jobName], key);
+}
+
+export const secretName = (pod: string): string => `${pod}-agent`;
+export const pullSecretName = (pod: string): string => `${pod}-registry-auth`;
+
+export function describedBy({ order, container }: PodOrder): Described {
+  const { owner, key, tags } = order;
+  const { runName: title, userName: user } = container;
+  const name = podName(order, container);
+  return { name, component: 'job', key, owner, title, user, tags };
+}
+
+export function podOf(pod: PodOrder): object {
+  const { container, offer, namespace, agentImage } = pod;
+  const described = describedBy(pod);
+  const { name } = described;
+  const { settings } = container;
+  const volumes = volumesOf(pod);
+  const agentMount = { name: 'dstack', mountPath: AGENT_ROOT };
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      ...{ name, namespace },
+      labels: {
+        ...validLabels(settings?.labels ?? {}),
+        ...labelsOf(described),
+        ...(settings?.queue ? { 'kueue.x-k8s.io/queue-name': settings.queue } : {}),
+      },
+      annotations: {
+        ...settings?.annotations,
+        ...annotationsOf(described),
+        ...instanceAnnotation(offer.instance),
+      },
+    },
+    spec: {
+      restartPolicy: 'Never',
+      // A pod whose first process is the cluster's own, which reaps what a job leaves.
+      shareProcessNamespace: true,
+      enableServiceLinks: false,
+      automountServiceAccountToken: settings?.service_account != null,
+      ...(settings?.service_account ? { serviceAccountName: settings.service_account } : {}),
+      ...(settings?.priority_class ? { priorityClassName: settings.priority_class } : {}),
+      ...(settings?.runtime_class ? { runtimeClassName: settings.runtime_class } : {}),
+      ...(settings?.scheduler ? { schedulerName: settings.scheduler } : {}),
+      ...(settings?.node_selector ? { nodeSelector: settings.node_selector } : {}),
+      affinity: affinityOf(offer),
+      tolerations: tolerationsOf(offer, container),
+      ...(pullSecretsOf(pod, name) ?? {}),
+      ...(agentImage === null ? {} : { initContainers: [agentContainer(agentImage, agentMount)] }),
+      containers: [
+        {
+          name: JOB_CONTAINER,
+          image: container.image,
+          ...(settings?.image_pull_policy ? { imagePullPolicy: settings.image_pull_policy } : {}),
+          command:
+            agentImage === null
+              ? waitingCommand(pod.order.owner.server)
+              : agentCommand(pod.order.owner.server),
+          env: [...AGENT_ENV, ...gpuEnv(offer)],
+          resources: resourcesOf(container, offer),
+          securityContext: securityOf(container),
+          volumeMounts: [
+            agentMount,
+            { name: 'token', mountPath: TOKEN_DIR, readOnly: true },
+            ...volumes.map(({ mount }) => mount),
+          ],
+        },
+      ],
+      volumes: [
+        { name: 'dstack', emptyDir: {} },
+        { name: 'token', secret: { secretName: secretName(name) } },
+        ...volumes.map(({ volume }) => volume),
+      ],
+    },
+  };
+}
+
+/** Its program copies the agent into the volume that both containers have. */
+function agentContainer(image: string, mount: object): object {
+  return {
+    ...{ name: AGENT_CONTAINER, image, imagePullPolicy: 'IfNotPresent', volumeMounts: [mount] },
+    securityContext: {
+      ...{ runAsUser: NOBODY, runAsNonRoot: true, allowPrivilegeEscalation: false },
+      ...{ readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+    },
+  };
+}
+
+const NOBODY = 65_534;
+const MIB = 1024;
+
+/**
+ * A number runs as it is; for a name the agent starts as root, and looks the name up in the image.
+ * Without a request, the user of the image applies.
+ */
+function securityOf({ user, privileged }: ContainerOrder): object {
+  const uid = user === null ? null : (user.uid ?? 0);
+  const gid = user?.uid == null ? null : (user.gid ?? null);
+  return {
+    ...(privileged ? { privileged } : {}),
+    ...(uid === null ? {} : { runAsUser: uid }),
+    ...(gid === null ? {} : { runAsGroup: gid }),
+  };
+}
+
+function resourcesOf({ resources: wanted }: ContainerOrder, { instance, backend_data }: Offer) {
+  const gpus = instance.resources.gpus.length;
+  const resource = textOf(backend_data, GPU_RESOURCE);
+  const mib = (gb: number) => `${Math.round(gb * MIB)}Mi`;
+  const gpu = gpus > 0 && resource !== null ? { [resource]: String(gpus) } : {};
+  const { cpu, memory, disk } = wanted;
+  const limit = (name: string, text: string | null) => (text === null ? {} : { [name]: text });
+  const max = (value: number | null | undefined, format: (given: number) => string) =>
+    value === null || value === undefined ? null : format(value);
+  return {
+    requests: {
+      cpu: String(cpu.count.min ?? 0),
+      memory: mib(memory?.min ?? 0),
+      ...limit('ephemeral-storage', max(disk?.size.min, mib)),
+      ...gpu,
+    },
+    limits: {
+      ...limit('cpu', max(cpu.count.max, String)),
+      ...limit('memory', max(memory?.max, mib)),
+      ...limit('ephemeral-storage', max(disk?.size.max, mib)),
+      ...gpu,
+    },
+  };
+}
+
+/** A CUDA image asks for all devices of its node unless this variable is set. */
+function gpuEnv({ instance }: Offer) {
+  const hasGpus = instance.resources.gpus.length > 0;
+  return hasGpus ? [] : [{ name: 'NVIDIA_VISIBLE_DEVICES', value: 'void' }];
+}
+
+/** The scheduler of the cluster may choose another node with the same accelerator. */
+function affinityOf({ instance, backend_data }: Offer): object {
+  const label = textOf(backend_data, GPU_LABEL);
+  const at = label?.indexOf('=') ?? 0;
+  const matchExpressions =
+    label !== null && instance.resources.gpus.length > 0
+      ? [{ key: label.slice(0, at), operator: 'In', values: [label.slice(at + 1)] }]
+      : null;
+  const preference = {
+    matchFields: [{ key: 'metadata.name', operator: 'In', values: [instance.name] }],
+  };
+  return {
+    nodeAffinity: {
+      ...(matchExpressions && {
+        requiredDuringSchedulingIgnoredDuringExecution: {
+          nodeSelectorTerms: [{ matchExpressions }],
+        },
+      }),
+      preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, preference }],
+    },
+  };
+}
+
+function tolerationsOf({ instance }: Offer, { settings }: ContainerOrder): Toleration[] {
+  const ofGpus: Toleration[] = TOLERATED_TAINTS.map((key) => ({ key, operator: 'Exists' }));
+  const own = (settings?.tolerations ?? []).map(({ key, operator, value, effect }) => ({
+    ...(key == null ? {} : { key }),
+    operator: operator ?? (value == null ? ('Exists' as const) : ('Equal' as const)),
+    ...(value == null ? {} : { value }),
+    ...(effect == null ? {} : { effect }),
+  }));
+  return [...(instance.resources.gpus.length > 0 ? ofGpus : []), ...own];
+}
+
+interface Mounted {
+  readonly volume: object;
+  readonly mount: object;
+}
+
+function volumesOf({ container, order }: PodOrder): Mounted[] {
+  const { shm_size: shm } = container.resources;
+  const memory: Mounted[] =
+    shm == null
+      ? []
+      : [
+          {
+            volume: {
+              name: 'shm',
+              emptyDir: { medium: 'Memory', sizeLimit: `${Math.round(shm * MIB)}Mi` },
+            },
+            mount: { name: 'shm', mountPath: '/dev/shm' },
+          },
+        ];
+  const remaining = [...order.volumes];
+  const mounts = container.mounts.map(({ path, instancePath, readOnly }, at): Mounted => {
+    const name = `volume-${at}`;
+    if (instancePath !== null) {
+      const hostPath = { path: instancePath, type: 'DirectoryOrCreate' };
+      return { volume: { name, hostPath }, mount: { name, mountPath: path } };
+    }
+    const claim = remaining.shift();
+    if (!claim) throw new SkipOfferError(`the volume at ${path} does not exist yet`);
+    const mount = {
+      ...{ name, mountPath: path, readOnly },
+      ...(readOnly ? { recursiveReadOnly: 'IfPossible' } : {}),
+    };
+    return { volume: { name, persistentVolumeClaim: { claimName: claim.id } }, mount };
+  });
+  return [...memory, ...mounts];
+}
+
+function pullSecretsOf({ container }: PodOrder, pod: string) {
+  const own = container.registryAuth === null ? [] : [pullSecretName(pod)];
+  const names = [...own, ...(container.settings?.image_pull_secrets ?? [])];
+  return names.length > 0 ? { imagePullSecrets: names.map((name) => ({ name })) } : null;
+}
+
+/** `host`: null = Docker Hub, which has its own key in these files. */
+export function dockerConfig(host: string | null, { username, password }: RegistryAuth): string {
+  const auth = Buffer.from(`${username}:${password}`).toString('base64');
+  const key = host ?? 'https://index.docker.io/v1/';
+  return JSON.stringify({ auths: { [key]: { username, password, auth } } });
+}
+
+function textOf(data: unknown, key: string): string | null {
+  const value = (data as Readonly<Record<string, unknown>> | null)?.[key];
+  return typeof value === 'string' ? value : null;
+}

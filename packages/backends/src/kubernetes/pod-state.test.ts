@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import type { KubeEvent, Pod } from './api/objects.ts';
+import { podState } from './pod-state.ts';
+
+const CREATED = '2026-11-24T10:00:00Z';
+const at = (seconds: number) => Date.parse(CREATED) + seconds * 1000;
+
+function pod(status: Pod['status'], more: Partial<Pod['metadata']> = {}, nodeName?: string): Pod {
+  return {
+    metadata: { name: 'train', creationTimestamp: CREATED, ...more },
+    spec: nodeName === undefined ? {} : { nodeName },
+    ...(status && { status }),
+  };
+}
+
+function state(of: Pod, events: readonly Partial<KubeEvent>[] = [], seconds = 5) {
+  const all = events.map((event) => ({ metadata: { name: 'e' }, ...event }));
+  return podState({
+    pod: of,
+    events: all,
+    now: at(seconds),
+    scheduleMs: 10_000,
+    scaleUpMs: 900_000,
+  });
+}
+
+const waiting = (reason: string, message = '') =>
+  pod({ containerStatuses: [{ name: 'job', state: { waiting: { reason, message } } }] }, {}, 'n1');
+const unschedulable = pod({
+  conditions: [
+    { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/2 nodes' },
+  ],
+});
+
+describe('a pod', () => {
+  it('that no node can take is pending for a short time, then its order has failed', () => {
+    expect(state(unschedulable)).toMatchObject({ state: 'pending' });
+    expect(state(unschedulable, [], 11)).toEqual({
+      ...{ state: 'interrupted', reason: 'failed' },
+      text: 'Pod train was not scheduled: Unschedulable: 0/2 nodes',
+    });
+  });
+
+  it('waits longer for an autoscaler, unless that has refused', () => {
+    const scaling = { reason: 'TriggeredScaleUp', message: 'pod triggered scale-up' };
+    expect(state(unschedulable, [scaling], 60).state).toBe('pending');
+    const refused = { reason: 'NotTriggerScaleUp', message: 'max size reached' };
+    expect(state(unschedulable, [scaling, refused], 60).state).toBe('interrupted');
+  });
+
+  it('whose image does not exist has failed at once, with the message of the registry', () => {
+    const failed = { reason: 'Failed', message: 'Failed to pull image "x": not found' };
+    expect(state(waiting('ErrImagePull'), [failed])).toMatchObject({
+      ...{ state: 'interrupted', reason: 'failed' },
+      text: expect.stringContaining('not found'),
+    });
+  });
+
+  it('whose registry does not answer is pending while the pull is repeated', () => {
+    expect(state(waiting('ImagePullBackOff', 'connection refused')).state).toBe('pending');
+    expect(state(waiting('ImagePullBackOff', 'connection refused'), [], 200).state).toBe(
+      'interrupted',
+    );
+  });
+
+  it('reports a pull as the stage', () => {
+    const pulling = { reason: 'Pulling', message: 'Pulling image "big"', lastTimestamp: CREATED };
+    expect(state(waiting('ContainerCreating'), [pulling])).toEqual({
+      state: 'pending',
+      text: 'pulling image "big" on node n1',
+    });
+  });
+
+  it.each([
+    ['PreemptionByScheduler', 'a pod of higher priority took its place'],
+    ['EvictionByEvictionAPI', 'it was evicted'],
+    ['DeletionByTaintManager', 'its node does not tolerate it any more'],
+    ['TerminationByKubelet', 'its node ended it'],
+  ])('that the cluster ends by %s is interrupted', (reason, text) => {
+    const target = { type: 'DisruptionTarget', status: 'True', reason };
+    const ending = pod({ phase: 'Running', conditions: [target] }, { deletionTimestamp: CREATED });
+    expect(state(ending)).toMatchObject({
+      ...{ state: 'interrupted', reason: 'spot' },
+      text: expect.stringContaining(text),
+    });
+  });
+
+  it('that exceeded its memory has failed with that reason', () => {
+    const terminated = { exitCode: 137, reason: 'OOMKilled' };
+    const killed = { name: 'job', state: { terminated } };
+    expect(state(pod({ phase: 'Failed', containerStatuses: [killed] }, {}, 'n1'))).toMatchObject({
+      ...{ state: 'interrupted', reason: 'failed' },
+      text: expect.stringContaining('OOMKilled'),
+    });
+  });
+
+  it('has started when the container of the job runs', () => {
+    const running = { name: 'job', state: { running: { startedAt: CREATED } } };
+    const up = pod({ podIP: '10.0.0.9', containerStatuses: [running] }, {}, 'n1');
+    expect(state(up)).toEqual({ state: 'started', node: 'n1', ip: '10.0.0.9' });
+  });
+});

@@ -1,0 +1,174 @@
+/** What a pod and its events mean for the instance. */
+import type { Observation } from '../base/port.ts';
+import type { ContainerStatus, KubeEvent, Pod } from './api/objects.ts';
+import { AGENT_CONTAINER, JOB_CONTAINER } from './pod-spec.ts';
+
+type NotReady = Exclude<Observation, { readonly state: 'ready' }>;
+
+/** `started`: the container of the job runs, so that the agent can be reached soon. */
+export type PodState =
+  | { readonly state: 'started'; readonly node: string; readonly ip: string | null }
+  | NotReady;
+
+export interface StateOptions {
+  readonly pod: Pod;
+  readonly events: readonly KubeEvent[];
+  readonly now: number;
+  /** How long a pod may wait for a node, in milliseconds, and with an autoscaler at work. */
+  readonly scheduleMs: number;
+  readonly scaleUpMs: number;
+}
+
+/** Reasons of a waiting container that do not pass by themselves. */
+const FINAL_WAITS: Readonly<Record<string, string>> = {
+  ErrImageNeverPull: 'the image is not on the node, and must not be pulled',
+  InvalidImageName: 'the name of the image is invalid',
+  CreateContainerConfigError: 'the container cannot be configured',
+  CreateContainerError: 'the container cannot be created',
+  RunContainerError: 'the container cannot be started',
+};
+const PULL_ERRORS = ['ErrImagePull', 'ImagePullBackOff'];
+/** Answers of registries that a repetition does not change. */
+const FINAL_PULL =
+  /not found|does not exist|unauthorized|denied|forbidden|no such host|manifest unknown|invalid reference|no match for platform/i;
+/** The kubelet tries a pull again after 10, 20, 40 seconds. */
+const PULL_ATTEMPTS_MS = 120_000;
+
+export function podState(options: StateOptions): PodState {
+  const { pod } = options;
+  const { status = {}, metadata, spec } = pod;
+  const disruption = disruptionOf(pod, options.events);
+  if (metadata.deletionTimestamp !== undefined) {
+    const text = disruption ?? `pod ${metadata.name} was deleted in the cluster`;
+    return { state: 'interrupted', reason: 'spot', text };
+  }
+  if (status.phase === 'Failed' || status.phase === 'Succeeded') return ended(pod, disruption);
+  if (status.phase === 'Unknown') {
+    const text = `node ${spec?.nodeName ?? ''} does not answer`;
+    return { state: 'interrupted', reason: 'spot', text };
+  }
+  if (!spec?.nodeName) return unscheduled(options);
+  const job = statusOf(pod, JOB_CONTAINER);
+  if (job?.state?.running) {
+    return { state: 'started', node: spec.nodeName, ip: status.podIP ?? null };
+  }
+  if (job?.state?.terminated) return ended(pod, disruption);
+  return starting(options, spec.nodeName);
+}
+
+/** Why the cluster ends the pod; null = it does not. */
+function disruptionOf({ metadata, status }: Pod, events: readonly KubeEvent[]): string | null {
+  const target = status?.conditions?.find(
+    (one) => one.type === 'DisruptionTarget' && one.status === 'True',
+  );
+  const about = (text: string, more: string | undefined) => (more ? `${text}: ${more}` : text);
+  if (target)
+    return about(
+      DISRUPTIONS[target.reason ?? ''] ?? `the cluster ends pod ${metadata.name}`,
+      target.message,
+    );
+  if (status?.reason === 'Evicted')
+    return about(`pod ${metadata.name} was evicted`, status.message);
+  if (status?.reason === 'NodeLost') return about('its node was lost', status.message);
+  if (status?.reason === 'Preempting')
+    return about('a pod of higher priority took its place', status.message);
+  const event = events.find(({ reason }) => reason === 'Preempted' || reason === 'Evicted');
+  return event
+    ? about(`pod ${metadata.name} was ${event.reason?.toLowerCase()}`, event.message)
+    : null;
+}
+
+const DISRUPTIONS: Readonly<Record<string, string>> = {
+  PreemptionByScheduler: 'a pod of higher priority took its place',
+  DeletionByTaintManager: 'its node does not tolerate it any more',
+  EvictionByEvictionAPI: 'it was evicted, as before the maintenance of a node',
+  TerminationByKubelet: 'its node ended it to protect itself',
+  DeletionByPodGC: 'its node no longer exists',
+};
+
+/** An agent ends only with its pod, so the end of its container is never a success. */
+function ended(pod: Pod, disruption: string | null): NotReady {
+  if (disruption !== null) return { state: 'interrupted', reason: 'spot', text: disruption };
+  const { name } = pod.metadata;
+  const init = statusOf(pod, AGENT_CONTAINER)?.state?.terminated;
+  if (init && init.exitCode !== 0) {
+    const why = init.message ?? init.reason ?? `exit code ${init.exitCode}`;
+    return failed(`the agent was not copied into pod ${name}: ${why}`);
+  }
+  const end = statusOf(pod, JOB_CONTAINER)?.state?.terminated;
+  if (end?.reason === 'OOMKilled') {
+    return failed(`the container exceeded its memory limit (OOMKilled) in pod ${name}`);
+  }
+  if (end && NO_SHELL.test(end.message ?? '')) {
+    return failed(`${end.message}: an image without /bin/sh needs DSTACK_KUBERNETES_AGENT_IMAGE`);
+  }
+  const why = end?.message || end?.reason || pod.status?.message || pod.status?.reason;
+  return failed(`pod ${name} has ended${why ? `: ${why}` : ''}`);
+}
+
+const NO_SHELL = /\/bin\/sh.{0,40}no such file|no such file.{0,40}\/bin\/sh/i;
+
+function unscheduled({ pod, events, now, scheduleMs, scaleUpMs }: StateOptions): NotReady {
+  const { metadata, status } = pod;
+  const gated = status?.conditions?.find(({ reason }) => reason === 'SchedulingGated');
+  if (gated) return pending('waits in its queue (admission to the cluster)');
+  const condition = status?.conditions?.find(
+    (one) => one.type === 'PodScheduled' && one.status === 'False',
+  );
+  if (!condition) return pending('waits for the scheduler');
+  const why = `${condition.reason ?? 'Unschedulable'}: ${condition.message ?? ''}`;
+  const scaling = events.find(({ reason }) => reason === 'TriggeredScaleUp');
+  const refused = events.find(({ reason }) => reason === 'NotTriggerScaleUp');
+  const age = now - Date.parse(metadata.creationTimestamp ?? '');
+  if (age <= (scaling && !refused ? scaleUpMs : scheduleMs)) {
+    const text = scaling?.message ?? why;
+    return pending(scaling ? `waits for a new node: ${text}` : `waits for a node: ${text}`);
+  }
+  return failed(`Pod ${metadata.name} was not scheduled: ${why}`);
+}
+
+function starting({ pod, events, now }: StateOptions, node: string): NotReady {
+  const { name } = pod.metadata;
+  for (const container of [AGENT_CONTAINER, JOB_CONTAINER]) {
+    const waiting = statusOf(pod, container)?.state?.waiting;
+    const { reason = '', message = '' } = waiting ?? {};
+    const what = container === AGENT_CONTAINER ? 'image of the agent' : 'image';
+    if (PULL_ERRORS.includes(reason)) {
+      const detail = events.find(
+        (event) => event.reason === 'Failed' && /pull/i.test(event.message ?? ''),
+      );
+      const why = detail?.message ?? message;
+      const age = now - Date.parse(pod.metadata.creationTimestamp ?? '');
+      if (FINAL_PULL.test(why) || age > PULL_ATTEMPTS_MS) {
+        return failed(`the ${what} could not be pulled on node ${node}: ${why}`);
+      }
+      return pending(`pulling the ${what} failed and is tried again: ${why}`);
+    }
+    const final = FINAL_WAITS[reason];
+    if (final) return failed(`${final} (${reason}) in pod ${name}: ${message}`);
+  }
+  const init = statusOf(pod, AGENT_CONTAINER)?.state;
+  if (init?.running) return pending(`copying the agent on node ${node}`);
+  const last = [...events].sort((a, b) => timeOf(b) - timeOf(a))[0];
+  if (last?.reason === 'Pulling') return pending(`${lowered(last.message)} on node ${node}`);
+  const isBlocked = last?.type === 'Warning';
+  if (isBlocked)
+    return pending(`${last.reason ?? 'warning'} on node ${node}: ${last.message ?? ''}`);
+  return pending(`starting on node ${node}`);
+}
+
+function statusOf({ status }: Pod, name: string): ContainerStatus | undefined {
+  const all = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+  return all.find((one) => one.name === name);
+}
+
+function timeOf({ lastTimestamp, eventTime, metadata }: KubeEvent): number {
+  return Date.parse(lastTimestamp ?? eventTime ?? metadata.creationTimestamp ?? '') || 0;
+}
+
+function lowered(text = ''): string {
+  return `${text.slice(0, 1).toLowerCase()}${text.slice(1)}`;
+}
+
+const pending = (text: string): NotReady => ({ state: 'pending', text });
+const failed = (text: string): NotReady => ({ state: 'interrupted', reason: 'failed', text });

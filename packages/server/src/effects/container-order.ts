@@ -1,0 +1,43 @@
+import type { ContainerOrder } from '@dstack/backends';
+import { capabilitiesOf, type InstanceRecord } from '@dstack/core';
+import type { JobView, Store } from '@dstack/store';
+import { imageName, registryAuth } from './agent-job-spec.ts';
+
+/**
+ * The container that a backend has to run for the job of an instance; null for an instance without a
+ * job. Throws `JobSpecError`.
+ */
+export async function containerOrder(
+  store: Pick<Store, 'jobs' | 'secrets'>,
+  { provisioningJobId, projectId }: InstanceRecord,
+  defaultRegistry: string | null,
+): Promise<ContainerOrder | null> {
+  const view = provisioningJobId === null ? null : await store.jobs.byId(provisioningJobId);
+  if (!view) return null;
+  const { job, run, userName } = view;
+  const { spec } = job;
+  return {
+    ...{ jobName: job.name, runName: run.name, userName },
+    image: imageName(spec, defaultRegistry),
+    registryAuth: registryAuth(spec, await store.secrets.values(projectId)),
+    user: requestedUser(view),
+    privileged: spec.privileged,
+    resources: spec.requirements.resources,
+    mounts: (spec.volumes ?? []).map((mount) =>
+      'name' in mount
+        ? { path: mount.path, instancePath: null, readOnly: false }
+        : { path: mount.path, instancePath: mount.instance_path, readOnly: false },
+    ),
+    settings: run.spec.configuration.backend_settings?.kubernetes ?? null,
+  };
+}
+
+/** The user of the image applies anyway where the container is the image's. */
+function requestedUser({ job, run }: JobView) {
+  return run.spec.configuration.user ? (job.spec.user ?? null) : null;
+}
+
+/** Whether the machine of an instance is the container of its job. */
+export function isJobContainer({ backend }: Pick<InstanceRecord, 'backend'>): boolean {
+  return capabilitiesOf(backend).container;
+}
