@@ -49,6 +49,12 @@ const answers: Readonly<Record<string, Answer>> = {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     response.write('data: 0\n\n');
   },
+  '/ticks': (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    let n = 0;
+    const timer = setInterval(() => response.write(`data: ${n++}\n\n`), 20);
+    response.once('close', () => clearInterval(timer));
+  },
   '/upload': async (request, response) => {
     let length = 0;
     for await (const chunk of request) length += chunk.length;

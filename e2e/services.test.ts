@@ -196,15 +196,11 @@ describe('a service', () => {
     const reader = answer.body?.getReader();
     await reader?.read();
     const pid = home.serverPid;
-    const stopped = home.stopServer('SIGTERM');
-    // It has begun to end once it accepts no new connection.
-    while (
-      await fetch(`${home.url}/healthcheck`).then(
-        () => true,
-        () => false,
-      )
-    );
-    process.kill(pid, 'SIGTERM');
+    const stopped = home.stopServer();
+    while (!home.serverNotices.includes('press Ctrl-C again')) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    process.kill(pid, 'SIGINT');
     expect(await stopped).toBe(130);
     await expect(reader?.read()).rejects.toThrow();
     await home.startServer();

@@ -62,10 +62,11 @@ const bundles: Readonly<Record<string, Bundle>> = {
     define: { __DSTACK_VERSION__: JSON.stringify(version) },
   },
   server: {
-    // The main program finds the side program in its own folder by this name.
+    // The main program finds the side programs in its own folder by these names.
     entries: {
       main: 'packages/server/src/main.ts',
       template: 'packages/server/src/http/proxy/models/template-main.ts',
+      'proxy-worker': 'packages/server/src/proxy-workers/worker/worker-main.ts',
     },
     define: {
       NODE_PACKAGE: JSON.stringify(await nodePackage()),

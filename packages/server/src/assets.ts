@@ -10,6 +10,8 @@ export const assets = {
   agentBundle: locate('../agent', '../../../dist/agent'),
   /** The program of the process that renders chat templates. */
   templateProgram: locate('./template.js', './http/proxy/models/template-main.ts'),
+  /** The program of the workers of the proxy. */
+  proxyWorkerProgram: locate('./proxy-worker.js', './proxy-workers/worker/worker-main.ts'),
   /** The web UI; may be absent. */
   webUi: locate('../web', '../../../dist/web'),
   /** The built site of the documentation; may be absent. */

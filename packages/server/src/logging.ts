@@ -26,7 +26,11 @@ export interface LogOptions {
   readonly format: 'json' | 'pretty';
 }
 
-export function createLogger(options: LogOptions): Logger {
+/** `destination`: of JSON lines; default standard output. */
+export function createLogger(
+  options: LogOptions,
+  destination?: { write(line: string): void },
+): Logger {
   const redact = {
     paths: SECRET_PATHS.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]),
     censor: '[redacted]',
@@ -34,7 +38,8 @@ export function createLogger(options: LogOptions): Logger {
   const level = PINO_LEVELS[options.level] ?? options.level;
   const base = { level, redact, base: null };
   if (options.format === 'json') {
-    return pino({ ...base, timestamp: pino.stdTimeFunctions.isoTime });
+    const json = { ...base, timestamp: pino.stdTimeFunctions.isoTime };
+    return destination ? pino(json, destination) : pino(json);
   }
   return pino(base, { write: (line: string) => process.stdout.write(prettyLine(line)) });
 }

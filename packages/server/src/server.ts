@@ -10,6 +10,7 @@ import { loadServerConfig, serverConfigPath } from './config/config-file.ts';
 import { encryptionKeys, encryptionWarning, environmentKey } from './config/encryption-keys.ts';
 import { forbiddenPath, isDiskFull } from './disk-trouble.ts';
 import { createLogger, type Logger } from './logging.ts';
+import { isHeldByWorkers } from './proxy-workers/worker-records.ts';
 import { makeServerDir } from './server-dir.ts';
 import { type CommandLineSettings, compileSettings, type ServerSettings } from './settings.ts';
 import { StartError } from './start-error.ts';
@@ -30,8 +31,11 @@ export interface RunningServer {
   readonly warnings: readonly string[];
   readonly configPath: string;
   readonly log: Logger;
-  /** Ends requests and pending passes; jobs continue. */
-  close(): Promise<void>;
+  /**
+   * Ends requests and pending passes; jobs continue. `keepsServices`: requests to services continue too,
+   * for a server that is started soon.
+   */
+  close(options?: { readonly keepsServices: boolean }): Promise<void>;
 }
 
 /** Throws `StartError` or `SettingsError` with a message for the user who started it. */
@@ -65,7 +69,7 @@ function startError(error: unknown, settings: ServerSettings): StartError | null
 
 async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<RunningServer> {
   const log = createLogger({ level: settings.logLevel, format: settings.logFormat });
-  await checkAddress(settings);
+  if (!isHeldByWorkers(settings)) await checkAddress(settings);
   if (settings.sshEntry) await checkAddress(settings.sshEntry.listen, 'DSTACK_SERVER_SSH_PORT');
   await makeServerDir(settings.dir);
   const fromEnvironment = environmentKey(env);
@@ -80,6 +84,8 @@ async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<
   const keys = encryptionKeys(fromEnvironment, config);
   const store = await openDatabase(settings, keys, log);
   const closing = new ClosingSteps();
+  // A start that fails does not end what an earlier server has left running.
+  let keepsServices = true;
   closing.add(() => store.close());
   try {
     const warnings = [
@@ -87,7 +93,10 @@ async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<
       await checkAdminToken(store, settings),
       ...variableWarnings(env),
     ];
-    const { main, url, local } = await assemble({ settings, log, config, store, env, closing });
+    const { main, url, local } = await assemble({
+      ...{ settings, log, config, store, env, closing },
+      keepsServices: () => keepsServices,
+    });
     return {
       url: settings.url ?? url,
       adminToken: main.adminToken,
@@ -98,7 +107,10 @@ async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<
       warnings: warnings.filter((text) => text !== null),
       configPath: serverConfigPath(settings.dir),
       log,
-      close: () => closing.run(),
+      close: (options) => {
+        keepsServices = options?.keepsServices === true;
+        return closing.run();
+      },
     };
   } catch (error) {
     await closing.run();

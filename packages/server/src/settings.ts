@@ -79,6 +79,8 @@ export interface ServerSettings {
   readonly serviceMaxBody: number;
   /** How many requests may wait for the first replica of one service. */
   readonly serviceMaxHeld: number;
+  /** Processes that serve services; 0 = the server itself does. */
+  readonly proxyWorkers: number;
   readonly shutdown: ShutdownSettings;
 }
 
@@ -201,6 +203,7 @@ export function compileSettings(
     accessLogPart: percentage(env, 'DSTACK_SERVER_ACCESS_LOG') / 100,
     serviceMaxBody: integerVariable(env, 'DSTACK_SERVER_SERVICE_MAX_BODY', 0),
     serviceMaxHeld: integerVariable(env, 'DSTACK_SERVER_SERVICE_MAX_HELD', 500),
+    proxyWorkers: proxyWorkers(env),
     shutdown: {
       delaySeconds: seconds(env, 'DSTACK_SERVER_SHUTDOWN_DELAY', 0),
       limitSeconds: seconds(env, 'DSTACK_SERVER_SHUTDOWN_TIMEOUT', 25),
@@ -239,6 +242,16 @@ function percentage(env: ProcessEnv, name: string): number {
   const value = integerVariable(env, name, 0);
   if (value <= 100) return value;
   throw new SettingsError(`${name} is ${value}; it is a percentage, so it may be at most 100`);
+}
+
+const MOST_WORKERS = 64;
+
+function proxyWorkers(env: ProcessEnv): number {
+  const count = integerVariable(env, 'DSTACK_SERVER_PROXY_WORKERS', 0);
+  if (count <= MOST_WORKERS) return count;
+  throw new SettingsError(
+    `DSTACK_SERVER_PROXY_WORKERS is ${count}; it may be at most ${MOST_WORKERS}`,
+  );
 }
 
 const DAY_SECONDS = 86_400;

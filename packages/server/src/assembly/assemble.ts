@@ -59,7 +59,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const made = { serverId, links, ...supervision, backends, offers, context, changes, blobs };
 
   let engine: Engine | null = null;
-  const forHandlers = { ...made, keys, settings: forHttp, engine: () => engine };
+  const forHandlers = { ...made, keys, host, settings: forHttp, engine: () => engine };
   const { url, services, metrics, end } = await startHttp(parts, forHandlers);
   engine = makeEngine(parts, { ...made, services, metrics, serverHost: host });
   closing.add(() => engine?.close());

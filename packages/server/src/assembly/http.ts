@@ -25,10 +25,12 @@ import type { RunChanges } from '../loops/run-changes.ts';
 import type { ServerMetrics, ServerMetricsOptions } from '../metrics/server-metrics.ts';
 import { Outgoing } from '../outgoing/outgoing.ts';
 import { hostsOfSettings, OutgoingRules } from '../outgoing/outgoing-rules.ts';
+import type { CountedService } from '../proxy/proxy-figures.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
 import { type Links, makeServiceProxy, type Supervision } from './links.ts';
-import { listen } from './listen.ts';
 import type { Parts } from './parts.ts';
+import { makeProxyFront } from './proxy-front.ts';
+import type { ServerHost } from './server-host.ts';
 import { startSshEntry } from './ssh-entry.ts';
 import type { EngineParts } from './work.ts';
 
@@ -40,6 +42,7 @@ export interface HttpParts extends Pick<EngineParts, 'backends' | 'offers'>, Sup
   readonly keys: KeyMaker;
   readonly context: () => DecisionContext;
   readonly settings: HttpSettings;
+  readonly host: ServerHost | null;
   /** Null until the loops have been made. */
   readonly engine: () => Engine | null;
 }
@@ -47,7 +50,7 @@ export interface HttpParts extends Pick<EngineParts, 'backends' | 'offers'>, Sup
 export interface StartedHttp {
   /** Where it listens. */
   readonly url: string;
-  readonly services: ServiceProxy;
+  readonly services: Pick<ServiceProxy, 'leave'>;
   /** Null: switched off. */
   readonly metrics: ServerMetrics | null;
   /** Refuses new requests, and resolves when those under way have ended. */
@@ -57,7 +60,7 @@ export interface StartedHttp {
 export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedHttp> {
   const { settings, log, closing } = parts;
   const { links, changes } = made;
-  const deps = await httpDeps(parts, made);
+  const deps = await httpDeps(parts, made, () => front.figures);
   const { services, metrics, shutdown } = deps;
   const http = buildHttp(deps);
   const streams = { ...deps, logStore: links.logs, changes };
@@ -74,15 +77,32 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
   closing.add(() => http.close());
   // Before HTTP: connections that have become WebSockets would keep it open.
   closing.add(() => services.close());
-  const url = await listen(http, settings);
+  const front = makeProxyFront(parts, {
+    ...{ http, access, signIns, changes, client, local: localAgentOf(made.host) },
+    modelBodies: deps.modelBodies,
+  });
+  const url = await front.open();
   links.tunnels.open((connection) => http.server.emit('connection', connection));
-  const end = () =>
-    endHttp({
+  const end = async () => {
+    const limitMs = settings.shutdown.limitSeconds * 1000;
+    const ending = endHttp({
       ...{ server: http.server, shutdown, giveUp: () => services.giveUp(), log },
-      delayMs: settings.shutdown.delaySeconds * 1000,
-      limitMs: settings.shutdown.limitSeconds * 1000,
+      ...{ delayMs: settings.shutdown.delaySeconds * 1000, limitMs },
     });
-  return { url, services, metrics, end };
+    await Promise.all([ending, parts.keepsServices() ? null : front.end(limitMs)]);
+    front.detach();
+  };
+  const leave: ServiceProxy['leave'] = (jobId, whenIdle) => {
+    const own = services.leave(jobId, whenIdle);
+    return front.leave(jobId, whenIdle) && own;
+  };
+  return { url, services: { leave }, metrics, end };
+}
+
+function localAgentOf(host: ServerHost | null) {
+  if (host?.access.socket === undefined) return null;
+  const { hostId, socket: path, token } = host.access;
+  return { hostId, path, token };
 }
 
 function changeHub({ store, log, settings }: Parts): ChangeHub {
@@ -95,7 +115,11 @@ function changeHub({ store, log, settings }: Parts): ChangeHub {
 /** Bytes of a request to a model, if there is no other limit for requests to services. */
 const MAX_MODEL_BODY = 1024 * 1024 * 1024;
 
-async function httpDeps(parts: Parts, made: HttpParts) {
+async function httpDeps(
+  parts: Parts,
+  made: HttpParts,
+  figuresElsewhere: () => readonly CountedService[],
+) {
   const { settings, store, log, env, closing } = parts;
   const {
     links,
@@ -118,7 +142,7 @@ async function httpDeps(parts: Parts, made: HttpParts) {
   closing.add(() => chatTemplates.close());
   const services = makeServiceProxy(
     parts,
-    { hosts: links.hosts, prober: links.prober, supervisor, access, signIns },
+    { hosts: links.hosts, prober: links.prober, supervisor, access, signIns, figuresElsewhere },
     changes,
   );
   const hubUrl = env.HF_ENDPOINT || 'https://huggingface.co';

@@ -27,6 +27,7 @@ import { trustIn } from '../proxy/forwarded.ts';
 import { openReplica } from '../proxy/open-replica.ts';
 import { OwnTokens } from '../proxy/own-tokens.ts';
 import { Prober } from '../proxy/probes/prober.ts';
+import type { CountedService } from '../proxy/proxy-figures.ts';
 import { ServiceProxy } from '../proxy/service-proxy.ts';
 import { serviceStateReader } from '../proxy/service-state-reader.ts';
 import type { Parts } from './parts.ts';
@@ -144,12 +145,13 @@ export interface ProxyParts {
   readonly supervisor: LinkSupervisor;
   readonly access: AccessWatch;
   readonly signIns: SignInGuard;
+  readonly figuresElsewhere: () => readonly CountedService[];
 }
 
 /** Services without a gateway, over connections to the agents of their hosts. */
 export function makeServiceProxy(
   { settings, store, log, closing }: Parts,
-  { hosts, prober, supervisor, access, signIns }: ProxyParts,
+  { hosts, prober, supervisor, access, signIns, figuresElsewhere }: ProxyParts,
   changes: RunChanges,
 ): ServiceProxy {
   const client = (hostId: string) => hosts.client(hostId) ?? supervisor.clientOf(hostId);
@@ -168,6 +170,7 @@ export function makeServiceProxy(
     timeoutMs: settings.serviceTimeoutSeconds * 1000,
     maxBody: settings.serviceMaxBody,
     maxHeld: settings.serviceMaxHeld,
+    figuresElsewhere,
     onEnded: accessLog(settings.accessLogPart, log),
     shared: store.shared,
     now: systemNow,

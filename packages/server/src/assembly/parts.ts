@@ -11,6 +11,8 @@ export interface Parts {
   readonly store: Store;
   readonly env: NodeJS.ProcessEnv;
   readonly closing: ClosingSteps;
+  /** Whether the workers of the proxy continue when this server closes. */
+  readonly keepsServices: () => boolean;
 }
 
 /** Undoes what was started: the last one first. */

@@ -85,7 +85,7 @@ export async function openServerHost(parts: Parts, serverId: string): Promise<Lo
     executor,
     serverId,
   });
-  const { hostId, dial, token } = agent;
+  const { hostId, dial, token, socket } = agent;
   const named = rule.kind === 'on' ? rule.projects : [];
   const projects = new Set(named.map((name) => name.toLowerCase()));
   const freedoms = freedomsOf(settings, executor, users);
@@ -93,7 +93,7 @@ export async function openServerHost(parts: Parts, serverId: string): Promise<Lo
   if (rule.kind === 'off' && (await store.instances.onHost(hostId)).length === 0) {
     return { host: null, use: rule };
   }
-  const access = { hostId, dial, token, prepare: () => agent.ensureRunning() };
+  const access = { hostId, dial, token, socket, prepare: () => agent.ensureRunning() };
   return {
     host: { executor, projects, freedoms, access },
     use: rule.kind === 'off' ? rule : { ...rule, ...useOf(executor, freedoms, users), remaining },

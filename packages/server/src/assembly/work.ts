@@ -32,7 +32,7 @@ export interface EngineParts {
   readonly context: () => RunContext;
   readonly changes: RunChanges;
   readonly blobs: Blobs;
-  readonly services: ServiceProxy;
+  readonly services: Pick<ServiceProxy, 'leave'>;
   readonly metrics: ServerMetrics | null;
   readonly serverHost: ServerHost | null;
 }

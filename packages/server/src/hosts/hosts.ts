@@ -47,6 +47,8 @@ export interface AgentAccess {
   readonly hostId: string;
   readonly dial: Dial;
   readonly token: string;
+  /** Path of the agent's socket, for other processes of the server's machine. */
+  readonly socket?: string;
   /** Called before each connection; makes the agent answer. */
   readonly prepare: () => Promise<void>;
 }

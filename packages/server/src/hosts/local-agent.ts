@@ -28,6 +28,7 @@ export interface LocalAgentOptions {
 export interface LocalAgent {
   readonly dial: Dial;
   readonly token: string;
+  readonly socket: string;
   /** Key of the server host's record. */
   readonly hostId: string;
   /** Starts the agent unless one answers already; resolves when its socket accepts connections. */
@@ -64,6 +65,7 @@ export function localAgent(options: LocalAgentOptions): LocalAgent {
   const dial = () => connectOwn(socket);
   return {
     token,
+    socket,
     hostId: localHostId(options),
     dial,
     async ensureRunning() {

@@ -1,6 +1,6 @@
 /** Metrics of services without a gateway, as this server sees them. */
 import { Counter, Gauge, Registry } from 'prom-client';
-import type { ProxiedService } from '../proxy/service-proxy.ts';
+import type { ProxiedService } from '../proxy/proxy-figures.ts';
 
 const LABELS = ['dstack_project_name', 'dstack_run_name'] as const;
 

@@ -99,6 +99,12 @@ export class ReplicaConnections {
     return isFailing || this.#refuses(jobId);
   }
 
+  /** Replicas of a run that other replicas are preferred to. */
+  ejectedOf(runId: Id): number {
+    const own = [...this.#replicas.values()].filter((replica) => replica.runId === runId);
+    return own.filter(({ target }) => this.isEjected(target)).length;
+  }
+
   /** Whether any of these may receive a request. */
   some(targets: readonly ServiceReplica[]): boolean {
     return targets.some((target) => !this.#leaving.has(target.jobId));

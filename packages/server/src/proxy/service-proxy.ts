@@ -15,6 +15,7 @@ import { requestHeaders } from './headers.ts';
 import { LoadMeter } from './load-meter.ts';
 import { Outages, type ReadServiceState } from './outages.ts';
 import type { OwnTokens } from './own-tokens.ts';
+import { type CountedService, type ProxiedService, ProxyFigures } from './proxy-figures.ts';
 import { RateBuckets } from './rate-buckets.ts';
 import { limitOf, rateExceeded, rateKey, type TakeRate } from './rate-limits.ts';
 import { valuesOf } from './raw-headers.ts';
@@ -22,7 +23,7 @@ import { bodyTooLarge, ProxyRefusal, type ServiceName, serviceNotFound } from '.
 import { type OpenPort, ReplicaConnections } from './replica-connections.ts';
 import type { ForwardedRequest, Question, UpgradedRequest } from './requests.ts';
 import { type ServiceRoute, ServiceRoutes } from './service-routes.ts';
-import { RequestStats, type ServiceStats } from './service-stats.ts';
+import { RequestStats } from './service-stats.ts';
 import type { ServiceTarget } from './service-target.ts';
 import { Traffic } from './traffic.ts';
 import { askUpgrade } from './upgrade.ts';
@@ -47,6 +48,10 @@ export interface ServiceProxyOptions {
   readonly maxBody: number;
   /** How many requests may wait for the first replica of one service. */
   readonly maxHeld: number;
+  /** Counts requests of rate limits instead of this process and the database. */
+  readonly takeRate?: TakeRate;
+  /** Figures of requests that other processes of this server have counted. */
+  readonly figuresElsewhere?: () => readonly CountedService[];
   /** Other servers may change services without notifying this one. */
   readonly shared: boolean;
   /** Microseconds. */
@@ -74,6 +79,7 @@ export class ServiceProxy {
   readonly #joined = new Map<ClientConnection, JoinedSocket>();
   readonly #takeRate: TakeRate;
   readonly #stats: RequestStats;
+  readonly #figures: ProxyFigures;
   #isClosed = false;
 
   constructor(options: ServiceProxyOptions) {
@@ -95,10 +101,15 @@ export class ServiceProxy {
       ...{ routes, replicas, most: options.maxHeld },
       lacksCapacity: (route) => outages.lacksCapacity(route),
     });
-    this.#takeRate = shared
-      ? (key, rate) => services.takeRate(key, rate, now())
-      : new RateBuckets(() => now() / 1000).take;
+    const shareRate: TakeRate = (key, rate) => services.takeRate(key, rate, now());
+    this.#takeRate =
+      options.takeRate ?? (shared ? shareRate : new RateBuckets(() => now() / 1000).take);
     this.#stats = new RequestStats(() => now() / 1000);
+    this.#figures = new ProxyFigures({
+      ...{ stats: this.#stats, replicas, waiting: this.#waiting },
+      find: (name) => this.find(name),
+      others: options.figuresElsewhere ?? (() => []),
+    });
     this.#traffic = new Traffic({ services, owner: randomUUID(), now, log });
     this.#load = new LoadMeter({ services, owner: randomUUID(), now, log });
     this.#delivery = new Delivery({
@@ -142,28 +153,19 @@ export class ServiceProxy {
     return this.#routes.find(projectName, runName);
   }
 
-  /** The requests of a service that this server has counted. */
+  /** The requests of a service, also those that other processes of this server have counted. */
   state(route: ServiceRoute): ProxiedService {
-    const { projectName, runName, runId, replicas } = route;
-    return {
-      ...{ projectName, runName, ...this.#stats.of(runId) },
-      inFlight: this.#replicas.pending(runId),
-      held: this.#waiting.count(runId),
-      replicas: replicas.length,
-      ejected: replicas.filter((replica) => this.#replicas.isEjected(replica)).length,
-    };
+    return this.#figures.state(route);
   }
 
   /** Of all present services with requests since the server started. */
-  async states(): Promise<ProxiedService[]> {
-    const states = this.#stats.services.map(async ({ runId, ...name }) => {
-      const route = await this.find(name);
-      // A later run may have its name: one service must not appear twice.
-      if (route?.runId === runId) return [this.state(route)];
-      this.#stats.forget(runId);
-      return [];
-    });
-    return (await Promise.all(states)).flat();
+  states(): Promise<ProxiedService[]> {
+    return this.#figures.states();
+  }
+
+  /** For the process that adds them up. */
+  get figures(): CountedService[] {
+    return this.#figures.own;
   }
 
   /** Pending requests per replica. */
@@ -391,15 +393,4 @@ export class ServiceProxy {
       throw await this.#outages.failed(route, error.cause, route.auth);
     }
   }
-}
-
-/** At this server. */
-export interface ProxiedService extends ServiceName, ServiceStats {
-  /** Requests that a replica is answering. */
-  readonly inFlight: number;
-  /** Requests that wait for the first replica. */
-  readonly held: number;
-  readonly replicas: number;
-  /** Replicas that fail a probe or refuse connections. */
-  readonly ejected: number;
 }

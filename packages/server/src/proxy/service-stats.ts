@@ -13,6 +13,16 @@ export interface ServiceStats {
   readonly answered: Readonly<Record<string, number>>;
 }
 
+/** Counts of another process, to be added. `buckets`: numbers and counts of those that are not empty. */
+export interface RawStats {
+  readonly answered: Readonly<Record<string, number>>;
+  readonly slices: readonly {
+    readonly number: number;
+    readonly count: number;
+    readonly buckets: readonly (readonly [number, number])[];
+  }[];
+}
+
 interface NamedService extends ServiceName {
   readonly runId: Id;
 }
@@ -73,15 +83,38 @@ export class RequestStats {
     slice.buckets[bucket] = (slice.buckets[bucket] ?? 0) + 1;
   }
 
-  of(runId: Id): ServiceStats {
+  /** `others`: what other processes have counted. */
+  of(runId: Id, others: readonly RawStats[] = []): ServiceStats {
     const known = this.#services.get(runId) ?? newService(NAMELESS);
     const now = this.#now();
     const current = Math.floor(now / SLICE_MS);
-    const slices = known.slices.filter(({ number }) => number > current - SLICES);
+    const slices = [
+      ...known.slices,
+      ...others.flatMap((other) => other.slices.map(sliceOf)),
+    ].filter(({ number }) => number > current - SLICES);
     const count = slices.reduce((sum, slice) => sum + slice.count, 0);
     const seconds = ((SLICES - 1) * SLICE_MS + (now % SLICE_MS)) / 1000;
     const [p50 = null, p95 = null, p99 = null] = percentiles(slices, count);
-    return { rps: count / seconds, p50, p95, p99, answered: { ...known.answered } };
+    const answered = { ...known.answered };
+    for (const other of others) {
+      for (const [status, more] of Object.entries(other.answered)) {
+        answered[status] = (answered[status] ?? 0) + more;
+      }
+    }
+    return { rps: count / seconds, p50, p95, p99, answered };
+  }
+
+  /** The counts of a service for another process. */
+  raw(runId: Id): RawStats {
+    const { answered, slices } = this.#services.get(runId) ?? newService(NAMELESS);
+    return {
+      answered: { ...answered },
+      slices: slices.flatMap(({ number, count, buckets }) =>
+        number < 0
+          ? []
+          : [{ number, count, buckets: [...buckets.entries()].filter(([, many]) => many > 0) }],
+      ),
+    };
   }
 
   /** Services with requests since the server started. */
@@ -109,6 +142,12 @@ function newService(name: ServiceName): Known {
     ...{ number: -1, count: 0, buckets: new Uint32Array(BUCKETS) },
   }));
   return { name, slices, answered: {} };
+}
+
+function sliceOf({ number, count, buckets }: RawStats['slices'][number]): Slice {
+  const slice = { number, count, buckets: new Uint32Array(BUCKETS) };
+  for (const [bucket, many] of buckets) slice.buckets[bucket] = many;
+  return slice;
 }
 
 function bucketOf(ms: number): number {

@@ -20,6 +20,19 @@ export function createServices(context: StoreContext): Services {
         .execute();
       return (await toViews(db, rows))[0] ?? null;
     },
+    async byRun(runId) {
+      const rows = await runsServedHere(db)
+        .where('r.status', 'in', UNFINISHED_RUN_STATUSES)
+        .where('r.id', '=', runId)
+        .execute();
+      return (await toViews(db, rows))[0] ?? null;
+    },
+    async unfinished() {
+      const rows = await runsServedHere(db)
+        .where('r.status', 'in', UNFINISHED_RUN_STATUSES)
+        .execute();
+      return await toViews(db, rows);
+    },
     async withModels(projectId, which) {
       const isFinished = which === 'finished';
       const rows = await runsServedHere(db)

@@ -43,6 +43,10 @@ export interface LoadSlot {
 export interface Services {
   /** Null: no such run in such a project, or a run that the proxy does not serve. */
   byName(projectName: string, runName: string): Promise<ServiceView | null>;
+  /** Null: the run does not exist, has finished, or is none that the proxy serves. */
+  byRun(runId: Id): Promise<ServiceView | null>;
+  /** All unfinished services that the proxy serves. */
+  unfinished(): Promise<ServiceView[]>;
   /** Services of a project that serve a model, newest first: all unfinished, or the latest finished. */
   withModels(projectId: Id, which: 'unfinished' | 'finished'): Promise<ServiceView[]>;
   /** Adds to the counts of this process (`owner`), and deletes counts outside every window. */

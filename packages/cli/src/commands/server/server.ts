@@ -127,7 +127,7 @@ interface RunningServer {
   readonly updateDefaultProject: boolean | null;
   readonly local: LocalUse;
   readonly warnings: readonly string[];
-  close(): Promise<void>;
+  close(options?: { readonly keepsServices: boolean }): Promise<void>;
 }
 
 /**
@@ -142,8 +142,8 @@ export async function runServer(options: ServerOptions, cli: Cli): Promise<void>
   const release = cli.onInterrupt(
     (signal) => {
       if (!stop.signal.aborted) {
-        cli.io.info('Stopping... (jobs continue)');
-        stop.abort();
+        cli.io.info(`Stopping... (${CONTINUES[signal === 'SIGTERM' ? 'terminated' : 'pressed']})`);
+        stop.abort(signal);
         void pressedOnce(cli, ended.signal).then(() => {
           isOneKey = false;
         });
@@ -158,6 +158,8 @@ export async function runServer(options: ServerOptions, cli: Cli): Promise<void>
     release();
   }
 }
+
+const CONTINUES = { pressed: 'jobs continue', terminated: 'jobs and services continue' };
 
 /**
  * One Ctrl-C may arrive as two signals: a parent process may forward it to a child that has already
@@ -188,7 +190,8 @@ async function serve(options: ServerOptions, cli: Cli, stop: AbortSignal): Promi
     if (!stop.aborted) await introduce(server, cli, stop);
     await aborted(stop);
   } finally {
-    await server.close();
+    // A service manager starts the server again: until then services are served without it.
+    await server.close({ keepsServices: stop.reason === 'SIGTERM' });
   }
 }
 

@@ -4,8 +4,8 @@ import type { HostAccess, HostAccessRecord, Store } from '@dstack/store';
 import { AgentClient, AgentUnreachable } from '../agent-client.ts';
 import { asHostError, type HostError, permanent, temporary } from '../host-error.ts';
 import type { HostConnection } from '../supervisor/connector.ts';
-import { ChannelSocket } from './channel-socket.ts';
-import { addressOf, SshConnection } from './connection.ts';
+import type { ChannelSocket } from './channel-socket.ts';
+import { addressOf } from './connection.ts';
 import { HostShell } from './host-shell.ts';
 import { agentListens, lastLogLines, removeAgent, startHostAgent } from './install.ts';
 import type { JumpHosts } from './jump-hosts.ts';
@@ -13,6 +13,7 @@ import { AGENT_SOCKET } from './layout.ts';
 import { checkForwarding, type Preflight, preflight } from './preflight.ts';
 import type { Programs } from './programs.ts';
 import { putPrograms } from './put-programs.ts';
+import { SshReach } from './ssh-reach.ts';
 import { howToAllow } from './sshd-settings.ts';
 
 export interface SshHostOptions {
@@ -35,16 +36,18 @@ const LOOK_MS = 1500;
 /** A host that is reached over SSH: its connection, and its agent at the other end. */
 export class SshHost implements HostConnection {
   readonly #options: SshHostOptions;
-  readonly #hostKeys: Record<string, string>;
+  readonly #reach: SshReach;
   readonly client: AgentClient;
-  #connection: Promise<SshConnection> | null = null;
   /** The agent's program was found to be of this version since the server started. */
   #upToDate = false;
-  #closed = false;
 
   constructor(options: SshHostOptions) {
     this.#options = options;
-    this.#hostKeys = { ...options.record.hostKeys };
+    const { record, jumps, hostAccess } = options;
+    this.#reach = new SshReach({
+      ...{ access: record.access, hostKeys: record.hostKeys, jumps },
+      pin: (address, hostKey) => hostAccess.pin(record.instanceId, address, hostKey),
+    });
     this.client = new AgentClient({ dial: this.dial, token: this.token, timeoutMs: 10_000 });
   }
 
@@ -52,12 +55,11 @@ export class SshHost implements HostConnection {
     return this.#options.record.agentToken;
   }
 
-  readonly dial = (): ChannelSocket =>
-    new ChannelSocket(async () => (await this.#connected()).openSocket(AGENT_SOCKET));
+  readonly dial = (): ChannelSocket => this.#reach.dial();
 
   /** Makes the agent answer: connects, and installs or starts it if it does not. */
   readonly prepare = async (report: (stage: string) => void): Promise<void> => {
-    const connection = await this.#connected();
+    const connection = await this.#reach.connected();
     if (this.#upToDate && (await connection.answers(AGENT_SOCKET))) return;
     await this.#deploy(report);
   };
@@ -68,7 +70,7 @@ export class SshHost implements HostConnection {
     // The first compression of Node takes as long as all other steps.
     programs.warm();
     progress(`Connecting to ${addressOf(record.access.login)}`);
-    const connection = await this.#connected();
+    const connection = await this.#reach.connected();
     progress('Checking the host');
     const host = await preflight(connection, serverId);
     await checkForwarding(host.shell, record.access.login.port);
@@ -81,42 +83,14 @@ export class SshHost implements HostConnection {
   }
 
   async remove({ onlyIfOpen }: { readonly onlyIfOpen: boolean }): Promise<void> {
-    if (onlyIfOpen && !(await this.#connection?.catch(() => null))?.isOpen) return;
-    const connection = await this.#connected();
+    if (onlyIfOpen && !(await this.#reach.isOpen())) return;
+    const connection = await this.#reach.connected();
     const sudo = this.#options.record.access.login.user !== 'root';
     await removeAgent(new HostShell(connection, sudo), this.token);
   }
 
   close(): void {
-    this.#closed = true;
-    this.#connection?.then((connection) => connection.close()).catch(() => {});
-    this.#connection = null;
-  }
-
-  async #connected(): Promise<SshConnection> {
-    if (this.#closed) throw temporary('The host has left its fleet');
-    const current = this.#connection;
-    const present = await current?.catch(() => null);
-    if (present?.isOpen) return present;
-    // Another caller that waited may have begun to open it again.
-    if (this.#connection === current || this.#connection === null) this.#connection = this.#open();
-    return await this.#connection;
-  }
-
-  async #open(): Promise<SshConnection> {
-    const { record, hostAccess } = this.#options;
-    const keys = {
-      hostKeys: this.#hostKeys,
-      pin: async (address: string, hostKey: string) => {
-        this.#hostKeys[address] = hostKey;
-        await hostAccess.pin(record.instanceId, address, hostKey);
-      },
-    };
-    const { login, proxy } = record.access;
-    const tunnel = proxy && (await this.#options.jumps.openTunnel(proxy, keys, login));
-    const connection = await SshConnection.open({ login, tunnel, ...keys });
-    if (this.#closed) connection.close();
-    return connection;
+    this.#reach.close();
   }
 
   async #firstAnswer(host: Preflight): Promise<AgentInfo> {

@@ -47,9 +47,7 @@ export function admission(deps: AdmissionDeps): Admit {
       const admitted = await deps.access.admit(identifyUser, () => grant.revoke(), onChange);
       grant.given(admitted.caller.name, admitted.release);
     } catch (error) {
-      if (error instanceof ApiError) throw notAdmitted(project, error);
-      if (error instanceof TooManySignIns) throw tooManySignIns(error);
-      throw error;
+      throw refusedAdmission(project, error);
     }
     if (remembered.size >= MAX_REMEMBERED) {
       for (const [old, one] of remembered) forget(old, one);
@@ -59,7 +57,14 @@ export function admission(deps: AdmissionDeps): Admit {
   };
 }
 
-async function serviceUser(
+/** The error for the caller of a service. */
+export function refusedAdmission(project: string, error: unknown): unknown {
+  if (error instanceof ApiError) return notAdmitted(project, error);
+  return error instanceof TooManySignIns ? tooManySignIns(error) : error;
+}
+
+/** Throws `ApiError`. */
+export async function serviceUser(
   deps: IdentityDeps,
   project: string,
   { method, authorization }: { readonly method: string; readonly authorization?: string },

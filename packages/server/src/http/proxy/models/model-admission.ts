@@ -1,12 +1,11 @@
 /** Who may send requests to the models of a project. */
 import type { IncomingMessage } from 'node:http';
-import { ApiError, accessDenied, type Endpoint } from '@dstack/contract/api';
+import { accessDenied, type Endpoint } from '@dstack/contract/api';
 import type { AccessWatch } from '../../../access/access-watch.ts';
-import { notAdmitted, tooManySignIns } from '../../../proxy/refusal.ts';
-import { identifyCaller } from '../../identity.ts';
+import { type IdentityDeps, identifyCaller } from '../../identity.ts';
 import type { HttpDeps } from '../../ports.ts';
 import type { Credentials } from '../../sessions/credentials.ts';
-import { TooManySignIns } from '../../sign-in-guard.ts';
+import { refusedAdmission } from '../admission.ts';
 import type { ModelUser } from './model-endpoint.ts';
 
 export interface ModelCall {
@@ -35,9 +34,7 @@ export function modelAdmission(deps: ModelAdmissionDeps): AdmitModelUser {
     try {
       return await deps.access.admit(() => modelUser(deps, call), onRevoked);
     } catch (error) {
-      if (error instanceof TooManySignIns) throw tooManySignIns(error);
-      if (!(error instanceof ApiError)) throw error;
-      throw notAdmitted(call.project, error);
+      throw refusedAdmission(call.project, error);
     }
   };
 }
@@ -47,13 +44,20 @@ async function modelUser(
   { store, settings, context, signIns }: ModelAdmissionDeps,
   { endpoint, project: name, request, credentials }: ModelCall,
 ): Promise<ModelUser> {
-  const parts = {
-    store,
-    now: () => context().now,
-    lookUp: signIns.from(request),
-    sshProxyToken: settings.sshProxyToken,
-  };
-  const { user, project, expiresAt } = await identifyCaller(parts, endpoint, credentials, name);
+  const now = () => context().now;
+  const lookUp = signIns.from(request);
+  const parts = { store, now, lookUp, sshProxyToken: settings.sshProxyToken };
+  return await memberOf(parts, endpoint, credentials, name);
+}
+
+/** A caller who may use the models of the project. Throws `ApiError`. */
+export async function memberOf(
+  deps: IdentityDeps,
+  endpoint: Pick<Endpoint, 'permission' | 'method' | 'path'>,
+  credentials: Credentials,
+  name: string,
+): Promise<ModelUser> {
+  const { user, project, expiresAt } = await identifyCaller(deps, endpoint, credentials, name);
   if (!user || !project) throw accessDenied();
   return { name: user.name, userId: user.id, projectId: project.id, expiresAt, project };
 }

@@ -1,0 +1,203 @@
+import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { Installation } from '@dstack/testkit';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { applyFleet, configuration, newInstallation } from './installation.ts';
+
+const app = join(import.meta.dirname, 'service-app.ts');
+
+let home: Installation;
+beforeAll(async () => {
+  home = newInstallation({ DSTACK_SERVER_PROXY_WORKERS: '2' });
+  await home.startServer();
+  await applyFleet(home, '0..2');
+  const yaml = `type: service\nname: web\nport: 8000\nmodel: parrot\nreplicas: 2\nprobes: []\nresources: {gpu: 0}\ncommands: ['exec ${process.execPath} ${app}']\n`;
+  await home.ok('apply', '-f', configuration(home, 'web.dstack.yml', yaml), '-y', '-d');
+  const status = async () => {
+    const answer = await get('/kilobyte');
+    await answer.text();
+    return answer.status;
+  };
+  while ((await status()) !== 200);
+  await workersAre((pids) => pids.length === 2 && !listens(home.serverPid));
+  // The last one over the connection to the server: it closes the connection.
+  await status();
+});
+afterAll(() => home?.dispose());
+
+const service = () => `${home.url}/proxy/services/main/web`;
+const headers = () => ({ authorization: `Bearer ${home.token()}` });
+const get = (path: string) => fetch(service() + path, { headers: headers() });
+
+function workerPids(): number[] {
+  const dir = join(home.serverDir, 'proxy');
+  try {
+    const names = readdirSync(dir).filter((name) => name.endsWith('.json'));
+    return names.map((name) => JSON.parse(readFileSync(join(dir, name), 'utf8')).pid);
+  } catch {
+    return [];
+  }
+}
+
+/** Whether the process has the socket that listens on the server's port. */
+function listens(pid: number): boolean {
+  const port = Number(new URL(home.url).port).toString(16).toUpperCase().padStart(4, '0');
+  const [, ...rows] = readFileSync('/proc/net/tcp', 'utf8').trim().split('\n');
+  const sockets = rows.map((row) => row.trim().split(/\s+/));
+  const listening = sockets.find(
+    ([, address, , state]) => address?.endsWith(`:${port}`) && state === '0A',
+  );
+  const open = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`);
+    } catch {
+      // Closed meanwhile.
+      return [];
+    }
+  });
+  return open.includes(`socket:[${listening?.[9]}]`);
+}
+
+async function workersAre(are: (pids: readonly number[]) => boolean): Promise<void> {
+  while (!are(workerPids())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+/** Sends requests over kept connections until `stop`; returns how many ended in which way. */
+function load(callers: number) {
+  const agent = new Agent({ keepAlive: true, maxSockets: callers });
+  const outcomes = new Map<string, number>();
+  let isOver = false;
+  const ask = () =>
+    new Promise<string>((resolve) => {
+      const outgoing = request(`${service()}/kilobyte`, { agent, headers: headers() });
+      outgoing.on('response', (response) => {
+        text(response).then(
+          () => resolve(String(response.statusCode)),
+          () => resolve('broken'),
+        );
+      });
+      outgoing.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error'));
+      outgoing.end();
+    });
+  const call = async () => {
+    while (!isOver) {
+      const outcome = await ask();
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    }
+  };
+  const calls = Array.from({ length: callers }, call);
+  return {
+    outcomes,
+    async stop() {
+      isOver = true;
+      await Promise.all(calls);
+      agent.destroy();
+      return Object.fromEntries(outcomes);
+    },
+  };
+}
+
+async function answered(outcomes: ReadonlyMap<string, number>, more: number): Promise<void> {
+  const until = (outcomes.get('200') ?? 0) + more;
+  while ((outcomes.get('200') ?? 0) < until) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+const chat = () =>
+  fetch(`${home.url}/proxy/models/main/v1/chat/completions`, {
+    method: 'POST',
+    headers: headers(),
+    body: JSON.stringify({ model: 'parrot', messages: [{ role: 'user', content: 'hello' }] }),
+  });
+
+it('streams, WebSockets and new requests continue while the server is replaced', async () => {
+  const before = workerPids();
+  const answer = await get('/ticks');
+  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let seen = '';
+  const readOn = async () => {
+    const length = seen.length;
+    while (seen.length < length + 30) seen += (await reader?.read())?.value;
+  };
+  const socket = new WebSocket(`${service().replace('http', 'ws')}/`, { headers: headers() });
+  await once(socket, 'open');
+  const echo = async (word: string) => {
+    socket.send(word);
+    return String((await once(socket, 'message'))[0]);
+  };
+  await readOn();
+  expect(await (await chat()).json()).toMatchObject({ choices: [{}] });
+
+  expect(await home.stopServer('SIGTERM')).toBe(0);
+  expect(workerPids()).toEqual(before);
+  await readOn();
+  expect(await echo('alone')).toBe('alone');
+  expect((await get('/kilobyte')).status).toBe(200);
+  const api = await fetch(`${home.url}/api/server/get_info`, { method: 'POST' });
+  expect([api.status, api.headers.get('retry-after'), await api.json()]).toEqual([
+    ...[503, '1'],
+    { detail: 'The server is being restarted: try again in a moment', code: 'server_away' },
+  ]);
+  // A model is used, which is counted later.
+  expect((await chat()).status).toBe(200);
+  const stranger = await fetch(`${service()}/`, { headers: { authorization: 'Bearer stranger' } });
+  expect(stranger.status).toBe(503);
+
+  // Workers of other settings are replaced, like those of another version.
+  home.env.DSTACK_SERVICE_CLIENT_TIMEOUT = '299';
+  await home.startServer();
+  await readOn();
+  expect(await echo('together')).toBe('together');
+  expect((await get('/kilobyte')).status).toBe(200);
+  expect((await fetch(`${service()}/`, { headers: { authorization: 'Bearer no' } })).status).toBe(
+    403,
+  );
+  const { usage } = JSON.parse(await home.ok('usage', '--json'));
+  expect(usage).toMatchObject([{ model: 'parrot', requests: 2 }]);
+  const ticks = [...seen.matchAll(/data: (\d+)\n\n/g)].map((match) => Number(match[1]));
+  expect(ticks).toEqual(ticks.map((_, n) => n));
+  socket.close();
+  await reader?.cancel();
+  await workersAre((pids) => pids.length === 2 && !pids.some((pid) => before.includes(pid)));
+});
+
+it('no request to a service fails when the server is killed and started again', async () => {
+  const { outcomes, stop } = load(16);
+  await answered(outcomes, 200);
+  await home.stopServer('SIGKILL');
+  await answered(outcomes, 500);
+  await home.startServer();
+  await answered(outcomes, 500);
+  expect(Object.keys(await stop())).toEqual(['200']);
+});
+
+it('only requests of a killed worker fail, and it is started again', async () => {
+  const [killed = 0] = workerPids();
+  const { outcomes, stop } = load(16);
+  await answered(outcomes, 200);
+  process.kill(killed, 'SIGKILL');
+  await workersAre((pids) => pids.length === 2 && !pids.includes(killed));
+  await answered(outcomes, 500);
+  const { 200: ok, ...failed } = await stop();
+  expect(ok).toBeGreaterThan(700);
+  // At most one for each of the connections.
+  expect(Object.values(failed).reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(16);
+  const [one = 0, other = 0] = workerPids();
+  process.kill(one, 'SIGKILL');
+  process.kill(other, 'SIGKILL');
+  await workersAre((pids) => pids.length === 2 && !pids.includes(one) && !pids.includes(other));
+  while ((await get('/kilobyte').catch(() => null))?.status !== 200);
+});
+
+it('Ctrl-C ends the workers after their requests', async () => {
+  const pids = workerPids();
+  expect(pids).toHaveLength(2);
+  const events = (await get('/events')).text();
+  expect(await home.stopServer()).toBe(0);
+  expect(await events).toBe('data: 0\n\ndata: 1\n\ndata: 2\n\n');
+  expect(workerPids()).toEqual([]);
+  expect(home.processes().filter((pid) => pids.includes(pid))).toEqual([]);
+});

@@ -1,0 +1,120 @@
+/** Makes the parts by which workers of the proxy serve services, and the server everything else. */
+import { hash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import type { FastifyInstance } from 'fastify';
+import type { AccessWatch } from '../access/access-watch.ts';
+import { assets } from '../assets.ts';
+import { systemNow } from '../clock.ts';
+import type { AgentClient } from '../hosts/agent-client.ts';
+import type { SignInGuard } from '../http/sign-in-guard.ts';
+import { intakeSettings } from '../http-settings.ts';
+import type { RunChanges } from '../loops/run-changes.ts';
+import { serviceStateReader } from '../proxy/service-state-reader.ts';
+import { ApiSocket } from '../proxy-workers/api-socket.ts';
+import { Grants } from '../proxy-workers/grants.ts';
+import type { WorkerConfig } from '../proxy-workers/protocol.ts';
+import { ProxyFront } from '../proxy-workers/proxy-front.ts';
+import { ProxyWorkers } from '../proxy-workers/proxy-workers.ts';
+import { PushedRoutes, type PushedRoutesOptions } from '../proxy-workers/pushed-routes.ts';
+import { WorkerDesk } from '../proxy-workers/worker-desk.ts';
+import { type WorkerPaths, workerPaths } from '../proxy-workers/worker-records.ts';
+import { PRODUCT_VERSION } from '../version.ts';
+import { listen } from './listen.ts';
+import type { Parts } from './parts.ts';
+
+export interface FrontParts {
+  readonly http: FastifyInstance;
+  readonly access: AccessWatch;
+  readonly signIns: SignInGuard;
+  readonly changes: RunChanges;
+  readonly client: (hostId: string) => AgentClient | null;
+  readonly local: PushedRoutesOptions['local'];
+  readonly modelBodies: WorkerConfig['modelBodies'];
+}
+
+/** Milliseconds that workers without a server wait for the next one. */
+const LINGER_MS = 600_000;
+
+export function makeProxyFront(parts: Parts, made: FrontParts): ProxyFront {
+  const { settings, store, log, closing } = parts;
+  const { http, access, signIns, changes, client, local } = made;
+  const paths = workerPaths(settings.dir);
+  const grants = new Grants({
+    ...{ store, access, signIns, now: systemNow, sshProxyToken: null },
+    notify: (type, data) => workers.notify(type, data),
+  });
+  closing.add(() => grants.close());
+  const routes = new PushedRoutes({
+    ...{ store, local, log },
+    onRoute: (route) => {
+      workers.notify('route', route);
+      if (route.view) front.onService();
+    },
+  });
+  closing.add(() => routes.close());
+  const desk = new WorkerDesk({
+    ...{ store, routes, grants, now: systemNow, log },
+    readState: serviceStateReader(store),
+    workers: () => workers.ids,
+  });
+  const config = workerConfig(parts, paths, made.modelBodies);
+  const workers: ProxyWorkers = new ProxyWorkers({
+    ...{ paths, config, log, count: settings.proxyWorkers },
+    ...{ build: buildOf(config), node: process.execPath, program: assets.proxyWorkerProgram },
+    env: environment(parts.env),
+    handlers: (link) => desk.handlers(link),
+    known: async () => ({ routes: await routes.all(), grants: grants.all }),
+    onSynced: (id) => grants.hold(id),
+    onClosed: (id) => grants.releaseAll(id),
+    onAllLost: () => void front.onAllLost(),
+    storeUsage: (uses) => store.modelUsage.add(uses),
+  });
+  const socket = new ApiSocket({ path: paths.serverSocket, http: http.server, client });
+  const front = new ProxyFront({
+    ...{ http: http.server, workers, socket, log, host: settings.host, port: settings.port },
+    listen: () => listen(http, settings),
+    ready: async () => void (await http.ready()),
+    isOff: settings.proxyWorkers === 0,
+  });
+  if (settings.proxyWorkers > 0) {
+    changes.listen((runId) => routes.changed(runId));
+    if (store.shared) {
+      closing.add(store.engine.onSignal(({ kind, id }) => kind === 'run' && routes.changed(id)));
+    }
+  }
+  return front;
+}
+
+function workerConfig(
+  { settings, store }: Parts,
+  { serverSocket }: WorkerPaths,
+  modelBodies: WorkerConfig['modelBodies'],
+): WorkerConfig {
+  const count = Math.max(1, settings.proxyWorkers);
+  const { adminToken, sshProxyToken, metrics } = settings;
+  return {
+    ...{ serverSocket, modelBodies, lingerMs: LINGER_MS },
+    trustedProxies: settings.trustedProxies,
+    timeoutMs: settings.serviceTimeoutSeconds * 1000,
+    maxBody: settings.serviceMaxBody,
+    maxHeld: Math.ceil(settings.serviceMaxHeld / count),
+    accessLogPart: settings.accessLogPart,
+    logLevel: settings.logLevel,
+    intake: intakeSettings(settings),
+    ownTokens: [adminToken, sshProxyToken, metrics.token].filter((token) => token !== null),
+    countsRatesInServer: count > 1 || store.shared,
+  };
+}
+
+/** Two builds of one version differ by the time of the program's file. */
+function buildOf({ ownTokens: _secret, ...config }: WorkerConfig): string {
+  const program = assets.proxyWorkerProgram;
+  const parts = [PRODUCT_VERSION, program, statSync(program).mtimeMs, config];
+  return hash('sha256', JSON.stringify(parts), 'hex').slice(0, 16);
+}
+
+/** Workers must not receive the server's settings, keys and database password. */
+function environment(env: NodeJS.ProcessEnv): Record<string, string> {
+  const kept = Object.entries(env).filter(([name]) => !name.startsWith('DSTACK_'));
+  return Object.fromEntries(kept.flatMap(([name, value]) => (value ? [[name, value]] : [])));
+}

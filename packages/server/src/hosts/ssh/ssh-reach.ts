@@ -1,0 +1,69 @@
+import type { HostAccess } from '@dstack/store';
+import { temporary } from '../host-error.ts';
+import { ChannelSocket } from './channel-socket.ts';
+import { type HostKeys, SshConnection } from './connection.ts';
+import type { JumpHosts } from './jump-hosts.ts';
+import { AGENT_SOCKET } from './layout.ts';
+
+export interface SshReachOptions {
+  readonly access: Extract<HostAccess, { kind: 'ssh' }>;
+  readonly hostKeys: Readonly<Record<string, string>>;
+  /** A host key seen for the first time. */
+  readonly pin: HostKeys['pin'];
+  readonly jumps: JumpHosts;
+}
+
+/** One SSH connection to a host, opened when it is needed, and again after it broke. */
+export class SshReach {
+  readonly #options: SshReachOptions;
+  readonly #hostKeys: Record<string, string>;
+  #connection: Promise<SshConnection> | null = null;
+  #closed = false;
+
+  constructor(options: SshReachOptions) {
+    this.#options = options;
+    this.#hostKeys = { ...options.hostKeys };
+  }
+
+  /** A connection to the agent's socket. */
+  readonly dial = (): ChannelSocket =>
+    new ChannelSocket(async () => (await this.connected()).openSocket(AGENT_SOCKET));
+
+  /** Whether the present connection works. */
+  async isOpen(): Promise<boolean> {
+    return (await this.#connection?.catch(() => null))?.isOpen === true;
+  }
+
+  /** Rejects with a `HostError`. */
+  async connected(): Promise<SshConnection> {
+    if (this.#closed) throw temporary('The host has left its fleet');
+    const current = this.#connection;
+    const present = await current?.catch(() => null);
+    if (present?.isOpen) return present;
+    // Another caller that waited may have begun to open it again.
+    if (this.#connection === current || this.#connection === null) this.#connection = this.#open();
+    return await this.#connection;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#connection?.then((connection) => connection.close()).catch(() => {});
+    this.#connection = null;
+  }
+
+  async #open(): Promise<SshConnection> {
+    const { access, jumps, pin } = this.#options;
+    const keys = {
+      hostKeys: this.#hostKeys,
+      pin: async (address: string, hostKey: string) => {
+        this.#hostKeys[address] = hostKey;
+        await pin(address, hostKey);
+      },
+    };
+    const { login, proxy } = access;
+    const tunnel = proxy && (await jumps.openTunnel(proxy, keys, login));
+    const connection = await SshConnection.open({ login, tunnel, ...keys });
+    if (this.#closed) connection.close();
+    return connection;
+  }
+}

@@ -1,0 +1,107 @@
+import { type Endpoint, endpoints } from '@dstack/contract/api';
+import type { AccessWatch } from '../access/access-watch.ts';
+import type { IdentityDeps } from '../http/identity.ts';
+import { refusedAdmission } from '../http/proxy/admission.ts';
+import { memberOf } from '../http/proxy/models/model-admission.ts';
+import { tokenOnly } from '../http/sessions/credentials.ts';
+import type { SignInGuard } from '../http/sign-in-guard.ts';
+import type { AdmissionAsk, Granted, GrantedCaller } from './protocol.ts';
+
+export interface GrantsOptions extends Omit<IdentityDeps, 'lookUp'> {
+  readonly access: Pick<AccessWatch, 'admit'>;
+  readonly signIns: Pick<SignInGuard, 'fromAddress'>;
+  /** To all workers. */
+  readonly notify: (type: 'granted' | 'stale' | 'revoked', data: unknown) => void;
+}
+
+interface Known extends Granted {
+  readonly release: () => void;
+  /** Workers that have not forgotten it. */
+  readonly holders: Set<string>;
+}
+
+/** The callers that workers have admitted: their access is watched for as long as a worker knows them. */
+export class Grants {
+  readonly #options: GrantsOptions;
+  readonly #known = new Map<string, Known>();
+
+  constructor(options: GrantsOptions) {
+    this.#options = options;
+  }
+
+  /** For workers that are connected later. */
+  get all(): Granted[] {
+    return [...this.#known.values()].map(({ ask, caller }) => ({ ask, caller }));
+  }
+
+  /** A worker has been sent all grants. */
+  hold(workerId: string): void {
+    for (const { holders } of this.#known.values()) holders.add(workerId);
+  }
+
+  /** Rejects with `ProxyRefusal`. `workers`: all that are connected. */
+  async admit(ask: AdmissionAsk, workers: readonly string[]): Promise<GrantedCaller> {
+    const { access, notify } = this.#options;
+    const { key, project } = ask;
+    let known: Known | undefined;
+    try {
+      const { caller, release } = await access.admit(
+        () => this.#identify(ask),
+        () => this.#revoke(key, known),
+        () => notify('stale', { key }),
+      );
+      const { name, userId, projectId, projectName, expiresAt } = caller;
+      const granted: Granted = { ask, caller: { name, userId, projectId, projectName, expiresAt } };
+      known = { ...granted, release, holders: new Set(workers) };
+      this.#known.get(key)?.release();
+      this.#known.set(key, known);
+      notify('granted', granted);
+      return granted.caller;
+    } catch (error) {
+      throw refusedAdmission(project, error);
+    }
+  }
+
+  /** The worker has forgotten the caller. */
+  release(key: string, workerId: string): void {
+    const known = this.#known.get(key);
+    known?.holders.delete(workerId);
+    if (known?.holders.size === 0) this.#drop(key);
+  }
+
+  /** The worker has ended. */
+  releaseAll(workerId: string): void {
+    for (const key of this.#known.keys()) this.release(key, workerId);
+  }
+
+  close(): void {
+    for (const key of this.#known.keys()) this.#drop(key);
+  }
+
+  #revoke(key: string, known: Known | undefined): void {
+    if (known !== undefined && this.#known.get(key) === known) this.#known.delete(key);
+    this.#options.notify('revoked', { key });
+  }
+
+  #drop(key: string): void {
+    this.#known.get(key)?.release();
+    this.#known.delete(key);
+  }
+
+  async #identify({ kind, project, method, authorization, address }: AdmissionAsk) {
+    const deps = { ...this.#options, lookUp: this.#options.signIns.fromAddress(address) };
+    const endpoint = endpointOf(kind, method);
+    const found = await memberOf(deps, endpoint, tokenOnly(authorization ?? undefined), project);
+    return { ...found, projectId: found.project.id, projectName: found.project.name };
+  }
+}
+
+function endpointOf(
+  kind: AdmissionAsk['kind'],
+  method: string,
+): Pick<Endpoint, 'permission' | 'method' | 'path'> {
+  if (kind === 'models') return endpoints['proxy.models'];
+  if (kind === 'model') return endpoints['proxy.model_request'];
+  const { path } = endpoints['proxy.service'];
+  return { permission: 'project_member', method: method as Endpoint['method'], path };
+}

@@ -1,0 +1,116 @@
+/** What the server and its proxy workers send each other. */
+import type { Id, Timestamp } from '@dstack/core';
+import type { HostAccess, RequestCount, ServiceView } from '@dstack/store';
+import type { ServiceName } from '../proxy/refusal.ts';
+import type { ServiceState } from '../proxy/unavailability.ts';
+
+/**
+ * Raised with every change after which a server and a worker of different builds do not understand each
+ * other. `hello`, `spawn`, `drain` and `end` never change: by them a server replaces any worker.
+ */
+export const WORKER_PROTOCOL = 1;
+
+/** Where clients connect; `url` is shown to people. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+  readonly url: string;
+}
+
+/** The first message of a worker. */
+export interface Hello {
+  readonly protocol: number;
+  readonly build: string;
+  readonly id: string;
+  readonly pid: number;
+  readonly address: Address;
+  readonly isDraining: boolean;
+}
+
+/** A further worker on the same listening socket. */
+export interface Spawn {
+  readonly node: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly logPath: string;
+}
+
+/** A worker with this takes requests. */
+export interface Sync {
+  readonly config: WorkerConfig;
+  readonly routes: readonly PushedRoute[];
+  readonly grants: readonly Granted[];
+}
+
+export interface WorkerConfig {
+  /** Unix socket for all requests that are not for services. */
+  readonly serverSocket: string;
+  readonly trustedProxies: readonly string[];
+  readonly timeoutMs: number;
+  readonly maxBody: number;
+  readonly maxHeld: number;
+  readonly accessLogPart: number;
+  readonly logLevel: string;
+  readonly modelBodies: { readonly dir: string; readonly limit: number };
+  readonly intake: {
+    readonly memory: number;
+    readonly pace: { readonly graceMs: number; readonly bytesPerSecond: number };
+  };
+  /** Tokens of the server's settings, which no app may receive. */
+  readonly ownTokens: readonly string[];
+  /** The server counts rate limits: there are several workers, or several servers. */
+  readonly countsRatesInServer: boolean;
+  /** Milliseconds without a server after which a worker without streams ends. */
+  readonly lingerMs: number;
+}
+
+/** How a worker reaches the agent of a host. */
+export type PushedHost =
+  | { readonly kind: 'socket'; readonly path: string; readonly token: string }
+  | {
+      readonly kind: 'ssh';
+      readonly access: Extract<HostAccess, { kind: 'ssh' }>;
+      readonly hostKeys: Readonly<Record<string, string>>;
+      readonly token: string;
+    }
+  /** Only the server has a connection. */
+  | { readonly kind: 'server' };
+
+/** `view` null: the run is no longer a service that the proxy serves. */
+export interface PushedRoute {
+  readonly runId: Id;
+  readonly view: ServiceView | null;
+  readonly hosts: Readonly<Record<string, PushedHost>>;
+}
+
+/** What a caller asks to be admitted to. `authorization`: of the request. */
+export interface AdmissionAsk {
+  readonly key: string;
+  readonly kind: 'service' | 'models' | 'model';
+  readonly project: string;
+  readonly method: string;
+  readonly authorization: string | null;
+  /** Address of the caller. */
+  readonly address: string;
+}
+
+export interface GrantedCaller {
+  readonly name: string;
+  readonly userId: Id;
+  readonly projectId: Id;
+  readonly projectName: string;
+  readonly expiresAt: Timestamp | null;
+}
+
+export interface Granted {
+  readonly ask: AdmissionAsk;
+  readonly caller: GrantedCaller;
+}
+
+/** See `Services.addRequests`. */
+export interface CountedRequests {
+  readonly counts: readonly RequestCount[];
+  readonly wakes: readonly Id[];
+}
+
+export type ReadState = (ServiceState & ServiceName) | null;

@@ -1,0 +1,73 @@
+import { connect } from 'node:net';
+import { withTimeout } from '@dstack/contract/with-timeout';
+import type { CountedService } from '../proxy/proxy-figures.ts';
+import { type Handlers, LineChannel } from './line-channel.ts';
+import type { Hello, Sync } from './protocol.ts';
+
+/** A worker that runs answers within this time, in milliseconds. */
+const HELLO_MS = 5000;
+
+/** The server's connection to one worker. */
+export class WorkerLink {
+  readonly channel: LineChannel;
+  readonly hello: Hello;
+  /** The last figures of its services. */
+  figures: readonly CountedService[] = [];
+  isDraining: boolean;
+  /** It takes requests, or has taken them. */
+  isReady = false;
+  /** Notifications while the services are being read; null: sent at once. */
+  #queue: { readonly type: string; readonly data: unknown }[] | null = [];
+  readonly openedAt = performance.now();
+
+  private constructor(channel: LineChannel, hello: Hello) {
+    this.channel = channel;
+    this.hello = hello;
+    this.isDraining = hello.isDraining;
+  }
+
+  /** Rejects if nothing answers. */
+  static async open(
+    socket: string,
+    handlers: (link: () => WorkerLink) => Handlers,
+  ): Promise<WorkerLink> {
+    const stream = connect(socket);
+    const greeted = Promise.withResolvers<Hello>();
+    stream.once('error', greeted.reject);
+    let link: WorkerLink | undefined;
+    const ofLink = handlers(() => link as WorkerLink);
+    const channel = new LineChannel(stream, { ...ofLink, hello: greeted.resolve });
+    const onTimeout = () => {
+      channel.close();
+      throw new Error('a proxy worker does not answer');
+    };
+    const hello = await withTimeout(() => greeted.promise, { ms: HELLO_MS, onTimeout });
+    link = new WorkerLink(channel, hello);
+    return link;
+  }
+
+  get id(): string {
+    return this.hello.id;
+  }
+
+  notify(type: string, data: unknown): void {
+    if (this.#queue === null) this.channel.notify(type, data);
+    else this.#queue.push({ type, data });
+  }
+
+  /** Sends all services and callers, and what has changed since they were read. */
+  async sync(sync: Sync): Promise<void> {
+    const done = this.channel.request('sync', sync);
+    const queue = this.#queue ?? [];
+    this.#queue = null;
+    for (const { type, data } of queue) this.channel.notify(type, data);
+    await done;
+    this.isReady = true;
+  }
+
+  /** Stops accepting connections; resolves once it has. */
+  async drain(): Promise<void> {
+    this.isDraining = true;
+    await this.channel.request('drain', {});
+  }
+}

@@ -1,0 +1,111 @@
+/** The files by which a server finds the workers that an earlier one has started. */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { socketPath } from '../hosts/socket-folder.ts';
+import type { Address } from './protocol.ts';
+
+export interface WorkerRecord {
+  readonly id: string;
+  readonly pid: number;
+  /** With the pid it identifies a process; null where the system has no `/proc`. */
+  readonly startTime: string | null;
+  readonly socket: string;
+  readonly address: Address;
+  readonly build: string;
+}
+
+/** Paths of the workers of one server; `dir` is the server's folder. */
+export interface WorkerPaths {
+  /** Records, logs and spools. */
+  readonly dir: string;
+  /** Folder with short paths, for this user only. */
+  readonly sockets: string;
+  readonly serverSocket: string;
+}
+
+export function workerPaths(serverDir: string): WorkerPaths {
+  const dir = join(serverDir, 'proxy');
+  const sockets = dirname(socketPath(dir));
+  return { dir, sockets, serverSocket: join(sockets, 'server.sock') };
+}
+
+export function writeRecord(dir: string, record: WorkerRecord): void {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const path = recordPath(dir, record.id);
+  writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
+
+export function readWorkerRecords(dir: string): WorkerRecord[] {
+  return names(dir, '.json').flatMap((name) => {
+    try {
+      return [JSON.parse(readFileSync(join(dir, name), 'utf8')) as WorkerRecord];
+    } catch {
+      // Deleted meanwhile.
+      return [];
+    }
+  });
+}
+
+/** Ids of workers with usage that no server has stored yet. */
+export function spooledIds(dir: string): string[] {
+  return names(dir, '.usage').map((name) => name.replace(/\.usage$/, ''));
+}
+
+/** Workers of an earlier server listen at the address. */
+export function isHeldByWorkers({
+  dir,
+  host,
+  port,
+}: Pick<Address, 'host' | 'port'> & { readonly dir: string }): boolean {
+  const records = readWorkerRecords(workerPaths(dir).dir);
+  return records.some(
+    (record) =>
+      isWorkerAlive(record) && record.address.host === host && record.address.port === port,
+  );
+}
+
+export function deleteRecord(
+  dir: string,
+  { id, socket }: Pick<WorkerRecord, 'id' | 'socket'>,
+): void {
+  rmSync(recordPath(dir, id), { force: true });
+  rmSync(socket, { force: true });
+}
+
+export const recordPath = (dir: string, id: string) => join(dir, `${id}.json`);
+export const logPath = (dir: string) => join(dir, 'workers.log');
+export const spoolPath = (dir: string, id: string) => join(dir, `${id}.usage`);
+
+/** Null: there is no such process. */
+export function startTimeOf(pid: number | 'self'): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name of the program, in parentheses, may contain spaces.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+  } catch {
+    return null;
+  }
+}
+
+export function isWorkerAlive({
+  pid,
+  startTime,
+}: Pick<WorkerRecord, 'pid' | 'startTime'>): boolean {
+  if (startTime !== null) return startTimeOf(pid) === startTime;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function names(dir: string, ending: string): string[] {
+  try {
+    return readdirSync(dir).filter((name) => name.endsWith(ending));
+  } catch {
+    // No worker was ever started.
+    return [];
+  }
+}

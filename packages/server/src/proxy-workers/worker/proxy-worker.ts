@@ -1,0 +1,141 @@
+import { assets } from '../../assets.ts';
+import { systemNow } from '../../clock.ts';
+import { isLocalHost } from '../../hosts/local-agent.ts';
+import { callerAddress } from '../../http/caller-address.ts';
+import { Intake } from '../../http/intake/intake.ts';
+import { TemplateRenderer } from '../../http/proxy/models/template-renderer.ts';
+import { Shutdown } from '../../http/shutdown.ts';
+import type { Logger } from '../../logging.ts';
+import { accessLog } from '../../proxy/access-log.ts';
+import { trustIn } from '../../proxy/forwarded.ts';
+import { openReplica } from '../../proxy/open-replica.ts';
+import { OwnTokens } from '../../proxy/own-tokens.ts';
+import { ServiceProxy } from '../../proxy/service-proxy.ts';
+import type { Granted, PushedRoute, ReadState, Sync, WorkerConfig } from '../protocol.ts';
+import { DataHosts } from './data-hosts.ts';
+import { PassToServer } from './pass-to-server.ts';
+import { PushedServices } from './pushed-services.ts';
+import type { ServerLink } from './server-link.ts';
+import { UsageSpool } from './usage-spool.ts';
+import { WorkerAdmission } from './worker-admission.ts';
+import { type WorkerHttp, workerHttp } from './worker-http.ts';
+import { workerLog } from './worker-log.ts';
+
+/** Everything in a worker that answers requests. */
+export class ProxyWorker {
+  readonly shutdown = new Shutdown();
+  readonly proxy: ServiceProxy;
+  readonly log: Logger;
+  readonly #services: PushedServices;
+  readonly #hosts: DataHosts;
+  readonly #admission: WorkerAdmission;
+  readonly #usage: UsageSpool;
+  readonly #config: WorkerConfig;
+  readonly #templates: TemplateRenderer;
+
+  /** `spool`: the file for usage while the server is away. */
+  constructor(link: ServerLink, config: WorkerConfig, spool: string) {
+    this.#config = config;
+    this.log = workerLog(link, config.logLevel);
+    this.#services = new PushedServices(link);
+    this.#hosts = new DataHosts(config.serverSocket);
+    this.#usage = new UsageSpool(link, spool);
+    this.#admission = new WorkerAdmission({
+      ...{ link, addressOf: callerAddress(config.trustedProxies) },
+      now: () => systemNow() / 1000,
+    });
+    this.#templates = new TemplateRenderer({ program: assets.templateProgram });
+    this.proxy = new ServiceProxy({
+      services: this.#services,
+      readState: (project, run) => link.request<ReadState>('readState', { project, run }),
+      open: openReplica({ client: (hostId) => this.#hosts.client(hostId), isHere: isLocalHost }),
+      admit: this.#admission.admit,
+      ownTokens: new OwnTokens({
+        isToken: (text) => link.request('isToken', { text }),
+        settings: config.ownTokens,
+        now: Date.now,
+        log: this.log,
+      }),
+      trust: trustIn(config.trustedProxies),
+      timeoutMs: config.timeoutMs,
+      maxBody: config.maxBody,
+      maxHeld: config.maxHeld,
+      onEnded: accessLog(config.accessLogPart, this.log),
+      ...(config.countsRatesInServer && { takeRate: this.#services.takeSharedRate }),
+      shared: false,
+      now: systemNow,
+      log: this.log,
+    });
+  }
+
+  /** Does not listen yet. */
+  http(): Promise<WorkerHttp> {
+    const { modelBodies, intake, serverSocket } = this.#config;
+    const deps = {
+      services: this.proxy,
+      admitModelUser: this.#admission.admitModelUser,
+      intake: new Intake(intake),
+      modelBodies,
+      chatTemplates: this.#templates,
+      log: this.log,
+      store: { services: this.#services, modelUsage: this.#usage },
+      context: () => ({ now: systemNow() }),
+      shutdown: this.shutdown,
+    };
+    return workerHttp(deps, new PassToServer(serverSocket, this.shutdown));
+  }
+
+  /** Replaces all services. */
+  sync({ routes, grants }: Sync): void {
+    const present = new Set(routes.map(({ runId }) => runId));
+    for (const runId of this.#services.runIds) {
+      if (!present.has(runId)) this.#put({ runId, view: null, hosts: {} });
+    }
+    for (const route of routes) this.#put(route);
+    this.#hosts.keepOnly(this.#services.hostIds);
+    for (const grant of grants) this.#admission.put(grant);
+  }
+
+  route(route: PushedRoute): void {
+    this.#put(route);
+    this.#hosts.keepOnly(this.#services.hostIds);
+  }
+
+  granted(grant: Granted): void {
+    this.#admission.put(grant);
+  }
+
+  stale(key: string): void {
+    this.#admission.stale(key);
+  }
+
+  revoked(key: string): void {
+    this.#admission.revoke(key);
+  }
+
+  sweep(): void {
+    this.#admission.sweep();
+  }
+
+  /** Sends no more requests to the job; resolves when it answers none. */
+  leave(jobId: string): Promise<void> {
+    return new Promise((resolve) => {
+      const whenIdle = () => {
+        if (this.proxy.leave(jobId, () => {})) resolve();
+      };
+      if (this.proxy.leave(jobId, whenIdle)) resolve();
+    });
+  }
+
+  #put(route: PushedRoute): void {
+    this.#hosts.put(route.hosts);
+    this.#services.put(route);
+    this.proxy.changed(route.runId);
+  }
+
+  async close(): Promise<void> {
+    await this.proxy.close();
+    await this.#templates.close();
+    this.#hosts.close();
+  }
+}

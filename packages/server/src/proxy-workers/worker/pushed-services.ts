@@ -1,0 +1,128 @@
+import type { Id } from '@dstack/core';
+import type { RequestCount, Services, ServiceView } from '@dstack/store';
+import { RateBuckets } from '../../proxy/rate-buckets.ts';
+import type { TakeRate } from '../../proxy/rate-limits.ts';
+import type { CountedRequests, PushedRoute } from '../protocol.ts';
+import { isServerAway, type ServerLink } from './server-link.ts';
+
+/** Seconds; older counts are in no window of scaling. */
+const COUNTED_SECONDS = 600;
+
+/** The services of the server, as it has pushed them: no request waits for the database. */
+export class PushedServices
+  implements Pick<Services, 'byName' | 'withModels' | 'addRequests' | 'setLoad' | 'takeRate'>
+{
+  readonly #link: ServerLink;
+  readonly #byRun = new Map<Id, ServiceView>();
+  readonly #byName = new Map<string, Id>();
+  /** Counts that the server has not received yet. */
+  readonly #counts = new Map<string, RequestCount>();
+  readonly #wakes = new Set<Id>();
+  /** For times without a server. */
+  readonly #buckets = new RateBuckets(() => performance.now());
+  #isSending = false;
+
+  constructor(link: ServerLink) {
+    this.#link = link;
+    link.onPresent(() => void this.#send());
+  }
+
+  put({ runId, view }: PushedRoute): void {
+    const before = this.#byRun.get(runId);
+    if (before && this.#byName.get(keyOf(before)) === runId) this.#byName.delete(keyOf(before));
+    if (view === null) {
+      this.#byRun.delete(runId);
+      return;
+    }
+    this.#byRun.set(runId, view);
+    this.#byName.set(keyOf(view), runId);
+  }
+
+  get runIds(): Id[] {
+    return [...this.#byRun.keys()];
+  }
+
+  get hostIds(): ReadonlySet<string> {
+    const views = [...this.#byRun.values()];
+    return new Set(views.flatMap(({ replicas }) => replicas.map(({ hostId }) => hostId)));
+  }
+
+  async byName(projectName: string, runName: string): Promise<ServiceView | null> {
+    const runId = this.#byName.get(nameKey(projectName, runName));
+    const view = runId === undefined ? undefined : this.#byRun.get(runId);
+    if (view || !this.#link.isPresent) return view ?? null;
+    // A service that was submitted a moment ago.
+    const pushed = await this.#link.request<PushedRoute | null>('route', { projectName, runName });
+    return pushed?.view ?? null;
+  }
+
+  async withModels(projectId: Id, which: 'unfinished' | 'finished'): Promise<ServiceView[]> {
+    if (which === 'finished') return await this.#link.request('finishedModels', { projectId });
+    return [...this.#byRun.values()]
+      .filter(({ run }) => run.projectId === projectId && run.serviceSpec?.model != null)
+      .sort((a, b) => b.run.submittedAt - a.run.submittedAt);
+  }
+
+  async addRequests(
+    _owner: string,
+    counts: readonly RequestCount[],
+    { signals = [] }: Parameters<Services['addRequests']>[2] = {},
+  ): Promise<void> {
+    for (const { runId, second, requests } of counts) {
+      const key = `${runId} ${second}`;
+      const known = this.#counts.get(key)?.requests ?? 0;
+      this.#counts.set(key, { runId, second, requests: known + requests });
+    }
+    for (const { id } of signals) this.#wakes.add(id as Id);
+    await this.#send();
+  }
+
+  /** Of times without a server nothing is stored: the next load replaces it. */
+  async setLoad(owner: string, slots: Parameters<Services['setLoad']>[1]): Promise<void> {
+    if (this.#link.isPresent) await this.#link.request('load', { owner, slots });
+  }
+
+  /** Counted by the server; while it is away, by this worker alone. */
+  readonly takeSharedRate: TakeRate = async (key, rate, service) => {
+    try {
+      return await this.#link.request('takeRate', { key, rate, service });
+    } catch (error) {
+      if (!isServerAway(error)) throw error;
+      return await this.#buckets.take(key, rate, service);
+    }
+  };
+
+  /** Workers count by `takeSharedRate`, or alone. */
+  takeRate(): Promise<number> {
+    return Promise.reject(new Error('a worker has no database'));
+  }
+
+  async #send(): Promise<void> {
+    if (this.#isSending || this.#counts.size === 0) return;
+    this.#isSending = true;
+    const oldest = Date.now() / 1000 - COUNTED_SECONDS;
+    for (const [key, { second }] of this.#counts) if (second < oldest) this.#counts.delete(key);
+    const counts = [...this.#counts.values()];
+    const wakes = [...this.#wakes];
+    try {
+      await this.#link.request('count', { counts, wakes } satisfies CountedRequests);
+      for (const { runId, second, requests } of counts) this.#sent(`${runId} ${second}`, requests);
+      for (const id of wakes) this.#wakes.delete(id);
+    } catch (error) {
+      // Sent again once the server is back.
+      if (!isServerAway(error)) throw error;
+    } finally {
+      this.#isSending = false;
+    }
+  }
+
+  #sent(key: string, requests: number): void {
+    const known = this.#counts.get(key);
+    if (!known) return;
+    if (known.requests <= requests) this.#counts.delete(key);
+    else this.#counts.set(key, { ...known, requests: known.requests - requests });
+  }
+}
+
+const nameKey = (project: string, run: string) => `${project.toLowerCase()}/${run}`;
+const keyOf = ({ projectName, run }: ServiceView) => nameKey(projectName, run.name);

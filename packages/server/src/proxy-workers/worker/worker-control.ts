@@ -1,0 +1,184 @@
+/** The life of a worker: servers come and go, and it ends once it has no use. */
+import { rmSync } from 'node:fs';
+import { createServer, Server as NetServer, type Socket } from 'node:net';
+import { endHttp } from '../../http/shutdown.ts';
+import { LineChannel } from '../line-channel.ts';
+import type { Granted, Hello, PushedRoute, Spawn, Sync } from '../protocol.ts';
+import { WORKER_PROTOCOL } from '../protocol.ts';
+import { LISTENER_FD, spawnWorker } from '../spawn-worker.ts';
+import {
+  deleteRecord,
+  spoolPath,
+  startTimeOf,
+  type WorkerRecord,
+  writeRecord,
+} from '../worker-records.ts';
+import { ProxyWorker } from './proxy-worker.ts';
+import { ServerLink } from './server-link.ts';
+import type { WorkerHttp } from './worker-http.ts';
+
+export interface WorkerOptions extends Omit<WorkerRecord, 'pid' | 'startTime'> {
+  /** Folder of the records. */
+  readonly dir: string;
+}
+
+interface Running {
+  readonly worker: ProxyWorker;
+  readonly http: WorkerHttp;
+  readonly lingerMs: number;
+}
+
+/** How often it is checked whether the worker is still needed, and figures are sent. */
+const TICK_MS = 1000;
+
+/** A worker whose server has ended before it was ready. */
+const UNUSED_MS = 10_000;
+
+/** Streams of a replaced worker may take this long. */
+const DRAIN_MS = 3_600_000;
+
+/** Time limit of streams after SIGTERM. */
+const TERMINATE_MS = 25_000;
+
+export class WorkerControl {
+  readonly #options: WorkerOptions;
+  readonly #link = new ServerLink();
+  readonly #record: WorkerRecord;
+  #running: Promise<Running> | null = null;
+  #drainingSince: number | null = null;
+  #isEnding = false;
+  #figures = '';
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    const { id, socket, address, build } = options;
+    const own = { pid: process.pid, startTime: startTimeOf('self') };
+    this.#record = { id, socket, address, build, ...own };
+  }
+
+  start(): void {
+    const { dir, socket } = this.#options;
+    rmSync(socket, { force: true });
+    const control = createServer((connection) => this.#attach(connection));
+    control.listen(socket, () => writeRecord(dir, this.#record));
+    setInterval(() => void this.#tick(), TICK_MS);
+    process.on('SIGTERM', () => void this.#end(TERMINATE_MS));
+    // A terminal that closes does not end services.
+    process.on('SIGHUP', () => {});
+    process.on('SIGINT', () => {});
+  }
+
+  #attach(connection: Socket): void {
+    const channel: LineChannel = new LineChannel(connection, {
+      sync: (sync: Sync) => this.#sync(sync, channel),
+      route: (route: PushedRoute) => void this.#use(({ worker }) => worker.route(route)),
+      granted: (grant: Granted) => void this.#use(({ worker }) => worker.granted(grant)),
+      stale: ({ key }) => void this.#use(({ worker }) => worker.stale(key)),
+      revoked: ({ key }) => void this.#use(({ worker }) => worker.revoked(key)),
+      leave: ({ jobId }) => this.#use(({ worker }) => worker.leave(jobId)),
+      spawn: (spawn: Spawn) => spawnWorker(spawn, LISTENER_FD),
+      drain: () => this.#drain(),
+      end: ({ limitMs }) => this.#end(limitMs),
+    });
+    void channel.closed.then(() => this.#isEnding && this.#exit());
+    const { id, pid, address, build } = this.#record;
+    const isDraining = this.#drainingSince !== null;
+    channel.notify('hello', {
+      ...{ protocol: WORKER_PROTOCOL, build, id, pid, address, isDraining },
+    } satisfies Hello);
+  }
+
+  async #sync(sync: Sync, channel: LineChannel): Promise<void> {
+    const before = this.#running;
+    this.#running ??= this.#run(sync);
+    const { worker } = await this.#running;
+    if (before) worker.sync(sync);
+    this.#figures = '';
+    if (!channel.isClosed) this.#link.use(channel);
+  }
+
+  async #run(sync: Sync): Promise<Running> {
+    const { dir, id } = this.#options;
+    const worker = new ProxyWorker(this.#link, sync.config, spoolPath(dir, id));
+    worker.sync(sync);
+    const http = await worker.http();
+    const { server } = http;
+    server.prependListener('request', (_request, response) => {
+      if (this.#drainingSince !== null) response.shouldKeepAlive = false;
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ fd: LISTENER_FD }, resolve);
+    });
+    return { worker, http, lingerMs: sync.config.lingerMs };
+  }
+
+  /** Accepts no new connections; those that are open are served to their end. */
+  async #drain(): Promise<void> {
+    if (this.#drainingSince !== null) return;
+    this.#drainingSince = Date.now();
+    await this.#use(({ http }) => stopListening(http.server));
+  }
+
+  async #end(limitMs: number): Promise<void> {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    const running = await this.#running;
+    if (running) {
+      const { worker, http } = running;
+      await endHttp({
+        ...{ server: http.server, shutdown: worker.shutdown, log: worker.log },
+        giveUp: () => worker.proxy.giveUp(),
+        ...{ delayMs: 0, limitMs },
+      });
+      await worker.close();
+    }
+    // The answer to the server leaves first.
+    setImmediate(() => this.#exit());
+  }
+
+  async #tick(): Promise<void> {
+    const { awaySince } = this.#link;
+    const away = awaySince === null ? 0 : Date.now() - awaySince;
+    if (this.#running === null) {
+      if (away > UNUSED_MS) this.#exit();
+      return;
+    }
+    const { worker, http, lingerMs } = await this.#running;
+    worker.sweep();
+    this.#sendFigures(worker);
+    const streams = worker.shutdown.underWay;
+    if (away > lingerMs && streams === 0) this.#exit();
+    if (this.#drainingSince === null) return;
+    const connections = await connectionsOf(http.server);
+    if (connections === 0) this.#exit();
+    if (Date.now() - this.#drainingSince > DRAIN_MS) await this.#end(0);
+  }
+
+  #sendFigures(worker: ProxyWorker): void {
+    if (!this.#link.isPresent) return;
+    const { figures } = worker.proxy;
+    const text = JSON.stringify(figures);
+    if (text === this.#figures) return;
+    this.#figures = text;
+    this.#link.notify('figures', figures);
+  }
+
+  async #use<T>(use: (running: Running) => T): Promise<T | null> {
+    return this.#running === null ? null : await use(await this.#running);
+  }
+
+  #exit(): void {
+    deleteRecord(this.#options.dir, this.#record);
+    process.exit(0);
+  }
+}
+
+/** Unlike `close` of an HTTP server it leaves idle connections alone: a request may be on its way. */
+function stopListening(server: NetServer): void {
+  NetServer.prototype.close.call(server);
+}
+
+function connectionsOf(server: NetServer): Promise<number> {
+  return new Promise((resolve) => server.getConnections((_error, count) => resolve(count ?? 0)));
+}

@@ -1,0 +1,38 @@
+/** What a worker listens with: services and models are answered here, everything else by the server. */
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import { baseHttp } from '../../http/base-http.ts';
+import { answerUnknown } from '../../http/error-answers.ts';
+import { type ProxyRouteDeps, proxyRoutes } from '../../http/proxy/routes.ts';
+import type { PassToServer } from './pass-to-server.ts';
+
+const isProxied = ({ url }: IncomingMessage) => url?.startsWith('/proxy/') === true;
+
+export interface WorkerHttp {
+  readonly app: FastifyInstance;
+  readonly server: Server;
+}
+
+export async function workerHttp(deps: ProxyRouteDeps, pass: PassToServer): Promise<WorkerHttp> {
+  const app = baseHttp(deps, (handle, options) =>
+    createServer(options, (request, response) => {
+      if (isProxied(request)) handle(request, response);
+      else pass.request(request, response);
+    }),
+  );
+  app.setNotFoundHandler(answerUnknown);
+  proxyRoutes(app, deps);
+  const { server } = app;
+  // The routes of services handle the upgrades below their path only.
+  const [ofServices] = server.listeners('upgrade') as UpgradeListener[];
+  server.removeAllListeners('upgrade');
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (isProxied(request)) ofServices?.(request, socket, head);
+    else pass.upgrade(request, socket, head);
+  });
+  await app.ready();
+  return { app, server };
+}
+
+type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;

@@ -1,0 +1,20 @@
+/** The program of a proxy worker. The server starts it with a listening socket. */
+import { parseArgs } from 'node:util';
+import { WorkerControl } from './worker-control.ts';
+
+// Sockets and files are for this user only.
+process.umask(0o077);
+
+const { values } = parseArgs({
+  options: {
+    dir: { type: 'string', default: '' },
+    id: { type: 'string', default: '' },
+    socket: { type: 'string', default: '' },
+    build: { type: 'string', default: '' },
+    host: { type: 'string', default: '' },
+    port: { type: 'string', default: '' },
+    url: { type: 'string', default: '' },
+  },
+});
+const { dir, id, socket, build, host, port, url } = values;
+new WorkerControl({ dir, id, socket, build, address: { host, port: Number(port), url } }).start();
