@@ -70,7 +70,8 @@ Global options (anywhere on the line):
 
 export const EXIT_CODE_HELP = `
 Exit codes: 0 done, 1 failed, 2 wrong usage or no answer, 3 not found, 4 not allowed,
-            5 no capacity, 6 rolled back, 130 interrupted; of a run that was waited for: that of its program`;
+            5 no capacity, 6 rolled back, 130 interrupted;
+            of a run that was waited for: that of its program`;
 
 /** The help of `dstack` alone; it needs no command to be loaded. */
 export function commandOverview(): string {

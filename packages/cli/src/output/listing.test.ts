@@ -45,6 +45,14 @@ test.each([
   expect(Object.values(JSON.parse(json.out))).toContainEqual([]);
 });
 
+test('what is said of an empty list is wrapped at words', async () => {
+  const fake = await startFakeServer(empty);
+  const { err } = await runCommand(['volume'], { env: serverEnv(fake.url), terminal: 40 });
+  expect(err).toContain(
+    'No volumes in project main. Create one:\ndstack apply -f volume.dstack.yml\n',
+  );
+});
+
 test('a computer without projects is pointed to the ways to add one', async () => {
   const { err } = await runCommand(['project', 'list']);
   expect(err).toContain('dstack login --url URL, or dstack project add');

@@ -1,4 +1,5 @@
 import type { Cli } from '../context.ts';
+import { hangingText } from '../terminal/text-width.ts';
 import { watchFrames } from '../terminal/watch.ts';
 import type { ListOptions, OutputOptions } from './output-options.ts';
 
@@ -21,7 +22,9 @@ export async function showList<T>(
   cli: Cli,
 ): Promise<void> {
   const table = (items: readonly T[]): string =>
-    items.length === 0 ? `${listing.empty}\n` : listing.table(items, options.verbose);
+    items.length === 0
+      ? `${hangingText(listing.empty, 0, cli.io.width)}\n`
+      : listing.table(items, options.verbose);
   if (options.watch) return watchFrames(cli, async () => table(await listing.load()));
   const items = await listing.load();
   switch (options.format) {
@@ -35,7 +38,7 @@ export async function showList<T>(
       return;
     case 'table':
       // A message, not data: readers of a pipe expect rows.
-      if (items.length === 0) cli.io.info(listing.empty);
+      if (items.length === 0) cli.io.info(hangingText(listing.empty, 0, cli.io.errWidth));
       else cli.io.print(table(items));
   }
 }

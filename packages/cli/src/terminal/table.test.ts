@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { painter } from './style.ts';
 import { styledText } from './styled-text.ts';
 import { renderProperties, renderTable } from './table.ts';
-import { textWidth } from './text-width.ts';
+import { hangingText, textWidth } from './text-width.ts';
 
 const plain = painter(false);
 const columns = [
@@ -40,6 +40,40 @@ test('a narrow terminal wraps first, then drops the least important columns', ()
   );
   expect(at(28)[0]).toBe(' NAME   BACKEND      STATUS');
   expect(at(10)[0]).toBe(' NAME   STATUS');
+});
+
+test('sentences that have hardly any room beside their row stand below it', () => {
+  const columns = [
+    { header: 'PLACE', keep: true },
+    { header: 'VERDICT', keep: true },
+    { header: 'WHY', below: 24 },
+  ];
+  const rows = [
+    ['default', 'never', 'does not fit: `gpu` is none, asked for H100:8'],
+    ['other', 'free', ''],
+  ];
+  const at = (width: number) => renderTable(columns, rows, { width, paint: plain });
+  expect(at(40)).toBe(
+    [
+      ' PLACE    VERDICT',
+      ' default  never',
+      '    does not fit: `gpu` is none, asked',
+      '    for H100:8',
+      ' other    free',
+      '',
+    ].join('\n'),
+  );
+  expect(at(80)).toContain(' default  never    does not fit: `gpu` is none, asked for H100:8\n');
+});
+
+test('text that has no room beside what it belongs to begins below, further left', () => {
+  const message = 'Instance status changed PENDING -> PROVISIONING';
+  expect(hangingText(message, 34, 40)).toBe(
+    '\n    Instance status changed PENDING ->\n    PROVISIONING',
+  );
+  expect(hangingText('short', 34, 40)).toBe('short');
+  expect(hangingText(message, 34, null)).toBe(message);
+  expect(hangingText(message, 12, 12)).toBe(message);
 });
 
 test('without a terminal nothing is wrapped or dropped', () => {

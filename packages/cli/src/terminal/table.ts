@@ -10,6 +10,11 @@ export interface Column {
    * The order of removal when the terminal is narrow: highest first; 0 (default) is never removed.
    */
   readonly optional?: number;
+  /**
+   * For the last column: with less room than this for wrapped text, it stands below each row
+   * instead, without a header.
+   */
+  readonly below?: number;
 }
 
 export interface Cell {
@@ -38,7 +43,10 @@ export function renderTable(
   layout: TableLayout,
 ): string {
   const grid = rows.map((row) => row.map((cell) => toCell(cell, layout.width)));
-  const visible = fitColumns(columns, grid, layout.width);
+  const fitting = fitColumns(columns, grid, layout.width);
+  const below = textBelow(columns, grid, fitting);
+  const others = columns.slice(0, below ?? columns.length);
+  const visible = below === null ? fitting : fitColumns(others, grid, layout.width);
   const lines: string[] = [
     line(
       visible.map(({ index, width }) => ({
@@ -48,7 +56,11 @@ export function renderTable(
       layout.paint,
     ),
   ];
-  for (const row of grid) lines.push(...rowLines(row, visible, layout.paint));
+  for (const row of grid) {
+    lines.push(...rowLines(row, visible, layout.paint));
+    const text = below === null ? '' : (row[below]?.text ?? '');
+    if (text !== '') lines.push(`    ${hangingText(text, 4, layout.width)}`);
+  }
   return `${lines.join('\n')}\n`;
 }
 
@@ -67,6 +79,19 @@ export function renderProperties(
     })
     .map((text) => `${text}\n`)
     .join('');
+}
+
+/** The index of a last column that has too little room; null = none. */
+function textBelow(
+  columns: readonly Column[],
+  grid: readonly (readonly Cell[])[],
+  fitting: readonly Placed[],
+): number | null {
+  const last = columns.length - 1;
+  const { below } = columns[last] ?? {};
+  const placed = fitting.find(({ index }) => index === last);
+  if (below === undefined || placed === undefined || placed.width >= below) return null;
+  return placed.width < columnWidth(columns, grid, last, textWidth) ? last : null;
 }
 
 interface Placed {

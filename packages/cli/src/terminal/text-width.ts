@@ -51,13 +51,22 @@ export function longestWord(text: string): number {
 
 /**
  * The text in lines that fit the terminal, with further lines below the first: `indent` is its
- * column. Without a terminal (null), and in very narrow ones, nothing is wrapped.
+ * column. If that leaves hardly any room, all lines begin further left, below what stands there.
+ * Without a terminal (null), and in very narrow ones, nothing is wrapped.
  */
 export function hangingText(text: string, indent: number, width: number | null): string {
-  const room = width === null ? 0 : width - indent;
-  const lines = room < NARROWEST ? text.split('\n') : wrapText(text, room);
+  const isNarrow = width !== null && width - indent < NARROWEST;
+  if (isNarrow && indent > BELOW && width - BELOW >= NARROWEST) {
+    if (!text.includes('\n') && textWidth(text) <= width - indent) return text;
+    const start = `\n${' '.repeat(BELOW)}`;
+    return start + wrapText(text, width - BELOW).join(start);
+  }
+  const lines = width === null || isNarrow ? text.split('\n') : wrapText(text, width - indent);
   return lines.join(`\n${' '.repeat(indent)}`);
 }
+
+/** Indentation of text that has no room beside what it belongs to. */
+const BELOW = 4;
 
 /** Fewer columns than these hardly fit one word. */
 const NARROWEST = 20;

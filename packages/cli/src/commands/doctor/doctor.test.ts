@@ -1,10 +1,18 @@
 import { expect, test } from 'vitest';
 import { startFakeServer } from '../../testing/fake-server.ts';
-import { runCommand, serverEnv, withDirectory } from '../../testing/run-command.ts';
+import {
+  type RunOptions,
+  runCommand,
+  serverEnv,
+  withDirectory,
+} from '../../testing/run-command.ts';
 
 const USER = { username: 'ann', global_role: 'user' };
 
-async function doctor(more: Parameters<typeof startFakeServer>[0] = {}, ...argv: string[]) {
+async function doctor(
+  more: Parameters<typeof startFakeServer>[0] = {},
+  { argv = [], ...options }: RunOptions & { readonly argv?: readonly string[] } = {},
+) {
   const fake = await startFakeServer({
     'POST /api/server/get_info': { json: { server_version: '0.22.5' } },
     'GET /healthcheck': { json: { status: 'running' } },
@@ -15,7 +23,11 @@ async function doctor(more: Parameters<typeof startFakeServer>[0] = {}, ...argv:
     'POST /api/project/main/fleets/list': { json: [{ name: 'f', instances: [] }] },
     ...more,
   });
-  return runCommand(['doctor', ...argv], { env: serverEnv(fake.url), now: Date.now() });
+  return runCommand(['doctor', ...argv], {
+    ...options,
+    env: serverEnv(fake.url),
+    now: Date.now(),
+  });
 }
 
 test('a healthy installation has only checks that succeed', async () => {
@@ -46,7 +58,7 @@ test('as JSON each check has a state, and the backends of the server are checked
       'POST /api/users/get_my_user': { json: admin },
       'GET /api/server/orphans': { json: { orphans: [], sweeps: [sweep] } },
     },
-    '--json',
+    { argv: ['--json'] },
   );
   const { ok, checks } = JSON.parse(out);
   expect([code, ok]).toEqual([1, false]);
@@ -86,6 +98,11 @@ test('backends are not checked for users without the right, and that does not fa
   const { code, out } = await doctor({ 'POST /api/project/main/backends/check': refused });
   expect(code).toBe(0);
   expect(out).toContain('not checked: that needs the role admin in the project');
+});
+
+test('in a narrow terminal each text stands beside its name, in lines that fit', async () => {
+  const { out } = await doctor({}, { terminal: 40 });
+  expect(out).toMatch(/token {5}user ann \(manager of the\n {12}project\), project main\n/);
 });
 
 test('without a configuration the ways to get one are named', () =>

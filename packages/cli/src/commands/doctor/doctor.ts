@@ -13,11 +13,14 @@ export function declareDoctor(program: Command, cli: Cli, run: typeof runDoctor 
   program
     .command('doctor')
     .description(
-      'DoctorCheck this computer, the server and your rights, and say how to mend what is wrong',
+      'Check this computer, the server and your rights, and say how to mend what is wrong',
     )
     .option('--json', 'print JSON')
     .action((o) => run({ json: o.json ?? false }, cli));
 }
+
+/** Columns before the text of a check. */
+const START = 12;
 
 const MARKS: Readonly<Record<DoctorCheck['state'], readonly [string, Style]>> = {
   ok: ['✓', 'success'],
@@ -35,9 +38,11 @@ export async function runDoctor({ json }: DoctorOptions, cli: Cli): Promise<void
     checks.push(check);
     if (json) return;
     const [mark, style] = MARKS[check.state];
-    const line = `${io.paint(style, mark)} ${check.name.padEnd(8)}  ${check.text}`;
-    io.print(hangingText(line, 12, io.width));
-    if (check.fix !== null) io.print(`            ${io.paint('secondary', 'next:')} ${check.fix}`);
+    const start = `${io.paint(style, mark)} ${check.name.padEnd(8)}  `;
+    io.print(start + hangingText(check.text, START, io.width));
+    if (check.fix === null) return;
+    const next = `${io.paint('secondary', 'next:')} ${check.fix}`;
+    io.print(`${' '.repeat(START)}${hangingText(next, START, io.width)}`);
   };
   for await (const check of localChecks(cli)) report(check);
   for await (const check of serverChecks(cli)) report(check);

@@ -23,6 +23,8 @@ export interface ExplanationTextOptions {
 /** Without `-v`: the maximum number of rows in a table, and of events. */
 const ROWS = 12;
 const EVENTS = 10;
+/** Sentences in fewer columns are hard to read. */
+const WHY_WIDTH = 24;
 
 /** An explanation as text. Empty sections are omitted. */
 export function explanationText(explanation: Explanation, options: ExplanationTextOptions): string {
@@ -100,7 +102,7 @@ function partsText({ subject, parts }: Explanation, options: ExplanationTextOpti
     { header: 'STATE', keep: true },
     { header: 'ATTEMPT', optional: 2 },
     { header: 'UNTIL', keep: true, optional: 1 },
-    { header: 'WHY' },
+    { header: 'WHY', below: WHY_WIDTH },
   ];
   return table(columns, rows, options);
 }
@@ -139,7 +141,7 @@ function consideredText({ considered }: Explanation, options: ExplanationTextOpt
     { header: 'CONSIDERED', keep: true },
     { header: 'VERDICT', keep: true },
     { header: 'RULE', keep: true, optional: 1 },
-    { header: 'WHY' },
+    { header: 'WHY', below: WHY_WIDTH },
   ];
   return rows.length === 0 ? '' : table(columns, rows, options);
 }

@@ -12,6 +12,7 @@ import { renderOfferTable } from '../../runs/offer-table.ts';
 import { printPlanNotes } from '../../runs/plan-notes.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderProperties } from '../../terminal/table.ts';
+import { hangingText } from '../../terminal/text-width.ts';
 import {
   addOfferFlags,
   addProfileFlags,
@@ -207,7 +208,9 @@ function printOffers(plan: RunPlan, options: OfferOptions, cli: Cli): void {
     }),
   );
   if (options.flags.profile.fleets.length === 0) {
-    io.info('Offers of backends and of all instances; --fleet NAME shows those of one fleet only.');
+    const hint =
+      'Offers of backends and of all instances; --fleet NAME shows those of one fleet only.';
+    io.info(hangingText(hint, 0, io.errWidth));
   }
 }
 
