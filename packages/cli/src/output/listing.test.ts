@@ -45,7 +45,7 @@ test.each([
   expect(Object.values(JSON.parse(json.out))).toContainEqual([]);
 });
 
-test('what is said of an empty list is wrapped at words', async () => {
+test('the message of an empty list is wrapped at words', async () => {
   const fake = await startFakeServer(empty);
   const { err } = await runCommand(['volume'], { env: serverEnv(fake.url), terminal: 40 });
   expect(err).toContain(
