@@ -20,6 +20,7 @@ const LIMIT_MS = 20_000;
 /** A forwarded port that carries nothing is checked, so that a dead one is noticed. */
 const PING_MS = 15_000;
 const OK = 200;
+const MAX_DROPPED = 10_000;
 
 export interface TunnelTarget {
   readonly client: KubeClient;
@@ -29,6 +30,8 @@ export interface TunnelTarget {
 
 export class Tunnels {
   readonly #sessions = new Map<string, Promise<ClientHttp2Session>>();
+  /** Pods that were released: a connection to one that is ending could wait for long. */
+  readonly #dropped = new Set<string>();
 
   async dial(target: TunnelTarget, token: string): Promise<Duplex> {
     const session = await this.#session(target);
@@ -40,6 +43,9 @@ export class Tunnels {
     const key = keyOf(client, namespace, pod);
     const session = this.#sessions.get(key);
     this.#sessions.delete(key);
+    this.#dropped.add(key);
+    const [oldest] = this.#dropped;
+    if (this.#dropped.size > MAX_DROPPED && oldest !== undefined) this.#dropped.delete(oldest);
     session?.then(
       (known) => known.destroy(),
       () => {},
@@ -60,6 +66,7 @@ export class Tunnels {
     const key = keyOf(client, namespace, pod);
     const known = this.#sessions.get(key);
     if (known) return known;
+    if (this.#dropped.has(key)) return Promise.reject(new NoAnswerError(`pod ${pod} was released`));
     const forget = () => {
       if (this.#sessions.get(key) === made) this.#sessions.delete(key);
     };

@@ -17,6 +17,7 @@ import {
   type RunRecord,
   unescapeReferences,
 } from '@dstack/core';
+import { isJobContainer } from './container-jobs.ts';
 import { JobSpecError, NamedSecrets } from './named-secrets.ts';
 
 /** Credentials for a remote repo, as the user who started the run sent them. */
@@ -90,7 +91,8 @@ export function agentJobSpec(input: AgentJobInput): JobSpecForAgent {
     working_dir: spec.working_dir ?? null,
     ...share(job),
     shm_size_bytes: bytes(spec.requirements.resources.shm_size ?? null),
-    mounts: mounts(spec, input.volumes),
+    // Where the backend has made the container, it has made the mounts as well.
+    mounts: isJobContainer(input.instance) ? [] : mounts(spec, input.volumes),
     ports: (spec.app_specs ?? []).map((app) => app.port),
     repo: repo(input),
     file_archives: spec.file_archives.map((archive) => ({

@@ -1,6 +1,5 @@
 import type { JobSpecForAgent } from '@dstack/contract/agent';
-import type { InstanceRecord } from '@dstack/core';
-import { isJobContainer } from './container-order.ts';
+import { capabilitiesOf, type InstanceRecord } from '@dstack/core';
 
 /**
  * A job whose container the backend has made: the backend has set image, limits, devices and mounts.
@@ -18,4 +17,9 @@ export function containerJob(
     ...{ privileged: false, registry_auth: null, network_mode: 'bridge' },
     user: spec.user?.uid === null ? spec.user : null,
   };
+}
+
+/** Whether the machine of an instance is the container of its job. */
+export function isJobContainer({ backend }: Pick<InstanceRecord, 'backend'>): boolean {
+  return capabilitiesOf(backend).container;
 }

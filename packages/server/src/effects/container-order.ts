@@ -1,5 +1,5 @@
 import type { ContainerOrder } from '@dstack/backends';
-import { capabilitiesOf, type InstanceRecord } from '@dstack/core';
+import type { InstanceRecord, VolumeRecord } from '@dstack/core';
 import type { JobView, Store } from '@dstack/store';
 import { imageName, registryAuth } from './agent-job-spec.ts';
 
@@ -8,7 +8,7 @@ import { imageName, registryAuth } from './agent-job-spec.ts';
  * job. Throws `JobSpecError`.
  */
 export async function containerOrder(
-  store: Pick<Store, 'jobs' | 'secrets'>,
+  store: Pick<Store, 'jobs' | 'secrets' | 'volumes'>,
   { provisioningJobId, projectId }: InstanceRecord,
   defaultRegistry: string | null,
 ): Promise<ContainerOrder | null> {
@@ -16,6 +16,7 @@ export async function containerOrder(
   if (!view) return null;
   const { job, run, userName } = view;
   const { spec } = job;
+  const volumes = [...(await store.volumes.ofJob(job.id))];
   return {
     ...{ jobName: job.name, runName: run.name, userName },
     image: imageName(spec, defaultRegistry),
@@ -25,19 +26,19 @@ export async function containerOrder(
     resources: spec.requirements.resources,
     mounts: (spec.volumes ?? []).map((mount) =>
       'name' in mount
-        ? { path: mount.path, instancePath: null, readOnly: false }
+        ? { path: mount.path, instancePath: null, readOnly: isReadOnly(volumes.shift()) }
         : { path: mount.path, instancePath: mount.instance_path, readOnly: false },
     ),
     settings: run.spec.configuration.backend_settings?.kubernetes ?? null,
   };
 }
 
+function isReadOnly(volume: VolumeRecord | undefined): boolean {
+  const { configuration } = volume ?? {};
+  return Boolean(configuration && 'read_only' in configuration && configuration.read_only);
+}
+
 /** The user of the image applies anyway where the container is the image's. */
 function requestedUser({ job, run }: JobView) {
   return run.spec.configuration.user ? (job.spec.user ?? null) : null;
-}
-
-/** Whether the machine of an instance is the container of its job. */
-export function isJobContainer({ backend }: Pick<InstanceRecord, 'backend'>): boolean {
-  return capabilitiesOf(backend).container;
 }

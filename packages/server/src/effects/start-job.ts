@@ -17,8 +17,7 @@ import type { Blobs, JobView, Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import { keysOfRun } from '../hosts/run-keys.ts';
 import { agentJobSpec, type MountedVolume, type RepoCreds } from './agent-job-spec.ts';
-import { containerJob } from './container-jobs.ts';
-import { isJobContainer } from './container-order.ts';
+import { containerJob, isJobContainer } from './container-jobs.ts';
 import { type LocalJobRules, localJob } from './local-jobs.ts';
 import { JobSpecError } from './named-secrets.ts';
 

@@ -1,0 +1,192 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { Requirements } from '@dstack/contract/wire';
+import { requirementsMatch } from '@dstack/core';
+import {
+  kubernetesMissing,
+  startKubernetes,
+  type TestKubernetes,
+} from '@dstack/testkit/kubernetes';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ContainerOrder } from '../base/port.ts';
+import type { BackendWorld } from '../base/testing/backend-world.ts';
+import { describeBackend } from '../base/testing/contract.suite.ts';
+import { newOrder, REQUIREMENTS } from '../base/testing/orders.ts';
+import type { AgentPrograms } from './delivery.ts';
+import { openKubernetes } from './kubernetes.ts';
+
+const missing = kubernetesMissing();
+if (missing) console.warn(`The Kubernetes backend is NOT tested: ${missing} is missing`);
+
+const BUILD_MS = 20 * 60_000;
+const REQUIRED = Requirements.parse({
+  resources: { cpu: '0..', memory: '0..', disk: null, gpu: null },
+});
+
+let cluster: TestKubernetes;
+let programs: AgentPrograms;
+let worlds = 0;
+
+describe.skipIf(missing !== null && !process.env.CI)('a real cluster', () => {
+  beforeAll(async () => {
+    cluster = await startKubernetes({
+      ...{ prefix: 'tr', network: 225, nodes: 1, sizes: '32:256' },
+    });
+    programs = sleepingPrograms();
+  }, BUILD_MS);
+  afterAll(async () => await cluster?.[Symbol.asyncDispose](), BUILD_MS);
+
+  describeBackend('Kubernetes', world, ['lost answers', 'groups', 'gateways']);
+
+  it('names each permission that is missing, by the rights of the manifest', async () => {
+    const manifest = resolve(import.meta.dirname, '../../../../deploy/kubernetes/server-rbac.yaml');
+    await cluster.kubectl('apply', '-f', manifest);
+    const token = await cluster.kubectl('-n', 'dstack', 'create', 'token', 'dstack-server');
+    const kubeconfig = readFileSync(cluster.kubeconfig, 'utf8')
+      .replace(/client-certificate-data: .*/, `token: ${token.trim()}`)
+      .replace(/client-key-data: .*/, '');
+    const { backend, close } = open(kubeconfig, 'dstack');
+    try {
+      const granted = await backend.check();
+      expect(granted.filter(({ ok }) => !ok)).toEqual([]);
+      for (const kind of ['clusterrole', 'role'] as const) {
+        const args = ['-n', 'dstack', 'get', kind, 'dstack-server', '-o', 'json'];
+        const role = JSON.parse(await cluster.kubectl(...args)) as Role;
+        for (const [at, { resources, verbs }] of role.rules.entries()) {
+          for (const verb of verbs) {
+            // The role of the whole cluster grants it as well.
+            if (kind === 'role' && resources[0] === 'pods' && ['list', 'watch'].includes(verb))
+              continue;
+            const left = verbs.filter((one) => one !== verb);
+            const rules = role.rules.map((rule, i) => (i === at ? { ...rule, verbs: left } : rule));
+            await patch(kind, left.length > 0 ? rules : rules.filter((_, i) => i !== at));
+            const lost = await untilLost(backend.check);
+            expect(lost).toHaveLength(1);
+            expect(lost[0]).toContain(`${verb} ${resources[0]} `);
+          }
+        }
+        await patch(kind, role.rules);
+        while ((await backend.check()).some(({ ok }) => !ok)) await delay(20);
+      }
+    } finally {
+      close();
+    }
+  });
+});
+
+interface Role {
+  readonly rules: readonly { readonly resources: readonly string[]; readonly verbs: string[] }[];
+}
+
+async function patch(kind: string, rules: Role['rules']): Promise<void> {
+  const body = JSON.stringify({ rules });
+  await cluster.kubectl('-n', 'dstack', 'patch', kind, 'dstack-server', '--type=merge', '-p', body);
+}
+
+/** A change of a role has its effect a moment later; the one before it may still be seen. */
+async function untilLost(check: ReturnType<typeof open>['backend']['check']): Promise<string[]> {
+  for (let before = ''; ; ) {
+    await delay(50);
+    const lost = (await check()).filter(({ ok }) => !ok).map(({ problem }) => problem ?? '');
+    if (lost.length === 1 && lost[0] === before) return lost;
+    before = lost.length === 1 ? (lost[0] ?? '') : '';
+  }
+}
+
+function open(data: string, namespace: string) {
+  return openKubernetes({
+    config: {
+      ...{ type: 'kubernetes', contexts: null, proxy_jump: null, namespace },
+      kubeconfig: { filename: '', data },
+    },
+    ...{ serverId: OUR_ID, agentImage: null, programs, matches: requirementsMatch },
+    ...{ scheduleSeconds: 10, scaleUpSeconds: 60 },
+  });
+}
+
+const OUR_ID = '0c7ee2c5-5a3c-4d0c-8f04-6f3c61d8d4a1';
+
+const CONTAINER: ContainerOrder = {
+  ...{ jobName: 'train-0-0', runName: 'train', userName: 'ada', image: 'busybox:1' },
+  ...{ registryAuth: null, user: null, privileged: false, mounts: [], settings: null },
+  resources: REQUIRED.resources,
+};
+
+/** In a namespace of its own, so that no world sees the pods of another one. */
+async function world(): Promise<BackendWorld> {
+  const namespace = `world-${worlds++}`;
+  await cluster.kubectl('create', 'namespace', namespace);
+  const { backend, close } = open(readFileSync(cluster.kubeconfig, 'utf8'), namespace);
+  const kubectl = (...args: readonly string[]) => cluster.kubectl('-n', namespace, ...args);
+  const pods = async () => {
+    const text = await kubectl('get', 'pods', '-o', 'name');
+    return text.split('\n').filter((line) => line !== '');
+  };
+  const settle = async () => {
+    for (;;) {
+      const phases = await kubectl(
+        'get',
+        'pods',
+        '-o',
+        'jsonpath={range .items[*]}{.status.phase}{" "}{.metadata.deletionTimestamp}{"\\n"}{end}',
+      );
+      const lines = phases.split('\n').filter((line) => line !== '');
+      const states = await Promise.all(
+        (await pods()).map((name) => observe(name.replace('pod/', ''))),
+      );
+      if (lines.every((line) => line === 'Running ') && !states.includes('pending')) return;
+      await delay(50);
+    }
+  };
+  const observe = async (id: string) =>
+    (await backend.instances?.observe({ id, data: null }, { facts: null }))?.state;
+  await kubectl('create', '-f', claimFile());
+  return {
+    ...{ backend, settle, calls: null, userVolume: { id: 'mine', region: '' } },
+    requirements: { met: REQUIRED, unmet: REQUIREMENTS.unmet },
+    order: async (server) => {
+      const [offer = null] = (await backend.offers(REQUIRED)).offers;
+      return { ...newOrder(offer, server), container: CONTAINER };
+    },
+    facts: async () => null,
+    machines: async () => (await pods()).length,
+    vanish: async ({ id }) =>
+      void (await kubectl('delete', 'pod', id, '--force', '--grace-period=0')),
+    close: async () => {
+      close();
+      await cluster.kubectl('delete', 'namespace', namespace, '--wait=false');
+    },
+  };
+}
+
+function claimFile(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'claim-'));
+  const path = join(dir, 'claim.json');
+  const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
+  const head = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'mine' } };
+  writeFileSync(path, JSON.stringify({ ...head, spec }));
+  return path;
+}
+
+/** In place of Node and the agent: the loader that starts them is a script that only waits. */
+function sleepingPrograms(): AgentPrograms {
+  const dir = mkdtempSync(join(tmpdir(), 'programs-'));
+  const name = 'ld-linux-x86-64.so.2';
+  writeFileSync(join(dir, name), '#!/bin/sh\nexec sleep 3600\n', { mode: 0o755 });
+  const tar = execFileSync('tar', ['-C', dir, '-cf', '-', name]);
+  rmSync(dir, { recursive: true });
+  const program = async (bytes: Buffer) => {
+    const packed = gzipSync(bytes);
+    return { size: packed.length, open: () => Readable.from([packed]) };
+  };
+  return {
+    node: () => program(Buffer.from('node')),
+    libraries: () => program(tar),
+    agent: () => program(tar),
+  };
+}

@@ -1,0 +1,71 @@
+/** Real Kubernetes clusters on this computer, made by `kubernetes/make-kubernetes.sh`. */
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const MAKER = resolve(import.meta.dirname, '..', 'kubernetes', 'make-kubernetes.sh');
+/** Kubernetes is built first if it was not built before. */
+const BUILD_MS = 30 * 60_000;
+const MAX_OUTPUT = 64 * 1024 * 1024;
+
+/** What clusters need and this computer does not have; null = nothing. */
+export function kubernetesMissing(): string | null {
+  if (process.getuid?.() !== 0) return 'root';
+  return spawnSync('go', ['version']).status === 0 ? null : 'the go command';
+}
+
+export interface KubernetesOptions {
+  /** Letters that distinguish it from other clusters, and the second part of its networks. */
+  readonly prefix: string;
+  readonly network: number;
+  readonly nodes: number;
+  /** CPUS:GIB[:GPUS[:PRODUCT]] of each node. */
+  readonly sizes: string;
+}
+
+export interface TestKubernetes extends AsyncDisposable {
+  readonly kubeconfig: string;
+  readonly context: string;
+  /** Rejects with the output of a failed command. */
+  kubectl(...args: readonly string[]): Promise<string>;
+  /** Gives every node the images of an archive. */
+  load(tar: string): Promise<void>;
+  /** Makes an image from a folder. */
+  image(name: string, dir: string, config: object): Promise<void>;
+}
+
+/** Starts a cluster, in a few seconds if its programs were built before. */
+export async function startKubernetes(options: KubernetesOptions): Promise<TestKubernetes> {
+  const { prefix, network, nodes, sizes } = options;
+  // Not in memory: the file systems of the nodes lie here.
+  const folder = mkdtempSync('/var/tmp/dstack-kubernetes-');
+  const base = join(folder, 'cluster');
+  const env = {
+    ...process.env,
+    ...{ BASE: base, PREFIX: prefix, SIZES: sizes, NET: `10.${network}.0` },
+    ...{ PODNET: `10.${network + 1}`, SVCNET: `10.${network + 2}` },
+  };
+  const make = async (...args: readonly string[]) =>
+    (await run(MAKER, args as string[], { env, timeout: BUILD_MS, maxBuffer: MAX_OUTPUT })).stdout;
+  const end = async () => {
+    await make('down');
+    rmSync(folder, { recursive: true });
+  };
+  try {
+    await make('up', String(nodes));
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  return {
+    kubeconfig: join(base, 'kubeconfig'),
+    context: `test-kubernetes-${prefix}`,
+    kubectl: (...args) => make('kubectl', ...args),
+    load: async (tar) => void (await make('load', tar)),
+    image: async (name, dir, config) =>
+      void (await make('image', name, dir, JSON.stringify(config))),
+    [Symbol.asyncDispose]: end,
+  };
+}
