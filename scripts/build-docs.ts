@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { docPages } from './docs/doc-pages.ts';
-import { llmsText } from './docs/llms.ts';
+import { llmsText, type PageGroup } from './docs/llms.ts';
 import { writeReferences } from './docs/references.ts';
 
 /**
@@ -34,11 +34,25 @@ export async function buildDocs(root: string, outdir: string): Promise<void> {
     ASTRO_TELEMETRY_DISABLED: '1',
     DSTACK_DOCS_GENERATED: generated,
   });
-  await addSources(root, generated, outdir);
+  await addSources(root, { site, generated, outdir });
+}
+
+async function navigation(site: string): Promise<readonly PageGroup[]> {
+  const { sidebar } = (await import(join(site, 'sidebar.mjs'))) as {
+    readonly sidebar: readonly PageGroup[];
+  };
+  return sidebar;
 }
 
 /** The Markdown of each page beside it, for AI agents. */
-async function addSources(root: string, generated: string, outdir: string): Promise<void> {
+async function addSources(
+  root: string,
+  {
+    site,
+    generated,
+    outdir,
+  }: { readonly site: string; readonly generated: string; readonly outdir: string },
+): Promise<void> {
   const pages = await docPages(root, generated);
   for (const { id, path } of pages) {
     const target = join(outdir, `${id}.md`);
@@ -46,7 +60,7 @@ async function addSources(root: string, generated: string, outdir: string): Prom
     const text = await readFile(path, 'utf8');
     await writeFile(target, id === 'security' ? fromRoot(text) : toSecurity(text));
   }
-  await writeFile(join(outdir, 'llms.txt'), llmsText(pages));
+  await writeFile(join(outdir, 'llms.txt'), llmsText(pages, await navigation(site)));
   if ((await readdir(outdir)).includes('index.html')) return;
   throw new Error('the site has no index.html');
 }

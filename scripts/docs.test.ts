@@ -21,8 +21,10 @@ import { hostileRoutes } from '../packages/cli/src/testing/hostile-answers.ts';
 import { runCommand, serverEnv, withDirectory } from '../packages/cli/src/testing/run-command.ts';
 import { TOOLS } from '../packages/mcp/src/tools/index.ts';
 import { commandLines, errorOf } from './docs/commands.ts';
+import { firstParagraph } from './docs/doc-pages.ts';
 import { COMPLETE, PROFILES, SERVER_CONFIG } from './docs/examples.ts';
 import { JSON_SHAPES } from './docs/json-shapes.ts';
+import { llmsText } from './docs/llms.ts';
 import { references } from './docs/references.ts';
 import type { Schema } from './docs/schema-reference.ts';
 
@@ -211,6 +213,18 @@ it('every variable that the server reads is described', () => {
   const internal = ['DSTACK_AGENT_NODE', 'DSTACK_SIM'];
   const missing = known.split(/\s+/).filter((name) => name && !text.includes(`\`${name}\``));
   expect(missing.filter((name) => !internal.includes(name))).toEqual([]);
+});
+
+it.each(guides)('%s begins with a sentence about the page', (file) => {
+  expect(firstParagraph(read(file))).toMatch(/\.(\s|$)/);
+});
+
+it('the list of pages for agents has all pages of the site, with what they are about', async () => {
+  const pages = [{ id: 'runs', path: '', title: 'Runs', summary: 'A run is one application.' }];
+  const groups = [{ label: 'Concepts', items: [{ slug: 'runs' }, { slug: 'not-built' }] }];
+  expect(llmsText(pages, groups)).toMatch(
+    /\n## Concepts\n\n- \[Runs\]\(\/docs\/runs\.md\): A run is one application\.\n$/,
+  );
 });
 
 it('every tool of the MCP server is described', () => {

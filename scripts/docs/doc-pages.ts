@@ -31,10 +31,16 @@ export async function docPages(root: string, generated: string): Promise<SitePag
   return pages.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
+/** What a page begins with below its title, if that is prose. */
+export function firstParagraph(text: string): string | null {
+  const [, first = ''] = text.split(/\n\n+/);
+  return /^(```| {4}|[|#]|- )/.test(first) ? null : first;
+}
+
 async function pageAt(id: string, path: string): Promise<SitePage> {
   const text = await readFile(path, 'utf8');
   const title = /^# (.+)$/m.exec(text)?.[1] ?? id;
-  const [, first = ''] = text.split(/\n\n+/);
+  const first = firstParagraph(text) ?? '';
   const sentence = first.replaceAll('\n', ' ').replace(/\[([^\]]+)\]\([^)]*\)/g, '$1');
   return { id, path, title, summary: /^.*?\.(?=\s|$)/.exec(sentence)?.[0] ?? sentence };
 }
