@@ -12,6 +12,7 @@ const groups = [
     label: 'Concepts',
     items: pages(
       'projects',
+      'users',
       'fleets',
       'ssh-fleets',
       'backends',
@@ -28,6 +29,7 @@ const groups = [
     label: 'Guides',
     items: pages(
       'logs',
+      'costs',
       'attach-and-ssh',
       'exec-and-ports',
       'dev-environments',
@@ -52,6 +54,7 @@ const groups = [
       'reference/server-config',
       'reference/cli',
       'exit-codes',
+      'json-output',
       'reference/json',
       'reference/http-api',
       'environment',
@@ -59,7 +62,7 @@ const groups = [
   },
   {
     label: 'More',
-    items: pages('troubleshooting', 'security', 'glossary', 'changelog'),
+    items: pages('troubleshooting', 'doctor', 'security', 'glossary', 'changelog'),
   },
 ];
 

@@ -1,4 +1,6 @@
+import { ConnectionError } from '@dstack/client';
 import { expect, test } from 'vitest';
+import { describeFailure } from './report.ts';
 import { type Route, startFakeServer } from './testing/fake-server.ts';
 import { runCommand, serverEnv } from './testing/run-command.ts';
 
@@ -55,6 +57,17 @@ test.each([
   const { err } = await failing(['volume'], { [`POST ${BASE}/volumes/list`]: refused });
   expect(err).toBe(`error: ${msg}\n  next: ${next}\n`);
 });
+
+test.each(['DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'])(
+  'a certificate that is not trusted (%s) is no server that is not running',
+  async (code) => {
+    const cause = Object.assign(new Error('refused'), { code });
+    const error = new ConnectionError('https://localhost', 'GET /', cause);
+    const { why, next } = await describeFailure(error);
+    expect(why).toContain('certificate');
+    expect(next).toContain('NODE_EXTRA_CA_CERTS');
+  },
+);
 
 test('long texts are wrapped at words on a terminal, commands are not', async () => {
   const msg = `Failed to delete fleet f. Fleet is in use by runs ${'run-name, '.repeat(9)}last.`;

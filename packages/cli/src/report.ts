@@ -76,18 +76,30 @@ const SYSTEM_MESSAGES: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'the host does not answer',
   CERT_HAS_EXPIRED: 'its certificate has expired',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
+  SELF_SIGNED_CERT_IN_CHAIN: 'an unknown authority has signed its certificate',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'an unknown authority has signed its certificate',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'an unknown authority has signed its certificate',
 };
 
+const UNKNOWN_CERTIFICATE = /SELF_SIGNED|^UNABLE_TO_/;
+
 function connectionFailed(url: string, code: string | null, cause: unknown): CliError {
-  const local = /\/\/(127\.0\.0\.1|localhost)[:/]?/.test(url);
   return new CliError(`Failed to connect to dstack server ${url}`, {
     why:
       (code && SYSTEM_MESSAGES[code]) ||
       code ||
       (cause instanceof Error ? String(cause.cause) : ''),
-    next: local ? 'dstack server' : 'dstack project list (is the URL right?)',
+    next: nextAfter(url, code),
     cause,
   });
+}
+
+function nextAfter(url: string, code: string | null): string {
+  if (code && UNKNOWN_CERTIFICATE.test(code)) {
+    return 'set NODE_EXTRA_CA_CERTS to a file with the certificate of the authority that you trust';
+  }
+  const local = /\/\/(127\.0\.0\.1|localhost)[:/]?/.test(url);
+  return local ? 'dstack server' : 'dstack project list (is the URL right?)';
 }
 
 const SOCKET_NEXT: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-import { CliError } from '../errors.ts';
+import { CliError, EXIT } from '../errors.ts';
 import { ConfigFile } from './config-file.ts';
 
 /** The server to connect to, with its token and project. */
@@ -64,6 +64,7 @@ function noDefault(config: ConfigFile): CliError {
 function notConfigured(name: string, config: ConfigFile): CliError {
   const names = config.projects.map((p) => p.name);
   return new CliError(`Project ${name} is not configured`, {
+    exitCode: EXIT.notFound,
     why: names.length > 0 ? `configured: ${names.join(', ')}` : 'no project is configured',
     next: `dstack project add --name ${name} --url URL --token TOKEN`,
   });

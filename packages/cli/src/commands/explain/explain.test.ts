@@ -200,7 +200,7 @@ test('the error for a missing resource names the command that lists its kind', a
   const missing = wireError('resource_not_exists', 'Fleet lap not found');
   const fake = await startFakeServer({ [`GET ${BASE}/explain/fleets/lap`]: missing });
   const { err, code } = await runCommand(['explain', 'fleet', 'lap'], { env: serverEnv(fake.url) });
-  expect(code).toBe(1);
+  expect(code).toBe(3);
   expect(err).toContain('Fleet lap does not exist');
   expect(err).toContain('dstack fleet');
 });

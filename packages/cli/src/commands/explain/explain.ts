@@ -1,7 +1,7 @@
 import type { ExplainKind, Explanation } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli, Connection } from '../../context.ts';
-import { CliError, UsageError } from '../../errors.ts';
+import { CliError, EXIT, UsageError } from '../../errors.ts';
 import { findRun } from '../../runs/get-run.ts';
 import { explanationText } from './explanation-text.ts';
 
@@ -98,6 +98,7 @@ async function ask({ kind, name }: ExplainOptions, connection: Connection): Prom
     if (kind === 'runs') await findRun(connection, name);
     const found = `${word.charAt(0).toUpperCase()}${word.slice(1)} ${name}`;
     throw new CliError(`${found} does not exist`, {
+      exitCode: EXIT.notFound,
       why: error.message,
       next: LISTS[kind],
       cause: error,

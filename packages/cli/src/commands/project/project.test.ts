@@ -88,7 +88,7 @@ test('the default is changed and a project removed by name', () =>
     );
     const { out } = await runCommand(['project', 'list', '--json'], { home });
     expect(JSON.parse(out)).toEqual({ projects: [{ name: 'lab', url, default: true }] });
-    expect((await runCommand(['project', 'set-default', 'main'], { home })).code).toBe(1);
+    expect((await runCommand(['project', 'set-default', 'main'], { home })).code).toBe(3);
   }));
 
 test('the verbose list shows the user of each project', () =>

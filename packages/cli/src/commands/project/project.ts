@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { ConfigFile, type ConfiguredProject } from '../../config/config-file.ts';
 import { type Cli, clientFor } from '../../context.ts';
-import { CliError } from '../../errors.ts';
+import { CliError, EXIT } from '../../errors.ts';
 import { showList } from '../../output/listing.ts';
 import {
   addOutputOptions,
@@ -177,6 +177,7 @@ async function chooseProject(config: ConfigFile, cli: Cli): Promise<string> {
 function requireProject(config: ConfigFile, name: string): void {
   if (config.find(name) !== undefined) return;
   throw new CliError(`Project ${name} is not configured`, {
+    exitCode: EXIT.notFound,
     why: `configured: ${config.projects.map((p) => p.name).join(', ') || 'none'}`,
     next: 'dstack project list',
   });
