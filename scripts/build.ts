@@ -4,7 +4,7 @@
  * those named; `docs` is the site of the documentation.
  */
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
@@ -130,16 +130,29 @@ function optionsOf(bundle: Bundle, outdir: string): BuildOptions {
     keepNames: true,
     legalComments: 'linked',
     define: { ...bundle.define },
-    // CommonJS libraries inside an ES module still call `require` for Node's own modules, and read
-    // their own path.
-    banner: {
-      js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);const __dirname=import.meta.dirname;const __filename=import.meta.filename;",
-    },
+    banner: { js: BANNER },
     // Its Node entry is CommonJS; a lazy import in a bundle would not see its names.
     alias: { yaml: join(root, 'node_modules/yaml/browser/index.js') },
     plugins: [withoutAddOns, pureLibraries],
     logLevel: 'warning',
   };
+}
+
+/**
+ * CommonJS libraries inside an ES module still call `require` for Node's own modules, and read their
+ * own path.
+ */
+const BANNER =
+  "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);const __dirname=import.meta.dirname;const __filename=import.meta.filename;";
+
+/** A command loads fifty small files: what the banner does in each would take a tenth of its time. */
+async function withoutUnusedBanners(outdir: string): Promise<void> {
+  for (const file of await readdir(outdir)) {
+    if (!file.endsWith('.js')) continue;
+    const path = join(outdir, file);
+    const rest = (await readFile(path, 'utf8')).replace(BANNER, '');
+    if (!/\b(?:require|__dirname|__filename)\b/.test(rest)) await writeFile(path, rest);
+  }
 }
 
 async function buildBundle(name: string): Promise<void> {
@@ -150,6 +163,7 @@ async function buildBundle(name: string): Promise<void> {
   }
   await replaced(name, async (outdir) => {
     await build(optionsOf(bundle, outdir));
+    await withoutUnusedBanners(outdir);
     for (const [file, source] of Object.entries(bundle.files ?? {})) {
       await copyFile(resolve(root, source), join(outdir, file));
     }

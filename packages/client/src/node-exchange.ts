@@ -33,7 +33,8 @@ export function nodeExchange(): Exchange {
 async function send(request: HttpRequest, agents: Map<string, Agent>): Promise<IncomingMessage> {
   const target = targetOf(request.url);
   const secure = target.protocol === 'https:';
-  const http = secure ? await import('node:https') : await import('node:http');
+  // Not by `import`: that reads every export, and `WebSocket` of node:http loads a client of its own.
+  const http = process.getBuiltinModule(secure ? 'node:https' : 'node:http');
   const agent = agents.get(target.protocol) ?? new http.Agent({ keepAlive: true });
   agents.set(target.protocol, agent);
   const options: RequestOptions = {
