@@ -1,7 +1,7 @@
 import { WIRE_VERSION } from '@dstack/contract/version';
 import type { Run } from '@dstack/contract/wire';
 import { changesOf } from './domains/changes.ts';
-import { explainOf } from './domains/explain.ts';
+import { explainOf, explainPlanOf } from './domains/explain.ts';
 import { fleetsOf } from './domains/fleets.ts';
 import { jobSocketsOf } from './domains/job-sockets.ts';
 import { logsOf } from './domains/logs.ts';
@@ -102,6 +102,7 @@ function projectClient(transport: Transport, name: string): ProjectClient {
     templates: templatesOf(transport, base),
     imports: importsOf(transport, base),
     explain: explainOf(transport, base),
+    explainPlan: explainPlanOf(transport, base),
     jobs: jobSocketsOf(transport, base),
   };
 }
@@ -141,6 +142,7 @@ export interface ProjectClient {
   readonly templates: ReturnType<typeof templatesOf>;
   readonly imports: ReturnType<typeof importsOf>;
   readonly explain: ReturnType<typeof explainOf>;
+  readonly explainPlan: ReturnType<typeof explainPlanOf>;
   /** Commands in running jobs, and connections to their ports. */
   readonly jobs: ReturnType<typeof jobSocketsOf>;
 }

@@ -1,4 +1,4 @@
-import type { ExplainKind, Explanation } from '@dstack/contract/wire';
+import type { ExplainKind, Explanation, PlanExplanation, RunSpec } from '@dstack/contract/wire';
 import type { CallOptions, Transport } from '../transport.ts';
 
 /**
@@ -8,4 +8,10 @@ import type { CallOptions, Transport } from '../transport.ts';
 export function explainOf(transport: Transport, base: string) {
   return (kind: ExplainKind, name: string, options?: CallOptions): Promise<Explanation> =>
     transport.get(`${base}/explain/${kind}/${encodeURIComponent(name)}`, {}, options);
+}
+
+/** What each fleet makes of a run that is not submitted yet; unknown to servers of dstack 0.22.5 too. */
+export function explainPlanOf(transport: Transport, base: string) {
+  return (run_spec: RunSpec): Promise<PlanExplanation> =>
+    transport.read(`${base}/explain/plan`, { run_spec });
 }

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { BackendCheck } from '../wire/backend-check.ts';
 import { CostReport } from '../wire/cost.ts';
-import { type ExplainKind, Explanation } from '../wire/explain.ts';
+import { type ExplainKind, Explanation, PlanExplanation } from '../wire/explain.ts';
 import { FleetJob } from '../wire/fleet-job.ts';
 import { ModelUsageReport } from '../wire/model-usage.ts';
 import { OrphanReport } from '../wire/orphan.ts';
@@ -65,6 +65,13 @@ export const ourEndpoints = {
   ),
   'explain.volumes': explain('volumes', 'Explains the state of a volume'),
   'explain.gateways': explain('gateways', 'Explains the state of a gateway'),
+  'explain.plan': call(
+    '/api/project/{project_name}/explain/plan',
+    'project_member',
+    req.ExplainPlanRequest,
+    PlanExplanation,
+    'Explains fleet by fleet where a run could be placed if it was submitted now, without submitting it',
+  ),
   'fleets.list_jobs': get(
     '/api/project/{project_name}/fleets/{fleet_name}/jobs',
     'project_member',

@@ -1,12 +1,17 @@
 /** Requests that dstack 0.22.5 does not have. */
 import * as z from 'zod';
 import { CostGroup } from '../wire/cost.ts';
+import { RunSpec } from '../wire/run.ts';
 import { choiceOf, Flag, Instant, integer, model, nullable, Text } from '../wire/scalars.ts';
 import { ServiceTokenScope } from '../wire/service-token.ts';
 
 /** `persistent`: the session outlives the browser. */
 export const OpenSessionRequest = model({ persistent: Flag.default(false) });
 export type OpenSessionRequest = z.infer<typeof OpenSessionRequest>;
+
+/** The run as it would be submitted. */
+export const ExplainPlanRequest = model({ run_spec: RunSpec });
+export type ExplainPlanRequest = z.infer<typeof ExplainPlanRequest>;
 
 /** `project_name`: only this project; default: all that the caller may see. */
 export const OverviewQuery = z.object({ project_name: nullable(Text) });

@@ -181,6 +181,10 @@ export const Considered = model({
 });
 export type Considered = z.infer<typeof Considered>;
 
+/** What fleets make of a run that is not submitted yet, the one that would take it first. */
+export const PlanExplanation = model({ considered: listOf(Considered) });
+export type PlanExplanation = z.infer<typeof PlanExplanation>;
+
 /** Replaces the name of a run that the caller may not see. */
 export const HIDDEN_RUN = 'a run of another project';
 

@@ -7,7 +7,7 @@ import { finding } from '../offers/findings.ts';
 import { referenceText } from '../offers/pool.ts';
 import type { BackendsState } from '../placement/backend-answers.ts';
 import { candidateFleets, isClusterFor, nodesNeeded } from '../placement/choose-fleet.ts';
-import type { GangLook } from '../placement/look-ahead.ts';
+import type { RequestLook } from '../placement/look-ahead.ts';
 import { isElastic, whyNeverGrow } from '../placement/new-capacity.ts';
 import { fitting, fleetName, lookAt } from '../placement/refusals.ts';
 import type { Row } from './diagnosis.ts';
@@ -29,7 +29,7 @@ const INSTANCES_NAMED = 20;
 /** Rows of fleets that the run may not use by its own configuration. */
 const OTHERS_NAMED = 20;
 
-export function consideredRows(look: GangLook, around: Surroundings): Row[] {
+export function consideredRows(look: RequestLook, around: Surroundings): Row[] {
   const { ledger, request, refusal } = look;
   const fleets = candidateFleets(ledger, request);
   const refused = refusal?.kind === 'no-place' ? refusal.fleets : [];
@@ -40,7 +40,7 @@ export function consideredRows(look: GangLook, around: Surroundings): Row[] {
 }
 
 function fleetRows(
-  look: GangLook,
+  look: RequestLook,
   fleet: FleetRecord,
   refused: FleetRefusal | null,
   around: Surroundings,
@@ -53,19 +53,19 @@ function fleetRows(
   ];
 }
 
-function mayAskBackends({ request }: GangLook, fleet: FleetRecord): boolean {
+function mayAskBackends({ request }: RequestLook, fleet: FleetRecord): boolean {
   return isElastic(fleet) && whyNeverGrow(fleet, request) === null && isClusterFor(fleet, request);
 }
 
 /** The gang has a place now, in this fleet or in another one. */
-function takingRow({ option }: GangLook, fleet: FleetRecord, name: string): Row {
+function takingRow({ option }: RequestLook, fleet: FleetRecord, name: string): Row {
   const isChosen = option?.fleet.id === fleet.id;
   const text = isChosen ? 'it takes the run now' : 'another fleet takes the run now';
   return row('fleet', { fleet: name, verdict: 'free', text });
 }
 
 function refusedRow(
-  look: GangLook,
+  look: RequestLook,
   fleet: FleetRecord,
   { fleet: name, verdict, growth }: FleetRefusal,
   { names }: Surroundings,
@@ -85,7 +85,7 @@ function refusedRow(
 
 /** For a fleet of fixed hosts: fewer hosts fit than the gang needs at once. */
 function tooFew(
-  look: GangLook,
+  look: RequestLook,
   fleet: FleetRecord,
   verdict: FleetRefusal['verdict'],
 ): Finding | null {
@@ -100,7 +100,7 @@ function tooFew(
 }
 
 function instanceRows(
-  look: GangLook,
+  look: RequestLook,
   fleet: FleetRecord,
   name: string,
   around: Surroundings,
@@ -158,7 +158,7 @@ function counted(rows: readonly Row[]): Row[] {
 
 /** The runs that use an instance, or have it reserved. */
 export function holdersOf(
-  { ledger, request }: GangLook,
+  { ledger, request }: RequestLook,
   instance: InstanceRecord,
   { rule, asked }: Pick<Finding, 'rule' | 'asked'>,
   { holders }: Pick<Surroundings, 'holders'>,
@@ -184,7 +184,7 @@ export function holdersOf(
 }
 
 function holderOf(
-  look: GangLook,
+  look: RequestLook,
   instance: InstanceRecord,
   found: Finding,
   around: Surroundings,
@@ -193,7 +193,7 @@ function holderOf(
 }
 
 /** Fleets that the run may not use: it names other fleets, or is in another one already. */
-function otherFleetRows(look: GangLook, candidates: readonly FleetRecord[]): Row[] {
+function otherFleetRows(look: RequestLook, candidates: readonly FleetRecord[]): Row[] {
   const { ledger, request } = look;
   const known = new Set(candidates.map((fleet) => fleet.id));
   const settled = ledger.fleetOfRun(request.run) !== null;
@@ -214,7 +214,7 @@ function otherFleetRows(look: GangLook, candidates: readonly FleetRecord[]): Row
 
 /** Why the server host is not used, if the run needs a new instance or a fleet. */
 function localOffRow(
-  look: GangLook,
+  look: RequestLook,
   fleets: readonly FleetRecord[],
   { backends }: Surroundings,
 ): Row[] {

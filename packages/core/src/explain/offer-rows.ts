@@ -7,7 +7,7 @@ import type { Combined } from '../offers/combine.ts';
 import { finding, offerFindings } from '../offers/findings.ts';
 import type { BackendAbility, BackendNote } from '../placement/backend-answers.ts';
 import type { NodeRequest } from '../placement/gang-request.ts';
-import type { GangLook } from '../placement/look-ahead.ts';
+import type { RequestLook } from '../placement/look-ahead.ts';
 import { mountsWith } from '../placement/mounts.ts';
 import {
   newCapacityFor,
@@ -37,7 +37,12 @@ interface Judgement {
 }
 
 /** Empty if fleet and run exclude each other, as placement then checks no offers. */
-export function offerRows(look: GangLook, fleet: FleetRecord, name: string, market: Market): Row[] {
+export function offerRows(
+  look: RequestLook,
+  fleet: FleetRecord,
+  name: string,
+  market: Market,
+): Row[] {
   const [node] = look.request.nodes;
   if (!node) return [];
   const capacity = newCapacityFor(fleet, node, look.request.profile);
@@ -60,7 +65,7 @@ export function offerRows(look: GangLook, fleet: FleetRecord, name: string, mark
  * All offers of the backends, without the run's requirements. Separately sold disks get the requested
  * size, so machines with smaller disks appear only in the second answer.
  */
-export function everyOffer({ ask }: GangLook, { requirements, profile }: Combined): Offer[] {
+export function everyOffer({ ask }: RequestLook, { requirements, profile }: Combined): Offer[] {
   const anywhere = { ...profile, backends: null };
   const any = { max_price: null, spot: null, reservation: null, multinode: false };
   const ofDisk = (disk: Combined['requirements']['resources']['disk']) =>
@@ -82,7 +87,7 @@ function identity({ backend, region, price, instance: { name, resources } }: Off
 }
 
 function judge(
-  { ledger, request }: GangLook,
+  { ledger, request }: RequestLook,
   fleet: FleetRecord,
   node: NodeRequest,
   combined: Combined,

@@ -12,8 +12,8 @@ import { claimSlots, PlacementPass } from './place.ts';
 import { demandKey, queueOf } from './queue.ts';
 import { refusalOf } from './refusals.ts';
 
-export interface GangLook {
-  readonly gang: Gang;
+/** The place of one request. */
+export interface RequestLook {
   readonly request: GangRequest;
   /** The capacity that gangs ahead leave. */
   readonly ledger: CapacityLedger;
@@ -21,6 +21,10 @@ export interface GangLook {
   /** Where the gang would be placed, or why not; one of the two is null. */
   readonly option: FleetOption | null;
   readonly refusal: Refusal | null;
+}
+
+export interface GangLook extends RequestLook {
+  readonly gang: Gang;
   /** Gangs that the pass examined before. */
   readonly ahead: readonly Gang[];
 }

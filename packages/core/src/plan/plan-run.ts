@@ -85,7 +85,8 @@ export function allOffers(input: PlanInput, answers: BackendOffers): readonly Of
   return [...found.pool(), ...found.fresh];
 }
 
-function ledgerOf(input: PlanInput): CapacityLedger {
+/** What the run could be placed on. */
+export function ledgerOf(input: PlanInput): CapacityLedger {
   const projectNames = { ...input.projectNames, [input.projectId]: input.projectName };
   return new CapacityLedger({ ...input, projectNames }, input.settings);
 }

@@ -9,6 +9,7 @@ import type { EndpointName } from '@dstack/contract/api';
 const LARGE: ReadonlySet<EndpointName> = new Set<EndpointName>([
   'runs.list',
   'runs.get_plan',
+  'explain.plan',
   'fleets.list',
   'fleets.list_all',
   'instances.list',

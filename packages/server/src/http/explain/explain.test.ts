@@ -249,6 +249,42 @@ describe('permission to request an explanation', () => {
   });
 });
 
+describe('a run that is not submitted yet', () => {
+  const planOf = async (more: object, token?: string) => {
+    const run_spec = {
+      run_name: 'train',
+      configuration: { type: 'task', commands: ['true'], ...more },
+      profile: { name: 'default' },
+    };
+    const answer = await server.call('/api/project/main/explain/plan', { run_spec }, { token });
+    if (answer.status === 200) expectWire('explain.plan', answer.body);
+    return answer;
+  };
+  const verdicts = ({ body }: TestAnswer) =>
+    body.considered
+      .filter((row: { kind: string }) => row.kind === 'fleet')
+      .map((row: { fleet: string; verdict: string }) => `${row.fleet} ${row.verdict}`);
+
+  it('is explained fleet by fleet, and creates nothing', async () => {
+    await insertInstances(server, 1);
+    const full = await planOf({});
+    const name: string = full.body.considered[0].fleet;
+    expect(verdicts(full)).toEqual([`${name} full`]);
+    const refused = await planOf({ resources: { gpu: 'H200:8' } });
+    expect(verdicts(refused)).toEqual([`${name} never`]);
+    const other = await planOf({ fleets: ['elsewhere'] });
+    expect(other.body.considered).toMatchObject([
+      { fleet: name, verdict: 'never', rule: 'other_fleet', text: 'the run names elsewhere' },
+    ]);
+    expect((await explain('runs', 'train')).status).toBe(400);
+  });
+
+  it('is refused if nothing can be made of it, and to callers outside of the project', async () => {
+    expect((await planOf({ commands: [], image: undefined })).status).toBeGreaterThanOrEqual(400);
+    expect((await planOf({}, 'nobody-has-this')).status).toBe(403);
+  });
+});
+
 describe('missing resources', () => {
   it.each(KINDS)('%s: the error names it', async (kind) => {
     for (const name of ['absent', 'absent-0', 'absent-0-0', 'a-999999999999999999-0', '..%2Fx']) {

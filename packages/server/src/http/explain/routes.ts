@@ -6,6 +6,7 @@ import {
   explainInstanceNamed,
   explainVolumeNamed,
 } from './capacity.ts';
+import { explainPlannedRun } from './plan.ts';
 import { explainJobNamed, explainRunNamed, explainServiceNamed } from './runs.ts';
 
 export function explainRoutes(on: On, deps: HttpDeps): void {
@@ -15,6 +16,7 @@ export function explainRoutes(on: On, deps: HttpDeps): void {
   on('explain.instances', (call) => explainInstanceNamed(deps, call, nameOf(call)));
   on('explain.fleets', (call) => explainFleetNamed(deps, call, nameOf(call)));
   on('explain.volumes', (call) => explainVolumeNamed(deps, call, nameOf(call)));
+  on('explain.plan', (call) => explainPlannedRun(deps, call, call.body));
   on('explain.gateways', (call) => explainGatewayNamed(deps, call, nameOf(call)));
 }
 

@@ -1,4 +1,5 @@
 import {
+  type Considered,
   type ExplainSubject,
   type Explanation,
   formatOptionalTimestamp,
@@ -21,13 +22,14 @@ export function wireExplanation(
     ahead: diagnosis.ahead.map((one) => ({ ...one, since: formatOptionalTimestamp(one.since) })),
     reasons: diagnosis.reasons.map((one) => ({ ...one, ...times(one) })),
     parts: diagnosis.parts.map((one) => ({ ...one, ...times(one) })),
-    considered: diagnosis.considered.map((one) => ({
-      ...one,
-      backend: optionalWireBackend(one.backend),
-    })),
+    considered: diagnosis.considered.map(wireConsidered),
     fixes: [...diagnosis.fixes],
     events: events.map(wireEvent),
   };
+}
+
+export function wireConsidered(row: Diagnosis['considered'][number]): Considered {
+  return { ...row, backend: optionalWireBackend(row.backend) };
 }
 
 function times({ since, until }: Pick<Diagnosis, 'since' | 'until'>) {

@@ -96,7 +96,8 @@ const OF_JOBS = '/api/users/get_my_user';
 /** Never allowed: endpoints that give access to others or show credentials. */
 const BARRED = /\/service_tokens\/|_members$|\/repos\/get$|\/config_info$|\/get_yaml$/;
 
-const READING = /\/(list|get|get_plan|poll|get_instance_health_checks|get_archive_by_hash)$/;
+const READING =
+  /\/(list|get|get_plan|explain\/plan|poll|get_instance_health_checks|get_archive_by_hash)$/;
 
 export function checkCall(
   endpoint: Pick<Endpoint, 'method' | 'path'>,

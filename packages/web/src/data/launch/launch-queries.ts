@@ -1,5 +1,5 @@
 import type { Client } from '@dstack/client';
-import type { RunPlan, RunSpec, UITemplate } from '@dstack/contract/wire';
+import type { PlanExplanation, RunPlan, RunSpec, UITemplate } from '@dstack/contract/wire';
 import { queryOptions } from '@tanstack/react-query';
 
 /** Offers of a plan that are shown. */
@@ -32,6 +32,16 @@ export function planQuery(client: Client, project: string, spec: RunSpec) {
   return queryOptions<RunPlan>({
     queryKey: ['launch', 'plan', project, spec],
     queryFn: () => client.project(project).runs.getPlan({ run_spec: spec, max_offers: OFFERS }),
+    staleTime: 10_000,
+    retry: false,
+  });
+}
+
+/** What each fleet makes of it. */
+export function planFleetsQuery(client: Client, project: string, spec: RunSpec) {
+  return queryOptions<PlanExplanation>({
+    queryKey: ['launch', 'fleets', project, spec],
+    queryFn: () => client.project(project).explainPlan(spec),
     staleTime: 10_000,
     retry: false,
   });

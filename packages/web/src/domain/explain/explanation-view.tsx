@@ -2,7 +2,7 @@ import type { Explanation } from '@dstack/contract/wire';
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { RelativeTime } from '../../ui/time/time.tsx';
-import { money } from '../format/quantities.ts';
+import { CandidateList } from './candidate-list.tsx';
 import { explanationTitle, groupedCandidates } from './explanation-text.ts';
 import styles from './explanation-view.module.css';
 
@@ -55,36 +55,10 @@ export function ExplanationView({ explanation }: { readonly explanation: Explana
         {candidates.length === 0 ? null : (
           <details className={styles.part}>
             <summary className={styles.heading}>What was considered</summary>
-            <ul className={styles.candidates}>
-              {candidates.map(({ fleet, verdict, text, rows }) => (
-                <li key={fleet}>
-                  <div className={styles.fleet}>
-                    <strong>
-                      <bdi>{fleet}</bdi>
-                    </strong>
-                    <span className={styles.verdict} data-verdict={verdict}>
-                      {VERDICTS[verdict]}
-                    </span>
-                    <span>{text}</span>
-                  </div>
-                  <ul className={styles.rows}>
-                    {rows.map((row) => (
-                      <li
-                        key={`${row.kind}-${row.instance}-${row.backend}-${row.rule}-${row.text}`}
-                      >
-                        {row.instance ?? row.backend ?? ''} {row.text}
-                        {row.price === null ? '' : ` (${row.offer} ${money(row.price)}/h)`}
-                      </li>
-                    ))}
-                  </ul>
-                </li>
-              ))}
-            </ul>
+            <CandidateList candidates={candidates} />
           </details>
         )}
       </div>
     </Panel>
   );
 }
-
-const VERDICTS = { never: 'cannot take it', full: 'full', free: 'free' } as const;

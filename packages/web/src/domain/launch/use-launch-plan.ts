@@ -37,7 +37,11 @@ export function useLaunchPlan(project: string | null, text: string): LaunchPlan 
     if (source.kind === 'invalid') return [source.problem];
     return document === undefined ? [] : schemaProblems(schema, source.value, source.lineOf);
   }, [source, schema, document]);
-  const spec = source.kind === 'valid' && local.length === 0 ? runSpec(source.value) : null;
+  // One object for each text: errors of a submission are shown as long as the text is the same.
+  const spec = useMemo(
+    () => (source.kind === 'valid' && local.length === 0 ? runSpec(source.value) : null),
+    [source, local],
+  );
   const query = useQuery({
     ...planQuery(client, project ?? '', spec ?? NO_SPEC),
     enabled: spec !== null && project !== null,

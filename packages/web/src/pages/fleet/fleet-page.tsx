@@ -36,6 +36,7 @@ export function FleetPage() {
       name={params.fleet}
       query={useQuery(fleetQuery(client, params.project, params.fleet))}
       isDeleted={({ status }) => status === 'terminated'}
+      statusText={({ status }) => fleetLook(status).text}
       back={
         <Link to="/fleets" className={buttonClass({})}>
           All fleets

@@ -45,6 +45,7 @@ export function GatewayPage() {
       noun="gateway"
       name={params.gateway}
       query={useQuery(gatewayQuery(client, params.project, params.gateway))}
+      statusText={({ status }) => gatewayLook(status).text}
       back={
         <Link to="/gateways" className={buttonClass({})}>
           All gateways

@@ -36,6 +36,7 @@ export function InstancePage() {
       noun="instance"
       name={query.data?.name ?? params.instance}
       query={query}
+      statusText={(instance) => instanceLook(instance).text}
       back={
         <Link to="/instances" className={buttonClass({})}>
           All instances

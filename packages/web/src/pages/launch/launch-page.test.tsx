@@ -31,6 +31,12 @@ function plan(more: Partial<RunPlan> = {}): RunPlan {
   } as unknown as RunPlan;
 }
 
+/** The next submissions are refused. */
+const refusal: { error: Error | null } = { error: null };
+afterEach(() => {
+  refusal.error = null;
+});
+
 function world(answer: (sent: Sent) => RunPlan, path = '/runs/launch') {
   const applied: (Sent & { current_resource: unknown })[] = [];
   return renderApp(path, {
@@ -40,11 +46,21 @@ function world(answer: (sent: Sent) => RunPlan, path = '/runs/launch') {
       templates: {
         list: async () => [{ name: 't', title: 'Ours', configuration: { type: 'task' } }],
       },
+      explainPlan: async () => ({
+        considered: [
+          ['near', 'free', 'it takes the run now'],
+          ['far', 'never', 'it gets no new instance: no GPU'],
+        ].map(([fleet, verdict, text]) => ({
+          ...{ kind: 'fleet', fleet, verdict, text, instance: null, backend: null, rule: null },
+          price: null,
+        })),
+      }),
       runs: {
         getPlan: async (sent: Sent) => answer(sent),
         get: async () => aRun('train'),
         apply: async (sent: Sent & { current_resource: unknown }) => {
           applied.push(sent);
+          if (refusal.error !== null) throw refusal.error;
           return aRun('train');
         },
       },
@@ -57,6 +73,8 @@ it('shows the plan of the text, and submits what it shows', async () => {
   const { user, applied, path } = await world(() => plan({ current_resource: current }));
   await screen.findByText('A new run is created. The ended run train is replaced.');
   screen.getByText('fleet a is full');
+  await screen.findByText('it gets no new instance: no GPU');
+  screen.getByText('cannot take it');
   within(screen.getByRole('table', { name: 'Offers' })).getByText('local-process');
   screen.getByText('6 more offers are not shown.');
   await waitFor(() =>
@@ -109,4 +127,29 @@ it('does not submit over an active run that cannot be changed in place', async (
   screen.getByRole('region', { name: 'Changes of run train' });
   await user.click(screen.getByRole('button', { name: 'Submit' }));
   expect(applied).toEqual([]);
+});
+
+it('shows what another user changed meanwhile, keeps the text, and submits it over that', async () => {
+  const run = (priority: number) => {
+    const configuration = { type: 'task', name: 'train', commands: ['true'], priority };
+    return aRun('train', { run_spec: { run_name: 'train', configuration } as never });
+  };
+  let current = run(1);
+  const made = () => plan({ action: 'update', current_resource: current });
+  const { user, applied } = await world(made, '/runs/launch?from=train');
+  const submit = await screen.findByRole('button', { name: 'Update the run' });
+  await waitFor(() => expect(submit.getAttribute('aria-disabled')).toBeNull());
+  current = run(2);
+  refusal.error = new Error('Failed to apply plan. Resource has been changed.');
+  await user.click(submit);
+  await screen.findByText('train was changed meanwhile');
+  const theirs = screen.getByLabelText('Changes of train by another user');
+  expect(theirs.textContent).toContain('priority: 2');
+  refusal.error = null;
+  await user.click(submit);
+  await waitFor(() => expect(applied).toHaveLength(2));
+  expect(applied[1]?.current_resource).toMatchObject({
+    run_spec: { configuration: { priority: 2 } },
+  });
+  expect(applied[1]?.run_spec).toEqual(applied[0]?.run_spec);
 });

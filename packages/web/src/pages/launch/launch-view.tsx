@@ -8,6 +8,7 @@ import { Segments } from '../../ui/field/segments.tsx';
 import { PageFrame } from '../../ui/panel/page.tsx';
 import { Select } from '../../ui/select/select.tsx';
 import { Toolbar } from '../../ui/table/toolbar.tsx';
+import { ConflictPanel } from './conflict-panel.tsx';
 import styles from './launch.module.css';
 import { LaunchForm } from './launch-form.tsx';
 import { PlanPanel } from './plan-panel.tsx';
@@ -97,7 +98,15 @@ export function LaunchView({ project, projects, initial }: LaunchViewProps) {
           )}
           <ProblemList problems={launch.problems} />
         </section>
-        <PlanPanel launch={launch} error={submission.error ?? launch.error} />
+        <PlanPanel
+          launch={launch}
+          error={submission.error ?? launch.error}
+          conflict={
+            submission.conflict === null ? null : (
+              <ConflictPanel conflict={submission.conflict} onTakeTheirs={setText} />
+            )
+          }
+        />
       </div>
     </PageFrame>
   );

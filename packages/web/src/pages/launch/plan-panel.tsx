@@ -1,5 +1,6 @@
 import type { RunPlan } from '@dstack/contract/wire';
 import { Info, TriangleAlert } from 'lucide-react';
+import type { ReactNode } from 'react';
 import { count, money, plural } from '../../domain/format/quantities.ts';
 import { planEffect } from '../../domain/launch/plan-state.ts';
 import type { LaunchPlan } from '../../domain/launch/use-launch-plan.ts';
@@ -8,20 +9,24 @@ import { TextDiff } from '../../ui/diff/text-diff.tsx';
 import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
 import { Skeleton } from '../../ui/feedback/skeleton.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
+import { useStatusAnnouncement } from '../../ui/status/use-status-announcement.ts';
+import { FleetsPanel } from './fleets-panel.tsx';
 import styles from './launch.module.css';
 import { OfferTable } from './offer-table.tsx';
 
 interface PlanPanelProps {
   readonly launch: LaunchPlan;
   readonly error: Error | null;
+  /** Explains the error, if another user has caused it. */
+  readonly conflict: ReactNode;
 }
 
 /** What submitting would do and cost, from the server. */
-export function PlanPanel({ launch, error }: PlanPanelProps) {
+export function PlanPanel({ launch, error, conflict }: PlanPanelProps) {
   const { plan, isCurrent, problems } = launch;
   return (
     <div className={styles.plan} aria-busy={!isCurrent}>
-      {error === null ? null : <ErrorPanel title="There is no plan" error={error} />}
+      {conflict ?? (error === null ? null : <ErrorPanel title="There is no plan" error={error} />)}
       {plan === null ? (
         <Panel title="Plan">
           {problems.length > 0 ? (
@@ -34,6 +39,9 @@ export function PlanPanel({ launch, error }: PlanPanelProps) {
         <div className={styles.planBody}>
           <Effect plan={plan} isCurrent={isCurrent} />
           <Notes notes={plan.notes} />
+          {launch.spec === null ? null : (
+            <FleetsPanel project={plan.project_name} spec={launch.spec} />
+          )}
           {plan.job_plans.slice(0, MOST_JOBS).map((job) => (
             <Panel
               key={job.job_spec.job_name}
@@ -58,6 +66,7 @@ function Effect(props: { readonly plan: RunPlan; readonly isCurrent: boolean }) 
   const effect = planEffect(plan);
   const [cheapest] = plan.job_plans[0]?.offers ?? [];
   const jobs = plan.job_plans.length;
+  useStatusAnnouncement('Plan', isCurrent ? effectText(effect) : null);
   return (
     <Panel
       title="Plan"

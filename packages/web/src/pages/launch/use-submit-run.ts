@@ -1,8 +1,11 @@
+import type { RunSpec } from '@dstack/contract/wire';
 import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
+import { planQuery } from '../../data/launch/launch-queries.ts';
 import { runKeys } from '../../data/runs/run-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
+import { type EditConflict, editConflict } from '../../domain/launch/edit-conflict.ts';
 import { planEffect } from '../../domain/launch/plan-state.ts';
 import type { LaunchPlan } from '../../domain/launch/use-launch-plan.ts';
 import { toast } from '../../ui/toast/toaster.tsx';
@@ -12,7 +15,15 @@ export interface RunSubmission {
   readonly disabledReason: string | null;
   readonly isBusy: boolean;
   readonly error: Error | null;
+  /** Set if the error is a change by another user. */
+  readonly conflict: EditConflict | null;
   readonly submit: () => Promise<void>;
+}
+
+interface Failure {
+  readonly spec: RunSpec;
+  readonly error: Error;
+  readonly conflict: EditConflict | null;
 }
 
 /** Submits what the plan shows. A run that was changed since then is not overwritten. */
@@ -21,10 +32,12 @@ export function useSubmitRun(project: string | null, launch: LaunchPlan): RunSub
   const cache = useQueryClient();
   const navigate = useNavigate();
   const [isBusy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<{ spec: unknown; error: Error } | null>(null);
+  const [failure, setFailure] = useState<Failure | null>(null);
   const { plan, spec } = launch;
   const effect = plan === null ? null : planEffect(plan);
   const disabledReason = reasonOf(launch, effect?.kind === 'blocked' ? effect.reason : null);
+  // An error is about the text that was submitted.
+  const shown = failure?.spec === spec ? failure : null;
   const submit = async () => {
     if (project === null || plan === null || spec === null) return;
     if (disabledReason !== null || isBusy) return;
@@ -42,7 +55,12 @@ export function useSubmitRun(project: string | null, launch: LaunchPlan): RunSub
         effect?.kind === 'update' ? `Run ${name} was changed` : `Run ${name} was submitted`,
       );
     } catch (error) {
-      setFailure({ spec, error: error instanceof Error ? error : new Error(String(error)) });
+      const failed = error instanceof Error ? error : new Error(String(error));
+      // The plan of the same text against what the server has now; the text itself stays.
+      const now = await cache
+        .fetchQuery({ ...planQuery(client, project, spec), staleTime: 0 })
+        .catch(() => null);
+      setFailure({ spec, error: failed, conflict: now && editConflict(plan, now) });
     } finally {
       setBusy(false);
     }
@@ -51,8 +69,8 @@ export function useSubmitRun(project: string | null, launch: LaunchPlan): RunSub
     label: effect?.kind === 'update' ? 'Update the run' : 'Submit',
     disabledReason,
     isBusy,
-    // An error is about the text that was submitted.
-    error: failure !== null && failure.spec === spec ? failure.error : null,
+    error: shown?.error ?? null,
+    conflict: shown?.conflict ?? null,
     submit,
   };
 }

@@ -33,5 +33,6 @@ it('shows the answer as it is produced, and keeps the conversation when the mode
   await screen.findByText('out of memory');
   within(messages).getByText('hello');
   await waitFor(() => screen.getByRole('button', { name: 'Send' }));
+  await screen.findByText('The model failed: out of memory');
   expect(asked).toEqual([{ model: 'parrot', messages: [{ role: 'user', content: 'hello' }] }]);
 });

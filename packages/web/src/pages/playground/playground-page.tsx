@@ -2,14 +2,15 @@ import type { Run } from '@dstack/contract/wire';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { Eraser, MessagesSquare } from 'lucide-react';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { runQuery } from '../../data/runs/run-queries.ts';
 import { runRow } from '../../data/runs/run-row.ts';
 import { useClient } from '../../data/session/session-context.tsx';
-import { useChat } from '../../domain/models/use-chat.ts';
+import { type Chat, useChat } from '../../domain/models/use-chat.ts';
 import { runLook } from '../../domain/runs/run-look.ts';
 import { Button, buttonClass } from '../../ui/button/button.tsx';
 import { CommandBlock } from '../../ui/copy/command.tsx';
+import { useAnnounce } from '../../ui/feedback/announcer.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
 import { InlineError } from '../../ui/feedback/inline-error.tsx';
 import { Field, TextArea, TextField } from '../../ui/field/field.tsx';
@@ -85,6 +86,7 @@ function Playground({ project, model, run }: PlaygroundProps) {
   const [system, setSystem] = useState('');
   const [temperature, setTemperature] = useState('');
   const [maxTokens, setMaxTokens] = useState('');
+  useAnswerAnnouncement(chat);
   const send = () => {
     if (text.trim() === '' || chat.isAnswering) return;
     chat.send(text, {
@@ -193,6 +195,24 @@ function Playground({ project, model, run }: PlaygroundProps) {
       }
     />
   );
+}
+
+/** The most of an answer that is read out; the rest is in the list of messages. */
+const ANNOUNCED = 300;
+
+/** Announces an answer once it is complete: the live region must not repeat every piece of it. */
+function useAnswerAnnouncement({ isAnswering, messages, error }: Chat): void {
+  const announce = useAnnounce();
+  const wasAnswering = useRef(false);
+  useEffect(() => {
+    if (wasAnswering.current && !isAnswering) {
+      const answer = messages.at(-1);
+      if (error !== null) announce(`The model failed: ${error}`);
+      else if (answer?.role === 'assistant')
+        announce(`Model: ${answer.content.slice(0, ANNOUNCED)}`);
+    }
+    wasAnswering.current = isAnswering;
+  }, [announce, isAnswering, messages, error]);
 }
 
 function numberOf(text: string): number | null {

@@ -1,14 +1,14 @@
 import type { Run } from '@dstack/contract/wire';
 import { Link } from '@tanstack/react-router';
-import { type ReactNode, useEffect, useRef } from 'react';
+import type { ReactNode } from 'react';
 import { runRow } from '../../data/runs/run-row.ts';
 import { money } from '../../domain/format/quantities.ts';
 import { backendText } from '../../domain/format/resources.ts';
 import { runLook } from '../../domain/runs/run-look.ts';
 import { CopyButton } from '../../ui/copy/copy-button.tsx';
-import { useAnnounce } from '../../ui/feedback/announcer.tsx';
 import { PageFrame } from '../../ui/panel/page.tsx';
 import { StatusBadge } from '../../ui/status/status-badge.tsx';
+import { useStatusAnnouncement } from '../../ui/status/use-status-announcement.ts';
 import { TabLinks, tabClass } from '../../ui/tabs/tab-links.tsx';
 import { Elapsed, RelativeTime } from '../../ui/time/time.tsx';
 import styles from './run.module.css';
@@ -99,14 +99,4 @@ function RunFacts({ row }: { readonly row: ReturnType<typeof runRow> }) {
       )}
     </ul>
   );
-}
-
-/** Announces changes to screen readers, not the status at the beginning. */
-function useStatusAnnouncement(name: string, text: string): void {
-  const announce = useAnnounce();
-  const last = useRef(text);
-  useEffect(() => {
-    if (last.current !== text) announce(`${name}: ${text}`);
-    last.current = text;
-  }, [announce, name, text]);
 }

@@ -35,6 +35,7 @@ export function VolumePage() {
       name={params.volume}
       query={useQuery(volumeQuery(client, params.project, params.volume))}
       isDeleted={({ deleted }) => deleted}
+      statusText={(volume) => volumeLook(volume).text}
       back={
         <Link to="/volumes" className={buttonClass({})}>
           All volumes

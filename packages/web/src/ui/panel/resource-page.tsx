@@ -5,6 +5,7 @@ import { Banner } from '../feedback/banner.tsx';
 import { ErrorPanel } from '../feedback/error-panel.tsx';
 import { isMissingError } from '../feedback/error-text.ts';
 import { Skeleton } from '../feedback/skeleton.tsx';
+import { useStatusAnnouncement } from '../status/use-status-announcement.ts';
 import { PageFrame } from './page.tsx';
 import { usePageTitle } from './page-title.ts';
 
@@ -20,6 +21,8 @@ export interface ResourcePageProps<T> {
   };
   /** The server marks it as deleted. */
   readonly isDeleted?: (resource: T) => boolean;
+  /** What is announced when it changes while the page is open. */
+  readonly statusText?: (resource: T) => string;
   /** A link to the list. */
   readonly back: ReactNode;
   /** `notice` has to be shown above the content. */
@@ -31,6 +34,10 @@ export function ResourcePage<T>(props: ResourcePageProps<T>) {
   const { noun, name, query, isDeleted, back, children } = props;
   usePageTitle(name);
   const { data, error, refetch } = query;
+  useStatusAnnouncement(
+    `${noun} ${name}`,
+    data === undefined ? null : (props.statusText?.(data) ?? null),
+  );
   const isMissing = isMissingError(error);
   if (data !== undefined) {
     const wasDeleted = isMissing || isDeleted?.(data) === true;
