@@ -83,7 +83,8 @@ export function YamlEditor(props: YamlEditorProps) {
           ]),
           // Browsers carry the style of replaced text over by inline styles, which the policy forbids.
           EditorView.domEventHandlers({ beforeinput: replaceSelection }),
-          EditorView.contentAttributes.of({ 'aria-label': latest.current.label }),
+          // Stated, although browsers move the focus into editable content anyway: it makes the scroller usable by keyboard.
+          EditorView.contentAttributes.of({ 'aria-label': latest.current.label, tabindex: '0' }),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) latest.current.onChange(update.state.doc.toString());
           }),
