@@ -43,6 +43,26 @@ it('drops a change that a newer one has overtaken', () => {
   expect(w.statuses()).toEqual(['train done']);
 });
 
+it('marks the page of the changed run as outdated, not those of others', () => {
+  const w = world();
+  const train = aRun('train');
+  const other = aRun('other');
+  for (const run of [train, other]) {
+    w.cache.setQueryData(runKeys.one('main', run.run_spec.run_name ?? ''), run);
+    w.cache.setQueryData(runKeys.one('main', run.id), run);
+  }
+  w.change(2, 'terminating');
+  w.flushes[0]?.();
+  const isOutdated = (ref: string) =>
+    w.cache.getQueryState(runKeys.one('main', ref))?.isInvalidated;
+  expect(['train', train.id, 'other', other.id].map(isOutdated)).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ]);
+});
+
 it('marks what it cannot write itself as outdated', () => {
   const w = world();
   const { id } = aRun('train');

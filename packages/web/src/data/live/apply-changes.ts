@@ -3,6 +3,7 @@ import type { QueryClient, QueryKey } from '@tanstack/react-query';
 import { overviewKey } from '../overview/overview-query.ts';
 import { refreshRunLists } from '../runs/run-cache.ts';
 import { applyPull, applyRuns } from '../runs/run-changes.ts';
+import { runKeys } from '../runs/run-queries.ts';
 import { applyRecord, applyToFleets } from './apply-records.ts';
 import { Refresher } from './refresher.ts';
 
@@ -18,12 +19,20 @@ export class ChangeApplier {
   readonly #schedule: (run: () => void) => void;
   readonly #refresher: Refresher;
   readonly #versions = new Map<string, number>();
+  readonly #isHidden: () => boolean;
   #waiting: ChangeMessage[] = [];
+  /** Runs have changed whose new state was not sent. */
+  #hasUnread = false;
 
-  constructor(cache: QueryClient, schedule: (run: () => void) => void) {
+  constructor(
+    cache: QueryClient,
+    schedule: (run: () => void) => void,
+    isHidden: () => boolean = () => globalThis.document?.visibilityState === 'hidden',
+  ) {
     this.#cache = cache;
     this.#schedule = schedule;
-    this.#refresher = new Refresher(cache);
+    this.#isHidden = isHidden;
+    this.#refresher = new Refresher(cache, undefined, isHidden);
   }
 
   readonly add = (change: ChangeMessage): void => {
@@ -46,24 +55,32 @@ export class ChangeApplier {
     return true;
   }
 
+  /** The page is shown again. */
+  resume(): void {
+    this.#refresher.resume();
+    if (!this.#hasUnread) return;
+    this.#hasUnread = false;
+    void refreshRunLists(this.#cache);
+  }
+
   #flush(): void {
     const changes = this.#waiting;
     this.#waiting = [];
     const runs = new Map<string, Run>();
-    let hasUnread = false;
     const outdated = new Map<string, QueryKey>();
     const outdate = (...key: QueryKey) => outdated.set(JSON.stringify(key), key);
     for (const change of changes) {
       switch (change.type) {
         case 'run':
-          if (change.data === undefined) hasUnread = true;
+          if (change.data === undefined) this.#hasUnread = true;
           else runs.set(change.id, change.data);
-          outdate('run', 'one');
+          for (const key of keysOfRun(change)) outdate(...key);
+          // What one run waits for may be another run.
           outdate('run', 'explain');
           outdate('fleet', 'jobs');
           break;
         case 'job':
-          outdate('run', 'one');
+          for (const key of keysOfRun(change)) outdate(...key);
           outdate('run', 'explain');
           outdate('fleet', 'jobs');
           break;
@@ -88,7 +105,10 @@ export class ChangeApplier {
       }
     }
     if (changes.some(({ type }) => OVERVIEW.has(type))) outdate(...overviewKey);
-    if (hasUnread) void refreshRunLists(this.#cache);
+    if (this.#hasUnread && !this.#isHidden()) {
+      this.#hasUnread = false;
+      void refreshRunLists(this.#cache);
+    }
     if (runs.size > 0) applyRuns(this.#cache, [...runs.values()]);
     for (const queryKey of outdated.values()) this.#refresher.refresh(queryKey);
   }
@@ -119,4 +139,15 @@ export class ChangeApplier {
           ]),
     ];
   }
+}
+
+/** The page of the run, which may be open by its name or by its id. */
+function keysOfRun(change: Extract<ChangeMessage, { type: 'run' | 'job' }>): readonly QueryKey[] {
+  const { project, data } = change;
+  if (project === null || data === undefined) return [['run', 'one']];
+  const [id, name] =
+    change.type === 'run'
+      ? [change.id, change.data?.run_spec.run_name ?? '']
+      : [change.data?.run_id ?? '', change.data?.run_name ?? ''];
+  return [runKeys.one(project, name), runKeys.one(project, id)];
 }

@@ -17,6 +17,8 @@ const REGULAR_MS = 10_000;
 /** One frame: changes that arrive within it are drawn together. */
 const BATCH_MS = 16;
 
+const isHidden = (): boolean => document.visibilityState === 'hidden';
+
 /** Writes changes into the cache. Pages only read the cache; none of them polls. */
 export function createLive(feed: LiveFeed, cache: QueryClient): Live {
   const listeners = new Set<() => void>();
@@ -30,22 +32,42 @@ export function createLive(feed: LiveFeed, cache: QueryClient): Live {
       return () => listeners.delete(listener);
     },
     start() {
-      const changes = new ChangeApplier(cache, (run) => setTimeout(run, BATCH_MS));
+      let missesAll = false;
+      let drawnAt = 0;
+      // The first change after a pause is drawn at once.
+      const changes = new ChangeApplier(cache, (run) => {
+        const pause = Math.max(0, drawnAt + BATCH_MS - performance.now());
+        setTimeout(() => {
+          drawnAt = performance.now();
+          run();
+        }, pause);
+      });
       const stop = feed.start({
         onState(next) {
           state = next;
           for (const listener of listeners) listener();
         },
         onChange: changes.add,
-        onGap: () => refresh(cache),
+        onGap() {
+          if (isHidden()) missesAll = true;
+          else refresh(cache);
+        },
       });
+      // A hidden page asks for nothing, and then for all that it has missed.
+      const onVisibility = () => {
+        if (isHidden()) return;
+        if (missesAll) refresh(cache);
+        missesAll = false;
+        changes.resume();
+      };
+      document.addEventListener('visibilitychange', onVisibility);
       const timer = setInterval(() => {
-        if (document.visibilityState === 'visible' && state.kind !== 'offline')
-          refreshRegular(cache);
+        if (!isHidden() && state.kind !== 'offline') refreshRegular(cache);
       }, REGULAR_MS);
       return () => {
         stop();
         clearInterval(timer);
+        document.removeEventListener('visibilitychange', onVisibility);
       };
     },
     retry: feed.retry,

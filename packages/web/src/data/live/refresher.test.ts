@@ -17,3 +17,21 @@ it('asks at once, and once more for all changes of a pause', () => {
   refresher.refresh(['fleet', 'list']);
   expect(asked).toHaveLength(4);
 });
+
+it('asks for nothing while the page is hidden, and then once for each thing that is outdated', () => {
+  const cache = new QueryClient();
+  const asked: string[] = [];
+  cache.invalidateQueries = async (filters) => void asked.push(String(filters?.queryKey));
+  let isHidden = true;
+  const refresher = new Refresher(
+    cache,
+    () => {},
+    () => isHidden,
+  );
+  for (let i = 0; i < 5; i++) refresher.refresh(['fleet', 'list']);
+  refresher.refresh(['volume']);
+  expect(asked).toEqual([]);
+  isHidden = false;
+  refresher.resume();
+  expect(asked).toEqual(['fleet,list', 'volume']);
+});

@@ -5,23 +5,39 @@ const PACE_MS = 300;
 
 /**
  * Asks for outdated data again: at once, and then with pauses, as a record that changes all the time
- * would otherwise be asked for with each change.
+ * would otherwise be asked for with each change. A hidden page asks when it is shown again.
  */
 export class Refresher {
   readonly #cache: QueryClient;
   readonly #later: (run: () => void) => void;
+  readonly #isHidden: () => boolean;
   readonly #pausing = new Map<string, { isOutdated: boolean }>();
+  /** What became outdated while the page was hidden. */
+  readonly #postponed = new Map<string, QueryKey>();
 
   constructor(
     cache: QueryClient,
     later: (run: () => void) => void = (run) => setTimeout(run, PACE_MS),
+    isHidden: () => boolean = () => globalThis.document?.visibilityState === 'hidden',
   ) {
     this.#cache = cache;
     this.#later = later;
+    this.#isHidden = isHidden;
+  }
+
+  /** The page is shown again. */
+  resume(): void {
+    const keys = [...this.#postponed.values()];
+    this.#postponed.clear();
+    for (const queryKey of keys) this.refresh(queryKey);
   }
 
   refresh(queryKey: QueryKey): void {
     const id = JSON.stringify(queryKey);
+    if (this.#isHidden()) {
+      this.#postponed.set(id, queryKey);
+      return;
+    }
     const pause = this.#pausing.get(id);
     if (pause !== undefined) {
       pause.isOutdated = true;

@@ -1,7 +1,8 @@
 import type { Explanation } from '@dstack/contract/wire';
+import { visibleText } from '../../ui/code/visible-text.ts';
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
-import { RelativeTime } from '../../ui/time/time.tsx';
+import { Elapsed, RelativeTime } from '../../ui/time/time.tsx';
 import { CandidateList } from './candidate-list.tsx';
 import { explanationTitle, groupedCandidates } from './explanation-text.ts';
 import styles from './explanation-view.module.css';
@@ -9,15 +10,22 @@ import styles from './explanation-view.module.css';
 /** The server's answer to "why": summary, queue, what was considered, what would help. */
 export function ExplanationView({ explanation }: { readonly explanation: Explanation }) {
   const { summary, since, until, attempt, position, ahead, fixes } = explanation;
+  const isOver = explanation.state === 'failed' || explanation.state === 'ended';
   const candidates = groupedCandidates(explanation.considered);
   return (
     <Panel title={explanationTitle(explanation.state)}>
       <div className={styles.view} data-state={explanation.state}>
-        <p className={styles.summary}>{summary}</p>
+        <p className={styles.summary}>{visibleText(summary)}</p>
         <ul className={styles.facts}>
           {since === null ? null : (
             <li>
-              since <RelativeTime at={since} />
+              {isOver ? (
+                <RelativeTime at={since} />
+              ) : (
+                <>
+                  for <Elapsed from={since} to={null} />
+                </>
+              )}
             </li>
           )}
           {attempt === null ? null : <li>attempt {attempt}</li>}

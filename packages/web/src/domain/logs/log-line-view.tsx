@@ -1,8 +1,8 @@
 import { type CSSProperties, memo } from 'react';
+import { visibleText } from '../../ui/code/visible-text.ts';
 import { type AnsiColor, type AnsiStyle, parseAnsi } from './ansi.ts';
 import type { LogLine } from './line-reader.ts';
 import styles from './log-view.module.css';
-import { visibleText } from './visible-text.ts';
 
 /** The part of a line that is drawn; the rest of a megabyte would stop the page. */
 const DRAWN = 6000;

@@ -53,12 +53,23 @@ export class LogSearch {
     for (let at = Math.max(0, from - first); at <= to - first && hits.length < MAX_HITS; at += 1) {
       const line = lines[at];
       if (line === undefined || line.isNote) continue;
-      for (const range of hitsIn(withoutControls(line.text), this.#needle)) {
+      for (const range of hitsIn(plainText(line), this.#needle)) {
         hits.push({ line: line.id, ...range });
       }
     }
     return hits;
   }
+}
+
+/** Of lines with control sequences, which are removed once and not with each key that is typed. */
+const plainTexts = new WeakMap<LogLine, string>();
+
+function plainText(line: LogLine): string {
+  const known = plainTexts.get(line);
+  if (known !== undefined) return known;
+  const plain = withoutControls(line.text);
+  if (plain !== line.text) plainTexts.set(line, plain);
+  return plain;
 }
 
 /** `needle` is in lower case. */

@@ -1,6 +1,14 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown } from 'lucide-react';
-import { type Ref, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState } from 'react';
+import {
+  type Ref,
+  useCallback,
+  useEffect,
+  useImperativeHandle,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from 'react';
 import { classNames } from '../../ui/class-names.ts';
 import { ScrollRegion } from '../../ui/panel/scroll-region.tsx';
 import { count } from '../format/quantities.ts';
@@ -39,11 +47,13 @@ export function LogView(props: LogViewProps) {
   const { label, lines, wrap, numbers, needle, hit, onOlder, ref } = props;
   const scroller = useRef<HTMLElement>(null);
   const first = lines[0]?.id ?? 0;
+  // Ids are consecutive. Another function would have the places of all lines computed again.
+  const keyOf = useCallback((index: number) => first + index, [first]);
   const virtual = useVirtualizer({
     count: lines.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => LINE_HEIGHT,
-    getItemKey: (index) => lines[index]?.id ?? index,
+    getItemKey: keyOf,
     overscan: 24,
     anchorTo: 'end',
     followOnAppend: true,

@@ -1,6 +1,6 @@
 import type { JobStatus } from '@dstack/contract/wire';
 import { ScrollText } from 'lucide-react';
-import { type ReactNode, useMemo, useRef, useState } from 'react';
+import { type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react';
 import type { LogTarget } from '../../data/logs/log-stream.ts';
 import { LogSearch, nextHit } from '../../domain/logs/log-search.ts';
 import { LogView, type LogViewHandle } from '../../domain/logs/log-view.tsx';
@@ -29,7 +29,9 @@ export function LogPanel({ target, jobName, status, picker }: LogPanelProps) {
   const [query, setQuery] = useState('');
   const [current, setCurrent] = useState(-1);
   const view = useRef<LogViewHandle>(null);
-  const search = useMemo(() => new LogSearch(query), [query]);
+  // What is typed appears first; a long log is searched after that.
+  const searched = useDeferredValue(query);
+  const search = useMemo(() => new LogSearch(searched), [searched]);
   const hits = search.update(log.snapshot.lines);
   const hit = hits[current] ?? null;
   const moveTo = (step: 1 | -1) => {
@@ -77,7 +79,7 @@ export function LogPanel({ target, jobName, status, picker }: LogPanelProps) {
           lines={log.snapshot.lines}
           wrap={wrap}
           numbers={numbers}
-          needle={query.toLowerCase()}
+          needle={searched.toLowerCase()}
           hit={hit}
           onOlder={log.loadOlder}
         />

@@ -1,6 +1,7 @@
 import { CopyButton } from '../copy/copy-button.tsx';
 import { ScrollRegion } from '../panel/scroll-region.tsx';
 import styles from './code-block.module.css';
+import { visibleText } from './visible-text.ts';
 
 export interface CodeBlockProps {
   readonly text: string;
@@ -16,7 +17,7 @@ export function CodeBlock({ text, label, maxHeight }: CodeBlockProps) {
     <div className={styles.block}>
       <ScrollRegion label={label} className={styles.scroller} style={{ maxHeight }}>
         <pre>
-          <code>{text}</code>
+          <code>{visibleText(text)}</code>
         </pre>
       </ScrollRegion>
       <CopyButton text={text} label={`Copy: ${label}`} className={styles.copy} />

@@ -1,4 +1,5 @@
 import styles from './json-tree.module.css';
+import { visibleText } from './visible-text.ts';
 
 export interface JsonTreeProps {
   readonly value: unknown;
@@ -22,13 +23,13 @@ interface NodeProps {
 }
 
 function Node({ name, value, open }: NodeProps) {
-  const label = name === null ? null : <span className={styles.name}>{name}: </span>;
+  const label = name === null ? null : <span className={styles.name}>{visibleText(name)}: </span>;
   if (typeof value !== 'object' || value === null) {
     return (
       <div className={styles.leaf}>
         {label}
         <span className={styles.value} data-type={value === null ? 'null' : typeof value}>
-          {JSON.stringify(value)}
+          {visibleText(JSON.stringify(value))}
         </span>
       </div>
     );

@@ -1,3 +1,4 @@
+import { visibleText } from '../code/visible-text.ts';
 import styles from './command.module.css';
 import { CopyButton } from './copy-button.tsx';
 
@@ -7,7 +8,7 @@ export function CommandBlock(props: { readonly text: string; readonly label?: st
   return (
     <div className={styles.command}>
       <pre className={styles.text}>
-        <code>{text}</code>
+        <code>{visibleText(text)}</code>
       </pre>
       <CopyButton text={text} label={label} className={styles.copy} />
     </div>

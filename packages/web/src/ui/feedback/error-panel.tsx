@@ -9,6 +9,7 @@ import {
 } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Button } from '../button/button.tsx';
+import { visibleText } from '../code/visible-text.ts';
 import { CopyButton } from '../copy/copy-button.tsx';
 import { errorText, type ProblemKind } from './error-text.ts';
 import styles from './feedback.module.css';
@@ -46,7 +47,7 @@ export function ErrorPanel({ title, error, onRetry, actions, page }: ErrorPanelP
       <Icon size={26} aria-hidden="true" className={styles.stateIcon} />
       <Heading className={styles.stateTitle}>{title}</Heading>
       <p className={styles.stateText}>
-        {what} {next}
+        {visibleText(what)} {next}
       </p>
       {reference === '' ? null : (
         <p className={styles.reference}>

@@ -1,4 +1,5 @@
 import { CircleX } from 'lucide-react';
+import { visibleText } from '../code/visible-text.ts';
 import styles from './feedback.module.css';
 
 /** An error beside the thing that failed. */
@@ -6,7 +7,7 @@ export function InlineError({ text }: { readonly text: string }) {
   return (
     <p className={styles.inlineError} role="alert">
       <CircleX size={15} aria-hidden="true" />
-      <span>{text}</span>
+      <span>{visibleText(text)}</span>
     </p>
   );
 }

@@ -55,11 +55,20 @@ function VirtualRows<Row>(props: DataTableProps<Row> & { readonly narrow: boolea
   const toggle = useToggle(selection);
   const count = rows?.length ?? 0;
   const height = narrow ? CARD_HEIGHT : ROW_HEIGHT;
+  const idOf = useLatest(rowId);
+  // Another function would have the places of all rows computed again.
+  const keyOf = useCallback(
+    (index: number) => {
+      const row = rows?.[index];
+      return row === undefined ? index : idOf.current(row);
+    },
+    [rows, idOf],
+  );
   const virtual = useVirtualizer({
     count,
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
-    getItemKey: (index) => (rows?.[index] === undefined ? index : rowId(rows[index])),
+    getItemKey: keyOf,
     overscan: 10,
     useFlushSync: false,
   });

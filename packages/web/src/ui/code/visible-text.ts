@@ -1,6 +1,6 @@
 /**
- * Characters that change the order or the presence of the text around them. A job could make a line look
- * like another one with them, so they are shown by their code.
+ * Characters that change the order or the presence of the text around them. A line of a log or of a
+ * configuration could look like another one with them, so they are shown by their code.
  */
 const INVISIBLE = /[\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
