@@ -209,7 +209,7 @@ describe('content that is made to harm', () => {
     await expectUnharmed(v);
     for (const [part, shown] of [
       ['', 'Why it ended'],
-      ['/configuration', 'onerror'],
+      ['/configuration', '⟨U+202E⟩'],
       ['/events', 'Run submitted'],
       ['/inspect', 'run_spec'],
     ]) {

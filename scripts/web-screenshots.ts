@@ -1,7 +1,8 @@
 /**
- * Pictures of the web UI, to be looked at: `node scripts/web-screenshots.ts [state …]` builds the product,
- * starts a server with the work of a team, and writes each state at two widths in both themes to
- * `.cache/web-screenshots`. Errors of the console and failed calls are printed at the end.
+ * Pictures of the web UI, to be looked at: `node scripts/web-screenshots.ts [--built] [state …]` builds the
+ * product (unless it is built), starts a server with the work of a team, and writes each state at two widths
+ * in both themes to `.cache/web-screenshots`. Errors of the console, failed calls and what is cut off are
+ * printed at the end.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -116,6 +117,12 @@ const LOOKS = [
 const root = resolve(import.meta.dirname, '..');
 const folder = join(root, '.cache', 'web-screenshots');
 
+/** Tables and controls whose content is wider than they are. */
+const CUT_OFF = `[...document.querySelectorAll('table, button, h1, h2')]
+  .map((element) => element.tagName === 'TABLE' ? element.parentElement : element)
+  .filter((element) => element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 0)
+  .map((element) => element.tagName + ' ' + element.textContent.slice(0, 40))`;
+
 /** What is expected: the page that is left behind by a stopped server. */
 const WITHOUT_SERVER = /ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|50[23]|40[03]/;
 
@@ -132,7 +139,9 @@ async function photograph(browser: Browser, home: Installation, states: readonly
       await visitor.navigate(path);
       const shown = visitor.page.getByText(text).first();
       await shown.waitFor({ timeout: 10_000 }).catch(() => problems.push(`${name}: no "${text}"`));
-      await act?.(visitor, home);
+      await act?.(visitor, home).catch((error) => problems.push(`${look}, ${name}: ${error}`));
+      const cutOff = await visitor.page.evaluate<string[]>(CUT_OFF);
+      problems.push(...cutOff.map((text) => `${look}, ${name}: cut off: ${text}`));
       await picture(visitor, name, look);
       await after?.(home);
     }
@@ -148,9 +157,11 @@ async function picture({ page }: Visitor, name: string, look: string): Promise<v
   await page.screenshot({ path: join(folder, `${name}-${look}.png`) });
 }
 
-execFileSync(process.execPath, ['scripts/build.ts'], { cwd: root, stdio: 'ignore' });
+const wanted = process.argv.slice(2).filter((word) => word !== '--built');
+if (!process.argv.includes('--built')) {
+  execFileSync(process.execPath, ['scripts/build.ts'], { cwd: root, stdio: 'ignore' });
+}
 mkdirSync(folder, { recursive: true });
-const wanted = process.argv.slice(2);
 const all = [...KEY_STATES, ...MORE_STATES];
 const states = wanted.length === 0 ? all : all.filter(({ name }) => wanted.includes(name));
 const home = newInstallation();

@@ -5,7 +5,7 @@ import type { Installation } from '@dstack/testkit';
 import type { Browser } from 'playwright-core';
 import { FirstLoads } from '../../e2e/web/first-load.ts';
 import { print, summary } from '../measure.ts';
-import { openTab, type Profile } from './tab.ts';
+import { openTab, type Profile, untilTrue } from './tab.ts';
 
 const TIMES = 10;
 
@@ -67,10 +67,9 @@ async function starts(browser: Browser, url: string, selector: string, profile?:
     const { page, close } = await openTab(browser, '', profile);
     await page.addInitScript({ content: MARK_SHOWN(selector) });
     await page.goto(url);
-    await page.waitForFunction('window.benchShown !== undefined');
-    await page.waitForFunction("performance.getEntriesByName('first-contentful-paint').length > 0");
-    const paint = "performance.getEntriesByName('first-contentful-paint')[0].startTime";
-    paints.push(await page.evaluate<number>(paint));
+    const painted = "performance.getEntriesByName('first-contentful-paint')";
+    await untilTrue(page, `window.benchShown !== undefined && ${painted}.length > 0`);
+    paints.push(await page.evaluate<number>(`${painted}[0].startTime`));
     shown.push(await page.evaluate<number>('window.benchShown'));
     await close();
   }

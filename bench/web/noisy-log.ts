@@ -3,7 +3,7 @@ import type { Installation } from '@dstack/testkit';
 import type { Browser } from 'playwright-core';
 import { print } from '../measure.ts';
 import { submit } from '../runs.ts';
-import { heapMb, openTab, type Profile, smoothness } from './tab.ts';
+import { heapMb, openTab, type Profile, smoothness, untilTrue } from './tab.ts';
 
 /** A thousand lines a second for an hour, printed as fast as they are read. */
 const AN_HOUR = 3_600_000;
@@ -38,7 +38,7 @@ export async function noisyLog(
   await page.getByText(/^Live, [1-9]/).waitFor();
   for (const millions of [0.1, 0.3, 0.6, 1.2, 2.4, 3.59]) {
     const line = millions * 1_000_000;
-    await page.waitForFunction(LAST_LINE_AFTER, line, { timeout: 600_000, polling: 500 });
+    await untilTrue(page, `(${LAST_LINE}) >= ${line}`, 250);
     const name = `web: memory of a tab after ${line.toLocaleString('en')} lines of a log`;
     const seconds = Math.round((performance.now() - started) / 1000);
     print({ name, unit: 'MB', value: await heapMb(devtools), seconds });
@@ -48,8 +48,6 @@ export async function noisyLog(
   await close();
 }
 
-const LAST_LINE_AFTER = `(line) => {
-  const rows = document.querySelectorAll('#main [data-index]');
-  const found = /line +(\\d+)/.exec(rows[rows.length - 1]?.textContent ?? '');
-  return found !== null && Number(found[1]) >= line;
-}`;
+const LAST_LINE = `Number(
+  /line +(\\d+)/.exec([...document.querySelectorAll('#main [data-index]')].at(-1)?.textContent ?? '')?.[1] ?? 0
+)`;

@@ -32,6 +32,11 @@ export async function openTab(
   return { page, devtools, close: () => context.close() };
 }
 
+/** Polls an expression on the page, whose policy forbids Playwright's own way to wait for one. */
+export async function untilTrue(page: Page, expression: string, everyMs = 20): Promise<void> {
+  while (!(await page.evaluate<boolean>(expression))) await page.waitForTimeout(everyMs);
+}
+
 /** Memory of the page's scripts after garbage was collected, in MB. */
 export async function heapMb(devtools: CDPSession): Promise<number> {
   await devtools.send('HeapProfiler.collectGarbage');
