@@ -31,7 +31,8 @@ export async function web(part?: string): Promise<void> {
   const parts = Object.entries(PARTS).filter(([name]) => part === undefined || name === part);
   if (part === undefined || part === 'size') firstLoad();
   if (parts.length === 0) return;
-  const home = installation();
+  // An hour of noise is more than a job may print.
+  const home = installation({ DSTACK_SERVER_LOG_QUOTA_PER_JOB_HOUR: '0' });
   const browser = await launchBrowser();
   try {
     await home.startServer();

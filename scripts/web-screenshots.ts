@@ -1,5 +1,5 @@
 /**
- * Pictures of the web UI, to be looked at: `node scripts/web-screenshots.ts [--built] [state …]` builds the
+ * Pictures of the web UI, to be looked at: `node scripts/web-screenshots.ts [--built] [state or look …]` builds the
  * product (unless it is built), starts a server with the work of a team, and writes each state at two widths
  * in both themes to `.cache/web-screenshots`. Errors of the console, failed calls and what is cut off are
  * printed at the end.
@@ -128,7 +128,7 @@ const WITHOUT_SERVER = /ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE
 
 async function photograph(browser: Browser, home: Installation, states: readonly State[]) {
   const problems: string[] = [];
-  for (const [look, options] of LOOKS) {
+  for (const [look, options] of looks) {
     const visitor = await Visitor.open(browser, home.url, options);
     visitor.expectProblem(WITHOUT_SERVER);
     await visitor.navigate('/runs');
@@ -163,7 +163,10 @@ if (!process.argv.includes('--built')) {
 }
 mkdirSync(folder, { recursive: true });
 const all = [...KEY_STATES, ...MORE_STATES];
-const states = wanted.length === 0 ? all : all.filter(({ name }) => wanted.includes(name));
+const chosen = all.filter(({ name }) => wanted.includes(name));
+const states = chosen.length > 0 ? chosen : all;
+const someLooks = LOOKS.filter(([look]) => wanted.includes(look));
+const looks = someLooks.length > 0 ? someLooks : LOOKS;
 const home = newInstallation();
 let browser: Browser | null = null;
 try {

@@ -72,7 +72,7 @@ const COLUMNS: readonly TableColumn<OfferRow>[] = [
   {
     id: 'availability',
     header: 'State',
-    width: 112,
+    width: 134,
     card: 'status',
     cell: ({ offer }) => <StatusBadge look={availabilityLook(offer.availability)} />,
   },
