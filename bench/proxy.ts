@@ -16,7 +16,7 @@ const SECONDS = 5;
 const CALLERS = 32;
 const UPLOAD = 256 * 1024 * 1024;
 
-interface Target {
+export interface Target {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -45,7 +45,7 @@ export async function proxy(): Promise<void> {
 }
 
 /** The address where the app itself listens, as the agent reported it. */
-async function ownAddress({ url, headers }: Target): Promise<URL> {
+export async function ownAddress({ url, headers }: Target): Promise<URL> {
   for (;;) {
     const answer = await fetch(url, { headers });
     if (answer.status === 200) {
@@ -95,7 +95,11 @@ async function comparePassage(direct: Target, through: Target): Promise<void> {
  * Latency in milliseconds of requests that each caller sends one after the other over its own
  * connection. Written directly to sockets: a client library would dominate the measurement.
  */
-async function load({ url, headers }: Target, callers: number, seconds: number): Promise<number[]> {
+export async function load(
+  { url, headers }: Target,
+  callers: number,
+  seconds: number,
+): Promise<number[]> {
   const delays: number[] = [];
   const end = performance.now() + seconds * 1000;
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);

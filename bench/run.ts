@@ -13,6 +13,8 @@ import { hostile } from './hostile.ts';
 import { latency } from './latency.ts';
 import { liveJobs } from './live-jobs.ts';
 import { proxy } from './proxy.ts';
+import { proxyRoutes } from './proxy-routes.ts';
+import { proxyWorkers } from './proxy-workers.ts';
 import { queue } from './queue.ts';
 import { serverStart } from './server-start.ts';
 import { sim } from './sim.ts';
@@ -34,6 +36,8 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   api,
   explain,
   proxy,
+  'proxy-workers': proxyWorkers,
+  'proxy-routes': proxyRoutes,
   'at-rest': atRest,
   queue,
   'crash-loop': crashLoop,

@@ -75,6 +75,7 @@ export function makeProxyFront(parts: Parts, made: FrontParts): ProxyFront {
     listen: () => listen(http, settings),
     ready: async () => void (await http.ready()),
     isOff: settings.proxyWorkers === 0,
+    hasServices: async () => (await routes.all()).length > 0,
   });
   if (settings.proxyWorkers > 0) {
     changes.listen((runId) => routes.changed(runId));

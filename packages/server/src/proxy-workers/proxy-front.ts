@@ -18,6 +18,8 @@ export interface ProxyFrontOptions {
   readonly port: number;
   /** This process accepts all connections. */
   readonly isOff: boolean;
+  /** Whether there are services from before this start. */
+  readonly hasServices: () => Promise<boolean>;
   readonly workers: ProxyWorkers;
   readonly socket: ApiSocket;
   readonly log: Logger;
@@ -65,6 +67,7 @@ export class ProxyFront {
     const address = http.address();
     const actual = typeof address === 'object' && address ? address.port : port;
     this.#address = { host, port: actual, url };
+    if (!this.#options.isOff) void this.#startForPresent();
     return url;
   }
 
@@ -139,6 +142,18 @@ export class ProxyFront {
     await this.#isHanding;
     await this.#options.workers.end(limitMs);
     this.#close();
+  }
+
+  async #startForPresent(): Promise<void> {
+    const { hasServices, log } = this.#options;
+    try {
+      if (await hasServices()) this.onService();
+    } catch (error) {
+      log.warn(
+        { err: error },
+        'services were not read: the next change of one starts their workers',
+      );
+    }
   }
 
   async #handOver(): Promise<void> {

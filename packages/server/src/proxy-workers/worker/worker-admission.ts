@@ -63,6 +63,11 @@ export class WorkerAdmission {
     return grant;
   }
 
+  /** Of the callers that are remembered. */
+  get asks(): AdmissionAsk[] {
+    return [...this.#grants.values()].map(({ ask }) => ask);
+  }
+
   /** The access may have changed: the next request asks again. */
   stale(key: string): void {
     this.#grants.get(key)?.expire();

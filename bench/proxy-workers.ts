@@ -1,0 +1,120 @@
+/**
+ * A service through the server, through its proxy workers and through nginx, beside direct requests to the
+ * same app, in one run.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../e2e/serving.ts';
+import { installation, root } from './installation.ts';
+import { percentile, print, summary } from './measure.ts';
+import { load, ownAddress, type Target } from './proxy.ts';
+import { applyFleet, submit } from './runs.ts';
+import { residentMb } from './server-start.ts';
+
+const SECONDS = 3;
+const CONNECTIONS = [1, 64, 512];
+
+export async function proxyWorkers(): Promise<void> {
+  const rates = new Map<string, Map<number, readonly number[]>>();
+  for (const workers of [0, 2]) {
+    const home = installation({ DSTACK_SERVER_PROXY_WORKERS: String(workers) });
+    try {
+      await home.startServer();
+      await applyFleet(home, '0..2');
+      await submit(home, 'app', {
+        ...{ type: 'service', port: 8000 },
+        commands: [`exec ${process.execPath} ${join(root, 'e2e', 'service-app.ts')}`],
+      });
+      const through: Target = {
+        url: new URL('/proxy/services/main/app/', home.url),
+        headers: { authorization: `Bearer ${home.token()}` },
+      };
+      const own = { url: await ownAddress(through), headers: {} };
+      await delay(3000);
+      const name = workers === 0 ? 'server' : `${workers} workers`;
+      rates.set(name, await measured(through));
+      if (workers === 0) {
+        rates.set('direct', await measured(own));
+        rates.set('nginx', await throughNginx(own.url));
+        continue;
+      }
+      const pids = readdirSync(join(home.serverDir, 'proxy'))
+        .filter((file) => file.endsWith('.json'))
+        .map((file) => JSON.parse(readFileSync(join(home.serverDir, 'proxy', file), 'utf8')).pid);
+      const memory = pids.map((pid) => residentMb(pid)).join(', ');
+      print({ name: 'proxy workers: memory of each after load', unit: 'MB', value: memory });
+      const busy = load(through, 64, SECONDS);
+      const api: number[] = [];
+      for (const end = performance.now() + SECONDS * 1000; performance.now() < end; ) {
+        const started = performance.now();
+        await home.api('/api/project/main/runs/get', { run_name: 'app' });
+        api.push(performance.now() - started);
+      }
+      await busy;
+      print({ name: 'API during proxy load of 64 connections', unit: 'ms', ...summary(api) });
+    } finally {
+      await home.dispose();
+    }
+  }
+  for (const connections of CONNECTIONS) {
+    const direct = rates.get('direct')?.get(connections) ?? [];
+    for (const [name, samples] of rates) {
+      const delays = samples.get(connections) ?? [];
+      const us = (p: number) => Math.round(percentile(delays, p) * 1000);
+      print({
+        name: `proxy: ${name}, ${connections} connections`,
+        unit: 'requests/s, µs',
+        rate: Math.round(delays.length / SECONDS),
+        p50: us(50),
+        p99: us(99),
+        added_p50: us(50) - Math.round(percentile(direct, 50) * 1000),
+        added_p99: us(99) - Math.round(percentile(direct, 99) * 1000),
+      });
+    }
+  }
+}
+
+async function measured(target: Target): Promise<Map<number, readonly number[]>> {
+  const found = new Map<number, readonly number[]>();
+  await load(target, 16, 1);
+  for (const connections of CONNECTIONS) {
+    found.set(connections, await load(target, connections, SECONDS));
+  }
+  return found;
+}
+
+async function throughNginx(app: URL): Promise<Map<number, readonly number[]>> {
+  const dir = mkdtempSync(join(tmpdir(), 'dstack-nginx-'));
+  const port = await freePort();
+  writeFileSync(
+    join(dir, 'nginx.conf'),
+    `daemon off; worker_processes 1; pid ${dir}/pid; error_log ${dir}/error.log;
+events { worker_connections 4096; }
+http {
+  access_log off;
+  client_body_temp_path ${dir}/b; proxy_temp_path ${dir}/p; fastcgi_temp_path ${dir}/f;
+  uwsgi_temp_path ${dir}/u; scgi_temp_path ${dir}/s;
+  keepalive_requests 1000000;
+  upstream app { server ${app.host}; keepalive 512; }
+  server {
+    listen 127.0.0.1:${port} backlog=4096;
+    location / {
+      proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_buffering off;
+    }
+  }
+}`,
+  );
+  const nginx = spawn('nginx', ['-c', join(dir, 'nginx.conf'), '-p', dir], { stdio: 'ignore' });
+  try {
+    const url = new URL(`http://127.0.0.1:${port}/`);
+    while (!(await fetch(url).catch(() => null))?.ok) await delay(20);
+    return await measured({ url, headers: {} });
+  } finally {
+    nginx.kill();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}

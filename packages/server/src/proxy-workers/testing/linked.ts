@@ -1,0 +1,21 @@
+import { duplexPair } from 'node:stream';
+import { type Handlers, LineChannel } from '../line-channel.ts';
+import { ServerLink } from '../worker/server-link.ts';
+
+/** A worker's link, and a server at its other end that answers by these handlers. */
+export function linked(handlers: Handlers) {
+  const link = new ServerLink();
+  const connect = () => {
+    const [here, there] = duplexPair();
+    const server = new LineChannel(there, handlers);
+    link.use(new LineChannel(here, {}));
+    return server;
+  };
+  return { link, connect };
+}
+
+/** Ends the connection; resolves when the worker has noticed. */
+export async function away(link: ServerLink, server: LineChannel): Promise<void> {
+  server.close();
+  while (link.isPresent) await new Promise((resolve) => setImmediate(resolve));
+}

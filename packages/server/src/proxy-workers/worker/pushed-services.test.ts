@@ -1,0 +1,50 @@
+import { expect, it } from 'vitest';
+import { away, linked } from '../testing/linked.ts';
+import { PushedServices } from './pushed-services.ts';
+
+const view = (name: string) =>
+  ({
+    run: { id: name, name, projectId: 'p', submittedAt: 1 },
+    projectName: 'Main',
+    replicas: [],
+  }) as never;
+
+it('finds services as they were pushed, and asks the server only for others', async () => {
+  const asked: unknown[] = [];
+  const { link, connect } = linked({ route: (name) => void asked.push(name) });
+  const services = new PushedServices(link);
+  const server = connect();
+  services.put({ runId: 'web', view: view('web'), hosts: {} });
+  expect(await services.byName('MAIN', 'web')).toEqual(view('web'));
+  expect(await services.byName('main', 'other')).toBeNull();
+  expect(asked).toEqual([{ projectName: 'main', runName: 'other' }]);
+  await away(link, server);
+  expect(await services.byName('main', 'other')).toBeNull();
+  services.put({ runId: 'web', view: null, hosts: {} });
+  expect(await services.byName('main', 'web')).toBeNull();
+});
+
+it('delivers requests that were counted without a server, once', async () => {
+  const received: unknown[] = [];
+  const { link, connect } = linked({ count: (counted) => void received.push(counted) });
+  const services = new PushedServices(link);
+  const second = Math.floor(Date.now() / 1000);
+  const signals = [{ kind: 'run', id: 'web' }] as const;
+  await services.addRequests('', [{ runId: 'web', second, requests: 2 }], { signals });
+  await services.addRequests('', [{ runId: 'web', second, requests: 3 }]);
+  await services.addRequests('', [{ runId: 'web', second: second - 3600, requests: 9 }]);
+  await away(link, connect());
+  while (received.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  connect();
+  await services.addRequests('', []);
+  expect(received[0]).toEqual({
+    counts: [{ runId: 'web', second, requests: 5 }],
+    wakes: ['web'],
+  });
+});
+
+it('counts rate limits alone while there is no server', async () => {
+  const services = new PushedServices(linked({}).link);
+  const take = () => services.takeSharedRate('key', { rps: 1, burst: 1 }, 'web');
+  expect([await take(), await take(), (await take()) > 0]).toEqual([0, 0, true]);
+});
