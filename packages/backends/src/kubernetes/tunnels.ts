@@ -4,6 +4,7 @@
  */
 import { type ClientHttp2Session, connect } from 'node:http2';
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { NoAnswerError } from '../base/errors.ts';
 import { ChannelStream, opened } from './api/channel-socket.ts';
 import type { KubeClient } from './api/client.ts';
@@ -19,6 +20,9 @@ const CONNECTION_WINDOW = 16 * STREAM_WINDOW;
 const LIMIT_MS = 20_000;
 /** A forwarded port that carries nothing is checked, so that a dead one is noticed. */
 const PING_MS = 15_000;
+/** A container that has just started needs this long at most until its agent listens. */
+const START_MS = 5000;
+const START_PAUSE_MS = 50;
 const OK = 200;
 const MAX_DROPPED = 10_000;
 
@@ -30,12 +34,25 @@ export interface TunnelTarget {
 
 export class Tunnels {
   readonly #sessions = new Map<string, Promise<ClientHttp2Session>>();
+  /** Pods whose agents have answered. */
+  readonly #reached = new Set<string>();
   /** Pods that were released: a connection to one that is ending could wait for long. */
   readonly #dropped = new Set<string>();
 
+  /** The first connection waits for an agent that is just starting. */
   async dial(target: TunnelTarget, token: string): Promise<Duplex> {
-    const session = await this.#session(target);
-    return await connection(session, target.pod, token);
+    const key = keyOf(target.client, target.namespace, target.pod);
+    const until = Date.now() + (this.#reached.has(key) ? 0 : START_MS);
+    for (;;) {
+      try {
+        const session = await this.#session(target);
+        this.#reached.add(key);
+        return await connection(session, target.pod, token);
+      } catch (error) {
+        if (Date.now() >= until || this.#dropped.has(key)) throw error;
+        await delay(START_PAUSE_MS);
+      }
+    }
   }
 
   /** Ends the forwarded port of a pod that is being deleted. */
@@ -44,6 +61,7 @@ export class Tunnels {
     const session = this.#sessions.get(key);
     this.#sessions.delete(key);
     this.#dropped.add(key);
+    this.#reached.delete(key);
     const [oldest] = this.#dropped;
     if (this.#dropped.size > MAX_DROPPED && oldest !== undefined) this.#dropped.delete(oldest);
     session?.then(

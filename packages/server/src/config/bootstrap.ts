@@ -6,6 +6,7 @@ import { splitSecrets } from '../backend-config/secrets.ts';
 import type { HttpDeps } from '../http/ports.ts';
 import { createProject } from '../http/projects/service.ts';
 import { createUser } from '../http/users/service.ts';
+import { OPENED_TYPES } from '../kubernetes/kubernetes-settings.ts';
 import { isSimEntry, simRow } from '../sim/sim-rows.ts';
 
 export interface BootstrapOptions
@@ -71,7 +72,7 @@ async function applyBackends(
   const present = await store.backends.listWithCredentials(project.id);
   for (const entry of wanted) {
     const type = typeOf(entry);
-    if (!isSimEntry(entry)) {
+    if (!isSimEntry(entry) && !OPENED_TYPES.has(type)) {
       log.warn(
         { project: project.name, backend: type },
         'this server shows offers of the backend, but cannot make machines there yet',
