@@ -50,188 +50,202 @@ async function untilPods(cluster: TestKubernetes, is: (names: string[]) => boole
 const message = (shown: ShownRun) =>
   `${shown.latest_job_submission.termination_reason_message} ${shown.status_message}`;
 
-describe.skipIf(missing !== null && !process.env.CI)('jobs in a Kubernetes cluster', () => {
-  let cluster: TestKubernetes;
-  let home: Installation;
-  let port: number;
+describe.skipIf(missing !== null && !process.env.CI)(
+  'jobs in a Kubernetes cluster',
+  {
+    timeout: 180_000,
+  },
+  () => {
+    let cluster: TestKubernetes;
+    let home: Installation;
+    let port: number;
 
-  beforeAll(async () => {
-    cluster = await startKubernetes({
-      ...{ prefix: 'te', network: 221, nodes: 2 },
-      // More memory than any computer of the tests has: kubelets see the use of all of it.
-      sizes: '4:256 96:1024:8:NVIDIA-H100-80GB-HBM3',
-    });
-    home = newInstallation();
-    port = await freePort();
-    const tar = join(home.home, 'agent.tar');
-    await home.ok('server', 'agent-image', tar, '--name', 'dstack/agent:1');
-    await cluster.load(tar);
-    rmSync(tar);
-    Object.assign(home.env, {
-      DSTACK_KUBERNETES_AGENT_IMAGE: 'dstack/agent:1',
-      DSTACK_SERVER_SSH_PORT: String(port),
-    });
-    mkdirSync(home.serverDir, { recursive: true });
-    writeFileSync(
-      join(home.serverDir, 'config.yml'),
-      `projects: [{name: main, backends: [{type: kubernetes, kubeconfig: {filename: ${cluster.kubeconfig}}, contexts: [${cluster.context}]}]}]\n`,
-    );
-    await home.startServer();
-    for (const [name, more] of [
-      ['pods', ''],
-      ['cluster', 'placement: cluster\n'],
-    ] as const) {
-      const yaml = `type: fleet\nname: ${name}\nnodes: 0..10\nbackends: [kubernetes]\n${more}`;
-      await home.ok('apply', '-f', configuration(home, `${name}.yml`, yaml), '-y');
-    }
-  }, BUILD_MS);
-  afterAll(async () => {
-    await home?.dispose();
-    await cluster?.[Symbol.asyncDispose]();
-  }, BUILD_MS);
-
-  it('are offered the nodes, and get accelerators, exit codes, users and memory of their own', async () => {
-    const offers = await home.ok('offer', '-b', 'kubernetes', '--gpu', 'H100:2', '--disk', '1GB..');
-    expect(offers).toContain('H100:80GB:2');
-    await task(
-      home,
-      'gpu',
-      ['echo "$DSTACK_GPUS_NUM in $HOSTNAME"', 'exit 7'],
-      `${RESOURCES}, gpu: "H100:2"}\n`,
-    );
-    const user = 'user: "1000:1000"\nworking_dir: /tmp\n';
-    await task(
-      home,
-      'user',
-      ['id -u; pwd', 'df /dev/shm | tail -1'],
-      `${user}${RESOURCES}, shm_size: 64MB}\n`,
-    );
-    const failed = await untilRun(home, 'gpu', isFinished);
-    expect(failed.latest_job_submission.exit_status).toBe(7);
-    const pod = await home.ok('logs', 'gpu');
-    expect(pod).toMatch(/2 in dstack-main-gpu-0-0-[0-9a-f]{8}/);
-    await untilRun(home, 'user', isFinished);
-    expect(await home.ok('logs', 'user')).toMatch(/1000\s+\/tmp\s+tmpfs +65536/);
-    await untilPods(cluster, (names) => names.length === 0);
-    expect(await cluster.kubectl('get', 'secrets', '-o', 'name')).toBe('');
-  });
-
-  it('run in an image without a shell, and with the tools of the server', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'image-'));
-    try {
-      const program = join(dir, 'hello.c');
+    beforeAll(async () => {
+      cluster = await startKubernetes({
+        ...{ prefix: 'te', network: 221, nodes: 2 },
+        // More memory than any computer of the tests has: kubelets see the use of all of it.
+        sizes: '4:256 96:1024:8:NVIDIA-H100-80GB-HBM3',
+      });
+      home = newInstallation();
+      port = await freePort();
+      const tar = join(home.home, 'agent.tar');
+      await home.ok('server', 'agent-image', tar, '--name', 'dstack/agent:1');
+      await cluster.load(tar);
+      rmSync(tar);
+      Object.assign(home.env, {
+        DSTACK_KUBERNETES_AGENT_IMAGE: 'dstack/agent:1',
+        DSTACK_SERVER_SSH_PORT: String(port),
+      });
+      mkdirSync(home.serverDir, { recursive: true });
       writeFileSync(
-        program,
-        '#include <stdio.h>\nint main() { puts("no shell here"); return 3; }\n',
+        join(home.serverDir, 'config.yml'),
+        `projects: [{name: main, backends: [{type: kubernetes, kubeconfig: {filename: ${cluster.kubeconfig}}, contexts: [${cluster.context}]}]}]\n`,
       );
-      await run('gcc', ['-static', '-o', join(dir, 'hello'), program]);
-      await cluster.image('bare:1', dir, { Entrypoint: ['/hello'] });
-    } finally {
-      rmSync(dir, { recursive: true });
-    }
-    await submitted(
-      home,
-      'bare',
-      `type: task\nname: bare\nimage: bare:1\nentrypoint: /hello\ncommands: []\n${RESOURCES}}\n`,
-    );
-    const bare = await untilRun(home, 'bare', isFinished);
-    expect(bare.latest_job_submission.exit_status).toBe(3);
-    expect(await home.ok('logs', 'bare')).toContain('no shell here');
-  });
+      await home.startServer();
+      for (const [name, more] of [
+        ['pods', ''],
+        ['cluster', 'placement: cluster\n'],
+      ] as const) {
+        const yaml = `type: fleet\nname: ${name}\nnodes: 0..10\nbackends: [kubernetes]\n${more}`;
+        await home.ok('apply', '-f', configuration(home, `${name}.yml`, yaml), '-y');
+      }
+    }, BUILD_MS);
+    afterAll(async () => {
+      await home?.dispose();
+      await cluster?.[Symbol.asyncDispose]();
+    }, BUILD_MS);
 
-  it('survive the death of the server, without a lost line, and are reached by SSH', async () => {
-    await task(home, 'long', ['i=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.1; done']);
-    await untilRun(home, 'long', isRunning);
-    await home.stopServer('SIGKILL');
-    await home.startServer();
-    await untilRun(home, 'long', isRunning);
-    const shell = await home.dstack(['ssh', 'long', '--', 'echo "in $DSTACK_RUN_NAME"; exit 5']);
-    expect(shell).toMatchObject({ code: 5, stdout: expect.stringContaining('in long') });
-    writeFileSync(join(home.home, 'sent'), 'text');
-    await home.ok('cp', join(home.home, 'sent'), 'long:/tmp/there');
-    expect(await home.ok('exec', 'long', '--', 'cat', '/tmp/there')).toBe('text');
-    await home.ok('stop', 'long', '-y');
-    await untilRun(home, 'long', isFinished);
-    const lines = [...(await home.ok('logs', 'long')).matchAll(/line (\d+)/g)].map(([, n]) =>
-      Number(n),
-    );
-    expect(lines.length).toBeGreaterThan(5);
-    expect(lines).toEqual(lines.map((_, at) => at + 1));
-  });
-
-  it('reach each other as the nodes of a task', async () => {
-    const commands = [
-      'echo "rank $DSTACK_NODE_RANK"; ping -c1 $DSTACK_MASTER_NODE_IP | grep received',
-    ];
-    const yaml = `type: task\nname: nodes\nnodes: 3\n${SMALL}commands: ${JSON.stringify(commands)}\n${RESOURCES}}\n`;
-    const file = configuration(home, 'nodes.dstack.yml', yaml);
-    await home.ok('apply', '-f', file, '-y', '-d', '--fleet', 'cluster');
-    expect((await untilRun(home, 'nodes', isFinished)).status).toBe('done');
-    for (const rank of [0, 1, 2]) {
-      const log = await home.ok('logs', 'nodes', '--job', String(rank));
-      expect(log).toContain(`rank ${rank}`);
-      expect(log).toContain('1 packets received');
-    }
-  });
-
-  it('serve requests by two replicas, and keep files in a volume between runs', async () => {
-    const serve = 'mkdir /tmp/www; hostname > /tmp/www/index.html; httpd -f -p 8000 -h /tmp/www';
-    await submitted(
-      home,
-      'web',
-      `type: service\nname: web\n${SMALL}port: 8000\nauth: false\nreplicas: 2\ncommands: [${JSON.stringify(serve)}]\n${RESOURCES}}\n`,
-    );
-    const volume = `type: volume\nname: data\nbackend: kubernetes\nregion: ${cluster.context}\nsize: 1GB\n`;
-    await home.ok('apply', '-f', configuration(home, 'data.dstack.yml', volume), '-y');
-    for (const name of ['first', 'second']) {
+    it('are offered the nodes, and get accelerators, exit codes, users and memory of their own', async () => {
+      const offers = await home.ok(
+        'offer',
+        '-b',
+        'kubernetes',
+        '--gpu',
+        'H100:2',
+        '--disk',
+        '1GB..',
+      );
+      expect(offers).toContain('H100:80GB:2');
       await task(
         home,
-        name,
-        [`cat /data/kept; echo ${name} >> /data/kept`],
-        'volumes: [{name: data, path: /data}]\n',
+        'gpu',
+        ['echo "$DSTACK_GPUS_NUM in $HOSTNAME"', 'exit 7'],
+        `${RESOURCES}, gpu: "H100:2"}\n`,
       );
-      await untilRun(home, name, isFinished);
-    }
-    expect(await home.ok('logs', 'second')).toContain('first');
-    await home.ok('delete', '-f', 'data.dstack.yml', '-y');
-    const names = new Set<string>();
-    while (names.size < 2) {
-      const answer = await fetch(new URL('/proxy/services/main/web/', home.url));
-      if (answer.status === 200) names.add(await answer.text());
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    await home.ok('stop', 'web', '-y');
-  });
+      const user = 'user: "1000:1000"\nworking_dir: /tmp\n';
+      await task(
+        home,
+        'user',
+        ['id -u; pwd', 'df /dev/shm | tail -1'],
+        `${user}${RESOURCES}, shm_size: 64MB}\n`,
+      );
+      const failed = await untilRun(home, 'gpu', isFinished);
+      expect(failed.latest_job_submission.exit_status).toBe(7);
+      const pod = await home.ok('logs', 'gpu');
+      expect(pod).toMatch(/2 in dstack-main-gpu-0-0-[0-9a-f]{8}/);
+      await untilRun(home, 'user', isFinished);
+      expect(await home.ok('logs', 'user')).toMatch(/1000\s+\/tmp\s+tmpfs +65536/);
+      await untilPods(cluster, (names) => names.length === 0);
+      expect(await cluster.kubectl('get', 'secrets', '-o', 'name')).toBe('');
+    });
 
-  it('end with the reason of the cluster: image, quota, eviction', async () => {
-    await submitted(
-      home,
-      'absent',
-      `type: task\nname: absent\nimage: busybox:absent\ncommands: ['true']\nbackend_settings: {kubernetes: {image_pull_policy: Never}}\n${RESOURCES}}\n`,
-    );
-    expect(message(await untilRun(home, 'absent', isFinished))).toContain('must not be pulled');
-    await task(home, 'evicted', ['sleep 1000']);
-    await untilRun(home, 'evicted', isRunning);
-    const pod = (await cluster.kubectl('get', 'pods', '-o', 'name')).trim().replace('pod/', '');
-    const eviction = {
-      apiVersion: 'policy/v1',
-      kind: 'Eviction',
-      metadata: { name: pod, namespace: 'default' },
-    };
-    const file = join(home.home, 'eviction.json');
-    writeFileSync(file, JSON.stringify(eviction));
-    await cluster.kubectl(
-      'create',
-      '--raw',
-      `/api/v1/namespaces/default/pods/${pod}/eviction`,
-      '-f',
-      file,
-    );
-    const evicted = await untilRun(home, 'evicted', isFinished);
-    expect(evicted.latest_job_submission.termination_reason).toBe('interrupted_by_no_capacity');
-    await cluster.kubectl('create', 'quota', 'none', '--hard=pods=0');
-    await task(home, 'quota', ['true']);
-    expect(message(await untilRun(home, 'quota', isFinished))).toContain('exceeded quota');
-    await cluster.kubectl('delete', 'quota', 'none');
-  });
-});
+    it('run in an image without a shell, and with the tools of the server', async () => {
+      const dir = mkdtempSync(join(tmpdir(), 'image-'));
+      try {
+        const program = join(dir, 'hello.c');
+        writeFileSync(
+          program,
+          '#include <stdio.h>\nint main() { puts("no shell here"); return 3; }\n',
+        );
+        await run('gcc', ['-static', '-o', join(dir, 'hello'), program]);
+        await cluster.image('bare:1', dir, { Entrypoint: ['/hello'] });
+      } finally {
+        rmSync(dir, { recursive: true });
+      }
+      await submitted(
+        home,
+        'bare',
+        `type: task\nname: bare\nimage: bare:1\nentrypoint: /hello\ncommands: []\n${RESOURCES}}\n`,
+      );
+      const bare = await untilRun(home, 'bare', isFinished);
+      expect(bare.latest_job_submission.exit_status).toBe(3);
+      expect(await home.ok('logs', 'bare')).toContain('no shell here');
+    });
+
+    it('survive the death of the server, without a lost line, and are reached by SSH', async () => {
+      await task(home, 'long', ['i=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.1; done']);
+      await untilRun(home, 'long', isRunning);
+      await home.stopServer('SIGKILL');
+      await home.startServer();
+      await untilRun(home, 'long', isRunning);
+      const shell = await home.dstack(['ssh', 'long', '--', 'echo "in $DSTACK_RUN_NAME"; exit 5']);
+      expect(shell).toMatchObject({ code: 5, stdout: expect.stringContaining('in long') });
+      writeFileSync(join(home.home, 'sent'), 'text');
+      await home.ok('cp', join(home.home, 'sent'), 'long:/tmp/there');
+      expect(await home.ok('exec', 'long', '--', 'cat', '/tmp/there')).toBe('text');
+      await home.ok('stop', 'long', '-y');
+      await untilRun(home, 'long', isFinished);
+      const lines = [...(await home.ok('logs', 'long')).matchAll(/line (\d+)/g)].map(([, n]) =>
+        Number(n),
+      );
+      expect(lines.length).toBeGreaterThan(5);
+      expect(lines).toEqual(lines.map((_, at) => at + 1));
+    });
+
+    it('reach each other as the nodes of a task', async () => {
+      const commands = [
+        'echo "rank $DSTACK_NODE_RANK"; ping -c1 $DSTACK_MASTER_NODE_IP | grep received',
+      ];
+      const yaml = `type: task\nname: nodes\nnodes: 3\n${SMALL}commands: ${JSON.stringify(commands)}\n${RESOURCES}}\n`;
+      const file = configuration(home, 'nodes.dstack.yml', yaml);
+      await home.ok('apply', '-f', file, '-y', '-d', '--fleet', 'cluster');
+      expect((await untilRun(home, 'nodes', isFinished)).status).toBe('done');
+      for (const rank of [0, 1, 2]) {
+        const log = await home.ok('logs', 'nodes', '--job', String(rank));
+        expect(log).toContain(`rank ${rank}`);
+        expect(log).toContain('1 packets received');
+      }
+    });
+
+    it('serve requests by two replicas, and keep files in a volume between runs', async () => {
+      const serve = 'mkdir /tmp/www; hostname > /tmp/www/index.html; httpd -f -p 8000 -h /tmp/www';
+      await submitted(
+        home,
+        'web',
+        `type: service\nname: web\n${SMALL}port: 8000\nauth: false\nreplicas: 2\ncommands: [${JSON.stringify(serve)}]\n${RESOURCES}}\n`,
+      );
+      const volume = `type: volume\nname: data\nbackend: kubernetes\nregion: ${cluster.context}\nsize: 1GB\n`;
+      await home.ok('apply', '-f', configuration(home, 'data.dstack.yml', volume), '-y');
+      for (const name of ['first', 'second']) {
+        await task(
+          home,
+          name,
+          [`cat /data/kept; echo ${name} >> /data/kept`],
+          'volumes: [{name: data, path: /data}]\n',
+        );
+        await untilRun(home, name, isFinished);
+      }
+      expect(await home.ok('logs', 'second')).toContain('first');
+      await home.ok('delete', '-f', 'data.dstack.yml', '-y');
+      const names = new Set<string>();
+      while (names.size < 2) {
+        const answer = await fetch(new URL('/proxy/services/main/web/', home.url));
+        if (answer.status === 200) names.add(await answer.text());
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      await home.ok('stop', 'web', '-y');
+    });
+
+    it('end with the reason of the cluster: image, quota, eviction', async () => {
+      await submitted(
+        home,
+        'absent',
+        `type: task\nname: absent\nimage: busybox:absent\ncommands: ['true']\nbackend_settings: {kubernetes: {image_pull_policy: Never}}\n${RESOURCES}}\n`,
+      );
+      expect(message(await untilRun(home, 'absent', isFinished))).toContain('must not be pulled');
+      await task(home, 'evicted', ['sleep 1000']);
+      await untilRun(home, 'evicted', isRunning);
+      const pod = (await cluster.kubectl('get', 'pods', '-o', 'name')).trim().replace('pod/', '');
+      const eviction = {
+        apiVersion: 'policy/v1',
+        kind: 'Eviction',
+        metadata: { name: pod, namespace: 'default' },
+      };
+      const file = join(home.home, 'eviction.json');
+      writeFileSync(file, JSON.stringify(eviction));
+      await cluster.kubectl(
+        'create',
+        '--raw',
+        `/api/v1/namespaces/default/pods/${pod}/eviction`,
+        '-f',
+        file,
+      );
+      const evicted = await untilRun(home, 'evicted', isFinished);
+      expect(evicted.latest_job_submission.termination_reason).toBe('interrupted_by_no_capacity');
+      await cluster.kubectl('create', 'quota', 'none', '--hard=pods=0');
+      await task(home, 'quota', ['true']);
+      expect(message(await untilRun(home, 'quota', isFinished))).toContain('exceeded quota');
+      await cluster.kubectl('delete', 'quota', 'none');
+    });
+  },
+);

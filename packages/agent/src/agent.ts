@@ -62,6 +62,8 @@ const LOOK_MS = 5_000;
 
 /** A running agent. Jobs continue when it is closed. */
 export interface RunningAgent {
+  /** Stops all jobs like a user does, because their container ends; resolves when they have ended. */
+  stopJobs(message: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -118,9 +120,15 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     log,
     onEnd: setup.onLeaseEnd,
   });
+  const allEnded = Promise.withResolvers<void>();
+  let isEnding = false;
+  const lookForEnd = () => {
+    if (isEnding && !registry.hasLiveJobs) allEnded.resolve();
+  };
   registry.onJobEnded(() => {
     idle.look();
     lease.look();
+    lookForEnd();
   });
   const server = new AgentServer({
     token,
@@ -145,6 +153,13 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
   lease.look();
   log.info('listening', { socket: setup.socket, executor: executor.kind });
   return {
+    stopJobs: async (message) => {
+      isEnding = true;
+      const order = { grace: true, reason: 'interrupted_by_no_capacity', message };
+      registry.stopAll(order);
+      lookForEnd();
+      await allEnded.promise;
+    },
     close: async () => {
       idle.close();
       lease.close();

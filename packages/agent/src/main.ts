@@ -117,6 +117,8 @@ async function run(
     onLeaseEnd: () => end('lease'),
   });
   log.info('ending', { reason: await ended });
+  // Nothing of the job outlives its container.
+  if (options.jobContainer) await agent.stopJobs('Its container is being ended');
   await agent.close();
   hostLogin?.close();
   unlock();

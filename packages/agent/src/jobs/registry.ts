@@ -180,6 +180,11 @@ export class JobRegistry {
     return job.state;
   }
 
+  /** Stops every job that has not ended. */
+  stopAll(order: StopJob): void {
+    for (const job of this.jobs) if (isLive(job.phase)) job.stop(order);
+  }
+
   /** Throws `AgentError` `unknown_job`. */
   state(id: string): JobState {
     return this.#get(id).state;

@@ -45,8 +45,8 @@ export interface InstancesOptions {
 const BAD_REQUEST = 400;
 const FORBIDDEN = 403;
 const INVALID = 422;
-/** An agent ends at once; what it leaves behind is killed after this time. */
-const GRACE_S = 5;
+/** An agent without a job ends at once; one with a job stops it, for this time at most. */
+const GRACE_S = 30;
 
 export function podInstances(options: InstancesOptions): InstancePort {
   const { clusters } = options;

@@ -32,7 +32,7 @@ let cluster: TestKubernetes;
 let programs: AgentPrograms;
 let worlds = 0;
 
-describe.skipIf(missing !== null && !process.env.CI)('a real cluster', () => {
+describe.skipIf(missing !== null && !process.env.CI)('a real cluster', { timeout: 180_000 }, () => {
   beforeAll(async () => {
     cluster = await startKubernetes({
       ...{ prefix: 'tr', network: 225, nodes: 1, sizes: '32:256' },

@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { type ClientHttp2Session, connect } from 'node:http2';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createEventLogger } from '../host/log.ts';
+import { openTunnelPort } from './tunnel-port.ts';
+
+const TOKEN = 'secret';
+
+let dir: string;
+let echo: Server;
+let session: ClientHttp2Session;
+let close: () => void;
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => probe.once('listening', resolve));
+  const address = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'tunnel-'));
+  const socket = join(dir, 's');
+  echo = createServer({ allowHalfOpen: true }, (client) => client.pipe(client));
+  await new Promise<void>((resolve) => echo.listen(socket, resolve));
+  const port = await freePort();
+  close = await openTunnelPort({ port, socket, token: TOKEN, log: createEventLogger(() => {}) });
+  session = connect(`http://127.0.0.1:${port}`);
+});
+afterEach(() => {
+  session.destroy();
+  close();
+  echo.close();
+  rmSync(dir, { recursive: true });
+});
+
+function open(token: string, method = 'CONNECT') {
+  const where = method === 'CONNECT' ? { ':authority': 'agent' } : { ':path': '/v1/info' };
+  const headers = { ':method': method, authorization: `Bearer ${token}`, ...where };
+  const stream = session.request(headers, { endStream: false });
+  const status = new Promise((resolve) =>
+    stream.once('response', ({ ':status': code }) => resolve(code)),
+  );
+  return { stream, status };
+}
+
+describe('the port of the tunnels', () => {
+  it('leads each stream of one connection to the socket of the agent, in both directions', async () => {
+    const texts = ['a'.repeat(300_000), 'second'];
+    const answers = texts.map(async (sent) => {
+      const { stream, status } = open(TOKEN);
+      stream.end(sent);
+      expect(await status).toBe(200);
+      return await text(stream);
+    });
+    expect(await Promise.all(answers)).toEqual(texts);
+  });
+
+  it('is closed to other tokens and other methods', async () => {
+    expect(await open('guess').status).toBe(401);
+    expect(await open(TOKEN, 'POST').status).toBe(405);
+  });
+});
