@@ -142,7 +142,7 @@ export async function runServer(options: ServerOptions, cli: Cli): Promise<void>
   const release = cli.onInterrupt(
     (signal) => {
       if (!stop.signal.aborted) {
-        cli.io.info(`Stopping... (${CONTINUES[signal === 'SIGTERM' ? 'terminated' : 'pressed']})`);
+        cli.io.info('Stopping... (jobs continue)');
         stop.abort(signal);
         void pressedOnce(cli, ended.signal).then(() => {
           isOneKey = false;
@@ -158,8 +158,6 @@ export async function runServer(options: ServerOptions, cli: Cli): Promise<void>
     release();
   }
 }
-
-const CONTINUES = { pressed: 'jobs continue', terminated: 'jobs and services continue' };
 
 /**
  * One Ctrl-C may arrive as two signals: a parent process may forward it to a child that has already
