@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -145,7 +145,9 @@ async function world(): Promise<BackendWorld> {
   };
   const observe = async (id: string) =>
     (await backend.instances?.observe({ id, data: null }, { facts: null }))?.state;
-  await kubectl('create', '-f', claimFile());
+  const claim = claimFile();
+  await kubectl('create', '-f', claim);
+  rmSync(dirname(claim), { recursive: true });
   return {
     ...{ backend, settle, calls: null, userVolume: { id: 'mine', region: '' } },
     requirements: { met: REQUIRED, unmet: REQUIREMENTS.unmet },
