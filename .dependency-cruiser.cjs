@@ -7,6 +7,7 @@ const allowed = {
   backends: ['contract', 'core'],
   server: ['contract', 'ssh', 'core', 'store', 'backends', 'client', 'mcp'],
   agent: ['contract', 'ssh'],
+  gateway: ['contract', 'server'],
   client: ['contract'],
   mcp: ['contract', 'client'],
   cli: ['contract', 'client', 'mcp'],
@@ -36,7 +37,7 @@ const agentLayers = [
   ['docker', 'process'],
   ['files', 'ssh'],
   ['jobs'],
-  ['volumes'],
+  ['volumes', 'gateways'],
   ['protocol'],
 ];
 
@@ -117,6 +118,8 @@ module.exports = {
           '^packages/contract/src/yaml/load\\.ts$',
           // For programs on Node only: browsers have no such sockets.
           '^packages/client/src/node-web-socket\\.ts$',
+          // The library of which the gateway is made.
+          '^packages/server/src/proxy/index\\.ts$',
           // Builders of records, for tests alone.
           '^packages/core/src/testing/records\\.ts$',
           // Loaded only where it is allowed.

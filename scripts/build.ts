@@ -40,12 +40,15 @@ const withoutAddOns: Plugin = {
 const pureLibraries: Plugin = {
   name: 'pure-libraries',
   setup({ onResolve, resolve }) {
-    onResolve({ filter: /^@dstack\/(client|contract|core|mcp)(\/|$)/ }, async (args) => {
-      if (args.pluginData === 'resolved') return null;
-      const { path, importer, resolveDir, kind } = args;
-      const found = await resolve(path, { importer, resolveDir, kind, pluginData: 'resolved' });
-      return { path: found.path, errors: found.errors, sideEffects: false };
-    });
+    onResolve(
+      { filter: /^@dstack\/(client|contract|core|mcp|server|store)(\/|$)/ },
+      async (args) => {
+        if (args.pluginData === 'resolved') return null;
+        const { path, importer, resolveDir, kind } = args;
+        const found = await resolve(path, { importer, resolveDir, kind, pluginData: 'resolved' });
+        return { path: found.path, errors: found.errors, sideEffects: false };
+      },
+    );
   },
 };
 
@@ -82,6 +85,8 @@ const bundles: Readonly<Record<string, Bundle>> = {
       place: 'packages/agent/src/files/place-main.ts',
       'netns-relay': 'packages/agent/src/docker/netns-relay/relay-main.ts',
       sftp: 'packages/agent/src/ssh/sftp/sftp-main.ts',
+      gateway: 'packages/gateway/src/main.ts',
+      'gateway-worker': 'packages/gateway/src/worker/worker-main.ts',
     },
     define: { AGENT_VERSION: JSON.stringify(version) },
     files: await addOnFiles(),

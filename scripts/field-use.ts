@@ -87,16 +87,14 @@ const RUN: ModelUse = {
 
 const noSetup = noted(WARNINGS, 'is deprecated and has no effect in a');
 
-const GATEWAY = refused(RECONCILE, 'This server cannot create');
-const VOLUME = refused(RECONCILE, 'This server cannot');
+const GATEWAY = refused('server/src/http/gateways/plan.ts', 'This server cannot create');
+const VOLUME = refused('server/src/effects/intents/on-volume.ts', 'This server cannot');
 const PRESET = refused('cli/src/commands/apply/apply.ts', 'Cannot apply a configuration of type');
 const BACKEND = noted('server/src/config/bootstrap.ts', 'cannot make machines there yet');
 
 /** Models that are refused or noted as a whole, whatever is set in them. */
 export const WHOLE: Readonly<Record<string, FieldUse>> = {
-  GatewayConfiguration: GATEWAY,
   ALBGatewayLoadBalancer: GATEWAY,
-  LetsEncryptGatewayCertificate: GATEWAY,
   ACMGatewayCertificate: GATEWAY,
   GCPCertificateManagerGatewayCertificate: GATEWAY,
   AWSVolumeConfiguration: VOLUME,
@@ -127,6 +125,21 @@ const withoutWindow: ModelUse = {
 const scalingRule: ModelUse = { ...withoutWindow, window: used(FIGURES) };
 
 export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
+  GatewayConfiguration: {
+    type,
+    name: used('server/src/http/gateways/apply.ts'),
+    default: used(RECONCILE),
+    backend: used('core/src/offers/capabilities.ts', 'gatewayBackend'),
+    region: used('server/src/gateways/gateway-hosts.ts'),
+    instance_type: used('server/src/gateways/gateway-hosts.ts', 'instanceType'),
+    domain: used(SERVICE, 'wildcardDomain'),
+    public_ip: used('core/src/gateway-spec'),
+    load_balancer: used('core/src/gateway-spec'),
+    certificate: used('server/src/gateways/gateway-settings.ts'),
+    replicas: used(RECONCILE),
+    tags: used('server/src/effects/intents/gateway-create.ts'),
+  },
+  LetsEncryptGatewayCertificate: { type },
   DevEnvironmentConfiguration: {
     ...RUN,
     ide: used(JOB_SPEC),

@@ -18,6 +18,8 @@ want fish fish
 want mpirun openmpi-bin
 want chromium chromium
 want sudo sudo
+want nginx nginx-light
+want pebble pebble
 want mkfs.ext4 e2fsprogs
 want losetup mount
 [ -x /lib/systemd/systemd ] || missing="$missing systemd"

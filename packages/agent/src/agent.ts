@@ -9,6 +9,7 @@ import {
   PROTOCOL,
 } from '@dstack/contract/agent';
 import type { Executor } from './executor/executor.ts';
+import { GatewayPrograms } from './gateways/gateway-programs.ts';
 import { nowMicros } from './host/clock.ts';
 import { findHostFacts } from './host/host-facts.ts';
 import type { EventLogger } from './host/log.ts';
@@ -96,7 +97,14 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     time: nowMicros(),
   });
   await registry.recover();
-  const idle = new IdleWatch(setup, () => registry.hasLiveJobs);
+  const gateways = new GatewayPrograms({
+    stateDir: setup.stateDir,
+    runtimeDir: socketDir,
+    log,
+    onCount: () => idle.look(),
+  });
+  const idle = new IdleWatch(setup, () => registry.hasLiveJobs || gateways.hasAny);
+  gateways.recover();
   const volumes = new VolumeDirectories({
     stateDir: setup.stateDir,
     whyNoMounts: () => executor.whyNoMounts(),
@@ -136,6 +144,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     health: () => health.frame,
     registry,
     volumes,
+    gateways,
     log,
     planImages: (plan) => executor.planImages(plan),
     openShells: setup.openShells,
@@ -165,6 +174,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
       lease.close();
       ticker.close();
       volumes.close();
+      gateways.close();
       health.close();
       closeTunnels();
       stopListening();

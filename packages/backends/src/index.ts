@@ -16,6 +16,7 @@ export {
   directoryOf,
   directoryVolumes,
 } from './directories/directory-volumes.ts';
+export { type GatewayHosts, hostGateways } from './host-gateways/host-gateways.ts';
 export {
   freedomData,
   LOCAL_REGION,

@@ -10,6 +10,8 @@ import {
   type ProcessEnv,
   SettingsError,
 } from './environment.ts';
+import { gatewayDefaults } from './gateway-settings.ts';
+import type { GatewayDefaults } from './gateways/gateway-settings.ts';
 import type { HostShellSetting } from './hosts/host-shells.ts';
 import type { ImagePlanSettings } from './hosts/image-plans.ts';
 import {
@@ -81,6 +83,7 @@ export interface ServerSettings {
   readonly serviceMaxHeld: number;
   /** Processes that serve services; 0 = the server itself does. */
   readonly proxyWorkers: number;
+  readonly gateways: GatewayDefaults;
   readonly shutdown: ShutdownSettings;
 }
 
@@ -158,6 +161,7 @@ export function compileSettings(
   const host = options.host ?? env.DSTACK_SERVER_HOST ?? '127.0.0.1';
   const port = options.port ?? integerVariable(env, 'DSTACK_SERVER_PORT', 3000);
   const url = env.DSTACK_SERVER_URL || null;
+  const serviceTimeoutSeconds = integerVariable(env, 'DSTACK_SERVICE_CLIENT_TIMEOUT', 300);
   return {
     host,
     port,
@@ -199,7 +203,8 @@ export function compileSettings(
     agentLeaseSeconds: durationOrOff(env, 'DSTACK_AGENT_LEASE', { fallback: 7200, least: 60 }),
     sweep: choiceVariable(env, 'DSTACK_SERVER_SWEEP', ['report', 'terminate']),
     eventsTtlSeconds: integerVariable(env, 'DSTACK_SERVER_EVENTS_TTL_SECONDS', 2_592_000),
-    serviceTimeoutSeconds: integerVariable(env, 'DSTACK_SERVICE_CLIENT_TIMEOUT', 300),
+    serviceTimeoutSeconds,
+    gateways: gatewayDefaults(env, { timeoutSeconds: serviceTimeoutSeconds }),
     accessLogPart: percentage(env, 'DSTACK_SERVER_ACCESS_LOG') / 100,
     serviceMaxBody: integerVariable(env, 'DSTACK_SERVER_SERVICE_MAX_BODY', 0),
     serviceMaxHeld: integerVariable(env, 'DSTACK_SERVER_SERVICE_MAX_HELD', 500),

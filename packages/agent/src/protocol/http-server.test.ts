@@ -57,6 +57,7 @@ async function serve(more: Partial<AgentServerOptions>): Promise<void> {
     health: () => null,
     registry,
     volumes,
+    gateways: { put: () => {}, remove: async () => {}, dial: () => Promise.reject() },
     log: createEventLogger(() => {}),
     planImages: (plan) => void plans.push(plan),
     openShells: (keys) => void shells.push(keys),

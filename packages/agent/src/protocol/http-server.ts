@@ -10,6 +10,7 @@ import {
   JobKeys,
   JobSpecForAgent,
   MAX_EXEC_MESSAGE,
+  PutGateway,
   PutVolume,
   StartJob,
   StopJob,
@@ -17,14 +18,15 @@ import {
   VolumePlace,
 } from '@dstack/contract/agent';
 import { WebSocketServer } from 'ws';
+import type { GatewayPrograms } from '../gateways/gateway-programs.ts';
 import type { EventLogger } from '../host/log.ts';
 import { AgentError } from '../jobs/agent-error.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
 import type { ServerLease } from '../jobs/server-lease.ts';
 import type { VolumeDirectories } from '../volumes/volume-directories.ts';
 import { serveExec } from './exec-session.ts';
-import { joinJobPort, joinJobSsh, joinTunnel } from './job-port.ts';
-import { badBody, readBody, readVolumeId } from './read-body.ts';
+import { joinGateway, joinJobPort, joinJobSsh, joinTunnel } from './job-port.ts';
+import { badBody, readBody, readGatewayId, readVolumeId } from './read-body.ts';
 import { CLOSE_REPLACED, StreamSession } from './stream-session.ts';
 
 /** Frames from a server are small. */
@@ -37,6 +39,7 @@ export interface AgentServerOptions {
   readonly health: () => (AgentFrame & { type: 'health' }) | null;
   readonly registry: JobRegistry;
   readonly volumes: VolumeDirectories;
+  readonly gateways: Pick<GatewayPrograms, 'put' | 'remove' | 'dial'>;
   readonly log: EventLogger;
   /** Receives the server's plan for images. */
   readonly planImages: (plan: ImagePlan) => void;
@@ -104,7 +107,7 @@ export class AgentServer {
 
   /** Returns the answer's body; undefined = none. */
   async #route(request: IncomingMessage): Promise<unknown> {
-    const { registry, info, volumes } = this.#options;
+    const { registry, info, volumes, gateways } = this.#options;
     const [version, kind, id = '', part, item = '', ...rest] = segments(request);
     const name = [request.method, version, kind];
     name.push(...(id ? [':id'] : []), ...(part ? [part] : []), ...(item ? [':item'] : []));
@@ -138,6 +141,10 @@ export class AgentServer {
         return volumes.remove(readVolumeId(id), await readBody(request, VolumePlace));
       case 'POST v1 volumes :id unmount':
         return volumes.unmount(readVolumeId(id), await readBody(request, UnmountVolume));
+      case 'PUT v1 gateways :id':
+        return gateways.put(readGatewayId(id), await readBody(request, PutGateway));
+      case 'DELETE v1 gateways :id':
+        return gateways.remove(readGatewayId(id));
       case 'GET v1 jobs :id':
         return registry.state(id);
       case 'DELETE v1 jobs :id':
@@ -169,6 +176,10 @@ export class AgentServer {
       }
       if (kind === 'jobs' && part === 'ssh' && port === '') {
         await joinJobSsh(this.#options.registry, id, socket, head);
+        return;
+      }
+      if (kind === 'gateways' && part === 'link' && port === '') {
+        await joinGateway(this.#options.gateways, readGatewayId(id), socket, head);
         return;
       }
       if (kind === 'jobs' && part === 'exec' && port === '') {

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { GatewayPrograms } from '../gateways/gateway-programs.ts';
 import { AgentError } from '../jobs/agent-error.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
 import { join } from '../network/join.ts';
@@ -50,6 +51,19 @@ export function joinTunnel(
   head: Buffer,
 ): void {
   switchTo(registry.takeTunnel(target.id, target.tunnel), '', socket, head);
+}
+
+/**
+ * `GET /v1/gateways/{id}/link` with `Upgrade: tcp`: after the answer, the connection leads to the program
+ * of the gateway. Throws `AgentError`.
+ */
+export async function joinGateway(
+  gateways: Pick<GatewayPrograms, 'dial'>,
+  id: string,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  switchTo(await gateways.dial(id), '', socket, head);
 }
 
 /** Answers the request and joins both connections. `headers`: lines with their ends. */

@@ -31,6 +31,12 @@ export function readVolumeId(id: string): string {
   }
 }
 
+/** The id of a gateway replica in a path: it names directories. Throws `AgentError`. */
+export function readGatewayId(id: string): string {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return id;
+  throw new AgentError(400, 'bad_request', 'The id of the gateway is no UUID');
+}
+
 export function badBody(problem: string): AgentError {
   return new AgentError(400, 'bad_request', `The body is invalid: ${problem}`);
 }

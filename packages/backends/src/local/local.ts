@@ -10,7 +10,7 @@ import {
   SERVER_HOST_GPUS,
 } from '@dstack/core';
 import { BackendError } from '../base/errors.ts';
-import type { Backend, VolumePort } from '../base/port.ts';
+import type { Backend, GatewayPort, VolumePort } from '../base/port.ts';
 import { orderedProvisioningData } from '../base/provisioning-data.ts';
 import type { ServerHostFacts } from './server-host.ts';
 
@@ -48,6 +48,8 @@ export interface LocalOptions {
   readonly matches: (requirements: Requirements, offer: Offer) => boolean;
   /** Directories of the machine. */
   readonly volumes: VolumePort | null;
+  /** A gateway on the machine. */
+  readonly gateways?: GatewayPort;
 }
 
 /**
@@ -93,6 +95,7 @@ export function localBackend(options: LocalOptions): Backend {
     },
     volumes: options.volumes,
     groups: null,
+    ...(options.gateways && { gateways: options.gateways }),
     check: async () => [],
   };
 }

@@ -1,7 +1,7 @@
 import type { HostFacts } from '@dstack/contract/agent';
 import { capabilitiesOf, type HostInput, hostCapacity, type Id } from '@dstack/core';
 import { BackendError } from '../base/errors.ts';
-import type { Backend, Observation, VolumePort } from '../base/port.ts';
+import type { Backend, GatewayPort, Observation, VolumePort } from '../base/port.ts';
 
 export interface RemoteOptions {
   /**
@@ -15,13 +15,15 @@ export interface RemoteOptions {
   readonly removeAgent: (instanceId: Id) => Promise<void>;
   /** Directories of the hosts. */
   readonly volumes: VolumePort | null;
+  /** Gateways on the hosts. */
+  readonly gateways?: GatewayPort;
 }
 
 /**
  * SSH hosts: existing machines that a fleet names. Creating an instance adopts the host, and
  * releasing it removes our agent; the agent's report describes the machine.
  */
-export function remoteBackend({ hostOf, removeAgent, volumes }: RemoteOptions): Backend {
+export function remoteBackend({ hostOf, removeAgent, volumes, gateways }: RemoteOptions): Backend {
   return {
     name: 'remote',
     capabilities: capabilitiesOf('remote'),
@@ -54,6 +56,7 @@ export function remoteBackend({ hostOf, removeAgent, volumes }: RemoteOptions): 
     },
     volumes,
     groups: null,
+    ...(gateways && { gateways }),
     check: async () => [],
   };
 }

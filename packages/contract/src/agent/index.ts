@@ -24,6 +24,9 @@
  *   GET    /v1/jobs/{id}/ssh           Upgrade: tcp -> a connection to the job's SSH server
  *   GET    /v1/jobs/{id}/tunnels/{tid}  Upgrade: tcp -> a connection from the job to the server
  *   GET    /v1/jobs/{id}/exec           WebSocket, see `exec.ts`; 404 {"code":"not_found"} from an older agent
+ *   PUT    /v1/gateways/{id}            PutGateway -> 204, 404 from an agent without gateways
+ *   DELETE /v1/gateways/{id}            -> 204
+ *   GET    /v1/gateways/{id}/link       Upgrade: tcp -> a connection to the program, see `gateways.ts`
  *   GET    /v1/stream                   WebSocket, frames below
  *
  * Errors of requests: `AgentErrorBody` with a 4xx or 5xx status.
@@ -35,6 +38,7 @@
 export * from './commands.ts';
 export * from './exec.ts';
 export * from './frames.ts';
+export * from './gateways.ts';
 export { HostCheck, HostHealth, MAX_CHECK_MESSAGE } from './health.ts';
 export {
   AgentInfo,

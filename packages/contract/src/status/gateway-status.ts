@@ -45,6 +45,14 @@ export const isGatewayFailed = (status: GatewayStatus): boolean => status === 'f
 export const isGatewayPassing = (status: GatewayStatus): boolean =>
   status === 'submitted' || status === 'provisioning';
 
+export const isGatewaySubmitted = (status: GatewayStatus): boolean => status === 'submitted';
+export const isGatewayProvisioning = (status: GatewayStatus): boolean => status === 'provisioning';
+
+export const isReplicaSubmitted = (status: GatewayReplicaStatus): boolean => status === 'submitted';
+export const isReplicaProvisioning = (status: GatewayReplicaStatus): boolean =>
+  status === 'provisioning';
+export const isReplicaTerminating = (status: GatewayReplicaStatus): boolean =>
+  status === 'terminating';
 export const isReplicaRunning = (status: GatewayReplicaStatus): boolean => status === 'running';
 /** Terminating or terminated. */
 export const isReplicaEnding = (status: GatewayReplicaStatus): boolean =>

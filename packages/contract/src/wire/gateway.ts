@@ -33,6 +33,18 @@ export const GatewayReplica = model({
 });
 export type GatewayReplica = z.infer<typeof GatewayReplica>;
 
+/** Ours: official clients ignore it. */
+export const GatewayCertificateInfo = model({
+  domain: Text,
+  source: choiceOf(['acme', 'file']),
+  state: choiceOf(['valid', 'pending', 'failed', 'expired']),
+  expires_at: nullable(DateTime),
+  /** When it is renewed, or requested again. */
+  renews_at: nullable(DateTime),
+  message: nullable(Text),
+});
+export type GatewayCertificateInfo = z.infer<typeof GatewayCertificateInfo>;
+
 /**
  * `default` is relative to the viewing project. `backend`, `region`, `ip_address` and
  * `instance_id` serve clients before 0.20.25.
@@ -49,6 +61,8 @@ export const Gateway = model({
   wildcard_domain: nullable(Text),
   default: Flag,
   replicas: listOf(GatewayReplica),
+  /** Ours: of the names that it serves by TLS. */
+  certificates: listOf(GatewayCertificateInfo).default([]),
   backend: nullable(BackendType),
   region: nullable(Text),
   ip_address: nullable(Text),

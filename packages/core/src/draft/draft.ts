@@ -9,6 +9,8 @@ import type {
   DecisionContext,
   FleetRecord,
   FleetUse,
+  GatewayRecord,
+  GatewayReplicaRecord,
   GroupRecord,
   Id,
   InstanceRecord,
@@ -34,6 +36,8 @@ interface Loaded {
   readonly intents?: readonly IntentRecord[];
   readonly volumeRecords?: readonly VolumeRecord[];
   readonly attachments?: readonly AttachmentRecord[];
+  readonly gateway?: GatewayRecord;
+  readonly gatewayReplicas?: readonly GatewayReplicaRecord[];
   /** Fleets of the instances, with how many instances each has; see `fleetUse`. */
   readonly fleetUses?: readonly FleetUse[];
 }
@@ -48,6 +52,8 @@ export class Draft {
   readonly groups: DraftTable<GroupRecord>;
   readonly volumes: DraftTable<VolumeRecord>;
   readonly attachments: DraftTable<AttachmentRecord>;
+  readonly gateways: DraftTable<GatewayRecord>;
+  readonly gatewayReplicas: DraftTable<GatewayReplicaRecord>;
   /** By kind and subject, oldest attempt first. */
   #intents = new Map<string, IntentRecord[]>();
   #announced: IntentRecord[] = [];
@@ -78,6 +84,8 @@ export class Draft {
     this.groups = new DraftTable(loaded.groups ?? [], touched);
     this.volumes = new DraftTable(loaded.volumeRecords ?? [], touched);
     this.attachments = new DraftTable(loaded.attachments ?? [], touched);
+    this.gateways = new DraftTable(loaded.gateway ? [loaded.gateway] : [], touched);
+    this.gatewayReplicas = new DraftTable(loaded.gatewayReplicas ?? [], touched);
     for (const intent of loaded.intents ?? []) this.#remember(intent);
     for (const attempts of this.#intents.values()) attempts.sort((a, b) => a.attempt - b.attempt);
   }
@@ -254,6 +262,13 @@ export class Draft {
         .inserted()
         .map((attachment): Change => ({ type: 'attachment.insert', attachment })),
       ...this.attachments.updated().map((u): Change => ({ type: 'attachment.update', ...u })),
+      ...this.gateways.updated().map((u): Change => ({ type: 'gateway.update', ...u })),
+      ...this.gatewayReplicas
+        .inserted()
+        .map((replica): Change => ({ type: 'gateway-replica.insert', replica })),
+      ...this.gatewayReplicas
+        .updated()
+        .map((u): Change => ({ type: 'gateway-replica.update', ...u })),
       ...this.#uses,
       ...fresh.map((intent): Change => ({ type: 'intent.insert', intent })),
       ...[...this.#cancelled]

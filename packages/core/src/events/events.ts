@@ -4,6 +4,7 @@ import type {
   FleetRecord,
   FleetStatus,
   GatewayRecord,
+  GatewayReplicaRecord,
   HealthStatus,
   Id,
   InstanceRecord,
@@ -67,6 +68,17 @@ export const gatewayTarget = (gateway: GatewayRecord): EventTargetRecord => ({
   type: 'gateway',
   id: gateway.id,
   name: gateway.name,
+  projectId: gateway.projectId,
+  parentId: gateway.id,
+});
+
+export const gatewayReplicaTarget = (
+  gateway: GatewayRecord,
+  { id, replicaNum }: GatewayReplicaRecord,
+): EventTargetRecord => ({
+  type: 'gateway-replica',
+  id,
+  name: `${gateway.name}-${replicaNum}`,
   projectId: gateway.projectId,
   parentId: gateway.id,
 });

@@ -124,6 +124,7 @@ describe('a gateway', () => {
     const gateway = { ...GATEWAY, ...patch };
     const snapshot = {
       ...{ gateway, projectName: 'main', backendConfigured, defaultOf: [], projectDefaultId: null },
+      ...{ replicas: [], reports: [], intents: [] },
     };
     const services = [aNamedRun('api'), aNamedRun('secret', 'project-2')];
     expectExplained(

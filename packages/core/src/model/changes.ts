@@ -6,7 +6,7 @@
 import type { GroupRecord } from './groups.ts';
 import type { IntentRecord } from './intents.ts';
 import type { FleetRecord, InstanceRecord, JobRecord, RunRecord } from './records.ts';
-import type { GatewayRecord } from './resources.ts';
+import type { GatewayRecord, GatewayReplicaRecord } from './resources.ts';
 import type { Id, Timestamp } from './values.ts';
 import type { AttachmentRecord, VolumeRecord, VolumeUseRecord } from './volumes.ts';
 
@@ -83,6 +83,13 @@ export type Change =
       readonly id: Id;
       readonly version: number;
       readonly set: Patch<GatewayRecord>;
+    }
+  | { readonly type: 'gateway-replica.insert'; readonly replica: GatewayReplicaRecord }
+  | {
+      readonly type: 'gateway-replica.update';
+      readonly id: Id;
+      readonly version: number;
+      readonly set: Patch<GatewayReplicaRecord>;
     }
   /** Guarded by its previous value: projects have no version. */
   | {

@@ -9,7 +9,10 @@ import type { Id, Offer, ProvisioningData, Timestamp } from './values.ts';
 export interface IntentRecord {
   readonly key: string;
   readonly kind: IntentKind;
-  /** Id of a job, an instance, a group, a volume, or of an attachment of a volume, by the kind. */
+  /**
+   * Id of a job, an instance, a group, a volume, a gateway replica, or of an attachment of a volume,
+   * by the kind.
+   */
   readonly subjectId: Id;
   readonly attempt: number;
   readonly payload: IntentPayload;
@@ -65,6 +68,9 @@ export type IntentPayload =
       readonly asked?: OffersWhenAsked;
     }
   | { readonly kind: 'group.delete' }
+  /** The machine of a gateway replica. */
+  | { readonly kind: 'gateway.create' }
+  | { readonly kind: 'gateway.delete' }
   | VolumeIntentPayload;
 
 /**
@@ -90,7 +96,7 @@ export type VolumeIntentPayload =
       readonly force: boolean;
     };
 
-/** `reason` of a refused `instance.terminate`, `volume.delete` or `group.delete`: the backend was removed from the project. */
+/** `reason` of a refused deletion: the backend was removed from the project. */
 export const BACKEND_MISSING = 'backend_missing';
 
 export type IntentResult =
@@ -110,6 +116,7 @@ export type IntentResult =
       readonly offer: Offer | null;
     }
   | { readonly kind: 'volume.created'; readonly handle: VolumeHandle }
+  | { readonly kind: 'gateway.created'; readonly handle: InstanceHandle }
   /** `device`: path of the block device on the instance; null if it has none. */
   | { readonly kind: 'volume.attached'; readonly device: string | null }
   /** `message` contains the number of offers tried and up to three distinct errors. */

@@ -1,5 +1,11 @@
 /** Records of gateways, and their snapshots. */
-import type { BackendType, GatewayConfiguration, GatewayStatus } from '@dstack/contract/wire';
+import type {
+  BackendType,
+  GatewayConfiguration,
+  GatewayReplicaStatus,
+  GatewayStatus,
+} from '@dstack/contract/wire';
+import type { IntentRecord } from './intents.ts';
 import type { Id, Timestamp } from './values.ts';
 
 export interface GatewayRecord {
@@ -25,8 +31,67 @@ export interface GatewayRecord {
   readonly version: number;
 }
 
+export interface GatewayReplicaRecord {
+  readonly id: Id;
+  readonly gatewayId: Id;
+  readonly replicaNum: number;
+  readonly status: GatewayReplicaStatus;
+  readonly statusMessage: string | null;
+  readonly backend: BackendType | null;
+  readonly region: string | null;
+  /** The handle of its machine: the id at its backend, and the adapter's data. */
+  readonly instanceId: string | null;
+  readonly backendData: string | null;
+  /** Address for clients. */
+  readonly hostname: string | null;
+  readonly sshPublicKey: string;
+  /** It is one too many, and will be ended. */
+  readonly scaleIn: boolean;
+  /** Attempts of the present step. */
+  readonly attempt: number;
+  readonly appUpdatedAt: Timestamp | null;
+  readonly createdAt: Timestamp;
+  readonly lastProcessedAt: Timestamp;
+  readonly deleted: boolean;
+  readonly nextPassAt: Timestamp | null;
+  readonly version: number;
+}
+
+/** One certificate of a gateway, as its program reports it. */
+export interface GatewayCertificateState {
+  readonly domain: string;
+  /** `acme`: issued for the gateway; `file`: set by a person. */
+  readonly source: 'acme' | 'file';
+  readonly state: 'valid' | 'pending' | 'failed' | 'expired';
+  readonly expiresAt: Timestamp | null;
+  readonly renewsAt: Timestamp | null;
+  /** Why it could not be issued or renewed, and what to do. */
+  readonly message: string | null;
+}
+
+/** The last report about a gateway replica. It raises no version of the replica. */
+export interface GatewayReport {
+  readonly replicaId: Id;
+  /**
+   * `ready`: its program serves requests. `waiting`: not yet, or not reachable now. `refused`: it never
+   * can (nginx is missing, a port is taken). `lost`: its machine does not exist any more.
+   */
+  readonly state: 'ready' | 'waiting' | 'refused' | 'lost';
+  readonly text: string | null;
+  readonly hostname: string | null;
+  /** Version of its program. */
+  readonly version: string | null;
+  readonly certificates: readonly GatewayCertificateState[];
+  readonly updatedAt: Timestamp;
+}
+
 export interface GatewaySnapshot {
   readonly gateway: GatewayRecord;
+  /** All that have not been deleted, oldest first. */
+  readonly replicas: readonly GatewayReplicaRecord[];
+  readonly reports: readonly GatewayReport[];
+  /** Whose subject is one of the replicas. */
+  readonly intents: readonly IntentRecord[];
   readonly projectName: string;
   readonly backendConfigured: boolean;
   /** Projects whose default it is: its own, or projects that import it. */

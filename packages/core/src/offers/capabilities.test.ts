@@ -18,8 +18,8 @@ describe('backends of dstack 0.22.5', () => {
     ['groupProvisioning', 'runpod slurm'],
     ['reservations', 'aws gcp'],
     ['volumes', 'aws gcp runpod daytona lium kubernetes remote'],
-    ['gateway', 'aws azure gcp kubernetes'],
-    ['privateGateway', 'aws gcp'],
+    ['gateway', 'aws azure gcp kubernetes remote'],
+    ['privateGateway', 'aws gcp remote'],
     ['loadBalancer', 'aws gcp'],
     ['spot', 'aws azure gcp oci nebius verda datacrunch runpod vastai daytona lium'],
     [

@@ -149,8 +149,15 @@ const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
   vastai: { ...CONTAINER, spot: true },
   daytona: { ...CONTAINER, volumes: true, spot: true, provisioningSeconds: minutes(20) },
   lium: { ...CONTAINER, volumes: true, spot: true },
-  remote: { ...VM_CLUSTER, createInstance: false, volumes: true, owner: 'user' },
-  local: { ...VM, volumes: true, owner: 'server' },
+  remote: {
+    ...VM_CLUSTER,
+    createInstance: false,
+    volumes: true,
+    gateway: true,
+    privateGateway: true,
+    owner: 'user',
+  },
+  local: { ...VM, volumes: true, gateway: true, privateGateway: true, owner: 'server' },
   dstack: { ...VM_CLUSTER, reservations: true, marketplace: true },
   cudo: NONE,
   tensordock: NONE,
@@ -170,6 +177,20 @@ export const LOCAL_BACKEND = 'local' satisfies BackendName;
 
 /** SSH hosts, which fleets name. */
 export const SSH_HOST_BACKEND = 'remote' satisfies BackendName;
+
+/** In a configuration, the place of a gateway or volume on the server host. */
+export const LOCAL_REGION_NAME = 'local';
+
+/** The backend that makes the machines of a gateway. */
+export function gatewayBackend({
+  backend,
+  region,
+}: {
+  readonly backend: BackendName;
+  readonly region: string;
+}): BackendName {
+  return backend === SSH_HOST_BACKEND && region === LOCAL_REGION_NAME ? LOCAL_BACKEND : backend;
+}
 
 /** Backends whose instances are slots of the server host, for queries. */
 export const SERVER_HOST_BACKENDS = (Object.keys(CAPABILITIES) as BackendName[]).filter(

@@ -5,9 +5,11 @@ export {
   type Capabilities,
   capabilitiesOf,
   configuredBackendName,
+  gatewayBackend,
   isServerHost,
   LOCAL_BACKEND,
   LOCAL_PROCESS_INSTANCE,
+  LOCAL_REGION_NAME,
   SERVER_HOST_BACKENDS,
   SSH_HOST_BACKEND,
 } from './capabilities.ts';

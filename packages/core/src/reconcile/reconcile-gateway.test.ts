@@ -16,7 +16,10 @@ function aGateway(patch: Partial<GatewayRecord> = {}, isDefault: boolean | null 
 function aSnapshot(gateway: GatewayRecord, projectDefaultId: string | null): GatewaySnapshot {
   const project = { id: 'project', name: 'main' };
   const defaultOf = projectDefaultId === gateway.id ? [project] : [];
-  return { gateway, projectName: 'main', backendConfigured: true, defaultOf, projectDefaultId };
+  return {
+    ...{ gateway, projectName: 'main', backendConfigured: false, defaultOf, projectDefaultId },
+    ...{ replicas: [], reports: [], intents: [] },
+  };
 }
 
 const context = { now: T0 + 1, newId: () => 'new', settings: SETTINGS };
@@ -36,13 +39,13 @@ describe('the default gateway of a project', () => {
   test('is removed when the gateway has failed before or is deleted', () => {
     const failed = aGateway({ status: 'failed' });
     expect(defaults(pass(failed, 'gateway'))).toEqual([['gateway', null]]);
-    expect(pass(failed, null)).toEqual([]);
+    expect(defaults(pass(failed, null))).toEqual([]);
     const leaving = aGateway({ status: 'running', toBeDeleted: true });
     expect(defaults(pass(leaving, 'gateway'))).toEqual([['gateway', null]]);
   });
 
   test('stays while the gateway runs', () => {
-    expect(pass(aGateway({ status: 'running' }), 'gateway')).toEqual([]);
+    expect(defaults(pass(aGateway({ status: 'running' }), 'gateway'))).toEqual([]);
   });
 
   test.each([

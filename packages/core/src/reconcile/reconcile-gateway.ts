@@ -1,4 +1,4 @@
-/** The next step of a gateway: creation and deletion. */
+/** The next step of a gateway: its replicas, its status, and whether it may be a default. */
 
 import { gatewayTarget, newEvent, projectTarget } from '../events/events.ts';
 import type {
@@ -9,34 +9,106 @@ import type {
   GatewaySnapshot,
   NewEvent,
 } from '../model/index.ts';
+import { SSH_HOST_BACKEND } from '../offers/capabilities.ts';
 import {
-  assertTransition,
-  GATEWAY_TRANSITIONS,
-  isGatewayPassing,
+  isGatewayProvisioning,
   isGatewayRunning,
+  isGatewaySubmitted,
+  isReplicaEnding,
+  isReplicaRunning,
 } from '../status/index.ts';
+import { GatewayPass } from './gateway-pass.ts';
+import { advanceReplica, scaleReplicas } from './gateway-replicas.ts';
 
-/**
- * No backend of this server creates machines for gateways. A new gateway therefore fails at once
- * with that reason, and one that is deleted has no replicas to end first.
- */
-export function reconcileGateway(snapshot: GatewaySnapshot, { now }: DecisionContext): Decision {
-  const { gateway } = snapshot;
-  if (gateway.deleted) return nothing(gateway);
-  if (gateway.toBeDeleted) {
-    const event = newEvent('Gateway deleted', [gatewayTarget(gateway)]);
-    const set = { deleted: true, nextPassAt: null, lastProcessedAt: now };
-    return decision(gateway, set, [...withoutDefault(snapshot), { type: 'event', event }]);
+const MAX_ROUNDS = 100;
+
+export function reconcileGateway(snapshot: GatewaySnapshot, ctx: DecisionContext): Decision {
+  const pass = new GatewayPass(snapshot, ctx);
+  let rounds = 0;
+  do {
+    if (++rounds > MAX_ROUNDS) throw new Error(`Gateway ${snapshot.gateway.id} does not settle`);
+    pass.draft.beginRound();
+    round(pass);
+  } while (pass.draft.touched);
+  return decide(pass);
+}
+
+function round(pass: GatewayPass): void {
+  if (pass.gateway.deleted) return;
+  for (const replica of pass.replicas) advanceReplica(pass, replica);
+  if (pass.gateway.toBeDeleted) {
+    if (pass.replicas.length === 0) finish(pass);
+  } else if (isGatewaySubmitted(pass.gateway.status)) {
+    advanceSubmitted(pass);
+  } else if (isGatewayProvisioning(pass.gateway.status)) {
+    advanceProvisioning(pass);
+  } else if (isGatewayRunning(pass.gateway.status)) {
+    scaleReplicas(pass);
   }
-  if (!isGatewayPassing(gateway.status)) return withoutFailedDefault(snapshot);
-  assertTransition('gateway', GATEWAY_TRANSITIONS, gateway.status, 'failed');
-  const statusMessage = snapshot.backendConfigured
-    ? `This server cannot create gateways in backend ${gateway.backend}`
-    : `Backend ${gateway.backend} is not configured in project ${snapshot.projectName}`;
-  const text = `Gateway status changed ${gateway.status.toUpperCase()} -> FAILED (${statusMessage})`;
-  const event = newEvent(text, [gatewayTarget(gateway)]);
-  const set = { status: 'failed', statusMessage, nextPassAt: null, lastProcessedAt: now } as const;
-  return decision(gateway, set, [{ type: 'event', event }, ...withoutDefault(snapshot)]);
+}
+
+function finish(pass: GatewayPass): void {
+  pass.set({ deleted: true });
+}
+
+function advanceSubmitted(pass: GatewayPass): void {
+  const { backendConfigured, projectName } = pass.snapshot;
+  const { backend, region } = pass.gateway;
+  if (!backendConfigured) {
+    const text =
+      backend === SSH_HOST_BACKEND
+        ? `Project ${projectName} has no fleet ${region}`
+        : `Backend ${backend} is not configured in project ${projectName}`;
+    pass.move('failed', text);
+    return;
+  }
+  scaleReplicas(pass);
+  pass.move('provisioning');
+}
+
+function advanceProvisioning(pass: GatewayPass): void {
+  const replicas = pass.draft.gatewayReplicas.all();
+  const failed = replicas.find(({ status, scaleIn }) => !scaleIn && isReplicaEnding(status));
+  if (failed) {
+    const why = failed.statusMessage === null ? '' : `: ${failed.statusMessage}`;
+    pass.move('failed', `Failed to provision gateway replica${why}`);
+    return;
+  }
+  scaleReplicas(pass);
+  const { active } = pass;
+  if (active.length > 0 && active.every(({ status }) => isReplicaRunning(status))) {
+    pass.move('running');
+  }
+}
+
+function decide(pass: GatewayPass): Decision {
+  const { draft, snapshot, gateway } = pass;
+  const before = snapshot.gateway;
+  const nextPassAt = gateway.deleted ? null : draft.due;
+  pass.set({ nextPassAt });
+  const isRunningNow = isGatewayRunning(gateway.status) && !isGatewayRunning(before.status);
+  const defaults = isRunningNow
+    ? defaultOnRunning({ ...snapshot, gateway })
+    : canBeDefault(gateway)
+      ? []
+      : withoutDefault(snapshot);
+  if (draft.changes().length > 0 || defaults.length > 0) pass.set({ lastProcessedAt: pass.now });
+  const deleted: Change[] =
+    gateway.deleted && !before.deleted
+      ? [{ type: 'event', event: newEvent('Gateway deleted', [gatewayTarget(gateway)]) }]
+      : [];
+  return {
+    changes: [...draft.changes(), ...defaults, ...deleted],
+    signals: draft.signals(),
+    alarms: draft.alarms,
+    summary: {
+      gateway: gateway.id,
+      from: before.status,
+      to: gateway.status,
+      replicas: pass.replicas.length,
+      nextPassAt,
+    },
+  };
 }
 
 /** Services without a gateway of their own use the default, so it must be running. */
@@ -57,12 +129,6 @@ export function defaultOnRunning(snapshot: GatewaySnapshot): Change[] {
   const project = { id: gateway.projectId, name: projectName };
   const change = { from: projectDefaultId, to: gateway.id, actorUserId: null };
   return defaultGatewayChanges(gateway, project, change);
-}
-
-function withoutFailedDefault(snapshot: GatewaySnapshot): Decision {
-  const { gateway } = snapshot;
-  const changes = canBeDefault(gateway) ? [] : withoutDefault(snapshot);
-  return changes.length === 0 ? nothing(gateway) : { ...nothing(gateway), changes };
 }
 
 /** Removes a failed or deleted gateway as the default of projects. */
@@ -95,21 +161,4 @@ export function defaultGatewayEvent(
 ): NewEvent {
   const text = `Gateway ${to === null ? 'unset' : 'set'} as project default`;
   return newEvent(text, [gatewayTarget(gateway), projectTarget(project)], actorUserId);
-}
-
-function decision(
-  gateway: GatewayRecord,
-  set: Partial<GatewayRecord>,
-  more: readonly Change[],
-): Decision {
-  const { id, version } = gateway;
-  return {
-    changes: [{ type: 'gateway.update', id, version, set }, ...more],
-    signals: [],
-    summary: { gateway: id, from: gateway.status, to: set.status ?? gateway.status },
-  };
-}
-
-function nothing(gateway: GatewayRecord): Decision {
-  return { changes: [], signals: [], summary: { gateway: gateway.id, from: gateway.status } };
 }

@@ -11,6 +11,7 @@ import { RunChanges } from '../loops/run-changes.ts';
 import { offerSource } from '../offers/offer-source.ts';
 import { simBackends } from '../sim/sim-backends.ts';
 import { startSims } from '../sim/start-sims.ts';
+import { makeGatewayLinks } from './gateways.ts';
 import { startHttp } from './http.ts';
 import { makeLinks, makeSupervisor } from './links.ts';
 import type { Parts } from './parts.ts';
@@ -60,8 +61,9 @@ export async function assemble(parts: Parts): Promise<Assembled> {
 
   let engine: Engine | null = null;
   const forHandlers = { ...made, keys, host, settings: forHttp, engine: () => engine };
-  const { url, services, metrics, end } = await startHttp(parts, forHandlers);
-  engine = makeEngine(parts, { ...made, services, metrics, serverHost: host });
+  const { url, services, metrics, end, ...admission } = await startHttp(parts, forHandlers);
+  const gateways = makeGatewayLinks(parts, { ...made, ...admission, serverHost: host });
+  engine = makeEngine(parts, { ...made, services, gateways, metrics, serverHost: host });
   closing.add(() => engine?.close());
   // Before the loops end: they wait for deployments under way.
   closing.add(() => supervisor.close());
@@ -69,6 +71,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   if (sims) await startSims(parts, sims);
   await kubernetes.start();
   await supervisor.start();
+  await gateways.start();
   startHousekeeping(parts);
   startSweeper(parts, { backends, serverId });
   if (host) await supervisor.keep(host.access);

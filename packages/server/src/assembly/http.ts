@@ -13,6 +13,7 @@ import type { HttpSettings, KeyMaker } from '../http/ports.ts';
 import { TemplateRenderer } from '../http/proxy/models/template-renderer.ts';
 import { tokenizerHub } from '../http/runs/tokenizer-hub.ts';
 import { endHttp, Shutdown } from '../http/shutdown.ts';
+import type { SignInGuard } from '../http/sign-in-guard.ts';
 import { changeRoute } from '../http/streams/change-route.ts';
 import { streamRoutes } from '../http/streams/routes.ts';
 import { gitTemplates } from '../http/templates/git-templates.ts';
@@ -53,6 +54,9 @@ export interface StartedHttp {
   readonly services: Pick<ServiceProxy, 'leave'>;
   /** Null: switched off. */
   readonly metrics: ServerMetrics | null;
+  /** For those who admit callers elsewhere. */
+  readonly access: AccessWatch;
+  readonly signIns: SignInGuard;
   /** Refuses new requests, and resolves when those under way have ended. */
   readonly end: () => Promise<void>;
 }
@@ -96,7 +100,7 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
     const own = services.leave(jobId, whenIdle);
     return front.leave(jobId, whenIdle) && own;
   };
-  return { url, services: { leave }, metrics, end };
+  return { url, services: { leave }, metrics, access, signIns, end };
 }
 
 function localAgentOf(host: ServerHost | null) {

@@ -40,6 +40,8 @@ export interface Links {
   readonly jobKeys: JobKeyUpdates;
   readonly tunnels: JobTunnels;
   readonly prober: Prober;
+  /** Called with the id of each host that has connected. */
+  readonly connected: Set<(hostId: string) => void>;
 }
 
 export function makeLinks(
@@ -67,6 +69,7 @@ export function makeLinks(
     wallClock: () => Date.now() * 1000,
   });
   closing.add(() => health.close());
+  const connected = new Set<(hostId: string) => void>();
   const hosts: Hosts = new Hosts({
     store,
     logs,
@@ -82,6 +85,7 @@ export function makeLinks(
       jobKeys.push(hostId);
       hostShells.connected(hostId);
       agentLeases.connected(hostId);
+      for (const notify of connected) notify(hostId);
     },
   });
   closing.add(() => hosts.close());
@@ -113,7 +117,7 @@ export function makeLinks(
     now: systemNow,
   });
   closing.add(() => imagePlans.close());
-  return { hosts, logs, quota, jobKeys, tunnels, prober };
+  return { hosts, logs, quota, jobKeys, tunnels, prober, connected };
 }
 
 export interface Supervision {

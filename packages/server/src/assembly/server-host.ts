@@ -5,6 +5,7 @@ import {
   type Backend,
   BackendError,
   directoryVolumes,
+  type GatewayPort,
   type LocalFreedoms,
   loadCatalog,
   localBackend,
@@ -29,6 +30,7 @@ import { whileHealthy } from '../offers/while-healthy.ts';
 import { closeSecrets } from '../server-dir.ts';
 import type { ServerSettings } from '../settings.ts';
 import type { SimBackends } from '../sim/sim-backends.ts';
+import { hostGatewayPort } from './gateway-places.ts';
 import { updateLocalInstances } from './local-instances.ts';
 import { localRule } from './local-rule.ts';
 import type { Parts } from './parts.ts';
@@ -160,12 +162,14 @@ export function makeBackends(
   { sims, kubernetes }: OpenedBackends,
 ): ProjectBackends {
   const volumes = directoryVolumes(directoryAgents({ store, hosts }));
+  const gateways = hostGatewayPort(store, hosts, host);
   return projectBackends({
     store,
     ...(sims ? { simulated: (row) => sims.of(row) } : {}),
     opened: (row) => kubernetes.of(row),
     remote: remoteBackend({
       volumes,
+      gateways,
       hostOf: fleetHostReader(store),
       removeAgent: async (instanceId) => {
         try {
@@ -177,7 +181,7 @@ export function makeBackends(
         }
       },
     }),
-    local: host && serverHostBackend(settings, store, hosts, volumes, host),
+    local: host && serverHostBackend(settings, store, hosts, { volumes, gateways }, host),
     catalog: loadCatalog(assets.catalog),
     localProjects: host?.projects ?? new Set(),
     localOff: use.kind === 'off' ? use.reason : null,
@@ -188,7 +192,7 @@ function serverHostBackend(
   settings: ServerSettings,
   store: Store,
   hosts: Hosts,
-  volumes: VolumePort,
+  ports: { readonly volumes: VolumePort; readonly gateways: GatewayPort },
   { executor, freedoms, access: { hostId } }: ServerHost,
 ): Backend {
   const limit = delay(CONNECT_LIMIT_MS, undefined, { ref: false });
@@ -202,7 +206,7 @@ function serverHostBackend(
       reported: Promise.race([hosts.nextConnection(hostId), limit]),
     }),
     matches: requirementsMatch,
-    volumes,
+    ...ports,
   });
   return whileHealthy(backend, { store, hostId });
 }

@@ -6,6 +6,7 @@ import { effects } from '../effects/carry-out.ts';
 import { Drain } from '../effects/drain.ts';
 import { effectIsOurs } from '../effects/effect-owner.ts';
 import { JobStarter } from '../effects/start-job.ts';
+import type { GatewayLinks } from '../gateways/gateway-links.ts';
 import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
 import { Housekeeping } from '../housekeeping/housekeeping.ts';
 import { Engine } from '../loops/engine.ts';
@@ -33,6 +34,7 @@ export interface EngineParts {
   readonly changes: RunChanges;
   readonly blobs: Blobs;
   readonly services: Pick<ServiceProxy, 'leave'>;
+  readonly gateways: GatewayLinks;
   readonly metrics: ServerMetrics | null;
   readonly serverHost: ServerHost | null;
 }
@@ -43,7 +45,7 @@ const NO_FREEDOMS = { trusted: false, mounts: false, users: false };
 /** The loops that carry out the decisions. They are not started yet. */
 export function makeEngine({ settings, store, log, closing }: Parts, parts: EngineParts): Engine {
   const { links, supervisor, serverId, backends, offers, context, changes, blobs } = parts;
-  const { services, metrics, serverHost } = parts;
+  const { services, gateways, metrics, serverHost } = parts;
   const outgoing = new Outgoing(new OutgoingRules(settings.outgoingAllow));
   closing.add(() => outgoing.close());
   const { hosts, quota, jobKeys } = links;
@@ -65,7 +67,7 @@ export function makeEngine({ settings, store, log, closing }: Parts, parts: Engi
     defaultRegistry: settings.images.defaultRegistry,
     backends,
     starter,
-    drain: new Drain({ store, services, now: systemNow }),
+    drain: new Drain({ store, services: drained(services, gateways), now: systemNow }),
     now: systemNow,
     newId: randomUUID,
     log,
@@ -79,6 +81,7 @@ export function makeEngine({ settings, store, log, closing }: Parts, parts: Engi
     backends,
     links: supervisor,
     hosts,
+    gateways,
     context,
     changes,
     quota,
@@ -87,6 +90,16 @@ export function makeEngine({ settings, store, log, closing }: Parts, parts: Engi
     owner: randomUUID(),
     observer: metrics,
   });
+}
+
+/** Both may be sending requests to a job. */
+function drained(services: Pick<ServiceProxy, 'leave'>, gateways: GatewayLinks) {
+  return {
+    leave: (jobId: string, whenIdle: () => void): boolean => {
+      const isIdleHere = services.leave(jobId, whenIdle);
+      return gateways.leave(jobId, whenIdle) && isIdleHere;
+    },
+  };
 }
 
 export function startHousekeeping({ settings, store, log, closing }: Parts): void {

@@ -17,6 +17,7 @@ import {
   JobState,
   MAX_EXEC_MESSAGE,
   type MessageSchema,
+  type PutGateway,
   PutJobAnswer,
   type PutVolume,
   parseMessage,
@@ -151,6 +152,20 @@ export class AgentClient {
   /** `AgentRefusal` 404: an agent that mounts no devices. */
   unmountVolume(id: string, body: UnmountVolume): Promise<void> {
     return this.#call('POST', `/v1/volumes/${id}/unmount`, body, nothing);
+  }
+
+  /** `AgentRefusal` 404: an agent without gateways. */
+  putGateway(id: string, body: PutGateway): Promise<void> {
+    return this.#call('PUT', `/v1/gateways/${id}`, body, nothing);
+  }
+
+  deleteGateway(id: string): Promise<void> {
+    return this.#call('DELETE', `/v1/gateways/${id}`, undefined, nothing);
+  }
+
+  /** A connection to the program of a gateway. Rejects like `openSsh`. */
+  async openGateway(id: string): Promise<Duplex> {
+    return (await this.#upgrade(`/v1/gateways/${id}/link`)).stream;
   }
 
   uploadArchive(id: string, archiveId: string, content: Readable): Promise<void> {

@@ -7,6 +7,7 @@ import type { Backend } from '@dstack/backends';
 import type { BackendType } from '@dstack/contract/wire';
 import type {
   BackendAnswers,
+  BackendName,
   DecisionContext,
   Id,
   JobSpecSettings,
@@ -101,6 +102,8 @@ export interface HttpSettings {
   /** Whether `creds.type: default` may be used: the credentials of the server's environment. */
   readonly defaultCredentials: boolean;
   readonly maxGatewayReplicas: number;
+  /** Where gateways on hosts listen. */
+  readonly gatewayPorts: { readonly http: number; readonly https: number };
   /** Static token of the SSH proxy; null = its endpoint refuses every caller. */
   readonly sshProxyToken: string | null;
   /** The server's own SSH entry; null = there is none. */
@@ -148,6 +151,8 @@ export interface OfferAnswers {
 export interface BackendStates {
   of(projectId: Id): Promise<readonly Backend[]>;
   state(projectId: Id): Promise<ProjectBackendsState>;
+  /** Null: the project has no such backend. */
+  find(projectId: Id, name: BackendName): Promise<Pick<Backend, 'gateways'> | null>;
 }
 
 /** Makes key pairs. */

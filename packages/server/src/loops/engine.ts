@@ -32,6 +32,7 @@ export interface EngineOptions {
   /** Random id of this process: owner of its leases. */
   readonly owner: string;
   readonly observer?: LoopObserver | null;
+  readonly gateways?: { changed(gatewayId: string): void };
 }
 
 /** The safety net: the sweep finds the work that signals and alarms have missed. */

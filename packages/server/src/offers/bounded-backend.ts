@@ -1,6 +1,7 @@
 import {
   type Backend,
   type Claims,
+  type GatewayPort,
   type GroupPort,
   type InstancePort,
   NoAnswerError,
@@ -65,6 +66,12 @@ export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS)
     delete: (handle) => call('to delete a group', () => its.delete(handle)),
     list: (owner) => call('for a list of groups', () => its.list(owner)),
   });
+  const boundedGateways = (its: GatewayPort): GatewayPort => ({
+    create: (order) => call('for a gateway', () => its.create(order)),
+    observe: (handle) => call('about a gateway', () => its.observe(handle)),
+    release: (handle) => call('to end a gateway', () => its.release(handle)),
+    list: (owner) => call('for a list of gateways', () => its.list(owner)),
+  });
   const boundedClaims = (its: Claims): Claims => ({
     read: (owner) => call('for claims', () => its.read(owner)),
     renew: (owner, claim) => call('to renew a claim', () => its.renew(owner, claim)),
@@ -77,6 +84,7 @@ export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS)
     instances: backend.instances && bounded(backend.instances),
     volumes: backend.volumes && boundedVolumes(backend.volumes),
     groups: backend.groups && boundedGroups(backend.groups),
+    ...(backend.gateways && { gateways: boundedGateways(backend.gateways) }),
     ...(backend.claims && { claims: boundedClaims(backend.claims) }),
   };
 }

@@ -60,7 +60,7 @@ const FOR_WHOLE_ORIGIN: ReadonlySet<string> = new Set([
 ]);
 
 export interface ResponseContext {
-  /** The service's path. */
+  /** The service's path; empty = its host name is its own. */
   readonly path: string;
   /** Whether the app receives paths without it. */
   readonly isStripped: boolean;
@@ -93,13 +93,17 @@ export const SANDBOX = ['Content-Security-Policy', 'sandbox'] as const;
 
 export function responseHeaders(raw: RawHeaders, context: ResponseContext): string[] {
   const { path, isStripped, host, isOpenToOrigins } = context;
+  // A service with a host name of its own has an origin of its own.
+  const ownsOrigin = path === '';
   const headers = passedOn(raw, (name, value) => {
-    if (OWN.has(name) || FOR_WHOLE_ORIGIN.has(name) || isOurs(name)) return null;
+    if (OWN.has(name) || isOurs(name)) return null;
+    if (FOR_WHOLE_ORIGIN.has(name) && !ownsOrigin) return null;
     if (isOpenToOrigins && name.startsWith('access-control-')) return null;
+    if (ownsOrigin) return value;
     if (name === 'set-cookie') return confinedCookie(value, path, isStripped);
     return name === 'location' && isStripped ? prefixedLocation(value, path, host) : value;
   });
-  headers.push(...SANDBOX);
+  if (!ownsOrigin) headers.push(...SANDBOX);
   if (isOpenToOrigins) headers.push(...Object.entries(OPEN_TO_ORIGINS).flat());
   return headers;
 }

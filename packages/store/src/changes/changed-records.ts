@@ -48,6 +48,8 @@ export function changesOfOthers(changes: readonly Change[]): RecordChange[] {
         return [recordChange('instance', change.instance.id, change.instance.version)];
       case 'attachment.insert':
         return [recordChange('volume', change.attachment.volumeId)];
+      case 'gateway-replica.insert':
+        return [recordChange('gateway', change.replica.gatewayId)];
       case 'project.default-gateway':
         return [projectChange(change.id, 'settings')];
       default:

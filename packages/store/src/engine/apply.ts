@@ -10,6 +10,7 @@ import {
   attachmentTable,
   gatewayTable,
   groupTable,
+  replicaTable,
   volumeTable,
 } from '../schema/resource-tables.ts';
 import {
@@ -84,8 +85,7 @@ async function changedOwner(tx: Tx, { table, id }: RowDelete): Promise<RecordCha
 }
 
 async function updateRow({ tx, changed }: Changing, update: RowUpdate): Promise<boolean> {
-  const volume = update.table === 'volume_attachments' ? await attachedVolume(tx, update.id) : [];
-  changed(...changeOfUpdate(update), ...volume);
+  changed(...changeOfUpdate(update), ...(await changedWhole(tx, update)));
   // The tables differ in type only: `columnsOf` has encoded the columns of this one.
   const result = await tx
     .updateTable(update.table as 'runs')
@@ -94,6 +94,18 @@ async function updateRow({ tx, changed }: Changing, update: RowUpdate): Promise<
     .where('version', '=', update.version)
     .executeTakeFirst();
   return result.numUpdatedRows === 1n;
+}
+
+/** The record that clients see an updated row as a part of. */
+async function changedWhole(tx: Tx, { table, id }: RowUpdate): Promise<RecordChange[]> {
+  if (table === 'volume_attachments') return await attachedVolume(tx, id);
+  if (table !== 'gateway_replicas') return [];
+  const row = await tx
+    .selectFrom('gateway_replicas')
+    .select('gateway_id')
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return row ? [recordChange('gateway', row.gateway_id)] : [];
 }
 
 /** Clients see attachments as a part of their volume. */
@@ -135,6 +147,8 @@ function columnsOf(update: RowUpdate) {
       return attachmentTable.update(update.set);
     case 'gateways':
       return gatewayTable.update(update.set);
+    case 'gateway_replicas':
+      return replicaTable.update(update.set);
     case 'provider_groups':
       return groupTable.update(update.set);
   }
@@ -147,6 +161,13 @@ async function insertRows(tx: Tx, changes: readonly Change[]): Promise<void> {
   await insertInSlices(instances, (slice) => tx.insertInto('instances').values(slice).execute());
   const jobs = only(changes, 'job.insert').map((c) => jobTable.insert(c.job));
   await insertInSlices(jobs, (slice) => tx.insertInto('jobs').values(slice).execute());
+  const replicas = only(changes, 'gateway-replica.insert').map((c) => ({
+    ...replicaTable.insert(c.replica),
+    ssh_private_key: NO_KEY,
+  }));
+  await insertInSlices(replicas, (slice) =>
+    tx.insertInto('gateway_replicas').values(slice).execute(),
+  );
   const attachments = only(changes, 'attachment.insert').map((c) =>
     attachmentTable.insert(c.attachment),
   );
@@ -154,6 +175,9 @@ async function insertRows(tx: Tx, changes: readonly Change[]): Promise<void> {
     tx.insertInto('volume_attachments').values(slice).execute(),
   );
 }
+
+/** The server reaches its machine by the link to the agent there. */
+const NO_KEY = '' as never;
 
 /** The same intent twice is one; a different one under its key is a mistake of the decision. */
 async function insertIntent(tx: Tx, intent: IntentRecord): Promise<void> {

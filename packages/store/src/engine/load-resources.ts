@@ -1,8 +1,17 @@
 import type { BackendType } from '@dstack/contract/wire';
-import type { BackendName, GatewaySnapshot, Id } from '@dstack/core';
+import {
+  type BackendName,
+  capabilitiesOf,
+  type GatewayRecord,
+  type GatewaySnapshot,
+  gatewayBackend,
+  type Id,
+} from '@dstack/core';
 import type { Tx } from '../context.ts';
+import { gatewayReportsOf } from '../gateways/reports.ts';
 import { notDeleted } from '../query.ts';
-import { gatewayTable } from '../schema/resource-tables.ts';
+import { gatewayTable, replicaTable } from '../schema/resource-tables.ts';
+import { intentsOf } from './parts.ts';
 
 export async function loadGateway(tx: Tx, id: Id): Promise<GatewaySnapshot | null> {
   const row = await tx
@@ -21,13 +30,53 @@ export async function loadGateway(tx: Tx, id: Id): Promise<GatewaySnapshot | nul
     .where(notDeleted('deleted'))
     .orderBy('name')
     .execute();
+  const rows = await tx
+    .selectFrom('gateway_replicas')
+    .selectAll()
+    .where('gateway_id', '=', id)
+    .orderBy('created_at')
+    .orderBy('replica_num')
+    .execute();
+  const all = rows.map(replicaTable.decode);
+  // The newest of those that have ended show why a gateway has failed.
+  const replicas = all.filter(({ deleted }, index) => !deleted || index >= all.length - MAX_ENDED);
+  const ids = replicas.map((replica) => replica.id);
   return {
     gateway,
+    replicas,
+    reports: await gatewayReportsOf(tx, ids),
+    intents: await intentsOf(tx, ids),
     projectName: row.project_name,
-    backendConfigured: await isConfigured(tx, gateway.projectId, gateway.backend),
+    backendConfigured: await hasBackend(tx, gateway),
     defaultOf,
     projectDefaultId: row.project_default,
   };
+}
+
+/** The most ended replicas that a pass reads. */
+const MAX_ENDED = 20;
+
+async function hasBackend(tx: Tx, gateway: GatewayRecord): Promise<boolean> {
+  const backend = gatewayBackend(gateway);
+  switch (capabilitiesOf(backend).owner) {
+    case 'server':
+      return true;
+    case 'user':
+      return await hasFleet(tx, gateway);
+    case 'provider':
+      return await isConfigured(tx, gateway.projectId, backend);
+  }
+}
+
+async function hasFleet(tx: Tx, { projectId, region }: GatewayRecord): Promise<boolean> {
+  const row = await tx
+    .selectFrom('fleets')
+    .select('id')
+    .where('project_id', '=', projectId)
+    .where('name', '=', region)
+    .where(notDeleted('deleted'))
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 /** Whether the project has a backend of that type. */

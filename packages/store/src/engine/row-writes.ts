@@ -3,6 +3,7 @@ import type {
   Change,
   FleetRecord,
   GatewayRecord,
+  GatewayReplicaRecord,
   GroupRecord,
   InstanceRecord,
   JobRecord,
@@ -25,6 +26,7 @@ export type RowUpdate =
   | Guarded<'volumes', VolumeRecord>
   | Guarded<'volume_attachments', AttachmentRecord>
   | Guarded<'gateways', GatewayRecord>
+  | Guarded<'gateway_replicas', GatewayReplicaRecord>
   | Guarded<'provider_groups', GroupRecord>;
 
 export interface RowDelete {
@@ -67,6 +69,8 @@ function toUpdate(change: Change): RowUpdate | null {
       return { table: 'volume_attachments', ...guard(change), set: change.set };
     case 'gateway.update':
       return { table: 'gateways', ...guard(change), set: change.set };
+    case 'gateway-replica.update':
+      return { table: 'gateway_replicas', ...guard(change), set: change.set };
     case 'group.update':
       return { table: 'provider_groups', ...guard(change), set: change.set };
     default:

@@ -6,6 +6,7 @@ import { forIds, groupBy, notDeleted } from '../query.ts';
 import { gatewayTable, replicaTable } from '../schema/resource-tables.ts';
 import type { Updated } from '../writes.ts';
 import { createReplicas } from './replicas.ts';
+import { createReports, gatewayReportsOf } from './reports.ts';
 import type { GatewayReplicaRecord, Gateways, GatewayView } from './types.ts';
 
 export function createGateways(context: StoreContext): Gateways {
@@ -69,6 +70,7 @@ export function createGateways(context: StoreContext): Gateways {
         return result.numUpdatedRows === 0n ? abort('conflict') : 'updated';
       }),
     ...createReplicas(context),
+    ...createReports(context),
   };
 }
 
@@ -105,12 +107,34 @@ async function withReplicas(
         .orderBy('created_at')
         .execute(),
   );
-  const byGateway = groupBy(replicas.map(replicaTable.decode), (replica) => replica.gatewayId);
-  return gateways.map(({ gateway, row }) => ({
-    gateway,
-    projectName: row.project_name,
-    replicas: newestPerNum(byGateway.get(gateway.id) ?? []),
-  }));
+  const known = replicas.map(replicaTable.decode);
+  const reports = await gatewayReportsOf(
+    db,
+    known.filter(({ deleted }) => !deleted).map(({ id }) => id),
+  );
+  const withFiles = await forIds(
+    gateways.map(({ gateway }) => gateway.id),
+    (slice) =>
+      db
+        .selectFrom('gateway_certificates')
+        .select('gateway_id')
+        .distinct()
+        .where('gateway_id', 'in', slice)
+        .execute(),
+  );
+  const filed = new Set(withFiles.map((row) => row.gateway_id));
+  const byGateway = groupBy(known, (replica) => replica.gatewayId);
+  return gateways.map(({ gateway, row }) => {
+    const own = newestPerNum(byGateway.get(gateway.id) ?? []);
+    const ids = new Set(own.map(({ id }) => id));
+    return {
+      gateway,
+      projectName: row.project_name,
+      replicas: own,
+      reports: reports.filter(({ replicaId }) => ids.has(replicaId)),
+      hasFiles: filed.has(gateway.id),
+    };
+  });
 }
 
 /** Takes them by number, then oldest first. */

@@ -1,6 +1,6 @@
 import { recordChange } from '../changes/record-change.ts';
 import type { StoreContext } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds, notDeleted } from '../query.ts';
 import { registrationTable, replicaTable } from '../schema/resource-tables.ts';
 import type { Updated } from '../writes.ts';
 import type { Gateways } from './types.ts';
@@ -10,6 +10,8 @@ type Replicas = Pick<
   | 'replicas'
   | 'insertReplica'
   | 'updateReplica'
+  | 'placedReplicas'
+  | 'replicaById'
   | 'replicaPrivateKey'
   | 'registrations'
   | 'saveRegistration'
@@ -27,6 +29,24 @@ export function createReplicas(context: StoreContext): Replicas {
         .orderBy('replica_num')
         .execute();
       return rows.map(replicaTable.decode);
+    },
+    async placedReplicas() {
+      const rows = await db
+        .selectFrom('gateway_replicas')
+        .selectAll()
+        .where('instance_id', 'is not', null)
+        .where(notDeleted('deleted'))
+        .orderBy('created_at')
+        .execute();
+      return rows.map(replicaTable.decode);
+    },
+    async replicaById(id) {
+      const row = await db
+        .selectFrom('gateway_replicas')
+        .selectAll()
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return row ? replicaTable.decode(row) : null;
     },
     insertReplica: (replica, extras) =>
       context.write(async ({ tx, add, changed }) => {

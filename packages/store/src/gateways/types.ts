@@ -1,31 +1,7 @@
-import type { BackendType, GatewayReplicaStatus } from '@dstack/contract/wire';
-import type { GatewayRecord, Id, Timestamp } from '@dstack/core';
+import type { GatewayRecord, GatewayReplicaRecord, GatewayReport, Id } from '@dstack/core';
 import type { NameChoice, Updated, WriteExtras } from '../writes.ts';
 
-export type { GatewayRecord };
-
-export interface GatewayReplicaRecord {
-  readonly id: Id;
-  readonly gatewayId: Id;
-  readonly replicaNum: number;
-  readonly status: GatewayReplicaStatus;
-  readonly statusMessage: string | null;
-  readonly backend: BackendType | null;
-  readonly region: string | null;
-  readonly instanceId: string | null;
-  readonly hostname: string | null;
-  readonly backendData: string | null;
-  readonly sshPublicKey: string;
-  readonly scaleIn: boolean;
-  /** Attempts of the present step. */
-  readonly attempt: number;
-  readonly appUpdatedAt: Timestamp | null;
-  readonly createdAt: Timestamp;
-  readonly lastProcessedAt: Timestamp;
-  readonly deleted: boolean;
-  readonly nextPassAt: Timestamp | null;
-  readonly version: number;
-}
+export type { GatewayRecord, GatewayReplicaRecord };
 
 export type NewGatewayReplica = GatewayReplicaRecord & { readonly sshPrivateKey: string };
 
@@ -47,6 +23,17 @@ export interface GatewayView {
   readonly projectName: string;
   /** The newest record per `replicaNum`, by `replicaNum`. */
   readonly replicas: readonly GatewayReplicaRecord[];
+  /** About these replicas. */
+  readonly reports: readonly GatewayReport[];
+  /** A person has set certificates. */
+  readonly hasFiles: boolean;
+}
+
+/** A certificate with its chain, and its key, for a host name or `*.` and a host name. */
+export interface GatewayPemRecord {
+  readonly domain: string;
+  readonly certificate: string;
+  readonly key: string;
 }
 
 export interface NewGateway extends WriteExtras {
@@ -83,6 +70,20 @@ export interface Gateways {
     set: Partial<Omit<GatewayReplicaRecord, 'id' | 'gatewayId' | 'version'>>,
     extras?: WriteExtras,
   ): Promise<Updated>;
+  /** Replicas that have a machine, of all projects. */
+  placedReplicas(): Promise<GatewayReplicaRecord[]>;
+  replicaById(id: Id): Promise<GatewayReplicaRecord | null>;
+  /** Replaces the last report about a replica, and signals its gateway. */
+  saveReport(report: GatewayReport, gatewayId: Id): Promise<void>;
+  /** PEM files that a person has set; keys are encrypted at rest. */
+  certificates(gatewayId: Id): Promise<GatewayPemRecord[]>;
+  /** Replaces those of its domain, and signals the gateway. Null removes them. */
+  setCertificate(
+    gatewayId: Id,
+    domain: string,
+    pem: Omit<GatewayPemRecord, 'domain'> | null,
+    extras?: WriteExtras,
+  ): Promise<void>;
   replicaPrivateKey(id: Id): Promise<string | null>;
   registrations(gatewayReplicaIds: readonly Id[]): Promise<ServiceRegistrationRecord[]>;
   /** One record per run or job and gateway replica; a repeated one replaces it. */

@@ -22,6 +22,7 @@ import { modelUsage } from './0021-model-usage.ts';
 import { rollouts } from './0022-rollouts.ts';
 import { jobCosts } from './0023-job-costs.ts';
 import { serviceLoad } from './0024-service-load.ts';
+import { gatewayReports } from './0025-gateway-reports.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -53,4 +54,5 @@ export const MIGRATIONS: readonly Migration[] = [
   rollouts,
   jobCosts,
   serviceLoad,
+  gatewayReports,
 ];

@@ -109,6 +109,13 @@ export interface DB {
   volume_uses: RowOf<typeof resource.volumeUseTable>;
   volume_observations: RowOf<typeof resource.volumeObservationTable>;
   gateways: RowOf<typeof resource.gatewayTable> & Lease;
+  gateway_certificates: {
+    gateway_id: string;
+    domain: string;
+    certificate: string;
+    private_key: Sealed;
+  };
+  gateway_reports: RowOf<typeof resource.gatewayReportTable>;
   gateway_replicas: RowOf<typeof resource.replicaTable> & { ssh_private_key: Sealed } & Lease;
   /** `subject_id`: the job's id, or the run's for the service itself. */
   service_registrations: RowOf<typeof resource.registrationTable> & { subject_id: string };

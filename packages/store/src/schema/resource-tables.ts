@@ -1,4 +1,4 @@
-import type { GroupRecord } from '@dstack/core';
+import type { GatewayReport, GroupRecord } from '@dstack/core';
 import type { ExportRecord } from '../exports/types.ts';
 import type {
   GatewayRecord,
@@ -107,6 +107,16 @@ export const replicaTable = table<GatewayReplicaRecord>()('gateway_replicas', {
   deleted: 'bool',
   nextPassAt: 'plain',
   version: 'plain',
+});
+
+export const gatewayReportTable = table<GatewayReport>()('gateway_reports', {
+  replicaId: 'plain',
+  state: 'plain',
+  text: 'plain',
+  hostname: 'plain',
+  version: 'plain',
+  certificates: 'json',
+  updatedAt: 'plain',
 });
 
 export const registrationTable = table<ServiceRegistrationRecord>()('service_registrations', {

@@ -27,6 +27,22 @@ export function createServices(context: StoreContext): Services {
         .execute();
       return (await toViews(db, rows))[0] ?? null;
     },
+    async behindGateway(gatewayId) {
+      const rows = await servedRuns(db)
+        .where('r.status', 'in', UNFINISHED_RUN_STATUSES)
+        .where('r.gateway_id', '=', gatewayId)
+        .orderBy('r.submitted_at')
+        .execute();
+      return await toViews(db, rows);
+    },
+    async onGateway(runId) {
+      const rows = await servedRuns(db)
+        .where('r.status', 'in', UNFINISHED_RUN_STATUSES)
+        .where('r.gateway_id', 'is not', null)
+        .where('r.id', '=', runId)
+        .execute();
+      return (await toViews(db, rows))[0] ?? null;
+    },
     async unfinished() {
       const rows = await runsServedHere(db)
         .where('r.status', 'in', UNFINISHED_RUN_STATUSES)
@@ -55,13 +71,16 @@ const MAX_FINISHED = 100;
 
 /** Services without a gateway: gateways serve the others. */
 function runsServedHere(db: Db) {
+  return servedRuns(db).where('r.gateway_id', 'is', null);
+}
+
+function servedRuns(db: Db) {
   return db
     .selectFrom('runs as r')
     .innerJoin('projects as p', 'p.id', 'r.project_id')
     .selectAll('r')
     .select('p.name as project_name')
     .where('r.service_spec', 'is not', null)
-    .where('r.gateway_id', 'is', null)
     .where(notDeleted('r.deleted'))
     .where(notDeleted('p.deleted'));
 }

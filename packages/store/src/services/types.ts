@@ -47,6 +47,10 @@ export interface Services {
   byRun(runId: Id): Promise<ServiceView | null>;
   /** All unfinished services that the proxy serves. */
   unfinished(): Promise<ServiceView[]>;
+  /** Unfinished services behind a gateway. */
+  behindGateway(gatewayId: Id): Promise<ServiceView[]>;
+  /** Null: no unfinished run has this id, or it is not behind a gateway. */
+  onGateway(runId: Id): Promise<ServiceView | null>;
   /** Services of a project that serve a model, newest first: all unfinished, or the latest finished. */
   withModels(projectId: Id, which: 'unfinished' | 'finished'): Promise<ServiceView[]>;
   /** Adds to the counts of this process (`owner`), and deletes counts outside every window. */

@@ -15,7 +15,7 @@ export type EffectHandler<K extends IntentKind> = (
 export interface IntentDescriptor<K extends IntentKind = IntentKind> {
   readonly kind: K;
   /** The kind of record that the intent's `subjectId` refers to. */
-  readonly subject: 'job' | 'instance' | 'group' | 'volume' | 'attachment';
+  readonly subject: 'job' | 'instance' | 'group' | 'volume' | 'attachment' | 'gateway-replica';
   /** Effects on machines take minutes, so they have a separate queue and do not delay jobs. */
   readonly queue: 'job' | 'machine';
   /** Whether a decision may cancel it while no worker has begun it. */

@@ -1,6 +1,8 @@
 /** All kinds of intents. A new kind is its payload in `core`, one file here, and one line below. */
 import type { IntentKind } from '@dstack/core';
 import type { IntentDescriptor } from './descriptor.ts';
+import { gatewayCreate } from './gateway-create.ts';
+import { gatewayDelete } from './gateway-delete.ts';
 import { groupCreate } from './group-create.ts';
 import { groupDelete } from './group-delete.ts';
 import { instanceCreate } from './instance-create.ts';
@@ -24,6 +26,8 @@ export const INTENTS = {
   'instance.terminate': instanceTerminate,
   'group.create': groupCreate,
   'group.delete': groupDelete,
+  'gateway.create': gatewayCreate,
+  'gateway.delete': gatewayDelete,
   'volume.create': volumeCreate,
   'volume.register': volumeRegister,
   'volume.delete': volumeDelete,

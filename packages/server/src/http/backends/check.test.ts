@@ -21,7 +21,11 @@ describe('the check of backends', () => {
   let server: TestServer;
   const tokens: Record<string, string> = {};
   beforeAll(async () => {
-    const backends = { state: () => Promise.reject(), of: async () => BACKENDS };
+    const backends = {
+      find: async () => null,
+      state: () => Promise.reject(),
+      of: async () => BACKENDS,
+    };
     server = await startTestServer({}, { backends });
     for (const username of ['ann', 'bob']) {
       await server.call('/api/users/create', { username, global_role: 'user' });
@@ -72,7 +76,11 @@ describe('the check of backends', () => {
   it('does not wait for a backend that does not answer', async () => {
     const { log } = server.deps;
     const silent = of('aws', () => new Promise(() => {}));
-    const backends = { state: () => Promise.reject(), of: async () => [silent, ...BACKENDS] };
+    const backends = {
+      find: async () => null,
+      state: () => Promise.reject(),
+      of: async () => [silent, ...BACKENDS],
+    };
     const [first, second] = await checkBackends({ backends, log }, { id: 'p' } as never, 5);
     expect(first).toMatchObject({ status: 'unreachable', problem: 'no answer within 0.005 s' });
     expect(second).toMatchObject({ backend: 'local', status: 'ok' });

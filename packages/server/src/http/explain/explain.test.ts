@@ -164,6 +164,7 @@ describe('an explanation', () => {
         offers: { answer: async () => ({ offers: new Map(), notes: [note] }) },
         backends: {
           of: async () => [],
+          find: async () => null,
           state: async () => ({
             abilities: [{ name: 'gcp', createsInstances: true }],
             localOff: null,

@@ -26,7 +26,7 @@ export async function applyGateway(
   user: UserRecord,
 ): Promise<Gateway> {
   const { configuration } = request.plan.spec;
-  checkGateway(deps, configuration);
+  await checkGateway(deps, project, user, configuration);
   const current = await currentGateway(deps, project, configuration);
   if (current === null) return await insertGateway(deps, project, configuration, user, CHANGED);
   const { id } = current.gateway;
@@ -44,7 +44,7 @@ export async function createGateway(
   configuration: GatewayConfiguration,
   user: UserRecord,
 ): Promise<Gateway> {
-  checkGateway(deps, configuration);
+  await checkGateway(deps, project, user, configuration);
   return await insertGateway(deps, project, configuration, user, null);
 }
 

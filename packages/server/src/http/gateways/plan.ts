@@ -1,8 +1,15 @@
 /** The plan of a gateway. */
-import { ruleError } from '@dstack/contract/api';
-import { isGatewayFailed } from '@dstack/contract/status';
+import { accessDenied, ruleError } from '@dstack/contract/api';
+import { isGatewayFailed, isSshHost } from '@dstack/contract/status';
 import type { GatewayConfiguration, GatewayPlan, GatewaySpec } from '@dstack/contract/wire';
-import { diffGatewayConfigurations, type GatewayRecord, prepareGateway } from '@dstack/core';
+import {
+  diffGatewayConfigurations,
+  type GatewayRecord,
+  gatewayBackend,
+  isServerHost,
+  prepareGateway,
+  SSH_HOST_BACKEND,
+} from '@dstack/core';
 import type { GatewayView, ProjectRecord, UserRecord } from '@dstack/store';
 import { wireGateway } from '../mapping/gateway.ts';
 import type { HttpDeps } from '../ports.ts';
@@ -14,7 +21,7 @@ export async function planGateway(
   user: UserRecord,
   spec: GatewaySpec,
 ): Promise<GatewayPlan> {
-  checkGateway(deps, spec.configuration);
+  await checkGateway(deps, project, user, spec.configuration);
   const current = await currentGateway(deps, project, spec.configuration);
   if (current !== null) checkUpdatable(current.gateway);
   const shown = current && wireGateway(current, project);
@@ -38,8 +45,55 @@ export async function currentGateway(
 }
 
 /** Throws `ApiError`. */
-export function checkGateway(deps: HttpDeps, configuration: GatewayConfiguration): void {
+export async function checkGateway(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  user: UserRecord,
+  configuration: GatewayConfiguration,
+): Promise<void> {
   accepted(prepareGateway(configuration, { maxReplicas: deps.settings.maxGatewayReplicas }));
+  const backend = gatewayBackend(configuration);
+  if (isServerHost(backend)) checkServerHost(user, configuration);
+  else if (backend === SSH_HOST_BACKEND) await checkFleet(deps, project, configuration);
+  const found = await deps.backends.find(project.id, backend);
+  if (found?.gateways) return;
+  if (isServerHost(backend)) {
+    throw ruleError("The server's machine runs no agent of this server, so it cannot be a gateway");
+  }
+  // One that is not configured fails with that reason, and can be replaced later.
+  if (found) throw ruleError(`This server cannot create gateways in backend ${backend}`);
+}
+
+/** Requests from outside would reach the server's machine. Throws `ApiError`. */
+function checkServerHost(
+  { globalRole }: UserRecord,
+  { replicas, instance_type }: GatewayConfiguration,
+) {
+  if (globalRole !== 'admin') {
+    throw accessDenied("Only a global admin can make the server's machine a gateway");
+  }
+  if ((replicas ?? 1) > 1) throw ruleError("The server's machine can be one replica only");
+  if (instance_type !== null) throw ruleError('`instance_type` names a host of a fleet; remove it');
+}
+
+/** Throws `ApiError`. */
+async function checkFleet(
+  { store }: HttpDeps,
+  project: ProjectRecord,
+  { region, replicas }: GatewayConfiguration,
+): Promise<void> {
+  const fleet = await store.fleets.byName(project.id, region);
+  if (!fleet) {
+    throw ruleError(
+      `\`region\` is ${region}, but project ${project.name} has no fleet of that name. For SSH hosts it is the name of their fleet, or \`local\` for the server's machine`,
+    );
+  }
+  const hosts = fleet.instances.filter(({ backend }) => isSshHost(backend));
+  if (hosts.length < (replicas ?? 1)) {
+    throw ruleError(
+      `Fleet ${region} has ${hosts.length} SSH hosts; a gateway of ${replicas ?? 1} replicas needs as many`,
+    );
+  }
 }
 
 /** Throws `ApiError`. */

@@ -55,6 +55,8 @@ const DEEDS: Readonly<Record<IntentRecord['kind'], string>> = {
   'instance.terminate': 'end the instance',
   'group.create': 'create the group',
   'group.delete': 'delete the group',
+  'gateway.create': 'make the machine of the gateway',
+  'gateway.delete': 'end the machine of the gateway',
   'volume.create': 'make the volume',
   'volume.register': 'find the volume',
   'volume.delete': 'delete the volume',

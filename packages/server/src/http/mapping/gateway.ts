@@ -1,10 +1,10 @@
-import { formatTimestamp, type Gateway } from '@dstack/contract/wire';
-import { canBeDefault } from '@dstack/core';
+import { formatTimestamp, type Gateway, type GatewayCertificateInfo } from '@dstack/contract/wire';
+import { canBeDefault, type GatewayCertificateState } from '@dstack/core';
 import type { GatewayView, ProjectRecord } from '@dstack/store';
 
 /** `viewer`: the project that decides whether the gateway is shown as the default. */
 export function wireGateway(view: GatewayView, viewer: ProjectRecord): Gateway {
-  const { gateway, replicas } = view;
+  const { gateway, replicas, reports } = view;
   const isDefault = viewer.defaultGatewayId === gateway.id && canBeDefault(gateway);
   const first = replicas[0];
   return {
@@ -27,9 +27,19 @@ export function wireGateway(view: GatewayView, viewer: ProjectRecord): Gateway {
       status: replica.status,
       status_message: replica.statusMessage,
     })),
+    certificates: reports.flatMap(({ certificates }) => certificates.map(wireCertificate)),
     backend: gateway.backend,
     region: gateway.region,
     ip_address: first?.hostname ?? null,
     instance_id: first?.instanceId ?? null,
+  };
+}
+
+function wireCertificate(one: GatewayCertificateState): GatewayCertificateInfo {
+  const { domain, source, state, expiresAt, renewsAt, message } = one;
+  return {
+    ...{ domain, source, state, message },
+    expires_at: expiresAt === null ? null : formatTimestamp(expiresAt),
+    renews_at: renewsAt === null ? null : formatTimestamp(renewsAt),
   };
 }

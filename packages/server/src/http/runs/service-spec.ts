@@ -2,6 +2,7 @@
 import { notExists, ruleError } from '@dstack/contract/api';
 import { isGatewayRunning } from '@dstack/contract/status';
 import type { ServiceConfiguration, ServiceSpec } from '@dstack/contract/wire';
+import { capabilitiesOf } from '@dstack/core';
 import type { GatewayView, ProjectRecord } from '@dstack/store';
 import { usableDefault, usableGateway } from '../gateways/usable-gateway.ts';
 import type { HttpDeps } from '../ports.ts';
@@ -28,7 +29,7 @@ export async function servicePlace(
     }
     return inServer(project, service);
   }
-  return behindGateway(project, gateway, service);
+  return behindGateway(deps, project, gateway, service);
 }
 
 async function gatewayOf(
@@ -76,6 +77,7 @@ function serviceDomain(wildcard: string, project: ProjectRecord): string {
 }
 
 function behindGateway(
+  { settings }: HttpDeps,
   project: ProjectRecord,
   view: GatewayView,
   service: ServiceConfiguration,
@@ -90,8 +92,9 @@ function behindGateway(
   if (wildcardDomain === null) throw ruleError(`Gateway '${name}' has no domain`);
   const domain = serviceDomain(wildcardDomain, project);
   const certificate = configuration.certificate;
-  const isSecure = service.https === 'auto' ? certificate !== null : service.https !== false;
-  if (isSecure && certificate === null) {
+  const hasCertificate = certificate !== null || view.hasFiles;
+  const isSecure = service.https === 'auto' ? hasCertificate : service.https !== false;
+  if (isSecure && !hasCertificate) {
     throw ruleError(`Gateway '${name}' has no certificate: set \`https: false\` for the service`);
   }
   const isBalanced = certificate?.type === 'acm' || certificate?.type === 'gcp-cm';
@@ -101,15 +104,28 @@ function behindGateway(
     );
   }
   const scheme = isSecure ? 'https' : 'http';
-  const models = `${certificate === null ? 'http' : 'https'}://gateway.${domain}`;
+  const modelScheme = hasCertificate ? 'https' : 'http';
+  const portOf = (its: 'http' | 'https') => gatewayPort(settings, gateway, its);
+  const models = `${modelScheme}://gateway.${domain}${portOf(modelScheme)}`;
   return {
     gatewayId: gateway.id,
     specOf: (run) => {
-      const url = `${scheme}://${run}.${domain}`;
+      const url = `${scheme}://${run}.${domain}${portOf(scheme)}`;
       const model = modelSpec(service, url, models);
       return { url, model, options: specOptions(service) };
     },
   };
+}
+
+/** `:8443` if the gateways of this server do not listen at the usual ports, else empty. */
+function gatewayPort(
+  { gatewayPorts }: HttpDeps['settings'],
+  { backend }: GatewayView['gateway'],
+  scheme: 'http' | 'https',
+): string {
+  const isOnHost = capabilitiesOf(backend).owner !== 'provider';
+  const usual = scheme === 'http' ? 80 : 443;
+  return isOnHost && gatewayPorts[scheme] !== usual ? `:${gatewayPorts[scheme]}` : '';
 }
 
 /** The model's configuration, for the code that forwards requests to it. */

@@ -206,6 +206,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
     },
     backends: {
       of: async () => [],
+      find: async () => null,
       state: async () => ({
         abilities: [...new Set(offers.map((offer) => offer.backend))].map((name) => ({
           name,
@@ -256,6 +257,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
       backendTypes: ['aws', 'gcp', 'kubernetes', 'slurm'],
       defaultCredentials: true,
       maxGatewayReplicas: 9,
+      gatewayPorts: { http: 80, https: 443 },
       sshProxyToken: null,
       sshEntry: null,
       failedLoginsPerMinute: 0,

@@ -208,6 +208,7 @@ describe('volumes on hosts', () => {
       {
         backends: {
           of: async () => [],
+          find: async () => null,
           state: async () => ({ abilities: [], localOff, hints: NO_HINTS }),
         },
       },

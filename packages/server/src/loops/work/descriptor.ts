@@ -30,6 +30,8 @@ export interface WorkDeps {
   readonly backends: ObservationDeps['backends'];
   readonly links: ObservationDeps['links'];
   readonly hosts: VolumeObservationDeps['hosts'];
+  /** Omitted: this server has no links to gateways. */
+  readonly gateways?: { changed(gatewayId: string): void };
   readonly observer: LoopObserver | null;
   readonly log: Logger;
 }

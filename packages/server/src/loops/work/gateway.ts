@@ -7,4 +7,5 @@ export const gateway = recordPass({
   load: ({ store }, id) => store.engine.loadGateway(id),
   record: (snapshot) => snapshot.gateway,
   decide: reconcileGateway,
+  onDone: ({ gateways }, id) => gateways?.changed(id),
 });

@@ -1,0 +1,202 @@
+/**
+ * Programs of gateways. The agent starts one per gateway replica on its host, keeps it running, and leads
+ * the server to it; requests of clients do not pass through the agent.
+ *
+ * A connection begins with one line of JSON from the server, `GatewayOpening`. A `control` connection
+ * then carries frames, one JSON object per line: `GatewayCommand` downwards and `GatewayFrame` upwards.
+ * A `tunnel` is taken by the server for a request that only the server can deliver.
+ */
+import * as z from 'zod/mini';
+import { parseFrame } from './parse-message.ts';
+import {
+  amount,
+  byType,
+  flag,
+  frame,
+  type Infer,
+  line,
+  list,
+  mapOf,
+  messageText,
+  nullable,
+  object,
+  oneOf,
+  text,
+  uuid,
+  whole,
+} from './schema-kit.ts';
+
+/** Body of `PUT /v1/gateways/{id}`. The names are for people who look at it. */
+export const PutGateway = object({ name: line(256), project: line(256) });
+export type PutGateway = Infer<typeof PutGateway>;
+
+/** A name in DNS, lower case; the only form that reaches the configuration of nginx. */
+export const HostName = z
+  .string('is not a string')
+  .check(
+    z.regex(
+      /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+      'is not a host name',
+    ),
+  );
+
+const Port = whole(65_535, 1);
+const SERVICES = 10_000;
+const REPLICAS = 10_000;
+
+export const GatewayOpening = byType(frame('control', {}), frame('tunnel', { id: uuid }));
+
+/** How certificates come to the gateway. */
+export const AcmeSettings = object({
+  directory: line(2048),
+  eab_kid: nullable(line(1024)),
+  eab_hmac_key: nullable(line(4096)),
+  /** Certificates of a private authority in PEM, which the directory's own certificate is checked with. */
+  ca: nullable(text()),
+});
+export type AcmeSettings = Infer<typeof AcmeSettings>;
+
+export const GatewaySettings = object({
+  http_port: Port,
+  https_port: Port,
+  /** Install a missing nginx. */
+  install: flag,
+  /** Null: no certificates are requested. */
+  acme: nullable(AcmeSettings),
+  /** Services may be served by TLS. */
+  tls: flag,
+  /** Address that DNS must have; null = it is not known. */
+  address: nullable(line(256)),
+  /** `host:port` of the DNS server for the check of names; null = the system's. */
+  dns: nullable(line(256)),
+  /** Seconds during which known callers are admitted while the server does not answer. */
+  auth_age: whole(),
+  /** Bytes of a body; 0 = no limit. */
+  max_body: whole(),
+  /** Milliseconds without a byte after which a request fails. */
+  timeout_ms: whole(),
+});
+export type GatewaySettings = Infer<typeof GatewaySettings>;
+
+/** Certificate and key that a person has set, for a host name or `*.` and a host name. */
+export const GatewayPem = object({ domain: line(256), certificate: text(), key: text() });
+export type GatewayPem = Infer<typeof GatewayPem>;
+
+export const GatewayReplicaRoute = object({
+  job_id: uuid,
+  host_id: line(256),
+  port: Port,
+  /** Microseconds since the epoch. */
+  running_at: whole(),
+  failing: flag,
+});
+export type GatewayReplicaRoute = Infer<typeof GatewayReplicaRoute>;
+
+export const GatewayService = object({
+  run_id: uuid,
+  project: line(256),
+  run: line(256),
+  host: HostName,
+  https: flag,
+  /** The part of the run's configuration that the proxy reads, as JSON. */
+  configuration: text(1024 * 1024),
+  replicas: list(GatewayReplicaRoute, REPLICAS),
+});
+export type GatewayService = Infer<typeof GatewayService>;
+
+/** How the gateway reaches the agent of a host; for hosts that are not named, through the server. */
+export const GatewayHost = object({ socket: line(256), token: line(1024) });
+export type GatewayHost = Infer<typeof GatewayHost>;
+
+/** Server -> gateway. */
+export const GatewayCommand = byType(
+  frame('settings', { settings: GatewaySettings, certificates: list(GatewayPem, 100) }),
+  /** All services; those that are not listed have left the gateway. */
+  frame('services', {
+    services: list(GatewayService, SERVICES),
+    /** Names of the model endpoints, by project. */
+    models: mapOf(HostName, line(256), SERVICES),
+    hosts: mapOf(line(256), GatewayHost),
+  }),
+  frame('service', { run_id: uuid, service: nullable(GatewayService) }),
+  /** Answer to `admit`. `user` null = refused. */
+  frame('admitted', {
+    n: whole(),
+    user: nullable(line(256)),
+    status: whole(599),
+    detail: messageText(),
+  }),
+  /** Answer to `is-token`. */
+  frame('token', { n: whole(), own: flag }),
+  /** The access of a user may have changed: remembered callers must be confirmed. */
+  frame('access-changed', {}),
+  frame('counted', { n: whole() }),
+  /** Answer to `why`: the refusal of a request for a service that does not answer. */
+  frame('because', { n: whole(), status: whole(599), detail: messageText(), retry: whole() }),
+  frame('leave', { job_id: uuid }),
+  /** A tunnel cannot be made. */
+  frame('no-tunnel', { id: uuid, error: messageText() }),
+);
+export type GatewayCommand = Infer<typeof GatewayCommand>;
+
+export const CertificateState = object({
+  domain: line(256),
+  source: oneOf('acme', 'file'),
+  state: oneOf('valid', 'pending', 'failed', 'expired'),
+  expires_at: nullable(whole()),
+  renews_at: nullable(whole()),
+  message: nullable(messageText()),
+});
+export type CertificateState = Infer<typeof CertificateState>;
+
+/** Gateway -> server. */
+export const GatewayFrame = byType(
+  frame('status', {
+    state: oneOf('ready', 'waiting', 'refused'),
+    text: nullable(messageText()),
+    version: line(256),
+    certificates: list(CertificateState, SERVICES),
+  }),
+  /** `authorization`: the header of the client. `project`: whose services it wants to use. */
+  frame('admit', {
+    n: whole(),
+    project: line(256),
+    method: line(32),
+    authorization: text(16 * 1024),
+    /** Of the client. */
+    address: line(256),
+  }),
+  /** Whether a text is a token of the server, which apps must not receive. */
+  frame('is-token', { n: whole(), text: text(16 * 1024) }),
+  /** Requests of services that scale by demand, until `counted` names the number. */
+  frame('counts', {
+    n: whole(),
+    counts: list(object({ run_id: uuid, second: whole(), requests: whole() })),
+    waiting: list(uuid),
+  }),
+  /** Replaces what this worker has measured in these slots of time. */
+  frame('load', {
+    worker: line(64),
+    slots: list(
+      object({
+        run_id: uuid,
+        slot: whole(),
+        busy_ms: amount,
+        latencies: mapOf(line(8), whole(), 1000),
+      }),
+    ),
+  }),
+  frame('why', { n: whole(), run_id: uuid }),
+  frame('idle', { job_id: uuid }),
+  /** Wants a connection to a port of a job; the server takes it by a `tunnel` connection. */
+  frame('tunnel', { id: uuid, host_id: line(256), job_id: uuid, port: Port }),
+);
+export type GatewayFrame = Infer<typeof GatewayFrame>;
+
+/** The longest line. */
+export const MAX_GATEWAY_LINE = 64 * 1024 * 1024;
+
+/** Null for a type that only newer senders use. Throws `Malformed`. */
+export const parseGatewayCommand = (message: string) => parseFrame(GatewayCommand, message);
+export const parseGatewayFrame = (message: string) => parseFrame(GatewayFrame, message);
+export const parseGatewayOpening = (message: string) => parseFrame(GatewayOpening, message);

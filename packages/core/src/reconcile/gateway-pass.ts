@@ -1,0 +1,93 @@
+/** One pass over a gateway and its replicas. */
+import { Draft } from '../draft/draft.ts';
+import { gatewayReplicaTarget, gatewayTarget, newEvent } from '../events/events.ts';
+import type {
+  DecisionContext,
+  GatewayRecord,
+  GatewayReplicaRecord,
+  GatewayReport,
+  GatewaySnapshot,
+  Timestamp,
+} from '../model/index.ts';
+import {
+  assertTransition,
+  GATEWAY_REPLICA_TRANSITIONS,
+  GATEWAY_TRANSITIONS,
+  type GatewayReplicaStatus,
+  type GatewayStatus,
+  isReplicaEnding,
+  isReplicaTerminated,
+} from '../status/index.ts';
+
+export class GatewayPass {
+  readonly snapshot: GatewaySnapshot;
+  readonly draft: Draft;
+
+  constructor(snapshot: GatewaySnapshot, ctx: DecisionContext) {
+    this.snapshot = snapshot;
+    const { gateway, replicas, intents } = snapshot;
+    this.draft = new Draft({ gateway, gatewayReplicas: replicas, intents }, ctx);
+  }
+
+  get now(): Timestamp {
+    return this.draft.now;
+  }
+
+  get gateway(): GatewayRecord {
+    return this.draft.gateways.get(this.snapshot.gateway.id) ?? this.snapshot.gateway;
+  }
+
+  /** That have not ended. */
+  get replicas(): GatewayReplicaRecord[] {
+    return this.draft.gatewayReplicas.all().filter(({ status }) => !isReplicaTerminated(status));
+  }
+
+  /** That count for `replicas` of the configuration. */
+  get active(): GatewayReplicaRecord[] {
+    return this.replicas.filter(({ status, scaleIn }) => !scaleIn && !isReplicaEnding(status));
+  }
+
+  report({ id }: GatewayReplicaRecord): GatewayReport | null {
+    return this.snapshot.reports.find(({ replicaId }) => replicaId === id) ?? null;
+  }
+
+  set(patch: Partial<GatewayRecord>): void {
+    this.draft.gateways.set(this.gateway, patch);
+  }
+
+  setReplica(replica: GatewayReplicaRecord, patch: Partial<GatewayReplicaRecord>): void {
+    this.draft.gatewayReplicas.set(replica, patch);
+  }
+
+  event(text: string): void {
+    this.draft.event(newEvent(text, [gatewayTarget(this.gateway)]));
+  }
+
+  move(status: GatewayStatus, statusMessage: string | null = null): void {
+    const from = this.gateway.status;
+    assertTransition('gateway', GATEWAY_TRANSITIONS, from, status);
+    this.set({ status, statusMessage });
+    this.event(`Gateway status changed ${changeText(from, status, statusMessage)}`);
+  }
+
+  moveReplica(
+    replica: GatewayReplicaRecord,
+    status: GatewayReplicaStatus,
+    statusMessage: string | null = null,
+    patch: Partial<GatewayReplicaRecord> = {},
+  ): void {
+    const from = replica.status;
+    assertTransition('gateway replica', GATEWAY_REPLICA_TRANSITIONS, from, status);
+    this.setReplica(replica, {
+      ...{ ...patch, status, statusMessage, lastProcessedAt: this.now },
+      ...{ deleted: isReplicaTerminated(status) },
+    });
+    const text = `Gateway replica status changed ${changeText(from, status, statusMessage)}`;
+    this.draft.event(newEvent(text, [gatewayReplicaTarget(this.gateway, replica)]));
+  }
+}
+
+function changeText(from: string, to: string, message: string | null): string {
+  const why = message === null ? '' : ` (${message})`;
+  return `${from.toUpperCase()} -> ${to.toUpperCase()}${why}`;
+}

@@ -1,0 +1,197 @@
+import { expect, test } from 'vitest';
+import type {
+  Change,
+  GatewayRecord,
+  GatewayReplicaRecord,
+  GatewayReport,
+  GatewaySnapshot,
+  IntentRecord,
+  IntentResult,
+} from '../model/index.ts';
+import { SECOND } from '../model/values.ts';
+import { reconcileGateway } from './reconcile-gateway.ts';
+import { SETTINGS, T0 } from './testing.ts';
+
+/** A gateway in a database of its own, whose backend and hosts the test plays. */
+class World {
+  now = T0;
+  gateway: GatewayRecord;
+  replicas: GatewayReplicaRecord[] = [];
+  intents: IntentRecord[] = [];
+  reports: GatewayReport[] = [];
+  events: string[] = [];
+  #ids = 0;
+
+  constructor(replicas = 1) {
+    this.gateway = {
+      ...{ id: 'gateway', projectId: 'project', name: 'edge', backend: 'remote', region: 'hosts' },
+      configuration: { default: null, replicas } as GatewayRecord['configuration'],
+      ...{ status: 'submitted', statusMessage: null, wildcardDomain: null, hostname: null },
+      ...{ backendData: null, scaleOutAttempt: 0, createdAt: T0, lastProcessedAt: T0 },
+      ...{ toBeDeleted: false, deleted: false, nextPassAt: T0, version: 0 },
+    };
+  }
+
+  pass(backendConfigured = true): void {
+    const snapshot: GatewaySnapshot = {
+      ...{ gateway: this.gateway, replicas: this.replicas, intents: this.intents },
+      ...{ reports: this.reports, projectName: 'main', backendConfigured },
+      ...{ defaultOf: [], projectDefaultId: null },
+    };
+    const newId = () => `replica-${this.#ids++}`;
+    const context = { now: this.now, newId, settings: SETTINGS };
+    for (const change of reconcileGateway(snapshot, context).changes) this.#apply(change);
+  }
+
+  /** The worker carries out every announced effect. */
+  work(resultOf: (intent: IntentRecord) => IntentResult = succeeded): void {
+    this.intents = this.intents.map((one) => {
+      if (one.state !== 'announced') return one;
+      const result = resultOf(one);
+      const state = result.kind === 'refused' ? ('failed' as const) : ('done' as const);
+      return { ...one, state, result, updatedAt: this.now };
+    });
+    this.pass();
+  }
+
+  report(num: number, state: GatewayReport['state'], text: string | null = null): void {
+    const { id } = this.replicas.find((one) => one.replicaNum === num && !one.deleted) as {
+      id: string;
+    };
+    const rest = { hostname: '10.0.0.1', version: '1', certificates: [], updatedAt: this.now };
+    const others = this.reports.filter((one) => one.replicaId !== id);
+    this.reports = [...others, { replicaId: id, state, text, ...rest }];
+    this.pass();
+  }
+
+  get statuses(): string[] {
+    return this.replicas.map(({ replicaNum, status }) => `${replicaNum} ${status}`);
+  }
+
+  #apply(change: Change): void {
+    if (change.type === 'gateway.update') this.gateway = { ...this.gateway, ...change.set };
+    if (change.type === 'gateway-replica.insert') this.replicas.push(change.replica);
+    if (change.type === 'gateway-replica.update') {
+      this.replicas = this.replicas.map((one) =>
+        one.id === change.id ? { ...one, ...change.set } : one,
+      );
+    }
+    if (change.type === 'intent.insert') this.intents.push(change.intent);
+    if (change.type === 'event') this.events.push(change.event.message);
+  }
+}
+
+const succeeded = ({ kind, subjectId }: IntentRecord): IntentResult =>
+  kind === 'gateway.create'
+    ? { kind: 'gateway.created', handle: { id: `host of ${subjectId}`, data: null } }
+    : { kind: 'ok' };
+
+const refused = (message: string) => (): IntentResult => ({
+  ...{ kind: 'refused', reason: 'error', message },
+});
+
+/** A world whose gateway runs. */
+function running(replicas = 1): World {
+  const world = new World(replicas);
+  world.pass();
+  world.work();
+  for (let num = 0; num < replicas; num++) world.report(num, 'ready');
+  return world;
+}
+
+test('a gateway runs once each of its replicas reports that it serves requests', () => {
+  const world = new World(2);
+  world.pass();
+  expect(world.statuses).toEqual(['0 submitted', '1 submitted']);
+  world.work();
+  world.report(0, 'ready');
+  expect(world.gateway.status).toBe('provisioning');
+  world.report(1, 'ready');
+  expect([world.gateway.status, ...world.statuses]).toEqual(['running', '0 running', '1 running']);
+  expect(world.replicas[0]?.hostname).toBe('10.0.0.1');
+  expect(world.events).toContain('Gateway replica status changed PROVISIONING -> RUNNING');
+});
+
+test('a gateway fails with the reason of its replica, and ends the others', () => {
+  const world = new World(2);
+  world.pass();
+  world.work();
+  world.report(0, 'ready');
+  world.report(1, 'refused', 'Port 80 of h1 is held by apache2 (pid 1)');
+  expect(world.gateway).toMatchObject({
+    status: 'failed',
+    statusMessage: 'Failed to provision gateway replica: Port 80 of h1 is held by apache2 (pid 1)',
+  });
+  world.work();
+  expect(world.statuses).toEqual(['0 terminated', '1 terminated']);
+});
+
+test('a gateway without a fleet or machine fails at once, and nothing remains of it', () => {
+  const nowhere = new World();
+  nowhere.pass(false);
+  expect(nowhere.gateway.statusMessage).toBe('Project main has no fleet hosts');
+  const full = new World();
+  full.pass();
+  full.work(refused('Each host has a gateway'));
+  expect(full.gateway.statusMessage).toMatch(/Each host has a gateway$/);
+  expect(full.statuses).toEqual(['0 terminated']);
+  expect(full.intents.map(({ kind }) => kind)).toEqual(['gateway.create']);
+});
+
+test('a replica that is never ready fails at its deadline', () => {
+  const world = new World();
+  world.pass();
+  world.work();
+  world.report(0, 'waiting', 'Its host is not connected');
+  expect(world.gateway.nextPassAt).toBe(T0 + 1800 * SECOND);
+  world.now = T0 + 1800 * SECOND;
+  world.pass();
+  expect(world.gateway.statusMessage).toMatch(/not ready within 30 minutes \(Its host is not/);
+});
+
+test('a running gateway replaces a replica whose host has left, and waits longer each time', () => {
+  const world = running();
+  world.report(0, 'waiting', 'Its host is not connected');
+  expect(world.replicas[0]).toMatchObject({
+    ...{ status: 'running', statusMessage: 'Its host is not connected' },
+  });
+  world.report(0, 'lost', 'Its host has left the fleet');
+  expect(world.statuses).toEqual(['0 terminating', '1 submitted']);
+  world.work((intent) =>
+    intent.kind === 'gateway.create' ? refused('no host')() : succeeded(intent),
+  );
+  expect(world.statuses).toEqual(['0 terminated', '1 terminated']);
+  expect(world.gateway.status).toBe('running');
+  world.now = world.gateway.nextPassAt ?? 0;
+  expect(world.now).toBe(T0 + 60 * SECOND);
+  world.pass();
+  expect(world.statuses.at(-1)).toBe('0 submitted');
+  world.work();
+  world.report(0, 'ready');
+  expect(world.gateway.scaleOutAttempt).toBe(0);
+});
+
+test('a smaller number of replicas ends the oldest ones', () => {
+  const world = running(2);
+  const { configuration } = world.gateway;
+  world.gateway = { ...world.gateway, configuration: { ...configuration, replicas: 1 } };
+  world.pass();
+  world.work();
+  expect(world.statuses).toEqual(['0 terminated', '1 running']);
+});
+
+test('a deleted gateway ends its machines first, also one that is still being created', () => {
+  const world = new World();
+  world.pass();
+  world.gateway = { ...world.gateway, toBeDeleted: true };
+  world.pass();
+  expect(world.gateway.deleted).toBe(false);
+  world.work();
+  expect(world.intents.map(({ kind }) => kind)).toEqual(['gateway.create', 'gateway.delete']);
+  world.work(refused('busy'));
+  expect(world.gateway.deleted).toBe(false);
+  world.now = world.gateway.nextPassAt ?? 0;
+  world.pass();
+  world.work();
+  expect([world.gateway.deleted, world.events.at(-1)]).toEqual([true, 'Gateway deleted']);
+});

@@ -1,0 +1,206 @@
+/** The next step of each replica of a gateway, and how many there should be. */
+import { gatewayReplicaTarget, newEvent } from '../events/events.ts';
+import { BACKEND_MISSING, type GatewayReplicaRecord } from '../model/index.ts';
+import { SECOND } from '../model/values.ts';
+import {
+  BACKEND_MISSING_LIMIT,
+  GATEWAY_PROVISION_LIMIT,
+  isGatewayFailed,
+  isReplicaProvisioning,
+  isReplicaRunning,
+  isReplicaSubmitted,
+  isReplicaTerminating,
+  terminateDelay,
+} from '../status/index.ts';
+import type { GatewayPass } from './gateway-pass.ts';
+
+/** After this, a worker that is creating the machine is requested to stop again. */
+const ORDER_DELAY = 30 * SECOND;
+
+/** Delays before the second, third, … attempt to replace missing replicas (dstack 0.22.5). */
+const SCALE_OUT_DELAYS = [60, 120, 300, 600, 1800] as const;
+const MAX_SCALE_OUTS = 15;
+
+export function advanceReplica(pass: GatewayPass, replica: GatewayReplicaRecord): void {
+  const { status } = replica;
+  if (isReplicaTerminating(status)) {
+    followEnd(pass, replica);
+    return;
+  }
+  const unwanted = unwantedText(pass, replica);
+  if (unwanted !== null) {
+    end(pass, replica, unwanted);
+    return;
+  }
+  if (isReplicaSubmitted(status)) {
+    followOrder(pass, replica);
+    return;
+  }
+  const report = pass.report(replica);
+  if (report?.state === 'lost') {
+    end(pass, replica, report.text ?? 'Its machine was removed');
+    return;
+  }
+  if (isReplicaProvisioning(status)) {
+    followStart(pass, replica);
+    return;
+  }
+  if (!isReplicaRunning(status)) return;
+  const statusMessage = report === null || report.state === 'ready' ? null : report.text;
+  const hostname = report?.hostname ?? replica.hostname;
+  pass.setReplica(replica, { statusMessage, hostname });
+}
+
+function unwantedText({ gateway }: GatewayPass, { scaleIn }: GatewayReplicaRecord): string | null {
+  if (gateway.toBeDeleted) return 'The gateway is being deleted';
+  if (isGatewayFailed(gateway.status)) return 'The gateway has failed';
+  return scaleIn ? 'Scaled in' : null;
+}
+
+function followOrder(pass: GatewayPass, replica: GatewayReplicaRecord): void {
+  const { draft } = pass;
+  const order = draft.lastIntent('gateway.create', replica.id);
+  if (order === null) {
+    draft.announce(replica.id, { kind: 'gateway.create' });
+  } else if (order.result?.kind === 'gateway.created') {
+    const { id, data } = order.result.handle;
+    pass.moveReplica(replica, 'provisioning', null, { instanceId: id, backendData: data });
+  } else if (order.state === 'failed') {
+    const message = order.result?.kind === 'refused' ? order.result.message : order.error;
+    pass.moveReplica(replica, 'terminated', message ?? 'its order failed');
+  } else {
+    withinLimit(pass, replica, 'The backend did not answer');
+  }
+}
+
+function followStart(pass: GatewayPass, replica: GatewayReplicaRecord): void {
+  const report = pass.report(replica);
+  if (report?.state === 'ready') {
+    pass.moveReplica(replica, 'running', null, { hostname: report.hostname });
+  } else if (report?.state === 'refused') {
+    end(pass, replica, report.text ?? 'The machine cannot be a gateway');
+  } else {
+    withinLimit(pass, replica, report?.text ?? 'Its machine did not become ready');
+  }
+}
+
+function withinLimit(pass: GatewayPass, replica: GatewayReplicaRecord, text: string): void {
+  const until = replica.createdAt + GATEWAY_PROVISION_LIMIT;
+  if (pass.now >= until) end(pass, replica, `It was not ready within 30 minutes (${text})`);
+  else pass.draft.dueAt(until);
+}
+
+function end(pass: GatewayPass, replica: GatewayReplicaRecord, message: string): void {
+  const isOrdered = pass.draft.lastIntent('gateway.create', replica.id) !== null;
+  pass.moveReplica(replica, isOrdered ? 'terminating' : 'terminated', message);
+}
+
+function followEnd(pass: GatewayPass, replica: GatewayReplicaRecord): void {
+  const { draft } = pass;
+  const order = draft.lastIntent('gateway.create', replica.id);
+  if (order?.state === 'announced') {
+    // Its result may be the only record of a machine that costs money.
+    draft.signal('intent', order.key);
+    draft.dueAt(pass.now + ORDER_DELAY);
+    return;
+  }
+  if (replica.instanceId === null) {
+    const made = order?.result?.kind === 'gateway.created' ? order.result.handle : null;
+    if (made === null) {
+      ended(pass, replica);
+      return;
+    }
+    pass.setReplica(replica, { instanceId: made.id, backendData: made.data });
+    return;
+  }
+  const last = draft.lastIntent('gateway.delete', replica.id);
+  if (last === null) {
+    draft.announce(replica.id, { kind: 'gateway.delete' });
+  } else if (last.state === 'done') {
+    ended(pass, replica);
+  } else if (last.state === 'failed') {
+    const isMissing = last.result?.kind === 'refused' && last.result.reason === BACKEND_MISSING;
+    if (isMissing && pass.now >= last.createdAt + BACKEND_MISSING_LIMIT) {
+      const text = `The machine ${replica.instanceId} of gateway ${pass.gateway.name} may still exist: backend ${replica.backend} was removed`;
+      draft.alarm(text);
+      pass.event(text);
+      ended(pass, replica);
+      return;
+    }
+    const again = last.updatedAt + terminateDelay(last.attempt);
+    if (pass.now >= again) draft.announce(replica.id, { kind: 'gateway.delete' });
+    else draft.dueAt(again);
+  }
+}
+
+function ended(pass: GatewayPass, replica: GatewayReplicaRecord): void {
+  pass.moveReplica(replica, 'terminated', replica.statusMessage);
+}
+
+/** Adds missing replicas, and marks those that are too many. */
+export function scaleReplicas(pass: GatewayPass): void {
+  const { gateway, active } = pass;
+  const wanted = gateway.configuration.replicas ?? 1;
+  if (active.length < wanted) addReplicas(pass, wanted - active.length);
+  else markSurplus(pass, active, active.length - wanted);
+  const isComplete = active.length >= wanted && active.every((one) => isReplicaRunning(one.status));
+  if (isComplete && gateway.scaleOutAttempt > 0) pass.set({ scaleOutAttempt: 0 });
+}
+
+function addReplicas(pass: GatewayPass, count: number): void {
+  const { gateway, draft } = pass;
+  const attempt = gateway.scaleOutAttempt;
+  if (attempt >= MAX_SCALE_OUTS) return;
+  if (attempt > 0) {
+    const index = Math.min(attempt, SCALE_OUT_DELAYS.length) - 1;
+    const last = Math.max(...draft.gatewayReplicas.all().map((one) => one.createdAt));
+    const at = last + (SCALE_OUT_DELAYS[index] ?? 1800) * SECOND;
+    if (pass.now < at) {
+      draft.dueAt(at);
+      return;
+    }
+  }
+  for (let n = 0; n < count; n++) insertReplica(pass);
+  pass.set({ scaleOutAttempt: attempt + 1 });
+  if (attempt + 1 === MAX_SCALE_OUTS) {
+    pass.event('No more attempts to add replicas are made until the gateway is updated');
+  }
+}
+
+function insertReplica(pass: GatewayPass): void {
+  const { gateway, draft, now } = pass;
+  const used = new Set(pass.replicas.map(({ replicaNum }) => replicaNum));
+  let replicaNum = 0;
+  while (used.has(replicaNum)) replicaNum += 1;
+  const replica = draft.gatewayReplicas.insert({
+    id: draft.newId(),
+    gatewayId: gateway.id,
+    replicaNum,
+    status: 'submitted',
+    statusMessage: null,
+    backend: gateway.backend,
+    region: gateway.region,
+    instanceId: null,
+    backendData: null,
+    hostname: null,
+    sshPublicKey: '',
+    scaleIn: false,
+    attempt: 0,
+    appUpdatedAt: null,
+    createdAt: now,
+    lastProcessedAt: now,
+    deleted: false,
+    nextPassAt: null,
+    version: 0,
+  });
+  const text = 'Gateway replica created. Status: SUBMITTED';
+  draft.event(newEvent(text, [gatewayReplicaTarget(gateway, replica)]));
+}
+
+/** Those that do not run yet first, then the oldest: an update of the configuration replaces them. */
+function markSurplus(pass: GatewayPass, active: readonly GatewayReplicaRecord[], count: number) {
+  const rank = ({ status }: GatewayReplicaRecord) =>
+    isReplicaSubmitted(status) ? 0 : isReplicaProvisioning(status) ? 1 : 2;
+  const victims = [...active].sort((a, b) => rank(a) - rank(b) || a.createdAt - b.createdAt);
+  for (const replica of victims.slice(0, count)) pass.setReplica(replica, { scaleIn: true });
+}

@@ -1,0 +1,112 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { Agent, get } from 'node:https';
+import { join } from 'node:path';
+import type { AcmeSettings } from '@dstack/contract/agent';
+import { errorMessage } from '@dstack/contract/error-message';
+import { crypto as acmeCrypto, axios, Client } from 'acme-client';
+
+export interface AcmeOptions {
+  readonly settings: AcmeSettings;
+  /** Folder of the key of the account. */
+  readonly stateDir: string;
+  /** Folder from which nginx serves challenges. */
+  readonly challengeDir: string;
+}
+
+export interface IssuedCertificate {
+  /** The certificate and its chain. */
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** A nonce that the authority refuses is not the end of a request. */
+const TRIES = 3;
+const PROBE_MS = 10_000;
+
+/** Requests a certificate for one name by http-01. Throws with the cause for people. */
+export async function requestCertificate(
+  name: string,
+  { settings, stateDir, challengeDir }: AcmeOptions,
+): Promise<IssuedCertificate> {
+  // The library hides why a directory cannot be reached behind minutes of repetitions.
+  await probe(settings);
+  const ca = settings.ca ?? undefined;
+  axios.defaults.httpsAgent = new Agent({ ...(ca !== undefined && { ca }) });
+  const account = await accountOf(stateDir, settings.directory);
+  const client = new Client({
+    directoryUrl: settings.directory,
+    accountKey: account.key,
+    // Some authorities refuse to be asked for an account that exists.
+    ...(account.url !== null && { accountUrl: account.url }),
+    ...(settings.eab_kid !== null &&
+      settings.eab_hmac_key !== null && {
+        externalAccountBinding: { kid: settings.eab_kid, hmacKey: settings.eab_hmac_key },
+      }),
+  });
+  const [key, csr] = await acmeCrypto.createCsr(
+    { commonName: name },
+    await acmeCrypto.createPrivateEcdsaKey('P-256'),
+  );
+  const path = (token: string) => {
+    if (!/^[A-Za-z0-9_-]{1,128}$/.test(token)) throw new Error('the token is malformed');
+    return join(challengeDir, token);
+  };
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const certificate = await client.auto({
+        csr,
+        termsOfServiceAgreed: true,
+        // Its own check uses the system's DNS and port 80.
+        skipChallengeVerification: true,
+        challengePriority: ['http-01'],
+        challengeCreateFn: async (_authorization, challenge, content) => {
+          writeFileSync(path(challenge.token), content, { mode: 0o644 });
+        },
+        challengeRemoveFn: async (_authorization, challenge) => {
+          rmSync(path(challenge.token), { force: true });
+        },
+      });
+      writeFileSync(account.urlPath, client.getAccountUrl(), { mode: 0o600 });
+      return { certificate, key: key.toString() };
+    } catch (error) {
+      if (attempt >= TRIES || !/nonce/i.test(errorMessage(error))) throw new Error(causeOf(error));
+    }
+  }
+}
+
+/** The account at an authority: its key, and its URL once it is known. */
+async function accountOf(stateDir: string, directory: string) {
+  const name = createHash('sha256').update(directory).digest('hex').slice(0, 16);
+  const keyPath = join(stateDir, `acme-${name}.key`);
+  const urlPath = join(stateDir, `acme-${name}.url`);
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  if (!existsSync(keyPath)) {
+    writeFileSync(keyPath, await acmeCrypto.createPrivateEcdsaKey('P-256'), { mode: 0o600 });
+  }
+  const url = existsSync(urlPath) ? readFileSync(urlPath, 'utf8') : null;
+  return { key: readFileSync(keyPath), url, urlPath };
+}
+
+function probe({ directory, ca }: AcmeSettings): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (text: string) =>
+      reject(new Error(`The certificate authority ${directory} cannot be used: ${text}`));
+    const request = get(
+      directory,
+      { ...(ca !== null && { ca }), timeout: PROBE_MS, agent: false },
+      (response) => {
+        response.resume();
+        if (response.statusCode === 200) resolve();
+        else failed(`it answers ${response.statusCode}`);
+      },
+    );
+    request.on('timeout', () => request.destroy(new Error('no answer in 10 seconds')));
+    request.on('error', (error) => failed(errorMessage(error)));
+  });
+}
+
+/** The error of the authority on one line. */
+function causeOf(error: unknown): string {
+  return errorMessage(error).replaceAll(/\s+/g, ' ').slice(0, 500);
+}

@@ -1,0 +1,238 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { CertificateState, GatewayPem, GatewaySettings } from '@dstack/contract/agent';
+import { errorMessage } from '@dstack/contract/error-message';
+import type { Logger } from '@dstack/server/proxy';
+import { type IssuedCertificate, requestCertificate } from './acme.ts';
+import { dnsProblem } from './dns-check.ts';
+
+export interface CertificatesOptions {
+  readonly stateDir: string;
+  readonly runtime: string;
+  /** Group of nginx's workers, which read keys by name during a handshake; null = the same user. */
+  readonly group: number | null;
+  /** The states have changed. */
+  readonly onChange: () => void;
+  readonly log: Logger;
+}
+
+/** After this part of its life a certificate is renewed. */
+const RENEWAL = 2 / 3;
+/** Gateways that were created together do not renew together: up to this part earlier. */
+const JITTER = 0.1;
+const FIRST_RETRY_MS = 30_000;
+const LONGEST_RETRY_MS = 3_600_000;
+const LOOK_MS = 15_000;
+
+interface Failure {
+  readonly message: string;
+  readonly count: number;
+  readonly retryAt: number;
+}
+
+/** Certificates of the names that the gateway serves: issued, renewed, or set by a person. */
+export class Certificates {
+  readonly #options: CertificatesOptions;
+  readonly #failures = new Map<string, Failure>();
+  #names: readonly string[] = [];
+  #settings: GatewaySettings | null = null;
+  #files: readonly GatewayPem[] = [];
+  #working = false;
+  #again = false;
+
+  constructor(options: CertificatesOptions) {
+    this.#options = options;
+    for (const dir of [this.#issuedDir, this.#servedDir]) mkdirSync(dir, { recursive: true });
+    chmodSync(this.#issuedDir, 0o700);
+    this.#protect(this.#servedDir, 0o750);
+    setInterval(() => this.#look(), LOOK_MS).unref();
+  }
+
+  /** What is to be served from now on. */
+  set(names: readonly string[], settings: GatewaySettings, files: readonly GatewayPem[]): void {
+    const acme = JSON.stringify(settings.acme);
+    if (JSON.stringify(this.#settings?.acme ?? null) !== acme) this.#failures.clear();
+    this.#names = [...new Set(names)].sort();
+    this.#settings = settings;
+    this.#files = files;
+    for (const name of [...this.#failures.keys()]) {
+      if (!this.#names.includes(name)) this.#failures.delete(name);
+    }
+    this.#serve();
+    this.#look();
+  }
+
+  get states(): CertificateState[] {
+    return this.#names.map((name) => this.#stateOf(name));
+  }
+
+  #stateOf(domain: string): CertificateState {
+    const file = this.#fileFor(domain);
+    const pem = file ?? this.#issued(domain);
+    const source = file ? 'file' : 'acme';
+    const failure = this.#failures.get(domain);
+    const known = pem && validityOf(pem.certificate);
+    const message = failure?.message ?? null;
+    if (!known) {
+      const state = failure ? ('failed' as const) : ('pending' as const);
+      const renews_at = failure ? failure.retryAt * 1000 : null;
+      return { domain, source, state, expires_at: null, renews_at, message };
+    }
+    const isExpired = known.until <= Date.now();
+    const renewal = failure?.retryAt ?? renewalOf(domain, known);
+    return {
+      ...{ domain, source, message },
+      state: isExpired ? 'expired' : 'valid',
+      expires_at: known.until * 1000,
+      renews_at: file || this.#settings?.acme == null ? null : renewal * 1000,
+    };
+  }
+
+  /** Issues and renews what is due, one name after another. */
+  #look(): void {
+    this.#again = true;
+    if (this.#working) return;
+    this.#working = true;
+    void this.#work().finally(() => {
+      this.#working = false;
+    });
+  }
+
+  async #work(): Promise<void> {
+    while (this.#again) {
+      this.#again = false;
+      for (const name of this.#names) {
+        if (this.#isDue(name)) await this.#issue(name);
+      }
+    }
+  }
+
+  #isDue(name: string): boolean {
+    if (this.#settings?.acme == null || this.#fileFor(name)) return false;
+    const failure = this.#failures.get(name);
+    if (failure) return Date.now() >= failure.retryAt;
+    const pem = this.#issued(name);
+    const known = pem && validityOf(pem.certificate);
+    return !known || Date.now() >= renewalOf(name, known);
+  }
+
+  async #issue(name: string): Promise<void> {
+    const settings = this.#settings;
+    if (settings?.acme == null) return;
+    const { stateDir, runtime, log, onChange } = this.#options;
+    try {
+      const problem = await dnsProblem(name, { server: settings.dns, address: settings.address });
+      if (problem !== null) throw new Error(problem);
+      const issued = await requestCertificate(name, {
+        settings: settings.acme,
+        stateDir,
+        challengeDir: join(runtime, 'acme/.well-known/acme-challenge'),
+      });
+      this.#write(this.#issuedDir, name, issued, null);
+      this.#failures.delete(name);
+      log.info({ name }, 'a certificate was issued');
+    } catch (error) {
+      const count = (this.#failures.get(name)?.count ?? 0) + 1;
+      const wait = Math.min(FIRST_RETRY_MS * 2 ** (count - 1), LONGEST_RETRY_MS);
+      const message = errorMessage(error);
+      this.#failures.set(name, { message, count, retryAt: Date.now() + wait });
+      log.warn({ name, err: error }, 'a certificate was not issued');
+    }
+    this.#serve();
+    onChange();
+  }
+
+  /** Puts the files of all names where nginx looks for them, and removes others. */
+  #serve(): void {
+    const { group } = this.#options;
+    const wanted = new Set<string>();
+    for (const name of this.#names) {
+      const pem = this.#fileFor(name) ?? this.#issued(name);
+      if (!pem) continue;
+      wanted.add(`${name}.pem`).add(`${name}.key`);
+      this.#write(this.#servedDir, name, pem, group);
+    }
+    for (const file of readdirSync(this.#servedDir)) {
+      if (!wanted.has(file)) rmSync(join(this.#servedDir, file), { force: true });
+    }
+  }
+
+  #fileFor(name: string): IssuedCertificate | null {
+    const wildcard = `*${name.slice(name.indexOf('.'))}`;
+    const found =
+      this.#files.find(({ domain }) => domain === name) ??
+      this.#files.find(({ domain }) => domain === wildcard);
+    return found ?? null;
+  }
+
+  #issued(name: string): IssuedCertificate | null {
+    if (this.#settings?.acme == null) return null;
+    const path = join(this.#issuedDir, name);
+    if (!existsSync(`${path}.pem`) || !existsSync(`${path}.key`)) return null;
+    return {
+      certificate: readFileSync(`${path}.pem`, 'utf8'),
+      key: readFileSync(`${path}.key`, 'utf8'),
+    };
+  }
+
+  /** The key first: nginx must not find a new certificate with an old key for long. */
+  #write(dir: string, name: string, pem: IssuedCertificate, group: number | null): void {
+    for (const [end, text] of [
+      ['key', pem.key],
+      ['pem', pem.certificate],
+    ] as const) {
+      const path = join(dir, `${name}.${end}`);
+      if (existsSync(path) && readFileSync(path, 'utf8') === text) continue;
+      writeFileSync(`${path}.new`, text, { mode: 0o600 });
+      if (group !== null) this.#protect(`${path}.new`, 0o640);
+      renameSync(`${path}.new`, path);
+    }
+  }
+
+  #protect(path: string, mode: number): void {
+    const { group } = this.#options;
+    if (group !== null) chownSync(path, 0, group);
+    chmodSync(path, group === null ? mode & 0o700 : mode);
+  }
+
+  get #issuedDir(): string {
+    return join(this.#options.stateDir, 'certificates');
+  }
+
+  get #servedDir(): string {
+    return join(this.#options.runtime, 'certificates');
+  }
+}
+
+interface Validity {
+  /** Milliseconds since the epoch. */
+  readonly from: number;
+  readonly until: number;
+}
+
+function validityOf(certificate: string): Validity | null {
+  try {
+    const { validFrom, validTo } = new X509Certificate(certificate);
+    return { from: Date.parse(validFrom), until: Date.parse(validTo) };
+  } catch {
+    return null;
+  }
+}
+
+/** Milliseconds since the epoch; the same for each look at the same certificate. */
+export function renewalOf(name: string, { from, until }: Validity): number {
+  const digest = createHash('sha256').update(`${name} ${from}`).digest().readUInt32BE(0);
+  const early = (digest / 2 ** 32) * JITTER;
+  return from + (until - from) * (RENEWAL - early);
+}

@@ -1,0 +1,350 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
+import { errorMessage } from '@dstack/contract/error-message';
+import { RateBuckets } from '@dstack/server/proxy';
+import { Certificates } from './certificates/certificates.ts';
+import { CountSpool } from './count-spool.ts';
+import { LinkServer } from './link-server.ts';
+import { createLog } from './log.ts';
+import { Nginx, Refused } from './nginx/nginx.ts';
+import { type SentServices, StoredState } from './stored-state.ts';
+import { gatewayVersion } from './version.ts';
+import { webUser } from './web-user.ts';
+import type { CachedCaller, FromWorker, ToWorker } from './worker/messages.ts';
+import { type Worker, Workers } from './workers.ts';
+
+export interface GatewayOptions {
+  readonly stateDir: string;
+  readonly runtime: string;
+}
+
+type Settings = Extract<GatewayCommand, { type: 'settings' }>;
+type Status = Pick<Extract<GatewayFrame, { type: 'status' }>, 'state' | 'text'>;
+
+/** Time between two checks whether nginx runs. */
+const LOOK_MS = 500;
+/** A refusal may pass by itself: the holder of a port ends. */
+const TRY_AGAIN_MS = 5000;
+const MAX_CALLERS = 10_000;
+
+/** The main process: everything but requests. */
+export class GatewayProgram {
+  readonly #options: GatewayOptions;
+  readonly #log = createLog('gateway');
+  readonly #state: StoredState;
+  readonly #nginx: Nginx;
+  readonly #certificates: Certificates;
+  readonly #link: LinkServer;
+  readonly #counts: CountSpool;
+  readonly #buckets = new RateBuckets(Date.now);
+  readonly #group: number | null;
+  readonly #callers = new Map<string, CachedCaller>();
+  /** Questions of workers to the server, by the number that this process gave them. */
+  readonly #asked = new Map<number, { readonly worker: Worker; readonly n: number }>();
+  readonly #tunnels = new Map<string, Worker>();
+  readonly #leaving = new Map<string, Set<Worker>>();
+  #workers: Workers | null = null;
+  #settings: Settings | null = null;
+  #services: SentServices | null = null;
+  #status: Status = { state: 'waiting', text: 'The gateway is being configured' };
+  #reported = '';
+  #lastNumber = 0;
+  #applying: Promise<void> = Promise.resolve();
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    const { stateDir, runtime } = options;
+    const user = webUser();
+    this.#group = user?.group ?? null;
+    mkdirSync(runtime, { recursive: true });
+    chmodSync(runtime, user === null ? 0o700 : 0o711);
+    this.#state = new StoredState(stateDir);
+    this.#nginx = new Nginx({ runtime, user: user?.name ?? null, log: this.#log });
+    this.#certificates = new Certificates({
+      ...{ stateDir, runtime, group: this.#group, log: this.#log },
+      onChange: () => this.#report(),
+    });
+    this.#counts = new CountSpool(this.#state, (frame) => this.#link.send(frame));
+    this.#link = new LinkServer({
+      path: join(runtime, 'link.sock'),
+      onOpen: () => this.#connected(),
+      onOrder: (order) => this.#onOrder(order),
+      onClose: () => this.#disconnected(),
+      onTunnel: (id, socket) => {
+        const worker = this.#tunnels.get(id);
+        this.#tunnels.delete(id);
+        if (worker) worker.send({ type: 'tunnel-open', id }, socket);
+        else socket.destroy();
+      },
+      log: this.#log,
+    });
+  }
+
+  /** Takes over from an earlier process, if there is one. */
+  async start(): Promise<void> {
+    const earlier = this.#earlier();
+    for (const caller of this.#state.read('callers') ?? []) this.#callers.set(caller.key, caller);
+    this.#services = this.#state.read('services');
+    const stored = this.#state.read('settings');
+    if (stored) this.#settings = { type: 'settings', ...stored };
+    process.on('SIGTERM', () => void this.#end());
+    process.on('SIGINT', () => {});
+    process.on('SIGHUP', () => {});
+    if (this.#settings) await this.#apply();
+    const program = { pid: process.pid, program: process.argv[1] };
+    writeFileSync(join(this.#options.runtime, 'program.json'), JSON.stringify(program));
+    await this.#link.listen();
+    if (earlier !== null) this.#dismiss(earlier);
+    this.#log.info('the gateway has started');
+    this.#look();
+  }
+
+  #recordedPid(): number {
+    const path = join(this.#options.runtime, 'program.json');
+    return (JSON.parse(readFileSync(path, 'utf8')) as { pid: number }).pid;
+  }
+
+  #earlier(): number | null {
+    try {
+      const pid = this.#recordedPid();
+      const isGateway = readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--runtime');
+      return isGateway && pid !== process.pid ? pid : null;
+    } catch {
+      return null;
+    }
+  }
+
+  #dismiss(pid: number): void {
+    try {
+      process.kill(pid, 'SIGTERM');
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+
+  /** Another version takes over, or the gateway is removed: then its file was removed. */
+  async #end(): Promise<void> {
+    this.#link.close();
+    this.#counts.store();
+    this.#state.flush();
+    if (existsSync(join(this.#options.stateDir, 'gateway.json'))) {
+      this.#workers?.leave();
+    } else {
+      await this.#nginx.stop();
+      this.#workers?.kill();
+    }
+    process.exit(0);
+  }
+
+  async #look(): Promise<void> {
+    for (;;) {
+      await delay(LOOK_MS);
+      // Two of them may have started at the same moment; the one that wrote last stays.
+      if (this.#recordedPid() !== process.pid) await this.#end();
+      if (this.#settings === null) continue;
+      if (this.#status.state === 'ready' && this.#nginx.isRunning()) continue;
+      await this.#applyInTurn();
+      if (this.#status.state !== 'ready') await delay(TRY_AGAIN_MS);
+    }
+  }
+
+  #applyInTurn(): Promise<void> {
+    this.#applying = this.#applying.then(() => this.#apply());
+    return this.#applying;
+  }
+
+  async #apply(): Promise<void> {
+    if (this.#settings === null) return;
+    const { settings } = this.#settings;
+    try {
+      this.#setCertificates();
+      await this.#ensureWorkers();
+      await this.#nginx.ensure(
+        {
+          httpPort: settings.http_port,
+          httpsPort: settings.tls ? settings.https_port : null,
+          maxBody: settings.max_body,
+          workers: this.#workers?.sockets ?? [],
+        },
+        { install: settings.install },
+      );
+      this.#status = { state: 'ready', text: null };
+    } catch (error) {
+      const state = error instanceof Refused ? 'refused' : 'waiting';
+      this.#status = { state, text: errorMessage(error) };
+      this.#log.warn({ err: error }, 'the gateway is not ready');
+    }
+    this.#report();
+  }
+
+  async #ensureWorkers(): Promise<void> {
+    const timeoutMs = this.#settings?.settings.timeout_ms ?? 0;
+    if (this.#workers?.timeoutMs === timeoutMs) return;
+    const before = this.#workers;
+    const workers = new Workers({
+      ...{ runtime: this.#options.runtime, group: this.#group, timeoutMs, log: this.#log },
+      initial: () => this.#initial(),
+      onMessage: (worker, message) => this.#onMessage(worker, message),
+    });
+    this.#workers = workers;
+    await workers.start();
+    before?.leave();
+  }
+
+  #initial(): ToWorker[] {
+    return [
+      ...(this.#settings ? [this.#settings] : []),
+      ...(this.#services ? [this.#services] : []),
+      { type: 'cached', entries: [...this.#callers.values()] },
+      { type: 'online', online: this.#link.isOpen },
+    ];
+  }
+
+  #setCertificates(): void {
+    if (this.#settings === null) return;
+    const { settings, certificates } = this.#settings;
+    const secure = (this.#services?.services ?? []).filter(({ https }) => https);
+    const modelHosts = Object.keys(this.#services?.models ?? {}).filter((host) =>
+      secure.some(
+        (service) =>
+          service.host.slice(service.host.indexOf('.')) === host.slice(host.indexOf('.')),
+      ),
+    );
+    const names = settings.tls ? [...secure.map(({ host }) => host), ...modelHosts] : [];
+    this.#certificates.set(names, settings, certificates);
+  }
+
+  #connected(): void {
+    this.#reported = '';
+    this.#report();
+    this.#counts.connected();
+    this.#workers?.sendAll({ type: 'online', online: true });
+  }
+
+  #disconnected(): void {
+    this.#workers?.sendAll({ type: 'online', online: false });
+    for (const { worker, n } of this.#asked.values()) worker.send({ type: 'unanswered', n });
+    this.#asked.clear();
+  }
+
+  #report(): void {
+    const certificates = this.#certificates.states;
+    const frame = { type: 'status', ...this.#status, version: gatewayVersion(), certificates };
+    const text = JSON.stringify(frame);
+    if (text === this.#reported) return;
+    if (this.#link.send(frame)) this.#reported = text;
+  }
+
+  #onOrder(order: GatewayCommand): void {
+    switch (order.type) {
+      case 'settings': {
+        const { settings, certificates } = order;
+        this.#settings = order;
+        this.#state.write('settings', { settings, certificates: [...certificates] });
+        void this.#applyInTurn();
+        break;
+      }
+      case 'services':
+        this.#services = order;
+        break;
+      case 'service':
+        this.#setService(order);
+        break;
+      case 'counted':
+        this.#counts.counted(order);
+        return;
+      case 'admitted':
+      case 'token':
+      case 'because':
+        this.#answer(order);
+        return;
+      case 'no-tunnel':
+        this.#tunnels.get(order.id)?.send(order);
+        this.#tunnels.delete(order.id);
+        return;
+      case 'leave':
+        this.#leaving.set(order.job_id, new Set(this.#workers?.all ?? []));
+        break;
+      case 'access-changed':
+        this.#callers.clear();
+        this.#state.write('callers', []);
+        break;
+    }
+    if (order.type === 'services' || order.type === 'service') {
+      if (this.#services) this.#state.write('services', this.#services);
+      this.#setCertificates();
+      this.#report();
+    }
+    this.#workers?.sendAll(order);
+  }
+
+  #setService({ run_id, service }: Extract<GatewayCommand, { type: 'service' }>): void {
+    if (this.#services === null) return;
+    const others = this.#services.services.filter((one) => one.run_id !== run_id);
+    const models = { ...this.#services.models };
+    if (service)
+      models[`gateway${service.host.slice(service.host.indexOf('.'))}`] ??= service.project;
+    const services = service ? [...others, service] : others;
+    this.#services = { ...this.#services, services, models };
+  }
+
+  #answer(order: Extract<GatewayCommand, { type: 'admitted' | 'token' | 'because' }>): void {
+    const asked = this.#asked.get(order.n);
+    this.#asked.delete(order.n);
+    asked?.worker.send({ ...order, n: asked.n });
+  }
+
+  #onMessage(worker: Worker, message: FromWorker): void {
+    switch (message.type) {
+      case 'take': {
+        const wait = this.#buckets.take(message.key, message.rate, message.service);
+        worker.send({ type: 'taken', n: message.n, wait: Number(wait) });
+        return;
+      }
+      case 'requests':
+        this.#counts.add(message.counts, message.waiting);
+        return;
+      case 'caller':
+        this.#remember(message.entry);
+        return;
+      case 'load':
+        this.#link.send(message);
+        return;
+      case 'idle':
+        this.#idle(worker, message.job_id);
+        return;
+      case 'tunnel':
+        this.#tunnels.set(message.id, worker);
+        if (!this.#link.send(message)) {
+          const error = 'its host is reached through the dstack server, which is away';
+          worker.send({ type: 'no-tunnel', id: message.id, error });
+        }
+        return;
+      case 'admit':
+      case 'is-token':
+      case 'why': {
+        this.#lastNumber += 1;
+        const n = this.#lastNumber;
+        if (this.#link.send({ ...message, n })) this.#asked.set(n, { worker, n: message.n });
+        else worker.send({ type: 'unanswered', n: message.n });
+      }
+    }
+  }
+
+  /** The job has no requests once no worker has any. */
+  #idle(worker: Worker, jobId: string): void {
+    const waiting = this.#leaving.get(jobId);
+    waiting?.delete(worker);
+    if (waiting && waiting.size > 0) return;
+    this.#leaving.delete(jobId);
+    this.#link.send({ type: 'idle', job_id: jobId });
+  }
+
+  #remember(entry: CachedCaller): void {
+    if (this.#callers.size >= MAX_CALLERS) this.#callers.clear();
+    this.#callers.set(entry.key, entry);
+    this.#state.write('callers', [...this.#callers.values()]);
+  }
+}

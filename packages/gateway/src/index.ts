@@ -1,0 +1,1 @@
+export { nginxConfiguration } from './nginx/configuration.ts';

@@ -1,0 +1,110 @@
+import { chmodSync, renameSync, rmSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import {
+  type GatewayCommand,
+  parseGatewayCommand,
+  parseGatewayOpening,
+} from '@dstack/contract/agent';
+import { LineChannel, type Logger } from '@dstack/server/proxy';
+
+export interface LinkServerOptions {
+  readonly path: string;
+  readonly onOpen: () => void;
+  readonly onOrder: (order: GatewayCommand) => void;
+  readonly onClose: () => void;
+  readonly onTunnel: (id: string, socket: Socket) => void;
+  readonly log: Logger;
+}
+
+const MAX_OPENING = 1024;
+
+/** Where the server connects, through the agent. The newest control connection counts. */
+export class LinkServer {
+  readonly #options: LinkServerOptions;
+  readonly #server = createServer({ pauseOnConnect: true }, (socket) => this.#accept(socket));
+  #channel: LineChannel | null = null;
+
+  constructor(options: LinkServerOptions) {
+    this.#options = options;
+  }
+
+  listen(): Promise<void> {
+    const { path } = this.#options;
+    const temporary = `${path}.${process.pid}`;
+    rmSync(temporary, { force: true });
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(temporary, () => {
+        chmodSync(temporary, 0o600);
+        renameSync(temporary, path);
+        resolve();
+      });
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#channel !== null;
+  }
+
+  /** Returns whether there is a server to receive it. */
+  send(frame: object): boolean {
+    this.#channel?.send(frame);
+    return this.#channel !== null;
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#channel?.close();
+  }
+
+  /** Reads the first line, and no more: the rest may be of a process that gets the socket. */
+  #accept(socket: Socket): void {
+    let head = Buffer.alloc(0);
+    socket.on('error', () => socket.destroy());
+    const onData = (chunk: Buffer) => {
+      head = Buffer.concat([head, chunk]);
+      const end = head.indexOf(10);
+      if (end < 0 && head.length < MAX_OPENING) return;
+      socket.off('data', onData);
+      socket.pause();
+      const rest = head.subarray(end + 1);
+      if (rest.length > 0) socket.unshift(rest);
+      this.#opened(socket, head.subarray(0, Math.max(0, end)).toString());
+    };
+    socket.on('data', onData);
+    socket.resume();
+  }
+
+  #opened(socket: Socket, line: string): void {
+    const { onOpen, onOrder, onClose, onTunnel, log } = this.#options;
+    try {
+      const opening = parseGatewayOpening(line);
+      if (opening?.type === 'tunnel') {
+        onTunnel(opening.id, socket);
+        return;
+      }
+      if (opening?.type !== 'control') throw new Error('an unknown kind of connection');
+    } catch (error) {
+      log.warn({ err: error }, 'a connection was refused');
+      socket.destroy();
+      return;
+    }
+    this.#channel?.close();
+    const channel: LineChannel = new LineChannel(
+      socket,
+      (text) => {
+        const order = parseGatewayCommand(text);
+        if (order !== null && this.#channel === channel) onOrder(order);
+      },
+      (error) => {
+        if (error) log.warn({ err: error }, 'the link to the server has failed');
+        if (this.#channel !== channel) return;
+        this.#channel = null;
+        onClose();
+      },
+    );
+    this.#channel = channel;
+    socket.resume();
+    onOpen();
+  }
+}

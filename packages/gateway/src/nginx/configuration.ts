@@ -1,0 +1,106 @@
+/** The configuration of nginx. It does not depend on services: their routes are in the workers. */
+
+export interface NginxOptions {
+  /** Absolute, without spaces and quotes. */
+  readonly runtime: string;
+  readonly httpPort: number;
+  /** Null: no TLS. */
+  readonly httpsPort: number | null;
+  /** Bytes; 0 = no limit. */
+  readonly maxBody: number;
+  /** Sockets of the workers. */
+  readonly workers: readonly string[];
+  /** The user of nginx's workers; null = nginx is not started by root. */
+  readonly user: string | null;
+  /** Whether nginx has the directive `http2`, from 1.25.1. */
+  readonly hasHttp2Directive: boolean;
+  readonly hasIpv6: boolean;
+}
+
+export function nginxConfiguration(options: NginxOptions): string {
+  const { runtime, user, maxBody, workers } = options;
+  return `# Written by dstack; changes are overwritten.
+${user === null ? '' : `user ${user};\n`}worker_processes 2;
+worker_rlimit_nofile 65535;
+worker_shutdown_timeout 600s;
+pid ${runtime}/nginx.pid;
+error_log ${runtime}/nginx-error.log warn;
+events {
+  worker_connections 16384;
+}
+http {
+  access_log off;
+  server_tokens off;
+  client_max_body_size ${maxBody};
+  client_body_temp_path ${runtime}/tmp/body;
+  proxy_temp_path ${runtime}/tmp/proxy;
+  fastcgi_temp_path ${runtime}/tmp/fastcgi;
+  uwsgi_temp_path ${runtime}/tmp/uwsgi;
+  scgi_temp_path ${runtime}/tmp/scgi;
+  large_client_header_buffers 4 64k;
+  keepalive_requests 1000000;
+  # Only names of hosts reach the path of a file.
+  map $ssl_server_name $dstack_certificate {
+    default "none";
+    "~^(?<dstack_sni>[a-z0-9][a-z0-9-]*([.][a-z0-9][a-z0-9-]*)*)$" $dstack_sni;
+  }
+  map $http_upgrade $dstack_connection {
+    default "upgrade";
+    "" "";
+  }
+  upstream dstack {
+    least_conn;
+    zone dstack 256k;
+${workers.map((path) => `    server unix:${path} max_fails=0;`).join('\n')}
+    keepalive 256;
+    keepalive_timeout 10s;
+    keepalive_requests 1000000;
+  }
+  server {
+    listen ${options.httpPort} default_server;${options.hasIpv6 ? `\n    listen [::]:${options.httpPort} default_server;` : ''}
+    server_name _;
+    location ^~ /.well-known/acme-challenge/ {
+      root ${runtime}/acme;
+      default_type text/plain;
+    }
+${forwarding('http')}
+  }
+${options.httpsPort === null ? '' : tlsServer(options, options.httpsPort)}}
+`;
+}
+
+function tlsServer({ runtime, hasHttp2Directive, hasIpv6 }: NginxOptions, port: number): string {
+  const how = `ssl${hasHttp2Directive ? '' : ' http2'} default_server;`;
+  return `  server {
+    listen ${port} ${how}
+${hasIpv6 ? `    listen [::]:${port} ${how}\n` : ''}${hasHttp2Directive ? '    http2 on;\n' : ''}    server_name _;
+    ssl_certificate ${runtime}/certificates/$dstack_certificate.pem;
+    ssl_certificate_key ${runtime}/certificates/$dstack_certificate.key;
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_session_cache shared:dstack_tls:10m;
+    ssl_session_timeout 1h;
+${forwarding('https')}
+  }
+`;
+}
+
+/** A client's own headers of these names are replaced. */
+function forwarding(scheme: 'http' | 'https'): string {
+  return `    location / {
+      proxy_pass http://dstack;
+      proxy_http_version 1.1;
+      proxy_set_header Host $http_host;
+      proxy_set_header Connection $dstack_connection;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header X-Dstack-Gateway-Address $remote_addr;
+      proxy_set_header X-Dstack-Gateway-Scheme ${scheme};
+      proxy_set_header X-Dstack-Gateway-Sni $ssl_server_name;
+      proxy_buffering off;
+      proxy_request_buffering off;
+      proxy_connect_timeout 5s;
+      proxy_read_timeout 1h;
+      proxy_send_timeout 1h;
+      proxy_next_upstream error;
+      proxy_next_upstream_tries 4;
+    }`;
+}

@@ -1,0 +1,196 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import type { Logger } from '@dstack/server/proxy';
+import { type NginxOptions, nginxConfiguration } from './configuration.ts';
+import { portHolder } from './port-holders.ts';
+
+/** The host cannot be a gateway until a person changes something. */
+export class Refused extends Error {
+  override name = 'Refused';
+}
+
+const execute = promisify(execFile);
+const PROGRAMS = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/local/nginx/sbin/nginx'];
+/** Without `ngx_http_v2_module` and TLS there is no gateway; Debian's smallest package has both. */
+const PACKAGE = 'nginx-light';
+const START_MS = 5000;
+
+export type Wanted = Pick<NginxOptions, 'httpPort' | 'httpsPort' | 'maxBody' | 'workers'>;
+
+export interface NginxSetup {
+  readonly runtime: string;
+  /** The user of nginx's workers; null = this process is not root. */
+  readonly user: string | null;
+  readonly log: Logger;
+}
+
+/** Our own nginx, beside one that the host may have. It outlives this process. */
+export class Nginx {
+  readonly #setup: NginxSetup;
+  /** Workers of the present master process: they outlive it if it is killed. */
+  #workers: number[] = [];
+
+  constructor(setup: NginxSetup) {
+    this.#setup = setup;
+    for (const name of ['tmp', 'acme/.well-known/acme-challenge']) {
+      mkdirSync(`${setup.runtime}/${name}`, { recursive: true, mode: 0o755 });
+    }
+  }
+
+  /**
+   * Makes nginx run with this configuration, which is checked first; if it is wrong, nginx goes on with
+   * the one before. Throws `Refused`.
+   */
+  async ensure(wanted: Wanted, { install }: { readonly install: boolean }): Promise<void> {
+    const program = await this.#program(install);
+    const text = nginxConfiguration({
+      ...wanted,
+      ...{ runtime: this.#setup.runtime, user: this.#setup.user },
+      hasHttp2Directive: hasHttp2Directive(program),
+      hasIpv6: existsSync('/proc/net/if_inet6'),
+    });
+    const isRunning = this.isRunning();
+    if (isRunning && textOf(this.#path) === text) return;
+    if (!isRunning) await this.#freePorts(wanted);
+    const next = `${this.#path}.new`;
+    writeFileSync(next, text, { mode: 0o600 });
+    await this.#check(program, next);
+    renameSync(next, this.#path);
+    if (isRunning) {
+      process.kill(this.#pid() ?? 0, 'SIGHUP');
+      this.#setup.log.info('nginx was reloaded');
+    } else {
+      await this.#start(program);
+    }
+  }
+
+  /** Also notes its workers. */
+  isRunning(): boolean {
+    const pid = this.#pid();
+    if (pid === null) return false;
+    const children = textOf(`/proc/${pid}/task/${pid}/children`).trim();
+    if (children !== '') this.#workers = children.split(/\s+/).map(Number);
+    return true;
+  }
+
+  /** Waits for requests under way, but not for long. */
+  async stop(): Promise<void> {
+    const pid = this.#pid();
+    if (pid === null) return;
+    process.kill(pid, 'SIGTERM');
+    for (const end = Date.now() + START_MS; this.#pid() !== null && Date.now() < end; ) {
+      await delay(20);
+    }
+  }
+
+  get #path(): string {
+    return `${this.#setup.runtime}/nginx.conf`;
+  }
+
+  #pid(): number | null {
+    const pid = Number(textOf(`${this.#setup.runtime}/nginx.pid`).trim());
+    if (!(pid > 0)) return null;
+    // Of a process that got its number later, the command line names another configuration.
+    const isOurs = textOf(`/proc/${pid}/cmdline`).includes(this.#path);
+    return isOurs ? pid : null;
+  }
+
+  async #program(install: boolean): Promise<string> {
+    const found = PROGRAMS.find((path) => existsSync(path));
+    if (found) return found;
+    const command = `apt-get install -y ${PACKAGE}`;
+    if (!install || this.#setup.user === null) {
+      throw new Refused(
+        `nginx is not installed on ${hostname()}: run \`sudo ${command}\` there, or start the server with DSTACK_GATEWAY_INSTALL=1`,
+      );
+    }
+    this.#setup.log.info('nginx is being installed');
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    try {
+      await execute('apt-get', ['update', '-q'], { env });
+      await execute('apt-get', ['install', '-y', '--no-install-recommends', PACKAGE], { env });
+    } catch (error) {
+      throw new Refused(`nginx could not be installed on ${hostname()}: ${lastLine(error)}`);
+    }
+    // The package starts a server of its own on port 80.
+    spawnSync('systemctl', ['disable', '--now', 'nginx']);
+    spawnSync('service', ['nginx', 'stop']);
+    return await this.#program(false);
+  }
+
+  /** Throws `Refused` with the program that holds a port. */
+  async #freePorts({ httpPort, httpsPort }: Wanted): Promise<void> {
+    this.#endOrphans();
+    const ports = httpsPort === null ? [httpPort] : [httpPort, httpsPort];
+    for (const port of ports) {
+      let holder = portHolder(port);
+      for (const end = Date.now() + 2000; holder !== null && Date.now() < end; ) {
+        await delay(50);
+        holder = portHolder(port);
+      }
+      if (holder === null) continue;
+      throw new Refused(
+        `Port ${port} of ${hostname()} is held by ${holder}: stop it, or choose other ports by DSTACK_GATEWAY_HTTP_PORT and DSTACK_GATEWAY_HTTPS_PORT of the server`,
+      );
+    }
+  }
+
+  /** Workers of a master that was killed finish their requests, and stop listening. */
+  #endOrphans(): void {
+    for (const pid of this.#workers.splice(0)) {
+      if (textOf(`/proc/${pid}/cmdline`).startsWith('nginx: worker')) process.kill(pid, 'SIGQUIT');
+    }
+  }
+
+  async #check(program: string, path: string): Promise<void> {
+    try {
+      await execute(program, ['-t', '-q', '-c', path]);
+    } catch (error) {
+      rmSync(path, { force: true });
+      throw new Refused(`nginx refuses its configuration: ${lastLine(error)}`);
+    }
+  }
+
+  async #start(program: string): Promise<void> {
+    try {
+      await execute(program, ['-c', this.#path]);
+    } catch (error) {
+      const text = lastLine(error);
+      const hint = /permission denied/i.test(text)
+        ? ': ports below 1024 need root; set DSTACK_GATEWAY_HTTP_PORT and DSTACK_GATEWAY_HTTPS_PORT of the server'
+        : '';
+      throw new Refused(`nginx does not start on ${hostname()}: ${text}${hint}`);
+    }
+    for (const end = Date.now() + START_MS; !this.isRunning(); await delay(10)) {
+      if (Date.now() > end) throw new Error('nginx has ended right after its start');
+    }
+    this.#setup.log.info('nginx was started');
+  }
+}
+
+function hasHttp2Directive(program: string): boolean {
+  const { stderr } = spawnSync(program, ['-v'], { encoding: 'utf8' });
+  const [, major = 0, minor = 0, patch = 0] = (/nginx\/(\d+)\.(\d+)\.(\d+)/.exec(stderr) ?? []).map(
+    Number,
+  );
+  return major > 1 || (major === 1 && (minor > 25 || (minor === 25 && patch >= 1)));
+}
+
+/** The error of nginx itself; a summary follows it. */
+function lastLine(error: unknown): string {
+  const { stderr = '', message } = error as { stderr?: string; message: string };
+  const lines = (stderr.trim() || message).split('\n');
+  const line = lines.find((one) => one.includes('[emerg]')) ?? lines.at(-1) ?? '';
+  return line.replace(/^.*\[emerg\] (\d+#\d+: )?/, '').slice(0, 500);
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,66 @@
+/** What a gateway keeps on its disk, so that it serves after a restart without the server. */
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { GatewayCommand, GatewayPem, GatewaySettings } from '@dstack/contract/agent';
+import type { CachedCaller } from './worker/messages.ts';
+
+export type SentServices = Extract<GatewayCommand, { type: 'services' }>;
+
+export interface ServiceCount {
+  readonly run_id: string;
+  readonly second: number;
+  readonly requests: number;
+}
+
+interface Files {
+  readonly settings: { readonly settings: GatewaySettings; readonly certificates: GatewayPem[] };
+  readonly services: SentServices;
+  readonly callers: readonly CachedCaller[];
+  readonly counts: readonly ServiceCount[];
+}
+
+/** Changes within this time are written once, in milliseconds. */
+const SOON_MS = 200;
+
+export class StoredState {
+  readonly #dir: string;
+  readonly #pending = new Map<string, unknown>();
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  read<K extends keyof Files>(name: K): Files[K] | null {
+    try {
+      return JSON.parse(readFileSync(this.#path(name), 'utf8')) as Files[K];
+    } catch {
+      // Not written yet, or by a process that was killed before its first one.
+      return null;
+    }
+  }
+
+  write<K extends keyof Files>(name: K, value: Files[K]): void {
+    this.#pending.set(name, value);
+    this.#timer ??= setTimeout(() => this.flush(), SOON_MS);
+  }
+
+  flush(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+    for (const [name, value] of this.#pending) {
+      const path = this.#path(name);
+      writeFileSync(`${path}.new`, JSON.stringify(value), { mode: 0o600 });
+      renameSync(`${path}.new`, path);
+    }
+    this.#pending.clear();
+  }
+
+  remove(name: keyof Files): void {
+    rmSync(this.#path(name), { force: true });
+  }
+
+  #path(name: string): string {
+    return join(this.#dir, `${name}.json`);
+  }
+}

@@ -1,0 +1,137 @@
+/** Requests of clients, as nginx passes them on. */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import {
+  type Logger,
+  OPEN_TO_ORIGINS,
+  PREFLIGHT_ANSWER,
+  ProxyRefusal,
+  refusalBody,
+  refuseUpgrade,
+  type ServiceProxy,
+  type ServiceTarget,
+} from '@dstack/server/proxy';
+import type { ModelHost } from './model-host.ts';
+import { originOf, type RequestOrigin, showClient, unknownHost } from './origin.ts';
+import type { HostedService, HostedServices } from './services.ts';
+
+export interface FrontOptions {
+  readonly services: HostedServices;
+  readonly proxy: ServiceProxy;
+  readonly models: ModelHost;
+  readonly httpsPort: () => number;
+  readonly log: Logger;
+}
+
+export class Front {
+  readonly #options: FrontOptions;
+  /** No new requests may use a connection after this answer. */
+  isLeaving = false;
+
+  constructor(options: FrontOptions) {
+    this.#options = options;
+  }
+
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.isLeaving) response.shouldKeepAlive = false;
+    showClient(request);
+    const origin = originOf(request);
+    const service = this.#options.services.ofHost(origin.host);
+    try {
+      checkName(origin);
+      if (service === null) {
+        await this.#options.models.answer(origin.host, request, response);
+      } else {
+        await this.#forward(service, origin, request, response);
+      }
+    } catch (error) {
+      this.#refuse(error, service, request, response);
+    }
+  }
+
+  async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    showClient(request);
+    socket.on('error', () => socket.destroy());
+    try {
+      const origin = originOf(request);
+      checkName(origin);
+      const service = this.#options.services.ofHost(origin.host);
+      if (service === null) throw unknownHost(origin.host);
+      const admitted = await this.#options.proxy.admit(target(service, request), request, socket);
+      await this.#options.proxy.upgrade(admitted, { request, socket, head, id: randomUUID() });
+    } catch (error) {
+      if (error instanceof ProxyRefusal && socket.writable) {
+        refuseUpgrade(socket, error);
+        return;
+      }
+      if (!(error instanceof ProxyRefusal))
+        this.#options.log.error({ err: error }, 'upgrade failed');
+      socket.destroy();
+    }
+  }
+
+  async #forward(
+    service: HostedService,
+    origin: RequestOrigin,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const { proxy, httpsPort } = this.#options;
+    if (service.https && !origin.isSecure) {
+      const port = httpsPort() === 443 ? '' : `:${httpsPort()}`;
+      const location = `https://${service.host}${port}${request.url ?? '/'}`;
+      response.writeHead(301, { location }).end();
+      return;
+    }
+    const isOpen = service.model !== null && request.headers.origin !== undefined;
+    if (isOpen && isPreflight(request)) {
+      response.writeHead(204, PREFLIGHT_ANSWER).end();
+      return;
+    }
+    const admitted = await proxy.admit(target(service, request), request, response);
+    await proxy.forward(admitted, { request, response, id: randomUUID() });
+  }
+
+  #refuse(
+    error: unknown,
+    service: HostedService | null,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void {
+    if (!(error instanceof ProxyRefusal)) this.#options.log.error({ err: error }, 'request failed');
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    const refusal =
+      error instanceof ProxyRefusal ? error : new ProxyRefusal(500, 'The gateway has failed');
+    const body = JSON.stringify(refusalBody(refusal));
+    const isOpen = service?.model != null && request.headers.origin !== undefined;
+    // The rest of a body that is not read must not be taken for another request.
+    const hasBody = request.headers['content-length'] ?? request.headers['transfer-encoding'];
+    response.writeHead(refusal.status, {
+      'content-type': 'application/json',
+      ...(refusal.retryAfter !== null && { 'retry-after': String(refusal.retryAfter) }),
+      ...(isOpen && OPEN_TO_ORIGINS),
+      ...(hasBody !== undefined && !request.complete && { connection: 'close' }),
+    });
+    response.end(request.method === 'HEAD' ? undefined : body);
+  }
+}
+
+/** One connection must not be used for names that its certificate was not checked for. */
+function checkName({ host, sni }: RequestOrigin): void {
+  if (sni === null || sni === host) return;
+  throw new ProxyRefusal(421, `This connection was opened for ${sni}, not for ${host}`);
+}
+
+function target({ project, run }: HostedService, { url = '/' }: IncomingMessage): ServiceTarget {
+  // Of a URL in absolute form only the path counts: nginx has checked the host.
+  const rest = url.startsWith('/') ? url : `/${url.replace(/^[a-z]+:\/\/[^/]*\/?/i, '')}`;
+  return { project, run, prefix: '', rest };
+}
+
+function isPreflight({ method, headers }: IncomingMessage): boolean {
+  return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
+}

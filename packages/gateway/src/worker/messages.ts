@@ -1,0 +1,42 @@
+/** Messages between the main process of a gateway and its workers, which carry the requests. */
+import type { GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
+
+/** Main -> worker: orders of the server as they are, and these. */
+export type ToWorker =
+  | GatewayCommand
+  /** Number of the worker, and the path of its socket. */
+  | { readonly type: 'start'; readonly socket: string; readonly group: number | null }
+  | { readonly type: 'limits'; readonly timeoutMs: number; readonly authAge: number }
+  | { readonly type: 'online'; readonly online: boolean }
+  /** Answer to `take`: seconds until the request would be allowed; 0 = it is. */
+  | { readonly type: 'taken'; readonly n: number; readonly wait: number }
+  | { readonly type: 'cached'; readonly entries: readonly CachedCaller[] }
+  /** The server cannot be asked now. */
+  | { readonly type: 'unanswered'; readonly n: number };
+
+/** Worker -> main: frames for the server as they are, and these. */
+export type FromWorker =
+  | Exclude<GatewayFrame, { type: 'status' | 'counts' }>
+  | { readonly type: 'listening' }
+  | {
+      readonly type: 'requests';
+      readonly counts: readonly { run_id: string; second: number; requests: number }[];
+      readonly waiting: readonly string[];
+    }
+  | {
+      readonly type: 'take';
+      readonly n: number;
+      readonly key: string;
+      /** Each service has buckets of its own. */
+      readonly service: string;
+      readonly rate: { readonly rps: number; readonly burst: number };
+    }
+  | { readonly type: 'caller'; readonly entry: CachedCaller };
+
+/** A caller whom the server has admitted. Only the hash of the credential is kept. */
+export interface CachedCaller {
+  readonly key: string;
+  readonly user: string;
+  /** Milliseconds since the epoch. */
+  readonly confirmedAt: number;
+}

@@ -1,0 +1,113 @@
+/** `gateway.<domain>`: all models of a project that have OpenAI's API, at one address. */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import { type Admit, ProxyRefusal, type ServiceProxy } from '@dstack/server/proxy';
+import { unknownHost } from './origin.ts';
+import type { HostedService, HostedServices } from './services.ts';
+
+export interface ModelHostOptions {
+  readonly services: HostedServices;
+  readonly proxy: ServiceProxy;
+  readonly admit: Admit;
+}
+
+/** The body is read to find the name of the model. */
+const MAX_BODY = 64 * 1024 * 1024;
+
+/** Headers of an answer that are passed on. */
+const PASSED = ['content-type', 'content-encoding', 'retry-after', 'x-request-id', 'cache-control'];
+
+export class ModelHost {
+  readonly #options: ModelHostOptions;
+  #projects = new Map<string, string>();
+
+  constructor(options: ModelHostOptions) {
+    this.#options = options;
+  }
+
+  /** Host names, and the projects whose models they lead to. */
+  setHosts(hosts: Readonly<Record<string, string>>): void {
+    this.#projects = new Map(Object.entries(hosts));
+  }
+
+  async answer(host: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const project = this.#projects.get(host);
+    if (project === undefined) throw unknownHost(host);
+    const caller = await this.#options.admit(project, request, () => response.destroy());
+    response.once('close', () => caller.release());
+    const [path = ''] = (request.url ?? '/').split('?', 1);
+    const [, own = ''] = /^\/(?:v1\/)?([a-z0-9_/-]*)$/.exec(path) ?? [];
+    const models = this.#models(project);
+    if (request.method === 'GET' && own === 'models') {
+      const data = [...models.keys()].map((id) => ({
+        ...{ object: 'model', id, created: 0, owned_by: project },
+      }));
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ object: 'list', data }));
+      return;
+    }
+    if (request.method !== 'POST' || own === '') {
+      throw new ProxyRefusal(404, `There is nothing at ${path}; try /v1/chat/completions`);
+    }
+    const body = await readBody(request);
+    const name = modelOf(body);
+    const service = models.get(name);
+    if (!service) {
+      throw new ProxyRefusal(404, `Model ${name} not found in project ${project}`);
+    }
+    await this.#ask(service, own, body, { request, response, user: caller.name });
+  }
+
+  async #ask(
+    service: HostedService,
+    path: string,
+    body: Buffer,
+    of: { request: IncomingMessage; response: ServerResponse; user: string },
+  ): Promise<void> {
+    const { proxy } = this.#options;
+    const route = await proxy.find({ projectName: service.project, runName: service.run });
+    if (route === null) throw unknownHost(service.host);
+    const prefix = service.model?.prefix.replace(/\/$/, '') ?? '';
+    const answer = await proxy.ask(route, {
+      path: `${prefix}/${path}`,
+      body: body.toString(),
+      length: body.length,
+      ...{ client: of.response, user: of.user, id: randomUUID() },
+    });
+    const headers = PASSED.flatMap((name) => {
+      const value = answer.headers[name];
+      return value === undefined ? [] : [[name, value] as const];
+    });
+    of.response.writeHead(answer.statusCode, Object.fromEntries(headers));
+    await pipeline(answer.body, of.response);
+  }
+
+  /** Of several services with one model the newest answers. */
+  #models(project: string): Map<string, HostedService> {
+    const own = this.#options.services.all.filter((one) => one.project === project);
+    return new Map(own.flatMap((one) => (one.model ? [[one.model.name, one] as const] : [])));
+  }
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_BODY) throw new ProxyRefusal(413, 'The body is over 64 MiB');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function modelOf(body: Buffer): string {
+  let model: unknown;
+  try {
+    ({ model } = JSON.parse(body.toString()) as { model: unknown });
+  } catch {
+    throw new ProxyRefusal(400, 'The body is not a JSON object');
+  }
+  if (typeof model === 'string') return model;
+  throw new ProxyRefusal(400, '`model` is missing');
+}

@@ -1,0 +1,86 @@
+/** The services that the server has sent, by host name. */
+import type { GatewayService } from '@dstack/contract/agent';
+import type { ServiceProxyOptions } from '@dstack/server/proxy';
+
+type ServiceView = NonNullable<Awaited<ReturnType<ServiceProxyOptions['services']['byName']>>>;
+
+export interface HostedService {
+  readonly runId: string;
+  readonly project: string;
+  readonly run: string;
+  readonly host: string;
+  readonly https: boolean;
+  /** The model that it serves with OpenAI's API; null = none. */
+  readonly model: { readonly name: string; readonly prefix: string } | null;
+  readonly view: ServiceView;
+}
+
+export class HostedServices {
+  readonly #byRun = new Map<string, HostedService>();
+  readonly #byHost = new Map<string, HostedService>();
+  readonly #byName = new Map<string, HostedService>();
+
+  /** Returns the ids of the runs whose services have changed or left. */
+  replace(services: readonly GatewayService[]): string[] {
+    const before = [...this.#byRun.keys()];
+    this.#byRun.clear();
+    for (const one of services) this.#byRun.set(one.run_id, hosted(one));
+    this.#index();
+    return [...new Set([...before, ...this.#byRun.keys()])];
+  }
+
+  set(runId: string, service: GatewayService | null): void {
+    if (service === null) this.#byRun.delete(runId);
+    else this.#byRun.set(runId, hosted(service));
+    this.#index();
+  }
+
+  get all(): HostedService[] {
+    return [...this.#byRun.values()];
+  }
+
+  ofHost(host: string): HostedService | null {
+    return this.#byHost.get(host) ?? null;
+  }
+
+  ofName(project: string, run: string): HostedService | null {
+    return this.#byName.get(nameKey(project, run)) ?? null;
+  }
+
+  /** Newest last: of two services with one host name, the older one keeps it. */
+  #index(): void {
+    this.#byHost.clear();
+    this.#byName.clear();
+    for (const one of this.#byRun.values()) {
+      if (!this.#byHost.has(one.host)) this.#byHost.set(one.host, one);
+      this.#byName.set(nameKey(one.project, one.run), one);
+    }
+  }
+}
+
+const nameKey = (project: string, run: string) => `${project.toLowerCase()}/${run}`;
+
+function hosted(service: GatewayService): HostedService {
+  const { run_id: id, project, run, host, https, replicas } = service;
+  const configuration = JSON.parse(service.configuration) as {
+    readonly model: {
+      readonly format: string;
+      readonly name: string;
+      readonly prefix?: string;
+    } | null;
+  };
+  const { model } = configuration;
+  // The proxy reads nothing else of a run.
+  const view = {
+    run: { id, name: run, projectId: project, spec: { configuration } },
+    projectName: project,
+    replicas: replicas.map(({ job_id, host_id, port, running_at, failing }) => ({
+      ...{ jobId: job_id, hostId: host_id, port, runningAt: running_at, isFailing: failing },
+    })),
+  } as unknown as ServiceView;
+  const isOpenAi = model?.format === 'openai';
+  return {
+    ...{ runId: id, project, run, host, https, view },
+    model: isOpenAi ? { name: model.name, prefix: model.prefix ?? '/v1' } : null,
+  };
+}

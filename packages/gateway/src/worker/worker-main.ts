@@ -1,0 +1,228 @@
+/** A process that carries requests. It outlives the main process until others have its socket. */
+import { chmodSync, chownSync, renameSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { Socket } from 'node:net';
+import { OwnTokens, ProxyRefusal, RateBuckets, ServiceProxy } from '@dstack/server/proxy';
+import { createLog } from '../log.ts';
+import { CallerCache } from './caller-cache.ts';
+import { Front } from './front.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
+import { ModelHost } from './model-host.ts';
+import { Questions } from './questions.ts';
+import { ReplicaPorts } from './replica-ports.ts';
+import { HostedServices } from './services.ts';
+
+const log = createLog('worker');
+/** nginx closes idle connections after 10 s, so that this process never closes one that is used. */
+const KEEP_ALIVE_MS = 60_000;
+const LEAVE_MS = 12_000;
+/** The longest wait for requests that have begun. */
+const LONGEST_MS = 600_000;
+const LOOK_MS = 200;
+/** Requests that wait for the first replica of one service. */
+const MAX_HELD = 1000;
+
+let isOnline = false;
+/** Of the settings; a change of it starts other workers. */
+const timeoutMs = Number(process.argv[2] ?? 300_000);
+let authAge = 3600;
+let httpsPort = 443;
+
+const send = (message: FromWorker): void => {
+  if (process.connected) process.send?.(message);
+};
+const questions = new Questions(send);
+const services = new HostedServices();
+const ports = new ReplicaPorts(send);
+const admission = new CallerCache({
+  questions,
+  ageSeconds: () => authAge,
+  isOnline: () => isOnline,
+  onConfirmed: (entry) => send({ type: 'caller', entry }),
+  now: Date.now,
+});
+/** Used while there is no main process, which counts for all workers. */
+const ownBuckets = new RateBuckets(Date.now);
+
+const proxy = new ServiceProxy({
+  services: {
+    byName: async (project, run) => services.ofName(project, run)?.view ?? null,
+    addRequests: async (_owner, counts, extras) => {
+      const waiting = extras?.signals?.map(({ id }) => id) ?? [];
+      const sent = counts.map(({ runId, second, requests }) => ({
+        ...{ run_id: runId, second, requests },
+      }));
+      send({ type: 'requests', counts: sent, waiting });
+    },
+    setLoad: async (owner, slots) => {
+      send({
+        ...{ type: 'load', worker: owner },
+        slots: slots.map(({ runId, slot, busyMs, latencies }) => ({
+          ...{ run_id: runId, slot, busy_ms: busyMs, latencies: { ...latencies } },
+        })),
+      });
+    },
+    takeRate: async () => 0,
+  },
+  takeRate: async (key, rate, service) => {
+    try {
+      return (await questions.ask({ type: 'take', key, rate, service }, 'taken')).wait;
+    } catch {
+      return ownBuckets.take(key, rate, service);
+    }
+  },
+  readState: async (project, run) => {
+    throw await whyNot(project, run);
+  },
+  open: (replica) => ports.open(replica),
+  admit: admission.admit,
+  ownTokens: new OwnTokens({
+    isToken: async (text) => (await questions.ask({ type: 'is-token', text }, 'token')).own,
+    settings: [],
+    now: Date.now,
+    log,
+  }),
+  trust: () => false,
+  timeoutMs,
+  maxBody: 0,
+  maxHeld: MAX_HELD,
+  shared: true,
+  now: () => Date.now() * 1000,
+  log,
+});
+
+async function whyNot(project: string, run: string): Promise<ProxyRefusal> {
+  const service = services.ofName(project, run);
+  if (service === null) return new ProxyRefusal(404, `Service ${project}/${run} not found`);
+  try {
+    const { status, detail, retry } = await questions.ask(
+      { type: 'why', run_id: service.runId },
+      'because',
+    );
+    return new ProxyRefusal(status, detail, retry > 0 ? { retryAfter: retry } : {});
+  } catch {
+    return new ProxyRefusal(503, `Service ${project}/${run} has no ready replica`, {
+      retryAfter: 5,
+    });
+  }
+}
+
+const models = new ModelHost({ services, proxy, admit: admission.admit });
+const front = new Front({ services, proxy, models, httpsPort: () => httpsPort, log });
+
+let busy = 0;
+const server = createServer(
+  { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0, maxHeaderSize: 128 * 1024 },
+  (request, response) => {
+    busy += 1;
+    response.once('close', () => {
+      busy -= 1;
+    });
+    void front.answer(request, response);
+  },
+);
+server.on('upgrade', (request, socket, head) => {
+  busy += 1;
+  socket.once('close', () => {
+    busy -= 1;
+  });
+  void front.upgrade(request, socket, head);
+});
+
+let own: { readonly path: string; readonly inode: number } | null = null;
+
+function listen(path: string, group: number | null): void {
+  const temporary = `${path}.${process.pid}`;
+  rmSync(temporary, { force: true });
+  server.listen(temporary, () => {
+    if (group !== null) chownSync(temporary, 0, group);
+    chmodSync(temporary, 0o660);
+    own = { path, inode: statSync(temporary).ino };
+    // In one step: nginx finds either the socket of the process before this one, or this one.
+    renameSync(temporary, path);
+    send({ type: 'listening' });
+  });
+}
+
+process.on('message', (message: ToWorker | { type: 'tunnel-open'; id: string }, handle) => {
+  switch (message.type) {
+    case 'start':
+      listen(message.socket, message.group);
+      return;
+    case 'settings': {
+      const { settings } = message;
+      authAge = settings.auth_age;
+      httpsPort = settings.https_port;
+      return;
+    }
+    case 'services':
+      ports.setHosts(message.hosts);
+      models.setHosts(message.models);
+      for (const runId of services.replace(message.services)) proxy.changed(runId);
+      return;
+    case 'service':
+      services.set(message.run_id, message.service);
+      proxy.changed(message.run_id);
+      return;
+    case 'leave': {
+      const idle = () => send({ type: 'idle', job_id: message.job_id });
+      if (proxy.leave(message.job_id, idle)) idle();
+      return;
+    }
+    case 'online':
+      isOnline = message.online;
+      if (!isOnline) ports.failAll();
+      return;
+    case 'access-changed':
+      admission.changed();
+      return;
+    case 'cached':
+      admission.restore(message.entries);
+      return;
+    case 'tunnel-open':
+      ports.opened(message.id, handle as Socket);
+      return;
+    case 'no-tunnel':
+      ports.failed(message.id, message.error);
+      return;
+    case 'admitted':
+    case 'token':
+    case 'because':
+    case 'taken':
+    case 'unanswered':
+      questions.answered(message as never);
+  }
+});
+
+/** The main process has ended: serve until the workers of the next one have taken the socket. */
+process.on('disconnect', () => {
+  isOnline = false;
+  questions.failAll();
+  ports.failAll();
+  if (own === null) process.exit(0);
+  const timer = setInterval(() => {
+    if (isStillOurs()) return;
+    clearInterval(timer);
+    leave();
+  }, LOOK_MS);
+});
+
+function isStillOurs(): boolean {
+  try {
+    return own !== null && statSync(own.path).ino === own.inode;
+  } catch {
+    return false;
+  }
+}
+
+function leave(): void {
+  front.isLeaving = true;
+  const began = Date.now();
+  setInterval(() => {
+    const age = Date.now() - began;
+    if ((busy === 0 && age > LEAVE_MS) || age > LONGEST_MS) process.exit(0);
+  }, LOOK_MS);
+}
+
+process.on('SIGTERM', leave);
+process.on('SIGINT', () => {});

@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import type { Logger } from '@dstack/server/proxy';
+import type { FromWorker, ToWorker } from './worker/messages.ts';
+
+export interface WorkersOptions {
+  readonly runtime: string;
+  /** Of the sockets. */
+  readonly group: number | null;
+  readonly timeoutMs: number;
+  /** What each new worker receives before it listens. */
+  readonly initial: () => readonly ToWorker[];
+  readonly onMessage: (from: Worker, message: FromWorker) => void;
+  readonly log: Logger;
+}
+
+export interface Worker {
+  send(
+    message: ToWorker | { readonly type: 'tunnel-open'; readonly id: string },
+    socket?: Socket,
+  ): void;
+}
+
+/** Two, so that one answers while the other is started again. */
+const COUNT = 2;
+const RESTART_MS = 250;
+const MEMORY = '--max-old-space-size=512';
+
+/** The processes that carry requests. */
+export class Workers {
+  readonly #options: WorkersOptions;
+  readonly #children = new Map<number, ChildProcess & Worker>();
+  #closed = false;
+
+  constructor(options: WorkersOptions) {
+    this.#options = options;
+  }
+
+  get timeoutMs(): number {
+    return this.#options.timeoutMs;
+  }
+
+  get sockets(): string[] {
+    return Array.from({ length: COUNT }, (_, index) => this.#socket(index));
+  }
+
+  /** Resolves when all of them listen. */
+  async start(): Promise<void> {
+    await Promise.all(Array.from({ length: COUNT }, (_, index) => this.#start(index)));
+  }
+
+  sendAll(message: ToWorker): void {
+    for (const child of this.#children.values()) child.send(message);
+  }
+
+  get all(): Worker[] {
+    return [...this.#children.values()];
+  }
+
+  /** They go on until others have taken their sockets. */
+  leave(): void {
+    this.#closed = true;
+    for (const child of this.#children.values()) if (child.connected) child.disconnect();
+  }
+
+  /** Ends them with the gateway. */
+  kill(): void {
+    this.#closed = true;
+    for (const child of this.#children.values()) child.kill('SIGKILL');
+  }
+
+  #socket(index: number): string {
+    return `${this.#options.runtime}/worker-${index}.sock`;
+  }
+
+  #start(index: number): Promise<void> {
+    const { group, timeoutMs, initial, onMessage, log } = this.#options;
+    const isSource = import.meta.url.endsWith('.ts');
+    const entry = new URL(
+      isSource ? './worker/worker-main.ts' : './gateway-worker.js',
+      import.meta.url,
+    );
+    // Where Node needs its own loader, the agent passes the command that starts it.
+    const [node = process.execPath, ...before] = process.env.DSTACK_AGENT_NODE?.split(' ') ?? [];
+    const args = [...before, MEMORY, fileURLToPath(entry), String(timeoutMs)];
+    const child = spawn(node, args, {
+      detached: true,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    }) as ChildProcess & Worker;
+    this.#children.set(index, child);
+    for (const message of initial()) child.send(message);
+    child.send({ type: 'start', socket: this.#socket(index), group });
+    child.on('error', (error) => log.error({ err: error }, 'a worker has failed'));
+    child.on('exit', (code, signal) => {
+      if (this.#closed || this.#children.get(index) !== child) return;
+      log.warn({ index, code, signal }, 'a worker has ended; another one is started');
+      setTimeout(() => !this.#closed && void this.#start(index), RESTART_MS);
+    });
+    return new Promise((resolve) => {
+      child.on('message', (message: FromWorker) => {
+        if (message.type === 'listening') resolve();
+        else onMessage(child, message);
+      });
+    });
+  }
+}

@@ -1,0 +1,22 @@
+/** The places for gateways on hosts. */
+import { type GatewayHosts, type GatewayPort, hostGateways } from '@dstack/backends';
+import type { Store } from '@dstack/store';
+import { gatewayHosts } from '../gateways/gateway-hosts.ts';
+import type { AgentAccess, Hosts } from '../hosts/hosts.ts';
+
+export function hostPlaces(
+  store: Store,
+  hosts: Hosts,
+  serverHost: { readonly access: AgentAccess } | null,
+): GatewayHosts {
+  return gatewayHosts({
+    store,
+    client: (hostId) => hosts.client(hostId),
+    serverHostId: serverHost?.access.hostId ?? null,
+  });
+}
+
+/** As backends offer them. */
+export function hostGatewayPort(...of: Parameters<typeof hostPlaces>): GatewayPort {
+  return hostGateways(hostPlaces(...of));
+}

@@ -1,0 +1,82 @@
+/** The links to gateways. */
+import { join } from 'node:path';
+import type { AccessWatch } from '../access/access-watch.ts';
+import { systemNow } from '../clock.ts';
+import { GatewayLinks } from '../gateways/gateway-links.ts';
+import type { AgentAccess } from '../hosts/hosts.ts';
+import { isLocalHost } from '../hosts/local-agent.ts';
+import { socketPath } from '../hosts/socket-folder.ts';
+import { AGENT_SOCKET } from '../hosts/ssh/layout.ts';
+import { admission } from '../http/proxy/admission.ts';
+import type { SignInGuard } from '../http/sign-in-guard.ts';
+import type { RunChanges } from '../loops/run-changes.ts';
+import { openReplica } from '../proxy/open-replica.ts';
+import { Outages } from '../proxy/outages.ts';
+import { OwnTokens } from '../proxy/own-tokens.ts';
+import { hostPlaces } from './gateway-places.ts';
+import type { Links, Supervision } from './links.ts';
+import type { Parts } from './parts.ts';
+
+export interface GatewayParts extends Pick<Supervision, 'supervisor'> {
+  readonly links: Links;
+  readonly changes: RunChanges;
+  readonly access: AccessWatch;
+  readonly signIns: SignInGuard;
+  readonly serverHost: { readonly access: AgentAccess } | null;
+}
+
+export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks {
+  const { settings, store, log, closing } = parts;
+  const { links, supervisor, changes, access, signIns, serverHost } = made;
+  const { hosts } = links;
+  const anyClient = (hostId: string) => hosts.client(hostId) ?? supervisor.clientOf(hostId);
+  const gateways = new GatewayLinks({
+    store,
+    client: (hostId) => hosts.client(hostId),
+    isElsewhere: (hostId) => hosts.isElsewhere(hostId),
+    exists: (hostId) => hostPlaces(store, hosts, serverHost).exists(hostId),
+    addressOf: async (hostId) => {
+      if (isLocalHost(hostId)) return settings.url ? new URL(settings.url).hostname : '127.0.0.1';
+      const [instance] = await store.instances.byIds([hostId]);
+      return instance?.provisioningData?.hostname ?? null;
+    },
+    agentOn: async (hostId) => {
+      if (serverHost && hostId === serverHost.access.hostId) {
+        const socket = socketPath(join(settings.dir, 'agent'));
+        return { socket, token: serverHost.access.token };
+      }
+      const record = await store.hostAccess.byId(hostId);
+      return record?.access.kind === 'ssh'
+        ? { socket: AGENT_SOCKET, token: record.agentToken }
+        : null;
+    },
+    admit: admission({ store, now: systemNow, sshProxyToken: null, access, signIns }),
+    ownTokens: new OwnTokens({
+      isToken: store.access.isToken,
+      settings: [settings.adminToken, settings.sshProxyToken, settings.metrics.token],
+      now: Date.now,
+      log,
+    }),
+    outages: new Outages({
+      now: systemNow,
+      readState: async (projectName, runName) => {
+        const project = await store.projects.byName(projectName);
+        const view = project && (await store.runs.byName(project.id, runName));
+        if (!project || !view?.run.serviceSpec) return null;
+        const { run, jobs } = view;
+        return { run, jobs, projectName: project.name, runName: run.name };
+      },
+    }),
+    open: openReplica({ client: anyClient, isHere: isLocalHost }),
+    defaults: settings.gateways,
+    now: systemNow,
+    log,
+  });
+  closing.add(() => gateways.close());
+  changes.listen((runId) => gateways.runChanged(runId));
+  links.connected.add((hostId) => gateways.hostConnected(hostId));
+  if (store.shared) {
+    closing.add(store.engine.onSignal(({ kind, id }) => kind === 'run' && gateways.runChanged(id)));
+  }
+  return gateways;
+}

@@ -1,0 +1,130 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { GatewayFrame } from '@dstack/contract/agent';
+import { errorMessage } from '@dstack/contract/error-message';
+import type { Store } from '@dstack/store';
+import type { Logger } from '../logging.ts';
+import type { Admit } from '../proxy/callers.ts';
+import type { Outages } from '../proxy/outages.ts';
+import type { OwnTokens } from '../proxy/own-tokens.ts';
+import { ProxyRefusal } from '../proxy/refusal.ts';
+import type { OpenPort } from '../proxy/replica-connections.ts';
+import type { GatewayLink } from './gateway-link.ts';
+
+export interface GatewayAnswersOptions {
+  readonly store: Pick<Store, 'services' | 'runs' | 'projects'>;
+  readonly admit: Admit;
+  readonly ownTokens: Pick<OwnTokens, 'among'>;
+  readonly outages: Pick<Outages, 'noReplica'>;
+  /** Opens a connection to a replica on any host. */
+  readonly open: OpenPort;
+  readonly log: Logger;
+}
+
+type Question = Exclude<GatewayFrame, { type: 'status' | 'idle' }>;
+
+/** Answers the questions of gateways. */
+export class GatewayAnswers {
+  readonly #options: GatewayAnswersOptions;
+
+  constructor(options: GatewayAnswersOptions) {
+    this.#options = options;
+  }
+
+  async answer(link: GatewayLink, question: Question): Promise<void> {
+    switch (question.type) {
+      case 'admit':
+        link.send({ type: 'admitted', n: question.n, ...(await this.#admit(question)) });
+        return;
+      case 'is-token': {
+        const own = (await this.#options.ownTokens.among([question.text])).size > 0;
+        link.send({ type: 'token', n: question.n, own });
+        return;
+      }
+      case 'counts':
+        await this.#count(link, question);
+        link.send({ type: 'counted', n: question.n });
+        return;
+      case 'load':
+        await this.#setLoad(link, question);
+        return;
+      case 'why':
+        link.send({ type: 'because', n: question.n, ...(await this.#why(question.run_id)) });
+        return;
+      case 'tunnel':
+        await this.#tunnel(link, question);
+    }
+  }
+
+  async #admit({ project, method, authorization, address }: Of<'admit'>) {
+    const request = {
+      ...{ method, headers: authorization === '' ? {} : { authorization }, rawHeaders: [] },
+      socket: { remoteAddress: address },
+      connection: { remoteAddress: address },
+    } as unknown as IncomingMessage;
+    try {
+      const { name, release } = await this.#options.admit(project, request, () => {});
+      release();
+      return { user: name, status: 200, detail: '' };
+    } catch (error) {
+      if (!(error instanceof ProxyRefusal)) throw error;
+      return { user: null, status: error.status, detail: error.message };
+    }
+  }
+
+  async #count({ replica }: GatewayLink, { counts, waiting }: Of<'counts'>): Promise<void> {
+    await this.#options.store.services.addRequests(
+      `gateway:${replica.id}`,
+      counts.map(({ run_id, second, requests }) => ({ runId: run_id, second, requests })),
+      { signals: waiting.map((id) => ({ kind: 'run' as const, id })) },
+    );
+  }
+
+  async #setLoad({ replica }: GatewayLink, { worker, slots }: Of<'load'>): Promise<void> {
+    await this.#options.store.services.setLoad(
+      `gateway:${replica.id}:${worker}`,
+      slots.map(({ run_id, slot, busy_ms, latencies }) => ({
+        ...{ runId: run_id, slot, busyMs: busy_ms, latencies },
+      })),
+    );
+  }
+
+  async #why(runId: string) {
+    const view = await this.#options.store.services.onGateway(runId);
+    const { configuration } = view?.run.spec ?? {};
+    if (!view || configuration?.type !== 'service') {
+      return { status: 404, detail: 'The service does not exist', retry: 0 };
+    }
+    const name = { projectName: view.projectName, runName: view.run.name };
+    const { status, message, retryAfter } = await this.#options.outages.noReplica(
+      name,
+      configuration.auth,
+    );
+    return { status, detail: message, retry: retryAfter ?? 0 };
+  }
+
+  async #tunnel(link: GatewayLink, { id, host_id, job_id, port }: Of<'tunnel'>): Promise<void> {
+    const where = { jobId: job_id, hostId: host_id, port, runningAt: 0, isFailing: false };
+    let replica: Duplex;
+    try {
+      replica = await this.#options.open(where);
+    } catch (error) {
+      link.send({ type: 'no-tunnel', id, error: errorMessage(error) });
+      return;
+    }
+    replica.on('error', () => replica.destroy());
+    try {
+      const stream = await link.openTunnel(id);
+      stream.on('error', () => replica.destroy());
+      stream.on('close', () => replica.destroy());
+      replica.on('close', () => stream.destroy());
+      stream.pipe(replica);
+      replica.pipe(stream);
+    } catch (error) {
+      replica.destroy();
+      throw error;
+    }
+  }
+}
+
+type Of<T extends GatewayFrame['type']> = Extract<GatewayFrame, { type: T }>;

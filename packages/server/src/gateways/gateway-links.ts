@@ -1,0 +1,293 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { GatewayFrame } from '@dstack/contract/agent';
+import { errorMessage } from '@dstack/contract/error-message';
+import type { GatewayReplicaRecord, GatewayReport, Id, Timestamp } from '@dstack/core';
+import type { GatewayView, ServiceView, Store } from '@dstack/store';
+import type { AgentClient } from '../hosts/agent-client.ts';
+import type { Logger } from '../logging.ts';
+import { GatewayAnswers, type GatewayAnswersOptions } from './gateway-answers.ts';
+import { GatewayLink, type Reported } from './gateway-link.ts';
+import { gatewayService } from './gateway-service.ts';
+import { type GatewayDefaults, gatewaySettings } from './gateway-settings.ts';
+
+export interface GatewayLinksOptions extends Omit<GatewayAnswersOptions, 'store'> {
+  readonly store: Pick<
+    Store,
+    'gateways' | 'services' | 'shared' | 'projects' | 'runs' | 'access' | 'hosts'
+  >;
+  readonly client: (hostId: string) => AgentClient | null;
+  readonly isElsewhere: (hostId: string) => Promise<boolean>;
+  readonly exists: (hostId: string) => Promise<boolean>;
+  /** The address at which clients reach a host; null = it is not known. */
+  readonly addressOf: (hostId: string) => Promise<string | null>;
+  /** The agent of the host as a program on the host reaches it; null = through the server only. */
+  readonly agentOn: (hostId: string) => Promise<{ socket: string; token: string } | null>;
+  readonly defaults: GatewayDefaults;
+  readonly now: () => Timestamp;
+  readonly log: Logger;
+}
+
+interface Linked {
+  readonly link: GatewayLink;
+  readonly gatewayId: Id;
+  /** Runs and their jobs as they were sent last. */
+  readonly services: Map<Id, readonly Id[]>;
+  /** Jobs that are being stopped, until the gateway reports that they have no requests. */
+  readonly draining: Map<Id, () => void>;
+  readonly drained: Set<Id>;
+  reported: Reported | null;
+}
+
+/** If several servers share a database: how often gateways without a server are looked for. */
+const FOLLOW_MS = 3000;
+const FORGET_MS = 60 * 60_000;
+/** Changes of one run within this time are sent once, in milliseconds. */
+const SOON_MS = 10;
+
+/** Connections to the programs of all gateways whose hosts this server is linked to. */
+export class GatewayLinks {
+  readonly #options: GatewayLinksOptions;
+  readonly #answers: GatewayAnswers;
+  readonly #linked = new Map<Id, Linked>();
+  readonly #changedRuns = new Set<Id>();
+  readonly #stopListening: (() => void)[] = [];
+  #timer: NodeJS.Timeout | null = null;
+  #follow: NodeJS.Timeout | null = null;
+  #closed = false;
+
+  constructor(options: GatewayLinksOptions) {
+    this.#options = options;
+    this.#answers = new GatewayAnswers(options);
+  }
+
+  async start(): Promise<void> {
+    const { store } = this.#options;
+    this.#stopListening.push(
+      store.access.onChanged(() => {
+        for (const { link } of this.#linked.values()) link.send({ type: 'access-changed' });
+      }),
+    );
+    await this.#followAll();
+    if (store.shared) this.#follow = setInterval(() => void this.#followAll(), FOLLOW_MS).unref();
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#timer) clearTimeout(this.#timer);
+    if (this.#follow) clearInterval(this.#follow);
+    for (const stop of this.#stopListening) stop();
+    for (const { link } of this.#linked.values()) link.close();
+    this.#linked.clear();
+  }
+
+  /** After a pass of the gateway: its replicas, settings or certificates may have changed. */
+  changed(gatewayId: Id): void {
+    void this.#followAll().then(async () => {
+      for (const one of this.#linked.values()) {
+        if (one.gatewayId === gatewayId && one.link.isOpen) await this.#sendSettings(one);
+      }
+    });
+  }
+
+  /** A run may have changed. */
+  runChanged(runId: Id): void {
+    if (this.#linked.size === 0) return;
+    this.#changedRuns.add(runId);
+    this.#timer ??= setTimeout(() => void this.#sendRuns(), SOON_MS);
+  }
+
+  hostConnected(hostId: string): void {
+    for (const { link } of this.#linked.values()) {
+      if (link.replica.instanceId === hostId) link.retry();
+    }
+  }
+
+  /** Like `ReplicaConnections.leave`, for all gateways that send requests to the job. */
+  leave(jobId: Id, whenIdle: () => void): boolean {
+    let isIdle = true;
+    for (const one of this.#linked.values()) {
+      const isServed = [...one.services.values()].some((jobs) => jobs.includes(jobId));
+      if (!isServed || !one.link.isOpen || one.drained.has(jobId)) continue;
+      isIdle = false;
+      one.draining.set(jobId, whenIdle);
+      one.link.send({ type: 'leave', job_id: jobId });
+    }
+    return isIdle;
+  }
+
+  async #followAll(): Promise<void> {
+    const { store, log } = this.#options;
+    try {
+      const replicas = await store.gateways.placedReplicas();
+      if (this.#closed) return;
+      const wanted = new Map(replicas.filter(isWanted).map((one) => [one.id, one]));
+      for (const [id, one] of this.#linked) {
+        if (wanted.has(id)) continue;
+        one.link.close();
+        this.#linked.delete(id);
+      }
+      for (const replica of wanted.values()) {
+        if (this.#linked.has(replica.id)) continue;
+        const view = await store.gateways.byId(replica.gatewayId);
+        if (view && !this.#linked.has(replica.id) && !this.#closed) this.#open(replica, view);
+      }
+    } catch (error) {
+      log.warn({ err: error }, 'the gateways could not be read');
+    }
+  }
+
+  #open(replica: GatewayReplicaRecord, { gateway, projectName }: GatewayView): void {
+    const { client, isElsewhere, exists, log } = this.#options;
+    const hostId = replica.instanceId ?? '';
+    const link = new GatewayLink({
+      replica,
+      label: { name: gateway.name, project: projectName },
+      client: () => client(hostId),
+      isElsewhere: () => isElsewhere(hostId),
+      exists: () => exists(hostId),
+      onOpen: () => this.#opened(one),
+      onFrame: (_, frame) => this.#onFrame(one, frame),
+      report: (reported) => this.#report(one, reported),
+      log,
+    });
+    const one: Linked = {
+      ...{ link, gatewayId: gateway.id, services: new Map() },
+      ...{ draining: new Map(), drained: new Set() },
+      reported: null,
+    };
+    this.#linked.set(replica.id, one);
+  }
+
+  async #opened(one: Linked): Promise<void> {
+    // What it was draining is asked for again by the effects.
+    for (const whenIdle of one.draining.values()) whenIdle();
+    one.draining.clear();
+    await this.#sendSettings(one);
+    await this.#sendServices(one);
+  }
+
+  async #sendSettings(one: Linked): Promise<void> {
+    const { store, defaults, addressOf } = this.#options;
+    const view = await store.gateways.byId(one.gatewayId);
+    if (!view) return;
+    const address = await addressOf(one.link.replica.instanceId ?? '');
+    const certificates = await store.gateways.certificates(one.gatewayId);
+    const settings = gatewaySettings(view.gateway, {
+      ...{ ...defaults, address, hasFiles: certificates.length > 0 },
+    });
+    one.link.send({ type: 'settings', settings, certificates });
+  }
+
+  async #sendServices(one: Linked): Promise<void> {
+    const { store, agentOn } = this.#options;
+    const hostId = one.link.replica.instanceId ?? '';
+    const views = await store.services.behindGateway(one.gatewayId);
+    const services = views.flatMap((view) => gatewayService(view) ?? []);
+    const models: Record<string, string> = {};
+    for (const { host, project } of services) models[modelHost(host)] ??= project;
+    one.services.clear();
+    for (const view of views) this.#remember(one, view);
+    const agent = await agentOn(hostId);
+    const hosts = agent === null ? {} : { [hostId]: agent };
+    one.link.send({ type: 'services', services, models, hosts });
+  }
+
+  #remember({ services }: Linked, { run, replicas }: ServiceView): void {
+    services.set(
+      run.id,
+      replicas.map(({ jobId }) => jobId),
+    );
+  }
+
+  async #sendRuns(): Promise<void> {
+    this.#timer = null;
+    const runs = [...this.#changedRuns];
+    this.#changedRuns.clear();
+    for (const runId of runs) {
+      try {
+        await this.#sendRun(runId);
+      } catch (error) {
+        this.#options.log.warn({ run: runId, err: error }, 'a gateway did not receive a change');
+        this.runChanged(runId);
+      }
+    }
+  }
+
+  async #sendRun(runId: Id): Promise<void> {
+    const found = await this.#options.store.services.onGateway(runId);
+    for (const one of this.#linked.values()) {
+      const isHere = found?.run.gatewayId === one.gatewayId;
+      if (!one.link.isOpen || (!isHere && !one.services.has(runId))) continue;
+      const service = found && isHere ? gatewayService(found) : null;
+      if (found && service) this.#remember(one, found);
+      else one.services.delete(runId);
+      one.link.send({ type: 'service', run_id: runId, service });
+    }
+  }
+
+  #onFrame(one: Linked, frame: GatewayFrame): void {
+    switch (frame.type) {
+      case 'status':
+        void this.#onStatus(one, frame);
+        return;
+      case 'idle':
+        this.#drained(one, frame.job_id);
+        return;
+      default:
+        void this.#answers.answer(one.link, frame).catch((error) => {
+          this.#options.log.warn({ err: error }, `a gateway got no answer: ${frame.type}`);
+        });
+    }
+  }
+
+  #drained({ draining, drained }: Linked, jobId: Id): void {
+    const whenIdle = draining.get(jobId);
+    draining.delete(jobId);
+    drained.add(jobId);
+    // By then no service contains the job any more.
+    setTimeout(() => drained.delete(jobId), FORGET_MS).unref();
+    whenIdle?.();
+  }
+
+  async #onStatus(one: Linked, frame: Extract<GatewayFrame, { type: 'status' }>): Promise<void> {
+    const hostname = await this.#options.addressOf(one.link.replica.instanceId ?? '');
+    const certificates = frame.certificates.map((certificate) => ({
+      domain: certificate.domain,
+      source: certificate.source,
+      state: certificate.state,
+      expiresAt: certificate.expires_at,
+      renewsAt: certificate.renews_at,
+      message: certificate.message,
+    }));
+    const { state, text, version } = frame;
+    this.#report(one, { state, text, version, hostname, certificates });
+  }
+
+  /** Stores only what has changed. A gateway that cannot be reached keeps its certificates. */
+  #report(one: Linked, reported: Reported): void {
+    const before = one.reported;
+    const next =
+      reported.version === null && before ? { ...before, ...shortened(reported) } : reported;
+    if (isDeepStrictEqual(before, next) || this.#closed) return;
+    one.reported = next;
+    const { store, now, log } = this.#options;
+    const report: GatewayReport = { ...next, replicaId: one.link.replica.id, updatedAt: now() };
+    store.gateways.saveReport(report, one.gatewayId).catch((error) => {
+      one.reported = before;
+      log.warn({ err: errorMessage(error) }, 'the state of a gateway was not stored');
+    });
+  }
+}
+
+function shortened({ state, text }: Reported): Pick<Reported, 'state' | 'text'> {
+  return { state, text };
+}
+
+function isWanted({ status }: GatewayReplicaRecord): boolean {
+  return status === 'provisioning' || status === 'running';
+}
+
+/** `gateway.<domain>`, where `host` is `<run>.<domain>`. */
+function modelHost(host: string): string {
+  return `gateway${host.slice(host.indexOf('.'))}`;
+}

@@ -1,0 +1,46 @@
+/** What a gateway receives about a service: nothing of its commands, environment and secrets. */
+import type { GatewayService } from '@dstack/contract/agent';
+import type { ServiceView } from '@dstack/store';
+
+/** The fields of a configuration that decide how requests are handled. */
+const FIELDS = [
+  'type',
+  'auth',
+  'strip_prefix',
+  'replicas',
+  'scaling',
+  'autoscaling',
+  'rate_limits',
+  'model',
+] as const;
+
+/** Null: the run has no address on a gateway. */
+export function gatewayService({ run, projectName, replicas }: ServiceView): GatewayService | null {
+  const url = URL.parse(run.serviceSpec?.url ?? '');
+  const { configuration } = run.spec;
+  if (url === null || configuration.type !== 'service') return null;
+  return {
+    run_id: run.id,
+    project: projectName,
+    run: run.name,
+    host: url.hostname,
+    https: url.protocol === 'https:',
+    configuration: JSON.stringify(forwardedPart(configuration)),
+    replicas: replicas.map(({ jobId, hostId, port, runningAt, isFailing }) => ({
+      ...{ job_id: jobId, host_id: hostId, port, running_at: runningAt, failing: isFailing },
+    })),
+  };
+}
+
+function forwardedPart(configuration: object): object {
+  const given = configuration as Readonly<Record<string, unknown>>;
+  const groups = given.groups as readonly Readonly<Record<string, unknown>>[] | null;
+  return {
+    ...Object.fromEntries(FIELDS.map((field) => [field, given[field] ?? null])),
+    groups:
+      groups?.map(({ name, replicas, scaling, autoscaling, router }) => ({
+        ...{ name, replicas, scaling: scaling ?? null, router: router ?? null },
+        autoscaling: autoscaling ?? null,
+      })) ?? null,
+  };
+}

@@ -1,0 +1,32 @@
+import type { AcmeSettings, GatewaySettings } from '@dstack/contract/agent';
+import type { GatewayRecord } from '@dstack/core';
+
+/** The same for all gateways of this server. */
+export interface GatewayDefaults {
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  readonly install: boolean;
+  readonly acme: AcmeSettings;
+  /** DNS server for the check of names, `host:port`; null = the system's. */
+  readonly dns: string | null;
+  /** Seconds. */
+  readonly authAge: number;
+  readonly maxBody: number;
+  readonly timeoutMs: number;
+}
+
+export function gatewaySettings(
+  { configuration }: Pick<GatewayRecord, 'configuration'>,
+  given: GatewayDefaults & { readonly address: string | null; readonly hasFiles: boolean },
+): GatewaySettings {
+  const { httpPort, httpsPort, install, acme, dns, authAge, maxBody, timeoutMs } = given;
+  // Files that a person has set override the configured certificate.
+  const requests = configuration.certificate?.type === 'lets-encrypt' && !given.hasFiles;
+  return {
+    ...{ http_port: httpPort, https_port: httpsPort, install, dns },
+    acme: requests ? acme : null,
+    tls: requests || given.hasFiles,
+    address: given.address,
+    ...{ auth_age: authAge, max_body: maxBody, timeout_ms: timeoutMs },
+  };
+}

@@ -1,0 +1,14 @@
+/** The proxy as a library: the program of gateways serves services with the same code. */
+export { LineChannel } from '../gateways/line-channel.ts';
+export { AgentClient } from '../hosts/agent-client.ts';
+export type { Logger } from '../logging.ts';
+export type { Admit, ClientConnection, ServiceCaller } from './callers.ts';
+export { OPEN_TO_ORIGINS, PREFLIGHT_ANSWER } from './headers.ts';
+export { openReplica } from './open-replica.ts';
+export { OwnTokens } from './own-tokens.ts';
+export { RateBuckets } from './rate-buckets.ts';
+export { ProxyRefusal, refusalBody } from './refusal.ts';
+export type { OpenPort } from './replica-connections.ts';
+export { ServiceProxy, type ServiceProxyOptions } from './service-proxy.ts';
+export type { ServiceTarget } from './service-target.ts';
+export { refuseUpgrade } from './upgrade.ts';
