@@ -24,6 +24,7 @@ interface ServiceRun extends ShownRun {
     readonly job_submissions: readonly {
       readonly id: string;
       readonly status: string;
+      readonly submission_num: number;
       readonly exit_status: number | null;
       readonly deployment_num: number;
       readonly probes: readonly { readonly success_streak: number }[];
@@ -255,6 +256,18 @@ describe('replicas', () => {
     expect((await untilReady('pair', 2)).has(sick)).toBe(true);
   });
 
+  it('are restarted if their liveness probe fails', async () => {
+    await apply('alive', 'replicas: 1\nliveness: {url: /well, interval: 1s, failures: 2}\n');
+    const [before] = (await untilReady('alive', 1)).values();
+    await get('alive/sick');
+    await until('alive', (run) => latest(run)[0]?.submission_num === 1);
+    const [after] = (await untilReady('alive', 1)).values();
+    expect(after?.pid).not.toBe(before?.pid);
+    const events = await home.ok('event', '--within-run', 'alive');
+    expect(events).toContain('GET /well failed 2 times in a row');
+    await home.ok('stop', 'alive', '-y', '--wait');
+  });
+
   it('are replaced by an update without a failed request', async () => {
     const statuses = new Map<number, number>();
     let over = false;
@@ -307,6 +320,23 @@ describe('replicas', () => {
     expect(await see(await get('returns/'))).toMatchObject({ job: before?.job });
     const messages = await home.ok('event', 'list', '--within-run', 'returns');
     expect(messages).toContain('Deployment 2 has the configuration of 0');
+    // A version that never gets ready, and one that has no place anywhere.
+    const failing = 'probes: [{type: http, url: /nosuch, interval: 1s, method: delete}]\n';
+    for (const [more, command, resources] of [
+      [failing, `exec ${process.execPath} -e "setInterval(() => 0, 1e9)"`, '{gpu: 0}'],
+      ['', 'true', '{gpu: 8}'],
+    ] as const) {
+      const rollout = 'replicas: 1\nrollout: {deadline: 1s}\n';
+      await apply('returns', rollout + more, command, resources);
+      const statuses = new Set<number>();
+      const rolledBack = home.dstack(['rollout', 'status', 'returns', '--wait']);
+      let isOver = false;
+      void rolledBack.finally(() => {
+        isOver = true;
+      });
+      while (!isOver) statuses.add((await get('returns/')).status);
+      expect([(await rolledBack).code, [...statuses]]).toEqual([6, [200]]);
+    }
     await apply('returns', `replicas: 1\nenv: {VERSION: '3'}\n${probes}`);
     await home.ok('rollout', 'status', 'returns', '--wait');
     expect(await see(await get('returns/'))).toMatchObject({ version: '3' });

@@ -170,6 +170,7 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     rate_limits: used('server/src/proxy/service-routes.ts'),
     rollout: used(RECONCILE),
     probes: used(JOB_SPEC),
+    liveness: used(JOB_SPEC),
     replicas: used('core/src/run-spec'),
     groups: used(JOB_SPEC),
     commands: used(JOB_SPEC),
@@ -253,6 +254,16 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
   HeaderPartitioningKey: {
     type: used('server/src/proxy/rate-limits.ts', 'limit.key.type'),
     header: used('server/src/proxy/rate-limits.ts', 'limit.key.header'),
+  },
+  Liveness: {
+    url: used('server/src/proxy/probes/probe.ts'),
+    method: used('server/src/proxy/probes/probe.ts'),
+    headers: used('server/src/proxy/probes/probe.ts'),
+    body: used('server/src/proxy/probes/probe.ts'),
+    timeout: used('server/src/proxy/probes/probe.ts'),
+    interval: used('server/src/proxy/probes/liveness.ts'),
+    failures: used(RECONCILE),
+    start_period: used('server/src/proxy/probes/liveness-count.ts'),
   },
   ProbeConfig: {
     type: used(JOB_SPEC),

@@ -113,11 +113,15 @@ export function secretCalls(transport: Transport, base: string) {
 export function serviceTokensOf(transport: Transport, base: string) {
   return {
     list: (): Promise<ServiceToken[]> => transport.read(`${base}/service_tokens/list`),
-    /** `expires_in`: seconds; null = never. */
+    /** `expires_in`: seconds; null = never. Limits need the scope `models`. */
     create: (request: {
       readonly name: string;
       readonly scope: ServiceTokenScope;
       readonly expires_in: number | null;
+      readonly models?: readonly string[] | null;
+      readonly requests_per_minute?: number | null;
+      readonly tokens_per_day?: number | null;
+      readonly tokens_per_month?: number | null;
     }): Promise<CreatedServiceToken> => transport.write(`${base}/service_tokens/create`, request),
     delete: (names: readonly string[]): Promise<void> =>
       transport.write(`${base}/service_tokens/delete`, { names }),

@@ -32,11 +32,20 @@ export type CostQuery = z.infer<typeof CostQuery>;
 /** The longest lifetime of a token in seconds: ten years. */
 const LONGEST = 10 * 365 * 86_400;
 
-/** `expires_in`: seconds from now; null = until it is deleted. */
+const TokenLimit = nullable(integer({ ge: 1, le: Number.MAX_SAFE_INTEGER }));
+
+/**
+ * `expires_in`: seconds from now; null = until it is deleted. `models` and the limits need the scope
+ * `models`; null = all models, no limit.
+ */
 export const CreateServiceTokenRequest = model({
   name: Text,
   scope: ServiceTokenScope.default('read'),
   expires_in: nullable(integer({ ge: 1, le: LONGEST })),
+  models: nullable(z.array(Text).min(1).max(100)),
+  requests_per_minute: nullable(integer({ ge: 1, le: 1_000_000 })),
+  tokens_per_day: TokenLimit,
+  tokens_per_month: TokenLimit,
 });
 export type CreateServiceTokenRequest = z.infer<typeof CreateServiceTokenRequest>;
 

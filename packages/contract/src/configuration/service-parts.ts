@@ -183,7 +183,7 @@ export const HTTPHeaderSpec = named(
 );
 export type HTTPHeaderSpec = z.infer<typeof HTTPHeaderSpec>;
 
-const ProbeUrl: Reader<string> = reader(
+export const ProbeUrl: Reader<string> = reader(
   (value) => {
     const url = readString(value);
     if (url instanceof Problem) return url;

@@ -5,6 +5,7 @@ import { Autoscaling } from './autoscaling.ts';
 import { groupList } from './groups.ts';
 import { MOST_FINDINGS } from './issue.ts';
 import { describeJson } from './json-form.ts';
+import { Liveness } from './liveness.ts';
 import { ServicePort } from './port-mapping.ts';
 import { EntityReference } from './references.ts';
 import { checkScaling, ReplicaGroup } from './replica-group.ts';
@@ -53,6 +54,7 @@ const ServiceModel = named(
       rate_limits: RateLimits.default([]),
       rollout: ours(Rollout),
       probes: optional(Probes),
+      liveness: ours(Liveness),
       replicas: optional(Replicas),
       groups: optional(groupList(ReplicaGroup)),
       commands: z.array(string()).default([]),

@@ -69,6 +69,8 @@ const OURS: Readonly<Record<string, string>> = {
   '$defs/Rollout': 'the same',
   '$defs/ServiceConfiguration/properties/autoscaling': 'scaling by other figures than requests',
   '$defs/ReplicaGroup/properties/autoscaling': 'the same',
+  '$defs/ServiceConfiguration/properties/liveness': 'when a replica is restarted',
+  '$defs/Liveness': 'the same',
   '$defs/RpsAutoscaling': 'the same',
   '$defs/ConcurrencyAutoscaling': 'the same',
   '$defs/LatencyAutoscaling': 'the same',

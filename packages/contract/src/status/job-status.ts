@@ -50,6 +50,7 @@ export const JOB_TERMINATION_REASONS = [
   'executor_error',
   'max_duration_exceeded',
   'log_quota_exceeded',
+  'liveness_probe_failed',
 ] as const;
 export type JobTerminationReason = (typeof JOB_TERMINATION_REASONS)[number];
 

@@ -87,6 +87,19 @@ export const ProbeSpec = model({
 });
 export type ProbeSpec = z.infer<typeof ProbeSpec>;
 
+/** A liveness probe with all defaults; seconds. Ours: dstack 0.22.5 has none. */
+export const LivenessSpec = model({
+  url: Text,
+  method: choiceOf(PROBE_METHODS),
+  headers: listOf(model({ name: Text, value: Text })),
+  body: nullable(Text),
+  timeout: Integer,
+  interval: Integer,
+  failures: Integer,
+  start_period: Integer,
+});
+export type LivenessSpec = z.infer<typeof LivenessSpec>;
+
 /** One job, resolved from the run spec; durations in seconds. */
 export const JobSpec = model({
   replica_num: Integer.default(0),
@@ -118,6 +131,7 @@ export const JobSpec = model({
   file_archives: listOf(FileArchiveMapping),
   service_port: nullable(Integer),
   probes: listOf(ProbeSpec),
+  liveness: LivenessSpec.optional(),
   node_group_index: Integer.default(0),
   node_group_name: Text.default('0'),
   node_group_job_index: Integer.default(0),

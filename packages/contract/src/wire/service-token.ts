@@ -1,6 +1,6 @@
 /** Tokens of programs, for one project each. Our addition: dstack 0.22.5 does not have them. */
 import type * as z from 'zod';
-import { choiceOf, model, nullable, Text, Uuid } from './scalars.ts';
+import { choiceOf, Integer, listOf, model, nullable, Text, Uuid } from './scalars.ts';
 
 /** The prefix distinguishes service tokens from users' tokens, in logs and for secret scanners. */
 export const SERVICE_TOKEN_PREFIX = 'dstack_st_';
@@ -8,10 +8,23 @@ export const SERVICE_TOKEN_PREFIX = 'dstack_st_';
 /** Tokens of jobs (`dstack: true`): service tokens that the server itself issues. */
 export const JOB_TOKEN_PREFIX = `${SERVICE_TOKEN_PREFIX}job_`;
 
-/** `read`, or the permissions of a member with that role. */
-export const ServiceTokenScope = choiceOf(['read', 'user', 'manager', 'admin']);
+/** Only requests to models; `read`; or the permissions of a member with that role. */
+export const ServiceTokenScope = choiceOf(['models', 'read', 'user', 'manager', 'admin']);
 export type ServiceTokenScope = z.infer<typeof ServiceTokenScope>;
 
+/** Of requests to models; null = no limit. Days and months are those of UTC. */
+export const TokenLimits = model({
+  requests_per_minute: nullable(Integer),
+  tokens_per_day: nullable(Integer),
+  tokens_per_month: nullable(Integer),
+});
+export type TokenLimits = z.infer<typeof TokenLimits>;
+
+/** Tokens of models (of prompts and answers) on the present day and in the present month. */
+export const TokenUse = model({ day: Integer, month: Integer });
+export type TokenUse = z.infer<typeof TokenUse>;
+
+/** `models`: the names that the token may use; null = all of the project. */
 export const ServiceToken = model({
   id: Uuid,
   name: Text,
@@ -20,6 +33,9 @@ export const ServiceToken = model({
   created_at: Text,
   expires_at: nullable(Text),
   last_used_at: nullable(Text),
+  models: nullable(listOf(Text)),
+  limits: nullable(TokenLimits),
+  used: TokenUse,
 });
 export type ServiceToken = z.infer<typeof ServiceToken>;
 

@@ -29,6 +29,7 @@ const TEXTS: Readonly<Record<JobTerminationReason, string>> = {
   creating_container_error: 'its container could not be started',
   executor_error: 'it could not be started',
   max_duration_exceeded: 'it ran for longer than `max_duration`',
+  liveness_probe_failed: 'it did not answer its liveness probe',
   log_quota_exceeded: 'it printed more than the quota of an hour',
 };
 

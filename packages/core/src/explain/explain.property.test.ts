@@ -14,7 +14,7 @@ function explained({ snapshot, offers }: World, { run, jobs }: Gang): Diagnosis 
     run: {
       ...{ run, projectName, jobs, instances: [], fleetUses: [], hosts: [], reports: [] },
       ...{ logEnds: {}, intents: [], volumes: [], probes: {} },
-      ...{ overQuota: {}, gpuSamples: {}, requests: null, load: null },
+      ...{ overQuota: {}, gpuSamples: {}, requests: null, load: null, livenessFailures: {} },
     },
     queue: { projectId, projectName, ...queue },
     ...{ places: [], holders: [], projectNames: snapshot.projectNames },

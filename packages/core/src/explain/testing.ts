@@ -98,6 +98,7 @@ export function explainedRun(situation: Situation): ExplainedRun {
       probes: situation.probes ?? {},
       volumes: situation.mounted ?? [],
       ...{ overQuota: {}, gpuSamples: {}, requests: situation.requests ?? null, load: null },
+      livenessFailures: {},
     },
     queue: { projectId, projectName, ...queue },
     places: first ? [{ jobId: first.id, ahead: 0, first: [], ...situation.place }] : [],

@@ -3,6 +3,7 @@ import type { JobSpec, Profile, RunConfiguration, RunSpec } from '@dstack/contra
 import { spotOf } from '../fleet-spec/requirements.ts';
 import { mergedProfile } from '../profile/merge.ts';
 import { jobArgv } from './commands.ts';
+import { jobLiveness } from './liveness.ts';
 import { type JobPart, jobParts } from './parts.ts';
 import { jobProbes } from './probes.ts';
 import {
@@ -66,13 +67,16 @@ export function buildJobSpecs(spec: RunSpec, context: JobSpecContext): BuiltJobS
       commands: commands.argv,
       requirements: requirementsOf(profile, part, image, parts.length),
       ssh_key: sshKey,
-      probes:
-        spec.configuration.type === 'service'
-          ? jobProbes(spec.configuration, context.replicaGroup)
-          : [],
+      ...serviceParts(spec, context),
     });
   }
   return { ok: true, jobSpecs };
+}
+
+function serviceParts({ configuration }: RunSpec, { replicaGroup }: JobSpecContext) {
+  if (configuration.type !== 'service') return { probes: [] };
+  const liveness = jobLiveness(configuration);
+  return { probes: jobProbes(configuration, replicaGroup), ...(liveness && { liveness }) };
 }
 
 /** Only the configuration of the user's own image affects the job. */

@@ -57,6 +57,8 @@ export interface RunSnapshot {
   readonly overQuota: Readonly<Record<Id, string>>;
   /** Consecutive successes of each probe, by number, of jobs that run and are not ready. */
   readonly probes: Readonly<Record<Id, readonly number[]>>;
+  /** Failures in a row of liveness probes that failed too often. */
+  readonly livenessFailures: Readonly<Record<Id, number>>;
   /** Requests to a service that scales by demand; null = the run does not. */
   readonly requests: RequestCounts | null;
   /** Of a service with `autoscaling`; null = the run is none. */

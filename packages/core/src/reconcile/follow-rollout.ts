@@ -2,9 +2,15 @@
 import { formatDuration } from '@dstack/contract';
 import type { ServiceConfiguration } from '@dstack/contract/wire';
 import { newEvent, runTarget } from '../events/events.ts';
-import type { RolloutRecord, Timestamp } from '../model/index.ts';
+import type { JobRecord, RolloutRecord, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
-import { isJobFinished, isRolloutOver, isRolloutWaiting, jobOutcome } from '../status/index.ts';
+import {
+  isJobFinished,
+  isJobSubmitted,
+  isRolloutOver,
+  isRolloutWaiting,
+  jobOutcome,
+} from '../status/index.ts';
 import { isReplicaAlive, isUpToDate, type Replica, replicasOf } from './replicas.ts';
 import { rollback } from './rollout-state.ts';
 import type { RunPass } from './run-pass.ts';
@@ -118,9 +124,15 @@ function observeDeadline(pass: RunPass, rollout: RolloutRecord, proven: readonly
   pass.draft.event(back.event);
 }
 
+/** Free capacity would not help: the configuration has to change, or a fleet. */
+function isHopeless(refusal: JobRecord['refusal']): boolean {
+  if (refusal === null || refusal.kind === 'volume') return false;
+  return refusal.kind !== 'no-place' || refusal.fleets.every(({ verdict }) => verdict === 'never');
+}
+
 /**
- * Since when a replica of the deployment runs, or has failed, without being ready. Time before that
- * does not count: it waits for a machine or its image.
+ * Since when a replica of the deployment runs, has failed, or has no place anywhere, without being ready.
+ * Time before that does not count: it waits for a machine or its image.
  */
 function stalledSince(
   pass: RunPass,
@@ -131,6 +143,9 @@ function stalledSince(
   const begun = pass.draft.jobs.all().flatMap((job) => {
     if (job.deploymentNum !== deploymentNum || ready.has(job.replicaNum)) return [];
     if (job.runningAt !== null) return [job.runningAt];
+    if (isJobSubmitted(job.status) && isHopeless(job.refusal)) {
+      return [job.waitingSince ?? job.submittedAt];
+    }
     const hasFailed = isJobFinished(job.status) && jobOutcome(job) === 'failed';
     return hasFailed && job.finishedAt !== null ? [job.finishedAt] : [];
   });

@@ -69,6 +69,8 @@ export function retryTime(replica: Replica, deploymentNum: number): Timestamp {
  * had a machine; without one, from the submission of the run or its last scheduled start.
  */
 export function verdictOn(pass: RunPass, job: JobRecord, event: RetryEvent | null): RetryVerdict {
+  // A restart is what `liveness` asks for, whatever `retry` allows.
+  if (job.terminationReason === 'liveness_probe_failed') return { kind: 'retry', until: Infinity };
   const { retry } = job.spec;
   if (!retry || event === null || !retry.on_events.includes(event)) return { kind: 'never' };
   const provisioned = lastProvisioned(pass, job);

@@ -110,6 +110,30 @@ describe('a rollout', () => {
     expect(world.run.rollout?.status).toBe('progressing');
   });
 
+  test('that no fleet could ever take is rolled back, unlike one that waits for a full fleet', () => {
+    const fleet = { fleet: 'lab', pool: [], growth: null };
+    const place = (verdict: 'never' | 'full') =>
+      ({ kind: 'no-place', nodes: 1, selected: false, fleets: [{ ...fleet, verdict }] }) as const;
+    for (const [refusal, status] of [
+      [place('never'), 'rolled_back'],
+      [place('full'), 'progressing'],
+      [{ kind: 'no-fleets' }, 'rolled_back'],
+    ] as const) {
+      const world = service();
+      update(world, { deadline: 60 });
+      for (const job of alive(world)) {
+        if (job.status !== 'submitted') continue;
+        world.jobs.set(job.id, { ...job, refusal, version: job.version + 1 });
+      }
+      world.pass();
+      wait(world, 59);
+      expect(world.run.rollout?.status).toBe('progressing');
+      wait(world, 3);
+      expect(world.run.rollout?.status).toBe(status);
+      expect(alive(world).filter((job) => job.id.startsWith('job-') && job.ready)).toHaveLength(2);
+    }
+  });
+
   test('counts again from every replica that has become ready, and not at all without a deadline', () => {
     for (const [deadline, status] of [
       [60, 'rolled_back'],

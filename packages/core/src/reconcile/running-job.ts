@@ -16,7 +16,13 @@ export function advanceRunning(pass: RunPass, job: JobRecord): void {
   }
   if (pass.run.spec.configuration.type === 'service') registerReady(pass, becomeReady(pass, known));
   const current = pass.fresh(known);
-  if (isOverTime(pass, current)) {
+  const { liveness } = current.spec;
+  const failures = pass.snapshot.livenessFailures[current.id] ?? 0;
+  if (liveness && failures >= liveness.failures) {
+    const request = `${liveness.method.toUpperCase()} ${liveness.url}`;
+    const message = `${request} failed ${failures} times in a row`;
+    endJob(pass, current, 'liveness_probe_failed', { message });
+  } else if (isOverTime(pass, current)) {
     const seconds = current.spec.max_duration;
     const message = `The job exceeded the max_duration of ${seconds} seconds and did not stop on its own`;
     endJob(pass, current, 'max_duration_exceeded', { message });

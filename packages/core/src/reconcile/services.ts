@@ -1,5 +1,6 @@
 /** Scaling and rollouts of services. */
 import type { JobSpec } from '@dstack/contract/wire';
+import { sameJson } from '../compare/same.ts';
 import { SECOND } from '../model/values.ts';
 import { isJobAlive, isJobFinished, jobOutcome } from '../status/index.ts';
 import { endJob } from './end-job.ts';
@@ -80,8 +81,10 @@ function adoptUnchanged(pass: RunPass): void {
     if (!unchanged) continue;
     for (const [i, job] of replica.jobs.entries()) {
       const probes = specs[i]?.probes ?? [];
-      const isSame = JSON.stringify(probes) === JSON.stringify(job.spec.probes ?? []);
-      const spec = isSame ? job.spec : { ...job.spec, probes };
+      const isSame =
+        sameJson(probes, job.spec.probes ?? []) && sameJson(specs[i]?.liveness, job.spec.liveness);
+      const liveness = specs[i]?.liveness;
+      const spec = isSame ? job.spec : { ...job.spec, probes, liveness };
       pass.draft.jobs.set(job, { deploymentNum, spec });
     }
   }
@@ -155,9 +158,12 @@ export function sameSpec(old: JobSpec, fresh: JobSpec): boolean {
   return canonical(old, fresh) === canonical(fresh, fresh);
 }
 
+/** Only the server uses them. */
+const CHANGED_IN_PLACE: ReadonlySet<string> = new Set(['probes', 'liveness']);
+
 function canonical(spec: JobSpec, fresh: JobSpec): string {
   const widened = fresh.requirements?.resources?.cpu?.arch ?? null;
-  const drop = (key: string) => (key === 'arch' && widened === null) || key === 'probes';
+  const drop = (key: string) => (key === 'arch' && widened === null) || CHANGED_IN_PLACE.has(key);
   return JSON.stringify(spec, (key, value) => {
     if (value === null || drop(key)) return undefined;
     if (typeof value !== 'object' || Array.isArray(value)) return value;

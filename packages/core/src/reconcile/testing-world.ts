@@ -67,6 +67,7 @@ export class World extends WorldRows {
   localInstances: number | null = null;
   requests: RunSnapshot['requests'] = null;
   load: RunSnapshot['load'] = null;
+  livenessFailures: RunSnapshot['livenessFailures'] = {};
   buildJobs: RunContext['buildJobs'];
   nextFire: RunContext['nextFire'];
   settings: EngineSettings;
@@ -137,6 +138,7 @@ export class World extends WorldRows {
       overQuota: this.overQuota,
       gpuSamples: this.gpuSamples,
       load: this.load,
+      livenessFailures: this.livenessFailures,
       probes: this.probes,
       volumes: this.volumes,
       requests: this.requests,

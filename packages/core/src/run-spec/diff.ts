@@ -18,7 +18,7 @@ const UPDATABLE_SERVICE_SPEC = ['repo_data', 'repo_code_hash', 'file_archives', 
 const IN_PLACE_SERVICE = [
   ...['replicas', 'groups', 'scaling', 'autoscaling', 'gateway', 'rollout'],
   // Only the server's proxy and its probes use these.
-  ...['auth', 'https', 'model', 'probes', 'rate_limits', 'strip_prefix'],
+  ...['auth', 'https', 'model', 'probes', 'liveness', 'rate_limits', 'strip_prefix'],
 ];
 
 /** Applied by replacing replicas one after another. */
@@ -151,7 +151,7 @@ export function withStoredKeys(wanted: RunSpec, stored: RunSpec): RunSpec {
 }
 
 /** Keys of services and their groups that dstack 0.22.5 does not have. */
-const OUR_KEYS = ['rollout', 'autoscaling'];
+const OUR_KEYS = ['rollout', 'autoscaling', 'liveness'];
 
 const storedKeys = (from: object): object =>
   Object.fromEntries(Object.entries(from).filter(([key]) => OUR_KEYS.includes(key)));

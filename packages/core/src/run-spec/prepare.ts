@@ -169,6 +169,9 @@ function serviceError(
   if (probes.some((probe) => (probe.timeout ?? 0) > settings.maxProbeTimeout)) {
     return specError(`\`probes[].timeout\` must not exceed ${settings.maxProbeTimeout} seconds`);
   }
+  if ((service.liveness?.timeout ?? 0) > settings.maxProbeTimeout) {
+    return specError(`\`liveness.timeout\` must not exceed ${settings.maxProbeTimeout} seconds`);
+  }
   return null;
 }
 

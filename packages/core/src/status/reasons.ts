@@ -47,6 +47,7 @@ const JOB_ENDS: Readonly<Record<JobTerminationReason, JobEnd>> = {
   executor_error: failed('executor error'),
   max_duration_exceeded: terminated('max duration exceeded'),
   log_quota_exceeded: failed('log quota exceeded'),
+  liveness_probe_failed: failed('liveness probe failed'),
 };
 
 export const jobEnd = (reason: JobTerminationReason): JobEnd => JOB_ENDS[reason];

@@ -39,6 +39,7 @@ const JOB_REASONS: readonly [JobTerminationReason, string, string | null, string
   ['executor_error', 'failed', 'executor error', 'error'],
   ['max_duration_exceeded', 'terminated', 'max duration exceeded', null],
   ['log_quota_exceeded', 'failed', 'log quota exceeded', 'error'],
+  ['liveness_probe_failed', 'failed', 'liveness probe failed', 'error'],
 ];
 
 const RUN_REASONS: readonly [RunTerminationReason, string, string | null, string, boolean][] = [

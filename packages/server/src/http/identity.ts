@@ -10,7 +10,13 @@ import {
   type Permission,
 } from '@dstack/contract/api';
 import { type ProjectRole, SERVICE_TOKEN_PREFIX } from '@dstack/contract/wire';
-import type { ProjectRecord, SessionRecord, Store, UserRecord } from '@dstack/store';
+import type {
+  ProjectRecord,
+  ServiceTokenRecord,
+  SessionRecord,
+  Store,
+  UserRecord,
+} from '@dstack/store';
 import {
   endedToken,
   foreignToken,
@@ -31,6 +37,8 @@ export interface CallerIdentity {
   readonly expiresAt: number | null;
   /** Null: the caller has sent a token. */
   readonly session: SessionRecord | null;
+  /** Null: the credentials are those of a person. */
+  readonly token: ServiceTokenRecord | null;
 }
 
 const NOBODY: CallerIdentity = {
@@ -39,6 +47,7 @@ const NOBODY: CallerIdentity = {
   role: null,
   expiresAt: null,
   session: null,
+  token: null,
 };
 
 export interface IdentityDeps {
@@ -72,7 +81,7 @@ export async function identifyCaller(
   const expiresAt = session?.expiresAt ?? null;
   if (permission === 'global_admin' && user.globalRole !== 'admin') throw missingGlobalRole(user);
   if (permission === 'auth' || permission === 'global_admin') {
-    return { user, project: null, role: null, expiresAt, session };
+    return { user, project: null, role: null, expiresAt, session, token: null };
   }
   const access = await deps.store.projects.access(projectName ?? '', user.id);
   if (access === null) throw notFound();
@@ -80,7 +89,7 @@ export async function identifyCaller(
   if (!passes(permission, role, access.project)) {
     throw await missingRole(deps.store, permission, access.project, role);
   }
-  return { user, project: access.project, role, expiresAt, session };
+  return { user, project: access.project, role, expiresAt, session, token: null };
 }
 
 async function identifyOptionally(
@@ -116,11 +125,12 @@ async function programIdentity(
   if (role === null) throw endedToken(token, 'ownerless');
   const { expiresAt } = token;
   const session = null;
-  if (projectName === undefined) return { user, project: null, role: null, expiresAt, session };
+  const known = { user, expiresAt, session, token };
+  if (projectName === undefined) return { ...known, project: null, role: null };
   if (projectName.toLowerCase() !== project.name.toLowerCase()) throw foreignToken(token, project);
   const { permission } = endpoint;
   if (!passes(permission, role, project)) throw missingScope(permission, project, token, role);
-  return { user, project, role, expiresAt, session };
+  return { ...known, project, role };
 }
 
 interface SignedInUser {

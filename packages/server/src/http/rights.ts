@@ -75,6 +75,13 @@ export function readOnlyToken(token: ServiceTokenRecord): ApiError {
   );
 }
 
+export function modelsOnlyToken(token: ServiceTokenRecord): ApiError {
+  return denied(
+    `the service token ${token.name} may only send requests to models (scope models)`,
+    'an admin of the project can create one with the scope user or higher (dstack token create)',
+  );
+}
+
 export function foreignToken(token: ServiceTokenRecord, project: ProjectRecord): ApiError {
   return denied(
     `the service token ${token.name} is valid in project ${project.name} only`,

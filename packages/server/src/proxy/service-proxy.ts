@@ -207,6 +207,11 @@ export class ServiceProxy {
     if (wait > 0) throw rateExceeded(limit, wait);
   }
 
+  /** See `TakeRate`; for limits of others than services. */
+  takeRate(...asked: Parameters<TakeRate>): ReturnType<TakeRate> {
+    return this.#takeRate(...asked);
+  }
+
   /** Throws `ProxyRefusal` before anything was answered; otherwise answers. */
   async forward(admitted: AdmittedRequest, forwarded: ForwardedRequest): Promise<void> {
     const began = performance.now();

@@ -70,6 +70,7 @@ export async function loadRun(
     overQuota: breachesOf(jobIds, memory),
     gpuSamples: await loadGpuSamples(tx, jobs, gpuWindow, now),
     probes: await loadProbes(tx, jobs),
+    livenessFailures: await loadLiveness(tx, jobs),
     volumes: mountsVolumes(run.spec) ? await jobVolumes(tx, jobIds) : [],
     requests: run.serviceSpec && scalesByDemand(run) ? await requestCounts(tx, id, now) : null,
     load: run.serviceSpec && rules.length > 0 ? await serviceLoad(tx, id, now) : null,
@@ -137,6 +138,25 @@ async function loadProbes(
     streaks[row.job_id] = own;
   }
   return streaks;
+}
+
+/** Only of running jobs with a liveness probe. */
+async function loadLiveness(
+  tx: Tx,
+  jobs: readonly JobRecord[],
+): Promise<Readonly<Record<Id, number>>> {
+  const probed = jobs.filter((job) => isJobRunning(job.status) && job.spec.liveness);
+  if (probed.length === 0) return {};
+  const rows = await tx
+    .selectFrom('job_liveness')
+    .selectAll()
+    .where(
+      'job_id',
+      'in',
+      probed.map((job) => job.id),
+    )
+    .execute();
+  return Object.fromEntries(rows.map((row) => [row.job_id, row.failures]));
 }
 
 /** Older than a policy's window by this, which shows that the window is full. */

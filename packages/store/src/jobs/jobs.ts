@@ -132,7 +132,10 @@ function unfinishedOnHost(db: Db, hostId: string) {
 
 function createProbes(
   context: StoreContext,
-): Pick<Jobs, 'probes' | 'insertProbes' | 'dueProbes' | 'nextDueProbe' | 'saveProbe'> {
+): Pick<
+  Jobs,
+  'probes' | 'insertProbes' | 'dueProbes' | 'nextDueProbe' | 'saveProbe' | 'setLivenessFailures'
+> {
   const { db } = context;
   return {
     async probes(jobIds) {
@@ -173,6 +176,15 @@ function createProbes(
         .executeTakeFirst();
       return row?.due ?? null;
     },
+    setLivenessFailures: (jobId, failures, extras) =>
+      context.write(async ({ tx, add }) => {
+        add(extras);
+        await tx
+          .insertInto('job_liveness')
+          .values({ job_id: jobId, failures })
+          .onConflict((conflict) => conflict.column('job_id').doUpdateSet({ failures }))
+          .execute();
+      }),
     saveProbe: ({ id, jobId, successStreak, due }, extras) =>
       context.write(async ({ tx, add, changed }) => {
         add(extras);

@@ -46,6 +46,12 @@ export interface Jobs {
   /** Unfinished ones, with the names of their runs; for metrics and proxies. */
   running(): Promise<JobView[]>;
   probes(jobIds: readonly Id[]): Promise<ProbeRecord[]>;
+  /** The liveness probe of a replica has failed so often in a row that it must be restarted. */
+  setLivenessFailures(
+    jobId: Id,
+    failures: number,
+    extras?: Pick<WriteExtras, 'signals'>,
+  ): Promise<void>;
   insertProbes(probes: readonly ProbeRecord[]): Promise<void>;
   dueProbes(until: Timestamp, limit: number): Promise<ProbeRecord[]>;
   nextDueProbe(): Promise<Timestamp | null>;

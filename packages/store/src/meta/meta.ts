@@ -1,11 +1,13 @@
+import type { Id } from '@dstack/core';
 import { retireServiceTokens } from '../access/access.ts';
 import { projectChange } from '../changes/record-change.ts';
 import type { StoreContext } from '../context.ts';
 import { namedInsert } from '../named-insert.ts';
+import { forIds } from '../query.ts';
 import { serviceTokenTable } from '../schema/account-tables.ts';
 import { tokenHash } from '../token-hash.ts';
 import { createJobTokens } from './job-tokens.ts';
-import type { Meta, ServiceTokens } from './types.ts';
+import type { Meta, ServiceTokens, UsedTokens } from './types.ts';
 
 const SERVER_ID = 'server_id';
 
@@ -91,6 +93,26 @@ function createServiceTokens(context: StoreContext): ServiceTokens {
         .set({ last_used_at: at })
         .where('id', '=', id)
         .execute();
+    },
+    async usedTokens(ids, { today, monthFrom }) {
+      const rows = await forIds(ids, (slice) =>
+        db
+          .selectFrom('service_token_usage')
+          .select(['token_id', 'day', 'tokens'])
+          .where('token_id', 'in', slice)
+          .where('day', '>=', monthFrom)
+          .execute(),
+      );
+      const used: Record<Id, UsedTokens> = {};
+      for (const { token_id, day, tokens } of rows) {
+        const before = used[token_id] ?? { day: 0, month: 0 };
+        const count = Number(tokens);
+        used[token_id] = {
+          day: before.day + (day === today ? count : 0),
+          month: before.month + count,
+        };
+      }
+      return used;
     },
     delete: (ids, extras) =>
       context.write(async ({ tx, add, changed, accessChanged }) => {

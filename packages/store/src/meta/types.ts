@@ -1,4 +1,4 @@
-import type { ServiceTokenScope } from '@dstack/contract/wire';
+import type { ServiceTokenScope, TokenLimits } from '@dstack/contract/wire';
 import type { Id, Timestamp } from '@dstack/core';
 import type { WriteExtras } from '../writes.ts';
 
@@ -39,6 +39,15 @@ export interface ServiceTokenRecord {
   /** The token expires then; null = never. */
   readonly expiresAt: Timestamp | null;
   readonly lastUsedAt: Timestamp | null;
+  /** Names of models that it may use; null = all. */
+  readonly models: readonly string[] | null;
+  readonly limits: TokenLimits | null;
+}
+
+/** Tokens of models on a day, and since the beginning of its month. */
+export interface UsedTokens {
+  readonly day: number;
+  readonly month: number;
 }
 
 export interface ServiceTokens {
@@ -52,5 +61,10 @@ export interface ServiceTokens {
   /** Also expired ones. */
   byToken(token: string): Promise<ServiceTokenRecord | null>;
   used(id: Id, at: Timestamp): Promise<void>;
+  /** By token; days since the epoch. */
+  usedTokens(
+    ids: readonly Id[],
+    days: { readonly today: number; readonly monthFrom: number },
+  ): Promise<Readonly<Record<Id, UsedTokens>>>;
   delete(ids: readonly Id[], extras?: WriteExtras): Promise<void>;
 }

@@ -23,6 +23,8 @@ import { rollouts } from './0022-rollouts.ts';
 import { jobCosts } from './0023-job-costs.ts';
 import { serviceLoad } from './0024-service-load.ts';
 import { gatewayReports } from './0025-gateway-reports.ts';
+import { liveness } from './0026-liveness.ts';
+import { tokenBudgets } from './0027-token-budgets.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -55,4 +57,6 @@ export const MIGRATIONS: readonly Migration[] = [
   jobCosts,
   serviceLoad,
   gatewayReports,
+  liveness,
+  tokenBudgets,
 ];

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { forEachStore, openWorld } from '../testing/stores.ts';
 
@@ -5,7 +6,7 @@ forEachStore((tests) => {
   it('adds up what each user has used of a model on a day, also at once', async () => {
     const { store, projectId, userId } = await openWorld(tests);
     const use = (model: string, day: number, promptTokens: number) => ({
-      ...{ projectId, userId, model, day, requests: 1, aborted: 0, estimated: 1 },
+      ...{ projectId, userId, tokenId: null, model, day, requests: 1, aborted: 0, estimated: 1 },
       ...{ promptTokens, completionTokens: 2 },
     });
     await store.modelUsage.add([use('a', 10, 3), use('b', 10, 5)]);
@@ -24,5 +25,26 @@ forEachStore((tests) => {
     ]);
     expect(await store.modelUsage.list(projectId, 11, 11)).toHaveLength(1);
     expect(await store.modelUsage.list('other', 0, 99)).toEqual([]);
+  });
+
+  it('adds up what each service token has used, while it exists', async () => {
+    const token = {
+      ...{ id: randomUUID(), projectId, name: 'bot', scope: 'models', createdBy: userId },
+      ...{ createdAt: 1, expiresAt: null, lastUsedAt: null, models: ['a'] },
+      limits: { requests_per_minute: 1, tokens_per_day: 2, tokens_per_month: null },
+    } as const;
+    await store.meta.serviceTokens.insert(token, 'dstack_st_budget');
+    expect(await store.meta.serviceTokens.byToken('dstack_st_budget')).toEqual(token);
+    const use = (day: number, model: string, tokenId = token.id) => ({
+      ...{ projectId, userId, tokenId, model, day, requests: 1, aborted: 0, estimated: 0 },
+      ...{ promptTokens: 3, completionTokens: 4 },
+    });
+    await store.modelUsage.add([use(31, 'x'), use(32, 'x'), use(40, 'x'), use(40, 'y')]);
+    await store.modelUsage.add([use(40, 'x', randomUUID()), use(40, 'x')]);
+    const used = () =>
+      store.meta.serviceTokens.usedTokens([token.id], { today: 40, monthFrom: 32 });
+    expect(await used()).toEqual({ [token.id]: { day: 21, month: 28 } });
+    await store.meta.serviceTokens.delete([token.id]);
+    expect(await used()).toEqual({});
   });
 });

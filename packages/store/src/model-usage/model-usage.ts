@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { StoreContext } from '../context.ts';
+import type { StoreContext, Tx } from '../context.ts';
 import type { ModelUsage, ModelUse } from './types.ts';
 
 export function createModelUsage(context: StoreContext): ModelUsage {
@@ -28,6 +28,7 @@ export function createModelUsage(context: StoreContext): ModelUsage {
             )
             .execute();
         }
+        await addToTokens(tx, rows);
       }),
     async list(projectId, from, to) {
       const rows = await context.db
@@ -53,5 +54,32 @@ export function createModelUsage(context: StoreContext): ModelUsage {
   };
 }
 
-const keyOf = ({ projectId, userId, model, day }: ModelUse) =>
-  `${projectId}\n${userId}\n${model}\n${day}`;
+/** A token that has been deleted meanwhile has no budget any more. */
+async function addToTokens(tx: Tx, uses: readonly ModelUse[]): Promise<void> {
+  const ids = [...new Set(uses.flatMap(({ tokenId }) => tokenId ?? []))];
+  if (ids.length === 0) return;
+  const present = await tx
+    .selectFrom('service_tokens')
+    .select('id')
+    .where('id', 'in', ids)
+    .execute();
+  const known = new Set(present.map(({ id }) => id));
+  for (const use of uses) {
+    if (use.tokenId === null || !known.has(use.tokenId)) continue;
+    const { tokenId: token_id, day, requests } = use;
+    const tokens = use.promptTokens + use.completionTokens;
+    await tx
+      .insertInto('service_token_usage')
+      .values({ token_id, day, requests, tokens })
+      .onConflict((conflict) =>
+        conflict.columns(['token_id', 'day']).doUpdateSet({
+          requests: sql`service_token_usage.requests + excluded.requests`,
+          tokens: sql`service_token_usage.tokens + excluded.tokens`,
+        }),
+      )
+      .execute();
+  }
+}
+
+const keyOf = ({ projectId, userId, tokenId, model, day }: ModelUse) =>
+  `${projectId}\n${userId}\n${tokenId}\n${model}\n${day}`;

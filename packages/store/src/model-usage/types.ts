@@ -14,12 +14,14 @@ export interface UsageCounts {
 export interface ModelUse extends UsageCounts {
   readonly projectId: Id;
   readonly userId: Id;
+  /** The service token that was used; null = another credential, or the token of a job. */
+  readonly tokenId: Id | null;
   readonly model: string;
   /** Days since the epoch, in UTC. */
   readonly day: number;
 }
 
-export interface ModelUseView extends Omit<ModelUse, 'projectId' | 'userId'> {
+export interface ModelUseView extends Omit<ModelUse, 'projectId' | 'userId' | 'tokenId'> {
   readonly userName: string;
 }
 

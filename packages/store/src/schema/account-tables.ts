@@ -102,6 +102,8 @@ export const serviceTokenTable = table<ServiceTokenRecord>()('service_tokens', {
   createdAt: 'plain',
   expiresAt: 'plain',
   lastUsedAt: 'plain',
+  models: 'json',
+  limits: 'json',
 });
 
 export const sessionTable = table<SessionRecord>()('sessions', {

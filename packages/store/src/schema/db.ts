@@ -57,6 +57,7 @@ export interface DB {
   job_pulls: RowOf<typeof work.pullTable>;
   job_logs: RowOf<typeof work.logTable>;
   probes: RowOf<typeof work.probeTable>;
+  job_liveness: { job_id: string; failures: number };
   /** `second` since the epoch; `owner`: the process that counted them. */
   service_requests: { run_id: string; second: number; owner: string; requests: number };
   /** `slot`: of `LOAD_SLOT` seconds, since the epoch; `latencies`: JSON. */
@@ -88,6 +89,8 @@ export interface DB {
     prompt_tokens: number;
     completion_tokens: number;
   };
+  /** `day`: days since the epoch; `tokens`: of prompts and answers. */
+  service_token_usage: { token_id: string; day: number; requests: number; tokens: number };
   job_metrics_points: RowOf<typeof work.pointTable>;
   instance_health_checks: RowOf<typeof work.healthCheckTable>;
 

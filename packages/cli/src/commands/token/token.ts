@@ -13,7 +13,7 @@ import { orNotFound } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderTable } from '../../terminal/table.ts';
 
-const SCOPES: readonly ServiceTokenScope[] = ['read', 'user', 'manager', 'admin'];
+const SCOPES: readonly ServiceTokenScope[] = ['models', 'read', 'user', 'manager', 'admin'];
 
 export function declareToken(
   program: Command,
@@ -32,10 +32,15 @@ export function declareToken(
     .description('Create a token and print it once')
     .argument('<name>')
     .addOption(
-      new Option('--scope <scope>', 'read, or what a member with that role may do')
-        .choices(SCOPES)
-        .default('read'),
+      new Option(
+        '--scope <scope>',
+        'models (requests to models only), read (default), or what a member with that role may do',
+      ).choices(SCOPES),
     )
+    .option('--model <name...>', 'only these models; implies --scope models')
+    .option('--requests-per-minute <n>', 'requests to models; implies --scope models')
+    .option('--tokens-per-day <n>', 'tokens of models per day (UTC), like 200k')
+    .option('--tokens-per-month <n>', 'tokens of models per month (UTC), like 5M')
     .option(
       '--expires <duration>',
       'how long it is valid, like 12h or 30d (default: until deleted)',
@@ -45,7 +50,11 @@ export function declareToken(
       run.create(
         {
           name,
-          scope: options.scope,
+          scope: options.scope ?? null,
+          models: options.model ?? null,
+          requestsPerMinute: options.requestsPerMinute ?? null,
+          tokensPerDay: options.tokensPerDay ?? null,
+          tokensPerMonth: options.tokensPerMonth ?? null,
           expires: options.expires ?? null,
           json: command.optsWithGlobals().json ?? false,
         },
@@ -77,6 +86,9 @@ function table(tokens: readonly ServiceToken[], cli: Cli): string {
   const columns = [
     { header: 'NAME', keep: true },
     { header: 'SCOPE', keep: true },
+    { header: 'MODELS', optional: 3 },
+    { header: 'USED TODAY', optional: 4 },
+    { header: 'THIS MONTH', optional: 4 },
     { header: 'BY', optional: 2 },
     { header: 'EXPIRES' },
     { header: 'LAST USED', optional: 1 },
@@ -86,8 +98,19 @@ function table(tokens: readonly ServiceToken[], cli: Cli): string {
 }
 
 function row(token: ServiceToken): string[] {
-  const { name, scope, created_by, expires_at, last_used_at } = token;
-  return [name, scope, created_by, day(expires_at) ?? 'never', day(last_used_at) ?? '-'];
+  const { name, scope, created_by, expires_at, last_used_at, models, limits, used } = token;
+  return [
+    ...[name, scope, models?.join(', ') ?? (scope === 'models' ? 'all' : '-')],
+    usedText(used?.day ?? 0, limits?.tokens_per_day ?? null),
+    usedText(used?.month ?? 0, limits?.tokens_per_month ?? null),
+    ...[created_by, day(expires_at) ?? 'never', day(last_used_at) ?? '-'],
+  ];
+}
+
+/** Tokens of models, and the budget. */
+function usedText(used: number, budget: number | null): string {
+  if (budget !== null) return `${used} of ${budget}`;
+  return used === 0 ? '-' : String(used);
 }
 
 /** To the minute, in UTC. */
@@ -97,23 +120,54 @@ function day(instant: string | null): string | null {
 
 export interface TokenCreateOptions {
   readonly name: string;
-  readonly scope: ServiceTokenScope;
+  /** Null: `read`, or `models` if one of the next four is set. */
+  readonly scope: ServiceTokenScope | null;
+  readonly models: readonly string[] | null;
+  readonly requestsPerMinute: string | null;
+  readonly tokensPerDay: string | null;
+  readonly tokensPerMonth: string | null;
   readonly expires: string | null;
   readonly json: boolean;
 }
 
 /** Only the token goes to stdout, so that it can be piped to a secret store. */
 export async function runTokenCreate(options: TokenCreateOptions, cli: Cli): Promise<void> {
-  const { name, scope, expires, json } = options;
+  const { name, expires, json } = options;
+  const limits = {
+    models: options.models === null ? null : [...options.models],
+    requests_per_minute: countOf('--requests-per-minute', options.requestsPerMinute),
+    tokens_per_day: countOf('--tokens-per-day', options.tokensPerDay),
+    tokens_per_month: countOf('--tokens-per-month', options.tokensPerMonth),
+  };
+  const isLimited = Object.values(limits).some((limit) => limit !== null);
+  const scope = options.scope ?? (isLimited ? 'models' : 'read');
+  if (isLimited && scope !== 'models') {
+    throw new UsageError(`limits and models cannot be combined with --scope ${scope}`, {
+      next: 'omit --scope, or create two tokens',
+    });
+  }
   const expires_in = expires === null ? null : secondsOf(expires);
   const { project } = await cli.connect();
-  const created = await project.serviceTokens.create({ name, scope, expires_in });
+  const created = await project.serviceTokens.create({ name, scope, expires_in, ...limits });
   if (json) {
     cli.io.json(created, 2);
     return;
   }
   cli.io.info(`Token ${name} of project ${project.name}. It will not be shown again:`);
   cli.io.print(`${created.token}\n`);
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9 };
+
+/** `5000`, `200k`, `1.5M` */
+function countOf(flag: string, text: string | null): number | null {
+  if (text === null) return null;
+  const [, digits = '', unit = ''] = /^(\d+(?:\.\d+)?)([kmg]?)$/i.exec(text) ?? [];
+  const count = Number(digits) * (UNITS[unit.toLowerCase()] ?? Number.NaN);
+  if (digits !== '' && Number.isSafeInteger(count) && count > 0) return count;
+  throw new UsageError(`${flag} ${text} is not a number above 0`, {
+    next: 'write it like 5000, 200k or 2M',
+  });
 }
 
 function secondsOf(text: string): number {

@@ -4,7 +4,7 @@ import { isJobFinished } from '@dstack/contract/status';
 import { JOB_TOKEN_PREFIX, type ProjectRole } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import type { ServiceTokenRecord, Store, UserRecord } from '@dstack/store';
-import { onlyOwnTokens, readOnlyToken, type TokenEnd } from '../rights.ts';
+import { modelsOnlyToken, onlyOwnTokens, readOnlyToken, type TokenEnd } from '../rights.ts';
 
 /** The user in whose name a program acts, confined to one project. */
 export interface ConfinedUser extends UserRecord {
@@ -65,6 +65,7 @@ async function tokenOfJob(
   const token: ServiceTokenRecord = {
     ...{ id: job.id, projectId: run.projectId, name: job.name, scope: 'user' },
     ...{ createdBy: run.userId, createdAt: now, expiresAt: null, lastUsedAt: now },
+    ...{ models: null, limits: null },
   };
   return isJobFinished(job.status) ? { token, end: 'job finished' } : token;
 }
@@ -105,6 +106,7 @@ export function checkCall(
 ): void {
   const { method, path } = endpoint;
   if (path === OF_JOBS && user.token.startsWith(JOB_TOKEN_PREFIX)) return;
+  if (token.scope === 'models' && !path.startsWith('/proxy/models/')) throw modelsOnlyToken(token);
   const isInProject = path.includes('{project_name}');
   if (BARRED.test(path) || (!isInProject && !OUTSIDE.has(path))) {
     throw onlyOwnTokens();
@@ -122,6 +124,6 @@ export function tokenRole(
   makersRole: ProjectRole | null,
 ): ProjectRole | null {
   if (makersRole === null) return null;
-  const own = token.scope === 'read' ? 'user' : token.scope;
+  const own = token.scope === 'read' || token.scope === 'models' ? 'user' : token.scope;
   return RANKS.indexOf(own) < RANKS.indexOf(makersRole) ? own : makersRole;
 }

@@ -1,18 +1,25 @@
 /** Tokens of programs: admins of a project create, list and revoke them. */
 import { randomBytes } from 'node:crypto';
-import { alreadyExists, type CreateServiceTokenRequest, notExists } from '@dstack/contract/api';
+import {
+  alreadyExists,
+  type CreateServiceTokenRequest,
+  notExists,
+  ruleError,
+} from '@dstack/contract/api';
 import {
   type CreatedServiceToken,
   formatOptionalTimestamp,
   formatTimestamp,
   SERVICE_TOKEN_PREFIX,
   type ServiceToken,
+  type TokenLimits,
 } from '@dstack/contract/wire';
 import { SECOND } from '@dstack/core';
-import type { ProjectRecord, ServiceTokenRecord, UserRecord } from '@dstack/store';
+import type { ProjectRecord, ServiceTokenRecord, UsedTokens, UserRecord } from '@dstack/store';
 import { checkName } from '../names.ts';
 import type { HttpDeps } from '../ports.ts';
 import { projectEvent } from '../projects/service.ts';
+import { budgetPeriods } from './budget.ts';
 
 export async function listServiceTokens(
   deps: HttpDeps,
@@ -21,7 +28,11 @@ export async function listServiceTokens(
   const tokens = await deps.store.meta.serviceTokens.list(project.id);
   const makers = await deps.store.users.byIds([...new Set(tokens.map((one) => one.createdBy))]);
   const names = new Map(makers.map((user) => [user.id, user.originalName ?? user.name]));
-  return tokens.map((token) => wireToken(token, names.get(token.createdBy) ?? ''));
+  const used = await deps.store.meta.serviceTokens.usedTokens(
+    tokens.map(({ id }) => id),
+    budgetPeriods(deps.context().now),
+  );
+  return tokens.map((token) => wireToken(token, names.get(token.createdBy) ?? '', used[token.id]));
 }
 
 export async function createServiceToken(
@@ -31,6 +42,7 @@ export async function createServiceToken(
   actor: UserRecord,
 ): Promise<CreatedServiceToken> {
   checkName('secret', request.name);
+  checkLimits(request);
   const { now, newId } = deps.context();
   const record: ServiceTokenRecord = {
     id: newId(),
@@ -41,12 +53,27 @@ export async function createServiceToken(
     createdAt: now,
     expiresAt: request.expires_in === null ? null : now + request.expires_in * SECOND,
     lastUsedAt: null,
+    models: request.models,
+    limits: limitsOf(request),
   };
   const token = SERVICE_TOKEN_PREFIX + randomBytes(32).toString('base64url');
   const events = [projectEvent(`Service token '${record.name}' created`, project, actor.id)];
   const outcome = await deps.store.meta.serviceTokens.insert(record, token, { events });
   if (outcome === 'name-taken') throw alreadyExists(`Service token '${record.name}' exists`);
   return { ...wireToken(record, actor.name), token };
+}
+
+function limitsOf(request: CreateServiceTokenRequest): TokenLimits | null {
+  const { requests_per_minute, tokens_per_day, tokens_per_month } = request;
+  const limits = { requests_per_minute, tokens_per_day, tokens_per_month };
+  return Object.values(limits).every((limit) => limit === null) ? null : limits;
+}
+
+/** With another scope a token could reach the same apps without its limits. */
+function checkLimits(request: CreateServiceTokenRequest): void {
+  if (request.scope === 'models') return;
+  if (request.models === null && limitsOf(request) === null) return;
+  throw ruleError('`models` and limits of requests and tokens need the scope `models`');
 }
 
 /** All or none. */
@@ -69,7 +96,11 @@ export async function deleteServiceTokens(
   );
 }
 
-function wireToken(token: ServiceTokenRecord, maker: string): ServiceToken {
+function wireToken(
+  token: ServiceTokenRecord,
+  maker: string,
+  used: UsedTokens = { day: 0, month: 0 },
+): ServiceToken {
   return {
     id: token.id,
     name: token.name,
@@ -78,5 +109,8 @@ function wireToken(token: ServiceTokenRecord, maker: string): ServiceToken {
     created_at: formatTimestamp(token.createdAt),
     expires_at: formatOptionalTimestamp(token.expiresAt),
     last_used_at: formatOptionalTimestamp(token.lastUsedAt),
+    models: token.models === null ? null : [...token.models],
+    limits: token.limits,
+    used: { ...used },
   };
 }

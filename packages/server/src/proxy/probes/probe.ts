@@ -5,6 +5,9 @@ import { AgentRefusal } from '../../hosts/agent-client.ts';
 
 export type ProbeSettings = NonNullable<JobSpec['probes']>[number];
 
+/** The request of a probe. */
+export type ProbeRequest = Pick<ProbeSettings, 'url' | 'method' | 'headers' | 'body' | 'timeout'>;
+
 /** `not-listening`: nothing accepts a connection, as is usual while an app starts. */
 export type ProbeResult = 'well' | 'unwell' | 'not-listening';
 
@@ -13,7 +16,7 @@ export type ProbeResult = 'well' | 'unwell' | 'not-listening';
  * `fill` inserts secrets into texts. Never rejects.
  */
 export async function probe(
-  spec: ProbeSettings,
+  spec: ProbeRequest,
   open: () => Promise<Duplex>,
   fill: (text: string) => string,
 ): Promise<ProbeResult> {
@@ -37,7 +40,7 @@ const isRefusal = (error: unknown): boolean =>
   error instanceof AgentRefusal && error.code === 'port_refused';
 
 async function ask(
-  spec: ProbeSettings,
+  spec: ProbeRequest,
   open: () => Promise<Duplex>,
   fill: (text: string) => string,
   signal: AbortSignal,

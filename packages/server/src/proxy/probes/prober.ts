@@ -1,19 +1,10 @@
-import { interpolate } from '@dstack/contract';
 import type { JobState } from '@dstack/contract/agent';
-import { type Id, SECOND, type Timestamp } from '@dstack/core';
-import type { JobView, ProbeRecord, Store } from '@dstack/store';
-import type { AgentClient } from '../../hosts/agent-client.ts';
-import type { Logger } from '../../logging.ts';
+import { type Id, SECOND } from '@dstack/core';
+import type { JobView, ProbeRecord } from '@dstack/store';
+import { LivenessProber } from './liveness.ts';
 import { type ProbeResult, type ProbeSettings, probe } from './probe.ts';
-
-export interface ProberOptions {
-  readonly store: Pick<Store, 'jobs' | 'secrets'>;
-  readonly client: (hostId: string) => Pick<AgentClient, 'openPort'> | null;
-  /** Microseconds. */
-  readonly now: () => Timestamp;
-  readonly newId: () => Id;
-  readonly log: Logger;
-}
+import type { ProberOptions } from './prober-options.ts';
+import { secretFiller } from './secret-filler.ts';
 
 interface Probed {
   readonly hostId: string;
@@ -51,19 +42,23 @@ const GROWTH = 1.3;
 export class Prober {
   readonly #options: ProberOptions;
   readonly #jobs = new Map<Id, Probed>();
+  readonly #liveness: LivenessProber;
   #closed = false;
 
   constructor(options: ProberOptions) {
     this.#options = options;
+    this.#liveness = new LivenessProber(options);
   }
 
   readonly onJobState = (hostId: string, state: JobState): void => {
+    if (!this.#closed) this.#liveness.onJobState(hostId, state);
     if (state.phase === 'running') this.#begin(hostId, state.id);
     else if (state.phase === 'exited') this.#end(state.id);
   };
 
   /** The run has changed: its replicas may have other probes. */
   changed(runId: Id): void {
+    this.#liveness.changed(runId);
     for (const [jobId, probed] of this.#jobs) {
       if (probed.runId === runId) void this.#reload(jobId, probed);
     }
@@ -71,6 +66,7 @@ export class Prober {
 
   close(): void {
     this.#closed = true;
+    this.#liveness.close();
     for (const id of [...this.#jobs.keys()]) this.#end(id);
   }
 
@@ -179,23 +175,12 @@ export class Prober {
     const port = view.job.spec.service_port ?? null;
     if (client === null || port === null) return 'unwell';
     try {
-      const fill = await this.#filler(spec, view);
+      const fill = await secretFiller(this.#options.store, spec, view.run.projectId);
       const open = async () => (await client.openPort(view.job.id, port)).stream;
       return await probe(spec, open, fill);
     } catch (error) {
       this.#options.log.debug({ job: view.job.id, err: error }, 'probe failed');
       return 'unwell';
     }
-  }
-
-  /** Records of jobs contain no secrets: they are looked up for each execution. */
-  async #filler(spec: ProbeSettings, { run }: JobView): Promise<(text: string) => string> {
-    if (!JSON.stringify(spec).includes('${{')) return (text) => text;
-    const secrets = await this.#options.store.secrets.values(run.projectId);
-    return (text) => {
-      const answer = interpolate(text, { secrets });
-      if (!answer.ok) throw new Error(`Secrets interpolation error: ${answer.error}`);
-      return answer.text;
-    };
   }
 }

@@ -4,6 +4,7 @@ import { accessDenied, type Endpoint } from '@dstack/contract/api';
 import type { AccessWatch } from '../../../access/access-watch.ts';
 import { type IdentityDeps, identifyCaller } from '../../identity.ts';
 import type { HttpDeps } from '../../ports.ts';
+import { modelToken } from '../../service-tokens/budget.ts';
 import type { Credentials } from '../../sessions/credentials.ts';
 import { refusedAdmission } from '../admission.ts';
 import type { ModelUser } from './model-endpoint.ts';
@@ -57,7 +58,9 @@ export async function memberOf(
   credentials: Credentials,
   name: string,
 ): Promise<ModelUser> {
-  const { user, project, expiresAt } = await identifyCaller(deps, endpoint, credentials, name);
+  const found = await identifyCaller(deps, endpoint, credentials, name);
+  const { user, project, expiresAt } = found;
   if (!user || !project) throw accessDenied();
-  return { name: user.name, userId: user.id, projectId: project.id, expiresAt, project };
+  const token = await modelToken(deps.store, found.token, deps.now());
+  return { name: user.name, userId: user.id, projectId: project.id, expiresAt, project, token };
 }

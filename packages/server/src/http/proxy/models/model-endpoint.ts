@@ -3,6 +3,7 @@ import type { Timestamp } from '@dstack/core';
 import type { ProjectRecord, Store } from '@dstack/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AdmittedCaller } from '../../../access/access-watch.ts';
+import type { TakeRate } from '../../../proxy/rate-limits.ts';
 import { ProxyRefusal } from '../../../proxy/refusal.ts';
 import type { ServiceRoute } from '../../../proxy/service-routes.ts';
 import { sendJson } from '../../error-answers.ts';
@@ -10,6 +11,7 @@ import { bodyLimits } from '../../intake/body-limits.ts';
 import { JsonScan } from '../../intake/json-scan.ts';
 import { parseJson, UnprocessableError, unreadableJson } from '../../intake/parse-json.ts';
 import type { HttpDeps } from '../../ports.ts';
+import type { ModelToken } from '../../service-tokens/budget.ts';
 import { chatRequest } from './chat-request.ts';
 import { streamChunks } from './chunk-stream.ts';
 import type { AskModel, Model } from './model-client.ts';
@@ -20,12 +22,15 @@ import { passToModel } from './pass-through.ts';
 import { modelErrorText } from './read-answer.ts';
 import { SpoolSpace } from './spool-space.ts';
 import { tgiModel } from './tgi-model.ts';
+import { checkTokenLimits } from './token-limits.ts';
 import { UsageLog } from './usage-log.ts';
 import { type Tokens, tokensIn } from './usage-meter.ts';
 
 export interface ModelUser extends AdmittedCaller {
   readonly name: string;
   readonly project: Pick<ProjectRecord, 'id' | 'name'>;
+  /** Null: a person's credentials. */
+  readonly token: ModelToken | null;
 }
 
 /** What the endpoint needs of the process that serves it. */
@@ -85,6 +90,8 @@ export class ModelEndpoint {
     try {
       const asked = await readModelRequest(request.raw, path, rules);
       try {
+        const take: TakeRate = (...asked) => this.#deps.services.takeRate(...asked);
+        await checkTokenLimits(caller.token, asked.model, take);
         const served = await this.#directory.find(caller.project, asked.model);
         const order = { path, caller, asked, served, request, originHeaders };
         return served[0].model.format === 'openai'
@@ -163,12 +170,12 @@ export class ModelEndpoint {
     isAborted: boolean,
   ): Promise<void> {
     const { context, log } = this.#deps;
-    const { userId, project } = caller;
+    const { userId, project, token } = caller;
     const day = Math.floor(context().now / DAY);
     const counts = { requests: 1, aborted: isAborted ? 1 : 0, estimated: isEstimated ? 1 : 0 };
     try {
       await this.#usage.add({
-        ...{ projectId: project.id, userId, model, day, ...counts },
+        ...{ projectId: project.id, userId, tokenId: token?.id ?? null, model, day, ...counts },
         ...{ promptTokens, completionTokens },
       });
     } catch (error) {

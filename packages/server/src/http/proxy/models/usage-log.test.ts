@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { UsageLog } from './usage-log.ts';
 
 const use = (model: string): ModelUse => ({
+  tokenId: null,
   ...{ projectId: 'p', userId: 'u', model, day: 1, requests: 1, aborted: 0, estimated: 0 },
   ...{ promptTokens: 2, completionTokens: 3 },
 });

@@ -36,7 +36,7 @@ export class UsageLog {
 function combined(uses: readonly ModelUse[]): ModelUse[] {
   const sums = new Map<string, ModelUse>();
   for (const use of uses) {
-    const key = JSON.stringify([use.projectId, use.userId, use.model, use.day]);
+    const key = JSON.stringify([use.projectId, use.userId, use.tokenId, use.model, use.day]);
     const known = sums.get(key);
     sums.set(key, known === undefined ? use : sum(known, use));
   }
