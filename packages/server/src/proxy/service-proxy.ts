@@ -322,6 +322,8 @@ export class ServiceProxy {
 
   /** A wake-up is no latency of the app, and a WebSocket has none. */
   #measure({ runId }: ServiceRoute, client: ClientConnection, isWaiting: boolean): void {
+    // It would never be closed again.
+    if (client.destroyed) return;
     const isLatency = !isWaiting && client instanceof ServerResponse;
     client.once('close', this.#load.begin(runId, isLatency));
   }

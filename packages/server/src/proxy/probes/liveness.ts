@@ -61,8 +61,8 @@ export class LivenessProber {
       const { liveness } = view.job.spec;
       const spec = JSON.stringify(liveness ?? null);
       if (before && spec === watched.spec) return;
-      Object.assign(watched, { view, spec });
       clearTimeout(watched.timer);
+      Object.assign(watched, { view, spec, timer: undefined });
       if (liveness) this.#schedule(watched, liveness, NO_ANSWER_YET);
     } catch (error) {
       // The agent reports the job again when the link is restored.
