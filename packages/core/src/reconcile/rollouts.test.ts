@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { JobRecord } from '../model/index.ts';
 import { pauseRollout, resumeRollout, rollback, startedRollout } from './rollout-state.ts';
 import { aHost, aJobSpec, anInstance, placedJob } from './testing.ts';
 import { alive, obey, placeAll, RETRY, service, want } from './testing-services.ts';
@@ -112,8 +113,9 @@ describe('a rollout', () => {
 
   test('that no fleet could ever take is rolled back, unlike one that waits for a full fleet', () => {
     const fleet = { fleet: 'lab', pool: [], growth: null };
-    const place = (verdict: 'never' | 'full') =>
-      ({ kind: 'no-place', nodes: 1, selected: false, fleets: [{ ...fleet, verdict }] }) as const;
+    const place = (verdict: 'never' | 'full'): NonNullable<JobRecord['refusal']> => ({
+      ...{ kind: 'no-place', nodes: 1, selected: false, fleets: [{ ...fleet, verdict }] },
+    });
     for (const [refusal, status] of [
       [place('never'), 'rolled_back'],
       [place('full'), 'progressing'],

@@ -28,6 +28,7 @@ forEachStore((tests) => {
   });
 
   it('adds up what each service token has used, while it exists', async () => {
+    const { store, projectId, userId } = await openWorld(tests);
     const token = {
       ...{ id: randomUUID(), projectId, name: 'bot', scope: 'models', createdBy: userId },
       ...{ createdAt: 1, expiresAt: null, lastUsedAt: null, models: ['a'] },
