@@ -1,4 +1,5 @@
 import { type Endpoint, endpoints } from '@dstack/contract/api';
+import type { Id } from '@dstack/core';
 import type { AccessWatch } from '../access/access-watch.ts';
 import type { IdentityDeps } from '../http/identity.ts';
 import { refusedAdmission } from '../http/proxy/admission.ts';
@@ -50,8 +51,9 @@ export class Grants {
         () => this.#revoke(key, known),
         () => notify('stale', { key }),
       );
-      const { name, userId, projectId, projectName, expiresAt } = caller;
-      const granted: Granted = { ask, caller: { name, userId, projectId, projectName, expiresAt } };
+      const { name, userId, projectId, projectName, expiresAt, token } = caller;
+      const shown = { name, userId, projectId, projectName, expiresAt, token };
+      const granted: Granted = { ask, caller: shown };
       known = { ...granted, release, holders: new Set(workers) };
       this.#known.get(key)?.release();
       this.#known.set(key, known);
@@ -59,6 +61,14 @@ export class Grants {
       return granted.caller;
     } catch (error) {
       throw refusedAdmission(project, error);
+    }
+  }
+
+  /** These tokens have used something: their next request asks whether a budget is left. */
+  used(tokenIds: ReadonlySet<Id>): void {
+    for (const [key, { caller }] of this.#known) {
+      const { token } = caller;
+      if (token?.hasBudget && tokenIds.has(token.id)) this.#options.notify('stale', { key });
     }
   }
 

@@ -1,6 +1,7 @@
 /** What the server and its proxy workers send each other. */
 import type { Id, Timestamp } from '@dstack/core';
 import type { HostAccess, RequestCount, ServiceView } from '@dstack/store';
+import type { ModelToken } from '../http/service-tokens/budget.ts';
 import type { ServiceName } from '../proxy/refusal.ts';
 import type { ServiceState } from '../proxy/unavailability.ts';
 
@@ -100,6 +101,8 @@ export interface GrantedCaller {
   readonly projectId: Id;
   readonly projectName: string;
   readonly expiresAt: Timestamp | null;
+  /** Null: a person's credentials. */
+  readonly token: ModelToken | null;
 }
 
 export interface Granted {

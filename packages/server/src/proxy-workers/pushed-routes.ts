@@ -115,10 +115,13 @@ function withoutSecrets(view: ServiceView): ServiceView {
   const { configuration } = view.run.spec;
   if (configuration.type !== 'service') return view;
   const { type, port, auth, strip_prefix, replicas, scaling, rate_limits, model } = configuration;
-  const groups = configuration.groups?.map(({ name, replicas, scaling, router }) => ({
-    ...{ name, replicas, scaling, router },
+  const groups = configuration.groups?.map(({ name, replicas, scaling, autoscaling, router }) => ({
+    ...{ name, replicas, scaling, autoscaling: metricsOf(autoscaling), router },
   }));
-  const kept = { type, port, auth, strip_prefix, replicas, scaling, rate_limits, model };
+  const autoscaling = metricsOf(configuration.autoscaling);
+  const kept = {
+    ...{ type, port, auth, strip_prefix, replicas, scaling, autoscaling, rate_limits, model },
+  };
   return {
     ...view,
     run: {
@@ -129,3 +132,7 @@ function withoutSecrets(view: ServiceView): ServiceView {
     },
   };
 }
+
+/** Whether a service is measured; the server alone asks Prometheus. */
+const metricsOf = (rules: readonly { readonly metric: string }[] | null | undefined) =>
+  rules?.map(({ metric }) => ({ metric })) ?? null;

@@ -1,4 +1,4 @@
-import type { Store } from '@dstack/store';
+import type { ModelUse, Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 import type { ReadServiceState } from '../proxy/outages.ts';
 import type { CountedService } from '../proxy/proxy-figures.ts';
@@ -54,7 +54,7 @@ export class WorkerDesk {
           : this.#buckets.take(key, rate, service),
       count: (counted: CountedRequests) => this.#count(link().id, counted),
       load: ({ owner, slots }) => store.services.setLoad(owner, slots),
-      usage: ({ uses }) => store.modelUsage.add(uses),
+      usage: ({ uses }) => this.#used(uses),
       figures: (figures: readonly CountedService[]) => {
         link().figures = figures;
       },
@@ -65,6 +65,11 @@ export class WorkerDesk {
   async #count(owner: string, { counts, wakes }: CountedRequests): Promise<void> {
     const signals = wakes.map((id) => ({ kind: 'run' as const, id }));
     await this.#options.store.services.addRequests(owner, counts, { signals });
+  }
+
+  async #used(uses: readonly ModelUse[]): Promise<void> {
+    await this.#options.store.modelUsage.add(uses);
+    this.#options.grants.used(new Set(uses.flatMap(({ tokenId }) => tokenId ?? [])));
   }
 
   /** Only what the causes are derived from. */

@@ -9,6 +9,8 @@ export interface ModelToken {
   /** Null: every model of the project. */
   readonly models: readonly string[] | null;
   readonly requestsPerMinute: number | null;
+  /** What it uses can use up a budget. */
+  readonly hasBudget: boolean;
   /** A budget that is used up, and the seconds until it begins again; null = none. */
   readonly usedUp: { readonly text: string; readonly retryAfter: number } | null;
 }
@@ -32,7 +34,9 @@ export async function modelToken(
   if (token === null) return null;
   const { id, name, models, limits } = token;
   const usedUp = await exhausted(store, token, now);
-  return { id, name, models, requestsPerMinute: limits?.requests_per_minute ?? null, usedUp };
+  const hasBudget = limits?.tokens_per_day != null || limits?.tokens_per_month != null;
+  const requestsPerMinute = limits?.requests_per_minute ?? null;
+  return { id, name, models, requestsPerMinute, hasBudget, usedUp };
 }
 
 async function exhausted(

@@ -39,12 +39,13 @@ export class WorkerAdmission {
   };
 
   readonly admitModelUser: AdmitModelUser = async (call, onRevoked) => {
-    const { endpoint, project, request } = call;
+    const { endpoint, request } = call;
     const kind = endpoint.method === 'GET' ? 'models' : 'model';
-    const grant = await this.#grant(this.#askOf(kind, project, endpoint.method, request));
-    const { name, userId, projectId, projectName, expiresAt } = grant.caller;
+    const grant = await this.#grant(this.#askOf(kind, call.project, endpoint.method, request));
+    const { name, userId, projectId, projectName, expiresAt, token } = grant.caller;
+    const project = { id: projectId, name: projectName };
     return {
-      caller: { name, userId, projectId, expiresAt, project: { id: projectId, name: projectName } },
+      caller: { name, userId, projectId, expiresAt, project, token },
       release: grant.hold(onRevoked),
     };
   };
