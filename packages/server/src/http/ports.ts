@@ -61,6 +61,7 @@ export interface HttpDeps {
     | 'find'
     | 'load'
     | 'limitRate'
+    | 'takeRate'
     | 'state'
   >;
   /** Bodies of requests to models: the folder for large ones, and their limit in bytes. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
+import type { ServiceTokenRecord } from '../meta/types.ts';
 import { forEachStore, openWorld } from '../testing/stores.ts';
 
 forEachStore((tests) => {
@@ -29,11 +30,11 @@ forEachStore((tests) => {
 
   it('adds up what each service token has used, while it exists', async () => {
     const { store, projectId, userId } = await openWorld(tests);
-    const token = {
+    const token: ServiceTokenRecord = {
       ...{ id: randomUUID(), projectId, name: 'bot', scope: 'models', createdBy: userId },
       ...{ createdAt: 1, expiresAt: null, lastUsedAt: null, models: ['a'] },
       limits: { requests_per_minute: 1, tokens_per_day: 2, tokens_per_month: null },
-    } as const;
+    };
     await store.meta.serviceTokens.insert(token, 'dstack_st_budget');
     expect(await store.meta.serviceTokens.byToken('dstack_st_budget')).toEqual(token);
     const use = (day: number, model: string, tokenId = token.id) => ({
