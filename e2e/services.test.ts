@@ -257,7 +257,10 @@ describe('replicas', () => {
   });
 
   it('are restarted if their liveness probe fails', async () => {
-    await apply('alive', 'replicas: 1\nliveness: {url: /well, interval: 1s, failures: 2, start_period: 0s}\n');
+    await apply(
+      'alive',
+      'replicas: 1\nliveness: {url: /well, interval: 1s, failures: 2, start_period: 0s}\n',
+    );
     const [before] = (await untilReady('alive', 1)).values();
     await get('alive/sick');
     await until('alive', (run) => latest(run)[0]?.submission_num === 1);
