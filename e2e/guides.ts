@@ -1,0 +1,40 @@
+/** What the commands of the guides need. */
+
+/** Lines that `guides.test.ts` does not carry out, with the reason. */
+export const NOT_RUN: ReadonlyMap<string, string> = new Map([
+  ['dstack server', 'the server of the test runs already'],
+]);
+
+/** End only when the user interrupts them. */
+export const FOLLOWING = /--watch|attach |apply -f notebook/;
+
+/** End when the program of run `train` does. */
+export const WAITING =
+  /apply -f train\.dstack\.yml(?!.*(-d\b|--dry-run))|logs (-f train|train -f)|wait train$/;
+
+/** With the addresses, names and places of the test in place of those of the page. */
+export function replaced(line: string, url: string, token: string): string {
+  return line
+    .replace(/https:\/\/dstack\.example\.(com|org)|http:\/\/127\.0\.0\.1:3000/, url)
+    .replace('--token TOKEN', `--token ${token}`)
+    .replace('[--json]', '--json');
+}
+
+/** Files of the user's current folder, by their paths. */
+export function fixtures(end: string): Readonly<Record<string, string>> {
+  const small = 'resources:\n  gpu: 0\n';
+  return {
+    'fleet.dstack.yml': `type: fleet\nname: default\nnodes: 0..2\n${small}`,
+    'lab.dstack.yml': `type: fleet\nname: lab\nnodes: 1\n${small}`,
+    'volume.dstack.yml': 'type: volume\nname: data\nbackend: remote\nregion: local\n',
+    'hello.dstack.yml': `type: task\nname: hello\ncommands: [echo hello]\n${small}`,
+    'test.dstack.yml': `type: task\nname: test\ncommands: [echo tested]\n${small}`,
+    'train.dstack.yml': `type: task
+name: train
+commands:
+  - echo "loss 1"
+  - until [ -e ${end} ]; do sleep 0.1; done
+${small}`,
+    'notebook.dstack.yml': `type: dev-environment\nname: notebook\nide: vscode\n${small}`,
+  };
+}
