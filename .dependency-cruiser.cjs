@@ -124,7 +124,7 @@ module.exports = {
           '^packages/core/src/testing/records\\.ts$',
           // Loaded only where it is allowed.
           '^packages/backends/src/sim/index\\.ts$',
-          '^packages/backends/src/kubernetes/index\\.ts$',
+          '^packages/backends/src/(kubernetes|slurm)/index\\.ts$',
           // The contract suite of backends, for adapters that need a real world.
           '^packages/backends/src/base/testing/index\\.ts$',
           '^packages/testkit/src/',

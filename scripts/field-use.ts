@@ -217,7 +217,19 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     url: used('server/src/scaling/prometheus-queries.ts'),
     query: used('server/src/scaling/prometheus-queries.ts'),
   },
-  BackendSettings: { kubernetes: used('server/src/effects/container-order.ts') },
+  BackendSettings: {
+    kubernetes: used('backends/src/kubernetes/pod-spec.ts'),
+    slurm: used('backends/src/slurm/submission.ts'),
+  },
+  SlurmSettings: {
+    partition: used('backends/src/slurm/batch.ts'),
+    account: used('backends/src/slurm/batch.ts'),
+    qos: used('backends/src/slurm/batch.ts'),
+    time_limit: used('backends/src/slurm/batch.ts'),
+    constraint: used('backends/src/slurm/batch.ts'),
+    reservation: used('backends/src/slurm/batch.ts'),
+    options: used('backends/src/slurm/batch.ts'),
+  },
   KubernetesSettings: {
     labels: used(POD),
     annotations: used(POD),

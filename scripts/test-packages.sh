@@ -17,6 +17,13 @@ want zsh zsh
 want fish fish
 want mpirun openmpi-bin
 want chromium chromium
+want slurmctld slurmctld
+want slurmd slurmd
+want sbatch slurm-client
+want munged munge
+want gcc gcc
+[ -e /usr/include/slurm/spank.h ] || missing="$missing libslurm-dev"
+[ -e /usr/include/stdio.h ] || missing="$missing libc6-dev"
 want sudo sudo
 want nginx nginx-light
 want pebble pebble

@@ -17,6 +17,7 @@ const groups = [
       'ssh-fleets',
       'backends',
       'kubernetes',
+      'slurm',
       'runs',
       'services',
       'volumes',

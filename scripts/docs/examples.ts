@@ -66,6 +66,28 @@ fleets: [lab, other-project/shared]
 instances: [lab-0]
 tags:
   team: nlp
+backend_settings:
+  kubernetes:
+    labels: {team: nlp}
+    annotations: {example.com/cost-center: "17"}
+    node_selector: {disk: nvme}
+    tolerations:
+      - {key: reserved, operator: Equal, value: nlp, effect: NoSchedule}
+    priority_class: batch
+    runtime_class: nvidia
+    scheduler: default-scheduler
+    service_account: trainer
+    image_pull_policy: IfNotPresent
+    image_pull_secrets: [registry]
+    queue: nlp
+  slurm:
+    partition: h100
+    account: physics
+    qos: high
+    time_limit: "12:00:00"
+    constraint: infiniband
+    reservation: maintenance
+    options: {exclude: node-17}
 backend_options:
   - type: vastai
     offer_order: score

@@ -23,7 +23,7 @@ import type { Owner } from './owner.ts';
 import { HealthReports } from './protocol/health-reports.ts';
 import { AgentServer } from './protocol/http-server.ts';
 import { MetricsTicker } from './protocol/metrics-ticker.ts';
-import { openTunnelPort } from './protocol/tunnel-port.ts';
+import { openTunnelPort, type TunnelAddress } from './protocol/tunnel-port.ts';
 import { ensureSocketFolder, removeSocketFolder } from './socket-folder.ts';
 import type { DeviceMounts } from './volumes/device-mounts.ts';
 import { VolumeDirectories } from './volumes/volume-directories.ts';
@@ -33,8 +33,8 @@ export interface AgentSetup {
   readonly socket: string;
   /** File with the agent's token; null, or omitted, = in the state directory. */
   readonly tokenFile?: string | null;
-  /** Port of the loopback that leads to the socket; null, or omitted, = none. */
-  readonly tunnelPort?: number | null;
+  /** A port that leads to the socket; null, or omitted, = none. */
+  readonly tunnel?: TunnelAddress | null;
   readonly executor: Executor;
   readonly devices: Pick<DeviceMounts, 'unmount'>;
   /** The folder of the files of jobs with their own users; null = with their records. */
@@ -155,9 +155,11 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
   const ticker = new MetricsTicker(registry, () => server.session, setup.metricsMs, log);
   const socket = { http: server.http, path: setup.socket, lookMs: LOOK_MS, log };
   const stopListening = await listenAt(socket);
-  const { tunnelPort: port = null } = setup;
+  const { tunnel = null } = setup;
   const closeTunnels =
-    port === null ? () => {} : await openTunnelPort({ port, socket: setup.socket, token, log });
+    tunnel === null
+      ? () => {}
+      : await openTunnelPort({ ...tunnel, socket: setup.socket, token, log });
   idle.look();
   lease.look();
   log.info('listening', { socket: setup.socket, executor: executor.kind });

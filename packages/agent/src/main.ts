@@ -100,7 +100,7 @@ async function run(
     stateDir: options.stateDir,
     socket: options.socket,
     tokenFile: options.tokenFile,
-    tunnelPort: options.tunnelPort,
+    tunnel: options.tunnel,
     executor,
     devices,
     jobHomes: executor.kind === 'process' ? (options.jobUsers?.homes ?? null) : null,

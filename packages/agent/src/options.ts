@@ -1,6 +1,8 @@
+import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { JobUsersOptions } from './process/isolation/job-users.ts';
+import type { TunnelAddress } from './protocol/tunnel-port.ts';
 
 export interface AgentOptions {
   readonly stateDir: string;
@@ -20,8 +22,8 @@ export interface AgentOptions {
   readonly jobUsers: JobUsersOptions | null;
   /** File with the token of this agent; null = "token" in the state directory. */
   readonly tokenFile: string | null;
-  /** Port of the loopback where the API is reached too; null = the socket only. */
-  readonly tunnelPort: number | null;
+  /** Where the API is reached too; null = the socket only. */
+  readonly tunnel: TunnelAddress | null;
   /**
    * The agent was started in the container of its job: the job gets the environment, the working
    * directory and the home of this container.
@@ -49,7 +51,9 @@ export const USAGE = `usage: main.js --state DIR --socket PATH [options]
   --job-homes DIR           where the files of these users lie; the folder around it is shared by
                             all agents of the machine
   --token-file PATH         file with the token, if it is not in the state directory
-  --tunnel-port PORT        also serve the API on this port of the loopback, as HTTP/2 tunnels
+  --tunnel-port PORT        also serve the API on this port, as HTTP/2 tunnels; 0: any free port
+  --tunnel-address IP       where to listen (default: 127.0.0.1; elsewhere with TLS, the token as key)
+  --tunnel-file PATH        where to write host and port; %NAME% in it stands for a variable
   --job-container           this container is the job's own: use its environment and folders
 `;
 
@@ -71,6 +75,8 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
       'job-homes': { type: 'string' },
       'token-file': { type: 'string' },
       'tunnel-port': { type: 'string' },
+      'tunnel-address': { type: 'string', default: '127.0.0.1' },
+      'tunnel-file': { type: 'string' },
       'job-container': { type: 'boolean', default: false },
     },
   });
@@ -94,7 +100,7 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
     environment: values.environment ?? null,
     jobUsers: jobUsers(values['job-uids'], values['job-homes']),
     tokenFile: values['token-file'] ?? null,
-    tunnelPort: port(values['tunnel-port']),
+    tunnel: tunnel(values['tunnel-port'], values['tunnel-address'], values['tunnel-file']),
     jobContainer: values['job-container'],
   };
 }
@@ -112,13 +118,20 @@ function jobUsers(uids: string | undefined, homes: string | undefined): JobUsers
   return { uids: { first, last }, homes };
 }
 
-function port(text: string | undefined): number | null {
+function tunnel(
+  text: string | undefined,
+  address: string,
+  file: string | undefined,
+): TunnelAddress | null {
   if (text === undefined) return null;
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > MAX_PORT) {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > MAX_PORT) {
     throw new Error(`--tunnel-port must be a port, not ${text}`);
   }
-  return value;
+  if (isIP(address) === 0)
+    throw new Error(`--tunnel-address must be an IP address, not ${address}`);
+  const named = file?.replace(/%(\w+)%/g, (_, name: string) => process.env[name] ?? '');
+  return { port, address, file: named ?? null };
 }
 
 function seconds(text: string | undefined): number | null {

@@ -1,31 +1,55 @@
 /**
- * The agent's API on a TCP port of the loopback, for servers that reach a container only by a
- * forwarded port, over which one connection is expensive to open: all connections of a server are
- * streams of one HTTP/2 connection. Each stream leads to the unix socket.
+ * The agent's API on a TCP port, for servers that reach a container only by a forwarded port, over
+ * which one connection is expensive to open: all connections of a server are streams of one HTTP/2
+ * connection. Each stream leads to the unix socket. On other addresses than the loopback, whose
+ * network belongs to others, the connection is TLS with a key that server and agent share.
  */
 import { timingSafeEqual } from 'node:crypto';
-import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
-import { connect } from 'node:net';
+import {
+  createSecureServer,
+  createServer,
+  type Http2SecureServer,
+  type Http2Server,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import { type AddressInfo, connect } from 'node:net';
+import { hostname } from 'node:os';
+import { TUNNEL_IDENTITY, TUNNEL_PROTOCOLS, TUNNEL_TLS } from '@dstack/contract/agent';
+import { writeDurably } from '../host/durable-file.ts';
 import type { EventLogger } from '../host/log.ts';
 
-export interface TunnelPortOptions {
+/** Where the agent is reached by TCP. */
+export interface TunnelAddress {
+  /** 0 = any that is free. */
   readonly port: number;
+  readonly address: string;
+  /** Where host and port are written once the agent listens; null = nowhere. */
+  readonly file: string | null;
+}
+
+export interface TunnelPortOptions extends TunnelAddress {
   /** Path of the agent's unix socket. */
   readonly socket: string;
   readonly token: string;
   readonly log: EventLogger;
 }
 
-const HOST = '127.0.0.1';
+const LOOPBACK = '127.0.0.1';
 /** Bytes under way in one stream, and in all of a connection. */
 const STREAM_WINDOW = 1024 * 1024;
 const CONNECTION_WINDOW = 16 * STREAM_WINDOW;
+const HANDSHAKE_MS = 10_000;
 const UNAUTHORIZED = 401;
 const NOT_ALLOWED = 405;
 
 /** Listens until the returned function is called. */
 export async function openTunnelPort(options: TunnelPortOptions): Promise<() => void> {
-  const server = createServer({ settings: { initialWindowSize: STREAM_WINDOW } });
+  const { address, token, file } = options;
+  const settings = { initialWindowSize: STREAM_WINDOW };
+  const server =
+    address === LOOPBACK
+      ? createServer({ settings })
+      : createSecureServer({ settings, ...sharedKeyTls(token) });
   const sessions = new Set<{ destroy(): void }>();
   server.on('session', (session) => {
     sessions.add(session);
@@ -40,8 +64,10 @@ export async function openTunnelPort(options: TunnelPortOptions): Promise<() => 
     if (!isToken(headers.authorization, options.token)) return refuse(stream, UNAUTHORIZED);
     forward(stream, options.socket);
   });
-  await listen(server, options.port);
-  options.log.info('tunnel listening', { port: options.port });
+  await listen(server, options);
+  const { port } = server.address() as AddressInfo;
+  if (file !== null) writeDurably(file, JSON.stringify({ host: hostname(), port }));
+  options.log.info('tunnel listening', { address, port });
   return () => {
     server.close();
     for (const session of sessions) session.destroy();
@@ -73,10 +99,25 @@ function isToken(header: string | undefined, token: string): boolean {
   return given.length === expected.length && timingSafeEqual(given, expected);
 }
 
-async function listen(server: Http2Server, port: number): Promise<void> {
+/** Strangers end in the handshake. */
+function sharedKeyTls(token: string) {
+  const psk = Buffer.from(token);
+  return {
+    ...TUNNEL_TLS,
+    ALPNProtocols: TUNNEL_PROTOCOLS,
+    handshakeTimeout: HANDSHAKE_MS,
+    pskCallback: (_socket: unknown, identity: string) =>
+      identity === TUNNEL_IDENTITY ? psk : null,
+  };
+}
+
+async function listen(
+  server: Http2Server | Http2SecureServer,
+  { port, address }: TunnelAddress,
+): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, HOST, () => {
+    server.listen(port, address, () => {
       server.off('error', reject);
       resolve();
     });

@@ -7,7 +7,7 @@
  * begun before, and what has ended already is reported as ended.
  */
 import type { Duplex } from 'node:stream';
-import type { KubernetesSettings, RegistryAuth } from '@dstack/contract';
+import type { BackendSettings, RegistryAuth } from '@dstack/contract';
 import type { HostFacts, LeaseEnding } from '@dstack/contract/agent';
 import type { Requirements, UnixUser } from '@dstack/contract/wire';
 import type {
@@ -108,8 +108,8 @@ export interface ContainerOrder {
   readonly resources: Requirements['resources'];
   /** In the order of the configuration; the named volumes are `volumes` of the order, in the same order. */
   readonly mounts: readonly ContainerMount[];
-  /** `backend_settings.kubernetes` of the run. */
-  readonly settings: KubernetesSettings | null;
+  /** Of the run. */
+  readonly settings: BackendSettings | null;
 }
 
 export interface ContainerMount {
@@ -288,6 +288,8 @@ export interface GroupOrder {
   readonly size: number | null;
   readonly offer: Offer | null;
   readonly owner: Omit<OwnerTags, 'instance'>;
+  /** As in `InstanceOrder`, of the first of its jobs. */
+  readonly container?: ContainerOrder | null;
 }
 
 export interface ListedGroup {

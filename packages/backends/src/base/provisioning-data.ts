@@ -2,7 +2,7 @@ import type { Offer, ProvisioningData } from '@dstack/core';
 
 /** The data of an instance right after its order: the offer, without an address. */
 export function orderedProvisioningData(
-  offer: Offer,
+  offer: Pick<Offer, 'backend' | 'instance' | 'region' | 'price' | 'instance_runtime'>,
   instanceId: string,
   known: Partial<ProvisioningData> = {},
 ): ProvisioningData {

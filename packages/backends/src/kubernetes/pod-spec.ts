@@ -45,7 +45,7 @@ export function podOf(pod: PodOrder): object {
   const { container, offer, namespace, agentImage } = pod;
   const described = describedBy(pod);
   const { name } = described;
-  const { settings } = container;
+  const settings = container.settings?.kubernetes ?? null;
   const volumes = volumesOf(pod);
   const agentMount = { name: 'dstack', mountPath: AGENT_ROOT };
   return {
@@ -189,7 +189,8 @@ function affinityOf({ instance, backend_data }: Offer): object {
   };
 }
 
-function tolerationsOf({ instance }: Offer, { settings }: ContainerOrder): Toleration[] {
+function tolerationsOf({ instance }: Offer, { settings: all }: ContainerOrder): Toleration[] {
+  const settings = all?.kubernetes;
   const ofGpus: Toleration[] = TOLERATED_TAINTS.map((key) => ({ key, operator: 'Exists' }));
   const own = (settings?.tolerations ?? []).map(({ key, operator, value, effect }) => ({
     ...(key == null ? {} : { key }),
@@ -239,7 +240,7 @@ function volumesOf({ container, order }: PodOrder): Mounted[] {
 
 function pullSecretsOf({ container }: PodOrder, pod: string) {
   const own = container.registryAuth === null ? [] : [pullSecretName(pod)];
-  const names = [...own, ...(container.settings?.image_pull_secrets ?? [])];
+  const names = [...own, ...(container.settings?.kubernetes?.image_pull_secrets ?? [])];
   return names.length > 0 ? { imagePullSecrets: names.map((name) => ({ name })) } : null;
 }
 

@@ -34,8 +34,72 @@ export const KubernetesSettings = named(
 );
 export type KubernetesSettings = z.infer<typeof KubernetesSettings>;
 
+/** Words of Slurm's own options, which `sbatch` checks. */
+const Word = string({ min: 1, max: 200, pattern: /^[\w.:,@%+=&|!*()[\]-]+$/, meaning: 'one word' });
+
+/** Further options of `sbatch` that say how a job is placed; none of them names a file or a program. */
+const SBATCH_OPTIONS = [
+  ...[
+    'begin',
+    'bb',
+    'cluster-constraint',
+    'contiguous',
+    'core-spec',
+    'cores-per-socket',
+    'cpu-freq',
+  ],
+  ...[
+    'deadline',
+    'distribution',
+    'exclude',
+    'exclusive',
+    'extra-node-info',
+    'gpu-bind',
+    'gpu-freq',
+  ],
+  ...[
+    'gres',
+    'gres-flags',
+    'hint',
+    'licenses',
+    'mem-bind',
+    'mincpus',
+    'network',
+    'nice',
+    'nodelist',
+  ],
+  ...['ntasks-per-core', 'ntasks-per-socket', 'power', 'prefer', 'priority', 'reboot'],
+  ...['sockets-per-node', 'spread-job', 'switches', 'thread-spec', 'threads-per-core', 'tmp'],
+  ...['use-min-nodes', 'wckey'],
+] as const;
+
+export const SlurmSettings = named(
+  'SlurmSettings',
+  closed({
+    partition: optional(Word),
+    account: optional(Word),
+    qos: optional(Word),
+    time_limit: optional(
+      string({
+        pattern: /^(?:\d{1,6}|(?:\d{1,4}-)?\d{1,6}(?::\d{1,2}){0,2}|UNLIMITED)$/,
+        meaning: "a time of Slurm like '90' (minutes), '12:00:00' or '2-00:00:00'",
+      }),
+    ),
+    constraint: optional(Word),
+    reservation: optional(Word),
+    /** Of `sbatch`, by their long names; an empty text for one without a value. */
+    options: z
+      .partialRecord(
+        choice(SBATCH_OPTIONS),
+        string({ max: 200, pattern: /^[\w.:,@%+=&|!*()[\]-]*$/, meaning: 'one word' }),
+      )
+      .default({}),
+  }),
+);
+export type SlurmSettings = z.infer<typeof SlurmSettings>;
+
 export const BackendSettings = named(
   'BackendSettings',
-  closed({ kubernetes: optional(KubernetesSettings) }),
+  closed({ kubernetes: optional(KubernetesSettings), slurm: optional(SlurmSettings) }),
 );
 export type BackendSettings = z.infer<typeof BackendSettings>;

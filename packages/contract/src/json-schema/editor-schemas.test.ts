@@ -82,6 +82,7 @@ const OURS: Readonly<Record<string, string>> = {
   '$defs/BackendSettings': 'the same',
   '$defs/KubernetesSettings': 'the same',
   '$defs/KubernetesToleration': 'the same',
+  '$defs/SlurmSettings': 'the same',
 };
 
 /** References to definitions of ours out of lists of alternatives. */

@@ -11,6 +11,7 @@ import { RunChanges } from '../loops/run-changes.ts';
 import { offerSource } from '../offers/offer-source.ts';
 import { simBackends } from '../sim/sim-backends.ts';
 import { startSims } from '../sim/start-sims.ts';
+import { SlurmBackends } from '../slurm/slurm-backends.ts';
 import { makeGatewayLinks } from './gateways.ts';
 import { startHttp } from './http.ts';
 import { makeLinks, makeSupervisor } from './links.ts';
@@ -50,7 +51,9 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     settings: settings.kubernetes,
   });
   closing.add(() => kubernetes.close());
-  const backends = makeBackends(parts, hosts, supervisor, local, { sims, kubernetes });
+  const slurm = new SlurmBackends({ store, serverId, programs });
+  closing.add(() => slurm.close());
+  const backends = makeBackends(parts, hosts, supervisor, local, { sims, kubernetes, slurm });
   const offers = offerSource(backends, log);
   const blobs = store.shared
     ? draftedInMemory(store.files.blobs)

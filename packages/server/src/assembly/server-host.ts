@@ -30,6 +30,7 @@ import { whileHealthy } from '../offers/while-healthy.ts';
 import { closeSecrets } from '../server-dir.ts';
 import type { ServerSettings } from '../settings.ts';
 import type { SimBackends } from '../sim/sim-backends.ts';
+import type { SlurmBackends } from '../slurm/slurm-backends.ts';
 import { hostGatewayPort } from './gateway-places.ts';
 import { updateLocalInstances } from './local-instances.ts';
 import { localRule } from './local-rule.ts';
@@ -151,6 +152,7 @@ const CONNECT_LIMIT_MS = 10_000;
 export interface OpenedBackends {
   readonly sims: SimBackends | null;
   readonly kubernetes: KubernetesBackends;
+  readonly slurm: SlurmBackends;
 }
 
 /** The projects' backends, including the server's machine. */
@@ -159,14 +161,14 @@ export function makeBackends(
   hosts: Hosts,
   supervisor: LinkSupervisor,
   { host, use }: LocalCapacity,
-  { sims, kubernetes }: OpenedBackends,
+  { sims, kubernetes, slurm }: OpenedBackends,
 ): ProjectBackends {
   const volumes = directoryVolumes(directoryAgents({ store, hosts }));
   const gateways = hostGatewayPort(store, hosts, host);
   return projectBackends({
     store,
     ...(sims ? { simulated: (row) => sims.of(row) } : {}),
-    opened: (row) => kubernetes.of(row),
+    opened: async (row) => (await kubernetes.of(row)) ?? (await slurm.of(row)),
     remote: remoteBackend({
       volumes,
       gateways,

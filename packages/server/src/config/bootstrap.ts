@@ -6,7 +6,7 @@ import { splitSecrets } from '../backend-config/secrets.ts';
 import type { HttpDeps } from '../http/ports.ts';
 import { createProject } from '../http/projects/service.ts';
 import { createUser } from '../http/users/service.ts';
-import { OPENED_TYPES } from '../kubernetes/kubernetes-settings.ts';
+import { OPENED_TYPES } from '../offers/opened-types.ts';
 import { isSimEntry, simRow } from '../sim/sim-rows.ts';
 
 export interface BootstrapOptions

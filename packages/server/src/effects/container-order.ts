@@ -9,7 +9,7 @@ import { imageName, registryAuth } from './agent-job-spec.ts';
  */
 export async function containerOrder(
   store: Pick<Store, 'jobs' | 'secrets' | 'volumes'>,
-  { provisioningJobId, projectId }: InstanceRecord,
+  { provisioningJobId, projectId }: Pick<InstanceRecord, 'provisioningJobId' | 'projectId'>,
   defaultRegistry: string | null,
 ): Promise<ContainerOrder | null> {
   const view = provisioningJobId === null ? null : await store.jobs.byId(provisioningJobId);
@@ -29,7 +29,7 @@ export async function containerOrder(
         ? { path: mount.path, instancePath: null, readOnly: isReadOnly(volumes.shift()) }
         : { path: mount.path, instancePath: mount.instance_path, readOnly: false },
     ),
-    settings: run.spec.configuration.backend_settings?.kubernetes ?? null,
+    settings: run.spec.configuration.backend_settings ?? null,
   };
 }
 

@@ -2,6 +2,7 @@
 import { type Backend, BackendError, type GroupOrder, SkipOfferError } from '@dstack/backends';
 import { BACKEND_MISSING, type GroupRecord, type IntentOf, type IntentResult } from '@dstack/core';
 import type { GroupView } from '@dstack/store';
+import { containerOrder } from './container-order.ts';
 import type { EffectsOptions } from './effects.ts';
 import { NotNow } from './not-now.ts';
 import { errorInDoubt, orderRecord } from './order-record.ts';
@@ -17,7 +18,7 @@ export async function createGroup(
   const view = await options.store.groups.byId(intent.subjectId);
   if (!view) return { kind: 'refused', reason: 'error', message: 'the group was deleted' };
   const { group } = view;
-  const order = orderFor(options, intent, view);
+  const order = await orderFor(options, intent, view);
   return group.kind === 'placement'
     ? await createPlacementGroup(options, intent, group, order)
     : await createComputeGroup(options, intent, group, order);
@@ -60,14 +61,17 @@ async function createComputeGroup(
   });
 }
 
-function orderFor(
-  { serverId }: EffectsOptions,
+async function orderFor(
+  { store, serverId, defaultRegistry }: EffectsOptions,
   { key }: IntentOf<'group.create'>,
   { group, projectName, fleetName }: GroupView,
-): OpenOrder {
+): Promise<OpenOrder> {
   const { name, kind, region, memberIds } = group;
+  const [first] = kind === 'compute' ? await store.instances.byIds(memberIds.slice(0, 1)) : [];
+  const container = first ? await containerOrder(store, first, defaultRegistry ?? null) : null;
   const owner = { server: serverId, project: projectName, fleet: fleetName };
-  return { key, name, kind, region, size: kind === 'compute' ? memberIds.length : null, owner };
+  const size = kind === 'compute' ? memberIds.length : null;
+  return { key, name, kind, region, size, owner, container };
 }
 
 async function backendOf(

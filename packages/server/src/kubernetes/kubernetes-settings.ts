@@ -1,8 +1,5 @@
 import { integerVariable, type ProcessEnv } from '../environment.ts';
 
-/** Kinds of configured backends whose adapters create instances. */
-export const OPENED_TYPES: ReadonlySet<string> = new Set(['kubernetes']);
-
 export interface KubernetesServerSettings {
   /** The image that brings the agent into pods (`DSTACK_KUBERNETES_AGENT_IMAGE`); null = none. */
   readonly agentImage: string | null;

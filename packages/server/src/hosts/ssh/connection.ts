@@ -146,6 +146,17 @@ export class SshConnection {
     });
   }
 
+  /** Opens a connection from the host to another address, as its own programs would. */
+  forward(to: string, port: number): Promise<Channel> {
+    return new Promise((resolve, reject) => {
+      this.#client.forwardOut('127.0.0.1', 0, to, port, (error, channel) => {
+        if (!error) resolve(channel);
+        else
+          reject(temporary(`${to}:${port} cannot be reached from there: ${error.message}`, error));
+      });
+    });
+  }
+
   /** Opens a tunnel to another host through this one, with a limit of `ms` for the answer. */
   async through(login: SshLogin, ms = CONNECT_MS): Promise<Duplex> {
     const where = addressOf(login);

@@ -1,0 +1,77 @@
+import type { Resources } from '@dstack/contract/wire';
+import type { Offer } from '@dstack/core';
+import { describe, expect, it } from 'vitest';
+import {
+  batchArguments,
+  batchScript,
+  commentFrom,
+  commentOf,
+  isJobName,
+  jobName,
+  pyxisImage,
+} from './batch.ts';
+
+const offer = {
+  instance: { resources: { cpus: 4, memory_mib: 8192, gpus: [{}, {}] } },
+  availability_zones: ['gpu', 'low'],
+} as unknown as Offer;
+
+const RESOURCES: Resources = {
+  ...{ cpus: 4, memory_mib: 8192, gpus: [], spot: false, disk: { size_mib: 0 } },
+  ...{ cpu_arch: 'x86', description: '' },
+};
+
+describe('the batch job of an instance', () => {
+  it('has a name that depends on its key, and is recognised', () => {
+    const name = jobName(['main', 'my-Run_0'], 'instance.create:i:0');
+    expect(name).toMatch(/^dstack-main-my-run-0-[0-9a-f]{12}$/);
+    expect(jobName(['main', 'my-Run_0'], 'instance.create:i:0')).toBe(name);
+    expect(jobName(['main', 'my-Run_0'], 'instance.create:i:1')).not.toBe(name);
+    expect(isJobName(name)).toBe(true);
+    expect(jobName(['x'.repeat(80), 'y'], 'k').length).toBeLessThanOrEqual(64);
+    for (const other of ['dstack-a', '../x', `${name}/..`, 'other-main-0123456789ab']) {
+      expect(isJobName(other)).toBe(false);
+    }
+  });
+
+  it('carries its owner in its comment', () => {
+    const owner = { server: 's', project: 'main', fleet: 'f', instance: 'i' };
+    const comment = commentOf({ key: 'k', owner, resources: RESOURCES });
+    expect(comment).toMatch(/^dstack:[\w-]+$/);
+    expect(commentFrom(comment)).toEqual({ key: 'k', owner, resources: RESOURCES });
+    for (const text of ['', '(null)', 'dstack:', 'dstack:not-json', 'dstack:bnVsbA']) {
+      expect(commentFrom(text)?.owner.server || null).toBeNull();
+    }
+  });
+
+  it('asks for the share of the offer', () => {
+    const argv = batchArguments({
+      ...{ name: 'n', comment: 'c', offer, nodes: 1, log: '/home/dev/log' },
+      settings: null,
+    });
+    expect(argv).toEqual([
+      ...['sbatch', '--parsable', '--no-requeue', '--job-name=n', '--comment=c'],
+      ...['--output=/home/dev/log', '--open-mode=append', '--export=NIL'],
+      ...['--nodes=1', '--ntasks-per-node=1', '--cpus-per-task=4', '--mem=8192M'],
+      ...['--gres=gpu:2', '--partition=gpu,low'],
+    ]);
+  });
+
+  it('quotes everything that users write', () => {
+    const script = batchScript({
+      ...{ tool: 'pyxis', image: "x'; touch /tmp/evil #", programs: '/home/d/p' },
+      ...{ folder: '/home/d/j', cpus: 2, hasGpus: false, agent: ['/run/node'], node: '/run/node' },
+    });
+    expect(script).toContain(`'--container-image=x'"'"'; touch /tmp/evil #'`);
+    expect(script).toContain('NVIDIA_VISIBLE_DEVICES=void');
+  });
+
+  it.each([
+    ['busybox:1', 'busybox:1'],
+    ['library/busybox:1', 'library/busybox:1'],
+    ['ghcr.io/a/b:1', 'ghcr.io#a/b:1'],
+    ['localhost:5000/a@sha256:0', 'localhost:5000#a@sha256:0'],
+  ])('names the image %s as %s for pyxis', (image, expected) => {
+    expect(pyxisImage(image)).toBe(expected);
+  });
+});

@@ -1,0 +1,241 @@
+/** One cluster of a Slurm backend. */
+import { createHmac } from 'node:crypto';
+import { isIP } from 'node:net';
+import { errorMessage } from '@dstack/contract/error-message';
+import { shellJoin, shellQuote } from '@dstack/contract/shell';
+import { BackendError, NoCapacityError } from '../base/errors.ts';
+import { batchArguments, batchScript, type ContainerTool, JOB, PROGRAMS } from './batch.ts';
+import { folderOf, LOG_FILE, TOKEN_FILE, TUNNEL_FILE } from './folders.ts';
+import { JobTable } from './job-table.ts';
+import { type LoginConnection, LoginNode } from './login.ts';
+import { parseNodes, type SlurmNode } from './node.ts';
+import { type PartitionMap, partitionMap, type SlurmClusterConfig } from './partitions.ts';
+
+/** The programs of the agent on a cluster. */
+export interface ClusterPrograms {
+  /** The folder that contains them, an absolute path that all nodes have. */
+  readonly dir: string;
+  /** Node with its own loader, and the agent's program: paths within the folder. */
+  readonly loader: string;
+  readonly libraries: string;
+  readonly node: string;
+  readonly main: string;
+}
+
+export interface ClusterDeps {
+  readonly serverId: string;
+  /** The agents' tokens are derived from it. */
+  readonly secret: string;
+  /** The connection to the login node, opened again after it broke. */
+  readonly connect: (cluster: SlurmClusterConfig) => Promise<LoginConnection>;
+  /** Copies the agent to the cluster, unless it is there. */
+  readonly deliver: (cluster: SlurmClusterConfig) => Promise<ClusterPrograms>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** Nodes change by the second, and a plan asks for them several times. */
+const NODES_MS = 2000;
+const SUBMIT_MS = 40_000;
+/** What is read of the end of a batch job's output, in bytes. */
+const TAIL = 1500;
+
+export interface BatchSubmission {
+  readonly name: string;
+  readonly arguments: Omit<Parameters<typeof batchArguments>[0], 'name' | 'log'>;
+  readonly image: string;
+}
+
+export class SlurmCluster {
+  readonly config: SlurmClusterConfig;
+  readonly map: PartitionMap;
+  readonly login: LoginNode;
+  readonly jobs: JobTable;
+  readonly #deps: ClusterDeps;
+  readonly #submitting = new Map<string, Promise<void>>();
+  #nodes: { readonly at: number; readonly asking: Promise<readonly SlurmNode[]> } | null = null;
+  #tool: Promise<ContainerTool> | null = null;
+  readonly #addresses = new Map<string, string>();
+  #homeAsked: Promise<string> | null = null;
+
+  constructor(config: SlurmClusterConfig, deps: ClusterDeps) {
+    this.config = config;
+    this.map = partitionMap(config);
+    this.login = new LoginNode(config.name, () => deps.connect(config));
+    this.jobs = new JobTable(this.login);
+    this.#deps = deps;
+  }
+
+  async nodes(): Promise<readonly SlurmNode[]> {
+    const now = this.#deps.now();
+    if (this.#nodes === null || now - this.#nodes.at > NODES_MS) {
+      const asking = this.login.output(['scontrol', 'show', 'node', '--oneliner', '--detail']);
+      const nodes = { at: now, asking: asking.then(parseNodes) };
+      nodes.asking.catch(() => {
+        if (this.#nodes === nodes) this.#nodes = null;
+      });
+      this.#nodes = nodes;
+    }
+    return await this.#nodes.asking;
+  }
+
+  /** Submits the job, unless one with this name is there. */
+  async submit(submission: BatchSubmission): Promise<void> {
+    const { name } = submission;
+    const known = this.#submitting.get(name);
+    if (known) return await known;
+    const submitting = this.#submit(submission).finally(() => this.#submitting.delete(name));
+    this.#submitting.set(name, submitting);
+    await submitting;
+  }
+
+  async #submit({ name, arguments: order, image }: BatchSubmission): Promise<void> {
+    const [programs, tool, home] = await Promise.all([
+      this.#deliver(),
+      this.containerTool(),
+      this.#home(),
+    ]);
+    const { cpus, gpus } = order.offer.instance.resources;
+    const folder = `${home}/.dstack/jobs/${name}`;
+    const script = batchScript({
+      ...{ tool, image, folder, cpus, hasGpus: gpus.length > 0, programs: programs.dir },
+      ...agentProgram(programs, this.#deps.serverId),
+    });
+    const argv = batchArguments({ ...order, name, log: `${folder}/${LOG_FILE}` });
+    const executed = await this.login.script(
+      [
+        'set -eu; umask 077',
+        `folder=${folderOf(name)}; mkdir -p "$folder"`,
+        // Two servers, or a server after a crash, may submit the same job.
+        'if command -v flock >/dev/null 2>&1; then exec 9>"$folder/lock"; flock -w 10 9 || true; fi',
+        `if [ -n "$(squeue -h -t all -u "$(id -un)" -n ${shellQuote(name)} -o %i)" ]; then exit 0; fi`,
+        `printf '%s' ${this.token(name)} > "$folder/${TOKEN_FILE}"`,
+        `rm -f "$folder"/${TUNNEL_FILE}.*`,
+        `printf '%s' ${shellQuote(script)} | ${shellJoin(argv)}`,
+      ].join('\n'),
+      SUBMIT_MS,
+    );
+    if (executed.code === 0) return;
+    await this.login.script(`rm -rf ${folderOf(name)}`);
+    if (UNAVAILABLE.test(executed.stderr)) {
+      throw new NoCapacityError(`cluster ${this.config.name}: ${executed.stderr.trim()}`);
+    }
+    this.login.checked('sbatch', executed);
+  }
+
+  async #deliver(): Promise<ClusterPrograms> {
+    try {
+      return await this.#deps.deliver(this.config);
+    } catch (error) {
+      if (error instanceof BackendError) throw error;
+      const text = `cluster ${this.config.name}: ${errorMessage(error)}`;
+      throw new BackendError(text, { cause: error });
+    }
+  }
+
+  /** The token of the agents of a job: the same for every server of the installation. */
+  token(name: string): string {
+    return createHmac('sha256', this.#deps.secret).update(name).digest('hex');
+  }
+
+  /** The end of what the batch job printed; empty if there is none. */
+  async tail(name: string): Promise<string> {
+    const { code, stdout } = await this.login.script(
+      `tail -c ${TAIL} ${folderOf(name)}/${LOG_FILE} 2>/dev/null`,
+    );
+    return code === 0 ? lastLines(stdout) : '';
+  }
+
+  /** True: it has ended, and its folder is removed. */
+  async cancel(name: string): Promise<boolean> {
+    const query = `squeue -h -u "$(id -un)" -n ${shellQuote(name)} -o %i`;
+    const executed = await this.login.script(
+      [
+        'set -eu',
+        `ids=$(${query})`,
+        `if [ -n "$ids" ]; then scancel $ids; ids=$(${query}); fi`,
+        `if [ -n "$ids" ]; then echo left; else rm -rf ${folderOf(name)}; fi`,
+      ].join('\n'),
+    );
+    return this.login.checked('scancel', executed).trim() !== 'left';
+  }
+
+  /** The IP address of a node, as the login node knows it; null = unknown. */
+  async addressOf(host: string): Promise<string | null> {
+    const known = this.#addresses.get(host);
+    if (known !== undefined) return known;
+    const { stdout } = await this.login.script(`getent hosts ${shellQuote(host)}`);
+    const [address = ''] = stdout.split(/\s/);
+    if (isIP(address) === 0) return null;
+    this.#addresses.set(host, address);
+    return address;
+  }
+
+  /** The home directory of the login user, which all nodes share. */
+  async #home(): Promise<string> {
+    this.#homeAsked ??= this.login
+      .script('cd && pwd -P')
+      .then((executed) => this.login.checked('pwd', executed).trim());
+    this.#homeAsked.catch(() => {
+      this.#homeAsked = null;
+    });
+    return await this.#homeAsked;
+  }
+
+  /** How containers are started here. */
+  async containerTool(): Promise<ContainerTool> {
+    if (this.#tool === null) {
+      const asking = this.#detectTool();
+      asking.catch(() => {
+        this.#tool = null;
+      });
+      this.#tool = asking;
+    }
+    return await this.#tool;
+  }
+
+  async #detectTool(): Promise<ContainerTool> {
+    const { stdout } = await this.login.script(
+      'srun --help 2>/dev/null | grep -q -e --container-image && echo pyxis; command -v apptainer',
+    );
+    if (stdout.includes('pyxis')) return 'pyxis';
+    if (stdout.trim() !== '') return 'apptainer';
+    throw new BackendError(
+      `cluster ${this.config.name} cannot run containers: its srun has no --container-image (pyxis with enroot), and there is no apptainer`,
+    );
+  }
+}
+
+/** Slurm refuses at once what no node can ever do. */
+const UNAVAILABLE =
+  /Requested node configuration is not available|Job violates accounting\/QOS policy|QOSMax|AssocMax|AssocGrp/i;
+
+/** The command of the agent inside the container, and how it starts Node again. */
+function agentProgram(programs: ClusterPrograms, serverId: string) {
+  const inside = (path: string) => `${PROGRAMS}/${path}`;
+  const node = [
+    ...[inside(programs.loader), '--library-path', inside(programs.libraries)],
+    inside(programs.node),
+  ];
+  return {
+    node: node.join(' '),
+    agent: [
+      ...[...node, '--max-old-space-size=256', inside(programs.main)],
+      ...['--state', '/run/dstack/state', '--socket', '/run/dstack/agent.sock'],
+      ...['--executor', 'process', '--job-container', '--server-id', serverId],
+      ...['--token-file', `${JOB}/${TOKEN_FILE}`],
+      ...['--tunnel-port', '0', '--tunnel-address', '0.0.0.0'],
+      ...['--tunnel-file', `${JOB}/${TUNNEL_FILE}.%SLURM_PROCID%`],
+    ],
+  };
+}
+
+/** Without the prefixes of Slurm's daemons, and without the agent's own log, which is JSON. */
+function lastLines(output: string): string {
+  return output
+    .split('\n')
+    .map((line) => line.replace(/^(?:slurmstepd[\w.-]*|srun): (?:error: )?/, '').trim())
+    .filter((line) => line !== '' && !line.startsWith('{'))
+    .slice(-4)
+    .join('; ');
+}

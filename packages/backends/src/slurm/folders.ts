@@ -1,0 +1,36 @@
+/** The folders of dstack in the home directory of the cluster's login user, which all nodes share. */
+import { shellQuote } from '@dstack/contract/shell';
+import { isJobName } from './batch.ts';
+
+/** In a script: the folder of an instance. Throws for a name that is not one of ours. */
+export function folderOf(name: string): string {
+  if (!isJobName(name)) throw new Error(`no job of dstack: ${name}`);
+  return `"$HOME"/.dstack/jobs/${shellQuote(name)}`;
+}
+
+export const JOBS = '"$HOME"/.dstack/jobs';
+
+/** Files in the folder of an instance. */
+export const TOKEN_FILE = 'token';
+export const LOG_FILE = 'output.log';
+/** `.N` is appended: the number of the node within the job. */
+export const TUNNEL_FILE = 'tunnel';
+
+/** What an agent writes once it listens. */
+export interface TunnelPlace {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Null: it is not complete, or not ours. */
+export function tunnelPlace(text: string): TunnelPlace | null {
+  try {
+    const { host, port } = JSON.parse(text) as Record<string, unknown>;
+    const isHost = typeof host === 'string' && /^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$/.test(host);
+    const isPort = Number.isInteger(port) && Number(port) > 0 && Number(port) < 65_536;
+    return isHost && isPort ? { host, port: Number(port) } : null;
+  } catch {
+    // Half written.
+    return null;
+  }
+}

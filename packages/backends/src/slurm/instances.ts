@@ -1,0 +1,114 @@
+/** Instances of Slurm: each is a node of a batch job, in which the agent runs in the job's container. */
+import type { Offer, ProvisioningData } from '@dstack/core';
+import { AgentTunnels } from '../base/agent-tunnels.ts';
+import { BackendError, SkipOfferError } from '../base/errors.ts';
+import type { InstanceOrder, InstancePort, Observation } from '../base/port.ts';
+import { orderedProvisioningData } from '../base/provisioning-data.ts';
+import { commentFrom } from './batch.ts';
+import type { SlurmCluster } from './cluster.ts';
+import { type Clusters, clusterOf, jobsOf } from './clusters.ts';
+import { handleOf, type NodePlace, nodePlaceOf } from './handles.ts';
+import {
+  endedObservation,
+  holdsNodes,
+  isConfiguring,
+  isStarted,
+  isWaiting,
+  type SlurmJob,
+  waitingText,
+} from './job-state.ts';
+import { submitted } from './submission.ts';
+import { secured } from './tunnels.ts';
+
+export function slurmInstances(clusters: Clusters): InstancePort {
+  const tunnels = new AgentTunnels();
+  return {
+    create: async (order) => {
+      const { offer } = order;
+      if (!offer) throw new SkipOfferError('an instance of Slurm needs an offer');
+      const place = await placed(clusters, order, offer);
+      const handle = handleOf(place);
+      const provisioningData = orderedProvisioningData(offer, handle.id, DIRECT);
+      return { handle, hostId: order.instanceId, provisioningData };
+    },
+    observe: async (handle) => {
+      const place = nodePlaceOf(handle);
+      return await observed(clusterOf(clusters, place), place);
+    },
+    // The nodes of a gang end together.
+    release: async (handle) => {
+      tunnels.drop(handle.id);
+      const place = nodePlaceOf(handle);
+      return (await clusterOf(clusters, place).cancel(place.name)) ? 'released' : 'releasing';
+    },
+    list: async ({ server }) =>
+      (await jobsOf(clusters.values(), server)).filter(({ owner }) => owner.instance !== ''),
+    leaseEnding: 'exit',
+    dial: async (handle, token) => {
+      const place = nodePlaceOf(handle);
+      const cluster = clusterOf(clusters, place);
+      const open = async () => {
+        const address = (await cluster.jobs.view()).tunnels.get(place.name)?.get(place.rank);
+        if (!address) throw new BackendError(`the agent of job ${handle.id} does not listen`);
+        return await secured(await cluster.login.forward(address), token);
+      };
+      return await tunnels.dial({ key: handle.id, what: `Slurm job ${handle.id}`, open }, token);
+    },
+  };
+}
+
+/** Submits the job of an instance, or finds its node in the job of its group. */
+async function placed(clusters: Clusters, order: InstanceOrder, offer: Offer): Promise<NodePlace> {
+  const { group, key, owner, container } = order;
+  if (group) return { ...nodePlaceOf(group.handle), rank: group.rank };
+  const cluster = clusters.get(offer.region);
+  if (!cluster) throw new SkipOfferError(`there is no cluster ${offer.region}`);
+  const name = await submitted(cluster, { key, owner, container, nodes: 1 }, offer);
+  return { name, rank: 0, cluster: offer.region };
+}
+
+/** Users reach the job by the server alone. */
+const DIRECT: Partial<ProvisioningData> = { dockerized: false, entry_only: true };
+
+/** Slurm may have placed the job on another node than the offered one. */
+async function provisioned(cluster: SlurmCluster, place: NodePlace, { job, host }: OnNode) {
+  const resources = commentFrom(job.comment)?.resources;
+  if (!resources) throw new BackendError(`the comment of Slurm job ${job.id} was changed`);
+  const { id } = handleOf(place);
+  const instance = { name: host, resources };
+  const offer = { backend: 'slurm', region: place.cluster, price: 0, instance } as const;
+  return orderedProvisioningData({ ...offer, instance_runtime: 'runner' }, id, {
+    ...DIRECT,
+    ...{ hostname: host, availability_zone: job.partition },
+    internal_ip: await cluster.addressOf(host),
+  });
+}
+
+interface OnNode {
+  readonly job: SlurmJob;
+  readonly host: string;
+}
+
+async function observed(cluster: SlurmCluster, place: NodePlace): Promise<Observation> {
+  const { name, rank } = place;
+  const { jobs, tunnels, folders } = await cluster.jobs.view();
+  const job = jobs.get(name);
+  // Slurm remembers jobs that have ended, also those that were released.
+  if (!job || !(holdsNodes(job) || folders.has(name))) return { state: 'missing' };
+  if (isWaiting(job)) return { state: 'pending', text: waitingText(job) };
+  if (isConfiguring(job)) return { state: 'pending', text: `preparing ${job.nodes}` };
+  if (!isStarted(job)) return endedObservation(job, await cluster.tail(name));
+  const address = tunnels.get(name)?.get(rank);
+  if (!address) return { state: 'pending', text: await startingText(cluster, job) };
+  const provisioningData = await provisioned(cluster, place, { job, host: address.host });
+  return {
+    state: 'ready',
+    machine: { offer: null, provisioningData, totalBlocks: 1 },
+    access: { kind: 'backend', token: cluster.token(name) },
+  };
+}
+
+async function startingText(cluster: SlurmCluster, job: SlurmJob): Promise<string> {
+  const output = await cluster.tail(job.name);
+  return output === '' ? `starting on ${job.nodes}` : `starting on ${job.nodes}: ${output}`;
+}

@@ -1,0 +1,100 @@
+/** States of Slurm jobs, and what they mean for an instance. */
+import type { InstanceObservation } from '@dstack/core';
+
+export interface SlurmJob {
+  readonly id: string;
+  readonly name: string;
+  /** `PENDING`, `RUNNING`, `NODE_FAIL`, … */
+  readonly state: string;
+  readonly partition: string;
+  /** Empty until it runs; several are abbreviated, as in `gpu-[1-2]`. */
+  readonly nodes: string;
+  /** The text that it was submitted with. */
+  readonly comment: string;
+  /** Why it waits or has ended, in Slurm's words; empty = none. */
+  readonly reason: string;
+}
+
+/** The reason is last: only its text may contain the separator. */
+export const SQUEUE_FORMAT = '%i|%T|%P|%N|%j|%k|%r';
+
+/** Lines of `squeue`; those of another form are left out. */
+export function parseJobs(output: string): readonly SlurmJob[] {
+  return output.split('\n').flatMap((line) => {
+    const [id = '', state = '', partition = '', nodes = '', name = '', comment = '', ...rest] =
+      line.split('|');
+    if (!/^\d+$/.test(id) || rest.length === 0) return [];
+    const reason = rest.join('|').trim();
+    return [
+      { id, state, partition, nodes, name, comment, reason: reason === 'None' ? '' : reason },
+    ];
+  });
+}
+
+/** States in which a job has not started, or is started again. */
+const WAITING = new Set(['PENDING', 'REQUEUED', 'REQUEUE_HOLD', 'REQUEUE_FED', 'RESV_DEL_HOLD']);
+/** It has its nodes. */
+const STARTED = new Set(['RUNNING', 'SUSPENDED', 'STOPPED', 'SIGNALING', 'STAGE_OUT']);
+
+export const isWaiting = ({ state }: SlurmJob): boolean => WAITING.has(state);
+export const isStarted = ({ state }: SlurmJob): boolean => STARTED.has(state);
+/** Its nodes are being prepared or booted. */
+export const isConfiguring = ({ state }: SlurmJob): boolean =>
+  state === 'CONFIGURING' || state === 'POWER_UP_NODE' || state === 'RESIZING';
+
+/** Whether it still has, or will have, nodes; a job keeps them while it completes. */
+export const holdsNodes = (job: SlurmJob): boolean =>
+  isWaiting(job) || isConfiguring(job) || isStarted(job) || job.state === 'COMPLETING';
+
+/** Reasons to wait that only a person can change, with what to do. */
+const STUCK: Readonly<Record<string, string>> = {
+  PartitionTimeLimit: 'its time limit exceeds that of the partition: set `time_limit`',
+  PartitionNodeLimit: 'it wants more nodes than the partition allows',
+  PartitionDown: 'the partition is down',
+  PartitionInactive: 'the partition is inactive',
+  JobHeldUser: 'it is held (`scontrol release` lets it go)',
+  JobHeldAdmin: 'an administrator holds it',
+  BadConstraints: 'no node has its features: change `constraint`',
+  AccountNotAllowed: 'its account may not use the partition: set `account`',
+  QOSNotAllowed: 'its QOS may not use the partition: set `qos`',
+  InvalidAccount: 'its account is invalid: set `account`',
+  InvalidQOS: 'its QOS is invalid: set `qos`',
+};
+
+export function waitingText({ partition, reason }: SlurmJob): string {
+  const queue = `in the queue of partition ${partition}`;
+  if (reason === '') return queue;
+  const stuck = STUCK[reason];
+  return stuck === undefined ? `${queue}: ${reason}` : `${queue}: ${stuck} (${reason})`;
+}
+
+type Ended = Extract<InstanceObservation, { readonly state: 'interrupted' }>;
+
+/** Interruptions: a run that may retry starts again. */
+const TAKEN: Readonly<Record<string, string>> = {
+  PREEMPTED: 'a job of higher priority took its place',
+  NODE_FAIL: 'its node failed',
+  BOOT_FAIL: 'its node did not boot',
+  REVOKED: 'a sibling cluster took it over',
+};
+const FAILED: Readonly<Record<string, string>> = {
+  OUT_OF_MEMORY: 'it exceeded its memory limit',
+  TIMEOUT: 'it reached its time limit',
+  DEADLINE: 'it reached its deadline',
+  CANCELLED: 'it was cancelled in Slurm',
+};
+
+/** `output`: the end of what the batch script printed, which contains errors of its programs. */
+export function endedObservation(job: SlurmJob, output: string): Ended {
+  const taken = TAKEN[job.state];
+  if (taken) {
+    return { state: 'interrupted', reason: 'spot', text: `Slurm job ${job.id} ended: ${taken}` };
+  }
+  const known = FAILED[job.state];
+  const why = known ?? `it ended as ${job.state}`;
+  // Otherwise the output only repeats the state.
+  const isTold = known !== undefined;
+  const details = [job.reason, isTold ? '' : output.trim()].filter(Boolean).join('; ');
+  const text = `Slurm job ${job.id} ended: ${why}${details ? ` (${details})` : ''}`;
+  return { state: 'interrupted', reason: 'failed', text };
+}

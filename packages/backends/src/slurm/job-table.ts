@@ -1,0 +1,98 @@
+/**
+ * The jobs of dstack in a cluster's queue. One question is asked for all of them: calls that come
+ * while it is under way share its answer or that of the next one.
+ */
+import { isJobName } from './batch.ts';
+import { JOBS, TUNNEL_FILE, type TunnelPlace, tunnelPlace } from './folders.ts';
+import { parseJobs, type SlurmJob, SQUEUE_FORMAT } from './job-state.ts';
+import type { LoginNode } from './login.ts';
+
+export interface QueueView {
+  /** The newest job of each name; those that ended some minutes ago are forgotten by Slurm. */
+  readonly jobs: ReadonlyMap<string, SlurmJob>;
+  /** Where the agents listen, by job name and number of the node. */
+  readonly tunnels: ReadonlyMap<string, ReadonlyMap<number, TunnelPlace>>;
+  /** Names of the jobs whose folder is there: it is removed when a job is released. */
+  readonly folders: ReadonlySet<string>;
+}
+
+const DIVIDER = 'dstack-folders';
+/** More than this is no answer of one installation, in characters. */
+const MAX_FILE = 300;
+
+const SCRIPT = [
+  'set -e',
+  // With all states, so that a job that has just ended is not missing.
+  `squeue -h -t all -u "$(id -un)" -o ${JSON.stringify(SQUEUE_FORMAT)}`,
+  `echo ${DIVIDER}`,
+  `for folder in ${JOBS}/*; do printf '%s\\n' "$folder"; done`,
+  `for file in ${JOBS}/*/${TUNNEL_FILE}.*; do`,
+  `  if [ -f "$file" ]; then printf '%s ' "$file"; head -c ${MAX_FILE} "$file"; echo; fi`,
+  'done',
+].join('\n');
+
+export class JobTable {
+  readonly #login: LoginNode;
+  #asking: Promise<QueueView> | null = null;
+  #next: Promise<QueueView> | null = null;
+
+  constructor(login: LoginNode) {
+    this.#login = login;
+  }
+
+  /** As it is after this call was made. */
+  async view(): Promise<QueueView> {
+    if (this.#asking === null) return await this.#ask();
+    // The question under way may have been answered before the caller's change.
+    this.#next ??= this.#asking.then(
+      () => this.#ask(),
+      () => this.#ask(),
+    );
+    return await this.#next;
+  }
+
+  #ask(): Promise<QueueView> {
+    this.#next = null;
+    const asking = this.#read().finally(() => {
+      if (this.#asking === asking) this.#asking = null;
+    });
+    this.#asking = asking;
+    return asking;
+  }
+
+  async #read(): Promise<QueueView> {
+    const output = this.#login.checked('squeue', await this.#login.script(SCRIPT));
+    const at = output.indexOf(`${DIVIDER}\n`);
+    const [queue, files] =
+      at < 0 ? [output, ''] : [output.slice(0, at), output.slice(at + DIVIDER.length + 1)];
+    return {
+      jobs: newestByName(parseJobs(queue)),
+      tunnels: tunnelsIn(files),
+      folders: new Set(files.split('\n').map((line) => line.slice(line.lastIndexOf('/') + 1))),
+    };
+  }
+}
+
+function newestByName(jobs: readonly SlurmJob[]): ReadonlyMap<string, SlurmJob> {
+  const byName = new Map<string, SlurmJob>();
+  for (const job of jobs) {
+    const other = byName.get(job.name);
+    if (isJobName(job.name) && !(other && Number(other.id) > Number(job.id))) {
+      byName.set(job.name, job);
+    }
+  }
+  return byName;
+}
+
+function tunnelsIn(lines: string): QueueView['tunnels'] {
+  const tunnels = new Map<string, Map<number, TunnelPlace>>();
+  for (const line of lines.split('\n')) {
+    const space = line.indexOf(' ');
+    const [file = '', name = ''] = line.slice(0, space).split('/').reverse();
+    const rank = Number(file.slice(TUNNEL_FILE.length + 1));
+    const place = tunnelPlace(line.slice(space + 1));
+    if (!place || !isJobName(name) || !Number.isInteger(rank)) continue;
+    tunnels.set(name, (tunnels.get(name) ?? new Map<number, TunnelPlace>()).set(rank, place));
+  }
+  return tunnels;
+}

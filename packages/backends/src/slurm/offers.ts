@@ -1,0 +1,73 @@
+/** The nodes of a cluster as offers: one for each node, of the share that the job would get. */
+import type { Requirements } from '@dstack/contract/wire';
+import type { Offer } from '@dstack/core';
+import { closedReason, type SlurmNode } from './node.ts';
+import { nodeGpus, type PartitionMap, usablePartitions } from './partitions.ts';
+
+const MIB_PER_GB = 1024;
+/** Memory of a job that names none (GB), as in dstack 0.22.5: Slurm would give it the whole node. */
+const DEFAULT_MEMORY_GB = 8;
+/** The agent needs some; 0 would mean all of the node to Slurm. */
+const LEAST_MEMORY_MIB = 512;
+
+export interface OfferInput {
+  /** Name of the cluster. */
+  readonly region: string;
+  readonly nodes: readonly SlurmNode[];
+  readonly map: PartitionMap;
+  readonly requirements: Requirements;
+  readonly matches: (requirements: Requirements, offer: Offer) => boolean;
+}
+
+/** Nodes that start no jobs are left out; those whose resources are in use now are `busy`. */
+export function clusterOffers(input: OfferInput): readonly Offer[] {
+  const { requirements, matches } = input;
+  return input.nodes
+    .filter((node) => closedReason(node) === null)
+    .flatMap((node) => nodeOffer(node, input) ?? [])
+    .filter((offer) => matches(requirements, offer));
+}
+
+function nodeOffer(node: SlurmNode, { region, map, requirements }: OfferInput): Offer | null {
+  const { resources } = requirements;
+  const gpus = nodeGpus(node, map);
+  const wantedGpus = resources.gpu?.count.min ?? 0;
+  const share = {
+    cpus: Math.min(resources.cpu.count.min ?? 1, node.cpus.total),
+    memoryMib: Math.min(
+      Math.max((resources.memory?.min ?? DEFAULT_MEMORY_GB) * MIB_PER_GB, LEAST_MEMORY_MIB),
+      node.memoryMib.total,
+    ),
+    gpus: Math.min(wantedGpus, gpus?.total ?? 0),
+  };
+  const partitions = usablePartitions(node, map, share.gpus > 0);
+  if (partitions.length === 0) return null;
+  const hasRoom =
+    share.cpus <= node.cpus.total - node.cpus.used &&
+    share.memoryMib <= node.memoryMib.total - node.memoryMib.used &&
+    share.gpus <= (gpus?.free ?? 0);
+  return {
+    backend: 'slurm',
+    region,
+    price: 0,
+    instance: {
+      name: node.name,
+      resources: {
+        cpus: share.cpus,
+        memory_mib: share.memoryMib,
+        gpus: gpus === null ? [] : Array.from({ length: share.gpus }, () => gpus.gpu),
+        spot: false,
+        // Unknown: a home directory is shared, and local disks are each site's own.
+        disk: { size_mib: 0 },
+        cpu_arch: node.arch,
+        description: '',
+      },
+    },
+    backend_data: {},
+    availability: hasRoom ? 'available' : 'busy',
+    availability_zones: [...partitions],
+    instance_runtime: 'runner',
+    blocks: 1,
+    total_blocks: 1,
+  };
+}

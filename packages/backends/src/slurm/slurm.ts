@@ -1,0 +1,98 @@
+/** Slurm clusters as a backend. */
+import type { Requirements } from '@dstack/contract/wire';
+import { capabilitiesOf, type Offer } from '@dstack/core';
+import { BackendError } from '../base/errors.ts';
+import type { Backend, CheckResult, OfferAnswer } from '../base/port.ts';
+import { type ClusterDeps, SlurmCluster } from './cluster.ts';
+import { slurmGroups } from './groups.ts';
+import { slurmInstances } from './instances.ts';
+import { clusterOffers } from './offers.ts';
+import type { SlurmClusterConfig } from './partitions.ts';
+
+type Matches = (requirements: Requirements, offer: Offer) => boolean;
+
+export interface SlurmOptions extends ClusterDeps {
+  readonly clusters: readonly SlurmClusterConfig[];
+  readonly matches: Matches;
+}
+
+export function slurmBackend(options: SlurmOptions): Backend {
+  const clusters = new Map(
+    options.clusters.map((config) => [config.name, new SlurmCluster(config, options)]),
+  );
+  const all = [...clusters.values()];
+  return {
+    name: 'slurm',
+    capabilities: capabilitiesOf('slurm'),
+    offers: async (requirements) => {
+      const answers = await Promise.all(
+        all.map((cluster) => offersOf(cluster, requirements, options.matches)),
+      );
+      return {
+        offers: answers.flatMap(({ offers }) => offers),
+        notes: answers.flatMap(({ notes }) => notes),
+      };
+    },
+    signalsCapacity: false,
+    instances: slurmInstances(clusters),
+    volumes: null,
+    groups: slurmGroups(clusters),
+    check: async () => (await Promise.all(all.map(checked))).flat(),
+  };
+}
+
+/** A cluster that does not answer leaves the offers of the others. */
+async function offersOf(
+  cluster: SlurmCluster,
+  requirements: Requirements,
+  matches: Matches,
+): Promise<OfferAnswer> {
+  const { map, config } = cluster;
+  try {
+    const nodes = await cluster.nodes();
+    const offers = clusterOffers({ region: config.name, nodes, map, requirements, matches });
+    return { offers, notes: map.problems };
+  } catch (error) {
+    if (!(error instanceof BackendError)) throw error;
+    return { offers: [], notes: [error.message] };
+  }
+}
+
+/** Each step that a job needs, without starting one. */
+async function checked(cluster: SlurmCluster): Promise<readonly CheckResult[]> {
+  const { config, map, login } = cluster;
+  const attempt = async (name: string, step: () => Promise<unknown>): Promise<CheckResult> => {
+    try {
+      await step();
+      return { name, ok: true, problem: null };
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      return { name, ok: false, problem: error.message };
+    }
+  };
+  const reached = await attempt(`${config.name}: login and controller`, () =>
+    login.output(['scontrol', 'ping']),
+  );
+  if (!reached.ok) return [reached];
+  const partitions = [...new Set([...map.gpus.keys(), ...(map.cpuPartitions ?? [])])];
+  return [
+    reached,
+    await attempt(`${config.name}: GPU models`, async () => {
+      if (map.problems.length > 0) throw new BackendError(map.problems.join('; '));
+    }),
+    await attempt(`${config.name}: containers`, () => cluster.containerTool()),
+    ...(await Promise.all(
+      partitions.map((partition) =>
+        attempt(`${config.name}: partition ${partition}`, () =>
+          login.output([
+            'sbatch',
+            '--test-only',
+            `--partition=${partition}`,
+            '--mem=1M',
+            '--wrap=true',
+          ]),
+        ),
+      ),
+    )),
+  ];
+}
