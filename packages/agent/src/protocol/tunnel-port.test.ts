@@ -1,14 +1,17 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type ClientHttp2Session, connect } from 'node:http2';
-import { createServer, type Server } from 'node:net';
+import { connect as connectPlain, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { connect as connectTls } from 'node:tls';
+import { TUNNEL_IDENTITY, TUNNEL_PROTOCOLS, TUNNEL_TLS } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createEventLogger } from '../host/log.ts';
 import { openTunnelPort } from './tunnel-port.ts';
 
 const TOKEN = 'secret';
+const log = createEventLogger(() => {});
 
 let dir: string;
 let echo: Server;
@@ -30,7 +33,8 @@ beforeEach(async () => {
   echo = createServer({ allowHalfOpen: true }, (client) => client.pipe(client));
   await new Promise<void>((resolve) => echo.listen(socket, resolve));
   const port = await freePort();
-  close = await openTunnelPort({ port, socket, token: TOKEN, log: createEventLogger(() => {}) });
+  const place = { port, address: '127.0.0.1', file: null };
+  close = await openTunnelPort({ ...place, socket, token: TOKEN, log });
   session = connect(`http://127.0.0.1:${port}`);
 });
 afterEach(() => {
@@ -65,5 +69,37 @@ describe('the port of the tunnels', () => {
   it('is closed to other tokens and other methods', async () => {
     expect(await open('guess').status).toBe(401);
     expect(await open(TOKEN, 'POST').status).toBe(405);
+  });
+
+  it('is encrypted on a network of others, and only the token opens it', async () => {
+    const file = join(dir, 'place');
+    const options = {
+      port: 0,
+      address: '0.0.0.0',
+      file,
+      socket: join(dir, 's'),
+      token: TOKEN,
+      log,
+    };
+    const end = await openTunnelPort(options);
+    const { port } = JSON.parse(readFileSync(file, 'utf8')) as { port: number };
+    const enter = (key: string) =>
+      connectTls({
+        ...TUNNEL_TLS,
+        ...{ host: '127.0.0.1', port, ALPNProtocols: TUNNEL_PROTOCOLS },
+        pskCallback: () => ({ psk: Buffer.from(key), identity: TUNNEL_IDENTITY }),
+        checkServerIdentity: () => undefined,
+      });
+    const stranger = enter('guess');
+    await new Promise((resolve) => stranger.once('error', resolve));
+    const plain = connectPlain(port, '127.0.0.1', () => plain.write('PRI * HTTP/2.0\r\n\r\n'));
+    await new Promise((resolve) => plain.on('error', () => {}).once('close', resolve));
+    session.destroy();
+    session = connect('http://agent', { createConnection: () => enter(TOKEN) });
+    const { stream, status } = open(TOKEN);
+    stream.end('sent');
+    expect(await status).toBe(200);
+    expect(await text(stream)).toBe('sent');
+    end();
   });
 });
