@@ -141,6 +141,17 @@ probes:
     interval: 10s
     ready_after: 2
     until_ready: true
+liveness:
+  url: /health
+  timeout: 5s
+  interval: 20s
+  failures: 3
+  start_period: 10m
+rollout:
+  surge: 1
+  max_unavailable: 0
+  deadline: 10m
+  canary: 1
 replicas: 1..4
 ${COMMON}`,
   DevEnvironmentConfiguration: `type: dev-environment
