@@ -216,7 +216,10 @@ export class GatewayPrograms {
 
   /** A short path: sockets are in it. Only its program and nginx may list it. */
   #runtime(id: string): string {
-    return `${this.#options.runtimeDir}-gw-${id.slice(0, 8)}`;
+    // Started by root, nginx's workers have a user of their own, who must reach the sockets; folders of
+    // sessions (XDG_RUNTIME_DIR) are closed to others.
+    const base = process.getuid?.() === 0 ? '/run/dstack' : this.#options.runtimeDir;
+    return `${base}-gw-${id.slice(0, 8)}`;
   }
 }
 

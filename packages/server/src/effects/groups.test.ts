@@ -22,6 +22,7 @@ function scene(part: Partial<GroupRecord> = {}) {
         byId: async () => ({ group: world.group, projectName: 'main', fleetName: 'cluster' }),
       },
       instances: { byIds: async () => members },
+      jobs: { byId: async () => null },
       engine: { amendIntent: async () => true },
     },
     backends: { find: async () => world.backend },
