@@ -31,6 +31,12 @@ export class ModelHost {
     this.#projects = new Map(Object.entries(hosts));
   }
 
+  /** A service that was published after the others. */
+  add({ host, project }: Pick<HostedService, 'host' | 'project'>): void {
+    const own = `gateway${host.slice(host.indexOf('.'))}`;
+    if (!this.#projects.has(own)) this.#projects.set(own, project);
+  }
+
   async answer(host: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const project = this.#projects.get(host);
     if (project === undefined) throw unknownHost(host);

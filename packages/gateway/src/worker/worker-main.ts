@@ -162,6 +162,7 @@ process.on('message', (message: ToWorker | { type: 'tunnel-open'; id: string }, 
       return;
     case 'service':
       services.set(message.run_id, message.service);
+      if (message.service) models.add(message.service);
       proxy.changed(message.run_id);
       return;
     case 'leave': {
