@@ -31,11 +31,24 @@ export interface CertificatesOptions {
 const RENEWAL = 2 / 3;
 /** Gateways that were created together do not renew together: up to this part earlier. */
 const JITTER = 0.1;
-const FIRST_RETRY_MS = 30_000;
-const LONGEST_RETRY_MS = 3_600_000;
-const LOOK_MS = 15_000;
+const LOOK_MS = 5000;
+
+/** Milliseconds until the first repetition, and at most. */
+interface Patience {
+  readonly first: number;
+  readonly longest: number;
+}
+
+/** Authorities limit the requests for a name. */
+const AUTHORITY: Patience = { first: 30_000, longest: 3_600_000 };
+/** A question to DNS costs nothing, and its answer changes while a person creates the record. */
+const DNS: Patience = { first: 5000, longest: 60_000 };
+
+/** DNS does not lead to the gateway, so nothing was requested. */
+class WrongAddress extends Error {}
 
 interface Failure {
+  readonly patience: Patience;
   readonly message: string;
   readonly count: number;
   readonly retryAt: number;
@@ -133,7 +146,7 @@ export class Certificates {
     const { stateDir, runtime, log, onChange } = this.#options;
     try {
       const problem = await dnsProblem(name, { server: settings.dns, address: settings.address });
-      if (problem !== null) throw new Error(problem);
+      if (problem !== null) throw new WrongAddress(problem);
       const issued = await requestCertificate(name, {
         settings: settings.acme,
         stateDir,
@@ -143,10 +156,7 @@ export class Certificates {
       this.#failures.delete(name);
       log.info({ name }, 'a certificate was issued');
     } catch (error) {
-      const count = (this.#failures.get(name)?.count ?? 0) + 1;
-      const wait = Math.min(FIRST_RETRY_MS * 2 ** (count - 1), LONGEST_RETRY_MS);
-      const message = errorMessage(error);
-      this.#failures.set(name, { message, count, retryAt: Date.now() + wait });
+      this.#failures.set(name, nextFailure(error, this.#failures.get(name) ?? null));
       log.warn({ name, err: error }, 'a certificate was not issued');
     }
     this.#serve();
@@ -215,6 +225,13 @@ export class Certificates {
   }
 }
 
+function nextFailure(error: unknown, last: Failure | null): Failure {
+  const patience = error instanceof WrongAddress ? DNS : AUTHORITY;
+  const count = last?.patience === patience ? last.count + 1 : 1;
+  const wait = Math.min(patience.first * 2 ** (count - 1), patience.longest);
+  return { patience, message: errorMessage(error), count, retryAt: Date.now() + wait };
+}
+
 interface Validity {
   /** Milliseconds since the epoch. */
   readonly from: number;
@@ -234,5 +251,5 @@ function validityOf(certificate: string): Validity | null {
 export function renewalOf(name: string, { from, until }: Validity): number {
   const digest = createHash('sha256').update(`${name} ${from}`).digest().readUInt32BE(0);
   const early = (digest / 2 ** 32) * JITTER;
-  return from + (until - from) * (RENEWAL - early);
+  return Math.round(from + (until - from) * (RENEWAL - early));
 }

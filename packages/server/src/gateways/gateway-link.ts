@@ -107,7 +107,7 @@ export class GatewayLink {
 
   /** Resolves when the connection has ended. */
   async #connect(): Promise<void> {
-    const { client, replica, label, onOpen, onFrame } = this.#options;
+    const { client, replica, label, onOpen, onFrame, log } = this.#options;
     const agent = client();
     if (agent === null) throw new Error('Its host is not connected');
     await agent.putGateway(replica.id, label);
@@ -122,6 +122,7 @@ export class GatewayLink {
         (line) => {
           const frame = parseGatewayFrame(line);
           if (frame !== null) onFrame(this, frame);
+          else log.warn({ gateway: label.name }, 'a message of a gateway cannot be read');
         },
         (error) => {
           this.#channel = null;
