@@ -28,7 +28,7 @@ const root = resolve(import.meta.dirname, '..');
 const PAGES = [
   ...['quickstart', 'first-run', 'users', 'tokens', 'ci', 'secrets', 'volumes'],
   ...['runs', 'logs', 'events', 'costs', 'doctor', 'health'],
-  ...['json-output', 'dev-environments', 'backends', 'gateways', 'agents'],
+  ...['json-output', 'dev-environments', 'backends', 'agents'],
 ].map((name) => `docs/${name}.md`);
 const SKILLS = ['dstack', 'dstack-configurations', 'dstack-debugging'].map(
   (name) => `skills/${name}/SKILL.md`,
