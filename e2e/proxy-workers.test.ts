@@ -4,7 +4,7 @@ import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Installation } from '@dstack/testkit';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { applyFleet, configuration, newInstallation } from './installation.ts';
 
@@ -24,8 +24,8 @@ beforeAll(async () => {
   };
   while ((await status()) !== 200);
   await workersAre((pids) => pids.length === 2 && !listens(home.serverPid));
-  // The last one over the connection to the server: it closes the connection.
-  await status();
+  // The last one over each kept connection to the server, which closes it then.
+  for (let connections = 0; connections < 8; connections++) await status();
 });
 afterAll(() => home?.dispose());
 
@@ -155,8 +155,14 @@ it('streams, WebSockets and new requests continue while the server is replaced',
   expect((await fetch(`${service()}/`, { headers: { authorization: 'Bearer no' } })).status).toBe(
     403,
   );
-  const { usage } = JSON.parse(await home.ok('usage', '--json'));
-  expect(usage).toMatchObject([{ model: 'parrot', requests: 2 }]);
+  // The workers report what they have kept once the server has found them.
+  await vi.waitFor(
+    async () => {
+      const { usage } = JSON.parse(await home.ok('usage', '--json'));
+      expect(usage).toMatchObject([{ model: 'parrot', requests: 2 }]);
+    },
+    { timeout: 40_000, interval: 200 },
+  );
   const ticks = [...seen.matchAll(/data: (\d+)\n\n/g)].map((match) => Number(match[1]));
   expect(ticks).toEqual(ticks.map((_, n) => n));
   socket.close();
