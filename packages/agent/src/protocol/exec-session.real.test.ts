@@ -261,7 +261,8 @@ function suite({ kind, args }: Kind): void {
     const run = await exec({ command: 'echo on; cat' });
     await run.until('on');
     run.input(Buffer.alloc(2 * 1024 * 1024));
-    expect(await run.closed).toBe(1009);
+    // The kernel may drop the close frame when the rest of the message arrives at the closed end.
+    expect([1009, 1006]).toContain(await run.closed);
   });
 
   it('is refused to strangers, for unknown jobs, and after the end of the job', async () => {
