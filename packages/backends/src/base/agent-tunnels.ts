@@ -4,6 +4,7 @@
  */
 import { type ClientHttp2Session, connect } from 'node:http2';
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { NoAnswerError } from './errors.ts';
 
 const STREAM_WINDOW = 1024 * 1024;
@@ -11,7 +12,11 @@ const CONNECTION_WINDOW = 16 * STREAM_WINDOW;
 const LIMIT_MS = 20_000;
 /** A tunnel that carries nothing is checked, so that a dead one is noticed. */
 const PING_MS = 15_000;
+/** A container that has just started needs this long at most until its agent listens. */
+const START_MS = 5000;
+const START_PAUSE_MS = 50;
 const OK = 200;
+const MAX_DROPPED = 10_000;
 
 export interface TunnelTarget {
   /** The same for all connections to one agent. */
@@ -24,15 +29,35 @@ export interface TunnelTarget {
 
 export class AgentTunnels {
   readonly #sessions = new Map<string, Promise<ClientHttp2Session>>();
+  /** Keys of agents that have answered. */
+  readonly #reached = new Set<string>();
+  /** Keys of instances that were released: a connection to one that is ending could wait for long. */
+  readonly #dropped = new Set<string>();
 
+  /** The first connection waits for an agent that is just starting. */
   async dial(target: TunnelTarget, token: string): Promise<Duplex> {
-    return await connection(await this.#session(target), target.what, token);
+    const { key } = target;
+    const until = Date.now() + (this.#reached.has(key) ? 0 : START_MS);
+    for (;;) {
+      try {
+        const session = await this.#session(target);
+        this.#reached.add(key);
+        return await connection(session, target.what, token);
+      } catch (error) {
+        if (Date.now() >= until || this.#dropped.has(key)) throw error;
+        await delay(START_PAUSE_MS);
+      }
+    }
   }
 
   /** Ends the tunnel to an agent that is being ended. */
   drop(key: string): void {
     const session = this.#sessions.get(key);
     this.#sessions.delete(key);
+    this.#dropped.add(key);
+    this.#reached.delete(key);
+    const [oldest] = this.#dropped;
+    if (this.#dropped.size > MAX_DROPPED && oldest !== undefined) this.#dropped.delete(oldest);
     session?.then(
       (known) => known.destroy(),
       () => {},
@@ -40,17 +65,25 @@ export class AgentTunnels {
   }
 
   close(): void {
-    for (const key of [...this.#sessions.keys()]) this.drop(key);
+    for (const session of this.#sessions.values()) {
+      session.then(
+        (known) => known.destroy(),
+        () => {},
+      );
+    }
+    this.#sessions.clear();
   }
 
   #session(target: TunnelTarget): Promise<ClientHttp2Session> {
-    const known = this.#sessions.get(target.key);
+    const { key, what } = target;
+    const known = this.#sessions.get(key);
     if (known) return known;
+    if (this.#dropped.has(key)) return Promise.reject(new NoAnswerError(`${what} was released`));
     const forget = () => {
-      if (this.#sessions.get(target.key) === made) this.#sessions.delete(target.key);
+      if (this.#sessions.get(key) === made) this.#sessions.delete(key);
     };
     const made = openSession(target, forget);
-    this.#sessions.set(target.key, made);
+    this.#sessions.set(key, made);
     made.catch(forget);
     return made;
   }
@@ -83,21 +116,22 @@ async function openSession(target: TunnelTarget, onClose: () => void): Promise<C
 /** The agent has answered with its settings: until then the port may have no listener. */
 function connected(session: ClientHttp2Session, stream: Duplex, what: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const limit = setTimeout(() => session.destroy(new Error('no answer')), LIMIT_MS).unref();
-    const fail = (error?: Error) => {
+    const fail = (error?: Error | null) => {
       clearTimeout(limit);
-      session.destroy();
       reject(new NoAnswerError(error?.message ?? `${what}: the agent does not listen yet`));
+      session.destroy();
     };
+    // A session over a stream that has just ended reports nothing.
+    const limit = setTimeout(() => fail(new Error(`${what}: no answer`)), LIMIT_MS);
     stream.once('error', fail);
-    session.once('error', fail);
-    session.once('close', fail);
+    stream.once('close', () => fail());
+    session.on('error', fail);
+    session.once('close', () => fail());
     session.once('remoteSettings', () => {
       clearTimeout(limit);
-      session.off('close', fail);
-      session.on('error', () => {});
       resolve();
     });
+    if (stream.destroyed) fail(stream.errored);
   });
 }
 

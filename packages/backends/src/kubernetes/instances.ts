@@ -2,6 +2,7 @@
 import { createHmac } from 'node:crypto';
 import { splitImageName } from '@dstack/contract/image-name';
 import type { InstanceHandle, Offer } from '@dstack/core';
+import type { AgentTunnels } from '../base/agent-tunnels.ts';
 import { BackendError, NoCapacityError, SkipOfferError } from '../base/errors.ts';
 import type {
   ContainerOrder,
@@ -28,11 +29,11 @@ import {
   secretName,
 } from './pod-spec.ts';
 import { podState } from './pod-state.ts';
-import type { Tunnels } from './tunnels.ts';
+import { podTunnel, tunnelKey } from './tunnels.ts';
 
 export interface InstancesOptions {
   readonly clusters: readonly Cluster[];
-  readonly tunnels: Tunnels;
+  readonly tunnels: AgentTunnels;
   /** Null: an image brings the agent. */
   readonly deliveries: Deliveries | null;
   readonly agentImage: string | null;
@@ -66,8 +67,8 @@ export function podInstances(options: InstancesOptions): InstancePort {
       };
     },
     dial: async (handle, token) => {
-      const { client, namespace } = clusterOf(clusters, handle);
-      return await options.tunnels.dial({ client, namespace, pod: handle.id }, token);
+      const tunnel = podTunnel(clusterOf(clusters, handle), handle.id);
+      return await options.tunnels.dial(tunnel, token);
     },
     release: (handle) => releasePod(options, handle),
     list: async ({ server }) =>
@@ -275,8 +276,7 @@ async function releasePod(
   handle: InstanceHandle,
 ): Promise<'released' | 'releasing'> {
   const cluster = clusterOf(clusters, handle);
-  const { client, namespace } = cluster;
-  tunnels.drop({ client, namespace, pod: handle.id });
+  tunnels.drop(tunnelKey(cluster, handle.id));
   deliveries?.forget(cluster, handle.id);
   if (await remove(cluster, 'pods', handle.id)) return 'releasing';
   await removeSecrets(cluster, handle.id);

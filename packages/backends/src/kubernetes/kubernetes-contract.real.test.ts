@@ -104,7 +104,8 @@ function open(data: string, namespace: string) {
       ...{ type: 'kubernetes', contexts: null, proxy_jump: null, namespace },
       kubeconfig: { filename: '', data },
     },
-    ...{ serverId: OUR_ID, agentImage: null, programs, matches: requirementsMatch },
+    ...{ serverId: OUR_ID, secret: 'secret', agentImage: null, programs },
+    matches: requirementsMatch,
     ...{ scheduleSeconds: 10, scaleUpSeconds: 60 },
   });
 }

@@ -1,8 +1,8 @@
 /** Kubernetes clusters as a backend: their nodes are offers, and pods run the jobs. */
-import { createHash } from 'node:crypto';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { KubernetesBackendConfigWithCreds, Requirements } from '@dstack/contract/wire';
 import { capabilitiesOf, type Offer } from '@dstack/core';
+import { AgentTunnels } from '../base/agent-tunnels.ts';
 import { CredentialsError } from '../base/errors.ts';
 import type { Backend, CheckResult } from '../base/port.ts';
 import { readKubeconfig } from './api/kubeconfig.ts';
@@ -10,12 +10,13 @@ import { checkCluster } from './check.ts';
 import { Cluster } from './cluster.ts';
 import { type AgentPrograms, Deliveries } from './delivery.ts';
 import { podInstances } from './instances.ts';
-import { Tunnels } from './tunnels.ts';
 import { claimVolumes } from './volumes.ts';
 
 export interface KubernetesOptions {
   readonly config: KubernetesBackendConfigWithCreds;
   readonly serverId: string;
+  /** The agents' tokens are derived from it, so it must outlive the kubeconfig. */
+  readonly secret: string;
   /** An image that copies the agent into its volume; null = the server copies it. */
   readonly agentImage: string | null;
   readonly programs: AgentPrograms;
@@ -37,13 +38,13 @@ const OFFERS_MS = 5000;
 
 /** Throws `CredentialsError` for a kubeconfig that cannot be used. */
 export function openKubernetes(options: KubernetesOptions): OpenedKubernetes {
-  const { config, agentImage, programs, scheduleSeconds, scaleUpSeconds } = options;
+  const { secret, agentImage, programs, scheduleSeconds, scaleUpSeconds } = options;
   const clusters = clustersOf(options);
-  const tunnels = new Tunnels();
+  const tunnels = new AgentTunnels();
   const instances = podInstances({
     ...{ clusters, tunnels, agentImage },
     deliveries: agentImage === null ? new Deliveries(programs) : null,
-    secret: createHash('sha256').update(config.kubeconfig.data).digest('hex'),
+    secret,
     ...{ scheduleMs: scheduleSeconds * MS, scaleUpMs: scaleUpSeconds * MS },
   });
   const backend: Backend = {

@@ -5,11 +5,12 @@ import { type Id, requirementsMatch } from '@dstack/core';
 import type { BackendRecord, Store } from '@dstack/store';
 import { joinSecrets } from '../backend-config/secrets.ts';
 import { WatchedBackends } from '../capacity/watched-backends.ts';
+import { agentSecret } from '../hosts/agent-secret.ts';
 import type { Logger } from '../logging.ts';
 import type { KubernetesServerSettings } from './kubernetes-settings.ts';
 
 export interface KubernetesBackendsOptions {
-  readonly store: Pick<Store, 'backends' | 'instances' | 'engine' | 'projects'>;
+  readonly store: Pick<Store, 'backends' | 'instances' | 'engine' | 'projects' | 'meta' | 'cipher'>;
   readonly serverId: string;
   readonly settings: KubernetesServerSettings;
   readonly programs: AgentPrograms;
@@ -69,14 +70,15 @@ export class KubernetesBackends {
 
   async #open(row: BackendRecord): Promise<OpenedKubernetes> {
     const { store, serverId, programs, settings } = this.#options;
-    const [{ openKubernetes }, full] = await Promise.all([
+    const [{ openKubernetes }, full, secret] = await Promise.all([
       import('@dstack/backends/kubernetes'),
       store.backends.byType(row.projectId, row.type),
+      agentSecret(store),
     ]);
     const joined = joinSecrets({ config: row.config, auth: full?.auth ?? {} });
     const config = KubernetesBackendConfigWithCreds.parse(joined);
     const matches = requirementsMatch;
-    const opened = openKubernetes({ config, serverId, programs, matches, ...settings });
+    const opened = openKubernetes({ config, serverId, secret, programs, matches, ...settings });
     if (this.#closed) opened.close();
     else await this.#watched.watch(row.projectId, opened.backend);
     return opened;

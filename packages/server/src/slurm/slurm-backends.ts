@@ -1,15 +1,15 @@
-import { randomBytes } from 'node:crypto';
 import type { Backend } from '@dstack/backends';
 import { SlurmBackendConfigWithCreds } from '@dstack/contract/wire';
 import { type Id, requirementsMatch } from '@dstack/core';
 import type { BackendRecord, Store } from '@dstack/store';
 import { joinSecrets } from '../backend-config/secrets.ts';
+import { agentSecret } from '../hosts/agent-secret.ts';
 import type { Programs } from '../hosts/ssh/programs.ts';
 import { ClusterLogins } from './logins.ts';
 import { ClusterProgramCopies } from './program-copies.ts';
 
 export interface SlurmBackendsOptions {
-  readonly store: Pick<Store, 'backends' | 'meta'>;
+  readonly store: Pick<Store, 'backends' | 'meta' | 'cipher'>;
   readonly serverId: string;
   readonly programs: Programs;
 }
@@ -18,8 +18,6 @@ interface Opened {
   readonly updatedAt: number;
   readonly backend: Promise<Backend>;
 }
-
-const SECRET_BYTES = 32;
 
 /**
  * The Slurm backends of all projects. Each is opened when it is used first, so that a server without
@@ -60,7 +58,7 @@ export class SlurmBackends {
     const [{ slurmBackend }, full, secret] = await Promise.all([
       import('@dstack/backends/slurm'),
       store.backends.byType(row.projectId, row.type),
-      this.#secret(),
+      agentSecret(store),
     ]);
     const joined = joinSecrets({ config: row.config, auth: full?.auth ?? {} });
     return slurmBackend({
@@ -69,12 +67,5 @@ export class SlurmBackends {
       connect: (cluster) => this.#logins.connect(cluster),
       deliver: (cluster) => this.#copies.deliver(cluster),
     });
-  }
-
-  async #secret(): Promise<string> {
-    const { meta } = this.#options.store;
-    const key = 'slurm-agent-secret';
-    const made = randomBytes(SECRET_BYTES).toString('hex');
-    return (await meta.get(key)) ?? (await meta.setOnce(key, made));
   }
 }
