@@ -239,6 +239,7 @@ describe('a job that prints a thousand lines a second', () => {
     await v.page.getByText('12,000 lines, ').waitFor();
     await log.getByText('noise 12000', { exact: true }).waitFor();
     expect(await lastLine(log)).toContain('noise 12000');
+    expect(await v.page.getByRole('button', { name: /new lines?$|To the end/ }).count()).toBe(0);
   });
 });
 

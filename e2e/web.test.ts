@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Installation } from '@dstack/testkit';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -118,6 +118,30 @@ describe('runs', () => {
     expect(await log.locator('img').count()).toBe(0);
     await v.page.getByRole('searchbox', { name: 'Search the log' }).fill('STEP');
     await v.page.getByText('3 hits').waitFor();
+  });
+
+  it('have the times of their lines, on the page and in the file, if they are wanted', async () => {
+    const v = await signedIn('/projects/main/runs/steps/logs');
+    const log = v.page.getByRole('region', { name: 'Output of steps-0-0' });
+    const line = log.locator('[data-index]', { hasText: 'step 2' });
+    await line.waitFor();
+    expect(await log.locator('time').count()).toBe(0);
+    await v.page.getByRole('button', { name: 'Timestamps' }).click();
+    const time = line.locator('time');
+    const exact = String(await time.getAttribute('title'));
+    expect(await time.textContent()).toMatch(/\d\d:\d\d:\d\d\.\d{3} $/);
+    expect(await v.violations()).toEqual([]);
+    const printed = await installation.ok('logs', 'steps', '--timestamps', '-n', '20');
+    const known = /(\S+) step 2/.exec(printed)?.[1] ?? '';
+    expect(Date.parse(known)).toBe(Date.parse(exact));
+    const [download] = await Promise.all([
+      v.page.waitForEvent('download'),
+      v.page.getByRole('button', { name: 'Download the log' }).click(),
+    ]);
+    const file = readFileSync(await download.path(), 'utf8').split(/\r?\n/);
+    expect(file).toContain(`${exact} step 2`);
+    await v.page.reload();
+    await time.waitFor();
   });
 
   it('have metrics, events, a configuration and their raw form', async () => {

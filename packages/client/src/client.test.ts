@@ -234,6 +234,32 @@ test('a log stream starts at a time or a number of lines, and continues at a byt
   expect(queries).toEqual(['lines=5', 'offset=90']);
 });
 
+test('pieces of a log have their times if these are asked for', async () => {
+  const asked: (string | null)[] = [];
+  const url = await listen((request, response) => {
+    asked.push(new URL(request.url ?? '', 'http://x').searchParams.get('timestamps'));
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write(`event: times\ndata: [[2,1000],[4,2000]]\n\nid: 4\ndata: ${btoa('a\nb\n')}\n\n`);
+    response.end(`id: 5\ndata: ${btoa('c')}\n\nevent: end\ndata: 5\n\n`);
+  });
+  const { logs } = client(url).project('p');
+  const timesOf = async (timestamps: boolean) => {
+    const query = { run_name: 'r', job_submission_id: 'j', timestamps };
+    const times = [];
+    for await (const piece of logs.stream(query, new AbortController().signal)) {
+      times.push(piece.times);
+    }
+    return times;
+  };
+  const [first, second] = [
+    { end: 2, time: 1000 },
+    { end: 4, time: 2000 },
+  ];
+  expect(await timesOf(true)).toEqual([[first, second], []]);
+  expect(await timesOf(false)).toEqual([[], []]);
+  expect(asked).toEqual(['true', null]);
+});
+
 test.each([
   ['json', 404],
   ['html', 200],

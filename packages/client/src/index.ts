@@ -15,6 +15,7 @@ export {
   fromBase64,
   type LogChunk as LogPiece,
   type LogStreamQuery,
+  type LogTime,
   type PollLogsQuery,
 } from './domains/logs.ts';
 export type { ChatMessage, ModelChat } from './domains/models.ts';

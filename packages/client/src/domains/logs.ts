@@ -28,6 +28,16 @@ export interface LogStreamQuery {
   readonly lines?: number | null;
   /** False: ends with what the server has now. */
   readonly follow?: boolean;
+  /** True: pieces have the times of their bytes. */
+  readonly timestamps?: boolean;
+}
+
+/** When the bytes up to `end` were read from the job, after those of the time before it. */
+export interface LogTime {
+  /** The offset in the job's output, in bytes. */
+  readonly end: number;
+  /** Milliseconds since the epoch. */
+  readonly time: number;
 }
 
 /** A piece of a job's raw output. */
@@ -35,6 +45,8 @@ export interface LogChunk {
   readonly bytes: Uint8Array;
   /** The offset in the job's output just after this piece, in bytes. */
   readonly end: number;
+  /** In their order; empty unless they were asked for and the server has them. */
+  readonly times: readonly LogTime[];
 }
 
 /** Calls on the logs of one project's jobs. */
@@ -70,20 +82,24 @@ export function logsOf(transport: Transport, base: string) {
      *   stream.
      */
     async *stream(query: LogStreamQuery, signal: AbortSignal): AsyncGenerator<LogChunk, void> {
-      const { start_time, lines, follow = true, ...job } = query;
+      const { start_time, lines, follow = true, timestamps = false, offset, ...job } = query;
+      const asked = timestamps ? { ...job, timestamps: 'true' } : job;
       const start = { start_time: start_time ?? undefined, lines: lines ?? undefined };
-      let end = query.offset ?? (start_time == null && lines == null ? 0 : null);
+      let times: readonly LogTime[] = [];
+      let end = offset ?? (start_time == null && lines == null ? 0 : null);
       const open = () => {
         const from = end === null ? start : { offset: end };
         const ends = follow ? {} : { follow: 'false' };
-        return transport.events(`${base}/logs/stream`, { ...job, ...from, ...ends }, signal);
+        return transport.events(`${base}/logs/stream`, { ...asked, ...from, ...ends }, signal);
       };
       for await (const event of reopening(open, transport.wait, signal)) {
         if (event.event === 'end') return;
+        if (event.event === 'times' && timestamps) times = logTimes(event.data);
         if (event.event !== 'message' && event.event !== 'log') continue;
         const bytes = fromBase64(event.data);
         end = event.id === '' ? (end ?? 0) + bytes.byteLength : Number(event.id);
-        yield { bytes, end };
+        yield { bytes, end, times };
+        times = [];
       }
     },
     /**
@@ -110,6 +126,12 @@ export function logsOf(transport: Transport, base: string) {
       }
     },
   };
+}
+
+/** Throws if the message is not one of ours. */
+function logTimes(data: string): LogTime[] {
+  const pairs = JSON.parse(data) as readonly (readonly [number, number])[];
+  return pairs.map(([end, time]) => ({ end: Number(end), time: Number(time) }));
 }
 
 /** Decodes the base64 of the API (standard alphabet). */

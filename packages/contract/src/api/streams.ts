@@ -52,13 +52,14 @@ export const eventStreams: Readonly<Record<string, EventStream>> = {
     path: `${project}/logs/stream`,
     summary: 'Output of a job, live and to the byte',
     messages:
-      'Messages without a name carry bytes in base64; their id is the offset after them. `gap`: the number of lost bytes. `end`: the output is complete.',
+      'Messages without a name carry bytes in base64; their id is the offset after them. `gap`: the number of lost bytes. `times`, only with `timestamps`, before the bytes that it belongs to: pairs of the offset after bytes and the time when they were read from the job, in milliseconds since 1970 UTC. `end`: the output is complete.',
     query: [
       needed('run_name', 'Name of the run'),
       needed('job_submission_id', 'Id of the submission'),
       optional('offset', 'First byte; default 0'),
       optional('start_time', 'Only output after this time'),
       optional('lines', 'Only this many last lines'),
+      optional('timestamps', '`true`: with the times of the output; default `false`'),
       optional('follow', '`false`: ends with what is stored now; default `true`'),
     ],
   },

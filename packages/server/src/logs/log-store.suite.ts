@@ -109,6 +109,31 @@ export function describeLogStore(
       expect(await texts()).toEqual(['abc', '\n[47 bytes of output are lost here]\n', 'd\n']);
     });
 
+    it('has the times of output, stored or still in memory, with lost bytes between', async () => {
+      await put('one\n', T0);
+      await put('two\n', T0 + 400);
+      await put('three\n', T0 + 2000);
+      await store.sync([REF]);
+      await store.skip(REF, 20, T0 + 2500);
+      await put('four\n', T0 + 3000);
+      await store.sync([REF]);
+      await put('five\n', T0 + 5000);
+      const first = Math.floor(T0 / 1000);
+      const all = [
+        { end: 8, time: first },
+        { end: 14, time: first + 2 },
+        { end: 25, time: first + 3 },
+        { end: 30, time: first + 5 },
+      ];
+      expect(await store.readTimes(REF, 0, 100)).toEqual(all);
+      expect(await store.readTimes(REF, 9, 22)).toEqual([all[1], { end: 22, time: first + 3 }]);
+      expect(await store.readTimes(REF, 25, 30)).toEqual([all[3]]);
+      expect(await store.readTimes(REF, 30, 40)).toEqual([]);
+      await store.sync([REF]);
+      store = await under.crash();
+      expect(await store.readTimes(REF, 0, 100)).toEqual(all);
+    });
+
     it('keeps synced output when the process dies', async () => {
       await put('one\ntw');
       expect(await store.sync([REF])).toEqual({ [REF.jobId]: 6 });

@@ -16,6 +16,15 @@ export interface LogPiece {
   /** Larger than the requested offset if the bytes in between are permanently lost. */
   readonly offset: number;
   readonly bytes: Uint8Array;
+  /** When the bytes were read from the job, microseconds: of new output, whose bytes share one time. */
+  readonly time?: number;
+}
+
+/** When output was read from the job: the bytes from the end of the time before it to `end`. */
+export interface OutputTime {
+  readonly end: number;
+  /** Milliseconds since the epoch. */
+  readonly time: number;
 }
 
 export interface AppendResult {
@@ -61,6 +70,8 @@ export interface LogStore {
   sync(refs: readonly LogStreamRef[]): Promise<Readonly<Record<string, number>>>;
   /** At most `max` bytes starting at `from`, null if nothing is stored there (yet). */
   readRaw(ref: LogStreamRef, from: number, max: number): Promise<LogPiece | null>;
+  /** The times of the stored bytes from `from` to `to`, in their order; lost bytes have none. */
+  readTimes(ref: LogStreamRef, from: number, to: number): Promise<readonly OutputTime[]>;
   /**
    * Calls `listener` for new output; returns a function that stops this. The listener must not
    * throw.

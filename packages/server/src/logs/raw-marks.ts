@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import type { OutputTime } from './log-store.ts';
 
 /** One append, as stored in the index beside a raw segment. */
 export interface RawMark {
@@ -41,4 +42,15 @@ export function decodeMarks(bytes: Buffer): RawMark[] {
     });
   }
   return marks;
+}
+
+/** The times of the bytes up to `to`. Appends within one millisecond are one entry. */
+export function outputTimes(marks: readonly RawMark[], to: number): OutputTime[] {
+  const times: OutputTime[] = [];
+  for (const mark of marks) {
+    const entry = { end: Math.min(mark.end, to), time: Math.floor(mark.time / 1000) };
+    if (times.at(-1)?.time === entry.time) times.pop();
+    times.push(entry);
+  }
+  return times;
 }

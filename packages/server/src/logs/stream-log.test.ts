@@ -28,10 +28,15 @@ interface Reader {
   until(pattern: RegExp): Promise<string>;
 }
 
-function read(offset = 0, keepAliveMs = 60_000, from: LogStore = store): Reader {
+function read(
+  offset = 0,
+  keepAliveMs = 60_000,
+  from: LogStore = store,
+  timestamps = false,
+): Reader {
   const sink = new PassThrough();
   const stop = new AbortController();
-  const done = streamLog(from, REF, offset, sink, stop.signal, { keepAliveMs });
+  const done = streamLog(from, REF, offset, sink, stop.signal, { keepAliveMs, timestamps });
   let text = '';
   const until = async (pattern: RegExp) => {
     while (!pattern.test(text)) {
@@ -73,6 +78,19 @@ it('starts at the requested offset, also in the middle of a future piece', async
   await store.end(REF);
   expect(decoded(await inside.until(/event: end/))).toBe('bcdefgh');
   expect(decoded(await ahead.until(/event: end/))).toBe('fgh');
+});
+
+it('sends the times of output before it if they are asked for', async () => {
+  await store.append(REF, 0, 1_000_000, Buffer.from('one '));
+  await store.append(REF, 4, 2_000_000, Buffer.from('two '));
+  const reader = read(2, 60_000, store, true);
+  const stored = `event: times\ndata: [[4,1000],[8,2000]]\n\nid: 8\ndata: ${btoa('e two ')}\n\n`;
+  expect(await reader.until(/id: 8/)).toBe(stored);
+  await store.append(REF, 8, 3_000_999, Buffer.from('three'));
+  const live = `event: times\ndata: [[13,3000]]\n\nid: 13\ndata: ${btoa('three')}\n\n`;
+  expect(await reader.until(/id: 13/)).toBe(stored + live);
+  reader.stop.abort();
+  await reader.done;
 });
 
 it('ends at once if the output is already complete', async () => {

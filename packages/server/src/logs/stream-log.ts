@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
-import type { LogNews, LogPiece, LogStore, LogStreamRef } from './log-store.ts';
+import type { LogNews, LogPiece, LogStore, LogStreamRef, OutputTime } from './log-store.ts';
 
 /** Raw bytes of one message, and the interval of the comments that keep a connection open. */
 const PIECE_BYTES = 48 * 1024;
@@ -13,6 +13,8 @@ const MAX_WAITING = 16;
 
 export interface StreamLogOptions {
   readonly keepAliveMs?: number;
+  /** Sends `times` before the bytes that they belong to. */
+  readonly timestamps?: boolean;
   /**
    * Whether the server considers the job finished. Some jobs end without a report from their agent
    * (never started, host lost): their output is never marked as complete, yet there will be no
@@ -30,6 +32,11 @@ export interface StreamLogOptions {
  *     id: <offset after this piece>       event: gap              event: end
  *     data: <raw bytes in base64>         id: <offset>            id: <length>
  *                                         data: <lost bytes>      data: <length>
+ *
+ * With `timestamps`, bytes are preceded by the times when they were read from the job:
+ *
+ *     event: times
+ *     data: [[<offset after bytes of one time>, <milliseconds since the epoch>], …]
  *
  * A client continues after a lost connection with the last `id` as `offset`. A slow reader delays
  * only itself: at most one message waits in memory. Resolves when the stream is over or `signal`
@@ -60,7 +67,7 @@ export async function streamLog(
     if (!sink.writableNeedDrain) sink.write(': keep-alive\n\n');
   }, options.keepAliveMs ?? KEEP_ALIVE_MS);
   try {
-    await pump(store, ref, offset, sink, stop, inbox, options.over ?? (async () => false));
+    await pump(store, ref, offset, sink, stop, inbox, options);
   } finally {
     clearInterval(alive);
     unfollow();
@@ -78,7 +85,7 @@ async function pump(
   sink: Writable,
   stop: AbortSignal,
   inbox: Inbox,
-  over: () => Promise<boolean>,
+  { over = async () => false, timestamps = false }: StreamLogOptions,
 ): Promise<void> {
   let at = offset;
   const send = async (piece: LogPiece) => {
@@ -87,7 +94,8 @@ async function pump(
       await write(sink, `event: gap\nid: ${piece.offset}\ndata: ${lost}\n\n`, stop);
     }
     at = piece.offset + piece.bytes.length;
-    await write(sink, messageOf(piece), stop);
+    const times = timestamps ? timesMessage(await timesOf(store, ref, piece)) : '';
+    await write(sink, times + messageOf(piece), stop);
   };
   // Checked before reading: when a stream has ended, the stored part is complete.
   const isOver = async () => (await store.status(ref)).ended || (await over());
@@ -118,6 +126,21 @@ async function write(sink: Writable, text: string, stop: AbortSignal): Promise<v
   await once(sink, 'drain', { signal: stop }).catch((error: Error) => {
     if (!stop.aborted) throw error;
   });
+}
+
+async function timesOf(
+  store: LogStore,
+  ref: LogStreamRef,
+  { offset, bytes, time }: LogPiece,
+): Promise<readonly OutputTime[]> {
+  const end = offset + bytes.length;
+  if (time !== undefined) return [{ end, time: Math.floor(time / 1000) }];
+  return await store.readTimes(ref, offset, end);
+}
+
+function timesMessage(times: readonly OutputTime[]): string {
+  const pairs = times.map(({ end, time }) => [end, time]);
+  return `event: times\ndata: ${JSON.stringify(pairs)}\n\n`;
 }
 
 /** All readers of a stream get the same piece object, so its text is made once. */
@@ -172,7 +195,7 @@ class Inbox {
       this.#pieces = [];
       return null;
     }
-    return { offset, bytes: piece.bytes.subarray(offset - piece.offset) };
+    return { ...piece, offset, bytes: piece.bytes.subarray(offset - piece.offset) };
   }
 
   async wait(): Promise<'grew' | 'ended' | 'reminder'> {

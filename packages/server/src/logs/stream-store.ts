@@ -10,9 +10,11 @@ import {
   type LogStore,
   type LogStoreError,
   type LogStreamRef,
+  type OutputTime,
   type QuotaBreach,
   type QuotaListener,
 } from './log-store.ts';
+import { outputTimes, type RawMark } from './raw-marks.ts';
 import { StreamCache } from './stream-cache.ts';
 import { requireStreamFolder, streamFolder } from './stream-names.ts';
 
@@ -24,6 +26,8 @@ export interface LogStream {
   sync(): Promise<number>;
   end(): Promise<number>;
   readRaw(from: number, max: number): Promise<LogPiece | null>;
+  /** Marks of appends that hold the bytes, and none after them. */
+  marks(from: number, to: number): Promise<readonly RawMark[]>;
   poll(query: PollQuery): Promise<LogPage>;
 }
 
@@ -122,6 +126,11 @@ export class StreamStore<S extends LogStream> implements LogStore {
 
   async readRaw(ref: LogStreamRef, from: number, max: number): Promise<LogPiece | null> {
     return await this.#read(ref, (stream) => stream.readRaw(from, max));
+  }
+
+  async readTimes(ref: LogStreamRef, from: number, to: number): Promise<readonly OutputTime[]> {
+    const marks = await this.#read(ref, (stream) => stream.marks(from, to));
+    return outputTimes(marks ?? [], to);
   }
 
   follow(ref: LogStreamRef, listener: (news: LogNews) => void): () => void {

@@ -57,9 +57,11 @@ export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
       given === undefined
         ? await startOffset(deps.logStore, ref, logStart(query))
         : wholeNumber(given, 'offset');
-    const follows = isTrue(query, 'follow');
+    const follows = isTrue(query, 'follow', true);
+    const timestamps = isTrue(query, 'timestamps', false);
     const sink = openStream(request, reply);
     await streamLog(deps.logStore, ref, offset, sink, disconnected, {
+      timestamps,
       over: async () => !follows || isOver(await deps.store.jobs.byId(jobId)),
       watchOver: (notify) => deps.changes.watch(view.run.id, notify),
     });
@@ -184,9 +186,8 @@ function required(query: ProjectRoute['Querystring'], name: string): string {
   return value;
 }
 
-/** Query parameters of this kind are true unless they are `false`. */
-function isTrue(query: ProjectRoute['Querystring'], name: string): boolean {
-  const value = query[name] ?? 'true';
+function isTrue(query: ProjectRoute['Querystring'], name: string, fallback: boolean): boolean {
+  const value = query[name] ?? String(fallback);
   if (value !== 'true' && value !== 'false') throw ruleError(`\`${name}\` must be true or false`);
   return value === 'true';
 }

@@ -117,6 +117,19 @@ describe('files of a log', () => {
     expect(await readdir(join(root, 'p'))).toEqual([]);
   });
 
+  it('have the times of a place among thousands of appends', async () => {
+    for (let at = 0; at < 3000; at += 1) {
+      await store.append(REF, at, T0 + at * 1000, Buffer.from('x'));
+    }
+    await store.sync([REF]);
+    const first = Math.floor(T0 / 1000);
+    expect(await store.readTimes(REF, 2500, 2502)).toEqual([
+      { end: 2501, time: first + 2500 },
+      { end: 2502, time: first + 2501 },
+    ]);
+    expect(await store.readTimes(REF, 0, 3000)).toHaveLength(3000);
+  });
+
   it('are paged with bounded memory', async () => {
     const line = `${'y'.repeat(20_000)}\n`;
     for (let i = 0; i < 500; i++) {

@@ -11,6 +11,7 @@ import { type EventSource, readPage } from '../event-page.ts';
 import type { LogPage, PollQuery } from '../log-page.ts';
 import type { AppendResult, LogPiece, LogStatus } from '../log-store.ts';
 import { QuotaMeter } from '../quota-meter.ts';
+import type { RawMark } from '../raw-marks.ts';
 import { Serial } from '../serial.ts';
 import type { LogStream, StreamSetup } from '../stream-store.ts';
 import { EventIndex } from './event-index.ts';
@@ -80,7 +81,7 @@ export class FileStream implements LogStream {
       await this.#raw.append(time, fresh);
       this.#arrived = this.#options.now();
       this.#ended = false;
-      this.#options.appended({ offset: length, bytes: fresh }, this.#length);
+      this.#options.appended({ offset: length, bytes: fresh, time }, this.#length);
       await this.#cut({ type: 'bytes', time, bytes: fresh });
       return { length: this.#length, gapFrom: null };
     });
@@ -127,6 +128,10 @@ export class FileStream implements LogStream {
 
   readRaw(from: number, max: number): Promise<LogPiece | null> {
     return this.#raw.read(from, max);
+  }
+
+  marks(from: number, to: number): Promise<readonly RawMark[]> {
+    return this.#raw.marksBetween(from, to);
   }
 
   async poll(query: PollQuery): Promise<LogPage> {

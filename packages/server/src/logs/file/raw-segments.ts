@@ -138,6 +138,42 @@ export class RawSegments {
     }
   }
 
+  /** The marks of the bytes from `from` to `to`, also those in memory. */
+  async marksBetween(from: number, to: number): Promise<RawMark[]> {
+    // Taken before the first read: a `flush` meanwhile moves marks from the memory to the file.
+    const { waiting, written } = { waiting: [...this.#waiting], written: this.#written };
+    const segments = this.#segments.filter(({ start, size }) => start < to && start + size > from);
+    const last = this.#segments.at(-1);
+    const marks: RawMark[] = [];
+    for (const segment of segments) {
+      const { index } = this.#paths(segment.start);
+      const isLast = segment === last;
+      const count = isLast ? written : ((await sizeOf(index)) ?? 0) / RAW_MARK_BYTES;
+      marks.push(...(await this.#storedMarks(index, Math.floor(count), from, to)));
+      if (isLast) marks.push(...waiting);
+    }
+    return marks.filter((mark) => mark.end > from && mark.end - mark.length < to);
+  }
+
+  /** Those of the first `count` marks of an index file that hold the bytes, and a few around them. */
+  async #storedMarks(index: string, count: number, from: number, to: number): Promise<RawMark[]> {
+    let low = 0;
+    let high = count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const [mark] = await readMarks(this.#files, index, middle, 1);
+      if (mark && mark.end <= from) low = middle + 1;
+      else high = middle;
+    }
+    const marks: RawMark[] = [];
+    for (let at = low; at < count && (marks.at(-1)?.end ?? from) < to; at += MARKS_PER_READ) {
+      marks.push(
+        ...(await readMarks(this.#files, index, at, Math.min(MARKS_PER_READ, count - at))),
+      );
+    }
+    return marks;
+  }
+
   async #writable(): Promise<Segment> {
     const last = this.#segments.at(-1);
     if (last && last.size < this.#segmentBytes) return last;

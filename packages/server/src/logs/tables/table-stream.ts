@@ -93,7 +93,7 @@ export class TableStream implements LogStream {
       this.#marks.push(markOf(length, time, fresh));
       this.#length += fresh.length;
       this.#arrived = this.#options.now();
-      this.#options.appended({ offset: length, bytes: fresh }, this.#length);
+      this.#options.appended({ offset: length, bytes: fresh, time }, this.#length);
       this.#cut({ type: 'bytes', time, bytes: fresh });
       this.#watch();
       return { length: this.#length, gapFrom: null };
@@ -140,6 +140,22 @@ export class TableStream implements LogStream {
     const offset = Math.max(from, row.startOffset);
     const at = offset - row.startOffset;
     return { offset, bytes: row.bytes.subarray(at, at + max) };
+  }
+
+  async marks(from: number, to: number): Promise<readonly RawMark[]> {
+    const { tables, ref } = this.#options;
+    const marks: RawMark[] = [];
+    for (let at = from; at < to; ) {
+      if (at >= this.#waitingStart && this.#marks.length > 0) {
+        marks.push(...this.#marks);
+        break;
+      }
+      const row = await tables.withOffset(ref.jobId, at);
+      if (!row || !this.#isOurs(row)) break;
+      marks.push(...decodeMarks(Buffer.from(row.marks)));
+      at = row.endOffset;
+    }
+    return marks.filter((mark) => mark.end > from && mark.end - mark.length < to);
   }
 
   async poll(query: PollQuery): Promise<LogPage> {

@@ -1,4 +1,5 @@
-import type { Client, LogPiece } from '@dstack/client';
+import type { Client, LogPiece, LogTime } from '@dstack/client';
+import { StampedLines } from './stamped-lines.ts';
 
 /** One job submission, whose output is one stream. */
 export interface LogTarget {
@@ -11,6 +12,12 @@ export interface LogTarget {
 const OLDER_BYTES = 512 * 1024;
 const NEWLINE = 10;
 
+/** Output with its times. */
+export interface TimedBytes {
+  readonly bytes: Uint8Array;
+  readonly times: readonly LogTime[];
+}
+
 /** Output from `offset` on, or the last lines; ends when the job has ended and all of it was sent. */
 export function followLog(
   client: Client,
@@ -18,9 +25,8 @@ export function followLog(
   from: { readonly offset: number } | { readonly lines: number },
   signal: AbortSignal,
 ): AsyncGenerator<LogPiece, void> {
-  return client
-    .project(target.project)
-    .logs.stream({ run_name: target.run, job_submission_id: target.submission, ...from }, signal);
+  const query = { run_name: target.run, job_submission_id: target.submission, timestamps: true };
+  return client.project(target.project).logs.stream({ ...query, ...from }, signal);
 }
 
 /**
@@ -30,26 +36,36 @@ export async function olderLog(
   client: Client,
   target: LogTarget,
   end: number,
-): Promise<Uint8Array> {
+): Promise<TimedBytes> {
   const start = Math.max(0, end - OLDER_BYTES);
-  const bytes = await readRange(client, target, start, end);
-  if (start === 0) return bytes;
+  const { bytes, times } = await readRange(client, target, start, end);
+  if (start === 0) return { bytes, times };
   const newline = bytes.indexOf(NEWLINE);
-  return newline < 0 || newline === bytes.length - 1 ? bytes : bytes.subarray(newline + 1);
+  const isWhole = newline < 0 || newline === bytes.length - 1;
+  return { bytes: isWhole ? bytes : bytes.subarray(newline + 1), times };
+}
+
+export interface WholeLogOptions {
+  /** Of the output that there is now. */
+  readonly end: number;
+  /** Each line begins with its time, in UTC. */
+  readonly timestamps: boolean;
+  readonly onProgress: (bytes: number) => void;
 }
 
 /** All output that there is now. */
 export async function wholeLog(
   client: Client,
   target: LogTarget,
-  end: number,
-  onProgress: (bytes: number) => void,
+  { end, timestamps, onProgress }: WholeLogOptions,
 ): Promise<Blob> {
   const parts: Uint8Array<ArrayBuffer>[] = [];
+  const stamped = timestamps ? new StampedLines() : null;
   for await (const piece of pieces(client, target, 0, end)) {
-    parts.push(piece.bytes.slice());
+    parts.push(stamped?.add(piece.bytes, piece.times) ?? piece.bytes.slice());
     onProgress(piece.end);
   }
+  if (stamped) parts.push(stamped.rest());
   return new Blob(parts, { type: 'text/plain' });
 }
 
@@ -58,13 +74,15 @@ async function readRange(
   target: LogTarget,
   start: number,
   end: number,
-): Promise<Uint8Array> {
+): Promise<TimedBytes> {
   const range = new Uint8Array(end - start);
-  for await (const { bytes, end: pieceEnd } of pieces(client, target, start, end)) {
+  const allTimes: LogTime[] = [];
+  for await (const { bytes, end: pieceEnd, times } of pieces(client, target, start, end)) {
     const at = pieceEnd - bytes.length - start;
     if (at >= 0) range.set(bytes.subarray(0, range.length - at), at);
+    allTimes.push(...times);
   }
-  return range;
+  return { bytes: range, times: allTimes };
 }
 
 /** The pieces of a range; the stream is left at its end, as it would go on with live output. */

@@ -69,3 +69,29 @@ it('notes lost output', () => {
     offset: 1009,
   });
 });
+
+describe('times of output', () => {
+  const times = [
+    { end: 104, time: 1000 },
+    { end: 110, time: 2000 },
+  ];
+
+  it('belong to the end of a line', () => {
+    const reader = new LogLineReader(100);
+    const lines = reader.read(encode('ab\ncd\nefgh'), times);
+    expect(lines.map(({ time }) => time)).toEqual([1000, 2000]);
+    expect(reader.openLine()?.time).toBe(2000);
+    expect(reader.read(encode('i\n'), [{ end: 112, time: 3000 }])).toMatchObject([{ time: 3000 }]);
+  });
+
+  it('may be unknown', () => {
+    const [line] = new LogLineReader().read(encode('ab\n'));
+    expect(line?.time).toBeNull();
+  });
+
+  it('continue after a connection was lost in a piece, which is then sent again', () => {
+    const reader = new LogLineReader(100);
+    reader.read(encode('ab\nc'), times);
+    expect(reader.read(encode('d\nefgh'), times)).toMatchObject([{ time: 2000 }]);
+  });
+});

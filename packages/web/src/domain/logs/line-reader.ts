@@ -1,3 +1,5 @@
+import type { LogTime } from '@dstack/client';
+import { LineTimes } from '../../data/logs/line-times.ts';
 import { type AnsiStyle, PLAIN, styleAfter } from './ansi.ts';
 
 /** A line of output. */
@@ -10,6 +12,8 @@ export interface LogLine {
   readonly style: AnsiStyle;
   /** Where the line begins in the output, in bytes. */
   readonly offset: number;
+  /** When the end of the line was printed, in milliseconds since the epoch; null if unknown. */
+  readonly time: number | null;
   /** Not printed by the job: it reports missing output. */
   readonly isNote: boolean;
 }
@@ -22,6 +26,7 @@ const RETURN = 13;
 /** Cuts output into lines as it arrives. The last line may still grow: see {@link openLine}. */
 export class LogLineReader {
   readonly #decoder = new TextDecoder();
+  readonly #times = new LineTimes();
   #rest = new Uint8Array(0);
   #offset: number;
   #style: AnsiStyle = PLAIN;
@@ -37,8 +42,9 @@ export class LogLineReader {
     return this.#offset;
   }
 
-  /** The lines that the bytes complete. */
-  read(bytes: Uint8Array): LogLine[] {
+  /** The lines that the bytes complete. `times`: of these bytes, as far as they are known. */
+  read(bytes: Uint8Array, times: readonly LogTime[] = []): LogLine[] {
+    this.#times.add(times);
     const data = joined(this.#rest, bytes);
     const lines: LogLine[] = [];
     let from = 0;
@@ -64,13 +70,14 @@ export class LogLineReader {
     const lost = offset - this.#offset - this.#rest.length;
     this.#rest = new Uint8Array(0);
     this.#offset = offset;
-    return this.#line(`${lost} bytes of output were lost here`, true);
+    return this.#line(`${lost} bytes of output were lost here`, null);
   }
 
   /** What the job has printed since the last complete line; null if nothing. */
   openLine(): LogLine | null {
     if (this.#rest.length === 0) return null;
-    const line = this.#line(lastDrawing(this.#decoder.decode(this.#rest)), false);
+    const time = this.#times.of(this.#offset + this.#rest.length - 1);
+    const line = this.#line(lastDrawing(this.#decoder.decode(this.#rest)), time, false);
     this.#nextId -= 1;
     return line;
   }
@@ -78,16 +85,17 @@ export class LogLineReader {
   #take(data: Uint8Array, from: number, to: number, newline: number): LogLine {
     const end = data[to - 1] === RETURN && to > from ? to - 1 : to;
     const whole = this.#decoder.decode(data.subarray(from, end));
-    const line = this.#line(lastDrawing(whole), false);
+    const time = this.#times.of(this.#offset + (to - from) + newline - 1);
+    const line = this.#line(lastDrawing(whole), time, false);
     this.#style = styleAfter(whole, this.#style);
     this.#offset += to - from + newline;
     return line;
   }
 
-  #line(text: string, isNote: boolean): LogLine {
+  #line(text: string, time: number | null, isNote = true): LogLine {
     const id = this.#nextId;
     this.#nextId += 1;
-    return { id, text, style: this.#style, offset: this.#offset, isNote };
+    return { id, text, style: this.#style, offset: this.#offset, time, isNote };
   }
 }
 

@@ -91,7 +91,7 @@ it('keeps the last line, however long it is', () => {
 it('puts older output in front without renumbering', () => {
   const b = buffer();
   b.logs.append(encode('new 1\nnew 2\n'), 112);
-  b.logs.prepend(encode('old 1\nold 2\n'));
+  b.logs.prepend({ bytes: encode('old 1\nold 2\n'), times: [] });
   b.flush();
   const { lines, start } = b.logs.snapshot;
   expect(lines.map(({ id, text }) => [id, text])).toEqual([

@@ -1,3 +1,5 @@
+import type { LogTime } from '@dstack/client';
+import type { TimedBytes } from '../../data/logs/log-stream.ts';
 import { type LogLine, LogLineReader } from './line-reader.ts';
 
 /** Older lines are forgotten beyond this many; the server still has them. */
@@ -57,7 +59,7 @@ export class LogBuffer {
   };
 
   /** `end`: the offset just after the bytes. Bytes that are known already are dropped. */
-  append(bytes: Uint8Array, end: number): void {
+  append(bytes: Uint8Array, end: number, times: readonly LogTime[] = []): void {
     const start = end - bytes.length;
     if (this.#reader === null) {
       this.#reader = new LogLineReader(start);
@@ -66,7 +68,7 @@ export class LogBuffer {
     if (start > this.#end) this.#lines.push(this.#reader.skipTo(start));
     const known = Math.max(0, this.#end - start);
     if (known >= bytes.length) return;
-    for (const line of this.#reader.read(bytes.subarray(known))) {
+    for (const line of this.#reader.read(bytes.subarray(known), times)) {
       this.#lines.push(line);
       this.#text += line.text.length;
     }
@@ -92,10 +94,10 @@ export class LogBuffer {
   }
 
   /** Puts older output in front; `bytes` must end where the first line begins, and begin with a line. */
-  prepend(bytes: Uint8Array): void {
+  prepend({ bytes, times }: TimedBytes): void {
     const before = this.start;
     const reader = new LogLineReader(before - bytes.length);
-    const lines = reader.read(bytes);
+    const lines = reader.read(bytes, times);
     const firstId = (this.#lines[0]?.id ?? this.#firstId) - lines.length;
     const numbered = lines.map((line, index) => ({ ...line, id: firstId + index }));
     this.#firstId = firstId;

@@ -11,6 +11,7 @@ import {
 } from 'react';
 import { classNames } from '../../ui/class-names.ts';
 import { ScrollRegion } from '../../ui/panel/scroll-region.tsx';
+import { preciseTime } from '../../ui/time/format-time.ts';
 import { count } from '../format/quantities.ts';
 import type { LogLine } from './line-reader.ts';
 import { LogLineView } from './log-line-view.tsx';
@@ -27,6 +28,7 @@ export interface LogViewProps {
   readonly lines: readonly LogLine[];
   readonly wrap: boolean;
   readonly numbers: boolean;
+  readonly timestamps: boolean;
   /** In lower case. */
   readonly needle: string;
   readonly hit: Hit | null;
@@ -44,7 +46,7 @@ const NEAR_START = 600;
  * while more arrive.
  */
 export function LogView(props: LogViewProps) {
-  const { label, lines, wrap, numbers, needle, hit, onOlder, ref } = props;
+  const { label, lines, wrap, numbers, timestamps, needle, hit, onOlder, ref } = props;
   const scroller = useRef<HTMLElement>(null);
   const first = lines[0]?.id ?? 0;
   // Ids are consecutive. Another function would have the places of all lines computed again.
@@ -76,7 +78,8 @@ export function LogView(props: LogViewProps) {
     [virtual, first],
   );
   const onScroll = () => {
-    const atEnd = virtual.isAtEnd(LINE_HEIGHT);
+    // Of the element itself: the virtualizer may still reckon with the place before this event.
+    const atEnd = isAtEnd(scroller.current);
     setSeen((before) => (atEnd ? null : (before ?? lines.at(-1)?.id ?? null)));
     if (onOlder !== null && (scroller.current?.scrollTop ?? NEAR_START) < NEAR_START) onOlder();
   };
@@ -110,6 +113,7 @@ export function LogView(props: LogViewProps) {
                       {line.id - first + 1}
                     </span>
                   ) : null}
+                  {timestamps ? <LineTime time={line.time} /> : null}
                   <span className={styles.text}>
                     <LogLineView
                       line={line}
@@ -130,5 +134,21 @@ export function LogView(props: LogViewProps) {
         </button>
       )}
     </div>
+  );
+}
+
+function isAtEnd(element: HTMLElement | null): boolean {
+  if (element === null) return true;
+  return element.scrollHeight - element.scrollTop - element.clientHeight <= LINE_HEIGHT;
+}
+
+/** The space separates the time from the text in what readers copy. */
+function LineTime({ time }: { readonly time: number | null }) {
+  if (time === null) return <span className={styles.time} />;
+  const iso = new Date(time).toISOString();
+  return (
+    <time className={styles.time} dateTime={iso} title={iso}>
+      {preciseTime(time, Date.now())}{' '}
+    </time>
   );
 }

@@ -46,7 +46,7 @@ export function useLog(target: LogTarget, firstLines = FIRST_LINES): Log {
       const from = buffer.end > 0 ? { offset: buffer.end } : { lines: firstLines };
       const pieces = followLog(client, { project, run, submission }, from, leave.signal);
       setState({ kind: 'following' });
-      for await (const { bytes, end } of pieces) buffer.append(bytes, end);
+      for await (const { bytes, end, times } of pieces) buffer.append(bytes, end, times);
       isComplete.current = buffer;
       setState({ kind: 'complete' });
     };
@@ -59,7 +59,7 @@ export function useLog(target: LogTarget, firstLines = FIRST_LINES): Log {
   const loadOlder = useCallback(() => {
     setLoadingOlder(true);
     olderLog(client, { project, run, submission }, buffer.start)
-      .then((bytes) => buffer.prepend(bytes))
+      .then((older) => buffer.prepend(older))
       .catch((error: unknown) => setState({ kind: 'failed', error }))
       .finally(() => setLoadingOlder(false));
   }, [client, project, run, submission, buffer]);

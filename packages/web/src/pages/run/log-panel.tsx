@@ -26,6 +26,7 @@ export function LogPanel({ target, jobName, status, picker }: LogPanelProps) {
   const log = useLog(target);
   const [wrap, setWrap] = useSavedChoice('dstack-log-wrap', asBoolean);
   const [numbers, setNumbers] = useSavedChoice('dstack-log-numbers', asBoolean);
+  const [timestamps, setTimestamps] = useSavedChoice('dstack-log-timestamps', asBoolean);
   const [query, setQuery] = useState('');
   const [current, setCurrent] = useState(-1);
   const view = useRef<LogViewHandle>(null);
@@ -53,6 +54,7 @@ export function LogPanel({ target, jobName, status, picker }: LogPanelProps) {
         current={current}
         wrap={wrap}
         numbers={numbers}
+        timestamps={timestamps}
         onQuery={(next) => {
           setQuery(next);
           setCurrent(-1);
@@ -60,6 +62,7 @@ export function LogPanel({ target, jobName, status, picker }: LogPanelProps) {
         onMove={moveTo}
         onWrap={setWrap}
         onNumbers={setNumbers}
+        onTimestamps={setTimestamps}
         onEnd={() => view.current?.scrollToEnd()}
       />
       {log.state.kind === 'failed' && isEmpty ? (
@@ -79,6 +82,7 @@ export function LogPanel({ target, jobName, status, picker }: LogPanelProps) {
           lines={log.snapshot.lines}
           wrap={wrap}
           numbers={numbers}
+          timestamps={timestamps}
           needle={searched.toLowerCase()}
           hit={hit}
           onOlder={log.loadOlder}

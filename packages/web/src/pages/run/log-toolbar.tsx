@@ -2,6 +2,7 @@ import {
   ArrowDownToLine,
   ChevronDown,
   ChevronUp,
+  Clock,
   Download,
   ListOrdered,
   WrapText,
@@ -31,15 +32,17 @@ export interface LogToolbarProps {
   readonly current: number;
   readonly wrap: boolean;
   readonly numbers: boolean;
+  readonly timestamps: boolean;
   readonly onQuery: (query: string) => void;
   readonly onMove: (step: 1 | -1) => void;
   readonly onWrap: (wrap: boolean) => void;
   readonly onNumbers: (numbers: boolean) => void;
+  readonly onTimestamps: (timestamps: boolean) => void;
   readonly onEnd: () => void;
 }
 
 export function LogToolbar(props: LogToolbarProps) {
-  const { log, picker, query, hits, current, wrap, numbers, onQuery, onMove } = props;
+  const { log, picker, query, hits, current, wrap, numbers, timestamps, onQuery, onMove } = props;
   const input = useRef<HTMLInputElement>(null);
   useLogCommands(props, () => input.current?.focus());
   return (
@@ -61,6 +64,14 @@ export function LogToolbar(props: LogToolbarProps) {
             onClick={() => props.onNumbers(!numbers)}
           >
             <ListOrdered size={16} />
+          </IconButton>
+          <IconButton
+            label="Timestamps"
+            keys="shift+t"
+            pressed={timestamps}
+            onClick={() => props.onTimestamps(!timestamps)}
+          >
+            <Clock size={16} />
           </IconButton>
           <DownloadButton {...props} />
           <IconButton label="Follow the end" keys="f" onClick={props.onEnd}>
@@ -118,14 +129,17 @@ function LogStateText({ log }: { readonly log: Log }) {
   );
 }
 
-function DownloadButton({ target, jobName, log }: LogToolbarProps) {
+function DownloadButton({ target, jobName, log, timestamps }: LogToolbarProps) {
   const client = useClient();
   const [progress, setProgress] = useState<number | null>(null);
   const { end } = log.snapshot;
   const download = async () => {
     setProgress(0);
     try {
-      save(await wholeLog(client, target, end, setProgress), `${jobName}.log`);
+      save(
+        await wholeLog(client, target, { end, timestamps, onProgress: setProgress }),
+        `${jobName}.log`,
+      );
     } catch (error) {
       toast.failed('The log could not be downloaded', errorText(error).what);
     } finally {
@@ -162,6 +176,12 @@ function useLogCommands(props: LogToolbarProps, focusSearch: () => void): void {
             ['log.next', 'Next hit', 'n', () => latest.current.onMove(1)],
             ['log.previous', 'Previous hit', 'shift+n', () => latest.current.onMove(-1)],
             ['log.wrap', 'Wrap long lines', 'w', () => latest.current.onWrap(!latest.current.wrap)],
+            [
+              'log.timestamps',
+              'Timestamps of lines',
+              'shift+t',
+              () => latest.current.onTimestamps(!latest.current.timestamps),
+            ],
             ['log.end', 'Follow the end of the log', 'f', () => latest.current.onEnd()],
           ] as const
         ).map(([id, label, keys, run]) => ({ id, label, keys, run, group: 'This page' as const })),

@@ -1,8 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { elapsedText, relativeTimeText } from './format-time.ts';
+import { elapsedText, preciseTime, relativeTimeText } from './format-time.ts';
 
 const now = Date.parse('2026-11-26T12:00:00Z');
 const before = (seconds: number) => relativeTimeText(now - seconds * 1000, now);
+
+it('a precise time has its day unless that is today', () => {
+  const noon = new Date(2026, 10, 26, 12, 0, 1, 23).getTime();
+  expect(preciseTime(noon, noon + 1000)).toBe('12:00:01.023');
+  expect(preciseTime(noon, noon + 86_400_000 / 2)).toBe('26 Nov 12:00:01.023');
+  expect(preciseTime(noon, noon + 86_400_000 * 365)).toBe('26 Nov 12:00:01.023');
+});
 
 describe('a relative time', () => {
   it.each([

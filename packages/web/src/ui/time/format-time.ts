@@ -13,6 +13,21 @@ export function absoluteTime(time: number): string {
   return DATE_TIME.format(time);
 }
 
+const CLOCK = new Intl.DateTimeFormat('en-GB', {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  fractionalSecondDigits: 3,
+});
+const DAY_OF_YEAR = new Intl.DateTimeFormat('en-GB', { day: '2-digit', month: 'short' });
+
+/** `20:34:40.123`, on other days than today `26 Nov 20:34:40.123`, in the reader's time zone. */
+export function preciseTime(time: number, now: number): string {
+  const [day, clock] = [DAY_OF_YEAR.format(time), CLOCK.format(time)];
+  const isToday = Math.abs(now - time) < DAY && day === DAY_OF_YEAR.format(now);
+  return isToday ? clock : `${day} ${clock}`;
+}
+
 /** `just now`, `12 s ago`, `3 min ago`, `in 2 h`, `4 d ago`, then the date. */
 export function relativeTimeText(time: number, now: number): string {
   const ms = now - time;
