@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { InstanceRecord } from '../model/index.ts';
 import {
   aFleet,
+  aGang,
   anInstance,
   anOffer,
+  aRun,
   changesOf,
   jobChange,
   placed,
@@ -51,6 +53,20 @@ describe('a cloud cluster', () => {
       anOffer(),
     ]);
     expect(jobChange(later, 'job-b-0-0')?.refusal).toMatchObject({ fleets: [{ verdict: 'full' }] });
+  });
+
+  it('that got its first instance gives a gang that waited for it a place, or another reason', () => {
+    const decision = placed({ fleets: [cluster], gangs: [two('a'), one('b')] }, [anOffer()]);
+    const { refusal } = jobChange(decision, 'job-b-0-0') ?? {};
+    const busy = anInstance(cluster, 0, anOffer(), { status: 'busy', busyBlocks: 1 });
+    const waiting = aGang(aRun('b'), 0, { refusal: refusal ?? null, waitingSince: 1 });
+    const snapshot = { fleets: [cluster], instances: [busy], gangs: [waiting] };
+    expect(changesOf(placed(snapshot, [anOffer()]), 'instance.insert')).toHaveLength(1);
+    const full = placed(snapshot, []);
+    expect(jobChange(full, 'job-b-0-0')?.refusal).toMatchObject({
+      fleets: [{ growth: { rule: 'no_offers' } }],
+    });
+    expect(full.signals).toContainEqual({ kind: 'run', id: 'run-b' });
   });
 
   it('grows at the site of its master, in its zone, whatever is cheaper elsewhere', () => {

@@ -23,7 +23,7 @@ import { chooseFleet } from './choose-fleet.ts';
 import { unusableVolume } from './mounts.ts';
 import { type Ask, triedOffers } from './new-capacity.ts';
 import { demandKey, Holds, type QueuedGang, queueOf } from './queue.ts';
-import { refusalOf } from './refusals.ts';
+import { isUntilClusterStarted, refusalOf } from './refusals.ts';
 
 /**
  * One pass over the queue of a project, most urgent first: each gang gets slots for all of its jobs
@@ -170,7 +170,11 @@ export class PlacementPass {
     const [first] = jobs;
     if (!first || !reason) return;
     if (first.demand !== null) this.#closed.add(first.demand);
-    if (first.refusal === null || this.#hasLostVolume(queued)) {
+    if (
+      first.refusal === null ||
+      this.#hasLostVolume(queued) ||
+      (isUntilClusterStarted(first.refusal) && !isUntilClusterStarted(reason()))
+    ) {
       const refusal = reason();
       for (const job of jobs) this.#draft.jobs.set(job, { refusal });
       this.#draft.signal('run', run.id);

@@ -26,6 +26,15 @@ export function refusalOf(ledger: CapacityLedger, request: GangRequest, ask: Ask
   };
 }
 
+/**
+ * Whether a fleet that may take the gang creates the first instance of its cluster. That ends soon,
+ * and only then is it known whether the gang has a place.
+ */
+export function isUntilClusterStarted(refusal: Refusal): boolean {
+  if (refusal.kind !== 'no-place') return false;
+  return refusal.fleets.some(({ growth }) => growth?.rule === 'cluster_starting');
+}
+
 function withoutFleets(ledger: CapacityLedger, request: GangRequest): Refusal {
   const named = request.profile.fleets;
   if (named) return { kind: 'fleets-missing', names: named.map(referenceText) };

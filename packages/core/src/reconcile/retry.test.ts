@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { JobTerminationReason } from '../model/index.ts';
+import type { JobRecord, JobTerminationReason } from '../model/index.ts';
 import { jobStatusMessage, runStatusMessage } from '../status/index.ts';
 import { nextResumeCount, retryDelay } from './retry.ts';
 import { aHost, aJob, aJobSpec, anInstance, placedJob } from './testing.ts';
@@ -14,9 +14,9 @@ const retry = (duration: number, ...on_events: Event[]) => ({
 });
 
 /** Placement finds no room for the newest submission. */
-function noCapacity(world: World) {
+function noCapacity(world: World, refusal: JobRecord['refusal'] = { kind: 'no-fleets' }) {
   const job = world.latest();
-  world.jobs.set(job.id, { ...job, refusal: { kind: 'no-fleets' }, version: job.version + 1 });
+  world.jobs.set(job.id, { ...job, refusal, version: job.version + 1 });
   world.pass();
 }
 
@@ -54,6 +54,19 @@ describe('retry of a single job', () => {
     world.pass();
     expect(world.job('job-1').status).toBe('terminated');
     expect(world.run).toMatchObject({ status: 'failed', terminationReason: 'job_failed' });
+  });
+
+  test('without `retry` waits for the first instance of a cluster, and for nothing else', () => {
+    const world = new World({ jobs: [aJob({ spec: aJobSpec({ retry: null }) })] });
+    const growth = { rule: 'cluster_starting', asked: null, has: null } as const;
+    const fleet = { fleet: 'c', verdict: 'full', pool: [] } as const;
+    noCapacity(world, {
+      ...{ kind: 'no-place', nodes: 1, selected: false },
+      fleets: [{ ...fleet, growth: { ...growth, count: null, property: null } }],
+    });
+    expect(world.latest()).toMatchObject({ status: 'submitted', waitingSince: world.now });
+    noCapacity(world);
+    expect(world.latest().terminationReason).toBe('failed_to_start_due_to_no_capacity');
   });
 
   test('waits for capacity without a timer of its own, until the budget is spent', () => {
