@@ -14,14 +14,17 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
+/** Lines; or a function of the columns of the terminal, null without one. */
+type Excerpt = string | ((width: number | null) => string);
+
 export interface CliErrorParts {
   /** One line: the reason. */
   readonly why?: string | undefined;
   /** One line: the exact next step. */
   readonly next?: string | undefined;
   readonly exitCode?: number;
-  /** Lines printed unchanged before `why` (an excerpt of a file). */
-  readonly excerpt?: string | undefined;
+  /** Lines printed before `why` (an excerpt of a file); a function wraps them to a width itself. */
+  readonly excerpt?: Excerpt | undefined;
   /** The cursor is behind a question. */
   readonly blankLine?: boolean;
   readonly cause?: unknown;
@@ -33,7 +36,7 @@ export class CliError extends Error {
   readonly why: string | undefined;
   readonly next: string | undefined;
   readonly exitCode: number;
-  readonly excerpt: string | undefined;
+  readonly excerpt: Excerpt | undefined;
   readonly blankLine: boolean;
 
   constructor(what: string, parts: CliErrorParts = {}) {

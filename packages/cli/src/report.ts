@@ -18,7 +18,9 @@ export async function reportFailure(error: unknown, io: Io, debug: boolean): Pro
   if (shown.blankLine) io.endLine();
   const wrapped = (text: string): string => indented(hangingText(text, INDENT, io.errWidth));
   io.info(`${paint('error', 'error:')} ${wrapped(shown.message)}`);
-  if (shown.excerpt) io.info(shown.excerpt.replace(/\n$/, ''));
+  const { excerpt } = shown;
+  const lines = typeof excerpt === 'function' ? excerpt(io.errWidth) : excerpt;
+  if (lines) io.info(lines.replace(/\n$/, ''));
   if (shown.why) io.info(`  ${paint('secondary', 'why:')}  ${wrapped(shown.why)}`);
   // A command is copied, so that no line break may be added to it.
   const next = shown.next?.startsWith('dstack ') ? indented(shown.next) : wrapped(shown.next ?? '');

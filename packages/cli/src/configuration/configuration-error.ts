@@ -1,5 +1,6 @@
 import type { ConfigurationWarning } from '@dstack/contract';
 import { CliError } from '../errors.ts';
+import { hangingText } from '../terminal/text-width.ts';
 
 const MAX_SHOWN = 5;
 
@@ -11,10 +12,14 @@ export async function configurationError(
 ): Promise<CliError> {
   const { formatConfigurationErrors } = await import('@dstack/contract');
   const name = shownName(file);
-  const shown = formatConfigurationErrors(problems.slice(0, MAX_SHOWN), name, text);
   const more = problems.length - MAX_SHOWN;
+  const excerpt = (width: number | null): string => {
+    const wrap = (line: string) => hangingText(line, 2, width);
+    const shown = formatConfigurationErrors(problems.slice(0, MAX_SHOWN), name, text, wrap);
+    return `${shown}${more > 0 ? `\n… and ${more} more` : ''}\n`;
+  };
   return new CliError(`${name} is not valid`, {
-    excerpt: `${shown}${more > 0 ? `\n… and ${more} more` : ''}\n`,
+    excerpt,
     next: `correct the file, then: dstack validate ${file}`,
   });
 }

@@ -5,6 +5,7 @@ import { errorMessage } from '@dstack/contract/error-message';
 import { readIfThere } from '../config/config-file.ts';
 import type { Cli } from '../context.ts';
 import { CliError, UsageError } from '../errors.ts';
+import { hangingText } from '../terminal/text-width.ts';
 import { configurationError, shownName } from './configuration-error.ts';
 import type { ApplicableConfiguration } from './types.ts';
 
@@ -44,7 +45,8 @@ export async function warnAbout(
 ): Promise<void> {
   if (warnings.length === 0) return;
   const { formatConfigurationErrors } = await import('@dstack/contract');
-  io.warn(formatConfigurationErrors(warnings, shownName(path), text));
+  const wrap = (line: string) => hangingText(line, 2, io.errWidth);
+  io.warn(formatConfigurationErrors(warnings, shownName(path), text, wrap));
 }
 
 /** A configuration with findings that do not make it an error; `text`: as read. */

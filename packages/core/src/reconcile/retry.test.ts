@@ -59,11 +59,11 @@ describe('retry of a single job', () => {
   test('without `retry` waits for the first instance of a cluster, and for nothing else', () => {
     const world = new World({ jobs: [aJob({ spec: aJobSpec({ retry: null }) })] });
     const growth = { rule: 'cluster_starting', asked: null, has: null } as const;
-    const fleet = { fleet: 'c', verdict: 'full', pool: [] } as const;
-    noCapacity(world, {
-      ...{ kind: 'no-place', nodes: 1, selected: false },
-      fleets: [{ ...fleet, growth: { ...growth, count: null, property: null } }],
-    });
+    const fleet = {
+      ...{ fleet: 'c', verdict: 'full' as const, pool: [] },
+      growth: { ...growth, count: null, property: null },
+    };
+    noCapacity(world, { kind: 'no-place', nodes: 1, selected: false, fleets: [fleet] });
     expect(world.latest()).toMatchObject({ status: 'submitted', waitingSince: world.now });
     noCapacity(world);
     expect(world.latest().terminationReason).toBe('failed_to_start_due_to_no_capacity');

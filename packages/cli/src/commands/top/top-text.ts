@@ -4,6 +4,7 @@ import { instanceGpu } from '../../format/resources.ts';
 import { backendName, gigabytes, price } from '../../format/values.ts';
 import { currentSubmission } from '../../runs/run-status.ts';
 import { renderTable } from '../../terminal/table.ts';
+import { hangingText } from '../../terminal/text-width.ts';
 import type { BusyJob, TopState } from './top-state.ts';
 
 const MIB = 1024 ** 2;
@@ -12,14 +13,14 @@ const MIB = 1024 ** 2;
 export function topText(state: TopState, cli: Cli): string {
   const { jobs, instances } = state;
   const parts = [
-    sums(state),
+    sums(state, cli.io.width),
     jobs.length > 0 ? jobTable(jobs, cli) : 'No job runs now. Next: dstack apply -f FILE\n',
     instances.length > 0 ? hostTable(instances, cli) : 'No hosts. Next: dstack fleet\n',
   ];
   return parts.join('\n');
 }
 
-function sums({ project, overview, jobs, instances }: TopState): string {
+function sums({ project, overview, jobs, instances }: TopState, width: number | null): string {
   const busy = instances.filter((one) => one.busy_blocks > 0 || one.job_name).length;
   const perHour = instances.reduce((sum, one) => sum + (one.price ?? 0), 0);
   const waiting = (overview?.runs ?? [])
@@ -36,9 +37,9 @@ function sums({ project, overview, jobs, instances }: TopState): string {
     ({ name, memory_mib, total, in_use }) =>
       `${name} ${gigabytes(memory_mib)}: ${in_use} of ${total} in use`,
   );
-  return [head.join(' · '), ...(gpus.length > 0 ? [`GPUs  ${gpus.join(', ')}`] : []), ''].join(
-    '\n',
-  );
+  const lines = [hangingText(head.join(' · '), 0, width)];
+  if (gpus.length > 0) lines.push(`GPUs  ${hangingText(gpus.join(', '), 6, width)}`);
+  return `${lines.join('\n')}\n`;
 }
 
 function jobTable(jobs: readonly BusyJob[], { io }: Cli): string {

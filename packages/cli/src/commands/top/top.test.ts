@@ -22,7 +22,7 @@ const OVERVIEW = {
   gpus: [{ name: 'H100', memory_mib: 81_920, total: 8, in_use: 6, unreachable: 0 }],
 };
 
-async function top(...argv: string[]) {
+async function top(argv: string[] = [], terminal?: number) {
   const run: Run = withStatus(await attachedRun(), 'running', 'running', 'running');
   const metric = (name: string, value: number) => ({ name, timestamps: ['t'], values: [value] });
   const fake = await startFakeServer({
@@ -39,7 +39,11 @@ async function top(...argv: string[]) {
       },
     },
   });
-  return runCommand(['top', ...argv], { env: serverEnv(fake.url) });
+  const stopAtHosts = (output: string, pressCtrlC: () => void): void => {
+    if (output.includes('lab-0')) pressCtrlC();
+  };
+  const options = { env: serverEnv(fake.url), terminal, onOutput: stopAtHosts };
+  return runCommand(['top', ...argv], options);
 }
 
 test('jobs with their use, GPUs and hosts are on one page', async () => {
@@ -50,8 +54,13 @@ test('jobs with their use, GPUs and hosts are on one page', async () => {
   expect(out).toMatch(/ lab-0 +lab +aws +- +busy +1\/1 +\$2.5/);
 });
 
+test('the sums are wrapped at words in a narrow terminal', async () => {
+  const { out } = await top([], 40);
+  expect(out).toContain('1 running job · 2 waiting\nruns');
+});
+
 test('as JSON it is one document', async () => {
-  const { out } = await top('--json');
+  const { out } = await top(['--json']);
   const { project, jobs, instances } = JSON.parse(out);
   expect(project).toBe('main');
   expect(jobs).toMatchObject([{ run: 'cdd080', measured: { cpu_usage_percent: 42.4 } }]);

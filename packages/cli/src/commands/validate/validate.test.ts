@@ -1,14 +1,20 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import { runCommand, withDirectory } from '../../testing/run-command.ts';
 
 const TASK = 'type: task\nname: fine\ncommands: [ls]\n';
 
-function validate(files: Readonly<Record<string, string>>, ...more: string[]) {
+type Files = Readonly<Record<string, string>>;
+
+const validate = (files: Files, ...more: string[]) => validateIn(undefined, files, ...more);
+
+/** `terminal`: its columns. */
+function validateIn(terminal: number | undefined, files: Files, ...more: string[]) {
   return withDirectory(async (cwd) => {
     for (const [name, text] of Object.entries(files)) await writeFile(join(cwd, name), text);
-    return runCommand(['validate', ...Object.keys(files), ...more], { cwd });
+    return runCommand(['validate', ...Object.keys(files), ...more], { cwd, terminal });
   });
 }
 
@@ -20,6 +26,16 @@ test('every file is checked, also after one that is not valid', async () => {
   expect(err).toContain('error: b.yml is not valid');
   expect(err).toContain("did you mean 'commands'?");
   expect(err).toMatch(/c\.yml: valid \(task\)\n2 valid, 1 not valid\n$/);
+});
+
+test('problems are wrapped at words in a narrow terminal, lines of the file are not', async () => {
+  const line = `comands: [${'echo, '.repeat(12)}ls]`;
+  const { err } = await validateIn(60, { 'a.yml': `type: task\n${line}\n` });
+  expect(err).toContain(`\n2 | ${line}\n`);
+  const wrapped = stripVTControlCharacters(err)
+    .split('\n')
+    .filter((one) => !one.includes('echo, echo'));
+  expect(Math.max(...wrapped.map((one) => one.length))).toBeLessThanOrEqual(60);
 });
 
 test('a missing file does not end the check of the others', async () => {
