@@ -20,6 +20,7 @@ const missing = missingForHosts();
 interface Detailed {
   readonly name: string;
   readonly hostname: string;
+  readonly price: number;
   readonly total_blocks: number;
   readonly gpu_driver: { readonly version: string } | null;
   readonly instance_type: {
@@ -37,6 +38,7 @@ interface Placed {
       readonly username: string;
       readonly ssh_port: number;
       readonly internal_ip: string | null;
+      readonly price: number;
     };
   };
 }
@@ -161,6 +163,19 @@ describe.skipIf(missing !== null)('options of an SSH fleet', () => {
         internal_ip: placed.internal_ip,
       }),
     );
+  });
+
+  it('a price per host: the cheapest free one is used, and counted in the costs', async () => {
+    const hosts = [{ hostname: first.address, price: 3600 }, second.address];
+    await apply({ ...root(), price: 1800, hosts });
+    const prices = (await idle()).map(({ hostname, price }) => [hostname, price]);
+    expect(Object.fromEntries(prices)).toEqual({ [first.address]: 3600, [second.address]: 1800 });
+    const placed = await task('priced', 'sleep 2');
+    expect(placed).toMatchObject({ hostname: second.address, price: 1800 });
+    expect(await home.ok('ps', '-a')).toMatch(/priced .*\$1800/);
+    // $1800 an hour for two seconds, and some time to start.
+    const cost = Number(/priced[^\n]*\$([\d.]+)/.exec(await home.ok('cost'))?.[1]);
+    expect(cost).toBeGreaterThanOrEqual(1);
   });
 
   it('an environment with any characters, none of which are interpreted', async () => {
