@@ -16,23 +16,26 @@ export type Style =
   | 'bad-bold'
   | 'gold';
 
-/** 256-colour codes of the reference's theme (deep_sky_blue1, sea_green3, indian_red1, gold1 …). */
-const CODES: Readonly<Record<Style, string>> = {
+/**
+ * Each colour has a contrast of 3.3:1 or more on black and on white: a program cannot know the
+ * background. They are fixed ones of the 256-colour palette, since terminals redefine the first 16.
+ */
+export const CODES: Readonly<Record<Style, string>> = {
   plain: '',
   bold: '1',
   dim: '2',
-  secondary: '38;5;245',
-  success: '32',
-  warning: '33',
-  error: '31',
-  code: '1;38;5;78',
-  progress: '38;5;39',
-  'progress-bold': '1;38;5;39',
-  good: '38;5;78',
-  'good-bold': '1;38;5;78',
-  bad: '38;5;203',
-  'bad-bold': '1;38;5;203',
-  gold: '38;5;220',
+  secondary: '38;5;243',
+  success: '38;5;29',
+  warning: '38;5;136',
+  error: '38;5;167',
+  code: '1;38;5;29',
+  progress: '38;5;32',
+  'progress-bold': '1;38;5;32',
+  good: '38;5;29',
+  'good-bold': '1;38;5;29',
+  bad: '38;5;167',
+  'bad-bold': '1;38;5;167',
+  gold: '38;5;136',
 };
 
 /**

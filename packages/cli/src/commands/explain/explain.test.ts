@@ -129,8 +129,8 @@ test('on a terminal verdicts are coloured, and a narrow terminal hides nothing',
   const fake = await serving(WAITING);
   const options = { env: serverEnv(fake.url), now: NOW, terminal: 40 };
   const { out } = await runCommand(['explain', 'train'], options);
-  expect(out).toContain('\u001b[38;5;220mfull');
-  expect(out).toContain('\u001b[38;5;203mnever');
+  expect(out).toContain('\u001b[38;5;136mfull');
+  expect(out).toContain('\u001b[38;5;167mnever');
   expect(out).toMatch(/lab {7}.*full.* fixed_size\n {4}it has only the hosts that its\n/);
   const piped = await runCommand(['explain', 'train'], {
     ...options,

@@ -83,7 +83,7 @@ test('on a terminal statuses are coloured, and a narrow terminal hides columns',
     terminal: 40,
     now: NOW,
   });
-  expect(out).toContain('\u001b[38;5;220mno capacity\u001b[0m');
+  expect(out).toContain('\u001b[38;5;136mno capacity\u001b[0m');
   expect(out).not.toContain('PRICE');
   expect(out).toContain('STATUS');
 });
