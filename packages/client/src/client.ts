@@ -1,5 +1,6 @@
+import type { ServiceSignInRequest } from '@dstack/contract/api';
 import { WIRE_VERSION } from '@dstack/contract/version';
-import type { Run } from '@dstack/contract/wire';
+import type { Run, ServiceSignIn } from '@dstack/contract/wire';
 import { changesOf } from './domains/changes.ts';
 import { explainOf, explainPlanOf } from './domains/explain.ts';
 import { fleetsOf } from './domains/fleets.ts';
@@ -21,7 +22,7 @@ import {
 import { type ListRunsQuery, listRuns, runsOf } from './domains/runs.ts';
 import { authOf, metricsOf, projectCalls, serverCalls, usersOf } from './domains/server.ts';
 import { servicesOf } from './domains/services.ts';
-import { sessionOf } from './domains/session.ts';
+import { sessionOf, signInAtService } from './domains/session.ts';
 import type { Exchange } from './exchange.ts';
 import { nodeExchange } from './node-exchange.ts';
 import { Transport } from './transport.ts';
@@ -72,6 +73,7 @@ export function createClient(options: ClientOptions): Client {
     server: serverCalls(transport),
     auth: authOf(transport),
     session: sessionOf(transport),
+    signInAtService: (request) => signInAtService(transport, request),
     changes: changesOf(transport),
     users: usersOf(transport),
     projects: projectCalls(transport),
@@ -114,6 +116,8 @@ export interface Client {
   readonly server: ReturnType<typeof serverCalls>;
   readonly auth: ReturnType<typeof authOf>;
   readonly session: ReturnType<typeof sessionOf>;
+  /** See `signInAtService`. */
+  signInAtService(request: ServiceSignInRequest): Promise<ServiceSignIn>;
   readonly changes: ReturnType<typeof changesOf>;
   readonly users: ReturnType<typeof usersOf>;
   readonly projects: ReturnType<typeof projectCalls>;

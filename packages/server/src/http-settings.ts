@@ -57,6 +57,7 @@ export function httpSettings(settings: ServerSettings, config: ServerConfig): Ht
     gatewayPorts: { http: settings.gateways.httpPort, https: settings.gateways.httpsPort },
     sshProxyToken: settings.sshProxyToken,
     sshEntry: settings.sshEntry?.route ?? null,
+    serviceOrigins: settings.serviceOrigins,
     failedLoginsPerMinute: settings.limits.failedLoginsPerMinute,
     trustedProxies: settings.trustedProxies,
     url: settings.url,

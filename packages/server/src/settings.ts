@@ -20,6 +20,8 @@ import {
 } from './kubernetes/kubernetes-settings.ts';
 import { type LocalSettings, localSettings } from './local-settings.ts';
 import { parseOutgoingAllow } from './outgoing/outgoing-rules.ts';
+import type { OriginPattern } from './proxy/origins/origin-pattern.ts';
+import { serviceOriginSettings } from './service-origin-settings.ts';
 import { type SshEntrySettings, sshEntrySettings } from './ssh-entry/entry-settings.ts';
 import type { SweepPolicy } from './sweep/sweep-backend.ts';
 
@@ -29,6 +31,8 @@ export interface ServerSettings {
   readonly port: number;
   /** Where clients reach this server; null = the address it listens on. */
   readonly url: string | null;
+  /** Host names of services (`DSTACK_SERVER_SERVICES_URL`); null = they have none. */
+  readonly serviceOrigins: OriginPattern | null;
   /** Addresses whose `X-Forwarded-*` headers are trusted (`DSTACK_SERVER_TRUSTED_PROXIES`). */
   readonly trustedProxies: readonly string[];
   readonly dir: string;
@@ -166,6 +170,7 @@ export function compileSettings(
     host,
     port,
     url,
+    serviceOrigins: serviceOriginSettings(env, url),
     trustedProxies: trustedProxies(env),
     dir,
     databaseUrl: env.DSTACK_DATABASE_URL || `sqlite:///${join(dir, 'data', 'dstack.db')}`,

@@ -24,6 +24,7 @@ export type * from './projects/types.ts';
 export type * from './repos/types.ts';
 export type * from './runs/types.ts';
 export type * from './secrets/types.ts';
+export type * from './service-sessions/types.ts';
 export { LOAD_SLOT } from './services/load-slot.ts';
 export type * from './services/types.ts';
 export type * from './sessions/types.ts';

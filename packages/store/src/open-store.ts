@@ -40,6 +40,7 @@ import { RecordCache } from './record-cache.ts';
 import { createRepos } from './repos/repos.ts';
 import { createRuns } from './runs/runs.ts';
 import { createSecrets } from './secrets/secrets.ts';
+import { createServiceSessions } from './service-sessions/service-sessions.ts';
 import { createServices } from './services/services.ts';
 import { createSessions } from './sessions/sessions.ts';
 import type { OpenStoreOptions, Store } from './store.ts';
@@ -249,6 +250,7 @@ function createStore(
     exports: createExports(context),
     meta: createMeta(context),
     sessions: createSessions(context),
+    serviceSessions: createServiceSessions(context),
     access: createAccess(context),
     changes: {
       subscribe: (onChanges, onMissed) =>

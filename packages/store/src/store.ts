@@ -22,6 +22,7 @@ import type { Projects } from './projects/types.ts';
 import type { ProjectRepos } from './repos/types.ts';
 import type { Runs } from './runs/types.ts';
 import type { Secrets } from './secrets/types.ts';
+import type { ServiceSessions } from './service-sessions/types.ts';
 import type { Services } from './services/types.ts';
 import type { Sessions } from './sessions/types.ts';
 import type { Sweeps } from './sweeps/types.ts';
@@ -84,6 +85,7 @@ export interface Store {
   readonly exports: Exports;
   readonly meta: Meta;
   readonly sessions: Sessions;
+  readonly serviceSessions: ServiceSessions;
   readonly access: Access;
   readonly changes: Changes;
   readonly engine: EngineStore;

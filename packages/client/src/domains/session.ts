@@ -1,4 +1,5 @@
-import type { OpenedSession, Session } from '@dstack/contract/wire';
+import type { ServiceSignInRequest } from '@dstack/contract/api';
+import type { OpenedSession, ServiceSignIn, Session } from '@dstack/contract/wire';
 import type { Transport } from '../transport.ts';
 
 /** Signing browsers in and out. The browser keeps the session's cookie; scripts cannot read it. */
@@ -18,4 +19,15 @@ export function sessionOf(transport: Transport) {
     /** Signs out everywhere. The token stays valid. */
     endAll: (): Promise<void> => transport.delete('/api/session/all'),
   };
+}
+
+/**
+ * For the page to which a service with a host name of its own sends its visitors. Needs the session of a
+ * browser; the returned address signs that browser in at the service, once.
+ */
+export function signInAtService(
+  transport: Transport,
+  request: ServiceSignInRequest,
+): Promise<ServiceSignIn> {
+  return transport.write('/api/services/sign_in', request);
 }

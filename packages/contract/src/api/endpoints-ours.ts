@@ -10,7 +10,7 @@ import { Overview } from '../wire/overview.ts';
 import { ServerStatus } from '../wire/server-status.ts';
 import { ServiceFigures } from '../wire/service-figures.ts';
 import { CreatedServiceToken, ServiceToken } from '../wire/service-token.ts';
-import { OpenedSession, Session } from '../wire/session.ts';
+import { OpenedSession, ServiceSignIn, Session } from '../wire/session.ts';
 import { bare, call, get, optionalCall, passThrough, remove } from './endpoint.ts';
 import * as req from './requests-ours.ts';
 
@@ -111,6 +111,13 @@ export const ourEndpoints = {
     null,
     ServiceFigures,
     'Requests, latencies and replicas of a service without a gateway, at the server that answers',
+  ),
+  'services.sign_in': call(
+    '/api/services/sign_in',
+    'auth',
+    req.ServiceSignInRequest,
+    ServiceSignIn,
+    "Signs the session's browser in at a service with a host name of its own: the address to open, once",
   ),
   'models.chat': passThrough(
     '/api/project/{project_name}/models/chat/completions',

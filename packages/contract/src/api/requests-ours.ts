@@ -9,6 +9,13 @@ import { ServiceTokenScope } from '../wire/service-token.ts';
 export const OpenSessionRequest = model({ persistent: Flag.default(false) });
 export type OpenSessionRequest = z.infer<typeof OpenSessionRequest>;
 
+/**
+ * What a service has sent its visitor with: its host name, the state of the browser, and the path and query
+ * that were opened.
+ */
+export const ServiceSignInRequest = model({ host: Text, state: Text, path: Text.default('/') });
+export type ServiceSignInRequest = z.infer<typeof ServiceSignInRequest>;
+
 /** The run as it would be submitted. */
 export const ExplainPlanRequest = model({ run_spec: RunSpec });
 export type ExplainPlanRequest = z.infer<typeof ExplainPlanRequest>;

@@ -12,6 +12,10 @@ export const Session = model({
 });
 export type Session = z.infer<typeof Session>;
 
+/** Where the browser continues. */
+export const ServiceSignIn = model({ url: Text });
+export type ServiceSignIn = z.infer<typeof ServiceSignIn>;
+
 /** The only answer that contains the key. The cookie is in a header. */
 export const OpenedSession = model({ ...Session.shape, key: Text });
 export type OpenedSession = z.infer<typeof OpenedSession>;

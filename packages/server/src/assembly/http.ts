@@ -26,6 +26,8 @@ import type { RunChanges } from '../loops/run-changes.ts';
 import type { ServerMetrics, ServerMetricsOptions } from '../metrics/server-metrics.ts';
 import { Outgoing } from '../outgoing/outgoing.ts';
 import { hostsOfSettings, OutgoingRules } from '../outgoing/outgoing-rules.ts';
+import { trustIn } from '../proxy/forwarded.ts';
+import { ServiceOrigins } from '../proxy/origins/service-origins.ts';
 import type { CountedService } from '../proxy/proxy-figures.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
 import { type Links, makeServiceProxy, type Supervision } from './links.ts';
@@ -112,7 +114,7 @@ function localAgentOf(host: ServerHost | null) {
 function changeHub({ store, log, settings }: Parts): ChangeHub {
   const entry = settings.sshEntry?.route ?? null;
   const load: ChangeHubOptions['load'] = (changes) =>
-    loadMessages(store, changes, { now: systemNow(), entry });
+    loadMessages(store, changes, { now: systemNow(), entry, origins: settings.serviceOrigins });
   return new ChangeHub({ changes: store.changes, load, log });
 }
 
@@ -159,6 +161,7 @@ async function httpDeps(
     templates: gitTemplates({ rules: outgoing.rules, own: settings.templatesRepo }),
     hub: tokenizerHub(hubUrl, outgoing),
     webUi: await WebFiles.open(assets.webUi),
+    origins: serviceOrigins(parts),
     ...{ credentials, services, access, shutdown: new Shutdown(), log, settings: made.settings },
     metrics: settings.metrics.enabled ? await serverMetrics(parts, depths, services) : null,
     modelBodies: { dir: settings.dir, limit: settings.serviceMaxBody || MAX_MODEL_BODY },
@@ -166,6 +169,13 @@ async function httpDeps(
     queues: depths,
     expectHosts,
   };
+}
+
+function serviceOrigins({ settings, store }: Parts): ServiceOrigins | null {
+  const { serviceOrigins: pattern, url: serverUrl, trustedProxies } = settings;
+  if (pattern === null || serverUrl === null) return null;
+  const { services } = store;
+  return new ServiceOrigins({ pattern, serverUrl, trust: trustIn(trustedProxies), services });
 }
 
 /** The operator need not allow the hosts of other settings a second time. */

@@ -96,6 +96,10 @@ function workerConfig(
   return {
     ...{ serverSocket, modelBodies, lingerMs: LINGER_MS },
     trustedProxies: settings.trustedProxies,
+    origins:
+      settings.serviceOrigins === null || settings.url === null
+        ? null
+        : { pattern: settings.serviceOrigins, serverUrl: settings.url },
     timeoutMs: settings.serviceTimeoutSeconds * 1000,
     maxBody: settings.serviceMaxBody,
     maxHeld: Math.ceil(settings.serviceMaxHeld / count),

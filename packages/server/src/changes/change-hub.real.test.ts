@@ -19,7 +19,7 @@ function open(url: string): Promise<Store> {
 /** A server with one stream. */
 function listen(store: Store) {
   const load = (changes: Parameters<typeof loadMessages>[1]) =>
-    loadMessages(store, changes, { now: now(), entry: null });
+    loadMessages(store, changes, { now: now(), entry: null, origins: null });
   const hub = new ChangeHub({ changes: store.changes, load, log });
   let next = hub.ring.next;
   const waiting = new Set<() => void>();

@@ -49,6 +49,7 @@ export class Housekeeping {
       healthChecks: await store.instances.deleteHealthChecksBefore(before(keep.healthChecks)),
       rateBuckets: await store.services.deleteDrainedRateBuckets(now()),
       sessions: await store.sessions.deleteInvalid(now()),
+      serviceSessions: await store.serviceSessions.deleteExpired(now()),
     };
   }
 

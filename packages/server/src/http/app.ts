@@ -29,12 +29,14 @@ import { projectRoutes } from './projects/routes.ts';
 import { prometheusRoutes } from './prometheus/routes.ts';
 import { modelAdmission } from './proxy/models/model-admission.ts';
 import { modelChatRoute } from './proxy/models/routes.ts';
-import { proxyRoutes } from './proxy/routes.ts';
+import { type OwnPaths, proxyRoutes } from './proxy/routes.ts';
 import { repoRoutes } from './repos/routes.ts';
 import { runRoutes } from './runs/routes.ts';
 import { secretRoutes } from './secrets/routes.ts';
 import { healthRoutes } from './server-info/health.ts';
 import { serverInfoRoutes } from './server-info/routes.ts';
+import { serviceOriginRoutes } from './service-origins/routes.ts';
+import { answerOwnPath } from './service-origins/sign-in.ts';
 import { serviceTokenRoutes } from './service-tokens/routes.ts';
 import { sessionRoutes } from './sessions/routes.ts';
 import { sshProxyRoutes } from './sshproxy/routes.ts';
@@ -66,6 +68,7 @@ const DOMAINS: readonly ((on: On, deps: HttpDeps) => void)[] = [
   sshProxyRoutes,
   modelUsageRoutes,
   serviceTokenRoutes,
+  serviceOriginRoutes,
   explainRoutes,
   orphanRoutes,
   costRoutes,
@@ -84,7 +87,10 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
   if (deps.webUi === null) withoutWebUi(app);
   else webUiRoutes(app, deps.webUi);
   openApiRoutes(app);
-  const forProxy = { ...deps, admitModelUser: modelAdmission(deps) };
+  const { origins } = deps;
+  const ownPaths: OwnPaths | null =
+    origins && ((request, reply) => answerOwnPath(deps, origins, request, reply));
+  const forProxy = { ...deps, ownPaths, admitModelUser: modelAdmission(deps) };
   modelChatRoute(app, forProxy, proxyRoutes(app, forProxy));
   mcpRoutes(app, deps);
   return app;

@@ -1,5 +1,5 @@
 /** Transport rules that hold for every path, in the API and in the workers of the proxy. */
-import type { RequestListener, Server, ServerOptions } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerOptions } from 'node:http';
 import Fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -24,10 +24,16 @@ export type MakeServer = (handle: RequestListener, options: ServerOptions) => Se
 
 /** Without routes. */
 export function baseHttp(
-  deps: Pick<HttpDeps, 'log' | 'shutdown'>,
+  deps: Pick<HttpDeps, 'log' | 'shutdown' | 'origins'>,
   makeServer?: MakeServer,
 ): FastifyInstance {
-  const http = { shouldUpgradeCallback: takesUpgrade, maxHeaderSize: MAX_HEADERS };
+  const { origins } = deps;
+  const take = (request: IncomingMessage) => void origins?.take(request);
+  const shouldUpgradeCallback = (request: IncomingMessage) => {
+    take(request);
+    return takesUpgrade(request);
+  };
+  const http = { shouldUpgradeCallback, maxHeaderSize: MAX_HEADERS };
   const app = Fastify({
     loggerInstance: deps.log,
     // One line per request would be most of the log, as clients poll.
@@ -41,12 +47,18 @@ export function baseHttp(
       nameRequest(request, reply);
       answerUnknown(request, reply);
     },
-    rewriteUrl: ({ url }) => routedUrl(url ?? '/'),
+    rewriteUrl: (request) => {
+      take(request as IncomingMessage);
+      return routedUrl(request.url ?? '/');
+    },
     ...(makeServer
       ? { serverFactory: (handle: RequestListener) => makeServer(handle, http) }
       : { http }),
   }) as unknown as FastifyInstance;
   const { shutdown } = deps;
+  if (origins !== null) {
+    for (const event of ['request', 'checkContinue']) app.server.prependListener(event, take);
+  }
   leaveBodies(app);
   boundConnections(app);
   app.addHook('onRequest', async (request, reply) => {

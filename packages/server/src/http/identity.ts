@@ -12,6 +12,7 @@ import {
 import { type ProjectRole, SERVICE_TOKEN_PREFIX } from '@dstack/contract/wire';
 import type {
   ProjectRecord,
+  ServiceSessionProof,
   ServiceTokenRecord,
   SessionRecord,
   Store,
@@ -51,7 +52,10 @@ const NOBODY: CallerIdentity = {
 };
 
 export interface IdentityDeps {
-  readonly store: Pick<Store, 'users' | 'projects' | 'meta' | 'jobs' | 'sessions'>;
+  readonly store: Pick<
+    Store,
+    'users' | 'projects' | 'meta' | 'jobs' | 'sessions' | 'serviceSessions'
+  >;
   readonly now: () => number;
   /** For the caller of the request; counts unknown tokens. */
   readonly lookUp: TokenLookUp;
@@ -77,8 +81,7 @@ export async function identifyCaller(
   if (bearerToken(authorization)?.startsWith(SERVICE_TOKEN_PREFIX)) {
     return programIdentity(deps, endpoint, bearerToken(authorization) ?? '', projectName);
   }
-  const { user, session } = await signedInUser(deps, credentials);
-  const expiresAt = session?.expiresAt ?? null;
+  const { user, session, expiresAt } = await signedInUser(deps, credentials);
   if (permission === 'global_admin' && user.globalRole !== 'admin') throw missingGlobalRole(user);
   if (permission === 'auth' || permission === 'global_admin') {
     return { user, project: null, role: null, expiresAt, session, token: null };
@@ -136,18 +139,30 @@ async function programIdentity(
 interface SignedInUser {
   readonly user: UserRecord;
   readonly session: SessionRecord | null;
+  readonly expiresAt: number | null;
 }
 
 async function signedInUser(
   deps: IdentityDeps,
-  { authorization, session }: Credentials,
+  { authorization, session, atService = null }: Credentials,
 ): Promise<SignedInUser> {
+  if (atService !== null) return await userAtService(deps, atService);
   if (session !== null) return await sessionUser(deps, session);
   const token = bearerToken(authorization);
   if (token === null) throw notAuthenticated();
   const user = await deps.lookUp(token, () => deps.store.users.byToken(token));
   if (user === null) throw invalidToken();
-  return { user, session: null };
+  return { user, session: null, expiresAt: null };
+}
+
+async function userAtService(
+  { store, lookUp, now }: IdentityDeps,
+  proof: ServiceSessionProof,
+): Promise<SignedInUser> {
+  const text = `${proof.runId} ${proof.secrets.join(' ')}`;
+  const found = await lookUp(text, () => store.serviceSessions.find(proof, now()));
+  if (found === null) throw notAuthenticated('Not authenticated: the session has ended');
+  return { ...found, session: null };
 }
 
 async function sessionUser(deps: IdentityDeps, claim: SessionClaim): Promise<SignedInUser> {
@@ -157,7 +172,8 @@ async function sessionUser(deps: IdentityDeps, claim: SessionClaim): Promise<Sig
   if (found === null) {
     throw notAuthenticated('Not authenticated: the session has ended, sign in again');
   }
-  return { user: found.user, session: await usedSession(store, found.session, now()) };
+  const session = await usedSession(store, found.session, now());
+  return { user: found.user, session, expiresAt: session.expiresAt };
 }
 
 /** The scheme's case does not matter; another scheme does not authenticate. */

@@ -24,6 +24,8 @@ import type { LogPage, PollQuery } from '../logs/log-page.ts';
 import type { LogStreamRef } from '../logs/log-store.ts';
 import type { QueueDepth } from '../loops/work-queue.ts';
 import type { ProjectBackendsState } from '../offers/project-backends.ts';
+import type { OriginPattern } from '../proxy/origins/origin-pattern.ts';
+import type { ServiceOrigins } from '../proxy/origins/service-origins.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
 import type { EntryRoute } from '../ssh-entry/entry-route.ts';
 import type { Intake } from './intake/intake.ts';
@@ -46,6 +48,8 @@ export interface HttpDeps {
   readonly intake: Intake;
   readonly signIns: SignInGuard;
   readonly credentials: CredentialReader;
+  /** Host names of services; null: they have none. */
+  readonly origins: ServiceOrigins | null;
   readonly keys: KeyMaker;
   readonly context: () => DecisionContext;
   readonly templates: TemplateSource;
@@ -109,6 +113,8 @@ export interface HttpSettings {
   readonly sshProxyToken: string | null;
   /** The server's own SSH entry; null = there is none. */
   readonly sshEntry: EntryRoute | null;
+  /** Addresses of services with host names of their own; null = they have none. */
+  readonly serviceOrigins: OriginPattern | null;
   /** Wrong tokens per minute that one address may send; 0 = no limit. */
   readonly failedLoginsPerMinute: number;
   /** Proxies whose `X-Forwarded-*` headers are used; empty = none. */

@@ -98,10 +98,16 @@ export class Grants {
     this.#known.delete(key);
   }
 
-  async #identify({ kind, project, method, authorization, address }: AdmissionAsk) {
+  async #identify(ask: AdmissionAsk) {
+    const { kind, project, method, authorization, session, address } = ask;
     const deps = { ...this.#options, lookUp: this.#options.signIns.fromAddress(address) };
     const endpoint = endpointOf(kind, method);
-    const found = await memberOf(deps, endpoint, tokenOnly(authorization ?? undefined), project);
+    const found = await memberOf(
+      deps,
+      endpoint,
+      { ...tokenOnly(authorization ?? undefined), atService: session },
+      project,
+    );
     return { ...found, projectId: found.project.id, projectName: found.project.name };
   }
 }

@@ -14,7 +14,7 @@ it('answers requests in any order, with values and with errors', async () => {
     slow: () => first.promise,
     fast: ({ n }) => n + 1,
     fails: () => {
-      throw new ProxyRefusal(403, 'no', { code: 'refused', retryAfter: 7 });
+      throw new ProxyRefusal(403, 'no', { code: 'refused', retryAfter: 7, needsSignIn: true });
     },
   });
   const slow = here.request('slow', {});
@@ -24,6 +24,7 @@ it('answers requests in any order, with values and with errors', async () => {
   const failure = await here.request('fails', {}).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(ProxyRefusal);
   expect(failure).toMatchObject({ status: 403, message: 'no', code: 'refused', retryAfter: 7 });
+  expect(failure).toMatchObject({ needsSignIn: true });
   await expect(here.request('unknown', {})).rejects.toThrow('unknown request unknown');
 });
 

@@ -24,6 +24,7 @@ interface SentError {
     readonly status: number;
     readonly code: string | null;
     readonly retryAfter: number | null;
+    readonly needsSignIn: boolean;
   } | null;
 }
 
@@ -147,13 +148,13 @@ async function answerOf(
 function sentError(error: unknown): SentError {
   const message = errorMessage(error);
   if (!(error instanceof ProxyRefusal)) return { message, refusal: null };
-  const { status, code, retryAfter } = error;
-  return { message, refusal: { status, code, retryAfter } };
+  const { status, code, retryAfter, needsSignIn } = error;
+  return { message, refusal: { status, code, retryAfter, needsSignIn } };
 }
 
 function receivedError({ message, refusal }: SentError): Error {
   if (refusal === null) return new Error(message);
-  const { status, code, retryAfter } = refusal;
-  const options = { ...(code !== null && { code }), ...(retryAfter !== null && { retryAfter }) };
-  return new ProxyRefusal(status, message, options);
+  const { status, code, retryAfter, needsSignIn } = refusal;
+  const known = { ...(code !== null && { code }), ...(retryAfter !== null && { retryAfter }) };
+  return new ProxyRefusal(status, message, { ...known, needsSignIn });
 }

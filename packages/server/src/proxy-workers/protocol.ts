@@ -1,7 +1,8 @@
 /** What the server and its proxy workers send each other. */
 import type { Id, Timestamp } from '@dstack/core';
-import type { HostAccess, RequestCount, ServiceView } from '@dstack/store';
+import type { HostAccess, RequestCount, ServiceSessionProof, ServiceView } from '@dstack/store';
 import type { ModelToken } from '../http/service-tokens/budget.ts';
+import type { OriginPattern } from '../proxy/origins/origin-pattern.ts';
 import type { ServiceName } from '../proxy/refusal.ts';
 import type { ServiceState } from '../proxy/unavailability.ts';
 
@@ -9,7 +10,7 @@ import type { ServiceState } from '../proxy/unavailability.ts';
  * Raised with every change after which a server and a worker of different builds do not understand each
  * other. `hello`, `spawn`, `drain` and `end` never change: by them a server replaces any worker.
  */
-export const WORKER_PROTOCOL = 1;
+export const WORKER_PROTOCOL = 2;
 
 /** Where clients connect; `url` is shown to people. */
 export interface Address {
@@ -47,6 +48,8 @@ export interface WorkerConfig {
   /** Unix socket for all requests that are not for services. */
   readonly serverSocket: string;
   readonly trustedProxies: readonly string[];
+  /** Host names of services, and the public URL of the server; null: there are none. */
+  readonly origins: { readonly pattern: OriginPattern; readonly serverUrl: string } | null;
   readonly timeoutMs: number;
   readonly maxBody: number;
   readonly maxHeld: number;
@@ -91,6 +94,8 @@ export interface AdmissionAsk {
   readonly project: string;
   readonly method: string;
   readonly authorization: string | null;
+  /** The cookie of a service, instead of the header. */
+  readonly session: ServiceSessionProof | null;
   /** Address of the caller. */
   readonly address: string;
 }

@@ -14,7 +14,7 @@ export interface WorkerDeskOptions {
     readonly shared: boolean;
     readonly services: Pick<
       Store['services'],
-      'withModels' | 'addRequests' | 'setLoad' | 'takeRate'
+      'withModels' | 'addRequests' | 'setLoad' | 'takeRate' | 'byIdPrefix'
     >;
     readonly modelUsage: Pick<Store['modelUsage'], 'add'>;
     readonly access: Pick<Store['access'], 'isToken'>;
@@ -46,6 +46,7 @@ export class WorkerDesk {
       release: ({ key }) => grants.release(key, link().id),
       route: (name) => routes.byName(name),
       finishedModels: ({ projectId }) => store.services.withModels(projectId, 'finished'),
+      byIdPrefix: ({ prefix }) => store.services.byIdPrefix(prefix),
       readState: ({ project, run }) => this.#readState(project, run),
       isToken: ({ text }) => store.access.isToken(text),
       takeRate: ({ key, rate, service }) =>

@@ -48,5 +48,6 @@ export function answerOf(
     isStripped: route.stripPrefix,
     host: headers.host ?? null,
     isOpenToOrigins: route.isOpenToOrigins,
+    hasSiblings: target.origin !== undefined,
   };
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { ServiceSessionProof } from '@dstack/store';
 
 /** Where the response goes; closed once the client has disconnected. */
 export type ClientConnection = ServerResponse | Duplex;
@@ -8,16 +9,20 @@ export type ClientConnection = ServerResponse | Duplex;
 export interface ServiceCaller {
   /** Name of the user, also if a program acts on their behalf. */
   readonly name: string;
+  /** Not by the header `Authorization`, which may belong to the app. */
+  readonly isSession?: boolean;
   /** Call it when the request is over. */
   release(): void;
 }
 
 /**
  * Admits the caller of a request, and calls `onRevoked` if their access is revoked before `release`.
- * Rejects with `ProxyRefusal` if they may not use services of the project.
+ * Rejects with `ProxyRefusal` if they may not use services of the project. `session`: the proof of the
+ * caller, instead of the header `Authorization`.
  */
 export type Admit = (
   project: string,
   request: IncomingMessage,
   onRevoked: () => void,
+  session?: ServiceSessionProof | null,
 ) => Promise<ServiceCaller>;

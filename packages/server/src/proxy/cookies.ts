@@ -1,4 +1,4 @@
-/** Cookies of apps, which are served from the API's own origin. */
+/** Cookies of apps. */
 
 /**
  * Prefix of the names of this server's own cookies. Browsers send a cookie without a name
@@ -37,4 +37,15 @@ export function confinedCookie(
 function confinedPath(path: string, prefix: string, isStripped: boolean): string {
   if (path === prefix || path.startsWith(`${prefix}/`)) return path;
   return isStripped && path.startsWith('/') ? prefix + path : `${prefix}/`;
+}
+
+/**
+ * Limits a `Set-Cookie` to the host name of the service, so that it cannot replace cookies of other
+ * services. Null: the cookie has a name of this server's own.
+ */
+export function hostCookie(setCookie: string): string | null {
+  const [pair = '', ...attributes] = setCookie.split(';');
+  if (OWN.test(pair.trim())) return null;
+  const kept = attributes.filter((attribute) => !/^\s*domain\s*(=|$)/i.test(attribute));
+  return [pair, ...kept].join(';');
 }

@@ -1,5 +1,5 @@
 /** The changes to the head of a request to a service, and to the head of its answer. */
-import { confinedCookie, withoutOwnCookies } from './cookies.ts';
+import { confinedCookie, hostCookie, withoutOwnCookies } from './cookies.ts';
 import { forwardedHeaders, isOfProxies, isRewritten, type Sender } from './forwarded.ts';
 import { passedOn, type RawHeaders } from './raw-headers.ts';
 
@@ -68,6 +68,8 @@ export interface ResponseContext {
   readonly host: string | null;
   /** Pages of every origin may read the answer. */
   readonly isOpenToOrigins: boolean;
+  /** Its host name is next to those of other services of this server. */
+  readonly hasSiblings?: boolean;
 }
 
 /** For answers that pages of every origin may read. They never include credentials. */
@@ -92,13 +94,15 @@ export const PREFLIGHT_ANSWER: Readonly<Record<string, string>> = {
 export const SANDBOX = ['Content-Security-Policy', 'sandbox'] as const;
 
 export function responseHeaders(raw: RawHeaders, context: ResponseContext): string[] {
-  const { path, isStripped, host, isOpenToOrigins } = context;
+  const { path, isStripped, host, isOpenToOrigins, hasSiblings = false } = context;
   // A service with a host name of its own has an origin of its own.
   const ownsOrigin = path === '';
   const headers = passedOn(raw, (name, value) => {
     if (OWN.has(name) || isOurs(name)) return null;
     if (FOR_WHOLE_ORIGIN.has(name) && !ownsOrigin) return null;
     if (isOpenToOrigins && name.startsWith('access-control-')) return null;
+    if (hasSiblings && name === 'clear-site-data') return null;
+    if (hasSiblings && name === 'set-cookie') return hostCookie(value);
     if (ownsOrigin) return value;
     if (name === 'set-cookie') return confinedCookie(value, path, isStripped);
     return name === 'location' && isStripped ? prefixedLocation(value, path, host) : value;

@@ -13,16 +13,23 @@ export class ProxyRefusal extends Error {
   readonly code: string | null;
   /** Seconds after which another attempt may succeed. */
   readonly retryAfter: number | null;
+  /** The caller has not proved that they may use the service. */
+  readonly needsSignIn: boolean;
 
   constructor(
     status: number,
     detail: string,
-    options: ErrorOptions & { readonly retryAfter?: number; readonly code?: string } = {},
+    options: ErrorOptions & {
+      readonly retryAfter?: number;
+      readonly code?: string;
+      readonly needsSignIn?: boolean;
+    } = {},
   ) {
     super(detail, options);
     this.status = status;
     this.code = options.code ?? null;
     this.retryAfter = options.retryAfter ?? null;
+    this.needsSignIn = options.needsSignIn ?? false;
   }
 }
 
@@ -37,10 +44,20 @@ export interface ServiceName {
 }
 
 export const serviceNotFound = ({ projectName, runName }: ServiceName, cause?: unknown) =>
-  new ProxyRefusal(404, `Service ${projectName}/${runName} not found`, { cause });
+  new ProxyRefusal(404, `Service ${projectName}/${runName} not found`, {
+    cause,
+    needsSignIn: cause !== undefined,
+  });
+
+/** `host`: a host name under the domain of services. */
+export const hostNotFound = (host: string) =>
+  new ProxyRefusal(404, `No service has the host name ${host}`);
 
 export const notAdmitted = (project: string, cause?: unknown) =>
-  new ProxyRefusal(403, `Unauthenticated or unauthorized to access project ${project}`, { cause });
+  new ProxyRefusal(403, `Unauthenticated or unauthorized to access project ${project}`, {
+    cause,
+    needsSignIn: true,
+  });
 
 export const pathNotAllowed = () => new ProxyRefusal(403, 'Path is not allowed for this service');
 

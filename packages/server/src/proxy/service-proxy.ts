@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Id } from '@dstack/core';
-import type { Services } from '@dstack/store';
+import type { ServiceSessionProof, Services } from '@dstack/store';
 import type { Dispatcher } from 'undici';
 import { networkOf } from '../client-network.ts';
 import type { Logger } from '../logging.ts';
@@ -57,6 +57,12 @@ export interface ServiceProxyOptions {
   /** Microseconds. */
   readonly now: () => number;
   readonly log: Logger;
+}
+
+/** By what a caller may be admitted. */
+interface CallerProof {
+  readonly request: IncomingMessage;
+  readonly session: ServiceSessionProof | null;
 }
 
 /** How long a route is used without being read again, in milliseconds; own changes invalidate it. */
@@ -190,10 +196,16 @@ export class ServiceProxy {
       throw serviceNotFound({ projectName: target.project, runName: target.run });
     }
     const mayAnswer = route !== null && (route.replicas.length > 0 || route.mayBeEmpty);
-    const caller = service.auth ? await this.#caller(service, mayAnswer, request, client) : null;
+    const { origin } = target;
+    if (route !== null && origin !== undefined && origin.runId !== route.runId) {
+      throw serviceNotFound(service);
+    }
+    const proof = { request, session: origin?.session ?? null };
+    const caller = service.auth ? await this.#caller(service, mayAnswer, proof, client) : null;
     if (!mayAnswer) throw await this.#outages.noReplica(service, service.auth);
     checkRequest(route, target, request);
-    const ownAuthorizations = await this.#ownAuthorizations(request, caller !== null);
+    const byHeader = caller !== null && caller.isSession !== true;
+    const ownAuthorizations = await this.#ownAuthorizations(request, byHeader);
     return { route, target, caller, ownAuthorizations };
   }
 
@@ -331,19 +343,36 @@ export class ServiceProxy {
   async #caller(
     service: ServiceName,
     mayAnswer: boolean,
-    request: IncomingMessage,
+    proof: CallerProof,
     client: ClientConnection,
   ): Promise<ServiceCaller> {
     try {
-      const end = () => this.#cutOff(client);
-      const caller = await this.#options.admit(service.projectName, request, end);
+      const caller = await this.#admitted(service, proof, () => this.#cutOff(client));
       if (client.destroyed) caller.release();
       else client.once('close', () => caller.release());
       return caller;
     } catch (error) {
       // Only members may learn that an unavailable service exists.
       if (mayAnswer || !(error instanceof ProxyRefusal)) throw error;
-      throw serviceNotFound(service, error.cause);
+      throw serviceNotFound(service, error.cause ?? error);
+    }
+  }
+
+  /** A session that has ended does not hide a valid token. */
+  async #admitted(
+    { projectName }: ServiceName,
+    { request, session }: CallerProof,
+    onRevoked: () => void,
+  ): Promise<ServiceCaller> {
+    const { admit } = this.#options;
+    if (session === null) return await admit(projectName, request, onRevoked);
+    try {
+      const { name, release } = await admit(projectName, request, onRevoked, session);
+      return { name, release, isSession: true };
+    } catch (error) {
+      const hasToken = request.headers.authorization !== undefined;
+      if (!hasToken || !(error instanceof ProxyRefusal) || !error.needsSignIn) throw error;
+      return await admit(projectName, request, onRevoked);
     }
   }
 

@@ -1,11 +1,23 @@
+import type { Id } from '@dstack/core';
+import type { ServiceSessionProof } from '@dstack/store';
+
 /** The service that a URL addresses, and the parts of the URL as they were sent. */
 export interface ServiceTarget {
   readonly project: string;
   readonly run: string;
-  /** `/proxy/services/<project>/<run>`, undecoded. */
+  /** `/proxy/services/<project>/<run>`, undecoded; empty at the host name of the service. */
   readonly prefix: string;
   /** The rest, including the query; empty or starting with a slash or question mark. */
   readonly rest: string;
+  /** The request is for the host name of the service. */
+  readonly origin?: TargetOrigin;
+}
+
+export interface TargetOrigin {
+  /** Another run may have got the name. */
+  readonly runId: Id;
+  /** Null: the request has no cookie of the service, or may not use it. */
+  readonly session: ServiceSessionProof | null;
 }
 
 const TARGET = /^(\/proxy\/services\/([^/?]+)\/([^/?]+))(?=[/?]|$)(.*)$/s;

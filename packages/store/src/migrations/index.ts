@@ -25,6 +25,7 @@ import { serviceLoad } from './0024-service-load.ts';
 import { gatewayReports } from './0025-gateway-reports.ts';
 import { liveness } from './0026-liveness.ts';
 import { tokenBudgets } from './0027-token-budgets.ts';
+import { serviceSessions } from './0028-service-sessions.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -59,4 +60,5 @@ export const MIGRATIONS: readonly Migration[] = [
   gatewayReports,
   liveness,
   tokenBudgets,
+  serviceSessions,
 ];

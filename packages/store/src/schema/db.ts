@@ -40,6 +40,15 @@ export interface DB {
     secret_hash: string;
     token_hash: string;
   };
+  /** `hash`: of a code while `state_hash` is not null, then of a cookie. */
+  service_sessions: {
+    hash: string;
+    session_id: string;
+    run_id: string;
+    state_hash: string | null;
+    created_at: number;
+    expires_at: number;
+  };
   retired_tokens: { token_hash: string; retired_at: number };
   server_meta: { key: string; value: string };
 

@@ -46,6 +46,19 @@ async function insertService({ store, projectId, userId }: World, part: Part = {
 }
 
 forEachStore((tests) => {
+  it('finds unfinished services by the beginning of their ids', async () => {
+    const world = await openWorld(tests);
+    const of = { id: '0a1b2c3d-0000-4000-8000-000000000001', name: 'web' };
+    await insertService(world, { run: of });
+    const other = { id: '0a1b2c3d-0000-4000-8000-000000000002', name: 'done', status: 'done' };
+    await insertService(world, { run: other as never });
+    const { services } = world.store;
+    const web = { runId: of.id, runName: 'web', projectName: 'main' };
+    expect(await services.byIdPrefix('0a1b2c3d')).toEqual([web]);
+    expect(await services.byIdPrefix('0a1b2c3e')).toEqual([]);
+    expect(await services.byIdPrefix('%a1b2c3d')).toEqual([]);
+  });
+
   it('finds a service with the replicas that take requests', async () => {
     const world = await openWorld(tests);
     const run = await insertService(world, {

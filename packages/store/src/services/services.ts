@@ -27,6 +27,23 @@ export function createServices(context: StoreContext): Services {
         .execute();
       return (await toViews(db, rows))[0] ?? null;
     },
+    async byIdPrefix(prefix) {
+      const rows = await db
+        .selectFrom('runs as r')
+        .innerJoin('projects as p', 'p.id', 'r.project_id')
+        .select(['r.id', 'r.name', 'p.name as project_name'])
+        .where('r.id', 'like', `${prefix.replaceAll(/[^0-9a-f-]/g, '')}%`)
+        .where('r.status', 'in', UNFINISHED_RUN_STATUSES)
+        .where('r.gateway_id', 'is', null)
+        .where('r.service_spec', 'is not', null)
+        .where(notDeleted('r.deleted'))
+        .where(notDeleted('p.deleted'))
+        .execute();
+      return rows.map((row) => ({
+        ...{ runId: row.id, runName: row.name },
+        projectName: row.project_name,
+      }));
+    },
     async behindGateway(gatewayId) {
       const rows = await servedRuns(db)
         .where('r.status', 'in', UNFINISHED_RUN_STATUSES)

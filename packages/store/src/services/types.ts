@@ -21,6 +21,12 @@ export interface ServiceView {
   readonly replicas: readonly ServiceReplica[];
 }
 
+export interface FoundService {
+  readonly runId: Id;
+  readonly runName: string;
+  readonly projectName: string;
+}
+
 /** Requests of one second since the epoch. */
 export interface RequestCount {
   readonly runId: Id;
@@ -45,6 +51,8 @@ export interface Services {
   byName(projectName: string, runName: string): Promise<ServiceView | null>;
   /** Null: the run does not exist, has finished, or is none that the proxy serves. */
   byRun(runId: Id): Promise<ServiceView | null>;
+  /** The unfinished services that the proxy serves whose ids begin so. */
+  byIdPrefix(prefix: string): Promise<FoundService[]>;
   /** All unfinished services that the proxy serves. */
   unfinished(): Promise<ServiceView[]>;
   /** Unfinished services behind a gateway. */

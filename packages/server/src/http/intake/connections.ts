@@ -18,7 +18,7 @@ const known = new WeakSet<IncomingMessage>();
 const waiting = new WeakMap<IncomingMessage, ServerResponse>();
 
 /** Bodies of requests to services are forwarded, with separate rules. */
-const isPassedOn = (url: string | undefined) => url?.startsWith('/proxy/services/') === true;
+const isPassedOn = (url: string | undefined) => /^\/proxy\/(services|hosts)\//.test(url ?? '');
 
 export function boundConnections(app: FastifyInstance): void {
   app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {

@@ -1,4 +1,5 @@
 import type { Timestamp } from '@dstack/core';
+import type { OriginPattern } from '../../proxy/origins/origin-pattern.ts';
 import type { EntryRoute } from '../../ssh-entry/entry-route.ts';
 
 /** How a run is shown. */
@@ -6,6 +7,8 @@ export interface RunShape {
   readonly now: Timestamp;
   /** The server's SSH entry; null = there is none. */
   readonly entry: EntryRoute | null;
+  /** Host names of services; null = they have none. */
+  readonly origins: OriginPattern | null;
   /** Includes how to connect to running jobs: only if one run was requested. */
   readonly connection?: boolean;
   /** False: jobs without their submissions. */

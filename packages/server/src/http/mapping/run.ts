@@ -3,6 +3,7 @@ import {
   formatTimestamp,
   type RolloutState,
   type Run,
+  type ServiceSpec,
 } from '@dstack/contract/wire';
 import {
   type JobRecord,
@@ -13,6 +14,7 @@ import {
   type Timestamp,
 } from '@dstack/core';
 import type { RunView } from '@dstack/store';
+import { originUrl } from '../../proxy/origins/origin-pattern.ts';
 import { perRecord } from '../kept-parts.ts';
 import { wireJob } from './job.ts';
 import type { RunShape } from './run-shape.ts';
@@ -36,13 +38,22 @@ export function wireRun(view: RunView, shape: RunShape): Run {
     jobs: grouped,
     latest_job_submission: grouped[0]?.job_submissions.at(-1) ?? null,
     cost: cost(isBare ? [] : jobs, shape.now),
-    service: run.serviceSpec,
+    service: wireService(run, shape),
     deployment_num: run.deploymentNum,
     ...(run.rollout !== null && { rollout: wireRollout(run.rollout) }),
     error: runError(run.terminationReason),
     deleted: run.deleted,
     next_triggered_at: formatOptionalTimestamp(run.nextTriggeredAt),
   };
+}
+
+/** A service without a gateway has the address that the settings give it now. */
+function wireService(
+  { id, name, gatewayId, serviceSpec }: RunRecord,
+  { origins }: RunShape,
+): ServiceSpec | null {
+  if (serviceSpec === null || gatewayId !== null || origins === null) return serviceSpec;
+  return { ...serviceSpec, url: `${originUrl(origins, { id, name })}/` };
 }
 
 const wireRollout = (rollout: RolloutRecord): RolloutState => ({

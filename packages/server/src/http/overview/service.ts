@@ -30,13 +30,15 @@ export async function overview(
     store.runs.list({ projectIds, page: { limit: 1 } }),
   ]);
   const { now } = deps.context();
-  const { sshEntry: entry } = deps.settings;
+  const { sshEntry: entry, serviceOrigins: origins } = deps.settings;
   const instances = views.map(({ instance }) => instance);
   return {
     runs: [...counts],
     instances: instanceUse(instances),
     gpus: gpuUse(instances),
-    failures: await mapInTurns(failed, (view) => wireRun(view, { now, entry, submissions: true })),
+    failures: await mapInTurns(failed, (view) =>
+      wireRun(view, { now, entry, origins, submissions: true }),
+    ),
     has_fleets: fleet !== undefined,
     has_runs: run !== undefined,
   };

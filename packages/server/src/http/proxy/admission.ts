@@ -1,6 +1,7 @@
 /** Who may use the services of a project: its members, and global admins. */
 import { hash } from 'node:crypto';
 import { ApiError, accessDenied, type Endpoint, endpoints } from '@dstack/contract/api';
+import type { ServiceSessionProof } from '@dstack/store';
 import type { AccessWatch, AdmittedCaller } from '../../access/access-watch.ts';
 import type { Admit } from '../../proxy/callers.ts';
 import { notAdmitted, tooManySignIns } from '../../proxy/refusal.ts';
@@ -29,11 +30,15 @@ export function admission(deps: AdmissionDeps): Admit {
     if (remembered.get(key) === grant) remembered.delete(key);
     grant.forget();
   };
-  return async (project, request, onRevoked) => {
+  return async (project, request, onRevoked, session = null) => {
     const method = request.method ?? 'GET';
-    const { authorization } = request.headers;
+    const authorization = session === null ? request.headers.authorization : undefined;
     const now = deps.now() / 1000;
-    const key = hash('sha256', `${project}\n${method}\n${authorization}`, 'base64');
+    const key = hash(
+      'sha256',
+      `${project}\n${method}\n${proofText(authorization, session)}`,
+      'base64',
+    );
     const known = remembered.get(key);
     if (known && now < known.until) return { name: known.name, release: known.hold(onRevoked) };
     if (known) forget(key, known);
@@ -42,7 +47,7 @@ export function admission(deps: AdmissionDeps): Admit {
     const release = grant.hold(onRevoked);
     try {
       const identity = { ...deps, lookUp: deps.signIns.from(request) };
-      const identifyUser = () => serviceUser(identity, project, { method, authorization });
+      const identifyUser = () => serviceUser(identity, project, { method, authorization, session });
       const onChange = () => forget(key, grant);
       const admitted = await deps.access.admit(identifyUser, () => grant.revoke(), onChange);
       grant.given(admitted.caller.name, admitted.release);
@@ -63,18 +68,38 @@ export function refusedAdmission(project: string, error: unknown): unknown {
   return error instanceof TooManySignIns ? tooManySignIns(error) : error;
 }
 
+/** A session precedes the header. */
+export interface ServiceCredentials {
+  readonly method: string;
+  readonly authorization: string | undefined;
+  readonly session?: ServiceSessionProof | null;
+}
+
+/** Distinguishes callers. */
+export function proofText(
+  authorization: string | null | undefined,
+  session: ServiceSessionProof | null,
+): string {
+  return session === null ? `${authorization}` : JSON.stringify([session.runId, session.secrets]);
+}
+
 /** Throws `ApiError`. */
 export async function serviceUser(
   deps: IdentityDeps,
   project: string,
-  { method, authorization }: { readonly method: string; readonly authorization?: string },
+  { method, authorization, session = null }: ServiceCredentials,
 ): Promise<ServiceUser> {
   const endpoint: Pick<Endpoint, 'permission' | 'method' | 'path'> = {
     permission: 'project_member',
     method: method as Endpoint['method'],
     path: endpoints['proxy.service'].path,
   };
-  const found = await identifyCaller(deps, endpoint, tokenOnly(authorization), project);
+  const found = await identifyCaller(
+    deps,
+    endpoint,
+    { ...tokenOnly(authorization), atService: session },
+    project,
+  );
   if (!found.user || !found.project) throw accessDenied();
   const { id: userId, name } = found.user;
   return { userId, name, projectId: found.project.id, expiresAt: found.expiresAt };

@@ -3,13 +3,15 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { OPEN_TO_ORIGINS, PREFLIGHT_ANSWER } from '../../proxy/headers.ts';
-import { ProxyRefusal, serviceNotFound } from '../../proxy/refusal.ts';
-import { serviceTarget } from '../../proxy/service-target.ts';
+import { isOwnPath, ORIGIN_PREFIX } from '../../proxy/origins/service-origins.ts';
+import { hostNotFound, ProxyRefusal, serviceNotFound } from '../../proxy/refusal.ts';
+import { type ServiceTarget, serviceTarget } from '../../proxy/service-target.ts';
 import { refuseUpgrade } from '../../proxy/upgrade.ts';
 import { answerUnknown } from '../error-answers.ts';
 import { isJobSocket } from '../exec/job-socket-url.ts';
 import type { HttpDeps } from '../ports.ts';
 import { requestIdOf } from '../request-id.ts';
+import { askToSignIn } from '../service-origins/sign-in.ts';
 import { shuttingDown } from '../shutdown.ts';
 import type { ModelEndpoint } from './models/model-endpoint.ts';
 import { type ModelRouteDeps, modelRoutes } from './models/routes.ts';
@@ -22,19 +24,28 @@ const REST = '-';
 
 /** The URL for routing. */
 export function routedUrl(url: string): string {
+  if (url.startsWith(ORIGIN_PREFIX)) return `${ORIGIN_PREFIX}${REST}`;
   if (!url.startsWith('/proxy/services/')) return url;
   const target = serviceTarget(url);
   return target?.rest.startsWith('/') ? `${target.prefix}/${REST}` : url;
 }
 
-/** Upgrades to other protocols are optional; an ordinary answer declines them. */
+/**
+ * Upgrades to other protocols are optional; an ordinary answer declines them. Of all that reads a request,
+ * this is the first for those with an upgrade.
+ */
 export function takesUpgrade({ headers, url }: IncomingMessage): boolean {
   const isWebSocket = headers.upgrade?.toLowerCase() === 'websocket';
   return isWebSocket && (url?.startsWith('/proxy/') === true || isJobSocket(url));
 }
 
 /** What these routes need of the process that serves them. */
-export interface ProxyRouteDeps extends ModelRouteDeps, Pick<HttpDeps, 'shutdown'> {}
+export interface ProxyRouteDeps extends ModelRouteDeps, Pick<HttpDeps, 'shutdown' | 'origins'> {
+  /** Answers the paths under `/.dstack/` at the host name of a service; null: another process does. */
+  readonly ownPaths: OwnPaths | null;
+}
+
+export type OwnPaths = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
 
 export function proxyRoutes(app: FastifyInstance, deps: ProxyRouteDeps): ModelEndpoint {
   app.register(async (scope) => {
@@ -48,6 +59,11 @@ export function proxyRoutes(app: FastifyInstance, deps: ProxyRouteDeps): ModelEn
       exposeHeadRoute: false,
       handler: (request, reply) => forward(deps, request, reply),
     });
+  });
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, _body, done) => done(null));
+    scope.all(`${ORIGIN_PREFIX}${REST}`, (request, reply) => answerAtOrigin(deps, request, reply));
   });
   const models = modelRoutes(app, deps);
   app.server.on('upgrade', (request, socket: Duplex, head) => {
@@ -72,12 +88,44 @@ function redirect(request: FastifyRequest, reply: FastifyReply): FastifyReply {
 }
 
 async function forward(
-  { services }: ProxyRouteDeps,
+  deps: ProxyRouteDeps,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const target = serviceTarget(request.originalUrl);
-  if (!target) return answerUnknown(request, reply);
+  return target ? forwardTo(deps, target, request, reply) : answerUnknown(request, reply);
+}
+
+/** A request to the host name of a service. A URL alone never leads here. */
+async function answerAtOrigin(
+  deps: ProxyRouteDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { origins, ownPaths } = deps;
+  const taken = origins?.of(request.raw) ?? null;
+  if (origins === null || taken === null) return answerUnknown(request, reply);
+  if (isOwnPath(taken.url)) {
+    return ownPaths === null ? answerUnknown(request, reply) : ownPaths(request, reply);
+  }
+  const target = await origins.target(request.raw);
+  if (target === null) throw hostNotFound(`${taken.label}.${origins.pattern.domain}`);
+  try {
+    return await forwardTo(deps, target, request, reply);
+  } catch (error) {
+    const needsSignIn = error instanceof ProxyRefusal && error.needsSignIn;
+    const asked = needsSignIn ? askToSignIn(origins, request, reply) : null;
+    if (asked === null) throw error;
+    return asked;
+  }
+}
+
+async function forwardTo(
+  { services }: ProxyRouteDeps,
+  target: ServiceTarget,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
   const { raw, id } = request;
   // Only browsers ask by these rules, and they name the origin; other requests save the look-up.
   const isOpenToOrigins =
@@ -107,16 +155,20 @@ export function isPreflight({ method, headers }: IncomingMessage): boolean {
   );
 }
 
+const NO_SERVICE = { projectName: '', runName: '' };
+
 async function upgrade(
-  { services, shutdown }: ProxyRouteDeps,
+  { services, shutdown, origins }: ProxyRouteDeps,
   request: FastifyRequest['raw'],
   socket: Duplex,
   head: Buffer,
 ): Promise<void> {
   if (shutdown.isEnding) throw shuttingDown();
   shutdown.track(socket);
-  const target = serviceTarget(request.url ?? '');
-  if (!target) throw serviceNotFound({ projectName: '', runName: '' });
+  const taken = origins?.of(request) ?? null;
+  if (taken !== null && isOwnPath(taken.url)) throw hostNotFound(taken.label);
+  const target = taken === null ? serviceTarget(request.url ?? '') : await origins?.target(request);
+  if (!target) throw taken ? hostNotFound(taken.label) : serviceNotFound(NO_SERVICE);
   const admitted = await services.admit(target, request, socket);
   await services.upgrade(admitted, { request, socket, head, id: requestIdOf(request) });
 }

@@ -47,7 +47,11 @@ export async function applyRun(
   if (view === null) throw notExists('Run not found');
   // As it was submitted; storing and reading hundreds of jobs took time, and showing them will.
   await setImmediate();
-  return wireRun(view, { now: deps.context().now, entry: deps.settings.sshEntry });
+  return wireRun(view, {
+    now: deps.context().now,
+    entry: deps.settings.sshEntry,
+    origins: deps.settings.serviceOrigins,
+  });
 }
 
 /**

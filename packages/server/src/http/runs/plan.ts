@@ -54,7 +54,12 @@ export async function getRunPlan(
       max_price: job.max_price,
     })),
     current_resource:
-      current && wireRun(current, { now: deps.context().now, entry: deps.settings.sshEntry }),
+      current &&
+      wireRun(current, {
+        now: deps.context().now,
+        entry: deps.settings.sshEntry,
+        origins: deps.settings.serviceOrigins,
+      }),
     action: runPlanAction(current && { finished: !isUpdate, spec: current.run.spec }, effective),
     notes: [...planned.notes, ...(await protocolNotes(deps, project, effective)), ...notes],
   };

@@ -40,9 +40,9 @@ export async function listRuns(
     page: pageOf(request.prev_submitted_at, request.prev_run_id, request),
   });
   const { now } = deps.context();
-  const { sshEntry: entry } = deps.settings;
+  const { sshEntry: entry, serviceOrigins: origins } = deps.settings;
   const submissions = submissionsLimit > 0;
-  return await mapInTurns(found, (view) => wireRun(view, { now, entry, submissions }));
+  return await mapInTurns(found, (view) => wireRun(view, { now, entry, origins, submissions }));
 }
 
 async function userIdOf(deps: HttpDeps, name: string): Promise<string> {
@@ -74,6 +74,7 @@ export async function getRun(
   return wireRun(view, {
     now: deps.context().now,
     entry: deps.settings.sshEntry,
+    origins: deps.settings.serviceOrigins,
     connection: true,
   });
 }

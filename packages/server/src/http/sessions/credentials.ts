@@ -1,7 +1,7 @@
 /** The credentials of a request: a token, or the session of a browser. */
 import type { IncomingMessage } from 'node:http';
 import { SESSION_KEY_HEADER } from '@dstack/contract/session-key';
-import type { SessionProof } from '@dstack/store';
+import type { ServiceSessionProof, SessionProof } from '@dstack/store';
 import { publicAddress, type Trust } from '../../proxy/forwarded.ts';
 import { cookieValues } from './cookie.ts';
 
@@ -9,6 +9,8 @@ export interface Credentials {
   readonly authorization: string | undefined;
   /** Null: the request has no cookie, or no key; both are needed. */
   readonly session: SessionClaim | null;
+  /** The cookie of a service, at the host name of the service. */
+  readonly atService?: ServiceSessionProof | null;
 }
 
 export interface SessionClaim extends SessionProof {

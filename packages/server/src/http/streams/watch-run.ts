@@ -14,7 +14,7 @@ export interface WatchRun {
   readonly store: Pick<Store, 'runs' | 'shared'>;
   readonly changes: RunChanges;
   readonly context: () => DecisionContext;
-  readonly settings: Pick<HttpSettings, 'sshEntry'>;
+  readonly settings: Pick<HttpSettings, 'sshEntry' | 'serviceOrigins'>;
   readonly runId: Id;
   /** Id of the last message that the client has received. */
   readonly seen: string | null;
@@ -57,6 +57,7 @@ export async function watchRun(watch: WatchRun): Promise<void> {
         wireRun(view, {
           now: watch.context().now,
           entry: watch.settings.sshEntry,
+          origins: watch.settings.serviceOrigins,
           connection: true,
         }),
       );

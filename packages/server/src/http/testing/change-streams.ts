@@ -34,7 +34,11 @@ export class StreamWorld {
       changes: store.changes,
       load: (changes) => {
         this.loads += 1;
-        return loadMessages(store, changes, { now: server.deps.context().now, entry: null });
+        return loadMessages(store, changes, {
+          now: server.deps.context().now,
+          entry: null,
+          origins: null,
+        });
       },
       log: server.deps.log,
       ring: new MessageRing('test', most),

@@ -22,6 +22,7 @@ import type { LogStore } from '../../logs/log-store.ts';
 import { ServerMetrics } from '../../metrics/server-metrics.ts';
 import { OutgoingRules } from '../../outgoing/outgoing-rules.ts';
 import { trustIn } from '../../proxy/forwarded.ts';
+import { ServiceOrigins } from '../../proxy/origins/service-origins.ts';
 import { OwnTokens } from '../../proxy/own-tokens.ts';
 import type { OpenPort } from '../../proxy/replica-connections.ts';
 import { ServiceProxy } from '../../proxy/service-proxy.ts';
@@ -139,7 +140,12 @@ export async function startTestServer(
   });
   const chatTemplates = new TemplateRenderer({ program: assets.templateProgram });
   const credentials = credentialReader({ trustedProxies, url }, await store.meta.serverId());
-  const made = { store, logs, log, services, access, signIns, credentials, chatTemplates };
+  const { serviceOrigins: pattern = null } = settings;
+  const trust = trustIn(trustedProxies);
+  const origins =
+    pattern &&
+    new ServiceOrigins({ pattern, serverUrl: url ?? '', trust, services: store.services });
+  const made = { store, origins, logs, log, services, access, signIns, credentials, chatTemplates };
   const deps = { ...testDeps({ ...made, now, offers, dir, settings }), ...instead };
   const app = buildHttp(deps);
   const admin = await createUser(
@@ -182,7 +188,15 @@ export async function startTestServer(
 interface Parts
   extends Pick<
     HttpDeps,
-    'store' | 'logs' | 'log' | 'services' | 'access' | 'signIns' | 'credentials' | 'chatTemplates'
+    | 'store'
+    | 'logs'
+    | 'log'
+    | 'services'
+    | 'origins'
+    | 'access'
+    | 'signIns'
+    | 'credentials'
+    | 'chatTemplates'
   > {
   readonly now: () => number;
   readonly offers: readonly Offer[];
@@ -260,6 +274,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
       gatewayPorts: { http: 80, https: 443 },
       sshProxyToken: null,
       sshEntry: null,
+      serviceOrigins: null,
       failedLoginsPerMinute: 0,
       trustedProxies: [],
       url: null,

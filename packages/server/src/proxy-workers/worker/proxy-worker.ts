@@ -9,6 +9,7 @@ import type { Logger } from '../../logging.ts';
 import { accessLog } from '../../proxy/access-log.ts';
 import { trustIn } from '../../proxy/forwarded.ts';
 import { openReplica } from '../../proxy/open-replica.ts';
+import { ServiceOrigins } from '../../proxy/origins/service-origins.ts';
 import { OwnTokens } from '../../proxy/own-tokens.ts';
 import { ServiceProxy } from '../../proxy/service-proxy.ts';
 import type { Granted, PushedRoute, ReadState, Sync, WorkerConfig } from '../protocol.ts';
@@ -70,9 +71,12 @@ export class ProxyWorker {
 
   /** Does not listen yet. */
   http(): Promise<WorkerHttp> {
-    const { modelBodies, intake, serverSocket } = this.#config;
+    const { modelBodies, intake, serverSocket, origins, trustedProxies } = this.#config;
+    const trust = trustIn(trustedProxies);
     const deps = {
       services: this.proxy,
+      origins: origins && new ServiceOrigins({ ...origins, trust, services: this.#services }),
+      ownPaths: null,
       admitModelUser: this.#admission.admitModelUser,
       intake: new Intake(intake),
       modelBodies,

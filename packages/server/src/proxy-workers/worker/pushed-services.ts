@@ -1,5 +1,5 @@
 import type { Id } from '@dstack/core';
-import type { RequestCount, Services, ServiceView } from '@dstack/store';
+import type { FoundService, RequestCount, Services, ServiceView } from '@dstack/store';
 import { RateBuckets } from '../../proxy/rate-buckets.ts';
 import type { TakeRate } from '../../proxy/rate-limits.ts';
 import type { CountedRequests, PushedRoute } from '../protocol.ts';
@@ -10,7 +10,8 @@ const COUNTED_SECONDS = 600;
 
 /** The services of the server, as it has pushed them: no request waits for the database. */
 export class PushedServices
-  implements Pick<Services, 'byName' | 'withModels' | 'addRequests' | 'setLoad' | 'takeRate'>
+  implements
+    Pick<Services, 'byName' | 'byIdPrefix' | 'withModels' | 'addRequests' | 'setLoad' | 'takeRate'>
 {
   readonly #link: ServerLink;
   readonly #byRun = new Map<Id, ServiceView>();
@@ -54,6 +55,16 @@ export class PushedServices
     // A service that was submitted a moment ago.
     const pushed = await this.#link.request<PushedRoute | null>('route', { projectName, runName });
     return pushed?.view ?? null;
+  }
+
+  async byIdPrefix(prefix: string): Promise<FoundService[]> {
+    const pushed = [...this.#byRun.values()].filter(({ run }) => run.id.startsWith(prefix));
+    if (pushed.length === 0 && this.#link.isPresent) {
+      return await this.#link.request('byIdPrefix', { prefix });
+    }
+    return pushed.map(({ run, projectName }) => ({
+      ...{ runId: run.id, runName: run.name, projectName },
+    }));
   }
 
   async withModels(projectId: Id, which: 'unfinished' | 'finished'): Promise<ServiceView[]> {

@@ -1,7 +1,9 @@
 /** Admits callers by what the server has granted; only unknown callers wait for the server. */
 import { hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { ServiceSessionProof } from '@dstack/store';
 import type { CallerAddress } from '../../http/caller-address.ts';
+import { proofText } from '../../http/proxy/admission.ts';
 import type { AdmitModelUser } from '../../http/proxy/models/model-admission.ts';
 import type { Admit } from '../../proxy/callers.ts';
 import type { AdmissionAsk, Granted, GrantedCaller } from '../protocol.ts';
@@ -22,6 +24,12 @@ export interface WorkerAdmissionOptions {
   readonly now: () => number;
 }
 
+interface Asked {
+  readonly method: string;
+  readonly request: IncomingMessage;
+  readonly session: ServiceSessionProof | null;
+}
+
 export class WorkerAdmission {
   readonly #options: WorkerAdmissionOptions;
   readonly #grants = new Map<string, Grant>();
@@ -32,8 +40,9 @@ export class WorkerAdmission {
     options.link.onPresent(() => this.#askAgain());
   }
 
-  readonly admit: Admit = async (project, request, onRevoked) => {
-    const ask = this.#askOf('service', project, request.method ?? 'GET', request);
+  readonly admit: Admit = async (project, request, onRevoked, session = null) => {
+    const method = request.method ?? 'GET';
+    const ask = this.#askOf('service', project, { method, request, session });
     const grant = await this.#grant(ask);
     return { name: grant.caller.name, release: grant.hold(onRevoked) };
   };
@@ -41,7 +50,9 @@ export class WorkerAdmission {
   readonly admitModelUser: AdmitModelUser = async (call, onRevoked) => {
     const { endpoint, request } = call;
     const kind = endpoint.method === 'GET' ? 'models' : 'model';
-    const grant = await this.#grant(this.#askOf(kind, call.project, endpoint.method, request));
+    const grant = await this.#grant(
+      this.#askOf(kind, call.project, { method: endpoint.method, request, session: null }),
+    );
     const { name, userId, projectId, projectName, expiresAt, token } = grant.caller;
     const project = { id: projectId, name: projectName };
     return {
@@ -136,13 +147,13 @@ export class WorkerAdmission {
   #askOf(
     kind: AdmissionAsk['kind'],
     project: string,
-    method: string,
-    request: IncomingMessage,
+    { method, request, session }: Asked,
   ): AdmissionAsk {
-    const authorization = request.headers.authorization ?? null;
-    const key = hash('sha256', `${kind}\n${project}\n${method}\n${authorization}`, 'base64');
+    const authorization = session === null ? (request.headers.authorization ?? null) : null;
+    const proof = proofText(authorization, session);
+    const key = hash('sha256', `${kind}\n${project}\n${method}\n${proof}`, 'base64');
     const address = this.#options.addressOf(request);
-    return { key, kind, project, method, authorization, address };
+    return { key, kind, project, method, authorization, session, address };
   }
 }
 

@@ -5,9 +5,16 @@ import type { FastifyInstance } from 'fastify';
 import { baseHttp } from '../../http/base-http.ts';
 import { answerUnknown } from '../../http/error-answers.ts';
 import { type ProxyRouteDeps, proxyRoutes } from '../../http/proxy/routes.ts';
+import { isOwnPath, type ServiceOrigins } from '../../proxy/origins/service-origins.ts';
 import type { PassToServer } from './pass-to-server.ts';
 
 const isProxied = ({ url }: IncomingMessage) => url?.startsWith('/proxy/') === true;
+
+/** Signing in needs the database: the server gets the URL as it was sent. */
+function takeOrigin(origins: ServiceOrigins | null, request: IncomingMessage): void {
+  const taken = origins?.take(request) ?? null;
+  if (taken !== null && isOwnPath(taken.url)) request.url = taken.url;
+}
 
 export interface WorkerHttp {
   readonly app: FastifyInstance;
@@ -17,6 +24,7 @@ export interface WorkerHttp {
 export async function workerHttp(deps: ProxyRouteDeps, pass: PassToServer): Promise<WorkerHttp> {
   const app = baseHttp(deps, (handle, options) =>
     createServer(options, (request, response) => {
+      takeOrigin(deps.origins, request);
       if (isProxied(request)) handle(request, response);
       else pass.request(request, response);
     }),
@@ -28,6 +36,7 @@ export async function workerHttp(deps: ProxyRouteDeps, pass: PassToServer): Prom
   const [ofServices] = server.listeners('upgrade') as UpgradeListener[];
   server.removeAllListeners('upgrade');
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    takeOrigin(deps.origins, request);
     if (isProxied(request)) ofServices?.(request, socket, head);
     else pass.upgrade(request, socket, head);
   });

@@ -44,6 +44,7 @@ export async function makeProjects({
       jobSpecs: DEFAULT_JOB_SPEC_SETTINGS,
       defaultRegistry: null,
       sshEntry: null,
+      serviceOrigins: null,
     },
     log: pino({ level: 'silent' }),
   } as unknown as HttpDeps;

@@ -1,4 +1,5 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
+import { OpenServiceSearch } from '../../pages/open-service/open-service-search.ts';
 import { MetricsSearch } from '../../pages/run/metrics-search.ts';
 import { RunSearch } from '../../pages/run/run-search.ts';
 import { RunsSearch } from '../../pages/runs/runs-search.ts';
@@ -87,4 +88,14 @@ const runTabs = run.addChildren([
   runInspect,
 ]);
 
-export const runPages = [runs, runTabs] as const;
+const openService = createRoute({
+  getParentRoute: () => shell,
+  path: '/open-service',
+  validateSearch: (search) => OpenServiceSearch.parse(search),
+  component: lazyRouteComponent(
+    () => import('../../pages/open-service/open-service-page.tsx'),
+    'OpenServicePage',
+  ),
+});
+
+export const runPages = [runs, runTabs, openService] as const;

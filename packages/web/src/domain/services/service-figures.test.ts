@@ -52,9 +52,15 @@ describe('figures of a service', () => {
   it.each([
     ['/proxy/services/main/llm/', true],
     ['http://llm-0a1b2c3d.dstack.example:3000/', true],
+    ['https://llm-0a1b2c3d.apps.example/', true],
+    ['https://llm-00000000.apps.example/', false],
     ['https://llm.gateway.example/', false],
   ])('of %s are at this server: %s', (url, isHere) => {
-    const service = { status: 'running', service: { url } };
+    const service = {
+      id: '0a1b2c3d-0000-4000-8000-000000000000',
+      status: 'running',
+      service: { url },
+    };
     expect(hasFigures(service, 'http://dstack.example:3000')).toBe(isHere);
     expect(hasFigures({ ...service, status: 'submitted' }, 'http://dstack.example:3000')).toBe(
       false,
