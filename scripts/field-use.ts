@@ -199,7 +199,7 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     router: used(RECONCILE),
   },
   ReplicaGroupRouterConfig: {
-    type: refused('core/src/run-spec', 'does not connect the router in group'),
+    type: used('server/src/routers'),
   },
   ScalingSpec: {
     metric: used('contract/src/configuration/service-parts.ts', "metric: choice(['rps']"),

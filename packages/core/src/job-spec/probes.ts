@@ -1,5 +1,6 @@
 import { withoutTrailingSlashes } from '@dstack/contract';
 import type { JobSpec, ServiceConfiguration } from '@dstack/contract/wire';
+import { routerGroup } from '../run-spec/router-group.ts';
 
 type ProbeSpec = JobSpec['probes'][number];
 
@@ -16,7 +17,7 @@ const MODEL_PROBE_TIMEOUT = 30;
 export function jobProbes(service: ServiceConfiguration, replicaGroup: string): ProbeSpec[] {
   if (service.probes != null) return service.probes.map(withDefaults);
   if (service.model?.format !== 'openai') return [];
-  const router = service.groups?.find((group) => group.router != null);
+  const router = routerGroup(service);
   if (router && router.name !== replicaGroup) return [];
   return [modelProbe(service.model)];
 }

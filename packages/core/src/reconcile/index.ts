@@ -21,6 +21,7 @@ export {
   rollback,
   startedRollout,
 } from './rollout-state.ts';
+export { type RouterAddress, routerAddressFor } from './router.ts';
 export type { RunContext } from './run-pass.ts';
 export { autoscalingRules, scalesByDemand } from './scaled-groups.ts';
 export { KEPT_SUBMISSIONS } from './submit-jobs.ts';

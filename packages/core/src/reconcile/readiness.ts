@@ -2,6 +2,7 @@
 
 import { jobTarget, newEvent } from '../events/events.ts';
 import type { JobRecord } from '../model/index.ts';
+import { routerGroup } from '../run-spec/router-group.ts';
 import type { RunPass } from './run-pass.ts';
 
 /** Ready once every probe has succeeded often enough in a row; later results do not change that. */
@@ -26,8 +27,6 @@ export function registerReady(pass: RunPass, job: JobRecord): void {
 }
 
 function isBehindRouter({ run }: RunPass, job: JobRecord): boolean {
-  const { configuration } = run.spec;
-  if (configuration.type !== 'service') return false;
-  const router = configuration.groups?.find((group) => group.router != null);
-  return router !== undefined && router.name !== job.spec.replica_group;
+  const router = routerGroup(run.spec.configuration);
+  return router !== null && router.name !== job.spec.replica_group;
 }

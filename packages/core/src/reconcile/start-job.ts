@@ -21,6 +21,7 @@ import {
 } from '../status/index.ts';
 import { endJob, exitIsSettled } from './end-job.ts';
 import { isHeld, releaseFromHold } from './gang.ts';
+import { routerAddressFor } from './router.ts';
 import type { RunPass } from './run-pass.ts';
 import { mountState } from './run-volumes.ts';
 
@@ -36,7 +37,18 @@ export function advanceStarting(pass: RunPass, waiting: JobRecord, instance: Ins
     followReport(pass, job, report, host);
     return;
   }
-  const until = startDeadline(job, instance);
+  const router = routerAddressFor(pass.run, job, pass.latest);
+  if (router.kind === 'ended' || (router.kind === 'waiting' && pass.now >= router.until)) {
+    const message = 'The router that the worker belongs to has no address';
+    endJob(pass, job, 'terminated_by_server', { message });
+    return;
+  }
+  if (router.kind === 'waiting') {
+    pass.draft.dueAt(router.until);
+    return;
+  }
+  const mayStartAt = router.kind === 'known' ? router.since : 0;
+  const until = startDeadline(job, instance, mayStartAt);
   if (pass.now >= until) {
     const message = 'The agent of the instance did not accept the job in time';
     endJob(pass, job, 'waiting_runner_limit_exceeded', { message });
@@ -74,11 +86,15 @@ function endIfRefused(pass: RunPass, job: JobRecord, order: IntentRecord | null)
   return true;
 }
 
-/** When a job that its agent has not accepted is given up. */
-export function startDeadline(job: JobRecord, instance: InstanceRecord): Timestamp {
+/** When a job that its agent has not accepted is given up. `from`: it may not start earlier. */
+export function startDeadline(
+  job: JobRecord,
+  instance: InstanceRecord,
+  from: Timestamp = 0,
+): Timestamp {
   const type = job.provisioningData?.instance_type.name ?? '';
   const seconds = provisioningTimeoutSeconds(instance.backend, type);
-  return (job.provisionedAt ?? job.statusChangedAt) + seconds * SECOND;
+  return Math.max(job.provisionedAt ?? job.statusChangedAt, from) + seconds * SECOND;
 }
 
 function followReport(

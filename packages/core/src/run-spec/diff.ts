@@ -1,6 +1,7 @@
-import type { RunSpec, ServiceConfiguration } from '@dstack/contract/wire';
+import type { RunSpec } from '@dstack/contract/wire';
 import { changedKeys, sameJson } from '../compare/same.ts';
 import { withResourceDefaults } from './resources.ts';
+import { routerGroup } from './router-group.ts';
 
 export interface RunSpecDiff {
   /** `profile`, `configuration.env`, …; one level only. */
@@ -117,10 +118,6 @@ function routerChange(
     nested.some((key) => ROLLING_SERVICE.includes(key)) ||
     top.some((key) => UPDATABLE_SERVICE_SPEC.includes(key));
   return frozen ? 'A service with a Dynamo router must be stopped to change this' : null;
-}
-
-function routerGroup(service: ServiceConfiguration) {
-  return service.groups?.find((group) => group.router != null);
 }
 
 /**

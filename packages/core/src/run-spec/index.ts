@@ -9,7 +9,6 @@ export {
 export {
   fillGroupAddresses,
   type GroupMember,
-  groupMembers,
   unescapeReferences,
 } from './group-references.ts';
 export {
@@ -19,3 +18,4 @@ export {
   type RunSpecSettings,
 } from './prepare.ts';
 export type { PreparedFleetSpec, PreparedRunSpec, SpecError } from './result.ts';
+export { routerGroup } from './router-group.ts';

@@ -4,9 +4,10 @@ import type { VolumeRecord } from '../model/volumes.ts';
 import { nodesRequired } from '../placement/gang-request.ts';
 import { mergedProfile } from '../profile/merge.ts';
 import { isVolumeActive } from '../status/index.ts';
-import { groupMembers, groupReferenceError } from './group-references.ts';
+import { groupReferenceError } from './group-references.ts';
 import { resourcesError, withResourceDefaults } from './resources.ts';
 import { nameError, type PreparedRunSpec, type SpecError, specError } from './result.ts';
+import { routerGroup } from './router-group.ts';
 import { withLegalScaling } from './scaling.ts';
 import { sizeError } from './size.ts';
 
@@ -175,22 +176,10 @@ function serviceError(
   return null;
 }
 
-/** Requests go to the router, which learns the addresses of its workers from `commands` only. */
 function routerError(service: ServiceConfiguration, profile: Profile): SpecError | null {
-  const groups = service.groups ?? [];
-  const group = groups.find(({ router }) => router != null);
-  if (!group) return null;
-  if (group.router?.type === 'dynamo' && profile.retry != null) {
-    return specError('`retry` is not supported with a Dynamo router');
-  }
-  if (groups.length === 1 || groups.some(({ commands }) => groupMembers(commands).length > 0)) {
-    return null;
-  }
-  return specError(
-    `groups: this server does not connect the router in group ${group.name} to its workers yet. ` +
-      'Pass the addresses in `commands`, as ' +
-      '`${{ groups[0].replicas[0].IP_ADDRESS }}`',
-  );
+  return routerGroup(service)?.router?.type === 'dynamo' && profile.retry != null
+    ? specError('`retry` is not supported with a Dynamo router')
+    : null;
 }
 
 /** Two messages, because the fixes differ: change the service, or give the project a default. */

@@ -114,17 +114,6 @@ describe('refusals', () => {
       /autoscaling to zero/,
     ],
     [
-      'a router that does not learn of its workers',
-      sent({
-        ...{ type: 'service', port: 80, image: 'x' },
-        groups: [
-          { name: 'r', replicas: 1, commands: ['x'], router: { type: 'smg' } },
-          { name: 'w', replicas: 1, commands: ['x'] },
-        ],
-      }),
-      /does not connect the router in group r to its workers/,
-    ],
-    [
       'Dynamo with retry',
       sent({
         type: 'service',

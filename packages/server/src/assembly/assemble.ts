@@ -16,6 +16,7 @@ import { makeGatewayLinks } from './gateways.ts';
 import { startHttp } from './http.ts';
 import { makeLinks, makeSupervisor } from './links.ts';
 import type { Parts } from './parts.ts';
+import { startRouterSync } from './routers.ts';
 import { type LocalMode, makeBackends, openServerHost } from './server-host.ts';
 import { makeEngine, startHousekeeping, startSweeper } from './work.ts';
 
@@ -60,6 +61,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     : fileBlobs(join(settings.dir, 'blobs'));
   const changes = new RunChanges();
   closing.add(store.runs.onChangedElsewhere((runId) => changes.emit(runId)));
+  startRouterSync(parts, links, supervision, changes);
   const made = { serverId, links, ...supervision, backends, offers, context, changes, blobs };
 
   let engine: Engine | null = null;

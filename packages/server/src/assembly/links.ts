@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import type { JobState } from '@dstack/contract/agent';
 import type { AccessWatch } from '../access/access-watch.ts';
 import { assets } from '../assets.ts';
 import { systemNow } from '../clock.ts';
@@ -42,6 +43,8 @@ export interface Links {
   readonly prober: Prober;
   /** Called with the id of each host that has connected. */
   readonly connected: Set<(hostId: string) => void>;
+  /** Called with each report about a job. */
+  readonly reported: Set<(hostId: string, state: JobState) => void>;
 }
 
 export function makeLinks(
@@ -70,6 +73,7 @@ export function makeLinks(
   });
   closing.add(() => health.close());
   const connected = new Set<(hostId: string) => void>();
+  const reported = new Set([prober.onJobState]);
   const hosts: Hosts = new Hosts({
     store,
     logs,
@@ -77,7 +81,9 @@ export function makeLinks(
     owner: randomUUID(),
     log,
     now: systemNow,
-    onState: prober.onJobState,
+    onState: (hostId, state) => {
+      for (const notify of reported) notify(hostId, state);
+    },
     onHealth: (hostId, report) => health.take(hostId, report),
     onTunnel: (hostId, jobId, tunnel) => tunnels.fetch(hostId, jobId, tunnel),
     onConnected: (hostId) => {
@@ -117,7 +123,7 @@ export function makeLinks(
     now: systemNow,
   });
   closing.add(() => imagePlans.close());
-  return { hosts, logs, quota, jobKeys, tunnels, prober, connected };
+  return { hosts, logs, quota, jobKeys, tunnels, prober, connected, reported };
 }
 
 export interface Supervision {

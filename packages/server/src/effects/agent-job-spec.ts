@@ -44,6 +44,8 @@ export interface AgentJobInput {
   readonly archiveHashes: Readonly<Record<string, string>>;
   /** `env` of an SSH fleet; the job's own variables override it. */
   readonly fleetEnv: Readonly<Record<string, string>>;
+  /** Where a worker of Dynamo finds its router; null for other jobs. */
+  readonly routerAddress: string | null;
   /** The user's lines without wrapping; null if the image's own command runs. */
   readonly shellCommands: readonly string[] | null;
   readonly defaultRegistry: string | null;
@@ -143,6 +145,7 @@ function jobEnv(input: AgentJobInput, secrets: NamedSecrets): Record<string, str
     ...{ DSTACK_RUN_RESUME_COUNT },
     ...input.job.spec.env,
   };
+  if (input.routerAddress !== null) env.DSTACK_ROUTER_INTERNAL_IP ??= input.routerAddress;
   if (input.token !== null) {
     env.DSTACK_PROJECT ??= input.projectName;
     // Only for this server: the user may have named another one.

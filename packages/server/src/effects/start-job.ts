@@ -11,6 +11,8 @@ import {
   isGang,
   latestSubmissions,
   nodeAddress,
+  routerAddressFor,
+  routerGroup,
   userShellCommands,
 } from '@dstack/core';
 import type { Blobs, JobView, Store } from '@dstack/store';
@@ -68,6 +70,7 @@ export class JobStarter {
       nodeKey: job.spec.ssh_key ? store.cipher.decrypt(job.spec.ssh_key.private) : null,
       archiveHashes: Object.fromEntries(archives.map((archive) => [archive.id, archive.sha256])),
       fleetEnv: fleet ? fleetEnv(fleet.fleet.spec) : {},
+      routerAddress: await this.#routerAddress(view),
       shellCommands: userShellCommands(run.spec, job.spec),
       cluster: hold ? null : await this.#cluster(view),
       volumes,
@@ -143,6 +146,14 @@ export class JobStarter {
     const run = (await store.runs.byId(id))?.run;
     const now = run ? await keysOfRun(store, run) : [];
     if (hostId !== null && !isDeepStrictEqual(now, sent)) pushKeys(hostId);
+  }
+
+  /** The engine starts the job only when it is known. */
+  async #routerAddress({ run, job }: JobView): Promise<string | null> {
+    if (routerGroup(run.spec.configuration) === null) return null;
+    const latest = latestSubmissions(await this.#options.store.jobs.ofRun(run.id));
+    const router = routerAddressFor(run, job, latest);
+    return router.kind === 'known' ? router.address : null;
   }
 
   /** All facts that the job was held for are known now. */

@@ -13,6 +13,7 @@ import type { Refusal } from '@dstack/contract/wire';
 import {
   type JobRecord,
   type RunRecord,
+  routerGroup,
   SECOND,
   scalesByDemand,
   type Timestamp,
@@ -117,9 +118,7 @@ const serves = (job: ReplicaJob) =>
 
 /** The submissions of each replica that can accept requests, the latest first. */
 function replicasThatServe({ run, jobs }: ServiceState): ReplicaJob[][] {
-  const { configuration } = run.spec;
-  const groups = configuration.type === 'service' ? (configuration.groups ?? []) : [];
-  const router = groups.find((group) => group.router != null)?.name;
+  const router = routerGroup(run.spec.configuration)?.name;
   const byNum = new Map<number, ReplicaJob[]>();
   for (const job of jobs) {
     if (job.jobNum !== 0 || (router !== undefined && job.spec.replica_group !== router)) continue;
