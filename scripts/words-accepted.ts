@@ -25,6 +25,50 @@ export const ACCEPTED_NAMES: Exceptions = {
     'SimGroupsOptions.endMachine': 'a machine of the simulated provider',
     machinesOf: 'machines of the simulated provider',
   },
+  'packages/client/src/domains/session.ts': {
+    ProviderRedirect: 'a provider of sign-ins (OpenID Connect), not of machines',
+  },
+  'packages/contract/src/api/requests-ours.ts': {
+    OpenProviderSessionRequest: 'a provider of sign-ins (OpenID Connect), not of machines',
+  },
+  'packages/server/src/http/ports.ts': {
+    'HttpDeps.providers': 'a provider of sign-ins (OpenID Connect), not of machines',
+  },
+  'packages/server/src/http/sign-in/sign-in-state.ts': {
+    'SignInStart.provider': 'a provider of sign-ins (OpenID Connect), not of machines',
+  },
+  'packages/server/src/oidc/oidc-provider.ts': {
+    OidcProviderOptions: 'a provider of sign-ins (OpenID Connect), not of machines',
+    OidcProvider: 'a provider of sign-ins (OpenID Connect), not of machines',
+  },
+  'packages/server/src/oidc/oidc-settings.ts': {
+    OidcProviderSettings: 'a provider of sign-ins (OpenID Connect), not of machines',
+    'OidcSettings.providers': 'a provider of sign-ins (OpenID Connect), not of machines',
+  },
+  'packages/server/src/oidc/sign-in-providers.ts': {
+    SignInProvider: 'a provider of sign-ins (OpenID Connect), not of machines',
+    SignInProviders: 'a provider of sign-ins (OpenID Connect), not of machines',
+    ProviderError: 'a provider of sign-ins (OpenID Connect), not of machines',
+  },
+  'packages/web/src/data/session/provider-queries.ts': {
+    signInProvidersQuery: 'a provider of sign-ins (OpenID Connect), not of machines',
+  },
+  'packages/web/src/data/session/provider-sign-in.ts': {
+    goToProvider: 'a provider of sign-ins (OpenID Connect), not of machines',
+  },
+  'packages/web/src/data/session/session.ts': {
+    providerFaultText: 'a provider of sign-ins (OpenID Connect), not of machines',
+  },
+  'packages/web/src/domain/users/sign-in-providers.ts': {
+    providerTitle: 'a provider of sign-ins (OpenID Connect), not of machines',
+  },
+  'packages/web/src/pages/sign-in/provider-buttons.tsx': {
+    ProviderButtons: 'a provider of sign-ins (OpenID Connect), not of machines',
+  },
+  'e2e/web/oidc-provider.ts': {
+    TestProvider: 'a provider of sign-ins (OpenID Connect), not of machines',
+    signInAtProvider: 'a provider of sign-ins (OpenID Connect), not of machines',
+  },
   'packages/backends/src/sim/provider.ts': {
     SimProvider: 'the simulated provider, not a backend',
     SimProviderOptions: 'the simulated provider, not a backend',

@@ -13,6 +13,7 @@ const groups = [
     items: pages(
       'projects',
       'users',
+      'sign-in',
       'fleets',
       'ssh-fleets',
       'backends',

@@ -32,6 +32,7 @@ export type {
   ListResourcesQuery,
   ProjectMemberRole,
 } from './domains/server.ts';
+export type { ProviderRedirect } from './domains/session.ts';
 export * from './errors.ts';
 export { type Exchange, fetchExchange, type HttpRequest, type HttpResponse } from './exchange.ts';
 export { nodeExchange } from './node-exchange.ts';

@@ -19,6 +19,7 @@ import {
   kubernetesSettings,
 } from './kubernetes/kubernetes-settings.ts';
 import { type LocalSettings, localSettings } from './local-settings.ts';
+import { type OidcSettings, oidcSettings } from './oidc/oidc-settings.ts';
 import { parseOutgoingAllow } from './outgoing/outgoing-rules.ts';
 import type { OriginPattern } from './proxy/origins/origin-pattern.ts';
 import { serviceOriginSettings } from './service-origin-settings.ts';
@@ -47,6 +48,7 @@ export interface ServerSettings {
    * Prometheus: whether `/metrics` exists, and the bearer token that it requires (null = public).
    */
   readonly metrics: { readonly enabled: boolean; readonly token: string | null };
+  readonly oidc: OidcSettings;
   /** Addresses that the server may connect to on behalf of users, beside the public Internet. */
   readonly outgoingAllow: readonly string[];
   /** Git repository of templates for projects without one. */
@@ -181,6 +183,7 @@ export function compileSettings(
       enabled: isSet(env, 'DSTACK_ENABLE_PROMETHEUS_METRICS'),
       token: env.DSTACK_PROMETHEUS_AUTH_TOKEN || null,
     },
+    oidc: oidcSettings(env, url),
     outgoingAllow: parseOutgoingAllow(env.DSTACK_SERVER_OUTGOING_ALLOW ?? ''),
     templatesRepo: env.DSTACK_SERVER_TEMPLATES_REPO || null,
     defaultCredentials: !isSet(env, 'DSTACK_DEFAULT_CREDS_DISABLED'),

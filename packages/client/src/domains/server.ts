@@ -105,9 +105,18 @@ export function authOf(transport: Transport) {
     `/api/auth/${encodeURIComponent(provider)}/${step}`;
   return {
     listProviders: (): Promise<OAuthProviderInfo[]> => transport.read('/api/auth/list_providers'),
-    /** The URL for the user's browser; the provider redirects to `localPort` with a code. */
-    authorize: (provider: string, localPort: number): Promise<{ authorization_url: string }> =>
+    /**
+     * The URL for the user's browser; the provider redirects to `localPort` with a code, or, if it is null,
+     * to a page of the server.
+     */
+    authorize: (
+      provider: string,
+      localPort: number | null,
+    ): Promise<{ authorization_url: string }> =>
       transport.write(path(provider, 'authorize'), { local_port: localPort, base_url: null }),
+    /** Where a page must redirect, because a client on the user's computer has begun; null: nowhere. */
+    nextRedirect: (code: string, state: string): Promise<{ redirect_url: string | null }> =>
+      transport.write('/api/auth/get_next_redirect', { code, state }),
     /** Exchanges the parameters of the provider's redirect for the user and a token. */
     callback: (provider: string, code: string, state: string): Promise<UserWithCreds> =>
       transport.write(path(provider, 'callback'), { code, state, base_url: null }),

@@ -2,6 +2,14 @@ import type { ServiceSignInRequest } from '@dstack/contract/api';
 import type { OpenedSession, ServiceSignIn, Session } from '@dstack/contract/wire';
 import type { Transport } from '../transport.ts';
 
+/** What a sign-in provider sends back by the browser. */
+export interface ProviderRedirect {
+  readonly code: string;
+  readonly state: string;
+  /** The parameter `iss`, if there is one. */
+  readonly iss: string | null;
+}
+
 /** Signing browsers in and out. The browser keeps the session's cookie; scripts cannot read it. */
 export function sessionOf(transport: Transport) {
   return {
@@ -13,6 +21,16 @@ export function sessionOf(transport: Transport) {
      */
     open: (token: string, persistent = false): Promise<OpenedSession> =>
       transport.write('/api/session', { persistent }, { token }),
+    /** Like `open`, with the parameters of the redirect of a provider to a page of the server. */
+    openThrough: (
+      provider: string,
+      redirected: ProviderRedirect,
+      persistent = false,
+    ): Promise<OpenedSession> =>
+      transport.write(`/api/auth/${encodeURIComponent(provider)}/session`, {
+        ...redirected,
+        persistent,
+      }),
     /** Never fails for strangers: `user` is null for them. */
     get: (): Promise<Session> => transport.get('/api/session', {}),
     end: (): Promise<void> => transport.delete('/api/session'),

@@ -7,13 +7,16 @@ import { FleetJob } from '../wire/fleet-job.ts';
 import { ModelUsageReport } from '../wire/model-usage.ts';
 import { OrphanReport } from '../wire/orphan.ts';
 import { Overview } from '../wire/overview.ts';
+import { OAuthAuthorizeResponse } from '../wire/server.ts';
 import { ServerStatus } from '../wire/server-status.ts';
 import { ServiceFigures } from '../wire/service-figures.ts';
 import { CreatedServiceToken, ServiceToken } from '../wire/service-token.ts';
 import { OpenedSession, ServiceSignIn, Session } from '../wire/session.ts';
+import { UserWithCreds } from '../wire/user.ts';
 import { bare, call, get, optionalCall, passThrough, remove } from './endpoint.ts';
 import * as req from './requests-ours.ts';
 
+const provider = '/api/auth/{provider}';
 const tokens = '/api/project/{project_name}/service_tokens';
 
 function explain<const K extends ExplainKind>(kind: K, summary: string) {
@@ -32,6 +35,27 @@ export const ourEndpoints = {
   'session.get': get('/api/session', 'optional', null, Session, 'Who is signed in'),
   'session.end': remove('/api/session', 'optional', 'Signs out: ends the session of the caller'),
   'session.end_all': remove('/api/session/all', 'auth', 'Ends all sessions of the caller'),
+  'auth.authorize': call(
+    `${provider}/authorize`,
+    'public',
+    req.OAuthAuthorizeRequest,
+    OAuthAuthorizeResponse,
+    'Begins to sign in through a provider: where the browser goes; for pages the answer sets a cookie',
+  ),
+  'auth.callback': call(
+    `${provider}/callback`,
+    'public',
+    req.OAuthCallbackRequest,
+    UserWithCreds,
+    'Ends to sign in through a provider, for clients: the user with the token',
+  ),
+  'auth.open_session': call(
+    `${provider}/session`,
+    'public',
+    req.OpenProviderSessionRequest,
+    OpenedSession,
+    'Ends to sign in through a provider, for the page that has begun; the answer sets a cookie',
+  ),
   'service_tokens.list': bare(
     `${tokens}/list`,
     'project_admin',

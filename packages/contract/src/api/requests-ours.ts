@@ -15,6 +15,29 @@ export type OpenSessionRequest = z.infer<typeof OpenSessionRequest>;
  */
 export const ServiceSignInRequest = model({ host: Text, state: Text, path: Text.default('/') });
 export type ServiceSignInRequest = z.infer<typeof ServiceSignInRequest>;
+/** `local_port`: where a client waits for the provider's redirect; null: a page of the server does. */
+export const OAuthAuthorizeRequest = model({
+  local_port: nullable(integer({ ge: 1, le: 65535 })),
+  base_url: nullable(Text),
+});
+export type OAuthAuthorizeRequest = z.infer<typeof OAuthAuthorizeRequest>;
+
+/** The parameters of the provider's redirect. `iss` is ours: other clients do not pass it on. */
+export const OAuthCallbackRequest = model({
+  code: Text,
+  state: Text,
+  iss: nullable(Text),
+  base_url: nullable(Text),
+});
+export type OAuthCallbackRequest = z.infer<typeof OAuthCallbackRequest>;
+
+export const OpenProviderSessionRequest = model({
+  code: Text,
+  state: Text,
+  iss: nullable(Text),
+  persistent: Flag.default(false),
+});
+export type OpenProviderSessionRequest = z.infer<typeof OpenProviderSessionRequest>;
 
 /** The run as it would be submitted. */
 export const ExplainPlanRequest = model({ run_spec: RunSpec });

@@ -9,6 +9,9 @@ export type ServerInfo = z.infer<typeof ServerInfo>;
 export const OAuthProviderInfo = model({ name: Text, enabled: Flag });
 export type OAuthProviderInfo = z.infer<typeof OAuthProviderInfo>;
 
+export const OAuthAuthorizeResponse = model({ authorization_url: Text });
+export type OAuthAuthorizeResponse = z.infer<typeof OAuthAuthorizeResponse>;
+
 export const OAuthGetNextRedirectResponse = model({ redirect_url: nullable(Text) });
 export type OAuthGetNextRedirectResponse = z.infer<typeof OAuthGetNextRedirectResponse>;
 

@@ -24,6 +24,8 @@ import { limitJobRequests } from '../job-tunnels/job-requests.ts';
 import type { Engine } from '../loops/engine.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
 import type { ServerMetrics, ServerMetricsOptions } from '../metrics/server-metrics.ts';
+import { OidcProvider } from '../oidc/oidc-provider.ts';
+import type { SignInProviders } from '../oidc/sign-in-providers.ts';
 import { Outgoing } from '../outgoing/outgoing.ts';
 import { hostsOfSettings, OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import { trustIn } from '../proxy/forwarded.ts';
@@ -162,6 +164,7 @@ async function httpDeps(
     hub: tokenizerHub(hubUrl, outgoing),
     webUi: await WebFiles.open(assets.webUi),
     origins: serviceOrigins(parts),
+    providers: makeProviders(parts),
     ...{ credentials, services, access, shutdown: new Shutdown(), log, settings: made.settings },
     metrics: settings.metrics.enabled ? await serverMetrics(parts, depths, services) : null,
     modelBodies: { dir: settings.dir, limit: settings.serviceMaxBody || MAX_MODEL_BODY },
@@ -184,6 +187,18 @@ function makeOutgoing({ settings, closing }: Parts, hubUrl: string): Outgoing {
   const outgoing = new Outgoing(new OutgoingRules([...settings.outgoingAllow, ...own]));
   closing.add(() => outgoing.close());
   return outgoing;
+}
+
+/** Users cannot have these hosts connected to, unlike those of other settings. */
+function makeProviders({ settings, closing }: Parts): SignInProviders {
+  const { oidc, url, outgoingAllow } = settings;
+  if (url === null || oidc.providers.length === 0) return { all: [], domains: [] };
+  const hosts = hostsOfSettings(...oidc.providers.map(({ issuer }) => issuer));
+  const outgoing = new Outgoing(new OutgoingRules([...outgoingAllow, ...hosts]));
+  closing.add(() => outgoing.close());
+  const shared = { url, outgoing, now: Date.now };
+  const all = oidc.providers.map((provider) => new OidcProvider({ ...provider, ...shared }));
+  return { all, domains: oidc.domains };
 }
 
 /** Loaded only if it is enabled. */

@@ -39,6 +39,7 @@ import { serviceOriginRoutes } from './service-origins/routes.ts';
 import { answerOwnPath } from './service-origins/sign-in.ts';
 import { serviceTokenRoutes } from './service-tokens/routes.ts';
 import { sessionRoutes } from './sessions/routes.ts';
+import { signInRoutes } from './sign-in/routes.ts';
 import { sshProxyRoutes } from './sshproxy/routes.ts';
 import { templateRoutes } from './templates/routes.ts';
 import { userRoutes } from './users/routes.ts';
@@ -48,6 +49,7 @@ import { webUiRoutes } from './web-ui/routes.ts';
 const DOMAINS: readonly ((on: On, deps: HttpDeps) => void)[] = [
   serverInfoRoutes,
   sessionRoutes,
+  signInRoutes,
   userRoutes,
   projectRoutes,
   backendRoutes,

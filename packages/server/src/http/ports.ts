@@ -24,6 +24,7 @@ import type { LogPage, PollQuery } from '../logs/log-page.ts';
 import type { LogStreamRef } from '../logs/log-store.ts';
 import type { QueueDepth } from '../loops/work-queue.ts';
 import type { ProjectBackendsState } from '../offers/project-backends.ts';
+import type { SignInProviders } from '../oidc/sign-in-providers.ts';
 import type { OriginPattern } from '../proxy/origins/origin-pattern.ts';
 import type { ServiceOrigins } from '../proxy/origins/service-origins.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
@@ -50,6 +51,7 @@ export interface HttpDeps {
   readonly credentials: CredentialReader;
   /** Host names of services; null: they have none. */
   readonly origins: ServiceOrigins | null;
+  readonly providers: SignInProviders;
   readonly keys: KeyMaker;
   readonly context: () => DecisionContext;
   readonly templates: TemplateSource;

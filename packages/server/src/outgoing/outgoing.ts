@@ -13,6 +13,12 @@ export interface OutgoingRequest {
   readonly signal?: AbortSignal;
 }
 
+/** A request whose redirects the caller does not want to be followed. */
+export interface OutgoingSending extends OutgoingRequest {
+  readonly method: 'GET' | 'POST';
+  readonly body?: string;
+}
+
 export interface OutgoingAnswer {
   readonly status: number;
   header(name: string): string | null;
@@ -55,13 +61,12 @@ export class Outgoing {
 
   /** Follows redirects and returns a response of any status. Throws `OutgoingRefused` or `OutgoingFailed`. */
   async get(url: string | URL, asked: OutgoingRequest): Promise<OutgoingAnswer> {
-    const deadline = AbortSignal.timeout(TIMEOUT_MS);
-    const signal = asked.signal ? AbortSignal.any([asked.signal, deadline]) : deadline;
+    const signal = limited(asked.signal);
     let target = parsed(url);
     let headers = asked.headers ?? {};
     for (let hop = 0; hop <= MOST_REDIRECTS; hop++) {
       checkProtocol(target);
-      const response = await this.#once(target, headers, signal);
+      const response = await this.#once(target, { headers, signal });
       const next = redirectOf(response, target);
       if (next === null) return await answerOf(response, asked.maxBytes);
       await discard(response);
@@ -74,17 +79,30 @@ export class Outgoing {
     throw new OutgoingRefused({ rule: 'redirects', most: MOST_REDIRECTS });
   }
 
+  /** Returns a response of any status, also a redirect. Throws as `get` does. */
+  async send(url: string | URL, { signal, maxBytes, ...asked }: OutgoingSending) {
+    const target = parsed(url);
+    checkProtocol(target);
+    const response = await this.#once(target, { ...asked, signal: limited(signal) });
+    return await answerOf(response, maxBytes);
+  }
+
   async close(): Promise<void> {
     await this.#agent.destroy();
   }
 
-  async #once(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal) {
+  async #once(url: URL, options: Partial<Omit<OutgoingSending, 'maxBytes'>>) {
     try {
-      return await request(url, { dispatcher: this.#agent, headers, signal });
+      return await request(url, { dispatcher: this.#agent, ...options });
     } catch (error) {
       throw asOutgoingError(error);
     }
   }
+}
+
+function limited(signal: AbortSignal | undefined): AbortSignal {
+  const deadline = AbortSignal.timeout(TIMEOUT_MS);
+  return signal ? AbortSignal.any([signal, deadline]) : deadline;
 }
 
 function parsed(url: string | URL): URL {

@@ -1,8 +1,9 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { JOB_TOKEN_PREFIX } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import type { StoreContext } from '../context.ts';
 import { sameToken } from '../token-hash.ts';
+import { installationKey } from './installation-key.ts';
 import type { JobTokens, Meta } from './types.ts';
 
 const KEY = 'job_token_key';
@@ -20,17 +21,10 @@ export function createJobTokens(
   context: StoreContext,
   meta: Pick<Meta, 'get' | 'setOnce'>,
 ): JobTokens {
-  let known: Buffer | null = null;
-
-  async function key(): Promise<Buffer> {
-    const made = () => context.cipher.encrypt(randomBytes(32).toString('base64'));
-    const sealed = (await meta.get(KEY)) ?? (await meta.setOnce(KEY, made()));
-    known ??= Buffer.from(context.cipher.decrypt(sealed), 'base64');
-    return known;
-  }
+  const key = installationKey(context, meta, KEY);
 
   async function of(jobId: Id): Promise<string> {
-    const signature = createHmac('sha256', known ?? (await key())).update(`job ${jobId}`);
+    const signature = createHmac('sha256', await key()).update(`job ${jobId}`);
     return `${JOB_TOKEN_PREFIX}${jobId.replaceAll('-', '')}_${signature.digest('base64url')}`;
   }
 

@@ -6,6 +6,7 @@ import { namedInsert } from '../named-insert.ts';
 import { forIds } from '../query.ts';
 import { serviceTokenTable } from '../schema/account-tables.ts';
 import { tokenHash } from '../token-hash.ts';
+import { installationKey } from './installation-key.ts';
 import { createJobTokens } from './job-tokens.ts';
 import type { Meta, ServiceTokens, UsedTokens } from './types.ts';
 
@@ -55,6 +56,7 @@ export function createMeta(context: StoreContext): Meta {
     },
     serviceTokens: createServiceTokens(context),
     jobTokens: createJobTokens(context, { get, setOnce }),
+    signInKey: installationKey(context, { get, setOnce }, 'sign_in_key'),
   };
 }
 

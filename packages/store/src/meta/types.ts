@@ -16,6 +16,8 @@ export interface Meta {
   encryptedSample(): Promise<string | null>;
   serviceTokens: ServiceTokens;
   jobTokens: JobTokens;
+  /** Signs what browsers bring back from providers; the same for all servers of one database. */
+  signInKey(): Promise<Buffer>;
 }
 
 /** Tokens with which jobs call the API of their project. */

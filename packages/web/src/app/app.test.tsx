@@ -27,8 +27,36 @@ describe('a page without a signed-in user', () => {
     const signedOut = { kind: 'signed-out', reason: 'ended' } as const;
     const { user } = await renderApp('/', {}, signedOut, { signIn });
     screen.getByText(/session has ended/);
-    await user.type(screen.getByLabelText('Token'), 'x{Enter}');
+    await user.type(await screen.findByLabelText('Token'), 'x{Enter}');
     expect((await screen.findByRole('alert')).textContent).toContain('does not accept');
+  });
+});
+
+describe('a server with providers', () => {
+  const signedOut = { kind: 'signed-out', reason: 'none' } as const;
+  const providers = [
+    { name: 'okta', enabled: true },
+    { name: 'entra', enabled: false },
+  ];
+
+  it('offers them, and a token on request', async () => {
+    const client = { auth: { listProviders: async () => providers } };
+    const { user } = await renderApp('/runs', client, signedOut);
+    await screen.findByRole('button', { name: 'Continue with Okta' });
+    expect(screen.queryByRole('button', { name: /Entra/ })).toBeNull();
+    expect(screen.queryByLabelText('Token')).toBeNull();
+    await user.click(screen.getByRole('button', { name: 'Sign in with a token' }));
+    screen.getByLabelText('Token');
+  });
+
+  it('reports why the browser cannot go to one', async () => {
+    const authorize = async () => {
+      throw new Error('Okta does not answer this server: timeout.');
+    };
+    const client = { auth: { listProviders: async () => providers, authorize } };
+    const { user } = await renderApp('/runs', client, signedOut);
+    await user.click(await screen.findByRole('button', { name: 'Continue with Okta' }));
+    await screen.findByText('Okta does not answer this server: timeout.');
   });
 });
 

@@ -1,4 +1,4 @@
-import { Outlet } from '@tanstack/react-router';
+import { Outlet, useMatchRoute } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect } from 'react';
 import { useLive } from '../data/live/live-context.tsx';
 import { useSession, useSessionState } from '../data/session/session-context.tsx';
@@ -16,6 +16,9 @@ const SignInPage = lazy(() =>
 export function Gate() {
   const session = useSession();
   const state = useSessionState();
+  const matches = useMatchRoute();
+  // Here people come back from a provider, with or without a session.
+  if (matches({ to: '/auth/$provider/callback' })) return <Outlet />;
   switch (state.kind) {
     case 'checking':
       return null;

@@ -10,6 +10,7 @@ import { capacityPages } from './routes/capacity.ts';
 import { root, shell } from './routes/frame.ts';
 import { launchPages } from './routes/launch.ts';
 import { runPages } from './routes/runs.ts';
+import { callbackPage } from './routes/sign-in.ts';
 
 const home = createRoute({
   getParentRoute: () => shell,
@@ -24,6 +25,7 @@ const home = createRoute({
 const nowhere = createRoute({ getParentRoute: () => shell, path: '$', component: PageNotFound });
 
 const routeTree = root.addChildren([
+  callbackPage,
   shell.addChildren([home, ...runPages, ...launchPages, ...capacityPages, ...accessPages, nowhere]),
 ]);
 

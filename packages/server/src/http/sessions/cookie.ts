@@ -10,13 +10,25 @@ const SECRET = /^[\w-]{43}$/;
  * Unencrypted connections cannot have the prefix `__Secure-`. The id of the server distinguishes servers
  * on other ports of the host, because browsers send cookies to all ports.
  */
-function cookieName(serverId: string, isEncrypted: boolean): string {
-  return `${isEncrypted ? '__Secure-' : ''}dstack_session_${serverId.slice(0, 8)}`;
+function cookieName(kind: string, serverId: string, isEncrypted: boolean): string {
+  return `${isEncrypted ? '__Secure-' : ''}${kind}_${serverId.slice(0, 8)}`;
 }
 
-/** The values of the server's cookies that may be secrets. */
+const SESSION = 'dstack_session';
+const SIGN_IN = 'dstack_sign_in';
+
+/** The values of the server's cookies that may be secrets of sessions. */
 export function cookieValues(header: string, serverId: string): string[] {
-  const names = [cookieName(serverId, true), cookieName(serverId, false)];
+  return secretsOf(SESSION, header, serverId);
+}
+
+/** Those of sign-ins that have begun in the browser. */
+export function signInSecrets(header: string, serverId: string): string[] {
+  return secretsOf(SIGN_IN, header, serverId);
+}
+
+function secretsOf(kind: string, header: string, serverId: string): string[] {
+  const names = [cookieName(kind, serverId, true), cookieName(kind, serverId, false)];
   const values = header.split(';').flatMap((pair) => {
     const [name = '', value = ''] = pair.trim().split('=');
     return names.includes(name) && SECRET.test(value) ? [value] : [];
@@ -31,14 +43,24 @@ export interface CookieOptions {
 }
 
 /** The value of `Set-Cookie`. */
-export function setCookie(
-  serverId: string,
+export function setCookie(serverId: string, secret: string, options: CookieOptions): string {
+  return cookie(cookieName(SESSION, serverId, options.isEncrypted), secret, '/api', options);
+}
+
+/** For a browser that goes to a provider to sign in: it proves that the same one comes back. */
+export function signInCookie(serverId: string, secret: string, options: CookieOptions): string {
+  return cookie(cookieName(SIGN_IN, serverId, options.isEncrypted), secret, '/api/auth', options);
+}
+
+function cookie(
+  name: string,
   secret: string,
+  path: string,
   { isEncrypted, maxAge }: CookieOptions,
 ): string {
   return [
-    `${cookieName(serverId, isEncrypted)}=${secret}`,
-    'Path=/api',
+    `${name}=${secret}`,
+    `Path=${path}`,
     'HttpOnly',
     'SameSite=Strict',
     ...(isEncrypted ? ['Secure'] : []),

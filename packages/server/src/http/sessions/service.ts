@@ -28,6 +28,17 @@ export async function openSession(
   const isPage = request.headers.origin !== undefined;
   const refusal = isPage ? deps.credentials.originRefusal(request) : null;
   if (refusal !== null) throw accessDenied(`Access denied: ${refusal}`);
+  return await openSessionWith(deps, user, persistent, token, { request, setHeader });
+}
+
+/** `token`: that of the user, with which the session ends. */
+export async function openSessionWith(
+  deps: HttpDeps,
+  user: UserRecord,
+  persistent: boolean,
+  token: string,
+  { request, setHeader }: HttpExchange,
+): Promise<OpenedSession> {
   const { now, newId } = deps.context();
   const times = { createdAt: now, lastUsedAt: now, expiresAt: now + lifetimeOf({ persistent }) };
   const session = { id: newId(), userId: user.id, persistent, ...times };

@@ -4,10 +4,11 @@ import {
   createClient,
   ForbiddenError,
   fetchExchange,
+  type ProviderRedirect,
   ServerError,
   TimeoutError,
 } from '@dstack/client';
-import type { User } from '@dstack/contract/wire';
+import type { OpenedSession, User } from '@dstack/contract/wire';
 import { isRefusal } from './refusal.ts';
 import type { SessionKeys } from './session-keys.ts';
 
@@ -34,6 +35,12 @@ export interface BrowserSession {
    * @throws SignInError with a text for the form.
    */
   readonly signIn: (token: string, persistent: boolean) => Promise<void>;
+  /** The same with what a provider has sent back. */
+  readonly signInThrough: (
+    provider: string,
+    redirected: ProviderRedirect,
+    persistent: boolean,
+  ) => Promise<void>;
   readonly signOut: (everywhere?: boolean) => Promise<void>;
 }
 
@@ -88,6 +95,16 @@ export function createSession({ url, keys, connect }: SessionOptions): BrowserSe
     });
     return asking;
   };
+  const enter = async (open: () => Promise<OpenedSession>, textOf: (error: unknown) => string) => {
+    try {
+      const opened = await open();
+      keys.write(opened.key);
+      if (opened.user === null) throw new SignInError('The server named no user.');
+      set({ kind: 'signed-in', user: opened.user });
+    } catch (error) {
+      throw new SignInError(textOf(error));
+    }
+  };
   // Another tab has signed out, or in as another user.
   keys.onChange(() => void check());
   return {
@@ -100,16 +117,9 @@ export function createSession({ url, keys, connect }: SessionOptions): BrowserSe
       return () => listeners.delete(listener);
     },
     check,
-    async signIn(token, persistent) {
-      try {
-        const opened = await client.session.open(token, persistent);
-        keys.write(opened.key);
-        if (opened.user === null) throw new SignInError('The server named no user.');
-        set({ kind: 'signed-in', user: opened.user });
-      } catch (error) {
-        throw new SignInError(refusalText(error));
-      }
-    },
+    signIn: (token, persistent) => enter(() => client.session.open(token, persistent), refusalText),
+    signInThrough: (provider, redirected, persistent) =>
+      enter(() => client.session.openThrough(provider, redirected, persistent), providerFaultText),
     async signOut(everywhere = false) {
       // The key is removed even if the server does not answer: the page must not stay open.
       await (everywhere ? client.session.endAll() : client.session.end()).catch(() => {});
@@ -123,6 +133,11 @@ function refusalText(error: unknown): string {
   if (isRefusal(error)) {
     return 'The server does not accept this token. Check that it is complete and was not replaced.';
   }
+  return providerFaultText(error);
+}
+
+/** The server's message reports what is wrong with the account or the provider. */
+export function providerFaultText(error: unknown): string {
   if (error instanceof ConnectionError || error instanceof TimeoutError) {
     return 'The server does not answer. Try again in a moment.';
   }

@@ -1,0 +1,293 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  ProviderError,
+  type SignInAnswer,
+  type SignInClaims,
+  type SignInProof,
+} from '../../oidc/sign-in-providers.ts';
+import { startTestServer, type TestServer } from '../testing/test-server.ts';
+import { userNameFor } from './account.ts';
+
+const ORIGIN = 'http://localhost';
+
+/** What the provider states next, or the error of the exchange. */
+let claims: SignInClaims | ProviderError;
+/** The provider answers after this. */
+let held: Promise<void> | null;
+let exchanged: (SignInAnswer & SignInProof)[];
+let server: TestServer;
+
+beforeEach(async () => {
+  claims = { email: 'ann.lee@example.org', isEmailVerified: true };
+  exchanged = [];
+  held = null;
+  const okta = {
+    name: 'okta',
+    trustsEmail: false,
+    authorizationUrl: async ({ state, nonce }: SignInProof) =>
+      `https://okta.example/authorize?${new URLSearchParams({ state, nonce })}`,
+    claims: async (answer: SignInAnswer, proof: SignInProof) => {
+      exchanged.push({ ...answer, ...proof });
+      await held;
+      if (claims instanceof ProviderError) throw claims;
+      return claims;
+    },
+  };
+  const other = { ...okta, name: 'sso', trustsEmail: true };
+  server = await startTestServer(
+    { failedLoginsPerMinute: 3 },
+    { providers: { all: [okta, other], domains: ['example.org'] } },
+  );
+});
+afterEach(() => server.close());
+
+type Headers = Record<string, string>;
+
+const post = (path: string, body: unknown, headers: Headers = {}) =>
+  server.call(`/api/auth/${path}`, body, { token: null, headers });
+
+/** A browser that has been to the provider: the state and the cookie that it comes back with. */
+async function browser(provider = 'okta') {
+  const begun = await post(`${provider}/authorize`, {}, { origin: ORIGIN });
+  const query = new URL(begun.body.authorization_url).searchParams;
+  const setCookie = String(begun.headers['set-cookie']);
+  const headers = { cookie: setCookie.split(';')[0] ?? '', origin: ORIGIN };
+  return { state: query.get('state') ?? '', nonce: query.get('nonce'), setCookie, headers };
+}
+
+async function signIn(provider = 'okta', more: object = {}) {
+  const { state, headers } = await browser(provider);
+  return await post(`${provider}/session`, { code: 'c', state, ...more }, headers);
+}
+
+const refusal = (answer: { readonly body: { readonly detail: unknown } }) =>
+  JSON.stringify(answer.body.detail);
+
+describe('providers', () => {
+  it('are listed without a token', async () => {
+    const { body } = await post('list_providers', undefined);
+    expect(body).toEqual([
+      { name: 'okta', enabled: true },
+      { name: 'sso', enabled: true },
+    ]);
+  });
+
+  it('that are not configured are not found', async () => {
+    expect((await post('google/authorize', {})).status).toBe(404);
+  });
+});
+
+describe('a page that signs in', () => {
+  it('gets a session, as with a token, and the person becomes a user', async () => {
+    const { state, nonce, setCookie, headers } = await browser();
+    expect(setCookie).toMatch(
+      /^dstack_sign_in_\w{8}=[\w-]{43}; Path=\/api\/auth; HttpOnly; SameSite=Strict; Max-Age=600$/,
+    );
+    const opened = await post(
+      'okta/session',
+      { code: 'c', state, iss: 'i', persistent: true },
+      headers,
+    );
+    expect(opened.body).toMatchObject({ user: { username: 'ann-lee', global_role: 'user' } });
+    expect(exchanged).toMatchObject([{ code: 'c', issuer: 'i', state, nonce }]);
+    expect(exchanged[0]?.verifier).toMatch(/^[\w-]{43}$/);
+    const cookie = String(opened.headers['set-cookie']);
+    expect(cookie).toMatch(
+      /^dstack_session_\w{8}=.*; Path=\/api; HttpOnly; SameSite=Strict; Max-Age/,
+    );
+    const page = {
+      cookie: cookie.split(';')[0] ?? '',
+      'x-dstack-session': opened.body.key,
+      origin: ORIGIN,
+    };
+    const user = await server.call('/api/users/get_my_user', undefined, {
+      token: null,
+      headers: page,
+    });
+    expect(user.body).toMatchObject({
+      email: 'ann.lee@example.org',
+      global_role: 'user',
+      creds: { token: '' },
+    });
+    const events = await server.call('/api/events/list', { include_target_types: ['user'] });
+    expect(events.body[0].message).toBe('User created');
+  });
+
+  it('is the same user the next time, also with another spelling of the address', async () => {
+    const first = await signIn();
+    claims = { email: 'Ann.Lee@Example.ORG', isEmailVerified: true };
+    expect((await signIn()).body.user.id).toBe(first.body.user.id);
+  });
+
+  it('creates one user when it signs in twice at once', async () => {
+    const [a, b] = await Promise.all([signIn(), signIn()]);
+    expect(a.body.user.id).toBe(b.body.user.id);
+  });
+
+  it('gets a name with a number if the name is taken', async () => {
+    await server.call('/api/users/create', { username: 'ann-lee', global_role: 'user' });
+    expect((await signIn()).body.user.username).toBe('ann-lee-2');
+  });
+
+  it('is the user whom an admin has created with the address, from any domain and with any role', async () => {
+    claims = { email: 'boss@other.example', isEmailVerified: true };
+    const user = { username: 'boss', global_role: 'admin', email: 'Boss@Other.example' };
+    await server.call('/api/users/create', user);
+    expect((await signIn()).body.user).toMatchObject({ username: 'boss', global_role: 'admin' });
+  });
+});
+
+describe('a person is refused', () => {
+  const nobody: [string, SignInClaims, string][] = [
+    ['of another domain', { email: 'eve@evil.example', isEmailVerified: true }, 'dstack user add'],
+    ['of a domain below', { email: 'eve@sub.example.org', isEmailVerified: true }, 'no user with'],
+    [
+      'whose address is not verified',
+      { email: 'ann@example.org', isEmailVerified: false },
+      'verified',
+    ],
+    ['without an address', { email: null, isEmailVerified: true }, 'scope email'],
+    [
+      'with another text than an address',
+      { email: 'a b@example.org', isEmailVerified: true },
+      'scope email',
+    ],
+  ];
+  it.each(nobody)('%s', async (_who, stated, text) => {
+    claims = stated;
+    const answer = await signIn();
+    expect(answer.status).toBe(403);
+    expect(refusal(answer)).toContain(text);
+    expect(await server.store.users.byEmail(stated.email ?? '')).toBeNull();
+  });
+
+  it('who was deactivated', async () => {
+    await signIn();
+    await server.call('/api/users/update', {
+      ...{ username: 'ann-lee', global_role: 'user', email: 'ann.lee@example.org', active: false },
+    });
+    const answer = await signIn();
+    expect(answer.status).toBe(403);
+    expect(refusal(answer)).toContain('deactivated');
+  });
+
+  it('unless the provider is trusted with addresses', async () => {
+    claims = { email: 'ann@example.org', isEmailVerified: false };
+    expect((await signIn('sso')).status).toBe(200);
+  });
+});
+
+describe('a redirect is refused', () => {
+  it('with a state that was used', async () => {
+    const { state, headers } = await browser();
+    await post('okta/session', { code: 'c', state }, headers);
+    const again = await post('okta/session', { code: 'd', state }, headers);
+    expect(refusal(again)).toContain('used before');
+    expect(exchanged).toHaveLength(1);
+  });
+
+  it('with a state that is older than ten minutes', async () => {
+    const { state, headers } = await browser();
+    server.advance(601);
+    const late = await post('okta/session', { code: 'c', state }, headers);
+    expect(refusal(late)).toContain('more than 10 minutes');
+  });
+
+  it('in a browser that has not begun', async () => {
+    const { state } = await browser();
+    const { headers } = await browser();
+    for (const other of [headers, { origin: ORIGIN }]) {
+      const answer = await post('okta/session', { code: 'c', state }, other);
+      expect(refusal(answer)).toContain('another browser');
+    }
+    const client = await post('okta/callback', { code: 'c', state });
+    expect(refusal(client)).toContain('another browser');
+    expect(exchanged).toEqual([]);
+  });
+
+  it('to another provider, or with an invented state', async () => {
+    const { state, headers } = await browser();
+    const made = Buffer.from('{"value":"a.b.c.d","local_port":null}').toString('base64');
+    for (const [provider, given] of [
+      ['sso', state],
+      ['okta', made],
+      ['okta', 'x'],
+    ]) {
+      const answer = await post(`${provider}/session`, { code: 'c', state: given }, headers);
+      expect(answer.status).toBe(400);
+    }
+    expect(exchanged).toEqual([]);
+  });
+
+  it('of a page of another origin', async () => {
+    const { state, headers } = await browser();
+    const evil = { ...headers, origin: 'http://evil.example' };
+    const answer = await post('okta/session', { code: 'c', state }, evil);
+    expect(answer.status).toBe(403);
+    expect(exchanged).toEqual([]);
+  });
+});
+
+describe('a provider', () => {
+  it('that does not answer is named, with what to do', async () => {
+    claims = new ProviderError('unreachable', 'connect ECONNREFUSED');
+    const answer = await signIn();
+    expect(answer.status).toBe(400);
+    expect(refusal(answer)).toContain('Okta does not answer this server: connect ECONNREFUSED');
+  });
+
+  it('that refuses codes is asked for one at a time of an address that has sent several', async () => {
+    claims = new ProviderError('refused', 'invalid_grant');
+    for (const code of ['a', 'b', 'c']) {
+      expect(refusal(await signIn('okta', { code }))).toContain('did not confirm the sign-in');
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    held = promise;
+    const answers = ['d', 'e'].map((code) => signIn('okta', { code }));
+    expect((await Promise.race(answers)).status).toBe(429);
+    resolve();
+    await Promise.all(answers);
+  });
+});
+
+describe('a client on the computer of the user', () => {
+  it('gets the redirect and then the token of the user', async () => {
+    const begun = await post('okta/authorize', { local_port: 4321, base_url: null });
+    expect(begun.headers['set-cookie']).toBeUndefined();
+    const state = new URL(begun.body.authorization_url).searchParams.get('state') ?? '';
+    const next = await post('get_next_redirect', { code: 'c', state });
+    expect(next.body.redirect_url).toBe(
+      `http://localhost:4321/auth/callback?${new URLSearchParams({ code: 'c', state })}`,
+    );
+    const { body } = await post('okta/callback', { code: 'c', state, base_url: null });
+    expect(body.username).toBe('ann-lee');
+    const me = await server.call('/api/users/get_my_user', undefined, { token: body.creds.token });
+    expect(me.body.username).toBe('ann-lee');
+  });
+
+  it('gives no browser a session', async () => {
+    const begun = await post('okta/authorize', { local_port: 4321 });
+    const state = new URL(begun.body.authorization_url).searchParams.get('state') ?? '';
+    const { headers } = await browser();
+    const answer = await post('okta/session', { code: 'c', state }, headers);
+    expect(refusal(answer)).toContain('another browser');
+  });
+
+  it('cannot change the port of a state', async () => {
+    const begun = await post('okta/authorize', { local_port: 4321 });
+    const state = new URL(begun.body.authorization_url).searchParams.get('state') ?? '';
+    const parsed = JSON.parse(Buffer.from(state, 'base64url').toString());
+    const changed = Buffer.from(JSON.stringify({ ...parsed, local_port: 1 })).toString('base64');
+    expect((await post('okta/callback', { code: 'c', state: changed })).status).toBe(400);
+  });
+});
+
+it.each([
+  ['ann.lee@x.y', 'ann-lee'],
+  ['Ann+Test@x.y', 'ann-test'],
+  ['"@"@x.y', 'user'],
+  ['ünï@x.y', 'n'],
+  [`${'a'.repeat(80)}@x.y`, 'a'.repeat(50)],
+])('%s becomes the user %s', (email, name) => {
+  expect(userNameFor(email)).toBe(name);
+});

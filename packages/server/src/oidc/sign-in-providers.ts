@@ -1,0 +1,49 @@
+/** What signing in needs of providers; `OidcProvider` is the only implementation beside those of tests. */
+
+/** The values that tie a browser's redirect to the request that began it. */
+export interface SignInProof {
+  readonly state: string;
+  readonly nonce: string;
+  /** The verifier of PKCE. */
+  readonly verifier: string;
+}
+
+export interface SignInAnswer {
+  readonly code: string;
+  /** The parameter `iss` of the redirect; null: it had none, or the client does not pass it on. */
+  readonly issuer: string | null;
+}
+
+/** What the provider states about a person. */
+export interface SignInClaims {
+  readonly email: string | null;
+  readonly isEmailVerified: boolean;
+}
+
+export interface SignInProvider {
+  readonly name: string;
+  readonly trustsEmail: boolean;
+  /** Where browsers go to sign in. Throws `ProviderError`. */
+  authorizationUrl(proof: SignInProof): Promise<string>;
+  /** Exchanges the code and checks the answer. Throws `ProviderError`. */
+  claims(answer: SignInAnswer, proof: SignInProof): Promise<SignInClaims>;
+}
+
+export interface SignInProviders {
+  readonly all: readonly SignInProvider[];
+  readonly domains: readonly string[];
+}
+
+/**
+ * - `unreachable`: it did not answer, or not as a provider does; the same attempt may work later.
+ * - `refused`: it refused the code, or its answer did not pass the checks.
+ */
+export class ProviderError extends Error {
+  override name = 'ProviderError';
+  readonly kind: 'unreachable' | 'refused';
+
+  constructor(kind: 'unreachable' | 'refused', message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}

@@ -1,0 +1,14 @@
+import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
+// Read before the router changes the address.
+import '../../data/session/arrived.ts';
+import { root } from './frame.ts';
+
+/** Shown with and without a session. */
+export const callbackPage = createRoute({
+  getParentRoute: () => root,
+  path: '/auth/$provider/callback',
+  component: lazyRouteComponent(
+    () => import('../../pages/sign-in/callback-page.tsx'),
+    'CallbackPage',
+  ),
+});
