@@ -1,7 +1,5 @@
 import { dirname } from 'node:path';
 import type { VolumeSource } from '@dstack/contract/agent';
-import { connectDocker } from './docker/docker-client.ts';
-import { DockerExecutor } from './docker/docker-executor.ts';
 import type { Executor } from './executor/executor.ts';
 import { placeInContainer } from './files/place-in-container.ts';
 import { placeJobFiles } from './files/place-job-files.ts';
@@ -35,7 +33,11 @@ export async function chooseExecutor(
     dataOf: (volume: VolumeSource) =>
       volume.device ? devices.mount(volume, volume.device) : dataOf(stateDir, volume),
   };
-  const docker = kind === 'process' ? null : await connectDocker(env);
+  // Loaded only here: in a pod, its modules would double the start of the agent.
+  const docker =
+    kind === 'process'
+      ? null
+      : await (await import('./docker/docker-client.ts')).connectDocker(env);
   if (kind === 'docker' && !docker) {
     throw new Error('no Docker daemon answers (DOCKER_HOST, /var/run/docker.sock)');
   }
@@ -54,6 +56,7 @@ export async function chooseExecutor(
       diskPath: stateDir,
     };
   }
+  const { DockerExecutor } = await import('./docker/docker-executor.ts');
   const { DockerRootDir } = await docker.info();
   return {
     executor: new DockerExecutor({

@@ -1,5 +1,7 @@
 /** The container of a job whose first process is the agent, as in a pod. */
 import { accessSync, constants, readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import type { ClusterInfo } from '@dstack/contract/agent';
 import { ownAccount, resolveUser } from '../executor/accounts.ts';
 import type { ExecutorJob } from '../executor/executor.ts';
 import type { JobAccount } from '../executor/job-account.ts';
@@ -10,6 +12,19 @@ export interface JobContainer {
   readonly workingDir: string;
   /** Of the image, and what the cluster adds. */
   readonly env: Readonly<Record<string, string>>;
+}
+
+/** An address that the server leaves out: it starts the only job of a pod before it has the address. */
+export function withOwnAddress(cluster: ClusterInfo, container: JobContainer | null): ClusterInfo {
+  const [only, ...others] = cluster.job_ips;
+  if (container === null || only !== '' || others.length > 0) return cluster;
+  const address = ownAddress();
+  return address === null ? cluster : { ...cluster, job_ips: [address], master_job_ip: address };
+}
+
+function ownAddress(): string | null {
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return all.find(({ internal, family }) => !internal && family === 'IPv4')?.address ?? null;
 }
 
 /** Variables for the agent itself. */

@@ -24,7 +24,7 @@ import type { AssignedUser, JobUsers } from './isolation/job-users.ts';
 import type { NamespaceStep } from './isolation/namespace.ts';
 import { namespaceSteps } from './isolation/namespace-steps.ts';
 import { jobCommand, wrapCommand } from './job-command.ts';
-import { accountInside, type JobContainer } from './job-container.ts';
+import { accountInside, type JobContainer, withOwnAddress } from './job-container.ts';
 import type { PlaceJobFiles } from './job-places.ts';
 import { makeSshPrograms } from './ssh-programs.ts';
 import type { Launch } from './supervisor-files.ts';
@@ -120,6 +120,7 @@ async function environment(
   { cwd, repoDir, container }: JobSurroundings,
 ): Promise<Record<string, string>> {
   const { spec, cluster, gpus, folder } = job;
+  const known = cluster && withOwnAddress(cluster, container);
   const places = {
     workingDir: cwd,
     repoDir,
@@ -130,7 +131,7 @@ async function environment(
     ...(container?.env ?? inheritedEnvironment(process.env)),
     ...(await ownPrograms(job, account)),
     DSTACK_LISTEN_ADDRESS: listenAddress(spec.id) ?? 'localhost',
-    ...withServerSocket(jobEnvironment(spec, cluster, places, gpus.length), job),
+    ...withServerSocket(jobEnvironment(spec, known, places, gpus.length), job),
     ...gpuEnvironment(job),
   };
 }
