@@ -16,7 +16,12 @@ import { listenersAt, tcpListeners } from '../network/listeners.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import { jobEnviron } from './job-environ.ts';
 import { ProcessSessionHost } from './process-session-host.ts';
-import type { SupervisorFiles, SupervisorMessage, SupervisorRecord } from './supervisor-files.ts';
+import type {
+  ExitRecord,
+  SupervisorFiles,
+  SupervisorMessage,
+  SupervisorRecord,
+} from './supervisor-files.ts';
 
 const RECONNECT_MS = 200;
 
@@ -146,8 +151,7 @@ export class ProcessExecution implements Execution {
     if (this.#released) return;
     const exit = this.#files.readExit();
     if (exit) {
-      const failed = exit.error === null ? null : 'executor_error';
-      this.#finish({ status: exit.status, reason: failed, message: exit.error });
+      this.#finish(exitOf(exit));
     } else if (isAlive(this.#record.supervisor)) {
       this.#retry = setTimeout(() => this.#connect(), RECONNECT_MS);
     } else {
@@ -175,4 +179,15 @@ export class ProcessExecution implements Execution {
     this.spool.finish();
     this.#exit.resolve(exit);
   }
+}
+
+/** Exit status of a command that was killed, or whose last process was. */
+const KILLED = 137;
+
+/** Where jobs share a control group, the memory may have been short for another one. */
+function exitOf({ status, error, outOfMemory = false }: ExitRecord): ExecutionExit {
+  if (error !== null) return { status, reason: 'executor_error', message: error };
+  return outOfMemory && status === KILLED
+    ? { status, reason: 'container_exited_with_error', message: 'Out of memory' }
+    : { status, reason: null, message: null };
 }

@@ -65,6 +65,8 @@ export interface SupervisorRecord {
 export interface ExitRecord {
   readonly status: number | null;
   readonly error: string | null;
+  /** The kernel has killed a process of the job because its memory was full. */
+  readonly outOfMemory?: boolean;
   readonly time: number;
 }
 

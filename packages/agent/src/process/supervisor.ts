@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errorMessage } from '@dstack/contract/error-message';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import { nowMicros } from '../host/clock.ts';
+import { memoryKills, preferAsVictim } from '../host/memory-kills.ts';
 import { identifyProcess, startTextOf } from '../host/process-identity.ts';
 import { type JobTree, killTree, signalTree } from '../host/process-tree.ts';
 import { readLines } from '../network/json-lines.ts';
@@ -53,6 +54,7 @@ export async function supervise(jobDir: string, onReady: () => void): Promise<nu
     onGrow: (end) => agents.send({ end }),
   });
   spool.note(launch.notices ?? [], nowMicros());
+  const killsBefore = memoryKills(cgroup) ?? 0;
   let started: Started;
   try {
     started = await startCommand(launch, (known) => files.writeSupervisor({ ...record, ...known }));
@@ -71,8 +73,9 @@ export async function supervise(jobDir: string, onReady: () => void): Promise<nu
   onReady();
   const uid = isolation?.ownUser ? account.uid : null;
   const exit = await untilEnd({ id: launch.id, leader, cgroup, uid }, terminal, feed);
+  const outOfMemory = (memoryKills(cgroup) ?? 0) > killsBefore;
   spool.close(nowMicros());
-  await recordExit(files, exit);
+  await recordExit(files, { ...exit, outOfMemory });
   await agents.close();
   await started.end();
   return 0;
@@ -94,6 +97,7 @@ async function startCommand(launch: Launch, onKnown: (known: Known) => void): Pr
   const { isolation, account, cgroup } = launch;
   if (!isolation) {
     const terminal = openTerminal(launch.terminal, launch);
+    preferAsVictim(terminal.pid);
     const known = { leader: identifyProcess(terminal.pid), isolation: null };
     onKnown(known);
     return { terminal, ...known, end: async () => {} };
