@@ -1,6 +1,6 @@
 /** Real Kubernetes clusters on this computer, made by `kubernetes/make-kubernetes.sh`. */
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -32,6 +32,10 @@ export interface TestKubernetes extends AsyncDisposable {
   kubectl(...args: readonly string[]): Promise<string>;
   /** Gives every node the images of an archive. */
   load(tar: string): Promise<void>;
+  /** Kills the API server with SIGKILL; the cluster starts it again. */
+  killApiServer(): Promise<void>;
+  /** Cuts a node off from the network, or connects it again; the first one is 1. */
+  setNodeLink(node: number, state: 'down' | 'up'): Promise<void>;
   /** Makes an image from a folder. */
   image(name: string, dir: string, config: object): Promise<void>;
 }
@@ -64,8 +68,33 @@ export async function startKubernetes(options: KubernetesOptions): Promise<TestK
     context: `test-kubernetes-${prefix}`,
     kubectl: (...args) => make('kubectl', ...args),
     load: async (tar) => void (await make('load', tar)),
+    killApiServer: async () => {
+      for (const pid of processesWith(['--advertise-address', `10.${network}.0.10`])) {
+        process.kill(pid, 'SIGKILL');
+      }
+    },
+    setNodeLink: async (node, state) => {
+      await run('ip', ['link', 'set', `${prefix}v${node}`, state]);
+    },
     image: async (name, dir, config) =>
       void (await make('image', name, dir, JSON.stringify(config))),
     [Symbol.asyncDispose]: end,
   };
+}
+
+/** Ids of the processes that have these arguments, one after the other. */
+function processesWith(words: readonly string[]): number[] {
+  const wanted = `\0${words.join('\0')}\0`;
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && commandLine(name).includes(wanted))
+    .map(Number);
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    // It has ended.
+    return '';
+  }
 }
