@@ -10,7 +10,7 @@ const KILLED = 137;
 
 const TEXTS: Readonly<Record<JobTerminationReason, string>> = {
   failed_to_start_due_to_no_capacity: 'there was no place for it',
-  interrupted_by_no_capacity: 'its spot instance was reclaimed',
+  interrupted_by_no_capacity: 'its machine was taken away',
   instance_unreachable: 'its host could not be reached',
   instance_access_revoked: 'its instance may not be used any more',
   waiting_instance_limit_exceeded: 'its machine did not come up in time',

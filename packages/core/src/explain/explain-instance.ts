@@ -78,7 +78,7 @@ const END_TEXTS: Readonly<Record<string, string>> = {
   max_instances_limit: 'its fleet had more instances than `nodes.max`',
   fleet_spec_mismatch: 'it was no longer what its fleet requires',
   no_balance: 'the account at the backend has no balance',
-  interrupted: 'its backend reclaimed it',
+  interrupted: 'its backend took it away',
 };
 
 export function endReason({

@@ -37,8 +37,8 @@ export type InstanceObservation =
    */
   | { readonly state: 'ready'; readonly machine: ObservedInstance | null }
   /**
-   * It ends or has ended without an order of the server: a spot instance was reclaimed, the
-   * provider could not start it, or the fleet can never use it (`refused`).
+   * It ends or has ended without an order of the server: its provider took it away (`spot`, also
+   * for an eviction), could not start it, or the fleet can never use it (`refused`).
    */
   | {
       readonly state: 'interrupted';
