@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,6 +9,12 @@ import {
   startKubernetes,
   type TestKubernetes,
 } from '@dstack/testkit/kubernetes';
+import {
+  type ApiFault,
+  type ApiProxy,
+  type ApiRequest,
+  startApiProxy,
+} from '@dstack/testkit/kubernetes-proxy';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   configuration,
@@ -18,6 +24,7 @@ import {
   type ShownRun,
   untilRun,
 } from './installation.ts';
+import { OfficialClient, officialClient } from './official-client/official-client.ts';
 import { freePort } from './serving.ts';
 
 const run = promisify(execFile);
@@ -47,6 +54,19 @@ async function untilPods(cluster: TestKubernetes, is: (names: string[]) => boole
   }
 }
 
+/** In turn, so that each kind meets watches and calls early and late in the life of a pod. */
+function everyKindOfFault(): (request: ApiRequest) => ApiFault | null {
+  let [calls, watches] = [0, 0];
+  return ({ isWatch }) => {
+    if (isWatch) return ++watches % 2 === 0 ? { watchError: 410 } : null;
+    const kind = ++calls % 13;
+    if (kind === 2) return { answer: 429, reason: 'TooManyRequests', retryAfterSeconds: 1 };
+    if (kind === 5) return { delayMs: 300 };
+    if (kind === 8) return { cut: 'request' };
+    return kind === 11 ? { cut: 'answer' } : null;
+  };
+}
+
 const message = (shown: ShownRun) =>
   `${shown.latest_job_submission.termination_reason_message} ${shown.status_message}`;
 
@@ -59,6 +79,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
     let cluster: TestKubernetes;
     let home: Installation;
     let port: number;
+    let proxy: ApiProxy;
 
     beforeAll(async () => {
       cluster = await startKubernetes({
@@ -68,6 +89,9 @@ describe.skipIf(missing !== null && !process.env.CI)(
       });
       home = newInstallation();
       port = await freePort();
+      proxy = await startApiProxy(cluster);
+      const kubeconfig = join(home.home, 'kubeconfig');
+      writeFileSync(kubeconfig, proxy.kubeconfig);
       const tar = join(home.home, 'agent.tar');
       await home.ok('server', 'agent-image', tar, '--name', 'dstack/agent:1');
       await cluster.load(tar);
@@ -79,7 +103,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
       mkdirSync(home.serverDir, { recursive: true });
       writeFileSync(
         join(home.serverDir, 'config.yml'),
-        `projects: [{name: main, backends: [{type: kubernetes, kubeconfig: {filename: ${cluster.kubeconfig}}, contexts: [${cluster.context}]}]}]\n`,
+        `projects: [{name: main, backends: [{type: kubernetes, kubeconfig: {filename: ${kubeconfig}}, contexts: [${cluster.context}]}]}]\n`,
       );
       await home.startServer();
       for (const [name, more] of [
@@ -90,8 +114,20 @@ describe.skipIf(missing !== null && !process.env.CI)(
         await home.ok('apply', '-f', configuration(home, `${name}.yml`, yaml), '-y');
       }
     }, BUILD_MS);
+    /** By the manifest, for the namespace of the jobs. */
+    async function agentOnNodes(): Promise<void> {
+      const manifest = join(import.meta.dirname, '../deploy/kubernetes/agent-on-nodes.yaml');
+      const text = readFileSync(manifest, 'utf8');
+      const file = join(home.home, 'nodes.yaml');
+      writeFileSync(file, text.replaceAll(/namespace: dstack\b(?!-)/g, 'namespace: default'));
+      await cluster.kubectl('apply', '-f', file);
+      const rollout = ['rollout', 'status', 'daemonset/dstack-agent', '--timeout=120s'];
+      await cluster.kubectl('-n', 'dstack-agent', ...rollout);
+      home.env.DSTACK_KUBERNETES_AGENT_CLAIM = 'dstack-agent';
+    }
     afterAll(async () => {
       await home?.dispose();
+      await proxy?.[Symbol.asyncDispose]();
       await cluster?.[Symbol.asyncDispose]();
     }, BUILD_MS);
 
@@ -156,6 +192,8 @@ describe.skipIf(missing !== null && !process.env.CI)(
       await task(home, 'long', ['i=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.1; done']);
       await untilRun(home, 'long', isRunning);
       await home.stopServer('SIGKILL');
+      // The pods of the next server take the agent from their node.
+      await agentOnNodes();
       await home.startServer();
       await untilRun(home, 'long', isRunning);
       const shell = await home.dstack(['ssh', 'long', '--', 'echo "in $DSTACK_RUN_NAME"; exit 5']);
@@ -175,6 +213,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
     it('reach each other as the nodes of a task', async () => {
       const commands = [
         'echo "rank $DSTACK_NODE_RANK"; ping -c1 $DSTACK_MASTER_NODE_IP | grep received',
+        'until ping -c1 nodes-2-0 | grep received; do sleep 0.2; done; sleep 3',
       ];
       const yaml = `type: task\nname: nodes\nnodes: 3\n${SMALL}commands: ${JSON.stringify(commands)}\n${RESOURCES}}\n`;
       const file = configuration(home, 'nodes.dstack.yml', yaml);
@@ -183,8 +222,10 @@ describe.skipIf(missing !== null && !process.env.CI)(
       for (const rank of [0, 1, 2]) {
         const log = await home.ok('logs', 'nodes', '--job', String(rank));
         expect(log).toContain(`rank ${rank}`);
-        expect(log).toContain('1 packets received');
+        expect(log.match(/1 packets received/g)).toHaveLength(2);
       }
+      await untilPods(cluster, (names) => names.length === 0);
+      expect(await cluster.kubectl('get', 'services', '-o', 'name')).toBe('service/kubernetes\n');
     });
 
     it('serve requests by two replicas, and keep files in a volume between runs', async () => {
@@ -216,13 +257,120 @@ describe.skipIf(missing !== null && !process.env.CI)(
       await home.ok('stop', 'web', '-y');
     });
 
-    it('end with the reason of the cluster: image, quota, eviction', async () => {
+    it('lose no line, and leave nothing, while the API fails and servers are killed', async () => {
+      proxy.fault = everyKindOfFault();
+      const names = ['f1', 'f2', 'f3'];
+      const count = 'i=0; while [ $i -lt 150 ]; do i=$((i+1)); echo "line $i"; sleep 0.1; done';
+      for (const name of names) await task(home, name, [count]);
+      for (const name of names) await untilRun(home, name, isRunning);
+      proxy.cutAll();
+      await cluster.killApiServer();
+      await cluster.setNodeLink(1, 'down');
+      await home.stopServer('SIGKILL');
+      await cluster.setNodeLink(1, 'up');
+      await home.startServer();
+      proxy.cutAll();
+      for (const name of names) {
+        const ended = await untilRun(home, name, isFinished);
+        expect([ended.status, message(ended)]).toEqual(['done', expect.anything()]);
+        const log = await home.ok('logs', name);
+        const lines = log.split(/\r?\n/).filter((line) => line.startsWith('line'));
+        expect(lines).toEqual(Array.from({ length: 150 }, (_, at) => `line ${at + 1}`));
+      }
+      await untilPods(cluster, (left) => left.length === 0);
+      expect(await cluster.kubectl('get', 'secrets', '-o', 'name')).toBe('');
+      expect([...proxy.counts.keys()].sort()).toEqual([
+        'answer 429',
+        'cut answer',
+        'cut request',
+        'delayMs 300',
+        'watchError 410',
+      ]);
+      proxy.fault = () => null;
+    });
+
+    it('are used by the official client', async () => {
+      const { path, missing: why } = officialClient('0.22.5');
+      if (path === null) throw new Error(why);
+      const client = new OfficialClient(path, join(home.home, 'client'));
+      const project = ['--name', 'main', '--url', home.url, '--token', home.token()];
+      await client.ok('project', 'add', ...project, '-y');
+      const offers = await client.ok('offer', '-b', 'kubernetes', '--disk', '1GB..');
+      expect(offers).toMatch(/te[12]/);
+      const volume = `type: volume\nname: theirs\nbackend: kubernetes\nregion: ${cluster.context}\nsize: 1GB\n`;
+      await client.ok('apply', '-f', client.write('theirs.dstack.yml', volume), '-y');
+      const [inside, local] = [await freePort(), await freePort()];
+      const serve = `mkdir /data/www; echo kept > /data/www/index.html; echo serving it; httpd -f -p ${inside} -h /data/www`;
+      const site = `type: task\nname: site\n${SMALL}commands: [${JSON.stringify(serve)}]\nports: ["${local}:${inside}"]\nvolumes: [{name: theirs, path: /data}]\n${RESOURCES}}\n`;
+      const session = client.start([
+        ...['apply', '-f', client.write('site.dstack.yml', site), '--fleet', 'pods'],
+      ]);
+      session.answer('y');
+      await session.until('serving it');
+      const page = async () => await (await fetch(`http://127.0.0.1:${local}/`)).text();
+      expect(await page()).toBe('kept\n');
+      const config = join(client.home, '.dstack', 'ssh', 'config');
+      const words = 'echo "in $DSTACK_RUN_NAME"';
+      expect((await run('ssh', ['-n', '-F', config, 'site', words])).stdout).toBe('in site\n');
+      expect(await client.ok('logs', 'site')).toContain('serving it');
+      session.interrupt();
+      await session.until('before detaching?');
+      session.answer('y');
+      expect((await session.ended).stdout).toContain('Stopped');
+      const ide = `type: dev-environment\nname: dev\nide: zed\n${SMALL}${RESOURCES}}\n`;
+      const file = client.write('dev.dstack.yml', ide);
+      await client.ok('apply', '-f', file, '-y', '-d', '--fleet', 'pods');
+      await untilRun(home, 'dev', isRunning);
+      const attached = client.start(['attach', 'dev']);
+      await attached.until('ssh dev');
+      expect((await run('ssh', ['-n', '-F', config, 'dev', 'pwd'])).stdout).toContain('/');
+      attached.interrupt();
+      await attached.ended;
+      await client.ok('stop', 'dev', '-y');
+      await untilRun(home, 'dev', isFinished);
+      await client.ok('delete', '-f', 'theirs.dstack.yml', '-y');
+    });
+
+    it('end with the reason of the cluster: memory, preemption, image, quota, eviction', async () => {
       await submitted(
         home,
         'absent',
         `type: task\nname: absent\nimage: busybox:absent\ncommands: ['true']\nbackend_settings: {kubernetes: {image_pull_policy: Never}}\n${RESOURCES}}\n`,
       );
       expect(message(await untilRun(home, 'absent', isFinished))).toContain('must not be pulled');
+      const fill = 'dd if=/dev/zero of=/dev/null bs=900M count=1';
+      const limited = 'resources: {cpu: 1.., memory: 0.1GB..0.2GB, disk: 1GB..}\n';
+      await task(home, 'full', [fill, 'echo not reached'], limited);
+      const full = await untilRun(home, 'full', isFinished);
+      expect(message(full)).toContain('Out of memory');
+      expect(full.latest_job_submission.exit_status).toBe(137);
+      await cluster.kubectl('create', 'priorityclass', 'low', '--value=-10');
+      await cluster.kubectl('create', 'priorityclass', 'high', '--value=1000');
+      const low =
+        'backend_settings: {kubernetes: {priority_class: low, node_selector: {kubernetes.io/hostname: te2}}}\n';
+      await task(home, 'low', ['sleep 1000'], `${low}${RESOURCES}, gpu: "H100:8"}\n`);
+      await untilRun(home, 'low', isRunning);
+      const overrides = {
+        spec: {
+          priorityClassName: 'high',
+          terminationGracePeriodSeconds: 1,
+          tolerations: [{ operator: 'Exists' }],
+          containers: [
+            {
+              name: 'high',
+              image: 'busybox:1',
+              command: ['true'],
+              resources: { limits: { 'nvidia.com/gpu': '8' } },
+            },
+          ],
+        },
+      };
+      const high = ['high', '--image=busybox:1', '--restart=Never'];
+      await cluster.kubectl('run', ...high, `--overrides=${JSON.stringify(overrides)}`);
+      expect(message(await untilRun(home, 'low', isFinished))).toContain(
+        'a pod of higher priority took its place (node te2)',
+      );
+      await cluster.kubectl('delete', 'pod', 'high');
       await task(home, 'evicted', ['sleep 1000']);
       await untilRun(home, 'evicted', isRunning);
       const pod = (await cluster.kubectl('get', 'pods', '-o', 'name')).trim().replace('pod/', '');
@@ -242,6 +390,8 @@ describe.skipIf(missing !== null && !process.env.CI)(
       );
       const evicted = await untilRun(home, 'evicted', isFinished);
       expect(evicted.latest_job_submission.termination_reason).toBe('interrupted_by_no_capacity');
+      expect(message(evicted)).toContain('it was evicted');
+      expect(await home.ok('explain', 'evicted')).not.toContain('spot');
       await cluster.kubectl('create', 'quota', 'none', '--hard=pods=0');
       await task(home, 'quota', ['true']);
       expect(message(await untilRun(home, 'quota', isFinished))).toContain('exceeded quota');

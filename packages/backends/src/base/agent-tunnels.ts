@@ -14,7 +14,9 @@ const LIMIT_MS = 20_000;
 const PING_MS = 15_000;
 /** A container that has just started needs this long at most until its agent listens. */
 const START_MS = 5000;
+/** Each attempt costs the way between more than a listener here, so the pauses grow with the wait. */
 const START_PAUSE_MS = 50;
+const MAX_START_PAUSE_MS = 300;
 const OK = 200;
 const MAX_DROPPED = 10_000;
 
@@ -37,7 +39,8 @@ export class AgentTunnels {
   /** The first connection waits for an agent that is just starting. */
   async dial(target: TunnelTarget, token: string): Promise<Duplex> {
     const { key } = target;
-    const until = Date.now() + (this.#reached.has(key) ? 0 : START_MS);
+    const since = Date.now();
+    const until = since + (this.#reached.has(key) ? 0 : START_MS);
     for (;;) {
       try {
         const session = await this.#session(target);
@@ -45,7 +48,8 @@ export class AgentTunnels {
         return await connection(session, target.what, token);
       } catch (error) {
         if (Date.now() >= until || this.#dropped.has(key)) throw error;
-        await delay(START_PAUSE_MS);
+        const pause = START_PAUSE_MS + (Date.now() - since) / 4;
+        await delay(Math.min(MAX_START_PAUSE_MS, pause));
       }
     }
   }

@@ -105,11 +105,22 @@ export interface ContainerOrder {
   /** As the configuration requests it; null = the user of the image. */
   readonly user: UnixUser | null;
   readonly privileged: boolean;
+  /** Other jobs of the run reach it by its address, so an instance without one is not ready. */
+  readonly needsAddress: boolean;
+  /** Null: the job is alone. */
+  readonly gang: GangPlace | null;
   readonly resources: Requirements['resources'];
   /** In the order of the configuration; the named volumes are `volumes` of the order, in the same order. */
   readonly mounts: readonly ContainerMount[];
   /** Of the run. */
   readonly settings: BackendSettings | null;
+}
+
+/** Its place among the jobs that run together. */
+export interface GangPlace {
+  /** The same for these jobs, and for no others. */
+  readonly key: string;
+  readonly rank: number;
 }
 
 export interface ContainerMount {

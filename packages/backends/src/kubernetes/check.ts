@@ -22,7 +22,9 @@ export function rules(copiesAgent: boolean): Rule[] {
       ? [rule('namespace', 'pods/exec', ['get', 'create'], 'the server copies its agent by it')]
       : []),
     rule('namespace', 'secrets', ['create', 'patch', 'delete'], 'tokens and registry credentials'),
-    rule('namespace', 'events', ['list'], 'they explain why a pod does not start'),
+    rule('namespace', 'configmaps', ['list', 'create', 'delete'], 'they keep claims of servers'),
+    rule('namespace', 'services', ['create'], 'they give names to the nodes of a task'),
+    rule('namespace', 'events', ['list', 'watch'], 'they report how pods start'),
     rule('namespace', 'persistentvolumeclaims', ['get', 'list', 'create', 'delete'], 'volumes'),
   ];
 }

@@ -1,13 +1,14 @@
 /** One cluster of a backend: its API, and what is known of it by watching. */
 import type { Requirements } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
-import { KubeClient } from './api/client.ts';
+import { ApiError, FORBIDDEN, KubeClient } from './api/client.ts';
 import { Follow } from './api/follow.ts';
 import type { ClusterAccess } from './api/kubeconfig.ts';
-import type { KubeNode, Pod } from './api/objects.ts';
-import { MANAGED, SERVER_LABEL } from './labels.ts';
+import type { KubeEvent, KubeList, KubeNode, Pod } from './api/objects.ts';
+import { isOurName, MANAGED, SERVER_LABEL } from './labels.ts';
 import { type NodeFacts, nodeFacts, type PodUse, podUse } from './node-room.ts';
 import { clusterOffers } from './offers.ts';
+import { POD_EVENTS, PodEvents } from './pod-events.ts';
 
 export interface ClusterOptions {
   readonly access: ClusterAccess;
@@ -27,6 +28,7 @@ export class Cluster {
   #nodes: Follow<KubeNode, NodeFacts> | null = null;
   #uses: Follow<Pod, PodUse> | null = null;
   #ours: Follow<Pod, Pod> | null = null;
+  #events: PodEvents | null = null;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
@@ -41,7 +43,7 @@ export class Cluster {
   }
 
   close(): void {
-    for (const follow of [this.#nodes, this.#uses, this.#ours]) follow?.close();
+    for (const one of [this.#nodes, this.#uses, this.#ours, this.#events]) one?.close();
     this.client.close();
   }
 
@@ -77,23 +79,47 @@ export class Cluster {
     return known || (await this.client.find<Pod>({ path: this.path('pods', name) }));
   }
 
+  /**
+   * What was reported about a pod. It only explains, so a user who may not read it loses the
+   * explanations alone.
+   */
+  async eventsOf({ metadata: { name, uid } }: Pod): Promise<readonly KubeEvent[]> {
+    const known = this.#events?.of(name) ?? (await this.#listEvents(name));
+    return known.filter(({ involvedObject }) => involvedObject?.uid === uid);
+  }
+
+  async #listEvents(pod: string): Promise<readonly KubeEvent[]> {
+    const fieldSelector = `${POD_EVENTS.fieldSelector},involvedObject.name=${pod}`;
+    const call = { path: this.path('events'), query: { fieldSelector } };
+    try {
+      return (await this.client.call<KubeList<KubeEvent>>(call)).items;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === FORBIDDEN) return [];
+      throw error;
+    }
+  }
+
   /** Calls `onChange` with the name of each pod of this server that changes. */
   watch(onChange: (pod: string) => void): () => void {
     this.#listeners.add(onChange);
+    const { client } = this;
+    const report = (pod: string) => {
+      for (const listener of this.#listeners) listener(pod);
+    };
     this.#ours ??= new Follow<Pod, Pod>({
-      client: this.client,
-      path: this.path('pods'),
+      ...{ client, path: this.path('pods') },
       query: { labelSelector: this.selector('job') },
       keep: (pod) => pod,
-      onChange: (id) => {
-        const name = id.slice(this.namespace.length + 1);
-        for (const listener of this.#listeners) listener(name);
-      },
+      onChange: (id) => report(id.slice(this.namespace.length + 1)),
+    });
+    this.#events ??= new PodEvents({
+      ...{ client, path: this.path('events'), isOurs: isOurName },
+      onNews: report,
     });
     return () => this.#listeners.delete(onChange);
   }
 
-  selector(component: 'job' | 'volume', server = this.#options.serverId): string {
+  selector(component: 'job' | 'volume' | 'claim', server = this.#options.serverId): string {
     const labels = {
       ...MANAGED,
       'app.kubernetes.io/name': `dstack-${component}`,

@@ -13,30 +13,24 @@ import type {
   Observation,
 } from '../base/port.ts';
 import { orderedProvisioningData } from '../base/provisioning-data.ts';
-import { ApiError, CONFLICT, NOT_FOUND } from './api/client.ts';
-import type { KubeEvent, KubeList, Metadata, Pod } from './api/objects.ts';
+import { ApiError, CONFLICT, FORBIDDEN, NOT_FOUND } from './api/client.ts';
+import type { KubeList, Metadata, Pod } from './api/objects.ts';
 import type { Cluster } from './cluster.ts';
 import type { Deliveries } from './delivery.ts';
-import { annotationsOf, instanceOf, keyOf, labelsOf, ownerOf } from './labels.ts';
-import { TOKEN_KEY } from './pod-agent.ts';
-import {
-  describedBy,
-  dockerConfig,
-  type PodOrder,
-  podName,
-  podOf,
-  pullSecretName,
-  secretName,
-} from './pod-spec.ts';
-import { podState } from './pod-state.ts';
+import { gangService } from './gang-names.ts';
+import { annotationsOf, instanceOf, keyOf, labelsOf, ownedBy, ownerOf } from './labels.ts';
+import { type AgentSource, TOKEN_KEY } from './pod-agent.ts';
+import { describedBy, type PodOrder, podName, pullSecretName, secretName } from './pod-order.ts';
+import { dockerConfig, podOf } from './pod-spec.ts';
+import { isStarted, podState } from './pod-state.ts';
 import { podTunnel, tunnelKey } from './tunnels.ts';
 
 export interface InstancesOptions {
   readonly clusters: readonly Cluster[];
   readonly tunnels: AgentTunnels;
-  /** Null: an image brings the agent. */
+  readonly agent: AgentSource;
+  /** Null: the server copies nothing. */
   readonly deliveries: Deliveries | null;
-  readonly agentImage: string | null;
   /** The agents' tokens are derived from it. */
   readonly secret: string;
   readonly scheduleMs: number;
@@ -44,7 +38,6 @@ export interface InstancesOptions {
 }
 
 const BAD_REQUEST = 400;
-const FORBIDDEN = 403;
 const INVALID = 422;
 /** An agent without a job ends at once; one with a job stops it, for this time at most. */
 const GRACE_S = 30;
@@ -84,8 +77,8 @@ async function createPod(
   const { offer, container = null } = order;
   if (offer === null || container === null) throw new SkipOfferError('a pod needs a job to run');
   const cluster = clusterIn(options.clusters, offer.region);
-  const { agentImage } = options;
-  const pod: PodOrder = { order, container, offer, namespace: cluster.namespace, agentImage };
+  const { agent } = options;
+  const pod: PodOrder = { order, container, offer, namespace: cluster.namespace, agent };
   const name = podName(order, container);
   const token = tokenOf(options.secret, name);
   const secrets = [
@@ -96,7 +89,7 @@ async function createPod(
   for (const secret of secrets) await createOnce(cluster, 'secrets', secret);
   try {
     const made = await createOnce<Pod>(cluster, 'pods', podOf(pod));
-    if (made) await own(cluster, made, secrets);
+    if (made) await Promise.all([own(cluster, made, secrets), nameGang(cluster, pod, made)]);
     else await requireKey(cluster, name, order.key);
   } catch (error) {
     if (isRefusal(error)) await removeSecrets(cluster, name);
@@ -177,8 +170,7 @@ async function requireKey(cluster: Cluster, name: string, key: string): Promise<
 
 /** The cluster deletes them with their pod, even if a person deletes it. */
 async function own(cluster: Cluster, pod: Pod, secrets: readonly Secret[]): Promise<void> {
-  const { name, uid = '' } = pod.metadata;
-  const ownerReferences = [{ apiVersion: 'v1', kind: 'Pod', name, uid }];
+  const ownerReferences = ownedBy(pod);
   await Promise.all(
     secrets.map(({ metadata }) =>
       cluster.client.find({
@@ -188,6 +180,17 @@ async function own(cluster: Cluster, pod: Pod, secrets: readonly Secret[]): Prom
       }),
     ),
   );
+}
+
+/** The nodes of a task reach each other by their addresses too, so a missing right is no failure. */
+async function nameGang(cluster: Cluster, order: PodOrder, pod: Pod): Promise<void> {
+  const service = gangService(order, pod);
+  if (service === null) return;
+  try {
+    await createOnce(cluster, 'services', service);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== FORBIDDEN) throw error;
+  }
 }
 
 function isRefusal(error: unknown): boolean {
@@ -223,7 +226,7 @@ async function observePod(
   const cluster = clusterOf(clusters, handle);
   const pod = await cluster.pod(handle.id);
   if (pod === null) return { state: 'missing' };
-  const events = isStarted(pod) ? [] : await eventsOf(cluster, handle.id);
+  const events = isStarted(pod) ? [] : await cluster.eventsOf(pod);
   const state = podState({ pod, events, now: Date.now(), scheduleMs, scaleUpMs });
   if (state.state !== 'started') return state;
   const delivery =
@@ -234,8 +237,7 @@ async function observePod(
   if (delivery !== 'done') {
     return { state: 'interrupted', reason: 'failed', text: delivery.failed.message };
   }
-  // The other nodes of a task reach it there.
-  const known = { ...DIRECT, hostname: state.ip, internal_ip: state.ip };
+  const known = { ...DIRECT, hostname: handle.id, internal_ip: state.ip };
   const ordered = orderedProvisioningData(placedOffer(cluster, pod, state.node), handle.id, known);
   return {
     state: 'ready',
@@ -252,23 +254,6 @@ function placedOffer({ region }: Cluster, pod: Pod, node: string): Offer {
     ...{ availability_zones: null, instance_runtime: 'runner', blocks: 1, total_blocks: 1 },
     instance: { ...instance, name: node },
   };
-}
-
-function isStarted({ status }: Pod): boolean {
-  return status?.containerStatuses?.some(({ state }) => state?.running !== undefined) ?? false;
-}
-
-/** The events only explain, so a user who may not read them loses the explanations alone. */
-async function eventsOf(cluster: Cluster, pod: string): Promise<readonly KubeEvent[]> {
-  const fieldSelector = `involvedObject.name=${pod},involvedObject.kind=Pod`;
-  try {
-    const path = cluster.path('events');
-    const list = await cluster.client.call<KubeList<KubeEvent>>({ path, query: { fieldSelector } });
-    return list.items;
-  } catch (error) {
-    if (error instanceof ApiError && error.status === FORBIDDEN) return [];
-    throw error;
-  }
 }
 
 async function releasePod(

@@ -43,6 +43,20 @@ describe.skipIf(missing !== null && !process.env.CI)('a real cluster', { timeout
 
   describeBackend('Kubernetes', world, ['lost answers', 'groups', 'gateways']);
 
+  it('keeps the newest claim of each installation, with the time of the cluster', async () => {
+    const { backend, close } = await world();
+    const owner = { server: OUR_ID };
+    const { claims } = backend;
+    await claims?.renew(owner, { claimant: 'a', nonce: '1' });
+    await claims?.renew(owner, { claimant: 'b', nonce: '2' });
+    await claims?.renew(owner, { claimant: 'a', nonce: '3' });
+    const found = (await claims?.read(owner)) ?? [];
+    expect(found.map(({ claimant, nonce }) => claimant + nonce).sort()).toEqual(['a3', 'b2']);
+    for (const { renewedAt } of found) expect(renewedAt).toBeGreaterThan(YEAR_2020);
+    expect(await claims?.read({ server: 'another' })).toEqual([]);
+    await close();
+  });
+
   it('names each permission that is missing, by the rights of the manifest', async () => {
     const manifest = resolve(import.meta.dirname, '../../../../deploy/kubernetes/server-rbac.yaml');
     await cluster.kubectl('apply', '-f', manifest);
@@ -104,17 +118,28 @@ function open(data: string, namespace: string) {
       ...{ type: 'kubernetes', contexts: null, proxy_jump: null, namespace },
       kubeconfig: { filename: '', data },
     },
-    ...{ serverId: OUR_ID, secret: 'secret', agentImage: null, programs },
+    ...{ serverId: OUR_ID, secret: 'secret', agentImage: null, agentClaim: null, programs },
     matches: requirementsMatch,
     ...{ scheduleSeconds: 10, scaleUpSeconds: 60 },
   });
 }
 
+/** In microseconds. */
+const YEAR_2020 = Date.parse('2020-01-01T00:00:00Z') * 1000;
+
 const OUR_ID = '0c7ee2c5-5a3c-4d0c-8f04-6f3c61d8d4a1';
 
 const CONTAINER: ContainerOrder = {
   ...{ jobName: 'train-0-0', runName: 'train', userName: 'ada', image: 'busybox:1' },
-  ...{ registryAuth: null, user: null, privileged: false, mounts: [], settings: null },
+  ...{
+    registryAuth: null,
+    user: null,
+    privileged: false,
+    needsAddress: false,
+    gang: null,
+    mounts: [],
+    settings: null,
+  },
   resources: REQUIRED.resources,
 };
 

@@ -7,9 +7,11 @@ import { CredentialsError } from '../base/errors.ts';
 import type { Backend, CheckResult } from '../base/port.ts';
 import { readKubeconfig } from './api/kubeconfig.ts';
 import { checkCluster } from './check.ts';
+import { configMapClaims } from './claims.ts';
 import { Cluster } from './cluster.ts';
 import { type AgentPrograms, Deliveries } from './delivery.ts';
 import { podInstances } from './instances.ts';
+import type { AgentSource } from './pod-agent.ts';
 import { claimVolumes } from './volumes.ts';
 
 export interface KubernetesOptions {
@@ -17,8 +19,10 @@ export interface KubernetesOptions {
   readonly serverId: string;
   /** The agents' tokens are derived from it, so it must outlive the kubeconfig. */
   readonly secret: string;
-  /** An image that copies the agent into its volume; null = the server copies it. */
+  /** An image that brings the agent into pods; null = none. */
   readonly agentImage: string | null;
+  /** A claim with the agent, in the namespace of the pods; null = none. It wins over the image. */
+  readonly agentClaim: string | null;
   readonly programs: AgentPrograms;
   readonly matches: (requirements: Requirements, offer: Offer) => boolean;
   /** Seconds that a pod may wait for a node, and with an autoscaler at work. */
@@ -38,12 +42,14 @@ const OFFERS_MS = 5000;
 
 /** Throws `CredentialsError` for a kubeconfig that cannot be used. */
 export function openKubernetes(options: KubernetesOptions): OpenedKubernetes {
-  const { secret, agentImage, programs, scheduleSeconds, scaleUpSeconds } = options;
+  const { secret, programs, scheduleSeconds, scaleUpSeconds } = options;
+  const agent = sourceOf(options);
+  const copies = agent.kind === 'copy';
   const clusters = clustersOf(options);
   const tunnels = new AgentTunnels();
   const instances = podInstances({
-    ...{ clusters, tunnels, agentImage },
-    deliveries: agentImage === null ? new Deliveries(programs) : null,
+    ...{ clusters, tunnels, agent },
+    deliveries: copies ? new Deliveries(programs) : null,
     secret,
     ...{ scheduleMs: scheduleSeconds * MS, scaleUpMs: scaleUpSeconds * MS },
   });
@@ -55,7 +61,8 @@ export function openKubernetes(options: KubernetesOptions): OpenedKubernetes {
     instances,
     volumes: claimVolumes(clusters),
     groups: null,
-    check: async () => (await Promise.all(clusters.map((one) => check(one, agentImage)))).flat(),
+    claims: configMapClaims(clusters),
+    check: async () => (await Promise.all(clusters.map((one) => check(one, copies)))).flat(),
   };
   return {
     backend,
@@ -64,6 +71,11 @@ export function openKubernetes(options: KubernetesOptions): OpenedKubernetes {
       for (const cluster of clusters) cluster.close();
     },
   };
+}
+
+function sourceOf({ agentClaim, agentImage }: KubernetesOptions): AgentSource {
+  if (agentClaim !== null) return { kind: 'claim', claim: agentClaim };
+  return agentImage === null ? { kind: 'copy' } : { kind: 'image', image: agentImage };
 }
 
 function clustersOf({ config, serverId, matches }: KubernetesOptions): Cluster[] {
@@ -115,9 +127,9 @@ async function offersIn(cluster: Cluster, requirements: Requirements) {
   }
 }
 
-async function check(cluster: Cluster, agentImage: string | null): Promise<CheckResult[]> {
+async function check(cluster: Cluster, copiesAgent: boolean): Promise<CheckResult[]> {
   try {
-    return await checkCluster(cluster, agentImage === null);
+    return await checkCluster(cluster, copiesAgent);
   } catch (error) {
     const name = `${cluster.title}: the API server answers`;
     return [{ name, ok: false, problem: errorMessage(error) }];

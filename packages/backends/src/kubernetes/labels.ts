@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { InstanceType } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import type { ListedInstance, OwnerTags } from '../base/port.ts';
-import type { KubeObject } from './api/objects.ts';
+import type { KubeObject, OwnerReference } from './api/objects.ts';
 
 const PREFIX = 'k8s.dstack.ai';
 const MAX_NAME = 63;
@@ -15,6 +15,7 @@ const KEY = `${PREFIX}/key`;
 const OWNER = `${PREFIX}/owner`;
 
 const INSTANCE = `${PREFIX}/instance-type`;
+const ADDRESS = `${PREFIX}/address`;
 
 export const SERVER_LABEL = `${PREFIX}/server`;
 
@@ -29,6 +30,10 @@ export function objectName(parts: readonly string[], key: string): string {
     .toLowerCase()
     .replace(/[^a-z0-9-]/g, '-');
   return `${text.slice(0, MAX_NAME - DIGITS - 1).replace(/-$/, '')}-${hash}`;
+}
+
+export function isOurName(name: string): boolean {
+  return name.startsWith('dstack-');
 }
 
 export interface Described {
@@ -53,6 +58,10 @@ export function labelsOf({ name, component, owner, title, user, tags }: Describe
     ...(user === null ? {} : { [`${PREFIX}/user`]: user }),
     [SERVER_LABEL]: owner.server,
   });
+}
+
+export function claimLabels(server: string): Record<string, string> {
+  return { 'app.kubernetes.io/name': 'dstack-claim', ...MANAGED, [SERVER_LABEL]: server };
 }
 
 export function annotationsOf({ key, owner }: Described): Record<string, string> {
@@ -96,6 +105,18 @@ export function instanceOf({ metadata }: KubeObject): Offer['instance'] {
     const resources = { cpus: 0, memory_mib: 0, gpus: [], spot: false, description: '' };
     return { name: '', resources: { ...resources, disk: { size_mib: 0 }, cpu_arch: null } };
   }
+}
+
+/** For a pod that others have to reach, so that its address must be known before it is used. */
+export const ADDRESS_NEEDED: Readonly<Record<string, string>> = { [ADDRESS]: 'needed' };
+
+export function needsAddress({ metadata }: KubeObject): boolean {
+  return metadata.annotations?.[ADDRESS] !== undefined;
+}
+
+/** The cluster deletes what a pod owns along with it. */
+export function ownedBy({ metadata: { name, uid = '' } }: KubeObject): OwnerReference[] {
+  return [{ apiVersion: 'v1', kind: 'Pod', name, uid }];
 }
 
 /** As far as the annotations contain it: a person may have changed them. */

@@ -87,8 +87,9 @@ const MIB = 1024;
 /** The requested part of a node; a part that the node does not have stays as it is, and fails to match. */
 function shareOf({ resources: wanted }: Requirements, offer: Offer): Offer {
   const { resources } = offer.instance;
+  // Official clients refuse fractions, which a request in GB may have.
   const least = (asked: number | null | undefined, has: number) =>
-    asked === null || asked === undefined ? has : Math.min(asked, has);
+    asked === null || asked === undefined ? has : Math.min(Math.ceil(asked), has);
   const gpus = wanted.gpu ? least(wanted.gpu.count.min, resources.gpus.length) : 0;
   const memory = wanted.memory?.min ?? null;
   const disk = wanted.disk?.size.min ?? null;

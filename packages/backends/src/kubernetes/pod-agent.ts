@@ -8,32 +8,56 @@ export const TOKEN_KEY = 'token';
 /** The port of the agent inside the pod's own network. */
 export const TUNNEL_PORT = 10_998;
 
+/** Where a claim with the programs is mounted, which the nodes of the cluster share. */
+export const CLAIM_ROOT = '/dstack-agent';
+
+/** How the programs get into a pod. */
+export type AgentSource =
+  /** A container of this image copies them before the one of the job starts. */
+  | { readonly kind: 'image'; readonly image: string }
+  /** They are in this claim of the namespace. */
+  | { readonly kind: 'claim'; readonly claim: string }
+  /** The server copies them into the started container. */
+  | { readonly kind: 'copy' };
+
 const LIB = `${ROOT}/lib`;
+
 /**
  * Node by its own loader and libraries: the image may have another C library, or none. The loader has
  * the same name for all architectures.
  */
-const NODE = [`${LIB}/ld.so`, '--library-path', LIB, `${ROOT}/node`] as const;
+function nodeIn(folder: string): string[] {
+  const lib = `${folder}/lib`;
+  return [`${lib}/ld.so`, '--library-path', lib, `${folder}/node`];
+}
 
 export const AGENT_ROOT = ROOT;
 /** Exists once the programs are complete. */
 export const READY = `${ROOT}/ready`;
 
-export function agentCommand(serverId: string): string[] {
-  return [
-    ...[...NODE, '--max-old-space-size=256', `${ROOT}/agent/main.js`],
+export function agentCommand(source: AgentSource, serverId: string): string[] {
+  const folder = programsOf(source);
+  const command = [
+    ...[...nodeIn(folder), '--max-old-space-size=256', `${folder}/agent/main.js`],
     ...['--state', `${ROOT}/state`, '--socket', `${ROOT}/run/agent.sock`],
     ...['--executor', 'process', '--job-container', '--server-id', serverId],
     ...['--token-file', `${TOKEN_DIR}/${TOKEN_KEY}`, '--tunnel-port', String(TUNNEL_PORT)],
   ];
+  return source.kind === 'copy' ? waiting(command) : command;
 }
 
-export const AGENT_ENV = [{ name: 'DSTACK_AGENT_NODE', value: NODE.join(' ') }];
+export function agentEnv(source: AgentSource) {
+  return [{ name: 'DSTACK_AGENT_NODE', value: nodeIn(programsOf(source)).join(' ') }];
+}
+
+function programsOf({ kind }: AgentSource): string {
+  return kind === 'claim' ? CLAIM_ROOT : ROOT;
+}
 
 /** Waits in the container of the job until the server has copied the programs. */
-export function waitingCommand(serverId: string): string[] {
+function waiting(command: readonly string[]): string[] {
   const script = `until [ -e ${READY} ]; do sleep 0.1 2>/dev/null || sleep 1; done; exec "$@"`;
-  return ['/bin/sh', '-c', script, 'sh', ...agentCommand(serverId)];
+  return ['/bin/sh', '-c', script, 'sh', ...command];
 }
 
 /** One file of the agent: a script that reads it, of this length, from its standard input. */

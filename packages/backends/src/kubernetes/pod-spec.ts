@@ -2,52 +2,39 @@
 import type { RegistryAuth } from '@dstack/contract';
 import type { Offer } from '@dstack/core';
 import { SkipOfferError } from '../base/errors.ts';
-import type { ContainerOrder, InstanceOrder } from '../base/port.ts';
+import type { ContainerOrder } from '../base/port.ts';
 import type { Toleration } from './api/objects.ts';
+import { GANG_LABEL, gangHostname, gangName } from './gang-names.ts';
 import {
+  ADDRESS_NEEDED,
   annotationsOf,
-  type Described,
   instanceAnnotation,
   labelsOf,
-  objectName,
   validLabels,
 } from './labels.ts';
 import { GPU_LABEL, GPU_RESOURCE, TOLERATED_TAINTS } from './offers.ts';
-import { AGENT_ENV, AGENT_ROOT, agentCommand, TOKEN_DIR, waitingCommand } from './pod-agent.ts';
+import {
+  AGENT_ROOT,
+  type AgentSource,
+  agentCommand,
+  agentEnv,
+  CLAIM_ROOT,
+  TOKEN_DIR,
+} from './pod-agent.ts';
+import { describedBy, type PodOrder, pullSecretName, secretName } from './pod-order.ts';
 
 export const JOB_CONTAINER = 'job';
 export const AGENT_CONTAINER = 'agent';
 
-export interface PodOrder {
-  readonly order: InstanceOrder;
-  readonly container: ContainerOrder;
-  readonly offer: Offer;
-  readonly namespace: string;
-  /** The image with the agent; null = the server copies the agent into the started container. */
-  readonly agentImage: string | null;
-}
-
-export function podName({ owner, key }: InstanceOrder, { jobName }: ContainerOrder): string {
-  return objectName([owner.project, jobName], key);
-}
-
-export const secretName = (pod: string): string => `${pod}-agent`;
-export const pullSecretName = (pod: string): string => `${pod}-registry-auth`;
-
-export function describedBy({ order, container }: PodOrder): Described {
-  const { owner, key, tags } = order;
-  const { runName: title, userName: user } = container;
-  const name = podName(order, container);
-  return { name, component: 'job', key, owner, title, user, tags };
-}
-
 export function podOf(pod: PodOrder): object {
-  const { container, offer, namespace, agentImage } = pod;
+  const { container, offer, namespace, agent } = pod;
   const described = describedBy(pod);
   const { name } = described;
   const settings = container.settings?.kubernetes ?? null;
+  const { gang } = container;
   const volumes = volumesOf(pod);
   const agentMount = { name: 'dstack', mountPath: AGENT_ROOT };
+  const programs = programsIn(agent);
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -56,12 +43,14 @@ export function podOf(pod: PodOrder): object {
       labels: {
         ...validLabels(settings?.labels ?? {}),
         ...labelsOf(described),
+        ...(gang === null ? {} : { [GANG_LABEL]: gangName(pod, gang) }),
         ...(settings?.queue ? { 'kueue.x-k8s.io/queue-name': settings.queue } : {}),
       },
       annotations: {
         ...settings?.annotations,
         ...annotationsOf(described),
         ...instanceAnnotation(offer.instance),
+        ...(container.needsAddress ? ADDRESS_NEEDED : {}),
       },
     },
     spec: {
@@ -69,6 +58,7 @@ export function podOf(pod: PodOrder): object {
       // A pod whose first process is the cluster's own, which reaps what a job leaves.
       shareProcessNamespace: true,
       enableServiceLinks: false,
+      ...gangHostname(pod),
       automountServiceAccountToken: settings?.service_account != null,
       ...(settings?.service_account ? { serviceAccountName: settings.service_account } : {}),
       ...(settings?.priority_class ? { priorityClassName: settings.priority_class } : {}),
@@ -78,22 +68,22 @@ export function podOf(pod: PodOrder): object {
       affinity: affinityOf(offer),
       tolerations: tolerationsOf(offer, container),
       ...(pullSecretsOf(pod, name) ?? {}),
-      ...(agentImage === null ? {} : { initContainers: [agentContainer(agentImage, agentMount)] }),
+      ...(agent.kind === 'image'
+        ? { initContainers: [agentContainer(agent.image, agentMount)] }
+        : {}),
       containers: [
         {
           name: JOB_CONTAINER,
           image: container.image,
           ...(settings?.image_pull_policy ? { imagePullPolicy: settings.image_pull_policy } : {}),
-          command:
-            agentImage === null
-              ? waitingCommand(pod.order.owner.server)
-              : agentCommand(pod.order.owner.server),
-          env: [...AGENT_ENV, ...gpuEnv(offer)],
+          command: agentCommand(agent, pod.order.owner.server),
+          env: [...agentEnv(agent), ...gpuEnv(offer)],
           resources: resourcesOf(container, offer),
           securityContext: securityOf(container),
           volumeMounts: [
             agentMount,
             { name: 'token', mountPath: TOKEN_DIR, readOnly: true },
+            ...(programs ? [programs.mount] : []),
             ...volumes.map(({ mount }) => mount),
           ],
         },
@@ -101,9 +91,19 @@ export function podOf(pod: PodOrder): object {
       volumes: [
         { name: 'dstack', emptyDir: {} },
         { name: 'token', secret: { secretName: secretName(name) } },
+        ...(programs ? [programs.volume] : []),
         ...volumes.map(({ volume }) => volume),
       ],
     },
+  };
+}
+
+function programsIn(agent: AgentSource): Mounted | null {
+  if (agent.kind !== 'claim') return null;
+  const persistentVolumeClaim = { claimName: agent.claim, readOnly: true };
+  return {
+    volume: { name: 'programs', persistentVolumeClaim },
+    mount: { name: 'programs', mountPath: CLAIM_ROOT, readOnly: true },
   };
 }
 
@@ -120,6 +120,8 @@ function agentContainer(image: string, mount: object): object {
 
 const NOBODY = 65_534;
 const MIB = 1024;
+/** Memory of the agent and the supervisor of the job, which the limit of the job must not include. */
+const AGENT_MIB = 160;
 
 /**
  * A number runs as it is; for a name the agent starts as root, and looks the name up in the image.
@@ -153,7 +155,10 @@ function resourcesOf({ resources: wanted }: ContainerOrder, { instance, backend_
     },
     limits: {
       ...limit('cpu', max(cpu.count.max, String)),
-      ...limit('memory', max(memory?.max, mib)),
+      ...limit(
+        'memory',
+        max(memory?.max, (gb) => `${Math.round(gb * MIB) + AGENT_MIB}Mi`),
+      ),
       ...limit('ephemeral-storage', max(disk?.size.max, mib)),
       ...gpu,
     },

@@ -73,16 +73,36 @@ describe('a pod', () => {
 
   it.each([
     ['PreemptionByScheduler', 'a pod of higher priority took its place'],
-    ['EvictionByEvictionAPI', 'it was evicted'],
-    ['DeletionByTaintManager', 'its node does not tolerate it any more'],
-    ['TerminationByKubelet', 'its node ended it'],
+    ['EvictionByEvictionAPI', 'it was evicted, as before the maintenance of a node (node n1)'],
+    ['DeletionByTaintManager', 'it does not tolerate a new taint of its node'],
+    ['TerminationByKubelet', 'the kubelet ended it to protect the node'],
   ])('that the cluster ends by %s is interrupted', (reason, text) => {
     const target = { type: 'DisruptionTarget', status: 'True', reason };
-    const ending = pod({ phase: 'Running', conditions: [target] }, { deletionTimestamp: CREATED });
+    const deleting = { deletionTimestamp: CREATED };
+    const ending = pod({ phase: 'Running', conditions: [target] }, deleting, 'n1');
     expect(state(ending)).toMatchObject({
       ...{ state: 'interrupted', reason: 'spot' },
       text: expect.stringContaining(text),
     });
+  });
+
+  it('that its node evicts names the node and the resource that it is short of', () => {
+    const message = 'The node was low on resource: memory.';
+    expect(state(pod({ phase: 'Failed', reason: 'Evicted', message }, {}, 'n1'))).toEqual({
+      ...{ state: 'interrupted', reason: 'spot' },
+      text: `pod train was evicted (node n1): ${message}`,
+    });
+  });
+
+  it('has started as soon as an event reports it, unless others need its address', () => {
+    const started = { reason: 'Started', involvedObject: { fieldPath: 'spec.containers{job}' } };
+    expect(state(waiting('ContainerCreating'), [started])).toEqual({
+      ...{ state: 'started', node: 'n1', ip: null },
+    });
+    const annotations = { 'k8s.dstack.ai/address': 'needed' };
+    expect(state(pod({ phase: 'Pending' }, { annotations }, 'n1'), [started]).state).toBe(
+      'pending',
+    );
   });
 
   it('that exceeded its memory has failed with that reason', () => {

@@ -1,6 +1,7 @@
 /** What a pod and its events mean for the instance. */
 import type { Observation } from '../base/port.ts';
 import type { ContainerStatus, KubeEvent, Pod } from './api/objects.ts';
+import { needsAddress } from './labels.ts';
 import { AGENT_CONTAINER, JOB_CONTAINER } from './pod-spec.ts';
 
 type NotReady = Exclude<Observation, { readonly state: 'ready' }>;
@@ -48,41 +49,52 @@ export function podState(options: StateOptions): PodState {
     return { state: 'interrupted', reason: 'spot', text };
   }
   if (!spec?.nodeName) return unscheduled(options);
-  const job = statusOf(pod, JOB_CONTAINER);
-  if (job?.state?.running) {
-    return { state: 'started', node: spec.nodeName, ip: status.podIP ?? null };
-  }
-  if (job?.state?.terminated) return ended(pod, disruption);
+  if (statusOf(pod, JOB_CONTAINER)?.state?.terminated) return ended(pod, disruption);
+  // The status of a pod follows the start of its container by up to a second; the event does not.
+  const isReachable = isStarted(pod) || (options.events.some(isJobStart) && !needsAddress(pod));
+  if (isReachable) return { state: 'started', node: spec.nodeName, ip: status.podIP ?? null };
   return starting(options, spec.nodeName);
 }
 
+export function isStarted(pod: Pod): boolean {
+  return statusOf(pod, JOB_CONTAINER)?.state?.running !== undefined;
+}
+
+export function isJobStart({ reason, involvedObject }: KubeEvent): boolean {
+  return reason === 'Started' && involvedObject?.fieldPath === `spec.containers{${JOB_CONTAINER}}`;
+}
+
 /** Why the cluster ends the pod; null = it does not. */
-function disruptionOf({ metadata, status }: Pod, events: readonly KubeEvent[]): string | null {
+function disruptionOf(
+  { metadata, status, spec }: Pod,
+  events: readonly KubeEvent[],
+): string | null {
+  const node = spec?.nodeName ? ` (node ${spec.nodeName})` : '';
+  const about = (text: string, more: string | undefined) => (more ? `${text}: ${more}` : text);
   const target = status?.conditions?.find(
     (one) => one.type === 'DisruptionTarget' && one.status === 'True',
   );
-  const about = (text: string, more: string | undefined) => (more ? `${text}: ${more}` : text);
-  if (target)
-    return about(
-      DISRUPTIONS[target.reason ?? ''] ?? `the cluster ends pod ${metadata.name}`,
-      target.message,
-    );
+  // The kubelet names the resource that its node is short of.
   if (status?.reason === 'Evicted')
-    return about(`pod ${metadata.name} was evicted`, status.message);
-  if (status?.reason === 'NodeLost') return about('its node was lost', status.message);
+    return about(`pod ${metadata.name} was evicted${node}`, status.message ?? target?.message);
+  if (target) {
+    const known = DISRUPTIONS[target.reason ?? ''] ?? `the cluster ends pod ${metadata.name}`;
+    return about(`${known}${node}`, target.message);
+  }
+  if (status?.reason === 'NodeLost') return about(`its node was lost${node}`, status.message);
   if (status?.reason === 'Preempting')
-    return about('a pod of higher priority took its place', status.message);
+    return about(`${DISRUPTIONS.PreemptionByScheduler}${node}`, status.message);
   const event = events.find(({ reason }) => reason === 'Preempted' || reason === 'Evicted');
   return event
-    ? about(`pod ${metadata.name} was ${event.reason?.toLowerCase()}`, event.message)
+    ? about(`pod ${metadata.name} was ${event.reason?.toLowerCase()}${node}`, event.message)
     : null;
 }
 
 const DISRUPTIONS: Readonly<Record<string, string>> = {
   PreemptionByScheduler: 'a pod of higher priority took its place',
-  DeletionByTaintManager: 'its node does not tolerate it any more',
+  DeletionByTaintManager: 'it does not tolerate a new taint of its node, which may not answer',
   EvictionByEvictionAPI: 'it was evicted, as before the maintenance of a node',
-  TerminationByKubelet: 'its node ended it to protect itself',
+  TerminationByKubelet: 'the kubelet ended it to protect the node',
   DeletionByPodGC: 'its node no longer exists',
 };
 

@@ -1,5 +1,5 @@
 import type { ContainerOrder } from '@dstack/backends';
-import type { InstanceRecord, VolumeRecord } from '@dstack/core';
+import { type InstanceRecord, isGang, type VolumeRecord } from '@dstack/core';
 import type { JobView, Store } from '@dstack/store';
 import { imageName, registryAuth } from './agent-job-spec.ts';
 
@@ -23,6 +23,10 @@ export async function containerOrder(
     registryAuth: registryAuth(spec, await store.secrets.values(projectId)),
     user: requestedUser(view),
     privileged: spec.privileged,
+    gang: isGang(job)
+      ? { key: `${run.id}-${job.replicaNum}-${job.submissionNum}`, rank: job.jobNum }
+      : null,
+    needsAddress: isGang(job) || run.spec.configuration.type === 'service',
     resources: spec.requirements.resources,
     mounts: (spec.volumes ?? []).map((mount) =>
       'name' in mount

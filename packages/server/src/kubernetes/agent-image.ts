@@ -21,9 +21,31 @@ export interface ImagePrograms {
 const FROM = 'dstack-agent';
 const TO = '/dstack';
 
-const COPY = `import { cpSync, writeFileSync } from 'node:fs';
-for (const name of ['lib', 'agent', 'node']) cpSync('/${FROM}/' + name, '${TO}/' + name, { recursive: true });
-writeFileSync('${TO}/ready', '');
+/**
+ * Without an argument, copies the programs into the volume of a pod. With the folder of a node, copies
+ * them into a folder of this version there, and leads `current` to it when they are complete: pods
+ * that run keep theirs.
+ */
+const COPY = `import { cpSync, existsSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+const [, , node] = process.argv;
+const copy = (to) => {
+  for (const name of ['lib', 'agent', 'node']) cpSync('/${FROM}/' + name, to + '/' + name, { recursive: true });
+};
+if (node === undefined) {
+  copy('${TO}');
+  writeFileSync('${TO}/ready', '');
+} else {
+  const id = readFileSync('/${FROM}/id', 'utf8');
+  const part = node + '/part-' + id;
+  if (!existsSync(node + '/' + id)) {
+    rmSync(part, { recursive: true, force: true });
+    copy(part);
+    renameSync(part, node + '/' + id);
+  }
+  rmSync(node + '/next', { force: true });
+  symlinkSync(id, node + '/next');
+  renameSync(node + '/next', node + '/current');
+}
 `;
 
 const PLATFORMS: Readonly<Record<Arch, string>> = { x64: 'amd64', arm64: 'arm64' };
@@ -62,13 +84,23 @@ async function filesOf(programs: ImagePrograms, arch: Arch): Promise<TarFile[]> 
   if (!loader) throw new Error(`the libraries contain no ${loaderName(arch)}`);
   const inside = (folder: string, files: readonly TarFile[]) =>
     files.map((file) => ({ ...file, name: `${FROM}/${folder}/${file.name}` }));
-  return [
+  const files = [
     ...inside('lib', [...libraries, { ...loader, name: 'ld.so' }]),
     ...inside('agent', agent),
     { name: `${FROM}/node`, bytes: node },
     { name: `${FROM}/copy.mjs`, bytes: Buffer.from(COPY) },
   ];
+  return [...files, { name: `${FROM}/id`, bytes: Buffer.from(idOf(files)) }];
 }
+
+/** The same for the same files. */
+function idOf(files: readonly TarFile[]): string {
+  const hash = createHash('sha256');
+  for (const { name, bytes } of files) hash.update(`${name} ${bytes.length}\n`).update(bytes);
+  return hash.digest('hex').slice(0, ID_DIGITS);
+}
+
+const ID_DIGITS = 16;
 
 async function unpacked(program: Program): Promise<Buffer> {
   return await buffer(program.open().pipe(createGunzip()));

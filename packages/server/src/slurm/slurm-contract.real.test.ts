@@ -126,7 +126,15 @@ async function world(cluster: TestCluster, cacheDir: string): Promise<BackendWor
   });
   const container = {
     ...{ jobName: 'job-0-0', runName: 'job', userName: 'admin', image: 'busybox:1' },
-    ...{ registryAuth: null, user: null, privileged: false, mounts: [], settings: null },
+    ...{
+      registryAuth: null,
+      user: null,
+      privileged: false,
+      needsAddress: false,
+      gang: null,
+      mounts: [],
+      settings: null,
+    },
     resources: REQUIREMENTS.met.resources,
   };
   return {

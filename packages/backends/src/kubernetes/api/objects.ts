@@ -105,6 +105,16 @@ export interface KubeEvent extends KubeObject {
   readonly type?: string;
   readonly lastTimestamp?: string | null;
   readonly eventTime?: string | null;
+  /** `fieldPath`: `spec.containers{NAME}`. */
+  readonly involvedObject?: {
+    readonly name?: string;
+    readonly uid?: string;
+    readonly fieldPath?: string;
+  };
+}
+
+export interface ConfigMap extends KubeObject {
+  readonly data?: Readonly<Record<string, string>>;
 }
 
 export interface VolumeClaim extends KubeObject {

@@ -1,0 +1,43 @@
+/** Names for the nodes of a task: each reaches the others by the name of their job. */
+import type { GangPlace } from '../base/port.ts';
+import type { Pod } from './api/objects.ts';
+import { annotationsOf, labelsOf, objectName, ownedBy } from './labels.ts';
+import { describedBy, type PodOrder } from './pod-order.ts';
+
+export const GANG_LABEL = 'k8s.dstack.ai/gang';
+
+/** Of the service, and the value of the label that its pods have. */
+export function gangName({ order, container }: PodOrder, { key }: GangPlace): string {
+  return objectName([order.owner.project, container.runName], key);
+}
+
+/** `train-1-0` leads to the pod of that job in all pods of its gang. */
+export function gangHostname(pod: PodOrder): object {
+  const { gang, jobName } = pod.container;
+  if (gang === null) return {};
+  const subdomain = gangName(pod, gang);
+  // The domain of a cluster is nearly always the default one; any other needs the longer name.
+  const search = `${subdomain}.${pod.namespace}.svc.cluster.local`;
+  return { hostname: jobName, subdomain, dnsConfig: { searches: [search] } };
+}
+
+/** One for a gang: the pod of rank 0 owns it. */
+export function gangService(pod: PodOrder, made: Pod): object | null {
+  const { gang } = pod.container;
+  if (gang === null || gang.rank !== 0) return null;
+  const name = gangName(pod, gang);
+  const described = { ...describedBy(pod), name };
+  return {
+    ...{ apiVersion: 'v1', kind: 'Service' },
+    metadata: {
+      ...{ name, labels: labelsOf(described), annotations: annotationsOf(described) },
+      ownerReferences: ownedBy(made),
+    },
+    spec: {
+      clusterIP: 'None',
+      // Nodes look for each other while they start.
+      publishNotReadyAddresses: true,
+      selector: { [GANG_LABEL]: name },
+    },
+  };
+}
