@@ -10,6 +10,7 @@ import { crashLoop } from './crash-loop.ts';
 import { explain } from './explain.ts';
 import { fleet } from './fleet.ts';
 import { hostile } from './hostile.ts';
+import { kubernetes } from './kubernetes.ts';
 import { latency } from './latency.ts';
 import { liveJobs } from './live-jobs.ts';
 import { proxy } from './proxy.ts';
@@ -33,6 +34,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   'ssh-fleet': sshFleet,
   'ssh-hosts': sshHosts,
   'live-jobs': liveJobs,
+  kubernetes,
   api,
   explain,
   proxy,
