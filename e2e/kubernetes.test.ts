@@ -278,7 +278,10 @@ describe.skipIf(missing !== null && !process.env.CI)(
         expect(lines).toEqual(Array.from({ length: 150 }, (_, at) => `line ${at + 1}`));
       }
       await untilPods(cluster, (left) => left.length === 0);
-      expect(await cluster.kubectl('get', 'secrets', '-o', 'name')).toBe('');
+      while ((await cluster.kubectl('get', 'secrets', '-o', 'name')) !== '') {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      proxy.fault = () => null;
       expect([...proxy.counts.keys()].sort()).toEqual([
         'answer 429',
         'cut answer',
@@ -286,7 +289,6 @@ describe.skipIf(missing !== null && !process.env.CI)(
         'delayMs 300',
         'watchError 410',
       ]);
-      proxy.fault = () => null;
     });
 
     it('are used by the official client', async () => {

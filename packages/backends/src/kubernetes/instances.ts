@@ -88,9 +88,11 @@ async function createPod(
   // Before the pod, which otherwise waits for them in growing steps.
   for (const secret of secrets) await createOnce(cluster, 'secrets', secret);
   try {
-    const made = await createOnce<Pod>(cluster, 'pods', podOf(pod));
-    if (made) await Promise.all([own(cluster, made, secrets), nameGang(cluster, pod, made)]);
-    else await requireKey(cluster, name, order.key);
+    const made =
+      (await createOnce<Pod>(cluster, 'pods', podOf(pod))) ??
+      (await earlierPod(cluster, name, order.key));
+    // An earlier attempt may have ended in between.
+    await Promise.all([own(cluster, made, secrets), nameGang(cluster, pod, made)]);
   } catch (error) {
     if (isRefusal(error)) await removeSecrets(cluster, name);
     throw refusal(error);
@@ -161,9 +163,9 @@ async function createOnce<T>(cluster: Cluster, kind: string, body: object): Prom
   }
 }
 
-async function requireKey(cluster: Cluster, name: string, key: string): Promise<void> {
+async function earlierPod(cluster: Cluster, name: string, key: string): Promise<Pod> {
   const pod = await cluster.client.find<Pod>({ path: cluster.path('pods', name) });
-  if (pod && keyOf(pod) === key) return;
+  if (pod && keyOf(pod) === key) return pod;
   const text = `a pod ${name} that is not of this order is in namespace ${cluster.namespace}`;
   throw new BackendError(text);
 }
