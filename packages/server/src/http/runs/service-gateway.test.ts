@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { DEFAULT_RUN_SPEC_SETTINGS } from '@dstack/core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
@@ -77,5 +78,44 @@ describe('a service without a gateway in its configuration', () => {
     expect((await plan()).status).toBe(200);
     // It has no replica here, an error that only occurs with a gateway.
     expect((await apply()).body.detail[0].msg).toMatch(/^Gateway 'edge' is running/);
+  });
+});
+
+describe('a service behind a gateway', () => {
+  it('cannot take the host name of a run of another project, or that of the models', async () => {
+    server = await startTestServer();
+    await server.call('/api/projects/create', { project_name: 'lab' });
+    const configuration = {
+      ...{ type: 'gateway', name: 'edge', backend: 'aws', region: 'eu-west-1' },
+      ...{ domain: '*.apps.example.com', certificate: null },
+    };
+    const { body } = await server.call('/api/project/main/gateways/create', { configuration });
+    await server.store.engine.apply([
+      { type: 'gateway.update', id: body.id, version: 0, set: { status: 'running' } },
+    ]);
+    await server.store.gateways.insertReplica({
+      ...{ id: randomUUID(), gatewayId: body.id, replicaNum: 0, status: 'running' },
+      ...{ statusMessage: null, backend: 'aws', region: 'eu-west-1', instanceId: 'i' },
+      ...{ backendData: null, hostname: '192.0.2.1', sshPublicKey: '', sshPrivateKey: '' },
+      ...{ scaleIn: false, attempt: 0, appUpdatedAt: null, createdAt: 0, lastProcessedAt: 0 },
+      ...{ deleted: false, nextPassAt: null, version: 0 },
+    });
+    await server.call('/api/project/main/exports/create', {
+      ...{ name: 'edge', importer_projects: ['lab'], exported_gateways: ['edge'] },
+    });
+    const submit = (project: string, run_name: string) =>
+      server.call(`/api/project/${project}/runs/apply`, {
+        plan: { run_spec: { ...spec({ gateway: 'main/edge', https: 'auto' }), run_name } },
+        force: false,
+      });
+    expect((await submit('lab', 'web')).body.service.url).toBe('http://web.apps.example.com');
+    const { body: refused } = await submit('main', 'web');
+    expect(refused.detail[0].msg).toBe(
+      "web.apps.example.com is the address of a run of another project: choose another name, or put ${{ run.project_name }} into the domain of gateway 'edge'",
+    );
+    expect((await submit('main', 'other')).status).toBe(200);
+    expect((await submit('main', 'gateway')).body.detail[0].msg).toMatch(
+      /^gateway\.apps\.example\.com is the address of models/,
+    );
   });
 });

@@ -8,6 +8,9 @@ import { usableDefault, usableGateway } from '../gateways/usable-gateway.ts';
 import type { HttpDeps } from '../ports.ts';
 import { completeModel } from './chat-model.ts';
 
+/** The label of the models' endpoint below the domain of a gateway. */
+const MODELS = 'gateway';
+
 export interface ServicePlace {
   readonly gatewayId: string | null;
   readonly specOf: (runName: string) => ServiceSpec;
@@ -29,7 +32,7 @@ export async function servicePlace(
     }
     return inServer(project, service);
   }
-  return behindGateway(deps, project, gateway, service);
+  return await behindGateway(deps, project, gateway, service);
 }
 
 async function gatewayOf(
@@ -76,12 +79,12 @@ function serviceDomain(wildcard: string, project: ProjectRecord): string {
   return domain.replaceAll(/\$\{\{\s*run\.project_name\s*\}\}/g, () => project.name);
 }
 
-function behindGateway(
-  { settings }: HttpDeps,
+async function behindGateway(
+  { settings, store }: HttpDeps,
   project: ProjectRecord,
   view: GatewayView,
   service: ServiceConfiguration,
-): ServicePlace {
+): Promise<ServicePlace> {
   const { gateway, replicas } = view;
   const { name, configuration, wildcardDomain } = gateway;
   if (!isGatewayRunning(gateway.status) || gateway.toBeDeleted || replicas.length === 0) {
@@ -107,9 +110,23 @@ function behindGateway(
   const modelScheme = hasCertificate ? 'https' : 'http';
   const portOf = (its: 'http' | 'https') => gatewayPort(settings, gateway, its);
   const models = `${modelScheme}://gateway.${domain}${portOf(modelScheme)}`;
+  const present = await store.services.behindGateway(gateway.id);
+  const elsewhere = present.filter(({ projectName }) => projectName !== project.name);
+  const taken = new Set(
+    elsewhere.map(({ run }) => URL.parse(run.serviceSpec?.url ?? '')?.hostname),
+  );
   return {
     gatewayId: gateway.id,
     specOf: (run) => {
+      const host = `${run}.${domain}`.toLowerCase();
+      if (run === MODELS) {
+        throw ruleError(`${host} is the address of models: choose another name for the service`);
+      }
+      if (taken.has(host)) {
+        throw ruleError(
+          `${host} is the address of a run of another project: choose another name, or put \${{ run.project_name }} into the domain of gateway '${name}'`,
+        );
+      }
       const url = `${scheme}://${run}.${domain}${portOf(scheme)}`;
       const model = modelSpec(service, url, models);
       return { url, model, options: specOptions(service) };
