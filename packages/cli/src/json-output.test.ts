@@ -120,6 +120,8 @@ test('a plan, a detached run and a configuration fit their schemas', async () =>
 
 /** Their documents are those of another command line. */
 const SAME: Readonly<Record<string, string>> = {
+  'gateway certificate delete': 'gateway get',
+  'gateway certificate set': 'gateway get',
   'rollout pause': 'rollout status',
   'rollout resume': 'rollout status',
   'rollout undo': 'rollout status',

@@ -93,6 +93,14 @@ export function gatewaysOf(transport: Transport, base: string) {
       }),
     setWildcardDomain: (name: string, domain: string | null): Promise<Gateway> =>
       transport.write(`${base}/gateways/set_wildcard_domain`, { name, wildcard_domain: domain }),
+    /** In PEM, with the chain. */
+    setCertificate: (
+      name: string,
+      pem: { readonly certificate: string; readonly key: string },
+    ): Promise<Gateway> => transport.write(`${base}/gateways/set_certificate`, { name, ...pem }),
+    /** `domain` null: all that were set. */
+    deleteCertificate: (name: string, domain: string | null = null): Promise<Gateway> =>
+      transport.write(`${base}/gateways/delete_certificate`, { name, domain }),
   };
 }
 

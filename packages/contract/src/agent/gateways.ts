@@ -131,6 +131,7 @@ export const GatewayCommand = byType(
   /** The access of a user may have changed: remembered callers must be confirmed. */
   frame('access-changed', {}),
   frame('counted', { n: whole() }),
+  frame('used', { n: whole() }),
   /** Answer to `why`: the refusal of a request for a service that does not answer. */
   frame('because', { n: whole(), status: whole(599), detail: messageText(), retry: whole() }),
   frame('leave', { job_id: uuid }),
@@ -148,6 +149,23 @@ export const CertificateState = object({
   message: nullable(messageText()),
 });
 export type CertificateState = Infer<typeof CertificateState>;
+
+/** What requests of one user to one model have used on one day. */
+export const GatewayModelUse = object({
+  project: line(256),
+  user: line(256),
+  model: line(1024),
+  /** Days since the epoch, in UTC. */
+  day: whole(),
+  requests: whole(),
+  /** Requests whose answer the client did not receive completely. */
+  aborted: whole(),
+  /** Requests for which the model did not report tokens. */
+  estimated: whole(),
+  prompt_tokens: whole(),
+  completion_tokens: whole(),
+});
+export type GatewayModelUse = Infer<typeof GatewayModelUse>;
 
 /** Gateway -> server. */
 export const GatewayFrame = byType(
@@ -174,6 +192,8 @@ export const GatewayFrame = byType(
     counts: list(object({ run_id: uuid, second: whole(), requests: whole() })),
     waiting: list(uuid),
   }),
+  /** Until `used` names the number. */
+  frame('usage', { n: whole(), uses: list(GatewayModelUse, 1000) }),
   /** Replaces what this worker has measured in these slots of time. */
   frame('load', {
     worker: line(64),

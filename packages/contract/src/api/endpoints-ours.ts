@@ -4,6 +4,7 @@ import { BackendCheck } from '../wire/backend-check.ts';
 import { CostReport } from '../wire/cost.ts';
 import { type ExplainKind, Explanation, PlanExplanation } from '../wire/explain.ts';
 import { FleetJob } from '../wire/fleet-job.ts';
+import { Gateway } from '../wire/gateway.ts';
 import { ModelUsageReport } from '../wire/model-usage.ts';
 import { OrphanReport } from '../wire/orphan.ts';
 import { Overview } from '../wire/overview.ts';
@@ -121,6 +122,20 @@ export const ourEndpoints = {
     'project_member',
     'POST',
     'A request to a served model, as OpenAI has it: embeddings, responses, audio, images and others',
+  ),
+  'gateways.set_certificate': call(
+    '/api/project/{project_name}/gateways/set_certificate',
+    'project_admin',
+    req.SetGatewayCertificateRequest,
+    Gateway,
+    'Set a certificate for the names below the domain of a gateway',
+  ),
+  'gateways.delete_certificate': call(
+    '/api/project/{project_name}/gateways/delete_certificate',
+    'project_admin',
+    req.DeleteGatewayCertificateRequest,
+    Gateway,
+    'Delete certificates that were set for a gateway',
   ),
   'runs.rollout': call(
     '/api/project/{project_name}/runs/rollout',

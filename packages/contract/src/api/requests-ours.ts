@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { CostGroup } from '../wire/cost.ts';
 import { RunSpec } from '../wire/run.ts';
-import { choiceOf, Flag, Instant, integer, model, nullable, Text } from '../wire/scalars.ts';
+import { choiceOf, Flag, Instant, integer, model, nullable, Text, text } from '../wire/scalars.ts';
 import { ServiceTokenScope } from '../wire/service-token.ts';
 
 /** `persistent`: the session outlives the browser. */
@@ -91,3 +91,15 @@ export type ModelUsageQuery = z.infer<typeof ModelUsageQuery>;
 
 export const DeleteServiceTokensRequest = model({ names: z.array(Text) });
 export type DeleteServiceTokensRequest = z.infer<typeof DeleteServiceTokensRequest>;
+
+/** In PEM: the gateway's own certificate and then its chain, and the private key without a password. */
+export const SetGatewayCertificateRequest = model({
+  name: Text,
+  certificate: text({ max: 64 * 1024 }),
+  key: text({ max: 16 * 1024 }),
+});
+export type SetGatewayCertificateRequest = z.infer<typeof SetGatewayCertificateRequest>;
+
+/** `domain`: a name that a certificate was set for, such as `*.apps.example.com`; null = all. */
+export const DeleteGatewayCertificateRequest = model({ name: Text, domain: nullable(Text) });
+export type DeleteGatewayCertificateRequest = z.infer<typeof DeleteGatewayCertificateRequest>;

@@ -34,8 +34,8 @@ const CONTENT: ReadonlySet<string> = new Set([
 /** Keys of one-line texts that may contain tabs and end with a line break. */
 const LINES: ReadonlySet<string> = new Set(['cron', 'oauth_token', 'public']);
 
-/** Keys of public keys: their own reader checks them and gives better errors. */
-const KEY_LINES: ReadonlySet<string> = new Set(['key', 'ssh_key_pub']);
+/** Keys of texts whose own reader checks them and gives better errors: keys and certificates. */
+const CHECKED: ReadonlySet<string> = new Set(['certificate', 'key', 'ssh_key_pub']);
 
 /** The most findings in one answer. */
 const MOST = 100;
@@ -89,7 +89,7 @@ function note(fault: string | null, path: readonly (string | number)[], found: U
 /** At the root, `value` is the value of a secret; elsewhere it is an ordinary text. */
 function kindBelow(key: string, item: unknown, around: Kind, isRoot: boolean): Kind {
   if (around === 'content' || CONTENT.has(key) || (isRoot && key === 'value')) return 'content';
-  if (KEY_LINES.has(key) && typeof item === 'string') return 'content';
+  if (CHECKED.has(key) && typeof item === 'string') return 'content';
   return LINES.has(key) ? 'line' : 'name';
 }
 

@@ -20,8 +20,8 @@ export function gatewaySettings(
   given: GatewayDefaults & { readonly address: string | null; readonly hasFiles: boolean },
 ): GatewaySettings {
   const { httpPort, httpsPort, install, acme, dns, authAge, maxBody, timeoutMs } = given;
-  // Files that a person has set override the configured certificate.
-  const requests = configuration.certificate?.type === 'lets-encrypt' && !given.hasFiles;
+  // Names with a file that a person has set need no other certificate; the gateway skips them.
+  const requests = configuration.certificate?.type === 'lets-encrypt';
   return {
     ...{ http_port: httpPort, https_port: httpsPort, install, dns },
     acme: requests ? acme : null,

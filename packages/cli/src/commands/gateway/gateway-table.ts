@@ -4,6 +4,7 @@ import { relativeTime } from '../../format/time.ts';
 import { backendWithRegion } from '../../format/values.ts';
 import type { Style } from '../../terminal/style.ts';
 import { renderTable, type TableLayout, type TableRow } from '../../terminal/table.ts';
+import { certificateSummary } from './certificate-table.ts';
 
 export interface GatewayTableOptions {
   readonly verbose: boolean;
@@ -17,6 +18,7 @@ export function renderGatewayTable(
   options: GatewayTableOptions,
 ): string {
   const { verbose } = options;
+  const hasCertificates = gateways.some(({ certificates = [] }) => certificates.length > 0);
   const columns = [
     { header: 'NAME', keep: true },
     { header: 'BACKEND', optional: 3 },
@@ -24,6 +26,7 @@ export function renderGatewayTable(
     { header: 'DOMAIN', optional: 2 },
     { header: 'DEFAULT', optional: 4 },
     { header: 'STATUS', keep: true },
+    ...(hasCertificates ? [{ header: 'CERTIFICATES', optional: 2 }] : []),
     ...(verbose
       ? [
           { header: 'CREATED', optional: 5 },
@@ -31,12 +34,15 @@ export function renderGatewayTable(
         ]
       : []),
   ];
-  const rows = gateways.flatMap((gateway) => gatewayRows(gateway, options));
+  const rows = gateways.flatMap((gateway) => gatewayRows(gateway, { ...options, hasCertificates }));
   return renderTable(columns, rows, options.layout);
 }
 
-function gatewayRows(gateway: Gateway, options: GatewayTableOptions): TableRow[] {
-  const { verbose } = options;
+function gatewayRows(
+  gateway: Gateway,
+  options: GatewayTableOptions & { readonly hasCertificates: boolean },
+): TableRow[] {
+  const { verbose, hasCertificates } = options;
   const replicas = gateway.replicas ?? [];
   const only = replicas.length === 1 ? replicas[0] : undefined;
   const merged = only !== undefined && !(verbose && gateway.hostname);
@@ -59,6 +65,7 @@ function gatewayRows(gateway: Gateway, options: GatewayTableOptions): TableRow[]
     domainOf(gateway, options.project),
     gateway.default ? '✓' : '',
     status(source && isGatewayRunning(gateway.status) ? source.status : gateway.status),
+    ...(hasCertificates ? [certificateSummary(gateway.certificates ?? [])] : []),
     ...(verbose
       ? [relativeTime(gateway.created_at, options.now), gateway.status_message ?? '']
       : []),
@@ -72,6 +79,7 @@ function gatewayRows(gateway: Gateway, options: GatewayTableOptions): TableRow[]
       '',
       '',
       status(replica.status),
+      ...(hasCertificates ? [''] : []),
       ...(verbose
         ? [relativeTime(replica.created_at, options.now), replica.status_message ?? '']
         : []),

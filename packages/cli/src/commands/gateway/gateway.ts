@@ -14,6 +14,8 @@ import {
 } from '../../output/output-options.ts';
 import { entityReference, orNotFound } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
+import { renderCertificateTable } from './certificate-table.ts';
+import { declareGatewayCertificate } from './certificates.ts';
 import { renderGatewayTable } from './gateway-table.ts';
 
 export interface GatewayUpdateOptions {
@@ -59,6 +61,7 @@ export function declareGateway(
     .argument('<name>')
     .option('-y, --yes', 'do not ask')
     .action((name, options) => run.delete({ name, yes: options.yes ?? false }, cli));
+  declareGatewayCertificate(gateway, cli, showGateway);
 }
 
 export async function runGatewayList(options: ListOptions, cli: Cli): Promise<void> {
@@ -79,7 +82,22 @@ export async function runGatewayGet(
 ): Promise<void> {
   const { project } = await cli.connect();
   const gateway = find(await project.gateways.list(), options.name, project.name);
-  await showOne(gateway, gateways(project.name, cli), options, cli);
+  await showGateway(gateway, options, cli, project.name);
+}
+
+/** The gateway, and below it the certificates of the names that it serves. */
+async function showGateway(
+  gateway: Gateway,
+  options: OutputOptions,
+  cli: Cli,
+  project = gateway.project_name,
+): Promise<void> {
+  const shown = gateways(project, cli);
+  const layout = { width: cli.io.width, paint: cli.io.paint };
+  const certificates = renderCertificateTable(gateway.certificates ?? [], layout);
+  const table = (list: readonly Gateway[], verbose: boolean) =>
+    shown.table(list, verbose) + (certificates === '' ? '' : `\n${certificates}`);
+  await showOne(gateway, { ...shown, table }, options, cli);
 }
 
 export async function runGatewayUpdate(options: GatewayUpdateOptions, cli: Cli): Promise<void> {

@@ -1,6 +1,7 @@
 import type { On } from '../call.ts';
 import type { HttpDeps } from '../ports.ts';
 import { applyGateway, createGateway } from './apply.ts';
+import { deleteCertificate, setCertificate } from './certificates.ts';
 import { planGateway } from './plan.ts';
 import { getGateway, listGateways } from './service.ts';
 import { deleteGateways, setDefaultGateway, setWildcardDomain } from './settings.ts';
@@ -25,5 +26,11 @@ export function gatewayRoutes(on: On, deps: HttpDeps): void {
   });
   on('gateways.set_wildcard_domain', ({ project, body, user }) =>
     setWildcardDomain(deps, project, body, user),
+  );
+  on('gateways.set_certificate', ({ project, body, user }) =>
+    setCertificate(deps, project, body, user),
+  );
+  on('gateways.delete_certificate', ({ project, body, user }) =>
+    deleteCertificate(deps, project, body, user),
   );
 }

@@ -1,0 +1,78 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { BASE } from '../../testing/apply-run.ts';
+import { startFakeServer } from '../../testing/fake-server.ts';
+import { runCommand, serverEnv, withDirectory } from '../../testing/run-command.ts';
+
+const certificate = {
+  ...{ domain: 'web.apps.example.com', source: 'file', state: 'valid', message: null },
+  ...{ expires_at: '2027-02-01T12:00:00+00:00', renews_at: null },
+};
+const failed = {
+  ...{ domain: 'api.apps.example.com', source: 'acme', state: 'failed', expires_at: null },
+  ...{ renews_at: '2026-11-24T15:05:00+00:00', message: 'DNS has no address' },
+};
+const gateway = {
+  ...{ name: 'edge', project_name: 'main', status: 'running', hostname: null, default: false },
+  configuration: { backend: 'remote', region: 'pool', domain: 'apps.example.com' },
+  wildcard_domain: 'apps.example.com',
+  created_at: '2026-11-23T15:00:00Z',
+  replicas: [],
+  certificates: [certificate, failed],
+};
+
+test('a certificate is set from two files, and its state is shown', () =>
+  withDirectory(async (cwd) => {
+    const sent: unknown[] = [];
+    const fake = await startFakeServer({
+      [`POST ${BASE}/gateways/set_certificate`]: ({ body }) => {
+        sent.push(body);
+        return { json: gateway };
+      },
+    });
+    await writeFile(join(cwd, 'fullchain.pem'), 'CERTIFICATE\n');
+    await writeFile(join(cwd, 'privkey.pem'), 'KEY\n');
+    const set = ['gateway', 'certificate', 'set', 'edge', '--cert', 'fullchain.pem'];
+    const options = { env: serverEnv(fake.url), cwd };
+    const { code, out, err } = await runCommand([...set, '--key', 'privkey.pem'], options);
+    expect([code, err]).toEqual([0, 'The certificate of gateway edge was set\n']);
+    expect(sent).toEqual([{ name: 'edge', certificate: 'CERTIFICATE\n', key: 'KEY\n' }]);
+    expect(out).toMatch(/ web\.apps\.example\.com +file +valid +2027-02-01 /);
+    expect(out).toMatch(
+      / api\.apps\.example\.com +acme +failed +2026-11-24 \S+ +DNS has no address/,
+    );
+    const json = await runCommand([...set, '--key', 'privkey.pem', '--json'], options);
+    expect(JSON.parse(json.out).certificates).toEqual([certificate, failed]);
+    const missing = await runCommand([...set, '--key', 'nosuch.pem'], options);
+    expect(missing.code).toBe(1);
+    expect(missing.err).toMatch(
+      /^error: nosuch\.pem cannot be read\n.*\n +next: pass the PEM file with the private key\n$/,
+    );
+    expect((await runCommand(set, options)).code).toBe(2);
+  }));
+
+test('certificates are deleted after a question', async () => {
+  const sent: unknown[] = [];
+  const fake = await startFakeServer({
+    [`POST ${BASE}/gateways/delete_certificate`]: ({ body }) => {
+      sent.push(body);
+      return { json: { ...gateway, certificates: [] } };
+    },
+  });
+  const options = { env: serverEnv(fake.url) };
+  const remove = ['gateway', 'certificate', 'delete', 'edge'];
+  expect((await runCommand(remove, { ...options, input: 'n\n' })).err).toContain('Exiting...');
+  expect((await runCommand([...remove, '*.apps.example.com', '-y'], options)).code).toBe(0);
+  expect((await runCommand([...remove, '-y'], options)).code).toBe(0);
+  expect(sent).toEqual([
+    { name: 'edge', domain: '*.apps.example.com' },
+    { name: 'edge', domain: null },
+  ]);
+});
+
+test('the list counts certificates by state', async () => {
+  const fake = await startFakeServer({ [`POST ${BASE}/gateways/list`]: { json: [gateway] } });
+  const { out } = await runCommand(['gateway'], { env: serverEnv(fake.url) });
+  expect(out).toMatch(/STATUS +CERTIFICATES\n.*running +1 valid, 1 failed\n/);
+});
