@@ -20,13 +20,15 @@ export class CountSpool {
   readonly #waiting = new Set<string>();
   #sent: { readonly n: number; readonly counts: readonly ServiceCount[] } | null = null;
   #last = 0;
+  /** The disk has counts that were not confirmed. */
+  #isStored = false;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(state: StoredState, send: SendCounts) {
     this.#state = state;
     this.#send = send;
     for (const count of state.read('counts') ?? []) this.#add(count);
-    state.remove('counts');
+    this.#isStored = this.#counts.size > 0;
   }
 
   /** `waiting`: runs that the server must examine at once. */
@@ -46,6 +48,8 @@ export class CountSpool {
   counted({ n }: Extract<GatewayCommand, { type: 'counted' }>): void {
     if (this.#sent?.n !== n) return;
     this.#sent = null;
+    if (this.#isStored) this.#state.remove('counts');
+    this.#isStored = false;
     if (this.#counts.size > 0) this.#later();
   }
 
@@ -63,7 +67,12 @@ export class CountSpool {
     const counts = [...this.#counts.values()];
     this.#last += 1;
     const frame = { type: 'counts', n: this.#last, counts, waiting: [...this.#waiting] } as const;
-    if (!this.#send(frame)) return;
+    if (!this.#send(frame)) {
+      // This process may be killed before the server is back.
+      this.#state.write('counts', counts);
+      this.#isStored = true;
+      return;
+    }
     this.#sent = { n: this.#last, counts };
     this.#counts.clear();
     this.#waiting.clear();

@@ -8,6 +8,7 @@ import { Certificates } from './certificates/certificates.ts';
 import { CountSpool } from './count-spool.ts';
 import { LinkServer } from './link-server.ts';
 import { createLog } from './log.ts';
+import { ModelUseSpool } from './model-use-spool.ts';
 import { Nginx, Refused } from './nginx/nginx.ts';
 import { type SentServices, StoredState } from './stored-state.ts';
 import { gatewayVersion } from './version.ts';
@@ -24,10 +25,12 @@ type Settings = Extract<GatewayCommand, { type: 'settings' }>;
 type Status = Pick<Extract<GatewayFrame, { type: 'status' }>, 'state' | 'text'>;
 
 /** Time between two checks whether nginx runs. */
-const LOOK_MS = 500;
+const LOOK_MS = 100;
 /** A refusal may pass by itself: the holder of a port ends. */
 const TRY_AGAIN_MS = 5000;
 const MAX_CALLERS = 10_000;
+/** Time between two looks for new uses of models. */
+const USAGE_MS = 1000;
 
 /** The main process: everything but requests. */
 export class GatewayProgram {
@@ -38,6 +41,7 @@ export class GatewayProgram {
   readonly #certificates: Certificates;
   readonly #link: LinkServer;
   readonly #counts: CountSpool;
+  readonly #usage: ModelUseSpool;
   readonly #buckets = new RateBuckets(Date.now);
   readonly #group: number | null;
   readonly #callers = new Map<string, CachedCaller>();
@@ -51,6 +55,7 @@ export class GatewayProgram {
   #status: Status = { state: 'waiting', text: 'The gateway is being configured' };
   #reported = '';
   #lastNumber = 0;
+  #isEnding = false;
   #applying: Promise<void> = Promise.resolve();
 
   constructor(options: GatewayOptions) {
@@ -67,6 +72,7 @@ export class GatewayProgram {
       onChange: () => this.#report(),
     });
     this.#counts = new CountSpool(this.#state, (frame) => this.#link.send(frame));
+    this.#usage = new ModelUseSpool(this.#usageDir, (frame) => this.#link.send(frame));
     this.#link = new LinkServer({
       path: join(runtime, 'link.sock'),
       onOpen: () => this.#connected(),
@@ -98,7 +104,12 @@ export class GatewayProgram {
     await this.#link.listen();
     if (earlier !== null) this.#dismiss(earlier);
     this.#log.info('the gateway has started');
+    setInterval(() => this.#usage.deliver(), USAGE_MS).unref();
     this.#look();
+  }
+
+  get #usageDir(): string {
+    return join(this.#options.stateDir, 'usage');
   }
 
   #recordedPid(): number {
@@ -126,12 +137,16 @@ export class GatewayProgram {
 
   /** Another version takes over, or the gateway is removed: then its file was removed. */
   async #end(): Promise<void> {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
     this.#link.close();
     this.#counts.store();
     this.#state.flush();
     if (existsSync(join(this.#options.stateDir, 'gateway.json'))) {
       this.#workers?.leave();
     } else {
+      // One that is being started must not outlive this process.
+      await this.#applying;
       await this.#nginx.stop();
       this.#workers?.kill();
     }
@@ -139,11 +154,11 @@ export class GatewayProgram {
   }
 
   async #look(): Promise<void> {
-    for (;;) {
+    while (!this.#isEnding) {
       await delay(LOOK_MS);
       // Two of them may have started at the same moment; the one that wrote last stays.
       if (this.#recordedPid() !== process.pid) await this.#end();
-      if (this.#settings === null) continue;
+      if (this.#settings === null || this.#isEnding) continue;
       if (this.#status.state === 'ready' && this.#nginx.isRunning()) continue;
       await this.#applyInTurn();
       if (this.#status.state !== 'ready') await delay(TRY_AGAIN_MS);
@@ -185,6 +200,7 @@ export class GatewayProgram {
     const before = this.#workers;
     const workers = new Workers({
       ...{ runtime: this.#options.runtime, group: this.#group, timeoutMs, log: this.#log },
+      usageDir: this.#usageDir,
       initial: () => this.#initial(),
       onMessage: (worker, message) => this.#onMessage(worker, message),
     });
@@ -220,6 +236,7 @@ export class GatewayProgram {
     this.#reported = '';
     this.#report();
     this.#counts.connected();
+    this.#usage.connected();
     this.#workers?.sendAll({ type: 'online', online: true });
   }
 
@@ -254,6 +271,9 @@ export class GatewayProgram {
         break;
       case 'counted':
         this.#counts.counted(order);
+        return;
+      case 'used':
+        this.#usage.used(order);
         return;
       case 'admitted':
       case 'token':

@@ -2,10 +2,11 @@ import { chmodSync, renameSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import {
   type GatewayCommand,
+  MAX_GATEWAY_LINE,
   parseGatewayCommand,
   parseGatewayOpening,
 } from '@dstack/contract/agent';
-import { LineChannel, type Logger } from '@dstack/server/proxy';
+import { LineStream, type Logger } from '@dstack/server/proxy';
 
 export interface LinkServerOptions {
   readonly path: string;
@@ -22,7 +23,7 @@ const MAX_OPENING = 1024;
 export class LinkServer {
   readonly #options: LinkServerOptions;
   readonly #server = createServer({ pauseOnConnect: true }, (socket) => this.#accept(socket));
-  #channel: LineChannel | null = null;
+  #channel: LineStream | null = null;
 
   constructor(options: LinkServerOptions) {
     this.#options = options;
@@ -90,19 +91,19 @@ export class LinkServer {
       return;
     }
     this.#channel?.close();
-    const channel: LineChannel = new LineChannel(
-      socket,
-      (text) => {
+    const channel: LineStream = new LineStream(socket, {
+      onLine: (text) => {
         const order = parseGatewayCommand(text);
         if (order !== null && this.#channel === channel) onOrder(order);
       },
-      (error) => {
+      onEnd: (error) => {
         if (error) log.warn({ err: error }, 'the link to the server has failed');
         if (this.#channel !== channel) return;
         this.#channel = null;
         onClose();
       },
-    );
+      longest: MAX_GATEWAY_LINE,
+    });
     this.#channel = channel;
     socket.resume();
     onOpen();

@@ -57,6 +57,7 @@ export class StoredState {
   }
 
   remove(name: keyof Files): void {
+    this.#pending.delete(name);
     rmSync(this.#path(name), { force: true });
   }
 

@@ -9,6 +9,8 @@ export interface WorkersOptions {
   /** Of the sockets. */
   readonly group: number | null;
   readonly timeoutMs: number;
+  /** Where they store what requests to models have used. */
+  readonly usageDir: string;
   /** What each new worker receives before it listens. */
   readonly initial: () => readonly ToWorker[];
   readonly onMessage: (from: Worker, message: FromWorker) => void;
@@ -75,7 +77,7 @@ export class Workers {
   }
 
   #start(index: number): Promise<void> {
-    const { group, timeoutMs, initial, onMessage, log } = this.#options;
+    const { group, timeoutMs, usageDir, initial, onMessage, log } = this.#options;
     const isSource = import.meta.url.endsWith('.ts');
     const entry = new URL(
       isSource ? './worker/worker-main.ts' : './gateway-worker.js',
@@ -83,7 +85,7 @@ export class Workers {
     );
     // Where Node needs its own loader, the agent passes the command that starts it.
     const [node = process.execPath, ...before] = process.env.DSTACK_AGENT_NODE?.split(' ') ?? [];
-    const args = [...before, MEMORY, fileURLToPath(entry), String(timeoutMs)];
+    const args = [...before, MEMORY, fileURLToPath(entry), String(timeoutMs), usageDir];
     const child = spawn(node, args, {
       detached: true,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { AcmeSettings } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { crypto as acmeCrypto, axios, Client } from 'acme-client';
+import { explainAcmeError } from './acme-advice.ts';
 
 export interface AcmeOptions {
   readonly settings: AcmeSettings;
@@ -20,7 +21,7 @@ export interface IssuedCertificate {
   readonly key: string;
 }
 
-/** A nonce that the authority refuses is not the end of a request. */
+/** A nonce that the authority refuses is not the end of a request, nor is an account that it knows. */
 const TRIES = 3;
 const PROBE_MS = 10_000;
 
@@ -30,7 +31,7 @@ export async function requestCertificate(
   { settings, stateDir, challengeDir }: AcmeOptions,
 ): Promise<IssuedCertificate> {
   // The library hides why a directory cannot be reached behind minutes of repetitions.
-  await probe(settings);
+  await probe(name, settings);
   const ca = settings.ca ?? undefined;
   axios.defaults.httpsAgent = new Agent({ ...(ca !== undefined && { ca }) });
   const account = await accountOf(stateDir, settings.directory);
@@ -67,11 +68,26 @@ export async function requestCertificate(
           rmSync(path(challenge.token), { force: true });
         },
       });
-      writeFileSync(account.urlPath, client.getAccountUrl(), { mode: 0o600 });
       return { certificate, key: key.toString() };
     } catch (error) {
-      if (attempt >= TRIES || !/nonce/i.test(errorMessage(error))) throw new Error(causeOf(error));
+      const isForeseen = /nonce|empty update/i.test(errorMessage(error));
+      if (attempt < TRIES && isForeseen) continue;
+      throw new Error(explainAcmeError(name, errorMessage(error)));
+    } finally {
+      keepUrl(client, account);
     }
+  }
+}
+
+/**
+ * Also after a failure: an account that exists must be used by its URL, since strict authorities refuse
+ * to create it again ("empty update").
+ */
+function keepUrl(client: Client, { urlPath }: { readonly urlPath: string }): void {
+  try {
+    writeFileSync(urlPath, client.getAccountUrl(), { mode: 0o600 });
+  } catch {
+    // The account does not exist yet.
   }
 }
 
@@ -88,10 +104,14 @@ async function accountOf(stateDir: string, directory: string) {
   return { key: readFileSync(keyPath), url, urlPath };
 }
 
-function probe({ directory, ca }: AcmeSettings): Promise<void> {
+function probe(name: string, { directory, ca }: AcmeSettings): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (text: string) =>
-      reject(new Error(`The certificate authority ${directory} cannot be used: ${text}`));
+      reject(
+        new Error(
+          explainAcmeError(name, `The certificate authority ${directory} cannot be used: ${text}`),
+        ),
+      );
     const request = get(
       directory,
       { ...(ca !== null && { ca }), timeout: PROBE_MS, agent: false },
@@ -104,9 +124,4 @@ function probe({ directory, ca }: AcmeSettings): Promise<void> {
     request.on('timeout', () => request.destroy(new Error('no answer in 10 seconds')));
     request.on('error', (error) => failed(errorMessage(error)));
   });
-}
-
-/** The error of the authority on one line. */
-function causeOf(error: unknown): string {
-  return errorMessage(error).replaceAll(/\s+/g, ' ').slice(0, 500);
 }

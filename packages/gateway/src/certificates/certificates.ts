@@ -44,6 +44,8 @@ const AUTHORITY: Patience = { first: 30_000, longest: 3_600_000 };
 /** A question to DNS costs nothing, and its answer changes while a person creates the record. */
 const DNS: Patience = { first: 5000, longest: 60_000 };
 
+const SET_ONE = 'set one by `dstack gateway certificate set`';
+
 /** DNS does not lead to the gateway, so nothing was requested. */
 class WrongAddress extends Error {}
 
@@ -97,6 +99,11 @@ export class Certificates {
     const failure = this.#failures.get(domain);
     const known = pem && validityOf(pem.certificate);
     const message = failure?.message ?? null;
+    if (!known && this.#settings?.acme == null) {
+      const text = `There is no certificate for ${domain}: ${SET_ONE}`;
+      const never = { expires_at: null, renews_at: null };
+      return { domain, source: 'file', state: 'failed', ...never, message: text };
+    }
     if (!known) {
       const state = failure ? ('failed' as const) : ('pending' as const);
       const renews_at = failure ? failure.retryAt * 1000 : null;
@@ -105,7 +112,8 @@ export class Certificates {
     const isExpired = known.until <= Date.now();
     const renewal = failure?.retryAt ?? renewalOf(domain, known);
     return {
-      ...{ domain, source, message },
+      ...{ domain, source },
+      message: file && isExpired ? `The certificate has expired: ${SET_ONE}` : message,
       state: isExpired ? 'expired' : 'valid',
       expires_at: known.until * 1000,
       renews_at: file || this.#settings?.acme == null ? null : renewal * 1000,
@@ -152,7 +160,8 @@ export class Certificates {
         stateDir,
         challengeDir: join(runtime, 'acme/.well-known/acme-challenge'),
       });
-      this.#write(this.#issuedDir, name, issued, null);
+      this.#write(join(this.#issuedDir, `${name}.key`), issued.key, null);
+      this.#write(join(this.#issuedDir, `${name}.pem`), issued.certificate, null);
       this.#failures.delete(name);
       log.info({ name }, 'a certificate was issued');
     } catch (error) {
@@ -170,8 +179,10 @@ export class Certificates {
     for (const name of this.#names) {
       const pem = this.#fileFor(name) ?? this.#issued(name);
       if (!pem) continue;
-      wanted.add(`${name}.pem`).add(`${name}.key`);
-      this.#write(this.#servedDir, name, pem, group);
+      wanted.add(`${name}.pem`);
+      // Replaced in one step: nginx reads both for each handshake, and must find a key that fits.
+      const text = `${pem.certificate.trimEnd()}\n${pem.key}`;
+      this.#write(join(this.#servedDir, `${name}.pem`), text, group);
     }
     for (const file of readdirSync(this.#servedDir)) {
       if (!wanted.has(file)) rmSync(join(this.#servedDir, file), { force: true });
@@ -196,18 +207,11 @@ export class Certificates {
     };
   }
 
-  /** The key first: nginx must not find a new certificate with an old key for long. */
-  #write(dir: string, name: string, pem: IssuedCertificate, group: number | null): void {
-    for (const [end, text] of [
-      ['key', pem.key],
-      ['pem', pem.certificate],
-    ] as const) {
-      const path = join(dir, `${name}.${end}`);
-      if (existsSync(path) && readFileSync(path, 'utf8') === text) continue;
-      writeFileSync(`${path}.new`, text, { mode: 0o600 });
-      if (group !== null) this.#protect(`${path}.new`, 0o640);
-      renameSync(`${path}.new`, path);
-    }
+  #write(path: string, text: string, group: number | null): void {
+    if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
+    writeFileSync(`${path}.new`, text, { mode: 0o600 });
+    if (group !== null) this.#protect(`${path}.new`, 0o640);
+    renameSync(`${path}.new`, path);
   }
 
   #protect(path: string, mode: number): void {

@@ -57,7 +57,8 @@ ${workers.map((path) => `    server unix:${path} max_fails=0;`).join('\n')}
     keepalive_requests 1000000;
   }
   server {
-    listen ${options.httpPort} default_server;${options.hasIpv6 ? `\n    listen [::]:${options.httpPort} default_server;` : ''}
+    # Shared ports: a new master process starts beside the workers of one that was killed.
+    listen ${options.httpPort} default_server reuseport;${options.hasIpv6 ? `\n    listen [::]:${options.httpPort} default_server reuseport;` : ''}
     server_name _;
     location ^~ /.well-known/acme-challenge/ {
       root ${runtime}/acme;
@@ -70,12 +71,12 @@ ${options.httpsPort === null ? '' : tlsServer(options, options.httpsPort)}}
 }
 
 function tlsServer({ runtime, hasHttp2Directive, hasIpv6 }: NginxOptions, port: number): string {
-  const how = `ssl${hasHttp2Directive ? '' : ' http2'} default_server;`;
+  const how = `ssl${hasHttp2Directive ? '' : ' http2'} default_server reuseport;`;
   return `  server {
     listen ${port} ${how}
 ${hasIpv6 ? `    listen [::]:${port} ${how}\n` : ''}${hasHttp2Directive ? '    http2 on;\n' : ''}    server_name _;
     ssl_certificate ${runtime}/certificates/$dstack_certificate.pem;
-    ssl_certificate_key ${runtime}/certificates/$dstack_certificate.key;
+    ssl_certificate_key ${runtime}/certificates/$dstack_certificate.pem;
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_session_cache shared:dstack_tls:10m;
     ssl_session_timeout 1h;

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Logger } from '@dstack/server/proxy';
 import { type NginxOptions, nginxConfiguration } from './configuration.ts';
-import { portHolder } from './port-holders.ts';
+import { portHolder, processesWith } from './port-holders.ts';
 
 /** The host cannot be a gateway until a person changes something. */
 export class Refused extends Error {
@@ -30,8 +30,6 @@ export interface NginxSetup {
 /** Our own nginx, beside one that the host may have. It outlives this process. */
 export class Nginx {
   readonly #setup: NginxSetup;
-  /** Workers of the present master process: they outlive it if it is killed. */
-  #workers: number[] = [];
 
   constructor(setup: NginxSetup) {
     this.#setup = setup;
@@ -53,35 +51,37 @@ export class Nginx {
       hasIpv6: existsSync('/proc/net/if_inet6'),
     });
     const isRunning = this.isRunning();
-    if (isRunning && textOf(this.#path) === text) return;
-    if (!isRunning) await this.#freePorts(wanted);
-    const next = `${this.#path}.new`;
-    writeFileSync(next, text, { mode: 0o600 });
-    await this.#check(program, next);
-    renameSync(next, this.#path);
+    const isSame = textOf(this.#path) === text;
+    if (isRunning && isSame) return;
+    const orphans = isRunning ? [] : this.#orphans();
+    if (!isRunning) await this.#freePorts(wanted, orphans);
+    if (!isSame) {
+      const next = `${this.#path}.new`;
+      writeFileSync(next, text, { mode: 0o600 });
+      await this.#check(program, next);
+      renameSync(next, this.#path);
+    }
     if (isRunning) {
       process.kill(this.#pid() ?? 0, 'SIGHUP');
       this.#setup.log.info('nginx was reloaded');
-    } else {
-      await this.#start(program);
+      return;
     }
+    await this.#start(program);
+    // They shared the ports until now, and finish their requests.
+    for (const pid of orphans) end(pid, 'SIGQUIT');
   }
 
-  /** Also notes its workers. */
   isRunning(): boolean {
-    const pid = this.#pid();
-    if (pid === null) return false;
-    const children = textOf(`/proc/${pid}/task/${pid}/children`).trim();
-    if (children !== '') this.#workers = children.split(/\s+/).map(Number);
-    return true;
+    return this.#pid() !== null;
   }
 
   /** Waits for requests under way, but not for long. */
   async stop(): Promise<void> {
     const pid = this.#pid();
+    for (const orphan of pid === null ? this.#orphans() : []) end(orphan, 'SIGTERM');
     if (pid === null) return;
-    process.kill(pid, 'SIGTERM');
-    for (const end = Date.now() + START_MS; this.#pid() !== null && Date.now() < end; ) {
+    end(pid, 'SIGTERM');
+    for (const until = Date.now() + START_MS; this.#pid() !== null && Date.now() < until; ) {
       await delay(20);
     }
   }
@@ -122,14 +122,13 @@ export class Nginx {
   }
 
   /** Throws `Refused` with the program that holds a port. */
-  async #freePorts({ httpPort, httpsPort }: Wanted): Promise<void> {
-    this.#endOrphans();
+  async #freePorts({ httpPort, httpsPort }: Wanted, orphans: readonly number[]): Promise<void> {
     const ports = httpsPort === null ? [httpPort] : [httpPort, httpsPort];
     for (const port of ports) {
-      let holder = portHolder(port);
+      let holder = portHolder(port, orphans);
       for (const end = Date.now() + 2000; holder !== null && Date.now() < end; ) {
         await delay(50);
-        holder = portHolder(port);
+        holder = portHolder(port, orphans);
       }
       if (holder === null) continue;
       throw new Refused(
@@ -138,11 +137,9 @@ export class Nginx {
     }
   }
 
-  /** Workers of a master that was killed finish their requests, and stop listening. */
-  #endOrphans(): void {
-    for (const pid of this.#workers.splice(0)) {
-      if (textOf(`/proc/${pid}/cmdline`).startsWith('nginx: worker')) process.kill(pid, 'SIGQUIT');
-    }
+  /** Workers of a master process that was killed: they go on serving, but a crash of one is final. */
+  #orphans(): number[] {
+    return processesWith(`${this.#setup.runtime}/nginx-error.log`, 'nginx: worker');
   }
 
   async #check(program: string, path: string): Promise<void> {
@@ -168,6 +165,14 @@ export class Nginx {
       if (Date.now() > end) throw new Error('nginx has ended right after its start');
     }
     this.#setup.log.info('nginx was started');
+  }
+}
+
+function end(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended meanwhile.
   }
 }
 

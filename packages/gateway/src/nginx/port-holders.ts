@@ -3,17 +3,32 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 /** `State` of a listening socket in `/proc/net/tcp`. */
 const LISTEN = '0A';
 
-/** The program that listens on a TCP port of this host; null = none. */
-export function portHolder(port: number): string | null {
+/**
+ * The program that listens on a TCP port of this host; null = none, or only processes of `except`.
+ */
+export function portHolder(port: number, except: readonly number[] = []): string | null {
   const inodes = new Set(
     ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((path) => inodesOf(path, port)),
   );
+  for (const pid of except) for (const inode of socketsOf(String(pid))) inodes.delete(inode);
   if (inodes.size === 0) return null;
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    if (!holds(pid, inodes)) continue;
+  for (const pid of pids()) {
+    if (!socketsOf(pid).some((inode) => inodes.has(inode))) continue;
     return `${textOf(`/proc/${pid}/comm`).trim() || 'a program'} (pid ${pid})`;
   }
   return 'a program of another user';
+}
+
+/** Processes with this file open whose command line begins with `command`. */
+export function processesWith(path: string, command: string): number[] {
+  const found = pids().filter(
+    (pid) => textOf(`/proc/${pid}/cmdline`).startsWith(command) && linksOf(pid).includes(path),
+  );
+  return found.map(Number);
+}
+
+function pids(): string[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
 }
 
 function inodesOf(path: string, port: number): string[] {
@@ -25,15 +40,16 @@ function inodesOf(path: string, port: number): string[] {
   });
 }
 
-function holds(pid: string, inodes: ReadonlySet<string>): boolean {
+function socketsOf(pid: string): string[] {
+  return linksOf(pid).flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
+}
+
+/** What the descriptors of a process lead to; none if it has ended or belongs to another user. */
+function linksOf(pid: string): string[] {
   try {
-    return readdirSync(`/proc/${pid}/fd`).some((fd) => {
-      const [, inode = ''] = /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${pid}/fd/${fd}`)) ?? [];
-      return inodes.has(inode);
-    });
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`));
   } catch {
-    // It has ended, or belongs to another user.
-    return false;
+    return [];
   }
 }
 

@@ -16,7 +16,7 @@ export type ToWorker =
 
 /** Worker -> main: frames for the server as they are, and these. */
 export type FromWorker =
-  | Exclude<GatewayFrame, { type: 'status' | 'counts' }>
+  | Exclude<GatewayFrame, { type: 'status' | 'counts' | 'usage' }>
   | { readonly type: 'listening' }
   | {
       readonly type: 'requests';

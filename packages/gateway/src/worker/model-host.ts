@@ -1,8 +1,10 @@
 /** `gateway.<domain>`: all models of a project that have OpenAI's API, at one address. */
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream/promises';
+import type { GatewayModelUse } from '@dstack/contract/agent';
 import { type Admit, ProxyRefusal, type ServiceProxy } from '@dstack/server/proxy';
+import { meterOf, useOf, withUsage } from './model-usage.ts';
 import { unknownHost } from './origin.ts';
 import type { HostedService, HostedServices } from './services.ts';
 
@@ -10,6 +12,8 @@ export interface ModelHostOptions {
   readonly services: HostedServices;
   readonly proxy: ServiceProxy;
   readonly admit: Admit;
+  /** Called once for each answer, before the client has its end. */
+  readonly onUsed: (use: GatewayModelUse) => Promise<void>;
 }
 
 /** The body is read to find the name of the model. */
@@ -62,23 +66,24 @@ export class ModelHost {
     if (!service) {
       throw new ProxyRefusal(404, `Model ${name} not found in project ${project}`);
     }
-    await this.#ask(service, own, body, { request, response, user: caller.name });
+    await this.#ask(service, own, body, { name, response, user: caller.name });
   }
 
   async #ask(
     service: HostedService,
     path: string,
     body: Buffer,
-    of: { request: IncomingMessage; response: ServerResponse; user: string },
+    of: { readonly name: string; readonly response: ServerResponse; readonly user: string },
   ): Promise<void> {
     const { proxy } = this.#options;
     const route = await proxy.find({ projectName: service.project, runName: service.run });
     if (route === null) throw unknownHost(service.host);
     const prefix = service.model?.prefix.replace(/\/$/, '') ?? '';
+    const metered = withUsage(path, body);
     const answer = await proxy.ask(route, {
       path: `${prefix}/${path}`,
-      body: body.toString(),
-      length: body.length,
+      body: metered.body.toString(),
+      length: metered.body.length,
       ...{ client: of.response, user: of.user, id: randomUUID() },
     });
     const headers = PASSED.flatMap((name) => {
@@ -86,13 +91,50 @@ export class ModelHost {
       return value === undefined ? [] : [[name, value] as const];
     });
     of.response.writeHead(answer.statusCode, Object.fromEntries(headers));
-    await pipeline(answer.body, of.response);
+    const isOk = answer.statusCode >= 200 && answer.statusCode < 300;
+    const meter = meterOf(answer.headers['content-type'], metered.hidesUsage);
+    let isReported = !isOk;
+    const report = async (isAborted: boolean) => {
+      if (isReported) return;
+      isReported = true;
+      const whose = { project: service.project, user: of.user, model: of.name };
+      await this.#options.onUsed(useOf(whose, meter, { isAborted, now: Date.now() }));
+    };
+    const send = async (bytes: Buffer) => {
+      // A client that reads the marker of the end may disconnect.
+      if (meter.isDone) await report(false);
+      if (bytes.length > 0 && !of.response.write(bytes)) await drained(of.response);
+    };
+    try {
+      for await (const piece of answer.body as AsyncIterable<Buffer>) await send(meter.push(piece));
+      await send(meter.flush());
+      await report(of.response.destroyed);
+      of.response.end();
+    } catch (error) {
+      await report(true);
+      throw error;
+    } finally {
+      answer.body.destroy();
+    }
   }
 
   /** Of several services with one model the newest answers. */
   #models(project: string): Map<string, HostedService> {
     const own = this.#options.services.all.filter((one) => one.project === project);
     return new Map(own.flatMap((one) => (one.model ? [[one.model.name, one] as const] : [])));
+  }
+}
+
+/** Throws if the client has disconnected. */
+async function drained(response: ServerResponse): Promise<void> {
+  if (response.destroyed) throw new Error('the client has disconnected');
+  const closed = new AbortController();
+  const onClose = () => closed.abort(new Error('the client has disconnected'));
+  response.once('close', onClose);
+  try {
+    await once(response, 'drain', { signal: closed.signal });
+  } finally {
+    response.off('close', onClose);
   }
 }
 

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import type { GatewayHost } from '@dstack/contract/agent';
-import { AgentClient, type OpenPort, openReplica } from '@dstack/server/proxy';
+import { AgentClient, AgentUnreachable, type OpenPort, openReplica } from '@dstack/server/proxy';
 import type { FromWorker } from './messages.ts';
 
 /** Time for the server to open a connection to a replica on another host. */
 const TUNNEL_MS = 10_000;
+/** An agent or a server that is restarted or upgraded is there again by then. */
+const RETURN_MS = 15_000;
 
 interface Waiting {
   readonly done: (socket: Socket) => void;
@@ -18,12 +20,21 @@ interface Waiting {
  */
 export class ReplicaPorts {
   readonly #send: (message: FromWorker) => void;
+  /** Milliseconds. */
+  readonly #now: () => number;
   readonly #agents = new Map<string, AgentClient>();
   readonly #waiting = new Map<string, Waiting>();
   readonly #direct: OpenPort;
 
-  constructor(send: (message: FromWorker) => void) {
+  /** When the server was lost; null = it is connected. */
+  #serverLostAt: number | null;
+  /** The same of the agent of this host. */
+  #agentLostAt: number | null = null;
+
+  constructor(send: (message: FromWorker) => void, now: () => number) {
     this.#send = send;
+    this.#now = now;
+    this.#serverLostAt = now();
     this.#direct = openReplica({
       client: (hostId) => this.#agents.get(hostId) ?? null,
       isHere: () => true,
@@ -39,7 +50,8 @@ export class ReplicaPorts {
   }
 
   readonly open: OpenPort = async (replica) => {
-    if (this.#agents.has(replica.hostId)) return await this.#direct(replica);
+    if (this.#agents.has(replica.hostId)) return await this.#openHere(replica);
+    if (this.#serverLostAt !== null) throw new Error(AWAY);
     const id = randomUUID();
     const { hostId: host_id, jobId: job_id, port } = replica;
     let timer: NodeJS.Timeout | undefined;
@@ -56,6 +68,34 @@ export class ReplicaPorts {
     }
   };
 
+  readonly #openHere: OpenPort = async (replica) => {
+    try {
+      const stream = await this.#direct(replica);
+      this.#agentLostAt = null;
+      return stream;
+    } catch (error) {
+      if (error instanceof AgentUnreachable) this.#agentLostAt ??= this.#now();
+      else this.#agentLostAt = null;
+      throw error;
+    }
+  };
+
+  /** Until when a lost server or agent is expected to return; see `ServiceProxyOptions`. */
+  get returnsUntil(): number {
+    const lost = [this.#serverLostAt, this.#agentLostAt].filter((at) => at !== null);
+    return Math.max(0, ...lost) + RETURN_MS;
+  }
+
+  setOnline(isOnline: boolean): void {
+    if (isOnline) {
+      this.#serverLostAt = null;
+      return;
+    }
+    this.#serverLostAt ??= this.#now();
+    // Nothing will open those that wait.
+    for (const { fail } of this.#waiting.values()) fail(new Error(AWAY));
+  }
+
   /** The server has opened the connection. */
   opened(id: string, socket: Socket): void {
     const waiting = this.#waiting.get(id);
@@ -66,9 +106,6 @@ export class ReplicaPorts {
   failed(id: string, error: string): void {
     this.#waiting.get(id)?.fail(new Error(error));
   }
-
-  /** The server cannot be reached: nothing will open those that wait. */
-  failAll(): void {
-    for (const { fail } of this.#waiting.values()) fail(new Error('the server cannot be reached'));
-  }
 }
+
+const AWAY = 'its host is reached through the dstack server, which is away';

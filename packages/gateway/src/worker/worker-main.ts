@@ -8,6 +8,7 @@ import { CallerCache } from './caller-cache.ts';
 import { Front } from './front.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { ModelHost } from './model-host.ts';
+import { storeUse } from './model-usage.ts';
 import { Questions } from './questions.ts';
 import { ReplicaPorts } from './replica-ports.ts';
 import { HostedServices } from './services.ts';
@@ -25,6 +26,7 @@ const MAX_HELD = 1000;
 let isOnline = false;
 /** Of the settings; a change of it starts other workers. */
 const timeoutMs = Number(process.argv[2] ?? 300_000);
+const usageDir = process.argv[3] ?? '';
 let authAge = 3600;
 let httpsPort = 443;
 
@@ -33,7 +35,7 @@ const send = (message: FromWorker): void => {
 };
 const questions = new Questions(send);
 const services = new HostedServices();
-const ports = new ReplicaPorts(send);
+const ports = new ReplicaPorts(send, Date.now);
 const admission = new CallerCache({
   questions,
   ageSeconds: () => authAge,
@@ -75,6 +77,7 @@ const proxy = new ServiceProxy({
     throw await whyNot(project, run);
   },
   open: (replica) => ports.open(replica),
+  returnsUntil: () => ports.returnsUntil,
   admit: admission.admit,
   ownTokens: new OwnTokens({
     isToken: async (text) => (await questions.ask({ type: 'is-token', text }, 'token')).own,
@@ -107,7 +110,16 @@ async function whyNot(project: string, run: string): Promise<ProxyRefusal> {
   }
 }
 
-const models = new ModelHost({ services, proxy, admit: admission.admit });
+const models = new ModelHost({
+  ...{ services, proxy, admit: admission.admit },
+  onUsed: async (use) => {
+    try {
+      await storeUse(usageDir, use);
+    } catch (error) {
+      log.warn({ err: error, model: use.model }, 'the usage of a model was not stored');
+    }
+  },
+});
 const front = new Front({ services, proxy, models, httpsPort: () => httpsPort, log });
 
 let busy = 0;
@@ -172,7 +184,7 @@ process.on('message', (message: ToWorker | { type: 'tunnel-open'; id: string }, 
     }
     case 'online':
       isOnline = message.online;
-      if (!isOnline) ports.failAll();
+      ports.setOnline(isOnline);
       return;
     case 'access-changed':
       admission.changed();
@@ -199,7 +211,7 @@ process.on('message', (message: ToWorker | { type: 'tunnel-open'; id: string }, 
 process.on('disconnect', () => {
   isOnline = false;
   questions.failAll();
-  ports.failAll();
+  ports.setOnline(false);
   if (own === null) process.exit(0);
   const timer = setInterval(() => {
     if (isStillOurs()) return;

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { GatewayFrame } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
-import type { Store } from '@dstack/store';
+import type { ModelUse, Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 import type { Admit } from '../proxy/callers.ts';
 import type { Outages } from '../proxy/outages.ts';
@@ -12,7 +12,7 @@ import type { OpenPort } from '../proxy/replica-connections.ts';
 import type { GatewayLink } from './gateway-link.ts';
 
 export interface GatewayAnswersOptions {
-  readonly store: Pick<Store, 'services' | 'runs' | 'projects'>;
+  readonly store: Pick<Store, 'services' | 'runs' | 'projects' | 'users' | 'modelUsage'>;
   readonly admit: Admit;
   readonly ownTokens: Pick<OwnTokens, 'among'>;
   readonly outages: Pick<Outages, 'noReplica'>;
@@ -44,6 +44,10 @@ export class GatewayAnswers {
       case 'counts':
         await this.#count(link, question);
         link.send({ type: 'counted', n: question.n });
+        return;
+      case 'usage':
+        await this.#addUsage(question);
+        link.send({ type: 'used', n: question.n });
         return;
       case 'load':
         await this.#setLoad(link, question);
@@ -78,6 +82,28 @@ export class GatewayAnswers {
       counts.map(({ run_id, second, requests }) => ({ runId: run_id, second, requests })),
       { signals: waiting.map((id) => ({ kind: 'run' as const, id })) },
     );
+  }
+
+  /** Users and projects that were deleted meanwhile are left out. */
+  async #addUsage({ uses }: Of<'usage'>): Promise<void> {
+    const { projects, users, modelUsage } = this.#options.store;
+    const known = await Promise.all([
+      projects.byNames([...new Set(uses.map(({ project }) => project))]),
+      users.byNames([...new Set(uses.map(({ user }) => user))]),
+    ]);
+    const [projectIds, userIds] = known.map(
+      (all) => new Map(all.map(({ name, id }) => [name, id])),
+    );
+    const stored = uses.flatMap((use): ModelUse[] => {
+      const { project, user, model, day, requests, aborted, estimated } = use;
+      const projectId = projectIds?.get(project);
+      const userId = userIds?.get(user);
+      if (projectId === undefined || userId === undefined) return [];
+      const tokens = { promptTokens: use.prompt_tokens, completionTokens: use.completion_tokens };
+      const counts = { requests, aborted, estimated, ...tokens };
+      return [{ projectId, userId, tokenId: null, model, day, ...counts }];
+    });
+    await modelUsage.add(stored);
   }
 
   async #setLoad({ replica }: GatewayLink, { worker, slots }: Of<'load'>): Promise<void> {

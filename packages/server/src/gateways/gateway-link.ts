@@ -1,10 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type GatewayCommand, type GatewayFrame, parseGatewayFrame } from '@dstack/contract/agent';
+import {
+  type GatewayCommand,
+  type GatewayFrame,
+  MAX_GATEWAY_LINE,
+  parseGatewayFrame,
+} from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { GatewayReplicaRecord, GatewayReport } from '@dstack/core';
 import type { AgentClient } from '../hosts/agent-client.ts';
+import { LineStream } from '../line-stream.ts';
 import type { Logger } from '../logging.ts';
-import { LineChannel } from './line-channel.ts';
 
 /** What is known of a replica, without its id and the time. */
 export type Reported = Omit<GatewayReport, 'replicaId' | 'updatedAt'>;
@@ -31,7 +36,7 @@ const LONGEST_WAIT_MS = 5000;
 /** The connection to the program of one gateway replica; it is opened again until `close`. */
 export class GatewayLink {
   readonly #options: GatewayLinkOptions;
-  #channel: LineChannel | null = null;
+  #channel: LineStream | null = null;
   #closed = false;
   #wake: (() => void) | null = null;
 
@@ -117,18 +122,18 @@ export class GatewayLink {
       return;
     }
     await new Promise<void>((resolve, reject) => {
-      const channel = new LineChannel(
-        stream,
-        (line) => {
+      const channel = new LineStream(stream, {
+        onLine: (line) => {
           const frame = parseGatewayFrame(line);
           if (frame !== null) onFrame(this, frame);
           else log.warn({ gateway: label.name }, 'a message of a gateway cannot be read');
         },
-        (error) => {
+        onEnd: (error) => {
           this.#channel = null;
           reject(error ?? new Error('The program of the gateway has ended the connection'));
         },
-      );
+        longest: MAX_GATEWAY_LINE,
+      });
       channel.send({ type: 'control' });
       this.#channel = channel;
       onOpen(this).catch((error) => {

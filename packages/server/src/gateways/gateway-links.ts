@@ -13,7 +13,15 @@ import { type GatewayDefaults, gatewaySettings } from './gateway-settings.ts';
 export interface GatewayLinksOptions extends Omit<GatewayAnswersOptions, 'store'> {
   readonly store: Pick<
     Store,
-    'gateways' | 'services' | 'shared' | 'projects' | 'runs' | 'access' | 'hosts'
+    | 'gateways'
+    | 'services'
+    | 'shared'
+    | 'projects'
+    | 'runs'
+    | 'access'
+    | 'hosts'
+    | 'users'
+    | 'modelUsage'
   >;
   readonly client: (hostId: string) => AgentClient | null;
   readonly isElsewhere: (hostId: string) => Promise<boolean>;

@@ -1,6 +1,7 @@
 /** Messages between the server and a worker: one JSON object a line, over a unix socket. */
 import type { Duplex } from 'node:stream';
 import { errorMessage } from '@dstack/contract/error-message';
+import { LineStream } from '../line-stream.ts';
 import { ProxyRefusal } from '../proxy/refusal.ts';
 
 /** Handles one kind of message; the result of a request is its answer. */
@@ -40,28 +41,27 @@ interface Pending {
 
 /** Both sides send requests and notifications at any time. */
 export class LineChannel {
-  readonly #stream: Duplex;
+  readonly #lines: LineStream;
   readonly #handlers: Handlers;
   readonly #pending = new Map<number, Pending>();
-  readonly #parts: Buffer[] = [];
   #lastId = 0;
   #isClosed = false;
   /** Resolves when the connection is closed. */
   readonly closed: Promise<void>;
 
   constructor(stream: Duplex, handlers: Handlers) {
-    this.#stream = stream;
     this.#handlers = handlers;
-    stream.on('data', (piece: Buffer) => this.#push(piece));
-    stream.on('error', () => stream.destroy());
-    stream.on('end', () => stream.destroy());
-    this.closed = new Promise((resolve) => {
-      stream.once('close', () => {
+    const closed = Promise.withResolvers<void>();
+    this.closed = closed.promise;
+    this.#lines = new LineStream(stream, {
+      onLine: (line) => this.#take(line),
+      onEnd: () => {
         this.#isClosed = true;
         for (const { reject } of this.#pending.values()) reject(new ChannelClosed());
         this.#pending.clear();
-        resolve();
-      });
+        closed.resolve();
+      },
+      longest: Number.POSITIVE_INFINITY,
     });
   }
 
@@ -85,33 +85,16 @@ export class LineChannel {
   }
 
   close(): void {
-    this.#stream.destroy();
+    this.#lines.close();
   }
 
   #write(frame: Frame): void {
-    if (!this.#isClosed) this.#stream.write(`${JSON.stringify(frame)}\n`);
+    if (!this.#isClosed) this.#lines.send(frame);
   }
 
-  #push(piece: Buffer): void {
-    let from = 0;
-    for (let end = piece.indexOf(10); end >= 0; end = piece.indexOf(10, from)) {
-      this.#parts.push(piece.subarray(from, end));
-      const line = Buffer.concat(this.#parts.splice(0)).toString('utf8');
-      from = end + 1;
-      this.#take(line);
-    }
-    if (from < piece.length) this.#parts.push(piece.subarray(from));
-  }
-
+  /** Throws if it is not the other side of this protocol. */
   #take(line: string): void {
-    let frame: Frame;
-    try {
-      frame = JSON.parse(line);
-    } catch {
-      // Not the other side of this protocol.
-      this.#stream.destroy();
-      return;
-    }
+    const frame = JSON.parse(line) as Frame;
     if (frame.to !== undefined) {
       this.#answered(frame.to, frame);
       return;

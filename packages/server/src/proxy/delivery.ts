@@ -30,6 +30,11 @@ export interface DeliveryOptions {
   readonly current: (route: ServiceRoute) => Promise<ServiceRoute | null>;
   /** Milliseconds. */
   readonly now: () => number;
+  /**
+   * Until when replicas that cannot be reached are expected to be reachable again, because the way to
+   * them is being restarted; in the past = nothing is expected.
+   */
+  readonly returnsUntil?: () => number;
   readonly onFailure: (route: ServiceRoute, replica: ConnectedReplica, error: Error) => void;
 }
 
@@ -79,7 +84,7 @@ export class Delivery {
       if (replica === null) {
         // A replica that has just started may not listen yet.
         if (last === null) throw new NoReplica();
-        if (last.unsent && this.#options.now() >= until) throw new Undelivered(last.error);
+        if (last.unsent && this.#hasPassed(until)) throw new Undelivered(last.error);
         if (last.unsent) await delay(ASK_AGAIN_MS);
         tried.clear();
         continue;
@@ -99,6 +104,11 @@ export class Delivery {
       if (isRepeated || !isRepeatable || isTimeout(sent.error)) throw new Undelivered(sent.error);
       isRepeated = true;
     }
+  }
+
+  #hasPassed(until: number): boolean {
+    const { now, returnsUntil = () => 0 } = this.#options;
+    return now() >= Math.max(until, returnsUntil());
   }
 
   /** Until when a refused connection may come from a replica that has just started; 0 = not at all. */

@@ -1,6 +1,8 @@
 /** The proxy as a library: the program of gateways serves services with the same code. */
-export { LineChannel } from '../gateways/line-channel.ts';
-export { AgentClient } from '../hosts/agent-client.ts';
+export { AgentClient, AgentUnreachable } from '../hosts/agent-client.ts';
+export { TopLevelScan } from '../http/proxy/models/top-level-scan.ts';
+export { answerMeter, streamMeter, type UsageMeter } from '../http/proxy/models/usage-meter.ts';
+export { LineStream } from '../line-stream.ts';
 export type { Logger } from '../logging.ts';
 export type { Admit, ClientConnection, ServiceCaller } from './callers.ts';
 export { OPEN_TO_ORIGINS, PREFLIGHT_ANSWER } from './headers.ts';

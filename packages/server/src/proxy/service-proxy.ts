@@ -36,6 +36,8 @@ export interface ServiceProxyOptions {
   /** Reads a service when it has no replica or a replica does not answer. */
   readonly readState: ReadServiceState;
   readonly open: OpenPort;
+  /** See `DeliveryOptions`. */
+  readonly returnsUntil?: () => number;
   readonly admit: Admit;
   readonly ownTokens: Pick<OwnTokens, 'among'>;
   /** Which peers may send forwarded headers. */
@@ -122,6 +124,7 @@ export class ServiceProxy {
       replicas,
       current: ({ projectName, runName }) => routes.find(projectName, runName),
       now: () => now() / 1000,
+      ...(options.returnsUntil && { returnsUntil: options.returnsUntil }),
       onFailure: ({ projectName, runName }, { target }, error) => {
         const service = `${projectName}/${runName}`;
         log.debug({ service, job: target.jobId, err: error }, 'a replica did not answer');

@@ -1,0 +1,74 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { GatewayFrame, GatewayModelUse } from '@dstack/contract/agent';
+import { answerMeter } from '@dstack/server/proxy';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { ModelUseSpool } from './model-use-spool.ts';
+import { storeUse, useOf, withUsage } from './worker/model-usage.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'dstack-usage-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+type Sent = Extract<GatewayFrame, { type: 'usage' }>;
+
+const of = { project: 'main', user: 'ann', model: 'parrot' };
+
+function use(): GatewayModelUse {
+  const meter = answerMeter();
+  meter.push(Buffer.from('{"usage":{"prompt_tokens":3,"completion_tokens":4}}'));
+  return useOf(of, meter, { isAborted: false, now: 86_400_000 * 20_000 });
+}
+
+it('delivers stored uses together, and keeps them until the server has confirmed them', async () => {
+  const sent: Sent[] = [];
+  let isThere = false;
+  const spool = new ModelUseSpool(dir, (frame) => {
+    if (isThere) sent.push(frame);
+    return isThere;
+  });
+  await storeUse(dir, use());
+  await storeUse(dir, use());
+  spool.deliver();
+  expect(readdirSync(dir)).toHaveLength(2);
+  isThere = true;
+  spool.connected();
+  const total = { ...of, day: 20_000, requests: 2, aborted: 0, estimated: 0 };
+  expect(sent).toEqual([
+    { type: 'usage', n: 2, uses: [{ ...total, prompt_tokens: 6, completion_tokens: 8 }] },
+  ]);
+  spool.deliver();
+  spool.connected();
+  expect(sent).toHaveLength(2);
+  spool.used({ type: 'used', n: 2 });
+  expect(readdirSync(dir)).toHaveLength(2);
+  spool.used({ type: 'used', n: 3 });
+  expect(readdirSync(dir)).toEqual([]);
+});
+
+it('removes a damaged file with the next confirmed message', async () => {
+  writeFileSync(join(dir, 'half.json'), '{"pro');
+  const sent: Sent[] = [];
+  const spool = new ModelUseSpool(dir, (frame) => sent.push(frame) > 0);
+  spool.deliver();
+  expect(sent).toEqual([{ type: 'usage', n: 1, uses: [] }]);
+  spool.used({ type: 'used', n: 1 });
+  expect(readdirSync(dir)).toEqual([]);
+});
+
+it.each([
+  ['chat/completions', '{"stream":true, "model":"m"}', true],
+  ['chat/completions', '{"stream":true,"stream_options":{}}', false],
+  ['chat/completions', '{"stream":false}', false],
+  ['responses', '{"stream":true}', false],
+  ['chat/completions', 'nonsense', false],
+])('asks for the usage of a stream at %s with %s: %s', (path, text, hidesUsage) => {
+  const metered = withUsage(path, Buffer.from(text));
+  expect(metered.hidesUsage).toBe(hidesUsage);
+  const added = ',"stream_options":{"include_usage":true}';
+  const expected = hidesUsage ? text.replace(/}$/, `${added}}`) : text;
+  expect(metered.body.toString()).toBe(expected);
+});

@@ -1,0 +1,63 @@
+/** What requests to models have used: read from their answers, and stored before the client has the end. */
+import { randomUUID } from 'node:crypto';
+import { open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { GatewayModelUse } from '@dstack/contract/agent';
+import { answerMeter, streamMeter, TopLevelScan, type UsageMeter } from '@dstack/server/proxy';
+
+/** Paths whose streams report their usage only on request. */
+const WITH_STREAM_OPTIONS = ['chat/completions', 'completions'];
+
+export interface MeteredBody {
+  readonly body: Buffer;
+  /** The client has not asked for the usage of its stream; the gateway has. */
+  readonly hidesUsage: boolean;
+}
+
+/** Asks for the usage of a stream, unless the client has set the options. */
+export function withUsage(path: string, body: Buffer): MeteredBody {
+  const scan = new TopLevelScan(['stream', 'stream_options']);
+  scan.push(body);
+  const isOpen = scan.value('stream') === true && scan.text('stream_options') === null;
+  if (!isOpen || scan.end === null || !WITH_STREAM_OPTIONS.includes(path)) {
+    return { body, hidesUsage: false };
+  }
+  const options = Buffer.from(',"stream_options":{"include_usage":true}');
+  const parts = [body.subarray(0, scan.end), options, body.subarray(scan.end)];
+  return { body: Buffer.concat(parts), hidesUsage: true };
+}
+
+export function meterOf(contentType: unknown, hidesUsage: boolean): UsageMeter {
+  return /^text\/event-stream/i.test(String(contentType)) ? streamMeter(hidesUsage) : answerMeter();
+}
+
+const DAY_MS = 86_400_000;
+
+export function useOf(
+  of: Pick<GatewayModelUse, 'project' | 'user' | 'model'>,
+  { tokens }: UsageMeter,
+  { isAborted, now }: { readonly isAborted: boolean; readonly now: number },
+): GatewayModelUse {
+  return {
+    ...of,
+    day: Math.floor(now / DAY_MS),
+    requests: 1,
+    aborted: isAborted ? 1 : 0,
+    estimated: tokens.isEstimated ? 1 : 0,
+    prompt_tokens: tokens.promptTokens,
+    completion_tokens: tokens.completionTokens,
+  };
+}
+
+/** A file for each use, which the main process delivers: nothing is lost when either is killed. */
+export async function storeUse(dir: string, use: GatewayModelUse): Promise<void> {
+  const path = join(dir, randomUUID());
+  const file = await open(`${path}.new`, 'w', 0o600);
+  try {
+    await file.writeFile(JSON.stringify(use));
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, `${path}.json`);
+}

@@ -1,0 +1,58 @@
+import type { ServiceReplica } from '@dstack/store';
+import { expect, it } from 'vitest';
+import { Delivery, Undelivered } from './delivery.ts';
+import { ReplicaConnections } from './replica-connections.ts';
+import type { ServiceRoute } from './service-routes.ts';
+import { ConnectFailure } from './upstream-failure.ts';
+
+const replicas: ServiceReplica[] = ['one', 'two'].map((jobId) => ({
+  ...{ jobId, hostId: 'host', port: 8000, runningAt: 0, isFailing: false },
+}));
+const route = {
+  runId: 'run',
+  projectName: 'main',
+  runName: 'web',
+  replicas,
+} as unknown as ServiceRoute;
+
+/** `answers`: of one attempt after another; false = the replica cannot be reached. */
+function deliver(answers: readonly boolean[], returnsUntil?: () => number) {
+  const now = () => 1_000_000;
+  const connections = new ReplicaConnections({ open: () => Promise.reject(), timeoutMs: 1, now });
+  const delivery = new Delivery({
+    ...{ replicas: connections, current: async () => route, now, onFailure: () => {} },
+    ...(returnsUntil && { returnsUntil }),
+  });
+  const asked: string[] = [];
+  const delivered = delivery.deliver({
+    ...{ route, isRepeatable: false, isUnwanted: () => false },
+    send: async ({ target }) => {
+      asked.push(target.jobId);
+      const error = new ConnectFailure(8000, new Error('no way'));
+      return answers[asked.length - 1] === true
+        ? { kind: 'done', value: 'yes' }
+        : { kind: 'failed', error, unsent: true };
+    },
+  });
+  return { asked, delivered };
+}
+
+it('tries every replica once if none can be reached', async () => {
+  const { asked, delivered } = deliver([]);
+  await expect(delivered).rejects.toThrow(Undelivered);
+  expect(asked.toSorted()).toEqual(['one', 'two']);
+});
+
+it('tries all of them again while the way to them is expected to return', async () => {
+  const { asked, delivered } = deliver([false, false, false, true], () => 1_000_001);
+  expect((await delivered).value).toBe('yes');
+  expect(asked).toHaveLength(4);
+  expect(new Set(asked.slice(2)).size).toBe(2);
+});
+
+it('gives up once it has not returned in time', async () => {
+  let looks = 0;
+  const { asked, delivered } = deliver([], () => (looks++ === 0 ? 1_000_001 : 1_000_000));
+  await expect(delivered).rejects.toThrow('no way');
+  expect(asked).toHaveLength(4);
+});
