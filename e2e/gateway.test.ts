@@ -1,14 +1,16 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { TLSSocket } from 'node:tls';
 import type { Installation } from '@dstack/testkit';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { startAuthority } from './certificate-authority.ts';
 import { applyFleet, configuration, newInstallation } from './installation.ts';
+import { LIMITS, startLimitingNginx } from './limiting-nginx.ts';
 import { freePort } from './serving.ts';
 
 const app = join(import.meta.dirname, 'service-app.ts');
@@ -27,6 +29,8 @@ interface Shown {
 
 interface Answer {
   readonly status: number;
+  /** Of the certificate. */
+  readonly serial: string;
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
 }
@@ -48,7 +52,7 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
       DSTACK_GATEWAY_HTTPS_PORT: String(ports.https),
       DSTACK_GATEWAY_DNS: `127.0.0.1:${ports.dns}`,
       DSTACK_ACME_SERVER: `https://localhost:${ports.acme}/dir`,
-      ...(authority && { DSTACK_ACME_CA_FILE: authority.ca }),
+      ...(authority && { DSTACK_ACME_CA_FILE: authority.ca, ...authority.account }),
     });
     await home.startServer();
     await applyFleet(home, '0..4');
@@ -74,24 +78,51 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
     (await home.api<{ service: { url: string } }>('/api/project/main/runs/get', { run_name }))
       .service.url;
 
+  const untilCertificates = (states: readonly object[]) =>
+    vi.waitFor(async () => expect((await show()).certificates).toMatchObject(states), {
+      ...{ timeout: 90_000, interval: 200 },
+    });
+
   const show = () => home.api<Shown>('/api/project/main/gateways/get', { name: 'edge' });
 
   /** `host`: of the service; a connection to the gateway is opened for it. */
   function ask(host: string, path: string, more: Partial<Ask> = {}): Promise<Answer> {
-    const { ca, headers = {}, authorization = `Bearer ${home.token()}` } = more;
+    const { ca, headers = {}, authorization = `Bearer ${home.token()}`, body } = more;
     const options = {
       ...{ host: '127.0.0.1', port: ca ? ports.https : ports.http, path, agent: false as const },
+      method: body === undefined ? 'GET' : 'POST',
       headers: { host, ...(authorization !== '' && { authorization }), ...headers },
       ...(ca && { ca, servername: more.name ?? host }),
     };
     return new Promise((resolve, reject) => {
       const outgoing = (ca ? secureRequest : request)(options, (response) => {
-        const { statusCode: status = 0 } = response;
-        text(response).then((body) => resolve({ status, headers: response.headers, body }), reject);
+        const { statusCode: status = 0, headers, socket } = response;
+        const serial = socket instanceof TLSSocket ? socket.getPeerCertificate().serialNumber : '';
+        text(response).then((body) => resolve({ status, headers, serial, body }), reject);
       });
       outgoing.on('error', reject);
-      outgoing.end();
+      outgoing.end(body);
     });
+  }
+
+  /** Sends requests one after another; ends them and returns what was counted. */
+  function load(host: string, more: Partial<Ask> = {}) {
+    const counts = { answered: 0, failed: [] as unknown[] };
+    let isOver = false;
+    const loops = [1, 2, 3].map(async () => {
+      while (!isOver) {
+        const outcome = await ask(host, '/kilobyte', more).catch(String);
+        if (typeof outcome !== 'string' && outcome.status === 200) counts.answered += 1;
+        else counts.failed.push(outcome);
+      }
+    });
+    const end = async () => {
+      isOver = true;
+      await Promise.all(loops);
+      return counts;
+    };
+    onTestFinished(() => void end());
+    return end;
   }
 
   const until = (host: string, status: number, more: Partial<Ask> = {}) =>
@@ -123,7 +154,7 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
 
   it('serves services at host names of their own, for members only', async () => {
     expect(await applyGateway('null')).toContain('running');
-    await applyService('web');
+    await applyService('web', `${LIMITS}model: parrot\n`);
     expect(await urlOf('web')).toBe(`http://web.apps.test:${ports.http}`);
     await until('web.apps.test', 200);
     const headers = {
@@ -146,32 +177,55 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
     }
   });
 
+  it('refuses as many requests as nginx with the same limits', async () => {
+    const plain = await startLimitingNginx();
+    const statuses = async (count: number, one: () => Promise<number>) =>
+      (await Promise.all(Array.from({ length: count }, one))).toSorted();
+    for (const path of ['/limited/x', '/limited/more/x', '/limitedly', '/x']) {
+      const own = async () => (await ask('web.apps.test', path)).status;
+      const theirs = async () => (await fetch(new URL(path, plain))).status;
+      const counts = [await statuses(12, own), await statuses(12, theirs)];
+      expect(counts[0]).toEqual(counts[1]);
+    }
+    expect((await ask('web.apps.test', '/limited/x')).headers['retry-after']).toBeDefined();
+  });
+
   it('answers while the server is down, and while its own processes are killed', async () => {
-    const counts = { failed: 0, answered: 0 };
-    let isOver = false;
-    const load = [1, 2, 3].map(async () => {
-      while (!isOver) {
-        const { status } = await ask('web.apps.test', '/kilobyte').catch(() => ({ status: 0 }));
-        if (status === 200) counts.answered += 1;
-        else counts.failed += 1;
-      }
-    });
+    const ended = load('web.apps.test');
+    const chat = (stream: boolean) => {
+      const messages = [{ role: 'user', content: 'a b c' }];
+      const body = JSON.stringify({ model: 'parrot', stream, messages });
+      return ask('gateway.apps.test', '/v1/chat/completions', { body });
+    };
+    expect((await chat(false)).status).toBe(200);
     await home.stopServer();
     const known = `Bearer ${home.token()}`;
     expect((await ask('web.apps.test', '/', { authorization: known })).status).toBe(200);
     expect((await ask('web.apps.test', '/', { authorization: 'Bearer new' })).status).toBe(503);
+    expect((await chat(false)).body).toContain('"content":"A B C"');
+    const streamed = (await chat(true)).body;
+    expect(streamed).toContain('[DONE]');
     const before = program();
     process.kill(before.pid, 'SIGKILL');
     await vi.waitFor(() => expect(program().pid).not.toBe(before.pid), { timeout: 90_000 });
     await home.startServer();
     await until('web.apps.test', 200);
-    isOver = true;
-    await Promise.all(load);
-    expect(counts).toMatchObject({ failed: 0 });
-    expect(counts.answered).toBeGreaterThan(0);
+    await vi.waitFor(
+      async () => {
+        const { usage } = JSON.parse(await home.ok('usage', '--json'));
+        // The stream reports no tokens: its events are counted.
+        const tokens = { prompt_tokens: 2, completion_tokens: 13 };
+        expect(usage).toMatchObject([{ model: 'parrot', requests: 3, estimated: 1, ...tokens }]);
+      },
+      { timeout: 20_000, interval: 100 },
+    );
+    // The workers of nginx go on until another master process has taken the ports.
     process.kill(before.nginx, 'SIGKILL');
     await vi.waitFor(() => expect(program().nginx).not.toBe(before.nginx), { timeout: 90_000 });
     await until('web.apps.test', 200);
+    const { answered, failed } = await ended();
+    expect(failed).toEqual([]);
+    expect(answered).toBeGreaterThan(0);
   });
 
   it.skipIf(!hasPebble)(
@@ -179,6 +233,8 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
     async () => {
       await home.ok('stop', 'web', '-y');
       await home.ok('gateway', 'delete', 'edge', '-y');
+      const isKnown = async () => (await home.dstack(['gateway', 'get', 'edge'])).code === 0;
+      await vi.waitFor(async () => expect(await isKnown()).toBe(false), { timeout: 90_000 });
       await applyGateway('{type: lets-encrypt}');
       await authority?.setAddress('');
       await applyService('safe');
@@ -188,20 +244,33 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
         async () => expect((await show()).certificates.at(-1)?.message).toContain(missing),
         { timeout: 90_000, interval: 200 },
       );
+      // Of one name, an address leads elsewhere.
+      await authority?.setSecondAddress('gateway.apps.test', '::2');
       await authority?.setAddress('127.0.0.1');
-      await vi.waitFor(
-        async () =>
-          expect((await show()).certificates).toMatchObject([
-            { domain: 'gateway.apps.test', state: 'valid', message: null },
-            { domain: 'safe.apps.test', state: 'valid', message: null },
-          ]),
-        { timeout: 90_000, interval: 200 },
-      );
+      const failure = /::2.*Port 80 of every address that DNS has for gateway\.apps\.test/;
+      await untilCertificates([
+        { domain: 'gateway.apps.test', state: 'failed', message: expect.stringMatching(failure) },
+        { domain: 'safe.apps.test', state: 'valid', message: null },
+      ]);
+      await authority?.setSecondAddress('gateway.apps.test', null);
       expect(Date.parse((await show()).certificates[0]?.renews_at ?? '')).toBeGreaterThan(
         Date.now(),
       );
       const ca = (await authority?.roots()) ?? '';
       await until('safe.apps.test', 200, { ca });
+      const ended = load('safe.apps.test', { ca });
+      const { serial } = await ask('safe.apps.test', '/', { ca });
+      await vi.waitFor(
+        async () => expect((await ask('safe.apps.test', '/', { ca })).serial).not.toBe(serial),
+        { timeout: 90_000, interval: 200 },
+      );
+      await untilCertificates([
+        { domain: 'gateway.apps.test', state: 'valid', message: null },
+        { domain: 'safe.apps.test', state: 'valid', message: null },
+      ]);
+      const { answered, failed } = await ended();
+      expect(failed).toEqual([]);
+      expect(answered).toBeGreaterThan(0);
       const moved = await ask('safe.apps.test', '/x?y');
       expect(moved).toMatchObject({ status: 301 });
       expect(moved.headers.location).toBe(`https://safe.apps.test:${ports.https}/x?y`);
@@ -210,8 +279,31 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
       expect((await ask('gateway.apps.test', '/v1/models', { ca })).body).toContain('"list"');
       await expect(ask('none.apps.test', '/', { ca })).rejects.toThrow();
       const { runtime } = program();
-      const key = execFileSync('stat', ['-c', '%a', `${runtime}/certificates/safe.apps.test.key`]);
+      const key = execFileSync('stat', ['-c', '%a', `${runtime}/certificates/safe.apps.test.pem`]);
       expect(['600', '640']).toContain(key.toString().trim());
+    },
+  );
+
+  it.skipIf(!hasPebble)(
+    'serves a certificate that a person has set, until it is deleted',
+    async () => {
+      const own = authority?.sign('*.apps.test') ?? { ca: '', certificate: '', key: '' };
+      const set = ['gateway', 'certificate', 'set', 'edge', '--cert', own.certificate, '--key'];
+      const wrong = await home.dstack([...set, own.ca]);
+      expect([wrong.code, wrong.stderr]).toEqual([
+        1,
+        expect.stringMatching(/no private key in PEM/),
+      ]);
+      expect(await home.ok(...set, own.key)).toMatch(/ edge .* running /);
+      const ca = readFileSync(own.ca, 'utf8');
+      await until('safe.apps.test', 200, { ca });
+      await untilCertificates([
+        { domain: 'gateway.apps.test', source: 'file', state: 'valid', renews_at: null },
+        { domain: 'safe.apps.test', source: 'file', state: 'valid', renews_at: null },
+      ]);
+      expect(await home.ok('gateway', 'get', 'edge')).toMatch(/ safe\.apps\.test +file +valid +20/);
+      await home.ok('gateway', 'certificate', 'delete', 'edge', '*.apps.test', '-y');
+      await until('safe.apps.test', 200, { ca: (await authority?.roots()) ?? '' });
     },
   );
 
@@ -231,58 +323,6 @@ interface Ask {
   readonly name: string;
   readonly authorization: string;
   readonly headers: Readonly<Record<string, string>>;
-}
-
-/** Pebble, an authority for tests, which looks names up at a DNS server of its own. */
-async function startAuthority(ports: { http: number; https: number; acme: number; dns: number }) {
-  const dir = mkdtempSync(join(tmpdir(), 'dstack-authority-'));
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' });
-  const ca = ['-subj', '/CN=tests', '-addext', 'basicConstraints=critical,CA:TRUE'];
-  const fresh = ['-newkey', 'rsa:2048', '-nodes'];
-  openssl('req', '-x509', ...fresh, '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', ...ca);
-  openssl('req', ...fresh, '-keyout', 'own.key', '-out', 'own.csr', '-subj', '/CN=localhost');
-  writeFileSync(join(dir, 'names'), 'subjectAltName=DNS:localhost');
-  const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'names'];
-  openssl('x509', '-req', '-in', 'own.csr', ...signed, '-days', '2', '-out', 'own.pem');
-  const [management, control] = [await freePort(), await freePort()];
-  const pebble = {
-    listenAddress: `127.0.0.1:${ports.acme}`,
-    managementListenAddress: `127.0.0.1:${management}`,
-    ...{ certificate: join(dir, 'own.pem'), privateKey: join(dir, 'own.key') },
-    ...{ httpPort: ports.http, tlsPort: ports.https, externalAccountBindingRequired: false },
-  };
-  writeFileSync(join(dir, 'pebble.json'), JSON.stringify({ pebble }));
-  const dns = `127.0.0.1:${ports.dns}`;
-  const off = ['-http01', '', '-https01', '', '-tlsalpn01', '', '-defaultIPv6', ''];
-  const own = ['-dns01', dns, '-management', `127.0.0.1:${control}`, '-defaultIPv4', '127.0.0.1'];
-  const children = [
-    spawn('pebble-challtestsrv', [...own, ...off], { stdio: 'ignore' }),
-    spawn('pebble', ['-strict', '-config', join(dir, 'pebble.json'), '-dnsserver', dns], {
-      ...{ stdio: 'ignore', env: { ...process.env, PEBBLE_VA_NOSLEEP: '1' } },
-    }),
-  ];
-  const post = (path: string, body: object) =>
-    fetch(`http://127.0.0.1:${control}/${path}`, { method: 'POST', body: JSON.stringify(body) });
-  await vi.waitFor(() => post('set-default-ipv4', { ip: '127.0.0.1' }), { timeout: 90_000 });
-  return {
-    ca: join(dir, 'ca.pem'),
-    /** Of every name; empty = none has one. */
-    setAddress: (ip: string) => post('set-default-ipv4', { ip }),
-    roots: () =>
-      new Promise<string>((resolve, reject) => {
-        const options = { ca: readFileSync(join(dir, 'ca.pem')), servername: 'localhost' };
-        secureRequest(`https://127.0.0.1:${management}/roots/0`, options, (response) => {
-          text(response).then(resolve, reject);
-        })
-          .on('error', reject)
-          .end();
-      }),
-    stop: async () => {
-      for (const child of children) {
-        child.kill('SIGKILL');
-        if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-      }
-      rmSync(dir, { recursive: true });
-    },
-  };
+  /** Sent by POST. */
+  readonly body: string;
 }

@@ -110,6 +110,12 @@ def on_hosts(client):
     }
 
 
+def served(client):
+    run = client.runs.get("opened")
+    model = run.service_model
+    return {"url": run.service_url, "model": {"name": model.name, "url": model.url}}
+
+
 def listed(client):
     run = client.runs.get("py-planned")
     return {
@@ -123,5 +129,5 @@ def listed(client):
     }
 
 
-flows = {f.__name__: f for f in [planned, applied, stopped, aborted, on_hosts, listed]}
+flows = {f.__name__: f for f in [planned, applied, stopped, aborted, on_hosts, served, listed]}
 print(json.dumps(flows[sys.argv[1]](Client.from_config(project_name="main"))))

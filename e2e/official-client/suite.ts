@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { isFinished, newInstallation, untilRun } from '../installation.ts';
+import { freePort } from '../serving.ts';
 import { attachFlows } from './flows/attach.ts';
+import { gatewayFlows } from './flows/gateways.ts';
 import { inspectionFlows } from './flows/inspection.ts';
 import { offerFlows } from './flows/offers.ts';
 import { fleetFlows, projectFlows } from './flows/projects-and-fleets.ts';
@@ -39,7 +41,8 @@ export function describeOfficialClient(version: string): void {
     let total = 0;
     let passed = 0;
     beforeAll(async () => {
-      const server = newInstallation();
+      const port = String(await freePort());
+      const server = newInstallation({ DSTACK_GATEWAY_HTTP_PORT: port });
       await server.startServer();
       // Inside the installation, so that processes which the client leaves running are ended with
       // it.
@@ -69,6 +72,8 @@ export function describeOfficialClient(version: string): void {
       inspectionFlows,
       resourceFlows,
       pythonFlows,
+      // Gateways on the machine of the server are tried with the newest version only.
+      ...(version.startsWith('0.22.') ? [gatewayFlows] : []),
     ])
       register(flow);
   });

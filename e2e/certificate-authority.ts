@@ -1,0 +1,91 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request as secureRequest } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { vi } from 'vitest';
+import { freePort } from './serving.ts';
+
+const MAC_KEY = Buffer.from('a key of 32 bytes for the tests!').toString('base64url');
+/** Certificates are renewed after about 28 seconds. */
+const VALID_SECONDS = 45;
+
+/** Pebble, an authority for tests, which looks names up at a DNS server of its own. */
+export async function startAuthority(ports: {
+  http: number;
+  https: number;
+  acme: number;
+  dns: number;
+}) {
+  const dir = mkdtempSync(join(tmpdir(), 'dstack-authority-'));
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' });
+  const ca = ['-subj', '/CN=tests', '-addext', 'basicConstraints=critical,CA:TRUE'];
+  const fresh = ['-newkey', 'rsa:2048', '-nodes'];
+  openssl('req', '-x509', ...fresh, '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', ...ca);
+  openssl('req', ...fresh, '-keyout', 'own.key', '-out', 'own.csr', '-subj', '/CN=localhost');
+  writeFileSync(join(dir, 'names'), 'subjectAltName=DNS:localhost');
+  const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'names'];
+  openssl('x509', '-req', '-in', 'own.csr', ...signed, '-days', '2', '-out', 'own.pem');
+  const [management, control] = [await freePort(), await freePort()];
+  const pebble = {
+    listenAddress: `127.0.0.1:${ports.acme}`,
+    managementListenAddress: `127.0.0.1:${management}`,
+    ...{ certificate: join(dir, 'own.pem'), privateKey: join(dir, 'own.key') },
+    ...{ httpPort: ports.http, tlsPort: ports.https, externalAccountBindingRequired: true },
+    externalAccountMACKeys: { tests: MAC_KEY },
+    certificateValidityPeriod: VALID_SECONDS,
+  };
+  writeFileSync(join(dir, 'pebble.json'), JSON.stringify({ pebble }));
+  const dns = `127.0.0.1:${ports.dns}`;
+  const off = ['-http01', '', '-https01', '', '-tlsalpn01', '', '-defaultIPv6', ''];
+  const own = ['-dns01', dns, '-management', `127.0.0.1:${control}`, '-defaultIPv4', '127.0.0.1'];
+  const children = [
+    spawn('pebble-challtestsrv', [...own, ...off], { stdio: 'ignore' }),
+    spawn('pebble', ['-strict', '-config', join(dir, 'pebble.json'), '-dnsserver', dns], {
+      ...{ stdio: 'ignore', env: { ...process.env, PEBBLE_VA_NOSLEEP: '1' } },
+    }),
+  ];
+  const post = (path: string, body: object) =>
+    fetch(`http://127.0.0.1:${control}/${path}`, { method: 'POST', body: JSON.stringify(body) });
+  await vi.waitFor(() => post('set-default-ipv4', { ip: '127.0.0.1' }), { timeout: 90_000 });
+  const sign = (name: string) => {
+    openssl('req', ...fresh, '-keyout', 'set.key', '-out', 'set.csr', '-subj', '/CN=set');
+    writeFileSync(join(dir, 'set.names'), `subjectAltName=DNS:${name}`);
+    const by = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'set.names'];
+    openssl('x509', '-req', '-in', 'set.csr', ...by, '-days', '2', '-out', 'set.pem');
+    return {
+      ca: join(dir, 'ca.pem'),
+      certificate: join(dir, 'set.pem'),
+      key: join(dir, 'set.key'),
+    };
+  };
+  return {
+    ca: join(dir, 'ca.pem'),
+    account: { DSTACK_ACME_EAB_KID: 'tests', DSTACK_ACME_EAB_HMAC_KEY: MAC_KEY },
+    /** A certificate for a name, by the authority of `ca`. */
+    sign,
+    /** Of every name; empty = none has one. */
+    setAddress: (ip: string) => post('set-default-ipv4', { ip }),
+    /** Of one name, by IPv6. */
+    setSecondAddress: (host: string, ip: string | null) =>
+      ip === null ? post('clear-aaaa', { host }) : post('add-aaaa', { host, addresses: [ip] }),
+    roots: () =>
+      new Promise<string>((resolve, reject) => {
+        const options = { ca: readFileSync(join(dir, 'ca.pem')), servername: 'localhost' };
+        secureRequest(`https://127.0.0.1:${management}/roots/0`, options, (response) => {
+          text(response).then(resolve, reject);
+        })
+          .on('error', reject)
+          .end();
+      }),
+    stop: async () => {
+      for (const child of children) {
+        child.kill('SIGKILL');
+        if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      }
+      rmSync(dir, { recursive: true });
+    },
+  };
+}

@@ -1,0 +1,205 @@
+/** Gateways on hosts of an SSH fleet, each with an address and ports of its own. */
+import { appendFileSync, cpSync, existsSync, rmSync, symlinkSync } from 'node:fs';
+import { request } from 'node:http';
+import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { Installation } from '@dstack/testkit';
+import { startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import {
+  afterFailure,
+  allIdle,
+  applySshFleet,
+  IMAGE,
+  missingForHosts,
+  type ShownInstance,
+  untilInstances,
+} from './hosts.ts';
+import { configuration, newInstallation } from './installation.ts';
+
+const allConnected = (all: readonly ShownInstance[]) =>
+  all.every(({ status, unreachable }) => ['idle', 'busy'].includes(status) && !unreachable);
+
+const hasNginx = existsSync('/usr/sbin/nginx');
+
+interface Shown {
+  readonly status: string;
+  readonly hostname: string | null;
+  readonly replicas: readonly { readonly status: string; readonly hostname: string | null }[];
+}
+
+describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts', () => {
+  let machines: TestHosts;
+  let first: TestHost;
+  let second: TestHost;
+  let home: Installation;
+  beforeAll(async () => {
+    machines = await startHosts({ count: 2 });
+    [first, second] = machines.hosts as [TestHost, TestHost];
+    await machines.busybox(IMAGE);
+    home = newInstallation();
+    await home.startServer();
+    await applySshFleet(home, machines, 'pool', machines.hosts);
+    await untilInstances(home, 'pool', allIdle);
+  });
+  afterEach(({ task }) => afterFailure(task, home, machines.hosts));
+  afterAll(async () => {
+    await home?.dispose();
+    machines?.close();
+  });
+
+  async function applyGateway(more: string) {
+    const yaml = `type: gateway\nname: edge\nbackend: remote\nregion: pool\ndomain: '*.apps.test'\ncertificate: null\n${more}`;
+    return await home.dstack(['apply', '-f', configuration(home, 'edge.yml', yaml), '-y']);
+  }
+
+  const show = () => home.api<Shown>('/api/project/main/gateways/get', { name: 'edge' });
+
+  /** Port 80 of the host, for the service `web`. */
+  function ask(host: TestHost): Promise<number> {
+    const headers = { host: 'web.apps.test', authorization: `Bearer ${home.token()}` };
+    const options = { host: host.address, path: '/index.html', agent: false as const, headers };
+    return new Promise((done, fail) => {
+      const outgoing = request(options, (response) => {
+        text(response).then(() => done(response.statusCode ?? 0), fail);
+      });
+      outgoing.on('error', fail);
+      outgoing.end();
+    });
+  }
+
+  const until = async (host: TestHost, status: number) => {
+    while ((await ask(host).catch(() => 0)) !== status) await delay(50);
+  };
+
+  async function programOf(host: TestHost) {
+    const files = '/run/dstack-gw-*/program.json /run/dstack-gw-*/nginx.pid';
+    const [, program = '', nginx = ''] =
+      /"program":"(.*?)"}(\d+)/.exec(await host.exec(`cat ${files}`)) ?? [];
+    return { program, nginx };
+  }
+
+  const leftOn = (host: TestHost) =>
+    host.exec(
+      'ls -d /run/dstack-gw-* /var/lib/dstack/gateways/* 2>/dev/null; pgrep -l "^nginx|gateway" || true',
+    );
+
+  const replicas = async () =>
+    (
+      await home.api<{ jobs: { job_submissions: { status: string }[] }[] }>(
+        '/api/project/main/runs/get',
+        { run_name: 'web' },
+      )
+    ).jobs.map(({ job_submissions }) => job_submissions.at(-1)?.status);
+
+  /** Sends requests one after another until the result is read. */
+  function load(host: TestHost) {
+    const counts = { answered: 0, failed: [] as unknown[] };
+    let isOver = false;
+    const loops = [1, 2, 3].map(async () => {
+      while (!isOver) {
+        const status = await ask(host).catch(String);
+        if (status === 200) counts.answered += 1;
+        else counts.failed.push(status);
+      }
+    });
+    const end = async () => {
+      isOver = true;
+      await Promise.all(loops);
+      return counts;
+    };
+    onTestFinished(() => void end());
+    return end;
+  }
+
+  it('names the program that holds its port, and starts where the ports are free', async () => {
+    await first.exec('busybox httpd -p 80 -h /var/empty 2>/dev/null || busybox httpd -p 80 -h /');
+    const { code, stderr } = await applyGateway('instance_type: pool-0\n');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/Port 80 of \S+ is held by busybox \(pid \d+\)/);
+    await first.exec('pkill -f "httpd -p 80"');
+    await home.ok('gateway', 'delete', 'edge', '-y');
+    while ((await home.dstack(['gateway', 'get', 'edge'])).code === 0) await delay(50);
+    expect(await applyGateway('')).toMatchObject({ code: 0 });
+    expect(await show()).toMatchObject({ status: 'running', hostname: null });
+    expect((await show()).replicas).toMatchObject([{ status: 'running', hostname: first.address }]);
+  });
+
+  it('serves while the server is away, and reports its requests afterwards', async () => {
+    const yaml = [
+      ...['type: service', 'name: web', `image: ${IMAGE}`, 'port: 8000', 'fleets: [pool]'],
+      'commands: [mkdir www; echo hello > www/index.html, exec httpd -f -p 8000 -h www]',
+      'probes: [{type: http, url: /index.html, interval: 1s}]',
+      'https: false',
+      'replicas: 1..2',
+      'scaling: {metric: rps, target: 0.5, window: 5m, scale_up_delay: 0s, scale_down_delay: 1h}',
+      'resources: {cpu: 1.., memory: 1GB.., disk: 1GB..}',
+    ].join('\n');
+    const file = configuration(home, 'web.dstack.yml', yaml);
+    await home.ok('apply', '-f', file, '-y', '-d');
+    await until(first, 200);
+    await home.stopServer();
+    for (let n = 0; n < 200; n++) expect(await ask(first)).toBe(200);
+    await home.startServer();
+    while ((await replicas()).filter((status) => status === 'running').length < 2) await delay(50);
+  });
+
+  it('fails no request while it and the agents are upgraded in place', async () => {
+    const before = await programOf(first);
+    const newer = newerBuild();
+    const counts = load(first);
+    try {
+      await home.stopServer();
+      const later = new Installation({ dstack: join(newer, 'bin', 'dstack'), env: home.env });
+      await later.startServer();
+      while ((await programOf(first)).program === before.program) await delay(50);
+      await later.dispose();
+    } finally {
+      rmSync(newer, { recursive: true, force: true });
+    }
+    await home.startServer();
+    while ((await programOf(first)).program !== before.program) await delay(50);
+    await untilInstances(home, 'pool', allConnected);
+    expect((await programOf(first)).nginx).toBe(before.nginx);
+    const { answered, failed } = await counts();
+    expect(failed).toEqual([]);
+    expect(answered).toBeGreaterThan(0);
+  });
+
+  it('has another replica when it is requested, which serves when the first one ends', async () => {
+    expect(await applyGateway('replicas: 2\n')).toMatchObject({ code: 0 });
+    await until(second, 200);
+    const counts = load(second);
+    await first.crash();
+    for (let n = 0; n < 20; n++) expect(await ask(second)).toBe(200);
+    await first.boot();
+    await until(first, 200);
+    expect(await applyGateway('replicas: 1\n')).toMatchObject({ code: 0 });
+    const states = async () => (await show()).replicas.map((one) => [one.hostname, one.status]);
+    const ended = [first.address, 'terminated'];
+    while (!isDeepStrictEqual((await states())[0], ended)) await delay(50);
+    expect(await states()).toEqual([ended, [second.address, 'running']]);
+    expect(await leftOn(first)).toBe('');
+    expect((await counts()).failed).toEqual([]);
+  });
+
+  it('leaves nothing behind when it is deleted', async () => {
+    expect(await leftOn(second)).not.toBe('');
+    await home.ok('gateway', 'delete', 'edge', '-y');
+    while ((await leftOn(second)) !== '') await delay(50);
+  });
+});
+
+/** The product with one byte of the agent changed. */
+function newerBuild(): string {
+  const root = resolve(import.meta.dirname, '..');
+  const copy = join(root, 'dist', `newer-${process.pid}`);
+  for (const part of ['bin', 'dist/cli', 'dist/server', 'dist/agent']) {
+    cpSync(join(root, part), join(copy, part), { recursive: true });
+  }
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  appendFileSync(join(copy, 'dist', 'agent', 'main.js'), '// newer\n');
+  return copy;
+}
