@@ -59,13 +59,21 @@ export async function proxyWorkers(): Promise<void> {
       await home.dispose();
     }
   }
+  printRates('proxy', rates);
+}
+
+/** Latencies of each way, by the number of connections. */
+export type Rates = ReadonlyMap<string, ReadonlyMap<number, readonly number[]>>;
+
+/** Beside the way `direct`. */
+export function printRates(what: string, rates: Rates): void {
   for (const connections of CONNECTIONS) {
     const direct = rates.get('direct')?.get(connections) ?? [];
     for (const [name, samples] of rates) {
       const delays = samples.get(connections) ?? [];
       const us = (p: number) => Math.round(percentile(delays, p) * 1000);
       print({
-        name: `proxy: ${name}, ${connections} connections`,
+        name: `${what}: ${name}, ${connections} connections`,
         unit: 'requests/s, µs',
         rate: Math.round(delays.length / SECONDS),
         p50: us(50),
@@ -77,7 +85,7 @@ export async function proxyWorkers(): Promise<void> {
   }
 }
 
-async function measured(target: Target): Promise<Map<number, readonly number[]>> {
+export async function measured(target: Target): Promise<Map<number, readonly number[]>> {
   const found = new Map<number, readonly number[]>();
   await load(target, 16, 1);
   for (const connections of CONNECTIONS) {
@@ -86,7 +94,7 @@ async function measured(target: Target): Promise<Map<number, readonly number[]>>
   return found;
 }
 
-async function throughNginx(app: URL): Promise<Map<number, readonly number[]>> {
+export async function throughNginx(app: URL): Promise<Map<number, readonly number[]>> {
   const dir = mkdtempSync(join(tmpdir(), 'dstack-nginx-'));
   const port = await freePort();
   writeFileSync(

@@ -50,12 +50,16 @@ export async function ownAddress({ url, headers }: Target): Promise<URL> {
     const answer = await fetch(url, { headers });
     if (answer.status === 200) {
       const { job } = (await answer.json()) as { job: string };
-      const [a = 0, b = 0, c = 0] = createHash('sha256').update(job).digest();
-      return new URL(`http://127.${64 + (a % 64)}.${b}.${1 + (c % 254)}:8000/`);
+      return appUrl(job);
     }
     await answer.arrayBuffer();
     await delay(50);
   }
+}
+
+export function appUrl(job: string): URL {
+  const [a = 0, b = 0, c = 0] = createHash('sha256').update(job).digest();
+  return new URL(`http://127.${64 + (a % 64)}.${b}.${1 + (c % 254)}:8000/`);
 }
 
 async function compare(direct: Target, through: Target, callers: number): Promise<void> {
@@ -102,8 +106,9 @@ export async function load(
 ): Promise<number[]> {
   const delays: number[] = [];
   const end = performance.now() + seconds * 1000;
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  const request = `GET ${url.pathname}kilobyte HTTP/1.1\r\nhost: ${url.host}\r\n${lines.join('')}\r\n`;
+  const { host = url.host, ...others } = headers;
+  const lines = Object.entries(others).map(([name, value]) => `${name}: ${value}\r\n`);
+  const request = `GET ${url.pathname}kilobyte HTTP/1.1\r\nhost: ${host}\r\n${lines.join('')}\r\n`;
   const call = async () => {
     const socket = connect(Number(url.port), url.hostname).setNoDelay(true);
     await once(socket, 'connect');

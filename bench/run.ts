@@ -9,6 +9,7 @@ import { commandLine } from './command-line.ts';
 import { crashLoop } from './crash-loop.ts';
 import { explain } from './explain.ts';
 import { fleet } from './fleet.ts';
+import { gateway } from './gateway.ts';
 import { hostile } from './hostile.ts';
 import { kubernetes } from './kubernetes.ts';
 import { latency } from './latency.ts';
@@ -40,6 +41,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   proxy,
   'proxy-workers': proxyWorkers,
   'proxy-routes': proxyRoutes,
+  gateway,
   'at-rest': atRest,
   queue,
   'crash-loop': crashLoop,
