@@ -63,6 +63,13 @@ describe('a pod', () => {
     );
   });
 
+  it('that its queue holds back waits for as long as it takes', () => {
+    const held = { type: 'PodScheduled', status: 'False', reason: 'SchedulingGated' };
+    expect(state(pod({ phase: 'Pending', conditions: [held] }), [], 100_000)).toEqual({
+      ...{ state: 'pending', text: 'waits in its queue (admission to the cluster)' },
+    });
+  });
+
   it('reports a pull as the stage', () => {
     const pulling = { reason: 'Pulling', message: 'Pulling image "big"', lastTimestamp: CREATED };
     expect(state(waiting('ContainerCreating'), [pulling])).toEqual({
