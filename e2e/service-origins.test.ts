@@ -66,6 +66,12 @@ it('people sign in once, each service has a cookie of its own, and pages reach n
   expect(seen).toMatchObject({ url: '/deep/page?x=1', headers: { 'x-dstack-user': 'admin' } });
   expect(seen.headers.cookie).toBeUndefined();
 
+  const requests = (await home.ok('logs', '--access', 'one', '--json')).trim().split('\n');
+  const logged = requests.map((line) => JSON.parse(line));
+  expect(logged.find(({ path }) => path === '/deep/page')).toMatchObject({
+    ...{ type: 'request', run: 'one', method: 'GET', status: 200, user: 'admin' },
+  });
+
   // The second service needs no sign-in.
   const second = await context.newPage();
   await second.goto(two);

@@ -11,6 +11,7 @@ export {
   TaskConfiguration,
   VolumeConfiguration,
 } from '../configuration/index.ts';
+export * from './access-record.ts';
 export * from './backend.ts';
 export * from './backend-check.ts';
 export * from './backend-config.ts';

@@ -16,6 +16,7 @@ import { endHttp, Shutdown } from '../http/shutdown.ts';
 import type { SignInGuard } from '../http/sign-in-guard.ts';
 import { changeRoute } from '../http/streams/change-route.ts';
 import { streamRoutes } from '../http/streams/routes.ts';
+import type { ReadAccess } from '../http/streams/stream-access.ts';
 import { gitTemplates } from '../http/templates/git-templates.ts';
 import { WebFiles } from '../http/web-ui/web-files.ts';
 import { credentialReader, intakeSettings, signInGuard } from '../http-settings.ts';
@@ -71,7 +72,8 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
   const deps = await httpDeps(parts, made, () => front.figures);
   const { services, metrics, shutdown } = deps;
   const http = buildHttp(deps);
-  const streams = { ...deps, logStore: links.logs, changes };
+  const accessElsewhere: ReadAccess = (runId, after) => front.access(runId, after);
+  const streams = { ...deps, logStore: links.logs, changes, accessElsewhere };
   streamRoutes(http, streams);
   const hub = changeHub(parts);
   closing.add(() => hub.close());

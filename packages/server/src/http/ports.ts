@@ -69,6 +69,7 @@ export interface HttpDeps {
     | 'limitRate'
     | 'takeRate'
     | 'state'
+    | 'accessSince'
   >;
   /** Bodies of requests to models: the folder for large ones, and their limit in bytes. */
   readonly modelBodies: { readonly dir: string; readonly limit: number };

@@ -126,6 +126,11 @@ export class ProxyFront {
     return false;
   }
 
+  /** See `ProxyWorkers.access`. */
+  access(...asked: Parameters<ProxyWorkers['access']>): ReturnType<ProxyWorkers['access']> {
+    return this.#options.workers.access(...asked);
+  }
+
   get figures(): readonly CountedService[] {
     return this.#options.workers.figures;
   }

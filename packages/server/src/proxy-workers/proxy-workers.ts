@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Id } from '@dstack/core';
 import type { ModelUse } from '@dstack/store';
 import { makeSocketFolder } from '../hosts/socket-folder.ts';
 import type { Logger } from '../logging.ts';
+import type { AccessPage } from '../proxy/access-records.ts';
 import type { CountedService } from '../proxy/proxy-figures.ts';
 import { keptUses } from './kept-uses.ts';
 import type { Handlers } from './line-channel.ts';
@@ -103,6 +105,22 @@ export class ProxyWorkers {
     await Promise.all(
       links.map((link) => link.channel.request('leave', { jobId }).catch(() => {})),
     );
+  }
+
+  /** What each worker has answered since the given numbers; a worker that ends is left out. */
+  async access(runId: Id, after: ReadonlyMap<string, number>): Promise<Map<string, AccessPage>> {
+    const links = [...this.#links.values()].filter((link) => link.isReady);
+    const pages = await Promise.all(
+      links.map(async ({ id, channel }): Promise<[string, AccessPage][]> => {
+        const asked = { runId, after: after.get(id) ?? null };
+        const page = channel.request<AccessPage>('access', asked);
+        return await page.then(
+          (found) => [[id, found]],
+          () => [],
+        );
+      }),
+    );
+    return new Map(pages.flat());
   }
 
   get isEmpty(): boolean {

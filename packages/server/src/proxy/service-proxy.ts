@@ -5,7 +5,8 @@ import type { ServiceSessionProof, Services } from '@dstack/store';
 import type { Dispatcher } from 'undici';
 import { networkOf } from '../client-network.ts';
 import type { Logger } from '../logging.ts';
-import type { OnEnded } from './access-log.ts';
+import { accessRecord, type EndedRequest, type OnEnded } from './access-log.ts';
+import { type AccessPage, AccessRecords } from './access-records.ts';
 import { type AdmittedRequest, answerOf, checkRequest, pathOf } from './admitted-request.ts';
 import type { Admit, ClientConnection, ServiceCaller } from './callers.ts';
 import { type Delivered, Delivery, NoReplica, type Order, Undelivered } from './delivery.ts';
@@ -87,6 +88,7 @@ export class ServiceProxy {
   readonly #joined = new Map<ClientConnection, JoinedSocket>();
   readonly #takeRate: TakeRate;
   readonly #stats: RequestStats;
+  readonly #access = new AccessRecords();
   readonly #figures: ProxyFigures;
   #isClosed = false;
 
@@ -172,6 +174,11 @@ export class ServiceProxy {
     return this.#figures.states();
   }
 
+  /** See `AccessRecords.since`. */
+  accessSince(runId: Id, after: number | null): AccessPage {
+    return this.#access.since(runId, after);
+  }
+
   /** For the process that adds them up. */
   get figures(): CountedService[] {
     return this.#figures.own;
@@ -241,8 +248,15 @@ export class ServiceProxy {
       const ms = performance.now() - began;
       this.#stats.add(admitted.route, status, ms);
       const { request, id } = forwarded;
-      this.#options.onEnded?.({ admitted, request, id, status, ms });
+      this.#ended({ admitted, request, id, status, ms });
     }
+  }
+
+  #ended(ended: EndedRequest): void {
+    const { request, admitted } = ended;
+    const address = clientAddress(request.rawHeaders, this.#sender(request));
+    this.#access.add(admitted.route.runId, accessRecord(ended, address));
+    this.#options.onEnded?.(ended);
   }
 
   async #forward(

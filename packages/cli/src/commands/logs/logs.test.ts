@@ -40,6 +40,7 @@ test.each<[string[], Partial<LogsOptions>]>([
     ['logs', 'r', '--grep', 'x y', '--timestamps', '--json', '--all-replicas'],
     { grep: 'x y', timestamps: true, json: true, allReplicas: true },
   ],
+  [['logs', 'r', '--access'], { access: true }],
   [['logs', 'r', '-f', '--all-nodes'], { follow: true, allNodes: true }],
 ])('%j means %j', async (argv, expected) => {
   let options: LogsOptions | null = null;
@@ -60,6 +61,7 @@ test.each<[string[], Partial<LogsOptions>]>([
     timestamps: false,
     json: false,
     allReplicas: false,
+    access: false,
     ...expected,
   });
 });

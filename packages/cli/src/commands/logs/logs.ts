@@ -29,6 +29,8 @@ export interface LogsOptions {
   readonly json: boolean;
   /** The output of every job of the run. */
   readonly allReplicas: boolean;
+  /** The requests of a service instead of the output of its jobs. */
+  readonly access: boolean;
 }
 
 export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = runLogs): void {
@@ -43,6 +45,7 @@ export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = ru
     .option('--job <n>', 'number of the job in the replica', integerOption(0), 0)
     .option('--all-nodes', 'of all jobs of the replica; each line names its job')
     .option('--all-replicas', 'of all jobs of the run; each line names its replica and job')
+    .option('--access', 'the requests of a service without a gateway instead of its output')
     .option('--grep <text>', 'only lines that contain this text; the server looks for it')
     .option('--timestamps', 'print the time of each line')
     .option('--json', 'print one JSON document for each line')
@@ -62,6 +65,7 @@ export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = ru
           timestamps: options.timestamps ?? false,
           json: options.json ?? false,
           allReplicas: options.allReplicas ?? false,
+          access: options.access ?? false,
         },
         cli,
       ),
@@ -74,6 +78,12 @@ export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
     throw new UsageError('--follow and --diagnose cannot be used together', {
       next: `dstack logs --diagnose ${options.run}`,
     });
+  }
+  if (options.access) {
+    requireNoneBeside(options);
+    const { printAccess } = await import('./print-access.ts');
+    await printAccess(await cli.connect(), options, cli);
+    return;
   }
   const connection = await cli.connect();
   const run = await findRun(connection, options.run);
@@ -109,6 +119,16 @@ export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
     sink.end();
   }
   if (isSilent && options.lines !== 0) cli.io.info(silenceText(run, job, options));
+}
+
+/** Of the other options, only `--follow`, `--lines` and `--json` are for requests. */
+function requireNoneBeside(options: LogsOptions): void {
+  const { diagnose, allNodes, allReplicas, grep, since, timestamps, replica, job, run } = options;
+  const isUsed = diagnose || allNodes || allReplicas || timestamps || replica + job > 0;
+  if (!isUsed && grep === null && since === null) return;
+  throw new UsageError('Only --follow, --lines and --json can be used with --access', {
+    next: `dstack logs --access -f ${run}`,
+  });
 }
 
 function jobsOf(run: Run, job: Job, { allNodes, allReplicas }: LogsOptions): readonly Job[] {

@@ -18,21 +18,24 @@ import { identifyCaller } from '../identity.ts';
 import { UnprocessableError } from '../intake/parse-json.ts';
 import type { HttpDeps } from '../ports.ts';
 import { openStream } from './open-stream.ts';
+import { type ReadAccess, streamAccess } from './stream-access.ts';
 import { type EventCursor, streamEvents } from './stream-events.ts';
 import { watchRun } from './watch-run.ts';
 
 export interface StreamDeps
   extends Pick<
     HttpDeps,
-    'store' | 'settings' | 'context' | 'shutdown' | 'signIns' | 'credentials'
+    'store' | 'settings' | 'context' | 'shutdown' | 'signIns' | 'credentials' | 'services'
   > {
   readonly access: AccessWatch;
   readonly logStore: LogStore;
   readonly changes: RunChanges;
+  /** Requests that other processes of this server have answered. */
+  readonly accessElsewhere?: ReadAccess;
 }
 
 interface ProjectRoute {
-  readonly Params: { readonly project_name: string };
+  readonly Params: { readonly project_name: string; readonly run_name?: string };
   readonly Querystring: Readonly<Record<string, string | undefined>>;
 }
 
@@ -80,7 +83,32 @@ export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
   });
 
   eventStreamRoute(app, deps);
+  accessStreamRoute(app, deps);
 }
+
+function accessStreamRoute(app: FastifyInstance, deps: StreamDeps): void {
+  const { services, accessElsewhere } = deps;
+  const read: ReadAccess = async (runId, after) => {
+    const pages = (await accessElsewhere?.(runId, after)) ?? new Map();
+    return pages.set(OWN, services.accessSince(runId, after.get(OWN) ?? null));
+  };
+  const path = '/api/project/:project_name/services/:run_name/access';
+  app.get<ProjectRoute>(path, async (request, reply) => {
+    const { project, disconnected: signal } = await enterStream(request, reply, deps);
+    const { run_name: runName = '' } = request.params;
+    const follows = isTrue(request.query, 'follow', true);
+    const route = await services.find({ projectName: project.name, runName });
+    if (route === null) {
+      throw notFound(`Service ${runName} does not exist, has ended, or is behind a gateway`);
+    }
+    const sink = openStream(request, reply);
+    await streamAccess({ runId: route.runId, read, sink, signal, follows });
+    return reply;
+  });
+}
+
+/** This process, among those that answer requests. */
+const OWN = 'server';
 
 /** Filters as in `events/list`; several ids of one filter are separated by commas. */
 function eventStreamRoute(app: FastifyInstance, deps: StreamDeps): void {

@@ -75,6 +75,8 @@ export class WorkerControl {
       granted: (grant: Granted) => void this.#use(({ worker }) => worker.granted(grant)),
       stale: ({ key }) => void this.#use(({ worker }) => worker.stale(key)),
       revoked: ({ key }) => void this.#use(({ worker }) => worker.revoked(key)),
+      access: ({ runId, after }) =>
+        this.#use(({ worker }) => worker.proxy.accessSince(runId, after)),
       leave: ({ jobId }) => this.#use(({ worker }) => worker.leave(jobId)),
       spawn: (spawn: Spawn) => spawnWorker(spawn, LISTENER_FD),
       drain: () => this.#drain(),

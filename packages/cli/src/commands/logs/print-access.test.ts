@@ -1,0 +1,59 @@
+import type { AccessRecord } from '@dstack/contract/wire';
+import { expect, test } from 'vitest';
+import { startFakeServer } from '../../testing/fake-server.ts';
+import { runCommand, serverEnv } from '../../testing/run-command.ts';
+
+const record: AccessRecord = {
+  time: Date.UTC(2026, 10, 24, 15, 0, 0, 250),
+  ...{ method: 'GET', path: '/v1/models', status: 200, ms: 12.34 },
+  ...{ user: 'ann', address: '10.0.0.7', request_id: 'r-1' },
+};
+const failed = {
+  ...record,
+  status: 502,
+  ms: 1200,
+  method: 'POST',
+  path: '/\u001b[31m',
+  user: null,
+};
+
+async function logs(args: readonly string[], events: readonly string[]) {
+  const route = 'GET /api/project/main/services/web/access';
+  const fake = await startFakeServer({ [route]: { events } });
+  const ran = await runCommand(['logs', '--access', 'web', ...args], { env: serverEnv(fake.url) });
+  return { ...ran, fake };
+}
+
+const message = (event: string, data: unknown) =>
+  `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+
+test('prints requests in columns, without control characters, and how many are missing', async () => {
+  const events = [
+    message('requests', [record]),
+    message('skipped', 7),
+    message('requests', [failed]),
+  ];
+  const { out, err, code } = await logs(['-f'], events);
+  expect(code).toBe(0);
+  const [first = '', second = ''] = out.split('\n');
+  expect(first).toBe('2026-11-24T15:00:00.250Z  200    12.3 ms  GET    /v1/models  ann 10.0.0.7');
+  expect(second).toContain('502    1200 ms  POST   /');
+  expect(second).not.toContain('\u001b');
+  expect(second).toContain('  - 10.0.0.7');
+  expect(err).toContain('7 requests are missing here');
+});
+
+test('prints the last ones, or a document for each', async () => {
+  const many = [1, 2, 3].map((n) => ({ ...record, path: `/${n}` }));
+  const last = await logs(['-n', '2'], [message('requests', many)]);
+  expect(last.out.match(/\/\d/g)).toEqual(['/2', '/3']);
+  expect((await logs(['-n', '0'], [message('requests', many)])).out).toBe('');
+  const { out } = await logs(['--json'], [message('requests', [record])]);
+  expect(JSON.parse(out)).toEqual({ type: 'request', run: 'web', ...record });
+});
+
+test('shows where requests will appear if there are none, and refuses options of the output', async () => {
+  expect((await logs([], [message('requests', [])])).err).toContain('dstack logs --access -f web');
+  const { err, code } = await logs(['--grep', 'x'], []);
+  expect([code, err.includes('Only --follow, --lines and --json')]).toEqual([2, true]);
+});

@@ -1,0 +1,56 @@
+import type { AccessRecord } from '@dstack/contract/wire';
+import type { Cli, Connection } from '../../context.ts';
+
+export interface AccessOptions {
+  readonly run: string;
+  readonly follow: boolean;
+  /** Only the latest N. */
+  readonly lines: number | null;
+  readonly json: boolean;
+}
+
+/** One line of `dstack logs --access --json`. */
+export interface PrintedAccess extends AccessRecord {
+  readonly type: 'request';
+  readonly run: string;
+}
+
+/** The requests of a service, as they end. */
+export async function printAccess(
+  connection: Connection,
+  { run, follow, lines, json }: AccessOptions,
+  cli: Cli,
+): Promise<void> {
+  const { io, signal } = cli;
+  const { services } = connection.project;
+  let isFirst = true;
+  for await (const message of services.access(run, { follow }, signal)) {
+    if (message.kind === 'skipped') {
+      io.info(`${message.count} requests are missing here: more came than the server keeps`);
+      continue;
+    }
+    const { requests } = message;
+    const shown = isFirst && lines !== null ? requests.slice(requests.length - lines) : requests;
+    for (const one of lines === 0 && isFirst ? [] : shown) {
+      if (json) io.json({ type: 'request', run, ...one } satisfies PrintedAccess);
+      else io.print(accessLine(one, cli));
+    }
+    if (isFirst && requests.length === 0 && !follow) {
+      io.info(
+        `The server keeps no requests of service ${run}. As they come: dstack logs --access -f ${run}`,
+      );
+    }
+    isFirst = false;
+    await io.drained();
+  }
+}
+
+/** Columns of a fixed width, since later lines are not known. */
+function accessLine(record: AccessRecord, { io }: Cli): string {
+  const { time, status, ms, method, path, user, address } = record;
+  const at = io.paint('secondary', new Date(time).toISOString());
+  const took = `${ms < 100 ? ms.toFixed(1) : Math.round(ms)} ms`.padStart(10);
+  const who = io.paint('secondary', [user ?? '-', address].join(' '));
+  const code = status >= 500 ? io.paint('error', String(status)) : String(status);
+  return `${at}  ${code} ${took}  ${method.padEnd(6)} ${path}  ${who}`;
+}

@@ -1,0 +1,20 @@
+/** A request to a service without a gateway, after its end. Our addition. */
+import type * as z from 'zod';
+import { Float, Integer, model, nullable, Text } from './scalars.ts';
+
+export const AccessRecord = model({
+  /** Of the end, in milliseconds since 1970 UTC. */
+  time: Integer,
+  method: Text,
+  /** Without the query, which often contains credentials. */
+  path: Text,
+  status: Integer,
+  /** Until the end of the answer. */
+  ms: Float,
+  /** Null: the service needs no token. */
+  user: nullable(Text),
+  /** Of the client. */
+  address: Text,
+  request_id: Text,
+});
+export type AccessRecord = z.infer<typeof AccessRecord>;

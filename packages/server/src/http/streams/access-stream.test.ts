@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RunChanges } from '../../loops/run-changes.ts';
+import type { AccessPage } from '../../proxy/access-records.ts';
+import { ProxiedServices } from '../testing/proxied-services.ts';
+import { streamRoutes } from './routes.ts';
+
+/** Requests that another process has answered. */
+const elsewhere = new Map<string, AccessPage>();
+
+let proxy: ProxiedServices;
+beforeAll(async () => {
+  proxy = await ProxiedServices.start({}, (server) =>
+    streamRoutes(server.app, {
+      ...server.deps,
+      logStore: server.logs,
+      changes: new RunChanges(),
+      accessElsewhere: async () => elsewhere,
+    }),
+  );
+});
+afterAll(() => proxy.close());
+
+const url = (service: string, query = '') =>
+  `${proxy.url}/api/project/main/services/${service}/access${query}`;
+const headers = () => ({ authorization: `Bearer ${proxy.server.token}` });
+
+async function open(service: string) {
+  const disconnected = new AbortController();
+  const { body } = await fetch(url(service), { headers: headers(), signal: disconnected.signal });
+  const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  return {
+    async next() {
+      while (!text.includes('\n\n')) text += (await reader?.read())?.value ?? '';
+      const end = text.indexOf('\n\n');
+      const [, event = '', data = ''] = /^event: (.*)\ndata: (.*)$/.exec(text.slice(0, end)) ?? [];
+      text = text.slice(end + 2);
+      return { event, data: JSON.parse(data) };
+    },
+    close: () => disconnected.abort(),
+  };
+}
+
+describe('the requests of a service', () => {
+  it('are streamed as they end, without their queries', async () => {
+    await proxy.get('web/first?token=secret');
+    const stream = await open('web');
+    const { event, data } = await stream.next();
+    expect(event).toBe('requests');
+    expect(data).toEqual([
+      {
+        ...{ time: expect.any(Number), ms: expect.any(Number), request_id: expect.any(String) },
+        ...{ method: 'GET', path: '/first', status: 200, user: 'admin', address: '127.0.0.1' },
+      },
+    ]);
+    await proxy.get('web/refuses', { method: 'POST' });
+    const more = await stream.next();
+    expect(more.data).toMatchObject([{ method: 'POST', path: '/refuses', status: 413 }]);
+    stream.close();
+  });
+
+  it('include those of other processes, with the number of those that are missing', async () => {
+    const [record] = (await (await open('web')).next()).data;
+    elsewhere.set('worker', { records: [{ ...record, path: '/other' }], next: 9, skipped: 4 });
+    const answer = await fetch(url('web', '?follow=false'), { headers: headers() });
+    const text = await answer.text();
+    elsewhere.clear();
+    expect(text).toMatch(/^event: skipped\ndata: 4\n\nevent: requests\n/);
+    expect(text).toContain('"/other"');
+  });
+
+  it('are for members of the project, and of services that this server serves', async () => {
+    const { call } = proxy.server;
+    await call('/api/users/create', { username: 'eve', global_role: 'user' });
+    const { body } = await call('/api/users/get_user', { username: 'eve' });
+    const stranger = { authorization: `Bearer ${body.creds.token}` };
+    expect((await fetch(url('web'), { headers: stranger })).status).toBe(403);
+    expect((await fetch(url('web'))).status).toBe(401);
+    expect((await fetch(url('nothing'), { headers: headers() })).status).toBe(404);
+    expect((await fetch(url('web', '?follow=no'), { headers: headers() })).status).toBe(400);
+  });
+});
