@@ -55,7 +55,9 @@ async function prepare(cluster: TestKubernetes): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'bench-image-'));
   const home = installation();
   try {
-    for (const program of ['sh', 'sleep', 'date', 'seq', 'true']) addProgram(dir, program);
+    for (const program of ['sh', 'sleep', 'date', 'seq', 'true', 'mkfifo'])
+      addProgram(dir, program);
+    mkdirSync(join(dir, 'tmp'));
     await cluster.image(IMAGE, dir, {});
     const tar = join(dir, 'agent.tar');
     await home.ok('server', 'agent-image', tar, '--name', AGENT);
