@@ -14,7 +14,7 @@ import type { PlaceJobFiles } from './job-places.ts';
 import { checkPorts } from './port-check.ts';
 import { NO_RIGHT, type ProcessJobSetup, prepareLaunch } from './prepare-launch.ts';
 import { ProcessExecution } from './process-execution.ts';
-import { startSupervisor } from './start-supervisor.ts';
+import { ReadySupervisor, startSupervisor } from './start-supervisor.ts';
 import { SupervisorFiles } from './supervisor-files.ts';
 import { type TerminalKind, terminalKind } from './terminal.ts';
 
@@ -36,6 +36,7 @@ export class ProcessExecutor implements Executor {
   readonly kind = 'process';
   readonly pulls = false;
   readonly #setup: ProcessJobSetup;
+  readonly #readySupervisor: ReadySupervisor | null;
 
   constructor({
     placeFiles,
@@ -45,6 +46,7 @@ export class ProcessExecutor implements Executor {
     volumes,
     container = null,
   }: ProcessExecutorOptions) {
+    this.#readySupervisor = container ? new ReadySupervisor() : null;
     let canMount: boolean | null = null;
     this.#setup = {
       terminal: terminalKind(terminal),
@@ -71,7 +73,7 @@ export class ProcessExecutor implements Executor {
     signal.throwIfAborted();
     new SupervisorFiles(job.folder.path).writeLaunch(launch);
     const ownUid = launch.isolation?.ownUser ? launch.account.uid : null;
-    const failure = await startSupervisor(job.folder.path, ownUid).then(
+    const failure = await startSupervisor(job.folder.path, ownUid, this.#readySupervisor).then(
       () => new JobFailure('executor_error', 'The process that supervises the job did not start'),
       (error) => error,
     );
