@@ -21,6 +21,7 @@ import { queue } from './queue.ts';
 import { serverStart } from './server-start.ts';
 import { sim } from './sim.ts';
 import { simulate } from './simulate.ts';
+import { slurm } from './slurm.ts';
 import { ssh } from './ssh.ts';
 import { sshFleet } from './ssh-fleet.ts';
 import { sshHosts } from './ssh-hosts.ts';
@@ -48,6 +49,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   hostile,
   sim,
   simulate,
+  slurm,
   web,
 };
 

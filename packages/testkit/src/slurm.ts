@@ -45,11 +45,15 @@ export interface TestClusterOptions {
   readonly net: string;
   /** Two letters for its links and namespaces. */
   readonly prefix: string;
+  /** Its compute nodes as `CPUS:GIB[:GPUS[:TYPE]]`; omitted = those of `TestCluster`. */
+  readonly sizes?: string;
 }
 
-export async function startSlurm({ net, prefix }: TestClusterOptions): Promise<TestCluster> {
+export async function startSlurm(options: TestClusterOptions): Promise<TestCluster> {
+  const { net, prefix, sizes } = options;
   const parent = mkdtempSync(join(tmpdir(), 'test-slurm-'));
   const env = { ...process.env, BASE: join(parent, 'cluster'), NET: net, PREFIX: prefix };
+  if (sizes !== undefined) Object.assign(env, { SIZES: sizes });
   const control = async (...words: readonly string[]): Promise<string> =>
     (await run('bash', [SCRIPT, ...words], { env })).stdout;
   const close = async () => {

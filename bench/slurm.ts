@@ -1,0 +1,238 @@
+/**
+ * Jobs on a real Slurm cluster beside bare batch jobs with the same container: submit → running, a burst
+ * of jobs, the delay of a printed line, attaching, and how often the server asks for the queue. As root.
+ */
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Installation } from '@dstack/testkit';
+import { copyPrograms } from '@dstack/testkit/program-image';
+import { slurmMissing, startSlurm, type TestCluster } from '@dstack/testkit/slurm';
+import { usage } from './at-rest.ts';
+import { installation } from './installation.ts';
+import { print, summary } from './measure.ts';
+import { delaysOfPrintedTimes } from './printed-times.ts';
+import { eventTimes, finished, submit } from './runs.ts';
+
+const IMAGE = 'gnu:1';
+const PAIRS = 15;
+const BURST = 50;
+const LINES = 200;
+const ATTACHED = 5;
+/** Nodes with more CPUs than the computer has, so that Slurm starts the burst at once. */
+const SIZES = '64:64 64:64 64:64';
+
+/** `argument`: the number of jobs of the burst. */
+export async function slurm(argument?: string): Promise<void> {
+  const missing = slurmMissing();
+  if (missing !== null) {
+    print({ name: 'slurm', unit: '-', skipped: `${missing} is missing` });
+    return;
+  }
+  const cluster = await startSlurm({ net: '10.221.0', prefix: 'sb', sizes: SIZES });
+  const home = installation({ DSTACK_LOCAL_PROJECTS: 'none', DSTACK_SERVER_SSH_PORT: '22022' });
+  try {
+    await makeImage(cluster);
+    configure(home, cluster);
+    await home.startServer();
+    await home.api('/api/project/main/fleets/apply', {
+      plan: {
+        spec: {
+          configuration: { type: 'fleet', name: 'hpc', nodes: '0..100', backends: ['slurm'] },
+          profile: { name: 'default' },
+        },
+        current_resource: null,
+      },
+      force: false,
+    });
+    await besideBare(home, cluster);
+    await queueCalls(home, cluster, 'no job');
+    await lineDelays(home);
+    await attach(home, cluster);
+    await burst(home, cluster, Number(argument ?? BURST));
+  } finally {
+    await home.dispose();
+    await cluster.close();
+  }
+}
+
+/** GNU's `date` counts in nanoseconds, that of busybox in seconds. */
+async function makeImage(cluster: TestCluster): Promise<void> {
+  const tree = mkdtempSync(join(tmpdir(), 'bench-image-'));
+  try {
+    for (const dir of ['bin', 'usr/bin', 'etc', 'root'])
+      mkdirSync(join(tree, dir), { recursive: true });
+    await copyPrograms(
+      tree,
+      ['date', 'dash', 'sleep', 'seq', 'env'].map((it) => `/usr/bin/${it}`),
+    );
+    for (const name of ['date', 'sleep', 'seq', 'env']) {
+      symlinkSync(`/usr/bin/${name}`, join(tree, 'bin', name));
+    }
+    symlinkSync('/usr/bin/dash', join(tree, 'bin', 'sh'));
+    await cluster.control('image', IMAGE, tree, 'PATH=/usr/bin:/bin');
+  } finally {
+    rmSync(tree, { recursive: true });
+  }
+}
+
+function configure(home: Installation, { hostname, user, keyPath }: TestCluster): void {
+  const login = `hostname: ${hostname}, user: ${user}, private_key: {path: ${keyPath}}`;
+  mkdirSync(home.serverDir, { recursive: true });
+  writeFileSync(
+    join(home.serverDir, 'config.yml'),
+    `projects:\n- name: main\n  backends:\n  - {type: slurm, clusters: [{name: hpc, ${login}, cpu_partitions: [cpu]}]}\n`,
+    { mode: 0o600 },
+  );
+}
+
+const SMALL = { image: IMAGE, resources: { cpu: '1..', memory: '256MB..', disk: null, gpu: 0 } };
+
+const start = (home: Installation, name: string, commands: readonly string[], more = {}) =>
+  submit(home, name, { ...SMALL, commands, ...more });
+
+/** Milliseconds from `sbatch` to the first output of `srun` in a container. */
+async function bareJob(cluster: TestCluster): Promise<number> {
+  const times = await cluster.login(
+    [
+      'cd; rm -f bare.out; date +%s%N',
+      `job=$(sbatch --parsable -p cpu --mem=256M -o bare.out --wrap "srun --container-image=${IMAGE} --container-remap-root --container-writable --no-container-mount-home date +%s%N")`,
+      'until grep -q "^[0-9]*$" bare.out 2>/dev/null; do sleep 0.02; done; cat bare.out',
+      'while [ -n "$(squeue -h -j $job -o %T 2>/dev/null)" ]; do sleep 0.1; done',
+    ].join('\n'),
+  );
+  const [from, to] = [...times.matchAll(/^\d{19}$/gm)].map(([text]) => Number(text) / 1e6);
+  return (to ?? Number.NaN) - (from ?? Number.NaN);
+}
+
+/** In turns, so that both meet the same load of the computer. */
+async function besideBare(home: Installation, cluster: TestCluster): Promise<void> {
+  const bare: number[] = [];
+  const ours: number[] = [];
+  for (let i = -1; i < PAIRS; i++) {
+    const floor = await bareJob(cluster);
+    const id = await start(home, `pair-${i + 1}`, ['true']);
+    const status = await finished(home, `pair-${i + 1}`);
+    if (status !== 'done') throw new Error(await home.ok('explain', `pair-${i + 1}`, '-v'));
+    const at = await eventTimes(home, id);
+    const took = (at(/^Job status changed .* -> RUNNING/) - at(/^Run submitted/)) / 1000;
+    await emptyQueue(cluster);
+    // The first one copies the agent to the cluster.
+    if (i < 0)
+      print({ name: 'slurm: first job, with the copy of the agent', unit: 'ms', value: took });
+    else {
+      bare.push(floor);
+      ours.push(took);
+    }
+  }
+  print({ name: 'slurm: submit to running', unit: 'ms', ...summary(ours) });
+  print({ name: 'slurm: sbatch and srun of the same container', unit: 'ms', ...summary(bare) });
+}
+
+async function emptyQueue(cluster: TestCluster): Promise<void> {
+  await cluster.login('while [ -n "$(squeue -h -o %i)" ]; do sleep 0.1; done');
+}
+
+/** How often users' queues were read, as the controller counts it. */
+async function queueReads(cluster: TestCluster): Promise<number> {
+  const text = await cluster.control('exec', 'ctl', 'sdiag');
+  const counts = [...text.matchAll(/REQUEST_JOB_(?:INFO|USER_INFO|INFO_SINGLE)\s.*?count:(\d+)/g)];
+  return counts.reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+async function queueCalls(home: Installation, cluster: TestCluster, what: string): Promise<void> {
+  const before = await queueReads(cluster);
+  const { cpuMs } = usage(home.serverPid);
+  await delay(60_000);
+  const value = (await queueReads(cluster)) - before;
+  const cpu = usage(home.serverPid).cpuMs - cpuMs;
+  print({ name: `slurm: reads of the queue, ${what}`, unit: '/min', value, cpuMs: cpu });
+}
+
+/** Lines printed before the follower connected are not counted. */
+async function lineDelays(home: Installation): Promise<void> {
+  await start(home, 'ticker', [`for i in $(seq ${LINES}); do date +%s%N; sleep 0.03; done`]);
+  await running(home, 'ticker');
+  const delays = await delaysOfPrintedTimes(home, 'ticker');
+  print({
+    name: 'slurm: line printed to visible',
+    unit: 'ms',
+    ...summary(delays.slice(LINES / 2)),
+  });
+}
+
+/** Until `dstack attach` has forwarded the job's port. */
+async function attach(home: Installation, cluster: TestCluster): Promise<void> {
+  await start(home, 'attached', ['sleep 3600'], { ports: ['8000'] });
+  await running(home, 'attached');
+  const times: number[] = [];
+  for (let i = 0; i < ATTACHED; i++) {
+    const from = performance.now();
+    const client = home.spawn(['attach', 'attached']);
+    let output = '';
+    await new Promise<void>((resolve) => {
+      client.stdout?.on('data', (data) => {
+        output += data;
+        if (output.includes('localhost:')) resolve();
+      });
+    });
+    times.push(performance.now() - from);
+    client.kill('SIGINT');
+    await once(client, 'close');
+  }
+  print({ name: 'slurm: attach', unit: 'ms', ...summary(times) });
+  await delay(10_000);
+  await queueCalls(home, cluster, 'one running job');
+  await home.ok('stop', 'attached', '-y');
+  await finished(home, 'attached');
+}
+
+async function running(home: Installation, name: string): Promise<void> {
+  for (;;) {
+    const run = await home.api<{ status: string }>('/api/project/main/runs/get', {
+      run_name: name,
+    });
+    if (run.status === 'running') return;
+    if (!/submitted|provisioning|pending/.test(run.status))
+      throw new Error(`${name} is ${run.status}`);
+    await delay(20);
+  }
+}
+
+async function burst(home: Installation, cluster: TestCluster, count: number): Promise<void> {
+  const names = Array.from({ length: count }, (_, index) => `burst-${index}`);
+  const before = await queueReads(cluster);
+  const from = performance.now();
+  await Promise.all(names.map((name) => start(home, name, ['sleep 3600'])));
+  await Promise.all(names.map((name) => running(home, name)));
+  const all = Math.round(performance.now() - from);
+  const reads = (await queueReads(cluster)) - before;
+  print({ name: `slurm: burst of ${count}, all running`, unit: 'ms', all, reads });
+  await delay(10_000);
+  await queueCalls(home, cluster, `${count} running jobs`);
+  const stopped = performance.now();
+  await home.ok('stop', ...names, '-y');
+  await emptyQueue(cluster);
+  const value = Math.round(performance.now() - stopped);
+  print({ name: `slurm: stop of ${count}, queue empty`, unit: 'ms', value });
+  print({
+    name: `slurm: burst of ${count}, bare`,
+    unit: 'ms',
+    all: await bareBurst(cluster, count),
+  });
+}
+
+async function bareBurst(cluster: TestCluster, count: number): Promise<number> {
+  const times = await cluster.login(
+    [
+      'cd; rm -f bare.*; date +%s%N',
+      `for i in $(seq ${count}); do sbatch --parsable -p cpu --mem=256M -o bare.$i --wrap "srun --container-image=${IMAGE} --container-remap-root --container-writable date +%s%N" >/dev/null; done`,
+      `while [ "$(cat bare.* 2>/dev/null | grep -c '^[0-9]*$')" -lt ${count} ]; do sleep 0.1; done`,
+      'cat bare.*',
+    ].join('\n'),
+  );
+  const [from = 0, ...ends] = [...times.matchAll(/^\d{19}$/gm)].map(([text]) => Number(text) / 1e6);
+  return Math.round(Math.max(...ends) - from);
+}
