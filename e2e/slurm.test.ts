@@ -1,7 +1,7 @@
 /** A real Slurm cluster as a backend, driven by our command line and by the official one. */
 import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Installation } from '@dstack/testkit';
 import { slurmMissing, startSlurm, type TestCluster } from '@dstack/testkit/slurm';
@@ -26,6 +26,12 @@ if (missing) console.warn(`Slurm is NOT tested: ${missing} is missing`);
 
 const SMALL = 'resources: {cpu: 1.., memory: 512MB.., disk: null}';
 
+/** The file of the image that the cluster has from the start. */
+const BUSYBOX = 'docker.io%library%busybox:1.tar';
+
+/** What `ls` prints of the folders of jobs once all have ended. */
+const LEFT = '/home/dev/.dstack/credentials:\n\n/home/dev/.dstack/jobs:\n';
+
 /** The agent is copied there first, and Slurm itself takes seconds for each job. */
 const PATIENCE = { timeout: 120_000 };
 
@@ -34,23 +40,16 @@ describe.skipIf(missing !== null)('a Slurm cluster', PATIENCE, () => {
   let home: Installation;
   beforeAll(async () => {
     cluster = await startSlurm({ net: '10.219.0', prefix: 'se' });
-    home = newInstallation({ DSTACK_LOCAL_PROJECTS: 'none' });
+    home = newInstallation({ DSTACK_LOCAL_PROJECTS: 'none', DSTACK_SLURM_HOST_JOBS: '1' });
     home.env.DSTACK_SERVER_SSH_PORT = String(await freePort());
-    const { hostname, user, keyPath } = cluster;
-    const entry = `{name: hpc, hostname: ${hostname}, user: ${user}, private_key: {path: ${keyPath}}, cpu_partitions: [cpu, low]}`;
-    mkdirSync(home.serverDir, { recursive: true });
-    writeFileSync(
-      join(home.serverDir, 'config.yml'),
-      `projects:\n- name: main\n  backends:\n  - {type: slurm, clusters: [${entry}]}\n`,
-      { mode: 0o600 },
-    );
+    writeConfig(home);
     await home.startServer();
     for (const [name, placement] of [
       ['hpc', 'any'],
       ['gangs', 'cluster'],
-    ]) {
-      const fleet = `type: fleet\nname: ${name}\nnodes: 0..6\nplacement: ${placement}\nbackends: [slurm]\n`;
-      await home.ok('apply', '-f', configuration(home, `${name}.dstack.yml`, fleet), '-y');
+    ] as const) {
+      const fleet = configuration(home, `${name}.dstack.yml`, fleetOf(name, placement));
+      await home.ok('apply', '-f', fleet, '-y');
     }
   });
   afterAll(async () => {
@@ -58,6 +57,18 @@ describe.skipIf(missing !== null)('a Slurm cluster', PATIENCE, () => {
     await cluster?.close();
   });
 
+  const writeConfig = ({ serverDir }: Installation) => {
+    const { hostname, user, keyPath } = cluster;
+    const entry = `{name: hpc, hostname: ${hostname}, user: ${user}, private_key: {path: ${keyPath}}, cpu_partitions: [cpu, low]}`;
+    mkdirSync(serverDir, { recursive: true });
+    writeFileSync(
+      join(serverDir, 'config.yml'),
+      `projects:\n- name: main\n  backends:\n  - {type: slurm, clusters: [${entry}]}\n`,
+      { mode: 0o600 },
+    );
+  };
+  const fleetOf = (name: string, placement: string) =>
+    `type: fleet\nname: ${name}\nnodes: 0..6\nplacement: ${placement}\nbackends: [slurm]\n`;
   const write = (name: string, lines: readonly string[], fleet = 'hpc') => {
     const all = [`name: ${name}`, `fleets: [${fleet}]`, SMALL, ...lines, ''];
     return configuration(home, `${name}.dstack.yml`, all.join('\n'));
@@ -130,16 +141,75 @@ describe.skipIf(missing !== null)('a Slurm cluster', PATIENCE, () => {
     await until(async () => (await queue()) === '');
   });
 
-  it('is used by the official client', async () => {
+  it('is used by the official client: apply attached, logs, ssh, a forwarded port, stop', async () => {
     const { path, missing: why } = officialClient('0.22.5');
     if (path === null) throw new Error(why);
     const client = new OfficialClient(path, join(home.home, 'client'));
     const project = ['--name', 'main', '--url', home.url, '--token', home.token()];
     await client.ok('project', 'add', ...project, '-y');
     expect(await client.ok('offer', '-b', 'slurm')).toMatch(/cpu-1/);
-    const yaml = readFileSync(join(home.home, task('theirs', ['echo the words; sleep 8'])), 'utf8');
-    const brief = await client.run(['apply', '-f', client.write('t.dstack.yml', yaml), '-y']);
-    expect([brief.stdout, brief.code]).toEqual([expect.stringMatching(/the words\r?\n/), 0]);
+    const theirs = (file: string) =>
+      client.write(file, readFileSync(join(home.home, file), 'utf8'));
+    const brief = theirs(task('theirs', ['echo the words; sleep 5']));
+    const applied = await client.run(['apply', '-f', brief, '-y']);
+    expect([applied.stdout, applied.code]).toEqual([expect.stringMatching(/the words\r?\n/), 0]);
+    expect(await client.ok('logs', 'theirs')).toMatch(/the words/);
+
+    const [inside, local] = [await freePort(), await freePort()];
+    const commands = [
+      'echo page > index.html',
+      `echo serving && exec httpd -f -p 127.0.0.1:${inside}`,
+    ];
+    const session = client.start([
+      ...['apply', '-y', '-f', theirs(task('site', commands, [`ports: ["${local}:${inside}"]`]))],
+    ]);
+    await session.until('serving');
+    expect(await (await fetch(`http://127.0.0.1:${local}/`)).text()).toBe('page\n');
+    const config = join(client.home, '.dstack', 'ssh', 'config');
+    expect((await run('ssh', ['-n', '-F', config, 'site', 'hostname'])).stdout).toBe('cpu-1\n');
+    session.interrupt();
+    expect((await session.ended).stdout).toContain('Detached');
+    await client.ok('stop', 'site', '-y');
+    await until(async () => (await queue()) === '');
+  });
+
+  it('runs a job without a container as the login user, with files of its own', async () => {
+    const commands = [
+      'echo "on $(hostname) in $PWD"',
+      'echo "hidden: $(ls -A $DSTACK_LOGIN_HOME/.dstack | wc -l)"; echo text > /tmp/mine; echo text > file',
+      'test -e /etc/debian_version && echo own files',
+    ];
+    const lines = ['type: task', `commands: ${JSON.stringify(commands)}`, 'image: busybox:1'];
+    await start(write('bare', [...lines, 'backend_settings: {slurm: {container: none}}']));
+    expect((await untilRun(home, 'bare', isFinished)).status).toBe('done');
+    const logs = await home.ok('logs', 'bare');
+    expect(logs).toContain('on cpu-1 in /tmp/workflow');
+    expect(logs).toContain('hidden: 0');
+    expect(logs).toContain('own files');
+    const left = 'ls -A /tmp | wc -l';
+    expect(await cluster.control('exec', 'cpu-1', 'sh', '-c', left)).toBe('0\n');
+  });
+
+  it('pulls a private image with the credentials of the run, and keeps them no longer', async () => {
+    const images = join(dirname(cluster.keyPath), 'images');
+    await cluster.control(
+      'image',
+      'private.example#team/tool:1',
+      join(images, BUSYBOX),
+      'PATH=/bin',
+    );
+    const private_ = (name: string, password: string) =>
+      write(name, [
+        ...['type: task', 'image: private.example/team/tool:1', "commands: ['echo inside']"],
+        `registry_auth: {username: test, password: ${password}}`,
+      ]);
+    await start(private_('refused', 'other'));
+    await start(private_('pulled', 'secret'));
+    expect((await untilRun(home, 'refused', isFinished)).status).toBe('failed');
+    expect(await home.ok('explain', 'refused', '-v')).toContain('401 Unauthorized');
+    expect((await untilRun(home, 'pulled', isFinished)).status).toBe('done');
+    expect(await home.ok('logs', 'pulled')).toContain('inside');
+    await until(async () => (await cluster.login('ls ~/.dstack/credentials')) === '');
   });
 
   it('loses no line while server and controller end and come back', async () => {
@@ -169,9 +239,22 @@ describe.skipIf(missing !== null)('a Slurm cluster', PATIENCE, () => {
     const explained = async () => await home.ok('explain', 'kept', '-v');
     await until(async () => /a job of higher priority took its place/.test(await explained()));
     await untilRun(home, 'kept', isRunning);
+    const node = (...state: string[]) =>
+      cluster.control('exec', 'ctl', 'scontrol', 'update', 'nodename=gpu-1', ...state);
+    await node('state=down', 'reason=broken');
+    await until(async () => /its node failed/.test(await explained()));
+    expect(await home.ok('offer', '-b', 'slurm')).not.toMatch(/gpu-1 .*available/);
+    // The node may have come back by itself.
+    await until(async () => {
+      await node('state=resume').catch(() => '');
+      return !/State=DOWN/.test(await cluster.login('scontrol show node gpu-1 -o'));
+    });
+    await untilRun(home, 'kept', isRunning);
     await home.ok('stop', 'kept', '-y');
     await untilRun(home, 'kept', isFinished);
     await until(async () => (await queue()) === '');
-    await until(async () => (await cluster.login('ls ~/.dstack/jobs')) === '');
+    await until(
+      async () => (await cluster.login('ls ~/.dstack/jobs ~/.dstack/credentials')) === LEFT,
+    );
   });
 });

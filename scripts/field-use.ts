@@ -228,6 +228,7 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     time_limit: used('backends/src/slurm/batch.ts'),
     constraint: used('backends/src/slurm/batch.ts'),
     reservation: used('backends/src/slurm/batch.ts'),
+    container: used('backends/src/slurm/submission.ts'),
     options: used('backends/src/slurm/batch.ts'),
   },
   KubernetesSettings: {

@@ -23,6 +23,7 @@ import { type OidcSettings, oidcSettings } from './oidc/oidc-settings.ts';
 import { parseOutgoingAllow } from './outgoing/outgoing-rules.ts';
 import type { OriginPattern } from './proxy/origins/origin-pattern.ts';
 import { serviceOriginSettings } from './service-origin-settings.ts';
+import { type SlurmServerSettings, slurmSettings } from './slurm/slurm-settings.ts';
 import { type SshEntrySettings, sshEntrySettings } from './ssh-entry/entry-settings.ts';
 import type { SweepPolicy } from './sweep/sweep-backend.ts';
 
@@ -66,6 +67,7 @@ export interface ServerSettings {
   /** Whether projects may have simulated backends: for tests and benchmarks. */
   readonly sim: boolean;
   readonly kubernetes: KubernetesServerSettings;
+  readonly slurm: SlurmServerSettings;
   readonly engine: EngineSettings;
   readonly limits: Limits;
   readonly images: ImageSettings;
@@ -196,6 +198,7 @@ export function compileSettings(
     local: localSettings(env),
     sim: env.DSTACK_SIM === '1',
     kubernetes: kubernetesSettings(env),
+    slurm: slurmSettings(env),
     engine: engineSettings(env),
     limits: limits(env),
     images: {

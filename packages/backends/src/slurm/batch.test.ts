@@ -1,15 +1,8 @@
 import type { Resources } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import { describe, expect, it } from 'vitest';
-import {
-  batchArguments,
-  batchScript,
-  commentFrom,
-  commentOf,
-  isJobName,
-  jobName,
-  pyxisImage,
-} from './batch.ts';
+import { batchArguments, batchScript, commentFrom, commentOf } from './batch.ts';
+import { isJobName, jobName } from './job-name.ts';
 
 const offer = {
   instance: { resources: { cpus: 4, memory_mib: 8192, gpus: [{}, {}] } },
@@ -57,21 +50,35 @@ describe('the batch job of an instance', () => {
     ]);
   });
 
+  const script = {
+    tool: 'pyxis',
+    ...{ image: 'ghcr.io/a/b:1', programs: '/home/d/p', folder: '/home/d/j', cpus: 2 },
+    ...{ hasGpus: false, credentials: null, agent: ['/run/node'], node: '/run/node' },
+  } as const;
+  const credentials = { folder: '/home/d/c', user: 'me' };
+
   it('quotes everything that users write', () => {
-    const script = batchScript({
-      ...{ tool: 'pyxis', image: "x'; touch /tmp/evil #", programs: '/home/d/p' },
-      ...{ folder: '/home/d/j', cpus: 2, hasGpus: false, agent: ['/run/node'], node: '/run/node' },
-    });
-    expect(script).toContain(`'--container-image=x'"'"'; touch /tmp/evil #'`);
-    expect(script).toContain('NVIDIA_VISIBLE_DEVICES=void');
+    const text = batchScript({ ...script, image: "x'; touch /tmp/evil #" });
+    expect(text).toContain(`'--container-image=x'"'"'; touch /tmp/evil #'`);
+    expect(text).toContain('NVIDIA_VISIBLE_DEVICES=void');
   });
 
-  it.each([
-    ['busybox:1', 'busybox:1'],
-    ['library/busybox:1', 'library/busybox:1'],
-    ['ghcr.io/a/b:1', 'ghcr.io#a/b:1'],
-    ['localhost:5000/a@sha256:0', 'localhost:5000#a@sha256:0'],
-  ])('names the image %s as %s for pyxis', (image, expected) => {
-    expect(pyxisImage(image)).toBe(expected);
+  it('pulls a private image with a file that only it reads', () => {
+    const text = batchScript({ ...script, credentials });
+    expect(text).toContain('export ENROOT_CONFIG_PATH=/home/d/c');
+    expect(text).toContain('--container-image=me@ghcr.io#a/b:1');
+    expect(text.match(/rm -rf \/home\/d\/c$/gm)).toHaveLength(2);
+  });
+
+  it('starts the container of Apptainer with these arguments', () => {
+    const text = batchScript({ ...script, tool: 'apptainer', hasGpus: true, credentials });
+    const command = [
+      ...['srun', '--export=ALL', '--kill-on-bad-exit=1', '--cpus-per-task=2'],
+      ...['apptainer', 'exec', '--writable-tmpfs', '--no-home', '--containall', '--fakeroot'],
+      ...['--nv', '--bind', '/home/d/p:/run/dstack-programs:ro,/home/d/j:/run/dstack-job'],
+      ...['docker://ghcr.io/a/b:1', '/run/node'],
+    ];
+    expect(text.split('\n')).toContain(command.join(' '));
+    expect(text).toContain('APPTAINER_DOCKER_PASSWORD=$(cat /home/d/c/password)');
   });
 });

@@ -1,29 +1,13 @@
 /** The batch job of an instance: how it is submitted, and what runs in it. */
-import { createHash } from 'node:crypto';
 import type { SlurmSettings } from '@dstack/contract';
 import { shellJoin, shellQuote } from '@dstack/contract/shell';
 import { Resources } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import type { ListedInstance, OwnerTags } from '../base/port.ts';
-
-/** Slurm cuts longer names off in most of its tables. */
-const MAX_NAME = 64;
-const DIGITS = 12;
-const NAME = /^dstack-[a-z0-9-]{1,44}-[0-9a-f]{12}$/;
-
-/** The same key always gives the same name, so that a repeated order finds the first job. */
-export function jobName(parts: readonly string[], key: string): string {
-  const hash = createHash('sha256').update(key).digest('hex').slice(0, DIGITS);
-  const text = parts
-    .join('-')
-    .toLowerCase()
-    .replace(/[^a-z0-9-]/g, '-');
-  const room = MAX_NAME - 'dstack-'.length - DIGITS - 1;
-  return `dstack-${text.slice(0, room) || 'job'}-${hash}`;
-}
-
-/** Whether a name is one of ours, so that its folder may be removed. */
-export const isJobName = (name: string): boolean => NAME.test(name);
+import { pyxisImage } from './credentials.ts';
+import { ENDED_FILE, PASSWORD_FILE, TUNNEL_FILE } from './folders.ts';
+import { hostCommand } from './host-job.ts';
+import { IN_CONTAINER } from './places.ts';
 
 export interface Comment {
   readonly key: string;
@@ -100,66 +84,108 @@ export function batchArguments(order: BatchOrder): readonly string[] {
 }
 
 /** How the container of a job is started on a cluster. */
-export type ContainerTool = 'pyxis' | 'apptainer';
+export type ContainerTool = 'pyxis' | 'apptainer' | 'none';
 
 export interface ScriptInput {
   readonly tool: ContainerTool;
   /** Of the job, with its registry. */
   readonly image: string;
-  /** Folder of the programs on the cluster, mounted at `PROGRAMS`. */
+  /** Folder of the programs on the cluster, mounted at `AgentPlaces.programs`. */
   readonly programs: string;
-  /** The private folder of the job on the cluster, mounted at `JOB`. */
+  /** The private folder of the job on the cluster, mounted at `AgentPlaces.job`. */
   readonly folder: string;
   readonly cpus: number;
   readonly hasGpus: boolean;
+  /** Null: the image is pulled without. */
+  readonly credentials: ScriptCredentials | null;
   /** The command of the agent inside, and how it starts Node there. */
   readonly agent: readonly string[];
   readonly node: string;
 }
 
-export const PROGRAMS = '/run/dstack-programs';
-export const JOB = '/run/dstack-job';
+/** For the registry of the image. */
+export interface ScriptCredentials {
+  /** Private folder on the cluster, which the container does not see. */
+  readonly folder: string;
+  readonly user: string;
+}
 
 export function batchScript(input: ScriptInput): string {
-  const { tool, node, cpus, hasGpus } = input;
+  const { tool, node, cpus, hasGpus, credentials, folder } = input;
   const srun = [
     // Without it, `srun` would export as little as `sbatch`.
     ...['srun', '--export=ALL', '--kill-on-bad-exit=1', `--cpus-per-task=${cpus}`],
-    ...(tool === 'pyxis' ? pyxisOptions(input) : apptainerCommand(input)),
+    ...containerWords(input),
     ...input.agent,
   ];
+  const registry = credentials ? registryLogin(tool, credentials) : [];
   return [
     '#!/bin/sh',
     'cd / && umask 077',
     `export DSTACK_AGENT_NODE=${shellQuote(node)}`,
     // The image's value may show a job without GPUs those of other jobs.
     ...(hasGpus ? [] : ['export NVIDIA_VISIBLE_DEVICES=void']),
-    `exec ${shellJoin(srun)}`,
+    ...registry,
+    ...(credentials ? [removalOnceStarted(folder, credentials.folder)] : []),
+    shellJoin(srun),
+    'code=$?',
+    `echo "$code" > ${shellQuote(`${folder}/${ENDED_FILE}`)}`,
+    ...(credentials ? [`rm -rf ${shellQuote(credentials.folder)}`] : []),
+    'exit "$code"',
     '',
   ].join('\n');
 }
 
-function pyxisOptions({ image, programs, folder, hasGpus }: ScriptInput): readonly string[] {
+function containerWords(input: ScriptInput): readonly string[] {
+  switch (input.tool) {
+    case 'pyxis':
+      return pyxisOptions(input);
+    case 'apptainer':
+      return apptainerCommand(input);
+    case 'none':
+      return hostCommand(input.programs, input.folder);
+  }
+}
+
+function registryLogin(tool: ContainerTool, { folder, user }: ScriptCredentials) {
+  if (tool === 'pyxis') return [`export ENROOT_CONFIG_PATH=${shellQuote(folder)}`];
   return [
-    `--container-image=${pyxisImage(image)}`,
-    `--container-mounts=${programs}:${PROGRAMS}:ro,${folder}:${JOB}`,
-    ...['--container-remap-root', '--container-writable', '--no-container-mount-home'],
-    ...(hasGpus ? [] : ['--container-env=NVIDIA_VISIBLE_DEVICES']),
+    `export APPTAINER_DOCKER_USERNAME=${shellQuote(user)}`,
+    `APPTAINER_DOCKER_PASSWORD=$(cat ${shellQuote(`${folder}/${PASSWORD_FILE}`)})`,
+    'export APPTAINER_DOCKER_PASSWORD',
   ];
 }
 
-/** enroot writes the registry as `registry#repository:tag`. */
-export function pyxisImage(image: string): string {
-  const slash = image.indexOf('/');
-  const first = slash < 0 ? '' : image.slice(0, slash);
-  const isRegistry = /[.:]/.test(first) || first === 'localhost';
-  return isRegistry ? `${first}#${image.slice(slash + 1)}` : image;
+/** Once the agents of all nodes listen, every image has been pulled. */
+function removalOnceStarted(folder: string, credentials: string): string {
+  return [
+    '(',
+    '  while sleep 1; do',
+    `    set -- ${shellQuote(folder)}/${TUNNEL_FILE}.*`,
+    '    if [ -e "$1" ] && [ "$#" -ge "${SLURM_JOB_NUM_NODES:-1}" ]; then break; fi',
+    '  done',
+    `  rm -rf ${shellQuote(credentials)}`,
+    ') &',
+  ].join('\n');
+}
+
+function pyxisOptions({ image, programs, folder, hasGpus, credentials }: ScriptInput) {
+  return [
+    `--container-image=${pyxisImage(image, credentials?.user ?? null)}`,
+    `--container-mounts=${programs}:${IN_CONTAINER.programs}:ro,${folder}:${IN_CONTAINER.job}`,
+    ...['--container-remap-root', '--container-writable', '--no-container-mount-home'],
+    ...(hasGpus ? [] : ['--container-env=NVIDIA_VISIBLE_DEVICES']),
+  ];
 }
 
 function apptainerCommand({ image, programs, folder, hasGpus }: ScriptInput): readonly string[] {
   return [
     ...['apptainer', 'exec', '--writable-tmpfs', '--no-home', '--containall', '--fakeroot'],
     ...(hasGpus ? ['--nv'] : []),
-    ...['--bind', `${programs}:${PROGRAMS}:ro,${folder}:${JOB}`, `docker://${image}`],
+    ...[
+      '--bind',
+      `${programs}:${IN_CONTAINER.programs}:ro,${folder}:${IN_CONTAINER.job}`,
+      `docker://${image}`,
+    ],
   ];
 }

@@ -1,26 +1,29 @@
 /** One cluster of a Slurm backend. */
 import { createHmac } from 'node:crypto';
 import { isIP } from 'node:net';
+import type { RegistryAuth } from '@dstack/contract';
 import { errorMessage } from '@dstack/contract/error-message';
 import { shellJoin, shellQuote } from '@dstack/contract/shell';
 import { BackendError, NoCapacityError } from '../base/errors.ts';
-import { batchArguments, batchScript, type ContainerTool, JOB, PROGRAMS } from './batch.ts';
-import { folderOf, LOG_FILE, TOKEN_FILE, TUNNEL_FILE } from './folders.ts';
+import { agentProgram, type ClusterPrograms } from './agent-program.ts';
+import { batchArguments, batchScript, type ContainerTool } from './batch.ts';
+import { enrootCredentials } from './credentials.ts';
+import {
+  credentialsFolderOf,
+  ENDED_FILE,
+  ENROOT_FILE,
+  folderOf,
+  LOG_FILE,
+  PASSWORD_FILE,
+  TOKEN_FILE,
+  TUNNEL_FILE,
+} from './folders.ts';
 import { JobTable } from './job-table.ts';
 import { type LoginConnection, LoginNode } from './login.ts';
 import { parseNodes, type SlurmNode } from './node.ts';
 import { type PartitionMap, partitionMap, type SlurmClusterConfig } from './partitions.ts';
-
-/** The programs of the agent on a cluster. */
-export interface ClusterPrograms {
-  /** The folder that contains them, an absolute path that all nodes have. */
-  readonly dir: string;
-  /** Node with its own loader, and the agent's program: paths within the folder. */
-  readonly loader: string;
-  readonly libraries: string;
-  readonly node: string;
-  readonly main: string;
-}
+import { IN_CONTAINER, ON_HOST } from './places.ts';
+import { QueueWatch } from './queue-watch.ts';
 
 export interface ClusterDeps {
   readonly serverId: string;
@@ -32,6 +35,8 @@ export interface ClusterDeps {
   readonly deliver: (cluster: SlurmClusterConfig) => Promise<ClusterPrograms>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Whether jobs may do without a container. */
+  readonly hostJobs: boolean;
 }
 
 /** Nodes change by the second, and a plan asks for them several times. */
@@ -43,7 +48,9 @@ const TAIL = 1500;
 export interface BatchSubmission {
   readonly name: string;
   readonly arguments: Omit<Parameters<typeof batchArguments>[0], 'name' | 'log'>;
-  readonly image: string;
+  /** Null: the job runs on the node itself. */
+  readonly image: string | null;
+  readonly registryAuth: RegistryAuth | null;
 }
 
 export class SlurmCluster {
@@ -51,6 +58,8 @@ export class SlurmCluster {
   readonly map: PartitionMap;
   readonly login: LoginNode;
   readonly jobs: JobTable;
+  readonly queue: QueueWatch;
+  readonly hostJobs: boolean;
   readonly #deps: ClusterDeps;
   readonly #submitting = new Map<string, Promise<void>>();
   #nodes: { readonly at: number; readonly asking: Promise<readonly SlurmNode[]> } | null = null;
@@ -63,7 +72,11 @@ export class SlurmCluster {
     this.map = partitionMap(config);
     this.login = new LoginNode(config.name, () => deps.connect(config));
     this.jobs = new JobTable(this.login);
+    const { login, jobs } = this;
+    const { serverId, now } = deps;
+    this.queue = new QueueWatch({ cluster: config.name, serverId, login, jobs, now });
     this.#deps = deps;
+    this.hostJobs = deps.hostJobs;
   }
 
   async nodes(): Promise<readonly SlurmNode[]> {
@@ -89,17 +102,29 @@ export class SlurmCluster {
     await submitting;
   }
 
-  async #submit({ name, arguments: order, image }: BatchSubmission): Promise<void> {
+  async #submit(submission: BatchSubmission): Promise<void> {
+    const { name, arguments: order, image, registryAuth } = submission;
     const [programs, tool, home] = await Promise.all([
       this.#deliver(),
-      this.containerTool(),
+      image === null ? ('none' as const) : this.containerTool(),
       this.#home(),
     ]);
     const { cpus, gpus } = order.offer.instance.resources;
     const folder = `${home}/.dstack/jobs/${name}`;
     const script = batchScript({
-      ...{ tool, image, folder, cpus, hasGpus: gpus.length > 0, programs: programs.dir },
-      ...agentProgram(programs, this.#deps.serverId),
+      ...{
+        tool,
+        image: image ?? '',
+        folder,
+        cpus,
+        hasGpus: gpus.length > 0,
+        programs: programs.dir,
+      },
+      credentials: registryAuth && {
+        folder: `${home}/.dstack/credentials/${name}`,
+        user: registryAuth.username,
+      },
+      ...agentProgram(programs, this.#deps.serverId, image === null ? ON_HOST : IN_CONTAINER),
     });
     const argv = batchArguments({ ...order, name, log: `${folder}/${LOG_FILE}` });
     const executed = await this.login.script(
@@ -110,13 +135,15 @@ export class SlurmCluster {
         'if command -v flock >/dev/null 2>&1; then exec 9>"$folder/lock"; flock -w 10 9 || true; fi',
         `if [ -n "$(squeue -h -t all -u "$(id -un)" -n ${shellQuote(name)} -o %i)" ]; then exit 0; fi`,
         `printf '%s' ${this.token(name)} > "$folder/${TOKEN_FILE}"`,
-        `rm -f "$folder"/${TUNNEL_FILE}.*`,
+        `rm -f "$folder"/${TUNNEL_FILE}.* "$folder/${ENDED_FILE}"`,
+        ...(registryAuth && image ? storedCredentials(name, image, registryAuth) : []),
         `printf '%s' ${shellQuote(script)} | ${shellJoin(argv)}`,
       ].join('\n'),
       SUBMIT_MS,
     );
-    if (executed.code === 0) return;
-    await this.login.script(`rm -rf ${folderOf(name)}`);
+    this.jobs.changed();
+    if (executed.code === 0) return this.queue.onSubmitted(name);
+    await this.login.script(removed(name));
     if (UNAVAILABLE.test(executed.stderr)) {
       throw new NoCapacityError(`cluster ${this.config.name}: ${executed.stderr.trim()}`);
     }
@@ -154,9 +181,10 @@ export class SlurmCluster {
         'set -eu',
         `ids=$(${query})`,
         `if [ -n "$ids" ]; then scancel $ids; ids=$(${query}); fi`,
-        `if [ -n "$ids" ]; then echo left; else rm -rf ${folderOf(name)}; fi`,
+        `if [ -n "$ids" ]; then echo left; else ${removed(name)}; fi`,
       ].join('\n'),
     );
+    this.jobs.changed();
     return this.login.checked('scancel', executed).trim() !== 'left';
   }
 
@@ -206,36 +234,31 @@ export class SlurmCluster {
   }
 }
 
+const removed = (name: string): string => `rm -rf ${folderOf(name)} ${credentialsFolderOf(name)}`;
+
+/** The words are built into the shell: no other user sees them among the arguments of a program. */
+function storedCredentials(name: string, image: string, auth: RegistryAuth): readonly string[] {
+  return [
+    `credentials=${credentialsFolderOf(name)}; mkdir -p "$credentials"`,
+    `printf '%s' ${shellQuote(enrootCredentials(image, auth))} > "$credentials/${ENROOT_FILE}"`,
+    `printf '%s' ${shellQuote(auth.password)} > "$credentials/${PASSWORD_FILE}"`,
+  ];
+}
+
 /** Slurm refuses at once what no node can ever do. */
 const UNAVAILABLE =
   /Requested node configuration is not available|Job violates accounting\/QOS policy|QOSMax|AssocMax|AssocGrp/i;
 
-/** The command of the agent inside the container, and how it starts Node again. */
-function agentProgram(programs: ClusterPrograms, serverId: string) {
-  const inside = (path: string) => `${PROGRAMS}/${path}`;
-  const node = [
-    ...[inside(programs.loader), '--library-path', inside(programs.libraries)],
-    inside(programs.node),
-  ];
-  return {
-    node: node.join(' '),
-    agent: [
-      ...[...node, '--max-old-space-size=256', inside(programs.main)],
-      ...['--state', '/run/dstack/state', '--socket', '/run/dstack/agent.sock'],
-      ...['--executor', 'process', '--job-container', '--server-id', serverId],
-      ...['--token-file', `${JOB}/${TOKEN_FILE}`],
-      ...['--tunnel-port', '0', '--tunnel-address', '0.0.0.0'],
-      ...['--tunnel-file', `${JOB}/${TUNNEL_FILE}.%SLURM_PROCID%`],
-    ],
-  };
-}
+/** Lines that Slurm and pyxis print after every failure. */
+const CONSEQUENCES =
+  /^(?:spank: required plugin|Failed to invoke spank|[\w.-]+: task \d+: |launch\/slurm: |pyxis: (?:couldn't start|import(?:ing|ed) docker)|Job step aborted|STEP \S+ ON )/;
 
 /** Without the prefixes of Slurm's daemons, and without the agent's own log, which is JSON. */
 function lastLines(output: string): string {
   return output
     .split('\n')
     .map((line) => line.replace(/^(?:slurmstepd[\w.-]*|srun): (?:error: )?/, '').trim())
-    .filter((line) => line !== '' && !line.startsWith('{'))
+    .filter((line) => line !== '' && !line.startsWith('{') && !CONSEQUENCES.test(line))
     .slice(-4)
     .join('; ');
 }

@@ -1,12 +1,22 @@
 /** The folders of dstack in the home directory of the cluster's login user, which all nodes share. */
 import { shellQuote } from '@dstack/contract/shell';
-import { isJobName } from './batch.ts';
+import { isJobName } from './job-name.ts';
 
 /** In a script: the folder of an instance. Throws for a name that is not one of ours. */
 export function folderOf(name: string): string {
   if (!isJobName(name)) throw new Error(`no job of dstack: ${name}`);
   return `"$HOME"/.dstack/jobs/${shellQuote(name)}`;
 }
+
+/** In a script: the folder of the credentials for its image, which its container does not see. */
+export function credentialsFolderOf(name: string): string {
+  if (!isJobName(name)) throw new Error(`no job of dstack: ${name}`);
+  return `"$HOME"/.dstack/credentials/${shellQuote(name)}`;
+}
+
+/** In it: what enroot reads, and the password alone. */
+export const ENROOT_FILE = '.credentials';
+export const PASSWORD_FILE = 'password';
 
 export const JOBS = '"$HOME"/.dstack/jobs';
 
@@ -15,6 +25,8 @@ export const TOKEN_FILE = 'token';
 export const LOG_FILE = 'output.log';
 /** `.N` is appended: the number of the node within the job. */
 export const TUNNEL_FILE = 'tunnel';
+/** Written when the containers of a job have ended. */
+export const ENDED_FILE = 'ended';
 
 /** What an agent writes once it listens. */
 export interface TunnelPlace {

@@ -1,4 +1,5 @@
-export type { ClusterPrograms } from './cluster.ts';
-export type { LoginConnection, LoginOutput } from './login.ts';
+export type { ClusterPrograms } from './agent-program.ts';
+export { LOGIN_SHELL, type LoginConnection } from './login.ts';
+export { LoginShells, type RemoteShell } from './login-shells.ts';
 export type { SlurmClusterConfig } from './partitions.ts';
 export { type SlurmOptions, slurmBackend } from './slurm.ts';

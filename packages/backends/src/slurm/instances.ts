@@ -11,6 +11,7 @@ import { handleOf, type NodePlace, nodePlaceOf } from './handles.ts';
 import {
   endedObservation,
   holdsNodes,
+  isCompleting,
   isConfiguring,
   isStarted,
   isWaiting,
@@ -35,6 +36,12 @@ export function slurmInstances(clusters: Clusters): InstancePort {
       const place = nodePlaceOf(handle);
       return await observed(clusterOf(clusters, place), place);
     },
+    watch: (onChange) => {
+      const ends = [...clusters.values()].map(({ queue }) => queue.watch(onChange));
+      return () => {
+        for (const end of ends) end();
+      };
+    },
     // The nodes of a gang end together.
     release: async (handle) => {
       tunnels.drop(handle.id);
@@ -48,9 +55,12 @@ export function slurmInstances(clusters: Clusters): InstancePort {
       const place = nodePlaceOf(handle);
       const cluster = clusterOf(clusters, place);
       const open = async () => {
-        const address = (await cluster.jobs.view()).tunnels.get(place.name)?.get(place.rank);
+        const { tunnels } = await cluster.jobs.viewOf(place.name);
+        const address = tunnels.get(place.name)?.get(place.rank);
         if (!address) throw new BackendError(`the agent of job ${handle.id} does not listen`);
-        return await secured(await cluster.login.forward(address), token);
+        const stream = await secured(await cluster.login.forward(address), token);
+        // Slurm may have ended the job.
+        return stream.once('close', () => cluster.queue.onDoubt());
       };
       return await tunnels.dial({ key: handle.id, what: `Slurm job ${handle.id}`, open }, token);
     },
@@ -91,13 +101,15 @@ interface OnNode {
 
 async function observed(cluster: SlurmCluster, place: NodePlace): Promise<Observation> {
   const { name, rank } = place;
-  const { jobs, tunnels, folders } = await cluster.jobs.view();
+  const { jobs, tunnels, folders } = await cluster.jobs.viewOf(name);
   const job = jobs.get(name);
   // Slurm remembers jobs that have ended, also those that were released.
   if (!job || !(holdsNodes(job) || folders.has(name))) return { state: 'missing' };
   if (isWaiting(job)) return { state: 'pending', text: waitingText(job) };
   if (isConfiguring(job)) return { state: 'pending', text: `preparing ${job.nodes}` };
-  if (!isStarted(job)) return endedObservation(job, await cluster.tail(name));
+  if (!isStarted(job) && !isCompleting(job)) {
+    return endedObservation(job, await cluster.tail(name));
+  }
   const address = tunnels.get(name)?.get(rank);
   if (!address) return { state: 'pending', text: await startingText(cluster, job) };
   const provisioningData = await provisioned(cluster, place, { job, host: address.host });

@@ -9,7 +9,7 @@ import {
 
 const job = (part: Partial<SlurmJob>): SlurmJob => ({
   ...{ id: '17', name: 'dstack-main-train-0-0123456789ab', state: 'PENDING', partition: 'gpu' },
-  ...{ nodes: '', comment: '', reason: '' },
+  ...{ nodes: '', nodeCount: 1, comment: '', reason: '' },
   ...part,
 });
 
@@ -17,8 +17,8 @@ describe('the queue', () => {
   it('is read line by line, whatever the reasons contain', () => {
     const output = [
       'Welcome to the cluster',
-      '17|PENDING|gpu,low||dstack-a|dstack:e30|ReqNodeNotAvail, UnavailableNodes:gpu-1|x',
-      '18|RUNNING|gpu|gpu-[1-2]|other|(null)|None',
+      '17|PENDING|gpu,low||1|dstack-a|dstack:e30|ReqNodeNotAvail, UnavailableNodes:gpu-1|x',
+      '18|RUNNING|gpu|gpu-[1-2]|2|other|(null)|None',
       '19|RUNNING',
     ].join('\n');
     expect(parseJobs(output)).toEqual([
@@ -26,7 +26,10 @@ describe('the queue', () => {
         ...{ name: 'dstack-a', partition: 'gpu,low', comment: 'dstack:e30' },
         reason: 'ReqNodeNotAvail, UnavailableNodes:gpu-1|x',
       }),
-      job({ id: '18', state: 'RUNNING', nodes: 'gpu-[1-2]', name: 'other', comment: '(null)' }),
+      job({
+        ...{ id: '18', state: 'RUNNING', nodes: 'gpu-[1-2]', nodeCount: 2, name: 'other' },
+        comment: '(null)',
+      }),
     ]);
   });
 

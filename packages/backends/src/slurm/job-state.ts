@@ -9,6 +9,8 @@ export interface SlurmJob {
   readonly partition: string;
   /** Empty until it runs; several are abbreviated, as in `gpu-[1-2]`. */
   readonly nodes: string;
+  /** How many it has or wants. */
+  readonly nodeCount: number;
   /** The text that it was submitted with. */
   readonly comment: string;
   /** Why it waits or has ended, in Slurm's words; empty = none. */
@@ -16,18 +18,18 @@ export interface SlurmJob {
 }
 
 /** The reason is last: only its text may contain the separator. */
-export const SQUEUE_FORMAT = '%i|%T|%P|%N|%j|%k|%r';
+export const SQUEUE_FORMAT = '%i|%T|%P|%N|%D|%j|%k|%r';
 
 /** Lines of `squeue`; those of another form are left out. */
 export function parseJobs(output: string): readonly SlurmJob[] {
   return output.split('\n').flatMap((line) => {
-    const [id = '', state = '', partition = '', nodes = '', name = '', comment = '', ...rest] =
-      line.split('|');
+    const [id = '', state = '', partition = '', nodes = '', count = '', ...texts] = line.split('|');
+    const [name = '', comment = '', ...rest] = texts;
     if (!/^\d+$/.test(id) || rest.length === 0) return [];
     const reason = rest.join('|').trim();
-    return [
-      { id, state, partition, nodes, name, comment, reason: reason === 'None' ? '' : reason },
-    ];
+    const nodeCount = Math.max(1, Number(count) || 1);
+    const job = { id, state, partition, nodes, nodeCount, name, comment };
+    return [{ ...job, reason: reason === 'None' ? '' : reason }];
   });
 }
 
@@ -36,6 +38,8 @@ const WAITING = new Set(['PENDING', 'REQUEUED', 'REQUEUE_HOLD', 'REQUEUE_FED', '
 /** It has its nodes. */
 const STARTED = new Set(['RUNNING', 'SUSPENDED', 'STOPPED', 'SIGNALING', 'STAGE_OUT']);
 
+/** Its processes are ending, and Slurm does not yet report how. */
+export const isCompleting = ({ state }: SlurmJob): boolean => state === 'COMPLETING';
 export const isWaiting = ({ state }: SlurmJob): boolean => WAITING.has(state);
 export const isStarted = ({ state }: SlurmJob): boolean => STARTED.has(state);
 /** Its nodes are being prepared or booted. */
@@ -44,7 +48,7 @@ export const isConfiguring = ({ state }: SlurmJob): boolean =>
 
 /** Whether it still has, or will have, nodes; a job keeps them while it completes. */
 export const holdsNodes = (job: SlurmJob): boolean =>
-  isWaiting(job) || isConfiguring(job) || isStarted(job) || job.state === 'COMPLETING';
+  isWaiting(job) || isConfiguring(job) || isStarted(job) || isCompleting(job);
 
 /** Reasons to wait that only a person can change, with what to do. */
 const STUCK: Readonly<Record<string, string>> = {

@@ -2,8 +2,9 @@
  * The jobs of dstack in a cluster's queue. One question is asked for all of them: calls that come
  * while it is under way share its answer or that of the next one.
  */
-import { isJobName } from './batch.ts';
+
 import { JOBS, TUNNEL_FILE, type TunnelPlace, tunnelPlace } from './folders.ts';
+import { isJobName } from './job-name.ts';
 import { parseJobs, type SlurmJob, SQUEUE_FORMAT } from './job-state.ts';
 import type { LoginNode } from './login.ts';
 
@@ -35,9 +36,28 @@ export class JobTable {
   readonly #login: LoginNode;
   #asking: Promise<QueueView> | null = null;
   #next: Promise<QueueView> | null = null;
+  #latest: QueueView | null = null;
+  #changes = 0;
+  /** A watch reads the queue whenever it may have changed. */
+  isWatched = false;
 
   constructor(login: LoginNode) {
     this.#login = login;
+  }
+
+  /**
+   * What the watch has read, if it contains the job: another server may have submitted a job that
+   * this one has not seen yet.
+   */
+  async viewOf(name: string): Promise<QueueView> {
+    const latest = this.isWatched ? this.#latest : null;
+    return latest?.jobs.has(name) ? latest : await this.view();
+  }
+
+  /** This server has changed the queue: what was read before does not apply any more. */
+  changed(): void {
+    this.#latest = null;
+    this.#changes++;
   }
 
   /** As it is after this call was made. */
@@ -53,9 +73,19 @@ export class JobTable {
 
   #ask(): Promise<QueueView> {
     this.#next = null;
-    const asking = this.#read().finally(() => {
-      if (this.#asking === asking) this.#asking = null;
-    });
+    const changes = this.#changes;
+    const asking = this.#read()
+      .then((view) => {
+        if (changes === this.#changes) this.#latest = view;
+        return view;
+      })
+      .catch((error: unknown) => {
+        this.#latest = null;
+        throw error;
+      })
+      .finally(() => {
+        if (this.#asking === asking) this.#asking = null;
+      });
     this.#asking = asking;
     return asking;
   }

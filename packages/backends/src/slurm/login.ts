@@ -1,25 +1,16 @@
 /** The login node of a cluster, on which all commands of Slurm run. */
-import { randomUUID } from 'node:crypto';
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { errorMessage } from '@dstack/contract/error-message';
 import { shellQuote } from '@dstack/contract/shell';
 import { BackendError, BusyError, NoAnswerError } from '../base/errors.ts';
+import type { ScriptOutput } from './login-shells.ts';
 
 /** One SSH connection to a login node, which the server opens and repairs. */
 export interface LoginConnection {
-  /** Rejects if the connection breaks or the time passes; `code` is null after a signal. */
-  exec(
-    command: string,
-    options: { readonly input: string | Readable; readonly timeoutMs: number },
-  ): Promise<LoginOutput>;
+  /** Runs a script in a shell. Rejects if the shell breaks or the time passes. */
+  run(script: string, timeoutMs: number): Promise<ScriptOutput>;
   /** A connection from the login node to another address. */
   forward(to: { readonly host: string; readonly port: number }): Promise<Duplex>;
-}
-
-export interface LoginOutput {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
 }
 
 const COMMAND_MS = 20_000;
@@ -28,7 +19,7 @@ const COMMAND_MS = 20_000;
  * A login shell, since the administrator may have put Slurm's programs on the PATH of these only.
  * The words are the same in every shell that a user may have.
  */
-const LOGIN_SHELL = `sh -c 'exec "\${SHELL:-/bin/sh}" -l -c "exec sh -s"'`;
+export const LOGIN_SHELL = `sh -c 'exec "\${SHELL:-/bin/sh}" -l -c "exec sh -s"'`;
 
 export class LoginNode {
   readonly #name: string;
@@ -40,25 +31,15 @@ export class LoginNode {
     this.#connect = connect;
   }
 
-  /**
-   * Runs a script of ours. Its output begins after a random line: login shells print greetings.
-   * Values of users are in it only as `shellQuote` prints them.
-   */
-  async script(script: string, timeoutMs = COMMAND_MS): Promise<LoginOutput> {
-    const boundary = `dstack-${randomUUID()}`;
-    const input = `printf '%s\\n' ${boundary}; printf '%s\\n' ${boundary} >&2\n${script}\n`;
+  /** Runs a script of ours. Values of users are in it only as `shellQuote` prints them. */
+  async script(script: string, timeoutMs = COMMAND_MS): Promise<ScriptOutput> {
     const connection = await this.#connection();
-    const executed = await connection
-      .exec(LOGIN_SHELL, { input, timeoutMs })
-      .catch((error: unknown) => {
-        if (error instanceof BackendError) throw error;
-        throw new NoAnswerError(`cluster ${this.#name}: ${errorMessage(error)}`, { cause: error });
-      });
-    return {
-      code: executed.code,
-      stdout: after(executed.stdout, boundary),
-      stderr: after(executed.stderr, boundary),
-    };
+    try {
+      return await connection.run(script, timeoutMs);
+    } catch (error) {
+      if (error instanceof BackendError) throw error;
+      throw new NoAnswerError(`cluster ${this.#name}: ${errorMessage(error)}`, { cause: error });
+    }
   }
 
   /** The output of a program. Throws `BackendError` with what it printed, if it fails. */
@@ -67,7 +48,7 @@ export class LoginNode {
     return this.checked(argv[0] ?? '', executed);
   }
 
-  checked(program: string, { code, stdout, stderr }: LoginOutput): string {
+  checked(program: string, { code, stdout, stderr }: ScriptOutput): string {
     if (code === 0) return stdout;
     throw failure(this.#name, program, stderr.trim() || stdout.trim() || `exit code ${code}`);
   }
@@ -83,11 +64,6 @@ export class LoginNode {
       throw new BackendError(`cluster ${this.#name}: ${errorMessage(error)}`, { cause: error });
     }
   }
-}
-
-function after(output: string, boundary: string): string {
-  const at = output.indexOf(`${boundary}\n`);
-  return at < 0 ? output : output.slice(at + boundary.length + 1);
 }
 
 /** Errors of a controller that is away, or asks for patience. */

@@ -1,8 +1,10 @@
 import type { Offer } from '@dstack/core';
 import { SkipOfferError } from '../base/errors.ts';
 import type { ContainerOrder, OwnerTags } from '../base/port.ts';
-import { commentOf, jobName } from './batch.ts';
+import { commentOf } from './batch.ts';
 import type { SlurmCluster } from './cluster.ts';
+import { checkCredentials } from './credentials.ts';
+import { jobName } from './job-name.ts';
 
 export interface JobOrder {
   readonly key: string;
@@ -21,19 +23,30 @@ export async function submitted(
   if (!container) {
     throw new SkipOfferError('a Slurm cluster starts instances with their jobs only');
   }
-  if (container.registryAuth !== null) {
-    throw new SkipOfferError(
-      'Slurm clusters take no `registry_auth`: enroot and apptainer use the credentials of the login user',
-    );
-  }
+  if (container.registryAuth) checkCredentials(container.registryAuth);
   if (container.mounts.length > 0) throw new SkipOfferError('Slurm clusters have no volumes');
+  const isOnHost = container.settings?.slurm?.container === 'none';
+  if (isOnHost) checkHostJob(cluster, container);
   const name = jobName([owner.project, container.jobName], key);
   await cluster.submit({
-    ...{ name, image: container.image },
+    ...{ name, image: isOnHost ? null : container.image },
+    registryAuth: isOnHost ? null : container.registryAuth,
     arguments: {
       comment: commentOf({ key, owner, resources: offer.instance.resources }),
       ...{ offer, nodes, settings: container.settings?.slurm ?? null },
     },
   });
   return name;
+}
+
+/** Such a job is the login user, who can read the tokens of all jobs on the cluster. */
+function checkHostJob({ config, hostJobs }: SlurmCluster, { user, runName }: ContainerOrder): void {
+  if (!hostJobs) {
+    throw new SkipOfferError(
+      `\`container: none\` of run ${runName} is not allowed: it would run as user ${config.user} of cluster ${config.name}, who can reach the files of all jobs there. An administrator can allow it with DSTACK_SLURM_HOST_JOBS=1`,
+    );
+  }
+  if (user !== null) {
+    throw new SkipOfferError('a run with `container: none` has the login user: remove `user`');
+  }
 }

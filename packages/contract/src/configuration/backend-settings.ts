@@ -87,6 +87,7 @@ export const SlurmSettings = named(
     ),
     constraint: optional(Word),
     reservation: optional(Word),
+    container: optional(choice(['none'])),
     /** Of `sbatch`, by their long names; an empty text for one without a value. */
     options: z
       .partialRecord(

@@ -245,6 +245,8 @@ export const IN_MODELS: Readonly<Record<string, string>> = {
   'SlurmPrivateKeyFileConfig.path': 'Path of the key on the server.',
   'SlurmSettings.account': 'The account that is charged.',
   'SlurmSettings.constraint': 'Features that the nodes must have.',
+  'SlurmSettings.container':
+    'none: the job runs on the node itself, as the login user; by default in the container of its image.',
   'SlurmSettings.options':
     'Further options of sbatch about the place of a job, by their long names.',
   'SlurmSettings.partition': 'The partition, or several separated by commas.',

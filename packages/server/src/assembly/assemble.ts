@@ -52,7 +52,10 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     settings: settings.kubernetes,
   });
   closing.add(() => kubernetes.close());
-  const slurm = new SlurmBackends({ store, serverId, programs });
+  const slurm = new SlurmBackends({
+    ...{ store, serverId, programs, log },
+    settings: settings.slurm,
+  });
   closing.add(() => slurm.close());
   const backends = makeBackends(parts, hosts, supervisor, local, { sims, kubernetes, slurm });
   const offers = offerSource(backends, log);
@@ -75,6 +78,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   await engine.start();
   if (sims) await startSims(parts, sims);
   await kubernetes.start();
+  await slurm.start();
   await supervisor.start();
   await gateways.start();
   startHousekeeping(parts);

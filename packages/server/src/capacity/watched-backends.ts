@@ -25,9 +25,9 @@ export class WatchedBackends {
     this.#options = options;
   }
 
-  /** Does nothing for a backend that reports no changes. */
-  async watch(projectId: Id, { name, instances }: Backend): Promise<void> {
-    if (!instances?.watch) return;
+  /** Does nothing for a backend that reports no changes. Returns the function that ends the watch. */
+  async watch(projectId: Id, { name, instances }: Backend): Promise<() => void> {
+    if (!instances?.watch) return () => {};
     let changed = new Set<string>();
     const flush = async () => {
       await delay(TOGETHER_MS);
@@ -43,6 +43,7 @@ export class WatchedBackends {
     });
     this.#ends.push(end);
     await this.#observe(projectId, name, () => true);
+    return end;
   }
 
   close(): void {

@@ -1,5 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { LoginConnection, SlurmClusterConfig } from '@dstack/backends/slurm';
+import {
+  LOGIN_SHELL,
+  type LoginConnection,
+  LoginShells,
+  type SlurmClusterConfig,
+} from '@dstack/backends/slurm';
 import type { SshLogin, Store } from '@dstack/store';
 import { SshConnection } from '../hosts/ssh/connection.ts';
 
@@ -9,6 +14,7 @@ interface Open {
   /** Of the login, so that a changed one is not used any more. */
   readonly fingerprint: string;
   readonly connection: Promise<SshConnection>;
+  readonly shells: LoginShells;
 }
 
 /** One SSH connection to the login node of each cluster, opened when it is used. */
@@ -23,24 +29,30 @@ export class ClusterLogins {
 
   /** Rejects with a `HostError`. */
   async connect(cluster: SlurmClusterConfig): Promise<LoginConnection> {
-    const connection = await this.connection(cluster);
+    const { connection, shells } = await this.#opened(loginOf(cluster));
+    const open = await connection;
     return {
-      exec: (command, options) => connection.exec(command, options),
-      forward: ({ host, port }) => connection.forward(host, port),
+      run: (script, timeoutMs) => shells.run(script, timeoutMs),
+      forward: ({ host, port }) => open.forward(host, port),
     };
   }
 
-  async connection(cluster: SlurmClusterConfig): Promise<SshConnection> {
-    const login = loginOf(cluster);
+  /** A connection of its own, for copies: they may take so long that it is closed. */
+  async separate(cluster: SlurmClusterConfig): Promise<SshConnection> {
+    return await this.#connect(loginOf(cluster));
+  }
+
+  async #opened(login: SshLogin): Promise<Open> {
     const fingerprint = fingerprintOf(login);
     const known = this.#open.get(fingerprint);
     const present = await known?.connection.catch(() => null);
-    if (present?.isOpen) return present;
+    if (known && present?.isOpen) return known;
     // Another caller that waited may have begun to open it again.
     if (this.#open.get(fingerprint) === known) {
-      this.#open.set(fingerprint, { fingerprint, connection: this.#connect(login) });
+      const connection = this.#connect(login);
+      this.#open.set(fingerprint, { fingerprint, connection, shells: shellsOf(connection) });
     }
-    return await (this.#open.get(fingerprint) as Open).connection;
+    return this.#open.get(fingerprint) as Open;
   }
 
   close(): void {
@@ -65,6 +77,14 @@ export class ClusterLogins {
     if (this.#closed) connection.close();
     return connection;
   }
+}
+
+function shellsOf(connection: Promise<SshConnection>): LoginShells {
+  return new LoginShells(async () => {
+    const channel = await (await connection).start(LOGIN_SHELL);
+    const close = () => channel.close();
+    return { stdin: channel, stdout: channel, stderr: channel.stderr, close };
+  });
 }
 
 function loginOf({ hostname, port, user, private_key }: SlurmClusterConfig): SshLogin {

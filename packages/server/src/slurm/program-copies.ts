@@ -53,8 +53,15 @@ export class ClusterProgramCopies {
   }
 
   async #deliver(cluster: SlurmClusterConfig): Promise<ClusterPrograms> {
-    const connection = await this.#logins.connection(cluster);
-    const shell = new HostShell(connection, false);
+    const connection = await this.#logins.separate(cluster);
+    try {
+      return await this.#copy(new HostShell(connection, false));
+    } finally {
+      connection.close();
+    }
+  }
+
+  async #copy(shell: HostShell): Promise<ClusterPrograms> {
     const about = pairs(await shell.run('Preparing the home directory', ABOUT));
     const arch = MACHINES[about.get('machine') ?? ''];
     const dir = about.get('dir') ?? '';

@@ -102,10 +102,10 @@ class Calls {
   wrap(connection: LoginConnection): LoginConnection {
     return {
       ...connection,
-      exec: async (command, options) => {
+      run: async (script, timeoutMs) => {
         const isFailing = this.#answered-- === 0;
         if (isFailing && this.#how === 'refused') throw new BackendError('refused');
-        const executed = await connection.exec(command, options);
+        const executed = await connection.run(script, timeoutMs);
         if (isFailing) throw new NoAnswerError('the connection broke');
         return executed;
       },
@@ -120,6 +120,7 @@ async function world(cluster: TestCluster, cacheDir: string): Promise<BackendWor
   const calls = new Calls();
   const backend = slurmBackend({
     ...{ serverId: OUR_SERVER, secret: 'secret', matches: requirementsMatch, now: Date.now },
+    hostJobs: false,
     clusters: [configOf(cluster)],
     connect: async (config) => calls.wrap(await logins.connect(config)),
     deliver: (config) => copies.deliver(config),

@@ -146,6 +146,23 @@ export class SshConnection {
     });
   }
 
+  /** Starts a command, whose end ends the streams; rejects if there is no answer in time. */
+  async start(command: string): Promise<ssh2.ClientChannel> {
+    const opening = new Promise<ssh2.ClientChannel>((resolve, reject) => {
+      this.#client.exec(command, (error, stream) => {
+        if (error) reject(temporary(`The host runs no commands: ${error.message}`, error));
+        else resolve(stream);
+      });
+    });
+    return await withTimeout(() => opening, {
+      ms: CONNECT_MS,
+      onTimeout: () => {
+        opening.then((late) => late.close()).catch(() => {});
+        throw temporary(`The host did not start a command within ${CONNECT_MS / 1000} seconds`);
+      },
+    });
+  }
+
   /** Opens a connection from the host to another address, as its own programs would. */
   forward(to: string, port: number): Promise<Channel> {
     return new Promise((resolve, reject) => {
