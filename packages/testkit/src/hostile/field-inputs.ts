@@ -109,6 +109,11 @@ export const FIELDS: Readonly<Record<string, Field>> = {
       spec: { configuration: { type: 'gateway', name: 'gg', backend: 'aws', region: 'r', domain } },
     }),
   },
+  'a certificate of a gateway': {
+    path: '/api/project/main/gateways/set_certificate',
+    body: (certificate) => ({ name: 'gg', certificate, key: 'k' }),
+    isContent: true,
+  },
   'a backend as YAML': {
     ...backend((config_yaml) => ({ config_yaml })),
     path: '/api/project/main/backends/create_yaml',

@@ -23,9 +23,9 @@ export async function setCertificate(
   { name, certificate, key }: SetGatewayCertificateRequest,
   actor: UserRecord,
 ): Promise<Gateway> {
+  const { names, expiresAt } = checkPem(certificate, key, deps.context().now / 1000);
   const { gateway } = await ownGateway(deps, project, name);
   checkBackend(gateway);
-  const { names, expiresAt } = checkPem(certificate, key, deps.context().now / 1000);
   const domain = gateway.wildcardDomain?.replace(/^[*.]+/, '').toLowerCase() ?? null;
   if (domain === null) throw ruleError(`Gateway ${name} has no domain: set \`domain\` first`);
   const used = names.filter((one) => isBelow(one, domain));
