@@ -21,6 +21,7 @@ import { ResourcePage } from '../../ui/panel/resource-page.tsx';
 import { StatusBadge } from '../../ui/status/status-badge.tsx';
 import { RelativeTime } from '../../ui/time/time.tsx';
 import { toast } from '../../ui/toast/toaster.tsx';
+import { CertificatesPanel } from './certificates-panel.tsx';
 import { DomainPanel } from './domain-panel.tsx';
 
 const route = getRouteApi('/shell/projects/$project/gateways/$gateway');
@@ -84,6 +85,7 @@ export function GatewayPage() {
               <>
                 <ExplainPanel project={gateway.project_name} kind="gateways" name={gateway.name} />
                 <DomainPanel gateway={gateway} />
+                <CertificatesPanel certificates={gateway.certificates} />
                 <EventsPanel filter="within_gateways" id={gateway.id} />
               </>
             }

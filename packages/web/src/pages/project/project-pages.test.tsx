@@ -77,6 +77,31 @@ it('keeps what was typed when the server refuses it, and shows a new token once'
   await waitFor(() => expect(screen.queryByText('dstack_st_secret')).toBeNull());
 });
 
+it('creates a token for models with limits, which are checked before they are sent', async () => {
+  const { user } = await world('/projects/main/tokens');
+  await user.click(await screen.findByRole('button', { name: 'Create' }));
+  const dialog = await screen.findByRole('dialog', { name: 'Create a service token' });
+  const field = (label: string) => within(dialog).getByLabelText(label);
+  await user.type(field('Name'), 'shop');
+  expect(within(dialog).queryByLabelText('Models')).toBeNull();
+  await user.click(within(dialog).getByRole('combobox', { name: 'Scope' }));
+  await user.click(await screen.findByRole('option', { name: /^Models/ }));
+  await user.type(field('Models'), 'llama, qwen');
+  await user.type(field('Requests per minute'), 'many');
+  await user.type(field('Tokens per day'), '200k');
+  const before = calls.length;
+  await user.click(within(dialog).getByRole('button', { name: 'Create' }));
+  await within(dialog).findByText(/Enter a whole number above 0 such as 60/);
+  expect(calls.length).toBe(before);
+  await user.clear(field('Requests per minute'));
+  await user.type(field('Requests per minute'), '60{Enter}');
+  await screen.findByRole('dialog', { name: 'The new service token' });
+  expect(calls.at(-1)).toEqual({
+    ...{ name: 'shop', scope: 'models', expires_in: 7_776_000, models: ['llama', 'qwen'] },
+    ...{ requests_per_minute: 60, tokens_per_day: 200_000, tokens_per_month: null },
+  });
+});
+
 it('adds up the tokens of each user and model', async () => {
   await world('/projects/main/usage');
   const row = (await screen.findByText('qwen')).closest('tr') as HTMLElement;

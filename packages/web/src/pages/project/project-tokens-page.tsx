@@ -1,23 +1,21 @@
-import type { ServiceToken, ServiceTokenScope } from '@dstack/contract/wire';
+import type { ServiceToken } from '@dstack/contract/wire';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Bot, Plus } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { projectKeys, projectPart } from '../../data/projects/project-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { adminsOnly } from '../../domain/projects/project-rights.ts';
+import { limitTexts, modelsText } from '../../domain/projects/token-limits.ts';
 import { Button } from '../../ui/button/button.tsx';
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { ConfirmDialog } from '../../ui/dialog/confirm-dialog.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
-import { TextField } from '../../ui/field/field.tsx';
-import { FormDialog } from '../../ui/form/form-dialog.tsx';
 import { RevealedSecret } from '../../ui/form/revealed-secret.tsx';
-import { SelectField } from '../../ui/form/select-field.tsx';
-import { useSubmit } from '../../ui/form/use-submit.ts';
 import { PartPanel, rowActions } from '../../ui/panel/part-panel.tsx';
 import type { TableColumn } from '../../ui/table/column.ts';
 import { RelativeTime } from '../../ui/time/time.tsx';
 import { toast } from '../../ui/toast/toaster.tsx';
+import { CreateTokenDialog } from './create-token-dialog.tsx';
 import { useProject, useProjectRights } from './project-context.tsx';
 
 /** Tokens of programs, each for this project only. */
@@ -106,6 +104,16 @@ function columnsFor(onRevoke: (token: ServiceToken) => void): readonly TableColu
     },
     { id: 'scope', header: 'Scope', width: 90, card: 'detail', cell: ({ scope }) => scope },
     {
+      id: 'limits',
+      header: 'Models and limits',
+      width: 240,
+      card: 'detail',
+      cell: (token) => {
+        const text = [modelsText(token), ...limitTexts(token)].filter(Boolean).join(', ');
+        return <span title={text}>{text}</span>;
+      },
+    },
+    {
       id: 'by',
       header: 'Created by',
       width: 120,
@@ -127,66 +135,4 @@ function columnsFor(onRevoke: (token: ServiceToken) => void): readonly TableColu
     },
     rowActions([{ label: 'Revoke', run: onRevoke }], ({ name }) => name),
   ];
-}
-
-const SCOPES = [
-  { value: 'read', label: 'Read', hint: 'Sees everything, changes nothing' },
-  { value: 'user', label: 'User', hint: 'Submits and stops runs' },
-  { value: 'manager', label: 'Manager', hint: 'Also manages members and secrets' },
-  { value: 'admin', label: 'Admin', hint: 'Everything in this project' },
-] as const;
-
-const DAY = 86_400;
-const LIFETIMES = [
-  { value: `${7 * DAY}`, label: '7 days' },
-  { value: `${30 * DAY}`, label: '30 days' },
-  { value: `${90 * DAY}`, label: '90 days' },
-  { value: `${365 * DAY}`, label: 'A year' },
-  { value: '', label: 'Until it is revoked' },
-];
-
-function CreateTokenDialog(props: {
-  readonly project: string;
-  readonly onClose: () => void;
-  readonly onCreated: (token: string) => void;
-}) {
-  const { project, onClose, onCreated } = props;
-  const client = useClient();
-  const cache = useQueryClient();
-  const submission = useSubmit();
-  const [name, setName] = useState('');
-  const [scope, setScope] = useState<ServiceTokenScope>('user');
-  const [lifetime, setLifetime] = useState(`${90 * DAY}`);
-  const create = async () => {
-    const done = await submission.submit(async () => {
-      const { token } = await client.project(project).serviceTokens.create({
-        name: name.trim(),
-        scope,
-        expires_in: lifetime === '' ? null : Number(lifetime),
-      });
-      await cache.invalidateQueries({ queryKey: projectKeys.all });
-      onCreated(token);
-    });
-    if (done) onClose();
-  };
-  return (
-    <FormDialog
-      open
-      onClose={onClose}
-      title="Create a service token"
-      action="Create"
-      submission={submission}
-      onSubmit={() => void create()}
-    >
-      <TextField
-        label="Name"
-        value={name}
-        onChange={setName}
-        error={submission.errorOf('name')}
-        input={{ placeholder: 'ci' }}
-      />
-      <SelectField label="Scope" value={scope} options={SCOPES} onChange={setScope} />
-      <SelectField label="Valid for" value={lifetime} options={LIFETIMES} onChange={setLifetime} />
-    </FormDialog>
-  );
 }
