@@ -49,6 +49,12 @@ describe('a server with providers', () => {
     screen.getByLabelText('Token');
   });
 
+  it('takes tokens also while the list of providers does not come', async () => {
+    const client = { auth: { listProviders: () => new Promise<never>(() => {}) } };
+    await renderApp('/runs', client, signedOut);
+    await screen.findByLabelText('Token', {}, { timeout: 5000 });
+  });
+
   it('reports why the browser cannot go to one', async () => {
     const authorize = async () => {
       throw new Error('Okta does not answer this server: timeout.');

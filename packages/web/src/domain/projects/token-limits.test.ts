@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { limitOf, limitTexts, modelNames, modelsText } from './token-limits.ts';
+import { limitTexts, modelNames, modelsText, parsedLimit } from './token-limits.ts';
 
 it.each([
   ['', null],
@@ -11,7 +11,7 @@ it.each([
   ['1.5', undefined],
   ['many', undefined],
 ])('the limit %j is %j', (text, limit) => {
-  expect(limitOf(text)).toBe(limit);
+  expect(parsedLimit(text)).toBe(limit);
 });
 
 it('shows limits with what is used of them', () => {

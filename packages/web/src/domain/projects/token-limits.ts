@@ -1,7 +1,7 @@
 import type { ServiceToken } from '@dstack/contract/wire';
 import { count } from '../format/quantities.ts';
 
-/** The models that a token may use; null: it is no token for models only. */
+/** The models that a token may use; null: the token is not limited to models. */
 export function modelsText({ scope, models }: Pick<ServiceToken, 'scope' | 'models'>) {
   return scope === 'models' ? (models?.join(', ') ?? 'all models') : null;
 }
@@ -18,7 +18,7 @@ export function limitTexts({ limits, used }: Pick<ServiceToken, 'limits' | 'used
 }
 
 /** A whole number above 0, also as `200k` or `3M`; null: no limit; undefined: another text. */
-export function limitOf(text: string): number | null | undefined {
+export function parsedLimit(text: string): number | null | undefined {
   if (text.trim() === '') return null;
   const [, digits = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*([kmg]?)$/i.exec(text.trim()) ?? [];
   const value = Number(digits) * ({ k: 1e3, m: 1e6, g: 1e9 }[unit.toLowerCase()] ?? 1);

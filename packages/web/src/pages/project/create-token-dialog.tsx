@@ -3,7 +3,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { projectKeys } from '../../data/projects/project-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
-import { limitOf, modelNames } from '../../domain/projects/token-limits.ts';
+import { modelNames, parsedLimit } from '../../domain/projects/token-limits.ts';
 import { TextField } from '../../ui/field/field.tsx';
 import { FormDialog } from '../../ui/form/form-dialog.tsx';
 import { SelectField } from '../../ui/form/select-field.tsx';
@@ -57,7 +57,7 @@ export function CreateTokenDialog(props: {
   const [limits, setLimits] = useState(NO_LIMITS);
   const [shown, setShown] = useState(false);
   const set = (change: Partial<TokenLimitTexts>) => setLimits({ ...limits, ...change });
-  const numbers = LIMITS.map(({ key }) => limitOf(limits[key]));
+  const numbers = LIMITS.map(({ key }) => parsedLimit(limits[key]));
   const create = async () => {
     setShown(true);
     const isLimited = scope === 'models';

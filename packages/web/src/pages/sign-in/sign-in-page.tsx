@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Info } from 'lucide-react';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { signInProvidersQuery } from '../../data/session/provider-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { Button } from '../../ui/button/button.tsx';
@@ -30,12 +30,27 @@ export function SignInPage({ reason }: { readonly reason: keyof typeof REASONS }
   );
 }
 
+/** After this time, the form for tokens does not wait for the list of providers. */
+const LATE_MS = 1000;
+
+/** True after some time. */
+function useLate(afterMs: number): boolean {
+  const [isLate, setLate] = useState(false);
+  // A timer is outside of React.
+  useEffect(() => {
+    const timer = setTimeout(() => setLate(true), afterMs);
+    return () => clearTimeout(timer);
+  }, [afterMs]);
+  return isLate;
+}
+
 /** Providers first, if the server has any; a token always works. */
 export function SignInWays(): ReactNode {
   const providers = useQuery(signInProvidersQuery(useClient()));
   const [withToken, setWithToken] = useState(false);
-  // Nothing moves when the answer comes; a server without one still takes tokens.
-  if (providers.isPending) return null;
+  const isLate = useLate(LATE_MS);
+  // Nothing moves when the answer comes soon; a server without one still takes tokens.
+  if (providers.isPending) return isLate ? <TokenForm /> : null;
   const names = providers.data ?? [];
   if (names.length === 0) return <TokenForm />;
   return (
