@@ -1,23 +1,14 @@
 /** The package as `npm install -g` leaves it, in a root file system with nothing else but a shell. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  copyFileSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { installInto, pack } from './packed.ts';
 
 const root = resolve(import.meta.dirname, '..');
-const nodePackage = join(root, 'node_modules', `node-linux-${process.arch}`);
 const HOME = ['PATH=/opt/dstack/bin:/bin', 'HOME=/root'];
 const ENV = [...HOME, 'DSTACK_LOCAL_PROJECTS='];
 
@@ -37,36 +28,12 @@ const inside = (args: readonly string[]): [string, string[]] => {
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'dstack-package-'));
-  run(process.execPath, ['scripts/build.ts', 'docs']);
-  const options = ['--ignore-scripts', '--loglevel=error', '--pack-destination', folder];
-  run('npm', ['pack', ...options]);
-  const [packed = ''] = readdirSync(folder);
   empty = join(folder, 'root');
-  const prefix = join(empty, 'opt', 'dstack');
-  mkdirSync(prefix, { recursive: true });
-  // The optional package, Node, is copied from the installation: the test needs no registry.
-  const offline = ['--offline', '--omit=optional', '--no-audit', '--no-fund', '--loglevel=error'];
-  run('npm', ['install', '--global', '--prefix', prefix, ...offline, join(folder, packed)]);
-  installed = join(prefix, 'lib', 'node_modules', 'dstack');
-  cpSync(nodePackage, join(installed, 'node_modules', `node-linux-${process.arch}`), {
-    recursive: true,
-  });
-  const libraries = run('ldd', [join(nodePackage, 'bin', 'node')]).match(/\/\S+/g) ?? [];
-  for (const library of libraries) copyTo(library);
-  mkdirSync(join(empty, 'bin'));
-  cpSync(run('which', ['busybox']).trim(), join(empty, 'bin', 'busybox'));
-  for (const name of ['sh', 'env', 'uname', 'readlink', 'dirname']) {
-    symlinkSync('busybox', join(empty, 'bin', name));
-  }
+  installed = installInto(empty, pack(folder, { docs: true }));
   for (const name of ['root', 'tmp', 'dev', 'proc']) mkdirSync(join(empty, name));
 }, 300_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-function copyTo(library: string): void {
-  mkdirSync(join(empty, dirname(library)), { recursive: true });
-  copyFileSync(library, join(empty, library));
-}
 
 it('has what a user needs, and its size is bounded', () => {
   const names = readdirSync(installed);

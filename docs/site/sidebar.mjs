@@ -6,7 +6,14 @@ const pages = (...slugs) => slugs.map((slug) => ({ slug }));
 const groups = [
   {
     label: 'Start',
-    items: pages('quickstart', 'first-run', 'installation', 'operations', 'comparison'),
+    items: pages(
+      'quickstart',
+      'first-run',
+      'installation',
+      'server-on-kubernetes',
+      'operations',
+      'comparison',
+    ),
   },
   {
     label: 'Concepts',
@@ -59,6 +66,7 @@ const groups = [
       'json-output',
       'reference/json',
       'reference/http-api',
+      'reference/helm',
       'environment',
     ),
   },

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cliReference, jsonReference } from './cli-reference.ts';
+import { helmReference } from './helm-reference.ts';
 import { httpReference } from './http-reference.ts';
 import {
   configurationReference,
@@ -17,6 +18,7 @@ export async function references(): Promise<Readonly<Record<string, string>>> {
     cli: await cliReference(),
     json: await jsonReference(),
     'http-api': httpReference(),
+    helm: helmReference(),
   };
 }
 

@@ -99,6 +99,12 @@ export class Installation {
     });
   }
 
+  /** Makes a server that runs elsewhere the one of the command line. */
+  async connect(url: string, token: string): Promise<void> {
+    await this.ok('project', 'add', '--name', 'main', '--url', url, '--token', token, '-y');
+    this.#url = url;
+  }
+
   /** Ends the server with Ctrl-C (or the given signal) and waits for it. */
   async stopServer(signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
     const server = this.#server;

@@ -64,12 +64,12 @@ describe.skipIf(missing !== null && !process.env.CI)('a real cluster', { timeout
     const kubeconfig = readFileSync(cluster.kubeconfig, 'utf8')
       .replace(/client-certificate-data: .*/, `token: ${token.trim()}`)
       .replace(/client-key-data: .*/, '');
-    const { backend, close } = open(kubeconfig, 'dstack');
+    const { backend, close } = open(kubeconfig, 'dstack-jobs');
     try {
       const granted = await backend.check();
       expect(granted.filter(({ ok }) => !ok)).toEqual([]);
       for (const kind of ['clusterrole', 'role'] as const) {
-        const args = ['-n', 'dstack', 'get', kind, 'dstack-server', '-o', 'json'];
+        const args = ['-n', 'dstack-jobs', 'get', kind, 'dstack-server', '-o', 'json'];
         const role = JSON.parse(await cluster.kubectl(...args)) as Role;
         for (const [at, { resources, verbs }] of role.rules.entries()) {
           for (const verb of verbs) {
@@ -99,7 +99,16 @@ interface Role {
 
 async function patch(kind: string, rules: Role['rules']): Promise<void> {
   const body = JSON.stringify({ rules });
-  await cluster.kubectl('-n', 'dstack', 'patch', kind, 'dstack-server', '--type=merge', '-p', body);
+  await cluster.kubectl(
+    '-n',
+    'dstack-jobs',
+    'patch',
+    kind,
+    'dstack-server',
+    '--type=merge',
+    '-p',
+    body,
+  );
 }
 
 /** A change of a role has its effect a moment later; the one before it may still be seen. */

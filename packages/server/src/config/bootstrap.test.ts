@@ -1,7 +1,7 @@
 import type { ServerConfig } from '@dstack/contract';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
-import { applyServerConfig } from './bootstrap.ts';
+import { applyServerConfig, bootstrap } from './bootstrap.ts';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -36,4 +36,26 @@ it('a list of backends in the file is complete: others are removed', async () =>
   } as const;
   expect(await restart({ backends: [lambda] })).toEqual(['lambda']);
   expect(await restart({ backends: [] })).toEqual([]);
+});
+
+it('servers that start together on a new database share the admin and the project', async () => {
+  const { store } = server;
+  // This server looks before the other one has made them.
+  const early = <T>(find: (name: string) => Promise<T | null>) => {
+    let isFirst = true;
+    return async (name: string) => {
+      const found = isFirst ? null : await find(name);
+      isFirst = false;
+      return found;
+    };
+  };
+  const users = { ...store.users, byName: early(store.users.byName) };
+  const projects = { ...store.projects, byName: early(store.projects.byName) };
+  const deps = { ...server.deps, store: { ...store, users, projects } };
+  const second = await bootstrap({ ...deps, adminToken: 'another-token-of-20-letters' });
+  expect(second).toMatchObject({
+    admin: { id: (await store.users.byName('admin'))?.id },
+    adminToken: server.token,
+    firstStart: false,
+  });
 });

@@ -25,12 +25,14 @@ export interface Bootstrapped {
 /** Creates the user `admin` and the project `main` of a new installation. */
 export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
   const { store } = options;
-  const found = await store.users.byName('admin');
-  const admin = found ?? (await makeAdmin(options));
+  const { record: admin, isNew } = await foundOrMade(
+    () => store.users.byName('admin'),
+    () => makeAdmin(options),
+  );
   await ensureProject(options, admin, 'main');
   const credentials = await store.users.credentials(admin.id);
   if (!credentials) throw new Error('user admin has no token');
-  return { admin, adminToken: credentials.token, firstStart: !found };
+  return { admin, adminToken: credentials.token, firstStart: isNew };
 }
 
 /**
@@ -58,10 +60,28 @@ async function ensureProject(
   owner: UserRecord,
   name: string,
 ): Promise<ProjectRecord> {
-  const found = await options.store.projects.byName(name);
-  if (found) return found;
   const request = { project_name: name, is_public: false, templates_repo: null };
-  return await createProject(options, request, owner);
+  const { record } = await foundOrMade(
+    () => options.store.projects.byName(name),
+    () => createProject(options, request, owner),
+  );
+  return record;
+}
+
+/** Servers that start together on a new database make the same records; one of them succeeds. */
+async function foundOrMade<T>(
+  find: () => Promise<T | null>,
+  make: () => Promise<T>,
+): Promise<{ readonly record: T; readonly isNew: boolean }> {
+  const found = await find();
+  if (found) return { record: found, isNew: false };
+  try {
+    return { record: await make(), isNew: true };
+  } catch (error) {
+    const record = await find();
+    if (record) return { record, isNew: false };
+    throw error;
+  }
 }
 
 async function applyBackends(

@@ -101,6 +101,12 @@ describe('a server that is shut down', () => {
     expect((await proxy.get('web/x')).status).toBe(200);
   });
 
+  it('closes connections after their answers while it still serves requests', async () => {
+    proxy.server.deps.shutdown.announce();
+    expect((await fetch(`${proxy.url}/healthcheck`)).headers.get('connection')).toBe('close');
+    expect((await proxy.get('web/x')).headers.get('connection')).toBe('close');
+  });
+
   it.each([
     ['/api/users/get_my_user', 'POST', /shutting down/],
     ['/proxy/services/main/web/x', 'GET', /shutting down/],

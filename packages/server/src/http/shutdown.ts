@@ -44,6 +44,7 @@ export class Shutdown {
   /** It is under way until it is closed. */
   track(one: UnderWay): void {
     if (one.destroyed) return;
+    if (this.#isAnnounced) closeAfter(one);
     this.#underWay.add(one);
     one.once('close', () => {
       this.#underWay.delete(one);
@@ -52,18 +53,19 @@ export class Shutdown {
     });
   }
 
+  /**
+   * Clients of load balancers leave this server from now on, each after an answer: a connection that is
+   * closed while it is idle may lose the next request.
+   */
   announce(): void {
     this.#isAnnounced = true;
+    for (const one of this.#underWay) closeAfter(one);
   }
 
   /** Refuses new requests. Calls `onAnswered` whenever a request under way has ended. */
   end(onAnswered: () => void): void {
-    this.#isAnnounced = true;
+    this.announce();
     this.#onAnswered = onAnswered;
-    for (const one of this.#underWay) {
-      // Adds `Connection: close` to responses whose head is not sent yet.
-      if (one instanceof ServerResponse) one.shouldKeepAlive = false;
-    }
     this.#ending.abort();
   }
 
@@ -75,6 +77,11 @@ export class Shutdown {
     });
     return await withTimeout(() => idle, { ms, onTimeout: () => false });
   }
+}
+
+/** Adds `Connection: close` to a response whose head is not sent yet. */
+function closeAfter(one: UnderWay): void {
+  if (one instanceof ServerResponse) one.shouldKeepAlive = false;
 }
 
 export function shuttingDown(): ProxyRefusal {

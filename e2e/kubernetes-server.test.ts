@@ -1,0 +1,270 @@
+/** The server in a real cluster, installed by its Helm chart with an image of the package. */
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { connect, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  type Installation,
+  type PostgresCluster,
+  postgresBinaries,
+  startPostgres,
+} from '@dstack/testkit';
+import { helm } from '@dstack/testkit/helm';
+import {
+  kubernetesMissing,
+  startKubernetes,
+  type TestKubernetes,
+} from '@dstack/testkit/kubernetes';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { manifests } from '../scripts/manifests.ts';
+import { countedTo, linesIn } from './counting.ts';
+import {
+  configuration,
+  dstack,
+  isFinished,
+  isRunning,
+  newInstallation,
+  untilRun,
+} from './installation.ts';
+import { installInto, pack } from './packed.ts';
+import { Terminal } from './terminal.ts';
+
+const root = resolve(import.meta.dirname, '..');
+const CHART = join(root, 'deploy', 'helm', 'dstack');
+const binaries = postgresBinaries();
+const missing = kubernetesMissing() ?? (binaries === null ? 'PostgreSQL' : null);
+if (missing) console.warn(`The server on Kubernetes is NOT tested: ${missing} is missing`);
+
+const BUILD_MS = 30 * 60_000;
+const NETWORK = 229;
+/** The bridge, which pods reach, and one of the nodes, which serves the ports of Services. */
+const HOST = `10.${NETWORK}.0.1`;
+const NODE = `10.${NETWORK}.0.11`;
+const HTTP_PORT = 30_080;
+const SSH_PORT = 30_022;
+const IMAGE = 'packed/dstack';
+
+describe.skipIf(missing !== null && !process.env.CI)(
+  'the server on Kubernetes',
+  { timeout: 240_000 },
+  () => {
+    let cluster: TestKubernetes;
+    let postgres: PostgresCluster;
+    let relay: Server;
+    let home: Installation;
+    let env: NodeJS.ProcessEnv;
+    const token = randomBytes(32).toString('hex');
+    const install = (...more: string[]) =>
+      helm(
+        [
+          ...['upgrade', '--install', 'dstack', CHART, '--namespace', 'dstack', '--wait'],
+          ...[
+            '--set',
+            `image.repository=${IMAGE},server.shutdownDelay=2,kubernetesBackend.agentImage=packed/agent:1`,
+          ],
+          ...['--set', `server.url=http://${NODE}:${HTTP_PORT}`],
+          ...['--set', `service.type=NodePort,service.nodePort=${HTTP_PORT}`],
+          ...[
+            '--set',
+            `ssh.enabled=true,ssh.service.type=NodePort,ssh.service.nodePort=${SSH_PORT}`,
+          ],
+          ...more,
+        ],
+        env,
+      );
+
+    beforeAll(async () => {
+      home = newInstallation();
+      cluster = await startKubernetes({
+        ...{ prefix: 'tv', network: NETWORK, nodes: 3, sizes: '4:256' },
+      });
+      env = { KUBECONFIG: cluster.kubeconfig };
+      postgres = await startPostgres(binaries ?? '');
+      const { url } = await postgres.createDatabase();
+      const socket = join(new URL(url).searchParams.get('host') ?? '', '.s.PGSQL.5432');
+      relay = createServer((one) => {
+        const other = connect(socket);
+        one.pipe(other).pipe(one);
+        for (const end of [one, other]) end.on('error', () => [one, other].map((x) => x.destroy()));
+      }).listen(0, HOST);
+      await once(relay, 'listening');
+      const { port } = relay.address() as { readonly port: number };
+      const database = `postgres://postgres@${HOST}:${port}${new URL(url).pathname}`;
+
+      const folder = mkdtempSync(join(tmpdir(), 'dstack-packed-'));
+      try {
+        const files = join(folder, 'root');
+        installInto(files, pack(folder, { docs: false }));
+        for (const name of ['tmp', 'data']) mkdirSync(join(files, name));
+        const config = { Env: ['PATH=/opt/dstack/bin:/bin'] };
+        await cluster.image(`${IMAGE}:v1 ${IMAGE}:v2`, files, config);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+      const agent = join(home.home, 'agent.tar');
+      await home.ok('server', 'agent-image', agent, '--name', 'packed/agent:1');
+      await cluster.load(agent);
+      rmSync(agent);
+      const secret = [
+        `--from-literal=admin-token=${token}`,
+        `--from-literal=encryption-key=${randomBytes(32).toString('base64')}`,
+        `--from-literal=database-url=${database}`,
+      ];
+      await cluster.kubectl('create', 'namespace', 'dstack');
+      await cluster.kubectl('-n', 'dstack', 'create', 'secret', 'generic', 'dstack', ...secret);
+    }, BUILD_MS);
+    afterAll(async () => {
+      await home?.dispose();
+      await cluster?.[Symbol.asyncDispose]();
+      relay?.close();
+      await postgres?.stop();
+    }, BUILD_MS);
+
+    it('has a chart of which the plain manifests are rendered', async () => {
+      for (const [name, text] of await manifests()) {
+        const file = readFileSync(join(root, 'deploy', 'kubernetes', name), 'utf8');
+        expect(file, `deploy/kubernetes/${name}: run node scripts/manifests.ts`).toBe(text);
+      }
+      expect(await helm(['lint', '--strict', CHART])).toContain('0 chart(s) failed');
+    });
+
+    it.each([
+      ['replicas=two', '/replicas'],
+      ['database.type=sqlite', '/replicas'],
+      ['server.adress=x', 'adress'],
+      ['service.port=0', '/service/port'],
+      ['ssh.enabled=true', 'ssh.host: set the host name'],
+      ['ingress.enabled=true', 'ingress.host: set the host name'],
+      ['kubernetesBackend.namespace=dstack', 'kubernetesBackend.namespace: it must not be'],
+      [
+        'config.projects[0].name=main,config.projects[0].backends[0].type=kubernetes',
+        'project main',
+      ],
+    ])('has a chart that refuses the values %s by naming %s', async (values, message) => {
+      const args = ['template', 'dstack', CHART, '-n', 'dstack', '--set', values];
+      await expect(helm(args)).rejects.toThrow(message);
+    });
+
+    it('runs as two replicas, and starts jobs as pods by the rights of its own account', async () => {
+      await install('--set', 'image.tag=v1');
+      await home.connect(`http://${NODE}:${HTTP_PORT}`, token);
+      const fleet = 'type: fleet\nname: pods\nnodes: 0..10\nbackends: [kubernetes]\n';
+      await home.ok('apply', '-f', configuration(home, 'pods.yml', fleet), '-y');
+      const yaml = task('hello', ['echo "hello from $HOSTNAME"']);
+      const { stdout, stderr } = await home.dstack(['apply', '-f', yaml, '-y']);
+      expect(stdout + stderr).toContain('hello from dstack-main-hello-0-0');
+      const pods = await cluster.kubectl('-n', 'dstack', 'get', 'pods', '-o', 'wide');
+      expect(pods.match(/ 1\/1 +Running +0 /g)).toHaveLength(2);
+    });
+
+    it('is upgraded without a failed call or a lost line, and sessions continue', async () => {
+      const lines = 'i=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.05; done';
+      await home.ok('apply', '-f', task('long', [lines]), '-y', '-d');
+      await untilRun(home, 'long', isRunning);
+      const followed = await follow('long');
+      const attached = new Terminal(home, ['attach', 'long'], dstack);
+      await attached.until(/Press Ctrl\+C to detach/);
+      const polled = poll();
+      const before = await podNames();
+      await install('--set', 'image.tag=v2');
+      while ((await podNames()).some((name) => before.includes(name))) await delay(100);
+      expect(await polled.end()).toEqual([]);
+      await attached.until(/Reconnected to long/);
+      expect(await home.ok('exec', 'long', '--', 'echo', 'inside')).toBe('inside\n');
+      const run = await home.dstack(['ssh', 'long', '--', 'exit 5']);
+      expect(run.code).toBe(5);
+      attached.pressCtrlC();
+      await attached.end();
+      await home.ok('stop', 'long', '-y');
+      await untilRun(home, 'long', isFinished);
+      const seen = await followed.lines;
+      expect(seen).toEqual(countedTo(seen.length));
+      expect(linesIn(await home.ok('logs', 'long'))).toEqual(seen);
+    });
+
+    it('loses nothing when a replica is killed', async () => {
+      const lines = 'i=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.05; done';
+      await home.ok('apply', '-f', task('killed', [lines]), '-y', '-d');
+      await untilRun(home, 'killed', isRunning);
+      const followed = await follow('killed');
+      const pids = servers();
+      expect(pids).toHaveLength(2);
+      for (const [at, pid] of pids.entries()) {
+        process.kill(pid, 'SIGKILL');
+        while ((await readyAndRestarted()) !== `2 ${at + 1}`) await delay(100);
+      }
+      await home.ok('stop', 'killed', '-y');
+      await untilRun(home, 'killed', isFinished);
+      const seen = await followed.lines;
+      expect(seen).toEqual(countedTo(seen.length));
+      expect(linesIn(await home.ok('logs', 'killed'))).toEqual(seen);
+    });
+
+    function task(name: string, commands: readonly string[]): string {
+      const resources = 'resources: {cpu: 1.., memory: 0.2GB.., disk: 1GB..}';
+      const yaml = `type: task\nname: ${name}\nimage: busybox:1\ncommands: ${JSON.stringify(commands)}\n${resources}\n`;
+      return configuration(home, `${name}.dstack.yml`, yaml);
+    }
+
+    /** Resolves once the first lines are there; the run's end completes its lines. */
+    async function follow(run: string): Promise<{ readonly lines: Promise<string[]> }> {
+      const first = Promise.withResolvers<void>();
+      const ended = home.dstack(['logs', '-f', run], { onStdout: () => first.resolve() });
+      await Promise.race([first.promise, ended]);
+      return { lines: ended.then(({ stdout }) => linesIn(stdout)) };
+    }
+
+    /** Calls the API all the time; its end returns what failed. */
+    function poll(): { readonly end: () => Promise<readonly string[]> } {
+      const failed: string[] = [];
+      let isEnding = false;
+      const call = async () => {
+        while (!isEnding) {
+          const list = home.api('/api/runs/list', {});
+          await list.catch((error: Error) => failed.push(`${error.message} ${error.cause ?? ''}`));
+          await delay(20);
+        }
+      };
+      const calls = Promise.all([call(), call()]);
+      const end = async () => {
+        isEnding = true;
+        await calls;
+        return failed.slice(0, 10);
+      };
+      return { end };
+    }
+
+    /** Processes of the replicas, which this computer sees. */
+    function servers(): number[] {
+      const isServer = (pid: string) => {
+        try {
+          const variables = readFileSync(`/proc/${pid}/environ`, 'utf8');
+          const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+          return variables.includes(`ADMIN_TOKEN=${token}`) && line.includes('main.js\0server');
+        } catch {
+          return false;
+        }
+      };
+      return readdirSync('/proc')
+        .filter((name) => /^\d+$/.test(name) && isServer(name))
+        .map(Number);
+    }
+
+    async function podNames(): Promise<string[]> {
+      const names = await cluster.kubectl('-n', 'dstack', 'get', 'pods', '-o', 'name');
+      return names.split('\n').filter((line) => line !== '');
+    }
+
+    /** Numbers of replicas that are ready, and of starts after the first ones. */
+    async function readyAndRestarted(): Promise<string> {
+      const path =
+        'jsonpath={.items[*].status.containerStatuses[0].ready} {.items[*].status.containerStatuses[0].restartCount}';
+      const words = (await cluster.kubectl('-n', 'dstack', 'get', 'pods', '-o', path)).split(' ');
+      const ready = words.filter((word) => word === 'true').length;
+      return `${ready} ${words.map((word) => Number(word) || 0).reduce((sum, n) => sum + n)}`;
+    }
+  },
+);
