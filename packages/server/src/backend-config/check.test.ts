@@ -6,8 +6,8 @@ const PEM = '-----BEGIN PRIVATE KEY-----\nkey\n-----END PRIVATE KEY-----\n';
 const ACCOUNT = JSON.stringify({ client_email: 'a@b', private_key: PEM });
 const KUBECONFIG = 'clusters: [{name: a}]\ncontexts: [{name: a}]\n';
 
-const check = (config: object, defaultCredentials = true) =>
-  checkBackendConfig(BackendConfigWithCreds.parse(config), { defaultCredentials });
+const check = (config: object, defaultCredentials = true, serverFiles = true) =>
+  checkBackendConfig(BackendConfigWithCreds.parse(config), { defaultCredentials, serverFiles });
 
 const gcp = (data: string) => ({
   ...{ type: 'gcp', project_id: 'p' },
@@ -61,6 +61,20 @@ describe('the configuration of a backend', () => {
     ],
   ])('is refused with the field whose contents have another form (%#)', (config, text) => {
     expect(() => check(config)).toThrow(text);
+  });
+
+  it.each([
+    ['users', 'user', 'tokenFile: /var/run/token', 'reads a file'],
+    ['users', 'user', 'client-key: /etc/key', 'reads a file'],
+    ['users', 'user', 'client-certificate: /etc/cert', 'reads a file'],
+    ['users', 'user', 'exec: {command: sh}', 'runs a program'],
+    ['clusters', 'cluster', 'certificate-authority: /etc/passwd', 'reads a file'],
+  ])('of members of a project names no files and programs of the server: %s.%s.%s', (...given) => {
+    const [list, part, field, what] = given;
+    const rest = KUBECONFIG.split('\n').filter((line) => !line.startsWith(list));
+    const config = kubernetes(`${rest.join('\n')}${list}: [{${part}: {${field}}}]\n`);
+    expect(() => check(config, true, false)).toThrow(what);
+    expect(() => check(config)).not.toThrow();
   });
 
   it('uses default credentials only where the server allows it', () => {

@@ -4,6 +4,7 @@
  *
  * - no credential is empty, keys are PEM, credentials files have the form of their provider
  * - keys that require or exclude each other (`backendProblems`, the same rules as in `config.yml`)
+ * - files and programs of the server's machine only for those who own it
  * - `creds.type: default` only if the server may use the credentials of its own environment
  */
 import { backendProblems, readForeignYaml } from '@dstack/contract';
@@ -14,6 +15,8 @@ import { credentialStrings } from './secrets.ts';
 export interface CheckOptions {
   /** False: `DSTACK_DEFAULT_CREDS_DISABLED`. */
   readonly defaultCredentials: boolean;
+  /** Whether the configuration may name files and programs of the server's machine: a global admin's. */
+  readonly serverFiles: boolean;
 }
 
 type Path = readonly string[];
@@ -37,6 +40,9 @@ export function checkBackendConfig(config: BackendConfigWithCreds, options: Chec
     .map(({ path }) => path);
   if (empty.length > 0) throw invalid(empty, `${names(empty)} must not be empty`);
   checkContents(config);
+  if (config.type === 'kubernetes' && !options.serverFiles) {
+    refuseServerFiles(config.kubeconfig.data);
+  }
 }
 
 type CheckContent = (text: string, path: Path) => void;
@@ -86,6 +92,36 @@ function checkKubeconfig(text: string): void {
   if (hasEntries(file?.clusters) && hasEntries(file?.contexts)) return;
   throw ruleError('kubeconfig.data must be a kubeconfig file with clusters and contexts');
 }
+
+/** The keys of a kubeconfig with a path or a program, by the lists of the file. */
+const OF_SERVER = {
+  clusters: ['cluster', ['certificate-authority']],
+  users: ['user', ['tokenFile', 'client-certificate', 'client-key', 'exec']],
+} as const;
+
+/**
+ * The server would send the contents of such a file to the cluster, or run the program: members of a
+ * project could read its files and take its own account in a cluster.
+ */
+function refuseServerFiles(text: string): void {
+  const document = readForeignYaml(text);
+  const file = (document.ok ? document.value : null) as Readonly<Record<string, unknown>> | null;
+  for (const [list, [part, keys]] of Object.entries(OF_SERVER)) {
+    const entries = file?.[list];
+    for (const entry of Array.isArray(entries) ? entries : []) {
+      const fields = (entry as Readonly<Record<string, unknown>> | null)?.[part];
+      if (typeof fields !== 'object' || fields === null) continue;
+      const key = keys.find((name) => name in fields);
+      if (key === undefined) continue;
+      const what = key === 'exec' ? 'runs a program' : 'reads a file';
+      throw ruleError(
+        `kubeconfig.data: ${list} have ${part}.${key}, which ${what} on the machine of the server: use a token or ${INLINE}, or let a global admin add the backend`,
+      );
+    }
+  }
+}
+
+const INLINE = 'the keys that end in -data (`kubectl config view --raw --flatten`)';
 
 function hasEntries(list: unknown): boolean {
   return Array.isArray(list) && list.length > 0;

@@ -13,8 +13,8 @@ import { formatBackendYaml, parseBackendYaml } from './yaml.ts';
 export function backendRoutes(on: On, deps: HttpDeps): void {
   on('backends.list_types', async () => [...deps.settings.backendTypes]);
   on('backends.check', ({ project }) => checkBackends(deps, project));
-  on('backends.create', ({ project, body }) => createBackend(deps, project, body));
-  on('backends.update', ({ project, body }) => updateBackend(deps, project, body));
+  on('backends.create', ({ project, user, body }) => createBackend(deps, project, body, user));
+  on('backends.update', ({ project, user, body }) => updateBackend(deps, project, body, user));
   on('backends.delete', async ({ project, body }) => {
     await deleteBackends(deps, project, body.backends_names);
     return null;
@@ -22,12 +22,12 @@ export function backendRoutes(on: On, deps: HttpDeps): void {
   on('backends.config_info', ({ project, params }) =>
     backendConfig(deps, project, params.backend_name ?? ''),
   );
-  on('backends.create_yaml', async ({ project, body }) => {
-    await createBackend(deps, project, parseBackendYaml(body.config_yaml));
+  on('backends.create_yaml', async ({ project, user, body }) => {
+    await createBackend(deps, project, parseBackendYaml(body.config_yaml), user);
     return null;
   });
-  on('backends.update_yaml', async ({ project, body }) => {
-    await updateBackend(deps, project, parseBackendYaml(body.config_yaml));
+  on('backends.update_yaml', async ({ project, user, body }) => {
+    await updateBackend(deps, project, parseBackendYaml(body.config_yaml), user);
     return null;
   });
   on('backends.get_yaml', async ({ project, params }) => {

@@ -7,7 +7,7 @@ import {
   validationDetails,
 } from '@dstack/contract/api';
 import { BackendConfigWithCreds, BackendType } from '@dstack/contract/wire';
-import type { BackendWithCredentials, ProjectRecord } from '@dstack/store';
+import type { BackendWithCredentials, ProjectRecord, UserRecord } from '@dstack/store';
 import { checkBackendConfig, invalid, names } from '../../backend-config/check.ts';
 import {
   joinSecrets,
@@ -22,10 +22,11 @@ export async function createBackend(
   deps: HttpDeps,
   project: ProjectRecord,
   given: BackendConfigWithCreds,
+  caller: UserRecord,
 ): Promise<BackendConfigWithCreds> {
   const type = availableType(deps, given);
   if ((await deps.store.backends.byType(project.id, type)) !== null) throw exists(type);
-  const full = checked(deps, given, null);
+  const full = checked(deps, given, null, caller);
   const context = deps.context();
   const times = { createdAt: context.now, updatedAt: context.now };
   const outcome = await deps.store.backends.insert(
@@ -41,10 +42,11 @@ export async function updateBackend(
   deps: HttpDeps,
   project: ProjectRecord,
   given: BackendConfigWithCreds,
+  caller: UserRecord,
 ): Promise<BackendConfigWithCreds> {
   const type = availableType(deps, given);
   const stored = await storedConfig(deps, project, type);
-  const full = checked(deps, given, stored);
+  const full = checked(deps, given, stored, caller);
   const outcome = await deps.store.backends.update(project.id, type, parts(full), {
     signals: [{ kind: 'placement', id: project.id }],
   });
@@ -114,13 +116,16 @@ function checked(
   deps: HttpDeps,
   given: BackendConfigWithCreds,
   stored: BackendConfigWithCreds | null,
+  caller: UserRecord,
 ): BackendConfigWithCreds {
   const { full, missing: masks } = unmaskSecrets(given, stored);
   if (masks.length > 0) {
     throw invalid(masks, `${names(masks)} is masked, and no value is stored for it`);
   }
   const config = full as BackendConfigWithCreds;
-  checkBackendConfig(config, deps.settings);
+  const { defaultCredentials } = deps.settings;
+  const serverFiles = caller.globalRole === 'admin';
+  checkBackendConfig(config, { defaultCredentials, serverFiles });
   return config;
 }
 
