@@ -66,9 +66,12 @@ export interface DeliveryStep {
   readonly script: (bytes: number) => string;
 }
 
+/** Sets `own` to a name of this copy alone: several servers may copy into the same pod at once. */
+const ownName = (path: string) => `read -r id < /proc/sys/kernel/random/uuid; own=${path}.$id`;
+
 /**
- * The steps of a copy, each of which may be repeated. No step reads beyond its file, because some
- * shells' tools read ahead.
+ * The steps of a copy, each of which may be repeated, also by several servers at once: complete files
+ * replace nothing that is in use. No step reads beyond its file, because some shells' tools read ahead.
  */
 export const DELIVERY: readonly DeliveryStep[] = [
   {
@@ -76,24 +79,35 @@ export const DELIVERY: readonly DeliveryStep[] = [
     script: (bytes) =>
       script([
         `for tool in gunzip tar head; do command -v $tool >/dev/null || { echo "the image has no $tool, so it needs DSTACK_KUBERNETES_AGENT_IMAGE" >&2; exit 9; }; done`,
-        `mkdir -p ${LIB}; head -c ${bytes} | gunzip -c | tar -xf - -C ${LIB}`,
-        `for loader in ${LIB}/ld-linux*; do cp "$loader" ${LIB}/ld.so; done`,
+        ...unpacked(bytes, LIB, ['for loader in $own/ld-linux*; do cp "$loader" $own/ld.so; done']),
       ]),
   },
   {
     part: 'agent',
-    script: (bytes) =>
-      script([`mkdir -p ${ROOT}/agent; head -c ${bytes} | gunzip -c | tar -xf - -C ${ROOT}/agent`]),
+    script: (bytes) => script(unpacked(bytes, `${ROOT}/agent`)),
   },
   {
     part: 'node',
     script: (bytes) =>
       script([
-        `head -c ${bytes} | gunzip -c > ${ROOT}/node.part; chmod 755 ${ROOT}/node.part`,
-        `mv ${ROOT}/node.part ${ROOT}/node; : > ${READY}`,
+        ownName(`${ROOT}/node`),
+        `head -c ${bytes} | gunzip -c > $own; chmod 755 $own`,
+        // The loader keeps the file that it has opened.
+        `mv -f $own ${ROOT}/node; : > ${READY}`,
       ]),
   },
 ];
+
+/** A folder from a tar, in place once it is complete. */
+function unpacked(bytes: number, folder: string, more: readonly string[] = []): string[] {
+  return [
+    `${ownName(folder)}; mkdir $own`,
+    `head -c ${bytes} | gunzip -c | tar -xf - -C $own`,
+    ...more,
+    // If another copy arrives in between, this one lands inside it and is not used.
+    `[ -e ${folder} ] && rm -rf $own || mv $own ${folder}`,
+  ];
+}
 
 /** Another server may have copied everything. */
 function script(lines: readonly string[]): string {
