@@ -18,6 +18,7 @@ const CLOSE_FRAME_MS = 1000;
 export class Shutdown {
   readonly #underWay = new Set<UnderWay>();
   readonly #ending = new AbortController();
+  readonly #sessions = new AbortController();
   #isAnnounced = false;
   #onIdle: (() => void) | null = null;
   #onAnswered: (() => void) | null = null;
@@ -35,6 +36,11 @@ export class Shutdown {
   /** Aborted with `end`: streams of logs and events end on it, because nothing else ends them. */
   get signal(): AbortSignal {
     return this.#ending.signal;
+  }
+
+  /** Aborted when terminals and forwarded ports end. */
+  get sessions(): AbortSignal {
+    return this.#sessions.signal;
   }
 
   get underWay(): number {
@@ -67,6 +73,10 @@ export class Shutdown {
     this.announce();
     this.#onAnswered = onAnswered;
     this.#ending.abort();
+  }
+
+  endSessions(): void {
+    this.#sessions.abort();
   }
 
   /** Resolves with true when nothing is under way, with false after `ms`. */
@@ -109,12 +119,15 @@ export async function endHttp(options: EndHttpOptions): Promise<void> {
   if (delayMs > 0) await delay(delayMs);
   // Keep-alive connections close as soon as they are idle.
   shutdown.end(() => server.closeIdleConnections());
+  // With a delay other servers take over: sessions do not delay the start of the next server.
+  if (delayMs === 0) shutdown.endSessions();
   server.close();
   server.closeIdleConnections();
   if (await shutdown.idle(Math.min(SHORTLY_MS, limitMs))) return;
   log.info({ underWay: shutdown.underWay, limitMs }, 'waiting for requests under way to end');
   if (await shutdown.idle(limitMs)) return;
   log.warn({ underWay: shutdown.underWay }, 'requests under way are cut off');
+  shutdown.endSessions();
   giveUp();
   await shutdown.idle(CLOSE_FRAME_MS);
 }

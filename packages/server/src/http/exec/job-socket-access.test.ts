@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { endHttp } from '../shutdown.ts';
 import { EXEC, LIMITS, PORT, SocketWorld } from '../testing/job-sockets.ts';
 
 let world: SocketWorld;
@@ -95,13 +97,37 @@ describe('access to a job', () => {
     expect(await Promise.all([run.closed, port.closed])).toEqual([4408, 4408]);
   });
 
+  /** `delayMs`: other servers take over in that time. */
+  const end = (delayMs: number, limitMs: number) =>
+    endHttp({
+      ...{ server: world.server.app.server, shutdown: world.server.deps.shutdown },
+      ...{ giveUp: () => {}, delayMs, limitMs, log: pino({ level: 'silent' }) },
+    });
+
   it('ends when the server shuts down', async () => {
     const run = world.open();
     await run.opened;
     await world.agentSide();
-    world.server.deps.shutdown.end(() => {});
+    const ended = end(0, 60_000);
     expect(await run.closed).toBe(1001);
+    await ended;
+  });
+
+  it('is not opened by a server that ends', async () => {
+    world.server.deps.shutdown.end(() => {});
     expect(await world.open().opened).toBe(503);
+  });
+
+  it('has the time of requests to end if other servers take over', async () => {
+    const run = world.open();
+    await run.opened;
+    await world.agentSide();
+    const { signal, sessions } = world.server.deps.shutdown;
+    const ended = end(1, 200);
+    await once(signal, 'abort');
+    expect(sessions.aborted).toBe(false);
+    expect(await run.closed).toBe(1001);
+    await ended;
   });
 });
 

@@ -128,8 +128,9 @@ async function serve(
     accepted.on('error', () => accepted.terminate());
     if (isRevoked) return onRevoked();
     const end = () => close(accepted, CLOSE.goingAway);
-    deps.shutdown.signal.addEventListener('abort', end);
-    accepted.once('close', () => deps.shutdown.signal.removeEventListener('abort', end));
+    const { sessions } = deps.shutdown;
+    sessions.addEventListener('abort', end);
+    accepted.once('close', () => sessions.removeEventListener('abort', end));
     // Nothing is read until the job is reached.
     accepted.pause();
     join(deps, target, caller.view, accepted).then(
