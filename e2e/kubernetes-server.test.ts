@@ -168,10 +168,12 @@ describe.skipIf(missing !== null && !process.env.CI)(
       const attached = new Terminal(home, ['attach', 'long'], dstack);
       await attached.until(/Press Ctrl\+C to detach/);
       const polled = poll();
+      const session = home.dstack(['exec', 'long', '--', 'sh', '-c', 'sleep 8; echo complete']);
       const before = await podNames();
       await install('--set', 'image.tag=v2');
       while ((await podNames()).some((name) => before.includes(name))) await delay(100);
       expect(await polled.end()).toEqual([]);
+      expect(await session).toMatchObject({ code: 0, stdout: 'complete\n' });
       await attached.until(/Reconnected to long/);
       expect(await home.ok('exec', 'long', '--', 'echo', 'inside')).toBe('inside\n');
       const run = await home.dstack(['ssh', 'long', '--', 'exit 5']);
