@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Id } from '@dstack/core';
-import type { ServiceSessionProof, Services } from '@dstack/store';
+import type { Services } from '@dstack/store';
 import type { Dispatcher } from 'undici';
 import { networkOf } from '../client-network.ts';
 import type { Logger } from '../logging.ts';
 import { accessRecord, type EndedRequest, type OnEnded } from './access-log.ts';
 import { type AccessPage, AccessRecords } from './access-records.ts';
 import { type AdmittedRequest, answerOf, checkRequest, pathOf } from './admitted-request.ts';
-import type { Admit, ClientConnection, ServiceCaller } from './callers.ts';
+import { CallerAdmission } from './caller-admission.ts';
+import type { Admit, ClientConnection } from './callers.ts';
 import { type Delivered, Delivery, NoReplica, type Order, Undelivered } from './delivery.ts';
 import { exchange, hasBody } from './exchange.ts';
 import { clientAddress, type Sender, type Trust } from './forwarded.ts';
@@ -19,7 +20,6 @@ import type { OwnTokens } from './own-tokens.ts';
 import { type CountedService, type ProxiedService, ProxyFigures } from './proxy-figures.ts';
 import { RateBuckets } from './rate-buckets.ts';
 import { limitOf, rateExceeded, rateKey, type TakeRate } from './rate-limits.ts';
-import { valuesOf } from './raw-headers.ts';
 import { bodyTooLarge, ProxyRefusal, type ServiceName, serviceNotFound } from './refusal.ts';
 import { type OpenPort, ReplicaConnections } from './replica-connections.ts';
 import type { ForwardedRequest, Question, UpgradedRequest } from './requests.ts';
@@ -62,12 +62,6 @@ export interface ServiceProxyOptions {
   readonly log: Logger;
 }
 
-/** By what a caller may be admitted. */
-interface CallerProof {
-  readonly request: IncomingMessage;
-  readonly session: ServiceSessionProof | null;
-}
-
 /** How long a route is used without being read again, in milliseconds; own changes invalidate it. */
 const TTL_SHARED = 1000;
 const TTL = 30_000;
@@ -85,6 +79,7 @@ export class ServiceProxy {
   readonly #outages: Outages;
   readonly #traffic: Traffic;
   readonly #load: LoadMeter;
+  readonly #callers: CallerAdmission;
   readonly #joined = new Map<ClientConnection, JoinedSocket>();
   readonly #takeRate: TakeRate;
   readonly #stats: RequestStats;
@@ -103,13 +98,14 @@ export class ServiceProxy {
       wants: (runId) => replicas.holds(runId),
       onRoute: (route) => replicas.keepOnly(route.runId, route.replicas),
     });
+    const cutOff = (client: ClientConnection) => this.#cutOff(client);
+    this.#callers = new CallerAdmission({ ...options, cutOff });
     this.#replicas = replicas;
     this.#routes = routes;
-    const outages = new Outages({ readState, now });
-    this.#outages = outages;
+    this.#outages = new Outages({ readState, now });
     this.#waiting = new WaitingRequests({
       ...{ routes, replicas, most: options.maxHeld },
-      lacksCapacity: (route) => outages.lacksCapacity(route),
+      lacksCapacity: (route) => this.#outages.lacksCapacity(route),
     });
     const shareRate: TakeRate = (key, rate) => services.takeRate(key, rate, now());
     this.#takeRate =
@@ -211,11 +207,11 @@ export class ServiceProxy {
       throw serviceNotFound(service);
     }
     const proof = { request, session: origin?.session ?? null };
-    const caller = service.auth ? await this.#caller(service, mayAnswer, proof, client) : null;
+    const arrival = { service, mayAnswer, proof, client };
+    const caller = service.auth ? await this.#callers.admit(arrival) : null;
     if (!mayAnswer) throw await this.#outages.noReplica(service, service.auth);
     checkRequest(route, target, request);
-    const byHeader = caller !== null && caller.isSession !== true;
-    const ownAuthorizations = await this.#ownAuthorizations(request, byHeader);
+    const ownAuthorizations = await this.#callers.ownAuthorizations(request, caller);
     return { route, target, caller, ownAuthorizations };
   }
 
@@ -355,53 +351,6 @@ export class ServiceProxy {
     if (client.destroyed) return;
     const isLatency = !isWaiting && client instanceof ServerResponse;
     client.once('close', this.#load.begin(runId, isLatency));
-  }
-
-  async #caller(
-    service: ServiceName,
-    mayAnswer: boolean,
-    proof: CallerProof,
-    client: ClientConnection,
-  ): Promise<ServiceCaller> {
-    try {
-      const caller = await this.#admitted(service, proof, () => this.#cutOff(client));
-      if (client.destroyed) caller.release();
-      else client.once('close', () => caller.release());
-      return caller;
-    } catch (error) {
-      // Only members may learn that an unavailable service exists.
-      if (mayAnswer || !(error instanceof ProxyRefusal)) throw error;
-      throw serviceNotFound(service, error.cause ?? error);
-    }
-  }
-
-  /** A session that has ended does not hide a valid token. */
-  async #admitted(
-    { projectName }: ServiceName,
-    { request, session }: CallerProof,
-    onRevoked: () => void,
-  ): Promise<ServiceCaller> {
-    const { admit } = this.#options;
-    if (session === null) return await admit(projectName, request, onRevoked);
-    try {
-      const { name, release } = await admit(projectName, request, onRevoked, session);
-      return { name, release, isSession: true };
-    } catch (error) {
-      const hasToken = request.headers.authorization !== undefined;
-      if (!hasToken || !(error instanceof ProxyRefusal) || !error.needsSignIn) throw error;
-      return await admit(projectName, request, onRevoked);
-    }
-  }
-
-  /** `isAdmitted`: the first value has admitted the caller, so it needs no look-up. */
-  async #ownAuthorizations(
-    { headers, rawHeaders }: IncomingMessage,
-    isAdmitted: boolean,
-  ): Promise<ReadonlySet<string>> {
-    const admitted = (isAdmitted && headers.authorization) || null;
-    const others = valuesOf(rawHeaders, 'authorization').filter((value) => value !== admitted);
-    const own = await this.#options.ownTokens.among(others);
-    return admitted === null ? own : new Set([admitted, ...own]);
   }
 
   #cutOff(client: ClientConnection): void {

@@ -1,0 +1,81 @@
+import type { IncomingMessage } from 'node:http';
+import type { ServiceSessionProof } from '@dstack/store';
+import type { Admit, ClientConnection, ServiceCaller } from './callers.ts';
+import type { OwnTokens } from './own-tokens.ts';
+import { valuesOf } from './raw-headers.ts';
+import { ProxyRefusal, type ServiceName, serviceNotFound } from './refusal.ts';
+
+export interface CallerAdmissionOptions {
+  readonly admit: Admit;
+  readonly ownTokens: Pick<OwnTokens, 'among'>;
+  /** Called for a client whose access was revoked. */
+  readonly cutOff: (client: ClientConnection) => void;
+}
+
+/** By what a caller may be admitted. */
+interface CallerProof {
+  readonly request: IncomingMessage;
+  readonly session: ServiceSessionProof | null;
+}
+
+export interface Arrival {
+  readonly service: ServiceName;
+  /** The service has a replica, or starts one. */
+  readonly mayAnswer: boolean;
+  readonly proof: CallerProof;
+  readonly client: ClientConnection;
+}
+
+/** Who may send requests to a service, and which credentials its app must not receive. */
+export class CallerAdmission {
+  readonly #options: CallerAdmissionOptions;
+
+  constructor(options: CallerAdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** Throws `ProxyRefusal`. */
+  async admit({ service, mayAnswer, proof, client }: Arrival): Promise<ServiceCaller> {
+    try {
+      const caller = await this.#admitted(service, proof, () => this.#options.cutOff(client));
+      if (client.destroyed) caller.release();
+      else client.once('close', () => caller.release());
+      return caller;
+    } catch (error) {
+      // Only members may learn that an unavailable service exists.
+      if (mayAnswer || !(error instanceof ProxyRefusal)) throw error;
+      throw serviceNotFound(service, error.cause ?? error);
+    }
+  }
+
+  /** A session that has ended does not hide a valid token. */
+  async #admitted(
+    { projectName }: ServiceName,
+    { request, session }: CallerProof,
+    onRevoked: () => void,
+  ): Promise<ServiceCaller> {
+    const { admit } = this.#options;
+    if (session === null) return await admit(projectName, request, onRevoked);
+    try {
+      const { name, release } = await admit(projectName, request, onRevoked, session);
+      return { name, release, isSession: true };
+    } catch (error) {
+      const hasToken = request.headers.authorization !== undefined;
+      if (!hasToken || !(error instanceof ProxyRefusal) || !error.needsSignIn) throw error;
+      return await admit(projectName, request, onRevoked);
+    }
+  }
+
+  /** Values of `Authorization` that are tokens of this server. */
+  async ownAuthorizations(
+    { headers, rawHeaders }: IncomingMessage,
+    caller: ServiceCaller | null,
+  ): Promise<ReadonlySet<string>> {
+    // The first value has admitted the caller, so it needs no look-up.
+    const isByHeader = caller !== null && caller.isSession !== true;
+    const admitted = (isByHeader && headers.authorization) || null;
+    const others = valuesOf(rawHeaders, 'authorization').filter((value) => value !== admitted);
+    const own = await this.#options.ownTokens.among(others);
+    return admitted === null ? own : new Set([admitted, ...own]);
+  }
+}
