@@ -66,6 +66,17 @@ describe('starting the server', () => {
     expect(await home.api('/api/users/get_my_user')).toMatchObject({ username: 'admin' });
   });
 
+  it('never shows a token that it was given', async () => {
+    const token = 'a-token-of-more-than-twenty-letters';
+    const home = newHome({ DSTACK_SERVER_ADMIN_TOKEN: token });
+    const lines: string[] = [];
+    home.onServerLine = (line) => lines.push(line);
+    await home.startServer();
+    expect(lines.join('\n')).toContain('The admin token is the given one');
+    expect(lines.join('\n')).not.toContain(token);
+    expect(home.token()).toBe(token);
+  });
+
   it('succeeds although the configuration of the command line is broken, and leaves it unchanged', async () => {
     const home = newHome();
     const path = join(home.home, '.dstack', 'config.yml');

@@ -185,7 +185,7 @@ async function serve(options: ServerOptions, cli: Cli, stop: AbortSignal): Promi
     ...(updateDefault === null ? {} : { updateDefaultProject: updateDefault }),
   });
   try {
-    if (!stop.aborted) await introduce(server, cli, stop);
+    if (!stop.aborted) await introduce(server, token, cli, stop);
     await aborted(stop);
   } finally {
     // A service manager starts the server again: until then services are served without it.
@@ -227,9 +227,17 @@ async function start(
 }
 
 /** Prints the server's address, token and warnings. Resolves at once when `stop` is aborted. */
-async function introduce(server: RunningServer, cli: Cli, stop: AbortSignal): Promise<void> {
-  if (server.firstStart) {
+async function introduce(
+  server: RunningServer,
+  given: string | null,
+  cli: Cli,
+  stop: AbortSignal,
+): Promise<void> {
+  // Logs of containers are kept: the token of a secret does not belong there.
+  if (server.firstStart && server.adminToken !== given) {
     cli.io.print(`The admin token is ${cli.io.paint('code', server.adminToken)}`);
+  } else if (server.firstStart) {
+    cli.io.print('The admin token is the given one (--token or DSTACK_SERVER_ADMIN_TOKEN)');
   }
   const unknown = (error: Error): null => {
     if (error instanceof CancelledError) throw error;

@@ -84,6 +84,8 @@ export function userNameFor(email: string): string {
     .toLowerCase()
     .replaceAll(/[^a-z0-9_-]+/g, '-')
     .slice(0, LONGEST_NAME)
-    .replaceAll(/^-+|-+$/g, '');
+    .split('-')
+    .filter((part) => part !== '')
+    .join('-');
   return plain === '' ? 'user' : plain;
 }
