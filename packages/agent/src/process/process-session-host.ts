@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import type { Writable } from 'node:stream';
@@ -15,10 +14,10 @@ import { SessionRefusal, type SessionTerminal } from '../executor/session-host.t
 import type { JobCgroup } from '../host/cgroup.ts';
 import { isAlive } from '../host/process-identity.ts';
 import { type Listener, listenTcp, type OnCaller } from '../network/listen.ts';
-import { ChildSession, signalGroup } from './child-session.ts';
+import { signalGroup } from './child-session.ts';
 import { wrapCommand } from './job-command.ts';
 import { type Command, runAs, type WrappedCommand } from './run-as.ts';
-import { openStandardPipes } from './standard-pipes.ts';
+import { startPiped } from './start-piped.ts';
 import type { JobIsolation } from './supervisor-files.ts';
 import { type ControlledTerminal, openControlledTerminal, terminalKind } from './terminal.ts';
 
@@ -187,19 +186,5 @@ class TerminalProcess implements SessionProcess {
   /** The kernel signals the foreground and the shell, and the shell signals its jobs. */
   hangUp(): void {
     this.#terminal.stream.destroy();
-  }
-}
-
-async function startPiped(
-  { before, argv, env, cwd }: WrappedCommand,
-  uid: number,
-): Promise<SessionProcess> {
-  const [file = '/bin/sh', ...args] = [...before, ...argv];
-  const pipes = await openStandardPipes(uid);
-  try {
-    const child = spawn(file, args, { cwd, env, detached: true, stdio: [...pipes.child] });
-    return new ChildSession(child, pipes);
-  } finally {
-    pipes.started();
   }
 }

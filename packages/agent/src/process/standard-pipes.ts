@@ -21,13 +21,15 @@ export interface StandardPipes {
 /**
  * Real pipes, as OpenSSH creates them. Node creates sockets for its children, which cannot be
  * opened by name, so that `echo x > /dev/stderr` fails. The pipes belong to `uid`, which may differ
- * from the agent's.
+ * from the agent's. Null: this file system has no `mkfifo`, or no place for temporary files, as
+ * in minimal images.
  */
-export async function openStandardPipes(uid: number): Promise<StandardPipes> {
-  const dir = mkdtempSync(join(tmpdir(), 'dstack-pipes-'));
+export async function openStandardPipes(uid: number): Promise<StandardPipes | null> {
+  const dir = temporaryDirectory();
+  if (dir === null) return null;
   try {
     const paths = ['0', '1', '2'].map((name) => join(dir, name));
-    await promisify(execFile)('mkfifo', ['-m', '600', ...paths]);
+    if (!(await makePipes(paths))) return null;
     if (uid !== process.getuid?.()) for (const path of paths) chownSync(path, uid, -1);
     const [input = '', output = '', error = ''] = paths;
     const [stdin, childIn] = openInput(input);
@@ -40,6 +42,23 @@ export async function openStandardPipes(uid: number): Promise<StandardPipes> {
     return { child, stdin, stdout, stderr, started };
   } finally {
     rmSync(dir, { recursive: true });
+  }
+}
+
+function temporaryDirectory(): string | null {
+  try {
+    return mkdtempSync(join(tmpdir(), 'dstack-pipes-'));
+  } catch {
+    return null;
+  }
+}
+
+async function makePipes(paths: readonly string[]): Promise<boolean> {
+  try {
+    await promisify(execFile)('mkfifo', ['-m', '600', ...paths]);
+    return true;
+  } catch {
+    return false;
   }
 }
 
