@@ -328,6 +328,10 @@ export class GatewayProgram {
         return;
       case 'caller':
         this.#remember(message.entry);
+        // A caller is known to the gateway, whichever worker has asked the server.
+        for (const other of this.#workers?.all ?? []) {
+          if (other !== worker) other.send({ type: 'cached', entries: [message.entry] });
+        }
         return;
       case 'load':
         this.#link.send(message);

@@ -33,8 +33,9 @@ export class CallerCache {
     this.#options = options;
   }
 
-  /** What an earlier process has stored. */
+  /** Callers that the server has confirmed to another process, or to an earlier one. */
   restore(entries: readonly CachedCaller[]): void {
+    if (this.#restored.size >= MAX_KNOWN) this.#restored.clear();
     for (const entry of entries) this.#restored.set(entry.key, entry);
   }
 
