@@ -35,6 +35,9 @@ interface Answer {
   readonly body: string;
 }
 
+/** Exit code of commands about something that does not exist. */
+const NOT_FOUND = 3;
+
 const PATIENCE = { timeout: 240_000 };
 
 describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, () => {
@@ -58,11 +61,13 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
     await applyFleet(home, '0..4');
   });
   afterAll(async () => {
-    const end = () => home?.ok('gateway', 'delete', 'edge', '-y');
+    const end = () => home.dstack(['gateway', 'delete', 'edge', '-y']);
     // After a failed test the server may be stopped; its gateway would go on for ever.
-    await end()
-      .catch(() => home.startServer().then(end))
-      .catch(() => {});
+    if (home && ![0, NOT_FOUND].includes((await end()).code ?? 0)) {
+      await home.stopServer();
+      await home.startServer();
+      await end();
+    }
     await home?.dispose();
     await authority?.stop();
   });
