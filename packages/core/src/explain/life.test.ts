@@ -353,4 +353,36 @@ describe('a run', () => {
       { rule: 'pulling' },
     ]);
   });
+
+  it('waits for the machine of the router whose address it needs', () => {
+    const plain = aRun('llm', {}, { status: 'provisioning', fleetId: CLOUD.id });
+    const replicas = { min: 1, max: 1 };
+    const groups = [
+      { name: 'router', replicas, router: { type: 'dynamo' } },
+      { name: 'worker', replicas },
+    ];
+    const configuration = { ...plain.spec.configuration, type: 'service', port: 80, groups };
+    const run = { ...plain, spec: { ...plain.spec, configuration } } as typeof plain;
+    const instance = anInstance(CLOUD, 1, anOffer(REMOTE), { status: 'busy', busyBlocks: 1 });
+    const [router, worker] = [0, 1].flatMap((num) => aGang(plain, num).jobs) as [
+      JobRecord,
+      JobRecord,
+    ];
+    const place = { instanceId: instance.id, claimedBlocks: 1 };
+    const diagnosis = diagnose({
+      ...{ configuration: {}, run, fleets: [CLOUD], instances: [instance] },
+      jobs: [
+        { ...router, spec: { ...router.spec, replica_group: 'router' } },
+        {
+          ...{ ...worker, ...place, status: 'provisioning' },
+          provisioningData: instance.provisioningData,
+          spec: { ...worker.spec, replica_group: 'worker' },
+        },
+      ],
+      hosts: [aHost({ id: instance.id, since: NOW })],
+    });
+    expect(diagnosis.parts).toContainEqual(
+      expect.objectContaining({ rule: 'other_nodes', text: expect.stringContaining('its router') }),
+    );
+  });
 });

@@ -3,6 +3,7 @@ import type { JobRecord } from '../model/index.ts';
 import { isGang, isPulled, startupOrder } from '../reconcile/gang.ts';
 import { nodeAddress } from '../reconcile/node-address.ts';
 import { unreachableUntil } from '../reconcile/reachability.ts';
+import { routerAddressFor } from '../reconcile/router.ts';
 import type { RunPass } from '../reconcile/run-pass.ts';
 import { mountState } from '../reconcile/run-volumes.ts';
 import { startDeadline } from '../reconcile/start-job.ts';
@@ -38,6 +39,12 @@ function untakenReason(pass: RunPass, job: JobRecord): Reason {
       since,
       until,
     });
+  }
+  const router = routerAddressFor(pass.run, job, pass.latest);
+  if (router.kind === 'waiting') {
+    const text = 'waits until its router has a machine, whose address it needs';
+    const since = job.statusChangedAt;
+    return reason('other_nodes', text, { since, until: router.until });
   }
   const mounts = mountState(pass, job);
   if (mounts.kind === 'waiting') {
