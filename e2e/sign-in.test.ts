@@ -149,8 +149,10 @@ describe('signing in through a provider', () => {
     const login = installation.spawn(['login', '--url', installation.url, '-y'], {
       env: { HOME: home, PATH: '/usr/bin:/bin' },
     });
+    let printed = '';
     login.stderr?.on('data', (text) => {
-      const link = /http:\S+\/auth\?\S+/.exec(String(text))?.[0];
+      printed += text;
+      const link = /http:\S+\/auth\?\S+(?=\s)/.exec(printed)?.[0];
       if (link) opened.resolve(link);
     });
     const ended = new Promise((resolve) => login.on('exit', resolve));

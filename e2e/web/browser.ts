@@ -84,7 +84,8 @@ export class Visitor {
   async violations(rules: readonly string[] = []): Promise<string[]> {
     // Otherwise each scan opens a page of its own for frames, of which there are none.
     const axe = new AxeBuilder({ page: this.page }).setLegacyMode(true);
-    axe.options({ resultTypes: ['violations'] });
+    // Reading style sheets again takes long, fails while one is loading, and serves one rule only.
+    axe.options({ resultTypes: ['violations'], preload: false });
     if (rules.length > 0) axe.withRules([...rules]);
     const { violations } = await axe.analyze();
     return violations.map(

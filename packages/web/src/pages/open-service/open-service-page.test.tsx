@@ -6,7 +6,7 @@ const ADDRESS = '/open-service?host=web-0a1b2c3d.apps.test&state=s&path=%2Fstart
 
 it('exchanges the session for an address of the service', async () => {
   const asked: unknown[] = [];
-  await renderApp(ADDRESS, {
+  const { live } = await renderApp(ADDRESS, {
     signInAtService: async (request) => {
       asked.push(request);
       return { url: 'http://web-0a1b2c3d.apps.test/.dstack/sign-in?code=c' };
@@ -14,6 +14,9 @@ it('exchanges the session for an address of the service', async () => {
   });
   const link = await screen.findByText('Continue to web-0a1b2c3d.apps.test');
   expect(link.getAttribute('href')).toContain('/.dstack/sign-in?code=c');
+  // The stream of changes begins, or has missed some.
+  live.onGap();
+  await screen.findByText('Continue to web-0a1b2c3d.apps.test');
   expect(asked).toEqual([{ host: 'web-0a1b2c3d.apps.test', state: 's', path: '/start?x=1' }]);
 });
 

@@ -18,8 +18,9 @@ export function OpenServicePage() {
   const { data, error, refetch } = useQuery({
     queryKey: ['service-sign-in', host, state, path],
     queryFn: () => client.signInAtService({ host, state, path }),
-    // A code is for one use.
+    // A code is for one use: a second one would end the sign-in that the first has begun.
     ...{ retry: false, staleTime: Number.POSITIVE_INFINITY, gcTime: 0 },
+    meta: { refreshed: 'never' },
   });
   const url = data === undefined ? null : webUrl(data.url, location.origin);
   useEffect(() => {
