@@ -66,6 +66,8 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
         text(response).then(() => done(response.statusCode ?? 0), fail);
       });
       outgoing.on('error', fail);
+      // Longer than a gateway waits for a replica.
+      outgoing.setTimeout(20_000, () => outgoing.destroy(new Error('no answer for 20 s')));
       outgoing.end();
     });
   }

@@ -29,6 +29,11 @@ beforeAll(async () => {
     DSTACK_OIDC_DOMAINS: 'example.org',
   });
   await installation.startServer('--port', String(port));
+  await installation.api('/api/users/create', {
+    ...{ username: 'dora', global_role: 'user', email: 'dora@example.org', active: true },
+  });
+  const members = [{ username: 'dora', project_role: 'user' }];
+  await installation.api('/api/projects/main/add_members', { members });
   browser = await launchBrowser();
 });
 
@@ -136,11 +141,6 @@ describe('signing in through a provider', () => {
   });
 
   it('configures the command line', async () => {
-    await installation.api('/api/users/create', {
-      ...{ username: 'dora', global_role: 'user', email: 'dora@example.org', active: true },
-    });
-    const members = [{ username: 'dora', project_role: 'user' }];
-    await installation.api('/api/projects/main/add_members', { members });
     const v = await stranger('/');
     // The command ends before the browser asks it for an icon.
     v.expectProblem(/ERR_CONNECTION_REFUSED/);

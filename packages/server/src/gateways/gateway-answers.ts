@@ -144,6 +144,8 @@ export class GatewayAnswers {
       stream.on('error', () => replica.destroy());
       stream.on('close', () => replica.destroy());
       replica.on('close', () => stream.destroy());
+      // Its host may have crashed while the other connection was opened: no event will follow.
+      if (replica.destroyed) stream.destroy();
       stream.pipe(replica);
       replica.pipe(stream);
     } catch (error) {
