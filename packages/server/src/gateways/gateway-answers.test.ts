@@ -4,7 +4,7 @@ import { GatewayAnswers, type GatewayAnswersOptions } from './gateway-answers.ts
 import type { GatewayLink } from './gateway-link.ts';
 
 const QUESTION = {
-  ...{ type: 'tunnel', id: 'c0b8b1c6-6f7d-4c1b-9b7e-0a9b3c1d2e3f', host_id: 'host' },
+  ...{ type: 'tunnel' as const, id: 'c0b8b1c6-6f7d-4c1b-9b7e-0a9b3c1d2e3f', host_id: 'host' },
   ...{ job_id: '7d5f0a3e-2b1c-4d8e-9f60-1a2b3c4d5e6f', port: 8000 },
 } as const;
 
