@@ -375,7 +375,9 @@ describe.skipIf(missing !== null && !process.env.CI)(
       await cluster.kubectl('delete', 'pod', 'high');
       await task(home, 'evicted', ['sleep 1000']);
       await untilRun(home, 'evicted', isRunning);
-      const pod = (await cluster.kubectl('get', 'pods', '-o', 'name')).trim().replace('pod/', '');
+      // Pods of runs that have ended may still be there.
+      const pods = (await cluster.kubectl('get', 'pods', '-o', 'name')).split('\n');
+      const pod = pods.find((one) => one.includes('-evicted-0-0-'))?.replace('pod/', '') ?? '';
       const eviction = {
         apiVersion: 'policy/v1',
         kind: 'Eviction',
