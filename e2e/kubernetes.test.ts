@@ -212,13 +212,18 @@ describe.skipIf(missing !== null && !process.env.CI)(
 
     it('reach each other as the nodes of a task', async () => {
       const commands = [
-        'echo "rank $DSTACK_NODE_RANK"; ping -c1 $DSTACK_MASTER_NODE_IP | grep received',
-        'until ping -c1 nodes-2-0 | grep received; do sleep 0.2; done; sleep 3',
+        'echo "rank $DSTACK_NODE_RANK"',
+        'until ping -c1 $DSTACK_MASTER_NODE_IP | grep " 0% packet loss"; do sleep 0.2; done',
+        'until ping -c1 nodes-2-0 | grep " 0% packet loss"; do sleep 0.2; done; sleep 3',
       ];
       const yaml = `type: task\nname: nodes\nnodes: 3\n${SMALL}commands: ${JSON.stringify(commands)}\n${RESOURCES}}\n`;
       const file = configuration(home, 'nodes.dstack.yml', yaml);
       await home.ok('apply', '-f', file, '-y', '-d', '--fleet', 'cluster');
-      expect((await untilRun(home, 'nodes', isFinished)).status).toBe('done');
+      const nodes = await untilRun(home, 'nodes', isFinished);
+      expect([nodes.status, await home.ok('explain', 'nodes', '-v')]).toEqual([
+        'done',
+        expect.anything(),
+      ]);
       for (const rank of [0, 1, 2]) {
         const log = await home.ok('logs', 'nodes', '--job', String(rank));
         expect(log).toContain(`rank ${rank}`);
