@@ -135,6 +135,39 @@ it('nothing is registered once another server has the link, or the router has en
   expect(router.workers.size).toBe(0);
 });
 
+it('a router whose end was reported while it was looked up is not asked for ever', async () => {
+  const { jobs } = await service('smg', [router.port, engine.port, null]);
+  const [first] = jobs as [JobRecord];
+  await change(first, { status: 'failed', terminationReason: 'container_exited_with_error' });
+  const { runs } = server.store;
+  let opened = 0;
+  const looked = Promise.withResolvers<void>();
+  const own = new RouterSync({
+    log: server.deps.log,
+    isLinked: () => true,
+    openPort: async () => {
+      opened += 1;
+      looked.resolve();
+      throw new Error('nothing listens');
+    },
+    store: {
+      ...server.store,
+      runs: {
+        ...runs,
+        byId: async (id) => {
+          const view = await runs.byId(id);
+          setImmediate(() => looked.resolve());
+          return view;
+        },
+      },
+    },
+  });
+  own.onJobState('host', { id: first.id, phase: 'running' } as JobState);
+  await looked.promise;
+  expect(opened).toBe(0);
+  own.close();
+});
+
 it('routers of Dynamo find their workers by themselves', async () => {
   const { id, jobs } = await service('dynamo', [router.port, engine.port, null]);
   reports(jobs[0] as JobRecord, 'running');

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { JobState } from '@dstack/contract/agent';
-import { isJobRunning, isRunFinished } from '@dstack/contract/status';
+import { isJobFinished, isJobRunning } from '@dstack/contract/status';
 import { type Id, type JobRecord, latestSubmissions, nodeAddress, routerGroup } from '@dstack/core';
 import type { RunView, Store } from '@dstack/store';
 import type { PortConnection } from '../hosts/agent-client.ts';
@@ -127,9 +127,8 @@ export class RouterSync {
     try {
       const view = await store.runs.byId(router.runId);
       const job = view?.jobs.find(({ id }) => id === jobId);
-      if (!view || !job || isRunFinished(view.run.status) || !isLinked(router.hostId)) {
-        return 'over';
-      }
+      // Its end may have been reported before it was known here.
+      if (!view || !job || isJobFinished(job.status) || !isLinked(router.hostId)) return 'over';
       const open = () => this.#open(router.hostId, job);
       const api = new RouterApi(open, router.closing.signal);
       return await this.#register(view, api, router);
