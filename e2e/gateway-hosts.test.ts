@@ -1,13 +1,13 @@
 /** Gateways on hosts of an SSH fleet, each with an address and ports of its own. */
-import { appendFileSync, cpSync, existsSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { Installation } from '@dstack/testkit';
 import { startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   afterFailure,
   allIdle,
@@ -18,6 +18,8 @@ import {
   untilInstances,
 } from './hosts.ts';
 import { configuration, newInstallation } from './installation.ts';
+import { newerBuild } from './newer-build.ts';
+import { requestLoad } from './request-load.ts';
 
 const allConnected = (all: readonly ShownInstance[]) =>
   all.every(({ status, unreachable }) => ['idle', 'busy'].includes(status) && !unreachable);
@@ -96,25 +98,11 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
       )
     ).jobs.map(({ job_submissions }) => job_submissions.at(-1)?.status);
 
-  /** Sends requests one after another until the result is read. */
-  function load(host: TestHost) {
-    const counts = { answered: 0, failed: [] as unknown[] };
-    let isOver = false;
-    const loops = [1, 2, 3].map(async () => {
-      while (!isOver) {
-        const status = await ask(host).catch(String);
-        if (status === 200) counts.answered += 1;
-        else counts.failed.push(status);
-      }
+  const load = (host: TestHost) =>
+    requestLoad(async () => {
+      const status = await ask(host);
+      return status === 200 ? null : status;
     });
-    const end = async () => {
-      isOver = true;
-      await Promise.all(loops);
-      return counts;
-    };
-    onTestFinished(() => void end());
-    return end;
-  }
 
   it('names the program that holds its port, and starts where the ports are free', async () => {
     await first.exec('busybox httpd -p 80 -h /var/empty 2>/dev/null || busybox httpd -p 80 -h /');
@@ -193,15 +181,3 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
     while ((await leftOn(second)) !== '') await delay(50);
   });
 });
-
-/** The product with one byte of the agent changed. */
-function newerBuild(): string {
-  const root = resolve(import.meta.dirname, '..');
-  const copy = join(root, 'dist', `newer-${process.pid}`);
-  for (const part of ['bin', 'dist/cli', 'dist/server', 'dist/agent']) {
-    cpSync(join(root, part), join(copy, part), { recursive: true });
-  }
-  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
-  appendFileSync(join(copy, 'dist', 'agent', 'main.js'), '// newer\n');
-  return copy;
-}

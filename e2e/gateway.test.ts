@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { TLSSocket } from 'node:tls';
 import type { Installation } from '@dstack/testkit';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startAuthority } from './certificate-authority.ts';
 import { applyFleet, configuration, newInstallation } from './installation.ts';
 import { LIMITS, startLimitingNginx } from './limiting-nginx.ts';
+import { requestLoad } from './request-load.ts';
 import { freePort } from './serving.ts';
 
 const app = join(import.meta.dirname, 'service-app.ts');
@@ -114,25 +115,11 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
     });
   }
 
-  /** Sends requests one after another; ends them and returns what was counted. */
-  function load(host: string, more: Partial<Ask> = {}) {
-    const counts = { answered: 0, failed: [] as unknown[] };
-    let isOver = false;
-    const loops = [1, 2, 3].map(async () => {
-      while (!isOver) {
-        const outcome = await ask(host, '/kilobyte', more).catch(String);
-        if (typeof outcome !== 'string' && outcome.status === 200) counts.answered += 1;
-        else counts.failed.push(outcome);
-      }
+  const load = (host: string, more: Partial<Ask> = {}) =>
+    requestLoad(async () => {
+      const answer = await ask(host, '/kilobyte', more);
+      return answer.status === 200 ? null : answer;
     });
-    const end = async () => {
-      isOver = true;
-      await Promise.all(loops);
-      return counts;
-    };
-    onTestFinished(() => void end());
-    return end;
-  }
 
   const until = (host: string, status: number, more: Partial<Ask> = {}) =>
     vi.waitFor(async () => expect((await ask(host, '/', more)).status).toBe(status), {

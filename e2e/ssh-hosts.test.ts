@@ -1,15 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import {
-  appendFileSync,
-  cpSync,
-  existsSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Installation } from '@dstack/testkit';
@@ -34,6 +26,7 @@ import {
   submit,
   untilRun,
 } from './installation.ts';
+import { newerBuild } from './newer-build.ts';
 
 const run = promisify(execFile);
 const missing = missingForHosts();
@@ -304,16 +297,4 @@ const OWN_LOADER = /^\S+\/libraries-\w+\/ld-linux\S+ --library-path \S+ \S+\/bin
 async function agentWords(host: TestHost): Promise<string> {
   const pid = `$(sed 's/.*pid":\\([0-9]*\\).*/\\1/' /var/lib/dstack/agent.lock)`;
   return await host.exec(`tr '\\0' ' ' < /proc/${pid}/cmdline`);
-}
-
-/** The product with one byte of the agent changed. */
-function newerBuild(): string {
-  const root = resolve(import.meta.dirname, '..');
-  const copy = join(root, 'dist', `newer-${process.pid}`);
-  for (const part of ['bin', 'dist/cli', 'dist/server', 'dist/agent']) {
-    cpSync(join(root, part), join(copy, part), { recursive: true });
-  }
-  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
-  appendFileSync(join(copy, 'dist', 'agent', 'main.js'), '// newer\n');
-  return copy;
 }

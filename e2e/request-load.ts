@@ -1,0 +1,30 @@
+import { onTestFinished } from 'vitest';
+
+export interface LoadCounts {
+  answered: number;
+  /** What each failed request ended with. */
+  readonly failed: unknown[];
+}
+
+/**
+ * Sends requests in three loops, one after another in each, until the returned function is called,
+ * which gives what was counted. `ask`: one request; null if it was answered well.
+ */
+export function requestLoad(ask: () => Promise<unknown>): () => Promise<LoadCounts> {
+  const counts: LoadCounts = { answered: 0, failed: [] };
+  let isOver = false;
+  const loops = [1, 2, 3].map(async () => {
+    while (!isOver) {
+      const failure = await ask().catch(String);
+      if (failure === null) counts.answered += 1;
+      else counts.failed.push(failure);
+    }
+  });
+  const end = async () => {
+    isOver = true;
+    await Promise.all(loops);
+    return counts;
+  };
+  onTestFinished(() => void end());
+  return end;
+}
