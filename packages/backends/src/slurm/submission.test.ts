@@ -37,6 +37,13 @@ describe('the order of a batch job', () => {
     });
   });
 
+  it.each(['/home/dev/private.sqsh', './private.sqsh', '../x.sqsh'])(
+    'is refused with a file of the login user as its image: %s',
+    async (image) => {
+      await expect(submissionOf({ image }, false)).rejects.toThrow('`image` must be the name');
+    },
+  );
+
   it('is refused without a container, unless an administrator allows it', async () => {
     await expect(submissionOf(onHost, false)).rejects.toThrow(
       /`container: none` of run train is not allowed.*user dev of cluster hpc.*DSTACK_SLURM_HOST_JOBS=1/,

@@ -27,6 +27,7 @@ export async function submitted(
   if (container.mounts.length > 0) throw new SkipOfferError('Slurm clusters have no volumes');
   const isOnHost = container.settings?.slurm?.container === 'none';
   if (isOnHost) checkHostJob(cluster, container);
+  else checkImage(container.image);
   const name = jobName([owner.project, container.jobName], key);
   await cluster.submit({
     ...{ name, image: isOnHost ? null : container.image },
@@ -37,6 +38,15 @@ export async function submitted(
     },
   });
   return name;
+}
+
+/** pyxis takes what begins like a path as a file, and opens it with the rights of the login user. */
+function checkImage(image: string): void {
+  if (/^[./]/.test(image)) {
+    throw new SkipOfferError(
+      'on Slurm clusters `image` must be the name of an image in a registry',
+    );
+  }
 }
 
 /** Such a job is the login user, who can read the tokens of all jobs on the cluster. */
