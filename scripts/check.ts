@@ -6,7 +6,8 @@
  * passed to Vitest.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
+import { countTests, describeFailures, readReport } from './test-report.ts';
 
 interface Check {
   readonly name: string;
@@ -49,59 +50,14 @@ for (const { name, command } of checks) {
   if (status !== 0) failed.push(name);
 }
 
-const report = readReport();
+const report = readReport(REPORT);
 const counts = countTests(report);
 // `scripts/test` installs on CI whatever a test needs, so no test may be skipped there.
 if (process.env.CI && counts.skipped > 0) failed.push(`${counts.skipped} tests skipped on CI`);
-for (const name of retried(report)) console.log(`Passed at the second try: ${name}`);
+for (const line of report ? describeFailures(report) : []) console.log(line);
 for (const name of failed) console.log(`FAILED: ${name}`);
 // A test run may fail without a failed test, by an error between two tests.
 const brokenChecks = failed.filter((name) => name !== 'tests' || counts.failed === 0).length;
 const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
 console.log(`${counts.passed} passed, ${counts.failed + brokenChecks} failed${skipped}`);
 process.exit(failed.length === 0 && counts.failed === 0 ? 0 : 1);
-
-/** A missing report, and a file that could not be loaded, count as one failed test each. */
-function countTests(report: Report | null): { passed: number; failed: number; skipped: number } {
-  if (!report) return { passed: 0, failed: 1, skipped: 0 };
-  const unloaded = report.testResults.filter(
-    (file) => file.status === 'failed' && file.assertionResults.length === 0,
-  );
-  return {
-    passed: report.numPassedTests,
-    failed: report.numFailedTests + unloaded.length,
-    skipped: report.numPendingTests + report.numTodoTests,
-  };
-}
-
-/** Tests that failed at first, which are faults to look for. */
-function retried(report: Report | null): readonly string[] {
-  return (report?.testResults ?? [])
-    .flatMap(({ assertionResults }) => assertionResults)
-    .filter(({ status, failureMessages }) => status === 'passed' && failureMessages.length > 0)
-    .map(({ fullName }) => fullName);
-}
-
-interface Report {
-  readonly numPassedTests: number;
-  readonly numFailedTests: number;
-  readonly numPendingTests: number;
-  readonly numTodoTests: number;
-  readonly testResults: readonly {
-    readonly status: string;
-    readonly assertionResults: readonly {
-      readonly status: string;
-      readonly fullName: string;
-      readonly failureMessages: readonly string[];
-    }[];
-  }[];
-}
-
-function readReport(): Report | null {
-  try {
-    return JSON.parse(readFileSync(REPORT, 'utf8'));
-  } catch {
-    // The runner died before it could write one.
-    return null;
-  }
-}

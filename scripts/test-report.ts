@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs';
+
+/** The part of Vitest's JSON report that is read here. */
+export interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numTodoTests: number;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly message?: string;
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages: readonly string[];
+    }[];
+  }[];
+}
+
+/** `null` if the runner died before it could write a report. */
+export function readReport(path: string): Report | null {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return null;
+  }
+}
+
+/** A missing report, and a file that could not be loaded, count as one failed test each. */
+export function countTests(report: Report | null): {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+} {
+  if (!report) return { passed: 0, failed: 1, skipped: 0 };
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + unloaded(report).length,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
+
+/**
+ * A line for each test that failed, and for each that passed at its second try, which is a fault to
+ * look for: with the beginning of every error, since the full text may be far above the end.
+ */
+export function describeFailures(report: Report): readonly string[] {
+  const tests = report.testResults.flatMap(({ assertionResults }) => assertionResults);
+  const retried = tests.filter(
+    ({ status, failureMessages }) => status === 'passed' && failureMessages.length > 0,
+  );
+  return [
+    ...retried.map((test) => describe('Passed at the second try', test)),
+    ...tests.filter(({ status }) => status === 'failed').map((test) => describe('Failed', test)),
+    ...unloaded(report).map(
+      ({ name, message }) => `Not loaded: ${name}${beginning(message ?? '')}`,
+    ),
+  ];
+}
+
+function unloaded(report: Report) {
+  return report.testResults.filter(
+    ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
+  );
+}
+
+function describe(
+  outcome: string,
+  test: { readonly fullName: string; readonly failureMessages: readonly string[] },
+): string {
+  return `${outcome}: ${test.fullName}${[...new Set(test.failureMessages.map(beginning))].join('')}`;
+}
+
+/** Enough to tell causes apart, without the stack and in one line. */
+const MAX_ERROR_CHARS = 400;
+
+function beginning(message: string): string {
+  const [text = ''] = message.split(/\n\s+at /);
+  const line = text.replace(/\s+/g, ' ').trim();
+  if (line === '') return '';
+  return `\n  ${line.length > MAX_ERROR_CHARS ? `${line.slice(0, MAX_ERROR_CHARS)}…` : line}`;
+}
