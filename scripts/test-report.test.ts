@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { countTests, describeFailures, type Report } from './test-report.ts';
+import {
+  countTests,
+  describeFailures,
+  failedFiles,
+  type Report,
+  withSecondRun,
+} from './test-report.ts';
 
 const report = (...testResults: Report['testResults'][number][]): Report => ({
-  numPassedTests: 1,
-  numFailedTests: 1,
-  numPendingTests: 0,
-  numTodoTests: 0,
   testResults,
 });
 const file = (
@@ -38,11 +40,11 @@ describe('the end of a check', () => {
     expect(lines[2]?.length).toBeLessThan(410);
   });
 
-  it('names tests that passed at the second try, and not those that passed at once', () => {
+  it('names tests that passed when they were tried again, and not those that passed at once', () => {
     const passed = { status: 'passed', fullName: 'a run ends', failureMessages: [] };
     const again = { ...passed, fullName: 'a log ends', failureMessages: ['Error: late'] };
     expect(describeFailures(report(file(passed, again)))).toEqual([
-      'Passed at the second try: a log ends\n  Error: late',
+      'Passed when tried again: a log ends\n  Error: late',
     ]);
   });
 
@@ -54,7 +56,29 @@ describe('the end of a check', () => {
       assertionResults: [],
     };
     expect(describeFailures(report(broken))).toEqual(['Not loaded: /b.test.ts\n  no such module']);
-    expect(countTests(report(broken))).toEqual({ passed: 1, failed: 2, skipped: 0 });
+    expect(countTests(report(broken))).toEqual({ passed: 0, failed: 1, skipped: 0 });
     expect(countTests(null)).toEqual({ passed: 0, failed: 1, skipped: 0 });
+  });
+
+  it('counts what a second run of the failed files has brought, and still names the failures', () => {
+    const a = (status: string, ...failureMessages: string[]) =>
+      file({ status, fullName: 'a host goes away', failureMessages });
+    const other = {
+      name: '/b.test.ts',
+      status: 'passed',
+      assertionResults: [{ status: 'passed', fullName: 'b', failureMessages: [] }],
+    };
+    const first = report(a('failed', 'Error: busy'), other);
+    expect(failedFiles(first)).toEqual(['/a.test.ts']);
+    const passed = withSecondRun(first, report({ ...a('passed'), status: 'passed' }));
+    expect(countTests(passed)).toEqual({ passed: 2, failed: 0, skipped: 0 });
+    expect(describeFailures(passed)).toEqual([
+      'Passed when tried again: a host goes away\n  Error: busy',
+    ]);
+    const failed = withSecondRun(first, report(a('failed', 'Error: gone')));
+    expect(countTests(failed)).toEqual({ passed: 1, failed: 1, skipped: 0 });
+    expect(describeFailures(failed)).toEqual([
+      'Failed: a host goes away\n  Error: busy\n  Error: gone',
+    ]);
   });
 });

@@ -2,10 +2,6 @@ import { readFileSync } from 'node:fs';
 
 /** The part of Vitest's JSON report that is read here. */
 export interface Report {
-  readonly numPassedTests: number;
-  readonly numFailedTests: number;
-  readonly numPendingTests: number;
-  readonly numTodoTests: number;
   readonly testResults: readonly {
     readonly name: string;
     readonly status: string;
@@ -34,29 +30,57 @@ export function countTests(report: Report | null): {
   readonly skipped: number;
 } {
   if (!report) return { passed: 0, failed: 1, skipped: 0 };
+  const statuses = tests(report).map(({ status }) => status);
+  const passed = statuses.filter((status) => status === 'passed').length;
+  const failed = statuses.filter((status) => status === 'failed').length;
   return {
-    passed: report.numPassedTests,
-    failed: report.numFailedTests + unloaded(report).length,
-    skipped: report.numPendingTests + report.numTodoTests,
+    passed,
+    failed: failed + unloaded(report).length,
+    skipped: statuses.length - passed - failed,
   };
 }
 
+/** Paths of the files with a failure. */
+export function failedFiles(report: Report): readonly string[] {
+  return report.testResults.filter(({ status }) => status === 'failed').map(({ name }) => name);
+}
+
+/** The results after `again`, which ran some of the files once more; failures of both remain known. */
+export function withSecondRun(first: Report, again: Report): Report {
+  const errors = new Map<string, readonly string[]>();
+  for (const { fullName, failureMessages } of tests(first)) errors.set(fullName, failureMessages);
+  const results = new Map(first.testResults.map((file) => [file.name, file]));
+  for (const file of again.testResults) {
+    const assertionResults = file.assertionResults.map((test) => ({
+      ...test,
+      failureMessages: [...(errors.get(test.fullName) ?? []), ...test.failureMessages],
+    }));
+    results.set(file.name, { ...file, assertionResults });
+  }
+  return { testResults: [...results.values()] };
+}
+
 /**
- * A line for each test that failed, and for each that passed at its second try, which is a fault to
+ * A line for each test that failed, and for each that passed only when it was tried again, which is a fault to
  * look for: with the beginning of every error, since the full text may be far above the end.
  */
 export function describeFailures(report: Report): readonly string[] {
-  const tests = report.testResults.flatMap(({ assertionResults }) => assertionResults);
-  const retried = tests.filter(
+  const retried = tests(report).filter(
     ({ status, failureMessages }) => status === 'passed' && failureMessages.length > 0,
   );
   return [
-    ...retried.map((test) => describe('Passed at the second try', test)),
-    ...tests.filter(({ status }) => status === 'failed').map((test) => describe('Failed', test)),
+    ...retried.map((test) => describe('Passed when tried again', test)),
+    ...tests(report)
+      .filter(({ status }) => status === 'failed')
+      .map((test) => describe('Failed', test)),
     ...unloaded(report).map(
       ({ name, message }) => `Not loaded: ${name}${beginning(message ?? '')}`,
     ),
   ];
+}
+
+function tests({ testResults }: Report) {
+  return testResults.flatMap(({ assertionResults }) => assertionResults);
 }
 
 function unloaded(report: Report) {
