@@ -1,15 +1,16 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
-import type {
-  HostGpu,
-  JobKeys,
-  JobSpecForAgent,
-  JobState,
-  PullProgress,
-  PutJobAnswer,
-  StartJob,
-  StopJob,
+import {
+  acceptedJob,
+  type HostGpu,
+  type JobKeys,
+  type JobSpecForAgent,
+  type JobState,
+  type PullProgress,
+  type PutJobAnswer,
+  type StartJob,
+  type StopJob,
 } from '@dstack/contract/agent';
 import type { Executor } from '../executor/executor.ts';
 import { JobFolder } from '../executor/job-folder.ts';
@@ -338,18 +339,7 @@ function firstRecord(
   stateNumber: number,
   executor: Executor['kind'],
 ): AgentJobRecord {
-  const state: JobState = {
-    id: spec.id,
-    seq: 1,
-    phase: 'accepted',
-    ssh_port: null,
-    working_dir: null,
-    username: null,
-    stop_stage: null,
-    exit: null,
-    log_end: 0,
-    container_ip: null,
-  };
+  const state = acceptedJob(spec.id);
   return {
     spec,
     executor,

@@ -58,7 +58,7 @@ export {
   RegistryAuth,
   RepoForAgent,
 } from './job-spec.ts';
-export { JobExit, JobPhase, JobState, PutJobAnswer, StopStage } from './job-state.ts';
+export { acceptedJob, JobExit, JobPhase, JobState, PutJobAnswer, StopStage } from './job-state.ts';
 export * from './lease.ts';
 export { decodeLogFrame, encodeLogFrame, type LogFrame } from './log-frame.ts';
 export { Malformed, parseLogFrame, parseMessage } from './parse-message.ts';

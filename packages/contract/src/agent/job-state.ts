@@ -60,6 +60,16 @@ export const JobState = object({
 });
 export type JobState = Infer<typeof JobState>;
 
+/** The first state of a job: the agent has taken it, and nothing else has happened. */
+export function acceptedJob(id: string): JobState {
+  return {
+    ...{ id, seq: 1 },
+    phase: 'accepted',
+    ...{ ssh_port: null, working_dir: null, username: null, container_ip: null },
+    ...{ stop_stage: null, exit: null, log_end: 0 },
+  };
+}
+
 export const PutJobAnswer = object({
   state: JobState,
   /** Archives (ids) and code that must be uploaded before the job goes on. */

@@ -1,5 +1,5 @@
 /** Builders of records and snapshots for the tests of this folder. Ids are readable words. */
-import type { JobState } from '@dstack/contract/agent';
+import { acceptedJob, type JobState } from '@dstack/contract/agent';
 import type { FleetSpec, JobSpec, RunSpec } from '@dstack/contract/wire';
 import type {
   EngineSettings,
@@ -136,19 +136,7 @@ export function aReport(
   return {
     jobId,
     hostId: 'inst-1',
-    state: {
-      id: jobId,
-      seq: 1,
-      phase: 'accepted',
-      ssh_port: null,
-      working_dir: null,
-      username: null,
-      stop_stage: null,
-      exit: null,
-      log_end: 0,
-      container_ip: null,
-      ...state,
-    },
+    state: { ...acceptedJob(jobId), ...state },
     receivedAt: T0,
     pull: null,
     ...patch,

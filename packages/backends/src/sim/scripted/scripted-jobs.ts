@@ -1,4 +1,4 @@
-import type { JobState, StopJob } from '@dstack/contract/agent';
+import { acceptedJob, type JobState, type StopJob } from '@dstack/contract/agent';
 
 /** The parameters of a scripted job, from its environment. */
 export interface JobScript {
@@ -63,10 +63,10 @@ export class ScriptedJobs {
     if (known) return known;
     const { id, runName, hold } = script;
     const output = Buffer.from(`${runName} runs on ${this.#machine}\n`);
-    this.#jobs.set(id, { script, output, state: accepted(id) });
+    this.#jobs.set(id, { script, output, state: acceptedJob(id) });
     if (hold) this.#move(id, { phase: 'held' });
     else this.#later(0, () => this.start(id));
-    return this.state(id) ?? accepted(id);
+    return this.state(id) ?? acceptedJob(id);
   }
 
   start(id: string): JobState | null {
@@ -103,12 +103,4 @@ export class ScriptedJobs {
     this.last += 1;
     this.listener?.onState(this.last, job.state);
   }
-}
-
-function accepted(id: string): JobState {
-  return {
-    ...{ id, seq: 0, ssh_port: null, working_dir: null, username: 'root' },
-    phase: 'accepted',
-    ...{ stop_stage: null, exit: null, log_end: 0, container_ip: null },
-  };
 }

@@ -2,21 +2,22 @@
  * The hosts of a simulation and the agents on them: their messages follow the agent protocol, with
  * random times and losses. Agents outlive links and servers, like real ones.
  */
-import type {
-  AgentInfo,
-  HostFacts,
-  HostHealth,
-  JobExit,
-  JobMount,
-  JobPhase,
-  JobSpecForAgent,
-  JobState,
-  PutJobAnswer,
-  StopJob,
-  VolumeDirectory,
-  VolumeRemoval,
-  VolumeSource,
-  VolumeState,
+import {
+  type AgentInfo,
+  acceptedJob,
+  type HostFacts,
+  type HostHealth,
+  type JobExit,
+  type JobMount,
+  type JobPhase,
+  type JobSpecForAgent,
+  type JobState,
+  type PutJobAnswer,
+  type StopJob,
+  type VolumeDirectory,
+  type VolumeRemoval,
+  type VolumeSource,
+  type VolumeState,
 } from '@dstack/contract/agent';
 import type { Random } from '@dstack/testkit/random';
 import { AgentRefusal, AgentUnreachable } from '../../hosts/agent-client.ts';
@@ -273,18 +274,7 @@ export class SimHost {
       deleted: false,
       output: '',
       cancel: () => {},
-      state: {
-        id: spec.id,
-        seq: 1,
-        phase: 'accepted',
-        ssh_port: null,
-        working_dir: null,
-        username: null,
-        stop_stage: null,
-        exit: null,
-        log_end: 0,
-        container_ip: null,
-      },
+      state: acceptedJob(spec.id),
     };
     this.jobs.set(spec.id, job);
     this.#push(job);

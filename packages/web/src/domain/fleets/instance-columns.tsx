@@ -1,40 +1,25 @@
 import type { Instance } from '@dstack/contract/wire';
 import { Link } from '@tanstack/react-router';
-import { StatusBadge } from '../../ui/status/status-badge.tsx';
 import type { TableColumn } from '../../ui/table/column.ts';
 import { RelativeTime } from '../../ui/time/time.tsx';
 import { money } from '../format/quantities.ts';
 import { backendText, gpuText, resourcesText } from '../format/resources.ts';
 import { NameLink } from '../links/name-link.tsx';
+import { nameColumn, projectColumn, statusColumn } from '../lists/common-columns.tsx';
 import { instanceLook } from './fleet-look.ts';
 
 /** All columns of lists of instances, in their order. */
 export const INSTANCE_COLUMNS: readonly TableColumn<Instance>[] = [
-  {
-    id: 'name',
-    header: 'Instance',
-    width: 150,
-    grow: true,
-    locked: true,
-    card: 'title',
-    cell: (row) => (
-      <NameLink
-        to="/projects/$project/instances/$instance"
-        params={{ project: row.project_name, instance: row.id }}
-      >
-        {row.name}
-      </NameLink>
-    ),
-  },
-  {
-    id: 'status',
-    header: 'Status',
-    width: 132,
-    locked: true,
-    card: 'status',
-    cell: (row) => <StatusBadge look={instanceLook(row)} />,
-  },
-  { id: 'project', header: 'Project', width: 100, card: 'detail', cell: (row) => row.project_name },
+  nameColumn('Instance', 150, (row) => (
+    <NameLink
+      to="/projects/$project/instances/$instance"
+      params={{ project: row.project_name, instance: row.id }}
+    >
+      {row.name}
+    </NameLink>
+  )),
+  statusColumn(132, (row) => instanceLook(row)),
+  projectColumn(100, (row) => row.project_name),
   {
     id: 'fleet',
     header: 'Fleet',

@@ -2,37 +2,22 @@ import { fleetLook } from '../../domain/fleets/fleet-look.ts';
 import { type FleetRow, nodesText } from '../../domain/fleets/fleet-row.ts';
 import { money } from '../../domain/format/quantities.ts';
 import { NameLink } from '../../domain/links/name-link.tsx';
-import { StatusBadge } from '../../ui/status/status-badge.tsx';
+import { nameColumn, projectColumn, statusColumn } from '../../domain/lists/common-columns.tsx';
 import type { TableColumn } from '../../ui/table/column.ts';
 import { RelativeTime } from '../../ui/time/time.tsx';
 
 /** All columns of the list of fleets, in their order. */
 export const FLEET_COLUMNS: readonly TableColumn<FleetRow>[] = [
-  {
-    id: 'name',
-    header: 'Fleet',
-    width: 160,
-    grow: true,
-    locked: true,
-    card: 'title',
-    cell: (row) => (
-      <NameLink
-        to="/projects/$project/fleets/$fleet"
-        params={{ project: row.project, fleet: row.name }}
-      >
-        {row.name}
-      </NameLink>
-    ),
-  },
-  {
-    id: 'status',
-    header: 'Status',
-    width: 120,
-    locked: true,
-    card: 'status',
-    cell: ({ fleet }) => <StatusBadge look={fleetLook(fleet.status)} />,
-  },
-  { id: 'project', header: 'Project', width: 110, card: 'detail', cell: (row) => row.project },
+  nameColumn('Fleet', 160, (row) => (
+    <NameLink
+      to="/projects/$project/fleets/$fleet"
+      params={{ project: row.project, fleet: row.name }}
+    >
+      {row.name}
+    </NameLink>
+  )),
+  statusColumn(120, ({ fleet }) => fleetLook(fleet.status)),
+  projectColumn(110, (row) => row.project),
   {
     id: 'backends',
     header: 'Backends',

@@ -2,37 +2,22 @@ import type { Gateway } from '@dstack/contract/wire';
 import { backendText } from '../../domain/format/resources.ts';
 import { gatewayAddresses, gatewayLook } from '../../domain/gateways/gateway-look.ts';
 import { NameLink } from '../../domain/links/name-link.tsx';
-import { StatusBadge } from '../../ui/status/status-badge.tsx';
+import { nameColumn, projectColumn, statusColumn } from '../../domain/lists/common-columns.tsx';
 import type { TableColumn } from '../../ui/table/column.ts';
 import { RelativeTime } from '../../ui/time/time.tsx';
 
 /** All columns of the list of gateways, in their order. */
 export const GATEWAY_COLUMNS: readonly TableColumn<Gateway>[] = [
-  {
-    id: 'name',
-    header: 'Gateway',
-    width: 150,
-    grow: true,
-    locked: true,
-    card: 'title',
-    cell: (row) => (
-      <NameLink
-        to="/projects/$project/gateways/$gateway"
-        params={{ project: row.project_name, gateway: row.name }}
-      >
-        {row.name}
-      </NameLink>
-    ),
-  },
-  {
-    id: 'status',
-    header: 'Status',
-    width: 130,
-    locked: true,
-    card: 'status',
-    cell: (row) => <StatusBadge look={gatewayLook(row.status)} />,
-  },
-  { id: 'project', header: 'Project', width: 110, card: 'detail', cell: (row) => row.project_name },
+  nameColumn('Gateway', 150, (row) => (
+    <NameLink
+      to="/projects/$project/gateways/$gateway"
+      params={{ project: row.project_name, gateway: row.name }}
+    >
+      {row.name}
+    </NameLink>
+  )),
+  statusColumn(130, (row) => gatewayLook(row.status)),
+  projectColumn(110, (row) => row.project_name),
   {
     id: 'domain',
     header: 'Domain',

@@ -2,8 +2,8 @@ import type { RunRow } from '../../data/runs/run-row.ts';
 import { money } from '../../domain/format/quantities.ts';
 import { backendText, gpuText, resourcesText } from '../../domain/format/resources.ts';
 import { NameLink } from '../../domain/links/name-link.tsx';
+import { nameColumn, projectColumn, statusColumn } from '../../domain/lists/common-columns.tsx';
 import { runLook } from '../../domain/runs/run-look.ts';
-import { StatusBadge } from '../../ui/status/status-badge.tsx';
 import type { TableColumn } from '../../ui/table/column.ts';
 import { Elapsed, RelativeTime } from '../../ui/time/time.tsx';
 
@@ -15,29 +15,14 @@ const TYPES: Readonly<Record<RunRow['type'], string>> = {
 
 /** All columns of the list, in their order. */
 export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
-  {
-    id: 'name',
-    header: 'Run',
-    width: 170,
-    grow: true,
-    locked: true,
-    card: 'title',
-    cell: (row) => (
-      <NameLink to="/projects/$project/runs/$run" params={{ project: row.project, run: row.name }}>
-        {row.name}
-      </NameLink>
-    ),
-  },
-  {
-    id: 'status',
-    header: 'Status',
-    width: 142,
-    locked: true,
-    card: 'status',
-    cell: (row) => <StatusBadge look={runLook(row)} />,
-  },
+  nameColumn('Run', 170, (row) => (
+    <NameLink to="/projects/$project/runs/$run" params={{ project: row.project, run: row.name }}>
+      {row.name}
+    </NameLink>
+  )),
+  statusColumn(142, (row) => runLook(row)),
   { id: 'type', header: 'Type', width: 78, cell: (row) => TYPES[row.type] },
-  { id: 'project', header: 'Project', width: 90, card: 'detail', cell: (row) => row.project },
+  projectColumn(90, (row) => row.project),
   {
     id: 'user',
     header: 'User',

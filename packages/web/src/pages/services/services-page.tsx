@@ -9,6 +9,7 @@ import type { RunRow } from '../../data/runs/run-row.ts';
 import { serviceFiguresQuery } from '../../data/services/service-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { NameLink } from '../../domain/links/name-link.tsx';
+import { nameColumn, projectColumn, statusColumn } from '../../domain/lists/common-columns.tsx';
 import { runLook } from '../../domain/runs/run-look.ts';
 import {
   hasFigures,
@@ -19,7 +20,6 @@ import {
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { CopyButton } from '../../ui/copy/copy-button.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
-import { StatusBadge } from '../../ui/status/status-badge.tsx';
 import type { TableColumn } from '../../ui/table/column.ts';
 import { RelativeTime } from '../../ui/time/time.tsx';
 
@@ -111,27 +111,12 @@ const textsOf = (row: RunRow) => [
 const absolute = (url: string): string => new URL(url, location.origin).href;
 
 const COLUMNS: readonly TableColumn<ServiceRow>[] = [
-  {
-    id: 'name',
-    header: 'Service',
-    width: 150,
-    grow: true,
-    locked: true,
-    card: 'title',
-    cell: (row) => (
-      <NameLink to="/projects/$project/runs/$run" params={{ project: row.project, run: row.name }}>
-        {row.name}
-      </NameLink>
-    ),
-  },
-  {
-    id: 'status',
-    header: 'Status',
-    width: 142,
-    locked: true,
-    card: 'status',
-    cell: (row) => <StatusBadge look={runLook(row)} />,
-  },
+  nameColumn('Service', 150, (row) => (
+    <NameLink to="/projects/$project/runs/$run" params={{ project: row.project, run: row.name }}>
+      {row.name}
+    </NameLink>
+  )),
+  statusColumn(142, (row) => runLook(row)),
   {
     id: 'model',
     header: 'Model',
@@ -188,7 +173,7 @@ const COLUMNS: readonly TableColumn<ServiceRow>[] = [
     cell: ({ figures }) => figures && inFlightText(figures),
   },
   { id: 'replicas', header: 'Replicas', width: 80, align: 'end', cell: ({ jobs }) => jobs },
-  { id: 'project', header: 'Project', width: 100, card: 'detail', cell: ({ project }) => project },
+  projectColumn(100, ({ project }) => project),
   { id: 'user', header: 'User', width: 100, cell: ({ user }) => <bdi>{user}</bdi> },
   {
     id: 'submitted',

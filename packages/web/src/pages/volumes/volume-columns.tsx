@@ -1,38 +1,23 @@
 import type { Volume } from '@dstack/contract/wire';
 import { money } from '../../domain/format/quantities.ts';
 import { NameLink } from '../../domain/links/name-link.tsx';
+import { nameColumn, projectColumn, statusColumn } from '../../domain/lists/common-columns.tsx';
 import { volumeLook, volumePlaceText, volumeSize } from '../../domain/volumes/volume-look.ts';
-import { StatusBadge } from '../../ui/status/status-badge.tsx';
 import type { TableColumn } from '../../ui/table/column.ts';
 import { RelativeTime } from '../../ui/time/time.tsx';
 
 /** All columns of the list of volumes, in their order. */
 export const VOLUME_COLUMNS: readonly TableColumn<Volume>[] = [
-  {
-    id: 'name',
-    header: 'Volume',
-    width: 160,
-    grow: true,
-    locked: true,
-    card: 'title',
-    cell: (row) => (
-      <NameLink
-        to="/projects/$project/volumes/$volume"
-        params={{ project: row.project_name, volume: row.name }}
-      >
-        {row.name}
-      </NameLink>
-    ),
-  },
-  {
-    id: 'status',
-    header: 'Status',
-    width: 130,
-    locked: true,
-    card: 'status',
-    cell: (row) => <StatusBadge look={volumeLook(row)} />,
-  },
-  { id: 'project', header: 'Project', width: 110, card: 'detail', cell: (row) => row.project_name },
+  nameColumn('Volume', 160, (row) => (
+    <NameLink
+      to="/projects/$project/volumes/$volume"
+      params={{ project: row.project_name, volume: row.name }}
+    >
+      {row.name}
+    </NameLink>
+  )),
+  statusColumn(130, (row) => volumeLook(row)),
+  projectColumn(110, (row) => row.project_name),
   {
     id: 'place',
     header: 'Place',
