@@ -17,7 +17,7 @@ import {
 } from './installation.ts';
 import { officialClient } from './official-client/official-client.ts';
 import { applyVolume } from './volumes.ts';
-import { launchBrowser, WIDE } from './web/browser.ts';
+import { launchTestBrowser, WIDE } from './web/browser.ts';
 
 const { path: client, missing } = officialClient('0.22.5');
 if (missing !== null) console.warn(`The official web UI is NOT tested: ${missing}`);
@@ -48,7 +48,7 @@ beforeAll(async () => {
   await home.ok('apply', '-f', configuration(home, 'service.yml', SERVICE), '-y', '-d');
   await applyVolume(home, 'data', 'local', 'size: 1GB\n');
   await untilRun(home, 'steps', isRunning);
-  browser = await launchBrowser();
+  browser = await launchTestBrowser();
   const context = await browser.newContext({ viewport: WIDE });
   await context.addInitScript(
     ([token]) => localStorage.setItem('authData', JSON.stringify({ token })),

@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { applyFleet, configuration, newInstallation } from './installation.ts';
 import { freePort } from './serving.ts';
-import { launchBrowser } from './web/browser.ts';
+import { launchTestBrowser } from './web/browser.ts';
 import { visitorsOf } from './web/visitors.ts';
 
 const app = join(import.meta.dirname, 'service-app.ts');
@@ -36,7 +36,7 @@ beforeAll(async () => {
     const url = `${home.url}/proxy/services/main/${name}/kilobyte`;
     while ((await fetch(url, { headers })).status !== 200);
   }
-  browser = await launchBrowser();
+  browser = await launchTestBrowser();
 });
 afterAll(async () => {
   await browser?.close();

@@ -5,7 +5,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newInstallation } from './installation.ts';
 import { freePort } from './serving.ts';
-import { launchBrowser, NARROW, type Visitor } from './web/browser.ts';
+import { launchTestBrowser, NARROW, type Visitor } from './web/browser.ts';
 import { CLIENT, signInAtProvider, TestProvider } from './web/oidc-provider.ts';
 import { visitorsOf } from './web/visitors.ts';
 
@@ -34,7 +34,7 @@ beforeAll(async () => {
   });
   const members = [{ username: 'dora', project_role: 'user' }];
   await installation.api('/api/projects/main/add_members', { members });
-  browser = await launchBrowser();
+  browser = await launchTestBrowser();
 });
 
 afterAll(async () => {
@@ -143,7 +143,7 @@ describe('signing in through a provider', () => {
   it('configures the command line', async () => {
     const v = await stranger('/');
     // The command ends before the browser asks it for an icon.
-    v.expectProblem(/ERR_CONNECTION_REFUSED/);
+    v.expectProblem(/ERR_CONNECTION_REFUSED|ERR_SOCKS/);
     const opened = Promise.withResolvers<string>();
     const home = join(installation.home, 'dora');
     const login = installation.spawn(['login', '--url', installation.url, '-y'], {

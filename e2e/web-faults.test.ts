@@ -13,7 +13,7 @@ import {
   untilRun,
 } from './installation.ts';
 import { applyVolume } from './volumes.ts';
-import { launchBrowser, type Visitor } from './web/browser.ts';
+import { launchTestBrowser, type Visitor } from './web/browser.ts';
 import { visitorsOf } from './web/visitors.ts';
 
 let installation: Installation;
@@ -27,7 +27,7 @@ beforeAll(async () => {
   installation = newInstallation();
   await installation.startServer();
   await applyFleet(installation, '0..8');
-  browser = await launchBrowser();
+  browser = await launchTestBrowser();
 });
 
 afterAll(async () => {
@@ -53,7 +53,7 @@ async function until(page: Page, holds: () => Promise<boolean>): Promise<void> {
 
 /** What stopped servers leave in the console of a browser. */
 const NO_SERVER =
-  /ERR_CONNECTION_(REFUSED|RESET)|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|ERR_NETWORK_IO|50[23]/;
+  /ERR_CONNECTION_(REFUSED|RESET)|ERR_SOCKS|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|ERR_NETWORK_IO|50[23]/;
 
 describe('a server that restarts in mid-view', () => {
   it('is reported, and afterwards lists, pages and logs go on where they were', async () => {

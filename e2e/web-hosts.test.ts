@@ -5,7 +5,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest';
 import { afterFailure, IMAGE, missingForHosts, onFleet } from './hosts.ts';
 import { newInstallation } from './installation.ts';
-import { launchBrowser } from './web/browser.ts';
+import { launchTestBrowser } from './web/browser.ts';
 import { visitorsOf } from './web/visitors.ts';
 
 const missing = missingForHosts();
@@ -25,7 +25,7 @@ describe.skipIf(missing !== null)('a host with Docker', () => {
     await machines.busybox(IMAGE);
     home = newInstallation();
     await home.startServer();
-    browser = await launchBrowser();
+    browser = await launchTestBrowser();
   });
   afterEach(({ task }) => afterFailure(task, home, machines.hosts));
   afterAll(async () => {

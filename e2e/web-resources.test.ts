@@ -2,7 +2,7 @@ import type { Installation } from '@dstack/testkit';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { applyFleet, newInstallation, submit, untilRun } from './installation.ts';
-import { launchBrowser, Visitor } from './web/browser.ts';
+import { launchTestBrowser, Visitor } from './web/browser.ts';
 
 /** The pages about capacity, accounts and the server, on a real server. */
 let installation: Installation;
@@ -15,7 +15,7 @@ beforeAll(async () => {
   await applyFleet(installation, '0..4');
   await submit(installation, 'steps', ['sleep 3600']);
   await untilRun(installation, 'steps', (run) => run.status === 'running');
-  browser = await launchBrowser();
+  browser = await launchTestBrowser();
 });
 
 afterAll(async () => {

@@ -3,7 +3,7 @@ import type { Installation } from '@dstack/testkit';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { applyFleet, newInstallation, submit, untilRun } from './installation.ts';
-import { launchBrowser, NARROW, Visitor } from './web/browser.ts';
+import { launchTestBrowser, NARROW, Visitor } from './web/browser.ts';
 
 /** One server and one browser for all: each test has a profile of its own. */
 let installation: Installation;
@@ -25,7 +25,7 @@ beforeAll(async () => {
   await submit(installation, 'broken', ['echo trying', 'exit 3']);
   await untilRun(installation, 'steps', (run) => run.status === 'running');
   await untilRun(installation, 'broken', (run) => run.status === 'failed');
-  browser = await launchBrowser();
+  browser = await launchTestBrowser();
 });
 
 afterAll(async () => {
@@ -275,7 +275,7 @@ describe('a terminal', () => {
 describe('when something is lost in mid-view', () => {
   it('a server that restarts is reported, and the page continues', async () => {
     const v = await signedIn('/projects/main/runs/steps/logs');
-    v.expectProblem(/ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|50[23]/);
+    v.expectProblem(/ERR_CONNECTION_REFUSED|ERR_SOCKS|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|50[23]/);
     const log = v.page.getByRole('region', { name: 'Output of steps-0-0' });
     await log.getByText('step 3').waitFor();
     await installation.stopServer();
