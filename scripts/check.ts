@@ -23,7 +23,7 @@ interface Check {
 
 const REPORT = '.cache/test-report.json';
 const SECOND_REPORT = '.cache/test-report-again.json';
-/** More failed files than these have a cause that is no accident. */
+/** If more files fail, the cause is not an accident. */
 const MAX_AGAIN = 5;
 
 const isQuick = process.argv.includes('--quick');

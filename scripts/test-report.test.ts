@@ -75,10 +75,10 @@ describe('the end of a check', () => {
     expect(describeFailures(passed)).toEqual([
       'Passed when tried again: a host goes away\n  Error: busy',
     ]);
-    const failed = withSecondRun(first, report(a('failed', 'Error: gone')));
+    const failed = withSecondRun(first, report(a('failed', 'Error: missing')));
     expect(countTests(failed)).toEqual({ passed: 1, failed: 1, skipped: 0 });
     expect(describeFailures(failed)).toEqual([
-      'Failed: a host goes away\n  Error: busy\n  Error: gone',
+      'Failed: a host goes away\n  Error: busy\n  Error: missing',
     ]);
   });
 });

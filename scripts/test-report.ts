@@ -96,7 +96,7 @@ function describe(
   return `${outcome}: ${test.fullName}${[...new Set(test.failureMessages.map(beginning))].join('')}`;
 }
 
-/** Enough to tell causes apart, without the stack and in one line. */
+/** Enough to distinguish causes, without the stack and in one line. */
 const MAX_ERROR_CHARS = 400;
 
 function beginning(message: string): string {
