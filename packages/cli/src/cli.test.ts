@@ -37,6 +37,8 @@ test.each([
   [['--bogus'], 'Unknown option'],
   [['ps', '--bogus'], 'unknown option'],
   [['logs'], 'missing required argument'],
+  [['project', 'member', 'add', 'bob', 'user'], 'next: dstack project member add --help\n'],
+  [['ps', '--bogus'], 'next: dstack ps --help\n'],
   [['ps', '--project'], 'needs a value'],
 ])('%j is wrong usage', async (argv, message) => {
   const { out, err, code } = await runCommand(argv);

@@ -85,10 +85,9 @@ async function runCommand(
       getOutHelpWidth: () => io.width ?? 80,
       getOutHasColors: () => io.width !== null,
     })
-    .showSuggestionAfterError(true)
-    .showHelpAfterError(`  next: dstack ${entry.name} --help`);
+    .showSuggestionAfterError(true);
   declare(program, cli);
-  configure(program);
+  configure(program, program.name());
   refuseUnknownPart(program, words);
   const line = [entry.name, ...expandPrefixes(words, longOptions(program))];
   try {
@@ -146,10 +145,12 @@ async function interruptible(work: Promise<unknown>, signal: AbortSignal): Promi
 
 type ProgramCommand = InstanceType<typeof import('commander').Command>;
 
-function configure(command: ProgramCommand): void {
+function configure(command: ProgramCommand, path: string): void {
   for (const child of command.commands) {
+    const name = `${path} ${child.name()}`;
     child.addHelpText('after', `${GLOBAL_HELP}\n${EXIT_CODE_HELP}`);
-    configure(child);
+    child.showHelpAfterError(`  next: ${name} --help`);
+    configure(child, name);
   }
 }
 
