@@ -47,7 +47,21 @@ function localNotes(input: PlanInput, offers: readonly Offer[]): string[] {
     "local: the job runs as a plain process on the server's machine, without a container",
     ...(input.options?.forOffersOnly ? [] : withoutContainerNotes(input, local)),
     ...withoutOptionalMounts(input, local),
+    ...sharedPortNotes(input),
   ];
+}
+
+/** Processes share ports, and an update starts the next replica beside the one that it replaces. */
+function sharedPortNotes({ jobSpecs }: PlanInput): string[] {
+  const services = jobSpecs.filter((job) => job.service_port !== null);
+  const listensAnywhere = services.some(
+    ({ commands }) => !commands.some((text) => text.includes('DSTACK_LISTEN_ADDRESS')),
+  );
+  return listensAnywhere
+    ? [
+        "local: replicas share the ports of the server's machine, also during an update: let the app listen on $DSTACK_LISTEN_ADDRESS",
+      ]
+    : [];
 }
 
 /** Features of containers, which are left out without one. */

@@ -207,6 +207,18 @@ describe('notes of a plan', () => {
     ]);
   });
 
+  it('advise a service to listen on an address of its own where replicas share ports', () => {
+    const local = { offers: [localOffer('process')] };
+    const advice = expect.stringMatching(/^local: .* \$DSTACK_LISTEN_ADDRESS$/);
+    const service = (command: string) => ({ type: 'service', port: 80, commands: [command] });
+    expect(plan(service('serve --port 80'), local).notes).toContainEqual(advice);
+    const own = service('serve --host $DSTACK_LISTEN_ADDRESS');
+    expect(plan(own, local).notes).not.toContainEqual(advice);
+    expect(plan({}, local).notes).not.toContainEqual(advice);
+    const inContainer = { offers: [localOffer('docker')] };
+    expect(plan(service('serve'), inContainer).notes).not.toContainEqual(advice);
+  });
+
   it('report that a container is used', () => {
     const notAlone = { image: 'busybox', shell: 'bash', user: 'me' };
     const { notes } = plan(notAlone, { offers: [localOffer('docker')] });
