@@ -91,6 +91,25 @@ describe('a server that restarts in mid-view', () => {
   });
 });
 
+describe('a page of which a part does not arrive', () => {
+  it('loads itself again, and says so when that does not help', async () => {
+    const v = await visitor('/');
+    v.expectProblem(/ERR_FAILED/);
+    const part = /\/assets\/lazy-part/;
+    await v.page.route(part, (route) => route.abort('failed'), { times: 1 });
+    await v.navigate('/runs');
+    await v.page.getByLabel('Token').waitFor();
+    await v.page.route(part, (route) => route.abort('failed'));
+    await v.navigate('/runs');
+    await v.page.getByText('The web UI could not be loaded.').waitFor();
+    await v.page.unroute(part);
+    await v.page.getByRole('button', { name: 'Load it again' }).click();
+    await v.page.getByLabel('Token').waitFor();
+    // The next failure has all its tries again.
+    expect(await v.page.evaluate("sessionStorage.getItem('dstack-load-again')")).toBeNull();
+  });
+});
+
 describe('what is deleted in mid-view', () => {
   it('stays readable, and the page reports that it was deleted', async () => {
     await submit(installation, 'ended', ['echo remains']);
