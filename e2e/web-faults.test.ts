@@ -92,7 +92,7 @@ describe('a server that restarts in mid-view', () => {
 });
 
 describe('a page of which a part does not arrive', () => {
-  it('loads itself again, and says so when that does not help', async () => {
+  it('loads itself again, and reports when that does not help', async () => {
     const v = await visitor('/');
     v.expectProblem(/ERR_FAILED/);
     const part = /\/assets\/lazy-part/;
