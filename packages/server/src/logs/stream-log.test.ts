@@ -33,10 +33,12 @@ function read(
   keepAliveMs = 60_000,
   from: LogStore = store,
   timestamps = false,
+  shutdown = new AbortController().signal,
 ): Reader {
   const sink = new PassThrough();
   const stop = new AbortController();
-  const done = streamLog(from, REF, offset, sink, stop.signal, { keepAliveMs, timestamps });
+  const options = { keepAliveMs, timestamps, shutdown };
+  const done = streamLog(from, REF, offset, sink, stop.signal, options);
   let text = '';
   const until = async (pattern: RegExp) => {
     while (!pattern.test(text)) {
@@ -137,6 +139,19 @@ it('ends when the reader disconnects, waiting or stuck', async () => {
   const stuck = read();
   stuck.stop.abort();
   await stuck.done;
+});
+
+it('sends what is stored when the server shuts down, even to a reader that has only just come', async () => {
+  await put('stored');
+  const shutdown = new AbortController();
+  const late = read(0, 60_000, store, false, shutdown.signal);
+  shutdown.abort();
+  expect(decoded(await late.until(/id: 6/))).toBe('stored');
+  await late.done;
+  await put('y'.repeat(400_000));
+  const stuck = read(0, 60_000, store, false, shutdown.signal);
+  await stuck.done;
+  expect(stuck.sink.readableLength).toBeLessThan(100_000);
 });
 
 it('detects new output, and the end, without a notification', async () => {

@@ -23,6 +23,8 @@ export interface StreamLogOptions {
   readonly over?: () => Promise<boolean>;
   /** Calls `notify` when `over` may have changed; returns a function that stops this. */
   readonly watchOver?: (notify: () => void) => () => void;
+  /** Aborted when the server shuts down: what is stored by then is still sent, but not waited for. */
+  readonly shutdown?: AbortSignal;
 }
 
 /**
@@ -60,6 +62,7 @@ export async function streamLog(
   const wake = () => inbox.wake();
   const unwatch = options.watchOver?.(() => inbox.remind());
   stop.addEventListener('abort', wake);
+  options.shutdown?.addEventListener('abort', wake);
   const alive = setInterval(() => {
     // A notification of another server may have been lost, so the reader polls at intervals.
     inbox.remind();
@@ -73,6 +76,7 @@ export async function streamLog(
     unfollow();
     unwatch?.();
     stop.removeEventListener('abort', wake);
+    options.shutdown?.removeEventListener('abort', wake);
     sink.off('close', leave);
     if (!sink.destroyed) sink.end();
   }
@@ -85,22 +89,23 @@ async function pump(
   sink: Writable,
   stop: AbortSignal,
   inbox: Inbox,
-  { over = async () => false, timestamps = false }: StreamLogOptions,
+  { over = async () => false, timestamps = false, shutdown }: StreamLogOptions,
 ): Promise<void> {
   let at = offset;
+  const patience = shutdown ? AbortSignal.any([stop, shutdown]) : stop;
   const send = async (piece: LogPiece) => {
     if (piece.offset > at) {
       const lost = piece.offset - at;
-      await write(sink, `event: gap\nid: ${piece.offset}\ndata: ${lost}\n\n`, stop);
+      await write(sink, `event: gap\nid: ${piece.offset}\ndata: ${lost}\n\n`, patience);
     }
     at = piece.offset + piece.bytes.length;
     const times = timestamps ? timesMessage(await timesOf(store, ref, piece)) : '';
-    await write(sink, times + messageOf(piece), stop);
+    await write(sink, times + messageOf(piece), patience);
   };
   // Checked before reading: when a stream has ended, the stored part is complete.
   const isOver = async () => (await store.status(ref)).ended || (await over());
   let ended = await isOver();
-  while (!stop.aborted) {
+  while (!patience.aborted) {
     const live = inbox.next(at);
     if (live) {
       await send(live);
@@ -112,19 +117,27 @@ async function pump(
       continue;
     }
     if (ended) {
-      await write(sink, `event: end\nid: ${at}\ndata: ${at}\n\n`, stop);
+      await write(sink, `event: end\nid: ${at}\ndata: ${at}\n\n`, patience);
       return;
     }
     const news = await inbox.wait();
     ended = news === 'ended' || (news === 'reminder' && (await isOver()));
   }
+  if (stop.aborted) return;
+  // A reader that is behind continues from its last id at the next server.
+  const length = await store.length(ref);
+  while (at < length && !stop.aborted && !sink.writableNeedDrain) {
+    const stored = await store.readRaw(ref, at, Math.min(length - at, PIECE_BYTES));
+    if (!stored) return;
+    await send(stored);
+  }
 }
 
-async function write(sink: Writable, text: string, stop: AbortSignal): Promise<void> {
-  if (stop.aborted || sink.write(text)) return;
-  // An abort ends the wait; the caller checks the signal.
-  await once(sink, 'drain', { signal: stop }).catch((error: Error) => {
-    if (!stop.aborted) throw error;
+/** Waits until the sink takes more, or `patience` ends; the caller checks it. */
+async function write(sink: Writable, text: string, patience: AbortSignal): Promise<void> {
+  if (sink.destroyed || sink.write(text) || patience.aborted) return;
+  await once(sink, 'drain', { signal: patience }).catch((error: Error) => {
+    if (!patience.aborted) throw error;
   });
 }
 

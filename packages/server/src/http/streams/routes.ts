@@ -47,7 +47,7 @@ const MEMBERS_ONLY = {
 
 export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
   app.get<ProjectRoute>('/api/project/:project_name/logs/stream', async (request, reply) => {
-    const { project, disconnected } = await enterStream(request, reply, deps);
+    const { project, left } = await enterStream(request, reply, deps);
     const query = request.query;
     const run = required(query, 'run_name');
     const jobId = required(query, 'job_submission_id');
@@ -63,8 +63,8 @@ export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
     const follows = isTrue(query, 'follow', true);
     const timestamps = isTrue(query, 'timestamps', false);
     const sink = openStream(request, reply);
-    await streamLog(deps.logStore, ref, offset, sink, disconnected, {
-      timestamps,
+    await streamLog(deps.logStore, ref, offset, sink, left, {
+      ...{ timestamps, shutdown: deps.shutdown.signal },
       over: async () => !follows || isOver(await deps.store.jobs.byId(jobId)),
       watchOver: (notify) => deps.changes.watch(view.run.id, notify),
     });
@@ -159,7 +159,9 @@ function cursorOf(text: string): EventCursor {
 
 interface Entered {
   readonly project: ProjectRecord;
-  /** Aborted when the client disconnects, its access is revoked, or the server shuts down. */
+  /** Aborted when the client disconnects, or its access is revoked. */
+  readonly left: AbortSignal;
+  /** Also aborted when the server shuts down. */
   readonly disconnected: AbortSignal;
 }
 
@@ -180,7 +182,8 @@ async function enterStream(
     leave();
   }
   const signals = [disconnected.signal, deps.shutdown.signal];
-  return { project: caller.project, disconnected: AbortSignal.any(signals) };
+  const { project } = caller;
+  return { project, left: disconnected.signal, disconnected: AbortSignal.any(signals) };
 }
 
 interface Listener extends AdmittedCaller {
