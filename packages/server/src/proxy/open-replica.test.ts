@@ -40,11 +40,12 @@ function opener(ownAddress: string | null, isHere = true) {
   return { answerOf, asked: () => asked };
 }
 
-it('uses the agent for the first connection, and then connects directly to the job', async () => {
-  const { answerOf } = opener('127.0.0.1');
-  expect(await answerOf('a')).toBe('by the agent');
+it('connects directly to a job on the same host, once its agent has reported where it is', async () => {
+  const { answerOf, asked } = opener('127.0.0.1');
+  const answers = await Promise.all(['a', 'a', 'a', 'b'].map((job) => answerOf(job)));
+  expect(answers).toEqual(['straight', 'straight', 'straight', 'straight']);
   expect(await answerOf('a')).toBe('straight');
-  expect(await answerOf('b')).toBe('by the agent');
+  expect(asked()).toBe(2);
 });
 
 it('uses the agent again if nothing answers any more', async () => {

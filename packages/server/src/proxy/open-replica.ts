@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Id } from '@dstack/core';
+import type { ServiceReplica } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import type { OpenPort } from './replica-connections.ts';
 
@@ -15,24 +16,38 @@ export interface OpenReplicaOptions {
 const MAX_KNOWN = 10_000;
 
 /**
- * Connections to replicas over the links to their agents. On the server host the agent opens the
- * first one; the others go directly to the job's own address, which halves the number of hops.
+ * Connections to replicas over the links to their agents. On the server host the agent reports the job's own
+ * address with the first one; then all of them go directly there, which halves the number of hops.
  */
 export function openReplica({ client, isHere }: OpenReplicaOptions): OpenPort {
   const known = new Map<Id, string>();
-  return async ({ hostId, jobId, port }): Promise<Duplex> => {
-    const address = known.get(jobId);
-    if (address !== undefined) {
-      const socket = await straight(address, port);
-      if (socket) return socket;
-      known.delete(jobId);
-    }
+  /** Of jobs whose first connection is being opened. */
+  const learning = new Map<Id, Promise<unknown>>();
+
+  const throughAgent = async ({ hostId, jobId, port }: ServiceReplica): Promise<Duplex> => {
     const agent = client(hostId);
     if (!agent) throw new Error(`no link to host ${hostId}`);
     const { stream, ownAddress } = await agent.openPort(jobId, port);
-    if (ownAddress !== null && isHere(hostId)) known.set(jobId, ownAddress);
-    if (known.size > MAX_KNOWN) known.clear();
-    return stream;
+    const socket = ownAddress !== null && isHere(hostId) ? await straight(ownAddress, port) : null;
+    if (ownAddress === null || socket === null) return stream;
+    if (known.size >= MAX_KNOWN) known.clear();
+    known.set(jobId, ownAddress);
+    stream.destroy();
+    return socket;
+  };
+
+  return async (replica): Promise<Duplex> => {
+    const { hostId, jobId, port } = replica;
+    const first = learning.get(jobId);
+    if (first && isHere(hostId)) await first.catch(() => {});
+    const address = known.get(jobId);
+    const socket = address === undefined ? null : await straight(address, port);
+    if (socket) return socket;
+    known.delete(jobId);
+    const opened = throughAgent(replica);
+    if (learning.has(jobId)) return await opened;
+    learning.set(jobId, opened);
+    return await opened.finally(() => learning.delete(jobId));
   };
 }
 
