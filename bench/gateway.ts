@@ -11,7 +11,8 @@ import { freePort } from '../e2e/serving.ts';
 import { installation, root } from './installation.ts';
 import { print } from './measure.ts';
 import { appUrl, type Target } from './proxy.ts';
-import { measured, printRates, throughNginx } from './proxy-workers.ts';
+import { measured, printWays, type Ways } from './proxy-table.ts';
+import { throughNginx } from './proxy-workers.ts';
 import { applyFleet, submit } from './runs.ts';
 import { residentMb } from './server-start.ts';
 
@@ -32,12 +33,12 @@ export async function gateway(): Promise<void> {
     const headers = { host: 'app.apps.test', authorization: `Bearer ${home.token()}` };
     const through: Target = { url: new URL(`http://127.0.0.1:${port}/`), headers };
     const own: Target = { url: await runningApp(home), headers: {} };
-    const rates = new Map([
+    const ways: Ways = new Map([
       ['gateway', await measured(through)],
       ['direct', await measured(own)],
       ['nginx', await throughNginx(own.url)],
     ]);
-    printRates('gateway', rates);
+    printWays('gateway', ways);
     const pids = execFileSync('pgrep', ['-f', `${join(root, 'dist')}/agent/gateway`]).toString();
     const memory = pids
       .trim()

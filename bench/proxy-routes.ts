@@ -93,7 +93,7 @@ function config(dir: string) {
     ...{ maxHeld: 10, accessLogPart: 0, logLevel: 'fatal', lingerMs: 1000, ownTokens: [] },
     modelBodies: { dir, limit: 1024 },
     intake: { memory: 64 * 1024 * 1024, pace: { graceMs: 1000, bytesPerSecond: 1024 } },
-    countsRatesInServer: false,
+    ...{ countsRatesInServer: false, origins: null },
   };
 }
 

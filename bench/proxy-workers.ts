@@ -9,16 +9,16 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../e2e/serving.ts';
 import { installation, root } from './installation.ts';
-import { percentile, print, summary } from './measure.ts';
+import { print, summary } from './measure.ts';
 import { load, ownAddress, type Target } from './proxy.ts';
+import { measured, printWays, type Way, type Ways } from './proxy-table.ts';
 import { applyFleet, submit } from './runs.ts';
 import { residentMb } from './server-start.ts';
 
 const SECONDS = 3;
-const CONNECTIONS = [1, 64, 512];
 
 export async function proxyWorkers(): Promise<void> {
-  const rates = new Map<string, Map<number, readonly number[]>>();
+  const ways: Ways = new Map();
   for (const workers of [0, 2]) {
     const home = installation({ DSTACK_SERVER_PROXY_WORKERS: String(workers) });
     try {
@@ -35,10 +35,10 @@ export async function proxyWorkers(): Promise<void> {
       const own = { url: await ownAddress(through), headers: {} };
       await delay(3000);
       const name = workers === 0 ? 'server' : `${workers} workers`;
-      rates.set(name, await measured(through));
+      ways.set(name, await measured(through));
       if (workers === 0) {
-        rates.set('direct', await measured(own));
-        rates.set('nginx', await throughNginx(own.url));
+        ways.set('direct', await measured(own));
+        ways.set('nginx', await throughNginx(own.url));
         continue;
       }
       const pids = readdirSync(join(home.serverDir, 'proxy'))
@@ -59,42 +59,10 @@ export async function proxyWorkers(): Promise<void> {
       await home.dispose();
     }
   }
-  printRates('proxy', rates);
+  printWays('proxy', ways);
 }
 
-/** Latencies of each way, by the number of connections. */
-export type Rates = ReadonlyMap<string, ReadonlyMap<number, readonly number[]>>;
-
-/** Beside the way `direct`. */
-export function printRates(what: string, rates: Rates): void {
-  for (const connections of CONNECTIONS) {
-    const direct = rates.get('direct')?.get(connections) ?? [];
-    for (const [name, samples] of rates) {
-      const delays = samples.get(connections) ?? [];
-      const us = (p: number) => Math.round(percentile(delays, p) * 1000);
-      print({
-        name: `${what}: ${name}, ${connections} connections`,
-        unit: 'requests/s, µs',
-        rate: Math.round(delays.length / SECONDS),
-        p50: us(50),
-        p99: us(99),
-        added_p50: us(50) - Math.round(percentile(direct, 50) * 1000),
-        added_p99: us(99) - Math.round(percentile(direct, 99) * 1000),
-      });
-    }
-  }
-}
-
-export async function measured(target: Target): Promise<Map<number, readonly number[]>> {
-  const found = new Map<number, readonly number[]>();
-  await load(target, 16, 1);
-  for (const connections of CONNECTIONS) {
-    found.set(connections, await load(target, connections, SECONDS));
-  }
-  return found;
-}
-
-export async function throughNginx(app: URL): Promise<Map<number, readonly number[]>> {
+export async function throughNginx(app: URL): Promise<Way> {
   const dir = mkdtempSync(join(tmpdir(), 'dstack-nginx-'));
   const port = await freePort();
   writeFileSync(
@@ -106,12 +74,13 @@ http {
   client_body_temp_path ${dir}/b; proxy_temp_path ${dir}/p; fastcgi_temp_path ${dir}/f;
   uwsgi_temp_path ${dir}/u; scgi_temp_path ${dir}/s;
   keepalive_requests 1000000;
+  map $http_upgrade $connection_of_app { default "upgrade"; "" ""; }
   upstream app { server ${app.host}; keepalive 512; }
   server {
     listen 127.0.0.1:${port} backlog=4096;
     location / {
-      proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection "";
-      proxy_buffering off;
+      proxy_pass http://app; proxy_http_version 1.1; proxy_buffering off;
+      proxy_set_header Connection $connection_of_app; proxy_set_header Upgrade $http_upgrade;
     }
   }
 }`,

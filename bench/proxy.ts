@@ -1,5 +1,5 @@
 /**
- * A service through the server's proxy, compared with direct requests to the same app: throughput
+ * A service through the proxy in the server's own process, compared with direct requests to the same app: throughput
  * and latency.
  */
 import { createHash } from 'node:crypto';
@@ -22,7 +22,7 @@ export interface Target {
 }
 
 export async function proxy(): Promise<void> {
-  const home = installation();
+  const home = installation({ DSTACK_SERVER_PROXY_WORKERS: '0' });
   try {
     await home.startServer();
     await applyFleet(home, '0..2');
