@@ -10,6 +10,7 @@ import { loadServerConfig, serverConfigPath } from './config/config-file.ts';
 import { encryptionKeys, encryptionWarning, environmentKey } from './config/encryption-keys.ts';
 import { forbiddenPath, isDiskFull } from './disk-trouble.ts';
 import { createLogger, type Logger } from './logging.ts';
+import { canOutliveServer, thisProcess } from './proxy-workers/outlives-server.ts';
 import { isHeldByWorkers } from './proxy-workers/worker-records.ts';
 import { makeServerDir } from './server-dir.ts';
 import { type CommandLineSettings, compileSettings, type ServerSettings } from './settings.ts';
@@ -108,7 +109,7 @@ async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<
       configPath: serverConfigPath(settings.dir),
       log,
       close: (options) => {
-        keepsServices = options?.keepsServices === true;
+        keepsServices = options?.keepsServices === true && canOutliveServer(thisProcess());
         return closing.run();
       },
     };

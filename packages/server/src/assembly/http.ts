@@ -94,12 +94,12 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
   const url = await front.open();
   links.tunnels.open((connection) => http.server.emit('connection', connection));
   const end = async () => {
-    const limitMs = settings.shutdown.limitSeconds * 1000;
+    const { delaySeconds, limitSeconds } = settings.shutdown;
+    const times = { delayMs: delaySeconds * 1000, limitMs: limitSeconds * 1000 };
     const ending = endHttp({
-      ...{ server: http.server, shutdown, giveUp: () => services.giveUp(), log },
-      ...{ delayMs: settings.shutdown.delaySeconds * 1000, limitMs },
+      ...{ server: http.server, shutdown, giveUp: () => services.giveUp(), log, ...times },
     });
-    await Promise.all([ending, parts.keepsServices() ? null : front.end(limitMs)]);
+    await Promise.all([ending, parts.keepsServices() ? null : front.end(times)]);
     front.detach();
   };
   const leave: ServiceProxy['leave'] = (jobId, whenIdle) => {

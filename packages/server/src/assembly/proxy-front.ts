@@ -1,6 +1,7 @@
 /** Makes the parts by which workers of the proxy serve services, and the server everything else. */
 import { hash } from 'node:crypto';
 import { statSync } from 'node:fs';
+import type { Signal } from '@dstack/core';
 import type { FastifyInstance } from 'fastify';
 import type { AccessWatch } from '../access/access-watch.ts';
 import { assets } from '../assets.ts';
@@ -31,6 +32,9 @@ export interface FrontParts {
   readonly local: PushedRoutesOptions['local'];
   readonly modelBodies: WorkerConfig['modelBodies'];
 }
+
+/** Milliseconds until a change without a notification is noticed. */
+const SWEEP_MS = 60_000;
 
 /** Milliseconds that workers without a server wait for the next one. */
 const LINGER_MS = 600_000;
@@ -77,13 +81,21 @@ export function makeProxyFront(parts: Parts, made: FrontParts): ProxyFront {
     isOff: settings.proxyWorkers === 0,
     hasServices: async () => (await routes.all()).length > 0,
   });
-  if (settings.proxyWorkers > 0) {
-    changes.listen((runId) => routes.changed(runId));
-    if (store.shared) {
-      closing.add(store.engine.onSignal(({ kind, id }) => kind === 'run' && routes.changed(id)));
-    }
-  }
+  if (settings.proxyWorkers > 0) watchServices(parts, routes, changes);
   return front;
+}
+
+function watchServices({ store, log, closing }: Parts, routes: PushedRoutes, changes: RunChanges) {
+  const readAll = () => {
+    routes.all().catch((error) => log.warn({ err: error }, 'services were not read'));
+  };
+  changes.listen((runId) => routes.changed(runId));
+  if (store.shared) {
+    const onSignal = ({ kind, id }: Signal) => kind === 'run' && routes.changed(id);
+    closing.add(store.engine.onSignal(onSignal, readAll));
+  }
+  const sweep = setInterval(() => !routes.isEmpty && readAll(), SWEEP_MS).unref();
+  closing.add(() => clearInterval(sweep));
 }
 
 function workerConfig(

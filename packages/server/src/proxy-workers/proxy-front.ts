@@ -6,7 +6,7 @@ import type { Logger } from '../logging.ts';
 import type { CountedService } from '../proxy/proxy-figures.ts';
 import type { ApiSocket } from './api-socket.ts';
 import type { Address } from './protocol.ts';
-import type { ProxyWorkers } from './proxy-workers.ts';
+import type { EndTimes, ProxyWorkers } from './proxy-workers.ts';
 
 export interface ProxyFrontOptions {
   readonly http: HttpServer;
@@ -141,11 +141,11 @@ export class ProxyFront {
     this.#options.workers.detach();
   }
 
-  /** Ends the workers; requests to services may take `limitMs`. */
-  async end(limitMs: number): Promise<void> {
+  /** Ends the workers. */
+  async end(times: EndTimes): Promise<void> {
     this.#isClosed = true;
     await this.#isHanding;
-    await this.#options.workers.end(limitMs);
+    await this.#options.workers.end(times);
     this.#close();
   }
 

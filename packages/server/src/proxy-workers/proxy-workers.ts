@@ -10,23 +10,18 @@ import type { AccessPage } from '../proxy/access-records.ts';
 import type { CountedService } from '../proxy/proxy-figures.ts';
 import { keptUses } from './kept-uses.ts';
 import type { Handlers } from './line-channel.ts';
-import {
-  type Address,
-  type Granted,
-  type PushedRoute,
-  type Sync,
-  WORKER_PROTOCOL,
-  type WorkerConfig,
-} from './protocol.ts';
+import type { Address, Granted, PushedRoute, Sync, WorkerConfig } from './protocol.ts';
 import { spawnWorker } from './spawn-worker.ts';
 import { WorkerLink } from './worker-link.ts';
 import {
   deleteRecord,
   isWorkerAlive,
+  killWorker,
   logPath,
   readWorkerRecords,
   spooledIds,
   spoolPath,
+  startTimeOf,
   type WorkerPaths,
 } from './worker-records.ts';
 
@@ -53,6 +48,13 @@ export interface ProxyWorkersOptions {
   readonly log: Logger;
 }
 
+export interface EndTimes {
+  /** Milliseconds for which new connections are still accepted, as load balancers have not left yet. */
+  readonly delayMs: number;
+  /** Milliseconds that requests under way may take then. */
+  readonly limitMs: number;
+}
+
 /** A started worker answers within this time, in milliseconds. */
 const START_MS = 15_000;
 const ASK_MS = 10;
@@ -70,16 +72,25 @@ export class ProxyWorkers {
   readonly #links = new Map<string, WorkerLink>();
   #address: Address | null = null;
   #failures = 0;
-  #isFilling: Promise<void> | null = null;
+  #filling: Promise<void> = Promise.resolve();
   #isClosed = false;
 
   constructor(options: ProxyWorkersOptions) {
     this.#options = options;
   }
 
+  get #ready(): WorkerLink[] {
+    return [...this.#links.values()].filter((link) => link.isReady && link.isUnderstood);
+  }
+
   /** Those that take new connections. */
   get #serving(): WorkerLink[] {
     return [...this.#links.values()].filter((link) => link.isReady && !link.isDraining);
+  }
+
+  /** Those that need not be replaced. */
+  get #present(): WorkerLink[] {
+    return this.#serving.filter((link) => this.#isOwn(link));
   }
 
   get isServing(): boolean {
@@ -100,7 +111,7 @@ export class ProxyWorkers {
 
   /** Resolves when no worker sends requests to the job any more. */
   async leave(jobId: string): Promise<void> {
-    const links = [...this.#links.values()].filter((link) => link.isReady);
+    const links = this.#ready;
     // A worker that ends has no requests either.
     await Promise.all(
       links.map((link) => link.channel.request('leave', { jobId }).catch(() => {})),
@@ -109,7 +120,7 @@ export class ProxyWorkers {
 
   /** What each worker has answered since the given numbers; a worker that ends is left out. */
   async access(runId: Id, after: ReadonlyMap<string, number>): Promise<Map<string, AccessPage>> {
-    const links = [...this.#links.values()].filter((link) => link.isReady);
+    const links = this.#ready;
     const pages = await Promise.all(
       links.map(async ({ id, channel }): Promise<[string, AccessPage][]> => {
         const asked = { runId, after: after.get(id) ?? null };
@@ -128,22 +139,22 @@ export class ProxyWorkers {
   }
 
   /**
-   * Connects to the workers of an earlier server. Those that listen at this address are used, or replaced
-   * if they are of another build; all others stop listening. Returns the address if workers listen there.
+   * Connects to the workers of an earlier server. Those that listen at this address are used, and replaced
+   * later if they are of another build; all others stop listening. Returns the address if workers listen
+   * there.
    */
   async adopt({ host, port }: Pick<Address, 'host' | 'port'>): Promise<Address | null> {
-    const links = await this.#find();
-    const isHere = ({ isDraining, hello }: WorkerLink) =>
-      !isDraining && hello.address.host === host && hello.address.port === port;
-    const here = this.#options.count === 0 ? [] : links.filter(isHere);
-    const [first] = here;
-    for (const link of links) if (!here.includes(link)) await this.#retire(link);
+    for (const link of await this.#find()) {
+      const { isDraining, hello } = link;
+      const isHere = hello.address.host === host && hello.address.port === port;
+      if (this.#options.count === 0 || isDraining || !isHere) await this.#retire(link);
+      else if (!link.isUnderstood) link.isReady = true;
+      else await this.#sync(link).catch(() => this.#ended(link));
+    }
+    const [first] = this.#serving;
     if (!first) return null;
     this.#address = first.hello.address;
-    const own = here.filter((link) => this.#isOwn(link)).slice(0, this.#options.count);
-    for (const link of own) await this.#sync(link);
-    while (this.#serving.length < this.#options.count) await this.#start({ through: first });
-    for (const link of here) if (!own.includes(link)) await this.#retire(link);
+    void this.#refill();
     return this.#address;
   }
 
@@ -154,7 +165,7 @@ export class ProxyWorkers {
   async start(address: Address, listenerFd: number, onFirst: () => void): Promise<void> {
     this.#address = address;
     await this.#fill(async () => {
-      const missing = Math.max(0, this.#options.count - this.#serving.length);
+      const missing = Math.max(0, this.#options.count - this.#present.length);
       const starts = Array.from({ length: missing }, async () => {
         await this.#start({ listenerFd });
         onFirst();
@@ -169,11 +180,13 @@ export class ProxyWorkers {
     for (const { channel } of this.#links.values()) channel.close();
   }
 
-  /** Ends all workers; requests to services may take `limitMs`. */
-  async end(limitMs: number): Promise<void> {
+  /** Ends all workers. */
+  async end(times: EndTimes): Promise<void> {
     this.#isClosed = true;
+    // One that is being started must end too.
+    await this.#filling;
     const ends = [...this.#links.values()].map(async ({ channel }) => {
-      await channel.request('end', { limitMs }).catch(() => {});
+      await channel.request('end', times).catch(() => {});
       await channel.closed;
     });
     await Promise.all(ends);
@@ -192,7 +205,7 @@ export class ProxyWorkers {
         found.push(await this.#open(record.socket));
       } catch (error) {
         log.warn({ worker: record.id, pid: record.pid, err: error }, 'a proxy worker is replaced');
-        process.kill(record.pid, 'SIGKILL');
+        await killWorker(record);
         deleteRecord(paths.dir, record);
       }
     }
@@ -207,14 +220,20 @@ export class ProxyWorkers {
     return link;
   }
 
-  #isOwn({ hello }: WorkerLink): boolean {
-    return hello.protocol === WORKER_PROTOCOL && hello.build === this.#options.build;
+  #isOwn({ isUnderstood, hello }: WorkerLink): boolean {
+    return isUnderstood && hello.build === this.#options.build;
   }
 
-  /** It serves what it has begun, with everything it must know if it understands this server. */
+  /** It was ending when this server connected: the address is free once it has. */
+  async #ended({ channel, hello: { pid } }: WorkerLink): Promise<void> {
+    channel.close();
+    await killWorker({ pid, startTime: startTimeOf(pid) });
+  }
+
+  /** It completes what it has begun, with everything it must know if it understands this server. */
   async #retire(link: WorkerLink): Promise<void> {
     await link.drain().catch(() => {});
-    if (link.hello.protocol === WORKER_PROTOCOL) await this.#sync(link).catch(() => {});
+    if (link.isUnderstood) await this.#sync(link).catch(() => {});
   }
 
   async #sync(link: WorkerLink): Promise<void> {
@@ -264,8 +283,13 @@ export class ProxyWorkers {
     }
     this.#failures = performance.now() - link.openedAt > HEALTHY_MS ? 1 : this.#failures + 1;
     log.warn({ worker: link.id.slice(0, 8), pid: link.hello.pid }, 'a proxy worker has ended');
-    if (this.#serving.length === 0) this.#options.onAllLost();
-    else void this.#refill();
+    this.#restore();
+  }
+
+  #restore(): void {
+    if (this.#isClosed) return;
+    if (this.isServing) void this.#refill();
+    else this.#options.onAllLost();
   }
 
   /** Milliseconds to wait before a worker is started again. */
@@ -274,27 +298,34 @@ export class ProxyWorkers {
     return Math.min(FIRST_DELAY_MS * 2 ** (this.#failures - 1), LONGEST_DELAY_MS);
   }
 
+  /** Workers on the listening socket of those that serve, until there are enough of this build. */
   async #refill(): Promise<void> {
     await delay(this.delayMs, undefined, { ref: false });
     await this.#fill(async () => {
-      while (!this.#isClosed && this.#serving.length < this.#options.count) {
+      while (!this.#isClosed && this.#present.length < this.#options.count) {
         const [through] = this.#serving;
         if (!through) return;
         await this.#start({ through });
       }
+      const kept = new Set(this.#present.slice(0, this.#options.count));
+      for (const link of this.#serving) if (!kept.has(link)) await this.#retire(link);
     });
   }
 
   /** One at a time. */
   async #fill(fill: () => Promise<void>): Promise<void> {
-    await this.#isFilling;
-    if (this.#isClosed) return;
-    this.#isFilling = fill().catch((error) => {
-      this.#failures += 1;
-      this.#options.log.error({ err: error }, 'a proxy worker could not be started');
+    this.#filling = this.#filling.then(async () => {
+      if (this.#isClosed) return;
+      try {
+        await fill();
+      } catch (error) {
+        if (this.#isClosed) return;
+        this.#failures += 1;
+        this.#options.log.error({ err: error }, 'a proxy worker could not be started');
+        setImmediate(() => this.#restore());
+      }
     });
-    await this.#isFilling;
-    this.#isFilling = null;
+    await this.#filling;
   }
 
   /** Of workers that have ended while there was no server. */

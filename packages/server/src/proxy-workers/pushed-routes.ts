@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Id } from '@dstack/core';
 import type { ServiceView, Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
@@ -6,7 +7,7 @@ import type { PushedHost, PushedRoute } from './protocol.ts';
 
 export interface PushedRoutesOptions {
   readonly store: {
-    readonly services: Pick<Store['services'], 'byRun' | 'byName' | 'unfinished'>;
+    readonly services: Pick<Store['services'], 'byRun' | 'byName' | 'unfinished' | 'isService'>;
     readonly hostAccess: Pick<Store['hostAccess'], 'byIds'>;
   };
   /** The agent of the server host; null: there is none. */
@@ -22,21 +23,34 @@ const MAX_OTHERS = 50_000;
 /** Reads services for the workers, once per change. */
 export class PushedRoutes {
   readonly #options: PushedRoutesOptions;
-  readonly #services = new Set<Id>();
+  /** A hash of what was pushed last. */
+  readonly #services = new Map<Id, string>();
   /** Runs of other kinds: most runs. */
   readonly #others = new Set<Id>();
   readonly #changed = new Set<Id>();
-  #reading: Promise<void> | null = null;
+  /** One at a time: an earlier reading must not be pushed after a later one. */
+  #reading: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
   constructor(options: PushedRoutesOptions) {
     this.#options = options;
   }
 
-  async all(): Promise<PushedRoute[]> {
-    const views = await this.#options.store.services.unfinished();
-    for (const { run } of views) this.#services.add(run.id);
-    return await this.#routes(views);
+  /** Whether there is a service to watch. */
+  get isEmpty(): boolean {
+    return this.#services.size === 0;
+  }
+
+  /** All services that have not ended. Pushes those that have changed without a notification. */
+  all(): Promise<PushedRoute[]> {
+    return this.#inTurn(async () => {
+      const routes = await this.#routes(await this.#options.store.services.unfinished());
+      const present = new Set(routes.map(({ runId }) => runId));
+      for (const runId of this.#services.keys()) if (!present.has(runId)) this.#end(runId);
+      for (const route of routes)
+        if (this.#services.get(route.runId) !== digest(route)) this.#push(route);
+      return routes;
+    });
   }
 
   async byName({ projectName, runName }: ServiceName): Promise<PushedRoute | null> {
@@ -48,38 +62,53 @@ export class PushedRoutes {
   /** The run has changed. */
   changed(runId: Id): void {
     if (this.#isClosed || this.#others.has(runId)) return;
+    const isWaiting = this.#changed.size > 0;
     this.#changed.add(runId);
-    this.#reading ??= this.#read().finally(() => {
-      this.#reading = null;
-    });
+    if (!isWaiting) void this.#inTurn(() => this.#readChanged());
   }
 
   close(): void {
     this.#isClosed = true;
   }
 
-  async #read(): Promise<void> {
+  #inTurn<T>(read: () => Promise<T>): Promise<T> {
+    const reading = this.#reading.then(read);
+    this.#reading = reading.catch(() => {});
+    return reading;
+  }
+
+  async #readChanged(): Promise<void> {
     for (const runId of this.#changed) {
       this.#changed.delete(runId);
       try {
-        await this.#push(runId);
+        await this.#read(runId);
       } catch (error) {
         this.#options.log.warn({ run: runId, err: error }, 'a service was not read for its proxy');
       }
     }
   }
 
-  async #push(runId: Id): Promise<void> {
-    const { store, onRoute } = this.#options;
+  async #read(runId: Id): Promise<void> {
+    const { store } = this.#options;
     const view = await store.services.byRun(runId);
-    if (view) {
-      this.#services.add(runId);
-      for (const route of await this.#routes([view])) onRoute(route);
-    } else if (this.#services.delete(runId)) onRoute({ runId, view: null, hosts: {} });
+    if (view) for (const route of await this.#routes([view])) this.#push(route);
+    else if (this.#services.has(runId)) this.#end(runId);
     else {
+      // A service may leave its gateway.
+      if (await store.services.isService(runId)) return;
       if (this.#others.size >= MAX_OTHERS) this.#others.clear();
       this.#others.add(runId);
     }
+  }
+
+  #push(route: PushedRoute): void {
+    this.#services.set(route.runId, digest(route));
+    this.#options.onRoute(route);
+  }
+
+  #end(runId: Id): void {
+    this.#services.delete(runId);
+    this.#options.onRoute({ runId, view: null, hosts: {} });
   }
 
   async #routes(views: readonly ServiceView[]): Promise<PushedRoute[]> {
@@ -136,3 +165,5 @@ function withoutSecrets(view: ServiceView): ServiceView {
 /** Whether a service is measured; the server alone asks Prometheus. */
 const metricsOf = (rules: readonly { readonly metric: string }[] | null | undefined) =>
   rules?.map(({ metric }) => ({ metric })) ?? null;
+
+const digest = (route: PushedRoute) => hash('sha1', JSON.stringify(route), 'base64');

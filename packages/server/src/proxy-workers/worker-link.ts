@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import type { CountedService } from '../proxy/proxy-figures.ts';
 import { type Handlers, LineChannel } from './line-channel.ts';
-import type { Hello, Sync } from './protocol.ts';
+import { type Hello, type Sync, WORKER_PROTOCOL } from './protocol.ts';
 
 /** A worker that runs answers within this time, in milliseconds. */
 const HELLO_MS = 5000;
@@ -50,7 +50,13 @@ export class WorkerLink {
     return this.hello.id;
   }
 
+  /** Of another version it knows only what never changes. */
+  get isUnderstood(): boolean {
+    return this.hello.protocol === WORKER_PROTOCOL;
+  }
+
   notify(type: string, data: unknown): void {
+    if (!this.isUnderstood) return;
     if (this.#queue === null) this.channel.notify(type, data);
     else this.#queue.push({ type, data });
   }

@@ -1,6 +1,7 @@
 /** The files by which a server finds the workers that an earlier one has started. */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { socketPath } from '../hosts/socket-folder.ts';
 import type { Address } from './protocol.ts';
 
@@ -13,6 +14,9 @@ export interface WorkerRecord {
   readonly address: Address;
   readonly build: string;
 }
+
+/** A killed process has ended after about this time (ms). */
+const KILLED_MS = 5;
 
 /** Paths of the workers of one server; `dir` is the server's folder. */
 export interface WorkerPaths {
@@ -77,14 +81,25 @@ export const recordPath = (dir: string, id: string) => join(dir, `${id}.json`);
 export const logPath = (dir: string) => join(dir, 'workers.log');
 export const spoolPath = (dir: string, id: string) => join(dir, `${id}.usage`);
 
-/** Null: there is no such process. */
+/** Null: there is no such process, or it has ended and its parent has not noticed. */
 export function startTimeOf(pid: number | 'self'): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name of the program, in parentheses, may contain spaces.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? null : (fields[19] ?? null);
   } catch {
     return null;
+  }
+}
+
+/** Resolves when the process no longer listens. */
+export async function killWorker(record: Pick<WorkerRecord, 'pid' | 'startTime'>): Promise<void> {
+  // Without its start time another process may have got the id.
+  if (record.startTime === null) return;
+  while (isWorkerAlive(record)) {
+    process.kill(record.pid, 'SIGKILL');
+    await delay(KILLED_MS);
   }
 }
 

@@ -27,6 +27,15 @@ export function createServices(context: StoreContext): Services {
         .execute();
       return (await toViews(db, rows))[0] ?? null;
     },
+    async isService(runId) {
+      const row = await db
+        .selectFrom('runs')
+        .select('id')
+        .where('id', '=', runId)
+        .where('service_spec', 'is not', null)
+        .executeTakeFirst();
+      return row !== undefined;
+    },
     async byIdPrefix(prefix) {
       const rows = await db
         .selectFrom('runs as r')

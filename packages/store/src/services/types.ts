@@ -51,6 +51,8 @@ export interface Services {
   byName(projectName: string, runName: string): Promise<ServiceView | null>;
   /** Null: the run does not exist, has finished, or is none that the proxy serves. */
   byRun(runId: Id): Promise<ServiceView | null>;
+  /** Whether the run is a service, behind a gateway or not, finished or not. */
+  isService(runId: Id): Promise<boolean>;
   /** The unfinished services that the proxy serves whose ids begin so. */
   byIdPrefix(prefix: string): Promise<FoundService[]>;
   /** All unfinished services that the proxy serves. */

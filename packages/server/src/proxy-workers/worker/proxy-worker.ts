@@ -38,8 +38,8 @@ export class ProxyWorker {
   constructor(link: ServerLink, config: WorkerConfig, spool: string) {
     this.#config = config;
     this.log = workerLog(link, config.logLevel);
-    this.#services = new PushedServices(link);
     this.#hosts = new DataHosts(config.serverSocket);
+    this.#services = new PushedServices(link, (hosts) => this.#hosts.put(hosts));
     this.#usage = new UsageSpool(link, spool);
     this.#admission = new WorkerAdmission({
       ...{ link, addressOf: callerAddress(config.trustedProxies) },

@@ -11,13 +11,21 @@ const view = (name: string) =>
 
 it('finds services as they were pushed, and asks the server only for others', async () => {
   const asked: unknown[] = [];
-  const { link, connect } = linked({ route: (name) => void asked.push(name) });
-  const services = new PushedServices(link);
+  const hosts = { host: { kind: 'server' } } as const;
+  const unknown = { runId: 'new', view: view('new'), hosts };
+  const route = (name: { readonly runName: string }) => {
+    asked.push(name);
+    return name.runName === 'new' ? unknown : null;
+  };
+  const { link, connect } = linked({ route });
+  const found: unknown[] = [];
+  const services = new PushedServices(link, (more) => found.push(more));
   const server = connect();
   services.put({ runId: 'web', view: view('web'), hosts: {} });
   expect(await services.byName('MAIN', 'web')).toEqual(view('web'));
   expect(await services.byName('main', 'other')).toBeNull();
   expect(asked).toEqual([{ projectName: 'main', runName: 'other' }]);
+  expect([await services.byName('main', 'new'), found]).toEqual([view('new'), [hosts]]);
   await away(link, server);
   expect(await services.byName('main', 'other')).toBeNull();
   services.put({ runId: 'web', view: null, hosts: {} });
@@ -41,6 +49,28 @@ it('delivers requests that were counted without a server, once', async () => {
     counts: [{ runId: 'web', second, requests: 5 }],
     wakes: ['web'],
   });
+});
+
+it('delivers what is counted while the server still stores an earlier count', async () => {
+  const received: unknown[] = [];
+  const storing = Promise.withResolvers<void>();
+  const count = async (counted: { readonly wakes: readonly string[] }) => {
+    received.push(counted.wakes);
+    if (received.length === 1) await storing.promise;
+  };
+  const { link, connect } = linked({ count });
+  const services = new PushedServices(link);
+  connect();
+  const add = (runId: string) => {
+    const counts = [{ runId, second: Math.floor(Date.now() / 1000), requests: 1 }];
+    return services.addRequests('', counts, { signals: [{ kind: 'run', id: runId }] });
+  };
+  const first = add('web');
+  while (received.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await Promise.all([add('other'), add('web')]);
+  storing.resolve();
+  await first;
+  expect(received).toEqual([['web'], ['other', 'web']]);
 });
 
 it('counts rate limits alone while there is no server', async () => {

@@ -14,6 +14,7 @@ export class PushedServices
     Pick<Services, 'byName' | 'byIdPrefix' | 'withModels' | 'addRequests' | 'setLoad' | 'takeRate'>
 {
   readonly #link: ServerLink;
+  readonly #onHosts: (hosts: PushedRoute['hosts']) => void;
   readonly #byRun = new Map<Id, ServiceView>();
   readonly #byName = new Map<string, Id>();
   /** Counts that the server has not received yet. */
@@ -23,8 +24,10 @@ export class PushedServices
   readonly #buckets = new RateBuckets(() => performance.now());
   #isSending = false;
 
-  constructor(link: ServerLink) {
+  /** `onHosts` is called with the hosts of a service that the server has not pushed yet. */
+  constructor(link: ServerLink, onHosts: (hosts: PushedRoute['hosts']) => void = () => {}) {
     this.#link = link;
+    this.#onHosts = onHosts;
     link.onPresent(() => void this.#send());
   }
 
@@ -54,6 +57,7 @@ export class PushedServices
     if (view || !this.#link.isPresent) return view ?? null;
     // A service that was submitted a moment ago.
     const pushed = await this.#link.request<PushedRoute | null>('route', { projectName, runName });
+    if (pushed) this.#onHosts(pushed.hosts);
     return pushed?.view ?? null;
   }
 
@@ -108,23 +112,34 @@ export class PushedServices
     return Promise.reject(new Error('a worker has no database'));
   }
 
+  /** Also sends what is counted while the server answers: a request may wait to be noticed. */
   async #send(): Promise<void> {
-    if (this.#isSending || this.#counts.size === 0) return;
+    if (this.#isSending) return;
     this.#isSending = true;
-    const oldest = Date.now() / 1000 - COUNTED_SECONDS;
-    for (const [key, { second }] of this.#counts) if (second < oldest) this.#counts.delete(key);
-    const counts = [...this.#counts.values()];
-    const wakes = [...this.#wakes];
     try {
-      await this.#link.request('count', { counts, wakes } satisfies CountedRequests);
-      for (const { runId, second, requests } of counts) this.#sent(`${runId} ${second}`, requests);
-      for (const id of wakes) this.#wakes.delete(id);
+      while (this.#counts.size > 0) await this.#sendOnce();
     } catch (error) {
       // Sent again once the server is back.
       if (!isServerAway(error)) throw error;
     } finally {
       this.#isSending = false;
     }
+  }
+
+  async #sendOnce(): Promise<void> {
+    const oldest = Date.now() / 1000 - COUNTED_SECONDS;
+    for (const [key, { second }] of this.#counts) if (second < oldest) this.#counts.delete(key);
+    const counts = [...this.#counts.values()];
+    const wakes = [...this.#wakes];
+    if (counts.length === 0) return;
+    this.#wakes.clear();
+    try {
+      await this.#link.request('count', { counts, wakes } satisfies CountedRequests);
+    } catch (error) {
+      for (const id of wakes) this.#wakes.add(id);
+      throw error;
+    }
+    for (const { runId, second, requests } of counts) this.#sent(`${runId} ${second}`, requests);
   }
 
   #sent(key: string, requests: number): void {

@@ -80,11 +80,11 @@ export class WorkerControl {
       leave: ({ jobId }) => this.#use(({ worker }) => worker.leave(jobId)),
       spawn: (spawn: Spawn) => spawnWorker(spawn, LISTENER_FD),
       drain: () => this.#drain(),
-      end: ({ limitMs }) => this.#end(limitMs),
+      end: ({ limitMs, delayMs }) => this.#end(limitMs, delayMs),
     });
     void channel.closed.then(() => this.#isEnding && this.#exit());
     const { id, pid, address, build } = this.#record;
-    const isDraining = this.#drainingSince !== null;
+    const isDraining = this.#drainingSince !== null || this.#isEnding;
     channel.notify('hello', {
       ...{ protocol: WORKER_PROTOCOL, build, id, pid, address, isDraining },
     } satisfies Hello);
@@ -122,7 +122,7 @@ export class WorkerControl {
     await this.#use(({ http }) => stopListening(http.server));
   }
 
-  async #end(limitMs: number): Promise<void> {
+  async #end(limitMs: number, delayMs = 0): Promise<void> {
     if (this.#isEnding) return;
     this.#isEnding = true;
     const running = await this.#running;
@@ -131,7 +131,7 @@ export class WorkerControl {
       await endHttp({
         ...{ server: http.server, shutdown: worker.shutdown, log: worker.log },
         giveUp: () => worker.proxy.giveUp(),
-        ...{ delayMs: 0, limitMs },
+        ...{ delayMs, limitMs },
       });
       await worker.close();
     }
@@ -151,6 +151,8 @@ export class WorkerControl {
     this.#sendFigures(worker);
     const streams = worker.shutdown.underWay;
     if (away > lingerMs && streams === 0) this.#exit();
+    // No server comes back: only the streams that are open are still served.
+    if (away > lingerMs) await this.#drain();
     if (this.#drainingSince === null) return;
     const connections = await connectionsOf(http.server);
     if (connections === 0) this.#exit();
