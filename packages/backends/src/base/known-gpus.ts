@@ -46,6 +46,13 @@ export function knownGpus({ vendor, name, memoryMib }: GpuQuestion): readonly Gp
     .filter((gpu) => memoryMib === undefined || gpu.memory_mib === memoryMib);
 }
 
+/** The variant with the most memory, for nodes that do not report theirs; null = the name is unknown. */
+export function largestKnownGpu(vendor: Vendor, name: string): GpuModel | null {
+  const [first, ...others] = knownGpus({ vendor, name });
+  if (!first) return null;
+  return others.reduce((a, b) => (b.memory_mib > a.memory_mib ? b : a), first);
+}
+
 const variantsOf = (vendor: Vendor, name: string): readonly GpuModel[] =>
   (VARIANTS.get(name.toLowerCase()) ?? []).map((gib) => ({
     vendor,

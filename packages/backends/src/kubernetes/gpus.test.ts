@@ -29,6 +29,13 @@ describe('the accelerators of a node', () => {
     expect(nvidia('NVIDIA-L4', { 'nvidia.com/gpu.memory': '23034' })?.gpu.memory_mib).toBe(23_034);
   });
 
+  it('have the memory of their largest variant if the node does not report it', () => {
+    expect(nvidia('NVIDIA-A100-SXM4')?.gpu.memory_mib).toBe(80 * 1024);
+    expect(nvidia('NVIDIA-GeForce-RTX-2060')?.gpu.memory_mib).toBe(12 * 1024);
+    const amd = node({ 'beta.amd.com/gpu.device-id.738c': '1' }, { 'amd.com/gpu': '1' });
+    expect(nodeGpus(amd)?.gpu).toEqual({ vendor: 'amd', name: 'MI100', memory_mib: 32 * 1024 });
+  });
+
   it('share their memory with time slicing, and have that of their profile with MIG', () => {
     const sliced = { 'nvidia.com/gpu.replicas': '4', 'nvidia.com/gpu.memory': '16000' };
     expect(nvidia('Tesla-T4-SHARED', sliced)?.gpu.memory_mib).toBe(4000);

@@ -1,17 +1,15 @@
 /** The accelerators of a node, by the labels that the vendors' plugins set. */
 import { KNOWN_GPU_NAMES } from '@dstack/contract';
-import type { Resources } from '@dstack/contract/wire';
+import { type GpuModel, largestKnownGpu } from '../base/known-gpus.ts';
 import type { KubeNode } from './api/objects.ts';
 import { quantity } from './api/quantity.ts';
-
-type Gpu = Resources['gpus'][number];
 
 /** One kind of accelerator that a node gives to pods. */
 export interface NodeGpus {
   /** The resource that pods request: `nvidia.com/gpu`, a profile of MIG, a shared GPU. */
   readonly resource: string;
   readonly count: number;
-  readonly gpu: Gpu;
+  readonly gpu: GpuModel;
   /** The label by which other nodes with the same accelerator are found; null = the resource is enough. */
   readonly label: { readonly key: string; readonly value: string } | null;
 }
@@ -21,26 +19,13 @@ type Labels = Readonly<Record<string, string>>;
 const MIB = 1024;
 const NVIDIA = 'nvidia.com/gpu';
 
-/** GiB of the largest known variant of each NVIDIA GPU, for nodes without the label of its memory. */
-const NVIDIA_GIB: Readonly<Record<string, number>> = {
-  ...{ A10: 24, A10G: 24, A16: 16, A40: 48, A100: 80, A4000: 16, A4500: 20, A5000: 24, A6000: 48 },
-  ...{ H100: 80, H100NVL: 94, H200: 141, H200NVL: 141, B200: 180, GB200: 186, B300: 288 },
-  ...{ GB300: 288, L4: 24, L40: 48, L40S: 48, P100: 16, T4: 16, V100: 32, GH200: 96 },
-  ...{ RTX3060: 12, RTX3070: 8, RTX3080: 10, RTX3090: 24, RTX4060: 8, RTX4070: 12, RTX4080: 16 },
-  ...{ RTX4090: 24, RTX5060: 8, RTX5070: 12, RTX5080: 16, RTX5090: 32, RTX6000: 24 },
-  ...{ RTX2000Ada: 16, RTX4000Ada: 20, RTX6000Ada: 48, RTXPRO4500: 32, RTXPRO6000: 96 },
-};
-
 /** AMD's ids of devices. */
-const AMD: Readonly<Record<string, readonly [name: string, gib: number]>> = {
-  ...{ '738c': ['MI100', 32], '740c': ['MI250X', 128], '7408': ['MI250X', 128] },
-  ...{ '740f': ['MI210', 64], '74a0': ['MI300A', 128], '74a1': ['MI300X', 192] },
-  ...{ '74b5': ['MI300X', 192], '74a2': ['MI308X', 128], '74a5': ['MI325X', 256] },
-  ...{ '75a0': ['MI350X', 288], '75a3': ['MI355X', 288] },
+const AMD: Readonly<Record<string, string>> = {
+  ...{ '738c': 'MI100', '740c': 'MI250X', '7408': 'MI250X', '740f': 'MI210', '74a0': 'MI300A' },
+  ...{ '74a1': 'MI300X', '74b5': 'MI300X', '74a2': 'MI308X', '74a5': 'MI325X' },
+  ...{ '75a0': 'MI350X', '75a3': 'MI355X' },
 };
 const AMD_LABEL = 'beta.amd.com/gpu.device-id.';
-
-const GAUDI_GIB: Readonly<Record<string, number>> = { Gaudi: 32, Gaudi2: 96, Gaudi3: 128 };
 
 const TPU_LABEL = 'cloud.google.com/gke-tpu-accelerator';
 const TPU: Readonly<Record<string, readonly [name: string, gib: number]>> = {
@@ -102,7 +87,8 @@ function nvidia(labels: Labels): Described | null {
   const replicas = isShared(labels) ? Math.max(1, quantity(labels['nvidia.com/gpu.replicas'])) : 1;
   const labelled = quantity(labels['nvidia.com/gpu.memory']);
   const [, named] = /(\d{1,4})gb/i.exec(product) ?? [];
-  const mib = labelled || Number(named ?? NVIDIA_GIB[name] ?? 0) * MIB;
+  const mib =
+    labelled || Number(named ?? 0) * MIB || (largestKnownGpu('nvidia', name)?.memory_mib ?? 0);
   return {
     gpu: { vendor: 'nvidia', name, memory_mib: Math.floor(mib / replicas) },
     label: { key, value: product },
@@ -119,13 +105,8 @@ function amd(labels: Labels): Described | null {
   const keys = Object.keys(labels).filter((key) => key.startsWith(AMD_LABEL));
   const [key, ...more] = keys;
   if (key === undefined || more.length > 0) return null;
-  const known = AMD[key.slice(AMD_LABEL.length).toLowerCase()];
-  if (!known) return null;
-  const [name, gib] = known;
-  return {
-    gpu: { vendor: 'amd', name, memory_mib: gib * MIB },
-    label: { key, value: labels[key] ?? '' },
-  };
+  const gpu = largestKnownGpu('amd', AMD[key.slice(AMD_LABEL.length).toLowerCase()] ?? '');
+  return gpu && { gpu, label: { key, value: labels[key] ?? '' } };
 }
 
 function gaudi(labels: Labels): Described | null {
@@ -134,11 +115,8 @@ function gaudi(labels: Labels): Described | null {
   const name = [...KNOWN_GPU_NAMES.intel]
     .reverse()
     .find((each) => product.includes(each.toLowerCase()));
-  if (name === undefined) return null;
-  return {
-    gpu: { vendor: 'intel', name, memory_mib: (GAUDI_GIB[name] ?? 0) * MIB },
-    label: labels[key] ? { key, value: labels[key] } : null,
-  };
+  const gpu = largestKnownGpu('intel', name ?? '');
+  return gpu && { gpu, label: labels[key] ? { key, value: labels[key] } : null };
 }
 
 /** As dstack names TPUs: version and number of chips of the node. */
