@@ -5,7 +5,12 @@ import type { JobOutput } from './job-output.ts';
 import { sendOutput } from './output-socket.ts';
 
 /** The port that clients forward to get a job's output. Nothing listens on it. */
-export const OUTPUT_SERVICE_PORT = 10_999;
+const OUTPUT_SERVICE_PORT = 10_999;
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
+
+/** Whether the target of a forwarded connection is the output of the job. */
+export const isOutputService = (host: string, port: number): boolean =>
+  port === OUTPUT_SERVICE_PORT && LOOPBACK.has(host);
 
 /** Longest message of a client in bytes; messages are discarded. */
 const MAX_PAYLOAD = 1024;

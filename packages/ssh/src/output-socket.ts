@@ -1,4 +1,3 @@
-import { errorMessage } from '@dstack/contract/error-message';
 import type { WebSocket } from 'ws';
 import { type JobOutput, offsetAtSecond } from './job-output.ts';
 
@@ -96,5 +95,6 @@ function send(socket: WebSocket, bytes: Uint8Array): Promise<void> {
 
 /** The reason of a close frame: at most 123 bytes. */
 function reasonOf(error: unknown): string {
-  return Buffer.from(errorMessage(error)).subarray(0, 120).toString();
+  const text = error instanceof Error ? error.message : String(error);
+  return Buffer.from(text).subarray(0, 120).toString();
 }

@@ -1,6 +1,7 @@
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import ssh2, { type Connection, type Server } from 'ssh2';
 import { limitChannels } from './channel-limits.ts';
+import { serverConfig } from './server-config.ts';
 
 export interface SshListenerOptions {
   /** Private key, unencrypted, as `generateHostKey` returns it. */
@@ -38,8 +39,6 @@ interface PendingLogin {
 const LOGIN_MS = 20_000;
 const MAX_LOGINS = 50;
 const MAX_CHANNELS = 1000;
-const KEEPALIVE_MS = 30_000;
-const KEEPALIVE_COUNT = 4;
 
 /**
  * Accepts SSH connections on one address, and limits the time and number of those without a login.
@@ -55,16 +54,8 @@ export class SshListener {
 
   constructor(options: SshListenerOptions) {
     this.#options = options;
-    this.#ssh = new ssh2.Server(
-      {
-        hostKeys: [options.hostKeyPem],
-        ident: 'dstack',
-        keepaliveInterval: KEEPALIVE_MS,
-        keepaliveCountMax: KEEPALIVE_COUNT,
-        // The other algorithms of ssh2 are slower, and OpenSSH would prefer them.
-        algorithms: { cipher: ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com'] },
-      },
-      (client, info) => this.#serve(client, info.ip ?? '', addressOf(info.ip, info.port)),
+    this.#ssh = new ssh2.Server(serverConfig(options.hostKeyPem), (client, info) =>
+      this.#serve(client, info.ip ?? '', addressOf(info.ip, info.port)),
     );
     this.#net = createServer({ noDelay: true }, (socket) => this.#connected(socket));
   }

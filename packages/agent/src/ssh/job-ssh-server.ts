@@ -1,5 +1,12 @@
 import type { Duplex } from 'node:stream';
-import { authenticate, joinChannel, SshListener } from '@dstack/ssh';
+import {
+  authenticate,
+  isOutputService,
+  type JobOutput,
+  joinChannel,
+  OutputService,
+  SshListener,
+} from '@dstack/ssh';
 import type { Connection } from 'ssh2';
 import type { SessionHost } from '../executor/session-host.ts';
 import {
@@ -9,8 +16,6 @@ import {
   RIGHTS,
   type SshIdentity,
 } from './authorized-keys.ts';
-import type { JobOutput } from './job-output.ts';
-import { OUTPUT_SERVICE_PORT, OutputService } from './output-service.ts';
 import { serveReverseForwards } from './reverse-forwards.ts';
 import { type RunSession, serveSession } from './session.ts';
 
@@ -53,7 +58,6 @@ interface LoggedIn {
 }
 
 const LOCAL = '127.0.0.1';
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
 
 /**
  * The SSH server of one job, on its own loopback port: the port identifies the job, since names and
@@ -161,7 +165,7 @@ class JobSshServer implements JobSsh {
       isClosed = true;
     });
     client.on('tcpip', (accept, reject, { destIP, destPort }) => {
-      if (destPort === OUTPUT_SERVICE_PORT && LOOPBACK.has(destIP)) {
+      if (isOutputService(destIP, destPort)) {
         this.#output.serve(accept());
         return;
       }

@@ -81,7 +81,10 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
   const client = (hostId: string) => links.hosts.client(hostId) ?? made.supervisor.clientOf(hostId);
   jobSocketRoutes(http, { ...deps, client });
   const { access, signIns } = deps;
-  const entry = await startSshEntry(parts, { access, signIns, changes, client });
+  const entry = await startSshEntry(parts, {
+    ...{ access, signIns, changes, client },
+    logs: links.logs,
+  });
   if (entry) metrics?.showSshEntry(entry);
   limitJobRequests(http, links.tunnels, Date.now);
   closing.add(() => http.close());

@@ -11,6 +11,7 @@ export interface SshEntryParts {
   readonly signIns: SignInGuard;
   readonly changes: RunChanges;
   readonly client: SshEntryOptions['client'];
+  readonly logs: SshEntryOptions['logs'];
 }
 
 /** Null: there is none. Loaded only if it is configured. */

@@ -6,13 +6,14 @@ import type { JobRecord } from '@dstack/core';
 import { pino } from 'pino';
 import ssh2 from 'ssh2';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { WebSocket } from 'ws';
 import { newEd25519Pair } from '../ed25519-pair.ts';
 import { AgentRefusal, AgentUnreachable } from '../hosts/agent-client.ts';
 import { insertInstances } from '../http/testing/services.ts';
 import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
 import { RunChanges } from '../loops/run-changes.ts';
 import { entryHostKey } from './host-key.ts';
-import { SshEntry, type SshEntryLimits } from './ssh-entry.ts';
+import { SshEntry, type SshEntryLimits, type SshEntryOptions } from './ssh-entry.ts';
 
 const bobs = newEd25519Pair('bob');
 const strangers = newEd25519Pair('stranger');
@@ -64,6 +65,7 @@ async function start(limits: Partial<SshEntryLimits> = {}): Promise<void> {
       signIns: server.deps.signIns,
     },
     client: () => ({ openSsh: (id) => openSsh(id) }),
+    logs: storedOutput('first\r\nsecond\r\n'),
     hostKeyPem: await entryHostKey(server.store),
     now: () => server.deps.context().now,
     log: pino({ level: 'silent' }),
@@ -98,6 +100,18 @@ async function change({ id }: JobRecord, set: Partial<JobRecord>): Promise<JobRe
   return changed;
 }
 
+/** Output that was read from the job a second apart, half and half. */
+function storedOutput(output: string): SshEntryOptions['logs'] {
+  const bytes = Buffer.from(output);
+  const half = bytes.length / 2;
+  return {
+    length: async () => bytes.length,
+    readRaw: async (_ref, from, max) =>
+      from < bytes.length ? { offset: from, bytes: bytes.subarray(from, from + max) } : null,
+    readTimes: async (_ref, from, to) => [{ end: to, time: from < half ? 5000 : 6000 }],
+  };
+}
+
 /** A connection with a login. Rejects as ssh2 does. */
 async function logIn(login: string, { privateKey } = bobs): Promise<ssh2.Client> {
   const client = new ssh2.Client();
@@ -111,6 +125,19 @@ async function logIn(login: string, { privateKey } = bobs): Promise<ssh2.Client>
 const isRefused = async (login: string, pair = bobs) => {
   await expect(logIn(login, pair)).rejects.toThrow('All configured authentication methods failed');
 };
+
+/** A second login, to the SSH server at the other end of a forwarded connection. */
+async function overStream(
+  sock: ssh2.ClientChannel,
+  { privateKey }: typeof bobs,
+): Promise<ssh2.Client> {
+  const client = new ssh2.Client();
+  const ready = once(client, 'ready');
+  client.on('error', () => {});
+  client.connect({ sock, username: 'root', privateKey });
+  await ready;
+  return client;
+}
 
 function forward(client: ssh2.Client, host: string, to: number): Promise<ssh2.ClientChannel> {
   return new Promise((resolve, reject) => {
@@ -242,6 +269,36 @@ describe('the SSH entry', () => {
     server.advance(1);
     await closed;
     await isRefused(job.id);
+  });
+
+  it('serves the output of an ended job itself, and nothing else of it', async () => {
+    const job = await runningJob();
+    const { now } = server.deps.context();
+    await change(job, { status: 'done', finishedAt: now, instanceId: null });
+    const outer = await logIn(job.id);
+    await expect(overStream(await forward(outer, ...JOB), strangers)).rejects.toThrow(
+      'All configured authentication methods failed',
+    );
+    const inner = await overStream(await forward(outer, ...JOB), bobs);
+    const ended = 'the job has ended: only its output can be read';
+    await expect(forward(inner, 'localhost', 8000)).rejects.toThrow(ended);
+    const shell = new Promise((_, reject) => inner.shell((error) => error && reject(error)));
+    await expect(shell).rejects.toThrow(ended);
+    const read = async (query: string) => {
+      const channel = await forward(inner, 'localhost', 10_999);
+      const options = { createConnection: () => channel as unknown as Socket };
+      const socket = new WebSocket(`ws://localhost:10999/logs_ws${query}`, options);
+      const parts: string[] = [];
+      socket.on('message', (data) => parts.push(String(data)));
+      const [code] = await once(socket, 'close');
+      return [parts.join(''), code];
+    };
+    expect(await read('')).toEqual(['first\r\nsecond\r\n', 1000]);
+    expect((await read('?start_time=1970-01-01T00:00:06Z'))[0]).toBe('econd\r\n');
+    expect(dialled).toEqual([]);
+    const closed = once(inner, 'close');
+    outer.end();
+    await closed;
   });
 
   it('has one host key for all servers of a database', async () => {

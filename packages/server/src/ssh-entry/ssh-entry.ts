@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
+import { isJobFinished } from '@dstack/contract/status';
 import type { Id, JobRecord, Timestamp } from '@dstack/core';
 import { authenticate, joinChannel, type Login, refuseChannel, SshListener } from '@dstack/ssh';
 import type { Store } from '@dstack/store';
@@ -12,16 +13,18 @@ import type { SignInGuard } from '../http/sign-in-guard.ts';
 import { Pace } from '../job-tunnels/pace.ts';
 import type { Logger } from '../logging.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
+import { EndedJobServer, type EndedJobServerOptions } from './ended-job-server.ts';
 import { isJobTarget } from './entry-route.ts';
 import { type EntryUser, JobLogins } from './job-logins.ts';
 
 export interface SshEntryOptions {
-  readonly store: Pick<Store, 'jobs' | 'users' | 'projects' | 'instances' | 'reports'>;
+  readonly store: Pick<Store, 'jobs' | 'users' | 'projects' | 'instances'>;
   /** Null: this server cannot reach the host. */
   readonly client: (hostId: string) => Pick<AgentClient, 'openSsh'> | null;
   readonly access: Pick<AccessWatch, 'admit'>;
   readonly signIns: Pick<SignInGuard, 'fromAddress'>;
   readonly changes: Pick<RunChanges, 'watch'>;
+  readonly logs: EndedJobServerOptions['logs'];
   readonly hostKeyPem: string;
   readonly now: () => Timestamp;
   readonly log: Logger;
@@ -67,13 +70,14 @@ const OTHER_TARGET = 'this server leads only to the SSH server of the job';
  * The SSH entry of the server, for clients that cannot connect to the machine of a job: the login name
  * is the id of the job, the key one that opens the run, and the only thing a client can do is to connect
  * to the job's own SSH server (`ssh -J`), which asks for a key again. The entry itself runs nothing and
- * sees only encrypted bytes.
+ * sees only encrypted bytes, except for the output of ended jobs, which the server has.
  */
 export class SshEntry {
   readonly #options: SshEntryOptions;
   readonly #limits: SshEntryLimits;
   readonly #listener: SshListener;
   readonly #logins: JobLogins;
+  readonly #ended: EndedJobServer;
   readonly #open: OpenCalls;
   readonly #pace: Pace;
   /** Connections that have not logged in yet, by network. */
@@ -84,6 +88,10 @@ export class SshEntry {
     this.#options = options;
     this.#limits = { ...LIMITS, ...options.limits };
     this.#logins = new JobLogins(options);
+    this.#ended = new EndedJobServer({
+      ...{ logs: options.logs, hostKeyPem: options.hostKeyPem, channels: this.#limits.channels },
+      find: (jobId, blob) => this.#logins.find(jobId, blob),
+    });
     this.#open = new OpenCalls(this.#limits);
     this.#pace = new Pace(this.#limits, () => options.now() / 1000);
     this.#listener = new SshListener({
@@ -190,6 +198,7 @@ export class SshEntry {
     if (!view || !isJobTarget(host, port, view.job.provisioningData)) {
       throw new EntryRefusal(OTHER_TARGET);
     }
+    if (isJobFinished(view.job.status)) return await this.#ended.open(view);
     const hostId = await this.#hostOf(view.job);
     if (hostId === null) throw new EntryRefusal(`the job is on no host: it is ${view.job.status}`);
     const agent = client(hostId);
@@ -197,11 +206,10 @@ export class SshEntry {
     return await agent.openSsh(jobId);
   }
 
-  /** An ended job has no instance any more. */
-  async #hostOf({ id, instanceId }: JobRecord): Promise<string | null> {
-    const { instances, reports } = this.#options.store;
-    if (instanceId === null) return (await reports.byJobs([id]))[0]?.hostId ?? null;
-    return (await instances.byIds([instanceId]))[0]?.hostId ?? null;
+  async #hostOf({ instanceId }: JobRecord): Promise<string | null> {
+    if (instanceId === null) return null;
+    const [instance] = await this.#options.store.instances.byIds([instanceId]);
+    return instance?.hostId ?? null;
   }
 
   #reasonOf(error: unknown, about: object): string {
