@@ -13,10 +13,9 @@ import {
   type TestKubernetes,
 } from '@dstack/testkit/kubernetes';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ContainerOrder } from '../base/port.ts';
 import type { BackendWorld } from '../base/testing/backend-world.ts';
 import { describeBackend } from '../base/testing/contract.suite.ts';
-import { newOrder, REQUIREMENTS } from '../base/testing/orders.ts';
+import { newOrder, REQUIREMENTS, withContainer } from '../base/testing/orders.ts';
 import type { AgentPrograms } from './delivery.ts';
 import { openKubernetes } from './kubernetes.ts';
 
@@ -138,20 +137,6 @@ const YEAR_2020 = Date.parse('2020-01-01T00:00:00Z') * 1000;
 
 const OUR_ID = '0c7ee2c5-5a3c-4d0c-8f04-6f3c61d8d4a1';
 
-const CONTAINER: ContainerOrder = {
-  ...{ jobName: 'train-0-0', runName: 'train', userName: 'ada', image: 'busybox:1' },
-  ...{
-    registryAuth: null,
-    user: null,
-    privileged: false,
-    needsAddress: false,
-    gang: null,
-    mounts: [],
-    settings: null,
-  },
-  resources: REQUIRED.resources,
-};
-
 /** In a namespace of its own, so that no world sees the pods of another one. */
 async function world(): Promise<BackendWorld> {
   const namespace = `world-${worlds++}`;
@@ -188,7 +173,7 @@ async function world(): Promise<BackendWorld> {
     requirements: { met: REQUIRED, unmet: REQUIREMENTS.unmet },
     order: async (server) => {
       const [offer = null] = (await backend.offers(REQUIRED)).offers;
-      return { ...newOrder(offer, server), container: CONTAINER };
+      return withContainer(newOrder(offer, server));
     },
     facts: async () => null,
     machines: async () => (await pods()).length,

@@ -2,4 +2,4 @@ export type { ClusterPrograms } from './agent-program.ts';
 export { LOGIN_SHELL, type LoginConnection } from './login.ts';
 export { LoginShells, type RemoteShell } from './login-shells.ts';
 export type { SlurmClusterConfig } from './partitions.ts';
-export { type SlurmOptions, slurmBackend } from './slurm.ts';
+export { type OpenedSlurm, openSlurm, type SlurmOptions } from './slurm.ts';

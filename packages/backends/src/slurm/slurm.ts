@@ -1,6 +1,7 @@
 /** Slurm clusters as a backend. */
 import type { Requirements } from '@dstack/contract/wire';
 import { capabilitiesOf, type Offer } from '@dstack/core';
+import { AgentTunnels } from '../base/agent-tunnels.ts';
 import { BackendError } from '../base/errors.ts';
 import type { Backend, CheckResult, OfferAnswer } from '../base/port.ts';
 import { type ClusterDeps, SlurmCluster } from './cluster.ts';
@@ -16,12 +17,19 @@ export interface SlurmOptions extends ClusterDeps {
   readonly matches: Matches;
 }
 
-export function slurmBackend(options: SlurmOptions): Backend {
+export interface OpenedSlurm {
+  readonly backend: Backend;
+  /** Ends the connections to agents; jobs continue. */
+  close(): void;
+}
+
+export function openSlurm(options: SlurmOptions): OpenedSlurm {
+  const tunnels = new AgentTunnels();
   const clusters = new Map(
     options.clusters.map((config) => [config.name, new SlurmCluster(config, options)]),
   );
   const all = [...clusters.values()];
-  return {
+  const backend: Backend = {
     name: 'slurm',
     capabilities: capabilitiesOf('slurm'),
     offers: async (requirements) => {
@@ -34,11 +42,12 @@ export function slurmBackend(options: SlurmOptions): Backend {
       };
     },
     signalsCapacity: false,
-    instances: slurmInstances(clusters),
+    instances: slurmInstances(clusters, tunnels),
     volumes: null,
     groups: slurmGroups(clusters),
     check: async () => (await Promise.all(all.map(checked))).flat(),
   };
+  return { backend, close: () => tunnels.close() };
 }
 
 /** A cluster that does not answer leaves the offers of the others. */

@@ -1,17 +1,18 @@
 import { join } from 'node:path';
 import { draftedInMemory } from '../blobs/drafts.ts';
 import { fileBlobs } from '../blobs/file-blobs.ts';
+import { ClusterBackends } from '../capacity/cluster-backends.ts';
 import { applyServerConfig, type Bootstrapped, bootstrap } from '../config/bootstrap.ts';
 import { decisionContext } from '../decision-context.ts';
 import { keyMaker } from '../http/keys.ts';
 import { httpSettings } from '../http-settings.ts';
-import { KubernetesBackends } from '../kubernetes/kubernetes-backends.ts';
+import { kubernetesKind } from '../kubernetes/kubernetes-kind.ts';
 import type { Engine } from '../loops/engine.ts';
 import { RunChanges } from '../loops/run-changes.ts';
 import { offerSource } from '../offers/offer-source.ts';
 import { simBackends } from '../sim/sim-backends.ts';
 import { startSims } from '../sim/start-sims.ts';
-import { SlurmBackends } from '../slurm/slurm-backends.ts';
+import { slurmKind } from '../slurm/slurm-kind.ts';
 import { makeGatewayLinks } from './gateways.ts';
 import { startHttp } from './http.ts';
 import { makeLinks, makeSupervisor } from './links.ts';
@@ -47,17 +48,16 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const { host, use } = local;
   const sims = await simBackends(settings, serverId);
   if (sims) closing.add(() => sims.close());
-  const kubernetes = new KubernetesBackends({
-    ...{ store, serverId, programs, log },
-    settings: settings.kubernetes,
+  const shared = { store, serverId, programs, log };
+  const clusters = new ClusterBackends({
+    ...shared,
+    kinds: [
+      kubernetesKind({ ...shared, settings: settings.kubernetes }),
+      slurmKind({ ...shared, settings: settings.slurm }),
+    ],
   });
-  closing.add(() => kubernetes.close());
-  const slurm = new SlurmBackends({
-    ...{ store, serverId, programs, log },
-    settings: settings.slurm,
-  });
-  closing.add(() => slurm.close());
-  const backends = makeBackends(parts, hosts, supervisor, local, { sims, kubernetes, slurm });
+  closing.add(() => clusters.close());
+  const backends = makeBackends(parts, hosts, supervisor, local, { sims, clusters });
   const offers = offerSource(backends, log);
   const blobs = store.shared
     ? draftedInMemory(store.files.blobs)
@@ -77,8 +77,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   closing.add(() => supervisor.close());
   await engine.start();
   if (sims) await startSims(parts, sims);
-  await kubernetes.start();
-  await slurm.start();
+  await clusters.start();
   await supervisor.start();
   await gateways.start();
   startHousekeeping(parts);

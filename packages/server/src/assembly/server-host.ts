@@ -15,6 +15,7 @@ import {
 import { requirementsMatch } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { assets } from '../assets.ts';
+import type { ClusterBackends } from '../capacity/cluster-backends.ts';
 import { fleetHostReader } from '../capacity/fleet-hosts.ts';
 import { directoryAgents } from '../hosts/directory-agents.ts';
 import { HostError } from '../hosts/host-error.ts';
@@ -23,14 +24,12 @@ import { localAgent, localHostId } from '../hosts/local-agent.ts';
 import { localExecutor } from '../hosts/local-executor.ts';
 import { type LocalUsers, localUsers } from '../hosts/local-users.ts';
 import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
-import type { KubernetesBackends } from '../kubernetes/kubernetes-backends.ts';
 import { type ProjectBackends, projectBackends } from '../offers/project-backends.ts';
 import { reportedServerHost } from '../offers/server-host-facts.ts';
 import { whileHealthy } from '../offers/while-healthy.ts';
 import { closeSecrets } from '../server-dir.ts';
 import type { ServerSettings } from '../settings.ts';
 import type { SimBackends } from '../sim/sim-backends.ts';
-import type { SlurmBackends } from '../slurm/slurm-backends.ts';
 import { hostGatewayPort } from './gateway-places.ts';
 import { updateLocalInstances } from './local-instances.ts';
 import { localRule } from './local-rule.ts';
@@ -151,8 +150,7 @@ const CONNECT_LIMIT_MS = 10_000;
 /** Backends that stay open from their first use on. */
 export interface OpenedBackends {
   readonly sims: SimBackends | null;
-  readonly kubernetes: KubernetesBackends;
-  readonly slurm: SlurmBackends;
+  readonly clusters: ClusterBackends;
 }
 
 /** The projects' backends, including the server's machine. */
@@ -161,14 +159,14 @@ export function makeBackends(
   hosts: Hosts,
   supervisor: LinkSupervisor,
   { host, use }: LocalCapacity,
-  { sims, kubernetes, slurm }: OpenedBackends,
+  { sims, clusters }: OpenedBackends,
 ): ProjectBackends {
   const volumes = directoryVolumes(directoryAgents({ store, hosts }));
   const gateways = hostGatewayPort(store, hosts, host);
   return projectBackends({
     store,
     ...(sims ? { simulated: (row) => sims.of(row) } : {}),
-    opened: async (row) => (await kubernetes.of(row)) ?? (await slurm.of(row)),
+    opened: (row) => clusters.of(row),
     remote: remoteBackend({
       volumes,
       gateways,

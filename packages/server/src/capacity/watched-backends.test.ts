@@ -56,12 +56,12 @@ it('all instances of a backend are observed when the server begins to watch it',
 
 it('instances whose backend reports changes are observed, together and once', async () => {
   const { watched, backend, signalled, signal, report } = world();
-  await watched.watch('project', backend);
+  const end = await watched.watch('project', backend);
   const next = signal();
   for (const id of ['machine-up', 'machine-up', 'machine-unknown']) report(id);
   await next;
   expect(signalled.at(-1)).toEqual(['up']);
-  watched.close();
+  end();
 });
 
 it('a backend without such reports is not watched', async () => {

@@ -19,7 +19,6 @@ const TOGETHER_MS = 20;
  */
 export class WatchedBackends {
   readonly #options: WatchedBackendsOptions;
-  readonly #ends: (() => void)[] = [];
 
   constructor(options: WatchedBackendsOptions) {
     this.#options = options;
@@ -41,13 +40,8 @@ export class WatchedBackends {
         this.#options.log.warn({ backend: name, err: error }, 'reported changes not looked up');
       });
     });
-    this.#ends.push(end);
     await this.#observe(projectId, name, () => true);
     return end;
-  }
-
-  close(): void {
-    for (const end of this.#ends.splice(0)) end();
   }
 
   async #observe(

@@ -4,17 +4,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { BackendError, NoAnswerError } from '@dstack/backends';
-import {
-  type LoginConnection,
-  type SlurmClusterConfig,
-  slurmBackend,
-} from '@dstack/backends/slurm';
+import { type LoginConnection, openSlurm, type SlurmClusterConfig } from '@dstack/backends/slurm';
 import {
   type BackendWorld,
   describeBackend,
   newOrder,
   OUR_SERVER,
   REQUIREMENTS,
+  withContainer,
 } from '@dstack/backends/testing';
 import { requirementsMatch } from '@dstack/core';
 import { slurmMissing, startSlurm, type TestCluster } from '@dstack/testkit/slurm';
@@ -118,32 +115,19 @@ async function world(cluster: TestCluster, cacheDir: string): Promise<BackendWor
   const programs = new Programs({ agentDir: assets.agentBundle, cacheDir });
   const copies = new ClusterProgramCopies(logins, programs);
   const calls = new Calls();
-  const backend = slurmBackend({
+  const { backend, close } = openSlurm({
     ...{ serverId: OUR_SERVER, secret: 'secret', matches: requirementsMatch, now: Date.now },
     hostJobs: false,
     clusters: [configOf(cluster)],
     connect: async (config) => calls.wrap(await logins.connect(config)),
     deliver: (config) => copies.deliver(config),
   });
-  const container = {
-    ...{ jobName: 'job-0-0', runName: 'job', userName: 'admin', image: 'busybox:1' },
-    ...{
-      registryAuth: null,
-      user: null,
-      privileged: false,
-      needsAddress: false,
-      gang: null,
-      mounts: [],
-      settings: null,
-    },
-    resources: REQUIREMENTS.met.resources,
-  };
   return {
     backend,
     ...{ calls, userVolume: null, vanish: null, requirements: REQUIREMENTS },
     order: async (server) => {
       const { offers } = await backend.offers(REQUIREMENTS.met);
-      return { ...newOrder(offers[0] ?? null, server), container };
+      return withContainer(newOrder(offers[0] ?? null, server));
     },
     facts: async () => null,
     settle: async () => {
@@ -154,6 +138,7 @@ async function world(cluster: TestCluster, cacheDir: string): Promise<BackendWor
     close: async () => {
       await cluster.login('scancel -u "$(id -un)"; rm -rf ~/.dstack/jobs/*');
       await cluster.login(SETTLED);
+      close();
       logins.close();
     },
   };

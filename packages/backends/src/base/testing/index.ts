@@ -5,4 +5,4 @@ export {
   type ProviderCalls,
 } from './backend-world.ts';
 export { describeBackend } from './contract.suite.ts';
-export { newOrder, REQUIREMENTS } from './orders.ts';
+export { newOrder, REQUIREMENTS, withContainer } from './orders.ts';

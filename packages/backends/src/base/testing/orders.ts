@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Requirements } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
-import type { InstanceOrder } from '../port.ts';
+import type { ContainerOrder, InstanceOrder } from '../port.ts';
 import { OUR_SERVER } from './backend-world.ts';
 
 /** Requirements that any machine meets, and requirements that none meets. */
@@ -25,4 +25,15 @@ export function newOrder(offer: Offer | null, server = OUR_SERVER): InstanceOrde
     volumes: [],
     group: null,
   };
+}
+
+/** The same order for a backend that starts the job's container itself. */
+export function withContainer(order: InstanceOrder): InstanceOrder {
+  const container: ContainerOrder = {
+    ...{ jobName: 'train-0-0', runName: 'train', userName: 'ada', image: 'busybox:1' },
+    ...{ registryAuth: null, user: null, privileged: false, needsAddress: false },
+    ...{ gang: null, mounts: [], settings: null },
+    resources: REQUIREMENTS.met.resources,
+  };
+  return { ...order, container };
 }

@@ -1,0 +1,86 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Backend } from '@dstack/backends';
+import type { BackendRecord } from '@dstack/store';
+import { pino } from 'pino';
+import { expect, it } from 'vitest';
+import { ClusterBackends, type ClusterBackendsOptions } from './cluster-backends.ts';
+
+const ROW = { id: 'b', projectId: 'p', type: 'slurm', config: { user: 'ada' }, updatedAt: 1 };
+const row = (change: object = {}) => ({ ...ROW, ...change }) as unknown as BackendRecord;
+
+/** A kind that records what was opened and ended. */
+function world() {
+  const happened: string[] = [];
+  let isBroken = false;
+  const backends = new ClusterBackends({
+    store: {
+      instances: { list: async () => [] },
+      projects: { list: async () => [{ id: 'p' }] },
+      backends: { list: async () => [row()], byType: async () => ({ auth: { key: 'secret' } }) },
+      meta: { get: async () => 'stored' },
+      cipher: { decrypt: (text: string) => text },
+    } as unknown as ClusterBackendsOptions['store'],
+    log: pino({ level: 'silent' }),
+    kinds: [
+      {
+        type: 'slurm',
+        open: async (config, secret) => {
+          happened.push(`open ${JSON.stringify(config)} ${secret}`);
+          if (isBroken) throw new Error('broken');
+          const watch = () => {
+            happened.push('watch');
+            return () => void happened.push('unwatch');
+          };
+          const backend = { name: 'slurm', instances: { watch } } as unknown as Backend;
+          return { backend, close: () => void happened.push('close') };
+        },
+        close: () => void happened.push('close shared'),
+      },
+    ],
+  });
+  const breaks = (value: boolean) => {
+    isBroken = value;
+  };
+  return { backends, happened, breaks };
+}
+
+const OPENED = 'open {"user":"ada","key":"secret"} stored';
+
+it('opens a backend once with its credentials, watches it, and ends both', async () => {
+  const { backends, happened } = world();
+  await backends.start();
+  const [first, second] = await Promise.all([backends.of(row()), backends.of(row())]);
+  expect(first).toBe(second);
+  expect(await backends.of(row({ type: 'aws' }))).toBeNull();
+  expect(happened).toEqual([OPENED, 'watch']);
+  backends.close();
+  await setImmediate();
+  expect(happened.slice(2).sort()).toEqual(['close', 'close shared', 'unwatch']);
+});
+
+it('ends a backend whose configuration has changed, and opens it again', async () => {
+  const { backends, happened } = world();
+  await backends.of(row());
+  await backends.of(row({ updatedAt: 2, config: { user: 'eve' } }));
+  expect(happened).toContain('unwatch');
+  expect(happened).toContain('close');
+  expect(happened).toContain('open {"user":"eve","key":"secret"} stored');
+});
+
+it('opens a backend again that could not be opened', async () => {
+  const { backends, breaks } = world();
+  breaks(true);
+  await expect(backends.of(row())).rejects.toThrow('broken');
+  breaks(false);
+  expect(await backends.of(row())).toMatchObject({ name: 'slurm' });
+});
+
+it('ends what it opened for a server that was closed meanwhile', async () => {
+  const { backends, happened } = world();
+  const opening = backends.of(row());
+  backends.close();
+  await opening;
+  await setImmediate();
+  expect(happened).toEqual(['close shared', OPENED, 'watch', 'unwatch', 'close']);
+  await expect(backends.of(row())).rejects.toThrow('the server is ending');
+});
