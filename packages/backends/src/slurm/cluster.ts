@@ -7,6 +7,7 @@ import { shellJoin, shellQuote } from '@dstack/contract/shell';
 import { BackendError, NoCapacityError } from '../base/errors.ts';
 import { agentProgram, type ClusterPrograms } from './agent-program.ts';
 import { batchArguments, batchScript, type ContainerTool } from './batch.ts';
+import { cancelScript, LEFT, removed } from './cancel.ts';
 import { enrootCredentials } from './credentials.ts';
 import {
   credentialsFolderOf,
@@ -175,17 +176,9 @@ export class SlurmCluster {
 
   /** True: it has ended, and its folder is removed. */
   async cancel(name: string): Promise<boolean> {
-    const query = `squeue -h -u "$(id -un)" -n ${shellQuote(name)} -o %i`;
-    const executed = await this.login.script(
-      [
-        'set -eu',
-        `ids=$(${query})`,
-        `if [ -n "$ids" ]; then scancel $ids; ids=$(${query}); fi`,
-        `if [ -n "$ids" ]; then echo left; else ${removed(name)}; fi`,
-      ].join('\n'),
-    );
+    const executed = await this.login.script(cancelScript(name));
     this.jobs.changed();
-    return this.login.checked('scancel', executed).trim() !== 'left';
+    return this.login.checked('scancel', executed).trim() !== LEFT;
   }
 
   /** The IP address of a node, as the login node knows it; null = unknown. */
@@ -233,8 +226,6 @@ export class SlurmCluster {
     );
   }
 }
-
-const removed = (name: string): string => `rm -rf ${folderOf(name)} ${credentialsFolderOf(name)}`;
 
 /** The words are built into the shell: no other user sees them among the arguments of a program. */
 function storedCredentials(name: string, image: string, auth: RegistryAuth): readonly string[] {

@@ -1,6 +1,6 @@
 /** Instances of Slurm: each is a node of a batch job, in which the agent runs in the job's container. */
 import type { Offer, ProvisioningData } from '@dstack/core';
-import { AgentTunnels } from '../base/agent-tunnels.ts';
+import type { AgentTunnels } from '../base/agent-tunnels.ts';
 import { BackendError, SkipOfferError } from '../base/errors.ts';
 import type { InstanceOrder, InstancePort, Observation } from '../base/port.ts';
 import { orderedProvisioningData } from '../base/provisioning-data.ts';
@@ -21,8 +21,7 @@ import {
 import { submitted } from './submission.ts';
 import { secured } from './tunnels.ts';
 
-export function slurmInstances(clusters: Clusters): InstancePort {
-  const tunnels = new AgentTunnels();
+export function slurmInstances(clusters: Clusters, tunnels: AgentTunnels): InstancePort {
   return {
     create: async (order) => {
       const { offer } = order;
@@ -58,9 +57,13 @@ export function slurmInstances(clusters: Clusters): InstancePort {
         const { tunnels } = await cluster.jobs.viewOf(place.name);
         const address = tunnels.get(place.name)?.get(place.rank);
         if (!address) throw new BackendError(`the agent of job ${handle.id} does not listen`);
-        const stream = await secured(await cluster.login.forward(address), token);
-        // Slurm may have ended the job.
-        return stream.once('close', () => cluster.queue.onDoubt());
+        try {
+          const stream = await secured(await cluster.login.forward(address), token);
+          return stream.once('close', () => cluster.queue.onDoubt());
+        } catch (error) {
+          cluster.queue.onDoubt();
+          throw error;
+        }
       };
       return await tunnels.dial({ key: handle.id, what: `Slurm job ${handle.id}`, open }, token);
     },

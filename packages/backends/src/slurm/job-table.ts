@@ -38,19 +38,23 @@ export class JobTable {
   #next: Promise<QueueView> | null = null;
   #latest: QueueView | null = null;
   #changes = 0;
-  /** A watch reads the queue whenever it may have changed. */
-  isWatched = false;
+  #onRead: ((view: QueueView) => void) | null = null;
 
   constructor(login: LoginNode) {
     this.#login = login;
   }
 
   /**
-   * What the watch has read, if it contains the job: another server may have submitted a job that
-   * this one has not seen yet.
+   * Null: nobody reads the queue when it may have changed. Otherwise each view must be received: a job
+   * that another server has submitted is known by the first question about it.
    */
+  set onRead(listener: ((view: QueueView) => void) | null) {
+    this.#onRead = listener;
+  }
+
+  /** The last view, if it contains the job and its changes are watched. */
   async viewOf(name: string): Promise<QueueView> {
-    const latest = this.isWatched ? this.#latest : null;
+    const latest = this.#onRead ? this.#latest : null;
     return latest?.jobs.has(name) ? latest : await this.view();
   }
 
@@ -77,6 +81,7 @@ export class JobTable {
     const asking = this.#read()
       .then((view) => {
         if (changes === this.#changes) this.#latest = view;
+        this.#onRead?.(view);
         return view;
       })
       .catch((error: unknown) => {

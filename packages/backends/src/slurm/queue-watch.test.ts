@@ -120,6 +120,18 @@ describe('the watch of a queue', () => {
     expect(changes).toEqual([NAME]);
   });
 
+  it('is read once a second while connections to an agent fail', async () => {
+    login.files = [tunnel(0)];
+    await submit('RUNNING');
+    await pass(60_000);
+    let reads = 0;
+    for (let i = 0; i < 100; i++) {
+      watch.onDoubt();
+      reads += (await pass(100)).reads;
+    }
+    expect(reads).toBeLessThanOrEqual(11);
+  });
+
   it('reports every node of a gang', async () => {
     login.jobs = [job('RUNNING', { nodes: 3 })];
     login.files = [0, 1, 2].map(tunnel);
@@ -152,6 +164,17 @@ describe('the watch of a queue', () => {
     const other = NAME.replace('train', 'other');
     login.jobs = [job('RUNNING').replace(NAME, other)];
     expect((await jobs.viewOf(other)).jobs.has(other)).toBe(true);
+  });
+
+  it('follows a job of another server from the first question about it on', async () => {
+    login.jobs = [job('PENDING')];
+    expect((await jobs.viewOf(NAME)).jobs.get(NAME)?.state).toBe('PENDING');
+    await pass(700);
+    login.jobs = [job('RUNNING')];
+    login.files = [tunnel(0)];
+    expect(await pass(400)).toMatchObject({ reads: 1 });
+    expect(changes).toEqual([NAME]);
+    expect((await jobs.viewOf(NAME)).tunnels.get(NAME)?.get(0)?.port).toBe(7000);
   });
 
   it('ends with its last listener', async () => {

@@ -57,13 +57,13 @@ export class QueueWatch {
   watch(onChange: OnChange): () => void {
     this.#listeners.add(onChange);
     if (this.#listeners.size === 1) {
-      this.#options.jobs.isWatched = true;
+      this.#options.jobs.onRead = (view) => this.#onView(view);
       this.#follow();
     }
     return () => {
       this.#listeners.delete(onChange);
       if (this.#listeners.size > 0) return;
-      this.#options.jobs.isWatched = false;
+      this.#options.jobs.onRead = null;
       this.#wake();
     };
   }
@@ -73,10 +73,12 @@ export class QueueWatch {
     this.#wake();
   }
 
-  /** A job may have ended. */
+  /** A job may have ended: the connection to its agent has, or none can be made. */
   onDoubt(): void {
-    this.#isWanted = true;
-    this.#unsettledUntil = this.#options.now() + UNSETTLED_MS;
+    const now = this.#options.now();
+    // Else attempts to connect in quick succession would read it as often.
+    if (now >= this.#unsettledUntil) this.#isWanted = true;
+    this.#unsettledUntil = now + UNSETTLED_MS;
     this.#wake();
   }
 
@@ -138,19 +140,20 @@ export class QueueWatch {
     this.#isWanted = false;
     this.#readAt = this.#options.now();
     try {
-      const view = await this.#options.jobs.view();
-      this.#failures = 0;
+      await this.#options.jobs.view();
       for (const name of submitted) this.#submitted.delete(name);
-      this.#onView(view);
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
       this.#failures++;
     }
   }
 
+  /** Of a reading of this watch, or of one that a question about a job has caused. */
   #onView(view: QueueView): void {
     const before = this.#seen;
     const now = this.#options.now();
+    this.#failures = 0;
+    this.#readAt = now;
     this.#seen = new Map(
       [...view.jobs.values()]
         .filter(({ comment }) => commentFrom(comment)?.owner.server === this.#options.serverId)
@@ -161,6 +164,7 @@ export class QueueWatch {
       if (old?.text === present?.text) continue;
       this.#report(name, Math.max(old?.nodeCount ?? 1, present?.nodeCount ?? 1));
     }
+    this.#wake();
   }
 
   #report(name: string, nodeCount: number): void {
