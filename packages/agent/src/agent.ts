@@ -20,10 +20,11 @@ import { JobRegistry } from './jobs/registry.ts';
 import { ServerLease } from './jobs/server-lease.ts';
 import { listenAt } from './listening.ts';
 import type { Owner } from './owner.ts';
+import { openTunnels } from './protocol/dial-out.ts';
 import { HealthReports } from './protocol/health-reports.ts';
 import { AgentServer } from './protocol/http-server.ts';
 import { MetricsTicker } from './protocol/metrics-ticker.ts';
-import { openTunnelPort, type TunnelAddress } from './protocol/tunnel-port.ts';
+import type { TunnelAddress } from './protocol/tunnel-port.ts';
 import { ensureSocketFolder, removeSocketFolder } from './socket-folder.ts';
 import type { DeviceMounts } from './volumes/device-mounts.ts';
 import { VolumeDirectories } from './volumes/volume-directories.ts';
@@ -157,9 +158,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
   const stopListening = await listenAt(socket);
   const { tunnel = null } = setup;
   const closeTunnels =
-    tunnel === null
-      ? () => {}
-      : await openTunnelPort({ ...tunnel, socket: setup.socket, token, log });
+    tunnel === null ? () => {} : await openTunnels({ ...tunnel, socket: setup.socket, token, log });
   idle.look();
   lease.look();
   log.info('listening', { socket: setup.socket, executor: executor.kind });

@@ -54,6 +54,7 @@ export const USAGE = `usage: main.js --state DIR --socket PATH [options]
   --tunnel-port PORT        also serve the API on this port, as HTTP/2 tunnels; 0: any free port
   --tunnel-address IP       where to listen (default: 127.0.0.1; elsewhere with TLS, the token as key)
   --tunnel-file PATH        where to write host and port; %NAME% in it stands for a variable
+  --dial-out URL            also open connections for tunnels to this URL (ws:, wss:; with --tunnel-port)
   --job-container           this container is the job's own: use its environment and folders
 `;
 
@@ -77,6 +78,7 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
       'tunnel-port': { type: 'string' },
       'tunnel-address': { type: 'string', default: '127.0.0.1' },
       'tunnel-file': { type: 'string' },
+      'dial-out': { type: 'string' },
       'job-container': { type: 'boolean', default: false },
     },
   });
@@ -100,7 +102,7 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
     environment: values.environment ?? null,
     jobUsers: jobUsers(values['job-uids'], values['job-homes']),
     tokenFile: values['token-file'] ?? null,
-    tunnel: tunnel(values['tunnel-port'], values['tunnel-address'], values['tunnel-file']),
+    tunnel: tunnel(values),
     jobContainer: values['job-container'],
   };
 }
@@ -118,11 +120,15 @@ function jobUsers(uids: string | undefined, homes: string | undefined): JobUsers
   return { uids: { first, last }, homes };
 }
 
-function tunnel(
-  text: string | undefined,
-  address: string,
-  file: string | undefined,
-): TunnelAddress | null {
+interface TunnelValues {
+  readonly 'tunnel-port'?: string | undefined;
+  readonly 'tunnel-address': string;
+  readonly 'tunnel-file'?: string | undefined;
+  readonly 'dial-out'?: string | undefined;
+}
+
+function tunnel(values: TunnelValues): TunnelAddress | null {
+  const { 'tunnel-port': text, 'tunnel-address': address } = values;
   if (text === undefined) return null;
   const port = Number(text);
   if (!Number.isInteger(port) || port < 0 || port > MAX_PORT) {
@@ -130,9 +136,19 @@ function tunnel(
   }
   if (isIP(address) === 0)
     throw new Error(`--tunnel-address must be an IP address, not ${address}`);
-  const named = file?.replace(/%(\w+)%/g, (_, name: string) => process.env[name] ?? '');
-  return { port, address, file: named ?? null };
+  const [file, dialOut] = [values['tunnel-file'], values['dial-out']].map(withVariables);
+  if (dialOut !== undefined && !/^wss?:$/.test(URL.parse(dialOut)?.protocol ?? '')) {
+    throw new Error(`--dial-out must be a URL of ws: or wss:, not ${dialOut}`);
+  }
+  if (dialOut !== undefined && address === '127.0.0.1') {
+    throw new Error('--dial-out needs a --tunnel-address with TLS, such as 0.0.0.0');
+  }
+  return { port, address, file: file ?? null, dialOut: dialOut ?? null };
 }
+
+/** `%NAME%` stands for a variable. */
+const withVariables = (text: string | undefined): string | undefined =>
+  text?.replace(/%(\w+)%/g, (_, name: string) => process.env[name] ?? '');
 
 function seconds(text: string | undefined): number | null {
   if (text === undefined) return null;

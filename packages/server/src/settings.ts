@@ -198,7 +198,7 @@ export function compileSettings(
     local: localSettings(env),
     sim: env.DSTACK_SIM === '1',
     kubernetes: kubernetesSettings(env),
-    slurm: slurmSettings(env),
+    slurm: slurmSettings(env, url),
     engine: engineSettings(env),
     limits: limits(env),
     images: {

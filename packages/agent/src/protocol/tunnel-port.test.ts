@@ -8,7 +8,7 @@ import { connect as connectTls } from 'node:tls';
 import { TUNNEL_IDENTITY, TUNNEL_PROTOCOLS, TUNNEL_TLS } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createEventLogger } from '../host/log.ts';
-import { openTunnelPort } from './tunnel-port.ts';
+import { openTunnelPort, type TunnelPort } from './tunnel-port.ts';
 
 const TOKEN = 'secret';
 const log = createEventLogger(() => {});
@@ -16,7 +16,8 @@ const log = createEventLogger(() => {});
 let dir: string;
 let echo: Server;
 let session: ClientHttp2Session;
-let close: () => void;
+let port: TunnelPort;
+let portNumber: number;
 
 /** A port that was free a moment ago. */
 async function freePort(): Promise<number> {
@@ -32,14 +33,14 @@ beforeEach(async () => {
   const socket = join(dir, 's');
   echo = createServer({ allowHalfOpen: true }, (client) => client.pipe(client));
   await new Promise<void>((resolve) => echo.listen(socket, resolve));
-  const port = await freePort();
-  const place = { port, address: '127.0.0.1', file: null };
-  close = await openTunnelPort({ ...place, socket, token: TOKEN, log });
-  session = connect(`http://127.0.0.1:${port}`);
+  portNumber = await freePort();
+  const place = { port: portNumber, address: '127.0.0.1', file: null, dialOut: null };
+  port = await openTunnelPort({ ...place, socket, token: TOKEN, log });
+  session = connect(`http://127.0.0.1:${portNumber}`);
 });
 afterEach(() => {
   session.destroy();
-  close();
+  port.close();
   echo.close();
   rmSync(dir, { recursive: true });
 });
@@ -77,11 +78,12 @@ describe('the port of the tunnels', () => {
       port: 0,
       address: '0.0.0.0',
       file,
+      dialOut: null,
       socket: join(dir, 's'),
       token: TOKEN,
       log,
     };
-    const end = await openTunnelPort(options);
+    const secure = await openTunnelPort(options);
     const { port } = JSON.parse(readFileSync(file, 'utf8')) as { port: number };
     const enter = (key: string) =>
       connectTls({
@@ -100,6 +102,6 @@ describe('the port of the tunnels', () => {
     stream.end('sent');
     expect(await status).toBe(200);
     expect(await text(stream)).toBe('sent');
-    end();
+    secure.close();
   });
 });

@@ -14,6 +14,7 @@ import {
 } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
 import { hostname } from 'node:os';
+import type { Duplex } from 'node:stream';
 import { TUNNEL_IDENTITY, TUNNEL_PROTOCOLS, TUNNEL_TLS } from '@dstack/contract/agent';
 import { writeDurably } from '../host/durable-file.ts';
 import type { EventLogger } from '../host/log.ts';
@@ -25,6 +26,8 @@ export interface TunnelAddress {
   readonly address: string;
   /** Where host and port are written once the agent listens; null = nowhere. */
   readonly file: string | null;
+  /** The server's URL for connections of this agent (`ws:`); null = servers connect to it. */
+  readonly dialOut: string | null;
 }
 
 export interface TunnelPortOptions extends TunnelAddress {
@@ -42,8 +45,13 @@ const HANDSHAKE_MS = 10_000;
 const UNAUTHORIZED = 401;
 const NOT_ALLOWED = 405;
 
-/** Listens until the returned function is called. */
-export async function openTunnelPort(options: TunnelPortOptions): Promise<() => void> {
+export interface TunnelPort {
+  /** Serves a connection that the agent has opened: secured like those of servers. */
+  serve(stream: Duplex): void;
+  close(): void;
+}
+
+export async function openTunnelPort(options: TunnelPortOptions): Promise<TunnelPort> {
   const { address, token, file } = options;
   const settings = { initialWindowSize: STREAM_WINDOW };
   const server =
@@ -68,9 +76,12 @@ export async function openTunnelPort(options: TunnelPortOptions): Promise<() => 
   const { port } = server.address() as AddressInfo;
   if (file !== null) writeDurably(file, JSON.stringify({ host: hostname(), port }));
   options.log.info('tunnel listening', { address, port });
-  return () => {
-    server.close();
-    for (const session of sessions) session.destroy();
+  return {
+    serve: (stream) => server.emit('connection', stream),
+    close: () => {
+      server.close();
+      for (const session of sessions) session.destroy();
+    },
   };
 }
 

@@ -13,8 +13,18 @@ export interface ClusterPrograms {
   readonly main: string;
 }
 
+export interface AgentProgramOptions {
+  readonly serverId: string;
+  readonly places: AgentPlaces;
+  /** Where the agents of the job connect; null = they open no connections. */
+  readonly dialOut: string | null;
+}
+
 /** The command, and how the agent starts Node again. */
-export function agentProgram(programs: ClusterPrograms, serverId: string, places: AgentPlaces) {
+export function agentProgram(
+  programs: ClusterPrograms,
+  { serverId, places, dialOut }: AgentProgramOptions,
+) {
   const inside = (path: string) => `${places.programs}/${path}`;
   const node = [
     ...[inside(programs.loader), '--library-path', inside(programs.libraries)],
@@ -29,6 +39,7 @@ export function agentProgram(programs: ClusterPrograms, serverId: string, places
       ...['--token-file', `${places.job}/${TOKEN_FILE}`],
       ...['--tunnel-port', '0', '--tunnel-address', '0.0.0.0'],
       ...['--tunnel-file', `${places.job}/${TUNNEL_FILE}.%SLURM_PROCID%`],
+      ...(dialOut === null ? [] : ['--dial-out', `${dialOut}/%SLURM_PROCID%`]),
     ],
   };
 }

@@ -1,6 +1,7 @@
 /** One cluster of a Slurm backend. */
 import { createHmac } from 'node:crypto';
 import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { RegistryAuth } from '@dstack/contract';
 import { errorMessage } from '@dstack/contract/error-message';
 import { shellJoin, shellQuote } from '@dstack/contract/shell';
@@ -19,12 +20,14 @@ import {
   TOKEN_FILE,
   TUNNEL_FILE,
 } from './folders.ts';
+import type { NodePlace } from './handles.ts';
 import { JobTable } from './job-table.ts';
 import { type LoginConnection, LoginNode } from './login.ts';
 import { parseNodes, type SlurmNode } from './node.ts';
 import { type PartitionMap, partitionMap, type SlurmClusterConfig } from './partitions.ts';
 import { IN_CONTAINER, ON_HOST } from './places.ts';
 import { QueueWatch } from './queue-watch.ts';
+import { secured } from './tunnels.ts';
 
 export interface ClusterDeps {
   readonly serverId: string;
@@ -38,11 +41,29 @@ export interface ClusterDeps {
   readonly now: () => number;
   /** Whether jobs may do without a container. */
   readonly hostJobs: boolean;
+  /** Null: agents open no connections to the server. */
+  readonly dialOut: DialOut | null;
 }
+
+/** Connections that agents open to the server. */
+export interface DialOut {
+  /** Of the server, as compute nodes reach it: `ws:` or `wss:`, without a slash at its end. */
+  readonly url: string;
+  /** The connection of an agent, secured; null = none within the time. */
+  readonly take: (name: string, rank: number, limitMs: number) => Promise<Duplex | null>;
+}
+
+/** The token of the agents of a job: the same for every server of the installation. */
+export const agentToken = (secret: string, jobName: string): string =>
+  createHmac('sha256', secret).update(jobName).digest('hex');
 
 /** Nodes change by the second, and a plan asks for them several times. */
 const NODES_MS = 2000;
 const SUBMIT_MS = 40_000;
+/** An agent connects when it listens, and again within seconds after a connection has ended. */
+const DIALLED_MS = 5000;
+/** Path of the server where agents connect; job name and number of the node follow. */
+export const DIAL_OUT_PATH = '/api/agents/slurm/';
 /** What is read of the end of a batch job's output, in bytes. */
 const TAIL = 1500;
 
@@ -111,6 +132,7 @@ export class SlurmCluster {
       this.#home(),
     ]);
     const { cpus, gpus } = order.offer.instance.resources;
+    const { dialOut } = this.#deps;
     const folder = `${home}/.dstack/jobs/${name}`;
     const script = batchScript({
       ...{
@@ -125,7 +147,11 @@ export class SlurmCluster {
         folder: `${home}/.dstack/credentials/${name}`,
         user: registryAuth.username,
       },
-      ...agentProgram(programs, this.#deps.serverId, image === null ? ON_HOST : IN_CONTAINER),
+      ...agentProgram(programs, {
+        serverId: this.#deps.serverId,
+        places: image === null ? ON_HOST : IN_CONTAINER,
+        dialOut: dialOut && `${dialOut.url}${DIAL_OUT_PATH}${name}`,
+      }),
     });
     const argv = batchArguments({ ...order, name, log: `${folder}/${LOG_FILE}` });
     const executed = await this.login.script(
@@ -161,9 +187,19 @@ export class SlurmCluster {
     }
   }
 
-  /** The token of the agents of a job: the same for every server of the installation. */
+  /** Of the agents of a job. */
   token(name: string): string {
-    return createHmac('sha256', this.#deps.secret).update(name).digest('hex');
+    return agentToken(this.#deps.secret, name);
+  }
+
+  /** A secured connection to an agent: its own, or else one through the login node. */
+  async connect({ name, rank }: NodePlace): Promise<Duplex> {
+    const dialled = await this.#deps.dialOut?.take(name, rank, DIALLED_MS);
+    if (dialled) return dialled;
+    const { tunnels } = await this.jobs.viewOf(name);
+    const address = tunnels.get(name)?.get(rank);
+    if (!address) throw new BackendError(`the agent of job ${name} does not listen`);
+    return await secured(await this.login.forward(address), this.token(name));
   }
 
   /** The end of what the batch job printed; empty if there is none. */

@@ -19,7 +19,6 @@ import {
   waitingText,
 } from './job-state.ts';
 import { submitted } from './submission.ts';
-import { secured } from './tunnels.ts';
 
 export function slurmInstances(clusters: Clusters, tunnels: AgentTunnels): InstancePort {
   return {
@@ -54,13 +53,11 @@ export function slurmInstances(clusters: Clusters, tunnels: AgentTunnels): Insta
       const place = nodePlaceOf(handle);
       const cluster = clusterOf(clusters, place);
       const open = async () => {
-        const { tunnels } = await cluster.jobs.viewOf(place.name);
-        const address = tunnels.get(place.name)?.get(place.rank);
-        if (!address) throw new BackendError(`the agent of job ${handle.id} does not listen`);
         try {
-          const stream = await secured(await cluster.login.forward(address), token);
+          const stream = await cluster.connect(place);
           return stream.once('close', () => cluster.queue.onDoubt());
         } catch (error) {
+          // Slurm may have ended the job.
           cluster.queue.onDoubt();
           throw error;
         }

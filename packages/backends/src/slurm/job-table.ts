@@ -45,7 +45,7 @@ export class JobTable {
   }
 
   /**
-   * Null: nobody reads the queue when it may have changed. Otherwise each view must be received: a job
+   * Null: the queue is not read when it may have changed. Otherwise the listener receives each view: a job
    * that another server has submitted is known by the first question about it.
    */
   set onRead(listener: ((view: QueueView) => void) | null) {

@@ -13,6 +13,7 @@ import { offerSource } from '../offers/offer-source.ts';
 import { simBackends } from '../sim/sim-backends.ts';
 import { startSims } from '../sim/start-sims.ts';
 import { slurmKind } from '../slurm/slurm-kind.ts';
+import { openDialIns } from './dial-ins.ts';
 import { makeGatewayLinks } from './gateways.ts';
 import { startHttp } from './http.ts';
 import { makeLinks, makeSupervisor } from './links.ts';
@@ -49,11 +50,12 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const sims = await simBackends(settings, serverId);
   if (sims) closing.add(() => sims.close());
   const shared = { store, serverId, programs, log };
+  const dialIns = await openDialIns(parts);
   const clusters = new ClusterBackends({
     ...shared,
     kinds: [
       kubernetesKind({ ...shared, settings: settings.kubernetes }),
-      slurmKind({ ...shared, settings: settings.slurm }),
+      slurmKind({ ...shared, settings: settings.slurm, dialIns }),
     ],
   });
   closing.add(() => clusters.close());
@@ -65,7 +67,17 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const changes = new RunChanges();
   closing.add(store.runs.onChangedElsewhere((runId) => changes.emit(runId)));
   startRouterSync(parts, links, supervision, changes);
-  const made = { serverId, links, ...supervision, backends, offers, context, changes, blobs };
+  const made = {
+    serverId,
+    links,
+    ...supervision,
+    dialIns,
+    backends,
+    offers,
+    context,
+    changes,
+    blobs,
+  };
 
   let engine: Engine | null = null;
   const forHandlers = { ...made, keys, host, settings: forHttp, engine: () => engine };

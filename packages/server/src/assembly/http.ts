@@ -33,6 +33,7 @@ import { trustIn } from '../proxy/forwarded.ts';
 import { ServiceOrigins } from '../proxy/origins/service-origins.ts';
 import type { CountedService } from '../proxy/proxy-figures.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
+import type { DialIns } from '../slurm/dial-ins.ts';
 import { type Links, makeServiceProxy, type Supervision } from './links.ts';
 import type { Parts } from './parts.ts';
 import { makeProxyFront } from './proxy-front.ts';
@@ -43,6 +44,8 @@ import type { EngineParts } from './work.ts';
 export interface HttpParts extends Pick<EngineParts, 'backends' | 'offers'>, Supervision {
   readonly links: Links;
   readonly serverId: string;
+  /** Null: agents open no connections. */
+  readonly dialIns: DialIns | null;
   readonly blobs: DraftedBlobs;
   readonly changes: RunChanges;
   readonly keys: KeyMaker;
@@ -80,6 +83,7 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
   changeRoute(http, { ...streams, hub });
   const client = (hostId: string) => links.hosts.client(hostId) ?? made.supervisor.clientOf(hostId);
   jobSocketRoutes(http, { ...deps, client });
+  made.dialIns?.route(http);
   const { access, signIns } = deps;
   const entry = await startSshEntry(parts, {
     ...{ access, signIns, changes, client },

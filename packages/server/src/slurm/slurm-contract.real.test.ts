@@ -117,7 +117,7 @@ async function world(cluster: TestCluster, cacheDir: string): Promise<BackendWor
   const calls = new Calls();
   const { backend, close } = openSlurm({
     ...{ serverId: OUR_SERVER, secret: 'secret', matches: requirementsMatch, now: Date.now },
-    hostJobs: false,
+    ...{ hostJobs: false, dialOut: null },
     clusters: [configOf(cluster)],
     connect: async (config) => calls.wrap(await logins.connect(config)),
     deliver: (config) => copies.deliver(config),

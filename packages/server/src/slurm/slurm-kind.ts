@@ -3,6 +3,7 @@ import { requirementsMatch } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import type { ClusterKind } from '../capacity/cluster-backends.ts';
 import type { Programs } from '../hosts/ssh/programs.ts';
+import type { DialIns } from './dial-ins.ts';
 import { ClusterLogins } from './logins.ts';
 import { ClusterProgramCopies } from './program-copies.ts';
 import type { SlurmServerSettings } from './slurm-settings.ts';
@@ -12,10 +13,13 @@ export interface SlurmKindOptions {
   readonly serverId: string;
   readonly settings: SlurmServerSettings;
   readonly programs: Programs;
+  /** Null: agents open no connections to the server. */
+  readonly dialIns: Pick<DialIns, 'take'> | null;
 }
 
 /** All backends of a server share the connections to login nodes. */
-export function slurmKind({ store, serverId, settings, programs }: SlurmKindOptions): ClusterKind {
+export function slurmKind(options: SlurmKindOptions): ClusterKind {
+  const { store, serverId, settings, programs, dialIns } = options;
   const logins = new ClusterLogins(store.meta);
   const copies = new ClusterProgramCopies(logins, programs);
   return {
@@ -23,7 +27,12 @@ export function slurmKind({ store, serverId, settings, programs }: SlurmKindOpti
     open: async (config, secret) => {
       const { openSlurm } = await import('@dstack/backends/slurm');
       return openSlurm({
-        ...{ serverId, secret, matches: requirementsMatch, now: Date.now, ...settings },
+        ...{ serverId, secret, matches: requirementsMatch, now: Date.now },
+        hostJobs: settings.hostJobs,
+        dialOut:
+          settings.dialOutUrl === null || dialIns === null
+            ? null
+            : { url: settings.dialOutUrl, take: (...of) => dialIns.take(...of) },
         clusters: SlurmBackendConfigWithCreds.parse(config).clusters,
         connect: (cluster) => logins.connect(cluster),
         deliver: (cluster) => copies.deliver(cluster),

@@ -1,10 +1,27 @@
-import { isSet, type ProcessEnv } from '../environment.ts';
+import { isSet, type ProcessEnv, SettingsError } from '../environment.ts';
 
 export interface SlurmServerSettings {
   /** Whether runs may do without a container (`DSTACK_SLURM_HOST_JOBS`). */
   readonly hostJobs: boolean;
+  /**
+   * Where agents connect to the server (`DSTACK_SLURM_DIAL_OUT`), without a slash at its end; null = the
+   * server connects to them.
+   */
+  readonly dialOutUrl: string | null;
 }
 
-export function slurmSettings(env: ProcessEnv): SlurmServerSettings {
-  return { hostJobs: isSet(env, 'DSTACK_SLURM_HOST_JOBS') };
+const DIAL_OUT = 'DSTACK_SLURM_DIAL_OUT';
+
+/** `url`: of the server, as others reach it. */
+export function slurmSettings(env: ProcessEnv, url: string | null): SlurmServerSettings {
+  const hostJobs = isSet(env, 'DSTACK_SLURM_HOST_JOBS');
+  if (!isSet(env, DIAL_OUT)) return { hostJobs, dialOutUrl: null };
+  const { protocol, host, pathname } = URL.parse(url ?? '') ?? {};
+  if (protocol !== 'http:' && protocol !== 'https:') {
+    throw new SettingsError(
+      `${DIAL_OUT} is set without DSTACK_SERVER_URL; set it to a URL of this server that compute nodes reach (https://…)`,
+    );
+  }
+  const dialOutUrl = `${protocol.replace('http', 'ws')}//${host}${pathname?.replace(/\/+$/, '')}`;
+  return { hostJobs, dialOutUrl };
 }

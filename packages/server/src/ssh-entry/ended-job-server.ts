@@ -25,7 +25,7 @@ const ENDED = 'the job has ended: only its output can be read';
 const MICROS_PER_MS = 1000;
 
 /**
- * The SSH server of a job whose container is gone. Official clients look at a run every few seconds, so
+ * The SSH server of a job whose container has ended. Official clients look at a run every few seconds, so
  * they attach to a short one after its end, to print what it has printed.
  */
 export class EndedJobServer {

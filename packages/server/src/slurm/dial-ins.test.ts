@@ -1,0 +1,107 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { createServer as createTlsServer } from 'node:tls';
+import { agentToken } from '@dstack/backends/slurm';
+import { TUNNEL_IDENTITY, TUNNEL_PROTOCOLS, TUNNEL_TLS } from '@dstack/contract/agent';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createWebSocketStream, WebSocket } from 'ws';
+import { type DialInLimits, DialIns } from './dial-ins.ts';
+
+const JOB = 'dstack-main-train-0-0123456789ab';
+const LONG_MS = 60_000;
+
+let http: Server;
+let dialIns: DialIns;
+
+async function start(limits: Partial<DialInLimits> = {}): Promise<void> {
+  http = createServer();
+  dialIns = new DialIns({ secret: async () => 'secret', limits });
+  dialIns.route({ server: http });
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+}
+beforeEach(() => start());
+afterEach(() => {
+  dialIns.close();
+  http.close();
+});
+
+function dial(path: string): WebSocket {
+  const { port } = http.address() as AddressInfo;
+  return new WebSocket(`ws://127.0.0.1:${port}${path}`).on('error', () => {});
+}
+
+/** An agent that greets on each secured connection. */
+function agent(path = `/api/agents/slurm/${JOB}/0`, token = agentToken('secret', JOB)): WebSocket {
+  const tls = createTlsServer(
+    {
+      ...{ ...TUNNEL_TLS, ALPNProtocols: TUNNEL_PROTOCOLS },
+      pskCallback: (_, identity) => (identity === TUNNEL_IDENTITY ? Buffer.from(token) : null),
+    },
+    (socket) => socket.end(`agent at ${path.at(-1)}`),
+  );
+  const socket = dial(path);
+  socket.on('open', () => {
+    tls.emit(
+      'connection',
+      createWebSocketStream(socket).on('error', () => {}),
+    );
+  });
+  return socket;
+}
+
+/** Also after an error. */
+const closed = (socket: WebSocket) =>
+  new Promise<void>((resolve) => socket.once('close', () => resolve()));
+
+const textOf = async (rank = 0, limitMs = LONG_MS) => {
+  const stream = await dialIns.take(JOB, rank, limitMs);
+  return stream && (await text(stream));
+};
+
+it('gives the connection of an agent to who waits for it, or asks later', async () => {
+  const first = textOf();
+  const other = textOf(1);
+  agent();
+  agent(`/api/agents/slurm/${JOB}/1`);
+  expect(await first).toBe('agent at 0');
+  expect(await other).toBe('agent at 1');
+  await once(agent(), 'open');
+  expect(await textOf()).toBe('agent at 0');
+  expect(await textOf(0, 1)).toBeNull();
+});
+
+it('is closed to programs without the token of the job, and to other names', async () => {
+  await closed(agent(undefined, agentToken('secret', 'dstack-main-other-0-0123456789ab')));
+  await closed(agent('/api/agents/slurm/root/0'));
+  await closed(agent(`/api/agents/slurm/${JOB}/0/x`));
+  expect(await textOf(0, 1)).toBeNull();
+});
+
+it('limits connections that prove nothing', async () => {
+  dialIns.close();
+  http.close();
+  await start({ strangers: 1 });
+  const silent = dial(`/api/agents/slurm/${JOB}/0`);
+  await once(silent, 'open');
+  await closed(agent());
+  silent.terminate();
+});
+
+it('closes a connection that stays unused, since the agent may reach another server', async () => {
+  dialIns.close();
+  http.close();
+  await start({ unusedMs: 1 });
+  await closed(agent());
+});
+
+it('keeps the newest connection of an agent only', async () => {
+  const old = agent();
+  await once(old, 'open');
+  const ended = closed(old);
+  agent();
+  await ended;
+  expect(await textOf()).toBe('agent at 0');
+});
