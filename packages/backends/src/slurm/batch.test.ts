@@ -69,16 +69,4 @@ describe('the batch job of an instance', () => {
     expect(text).toContain('--container-image=me@ghcr.io#a/b:1');
     expect(text.match(/rm -rf \/home\/d\/c$/gm)).toHaveLength(2);
   });
-
-  it('starts the container of Apptainer with these arguments', () => {
-    const text = batchScript({ ...script, tool: 'apptainer', hasGpus: true, credentials });
-    const command = [
-      ...['srun', '--export=ALL', '--kill-on-bad-exit=1', '--cpus-per-task=2'],
-      ...['apptainer', 'exec', '--writable-tmpfs', '--no-home', '--containall', '--fakeroot'],
-      ...['--nv', '--bind', '/home/d/p:/run/dstack-programs:ro,/home/d/j:/run/dstack-job'],
-      ...['docker://ghcr.io/a/b:1', '/run/node'],
-    ];
-    expect(text.split('\n')).toContain(command.join(' '));
-    expect(text).toContain('APPTAINER_DOCKER_PASSWORD=$(cat /home/d/c/password)');
-  });
 });

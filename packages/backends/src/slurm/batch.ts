@@ -4,6 +4,7 @@ import { shellJoin, shellQuote } from '@dstack/contract/shell';
 import { Resources } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import type { ListedInstance, OwnerTags } from '../base/port.ts';
+import { apptainerCommand } from './apptainer.ts';
 import { pyxisImage } from './credentials.ts';
 import { ENDED_FILE, PASSWORD_FILE, TUNNEL_FILE } from './folders.ts';
 import { hostCommand } from './host-job.ts';
@@ -175,17 +176,5 @@ function pyxisOptions({ image, programs, folder, hasGpus, credentials }: ScriptI
     `--container-mounts=${programs}:${IN_CONTAINER.programs}:ro,${folder}:${IN_CONTAINER.job}`,
     ...['--container-remap-root', '--container-writable', '--no-container-mount-home'],
     ...(hasGpus ? [] : ['--container-env=NVIDIA_VISIBLE_DEVICES']),
-  ];
-}
-
-function apptainerCommand({ image, programs, folder, hasGpus }: ScriptInput): readonly string[] {
-  return [
-    ...['apptainer', 'exec', '--writable-tmpfs', '--no-home', '--containall', '--fakeroot'],
-    ...(hasGpus ? ['--nv'] : []),
-    ...[
-      '--bind',
-      `${programs}:${IN_CONTAINER.programs}:ro,${folder}:${IN_CONTAINER.job}`,
-      `docker://${image}`,
-    ],
   ];
 }
