@@ -10,6 +10,7 @@ import { startSlurm, type TestCluster } from '@dstack/testkit/slurm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { countedTo, counting, linesOf, seenInLogs } from './counting.ts';
 import { isFinished, isRunning, newInstallation, showRun, untilRun } from './installation.ts';
+import { freePort } from './serving.ts';
 import { until } from './sim-cloud.ts';
 import {
   applySlurmFleets,
@@ -23,6 +24,8 @@ import {
 
 const missing = slurmSkipped();
 const binaries = postgresBinaries();
+
+const NET = '10.222.0';
 
 /** The agent is copied to the cluster first, and Slurm itself takes seconds for each job. */
 const PATIENCE = { timeout: 120_000 };
@@ -41,7 +44,7 @@ describe.skipIf(missing !== null || binaries === null)('jobs of Slurm', PATIENCE
   const servers: Installation[] = [];
   beforeAll(async () => {
     postgres = await startPostgres(binaries ?? '');
-    cluster = await startSlurm({ net: '10.222.0', prefix: 'sf' });
+    cluster = await startSlurm({ net: NET, prefix: 'sf' });
   });
   afterAll(async () => {
     await postgres?.stop();
@@ -144,6 +147,33 @@ describe.skipIf(missing !== null || binaries === null)('jobs of Slurm', PATIENCE
       const { latest_job_submission } = await untilRun(home, name, isFinished);
       expect([name, latest_job_submission.exit_status]).toEqual([name, 3]);
       expect(await linesOf(home, name)).toEqual(countedTo(400));
+    }
+  });
+
+  it('connect to the server where the login node cannot connect to their nodes', async () => {
+    const { url } = await postgres.createDatabase();
+    const port = await freePort();
+    const home = newInstallation({
+      ...{ ...SLURM_SERVER, DSTACK_DATABASE_URL: url, DSTACK_SLURM_DIAL_OUT: '1' },
+      DSTACK_SERVER_URL: `http://${NET}.1:${port}`,
+    });
+    servers.push(home);
+    writeSlurmConfig(home, cluster);
+    await home.startServer('--host', `${NET}.1`, '--port', String(port));
+    await applySlurmFleets(home);
+    const route = (verb: string) =>
+      cluster.control('exec', 'login', 'ip', 'route', verb, 'unreachable', `${NET}.13/32`);
+    await route('add');
+    try {
+      await start(home, slurmTask(home, 'out', counting(100, 0.02)));
+      await seenInLogs(home, 'out', 'line 5');
+      await home.stopServer('SIGKILL');
+      await home.startServer('--host', `${NET}.1`, '--port', String(port));
+      const { latest_job_submission } = await untilRun(home, 'out', isFinished);
+      expect(latest_job_submission.exit_status).toBe(3);
+      expect(await linesOf(home, 'out')).toEqual(countedTo(100));
+    } finally {
+      await route('del');
     }
   });
 });
