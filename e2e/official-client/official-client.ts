@@ -1,40 +1,14 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { CommandOptions, FinishedCommand } from '@dstack/testkit';
-
-const cache = resolve(import.meta.dirname, '..', '..', '.cache', 'official-client');
+import { type PythonEnvironment, pythonEnvironment } from '../python-environment.ts';
 
 /** A virtual environment with that version of the client, or the reason why there is none. */
-export type Environment =
-  | { readonly path: string; readonly missing: null }
-  | { readonly path: null; readonly missing: string };
-
-/**
- * Installs the client from the package index unless an earlier run has done so. If that is not
- * possible, the suite is skipped with a message on the console; on CI (`CI` is set) it fails.
- */
-export function officialClient(version: string): Environment {
-  const path = join(cache, version);
-  const complete = join(path, 'complete');
-  if (existsSync(complete)) return { path, missing: null };
-  rmSync(path, { recursive: true, force: true });
-  mkdirSync(cache, { recursive: true });
-  try {
-    execFileSync('python3', ['-m', 'venv', path], { encoding: 'utf8', stdio: 'pipe' });
-    const pip = ['-m', 'pip', 'install', '--quiet', `dstack==${version}`];
-    execFileSync(join(path, 'bin', 'python'), pip, { encoding: 'utf8', stdio: 'pipe' });
-  } catch (error) {
-    rmSync(path, { recursive: true, force: true });
-    const { stdout, stderr, message } = error as Error & { stdout?: string; stderr?: string };
-    const missing = [message, stdout, stderr].filter(Boolean).join('\n');
-    if (process.env.CI) throw new Error(`The official client is not installed: ${missing}`);
-    return { path: null, missing };
-  }
-  writeFileSync(complete, '');
-  return { path, missing: null };
+export function officialClient(version: string): PythonEnvironment {
+  return pythonEnvironment(`dstack==${version}`, join('official-client', version));
 }
 
 /** A running command of the client, for those that ask questions and wait for Ctrl-C. */

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import { errorMessage } from '@dstack/contract/error-message';
 import { SANDBOX } from '../../../proxy/headers.ts';
 import { drained } from './drained.ts';
+import { brokenStream } from './model-errors.ts';
 
 /** The end of a stream in OpenAI's API. */
 const DONE = '[DONE]';
@@ -11,8 +11,7 @@ export const NO_SNIFF = ['X-Content-Type-Options', 'nosniff'] as const;
 
 /**
  * Sends chunks as server-sent events. The status depends on the first chunk, which may be a refusal
- * of the model. A later failure is reported in a comment, and the stream ends without its end
- * marker.
+ * of the model. A later failure is an event with `error`, and the stream ends without its end marker.
  */
 export async function streamChunks(
   chunks: AsyncIterable<string>,
@@ -33,8 +32,7 @@ export async function streamChunks(
     }
     response.end(`data: ${DONE}\n\n`);
   } catch (error) {
-    const why = errorMessage(error);
-    response.end(`: ${why.replaceAll(/\s+/g, ' ')}\n\n`);
+    response.end(brokenStream(error));
   } finally {
     await iterator.return?.();
   }

@@ -1,5 +1,6 @@
 /** Errors of model endpoints in the form of OpenAI's API, with the `detail` of dstack 0.22.5 beside it. */
 import { ApiError } from '@dstack/contract/api';
+import { errorMessage } from '@dstack/contract/error-message';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { ProxyRefusal } from '../../../proxy/refusal.ts';
 import { sendJson } from '../../error-answers.ts';
@@ -65,6 +66,18 @@ function objectIn(body: string): Readonly<Record<string, unknown>> | null {
   } catch {
     return null;
   }
+}
+
+/**
+ * The end of a stream that has failed after its head was sent. Clients of OpenAI take a stream without its
+ * end marker for a complete one, and raise an error for an event with `error`; the comment is that of
+ * dstack 0.22.5.
+ */
+export function brokenStream(cause: unknown): string {
+  const message = errorMessage(cause).replaceAll(/\s+/g, ' ');
+  const code = cause instanceof ProxyRefusal ? cause.code : 'connection_broken';
+  const error = completed(502, { message: `The answer is incomplete: ${message}`, code });
+  return `: ${message}\n\ndata: ${JSON.stringify({ error })}\n\n`;
 }
 
 /** Error handler of the model endpoints. */

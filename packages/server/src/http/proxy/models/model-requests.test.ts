@@ -218,6 +218,21 @@ describe('the usage of a model', () => {
     expect(await (await send('chat/completions', asked)).text()).toContain('"usage"');
   });
 
+  it('is estimated if the model breaks off, and clients receive an error', async () => {
+    await serve('broken', 'broken', [await app()]);
+    reply = (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(piece, () => response.destroy());
+    };
+    const text = await (await send('chat/completions', { model: 'broken', stream: true })).text();
+    const [first, , error, rest] = text.split('\n\n');
+    expect([`${first}\n\n`, rest]).toEqual([piece, '']);
+    expect(JSON.parse(error?.replace('data: ', '') ?? '')).toMatchObject({
+      error: { message: expect.stringMatching(/^The answer is incomplete/), type: 'server_error' },
+    });
+    expect(await usage('broken')).toMatchObject({ aborted: 1, estimated: 1, completionTokens: 1 });
+  });
+
   it('includes what follows after a text that looks like the end of a stream', async () => {
     await serve('quoting', 'quoting', [await app()]);
     let finish = () => {};

@@ -1,14 +1,13 @@
 /** Sends a request to a model with OpenAI's API, and its answer back, both unchanged. */
 import type { ServerResponse } from 'node:http';
 import { withoutTrailingSlashes } from '@dstack/contract';
-import { errorMessage } from '@dstack/contract/error-message';
 import type { Dispatcher } from 'undici';
 import { SANDBOX } from '../../../proxy/headers.ts';
 import { ProxyRefusal } from '../../../proxy/refusal.ts';
 import type { ServiceProxy } from '../../../proxy/service-proxy.ts';
 import { drained } from './drained.ts';
 import type { ServedModel } from './model-directory.ts';
-import { modelRefusal } from './model-errors.ts';
+import { brokenStream, modelRefusal } from './model-errors.ts';
 import type { ModelRequest } from './model-request.ts';
 import { connectionBroken, modelErrorText } from './read-answer.ts';
 import { answerMeter, streamMeter, type Tokens, type UsageMeter } from './usage-meter.ts';
@@ -115,9 +114,9 @@ async function relay(answer: Dispatcher.ResponseData, order: PassThrough): Promi
   } catch (error) {
     if (!client.headersSent && !client.destroyed) throw connectionBroken(error);
     await report(true);
-    // The client must see that something is missing: a stream then lacks its end marker.
+    // The client must see that something is missing.
     if (!isStream || client.destroyed) client.destroy();
-    else client.end(`: ${errorMessage(error).replaceAll(/\s+/g, ' ')}\n\n`);
+    else client.end(brokenStream(error));
   } finally {
     answer.body.destroy();
   }
