@@ -44,6 +44,16 @@ describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
     return home;
   }
 
+  /** Another server of the same database; servers of one database have the same keys. */
+  async function newServerBeside({ serverDir }: Installation): Promise<Installation> {
+    const home = newInstallation({ DSTACK_DATABASE_URL: url });
+    homes.push(home);
+    mkdirSync(home.serverDir, { recursive: true });
+    copyFileSync(`${serverDir}/config.yml`, `${home.serverDir}/config.yml`);
+    await home.startServer();
+    return home;
+  }
+
   it('do the whole first run', async () => {
     const home = await newServer();
     await applyFleet(home);
@@ -75,13 +85,7 @@ describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
 
   it('serve the same run together: submitted through one, followed through the other', async () => {
     const one = await newServer();
-    const config = `${one.serverDir}/config.yml`;
-    const two = newInstallation({ DSTACK_DATABASE_URL: url });
-    homes.push(two);
-    mkdirSync(two.serverDir, { recursive: true });
-    // Servers of one database have the same keys.
-    copyFileSync(config, `${two.serverDir}/config.yml`);
-    await two.startServer();
+    const two = await newServerBeside(one);
     expect(two.token()).toBe(one.token());
 
     await applyFleet(one);
@@ -97,11 +101,7 @@ describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
 
   it('stop through one server what was submitted through the other', async () => {
     const one = await newServer();
-    const two = newInstallation({ DSTACK_DATABASE_URL: url });
-    homes.push(two);
-    mkdirSync(two.serverDir, { recursive: true });
-    copyFileSync(`${one.serverDir}/config.yml`, `${two.serverDir}/config.yml`);
-    await two.startServer();
+    const two = await newServerBeside(one);
     await applyFleet(two);
     await submit(two, 'endless', ['while :; do sleep 0.1; done']);
     await untilRun(one, 'endless', isRunning);
@@ -113,11 +113,7 @@ describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
 
   it('close, through one server, connections opened with a token that is replaced through the other', async () => {
     const one = await newServer();
-    const two = newInstallation({ DSTACK_DATABASE_URL: url });
-    homes.push(two);
-    mkdirSync(two.serverDir, { recursive: true });
-    copyFileSync(`${one.serverDir}/config.yml`, `${two.serverDir}/config.yml`);
-    await two.startServer();
+    const two = await newServerBeside(one);
     const username = 'ann';
     await one.api('/api/users/create', { username, global_role: 'user' });
     const members = [{ username, project_role: 'user' }];
