@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GatewayCommand, GatewayFrame, GatewayModelUse } from '@dstack/contract/agent';
+import { usageSum } from '@dstack/contract/usage';
 
 type Sent = Extract<GatewayFrame, { type: 'usage' }>;
 
@@ -37,7 +38,7 @@ export class ModelUseSpool {
       if (use === null) continue;
       const key = JSON.stringify([use.project, use.user, use.model, use.day]);
       const before = uses.get(key);
-      uses.set(key, before ? sum(before, use) : use);
+      uses.set(key, before ? usageSum(before, use) : use);
     }
     if (taken.length === 0) return;
     this.#last += 1;
@@ -60,15 +61,4 @@ function readUse(path: string): GatewayModelUse | null {
   } catch {
     return null;
   }
-}
-
-function sum(a: GatewayModelUse, b: GatewayModelUse): GatewayModelUse {
-  return {
-    ...a,
-    requests: a.requests + b.requests,
-    aborted: a.aborted + b.aborted,
-    estimated: a.estimated + b.estimated,
-    prompt_tokens: a.prompt_tokens + b.prompt_tokens,
-    completion_tokens: a.completion_tokens + b.completion_tokens,
-  };
 }

@@ -1,3 +1,4 @@
+import { usageSum } from '@dstack/contract/usage';
 import type { ModelUsageRow } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
@@ -64,19 +65,8 @@ function summed(rows: readonly ModelUsageRow[]): ModelUsageRow[] {
   for (const row of rows) {
     const key = JSON.stringify([row.model, row.user]);
     const known = sums.get(key);
-    sums.set(key, known === undefined ? row : sum(known, row));
+    sums.set(key, known === undefined ? row : usageSum(known, row));
   }
   const tokens = (row: ModelUsageRow) => row.prompt_tokens + row.completion_tokens;
   return [...sums.values()].sort((a, b) => tokens(b) - tokens(a));
-}
-
-function sum(a: ModelUsageRow, b: ModelUsageRow): ModelUsageRow {
-  return {
-    ...a,
-    requests: a.requests + b.requests,
-    aborted: a.aborted + b.aborted,
-    estimated: a.estimated + b.estimated,
-    prompt_tokens: a.prompt_tokens + b.prompt_tokens,
-    completion_tokens: a.completion_tokens + b.completion_tokens,
-  };
 }
