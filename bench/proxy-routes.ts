@@ -90,7 +90,14 @@ async function opened(socket: string) {
 function config(dir: string) {
   return {
     ...{ serverSocket: join(dir, 'absent.sock'), trustedProxies: [], timeoutMs: 1000, maxBody: 0 },
-    ...{ maxHeld: 10, accessLogPart: 0, logLevel: 'fatal', lingerMs: 1000, ownTokens: [] },
+    ...{
+      processes: 1,
+      maxHeld: 10,
+      accessLogPart: 0,
+      logLevel: 'fatal',
+      lingerMs: 1000,
+      ownTokens: [],
+    },
     modelBodies: { dir, limit: 1024 },
     intake: { memory: 64 * 1024 * 1024, pace: { graceMs: 1000, bytesPerSecond: 1024 } },
     ...{ countsRatesInServer: false, origins: null },

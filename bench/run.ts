@@ -25,6 +25,7 @@ import { slurm } from './slurm.ts';
 import { ssh } from './ssh.ts';
 import { sshFleet } from './ssh-fleet.ts';
 import { sshHosts } from './ssh-hosts.ts';
+import { wakeUp } from './wake-up.ts';
 import { web } from './web.ts';
 
 const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = {
@@ -43,6 +44,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   'proxy-workers': proxyWorkers,
   'proxy-routes': proxyRoutes,
   gateway,
+  'wake-up': wakeUp,
   'at-rest': atRest,
   queue,
   'crash-loop': crashLoop,
