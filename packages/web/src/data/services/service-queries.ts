@@ -1,5 +1,5 @@
 import type { Client } from '@dstack/client';
-import type { ModelUsageReport, ServiceFigures } from '@dstack/contract/wire';
+import type { AccessRecord, ModelUsageReport, ServiceFigures } from '@dstack/contract/wire';
 import { queryOptions } from '@tanstack/react-query';
 
 export interface NamedService {
@@ -10,12 +10,34 @@ export interface NamedService {
 /** Figures are about the last minute and change with every request, so that the stream does not carry them. */
 const FIGURES_MS = 5000;
 
+const REQUESTS_MS = 2000;
+
 /** The requests of a service. An error ends the polling: gateways have figures of their own. */
 export function serviceFiguresQuery(client: Client, { project, name }: NamedService) {
   return queryOptions<ServiceFigures>({
     queryKey: ['service', 'figures', project, name],
     queryFn: () => client.project(project).services.state(name),
     refetchInterval: ({ state }) => (state.error === null ? FIGURES_MS : false),
+    retry: false,
+  });
+}
+
+/**
+ * The latest requests that have ended, the last one first. They are polled while the page is shown: a
+ * stream per tab would use up the connections of the browser.
+ */
+export function latestRequestsQuery(client: Client, { project, name }: NamedService) {
+  return queryOptions<readonly AccessRecord[]>({
+    queryKey: ['service', 'requests', project, name],
+    queryFn: async ({ signal }) => {
+      const found: AccessRecord[] = [];
+      const { services } = client.project(project);
+      for await (const message of services.access(name, { follow: false }, signal)) {
+        if (message.kind === 'requests') found.push(...message.requests);
+      }
+      return found.reverse();
+    },
+    refetchInterval: ({ state }) => (state.error === null ? REQUESTS_MS : false),
     retry: false,
   });
 }

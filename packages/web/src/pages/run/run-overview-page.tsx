@@ -11,6 +11,7 @@ import { TwoColumns } from '../../ui/panel/columns.tsx';
 import { ConnectPanel } from './connect-panel.tsx';
 import { JobsPanel } from './jobs-panel.tsx';
 import { LastLinesPanel } from './last-lines-panel.tsx';
+import { RequestsPanel } from './requests-panel.tsx';
 import { useRun } from './run-context.tsx';
 import { RunDetailsPanel } from './run-details-panel.tsx';
 import { ServicePanel } from './service-panel.tsx';
@@ -32,6 +33,7 @@ export function RunOverviewPage() {
           <TimelinePanel rows={timelineOf(run.jobs, events)} params={params} />
           {run.jobs.length > 1 ? <JobsPanel run={run} /> : null}
           <LastLinesPanel run={run} />
+          {hasFigures(row, location.origin) ? <RequestsPanel service={row} /> : null}
         </>
       }
       side={

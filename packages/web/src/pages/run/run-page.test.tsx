@@ -138,3 +138,25 @@ it('submits the same configuration again under the given name', async () => {
     current_resource: null,
   });
 });
+
+describe('a running service', () => {
+  it('shows its latest requests, the last one first, whatever their paths contain', async () => {
+    const request = { ms: 8.25, user: 'ann', address: '10.0.0.7', request_id: 'id' };
+    const access = async function* () {
+      const first = { ...request, time: 1, method: 'GET', path: '/first', status: 200 };
+      const second = { ...request, time: 2, method: 'POST', path: '/<b>second', status: 502 };
+      yield { kind: 'requests', requests: [first, second] };
+    };
+    const run = aRun('api', {
+      service: { url: '/proxy/services/main/api/', model: null, options: {} },
+      run_spec: { run_name: 'api', configuration: { type: 'service', port: 8000 } },
+    } as never);
+    const state = async () => Promise.reject(new Error('none'));
+    await world('/projects/main/runs/api', () => run, '', { services: { access, state } });
+    const table = await screen.findByRole('table', { name: 'Latest requests' });
+    const [, last, before] = within(table).getAllByRole('row');
+    within(last as HTMLElement).getByText('POST /<b>second');
+    within(last as HTMLElement).getByText('502');
+    within(before as HTMLElement).getByText('GET /first');
+  });
+});
