@@ -168,6 +168,8 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     scaling: used(RECONCILE),
     autoscaling: used(RECONCILE),
     rate_limits: used('server/src/proxy/service-routes.ts'),
+    affinity: used('server/src/proxy/service-routes.ts'),
+    held_requests: used('server/src/proxy/service-routes.ts'),
     rollout: used(RECONCILE),
     probes: used(JOB_SPEC),
     liveness: used(JOB_SPEC),
@@ -263,10 +265,14 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     rps: used('server/src/proxy/rate-buckets.ts'),
     burst: used('server/src/proxy/rate-buckets.ts'),
   },
-  IPAddressPartitioningKey: { type: used('server/src/proxy/rate-limits.ts', 'limit.key.type') },
+  IPAddressPartitioningKey: { type: used('server/src/proxy/rate-limits.ts', 'key.type') },
   HeaderPartitioningKey: {
-    type: used('server/src/proxy/rate-limits.ts', 'limit.key.type'),
-    header: used('server/src/proxy/rate-limits.ts', 'limit.key.header'),
+    type: used('server/src/proxy/rate-limits.ts', 'key.type'),
+    header: used('server/src/proxy/rate-limits.ts', 'key.header'),
+  },
+  HeldRequests: {
+    timeout: used('server/src/proxy/service-routes.ts'),
+    limit: used('server/src/proxy/service-routes.ts'),
   },
   Liveness: {
     url: used('server/src/proxy/probes/probe.ts'),

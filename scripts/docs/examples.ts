@@ -141,6 +141,12 @@ probes:
     interval: 10s
     ready_after: 2
     until_ready: true
+affinity:
+  type: header
+  header: X-Session
+held_requests:
+  timeout: 5m
+  limit: 100
 liveness:
   url: /health
   timeout: 5s

@@ -252,6 +252,7 @@ function createStore(
     sessions: createSessions(context),
     serviceSessions: createServiceSessions(context),
     access: createAccess(context),
+    peers: bus.peers,
     changes: {
       subscribe: (onChanges, onMissed) =>
         bus.onChanges((changes) => (changes === null ? onMissed() : onChanges(changes))),

@@ -12,6 +12,7 @@ export * from './env.ts';
 export * from './files-and-repos.ts';
 export * from './fleet.ts';
 export * from './gateway.ts';
+export * from './held-requests.ts';
 export * from './liveness.ts';
 export * from './mounts.ts';
 export * from './port-mapping.ts';

@@ -124,6 +124,13 @@ export const HeaderPartitioningKey = named(
 );
 export type HeaderPartitioningKey = z.infer<typeof HeaderPartitioningKey>;
 
+/** By what requests belong together. */
+export const PartitioningKey = tagged('type', {
+  ip_address: IPAddressPartitioningKey,
+  header: HeaderPartitioningKey,
+});
+export type PartitioningKey = z.infer<typeof PartitioningKey>;
+
 const MAX_RATE = Number((2n ** 63n - 1n) / 60n);
 const MAX_BURST = Number(2n ** 63n - 1n);
 
@@ -135,10 +142,7 @@ export const RateLimit = named(
       pattern: /^\/[^\s\\{}]*$/,
       meaning: "a path like '/api/' without blanks, backslashes and braces",
     }).default('/'),
-    key: tagged('type', {
-      ip_address: IPAddressPartitioningKey,
-      header: HeaderPartitioningKey,
-    }).default({ type: 'ip_address' }),
+    key: PartitioningKey.default({ type: 'ip_address' }),
     rps: float({ ge: 1 / 60, le: MAX_RATE }),
     burst: int({ ge: 0, le: MAX_BURST }).default(0),
   }),

@@ -3,6 +3,7 @@ import { isAnyNumber } from '../grammar/number-text.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { Autoscaling } from './autoscaling.ts';
 import { groupList } from './groups.ts';
+import { HeldRequests } from './held-requests.ts';
 import { MOST_FINDINGS } from './issue.ts';
 import { describeJson } from './json-form.ts';
 import { Liveness } from './liveness.ts';
@@ -16,6 +17,7 @@ import { choice, closed, isMap, named, oneOf, type Reader } from './schema-kit.t
 import {
   ChatModel,
   HttpsChoice,
+  PartitioningKey,
   Probes,
   RateLimits,
   Replicas,
@@ -52,6 +54,8 @@ const ServiceModel = named(
       scaling: optional(ScalingSpec),
       autoscaling: ours(Autoscaling),
       rate_limits: RateLimits.default([]),
+      affinity: ours(PartitioningKey),
+      held_requests: ours(HeldRequests),
       rollout: ours(Rollout),
       probes: optional(Probes),
       liveness: ours(Liveness),

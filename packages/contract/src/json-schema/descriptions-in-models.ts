@@ -86,6 +86,9 @@ export const IN_MODELS: Readonly<Record<string, string>> = {
   'HTTPHeaderSpec.value': 'The value of the header.',
   'HeaderPartitioningKey.header': 'The name of the header.',
   'HeaderPartitioningKey.type': 'header: each value of a header has a limit of its own.',
+  'HeldRequests.limit':
+    'Requests that may wait at a time; at most, and by default, as many as the server allows.',
+  'HeldRequests.timeout': 'How long a request waits for the first replica; 1m by default.',
   'HotAisleBackendFileConfigWithCreds.bare_metal': 'Whether bare-metal machines may be used.',
   'HotAisleBackendFileConfigWithCreds.team_handle': 'The team.',
   'IPAddressPartitioningKey.type': 'ip_address: each address has a limit of its own.',

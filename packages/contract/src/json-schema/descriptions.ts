@@ -6,6 +6,8 @@ import { IN_MODELS } from './descriptions-in-models.ts';
  */
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
   access_modes: 'Kubernetes access modes of the volume.',
+  affinity:
+    'Which requests go to the same replica: those of one address, or of one value of a header.',
   auth: 'Whether requests to the service need a token of the server. On by default.',
   auto_cleanup_duration: 'Delete the volume when it was not used for this long: 1h, 1d, off.',
   autoscaling: 'When to add and remove replicas, by several figures; decides instead of scaling.',
@@ -31,6 +33,7 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   files: 'Local files and directories to upload: path, or local:container.',
   fleets: 'Fleets that may be used: name, or project/name. By default all of the project.',
   gpu: 'GPU: [vendor:][names][:memory][:count], like H100, A100:80GB:2, 24GB.., 1..4.',
+  held_requests: 'Requests that wait for the first replica of a service.',
   hold: 'Whether a rollout waits at its canaries until it is resumed.',
   ide: 'The editor to prepare for; by default SSH only.',
   idle_duration: 'Terminate instances that idle for this long: 5m, 1h, off.',

@@ -115,6 +115,7 @@ function workerConfig(
     timeoutMs: settings.serviceTimeoutSeconds * 1000,
     maxBody: settings.serviceMaxBody,
     maxHeld: Math.ceil(settings.serviceMaxHeld / count),
+    processes: count,
     accessLogPart: settings.accessLogPart,
     logLevel: settings.logLevel,
     intake: intakeSettings(settings),

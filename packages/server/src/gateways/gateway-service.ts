@@ -11,6 +11,8 @@ const FIELDS = [
   'scaling',
   'autoscaling',
   'rate_limits',
+  'held_requests',
+  'affinity',
   'model',
 ] as const;
 

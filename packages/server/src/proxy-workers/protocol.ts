@@ -53,6 +53,8 @@ export interface WorkerConfig {
   readonly timeoutMs: number;
   readonly maxBody: number;
   readonly maxHeld: number;
+  /** How many workers there are. */
+  readonly processes: number;
   readonly accessLogPart: number;
   readonly logLevel: string;
   readonly modelBodies: { readonly dir: string; readonly limit: number };

@@ -144,12 +144,14 @@ function withoutSecrets(view: ServiceView): ServiceView {
   const { configuration } = view.run.spec;
   if (configuration.type !== 'service') return view;
   const { type, port, auth, strip_prefix, replicas, scaling, rate_limits, model } = configuration;
+  const { held_requests, affinity } = configuration;
   const groups = configuration.groups?.map(({ name, replicas, scaling, autoscaling, router }) => ({
     ...{ name, replicas, scaling, autoscaling: metricsOf(autoscaling), router },
   }));
   const autoscaling = metricsOf(configuration.autoscaling);
   const kept = {
     ...{ type, port, auth, strip_prefix, replicas, scaling, autoscaling, rate_limits, model },
+    ...{ held_requests, affinity },
   };
   return {
     ...view,

@@ -11,14 +11,11 @@ function lines(part: number, ...statuses: number[]) {
   );
   let asked = 0;
   const onEnded = accessLog(part, log, () => (asked++ % 2 === 0 ? 0.4 : 0.6));
-  const admitted = {
-    route: { projectName: 'main', runName: 'web' },
-    target: { rest: '/v1/x?key=secret' },
-    caller: { name: 'ann' },
-  };
+  const route = { projectName: 'main', runName: 'web' };
   for (const status of statuses) {
     const request = { method: 'POST' };
-    onEnded({ admitted, request, id: 'id-1', status, ms: 12.4 } as never);
+    const asked = { route, request, path: '/v1/x?key=secret', user: 'ann', id: 'id-1' };
+    onEnded({ ...asked, status, ms: 12.4 } as never);
   }
   return written;
 }

@@ -1,30 +1,32 @@
 import type { IncomingMessage } from 'node:http';
 import type { AccessRecord } from '@dstack/contract/wire';
 import type { Logger } from '../logging.ts';
-import type { AdmittedRequest } from './admitted-request.ts';
+import type { ServiceRoute } from './service-routes.ts';
 
 export interface EndedRequest {
-  readonly admitted: AdmittedRequest;
-  readonly request: IncomingMessage;
+  readonly route: Pick<ServiceRoute, 'projectName' | 'runName' | 'runId'>;
+  readonly request: Pick<IncomingMessage, 'method' | 'headers' | 'rawHeaders' | 'socket'>;
+  /** As the service received it, or would have, with its query. */
+  readonly path: string;
+  /** Name of the caller; null: the service needs no token. */
+  readonly user: string | null;
   readonly id: string;
+  /** 101: a WebSocket that was opened. */
   readonly status: number;
   readonly ms: number;
 }
 
 /** For those who watch the requests of one service. */
-export function accessRecord(
-  { admitted, request, id, status, ms }: EndedRequest,
-  address: string,
-): AccessRecord {
+export function accessRecord(ended: EndedRequest, address: string): AccessRecord {
+  const { request, path, user, id, status, ms } = ended;
   const { method = '' } = request;
-  const user = admitted.caller?.name ?? null;
-  const record = { time: Date.now(), method, path: pathWithoutQuery(admitted), status };
+  const record = { time: Date.now(), method, path: withoutQuery(path), status };
   return { ...record, ms: Math.round(ms * 10) / 10, user, address, request_id: id };
 }
 
 /** Queries often contain credentials. */
-function pathWithoutQuery({ target }: AdmittedRequest): string {
-  return target.rest.split('?', 1)[0] || '/';
+function withoutQuery(path: string): string {
+  return path.split('?', 1)[0] || '/';
 }
 
 /** Called with every request that has ended. */
@@ -33,14 +35,13 @@ export type OnEnded = (ended: EndedRequest) => void;
 /** Writes this part (0 to 1) of all requests to services to the log; failed ones always. */
 export function accessLog(part: number, log: Logger, random: () => number = Math.random): OnEnded {
   if (part === 0) return () => {};
-  return ({ admitted, request, id, status, ms }) => {
+  return ({ route, request, path, user, id, status, ms }) => {
     if (status < 500 && random() >= part) return;
-    const { route, caller } = admitted;
     log.info(
       {
         service: `${route.projectName}/${route.runName}`,
-        ...{ method: request.method, path: pathWithoutQuery(admitted), status, ms: Math.round(ms) },
-        ...{ user: caller?.name ?? null, requestId: id },
+        ...{ method: request.method, path: withoutQuery(path), status, ms: Math.round(ms) },
+        ...{ user, requestId: id },
       },
       'request to a service',
     );

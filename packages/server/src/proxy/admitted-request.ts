@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { ServiceCaller } from './callers.ts';
 import type { ResponseContext } from './headers.ts';
 import { pathNotAllowed, upgradeNotSupported } from './refusal.ts';
+import type { BegunRequest } from './request-log.ts';
 import type { ServiceRoute } from './service-routes.ts';
 import type { ServiceTarget } from './service-target.ts';
 
@@ -37,6 +38,14 @@ export function checkRequest(
 
 export function pathOf({ route, target }: Pick<AdmittedRequest, 'route' | 'target'>): string {
   return route.stripPrefix ? target.rest : target.prefix + target.rest;
+}
+
+/** For the log of requests. */
+export function begun(
+  { route, target, caller }: AdmittedRequest,
+  { request, id }: { readonly request: IncomingMessage; readonly id: string },
+): BegunRequest {
+  return { route, request, path: target.rest, user: caller?.name ?? null, id };
 }
 
 export function answerOf(

@@ -25,6 +25,7 @@ function deliver(answers: readonly boolean[], returnsUntil?: () => number) {
   });
   const asked: string[] = [];
   const delivered = delivery.deliver({
+    affinity: null,
     ...{ route, isRepeatable: false, isUnwanted: () => false },
     send: async ({ target }) => {
       asked.push(target.jobId);

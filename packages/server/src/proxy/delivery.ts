@@ -11,6 +11,8 @@ export type Sent<T> =
 
 export interface Order<T> {
   readonly route: ServiceRoute;
+  /** See `ReplicaConnections.acquire`. */
+  readonly affinity: string | null;
   /** Whether it may be sent twice: it is idempotent and has no body. */
   readonly isRepeatable: boolean;
   /** Whether the client has disconnected. */
@@ -54,11 +56,12 @@ export class Undelivered extends Error {
   }
 }
 
-/**
- * Replicas that have just started may refuse connections this long; attempts are this far apart.
- */
+/** Replicas that have just started may refuse connections this long. */
 const START_MS = 10_000;
-const ASK_AGAIN_MS = 100;
+
+/** Between two attempts, which are farther apart one after another: most apps start in a moment. */
+const FIRST_WAIT_MS = 10;
+const LAST_WAIT_MS = 100;
 
 /** Sends requests to replicas, and tries another replica when one fails. */
 export class Delivery {
@@ -72,20 +75,25 @@ export class Delivery {
    * Tries every replica while no byte was sent. Repeats once a request that was sent and not
    * answered, if it is repeatable. Throws `NoReplica` or `Undelivered`.
    */
-  async deliver<T>({ route, isRepeatable, isUnwanted, send }: Order<T>): Promise<Delivered<T>> {
+  async deliver<T>(order: Order<T>): Promise<Delivered<T>> {
+    const { route, affinity, isRepeatable, isUnwanted, send } = order;
     const { replicas, current, onFailure } = this.#options;
     const until = this.#startsUntil(route);
     const tried = new Set<Id>();
     let isRepeated = false;
+    let waitMs = FIRST_WAIT_MS;
     let last: { readonly error: Error; readonly unsent: boolean } | null = null;
     for (let at: ServiceRoute | null = route; ; at = await current(at)) {
       if (at === null || !replicas.some(at.replicas)) throw new NoReplica();
-      const replica = replicas.acquire(at.runId, at.replicas, tried);
+      const replica = replicas.acquire(at.runId, at.replicas, tried, affinity);
       if (replica === null) {
         // A replica that has just started may not listen yet.
         if (last === null) throw new NoReplica();
         if (last.unsent && this.#hasPassed(until)) throw new Undelivered(last.error);
-        if (last.unsent) await delay(ASK_AGAIN_MS);
+        if (last.unsent) {
+          await delay(waitMs);
+          waitMs = Math.min(2 * waitMs, LAST_WAIT_MS);
+        }
         tried.clear();
         continue;
       }

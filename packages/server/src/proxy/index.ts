@@ -11,6 +11,7 @@ export { OwnTokens } from './own-tokens.ts';
 export { RateBuckets } from './rate-buckets.ts';
 export { ProxyRefusal, refusalBody } from './refusal.ts';
 export type { OpenPort } from './replica-connections.ts';
-export { ServiceProxy, type ServiceProxyOptions } from './service-proxy.ts';
+export { ServiceProxy } from './service-proxy.ts';
+export type { ServiceProxyOptions } from './service-proxy-options.ts';
 export type { ServiceTarget } from './service-target.ts';
 export { refuseUpgrade } from './upgrade.ts';

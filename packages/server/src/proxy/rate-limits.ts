@@ -7,6 +7,9 @@ import { ProxyRefusal } from './refusal.ts';
 
 export type RequestLimit = ServiceConfiguration['rate_limits'][number];
 
+/** By what requests belong together. */
+export type RequestKey = RequestLimit['key'];
+
 /** Requests per second, and how many may exceed that at a time. */
 export interface Rate {
   readonly rps: number;
@@ -40,10 +43,18 @@ export interface Limited {
 
 /** Null: the request lacks the header that is the key, so it is not counted. */
 export function rateKey({ runId, limit, request, address }: Limited): string | null {
-  const value =
-    limit.key.type === 'header' ? header(request.rawHeaders, limit.key.header) : address;
+  const value = keyValue(limit.key, request, address);
   if (value === null) return null;
   return hash('sha256', `${runId}\n${limit.prefix}\n${limit.key.type}\n${value}`, 'base64');
+}
+
+/** Null: the request lacks the header. */
+export function keyValue(
+  key: RequestKey,
+  request: Pick<IncomingMessage, 'rawHeaders'>,
+  address: string,
+): string | null {
+  return key.type === 'header' ? header(request.rawHeaders, key.header) : address;
 }
 
 export function rateExceeded({ prefix, rps }: RequestLimit, waitSeconds: number): ProxyRefusal {

@@ -89,7 +89,8 @@ export function tooManyWaiting(
   { projectName, runName }: ServiceName,
   waiting: number,
 ): ProxyRefusal {
-  const text = `Service ${projectName}/${runName} is not available: ${waiting} requests already wait for its first replica`;
+  const others = waiting === 1 ? '1 request already waits' : `${waiting} requests already wait`;
+  const text = `Service ${projectName}/${runName} is not available: ${others} for its first replica`;
   return new ProxyRefusal(503, text, {
     code: 'too_many_waiting',
     retryAfter: FIRST_REPLICA_SECONDS,

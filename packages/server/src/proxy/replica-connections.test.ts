@@ -50,6 +50,34 @@ describe('a replica whose probe fails', () => {
   });
 });
 
+describe('requests that belong together', () => {
+  const { replicas } = connections();
+  const of = (key: string, jobIds: readonly string[], tried: readonly string[] = []) => {
+    const targets = jobIds.map((jobId) => target(jobId));
+    const replica = replicas.acquire('run', targets, new Set(tried), key);
+    if (replica) replicas.release(replica);
+    return replica?.target.jobId ?? '';
+  };
+  const keys = [...Array(300).keys()].map(String);
+
+  it('go to the same replica, all of which get a part', () => {
+    const chosen = keys.map((key) => of(key, ['a', 'b', 'c']));
+    expect(keys.map((key) => of(key, ['c', 'a', 'b']))).toEqual(chosen);
+    for (const jobId of ['a', 'b', 'c']) {
+      expect(chosen.filter((one) => one === jobId).length).toBeGreaterThan(60);
+    }
+  });
+
+  it('stay there when another replica is added, removed or has refused', () => {
+    for (const key of keys) {
+      const before = of(key, ['a', 'b', 'c']);
+      expect(['d', before]).toContain(of(key, ['a', 'b', 'c', 'd']));
+      if (before !== 'c') expect(of(key, ['a', 'b'])).toBe(before);
+      expect(of(key, ['a', 'b', 'c'], ['c'])).toBe(of(key, ['a', 'b']));
+    }
+  });
+});
+
 describe('a replica that refuses connections', () => {
   it('is avoided for a second, and twice as long after each further refusal, up to 30', () => {
     const { replicas, clock, refuse } = connections();

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { Id } from '@dstack/core';
 import type { ServiceReplica } from '@dstack/store';
@@ -52,16 +53,19 @@ export class ReplicaConnections {
   /**
    * Of two replicas, one in turn and one at random, the one with fewer pending requests; null if all
    * are `tried` or leaving. Replicas with a failing probe are used if there is no other, ejected ones
-   * if there is nothing else. Call `release` with it when the request has ended.
+   * if there is nothing else. Call `release` with it when the request has ended. Requests of the same
+   * `affinity` receive the same replica, in every process, as long as it is one of those.
    */
   acquire(
     runId: Id,
     targets: readonly ServiceReplica[],
     tried: ReadonlySet<Id> = NONE,
+    affinity: string | null = null,
   ): ConnectedReplica | null {
     const candidates = this.#candidates(targets, tried);
     const count = candidates.length;
     if (count === 0) return null;
+    if (affinity !== null) return this.#taken(this.#known(runId, chosen(candidates, affinity)));
     this.#turn += 1;
     const { random = Math.random } = this.#options;
     let best = this.#known(runId, candidates[this.#turn % count] as ServiceReplica);
@@ -71,8 +75,12 @@ export class ReplicaConnections {
       const second = this.#known(runId, other);
       if (second.inFlight < best.inFlight) best = second;
     }
-    best.inFlight += 1;
-    return best;
+    return this.#taken(best);
+  }
+
+  #taken(replica: Known): Known {
+    replica.inFlight += 1;
+    return replica;
   }
 
   /** The replica has refused a connection: others are preferred for a while, longer each time. */
@@ -233,6 +241,20 @@ export class ReplicaConnections {
     this.#replicas.delete(jobId);
     void replica.pool.close();
   }
+}
+
+/**
+ * The candidate with the highest hash: when one is added or removed, only requests to that one move. There
+ * is at least one.
+ */
+function chosen(candidates: readonly ServiceReplica[], affinity: string): ServiceReplica {
+  // The value of a header may be long.
+  const key = hash('sha1', affinity);
+  const ranked = candidates.map((target) => ({
+    target,
+    rank: hash('sha1', `${target.jobId}\n${key}`),
+  }));
+  return ranked.reduce((best, one) => (one.rank > best.rank ? one : best)).target;
 }
 
 /** How long a replica that refuses connections is avoided: doubled from one refusal to the next. */

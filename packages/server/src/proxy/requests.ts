@@ -12,7 +12,7 @@ export interface Question {
   /** JSON by default. */
   readonly contentType?: string;
   /** The id of the request. */
-  readonly id?: string;
+  readonly id: string;
   /** Name of the caller. */
   readonly user: string;
   /** Aborts the request when it closes. */

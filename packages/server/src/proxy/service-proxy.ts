@@ -1,28 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Id } from '@dstack/core';
-import type { Services } from '@dstack/store';
 import type { Dispatcher } from 'undici';
 import { networkOf } from '../client-network.ts';
-import type { Logger } from '../logging.ts';
-import { accessRecord, type EndedRequest, type OnEnded } from './access-log.ts';
-import { type AccessPage, AccessRecords } from './access-records.ts';
-import { type AdmittedRequest, answerOf, checkRequest, pathOf } from './admitted-request.ts';
+import type { AccessPage } from './access-records.ts';
+import { type AdmittedRequest, answerOf, begun, checkRequest, pathOf } from './admitted-request.ts';
 import { CallerAdmission } from './caller-admission.ts';
-import type { Admit, ClientConnection } from './callers.ts';
+import type { ClientConnection } from './callers.ts';
 import { type Delivered, Delivery, NoReplica, type Order, Undelivered } from './delivery.ts';
 import { exchange, hasBody } from './exchange.ts';
-import { clientAddress, type Sender, type Trust } from './forwarded.ts';
+import { clientAddress, type Sender } from './forwarded.ts';
 import { requestHeaders } from './headers.ts';
 import { LoadMeter } from './load-meter.ts';
-import { Outages, type ReadServiceState } from './outages.ts';
-import type { OwnTokens } from './own-tokens.ts';
+import { Outages } from './outages.ts';
 import { type CountedService, type ProxiedService, ProxyFigures } from './proxy-figures.ts';
 import { RateBuckets } from './rate-buckets.ts';
-import { limitOf, rateExceeded, rateKey, type TakeRate } from './rate-limits.ts';
+import { keyValue, limitOf, rateExceeded, rateKey, type TakeRate } from './rate-limits.ts';
 import { bodyTooLarge, ProxyRefusal, type ServiceName, serviceNotFound } from './refusal.ts';
-import { type OpenPort, ReplicaConnections } from './replica-connections.ts';
+import { ReplicaConnections } from './replica-connections.ts';
+import { RequestLog } from './request-log.ts';
 import type { ForwardedRequest, Question, UpgradedRequest } from './requests.ts';
+import type { ServiceProxyOptions } from './service-proxy-options.ts';
 import { type ServiceRoute, ServiceRoutes } from './service-routes.ts';
 import { RequestStats } from './service-stats.ts';
 import type { ServiceTarget } from './service-target.ts';
@@ -32,34 +30,10 @@ import { ConnectFailure } from './upstream-failure.ts';
 import { WaitingRequests } from './waiting-requests.ts';
 import { GOING_AWAY, type JoinedSocket, POLICY_VIOLATION } from './web-socket.ts';
 
-export interface ServiceProxyOptions {
-  readonly services: Pick<Services, 'byName' | 'addRequests' | 'setLoad' | 'takeRate'>;
-  /** Reads a service when it has no replica or a replica does not answer. */
-  readonly readState: ReadServiceState;
-  readonly open: OpenPort;
-  /** See `DeliveryOptions`. */
-  readonly returnsUntil?: () => number;
-  readonly admit: Admit;
-  readonly ownTokens: Pick<OwnTokens, 'among'>;
-  /** Which peers may send forwarded headers. */
-  readonly trust: Trust;
-  /** Milliseconds without a byte after which a request fails. */
-  readonly timeoutMs: number;
-  /** Called when a request to a service has ended. */
-  readonly onEnded?: OnEnded;
-  /** Bytes of a request's body; 0 = no limit. */
-  readonly maxBody: number;
-  /** How many requests may wait for the first replica of one service. */
-  readonly maxHeld: number;
-  /** Counts requests of rate limits instead of this process and the database. */
-  readonly takeRate?: TakeRate;
-  /** Figures of requests that other processes of this server have counted. */
-  readonly figuresElsewhere?: () => readonly CountedService[];
-  /** Other servers may change services without notifying this one. */
-  readonly shared: boolean;
-  /** Microseconds. */
-  readonly now: () => number;
-  readonly log: Logger;
+/** Whose request is delivered. */
+interface Asker {
+  readonly client: ClientConnection;
+  readonly request: IncomingMessage;
 }
 
 /** How long a route is used without being read again, in milliseconds; own changes invalidate it. */
@@ -82,8 +56,7 @@ export class ServiceProxy {
   readonly #callers: CallerAdmission;
   readonly #joined = new Map<ClientConnection, JoinedSocket>();
   readonly #takeRate: TakeRate;
-  readonly #stats: RequestStats;
-  readonly #access = new AccessRecords();
+  readonly #log: RequestLog;
   readonly #figures: ProxyFigures;
   #isClosed = false;
 
@@ -104,15 +77,20 @@ export class ServiceProxy {
     this.#routes = routes;
     this.#outages = new Outages({ readState, now });
     this.#waiting = new WaitingRequests({
-      ...{ routes, replicas, most: options.maxHeld },
+      ...{ routes, replicas, most: options.maxHeld, processes: options.processes ?? 1 },
       lacksCapacity: (route) => this.#outages.lacksCapacity(route),
     });
     const shareRate: TakeRate = (key, rate) => services.takeRate(key, rate, now());
     this.#takeRate =
       options.takeRate ?? (shared ? shareRate : new RateBuckets(() => now() / 1000).take);
-    this.#stats = new RequestStats(() => now() / 1000);
+    const stats = new RequestStats(() => now() / 1000);
+    this.#log = new RequestLog({
+      stats,
+      addressOf: (request) => clientAddress(request.rawHeaders, this.#sender(request)),
+      onEnded: options.onEnded ?? (() => {}),
+    });
     this.#figures = new ProxyFigures({
-      ...{ stats: this.#stats, replicas, waiting: this.#waiting },
+      ...{ stats, replicas, waiting: this.#waiting },
       find: (name) => this.find(name),
       others: options.figuresElsewhere ?? (() => []),
     });
@@ -172,7 +150,7 @@ export class ServiceProxy {
 
   /** See `AccessRecords.since`. */
   accessSince(runId: Id, after: number | null): AccessPage {
-    return this.#access.since(runId, after);
+    return this.#log.since(runId, after);
   }
 
   /** For the process that adds them up. */
@@ -219,7 +197,7 @@ export class ServiceProxy {
   async limitRate(route: ServiceRoute, path: string, request: IncomingMessage): Promise<void> {
     const limit = limitOf(route.rateLimits, path);
     if (limit === null) return;
-    const address = networkOf(clientAddress(request.rawHeaders, this.#sender(request)));
+    const address = this.#network(request);
     const key = rateKey({ runId: route.runId, limit, request, address });
     const wait = key === null ? 0 : await this.#takeRate(key, limit, route.runId);
     if (wait > 0) throw rateExceeded(limit, wait);
@@ -232,27 +210,10 @@ export class ServiceProxy {
 
   /** Throws `ProxyRefusal` before anything was answered; otherwise answers. */
   async forward(admitted: AdmittedRequest, forwarded: ForwardedRequest): Promise<void> {
-    const began = performance.now();
-    let { statusCode: status } = forwarded.response;
-    try {
+    await this.#log.record(begun(admitted, forwarded), async () => {
       await this.#forward(admitted, forwarded);
-      status = forwarded.response.statusCode;
-    } catch (error) {
-      status = error instanceof ProxyRefusal ? error.status : 500;
-      throw error;
-    } finally {
-      const ms = performance.now() - began;
-      this.#stats.add(admitted.route, status, ms);
-      const { request, id } = forwarded;
-      this.#ended({ admitted, request, id, status, ms });
-    }
-  }
-
-  #ended(ended: EndedRequest): void {
-    const { request, admitted } = ended;
-    const address = clientAddress(request.rawHeaders, this.#sender(request));
-    this.#access.add(admitted.route.runId, accessRecord(ended, address));
-    this.#options.onEnded?.(ended);
+      return forwarded.response.statusCode;
+    });
   }
 
   async #forward(
@@ -267,19 +228,28 @@ export class ServiceProxy {
       headers: this.#headers(admitted, request, id),
       answer: answerOf(admitted, request),
     };
-    const { replica } = await this.#deliver(admitted.route, response, {
-      isRepeatable: REPEATABLE.has(request.method ?? '') && !hasBody(request),
-      isUnwanted: () => response.destroyed,
-      send: ({ pool }) => exchange(pool, order),
-    });
+    const { replica } = await this.#deliver(
+      admitted.route,
+      { client: response, request },
+      {
+        isRepeatable: REPEATABLE.has(request.method ?? '') && !hasBody(request),
+        isUnwanted: () => response.destroyed,
+        send: ({ pool }) => exchange(pool, order),
+      },
+    );
     this.#replicas.release(replica);
   }
 
   /** Throws `ProxyRefusal` before anything was answered; resolves when the connection is closed. */
-  async upgrade(
+  async upgrade(admitted: AdmittedRequest, upgraded: UpgradedRequest): Promise<void> {
+    await this.#log.record(begun(admitted, upgraded), () => this.#upgrade(admitted, upgraded));
+  }
+
+  /** Returns the status of the answer. */
+  async #upgrade(
     admitted: AdmittedRequest,
     { request, socket, head, id }: UpgradedRequest,
-  ): Promise<void> {
+  ): Promise<number> {
     await this.limitRate(admitted.route, admitted.target.rest, request);
     const order = {
       ...{ request, socket, head, path: pathOf(admitted) },
@@ -287,17 +257,23 @@ export class ServiceProxy {
       answer: answerOf(admitted, request),
       timeoutMs: this.#options.timeoutMs,
     };
-    const { replica, value: joined } = await this.#deliver(admitted.route, socket, {
-      isRepeatable: true,
-      isUnwanted: () => socket.destroyed,
-      send: (one) => askUpgrade(() => this.#replicas.open(one), order),
-    });
+    const { replica, value } = await this.#deliver(
+      admitted.route,
+      { client: socket, request },
+      {
+        isRepeatable: true,
+        isUnwanted: () => socket.destroyed,
+        send: (one) => askUpgrade(() => this.#replicas.open(one), order),
+      },
+    );
+    const { joined, status } = value;
     // `close` ran before this connection was registered.
     if (this.#isClosed) joined.destroy();
     this.#joined.set(socket, joined);
     await joined.over;
     this.#joined.delete(socket);
     this.#replicas.release(replica);
+    return status;
   }
 
   /**
@@ -306,32 +282,35 @@ export class ServiceProxy {
    */
   async ask(route: ServiceRoute, question: Question): Promise<Dispatcher.ResponseData> {
     const { client, path, user, id } = question;
-    const began = performance.now();
-    const ended = (status: number) => this.#stats.add(route, status, performance.now() - began);
+    const ended = this.#log.begin({ route, request: client.req, path, user, id });
     const disconnected = new AbortController();
     const abort = () => disconnected.abort();
     client.once('close', abort);
     const headers = {
       'content-type': question.contentType ?? 'application/json',
       ...(question.length !== undefined && { 'content-length': String(question.length) }),
-      ...(id !== undefined && { 'x-request-id': id }),
+      'x-request-id': id,
       ...(route.auth && { 'x-dstack-user': user }),
     };
     const options = { path, method: 'POST', headers, signal: disconnected.signal } as const;
     const body = () => (typeof question.body === 'function' ? question.body() : question.body);
     try {
-      const { value: answer, replica } = await this.#deliver(route, client, {
-        isRepeatable: false,
-        isUnwanted: () => client.destroyed,
-        send: async ({ pool }) => {
-          try {
-            return { kind: 'done', value: await pool.request({ ...options, body: body() }) };
-          } catch (error) {
-            const unsent = error instanceof ConnectFailure;
-            return { kind: 'failed', error: error as Error, unsent };
-          }
+      const { value: answer, replica } = await this.#deliver(
+        route,
+        { client, request: client.req },
+        {
+          isRepeatable: false,
+          isUnwanted: () => client.destroyed,
+          send: async ({ pool }) => {
+            try {
+              return { kind: 'done', value: await pool.request({ ...options, body: body() }) };
+            } catch (error) {
+              const unsent = error instanceof ConnectFailure;
+              return { kind: 'failed', error: error as Error, unsent };
+            }
+          },
         },
-      });
+      );
       answer.body.once('close', () => {
         client.off('close', abort);
         this.#replicas.release(replica);
@@ -359,7 +338,11 @@ export class ServiceProxy {
     else client.destroy();
   }
 
-  #sender({ socket }: IncomingMessage): Sender {
+  #network(request: IncomingMessage): string {
+    return networkOf(clientAddress(request.rawHeaders, this.#sender(request)));
+  }
+
+  #sender({ socket }: Pick<IncomingMessage, 'socket'>): Sender {
     const { trust } = this.#options;
     return { address: socket.remoteAddress ?? '', isEncrypted: 'encrypted' in socket, trust };
   }
@@ -377,9 +360,11 @@ export class ServiceProxy {
   /** Counts the request, waits for a replica if needed, and delivers it. Throws `ProxyRefusal`. */
   async #deliver<T>(
     route: ServiceRoute,
-    client: ClientConnection,
-    order: Omit<Order<T>, 'route'>,
+    { client, request }: Asker,
+    order: Omit<Order<T>, 'route' | 'affinity'>,
   ): Promise<Delivered<T>> {
+    const { affinity: key } = route;
+    const affinity = key === null ? null : keyValue(key, request, this.#network(request));
     const isWaiting = !this.#replicas.some(route.replicas);
     if (route.scaled) this.#traffic.count(route.runId, isWaiting);
     if (route.metered) this.#measure(route, client, isWaiting);
@@ -387,7 +372,7 @@ export class ServiceProxy {
     const awake = holds ? await this.#waiting.firstReplica(route, client) : route;
     try {
       if (awake === null) throw new NoReplica();
-      return await this.#delivery.deliver({ ...order, route: awake });
+      return await this.#delivery.deliver({ ...order, affinity, route: awake });
     } catch (error) {
       if (error instanceof NoReplica) throw await this.#outages.noReplica(route, route.auth);
       if (!(error instanceof Undelivered)) throw error;

@@ -1,7 +1,17 @@
+import type { HeldRequests } from '@dstack/contract';
 import type { Id } from '@dstack/core';
 import { autoscalingRules, scalesByDemand } from '@dstack/core';
 import type { ServiceReplica, Services, ServiceView } from '@dstack/store';
-import type { RequestLimit } from './rate-limits.ts';
+import type { RequestKey, RequestLimit } from './rate-limits.ts';
+
+export interface HeldLimits {
+  readonly timeoutMs: number;
+  /** Requests; null = as many as the server allows. */
+  readonly limit: number | null;
+}
+
+/** How long a request waits for the first replica by default. */
+const HELD_MS = 60_000;
 
 /** The data needed to send a request to a service. */
 export interface ServiceRoute {
@@ -21,6 +31,10 @@ export interface ServiceRoute {
   /** May have no replica until the first request. */
   readonly mayBeEmpty: boolean;
   readonly rateLimits: readonly RequestLimit[];
+  /** Requests that are equal in this go to the same replica; null = to any. */
+  readonly affinity: RequestKey | null;
+  /** Of requests that wait for the first replica. */
+  readonly held: HeldLimits;
   /** Browsers of every origin may send requests, without credentials. */
   readonly isOpenToOrigins: boolean;
   readonly replicas: readonly ServiceReplica[];
@@ -146,7 +160,14 @@ export function routeOf({ run, projectName, replicas }: ServiceView): ServiceRou
     metered: autoscalingRules(run).length > 0,
     mayBeEmpty: scalesByDemand(run) && ranges.some((range) => range !== null && !range.min),
     rateLimits: configuration.rate_limits,
+    affinity: configuration.affinity ?? null,
+    held: heldLimits(configuration.held_requests),
     isOpenToOrigins: configuration.model?.format === 'openai',
     replicas,
   };
+}
+
+function heldLimits(held: HeldRequests | null | undefined): HeldLimits {
+  const { timeout = null, limit = null } = held ?? {};
+  return { timeoutMs: timeout === null ? HELD_MS : timeout * 1000, limit };
 }

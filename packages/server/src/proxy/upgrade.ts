@@ -19,11 +19,17 @@ export interface Upgrade {
   readonly timeoutMs: number;
 }
 
+export interface Upgraded {
+  readonly joined: JoinedSocket;
+  /** Of the app's answer; 101 = it has accepted. */
+  readonly status: number;
+}
+
 /** Never rejects. With `failed` no byte was sent to the client. */
 export async function askUpgrade(
   open: () => Promise<Duplex>,
   upgrade: Upgrade,
-): Promise<Sent<JoinedSocket>> {
+): Promise<Sent<Upgraded>> {
   let connection: Duplex;
   try {
     connection = await open();
@@ -40,7 +46,7 @@ export async function askUpgrade(
 }
 
 /** Rejects if the app does not answer. */
-function ask(connection: Duplex, upgrade: Upgrade): Promise<JoinedSocket> {
+function ask(connection: Duplex, upgrade: Upgrade): Promise<Upgraded> {
   const { request, socket, head, path, headers, answer, timeoutMs } = upgrade;
   return new Promise((resolve, reject) => {
     const outgoing = httpRequest({
@@ -67,12 +73,12 @@ function ask(connection: Duplex, upgrade: Upgrade): Promise<JoinedSocket> {
       const protocol = response.headers.upgrade ?? '';
       writeHead(socket, response, answer, ['Connection', 'Upgrade', 'Upgrade', protocol]);
       const app = { stream: upstream, head: upstreamHead };
-      resolve(joinSockets({ stream: socket, head }, app));
+      resolve({ joined: joinSockets({ stream: socket, head }, app), status: 101 });
     });
     outgoing.on('response', (response) => {
       writeHead(socket, response, answer, ['Connection', 'close']);
       response.on('data', () => silence.refresh()).once('close', settle);
-      resolve(declined(response, socket));
+      resolve({ joined: declined(response, socket), status: response.statusCode ?? 502 });
     });
     outgoing.end();
   });

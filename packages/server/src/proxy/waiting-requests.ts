@@ -4,9 +4,6 @@ import { tooManyWaiting } from './refusal.ts';
 import type { ReplicaConnections } from './replica-connections.ts';
 import type { ServiceRoute, ServiceRoutes } from './service-routes.ts';
 
-/** How long a request may wait for the first replica. */
-const HOLD_MS = 60_000;
-
 /**
  * A request that waits for capacity is answered after this long: it is unknown when capacity
  * becomes free.
@@ -19,8 +16,10 @@ const LOOK_AGAIN_MS = 1000;
 export interface WaitingRequestsOptions {
   readonly routes: ServiceRoutes;
   readonly replicas: ReplicaConnections;
-  /** How many requests may wait for one service at a time. */
+  /** How many requests may wait for one service at a time, unless the service allows fewer. */
   readonly most: number;
+  /** Processes that share the limit of a service. */
+  readonly processes: number;
   /** Whether there is no place for the replica. */
   readonly lacksCapacity: (route: ServiceRoute) => Promise<boolean>;
 }
@@ -36,17 +35,17 @@ export class WaitingRequests {
   }
 
   /**
-   * Resolves with a route that has a replica; null after the limit, when the client disconnects, or
+   * Resolves with a route that has a replica; null after the time limit, when the client disconnects, or
    * if there is no capacity for a replica. Throws `ProxyRefusal` if too many requests wait already.
    */
   async firstReplica(route: ServiceRoute, client: ClientConnection): Promise<ServiceRoute | null> {
     const waiting = this.count(route.runId);
-    if (waiting >= this.#options.most) throw tooManyWaiting(route, waiting);
+    if (waiting >= this.#most(route)) throw tooManyWaiting(route, waiting);
     const over = new AbortController();
     this.#held.add(over);
     this.#counts.set(route.runId, waiting + 1);
     const end = () => over.abort();
-    const limit = setTimeout(end, HOLD_MS);
+    const limit = setTimeout(end, route.held.timeoutMs);
     client.once('close', end);
     try {
       return await this.#awaitReplica(route, over.signal);
@@ -57,6 +56,11 @@ export class WaitingRequests {
       this.#held.delete(over);
       this.#left(route.runId);
     }
+  }
+
+  #most({ held }: ServiceRoute): number {
+    const { most, processes } = this.#options;
+    return held.limit === null ? most : Math.min(most, Math.ceil(held.limit / processes));
   }
 
   /** Number of requests that wait for this service. */

@@ -14,8 +14,17 @@ export interface Announcement {
   readonly changes: readonly RecordChange[];
 }
 
+/** Short messages to the other servers of the database; one that is lost is not sent again. */
+export interface Peers {
+  /** Texts of up to 7,900 bytes. */
+  send(texts: readonly string[]): void;
+  /** What other servers send. Returns the function that ends it. */
+  subscribe(listener: (text: string) => void): () => void;
+}
+
 /** Carries signals to every server on the database, this one included. */
 export interface Bus {
+  readonly peers: Peers;
   subscribe(listener: (signal: Signal) => void, missed: () => void): () => void;
   /** Called inside the transaction: for other servers, delivered by its commit. */
   announce(tx: Transaction<DB>, announcement: Announcement): Promise<void>;
@@ -122,6 +131,7 @@ export function localBus(logger: StoreLogger): Bus {
     announceProgress: () => {},
     onChanges: (listener) => changes.add(listener),
     onEventsElsewhere: () => () => {},
+    peers: { send: () => {}, subscribe: () => () => {} },
     logs: { announce: () => {}, subscribe: () => () => {} },
     close: async () => {},
   };

@@ -24,6 +24,9 @@ const ACCESS = 'access';
 /** Payload prefix instead of a kind of work: records changed. */
 const CHANGE = 'change';
 
+/** Payload prefix instead of a kind of work: see `Peers`. */
+const PEER = 'peer';
+
 /** Limit for the few statements on this connection; after them it only listens. */
 const ANSWER_MS = 10_000;
 
@@ -47,6 +50,7 @@ export async function postgresBus(options: {
   const deliverChanges = (changed: readonly RecordChange[]) => {
     if (changed.length > 0) changes.notify([changed]);
   };
+  const peers = new Listeners<string>(options.logger);
   const logListeners = new Set<(stream: string) => void>();
   const eventListeners = new Set<(runId: Id | null) => void>();
   const eventsElsewhere = (runId: Id | null) => {
@@ -56,6 +60,7 @@ export async function postgresBus(options: {
     options,
     (kind, id) => {
       if (kind === LOG) for (const onLog of logListeners) onLog(id);
+      else if (kind === PEER) peers.notify([id]);
       else if (kind === EVENT) eventsElsewhere(id || null);
       else if (kind === ACCESS) access.notify([subjectOf(id)]);
       else if (kind === CHANGE) deliverChanges(decodeChanges(id));
@@ -95,6 +100,10 @@ export async function postgresBus(options: {
     onEventsElsewhere(onEvents) {
       eventListeners.add(onEvents);
       return () => eventListeners.delete(onEvents);
+    },
+    peers: {
+      send: (texts) => notify(texts.map((text) => `${PEER}:${text}`)),
+      subscribe: (listener) => peers.add(listener),
     },
     logs: {
       announce: (stream) => notify([`${LOG}:${stream}`]),

@@ -42,6 +42,17 @@ describe('a service that has been scaled to zero', () => {
   });
 });
 
+it('requests with the same value of a header go to the same replica', async () => {
+  const affinity = { type: 'header', header: 'X-Session' };
+  await proxy.service('sticky', { affinity });
+  const appOf = async (session: string) =>
+    (await proxy.get('sticky/', { headers: { 'X-Session': session } })).text();
+  const sessions = [...Array(64).keys()].map(String);
+  const first = await Promise.all(sessions.map(appOf));
+  expect(new Set(first)).toEqual(new Set(['one /', 'two /']));
+  expect(await Promise.all(sessions.map(appOf))).toEqual(first);
+});
+
 describe('an update of a service', () => {
   it('changes access, model, paths and limits without a restart', async () => {
     const { id, jobs } = await proxy.service('updated', { model: 'before', probes: [] });

@@ -96,8 +96,8 @@ describe('a service without a replica returns the reason', () => {
 });
 
 describe('a request that waits for the first replica', () => {
-  const waiting = async (name: string) => {
-    const { id } = await submitService(proxy.server, name, scaled);
+  const waiting = async (name: string, more: object = {}) => {
+    const { id } = await submitService(proxy.server, name, { ...scaled, ...more });
     const signalled = Promise.withResolvers<void>();
     const end = proxy.server.store.engine.onSignal((signal) => {
       if (signal.id === id) signalled.resolve();
@@ -155,6 +155,12 @@ describe('a request that waits for the first replica', () => {
     await become(held[0]?.id ?? '', end);
     expect((await other.answer).detail).toContain('stopped');
     for (const { answer } of held) expect((await answer).detail).toContain('stopped');
+  });
+
+  it('waits for as long, and beside as many others, as its service allows', async () => {
+    const { answer } = await waiting('limited', { held_requests: { timeout: 1, limit: 1 } });
+    expect(await answerOf('limited')).toMatchObject({ status: 503, code: 'too_many_waiting' });
+    expect(await answer).toMatchObject({ status: 503, code: 'scaled_to_zero' });
   });
 
   it('fails when a run with a gateway has taken the name', async () => {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RunChanges } from '../../loops/run-changes.ts';
 import type { AccessPage } from '../../proxy/access-records.ts';
@@ -56,6 +57,30 @@ describe('the requests of a service', () => {
     await proxy.get('web/refuses', { method: 'POST' });
     const more = await stream.next();
     expect(more.data).toMatchObject([{ method: 'POST', path: '/refuses', status: 413 }]);
+    stream.close();
+  });
+
+  it('include WebSockets when they are closed, and those to models', async () => {
+    await proxy.service('parrot', { model: 'parrot', probes: [] });
+    const stream = await open('parrot');
+    expect((await stream.next()).data).toEqual([]);
+    const socket = proxy.socket('main/parrot/chat?key=secret');
+    await once(socket, 'open');
+    socket.close();
+    expect((await stream.next()).data).toMatchObject([
+      { method: 'GET', path: '/chat', status: 101, user: 'admin', address: '127.0.0.1' },
+    ]);
+    const asked = await fetch(`${proxy.url}/proxy/models/main/v1/chat/completions`, {
+      method: 'POST',
+      headers: headers(),
+      body: JSON.stringify({ model: 'parrot', messages: [] }),
+    });
+    await asked.arrayBuffer();
+    const [record] = (await stream.next()).data;
+    expect(record).toMatchObject({
+      ...{ method: 'POST', path: '/v1/chat/completions', status: asked.status, user: 'admin' },
+      ...{ address: '127.0.0.1', request_id: asked.headers.get('x-request-id') },
+    });
     stream.close();
   });
 

@@ -17,6 +17,7 @@ import type { RunChanges } from '../../loops/run-changes.ts';
 import { identifyCaller } from '../identity.ts';
 import { UnprocessableError } from '../intake/parse-json.ts';
 import type { HttpDeps } from '../ports.ts';
+import { AccessPeers } from './access-peers.ts';
 import { openStream } from './open-stream.ts';
 import { type ReadAccess, streamAccess } from './stream-access.ts';
 import { type EventCursor, streamEvents } from './stream-events.ts';
@@ -87,11 +88,13 @@ export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
 }
 
 function accessStreamRoute(app: FastifyInstance, deps: StreamDeps): void {
-  const { services, accessElsewhere } = deps;
-  const read: ReadAccess = async (runId, after) => {
+  const { services, accessElsewhere, store } = deps;
+  const readOwn: ReadAccess = async (runId, after) => {
     const pages = (await accessElsewhere?.(runId, after)) ?? new Map();
     return pages.set(OWN, services.accessSince(runId, after.get(OWN) ?? null));
   };
+  const peers = store.shared ? new AccessPeers(store.peers, readOwn) : null;
+  app.addHook('onClose', async () => peers?.close());
   const path = '/api/project/:project_name/services/:run_name/access';
   app.get<ProjectRoute>(path, async (request, reply) => {
     const { project, disconnected: signal } = await enterStream(request, reply, deps);
@@ -101,8 +104,14 @@ function accessStreamRoute(app: FastifyInstance, deps: StreamDeps): void {
     if (route === null) {
       throw notFound(`Service ${runName} does not exist, has ended, or is behind a gateway`);
     }
+    const { runId } = route;
+    const others = peers?.open(runId);
+    const read: ReadAccess = async (_run, after) => {
+      const elsewhere = (await others?.read(after)) ?? [];
+      return new Map([...elsewhere, ...(await readOwn(runId, after))]);
+    };
     const sink = openStream(request, reply);
-    await streamAccess({ runId: route.runId, read, sink, signal, follows });
+    await streamAccess({ runId, read, sink, signal, follows }).finally(() => others?.close());
     return reply;
   });
 }

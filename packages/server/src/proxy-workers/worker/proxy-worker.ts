@@ -61,6 +61,7 @@ export class ProxyWorker {
       timeoutMs: config.timeoutMs,
       maxBody: config.maxBody,
       maxHeld: config.maxHeld,
+      processes: config.processes,
       onEnded: accessLog(config.accessLogPart, this.log),
       ...(config.countsRatesInServer && { takeRate: this.#services.takeSharedRate }),
       shared: false,

@@ -31,7 +31,7 @@ interface Loaded {
 const specsOf = ({ job }: JobView) => JSON.stringify(job.spec.probes ?? []);
 
 /** A starting app is probed again after this long (µs), with growing delays up to its interval. */
-const FIRST_MISS = 0.2 * SECOND;
+const FIRST_MISS = 0.05 * SECOND;
 const GROWTH = 1.3;
 
 /**

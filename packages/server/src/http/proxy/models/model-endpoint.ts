@@ -130,7 +130,7 @@ export class ModelEndpoint {
     const chat = chatRequest(await parsedBody(asked));
     await this.#deps.services.limitRate(route, '/generate', request.raw);
     const client = tgiModel(tgiSettings(model), this.#deps.chatTemplates);
-    const ask = this.#asker(route, caller.name, reply.raw);
+    const ask = this.#asker(route, caller.name, request.id, reply.raw);
     if (chat.stream !== true) {
       const completion = await client.complete(chat, ask);
       await this.#used(order, tokensIn(usageOf(completion)) ?? NO_TOKENS, reply.raw.destroyed);
@@ -155,9 +155,9 @@ export class ModelEndpoint {
   }
 
   /** An answer other than 200 is passed to the client with the model's own message. */
-  #asker(route: ServiceRoute, user: string, client: ServerResponse): AskModel {
+  #asker(route: ServiceRoute, user: string, id: string, client: ServerResponse): AskModel {
     return async (path, body) => {
-      const answer = await this.#deps.services.ask(route, { path, body, user, client });
+      const answer = await this.#deps.services.ask(route, { path, body, user, id, client });
       if (answer.statusCode === 200) return answer;
       const text = await modelErrorText(answer.body);
       throw modelRefusal(answer.statusCode, text, answer.headers['retry-after']);

@@ -1,0 +1,60 @@
+import type { Id } from '@dstack/core';
+import { accessRecord, type EndedRequest, type OnEnded } from './access-log.ts';
+import { type AccessPage, AccessRecords } from './access-records.ts';
+import { ProxyRefusal } from './refusal.ts';
+import type { ServiceRoute } from './service-routes.ts';
+import type { RequestStats } from './service-stats.ts';
+
+export interface RequestLogOptions {
+  readonly stats: RequestStats;
+  /** Of the client. */
+  readonly addressOf: (request: EndedRequest['request']) => string;
+  readonly onEnded: OnEnded;
+}
+
+export interface BegunRequest extends Omit<EndedRequest, 'status' | 'ms'> {
+  readonly route: ServiceRoute;
+}
+
+/** Counts and records requests to services when they have ended. */
+export class RequestLog {
+  readonly #options: RequestLogOptions;
+  readonly #access = new AccessRecords();
+
+  constructor(options: RequestLogOptions) {
+    this.#options = options;
+  }
+
+  /** See `AccessRecords.since`. */
+  since(runId: Id, after: number | null): AccessPage {
+    return this.#access.since(runId, after);
+  }
+
+  /** The returned function is called once, with the status of the answer. */
+  begin(begun: BegunRequest): (status: number) => void {
+    const { stats, addressOf, onEnded } = this.#options;
+    const { route, request } = begun;
+    const at = performance.now();
+    return (status) => {
+      const ended = { ...begun, status, ms: performance.now() - at };
+      // The duration of a WebSocket is no latency of the app.
+      if (!isWebSocket(request)) stats.add(route, status, ended.ms);
+      this.#access.add(route.runId, accessRecord(ended, addressOf(request)));
+      onEnded(ended);
+    };
+  }
+
+  /** `answer` returns the status. */
+  async record(begun: BegunRequest, answer: () => Promise<number>): Promise<void> {
+    const ended = this.begin(begun);
+    try {
+      ended(await answer());
+    } catch (error) {
+      ended(error instanceof ProxyRefusal ? error.status : 500);
+      throw error;
+    }
+  }
+}
+
+const isWebSocket = ({ headers }: EndedRequest['request']) =>
+  headers.upgrade?.toLowerCase() === 'websocket';

@@ -1,0 +1,42 @@
+import type { Services } from '@dstack/store';
+import type { Logger } from '../logging.ts';
+import type { OnEnded } from './access-log.ts';
+import type { Admit } from './callers.ts';
+import type { Trust } from './forwarded.ts';
+import type { ReadServiceState } from './outages.ts';
+import type { OwnTokens } from './own-tokens.ts';
+import type { CountedService } from './proxy-figures.ts';
+import type { TakeRate } from './rate-limits.ts';
+import type { OpenPort } from './replica-connections.ts';
+
+export interface ServiceProxyOptions {
+  readonly services: Pick<Services, 'byName' | 'addRequests' | 'setLoad' | 'takeRate'>;
+  /** Reads a service when it has no replica or a replica does not answer. */
+  readonly readState: ReadServiceState;
+  readonly open: OpenPort;
+  /** See `DeliveryOptions`. */
+  readonly returnsUntil?: () => number;
+  readonly admit: Admit;
+  readonly ownTokens: Pick<OwnTokens, 'among'>;
+  /** Which peers may send forwarded headers. */
+  readonly trust: Trust;
+  /** Milliseconds without a byte after which a request fails. */
+  readonly timeoutMs: number;
+  /** Called when a request to a service has ended. */
+  readonly onEnded?: OnEnded;
+  /** Bytes of a request's body; 0 = no limit. */
+  readonly maxBody: number;
+  /** How many requests may wait for the first replica of one service. */
+  readonly maxHeld: number;
+  /** Processes that share the limits of a service; 1 by default. */
+  readonly processes?: number;
+  /** Counts requests of rate limits instead of this process and the database. */
+  readonly takeRate?: TakeRate;
+  /** Figures of requests that other processes of this server have counted. */
+  readonly figuresElsewhere?: () => readonly CountedService[];
+  /** Other servers may change services without notifying this one. */
+  readonly shared: boolean;
+  /** Microseconds. */
+  readonly now: () => number;
+  readonly log: Logger;
+}
