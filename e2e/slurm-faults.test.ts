@@ -9,7 +9,8 @@ import {
 import { startSlurm, type TestCluster } from '@dstack/testkit/slurm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { countedTo, counting, linesOf, seenInLogs } from './counting.ts';
-import { isFinished, isRunning, newInstallation, untilRun } from './installation.ts';
+import { isFinished, isRunning, newInstallation, showRun, untilRun } from './installation.ts';
+import { freePort } from './serving.ts';
 import { until } from './sim-cloud.ts';
 import {
   applySlurmFleets,
@@ -24,8 +25,18 @@ import {
 const missing = slurmSkipped();
 const binaries = postgresBinaries();
 
+const NET = '10.222.0';
+
 /** The agent is copied to the cluster first, and Slurm itself takes seconds for each job. */
 const PATIENCE = { timeout: 120_000 };
+
+const KILL_AGENTS = `
+for dir in /proc/[0-9]*; do
+  if tr '\\0' ' ' < $dir/cmdline 2>/dev/null | grep -q '^/run/dstack-programs/.*[-]-job-container'; then
+    kill -9 "\${dir#/proc/}"
+  fi
+done
+`;
 
 describe.skipIf(missing !== null || binaries === null)('jobs of Slurm', PATIENCE, () => {
   let cluster: TestCluster;
@@ -33,7 +44,7 @@ describe.skipIf(missing !== null || binaries === null)('jobs of Slurm', PATIENCE
   const servers: Installation[] = [];
   beforeAll(async () => {
     postgres = await startPostgres(binaries ?? '');
-    cluster = await startSlurm({ net: '10.222.0', prefix: 'sf' });
+    cluster = await startSlurm({ net: NET, prefix: 'sf' });
   });
   afterAll(async () => {
     await postgres?.stop();
@@ -54,6 +65,8 @@ describe.skipIf(missing !== null || binaries === null)('jobs of Slurm', PATIENCE
     return home;
   }
   const start = (home: Installation, file: string) => home.ok('apply', '-f', file, '-y', '-d');
+  /** Of every job on the node; not the `srun` that has the same words. */
+  const killAgent = (node: string) => cluster.control('exec', node, 'sh', '-c', KILL_AGENTS);
   const untilNothingIsLeft = () =>
     until(async () => (await jobsInQueue(cluster)) === '' && (await foldersOfJobs(cluster)) === '');
 
@@ -84,6 +97,36 @@ describe.skipIf(missing !== null || binaries === null)('jobs of Slurm', PATIENCE
     await untilNothingIsLeft();
   });
 
+  it('end with their agents, leave nothing, and are tried again if the run retries errors', async () => {
+    const { url } = await postgres.createDatabase();
+    const home = await newServer(url);
+    await applySlurmFleets(home);
+    const on = (nodes: string) => [
+      `backend_settings: {slurm: {partition: low, options: {nodelist: "${nodes}"}}}`,
+    ];
+    await start(home, slurmTask(home, 'once', counting(2000, 0.02), on('cpu-1')));
+    const again = ['nodes: 2', 'retry: {on_events: [error, interruption], duration: 10m}'];
+    const commands = counting(100, 0.02, 0);
+    const gang = [...again, ...on('gpu-[1-2]')];
+    await start(home, slurmTask(home, 'again', commands, gang, 'gangs'));
+    for (const name of ['once', 'again']) await seenInLogs(home, name, 'line 5');
+    const first = await showRun(home, 'again');
+    await Promise.all([killAgent('cpu-1'), killAgent('gpu-2')]);
+    const failed = await untilRun(home, 'once', isFinished);
+    expect([failed.status, failed.latest_job_submission.termination_reason]).toEqual([
+      'failed',
+      'instance_unreachable',
+    ]);
+    expect(await home.ok('explain', 'once', '-v')).toMatch(/Slurm job \d+ ended/);
+    const lines = await linesOf(home, 'once');
+    expect(lines).toEqual(countedTo(lines.length));
+    const done = await untilRun(home, 'again', isFinished);
+    expect(done.status).toBe('done');
+    expect(done.latest_job_submission.id).not.toBe(first.latest_job_submission.id);
+    expect(await linesOf(home, 'again')).toEqual(countedTo(100));
+    await untilNothingIsLeft();
+  });
+
   it('continue while the controller is killed, end where their node is drained', async () => {
     const { url } = await postgres.createDatabase();
     const home = await newServer(url);
@@ -104,6 +147,33 @@ describe.skipIf(missing !== null || binaries === null)('jobs of Slurm', PATIENCE
       const { latest_job_submission } = await untilRun(home, name, isFinished);
       expect([name, latest_job_submission.exit_status]).toEqual([name, 3]);
       expect(await linesOf(home, name)).toEqual(countedTo(400));
+    }
+  });
+
+  it('connect to the server where the login node cannot connect to their nodes', async () => {
+    const { url } = await postgres.createDatabase();
+    const port = await freePort();
+    const home = newInstallation({
+      ...{ ...SLURM_SERVER, DSTACK_DATABASE_URL: url, DSTACK_SLURM_DIAL_OUT: '1' },
+      DSTACK_SERVER_URL: `http://${NET}.1:${port}`,
+    });
+    servers.push(home);
+    writeSlurmConfig(home, cluster);
+    await home.startServer('--host', `${NET}.1`, '--port', String(port));
+    await applySlurmFleets(home);
+    const route = (verb: string) =>
+      cluster.control('exec', 'login', 'ip', 'route', verb, 'unreachable', `${NET}.13/32`);
+    await route('add');
+    try {
+      await start(home, slurmTask(home, 'out', counting(100, 0.02)));
+      await seenInLogs(home, 'out', 'line 5');
+      await home.stopServer('SIGKILL');
+      await home.startServer('--host', `${NET}.1`, '--port', String(port));
+      const { latest_job_submission } = await untilRun(home, 'out', isFinished);
+      expect(latest_job_submission.exit_status).toBe(3);
+      expect(await linesOf(home, 'out')).toEqual(countedTo(100));
+    } finally {
+      await route('del');
     }
   });
 });

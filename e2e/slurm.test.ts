@@ -1,36 +1,32 @@
 /** A real Slurm cluster as a backend, driven by our command line and by the official one. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Installation } from '@dstack/testkit';
-import { slurmMissing, startSlurm, type TestCluster } from '@dstack/testkit/slurm';
+import { startSlurm, type TestCluster } from '@dstack/testkit/slurm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  configuration,
-  dstack,
-  isFinished,
-  isRunning,
-  newInstallation,
-  untilRun,
-} from './installation.ts';
+import { dstack, isFinished, isRunning, newInstallation, untilRun } from './installation.ts';
 import { OfficialClient, officialClient } from './official-client/official-client.ts';
 import { freePort } from './serving.ts';
 import { until } from './sim-cloud.ts';
+import {
+  applySlurmFleets,
+  foldersOfJobs,
+  jobsInQueue,
+  SLURM_SERVER,
+  slurmRun,
+  slurmSkipped,
+  slurmTask,
+  writeSlurmConfig,
+} from './slurm-cluster.ts';
 import { Terminal } from './terminal.ts';
 
 const run = promisify(execFile);
-const missing = slurmMissing();
-if (missing && process.env.CI) throw new Error(`Slurm cannot be tested: ${missing} is missing`);
-if (missing) console.warn(`Slurm is NOT tested: ${missing} is missing`);
-
-const SMALL = 'resources: {cpu: 1.., memory: 512MB.., disk: null}';
+const missing = slurmSkipped();
 
 /** The file of the image that the cluster has from the start. */
 const BUSYBOX = 'docker.io%library%busybox:1.tar';
-
-/** What `ls` prints of the folders of jobs once all have ended. */
-const LEFT = '/home/dev/.dstack/credentials:\n\n/home/dev/.dstack/jobs:\n';
 
 /** The agent is copied there first, and Slurm itself takes seconds for each job. */
 const PATIENCE = { timeout: 120_000 };
@@ -40,50 +36,26 @@ describe.skipIf(missing !== null)('a Slurm cluster', PATIENCE, () => {
   let home: Installation;
   beforeAll(async () => {
     cluster = await startSlurm({ net: '10.219.0', prefix: 'se' });
-    home = newInstallation({ DSTACK_LOCAL_PROJECTS: 'none', DSTACK_SLURM_HOST_JOBS: '1' });
+    home = newInstallation({ ...SLURM_SERVER, DSTACK_SLURM_HOST_JOBS: '1' });
     home.env.DSTACK_SERVER_SSH_PORT = String(await freePort());
-    writeConfig(home);
+    writeSlurmConfig(home, cluster);
     await home.startServer();
-    for (const [name, placement] of [
-      ['hpc', 'any'],
-      ['gangs', 'cluster'],
-    ] as const) {
-      const fleet = configuration(home, `${name}.dstack.yml`, fleetOf(name, placement));
-      await home.ok('apply', '-f', fleet, '-y');
-    }
+    await applySlurmFleets(home);
   });
   afterAll(async () => {
     home?.dispose();
     await cluster?.close();
   });
 
-  const writeConfig = ({ serverDir }: Installation) => {
-    const { hostname, user, keyPath } = cluster;
-    const entry = `{name: hpc, hostname: ${hostname}, user: ${user}, private_key: {path: ${keyPath}}, cpu_partitions: [cpu, low]}`;
-    mkdirSync(serverDir, { recursive: true });
-    writeFileSync(
-      join(serverDir, 'config.yml'),
-      `projects:\n- name: main\n  backends:\n  - {type: slurm, clusters: [${entry}]}\n`,
-      { mode: 0o600 },
-    );
-  };
-  const fleetOf = (name: string, placement: string) =>
-    `type: fleet\nname: ${name}\nnodes: 0..6\nplacement: ${placement}\nbackends: [slurm]\n`;
-  const write = (name: string, lines: readonly string[], fleet = 'hpc') => {
-    const all = [`name: ${name}`, `fleets: [${fleet}]`, SMALL, ...lines, ''];
-    return configuration(home, `${name}.dstack.yml`, all.join('\n'));
-  };
+  const write = (name: string, lines: readonly string[]) => slurmRun(home, name, lines);
   const task = (
     name: string,
     commands: readonly string[],
     more: readonly string[] = [],
     fleet?: string,
-  ) => {
-    const lines = ['type: task', 'image: busybox:1', `commands: ${JSON.stringify(commands)}`];
-    return write(name, [...lines, ...more], fleet);
-  };
+  ) => slurmTask(home, name, commands, more, fleet);
   const start = async (file: string) => await home.ok('apply', '-f', file, '-y', '-d');
-  const queue = async () => (await cluster.login('squeue -h -o "%j %P %N"')).trim();
+  const queue = () => jobsInQueue(cluster);
 
   it('offers its nodes, and runs a task in the container of its image', async () => {
     expect(await home.ok('offer', '-b', 'slurm', '--gpu', 'H100:2')).toMatch(
@@ -150,7 +122,7 @@ describe.skipIf(missing !== null)('a Slurm cluster', PATIENCE, () => {
     expect(await client.ok('offer', '-b', 'slurm')).toMatch(/cpu-1/);
     const theirs = (file: string) =>
       client.write(file, readFileSync(join(home.home, file), 'utf8'));
-    const brief = theirs(task('theirs', ['echo the words; sleep 5']));
+    const brief = theirs(task('theirs', ['echo the words']));
     const applied = await client.run(['apply', '-f', brief, '-y']);
     expect([applied.stdout, applied.code]).toEqual([expect.stringMatching(/the words\r?\n/), 0]);
     expect(await client.ok('logs', 'theirs')).toMatch(/the words/);
@@ -253,8 +225,6 @@ describe.skipIf(missing !== null)('a Slurm cluster', PATIENCE, () => {
     await home.ok('stop', 'kept', '-y');
     await untilRun(home, 'kept', isFinished);
     await until(async () => (await queue()) === '');
-    await until(
-      async () => (await cluster.login('ls ~/.dstack/jobs ~/.dstack/credentials')) === LEFT,
-    );
+    await until(async () => (await foldersOfJobs(cluster)) === '');
   });
 });

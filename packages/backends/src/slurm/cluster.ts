@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RegistryAuth } from '@dstack/contract';
+import { DIAL_OUT_PATH } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { shellJoin, shellQuote } from '@dstack/contract/shell';
 import { BackendError, NoCapacityError } from '../base/errors.ts';
@@ -62,8 +63,6 @@ const NODES_MS = 2000;
 const SUBMIT_MS = 40_000;
 /** An agent connects when it listens, and again within seconds after a connection has ended. */
 const DIALLED_MS = 5000;
-/** Path of the server where agents connect; job name and number of the node follow. */
-export const DIAL_OUT_PATH = '/api/agents/slurm/';
 /** What is read of the end of a batch job's output, in bytes. */
 const TAIL = 1500;
 

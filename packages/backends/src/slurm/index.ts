@@ -1,5 +1,5 @@
 export type { ClusterPrograms } from './agent-program.ts';
-export { agentToken, DIAL_OUT_PATH, type DialOut } from './cluster.ts';
+export { agentToken, type DialOut } from './cluster.ts';
 export { LOGIN_SHELL, type LoginConnection } from './login.ts';
 export { LoginShells, type RemoteShell } from './login-shells.ts';
 export type { SlurmClusterConfig } from './partitions.ts';

@@ -33,6 +33,7 @@ import { trustIn } from '../proxy/forwarded.ts';
 import { ServiceOrigins } from '../proxy/origins/service-origins.ts';
 import type { CountedService } from '../proxy/proxy-figures.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
+import { refuseDialIns } from '../slurm/dial-in-url.ts';
 import type { DialIns } from '../slurm/dial-ins.ts';
 import { type Links, makeServiceProxy, type Supervision } from './links.ts';
 import type { Parts } from './parts.ts';
@@ -83,7 +84,8 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
   changeRoute(http, { ...streams, hub });
   const client = (hostId: string) => links.hosts.client(hostId) ?? made.supervisor.clientOf(hostId);
   jobSocketRoutes(http, { ...deps, client });
-  made.dialIns?.route(http);
+  if (made.dialIns) made.dialIns.route(http);
+  else refuseDialIns(http);
   const { access, signIns } = deps;
   const entry = await startSshEntry(parts, {
     ...{ access, signIns, changes, client },

@@ -4,9 +4,11 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { agentToken, DIAL_OUT_PATH, secured } from '@dstack/backends/slurm';
+import { agentToken, secured } from '@dstack/backends/slurm';
+import { DIAL_OUT_PATH } from '@dstack/contract/agent';
 import type { FastifyInstance } from 'fastify';
 import { createWebSocketStream, WebSocketServer } from 'ws';
+import { isDialIn } from './dial-in-url.ts';
 
 export interface DialInsOptions {
   /** The agents' tokens are derived from it. */
@@ -49,9 +51,9 @@ export class DialIns {
   route(app: Pick<FastifyInstance, 'server'>): void {
     const server = new WebSocketServer({ noServer: true, perMessageDeflate: false });
     app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      if (!request.url?.startsWith(DIAL_OUT_PATH)) return;
+      if (!isDialIn(request.url)) return;
       socket.on('error', () => socket.destroy());
-      const [, name, rank] = AGENT.exec(request.url.slice(DIAL_OUT_PATH.length)) ?? [];
+      const [, name, rank] = AGENT.exec(request.url?.slice(DIAL_OUT_PATH.length) ?? '') ?? [];
       if (name === undefined || this.#strangers >= this.#limits.strangers) return socket.destroy();
       server.handleUpgrade(request, socket, head, (client) => {
         client.on('error', () => client.terminate());

@@ -7,6 +7,7 @@ import { isOwnPath, ORIGIN_PREFIX } from '../../proxy/origins/service-origins.ts
 import { hostNotFound, ProxyRefusal, serviceNotFound } from '../../proxy/refusal.ts';
 import { type ServiceTarget, serviceTarget } from '../../proxy/service-target.ts';
 import { refuseUpgrade } from '../../proxy/upgrade.ts';
+import { isDialIn } from '../../slurm/dial-in-url.ts';
 import { answerUnknown } from '../error-answers.ts';
 import { isJobSocket } from '../exec/job-socket-url.ts';
 import type { HttpDeps } from '../ports.ts';
@@ -36,7 +37,7 @@ export function routedUrl(url: string): string {
  */
 export function takesUpgrade({ headers, url }: IncomingMessage): boolean {
   const isWebSocket = headers.upgrade?.toLowerCase() === 'websocket';
-  return isWebSocket && (url?.startsWith('/proxy/') === true || isJobSocket(url));
+  return isWebSocket && (url?.startsWith('/proxy/') === true || isJobSocket(url) || isDialIn(url));
 }
 
 /** What these routes need of the process that serves them. */
@@ -67,7 +68,7 @@ export function proxyRoutes(app: FastifyInstance, deps: ProxyRouteDeps): ModelEn
   });
   const models = modelRoutes(app, deps);
   app.server.on('upgrade', (request, socket: Duplex, head) => {
-    if (isJobSocket(request.url)) return;
+    if (isJobSocket(request.url) || isDialIn(request.url)) return;
     socket.on('error', () => socket.destroy());
     upgrade(deps, request, socket, head).catch((error: unknown) => {
       if (error instanceof ProxyRefusal && socket.writable) return refuseUpgrade(socket, error);
