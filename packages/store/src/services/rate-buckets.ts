@@ -14,7 +14,9 @@ export function createRateBuckets({
 }: Pick<StoreContext, 'db'>): Pick<Services, 'takeRate' | 'deleteDrainedRateBuckets'> {
   return {
     async takeRate(key, { rps, burst }, now) {
-      const drained = sql`(case when ${now} > b.at then ${rps} * (${now} - b.at) / 1000000.0 else 0 end)`;
+      // Without the cast PostgreSQL takes the type of the time for the rate, which may be a fraction.
+      const rate = sql`cast(${rps} as double precision)`;
+      const drained = sql`(case when ${now} > b.at then ${rate} * (${now} - b.at) / 1000000.0 else 0 end)`;
       const left = sql`(b.excess + 1 - ${drained})`;
       const next = sql`(case when ${left} > 0 then ${left} else 0 end)`;
       const { rows } = await sql<{ excess: number; at: number; allowed: number }>`

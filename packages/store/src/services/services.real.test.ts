@@ -168,6 +168,11 @@ forEachStore((tests) => {
     expect(Math.max(...together)).toBe(0.5);
     expect([await take('a', 100.25), await take('b', 100)]).toEqual([0.25, 0]);
     expect([await take('a', 100.5), await take('a', 100.5)]).toEqual([0, 0.5]);
+    // One request in four seconds.
+    const slow = (seconds: number) =>
+      store.services.takeRate('slow', { rps: 0.25, burst: 0 }, seconds * SECOND);
+    expect([await slow(10), await slow(12), await slow(14)]).toEqual([0, 2, 0]);
+    expect(await store.services.deleteDrainedRateBuckets(99 * SECOND)).toBe(1);
     // The clock of another server may be behind.
     expect([await take('a', 99), await take('a', 101)]).toEqual([0.5, 0]);
     // At the slowest rate the one request of `b` has drained after a minute, those of `a` later.
