@@ -132,22 +132,23 @@ describe.skipIf(missing !== null || binaries === null)('jobs of Slurm', PATIENCE
     const home = await newServer(url);
     await applySlurmFleets(home);
     const nodes = ['cpu-1', 'gpu-1', 'gpu-2'] as const;
-    const retry = 'retry: {on_events: [interruption], duration: 10m}';
     for (const node of nodes) {
       const settings = `backend_settings: {slurm: {partition: low, options: {exclude: "${nodes.filter((other) => other !== node)}"}}}`;
-      const more = node === 'gpu-2' ? [retry] : [settings];
-      await start(home, slurmTask(home, `on-${node}`, counting(400, 0.04), more));
+      await start(home, slurmTask(home, `on-${node}`, counting(250, 0.04), [settings]));
       await untilRun(home, `on-${node}`, isRunning);
     }
     await seenInLogs(home, 'on-gpu-2', 'line 170');
     await cluster.control('kill', 'slurmctld');
     await cluster.control('start', 'slurmctld');
     await cluster.control('drain', 'gpu-1');
-    for (const name of ['on-cpu-1', 'on-gpu-1']) {
+    await until(async () => !/gpu-1/.test(await home.ok('offer', '-b', 'slurm')));
+    for (const name of nodes.map((node) => `on-${node}`)) {
       const { latest_job_submission } = await untilRun(home, name, isFinished);
       expect([name, latest_job_submission.exit_status]).toEqual([name, 3]);
-      expect(await linesOf(home, name)).toEqual(countedTo(400));
+      expect(await linesOf(home, name)).toEqual(countedTo(250));
     }
+    await untilNothingIsLeft();
+    await cluster.control('resume', 'gpu-1');
   });
 
   it('connect to the server where the login node cannot connect to their nodes', async () => {
@@ -175,5 +176,28 @@ describe.skipIf(missing !== null || binaries === null)('jobs of Slurm', PATIENCE
     } finally {
       await route('del');
     }
+  });
+
+  it('move from a node that is removed from the configuration of Slurm', async () => {
+    const { url } = await postgres.createDatabase();
+    const home = await newServer(url);
+    await applySlurmFleets(home);
+    for (const node of ['cpu-1', 'gpu-1']) await cluster.control('drain', node);
+    const more = [
+      'backend_settings: {slurm: {partition: low}}',
+      'retry: {on_events: [interruption], duration: 10m}',
+    ];
+    await start(home, slurmTask(home, 'moved', ['hostname; sleep 3600'], more));
+    await until(async () => /gpu-2/.test(await home.ok('logs', 'moved')));
+    for (const node of ['cpu-1', 'gpu-1']) await cluster.control('resume', node);
+    await cluster.control('stop', 'slurmctld');
+    const edit = 'cd /etc/slurm && sed -i "/^NodeName=gpu-2 /d; s/,gpu-2//" slurm.conf gres.conf';
+    await cluster.control('exec', 'ctl', 'sh', '-c', edit);
+    await cluster.control('start', 'slurmctld');
+    await until(async () => /its node failed/.test(await home.ok('explain', 'moved', '-v')));
+    await until(async () => /cpu-1|gpu-1/.test(await home.ok('logs', 'moved')));
+    expect(await home.ok('offer', '-b', 'slurm')).not.toContain('gpu-2');
+    await home.ok('stop', 'moved', '-y');
+    await untilNothingIsLeft();
   });
 });
