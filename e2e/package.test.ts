@@ -20,6 +20,8 @@ let installed: string;
 const run = (program: string, args: readonly string[], cwd = root): string =>
   execFileSync(program, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
+const text = (path: string) => readFileSync(path, 'utf8');
+
 /** `chroot` needs root, which a user has in a namespace of its own. */
 const inside = (args: readonly string[]): [string, string[]] => {
   const chroot = ['chroot', empty, '/bin/env', '-i', ...ENV, ...args];
@@ -70,6 +72,16 @@ it('has what a user needs, and its size is bounded', () => {
   );
   const kilobytes = Number.parseInt(run('du', ['-sk', '--exclude=node_modules', installed]), 10);
   expect(kilobytes).toBeLessThan(25_000);
+});
+
+it('has no program that loads the HTTP client of Node along with `node:http`', () => {
+  for (const part of ['cli', 'server', 'agent']) {
+    const dir = join(installed, 'dist', part);
+    const slow = readdirSync(dir)
+      .filter((name) => name.endsWith('.js'))
+      .filter((name) => /(from|import)\s*["'](node:)?http["']/.test(text(join(dir, name))));
+    expect([part, slow]).toEqual([part, []]);
+  }
 });
 
 it('runs the command line and the server with its pages, without Node on the system', async () => {

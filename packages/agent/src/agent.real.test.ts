@@ -1,14 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmdirSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { INITIAL_CREDIT } from '@dstack/contract/agent';
@@ -254,12 +246,12 @@ describe('the protocol', () => {
   ])('reports what running jobs use %s', async (_, metricsMs, points) => {
     const state = join(agent.dir, 'other');
     mkdirSync(state);
-    writeFileSync(join(state, 'token'), 'token');
     const socket = join(agent.dir, 'other.sock');
     const log = createEventLogger(() => {});
     const setup = { stateDir: state, socket, diskPath: state, version: '1', exitWhenIdle: null };
     const running = await startAgent({
       openShells: null,
+      token: 'token',
       ...setup,
       executor: new ProcessExecutor({ placeFiles: placeJobFiles }),
       devices: { unmount: async () => {} },

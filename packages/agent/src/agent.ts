@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { dirname, join } from 'node:path';
 import {
@@ -14,28 +13,23 @@ import { nowMicros } from './host/clock.ts';
 import { findHostFacts } from './host/host-facts.ts';
 import type { EventLogger } from './host/log.ts';
 import { bootId } from './host/process-identity.ts';
-import { publicHostKey } from './job-ssh.ts';
 import type { OpenJobAccess } from './jobs/job-access.ts';
 import { JobRegistry } from './jobs/registry.ts';
 import { ServerLease } from './jobs/server-lease.ts';
 import { listenAt } from './listening.ts';
 import type { Owner } from './owner.ts';
-import { openTunnels } from './protocol/dial-out.ts';
 import { HealthReports } from './protocol/health-reports.ts';
 import { AgentServer } from './protocol/http-server.ts';
 import { MetricsTicker } from './protocol/metrics-ticker.ts';
-import type { TunnelAddress } from './protocol/tunnel-port.ts';
 import { ensureSocketFolder, removeSocketFolder } from './socket-folder.ts';
+import { publicHostKey } from './ssh/host-key-file.ts';
 import type { DeviceMounts } from './volumes/device-mounts.ts';
 import { VolumeDirectories } from './volumes/volume-directories.ts';
 
 export interface AgentSetup {
   readonly stateDir: string;
   readonly socket: string;
-  /** File with the agent's token; null, or omitted, = in the state directory. */
-  readonly tokenFile?: string | null;
-  /** A port that leads to the socket; null, or omitted, = none. */
-  readonly tunnel?: TunnelAddress | null;
+  readonly token: string;
   readonly executor: Executor;
   readonly devices: Pick<DeviceMounts, 'unmount'>;
   /** The folder of the files of jobs with their own users; null = with their records. */
@@ -72,7 +66,6 @@ export interface RunningAgent {
 /** Recovers the jobs of earlier agents, then listens. */
 export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
   const { executor, owner, log } = setup;
-  const token = readToken(setup.tokenFile ?? join(setup.stateDir, 'token'));
   const socketDir = dirname(setup.socket);
   ensureSocketFolder(socketDir);
   const facts = {
@@ -140,7 +133,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     lookForEnd();
   });
   const server = new AgentServer({
-    token,
+    token: setup.token,
     info,
     health: () => health.frame,
     registry,
@@ -156,9 +149,6 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
   const ticker = new MetricsTicker(registry, () => server.session, setup.metricsMs, log);
   const socket = { http: server.http, path: setup.socket, lookMs: LOOK_MS, log };
   const stopListening = await listenAt(socket);
-  const { tunnel = null } = setup;
-  const closeTunnels =
-    tunnel === null ? () => {} : await openTunnels({ ...tunnel, socket: setup.socket, token, log });
   idle.look();
   lease.look();
   log.info('listening', { socket: setup.socket, executor: executor.kind });
@@ -177,7 +167,6 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
       volumes.close();
       gateways.close();
       health.close();
-      closeTunnels();
       stopListening();
       server.close();
       await registry.close();
@@ -219,14 +208,4 @@ class IdleWatch {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
   }
-}
-
-function readToken(path: string): string {
-  try {
-    const token = readFileSync(path, 'utf8').trim();
-    if (token !== '') return token;
-  } catch (error) {
-    throw new Error(`cannot read the agent's token from ${path}`, { cause: error });
-  }
-  throw new Error(`the agent's token in ${path} is empty`);
 }

@@ -1,12 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { errorMessage } from '@dstack/contract/error-message';
 import { JobFailure } from './executor/job-failure.ts';
-import { writeDurably } from './host/durable-file.ts';
 import type { EventLogger } from './host/log.ts';
 import type { JobAccess, JobAccessOptions, OpenJobAccess } from './jobs/job-access.ts';
 import { NODE_SSH_PORT } from './network/node-ssh-port.ts';
-import { generateHostKey, isKey, publicKeyOf } from './ssh/host-key.ts';
+import { hostKey } from './ssh/host-key-file.ts';
 import { startJobSsh } from './ssh/job-ssh-server.ts';
 import { NodeGateway, type OpenNode } from './ssh/node-gateway.ts';
 import type { RunSession } from './ssh/session.ts';
@@ -41,11 +38,6 @@ export function openJobAccess(stateDir: string, log: EventLogger): OpenJobAccess
       throw error;
     }
   };
-}
-
-/** The public half of the host key, by which clients verify the agent. */
-export function publicHostKey(stateDir: string): string {
-  return publicKeyOf(hostKey(stateDir));
 }
 
 /** Null for jobs without other nodes or with unknown addresses. */
@@ -96,14 +88,4 @@ function withNode(
       await Promise.all([ended(), access.close()]);
     },
   };
-}
-
-/** An unreadable key was never used, so a new one may replace it. */
-function hostKey(stateDir: string): string {
-  const path = join(stateDir, 'ssh-host-key');
-  const known = existsSync(path) ? readFileSync(path, 'utf8') : '';
-  if (isKey(known)) return known;
-  const made = generateHostKey();
-  writeDurably(path, made);
-  return made;
 }

@@ -1,27 +1,19 @@
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { errorMessage } from '@dstack/contract/error-message';
-import { startAgent } from './agent.ts';
 import { AgentRunning, endHolder, lockStateDir } from './agent-lock.ts';
-import { chooseExecutor } from './choose-executor.ts';
 import { readEnvironment } from './environment.ts';
-import { healthPeriod } from './host/health/host-health.ts';
 import { createEventLogger, type EventLogger } from './host/log.ts';
-import { bootId } from './host/process-identity.ts';
-import { HostLogin } from './host-login.ts';
-import { openJobAccess } from './job-ssh.ts';
-import { executorOfLiveJobs, jobsDirectory, readRecords } from './jobs/job-record.ts';
 import { type AgentOptions, parseOptions, USAGE } from './options.ts';
 import { Owner } from './owner.ts';
 import { closeInheritedFiles } from './process/inherited-files.ts';
-import { agentVersion } from './version.ts';
-import { DeviceMounts } from './volumes/device-mounts.ts';
+import { openTunnelPort } from './protocol/tunnel-port.ts';
+import { readToken } from './token-file.ts';
 
 /** Exit codes: 2 = bad arguments, 3 = belongs to another server, 4 = another agent runs. */
 const BAD_USAGE = 2;
 const FOREIGN_OWNER = 3;
 const ALREADY_RUNNING = 4;
-
-const METRICS_MS = 10_000;
 
 async function main(): Promise<void> {
   closeInheritedFiles();
@@ -44,16 +36,28 @@ async function main(): Promise<void> {
     process.exit(FOREIGN_OWNER);
   }
   const unlock = await lock(options);
-  await run(options, owner, log, unlock);
+  const token = readToken(options.tokenFile ?? join(options.stateDir, 'token'));
+  const ready = Promise.withResolvers<void>();
+  const closeTunnels = await listenForTunnels(options, token, ready.promise, log);
+  // Loaded only now: a server that waits for the port is connected by the time the agent is ready.
+  const { runAgent } = await import('./run-agent.ts');
+  await runAgent({ options, owner, token, log, onListening: ready.resolve });
+  closeTunnels();
+  unlock();
+  process.exit(0);
 }
 
-function executorFor(options: AgentOptions, log: EventLogger): AgentOptions['executor'] {
-  const records = readRecords(jobsDirectory(options.stateDir), () => {});
-  const needed = executorOfLiveJobs(records, bootId());
-  if (needed === null) return options.executor;
-  const isOther = options.executor !== 'auto' && options.executor !== needed;
-  if (isOther) log.info('live jobs need another executor', { asked: options.executor, needed });
-  return needed;
+async function listenForTunnels(
+  { tunnel, socket }: AgentOptions,
+  token: string,
+  ready: Promise<void>,
+  log: EventLogger,
+): Promise<() => void> {
+  if (tunnel === null) return () => {};
+  const options = { ...tunnel, socket, token, ready, log };
+  if (tunnel.dialOut === null) return (await openTunnelPort(options)).close;
+  const { openTunnels } = await import('./protocol/dial-out.ts');
+  return await openTunnels(options);
 }
 
 /** No other user may read or write. Jobs of another user may need to pass through. */
@@ -70,59 +74,6 @@ async function lock(options: AgentOptions): Promise<() => void> {
     process.stderr.write(`error: ${error.message}\n`);
     process.exit(ALREADY_RUNNING);
   }
-}
-
-async function run(
-  options: AgentOptions,
-  owner: Owner,
-  log: EventLogger,
-  unlock: () => void,
-): Promise<void> {
-  let end = (_reason: string): void => {};
-  const ended = new Promise<string>((resolve) => {
-    end = resolve;
-  });
-  process.on('SIGTERM', () => end('SIGTERM'));
-  process.on('SIGINT', () => end('SIGINT'));
-  process.on('SIGHUP', () => {});
-  const devices = new DeviceMounts();
-  const kind = executorFor(options, log);
-  const { executor, diskPath } = await chooseExecutor(
-    { ...options, executor: kind },
-    process.env,
-    log,
-    devices,
-  );
-  const hostLogin =
-    options.authorizedKeys === null ? null : new HostLogin(options.authorizedKeys, log);
-  const openAccess = openJobAccess(options.stateDir, log);
-  const agent = await startAgent({
-    stateDir: options.stateDir,
-    socket: options.socket,
-    tokenFile: options.tokenFile,
-    tunnel: options.tunnel,
-    executor,
-    devices,
-    jobHomes: executor.kind === 'process' ? (options.jobUsers?.homes ?? null) : null,
-    owner,
-    diskPath,
-    openAccess: hostLogin?.withJobs(openAccess) ?? openAccess,
-    openShells: hostLogin && ((keys) => hostLogin.openShells(keys)),
-    version: agentVersion(),
-    exitWhenIdle: options.exitWhenIdle,
-    metricsMs: METRICS_MS,
-    healthMs: healthPeriod(process.env, log),
-    log,
-    onIdle: () => end('idle'),
-    onLeaseEnd: () => end('lease'),
-  });
-  log.info('ending', { reason: await ended });
-  // Nothing of the job outlives its container.
-  if (options.jobContainer) await agent.stopJobs('Its container is being ended');
-  await agent.close();
-  hostLogin?.close();
-  unlock();
-  process.exit(0);
 }
 
 main().catch((error) => {

@@ -1,6 +1,17 @@
 import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
+/**
+ * `off` where nothing of the agent outlives its machine, as in a pod: every wait for the disk there
+ * delays the start and the end of the job, and protects nothing.
+ */
+export const SYNC = 'DSTACK_AGENT_SYNC';
+
+/** Waits until the contents survive a power cut. */
+export function syncFile(fd: number): void {
+  if (process.env[SYNC] !== 'off') fsyncSync(fd);
+}
+
 /** Replaces a file atomically: after a crash it holds the old text or the new one, never a part. */
 export function writeDurably(path: string, text: string): void {
   replace(path, text, true);
@@ -16,7 +27,7 @@ function replace(path: string, text: string, sync: boolean): void {
   const fd = openSync(temporary, 'w', 0o600);
   try {
     writeFileSync(fd, text);
-    if (sync) fsyncSync(fd);
+    if (sync) syncFile(fd);
   } finally {
     closeSync(fd);
   }
@@ -24,7 +35,7 @@ function replace(path: string, text: string, sync: boolean): void {
   if (!sync) return;
   const dir = openSync(dirname(path), 'r');
   try {
-    fsyncSync(dir);
+    syncFile(dir);
   } finally {
     closeSync(dir);
   }

@@ -2,6 +2,7 @@ import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { JobFailure } from '../executor/job-failure.ts';
+import { SYNC } from '../host/durable-file.ts';
 import { nodeCommand, programEntry } from '../host/program-entry.ts';
 import { LOCK_TAKEN, reserveFromServices } from './isolation/system-users.ts';
 import { ALREADY_SUPERVISED, SupervisorFiles } from './supervisor-files.ts';
@@ -41,7 +42,9 @@ function spawnSupervisor(
   const entry = programEntry('supervisor.js', 'process/supervisor-main.ts');
   const supervisor = [...nodeCommand(), '--max-old-space-size=64', entry, ...words];
   const [file = '', ...args] = [...before, ...supervisor];
-  return spawn(file, args, { cwd: '/', detached: true, env: { PATH: process.env.PATH }, stdio });
+  const { PATH, [SYNC]: sync } = process.env;
+  const env = { PATH, ...(sync === undefined ? {} : { [SYNC]: sync }) };
+  return spawn(file, args, { cwd: '/', detached: true, env, stdio });
 }
 
 /**

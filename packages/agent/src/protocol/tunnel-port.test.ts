@@ -67,6 +67,28 @@ describe('the port of the tunnels', () => {
     expect(await Promise.all(answers)).toEqual(texts);
   });
 
+  it('keeps streams that come before the socket is open', async () => {
+    const socket = join(dir, 'later');
+    const [number, ready] = [await freePort(), Promise.withResolvers<void>()];
+    const place = { port: number, address: '127.0.0.1', file: null, dialOut: null };
+    const early = await openTunnelPort({
+      ...place,
+      ...{ socket, token: TOKEN, log, ready: ready.promise },
+    });
+    session.destroy();
+    session = connect(`http://127.0.0.1:${number}`);
+    const { stream, status } = open(TOKEN);
+    stream.end('sent early');
+    await new Promise((resolve) => session.ping(resolve));
+    const later = createServer({ allowHalfOpen: true }, (client) => client.pipe(client));
+    await new Promise<void>((resolve) => later.listen(socket, resolve));
+    ready.resolve();
+    expect(await status).toBe(200);
+    expect(await text(stream)).toBe('sent early');
+    early.close();
+    later.close();
+  });
+
   it('is closed to other tokens and other methods', async () => {
     expect(await open('guess').status).toBe(401);
     expect(await open(TOKEN, 'POST').status).toBe(405);

@@ -33,10 +33,13 @@ export interface TunnelAddress {
 export interface TunnelPortOptions extends TunnelAddress {
   /** Path of the agent's unix socket. */
   readonly socket: string;
+  /** The socket is open; earlier streams wait. Omitted: it is. */
+  readonly ready?: Promise<void>;
   readonly token: string;
   readonly log: EventLogger;
 }
 
+const OPEN = Promise.resolve();
 const LOOPBACK = '127.0.0.1';
 /** Bytes under way in one stream, and in all of a connection. */
 const STREAM_WINDOW = 1024 * 1024;
@@ -70,7 +73,7 @@ export async function openTunnelPort(options: TunnelPortOptions): Promise<Tunnel
     stream.on('error', () => stream.destroy());
     if (headers[':method'] !== 'CONNECT') return refuse(stream, NOT_ALLOWED);
     if (!isToken(headers.authorization, options.token)) return refuse(stream, UNAUTHORIZED);
-    forward(stream, options.socket);
+    void (options.ready ?? OPEN).then(() => forward(stream, options.socket));
   });
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
@@ -90,6 +93,7 @@ function refuse(stream: ServerHttp2Stream, status: number): void {
 }
 
 function forward(stream: ServerHttp2Stream, path: string): void {
+  if (stream.destroyed) return;
   const socket = connect({ path, allowHalfOpen: true });
   socket.on('connect', () => {
     if (stream.destroyed) return socket.destroy();

@@ -47,7 +47,11 @@ export function agentCommand(source: AgentSource, serverId: string): string[] {
 }
 
 export function agentEnv(source: AgentSource) {
-  return [{ name: 'DSTACK_AGENT_NODE', value: nodeIn(programsOf(source)).join(' ') }];
+  return [
+    { name: 'DSTACK_AGENT_NODE', value: nodeIn(programsOf(source)).join(' ') },
+    // Nothing of the agent outlives its pod, so that its files need not survive a power cut.
+    { name: 'DSTACK_AGENT_SYNC', value: 'off' },
+  ];
 }
 
 function programsOf({ kind }: AgentSource): string {
