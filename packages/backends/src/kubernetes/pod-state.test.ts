@@ -46,6 +46,18 @@ describe('a pod', () => {
     expect(state(unschedulable, [scaling], 60).state).toBe('pending');
     const refused = { reason: 'NotTriggerScaleUp', message: 'max size reached' };
     expect(state(unschedulable, [scaling, refused], 60).state).toBe('interrupted');
+    expect(state(unschedulable, [refused, scaling], 60).state).toBe('pending');
+  });
+
+  it('waits longer for a claim that has no volume yet', () => {
+    const message = '0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims.';
+    const type = 'PodScheduled';
+    const condition = { type, status: 'False', reason: 'Unschedulable', message };
+    const unbound = pod({ phase: 'Pending', conditions: [condition] });
+    expect(state(unbound, [], 60)).toMatchObject({
+      ...{ state: 'pending', text: expect.stringContaining('waits for a volume') },
+    });
+    expect(state(unbound, [], 200).state).toBe('interrupted');
   });
 
   it('whose image does not exist has failed at once, with the message of the registry', () => {
@@ -116,7 +128,7 @@ describe('a pod', () => {
     const terminated = { exitCode: 137, reason: 'OOMKilled' };
     const killed = { name: 'job', state: { terminated } };
     expect(state(pod({ phase: 'Failed', containerStatuses: [killed] }, {}, 'n1'))).toMatchObject({
-      ...{ state: 'interrupted', reason: 'failed' },
+      ...{ state: 'interrupted', reason: 'memory' },
       text: expect.stringContaining('OOMKilled'),
     });
   });

@@ -28,6 +28,9 @@ const FINAL_WAITS: Readonly<Record<string, string>> = {
   CreateContainerError: 'the container cannot be created',
   RunContainerError: 'the container cannot be started',
 };
+const UNBOUND = /unbound immediate PersistentVolumeClaims/;
+/** A new claim waits until a storage system has made its volume, or the cluster looks for one again. */
+const BIND_MS = 120_000;
 const PULL_ERRORS = ['ErrImagePull', 'ImagePullBackOff'];
 /** Answers of registries that a repetition does not change. */
 const FINAL_PULL =
@@ -109,7 +112,8 @@ function ended(pod: Pod, disruption: string | null): NotReady {
   }
   const end = statusOf(pod, JOB_CONTAINER)?.state?.terminated;
   if (end?.reason === 'OOMKilled') {
-    return failed(`the container exceeded its memory limit (OOMKilled) in pod ${name}`);
+    const text = `Out of memory: the container exceeded its memory limit (OOMKilled) in pod ${name}`;
+    return { state: 'interrupted', reason: 'memory', text };
   }
   if (end && NO_SHELL.test(end.message ?? '')) {
     return failed(`${end.message}: an image without /bin/sh needs DSTACK_KUBERNETES_AGENT_IMAGE`);
@@ -129,14 +133,22 @@ function unscheduled({ pod, events, now, scheduleMs, scaleUpMs }: StateOptions):
   );
   if (!condition) return pending('waits for the scheduler');
   const why = `${condition.reason ?? 'Unschedulable'}: ${condition.message ?? ''}`;
-  const scaling = events.find(({ reason }) => reason === 'TriggeredScaleUp');
-  const refused = events.find(({ reason }) => reason === 'NotTriggerScaleUp');
+  const scaling = scalingOf(events);
   const age = now - Date.parse(metadata.creationTimestamp ?? '');
-  if (age <= (scaling && !refused ? scaleUpMs : scheduleMs)) {
-    const text = scaling?.message ?? why;
-    return pending(scaling ? `waits for a new node: ${text}` : `waits for a node: ${text}`);
+  const isUnbound = UNBOUND.test(why);
+  const limit = isUnbound ? Math.max(scheduleMs, BIND_MS) : scheduleMs;
+  if (age <= (scaling ? scaleUpMs : limit)) {
+    if (scaling) return pending(`waits for a new node: ${scaling.message ?? why}`);
+    return pending(`waits for ${isUnbound ? 'a volume' : 'a node'}: ${why}`);
   }
   return failed(`Pod ${metadata.name} was not scheduled: ${why}`);
+}
+
+/** Null: no autoscaler adds a node for the pod now; it may have refused to, and changed its mind. */
+function scalingOf(events: readonly KubeEvent[]): KubeEvent | null {
+  const answers = events.filter(({ reason }) => /^(Not)?Trigger(ed)?ScaleUp$/.test(reason ?? ''));
+  const last = answers.sort((a, b) => timeOf(a) - timeOf(b)).at(-1);
+  return last?.reason === 'TriggeredScaleUp' ? last : null;
 }
 
 function starting({ pod, events, now }: StateOptions, node: string): NotReady {

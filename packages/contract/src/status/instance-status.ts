@@ -38,6 +38,7 @@ export const INSTANCE_TERMINATION_REASONS = [
   'fleet_spec_mismatch',
   'no_balance',
   'interrupted',
+  'out_of_memory',
 ] as const;
 export type InstanceTerminationReason = (typeof INSTANCE_TERMINATION_REASONS)[number];
 

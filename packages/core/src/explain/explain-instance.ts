@@ -79,6 +79,7 @@ const END_TEXTS: Readonly<Record<string, string>> = {
   fleet_spec_mismatch: 'it was no longer what its fleet requires',
   no_balance: 'the account at the backend has no balance',
   interrupted: 'its backend took it away',
+  out_of_memory: 'its job filled its memory',
 };
 
 export function endReason({

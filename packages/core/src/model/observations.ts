@@ -38,11 +38,12 @@ export type InstanceObservation =
   | { readonly state: 'ready'; readonly machine: ObservedInstance | null }
   /**
    * It ends or has ended without an order of the server: its provider took it away (`spot`, also
-   * for an eviction), could not start it, or the fleet can never use it (`refused`).
+   * for an eviction), could not start it, the kernel killed it as its job filled its memory
+   * (`memory`), or the fleet can never use it (`refused`).
    */
   | {
       readonly state: 'interrupted';
-      readonly reason: 'spot' | 'failed' | 'refused';
+      readonly reason: 'spot' | 'failed' | 'memory' | 'refused';
       readonly text: string;
     }
   | { readonly state: 'missing' };

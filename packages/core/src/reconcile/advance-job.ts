@@ -63,8 +63,16 @@ function endWithoutInstance(pass: RunPass, job: JobRecord, instance: InstanceRec
     return;
   }
   const message = instance?.terminationMessage ?? 'The instance was terminated';
+  // The job's own processes filled the memory, and its agent ended with them.
+  if (instance?.terminationReason === 'out_of_memory') {
+    endJob(pass, job, 'container_exited_with_error', { message, exitStatus: KILLED });
+    return;
+  }
   endJob(pass, job, withoutInstanceReason(job, instance), { message });
 }
+
+/** Exit status of a process that SIGKILL ended. */
+const KILLED = 137;
 
 function withoutInstanceReason(
   job: JobRecord,

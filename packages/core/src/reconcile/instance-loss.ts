@@ -3,6 +3,13 @@ import { MISSING_TOLERANCE } from '../instances/index.ts';
 import { isServerHost } from '../offers/capabilities.ts';
 import type { InstancePass } from './instance-pass.ts';
 
+const ENDINGS = {
+  spot: 'interrupted',
+  memory: 'out_of_memory',
+  failed: 'error',
+  refused: 'error',
+} as const;
+
 /** Ends an instance that its backend has lost. Returns whether it was ended. */
 export function followLoss(pass: InstancePass): boolean {
   if (pass.observation === null) {
@@ -14,8 +21,7 @@ export function followLoss(pass: InstancePass): boolean {
   if (observation.state === 'interrupted') {
     // A machine that has worked so far is kept, whatever its agent reports now.
     if (observation.reason === 'refused' && pass.instance.startedAt !== null) return false;
-    const reason = observation.reason === 'spot' ? 'interrupted' : 'error';
-    pass.giveUp(reason, observation.text);
+    pass.giveUp(ENDINGS[observation.reason], observation.text);
     return true;
   }
   if (observation.state !== 'missing') return false;

@@ -140,6 +140,9 @@ describe('what a backend reports of an instance', () => {
       ...{ status: 'terminating', terminationReason: 'interrupted' },
       terminationMessage: 'taken back',
     });
+    const full = world(anInstance()).connect('inst-1');
+    full.observe({ state: 'interrupted', reason: 'memory', text: 'OOMKilled' }).instancePass();
+    expect(full.instance()).toMatchObject({ terminationReason: 'out_of_memory' });
   });
 
   test('it ends when it has been missing for a minute, not before', () => {

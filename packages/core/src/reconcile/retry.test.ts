@@ -137,6 +137,20 @@ describe('retry of a single job', () => {
     expect(world.run.status).toBe('failed');
   });
 
+  test('a job whose machine ended as it was out of memory has failed by itself', () => {
+    const world = running();
+    const ending = { status: 'terminating', terminationReason: 'out_of_memory' } as const;
+    const instance = { ...world.instance(), ...ending, terminationMessage: 'OOMKilled' };
+    world.instances.set(instance.id, instance);
+    world.disconnect().pass();
+    expect(world.job('job-1')).toMatchObject({
+      ...{ terminationReason: 'container_exited_with_error', exitStatus: 137 },
+      terminationMessage: 'OOMKilled',
+    });
+    world.later(2).pass();
+    expect(jobStatusMessage(world.job('job-1'))).toBe('exited (137)');
+  });
+
   test('a job counts how often it was interrupted, and no other failures', () => {
     const world = running({ retry: retry(3600) });
     const job = world.job('job-1');
