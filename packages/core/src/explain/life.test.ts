@@ -167,6 +167,18 @@ const SITUATIONS: readonly Lives[] = [
     },
   ],
   [
+    'waits for a machine whose creation has a stage',
+    {
+      ...PLACED,
+      hosts: [],
+      instances: [{ ...HOST, status: 'provisioning', terminationMessage: 'waits in its queue' }],
+    },
+    {
+      ...{ state: 'starting', rules: ['provisioning'], until: 600 },
+      summary: 'waits until the agent of lab-0 connects (waits in its queue)',
+    },
+  ],
+  [
     'was placed on a host that went away before it started',
     { ...PLACED, ...LOST },
     {

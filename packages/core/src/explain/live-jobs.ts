@@ -27,7 +27,9 @@ function untakenReason(pass: RunPass, job: JobRecord): Reason {
   const until = instance && startDeadline(job, instance);
   const name = instance?.name ?? 'its instance';
   if (instance && !isInstanceAvailable(instance.status)) {
-    const why = host?.error ? ` (${host.error})` : '';
+    // Until it is in service, the message of an instance is the stage of its creation.
+    const stage = host?.error ?? instance.terminationMessage;
+    const why = stage ? ` (${stage})` : '';
     const text = `waits until the agent of ${name} connects${why}`;
     const since = instance.startedAt ?? instance.createdAt;
     return reason('provisioning', text, { since, until });
