@@ -5,6 +5,7 @@ import { ApiError, FORBIDDEN, KubeClient } from './api/client.ts';
 import { Follow } from './api/follow.ts';
 import type { ClusterAccess } from './api/kubeconfig.ts';
 import type { KubeEvent, KubeList, KubeNode, Pod } from './api/objects.ts';
+import { keptPod } from './kept-pod.ts';
 import { isOurName, MANAGED, SERVER_LABEL } from './labels.ts';
 import { type NodeFacts, nodeFacts, type PodUse, podUse } from './node-room.ts';
 import { clusterOffers } from './offers.ts';
@@ -109,7 +110,7 @@ export class Cluster {
     this.#ours ??= new Follow<Pod, Pod>({
       ...{ client, path: this.path('pods') },
       query: { labelSelector: this.selector('job') },
-      keep: (pod) => pod,
+      keep: keptPod,
       onChange: (id) => report(id.slice(this.namespace.length + 1)),
     });
     this.#events ??= new PodEvents({

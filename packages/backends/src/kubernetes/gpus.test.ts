@@ -49,7 +49,8 @@ describe('the accelerators of a node', () => {
     const gaudi = node({ 'habana.ai/gaudi.product': 'Gaudi3' }, { 'habana.ai/gaudi': '8' });
     expect(nodeGpus(gaudi)?.gpu).toMatchObject({ vendor: 'intel', name: 'Gaudi3' });
     const label = { 'cloud.google.com/gke-tpu-accelerator': 'tpu-v6e-slice' };
-    expect(nodeGpus(node(label, { 'google.com/tpu': '4' }))?.gpu.name).toBe('v6e-4');
+    const tpu = nodeGpus(node(label, { 'google.com/tpu': '4' }));
+    expect(tpu).toMatchObject({ count: 1, units: 4, gpu: { name: 'v6e-4' } });
   });
 
   it('are none if the product is unknown, or there is none', () => {

@@ -9,6 +9,8 @@ export interface NodeGpus {
   /** The resource that pods request: `nvidia.com/gpu`, a profile of MIG, a shared GPU. */
   readonly resource: string;
   readonly count: number;
+  /** How much of the resource makes one: pods get all chips of a TPU's node or none. */
+  readonly units: number;
   readonly gpu: GpuModel;
   /** The label by which other nodes with the same accelerator are found; null = the resource is enough. */
   readonly label: { readonly key: string; readonly value: string } | null;
@@ -27,6 +29,7 @@ const AMD: Readonly<Record<string, string>> = {
 };
 const AMD_LABEL = 'beta.amd.com/gpu.device-id.';
 
+const TPU_RESOURCE = 'google.com/tpu';
 const TPU_LABEL = 'cloud.google.com/gke-tpu-accelerator';
 const TPU: Readonly<Record<string, readonly [name: string, gib: number]>> = {
   ...{ 'tpu-v4-podslice': ['v4', 32], 'tpu-v5-lite-podslice': ['v5litepod', 16] },
@@ -43,7 +46,9 @@ export function nodeGpus(node: KubeNode): NodeGpus | null {
     .filter(({ count }) => count >= 1);
   const found = counted.flatMap(({ resource, count }): NodeGpus[] => {
     const known = describe(resource, labels, count);
-    return known ? [{ resource, count, ...known }] : [];
+    if (known === null) return [];
+    const units = resource === TPU_RESOURCE ? count : 1;
+    return [{ ...{ resource, units, count: count / units }, ...known }];
   });
   return found.length === 1 ? (found[0] ?? null) : null;
 }
@@ -66,7 +71,7 @@ function describe(resource: string, labels: Labels, count: number): Described | 
   }
   if (resource === 'amd.com/gpu') return amd(labels);
   if (resource === 'habana.ai/gaudi') return gaudi(labels);
-  if (resource === 'google.com/tpu') return tpu(labels, count);
+  if (resource === TPU_RESOURCE) return tpu(labels, count);
   return null;
 }
 

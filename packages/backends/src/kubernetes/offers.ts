@@ -14,6 +14,8 @@ export const TOLERATED_TAINTS: readonly string[] = [
 
 /** Key of an offer's `backend_data`: the resource that its pods request for their accelerators. */
 export const GPU_RESOURCE = 'gpu_resource';
+/** How much of that resource makes one accelerator; omitted: 1. */
+export const GPU_UNITS = 'gpu_units';
 /** The label that all nodes with this accelerator have, `key=value`. */
 export const GPU_LABEL = 'gpu_label';
 
@@ -50,7 +52,7 @@ function isOpen(node: NodeFacts, tolerates: (key: string) => boolean): boolean {
 
 function offerOf(node: NodeFacts, room: Room, region: string): Offer {
   const { gpus } = node;
-  const free = gpus === null ? 0 : Math.floor(room.gpus[gpus.resource] ?? 0);
+  const free = gpus === null ? 0 : Math.floor((room.gpus[gpus.resource] ?? 0) / gpus.units);
   return {
     backend: 'kubernetes',
     region,
@@ -72,6 +74,7 @@ function offerOf(node: NodeFacts, room: Room, region: string): Offer {
         ? {}
         : {
             [GPU_RESOURCE]: gpus.resource,
+            ...(gpus.units === 1 ? {} : { [GPU_UNITS]: gpus.units }),
             ...(gpus.label ? { [GPU_LABEL]: `${gpus.label.key}=${gpus.label.value}` } : {}),
           },
     availability: 'available',

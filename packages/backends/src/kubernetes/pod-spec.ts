@@ -12,7 +12,7 @@ import {
   labelsOf,
   validLabels,
 } from './labels.ts';
-import { GPU_LABEL, GPU_RESOURCE, TOLERATED_TAINTS } from './offers.ts';
+import { GPU_LABEL, GPU_RESOURCE, GPU_UNITS, TOLERATED_TAINTS } from './offers.ts';
 import {
   AGENT_ROOT,
   type AgentSource,
@@ -141,7 +141,8 @@ function resourcesOf({ resources: wanted }: ContainerOrder, { instance, backend_
   const gpus = instance.resources.gpus.length;
   const resource = textOf(backend_data, GPU_RESOURCE);
   const mib = (gb: number) => `${Math.round(gb * MIB)}Mi`;
-  const gpu = gpus > 0 && resource !== null ? { [resource]: String(gpus) } : {};
+  const units = (backend_data as { readonly [GPU_UNITS]?: number } | null)?.[GPU_UNITS] ?? 1;
+  const gpu = gpus > 0 && resource !== null ? { [resource]: String(gpus * units) } : {};
   const { cpu, memory, disk } = wanted;
   const limit = (name: string, text: string | null) => (text === null ? {} : { [name]: text });
   const max = (value: number | null | undefined, format: (given: number) => string) =>

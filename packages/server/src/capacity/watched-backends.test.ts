@@ -64,6 +64,20 @@ it('instances whose backend reports changes are observed, together and once', as
   end();
 });
 
+it('the first change is observed at once, and those that follow it together', async () => {
+  const { watched, backend, signalled, signal, report } = world();
+  await watched.watch('project', backend);
+  const first = signal();
+  report('machine-up');
+  await first;
+  const second = signal();
+  report('machine-up');
+  report('machine-starting');
+  await second;
+  expect(signalled.slice(1)).toEqual([['up'], ['up', 'starting']]);
+  watched.close();
+});
+
 it('a backend without such reports is not watched', async () => {
   const { watched, signalled } = world();
   const silent = { name: 'aws', instances: {} } as unknown as Backend;

@@ -10,7 +10,7 @@ export interface WatchedBackendsOptions {
   readonly log: Logger;
 }
 
-/** Changes that are reported within this time are observed together. */
+/** A first change is observed at once; those that follow within this time, together. */
 const TOGETHER_MS = 20;
 
 /**
@@ -28,8 +28,10 @@ export class WatchedBackends {
   async watch(projectId: Id, { name, instances }: Backend): Promise<() => void> {
     if (!instances?.watch) return () => {};
     let changed = new Set<string>();
+    let turn: Promise<unknown> = Promise.resolve();
     const flush = async () => {
-      await delay(TOGETHER_MS);
+      await turn;
+      turn = delay(TOGETHER_MS);
       const ids = changed;
       changed = new Set();
       await this.#observe(projectId, name, (handleId) => ids.has(handleId));

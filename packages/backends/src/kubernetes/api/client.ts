@@ -1,6 +1,7 @@
 /** Requests to the API of one cluster. */
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
+import { setTimeout as delay } from 'node:timers/promises';
 import { errorMessage } from '@dstack/contract/error-message';
 import { WebSocket } from 'ws';
 import {
@@ -37,6 +38,11 @@ export interface KubeCall {
 const TIMEOUT_MS = 30_000;
 /** One more attempt after an answer that asks for it, at most this much later. */
 const MAX_RETRY_AFTER_S = 5;
+/**
+ * Two writers have met, such as creations of pods that count for one quota: the later one is asked
+ * to try again, as `kubectl` and controllers do.
+ */
+const CONFLICT_PAUSES_MS = [20, 50, 100, 200, 400];
 const TOO_MANY = 429;
 const UNAUTHORIZED = 401;
 export const FORBIDDEN = 403;
@@ -60,15 +66,20 @@ export class KubeClient {
 
   /** The answer's JSON. Throws `ApiError` or another `BackendError`. */
   async call<T>(call: KubeCall): Promise<T> {
-    const { status, text, retryAfter } = await this.#send(call);
-    if (status < 300) return (text === '' ? null : JSON.parse(text)) as T;
-    if (status === TOO_MANY && retryAfter !== null) {
-      await new Promise((resolve) => setTimeout(resolve, retryAfter * 1000));
-      const again = await this.#send(call);
-      if (again.status < 300) return JSON.parse(again.text) as T;
-      throw this.#refusal(again.status, again.text, call);
+    const pauses = CONFLICT_PAUSES_MS.map((ms) => ms * (0.5 + Math.random() / 2));
+    let isAsked = false;
+    for (;;) {
+      const { status, text, retryAfter } = await this.#send(call);
+      if (status < 300) return (text === '' ? null : JSON.parse(text)) as T;
+      if (status === TOO_MANY && retryAfter !== null && !isAsked) {
+        isAsked = true;
+        await delay(retryAfter * 1000);
+        continue;
+      }
+      const pause = isRace(status, text) ? pauses.shift() : undefined;
+      if (pause === undefined) throw this.#refusal(status, text, call);
+      await delay(pause);
     }
-    throw this.#refusal(status, text, call);
   }
 
   /** Like `call`; null if there is no such object. */
@@ -188,12 +199,17 @@ export class KubeClient {
     if (status === FORBIDDEN && /exceeded quota/.test(message)) {
       return new NoCapacityError(`cluster ${context}: ${message}`);
     }
-    if (status === TOO_MANY || status >= SERVER_ERROR) {
+    if (status === TOO_MANY || status >= SERVER_ERROR || isRace(status, text)) {
       return new BusyError(`cluster ${context} is busy (${status}): ${message}`);
     }
     const { method = 'GET', path } = call;
     return new ApiError(status, reason, `cluster ${context}: ${method} ${path}: ${message}`);
   }
+}
+
+/** Not that the object exists already, which no repetition changes. */
+function isRace(status: number, text: string): boolean {
+  return status === CONFLICT && statusOf(text, status).reason === 'Conflict';
 }
 
 function statusOf(text: string, status: number): { reason: string; message: string } {

@@ -115,6 +115,17 @@ describe('a refused request', () => {
     await expect(call()).rejects.toThrow(BusyError);
   });
 
+  it('is repeated when another writer was faster, and an object that exists is not', async () => {
+    const race = json(409, { reason: 'Conflict', message: 'the object has been modified' });
+    answers = [race, race, json(201, { ok: true })];
+    expect(await call()).toEqual({ ok: true });
+    answers = Array.from({ length: 6 }, () => race);
+    await expect(call()).rejects.toThrow(BusyError);
+    answers = [json(409, { reason: 'AlreadyExists', message: 'exists' }), json(200, {})];
+    await expect(call()).rejects.toThrow(ApiError);
+    expect(answers).toHaveLength(1);
+  });
+
   it.each([
     [401, 'Unauthorized', CredentialsError, 'does not accept the user'],
     [403, 'pods is forbidden: exceeded quota: gpus', NoCapacityError, 'exceeded quota: gpus'],

@@ -1,0 +1,11 @@
+import type { Metadata, Pod } from './api/objects.ts';
+
+/**
+ * What is kept of a pod of this server: most of a pod is what was ordered, and the history of its
+ * fields, which nothing here reads.
+ */
+export function keptPod({ metadata, spec, status }: Pod): Pod {
+  const { managedFields: _, ...kept } = metadata as Metadata & { readonly managedFields?: unknown };
+  const placed = spec?.nodeName === undefined ? {} : { nodeName: spec.nodeName };
+  return { metadata: kept, spec: placed, ...(status === undefined ? {} : { status }) };
+}
