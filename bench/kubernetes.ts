@@ -17,17 +17,17 @@ import {
 import { type ApiProxy, startApiProxy } from '@dstack/testkit/kubernetes-proxy';
 import { installation, root } from './installation.ts';
 import { BarePods } from './kubernetes-pods.ts';
+import { IMAGE, JOB, stop, untilRunning } from './kubernetes-runs.ts';
+import { singles } from './kubernetes-singles.ts';
 import { print, summary } from './measure.ts';
 import { delaysOfPrintedTimes } from './printed-times.ts';
-import { eventTimes, submit } from './runs.ts';
+import { submit } from './runs.ts';
 import { residentMb } from './server-start.ts';
 
-const SINGLE = 10;
 const BURST = 50;
 const WATCHED = 500;
 const LINES = 200;
 const SHELLS = 10;
-const IMAGE = 'bench:1';
 const AGENT = 'dstack/agent:1';
 
 export async function kubernetes(argument = String(BURST)): Promise<void> {
@@ -119,7 +119,7 @@ async function measured(
       },
       force: false,
     });
-    await singles(way, home, pods);
+    await singles(way, home, pods, api);
     if (burst === 0) return;
     await lines(home);
     await shells(home);
@@ -130,51 +130,6 @@ async function measured(
     await pods.delete();
     await pods.untilNone();
   }
-}
-
-const JOB = {
-  image: IMAGE,
-  fleets: ['pods'],
-  resources: { cpu: '1..', memory: '0.2GB..', disk: '1GB..', gpu: 0 },
-};
-
-/** Each beside a bare pod, so that both meet the same load. */
-async function singles(way: string, home: Installation, pods: BarePods): Promise<void> {
-  const bare: number[] = [];
-  const ours: number[] = [];
-  for (let i = 0; i <= SINGLE; i++) {
-    const floor = await pods.timed(`bare-${way}-${i}`);
-    const name = `${way}-${i}`;
-    const id = await submit(home, name, { commands: ['sleep 1000'], ...JOB });
-    const took = await untilRunning(home, name, id);
-    await stop(home, [name]);
-    // The first one fills caches.
-    if (i > 0) bare.push(floor);
-    if (i > 0) ours.push(took);
-  }
-  print({ name: 'kubernetes: bare pod, created to running', unit: 'ms', ...summary(bare) });
-  const what = way === 'claim' ? 'the agent on the nodes' : 'the image of the agent';
-  print({ name: `kubernetes, ${what}: submit to running`, unit: 'ms', ...summary(ours) });
-}
-
-async function untilRunning(home: Installation, name: string, id: string): Promise<number> {
-  for (;;) {
-    const run = await home.api<{ status: string; status_message: string }>(
-      '/api/project/main/runs/get',
-      { run_name: name },
-    );
-    if (run.status === 'running') break;
-    if (['failed', 'done', 'terminated'].includes(run.status)) {
-      throw new Error(`${name}: ${run.status} ${run.status_message}`);
-    }
-    await delay(20);
-  }
-  const at = await eventTimes(home, id);
-  return (at(/^Run status changed .* -> RUNNING/) - at(/^Run submitted/)) / 1000;
-}
-
-async function stop(home: Installation, names: readonly string[]): Promise<void> {
-  await home.api('/api/project/main/runs/stop', { runs_names: names, abort: true });
 }
 
 async function lines(home: Installation): Promise<void> {
