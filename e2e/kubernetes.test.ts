@@ -16,14 +16,20 @@ import {
   startApiProxy,
 } from '@dstack/testkit/kubernetes-proxy';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { configuration, isFinished, newInstallation, untilRun } from './installation.ts';
+import { acceleratorCases } from './kubernetes/accelerators.ts';
+import { placeCases, staticProgram } from './kubernetes/places.ts';
+import { waitingCases } from './kubernetes/waiting.ts';
 import {
-  configuration,
-  isFinished,
-  isRunning,
-  newInstallation,
-  type ShownRun,
-  untilRun,
-} from './installation.ts';
+  message,
+  RESOURCES,
+  SMALL,
+  submitted,
+  task,
+  untilPods,
+  untilRunning,
+  type World,
+} from './kubernetes/world.ts';
 import { OfficialClient, officialClient } from './official-client/official-client.ts';
 import { freePort } from './serving.ts';
 
@@ -32,26 +38,13 @@ const missing = kubernetesMissing();
 if (missing) console.warn(`Kubernetes is NOT tested: ${missing} is missing`);
 
 const BUILD_MS = 20 * 60_000;
-const SMALL = 'image: busybox:1\n';
-const RESOURCES = 'resources: {cpu: 1.., memory: 0.2GB.., disk: 1GB..';
-
-/** With the resources that the pretended nodes have. */
-const task = (home: Installation, name: string, commands: readonly string[], more = '') => {
-  const yaml = `type: task\nname: ${name}\n${SMALL}commands: ${JSON.stringify(commands)}\n${more}`;
-  return submitted(home, name, yaml.includes('resources:') ? yaml : `${yaml}${RESOURCES}}\n`);
-};
-
-async function submitted(home: Installation, name: string, yaml: string): Promise<void> {
-  const file = configuration(home, `${name}.dstack.yml`, yaml);
-  await home.ok('apply', '-f', file, '-y', '-d', '--fleet', 'pods');
-}
-
-async function untilPods(cluster: TestKubernetes, is: (names: string[]) => boolean) {
-  for (;;) {
-    const text = await cluster.kubectl('get', 'pods', '-o', 'name');
-    if (is(text.split('\n').filter((line) => line !== ''))) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+/** The same cluster again, with another name and namespace. */
+function withContext(kubeconfig: string, name: string, namespace: string): string {
+  const file = JSON.parse(kubeconfig) as {
+    readonly contexts: readonly { readonly context: object }[];
+  };
+  const context = { ...file.contexts[0]?.context, namespace };
+  return JSON.stringify({ ...file, contexts: [...file.contexts, { name, context }] });
 }
 
 /** In turn, so that each kind meets watches and calls early and late in the life of a pod. */
@@ -60,15 +53,13 @@ function everyKindOfFault(): (request: ApiRequest) => ApiFault | null {
   return ({ isWatch }) => {
     if (isWatch) return ++watches % 2 === 0 ? { watchError: 410 } : null;
     const kind = ++calls % 13;
+    if (kind === 1) return { answer: 409, reason: 'Conflict' };
     if (kind === 2) return { answer: 429, reason: 'TooManyRequests', retryAfterSeconds: 1 };
     if (kind === 5) return { delayMs: 300 };
     if (kind === 8) return { cut: 'request' };
     return kind === 11 ? { cut: 'answer' } : null;
   };
 }
-
-const message = (shown: ShownRun) =>
-  `${shown.latest_job_submission.termination_reason_message} ${shown.status_message}`;
 
 describe.skipIf(missing !== null && !process.env.CI)(
   'jobs in a Kubernetes cluster',
@@ -85,32 +76,34 @@ describe.skipIf(missing !== null && !process.env.CI)(
       cluster = await startKubernetes({
         ...{ prefix: 'te', network: 221, nodes: 2 },
         // More memory than any computer of the tests has: kubelets see the use of all of it.
-        sizes: '4:256 96:1024:8:NVIDIA-H100-80GB-HBM3',
+        sizes: '16:256 96:1024:8:NVIDIA-H100-80GB-HBM3',
       });
       home = newInstallation();
       port = await freePort();
       proxy = await startApiProxy(cluster);
       const kubeconfig = join(home.home, 'kubeconfig');
-      writeFileSync(kubeconfig, proxy.kubeconfig);
+      await cluster.kubectl('create', 'namespace', 'elsewhere');
+      writeFileSync(kubeconfig, withContext(proxy.kubeconfig, 'other', 'elsewhere'));
       const tar = join(home.home, 'agent.tar');
       await home.ok('server', 'agent-image', tar, '--name', 'dstack/agent:1');
       await cluster.load(tar);
       rmSync(tar);
       Object.assign(home.env, {
         DSTACK_KUBERNETES_AGENT_IMAGE: 'dstack/agent:1',
+        DSTACK_KUBERNETES_SCHEDULE_SECONDS: '5',
         DSTACK_SERVER_SSH_PORT: String(port),
       });
       mkdirSync(home.serverDir, { recursive: true });
       writeFileSync(
         join(home.serverDir, 'config.yml'),
-        `projects: [{name: main, backends: [{type: kubernetes, kubeconfig: {filename: ${kubeconfig}}, contexts: [${cluster.context}]}]}]\n`,
+        `projects: [{name: main, backends: [{type: kubernetes, kubeconfig: {filename: ${kubeconfig}}, contexts: [${cluster.context}, other]}]}]\n`,
       );
       await home.startServer();
       for (const [name, more] of [
         ['pods', ''],
         ['cluster', 'placement: cluster\n'],
       ] as const) {
-        const yaml = `type: fleet\nname: ${name}\nnodes: 0..10\nbackends: [kubernetes]\n${more}`;
+        const yaml = `type: fleet\nname: ${name}\nnodes: 0..20\nbackends: [kubernetes]\nregions: [${cluster.context}]\n${more}`;
         await home.ok('apply', '-f', configuration(home, `${name}.yml`, yaml), '-y');
       }
     }, BUILD_MS);
@@ -123,6 +116,9 @@ describe.skipIf(missing !== null && !process.env.CI)(
       await cluster.kubectl('apply', '-f', file);
       const rollout = ['rollout', 'status', 'daemonset/dstack-agent', '--timeout=120s'];
       await cluster.kubectl('-n', 'dstack-agent', ...rollout);
+      // The cluster may bind it up to 15 seconds later.
+      const bound = ['wait', 'pvc/dstack-agent', '--for=jsonpath={.status.phase}=Bound'];
+      await cluster.kubectl(...bound, '--timeout=60s');
       home.env.DSTACK_KUBERNETES_AGENT_CLAIM = 'dstack-agent';
     }
     afterAll(async () => {
@@ -168,12 +164,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
     it('run in an image without a shell, and with the tools of the server', async () => {
       const dir = mkdtempSync(join(tmpdir(), 'image-'));
       try {
-        const program = join(dir, 'hello.c');
-        writeFileSync(
-          program,
-          '#include <stdio.h>\nint main() { puts("no shell here"); return 3; }\n',
-        );
-        await run('gcc', ['-static', '-o', join(dir, 'hello'), program]);
+        writeFileSync(join(dir, 'hello'), staticProgram(), { mode: 0o755 });
         await cluster.image('bare:1', dir, { Entrypoint: ['/hello'] });
       } finally {
         rmSync(dir, { recursive: true });
@@ -188,14 +179,19 @@ describe.skipIf(missing !== null && !process.env.CI)(
       expect(await home.ok('logs', 'bare')).toContain('no shell here');
     });
 
+    const world = (): World => ({ cluster, home, proxy });
+    placeCases(world);
+    waitingCases(world);
+    acceleratorCases(world);
+
     it('survive the death of the server, without a lost line, and are reached by SSH', async () => {
       await task(home, 'long', ['i=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.1; done']);
-      await untilRun(home, 'long', isRunning);
+      await untilRunning(home, 'long');
       await home.stopServer('SIGKILL');
       // The pods of the next server take the agent from their node.
       await agentOnNodes();
       await home.startServer();
-      await untilRun(home, 'long', isRunning);
+      await untilRunning(home, 'long');
       const shell = await home.dstack(['ssh', 'long', '--', 'echo "in $DSTACK_RUN_NAME"; exit 5']);
       expect(shell).toMatchObject({ code: 5, stdout: expect.stringContaining('in long') });
       writeFileSync(join(home.home, 'sent'), 'text');
@@ -267,7 +263,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
       const names = ['f1', 'f2', 'f3'];
       const count = 'i=0; while [ $i -lt 150 ]; do i=$((i+1)); echo "line $i"; sleep 0.1; done';
       for (const name of names) await task(home, name, [count]);
-      for (const name of names) await untilRun(home, name, isRunning);
+      for (const name of names) await untilRunning(home, name);
       proxy.cutAll();
       await cluster.killApiServer();
       await cluster.setNodeLink(1, 'down');
@@ -288,6 +284,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
       }
       proxy.fault = () => null;
       expect([...proxy.counts.keys()].sort()).toEqual([
+        'answer 409',
         'answer 429',
         'cut answer',
         'cut request',
@@ -327,7 +324,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
       const ide = `type: dev-environment\nname: dev\nide: zed\n${SMALL}${RESOURCES}}\n`;
       const file = client.write('dev.dstack.yml', ide);
       await client.ok('apply', '-f', file, '-y', '-d', '--fleet', 'pods');
-      await untilRun(home, 'dev', isRunning);
+      await untilRunning(home, 'dev');
       const attached = client.start(['attach', 'dev']);
       await attached.until('ssh dev');
       expect((await run('ssh', ['-n', '-F', config, 'dev', 'pwd'])).stdout).toContain('/');
@@ -353,10 +350,9 @@ describe.skipIf(missing !== null && !process.env.CI)(
       expect(full.latest_job_submission.exit_status).toBe(137);
       await cluster.kubectl('create', 'priorityclass', 'low', '--value=-10');
       await cluster.kubectl('create', 'priorityclass', 'high', '--value=1000');
-      const low =
-        'backend_settings: {kubernetes: {priority_class: low, node_selector: {kubernetes.io/hostname: te2}}}\n';
+      const low = `backend_settings: {kubernetes: {priority_class: low, node_selector: {kubernetes.io/hostname: ${cluster.node(2)}}}}\n`;
       await task(home, 'low', ['sleep 1000'], `${low}${RESOURCES}, gpu: "H100:8"}\n`);
-      await untilRun(home, 'low', isRunning);
+      await untilRunning(home, 'low');
       const overrides = {
         spec: {
           priorityClassName: 'high',
@@ -375,11 +371,11 @@ describe.skipIf(missing !== null && !process.env.CI)(
       const high = ['high', '--image=busybox:1', '--restart=Never'];
       await cluster.kubectl('run', ...high, `--overrides=${JSON.stringify(overrides)}`);
       expect(message(await untilRun(home, 'low', isFinished))).toContain(
-        'a pod of higher priority took its place (node te2)',
+        `a pod of higher priority took its place (node ${cluster.node(2)})`,
       );
       await cluster.kubectl('delete', 'pod', 'high');
       await task(home, 'evicted', ['sleep 1000']);
-      await untilRun(home, 'evicted', isRunning);
+      await untilRunning(home, 'evicted');
       // Pods of runs that have ended may still be there.
       const pods = (await cluster.kubectl('get', 'pods', '-o', 'name')).split('\n');
       const pod = pods.find((one) => one.includes('-evicted-0-0-'))?.replace('pod/', '') ?? '';

@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { Agent, request as send } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { json } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** What happens to a request. */
@@ -33,6 +34,8 @@ export interface ApiProxy extends AsyncDisposable {
   readonly kubeconfig: string;
   /** Chooses the fault of each request; null = none. */
   fault: (request: ApiRequest) => ApiFault | null;
+  /** Changes each pod that is created, as admission webhooks do; null = none does. */
+  admit: ((pod: object) => object) | null;
   /** Requests that met each fault, by its name. */
   readonly counts: ReadonlyMap<string, number>;
   /** Cuts all connections, also those of watches and tunnels. */
@@ -96,13 +99,20 @@ export async function startApiProxy(options: {
     if (fault && 'answer' in fault) return refuse(request, response, fault);
     if (fault && 'delayMs' in fault) await delay(fault.delayMs);
     if (fault && 'cut' in fault && fault.cut === 'request') return cut(request);
+    const isNewPod = method === 'POST' && to.pathname.endsWith('/pods');
+    const admitted = made.admit && isNewPod ? made.admit((await json(request)) as object) : null;
+    const body = admitted && Buffer.from(JSON.stringify(admitted));
     const upstream = send(to, {
       method,
-      headers: { ...request.headers, host: target.host },
+      headers: {
+        ...{ ...request.headers, host: target.host },
+        ...(body ? { 'content-length': body.length } : {}),
+      },
       agent,
     });
     response.on('close', () => upstream.destroy());
-    request.pipe(upstream);
+    if (body) upstream.end(body);
+    else request.pipe(upstream);
     const [answered] = (await once(upstream, 'response')) as [IncomingMessage];
     if (fault && 'cut' in fault) return cut(request);
     response.writeHead(answered.statusCode ?? 500, answered.headers);
@@ -120,6 +130,7 @@ export async function startApiProxy(options: {
   const made: ApiProxy = {
     ...{ url, counts, kubeconfig: kubeconfigOf(options.context, url) },
     fault: () => null,
+    admit: null,
     cutAll: () => {
       for (const socket of sockets) socket.destroy();
     },

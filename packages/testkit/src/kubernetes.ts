@@ -28,6 +28,8 @@ export interface KubernetesOptions {
 export interface TestKubernetes extends AsyncDisposable {
   readonly kubeconfig: string;
   readonly context: string;
+  /** The name of a node; the first one is 1. */
+  node(number: number): string;
   /** Rejects with the output of a failed command. */
   kubectl(...args: readonly string[]): Promise<string>;
   /** Gives every node the images of an archive. */
@@ -66,6 +68,7 @@ export async function startKubernetes(options: KubernetesOptions): Promise<TestK
   return {
     kubeconfig: join(base, 'kubeconfig'),
     context: `test-kubernetes-${prefix}`,
+    node: (number) => `${prefix}${number}`,
     kubectl: (...args) => make('kubectl', ...args),
     load: async (tar) => void (await make('load', tar)),
     killApiServer: async () => {

@@ -13,6 +13,8 @@ const INDEX = 'application/vnd.oci.image.index.v1+json';
 export interface TestRegistryOptions {
   /** Reachable only from this process's network namespace; by default from this computer. */
   readonly networkOf?: number;
+  /** Reachable only from the network namespace of this file. */
+  readonly network?: string;
   /** By default a free one. */
   readonly port?: number;
   /** Who may pull: every caller, or `user` with the password `secret`, directly or by a token. */
@@ -41,10 +43,11 @@ export class TestRegistry {
 
   static async start(options: TestRegistryOptions = {}): Promise<TestRegistry> {
     const { networkOf, access = 'none', port: wanted = 0 } = options;
+    const network = options.network ?? (networkOf ? `/proc/${networkOf}/ns/net` : null);
     const dir = mkdtempSync(join(tmpdir(), 'registry-'));
     mkdirSync(join(dir, 'blobs'));
     mkdirSync(join(dir, 'manifests'));
-    const around = networkOf ? ['nsenter', `--net=/proc/${networkOf}/ns/net`] : [];
+    const around = network === null ? [] : ['nsenter', `--net=${network}`];
     const [command = '', ...args] = [
       ...around,
       process.execPath,

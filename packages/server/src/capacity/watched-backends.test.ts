@@ -66,7 +66,7 @@ it('instances whose backend reports changes are observed, together and once', as
 
 it('the first change is observed at once, and those that follow it together', async () => {
   const { watched, backend, signalled, signal, report } = world();
-  await watched.watch('project', backend);
+  const end = await watched.watch('project', backend);
   const first = signal();
   report('machine-up');
   await first;
@@ -75,7 +75,7 @@ it('the first change is observed at once, and those that follow it together', as
   report('machine-starting');
   await second;
   expect(signalled.slice(1)).toEqual([['up'], ['up', 'starting']]);
-  watched.close();
+  end();
 });
 
 it('a backend without such reports is not watched', async () => {
