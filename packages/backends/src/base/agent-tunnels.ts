@@ -100,11 +100,20 @@ async function openSession(target: TunnelTarget, onClose: () => void): Promise<C
     createConnection: () => stream,
     settings: { initialWindowSize: STREAM_WINDOW, enablePush: false },
   });
+  // Its end may be reported late, or never: the close waits for writes that no peer receives.
+  const giveUp = () => {
+    clearInterval(alive);
+    session.destroy();
+    stream.destroy();
+    onClose();
+  };
   const alive = setInterval(() => {
-    const late = setTimeout(() => session.destroy(), PING_MS).unref();
+    // A session that has ended cannot be pinged.
+    if (session.destroyed) return giveUp();
+    const late = setTimeout(giveUp, PING_MS).unref();
     session.ping((error) => {
       clearTimeout(late);
-      if (error) session.destroy();
+      if (error) giveUp();
     });
   }, PING_MS).unref();
   session.on('close', () => {
