@@ -173,6 +173,7 @@ describe.skipIf(missing !== null || binaries === null)('jobs of Slurm', PATIENCE
       const { latest_job_submission } = await untilRun(home, 'out', isFinished);
       expect(latest_job_submission.exit_status).toBe(3);
       expect(await linesOf(home, 'out')).toEqual(countedTo(100));
+      await untilNothingIsLeft();
     } finally {
       await route('del');
     }
