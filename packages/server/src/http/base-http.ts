@@ -10,6 +10,7 @@ import { SANDBOX } from '../proxy/headers.ts';
 import { MAX_HEADERS } from '../proxy/raw-headers.ts';
 import { answerError, answerUnknown } from './error-answers.ts';
 import { boundConnections } from './intake/connections.ts';
+import { lazyLog } from './lazy-log.ts';
 import type { HttpDeps } from './ports.ts';
 import { routedUrl, takesUpgrade } from './proxy/routes.ts';
 import { requestIdOf } from './request-id.ts';
@@ -36,6 +37,7 @@ export function baseHttp(
   const http = { shouldUpgradeCallback, maxHeaderSize: MAX_HEADERS };
   const app = Fastify({
     loggerInstance: deps.log,
+    childLoggerFactory: lazyLog,
     // One line per request would be most of the log, as clients poll.
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
