@@ -22,6 +22,7 @@ import { type LocalSettings, localSettings } from './local-settings.ts';
 import { type OidcSettings, oidcSettings } from './oidc/oidc-settings.ts';
 import { parseOutgoingAllow } from './outgoing/outgoing-rules.ts';
 import type { OriginPattern } from './proxy/origins/origin-pattern.ts';
+import { serverHostSize, workersFor } from './proxy-workers/worker-count.ts';
 import { serviceOriginSettings } from './service-origin-settings.ts';
 import { type SlurmServerSettings, slurmSettings } from './slurm/slurm-settings.ts';
 import { type SshEntrySettings, sshEntrySettings } from './ssh-entry/entry-settings.ts';
@@ -263,7 +264,8 @@ function percentage(env: ProcessEnv, name: string): number {
 const MOST_WORKERS = 64;
 
 function proxyWorkers(env: ProcessEnv): number {
-  const count = integerVariable(env, 'DSTACK_SERVER_PROXY_WORKERS', 0);
+  const usual = workersFor(serverHostSize());
+  const count = integerVariable(env, 'DSTACK_SERVER_PROXY_WORKERS', usual);
   if (count <= MOST_WORKERS) return count;
   throw new SettingsError(
     `DSTACK_SERVER_PROXY_WORKERS is ${count}; it may be at most ${MOST_WORKERS}`,
