@@ -19,6 +19,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configuration, isFinished, newInstallation, untilRun } from './installation.ts';
 import { acceleratorCases } from './kubernetes/accelerators.ts';
 import { placeCases, staticProgram } from './kubernetes/places.ts';
+import { violenceCases } from './kubernetes/violence.ts';
 import { waitingCases } from './kubernetes/waiting.ts';
 import {
   message,
@@ -292,6 +293,8 @@ describe.skipIf(missing !== null && !process.env.CI)(
         'watchError 410',
       ]);
     });
+
+    violenceCases(world);
 
     it('are used by the official client', async () => {
       const { path, missing: why } = officialClient('0.22.5');
