@@ -64,6 +64,19 @@ export async function startAuthority(ports: {
   return {
     ca: join(dir, 'ca.pem'),
     account: { DSTACK_ACME_EAB_KID: 'tests', DSTACK_ACME_EAB_HMAC_KEY: MAC_KEY },
+    /** A program that sets and removes TXT records, as an admin writes it for a provider of DNS. */
+    dnsHook: (path: string) => {
+      const url = JSON.stringify(`http://127.0.0.1:${control}/`);
+      const lines = [
+        `#!${process.execPath}`,
+        'const [, , action, name, value] = process.argv;',
+        `const url = ${url} + (action === 'add' ? 'set-txt' : 'clear-txt');`,
+        "fetch(url, { method: 'POST', body: JSON.stringify({ host: name + '.', value }) })",
+        '  .then(({ ok }) => process.exit(ok ? 0 : 1));',
+      ];
+      writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o755 });
+      return path;
+    },
     /** A certificate for a name, by the authority of `ca`. */
     sign,
     /** Of every name; empty = none has one. */

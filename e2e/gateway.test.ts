@@ -281,6 +281,45 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
   );
 
   it.skipIf(!hasPebble)(
+    'proves its names by connections of their own, and by records that the server sets',
+    async () => {
+      const ca = (await authority?.roots()) ?? '';
+      const ended = load('safe.apps.test', { ca });
+      const restart = async (env: Readonly<Record<string, string>>) => {
+        Object.assign(home.env, env);
+        await home.stopServer();
+        await home.startServer();
+      };
+      await restart({ DSTACK_ACME_CHALLENGE: 'tls-alpn-01' });
+      await applyService('second');
+      await until('second.apps.test', 200, { ca });
+      const seen = JSON.parse((await ask('second.apps.test', '/', { ca })).body);
+      expect(seen.headers['x-forwarded-for']).toBe('127.0.0.1');
+      const own = await ask('second.apps.test', '/', { ca });
+      expect(own.serial).not.toBe((await ask('safe.apps.test', '/', { ca })).serial);
+      const hook = authority?.dnsHook(join(home.home, 'dns-hook')) ?? '';
+      await authority?.setAddress('');
+      await restart({ DSTACK_ACME_CHALLENGE: 'dns-01', DSTACK_ACME_DNS_HOOK: hook });
+      // One certificate serves all names, also those that no address leads to.
+      await vi.waitFor(
+        async () => {
+          const serials = ['safe', 'second'].map((run) => ask(`${run}.apps.test`, '/', { ca }));
+          const [safe, second] = await Promise.all(serials);
+          expect(safe?.serial).toBe(second?.serial);
+        },
+        { timeout: 60_000, interval: 200 },
+      );
+      await authority?.setAddress('127.0.0.1');
+      const { answered, failed } = await ended();
+      expect(failed).toEqual([]);
+      expect(answered).toBeGreaterThan(0);
+      await home.ok('stop', 'second', '-y');
+      await restart({ DSTACK_ACME_CHALLENGE: 'http-01' });
+      await until('safe.apps.test', 200, { ca });
+    },
+  );
+
+  it.skipIf(!hasPebble)(
     'serves a certificate that a person has set, until it is deleted',
     async () => {
       const own = authority?.sign('*.apps.test') ?? { ca: '', certificate: '', key: '' };

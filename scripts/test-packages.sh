@@ -26,6 +26,7 @@ want gcc gcc
 [ -e /usr/include/stdio.h ] || missing="$missing libc6-dev"
 want sudo sudo
 want nginx nginx-light
+[ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || missing="$missing libnginx-mod-stream"
 want pebble pebble
 want mkfs.ext4 e2fsprogs
 want losetup mount

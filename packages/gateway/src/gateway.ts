@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { RateBuckets } from '@dstack/server/proxy';
-import { Certificates } from './certificates/certificates.ts';
+import { acmeSocket, Certificates } from './certificates/certificates.ts';
+import { DnsRecords } from './certificates/dns-records.ts';
 import { CountSpool } from './count-spool.ts';
 import { LinkServer } from './link-server.ts';
 import { createLog } from './log.ts';
@@ -39,6 +40,7 @@ export class GatewayProgram {
   readonly #state: StoredState;
   readonly #nginx: Nginx;
   readonly #certificates: Certificates;
+  readonly #records = new DnsRecords((frame) => this.#link.send(frame));
   readonly #link: LinkServer;
   readonly #counts: CountSpool;
   readonly #usage: ModelUseSpool;
@@ -69,6 +71,7 @@ export class GatewayProgram {
     this.#nginx = new Nginx({ runtime, user: user?.name ?? null, log: this.#log });
     this.#certificates = new Certificates({
       ...{ stateDir, runtime, group: this.#group, log: this.#log },
+      setRecord: (...of) => this.#records.set(...of),
       onChange: () => this.#report(),
     });
     this.#counts = new CountSpool(this.#state, (frame) => this.#link.send(frame));
@@ -182,6 +185,10 @@ export class GatewayProgram {
           httpsPort: settings.tls ? settings.https_port : null,
           maxBody: settings.max_body,
           workers: this.#workers?.sockets ?? [],
+          acmeSocket:
+            settings.tls && settings.acme?.challenge === 'tls-alpn-01'
+              ? acmeSocket(this.#options.runtime)
+              : null,
         },
         { install: settings.install },
       );
@@ -242,6 +249,7 @@ export class GatewayProgram {
 
   #disconnected(): void {
     this.#workers?.sendAll({ type: 'online', online: false });
+    this.#records.disconnected();
     for (const { worker, n } of this.#asked.values()) worker.send({ type: 'unanswered', n });
     this.#asked.clear();
   }
@@ -279,6 +287,9 @@ export class GatewayProgram {
       case 'token':
       case 'because':
         this.#answer(order);
+        return;
+      case 'dns-done':
+        this.#records.answered(order.n, order.error);
         return;
       case 'no-tunnel':
         this.#tunnels.get(order.id)?.send(order);

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
+import { ACME_CHALLENGES, type AcmeChallenge } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { integerVariable, type ProcessEnv, SettingsError } from './environment.ts';
+import type { DnsHook } from './gateways/dns-hook.ts';
 import type { GatewayDefaults } from './gateways/gateway-settings.ts';
 
 const LETS_ENCRYPT = 'https://acme-v02.api.letsencrypt.org/directory';
@@ -10,11 +13,15 @@ export function gatewayDefaults(
   env: ProcessEnv,
   { timeoutSeconds }: { readonly timeoutSeconds: number },
 ): GatewayDefaults {
+  const dnsHook = hook(env);
   return {
+    dnsHook,
     httpPort: port(env, 'DSTACK_GATEWAY_HTTP_PORT', 80),
     httpsPort: port(env, 'DSTACK_GATEWAY_HTTPS_PORT', 443),
     install: env.DSTACK_GATEWAY_INSTALL === '1',
     acme: {
+      challenge: challenge(env, dnsHook),
+      dns_wait: integerVariable(env, 'DSTACK_ACME_DNS_WAIT', 120),
       directory: directory(env),
       eab_kid: env.DSTACK_ACME_EAB_KID || null,
       eab_hmac_key: env.DSTACK_ACME_EAB_HMAC_KEY || null,
@@ -47,4 +54,45 @@ function authority(env: ProcessEnv): string | null {
   } catch (error) {
     throw new SettingsError(`DSTACK_ACME_CA_FILE cannot be read: ${errorMessage(error)}`);
   }
+}
+
+function challenge(env: ProcessEnv, dnsHook: DnsHook | null): AcmeChallenge {
+  const text = env.DSTACK_ACME_CHALLENGE || (dnsHook === null ? 'http-01' : 'dns-01');
+  const known = ACME_CHALLENGES.find((one) => one === text);
+  if (known === undefined) {
+    throw new SettingsError(
+      `DSTACK_ACME_CHALLENGE is ${JSON.stringify(text)}; it is one of ${ACME_CHALLENGES.join(', ')}`,
+    );
+  }
+  if (known !== 'dns-01' || dnsHook !== null) return known;
+  throw new SettingsError(
+    'DSTACK_ACME_CHALLENGE is dns-01, which needs DSTACK_ACME_DNS_HOOK: a program or webhook that sets DNS records',
+  );
+}
+
+/** A URL, the path of a program, or a JSON list of a program and its first arguments. */
+function hook(env: ProcessEnv): DnsHook | null {
+  const text = env.DSTACK_ACME_DNS_HOOK?.trim() ?? '';
+  if (text === '') return null;
+  const protocol = URL.parse(text)?.protocol;
+  if (protocol === 'https:' || protocol === 'http:') {
+    return { kind: 'webhook', url: text, token: env.DSTACK_ACME_DNS_HOOK_TOKEN || null };
+  }
+  const [program, ...rest] = text.startsWith('[') ? listOf(text) : [text];
+  if (program !== undefined && isAbsolute(program)) {
+    return { kind: 'command', argv: [program, ...rest] };
+  }
+  throw new SettingsError(
+    'DSTACK_ACME_DNS_HOOK must be an http(s) URL, the absolute path of a program, or a JSON list of such a path and arguments',
+  );
+}
+
+function listOf(text: string): readonly string[] {
+  try {
+    const list: unknown = JSON.parse(text);
+    if (Array.isArray(list) && list.every((one) => typeof one === 'string')) return list;
+  } catch {
+    // The error names the forms.
+  }
+  return [];
 }

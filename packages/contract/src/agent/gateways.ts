@@ -22,6 +22,7 @@ import {
   object,
   oneOf,
   text,
+  textLike,
   uuid,
   whole,
 } from './schema-kit.ts';
@@ -46,8 +47,23 @@ const REPLICAS = 10_000;
 
 export const GatewayOpening = byType(frame('control', {}), frame('tunnel', { id: uuid }));
 
+/** How a gateway proves that a name leads to it. */
+export const ACME_CHALLENGES = ['http-01', 'tls-alpn-01', 'dns-01'] as const;
+export type AcmeChallenge = (typeof ACME_CHALLENGES)[number];
+
+/** The digest that a TXT record of a name shows to an authority. */
+const ChallengeValue = textLike(/^[A-Za-z0-9_-]{43}$/, 'is not the digest of a challenge');
+const ChallengeName = textLike(
+  /^_acme-challenge(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$/,
+  'is not the name of a challenge',
+);
+
 /** How certificates come to the gateway. */
 export const AcmeSettings = object({
+  /** Null: http-01. */
+  challenge: nullable(oneOf(...ACME_CHALLENGES)),
+  /** Seconds until DNS must show a record that the server has set. */
+  dns_wait: nullable(whole(3600)),
   directory: line(2048),
   eab_kid: nullable(line(1024)),
   eab_hmac_key: nullable(line(4096)),
@@ -135,6 +151,8 @@ export const GatewayCommand = byType(
   /** Answer to `why`: the refusal of a request for a service that does not answer. */
   frame('because', { n: whole(), status: whole(599), detail: messageText(), retry: whole() }),
   frame('leave', { job_id: uuid }),
+  /** Answer to `dns`. */
+  frame('dns-done', { n: whole(), error: nullable(messageText()) }),
   /** A tunnel cannot be made. */
   frame('no-tunnel', { id: uuid, error: messageText() }),
 );
@@ -207,6 +225,13 @@ export const GatewayFrame = byType(
     ),
   }),
   frame('why', { n: whole(), run_id: uuid }),
+  /** Wants a TXT record, which the server sets by its hook. */
+  frame('dns', {
+    n: whole(),
+    action: oneOf('add', 'remove'),
+    name: ChallengeName,
+    value: ChallengeValue,
+  }),
   frame('idle', { job_id: uuid }),
   /** Wants a connection to a port of a job; the server takes it by a `tunnel` connection. */
   frame('tunnel', { id: uuid, host_id: line(256), job_id: uuid, port: Port }),

@@ -1,8 +1,9 @@
 /** What a person can do about an error of a certificate authority. */
+import type { AcmeChallenge } from '@dstack/contract/agent';
 
 interface Advice {
   readonly when: RegExp;
-  readonly next: (name: string) => string;
+  readonly next: (name: string, challenge: AcmeChallenge) => string;
 }
 
 /** The first that fits counts. Types of errors are those of RFC 8555. */
@@ -33,8 +34,8 @@ const ADVICE: readonly Advice[] = [
   },
   {
     when: /acme:error:connection|timeout during connect|connection refused|no route|unreachable|ECONNREFUSED/i,
-    next: (name) =>
-      `Port 80 of every address that DNS has for ${name} (A and AAAA) must lead to the gateway from the internet`,
+    next: (name, challenge) =>
+      `Port ${challenge === 'tls-alpn-01' ? 443 : 80} of every address that DNS has for ${name} (A and AAAA) must lead to the gateway from the internet`,
   },
   {
     when: /acme:error:unauthorized|invalid response|non-200 status|key authorization/i,
@@ -50,10 +51,14 @@ const ADVICE: readonly Advice[] = [
 const MAX_TEXT = 500;
 
 /** One line: the authority's own error, and the next step if there is one. */
-export function explainAcmeError(name: string, error: string): string {
+export function explainAcmeError(
+  name: string,
+  error: string,
+  challenge: AcmeChallenge = 'http-01',
+): string {
   const said = detailsOf(error).replaceAll(/\s+/g, ' ').trim().slice(0, MAX_TEXT);
   const advice = ADVICE.find(({ when }) => when.test(error));
-  return advice ? `${said.replace(/\.$/, '')}. ${advice.next(name)}` : said;
+  return advice ? `${said.replace(/\.$/, '')}. ${advice.next(name, challenge)}` : said;
 }
 
 /** A failed authorization arrives as a JSON object whose challenges have the errors. */

@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Agent, get } from 'node:https';
 import { join } from 'node:path';
 import type { AcmeSettings } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { crypto as acmeCrypto, axios, Client } from 'acme-client';
 import { explainAcmeError } from './acme-advice.ts';
+import type { Challenges, Proof } from './challenges.ts';
 
 export interface AcmeOptions {
   readonly settings: AcmeSettings;
   /** Folder of the key of the account. */
   readonly stateDir: string;
-  /** Folder from which nginx serves challenges. */
-  readonly challengeDir: string;
+  readonly challenges: Challenges;
 }
 
 export interface IssuedCertificate {
@@ -25,10 +25,10 @@ export interface IssuedCertificate {
 const TRIES = 3;
 const PROBE_MS = 10_000;
 
-/** Requests a certificate for one name by http-01. Throws with the cause for people. */
+/** Requests a certificate for one name, or `*.` and a name. Throws with the cause for people. */
 export async function requestCertificate(
   name: string,
-  { settings, stateDir, challengeDir }: AcmeOptions,
+  { settings, stateDir, challenges }: AcmeOptions,
 ): Promise<IssuedCertificate> {
   // The library hides why a directory cannot be reached behind minutes of repetitions.
   await probe(name, settings);
@@ -46,13 +46,9 @@ export async function requestCertificate(
       }),
   });
   const [key, csr] = await acmeCrypto.createCsr(
-    { commonName: name },
+    { commonName: name, altNames: [name] },
     await acmeCrypto.createPrivateEcdsaKey('P-256'),
   );
-  const path = (token: string) => {
-    if (!/^[A-Za-z0-9_-]{1,128}$/.test(token)) throw new Error('the token is malformed');
-    return join(challengeDir, token);
-  };
   for (let attempt = 1; ; attempt++) {
     try {
       const certificate = await client.auto({
@@ -60,23 +56,34 @@ export async function requestCertificate(
         termsOfServiceAgreed: true,
         // Its own check uses the system's DNS and port 80.
         skipChallengeVerification: true,
-        challengePriority: ['http-01'],
-        challengeCreateFn: async (_authorization, challenge, content) => {
-          writeFileSync(path(challenge.token), content, { mode: 0o644 });
-        },
-        challengeRemoveFn: async (_authorization, challenge) => {
-          rmSync(path(challenge.token), { force: true });
-        },
+        challengePriority: [challenges.type],
+        challengeCreateFn: (...of) => challenges.show(proofOf(challenges, ...of)),
+        challengeRemoveFn: (...of) => challenges.hide(proofOf(challenges, ...of)),
       });
       return { certificate, key: key.toString() };
     } catch (error) {
       const isForeseen = /nonce|empty update/i.test(errorMessage(error));
       if (attempt < TRIES && isForeseen) continue;
-      throw new Error(explainAcmeError(name, errorMessage(error)));
+      throw new Error(explainAcmeError(name, errorMessage(error), challenges.type));
     } finally {
       keepUrl(client, account);
     }
   }
+}
+
+/** An authority may offer another challenge only. */
+function proofOf(
+  { type }: Challenges,
+  authorization: { readonly identifier: { readonly value: string } },
+  challenge: { readonly type: string; readonly token: string },
+  content: string,
+): Proof {
+  if (challenge.type === type) {
+    return { name: authorization.identifier.value, token: challenge.token, content };
+  }
+  throw new Error(
+    `The authority offers ${challenge.type} and not ${type}: set DSTACK_ACME_CHALLENGE of the server`,
+  );
 }
 
 /**

@@ -15,13 +15,22 @@ import type { CertificateState, GatewayPem, GatewaySettings } from '@dstack/cont
 import { errorMessage } from '@dstack/contract/error-message';
 import type { Logger } from '@dstack/server/proxy';
 import { type IssuedCertificate, requestCertificate } from './acme.ts';
+import {
+  type Challenges,
+  dnsChallenges,
+  fileChallenges,
+  type SetRecord,
+  tlsChallenges,
+} from './challenges.ts';
 import { dnsProblem } from './dns-check.ts';
+import { TlsChallenges } from './tls-challenges.ts';
 
 export interface CertificatesOptions {
   readonly stateDir: string;
   readonly runtime: string;
   /** Group of nginx's workers, which read keys by name during a handshake; null = the same user. */
   readonly group: number | null;
+  readonly setRecord: SetRecord;
   /** The states have changed. */
   readonly onChange: () => void;
   readonly log: Logger;
@@ -32,6 +41,7 @@ const RENEWAL = 2 / 3;
 /** Gateways that were created together do not renew together: up to this part earlier. */
 const JITTER = 0.1;
 const LOOK_MS = 5000;
+const DNS_WAIT_S = 120;
 
 /** Milliseconds until the first repetition, and at most. */
 interface Patience {
@@ -60,6 +70,7 @@ interface Failure {
 export class Certificates {
   readonly #options: CertificatesOptions;
   readonly #failures = new Map<string, Failure>();
+  readonly #tls: TlsChallenges;
   #names: readonly string[] = [];
   #settings: GatewaySettings | null = null;
   #files: readonly GatewayPem[] = [];
@@ -68,6 +79,8 @@ export class Certificates {
 
   constructor(options: CertificatesOptions) {
     this.#options = options;
+    const { runtime, group, log } = options;
+    this.#tls = new TlsChallenges({ path: acmeSocket(runtime), group, log });
     for (const dir of [this.#issuedDir, this.#servedDir]) mkdirSync(dir, { recursive: true });
     chmodSync(this.#issuedDir, 0o700);
     this.#protect(this.#servedDir, 0o750);
@@ -81,8 +94,9 @@ export class Certificates {
     this.#names = [...new Set(names)].sort();
     this.#settings = settings;
     this.#files = files;
+    const wanted = this.#names.map((name) => this.#requestedFor(name));
     for (const name of [...this.#failures.keys()]) {
-      if (!this.#names.includes(name)) this.#failures.delete(name);
+      if (!wanted.includes(name)) this.#failures.delete(name);
     }
     this.#serve();
     this.#look();
@@ -96,7 +110,7 @@ export class Certificates {
     const file = this.#fileFor(domain);
     const pem = file ?? this.#issued(domain);
     const source = file ? 'file' : 'acme';
-    const failure = this.#failures.get(domain);
+    const failure = this.#failures.get(this.#requestedFor(domain));
     const known = pem && validityOf(pem.certificate);
     const message = failure?.message ?? null;
     if (!known && this.#settings?.acme == null) {
@@ -110,7 +124,7 @@ export class Certificates {
       return { domain, source, state, expires_at: null, renews_at, message };
     }
     const isExpired = known.until <= Date.now();
-    const renewal = failure?.retryAt ?? renewalOf(domain, known);
+    const renewal = failure?.retryAt ?? renewalOf(this.#requestedFor(domain), known);
     return {
       ...{ domain, source },
       message: file && isExpired ? `The certificate has expired: ${SET_ONE}` : message,
@@ -134,34 +148,35 @@ export class Certificates {
     while (this.#again) {
       this.#again = false;
       for (const name of this.#names) {
-        if (this.#isDue(name)) await this.#issue(name);
+        if (this.#isDue(name)) await this.#issue(this.#requestedFor(name));
       }
     }
   }
 
   #isDue(name: string): boolean {
     if (this.#settings?.acme == null || this.#fileFor(name)) return false;
-    const failure = this.#failures.get(name);
+    const failure = this.#failures.get(this.#requestedFor(name));
     if (failure) return Date.now() >= failure.retryAt;
     const pem = this.#issued(name);
     const known = pem && validityOf(pem.certificate);
-    return !known || Date.now() >= renewalOf(name, known);
+    return !known || Date.now() >= renewalOf(this.#requestedFor(name), known);
   }
 
   async #issue(name: string): Promise<void> {
     const settings = this.#settings;
     if (settings?.acme == null) return;
-    const { stateDir, runtime, log, onChange } = this.#options;
+    const { stateDir, log, onChange } = this.#options;
     try {
-      const problem = await dnsProblem(name, { server: settings.dns, address: settings.address });
-      if (problem !== null) throw new WrongAddress(problem);
-      const issued = await requestCertificate(name, {
-        settings: settings.acme,
-        stateDir,
-        challengeDir: join(runtime, 'acme/.well-known/acme-challenge'),
-      });
-      this.#write(join(this.#issuedDir, `${name}.key`), issued.key, null);
-      this.#write(join(this.#issuedDir, `${name}.pem`), issued.certificate, null);
+      const challenges = this.#challenges(settings);
+      if (challenges.type !== 'dns-01') {
+        const problem = await dnsProblem(name, { server: settings.dns, address: settings.address });
+        if (problem !== null) throw new WrongAddress(problem);
+      }
+      const acme = { settings: settings.acme, stateDir, challenges };
+      const issued = await requestCertificate(name, acme);
+      const path = this.#issuedPath(name);
+      this.#write(`${path}.key`, issued.key, null);
+      this.#write(`${path}.pem`, issued.certificate, null);
       this.#failures.delete(name);
       log.info({ name }, 'a certificate was issued');
     } catch (error) {
@@ -170,6 +185,24 @@ export class Certificates {
     }
     this.#serve();
     onChange();
+  }
+
+  /** The name of the certificate: by dns-01 one serves all names of a domain. */
+  #requestedFor(name: string): string {
+    const isWild = this.#settings?.acme?.challenge === 'dns-01';
+    return isWild ? `*${name.slice(name.indexOf('.'))}` : name;
+  }
+
+  #challenges({ acme, dns }: GatewaySettings): Challenges {
+    const { runtime, setRecord } = this.#options;
+    switch (acme?.challenge) {
+      case 'dns-01':
+        return dnsChallenges({ setRecord, dns, waitMs: (acme.dns_wait ?? DNS_WAIT_S) * 1000 });
+      case 'tls-alpn-01':
+        return tlsChallenges(this.#tls);
+      default:
+        return fileChallenges(join(runtime, 'acme/.well-known/acme-challenge'));
+    }
   }
 
   /** Puts the files of all names where nginx looks for them, and removes others. */
@@ -199,7 +232,7 @@ export class Certificates {
 
   #issued(name: string): IssuedCertificate | null {
     if (this.#settings?.acme == null) return null;
-    const path = join(this.#issuedDir, name);
+    const path = this.#issuedPath(this.#requestedFor(name));
     if (!existsSync(`${path}.pem`) || !existsSync(`${path}.key`)) return null;
     return {
       certificate: readFileSync(`${path}.pem`, 'utf8'),
@@ -220,6 +253,10 @@ export class Certificates {
     chmodSync(path, group === null ? mode & 0o700 : mode);
   }
 
+  #issuedPath(name: string): string {
+    return join(this.#issuedDir, name.replace('*', '_'));
+  }
+
   get #issuedDir(): string {
     return join(this.#options.stateDir, 'certificates');
   }
@@ -228,6 +265,9 @@ export class Certificates {
     return join(this.#options.runtime, 'certificates');
   }
 }
+
+/** Where nginx leads the connections of authorities. */
+export const acmeSocket = (runtime: string): string => `${runtime}/acme-tls.sock`;
 
 function nextFailure(error: unknown, last: Failure | null): Failure {
   const patience = error instanceof WrongAddress ? DNS : AUTHORITY;

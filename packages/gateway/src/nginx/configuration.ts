@@ -10,6 +10,10 @@ export interface NginxOptions {
   readonly maxBody: number;
   /** Sockets of the workers. */
   readonly workers: readonly string[];
+  /** Where connections of authorities go, by their protocol; null = there are none. */
+  readonly acmeSocket: string | null;
+  /** A module to load for that; null = nginx contains it. */
+  readonly streamModule: string | null;
   /** The user of nginx's workers; null = nginx is not started by root. */
   readonly user: string | null;
   /** Whether nginx has the directive `http2`, from 1.25.1. */
@@ -20,7 +24,7 @@ export interface NginxOptions {
 export function nginxConfiguration(options: NginxOptions): string {
   const { runtime, user, maxBody, workers } = options;
   return `# Written by dstack; changes are overwritten.
-${user === null ? '' : `user ${user};\n`}worker_processes 2;
+${user === null ? '' : `user ${user};\n`}${moduleOf(options)}worker_processes 2;
 worker_rlimit_nofile 65535;
 worker_shutdown_timeout 600s;
 pid ${runtime}/nginx.pid;
@@ -67,14 +71,39 @@ ${workers.map((path) => `    server unix:${path} max_fails=0;`).join('\n')}
 ${forwarding('http')}
   }
 ${options.httpsPort === null ? '' : tlsServer(options, options.httpsPort)}}
+${options.httpsPort === null ? '' : acmeStream(options, options.httpsPort)}`;
+}
+
+function moduleOf({ acmeSocket, streamModule }: NginxOptions): string {
+  return acmeSocket === null || streamModule === null ? '' : `load_module ${streamModule};\n`;
+}
+
+/** Where nginx itself takes connections of clients, if those of authorities are led elsewhere. */
+export const clientSocket = (runtime: string): string => `${runtime}/https.sock`;
+
+/** Looks at the first message of a connection, and changes nothing of it. */
+function acmeStream({ runtime, acmeSocket, hasIpv6 }: NginxOptions, port: number): string {
+  if (acmeSocket === null) return '';
+  return `stream {
+  map $ssl_preread_alpn_protocols $dstack_tls {
+    default unix:${clientSocket(runtime)};
+    "~(^|,)acme-tls/1(,|$)" unix:${acmeSocket};
+  }
+  server {
+    listen ${port} reuseport;
+${hasIpv6 ? `    listen [::]:${port} reuseport;\n` : ''}    ssl_preread on;
+    proxy_pass $dstack_tls;
+    proxy_protocol on;
+    proxy_timeout 1h;
+  }
+}
 `;
 }
 
-function tlsServer({ runtime, hasHttp2Directive, hasIpv6 }: NginxOptions, port: number): string {
-  const how = `ssl${hasHttp2Directive ? '' : ' http2'} default_server reuseport;`;
+function tlsServer(options: NginxOptions, port: number): string {
+  const { runtime, hasHttp2Directive } = options;
   return `  server {
-    listen ${port} ${how}
-${hasIpv6 ? `    listen [::]:${port} ${how}\n` : ''}${hasHttp2Directive ? '    http2 on;\n' : ''}    server_name _;
+${tlsListeners(options, port)}${hasHttp2Directive ? '    http2 on;\n' : ''}    server_name _;
     ssl_certificate ${runtime}/certificates/$dstack_certificate.pem;
     ssl_certificate_key ${runtime}/certificates/$dstack_certificate.pem;
     ssl_protocols TLSv1.2 TLSv1.3;
@@ -83,6 +112,19 @@ ${hasIpv6 ? `    listen [::]:${port} ${how}\n` : ''}${hasHttp2Directive ? '    h
 ${forwarding('https')}
   }
 `;
+}
+
+function tlsListeners(options: NginxOptions, port: number): string {
+  const { runtime, hasHttp2Directive, hasIpv6, acmeSocket } = options;
+  const how = `ssl${hasHttp2Directive ? '' : ' http2'} default_server`;
+  if (acmeSocket !== null) {
+    return `    listen unix:${clientSocket(runtime)} ${how} proxy_protocol;
+    set_real_ip_from unix:;
+    real_ip_header proxy_protocol;
+`;
+  }
+  const second = hasIpv6 ? `    listen [::]:${port} ${how} reuseport;\n` : '';
+  return `    listen ${port} ${how} reuseport;\n${second}`;
 }
 
 /** A client's own headers of these names are replaced. */

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Logger } from '@dstack/server/proxy';
-import { type NginxOptions, nginxConfiguration } from './configuration.ts';
+import { clientSocket, type NginxOptions, nginxConfiguration } from './configuration.ts';
 import { portHolder, processesWith } from './port-holders.ts';
 
 /** The host cannot be a gateway until a person changes something. */
@@ -16,9 +16,14 @@ const execute = promisify(execFile);
 const PROGRAMS = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/local/nginx/sbin/nginx'];
 /** Without `ngx_http_v2_module` and TLS there is no gateway; Debian's smallest package has both. */
 const PACKAGE = 'nginx-light';
+/** For challenges by tls-alpn-01 alone. */
+const STREAM_PACKAGE = 'libnginx-mod-stream';
 const START_MS = 5000;
 
-export type Wanted = Pick<NginxOptions, 'httpPort' | 'httpsPort' | 'maxBody' | 'workers'>;
+export type Wanted = Pick<
+  NginxOptions,
+  'httpPort' | 'httpsPort' | 'maxBody' | 'workers' | 'acmeSocket'
+>;
 
 export interface NginxSetup {
   readonly runtime: string;
@@ -46,6 +51,7 @@ export class Nginx {
     const program = await this.#program(install);
     const text = nginxConfiguration({
       ...wanted,
+      streamModule: wanted.acmeSocket === null ? null : await this.#streamModule(program, install),
       ...{ runtime: this.#setup.runtime, user: this.#setup.user },
       hasHttp2Directive: hasHttp2Directive(program),
       hasIpv6: existsSync('/proc/net/if_inet6'),
@@ -66,6 +72,8 @@ export class Nginx {
       this.#setup.log.info('nginx was reloaded');
       return;
     }
+    // A master process that was killed has left it; its workers lead new connections to the next one.
+    rmSync(clientSocket(this.#setup.runtime), { force: true });
     await this.#start(program);
     // They shared the ports until now, and finish their requests.
     for (const pid of orphans) end(pid, 'SIGQUIT');
@@ -101,24 +109,41 @@ export class Nginx {
   async #program(install: boolean): Promise<string> {
     const found = PROGRAMS.find((path) => existsSync(path));
     if (found) return found;
-    const command = `apt-get install -y ${PACKAGE}`;
-    if (!install || this.#setup.user === null) {
-      throw new Refused(
-        `nginx is not installed on ${hostname()}: run \`sudo ${command}\` there, or start the server with DSTACK_GATEWAY_INSTALL=1`,
-      );
-    }
-    this.#setup.log.info('nginx is being installed');
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    try {
-      await execute('apt-get', ['update', '-q'], { env });
-      await execute('apt-get', ['install', '-y', '--no-install-recommends', PACKAGE], { env });
-    } catch (error) {
-      throw new Refused(`nginx could not be installed on ${hostname()}: ${lastLine(error)}`);
-    }
+    await this.#install(PACKAGE, 'nginx', install);
     // The package starts a server of its own on port 80.
     spawnSync('systemctl', ['disable', '--now', 'nginx']);
     spawnSync('service', ['nginx', 'stop']);
     return await this.#program(false);
+  }
+
+  /** What leads connections of authorities elsewhere; null = nginx contains it. */
+  async #streamModule(program: string, install: boolean): Promise<string | null> {
+    const { stderr } = spawnSync(program, ['-V'], { encoding: 'utf8' });
+    const [, kind] = /--with-stream(=dynamic)?(?: |$)/m.exec(stderr) ?? [null, 'absent'];
+    if (kind === undefined) return null;
+    const [, dir = '/usr/lib/nginx/modules'] = /--modules-path=(\S+)/.exec(stderr) ?? [];
+    const path = `${dir}/ngx_stream_module.so`;
+    if (!existsSync(path)) {
+      await this.#install(STREAM_PACKAGE, 'the stream module of nginx', install);
+      if (!existsSync(path)) throw new Refused(`${STREAM_PACKAGE} has no ${path}`);
+    }
+    return path;
+  }
+
+  async #install(name: string, what: string, install: boolean): Promise<void> {
+    if (!install || this.#setup.user === null) {
+      throw new Refused(
+        `${what} is not installed on ${hostname()}: run \`sudo apt-get install -y ${name}\` there, or start the server with DSTACK_GATEWAY_INSTALL=1`,
+      );
+    }
+    this.#setup.log.info(`${what} is being installed`);
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    try {
+      await execute('apt-get', ['update', '-q'], { env });
+      await execute('apt-get', ['install', '-y', '--no-install-recommends', name], { env });
+    } catch (error) {
+      throw new Refused(`${what} could not be installed on ${hostname()}: ${lastLine(error)}`);
+    }
   }
 
   /** Throws `Refused` with the program that holds a port. */

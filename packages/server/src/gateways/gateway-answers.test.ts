@@ -1,5 +1,6 @@
 import { duplexPair } from 'node:stream';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import type { SetDnsRecord } from './dns-hook.ts';
 import { GatewayAnswers, type GatewayAnswersOptions } from './gateway-answers.ts';
 import type { GatewayLink } from './gateway-link.ts';
 
@@ -23,4 +24,53 @@ it('ends the request of a gateway if the replica is lost while its connection is
   } as Partial<GatewayLink> as GatewayLink;
   await answers.answer(link, QUESTION);
   expect(toGateway.destroyed).toBe(true);
+});
+
+describe('a DNS record for a gateway', () => {
+  const service = {
+    run: {
+      id: 'run',
+      name: 'web',
+      serviceSpec: { url: 'https://web.apps.test' },
+      spec: { configuration: { type: 'service' } },
+    },
+    ...{ projectName: 'main', replicas: [] },
+  };
+
+  async function errorOf(name: string, setRecord: SetDnsRecord | null): Promise<string | null> {
+    const sent: { error: string | null }[] = [];
+    const answers = new GatewayAnswers({
+      store: { services: { behindGateway: async () => [service] } },
+      ...{ setRecord, log: { info: () => {} } },
+    } as unknown as GatewayAnswersOptions);
+    const link = {
+      replica: { gatewayId: 'g' },
+      send: (frame: object) => sent.push(frame as never),
+    };
+    const question = { type: 'dns', n: 1, action: 'add', name, value: 'v' } as const;
+    await answers.answer(link as unknown as GatewayLink, question);
+    return sent[0]?.error ?? null;
+  }
+
+  it('is set for names of its services and their domain only', async () => {
+    const seen: string[] = [];
+    const setRecord: SetDnsRecord = async ({ name }) => void seen.push(name);
+    const names = ['apps.test', 'web.apps.test', 'gateway.apps.test'];
+    for (const name of names)
+      expect(await errorOf(`_acme-challenge.${name}`, setRecord)).toBeNull();
+    for (const name of ['test', 'other.test', 'api.apps.test']) {
+      expect(await errorOf(`_acme-challenge.${name}`, setRecord)).toMatch(
+        /is no name of a service/,
+      );
+    }
+    expect(seen).toEqual(names.map((name) => `_acme-challenge.${name}`));
+  });
+
+  it('is refused with the cause', async () => {
+    const failing = async () => {
+      throw new Error('exit code 7');
+    };
+    expect(await errorOf('_acme-challenge.apps.test', failing)).toBe('exit code 7');
+    expect(await errorOf('_acme-challenge.apps.test', null)).toMatch(/DSTACK_ACME_DNS_HOOK/);
+  });
 });

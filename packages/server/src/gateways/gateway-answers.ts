@@ -9,7 +9,9 @@ import type { Outages } from '../proxy/outages.ts';
 import type { OwnTokens } from '../proxy/own-tokens.ts';
 import { ProxyRefusal } from '../proxy/refusal.ts';
 import type { OpenPort } from '../proxy/replica-connections.ts';
+import type { SetDnsRecord } from './dns-hook.ts';
 import type { GatewayLink } from './gateway-link.ts';
+import { gatewayService } from './gateway-service.ts';
 
 export interface GatewayAnswersOptions {
   readonly store: Pick<Store, 'services' | 'runs' | 'projects' | 'users' | 'modelUsage'>;
@@ -18,8 +20,12 @@ export interface GatewayAnswersOptions {
   readonly outages: Pick<Outages, 'noReplica'>;
   /** Opens a connection to a replica on any host. */
   readonly open: OpenPort;
+  /** Sets DNS records; null = nothing does. */
+  readonly setRecord: SetDnsRecord | null;
   readonly log: Logger;
 }
+
+const CHALLENGE = /^_acme-challenge\./;
 
 type Question = Exclude<GatewayFrame, { type: 'status' | 'idle' }>;
 
@@ -54,6 +60,9 @@ export class GatewayAnswers {
         return;
       case 'why':
         link.send({ type: 'because', n: question.n, ...(await this.#why(question.run_id)) });
+        return;
+      case 'dns':
+        link.send({ type: 'dns-done', n: question.n, error: await this.#dns(link, question) });
         return;
       case 'tunnel':
         await this.#tunnel(link, question);
@@ -127,6 +136,25 @@ export class GatewayAnswers {
       configuration.auth,
     );
     return { status, detail: message, retry: retryAfter ?? 0 };
+  }
+
+  /** Null: the record is set. The host of a gateway may be another's, so only names of its services. */
+  async #dns({ replica }: GatewayLink, { action, name, value }: Of<'dns'>): Promise<string | null> {
+    const { store, setRecord, log } = this.#options;
+    if (setRecord === null) return 'the server has no DSTACK_ACME_DNS_HOOK';
+    const proven = name.replace(CHALLENGE, '');
+    const views = await store.services.behindGateway(replica.gatewayId);
+    const hosts = views.flatMap((view) => gatewayService(view)?.host ?? []);
+    const domains = hosts.map((host) => host.slice(host.indexOf('.') + 1));
+    const isOwn = [...hosts, ...domains, ...domains.map((one) => `gateway.${one}`)];
+    if (!isOwn.includes(proven)) return `${proven} is no name of a service of this gateway`;
+    try {
+      await setRecord({ action, name, value });
+      log.info({ action, name }, 'a DNS record of a certificate was changed');
+      return null;
+    } catch (error) {
+      return errorMessage(error);
+    }
   }
 
   async #tunnel(link: GatewayLink, { id, host_id, job_id, port }: Of<'tunnel'>): Promise<void> {

@@ -1,5 +1,6 @@
 import type { AcmeSettings, GatewaySettings } from '@dstack/contract/agent';
 import type { GatewayRecord } from '@dstack/core';
+import type { DnsHook } from './dns-hook.ts';
 
 /** The same for all gateways of this server. */
 export interface GatewayDefaults {
@@ -7,6 +8,8 @@ export interface GatewayDefaults {
   readonly httpsPort: number;
   readonly install: boolean;
   readonly acme: AcmeSettings;
+  /** Sets DNS records; null = nothing does. */
+  readonly dnsHook: DnsHook | null;
   /** DNS server for the check of names, `host:port`; null = the system's. */
   readonly dns: string | null;
   /** Seconds. */

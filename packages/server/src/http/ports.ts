@@ -111,6 +111,8 @@ export interface HttpSettings {
   readonly defaultCredentials: boolean;
   readonly maxGatewayReplicas: number;
   /** Where gateways on hosts listen. */
+  /** Certificates of gateways are requested by dns-01. */
+  readonly gatewaysProveByDns: boolean;
   readonly gatewayPorts: { readonly http: number; readonly https: number };
   /** Static token of the SSH proxy; null = its endpoint refuses every caller. */
   readonly sshProxyToken: string | null;

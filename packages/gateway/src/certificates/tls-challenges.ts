@@ -1,0 +1,94 @@
+import { chmodSync, chownSync, rmSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { createSecureContext, createServer as createTlsServer, type SecureContext } from 'node:tls';
+import type { Logger } from '@dstack/server/proxy';
+import { crypto as acmeCrypto } from 'acme-client';
+
+/** The protocol by which authorities ask (RFC 8737). */
+const PROTOCOL = 'acme-tls/1';
+/** The line that nginx writes before the bytes of a client. */
+const MAX_HEAD = 256;
+
+/**
+ * Answers connections of authorities, which nginx leads here by their protocol, with a certificate that
+ * contains the proof.
+ */
+export class TlsChallenges {
+  readonly #contexts = new Map<string, SecureContext>();
+  readonly #path: string;
+  readonly #group: number | null;
+  readonly #log: Logger;
+  #isListening = false;
+
+  constructor(options: {
+    readonly path: string;
+    readonly group: number | null;
+    readonly log: Logger;
+  }) {
+    this.#path = options.path;
+    this.#group = options.group;
+    this.#log = options.log;
+  }
+
+  async show(name: string, keyAuthorization: string): Promise<void> {
+    await this.#listen();
+    // The library reads nothing else of an authorization.
+    const identifier = { identifier: { type: 'dns', value: name } };
+    const [key, cert] = await acmeCrypto.createAlpnCertificate(
+      identifier as Parameters<typeof acmeCrypto.createAlpnCertificate>[0],
+      keyAuthorization,
+    );
+    this.#contexts.set(name, createSecureContext({ key, cert }));
+  }
+
+  hide(name: string): void {
+    this.#contexts.delete(name);
+  }
+
+  async #listen(): Promise<void> {
+    if (this.#isListening) return;
+    this.#isListening = true;
+    const tls = createTlsServer({
+      ALPNProtocols: [PROTOCOL],
+      SNICallback: (name, done) => {
+        const context = this.#contexts.get(name.toLowerCase());
+        done(context ? null : new Error(`no challenge for ${name}`), context);
+      },
+    });
+    tls.on('secureConnection', (socket) => socket.end());
+    tls.on('tlsClientError', () => {});
+    const server = createServer({ pauseOnConnect: true }, (socket) =>
+      withoutHead(socket, () => tls.emit('connection', socket)),
+    );
+    server.on('error', (error) => this.#log.error({ err: error }, 'challenges are not answered'));
+    rmSync(this.#path, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(this.#path, resolve);
+    });
+    if (this.#group !== null) chownSync(this.#path, 0, this.#group);
+    chmodSync(this.#path, this.#group === null ? 0o600 : 0o660);
+  }
+}
+
+/** Calls `next` after the line about the client. */
+function withoutHead(socket: Socket, next: () => void): void {
+  let head = Buffer.alloc(0);
+  socket.on('error', () => socket.destroy());
+  const onData = (chunk: Buffer) => {
+    head = Buffer.concat([head, chunk]);
+    const end = head.indexOf(10);
+    if (end < 0 && head.length < MAX_HEAD) return;
+    socket.off('data', onData);
+    socket.pause();
+    if (end < 0) {
+      socket.destroy();
+      return;
+    }
+    const rest = head.subarray(end + 1);
+    if (rest.length > 0) socket.unshift(rest);
+    next();
+  };
+  socket.on('data', onData);
+  socket.resume();
+}
