@@ -31,6 +31,7 @@ import {
   untilRunning,
   type World,
 } from './kubernetes/world.ts';
+import { gatewayInCluster, gatewaysOfClients, giveNginx } from './kubernetes-gateway.ts';
 import { OfficialClient, officialClient } from './official-client/official-client.ts';
 import { freePort } from './serving.ts';
 
@@ -259,6 +260,13 @@ describe.skipIf(missing !== null && !process.env.CI)(
       await home.ok('stop', 'web', '-y');
     });
 
+    it('are served by a gateway of two pods, one of which ends while requests come', async () => {
+      await giveNginx(cluster);
+      const serve = 'mkdir /tmp/www; echo page > /tmp/www/index.html; httpd -f -p 8000 -h /tmp/www';
+      const service = `type: service\nname: front\ngateway: edge\nhttps: false\n${SMALL}port: 8000\nauth: false\ncommands: [${JSON.stringify(serve)}]\n${RESOURCES}}\n`;
+      await gatewayInCluster({ home, cluster, service });
+    });
+
     it('lose no line, and leave nothing, while the API fails and servers are killed', async () => {
       proxy.fault = everyKindOfFault();
       const names = ['f1', 'f2', 'f3'];
@@ -336,6 +344,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
       await client.ok('stop', 'dev', '-y');
       await untilRun(home, 'dev', isFinished);
       await client.ok('delete', '-f', 'theirs.dstack.yml', '-y');
+      await gatewaysOfClients({ home, cluster }, client);
     });
 
     it('end with the reason of the cluster: memory, preemption, image, quota, eviction', async () => {

@@ -60,6 +60,8 @@ const LOOK_MS = 5_000;
 export interface RunningAgent {
   /** Stops all jobs like a user does, because their container ends; resolves when they have ended. */
   stopJobs(message: string): Promise<void>;
+  /** Lets gateways answer what they have begun, because their container ends. */
+  leaveGateways(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -160,6 +162,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
       lookForEnd();
       await allEnded.promise;
     },
+    leaveGateways: () => gateways.leave(),
     close: async () => {
       idle.close();
       lease.close();

@@ -72,7 +72,12 @@ export async function runAgent({
   jobAccess.load();
   log.info('ending', { reason: await ended });
   // Nothing of the job outlives its container.
-  if (options.jobContainer) await agent.stopJobs('Its container is being ended');
+  if (options.jobContainer) {
+    await Promise.all([
+      agent.stopJobs('Its container is being ended'),
+      agent.leaveGateways(),
+    ]);
+  }
   await agent.close();
   hostLogin?.close();
 }

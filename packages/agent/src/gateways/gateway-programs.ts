@@ -40,6 +40,9 @@ const MAX_LOG = 10_000_000;
 const LINK_MS = 10_000;
 /** A program that is removed ends nginx before it ends. */
 const END_MS = 15_000;
+/** Until the nodes of a cluster no longer lead connections to a pod that is ending. */
+const SPREAD_MS = 4000;
+const LEAVE_MS = 30_000;
 
 interface Known {
   readonly id: string;
@@ -129,6 +132,21 @@ export class GatewayPrograms {
         throw new AgentError(409, 'not_running', `The program does not run: ${this.#lastLine(id)}`);
       }
     }
+  }
+
+  /**
+   * Before the container of this agent ends: what leads clients to it takes a moment until it sends new
+   * connections elsewhere, and requests under way are answered.
+   */
+  async leave(): Promise<void> {
+    if (!this.hasAny) return;
+    await delay(SPREAD_MS);
+    const pids = [...this.#known.keys()].flatMap(
+      (id) => nginxOf(join(this.#runtime(id), 'nginx.pid')) ?? [],
+    );
+    for (const pid of pids) signal(pid, 'SIGQUIT');
+    const end = Date.now() + LEAVE_MS;
+    while (pids.some(isAlive) && Date.now() < end) await delay(50);
   }
 
   close(): void {
@@ -225,11 +243,17 @@ export class GatewayPrograms {
 
 /** Of a program that was killed and could not end its nginx. */
 function endNginx(pidFile: string): void {
+  const pid = nginxOf(pidFile);
+  if (pid !== null) signal(pid, 'SIGTERM');
+}
+
+/** The process id of a living nginx; null = it has ended. */
+function nginxOf(pidFile: string): number | null {
   try {
     const pid = Number(readFileSync(pidFile, 'utf8'));
-    if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('nginx')) signal(pid, 'SIGTERM');
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('nginx') ? pid : null;
   } catch {
-    // It has ended.
+    return null;
   }
 }
 

@@ -7,7 +7,7 @@
  * begun before, and what has ended already is reported as ended.
  */
 import type { Duplex } from 'node:stream';
-import type { BackendSettings, RegistryAuth } from '@dstack/contract';
+import type { BackendSettings, GatewayBackendSettings, RegistryAuth } from '@dstack/contract';
 import type { HostFacts, LeaseEnding } from '@dstack/contract/agent';
 import type { Requirements, UnixUser } from '@dstack/contract/wire';
 import type {
@@ -318,6 +318,12 @@ export interface GatewayOrder {
   readonly replicaId: Id;
   /** `instance`: the name of the gateway, with the number of the replica. */
   readonly owner: Omit<OwnerTags, 'fleet'>;
+  /** Its other replicas have the same. */
+  readonly gateway: { readonly id: Id; readonly name: string };
+  /** Of the services; null = it has none. */
+  readonly domain: string | null;
+  /** Of the configuration. */
+  readonly settings: GatewayBackendSettings | null;
   readonly region: string;
   /** Null: the adapter's default type. */
   readonly instanceType: string | null;
@@ -338,6 +344,13 @@ export interface ListedGateway {
 
 /** The same calls as for instances, with the same promises; gateways are never listed as instances. */
 export interface GatewayPort {
+  /**
+   * As of instances whose access is of the kind `backend`. Omitted: the link supervisor has the
+   * access.
+   */
+  readonly dial?: (handle: InstanceHandle, token: string) => Promise<Duplex>;
+  /** Where nginx listens; omitted = as the server's settings say. */
+  readonly ports?: (handle: InstanceHandle) => { readonly http: number; readonly https: number };
   create(order: GatewayOrder): Promise<InstanceHandle>;
   observe(handle: InstanceHandle): Promise<Observation>;
   release(handle: InstanceHandle): Promise<'released' | 'releasing'>;

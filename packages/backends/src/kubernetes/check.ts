@@ -23,11 +23,26 @@ export function rules(copiesAgent: boolean): Rule[] {
       : []),
     rule('namespace', 'secrets', ['create', 'patch', 'delete'], 'tokens and registry credentials'),
     rule('namespace', 'configmaps', ['list', 'create', 'delete'], 'they keep claims of servers'),
-    rule('namespace', 'services', ['create'], 'they give names to the nodes of a task'),
+    rule(
+      'namespace',
+      'services',
+      ['get', 'create', 'delete'],
+      'they give names to the nodes of a task, and gateways their addresses',
+    ),
     rule('namespace', 'events', ['list', 'watch'], 'they report how pods start'),
     rule('namespace', 'persistentvolumeclaims', ['get', 'list', 'create', 'delete'], 'volumes'),
+    {
+      ...rule('namespace', 'statefulsets', ['get', 'list', 'create', 'delete'], GATEWAYS),
+      group: 'apps',
+    },
+    {
+      ...rule('namespace', 'ingresses', ['get', 'create', 'delete'], GATEWAYS),
+      group: 'networking.k8s.io',
+    },
   ];
 }
+
+const GATEWAYS = 'gateways, and nothing else';
 
 function rule(scope: Rule['scope'], resource: string, verbs: readonly string[], why: string): Rule {
   return { scope, resource, verbs, why };

@@ -120,7 +120,10 @@ export class Cluster {
     return () => this.#listeners.delete(onChange);
   }
 
-  selector(component: 'job' | 'volume' | 'claim', server = this.#options.serverId): string {
+  selector(
+    component: 'job' | 'volume' | 'claim' | 'gateway',
+    server = this.#options.serverId,
+  ): string {
     const labels = {
       ...MANAGED,
       'app.kubernetes.io/name': `dstack-${component}`,

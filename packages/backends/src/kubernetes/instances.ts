@@ -123,7 +123,7 @@ export function clusterIn(clusters: readonly Cluster[], region: string): Cluster
   throw new BackendError(`the backend has no context ${region || '(current)'} any more`);
 }
 
-function tokenOf(secret: string, pod: string): string {
+export function tokenOf(secret: string, pod: string): string {
   return createHmac('sha256', secret).update(pod).digest('hex');
 }
 

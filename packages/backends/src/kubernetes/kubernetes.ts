@@ -10,6 +10,7 @@ import { checkCluster } from './check.ts';
 import { configMapClaims } from './claims.ts';
 import { Cluster } from './cluster.ts';
 import { type AgentPrograms, Deliveries } from './delivery.ts';
+import { clusterGateways } from './gateways/gateways.ts';
 import { podInstances } from './instances.ts';
 import type { AgentSource } from './pod-agent.ts';
 import { claimVolumes } from './volumes.ts';
@@ -47,10 +48,9 @@ export function openKubernetes(options: KubernetesOptions): OpenedKubernetes {
   const copies = agent.kind === 'copy';
   const clusters = clustersOf(options);
   const tunnels = new AgentTunnels();
+  const deliveries = copies ? new Deliveries(programs) : null;
   const instances = podInstances({
-    ...{ clusters, tunnels, agent },
-    deliveries: copies ? new Deliveries(programs) : null,
-    secret,
+    ...{ clusters, tunnels, agent, deliveries, secret },
     ...{ scheduleMs: scheduleSeconds * MS, scaleUpMs: scaleUpSeconds * MS },
   });
   const backend: Backend = {
@@ -61,6 +61,7 @@ export function openKubernetes(options: KubernetesOptions): OpenedKubernetes {
     instances,
     volumes: claimVolumes(clusters),
     groups: null,
+    gateways: clusterGateways({ clusters, tunnels, agent, deliveries, secret }),
     claims: configMapClaims(clusters),
     check: async () => (await Promise.all(clusters.map((one) => check(one, copies)))).flat(),
   };

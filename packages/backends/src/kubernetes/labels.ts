@@ -23,13 +23,13 @@ export const SERVER_LABEL = `${PREFIX}/server`;
 export const MANAGED = { 'app.kubernetes.io/managed-by': 'dstack' } as const;
 
 /** The same key always gives the same name, so that a repeated creation meets the first one. */
-export function objectName(parts: readonly string[], key: string): string {
+export function objectName(parts: readonly string[], key: string, longest = MAX_NAME): string {
   const hash = createHash('sha256').update(key).digest('hex').slice(0, DIGITS);
   const text = ['dstack', ...parts]
     .join('-')
     .toLowerCase()
     .replace(/[^a-z0-9-]/g, '-');
-  return `${text.slice(0, MAX_NAME - DIGITS - 1).replace(/-$/, '')}-${hash}`;
+  return `${text.slice(0, longest - DIGITS - 1).replace(/-$/, '')}-${hash}`;
 }
 
 export function isOurName(name: string): boolean {
@@ -38,7 +38,7 @@ export function isOurName(name: string): boolean {
 
 export interface Described {
   readonly name: string;
-  readonly component: 'job' | 'volume';
+  readonly component: 'job' | 'volume' | 'gateway';
   readonly key: string;
   readonly owner: Partial<OwnerTags> & Pick<OwnerTags, 'server' | 'project'>;
   /** Of the run or volume. */
@@ -59,6 +59,9 @@ export function labelsOf({ name, component, owner, title, user, tags }: Describe
     [SERVER_LABEL]: owner.server,
   });
 }
+
+/** On everything of one gateway. */
+export const GATEWAY_LABEL = `${PREFIX}/gateway`;
 
 export function claimLabels(server: string): Record<string, string> {
   return { 'app.kubernetes.io/name': 'dstack-claim', ...MANAGED, [SERVER_LABEL]: server };

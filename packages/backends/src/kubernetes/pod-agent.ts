@@ -21,6 +21,7 @@ export type AgentSource =
   | { readonly kind: 'copy' };
 
 const LIB = `${ROOT}/lib`;
+export const AGENT_STATE = `${ROOT}/state`;
 
 /**
  * Node by its own loader and libraries: the image may have another C library, or none. The loader has
@@ -39,7 +40,7 @@ export function agentCommand(source: AgentSource, serverId: string): string[] {
   const folder = programsOf(source);
   const command = [
     ...[...nodeIn(folder), '--max-old-space-size=256', `${folder}/agent/main.js`],
-    ...['--state', `${ROOT}/state`, '--socket', `${ROOT}/run/agent.sock`],
+    ...['--state', AGENT_STATE, '--socket', `${ROOT}/run/agent.sock`],
     ...['--executor', 'process', '--job-container', '--server-id', serverId],
     ...['--token-file', `${TOKEN_DIR}/${TOKEN_KEY}`, '--tunnel-port', String(TUNNEL_PORT)],
   ];

@@ -98,7 +98,7 @@ export function podOf(pod: PodOrder): object {
   };
 }
 
-function programsIn(agent: AgentSource): Mounted | null {
+export function programsIn(agent: AgentSource): Mounted | null {
   if (agent.kind !== 'claim') return null;
   const persistentVolumeClaim = { claimName: agent.claim, readOnly: true };
   return {
@@ -108,7 +108,7 @@ function programsIn(agent: AgentSource): Mounted | null {
 }
 
 /** Its program copies the agent into the volume that both containers have. */
-function agentContainer(image: string, mount: object): object {
+export function agentContainer(image: string, mount: object): object {
   return {
     ...{ name: AGENT_CONTAINER, image, imagePullPolicy: 'IfNotPresent', volumeMounts: [mount] },
     securityContext: {

@@ -1,6 +1,6 @@
 /** Options of single kinds of backends. Ours: dstack 0.22.5 has no such key. */
 import * as z from 'zod';
-import { optional, string } from './scalars.ts';
+import { int, optional, string } from './scalars.ts';
 import { choice, closed, named } from './schema-kit.ts';
 
 const Texts = z.record(z.string(), string());
@@ -104,3 +104,39 @@ export const BackendSettings = named(
   closed({ kubernetes: optional(KubernetesSettings), slurm: optional(SlurmSettings) }),
 );
 export type BackendSettings = z.infer<typeof BackendSettings>;
+
+const NodePort = int({ ge: 1, le: 65_535 });
+
+export const KubernetesNodePorts = named(
+  'KubernetesNodePorts',
+  closed({ http: NodePort, https: optional(NodePort) }),
+);
+export type KubernetesNodePorts = z.infer<typeof KubernetesNodePorts>;
+
+/** Of a gateway: how its pods are made, and how clients reach them. */
+export const KubernetesGatewaySettings = named(
+  'KubernetesGatewaySettings',
+  closed({
+    service: optional(choice(['LoadBalancer', 'NodePort', 'Ingress'])),
+    image: optional(string({ min: 1 })),
+    node_ports: optional(KubernetesNodePorts),
+    address: optional(string({ min: 1, max: 253 })),
+    ingress_class: optional(string({ min: 1 })),
+    traffic_policy: optional(choice(['Local', 'Cluster'])),
+    labels: Texts.default({}),
+    annotations: Texts.default({}),
+    node_selector: optional(Texts),
+    tolerations: z.array(KubernetesToleration).default([]),
+    priority_class: optional(string()),
+    image_pull_policy: optional(choice(['Always', 'IfNotPresent', 'Never'])),
+    image_pull_secrets: z.array(string()).default([]),
+    storage_class: optional(string({ min: 1 })),
+  }),
+);
+export type KubernetesGatewaySettings = z.infer<typeof KubernetesGatewaySettings>;
+
+export const GatewayBackendSettings = named(
+  'GatewayBackendSettings',
+  closed({ kubernetes: optional(KubernetesGatewaySettings) }),
+);
+export type GatewayBackendSettings = z.infer<typeof GatewayBackendSettings>;

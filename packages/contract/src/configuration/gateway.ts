@@ -1,7 +1,8 @@
 import type * as z from 'zod';
+import { GatewayBackendSettings } from './backend-settings.ts';
 import { BackendType } from './backend-types.ts';
 import { Tags } from './profile.ts';
-import { bool, int, optional, string } from './scalars.ts';
+import { bool, int, optional, ours, string } from './scalars.ts';
 import { choice, closed, named, tagged } from './schema-kit.ts';
 
 export const ALBGatewayLoadBalancer = named(
@@ -56,6 +57,7 @@ export const GatewayConfiguration = named(
     certificate: GatewayCertificate.nullable().default({ type: 'lets-encrypt' }),
     replicas: optional(int({ ge: 1 })),
     tags: optional(Tags),
+    backend_settings: ours(GatewayBackendSettings),
   }),
 );
 export type GatewayConfiguration = z.infer<typeof GatewayConfiguration>;

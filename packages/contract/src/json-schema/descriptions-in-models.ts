@@ -104,6 +104,27 @@ export const IN_MODELS: Readonly<Record<string, string>> = {
   'KubernetesProxyJumpConfig.port': 'Its port.',
   'BackendSettings.kubernetes': 'Options of the pods in Kubernetes clusters.',
   'BackendSettings.slurm': 'Options of the batch jobs in Slurm clusters.',
+  'GatewayBackendSettings.kubernetes': 'Options of a gateway in a Kubernetes cluster.',
+  'KubernetesGatewaySettings.address':
+    'What leads clients to the node ports, such as a balancer before the nodes.',
+  'KubernetesGatewaySettings.annotations':
+    'Annotations of the Service or Ingress, which many clouds configure their balancers by.',
+  'KubernetesGatewaySettings.image': 'An image with nginx.',
+  'KubernetesGatewaySettings.image_pull_policy': 'Always, IfNotPresent or Never.',
+  'KubernetesGatewaySettings.image_pull_secrets': 'Names of secrets with registry credentials.',
+  'KubernetesGatewaySettings.ingress_class': 'The class of the Ingress.',
+  'KubernetesGatewaySettings.labels': 'Labels of the pods.',
+  'KubernetesGatewaySettings.node_ports': 'The ports of the nodes, with `service: NodePort`.',
+  'KubernetesGatewaySettings.node_selector': 'Labels that the node must have.',
+  'KubernetesGatewaySettings.priority_class': 'The priority class of the pods.',
+  'KubernetesGatewaySettings.service':
+    'How clients reach the pods: LoadBalancer (default), NodePort or Ingress.',
+  'KubernetesGatewaySettings.storage_class': 'The class of the claim with the state of a pod.',
+  'KubernetesGatewaySettings.tolerations': 'Taints that the pods tolerate.',
+  'KubernetesGatewaySettings.traffic_policy':
+    'Local (default with LoadBalancer) keeps the addresses of clients; Cluster.',
+  'KubernetesNodePorts.http': 'The port for HTTP.',
+  'KubernetesNodePorts.https': 'The port for HTTPS.',
   'KubernetesSettings.annotations': 'Annotations of the pod.',
   'KubernetesSettings.image_pull_policy': 'Always, IfNotPresent or Never.',
   'KubernetesSettings.image_pull_secrets': 'Names of secrets with registry credentials.',

@@ -87,6 +87,10 @@ const OURS: Readonly<Record<string, string>> = {
   '$defs/KubernetesSettings': 'the same',
   '$defs/KubernetesToleration': 'the same',
   '$defs/SlurmSettings': 'the same',
+  '$defs/GatewayConfiguration/properties/backend_settings': 'the same of a gateway',
+  '$defs/GatewayBackendSettings': 'the same',
+  '$defs/KubernetesGatewaySettings': 'the same',
+  '$defs/KubernetesNodePorts': 'the same',
 };
 
 /** References to definitions of ours out of lists of alternatives. */

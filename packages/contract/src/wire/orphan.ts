@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { choiceOf, Flag, model, nullable, Text, Uuid } from './scalars.ts';
 
-export const OrphanKind = choiceOf(['instance', 'volume', 'group']);
+export const OrphanKind = choiceOf(['instance', 'volume', 'group', 'gateway']);
 export type OrphanKind = z.infer<typeof OrphanKind>;
 
 export const Orphan = model({

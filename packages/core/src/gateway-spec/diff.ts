@@ -20,9 +20,17 @@ export function diffGatewayConfigurations(
     ...comparable(after),
     default: after.default ?? before.default,
   });
-  return { changed, updatable: changed.every((key) => UPDATABLE.has(key)) };
+  // The rule of an Ingress names the domain.
+  const isRouted = after.backend_settings?.kubernetes?.service === 'Ingress';
+  const isUpdatable = (key: string) => UPDATABLE.has(key) && !(isRouted && key === 'domain');
+  return { changed, updatable: changed.every(isUpdatable) };
 }
 
 function comparable(configuration: GatewayConfiguration): GatewayConfiguration {
-  return { ...configuration, replicas: configuration.replicas ?? 1 };
+  const { replicas, backend_settings } = configuration;
+  return {
+    ...configuration,
+    replicas: replicas ?? 1,
+    backend_settings: backend_settings ?? null,
+  };
 }

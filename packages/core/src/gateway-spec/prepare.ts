@@ -10,7 +10,11 @@ const PROJECT_NAME = /\$\{\{\s*run\.project_name\s*\}\}/g;
 /** Why the server refuses a gateway, by the rules of dstack 0.22.5. */
 export function prepareGateway(
   configuration: GatewayConfiguration,
-  limits: { readonly maxReplicas: number },
+  limits: {
+    readonly maxReplicas: number;
+    /** Names are proven by DNS records, wherever they lead. */
+    readonly provesByDns?: boolean;
+  },
 ): PreparedGateway {
   const { name, backend, domain, public_ip } = configuration;
   const capabilities = capabilitiesOf(backend);
@@ -29,7 +33,10 @@ export function prepareGateway(
       `Cannot provision ${replicas} gateway replicas. This server allows at most ${limits.maxReplicas}`,
     );
   }
-  const wrong = balancerError(configuration) ?? certificateError(configuration, replicas);
+  const wrong =
+    balancerError(configuration) ??
+    certificateError(configuration, replicas, limits.provesByDns ?? false) ??
+    clusterError(configuration);
   return wrong === null ? { ok: true } : specError(wrong);
 }
 
@@ -46,11 +53,16 @@ function balancerError({ backend, load_balancer, certificate }: GatewayConfigura
   return `\`load_balancer\` on ${backend} needs \`certificate: null\` or a certificate of type ${own}`;
 }
 
-function certificateError(configuration: GatewayConfiguration, replicas: number): string | null {
+function certificateError(
+  configuration: GatewayConfiguration,
+  replicas: number,
+  provesByDns: boolean,
+): string | null {
   const { backend, certificate, public_ip, load_balancer } = configuration;
   const managed = capabilitiesOf(backend).managedCertificates;
   switch (certificate?.type) {
     case 'lets-encrypt':
+      if (provesByDns) return null;
       if (!public_ip) return 'A `lets-encrypt` certificate needs a public IP address';
       return replicas > 1 ? 'A `lets-encrypt` certificate needs `replicas: 1`' : null;
     case 'acm':
@@ -60,5 +72,38 @@ function certificateError(configuration: GatewayConfiguration, replicas: number)
       return load_balancer === null ? 'A `gcp-cm` certificate needs `load_balancer`' : null;
     default:
       return null;
+  }
+}
+
+function clusterError({
+  backend,
+  backend_settings,
+  instance_type,
+  certificate,
+  domain,
+}: GatewayConfiguration): string | null {
+  const settings = backend_settings?.kubernetes ?? null;
+  if (backend !== 'kubernetes') {
+    return settings === null ? null : '`backend_settings.kubernetes` needs `backend: kubernetes`';
+  }
+  if (instance_type !== null) {
+    return '`instance_type` has no meaning in a cluster; use `backend_settings.kubernetes.node_selector`';
+  }
+  switch (settings?.service) {
+    case 'NodePort':
+      if (settings.node_ports == null)
+        return '`service: NodePort` needs `node_ports`, such as {http: 30080, https: 30443}';
+      return certificate !== null && settings.node_ports.https == null
+        ? '`node_ports` needs `https`, or the gateway `certificate: null`'
+        : null;
+    case 'Ingress':
+      if (certificate !== null)
+        return '`service: Ingress` needs `certificate: null`: the controller of the Ingress has the certificate';
+      if (domain === null || domain.includes('${{')) {
+        return '`service: Ingress` needs a `domain` without variables, which its rule names';
+      }
+      return null;
+    default:
+      return settings?.node_ports == null ? null : '`node_ports` needs `service: NodePort`';
   }
 }

@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import type { AccessWatch } from '../access/access-watch.ts';
 import { systemNow } from '../clock.ts';
+import { dnsHookRunner, type SetDnsRecord } from '../gateways/dns-hook.ts';
+import { GatewayInstances } from '../gateways/gateway-instances.ts';
 import { GatewayLinks } from '../gateways/gateway-links.ts';
 import type { AgentAccess } from '../hosts/hosts.ts';
 import { isLocalHost } from '../hosts/local-agent.ts';
@@ -10,6 +12,9 @@ import { AGENT_SOCKET } from '../hosts/ssh/layout.ts';
 import { admission } from '../http/proxy/admission.ts';
 import type { SignInGuard } from '../http/sign-in-guard.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
+import type { ProjectBackends } from '../offers/project-backends.ts';
+import { Outgoing } from '../outgoing/outgoing.ts';
+import { hostsOfSettings, OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import { openReplica } from '../proxy/open-replica.ts';
 import { Outages } from '../proxy/outages.ts';
 import { OwnTokens } from '../proxy/own-tokens.ts';
@@ -22,6 +27,7 @@ export interface GatewayParts extends Pick<Supervision, 'supervisor'> {
   readonly changes: RunChanges;
   readonly access: AccessWatch;
   readonly signIns: SignInGuard;
+  readonly backends: Pick<ProjectBackends, 'find'>;
   readonly serverHost: { readonly access: AgentAccess } | null;
 }
 
@@ -30,12 +36,28 @@ export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks
   const { links, supervisor, changes, access, signIns, serverHost } = made;
   const { hosts } = links;
   const anyClient = (hostId: string) => hosts.client(hostId) ?? supervisor.clientOf(hostId);
+  const find: ProjectBackends['find'] = (...of) => made.backends.find(...of);
+  const instances = new GatewayInstances({ store, find, hosts });
+  const places = hostPlaces(store, hosts, serverHost);
   const gateways = new GatewayLinks({
     store,
     client: (hostId) => hosts.client(hostId),
     isElsewhere: (hostId) => hosts.isElsewhere(hostId),
-    exists: (hostId) => hostPlaces(store, hosts, serverHost).exists(hostId),
+    hostOf: (replica) => (instances.has(replica) ? replica.id : (replica.instanceId ?? '')),
+    observe: async (replica) => {
+      if (instances.has(replica)) return await instances.observe(replica);
+      const exists = await places.exists(replica.instanceId ?? '');
+      return exists
+        ? { state: 'ready' }
+        : { state: 'missing', text: 'Its host has left the fleet' };
+    },
+    portsOf: async (replica) => (instances.has(replica) ? await instances.ports(replica) : null),
+    forget: async (replica) => {
+      if (instances.has(replica)) await instances.forget(replica);
+    },
     addressOf: async (hostId) => {
+      const known = instances.address(hostId);
+      if (known !== undefined) return known;
       if (isLocalHost(hostId)) return settings.url ? new URL(settings.url).hostname : '127.0.0.1';
       const [instance] = await store.instances.byIds([hostId]);
       return instance?.provisioningData?.hostname ?? null;
@@ -68,6 +90,7 @@ export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks
       },
     }),
     open: openReplica({ client: anyClient, isHere: isLocalHost }),
+    setRecord: dnsRecords(parts),
     defaults: settings.gateways,
     now: systemNow,
     log,
@@ -79,4 +102,14 @@ export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks
     closing.add(store.engine.onSignal(({ kind, id }) => kind === 'run' && gateways.runChanged(id)));
   }
   return gateways;
+}
+
+/** Null: the admin has given nothing that sets DNS records. */
+function dnsRecords({ settings, closing }: Parts): SetDnsRecord | null {
+  const { dnsHook } = settings.gateways;
+  if (dnsHook === null) return null;
+  const own = hostsOfSettings(dnsHook.kind === 'webhook' ? dnsHook.url : null);
+  const outgoing = new Outgoing(new OutgoingRules([...settings.outgoingAllow, ...own]));
+  closing.add(() => outgoing.close());
+  return dnsHookRunner(dnsHook, outgoing);
 }

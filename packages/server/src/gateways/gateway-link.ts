@@ -14,6 +14,12 @@ import type { Logger } from '../logging.ts';
 /** What is known of a replica, without its id and the time. */
 export type Reported = Omit<GatewayReport, 'replicaId' | 'updatedAt'>;
 
+/** The machine of a replica. `text` is for people. */
+export type GatewayHostState =
+  | { readonly state: 'ready' }
+  /** `refused`: until a person changes something. */
+  | { readonly state: 'pending' | 'refused' | 'missing'; readonly text: string };
+
 export interface GatewayLinkOptions {
   readonly replica: GatewayReplicaRecord;
   readonly label: { readonly name: string; readonly project: string };
@@ -21,14 +27,20 @@ export interface GatewayLinkOptions {
   readonly client: () => AgentClient | null;
   /** Whether another server of this database is linked to the host. */
   readonly isElsewhere: () => Promise<boolean>;
-  /** Whether the machine still exists at its backend. */
-  readonly exists: () => Promise<boolean>;
+  readonly observe: () => Promise<GatewayHostState>;
   /** Sends settings and services over a new connection. */
   readonly onOpen: (link: GatewayLink) => Promise<void>;
   readonly onFrame: (link: GatewayLink, frame: GatewayFrame) => void;
   readonly report: (reported: Reported) => void;
   readonly log: Logger;
 }
+
+const STATES = {
+  ready: 'waiting',
+  pending: 'waiting',
+  refused: 'refused',
+  missing: 'lost',
+} as const satisfies Record<GatewayHostState['state'], Reported['state']>;
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5000;
@@ -100,14 +112,13 @@ export class GatewayLink {
   }
 
   async #failed(error: unknown): Promise<void> {
-    const { exists, isElsewhere, report } = this.#options;
+    const { observe, isElsewhere, report } = this.#options;
     if (this.#closed || (await isElsewhere())) return;
     const nothing = { hostname: null, version: null, certificates: [] };
-    if (!(await exists())) {
-      report({ state: 'lost', text: 'Its host has left the fleet', ...nothing });
-    } else {
-      report({ state: 'waiting', text: errorMessage(error), ...nothing });
-    }
+    const place = await observe();
+    if (this.#closed) return;
+    const text = place.state === 'ready' ? errorMessage(error) : place.text;
+    report({ state: STATES[place.state], text, ...nothing });
   }
 
   /** Resolves when the connection has ended. */

@@ -6,7 +6,7 @@ import type { GatewayView, ServiceView, Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import type { Logger } from '../logging.ts';
 import { GatewayAnswers, type GatewayAnswersOptions } from './gateway-answers.ts';
-import { GatewayLink, type Reported } from './gateway-link.ts';
+import { type GatewayHostState, GatewayLink, type Reported } from './gateway-link.ts';
 import { gatewayService } from './gateway-service.ts';
 import { type GatewayDefaults, gatewaySettings } from './gateway-settings.ts';
 
@@ -25,7 +25,15 @@ export interface GatewayLinksOptions extends Omit<GatewayAnswersOptions, 'store'
   >;
   readonly client: (hostId: string) => AgentClient | null;
   readonly isElsewhere: (hostId: string) => Promise<boolean>;
-  readonly exists: (hostId: string) => Promise<boolean>;
+  /** The host of a replica, or the id under which its machine is linked. */
+  readonly hostOf: (replica: GatewayReplicaRecord) => string;
+  readonly observe: (replica: GatewayReplicaRecord) => Promise<GatewayHostState>;
+  /** Where its nginx listens, if that is not the same for all gateways. */
+  readonly portsOf: (
+    replica: GatewayReplicaRecord,
+  ) => Promise<{ readonly http: number; readonly https: number } | null>;
+  /** The replica has ended, or another server is linked to it. */
+  readonly forget: (replica: GatewayReplicaRecord) => Promise<void>;
   /** The address at which clients reach a host; null = it is not known. */
   readonly addressOf: (hostId: string) => Promise<string | null>;
   /** The agent of the host as a program on the host reaches it; null = through the server only. */
@@ -106,7 +114,7 @@ export class GatewayLinks {
 
   hostConnected(hostId: string): void {
     for (const { link } of this.#linked.values()) {
-      if (link.replica.instanceId === hostId) link.retry();
+      if (this.#options.hostOf(link.replica) === hostId) link.retry();
     }
   }
 
@@ -133,6 +141,7 @@ export class GatewayLinks {
         if (wanted.has(id)) continue;
         one.link.close();
         this.#linked.delete(id);
+        await this.#options.forget(one.link.replica);
       }
       for (const replica of wanted.values()) {
         if (this.#linked.has(replica.id)) continue;
@@ -145,14 +154,14 @@ export class GatewayLinks {
   }
 
   #open(replica: GatewayReplicaRecord, { gateway, projectName }: GatewayView): void {
-    const { client, isElsewhere, exists, log } = this.#options;
-    const hostId = replica.instanceId ?? '';
+    const { client, isElsewhere, hostOf, observe, log } = this.#options;
+    const hostId = hostOf(replica);
     const link = new GatewayLink({
       replica,
       label: { name: gateway.name, project: projectName },
       client: () => client(hostId),
       isElsewhere: () => isElsewhere(hostId),
-      exists: () => exists(hostId),
+      observe: () => observe(replica),
       onOpen: () => this.#opened(one),
       onFrame: (_, frame) => this.#onFrame(one, frame),
       report: (reported) => this.#report(one, reported),
@@ -175,20 +184,23 @@ export class GatewayLinks {
   }
 
   async #sendSettings(one: Linked): Promise<void> {
-    const { store, defaults, addressOf } = this.#options;
+    const { store, defaults, addressOf, hostOf, portsOf } = this.#options;
     const view = await store.gateways.byId(one.gatewayId);
     if (!view) return;
-    const address = await addressOf(one.link.replica.instanceId ?? '');
+    const { replica } = one.link;
+    const address = await addressOf(hostOf(replica));
+    const ports = await portsOf(replica);
     const certificates = await store.gateways.certificates(one.gatewayId);
     const settings = gatewaySettings(view.gateway, {
-      ...{ ...defaults, address, hasFiles: certificates.length > 0 },
+      ...{ ...defaults, ...(ports && { httpPort: ports.http, httpsPort: ports.https }) },
+      ...{ address, hasFiles: certificates.length > 0 },
     });
     one.link.send({ type: 'settings', settings, certificates });
   }
 
   async #sendServices(one: Linked): Promise<void> {
-    const { store, agentOn } = this.#options;
-    const hostId = one.link.replica.instanceId ?? '';
+    const { store, agentOn, hostOf } = this.#options;
+    const hostId = hostOf(one.link.replica);
     const views = await store.services.behindGateway(one.gatewayId);
     const services = views.flatMap((view) => gatewayService(view) ?? []);
     const models: Record<string, string> = {};
@@ -258,7 +270,8 @@ export class GatewayLinks {
   }
 
   async #onStatus(one: Linked, frame: Extract<GatewayFrame, { type: 'status' }>): Promise<void> {
-    const hostname = await this.#options.addressOf(one.link.replica.instanceId ?? '');
+    const { addressOf, hostOf } = this.#options;
+    const hostname = await addressOf(hostOf(one.link.replica));
     const certificates = frame.certificates.map((certificate) => ({
       domain: certificate.domain,
       source: certificate.source,

@@ -67,6 +67,7 @@ export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS)
     list: (owner) => call('for a list of groups', () => its.list(owner)),
   });
   const boundedGateways = (its: GatewayPort): GatewayPort => ({
+    ...its,
     create: (order) => call('for a gateway', () => its.create(order)),
     observe: (handle) => call('about a gateway', () => its.observe(handle)),
     release: (handle) => call('to end a gateway', () => its.release(handle)),

@@ -15,6 +15,7 @@ export async function listThings(backend: Backend, server: string): Promise<List
   const instances = (await backend.instances?.list(owner)) ?? [];
   const volumes = (await backend.volumes?.list(owner)) ?? [];
   const groups = (await backend.groups?.list(owner)) ?? [];
+  const gateways = (await backend.gateways?.list(owner)) ?? [];
   return [
     ...instances.map(({ handle, owner: { project, fleet, instance }, key }): ListedThing => {
       return { kind: 'instance', handle, region: null, owner: { project, fleet, instance }, key };
@@ -25,6 +26,10 @@ export async function listThings(backend: Backend, server: string): Promise<List
     ...groups.map(({ handle, owner: { project, fleet }, key }): ListedThing => {
       return { kind: 'group', handle, region: null, owner: { project, fleet, instance: '' }, key };
     }),
+    ...gateways.map(({ handle, owner: { project, instance }, key }): ListedThing => {
+      const names = { project, fleet: '', instance };
+      return { kind: 'gateway', handle, region: null, owner: names, key };
+    }),
   ];
 }
 
@@ -33,7 +38,7 @@ export async function listThings(backend: Backend, server: string): Promise<List
  * then, so a resource without a row and an intent was not created by this database.
  */
 export async function accountFor(
-  store: Pick<Store, 'sweeps' | 'engine' | 'instances' | 'volumes' | 'groups'>,
+  store: Pick<Store, 'sweeps' | 'engine' | 'instances' | 'volumes' | 'groups' | 'gateways'>,
   things: readonly ListedThing[],
   of: Pick<SweepInput, 'project' | 'backend' | 'now'> & {
     /** Of all backends. */
@@ -60,7 +65,8 @@ async function isExpected(
     instances,
     volumes,
     groups,
-  }: Pick<Store, 'engine' | 'instances' | 'volumes' | 'groups'>,
+    gateways,
+  }: Pick<Store, 'engine' | 'instances' | 'volumes' | 'groups' | 'gateways'>,
   { key, handle }: ListedThing,
 ): Promise<boolean> {
   const intent = key === null ? null : await engine.intent(key);
@@ -71,6 +77,10 @@ async function isExpected(
   const { kind } = result;
   const rowOf = async () => {
     if (kind === 'group.created') return (await groups.byId(subjectId))?.group;
+    if (kind === 'gateway.created') {
+      const replica = await gateways.replicaById(subjectId);
+      return replica ? { handle: replica.instanceId, deleted: replica.deleted } : undefined;
+    }
     if (kind === 'volume.created') return (await volumes.byId(subjectId))?.volume;
     return (await instances.byId(subjectId))?.instance;
   };

@@ -122,6 +122,7 @@ async function end(
 /** Why it still exists; null = it has ended, or is ending. */
 async function orderEnd(backend: Backend, { kind, handle }: OrphanRecord): Promise<string | null> {
   if (kind === 'instance') await backend.instances?.release(handle);
+  else if (kind === 'gateway') await backend.gateways?.release(handle);
   else if ((await backend.groups?.delete(handle)) === 'in-use') return 'it is in use';
   return null;
 }

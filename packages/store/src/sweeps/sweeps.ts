@@ -83,10 +83,18 @@ async function knownIds(tx: Tx, backend: BackendName): Promise<KnownIds> {
     .where(notDeleted('deleted'))
     .where('handle', 'is not', null)
     .execute();
+  const gateways = await tx
+    .selectFrom('gateway_replicas')
+    .select('instance_id')
+    .where('backend', '=', backend)
+    .where(notDeleted('deleted'))
+    .where('instance_id', 'is not', null)
+    .execute();
   return {
     instance: idsIn(instances),
     volume: idsIn(volumes),
     group: idsIn(groups),
+    gateway: new Set(gateways.map(({ instance_id }) => String(instance_id))),
   };
 }
 

@@ -21,7 +21,8 @@ export function describeGateways(world: () => BackendWorld): void {
         ...{ key: `gateway.create:${replicaId}:0`, replicaId, instanceType: null, isPublic: true },
         region: (await world().order()).offer?.region ?? '',
         owner: { server, project: 'main', instance: `edge-${replicaId}` },
-        ...{ authorizedKeys: [], tags: {} },
+        gateway: { id: replicaId, name: 'edge' },
+        ...{ authorizedKeys: [], tags: {}, domain: null, settings: null },
       };
     };
 

@@ -14,7 +14,13 @@ import {
 import type { NewGateway, ProjectRecord, UserRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
 import { randomName } from '../random-name.ts';
-import { checkGateway, checkUpdatable, currentGateway } from './plan.ts';
+import {
+  type ClientOfGateways,
+  checkGateway,
+  checkUpdatable,
+  currentGateway,
+  withOurKeys,
+} from './plan.ts';
 import { shownGateway } from './service.ts';
 
 const CHANGED = 'Failed to apply plan. Resource has been changed. Try again or use force apply.';
@@ -24,14 +30,16 @@ export async function applyGateway(
   project: ProjectRecord,
   request: ApplyGatewayPlanRequest,
   user: UserRecord,
+  client: ClientOfGateways,
 ): Promise<Gateway> {
-  const { configuration } = request.plan.spec;
+  const { configuration: given } = request.plan.spec;
+  const current = await currentGateway(deps, project, given);
+  const configuration = withOurKeys(given, current, client);
   await checkGateway(deps, project, user, configuration);
-  const current = await currentGateway(deps, project, configuration);
   if (current === null) return await insertGateway(deps, project, configuration, user, CHANGED);
   const { id } = current.gateway;
   await deps.store.engine.updateGateway(id, (snapshot) => ({
-    changes: updateChanges(snapshot, request, user),
+    changes: updateChanges(snapshot, request, { user, client }),
     signals: [{ kind: 'gateway', id }],
   }));
   return await shownGateway(deps, project, id);
@@ -105,16 +113,18 @@ function newGateway(
 function updateChanges(
   snapshot: GatewaySnapshot,
   { plan, force }: ApplyGatewayPlanRequest,
-  user: UserRecord,
+  { user, client }: { readonly user: UserRecord; readonly client: ClientOfGateways },
 ): Change[] {
   const { gateway } = snapshot;
   checkUpdatable(gateway);
   const isDefault = snapshot.projectDefaultId === gateway.id && canBeDefault(gateway);
   const stored = withDefault(gateway.configuration, isDefault);
   const seen = plan.current_resource;
-  const isCurrent = seen?.id === gateway.id && differences(seen.configuration, stored).length === 0;
+  const given = seen && withOurKeys(seen.configuration, snapshot, client);
+  const isCurrent =
+    seen?.id === gateway.id && given !== null && differences(given, stored).length === 0;
   if (!force && !isCurrent) throw ruleError(CHANGED);
-  const wanted = plan.spec.configuration;
+  const wanted = withOurKeys(plan.spec.configuration, snapshot, client);
   const { changed, updatable } = diffGatewayConfigurations(stored, wanted);
   if (!updatable) {
     throw ruleError(

@@ -19,10 +19,12 @@ export async function planGateway(
   deps: HttpDeps,
   project: ProjectRecord,
   user: UserRecord,
-  spec: GatewaySpec,
+  given: GatewaySpec,
+  client: ClientOfGateways,
 ): Promise<GatewayPlan> {
+  const current = await currentGateway(deps, project, given.configuration);
+  const spec = { ...given, configuration: withOurKeys(given.configuration, current, client) };
   await checkGateway(deps, project, user, spec.configuration);
-  const current = await currentGateway(deps, project, spec.configuration);
   if (current !== null) checkUpdatable(current.gateway);
   const shown = current && wireGateway(current, project);
   const diff = shown && diffGatewayConfigurations(shown.configuration, spec.configuration);
@@ -34,6 +36,21 @@ export async function planGateway(
     current_resource: shown,
     action: diff?.updatable ? 'update' : 'create',
   };
+}
+
+export interface ClientOfGateways {
+  /** Whether it can send the keys that dstack 0.22.5 does not have. */
+  readonly isOurs: boolean;
+}
+
+/** A client that has no such keys keeps the stored ones. */
+export function withOurKeys(
+  configuration: GatewayConfiguration,
+  current: { readonly gateway: Pick<GatewayRecord, 'configuration'> } | null,
+  { isOurs }: ClientOfGateways,
+): GatewayConfiguration {
+  const stored = current?.gateway.configuration.backend_settings;
+  return isOurs || stored == null ? configuration : { ...configuration, backend_settings: stored };
 }
 
 export async function currentGateway(
@@ -51,7 +68,8 @@ export async function checkGateway(
   user: UserRecord,
   configuration: GatewayConfiguration,
 ): Promise<void> {
-  accepted(prepareGateway(configuration, { maxReplicas: deps.settings.maxGatewayReplicas }));
+  const { maxGatewayReplicas: maxReplicas, gatewaysProveByDns: provesByDns } = deps.settings;
+  accepted(prepareGateway(configuration, { maxReplicas, provesByDns }));
   const backend = gatewayBackend(configuration);
   if (isServerHost(backend)) checkServerHost(user, configuration);
   else if (backend === SSH_HOST_BACKEND) await checkFleet(deps, project, configuration);

@@ -1,4 +1,5 @@
 import type { On } from '../call.ts';
+import { isOurClient } from '../our-client.ts';
 import type { HttpDeps } from '../ports.ts';
 import { applyGateway, createGateway } from './apply.ts';
 import { deleteCertificate, setCertificate } from './certificates.ts';
@@ -11,8 +12,12 @@ export function gatewayRoutes(on: On, deps: HttpDeps): void {
   on('gateways.get', ({ project, body, user, role }) =>
     getGateway(deps, project, body.name, { user, role }),
   );
-  on('gateways.get_plan', ({ project, body, user }) => planGateway(deps, project, user, body.spec));
-  on('gateways.apply', ({ project, body, user }) => applyGateway(deps, project, body, user));
+  on('gateways.get_plan', ({ project, user, ...call }) =>
+    planGateway(deps, project, user, call.body.spec, { isOurs: isOurClient(call) }),
+  );
+  on('gateways.apply', ({ project, user, ...call }) =>
+    applyGateway(deps, project, call.body, user, { isOurs: isOurClient(call) }),
+  );
   on('gateways.create', ({ project, body, user }) =>
     createGateway(deps, project, body.configuration, user),
   );

@@ -137,9 +137,14 @@ async function behindGateway(
 /** `:8443` if the gateways of this server do not listen at the usual ports, else empty. */
 function gatewayPort(
   { gatewayPorts }: HttpDeps['settings'],
-  { backend }: GatewayView['gateway'],
+  { backend, configuration }: GatewayView['gateway'],
   scheme: 'http' | 'https',
 ): string {
+  const cluster = configuration.backend_settings?.kubernetes;
+  // What is before the nodes has the usual ports.
+  if (cluster?.address == null && cluster?.node_ports != null) {
+    return `:${cluster.node_ports[scheme]}`;
+  }
   const isOnHost = capabilitiesOf(backend).owner !== 'provider';
   const usual = scheme === 'http' ? 80 : 443;
   return isOnHost && gatewayPorts[scheme] !== usual ? `:${gatewayPorts[scheme]}` : '';

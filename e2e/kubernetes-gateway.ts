@@ -1,0 +1,160 @@
+/** The life of a gateway in a real cluster. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { Installation } from '@dstack/testkit';
+import type { TestKubernetes } from '@dstack/testkit/kubernetes';
+import { copyPrograms } from '@dstack/testkit/program-image';
+import { expect, vi } from 'vitest';
+import { configuration, isRunning, untilRun } from './installation.ts';
+import type { OfficialClient } from './official-client/official-client.ts';
+import { requestLoad } from './request-load.ts';
+
+const PATIENCE = { timeout: 60_000, interval: 100 };
+
+interface ShownGateway {
+  readonly status: string;
+  readonly replicas: readonly {
+    readonly status: string;
+    readonly hostname: string | null;
+    readonly status_message: string | null;
+  }[];
+}
+
+/** nginx of this computer, under the name of the image that gateways have by default. */
+export async function giveNginx(cluster: TestKubernetes): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), 'nginx-'));
+  try {
+    for (const path of ['etc', 'var/log/nginx', 'run', 'tmp']) {
+      mkdirSync(join(dir, path), { recursive: true });
+    }
+    await copyPrograms(dir, ['/usr/sbin/nginx']);
+    const root = 'root:x:0:0:root:/:/bin/false\n';
+    writeFileSync(join(dir, 'etc/passwd'), `${root}www-data:x:33:33::/:/bin/false\n`);
+    writeFileSync(join(dir, 'etc/group'), 'root:x:0:\nwww-data:x:33:\n');
+    await cluster.image('nginx:1.28', dir, {});
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}
+
+export interface InCluster {
+  readonly home: Installation;
+  readonly cluster: TestKubernetes;
+  /** The service: its commands serve a page at port 8000. */
+  readonly service: string;
+}
+
+/** `front` is a service behind it that needs no token. */
+export async function gatewayInCluster({ home, cluster, service }: InCluster): Promise<void> {
+  const edge = (replicas: number) =>
+    configuration(
+      home,
+      'edge.dstack.yml',
+      `type: gateway\nname: edge\nbackend: kubernetes\nregion: ${cluster.context}\ndomain: '*.pods.test'\ncertificate: null\nreplicas: ${replicas}\nbackend_settings: {kubernetes: {traffic_policy: Cluster}}\n`,
+    );
+  const show = () => home.api<ShownGateway>('/api/project/main/gateways/get', { name: 'edge' });
+  expect(await home.ok('apply', '-f', edge(1), '-y')).toContain('running');
+  const address = (await show()).replicas[0]?.hostname ?? '';
+  expect(address).toMatch(/^10\.\d+\.0\.1[2-9]\d$/);
+  const file = configuration(home, 'front.dstack.yml', service);
+  await home.ok('apply', '-f', file, '-y', '-d', '--fleet', 'pods');
+  await untilRun(home, 'front', isRunning);
+  const ask = (path = '/') => askAt(address, 'front.pods.test', path);
+  await vi.waitFor(async () => expect(await ask()).toMatchObject({ status: 200 }), PATIENCE);
+  // The other replica has the same address, so a pod may end while requests come.
+  expect(await home.ok('apply', '-f', edge(2), '-y')).toContain('running');
+  await vi.waitFor(async () => {
+    const { replicas } = await show();
+    expect(replicas.map(({ status, hostname }) => [status, hostname])).toEqual([
+      ['running', address],
+      ['running', address],
+    ]);
+  }, PATIENCE);
+  const pods = async () =>
+    (
+      await cluster.kubectl(
+        'get',
+        'pods',
+        '-l',
+        'app.kubernetes.io/name=dstack-gateway',
+        '-o',
+        'name',
+      )
+    )
+      .split('\n')
+      .filter((line) => line !== '');
+  const ready = ['wait', '--for=condition=Ready', '--timeout=60s'];
+  await cluster.kubectl(...ready, ...(await pods()));
+  const ended = requestLoad(async () => {
+    const answer = await ask();
+    return answer.status === 200 ? null : answer;
+  });
+  const [first = ''] = await pods();
+  await cluster.kubectl('delete', first);
+  await vi.waitFor(async () => expect(await pods()).toHaveLength(2), PATIENCE);
+  await cluster.kubectl(...ready, first);
+  const { answered, failed } = await ended();
+  expect(failed).toEqual([]);
+  expect(answered).toBeGreaterThan(0);
+  // A new pod has what it needs in its claim: it knows the service without the server.
+  await home.stopServer();
+  const all = await pods();
+  await cluster.kubectl('delete', '--force', '--grace-period=0', ...all);
+  await vi.waitFor(async () => expect(await pods()).toHaveLength(2), PATIENCE);
+  await cluster.kubectl(...ready, ...all);
+  await vi.waitFor(async () => {
+    const answer = await ask();
+    expect([answer.status, answer.body]).toEqual([503, expect.stringContaining('server')]);
+  }, PATIENCE);
+  await home.startServer();
+  await vi.waitFor(async () => expect(await ask()).toMatchObject({ status: 200 }), PATIENCE);
+  await home.ok('stop', 'front', '-y');
+}
+
+/** Created by the official client, beside one at the ports of the nodes. */
+export async function gatewaysOfClients(
+  { home, cluster }: Omit<InCluster, 'service'>,
+  client: OfficialClient,
+): Promise<void> {
+  expect(await client.ok('gateway', 'list')).toMatch(/edge.*kubernetes/);
+  const theirs = `type: gateway\nname: theirs\nbackend: kubernetes\nregion: ${cluster.context}\ndomain: theirs.test\ncertificate: null\n`;
+  await client.ok('apply', '-f', client.write('theirs-edge.dstack.yml', theirs), '-y');
+  const ports = '{service: NodePort, node_ports: {http: 30080}}';
+  const own = `type: gateway\nname: nodes\nbackend: kubernetes\nregion: ${cluster.context}\ndomain: nodes.test\ncertificate: null\nbackend_settings: {kubernetes: ${ports}}\n`;
+  const file = configuration(home, 'nodes-edge.dstack.yml', own);
+  expect(await home.ok('apply', '-f', file, '-y')).toContain('running');
+  const { replicas } = await home.api<ShownGateway>('/api/project/main/gateways/get', {
+    name: 'nodes',
+  });
+  const { status } = await askAt(replicas[0]?.hostname ?? '', 'none.nodes.test', '/', 30_080);
+  expect(status).toBe(404);
+  for (const name of ['edge', 'theirs', 'nodes']) await client.ok('gateway', 'delete', name, '-y');
+  await vi.waitFor(async () => {
+    const kinds = 'statefulsets,services,persistentvolumeclaims,secrets,pods';
+    const left = await cluster.kubectl('get', kinds, '-o', 'name');
+    expect(left).not.toContain('edge');
+    expect(left).not.toContain('theirs');
+  }, PATIENCE);
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** Over a connection of its own. */
+function askAt(host: string, name: string, path: string, port = 80): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const options = { host, port, path, agent: false as const, headers: { host: name } };
+    const sent = request({ ...options, timeout: 15_000 }, (response) => {
+      const { statusCode: status = 0 } = response;
+      text(response).then((body) => resolve({ status, body }), reject);
+    });
+    sent.on('timeout', () => sent.destroy(new Error(`${name} has not answered`)));
+    sent.on('error', reject);
+    sent.end();
+  });
+}

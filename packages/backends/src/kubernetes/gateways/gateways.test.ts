@@ -1,0 +1,194 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { KubernetesGatewaySettings } from '@dstack/contract';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AgentTunnels } from '../../base/agent-tunnels.ts';
+import type { GatewayOrder, GatewayPort } from '../../base/port.ts';
+import { readKubeconfig } from '../api/kubeconfig.ts';
+import { Cluster } from '../cluster.ts';
+import { clusterGateways } from './gateways.ts';
+
+/** The objects of a pretended API server, by path; it refuses to create the kinds in `forbidden`. */
+let objects: Map<string, ApiObject>;
+let forbidden: string[];
+let server: Server;
+let cluster: Cluster;
+let gateways: GatewayPort;
+
+interface ApiObject {
+  metadata: { name: string; uid?: string; labels?: Record<string, string> };
+  spec?: Record<string, unknown>;
+  status?: object;
+}
+
+beforeEach(async () => {
+  objects = new Map();
+  forbidden = [];
+  server = createServer((request, response) => void answer(request, response));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const kubeconfig = {
+    clusters: [{ name: 'c', cluster: { server: `http://127.0.0.1:${port}` } }],
+    users: [{ name: 'u', user: {} }],
+    contexts: [{ name: 'east', context: { cluster: 'c', user: 'u' } }],
+  };
+  const access = readKubeconfig(JSON.stringify(kubeconfig)).context('east');
+  cluster = new Cluster({
+    ...{ access, region: 'east', namespace: 'jobs', serverId: 'server', matches: () => true },
+  });
+  gateways = clusterGateways({
+    ...{ clusters: [cluster], tunnels: new AgentTunnels(), deliveries: null, secret: 'secret' },
+    agent: { kind: 'image', image: 'agent:1' },
+  });
+});
+afterEach(() => {
+  cluster.close();
+  server.closeAllConnections();
+  server.close();
+});
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { pathname, searchParams } = new URL(request.url ?? '', 'http://api');
+  const send = (status: number, body: unknown) =>
+    void response.writeHead(status).end(JSON.stringify(body));
+  if (request.method === 'POST') {
+    if (forbidden.some((kind) => pathname.endsWith(kind))) {
+      return send(403, { reason: 'Forbidden', message: `cannot create ${pathname}` });
+    }
+    const made = JSON.parse(await text(request)) as ApiObject;
+    const path = `${pathname}/${made.metadata.name}`;
+    if (objects.has(path)) return send(409, { reason: 'AlreadyExists', message: path });
+    made.metadata.uid = `uid-${objects.size}`;
+    objects.set(path, made);
+    return send(201, made);
+  }
+  const found = objects.get(pathname);
+  if (request.method === 'DELETE') {
+    objects.delete(pathname);
+    return found ? send(200, found) : send(404, { message: 'not found' });
+  }
+  if (found) return send(200, found);
+  if (!/(s|events)$/.test(pathname)) return send(404, { message: 'not found' });
+  const wanted = (searchParams.get('labelSelector') ?? '').split(',').filter((one) => one !== '');
+  const isWanted = ({ metadata: { labels = {} } }: ApiObject) =>
+    wanted.every((pair) => labels[pair.split('=')[0] ?? ''] === pair.split('=')[1]);
+  const below = [...objects].filter(([path]) => path.startsWith(`${pathname}/`));
+  const items = below.map(([, one]) => one).filter(isWanted);
+  return send(200, { metadata: {}, items });
+}
+
+function order(replica: number, settings: object = {}): GatewayOrder {
+  return {
+    ...{ key: `gateway.create:${replica}:0`, replicaId: String(replica), region: 'east' },
+    owner: { server: 'server', project: 'main', instance: `edge-${replica}` },
+    gateway: { id: 'a0', name: 'edge' },
+    ...{ domain: '*.apps.test', instanceType: null, isPublic: true },
+    ...{ authorizedKeys: [], tags: {} },
+    settings: { kubernetes: KubernetesGatewaySettings.parse(settings) },
+  };
+}
+
+const kinds = () => [...objects.keys()].map((path) => path.split('/').at(-2)).sort();
+const ofKind = (kind: string) =>
+  [...objects].filter(([path]) => path.includes(`/${kind}/`)).map(([, one]) => one);
+
+/** What controllers and nodes of a cluster would do. */
+function runPods(): void {
+  for (const { metadata } of ofKind('statefulsets')) {
+    const name = `${metadata.name}-0`;
+    objects.set(`/api/v1/namespaces/jobs/pods/${name}`, {
+      metadata: { name },
+      spec: { nodeName: 'n1' },
+      status: { phase: 'Running', containerStatuses: [{ name: 'job', state: { running: {} } }] },
+    });
+  }
+}
+
+describe('gateways in a cluster', () => {
+  it('have one address for all replicas, which is waited for with the reason', async () => {
+    const first = await gateways.create(order(0));
+    expect(await gateways.create(order(0))).toEqual(first);
+    const second = await gateways.create(order(1));
+    expect(kinds()).toEqual([
+      ...['persistentvolumeclaims', 'persistentvolumeclaims', 'secrets', 'secrets'],
+      ...['services', 'statefulsets', 'statefulsets'],
+    ]);
+    expect(await gateways.observe(first)).toMatchObject({
+      ...{ state: 'pending', text: expect.stringContaining('is being created') },
+    });
+    runPods();
+    const [service] = ofKind('services');
+    objects.set('/api/v1/namespaces/jobs/events/e', {
+      metadata: { name: 'e' },
+      ...{ reason: 'EnsuringLoadBalancer', message: 'Ensuring load balancer' },
+    } as ApiObject);
+    expect(await gateways.observe(first)).toMatchObject({
+      state: 'pending',
+      text: expect.stringMatching(/no address yet \(EnsuringLoadBalancer: .*`service: NodePort`/),
+    });
+    if (service) service.status = { loadBalancer: { ingress: [{ hostname: 'lb.example' }] } };
+    for (const handle of [first, second]) {
+      expect(await gateways.observe(handle)).toMatchObject({
+        ...{ state: 'ready', access: { kind: 'backend' } },
+        machine: { provisioningData: { hostname: 'lb.example' } },
+      });
+    }
+    expect((await gateways.list({ server: 'server' })).map(({ handle }) => handle)).toEqual([
+      first,
+      second,
+    ]);
+    expect(gateways.ports?.(first)).toEqual({ http: 80, https: 443 });
+  });
+
+  it('leave the address to the other replicas, and nothing after the last one', async () => {
+    const handles = [await gateways.create(order(0)), await gateways.create(order(1))];
+    for (const [at, handle] of handles.entries()) {
+      expect(await gateways.release(handle)).toBe('releasing');
+      expect(await gateways.release(handle)).toBe('released');
+      expect(await gateways.observe(handle)).toEqual({ state: 'missing' });
+      expect(ofKind('services')).toHaveLength(at === 0 ? 1 : 0);
+    }
+    expect(ofKind('statefulsets')).toEqual([]);
+  });
+
+  it('listen at the ports of the nodes', async () => {
+    const settings = { service: 'NodePort', node_ports: { http: 30_080, https: 30_443 } };
+    const handle = await gateways.create(order(0, settings));
+    expect(gateways.ports?.(handle)).toEqual({ http: 30_080, https: 30_443 });
+    expect(ofKind('services')[0]?.spec).toMatchObject({
+      ...{ type: 'NodePort', externalTrafficPolicy: 'Cluster' },
+      ports: [{ nodePort: 30_080 }, { nodePort: 30_443 }],
+    });
+    runPods();
+    objects.set('/api/v1/nodes/n1', {
+      metadata: { name: 'n1' },
+      status: {
+        conditions: [{ type: 'Ready', status: 'True' }],
+        addresses: [{ type: 'InternalIP', address: '10.0.0.1' }],
+      },
+    });
+    const address = { machine: { provisioningData: { hostname: '10.0.0.1' } } };
+    expect(await gateways.observe(handle)).toMatchObject({ state: 'ready', ...address });
+  });
+
+  it('are reached through an Ingress of their domain', async () => {
+    const handle = await gateways.create(
+      order(0, { service: 'Ingress', ingress_class: 'traefik', annotations: { a: 'b' } }),
+    );
+    expect(ofKind('services')[0]?.spec).toMatchObject({ type: 'ClusterIP' });
+    expect(ofKind('ingresses')[0]).toMatchObject({
+      metadata: { annotations: { a: 'b' } },
+      spec: { ingressClassName: 'traefik', rules: [{ host: '*.apps.test' }] },
+    });
+    await gateways.release(handle);
+    await gateways.release(handle);
+    expect(ofKind('ingresses')).toEqual([]);
+  });
+
+  it('are refused with the missing right, and nothing is left', async () => {
+    forbidden = ['services'];
+    await expect(gateways.create(order(0))).rejects.toThrow(/services: .*server-rbac\.yaml/);
+    expect(ofKind('statefulsets')).toEqual([]);
+  });
+});
