@@ -36,10 +36,11 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
   let machines: TestHosts;
   let first: TestHost;
   let second: TestHost;
+  let third: TestHost;
   let home: Installation;
   beforeAll(async () => {
-    machines = await startHosts({ count: 2 });
-    [first, second] = machines.hosts as [TestHost, TestHost];
+    machines = await startHosts({ count: 3 });
+    [first, second, third] = machines.hosts as [TestHost, TestHost, TestHost];
     await machines.busybox(IMAGE);
     home = newInstallation();
     await home.startServer();
@@ -59,9 +60,9 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
 
   const show = () => home.api<Shown>('/api/project/main/gateways/get', { name: 'edge' });
 
-  /** Port 80 of the host, for the service `web`. */
-  function ask(host: TestHost): Promise<number> {
-    const headers = { host: 'web.apps.test', authorization: `Bearer ${home.token()}` };
+  /** Port 80 of the host. */
+  function ask(host: TestHost, run = 'web'): Promise<number> {
+    const headers = { host: `${run}.apps.test`, authorization: `Bearer ${home.token()}` };
     const options = { host: host.address, path: '/index.html', agent: false as const, headers };
     return new Promise((done, fail) => {
       const outgoing = request(options, (response) => {
@@ -98,9 +99,9 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
       )
     ).jobs.map(({ job_submissions }) => job_submissions.at(-1)?.status);
 
-  const load = (host: TestHost) =>
+  const load = (host: TestHost, run = 'web') =>
     requestLoad(async () => {
-      const status = await ask(host);
+      const status = await ask(host, run);
       return status === 200 ? null : status;
     });
 
@@ -175,9 +176,47 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
     expect((await counts()).failed).toEqual([]);
   });
 
-  it('leaves nothing behind when it is deleted', async () => {
-    expect(await leftOn(second)).not.toBe('');
-    await home.ok('gateway', 'delete', 'edge', '-y');
+  it('goes on reaching a replica on another host while the server is away', async () => {
+    const yaml = [
+      ...['type: service', 'name: far', `image: ${IMAGE}`, 'port: 8000', 'https: false'],
+      'commands: [mkdir www; echo hello > www/index.html, exec httpd -f -p 8000 -h www]',
+      'instances: [{fleet: pool, instance: 0}]',
+      'resources: {cpu: 1.., memory: 1GB.., disk: 1GB..}',
+    ].join('\n');
+    await home.ok('stop', 'web', '-y');
+    const file = configuration(home, 'far.dstack.yml', yaml);
+    await home.ok('apply', '-f', file, '-y', '-d');
+    while ((await ask(second, 'far').catch(() => 0)) !== 200) await delay(50);
+    // Its tunnel may take a moment longer than the way through the server.
+    const isOpen = () =>
+      second.exec(`ss -tn state established dst ${first.address} | grep -c :22 || true`);
+    while ((await isOpen()).trim() === '0') await delay(50);
+    await home.stopServer();
+    while ((await ask(second, 'far').catch(() => 0)) !== 200) await delay(50);
+    for (let n = 0; n < 100; n++) expect(await ask(second, 'far')).toBe(200);
+    await home.startServer();
+  });
+
+  it('replaces the replica of a host that leaves, while the other one serves', async () => {
+    expect(await applyGateway('replicas: 2\n')).toMatchObject({ code: 0 });
+    while ((await ask(first, 'far').catch(() => 0)) !== 200) await delay(50);
+    const counts = load(first, 'far');
+    await applySshFleet(home, machines, 'pool', [first, third]);
+    while ((await ask(third, 'far').catch(() => 0)) !== 200) await delay(50);
     while ((await leftOn(second)) !== '') await delay(50);
+    const living = (await show()).replicas.filter(({ status }) => status === 'running');
+    expect(living.map(({ hostname }) => hostname).sort()).toEqual(
+      [first.address, third.address].sort(),
+    );
+    const { answered, failed } = await counts();
+    expect(failed).toEqual([]);
+    expect(answered).toBeGreaterThan(0);
+    await home.ok('stop', 'far', '-y');
+  });
+
+  it('leaves nothing behind when it is deleted', async () => {
+    expect(await leftOn(third)).not.toBe('');
+    await home.ok('gateway', 'delete', 'edge', '-y');
+    for (const host of [first, third]) while ((await leftOn(host)) !== '') await delay(50);
   });
 });

@@ -12,6 +12,7 @@ import { createLog } from './log.ts';
 import { ModelUseSpool } from './model-use-spool.ts';
 import { Nginx, Refused } from './nginx/nginx.ts';
 import { type SentServices, StoredState } from './stored-state.ts';
+import { keyForTunnels, type TunnelKey } from './tunnel-key.ts';
 import { gatewayVersion } from './version.ts';
 import { webUser } from './web-user.ts';
 import type { CachedCaller, FromWorker, ToWorker } from './worker/messages.ts';
@@ -45,6 +46,7 @@ export class GatewayProgram {
   readonly #counts: CountSpool;
   readonly #usage: ModelUseSpool;
   readonly #buckets = new RateBuckets(Date.now);
+  readonly #key: TunnelKey;
   readonly #group: number | null;
   readonly #callers = new Map<string, CachedCaller>();
   /** Questions of workers to the server, by the number that this process gave them. */
@@ -68,6 +70,7 @@ export class GatewayProgram {
     mkdirSync(runtime, { recursive: true });
     chmodSync(runtime, user === null ? 0o700 : 0o711);
     this.#state = new StoredState(stateDir);
+    this.#key = keyForTunnels(stateDir);
     this.#nginx = new Nginx({ runtime, user: user?.name ?? null, log: this.#log });
     this.#certificates = new Certificates({
       ...{ stateDir, runtime, group: this.#group, log: this.#log },
@@ -218,6 +221,7 @@ export class GatewayProgram {
 
   #initial(): ToWorker[] {
     return [
+      { type: 'tunnel-key', key: this.#key.privateKey },
       ...(this.#settings ? [this.#settings] : []),
       ...(this.#services ? [this.#services] : []),
       { type: 'cached', entries: [...this.#callers.values()] },
@@ -256,7 +260,10 @@ export class GatewayProgram {
 
   #report(): void {
     const certificates = this.#certificates.states;
-    const frame = { type: 'status', ...this.#status, version: gatewayVersion(), certificates };
+    const frame = {
+      ...{ type: 'status', ...this.#status, version: gatewayVersion(), certificates },
+      public_key: this.#key.publicKey,
+    };
     const text = JSON.stringify(frame);
     if (text === this.#reported) return;
     if (this.#link.send(frame)) this.#reported = text;

@@ -31,6 +31,11 @@ import {
 export const PutGateway = object({ name: line(256), project: line(256) });
 export type PutGateway = Infer<typeof PutGateway>;
 
+const PublicKey = textLike(
+  /^ssh-ed25519 [A-Za-z0-9+/]{20,200}={0,2}$/,
+  'is not an Ed25519 key in the form of OpenSSH',
+);
+
 /** A name in DNS, lower case; the only form that reaches the configuration of nginx. */
 export const HostName = z
   .string('is not a string')
@@ -98,6 +103,19 @@ export type GatewaySettings = Infer<typeof GatewaySettings>;
 export const GatewayPem = object({ domain: line(256), certificate: text(), key: text() });
 export type GatewayPem = Infer<typeof GatewayPem>;
 
+/** The way of a user to a job, through the sshd of its host. */
+export const GatewayTunnel = object({
+  hostname: line(256),
+  port: Port,
+  user: line(256),
+  /** Base64. */
+  host_key: line(4096),
+  /** Of the SSH server of the job. */
+  job_port: Port,
+  job_host_key: line(4096),
+});
+export type GatewayTunnel = Infer<typeof GatewayTunnel>;
+
 export const GatewayReplicaRoute = object({
   job_id: uuid,
   host_id: line(256),
@@ -105,6 +123,8 @@ export const GatewayReplicaRoute = object({
   /** Microseconds since the epoch. */
   running_at: whole(),
   failing: flag,
+  /** Null: the gateway cannot reach it by itself. */
+  tunnel: nullable(GatewayTunnel),
 });
 export type GatewayReplicaRoute = Infer<typeof GatewayReplicaRoute>;
 
@@ -191,6 +211,8 @@ export const GatewayFrame = byType(
     state: oneOf('ready', 'waiting', 'refused'),
     text: nullable(messageText()),
     version: line(256),
+    /** Opens the jobs of its services; null = this gateway has none. */
+    public_key: nullable(PublicKey),
     certificates: list(CertificateState, SERVICES),
   }),
   /** `authorization`: the header of the client. `project`: whose services it wants to use. */

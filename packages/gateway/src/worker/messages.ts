@@ -8,6 +8,8 @@ export type ToWorker =
   | { readonly type: 'start'; readonly socket: string; readonly group: number | null }
   | { readonly type: 'limits'; readonly timeoutMs: number; readonly authAge: number }
   | { readonly type: 'online'; readonly online: boolean }
+  /** The private key for replicas on other hosts. */
+  | { readonly type: 'tunnel-key'; readonly key: string }
   /** Answer to `take`: seconds until the request would be allowed; 0 = it is. */
   | { readonly type: 'taken'; readonly n: number; readonly wait: number }
   | { readonly type: 'cached'; readonly entries: readonly CachedCaller[] }
@@ -16,7 +18,7 @@ export type ToWorker =
 
 /** Worker -> main: frames for the server as they are, and these. */
 export type FromWorker =
-  | Exclude<GatewayFrame, { type: 'status' | 'counts' | 'usage' }>
+  | Exclude<GatewayFrame, { type: 'status' | 'counts' | 'usage' | 'dns' }>
   | { readonly type: 'listening' }
   | {
       readonly type: 'requests';

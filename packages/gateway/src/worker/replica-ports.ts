@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import type { GatewayHost } from '@dstack/contract/agent';
-import { AgentClient, AgentUnreachable, type OpenPort, openReplica } from '@dstack/server/proxy';
+import {
+  AgentClient,
+  AgentUnreachable,
+  type OpenPort,
+  openReplica,
+  type ReplicaTunnels,
+} from '@dstack/server/proxy';
 import type { FromWorker } from './messages.ts';
 
 /** Time for the server to open a connection to a replica on another host. */
@@ -9,18 +15,26 @@ const TUNNEL_MS = 10_000;
 /** An agent or a server that is restarted or upgraded is there again by then. */
 const RETURN_MS = 15_000;
 
+export interface ReplicaPortsOptions {
+  readonly send: (message: FromWorker) => void;
+  readonly tunnels: Pick<ReplicaTunnels, 'open' | 'isOpen'>;
+  /** Milliseconds. */
+  readonly now: () => number;
+}
+
 interface Waiting {
   readonly done: (socket: Socket) => void;
   readonly fail: (error: Error) => void;
 }
 
 /**
- * Connections to replicas: through the agent of this host for those on it, and through the server for
- * all others, which may have no public address.
+ * Connections to replicas: through the agent of this host for those on it. Others are reached by
+ * tunnels of this gateway, or through the server where there is none: their hosts may have no public
+ * address.
  */
 export class ReplicaPorts {
   readonly #send: (message: FromWorker) => void;
-  /** Milliseconds. */
+  readonly #tunnels: Pick<ReplicaTunnels, 'open' | 'isOpen'>;
   readonly #now: () => number;
   readonly #agents = new Map<string, AgentClient>();
   readonly #waiting = new Map<string, Waiting>();
@@ -31,8 +45,9 @@ export class ReplicaPorts {
   /** The same of the agent of this host. */
   #agentLostAt: number | null = null;
 
-  constructor(send: (message: FromWorker) => void, now: () => number) {
+  constructor({ send, tunnels, now }: ReplicaPortsOptions) {
     this.#send = send;
+    this.#tunnels = tunnels;
     this.#now = now;
     this.#serverLostAt = now();
     this.#direct = openReplica({
@@ -51,6 +66,13 @@ export class ReplicaPorts {
 
   readonly open: OpenPort = async (replica) => {
     if (this.#agents.has(replica.hostId)) return await this.#openHere(replica);
+    const own = this.#tunnels.open(replica.jobId, replica.port);
+    try {
+      if (own !== null) return await own;
+    } catch (error) {
+      // The replica itself has refused; the server would get the same answer.
+      if (this.#tunnels.isOpen(replica.jobId)) throw error;
+    }
     if (this.#serverLostAt !== null) throw new Error(AWAY);
     const id = randomUUID();
     const { hostId: host_id, jobId: job_id, port } = replica;

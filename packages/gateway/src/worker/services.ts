@@ -1,6 +1,6 @@
 /** The services that the server has sent, by host name. */
-import type { GatewayService } from '@dstack/contract/agent';
-import type { ServiceProxyOptions } from '@dstack/server/proxy';
+import type { GatewayReplicaRoute, GatewayService } from '@dstack/contract/agent';
+import type { ServiceProxyOptions, TunnelRoute } from '@dstack/server/proxy';
 
 type ServiceView = NonNullable<Awaited<ReturnType<ServiceProxyOptions['services']['byName']>>>;
 
@@ -13,6 +13,8 @@ export interface HostedService {
   /** The model that it serves with OpenAI's API; null = none. */
   readonly model: { readonly name: string; readonly prefix: string } | null;
   readonly view: ServiceView;
+  /** By the ids of jobs. */
+  readonly tunnels: ReadonlyMap<string, TunnelRoute>;
 }
 
 export class HostedServices {
@@ -37,6 +39,11 @@ export class HostedServices {
 
   get all(): HostedService[] {
     return [...this.#byRun.values()];
+  }
+
+  /** The ways to replicas on other hosts, by the ids of their jobs. */
+  get tunnels(): Map<string, TunnelRoute> {
+    return new Map(this.all.flatMap(({ tunnels }) => [...tunnels]));
   }
 
   ofHost(host: string): HostedService | null {
@@ -81,6 +88,15 @@ function hosted(service: GatewayService): HostedService {
   const isOpenAi = model?.format === 'openai';
   return {
     ...{ runId: id, project, run, host, https, view },
+    tunnels: new Map(replicas.flatMap((replica) => tunnelOf(replica))),
     model: isOpenAi ? { name: model.name, prefix: model.prefix ?? '/v1' } : null,
   };
+}
+
+function tunnelOf({ job_id, tunnel }: GatewayReplicaRoute): [string, TunnelRoute][] {
+  // Routes that an earlier version has stored have none.
+  if (!tunnel) return [];
+  const { hostname, port, user, host_key, job_port, job_host_key } = tunnel;
+  const keys = { hostKey: host_key, jobHostKey: job_host_key };
+  return [[job_id, { hostname, port, user, jobPort: job_port, ...keys }]];
 }

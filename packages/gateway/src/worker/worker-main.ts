@@ -2,7 +2,13 @@
 import { chmodSync, chownSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
-import { OwnTokens, ProxyRefusal, RateBuckets, ServiceProxy } from '@dstack/server/proxy';
+import {
+  OwnTokens,
+  ProxyRefusal,
+  RateBuckets,
+  ReplicaTunnels,
+  ServiceProxy,
+} from '@dstack/server/proxy';
 import { createLog } from '../log.ts';
 import { CallerCache } from './caller-cache.ts';
 import { Front } from './front.ts';
@@ -35,7 +41,8 @@ const send = (message: FromWorker): void => {
 };
 const questions = new Questions(send);
 const services = new HostedServices();
-const ports = new ReplicaPorts(send, Date.now);
+const tunnels = new ReplicaTunnels({ log });
+const ports = new ReplicaPorts({ send, tunnels, now: Date.now });
 const admission = new CallerCache({
   questions,
   ageSeconds: () => authAge,
@@ -171,11 +178,16 @@ process.on('message', (message: ToWorker | { type: 'tunnel-open'; id: string }, 
       ports.setHosts(message.hosts);
       models.setHosts(message.models);
       for (const runId of services.replace(message.services)) proxy.changed(runId);
+      tunnels.setRoutes(services.tunnels);
+      return;
+    case 'tunnel-key':
+      tunnels.setKey(message.key);
       return;
     case 'service':
       services.set(message.run_id, message.service);
       if (message.service) models.add(message.service);
       proxy.changed(message.run_id);
+      tunnels.setRoutes(services.tunnels);
       return;
     case 'leave': {
       const idle = () => send({ type: 'idle', job_id: message.job_id });

@@ -90,6 +90,7 @@ export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks
       },
     }),
     open: openReplica({ client: anyClient, isHere: isLocalHost }),
+    pushKeys: (hostId) => links.jobKeys.push(hostId),
     setRecord: dnsRecords(parts),
     defaults: settings.gateways,
     now: systemNow,

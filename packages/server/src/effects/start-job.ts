@@ -17,7 +17,7 @@ import {
 } from '@dstack/core';
 import type { Blobs, JobView, Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
-import { keysOfRun } from '../hosts/run-keys.ts';
+import { keysForAgent } from '../hosts/run-keys.ts';
 import { agentJobSpec, type MountedVolume, type RepoCreds } from './agent-job-spec.ts';
 import { containerJob, isJobContainer } from './container-jobs.ts';
 import { type LocalJobRules, localJob } from './local-jobs.ts';
@@ -47,7 +47,7 @@ export class JobStarter {
     const { job, run } = view;
     const [project, userKeys, secrets, archives, repoCreds, fleet, volumes] = await Promise.all([
       store.projects.byId(run.projectId),
-      keysOfRun(store, run),
+      keysForAgent(store, run),
       store.secrets.values(run.projectId),
       store.files.archivesByIds(job.spec.file_archives.map((archive) => archive.id)),
       this.#repoCreds(view),
@@ -144,7 +144,7 @@ export class JobStarter {
   async #followKeys({ id }: RunRecord, { hostId }: InstanceRecord, sent: readonly string[]) {
     const { store, pushKeys } = this.#options;
     const run = (await store.runs.byId(id))?.run;
-    const now = run ? await keysOfRun(store, run) : [];
+    const now = run ? await keysForAgent(store, run) : [];
     if (hostId !== null && !isDeepStrictEqual(now, sent)) pushKeys(hostId);
   }
 

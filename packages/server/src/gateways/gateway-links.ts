@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { GatewayFrame } from '@dstack/contract/agent';
+import type { GatewayFrame, GatewayService } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { GatewayReplicaRecord, GatewayReport, Id, Timestamp } from '@dstack/core';
 import type { GatewayView, ServiceView, Store } from '@dstack/store';
@@ -9,6 +9,7 @@ import { GatewayAnswers, type GatewayAnswersOptions } from './gateway-answers.ts
 import { type GatewayHostState, GatewayLink, type Reported } from './gateway-link.ts';
 import { gatewayService } from './gateway-service.ts';
 import { type GatewayDefaults, gatewaySettings } from './gateway-settings.ts';
+import { withTunnels } from './gateway-tunnels.ts';
 
 export interface GatewayLinksOptions extends Omit<GatewayAnswersOptions, 'store'> {
   readonly store: Pick<
@@ -22,7 +23,11 @@ export interface GatewayLinksOptions extends Omit<GatewayAnswersOptions, 'store'
     | 'hosts'
     | 'users'
     | 'modelUsage'
+    | 'jobs'
+    | 'hostAccess'
   >;
+  /** Sends the keys of jobs on a host to its agent. */
+  readonly pushKeys: (hostId: string) => void;
   readonly client: (hostId: string) => AgentClient | null;
   readonly isElsewhere: (hostId: string) => Promise<boolean>;
   /** The host of a replica, or the id under which its machine is linked. */
@@ -51,11 +56,16 @@ interface Linked {
   /** Jobs that are being stopped, until the gateway reports that they have no requests. */
   readonly draining: Map<Id, () => void>;
   readonly drained: Set<Id>;
+  /** Jobs that the gateway reaches by itself, and their hosts. */
+  readonly tunnels: Map<Id, string>;
+  publicKey: string;
   reported: Reported | null;
 }
 
 /** If several servers share a database: how often gateways without a server are looked for. */
 const FOLLOW_MS = 3000;
+/** A pass of the gateway may change its record at the same time. */
+const KEY_TRIES = 5;
 const FORGET_MS = 60 * 60_000;
 /** Changes of one run within this time are sent once, in milliseconds. */
 const SOON_MS = 10;
@@ -142,6 +152,7 @@ export class GatewayLinks {
         one.link.close();
         this.#linked.delete(id);
         await this.#options.forget(one.link.replica);
+        this.#pushKeys(one.tunnels.values());
       }
       for (const replica of wanted.values()) {
         if (this.#linked.has(replica.id)) continue;
@@ -169,7 +180,8 @@ export class GatewayLinks {
     });
     const one: Linked = {
       ...{ link, gatewayId: gateway.id, services: new Map() },
-      ...{ draining: new Map(), drained: new Set() },
+      ...{ draining: new Map(), drained: new Set(), tunnels: new Map() },
+      publicKey: replica.sshPublicKey,
       reported: null,
     };
     this.#linked.set(replica.id, one);
@@ -202,7 +214,10 @@ export class GatewayLinks {
     const { store, agentOn, hostOf } = this.#options;
     const hostId = hostOf(one.link.replica);
     const views = await store.services.behindGateway(one.gatewayId);
-    const services = views.flatMap((view) => gatewayService(view) ?? []);
+    const plain = views.flatMap((view) => gatewayService(view) ?? []);
+    const services = await withTunnels(store, plain, hostId);
+    one.tunnels.clear();
+    this.#useTunnels(one, services);
     const models: Record<string, string> = {};
     for (const { host, project } of services) models[modelHost(host)] ??= project;
     one.services.clear();
@@ -238,10 +253,43 @@ export class GatewayLinks {
     for (const one of this.#linked.values()) {
       const isHere = found?.run.gatewayId === one.gatewayId;
       if (!one.link.isOpen || (!isHere && !one.services.has(runId))) continue;
-      const service = found && isHere ? gatewayService(found) : null;
+      const plain = found && isHere ? gatewayService(found) : null;
+      const hostId = this.#options.hostOf(one.link.replica);
+      const [service = null] = plain ? await withTunnels(this.#options.store, [plain], hostId) : [];
+      if (service) this.#useTunnels(one, [service]);
       if (found && service) this.#remember(one, found);
       else one.services.delete(runId);
       one.link.send({ type: 'service', run_id: runId, service });
+    }
+  }
+
+  /** The agents of jobs that are new to the gateway must let it in. */
+  #useTunnels({ tunnels }: Linked, services: readonly GatewayService[]): void {
+    const replicas = services.flatMap((service) => service.replicas);
+    const added = replicas.filter(({ tunnel, job_id }) => tunnel !== null && !tunnels.has(job_id));
+    for (const { job_id, host_id } of added) tunnels.set(job_id, host_id);
+    this.#pushKeys(added.map(({ host_id }) => host_id));
+  }
+
+  #pushKeys(hostIds: Iterable<string>): void {
+    for (const hostId of new Set(hostIds)) this.#options.pushKeys(hostId);
+  }
+
+  /** The gateway has another key, or its first one. */
+  async #onKey(one: Linked, publicKey: string): Promise<void> {
+    const { store } = this.#options;
+    for (let tries = 0; tries < KEY_TRIES; tries++) {
+      const replica = await store.gateways.replicaById(one.link.replica.id);
+      if (!replica) return;
+      const { id, version, sshPublicKey } = replica;
+      const isStored =
+        sshPublicKey === publicKey ||
+        (await store.gateways.updateReplica(id, version, { sshPublicKey: publicKey })) ===
+          'updated';
+      if (!isStored) continue;
+      one.publicKey = publicKey;
+      this.#pushKeys(one.tunnels.values());
+      return;
     }
   }
 
@@ -249,6 +297,11 @@ export class GatewayLinks {
     switch (frame.type) {
       case 'status':
         void this.#onStatus(one, frame);
+        if (frame.public_key !== null && frame.public_key !== one.publicKey) {
+          this.#onKey(one, frame.public_key).catch((error) => {
+            this.#options.log.warn({ err: error }, 'the key of a gateway was not stored');
+          });
+        }
         return;
       case 'idle':
         this.#drained(one, frame.job_id);

@@ -30,6 +30,7 @@ export function gatewayService({ run, projectName, replicas }: ServiceView): Gat
     configuration: JSON.stringify(forwardedPart(configuration)),
     replicas: replicas.map(({ jobId, hostId, port, runningAt, isFailing }) => ({
       ...{ job_id: jobId, host_id: hostId, port, running_at: runningAt, failing: isFailing },
+      tunnel: null,
     })),
   };
 }

@@ -5,19 +5,29 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AgentRefusal, AgentUnreachable } from './agent-client.ts';
 import { JobKeyUpdates } from './job-keys.ts';
-import { keysOfRun } from './run-keys.ts';
+import { keysForAgent, keysOfRun } from './run-keys.ts';
 
 const owner = {
   ...{ id: 'bob', deleted: false, active: true, globalRole: 'user' },
   sshPublicKey: 'ssh-rsa PAIR bob\n',
 };
-const run = { userId: 'bob', projectId: 'main', spec: { ssh_key_pub: 'ssh-ed25519 RUN' } };
+const run = {
+  ...{ userId: 'bob', projectId: 'main', gatewayId: null as string | null },
+  spec: { ssh_key_pub: 'ssh-ed25519 RUN' },
+};
 
 function accounts(user: object | null = owner, role: string | null = 'user') {
   const registered = [{ key: 'ssh-ed25519 LAPTOP' }, { key: 'ssh-ed25519 RUN' }];
   return {
     users: { byId: async () => user, publicKeys: async () => registered },
     projects: { role: async () => role },
+    gateways: {
+      replicas: async () => [
+        { deleted: false, sshPublicKey: 'ssh-ed25519 EDGE' },
+        { deleted: false, sshPublicKey: '' },
+        { deleted: true, sshPublicKey: 'ssh-ed25519 DELETED' },
+      ],
+    },
   } as unknown as Store;
 }
 
@@ -36,6 +46,14 @@ describe('the keys that open a run', () => {
   ])('of an owner who %s are as many as they should be', async (_, user, role, count) => {
     expect(await keysOfRun(accounts(user, role), run as RunRecord)).toHaveLength(count);
   });
+});
+
+it('agents also let in the gateway of a service, and the SSH entry does not', async () => {
+  const served = { ...run, gatewayId: 'edge' } as RunRecord;
+  const known = ['ssh-ed25519 RUN', 'ssh-rsa PAIR bob', 'ssh-ed25519 LAPTOP'];
+  expect(await keysForAgent(accounts(), served)).toEqual([...known, 'ssh-ed25519 EDGE']);
+  expect(await keysOfRun(accounts(), served)).toEqual(known);
+  expect(await keysForAgent(accounts(null), served)).toEqual(['ssh-ed25519 EDGE']);
 });
 
 describe('keys of the jobs on a host', () => {

@@ -3,10 +3,10 @@ import type { AccessSubject, Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 import type { AgentClient } from './agent-client.ts';
 import { HostPushes } from './host-pushes.ts';
-import { keysOfRun } from './run-keys.ts';
+import { keysForAgent } from './run-keys.ts';
 
 export interface JobKeyUpdatesOptions {
-  readonly store: Pick<Store, 'access' | 'jobs' | 'users' | 'projects'>;
+  readonly store: Pick<Store, 'access' | 'jobs' | 'users' | 'projects' | 'gateways'>;
   /** Hosts that this server has a link to. */
   readonly hosts: () => readonly string[];
   readonly client: (hostId: string) => Pick<AgentClient, 'replaceKeys'> | null;
@@ -68,7 +68,7 @@ export class JobKeyUpdates {
   async #pushOnce(hostId: string): Promise<void> {
     const views = await this.#options.store.jobs.viewsOnHost(hostId);
     const keys = views.map(
-      async ({ job, run }) => [job.id, await keysOfRun(this.#options.store, run)] as const,
+      async ({ job, run }) => [job.id, await keysForAgent(this.#options.store, run)] as const,
     );
     const jobs: JobKeys['jobs'] = Object.fromEntries(await Promise.all(keys));
     // Without a link nothing is sent: all keys are pushed when one is made.

@@ -20,3 +20,23 @@ export async function keysOfRun(
   const keys = [run.spec.ssh_key_pub, user.sshPublicKey, ...registered.map(({ key }) => key)];
   return [...new Set(keys.flatMap((key) => (key ? [key.trim()] : [])))];
 }
+
+/** Public keys with which the gateway of a service reaches its replicas on other hosts. */
+export async function gatewayKeysOf(
+  { gateways }: Pick<Store, 'gateways'>,
+  { gatewayId }: Pick<RunRecord, 'gatewayId'>,
+): Promise<string[]> {
+  if (gatewayId === null) return [];
+  const replicas = await gateways.replicas(gatewayId);
+  const living = replicas.filter(({ deleted, sshPublicKey }) => !deleted && sshPublicKey !== '');
+  return [...new Set(living.map(({ sshPublicKey }) => sshPublicKey))];
+}
+
+/** All keys that the agent of a job lets in. */
+export async function keysForAgent(
+  store: Pick<Store, 'users' | 'projects' | 'gateways'>,
+  run: Pick<RunRecord, 'userId' | 'projectId' | 'spec' | 'gatewayId'>,
+): Promise<string[]> {
+  const [users, gateways] = await Promise.all([keysOfRun(store, run), gatewayKeysOf(store, run)]);
+  return [...users, ...gateways];
+}

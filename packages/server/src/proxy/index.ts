@@ -1,4 +1,6 @@
 /** The proxy as a library: the program of gateways serves services with the same code. */
+
+export { newEd25519Pair } from '../ed25519-pair.ts';
 export { AgentClient, AgentUnreachable } from '../hosts/agent-client.ts';
 export { TopLevelScan } from '../http/proxy/models/top-level-scan.ts';
 export { answerMeter, streamMeter, type UsageMeter } from '../http/proxy/models/usage-meter.ts';
@@ -11,6 +13,7 @@ export { OwnTokens } from './own-tokens.ts';
 export { RateBuckets } from './rate-buckets.ts';
 export { ProxyRefusal, refusalBody } from './refusal.ts';
 export type { OpenPort } from './replica-connections.ts';
+export { ReplicaTunnels, type TunnelRoute } from './replica-tunnels.ts';
 export { ServiceProxy } from './service-proxy.ts';
 export type { ServiceProxyOptions } from './service-proxy-options.ts';
 export type { ServiceTarget } from './service-target.ts';

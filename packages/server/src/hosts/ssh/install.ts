@@ -201,6 +201,24 @@ else
   rm -rf ${STATE_DIR}
 fi`;
 
+/** They live on without an agent. Without its file, a program also ends its nginx. */
+const END_GATEWAYS = `
+rm -f ${STATE_DIR}/gateways/*/gateway.json
+for state in ${STATE_DIR}/gateways/*; do
+  id=$(basename "$state" | cut -c 1-8)
+  dir=${SOCKET_DIR}-gw-$id
+  [ -d "$dir" ] || continue
+  program=$(sed -n 's/.*"pid":\\([0-9]*\\).*/\\1/p' "$dir/program.json" 2>/dev/null || true)
+  if [ -n "$program" ] && grep -q "$dir" "/proc/$program/cmdline" 2>/dev/null; then
+    kill "$program" || true
+    n=0; while [ -d "/proc/$program" ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
+    [ ! -d "/proc/$program" ] || kill -9 "$program" || true
+  fi
+  nginx=$(cat "$dir/nginx.pid" 2>/dev/null || true)
+  if [ -n "$nginx" ] && grep -q "$dir" "/proc/$nginx/cmdline" 2>/dev/null; then kill "$nginx" || true; fi
+  rm -rf "$dir"
+done`;
+
 /**
  * Removes the agent, its jobs and all its files from the host, except the data of volumes, if it is
  * this server's agent (by its token). Also removes the files of an agent that was never started.
@@ -227,6 +245,7 @@ if [ -n "$pid" ]; then
   n=0; while [ -d "/proc/$pid" ] && [ $n -lt 50 ]; do sleep 0.1; n=$((n + 1)); done
   [ ! -d "/proc/$pid" ] || kill -9 "$pid" || true
 fi
+${END_GATEWAYS}
 for job in ${STATE_DIR}/jobs/*; do
   if [ -d "$job" ] && command -v docker >/dev/null 2>&1; then docker rm -fv "dstack-\${job##*/}" >/dev/null 2>&1 || true; fi
 done
