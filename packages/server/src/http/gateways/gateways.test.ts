@@ -167,6 +167,24 @@ describe('gateways', () => {
     expect((await server.store.projects.byName('main'))?.defaultGatewayId).toBeNull();
   });
 
+  it('keep the settings of ours when a client without them changes another field', async () => {
+    const cluster = { backend: 'kubernetes', certificate: null };
+    const settings = { kubernetes: { service: 'NodePort', node_ports: { http: 30_080 } } };
+    const ours = { headers: { 'user-agent': 'dstack-cli' } };
+    const wanted = spec('pods', { ...cluster, backend_settings: settings });
+    const first = { plan: { spec: wanted, current_resource: null }, force: false };
+    expect((await server.call(path('apply'), first, ours)).status).toBe(200);
+    const { backend_settings, ...known } = (await get('pods')).body.configuration;
+    expect(backend_settings).toMatchObject(settings);
+    const seen = { ...(await get('pods')).body, configuration: known };
+    expect((await plan('pods', { ...cluster, replicas: 2 })).body.action).toBe('update');
+    const changed = await apply('pods', { ...cluster, replicas: 2 }, seen);
+    expect(changed.body.configuration).toMatchObject({ replicas: 2, backend_settings: settings });
+    const without = spec('pods', { ...cluster, replicas: 2 });
+    const removed = await server.call(path('get_plan'), { spec: without }, ours);
+    expect(removed.body.action).toBe('create');
+  });
+
   it.each([
     ['no gateways there', { backend: 'lambda' }, /does not support gateways/],
     [
