@@ -28,6 +28,7 @@ const OFFERS = 'core/src/offers';
 const FLEET_SPEC = 'core/src/fleet-spec';
 const RECONCILE = 'core/src/reconcile';
 const POD = 'backends/src/kubernetes/pod-spec.ts';
+const CLUSTER_GATEWAY = 'backends/src/kubernetes/gateways/gateway-objects.ts';
 const SERVICE = 'server/src/http/runs/service-spec.ts';
 
 /** Which model is read. */
@@ -138,7 +139,26 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     certificate: used('server/src/gateways/gateway-settings.ts'),
     replicas: used(RECONCILE),
     tags: used('server/src/effects/intents/gateway-create.ts'),
+    backend_settings: used('server/src/effects/intents/gateway-create.ts'),
   },
+  GatewayBackendSettings: { kubernetes: used(CLUSTER_GATEWAY) },
+  KubernetesGatewaySettings: {
+    service: used(CLUSTER_GATEWAY),
+    image: used(CLUSTER_GATEWAY),
+    node_ports: used(CLUSTER_GATEWAY),
+    address: used(CLUSTER_GATEWAY),
+    ingress_class: used(CLUSTER_GATEWAY),
+    traffic_policy: used(CLUSTER_GATEWAY),
+    labels: used(CLUSTER_GATEWAY),
+    annotations: used(CLUSTER_GATEWAY),
+    node_selector: used(CLUSTER_GATEWAY),
+    tolerations: used(CLUSTER_GATEWAY),
+    priority_class: used(CLUSTER_GATEWAY),
+    image_pull_policy: used(CLUSTER_GATEWAY),
+    image_pull_secrets: used(CLUSTER_GATEWAY),
+    storage_class: used(CLUSTER_GATEWAY),
+  },
+  KubernetesNodePorts: { http: used(CLUSTER_GATEWAY), https: used(CLUSTER_GATEWAY) },
   LetsEncryptGatewayCertificate: { type },
   DevEnvironmentConfiguration: {
     ...RUN,

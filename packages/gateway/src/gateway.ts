@@ -71,7 +71,9 @@ export class GatewayProgram {
     chmodSync(runtime, user === null ? 0o700 : 0o711);
     this.#state = new StoredState(stateDir);
     this.#key = keyForTunnels(stateDir);
-    this.#nginx = new Nginx({ runtime, user: user?.name ?? null, log: this.#log });
+    this.#nginx = new Nginx({
+      ...{ runtime, user: user?.name ?? null, group: this.#group, log: this.#log },
+    });
     this.#certificates = new Certificates({
       ...{ stateDir, runtime, group: this.#group, log: this.#log },
       setRecord: (...of) => this.#records.set(...of),

@@ -1,5 +1,5 @@
 /** The pod of a job. */
-import type { RegistryAuth } from '@dstack/contract';
+import type { KubernetesToleration, RegistryAuth } from '@dstack/contract';
 import type { Offer } from '@dstack/core';
 import { SkipOfferError } from '../base/errors.ts';
 import type { ContainerOrder } from '../base/port.ts';
@@ -198,13 +198,17 @@ function affinityOf({ instance, backend_data }: Offer): object {
 function tolerationsOf({ instance }: Offer, { settings: all }: ContainerOrder): Toleration[] {
   const settings = all?.kubernetes;
   const ofGpus: Toleration[] = TOLERATED_TAINTS.map((key) => ({ key, operator: 'Exists' }));
-  const own = (settings?.tolerations ?? []).map(({ key, operator, value, effect }) => ({
+  const own = requestedTolerations(settings?.tolerations ?? []);
+  return [...(instance.resources.gpus.length > 0 ? ofGpus : []), ...own];
+}
+
+export function requestedTolerations(requested: readonly KubernetesToleration[]): Toleration[] {
+  return requested.map(({ key, operator, value, effect }) => ({
     ...(key == null ? {} : { key }),
     operator: operator ?? (value == null ? ('Exists' as const) : ('Equal' as const)),
     ...(value == null ? {} : { value }),
     ...(effect == null ? {} : { effect }),
   }));
-  return [...(instance.resources.gpus.length > 0 ? ofGpus : []), ...own];
 }
 
 interface Mounted {

@@ -79,7 +79,7 @@ function moduleOf({ acmeSocket, streamModule }: NginxOptions): string {
 }
 
 /** Where nginx itself takes connections of clients, if those of authorities are led elsewhere. */
-export const clientSocket = (runtime: string): string => `${runtime}/https.sock`;
+export const clientSocket = (runtime: string): string => `${runtime}/tls/https.sock`;
 
 /** Looks at the first message of a connection, and changes nothing of it. */
 function acmeStream({ runtime, acmeSocket, hasIpv6 }: NginxOptions, port: number): string {

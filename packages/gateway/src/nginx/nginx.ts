@@ -1,6 +1,16 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
+import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Logger } from '@dstack/server/proxy';
@@ -29,6 +39,8 @@ export interface NginxSetup {
   readonly runtime: string;
   /** The user of nginx's workers; null = this process is not root. */
   readonly user: string | null;
+  /** Of nginx's workers; null as `user`. */
+  readonly group: number | null;
   readonly log: Logger;
 }
 
@@ -41,6 +53,11 @@ export class Nginx {
     for (const name of ['tmp', 'acme/.well-known/acme-challenge']) {
       mkdirSync(`${setup.runtime}/${name}`, { recursive: true, mode: 0o755 });
     }
+    // Whoever can connect there can claim any address of a client.
+    const closed = dirname(clientSocket(setup.runtime));
+    mkdirSync(closed, { recursive: true });
+    if (setup.group !== null) chownSync(closed, 0, setup.group);
+    chmodSync(closed, setup.group === null ? 0o700 : 0o750);
   }
 
   /**

@@ -19,7 +19,7 @@ import {
   TOKEN_DIR,
   TOKEN_KEY,
 } from '../pod-agent.ts';
-import { agentContainer, JOB_CONTAINER, programsIn } from '../pod-spec.ts';
+import { agentContainer, JOB_CONTAINER, programsIn, requestedTolerations } from '../pod-spec.ts';
 
 /** Where nginx listens: at the ports that clients use, because answers of the gateway name them. */
 const USUAL_PORTS = { http: 80, https: 443 };
@@ -106,7 +106,7 @@ function podSpec(order: GatewayOrder, name: string, agent: AgentSource): object 
     shareProcessNamespace: true,
     ...(settings?.priority_class ? { priorityClassName: settings.priority_class } : {}),
     ...(settings?.node_selector ? { nodeSelector: settings.node_selector } : {}),
-    tolerations: (settings?.tolerations ?? []).map((one) => given(one)),
+    tolerations: requestedTolerations(settings?.tolerations ?? []),
     imagePullSecrets: (settings?.image_pull_secrets ?? []).map((secret) => ({ name: secret })),
     affinity: { podAntiAffinity: apart(order) },
     ...(agent.kind === 'image' ? { initContainers: [agentContainer(agent.image, root)] } : {}),
@@ -241,11 +241,6 @@ function labelsFor(order: GatewayOrder, name: string): Record<string, string> {
 
 function describedBy({ key, owner, gateway, tags }: GatewayOrder, name: string): Described {
   return { ...{ name, key, owner, tags, user: null }, component: 'gateway', title: gateway.name };
-}
-
-/** Without keys that are null. */
-function given(value: object): object {
-  return Object.fromEntries(Object.entries(value).filter(([, one]) => one != null));
 }
 
 const secretName = (replica: string): string => `${replica}-agent`;
