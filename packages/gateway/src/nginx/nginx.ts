@@ -53,7 +53,7 @@ export class Nginx {
     for (const name of ['tmp', 'acme/.well-known/acme-challenge']) {
       mkdirSync(`${setup.runtime}/${name}`, { recursive: true, mode: 0o755 });
     }
-    // Whoever can connect there can claim any address of a client.
+    // A user who can connect there can claim any address of a client.
     const closed = dirname(clientSocket(setup.runtime));
     mkdirSync(closed, { recursive: true });
     if (setup.group !== null) chownSync(closed, 0, setup.group);

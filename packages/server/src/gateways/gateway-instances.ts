@@ -10,7 +10,7 @@ import type { GatewayHostState } from './gateway-link.ts';
 export interface GatewayInstancesOptions {
   readonly store: Pick<Store, 'gateways'>;
   readonly find: ProjectBackends['find'];
-  readonly hosts: Pick<Hosts, 'add' | 'delete' | 'has' | 'remove' | 'isElsewhere'>;
+  readonly hosts: Pick<Hosts, 'add' | 'delete' | 'has'>;
 }
 
 /**
@@ -46,13 +46,11 @@ export class GatewayInstances {
     return (await this.#port(replica)).ports?.(handleOf(replica)) ?? null;
   }
 
-  /** Ends the link of this server to a machine; one that no longer exists is forgotten. */
+  /** The replica is ending: ends the link, if this server has it. */
   async forget({ id }: Pick<GatewayReplicaRecord, 'id'>): Promise<void> {
     this.#addresses.delete(id);
-    const { store, hosts } = this.#options;
-    if (!hosts.has(id)) return;
-    const replica = await store.gateways.replicaById(id);
-    await (replica === null || replica.deleted ? hosts.delete(id) : hosts.remove(id));
+    const { hosts } = this.#options;
+    if (hosts.has(id)) await hosts.delete(id);
   }
 
   async #observe(replica: GatewayReplicaRecord): Promise<GatewayHostState> {

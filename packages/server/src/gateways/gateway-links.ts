@@ -37,7 +37,7 @@ export interface GatewayLinksOptions extends Omit<GatewayAnswersOptions, 'store'
   readonly portsOf: (
     replica: GatewayReplicaRecord,
   ) => Promise<{ readonly http: number; readonly https: number } | null>;
-  /** The replica has ended, or another server is linked to it. */
+  /** The replica is ending. */
   readonly forget: (replica: GatewayReplicaRecord) => Promise<void>;
   /** The address at which clients reach a host; null = it is not known. */
   readonly addressOf: (hostId: string) => Promise<string | null>;

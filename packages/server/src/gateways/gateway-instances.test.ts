@@ -1,0 +1,82 @@
+import type { GatewayPort, Observation } from '@dstack/backends';
+import type { GatewayReplicaRecord } from '@dstack/core';
+import { describe, expect, it } from 'vitest';
+import type { AgentAccess } from '../hosts/hosts.ts';
+import { GatewayInstances, type GatewayInstancesOptions } from './gateway-instances.ts';
+
+const REPLICA = {
+  ...{ id: 'r', gatewayId: 'g', backend: 'kubernetes', region: 'east' },
+  ...{ instanceId: 'dstack-main-edge-0', backendData: '{}' },
+} as GatewayReplicaRecord;
+
+function world(observation: Observation | Error) {
+  const added: AgentAccess[] = [];
+  const deleted: string[] = [];
+  const gateways = {
+    observe: async () => {
+      if (observation instanceof Error) throw observation;
+      return observation;
+    },
+    dial: async () => {
+      throw new Error('not dialled');
+    },
+    ports: () => ({ http: 30_080, https: 30_443 }),
+  } as unknown as GatewayPort;
+  const instances = new GatewayInstances({
+    store: { gateways: { byId: async () => ({ gateway: { projectId: 'p' } }) } },
+    find: async () => ({ gateways }),
+    hosts: {
+      add: async (access: AgentAccess) => {
+        added.push(access);
+        return true;
+      },
+      has: (id: string) => added.some(({ hostId }) => hostId === id),
+      delete: async (id: string) => void deleted.push(id),
+    },
+  } as unknown as GatewayInstancesOptions);
+  return { instances, added, deleted };
+}
+
+const ready = {
+  ...{ state: 'ready', access: { kind: 'backend', token: 't' } },
+  machine: { provisioningData: { hostname: 'lb.example' } },
+} as Observation;
+
+describe('an instance that a backend has made for a gateway', () => {
+  it('is linked when it is ready, and its link is deleted with it', async () => {
+    const { instances, added, deleted } = world(ready);
+    expect(instances.has(REPLICA)).toBe(true);
+    expect(instances.address('r')).toBeUndefined();
+    await instances.forget(REPLICA);
+    expect(await instances.observe(REPLICA)).toEqual({ state: 'ready' });
+    expect(added).toMatchObject([{ hostId: 'r', token: 't' }]);
+    expect(instances.address('r')).toBe('lb.example');
+    expect(await instances.ports(REPLICA)).toEqual({ http: 30_080, https: 30_443 });
+    await instances.forget(REPLICA);
+    expect(deleted).toEqual(['r']);
+    expect(instances.address('r')).toBeUndefined();
+  });
+
+  it.each([
+    [
+      { state: 'pending', text: 'no address yet' },
+      { state: 'pending', text: 'no address yet' },
+    ],
+    [
+      { state: 'interrupted', reason: 'failed', text: 'no such image' },
+      { state: 'refused', text: 'no such image' },
+    ],
+    [{ state: 'missing' }, { state: 'missing', text: expect.any(String) }],
+    [new Error('no answer'), { state: 'pending', text: 'no answer' }],
+  ] as const)('is not linked before, and the reason is reported: %j', async (seen, expected) => {
+    const { instances, added } = world(seen as Observation | Error);
+    expect(await instances.observe(REPLICA)).toEqual(expected);
+    expect(added).toEqual([]);
+  });
+
+  it('is none on the hosts of users', () => {
+    const { instances } = world(ready);
+    expect(instances.has({ ...REPLICA, backend: 'remote', region: 'pool' })).toBe(false);
+    expect(instances.has({ ...REPLICA, backend: 'remote', region: 'local' })).toBe(false);
+  });
+});
