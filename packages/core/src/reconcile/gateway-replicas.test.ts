@@ -143,6 +143,7 @@ test('a replica that is never ready fails at its deadline', () => {
   world.pass();
   world.work();
   world.report(0, 'waiting', 'Its host is not connected');
+  expect(world.replicas[0]?.statusMessage).toBe('Its host is not connected');
   expect(world.gateway.nextPassAt).toBe(T0 + 1800 * SECOND);
   world.now = T0 + 1800 * SECOND;
   world.pass();

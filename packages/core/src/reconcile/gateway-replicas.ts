@@ -80,6 +80,7 @@ function followStart(pass: GatewayPass, replica: GatewayReplicaRecord): void {
   } else if (report?.state === 'refused') {
     end(pass, replica, report.text ?? 'The machine cannot be a gateway');
   } else {
+    pass.setReplica(replica, { statusMessage: report?.text ?? null });
     withinLimit(pass, replica, report?.text ?? 'Its machine did not become ready');
   }
 }
