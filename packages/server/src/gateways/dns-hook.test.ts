@@ -33,7 +33,7 @@ function script(lines: string): { program: string; seen: string } {
 describe('the hook for DNS records', () => {
   it('is a program that gets its arguments unchanged, and no secrets of the server', async () => {
     vi.stubEnv('DSTACK_SERVER_ADMIN_TOKEN', 'secret');
-    onTestFinished(() => vi.unstubAllEnvs());
+    onTestFinished(() => void vi.unstubAllEnvs());
     const { program, seen } = script('printf "%s|" "$@" > $seen; env >> $seen');
     await runDnsHook({ kind: 'command', argv: [program, '--zone', 'a b'] }, change);
     const found = readFileSync(seen, 'utf8');

@@ -26,7 +26,8 @@ export class GatewayInstances {
   }
 
   has(replica: GatewayReplicaRecord): boolean {
-    return isMachine(replica);
+    const backend = backendOf(replica);
+    return backend !== null && capabilitiesOf(backend).owner === 'provider';
   }
 
   /** Undefined: no such machine has been ready yet. */
@@ -90,15 +91,15 @@ export class GatewayInstances {
 
   async #port({ gatewayId, backend, region }: GatewayReplicaRecord): Promise<GatewayPort> {
     const view = await this.#options.store.gateways.byId(gatewayId);
-    const name = gatewayBackend({ backend, region });
-    const found = view && (await this.#options.find(view.gateway.projectId, name));
+    const name = backendOf({ backend, region });
+    const found = view && name && (await this.#options.find(view.gateway.projectId, name));
     if (found?.gateways) return found.gateways;
     throw new BackendError(`backend ${name} is not configured any more`);
   }
 }
 
-function isMachine({ backend, region }: GatewayReplicaRecord): boolean {
-  return capabilitiesOf(gatewayBackend({ backend, region })).owner === 'provider';
+function backendOf({ backend, region }: Pick<GatewayReplicaRecord, 'backend' | 'region'>) {
+  return backend && gatewayBackend({ backend, region: region ?? '' });
 }
 
 function handleOf({ instanceId, backendData }: GatewayReplicaRecord) {

@@ -83,13 +83,16 @@ async function knownIds(tx: Tx, backend: BackendName): Promise<KnownIds> {
     .where(notDeleted('deleted'))
     .where('handle', 'is not', null)
     .execute();
-  const gateways = await tx
-    .selectFrom('gateway_replicas')
-    .select('instance_id')
-    .where('backend', '=', backend)
-    .where(notDeleted('deleted'))
-    .where('instance_id', 'is not', null)
-    .execute();
+  const gateways =
+    backend === 'local'
+      ? []
+      : await tx
+          .selectFrom('gateway_replicas')
+          .select('instance_id')
+          .where('backend', '=', backend)
+          .where(notDeleted('deleted'))
+          .where('instance_id', 'is not', null)
+          .execute();
   return {
     instance: idsIn(instances),
     volume: idsIn(volumes),
