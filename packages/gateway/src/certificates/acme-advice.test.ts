@@ -36,6 +36,7 @@ it.each([
     /one certificate for all names: \*\.apps\.test$/,
   ],
   ['The server will not issue for the identifier', /Use another domain, or set a certificate/],
+  ['https://acme cannot be used: connect ECONNREFUSED', /ECONNREFUSED\. Check DSTACK_ACME_SERVER/],
   [
     'https://acme cannot be used: unable to get local issuer certificate',
     /Set DSTACK_ACME_CA_FILE/,

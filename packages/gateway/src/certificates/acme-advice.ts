@@ -33,6 +33,11 @@ const ADVICE: readonly Advice[] = [
       `The authority must find ${name} in DNS: its records may be new; this is repeated`,
   },
   {
+    when: /cannot be used: (connect |getaddrinfo |no answer|socket hang up)/,
+    next: () =>
+      'Check DSTACK_ACME_SERVER of the server, and that the host of the gateway can connect there',
+  },
+  {
     when: /acme:error:connection|timeout during connect|connection refused|no route|unreachable|ECONNREFUSED/i,
     next: (name, challenge) =>
       `Port ${challenge === 'tls-alpn-01' ? 443 : 80} of every address that DNS has for ${name} (A and AAAA) must lead to the gateway from the internet`,
