@@ -284,7 +284,6 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
     'proves its names by connections of their own, and by records that the server sets',
     async () => {
       const ca = (await authority?.roots()) ?? '';
-      const ended = load('safe.apps.test', { ca });
       const restart = async (env: Readonly<Record<string, string>>) => {
         Object.assign(home.env, env);
         await home.stopServer();
@@ -310,9 +309,6 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
         { timeout: 60_000, interval: 200 },
       );
       await authority?.setAddress('127.0.0.1');
-      const { answered, failed } = await ended();
-      expect(failed).toEqual([]);
-      expect(answered).toBeGreaterThan(0);
       await home.ok('stop', 'second', '-y');
       await restart({ DSTACK_ACME_CHALLENGE: 'http-01' });
       await until('safe.apps.test', 200, { ca });
