@@ -344,7 +344,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
       await client.ok('stop', 'dev', '-y');
       await untilRun(home, 'dev', isFinished);
       await client.ok('delete', '-f', 'theirs.dstack.yml', '-y');
-      await gatewaysOfClients({ home, cluster }, client);
+      await gatewaysOfClients({ cluster }, client);
     });
 
     it('end with the reason of the cluster: memory, preemption, image, quota, eviction', async () => {

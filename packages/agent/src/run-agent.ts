@@ -73,10 +73,7 @@ export async function runAgent({
   log.info('ending', { reason: await ended });
   // Nothing of the job outlives its container.
   if (options.jobContainer) {
-    await Promise.all([
-      agent.stopJobs('Its container is being ended'),
-      agent.leaveGateways(),
-    ]);
+    await Promise.all([agent.stopJobs('Its container is being ended'), agent.leaveGateways()]);
   }
   await agent.close();
   hostLogin?.close();
