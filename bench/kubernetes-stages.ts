@@ -1,4 +1,5 @@
 /** When each pod of a test cluster reached its stages, as a watch beside dstack's receives them. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ApiProxy } from '@dstack/testkit/kubernetes-proxy';
 import { micros } from './runs.ts';
 
@@ -47,8 +48,12 @@ export class PodStages {
 
   /** When the agent of a pod printed each of its first lines, milliseconds since the epoch. */
   async ofAgent(pod: string): Promise<Readonly<Record<string, number>>> {
-    const answer = await fetch(`${this.#url}${NAMESPACE}/pods/${pod}/log?container=job`);
-    const lines = (await answer.text()).split('\n').filter((line) => line.startsWith('{'));
+    const url = `${this.#url}${NAMESPACE}/pods/${pod}/log?container=job`;
+    let answer = await fetch(url);
+    // The API reads the status of the pod here, which may be a second late.
+    for (; answer.status === 400; answer = await fetch(url)) await delay(100);
+    if (!answer.ok) return {};
+    const lines = (await answer.text()).split('\n').filter((line) => line.startsWith('{"time"'));
     const events = lines.map((line) => JSON.parse(line) as { time: string; event: string });
     return Object.fromEntries(events.map(({ event, time }) => [event, micros(time) / 1000]));
   }
