@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FORWARDS_ONLY } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createEventLogger } from './host/log.ts';
 import { HostLogin } from './host-login.ts';
@@ -51,6 +52,13 @@ describe('users of a job at the host’s own sshd', () => {
     expect(file()).not.toContain('AAAAC3Nza');
     await access?.close();
     expect(file()).not.toContain('ssh-ed25519');
+  });
+
+  it('may reach it with a key for forwards alone too', async () => {
+    await login()(options(`${FORWARDS_ONLY}${KEY}`));
+    expect(file()).toMatch(
+      /^restrict,port-forwarding,permitopen=[^ ]+,command=.* ssh-ed25519 AAAAC3Nza dstack:/,
+    );
   });
 
   it('may reach the job’s port while it is open, and nothing else', async () => {

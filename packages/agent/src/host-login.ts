@@ -1,4 +1,4 @@
-import type { HostShellKeys } from '@dstack/contract/agent';
+import { FORWARDS_ONLY, type HostShellKeys } from '@dstack/contract/agent';
 import { AuthorizedKeysFile } from './authorized-keys-file.ts';
 import type { EventLogger } from './host/log.ts';
 import type { OpenJobAccess } from './jobs/job-access.ts';
@@ -160,9 +160,10 @@ function lineOf(key: string, { ids, ports, users }: Entry): string {
   return `${options.join(',')} ${key}${JOBS}${ids.join(',')}`;
 }
 
-/** Only type and blob of a key: anything else in a user's line could be an option. */
+/** Only type and blob of a key: anything else in a user's line could be an option. Each gets our own. */
 function bareKey(key: string): string[] {
-  const [type, blob] = key.trim().split(/\s+/);
+  const line = key.startsWith(FORWARDS_ONLY) ? key.slice(FORWARDS_ONLY.length) : key;
+  const [type, blob] = line.trim().split(/\s+/);
   if (!type || !blob || !/^[a-z0-9@.-]+$/.test(type) || !/^[A-Za-z0-9+/]+=*$/.test(blob)) return [];
   return [`${type} ${blob}`];
 }

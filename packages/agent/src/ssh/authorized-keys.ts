@@ -1,3 +1,4 @@
+import { FORWARDS_ONLY } from '@dstack/contract/agent';
 import { findKey, type PublicKey, parsePublicKey } from '@dstack/ssh';
 
 /**
@@ -28,7 +29,10 @@ export const RIGHTS: Readonly<Record<KeyOwner, KeyRights>> = {
   job: { sessions: true, forwards: false, listens: false, activity: false },
 };
 
-/** Lines as in `authorized_keys`; options before the key are not supported. */
+/**
+ * Lines as in `authorized_keys`. Options before the key are not supported, except `FORWARDS_ONLY`
+ * before a user's: it gives the rights of `project`.
+ */
 export type AuthorizedKeyLines = Readonly<Record<KeyOwner, readonly string[]>>;
 
 interface AuthorizedKey extends PublicKey {
@@ -48,9 +52,16 @@ export class AuthorizedKeys {
 
   /** Calls `unusable` for each line without a supported key. */
   constructor(lines: AuthorizedKeyLines, unusable: (owner: KeyOwner, reason: string) => void) {
+    const isLimited = (line: string) => line.startsWith(FORWARDS_ONLY);
+    const limited = lines.user.filter(isLimited).map((line) => line.slice(FORWARDS_ONLY.length));
     // A key that is in several lists has the rights of the first.
-    this.#keys = (['user', 'project', 'job'] as const).flatMap((owner) =>
-      lines[owner].flatMap((line) => {
+    const lists: [KeyOwner, readonly string[]][] = [
+      ['user', lines.user.filter((line) => !isLimited(line))],
+      ['project', [...lines.project, ...limited]],
+      ['job', lines.job],
+    ];
+    this.#keys = lists.flatMap(([owner, list]) =>
+      list.flatMap((line) => {
         const parsed = parsePublicKey(line);
         if (!(parsed instanceof Error)) return [{ owner, ...parsed }];
         unusable(owner, parsed.message);

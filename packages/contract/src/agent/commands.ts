@@ -35,6 +35,12 @@ export const ImagePlan = object({
 export type ImagePlan = Infer<typeof ImagePlan>;
 
 /**
+ * Before a public key of a job: it opens ports of the job, and no session. Agents that do not
+ * know it leave the key out.
+ */
+export const FORWARDS_ONLY = 'restrict,port-forwarding ';
+
+/**
  * Public keys (one line each) that may log in to jobs, by job id. They replace the keys of these
  * jobs; connections of keys that are no longer listed end. Other jobs keep their keys. Unknown job
  * ids are ignored.
