@@ -48,12 +48,17 @@ describe('the keys that open a run', () => {
   });
 });
 
-it('agents also let in the gateway of a service, and the SSH entry does not', async () => {
+it('agents also let in the gateway of a service, to ports alone, and the SSH entry does not', async () => {
   const served = { ...run, gatewayId: 'edge' } as RunRecord;
   const known = ['ssh-ed25519 RUN', 'ssh-rsa PAIR bob', 'ssh-ed25519 LAPTOP'];
-  expect(await keysForAgent(accounts(), served)).toEqual([...known, 'ssh-ed25519 EDGE']);
+  expect(await keysForAgent(accounts(), served)).toEqual([
+    ...known,
+    'restrict,port-forwarding ssh-ed25519 EDGE',
+  ]);
   expect(await keysOfRun(accounts(), served)).toEqual(known);
-  expect(await keysForAgent(accounts(null), served)).toEqual(['ssh-ed25519 EDGE']);
+  expect(await keysForAgent(accounts(null), served)).toEqual([
+    'restrict,port-forwarding ssh-ed25519 EDGE',
+  ]);
 });
 
 describe('keys of the jobs on a host', () => {

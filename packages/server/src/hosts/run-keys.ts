@@ -1,3 +1,4 @@
+import { FORWARDS_ONLY } from '@dstack/contract/agent';
 import type { RunRecord } from '@dstack/core';
 import type { Store } from '@dstack/store';
 
@@ -21,7 +22,7 @@ export async function keysOfRun(
   return [...new Set(keys.flatMap((key) => (key ? [key.trim()] : [])))];
 }
 
-/** Public keys with which the gateway of a service reaches its replicas on other hosts. */
+/** Public keys with which the gateway of a service reaches its replicas on other hosts; they open no session. */
 export async function gatewayKeysOf(
   { gateways }: Pick<Store, 'gateways'>,
   { gatewayId }: Pick<RunRecord, 'gatewayId'>,
@@ -29,7 +30,7 @@ export async function gatewayKeysOf(
   if (gatewayId === null) return [];
   const replicas = await gateways.replicas(gatewayId);
   const living = replicas.filter(({ deleted, sshPublicKey }) => !deleted && sshPublicKey !== '');
-  return [...new Set(living.map(({ sshPublicKey }) => sshPublicKey))];
+  return [...new Set(living.map(({ sshPublicKey }) => `${FORWARDS_ONLY}${sshPublicKey}`))];
 }
 
 /** All keys that the agent of a job lets in. */
