@@ -1,3 +1,4 @@
+import { withoutTrailingSlashes } from '@dstack/contract';
 import { isSet, type ProcessEnv, SettingsError } from '../environment.ts';
 
 export interface SlurmServerSettings {
@@ -22,6 +23,6 @@ export function slurmSettings(env: ProcessEnv, url: string | null): SlurmServerS
       `${DIAL_OUT} is set without DSTACK_SERVER_URL; set it to a URL of this server that compute nodes reach (https://…)`,
     );
   }
-  const dialOutUrl = `${protocol.replace('http', 'ws')}//${host}${pathname?.replace(/\/+$/, '')}`;
+  const dialOutUrl = `${protocol.replace('http', 'ws')}//${host}${withoutTrailingSlashes(pathname ?? '')}`;
   return { hostJobs, dialOutUrl };
 }
