@@ -17,6 +17,8 @@ export interface WorkerRecord {
 
 /** A killed process has ended after about this time (ms). */
 const KILLED_MS = 5;
+/** A process that waits for a disk ends later. */
+const MOST_KILLED_MS = 5000;
 
 /** Paths of the workers of one server; `dir` is the server's folder. */
 export interface WorkerPaths {
@@ -93,13 +95,18 @@ export function startTimeOf(pid: number | 'self'): string | null {
   }
 }
 
-/** Resolves when the process no longer listens. */
+/** Resolves when the process no longer listens, or after ten seconds. */
 export async function killWorker(record: Pick<WorkerRecord, 'pid' | 'startTime'>): Promise<void> {
   // Without its start time another process may have got the id.
   if (record.startTime === null) return;
-  while (isWorkerAlive(record)) {
-    process.kill(record.pid, 'SIGKILL');
-    await delay(KILLED_MS);
+  for (let pause = KILLED_MS; isWorkerAlive(record) && pause <= MOST_KILLED_MS; pause *= 2) {
+    try {
+      process.kill(record.pid, 'SIGKILL');
+    } catch {
+      // It has ended meanwhile.
+      return;
+    }
+    await delay(pause);
   }
 }
 

@@ -1,4 +1,5 @@
 /** Gateways in clusters: a pod with nginx and the agent, which runs the program of the gateway. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { InstanceHandle } from '@dstack/core';
 import type { AgentTunnels } from '../../base/agent-tunnels.ts';
 import { BackendError, SkipOfferError } from '../../base/errors.ts';
@@ -105,14 +106,17 @@ const GRANT = 'gateways need the rights that deploy/kubernetes/server-rbac.yaml 
 /** The cluster has refused one of the objects. */
 async function undo(options: GatewaysOptions, handle: InstanceHandle): Promise<void> {
   try {
-    while ((await releaseGateway(options, handle)) === 'releasing') {
-      await new Promise((resolve) => setTimeout(resolve, UNDO_PAUSE_MS));
+    for (let attempt = 0; attempt < UNDO_TRIES; attempt++) {
+      if ((await releaseGateway(options, handle)) === 'released') return;
+      await delay(UNDO_PAUSE_MS * 2 ** attempt);
     }
   } catch {
     // The refusal explains more; the sweep finds what is left.
   }
 }
 
+/** Together 13 seconds; a node that does not answer keeps its pods for longer, and the sweep waits for it. */
+const UNDO_TRIES = 6;
 const UNDO_PAUSE_MS = 200;
 
 /** Null: an earlier attempt, or another replica, has created it. */
