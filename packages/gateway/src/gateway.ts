@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
@@ -11,6 +11,7 @@ import { LinkServer } from './link-server.ts';
 import { createLog } from './log.ts';
 import { ModelUseSpool } from './model-use-spool.ts';
 import { Nginx, Refused } from './nginx/nginx.ts';
+import { earlierProgram, isReplaced, recordProgram } from './program-record.ts';
 import { type SentServices, StoredState } from './stored-state.ts';
 import { keyForTunnels, type TunnelKey } from './tunnel-key.ts';
 import { gatewayVersion } from './version.ts';
@@ -98,7 +99,8 @@ export class GatewayProgram {
 
   /** Takes over from an earlier process, if there is one. */
   async start(): Promise<void> {
-    const earlier = this.#earlier();
+    const { runtime } = this.#options;
+    const earlier = earlierProgram(runtime);
     for (const caller of this.#state.read('callers') ?? []) this.#callers.set(caller.key, caller);
     this.#services = this.#state.read('services');
     const stored = this.#state.read('settings');
@@ -107,8 +109,7 @@ export class GatewayProgram {
     process.on('SIGINT', () => {});
     process.on('SIGHUP', () => {});
     if (this.#settings) await this.#apply();
-    const program = { pid: process.pid, program: process.argv[1] };
-    writeFileSync(join(this.#options.runtime, 'program.json'), JSON.stringify(program));
+    recordProgram(runtime);
     await this.#link.listen();
     if (earlier !== null) this.#dismiss(earlier);
     this.#log.info('the gateway has started');
@@ -118,21 +119,6 @@ export class GatewayProgram {
 
   get #usageDir(): string {
     return join(this.#options.stateDir, 'usage');
-  }
-
-  #recordedPid(): number {
-    const path = join(this.#options.runtime, 'program.json');
-    return (JSON.parse(readFileSync(path, 'utf8')) as { pid: number }).pid;
-  }
-
-  #earlier(): number | null {
-    try {
-      const pid = this.#recordedPid();
-      const isGateway = readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--runtime');
-      return isGateway && pid !== process.pid ? pid : null;
-    } catch {
-      return null;
-    }
   }
 
   #dismiss(pid: number): void {
@@ -165,7 +151,7 @@ export class GatewayProgram {
     while (!this.#isEnding) {
       await delay(LOOK_MS);
       // Two of them may have started at the same moment; the one that wrote last stays.
-      if (this.#recordedPid() !== process.pid) await this.#end();
+      if (isReplaced(this.#options.runtime)) await this.#end();
       if (this.#settings === null || this.#isEnding) continue;
       if (this.#status.state === 'ready' && this.#nginx.isRunning()) continue;
       await this.#applyInTurn();
@@ -215,6 +201,10 @@ export class GatewayProgram {
       usageDir: this.#usageDir,
       initial: () => this.#initial(),
       onMessage: (worker, message) => this.#onMessage(worker, message),
+      // Its requests have ended with it.
+      onExit: (worker) => {
+        for (const jobId of [...this.#leaving.keys()]) this.#idle(worker, jobId);
+      },
     });
     this.#workers = workers;
     await workers.start();
@@ -258,6 +248,7 @@ export class GatewayProgram {
     this.#records.disconnected();
     for (const { worker, n } of this.#asked.values()) worker.send({ type: 'unanswered', n });
     this.#asked.clear();
+    this.#tunnels.clear();
   }
 
   #report(): void {

@@ -14,6 +14,7 @@ export interface WorkersOptions {
   /** What each new worker receives before it listens. */
   readonly initial: () => readonly ToWorker[];
   readonly onMessage: (from: Worker, message: FromWorker) => void;
+  readonly onExit: (worker: Worker) => void;
   readonly log: Logger;
 }
 
@@ -77,7 +78,7 @@ export class Workers {
   }
 
   #start(index: number): Promise<void> {
-    const { group, timeoutMs, usageDir, initial, onMessage, log } = this.#options;
+    const { group, timeoutMs, usageDir, initial, onMessage, onExit, log } = this.#options;
     const isSource = import.meta.url.endsWith('.ts');
     const entry = new URL(
       isSource ? './worker/worker-main.ts' : './gateway-worker.js',
@@ -95,6 +96,7 @@ export class Workers {
     child.send({ type: 'start', socket: this.#socket(index), group });
     child.on('error', (error) => log.error({ err: error }, 'a worker has failed'));
     child.on('exit', (code, signal) => {
+      onExit(child);
       if (this.#closed || this.#children.get(index) !== child) return;
       log.warn({ index, code, signal }, 'a worker has ended; another one is started');
       setTimeout(() => !this.#closed && void this.#start(index), RESTART_MS);
