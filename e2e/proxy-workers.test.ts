@@ -198,6 +198,20 @@ it('only requests of a killed worker fail, and it is started again', async () =>
   while ((await get('/kilobyte').catch(() => null))?.status !== 200);
 });
 
+/** Processes that have been started as workers, recorded or not. */
+function startedWorkers(): number[] {
+  const dir = join(home.serverDir, 'proxy');
+  return readdirSync('/proc').flatMap((name) => {
+    try {
+      const words = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
+      return words.includes('--id') && words.includes(dir) ? [Number(name)] : [];
+    } catch {
+      // Not a process, or one that has ended.
+      return [];
+    }
+  });
+}
+
 it('Ctrl-C ends the workers after their requests', async () => {
   const pids = workerPids();
   expect(pids).toHaveLength(2);
@@ -206,4 +220,17 @@ it('Ctrl-C ends the workers after their requests', async () => {
   expect(await events).toBe('data: 0\n\ndata: 1\n\ndata: 2\n\n');
   expect(workerPids()).toEqual([]);
   expect(home.processes().filter((pid) => pids.includes(pid))).toEqual([]);
+});
+
+it('a server that is killed while it starts its workers is followed by another one', async () => {
+  await home.startServer();
+  while (startedWorkers().length < 2) await new Promise((resolve) => setImmediate(resolve));
+  const started = startedWorkers();
+  // They hold the address of the server, and will never answer.
+  for (const pid of started) process.kill(pid, 'SIGSTOP');
+  await home.stopServer('SIGKILL');
+  await home.startServer();
+  await workersAre((pids) => pids.length === 2 && !pids.some((pid) => started.includes(pid)));
+  while ((await get('/kilobyte').catch(() => null))?.status !== 200);
+  expect(await home.stopServer()).toBe(0);
 });

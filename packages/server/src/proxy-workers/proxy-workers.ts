@@ -23,6 +23,7 @@ import {
   spoolPath,
   startTimeOf,
   type WorkerPaths,
+  writeRecord,
 } from './worker-records.ts';
 
 export interface ProxyWorkersOptions {
@@ -255,7 +256,13 @@ export class ProxyWorkers {
     ];
     const spawn = { node, args, env, logPath: logPath(paths.dir) };
     if ('through' in from) await from.through.channel.request('spawn', spawn);
-    else spawnWorker(spawn, from.listenerFd);
+    else {
+      const pid = spawnWorker(spawn, from.listenerFd);
+      // It holds the address from now on, and writes its record only when it runs: the next server must
+      // find it even if this one is killed before that.
+      if (pid !== null)
+        writeRecord(paths.dir, { id, pid, startTime: startTimeOf(pid), socket, address, build });
+    }
     await this.#sync(await this.#answer(socket));
   }
 
