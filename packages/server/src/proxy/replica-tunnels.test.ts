@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import ssh2 from 'ssh2';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -13,7 +13,7 @@ const blobOf = (publicKey: string) => publicKey.split(' ')[1] ?? '';
 async function startSshd(allowed: string) {
   const hostKey = newEd25519Pair('host');
   const clients = new Set<ssh2.Connection>();
-  const server = new ssh2.Server({ hostKeys: [hostKey.privateKey] }, (client) => {
+  const ssh = new ssh2.Server({ hostKeys: [hostKey.privateKey] }, (client) => {
     clients.add(client);
     client.on('authentication', (context) => {
       const isAllowed =
@@ -29,14 +29,25 @@ async function startSshd(allowed: string) {
           const channel = accept();
           channel.on('error', () => socket.destroy());
           channel.pipe(socket).pipe(channel);
+          socket.on('close', () => channel.end());
         });
       });
     });
     client.on('error', () => {});
     client.on('close', () => clients.delete(client));
   });
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    ssh.injectSocket(socket);
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  /** As a process that is killed. */
+  const kill = () => {
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+  };
   const cut = () => {
     for (const client of clients) client.end();
   };
@@ -44,7 +55,12 @@ async function startSshd(allowed: string) {
     cut();
     server.close();
   });
-  return { port: (server.address() as AddressInfo).port, key: blobOf(hostKey.publicKey), cut };
+  return {
+    port: (server.address() as AddressInfo).port,
+    key: blobOf(hostKey.publicKey),
+    cut,
+    kill,
+  };
 }
 
 async function startApp(): Promise<number> {
@@ -85,8 +101,8 @@ describe('tunnels to replicas', () => {
       return stream && (await text(stream));
     };
     expect(await answer()).toBe('hello');
-    for (const { cut } of [job, host]) {
-      cut();
+    for (const end of [job.cut, host.cut, job.kill, host.kill]) {
+      end();
       await vi.waitFor(() => expect(tunnels.isOpen('a')).toBe(false), PATIENCE);
       expect(tunnels.open('a', app)).toBeNull();
       expect(await answer()).toBe('hello');

@@ -53,6 +53,9 @@ export class SshConnection {
       this.#open = false;
       closed();
     });
+    // A tunnel through another host stays open in one direction when the end of it has ended, and ssh2 then
+    // neither closes nor sends keepalives.
+    client.on('end', () => this.close());
     // Each channel reports the error to its own user.
     client.on('error', () => {});
   }
