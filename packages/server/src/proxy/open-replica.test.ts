@@ -48,6 +48,21 @@ it('connects directly to a job on the same host, once its agent has reported whe
   expect(asked()).toBe(2);
 });
 
+it('does not wait long for a first connection that the agent does not answer', async () => {
+  let asked = 0;
+  const openPort = () => {
+    asked += 1;
+    const stream = new PassThrough();
+    const answer = { stream, ownAddress: null };
+    return asked === 1 ? new Promise<typeof answer>(() => {}) : Promise.resolve(answer);
+  };
+  const open = openReplica({ client: () => ({ openPort }), isHere: () => true });
+  const replica = { hostId: 'local', jobId: 'a', port, runningAt: 0, isFailing: false };
+  void open(replica);
+  expect(await Promise.all([open(replica), open(replica)])).toHaveLength(2);
+  expect(asked).toBe(3);
+});
+
 it('uses the agent again if nothing answers any more', async () => {
   const { answerOf, asked } = opener('127.255.255.254');
   for (let i = 0; i < 3; i++) expect(await answerOf('a', 1)).toBe('by the agent');

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Id } from '@dstack/core';
 import type { ServiceReplica } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
@@ -14,6 +15,8 @@ export interface OpenReplicaOptions {
 
 /** Number of cached addresses; the oldest, such as those of ended jobs, are dropped. */
 const MAX_KNOWN = 10_000;
+/** Other connections wait so long for the first one, in milliseconds; its agent may not answer. */
+const LEARN_MS = 500;
 
 /**
  * Connections to replicas over the links to their agents. On the server host the agent reports the job's own
@@ -39,15 +42,23 @@ export function openReplica({ client, isHere }: OpenReplicaOptions): OpenPort {
   return async (replica): Promise<Duplex> => {
     const { hostId, jobId, port } = replica;
     const first = learning.get(jobId);
-    if (first && isHere(hostId)) await first.catch(() => {});
+    if (first && isHere(hostId)) await first;
     const address = known.get(jobId);
     const socket = address === undefined ? null : await straight(address, port);
     if (socket) return socket;
     known.delete(jobId);
     const opened = throughAgent(replica);
-    if (learning.has(jobId)) return await opened;
-    learning.set(jobId, opened);
-    return await opened.finally(() => learning.delete(jobId));
+    if (!learning.has(jobId)) {
+      const over = Promise.race([
+        opened.catch(() => {}),
+        delay(LEARN_MS, undefined, { ref: false }),
+      ]);
+      learning.set(
+        jobId,
+        over.then(() => void learning.delete(jobId)),
+      );
+    }
+    return await opened;
   };
 }
 
