@@ -28,7 +28,7 @@ interface Host {
 }
 
 const LOOPBACK = '127.0.0.1';
-const OPEN_MS = 10_000;
+const OPEN_MS = 5000;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
 
