@@ -25,12 +25,15 @@ export async function post<T>({ home }: World, path: string, body: unknown): Pro
     try {
       return await home.api<T>(path, body);
     } catch (error) {
-      // Without a connection or a complete answer `fetch` throws a `TypeError`.
-      if (!(error instanceof TypeError)) throw error;
+      if (!isAway(error)) throw error;
       await delay(50);
     }
   }
 }
+
+/** Without a connection or a complete answer `fetch` throws a `TypeError`; workers of the proxy answer 503. */
+const isAway = (error: unknown): boolean =>
+  error instanceof TypeError || String(error).includes('server_away');
 
 /** Null if there is no such run. */
 export async function show(world: World, run_name: string): Promise<ShownRun | null> {
@@ -61,7 +64,7 @@ export async function applyRun(
       await world.home.api('/api/project/main/runs/apply', body);
       return;
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
+      if (!isAway(error)) throw error;
       await delay(50);
     }
   }
