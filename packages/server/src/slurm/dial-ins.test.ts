@@ -11,6 +11,8 @@ import { type DialInLimits, DialIns } from './dial-ins.ts';
 
 const JOB = 'dstack-main-train-0-0123456789ab';
 const LONG_MS = 60_000;
+/** Close code of WebSockets (RFC 6455). */
+const TOO_BIG = 1009;
 
 let http: Server;
 let dialIns: DialIns;
@@ -88,6 +90,14 @@ it('limits connections that prove nothing', async () => {
   await once(silent, 'open');
   await closed(agent());
   silent.terminate();
+});
+
+it('refuses a message that no agent sends, before it is complete', async () => {
+  const stranger = dial(`/api/agents/slurm/${JOB}/0`);
+  await once(stranger, 'open');
+  stranger.send(Buffer.alloc(2 * 1024 * 1024));
+  const [code] = await once(stranger, 'close');
+  expect(code).toBe(TOO_BIG);
 });
 
 it('closes a connection that stays unused, since the agent may reach another server', async () => {

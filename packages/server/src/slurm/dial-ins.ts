@@ -27,6 +27,9 @@ export interface DialInLimits {
 
 const LIMITS: DialInLimits = { strangers: 50, unusedMs: 15_000, waiting: 10_000 };
 
+/** Bytes of a message: agents send records of TLS one by one. Strangers connect too, and use memory before the proof. */
+const MAX_MESSAGE = 1024 * 1024;
+
 /** Behind the path: the name of the job, and the number of the node in it. */
 const AGENT = /^(dstack-[a-z0-9-]{1,57})\/(\d{1,5})$/;
 
@@ -49,7 +52,9 @@ export class DialIns {
 
   /** Accepts connections of agents on the server's own port. */
   route(app: Pick<FastifyInstance, 'server'>): void {
-    const server = new WebSocketServer({ noServer: true, perMessageDeflate: false });
+    const server = new WebSocketServer({
+      ...{ noServer: true, perMessageDeflate: false, maxPayload: MAX_MESSAGE },
+    });
     app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       if (!isDialIn(request.url)) return;
       socket.on('error', () => socket.destroy());
