@@ -90,27 +90,28 @@ const MIB = 1024;
 /** The requested part of a node; a part that the node does not have stays as it is, and fails to match. */
 function shareOf({ resources: wanted }: Requirements, offer: Offer): Offer {
   const { resources } = offer.instance;
-  // Official clients refuse fractions, which a request in GB may have.
-  const least = (asked: number | null | undefined, has: number) =>
-    asked === null || asked === undefined ? has : Math.min(Math.ceil(asked), has);
-  const gpus = wanted.gpu ? least(wanted.gpu.count.min, resources.gpus.length) : 0;
-  const memory = wanted.memory?.min ?? null;
-  const disk = wanted.disk?.size.min ?? null;
+  const gpus = wanted.gpu ? least(wanted.gpu.count, resources.gpus.length) : 0;
   return {
     ...offer,
     instance: {
       ...offer.instance,
       resources: {
         ...resources,
-        cpus: least(wanted.cpu.count.min, resources.cpus),
-        memory_mib: least(memory === null ? null : memory * MIB, resources.memory_mib),
+        cpus: least(wanted.cpu.count, resources.cpus),
+        memory_mib: least(wanted.memory, resources.memory_mib, MIB),
         gpus: resources.gpus.slice(0, gpus),
-        disk: {
-          size_mib: least(disk === null ? null : disk * MIB, resources.disk?.size_mib ?? 0),
-        },
+        disk: { size_mib: least(wanted.disk?.size, resources.disk?.size_mib ?? 0, MIB) },
       },
     },
   };
+}
+
+type Bounds = Requirements['resources']['cpu']['count'];
+
+/** Whole numbers: official clients refuse fractions, which a request in GB may have. */
+function least(asked: Bounds | null | undefined, has: number, scale = 1): number {
+  const wanted = asked?.min ?? asked?.max ?? null;
+  return wanted === null ? has : Math.min(Math.ceil(wanted * scale), has);
 }
 
 export { NOTHING };

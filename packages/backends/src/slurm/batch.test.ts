@@ -50,6 +50,13 @@ describe('the batch job of an instance', () => {
     ]);
   });
 
+  it('has memory for the agent, also if the run requests little', () => {
+    const { resources } = offer.instance;
+    const small = { ...offer, instance: { resources: { ...resources, memory_mib: 103 } } } as Offer;
+    const order = { name: 'n', comment: 'c', nodes: 1, log: '/home/dev/log', settings: null };
+    expect(batchArguments({ ...order, offer: small })).toContain('--mem=512M');
+  });
+
   const script = {
     tool: 'pyxis',
     ...{ image: 'ghcr.io/a/b:1', programs: '/home/d/p', folder: '/home/d/j', cpus: 2 },

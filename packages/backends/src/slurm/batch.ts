@@ -8,6 +8,7 @@ import { apptainerCommand } from './apptainer.ts';
 import { pyxisImage } from './credentials.ts';
 import { ENDED_FILE, PASSWORD_FILE, TUNNEL_FILE } from './folders.ts';
 import { hostCommand } from './host-job.ts';
+import { jobMemory } from './offers.ts';
 import { IN_CONTAINER } from './places.ts';
 
 export interface Comment {
@@ -70,7 +71,7 @@ export function batchArguments(order: BatchOrder): readonly string[] {
     ...[`--job-name=${order.name}`, `--comment=${order.comment}`],
     ...[`--output=${order.log}`, '--open-mode=append', '--export=NIL'],
     ...[`--nodes=${order.nodes}`, '--ntasks-per-node=1'],
-    ...[`--cpus-per-task=${cpus}`, `--mem=${memory}M`],
+    ...[`--cpus-per-task=${cpus}`, `--mem=${jobMemory(memory)}M`],
     ...(gpus.length > 0 ? [`--gres=gpu:${gpus.length}`] : []),
     ...optional('partition', partitions),
     ...optional('account', settings?.account),

@@ -101,6 +101,15 @@ describe('the offers of a cluster', () => {
       { name: 'cpu-1', zones: ['cpu'] },
     ]);
   });
+
+  it('are whole MiB of the memory that is requested, also where its upper bound is small', () => {
+    const memoryOf = (min: number | null, max: number | null) =>
+      offers({ memory: { min, max } }, { cpu_partitions: ['big'] }).map(({ memory }) => memory);
+    expect(memoryOf(1.3, 1.3)).toEqual([1332]);
+    expect(memoryOf(0.1, 0.1)).toEqual([103]);
+    expect(memoryOf(null, 4)).toEqual([4096]);
+    expect(memoryOf(null, null)).toEqual([8192]);
+  });
 });
 
 describe('the GPU of a partition', () => {

@@ -7,8 +7,11 @@ import { nodeGpus, type PartitionMap, usablePartitions } from './partitions.ts';
 const MIB_PER_GB = 1024;
 /** Memory of a job that names none (GB), as in dstack 0.22.5: Slurm would give it the whole node. */
 const DEFAULT_MEMORY_GB = 8;
-/** The agent needs some; 0 would mean all of the node to Slurm. */
+/** Of a batch job: the agent needs some, and 0 would mean all of the node to Slurm. */
 const LEAST_MEMORY_MIB = 512;
+
+/** The memory of the batch job for an offer of so much, in MiB. */
+export const jobMemory = (offered: number): number => Math.max(offered, LEAST_MEMORY_MIB);
 
 export interface OfferInput {
   /** Name of the cluster. */
@@ -34,17 +37,14 @@ function nodeOffer(node: SlurmNode, { region, map, requirements }: OfferInput): 
   const wantedGpus = resources.gpu?.count.min ?? 0;
   const share = {
     cpus: Math.min(resources.cpu.count.min ?? 1, node.cpus.total),
-    memoryMib: Math.min(
-      Math.max((resources.memory?.min ?? DEFAULT_MEMORY_GB) * MIB_PER_GB, LEAST_MEMORY_MIB),
-      node.memoryMib.total,
-    ),
+    memoryMib: Math.min(wantedMemory(resources), node.memoryMib.total),
     gpus: Math.min(wantedGpus, gpus?.total ?? 0),
   };
   const partitions = usablePartitions(node, map, share.gpus > 0);
   if (partitions.length === 0) return null;
   const hasRoom =
     share.cpus <= node.cpus.total - node.cpus.used &&
-    share.memoryMib <= node.memoryMib.total - node.memoryMib.used &&
+    jobMemory(share.memoryMib) <= node.memoryMib.total - node.memoryMib.used &&
     share.gpus <= (gpus?.free ?? 0);
   return {
     backend: 'slurm',
@@ -70,4 +70,10 @@ function nodeOffer(node: SlurmNode, { region, map, requirements }: OfferInput): 
     blocks: 1,
     total_blocks: 1,
   };
+}
+
+/** Slurm takes whole MiB only, and official clients too. */
+function wantedMemory({ memory }: Requirements['resources']): number {
+  const gb = memory?.min ?? Math.min(DEFAULT_MEMORY_GB, memory?.max ?? DEFAULT_MEMORY_GB);
+  return Math.ceil(gb * MIB_PER_GB);
 }

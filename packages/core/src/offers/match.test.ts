@@ -21,6 +21,13 @@ const withGpu = (offer: Offer, gpu: object): Offer => {
   return { ...offer, instance: { ...offer.instance, resources: { ...resources, gpus } } };
 };
 
+function withSizes(memory: number, disk: number): Offer {
+  const offer = anOffer();
+  const { resources } = offer.instance;
+  const sizes = { memory_mib: memory, disk: { size_mib: disk } };
+  return { ...offer, instance: { ...offer.instance, resources: { ...resources, ...sizes } } };
+}
+
 describe('requirements against an offer', () => {
   const h100s = anOffer({ gpus: 8, cpus: 96, memoryGb: 1000, price: 20 });
   it.each([
@@ -47,6 +54,22 @@ describe('requirements against an offer', () => {
     ['no GPU where none is needed, whatever its name', { gpu: 'H100:0..' }, anOffer(), null],
     ['a GPU where none is wanted', { gpu: 0 }, h100s, 'gpu'],
     ['a small disk', { disk: '200GB..' }, anOffer(), 'disk'],
+    [
+      'exact fractions of a GB in the next whole MiB',
+      { memory: '0.1GB..0.1GB', disk: '1.3GB..1.3GB' },
+      withSizes(103, 1332),
+      null,
+    ],
+    [
+      '… or in the one before, as clouds round their sizes',
+      { memory: '0.1GB..0.1GB', disk: '1.3GB..1.3GB' },
+      withSizes(102, 1331),
+      null,
+    ],
+    ['a MiB too much for a fraction', { memory: '0.1GB..0.1GB' }, withSizes(104, 1331), 'memory'],
+    ['a MiB too little for a fraction', { disk: '1.3GB..' }, withSizes(8192, 1330), 'disk'],
+    ['a MiB too little', { memory: '1GB..' }, withSizes(1023, 1330), 'memory'],
+    ['a MiB too much', { disk: '..1GB' }, withSizes(8192, 1025), 'disk'],
   ] as const)('%s', (_what, resources, offer, mismatch) => {
     expect(firstMismatch(wants(resources), offer)).toBe(mismatch);
   });

@@ -42,10 +42,11 @@ const CHECKS: readonly (readonly [RequirementName, Fails])[] = [
   ],
   [
     'memory',
-    ({ resources }, offer) => {
-      const gigabytes = offer.instance.resources.memory_mib / MIB_PER_GB;
-      return !within(gigabytes, boundsFor(offer, 'memory', resources.memory));
-    },
+    ({ resources }, offer) =>
+      !sizeWithin(
+        offer.instance.resources.memory_mib,
+        boundsFor(offer, 'memory', resources.memory),
+      ),
   ],
   [
     'gpu',
@@ -80,9 +81,9 @@ function gpusMatch(wanted: GpuRequirement, gpus: Gpus): boolean {
   if (wanted.name && !wanted.name.some((name) => equalsIgnoringCase(name, first?.name ?? '')))
     return false;
   if (wanted.compute_capability && !isCapable(first, wanted.compute_capability)) return false;
-  const perGpu = (first?.memory_mib ?? 0) / MIB_PER_GB;
-  if (wanted.memory && !within(perGpu, wanted.memory)) return false;
-  return !wanted.total_memory || within(perGpu * gpus.length, wanted.total_memory);
+  const perGpu = first?.memory_mib ?? 0;
+  if (wanted.memory && !sizeWithin(perGpu, wanted.memory)) return false;
+  return !wanted.total_memory || sizeWithin(perGpu * gpus.length, wanted.total_memory);
 }
 
 /** The wire omits the vendor if it is NVIDIA. */
@@ -102,7 +103,7 @@ function isCapable(gpu: Gpus[number] | undefined, least: readonly number[]): boo
 function diskMatches(disk: Requirements['resources']['disk'], offer: Offer): boolean {
   const sizeMib = offer.instance.resources.disk?.size_mib ?? 0;
   if (!disk || sizeMib === 0) return true;
-  return within(sizeMib / MIB_PER_GB, boundsFor(offer, 'disk', disk.size));
+  return sizeWithin(sizeMib, boundsFor(offer, 'disk', disk.size));
 }
 
 /** On the server host, a lower bound that equals the language's default counts as not requested. */
@@ -113,6 +114,14 @@ function boundsFor(offer: Offer, part: keyof typeof LANGUAGE_DEFAULTS, range: Bo
 
 function within(value: number, range: Bounds): boolean {
   return (range.min ?? -Infinity) <= value && value <= (range.max ?? Infinity);
+}
+
+/** Offers have whole MiB, so a bound such as 0.1 GB includes the whole MiB before and after it. */
+function sizeWithin(mib: number, { min, max }: Bounds): boolean {
+  return within(mib, {
+    min: min === null ? null : Math.floor(min * MIB_PER_GB),
+    max: max === null ? null : Math.ceil(max * MIB_PER_GB),
+  });
 }
 
 export function equalsIgnoringCase(a: string, b: string): boolean {

@@ -1,0 +1,39 @@
+import type { Requirements } from '@dstack/contract/wire';
+import { requirementsMatch } from '@dstack/core';
+import { describe, expect, it } from 'vitest';
+import type { NodeFacts } from './node-room.ts';
+import { clusterOffers } from './offers.ts';
+
+const NODE = {
+  ...{ name: 'one', isReady: true, isCordoned: false, taints: [], gpus: null, arch: 'x86' },
+  allocatable: { cpus: 8, memoryMib: 16_384, diskMib: 100_000, gpus: {} },
+} as unknown as NodeFacts;
+
+type Bounds = { readonly min: number | null; readonly max: number | null };
+
+function sizes(memory: Bounds, disk: Bounds | null = null) {
+  const requirements = {
+    resources: {
+      cpu: { arch: null, count: { min: 1, max: null } },
+      ...{ memory, disk: disk && { size: disk }, gpu: null, shm_size: null },
+    },
+    ...{ max_price: null, spot: null },
+  } as unknown as Requirements;
+  const input = { region: '', nodes: [NODE], pods: [], requirements, matches: requirementsMatch };
+  return clusterOffers(input).map(({ instance: { resources } }) => [
+    resources.memory_mib,
+    resources.disk?.size_mib,
+  ]);
+}
+
+describe('the offers of nodes', () => {
+  it('are the requested share in whole MiB, also of exact fractions of a GB', () => {
+    const fraction = { min: 0.1, max: 0.1 };
+    expect(sizes(fraction, fraction)).toEqual([[103, 103]]);
+  });
+
+  it('fit an upper bound that is below what the node has', () => {
+    expect(sizes({ min: null, max: 4 })).toEqual([[4096, 100_000]]);
+    expect(sizes({ min: 17, max: null })).toEqual([]);
+  });
+});
