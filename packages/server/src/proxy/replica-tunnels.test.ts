@@ -28,8 +28,10 @@ async function startSshd(allowed: string) {
         socket.on('connect', () => {
           const channel = accept();
           channel.on('error', () => socket.destroy());
-          channel.pipe(socket).pipe(channel);
-          socket.on('close', () => channel.end());
+          channel.pipe(socket).pipe(channel, { end: false });
+          // Like OpenSSH, which closes a channel once both sides have ended it.
+          socket.on('close', () => channel.eof());
+          channel.on('end', () => channel.close());
         });
       });
     });
@@ -112,6 +114,20 @@ describe('tunnels to replicas', () => {
     expect(tunnels.isOpen('a')).toBe(true);
     tunnels.setRoutes(new Map());
     expect(tunnels.open('a', app)).toBeNull();
+  });
+
+  it('end what is open when the SSH server of the job ends, so that a request can be repeated', async () => {
+    const { tunnels, route, job } = await world();
+    const silent = createServer(() => {}).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    onTestFinished(() => void silent.close());
+    tunnels.setRoutes(new Map([['a', route]]));
+    await vi.waitFor(() => expect(tunnels.isOpen('a')).toBe(true), PATIENCE);
+    const stream = await tunnels.open('a', (silent.address() as AddressInfo).port);
+    if (stream === null) throw new Error('the tunnel is not open');
+    stream.write('a request');
+    job.kill();
+    expect(await text(stream)).toBe('');
   });
 
   it('are not made to a host or a job with another key', async () => {

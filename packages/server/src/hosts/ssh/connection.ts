@@ -4,7 +4,7 @@ import { withTimeout } from '@dstack/contract/with-timeout';
 import type { SshLogin } from '@dstack/store';
 import ssh2 from 'ssh2';
 import { type HostError, permanent, temporary } from '../host-error.ts';
-import type { Channel } from './channel-socket.ts';
+import { type Channel, ChannelSocket } from './channel-socket.ts';
 import type { JumpTunnel } from './jump-tunnel.ts';
 import { loginError } from './login-error.ts';
 import { readablePrivateKey } from './private-key.ts';
@@ -42,18 +42,20 @@ export const addressOf = ({ hostname, port }: SshLogin): string => `${hostname}:
 /** One SSH connection to a host, with any number of channels. */
 export class SshConnection {
   readonly #client: ssh2.Client;
+  readonly #transport: Duplex;
   /** The host key, in base64. */
   readonly hostKey: string;
   #open = true;
 
-  private constructor(client: ssh2.Client, hostKey: string, closed: () => void) {
+  private constructor({ client, hostKey }: LoggedIn, transport: Duplex, closed: () => void) {
     this.#client = client;
+    this.#transport = transport;
     this.hostKey = hostKey;
     client.on('close', () => {
       this.#open = false;
       closed();
     });
-    // A tunnel through another host stays open in one direction when the end of it has ended, and ssh2 then
+    // A tunnel through another host stays open in one direction when its other end has ended, and ssh2 then
     // neither closes nor sends keepalives.
     client.on('end', () => this.close());
     // Each channel reports the error to its own user.
@@ -64,11 +66,13 @@ export class SshConnection {
   static async open(target: SshTarget): Promise<SshConnection> {
     const { login, tunnel } = target;
     const release = tunnel?.release ?? (() => {});
+    const transport = tunnel?.stream ?? dial(login);
     try {
-      const { client, hostKey } = await logIn(target, tunnel?.stream ?? dial(login));
-      await checkHostKey(login, target, hostKey);
-      return new SshConnection(client, hostKey, release);
+      const loggedIn = await logIn(target, transport);
+      await checkHostKey(login, target, loggedIn.hostKey);
+      return new SshConnection(loggedIn, transport, release);
     } catch (error) {
+      transport.destroy();
       release();
       throw error;
     }
@@ -80,7 +84,8 @@ export class SshConnection {
 
   close(): void {
     this.#open = false;
-    this.#client.destroy();
+    // The client itself leaves a transport open that the other side has ended.
+    this.#transport.destroy();
   }
 
   /** Opens a channel to a unix socket of the host. */
@@ -182,7 +187,7 @@ export class SshConnection {
     const where = addressOf(login);
     const opening = new Promise<Duplex>((resolve, reject) => {
       this.#client.forwardOut('127.0.0.1', 0, login.hostname, login.port, (error, channel) => {
-        if (!error) resolve(channel);
+        if (!error) resolve(new ChannelSocket(async () => channel));
         else if ((error as { reason?: number }).reason === PROHIBITED) {
           const text = `The jump host forbids the way to ${where}: set \`AllowTcpForwarding yes\` in its sshd_config and reload its sshd`;
           reject(permanent(text, error));
@@ -228,7 +233,13 @@ function dial({ hostname, port }: SshLogin): Socket {
   return socket;
 }
 
-async function logIn(target: SshTarget, sock: Duplex) {
+interface LoggedIn {
+  readonly client: ssh2.Client;
+  /** Base64. */
+  readonly hostKey: string;
+}
+
+async function logIn(target: SshTarget, sock: Duplex): Promise<LoggedIn> {
   const { login } = target;
   const client = new ssh2.Client();
   let hostKey = '';
@@ -256,8 +267,6 @@ async function logIn(target: SshTarget, sock: Duplex) {
     });
     return { client, hostKey };
   } catch (error) {
-    client.destroy();
-    sock.destroy();
     throw changed ?? loginError(addressOf(login), login.user, error);
   }
 }
