@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import type { ConfigurationWarning } from '@dstack/contract';
 import { errorMessage } from '@dstack/contract/error-message';
+import { shellJoin } from '@dstack/contract/shell';
 import { readIfThere } from '../config/config-file.ts';
 import type { Cli } from '../context.ts';
 import { CliError, UsageError } from '../errors.ts';
@@ -88,8 +89,20 @@ async function readConfiguration(
   }
   throw new UsageError('No configuration file', {
     why: `neither -f nor ${DEFAULT_FILES.join(' or ')} in ${cli.cwd}`,
-    next: 'dstack apply -f FILE',
+    next: await applyHint(cli.cwd),
   });
+}
+
+/**
+ * The command to advise in a directory without a default file. It names a configuration if there is only
+ * one: with several of them it would be a guess.
+ */
+export async function applyHint(cwd: string): Promise<string> {
+  const names: string[] = await readdir(cwd).catch(() => []);
+  if (DEFAULT_FILES.some((name) => names.includes(name))) return 'dstack apply';
+  const [file, ...others] = names.filter((name) => /\.dstack\.ya?ml$/.test(name));
+  if (file === undefined) return 'dstack init --template hello';
+  return `dstack apply -f ${others.length === 0 ? shellJoin([file]) : 'FILE'}`;
 }
 
 function shownPath(absolute: string, cwd: string): string {

@@ -1,5 +1,6 @@
 import type { Run } from '@dstack/contract/wire';
 import type { Command } from 'commander';
+import { applyHint } from '../../configuration/load-file.ts';
 import type { Cli, Connection } from '../../context.ts';
 import { integerOption, olderFormatOption } from '../../options.ts';
 import { showList } from '../../output/listing.ts';
@@ -45,7 +46,7 @@ export async function runPs(options: PsOptions, cli: Cli): Promise<void> {
     table: (runs: readonly Run[], verbose: boolean) =>
       renderRunTable([...runs], { verbose, now: cli.now(), layout }) + reasons,
     document: { project },
-    empty: `No runs in project ${project}. Start one: dstack apply -f .dstack.yml`,
+    empty: `No runs in project ${project}. Start one: ${await applyHint(cli.cwd)}`,
   };
   await showList(listing, options, cli);
 }
