@@ -29,6 +29,7 @@ import {
   newInstallation,
   untilRun,
 } from './installation.ts';
+import { addMigrations } from './newer-build.ts';
 import { installInto, pack } from './packed.ts';
 import { Terminal } from './terminal.ts';
 
@@ -46,6 +47,9 @@ const NODE = `10.${NETWORK}.0.11`;
 const HTTP_PORT = 30_080;
 const SSH_PORT = 30_022;
 const IMAGE = 'packed/dstack';
+/** What newer versions do to the database: v2 the first, v3 both. */
+const COLORS = { name: 'colors', isAdditive: true };
+const SHAPES = { name: 'shapes', isAdditive: false };
 
 describe.skipIf(missing !== null && !process.env.CI)(
   'the server on Kubernetes',
@@ -53,6 +57,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
   () => {
     let cluster: TestKubernetes;
     let postgres: PostgresCluster;
+    let database: string;
     let relay: Server;
     let home: Installation;
     let env: NodeJS.ProcessEnv;
@@ -83,7 +88,8 @@ describe.skipIf(missing !== null && !process.env.CI)(
       });
       env = { KUBECONFIG: cluster.kubeconfig };
       postgres = await startPostgres(binaries ?? '');
-      const { url } = await postgres.createDatabase();
+      const { url, name } = await postgres.createDatabase();
+      database = name;
       const socket = join(new URL(url).searchParams.get('host') ?? '', '.s.PGSQL.5432');
       relay = createServer((one) => {
         const other = connect(socket);
@@ -92,15 +98,20 @@ describe.skipIf(missing !== null && !process.env.CI)(
       }).listen(0, HOST);
       await once(relay, 'listening');
       const { port } = relay.address() as { readonly port: number };
-      const database = `postgres://postgres@${HOST}:${port}${new URL(url).pathname}`;
+      const databaseUrl = `postgres://postgres@${HOST}:${port}/${name}`;
 
       const folder = mkdtempSync(join(tmpdir(), 'dstack-packed-'));
       try {
         const files = join(folder, 'root');
-        installInto(files, pack(folder, { docs: false }));
+        const installed = installInto(files, pack(folder, { docs: false }));
         for (const name of ['tmp', 'data']) mkdirSync(join(files, name));
         const config = { Env: ['PATH=/opt/dstack/bin:/bin'] };
-        await cluster.image(`${IMAGE}:v1 ${IMAGE}:v2`, files, config);
+        await cluster.image(`${IMAGE}:v1`, files, config);
+        const server = join(installed, 'dist', 'server');
+        addMigrations(server, [COLORS]);
+        await cluster.image(`${IMAGE}:v2`, files, config);
+        addMigrations(server, [COLORS, SHAPES]);
+        await cluster.image(`${IMAGE}:v3`, files, config);
       } finally {
         rmSync(folder, { recursive: true });
       }
@@ -111,7 +122,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
       const secret = [
         `--from-literal=admin-token=${token}`,
         `--from-literal=encryption-key=${randomBytes(32).toString('base64')}`,
-        `--from-literal=database-url=${database}`,
+        `--from-literal=database-url=${databaseUrl}`,
       ];
       await cluster.kubectl('create', 'namespace', 'dstack');
       await cluster.kubectl('-n', 'dstack', 'create', 'secret', 'generic', 'dstack', ...secret);
@@ -160,7 +171,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
       expect(pods.match(/ 1\/1 +Running +0 /g)).toHaveLength(2);
     });
 
-    it('is upgraded without a failed call or a lost line, and sessions continue', async () => {
+    it('is upgraded, with its schema, without a failed call or a lost line, and sessions continue', async () => {
       const lines = 'i=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.05; done';
       await home.ok('apply', '-f', task('long', [lines]), '-y', '-d');
       await untilRun(home, 'long', isRunning);
@@ -173,6 +184,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
       await install('--set', 'image.tag=v2');
       while ((await podNames()).some((name) => before.includes(name))) await delay(100);
       expect(await polled.end()).toEqual([]);
+      expect(await schema()).toBe('colors');
       expect(await session).toMatchObject({ code: 0, stdout: 'complete\n' });
       await attached.until(/Reconnected to long/);
       expect(await home.ok('exec', 'long', '--', 'echo', 'inside')).toBe('inside\n');
@@ -185,6 +197,15 @@ describe.skipIf(missing !== null && !process.env.CI)(
       const seen = await followed.lines;
       expect(seen).toEqual(countedTo(seen.length));
       expect(linesIn(await home.ok('logs', 'long'))).toEqual(seen);
+    });
+
+    it('is taken back to the version before, which works with what the newer one has added', async () => {
+      const polled = poll();
+      const before = await podNames();
+      await install('--set', 'image.tag=v1');
+      while ((await podNames()).some((name) => before.includes(name))) await delay(100);
+      expect(await polled.end()).toEqual([]);
+      expect(await schema()).toBe('colors');
     });
 
     it('loses nothing when a replica is killed', async () => {
@@ -204,6 +225,28 @@ describe.skipIf(missing !== null && !process.env.CI)(
       expect(seen).toEqual(countedTo(seen.length));
       expect(linesIn(await home.ok('logs', 'killed'))).toEqual(seen);
     });
+
+    it('changes its schema in another way only when all servers of the version before have ended', async () => {
+      const polled = poll();
+      const before = await podNames();
+      await install('--set', 'image.tag=v3', '--wait=false');
+      const said = 'Servers of an older version use the database';
+      for (let log = ''; !log.includes(said); await delay(200)) {
+        const newer = (await podNames()).find((name) => !before.includes(name));
+        log = newer ? await cluster.kubectl('-n', 'dstack', 'logs', newer).catch(() => '') : '';
+      }
+      expect(await polled.end()).toEqual([]);
+      expect(await schema()).toBe('colors');
+      await install('--set', 'image.tag=v3,strategy=Recreate');
+      expect(await schema()).toBe('shapes');
+      await home.api('/api/runs/list', {});
+    });
+
+    /** The latest change of the database. */
+    async function schema(): Promise<unknown> {
+      const latest = 'select name from dstack_migrations order by number desc limit 1';
+      return (await postgres.query(latest, database))[0]?.name;
+    }
 
     function task(name: string, commands: readonly string[]): string {
       const resources = 'resources: {cpu: 1.., memory: 0.2GB.., disk: 1GB..}';

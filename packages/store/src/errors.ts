@@ -7,6 +7,7 @@ export type StoreErrorCode =
   | 'store_unreachable'
   | 'store_locked'
   | 'store_newer_version'
+  | 'store_older_servers'
   | 'store_foreign_database'
   | 'store_intent_conflict'
   | 'store_contended'

@@ -30,7 +30,7 @@ forEachStore((tests) => {
     );
     await expect(openStore(storeOptions(url))).rejects.toMatchObject({
       code: 'store_newer_version',
-      message: expect.stringContaining('schema 999'),
+      message: expect.stringContaining('schema 999, "future"'),
     });
   });
 

@@ -112,7 +112,9 @@ async function connectPostgres(
     limits: postgresLimits(options.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS),
   });
   try {
-    const bus = await postgresBus({ db, connectionString, ownProcessIds: processIds, logger });
+    const bus = await postgresBus({
+      ...{ db, connectionString, label, ownProcessIds: processIds, logger },
+    });
     return {
       db,
       bus,
@@ -123,7 +125,7 @@ async function connectPostgres(
     };
   } catch (error) {
     await close();
-    throw unreachable(label, error);
+    throw error instanceof StoreError ? error : unreachable(label, error);
   }
 }
 
@@ -146,9 +148,14 @@ async function migrateOrClose(
 ): Promise<void> {
   const postgres = url.dialect === 'postgres';
   try {
-    const applied = await migrate({ db, postgres, now: options.now, label: url.label });
+    const { applied, newer } = await migrate({
+      ...{ db, postgres, now: options.now, label: url.label },
+    });
     if (applied.length > 0) {
       options.logger.info({ database: url.label, applied }, 'the database schema is up to date');
+    }
+    if (newer.length > 0) {
+      options.logger.info({ database: url.label, newer }, 'the database is of a newer version');
     }
   } catch (error) {
     await close();

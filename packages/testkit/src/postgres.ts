@@ -17,8 +17,8 @@ const START_LIMIT_MS = 30_000;
 export interface PostgresCluster {
   /** Creates a database (a copy of the template, if there is one) and returns its URL. */
   createDatabase(template?: string): Promise<{ readonly name: string; readonly url: string }>;
-  /** Runs one statement as superuser. */
-  query(sql: string, database?: string): Promise<void>;
+  /** Runs one statement as superuser, and returns its rows. */
+  query(sql: string, database?: string): Promise<readonly Record<string, unknown>[]>;
   /** Ends the server at once and removes its files. */
   stop(): Promise<void>;
 }
@@ -109,15 +109,15 @@ function createCluster(server: ChildProcess, directory: string): PostgresCluster
     `postgres://postgres@localhost/${database}?host=${encodeURIComponent(directory)}`;
   let databases = 0;
 
-  async function query(sql: string, database = 'postgres'): Promise<void> {
+  const query: PostgresCluster['query'] = async (sql, database = 'postgres') => {
     const client = new pg.Client({ connectionString: urlOf(database) });
     await client.connect();
     try {
-      await client.query(sql);
+      return (await client.query(sql)).rows;
     } finally {
       await client.end();
     }
-  }
+  };
 
   return {
     query,

@@ -6,6 +6,7 @@ import { INTENTS } from './intents/index.ts';
 
 interface Situation {
   readonly payload?: IntentPayload;
+  readonly key?: string;
   readonly shared?: boolean;
   /** Of the instance of the job, or of the instance that the effect is about. */
   readonly backend?: BackendName;
@@ -15,7 +16,13 @@ interface Situation {
 }
 
 /** Whether the effect belongs to this server if another server is linked to the host `there`. */
-function isOurs({ payload, shared = true, backend = 'aws', ...of }: Situation): Promise<boolean> {
+function isOurs({
+  payload,
+  key = 'job.start:j:0',
+  shared = true,
+  backend = 'aws',
+  ...of
+}: Situation): Promise<boolean> {
   const instance = instanceRecord({ id: 'there', backend, hostId: of.hostId ?? null });
   const job = jobRecord({ instanceId: of.instanceId === undefined ? 'there' : of.instanceId });
   const subject = payload && INTENTS[payload.kind].subject;
@@ -30,7 +37,7 @@ function isOurs({ payload, shared = true, backend = 'aws', ...of }: Situation): 
     instances: { byId: async (id: string) => (id === instance.id ? { instance } : null) },
   };
   const hosts = { isElsewhere: async (hostId: string) => hostId === 'there' };
-  return effectIsOurs({ store: store as never, hosts })('key');
+  return effectIsOurs({ store: store as never, hosts })(key);
 }
 
 const start: IntentPayload = { kind: 'job.start', hold: false };
@@ -60,4 +67,9 @@ it.each<[string, Situation]>([
   ['everything where servers share no database', { payload: remove('there'), shared: false }],
 ])('%s is carried out by whichever server comes first', async (_what, situation) => {
   expect(await isOurs(situation)).toBe(true);
+});
+
+it('an effect that a newer server has announced is left to it', async () => {
+  expect(await isOurs({ key: 'job.freeze:j:0' })).toBe(false);
+  expect(await isOurs({ key: 'job.freeze:j:0', shared: false })).toBe(false);
 });

@@ -5,6 +5,7 @@ import type { AccessSubject } from '../access/types.ts';
 import { decodeChanges, encodeChanges } from '../changes/record-change.ts';
 import type { RecordChange } from '../changes/types.ts';
 import type { StoreLogger } from '../logger.ts';
+import { newerMigrations, SCHEMA_LOCK } from '../migrations/migrate.ts';
 import type { DB } from '../schema/db.ts';
 import { answered, ended } from './answered.ts';
 import { type Announcement, type Bus, Listeners, Subscribers } from './bus.ts';
@@ -41,6 +42,8 @@ const LAST_RETRY_MS = 5_000;
 export async function postgresBus(options: {
   readonly db: Kysely<DB>;
   readonly connectionString: string;
+  /** For error messages: the database without its password. */
+  readonly label: string;
   readonly ownProcessIds: ReadonlySet<number>;
   readonly logger: StoreLogger;
 }): Promise<Bus> {
@@ -178,6 +181,11 @@ class Listener {
     client.on('end', () => this.#lost(client, null));
     try {
       await client.connect();
+      // Waits only while another server makes a schema that this one cannot work with.
+      const lock = `select pg_advisory_lock_shared(${SCHEMA_LOCK})`;
+      await answered(client, ANSWER_MS, client.query(lock));
+      // One may have done so before the lock was held.
+      await newerMigrations(this.#options.db, this.#options.label);
       await answered(client, ANSWER_MS, client.query(`listen ${CHANNEL}`));
     } catch (error) {
       client.removeAllListeners('end');

@@ -9,6 +9,13 @@ export interface MigrationContext {
 
 export interface Migration {
   readonly name: string;
+  /**
+   * Servers of the version before can go on reading and writing after it, so replicas are upgraded
+   * one after the other, and an older version can be started again. It only makes tables, indexes
+   * that are not unique, and columns that may be null or have a default; what older servers write
+   * without these columns, and keep unread in them, must be right for newer servers.
+   */
+  readonly isAdditive?: true;
   up(context: MigrationContext): Promise<void>;
 }
 
