@@ -142,6 +142,24 @@ describe.skipIf(missing !== null && !process.env.CI)(
       expect(await helm(['lint', '--strict', CHART])).toContain('0 chart(s) failed');
     });
 
+    it('has a chart that passes settings on as they are written', async () => {
+      const env = { BYTES: 2097152, PART: 0.5, FLAG: true, TEXT: '1e3' };
+      const values = ['--set-json', `env=${JSON.stringify(env)}`];
+      const shown = ['--show-only', 'templates/deployment.yaml'];
+      const rendered = await helm([
+        'template',
+        'dstack',
+        CHART,
+        '-n',
+        'dstack',
+        ...values,
+        ...shown,
+      ]);
+      for (const [name, value] of Object.entries(env)) {
+        expect(rendered).toContain(`{name: ${name}, value: "${value}"}`);
+      }
+    });
+
     it.each([
       ['replicas=two', '/replicas'],
       ['database.type=sqlite', '/replicas'],
