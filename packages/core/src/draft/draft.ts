@@ -113,6 +113,11 @@ export class Draft {
     this.#checks.set(id, { type: 'fleet.check', id, version });
   }
 
+  /** The pass relies on an instance that it does not write. */
+  checkInstance({ id, version }: Row): void {
+    this.#checks.set(id, { type: 'instance.check', id, version });
+  }
+
   /** The pass uses a slot or GPUs of the `local` backend, whose state was read as `state`. */
   checkLocal(state: string): void {
     this.#checks.set('local', { type: 'local.check', state });

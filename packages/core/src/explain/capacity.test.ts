@@ -224,6 +224,7 @@ function diagnoseFleet({ fleet, instances = [], activeRuns = 0 }: OneFleet): Dia
       intents: [],
       groups: [],
       activeRuns,
+      volumes: [],
       projectName: 'main',
       projectDeleted: false,
     },

@@ -10,7 +10,7 @@ function asked(groups: readonly GroupRecord[], since = T0) {
   const fleet = fleetRecord({ name: 'A-Rather-Long-Name' });
   const snapshot: FleetSnapshot = {
     ...{ fleet, projectName: 'main', projectDeleted: false, instances: [], intents: [] },
-    ...{ groups, activeRuns: 0 },
+    ...{ groups, activeRuns: 0, volumes: [] },
   };
   return requestPlacementGroup(snapshot, HERE, since, { now: T0, newId: () => '0123456789ab' });
 }

@@ -48,6 +48,8 @@ export type Change =
    * allocates capacity of a fleet that may be deleted or resized meanwhile.
    */
   | { readonly type: 'fleet.check'; readonly id: Id; readonly version: number }
+  /** Writes nothing. The decision holds only while the instance is as it was read. */
+  | { readonly type: 'instance.check'; readonly id: Id; readonly version: number }
   /**
    * Writes nothing. The decision holds only while the `local` backend is as it was read: its slots
    * and GPUs belong to no fleet, so several projects may allocate them at the same time.

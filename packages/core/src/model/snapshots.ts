@@ -16,7 +16,7 @@ import type {
 } from './records.ts';
 import type { ServiceLoad } from './scaling.ts';
 import type { BackendName, Id, Timestamp } from './values.ts';
-import type { JobVolume, MountableVolume } from './volumes.ts';
+import type { FleetVolume, JobVolume, MountableVolume } from './volumes.ts';
 
 /** Values that a decision may not create itself. */
 export interface DecisionContext {
@@ -182,4 +182,6 @@ export interface FleetSnapshot {
   readonly groups: readonly GroupRecord[];
   /** Unfinished runs with this `fleetId`. */
   readonly activeRuns: number;
+  /** Held by its SSH hosts, not deleted, by name. */
+  readonly volumes: readonly FleetVolume[];
 }

@@ -126,11 +126,19 @@ export interface VolumeSnapshot {
 /** A host that could hold a directory. */
 export interface VolumeHost {
   readonly hostId: string;
-  /** Of the instance on it; on the server host there may be several or none. */
   readonly name: string;
+  /** Of an SSH host. Null: the server host, on which there may be several or none. */
+  readonly instance: Pick<InstanceRecord, 'id' | 'version' | 'status'> | null;
   readonly connected: boolean;
   readonly error: string | null;
   readonly freeBytes: number;
+}
+
+/** A volume that hosts of a fleet hold. */
+export interface FleetVolume {
+  readonly volume: VolumeRecord;
+  /** A host that has its data is connected. */
+  readonly isReachable: boolean;
 }
 
 /** A volume as placement sees it. */

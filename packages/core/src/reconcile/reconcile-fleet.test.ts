@@ -24,6 +24,7 @@ function pass(fleet: FleetRecord, instances: InstanceRecord[], options: Options 
       intents: options.intents ?? [],
       groups: options.groups ?? [],
       activeRuns: options.activeRuns ?? 0,
+      volumes: [],
     },
     {
       now: T0 + (options.at ?? 0) * SECOND,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { projectCapacity } from '../instances/index.ts';
-import { BACKEND_MISSING, type VolumeRecord } from '../model/index.ts';
+import { BACKEND_MISSING, type VolumeHost, type VolumeRecord } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { volumeRecord } from '../testing/records.ts';
 import { aFleet, anInstance, T0 } from './testing.ts';
@@ -121,7 +121,76 @@ describe('a volume on hosts', () => {
     world.pass();
     expect(world.volume).toMatchObject({ status: 'submitted', nextPassAt: T0 + 5 * SECOND });
     world.later(600).pass();
-    expect(world.volume.statusMessage).toContain('None of its 2 hosts is connected');
+    expect(world.volume.statusMessage).toBe(
+      'None of its 2 hosts can hold it yet: gpus-0 is not connected (refused)',
+    );
+  });
+
+  test.each(['pending', 'terminating', 'terminated'] as const)(
+    'does not go to a host that is %s, which may leave with it',
+    (status) => {
+      const [full, roomy] = hosts as [VolumeHost, VolumeHost];
+      const instance = anInstance({ id: 'gpus-1', status });
+      const unfit = [full, { ...roomy, instance }];
+      const world = new VolumeWorld({ volume: aHostVolume(), fleet, hosts: unfit, instances });
+      world.pass();
+      expect(world.volume.hostId).toBe('gpus-0');
+      const alone = new VolumeWorld({
+        volume: aHostVolume(),
+        fleet,
+        hosts: [{ ...roomy, instance }],
+      });
+      alone.pass();
+      expect(alone.volume).toMatchObject({ hostId: null, nextPassAt: T0 + 5 * SECOND });
+      expect(alone.announced()).toEqual([]);
+    },
+  );
+
+  test('waits for a host that is being added, and reports that', () => {
+    const instance = anInstance({ id: 'gpus-0', status: 'pending' });
+    const one = [aVolumeHost('gpus-0', { instance })];
+    const world = new VolumeWorld({ volume: aHostVolume(), fleet, hosts: one });
+    world.pass();
+    one[0] = aVolumeHost('gpus-0');
+    world.later(5).pass();
+    expect(world.volume.hostId).toBe('gpus-0');
+    const never = new VolumeWorld({
+      ...{ volume: aHostVolume(), fleet },
+      hosts: [aVolumeHost('gpus-0', { instance })],
+    });
+    never.later(600).pass();
+    expect(never.volume.statusMessage).toBe('Host gpus-0 is still being added');
+  });
+
+  test('relies on its fleet and its host until it is written where it goes', () => {
+    const version = 7;
+    const [host] = [aVolumeHost('gpus-0', { instance: anInstance({ id: 'gpus-0', version }) })];
+    const known = { ...fleet, version: 3 };
+    const world = new VolumeWorld({
+      volume: aHostVolume(),
+      fleet: known,
+      hosts: [host],
+      instances,
+    });
+    world.pass();
+    expect(world.checks).toEqual([
+      { type: 'instance.check', id: 'gpus-0', version },
+      { type: 'fleet.check', id: 'fleet-1', version: 3 },
+    ]);
+  });
+
+  test('fails where its fleet is being deleted', () => {
+    const path = { shared_volumes_path: '/mnt/nfs' };
+    for (const configuration of [{}, path]) {
+      const ending = aFleet(
+        { ssh_config: { hosts: [] } as never, ...configuration },
+        { status: 'terminating' },
+      );
+      const world = new VolumeWorld({ volume: aHostVolume(), fleet: ending, hosts, instances });
+      world.pass();
+      expect(world.volume.statusMessage).toBe('Its fleet is being deleted');
+      expect(world.announced()).toEqual([]);
+    }
   });
 
   test('belongs to no host where all of them share a file system', () => {

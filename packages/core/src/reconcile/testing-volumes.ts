@@ -57,6 +57,8 @@ export class VolumeWorld {
   events: string[] = [];
   signals: Signal[] = [];
   alarms: string[] = [];
+  /** The records that decisions relied on without writing them. */
+  checks: Change[] = [];
   #ids = 0;
 
   constructor({ volume, fleet, hosts, instances, backendConfigured }: Start = {}) {
@@ -116,6 +118,10 @@ export class VolumeWorld {
         break;
       case 'event':
         this.events.push(change.event.message);
+        break;
+      case 'fleet.check':
+      case 'instance.check':
+        this.checks.push(change);
         break;
       default:
         throw new Error(`unexpected change ${change.type}`);
@@ -211,5 +217,7 @@ export const READY: Extract<VolumeObservation, { readonly state: 'ready' }> = {
 };
 
 export function aVolumeHost(name: string, patch: Partial<VolumeHost> = {}): VolumeHost {
-  return { hostId: name, name, connected: true, error: null, freeBytes: 1e12, ...patch };
+  const instance = anInstance({ id: name, name });
+  const more = { connected: true, error: null, freeBytes: 1e12, ...patch };
+  return { hostId: name, name, instance, ...more };
 }

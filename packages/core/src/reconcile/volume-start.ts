@@ -3,7 +3,13 @@
 import { MISSING_TOLERANCE } from '../instances/index.ts';
 import type { VolumeHost, VolumeObservation } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
-import { VOLUME_CREATE_LIMIT, VOLUME_PROVISION_LIMIT } from '../status/index.ts';
+import {
+  isFleetActive,
+  isInstanceActive,
+  isInstanceAvailable,
+  VOLUME_CREATE_LIMIT,
+  VOLUME_PROVISION_LIMIT,
+} from '../status/index.ts';
 import { externalIdOf } from '../volume-spec/prepare.ts';
 import type { VolumePass } from './volume-pass.ts';
 
@@ -50,22 +56,30 @@ function orderVolume(pass: VolumePass): void {
     draft.announce(volume.id, { kind: 'volume.register', externalId });
     return;
   }
-  const path = snapshot.fleet?.spec.configuration.shared_volumes_path ?? null;
+  const { fleet } = snapshot;
+  if (fleet !== null && !isFleetActive(fleet.status)) {
+    pass.fail('Its fleet is being deleted');
+    return;
+  }
+  const path = fleet?.spec.configuration.shared_volumes_path ?? null;
   if (pass.isOnHosts && path === null && volume.hostId === null) {
     const host = chooseHost(pass);
     if (host === null) return;
     pass.set({ hostId: host.hostId });
+    if (host.instance !== null) draft.checkInstance(host.instance);
   }
+  // Neither fleet nor host may be leaving at the moment when it is written that they hold the volume.
+  if (fleet !== null) draft.checkFleet(fleet);
   draft.announce(volume.id, { kind: 'volume.create', path, begun: false });
 }
 
 /**
  * The host that gets the directory: the named one, else the connected one with the most free space.
  * It is stored with the order, so that a repeated order goes to the same host. Null: no host is
- * suitable yet.
+ * suitable yet. A host that is being added may still be refused, and would leave with the data.
  */
 function chooseHost(pass: VolumePass): VolumeHost | null {
-  const { hosts } = pass.snapshot;
+  const hosts = pass.snapshot.hosts.filter(stays);
   const zone = zoneOf(pass);
   const possible = zone === null ? hosts : hosts.filter(({ name }) => name === zone);
   if (zone !== null && possible.length === 0) {
@@ -73,20 +87,27 @@ function chooseHost(pass: VolumePass): VolumeHost | null {
     return null;
   }
   const [best] = possible
-    .filter((host) => host.connected)
+    .filter((host) => host.connected && isInService(host))
     .sort((a, b) => b.freeBytes - a.freeBytes || (a.name < b.name ? -1 : 1));
   if (best) return best;
   waitUntilCreated(pass, unreachableText(possible), pass.now + HOST_DELAY);
   return null;
 }
 
+const stays = ({ instance }: VolumeHost): boolean =>
+  instance === null || isInstanceActive(instance.status);
+
+const isInService = ({ instance }: VolumeHost): boolean =>
+  instance === null || isInstanceAvailable(instance.status);
+
 function unreachableText(hosts: readonly VolumeHost[]): string {
   const [first] = hosts;
   if (!first) return 'There is no host that could hold it';
+  const state = isInService(first) ? 'is not connected' : 'is still being added';
   const why = first.error === null ? '' : ` (${first.error})`;
   return hosts.length === 1
-    ? `Host ${first.name} is not connected${why}`
-    : `None of its ${hosts.length} hosts is connected; ${first.name}: ${first.error ?? 'unreachable'}`;
+    ? `Host ${first.name} ${state}${why}`
+    : `None of its ${hosts.length} hosts can hold it yet: ${first.name} ${state}${why}`;
 }
 
 function zoneOf({ volume: { configuration } }: VolumePass): string | null {

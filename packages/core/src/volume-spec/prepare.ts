@@ -3,10 +3,11 @@ import type { VolumeConfiguration } from '@dstack/contract/wire';
 import type { BackendName, FleetRecord, Id } from '../model/index.ts';
 import { LOCAL_BACKEND, SSH_HOST_BACKEND } from '../offers/capabilities.ts';
 import { nameError, type SpecError, specError } from '../run-spec/result.ts';
+import { isFleetActive } from '../status/index.ts';
 
 export interface VolumeContext {
   /** Fleets of the project itself. */
-  readonly fleetNamed: (name: string) => Pick<FleetRecord, 'id' | 'spec'> | null;
+  readonly fleetNamed: (name: string) => Pick<FleetRecord, 'id' | 'spec' | 'status'> | null;
   /** Why the project may not use the server's machine; null = it may. */
   readonly localOff: string | null;
 }
@@ -67,6 +68,9 @@ function placeOf(
   }
   const fleet = fleetNamed(place);
   if (fleet === null) return specError(`Fleet ${place} not found`, 'resource_not_exists');
+  if (!isFleetActive(fleet.status)) {
+    return specError(`Fleet ${place} is being deleted: it cannot hold a new volume`);
+  }
   const { ssh_config: hosts, shared_volumes_path: path } = fleet.spec.configuration;
   if (!hosts) return specError(`Fleet ${place} has no SSH hosts, so it cannot hold volumes`);
   if (path && zone !== null) {

@@ -33,7 +33,7 @@ function fleetWith(part: Partial<FleetSnapshot> = {}) {
   const snapshot: FleetSnapshot = {
     fleet: fleetRecord({ spec, masterInstanceId: MASTER.id }),
     ...{ projectName: 'main', projectDeleted: false, instances: [MASTER, OTHER], intents: [] },
-    ...{ groups: [], activeRuns: 0, ...part },
+    ...{ groups: [], activeRuns: 0, volumes: [], ...part },
   };
   const engine: Partial<Store['engine']> = {
     loadFleet: async () => snapshot,

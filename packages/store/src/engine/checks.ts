@@ -12,16 +12,16 @@ export async function checksHold(
   changes: readonly Change[],
   postgres: boolean,
 ): Promise<boolean> {
-  const fleets = changes.flatMap((change) => (change.type === 'fleet.check' ? [change] : []));
-  // In one order, so that two transactions do not wait for each other in a circle.
-  for (const { id, version } of fleets.sort((a, b) => (a.id < b.id ? -1 : 1))) {
-    let fleet = tx
-      .selectFrom('fleets')
-      .select('id')
-      .where('id', '=', id)
-      .where('version', '=', version);
-    if (postgres) fleet = fleet.forShare();
-    if ((await fleet.executeTakeFirst()) === undefined) return false;
+  for (const { table, ids } of checkedRows(changes)) {
+    for (const [id, version] of ids) {
+      let row = tx
+        .selectFrom(table)
+        .select('id')
+        .where('id', '=', id)
+        .where('version', '=', version);
+      if (postgres) row = row.forShare();
+      if ((await row.executeTakeFirst()) === undefined) return false;
+    }
   }
   for (const change of changes) {
     if (change.type !== 'local.check') continue;
@@ -29,6 +29,18 @@ export async function checksHold(
     if ((await localKeys(tx)).state !== change.state) return false;
   }
   return true;
+}
+
+/** In one order, so that two transactions do not wait for each other in a circle. */
+function checkedRows(changes: readonly Change[]) {
+  const idsOf = (type: 'fleet.check' | 'instance.check') =>
+    changes
+      .flatMap((change) => (change.type === type ? [[change.id, change.version] as const] : []))
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+  return [
+    { table: 'fleets', ids: idsOf('fleet.check') },
+    { table: 'instances', ids: idsOf('instance.check') },
+  ] as const;
 }
 
 /** Key of the lock under which slots and GPUs of the `local` backend are allocated. */

@@ -4,7 +4,13 @@ import {
   UNFINISHED_JOB_STATUSES,
   UNFINISHED_RUN_STATUSES,
 } from '@dstack/contract/status';
-import type { FleetSnapshot, Id, InstanceRecord, InstanceSnapshot } from '@dstack/core';
+import type {
+  FleetSnapshot,
+  FleetVolume,
+  Id,
+  InstanceRecord,
+  InstanceSnapshot,
+} from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { groupById, groupsOfFleet } from '../groups/groups.ts';
 import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
@@ -12,6 +18,7 @@ import { observationsOf } from '../instances/observations.ts';
 import { hostHealth, hostsOf } from '../jobs/hosts.ts';
 import { notDeleted } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
+import { volumeTable } from '../schema/resource-tables.ts';
 import { fleetTable, jobTable } from '../schema/work-tables.ts';
 import { ordersOf } from './load-group.ts';
 import { localKeys } from './local-use.ts';
@@ -94,5 +101,28 @@ export async function loadFleet(
     intents: isCluster ? await ordersOf(tx, instances) : [],
     groups: isCluster ? await groupsOfFleet(tx, id) : [],
     activeRuns: Number(runs.count),
+    volumes: fleet.spec.configuration.ssh_config ? await volumesOnFleet(tx, id, instances) : [],
   };
+}
+
+async function volumesOnFleet(
+  tx: Tx,
+  fleetId: Id,
+  instances: readonly InstanceRecord[],
+): Promise<FleetVolume[]> {
+  const rows = await tx
+    .selectFrom('volumes')
+    .selectAll()
+    .where('fleet_id', '=', fleetId)
+    .where(notDeleted('deleted'))
+    .orderBy('name')
+    .execute();
+  if (rows.length === 0) return [];
+  const ids = instances.flatMap(({ hostId }) => (hostId === null ? [] : [hostId]));
+  const hosts = await hostsOf(tx, ids);
+  const connected = new Set(hosts.filter((host) => host.connected).map(({ id }) => id));
+  return rows.map(volumeTable.decode).map((volume) => ({
+    volume,
+    isReachable: volume.hostId === null ? connected.size > 0 : connected.has(volume.hostId),
+  }));
 }

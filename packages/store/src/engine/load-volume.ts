@@ -93,9 +93,9 @@ async function possibleHosts(tx: Tx, volume: VolumeRecord): Promise<VolumeHost[]
 async function withHosts(tx: Tx, instances: readonly InstanceRecord[]): Promise<VolumeHost[]> {
   const ids = present(instances.map((one) => one.hostId));
   const hosts = new Map((await hostsById(tx, ids)).map((host) => [host.id, host]));
-  return instances.map(({ hostId, name }) => {
-    const host = hosts.get(hostId ?? '');
-    return volumeHost(hostId ?? '', name, host);
+  return instances.map((instance) => {
+    const host = hosts.get(instance.hostId ?? '');
+    return { ...volumeHost(instance.hostId ?? '', instance.name, host), instance };
   });
 }
 
@@ -125,7 +125,7 @@ function volumeHost(
   host: ReturnType<typeof hostTable.decode> | undefined,
 ): VolumeHost {
   return {
-    ...{ hostId, name },
+    ...{ hostId, name, instance: null },
     connected: host?.connected ?? false,
     error: host?.error ?? null,
     freeBytes: host?.facts?.disk_bytes ?? 0,

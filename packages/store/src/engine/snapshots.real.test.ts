@@ -180,6 +180,7 @@ forEachStore((tests) => {
       instances: [instance, gone],
       groups: [],
       intents: [],
+      volumes: [],
     });
     expect(await engine.loadFleet('absent')).toBeNull();
   });

@@ -1,5 +1,5 @@
 /** Inserts rows for tests in the way the server does. */
-import type { JobRecord, RunRecord } from '@dstack/core';
+import type { FleetRecord, JobRecord, RunRecord } from '@dstack/core';
 import { fleetRecord, instanceRecord, jobRecord, newEvent, runRecord } from './records.ts';
 import type { World } from './stores.ts';
 
@@ -37,8 +37,13 @@ export async function insertWaiting(
   return await insertRun(world, { name, ...run }, [{ ...WAITING, priority, queuedAt, ...job }]);
 }
 
-export async function insertFleet(world: World, name: string, projectId = world.projectId) {
-  const fleet = fleetRecord({ projectId, name });
+export async function insertFleet(
+  world: World,
+  name: string,
+  projectId = world.projectId,
+  part: Partial<FleetRecord> = {},
+) {
+  const fleet = fleetRecord({ projectId, name, ...part });
   const instance = instanceRecord({ projectId, fleetId: fleet.id, hostId: `host-${name}` });
   await world.store.engine.createFleet({
     projectId,

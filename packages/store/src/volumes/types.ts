@@ -59,6 +59,4 @@ export interface Volumes {
   /** What a job mounts, in the order of its mounts. */
   ofJob(jobId: Id): Promise<VolumeRecord[]>;
   attachment(id: Id): Promise<AttachmentRecord | null>;
-  /** Names of volumes that hosts of the fleet hold, not deleted. `hostId`: of that host only. */
-  onFleet(fleetId: Id, hostId?: string): Promise<VolumeRecord[]>;
 }

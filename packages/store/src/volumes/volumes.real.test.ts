@@ -1,7 +1,7 @@
 import type { AttachmentRecord, Change, VolumeRecord } from '@dstack/core';
 import { expect, it } from 'vitest';
 import { insertFleet, insertRun } from '../testing/insert.ts';
-import { NO_HINTS, NO_MEMORY, newEvent, volumeRecord } from '../testing/records.ts';
+import { fleetRecord, NO_HINTS, NO_MEMORY, newEvent, volumeRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
 
 async function insertVolume(world: World, part: Partial<VolumeRecord> = {}): Promise<VolumeRecord> {
@@ -18,6 +18,14 @@ function attachmentTo(instanceId: string, part: Partial<AttachmentRecord> = {}):
     ...{ error: null, attachmentData: null, version: 0 },
     ...part,
   };
+}
+
+/** A fleet of one SSH host. */
+async function insertSshFleet(world: World) {
+  const { spec } = fleetRecord(world);
+  const ssh_config = { hosts: ['10.0.0.1'] };
+  const configuration = { ...spec.configuration, ssh_config } as never;
+  return await insertFleet(world, 'lab', world.projectId, { spec: { ...spec, configuration } });
 }
 
 const MOUNTS = {
@@ -165,17 +173,80 @@ forEachStore((tests) => {
     expect(await report(60_000_001)).toBe(true);
   });
 
-  it('finds the volumes that hosts of a fleet hold', async () => {
+  it('finds the volumes that hosts of a fleet hold, and whether one can be reached', async () => {
     const world = await openWorld(tests);
-    const { volumes } = world.store;
-    const { fleet } = await insertFleet(world, 'lab');
+    const { engine, hosts } = world.store;
+    const { fleet, instance } = await insertSshFleet(world);
     const on = { backend: 'remote', fleetId: fleet.id } as const;
-    await insertVolume(world, { ...on, id: 'v1', name: 'b', hostId: 'h1' });
+    await insertVolume(world, { ...on, id: 'v1', name: 'b', hostId: instance.hostId });
     await insertVolume(world, { ...on, id: 'v2', name: 'a', hostId: 'h2' });
-    await insertVolume(world, { ...on, id: 'v3', name: 'c', deleted: true });
-    const names = async (hostId?: string) =>
-      (await volumes.onFleet(fleet.id, hostId)).map(({ name }) => name);
-    expect(await names()).toEqual(['a', 'b']);
-    expect(await names('h1')).toEqual(['b']);
+    await insertVolume(world, { ...on, id: 'v3', name: 'shared' });
+    await insertVolume(world, { ...on, id: 'v4', name: 'deleted', deleted: true });
+    const reachable = async () =>
+      (await engine.loadFleet(fleet.id))?.volumes.map(({ volume, isReachable }) => [
+        ...[volume.name, isReachable],
+      ]);
+    expect(await reachable()).toEqual([
+      ['a', false],
+      ['b', false],
+      ['shared', false],
+    ]);
+    const host = { connected: true, since: 1, facts: null, executor: null, error: null };
+    await hosts.save({ ...host, id: instance.hostId ?? '', failed: false });
+    expect(await reachable()).toEqual([
+      ['a', false],
+      ['b', true],
+      ['shared', true],
+    ]);
+  });
+
+  it('refuses a decision on an instance that has changed since it was read', async () => {
+    const world = await openWorld(tests);
+    const { engine } = world.store;
+    const { instance } = await insertFleet(world, 'lab');
+    await insertVolume(world);
+    const { id, version, hostId } = instance;
+    const choose = (volumeVersion: number) =>
+      engine.apply([
+        { type: 'instance.check', id, version },
+        { type: 'volume.update', id: 'v1', version: volumeVersion, set: { hostId } },
+      ]);
+    expect(await choose(0)).toBe('applied');
+    await engine.apply([{ type: 'instance.update', id, version, set: { status: 'terminating' } }]);
+    expect(await choose(1)).toBe('conflict');
+  });
+
+  it('never gives a volume to a host that leaves at the same moment', async () => {
+    const world = await openWorld(tests);
+    const { engine } = world.store;
+    const { fleet, instance } = await insertSshFleet(world);
+    const { id, hostId } = instance;
+    for (let n = 0; n < 20; n++) {
+      const name = `v-${n}`;
+      await insertVolume(world, { id: name, name, backend: 'remote', fleetId: fleet.id });
+      const known = await engine.loadFleet(fleet.id);
+      const version = known?.instances[0]?.version ?? 0;
+      const chosen = engine.apply([
+        { type: 'fleet.check', id: fleet.id, version: known?.fleet.version ?? 0 },
+        { type: 'instance.check', id, version },
+        { type: 'volume.update', id: name, version: 0, set: { hostId } },
+      ]);
+      let left = false;
+      const leaves = engine.updateFleet(fleet.id, ({ instances, volumes }) => {
+        left = !volumes.some(({ volume }) => volume.hostId === hostId);
+        if (!left || !instances[0]) return null;
+        const set = { terminationMessage: name };
+        return {
+          changes: [{ type: 'instance.update', id, version: instances[0].version, set }],
+        };
+      });
+      const [outcome] = await Promise.all([chosen, leaves]);
+      expect([outcome, left]).toEqual(left ? ['conflict', true] : ['applied', false]);
+      await engine.updateVolume(name, ({ volume }) => ({
+        changes: [
+          { type: 'volume.update', id: name, version: volume.version, set: { deleted: true } },
+        ],
+      }));
+    }
   });
 });

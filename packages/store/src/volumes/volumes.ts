@@ -79,16 +79,6 @@ export function createVolumes(context: StoreContext): Volumes {
         .executeTakeFirst();
       return row ? attachmentTable.decode(row) : null;
     },
-    async onFleet(fleetId, hostId) {
-      let query = db
-        .selectFrom('volumes')
-        .selectAll()
-        .where('fleet_id', '=', fleetId)
-        .where(notDeleted('deleted'))
-        .orderBy('name');
-      if (hostId !== undefined) query = query.where('host_id', '=', hostId);
-      return (await query.execute()).map(volumeTable.decode);
-    },
   };
 }
 

@@ -24,7 +24,6 @@ import { wireFleet } from '../mapping/fleet.ts';
 import { memberPermissions } from '../mapping/project.ts';
 import type { HttpDeps } from '../ports.ts';
 import { randomName } from '../random-name.ts';
-import { heldVolumesOf } from './held-volumes.ts';
 import {
   type AddedHost,
   addHosts,
@@ -119,7 +118,7 @@ function newFleet(
   const { changes, signals } = reconcileFleet(
     {
       ...{ fleet, projectName: project.name, projectDeleted: false },
-      ...{ instances: [], intents: [], groups: [], activeRuns: 0 },
+      ...{ instances: [], intents: [], groups: [], activeRuns: 0, volumes: [] },
     },
     context,
   );
@@ -150,12 +149,11 @@ async function updateFleet(
   const present = await fleetLogins(deps, id);
   const hosts = await addHosts(deps, wanted, (address) => !present.has(address));
   const spec = withoutPrivateKeys(wanted);
-  const volumes = await heldVolumesOf(deps, id);
   try {
     await deps.store.engine.updateFleet(id, (snapshot) => {
       const { now } = deps.context();
       const { fleet } = snapshot;
-      const left = departures(snapshot, spec, present, { actorUserId: user.id, now }, volumes);
+      const left = departures(snapshot, spec, present, { actorUserId: user.id, now });
       return {
         changes: [
           ...updateChanges(snapshot, spec, request, user),

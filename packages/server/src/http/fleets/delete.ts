@@ -5,7 +5,7 @@ import { isInstanceActive } from '@dstack/contract/status';
 import { type InstanceRecord, isPlaceholder, terminateByUser, terminateFleet } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
-import { heldVolumesOf } from './held-volumes.ts';
+import { checkEnding, checkLeaving } from './held-volumes.ts';
 
 const hasWork = (instance: InstanceRecord): boolean =>
   instance.busyBlocks > 0 || isPlaceholder(instance);
@@ -20,13 +20,12 @@ export async function deleteFleets(
   const found = await deps.store.fleets.byNames(project.id, names);
   for (const { fleet } of found) {
     await setImmediate();
-    const volumes = await heldVolumesOf(deps, fleet.id);
     const users = await usersOf(deps, fleet.id, project);
     await deps.store.engine.updateFleet(fleet.id, (snapshot) => {
       if (snapshot.activeRuns > 0 || snapshot.instances.some(hasWork)) {
         throw inUse(fleet.name, users);
       }
-      volumes.checkAll(fleet.name);
+      checkEnding(snapshot);
       return terminateFleet(snapshot.fleet, { actorUserId: actor.id, now: deps.context().now });
     });
   }
@@ -42,7 +41,6 @@ export async function deleteInstances(
   const [view] = await deps.store.fleets.byNames(project.id, [request.name]);
   // Unknown names are ignored, as in all deletions.
   if (view === undefined) return;
-  const volumes = await heldVolumesOf(deps, view.fleet.id);
   const users = await usersOf(deps, view.fleet.id, project);
   await deps.store.engine.updateFleet(view.fleet.id, (snapshot) => {
     const chosen = snapshot.instances.filter(
@@ -50,7 +48,7 @@ export async function deleteInstances(
         request.instance_nums.includes(instance.instanceNum) && isInstanceActive(instance.status),
     );
     if (chosen.some(hasWork)) throw inUse(view.fleet.name, users);
-    volumes.checkLeaving(view.fleet.name, chosen);
+    checkLeaving(snapshot, chosen);
     if (chosen.length === 0) return null;
     return terminateByUser(chosen, { actorUserId: actor.id, now: deps.context().now });
   });

@@ -1,45 +1,43 @@
 /** Volumes on the hosts of a fleet: a host must not take their data with it. */
 import { ruleError } from '@dstack/contract/api';
-import type { Id, InstanceRecord, VolumeRecord } from '@dstack/core';
-import type { HttpDeps } from '../ports.ts';
+import type { FleetSnapshot, FleetVolume, InstanceRecord } from '@dstack/core';
 
-/** The volumes on the hosts of a fleet. */
-export interface HeldVolumes {
-  /** Throws if these instances leave the fleet with data of volumes. */
-  checkLeaving(fleetName: string, instances: readonly InstanceRecord[]): void;
-  checkAll(fleetName: string): void;
+/** Throws if these instances would leave the fleet with data of volumes. */
+export function checkLeaving(fleet: FleetSnapshot, instances: readonly InstanceRecord[]): void {
+  const hosts = new Set(instances.map((instance) => instance.hostId));
+  refuse(
+    fleet,
+    fleet.volumes.filter(({ volume: { hostId } }) => hostId !== null && hosts.has(hostId)),
+  );
+}
+
+/** Throws if the fleet would end with data of volumes. */
+export function checkEnding(fleet: FleetSnapshot): void {
+  refuse(fleet, fleet.volumes);
 }
 
 /**
  * A volume that is being deleted does not hold back an unreachable host, which may never be
  * reachable again.
  */
-export async function heldVolumesOf(deps: HttpDeps, fleetId: Id): Promise<HeldVolumes> {
-  const volumes = await deps.store.volumes.onFleet(fleetId);
-  const reachable = new Set<string>();
-  for (const { hostId, toBeDeleted } of volumes) {
-    if (!toBeDeleted || hostId === null || reachable.has(hostId)) continue;
-    if ((await deps.store.hosts.byId(hostId))?.connected) reachable.add(hostId);
+function refuse({ fleet }: FleetSnapshot, volumes: readonly FleetVolume[]): void {
+  const held = volumes.filter(({ volume, isReachable }) => !volume.toBeDeleted || isReachable);
+  const [first] = held;
+  if (!first) return;
+  const wanted = held.filter(({ volume }) => !volume.toBeDeleted);
+  if (wanted.length > 0) {
+    const names = namesOf(wanted);
+    throw ruleError(
+      `Hosts of fleet ${fleet.name} hold the data of volumes: ${names}. Delete the volumes first`,
+    );
   }
-  const holds = ({ toBeDeleted, hostId }: VolumeRecord) =>
-    !toBeDeleted || reachable.has(hostId ?? '');
-  const held = volumes.filter(holds);
-  return {
-    checkLeaving(fleetName, instances) {
-      const hosts = new Set(instances.map((instance) => instance.hostId));
-      refuse(
-        fleetName,
-        held.filter(({ hostId }) => hostId !== null && hosts.has(hostId)),
-      );
-    },
-    checkAll: (fleetName) => refuse(fleetName, held),
-  };
+  const { statusMessage } = first.volume;
+  const why = statusMessage === null ? '' : ` (${first.volume.name}: ${statusMessage})`;
+  throw ruleError(
+    `Volumes on hosts of fleet ${fleet.name} are still being deleted: ${namesOf(held)}${why}. Try again once they are deleted`,
+  );
 }
 
-function refuse(fleetName: string, volumes: readonly VolumeRecord[]): void {
-  if (volumes.length === 0) return;
-  const names = volumes.map(({ name }) => name).join(', ');
-  throw ruleError(
-    `Hosts of fleet ${fleetName} hold the data of volumes: ${names}. Delete the volumes first`,
-  );
+function namesOf(volumes: readonly FleetVolume[]): string {
+  return volumes.map(({ volume }) => volume.name).join(', ');
 }

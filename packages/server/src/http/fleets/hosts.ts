@@ -23,7 +23,7 @@ import {
 } from '@dstack/core';
 import type { SshLogin } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
-import type { HeldVolumes } from './held-volumes.ts';
+import { checkLeaving } from './held-volumes.ts';
 
 export interface AddedHost {
   /** The id of its instance. */
@@ -152,12 +152,12 @@ export function newPrices(
 
 /** Hosts that are no longer listed are removed, unless a job runs there. */
 export function departures(
-  { fleet, instances }: FleetSnapshot,
+  snapshot: FleetSnapshot,
   spec: FleetSpec,
   present: ReadonlyMap<string, Id>,
   by: { readonly actorUserId: Id; readonly now: Timestamp },
-  volumes: HeldVolumes,
 ): Pick<Decision, 'changes' | 'signals'> {
+  const { fleet, instances } = snapshot;
   const ssh = spec.configuration.ssh_config;
   const named = new Set(ssh === null ? present.keys() : fleetHosts(ssh).map(hostAddress));
   const leaving = [...present].flatMap(([address, id]) => {
@@ -170,6 +170,6 @@ export function departures(
     }
     return [instance];
   });
-  volumes.checkLeaving(fleet.name, leaving);
+  checkLeaving(snapshot, leaving);
   return terminateByUser(leaving, by);
 }

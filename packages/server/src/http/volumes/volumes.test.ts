@@ -185,8 +185,27 @@ describe('volumes on hosts', () => {
       `Hosts of fleet gpus hold the data of volumes: ${body.name}. Delete the volumes first`,
     );
     await server.call(path('delete'), { names: [body.name] });
+    const [host] = (await server.store.fleets.byId(fleet.body.id))?.instances ?? [];
+    const { volume } = (await server.store.volumes.byId(body.id)) ?? {};
+    const at = { hostId: host?.id ?? '', statusMessage: 'Deletion failed: disk is read-only' };
+    await server.store.volumes.update(body.id, volume?.version ?? 0, at);
+    const { version, id: instanceId } = host ?? { version: 0, id: '' };
+    await server.store.engine.apply([
+      { type: 'instance.update', id: instanceId, version, set: { hostId: instanceId } },
+    ]);
+    const link = { connected: true, since: 1, facts: null, executor: null, error: null };
+    await server.store.hosts.save({ ...link, id: instanceId, failed: false });
+    const early = await server.call('/api/project/main/fleets/delete', { names: ['gpus'] });
+    expect(early.body.detail[0].msg).toBe(
+      `Volumes on hosts of fleet gpus are still being deleted: ${body.name} (${body.name}: Deletion failed: disk is read-only). Try again once they are deleted`,
+    );
+    await server.store.hosts.save({ ...link, connected: false, id: instanceId, failed: false });
     expect((await server.call('/api/project/main/fleets/delete', { names: ['gpus'] })).status).toBe(
       200,
+    );
+    const late = await createOn('gpus');
+    expect(late.body.detail[0].msg).toBe(
+      'Fleet gpus is being deleted: it cannot hold a new volume',
     );
   });
 

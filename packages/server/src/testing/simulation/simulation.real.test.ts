@@ -1,3 +1,4 @@
+import { errorMessage } from '@dstack/contract/error-message';
 import { expect, it } from 'vitest';
 import { simulate } from './simulation.ts';
 
@@ -5,6 +6,18 @@ import { simulate } from './simulation.ts';
 const SECONDS = Number(process.env.SIM_SECONDS ?? 60);
 const STEPS = Number(process.env.SIM_STEPS ?? 100);
 const SEED = process.env.SIM_SEED;
+
+/** The first line of a failure names the story: the last lines of a log show little more. */
+async function tell(seed: number): Promise<void> {
+  try {
+    const { submissions, checks } = await simulate({ seed, steps: STEPS });
+    expect(submissions).toBeGreaterThan(0);
+    expect(checks).toBeGreaterThan(0);
+  } catch (error) {
+    const story = `SIM_SEED=${seed} SIM_STEPS=${STEPS}`;
+    throw new Error(`${story}: ${errorMessage(error)}`, { cause: error });
+  }
+}
 
 it(
   'whatever servers, hosts, clouds and users do, the invariants hold',
@@ -15,10 +28,8 @@ it(
     let stories = 0;
     do {
       // Printed first, so that a story that hangs can be repeated too.
-      console.log(`story ${seed} (repeat it with SIM_SEED=${seed} SIM_STEPS=${STEPS})`);
-      const { submissions, checks } = await simulate({ seed, steps: STEPS });
-      expect(submissions).toBeGreaterThan(0);
-      expect(checks).toBeGreaterThan(0);
+      console.log(`SIM_SEED=${seed} SIM_STEPS=${STEPS}`);
+      await tell(seed);
       stories += 1;
       seed += 1;
     } while (SEED === undefined && clock() < until);
