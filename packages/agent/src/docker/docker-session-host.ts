@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
-import type { Duplex, Writable } from 'node:stream';
+import { type Duplex, PassThrough, pipeline, type Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { parseGroup, parsePasswd } from '../executor/accounts.ts';
@@ -11,6 +11,7 @@ import type {
   SessionCommand,
   SessionHost,
   SessionProcess,
+  SessionTerminal,
 } from '../executor/session-host.ts';
 import { SessionRefusal } from '../executor/session-host.ts';
 import { processStat } from '../host/process-identity.ts';
@@ -39,6 +40,8 @@ const PID_LOOKS = 100;
 const PID_LOOK_MS = 20;
 const RESIZE_ATTEMPTS = 500;
 const RESIZE_RETRY_MS = 20;
+/** After this time a terminal takes input without a size. */
+const SIZE_LIMIT_MS = 5000;
 
 /** Sessions in a container, by commands that the Engine executes. */
 export class DockerSessionHost implements SessionHost {
@@ -96,10 +99,7 @@ export class DockerSessionHost implements SessionHost {
       });
       const options = { hijack: true, stdin: true, Tty, ...size } as Docker.ExecStartOptions;
       const stream = await exec.start(options);
-      const started = new ExecProcess(exec, stream, Tty, this.#job.pid);
-      // Engines before API 1.42 have no `ConsoleSize`.
-      if (terminal) started.resize(terminal.cols, terminal.rows);
-      return started;
+      return new ExecProcess(exec, stream, terminal, this.#job.pid);
     } catch (error) {
       const status = statusOf(error);
       if (status === null) throw error;
@@ -149,6 +149,7 @@ export class DockerSessionHost implements SessionHost {
 }
 
 class ExecProcess implements SessionProcess {
+  readonly stdin: Writable;
   readonly #exec: Docker.Exec;
   readonly #stream: Duplex;
   readonly #tty: boolean;
@@ -157,26 +158,24 @@ class ExecProcess implements SessionProcess {
   #size = { h: 0, w: 0 };
   #resizing: Promise<void> | null = null;
 
-  constructor(exec: Docker.Exec, stream: Duplex, tty: boolean, init: number) {
+  constructor(
+    exec: Docker.Exec,
+    stream: Duplex,
+    terminal: Pick<SessionTerminal, 'cols' | 'rows'> | null,
+    init: number,
+  ) {
     this.#exec = exec;
     this.#stream = stream;
-    this.#tty = tty;
+    this.#tty = terminal !== null;
     this.#init = init;
     stream.on('error', () => {});
-  }
-
-  get stdin(): Writable {
-    return this.#stream;
+    this.stdin = terminal ? this.#inputOnceSized(terminal) : stream;
   }
 
   async run(sink: OutputSink): Promise<number> {
     const frames = new FrameReader();
-    let begun = false;
     try {
       for await (const data of this.#stream as AsyncIterable<Buffer>) {
-        // The Engine may accept a size before the terminal exists and then lose it.
-        if (!begun && this.#size.w > 0) this.resize(this.#size.w, this.#size.h);
-        begun = true;
         if (this.#tty) await sink(data, false);
         else for (const { bytes, isError } of frames.read(data)) await sink(bytes, isError);
       }
@@ -187,11 +186,33 @@ class ExecProcess implements SessionProcess {
     return this.#exitCode();
   }
 
+  /**
+   * Engines before API 1.42 ignore `ConsoleSize`, and a size reaches them by another connection than
+   * the input. So the input waits for the size, or the first command would see a terminal of no size.
+   */
+  #inputOnceSized({ cols, rows }: Pick<SessionTerminal, 'cols' | 'rows'>): Writable {
+    const input = new PassThrough();
+    const limit = delay(SIZE_LIMIT_MS, undefined, { ref: false });
+    void Promise.race([this.#firstSize(cols, rows), limit]).then(() => {
+      // The end of the command is reported by its output.
+      if (this.#stream.writable) pipeline(input, this.#stream, () => {});
+      else input.destroy();
+    });
+    return input;
+  }
+
+  async #firstSize(cols: number, rows: number): Promise<void> {
+    this.resize(cols, rows);
+    await this.#resizing;
+    // The Engine may have accepted the size before the terminal existed, and lost it.
+    await this.#knownPid().catch(() => null);
+    this.resize(this.#size.w, this.#size.h);
+    await this.#resizing;
+  }
+
   resize(cols: number, rows: number): void {
     this.#size = { h: rows, w: cols };
-    this.#resizing ??= this.#applySize().finally(() => {
-      this.#resizing = null;
-    });
+    this.#resizing ??= this.#applySize();
   }
 
   /** One at a time, the newest last. The Engine refuses sizes until the command has started. */
@@ -200,11 +221,12 @@ class ExecProcess implements SessionProcess {
       const size = this.#size;
       try {
         await this.#exec.resize(size);
-        if (size === this.#size) return;
+        if (size === this.#size) break;
       } catch {
         await delay(RESIZE_RETRY_MS);
       }
     }
+    this.#resizing = null;
   }
 
   signal(name: string): void {
