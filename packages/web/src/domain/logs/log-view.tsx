@@ -2,6 +2,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown } from 'lucide-react';
 import {
   type Ref,
+  type RefObject,
   useCallback,
   useEffect,
   useImperativeHandle,
@@ -77,9 +78,11 @@ export function LogView(props: LogViewProps) {
     }),
     [virtual, first],
   );
+  const follows = useFollowing(scroller, lines, virtual.scrollToEnd);
   const onScroll = () => {
     // Of the element itself: the virtualizer may still reckon with the place before this event.
     const atEnd = isAtEnd(scroller.current);
+    follows.current = atEnd;
     setSeen((before) => (atEnd ? null : (before ?? lines.at(-1)?.id ?? null)));
     if (onOlder !== null && (scroller.current?.scrollTop ?? NEAR_START) < NEAR_START) onOlder();
   };
@@ -135,6 +138,31 @@ export function LogView(props: LogViewProps) {
       )}
     </div>
   );
+}
+
+/**
+ * The virtualizer follows from the very end only. A window that becomes lower leaves the end out of view
+ * without a scroll event, and nothing would lead back there; only scrolling by the reader may end the
+ * following.
+ */
+function useFollowing(
+  scroller: RefObject<HTMLElement | null>,
+  lines: readonly LogLine[],
+  scrollToEnd: () => void,
+): RefObject<boolean> {
+  const follows = useRef(true);
+  const keepEnd = useCallback(() => {
+    if (follows.current && !isAtEnd(scroller.current)) scrollToEnd();
+  }, [scroller, scrollToEnd]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each new line moves the end
+  useLayoutEffect(keepEnd, [keepEnd, lines]);
+  useEffect(() => {
+    if (scroller.current === null) return;
+    const observer = new ResizeObserver(keepEnd);
+    observer.observe(scroller.current);
+    return () => observer.disconnect();
+  }, [scroller, keepEnd]);
+  return follows;
 }
 
 function isAtEnd(element: HTMLElement | null): boolean {
