@@ -7,7 +7,7 @@ import { type Client, createClient, type ExecRequest, type ExecSession } from '@
 import type { Installation } from '@dstack/testkit';
 import { dockerMissing } from '@dstack/testkit/docker';
 import { startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type DockerHome, IMAGE, startDockerHome } from './docker.ts';
 import {
   afterFailure,
@@ -22,6 +22,7 @@ import {
   dstack,
   isRunning,
   newInstallation,
+  type ShownRun,
   submit,
   untilRun,
 } from './installation.ts';
@@ -278,6 +279,11 @@ describe.skipIf(noHosts !== null)('a job on an SSH host', () => {
     home = newInstallation();
     await home.startServer();
     await applySshFleet(home, machines, 'hosts', machines.hosts as TestHost[]);
+  });
+  // A test that fails has its runs ended.
+  beforeEach(async () => {
+    const runs = await home.api<ShownRun[]>('/api/runs/list', { only_active: true });
+    if (runs.some(isRunning)) return;
     await untilInstances(home, 'hosts', allIdle);
     await submit(home, 'idle', ['exec sleep 600'], onFleet('hosts'));
     await untilRun(home, 'idle', isRunning);
