@@ -1,12 +1,15 @@
 /**
- * Runs every check of the repository, cheapest first; a failing check does not keep the others from
- * running. The last line counts tests over all suites: `N passed, N failed`.
+ * Runs every check of the repository. Those of the sources run beside each other, the longest also beside
+ * the tests, which leave processors idle; a failing check does not keep the others from running. The last
+ * line counts tests over all suites: `N passed, N failed`.
  *
  * `--quick` leaves out the suites that start processes (`real` and `e2e`); every other argument is
  * passed to Vitest.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
+import { buffer } from 'node:stream/consumers';
 import {
   countTests,
   describeFailures,
@@ -18,8 +21,10 @@ import {
 
 interface Check {
   readonly name: string;
-  readonly command: readonly [string, ...string[]];
+  readonly command: Command;
 }
+
+type Command = readonly [string, ...string[]];
 
 const REPORT = '.cache/test-report.json';
 const SECOND_REPORT = '.cache/test-report-again.json';
@@ -33,16 +38,20 @@ const checks: readonly Check[] = [
   { name: 'types', command: ['tsc', '-b'] },
   { name: 'lint and format', command: ['biome', 'check', '--error-on-warnings', '.'] },
   { name: 'borders', command: [process.execPath, 'scripts/borders.ts'] },
-  { name: 'regular expressions', command: [process.execPath, 'scripts/regexes.ts'] },
   { name: 'words', command: [process.execPath, 'scripts/words.ts'] },
 ];
+/** Takes a minute of a processor unless the results of an earlier run are there. */
+const regexes: Check = {
+  name: 'regular expressions',
+  command: ['nice', process.execPath, 'scripts/regexes.ts'],
+};
 
 mkdirSync('.cache', { recursive: true });
 
-const failed = checks
-  .filter(({ name, command }) => !succeeds(name, command))
-  .map(({ name }) => name);
-const { report, succeeded } = runTests();
+const longest = failureOf(regexes);
+const failed = (await Promise.all(checks.map(failureOf))).flat();
+const { report, succeeded } = await runTests();
+failed.push(...(await longest));
 const counts = countTests(report);
 if (!succeeded) failed.push('tests');
 // `scripts/test` installs on CI whatever a test needs, so no test may be skipped there.
@@ -59,27 +68,43 @@ process.exit(failed.length === 0 && counts.failed === 0 ? 0 : 1);
  * On CI a few failed files run once more, alone and one after another: what fails only beside other
  * suites, or leaves something that fails its retry, is named as such, and not taken for a broken build.
  */
-function runTests(): { readonly report: Report | null; readonly succeeded: boolean } {
+async function runTests(): Promise<{
+  readonly report: Report | null;
+  readonly succeeded: boolean;
+}> {
   const projects = isQuick ? ['--project=unit', '--project=web'] : [];
-  const succeeded = succeeds('tests', vitest(REPORT, [...projects, ...vitestArgs]));
+  const succeeded = await succeeds('tests', vitest(REPORT, [...projects, ...vitestArgs]));
   const report = readReport(REPORT);
   const files = report ? failedFiles(report) : [];
   if (!process.env.CI || !report || files.length === 0 || files.length > MAX_AGAIN) {
     return { report, succeeded };
   }
   const args = ['--maxWorkers=1', ...projects, ...files];
-  const succeededAgain = succeeds('failed tests once more', vitest(SECOND_REPORT, args));
+  const succeededAgain = await succeeds('failed tests once more', vitest(SECOND_REPORT, args));
   const again = readReport(SECOND_REPORT);
   return { report: again ? withSecondRun(report, again) : report, succeeded: succeededAgain };
 }
 
-function vitest(reportPath: string, args: readonly string[]): readonly [string, ...string[]] {
+function vitest(reportPath: string, args: readonly string[]): Command {
   rmSync(reportPath, { force: true });
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportPath}`];
   return ['vitest', 'run', ...reporters, ...args];
 }
 
-function succeeds(name: string, [program, ...args]: readonly [string, ...string[]]): boolean {
+async function succeeds(name: string, [program, ...args]: Command): Promise<boolean> {
   console.log(`\n== ${name}`);
-  return spawnSync(program, args, { stdio: 'inherit' }).status === 0;
+  const [code] = await once(spawn(program, args, { stdio: 'inherit' }), 'close');
+  return code === 0;
+}
+
+/** The name of the check if it fails. Its output is printed when it ends, in one piece. */
+async function failureOf({ name, command: [program, ...args] }: Check): Promise<string[]> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [output, errors, [code]] = await Promise.all([
+    buffer(child.stdout),
+    buffer(child.stderr),
+    once(child, 'close'),
+  ]);
+  console.log(`\n== ${name}\n${output}${errors}`);
+  return code === 0 ? [] : [name];
 }
