@@ -118,6 +118,9 @@ class ExecSession {
     const ending = await process.run((bytes, isError) => this.#output(bytes, isError));
     this.#ended = true;
     this.#send({ type: 'exit', ...exitOf(ending) });
+    // An ended input never reports that there is room again. Paused, the connection would not read that
+    // the client closes it too, and wait half a minute for that.
+    this.#webSocket.resume();
     this.#webSocket.close(DONE);
   }
 
