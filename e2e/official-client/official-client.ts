@@ -73,6 +73,9 @@ export class Session {
  */
 const ALONE = ['flock', '--no-fork', join(tmpdir(), 'dstack-official-client.lock')];
 
+/** The program that imports the client once for all commands of a user. */
+const FORKING = join(import.meta.dirname, 'forking.py');
+
 function mayAttach(program: string, args: readonly string[]): boolean {
   if (program !== 'dstack' || args[0] === 'attach') return true;
   return args[0] === 'apply' && !args.includes('-d');
@@ -83,6 +86,7 @@ export class OfficialClient {
   readonly home: string;
   readonly #path: string;
   readonly #env: NodeJS.ProcessEnv;
+  #forking = false;
   /** Commands of this process that hold the lock. */
   static #attached = 0;
 
@@ -137,9 +141,26 @@ export class OfficialClient {
     return JSON.parse(stdout) as T;
   }
 
+  /** What an environment of its own changes may be read during the import, so that is not shared. */
+  #program(program: string, options: CommandOptions): readonly string[] {
+    const path = join(this.#path, 'bin', program);
+    if (program !== 'dstack' || options.env) return [path];
+    const python = join(this.#path, 'bin', 'python');
+    const socket = join(this.home, 'fork.sock');
+    if (!this.#forking) {
+      this.#forking = true;
+      // It is ended with the installation, as its home is inside that.
+      spawn(python, [FORKING, 'serve', socket], {
+        ...{ cwd: this.home, env: this.#env },
+        stdio: ['ignore', 'ignore', 'inherit'],
+      }).unref();
+    }
+    return [python, '-I', '-S', FORKING, 'run', socket];
+  }
+
   #spawn(program: string, args: readonly string[], options: CommandOptions): Session {
     const alone = mayAttach(program, args) && OfficialClient.#attached === 0;
-    const words = [join(this.#path, 'bin', program), ...args];
+    const words = [...this.#program(program, options), ...args];
     const [file = '', ...rest] = alone ? [...ALONE, ...words] : words;
     const child = spawn(file, rest, {
       cwd: options.cwd ?? this.home,
