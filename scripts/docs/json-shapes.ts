@@ -22,7 +22,8 @@ export const JSON_SHAPES: Readonly<Record<string, JsonShape>> = {
     keys: {
       ...{ id: 'id', name: 'name', scope: 'scope', created_by: 'user', created_at: 'time' },
       ...{ expires_at: 'time, or null', last_used_at: 'null', token: 'the token' },
-      ...{ models: 'names, or null', limits: 'map, or null', used: 'map' },
+      ...{ models: 'names, or null', services: 'names, or null' },
+      ...{ limits: 'map, or null', used: 'map' },
     },
   },
   'export list': { keys: { ...PROJECT, exports: 'list of `Export`' } },

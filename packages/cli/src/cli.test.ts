@@ -89,6 +89,7 @@ test('tokens of programs are created, printed once, listed and revoked', async (
     expires_at: '2026-12-23T15:00:00Z',
     last_used_at: null,
     models: null,
+    services: null,
     limits: { requests_per_minute: null, tokens_per_day: null, tokens_per_month: 99 },
     used: { day: 0, month: 10 },
   };
@@ -102,7 +103,7 @@ test('tokens of programs are created, printed once, listed and revoked', async (
   expect(created.out).toBe('dstack_st_x\n');
   const none = { models: null, requests_per_minute: null, tokens_per_day: null };
   const unlimited = { ...none, tokens_per_month: null };
-  const sent = { name: 'ci', scope: 'read', expires_in: 30 * 86_400, ...unlimited };
+  const sent = { name: 'ci', scope: 'read', expires_in: 30 * 86_400, services: null, ...unlimited };
   expect(fake.bodyOf(`${BASE}/service_tokens/create`)).toEqual(sent);
   const argv = ['token', 'create', 'ci', '--model', 'a', 'b', '--tokens-per-month', '1.5M'];
   const limited = await startFakeServer({
@@ -110,9 +111,25 @@ test('tokens of programs are created, printed once, listed and revoked', async (
   });
   await runCommand(argv, { env: serverEnv(limited.url) });
   expect(limited.bodyOf(`${BASE}/service_tokens/create`)).toEqual({
-    ...{ name: 'ci', scope: 'models', expires_in: null, ...unlimited },
+    ...{ name: 'ci', scope: 'models', expires_in: null, services: null, ...unlimited },
     ...{ models: ['a', 'b'], tokens_per_month: 1_500_000 },
   });
+  const forServices = ['token', 'create', 'ci', '--service', 'web', 'api'];
+  const confined = await startFakeServer({
+    [`POST ${BASE}/service_tokens/create`]: { json: { ...token, token: 'dstack_st_z' } },
+  });
+  await runCommand(forServices, { env: serverEnv(confined.url) });
+  expect(confined.bodyOf(`${BASE}/service_tokens/create`)).toMatchObject({
+    ...{ scope: 'services', services: ['web', 'api'], models: null },
+  });
+  for (const more of [
+    ['--scope', 'user'],
+    ['--model', 'a'],
+  ]) {
+    expect((await runCommand([...forServices, ...more], { env })).code).toBe(2);
+  }
+  const withoutServices = ['token', 'create', 'ci', '--scope', 'services'];
+  expect((await runCommand(withoutServices, { env })).code).toBe(2);
   expect((await runCommand([...argv, '--scope', 'user'], { env })).code).toBe(2);
   expect((await runCommand(['token', 'create', 'ci', '--tokens-per-day', '0'], { env })).code).toBe(
     2,
@@ -120,7 +137,7 @@ test('tokens of programs are created, printed once, listed and revoked', async (
   expect((await runCommand(['token', 'create', 'ci', '--expires', 'soon'], { env })).code).toBe(2);
   expect((await runCommand(['token', 'create', 'ci', '--scope', 'root'], { env })).code).toBe(2);
   expect((await runCommand(['token'], { env })).out.split('\n')[1]).toBe(
-    ' ci    read   -       -           10 of 99    ann  2026-12-23 15:00 UTC  -',
+    ' ci    read   -       -         -           10 of 99    ann  2026-12-23 15:00 UTC  -',
   );
   const deleted = await runCommand(['token', 'delete', 'x', '-y'], { env });
   expect([deleted.code, deleted.err.split('\n')[0]]).toEqual([3, 'error: Token x does not exist']);

@@ -174,7 +174,7 @@ forEachStore((tests) => {
     const { store, projectId, userId } = await openWorld(tests);
     const { serviceTokens } = store.meta;
     const token: ServiceTokenRecord = {
-      ...{ models: null, limits: null },
+      ...{ models: null, services: null, limits: null },
       id: 't',
       projectId,
       name: 'ci',

@@ -127,6 +127,7 @@ export function serviceTokensOf(transport: Transport, base: string) {
       readonly scope: ServiceTokenScope;
       readonly expires_in: number | null;
       readonly models?: readonly string[] | null;
+      readonly services?: readonly string[] | null;
       readonly requests_per_minute?: number | null;
       readonly tokens_per_day?: number | null;
       readonly tokens_per_month?: number | null;

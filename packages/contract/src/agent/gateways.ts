@@ -159,6 +159,8 @@ export const GatewayCommand = byType(
   frame('admitted', {
     n: whole(),
     user: nullable(line(256)),
+    /** Names of the runs that the token is limited to; null = all of the project. */
+    services: nullable(list(line(256))),
     status: whole(599),
     detail: messageText(),
   }),
@@ -223,6 +225,8 @@ export const GatewayFrame = byType(
     authorization: text(16 * 1024),
     /** Of the client. */
     address: line(256),
+    /** Whether the program obeys `services` of the answer; an earlier version does not. */
+    limits: nullable(flag),
   }),
   /** Whether a text is a token of the server, which apps must not receive. */
   frame('is-token', { n: whole(), text: text(16 * 1024) }),

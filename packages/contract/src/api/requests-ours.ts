@@ -66,13 +66,15 @@ const TokenLimit = nullable(integer({ ge: 1, le: Number.MAX_SAFE_INTEGER }));
 
 /**
  * `expires_in`: seconds from now; null = until it is deleted. `models` and the limits need the scope
- * `models`; null = all models, no limit.
+ * `models`; null = all models, no limit. `services`: names of runs, for the scope `services`, which needs
+ * them.
  */
 export const CreateServiceTokenRequest = model({
   name: Text,
   scope: ServiceTokenScope.default('read'),
   expires_in: nullable(integer({ ge: 1, le: LONGEST })),
   models: nullable(z.array(Text).min(1).max(100)),
+  services: nullable(z.array(Text).min(1).max(100)),
   requests_per_minute: nullable(integer({ ge: 1, le: 1_000_000 })),
   tokens_per_day: TokenLimit,
   tokens_per_month: TokenLimit,

@@ -8,8 +8,15 @@ export const SERVICE_TOKEN_PREFIX = 'dstack_st_';
 /** Tokens of jobs (`dstack: true`): service tokens that the server itself issues. */
 export const JOB_TOKEN_PREFIX = `${SERVICE_TOKEN_PREFIX}job_`;
 
-/** Only requests to models; `read`; or the permissions of a member with that role. */
-export const ServiceTokenScope = choiceOf(['models', 'read', 'user', 'manager', 'admin']);
+/** Only requests to models, or to some services; `read`; or the permissions of a member with that role. */
+export const ServiceTokenScope = choiceOf([
+  'models',
+  'services',
+  'read',
+  'user',
+  'manager',
+  'admin',
+]);
 export type ServiceTokenScope = z.infer<typeof ServiceTokenScope>;
 
 /** Of requests to models; null = no limit. Days and months are those of UTC. */
@@ -24,7 +31,10 @@ export type TokenLimits = z.infer<typeof TokenLimits>;
 export const TokenUse = model({ day: Integer, month: Integer });
 export type TokenUse = z.infer<typeof TokenUse>;
 
-/** `models`: the names that the token may use; null = all of the project. */
+/**
+ * `models`: the names that the token may use; null = all of the project. `services`: the names of the runs
+ * that a token with the scope `services` may send requests to.
+ */
 export const ServiceToken = model({
   id: Uuid,
   name: Text,
@@ -34,6 +44,7 @@ export const ServiceToken = model({
   expires_at: nullable(Text),
   last_used_at: nullable(Text),
   models: nullable(listOf(Text)),
+  services: nullable(listOf(Text)),
   limits: nullable(TokenLimits),
   used: TokenUse,
 });

@@ -19,8 +19,10 @@ export interface CallerCacheOptions {
 const CONFIRM_MS = 30_000;
 const MAX_KNOWN = 10_000;
 
+type Confirmed = Pick<CachedCaller, 'user' | 'services'>;
+
 interface Known extends CachedCaller {
-  readonly ask: () => Promise<string>;
+  readonly ask: () => Promise<Confirmed>;
   readonly open: Set<() => void>;
 }
 
@@ -51,7 +53,8 @@ export class CallerCache {
     const known = this.#known.get(key) ?? found;
     const revoked = () => onRevoked();
     known.open.add(revoked);
-    return { name: known.user, release: () => void known.open.delete(revoked) };
+    const { user: name, services = null } = known;
+    return { name, services, release: () => void known.open.delete(revoked) };
   };
 
   /** The access of a user may have changed: every remembered caller is confirmed, or cut off. */
@@ -66,19 +69,19 @@ export class CallerCache {
     const address = request.socket.remoteAddress ?? '';
     const authorization = request.headers.authorization ?? '';
     if (authorization.length > 8192) throw refused(project);
-    const ask = async (): Promise<string> => {
+    const ask = async (): Promise<Confirmed> => {
       const answer = await this.#options.questions.ask(
-        { type: 'admit', project, method, authorization, address },
+        { type: 'admit', project, method, authorization, address, limits: true },
         'admitted',
       );
       if (answer.user === null && answer.status >= 500) throw new Unanswered(answer.detail);
       if (answer.user === null) throw new ProxyRefusal(answer.status, answer.detail);
-      return answer.user;
+      return { user: answer.user, services: answer.services };
     };
     const known = { key, ask, open: new Set<() => void>() };
     try {
-      const user = await ask();
-      return this.#remember({ ...known, user, confirmedAt: this.#options.now() });
+      const confirmed = await ask();
+      return this.#remember({ ...known, ...confirmed, confirmedAt: this.#options.now() });
     } catch (error) {
       if (!(error instanceof Unanswered)) throw error;
       const stored = this.#restored.get(key);
@@ -96,8 +99,8 @@ export class CallerCache {
       for (const old of this.#known.values()) if (old.open.size === 0) this.#known.delete(old.key);
     }
     this.#known.set(known.key, known);
-    const { key, user, confirmedAt } = known;
-    this.#options.onConfirmed({ key, user, confirmedAt });
+    const { key, user, services = null, confirmedAt } = known;
+    this.#options.onConfirmed({ key, user, services, confirmedAt });
     return known;
   }
 
@@ -113,8 +116,8 @@ export class CallerCache {
   async #confirm(known: Known): Promise<void> {
     try {
       if (!this.#options.isOnline()) throw new Unanswered('the server is away');
-      const user = await known.ask();
-      this.#remember({ ...known, user, confirmedAt: this.#options.now() });
+      const confirmed = await known.ask();
+      this.#remember({ ...known, ...confirmed, confirmedAt: this.#options.now() });
     } catch (error) {
       if (error instanceof Unanswered && !this.#isTooOld(known)) return;
       this.#remove(known);

@@ -39,6 +39,8 @@ export type FromWorker =
 export interface CachedCaller {
   readonly key: string;
   readonly user: string;
+  /** Names of the runs that the token is limited to; null = all. An earlier version stored none. */
+  readonly services?: readonly string[] | null;
   /** Milliseconds since the epoch. */
   readonly confirmedAt: number;
 }

@@ -46,6 +46,9 @@ export class ModelHost {
     if (project === undefined) throw unknownHost(host);
     const caller = await this.#options.admit(project, request, () => response.destroy());
     response.once('close', () => caller.release());
+    if (caller.services !== null) {
+      throw new ProxyRefusal(403, 'This token may only be used for services, not for models');
+    }
     const [path = ''] = (request.url ?? '/').split('?', 1);
     const [, own = ''] = /^\/(?:v1\/)?([a-z0-9_/-]*)$/.exec(path) ?? [];
     const models = this.#models(project);

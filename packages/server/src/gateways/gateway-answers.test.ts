@@ -26,6 +26,22 @@ it('ends the request of a gateway if the replica is lost while its connection is
   expect(toGateway.destroyed).toBe(true);
 });
 
+it('admits tokens for single services only at gateways that obey the limit', async () => {
+  const sent: object[] = [];
+  const answers = new GatewayAnswers({
+    admit: async () => ({ name: 'ann', services: ['web'], release: () => {} }),
+  } as Partial<GatewayAnswersOptions> as GatewayAnswersOptions);
+  const link = { send: (frame: object) => sent.push(frame) } as unknown as GatewayLink;
+  const caller = { project: 'main', method: 'GET', authorization: 'Bearer x', address: '::1' };
+  for (const limits of [true, null]) {
+    await answers.answer(link, { type: 'admit', n: 1, ...caller, limits });
+  }
+  expect(sent).toMatchObject([
+    { user: 'ann', services: ['web'], status: 200 },
+    { user: null, services: null, status: 503 },
+  ]);
+});
+
 describe('a DNS record for a gateway', () => {
   const service = {
     run: {

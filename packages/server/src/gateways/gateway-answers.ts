@@ -27,6 +27,8 @@ export interface GatewayAnswersOptions {
 
 const CHALLENGE = /^_acme-challenge\./;
 
+const REFUSED = { user: null, services: null };
+
 type Question = Exclude<GatewayFrame, { type: 'status' | 'idle' }>;
 
 /** Answers the questions of gateways. */
@@ -69,19 +71,23 @@ export class GatewayAnswers {
     }
   }
 
-  async #admit({ project, method, authorization, address }: Of<'admit'>) {
+  async #admit({ project, method, authorization, address, limits }: Of<'admit'>) {
     const request = {
       ...{ method, headers: authorization === '' ? {} : { authorization }, rawHeaders: [] },
       socket: { remoteAddress: address },
       connection: { remoteAddress: address },
     } as unknown as IncomingMessage;
     try {
-      const { name, release } = await this.#options.admit(project, request, () => {});
+      const { name, services, release } = await this.#options.admit(project, request, () => {});
       release();
-      return { user: name, status: 200, detail: '' };
+      if (services === null || limits === true) {
+        return { user: name, services, status: 200, detail: '' };
+      }
+      const detail = 'This gateway is being updated: tokens for single services work after that';
+      return { ...REFUSED, status: 503, detail };
     } catch (error) {
       if (!(error instanceof ProxyRefusal)) throw error;
-      return { user: null, status: error.status, detail: error.message };
+      return { ...REFUSED, status: error.status, detail: error.message };
     }
   }
 

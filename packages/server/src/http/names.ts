@@ -9,6 +9,12 @@ interface NameRule {
   readonly allowed: string;
 }
 
+/** Of exports and runs. */
+const RESOURCE = {
+  pattern: /^[a-z][a-z0-9-]{1,40}$/,
+  allowed: '2 to 41 lower-case letters, digits and -, a letter first',
+};
+
 const RULES = {
   user: {
     what: 'User name',
@@ -25,11 +31,8 @@ const RULES = {
     pattern: /^[A-Za-z0-9-_]{1,200}$/,
     allowed: '1 to 200 letters, digits, - and _',
   },
-  export: {
-    what: 'Export name',
-    pattern: /^[a-z][a-z0-9-]{1,40}$/,
-    allowed: '2 to 41 lower-case letters, digits and -, a letter first',
-  },
+  export: { what: 'Export name', ...RESOURCE },
+  service: { what: 'Service name', ...RESOURCE },
 } as const satisfies Record<string, NameRule>;
 
 export function checkName(kind: keyof typeof RULES, name: string): void {

@@ -55,7 +55,7 @@ export function missingScope(
 ): ApiError {
   const needed = roleFor(permission) ?? 'user';
   const need = `this needs the role ${needed} in project ${project.name}`;
-  const own = token.scope === 'read' ? 'user' : token.scope;
+  const own = token.scope === 'manager' || token.scope === 'admin' ? token.scope : 'user';
   if (own === role) {
     return denied(
       `${need}, and the scope of the service token ${token.name} is ${token.scope}`,
@@ -78,6 +78,13 @@ export function readOnlyToken(token: ServiceTokenRecord): ApiError {
 export function modelsOnlyToken(token: ServiceTokenRecord): ApiError {
   return denied(
     `the service token ${token.name} may only send requests to models (scope models)`,
+    'an admin of the project can create one with the scope user or higher (dstack token create)',
+  );
+}
+
+export function servicesOnlyToken(token: ServiceTokenRecord): ApiError {
+  return denied(
+    `the service token ${token.name} may only send requests to services (scope services)`,
     'an admin of the project can create one with the scope user or higher (dstack token create)',
   );
 }

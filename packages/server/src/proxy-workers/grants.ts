@@ -51,8 +51,8 @@ export class Grants {
         () => this.#revoke(key, known),
         () => notify('stale', { key }),
       );
-      const { name, userId, projectId, projectName, expiresAt, token } = caller;
-      const shown = { name, userId, projectId, projectName, expiresAt, token };
+      const { name, userId, projectId, projectName, expiresAt, token, services } = caller;
+      const shown = { name, userId, projectId, projectName, expiresAt, token, services };
       const granted: Granted = { ask, caller: shown };
       known = { ...granted, release, holders: new Set(workers) };
       this.#known.get(key)?.release();

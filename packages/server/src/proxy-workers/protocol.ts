@@ -10,7 +10,7 @@ import type { ServiceState } from '../proxy/unavailability.ts';
  * Raised with every change after which a server and a worker of different builds do not understand each
  * other. `hello`, `spawn`, `drain` and `end` never change: by them a server replaces any worker.
  */
-export const WORKER_PROTOCOL = 2;
+export const WORKER_PROTOCOL = 3;
 
 /** Where clients connect; `url` is shown to people. */
 export interface Address {
@@ -110,6 +110,8 @@ export interface GrantedCaller {
   readonly expiresAt: Timestamp | null;
   /** Null: a person's credentials. */
   readonly token: ModelToken | null;
+  /** See `ServiceCaller`. */
+  readonly services: readonly string[] | null;
 }
 
 export interface Granted {

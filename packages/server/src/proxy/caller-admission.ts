@@ -3,7 +3,7 @@ import type { ServiceSessionProof } from '@dstack/store';
 import type { Admit, ClientConnection, ServiceCaller } from './callers.ts';
 import type { OwnTokens } from './own-tokens.ts';
 import { valuesOf } from './raw-headers.ts';
-import { ProxyRefusal, type ServiceName, serviceNotFound } from './refusal.ts';
+import { otherService, ProxyRefusal, type ServiceName, serviceNotFound } from './refusal.ts';
 
 export interface CallerAdmissionOptions {
   readonly admit: Admit;
@@ -38,6 +38,10 @@ export class CallerAdmission {
   async admit({ service, mayAnswer, proof, client }: Arrival): Promise<ServiceCaller> {
     try {
       const caller = await this.#admitted(service, proof, () => this.#options.cutOff(client));
+      if (caller.services?.includes(service.runName) === false) {
+        caller.release();
+        throw otherService(service, caller.services);
+      }
       if (client.destroyed) caller.release();
       else client.once('close', () => caller.release());
       return caller;
@@ -57,8 +61,8 @@ export class CallerAdmission {
     const { admit } = this.#options;
     if (session === null) return await admit(projectName, request, onRevoked);
     try {
-      const { name, release } = await admit(projectName, request, onRevoked, session);
-      return { name, release, isSession: true };
+      const caller = await admit(projectName, request, onRevoked, session);
+      return { ...caller, isSession: true };
     } catch (error) {
       const hasToken = request.headers.authorization !== undefined;
       if (!hasToken || !(error instanceof ProxyRefusal) || !error.needsSignIn) throw error;

@@ -11,6 +11,8 @@ export interface ServiceCaller {
   readonly name: string;
   /** Not by the header `Authorization`, which may belong to the app. */
   readonly isSession?: boolean;
+  /** Names of the runs that a program's token is limited to; null = all of the project. */
+  readonly services: readonly string[] | null;
   /** Call it when the request is over. */
   release(): void;
 }

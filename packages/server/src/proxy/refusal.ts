@@ -59,6 +59,14 @@ export const notAdmitted = (project: string, cause?: unknown) =>
     needsSignIn: true,
   });
 
+/** `allowed`: the services that the caller's token is limited to. */
+export const otherService = ({ runName }: ServiceName, allowed: readonly string[]) =>
+  new ProxyRefusal(
+    403,
+    `This token may not be used for the service ${runName}, only for: ${allowed.join(', ')}`,
+    { code: 'service_not_allowed' },
+  );
+
 export const pathNotAllowed = () => new ProxyRefusal(403, 'Path is not allowed for this service');
 
 export const upgradeNotSupported = () =>

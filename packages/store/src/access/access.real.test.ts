@@ -133,6 +133,6 @@ function betweenServers(tests: StoreTests): void {
 function serviceToken(projectId: string, createdBy: string): ServiceTokenRecord {
   return {
     ...{ id: randomUUID(), projectId, name: 'ci', scope: 'read', createdBy, createdAt: 1 },
-    ...{ expiresAt: null, lastUsedAt: null, models: null, limits: null },
+    ...{ expiresAt: null, lastUsedAt: null, models: null, services: null, limits: null },
   };
 }

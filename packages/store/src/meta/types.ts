@@ -43,6 +43,8 @@ export interface ServiceTokenRecord {
   readonly lastUsedAt: Timestamp | null;
   /** Names of models that it may use; null = all. */
   readonly models: readonly string[] | null;
+  /** Names of the runs that it may send requests to; null = its scope is another. */
+  readonly services: readonly string[] | null;
   readonly limits: TokenLimits | null;
 }
 

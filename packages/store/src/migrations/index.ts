@@ -26,6 +26,7 @@ import { gatewayReports } from './0025-gateway-reports.ts';
 import { liveness } from './0026-liveness.ts';
 import { tokenBudgets } from './0027-token-budgets.ts';
 import { serviceSessions } from './0028-service-sessions.ts';
+import { tokensOfServices } from './0029-tokens-of-services.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -61,4 +62,5 @@ export const MIGRATIONS: readonly Migration[] = [
   liveness,
   tokenBudgets,
   serviceSessions,
+  tokensOfServices,
 ];

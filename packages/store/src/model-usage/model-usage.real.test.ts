@@ -32,7 +32,7 @@ forEachStore((tests) => {
     const { store, projectId, userId } = await openWorld(tests);
     const token: ServiceTokenRecord = {
       ...{ id: randomUUID(), projectId, name: 'bot', scope: 'models', createdBy: userId },
-      ...{ createdAt: 1, expiresAt: null, lastUsedAt: null, models: ['a'] },
+      ...{ createdAt: 1, expiresAt: null, lastUsedAt: null, models: ['a'], services: null },
       limits: { requests_per_minute: 1, tokens_per_day: 2, tokens_per_month: null },
     };
     await store.meta.serviceTokens.insert(token, 'dstack_st_budget');

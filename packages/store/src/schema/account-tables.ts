@@ -103,6 +103,7 @@ export const serviceTokenTable = table<ServiceTokenRecord>()('service_tokens', {
   expiresAt: 'plain',
   lastUsedAt: 'plain',
   models: 'json',
+  services: 'json',
   limits: 'json',
 });
 

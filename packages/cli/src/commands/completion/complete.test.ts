@@ -116,7 +116,7 @@ test.each<[string, string[]]>([
   ['ps --output=y', ['--output=yaml']],
   ['ps --color ', ['auto', 'always', 'never']],
   ['wait alpha --for ', ['running', 'done']],
-  ['token create x --scope ', ['models', 'read', 'user', 'manager', 'admin']],
+  ['token create x --scope ', ['models', 'services', 'read', 'user', 'manager', 'admin']],
   ['apply --spot-policy ', ['spot', 'on-demand', 'auto']],
   ['apply --profile ', ['big']],
   ['apply --fleet ', ['lab']],

@@ -13,7 +13,14 @@ import { orNotFound } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderTable } from '../../terminal/table.ts';
 
-const SCOPES: readonly ServiceTokenScope[] = ['models', 'read', 'user', 'manager', 'admin'];
+const SCOPES: readonly ServiceTokenScope[] = [
+  'models',
+  'services',
+  'read',
+  'user',
+  'manager',
+  'admin',
+];
 
 export function declareToken(
   program: Command,
@@ -34,10 +41,11 @@ export function declareToken(
     .addOption(
       new Option(
         '--scope <scope>',
-        'models (requests to models only), read (default), or what a member with that role may do',
+        'models or services (requests to them only), read (default), or what a member with that role may do',
       ).choices(SCOPES),
     )
     .option('--model <name...>', 'only these models; implies --scope models')
+    .option('--service <run...>', 'requests to these services only; implies --scope services')
     .option('--requests-per-minute <n>', 'requests to models; implies --scope models')
     .option('--tokens-per-day <n>', 'tokens of models per day (UTC), like 200k')
     .option('--tokens-per-month <n>', 'tokens of models per month (UTC), like 5M')
@@ -52,6 +60,7 @@ export function declareToken(
           name,
           scope: options.scope ?? null,
           models: options.model ?? null,
+          services: options.service ?? null,
           requestsPerMinute: options.requestsPerMinute ?? null,
           tokensPerDay: options.tokensPerDay ?? null,
           tokensPerMonth: options.tokensPerMonth ?? null,
@@ -87,6 +96,7 @@ function table(tokens: readonly ServiceToken[], cli: Cli): string {
     { header: 'NAME', keep: true },
     { header: 'SCOPE', keep: true },
     { header: 'MODELS', optional: 3 },
+    { header: 'SERVICES', optional: 3 },
     { header: 'USED TODAY', optional: 4 },
     { header: 'THIS MONTH', optional: 4 },
     { header: 'BY', optional: 2 },
@@ -98,9 +108,11 @@ function table(tokens: readonly ServiceToken[], cli: Cli): string {
 }
 
 function row(token: ServiceToken): string[] {
-  const { name, scope, created_by, expires_at, last_used_at, models, limits, used } = token;
+  const { name, scope, created_by, expires_at, last_used_at, models, services, limits, used } =
+    token;
   return [
     ...[name, scope, models?.join(', ') ?? (scope === 'models' ? 'all' : '-')],
+    services?.join(', ') ?? '-',
     usedText(used?.day ?? 0, limits?.tokens_per_day ?? null),
     usedText(used?.month ?? 0, limits?.tokens_per_month ?? null),
     ...[created_by, day(expires_at) ?? 'never', day(last_used_at) ?? '-'],
@@ -120,9 +132,10 @@ function day(instant: string | null): string | null {
 
 export interface TokenCreateOptions {
   readonly name: string;
-  /** Null: `read`, or `models` if one of the next four is set. */
+  /** Null: `read`, or the scope that the next ones need. */
   readonly scope: ServiceTokenScope | null;
   readonly models: readonly string[] | null;
+  readonly services: readonly string[] | null;
   readonly requestsPerMinute: string | null;
   readonly tokensPerDay: string | null;
   readonly tokensPerMonth: string | null;
@@ -139,22 +152,49 @@ export async function runTokenCreate(options: TokenCreateOptions, cli: Cli): Pro
     tokens_per_day: countOf('--tokens-per-day', options.tokensPerDay),
     tokens_per_month: countOf('--tokens-per-month', options.tokensPerMonth),
   };
-  const isLimited = Object.values(limits).some((limit) => limit !== null);
-  const scope = options.scope ?? (isLimited ? 'models' : 'read');
-  if (isLimited && scope !== 'models') {
-    throw new UsageError(`limits and models cannot be combined with --scope ${scope}`, {
-      next: 'omit --scope, or create two tokens',
-    });
-  }
+  const services = options.services === null ? null : [...options.services];
+  const scope = scopeOf(options.scope, services !== null, limits);
   const expires_in = expires === null ? null : secondsOf(expires);
   const { project } = await cli.connect();
-  const created = await project.serviceTokens.create({ name, scope, expires_in, ...limits });
+  const created = await project.serviceTokens.create({
+    name,
+    scope,
+    expires_in,
+    services,
+    ...limits,
+  });
   if (json) {
     cli.io.json(created, 2);
     return;
   }
   cli.io.info(`Token ${name} of project ${project.name}. It will not be shown again:`);
   cli.io.print(`${created.token}\n`);
+}
+
+/** Throws `UsageError` if the options contradict each other. */
+function scopeOf(
+  chosen: ServiceTokenScope | null,
+  isForServices: boolean,
+  limits: object,
+): ServiceTokenScope {
+  const isLimited = Object.values(limits).some((limit) => limit !== null);
+  const next = 'omit --scope, or create two tokens';
+  if (isLimited && isForServices) {
+    throw new UsageError('--service cannot be combined with limits and models', {
+      next: 'create two tokens',
+    });
+  }
+  const scope = chosen ?? (isForServices ? 'services' : isLimited ? 'models' : 'read');
+  if (isLimited && scope !== 'models') {
+    throw new UsageError(`limits and models cannot be combined with --scope ${scope}`, { next });
+  }
+  if (isForServices && scope !== 'services') {
+    throw new UsageError(`--service cannot be combined with --scope ${scope}`, { next });
+  }
+  if (scope === 'services' && !isForServices) {
+    throw new UsageError('--scope services needs the services', { next: 'add --service RUN' });
+  }
+  return scope;
 }
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9 };

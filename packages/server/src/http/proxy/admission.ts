@@ -21,6 +21,7 @@ export interface AdmissionDeps extends Omit<IdentityDeps, 'lookUp'> {
 
 interface ServiceUser extends AdmittedCaller {
   readonly name: string;
+  readonly services: readonly string[] | null;
 }
 
 /** Rejects with `ProxyRefusal` 403. A public project does not make its services public. */
@@ -40,7 +41,7 @@ export function admission(deps: AdmissionDeps): Admit {
       'base64',
     );
     const known = remembered.get(key);
-    if (known && now < known.until) return { name: known.name, release: known.hold(onRevoked) };
+    if (known && now < known.until) return { ...known.user, release: known.hold(onRevoked) };
     if (known) forget(key, known);
     const grant = new Grant(now + TTL_MS);
     // Held before the caller is identified, so that no change is missed in between.
@@ -50,7 +51,7 @@ export function admission(deps: AdmissionDeps): Admit {
       const identifyUser = () => serviceUser(identity, project, { method, authorization, session });
       const onChange = () => forget(key, grant);
       const admitted = await deps.access.admit(identifyUser, () => grant.revoke(), onChange);
-      grant.given(admitted.caller.name, admitted.release);
+      grant.given(admitted.caller, admitted.release);
     } catch (error) {
       throw refusedAdmission(project, error);
     }
@@ -58,7 +59,7 @@ export function admission(deps: AdmissionDeps): Admit {
       for (const [old, one] of remembered) forget(old, one);
     }
     if (!grant.isForgotten) remembered.set(key, grant);
-    return { name: grant.name, release };
+    return { ...grant.user, release };
   };
 }
 
@@ -102,7 +103,8 @@ export async function serviceUser(
   );
   if (!found.user || !found.project) throw accessDenied();
   const { id: userId, name } = found.user;
-  return { userId, name, projectId: found.project.id, expiresAt: found.expiresAt };
+  const services = found.token?.services ?? null;
+  return { userId, name, services, projectId: found.project.id, expiresAt: found.expiresAt };
 }
 
 /** The admission of one member for some seconds, with the requests that it admitted. */
@@ -110,7 +112,7 @@ class Grant {
   /** Milliseconds. */
   readonly until: number;
   readonly #open = new Set<() => void>();
-  #name = '';
+  #user: Pick<ServiceUser, 'name' | 'services'> = { name: '', services: [] };
   #release: () => void = () => {};
   #isForgotten = false;
 
@@ -122,13 +124,13 @@ class Grant {
     return this.#isForgotten;
   }
 
-  given(name: string, release: () => void): void {
-    this.#name = name;
+  given({ name, services }: ServiceUser, release: () => void): void {
+    this.#user = { name, services };
     this.#release = release;
   }
 
-  get name(): string {
-    return this.#name;
+  get user(): Pick<ServiceUser, 'name' | 'services'> {
+    return this.#user;
   }
 
   /** Calls `onRevoked` if the access is revoked before the returned function is called. */

@@ -58,3 +58,55 @@ describe('a service behind a router', () => {
     expect(await Promise.all(['/v1/a..b', '/v1/x?a=/../b'].map(raw))).toEqual([200, 200]);
   });
 });
+
+describe('a token for single services', () => {
+  it('is admitted to these and to nothing else', async () => {
+    await proxy.service('second', {});
+    const { body } = await proxy.server.call('/api/project/main/service_tokens/create', {
+      ...{ name: 'partner', scope: 'services', services: ['web', 'later'] },
+    });
+    expect(body).toMatchObject({ scope: 'services', services: ['web', 'later'] });
+    const headers = { authorization: `Bearer ${body.token}` };
+    expect((await proxy.get('web/x', { headers })).status).toBe(200);
+    expect((await proxy.get('web/x', { headers, method: 'POST', body: 'x' })).status).toBe(200);
+    const refused = await proxy.get('second/x', { headers });
+    expect([refused.status, await refused.json()]).toEqual([
+      403,
+      {
+        detail: 'This token may not be used for the service second, only for: web, later',
+        code: 'service_not_allowed',
+      },
+    ]);
+    // Whether another service exists is none of its business.
+    expect((await proxy.get('nosuch/x', { headers })).status).toBe(404);
+    const models = await fetch(`${proxy.url}/proxy/models/main/models`, { headers });
+    expect(models.status).toBe(403);
+    for (const path of ['/api/project/main/runs/get', '/api/runs/list', '/api/projects/main/get']) {
+      const answer = await proxy.server.call(path, { run_name: 'web' }, { token: body.token });
+      expect([path, answer.status]).toEqual([path, 403]);
+      expect(answer.body.detail.msg).toContain('may only send requests to services');
+    }
+    await proxy.server.call('/api/project/main/service_tokens/delete', { names: ['partner'] });
+    expect((await proxy.get('web/x', { headers })).status).toBe(403);
+  });
+
+  it('names its services, and no other scope does', async () => {
+    const create = async (more: object) => {
+      const body = { name: 'x', ...more };
+      const answer = await proxy.server.call('/api/project/main/service_tokens/create', body);
+      return [answer.status, answer.body.detail?.[0]?.msg ?? answer.body];
+    };
+    expect(await create({ scope: 'services' })).toEqual([
+      400,
+      'the scope `services` needs `services`, the names of their runs',
+    ]);
+    expect(await create({ scope: 'user', services: ['web'] })).toEqual([
+      400,
+      '`services` needs the scope `services`',
+    ]);
+    expect((await create({ scope: 'services', services: ['../web'] }))[0]).toBe(400);
+    expect((await create({ scope: 'services', services: [] }))[0]).toBe(422);
+    const limited = { scope: 'services', services: ['web'], tokens_per_day: 5 };
+    expect((await create(limited))[0]).toBe(400);
+  });
+});

@@ -1,10 +1,16 @@
 /** Permissions of a program's token: only what its scope allows, in one project. */
-import type { Endpoint } from '@dstack/contract/api';
+import { type Endpoint, endpoints } from '@dstack/contract/api';
 import { isJobFinished } from '@dstack/contract/status';
 import { JOB_TOKEN_PREFIX, type ProjectRole } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import type { ServiceTokenRecord, Store, UserRecord } from '@dstack/store';
-import { modelsOnlyToken, onlyOwnTokens, readOnlyToken, type TokenEnd } from '../rights.ts';
+import {
+  modelsOnlyToken,
+  onlyOwnTokens,
+  readOnlyToken,
+  servicesOnlyToken,
+  type TokenEnd,
+} from '../rights.ts';
 
 /** The user in whose name a program acts, confined to one project. */
 export interface ConfinedUser extends UserRecord {
@@ -65,7 +71,7 @@ async function tokenOfJob(
   const token: ServiceTokenRecord = {
     ...{ id: job.id, projectId: run.projectId, name: job.name, scope: 'user' },
     ...{ createdBy: run.userId, createdAt: now, expiresAt: null, lastUsedAt: now },
-    ...{ models: null, limits: null },
+    ...{ models: null, services: null, limits: null },
   };
   return isJobFinished(job.status) ? { token, end: 'job finished' } : token;
 }
@@ -94,6 +100,8 @@ const OUTSIDE: ReadonlySet<string> = new Set([
 /** Allowed for jobs too: the official client calls it. The response has no credentials of the user. */
 const OF_JOBS = '/api/users/get_my_user';
 
+const SERVICE = endpoints['proxy.service'].path;
+
 /** Never allowed: endpoints that give access to others or show credentials. */
 const BARRED = /\/service_tokens\/|_members$|\/repos\/get$|\/config_info$|\/get_yaml$/;
 
@@ -107,6 +115,8 @@ export function checkCall(
   const { method, path } = endpoint;
   if (path === OF_JOBS && user.token.startsWith(JOB_TOKEN_PREFIX)) return;
   if (token.scope === 'models' && !path.startsWith('/proxy/models/')) throw modelsOnlyToken(token);
+  // Which services it may use is checked by the proxy.
+  if (token.scope === 'services' && path !== SERVICE) throw servicesOnlyToken(token);
   const isInProject = path.includes('{project_name}');
   if (BARRED.test(path) || (!isInProject && !OUTSIDE.has(path))) {
     throw onlyOwnTokens();
@@ -124,6 +134,6 @@ export function tokenRole(
   makersRole: ProjectRole | null,
 ): ProjectRole | null {
   if (makersRole === null) return null;
-  const own = token.scope === 'read' || token.scope === 'models' ? 'user' : token.scope;
+  const own = RANKS.find((rank) => rank === token.scope) ?? 'user';
   return RANKS.indexOf(own) < RANKS.indexOf(makersRole) ? own : makersRole;
 }

@@ -54,6 +54,7 @@ export async function createServiceToken(
     expiresAt: request.expires_in === null ? null : now + request.expires_in * SECOND,
     lastUsedAt: null,
     models: request.models,
+    services: request.services,
     limits: limitsOf(request),
   };
   const token = SERVICE_TOKEN_PREFIX + randomBytes(32).toString('base64url');
@@ -71,6 +72,13 @@ function limitsOf(request: CreateServiceTokenRequest): TokenLimits | null {
 
 /** With another scope a token could reach the same apps without its limits. */
 function checkLimits(request: CreateServiceTokenRequest): void {
+  if (request.scope === 'services' && request.services === null) {
+    throw ruleError('the scope `services` needs `services`, the names of their runs');
+  }
+  if (request.scope !== 'services' && request.services !== null) {
+    throw ruleError('`services` needs the scope `services`');
+  }
+  for (const name of request.services ?? []) checkName('service', name);
   if (request.scope === 'models') return;
   if (request.models === null && limitsOf(request) === null) return;
   throw ruleError('`models` and limits of requests and tokens need the scope `models`');
@@ -110,6 +118,7 @@ function wireToken(
     expires_at: formatOptionalTimestamp(token.expiresAt),
     last_used_at: formatOptionalTimestamp(token.lastUsedAt),
     models: token.models === null ? null : [...token.models],
+    services: token.services === null ? null : [...token.services],
     limits: token.limits,
     used: { ...used },
   };

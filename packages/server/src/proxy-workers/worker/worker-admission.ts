@@ -44,7 +44,8 @@ export class WorkerAdmission {
     const method = request.method ?? 'GET';
     const ask = this.#askOf('service', project, { method, request, session });
     const grant = await this.#grant(ask);
-    return { name: grant.caller.name, release: grant.hold(onRevoked) };
+    const { name, services } = grant.caller;
+    return { name, services, release: grant.hold(onRevoked) };
   };
 
   readonly admitModelUser: AdmitModelUser = async (call, onRevoked) => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { limitTexts, modelNames, modelsText, parsedLimit } from './token-limits.ts';
+import { limitTexts, namesIn, parsedLimit, reachText } from './token-limits.ts';
 
 it.each([
   ['', null],
@@ -23,10 +23,12 @@ it('shows limits with what is used of them', () => {
   expect(limitTexts({ limits: null, used: { day: 1, month: 1 } })).toEqual([]);
 });
 
-it('names the models of a token', () => {
-  expect(modelsText({ scope: 'models', models: ['a', 'b'] })).toBe('a, b');
-  expect(modelsText({ scope: 'models', models: null })).toBe('all models');
-  expect(modelsText({ scope: 'read', models: null })).toBeNull();
-  expect(modelNames(' a, b ,')).toEqual(['a', 'b']);
-  expect(modelNames(' ')).toBeNull();
+it('names the models or services of a token', () => {
+  const services = null;
+  expect(reachText({ scope: 'models', models: ['a', 'b'], services })).toBe('a, b');
+  expect(reachText({ scope: 'models', models: null, services })).toBe('all models');
+  expect(reachText({ scope: 'services', models: null, services: ['web'] })).toBe('web');
+  expect(reachText({ scope: 'read', models: null, services })).toBeNull();
+  expect(namesIn(' a, b ,')).toEqual(['a', 'b']);
+  expect(namesIn(' ')).toBeNull();
 });

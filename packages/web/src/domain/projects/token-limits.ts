@@ -1,8 +1,13 @@
 import type { ServiceToken } from '@dstack/contract/wire';
 import { count } from '../format/quantities.ts';
 
-/** The models that a token may use; null: the token is not limited to models. */
-export function modelsText({ scope, models }: Pick<ServiceToken, 'scope' | 'models'>) {
+/** The models or services that a token may use; null: the token is not limited to them. */
+export function reachText({
+  scope,
+  models,
+  services,
+}: Pick<ServiceToken, 'scope' | 'models' | 'services'>) {
+  if (scope === 'services') return services?.join(', ') ?? null;
   return scope === 'models' ? (models?.join(', ') ?? 'all models') : null;
 }
 
@@ -25,8 +30,8 @@ export function parsedLimit(text: string): number | null | undefined {
   return digits !== '' && Number.isInteger(value) && value > 0 ? value : undefined;
 }
 
-/** Names separated by commas; null: all models. */
-export function modelNames(text: string): string[] | null {
+/** Names separated by commas; null: none is given. */
+export function namesIn(text: string): string[] | null {
   const names = text.split(',').map((name) => name.trim());
   const given = names.filter((name) => name !== '');
   return given.length === 0 ? null : given;

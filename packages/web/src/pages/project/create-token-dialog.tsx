@@ -3,7 +3,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { projectKeys } from '../../data/projects/project-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
-import { modelNames, parsedLimit } from '../../domain/projects/token-limits.ts';
+import { namesIn, parsedLimit } from '../../domain/projects/token-limits.ts';
 import { TextField } from '../../ui/field/field.tsx';
 import { FormDialog } from '../../ui/form/form-dialog.tsx';
 import { SelectField } from '../../ui/form/select-field.tsx';
@@ -11,6 +11,7 @@ import { useSubmit } from '../../ui/form/use-submit.ts';
 
 const SCOPES = [
   { value: 'models', label: 'Models', hint: 'Only requests to models, within limits' },
+  { value: 'services', label: 'Services', hint: 'Only requests to some services' },
   { value: 'read', label: 'Read', hint: 'Sees everything, changes nothing' },
   { value: 'user', label: 'User', hint: 'Submits and stops runs' },
   { value: 'manager', label: 'Manager', hint: 'Also manages members and secrets' },
@@ -32,10 +33,13 @@ const LIMITS = [
   { key: 'tokens_per_month', label: 'Tokens per month', example: '3M' },
 ] as const;
 
-type TokenLimitTexts = Readonly<Record<(typeof LIMITS)[number]['key'] | 'models', string>>;
+type TokenLimitTexts = Readonly<
+  Record<(typeof LIMITS)[number]['key'] | 'models' | 'services', string>
+>;
 
 const NO_LIMITS: TokenLimitTexts = {
   models: '',
+  services: '',
   requests_per_minute: '',
   tokens_per_day: '',
   tokens_per_month: '',
@@ -70,12 +74,13 @@ export function CreateTokenDialog(props: {
         expires_in: lifetime === '' ? null : Number(lifetime),
         ...(isLimited
           ? {
-              models: modelNames(limits.models),
+              models: namesIn(limits.models),
               requests_per_minute: rate ?? null,
               tokens_per_day: day ?? null,
               tokens_per_month: month ?? null,
             }
           : {}),
+        ...(scope === 'services' ? { services: namesIn(limits.services) } : {}),
       });
       await cache.invalidateQueries({ queryKey: projectKeys.all });
       onCreated(token);
@@ -123,6 +128,15 @@ export function CreateTokenDialog(props: {
             />
           ))}
         </>
+      ) : null}
+      {scope === 'services' ? (
+        <TextField
+          label="Services"
+          value={limits.services}
+          onChange={(services) => set({ services })}
+          error={submission.errorOf('services')}
+          input={{ placeholder: 'names, separated by commas' }}
+        />
       ) : null}
       <SelectField label="Valid for" value={lifetime} options={LIFETIMES} onChange={setLifetime} />
     </FormDialog>

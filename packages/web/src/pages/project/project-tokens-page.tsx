@@ -5,7 +5,7 @@ import { useMemo, useState } from 'react';
 import { projectKeys, projectPart } from '../../data/projects/project-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { adminsOnly } from '../../domain/projects/project-rights.ts';
-import { limitTexts, modelsText } from '../../domain/projects/token-limits.ts';
+import { limitTexts, reachText } from '../../domain/projects/token-limits.ts';
 import { Button } from '../../ui/button/button.tsx';
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { ConfirmDialog } from '../../ui/dialog/confirm-dialog.tsx';
@@ -109,7 +109,7 @@ function columnsFor(onRevoke: (token: ServiceToken) => void): readonly TableColu
       width: 240,
       card: 'detail',
       cell: (token) => {
-        const text = [modelsText(token), ...limitTexts(token)].filter(Boolean).join(', ');
+        const text = [reachText(token), ...limitTexts(token)].filter(Boolean).join(', ');
         return <span title={text}>{text}</span>;
       },
     },

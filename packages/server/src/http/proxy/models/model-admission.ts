@@ -51,16 +51,24 @@ async function modelUser(
   return await memberOf(parts, endpoint, credentials, name);
 }
 
-/** A caller who may use the models of the project. Throws `ApiError`. */
+/** A member of a project. */
+export interface AdmittedMember extends ModelUser {
+  /** See `ServiceCaller`. */
+  readonly services: readonly string[] | null;
+}
+
+/** A caller who may use the models, or services, of the project. Throws `ApiError`. */
 export async function memberOf(
   deps: IdentityDeps,
   endpoint: Pick<Endpoint, 'permission' | 'method' | 'path'>,
   credentials: Credentials,
   name: string,
-): Promise<ModelUser> {
+): Promise<AdmittedMember> {
   const found = await identifyCaller(deps, endpoint, credentials, name);
   const { user, project, expiresAt } = found;
   if (!user || !project) throw accessDenied();
   const token = await modelToken(deps.store, found.token, deps.now());
-  return { name: user.name, userId: user.id, projectId: project.id, expiresAt, project, token };
+  const services = found.token?.services ?? null;
+  const { name: userName, id: userId } = user;
+  return { name: userName, userId, projectId: project.id, expiresAt, project, token, services };
 }
