@@ -1,6 +1,7 @@
 import type { ServiceReplica } from '@dstack/store';
 import { expect, it } from 'vitest';
 import { Delivery, Undelivered } from './delivery.ts';
+import { RepeatBudget } from './repeat-budget.ts';
 import { ReplicaConnections } from './replica-connections.ts';
 import type { ServiceRoute } from './service-routes.ts';
 import { ConnectFailure } from './upstream-failure.ts';
@@ -56,4 +57,21 @@ it('gives up once it has not returned in time', async () => {
   const { asked, delivered } = deliver([], () => (looks++ === 0 ? 1_000_001 : 1_000_000));
   await expect(delivered).rejects.toThrow('no way');
   expect(asked).toHaveLength(4);
+});
+
+it('repeats requests that were sent and not answered as long as the budget allows it', async () => {
+  const now = () => 1_000_000;
+  const connections = new ReplicaConnections({ open: () => Promise.reject(), timeoutMs: 1, now });
+  const delivery = new Delivery({
+    ...{ replicas: connections, current: async () => route, now, onFailure: () => {} },
+    repeats: new RepeatBudget(2),
+  });
+  let sent = 0;
+  const fail = async () => {
+    sent += 1;
+    return { kind: 'failed', error: new Error('closed'), unsent: false } as const;
+  };
+  const order = { route, affinity: null, isRepeatable: true, isUnwanted: () => false, send: fail };
+  for (let n = 0; n < 3; n++) await expect(delivery.deliver(order)).rejects.toThrow(Undelivered);
+  expect(sent).toBe(5);
 });

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Id } from '@dstack/core';
+import { RepeatBudget } from './repeat-budget.ts';
 import type { ConnectedReplica, ReplicaConnections } from './replica-connections.ts';
 import type { ServiceRoute } from './service-routes.ts';
 import { ConnectFailure, isTimeout } from './upstream-failure.ts';
@@ -37,6 +38,7 @@ export interface DeliveryOptions {
    * them is being restarted; in the past = nothing is expected.
    */
   readonly returnsUntil?: () => number;
+  readonly repeats?: RepeatBudget;
   readonly onFailure: (route: ServiceRoute, replica: ConnectedReplica, error: Error) => void;
 }
 
@@ -66,19 +68,22 @@ const LAST_WAIT_MS = 100;
 /** Sends requests to replicas, and tries another replica when one fails. */
 export class Delivery {
   readonly #options: DeliveryOptions;
+  readonly #repeats: RepeatBudget;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
+    this.#repeats = options.repeats ?? new RepeatBudget();
   }
 
   /**
    * Tries every replica while no byte was sent. Repeats once a request that was sent and not
-   * answered, if it is repeatable. Throws `NoReplica` or `Undelivered`.
+   * answered, if it is repeatable and the budget of the service allows it. Throws `NoReplica` or `Undelivered`.
    */
   async deliver<T>(order: Order<T>): Promise<Delivered<T>> {
     const { route, affinity, isRepeatable, isUnwanted, send } = order;
     const { replicas, current, onFailure } = this.#options;
     const until = this.#startsUntil(route);
+    this.#repeats.begin(route.runId);
     const tried = new Set<Id>();
     let isRepeated = false;
     let waitMs = FIRST_WAIT_MS;
@@ -109,7 +114,8 @@ export class Delivery {
       tried.add(replica.target.jobId);
       if (isUnwanted()) throw new Undelivered(sent.error);
       if (sent.unsent) continue;
-      if (isRepeated || !isRepeatable || isTimeout(sent.error)) throw new Undelivered(sent.error);
+      const mayRepeat = isRepeatable && !isRepeated && !isTimeout(sent.error);
+      if (!mayRepeat || !this.#repeats.take(at.runId)) throw new Undelivered(sent.error);
       isRepeated = true;
     }
   }
