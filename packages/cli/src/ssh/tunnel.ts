@@ -110,6 +110,7 @@ async function tryOnce(
   });
   const lost = new Promise<string>((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) => reject(noClient(cli, error)));
+    child.once('exit', () => end(child));
     child.once('close', () => {
       const logged = readFile(paths.log, 'utf8').catch(() => '');
       void logged.then((log) => resolve(sshErrorMessage(`${printed.text}\n${log}`)));
@@ -152,8 +153,14 @@ function untilReady(child: ChildProcess, signal: AbortSignal): Promise<null | st
   });
 }
 
-function end(child: ChildProcess): void {
-  if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+/** Ends ssh, and the ssh of a jump host, which otherwise stays until that host closes its connection. */
+function end({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGTERM');
+  } catch {
+    // No process of its group is left.
+  }
 }
 
 async function endMaster(master: Master): Promise<void> {
