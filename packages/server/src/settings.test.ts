@@ -117,6 +117,16 @@ describe('settings', () => {
     expect([...names].filter((name) => !docs.includes(`\`${name}\``))).toEqual([]);
   });
 
+  it('mount the image of the agent only if there is one', () => {
+    const kubernetes = (image?: string) =>
+      compileSettings({
+        DSTACK_KUBERNETES_AGENT_VOLUME: '1',
+        DSTACK_KUBERNETES_AGENT_IMAGE: image,
+      }).kubernetes;
+    expect(kubernetes('agent:1')).toMatchObject({ agentImage: 'agent:1', mountsAgentImage: true });
+    expect(() => kubernetes()).toThrow('DSTACK_KUBERNETES_AGENT_IMAGE must name the image');
+  });
+
   it('read an empty flag as set', () => {
     expect(compileSettings({ DSTACK_SERVER_CONFIG_DISABLED: '' }).configDisabled).toBe(true);
     expect(compileSettings({}).configDisabled).toBe(false);

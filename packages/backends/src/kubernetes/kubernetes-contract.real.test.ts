@@ -56,6 +56,16 @@ describe.skipIf(missing !== null && !process.env.CI)('a real cluster', { timeout
     await close();
   });
 
+  it('names what a cluster lacks that cannot mount the image of the agent', async () => {
+    const kubeconfig = readFileSync(cluster.kubeconfig, 'utf8');
+    const { backend, close } = open(kubeconfig, 'default', 'agent:1');
+    const failed = (await backend.check()).filter(({ ok }) => !ok);
+    close();
+    expect(failed.map(({ problem }) => problem)).toEqual([
+      expect.stringContaining('or by the feature gate ImageVolume): leave DSTACK_KUBERNETES_AGENT'),
+    ]);
+  });
+
   it('names each permission that is missing, by the rights of the manifest', async () => {
     const manifest = resolve(import.meta.dirname, '../../../../deploy/kubernetes/server-rbac.yaml');
     await cluster.kubectl('apply', '-f', manifest);
@@ -120,13 +130,20 @@ async function untilLost(check: ReturnType<typeof open>['backend']['check']): Pr
   }
 }
 
-function open(data: string, namespace: string) {
+function open(data: string, namespace: string, agentVolumeOf: string | null = null) {
   return openKubernetes({
     config: {
       ...{ type: 'kubernetes', contexts: null, proxy_jump: null, namespace },
       kubeconfig: { filename: '', data },
     },
-    ...{ serverId: OUR_ID, secret: 'secret', agentImage: null, agentClaim: null, programs },
+    ...{
+      serverId: OUR_ID,
+      secret: 'secret',
+      agentImage: agentVolumeOf,
+      mountsAgentImage: agentVolumeOf !== null,
+      agentClaim: null,
+      programs,
+    },
     matches: requirementsMatch,
     ...{ scheduleSeconds: 10, scaleUpSeconds: 60 },
   });

@@ -7,6 +7,7 @@ import { CredentialsError } from '../base/errors.ts';
 import type { Backend, CheckResult } from '../base/port.ts';
 import { readKubeconfig } from './api/kubeconfig.ts';
 import { checkCluster } from './check.ts';
+import { checkImageVolumes } from './check-image-volumes.ts';
 import { configMapClaims } from './claims.ts';
 import { Cluster } from './cluster.ts';
 import { type AgentPrograms, Deliveries } from './delivery.ts';
@@ -22,6 +23,8 @@ export interface KubernetesOptions {
   readonly secret: string;
   /** An image that brings the agent into pods; null = none. */
   readonly agentImage: string | null;
+  /** Whether nodes mount that image, instead of starting a container of it. */
+  readonly mountsAgentImage: boolean;
   /** A claim with the agent, in the namespace of the pods; null = none. It wins over the image. */
   readonly agentClaim: string | null;
   readonly programs: AgentPrograms;
@@ -63,7 +66,7 @@ export function openKubernetes(options: KubernetesOptions): OpenedKubernetes {
     groups: null,
     gateways: clusterGateways({ clusters, tunnels, agent, deliveries, secret }),
     claims: configMapClaims(clusters),
-    check: async () => (await Promise.all(clusters.map((one) => check(one, copies)))).flat(),
+    check: async () => (await Promise.all(clusters.map((one) => check(one, agent)))).flat(),
   };
   return {
     backend,
@@ -74,9 +77,10 @@ export function openKubernetes(options: KubernetesOptions): OpenedKubernetes {
   };
 }
 
-function sourceOf({ agentClaim, agentImage }: KubernetesOptions): AgentSource {
+function sourceOf({ agentClaim, agentImage, mountsAgentImage }: KubernetesOptions): AgentSource {
   if (agentClaim !== null) return { kind: 'claim', claim: agentClaim };
-  return agentImage === null ? { kind: 'copy' } : { kind: 'image', image: agentImage };
+  if (agentImage === null) return { kind: 'copy' };
+  return { kind: mountsAgentImage ? 'volume' : 'image', image: agentImage };
 }
 
 function clustersOf({ config, serverId, matches }: KubernetesOptions): Cluster[] {
@@ -128,9 +132,10 @@ async function offersIn(cluster: Cluster, requirements: Requirements) {
   }
 }
 
-async function check(cluster: Cluster, copiesAgent: boolean): Promise<CheckResult[]> {
+async function check(cluster: Cluster, agent: AgentSource): Promise<CheckResult[]> {
   try {
-    return await checkCluster(cluster, copiesAgent);
+    const rights = await checkCluster(cluster, agent.kind === 'copy');
+    return agent.kind === 'volume' ? [...rights, await checkImageVolumes(cluster)] : rights;
   } catch (error) {
     const name = `${cluster.title}: the API server answers`;
     return [{ name, ok: false, problem: errorMessage(error) }];

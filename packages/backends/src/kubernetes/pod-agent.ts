@@ -11,10 +11,16 @@ export const TUNNEL_PORT = 10_998;
 /** Where a claim with the programs is mounted, which the nodes of the cluster share. */
 export const CLAIM_ROOT = '/dstack-agent';
 
+/** Where the image with the programs is mounted, and their folder in it. */
+export const IMAGE_ROOT = '/dstack-image';
+const IN_IMAGE = `${IMAGE_ROOT}/dstack-agent`;
+
 /** How the programs get into a pod. */
 export type AgentSource =
   /** A container of this image copies them before the one of the job starts. */
   | { readonly kind: 'image'; readonly image: string }
+  /** The node mounts this image into the container of the job. */
+  | { readonly kind: 'volume'; readonly image: string }
   /** They are in this claim of the namespace. */
   | { readonly kind: 'claim'; readonly claim: string }
   /** The server copies them into the started container. */
@@ -56,6 +62,7 @@ export function agentEnv(source: AgentSource) {
 }
 
 function programsOf({ kind }: AgentSource): string {
+  if (kind === 'volume') return IN_IMAGE;
   return kind === 'claim' ? CLAIM_ROOT : ROOT;
 }
 

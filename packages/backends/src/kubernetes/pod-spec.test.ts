@@ -70,6 +70,19 @@ describe('the pod of a job', () => {
     ]);
   });
 
+  it('starts the agent from an image that the node mounts, without another container', () => {
+    const { spec } = pod({}, { kind: 'volume', image: 'dstack/agent:1' });
+    expect(spec.initContainers).toBeUndefined();
+    expect(spec.volumes).toContainEqual({
+      name: 'programs',
+      image: { reference: 'dstack/agent:1', pullPolicy: 'IfNotPresent' },
+    });
+    const [job] = spec.containers;
+    const mount = { name: 'programs', mountPath: '/dstack-image', readOnly: true };
+    expect(job.volumeMounts).toContainEqual(mount);
+    expect(job.command[0]).toBe('/dstack-image/dstack-agent/lib/ld.so');
+  });
+
   it('has room for the agent beyond the memory limit of the job', () => {
     const limited = { resources: { memory: '1GB..2GB', cpu: '1..2' } };
     const { resources } = Requirements.parse(limited);

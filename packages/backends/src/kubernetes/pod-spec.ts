@@ -19,6 +19,7 @@ import {
   agentCommand,
   agentEnv,
   CLAIM_ROOT,
+  IMAGE_ROOT,
   TOKEN_DIR,
 } from './pod-agent.ts';
 import { describedBy, type PodOrder, pullSecretName, secretName } from './pod-order.ts';
@@ -99,6 +100,13 @@ export function podOf(pod: PodOrder): object {
 }
 
 export function programsIn(agent: AgentSource): Mounted | null {
+  if (agent.kind === 'volume') {
+    const image = { reference: agent.image, pullPolicy: 'IfNotPresent' };
+    return {
+      volume: { name: 'programs', image },
+      mount: { name: 'programs', mountPath: IMAGE_ROOT, readOnly: true },
+    };
+  }
   if (agent.kind !== 'claim') return null;
   const persistentVolumeClaim = { claimName: agent.claim, readOnly: true };
   return {

@@ -113,6 +113,16 @@ describe('a pod', () => {
     });
   });
 
+  it('that has written more than it may has failed, because another one would, too', () => {
+    const message =
+      'Pod ephemeral local storage usage exceeds the total limit of containers 102Mi. ';
+    const evicted = state(pod({ phase: 'Failed', reason: 'Evicted', message }, {}, 'n1'));
+    expect(evicted).toEqual({
+      ...{ state: 'interrupted', reason: 'failed' },
+      text: 'pod train exceeded its disk limit: Pod ephemeral local storage usage exceeds the total limit of containers 102Mi. Raise the upper bound of resources.disk, or leave it out',
+    });
+  });
+
   it('has started as soon as an event reports it, unless others need its address', () => {
     const started = { reason: 'Started', involvedObject: { fieldPath: 'spec.containers{job}' } };
     expect(state(waiting('ContainerCreating'), [started])).toEqual({

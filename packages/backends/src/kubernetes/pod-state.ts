@@ -73,7 +73,8 @@ function disruptionOf(
   events: readonly KubeEvent[],
 ): string | null {
   const node = spec?.nodeName ? ` (node ${spec.nodeName})` : '';
-  const about = (text: string, more: string | undefined) => (more ? `${text}: ${more}` : text);
+  const about = (text: string, more: string | undefined) =>
+    more?.trim() ? `${text}: ${more.trim()}` : text;
   const target = status?.conditions?.find(
     (one) => one.type === 'DisruptionTarget' && one.status === 'True',
   );
@@ -103,6 +104,8 @@ const DISRUPTIONS: Readonly<Record<string, string>> = {
 
 /** An agent ends only with its pod, so the end of its container is never a success. */
 function ended(pod: Pod, disruption: string | null): NotReady {
+  const excess = excessOf(pod);
+  if (excess !== null) return failed(excess);
   if (disruption !== null) return { state: 'interrupted', reason: 'spot', text: disruption };
   const { name } = pod.metadata;
   const init = statusOf(pod, AGENT_CONTAINER)?.state?.terminated;
@@ -121,6 +124,18 @@ function ended(pod: Pod, disruption: string | null): NotReady {
   const why = end?.message || end?.reason || pod.status?.message || pod.status?.reason;
   return failed(`pod ${name} has ended${why ? `: ${why}` : ''}`);
 }
+
+/**
+ * The kubelet evicts a pod that writes more than it may, whatever its node has left. Another pod would
+ * write as much, so the job has failed.
+ */
+function excessOf({ metadata, status }: Pod): string | null {
+  const message = status?.message?.trim().replace(/[\s.]+$/, '') ?? '';
+  if (status?.reason !== 'Evicted' || !OWN_LIMIT.test(message)) return null;
+  return `pod ${metadata.name} exceeded its disk limit: ${message}. Raise the upper bound of resources.disk, or leave it out`;
+}
+
+const OWN_LIMIT = /ephemeral local storage usage exceeds|exceeded its local ephemeral storage limit/;
 
 const NO_SHELL = /\/bin\/sh.{0,40}no such file|no such file.{0,40}\/bin\/sh/i;
 
