@@ -3,7 +3,7 @@
  * delay of a line, shells, and memory. `kubernetes:N` is a burst of N pods.
  */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -21,6 +21,7 @@ import { IMAGE, JOB, stop, untilRunning } from './kubernetes-runs.ts';
 import { singles } from './kubernetes-singles.ts';
 import { print, summary } from './measure.ts';
 import { delaysOfPrintedTimes } from './printed-times.ts';
+import { memoryOf } from './process-memory.ts';
 import { submit } from './runs.ts';
 import { residentMb } from './server-start.ts';
 
@@ -158,24 +159,11 @@ async function shells(home: Installation): Promise<void> {
 
 /** Proportional memory of the processes that serve the one job in a pod. */
 function agentMemory() {
-  const memory = (part: RegExp) =>
-    readdirSync('/proc')
-      .filter((pid) => /^\d+$/.test(pid) && part.test(text(`/proc/${pid}/cmdline`)))
-      .map((pid) => Number(/^Pss:\s+(\d+)/m.exec(text(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0))
-      .reduce((sum, kib) => sum + Math.round(kib / 1024), 0);
+  const memory = (part: RegExp) => memoryOf((commandLine) => part.test(commandLine));
   return {
     agent: memory(/^\/dstack-agent\/lib\/ld\.so.*main\.js.*--job-container/),
     supervisor: memory(/^\/dstack-agent\/lib\/ld\.so.*supervisor\.js/),
   };
-}
-
-/** Empty if the process has ended. */
-function text(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }
 
 async function bursts(home: Installation, pods: BarePods, size: number): Promise<void> {

@@ -14,7 +14,9 @@ import { usage } from './at-rest.ts';
 import { installation } from './installation.ts';
 import { print, summary } from './measure.ts';
 import { delaysOfPrintedTimes } from './printed-times.ts';
+import { memoryOf } from './process-memory.ts';
 import { eventTimes, finished, submit } from './runs.ts';
+import { residentMb } from './server-start.ts';
 
 const IMAGE = 'gnu:1';
 const PAIRS = 15;
@@ -172,11 +174,12 @@ async function attach(home: Installation, cluster: TestCluster): Promise<void> {
     const from = performance.now();
     const client = home.spawn(['attach', 'attached']);
     let output = '';
-    await new Promise<void>((resolve) => {
-      client.stdout?.on('data', (data) => {
+    await new Promise<void>((resolve, reject) => {
+      client.stderr?.on('data', (data) => {
         output += data;
         if (output.includes('localhost:')) resolve();
       });
+      client.once('close', () => reject(new Error(`attach ended: ${output}`)));
     });
     times.push(performance.now() - from);
     client.kill('SIGINT');
@@ -212,6 +215,11 @@ async function burst(home: Installation, cluster: TestCluster, count: number): P
   print({ name: `slurm: burst of ${count}, all running`, unit: 'ms', all, reads });
   await delay(10_000);
   await queueCalls(home, cluster, `${count} running jobs`);
+  print({
+    name: `slurm: server with ${count} running jobs, and an agent`,
+    unit: 'MB',
+    ...{ server: residentMb(home.serverPid), ...agentMemory(count) },
+  });
   const stopped = performance.now();
   await home.ok('stop', ...names, '-y');
   await emptyQueue(cluster);
@@ -235,4 +243,14 @@ async function bareBurst(cluster: TestCluster, count: number): Promise<number> {
   );
   const [from = 0, ...ends] = [...times.matchAll(/^\d{19}$/gm)].map(([text]) => Number(text) / 1e6);
   return Math.round(Math.max(...ends) - from);
+}
+
+/** Proportional memory of the processes that serve one job. */
+function agentMemory(jobs: number) {
+  const memory = (part: RegExp) =>
+    Math.round(memoryOf((commandLine) => part.test(commandLine)) / jobs);
+  return {
+    agent: memory(/^\/run\/dstack-programs\/.*main\.js.*--job-container/),
+    supervisor: memory(/^\/run\/dstack-programs\/.*supervisor\.js/),
+  };
 }

@@ -179,6 +179,31 @@ describe.skipIf(missing !== null || binaries === null)('jobs of Slurm', PATIENCE
     }
   });
 
+  it('continue while the login node is set up anew, whose changed host key is refused', async () => {
+    const { url } = await postgres.createDatabase();
+    const home = await newServer(url);
+    await applySlurmFleets(home);
+    await start(home, slurmTask(home, 'kept', counting(150, 0.05)));
+    await seenInLogs(home, 'kept', 'line 5');
+    const key = '/etc/slurm/ssh_host_key';
+    const restarted = (edit: string) =>
+      cluster.control(
+        ...['exec', 'login', 'sh', '-c'],
+        `${edit}; pkill -x sshd; while pgrep -x sshd >/dev/null; do sleep 0.1; done; /usr/sbin/sshd -f /run/sshd_config -E /var/log/slurm/sshd.log`,
+      );
+    await restarted(`mv ${key} ${key}.kept && ssh-keygen -q -t ed25519 -N '' -f ${key}`);
+    await until(async () =>
+      /host key of .* is not the one seen before.*another name or address of it as `hostname`/.test(
+        await home.ok('offer', '-b', 'slurm'),
+      ),
+    );
+    await restarted(`mv -f ${key}.kept ${key}`);
+    const { latest_job_submission } = await untilRun(home, 'kept', isFinished);
+    expect(latest_job_submission.exit_status).toBe(3);
+    expect(await linesOf(home, 'kept')).toEqual(countedTo(150));
+    await untilNothingIsLeft();
+  });
+
   it('move from a node that is removed from the configuration of Slurm', async () => {
     const { url } = await postgres.createDatabase();
     const home = await newServer(url);

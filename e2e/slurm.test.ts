@@ -184,6 +184,22 @@ describe.skipIf(missing !== null)('a Slurm cluster', PATIENCE, () => {
     await until(async () => (await cluster.login('ls ~/.dstack/credentials')) === '');
   });
 
+  it('cannot lead the server to files of the login user', async () => {
+    await cluster.login('echo kept > ~/secret');
+    const commands = [
+      'cd /run/dstack-job',
+      'for file in output.log ended lock token tunnel.0; do ln -sf /home/dev/secret $file; done',
+      `for dir in /proc/[0-9]*; do if tr '\\0' ' ' < $dir/cmdline | grep -q '^/run/dstack-programs/.*job-container'; then kill -9 "\${dir#/proc/}"; fi; done`,
+    ];
+    await start(task('hostile', commands));
+    expect((await untilRun(home, 'hostile', isFinished)).status).toBe('failed');
+    const explained = await home.ok('explain', 'hostile', '-v');
+    expect(explained).toMatch(/Slurm job \d+ ended/);
+    expect(explained).not.toContain('kept');
+    await until(async () => (await foldersOfJobs(cluster)) === '');
+    expect(await cluster.login('cat ~/secret')).toBe('kept\n');
+  });
+
   it('loses no line while server and controller end and come back', async () => {
     const count = 'i=0; while [ $i -lt 200 ]; do i=$((i+1)); echo "line $i"; sleep 0.03; done';
     await start(task('count', [count]));

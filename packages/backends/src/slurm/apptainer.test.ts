@@ -9,9 +9,9 @@ import { batchScript } from './batch.ts';
 let dir: string;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'apptainer-'));
-  mkdirSync(join(dir, 'job'));
+  mkdirSync(join(dir, 'job/agent'), { recursive: true });
   // The script waits for it in the background, to remove the credentials.
-  writeFileSync(join(dir, 'job', 'tunnel.0'), '');
+  writeFileSync(join(dir, 'job/agent/tunnel.0'), '');
   mkdirSync(join(dir, 'credentials'));
   writeFileSync(join(dir, 'credentials', 'password'), "a b'$c");
   // Both print a line per argument and per variable of their environment that matters.
@@ -39,12 +39,16 @@ it('starts the container with these arguments, and passes what Slurm has set for
     credentials: { folder: join(dir, 'credentials'), user: 'me' },
   });
   const env = { PATH: `${dir}:${process.env.PATH}`, HOME: dir };
-  const output = execFileSync('sh', ['-s'], { env, input: script, encoding: 'utf8' });
+  const output = execFileSync('sh', ['-s'], {
+    ...{ env, input: script },
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
   expect(output.split('\n').filter(Boolean)).toEqual([
     ...['srun <--export=ALL>', 'srun <--kill-on-bad-exit=1>', 'srun <--cpus-per-task=2>'],
     ...[
       ...['exec', '--writable-tmpfs', '--no-home', '--containall', '--fakeroot', '--nv', '--bind'],
-      `/home/d/p:/run/dstack-programs:ro,${dir}/job:/run/dstack-job`,
+      `/home/d/p:/run/dstack-programs:ro,${dir}/job/agent:/run/dstack-job`,
       ...['docker://ghcr.io/a/b:1', '/run/node', 'a b'],
     ].map((word) => `apptainer <${word}>`),
     'APPTAINERENV_CUDA_VISIBLE_DEVICES=0,1',

@@ -70,6 +70,16 @@ describe('the batch job of an instance', () => {
     expect(text).toContain('NVIDIA_VISIBLE_DEVICES=void');
   });
 
+  it.each(['pyxis', 'apptainer', 'none'] as const)(
+    'shows its container (%s) nothing that programs outside write or read',
+    (tool) => {
+      const text = batchScript({ ...script, tool });
+      expect(text).toContain('> /home/d/j/ended');
+      expect(text).toContain('/home/d/j/agent');
+      expect(text.replaceAll('/home/d/j/agent', '')).not.toMatch(/\/home\/d\/j(?!\/ended)/);
+    },
+  );
+
   it('pulls a private image with a file that only it reads', () => {
     const text = batchScript({ ...script, credentials });
     expect(text).toContain('export ENROOT_CONFIG_PATH=/home/d/c');

@@ -6,7 +6,7 @@ import type { Offer } from '@dstack/core';
 import type { ListedInstance, OwnerTags } from '../base/port.ts';
 import { apptainerCommand } from './apptainer.ts';
 import { pyxisImage } from './credentials.ts';
-import { ENDED_FILE, PASSWORD_FILE, TUNNEL_FILE } from './folders.ts';
+import { AGENT_FOLDER, ENDED_FILE, PASSWORD_FILE, tunnelPatterns } from './folders.ts';
 import { hostCommand } from './host-job.ts';
 import { jobMemory } from './offers.ts';
 import { IN_CONTAINER } from './places.ts';
@@ -94,7 +94,7 @@ export interface ScriptInput {
   readonly image: string;
   /** Folder of the programs on the cluster, mounted at `AgentPlaces.programs`. */
   readonly programs: string;
-  /** The private folder of the job on the cluster, mounted at `AgentPlaces.job`. */
+  /** The private folder of the job on the cluster; its `AGENT_FOLDER` is mounted at `AgentPlaces.job`. */
   readonly folder: string;
   readonly cpus: number;
   readonly hasGpus: boolean;
@@ -143,11 +143,13 @@ function containerWords(input: ScriptInput): readonly string[] {
     case 'pyxis':
       return pyxisOptions(input);
     case 'apptainer':
-      return apptainerCommand(input);
+      return apptainerCommand({ ...input, folder: agentFolder(input) });
     case 'none':
-      return hostCommand(input.programs, input.folder);
+      return hostCommand(input.programs, agentFolder(input));
   }
 }
+
+const agentFolder = ({ folder }: Pick<ScriptInput, 'folder'>) => `${folder}/${AGENT_FOLDER}`;
 
 function registryLogin(tool: ContainerTool, { folder, user }: ScriptCredentials) {
   if (tool === 'pyxis') return [`export ENROOT_CONFIG_PATH=${shellQuote(folder)}`];
@@ -163,18 +165,22 @@ function removalOnceStarted(folder: string, credentials: string): string {
   return [
     '(',
     '  while sleep 1; do',
-    `    set -- ${shellQuote(folder)}/${TUNNEL_FILE}.*`,
-    '    if [ -e "$1" ] && [ "$#" -ge "${SLURM_JOB_NUM_NODES:-1}" ]; then break; fi',
+    '    listening=0',
+    `    for file in ${tunnelPatterns(shellQuote(folder))}; do`,
+    '      if [ -e "$file" ]; then listening=$((listening + 1)); fi',
+    '    done',
+    '    if [ "$listening" -ge "${SLURM_JOB_NUM_NODES:-1}" ]; then break; fi',
     '  done',
     `  rm -rf ${shellQuote(credentials)}`,
     ') &',
   ].join('\n');
 }
 
-function pyxisOptions({ image, programs, folder, hasGpus, credentials }: ScriptInput) {
+function pyxisOptions(input: ScriptInput) {
+  const { image, programs, hasGpus, credentials } = input;
   return [
     `--container-image=${pyxisImage(image, credentials?.user ?? null)}`,
-    `--container-mounts=${programs}:${IN_CONTAINER.programs}:ro,${folder}:${IN_CONTAINER.job}`,
+    `--container-mounts=${programs}:${IN_CONTAINER.programs}:ro,${agentFolder(input)}:${IN_CONTAINER.job}`,
     ...['--container-remap-root', '--container-writable', '--no-container-mount-home'],
     ...(hasGpus ? [] : ['--container-env=NVIDIA_VISIBLE_DEVICES']),
   ];

@@ -12,6 +12,7 @@ import { batchArguments, batchScript, type ContainerTool } from './batch.ts';
 import { cancelScript, LEFT, removed } from './cancel.ts';
 import { enrootCredentials } from './credentials.ts';
 import {
+  AGENT_FOLDER,
   credentialsFolderOf,
   ENDED_FILE,
   ENROOT_FILE,
@@ -19,7 +20,6 @@ import {
   LOG_FILE,
   PASSWORD_FILE,
   TOKEN_FILE,
-  TUNNEL_FILE,
 } from './folders.ts';
 import type { NodePlace } from './handles.ts';
 import { JobTable } from './job-table.ts';
@@ -160,8 +160,8 @@ export class SlurmCluster {
         // Two servers, or a server after a crash, may submit the same job.
         'if command -v flock >/dev/null 2>&1; then exec 9>"$folder/lock"; flock -w 10 9 || true; fi',
         `if [ -n "$(squeue -h -t all -u "$(id -un)" -n ${shellQuote(name)} -o %i)" ]; then exit 0; fi`,
-        `printf '%s' ${this.token(name)} > "$folder/${TOKEN_FILE}"`,
-        `rm -f "$folder"/${TUNNEL_FILE}.* "$folder/${ENDED_FILE}"`,
+        `agent=$folder/${AGENT_FOLDER}; rm -rf "$agent" "$folder/${ENDED_FILE}"; mkdir "$agent"`,
+        `printf '%s' ${this.token(name)} > "$agent/${TOKEN_FILE}"`,
         ...(registryAuth && image ? storedCredentials(name, image, registryAuth) : []),
         `printf '%s' ${shellQuote(script)} | ${shellJoin(argv)}`,
       ].join('\n'),

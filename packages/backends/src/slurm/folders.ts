@@ -20,13 +20,26 @@ export const PASSWORD_FILE = 'password';
 
 export const JOBS = '"$HOME"/.dstack/jobs';
 
-/** Files in the folder of an instance. */
-export const TOKEN_FILE = 'token';
+/** Files in the folder of an instance, which its container does not see. */
 export const LOG_FILE = 'output.log';
-/** `.N` is appended: the number of the node within the job. */
-export const TUNNEL_FILE = 'tunnel';
 /** Written when the containers of a job have ended. */
 export const ENDED_FILE = 'ended';
+
+/**
+ * The folder in it that its container sees. The job can write there, also links to files of the login user,
+ * so programs outside read only what `find` reports as a file, and write nothing.
+ */
+export const AGENT_FOLDER = 'agent';
+/** Files in that one. */
+export const TOKEN_FILE = 'token';
+/** `.N` is appended: the number of the node within the job. */
+export const TUNNEL_FILE = 'tunnel';
+
+/** In a script: patterns of the tunnel files of a job. A job may create any number of others. */
+export const tunnelPatterns = (folder: string): string =>
+  ['[0-9]', '[0-9][0-9]', '[0-9][0-9][0-9]', '[0-9][0-9][0-9][0-9]']
+    .map((rank) => `${folder}/${AGENT_FOLDER}/${TUNNEL_FILE}.${rank}`)
+    .join(' ');
 
 /** What an agent writes once it listens. */
 export interface TunnelPlace {

@@ -3,7 +3,7 @@
  * while it is under way share its answer or that of the next one.
  */
 
-import { JOBS, TUNNEL_FILE, type TunnelPlace, tunnelPlace } from './folders.ts';
+import { AGENT_FOLDER, JOBS, TUNNEL_FILE, type TunnelPlace, tunnelPlace } from './folders.ts';
 import { isJobName } from './job-name.ts';
 import { parseJobs, type SlurmJob, SQUEUE_FORMAT } from './job-state.ts';
 import type { LoginNode } from './login.ts';
@@ -18,17 +18,24 @@ export interface QueueView {
 }
 
 const DIVIDER = 'dstack-folders';
-/** More than this is no answer of one installation, in characters. */
-const MAX_FILE = 300;
+/** Of agents. Jobs can write there too: only files of at most 512 bytes count, and the first line of each. */
+const TUNNEL_FILES = [
+  `find ${JOBS} -mindepth 3 -maxdepth 3 -path '*/${AGENT_FOLDER}/*' -type f -size -2`,
+  `-name '${TUNNEL_FILE}.[0-9]*' ! -name '${TUNNEL_FILE}.*[!0-9]*' ! -name '${TUNNEL_FILE}.?????*'`,
+  '2>/dev/null',
+].join(' ');
 
+/** It starts the same number of programs, however many jobs there are. */
 const SCRIPT = [
   'set -e',
   // With all states, so that a job that has just ended is not missing.
   `squeue -h -t all -u "$(id -un)" -o ${JSON.stringify(SQUEUE_FORMAT)}`,
   `echo ${DIVIDER}`,
   `for folder in ${JOBS}/*; do printf '%s\\n' "$folder"; done`,
-  `for file in ${JOBS}/*/${TUNNEL_FILE}.*; do`,
-  `  if [ -f "$file" ]; then printf '%s ' "$file"; head -c ${MAX_FILE} "$file"; echo; fi`,
+  // A folder may be removed meanwhile.
+  `{ ${TUNNEL_FILES} || true; } | while IFS= read -r file; do`,
+  '  line=; { IFS= read -r line < "$file"; } 2>/dev/null || true',
+  `  printf '%s %s\\n' "$file" "$line"`,
   'done',
 ].join('\n');
 
@@ -123,7 +130,7 @@ function tunnelsIn(lines: string): QueueView['tunnels'] {
   const tunnels = new Map<string, Map<number, TunnelPlace>>();
   for (const line of lines.split('\n')) {
     const space = line.indexOf(' ');
-    const [file = '', name = ''] = line.slice(0, space).split('/').reverse();
+    const [file = '', , name = ''] = line.slice(0, space).split('/').reverse();
     const rank = Number(file.slice(TUNNEL_FILE.length + 1));
     const place = tunnelPlace(line.slice(space + 1));
     if (!place || !isJobName(name) || !Number.isInteger(rank)) continue;

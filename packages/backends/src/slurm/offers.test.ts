@@ -107,6 +107,7 @@ describe('the offers of a cluster', () => {
       offers({ memory: { min, max } }, { cpu_partitions: ['big'] }).map(({ memory }) => memory);
     expect(memoryOf(1.3, 1.3)).toEqual([1332]);
     expect(memoryOf(0.1, 0.1)).toEqual([103]);
+    expect(memoryOf(0, null)).toEqual([512]);
     expect(memoryOf(null, 4)).toEqual([4096]);
     expect(memoryOf(null, null)).toEqual([8192]);
   });

@@ -74,6 +74,6 @@ function nodeOffer(node: SlurmNode, { region, map, requirements }: OfferInput): 
 
 /** Slurm takes whole MiB only, and official clients too. */
 function wantedMemory({ memory }: Requirements['resources']): number {
-  const gb = memory?.min ?? Math.min(DEFAULT_MEMORY_GB, memory?.max ?? DEFAULT_MEMORY_GB);
-  return Math.ceil(gb * MIB_PER_GB);
+  const least = jobMemory((memory?.min ?? DEFAULT_MEMORY_GB) * MIB_PER_GB);
+  return Math.ceil(Math.min(least, (memory?.max ?? Number.POSITIVE_INFINITY) * MIB_PER_GB));
 }

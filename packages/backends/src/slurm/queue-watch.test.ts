@@ -37,7 +37,7 @@ const job = (state: string, more: { nodes?: number; server?: string } = {}): str
   const comment = commentOf({ key: 'k', owner, resources: {} as never });
   return `17|${state}|cpu|cpu-1|${more.nodes ?? 1}|${NAME}|${comment}|None`;
 };
-const tunnel = (rank: number) => `/home/dev/.dstack/jobs/${NAME}/tunnel.${rank}`;
+const tunnel = (rank: number) => `/home/dev/.dstack/jobs/${NAME}/agent/tunnel.${rank}`;
 
 describe('the watch of a queue', () => {
   let login: Login;

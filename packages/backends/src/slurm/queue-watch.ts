@@ -5,7 +5,7 @@
  */
 import { BackendError } from '../base/errors.ts';
 import { commentFrom } from './batch.ts';
-import { ENDED_FILE, folderOf, TUNNEL_FILE } from './folders.ts';
+import { ENDED_FILE, folderOf, tunnelPatterns } from './folders.ts';
 import { handleOf } from './handles.ts';
 import { holdsNodes, isStarted, type SlurmJob } from './job-state.ts';
 import type { JobTable, QueueView } from './job-table.ts';
@@ -199,7 +199,7 @@ function filesScript(moving: readonly (readonly [name: string, since: number])[]
   const files = moving.map(([name]) => {
     const folder = folderOf(name);
     // A pattern, so that a file system of several computers reads its directory again.
-    return `${folder}/${TUNNEL_FILE}.* ${folder}/${ENDED_FILE}*`;
+    return `${tunnelPatterns(folder)} ${folder}/${ENDED_FILE}*`;
   });
   return `for file in ${files.join(' ')}; do if [ -f "$file" ]; then echo "$file"; fi; done`;
 }

@@ -27,7 +27,7 @@ export interface DecisionContext {
 
 /** Server-wide settings that decisions depend on; durations in seconds. */
 export interface EngineSettings {
-  /** `DSTACK_SERVER_UNREACHABLE_TOLERANCE`; null = by kind of host (2 min cloud, 1 h SSH and local). */
+  /** `DSTACK_SERVER_UNREACHABLE_TOLERANCE`; null = by kind of host (2 min cloud, 1 h SSH, Slurm and local). */
   readonly unreachableTolerance: number | null;
   readonly maxOffersTried: number;
   /** `DSTACK_SERVER_JOB_NETWORK_MODE`: 1 host only for multi-node, 2 host for whole instances, 3 bridge. */

@@ -12,6 +12,11 @@ export interface Capabilities {
   readonly owner: 'provider' | 'user' | 'server';
   /** From the order of a machine to the first connection of its agent, in seconds. */
   readonly provisioningSeconds: (instanceType: string) => number;
+  /**
+   * Its jobs continue while the server cannot reach it, it reports later how they have ended, and a machine
+   * that cannot be reached costs nothing more.
+   */
+  readonly jobsOutliveSilence: boolean;
   /** Can create an instance without a job, which outlives its first job. */
   readonly createInstance: boolean;
   /** Its machines reach each other, so a job may run on several of them. */
@@ -50,6 +55,7 @@ const minutes = (count: number) => () => count * 60;
 const NONE: Capabilities = {
   owner: 'provider',
   provisioningSeconds: minutes(10),
+  jobsOutliveSilence: false,
   createInstance: false,
   multinode: false,
   privileged: false,
@@ -133,6 +139,7 @@ const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
   },
   slurm: {
     ...CONTAINER,
+    jobsOutliveSilence: true,
     multinode: true,
     groupProvisioning: true,
     provisioningSeconds: minutes(20),
@@ -156,8 +163,16 @@ const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
     gateway: true,
     privateGateway: true,
     owner: 'user',
+    jobsOutliveSilence: true,
   },
-  local: { ...VM, volumes: true, gateway: true, privateGateway: true, owner: 'server' },
+  local: {
+    ...VM,
+    volumes: true,
+    gateway: true,
+    privateGateway: true,
+    owner: 'server',
+    jobsOutliveSilence: true,
+  },
   dstack: { ...VM_CLUSTER, reservations: true, marketplace: true },
   cudo: NONE,
   tensordock: NONE,

@@ -314,7 +314,7 @@ describe('an unreachable instance', () => {
     expect(w.instance().terminationReason).toBe('unreachable');
   });
 
-  test.each(['remote', 'local'] as const)('is only flagged on %s', (backend) => {
+  test.each(['remote', 'local', 'slurm'] as const)('is only flagged on %s', (backend) => {
     const w = world(anInstance({ idleSeconds: null, backend }));
     w.disconnect().later(5).instancePass();
     w.later(100_000).instancePass();

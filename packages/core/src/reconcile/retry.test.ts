@@ -230,7 +230,7 @@ describe('a host that cannot be reached', () => {
     expect(world.announced('job.remove')).toHaveLength(1);
   });
 
-  test.each(['remote', 'local'] as const)('ends it after an hour on %s', (backend) => {
+  test.each(['remote', 'local', 'slurm'] as const)('ends it after an hour on %s', (backend) => {
     const instance = anInstance({ busyBlocks: 1, backend });
     const world = new World({
       jobs: [placedJob(instance)],

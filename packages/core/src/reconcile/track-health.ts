@@ -3,7 +3,8 @@ import type { HostCheck } from '@dstack/contract/agent';
 import { instanceHealthEvent } from '../events/events.ts';
 import { signalCapacity } from '../instances/index.ts';
 import type { HostRecord, InstanceRecord } from '../model/index.ts';
-import { byHealth, isFailing, isHealthy, isPatientBackend, worstHealth } from '../status/index.ts';
+import { capabilitiesOf } from '../offers/capabilities.ts';
+import { byHealth, isFailing, isHealthy, worstHealth } from '../status/index.ts';
 import type { InstancePass } from './instance-pass.ts';
 
 /** Checks named in one text; the rest is counted. */
@@ -52,7 +53,8 @@ function missingGpus(
   if (reported.some(({ name, status }) => name === 'gpu' && isFailing(status))) return [];
   const offered = offer.instance.resources.gpus.length;
   const listed = facts.gpus.length;
-  if (listed >= offered || (listed === 0 && !isPatientBackend(backend))) return [];
+  if (listed >= offered || (listed === 0 && capabilitiesOf(backend).owner === 'provider'))
+    return [];
   const message = `the host has ${listed} of the ${offered} GPUs that it had when it was added; repair it, or remove it from the fleet and add it again`;
   return [{ name: 'gpu', status: 'failure', message }];
 }

@@ -52,9 +52,9 @@ export function killDeadline(
 
 // Instances.
 
-/** Machines without hourly costs may be unreachable for a while without a loss. */
+/** Its machines may be unreachable for a while without a loss. */
 export const isPatientBackend = (backend: BackendName | null): boolean =>
-  capabilitiesOf(backend).owner !== 'provider';
+  capabilitiesOf(backend).jobsOutliveSilence;
 
 /** From the order of a machine to the first connection of its agent, in seconds (dstack 0.22.5). */
 export function provisioningTimeoutSeconds(

@@ -73,6 +73,8 @@ export class ClusterLogins {
       pin: async (_address, hostKey) => {
         await this.#meta.setOnce(key, hostKey);
       },
+      ifChanged:
+        'write another name or address of it as `hostname` of the cluster in the configuration of the server',
     });
     if (this.#closed) connection.close();
     return connection;

@@ -32,7 +32,7 @@ for i in $(seq 400); do
   waiting=$(squeue -h -u "$(id -un)" -t PD,CF,CG -o %i | wc -l)
   running=$(squeue -h -u "$(id -un)" -t R -o %j)
   for name in $running; do
-    ls "$HOME/.dstack/jobs/$name"/tunnel.* >/dev/null 2>&1 || waiting=1
+    ls "$HOME/.dstack/jobs/$name"/agent/tunnel.* >/dev/null 2>&1 || waiting=1
   done
   [ "$waiting" = 0 ] && exit 0
   sleep 0.1

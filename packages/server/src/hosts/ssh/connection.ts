@@ -16,6 +16,8 @@ export interface HostKeys {
   readonly hostKeys: Readonly<Record<string, string>>;
   /** A host key seen for the first time. */
   readonly pin: (address: string, hostKey: string) => Promise<void>;
+  /** What to do if a host that was set up anew has another key; omitted = as for hosts of fleets. */
+  readonly ifChanged?: string;
 }
 
 export interface SshTarget extends HostKeys {
@@ -279,11 +281,15 @@ export async function checkHostKey(login: SshLogin, keys: HostKeys, seen: string
   if (keys.hostKeys[address] === undefined) await keys.pin(address, seen);
 }
 
-function changedKey(login: SshLogin, { hostKeys }: HostKeys, seen: string): HostError | null {
+function changedKey(
+  login: SshLogin,
+  { hostKeys, ifChanged }: HostKeys,
+  seen: string,
+): HostError | null {
   const address = addressOf(login);
   const pinned = hostKeys[address];
   if (pinned === undefined || pinned === seen) return null;
   return permanent(
-    `The host key of ${address} is not the one seen before: another computer may intercept the connection. If the host was set up anew, remove it from the fleet and add it again`,
+    `The host key of ${address} is not the one seen before: another computer may intercept the connection. If the host was set up anew, ${ifChanged ?? 'remove it from the fleet and add it again'}`,
   );
 }
