@@ -113,6 +113,21 @@ describe('a pod', () => {
     });
   });
 
+  it('that Kueue ends names the cause, though the pod is then deleted', () => {
+    const message = 'The ClusterQueue is stopped';
+    const target = {
+      type: 'TerminationTarget',
+      status: 'True',
+      reason: 'ClusterQueueStopped',
+      message,
+    };
+    const deleted = { deletionTimestamp: '2026-01-01T00:00:00Z' };
+    expect(state(pod({ phase: 'Running', conditions: [target] }, deleted, 'n1'))).toEqual({
+      ...{ state: 'interrupted', reason: 'spot' },
+      text: `Kueue took pod train out of its queue (node n1): ${message}`,
+    });
+  });
+
   it('that has written more than it may has failed, because another one would, too', () => {
     const message =
       'Pod ephemeral local storage usage exceeds the total limit of containers 102Mi. ';

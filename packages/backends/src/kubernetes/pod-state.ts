@@ -81,6 +81,10 @@ function disruptionOf(
   // The kubelet names the resource that its node is short of.
   if (status?.reason === 'Evicted')
     return about(`pod ${metadata.name} was evicted${node}`, status.message ?? target?.message);
+  const kueue = status?.conditions?.find(
+    (one) => one.type === 'TerminationTarget' && one.status === 'True',
+  );
+  if (kueue) return about(`Kueue took pod ${metadata.name} out of its queue${node}`, kueue.message);
   if (target) {
     const known = DISRUPTIONS[target.reason ?? ''] ?? `the cluster ends pod ${metadata.name}`;
     return about(`${known}${node}`, target.message);
@@ -135,7 +139,8 @@ function excessOf({ metadata, status }: Pod): string | null {
   return `pod ${metadata.name} exceeded its disk limit: ${message}. Raise the upper bound of resources.disk, or leave it out`;
 }
 
-const OWN_LIMIT = /ephemeral local storage usage exceeds|exceeded its local ephemeral storage limit/;
+const OWN_LIMIT =
+  /ephemeral local storage usage exceeds|exceeded its local ephemeral storage limit/;
 
 const NO_SHELL = /\/bin\/sh.{0,40}no such file|no such file.{0,40}\/bin\/sh/i;
 
