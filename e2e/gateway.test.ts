@@ -289,6 +289,7 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
         await home.stopServer();
         await home.startServer();
       };
+      const ended = load('safe.apps.test', { ca });
       await restart({ DSTACK_ACME_CHALLENGE: 'tls-alpn-01' });
       await applyService('second');
       await until('second.apps.test', 200, { ca });
@@ -312,6 +313,7 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
       await home.ok('stop', 'second', '-y');
       await restart({ DSTACK_ACME_CHALLENGE: 'http-01' });
       await until('safe.apps.test', 200, { ca });
+      expect(await ended()).toMatchObject({ failed: [] });
     },
   );
 

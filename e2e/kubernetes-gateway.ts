@@ -110,8 +110,34 @@ export async function gatewayInCluster({ home, cluster, service }: InCluster): P
     const answer = await ask();
     expect([answer.status, answer.body]).toEqual([502, expect.stringContaining('main/front')]);
   }, PATIENCE);
+  // This server brings other programs into pods: others take the places of all pods, one by one.
+  delete home.env.DSTACK_KUBERNETES_AGENT_CLAIM;
   await home.startServer();
-  await vi.waitFor(async () => expect(await ask()).toMatchObject({ status: 200 }), PATIENCE);
+  // Both pods must have their links to the server again.
+  await vi.waitFor(async () => {
+    for (let n = 0; n < 10; n++) expect(await ask()).toMatchObject({ status: 200 });
+  }, PATIENCE);
+  const upgraded = requestLoad(async () => {
+    const answer = await ask();
+    return answer.status === 200 ? null : answer;
+  });
+  await vi.waitFor(
+    async () => {
+      const now = await pods();
+      expect(now).toHaveLength(2);
+      expect(now.filter((pod) => all.includes(pod))).toEqual([]);
+    },
+    { ...PATIENCE, timeout: 120_000 },
+  );
+  expect(await upgraded()).toMatchObject({ failed: [] });
+  await cluster.kubectl('delete', 'services', '-l', 'app.kubernetes.io/name=dstack-gateway');
+  await vi.waitFor(
+    async () => {
+      const again = (await show()).replicas[0]?.hostname ?? '';
+      expect(await askAt(again, 'front.pods.test', '/')).toMatchObject({ status: 200 });
+    },
+    { ...PATIENCE, timeout: 90_000 },
+  );
   await home.ok('stop', 'front', '-y');
 }
 

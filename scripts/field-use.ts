@@ -138,8 +138,8 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     load_balancer: used('core/src/gateway-spec'),
     certificate: used('server/src/gateways/gateway-settings.ts'),
     replicas: used(RECONCILE),
-    tags: used('server/src/effects/intents/gateway-create.ts'),
-    backend_settings: used('server/src/effects/intents/gateway-create.ts'),
+    tags: used('server/src/gateways/gateway-order.ts'),
+    backend_settings: used('server/src/gateways/gateway-order.ts'),
   },
   GatewayBackendSettings: { kubernetes: used(CLUSTER_GATEWAY) },
   KubernetesGatewaySettings: {

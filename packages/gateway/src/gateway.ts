@@ -79,6 +79,7 @@ export class GatewayProgram {
       ...{ stateDir, runtime, group: this.#group, log: this.#log },
       setRecord: (...of) => this.#records.set(...of),
       onChange: () => this.#report(),
+      onIssued: () => this.#offer(),
     });
     this.#counts = new CountSpool(this.#state, (frame) => this.#link.send(frame));
     this.#usage = new ModelUseSpool(this.#usageDir, (frame) => this.#link.send(frame));
@@ -104,7 +105,7 @@ export class GatewayProgram {
     for (const caller of this.#state.read('callers') ?? []) this.#callers.set(caller.key, caller);
     this.#services = this.#state.read('services');
     const stored = this.#state.read('settings');
-    if (stored) this.#settings = { type: 'settings', ...stored };
+    if (stored) this.#settings = { type: 'settings', ...stored, issued: null };
     process.on('SIGTERM', () => void this.#end());
     process.on('SIGINT', () => {});
     process.on('SIGHUP', () => {});
@@ -223,7 +224,7 @@ export class GatewayProgram {
 
   #setCertificates(): void {
     if (this.#settings === null) return;
-    const { settings, certificates } = this.#settings;
+    const { settings, certificates, issued } = this.#settings;
     const secure = (this.#services?.services ?? []).filter(({ https }) => https);
     const modelHosts = Object.keys(this.#services?.models ?? {}).filter((host) =>
       secure.some(
@@ -232,12 +233,13 @@ export class GatewayProgram {
       ),
     );
     const names = settings.tls ? [...secure.map(({ host }) => host), ...modelHosts] : [];
-    this.#certificates.set(names, settings, certificates);
+    this.#certificates.set(names, settings, { files: certificates, offered: issued ?? [] });
   }
 
   #connected(): void {
     this.#reported = '';
     this.#report();
+    this.#offer();
     this.#counts.connected();
     this.#usage.connected();
     this.#workers?.sendAll({ type: 'online', online: true });
@@ -249,6 +251,12 @@ export class GatewayProgram {
     for (const { worker, n } of this.#asked.values()) worker.send({ type: 'unanswered', n });
     this.#asked.clear();
     this.#tunnels.clear();
+  }
+
+  /** To the other replicas, which serve the same names. */
+  #offer(): void {
+    const certificates = this.#certificates.issued;
+    if (certificates.length > 0) this.#link.send({ type: 'issued', certificates });
   }
 
   #report(): void {

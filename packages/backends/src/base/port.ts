@@ -353,8 +353,23 @@ export interface GatewayPort {
   readonly ports?: (handle: InstanceHandle) => { readonly http: number; readonly https: number };
   create(order: GatewayOrder): Promise<InstanceHandle>;
   observe(handle: InstanceHandle): Promise<Observation>;
+  /**
+   * Makes again what the replicas share if a user has deleted it, and reports how the replica stands.
+   * `order`: as it would be made now. Omitted: there is nothing to look after.
+   */
+  readonly maintain?: (
+    handle: InstanceHandle,
+    order: Omit<GatewayOrder, 'key'>,
+  ) => Promise<GatewayCondition>;
   release(handle: InstanceHandle): Promise<'released' | 'releasing'>;
   list(owner: Pick<OwnerTags, 'server'>): Promise<readonly ListedGateway[]>;
+}
+
+export interface GatewayCondition {
+  /** Why another replica must take its place; null = it stays. For people. */
+  readonly outdated: string | null;
+  /** Why clients do not reach this replica yet, although it serves requests; null = they do. */
+  readonly unreachable: string | null;
 }
 
 /**

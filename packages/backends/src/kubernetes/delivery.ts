@@ -8,6 +8,8 @@ import { JOB_CONTAINER } from './pod-spec.ts';
 
 /** One gzip file. */
 export interface AgentProgram {
+  /** Changes with its content. */
+  readonly name: string;
   /** Compressed bytes. */
   readonly size: number;
   open(): Readable;

@@ -221,7 +221,7 @@ function sleepingPrograms(): AgentPrograms {
   rmSync(dir, { recursive: true });
   const program = async (bytes: Buffer) => {
     const packed = gzipSync(bytes);
-    return { size: packed.length, open: () => Readable.from([packed]) };
+    return { name: 'fake', size: packed.length, open: () => Readable.from([packed]) };
   };
   return {
     node: () => program(Buffer.from('node')),

@@ -64,7 +64,7 @@ export function openKubernetes(options: KubernetesOptions): OpenedKubernetes {
     instances,
     volumes: claimVolumes(clusters),
     groups: null,
-    gateways: clusterGateways({ clusters, tunnels, agent, deliveries, secret }),
+    gateways: clusterGateways({ clusters, tunnels, agent, programs, deliveries, secret }),
     claims: configMapClaims(clusters),
     check: async () => (await Promise.all(clusters.map((one) => check(one, agent)))).flat(),
   };

@@ -146,7 +146,12 @@ export type GatewayHost = Infer<typeof GatewayHost>;
 
 /** Server -> gateway. */
 export const GatewayCommand = byType(
-  frame('settings', { settings: GatewaySettings, certificates: list(GatewayPem, 100) }),
+  frame('settings', {
+    settings: GatewaySettings,
+    certificates: list(GatewayPem, 100),
+    /** Requested by this replica or by others of the gateway. */
+    issued: nullable(list(GatewayPem, SERVICES)),
+  }),
   /** All services; those that are not listed have left the gateway. */
   frame('services', {
     services: list(GatewayService, SERVICES),
@@ -250,6 +255,8 @@ export const GatewayFrame = byType(
       }),
     ),
   }),
+  /** Certificates that this replica has, for the other replicas. */
+  frame('issued', { certificates: list(GatewayPem, SERVICES) }),
   frame('why', { n: whole(), run_id: uuid }),
   /** Wants a TXT record, which the server sets by its hook. */
   frame('dns', {

@@ -64,6 +64,10 @@ it('the domain of an Ingress changes with a new gateway, that of others in place
       ...{ changed: ['domain'], updatable },
     });
   }
+  const moved = configuration(null, { region: 'west' });
+  expect(diffGatewayConfigurations(configuration(null), moved)).toEqual({
+    ...{ changed: ['region'], updatable: true },
+  });
   const plain = diffGatewayConfigurations(configuration(null), configuration({}));
   expect(plain).toEqual({ changed: ['backend_settings'], updatable: false });
 });

@@ -6,7 +6,7 @@ export interface GatewayDiff {
   readonly updatable: boolean;
 }
 
-const UPDATABLE = new Set(['domain', 'default', 'replicas']);
+const UPDATABLE = new Set(['domain', 'default', 'replicas', 'region', 'instance_type']);
 
 /**
  * The differences between a gateway's configuration and a new one, and whether it can be updated in

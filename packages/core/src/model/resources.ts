@@ -82,6 +82,8 @@ export interface GatewayReport {
   /** Version of its program. */
   readonly version: string | null;
   readonly certificates: readonly GatewayCertificateState[];
+  /** Why another replica must take its place, such as a newer version of the server; null = it stays. */
+  readonly outdated: string | null;
   readonly updatedAt: Timestamp;
 }
 

@@ -54,13 +54,19 @@ class World {
     this.pass();
   }
 
-  report(num: number, state: GatewayReport['state'], text: string | null = null): void {
+  report(
+    num: number,
+    state: GatewayReport['state'],
+    text: string | null = null,
+    more: Partial<GatewayReport> = {},
+  ): void {
     const { id } = this.replicas.find((one) => one.replicaNum === num && !one.deleted) as {
       id: string;
     };
     const rest = { hostname: '10.0.0.1', version: '1', certificates: [], updatedAt: this.now };
     const others = this.reports.filter((one) => one.replicaId !== id);
-    this.reports = [...others, { replicaId: id, state, text, ...rest }];
+    const report = { replicaId: id, state, text, outdated: null, ...rest, ...more };
+    this.reports = [...others, report];
     this.pass();
   }
 
@@ -195,4 +201,79 @@ test('a deleted gateway ends its machines first, also one that is still being cr
   world.pass();
   world.work();
   expect([world.gateway.deleted, world.events.at(-1)]).toEqual([true, 'Gateway deleted']);
+});
+
+const OUTDATED = { outdated: 'The server has a newer version' };
+const certificate = (state: 'valid' | 'pending') => ({
+  ...{ domain: 'a.apps.test', source: 'acme' as const, state },
+  ...{ expiresAt: null, renewsAt: null, message: null },
+});
+
+test('an outdated replica leaves once another one serves all of its names', () => {
+  const world = running();
+  const certificates = [certificate('valid')];
+  world.report(0, 'ready', null, { ...OUTDATED, certificates });
+  expect(world.statuses).toEqual(['0 running', '1 submitted']);
+  world.work();
+  world.report(1, 'waiting', 'its pod is being created');
+  world.report(1, 'ready', null, { certificates: [certificate('pending')] });
+  expect(world.statuses).toEqual(['0 running', '1 running']);
+  world.report(1, 'ready', null, { certificates });
+  expect(world.statuses).toEqual(['0 terminating', '1 running']);
+  expect(world.replicas[0]?.statusMessage).toBe(OUTDATED.outdated);
+  world.work();
+  expect(world.statuses).toEqual(['0 terminated', '1 running']);
+});
+
+test('several outdated replicas are replaced one after another, without waiting in between', () => {
+  const world = running(2);
+  world.report(0, 'ready', null, OUTDATED);
+  world.report(1, 'ready', null, OUTDATED);
+  expect(world.statuses).toEqual(['0 running', '1 running', '2 submitted']);
+  world.work();
+  world.report(2, 'ready');
+  expect(world.statuses).toEqual(['0 terminating', '1 running', '2 running', '3 submitted']);
+  world.work();
+  world.report(3, 'ready');
+  world.work();
+  expect(world.statuses.filter((one) => !one.endsWith('terminated'))).toEqual([
+    ...['2 running', '3 running'],
+  ]);
+});
+
+test('an outdated replica stays while no other one can be made, and attempts wait longer', () => {
+  const world = running();
+  world.report(0, 'ready', null, OUTDATED);
+  world.work(refused('exceeded quota'));
+  expect(world.statuses).toEqual(['0 running', '1 terminated']);
+  expect(world.gateway.nextPassAt).toBe(T0 + 60 * SECOND);
+  world.now = T0 + 60 * SECOND;
+  world.pass();
+  expect(world.statuses.at(-1)).toBe('1 submitted');
+  world.work(refused('exceeded quota'));
+  expect(world.gateway.nextPassAt).toBe(T0 + 180 * SECOND);
+  expect(world.gateway.status).toBe('running');
+});
+
+test('a gateway that is deleted meanwhile ends its outdated replica and the new one', () => {
+  const world = running();
+  world.report(0, 'ready', null, OUTDATED);
+  world.work();
+  world.gateway = { ...world.gateway, toBeDeleted: true };
+  world.pass();
+  expect(world.statuses).toEqual(['0 terminating', '1 terminating']);
+  world.work();
+  expect(world.gateway.deleted).toBe(true);
+});
+
+test('replicas move to another fleet one after another', () => {
+  const world = running();
+  world.gateway = { ...world.gateway, region: 'elsewhere' };
+  world.pass();
+  expect(world.replicas.map(({ region }) => region)).toEqual(['hosts', 'elsewhere']);
+  world.work();
+  world.report(1, 'ready');
+  expect(world.replicas[0]).toMatchObject({
+    ...{ status: 'terminating', statusMessage: 'The gateway is in elsewhere now' },
+  });
 });

@@ -13,6 +13,7 @@ import {
   terminateDelay,
 } from '../status/index.ts';
 import type { GatewayPass } from './gateway-pass.ts';
+import { byAge, isSuccessor, outdatedText } from './outdated-replicas.ts';
 
 /** After this, a worker that is creating the machine is requested to stop again. */
 const ORDER_DELAY = 30 * SECOND;
@@ -46,15 +47,17 @@ export function advanceReplica(pass: GatewayPass, replica: GatewayReplicaRecord)
     return;
   }
   if (!isReplicaRunning(status)) return;
-  const statusMessage = report === null || report.state === 'ready' ? null : report.text;
+  const isReady = report === null || report.state === 'ready';
+  const statusMessage = isReady ? outdatedText(pass, replica) : report.text;
   const hostname = report?.hostname ?? replica.hostname;
   pass.setReplica(replica, { statusMessage, hostname });
 }
 
-function unwantedText({ gateway }: GatewayPass, { scaleIn }: GatewayReplicaRecord): string | null {
+function unwantedText(pass: GatewayPass, replica: GatewayReplicaRecord): string | null {
+  const { gateway } = pass;
   if (gateway.toBeDeleted) return 'The gateway is being deleted';
   if (isGatewayFailed(gateway.status)) return 'The gateway has failed';
-  return scaleIn ? 'Scaled in' : null;
+  return replica.scaleIn ? (outdatedText(pass, replica) ?? 'Scaled in') : null;
 }
 
 function followOrder(pass: GatewayPass, replica: GatewayReplicaRecord): void {
@@ -138,14 +141,22 @@ function ended(pass: GatewayPass, replica: GatewayReplicaRecord): void {
   pass.moveReplica(replica, 'terminated', replica.statusMessage);
 }
 
-/** Adds missing replicas, and marks those that are too many. */
+/** Adds missing replicas, marks those that are too many, and replaces outdated ones. */
 export function scaleReplicas(pass: GatewayPass): void {
   const { gateway, active } = pass;
   const wanted = gateway.configuration.replicas ?? 1;
-  if (active.length < wanted) addReplicas(pass, wanted - active.length);
-  else markSurplus(pass, active, active.length - wanted);
+  const { outdated, current } = byAge(pass);
+  // One more at a time: it serves requests before an outdated one leaves.
+  const target = outdated.length > 0 ? wanted + 1 : wanted;
+  if (active.length < target) addReplicas(pass, target - active.length);
+  else if (outdated.length === 0) markSurplus(pass, active, active.length - wanted);
+  else if (current.every((replica) => isSuccessor(pass, replica, outdated))) {
+    markSurplus(pass, outdated, active.length - wanted);
+  }
   const isComplete = active.length >= wanted && active.every((one) => isReplicaRunning(one.status));
-  if (isComplete && gateway.scaleOutAttempt > 0) pass.set({ scaleOutAttempt: 0 });
+  // While outdated ones alone run, the last attempt to replace one has failed.
+  const hasFailed = outdated.length > 0 && current.length === 0;
+  if (isComplete && !hasFailed && gateway.scaleOutAttempt > 0) pass.set({ scaleOutAttempt: 0 });
 }
 
 function addReplicas(pass: GatewayPass, count: number): void {

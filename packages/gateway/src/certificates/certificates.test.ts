@@ -1,5 +1,10 @@
-import { expect, it } from 'vitest';
-import { renewalOf } from './certificates.ts';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { GatewayPem, GatewaySettings } from '@dstack/contract/agent';
+import { type Authorization, crypto } from 'acme-client';
+import { expect, it, vi } from 'vitest';
+import { Certificates, renewalOf } from './certificates.ts';
 
 const DAY = 86_400_000;
 
@@ -12,4 +17,45 @@ it('a certificate is renewed in its last third or a little earlier, at a whole m
     expect(at).toBeLessThanOrEqual(life.from + 60 * DAY);
   }
   expect(new Set(times).size).toBeGreaterThan(40);
+});
+
+/** Signed by itself, and valid until now. */
+async function pemFor(domain: string): Promise<GatewayPem> {
+  const authorization = { identifier: { type: 'dns', value: domain } } as Authorization;
+  const [key, certificate] = await crypto.createAlpnCertificate(authorization, 'text');
+  return { domain, certificate: certificate.toString(), key: key.toString() };
+}
+
+it('a certificate that another replica has is served, and offered to others, but no other name', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'certificates-'));
+  try {
+    const certificates = new Certificates({
+      ...{ stateDir: join(dir, 'state'), runtime: join(dir, 'run'), group: null },
+      setRecord: async () => {},
+      ...{ onChange: () => {}, onIssued: () => {} },
+      log: { info: () => {}, warn: () => {} } as never,
+    });
+    const settings = { acme: { challenge: null } } as GatewaySettings;
+    const pem = await pemFor('a.apps.test');
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 });
+    const foreign = { ...pem, domain: '../../b' };
+    certificates.set(['a.apps.test'], settings, { files: [], offered: [foreign, pem] });
+    expect(certificates.issued).toEqual([pem]);
+    expect(certificates.states).toMatchObject([{ domain: 'a.apps.test', state: 'valid' }]);
+    const served = readFileSync(join(dir, 'run/certificates/a.apps.test.pem'), 'utf8');
+    expect(served).toContain(pem.certificate.trim());
+    // Until there is one for the other challenge.
+    const byDns = { acme: { challenge: 'dns-01' } } as GatewaySettings;
+    certificates.set(['a.apps.test'], byDns, { files: [], offered: [] });
+    expect(certificates.states).toMatchObject([{ domain: 'a.apps.test', state: 'valid' }]);
+    expect(certificates.issued).toEqual([]);
+    certificates.set(['a.apps.test'], settings, { files: [], offered: [] });
+    // The own one stays until another one is valid for longer.
+    const later = { ...(await pemFor('a.apps.test')), certificate: pem.certificate };
+    certificates.set(['a.apps.test'], settings, { files: [], offered: [later] });
+    expect(certificates.issued).toEqual([pem]);
+  } finally {
+    vi.useRealTimers();
+    rmSync(dir, { recursive: true });
+  }
 });

@@ -33,6 +33,8 @@ export interface CertificatesOptions {
   readonly setRecord: SetRecord;
   /** The states have changed. */
   readonly onChange: () => void;
+  /** Another certificate was issued. */
+  readonly onIssued: () => void;
   readonly log: Logger;
 }
 
@@ -74,6 +76,7 @@ export class Certificates {
   #names: readonly string[] = [];
   #settings: GatewaySettings | null = null;
   #files: readonly GatewayPem[] = [];
+  #offered: readonly GatewayPem[] = [];
   #working = false;
   #again = false;
 
@@ -87,19 +90,57 @@ export class Certificates {
     setInterval(() => this.#look(), LOOK_MS).unref();
   }
 
-  /** What is to be served from now on. */
-  set(names: readonly string[], settings: GatewaySettings, files: readonly GatewayPem[]): void {
+  /** What is to be served from now on. `offered`: certificates that other replicas have. */
+  set(
+    names: readonly string[],
+    settings: GatewaySettings,
+    {
+      files,
+      offered,
+    }: { readonly files: readonly GatewayPem[]; readonly offered: readonly GatewayPem[] },
+  ): void {
     const acme = JSON.stringify(settings.acme);
     if (JSON.stringify(this.#settings?.acme ?? null) !== acme) this.#failures.clear();
     this.#names = [...new Set(names)].sort();
     this.#settings = settings;
     this.#files = files;
+    this.#offered = offered;
     const wanted = this.#names.map((name) => this.#requestedFor(name));
     for (const name of [...this.#failures.keys()]) {
       if (!wanted.includes(name)) this.#failures.delete(name);
     }
+    this.#adopt();
     this.#serve();
     this.#look();
+  }
+
+  /** For the other replicas, under the names that they were requested for. */
+  get issued(): GatewayPem[] {
+    const names = [...new Set(this.#names.map((name) => this.#requestedFor(name)))];
+    return names.flatMap((domain) => {
+      const pem = this.#issued(domain);
+      return pem === null ? [] : [{ domain, ...pem }];
+    });
+  }
+
+  /** Uses what another replica has, if it is valid for longer. */
+  #adopt(): void {
+    if (this.#settings?.acme == null) return;
+    for (const name of new Set(this.#names.map((one) => this.#requestedFor(one)))) {
+      const offered = this.#offered.find(({ domain }) => domain === name);
+      const until = offered && (validityOf(offered.certificate)?.until ?? 0);
+      const own = this.#issued(name);
+      if (!offered || !until || until <= (own ? (validityOf(own.certificate)?.until ?? 0) : 0))
+        continue;
+      this.#store(name, offered);
+      this.#failures.delete(name);
+    }
+  }
+
+  #store(name: string, { certificate, key }: IssuedCertificate): void {
+    const path = this.#issuedPath(name);
+    this.#write(`${path}.key`, key, null);
+    this.#write(`${path}.pem`, certificate, null);
   }
 
   get states(): CertificateState[] {
@@ -108,7 +149,7 @@ export class Certificates {
 
   #stateOf(domain: string): CertificateState {
     const file = this.#fileFor(domain);
-    const pem = file ?? this.#issued(domain);
+    const pem = file ?? this.#issued(domain) ?? this.#earlier(domain);
     const source = file ? 'file' : 'acme';
     const failure = this.#failures.get(this.#requestedFor(domain));
     const known = pem && validityOf(pem.certificate);
@@ -165,7 +206,7 @@ export class Certificates {
   async #issue(name: string): Promise<void> {
     const settings = this.#settings;
     if (settings?.acme == null) return;
-    const { stateDir, log, onChange } = this.#options;
+    const { stateDir, log, onChange, onIssued } = this.#options;
     try {
       const challenges = this.#challenges(settings);
       if (challenges.type !== 'dns-01') {
@@ -174,11 +215,10 @@ export class Certificates {
       }
       const acme = { settings: settings.acme, stateDir, challenges };
       const issued = await requestCertificate(name, acme);
-      const path = this.#issuedPath(name);
-      this.#write(`${path}.key`, issued.key, null);
-      this.#write(`${path}.pem`, issued.certificate, null);
+      this.#store(name, issued);
       this.#failures.delete(name);
       log.info({ name }, 'a certificate was issued');
+      onIssued();
     } catch (error) {
       this.#failures.set(name, nextFailure(error, this.#failures.get(name) ?? null));
       log.warn({ name, err: error }, 'a certificate was not issued');
@@ -190,7 +230,7 @@ export class Certificates {
   /** The name of the certificate: by dns-01 one serves all names of a domain. */
   #requestedFor(name: string): string {
     const isWild = this.#settings?.acme?.challenge === 'dns-01';
-    return isWild ? `*${name.slice(name.indexOf('.'))}` : name;
+    return isWild ? wildcardFor(name) : name;
   }
 
   #challenges({ acme, dns }: GatewaySettings): Challenges {
@@ -210,7 +250,7 @@ export class Certificates {
     const { group } = this.#options;
     const wanted = new Set<string>();
     for (const name of this.#names) {
-      const pem = this.#fileFor(name) ?? this.#issued(name);
+      const pem = this.#fileFor(name) ?? this.#issued(name) ?? this.#earlier(name);
       if (!pem) continue;
       wanted.add(`${name}.pem`);
       // Replaced in one step: nginx reads both for each handshake, and must find a key that fits.
@@ -223,7 +263,7 @@ export class Certificates {
   }
 
   #fileFor(name: string): IssuedCertificate | null {
-    const wildcard = `*${name.slice(name.indexOf('.'))}`;
+    const wildcard = wildcardFor(name);
     const found =
       this.#files.find(({ domain }) => domain === name) ??
       this.#files.find(({ domain }) => domain === wildcard);
@@ -231,8 +271,19 @@ export class Certificates {
   }
 
   #issued(name: string): IssuedCertificate | null {
+    return this.#settings?.acme == null ? null : this.#read(this.#requestedFor(name));
+  }
+
+  /** Issued for another challenge, in use until there is one for the present challenge. */
+  #earlier(name: string): IssuedCertificate | null {
     if (this.#settings?.acme == null) return null;
-    const path = this.#issuedPath(this.#requestedFor(name));
+    const requested = this.#requestedFor(name);
+    const pem = this.#read(requested === name ? wildcardFor(name) : name);
+    return pem && (validityOf(pem.certificate)?.until ?? 0) > Date.now() ? pem : null;
+  }
+
+  #read(requested: string): IssuedCertificate | null {
+    const path = this.#issuedPath(requested);
     if (!existsSync(`${path}.pem`) || !existsSync(`${path}.key`)) return null;
     return {
       certificate: readFileSync(`${path}.pem`, 'utf8'),
@@ -275,6 +326,8 @@ function nextFailure(error: unknown, last: Failure | null): Failure {
   const wait = Math.min(patience.first * 2 ** (count - 1), patience.longest);
   return { patience, message: errorMessage(error), count, retryAt: Date.now() + wait };
 }
+
+const wildcardFor = (name: string): string => `*${name.slice(name.indexOf('.'))}`;
 
 interface Validity {
   /** Milliseconds since the epoch. */

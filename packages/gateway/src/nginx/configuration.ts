@@ -117,14 +117,14 @@ ${forwarding('https')}
 function tlsListeners(options: NginxOptions, port: number): string {
   const { runtime, hasHttp2Directive, hasIpv6, acmeSocket } = options;
   const how = `ssl${hasHttp2Directive ? '' : ' http2'} default_server`;
-  if (acmeSocket !== null) {
-    return `    listen unix:${clientSocket(runtime)} ${how} proxy_protocol;
+  // Always: after a change of the challenge, workers from before it still lead connections here.
+  const led = `    listen unix:${clientSocket(runtime)} ${how} proxy_protocol;
     set_real_ip_from unix:;
     real_ip_header proxy_protocol;
 `;
-  }
+  if (acmeSocket !== null) return led;
   const second = hasIpv6 ? `    listen [::]:${port} ${how} reuseport;\n` : '';
-  return `    listen ${port} ${how} reuseport;\n${second}`;
+  return `${led}    listen ${port} ${how} reuseport;\n${second}`;
 }
 
 /** A client's own headers of these names are replaced. */

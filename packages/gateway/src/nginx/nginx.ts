@@ -28,7 +28,11 @@ const PROGRAMS = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/local/nginx/
 const PACKAGE = 'nginx-light';
 /** For challenges by tls-alpn-01 alone. */
 const STREAM_PACKAGE = 'libnginx-mod-stream';
+/** Of the network namespace, and of listeners that share ports. */
+const MOVE_WAITING = '/proc/sys/net/ipv4/tcp_migrate_req';
 const START_MS = 5000;
+/** For requests under way when the gateway is removed; the agent waits 15 seconds for all of it. */
+const LEAVE_MS = 8000;
 
 export type Wanted = Pick<
   NginxOptions,
@@ -89,11 +93,24 @@ export class Nginx {
       this.#setup.log.info('nginx was reloaded');
       return;
     }
+    this.#keepWaiting();
     // A master process that was killed has left it; its workers lead new connections to the next one.
     rmSync(clientSocket(this.#setup.runtime), { force: true });
     await this.#start(program);
     // They shared the ports until now, and finish their requests.
     for (const pid of orphans) end(pid, 'SIGQUIT');
+  }
+
+  /**
+   * When a socket of a shared port closes, connections that wait there move to the other ones. Without
+   * it the kernel resets those that the workers of a killed master process have not accepted yet.
+   */
+  #keepWaiting(): void {
+    try {
+      if (this.#setup.user !== null) writeFileSync(MOVE_WAITING, '1');
+    } catch {
+      // An older kernel, or a container that may not change it.
+    }
   }
 
   isRunning(): boolean {
@@ -105,9 +122,14 @@ export class Nginx {
     const pid = this.#pid();
     for (const orphan of pid === null ? this.#orphans() : []) end(orphan, 'SIGTERM');
     if (pid === null) return;
-    end(pid, 'SIGTERM');
-    for (const until = Date.now() + START_MS; this.#pid() !== null && Date.now() < until; ) {
-      await delay(20);
+    for (const [signal, patience] of [
+      ['SIGQUIT', LEAVE_MS],
+      ['SIGTERM', START_MS],
+    ] as const) {
+      if (this.#pid() !== null) end(pid, signal);
+      for (const until = Date.now() + patience; this.#pid() !== null && Date.now() < until; ) {
+        await delay(20);
+      }
     }
   }
 

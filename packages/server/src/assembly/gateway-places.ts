@@ -1,14 +1,14 @@
 /** The places for gateways on hosts. */
-import { type GatewayHosts, type GatewayPort, hostGateways } from '@dstack/backends';
+import { type GatewayPort, hostGateways } from '@dstack/backends';
 import type { Store } from '@dstack/store';
-import { gatewayHosts } from '../gateways/gateway-hosts.ts';
+import { type GatewayPlaces, gatewayHosts } from '../gateways/gateway-hosts.ts';
 import type { AgentAccess, Hosts } from '../hosts/hosts.ts';
 
 export function hostPlaces(
   store: Store,
   hosts: Hosts,
   serverHost: { readonly access: AgentAccess } | null,
-): GatewayHosts {
+): GatewayPlaces {
   return gatewayHosts({
     store,
     client: (hostId) => hosts.client(hostId),

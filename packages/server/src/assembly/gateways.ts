@@ -23,6 +23,7 @@ import type { Links, Supervision } from './links.ts';
 import type { Parts } from './parts.ts';
 
 export interface GatewayParts extends Pick<Supervision, 'supervisor'> {
+  readonly serverId: string;
   readonly links: Links;
   readonly changes: RunChanges;
   readonly access: AccessWatch;
@@ -37,7 +38,7 @@ export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks
   const { hosts } = links;
   const anyClient = (hostId: string) => hosts.client(hostId) ?? supervisor.clientOf(hostId);
   const find: ProjectBackends['find'] = (...of) => made.backends.find(...of);
-  const instances = new GatewayInstances({ store, find, hosts });
+  const instances = new GatewayInstances({ store, serverId: made.serverId, find, hosts });
   const places = hostPlaces(store, hosts, serverHost);
   const gateways = new GatewayLinks({
     store,
@@ -52,6 +53,12 @@ export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks
         : { state: 'missing', text: 'Its host has left the fleet' };
     },
     portsOf: async (replica) => (instances.has(replica) ? await instances.ports(replica) : null),
+    isOnInstance: (replica) => instances.has(replica),
+    maintain: async (replica) => {
+      if (instances.has(replica)) return await instances.maintain(replica);
+      const view = await store.gateways.byId(replica.gatewayId);
+      return view && (await places.condition(replica, view.gateway));
+    },
     forget: async (replica) => {
       if (instances.has(replica)) await instances.forget(replica);
     },

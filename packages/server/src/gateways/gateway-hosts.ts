@@ -1,6 +1,11 @@
-import { BackendError, type GatewayHosts, NoAnswerError } from '@dstack/backends';
+import {
+  BackendError,
+  type GatewayCondition,
+  type GatewayHosts,
+  NoAnswerError,
+} from '@dstack/backends';
 import { isInstanceActive } from '@dstack/contract/status';
-import { LOCAL_REGION_NAME } from '@dstack/core';
+import { type GatewayRecord, type GatewayReplicaRecord, LOCAL_REGION_NAME } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { type AgentClient, AgentRefusal, AgentUnreachable } from '../hosts/agent-client.ts';
 
@@ -11,8 +16,16 @@ export interface GatewayHostsOptions {
   readonly serverHostId: string | null;
 }
 
+export interface GatewayPlaces extends GatewayHosts {
+  /** Whether a replica is on a host that the configuration allows now. */
+  condition(
+    replica: Pick<GatewayReplicaRecord, 'instanceId'>,
+    gateway: Pick<GatewayRecord, 'configuration'>,
+  ): Promise<GatewayCondition>;
+}
+
 /** The SSH hosts of fleets, and the server host, as places for gateways: one on each host. */
-export function gatewayHosts({ store, client, serverHostId }: GatewayHostsOptions): GatewayHosts {
+export function gatewayHosts({ store, client, serverHostId }: GatewayHostsOptions): GatewayPlaces {
   /** Chosen, but perhaps not stored yet. */
   const chosen = new Map<string, string>();
   const isTaken = async (hostId: string, replicaId: string) => {
@@ -64,6 +77,13 @@ export function gatewayHosts({ store, client, serverHostId }: GatewayHostsOption
       throw new BackendError(
         `Each host of fleet ${region} has a gateway or is not connected: ${names}`,
       );
+    },
+    async condition({ instanceId }, { configuration: { region, instance_type: wanted } }) {
+      const [instance] = await store.instances.byIds([instanceId ?? '']);
+      const isOther =
+        wanted !== null && instance && !hostNames(instance.name, region).includes(wanted);
+      const outdated = isOther ? `The gateway is on host ${wanted} now` : null;
+      return { outdated, unreachable: null };
     },
     async exists(hostId) {
       if (hostId === serverHostId) return true;

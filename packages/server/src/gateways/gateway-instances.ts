@@ -1,4 +1,10 @@
-import { BackendError, type GatewayPort, type InstanceAccess } from '@dstack/backends';
+import {
+  BackendError,
+  type GatewayCondition,
+  type GatewayPort,
+  type InstanceAccess,
+  type Observation,
+} from '@dstack/backends';
 import { errorMessage } from '@dstack/contract/error-message';
 import { capabilitiesOf, type GatewayReplicaRecord, gatewayBackend, type Id } from '@dstack/core';
 import type { Store } from '@dstack/store';
@@ -6,9 +12,11 @@ import type { Hosts } from '../hosts/hosts.ts';
 import { type Channel, ChannelSocket } from '../hosts/ssh/channel-socket.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
 import type { GatewayHostState } from './gateway-link.ts';
+import { gatewayOrder } from './gateway-order.ts';
 
 export interface GatewayInstancesOptions {
   readonly store: Pick<Store, 'gateways'>;
+  readonly serverId: string;
   readonly find: ProjectBackends['find'];
   readonly hosts: Pick<Hosts, 'add' | 'delete' | 'has'>;
 }
@@ -43,6 +51,20 @@ export class GatewayInstances {
     }
   }
 
+  /** Null: there is nothing to look after. Throws `BackendError`. */
+  async maintain(replica: GatewayReplicaRecord): Promise<GatewayCondition | null> {
+    const { store, serverId } = this.#options;
+    const view = await store.gateways.byId(replica.gatewayId);
+    const port = await this.#port(replica);
+    if (view === null || port.maintain === undefined) return null;
+    const handle = handleOf(replica);
+    const condition = await port.maintain(handle, gatewayOrder(serverId, replica, view));
+    const seen = await port.observe(handle);
+    // What was made again may have another address.
+    if (seen.state === 'ready') this.#remember(replica, seen);
+    return condition;
+  }
+
   async ports(replica: GatewayReplicaRecord) {
     return (await this.#port(replica)).ports?.(handleOf(replica)) ?? null;
   }
@@ -63,12 +85,24 @@ export class GatewayInstances {
       case 'interrupted':
         return { state: 'refused', text: seen.text };
       case 'pending':
+        // What it waits for may have been deleted.
+        await this.#maintainPending(replica, port);
         return seen;
       case 'ready':
-        this.#addresses.set(replica.id, seen.machine?.provisioningData.hostname ?? null);
+        this.#remember(replica, seen);
         await this.#link(replica, port, seen.access);
         return { state: 'ready' };
     }
+  }
+
+  async #maintainPending(replica: GatewayReplicaRecord, { maintain }: GatewayPort): Promise<void> {
+    const { store, serverId } = this.#options;
+    const view = await store.gateways.byId(replica.gatewayId);
+    if (view) await maintain?.(handleOf(replica), gatewayOrder(serverId, replica, view));
+  }
+
+  #remember({ id }: GatewayReplicaRecord, { machine }: Extract<Observation, { state: 'ready' }>) {
+    this.#addresses.set(id, machine?.provisioningData.hostname ?? null);
   }
 
   async #link(

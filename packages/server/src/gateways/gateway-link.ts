@@ -11,8 +11,8 @@ import type { AgentClient } from '../hosts/agent-client.ts';
 import { LineStream } from '../line-stream.ts';
 import type { Logger } from '../logging.ts';
 
-/** What is known of a replica, without its id and the time. */
-export type Reported = Omit<GatewayReport, 'replicaId' | 'updatedAt'>;
+/** What its program or its machine reports of a replica. */
+export type Reported = Omit<GatewayReport, 'replicaId' | 'updatedAt' | 'outdated'>;
 
 /** The machine of a replica. `text` is for people. */
 export type GatewayHostState =

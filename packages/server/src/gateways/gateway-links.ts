@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { GatewayFrame, GatewayService } from '@dstack/contract/agent';
+import type { GatewayCondition } from '@dstack/backends';
+import type { GatewayFrame, GatewayPem, GatewayService } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { GatewayReplicaRecord, GatewayReport, Id, Timestamp } from '@dstack/core';
 import type { GatewayView, ServiceView, Store } from '@dstack/store';
@@ -10,6 +11,8 @@ import { type GatewayHostState, GatewayLink, type Reported } from './gateway-lin
 import { gatewayService } from './gateway-service.ts';
 import { type GatewayDefaults, gatewaySettings } from './gateway-settings.ts';
 import { withTunnels } from './gateway-tunnels.ts';
+import { GatewayUpkeep } from './gateway-upkeep.ts';
+import { newerCertificates } from './shared-certificates.ts';
 
 export interface GatewayLinksOptions extends Omit<GatewayAnswersOptions, 'store'> {
   readonly store: Pick<
@@ -37,6 +40,10 @@ export interface GatewayLinksOptions extends Omit<GatewayAnswersOptions, 'store'
   readonly portsOf: (
     replica: GatewayReplicaRecord,
   ) => Promise<{ readonly http: number; readonly https: number } | null>;
+  /** Whether the instance that it is on was made for it. */
+  readonly isOnInstance: (replica: GatewayReplicaRecord) => boolean;
+  /** Null: the machine of the replica needs no care. */
+  readonly maintain: (replica: GatewayReplicaRecord) => Promise<GatewayCondition | null>;
   /** The replica is ending. */
   readonly forget: (replica: GatewayReplicaRecord) => Promise<void>;
   /** The address at which clients reach a host; null = it is not known. */
@@ -58,8 +65,12 @@ interface Linked {
   readonly drained: Set<Id>;
   /** Jobs that the gateway reaches by itself, and their hosts. */
   readonly tunnels: Map<Id, string>;
+  readonly upkeep: GatewayUpkeep;
   publicKey: string;
   reported: Reported | null;
+  /** As it was stored last, by this server or another one. */
+  outdated: string | null;
+  stored: Omit<GatewayReport, 'replicaId' | 'updatedAt'> | null;
 }
 
 /** If several servers share a database: how often gateways without a server are looked for. */
@@ -102,7 +113,10 @@ export class GatewayLinks {
     if (this.#timer) clearTimeout(this.#timer);
     if (this.#follow) clearInterval(this.#follow);
     for (const stop of this.#stopListening) stop();
-    for (const { link } of this.#linked.values()) link.close();
+    for (const { link, upkeep } of this.#linked.values()) {
+      upkeep.close();
+      link.close();
+    }
     this.#linked.clear();
   }
 
@@ -110,7 +124,9 @@ export class GatewayLinks {
   changed(gatewayId: Id): void {
     void this.#followAll().then(async () => {
       for (const one of this.#linked.values()) {
-        if (one.gatewayId === gatewayId && one.link.isOpen) await this.#sendSettings(one);
+        if (one.gatewayId !== gatewayId || !one.link.isOpen) continue;
+        await this.#sendSettings(one);
+        one.upkeep.look();
       }
     });
   }
@@ -146,16 +162,18 @@ export class GatewayLinks {
     try {
       const replicas = await store.gateways.placedReplicas();
       if (this.#closed) return;
-      const wanted = new Map(replicas.filter(isWanted).map((one) => [one.id, one]));
+      const linked = replicas.filter((one) => isWanted(one) || this.#isLeaving(one));
+      const wanted = new Map(linked.map((one) => [one.id, one]));
       for (const [id, one] of this.#linked) {
         if (wanted.has(id)) continue;
+        one.upkeep.close();
         one.link.close();
         this.#linked.delete(id);
         await this.#options.forget(one.link.replica);
         this.#pushKeys(one.tunnels.values());
       }
       for (const replica of wanted.values()) {
-        if (this.#linked.has(replica.id)) continue;
+        if (this.#linked.has(replica.id) || !isWanted(replica)) continue;
         const view = await store.gateways.byId(replica.gatewayId);
         if (view && !this.#linked.has(replica.id) && !this.#closed) this.#open(replica, view);
       }
@@ -164,8 +182,13 @@ export class GatewayLinks {
     }
   }
 
-  #open(replica: GatewayReplicaRecord, { gateway, projectName }: GatewayView): void {
-    const { client, isElsewhere, hostOf, observe, log } = this.#options;
+  /** Clients reach its pod until others have taken its place, and its requests need the server. */
+  #isLeaving(replica: GatewayReplicaRecord): boolean {
+    return replica.status === 'terminating' && this.#options.isOnInstance(replica);
+  }
+
+  #open(replica: GatewayReplicaRecord, { gateway, projectName, reports }: GatewayView): void {
+    const { client, isElsewhere, hostOf, observe, maintain, log } = this.#options;
     const hostId = hostOf(replica);
     const link = new GatewayLink({
       replica,
@@ -178,11 +201,18 @@ export class GatewayLinks {
       report: (reported) => this.#report(one, reported),
       log,
     });
+    const upkeep = new GatewayUpkeep({
+      maintain: () => maintain(replica),
+      isOurs: () => link.isOpen,
+      onLook: () => this.#looked(one),
+      log,
+    });
     const one: Linked = {
-      ...{ link, gatewayId: gateway.id, services: new Map() },
+      ...{ link, upkeep, gatewayId: gateway.id, services: new Map() },
       ...{ draining: new Map(), drained: new Set(), tunnels: new Map() },
       publicKey: replica.sshPublicKey,
-      reported: null,
+      outdated: reports.find(({ replicaId }) => replicaId === replica.id)?.outdated ?? null,
+      ...{ reported: null, stored: null },
     };
     this.#linked.set(replica.id, one);
   }
@@ -193,6 +223,15 @@ export class GatewayLinks {
     one.draining.clear();
     await this.#sendSettings(one);
     await this.#sendServices(one);
+    one.upkeep.look();
+  }
+
+  async #looked(one: Linked): Promise<void> {
+    const { addressOf, hostOf } = this.#options;
+    if (one.reported === null) return;
+    const hostname = await addressOf(hostOf(one.link.replica));
+    if (hostname !== one.reported.hostname) await this.#sendSettings(one);
+    this.#report(one, { ...one.reported, hostname });
   }
 
   async #sendSettings(one: Linked): Promise<void> {
@@ -207,7 +246,8 @@ export class GatewayLinks {
       ...{ ...defaults, ...(ports && { httpPort: ports.http, httpsPort: ports.https }) },
       ...{ address, hasFiles: certificates.length > 0 },
     });
-    one.link.send({ type: 'settings', settings, certificates });
+    const issued = settings.acme ? await store.gateways.issuedCertificates(one.gatewayId) : null;
+    one.link.send({ type: 'settings', settings, certificates, issued });
   }
 
   async #sendServices(one: Linked): Promise<void> {
@@ -306,11 +346,23 @@ export class GatewayLinks {
       case 'idle':
         this.#drained(one, frame.job_id);
         return;
+      case 'issued':
+        this.#onIssued(one, frame.certificates).catch((error) => {
+          this.#options.log.warn({ err: error }, 'certificates of a gateway were not stored');
+        });
+        return;
       default:
         void this.#answers.answer(one.link, frame).catch((error) => {
           this.#options.log.warn({ err: error }, `a gateway got no answer: ${frame.type}`);
         });
     }
+  }
+
+  async #onIssued({ gatewayId }: Linked, offered: readonly GatewayPem[]): Promise<void> {
+    const { gateways } = this.#options.store;
+    const known = await gateways.issuedCertificates(gatewayId);
+    const newer = newerCertificates(offered, known, Date.now());
+    if (newer.length > 0) await gateways.saveIssuedCertificates(gatewayId, newer);
   }
 
   #drained({ draining, drained }: Linked, jobId: Id): void {
@@ -339,18 +391,38 @@ export class GatewayLinks {
 
   /** Stores only what has changed. A gateway that cannot be reached keeps its certificates. */
   #report(one: Linked, reported: Reported): void {
-    const before = one.reported;
-    const next =
-      reported.version === null && before ? { ...before, ...shortened(reported) } : reported;
-    if (isDeepStrictEqual(before, next) || this.#closed) return;
-    one.reported = next;
+    const known =
+      reported.version === null && one.reported
+        ? { ...one.reported, ...shortened(reported) }
+        : reported;
+    one.reported = known;
+    // A new replica must not replace another one before it can be reached.
+    if (known.state === 'ready' && !one.upkeep.hasLooked) return;
+    const { stored } = one;
+    const next = withCondition(known, one.upkeep.condition, one.outdated);
+    one.outdated = next.outdated;
+    if (isDeepStrictEqual(stored, next) || this.#closed) return;
+    one.stored = next;
     const { store, now, log } = this.#options;
     const report: GatewayReport = { ...next, replicaId: one.link.replica.id, updatedAt: now() };
     store.gateways.saveReport(report, one.gatewayId).catch((error) => {
-      one.reported = before;
+      one.stored = stored;
       log.warn({ err: errorMessage(error) }, 'the state of a gateway was not stored');
     });
   }
+}
+
+/** A replica that clients do not reach is not ready, whatever its program reports. */
+function withCondition(
+  reported: Reported,
+  condition: GatewayCondition | null,
+  outdated: string | null,
+): Omit<GatewayReport, 'replicaId' | 'updatedAt'> {
+  if (condition === null) return { ...reported, outdated };
+  const { unreachable } = condition;
+  const isWaiting = reported.state === 'ready' && unreachable !== null;
+  const shown = isWaiting ? ({ state: 'waiting', text: unreachable } as const) : {};
+  return { ...reported, ...shown, outdated: condition.outdated };
 }
 
 function shortened({ state, text }: Reported): Pick<Reported, 'state' | 'text'> {

@@ -17,20 +17,40 @@ export async function gatewayReportsOf(
 
 export function createReports(
   context: StoreContext,
-): Pick<Gateways, 'saveReport' | 'certificates' | 'setCertificate'> {
+): Pick<
+  Gateways,
+  'saveReport' | 'certificates' | 'setCertificate' | 'issuedCertificates' | 'saveIssuedCertificates'
+> {
   const { db, cipher } = context;
+  const certificatesIn = async (
+    table: 'gateway_certificates' | 'gateway_issued_certificates',
+    gatewayId: Id,
+  ) => {
+    const rows = await db
+      .selectFrom(table)
+      .selectAll()
+      .where('gateway_id', '=', gatewayId)
+      .orderBy('domain')
+      .execute();
+    return rows.map(({ domain, certificate, private_key }) => ({
+      ...{ domain, certificate, key: cipher.decrypt(private_key) },
+    }));
+  };
   return {
-    async certificates(gatewayId) {
-      const rows = await db
-        .selectFrom('gateway_certificates')
-        .selectAll()
-        .where('gateway_id', '=', gatewayId)
-        .orderBy('domain')
-        .execute();
-      return rows.map(({ domain, certificate, private_key }) => ({
-        ...{ domain, certificate, key: cipher.decrypt(private_key) },
-      }));
-    },
+    certificates: (gatewayId) => certificatesIn('gateway_certificates', gatewayId),
+    issuedCertificates: (gatewayId) => certificatesIn('gateway_issued_certificates', gatewayId),
+    saveIssuedCertificates: (gatewayId, certificates) =>
+      context.write(async ({ tx, add }) => {
+        add({ signals: [{ kind: 'gateway', id: gatewayId }] });
+        for (const { domain, certificate, key } of certificates) {
+          const set = { certificate, private_key: cipher.encrypt(key) };
+          await tx
+            .insertInto('gateway_issued_certificates')
+            .values({ gateway_id: gatewayId, domain, ...set })
+            .onConflict((conflict) => conflict.columns(['gateway_id', 'domain']).doUpdateSet(set))
+            .execute();
+        }
+      }),
     setCertificate: (gatewayId, domain, pem, extras) =>
       context.write(async ({ tx, add, changed }) => {
         add(extras);

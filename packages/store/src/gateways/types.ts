@@ -84,6 +84,10 @@ export interface Gateways {
     pem: Omit<GatewayPemRecord, 'domain'> | null,
     extras?: WriteExtras,
   ): Promise<void>;
+  /** Certificates that its replicas have requested; keys are encrypted at rest. */
+  issuedCertificates(gatewayId: Id): Promise<GatewayPemRecord[]>;
+  /** Replaces those of their domains, and signals the gateway. */
+  saveIssuedCertificates(gatewayId: Id, certificates: readonly GatewayPemRecord[]): Promise<void>;
   replicaPrivateKey(id: Id): Promise<string | null>;
   registrations(gatewayReplicaIds: readonly Id[]): Promise<ServiceRegistrationRecord[]>;
   /** One record per run or job and gateway replica; a repeated one replaces it. */

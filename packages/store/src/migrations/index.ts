@@ -27,6 +27,7 @@ import { liveness } from './0026-liveness.ts';
 import { tokenBudgets } from './0027-token-budgets.ts';
 import { serviceSessions } from './0028-service-sessions.ts';
 import { tokensOfServices } from './0029-tokens-of-services.ts';
+import { gatewayReplacements } from './0030-gateway-replacements.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -63,4 +64,5 @@ export const MIGRATIONS: readonly Migration[] = [
   tokenBudgets,
   serviceSessions,
   tokensOfServices,
+  gatewayReplacements,
 ];

@@ -15,6 +15,13 @@ export interface Lease {
 type Sealed = string;
 
 /** Every table, as Kysely types queries. Records' columns come from the table descriptions. */
+interface GatewayPemRow {
+  gateway_id: string;
+  domain: string;
+  certificate: string;
+  private_key: Sealed;
+}
+
 export interface DB {
   users: RowOf<typeof account.userTable> & {
     token_hash: string | null;
@@ -121,12 +128,9 @@ export interface DB {
   volume_uses: RowOf<typeof resource.volumeUseTable>;
   volume_observations: RowOf<typeof resource.volumeObservationTable>;
   gateways: RowOf<typeof resource.gatewayTable> & Lease;
-  gateway_certificates: {
-    gateway_id: string;
-    domain: string;
-    certificate: string;
-    private_key: Sealed;
-  };
+  gateway_certificates: GatewayPemRow;
+  /** Requested by replicas, which share them. */
+  gateway_issued_certificates: GatewayPemRow;
   gateway_reports: RowOf<typeof resource.gatewayReportTable>;
   gateway_replicas: RowOf<typeof resource.replicaTable> & { ssh_private_key: Sealed } & Lease;
   /** `subject_id`: the job's id, or the run's for the service itself. */

@@ -116,6 +116,7 @@ export const gatewayReportTable = table<GatewayReport>()('gateway_reports', {
   hostname: 'plain',
   version: 'plain',
   certificates: 'json',
+  outdated: 'plain',
   updatedAt: 'plain',
 });
 

@@ -42,7 +42,7 @@ export async function gatewayAddress(
 }
 
 async function waitingText(cluster: Cluster, kind: 'Service' | 'Ingress', name: string) {
-  const last = (await eventsOf(cluster, kind, name)).at(-1);
+  const last = (await eventsAbout(cluster, kind, name)).at(-1);
   const why = last === undefined ? '' : ` (${last.reason ?? kind}: ${last.message ?? ''})`;
   return kind === 'Service'
     ? `the cluster has given Service ${name} no address yet${why}: it may be making a load balancer. A cluster that has none needs \`service: NodePort\` or \`Ingress\` in \`backend_settings.kubernetes\``
@@ -50,7 +50,11 @@ async function waitingText(cluster: Cluster, kind: 'Service' | 'Ingress', name: 
 }
 
 /** Oldest first. They only explain, so errors are no reason to fail. */
-async function eventsOf(cluster: Cluster, kind: string, name: string): Promise<KubeEvent[]> {
+export async function eventsAbout(
+  cluster: Cluster,
+  kind: string,
+  name: string,
+): Promise<KubeEvent[]> {
   const fieldSelector = `involvedObject.kind=${kind},involvedObject.name=${name}`;
   const call = { path: cluster.path('events'), query: { fieldSelector } };
   const { items } = await cluster.client

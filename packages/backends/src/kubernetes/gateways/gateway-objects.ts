@@ -27,6 +27,9 @@ const USUAL_PORTS = { http: 80, https: 443 };
 /** Annotation with what is needed to end a gateway without a record. */
 export const PLACE = 'k8s.dstack.ai/gateway-place';
 
+/** Annotation with what a pod was made from, and by which server. */
+export const BUILD = 'k8s.dstack.ai/gateway-build';
+
 /** Its entry point is not used. */
 const IMAGE = 'nginx:1.28';
 /** The pods of a StatefulSet have a label with its name and eleven characters more. */
@@ -47,6 +50,8 @@ export interface GatewayObjects {
   /** Of the handle. */
   readonly place: string;
   readonly token: string;
+  /** Null: unknown. */
+  readonly build: object | null;
 }
 
 export type ServiceKind = NonNullable<KubernetesGatewaySettings['service']>;
@@ -75,7 +80,7 @@ export const gatewayName = ({ owner, gateway }: GatewayOrder): string =>
 export const podOfReplica = (name: string): string => `${name}-0`;
 
 export function statefulSet(objects: GatewayObjects): object {
-  const { order, namespace, agent, place } = objects;
+  const { order, namespace, agent, place, build } = objects;
   const name = replicaName(order);
   const labels = { ...validLabels(settingsOf(order)?.labels ?? {}), ...labelsFor(order, name) };
   return {
@@ -83,17 +88,20 @@ export function statefulSet(objects: GatewayObjects): object {
     metadata: {
       ...{ name, namespace },
       labels: labelsFor(order, name),
-      annotations: { ...annotationsOf(describedBy(order, name)), [PLACE]: place },
+      annotations: {
+        ...annotationsOf(describedBy(order, name)),
+        ...{ [PLACE]: place, [BUILD]: JSON.stringify(build) },
+      },
     },
     spec: {
       ...{ replicas: 1, serviceName: gatewayName(order) },
       selector: { matchLabels: { 'app.kubernetes.io/instance': name } },
-      template: { metadata: { labels }, spec: podSpec(order, name, agent) },
+      template: { metadata: { labels }, spec: podTemplate(order, name, agent) },
     },
   };
 }
 
-function podSpec(order: GatewayOrder, name: string, agent: AgentSource): object {
+export function podTemplate(order: GatewayOrder, name: string, agent: AgentSource): object {
   const settings = settingsOf(order);
   const copies = agent.kind === 'copy';
   const programs = programsIn(agent);

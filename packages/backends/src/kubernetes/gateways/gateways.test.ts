@@ -12,12 +12,21 @@ import { clusterGateways } from './gateways.ts';
 /** The objects of a pretended API server, by path; it refuses to create the kinds in `forbidden`. */
 let objects: Map<string, ApiObject>;
 let forbidden: string[];
+/** Before an object is deleted. */
+let onDelete: (path: string) => Promise<void>;
 let server: Server;
 let cluster: Cluster;
 let gateways: GatewayPort;
 
+const NO_PROGRAMS = { agent: () => Promise.reject(new Error('not built')) };
+
 interface ApiObject {
-  metadata: { name: string; uid?: string; labels?: Record<string, string> };
+  metadata: {
+    name: string;
+    uid?: string;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string>;
+  };
   spec?: Record<string, unknown>;
   status?: object;
 }
@@ -25,6 +34,7 @@ interface ApiObject {
 beforeEach(async () => {
   objects = new Map();
   forbidden = [];
+  onDelete = async () => {};
   server = createServer((request, response) => void answer(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -39,7 +49,7 @@ beforeEach(async () => {
   });
   gateways = clusterGateways({
     ...{ clusters: [cluster], tunnels: new AgentTunnels(), deliveries: null, secret: 'secret' },
-    agent: { kind: 'image', image: 'agent:1' },
+    ...{ agent: { kind: 'image', image: 'agent:1' }, programs: NO_PROGRAMS },
   });
 });
 afterEach(() => {
@@ -63,6 +73,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     objects.set(path, made);
     return send(201, made);
   }
+  if (request.method === 'DELETE') await onDelete(pathname);
   const found = objects.get(pathname);
   if (request.method === 'DELETE') {
     objects.delete(pathname);
@@ -184,6 +195,74 @@ describe('gateways in a cluster', () => {
     await gateways.release(handle);
     await gateways.release(handle);
     expect(ofKind('ingresses')).toEqual([]);
+  });
+
+  it('get back the objects that all replicas share', async () => {
+    const settings = { service: 'Ingress', ingress_class: 'traefik' };
+    const handle = await gateways.create(order(0, settings));
+    runPods();
+    for (const path of objects.keys()) if (/services|ingresses/.test(path)) objects.delete(path);
+    expect(await gateways.maintain?.(handle, order(0, settings))).toEqual({
+      ...{ outdated: null, unreachable: expect.stringContaining('-0 is not ready') },
+    });
+    expect(kinds()).toEqual(expect.arrayContaining(['ingresses', 'services']));
+    await gateways.release(handle);
+    await gateways.release(handle);
+    // By a server that has not seen yet that it has ended.
+    await gateways.maintain?.(handle, order(0, settings));
+    expect(kinds()).toEqual(['pods', 'persistentvolumeclaims', 'secrets'].sort());
+  });
+
+  it('get their Service back if one is made while the last other one ends', async () => {
+    const last = await gateways.create(order(0));
+    await gateways.release(last);
+    // Between the look at the other replicas and the deletion of the Service.
+    const next = Promise.withResolvers<Awaited<ReturnType<GatewayPort['create']>>>();
+    onDelete = async (path) => {
+      if (!path.includes('/services/')) return;
+      onDelete = async () => {};
+      next.resolve(await gateways.create(order(1)));
+    };
+    expect(await gateways.release(last)).toBe('released');
+    expect(ofKind('services')).toHaveLength(0);
+    await gateways.maintain?.(await next.promise, order(1));
+    expect(ofKind('services')).toHaveLength(1);
+  });
+
+  it('are outdated once a server that started later has other programs', async () => {
+    const handle = await gateways.create(order(0));
+    const later = { kind: 'image', image: 'agent:2' } as const;
+    const options = { clusters: [cluster], tunnels: new AgentTunnels(), secret: 'secret' };
+    const newer = clusterGateways({
+      ...options,
+      ...{ deliveries: null, agent: later, programs: NO_PROGRAMS },
+    });
+    const isOutdated = async (port: GatewayPort) =>
+      ((await port.maintain?.(handle, order(0)))?.outdated ?? null) !== null;
+    expect([await isOutdated(gateways), await isOutdated(newer)]).toEqual([false, true]);
+    const [set] = ofKind('statefulsets');
+    const annotations = set?.metadata.annotations ?? {};
+    const build = JSON.parse(annotations['k8s.dstack.ai/gateway-build'] ?? '');
+    build.serverStart = performance.timeOrigin + 60_000;
+    annotations['k8s.dstack.ai/gateway-build'] = JSON.stringify(build);
+    expect(await isOutdated(newer)).toBe(false);
+    // Made by a server that wrote none.
+    delete annotations['k8s.dstack.ai/gateway-build'];
+    expect(await isOutdated(gateways)).toBe(true);
+  });
+
+  it('report why the cluster makes no pod', async () => {
+    const handle = await gateways.create(order(0));
+    objects.set('/api/v1/namespaces/jobs/events/e', {
+      metadata: { name: 'e' },
+      ...{ reason: 'FailedCreate', message: 'exceeded quota: few' },
+    } as ApiObject);
+    expect(await gateways.observe(handle)).toMatchObject({
+      ...{
+        state: 'pending',
+        text: expect.stringMatching(/cannot be created: exceeded quota: few/),
+      },
+    });
   });
 
   it('are refused with the missing right, and nothing is left', async () => {

@@ -5,16 +5,17 @@ import type { AgentTunnels } from '../../base/agent-tunnels.ts';
 import { BackendError, SkipOfferError } from '../../base/errors.ts';
 import type { GatewayOrder, GatewayPort, ListedGateway, Observation } from '../../base/port.ts';
 import { orderedProvisioningData } from '../../base/provisioning-data.ts';
-import { ApiError, CONFLICT, FORBIDDEN } from '../api/client.ts';
+import { ApiError, FORBIDDEN } from '../api/client.ts';
 import type { KubeList, KubeObject, Pod } from '../api/objects.ts';
 import type { Cluster } from '../cluster.ts';
-import type { Deliveries } from '../delivery.ts';
+import type { AgentPrograms, Deliveries } from '../delivery.ts';
 import { clusterIn, tokenOf } from '../instances.ts';
 import { GATEWAY_LABEL, instanceOf, keyOf, ownerOf } from '../labels.ts';
 import type { AgentSource } from '../pod-agent.ts';
 import { podState } from '../pod-state.ts';
 import { podTunnel, tunnelKey } from '../tunnels.ts';
-import { type GatewayEntry, gatewayAddress, ingressPath } from './gateway-address.ts';
+import { createOnce, setPath } from './cluster-objects.ts';
+import { eventsAbout, type GatewayEntry, gatewayAddress, ingressPath } from './gateway-address.ts';
 import {
   gatewayIngress,
   gatewayName,
@@ -29,11 +30,13 @@ import {
   stateClaim,
   statefulSet,
 } from './gateway-objects.ts';
+import { buildOf, maintainGateway } from './gateway-upkeep.ts';
 
 export interface GatewaysOptions {
   readonly clusters: readonly Cluster[];
   readonly tunnels: AgentTunnels;
   readonly agent: AgentSource;
+  readonly programs: Pick<AgentPrograms, 'agent'>;
   /** Null: the server copies nothing. */
   readonly deliveries: Deliveries | null;
   /** The agents' tokens are derived from it. */
@@ -53,6 +56,8 @@ export function clusterGateways(options: GatewaysOptions): GatewayPort {
     ports: (handle) => placeOf(handle).ports,
     create: (order) => createGateway(options, order),
     observe: (handle) => observeGateway(options, handle),
+    maintain: (handle, order) =>
+      maintainGateway(options, clusterIn(clusters, placeOf(handle).region), handle, order),
     dial: async (handle, token) => {
       const cluster = clusterIn(clusters, placeOf(handle).region);
       return await tunnels.dial(podTunnel(cluster, podOfReplica(handle.id)), token);
@@ -78,6 +83,7 @@ async function createGateway(
   const objects = {
     ...{ order, namespace: cluster.namespace, agent: options.agent, place: handle.data },
     token: tokenOf(options.secret, podOfReplica(name)),
+    build: await buildOf(order, options),
   };
   try {
     const set =
@@ -95,7 +101,8 @@ async function createGateway(
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     await undo(options, handle);
-    const more = error.status === FORBIDDEN ? `: ${GRANT}` : '';
+    const isRight = error.status === FORBIDDEN && !/exceeded quota/.test(error.message);
+    const more = isRight ? `: ${GRANT}` : '';
     throw new SkipOfferError(`${error.message}${more}`, { cause: error });
   }
   return handle;
@@ -119,20 +126,6 @@ async function undo(options: GatewaysOptions, handle: InstanceHandle): Promise<v
 const UNDO_TRIES = 6;
 const UNDO_PAUSE_MS = 200;
 
-/** Null: an earlier attempt, or another replica, has created it. */
-async function createOnce(
-  cluster: Cluster,
-  path: string,
-  body: object,
-): Promise<KubeObject | null> {
-  try {
-    return await cluster.client.call<KubeObject>({ method: 'POST', path, body });
-  } catch (error) {
-    if (error instanceof ApiError && error.status === CONFLICT) return null;
-    throw error;
-  }
-}
-
 async function earlierSet(cluster: Cluster, name: string, key: string): Promise<KubeObject> {
   const set = await cluster.client.find<KubeObject>({ path: setPath(cluster, name) });
   if (set && keyOf(set) === key) return set;
@@ -153,7 +146,7 @@ async function observeGateway(
     cluster.client.find<Pod>({ path: cluster.path('pods', pod) }),
   ]);
   if (set === null || set.metadata.deletionTimestamp !== undefined) return { state: 'missing' };
-  if (found === null) return pending(`pod ${pod} is being created`);
+  if (found === null) return pending(await whyNoPod(cluster, handle.id));
   const state = await stateOf(cluster, found);
   if (state.state !== 'started') return state;
   const delivery = deliveries?.progress(cluster, pod, state.node, () => {}) ?? 'done';
@@ -181,6 +174,14 @@ async function observeGateway(
   };
 }
 
+/** A quota, for example, refuses the pod and not the set. */
+async function whyNoPod(cluster: Cluster, name: string): Promise<string> {
+  const events = await eventsAbout(cluster, 'StatefulSet', name);
+  const refusal = events.findLast(({ reason }) => reason === 'FailedCreate')?.message;
+  const pod = podOfReplica(name);
+  return refusal ? `pod ${pod} cannot be created: ${refusal}` : `pod ${pod} is being created`;
+}
+
 /** The set creates another pod for one that has ended, so only what a person must change is final. */
 async function stateOf(cluster: Cluster, pod: Pod) {
   const { name, deletionTimestamp } = pod.metadata;
@@ -202,14 +203,14 @@ async function releaseGateway(
   const place = placeOf(handle);
   const cluster = clusterIn(clusters, place.region);
   const pod = podOfReplica(handle.id);
-  tunnels.drop(tunnelKey(cluster, pod));
-  deliveries?.forget(cluster, pod);
   const { client } = cluster;
   // It exists until its pod has ended.
   const body = { propagationPolicy: 'Foreground' };
   if (await client.find({ method: 'DELETE', path: setPath(cluster, handle.id), body })) {
     return 'releasing';
   }
+  tunnels.drop(tunnelKey(cluster, pod));
+  deliveries?.forget(cluster, pod);
   const query = { labelSelector: `${GATEWAY_LABEL}=${place.gatewayId}` };
   const others = await client.call<KubeList<KubeObject>>({ path: setPath(cluster), query });
   if (others.items.length > 0) return 'released';
@@ -232,11 +233,6 @@ async function listGateways(cluster: Cluster, server: string): Promise<ListedGat
       const { name, annotations } = set.metadata;
       return { handle: { id: name, data: annotations?.[PLACE] ?? null }, owner, key: keyOf(set) };
     });
-}
-
-function setPath({ namespace }: Cluster, name?: string): string {
-  const all = `/apis/apps/v1/namespaces/${namespace}/statefulsets`;
-  return name === undefined ? all : `${all}/${name}`;
 }
 
 function placeOf({ id, data }: InstanceHandle): Place {

@@ -1,5 +1,6 @@
 import { BusyError, NoAnswerError } from '@dstack/backends';
 import { configuredBackendName, type IntentOf, type IntentResult } from '@dstack/core';
+import { gatewayOrder } from '../../gateways/gateway-order.ts';
 import type { EffectsOptions } from '../effects.ts';
 import { NotNow } from '../not-now.ts';
 import type { IntentDescriptor } from './descriptor.ts';
@@ -18,30 +19,13 @@ async function create(
   const place = await gatewayPlace(effects, intent);
   if (place === null) return refused('the gateway was deleted');
   const { replica, view, backend } = place;
-  const { gateway, projectName } = view;
   if (!backend?.gateways) {
-    const name = configuredBackendName(gateway.backend);
+    const name = configuredBackendName(view.gateway.backend);
     return refused(`This server cannot create gateways in backend ${name}`);
   }
-  const { configuration } = gateway;
   try {
-    const handle = await backend.gateways.create({
-      key: intent.key,
-      replicaId: replica.id,
-      owner: {
-        server: effects.serverId,
-        project: projectName,
-        instance: `${gateway.name}-${replica.replicaNum}`,
-      },
-      gateway: { id: gateway.id, name: gateway.name },
-      domain: gateway.wildcardDomain,
-      settings: configuration.backend_settings ?? null,
-      region: configuration.region,
-      instanceType: configuration.instance_type,
-      isPublic: configuration.public_ip,
-      authorizedKeys: [],
-      tags: configuration.tags ?? {},
-    });
+    const order = gatewayOrder(effects.serverId, replica, view);
+    const handle = await backend.gateways.create({ ...order, key: intent.key });
     return { kind: 'gateway.created', handle };
   } catch (error) {
     const isLate = error instanceof NoAnswerError || error instanceof BusyError;

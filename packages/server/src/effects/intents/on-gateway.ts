@@ -32,7 +32,9 @@ export async function gatewayPlace(
   const replica = await store.gateways.replicaById(subjectId);
   const view = replica && (await store.gateways.byId(replica.gatewayId));
   if (!replica || !view) return null;
-  const backend = await backends.find(view.gateway.projectId, gatewayBackend(view.gateway));
+  // The gateway may have moved since.
+  const place = placeOf(replica, view);
+  const backend = await backends.find(view.gateway.projectId, gatewayBackend(place));
   return { replica, view, backend };
 }
 
@@ -41,8 +43,12 @@ async function hostOf({ gateways }: Store, { subjectId }: IntentRecord): Promise
   const replica = await gateways.replicaById(subjectId);
   const view = replica && (await gateways.byId(replica.gatewayId));
   if (!replica || !view) return null;
-  const { owner } = capabilitiesOf(gatewayBackend(view.gateway));
+  const { owner } = capabilitiesOf(gatewayBackend(placeOf(replica, view)));
   return owner === 'provider' ? null : replica.instanceId;
+}
+
+function placeOf({ backend, region }: GatewayReplicaRecord, { gateway }: GatewayView) {
+  return { backend: backend ?? gateway.backend, region: region ?? gateway.region };
 }
 
 async function wakes({ gateways }: Store, { subjectId }: IntentRecord): Promise<Signal[]> {

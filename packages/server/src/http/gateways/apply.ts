@@ -140,7 +140,11 @@ function updateChanges(
       id: gateway.id,
       version: gateway.version,
       // 0: replicas are checked again at once, whatever failed before.
-      set: { configuration: kept, wildcardDomain: wanted.domain, scaleOutAttempt: 0 },
+      set: {
+        ...{ configuration: kept, wildcardDomain: wanted.domain, scaleOutAttempt: 0 },
+        // Replicas elsewhere are replaced one after another.
+        region: wanted.region,
+      },
     },
     { type: 'event', event: newEvent(text, [gatewayTarget(gateway)], user.id) },
     ...(changed.includes('default') ? defaultChanges(snapshot, wanted.default, user) : []),

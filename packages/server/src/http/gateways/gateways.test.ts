@@ -103,17 +103,22 @@ describe('gateways', () => {
     const current = planned.body.current_resource;
     const updated = await apply('first', { domain: 'y.example' }, current);
     expect(updated.body).toMatchObject({ wildcard_domain: 'y.example', default: true });
-    expect((await plan('first', { region: 'us-east-1' })).body.action).toBe('create');
-    const moved = await apply('first', { region: 'us-east-1' }, null, true);
-    expect(moved.body.detail[0].msg).toMatch(/cannot be updated in-place\. Delete it/);
+    const tagged = { tags: { team: 'a' } };
+    expect((await plan('first', tagged)).body.action).toBe('create');
+    const refused = await apply('first', tagged, null, true);
+    expect(refused.body.detail[0].msg).toMatch(/cannot be updated in-place\. Delete it/);
+    const there = { domain: 'y.example', region: 'us-east-1' };
+    expect((await plan('first', there)).body.action).toBe('update');
+    const moved = await apply('first', there, null, true);
+    expect(moved.body).toMatchObject({ region: 'us-east-1', status: 'running' });
     const unset = await apply('first', { domain: 'y.example', default: false }, null, true);
     expect(unset.body.default).toBe(false);
     await run('second');
     const taken = await apply('second', { default: true }, null, true);
     expect(taken.body.default).toBe(true);
     expect((await events(updated.body.id)).slice(-3)).toEqual([
-      'Gateway updated. Changed fields: domain',
-      'Gateway updated. Changed fields: default',
+      'Gateway updated. Changed fields: region',
+      'Gateway updated. Changed fields: default, region',
       'Gateway unset as project default',
     ]);
   });

@@ -1,0 +1,27 @@
+/** Certificates that replicas of a gateway have requested, for its other replicas. */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import type { GatewayPem } from '@dstack/contract/agent';
+import type { GatewayPemRecord } from '@dstack/store';
+
+/** What is to be stored: whole certificates with their keys that are valid for longer than known ones. */
+export function newerCertificates(
+  offered: readonly GatewayPem[],
+  known: readonly GatewayPemRecord[],
+  now: number,
+): GatewayPem[] {
+  return offered.filter((one) => {
+    const before = known.find(({ domain }) => domain === one.domain);
+    const until = validUntil(one);
+    return until > now && until > (before ? validUntil(before) : 0);
+  });
+}
+
+/** Milliseconds since the epoch; 0 = it cannot be used. */
+function validUntil({ certificate, key }: Pick<GatewayPem, 'certificate' | 'key'>): number {
+  try {
+    const parsed = new X509Certificate(certificate);
+    return parsed.checkPrivateKey(createPrivateKey(key)) ? Date.parse(parsed.validTo) : 0;
+  } catch {
+    return 0;
+  }
+}
