@@ -211,11 +211,31 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
     const { answered, failed } = await counts();
     expect(failed).toEqual([]);
     expect(answered).toBeGreaterThan(0);
+  });
+
+  it('moves to another host, which serves before the first one leaves', async () => {
+    expect(await applyGateway('instance_type: pool-2\n')).toMatchObject({ code: 0 });
+    while ((await leftOn(first)) !== '') await delay(50);
+    // A client connects to the other address if nothing listens at one.
+    const counts = requestLoad(async () => {
+      for (const host of [third, first]) {
+        const status = await ask(host, 'far').catch((error: NodeJS.ErrnoException) => error);
+        if (status === 200) return null;
+        if (typeof status === 'number' || status.code !== 'ECONNREFUSED') return status;
+      }
+      return 'nothing listens';
+    });
+    expect(await applyGateway('instance_type: pool-0\n')).toMatchObject({ code: 0 });
+    while ((await leftOn(third)) !== '') await delay(50);
+    expect(await ask(first, 'far')).toBe(200);
+    const { answered, failed } = await counts();
+    expect(failed).toEqual([]);
+    expect(answered).toBeGreaterThan(0);
     await home.ok('stop', 'far', '-y');
   });
 
   it('leaves nothing behind when it is deleted', async () => {
-    expect(await leftOn(third)).not.toBe('');
+    expect(await leftOn(first)).not.toBe('');
     await home.ok('gateway', 'delete', 'edge', '-y');
     for (const host of [first, third]) while ((await leftOn(host)) !== '') await delay(50);
   });
