@@ -262,11 +262,13 @@ describe('an agent that is killed', () => {
   });
 
   it('ends by itself when idle, and not while a job lives', async () => {
+    // Before that agent starts: it would not wait for its first job.
+    const spec = jobSpec(['echo ready', 'sleep 2']);
+    await agent.put(spec);
+    await stream.until(() => stream.text(spec.id).includes('ready'));
     await stream.close();
     await agent.end('SIGTERM');
     await agent.start('--exit-when-idle', '0.1');
-    const spec = jobSpec(['sleep 0.5']);
-    await agent.put(spec);
     expect(await agent.ended()).toBe(0);
     expect(agent.log).toMatch(/"exited".*\n.*"idle"/);
   });
