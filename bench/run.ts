@@ -10,6 +10,7 @@ import { crashLoop } from './crash-loop.ts';
 import { explain } from './explain.ts';
 import { fleet } from './fleet.ts';
 import { gateway } from './gateway.ts';
+import { gatewayFaults } from './gateway-faults.ts';
 import { hostile } from './hostile.ts';
 import { kubernetes } from './kubernetes.ts';
 import { latency } from './latency.ts';
@@ -44,6 +45,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   'proxy-workers': proxyWorkers,
   'proxy-routes': proxyRoutes,
   gateway,
+  'gateway-faults': gatewayFaults,
   'wake-up': wakeUp,
   'at-rest': atRest,
   queue,
