@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import { KubernetesGatewaySettings } from '@dstack/contract';
 import { Requirements } from '@dstack/contract/wire';
 import { requirementsMatch } from '@dstack/core';
 import {
@@ -13,6 +14,7 @@ import {
   type TestKubernetes,
 } from '@dstack/testkit/kubernetes';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { GatewayOrder } from '../base/port.ts';
 import type { BackendWorld } from '../base/testing/backend-world.ts';
 import { describeBackend } from '../base/testing/contract.suite.ts';
 import { newOrder, REQUIREMENTS, withContainer } from '../base/testing/orders.ts';
@@ -54,6 +56,34 @@ describe.skipIf(missing !== null && !process.env.CI)('a real cluster', { timeout
     for (const { renewedAt } of found) expect(renewedAt).toBeGreaterThan(YEAR_2020);
     expect(await claims?.read({ server: 'another' })).toEqual([]);
     await close();
+  });
+
+  it.each([
+    ['service', { service: 'NodePort', node_ports: { http: 30_080, https: 30_443 } }],
+    ['ingress', { service: 'Ingress', ingress_class: 'test', address: '192.0.2.1' }],
+  ] as const)('takes the %s of a gateway, and makes it again', async (kind, settings) => {
+    await using stack = new AsyncDisposableStack();
+    const { backend, namespace, close } = await world();
+    stack.defer(close);
+    const { gateways } = backend;
+    if (gateways === undefined) throw new Error('it has no gateways');
+    const { key, ...order } = gatewayOrder(settings);
+    const handle = await gateways.create({ key, ...order });
+    const find = async () => {
+      const found = await cluster.kubectl('-n', namespace, 'get', kind, '-o', 'json');
+      return (JSON.parse(found) as { items: { spec: object }[] }).items.map(({ spec }) => spec);
+    };
+    const http = { paths: [{ backend: { service: { port: { name: 'http' } } } }] };
+    const expected = {
+      service: { type: 'NodePort', ports: [{ nodePort: 30_080 }, { nodePort: 30_443 }] },
+      ingress: { ingressClassName: 'test', rules: [{ host: '*.apps.test', http }] },
+    };
+    expect(await find()).toMatchObject([expected[kind]]);
+    await cluster.kubectl('-n', namespace, 'delete', kind, '--all');
+    await gateways.maintain?.(handle, order);
+    expect(await find()).toMatchObject([expected[kind]]);
+    while ((await gateways.release(handle)) !== 'released') await delay(50);
+    expect(await find()).toEqual([]);
   });
 
   it('names what a cluster lacks that cannot mount the image of the agent', async () => {
@@ -130,6 +160,17 @@ async function untilLost(check: ReturnType<typeof open>['backend']['check']): Pr
   }
 }
 
+function gatewayOrder(settings: object): GatewayOrder {
+  return {
+    ...{ key: 'gateway.create:r:0', replicaId: 'r', region: '' },
+    owner: { server: OUR_ID, project: 'main', instance: 'edge-0' },
+    gateway: { id: 'a0', name: 'edge' },
+    ...{ domain: '*.apps.test', instanceType: null, isPublic: true },
+    ...{ authorizedKeys: [], tags: {} },
+    settings: { kubernetes: KubernetesGatewaySettings.parse(settings) },
+  };
+}
+
 function open(data: string, namespace: string, agentVolumeOf: string | null = null) {
   return openKubernetes({
     config: {
@@ -155,7 +196,7 @@ const YEAR_2020 = Date.parse('2020-01-01T00:00:00Z') * 1000;
 const OUR_ID = '0c7ee2c5-5a3c-4d0c-8f04-6f3c61d8d4a1';
 
 /** In a namespace of its own, so that no world sees the pods of another one. */
-async function world(): Promise<BackendWorld> {
+async function world(): Promise<BackendWorld & { readonly namespace: string }> {
   const namespace = `world-${worlds++}`;
   await cluster.kubectl('create', 'namespace', namespace);
   const { backend, close } = open(readFileSync(cluster.kubeconfig, 'utf8'), namespace);
@@ -186,7 +227,7 @@ async function world(): Promise<BackendWorld> {
   await kubectl('create', '-f', claim);
   rmSync(dirname(claim), { recursive: true });
   return {
-    ...{ backend, settle, calls: null, userVolume: { id: 'mine', region: '' } },
+    ...{ namespace, backend, settle, calls: null, userVolume: { id: 'mine', region: '' } },
     requirements: { met: REQUIRED, unmet: REQUIREMENTS.unmet },
     order: async (server) => {
       const [offer = null] = (await backend.offers(REQUIRED)).offers;
