@@ -1,5 +1,7 @@
 /** What fails around the jobs of a real Slurm cluster: servers, agents, nodes and the controller. */
+import { once } from 'node:events';
 import { copyFileSync, mkdirSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import {
   type Installation,
   type PostgresCluster,
@@ -151,57 +153,52 @@ describe.skipIf(missing !== null || binaries === null)('jobs of Slurm', PATIENCE
     await cluster.control('resume', 'gpu-1');
   });
 
-  it('connect to the server where the login node cannot connect to their nodes', async () => {
+  it('connect to the servers where the login node cannot connect to their nodes', async () => {
     const { url } = await postgres.createDatabase();
-    const port = await freePort();
-    const home = newInstallation({
-      ...{ ...SLURM_SERVER, DSTACK_DATABASE_URL: url, DSTACK_SLURM_DIAL_OUT: '1' },
-      DSTACK_SERVER_URL: `http://${NET}.1:${port}`,
-    });
-    servers.push(home);
-    writeSlurmConfig(home, cluster);
-    await home.startServer('--host', `${NET}.1`, '--port', String(port));
-    await applySlurmFleets(home);
+    const address = `${NET}.1`;
+    const ports = [await freePort(), await freePort()];
+    const balancer = await balanced(address, ports);
+    const newDialled = () => {
+      const home = newInstallation({
+        ...{ ...SLURM_SERVER, DSTACK_DATABASE_URL: url, DSTACK_SLURM_DIAL_OUT: '1' },
+        DSTACK_SERVER_URL: `http://${address}:${balancer.port}`,
+      });
+      servers.push(home);
+      writeSlurmConfig(home, cluster);
+      return home;
+    };
+    const startOn = (home: Installation, index: number) =>
+      home.startServer('--host', address, '--port', String(ports[index]));
+    const [one, two] = [newDialled(), newDialled()];
+    await startOn(one, 0);
+    await applySlurmFleets(one);
     const route = (verb: string) =>
       cluster.control('exec', 'login', 'ip', 'route', verb, 'unreachable', `${NET}.13/32`);
     await route('add');
     try {
-      await start(home, slurmTask(home, 'out', counting(100, 0.02)));
-      await seenInLogs(home, 'out', 'line 5');
-      await home.stopServer('SIGKILL');
-      await home.startServer('--host', `${NET}.1`, '--port', String(port));
-      const { latest_job_submission } = await untilRun(home, 'out', isFinished);
-      expect(latest_job_submission.exit_status).toBe(3);
-      expect(await linesOf(home, 'out')).toEqual(countedTo(100));
+      await start(one, slurmTask(one, 'out', counting(400, 0.05)));
+      await seenInLogs(one, 'out', 'line 5');
+      await one.stopServer('SIGKILL');
+      await startOn(one, 0);
+      // Servers of one database have the same keys.
+      copyFileSync(`${one.serverDir}/config.yml`, `${two.serverDir}/config.yml`);
+      await startOn(two, 1);
+      await start(two, slurmTask(two, 'other', counting(100, 0.05)));
+      await seenInLogs(two, 'other', 'line 5');
+      await one.stopServer('SIGKILL');
+      for (const [name, count] of [
+        ['out', 400],
+        ['other', 100],
+      ] as const) {
+        const { latest_job_submission } = await untilRun(two, name, isFinished);
+        expect([name, latest_job_submission.exit_status]).toEqual([name, 3]);
+        expect(await linesOf(two, name)).toEqual(countedTo(count));
+      }
       await untilNothingIsLeft();
     } finally {
       await route('del');
+      balancer.close();
     }
-  });
-
-  it('continue while the login node is set up anew, whose changed host key is refused', async () => {
-    const { url } = await postgres.createDatabase();
-    const home = await newServer(url);
-    await applySlurmFleets(home);
-    await start(home, slurmTask(home, 'kept', counting(150, 0.05)));
-    await seenInLogs(home, 'kept', 'line 5');
-    const key = '/etc/slurm/ssh_host_key';
-    const restarted = (edit: string) =>
-      cluster.control(
-        ...['exec', 'login', 'sh', '-c'],
-        `${edit}; pkill -x sshd; while pgrep -x sshd >/dev/null; do sleep 0.1; done; /usr/sbin/sshd -f /run/sshd_config -E /var/log/slurm/sshd.log`,
-      );
-    await restarted(`mv ${key} ${key}.kept && ssh-keygen -q -t ed25519 -N '' -f ${key}`);
-    await until(async () =>
-      /host key of .* is not the one seen before.*another name or address of it as `hostname`/.test(
-        await home.ok('offer', '-b', 'slurm'),
-      ),
-    );
-    await restarted(`mv -f ${key}.kept ${key}`);
-    const { latest_job_submission } = await untilRun(home, 'kept', isFinished);
-    expect(latest_job_submission.exit_status).toBe(3);
-    expect(await linesOf(home, 'kept')).toEqual(countedTo(150));
-    await untilNothingIsLeft();
   });
 
   it('move from a node that is removed from the configuration of Slurm', async () => {
@@ -227,3 +224,24 @@ describe.skipIf(missing !== null || binaries === null)('jobs of Slurm', PATIENCE
     await untilNothingIsLeft();
   });
 });
+
+/** Leads connections to the ports in turn, and to the next one where nobody listens. */
+async function balanced(host: string, ports: readonly number[]) {
+  let turn = 0;
+  const server = createServer((client) => {
+    client.on('error', () => client.destroy());
+    const lead = (attempt: number): void => {
+      const target = connect({ host, port: ports[turn++ % ports.length] ?? 0 });
+      const onRefused = () => (attempt < ports.length ? lead(attempt + 1) : client.destroy());
+      target.once('error', onRefused);
+      target.once('connect', () => {
+        target.off('error', onRefused).on('error', () => client.destroy());
+        client.on('close', () => target.destroy());
+        client.pipe(target).pipe(client);
+      });
+    };
+    lead(1);
+  });
+  await once(server.listen(0, host), 'listening');
+  return { port: (server.address() as AddressInfo).port, close: () => server.close() };
+}
