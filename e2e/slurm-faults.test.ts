@@ -225,7 +225,7 @@ describe.skipIf(missing !== null || binaries === null)('jobs of Slurm', PATIENCE
   });
 });
 
-/** Leads connections to the ports in turn, and to the next one where nobody listens. */
+/** Leads connections to the ports in turn, and to the next one where no server listens. */
 async function balanced(host: string, ports: readonly number[]) {
   let turn = 0;
   const server = createServer((client) => {
