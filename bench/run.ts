@@ -20,6 +20,7 @@ import { proxyRoutes } from './proxy-routes.ts';
 import { proxyWorkers } from './proxy-workers.ts';
 import { queue } from './queue.ts';
 import { serverStart } from './server-start.ts';
+import { services } from './services.ts';
 import { sim } from './sim.ts';
 import { simulate } from './simulate.ts';
 import { slurm } from './slurm.ts';
@@ -46,6 +47,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   'proxy-routes': proxyRoutes,
   gateway,
   'gateway-faults': gatewayFaults,
+  services,
   'wake-up': wakeUp,
   'at-rest': atRest,
   queue,
