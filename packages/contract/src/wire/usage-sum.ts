@@ -9,12 +9,20 @@ export interface ModelUsageCounts {
 
 /** Everything else, such as the model and its user, is that of the first. */
 export function usageSum<T extends ModelUsageCounts>(first: T, other: ModelUsageCounts): T {
-  return {
-    ...first,
-    requests: first.requests + other.requests,
-    aborted: first.aborted + other.aborted,
-    estimated: first.estimated + other.estimated,
-    prompt_tokens: first.prompt_tokens + other.prompt_tokens,
-    completion_tokens: first.completion_tokens + other.completion_tokens,
-  };
+  return withSums<ModelUsageCounts, T>(first, other, [
+    ...(['requests', 'aborted', 'estimated'] as const),
+    ...(['prompt_tokens', 'completion_tokens'] as const),
+  ]);
 }
+
+/** The first, with the sums of both in these fields. */
+export function withSums<Counts, T extends Counts>(
+  first: T,
+  other: Counts,
+  fields: readonly FieldOfNumber<Counts>[],
+): T {
+  const sums = fields.map((field) => [field, Number(first[field]) + Number(other[field])]);
+  return { ...first, ...Object.fromEntries(sums) };
+}
+
+type FieldOfNumber<T> = { [K in keyof T]: T[K] extends number ? K : never }[keyof T];

@@ -1,4 +1,10 @@
+import { withSums } from '@dstack/contract/usage';
 import type { ModelUsage, ModelUse } from '@dstack/store';
+
+const COUNTED = [
+  ...(['requests', 'aborted', 'estimated'] as const),
+  ...(['promptTokens', 'completionTokens'] as const),
+];
 
 /** Adds to stored counts. Uses that are added while a write is in progress are written together. */
 export class UsageLog {
@@ -38,18 +44,7 @@ function combined(uses: readonly ModelUse[]): ModelUse[] {
   for (const use of uses) {
     const key = JSON.stringify([use.projectId, use.userId, use.tokenId, use.model, use.day]);
     const known = sums.get(key);
-    sums.set(key, known === undefined ? use : sum(known, use));
+    sums.set(key, known === undefined ? use : withSums<ModelUse, ModelUse>(known, use, COUNTED));
   }
   return [...sums.values()];
-}
-
-function sum(a: ModelUse, b: ModelUse): ModelUse {
-  return {
-    ...a,
-    requests: a.requests + b.requests,
-    aborted: a.aborted + b.aborted,
-    estimated: a.estimated + b.estimated,
-    promptTokens: a.promptTokens + b.promptTokens,
-    completionTokens: a.completionTokens + b.completionTokens,
-  };
 }
