@@ -13,7 +13,7 @@ import {
   startKubernetes,
   type TestKubernetes,
 } from '@dstack/testkit/kubernetes';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { GatewayOrder } from '../base/port.ts';
 import type { BackendWorld } from '../base/testing/backend-world.ts';
 import { describeBackend } from '../base/testing/contract.suite.ts';
@@ -62,9 +62,8 @@ describe.skipIf(missing !== null && !process.env.CI)('a real cluster', { timeout
     ['service', { service: 'NodePort', node_ports: { http: 30_080, https: 30_443 } }],
     ['ingress', { service: 'Ingress', ingress_class: 'test', address: '192.0.2.1' }],
   ] as const)('takes the %s of a gateway, and makes it again', async (kind, settings) => {
-    await using stack = new AsyncDisposableStack();
     const { backend, namespace, close } = await world();
-    stack.defer(close);
+    onTestFinished(close);
     const { gateways } = backend;
     if (gateways === undefined) throw new Error('it has no gateways');
     const { key, ...order } = gatewayOrder(settings);
