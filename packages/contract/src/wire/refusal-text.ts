@@ -58,7 +58,13 @@ function noPlaceText(refusal: Extract<Refusal, { kind: 'no-place' }>): string {
 }
 
 /** Instances that are not usable for another reason than other runs do not make a fleet full. */
-const UNUSABLE: readonly Rule[] = ['not_ready', 'unhealthy', 'unreachable', 'ending'];
+const UNUSABLE: readonly Rule[] = [
+  'not_ready',
+  'unhealthy',
+  'reconnecting',
+  'unreachable',
+  'ending',
+];
 
 function isFull({ pool, growth }: FleetRefusal): boolean {
   const isFixed = growth === null || growth.rule === 'fixed_size';
@@ -96,6 +102,8 @@ function poolText(finding: Finding): string {
       return `${count} not ready yet`;
     case 'unhealthy':
       return `${count} unhealthy${count === 1 ? inBrackets(finding.has) : ''}`;
+    case 'reconnecting':
+      return `${count} being connected again`;
     case 'unreachable':
     case 'ending':
       return `${count} ${finding.rule}`;

@@ -40,6 +40,8 @@ export const RULES = [
   'busy',
   'gpus_taken',
   'held',
+  // Its connection was lost moments ago: its server may be restarting, for example.
+  'reconnecting',
   'unreachable',
   'unhealthy',
   'not_ready',

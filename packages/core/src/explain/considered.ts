@@ -133,7 +133,8 @@ function instanceRow(
 ): Row {
   const rule = found?.rule ?? null;
   const asked = found?.asked ?? null;
-  const unreachable = rule === 'unreachable' ? instance.terminationMessage : null;
+  const unreachable =
+    rule === 'unreachable' || rule === 'reconnecting' ? instance.terminationMessage : null;
   const has = found?.has ?? unreachable;
   return row('instance', {
     ...{ fleet, instance: instance.name, backend: instance.backend, region: instance.region },

@@ -18,6 +18,8 @@ export function instanceText({ rule, asked, has, holder }: Facts): string {
       return holder === null ? 'has no free GPUs' : `has no free GPUs: ${holder} uses them`;
     case 'held':
       return `is kept for ${holder ?? 'a run that is ahead'}`;
+    case 'reconnecting':
+      return `lost its connection moments ago${has === null ? '' : ` (${has})`}`;
     case 'unreachable':
       return `is unreachable${has === null ? '' : ` (${has})`}`;
     case 'unhealthy':

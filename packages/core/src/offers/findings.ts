@@ -7,8 +7,13 @@ import {
   formatRange,
 } from '@dstack/contract';
 import type { Finding, Requirements, Rule } from '@dstack/contract/wire';
-import type { InstanceRecord, Offer } from '../model/index.ts';
-import { isFailing, isInstanceActive, isInstanceAvailable } from '../status/index.ts';
+import type { InstanceRecord, Offer, Timestamp } from '../model/index.ts';
+import {
+  isFailing,
+  isInstanceActive,
+  isInstanceAvailable,
+  RECONNECT_LIMIT,
+} from '../status/index.ts';
 import { configuredBackendName } from './capabilities.ts';
 import type { JobNeeds } from './job-needs.ts';
 import { localRefusal } from './local-limits.ts';
@@ -62,17 +67,21 @@ export function placeFindings(query: OfferQuery, offer: Offer): Finding[] {
 }
 
 /** The state that keeps a suitable instance from taking a job now; null if none does. */
-export function stateFinding(instance: InstanceRecord): Finding | null {
-  const rule = stateRule(instance);
+export function stateFinding(instance: InstanceRecord, now: Timestamp): Finding | null {
+  const rule = stateRule(instance, now);
   return rule && finding(rule, { has: rule === 'unhealthy' ? instance.healthMessage : null });
 }
 
-function stateRule(instance: InstanceRecord): Rule | null {
+function stateRule(instance: InstanceRecord, now: Timestamp): Rule | null {
   if (instance.deleted || !isInstanceActive(instance.status)) return 'ending';
   if (instance.offer === null || instance.totalBlocks === null) return 'not_ready';
-  if (instance.unreachable) return 'unreachable';
+  if (instance.unreachable) return isReconnecting(instance, now) ? 'reconnecting' : 'unreachable';
   if (isFailing(instance.health)) return 'unhealthy';
   return isInstanceAvailable(instance.status) ? null : 'not_ready';
+}
+
+function isReconnecting({ unreachableSince }: InstanceRecord, now: Timestamp): boolean {
+  return unreachableSince !== null && now - unreachableSince < RECONNECT_LIMIT;
 }
 
 function requirementFinding(

@@ -7,6 +7,7 @@ import type {
   InstanceRecord,
   Offer,
   RunRecord,
+  Timestamp,
 } from '../model/index.ts';
 import { isServerHost } from '../offers/capabilities.ts';
 import { heldLocalGpus, serverHostGpus } from '../offers/local-gpus.ts';
@@ -26,6 +27,8 @@ export class CapacityLedger {
   readonly snapshot: CapacitySnapshot;
   readonly fleets: readonly FleetRecord[];
   readonly localMaxInstances: number;
+  /** Infinity: in a plan, an instance whose connection was lost moments ago counts as lost. */
+  readonly now: Timestamp;
   readonly volumes: VolumeLedger;
   readonly #instances = new Map<Id, InstanceRecord[]>();
   readonly #busy = new Map<Id, number>();
@@ -44,8 +47,13 @@ export class CapacityLedger {
   #localLeft: number;
   #localGpusHeld = 0;
 
-  constructor(snapshot: CapacitySnapshot, settings: Pick<EngineSettings, 'localMaxInstances'>) {
+  constructor(
+    snapshot: CapacitySnapshot,
+    settings: Pick<EngineSettings, 'localMaxInstances'>,
+    now: Timestamp = Infinity,
+  ) {
     this.snapshot = snapshot;
+    this.now = now;
     this.fleets = snapshot.fleets.filter((fleet) => isFleetActive(fleet.status) && !fleet.deleted);
     this.localMaxInstances = settings.localMaxInstances;
     this.volumes = new VolumeLedger(snapshot.volumes);

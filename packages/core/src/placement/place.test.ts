@@ -238,6 +238,24 @@ describe('runs that wait for capacity', () => {
     expect(ended.signals).toEqual([]);
   });
 
+  it('are refused for good once the host whose connection was lost does not return', () => {
+    const { now } = aContext();
+    const lost = (secondsAgo: number) =>
+      anInstance(SSH, 0, anOffer(), {
+        unreachable: true,
+        unreachableSince: now - secondsAgo * 1_000_000,
+      });
+    const first = placed({ fleets: [SSH], instances: [lost(6)], gangs: [task('a')] });
+    const text = 'Fleet ssh cannot take the run now: instances: 1 being connected again';
+    expect(refusedWith(first, 'job-a-0-0')).toBe(text);
+    const refusal = jobChange(first, 'job-a-0-0')?.refusal ?? null;
+    const gangs = [aGang(aRun('a'), 0, { ...WAITS, refusal })];
+    const meanwhile = placed({ fleets: [SSH], instances: [lost(59)], gangs });
+    expect(meanwhile.changes).toEqual([]);
+    const later = placed({ fleets: [SSH], instances: [lost(60)], gangs });
+    expect(refusedWith(later, 'job-a-0-0')).toContain('1 unreachable');
+  });
+
   it('ask backends without signals again, less often the longer they wait', () => {
     const at = (waitingSince: number) => {
       const gang = aGang(aRun('a'), 0, { ...WAITS, waitingSince });

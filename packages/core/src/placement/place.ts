@@ -23,7 +23,7 @@ import { chooseFleet } from './choose-fleet.ts';
 import { unusableVolume } from './mounts.ts';
 import { type Ask, triedOffers } from './new-capacity.ts';
 import { demandKey, Holds, type QueuedGang, queueOf } from './queue.ts';
-import { isUntilClusterStarted, refusalOf } from './refusals.ts';
+import { refusalOf, undecidedUntil } from './refusals.ts';
 
 /**
  * One pass over the queue of a project, most urgent first: each gang gets slots for all of its jobs
@@ -62,7 +62,7 @@ export class PlacementPass {
   constructor(snapshot: PlacementSnapshot, ask: Ask, ctx: DecisionContext) {
     this.#snapshot = snapshot;
     this.#ctx = ctx;
-    this.#ledger = new CapacityLedger(snapshot, ctx.settings);
+    this.#ledger = new CapacityLedger(snapshot, ctx.settings, ctx.now);
     this.#ask = ask;
     this.#holds = new Holds(this.#ledger, this.#ask);
     const jobs = snapshot.gangs.flatMap((gang) => gang.jobs);
@@ -173,7 +173,7 @@ export class PlacementPass {
     if (
       first.refusal === null ||
       this.#hasLostVolume(queued) ||
-      (isUntilClusterStarted(first.refusal) && !isUntilClusterStarted(reason()))
+      (undecidedUntil(first.refusal) !== null && undecidedUntil(reason()) === null)
     ) {
       const refusal = reason();
       for (const job of jobs) this.#draft.jobs.set(job, { refusal });

@@ -26,13 +26,22 @@ export function refusalOf(ledger: CapacityLedger, request: GangRequest, ask: Ask
   };
 }
 
-/**
- * Whether a fleet that may take the gang creates the first instance of its cluster. That ends soon,
- * and only then is it known whether the gang has a place.
- */
-export function isUntilClusterStarted(refusal: Refusal): boolean {
-  if (refusal.kind !== 'no-place') return false;
-  return refusal.fleets.some(({ growth }) => growth?.rule === 'cluster_starting');
+/** Causes that end soon; only then is it known whether the gang has a place. */
+export type Undecided =
+  /** A fleet that may take the gang creates the first instance of its cluster. */
+  | 'cluster_starting'
+  /** The connection to an instance that could take the gang was lost moments ago. */
+  | 'reconnecting';
+
+export function undecidedUntil(refusal: Refusal): Undecided | null {
+  if (refusal.kind !== 'no-place') return null;
+  if (refusal.fleets.some(({ growth }) => growth?.rule === 'cluster_starting')) {
+    return 'cluster_starting';
+  }
+  const reconnects = refusal.fleets.some(
+    ({ verdict, pool }) => verdict === 'full' && pool.some(({ rule }) => rule === 'reconnecting'),
+  );
+  return reconnects ? 'reconnecting' : null;
 }
 
 function withoutFleets(ledger: CapacityLedger, request: GangRequest): Refusal {
@@ -140,7 +149,7 @@ export function lookAt(
   const noMounts = 'finding' in mounts ? mounts : null;
   if (noMounts?.verdict === 'never') return never([...unfit, noMounts.finding]);
   if (unfit.length > 0) return never(unfit);
-  const state = stateFinding(instance);
+  const state = stateFinding(instance, ledger.now);
   if (state?.rule === 'ending') return never([state]);
   if (state !== null) return full([state]);
   if (!matchesFleet(instance, fleet)) return never([finding('fleet_spec')]);

@@ -6,7 +6,8 @@ import { refusalText } from '@dstack/contract/wire';
 import { jobTarget, newEvent } from '../events/events.ts';
 import type { JobRecord, Timestamp } from '../model/index.ts';
 import { demandOf } from '../placement/gang-request.ts';
-import { isUntilClusterStarted } from '../placement/refusals.ts';
+import { undecidedUntil } from '../placement/refusals.ts';
+import { RECONNECT_LIMIT } from '../status/index.ts';
 import { endJob } from './end-job.ts';
 import { isServing } from './replicas.ts';
 import { verdictOn } from './retry.ts';
@@ -38,14 +39,18 @@ export function awaitPlace(pass: RunPass, job: JobRecord): void {
  * Until when the job may wait; null = it may not wait. Beside a serving replica it waits without a
  * limit, so that a lack of capacity never ends a working service. The same applies to a replica
  * that was started by a request: otherwise a request to a full fleet would end the service. Every job
- * waits for the first instance of a cluster.
+ * waits for the first instance of a cluster, and a moment for a host whose connection was just lost:
+ * otherwise a restart of the server would end runs that are submitted then.
  */
 export function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
   if (isServing(pass) || sleepsWithoutDemand(pass.run, job.spec.replica_group)) return Infinity;
   const verdict = verdictOn(pass, job, 'no-capacity');
   if (verdict.kind === 'retry') return verdict.until;
-  const isUndecided = job.refusal !== null && isUntilClusterStarted(job.refusal);
-  return verdict.kind === 'never' && isUndecided ? Infinity : null;
+  const undecided = job.refusal && undecidedUntil(job.refusal);
+  if (verdict.kind !== 'never' || undecided === null) return null;
+  if (undecided === 'cluster_starting') return Infinity;
+  const until = (job.waitingSince ?? pass.now) + RECONNECT_LIMIT;
+  return pass.now <= until ? until : null;
 }
 
 /** The demand changes with the run's fleet, the priority with an update. */

@@ -37,6 +37,9 @@ export const KILL_LIMIT = 30 * SECOND;
 /** A host counts as disconnected only after this: short breaks of a link are not reported. */
 export const DISCONNECT_GRACE = 5 * SECOND;
 
+/** How long a run waits for a host whose connection was lost moments ago, even without `retry`. */
+export const RECONNECT_LIMIT = 60 * SECOND;
+
 /**
  * When a job that was asked to end is killed. Null = never: the user has set `stop_duration: off`,
  * so only the process itself, an abort or the loss of its host ends it.
