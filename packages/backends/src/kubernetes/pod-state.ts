@@ -134,7 +134,7 @@ function ended(pod: Pod, disruption: string | null): NotReady {
  * write as much, so the job has failed.
  */
 function excessOf({ metadata, status }: Pod): string | null {
-  const message = status?.message?.trim().replace(/[\s.]+$/, '') ?? '';
+  const message = status?.message?.trim().replace(/\.$/, '') ?? '';
   if (status?.reason !== 'Evicted' || !OWN_LIMIT.test(message)) return null;
   return `pod ${metadata.name} exceeded its disk limit: ${message}. Raise the upper bound of resources.disk, or leave it out`;
 }
