@@ -28,7 +28,7 @@ const empty: Readonly<Record<string, Route>> = {
 };
 
 test.each([
-  ['ps', 'dstack apply -f'],
+  ['ps', 'dstack init --template hello'],
   ['fleet', 'dstack apply -f'],
   ['volume', 'dstack apply -f'],
   ['gateway', 'dstack apply -f'],
