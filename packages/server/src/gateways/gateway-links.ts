@@ -10,6 +10,7 @@ import { GatewayAnswers, type GatewayAnswersOptions } from './gateway-answers.ts
 import { type GatewayHostState, GatewayLink, type Reported } from './gateway-link.ts';
 import { gatewayService } from './gateway-service.ts';
 import { type GatewayDefaults, gatewaySettings } from './gateway-settings.ts';
+import { reportedBy, type ShownState, withCondition, withKnown } from './gateway-state.ts';
 import { withTunnels } from './gateway-tunnels.ts';
 import { GatewayUpkeep } from './gateway-upkeep.ts';
 import { newerCertificates } from './shared-certificates.ts';
@@ -70,7 +71,7 @@ interface Linked {
   reported: Reported | null;
   /** As it was stored last, by this server or another one. */
   outdated: string | null;
-  stored: Omit<GatewayReport, 'replicaId' | 'updatedAt'> | null;
+  stored: ShownState | null;
 }
 
 /** If several servers share a database: how often gateways without a server are looked for. */
@@ -377,24 +378,12 @@ export class GatewayLinks {
   async #onStatus(one: Linked, frame: Extract<GatewayFrame, { type: 'status' }>): Promise<void> {
     const { addressOf, hostOf } = this.#options;
     const hostname = await addressOf(hostOf(one.link.replica));
-    const certificates = frame.certificates.map((certificate) => ({
-      domain: certificate.domain,
-      source: certificate.source,
-      state: certificate.state,
-      expiresAt: certificate.expires_at,
-      renewsAt: certificate.renews_at,
-      message: certificate.message,
-    }));
-    const { state, text, version } = frame;
-    this.#report(one, { state, text, version, hostname, certificates });
+    this.#report(one, reportedBy(frame, hostname));
   }
 
-  /** Stores only what has changed. A gateway that cannot be reached keeps its certificates. */
+  /** Stores only what has changed. */
   #report(one: Linked, reported: Reported): void {
-    const known =
-      reported.version === null && one.reported
-        ? { ...one.reported, ...shortened(reported) }
-        : reported;
+    const known = withKnown(reported, one.reported);
     one.reported = known;
     // A new replica must not replace another one before it can be reached.
     if (known.state === 'ready' && !one.upkeep.hasLooked) return;
@@ -410,23 +399,6 @@ export class GatewayLinks {
       log.warn({ err: errorMessage(error) }, 'the state of a gateway was not stored');
     });
   }
-}
-
-/** A replica that clients do not reach is not ready, whatever its program reports. */
-function withCondition(
-  reported: Reported,
-  condition: GatewayCondition | null,
-  outdated: string | null,
-): Omit<GatewayReport, 'replicaId' | 'updatedAt'> {
-  if (condition === null) return { ...reported, outdated };
-  const { unreachable } = condition;
-  const isWaiting = reported.state === 'ready' && unreachable !== null;
-  const shown = isWaiting ? ({ state: 'waiting', text: unreachable } as const) : {};
-  return { ...reported, ...shown, outdated: condition.outdated };
-}
-
-function shortened({ state, text }: Reported): Pick<Reported, 'state' | 'text'> {
-  return { state, text };
 }
 
 function isWanted({ status }: GatewayReplicaRecord): boolean {
