@@ -10,8 +10,8 @@ import { loadServerConfig, serverConfigPath } from './config/config-file.ts';
 import { encryptionKeys, encryptionWarning, environmentKey } from './config/encryption-keys.ts';
 import { forbiddenPath, isDiskFull } from './disk-trouble.ts';
 import { createLogger, type Logger } from './logging.ts';
+import { checkServerAddress } from './proxy-workers/held-address.ts';
 import { canOutliveServer, thisProcess } from './proxy-workers/outlives-server.ts';
-import { isHeldByWorkers } from './proxy-workers/worker-records.ts';
 import { makeServerDir } from './server-dir.ts';
 import { type CommandLineSettings, compileSettings, type ServerSettings } from './settings.ts';
 import { StartError } from './start-error.ts';
@@ -70,7 +70,7 @@ function startError(error: unknown, settings: ServerSettings): StartError | null
 
 async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<RunningServer> {
   const log = createLogger({ level: settings.logLevel, format: settings.logFormat });
-  if (!isHeldByWorkers(settings)) await checkAddress(settings);
+  await checkServerAddress(settings);
   if (settings.sshEntry) await checkAddress(settings.sshEntry.listen, 'DSTACK_SERVER_SSH_PORT');
   await makeServerDir(settings.dir);
   const fromEnvironment = environmentKey(env);

@@ -14,6 +14,7 @@ import type { Address, Granted, PushedRoute, Sync, WorkerConfig } from './protoc
 import { spawnWorker } from './spawn-worker.ts';
 import { WorkerLink } from './worker-link.ts';
 import {
+  announceWorker,
   deleteRecord,
   isWorkerAlive,
   killWorker,
@@ -23,6 +24,8 @@ import {
   spoolPath,
   startTimeOf,
   type WorkerPaths,
+  withdrawAnnouncement,
+  withdrawAnnouncements,
   writeRecord,
 } from './worker-records.ts';
 
@@ -210,6 +213,7 @@ export class ProxyWorkers {
         deleteRecord(paths.dir, record);
       }
     }
+    withdrawAnnouncements(paths.dir);
     await this.#collectUsage();
     return found;
   }
@@ -257,11 +261,14 @@ export class ProxyWorkers {
     const spawn = { node, args, env, logPath: logPath(paths.dir) };
     if ('through' in from) await from.through.channel.request('spawn', spawn);
     else {
+      // It holds the address from the moment when it is made, and writes its record only when it runs: the
+      // next server must find it even if this one is killed at any time in between.
+      announceWorker(paths.dir, id);
       const pid = spawnWorker(spawn, from.listenerFd);
-      // It holds the address from now on, and writes its record only when it runs: the next server must
-      // find it even if this one is killed before that.
-      if (pid !== null)
+      if (pid !== null) {
         writeRecord(paths.dir, { id, pid, startTime: startTimeOf(pid), socket, address, build });
+      }
+      withdrawAnnouncement(paths.dir, id);
     }
     await this.#sync(await this.#answer(socket));
   }

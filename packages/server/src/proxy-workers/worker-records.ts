@@ -1,5 +1,13 @@
 /** The files by which a server finds the workers that an earlier one has started. */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { socketPath } from '../hosts/socket-folder.ts';
@@ -15,6 +23,8 @@ export interface WorkerRecord {
   readonly build: string;
 }
 
+/** The announcement of a worker has a meaning for this time (ms). */
+const STARTING_MS = 15_000;
 /** A killed process has ended after about this time (ms). */
 const KILLED_MS = 5;
 /** A process that waits for a disk ends later. */
@@ -40,6 +50,29 @@ export function writeRecord(dir: string, record: WorkerRecord): void {
   const path = recordPath(dir, record.id);
   writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
   renameSync(`${path}.new`, path);
+}
+
+/** Written before a worker is started: it may hold the address although its server was killed before the record. */
+export function announceWorker(dir: string, id: string): void {
+  writeFileSync(announcementPath(dir, id), '', { mode: 0o600 });
+}
+
+export function withdrawAnnouncement(dir: string, id: string): void {
+  rmSync(announcementPath(dir, id), { force: true });
+}
+
+/** Removes what servers left behind that were killed. */
+export function withdrawAnnouncements(dir: string): void {
+  for (const name of names(dir, STARTING)) rmSync(join(dir, name), { force: true });
+}
+
+/** An earlier server has begun to start a worker a moment ago. `serverDir`: of that server. */
+export function isWorkerStarting(serverDir: string): boolean {
+  const { dir } = workerPaths(serverDir);
+  return names(dir, STARTING).some((name) => {
+    const written = statSync(join(dir, name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    return Date.now() - written < STARTING_MS;
+  });
 }
 
 export function readWorkerRecords(dir: string): WorkerRecord[] {
@@ -79,6 +112,8 @@ export function deleteRecord(
   rmSync(socket, { force: true });
 }
 
+const STARTING = '.starting';
+const announcementPath = (dir: string, id: string) => join(dir, `${id}${STARTING}`);
 export const recordPath = (dir: string, id: string) => join(dir, `${id}.json`);
 export const logPath = (dir: string) => join(dir, 'workers.log');
 export const spoolPath = (dir: string, id: string) => join(dir, `${id}.usage`);
