@@ -1,12 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { applyFleet, configuration, isRunning, newInstallation, untilRun } from './installation.ts';
+import { freePort } from './serving.ts';
 import { httpOver, throughSocks } from './socks.ts';
 
 const noSsh = existsSync('/usr/bin/ssh') ? null : 'ssh';
@@ -205,13 +205,4 @@ async function ended(child: ChildProcess): Promise<[number | null]> {
   if (child.exitCode !== null || child.signalCode !== null) return [child.exitCode];
   child.stdout?.resume();
   return (await once(child, 'exit')) as [number | null];
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -2,11 +2,11 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { installInto, pack } from './packed.ts';
+import { freePort } from './serving.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const HOME = ['PATH=/opt/dstack/bin:/bin', 'HOME=/root'];
@@ -130,11 +130,3 @@ it('is what the recipe of the image installs', () => {
   );
   expect(recipe).toContain('COPY dstack-*.tgz');
 });
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { readonly port: number };
-  probe.close();
-  return port;
-}

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { isFinished, isRunning, sharedFolder, showRun, untilRun } from '../../installation.ts';
+import { freePort } from '../../serving.ts';
 import type { Flow } from '../suite.ts';
 import { STAYING, task } from './configurations.ts';
 
@@ -125,16 +125,6 @@ export function attachFlows(flow: Flow): void {
       session.answer('y');
       await session.ended;
       expect((await showRun(server, 'website')).status).toBe('terminated');
-    });
-  });
-}
-
-/** A port that is free at this moment. */
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
     });
   });
 }

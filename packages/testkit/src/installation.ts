@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { freePort } from './free-port.ts';
 import { claimedUsers, removeClaimedUsers } from './job-users.ts';
 
 export interface InstallationOptions {
@@ -78,7 +79,7 @@ export class Installation {
 
   /** Resolves when the server accepts requests. Port 0 = a free one; a restart keeps its port. */
   async startServer(...args: string[]): Promise<void> {
-    const port = this.#url ? new URL(this.#url).port : '0';
+    const port = this.#url ? new URL(this.#url).port : String(await freePort());
     const child = this.#spawn(['server', '--port', port, '--yes', ...args], {});
     this.#server = child;
     this.serverNotices = '';

@@ -61,8 +61,8 @@ export async function startApiProxy(options: {
     const url = new URL(request.url ?? '', target);
     const headers = { ...request.headers, host: target.host };
     const upstream = send(url, { headers, agent: new Agent(credentials) });
-    const end = () => socket.destroy();
-    upstream.on('error', end);
+    upstream.on('error', () => socket.destroy());
+    socket.on('error', () => upstream.destroy());
     upstream.on('response', (refused) => {
       socket.write(`HTTP/1.1 ${refused.statusCode} refused\r\nconnection: close\r\n\r\n`);
       refused.pipe(socket);

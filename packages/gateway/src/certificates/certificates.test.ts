@@ -26,6 +26,23 @@ async function pemFor(domain: string): Promise<GatewayPem> {
   return { domain, certificate: certificate.toString(), key: key.toString() };
 }
 
+it('a certificate that cannot be stored ends no gateway', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'certificates-'));
+  const failed = Promise.withResolvers<unknown>();
+  const certificates = new Certificates({
+    ...{ stateDir: join(dir, 'state'), runtime: join(dir, 'run'), group: null },
+    setRecord: async () => {},
+    ...{ onChange: () => {}, onIssued: () => {} },
+    log: { info: () => {}, warn: () => {}, error: failed.resolve } as never,
+  });
+  // Nothing answers at this authority.
+  const acme = { challenge: 'dns-01', directory: 'http://127.0.0.1:9/' };
+  const settings = { acme } as unknown as GatewaySettings;
+  certificates.set(['a.apps.test'], settings, { files: [], offered: [] });
+  rmSync(dir, { recursive: true });
+  expect(await failed.promise).toMatchObject({ err: { code: 'ENOENT' } });
+});
+
 it('a certificate that another replica has is served, and offered to others, but no other name', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'certificates-'));
   try {
@@ -33,7 +50,7 @@ it('a certificate that another replica has is served, and offered to others, but
       ...{ stateDir: join(dir, 'state'), runtime: join(dir, 'run'), group: null },
       setRecord: async () => {},
       ...{ onChange: () => {}, onIssued: () => {} },
-      log: { info: () => {}, warn: () => {} } as never,
+      log: { info: () => {}, warn: () => {}, error: () => {} } as never,
     });
     const settings = { acme: { challenge: null } } as GatewaySettings;
     const pem = await pemFor('a.apps.test');

@@ -180,9 +180,13 @@ export class Certificates {
     this.#again = true;
     if (this.#working) return;
     this.#working = true;
-    void this.#work().finally(() => {
-      this.#working = false;
-    });
+    this.#work()
+      .catch((error) => {
+        this.#options.log.error({ err: error }, 'the certificates could not be stored');
+      })
+      .finally(() => {
+        this.#working = false;
+      });
   }
 
   async #work(): Promise<void> {
