@@ -56,36 +56,34 @@ describe('retry of a single job', () => {
     expect(world.run).toMatchObject({ status: 'failed', terminationReason: 'job_failed' });
   });
 
-  test('without `retry` waits a minute for a host whose connection was just lost', () => {
-    const world = new World({ jobs: [aJob({ spec: aJobSpec({ retry: null }) })] });
-    const pool = {
-      rule: 'reconnecting',
-      asked: null,
-      has: null,
-      count: 1,
-      property: null,
-    } as const;
-    const fleet = { ...{ fleet: 'a', verdict: 'full' as const, growth: null }, pool: [pool] };
-    noCapacity(world, { kind: 'no-place', nodes: 1, selected: false, fleets: [fleet] });
-    expect(world.latest()).toMatchObject({ status: 'submitted', waitingSince: world.now });
-    expect(world.run.nextPassAt).toBe(world.now + 60_000_001);
-    world.now = world.run.nextPassAt ?? 0;
-    world.pass();
-    expect(world.latest().terminationReason).toBe('failed_to_start_due_to_no_capacity');
-  });
+  describe('without `retry`, with a host whose connection was just lost', () => {
+    const refused = (verdict: 'full' | 'never') => {
+      const world = new World({ jobs: [aJob({ spec: aJobSpec({ retry: null }) })] });
+      const lost = {
+        rule: 'reconnecting',
+        asked: null,
+        has: null,
+        count: 1,
+        property: null,
+      } as const;
+      const fleet = { ...{ fleet: 'a', verdict, growth: null }, pool: [lost] };
+      noCapacity(world, { kind: 'no-place', nodes: 1, selected: false, fleets: [fleet] });
+      return world;
+    };
 
-  test('without `retry` does not wait for such a host if it would not fit', () => {
-    const world = new World({ jobs: [aJob({ spec: aJobSpec({ retry: null }) })] });
-    const pool = {
-      rule: 'reconnecting',
-      asked: null,
-      has: null,
-      count: 1,
-      property: null,
-    } as const;
-    const fleet = { ...{ fleet: 'a', verdict: 'never' as const, growth: null }, pool: [pool] };
-    noCapacity(world, { kind: 'no-place', nodes: 1, selected: false, fleets: [fleet] });
-    expect(world.latest().terminationReason).toBe('failed_to_start_due_to_no_capacity');
+    test('waits for it for a minute', () => {
+      const world = refused('full');
+      expect(world.latest()).toMatchObject({ status: 'submitted', waitingSince: world.now });
+      expect(world.run.nextPassAt).toBe(world.now + 60_000_001);
+      world.now = world.run.nextPassAt ?? 0;
+      world.pass();
+      expect(world.latest().terminationReason).toBe('failed_to_start_due_to_no_capacity');
+    });
+
+    test('does not wait if it would not fit', () => {
+      const { terminationReason } = refused('never').latest();
+      expect(terminationReason).toBe('failed_to_start_due_to_no_capacity');
+    });
   });
 
   test('without `retry` waits for the first instance of a cluster, and for nothing else', () => {
