@@ -17,10 +17,13 @@ export function newerCertificates(
 }
 
 /** Milliseconds since the epoch; 0 = it cannot be used. */
-function validUntil({ certificate, key }: Pick<GatewayPem, 'certificate' | 'key'>): number {
+function validUntil({ domain, certificate, key }: GatewayPem): number {
   try {
     const parsed = new X509Certificate(certificate);
-    return parsed.checkPrivateKey(createPrivateKey(key)) ? Date.parse(parsed.validTo) : 0;
+    // A replica must not replace certificates of names that it could not prove.
+    const isOfName = parsed.checkHost(domain.replace(/^\*/, 'any')) !== undefined;
+    const isWhole = isOfName && parsed.checkPrivateKey(createPrivateKey(key));
+    return isWhole ? Date.parse(parsed.validTo) : 0;
   } catch {
     return 0;
   }
