@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { allIdle, untilInstances } from './hosts.ts';
 import { isFinished, isRunning, showRun, submit, untilRun } from './installation.ts';
-import { applyCloudFleet, newSimCloud, type SimCloud, until, waitsFor } from './sim-cloud.ts';
+import { applyCloudFleet, newSimCloud, type SimCloud, waitsFor } from './sim-cloud.ts';
+import { until } from './until.ts';
 import { applyVolume, findVolume, isDeleted, runWith, untilVolume } from './volumes.ts';
 
 const canAttach = process.getuid?.() === 0 && loopDevices() !== null;

@@ -1,6 +1,6 @@
 /** Jobs that count, so that a lost or repeated line is detected. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Installation } from '@dstack/testkit';
+import { waitFor } from './until.ts';
 
 /**
  * Counts to `n`, one line each `pause` seconds, and exits with the code `exit`, which differs from
@@ -22,5 +22,9 @@ export async function linesOf(home: Installation, run: string): Promise<string[]
 }
 
 export async function seenInLogs(home: Installation, run: string, line: string): Promise<void> {
-  while (!(await linesOf(home, run)).includes(line)) await delay(50);
+  await waitFor(
+    () => linesOf(home, run),
+    (lines) => lines.includes(line),
+    async (lines) => `${line} after ${lines.at(-1)}; ${await home.ok('explain', run, '-v')}`,
+  );
 }

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { join, resolve } from 'node:path';
 import { Installation } from '@dstack/testkit';
 import { onTestFinished } from 'vitest';
+import { waitFor } from './until.ts';
 
 /** The built program. */
 export const dstack = resolve(import.meta.dirname, '..', 'bin', 'dstack');
@@ -88,17 +89,17 @@ export async function showRun(installation: Installation, name: string): Promise
   return JSON.parse(await installation.ok('run', 'get', name, '--json'));
 }
 
-/** Polls until the run satisfies the condition; the test's own time limit ends it. */
+/** Polls until the run satisfies the condition; if it never does, the error has what `explain` prints. */
 export async function untilRun(
   installation: Installation,
   name: string,
   is: (run: ShownRun) => boolean,
 ): Promise<ShownRun> {
-  for (;;) {
-    const run = await installation.api<ShownRun>('/api/project/main/runs/get', { run_name: name });
-    if (is(run)) return run;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  return waitFor(
+    () => installation.api<ShownRun>('/api/project/main/runs/get', { run_name: name }),
+    is,
+    () => installation.ok('explain', name, '-v'),
+  );
 }
 
 export const isFinished = (run: ShownRun) => ['done', 'failed', 'terminated'].includes(run.status);

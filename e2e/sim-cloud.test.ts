@@ -10,9 +10,9 @@ import {
   processesOfInstance,
   type SimCloud,
   statusOf,
-  until,
   waitsFor,
 } from './sim-cloud.ts';
+import { until } from './until.ts';
 
 let cloud: SimCloud;
 afterEach(() => cloud.home.dispose());

@@ -1,7 +1,6 @@
 /** A simulated cloud whose machines are agents of this product, on the machine of the server. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type SimControl, simControl } from '@dstack/backends/sim';
 import type { Installation } from '@dstack/testkit';
 import type { ShownInstance } from './hosts.ts';
@@ -35,11 +34,6 @@ export async function instancesOf(home: Installation): Promise<readonly ShownIns
     { name: 'pool' },
   );
   return instances;
-}
-
-/** Polls until the condition holds; the test's own time limit ends it. */
-export async function until(is: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await is())) await delay(10);
 }
 
 export const statusOf = async (home: Installation) => (await instancesOf(home))[0]?.status;

@@ -13,7 +13,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { countedTo, counting, linesOf, seenInLogs } from './counting.ts';
 import { isFinished, isRunning, newInstallation, showRun, untilRun } from './installation.ts';
 import { freePort } from './serving.ts';
-import { until } from './sim-cloud.ts';
 import {
   applySlurmFleets,
   foldersOfJobs,
@@ -23,6 +22,7 @@ import {
   slurmTask,
   writeSlurmConfig,
 } from './slurm-cluster.ts';
+import { until } from './until.ts';
 
 const missing = slurmSkipped();
 const binaries = postgresBinaries();

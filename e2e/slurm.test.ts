@@ -9,7 +9,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dstack, isFinished, isRunning, newInstallation, untilRun } from './installation.ts';
 import { OfficialClient, officialClient } from './official-client/official-client.ts';
 import { freePort } from './serving.ts';
-import { until } from './sim-cloud.ts';
 import {
   applySlurmFleets,
   foldersOfJobs,
@@ -21,6 +20,7 @@ import {
   writeSlurmConfig,
 } from './slurm-cluster.ts';
 import { Terminal } from './terminal.ts';
+import { until } from './until.ts';
 
 const run = promisify(execFile);
 const missing = slurmSkipped();

@@ -29,7 +29,7 @@ type Command = readonly [string, ...string[]];
 const REPORT = '.cache/test-report.json';
 const SECOND_REPORT = '.cache/test-report-again.json';
 /** If more files fail, the cause is not an accident. */
-const MAX_AGAIN = 5;
+const MAX_AGAIN = 8;
 
 const isQuick = process.argv.includes('--quick');
 const vitestArgs = process.argv.slice(2).filter((arg) => arg !== '--quick');

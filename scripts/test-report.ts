@@ -97,7 +97,7 @@ function describe(
 }
 
 /** Enough to distinguish causes, without the stack and in one line. */
-const MAX_ERROR_CHARS = 400;
+const MAX_ERROR_CHARS = 700;
 
 function beginning(message: string): string {
   const [text = ''] = message.split(/\n\s+at /);

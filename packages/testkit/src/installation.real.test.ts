@@ -8,13 +8,11 @@ import { Installation } from './installation.ts';
 const PROGRAM = `#!/bin/sh
 case "$1" in
 server)
-  port=$3
-  [ "$port" = 0 ] && port=4711
   if [ "$5" = broken ]; then echo "no database" >&2; exit 4; fi
   setsid sh -c 'trap "" INT TERM HUP; echo $$ >> "$PIDS"; while :; do sleep 1; done' > /dev/null 2>&1 &
   while [ ! -s "$PIDS" ]; do :; done
   trap 'exit 0' INT
-  echo "The server is running at http://127.0.0.1:$port"
+  echo "The server is running at http://127.0.0.1:$3"
   while :; do sleep 0.05; done ;;
 linger) echo $$ >> "$PIDS"; echo lingers; while :; do sleep 1; done ;;
 fail) echo half; echo because >&2; exit 3 ;;
@@ -91,10 +89,10 @@ describe('the server of an installation', () => {
     const lines: string[] = [];
     home.onServerLine = (line) => lines.push(line);
     await home.startServer();
-    expect(home.url).toBe('http://127.0.0.1:4711');
+    const { url } = home;
     expect(await home.stopServer()).toBe(0);
     await home.startServer();
-    expect(home.url).toBe('http://127.0.0.1:4711');
+    expect(home.url).toBe(url);
     expect(lines).toHaveLength(2);
   });
 
