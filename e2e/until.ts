@@ -1,0 +1,40 @@
+/** Waits of tests that report what did not happen. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { TestRunner } from 'vitest';
+
+/** Where a hook waits: shorter than its limit. */
+const HOOK_LIMIT_MS = 100_000;
+/** Of the limit of a test; what is left is for the description. */
+const SHARE = 0.9;
+
+let current: { readonly key: string; readonly limit: number } | null = null;
+
+/** When the try of the test that runs now has to give up, before its own limit ends it without a cause. */
+function limit(): number {
+  const test = TestRunner.getCurrentTest();
+  const now = performance.now();
+  if (!test) return now + HOOK_LIMIT_MS;
+  const key = `${test.id} ${test.result?.retryCount}`;
+  if (current?.key !== key) current = { key, limit: now + test.timeout * SHARE };
+  return current.limit;
+}
+
+/** Polls until the condition holds. `describe` is called at the limit, for the error. */
+export async function waitFor<T>(
+  look: () => T | Promise<T>,
+  is: (seen: T) => boolean,
+  describe: (seen: T) => string | Promise<string>,
+): Promise<T> {
+  const end = limit();
+  for (;;) {
+    const seen = await look();
+    if (is(seen)) return seen;
+    if (performance.now() > end) throw new Error(`did not happen in time: ${await describe(seen)}`);
+    await delay(20);
+  }
+}
+
+/** Polls until the condition holds. */
+export async function until(is: () => boolean | Promise<boolean>): Promise<void> {
+  await waitFor(is, Boolean, () => String(is));
+}
