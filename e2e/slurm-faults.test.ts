@@ -15,6 +15,7 @@ import { isFinished, isRunning, newInstallation, showRun, untilRun } from './ins
 import { freePort } from './serving.ts';
 import {
   applySlurmFleets,
+  clearCluster,
   foldersOfJobs,
   jobsInQueue,
   SLURM_SERVER,
@@ -30,7 +31,7 @@ const binaries = postgresBinaries();
 const NET = '10.222.0';
 
 /** The agent is copied to the cluster first, and Slurm itself takes seconds for each job. */
-const PATIENCE = { timeout: 120_000 };
+const PATIENCE = { timeout: 240_000 };
 
 const KILL_AGENTS = `
 for dir in /proc/[0-9]*; do
@@ -54,6 +55,7 @@ describe.skipIf(missing !== null || binaries === null)('jobs of Slurm', PATIENCE
   });
   afterEach(async () => {
     for (const server of servers.splice(0)) await server.dispose();
+    await clearCluster(cluster);
   });
 
   async function newServer(url: string, first?: Installation): Promise<Installation> {

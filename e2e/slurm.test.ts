@@ -29,7 +29,7 @@ const missing = slurmSkipped();
 const BUSYBOX = 'docker.io%library%busybox:1.tar';
 
 /** The agent is copied there first, and Slurm itself takes seconds for each job. */
-const PATIENCE = { timeout: 120_000 };
+const PATIENCE = { timeout: 240_000 };
 
 describe.skipIf(missing !== null)('a Slurm cluster', PATIENCE, () => {
   let cluster: TestCluster;
