@@ -7,7 +7,7 @@ import { SuiteOrder } from './scripts/suite-order.ts';
  */
 const retry = process.env.CI ? 1 : 0;
 /** Limits are for hangs only: two cores can be busy for long. */
-const PATIENCE = { testTimeout: 120_000, hookTimeout: 120_000, retry };
+const PATIENCE = { testTimeout: 180_000, hookTimeout: 180_000, retry };
 
 // Git starts its hooks and `rebase --exec` with these set; tests would then change this repository.
 for (const name of ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE', 'GIT_COMMON_DIR', 'GIT_PREFIX']) {
