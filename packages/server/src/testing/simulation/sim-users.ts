@@ -16,6 +16,7 @@ type Action =
   | 'requests'
   | 'resizeFleet'
   | 'changeFleet'
+  | 'changeHosts'
   | 'deleteFleet'
   | 'restoreFleet'
   | 'deleteInstance'
@@ -36,6 +37,7 @@ const WEIGHTS: Readonly<Record<Action, number>> = {
   requests: 3,
   resizeFleet: 1,
   changeFleet: 0.7,
+  changeHosts: 0.6,
   deleteFleet: 0.4,
   restoreFleet: 0.8,
   deleteInstance: 0.5,
@@ -45,6 +47,24 @@ const WEIGHTS: Readonly<Record<Action, number>> = {
   createVolume: 2.5,
   deleteVolume: 0.7,
 };
+
+/** Requests of which each changes what the other one relies on. */
+const RIVALS: readonly (readonly [Action, Action])[] = [
+  ['task', 'deleteVolume'],
+  ['service', 'deleteVolume'],
+  ['gang', 'deleteFleet'],
+  ['gang', 'changeHosts'],
+  ['gang', 'resizeFleet'],
+  ['createVolume', 'deleteFleet'],
+  ['createVolume', 'changeHosts'],
+  ['createVolume', 'deleteVolume'],
+  ['createVolume', 'createVolume'],
+  ['deleteVolume', 'deleteFleet'],
+  ['updateService', 'stop'],
+  ['replaceRun', 'replaceRun'],
+  ['deleteFleet', 'restoreFleet'],
+  ['share', 'gang'],
+];
 
 const FIRST_VOLUMES = 8;
 
@@ -67,9 +87,14 @@ export class SimUsers {
     for (let n = 0; n < FIRST_VOLUMES; n++) await this.#try('createVolume');
   }
 
-  /** One random request. */
+  /** One random request, or two at the same moment. */
   async act(): Promise<string> {
-    return await this.#try(this.#random.weighted(WEIGHTS));
+    const kind = this.#random.weighted({ one: 7, two: 2, rivals: 1 });
+    const one = () => this.#random.weighted(WEIGHTS);
+    if (kind === 'one') return await this.#try(one());
+    const both = (kind === 'rivals' && this.#random.pick(RIVALS)) || [one(), one()];
+    const done = await Promise.all(both.map((action) => this.#try(action)));
+    return done.join(' and ');
   }
 
   /** Refusals are accepted. */
@@ -107,6 +132,8 @@ export class SimUsers {
         return fleets.resize();
       case 'changeFleet':
         return fleets.change();
+      case 'changeHosts':
+        return fleets.changeHosts();
       case 'deleteFleet':
         return fleets.delete();
       case 'restoreFleet':

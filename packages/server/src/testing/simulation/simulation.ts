@@ -16,6 +16,7 @@ import { Breach } from './breach.ts';
 import { doFault, FAULTS } from './faults.ts';
 import { checkEvents, checkNothingLeft, checkOutput } from './final-checks.ts';
 import { checkBlocks, checkQuiet, isQuiet } from './invariants.ts';
+import { PortStore } from './port-store.ts';
 import type { Scene } from './scene.ts';
 import { SimWorld } from './sim-backends.ts';
 import { SimClock } from './sim-clock.ts';
@@ -124,6 +125,16 @@ class Simulation {
     };
   }
 
+  get store(): Store {
+    if (!this.#store) throw new Error('the simulation has not begun');
+    return this.#store;
+  }
+
+  get users(): SimUsers {
+    if (!this.#users) throw new Error('the simulation has not begun');
+    return this.#users;
+  }
+
   async begin(): Promise<void> {
     const now = () => this.#clock.now;
     const newId = () => this.#random.uuid();
@@ -131,10 +142,14 @@ class Simulation {
     const logger = pino({ level: 'silent' });
     const store = await openMemoryStore({ now, newId, logger, cipher: plain });
     this.#store = watchedStore(store, this.#storeWatch(store));
-    const made = await makeProjects({ store: this.#store, now, newId, backends: this.#backends });
+    const { store: watched } = this;
+    const made = await makeProjects({ store: watched, now, newId, backends: this.#backends });
     this.#projects = made.projects;
-    this.#users = new SimUsers({ ...made, now, store: this.#store, random: this.#random });
-    await this.#users.begin();
+    // Requests of users take time too, so that passes and other requests happen meanwhile.
+    const port = new PortStore(watched, { clock: this.#clock, random: this.#random }).store;
+    const deps = { ...made.deps, store: port };
+    this.#users = new SimUsers({ ...made, deps, now, store: port, random: this.#random });
+    await this.#finished(this.#users.begin());
     await this.#startServer();
     await this.#startServer();
     await this.#run(30);
@@ -142,15 +157,32 @@ class Simulation {
 
   /** One event from outside, then a random time for the servers. */
   async step(): Promise<void> {
-    const done = await this.#users?.act();
+    const request = this.users.act();
+    const isDoneBefore = this.#random.chance(0.5);
+    if (isDoneBefore) await this.#finished(request);
     const fault = this.#random.weighted(FAULTS);
     if (fault === 'crash') await this.#crashServer();
     else await doFault(fault, this.#world, this.#random);
+    const done = await this.#finished(request);
     this.#options.onStep?.(`${this.result.seconds.toFixed(1)} ${done}, ${fault}`);
     const pause = this.#random.weighted({ none: 3, short: 4, long: 2, veryLong: 0.3 });
     const longest = { none: 0.05, short: 3, long: 60, veryLong: 900 }[pause];
     await this.#run(this.#random.next() * longest);
     await this.#checkIfQuiet(10);
+  }
+
+  /** The result of a request, for which time passes. */
+  async #finished<T>(request: Promise<T>): Promise<T> {
+    let isPending = true;
+    const settled = request.finally(() => {
+      isPending = false;
+    });
+    settled.catch(() => {});
+    while (isPending) {
+      await this.#clock.step(this.#clock.now + SECOND);
+      this.#throwFailure();
+    }
+    return await settled;
   }
 
   /** No faults happen any more: everything that waits must get what it needs. */
@@ -180,7 +212,8 @@ class Simulation {
 
   /** Everything is stopped: nothing may be left anywhere. */
   async end(): Promise<void> {
-    await this.#users?.runs.stopAll();
+    const { users } = this;
+    await this.#finished(users.runs.stopAll());
     await this.#run(1800);
     const scene = this.#scene();
     const left = await scene.store.runs.list({ onlyActive: true, projectIds: null });
@@ -190,10 +223,10 @@ class Simulation {
       const states = jobs.map((job) => `${job.name}#${job.submissionNum}:${job.status}`).join(' ');
       throw new Breach(1, `${run.name} was stopped and is ${run.status} (${states})`);
     }
-    await this.#users?.volumes.deleteAll();
+    await this.#finished(users.volumes.deleteAll());
     await this.#run(600);
     await checkNoVolumesLeft(scene);
-    await this.#users?.fleets.deleteAll();
+    await this.#finished(users.fleets.deleteAll());
     await this.#run(1800);
     await checkNothingLeft(scene);
     const { machines, groups } = this.#world.provider.tables;
@@ -322,9 +355,8 @@ class Simulation {
   }
 
   #scene(): Scene {
-    if (!this.#store) throw new Error('the simulation has not begun');
     return {
-      store: this.#store,
+      store: this.store,
       world: this.#world,
       servers: this.#servers,
       projects: this.#projects,

@@ -53,6 +53,15 @@ export class UserFleets {
     await this.#apply(FLEETS[random.pick([0, 4, 6]) ?? 0], { cpu: random.pick([1, 16, 64]) });
   }
 
+  /** SSH hosts leave their fleet, or come back to it as new ones. */
+  async changeHosts(): Promise<void> {
+    const { random } = this.#parts;
+    const fleet = FLEETS[random.pick([2, 3]) ?? 2];
+    if (!fleet || !('hosts' in fleet)) return;
+    const hosts = fleet.hosts.filter(() => random.chance(0.7));
+    await this.#apply(fleet, { hosts: hosts.length > 0 ? hosts : [...fleet.hosts] });
+  }
+
   async delete(): Promise<void> {
     await this.#delete(this.#parts.random.pick(FLEETS));
   }
@@ -63,7 +72,7 @@ export class UserFleets {
 
   async deleteInstance(): Promise<void> {
     const { deps, random, user, projects } = this.#parts;
-    const fleet = FLEETS[random.pick([0, 1, 4, 5, 6]) ?? 0];
+    const fleet = FLEETS[random.pick([0, 1, 2, 3, 4, 5, 6]) ?? 0];
     const project = fleet && projects[fleet.project];
     if (!fleet || !project) return;
     const request = { name: fleet.name, instance_nums: [random.whole(0, 2)] };
@@ -95,7 +104,11 @@ export class UserFleets {
 
   async #apply(
     fleet: Fleet | undefined,
-    change: { readonly max?: number; readonly cpu?: number | undefined },
+    change: {
+      readonly max?: number;
+      readonly cpu?: number | undefined;
+      readonly hosts?: readonly string[];
+    },
   ): Promise<void> {
     const { deps, user, projects, sshKey } = this.#parts;
     const project = fleet && projects[fleet.project];
@@ -103,7 +116,13 @@ export class UserFleets {
     const { name } = fleet;
     const own =
       'hosts' in fleet
-        ? { ssh_config: { user: 'root', ssh_key: sshKey, hosts: [...fleet.hosts] } }
+        ? {
+            ssh_config: {
+              user: 'root',
+              ssh_key: sshKey,
+              hosts: [...(change.hosts ?? fleet.hosts)],
+            },
+          }
         : { nodes: { ...fleet.nodes, max: change.max ?? fleet.nodes.max } };
     const spec = FleetSpec.parse({
       configuration: {
