@@ -93,6 +93,44 @@ describe('WorkQueue', () => {
     await queue.close();
   });
 
+  it('gives a key whose decisions are always stale growing delays, up to a second', async () => {
+    const delays: number[] = [];
+    const due: (() => void)[] = [];
+    let passes = 0;
+    let ending: WorkEnding = { ending: 'conflict' };
+    const queue = new WorkQueue({
+      name: 'test',
+      concurrency: 1,
+      log,
+      setTimer: (callback, ms) => {
+        delays.push(ms);
+        due.push(callback);
+        return setTimeout(() => {}, 0);
+      },
+      work: async () => {
+        passes += 1;
+        // Ends a queue that never pauses.
+        return passes > 100 ? { ending: 'done' } : ending;
+      },
+    });
+    queue.add('a');
+    await settle();
+    for (let n = 0; n < 6; n++) {
+      due.shift()?.();
+      await settle();
+    }
+    expect(delays).toEqual([100, 200, 400, 800, 1000, 1000, 1000]);
+    expect(passes).toBe(17);
+    ending = { ending: 'done' };
+    queue.add('a');
+    await settle();
+    ending = { ending: 'conflict' };
+    queue.add('a');
+    await settle();
+    expect(delays.at(-1)).toBe(100);
+    await queue.close();
+  });
+
   it('tries a failing key again with growing delays and forgets them after a success', async () => {
     const delays: number[] = [];
     const due: (() => void)[] = [];

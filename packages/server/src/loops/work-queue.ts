@@ -6,7 +6,10 @@ import type { Logger } from '../logging.ts';
 export type WorkEnding =
   /** Nothing left to do until the next signal. */
   | { readonly ending: 'done' }
-  /** Another writer was faster: the decision is stale, and a new one is made at once. */
+  /**
+   * Another writer was faster: the decision is stale, and a new one is made at once; after many
+   * conflicts in a row, after a short delay.
+   */
   | { readonly ending: 'conflict' }
   /** It failed; try again with back-off. A null error is not logged. */
   | { readonly ending: 'retry'; readonly error: unknown };
@@ -36,6 +39,15 @@ export interface WorkQueueOptions {
 const LONG_MINUTES = 5;
 
 /**
+ * A decision on present records is seldom refused twice. A key with more conflicts in a row than this
+ * gets delays, so that a decision that can never be written does not occupy the server.
+ */
+const CONFLICTS_AT_ONCE = 10;
+
+/** Short, because the writers that cause conflicts may be many users. */
+const LONGEST_CONFLICT_DELAY_MS = 1000;
+
+/**
  * A set of keys that are worked on with bounded concurrency. A key has at most one pass at a time;
  * a key that is added during its pass gets exactly one more pass after it, so that no signal is
  * lost and many signals cost one pass.
@@ -46,6 +58,8 @@ export class WorkQueue {
   readonly #running = new Set<string>();
   readonly #again = new Set<string>();
   readonly #failures = new Map<string, number>();
+  /** Conflicts in a row. */
+  readonly #conflicts = new Map<string, number>();
   readonly #retries = new Map<string, NodeJS.Timeout>();
   #closed = false;
   #idle: (() => void)[] = [];
@@ -96,7 +110,10 @@ export class WorkQueue {
     this.#options.onEnd?.(ending.ending, (performance.now() - started) / 1000);
     this.#running.delete(key);
     if (ending.ending === 'done') this.#failures.delete(key);
-    if (ending.ending === 'conflict' || this.#again.delete(key)) this.add(key);
+    const conflicts = this.#countConflicts(key, ending);
+    const isRepeated = conflicts > 0 && conflicts <= CONFLICTS_AT_ONCE;
+    if (this.#again.delete(key) || isRepeated) this.add(key);
+    else if (conflicts > 0) this.#addLater(key, this.#conflictDelay(key, conflicts));
     else if (ending.ending === 'retry') this.#retryLater(key);
     this.#fill();
     if (this.#running.size === 0) for (const wake of this.#idle.splice(0)) wake();
@@ -128,11 +145,36 @@ export class WorkQueue {
     this.#options.log.warn({ queue: this.#options.name, key, err: error }, 'pass failed');
   }
 
+  /** The conflicts in a row, with this ending. */
+  #countConflicts(key: string, { ending }: WorkEnding): number {
+    if (ending !== 'conflict') {
+      this.#conflicts.delete(key);
+      return 0;
+    }
+    const conflicts = (this.#conflicts.get(key) ?? 0) + 1;
+    this.#conflicts.set(key, conflicts);
+    return conflicts;
+  }
+
+  #conflictDelay(key: string, conflicts: number): number {
+    const attempt = conflicts - CONFLICTS_AT_ONCE;
+    const { log, name: queue } = this.#options;
+    if (attempt === 1) log.warn({ queue, key }, `${CONFLICTS_AT_ONCE} decisions were stale`);
+    return Math.min(LONGEST_CONFLICT_DELAY_MS, this.#backoff(attempt));
+  }
+
   #retryLater(key: string): void {
-    if (this.#closed) return;
     const attempt = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, attempt);
-    const delay = (this.#options.backoff ?? defaultBackoff)(attempt);
+    this.#addLater(key, this.#backoff(attempt));
+  }
+
+  #backoff(attempt: number): number {
+    return (this.#options.backoff ?? defaultBackoff)(attempt);
+  }
+
+  #addLater(key: string, delay: number): void {
+    if (this.#closed) return;
     const setTimer = this.#options.setTimer ?? setTimeout;
     this.#retries.set(
       key,
