@@ -4,7 +4,7 @@ import { decisionContext } from '../decision-context.ts';
 import { NO_HINTS } from '../http/testing/offers.ts';
 import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
 import { compileSettings } from '../settings.ts';
-import { Engine } from './engine.ts';
+import { Engine, type EngineOptions } from './engine.ts';
 import { LogQuota } from './log-quota.ts';
 import { RunChanges } from './run-changes.ts';
 
@@ -14,13 +14,12 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-/** Loops for which the given time passes after each write that sets a run's alarm. */
-function engine(secondsPerAlarm: number, changes: RunChanges): Engine {
+function engine(options: Partial<EngineOptions>): Engine {
   const { store, deps } = server;
   const context = decisionContext(compileSettings({ HOME: '/nowhere' }), store.cipher);
   return new Engine({
     store,
-    changes,
+    changes: new RunChanges(),
     offers: { ...deps.offers, hints: async () => NO_HINTS },
     effect: async () => ({ ending: 'done' }),
     effectIsOurs: async () => true,
@@ -28,18 +27,21 @@ function engine(secondsPerAlarm: number, changes: RunChanges): Engine {
     links: { follow: async () => {} },
     hosts: { isElsewhere: async () => false },
     context: () => ({ ...context(), now: deps.context().now }),
-    observer: {
-      passEnded: () => {},
-      applied: (written) => {
-        const isSet = (one: Change) => one.type === 'run.update' && one.set.nextPassAt != null;
-        if (written.some(isSet)) server.advance(secondsPerAlarm);
-      },
-    },
     quota: new LogQuota(store, deps.log),
     log: deps.log,
     owner: 'test',
+    ...options,
   });
 }
+
+/** The given time passes after each write that sets a run's alarm. */
+const slowAlarms = (seconds: number): EngineOptions['observer'] => ({
+  passEnded: () => {},
+  applied: (written) => {
+    const isSet = (one: Change) => one.type === 'run.update' && one.set.nextPassAt != null;
+    if (written.some(isSet)) server.advance(seconds);
+  },
+});
 
 describe('the loops', () => {
   it('continue at once with work that became due while its alarm was being set', async () => {
@@ -56,7 +58,7 @@ describe('the loops', () => {
       force: false,
     });
     const changes = new RunChanges();
-    const loops = engine(180, changes);
+    const loops = engine({ changes, observer: slowAlarms(180) });
     await loops.start();
     try {
       await new Promise<void>((resolve) => {
@@ -71,5 +73,28 @@ describe('the loops', () => {
     }
     const { body } = await server.call(`${path}/runs/get`, { run_name: 'late' });
     expect(body).toMatchObject({ status: 'failed', termination_reason: 'retry_limit_exceeded' });
+  });
+
+  it('take up unfinished effects as soon as the database answers', async () => {
+    const { store } = server;
+    let failures = 2;
+    const unfinished = async () => {
+      if (failures-- > 0) throw new Error('no answer');
+      return [{ kind: 'intent', id: 'job.stop:lost:1' } as const];
+    };
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const loops = engine({
+      store: { ...store, engine: { ...store.engine, unfinished } },
+      effect: async (key) => {
+        resolve(key);
+        return { ending: 'done' };
+      },
+    });
+    await loops.start();
+    try {
+      expect(await promise).toBe('job.stop:lost:1');
+    } finally {
+      await loops.close();
+    }
   });
 });

@@ -48,6 +48,8 @@ export class Engine {
   /** By kind, and by the names that its descriptor gives them. */
   readonly #queues: ReadonlyMap<WorkKind, ReadonlyMap<string, WorkQueue>>;
   readonly #timers: Timers;
+  /** Reads the unfinished work, until it succeeds: the sweep finds no effects. */
+  readonly #takeUps: WorkQueue;
   #unsubscribe: () => void = () => {};
   #running = false;
   #sweep: NodeJS.Timeout | undefined;
@@ -69,6 +71,8 @@ export class Engine {
       wake: (signal) => this.#add(signal),
     };
     this.#queues = new Map(WORK_KINDS.map((kind) => [kind, this.#queuesOf(WORK[kind], deps)]));
+    const work = () => this.#takeUp();
+    this.#takeUps = new WorkQueue({ name: 'take-up', log: options.log, work, concurrency: 1 });
   }
 
   /** Enqueues everything that was unfinished when a server last ended, then follows the signals. */
@@ -77,9 +81,9 @@ export class Engine {
     if (!store.shared) await store.engine.dropLeases();
     this.#unsubscribe = store.engine.onSignal(
       (signal) => this.#add(signal),
-      () => void this.#takeUp(),
+      () => this.#takeUps.add('all'),
     );
-    await this.#takeUp();
+    this.#takeUps.add('all');
     this.#running = true;
     this.#sweep = setInterval(() => void this.#sweepDue(), SWEEP_MS);
     this.#sweep.unref();
@@ -90,6 +94,7 @@ export class Engine {
     this.#running = false;
     this.#unsubscribe();
     clearInterval(this.#sweep);
+    await this.#takeUps.close();
     this.#timers.clear();
     const queues = [...this.#queues.values()].flatMap((own) => [...own.values()]);
     await Promise.all(queues.map((queue) => queue.close()));
@@ -137,18 +142,15 @@ export class Engine {
     queues?.get(name)?.add(id);
   }
 
-  async #takeUp(): Promise<void> {
+  async #takeUp(): Promise<WorkEnding> {
     const { engine } = this.#options.store;
-    try {
-      for (const { kind, id, at } of await engine.alarms()) {
-        const key = `${kind}:${id}`;
-        const isKept = WORK[kind].isTimedInMemory && this.#timers.has(key);
-        if (!isKept) this.#timers.set(key, at);
-      }
-      for (const signal of await engine.unfinished()) this.#add(signal);
-    } catch (error) {
-      this.#options.log.warn({ err: error }, 'unfinished work could not be read');
+    for (const { kind, id, at } of await engine.alarms()) {
+      const key = `${kind}:${id}`;
+      const isKept = WORK[kind].isTimedInMemory && this.#timers.has(key);
+      if (!isKept) this.#timers.set(key, at);
     }
+    for (const signal of await engine.unfinished()) this.#add(signal);
+    return { ending: 'done' };
   }
 
   async #sweepDue(): Promise<void> {
