@@ -23,6 +23,16 @@ export function isContention(error: unknown): boolean {
   return code === '40001' || code === '40P01';
 }
 
+/**
+ * The connection broke before PostgreSQL answered: what was requested last may have happened. Errors
+ * without a code of PostgreSQL come from the network.
+ */
+export function isAnswerLost(error: unknown): boolean {
+  const { code } = asDriverError(error);
+  const isFromServer = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code);
+  return !isFromServer || code.startsWith('08') || code.startsWith('57P');
+}
+
 function asDriverError(error: unknown): DriverError {
   return typeof error === 'object' && error !== null ? (error as DriverError) : {};
 }

@@ -1,11 +1,14 @@
+import type { Signal } from '@dstack/core';
 import { type PostgresCluster, postgresBinaries, startPostgres } from '@dstack/testkit';
 import { sql } from 'kysely';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { StoreLogger } from '../logger.ts';
 import { type Relay, startRelay } from '../testing/relay.ts';
+import { localBus } from './bus.ts';
 import { type PostgresLimits, postgresLimits } from './limits.ts';
 import { openPostgres, type PostgresConnection } from './postgres.ts';
+import { createTransactions } from './transactions.ts';
 
 const binaries = postgresBinaries();
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
@@ -88,6 +91,34 @@ describe.skipIf(binaries === null)('a connection to PostgreSQL', () => {
     });
     await expect(transaction).rejects.toThrow('Connection terminated unexpectedly');
     expect(await processId(db)).toBeGreaterThan(0);
+  });
+
+  it('breaks before the answer to a commit: the changes are signalled, since they may be stored', async () => {
+    const { db } = open({});
+    await sql`create table things (id int)`.execute(db);
+    const bus = localBus(silent);
+    const received: Signal[] = [];
+    bus.subscribe(
+      (signal) => received.push(signal),
+      () => {},
+    );
+    const { write } = createTransactions({
+      ...{ db, bus, postgres: true },
+      recordEvents: async () => [],
+      eventsWritten: () => {},
+    });
+    const insert = (id: number) =>
+      write(async ({ tx, add }) => {
+        await sql`insert into things values (${id})`.execute(tx);
+        add({ signals: [{ kind: 'run', id: `${id}` }] });
+      });
+    relay.loseAnswerTo('commit');
+    await expect(insert(1)).rejects.toThrow('Connection terminated unexpectedly');
+    expect((await sql`select id from things`.execute(db)).rows).toEqual([{ id: 1 }]);
+    expect(received).toEqual([{ kind: 'run', id: '1' }]);
+    relay.loseAnswerTo('insert');
+    await expect(insert(2)).rejects.toThrow('Connection terminated unexpectedly');
+    expect(received).toEqual([{ kind: 'run', id: '1' }]);
   });
 
   it('is closed though the server has vanished', async () => {

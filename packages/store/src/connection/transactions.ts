@@ -5,7 +5,7 @@ import type { RecordChange } from '../changes/types.ts';
 import type { Db, Tx, Write } from '../context.ts';
 import type { WriteExtras } from '../writes.ts';
 import type { Bus } from './bus.ts';
-import { isContention } from './failures.ts';
+import { isAnswerLost, isContention } from './failures.ts';
 
 /** More attempts would only hide a fault. */
 const MAX_TRIES = 5;
@@ -61,7 +61,14 @@ async function writeOnce<T>(
   const signals: Signal[] = [];
   const access: AccessSubject[] = [];
   const changes: RecordChange[] = [];
-  const result = await options.db.transaction().execute(async (tx) => {
+  let isComplete = false;
+  const deliver = () => {
+    options.bus.deliver(signals);
+    options.bus.deliverAccess(access);
+    options.bus.deliverChanges(changes);
+    if (events.length > 0) options.eventsWritten();
+  };
+  const transaction = options.db.transaction().execute(async (tx) => {
     const answer = await work({
       tx,
       add(extras: WriteExtras | undefined) {
@@ -81,11 +88,16 @@ async function writeOnce<T>(
     const stored = await options.recordEvents(tx, events);
     changes.push(...stored.map((id) => recordChange('event', id)));
     await options.bus.announce(tx, { signals, events, access, changes });
+    isComplete = true;
     return answer;
   });
-  options.bus.deliver(signals);
-  options.bus.deliverAccess(access);
-  options.bus.deliverChanges(changes);
-  if (events.length > 0) options.eventsWritten();
-  return result;
+  try {
+    const result = await transaction;
+    deliver();
+    return result;
+  } catch (error) {
+    // The commit may have happened, and nothing else would signal the changes to this server.
+    if (options.postgres && isComplete && isAnswerLost(error)) deliver();
+    throw error;
+  }
 }

@@ -10,6 +10,8 @@ export interface Relay {
   freeze(): void;
   /** Ends the present connections. */
   cut(): void;
+  /** The connection that sends this text is ended when PostgreSQL has answered, without the answer. */
+  loseAnswerTo(text: string): void;
   close(): Promise<void>;
 }
 
@@ -18,8 +20,15 @@ export async function startRelay(url: string): Promise<Relay> {
   const target = new URL(url);
   const socketPath = join(target.searchParams.get('host') ?? '', '.s.PGSQL.5432');
   const sockets = new Set<Socket>();
+  let lost: string | null = null;
   const server = createServer((client) => {
     const upstream = connect(socketPath);
+    client.on('data', (data) => {
+      if (lost === null || !data.includes(lost)) return;
+      lost = null;
+      upstream.unpipe().once('data', () => client.destroy());
+      upstream.resume();
+    });
     for (const [from, to] of [
       [client, upstream],
       [upstream, client],
@@ -43,6 +52,9 @@ export async function startRelay(url: string): Promise<Relay> {
     },
     cut() {
       for (const socket of sockets) socket.destroy();
+    },
+    loseAnswerTo(text) {
+      lost = text;
     },
     async close() {
       for (const socket of sockets) socket.destroy();
