@@ -46,7 +46,7 @@ export async function gateway(): Promise<void> {
       .map((pid) => residentMb(Number(pid)));
     print({ name: 'gateway: memory of program and workers', unit: 'MB', value: memory.join(', ') });
   } finally {
-    await home.ok('gateway', 'delete', 'edge', '-y').catch(() => {});
+    await home.ok('gateway', 'delete', 'edge', '-y', '--force').catch(() => {});
     await home.dispose();
   }
 }

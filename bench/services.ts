@@ -82,7 +82,7 @@ async function behind(way: 'workers of the proxy' | 'gateway', count: number): P
       });
     }
   } finally {
-    if (isGateway) await home.ok('gateway', 'delete', 'edge', '-y').catch(() => {});
+    if (isGateway) await home.ok('gateway', 'delete', 'edge', '-y', '--force').catch(() => {});
     await home.dispose();
   }
 }

@@ -111,7 +111,7 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
     expect(code).toBe(1);
     expect(stderr).toMatch(/Port 80 of \S+ is held by busybox \(pid \d+\)/);
     await first.exec('pkill -f "httpd -p 80"');
-    await home.ok('gateway', 'delete', 'edge', '-y');
+    await home.ok('gateway', 'delete', 'edge', '-y', '--force');
     while ((await home.dstack(['gateway', 'get', 'edge'])).code === 0) await delay(50);
     expect(await applyGateway('')).toMatchObject({ code: 0 });
     expect(await show()).toMatchObject({ status: 'running', hostname: null });
@@ -236,7 +236,7 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
 
   it('leaves nothing behind when it is deleted', async () => {
     expect(await leftOn(first)).not.toBe('');
-    await home.ok('gateway', 'delete', 'edge', '-y');
+    await home.ok('gateway', 'delete', 'edge', '-y', '--force');
     for (const host of [first, third]) while ((await leftOn(host)) !== '') await delay(50);
   });
 });

@@ -62,7 +62,7 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
     await applyFleet(home, '0..4');
   });
   afterAll(async () => {
-    const end = () => home.dstack(['gateway', 'delete', 'edge', '-y']);
+    const end = () => home.dstack(['gateway', 'delete', 'edge', '-y', '--force']);
     // After a failed test the server may be stopped; its gateway would go on for ever.
     if (home && ![0, NOT_FOUND].includes((await end()).code ?? 0)) {
       await home.stopServer();
@@ -228,7 +228,7 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
     'requests certificates, and reports the DNS record that is missing',
     async () => {
       await home.ok('stop', 'web', '-y');
-      await home.ok('gateway', 'delete', 'edge', '-y');
+      await home.ok('gateway', 'delete', 'edge', '-y', '--force');
       const isKnown = async () => (await home.dstack(['gateway', 'get', 'edge'])).code === 0;
       await vi.waitFor(async () => expect(await isKnown()).toBe(false), { timeout: 90_000 });
       await applyGateway('{type: lets-encrypt}');
@@ -342,7 +342,12 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
 
   it('leaves nothing behind when it is deleted', async () => {
     const { runtime, pid, nginx } = program();
-    await home.ok('gateway', 'delete', 'edge', '-y');
+    const refused = await home.dstack(['gateway', 'delete', 'edge', '-y']);
+    expect([refused.code, refused.stderr]).toEqual([
+      1,
+      expect.stringMatching(/Gateway edge is used by .*safe.*--force/),
+    ]);
+    await home.ok('gateway', 'delete', 'edge', '-y', '--force');
     await vi.waitFor(() => expect(existsSync(runtime)).toBe(false), { timeout: 90_000 });
     for (const id of [pid, nginx]) {
       await vi.waitFor(() => expect(existsSync(`/proc/${id}`)).toBe(false), { timeout: 90_000 });

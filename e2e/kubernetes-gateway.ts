@@ -147,7 +147,7 @@ export async function gatewaysOfClients(
   client: OfficialClient,
 ): Promise<void> {
   expect(await client.ok('gateway', 'list')).toMatch(/edge[\s\S]*kubernetes \(/);
-  await client.ok('gateway', 'delete', 'edge', '-y');
+  await client.ok('gateway', 'delete', 'edge', '-y', '--force');
   await vi.waitFor(async () => {
     const kinds = 'statefulsets,services,persistentvolumeclaims,secrets,pods';
     expect(await cluster.kubectl('get', kinds, '-o', 'name')).not.toContain('edge');

@@ -139,6 +139,7 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     certificate: used('server/src/gateways/gateway-settings.ts'),
     replicas: used(RECONCILE),
     tags: used('server/src/gateways/gateway-order.ts'),
+    forbid_new_services: used('server/src/http/gateways/usable-gateway.ts'),
     backend_settings: used('server/src/gateways/gateway-order.ts'),
   },
   GatewayBackendSettings: { kubernetes: used(CLUSTER_GATEWAY) },

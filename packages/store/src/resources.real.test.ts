@@ -2,7 +2,8 @@
 
 import { expect, it } from 'vitest';
 import type { ExportRecord } from './exports/types.ts';
-import type { GatewayRecord, GatewayReplicaRecord } from './gateways/types.ts';
+import type { GatewayReplicaRecord } from './gateways/types.ts';
+import { gatewayRecord, insertGateway } from './testing/gateways.ts';
 import {
   fleetRecord,
   instanceRecord,
@@ -14,17 +15,6 @@ import {
 import { forEachStore, openWorld, type World } from './testing/stores.ts';
 import type { VolumeRecord } from './volumes/types.ts';
 import type { NameChoice } from './writes.ts';
-
-function gatewayRecord(world: World, part: Partial<GatewayRecord> = {}): GatewayRecord {
-  return {
-    ...{ id: 'g1', projectId: world.projectId, name: 'gate', backend: 'aws', region: 'eu' },
-    ...{ configuration: { name: 'gate' } as GatewayRecord['configuration'] },
-    ...{ status: 'submitted', statusMessage: null, wildcardDomain: '*.x.org', hostname: null },
-    ...{ backendData: null, scaleOutAttempt: 0, createdAt: 1, lastProcessedAt: 1 },
-    ...{ toBeDeleted: false, deleted: false, nextPassAt: null, version: 0 },
-    ...part,
-  };
-}
 
 function replicaRecord(part: Partial<GatewayReplicaRecord> = {}): GatewayReplicaRecord {
   return {
@@ -44,11 +34,6 @@ async function insertFleet({ store, projectId }: World) {
   });
   return { fleet, instance };
 }
-
-const insertGateway = (world: World, part: Partial<GatewayRecord> = {}) =>
-  world.store.gateways.insert(part.projectId ?? world.projectId, { exact: 'gate' }, () => ({
-    gateway: gatewayRecord(world, part),
-  }));
 
 forEachStore((tests) => {
   it('names, lists and updates volumes', async () => {

@@ -83,8 +83,9 @@ export function gatewaysOf(transport: Transport, base: string) {
       transport.read(`${base}/gateways/get_plan`, { spec }),
     apply: (plan: { spec: GatewaySpec; current_resource: Gateway | null }): Promise<Gateway> =>
       transport.write(`${base}/gateways/apply`, { plan, force: false }),
-    delete: (names: readonly string[]): Promise<void> =>
-      transport.write(`${base}/gateways/delete`, { names }),
+    /** `force`: also gateways with services, which lose their address. */
+    delete: (names: readonly string[], options: { readonly force?: boolean } = {}): Promise<void> =>
+      transport.write(`${base}/gateways/delete`, { names, ...(options.force && { force: true }) }),
     /** Pass `project` for an imported gateway only. */
     setDefault: (name: string, project: string | null = null): Promise<void> =>
       transport.write(`${base}/gateways/set_default`, {

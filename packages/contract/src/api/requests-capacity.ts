@@ -107,7 +107,8 @@ export type ApplyGatewayPlanRequest = z.infer<typeof ApplyGatewayPlanRequest>;
 export const CreateGatewayRequest = model({ configuration: GatewayConfiguration });
 export type CreateGatewayRequest = z.infer<typeof CreateGatewayRequest>;
 
-export const DeleteGatewaysRequest = model({ names: z.array(Text) });
+/** `force`, which is ours: also gateways with services. */
+export const DeleteGatewaysRequest = model({ names: z.array(Text), force: Flag.default(false) });
 export type DeleteGatewaysRequest = z.infer<typeof DeleteGatewaysRequest>;
 
 /** `gateway_project`: owner of an imported gateway. */

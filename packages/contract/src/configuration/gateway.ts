@@ -57,6 +57,8 @@ export const GatewayConfiguration = named(
     certificate: GatewayCertificate.nullable().default({ type: 'lets-encrypt' }),
     replicas: optional(int({ ge: 1 })),
     tags: optional(Tags),
+    /** Null on update = unchanged. */
+    forbid_new_services: ours(bool()),
     backend_settings: ours(GatewayBackendSettings),
   }),
 );

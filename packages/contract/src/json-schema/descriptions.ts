@@ -103,6 +103,8 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   experimental_instance_types: 'Instance types that dstack does not use by default.',
   filename:
     'Path of the file on the server that has the credentials; its content is read at the start.',
+  forbid_new_services:
+    'The gateway serves what it has, and refuses other services. If it is omitted, it does not change.',
   gateway: 'The gateway of the service: a name, true (the default one), or false (none).',
   groups: 'Groups of nodes or replicas that differ in resources, image or commands.',
   home_dir: 'The home directory of the user in the container.',

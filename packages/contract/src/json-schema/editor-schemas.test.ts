@@ -89,6 +89,7 @@ const OURS: Readonly<Record<string, string>> = {
   '$defs/SlurmSettings': 'the same',
   '$defs/GatewayConfiguration/properties/backend_settings': 'the same of a gateway',
   '$defs/GatewayBackendSettings': 'the same',
+  '$defs/GatewayConfiguration/properties/forbid_new_services': 'the switch for maintenance',
   '$defs/KubernetesGatewaySettings': 'the same',
   '$defs/KubernetesNodePorts': 'the same',
 };

@@ -139,7 +139,9 @@ export function explainGateway(
   const names = new Names(gateway.projectId, projectNames, viewer).runs(services);
   const used = names === null ? 'serves nothing' : `serves ${names}`;
   const serving = names === null ? [] : [reason('in_use', used, { count: services.length })];
-  const summary = `${about} runs, and ${used}.`;
+  const isClosed = gateway.configuration.forbid_new_services === true;
+  const closed = isClosed ? ' accepts no new services (`forbid_new_services`),' : '';
+  const summary = `${about} runs,${closed} and ${used}.`;
   const reasons = [...serving, ...removed];
   return diagnosisOf({ state: 'active', waits: false, summary, reasons });
 }

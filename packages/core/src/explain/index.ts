@@ -5,6 +5,7 @@ export { type ExplainedInstance, explainInstance } from './explain-instance.ts';
 export { explainPlan } from './explain-plan.ts';
 export { type ExplainedGateway, explainGateway, explainVolume } from './explain-resources.ts';
 export { explainJob, explainRun } from './explain-run.ts';
+export { gatewayUseText } from './gateway-use.ts';
 export type {
   Answerable,
   BlockHolder,

@@ -1,9 +1,11 @@
 /** Explanations of volumes and gateways, one row per situation. */
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { GatewayRecord, VolumeRecord } from '../model/index.ts';
 import { aHostVolume, aVolumeHost, VolumeWorld } from '../reconcile/testing-volumes.ts';
 import { volumeRecord } from '../testing/records.ts';
 import { explainGateway, explainVolume } from './explain-resources.ts';
+import { gatewayUseText } from './gateway-use.ts';
+import type { NamedRun } from './input.ts';
 import { aNamedRun, NOW } from './testing.ts';
 import { CTX, type Expected, expectExplained, PROJECTS } from './testing-capacity.ts';
 
@@ -115,6 +117,15 @@ describe('a gateway', () => {
       },
     ],
     [
+      'accepts no new services',
+      { configuration: { forbid_new_services: true } as GatewayRecord['configuration'] },
+      true,
+      {
+        ...{ state: 'active', rules: ['in_use'] },
+        summary: 'runs, accepts no new services (`forbid_new_services`), and serves api',
+      },
+    ],
+    [
       'is deleted',
       { toBeDeleted: true },
       true,
@@ -131,5 +142,15 @@ describe('a gateway', () => {
       explainGateway({ gateway: snapshot, services, projectNames: PROJECTS }, CTX),
       expected,
     );
+  });
+
+  it('is not deleted while services use it, which are named as far as the caller may see them', () => {
+    const use = (...services: readonly NamedRun[]) =>
+      gatewayUseText(GATEWAY, services, { projectNames: PROJECTS, viewer: CTX.viewer });
+    expect(use()).toBeNull();
+    expect(use(aNamedRun('api'), aNamedRun('secret', 'project-2'))).toBe(
+      'Gateway gate is used by 2 services (api, a run of another project). Stop them or change their `gateway`, or delete it anyway by `dstack gateway delete gate --force`',
+    );
+    expect(use(aNamedRun('api'))).toMatch(/used by a service \(api\)\. Stop it or change its/);
   });
 });

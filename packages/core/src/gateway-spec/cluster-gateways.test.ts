@@ -71,3 +71,14 @@ it('the domain of an Ingress changes with a new gateway, that of others in place
   const plain = diffGatewayConfigurations(configuration(null), configuration({}));
   expect(plain).toEqual({ changed: ['backend_settings'], updatable: false });
 });
+
+it('a gateway refuses new services until a configuration contains the opposite', () => {
+  const open = configuration(null);
+  const closed = configuration(null, { forbid_new_services: true });
+  const diff = (before: typeof open, after: typeof open) =>
+    diffGatewayConfigurations(before, after);
+  const changed = { changed: ['forbid_new_services'], updatable: true };
+  expect(diff(open, closed)).toEqual(changed);
+  expect(diff(closed, configuration(null, { forbid_new_services: false }))).toEqual(changed);
+  expect(diff(closed, open)).toEqual({ changed: [], updatable: true });
+});

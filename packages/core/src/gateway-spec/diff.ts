@@ -6,11 +6,15 @@ export interface GatewayDiff {
   readonly updatable: boolean;
 }
 
-const UPDATABLE = new Set(['domain', 'default', 'replicas', 'region', 'instance_type']);
+const UPDATABLE = new Set([
+  ...['domain', 'default', 'replicas', 'region', 'instance_type'],
+  'forbid_new_services',
+]);
 
 /**
  * The differences between a gateway's configuration and a new one, and whether it can be updated in
- * place. A new one without `default` keeps the present value; no `replicas` means one.
+ * place. A new one without `default` or `forbid_new_services` keeps the present value; no `replicas`
+ * means one.
  */
 export function diffGatewayConfigurations(
   before: GatewayConfiguration,
@@ -19,6 +23,7 @@ export function diffGatewayConfigurations(
   const changed = changedKeys(comparable(before), {
     ...comparable(after),
     default: after.default ?? before.default,
+    forbid_new_services: after.forbid_new_services ?? before.forbid_new_services ?? false,
   });
   // The rule of an Ingress names the domain.
   const isRouted = after.backend_settings?.kubernetes?.service === 'Ingress';
@@ -27,10 +32,11 @@ export function diffGatewayConfigurations(
 }
 
 function comparable(configuration: GatewayConfiguration): GatewayConfiguration {
-  const { replicas, backend_settings } = configuration;
+  const { replicas, backend_settings, forbid_new_services } = configuration;
   return {
     ...configuration,
     replicas: replicas ?? 1,
     backend_settings: backend_settings ?? null,
+    forbid_new_services: forbid_new_services ?? false,
   };
 }

@@ -3,6 +3,7 @@ import { isContention, isUniqueViolation } from '../connection/failures.ts';
 import type { StoreContext } from '../context.ts';
 import { applyChanges } from './apply.ts';
 import { decidedWrite, eventsOf, loadBareRun, updateUnfinishedRuns } from './decided-writes.ts';
+import { guardGateway, loadGatewayUse } from './gateway-use.ts';
 import { hostDependants } from './host-dependants.ts';
 import { createIntents } from './intents.ts';
 import { localLeases, sharedLeases } from './leases.ts';
@@ -40,7 +41,16 @@ export function createEngine(context: StoreContext): EngineStore {
     createFleet: (create) => createFleet(context, create),
     freeName: (kind, projectId, name) =>
       context.read((tx) => chooseName(tx, kind, projectId, name)),
-    updateRun: (id, decide) => decidedWrite(context, { table: 'runs', id }, loadBareRun, decide),
+    updateRun: (id, decide, gateway) =>
+      decidedWrite(
+        context,
+        { table: 'runs', id },
+        async (tx, runId) => {
+          await guardGateway(context, tx, gateway);
+          return await loadBareRun(tx, runId);
+        },
+        decide,
+      ),
     updateInstance: (id, decide) =>
       decidedWrite(context, { table: 'instances', id }, loadInstance, decide),
     updateFleet: (id, decide) =>
@@ -49,6 +59,8 @@ export function createEngine(context: StoreContext): EngineStore {
       decidedWrite(context, { table: 'volumes', id }, loadVolume, decide),
     updateGateway: (id, decide) =>
       decidedWrite(context, { table: 'gateways', id }, loadGateway, decide),
+    endGateway: (id, decide) =>
+      decidedWrite(context, { table: 'gateways', id }, loadGatewayUse, decide),
     updateUnfinishedRuns: (projectId, names, decide) =>
       updateUnfinishedRuns(context, projectId, names, decide),
     ...createTimers(context),

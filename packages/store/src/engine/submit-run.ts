@@ -6,12 +6,14 @@ import { chooseName, lockNames } from '../choose-name.ts';
 import type { StoreContext, Tx, Write } from '../context.ts';
 import { insertInSlices, notDeleted } from '../query.ts';
 import { fleetTable, instanceTable, jobTable, runTable } from '../schema/work-tables.ts';
+import { guardGateway } from './gateway-use.ts';
 import type { CreateFleet, CreateFleetOutcome, SubmitOutcome, SubmitRun } from './types.ts';
 
 export function submitRun(context: StoreContext, submit: SubmitRun): Promise<SubmitOutcome> {
   return context.write(async (write): Promise<SubmitOutcome> => {
     const { tx, add } = write;
     await lockNames(context, tx, 'run', submit.projectId);
+    await guardGateway(context, tx, submit.gateway);
     if ('exact' in submit.name) {
       const active = await supersede(write, submit, submit.name.exact);
       if (active) return { type: 'name-taken', active };

@@ -7,6 +7,7 @@ import type {
   ExplainedRun,
   FleetRecord,
   FleetSnapshot,
+  GatewayRecord,
   GatewaySnapshot,
   GroupSnapshot,
   Id,
@@ -17,6 +18,7 @@ import type {
   IntentResult,
   JobRecord,
   LocalState,
+  NamedRun,
   NewEvent,
   PlacementSnapshot,
   RunMemory,
@@ -43,9 +45,25 @@ export interface NewRun extends WriteExtras {
   readonly jobs: readonly JobRecord[];
 }
 
+/** A gateway that a service is about to use. It does not change until the service is stored. */
+export interface GatewayGuard {
+  readonly id: Id;
+  /** Called inside the transaction; throws to refuse it. Null: the gateway does not exist. */
+  readonly accept: (gateway: GatewayRecord | null) => void;
+}
+
+/** A gateway, and the services that lose their address with it. */
+export interface GatewayUse extends GatewaySnapshot {
+  /** Of all projects, oldest first. */
+  readonly services: readonly NamedRun[];
+  readonly projectNames: Readonly<Record<Id, string>>;
+}
+
 export interface SubmitRun {
   readonly projectId: Id;
   readonly name: NameChoice;
+  /** Of a service behind a gateway. */
+  readonly gateway?: GatewayGuard | null;
   /** Pure; called inside the transaction once the name is certain. */
   readonly build: (name: string) => NewRun;
   /** Event for each finished namesake, which is marked deleted. */
@@ -115,11 +133,17 @@ export interface EngineStore {
    * succeeds. They never wait for a lease and never lose against a pass. Returns what was read, or
    * null if there is no such row.
    */
-  updateRun(id: Id, decide: Decide<BareRun>): Promise<BareRun | null>;
+  updateRun(
+    id: Id,
+    decide: Decide<BareRun>,
+    gateway?: GatewayGuard | null,
+  ): Promise<BareRun | null>;
   updateInstance(id: Id, decide: Decide<InstanceSnapshot>): Promise<InstanceSnapshot | null>;
   updateFleet(id: Id, decide: Decide<FleetSnapshot>): Promise<FleetSnapshot | null>;
   updateVolume(id: Id, decide: Decide<VolumeSnapshot>): Promise<VolumeSnapshot | null>;
   updateGateway(id: Id, decide: Decide<GatewaySnapshot>): Promise<GatewaySnapshot | null>;
+  /** With the services behind it: none is added until the write ends. */
+  endGateway(id: Id, decide: Decide<GatewayUse>): Promise<GatewayUse | null>;
   /**
    * The same for every unfinished run of these names, one after another; unknown and finished ones
    * are ignored. Only the run is read. Returns the ids of the runs concerned.

@@ -1,5 +1,5 @@
 import { isGatewayRunning } from '@dstack/contract/status';
-import type { Gateway } from '@dstack/contract/wire';
+import type { Gateway, GatewayReplica } from '@dstack/contract/wire';
 import { relativeTime } from '../../format/time.ts';
 import { backendWithRegion } from '../../format/values.ts';
 import type { Style } from '../../terminal/style.ts';
@@ -64,7 +64,7 @@ function gatewayRows(
     gateway.hostname || source?.hostname || '',
     domainOf(gateway, options.project),
     gateway.default ? '✓' : '',
-    status(source && isGatewayRunning(gateway.status) ? source.status : gateway.status),
+    shownStatus(gateway, source ?? null),
     ...(hasCertificates ? [certificateSummary(gateway.certificates ?? [])] : []),
     ...(verbose
       ? [relativeTime(gateway.created_at, options.now), gateway.status_message ?? '']
@@ -100,6 +100,14 @@ const STYLES: Readonly<Record<string, Style>> = {
   running: 'good-bold',
   failed: 'bad-bold',
 };
+
+/** Of its only replica, once the gateway runs. */
+function shownStatus(gateway: Gateway, only: GatewayReplica | null) {
+  const isRunning = isGatewayRunning(gateway.status);
+  const shown = status(only !== null && isRunning ? only.status : gateway.status);
+  if (!isRunning || !gateway.configuration.forbid_new_services) return shown;
+  return { ...shown, text: `${shown.text}, no new services` };
+}
 
 function status(text: string): { text: string; style: Style } {
   return { text, style: STYLES[text] ?? 'plain' };

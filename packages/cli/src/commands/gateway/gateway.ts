@@ -1,5 +1,5 @@
 import type { Gateway } from '@dstack/contract/wire';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Cli } from '../../context.ts';
 import { CliError, EXIT, UsageError } from '../../errors.ts';
 import { olderFormatOption } from '../../options.ts';
@@ -22,6 +22,8 @@ export interface GatewayUpdateOptions {
   readonly name: string;
   readonly setDefault: boolean;
   readonly domain: string | null;
+  /** Null: unchanged. */
+  readonly forbidNewServices: boolean | null;
 }
 
 export function declareGateway(
@@ -51,16 +53,31 @@ export function declareGateway(
     .description('Change a gateway')
     .argument('<name>', 'NAME or PROJECT/NAME')
     .option('--set-default', 'make it the default of the project')
+    .addOption(
+      new Option('--forbid-new-services', 'serve what it has, and refuse other services').conflicts(
+        'allowNewServices',
+      ),
+    )
+    .option('--allow-new-services', 'accept other services again')
     .option('--domain <domain>', 'deprecated: set `domain` in the configuration and apply it')
     .action((name, o) =>
-      run.update({ name, setDefault: o.setDefault ?? false, domain: o.domain ?? null }, cli),
+      run.update(
+        {
+          ...{ name, setDefault: o.setDefault ?? false, domain: o.domain ?? null },
+          forbidNewServices: o.forbidNewServices ? true : o.allowNewServices ? false : null,
+        },
+        cli,
+      ),
     );
   gateway
     .command('delete')
     .description('Delete a gateway')
     .argument('<name>')
     .option('-y, --yes', 'do not ask')
-    .action((name, options) => run.delete({ name, yes: options.yes ?? false }, cli));
+    .option('--force', 'also with services behind it, which lose their address')
+    .action((name, options) =>
+      run.delete({ name, yes: options.yes ?? false, force: options.force ?? false }, cli),
+    );
   declareGatewayCertificate(gateway, cli, showGateway);
 }
 
@@ -101,8 +118,11 @@ async function showGateway(
 }
 
 export async function runGatewayUpdate(options: GatewayUpdateOptions, cli: Cli): Promise<void> {
-  if (!options.setDefault && options.domain === null) {
-    throw new UsageError('Nothing to update', { next: 'pass --set-default' });
+  const { forbidNewServices } = options;
+  if (!options.setDefault && options.domain === null && forbidNewServices === null) {
+    throw new UsageError('Nothing to update', {
+      next: 'pass --set-default, --forbid-new-services or --allow-new-services',
+    });
   }
   const reference = entityReference(options.name);
   const { project } = await cli.connect();
@@ -111,14 +131,29 @@ export async function runGatewayUpdate(options: GatewayUpdateOptions, cli: Cli):
       cli.io.warn('--domain is deprecated: set `domain` in the configuration and apply it');
       await project.gateways.setWildcardDomain(reference.name, options.domain);
     }
+    if (forbidNewServices !== null) await setForbidden(options.name, forbidNewServices, cli);
     if (options.setDefault) await project.gateways.setDefault(reference.name, reference.project);
   });
   const gateway = find(await project.gateways.list(), options.name, project.name);
   cli.io.print(gateways(project.name, cli).table([gateway], false));
 }
 
+/** Changes nothing else: the server refuses it if another field has changed since it was read. */
+async function setForbidden(name: string, forbid_new_services: boolean, cli: Cli): Promise<void> {
+  const { project } = await cli.connect();
+  const current = find(await project.gateways.list(), name, project.name);
+  if (current.project_name !== project.name) {
+    throw new UsageError('Cannot change an imported gateway', {
+      next: `dstack gateway update ${current.name} --project ${current.project_name}`,
+    });
+  }
+  const configuration = { ...current.configuration, forbid_new_services };
+  const spec = { configuration, configuration_path: null };
+  await project.gateways.apply({ spec, current_resource: current });
+}
+
 export async function runGatewayDelete(
-  { name, yes }: { name: string; yes: boolean },
+  { name, yes, force }: { name: string; yes: boolean; force: boolean },
   cli: Cli,
 ): Promise<void> {
   if (entityReference(name).project !== null) {
@@ -137,7 +172,9 @@ export async function runGatewayDelete(
       return;
     }
   }
-  await withSpinner(cli.io, 'Deleting gateway...', () => project.gateways.delete([name]));
+  await withSpinner(cli.io, 'Deleting gateway...', () =>
+    project.gateways.delete([name], { force }),
+  );
   cli.io.info(`Gateway ${name} is being deleted`);
 }
 

@@ -1,5 +1,6 @@
 import { type EndpointName, endpoints } from '@dstack/contract/api';
-import { type Change, defaultOnRunning } from '@dstack/core';
+import { type Change, defaultOnRunning, newEvent } from '@dstack/core';
+import { runRecord } from '@dstack/core/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { gateway } from '../../loops/work/gateway.ts';
 import { passDeps } from '../testing/pass-deps.ts';
@@ -188,6 +189,55 @@ describe('gateways', () => {
     const without = spec('pods', { ...cluster, replicas: 2 });
     const removed = await server.call(path('get_plan'), { spec: without }, ours);
     expect(removed.body.action).toBe('create');
+  });
+
+  it('are not deleted while services use them, unless it is forced or they have failed', async () => {
+    const { id } = (await apply('busy')).body;
+    await run('busy');
+    const user = await server.store.users.byName('admin');
+    const project = await server.store.projects.byName('main');
+    const service = runRecord({
+      ...{ projectId: project?.id ?? '', userId: user?.id ?? '', name: 'web', gatewayId: id },
+    });
+    await server.store.engine.submitRun({
+      ...{ projectId: service.projectId, name: { exact: 'web' } },
+      superseded: () => newEvent('', []),
+      build: () => ({ run: service, jobs: [] }),
+    });
+    const remove = (more: object = {}) => server.call(path('delete'), { names: ['busy'], ...more });
+    expect((await remove()).body.detail[0].msg).toMatch(
+      /^Gateway busy is used by a service \(web\)\. .* `dstack gateway delete busy --force`$/,
+    );
+    expect((await get('busy')).status).toBe(200);
+    expect((await events(id)).at(-1)).not.toBe('Gateway marked for deletion');
+    expect((await remove({ force: true })).status).toBe(200);
+    expect((await events(id)).at(-1)).toBe('Gateway marked for deletion');
+    const { version = 0 } = (await server.store.gateways.byId(id))?.gateway ?? {};
+    await server.store.gateways.update(id, version, { toBeDeleted: false, status: 'failed' });
+    expect((await remove()).status).toBe(200);
+  });
+
+  it('refuse new services until that is set back, also if another client changes them meanwhile', async () => {
+    const ours = { headers: { 'user-agent': 'dstack-cli' } };
+    const closing = spec('closed', { forbid_new_services: true });
+    await apply('closed');
+    const seen = (await get('closed')).body;
+    const request = { plan: { spec: closing, current_resource: seen }, force: false };
+    const { body: closed } = await server.call(path('apply'), request, ours);
+    expect(closed.configuration.forbid_new_services).toBe(true);
+    expect((await events(closed.id)).at(-1)).toBe(
+      'Gateway updated. Changed fields: forbid_new_services',
+    );
+    const planned = await server.call(path('get_plan'), { spec: spec('closed') }, ours);
+    expect(planned.body.effective_spec.configuration.forbid_new_services).toBe(true);
+    const { forbid_new_services, ...known } = closed.configuration;
+    const theirs = { ...closed, configuration: known };
+    const changed = await apply('closed', { domain: 'c.example' }, theirs);
+    expect(changed.body.configuration).toMatchObject({ domain: 'c.example', forbid_new_services });
+    const opening = spec('closed', { domain: 'c.example', forbid_new_services: false });
+    const again = { plan: { spec: opening, current_resource: changed.body }, force: false };
+    const { body: opened } = await server.call(path('apply'), again, ours);
+    expect(opened.configuration.forbid_new_services).toBe(false);
   });
 
   it.each([

@@ -43,14 +43,23 @@ export interface ClientOfGateways {
   readonly isOurs: boolean;
 }
 
-/** A client that has no such keys keeps the stored ones. */
+/**
+ * A client that has no such keys keeps the stored ones. One that has them keeps
+ * `forbid_new_services` too, if it leaves that out.
+ */
 export function withOurKeys(
   configuration: GatewayConfiguration,
   current: { readonly gateway: Pick<GatewayRecord, 'configuration'> } | null,
   { isOurs }: ClientOfGateways,
 ): GatewayConfiguration {
-  const stored = current?.gateway.configuration.backend_settings;
-  return isOurs || stored == null ? configuration : { ...configuration, backend_settings: stored };
+  const { backend_settings: settings, forbid_new_services: forbidden } =
+    current?.gateway.configuration ?? {};
+  const forbid_new_services = configuration.forbid_new_services ?? forbidden;
+  return {
+    ...configuration,
+    ...(forbid_new_services != null && { forbid_new_services }),
+    ...(!isOurs && settings != null && { backend_settings: settings }),
+  };
 }
 
 export async function currentGateway(

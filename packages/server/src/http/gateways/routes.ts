@@ -22,7 +22,7 @@ export function gatewayRoutes(on: On, deps: HttpDeps): void {
     createGateway(deps, project, body.configuration, user),
   );
   on('gateways.delete', async ({ project, body, user }) => {
-    await deleteGateways(deps, project, body.names, user);
+    await deleteGateways(deps, project, body, user);
     return null;
   });
   on('gateways.set_default', async ({ project, body, user }) => {

@@ -1,26 +1,46 @@
 /** Deletes gateways, sets the default of a project, and what older clients set separately. */
-import { notExists, ruleError, type SetDefaultGatewayRequest } from '@dstack/contract/api';
+import {
+  type DeleteGatewaysRequest,
+  notExists,
+  ruleError,
+  type SetDefaultGatewayRequest,
+} from '@dstack/contract/api';
+import { isGatewayFailed } from '@dstack/contract/status';
 import type { Gateway } from '@dstack/contract/wire';
-import { canBeDefault, defaultGatewayEvent, gatewayTarget, newEvent } from '@dstack/core';
+import {
+  canBeDefault,
+  defaultGatewayEvent,
+  gatewayTarget,
+  gatewayUseText,
+  newEvent,
+} from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
+import { explainContext } from '../explain/service.ts';
 import type { HttpDeps } from '../ports.ts';
 import { checkNotLeaving } from './plan.ts';
 import { shownGateway } from './service.ts';
 import { usableGateway } from './usable-gateway.ts';
 
-/** Unknown names are ignored. */
+/**
+ * Unknown names are ignored. Throws `ApiError` for a gateway that serves requests of services, unless
+ * it is forced.
+ */
 export async function deleteGateways(
   deps: HttpDeps,
   project: ProjectRecord,
-  names: readonly string[],
+  { names, force }: DeleteGatewaysRequest,
   actor: UserRecord,
 ): Promise<void> {
+  const { viewer } = await explainContext(deps, { user: actor });
   for (const name of new Set(names)) {
     const view = await deps.store.gateways.byName(project.id, name);
     if (view === null) continue;
     const { id } = view.gateway;
-    await deps.store.engine.updateGateway(id, ({ gateway }) => {
+    await deps.store.engine.endGateway(id, ({ gateway, services, projectNames }) => {
       if (gateway.toBeDeleted || gateway.deleted) return null;
+      const isProtected = !force && !isGatewayFailed(gateway.status);
+      const use = !isProtected ? null : gatewayUseText(gateway, services, { projectNames, viewer });
+      if (use !== null) throw ruleError(use);
       const event = newEvent('Gateway marked for deletion', [gatewayTarget(gateway)], actor.id);
       const set = { toBeDeleted: true, nextPassAt: deps.context().now };
       return {

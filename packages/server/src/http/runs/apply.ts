@@ -27,7 +27,7 @@ import { effectiveRunSpec } from './effective-spec.ts';
 import { knownImages } from './known-images.ts';
 import { newRun } from './new-run.ts';
 import { type ServicePlace, servicePlace } from './service-spec.ts';
-import { updatedService } from './updated-service.ts';
+import { type UpdatedService, updatedService } from './updated-service.ts';
 
 export async function applyRun(
   deps: HttpDeps,
@@ -86,12 +86,16 @@ async function update(
   checkUpdate(before.run, wanted);
   const place = await updatedService(deps, project, before.run, wanted.spec);
   let isUpdated = false;
-  await deps.store.engine.updateRun(id, (snapshot) => {
-    isUpdated = !isRunFinished(snapshot.run.status);
-    if (!isUpdated) return null;
-    const changes = updateChanges(snapshot, wanted, place);
-    return { changes, signals: [{ kind: 'run', id }] };
-  });
+  await deps.store.engine.updateRun(
+    id,
+    (snapshot) => {
+      isUpdated = !isRunFinished(snapshot.run.status);
+      if (!isUpdated) return null;
+      const changes = updateChanges(snapshot, wanted, place.set);
+      return { changes, signals: [{ kind: 'run', id }] };
+    },
+    place.guard,
+  );
   return isUpdated;
 }
 
@@ -123,7 +127,7 @@ function checkUpdate(run: RunRecord, { spec, request }: Update): RunSpecDiff {
 function updateChanges(
   { run }: Pick<RunSnapshot, 'run'>,
   wanted: Update,
-  place: Awaited<ReturnType<typeof updatedService>>,
+  place: UpdatedService['set'],
 ): Change[] {
   const { spec, user } = wanted;
   const diff = checkUpdate(run, wanted);
@@ -160,6 +164,7 @@ async function submit(
   const outcome = await deps.store.engine.submitRun({
     projectId: project.id,
     name: spec.run_name === null ? { base: randomName() } : { exact: spec.run_name },
+    gateway: place?.guard ?? null,
     build: (name) =>
       newRun(name, {
         projectId: project.id,

@@ -1,7 +1,7 @@
 /** The plan of a run. */
 import type { GetRunPlanRequest } from '@dstack/contract/api';
 import { isRunFinished } from '@dstack/contract/status';
-import type { JobSpec, RunPlan, RunSpec } from '@dstack/contract/wire';
+import type { JobSpec, RunPlan, RunSpec, ServiceConfiguration } from '@dstack/contract/wire';
 import {
   type OffersWanted,
   type PlanInput,
@@ -12,8 +12,13 @@ import {
   UNCONSTRAINED,
   withStoredKeys,
 } from '@dstack/core';
-import type { ProjectRecord, RunView, UserRecord } from '@dstack/store';
-import { usableDefault } from '../gateways/usable-gateway.ts';
+import type { GatewayView, ProjectRecord, RunView, UserRecord } from '@dstack/store';
+import {
+  findUsable,
+  referenceOf,
+  serviceRefusal,
+  usableDefault,
+} from '../gateways/usable-gateway.ts';
 import { isLocalProcess, withPortsBeside } from '../mapping/local-ports.ts';
 import { wireOffer } from '../mapping/offer.ts';
 import { wireRun } from '../mapping/run.ts';
@@ -61,21 +66,42 @@ export async function getRunPlan(
         origins: deps.settings.serviceOrigins,
       }),
     action: runPlanAction(current && { finished: !isUpdate, spec: current.run.spec }, effective),
-    notes: [...planned.notes, ...(await protocolNotes(deps, project, effective)), ...notes],
+    notes: [...planned.notes, ...(await gatewayNotes(deps, project, effective, current)), ...notes],
   };
 }
 
-/** Without a gateway the service has no address of its own, so it cannot have a certificate. */
-async function protocolNotes(
+/**
+ * What the gateway will refuse. Without one the service has no address of its own, so it cannot have a
+ * certificate.
+ */
+async function gatewayNotes(
   deps: HttpDeps,
   project: ProjectRecord,
   { configuration }: RunSpec,
+  current: RunView | null,
 ): Promise<string[]> {
-  if (configuration.type !== 'service' || configuration.https !== true) return [];
-  const { gateway } = configuration;
+  if (configuration.type !== 'service') return [];
+  const { gateway, https } = configuration;
+  const view = await plannedGateway(deps, project, gateway);
+  if (view !== null) {
+    const isServed = current !== null && !isRunFinished(current.run.status);
+    const text = serviceRefusal(view.gateway, isServed ? current.run.gatewayId : null);
+    return text === null ? [] : [text];
+  }
   const isNamed = gateway !== null && gateway !== false;
-  if (isNamed || (gateway === null && (await usableDefault(deps, project)))) return [];
+  if (isNamed || https !== true) return [];
   return ["`https` has no effect without a gateway: the service has the server's own address"];
+}
+
+/** Null also for one that does not exist, which `apply` refuses. */
+async function plannedGateway(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  gateway: ServiceConfiguration['gateway'],
+): Promise<GatewayView | null> {
+  if (gateway === false) return null;
+  if (gateway === null || gateway === true) return await usableDefault(deps, project);
+  return await findUsable(deps, project, referenceOf(gateway));
 }
 
 /** The client reserves its ports by this: the job most likely gets the first offer. */

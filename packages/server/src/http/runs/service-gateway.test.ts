@@ -77,29 +77,35 @@ describe('a service without a gateway in its configuration', () => {
     await defaultGateway('running');
     expect((await plan()).status).toBe(200);
     // It has no replica here, an error that only occurs with a gateway.
-    expect((await apply()).body.detail[0].msg).toMatch(/^Gateway 'edge' is running/);
+    expect((await apply()).body.detail[0].msg).toMatch(/^Gateway 'edge' has no replica/);
   });
 });
+
+/** Returns its id. */
+async function runningGateway(name: string, domain: string): Promise<string> {
+  const configuration = {
+    ...{ type: 'gateway', name, backend: 'aws', region: 'eu-west-1' },
+    ...{ domain: `*.${domain}`, certificate: null },
+  };
+  const { body } = await server.call('/api/project/main/gateways/create', { configuration });
+  await server.store.engine.apply([
+    { type: 'gateway.update', id: body.id, version: 0, set: { status: 'running' } },
+  ]);
+  await server.store.gateways.insertReplica({
+    ...{ id: randomUUID(), gatewayId: body.id, replicaNum: 0, status: 'running' },
+    ...{ statusMessage: null, backend: 'aws', region: 'eu-west-1', instanceId: 'i' },
+    ...{ backendData: null, hostname: '192.0.2.1', sshPublicKey: '', sshPrivateKey: '' },
+    ...{ scaleIn: false, attempt: 0, appUpdatedAt: null, createdAt: 0, lastProcessedAt: 0 },
+    ...{ deleted: false, nextPassAt: null, version: 0 },
+  });
+  return body.id;
+}
 
 describe('a service behind a gateway', () => {
   it('cannot take the host name of a run of another project, or that of the models', async () => {
     server = await startTestServer();
     await server.call('/api/projects/create', { project_name: 'lab' });
-    const configuration = {
-      ...{ type: 'gateway', name: 'edge', backend: 'aws', region: 'eu-west-1' },
-      ...{ domain: '*.apps.example.com', certificate: null },
-    };
-    const { body } = await server.call('/api/project/main/gateways/create', { configuration });
-    await server.store.engine.apply([
-      { type: 'gateway.update', id: body.id, version: 0, set: { status: 'running' } },
-    ]);
-    await server.store.gateways.insertReplica({
-      ...{ id: randomUUID(), gatewayId: body.id, replicaNum: 0, status: 'running' },
-      ...{ statusMessage: null, backend: 'aws', region: 'eu-west-1', instanceId: 'i' },
-      ...{ backendData: null, hostname: '192.0.2.1', sshPublicKey: '', sshPrivateKey: '' },
-      ...{ scaleIn: false, attempt: 0, appUpdatedAt: null, createdAt: 0, lastProcessedAt: 0 },
-      ...{ deleted: false, nextPassAt: null, version: 0 },
-    });
+    await runningGateway('edge', 'apps.example.com');
     await server.call('/api/project/main/exports/create', {
       ...{ name: 'edge', importer_projects: ['lab'], exported_gateways: ['edge'] },
     });
@@ -117,5 +123,51 @@ describe('a service behind a gateway', () => {
     expect((await submit('main', 'gateway')).body.detail[0].msg).toMatch(
       /^gateway\.apps\.example\.com is the address of models/,
     );
+  });
+
+  it('keeps its gateway when that refuses new services; others are refused, which the plan shows', async () => {
+    server = await startTestServer();
+    const id = await runningGateway('edge', 'apps.example.com');
+    const edge = { gateway: 'edge', https: 'auto' };
+    const first = (await apply(edge)).body;
+    const { version = 0, configuration } = (await server.store.gateways.byId(id))?.gateway ?? {};
+    if (configuration === undefined) throw new Error('the gateway is missing');
+    await server.store.gateways.update(id, version, {
+      configuration: { ...configuration, forbid_new_services: true },
+    });
+    const update = (more: object, current: unknown) =>
+      server.call('/api/project/main/runs/apply', {
+        plan: { run_spec: spec(more), current_resource: current },
+        force: false,
+      });
+    const model = { type: 'chat', name: 'm', format: 'openai' };
+    const updated = await update({ ...edge, model }, first);
+    expect(updated.body.service.model.base_url).toBe('http://web.apps.example.com/v1');
+    const text =
+      "Gateway 'edge' accepts no new services (`forbid_new_services`): choose another `gateway`, or ask an admin of its project for `dstack gateway update edge --allow-new-services`";
+    const named = { run_spec: { ...spec(edge), run_name: 'next' } };
+    const planned = await server.call('/api/project/main/runs/get_plan', named);
+    expect(planned.body.notes).toContainEqual(text);
+    expect((await plan({ ...edge, model })).body.notes).not.toContainEqual(text);
+    const refused = await server.call('/api/project/main/runs/apply', {
+      plan: named,
+      force: false,
+    });
+    expect([refused.status, refused.body.detail[0].msg]).toEqual([400, text]);
+  });
+
+  it('keeps its gateway when another one has become the default', async () => {
+    server = await startTestServer();
+    const project = async () => (await server.store.projects.byName('main'))?.id ?? '';
+    const first = await runningGateway('edge', 'apps.example.com');
+    await server.store.projects.update(await project(), { defaultGatewayId: first });
+    const { body: run } = await apply({ https: 'auto' });
+    const next = await runningGateway('next', 'next.example.com');
+    await server.store.projects.update(await project(), { defaultGatewayId: next });
+    const { body } = await server.call('/api/project/main/runs/apply', {
+      plan: { run_spec: spec({ https: false }), current_resource: run },
+      force: false,
+    });
+    expect(body.service.url).toBe('http://web.apps.example.com');
   });
 });

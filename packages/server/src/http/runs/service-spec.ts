@@ -1,10 +1,14 @@
 /** The address of a service: on a gateway, or in the server's own proxy. */
 import { notExists, ruleError } from '@dstack/contract/api';
-import { isGatewayRunning } from '@dstack/contract/status';
 import type { ServiceConfiguration, ServiceSpec } from '@dstack/contract/wire';
 import { capabilitiesOf } from '@dstack/core';
-import type { GatewayView, ProjectRecord } from '@dstack/store';
-import { usableDefault, usableGateway } from '../gateways/usable-gateway.ts';
+import type { GatewayGuard, GatewayView, ProjectRecord } from '@dstack/store';
+import {
+  checkAcceptsService,
+  referenceOf,
+  usableDefault,
+  usableGateway,
+} from '../gateways/usable-gateway.ts';
 import type { HttpDeps } from '../ports.ts';
 import { completeModel } from './chat-model.ts';
 
@@ -13,16 +17,31 @@ const MODELS = 'gateway';
 
 export interface ServicePlace {
   readonly gatewayId: string | null;
+  /** Refuses what has changed at the gateway meanwhile. */
+  readonly guard: GatewayGuard | null;
   readonly specOf: (runName: string) => ServiceSpec;
 }
 
-/** Throws `ApiError` if the service cannot be reached as configured. */
+/** Of a service that is updated. */
+export interface PresentPlace {
+  readonly gatewayId: string | null;
+  /** The update does not move it. */
+  readonly isKept: boolean;
+}
+
+const NOWHERE: PresentPlace = { gatewayId: null, isKept: false };
+
+/**
+ * `present`: where it is served now, if it is. Throws `ApiError` if the service cannot be reached as
+ * configured.
+ */
 export async function servicePlace(
   deps: HttpDeps,
   project: ProjectRecord,
   configuration: ServiceConfiguration,
+  present: PresentPlace = NOWHERE,
 ): Promise<ServicePlace> {
-  const gateway = await gatewayOf(deps, project, configuration);
+  const gateway = await gatewayOf(deps, project, configuration, present);
   const model = await completeModel(deps, project, configuration);
   const service = { ...configuration, model };
   if (gateway === null) {
@@ -32,23 +51,25 @@ export async function servicePlace(
     }
     return inServer(project, service);
   }
-  return await behindGateway(deps, project, gateway, service);
+  return await behindGateway(deps, project, { view: gateway, present: present.gatewayId }, service);
 }
 
 async function gatewayOf(
   deps: HttpDeps,
   project: ProjectRecord,
   service: ServiceConfiguration,
+  { gatewayId, isKept }: PresentPlace,
 ): Promise<GatewayView | null> {
   const wanted = service.gateway;
   if (wanted === false) return null;
+  // Another gateway may be the default by now, or have its name.
+  if (isKept && gatewayId !== null) return await deps.store.gateways.byId(gatewayId);
   if (wanted === null || wanted === true) {
     const view = await usableDefault(deps, project);
     if (view === null && wanted === true) throw notExists('The project has no default gateway');
     return view;
   }
-  const reference = typeof wanted === 'string' ? { project: null, name: wanted } : wanted;
-  return await usableGateway(deps, project, reference);
+  return await usableGateway(deps, project, referenceOf(wanted));
 }
 
 /**
@@ -61,6 +82,7 @@ function inServer(project: ProjectRecord, service: ServiceConfiguration): Servic
   }
   return {
     gatewayId: null,
+    guard: null,
     specOf: (run) => ({
       url: `/proxy/services/${project.name}/${run}/`,
       model: modelSpec(
@@ -82,15 +104,14 @@ function serviceDomain(wildcard: string, project: ProjectRecord): string {
 async function behindGateway(
   { settings, store }: HttpDeps,
   project: ProjectRecord,
-  view: GatewayView,
+  { view, present }: { readonly view: GatewayView; readonly present: string | null },
   service: ServiceConfiguration,
 ): Promise<ServicePlace> {
   const { gateway, replicas } = view;
   const { name, configuration, wildcardDomain } = gateway;
-  if (!isGatewayRunning(gateway.status) || gateway.toBeDeleted || replicas.length === 0) {
-    throw ruleError(
-      `Gateway '${name}' is ${gateway.status}; services can use it once it is running`,
-    );
+  checkAcceptsService(gateway, present);
+  if (replicas.length === 0) {
+    throw ruleError(`Gateway '${name}' has no replica; services can use it once it has one`);
   }
   if (wildcardDomain === null) throw ruleError(`Gateway '${name}' has no domain`);
   const domain = serviceDomain(wildcardDomain, project);
@@ -110,13 +131,17 @@ async function behindGateway(
   const modelScheme = hasCertificate ? 'https' : 'http';
   const portOf = (its: 'http' | 'https') => gatewayPort(settings, gateway, its);
   const models = `${modelScheme}://gateway.${domain}${portOf(modelScheme)}`;
-  const present = await store.services.behindGateway(gateway.id);
-  const elsewhere = present.filter(({ projectName }) => projectName !== project.name);
+  const beside = await store.services.behindGateway(gateway.id);
+  const elsewhere = beside.filter(({ projectName }) => projectName !== project.name);
   const taken = new Set(
     elsewhere.map(({ run }) => URL.parse(run.serviceSpec?.url ?? '')?.hostname),
   );
   return {
     gatewayId: gateway.id,
+    guard: {
+      id: gateway.id,
+      accept: (now) => checkAcceptsService(now ?? leaving(gateway), present),
+    },
     specOf: (run) => {
       const host = `${run}.${domain}`.toLowerCase();
       if (run === MODELS) {
@@ -133,6 +158,8 @@ async function behindGateway(
     },
   };
 }
+
+const leaving = (gateway: GatewayView['gateway']) => ({ ...gateway, toBeDeleted: true });
 
 /** `:8443` if the gateways of this server do not listen at the usual ports, else empty. */
 function gatewayPort(

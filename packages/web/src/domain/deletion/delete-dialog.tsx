@@ -4,6 +4,7 @@ import { type ReactNode, useState } from 'react';
 import { useClient } from '../../data/session/session-context.tsx';
 import { Button } from '../../ui/button/button.tsx';
 import { ConfirmDialog } from '../../ui/dialog/confirm-dialog.tsx';
+import { Checkbox } from '../../ui/field/field.tsx';
 import { toast } from '../../ui/toast/toaster.tsx';
 import { plural } from '../format/quantities.ts';
 import { NameList } from '../links/name-link.tsx';
@@ -17,7 +18,9 @@ export interface DeletionKind<T> {
   readonly projectOf: (item: T) => string | null;
   /** What is lost. */
   readonly loss: (items: readonly T[]) => ReactNode;
-  readonly remove: (client: Client, items: readonly T[]) => Promise<unknown>;
+  readonly remove: (client: Client, items: readonly T[], force: boolean) => Promise<unknown>;
+  /** What the server refuses to delete unless this is chosen. */
+  readonly force?: string;
   /** The cached answers that are wrong afterwards. */
   readonly changes: QueryKey;
   /** The deletion takes a while after the server has accepted it. */
@@ -36,13 +39,14 @@ interface DeleteDialogProps<T> {
 export function DeleteDialog<T>({ kind, items, open, onClose, onDone }: DeleteDialogProps<T>) {
   const client = useClient();
   const cache = useQueryClient();
+  const [force, setForce] = useState(false);
   const [first] = items;
   const title =
     items.length === 1 && first !== undefined
       ? `${kind.noun} ${kind.nameOf(first)}`
       : plural(items.length, kind.noun);
   const confirm = async () => {
-    await kind.remove(client, items);
+    await kind.remove(client, items, force);
     await cache.invalidateQueries({ queryKey: kind.changes });
     toast.done(kind.takesTime ? `Deletion of ${title} was requested` : `Deleted ${title}`);
     onDone();
@@ -62,6 +66,11 @@ export function DeleteDialog<T>({ kind, items, open, onClose, onDone }: DeleteDi
           return project === null ? kind.nameOf(item) : `${project}/${kind.nameOf(item)}`;
         })}
       />
+      {kind.force === undefined ? null : (
+        <Checkbox checked={force} onChange={setForce}>
+          {kind.force}
+        </Checkbox>
+      )}
     </ConfirmDialog>
   );
 }

@@ -7,9 +7,10 @@ export const GATEWAY_DELETION: DeletionKind<Gateway> = {
   nameOf: ({ name }) => name,
   projectOf: ({ project_name }) => project_name,
   changes: gatewayKeys.all,
-  remove: (client, gateways) =>
+  force: 'Also if services use it',
+  remove: (client, gateways, force) =>
     removeByProject(gateways, GATEWAY_DELETION, (project, names) =>
-      client.project(project).gateways.delete(names),
+      client.project(project).gateways.delete(names, { force }),
     ),
   loss: () => (
     <p>Services behind it can no longer be reached at its domain, and its address is given back.</p>

@@ -1,7 +1,7 @@
 import type { Gateway } from '@dstack/contract/wire';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
-import { Star, Trash2 } from 'lucide-react';
+import { Lock, LockOpen, Star, Trash2 } from 'lucide-react';
 import { gatewayKeys, gatewayQuery } from '../../data/gateways/gateway-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { DeleteButton } from '../../domain/deletion/delete-dialog.tsx';
@@ -41,6 +41,18 @@ export function GatewayPage() {
       toast.failed('The default could not be changed', errorText(error).what);
     }
   };
+  const forbidNewServices = async (gateway: Gateway, forbid: boolean) => {
+    try {
+      const configuration = { ...gateway.configuration, forbid_new_services: forbid };
+      const spec = { configuration, configuration_path: null };
+      await client.project(params.project).gateways.apply({ spec, current_resource: gateway });
+      await cache.invalidateQueries({ queryKey: gatewayKeys.all });
+      const what = forbid ? 'accepts no new services now' : 'accepts new services again';
+      toast.done(`${gateway.name} ${what}`);
+    } catch (error) {
+      toast.failed('The gateway could not be changed', errorText(error).what);
+    }
+  };
   return (
     <ResourcePage
       noun="gateway"
@@ -68,6 +80,21 @@ export function GatewayPage() {
               {gateway.default ? null : (
                 <Button icon={<Star size={14} />} onClick={() => void makeDefault(gateway)}>
                   Make default
+                </Button>
+              )}
+              {gateway.configuration.forbid_new_services ? (
+                <Button
+                  icon={<LockOpen size={14} />}
+                  onClick={() => void forbidNewServices(gateway, false)}
+                >
+                  Accept new services
+                </Button>
+              ) : (
+                <Button
+                  icon={<Lock size={14} />}
+                  onClick={() => void forbidNewServices(gateway, true)}
+                >
+                  Refuse new services
                 </Button>
               )}
               <DeleteButton
@@ -112,6 +139,10 @@ function Details({ gateway }: { readonly gateway: Gateway }) {
           { label: 'Region', value: configuration.region },
           { label: 'Instance type', value: configuration.instance_type },
           { label: 'Certificate', value: configuration.certificate?.type ?? 'none' },
+          {
+            label: 'New services',
+            value: configuration.forbid_new_services ? 'refused' : 'accepted',
+          },
           { label: 'Public address', value: configuration.public_ip ? 'yes' : 'no' },
           {
             label: 'Replicas',
