@@ -115,6 +115,12 @@ forEachStore((tests) => {
     expect(view?.gateway).toEqual(gatewayRecord(world));
     expect(view?.replicas.map((replica) => replica.id)).toEqual(['new', 'second']);
     expect(await gateways.replicas('g1')).toEqual(replicas);
+    expect(await gateways.deleteEndedReplicas(1)).toBe(0);
+    expect(await gateways.deleteEndedReplicas(9)).toBe(1);
+    expect((await gateways.replicas('g1')).map(({ id }) => id)).toEqual(['new', 'second']);
+    const [, , second] = replicas;
+    if (second) await gateways.updateReplica('second', 0, { status: 'terminated' });
+    expect(await gateways.deleteEndedReplicas(9)).toBe(0);
     expect(await gateways.replicaPrivateKey('new')).toBe('key of new');
     expect(await gateways.updateReplica('new', 0, { status: 'running' })).toBe('updated');
     expect(await gateways.updateReplica('new', 0, { status: 'running' })).toBe('conflict');

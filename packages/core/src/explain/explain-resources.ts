@@ -1,6 +1,7 @@
 /** Explains volumes and gateways. */
-import type { GatewaySnapshot, Id, VolumeSnapshot } from '../model/index.ts';
+import type { GatewaySnapshot, Id, Timestamp, VolumeSnapshot } from '../model/index.ts';
 import { configuredBackendName } from '../offers/capabilities.ts';
+import { activeReplicas, lastFailure, nextAttemptAt } from '../reconcile/replica-attempts.ts';
 import { volumeCleanupAt } from '../reconcile/volume-life.ts';
 import {
   GATEWAY_PROVISION_LIMIT,
@@ -139,12 +140,32 @@ export function explainGateway(
   const names = new Names(gateway.projectId, projectNames, viewer).runs(services);
   const used = names === null ? 'serves nothing' : `serves ${names}`;
   const serving = names === null ? [] : [reason('in_use', used, { count: services.length })];
+  const missing = missingReplicas(snapshot, now);
   const isClosed = gateway.configuration.forbid_new_services === true;
   const closed = isClosed ? ' accepts no new services (`forbid_new_services`),' : '';
-  const summary = `${about} runs,${closed} and ${used}.`;
-  const reasons = [...serving, ...removed];
+  const lacks = missing.map(({ text }) => ` It ${text}.`).join('');
+  const summary = `${about} runs,${closed} and ${used}.${lacks}`;
+  const reasons = [...missing, ...serving, ...removed];
   return diagnosisOf({ state: 'active', waits: false, summary, reasons });
 }
+
+/** Empty: there are enough, or others are on their way. */
+function missingReplicas({ gateway, replicas }: GatewaySnapshot, now: Timestamp): Reason[] {
+  const wanted = gateway.configuration.replicas ?? 1;
+  const active = activeReplicas(replicas).length;
+  const until = nextAttemptAt(gateway, replicas);
+  if (active >= wanted || until === null) return [];
+  const cause = lastFailure(replicas);
+  const why = cause === null ? '' : ` (the last attempt ended: ${cause})`;
+  const text = `lacks ${wanted - active} of ${countOfReplicas(wanted)}${why}; attempt ${gateway.scaleOutAttempt + 1} to add what is missing begins ${atText(until, now)}`;
+  const attempt = gateway.scaleOutAttempt + 1;
+  return [
+    reason('retry_delay', text, { until, attempt, asked: String(wanted), has: String(active) }),
+  ];
+}
+
+const countOfReplicas = (count: number): string =>
+  count === 1 ? '1 replica' : `${count} replicas`;
 
 function removedBackend(backend: string, isConfigured: boolean): Reason[] {
   if (isConfigured) return [];

@@ -1,6 +1,6 @@
 /** Explanations of volumes and gateways, one row per situation. */
 import { describe, expect, it } from 'vitest';
-import type { GatewayRecord, VolumeRecord } from '../model/index.ts';
+import type { GatewayRecord, GatewayReplicaRecord, VolumeRecord } from '../model/index.ts';
 import { aHostVolume, aVolumeHost, VolumeWorld } from '../reconcile/testing-volumes.ts';
 import { volumeRecord } from '../testing/records.ts';
 import { explainGateway, explainVolume } from './explain-resources.ts';
@@ -153,4 +153,41 @@ describe('a gateway', () => {
     );
     expect(use(aNamedRun('api'))).toMatch(/used by a service \(api\)\. Stop it or change its/);
   });
+
+  it('lacks replicas, with the cause and the time of the next attempt', () => {
+    const gateway = { ...GATEWAY, scaleOutAttempt: 3 };
+    const replicas = [
+      { ...REPLICA, status: 'running' as const },
+      { ...REPLICA, id: 'r1', status: 'terminated' as const, statusMessage: 'no free host' },
+    ];
+    const diagnosis = explainGateway(
+      {
+        gateway: {
+          ...{ gateway: withReplicas(gateway, 2), replicas, projectName: 'main' },
+          ...{ backendConfigured: true, defaultOf: [], projectDefaultId: null },
+          ...{ reports: [], intents: [] },
+        },
+        services: [],
+        projectNames: PROJECTS,
+      },
+      CTX,
+    );
+    expectExplained(diagnosis, {
+      ...{ state: 'active', rules: ['retry_delay'], until: 5, attempt: 4 },
+      summary:
+        'runs, and serves nothing. It lacks 1 of 2 replicas (the last attempt ended: no free host); attempt 4 to add what is missing begins in 4 min',
+    });
+  });
+});
+
+const REPLICA: GatewayReplicaRecord = {
+  ...{ id: 'r0', gatewayId: 'gateway', replicaNum: 0, status: 'running', statusMessage: null },
+  ...{ backend: 'aws', region: 'eu', instanceId: null, backendData: null, hostname: null },
+  ...{ sshPublicKey: '', scaleIn: false, attempt: 0, appUpdatedAt: null, createdAt: NOW },
+  ...{ lastProcessedAt: NOW, deleted: false, nextPassAt: null, version: 0 },
+};
+
+const withReplicas = (gateway: GatewayRecord, replicas: number): GatewayRecord => ({
+  ...gateway,
+  configuration: { ...gateway.configuration, replicas },
 });

@@ -15,9 +15,9 @@ import {
   GATEWAY_TRANSITIONS,
   type GatewayReplicaStatus,
   type GatewayStatus,
-  isReplicaEnding,
   isReplicaTerminated,
 } from '../status/index.ts';
+import { activeReplicas } from './replica-attempts.ts';
 
 export class GatewayPass {
   readonly snapshot: GatewaySnapshot;
@@ -44,7 +44,7 @@ export class GatewayPass {
 
   /** That count for `replicas` of the configuration. */
   get active(): GatewayReplicaRecord[] {
-    return this.replicas.filter(({ status, scaleIn }) => !scaleIn && !isReplicaEnding(status));
+    return activeReplicas(this.draft.gatewayReplicas.all());
   }
 
   report({ id }: GatewayReplicaRecord): GatewayReport | null {

@@ -277,3 +277,26 @@ test('replicas move to another fleet one after another', () => {
     ...{ status: 'terminating', statusMessage: 'The gateway is in elsewhere now' },
   });
 });
+
+test('missing replicas are tried for ever, after delays that grow up to 30 minutes', () => {
+  const world = running();
+  world.report(0, 'lost', 'Its host has left the fleet');
+  const refusing = (intent: IntentRecord) =>
+    intent.kind === 'gateway.create' ? refused('no host')() : succeeded(intent);
+  world.work(refusing);
+  const delays: number[] = [];
+  for (let n = 0; n < 20; n++) {
+    const at = world.gateway.nextPassAt ?? Number.NaN;
+    delays.push((at - world.now) / SECOND / 60);
+    world.now = at;
+    world.pass();
+    world.work(refusing);
+  }
+  expect(delays).toEqual([1, 2, 5, 10, ...Array.from({ length: 16 }, () => 30)]);
+  expect(world.gateway.status).toBe('running');
+  world.now = world.gateway.nextPassAt ?? Number.NaN;
+  world.pass();
+  world.work();
+  world.report(0, 'ready');
+  expect(world.gateway.scaleOutAttempt).toBe(0);
+});

@@ -14,13 +14,10 @@ import {
 } from '../status/index.ts';
 import type { GatewayPass } from './gateway-pass.ts';
 import { byAge, isSuccessor, outdatedText } from './outdated-replicas.ts';
+import { nextAttemptAt } from './replica-attempts.ts';
 
 /** After this, a worker that is creating the machine is requested to stop again. */
 const ORDER_DELAY = 30 * SECOND;
-
-/** Delays before the second, third, … attempt to replace missing replicas (dstack 0.22.5). */
-const SCALE_OUT_DELAYS = [60, 120, 300, 600, 1800] as const;
-const MAX_SCALE_OUTS = 15;
 
 export function advanceReplica(pass: GatewayPass, replica: GatewayReplicaRecord): void {
   const { status } = replica;
@@ -161,22 +158,13 @@ export function scaleReplicas(pass: GatewayPass): void {
 
 function addReplicas(pass: GatewayPass, count: number): void {
   const { gateway, draft } = pass;
-  const attempt = gateway.scaleOutAttempt;
-  if (attempt >= MAX_SCALE_OUTS) return;
-  if (attempt > 0) {
-    const index = Math.min(attempt, SCALE_OUT_DELAYS.length) - 1;
-    const last = Math.max(...draft.gatewayReplicas.all().map((one) => one.createdAt));
-    const at = last + (SCALE_OUT_DELAYS[index] ?? 1800) * SECOND;
-    if (pass.now < at) {
-      draft.dueAt(at);
-      return;
-    }
+  const at = nextAttemptAt(gateway, draft.gatewayReplicas.all());
+  if (at !== null && pass.now < at) {
+    draft.dueAt(at);
+    return;
   }
   for (let n = 0; n < count; n++) insertReplica(pass);
-  pass.set({ scaleOutAttempt: attempt + 1 });
-  if (attempt + 1 === MAX_SCALE_OUTS) {
-    pass.event('No more attempts to add replicas are made until the gateway is updated');
-  }
+  pass.set({ scaleOutAttempt: gateway.scaleOutAttempt + 1 });
 }
 
 function insertReplica(pass: GatewayPass): void {

@@ -47,6 +47,7 @@ export class Housekeeping {
         finished: before(keep.metricsOfFinishedJobs),
       }),
       healthChecks: await store.instances.deleteHealthChecksBefore(before(keep.healthChecks)),
+      gatewayReplicas: await store.gateways.deleteEndedReplicas(before(keep.events)),
       rateBuckets: await store.services.deleteDrainedRateBuckets(now()),
       sessions: await store.sessions.deleteInvalid(now()),
       serviceSessions: await store.serviceSessions.deleteExpired(now()),

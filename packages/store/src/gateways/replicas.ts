@@ -12,6 +12,7 @@ type Replicas = Pick<
   | 'updateReplica'
   | 'placedReplicas'
   | 'replicaById'
+  | 'deleteEndedReplicas'
   | 'replicaPrivateKey'
   | 'registrations'
   | 'saveRegistration'
@@ -39,6 +40,19 @@ export function createReplicas(context: StoreContext): Replicas {
         .orderBy('created_at')
         .execute();
       return rows.map(replicaTable.decode);
+    },
+    async deleteEndedReplicas(createdBefore) {
+      const result = await db
+        .deleteFrom('gateway_replicas')
+        .where('created_at', '<', createdBefore)
+        .where('status', '=', 'terminated')
+        .where('created_at', '<', ({ selectFrom }) =>
+          selectFrom('gateway_replicas as newer')
+            .select((eb) => eb.fn.max('newer.created_at').as('at'))
+            .whereRef('newer.gateway_id', '=', 'gateway_replicas.gateway_id'),
+        )
+        .executeTakeFirst();
+      return Number(result.numDeletedRows);
     },
     async replicaById(id) {
       const row = await db

@@ -1,4 +1,10 @@
-import type { GatewayRecord, GatewayReplicaRecord, GatewayReport, Id } from '@dstack/core';
+import type {
+  GatewayRecord,
+  GatewayReplicaRecord,
+  GatewayReport,
+  Id,
+  Timestamp,
+} from '@dstack/core';
 import type { NameChoice, Updated, WriteExtras } from '../writes.ts';
 
 export type { GatewayRecord, GatewayReplicaRecord };
@@ -70,6 +76,11 @@ export interface Gateways {
     set: Partial<Omit<GatewayReplicaRecord, 'id' | 'gatewayId' | 'version'>>,
     extras?: WriteExtras,
   ): Promise<Updated>;
+  /**
+   * Deletes the records of replicas that have ended and are older than that, except for the newest of
+   * their gateways, which shows when the last attempt was made. Returns how many there were.
+   */
+  deleteEndedReplicas(createdBefore: Timestamp): Promise<number>;
   /** Replicas that have a machine, of all projects. */
   placedReplicas(): Promise<GatewayReplicaRecord[]>;
   replicaById(id: Id): Promise<GatewayReplicaRecord | null>;
