@@ -188,7 +188,7 @@ describe('exports', () => {
       const configuration = { type: 'service', port: 80, commands: ['serve'], gateway };
       return shop('runs/apply', { plan: { run_spec: { configuration } }, force: false });
     };
-    expect((await serve(null)).body.detail[0].msg).toMatch(/^Gateway 'edge' is running/);
+    expect((await serve(null)).body.detail[0].msg).toMatch(/^Gateway 'edge' has no replica/);
     const given = { export_name: 'ingress', export_project_name: 'main' };
     await shop('imports/delete', given);
     expect((await serve(null)).status).toBe(200);
