@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { projectList } from '../../data/projects/project-queries.ts';
+import { rememberProject } from '../../data/projects/usual-project.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { Select } from '../../ui/select/select.tsx';
 import styles from './project-switch.module.css';
@@ -24,12 +25,13 @@ export function ProjectSwitch() {
         { value: ALL, label: 'All' },
         ...known.map((name) => ({ value: name, label: name })),
       ]}
-      onChange={(value) =>
-        navigate({
+      onChange={(value) => {
+        if (value !== ALL) rememberProject(value);
+        void navigate({
           to: '.',
           search: (before) => ({ ...before, project: value === ALL ? undefined : value }),
-        })
-      }
+        });
+      }}
     />
   );
 }

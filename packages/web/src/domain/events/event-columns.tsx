@@ -25,6 +25,7 @@ export const EVENT_COLUMNS: readonly TableColumn<Event>[] = [
     id: 'targets',
     header: 'About',
     width: 260,
+    yields: 2,
     card: 'detail',
     cell: (event) => (
       <span className={styles.targets}>
@@ -38,6 +39,7 @@ export const EVENT_COLUMNS: readonly TableColumn<Event>[] = [
     id: 'actor',
     header: 'By',
     width: 110,
+    yields: 1,
     card: 'detail',
     cell: (event) =>
       event.actor_user === null ? (

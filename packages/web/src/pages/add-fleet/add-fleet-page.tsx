@@ -16,6 +16,7 @@ import {
 } from '../../domain/fleets/fleet-form.ts';
 import { keyPairOf } from '../../domain/fleets/private-key.ts';
 import { toYaml } from '../../domain/format/yaml.ts';
+import { ProjectField } from '../../domain/projects/project-field.tsx';
 import { Button, buttonClass } from '../../ui/button/button.tsx';
 import { CodeArea, Field } from '../../ui/field/field.tsx';
 import { Segments } from '../../ui/field/segments.tsx';
@@ -66,6 +67,14 @@ export function AddFleetPage() {
     if (next === 'yaml' && way !== 'yaml') setYaml(toYaml(written()));
     setPlan(null);
     setWay(next);
+  };
+  const move = (to: string) => {
+    setPlan(null);
+    void navigate({
+      to: '/projects/$project/fleets/add',
+      params: { project: to },
+      replace: true,
+    });
   };
   const showPlan = () =>
     void planning.submit(async () => {
@@ -124,6 +133,7 @@ export function AddFleetPage() {
               </>
             }
           >
+            <ProjectField value={project} onChange={move} />
             <Segments
               label="Kind of fleet"
               value={way}

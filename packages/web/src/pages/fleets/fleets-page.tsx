@@ -4,6 +4,7 @@ import { Plus, Server } from 'lucide-react';
 import { useMemo } from 'react';
 import { ResourceList, useListAddress } from '../../app/lists/resource-list.tsx';
 import { fleetList } from '../../data/fleets/fleet-queries.ts';
+import { useUsualProject } from '../../data/projects/usual-project.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { DeleteButton } from '../../domain/deletion/delete-dialog.tsx';
 import { FLEET_DELETION } from '../../domain/fleets/fleet-deletion.tsx';
@@ -17,12 +18,13 @@ import { FLEET_COLUMNS } from './fleet-columns.tsx';
 export function FleetsPage() {
   const address = useListAddress();
   const { project, all } = address;
+  const usual = useUsualProject();
   const query = useQuery(fleetList(useClient(), { project, active: !all }));
   const rows = useMemo(() => query.data?.map(fleetRow), [query.data]);
   const add = (
     <Link
       to="/projects/$project/fleets/add"
-      params={{ project: project ?? 'main' }}
+      params={{ project: project ?? usual ?? 'main' }}
       className={buttonClass({ variant: 'primary' })}
     >
       <Plus size={15} aria-hidden="true" />

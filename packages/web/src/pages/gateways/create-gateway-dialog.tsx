@@ -1,7 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { gatewayKeys } from '../../data/gateways/gateway-queries.ts';
-import { projectList } from '../../data/projects/project-queries.ts';
+import { projectQuery } from '../../data/projects/project-queries.ts';
+import { useUsualProject } from '../../data/projects/usual-project.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { readConfiguration } from '../../domain/configuration/read-configuration.ts';
 import { CreateDialog } from '../../domain/creation/create-dialog.tsx';
@@ -15,6 +16,9 @@ import { useSubmit } from '../../ui/form/use-submit.ts';
 
 const EMPTY = { name: '', region: '', domain: '' };
 
+/** Backends whose gateways are made on hosts. */
+const ON_HOSTS: readonly string[] = ['remote', 'local'];
+
 /** Creates a gateway in one of the project's backends, or on a host. */
 export function CreateGatewayDialog(props: {
   readonly project: string | null;
@@ -24,16 +28,19 @@ export function CreateGatewayDialog(props: {
   const { open, onClose } = props;
   const client = useClient();
   const submission = useSubmit();
-  const { data: projects } = useQuery(projectList(client));
-  const [project, setProject] = useState(props.project ?? 'main');
+  const usual = useUsualProject();
+  const [chosen, setProject] = useState<string | null>(null);
+  const project = chosen ?? props.project ?? usual ?? 'main';
+  // Lists of projects have no backends.
+  const { data } = useQuery({ ...projectQuery(client, project), enabled: open });
   const [backend, setBackend] = useState('remote');
   const [isDefault, setDefault] = useState(true);
   const { values, field, reset } = useFields(EMPTY, submission.errorOf);
-  const own = projects?.find(({ project_name }) => project_name === project)?.backends ?? [];
+  const own = data?.backends ?? [];
   const backends = [
     { value: 'remote', label: 'Hosts', hint: 'A host of an SSH fleet, or the server’s machine' },
     ...own
-      .filter(({ name }) => name !== 'remote')
+      .filter(({ name }) => !ON_HOSTS.includes(name))
       .map(({ name }) => ({ value: name as string, label: name })),
   ];
   const create = async () => {

@@ -29,12 +29,14 @@ export const GATEWAY_COLUMNS: readonly TableColumn<Gateway>[] = [
     id: 'address',
     header: 'Address',
     width: 150,
+    yields: 1,
     cell: (row) => gatewayAddresses(row).join(', ') || '–',
   },
   {
     id: 'place',
     header: 'Backend',
     width: 150,
+    yields: 2,
     card: 'detail',
     cell: ({ configuration: { backend, region } }) =>
       [backendText(backend, region), region].filter(Boolean).join(' '),
@@ -44,6 +46,7 @@ export const GATEWAY_COLUMNS: readonly TableColumn<Gateway>[] = [
     id: 'created',
     header: 'Created',
     width: 100,
+    yields: 3,
     align: 'end',
     cell: (row) => <RelativeTime at={row.created_at} />,
   },

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { lazy, Suspense } from 'react';
 import { projectList } from '../../data/projects/project-queries.ts';
+import { useUsualProject } from '../../data/projects/usual-project.ts';
 import { runQuery } from '../../data/runs/run-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { LAUNCH_TEMPLATES } from '../../domain/launch/templates.ts';
@@ -24,7 +25,8 @@ export function LaunchPage() {
   const { project: wanted, from } = route.useSearch();
   const { data: projects } = useQuery(projectList(client));
   const names = projects?.map(({ project_name }) => project_name) ?? [];
-  const project = wanted ?? names[0] ?? null;
+  const usual = useUsualProject();
+  const project = wanted ?? usual;
   const origin = useQuery({
     ...runQuery(client, project ?? '', from ?? ''),
     enabled: project !== null && from !== undefined,

@@ -1,5 +1,6 @@
 import { useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense, useState } from 'react';
+import { rememberProject } from '../../data/projects/usual-project.ts';
 import { completionsAt } from '../../domain/launch/completion.ts';
 import { useLaunchPlan } from '../../domain/launch/use-launch-plan.ts';
 import { Button } from '../../ui/button/button.tsx';
@@ -69,13 +70,14 @@ export function LaunchView({ project, projects, initial }: LaunchViewProps) {
                 prefix="Project"
                 value={project}
                 options={projects.map((name) => ({ value: name, label: name }))}
-                onChange={(next) =>
+                onChange={(next) => {
+                  rememberProject(next);
                   void navigate({
                     to: '.',
                     search: (before) => ({ ...before, project: next }),
                     replace: true,
-                  })
-                }
+                  });
+                }}
               />
             ) : null}
             <TemplatePicker project={project} onChoose={setText} />

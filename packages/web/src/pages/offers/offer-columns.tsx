@@ -1,10 +1,21 @@
+import type { OfferGrouping } from '../../data/offers/offer-queries.ts';
 import { availabilityLook } from '../../domain/offers/availability-look.ts';
 import type { OfferRow } from '../../domain/offers/offer-rows.ts';
 import { StatusBadge } from '../../ui/status/status-badge.tsx';
 import type { TableColumn } from '../../ui/table/column.ts';
 
+/** Those that have something to show for this grouping. */
+export function offerColumns(
+  kind: 'gpu' | 'cpu',
+  grouping: OfferGrouping,
+): readonly TableColumn<OfferRow>[] {
+  const ofGpus = kind === 'gpu' && grouping !== 'single';
+  const left = [ofGpus ? 'resources' : '', grouping === 'gpu' ? 'region' : ''];
+  return allColumns(ofGpus ? 'GPU' : 'offer').filter(({ id }) => !left.includes(id));
+}
+
 /** `unit`: what a price is of. */
-export function offerColumns(unit: 'GPU' | 'offer'): readonly TableColumn<OfferRow>[] {
+function allColumns(unit: 'GPU' | 'offer'): readonly TableColumn<OfferRow>[] {
   return [
     {
       id: 'name',
@@ -19,7 +30,7 @@ export function offerColumns(unit: 'GPU' | 'offer'): readonly TableColumn<OfferR
     {
       id: 'resources',
       header: 'Resources',
-      width: 210,
+      width: 230,
       cell: ({ resources }) => resources,
     },
     {
@@ -30,7 +41,7 @@ export function offerColumns(unit: 'GPU' | 'offer'): readonly TableColumn<OfferR
       cell: ({ backend }) => backend,
     },
     { id: 'region', header: 'Region', width: 150, cell: ({ region }) => region },
-    { id: 'spot', header: 'Kind', width: 130, cell: ({ spot }) => spot },
+    { id: 'spot', header: 'Kind', width: 130, yields: 1, cell: ({ spot }) => spot },
     {
       id: 'availability',
       header: 'State',

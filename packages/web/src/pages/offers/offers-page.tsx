@@ -4,7 +4,7 @@ import { Tags } from 'lucide-react';
 import { useMemo } from 'react';
 import { ResourceList, useListAddress } from '../../app/lists/resource-list.tsx';
 import { type OfferGrouping, offersQuery } from '../../data/offers/offer-queries.ts';
-import { projectList } from '../../data/projects/project-queries.ts';
+import { useUsualProject } from '../../data/projects/usual-project.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { count } from '../../domain/format/quantities.ts';
 import { type OfferRow, offerGroupRows } from '../../domain/offers/offer-rows.ts';
@@ -22,19 +22,16 @@ export function OffersPage() {
   const { kind = 'gpu', group = 'gpu', spot = 'auto' } = route.useSearch();
   const address = useListAddress();
   const { set } = address;
-  const { data: projects } = useQuery(projectList(client));
-  const project = address.project ?? projects?.[0]?.project_name;
+  const usual = useUsualProject();
+  const project = address.project ?? usual;
   const query = useQuery({
     ...offersQuery(client, project ?? '', { kind, grouping: group, spot }),
-    enabled: project !== undefined,
+    enabled: project !== null,
     placeholderData: keepPreviousData,
   });
   const { data } = query;
   const rows = useMemo(() => data && offerGroupRows(data), [data]);
-  const columns = useMemo(
-    () => offerColumns(kind === 'gpu' && group !== 'single' ? 'GPU' : 'offer'),
-    [kind, group],
-  );
+  const columns = useMemo(() => offerColumns(kind, group), [kind, group]);
   const left = data === undefined ? 0 : data.total - data.offers.length - data.groups.length;
   return (
     <ResourceList
@@ -48,7 +45,7 @@ export function OffersPage() {
       rowId={({ id }) => id}
       rowName={({ name }) => name}
       notice={
-        project === undefined ? null : (
+        project === null ? null : (
           <p>
             In project <bdi>{project}</bdi>, available ones and cheap ones first.
             {left > 0 ? ` ${count(left)} more offers are not shown.` : ''}

@@ -2,6 +2,7 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { overviewQuery } from '../../data/overview/overview-query.ts';
+import { useUsualProject } from '../../data/projects/usual-project.ts';
 import { runList } from '../../data/runs/run-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
@@ -15,6 +16,7 @@ export function OverviewPage() {
   usePageTitle('Overview');
   const client = useClient();
   const { project = null } = route.useSearch();
+  const usual = useUsualProject();
   const overview = useQuery(overviewQuery(client, project));
   const runs = useInfiniteQuery(runList(client, { project, user: null, active: true }));
   const active = useMemo(() => runs.data?.pages.flat(), [runs.data]);
@@ -32,7 +34,7 @@ export function OverviewPage() {
     <OverviewView
       overview={overview.data}
       active={active}
-      project={project ?? 'main'}
+      project={project ?? usual ?? 'main'}
       server={location.origin}
     />
   );

@@ -54,11 +54,7 @@ export function ProjectsPage() {
   );
 }
 
-const textsOf = (project: Project) => [
-  project.project_name,
-  project.owner.username,
-  ...project.backends.map(({ name }) => name),
-];
+const textsOf = (project: Project) => [project.project_name, project.owner.username];
 
 const COLUMNS: readonly TableColumn<Project>[] = [
   {
@@ -75,20 +71,19 @@ const COLUMNS: readonly TableColumn<Project>[] = [
     ),
   },
   {
-    id: 'backends',
-    header: 'Backends',
-    width: 220,
-    card: 'detail',
-    cell: ({ backends }) => backends.map(({ name }) => name).join(', ') || '–',
-  },
-  {
     id: 'visibility',
     header: 'Visibility',
     width: 100,
     card: 'status',
     cell: ({ is_public }) => (is_public ? 'public' : 'private'),
   },
-  { id: 'owner', header: 'Owner', width: 120, cell: ({ owner }) => <bdi>{owner.username}</bdi> },
+  {
+    id: 'owner',
+    header: 'Owner',
+    width: 120,
+    card: 'detail',
+    cell: ({ owner }) => <bdi>{owner.username}</bdi>,
+  },
   {
     id: 'created',
     header: 'Created',

@@ -44,6 +44,7 @@ export function JobsPanel({ run }: { readonly run: Run }) {
       id: 'group',
       header: 'Replica',
       width: 90,
+      yields: 1,
       cell: ({ job_spec }) =>
         job_spec.replica_group === '0'
           ? job_spec.replica_num
@@ -53,6 +54,7 @@ export function JobsPanel({ run }: { readonly run: Run }) {
       id: 'attempts',
       header: 'Attempts',
       width: 80,
+      yields: 2,
       align: 'end',
       cell: ({ job_submissions }) => (job_submissions.at(-1)?.submission_num ?? 0) + 1,
     },
@@ -71,7 +73,8 @@ export function JobsPanel({ run }: { readonly run: Run }) {
     {
       id: 'gpus',
       header: 'GPUs',
-      width: 110,
+      width: 124,
+      yields: 3,
       card: 'detail',
       cell: ({ job_submissions }) => {
         const placed = job_submissions.at(-1)?.job_provisioning_data;
@@ -81,7 +84,7 @@ export function JobsPanel({ run }: { readonly run: Run }) {
     {
       id: 'duration',
       header: 'Duration',
-      width: 90,
+      width: 104,
       align: 'end',
       card: 'detail',
       cell: ({ job_submissions }) => {

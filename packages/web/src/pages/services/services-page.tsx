@@ -120,7 +120,7 @@ const COLUMNS: readonly TableColumn<ServiceRow>[] = [
   {
     id: 'model',
     header: 'Model',
-    width: 160,
+    width: 140,
     card: 'detail',
     cell: ({ service, project, name }) =>
       service?.model ? (
@@ -135,6 +135,7 @@ const COLUMNS: readonly TableColumn<ServiceRow>[] = [
     id: 'url',
     header: 'Address',
     width: 220,
+    yields: 3,
     cell: ({ service }) =>
       service === null ? null : (
         <>
@@ -155,6 +156,7 @@ const COLUMNS: readonly TableColumn<ServiceRow>[] = [
     id: 'p50',
     header: 'p50',
     width: 76,
+    yields: 4,
     align: 'end',
     cell: ({ figures }) => figures && latencyText(figures.p50_ms),
   },
@@ -162,6 +164,7 @@ const COLUMNS: readonly TableColumn<ServiceRow>[] = [
     id: 'p99',
     header: 'p99',
     width: 76,
+    yields: 1,
     align: 'end',
     cell: ({ figures }) => figures && latencyText(figures.p99_ms),
   },
@@ -169,16 +172,18 @@ const COLUMNS: readonly TableColumn<ServiceRow>[] = [
     id: 'in-flight',
     header: 'In flight',
     width: 84,
+    yields: 2,
     align: 'end',
     cell: ({ figures }) => figures && inFlightText(figures),
   },
   { id: 'replicas', header: 'Replicas', width: 80, align: 'end', cell: ({ jobs }) => jobs },
   projectColumn(100, ({ project }) => project),
-  { id: 'user', header: 'User', width: 100, cell: ({ user }) => <bdi>{user}</bdi> },
+  { id: 'user', header: 'User', width: 100, yields: 6, cell: ({ user }) => <bdi>{user}</bdi> },
   {
     id: 'submitted',
     header: 'Submitted',
     width: 100,
+    yields: 5,
     align: 'end',
     card: 'detail',
     cell: ({ submittedAt }) => <RelativeTime at={submittedAt} />,

@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import { useUsualProject } from '../../data/projects/usual-project.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { volumeKeys } from '../../data/volumes/volume-queries.ts';
 import { readConfiguration } from '../../domain/configuration/read-configuration.ts';
@@ -31,7 +32,9 @@ export function CreateVolumeDialog(props: {
   const { open, onClose } = props;
   const client = useClient();
   const submission = useSubmit();
-  const [project, setProject] = useState(props.project ?? 'main');
+  const usual = useUsualProject();
+  const [chosen, setProject] = useState<string | null>(null);
+  const project = chosen ?? props.project ?? usual ?? 'main';
   const [backend, setBackend] = useState<Backend>('remote');
   const { values, field, reset } = useFields(EMPTY, submission.errorOf);
   const onHosts = backend === 'remote';

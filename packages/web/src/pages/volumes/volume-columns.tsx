@@ -44,6 +44,7 @@ export const VOLUME_COLUMNS: readonly TableColumn<Volume>[] = [
     id: 'created',
     header: 'Created',
     width: 100,
+    yields: 1,
     align: 'end',
     cell: (row) => <RelativeTime at={row.created_at} />,
   },

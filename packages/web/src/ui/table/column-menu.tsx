@@ -1,4 +1,5 @@
 import { Columns3 } from 'lucide-react';
+import { useMemo } from 'react';
 import { IconButton } from '../button/button.tsx';
 import { Menu } from '../menu/menu.tsx';
 import { useSavedChoice } from '../saved-choice.ts';
@@ -7,7 +8,8 @@ import { type TableColumn, visibleColumns } from './column.ts';
 /** The columns of a table that the reader has chosen; null: the defaults. */
 export function useColumns<Row>(table: string, columns: readonly TableColumn<Row>[]) {
   const [shown, setShown] = useSavedChoice(`dstack-columns-${table}`, parseColumns);
-  return { visible: visibleColumns(columns, shown), setShown };
+  const visible = useMemo(() => visibleColumns(columns, shown), [columns, shown]);
+  return { visible, setShown };
 }
 
 function parseColumns(saved: unknown): readonly string[] | null {

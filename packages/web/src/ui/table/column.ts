@@ -16,6 +16,11 @@ export interface TableColumn<Row> {
   readonly locked?: boolean;
   /** Switched off until the reader chooses it. */
   readonly hidden?: boolean;
+  /**
+   * Rank among the columns that are left out of a table too narrow for all of them: the highest is the
+   * first. Columns without it, and those that the reader has chosen, stay.
+   */
+  readonly yields?: number;
   /** Where it appears on narrow screens; left out there by default. */
   readonly card?: 'title' | 'status' | 'detail';
 }
@@ -30,9 +35,10 @@ export function visibleColumns<Row>(
   columns: readonly TableColumn<Row>[],
   shown: readonly string[] | null,
 ): readonly TableColumn<Row>[] {
-  return columns.filter(
-    ({ id, locked, hidden }) => locked || (shown === null ? !hidden : shown.includes(id)),
-  );
+  if (shown === null) return columns.filter(({ locked, hidden }) => locked || !hidden);
+  return columns
+    .filter(({ id, locked }) => locked || shown.includes(id))
+    .map(({ yields: _, ...column }) => column);
 }
 
 /** Sorted rows; the given ones if the column is unknown. Equal rows keep their order. */

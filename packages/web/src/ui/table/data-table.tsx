@@ -1,15 +1,17 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type ReactNode, useCallback, useEffect, useRef } from 'react';
+import { type ReactNode, useCallback, useEffect, useMemo, useRef } from 'react';
 import { classNames } from '../class-names.ts';
 import { useLatest } from '../use-latest.ts';
 import { CardRow } from './card-row.tsx';
 import type { Sorting, TableColumn } from './column.ts';
 import styles from './data-table.module.css';
+import { fitColumns } from './fit-columns.ts';
 import { HeaderRow } from './header-row.tsx';
 import { rowNavigation } from './row-navigation.ts';
 import type { RowSelection } from './row-selection.ts';
 import { DataRow } from './table-row.tsx';
 import { useNarrow } from './use-narrow.ts';
+import { useWidth } from './use-width.ts';
 
 export interface DataTableProps<Row> {
   /** The name of the table for screen readers. */
@@ -35,6 +37,9 @@ const ROW_HEIGHT = 40;
 const CARD_HEIGHT = 76;
 const HEADER_HEIGHT = 36;
 const BORDERS = 2;
+/** Of the boxes of rows that can be selected, or of the margin in their place. */
+const BOX_WIDTH = 40;
+const MARGIN = 12;
 const SKELETON_ROWS = 8;
 /** More rows are requested when this many are left. */
 const AHEAD = 30;
@@ -50,8 +55,15 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
 }
 
 function VirtualRows<Row>(props: DataTableProps<Row> & { readonly narrow: boolean }) {
-  const { label, rows, columns, rowId, rowName, selection, onMore, empty, inline, narrow } = props;
+  const { label, rows, rowId, rowName, selection, onMore, empty, inline, narrow } = props;
   const scroller = useRef<HTMLDivElement>(null);
+  const [room, scrollerRef] = useWidth(scroller);
+  const before = selection ? BOX_WIDTH : MARGIN;
+  const columns = useMemo(
+    () =>
+      narrow ? props.columns : fitColumns(props.columns, room === null ? null : room - before),
+    [narrow, props.columns, room, before],
+  );
   const toggle = useToggle(selection);
   const count = rows?.length ?? 0;
   const height = narrow ? CARD_HEIGHT : ROW_HEIGHT;
@@ -81,8 +93,8 @@ function VirtualRows<Row>(props: DataTableProps<Row> & { readonly narrow: boolea
   }, [isLoaded, count, last, onMore]);
 
   if (rows !== undefined && count === 0) return empty;
-  const before = items[0]?.start ?? 0;
-  const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
+  const above = items[0]?.start ?? 0;
+  const below = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
   const shared = { columns, selectable: selection !== undefined, onSelect: toggle };
   const visible = items.flatMap((item) => {
     const row = rows?.[item.index];
@@ -94,7 +106,7 @@ function VirtualRows<Row>(props: DataTableProps<Row> & { readonly narrow: boolea
   // Few rows make a small table, not one with an empty rest.
   const whole = (narrow ? 0 : HEADER_HEIGHT) + virtual.getTotalSize() + BORDERS;
   const frame = {
-    ref: scroller,
+    ref: scrollerRef,
     style: rows === undefined || inline ? {} : { maxHeight: whole },
     className: classNames(styles.scroller, inline && styles.inline),
     onKeyDown: rowNavigation(virtual, count),
@@ -103,17 +115,17 @@ function VirtualRows<Row>(props: DataTableProps<Row> & { readonly narrow: boolea
     return (
       <div {...frame}>
         <ul aria-label={label} className={styles.cards}>
-          <li aria-hidden="true" style={{ height: before }} />
+          <li aria-hidden="true" style={{ height: above }} />
           {rows === undefined ? skeletonCards() : null}
           {visible.map((item) => (
             <CardRow key={item.id} {...item} />
           ))}
-          <li aria-hidden="true" style={{ height: after }} />
+          <li aria-hidden="true" style={{ height: below }} />
         </ul>
       </div>
     );
   }
-  const width = columns.reduce((sum, column) => sum + column.width, selection ? 40 : 12);
+  const width = columns.reduce((sum, column) => sum + column.width, before);
   return (
     <div {...frame}>
       <table
@@ -124,20 +136,20 @@ function VirtualRows<Row>(props: DataTableProps<Row> & { readonly narrow: boolea
         style={{ minWidth: width }}
       >
         <colgroup>
-          {selection === undefined ? null : <col style={{ width: 40 }} />}
+          {selection === undefined ? null : <col style={{ width: BOX_WIDTH }} />}
           {columns.map(({ id, width, grow }) => (
             <col key={id} style={grow ? {} : { width }} />
           ))}
         </colgroup>
-        <HeaderRow {...props} ids={rows?.map(rowId) ?? []} />
-        {before > 0 ? <Spacer height={before} /> : null}
+        <HeaderRow {...props} columns={columns} ids={rows?.map(rowId) ?? []} />
+        {above > 0 ? <Spacer height={above} /> : null}
         <tbody>
           {rows === undefined ? skeletonRows(columns.length + (selection ? 1 : 0)) : null}
           {visible.map((item) => (
             <DataRow key={item.id} {...item} />
           ))}
         </tbody>
-        {after > 0 ? <Spacer height={after} /> : null}
+        {below > 0 ? <Spacer height={below} /> : null}
       </table>
     </div>
   );
