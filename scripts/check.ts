@@ -10,9 +10,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
+import { readStrayErrors, STRAY_ERRORS, type StrayError } from './stray-errors.ts';
 import {
   countTests,
   describeFailures,
+  describeStrays,
   failedFiles,
   type Report,
   readReport,
@@ -50,13 +52,14 @@ mkdirSync('.cache', { recursive: true });
 
 const longest = failureOf(regexes);
 const failed = (await Promise.all(checks.map(failureOf))).flat();
-const { report, succeeded } = await runTests();
+const { report, strays, succeeded } = await runTests();
 failed.push(...(await longest));
 const counts = countTests(report);
 if (!succeeded) failed.push('tests');
 // `scripts/test` installs on CI whatever a test needs, so no test may be skipped there.
 if (process.env.CI && counts.skipped > 0) failed.push(`${counts.skipped} tests skipped on CI`);
 for (const line of report ? describeFailures(report) : []) console.log(line);
+for (const line of describeStrays(strays)) console.log(line);
 for (const name of failed) console.log(`FAILED: ${name}`);
 // A test run may fail without a failed test, by an error between two tests.
 const brokenChecks = failed.filter((name) => name !== 'tests' || counts.failed === 0).length;
@@ -70,24 +73,30 @@ process.exit(failed.length === 0 && counts.failed === 0 ? 0 : 1);
  */
 async function runTests(): Promise<{
   readonly report: Report | null;
+  /** Of the first run, also if the second succeeded. */
+  readonly strays: readonly StrayError[];
   readonly succeeded: boolean;
 }> {
   const projects = isQuick ? ['--project=unit', '--project=web'] : [];
   const succeeded = await succeeds('tests', vitest(REPORT, [...projects, ...vitestArgs]));
   const report = readReport(REPORT);
-  const files = report ? failedFiles(report) : [];
-  if (!process.env.CI || !report || files.length === 0 || files.length > MAX_AGAIN) {
-    return { report, succeeded };
+  const strays = readStrayErrors();
+  const files = report ? failedFiles(report, strays) : [];
+  const isLost = strays.some(({ file }) => file === null);
+  if (!process.env.CI || !report || isLost || files.length === 0 || files.length > MAX_AGAIN) {
+    return { report, strays, succeeded };
   }
   const args = ['--maxWorkers=1', ...projects, ...files];
   const succeededAgain = await succeeds('failed tests once more', vitest(SECOND_REPORT, args));
   const again = readReport(SECOND_REPORT);
-  return { report: again ? withSecondRun(report, again) : report, succeeded: succeededAgain };
+  const both = again ? withSecondRun(report, again) : report;
+  return { report: both, strays, succeeded: succeededAgain };
 }
 
 function vitest(reportPath: string, args: readonly string[]): Command {
-  rmSync(reportPath, { force: true });
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportPath}`];
+  for (const path of [reportPath, STRAY_ERRORS]) rmSync(path, { force: true });
+  const names = ['default', 'json', './scripts/stray-errors.ts'];
+  const reporters = [...names.map((it) => `--reporter=${it}`), `--outputFile.json=${reportPath}`];
   return ['vitest', 'run', ...reporters, ...args];
 }
 

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { strayError } from './stray-errors.ts';
 import {
   countTests,
   describeFailures,
+  describeStrays,
   failedFiles,
   type Report,
   withSecondRun,
@@ -69,7 +71,7 @@ describe('the end of a check', () => {
       assertionResults: [{ status: 'passed', fullName: 'b', failureMessages: [] }],
     };
     const first = report(a('failed', 'Error: busy'), other);
-    expect(failedFiles(first)).toEqual(['/a.test.ts']);
+    expect(failedFiles(first, [])).toEqual(['/a.test.ts']);
     const passed = withSecondRun(first, report({ ...a('passed'), status: 'passed' }));
     expect(countTests(passed)).toEqual({ passed: 2, failed: 0, skipped: 0 });
     expect(describeFailures(passed)).toEqual([
@@ -80,5 +82,26 @@ describe('the end of a check', () => {
     expect(describeFailures(failed)).toEqual([
       'Failed: a host goes away\n  Error: busy\n  Error: missing',
     ]);
+  });
+
+  it('names errors between tests and their files, which run once more', () => {
+    const file = '/a.test.ts';
+    const error = {
+      name: 'Error',
+      message: 'no host',
+      stack: 'Error: no host\n    at x (a.ts:1:2)',
+    };
+    const strays = [
+      strayError({ ...error, VITEST_TEST_PATH: file }),
+      strayError({ message: 'gone' }),
+    ];
+    expect(describeStrays(strays)).toEqual([
+      'An error between the tests of /a.test.ts:\n  Error: no host',
+      'An error between the tests of an unknown file:\n  Error: gone',
+    ]);
+    const other = { name: '/b.test.ts', status: 'failed', assertionResults: [] };
+    const passed = { name: file, status: 'passed', assertionResults: [] };
+    expect(failedFiles(report(other, passed), strays)).toEqual(['/b.test.ts', file]);
+    expect(failedFiles(report({ ...other, name: file }), strays)).toEqual([file]);
   });
 });

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { StrayError } from './stray-errors.ts';
 
 /** The part of Vitest's JSON report that is read here. */
 export interface Report {
@@ -40,9 +41,11 @@ export function countTests(report: Report | null): {
   };
 }
 
-/** Paths of the files with a failure. */
-export function failedFiles(report: Report): readonly string[] {
-  return report.testResults.filter(({ status }) => status === 'failed').map(({ name }) => name);
+/** Paths of the files with a failure, or with an error between their tests. */
+export function failedFiles(report: Report, strays: readonly StrayError[]): readonly string[] {
+  const failed = report.testResults.filter(({ status }) => status === 'failed');
+  const files = [...failed.map(({ name }) => name), ...strays.map(({ file }) => file)];
+  return [...new Set(files)].filter((file) => file !== null);
 }
 
 /** The results after `again`, which ran some of the files once more; failures of both remain known. */
@@ -77,6 +80,13 @@ export function describeFailures(report: Report): readonly string[] {
       ({ name, message }) => `Not loaded: ${name}${beginning(message ?? '')}`,
     ),
   ];
+}
+
+export function describeStrays(strays: readonly StrayError[]): readonly string[] {
+  return strays.map(
+    ({ file, message }) =>
+      `An error between the tests of ${file ?? 'an unknown file'}:${beginning(message)}`,
+  );
 }
 
 function tests({ testResults }: Report) {
