@@ -93,11 +93,11 @@ describe('the end of a check', () => {
     };
     const strays = [
       strayError({ ...error, VITEST_TEST_PATH: file }),
-      strayError({ message: 'gone' }),
+      strayError({ message: 'refused' }),
     ];
     expect(describeStrays(strays)).toEqual([
       'An error between the tests of /a.test.ts:\n  Error: no host',
-      'An error between the tests of an unknown file:\n  Error: gone',
+      'An error between the tests of an unknown file:\n  Error: refused',
     ]);
     const other = { name: '/b.test.ts', status: 'failed', assertionResults: [] };
     const passed = { name: file, status: 'passed', assertionResults: [] };
