@@ -1,5 +1,6 @@
 /** Handles connections on which the server has responded before the whole body was read. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
 /**
@@ -29,21 +30,48 @@ export function boundConnections(app: FastifyInstance): void {
   app.addHook('onSend', async ({ raw }, reply) => {
     // The client has not sent its body, so the connection cannot be reused.
     if (waiting.has(raw)) reply.header('connection', 'close');
+    else if (!isPassedOn(raw.url) && !raw.complete && !isDiscarded(raw)) {
+      reply.header('connection', 'close');
+      closeSoftly(raw.socket);
+    }
   });
   app.addHook('onResponse', async ({ raw }) => {
     if (raw.complete === false && !isPassedOn(raw.url)) linger(raw);
   });
 }
 
+/** Whether the rest of the body is read, so that the next request on the connection can be. */
+function isDiscarded(request: IncomingMessage): boolean {
+  if (known.has(request)) return true;
+  const { 'transfer-encoding': chunked, 'content-length': length } = request.headers;
+  return chunked === undefined && Number(length ?? 0) <= MOST_DISCARDED;
+}
+
+/**
+ * Node destroys a connection after its last response. The system then resets it if bytes of the client
+ * are unread, and the client may lose the response. So the response ends with a FIN only.
+ */
+export function closeSoftly(socket: Socket): void {
+  socket.destroySoon = () => {
+    socket.end();
+    setTimeout(() => socket.destroy(), LINGER_MS.stranger).unref();
+  };
+}
+
 function linger(request: IncomingMessage): void {
   const isKnown = known.has(request);
-  const isSmall = Number(request.headers['content-length']) <= MOST_DISCARDED;
+  if (isDiscarded(request)) discardRest(request, isKnown ? LINGER_MS.known : LINGER_MS.stranger);
   // Node begins to read the rest only after the response has been sent.
-  if (!isKnown && !isSmall) setImmediate(() => request.socket.pause());
+  else setImmediate(() => request.socket.pause());
+}
+
+/** Reads the rest of a body, so that the next request on its connection can be read, for a limited time. */
+export function discardRest(request: IncomingMessage, ms = LINGER_MS.known): void {
+  request.resume();
   const end = () => {
     if (!request.complete) request.socket.destroy();
   };
-  setTimeout(end, isKnown ? LINGER_MS.known : LINGER_MS.stranger).unref();
+  setTimeout(end, ms).unref();
 }
 
 /** Records that the caller is authenticated. */

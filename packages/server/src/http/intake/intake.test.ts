@@ -121,6 +121,24 @@ describe('a body', () => {
     expect(statuses(await connection.until('"admin"'))).toEqual([200]);
   });
 
+  it.each([
+    ['too large, by its stated length', ' '.repeat(2 * MIB), 413],
+    ['malformed', `[${'1,'.repeat(30_000)}`.padEnd(MIB), 422],
+  ])('that is %s leaves its connection usable', async (_how, body, status) => {
+    const connection = (await open()).head(...head(body.length)).send(body);
+    expect(statuses(await connection.until('"detail"'))).toEqual([status]);
+    connection.forget();
+    connection.head(...head(20)).send('{"username":"admin"}');
+    expect(statuses(await connection.until('"admin"'))).toEqual([200]);
+  });
+
+  it('whose rest is not read closes its connection, and its sender receives the answer before', async () => {
+    const connection = (await open()).head(...head(2 * MIB, null)).send(' '.repeat(2 * MIB));
+    const answer = await connection.untilEnd();
+    expect(statuses(answer)).toEqual([401]);
+    expect(answer.toLowerCase()).toContain('connection: close');
+  });
+
   it('does not wait for memory: too many large ones at once are refused with a retry time', async () => {
     // A caller has half of three quarters: 768 KiB beside the small part.
     const large = 600_000;

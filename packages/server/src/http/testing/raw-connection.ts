@@ -62,6 +62,12 @@ export class RawConnection {
     return this.#received;
   }
 
+  /** Everything received until the server has sent its last byte; it may still read. */
+  async untilEnd(): Promise<string> {
+    if (!this.#socket.readableEnded) await once(this.#socket, 'end');
+    return this.#received;
+  }
+
   /** Bytes that the system has not accepted yet, because the server does not read. */
   get unsent(): number {
     return this.#socket.writableLength;

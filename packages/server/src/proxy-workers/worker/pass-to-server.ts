@@ -1,7 +1,13 @@
 /** Requests that are not for services: each goes to the server over a connection of its own. */
-import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  type ClientRequest,
+  request as httpRequest,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { closeSoftly, discardRest } from '../../http/intake/connections.ts';
 import type { Shutdown } from '../../http/shutdown.ts';
 import { MAX_HEADERS, type RawHeaders } from '../../proxy/raw-headers.ts';
 import { refusalBody } from '../../proxy/refusal.ts';
@@ -25,19 +31,26 @@ export class PassToServer {
     const upstream = httpRequest({
       method: request.method,
       path: request.url,
-      headers: [...request.rawHeaders],
+      // The server would close the connection to a client that names none.
+      headers: [...without('connection', request.rawHeaders), 'Connection', 'keep-alive'],
       setHost: false,
       maxHeaderSize: MAX_HEADERS,
       createConnection: () => this.#connect(request.socket),
     });
     upstream.on('continue', () => response.writeContinue());
-    upstream.on('response', (answer) => passBack(request, answer, response));
+    upstream.on('response', (answer) => {
+      if (!request.complete) leaveRest(request, upstream, answer);
+      passBack(answer, response);
+    });
     upstream.on('error', () => {
       if (response.headersSent) response.destroy();
       else refuse(response);
     });
     response.once('close', () => {
       if (!response.writableFinished) upstream.destroy();
+    });
+    request.once('close', () => {
+      if (!request.complete) upstream.destroy();
     });
     upstream.flushHeaders();
     request.pipe(upstream);
@@ -71,11 +84,22 @@ export class PassToServer {
   }
 }
 
-function passBack(
+/**
+ * The server has answered within the body. Node's client sends no more once it has the answer, so what the
+ * server would read and discard is discarded here.
+ */
+function leaveRest(
   request: IncomingMessage,
+  upstream: ClientRequest,
   answer: IncomingMessage,
-  response: ServerResponse,
 ): void {
+  request.unpipe(upstream);
+  answer.once('close', () => upstream.destroy());
+  if (answer.headers.connection === 'close') closeSoftly(request.socket);
+  else discardRest(request);
+}
+
+function passBack(answer: IncomingMessage, response: ServerResponse): void {
   const headers: string[] = [];
   const { rawHeaders } = answer;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
@@ -92,8 +116,6 @@ function passBack(
   answer.once('close', () => {
     // The client must see that something is missing.
     if (!answer.complete) response.destroy();
-    // The server has stopped reading a body: this connection cannot be used for another request.
-    else if (!request.complete) response.once('finish', () => request.socket.end());
   });
   answer.pipe(response);
 }
@@ -111,6 +133,11 @@ function refuse(response: ServerResponse): void {
 function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): string {
   const lines = [`${method} ${url} HTTP/${httpVersion}`, ...linesOf(rawHeaders)];
   return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+function without(name: string, raw: RawHeaders): string[] {
+  const isKept = (_: string, i: number) => raw[i - (i % 2)]?.toLowerCase() !== name;
+  return raw.filter(isKept);
 }
 
 function linesOf(raw: RawHeaders): string[] {
