@@ -63,6 +63,24 @@ test('only the fields that differ are shown of resources and groups', () => {
   );
 });
 
+test('of a map that was unset, the fields that are set now are shown', () => {
+  const gpu = { vendor: null, name: ['H100'], count: { min: 1, max: 8 } };
+  const resources = { cpu: { arch: null, count: { min: 64, max: null } }, memory: null, gpu };
+  const unset = { configuration: { resources: null, retry: { duration: 3600 }, volume: {} } };
+  const diff = diffSpecs(unset, { configuration: { resources, retry: null, volume: null } });
+  expect(renderDiff(diff)).toBe(
+    [
+      '- Configuration properties:',
+      '  - resources.cpu.count: (none) -> 64..',
+      '  - resources.gpu.name: (none) -> ["H100"]',
+      '  - resources.gpu.count: (none) -> 1..8',
+      '  - retry.duration: 1h -> (none)',
+      '  - volume: {} -> (none)',
+      '',
+    ].join('\n'),
+  );
+});
+
 test('fields added or removed as a whole are shown without secrets and unset values', () => {
   const group = { commands: ['a'], env: { T: 'secret' }, retry: null };
   const diff = diffSpecs(

@@ -58,18 +58,20 @@ export function diffFields(before: Spec, after: Spec, path = ''): Difference[] {
       const label = path + name;
       const [old, young] = [before[name], after[name]];
       if (OPAQUE.has(name)) return [{ label }];
-      const parts = haveSameParts(old, young);
-      if (parts) return diffFields(partsOf(old), partsOf(young), `${label}.`);
-      return [{ label, before: old, after: young }];
+      const parts = haveSameParts(old, young)
+        ? diffFields(partsOf(old), partsOf(young), `${label}.`)
+        : [];
+      return parts.length > 0 ? parts : [{ label, before: old, after: young }];
     });
 }
 
-/** Whether both are maps, or lists of equally many maps. A range counts as one value. */
+/** Whether both are maps or unset, or lists of equally many maps. A range counts as one value. */
 function haveSameParts(a: unknown, b: unknown): boolean {
   if (Array.isArray(a) && Array.isArray(b)) {
     return a.length === b.length && [...a, ...b].every(isMap);
   }
-  return isMap(a) && isMap(b) && !(isRange(a) && isRange(b));
+  const set = [a, b].filter((one) => one !== null && one !== undefined);
+  return set.every(isMap) && !set.every(isRange);
 }
 
 function partsOf(value: unknown): Spec {
