@@ -105,6 +105,16 @@ export async function applyHint(cwd: string): Promise<string> {
   return `dstack apply -f ${others.length === 0 ? shellJoin([file]) : 'FILE'}`;
 }
 
+/** The command that creates the first object of a kind: its file may be there already. */
+export async function creationHint(
+  cwd: string,
+  kind: 'fleet' | 'volume' | 'gateway',
+): Promise<string> {
+  const file = `${kind}.dstack.yml`;
+  const names: string[] = await readdir(cwd).catch(() => []);
+  return names.includes(file) ? `dstack apply -f ${file}` : `dstack init --template ${kind}`;
+}
+
 function shownPath(absolute: string, cwd: string): string {
   const inside = relative(cwd, absolute);
   return inside.startsWith('..') || isAbsolute(inside) ? absolute : inside;

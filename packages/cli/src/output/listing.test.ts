@@ -1,6 +1,8 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Route, startFakeServer } from '../testing/fake-server.ts';
-import { runCommand, serverEnv } from '../testing/run-command.ts';
+import { runCommand, serverEnv, withDirectory } from '../testing/run-command.ts';
 
 const BASE = '/api/project/main';
 const VOLUME = {
@@ -29,9 +31,9 @@ const empty: Readonly<Record<string, Route>> = {
 
 test.each([
   ['ps', 'dstack init --template hello'],
-  ['fleet', 'dstack apply -f'],
-  ['volume', 'dstack apply -f'],
-  ['gateway', 'dstack apply -f'],
+  ['fleet', 'dstack init --template fleet'],
+  ['volume', 'dstack init --template volume'],
+  ['gateway', 'dstack init --template gateway'],
   ['secret', 'dstack secret set'],
   ['export', 'dstack export create'],
   ['import', 'dstack export create'],
@@ -45,12 +47,18 @@ test.each([
   expect(Object.values(JSON.parse(json.out))).toContainEqual([]);
 });
 
+test('an empty list of fleets names the configuration that is there', () =>
+  withDirectory(async (cwd) => {
+    const fake = await startFakeServer(empty);
+    await writeFile(join(cwd, 'fleet.dstack.yml'), 'type: fleet\n');
+    const { err } = await runCommand(['fleet'], { cwd, env: serverEnv(fake.url) });
+    expect(err).toContain('dstack apply -f fleet.dstack.yml\n');
+  }));
+
 test('the message of an empty list is wrapped at words', async () => {
   const fake = await startFakeServer(empty);
   const { err } = await runCommand(['volume'], { env: serverEnv(fake.url), terminal: 40 });
-  expect(err).toContain(
-    'No volumes in project main. Create one:\ndstack apply -f volume.dstack.yml\n',
-  );
+  expect(err).toContain('No volumes in project main. Create one:\ndstack init --template volume\n');
 });
 
 test('a computer without projects is pointed to the ways to add one', async () => {

@@ -1,4 +1,5 @@
 import type { RunPlan } from '@dstack/contract/wire';
+import { creationHint } from '../../configuration/load-file.ts';
 import type { Connection } from '../../context.ts';
 import { CliError, EXIT } from '../../errors.ts';
 import { closest } from '../../nearest.ts';
@@ -11,7 +12,7 @@ import type { Paint } from '../../terminal/style.ts';
 export async function missingOffersNotice(
   plan: RunPlan,
   connection: Connection,
-  paint: Paint,
+  { paint, cwd }: { readonly paint: Paint; readonly cwd: string },
 ): Promise<string> {
   const fleets = await connection.project.fleets.list({ include_imported: true });
   requireNamedFleets(
@@ -22,7 +23,7 @@ export async function missingOffersNotice(
   if (fleets.length === 0) {
     return paint(
       'error',
-      `The project ${connection.project.name} has no fleets. Create one before submitting a run: dstack apply -f fleet.dstack.yml\n`,
+      `The project ${connection.project.name} has no fleets. Create one before submitting a run: ${await creationHint(cwd, 'fleet')}\n`,
     );
   }
   const advice =

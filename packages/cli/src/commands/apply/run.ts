@@ -151,7 +151,7 @@ async function showPlan(
   );
   printPlanNotes(plan, io);
   if (plan.job_plans[0]?.offers.length === 0) {
-    const notice = await missingOffersNotice(plan, connection, io.paint);
+    const notice = await missingOffersNotice(plan, connection, { paint: io.paint, cwd: cli.cwd });
     io.print(`\n${hangingText(notice, 0, io.width)}`);
   } else {
     io.print('');

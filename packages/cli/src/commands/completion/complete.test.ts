@@ -107,7 +107,10 @@ test.each<[string, string[]]>([
   ['project set-default ', ['lab', 'main']],
   // Values of options.
   ['cost --by ', ['run', 'user', 'project', 'day']],
-  ['init --template ', ['hello', 'dev', 'service', 'train', 'cluster']],
+  [
+    'init --template ',
+    ['hello', 'dev', 'service', 'train', 'cluster', 'fleet', 'volume', 'gateway'],
+  ],
   ['logs alpha --ti', ['--timestamps']],
   ['ps --project ', ['lab', 'main']],
   ['--project ', ['lab', 'main']],

@@ -1,5 +1,6 @@
 import type { Fleet } from '@dstack/contract/wire';
 import type { Command } from 'commander';
+import { creationHint } from '../../configuration/load-file.ts';
 import type { Cli } from '../../context.ts';
 import { CliError, UsageError } from '../../errors.ts';
 import { collect, integerOption } from '../../options.ts';
@@ -71,7 +72,7 @@ export async function runFleetList(options: ListOptions, cli: Cli): Promise<void
     ...fleets(project.name, cli),
     load: () => project.fleets.list(),
     document: { project: project.name },
-    empty: `No fleets in project ${project.name}. Create one: dstack apply -f fleet.dstack.yml`,
+    empty: `No fleets in project ${project.name}. Create one: ${await creationHint(cli.cwd, 'fleet')}`,
   };
   await showList(listing, options, cli);
 }

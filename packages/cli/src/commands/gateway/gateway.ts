@@ -1,5 +1,6 @@
 import type { Gateway } from '@dstack/contract/wire';
 import { type Command, Option } from 'commander';
+import { creationHint } from '../../configuration/load-file.ts';
 import type { Cli } from '../../context.ts';
 import { CliError, EXIT, UsageError } from '../../errors.ts';
 import { olderFormatOption } from '../../options.ts';
@@ -87,7 +88,7 @@ export async function runGatewayList(options: ListOptions, cli: Cli): Promise<vo
     ...gateways(project.name, cli),
     load: () => project.gateways.list(),
     document: { project: project.name },
-    empty: `No gateways in project ${project.name}. Create one: dstack apply -f gateway.dstack.yml`,
+    empty: `No gateways in project ${project.name}. Create one: ${await creationHint(cli.cwd, 'gateway')}`,
   };
   await showList(listing, options, cli);
 }

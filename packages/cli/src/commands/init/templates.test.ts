@@ -21,5 +21,8 @@ test.each(Object.keys(INIT_TEMPLATES))('the template %s is a valid configuration
 
 test('an unknown template is refused with the known ones', async () => {
   const { code, err } = await runCommand(['init', '--template', 'nope']);
-  expect([code, err]).toEqual([2, expect.stringContaining('hello, dev, service, train, cluster')]);
+  expect([code, err]).toEqual([
+    2,
+    expect.stringContaining('hello, dev, service, train, cluster, fleet'),
+  ]);
 });

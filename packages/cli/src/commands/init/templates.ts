@@ -121,4 +121,48 @@ resources:
   gpu: 0..
 `,
   },
+  fleet: {
+    summary: 'instances that runs share, created as runs need them',
+    file: 'fleet.dstack.yml',
+    text: `type: fleet
+name: default
+
+# Up to two, none while no run needs one. For servers of your own, in place of this line:
+# ssh_config:
+#   user: ubuntu
+#   identity_file: ~/.ssh/id_rsa
+#   hosts: [192.168.1.10]
+nodes: 0..2
+
+# What the machines must have at least:
+# resources:
+#   gpu: 24GB
+`,
+  },
+  volume: {
+    summary: 'a folder whose data outlive runs',
+    file: 'volume.dstack.yml',
+    text: `type: volume
+name: data
+
+# A folder of the server's machine. Of an SSH fleet: \`region: FLEET\`; of a cloud: its name and region.
+backend: remote
+region: local
+size: 10GB
+
+# A run mounts it by: volumes: ["data:/data"]
+`,
+  },
+  gateway: {
+    summary: 'a public address for services',
+    file: 'gateway.dstack.yml',
+    text: `type: gateway
+name: public
+
+# A host of this SSH fleet; its DNS name *.DOMAIN must lead there.
+backend: remote
+region: my-fleet
+domain: example.com
+`,
+  },
 };

@@ -1,5 +1,6 @@
 import type { Volume } from '@dstack/contract/wire';
 import type { Command } from 'commander';
+import { creationHint } from '../../configuration/load-file.ts';
 import type { Cli } from '../../context.ts';
 import { showList, showOne } from '../../output/listing.ts';
 import {
@@ -38,13 +39,13 @@ export function declareVolume(
 export async function runVolumeList(options: ListOptions, cli: Cli): Promise<void> {
   const { project } = await cli.connect();
   const listing = { ...volumes(cli), load: () => project.volumes.list() };
-  await showList({ ...listing, ...noVolumes(project.name) }, options, cli);
+  await showList({ ...listing, ...(await noVolumes(project.name, cli)) }, options, cli);
 }
 
-function noVolumes(project: string) {
+async function noVolumes(project: string, cli: Cli) {
   return {
     document: { project },
-    empty: `No volumes in project ${project}. Create one: dstack apply -f volume.dstack.yml`,
+    empty: `No volumes in project ${project}. Create one: ${await creationHint(cli.cwd, 'volume')}`,
   };
 }
 
