@@ -32,6 +32,27 @@ describe('a page without a signed-in user', () => {
   });
 });
 
+describe('an address of the official UI', () => {
+  it('leads to the page that has its content, and opens its form', async () => {
+    const { path } = await renderApp('/users/add', { users: { list: async () => [] } });
+    await screen.findByRole('dialog', { name: 'New user' });
+    expect(path()).toBe('/users#new');
+  });
+
+  it('keeps what it selects', async () => {
+    const { path } = await renderApp('/projects/main/events', {});
+    await screen.findByRole('heading', { level: 1, name: 'Events' });
+    expect(path()).toBe('/events?project=main');
+  });
+
+  it('ends the session, and leaves no address that would end the next one', async () => {
+    const { user, path } = await renderApp('/logout', {});
+    await user.type(await screen.findByLabelText('Token'), 'x{Enter}');
+    await screen.findByRole('heading', { level: 1, name: 'Overview' }).catch(() => {});
+    expect(path()).toBe('/');
+  });
+});
+
 describe('a server with providers', () => {
   const signedOut = { kind: 'signed-out', reason: 'none' } as const;
   const providers = [

@@ -10,7 +10,7 @@ import { capacityPages } from './routes/capacity.ts';
 import { root, shell } from './routes/frame.ts';
 import { launchPages } from './routes/launch.ts';
 import { runPages } from './routes/runs.ts';
-import { callbackPage } from './routes/sign-in.ts';
+import { callbackPage, signOutPage } from './routes/sign-in.ts';
 
 const home = createRoute({
   getParentRoute: () => shell,
@@ -26,7 +26,10 @@ const nowhere = createRoute({ getParentRoute: () => shell, path: '$', component:
 
 const routeTree = root.addChildren([
   callbackPage,
-  shell.addChildren([home, ...runPages, ...launchPages, ...capacityPages, ...accessPages, nowhere]),
+  shell.addChildren([
+    ...[home, signOutPage, ...runPages, ...launchPages],
+    ...[...capacityPages, ...accessPages, nowhere],
+  ]),
 ]);
 
 /** `history`: where the addresses are; default: in the browser. */

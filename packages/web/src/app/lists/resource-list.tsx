@@ -72,19 +72,20 @@ export function ResourceList<Row>(props: ResourceListProps<Row>) {
       onText={(text) => set({ q: text || undefined })}
       searchInput={searchInput}
       filters={
-        isActive === undefined ? (
-          filters
-        ) : (
-          <Segments
-            label={`Which ${page.title.toLowerCase()}`}
-            value={all ? 'all' : 'active'}
-            options={[
-              ['active', 'Active'],
-              ['all', 'All'],
-            ]}
-            onChange={(value) => set({ show: value === 'all' ? 'all' : undefined })}
-          />
-        )
+        <>
+          {isActive === undefined ? null : (
+            <Segments
+              label={`Which ${page.title.toLowerCase()}`}
+              value={all ? 'all' : 'active'}
+              options={[
+                ['active', 'Active'],
+                ['all', 'All'],
+              ]}
+              onChange={(value) => set({ show: value === 'all' ? 'all' : undefined })}
+            />
+          )}
+          {filters}
+        </>
       }
       isFiltered={q !== '' || Object.values(ownFilters).some((value) => value !== undefined)}
       onClear={() =>

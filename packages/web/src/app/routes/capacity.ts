@@ -1,5 +1,6 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
 import { EventsSearch } from '../../domain/events/events-search.ts';
+import { InstancesSearch } from '../../pages/instances/instances-search.ts';
 import { EndedSearch } from '../../ui/table/ended-search.ts';
 import { ListSearch } from '../../ui/table/list-search.ts';
 import { shell } from './frame.ts';
@@ -56,7 +57,7 @@ const fleetInspect = createRoute({
 const instances = createRoute({
   getParentRoute: () => shell,
   path: '/instances',
-  validateSearch: (search) => EndedSearch.parse(search),
+  validateSearch: (search) => InstancesSearch.parse(search),
   component: lazyRouteComponent(
     () => import('../../pages/instances/instances-page.tsx'),
     'InstancesPage',

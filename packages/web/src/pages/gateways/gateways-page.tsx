@@ -1,8 +1,9 @@
 import type { Gateway } from '@dstack/contract/wire';
 import { useQuery } from '@tanstack/react-query';
 import { Globe, Plus } from 'lucide-react';
-import { useMemo, useState } from 'react';
+import { useMemo } from 'react';
 import { ResourceList, useListAddress } from '../../app/lists/resource-list.tsx';
+import { useCreating } from '../../app/lists/use-creating.ts';
 import { gatewayList } from '../../data/gateways/gateway-queries.ts';
 import { projectList } from '../../data/projects/project-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
@@ -19,7 +20,7 @@ const NONE: readonly string[] = [];
 /** The gateways of all projects of the user. */
 export function GatewaysPage() {
   const client = useClient();
-  const [creating, setCreating] = useState(false);
+  const [creating, setCreating] = useCreating();
   const address = useListAddress();
   const { project } = address;
   const projects = useQuery(projectList(client));

@@ -1,7 +1,9 @@
 import { isInstanceActive } from '@dstack/contract/status';
 import type { Instance } from '@dstack/contract/wire';
 import { useQuery } from '@tanstack/react-query';
-import { Cpu } from 'lucide-react';
+import { getRouteApi } from '@tanstack/react-router';
+import { Cpu, X } from 'lucide-react';
+import { useMemo } from 'react';
 import { ResourceList, useListAddress } from '../../app/lists/resource-list.tsx';
 import { instanceList } from '../../data/fleets/instance-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
@@ -10,23 +12,43 @@ import { instanceLook } from '../../domain/fleets/fleet-look.ts';
 import { INSTANCE_COLUMNS } from '../../domain/fleets/instance-columns.tsx';
 import { INSTANCE_DELETION } from '../../domain/fleets/instance-deletion.tsx';
 import { backendText, gpuText } from '../../domain/format/resources.ts';
+import { Button } from '../../ui/button/button.tsx';
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
+
+const route = getRouteApi('/shell/instances');
 
 /** The instances of all fleets of the user. */
 export function InstancesPage() {
   const address = useListAddress();
-  const { project } = address;
+  const { project, set } = address;
+  const { fleet_ids: fleets } = route.useSearch();
   const query = useQuery(instanceList(useClient(), { project, active: false }));
+  const rows = useMemo(() => {
+    const wanted = fleets?.split(',');
+    return wanted === undefined
+      ? query.data
+      : query.data?.filter(({ fleet_id }) => fleet_id !== null && wanted.includes(fleet_id));
+  }, [query.data, fleets]);
   return (
     <ResourceList
       title="Instances"
       noun="instance"
       address={address}
       query={query}
-      rows={query.data}
+      rows={rows}
       textsOf={textsOf}
       isActive={isActive}
+      filters={
+        fleets === undefined ? null : (
+          <Button onClick={() => set({ fleet_ids: undefined })}>
+            Only of {fleetNames(rows) || 'some fleets'}
+            <X size={14} aria-hidden="true" />
+            <span className="visually-hidden">Show all</span>
+          </Button>
+        )
+      }
+      ownFilters={{ fleet_ids: fleets }}
       columns={INSTANCE_COLUMNS}
       rowId={({ id }) => id}
       rowName={({ name }) => name}
@@ -45,6 +67,9 @@ export function InstancesPage() {
     />
   );
 }
+
+const fleetNames = (rows: readonly Instance[] | undefined) =>
+  [...new Set(rows?.map(({ fleet_name }) => fleet_name))].join(', ');
 
 const isActive = ({ status }: Instance) => isInstanceActive(status);
 

@@ -1,8 +1,8 @@
 import type { Project } from '@dstack/contract/wire';
 import { useQuery } from '@tanstack/react-query';
 import { FolderKanban, Plus } from 'lucide-react';
-import { useState } from 'react';
 import { ResourceList, useListAddress } from '../../app/lists/resource-list.tsx';
+import { useCreating } from '../../app/lists/use-creating.ts';
 import { projectList } from '../../data/projects/project-queries.ts';
 import { useClient, useUser } from '../../data/session/session-context.tsx';
 import { NameLink } from '../../domain/links/name-link.tsx';
@@ -15,7 +15,7 @@ import { CreateProjectDialog } from './create-project-dialog.tsx';
 /** The projects of the user. */
 export function ProjectsPage() {
   const user = useUser();
-  const [creating, setCreating] = useState(false);
+  const [creating, setCreating] = useCreating();
   const address = useListAddress();
   const query = useQuery(projectList(useClient()));
   const create = (

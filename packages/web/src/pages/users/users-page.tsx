@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Lock, Plus, Users } from 'lucide-react';
 import { useState } from 'react';
 import { ResourceList, useListAddress } from '../../app/lists/resource-list.tsx';
+import { useCreating } from '../../app/lists/use-creating.ts';
 import { useClient, useUser } from '../../data/session/session-context.tsx';
 import { userList } from '../../data/users/user-queries.ts';
 import { DeleteButton } from '../../domain/deletion/delete-dialog.tsx';
@@ -32,7 +33,7 @@ export function UsersPage() {
 
 function AllUsers() {
   const me = useUser();
-  const [creating, setCreating] = useState(false);
+  const [creating, setCreating] = useCreating();
   const [created, setCreated] = useState<{ name: string; token: string } | null>(null);
   const address = useListAddress();
   const query = useQuery(userList(useClient()));

@@ -1,8 +1,8 @@
 import type { Volume } from '@dstack/contract/wire';
 import { useQuery } from '@tanstack/react-query';
 import { HardDrive, Plus } from 'lucide-react';
-import { useState } from 'react';
 import { ResourceList, useListAddress } from '../../app/lists/resource-list.tsx';
+import { useCreating } from '../../app/lists/use-creating.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { volumeList } from '../../data/volumes/volume-queries.ts';
 import { DeleteButton } from '../../domain/deletion/delete-dialog.tsx';
@@ -16,7 +16,7 @@ import { VOLUME_COLUMNS } from './volume-columns.tsx';
 
 /** The volumes of all projects of the user. */
 export function VolumesPage() {
-  const [creating, setCreating] = useState(false);
+  const [creating, setCreating] = useCreating();
   const address = useListAddress();
   const { project, all } = address;
   const query = useQuery(volumeList(useClient(), { project, active: !all }));
