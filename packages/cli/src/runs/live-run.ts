@@ -51,6 +51,6 @@ export function chooseJob(run: Run, options: JobChoice): Job {
   throw new CliError(`Run ${options.run} has no such job`, {
     exitCode: EXIT.notFound,
     why: `it has: ${run.jobs.map((j) => j.job_spec.job_name).join(', ') || 'no jobs'}`,
-    next: `dstack attach ${options.run}`,
+    next: 'leave out --replica and --job, or give numbers as in its names (RUN-JOB-REPLICA)',
   });
 }

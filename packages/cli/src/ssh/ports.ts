@@ -33,18 +33,24 @@ export function parsePortOption(text: string): WantedPort {
   return { local, remote, firm: true };
 }
 
+/** The argument of the command that forwards `LOCAL:PORT`. */
+type Advise = (pair: string) => string;
+
+const option: Advise = (pair) => `-p ${pair}`;
+
 /**
  * Chooses a local port for each: the requested one or the next free one. A firm one must be free.
  */
 export async function allocatePorts(
   wanted: readonly WantedPort[],
   address: string,
+  advise: Advise = option,
 ): Promise<ForwardedPort[]> {
   const taken = new Set<number>();
   const result: ForwardedPort[] = [];
   const rank = ({ local, firm }: WantedPort): number => (firm ? 0 : local === null ? 2 : 1);
   for (const { local, remote, firm } of [...wanted].sort((a, b) => rank(a) - rank(b))) {
-    if (firm && local !== null) await requireFree(local, remote, address, taken);
+    if (firm && local !== null) await requireFree(local, remote, address, { taken, advise });
     const chosen = firm && local !== null ? local : await nextFree(local ?? remote, address, taken);
     taken.add(chosen);
     result.push({ local: chosen, remote });
@@ -57,8 +63,9 @@ export async function requireFree(
   local: number,
   remote: number,
   address: string,
-  taken: ReadonlySet<number> = new Set(),
+  more: { readonly taken?: ReadonlySet<number>; readonly advise?: Advise } = {},
 ): Promise<void> {
+  const { taken = new Set(), advise = option } = more;
   const obstacle = taken.has(local) ? 'EADDRINUSE' : await obstacleAt(local, address);
   if (obstacle === null) return;
   if (obstacle === 'EADDRNOTAVAIL' || obstacle === 'ENOTFOUND') {
@@ -70,7 +77,7 @@ export async function requireFree(
   const used = obstacle === 'EADDRINUSE';
   throw new CliError(used ? `Port ${local} is already in use` : `Cannot listen on port ${local}`, {
     why: `the run's port ${remote} cannot be forwarded to it${used ? '' : ` (${obstacle})`}`,
-    next: `choose another one: -p ${local < 1024 ? local + 8000 : local + 1}:${remote}`,
+    next: `choose another one: ${advise(`${local < 1024 ? local + 8000 : local + 1}:${remote}`)}`,
   });
 }
 

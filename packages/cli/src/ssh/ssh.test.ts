@@ -224,6 +224,9 @@ test('a used port is refused if the user named it, otherwise skipped', async () 
       message: `Port ${port} is already in use`,
       next: `choose another one: -p ${port + 1}:1`,
     });
+    await expect(
+      allocatePorts([{ local: port, remote: 1, firm: true }], '127.0.0.1', (pair) => `cmd ${pair}`),
+    ).rejects.toMatchObject({ next: `choose another one: cmd ${port + 1}:1` });
     const wish = { local: port, remote: 1, firm: false };
     expect((await allocatePorts([wish], '127.0.0.1'))[0]?.local).toBeGreaterThan(port);
     const [chosen] = await allocatePorts([{ local: null, remote: port, firm: false }], '127.0.0.1');

@@ -39,7 +39,8 @@ export async function runPortForward(options: PortForwardOptions, cli: Cli): Pro
   const connection = await cli.connect();
   const run = await liveRun(options.run, connection, cli);
   const { replica_num: replica, job_num: job } = chooseJob(run, options).job_spec;
-  const ports = await allocatePorts(wanted, options.host);
+  const advise = (pair: string) => `dstack port-forward ${options.run} ${pair}`;
+  const ports = await allocatePorts(wanted, options.host, advise);
   const { openJobSockets } = await import('../../job-access/job-sockets.ts');
   const { forwardPort } = await import('../../job-access/forward-port.ts');
   const jobs = await openJobSockets(connection, cli);
