@@ -33,7 +33,7 @@ export async function slurm(argument?: string): Promise<void> {
     print({ name: 'slurm', unit: '-', skipped: `${missing} is missing` });
     return;
   }
-  const cluster = await startSlurm({ net: '10.221.0', prefix: 'sb', sizes: SIZES });
+  const cluster = await startSlurm({ net: '10.241.0', prefix: 'sb', sizes: SIZES });
   const home = installation({ DSTACK_LOCAL_PROJECTS: 'none', DSTACK_SERVER_SSH_PORT: '22022' });
   try {
     await makeImage(cluster);

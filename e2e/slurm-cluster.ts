@@ -70,14 +70,10 @@ export const foldersOfJobs = (cluster: TestCluster) =>
   cluster.login('ls ~/.dstack/jobs; ls ~/.dstack/credentials 2>/dev/null || true');
 
 /**
- * Ends what a failed test has left: its agents wait for their server, and would hold the nodes of the
- * next test. Nothing of a test that passed is left.
+ * Ends and undoes what a failed test has left: its agents wait for their server, and would hold the nodes
+ * of the next test. Nothing of a test that passed is left.
  */
 export async function clearCluster(cluster: TestCluster): Promise<void> {
-  const ended = 'until [ -z "$(squeue -h -u $USER)" ]; do sleep 0.2; done';
-  await cluster.login(`scancel -u $USER; ${ended}; rm -rf ~/.dstack/jobs/* ~/.dstack/credentials`);
-  const held = (await cluster.login('sinfo -h -R -o "%N"')).split('\n').filter(Boolean);
-  for (const nodes of held) {
-    await cluster.control('exec', 'ctl', 'scontrol', 'update', `nodename=${nodes}`, 'state=resume');
-  }
+  await cluster.control('reset');
+  await cluster.login('rm -rf ~/.dstack/jobs/* ~/.dstack/credentials');
 }

@@ -28,7 +28,7 @@ import { until } from './until.ts';
 const missing = slurmSkipped();
 const binaries = postgresBinaries();
 
-const NET = '10.222.0';
+const NET = '10.240.0';
 
 /** The agent is copied to the cluster first, and Slurm itself takes seconds for each job. */
 const PATIENCE = { timeout: 240_000 };

@@ -200,8 +200,11 @@ async function replaced(name: string, make: (outdir: string) => Promise<void>): 
   await rm(outdir, { recursive: true, force: true });
   await mkdir(outdir, { recursive: true });
   await make(outdir);
-  await rm(target, { recursive: true, force: true });
+  // A server that reads the agent meanwhile must find all of its files: a removal takes a while.
+  const old = `${target}.${process.pid}.old`;
+  if (existsSync(target)) await rename(target, old);
   await rename(outdir, target);
+  await rm(old, { recursive: true, force: true });
   console.log(`dist/${name}`);
 }
 

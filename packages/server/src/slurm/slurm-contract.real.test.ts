@@ -1,8 +1,7 @@
 /** The contract of backends over a real Slurm cluster, with real agents in its jobs. */
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { BackendError, NoAnswerError } from '@dstack/backends';
 import { type LoginConnection, openSlurm, type SlurmClusterConfig } from '@dstack/backends/slurm';
 import {
@@ -14,6 +13,7 @@ import {
   withContainer,
 } from '@dstack/backends/testing';
 import { requirementsMatch } from '@dstack/core';
+import { buildAgent } from '@dstack/testkit/built-agent';
 import { slurmMissing, startSlurm, type TestCluster } from '@dstack/testkit/slurm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assets } from '../assets.ts';
@@ -21,7 +21,6 @@ import { Programs } from '../hosts/ssh/programs.ts';
 import { ClusterLogins } from './logins.ts';
 import { ClusterProgramCopies } from './program-copies.ts';
 
-const ROOT = resolve(import.meta.dirname, '../../../..');
 const missing = slurmMissing();
 if (missing && process.env.CI) throw new Error(`Slurm cannot be tested: ${missing} is missing`);
 if (missing) console.warn(`Slurm is NOT tested: ${missing} is missing`);
@@ -44,7 +43,7 @@ describe.skipIf(missing !== null)('the port on a real Slurm cluster', () => {
   let cluster: TestCluster;
   let cacheDir: string;
   beforeAll(async () => {
-    execFileSync(process.execPath, ['scripts/build.ts', 'agent'], { cwd: ROOT, stdio: 'ignore' });
+    buildAgent();
     cacheDir = mkdtempSync(join(tmpdir(), 'programs-'));
     cluster = await startSlurm({ net: '10.218.0', prefix: 'st' });
   });

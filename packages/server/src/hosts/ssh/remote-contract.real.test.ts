@@ -1,13 +1,13 @@
 /**
  * The contract of backends over real SSH hosts: agents are installed on them and removed from them.
  */
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { BackendError, remoteBackend } from '@dstack/backends';
 import { type BackendWorld, describeBackend, newOrder, OUR_SERVER } from '@dstack/backends/testing';
 import type { InstanceHandle } from '@dstack/core';
+import { buildAgent } from '@dstack/testkit/built-agent';
 import { hostsMissing, startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,7 +19,6 @@ import { agentConnectors } from '../supervisor/connectors.ts';
 import { LinkSupervisor } from '../supervisor/supervisor.ts';
 import { Programs } from './programs.ts';
 
-const ROOT = resolve(import.meta.dirname, '../../../../..');
 const missing = hostsMissing();
 if (missing && process.env.CI) throw new Error(`hosts cannot be tested: ${missing} is missing`);
 if (missing) console.warn(`SSH hosts as a backend are NOT tested: ${missing} is missing`);
@@ -28,7 +27,7 @@ describe.skipIf(missing !== null)('the port on real hosts', () => {
   let machines: TestHosts;
   let cacheDir: string;
   beforeAll(async () => {
-    execFileSync(process.execPath, ['scripts/build.ts', 'agent'], { cwd: ROOT, stdio: 'ignore' });
+    buildAgent();
     cacheDir = mkdtempSync(join(tmpdir(), 'programs-'));
     machines = await startHosts({ count: 2 });
   });
