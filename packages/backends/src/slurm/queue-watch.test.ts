@@ -148,16 +148,28 @@ describe('the watch of a queue', () => {
     expect(await pass(60_000)).toEqual({ reads: 0, looks: 0 });
   });
 
-  it('asks more and more rarely while the login node is away, and reports what changed meanwhile', async () => {
+  it('asks every two seconds while the login node is away, and reports all jobs once it is back', async () => {
     login.files = [tunnel(0)];
     await submit('RUNNING');
     login.isAway = true;
     await pass(600_000);
-    expect((await pass(600_000)).reads).toBeLessThanOrEqual(10);
+    expect((await pass(600_000)).reads).toBe(300);
     login.isAway = false;
-    login.jobs = [job('NODE_FAIL')];
-    await pass(60_000);
+    await pass(2000);
     expect(changes).toEqual([NAME]);
+  });
+
+  it('asks more and more rarely while the login node is away and no job is known', async () => {
+    login.isAway = true;
+    const options = { cluster: 'hpc', serverId: 'ours', login: login.node, jobs, now: Date.now };
+    const other = new QueueWatch(options);
+    const endOther = other.watch(() => {});
+    await pass(600_000);
+    expect((await pass(600_000)).reads).toBeLessThanOrEqual(10);
+    other.onDoubt();
+    await pass(60_000);
+    expect((await pass(600_000)).reads).toBe(300);
+    endOther();
   });
 
   it('does not answer from what it has read about a job that another server has submitted', async () => {

@@ -46,6 +46,8 @@ export class QueueWatch {
   #lookedAt = 0;
   #failures = 0;
   #isWanted = true;
+  /** A connection to an agent failed since the queue was read: there is a job, of whatever state. */
+  #isDoubted = false;
   /** Until then the queue is read more often: something has ended. */
   #unsettledUntil = 0;
   #wake: () => void = () => {};
@@ -76,6 +78,7 @@ export class QueueWatch {
   /** A job may have ended: the connection to its agent has, or none can be made. */
   onDoubt(): void {
     const now = this.#options.now();
+    this.#isDoubted = true;
     // Else attempts to connect in quick succession would read it as often.
     if (now >= this.#unsettledUntil) this.#isWanted = true;
     this.#unsettledUntil = now + UNSETTLED_MS;
@@ -97,7 +100,10 @@ export class QueueWatch {
   #delays(): { readonly queue: number; readonly files: number } {
     const now = this.#options.now();
     const ages = this.#moving().map(([, since]) => now - since);
-    const isHeld = this.#submitted.size > 0 || [...this.#seen.values()].some((it) => it.isHeld);
+    const isHeld =
+      this.#isDoubted ||
+      this.#submitted.size > 0 ||
+      [...this.#seen.values()].some((it) => it.isHeld);
     const { failures, isWanted } = { failures: this.#failures, isWanted: this.#isWanted };
     const isUnsettled = now < this.#unsettledUntil;
     return {
@@ -152,7 +158,10 @@ export class QueueWatch {
   #onView(view: QueueView): void {
     const before = this.#seen;
     const now = this.#options.now();
+    // Connections to agents failed meanwhile, and are tried again when their jobs are reported.
+    const wasAway = this.#failures > 0;
     this.#failures = 0;
+    this.#isDoubted = false;
     this.#readAt = now;
     this.#seen = new Map(
       [...view.jobs.values()]
@@ -161,7 +170,7 @@ export class QueueWatch {
     );
     for (const name of new Set([...before.keys(), ...this.#seen.keys()])) {
       const [old, present] = [before.get(name), this.#seen.get(name)];
-      if (old?.text === present?.text) continue;
+      if (old?.text === present?.text && !wasAway) continue;
       this.#report(name, Math.max(old?.nodeCount ?? 1, present?.nodeCount ?? 1));
     }
     this.#wake();

@@ -17,11 +17,15 @@ const SECOND = 1000;
 /** Many jobs that start together share a reading. */
 const LEAST_MS = 250;
 const HELD_MS = 30 * SECOND;
-const FAILED_MS = { least: 2 * SECOND, most: 60 * SECOND };
+/** Users notice how long their jobs stay unreachable after the login node is back; a call costs it little. */
+const FAILED_MS = { least: SECOND / 2, most: 2 * SECOND, mostWithoutJobs: 60 * SECOND };
 
 /** Delay between two readings of the queue, in milliseconds; infinite = none is needed. */
 export function queueDelay({ ages, isHeld, isWanted, isUnsettled, failures }: QueueInput): number {
-  if (failures > 0) return Math.min(FAILED_MS.most, FAILED_MS.least * 2 ** (failures - 1));
+  if (failures > 0) {
+    const most = isHeld ? FAILED_MS.most : FAILED_MS.mostWithoutJobs;
+    return Math.min(most, FAILED_MS.least * 2 ** (failures - 1));
+  }
   if (isWanted) return LEAST_MS;
   if (isUnsettled) return SECOND;
   if (ages.length > 0) return between(2 * SECOND, Math.min(...ages) / 5, 15 * SECOND);

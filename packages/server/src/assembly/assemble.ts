@@ -53,6 +53,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const dialIns = await openDialIns(parts);
   const clusters = new ClusterBackends({
     ...shared,
+    onReport: (instanceId) => hosts.retryNow(instanceId),
     kinds: [
       kubernetesKind({ ...shared, settings: settings.kubernetes }),
       slurmKind({ ...shared, settings: settings.slurm, dialIns }),

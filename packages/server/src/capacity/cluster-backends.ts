@@ -4,7 +4,7 @@ import type { BackendRecord, Store } from '@dstack/store';
 import { joinSecrets } from '../backend-config/secrets.ts';
 import { agentSecret } from '../hosts/agent-secret.ts';
 import type { Logger } from '../logging.ts';
-import { WatchedBackends } from './watched-backends.ts';
+import { WatchedBackends, type WatchedBackendsOptions } from './watched-backends.ts';
 
 export interface OpenedCluster {
   readonly backend: Backend;
@@ -24,7 +24,7 @@ export interface ClusterKind {
   readonly close?: () => void;
 }
 
-export interface ClusterBackendsOptions {
+export interface ClusterBackendsOptions extends Pick<WatchedBackendsOptions, 'onReport'> {
   readonly store: Pick<Store, 'backends' | 'instances' | 'engine' | 'projects' | 'meta' | 'cipher'>;
   readonly log: Logger;
   readonly kinds: readonly ClusterKind[];

@@ -29,7 +29,11 @@ function world() {
       },
     },
   } as unknown as WatchedBackendsOptions['store'];
-  const watched = new WatchedBackends({ store, log: pino({ level: 'silent' }) });
+  const reported: string[] = [];
+  const watched = new WatchedBackends({
+    ...{ store, log: pino({ level: 'silent' }) },
+    onReport: (id) => reported.push(id),
+  });
   const backend = {
     name: 'aws',
     instances: {
@@ -45,7 +49,7 @@ function world() {
     new Promise<void>((resolve) => {
       next = resolve;
     });
-  return { watched, backend, signalled, signal, report: (id: string) => report(id) };
+  return { watched, backend, signalled, reported, signal, report: (id: string) => report(id) };
 }
 
 it('all instances of a backend are observed when the server begins to watch it', async () => {
@@ -55,12 +59,14 @@ it('all instances of a backend are observed when the server begins to watch it',
 });
 
 it('instances whose backend reports changes are observed, together and once', async () => {
-  const { watched, backend, signalled, signal, report } = world();
+  const { watched, backend, signalled, reported, signal, report } = world();
   const end = await watched.watch('project', backend);
+  reported.length = 0;
   const next = signal();
   for (const id of ['machine-up', 'machine-up', 'machine-unknown']) report(id);
   await next;
   expect(signalled.at(-1)).toEqual(['up']);
+  expect(reported).toEqual(['up']);
   end();
 });
 

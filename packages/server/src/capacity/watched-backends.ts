@@ -8,6 +8,8 @@ import type { Logger } from '../logging.ts';
 export interface WatchedBackendsOptions {
   readonly store: Pick<Store, 'instances' | 'engine'>;
   readonly log: Logger;
+  /** Called with each instance whose backend reports a change; it may be reachable again. */
+  readonly onReport?: (instanceId: Id) => void;
 }
 
 /** A first change is observed at once; those that follow within this time, together. */
@@ -53,11 +55,13 @@ export class WatchedBackends {
   ): Promise<void> {
     const { store } = this.#options;
     const found = await store.instances.list({ projectIds: [projectId] });
-    const signals = found
+    const ids = found
       .map(({ instance }) => instance)
       .filter((one) => one.backend === backend && isInstanceActive(one.status))
       .filter((one) => one.handle !== null && isMeant(one.handle.id))
-      .map(({ id }): Signal => ({ kind: 'observation', id }));
+      .map(({ id }) => id);
+    for (const id of ids) this.#options.onReport?.(id);
+    const signals = ids.map((id): Signal => ({ kind: 'observation', id }));
     if (signals.length > 0) await store.engine.signal(signals);
   }
 }

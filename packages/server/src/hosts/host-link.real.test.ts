@@ -11,6 +11,7 @@ import { HostLink, type HostSink } from './host-link.ts';
 let dir: string;
 let server: Server;
 let link: HostLink;
+let newLink: (prepare: () => Promise<void>) => HostLink;
 /** The reason of each loss of the link. */
 let losses: string[];
 const peers = new Set<Socket>();
@@ -21,15 +22,17 @@ beforeEach(async () => {
   await once(server.listen(join(dir, 'socket')), 'listening');
   losses = [];
   const lost = async (reason: string) => void losses.push(reason);
-  link = new HostLink({
-    hostId: 'host',
-    serverId: 'server',
-    client: new AgentClient({ dial: () => connect(join(dir, 'socket')), token: 'secret' }),
-    prepare: async () => {},
-    sink: { lost } as unknown as HostSink,
-    log: pino({ level: 'silent' }),
-    pingMs: 20,
-  });
+  newLink = (prepare) =>
+    new HostLink({
+      hostId: 'host',
+      serverId: 'server',
+      client: new AgentClient({ dial: () => connect(join(dir, 'socket')), token: 'secret' }),
+      prepare,
+      sink: { lost } as unknown as HostSink,
+      log: pino({ level: 'silent' }),
+      pingMs: 20,
+    });
+  link = newLink(async () => {});
 });
 afterEach(async () => {
   await link.close();
@@ -43,4 +46,27 @@ it('gives up an agent that accepts the connection and then sends nothing, and tr
   link.start();
   await expect.poll(() => losses.length).toBeGreaterThan(1);
   expect(losses[0]).toBe('the agent does not answer any more');
+});
+
+it('connects at once when the obstacle has passed, however long it has failed', async () => {
+  let isRefused = true;
+  let attempts = 0;
+  await link.close();
+  link = newLink(async () => {
+    attempts++;
+    if (isRefused) throw new Error('another host key');
+  });
+  link.start();
+  // The pauses have become longer than this test waits.
+  while (attempts < 7) {
+    link.retryNow();
+    await expect.poll(() => losses.length).toBe(attempts);
+  }
+  await new Promise(setImmediate);
+  isRefused = false;
+  const connected = once(server, 'connection');
+  link.retryNow();
+  link.retryNow();
+  await connected;
+  expect(attempts).toBe(8);
 });

@@ -88,6 +88,15 @@ export class HostLink {
     this.#ended = this.#connect();
   }
 
+  /** Connects at once if the link waits for its next attempt: what prevented it may have passed. */
+  retryNow(): void {
+    if (this.#retry === undefined || this.#closed) return;
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    this.#attempt = 0;
+    this.start();
+  }
+
   /** Ends the stream; the agent and its jobs continue. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -124,7 +133,13 @@ export class HostLink {
       );
     });
     const ceiling = Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * 2 ** this.#attempt++);
-    this.#retry = setTimeout(() => this.start(), ceiling * (0.5 + Math.random() / 2));
+    this.#retry = setTimeout(
+      () => {
+        this.#retry = undefined;
+        this.start();
+      },
+      ceiling * (0.5 + Math.random() / 2),
+    );
   }
 
   /** Resolves or throws when the stream has ended and all its frames were handled. */

@@ -40,7 +40,7 @@ export interface HostsOptions {
 }
 
 /** An agent's stream as the hosts use it. */
-export type Link = Pick<HostLink, 'client' | 'start' | 'close' | 'send'>;
+export type Link = Pick<HostLink, 'client' | 'start' | 'retryNow' | 'close' | 'send'>;
 
 /** How to reach a host's agent. */
 export interface AgentAccess {
@@ -97,6 +97,11 @@ export class Hosts {
     this.#hosts.set(hostId, host);
     host.link.start();
     return true;
+  }
+
+  /** A link of this server that waits for its next attempt connects at once. */
+  retryNow(hostId: string): void {
+    this.#hosts.get(hostId)?.link.retryNow();
   }
 
   #makeHost({ hostId, dial, token, prepare }: AgentAccess): Host {

@@ -6,25 +6,42 @@ import {
   type SlurmClusterConfig,
 } from '@dstack/backends/slurm';
 import type { SshLogin, Store } from '@dstack/store';
-import { SshConnection } from '../hosts/ssh/connection.ts';
+import { SshConnection, type SshTarget } from '../hosts/ssh/connection.ts';
 
 const SSH_PORT = 22;
+/** After a failure: the connections to all jobs of a cluster are tried again, each by itself. */
+const PAUSE_MS = 1000;
+/** Login nodes lock out addresses from which many logins are refused. */
+const REFUSED_PAUSE_MS = 20_000;
 
 interface Open {
   /** Of the login, so that a changed one is not used any more. */
   readonly fingerprint: string;
   readonly connection: Promise<SshConnection>;
   readonly shells: LoginShells;
+  /** Set when it has failed: until then nothing is tried again, in milliseconds since the epoch. */
+  pausedUntil: number;
+}
+
+interface LoginsOptions {
+  readonly open: (target: SshTarget) => Promise<SshConnection>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
 }
 
 /** One SSH connection to the login node of each cluster, opened when it is used. */
 export class ClusterLogins {
   readonly #meta: Pick<Store['meta'], 'get' | 'setOnce'>;
   readonly #open = new Map<string, Open>();
+  readonly #options: LoginsOptions;
   #closed = false;
 
-  constructor(meta: Pick<Store['meta'], 'get' | 'setOnce'>) {
+  constructor(
+    meta: Pick<Store['meta'], 'get' | 'setOnce'>,
+    options: LoginsOptions = { open: SshConnection.open, now: Date.now },
+  ) {
     this.#meta = meta;
+    this.#options = options;
   }
 
   /** Rejects with a `HostError`. */
@@ -46,11 +63,16 @@ export class ClusterLogins {
     const fingerprint = fingerprintOf(login);
     const known = this.#open.get(fingerprint);
     const present = await known?.connection.catch(() => null);
-    if (known && present?.isOpen) return known;
+    const isUsable = present?.isOpen || (known && this.#options.now() < known.pausedUntil);
+    if (known && isUsable) return known;
     // Another caller that waited may have begun to open it again.
     if (this.#open.get(fingerprint) === known) {
       const connection = this.#connect(login);
-      this.#open.set(fingerprint, { fingerprint, connection, shells: shellsOf(connection) });
+      const opening = { fingerprint, connection, shells: shellsOf(connection), pausedUntil: 0 };
+      connection.catch((error: unknown) => {
+        opening.pausedUntil = this.#options.now() + pauseAfter(error);
+      });
+      this.#open.set(fingerprint, opening);
     }
     return this.#open.get(fingerprint) as Open;
   }
@@ -67,7 +89,7 @@ export class ClusterLogins {
     const { hostname, port } = login;
     const key = `slurm-host-key:${hostname}:${port}`;
     const pinned = await this.#meta.get(key);
-    const connection = await SshConnection.open({
+    const connection = await this.#options.open({
       login,
       hostKeys: pinned === null ? {} : { [`${hostname}:${port}`]: pinned },
       pin: async (_address, hostKey) => {
@@ -79,6 +101,11 @@ export class ClusterLogins {
     if (this.#closed) connection.close();
     return connection;
   }
+}
+
+function pauseAfter(error: unknown): number {
+  const { level } = ((error as Error).cause ?? {}) as { readonly level?: string };
+  return level === 'client-authentication' ? REFUSED_PAUSE_MS : PAUSE_MS;
 }
 
 function shellsOf(connection: Promise<SshConnection>): LoginShells {

@@ -26,7 +26,9 @@ const WATCH_SECONDS = 240;
 const GRACE_MS = 30_000;
 const MIN_WATCH_MS = 1000;
 const MIN_DELAY_MS = 200;
-const MAX_DELAY_MS = 30_000;
+/** An API server that is away; one that refuses the call is asked more rarely. */
+const MAX_DELAY_MS = 4000;
+const MAX_DELAY_REFUSED_MS = 30_000;
 
 /** Lists once, then follows the changes, for ever; lists again after a gap. */
 export class Follow<O extends KubeObject, T> {
@@ -71,6 +73,7 @@ export class Follow<O extends KubeObject, T> {
   async #run(): Promise<void> {
     const { signal } = this.#end;
     while (!signal.aborted) {
+      let most = MAX_DELAY_MS;
       try {
         let version = await this.#list();
         this.#first.resolve();
@@ -80,8 +83,9 @@ export class Follow<O extends KubeObject, T> {
         if (signal.aborted) return;
         const isGap = error instanceof ApiError && error.status === VERSION_EXPIRED;
         if (!isGap) this.#failed(error);
+        if (isRefusal(error)) most = MAX_DELAY_REFUSED_MS;
       }
-      const ceiling = Math.min(MAX_DELAY_MS, MIN_DELAY_MS * 2 ** this.#attempt++);
+      const ceiling = Math.min(most, MIN_DELAY_MS * 2 ** this.#attempt++);
       await delay(ceiling * (0.5 + Math.random() / 2), undefined, { signal, ref: false }).catch(
         () => {},
       );
@@ -165,6 +169,10 @@ export class Follow<O extends KubeObject, T> {
     onChange?.(id, kept);
   }
 }
+
+/** The API server has answered, so that it is asked again in vain until a person changes something. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof ApiError && error.status >= 400 && error.status < 500;
 
 export function idOf({ metadata }: KubeObject): string {
   return metadata.namespace ? `${metadata.namespace}/${metadata.name}` : metadata.name;

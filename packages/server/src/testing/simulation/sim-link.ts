@@ -46,6 +46,9 @@ export class SimLink implements Link {
 
   send(): void {}
 
+  // Scripted backends report nothing about the way to their agents.
+  retryNow(): void {}
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#connection += 1;

@@ -1,0 +1,50 @@
+import type { SlurmClusterConfig } from '@dstack/backends/slurm';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { loginError } from '../hosts/ssh/login-error.ts';
+import { ClusterLogins } from './logins.ts';
+
+const CLUSTER: SlurmClusterConfig = {
+  ...{ name: 'hpc', hostname: 'login.hpc', port: null, user: 'dev' },
+  ...{ gpu_partitions: null, cpu_partitions: null },
+  private_key: { path: '', content: 'key' },
+};
+
+describe('the login of a cluster that fails', () => {
+  let now: number;
+  let attempts: number;
+  let failure: Error | null;
+  let logins: ClusterLogins;
+  beforeEach(() => {
+    now = 0;
+    attempts = 0;
+    const open = async () => {
+      attempts++;
+      if (failure) throw failure;
+      return { isOpen: true, close: () => {} } as never;
+    };
+    const meta = { get: async () => null, setOnce: async (_: string, value: string) => value };
+    logins = new ClusterLogins(meta, { open, now: () => now });
+  });
+  const outcome = () =>
+    logins.connect(CLUSTER).then(
+      () => 'open',
+      (error: Error) => error.message,
+    );
+
+  it('is tried once a second, for all who need it, and works as soon as it can', async () => {
+    failure = loginError('login.hpc:22', 'dev', { code: 'ECONNREFUSED', message: 'refused' });
+    for (now = 0; now < 10_000; now += 100) {
+      const all = await Promise.all([outcome(), outcome(), outcome()]);
+      expect(all).toEqual(Array(3).fill(expect.stringMatching(/cannot be reached/)));
+    }
+    expect(attempts).toBe(10);
+    failure = null;
+    expect(await outcome()).toBe('open');
+  });
+
+  it('is tried rarely after the login node has refused the user', async () => {
+    failure = loginError('login.hpc:22', 'dev', { level: 'client-authentication', message: 'no' });
+    for (now = 0; now < 60_000; now += 500) expect(await outcome()).toMatch(/refused the login/);
+    expect(attempts).toBe(3);
+  });
+});
