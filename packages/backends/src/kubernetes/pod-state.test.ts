@@ -78,7 +78,7 @@ describe('a pod', () => {
   it('that its queue holds back waits for as long as it takes', () => {
     const held = { type: 'PodScheduled', status: 'False', reason: 'SchedulingGated' };
     expect(state(pod({ phase: 'Pending', conditions: [held] }), [], 100_000)).toEqual({
-      ...{ state: 'pending', text: 'waits in its queue (admission to the cluster)' },
+      ...{ state: 'pending', text: 'waits in its queue (admission to the cluster)', queued: true },
     });
   });
 

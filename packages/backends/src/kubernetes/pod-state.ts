@@ -147,7 +147,13 @@ const NO_SHELL = /\/bin\/sh.{0,40}no such file|no such file.{0,40}\/bin\/sh/i;
 function unscheduled({ pod, events, now, scheduleMs, scaleUpMs }: StateOptions): NotReady {
   const { metadata, status } = pod;
   const gated = status?.conditions?.find(({ reason }) => reason === 'SchedulingGated');
-  if (gated) return pending('waits in its queue (admission to the cluster)');
+  if (gated) {
+    return {
+      state: 'pending',
+      text: 'waits in its queue (admission to the cluster)',
+      queued: true,
+    };
+  }
   const condition = status?.conditions?.find(
     (one) => one.type === 'PodScheduled' && one.status === 'False',
   );

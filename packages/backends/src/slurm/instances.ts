@@ -105,7 +105,7 @@ async function observed(cluster: SlurmCluster, place: NodePlace): Promise<Observ
   const job = jobs.get(name);
   // Slurm remembers jobs that have ended, also those that were released.
   if (!job || !(holdsNodes(job) || folders.has(name))) return { state: 'missing' };
-  if (isWaiting(job)) return { state: 'pending', text: waitingText(job) };
+  if (isWaiting(job)) return { state: 'pending', text: waitingText(job), queued: true };
   if (isConfiguring(job)) return { state: 'pending', text: `preparing ${job.nodes}` };
   if (!isStarted(job) && !isCompleting(job)) {
     return endedObservation(job, await cluster.tail(name));

@@ -9,6 +9,7 @@ import {
   type IntentRecord,
 } from '../model/index.ts';
 import { SECOND, type Timestamp } from '../model/values.ts';
+import { provisioningDeadline } from '../reconcile/engine-queue.ts';
 import { stageOf } from '../reconcile/instance-start.ts';
 import {
   BACKEND_MISSING_LIMIT,
@@ -24,7 +25,6 @@ import {
   isInstanceTerminating,
   isPatientBackend,
   isSshHost,
-  provisioningTimeoutSeconds,
   terminateDelay,
   UNREACHABLE_LIMIT,
 } from '../status/index.ts';
@@ -146,8 +146,7 @@ function planned(input: ExplainedInstance): Assessment {
 function provisioning({ instance: snapshot }: ExplainedInstance): Assessment {
   const { instance } = snapshot;
   const since = instance.startedAt ?? instance.statusChangedAt;
-  const type = instance.offer?.instance.name ?? '';
-  const until = since + provisioningTimeoutSeconds(instance.backend, type) * SECOND;
+  const until = provisioningDeadline(snapshot);
   const stage = stageOf(snapshot);
   const why = stage ? ` (${stage})` : '';
   const text = `is starting up: its agent has not connected yet${why}`;

@@ -16,7 +16,7 @@ const DELAYS = {
 /** Delay after a question that was not answered, doubled each time. */
 const ERROR_DELAYS = [SECOND, 60 * SECOND] as const;
 
-type AnyObservation = { readonly state: string };
+type AnyObservation = { readonly state: string; readonly queued?: true };
 
 /** The record of an instance before the first question. */
 export function expectedObservation(instanceId: Id, now: Timestamp): ObservationRecord {
@@ -42,8 +42,9 @@ export function observed<R extends ObservedState<AnyObservation>>(
   observation: R['observation'],
   { now, isSettled }: { readonly now: Timestamp; readonly isSettled: boolean },
 ): R {
-  const { state } = observation;
-  const since = before.observation.state === state ? before.since : now;
+  const { state, queued } = observation;
+  const isSame = before.observation.state === state && before.observation.queued === queued;
+  const since = isSame ? before.since : now;
   const isLast = state === 'ready' && isSettled;
   const nextPassAt = isLast || !isAskedAgain(state) ? null : now + delayAt(state, now - since);
   return { ...before, observation, since, checkedAt: now, error: null, nextPassAt };

@@ -29,8 +29,11 @@ export interface ObservedInstance {
 
 /** What a backend reports of an instance. Texts are for people. */
 export type InstanceObservation =
-  /** `text`: the stage, such as `booting` or `in the queue of partition gpu`. */
-  | { readonly state: 'pending'; readonly text: string }
+  /**
+   * `text`: the stage, such as `booting` or `in the queue of partition gpu`. `queued`: it waits in a queue
+   * that its backend keeps.
+   */
+  | { readonly state: 'pending'; readonly text: string; readonly queued?: true }
   /**
    * Its agent can be reached. `machine` null: the backend describes it once the agent has reported
    * its facts.
@@ -51,7 +54,7 @@ export type InstanceObservation =
 /** The last observation of something at a backend. */
 export interface ObservedState<O extends { readonly state: string }> {
   readonly observation: O;
-  /** Since when `state` has its present value. */
+  /** Since when `state` has its present value, and a waiting one is in a queue or not. */
   readonly since: Timestamp;
   /** When it was stored: later answers that report the same are not. */
   readonly checkedAt: Timestamp;

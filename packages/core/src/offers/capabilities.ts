@@ -12,6 +12,8 @@ export interface Capabilities {
   readonly owner: 'provider' | 'user' | 'server';
   /** From the order of a machine to the first connection of its agent, in seconds. */
   readonly provisioningSeconds: (instanceType: string) => number;
+  /** Orders wait in a queue of its own, for as long as the run retries to get capacity. */
+  readonly ownQueue: boolean;
   /**
    * Its jobs continue while the server cannot reach it, it reports later how they have ended, and a machine
    * that cannot be reached costs nothing more.
@@ -55,6 +57,7 @@ const minutes = (count: number) => () => count * 60;
 const NONE: Capabilities = {
   owner: 'provider',
   provisioningSeconds: minutes(10),
+  ownQueue: false,
   jobsOutliveSilence: false,
   createInstance: false,
   multinode: false,
@@ -139,6 +142,7 @@ const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
   },
   slurm: {
     ...CONTAINER,
+    ownQueue: true,
     jobsOutliveSilence: true,
     multinode: true,
     groupProvisioning: true,
@@ -146,6 +150,7 @@ const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
   },
   kubernetes: {
     ...CONTAINER,
+    ownQueue: true,
     multinode: true,
     privileged: true,
     instanceMounts: true,

@@ -11,10 +11,10 @@ import {
   untriedIn,
 } from '../instances/index.ts';
 import type { HostRecord, IntentRecord, Offer } from '../model/index.ts';
-import { SECOND } from '../model/values.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
 import { isServerHost } from '../offers/capabilities.ts';
-import { CREATE_NUDGE, HOST_ADD_LIMIT, provisioningTimeoutSeconds } from '../status/index.ts';
+import { CREATE_NUDGE, HOST_ADD_LIMIT } from '../status/index.ts';
+import { provisioningDeadline, provisioningFailure } from './engine-queue.ts';
 import { followLoss } from './instance-loss.ts';
 import type { InstancePass } from './instance-pass.ts';
 
@@ -137,17 +137,14 @@ export function advanceProvisioning(pass: InstancePass): void {
     arrive(pass, host);
     return;
   }
-  const type = instance.offer?.instance.name ?? '';
-  const seconds = provisioningTimeoutSeconds(instance.backend, type);
-  const until = (instance.startedAt ?? instance.statusChangedAt) + seconds * SECOND;
+  const about = { ...pass.snapshot, instance };
+  const until = provisioningDeadline(about);
   if (pass.now < until) {
     reportStage(pass);
     pass.draft.dueAt(until);
     return;
   }
-  const why = stageOf(pass);
-  const reason = why ? ` (${why})` : '';
-  pass.end('provisioning_timeout', `The agent did not come up in ${seconds / 60} minutes${reason}`);
+  pass.end('provisioning_timeout', provisioningFailure(about, stageOf(pass)));
 }
 
 /** Records the address, which jobs of the instance need as well. */

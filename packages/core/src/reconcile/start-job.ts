@@ -11,15 +11,17 @@ import type {
   Timestamp,
 } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
-import { isServerHost } from '../offers/capabilities.ts';
+import { capabilitiesOf, isServerHost } from '../offers/capabilities.ts';
 import {
   asJobReason,
   isInstanceAvailable,
+  isInstanceProvisioning,
   isJobProvisioning,
   PULLING_LIMIT,
   provisioningTimeoutSeconds,
 } from '../status/index.ts';
 import { endJob, exitIsSettled } from './end-job.ts';
+import { capacityWait } from './engine-queue.ts';
 import { isHeld, releaseFromHold } from './gang.ts';
 import { routerAddressFor } from './router.ts';
 import type { RunPass } from './run-pass.ts';
@@ -93,8 +95,12 @@ export function startDeadline(
   from: Timestamp = 0,
 ): Timestamp {
   const type = job.provisioningData?.instance_type.name ?? '';
-  const seconds = provisioningTimeoutSeconds(instance.backend, type);
-  return Math.max(job.provisionedAt ?? job.statusChangedAt, from) + seconds * SECOND;
+  const limit = provisioningTimeoutSeconds(instance.backend, type) * SECOND;
+  const since = Math.max(job.provisionedAt ?? job.statusChangedAt, from);
+  if (!capabilitiesOf(instance.backend).ownQueue) return since + limit;
+  // The pass of the instance ends one that has left the queue, or has waited for too long, earlier.
+  if (isInstanceProvisioning(instance.status)) return since + limit + capacityWait(job) * SECOND;
+  return Math.max(since, instance.statusChangedAt) + limit;
 }
 
 function followReport(
