@@ -15,6 +15,8 @@ import {
   type TestKubernetes,
 } from '@dstack/testkit/kubernetes';
 import { type ApiProxy, startApiProxy } from '@dstack/testkit/kubernetes-proxy';
+import { usage } from './at-rest.ts';
+import { commandsIn } from './commands-in-runs.ts';
 import { installation, root } from './installation.ts';
 import { BarePods } from './kubernetes-pods.ts';
 import { IMAGE, JOB, stop, untilRunning } from './kubernetes-runs.ts';
@@ -22,13 +24,12 @@ import { singles } from './kubernetes-singles.ts';
 import { print, summary } from './measure.ts';
 import { delaysOfPrintedTimes } from './printed-times.ts';
 import { memoryOf } from './process-memory.ts';
-import { submit } from './runs.ts';
+import { allRunning, submit } from './runs.ts';
 import { residentMb } from './server-start.ts';
 
 const BURST = 50;
 const WATCHED = 500;
 const LINES = 200;
-const SHELLS = 10;
 const AGENT = 'dstack/agent:1';
 
 export async function kubernetes(argument = String(BURST)): Promise<void> {
@@ -144,15 +145,7 @@ async function lines(home: Installation): Promise<void> {
 async function shells(home: Installation): Promise<void> {
   const id = await submit(home, 'shells', { commands: ['sleep 1000'], ...JOB });
   await untilRunning(home, 'shells', id);
-  for (const command of ['exec', 'ssh']) {
-    const took: number[] = [];
-    for (let i = 0; i < SHELLS; i++) {
-      const start = performance.now();
-      await home.ok(command, 'shells', '--', 'true');
-      took.push(performance.now() - start);
-    }
-    print({ name: `kubernetes: dstack ${command} RUN -- true`, unit: 'ms', ...summary(took) });
-  }
+  await commandsIn(home, 'kubernetes', 'shells');
   print({ name: 'kubernetes: agent and supervisor in a pod', unit: 'MB', ...agentMemory() });
   await stop(home, ['shells']);
 }
@@ -172,13 +165,13 @@ async function bursts(home: Installation, pods: BarePods, size: number): Promise
   await pods.untilNone();
   const start = performance.now();
   const names = numbers.map((i) => `burst-${i}`);
-  const ids = await Promise.all(
-    names.map((name) => submit(home, name, { commands: ['sleep 1000'], ...JOB })),
-  );
-  await Promise.all(names.map((name, i) => untilRunning(home, name, ids[i] ?? '')));
+  const before = usage(home.serverPid).cpuMs;
+  await Promise.all(names.map((name) => submit(home, name, { commands: ['sleep 1000'], ...JOB })));
+  await allRunning(home, names);
   const all = Math.round(performance.now() - start);
+  const serverCpu = usage(home.serverPid).cpuMs - before;
   print({ name: `kubernetes: burst of ${size}, bare pods`, unit: 'ms', all: Math.round(bare) });
-  print({ name: `kubernetes: burst of ${size}, submit to running`, unit: 'ms', all });
+  print({ name: `kubernetes: burst of ${size}, submit to running`, unit: 'ms', all, serverCpu });
   await stop(home, names);
   await pods.untilNone();
 }

@@ -77,6 +77,29 @@ export async function submit(
   return run.id;
 }
 
+const POLL_MS = 100;
+
+/**
+ * Resolves when all runs, a hundred at most, are running. One question serves all of them: one per run would
+ * keep the server busy with answers.
+ */
+export async function allRunning(
+  installation: Installation,
+  names: readonly string[],
+): Promise<void> {
+  for (;;) {
+    const runs = await installation.api<{ status: string; run_spec: { run_name: string } }[]>(
+      '/api/runs/list',
+      { limit: 100 },
+    );
+    const ours = runs.filter(({ run_spec }) => names.includes(run_spec.run_name));
+    const ended = ours.find(({ status }) => ['failed', 'done', 'terminated'].includes(status));
+    if (ended) throw new Error(`${ended.run_spec.run_name}: ${ended.status}`);
+    if (ours.filter(({ status }) => status === 'running').length === names.length) return;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
 /** Resolves when the run is finished, by the server's event stream rather than by polling. */
 export async function finished(installation: Installation, runName: string): Promise<string> {
   const url = new URL(`/api/project/main/runs/watch?run_name=${runName}`, installation.url);

@@ -11,11 +11,12 @@ import type { Installation } from '@dstack/testkit';
 import { copyPrograms } from '@dstack/testkit/program-image';
 import { slurmMissing, startSlurm, type TestCluster } from '@dstack/testkit/slurm';
 import { usage } from './at-rest.ts';
+import { commandsIn } from './commands-in-runs.ts';
 import { installation } from './installation.ts';
 import { print, summary } from './measure.ts';
 import { delaysOfPrintedTimes } from './printed-times.ts';
 import { memoryOf } from './process-memory.ts';
-import { eventTimes, finished, submit } from './runs.ts';
+import { allRunning, eventTimes, finished, submit } from './runs.ts';
 import { residentMb } from './server-start.ts';
 
 const IMAGE = 'gnu:1';
@@ -186,6 +187,7 @@ async function attach(home: Installation, cluster: TestCluster): Promise<void> {
     await once(client, 'close');
   }
   print({ name: 'slurm: attach', unit: 'ms', ...summary(times) });
+  await commandsIn(home, 'slurm', 'attached');
   await delay(10_000);
   await queueCalls(home, cluster, 'one running job');
   await home.ok('stop', 'attached', '-y');
@@ -207,12 +209,14 @@ async function running(home: Installation, name: string): Promise<void> {
 async function burst(home: Installation, cluster: TestCluster, count: number): Promise<void> {
   const names = Array.from({ length: count }, (_, index) => `burst-${index}`);
   const before = await queueReads(cluster);
+  const { cpuMs } = usage(home.serverPid);
   const from = performance.now();
   await Promise.all(names.map((name) => start(home, name, ['sleep 3600'])));
-  await Promise.all(names.map((name) => running(home, name)));
+  await allRunning(home, names);
   const all = Math.round(performance.now() - from);
+  const serverCpu = usage(home.serverPid).cpuMs - cpuMs;
   const reads = (await queueReads(cluster)) - before;
-  print({ name: `slurm: burst of ${count}, all running`, unit: 'ms', all, reads });
+  print({ name: `slurm: burst of ${count}, all running`, unit: 'ms', all, serverCpu, reads });
   await delay(10_000);
   await queueCalls(home, cluster, `${count} running jobs`);
   print({
