@@ -83,6 +83,7 @@ export async function startAuthority(ports: {
     sign,
     /** Of every name; empty = none has one. */
     setAddress: (ip: string) => post('set-default-ipv4', { ip }),
+    setTxt: (name: string, value: string) => post('set-txt', { host: `${name}.`, value }),
     /** Of one name, by IPv6. */
     setSecondAddress: (host: string, ip: string | null) =>
       ip === null ? post('clear-aaaa', { host }) : post('add-aaaa', { host, addresses: [ip] }),

@@ -79,9 +79,35 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
   }
 
   async function applyService(name: string, more = ''): Promise<string> {
-    const command = `exec ${process.execPath} ${app}`;
-    const yaml = `type: service\nname: ${name}\nport: 8000\nhttps: auto\ncommands: ['${command}']\nresources: {gpu: 0}\n${more}`;
+    const yaml = serviceYaml(name, more);
     return await home.ok('apply', '-f', configuration(home, `${name}.yml`, yaml), '-y', '-d');
+  }
+
+  function serviceYaml(name: string, more: string): string {
+    const command = `exec ${process.execPath} ${app}`;
+    return `type: service\nname: ${name}\nport: 8000\nhttps: auto\ncommands: ['${command}']\nresources: {gpu: 0}\n${more}`;
+  }
+
+  /** Also the service's, once DNS shows that it belongs to the project. */
+  async function customHostName(ca: string): Promise<void> {
+    const own = 'chat.customer.test';
+    const yaml = serviceYaml('safe', `hosts: [${own}]\n`);
+    const args = ['apply', '-f', configuration(home, 'safe.yml', yaml), '-y', '-d'];
+    const refused = await home.dstack(args);
+    const [, name = '', value = ''] =
+      /Create this record, then try again: (\S+) TXT "(\S+)"/.exec(refused.stderr) ?? [];
+    expect([refused.code, name]).toEqual([1, `_dstack.${own}`]);
+    await authority?.setTxt(name, value);
+    await home.ok(...args);
+    await until(own, 200, { ca });
+    expect((await ask(own, '/')).headers.location).toBe(`https://${own}:${ports.https}/`);
+    expect((await ask('safe.apps.test', '/', { ca })).status).toBe(200);
+    const { serial } = await ask(own, '/', { ca });
+    expect(serial).not.toBe((await ask('safe.apps.test', '/', { ca })).serial);
+    await applyService('safe');
+    await vi.waitFor(async () => await expect(ask(own, '/', { ca })).rejects.toThrow(), {
+      ...{ timeout: 90_000, interval: 200 },
+    });
   }
 
   const urlOf = async (run_name: string) =>
@@ -274,6 +300,7 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
       expect((await ask('gateway.apps.test', '/v1/models', mixed)).status).toBe(421);
       expect((await ask('gateway.apps.test', '/v1/models', { ca })).body).toContain('"list"');
       await expect(ask('none.apps.test', '/', { ca })).rejects.toThrow();
+      await customHostName(ca);
       const { runtime } = program();
       const key = execFileSync('stat', ['-c', '%a', `${runtime}/certificates/safe.apps.test.pem`]);
       expect(['600', '640']).toContain(key.toString().trim());

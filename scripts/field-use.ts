@@ -190,6 +190,7 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     autoscaling: used(RECONCILE),
     rate_limits: used('server/src/proxy/service-routes.ts'),
     affinity: used('server/src/proxy/service-routes.ts'),
+    hosts: used('server/src/http/runs/custom-hosts.ts'),
     held_requests: used('server/src/proxy/service-routes.ts'),
     rollout: used(RECONCILE),
     probes: used(JOB_SPEC),

@@ -232,8 +232,10 @@ export class GatewayProgram {
           service.host.slice(service.host.indexOf('.')) === host.slice(host.indexOf('.')),
       ),
     );
-    const names = settings.tls ? [...secure.map(({ host }) => host), ...modelHosts] : [];
-    this.#certificates.set(names, settings, { files: certificates, offered: issued ?? [] });
+    const own = settings.tls ? secure.flatMap(({ custom_hosts: names }) => names ?? []) : [];
+    const names = settings.tls ? [...secure.map(({ host }) => host), ...modelHosts, ...own] : [];
+    const others = { files: certificates, offered: issued ?? [], own: new Set(own) };
+    this.#certificates.set(names, settings, others);
   }
 
   #connected(): void {

@@ -134,6 +134,8 @@ export const GatewayService = object({
   run: line(256),
   host: HostName,
   https: flag,
+  /** Further names of its own; null = none. */
+  custom_hosts: nullable(list(HostName, 16)),
   /** The part of the run's configuration that the proxy reads, as JSON. */
   configuration: text(1024 * 1024),
   replicas: list(GatewayReplicaRoute, REPLICAS),

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { isAnyNumber } from '../grammar/number-text.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { Autoscaling } from './autoscaling.ts';
+import { CustomHosts } from './custom-hosts.ts';
 import { groupList } from './groups.ts';
 import { HeldRequests } from './held-requests.ts';
 import { MOST_FINDINGS } from './issue.ts';
@@ -47,6 +48,7 @@ const ServiceModel = named(
     closed({
       port: ServicePort,
       gateway: optional(ServiceGateway),
+      hosts: ours(CustomHosts),
       strip_prefix: bool().default(true),
       model: optional(ChatModel),
       https: optional(HttpsChoice),

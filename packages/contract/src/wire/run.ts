@@ -65,6 +65,8 @@ export const ServiceSpec = model({
   url: Text,
   model: nullable(ServiceModelSpec),
   options: JsonObject.default(() => ({})),
+  /** Ours: its custom host names, without scheme and port. */
+  hosts: z.array(Text).optional(),
 });
 export type ServiceSpec = z.infer<typeof ServiceSpec>;
 

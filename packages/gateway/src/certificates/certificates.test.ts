@@ -38,7 +38,7 @@ it('a certificate that cannot be stored ends no gateway', async () => {
   // Nothing answers at this authority.
   const acme = { challenge: 'dns-01', directory: 'http://127.0.0.1:9/' };
   const settings = { acme } as unknown as GatewaySettings;
-  certificates.set(['a.apps.test'], settings, { files: [], offered: [] });
+  certificates.set(['a.apps.test'], settings, { files: [], offered: [], own: new Set() });
   rmSync(dir, { recursive: true });
   expect(await failed.promise).toMatchObject({ err: { code: 'ENOENT' } });
 });
@@ -56,20 +56,28 @@ it('a certificate that another replica has is served, and offered to others, but
     const pem = await pemFor('a.apps.test');
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 });
     const foreign = { ...pem, domain: '../../b' };
-    certificates.set(['a.apps.test'], settings, { files: [], offered: [foreign, pem] });
+    certificates.set(['a.apps.test'], settings, {
+      files: [],
+      offered: [foreign, pem],
+      own: new Set(),
+    });
     expect(certificates.issued).toEqual([pem]);
     expect(certificates.states).toMatchObject([{ domain: 'a.apps.test', state: 'valid' }]);
     const served = readFileSync(join(dir, 'run/certificates/a.apps.test.pem'), 'utf8');
     expect(served).toContain(pem.certificate.trim());
     // Until there is one for the other challenge.
     const byDns = { acme: { challenge: 'dns-01' } } as GatewaySettings;
-    certificates.set(['a.apps.test'], byDns, { files: [], offered: [] });
+    certificates.set(['a.apps.test'], byDns, { files: [], offered: [], own: new Set() });
     expect(certificates.states).toMatchObject([{ domain: 'a.apps.test', state: 'valid' }]);
     expect(certificates.issued).toEqual([]);
-    certificates.set(['a.apps.test'], settings, { files: [], offered: [] });
+    // A name of users gets a certificate for it alone.
+    const own = new Set(['a.apps.test']);
+    certificates.set(['a.apps.test'], byDns, { files: [], offered: [], own });
+    expect(certificates.issued).toEqual([pem]);
+    certificates.set(['a.apps.test'], settings, { files: [], offered: [], own: new Set() });
     // The own one stays until another one is valid for longer.
     const later = { ...(await pemFor('a.apps.test')), certificate: pem.certificate };
-    certificates.set(['a.apps.test'], settings, { files: [], offered: [later] });
+    certificates.set(['a.apps.test'], settings, { files: [], offered: [later], own: new Set() });
     expect(certificates.issued).toEqual([pem]);
   } finally {
     vi.useRealTimers();

@@ -77,6 +77,7 @@ export class Certificates {
   #settings: GatewaySettings | null = null;
   #files: readonly GatewayPem[] = [];
   #offered: readonly GatewayPem[] = [];
+  #own: ReadonlySet<string> = new Set();
   #working = false;
   #again = false;
 
@@ -90,21 +91,26 @@ export class Certificates {
     setInterval(() => this.#look(), LOOK_MS).unref();
   }
 
-  /** What is to be served from now on. `offered`: certificates that other replicas have. */
+  /**
+   * What is to be served from now on. `offered`: certificates that other replicas have. `own`: names of
+   * users, whose domains do not belong to the gateway.
+   */
   set(
     names: readonly string[],
     settings: GatewaySettings,
-    {
-      files,
-      offered,
-    }: { readonly files: readonly GatewayPem[]; readonly offered: readonly GatewayPem[] },
+    given: {
+      readonly files: readonly GatewayPem[];
+      readonly offered: readonly GatewayPem[];
+      readonly own: ReadonlySet<string>;
+    },
   ): void {
     const acme = JSON.stringify(settings.acme);
     if (JSON.stringify(this.#settings?.acme ?? null) !== acme) this.#failures.clear();
     this.#names = [...new Set(names)].sort();
     this.#settings = settings;
-    this.#files = files;
-    this.#offered = offered;
+    this.#files = given.files;
+    this.#offered = given.offered;
+    this.#own = given.own;
     const wanted = this.#names.map((name) => this.#requestedFor(name));
     for (const name of [...this.#failures.keys()]) {
       if (!wanted.includes(name)) this.#failures.delete(name);
@@ -214,7 +220,8 @@ export class Certificates {
     try {
       const challenges = this.#challenges(settings);
       if (challenges.type !== 'dns-01') {
-        const problem = await dnsProblem(name, { server: settings.dns, address: settings.address });
+        const { dns: server, address } = settings;
+        const problem = await dnsProblem(name, { server, address, isOwn: this.#own.has(name) });
         if (problem !== null) throw new WrongAddress(problem);
       }
       const acme = { settings: settings.acme, stateDir, challenges };
@@ -234,7 +241,7 @@ export class Certificates {
   /** The name of the certificate: by dns-01 one serves all names of a domain. */
   #requestedFor(name: string): string {
     const isWild = this.#settings?.acme?.challenge === 'dns-01';
-    return isWild ? wildcardFor(name) : name;
+    return isWild && !this.#own.has(name) ? wildcardFor(name) : name;
   }
 
   #challenges({ acme, dns }: GatewaySettings): Challenges {

@@ -6,20 +6,22 @@ export interface DnsCheck {
   readonly server: string | null;
   /** The address of the gateway; null = it is not known. */
   readonly address: string | null;
+  /** The record is for the name alone: its domain is not the gateway's. */
+  readonly isOwn: boolean;
 }
 
 /** Null: the name leads to the gateway. Otherwise what is wrong, and the record to create. */
 export async function dnsProblem(
   name: string,
-  { server, address }: DnsCheck,
+  { server, address, isOwn }: DnsCheck,
 ): Promise<string | null> {
   const resolver = new Resolver({ timeout: 2000, tries: 2 });
   if (server !== null) resolver.setServers([server]);
   const found = await addressesOf(resolver, name);
   const expected = address === null ? [] : await expectedAddresses(resolver, address);
-  const parent = name.slice(name.indexOf('.') + 1);
+  const owner = isOwn ? name : `*${name.slice(name.indexOf('.'))}`;
   const type = address === null ? 'A' : RECORDS[isIP(address)];
-  const record = `*.${parent} ${type} ${address ?? '<address of the gateway>'}`;
+  const record = `${owner} ${type} ${address ?? '<address of the gateway>'}`;
   if (found.length === 0) {
     return `DNS has no address for ${name}. Create this record: ${record}`;
   }

@@ -80,7 +80,7 @@ export class Front {
     const { proxy, httpsPort } = this.#options;
     if (service.https && !origin.isSecure) {
       const port = httpsPort() === 443 ? '' : `:${httpsPort()}`;
-      const location = `https://${service.host}${port}${request.url ?? '/'}`;
+      const location = `https://${origin.host}${port}${request.url ?? '/'}`;
       response.writeHead(301, { location }).end();
       return;
     }

@@ -9,6 +9,8 @@ export interface HostedService {
   readonly project: string;
   readonly run: string;
   readonly host: string;
+  /** Names of its users, which lead to it too. */
+  readonly customHosts: readonly string[];
   readonly https: boolean;
   /** The model that it serves with OpenAI's API; null = none. */
   readonly model: { readonly name: string; readonly prefix: string } | null;
@@ -62,6 +64,10 @@ export class HostedServices {
       if (!this.#byHost.has(one.host)) this.#byHost.set(one.host, one);
       this.#byName.set(nameKey(one.project, one.run), one);
     }
+    // Names of runs come first: no custom one takes them.
+    for (const one of this.#byRun.values()) {
+      for (const host of one.customHosts) if (!this.#byHost.has(host)) this.#byHost.set(host, one);
+    }
   }
 }
 
@@ -88,6 +94,7 @@ function hosted(service: GatewayService): HostedService {
   const isOpenAi = model?.format === 'openai';
   return {
     ...{ runId: id, project, run, host, https, view },
+    customHosts: service.custom_hosts ?? [],
     tunnels: new Map(replicas.flatMap((replica) => tunnelOf(replica))),
     model: isOpenAi ? { name: model.name, prefix: model.prefix ?? '/v1' } : null,
   };

@@ -6,6 +6,7 @@ import type { DraftedBlobs } from '../blobs/drafts.ts';
 import { ChangeHub, type ChangeHubOptions } from '../changes/change-hub.ts';
 import { loadMessages } from '../changes/load-messages.ts';
 import { systemNow } from '../clock.ts';
+import { txtReader } from '../gateways/txt-records.ts';
 import { buildHttp } from '../http/app.ts';
 import { jobSocketRoutes } from '../http/exec/job-sockets.ts';
 import { Intake } from '../http/intake/intake.ts';
@@ -173,6 +174,7 @@ async function httpDeps(
     intake: new Intake(intakeSettings(settings)),
     templates: gitTemplates({ rules: outgoing.rules, own: settings.templatesRepo }),
     hub: tokenizerHub(hubUrl, outgoing),
+    readTxt: txtReader(settings.gateways.dns),
     webUi: await WebFiles.open(assets.webUi),
     origins: serviceOrigins(parts),
     providers: makeProviders(parts),

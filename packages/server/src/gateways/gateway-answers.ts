@@ -150,9 +150,11 @@ export class GatewayAnswers {
     if (setRecord === null) return 'the server has no DSTACK_ACME_DNS_HOOK';
     const proven = name.replace(CHALLENGE, '');
     const views = await store.services.behindGateway(replica.gatewayId);
-    const hosts = views.flatMap((view) => gatewayService(view)?.host ?? []);
+    const services = views.flatMap((view) => gatewayService(view) ?? []);
+    const hosts = services.map(({ host }) => host);
+    const own = services.flatMap(({ custom_hosts: names }) => names ?? []);
     const domains = hosts.map((host) => host.slice(host.indexOf('.') + 1));
-    const isOwn = [...hosts, ...domains, ...domains.map((one) => `gateway.${one}`)];
+    const isOwn = [...hosts, ...own, ...domains, ...domains.map((one) => `gateway.${one}`)];
     if (!isOwn.includes(proven)) return `${proven} is no name of a service of this gateway`;
     try {
       await setRecord({ action, name, value });

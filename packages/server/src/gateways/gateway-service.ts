@@ -27,6 +27,7 @@ export function gatewayService({ run, projectName, replicas }: ServiceView): Gat
     run: run.name,
     host: url.hostname,
     https: url.protocol === 'https:',
+    custom_hosts: run.serviceSpec?.hosts ?? null,
     configuration: JSON.stringify(forwardedPart(configuration)),
     replicas: replicas.map(({ jobId, hostId, port, runningAt, isFailing }) => ({
       ...{ job_id: jobId, host_id: hostId, port, running_at: runningAt, failing: isFailing },

@@ -18,6 +18,7 @@ import type {
 import type { Store } from '@dstack/store';
 import type { AccessWatch } from '../access/access-watch.ts';
 import type { DraftedBlobs } from '../blobs/drafts.ts';
+import type { ReadTxt } from '../gateways/txt-records.ts';
 import type { ImageConfigs } from '../images/image-configs.ts';
 import type { Logger } from '../logging.ts';
 import type { LogPage, PollQuery } from '../logs/log-page.ts';
@@ -57,6 +58,8 @@ export interface HttpDeps {
   readonly templates: TemplateSource;
   readonly chatTemplates: Pick<TemplateRenderer, 'render'>;
   readonly hub: TokenizerHub;
+  /** By the DNS servers that gateways use too. */
+  readonly readTxt: ReadTxt;
   readonly services: Pick<
     ServiceProxy,
     | 'admit'

@@ -28,7 +28,8 @@ export async function setCertificate(
   checkBackend(gateway);
   const domain = gateway.wildcardDomain?.replace(/^[*.]+/, '').toLowerCase() ?? null;
   if (domain === null) throw ruleError(`Gateway ${name} has no domain: set \`domain\` first`);
-  const used = names.filter((one) => isBelow(one, domain));
+  const own = await customHosts(deps, gateway.id);
+  const used = names.filter((one) => isBelow(one, domain) || own.has(one));
   if (used.length === 0) {
     throw ruleError(
       `The certificate is for ${shortList(names)}, but the services of gateway ${name} have names below ${domain}: get one for *.${domain}`,
@@ -53,6 +54,12 @@ export async function setCertificate(
     );
   }
   return await shownGateway(deps, project, gateway.id);
+}
+
+/** Of its services. */
+async function customHosts(deps: HttpDeps, gatewayId: string): Promise<ReadonlySet<string>> {
+  const services = await deps.store.services.behindGateway(gatewayId);
+  return new Set(services.flatMap(({ run }) => run.serviceSpec?.hosts ?? []));
 }
 
 export async function deleteCertificate(

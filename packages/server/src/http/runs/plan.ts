@@ -23,8 +23,10 @@ import { isLocalProcess, withPortsBeside } from '../mapping/local-ports.ts';
 import { wireOffer } from '../mapping/offer.ts';
 import { wireRun } from '../mapping/run.ts';
 import type { HttpDeps } from '../ports.ts';
+import { customHostsRefusal } from './custom-hosts.ts';
 import { effectiveRunSpec } from './effective-spec.ts';
 import { planInput } from './plan-input.ts';
+import { HOSTS_NEED_GATEWAY } from './service-spec.ts';
 
 export async function getRunPlan(
   deps: HttpDeps,
@@ -83,11 +85,18 @@ async function gatewayNotes(
   if (configuration.type !== 'service') return [];
   const { gateway, https } = configuration;
   const view = await plannedGateway(deps, project, gateway);
+  const served = current !== null && !isRunFinished(current.run.status) ? current.run : null;
   if (view !== null) {
-    const isServed = current !== null && !isRunFinished(current.run.status);
-    const text = serviceRefusal(view.gateway, isServed ? current.run.gatewayId : null);
-    return text === null ? [] : [text];
+    const texts = [
+      serviceRefusal(view.gateway, served?.gatewayId ?? null),
+      await customHostsRefusal(deps, configuration, {
+        ...{ project, gateway: view.gateway },
+        present: served?.serviceSpec?.hosts ?? [],
+      }),
+    ];
+    return texts.filter((text) => text !== null);
   }
+  if (configuration.hosts?.length) return [HOSTS_NEED_GATEWAY];
   const isNamed = gateway !== null && gateway !== false;
   if (isNamed || https !== true) return [];
   return ["`https` has no effect without a gateway: the service has the server's own address"];

@@ -11,6 +11,10 @@ import {
 } from '../gateways/usable-gateway.ts';
 import type { HttpDeps } from '../ports.ts';
 import { completeModel } from './chat-model.ts';
+import { customHostsRefusal, TakenHosts } from './custom-hosts.ts';
+
+export const HOSTS_NEED_GATEWAY =
+  '`hosts` needs a gateway: set `gateway`, or make one the default of the project';
 
 /** The label of the models' endpoint below the domain of a gateway. */
 const MODELS = 'gateway';
@@ -27,9 +31,11 @@ export interface PresentPlace {
   readonly gatewayId: string | null;
   /** The update does not move it. */
   readonly isKept: boolean;
+  /** Its custom host names. */
+  readonly hosts: readonly string[];
 }
 
-const NOWHERE: PresentPlace = { gatewayId: null, isKept: false };
+const NOWHERE: PresentPlace = { gatewayId: null, isKept: false, hosts: [] };
 
 /**
  * `present`: where it is served now, if it is. Throws `ApiError` if the service cannot be reached as
@@ -49,9 +55,10 @@ export async function servicePlace(
     if (deps.settings.runSpecs.forbidServicesWithoutGateway) {
       throw notExists('The project no longer has a default gateway');
     }
+    if (service.hosts?.length) throw ruleError(HOSTS_NEED_GATEWAY);
     return inServer(project, service);
   }
-  return await behindGateway(deps, project, { view: gateway, present: present.gatewayId }, service);
+  return await behindGateway(deps, project, { view: gateway, present }, service);
 }
 
 async function gatewayOf(
@@ -102,14 +109,15 @@ function serviceDomain(wildcard: string, project: ProjectRecord): string {
 }
 
 async function behindGateway(
-  { settings, store }: HttpDeps,
+  deps: HttpDeps,
   project: ProjectRecord,
-  { view, present }: { readonly view: GatewayView; readonly present: string | null },
+  { view, present }: { readonly view: GatewayView; readonly present: PresentPlace },
   service: ServiceConfiguration,
 ): Promise<ServicePlace> {
+  const { settings, store } = deps;
   const { gateway, replicas } = view;
   const { name, configuration, wildcardDomain } = gateway;
-  checkAcceptsService(gateway, present);
+  checkAcceptsService(gateway, present.gatewayId);
   if (replicas.length === 0) {
     throw ruleError(`Gateway '${name}' has no replica; services can use it once it has one`);
   }
@@ -131,7 +139,14 @@ async function behindGateway(
   const modelScheme = hasCertificate ? 'https' : 'http';
   const portOf = (its: 'http' | 'https') => gatewayPort(settings, gateway, its);
   const models = `${modelScheme}://gateway.${domain}${portOf(modelScheme)}`;
+  const refusal = await customHostsRefusal(deps, service, {
+    project,
+    gateway,
+    present: present.hosts,
+  });
+  if (refusal !== null) throw ruleError(refusal);
   const beside = await store.services.behindGateway(gateway.id);
+  const takenHosts = new TakenHosts(beside);
   const elsewhere = beside.filter(({ projectName }) => projectName !== project.name);
   const taken = new Set(
     elsewhere.map(({ run }) => URL.parse(run.serviceSpec?.url ?? '')?.hostname),
@@ -140,7 +155,7 @@ async function behindGateway(
     gatewayId: gateway.id,
     guard: {
       id: gateway.id,
-      accept: (now) => checkAcceptsService(now ?? leaving(gateway), present),
+      accept: (now) => checkAcceptsService(now ?? leaving(gateway), present.gatewayId),
     },
     specOf: (run) => {
       const host = `${run}.${domain}`.toLowerCase();
@@ -152,9 +167,14 @@ async function behindGateway(
           `${host} is the address of a run of another project: choose another name, or put \${{ run.project_name }} into the domain of gateway '${name}'`,
         );
       }
+      const hosts = service.hosts ?? [];
+      for (const own of hosts) {
+        const why = takenHosts.refusal(own, project.name, run);
+        if (why !== null) throw ruleError(why);
+      }
       const url = `${scheme}://${run}.${domain}${portOf(scheme)}`;
       const model = modelSpec(service, url, models);
-      return { url, model, options: specOptions(service) };
+      return { url, model, options: specOptions(service), ...(hosts.length > 0 && { hosts }) };
     },
   };
 }

@@ -12,7 +12,7 @@ export interface UpdatedService {
 const UNCHANGED: UpdatedService = { set: {}, guard: null };
 
 /** Changes of these change the address of a service or of its model. */
-const ADDRESS = ['gateway', 'https', 'model'];
+const ADDRESS = ['gateway', 'https', 'model', 'hosts'];
 
 /**
  * The place of a service after an update in place, if it changes. A gateway that became
@@ -34,7 +34,7 @@ export async function updatedService(
     deps,
     project,
     stays ? { ...configuration, gateway: false } : configuration,
-    { gatewayId: run.gatewayId, isKept },
+    { gatewayId: run.gatewayId, isKept, hosts: run.serviceSpec?.hosts ?? [] },
   );
   const gatewayId = isKept ? run.gatewayId : place.gatewayId;
   return { set: { serviceSpec: place.specOf(run.name), gatewayId }, guard: place.guard };

@@ -241,6 +241,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
     providers: { all: [], domains: [] },
     templates: gitTemplates({ rules: new OutgoingRules([]), own: null, protocols: 'file' }),
     hub: () => Promise.reject(new Error('there is no hub')),
+    readTxt: async () => [],
     shutdown: new Shutdown(),
     metrics: new ServerMetrics({ store: made.store, now, depths: () => null, onError: () => {} }),
     loopsAreRunning: () => true,

@@ -1,0 +1,21 @@
+/** TXT records, by which projects prove that host names are theirs. */
+import { Resolver } from 'node:dns/promises';
+
+/** The values of a name; empty = it has none. Rejects if DNS does not answer. */
+export type ReadTxt = (name: string) => Promise<readonly string[]>;
+
+const MISSING: readonly unknown[] = ['ENOTFOUND', 'ENODATA'];
+
+/** `dns`: `host:port`; null = the servers of the system. */
+export function txtReader(dns: string | null): ReadTxt {
+  const resolver = new Resolver({ timeout: 2000, tries: 2 });
+  if (dns !== null) resolver.setServers([dns]);
+  return async (name) => {
+    try {
+      return (await resolver.resolveTxt(name)).map((parts) => parts.join(''));
+    } catch (error) {
+      if (MISSING.includes((error as { readonly code?: unknown }).code)) return [];
+      throw error;
+    }
+  };
+}

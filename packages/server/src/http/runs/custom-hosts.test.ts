@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from '../testing/test-server.ts';
+
+let server: TestServer;
+/** What DNS shows. */
+const records = new Map<string, string[]>();
+let asked: string[] = [];
+afterEach(async () => {
+  await server.close();
+  records.clear();
+  asked = [];
+});
+
+async function start(): Promise<void> {
+  const readTxt = async (name: string) => {
+    asked.push(name);
+    if (name.endsWith('.broken.test')) throw new Error('queryTxt ESERVFAIL');
+    return records.get(name) ?? [];
+  };
+  server = await startTestServer({}, { readTxt });
+}
+
+async function runningGateway(name: string, more: object = {}): Promise<void> {
+  const configuration = {
+    ...{ type: 'gateway', name, backend: 'aws', region: 'eu-west-1' },
+    ...{ domain: '*.apps.test', certificate: null, ...more },
+  };
+  const { body } = await server.call('/api/project/main/gateways/create', { configuration });
+  await server.store.engine.apply([
+    { type: 'gateway.update', id: body.id, version: 0, set: { status: 'running' } },
+  ]);
+  await server.store.gateways.insertReplica({
+    ...{ id: randomUUID(), gatewayId: body.id, replicaNum: 0, status: 'running' },
+    ...{ statusMessage: null, backend: 'aws', region: 'eu-west-1', instanceId: 'i' },
+    ...{ backendData: null, hostname: '192.0.2.1', sshPublicKey: '', sshPrivateKey: '' },
+    ...{ scaleIn: false, attempt: 0, appUpdatedAt: null, createdAt: 0, lastProcessedAt: 0 },
+    ...{ deleted: false, nextPassAt: null, version: 0 },
+  });
+}
+
+const specOf = (hosts: readonly string[] | null, more: object = {}, run_name = 'web') => ({
+  run_name,
+  configuration: {
+    ...{ type: 'service', port: 80, commands: ['serve'], https: 'auto', hosts, ...more },
+  },
+});
+const apply = (run_spec: object, current_resource: unknown = null, project = 'main') =>
+  server.call(
+    `/api/project/${project}/runs/apply`,
+    { plan: { run_spec, current_resource }, force: false },
+    { headers: { 'user-agent': 'dstack-cli' } },
+  );
+const refusal = async (run_spec: object, project = 'main') =>
+  (await apply(run_spec, null, project)).body.detail?.[0]?.msg;
+
+async function prove(host: string, project = 'main'): Promise<void> {
+  const found = await server.store.projects.byName(project);
+  const name = `_dstack.${host}`;
+  records.set(name, [...(records.get(name) ?? []), `dstack-project=${found?.id}`]);
+}
+
+const edge = { gateway: 'edge' };
+
+it('a host name needs a record in DNS for the project, which plan and refusal contain', async () => {
+  await start();
+  await runningGateway('edge');
+  await server.call('/api/projects/create', { project_name: 'lab' });
+  await prove('chat.example.test', 'lab');
+  const id = (await server.store.projects.byName('main'))?.id;
+  const text = `DNS does not show that chat.example.test belongs to project main. Create this record, then try again: _dstack.chat.example.test TXT "dstack-project=${id}"`;
+  const spec = specOf(['chat.example.test'], edge);
+  expect(await refusal(spec)).toBe(text);
+  const planned = await server.call('/api/project/main/runs/get_plan', { run_spec: spec });
+  expect(planned.body.notes).toContainEqual(text);
+  expect(await refusal(specOf(['x.broken.test'], edge))).toMatch(
+    /^DNS does not answer whether x\.broken\.test belongs .*ESERVFAIL/,
+  );
+  await prove('chat.example.test');
+  expect((await apply(spec)).body.service).toMatchObject({
+    ...{ url: 'http://web.apps.test', hosts: ['chat.example.test'] },
+  });
+});
+
+it('an update asks DNS for new names only, and keeps them if an older client changes the service', async () => {
+  await start();
+  await runningGateway('edge');
+  await prove('chat.example.test');
+  const { body: run } = await apply(specOf(['chat.example.test'], edge));
+  records.clear();
+  asked = [];
+  const more = specOf(['chat.example.test', 'two.example.test'], edge);
+  expect((await apply(more, run)).body.detail[0].msg).toContain('two.example.test');
+  await prove('two.example.test');
+  const { body: wider } = await apply(more, run);
+  expect(wider.service.hosts).toEqual(['chat.example.test', 'two.example.test']);
+  expect(new Set(asked)).toEqual(new Set(['_dstack.two.example.test']));
+  const { hosts: _, ...known } = wider.run_spec.configuration;
+  const theirs = { ...wider, run_spec: { ...wider.run_spec, configuration: known } };
+  const plain = { ...specOf(null, { ...edge, auth: false }) } as { configuration: object };
+  const { hosts: __, ...theirSpec } = plain.configuration as { hosts: null };
+  const kept = await server.call('/api/project/main/runs/apply', {
+    plan: { run_spec: { ...plain, configuration: theirSpec }, current_resource: theirs },
+    force: false,
+  });
+  expect(kept.body.service.hosts).toEqual(['chat.example.test', 'two.example.test']);
+  const { body: without } = await apply(specOf([], { ...edge, auth: false }), kept.body);
+  expect(without.service.hosts).toBeUndefined();
+});
+
+it('a host name of another service is refused, without the name of a run of another project', async () => {
+  await start();
+  await runningGateway('edge');
+  await server.call('/api/projects/create', { project_name: 'lab' });
+  await server.call('/api/project/main/exports/create', {
+    ...{ name: 'edge', importer_projects: ['lab'], exported_gateways: ['edge'] },
+  });
+  for (const project of ['main', 'lab']) await prove('chat.example.test', project);
+  const spec = specOf(['chat.example.test'], edge);
+  expect((await apply(spec)).status).toBe(200);
+  const next = specOf(['chat.example.test'], edge, 'next');
+  expect(await refusal(next)).toBe(
+    'chat.example.test is a host name of run web: remove it there first',
+  );
+  const elsewhere = specOf(['chat.example.test'], { gateway: 'main/edge' }, 'other');
+  expect(await refusal(elsewhere, 'lab')).toBe(
+    'chat.example.test is a host name of a run of another project: remove it there first',
+  );
+});
+
+it('a host name below the domain of the gateway is refused, whatever DNS shows', async () => {
+  await start();
+  await runningGateway('edge', { domain: '*.${{ run.project_name }}.apps.test' });
+  for (const host of ['gateway.main.apps.test', 'api.lab.apps.test', 'a.apps.test']) {
+    await prove(host);
+    expect(await refusal(specOf([host], edge))).toBe(
+      `${host} is below the domain of gateway 'edge', whose names are those of runs: name another one in \`hosts\``,
+    );
+  }
+  await prove('apps.test');
+  expect((await apply(specOf(['apps.test'], edge))).status).toBe(200);
+});
+
+it('host names need a gateway that can serve them', async () => {
+  await start();
+  await prove('chat.example.test');
+  const need = '`hosts` needs a gateway: set `gateway`, or make one the default of the project';
+  const spec = specOf(['chat.example.test'], { https: null });
+  expect(await refusal(spec)).toBe(need);
+  const planned = await server.call('/api/project/main/runs/get_plan', { run_spec: spec });
+  expect(planned.body.notes).toContainEqual(need);
+  const settings = { kubernetes: { service: 'Ingress' } };
+  await runningGateway('in', { backend: 'kubernetes', backend_settings: settings });
+  expect(await refusal(specOf(['chat.example.test'], { gateway: 'in' }))).toMatch(
+    /behind an Ingress/,
+  );
+});

@@ -1,0 +1,80 @@
+/** Host names of a service that belong to its users, not to the gateway. */
+import { errorMessage } from '@dstack/contract/error-message';
+import type { ServiceConfiguration } from '@dstack/contract/wire';
+import type { GatewayRecord } from '@dstack/core';
+import type { ProjectRecord, ServiceView } from '@dstack/store';
+import type { HttpDeps } from '../ports.ts';
+
+export interface CustomHostsCheck {
+  readonly project: ProjectRecord;
+  readonly gateway: Pick<GatewayRecord, 'name' | 'configuration' | 'wildcardDomain'>;
+  /** That the service has now: they are proven. */
+  readonly present: readonly string[];
+}
+
+/** Why the service cannot have these names; null = it can. Asks DNS. */
+export async function customHostsRefusal(
+  { readTxt }: Pick<HttpDeps, 'readTxt'>,
+  { hosts }: Pick<ServiceConfiguration, 'hosts'>,
+  { project, gateway, present }: CustomHostsCheck,
+): Promise<string | null> {
+  if (!hosts?.length) return null;
+  const { name, configuration, wildcardDomain } = gateway;
+  if (configuration.backend_settings?.kubernetes?.service === 'Ingress') {
+    return `Gateway '${name}' is behind an Ingress, whose rule names its domain only: remove \`hosts\``;
+  }
+  const domain = fixedPart(wildcardDomain ?? '');
+  const below = hosts.find((host) => host.endsWith(`.${domain}`));
+  if (domain !== '' && below !== undefined) {
+    return `${below} is below the domain of gateway '${name}', whose names are those of runs: name another one in \`hosts\``;
+  }
+  const asked = hosts.filter((host) => !present.includes(host));
+  const proofs = await Promise.all(asked.map((host) => proofProblem(readTxt, host, project)));
+  return proofs.find((problem) => problem !== null) ?? null;
+}
+
+/** What a domain ends in for all projects. */
+function fixedPart(wildcard: string): string {
+  const end = wildcard.toLowerCase().split('}}').at(-1) ?? '';
+  return end.replace(/^[*.]+/, '');
+}
+
+async function proofProblem(
+  readTxt: HttpDeps['readTxt'],
+  host: string,
+  project: ProjectRecord,
+): Promise<string | null> {
+  const name = `_dstack.${host}`;
+  const value = `dstack-project=${project.id}`;
+  const record = `${name} TXT "${value}"`;
+  try {
+    const found = await readTxt(name);
+    if (found.includes(value)) return null;
+    return `DNS does not show that ${host} belongs to project ${project.name}. Create this record, then try again: ${record}`;
+  } catch (error) {
+    return `DNS does not answer whether ${host} belongs to project ${project.name} (${errorMessage(error)}). Try again; it must show this record: ${record}`;
+  }
+}
+
+/** Names that other services behind the gateway have, and whose they are. */
+export class TakenHosts {
+  readonly #holders = new Map<string, { readonly project: string; readonly run: string }>();
+
+  constructor(services: readonly ServiceView[]) {
+    for (const { run, projectName: project } of services) {
+      const { url = '', hosts = [] } = run.serviceSpec ?? {};
+      for (const host of [URL.parse(url)?.hostname, ...hosts]) {
+        // The oldest keeps a name.
+        if (host && !this.#holders.has(host)) this.#holders.set(host, { project, run: run.name });
+      }
+    }
+  }
+
+  /** Whether another run has it; one of the same name is replaced. Names of other projects stay hidden. */
+  refusal(host: string, project: string, run: string): string | null {
+    const holder = this.#holders.get(host);
+    if (!holder || (holder.project === project && holder.run === run)) return null;
+    const whose = holder.project === project ? `run ${holder.run}` : 'a run of another project';
+    return `${host} is a host name of ${whose}: remove it there first`;
+  }
+}
