@@ -298,12 +298,19 @@ describe.skipIf(missing !== null && !process.env.CI)(
     violenceCases(world);
 
     // It is deleted by the official client: no test between them may wait for an empty cluster.
-    it('are served by a gateway of two pods, one of which ends while requests come', async () => {
-      await giveNginx(cluster);
-      const serve = 'mkdir /tmp/www; echo page > /tmp/www/index.html; httpd -f -p 8000 -h /tmp/www';
-      const service = `type: service\nname: front\ngateway: edge\nhttps: false\n${SMALL}port: 8000\nauth: false\ncommands: [${JSON.stringify(serve)}]\n${RESOURCES}}\n`;
-      await gatewayInCluster({ home, cluster, service });
-    });
+    // On a busy computer each of its six changes of pods takes half a minute.
+    const gatewayLimit = { timeout: 360_000 };
+    it(
+      'are served by a gateway of two pods, one of which ends while requests come',
+      gatewayLimit,
+      async () => {
+        await giveNginx(cluster);
+        const serve =
+          'mkdir /tmp/www; echo page > /tmp/www/index.html; httpd -f -p 8000 -h /tmp/www';
+        const service = `type: service\nname: front\ngateway: edge\nhttps: false\n${SMALL}port: 8000\nauth: false\ncommands: [${JSON.stringify(serve)}]\n${RESOURCES}}\n`;
+        await gatewayInCluster({ home, cluster, service });
+      },
+    );
 
     it('are used by the official client', async () => {
       const { path, missing: why } = officialClient('0.22.5');

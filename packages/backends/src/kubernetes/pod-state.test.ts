@@ -109,7 +109,7 @@ describe('a pod', () => {
     const message = 'The node was low on resource: memory.';
     expect(state(pod({ phase: 'Failed', reason: 'Evicted', message }, {}, 'n1'))).toEqual({
       ...{ state: 'interrupted', reason: 'spot' },
-      text: `pod train was evicted (node n1): ${message}`,
+      text: `pod train was evicted (node n1): ${message.slice(0, -1)}`,
     });
   });
 

@@ -74,7 +74,7 @@ function disruptionOf(
 ): string | null {
   const node = spec?.nodeName ? ` (node ${spec.nodeName})` : '';
   const about = (text: string, more: string | undefined) =>
-    more?.trim() ? `${text}: ${more.trim()}` : text;
+    more?.trim() ? `${text}: ${more.trim().replace(/\.$/, '')}` : text;
   const target = status?.conditions?.find(
     (one) => one.type === 'DisruptionTarget' && one.status === 'True',
   );

@@ -23,7 +23,9 @@ function inQueue(retry: typeof RETRY | null): World {
   return world.observe({ state: 'pending', text: 'in the queue of partition gpu', queued: true });
 }
 
+/** The pass of the run may come first; the reason is that of the instance all the same. */
 const passes = (world: World): World => {
+  world.pass();
   world.instancePass();
   world.pass();
   return world;
@@ -49,6 +51,7 @@ describe('a job in the queue of a cluster', () => {
     passes(world.later(20 * MINUTE - 1));
     expect(world.instance().status).toBe('provisioning');
     passes(world.later(1));
+    expect(world.job('job-1').terminationReason).toBe('waiting_instance_limit_exceeded');
     expect(world.instance().terminationMessage).toBe(
       'It waited for 20m in the queue of the cluster (in the queue of partition gpu). Set `retry: {on_events: [no-capacity], duration: 12h}` to let it wait longer',
     );

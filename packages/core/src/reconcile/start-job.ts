@@ -88,6 +88,9 @@ function endIfRefused(pass: RunPass, job: JobRecord, order: IntentRecord | null)
   return true;
 }
 
+/** The pass of an instance in a queue reports why it is given up, so that of its job waits for it. */
+const INSTANCE_MARGIN = 60 * SECOND;
+
 /** When a job that its agent has not accepted is given up. `from`: it may not start earlier. */
 export function startDeadline(
   job: JobRecord,
@@ -99,7 +102,9 @@ export function startDeadline(
   const since = Math.max(job.provisionedAt ?? job.statusChangedAt, from);
   if (!capabilitiesOf(instance.backend).ownQueue) return since + limit;
   // The pass of the instance ends one that has left the queue, or has waited for too long, earlier.
-  if (isInstanceProvisioning(instance.status)) return since + limit + capacityWait(job) * SECOND;
+  if (isInstanceProvisioning(instance.status)) {
+    return since + limit + capacityWait(job) * SECOND + INSTANCE_MARGIN;
+  }
   return Math.max(since, instance.statusChangedAt) + limit;
 }
 
