@@ -6,7 +6,7 @@ import { useSession } from '../../data/session/session-context.tsx';
 export function SignOutPage() {
   const session = useSession();
   const navigate = useNavigate();
-  // The address goes first: whoever signs in next must not be signed out again.
+  // The address goes first: the next user must not be signed out again.
   useEffect(() => {
     void navigate({ to: '/', replace: true }).then(() => session.signOut());
   }, [navigate, session]);
