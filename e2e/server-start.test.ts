@@ -266,7 +266,9 @@ describe('starting the server', () => {
     await vi.waitUntil(() => home.serverNotices.includes('The admin token has 3 characters'));
     await home.stopServer();
     delete home.env.DSTACK_SERVER_ADMIN_TOKEN;
-    expect(await refusal(home, '--host', '0.0.0.0')).toMatch(/3 characters[\s\S]*refresh_token/);
+    expect(await refusal(home, '--host', '0.0.0.0')).toMatch(
+      /3 characters[\s\S]*dstack user rotate admin/,
+    );
   });
 
   it('names the variable with an invalid value', async () => {

@@ -25,9 +25,9 @@ export async function checkAdminToken(
   if (open !== null) {
     throw new StartError(`${problem}, and others can reach this server, since ${open}`, {
       next: admin
-        ? 'start it on 127.0.0.1 without a proxy, and replace the token: POST /api/users/refresh_token with {"username": "admin"}'
+        ? 'start it on 127.0.0.1 without a proxy, and replace the token there: dstack user rotate admin'
         : 'choose a longer one with --token or DSTACK_SERVER_ADMIN_TOKEN, or none: then the server generates one',
     });
   }
-  return `${problem[0]?.toUpperCase()}${problem.slice(1)}: replace it before others can reach this server.`;
+  return `${problem[0]?.toUpperCase()}${problem.slice(1)}: replace it before others can reach this server (dstack user rotate admin).`;
 }
