@@ -225,8 +225,9 @@ export class HostLink {
     const logs = await this.#options.sink.sync(jobs);
     this.send({ type: 'resume', server_id: this.#options.serverId, logs });
     this.send({ type: 'ack', states: last });
-    this.#attempt = 0;
     await this.#options.sink.connected(this.#info);
+    // Only now: while the database stores nothing, each attempt fails at this point.
+    this.#attempt = 0;
     // Open a connection for the first command; if this fails, the command opens one itself.
     this.#options.client.info().catch(() => {});
   }
