@@ -10,7 +10,7 @@ afterEach(() => vi.useRealTimers());
  */
 function database() {
   const owners = new Map<string, string>();
-  const state = { away: false, orphans: [] as string[] };
+  const state = { away: false, orphans: [] as string[], renewals: 0 };
   const reach = () => {
     if (state.away) throw new Error('the database does not answer');
   };
@@ -21,9 +21,10 @@ function database() {
       owners.set(hostId, owner);
       return true;
     },
-    async renewHost(hostId: string, owner: string) {
+    async renewHosts(hostIds: readonly string[], owner: string) {
       reach();
-      return owners.get(hostId) === owner;
+      state.renewals += 1;
+      return hostIds.filter((hostId) => owners.get(hostId) === owner);
     },
     async releaseHost(hostId: string, owner: string) {
       if (owners.get(hostId) === owner) owners.delete(hostId);
@@ -42,7 +43,9 @@ function leases({ engine }: ReturnType<typeof database>, owner: string, shared =
     owner,
     log: pino({ level: 'silent' }),
     onLost: (hostId) => void lost.push(hostId),
-    onOrphan: async (hostId) => void orphans.push(hostId),
+    onOrphan: async (hostId) => {
+      orphans.push(`${hostId} of ${await engine.hostOwner(hostId)}`);
+    },
   });
   made.start();
   return { made, lost, orphans };
@@ -90,12 +93,34 @@ it('releases a host that another server may have taken, while the database does 
   expect(lost).toEqual(['host']);
 });
 
-it('reports hosts whose server has ended', async () => {
+it('reports hosts whose server has ended, under their leases', async () => {
+  const shared = database();
+  const { made, orphans } = leases(shared, 'one');
+  shared.state.orphans = ['left'];
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(orphans).toEqual(['left of one']);
+  expect([...shared.owners]).toEqual([]);
+  expect(await made.claim('left')).toBe(true);
+});
+
+it('does not report a host as lost to which another server has linked meanwhile', async () => {
   const shared = database();
   const { orphans } = leases(shared, 'one');
   shared.state.orphans = ['left'];
+  shared.owners.set('left', 'two');
   await vi.advanceTimersByTimeAsync(3000);
-  expect(orphans).toEqual(['left']);
+  expect(orphans).toEqual([]);
+  expect([...shared.owners]).toEqual([['left', 'two']]);
+});
+
+it('renews the leases on all hosts in one statement', async () => {
+  const shared = database();
+  const { made, lost } = leases(shared, 'one');
+  for (let n = 0; n < 100; n++) await made.claim(`host-${n}`);
+  shared.owners.set('host-7', 'two');
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(shared.state.renewals).toBe(1);
+  expect(lost).toEqual(['host-7']);
 });
 
 it('holds everything and writes nothing if there is one server', async () => {

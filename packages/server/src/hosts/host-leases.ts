@@ -14,7 +14,7 @@ export interface HostLeasesOptions {
 
 type LeaseStore = Pick<
   Store['engine'],
-  'claimHost' | 'renewHost' | 'releaseHost' | 'hostOwner' | 'orphanedHosts'
+  'claimHost' | 'renewHosts' | 'releaseHost' | 'hostOwner' | 'orphanedHosts'
 >;
 
 /** A link is leased for this long (µs), and the lease renewed this often. */
@@ -84,14 +84,33 @@ export class HostLeases {
   }
 
   async #renew(): Promise<void> {
-    const { store, owner, onOrphan } = this.#options;
-    for (const hostId of [...this.#held.keys()]) {
-      const until = performance.now() + LEASE / 1000;
-      if (await store.engine.renewHost(hostId, owner, LEASE)) {
-        if (this.#held.has(hostId)) this.#held.set(hostId, until);
-      } else this.#lose(hostId);
+    const { engine } = this.#options.store;
+    const until = performance.now() + LEASE / 1000;
+    const held = [...this.#held];
+    // All in one statement: one after another, thousands of them would expire in the meantime.
+    const ids = held.map(([hostId]) => hostId);
+    const renewed = new Set(await engine.renewHosts(ids, this.#options.owner, LEASE));
+    for (const [hostId, before] of held) {
+      // Released or claimed anew while the database was working.
+      if (this.#held.get(hostId) !== before) continue;
+      if (renewed.has(hostId)) this.#held.set(hostId, until);
+      else this.#lose(hostId);
     }
-    for (const hostId of await store.engine.orphanedHosts()) await onOrphan(hostId);
+    for (const hostId of await engine.orphanedHosts()) await this.#reportOrphan(hostId);
+  }
+
+  /**
+   * Under the host's lease: a server that links to it at this moment must not find its own report
+   * overwritten.
+   */
+  async #reportOrphan(hostId: string): Promise<void> {
+    const { store, owner, onOrphan } = this.#options;
+    if (!(await store.engine.claimHost(hostId, owner, LEASE))) return;
+    try {
+      await onOrphan(hostId);
+    } finally {
+      await store.engine.releaseHost(hostId, owner);
+    }
   }
 
   /** Another server may hold the leases that could not be renewed in time. */

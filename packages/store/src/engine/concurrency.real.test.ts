@@ -89,7 +89,10 @@ forEachStore((tests) => {
     expect(await engine.claimHost('local', 'b', 60 * SECOND)).toBe(false);
     const host = { id: 'local', connected: true, since: 1, facts: null };
     await hosts.save({ ...host, executor: null, error: null, failed: false });
-    expect(await engine.renewHost('local', 'a', 60 * SECOND)).toBe(true);
+    expect(await engine.claimHost('other', 'b', 60 * SECOND)).toBe(true);
+    const held = ['local', 'other', 'missing'];
+    expect(await engine.renewHosts(held, 'a', 60 * SECOND)).toEqual(['local']);
+    expect(await engine.renewHosts([], 'a', 60 * SECOND)).toEqual([]);
     await engine.releaseHost('local', 'a');
     expect(await engine.claimHost('local', 'b', 60 * SECOND)).toBe(true);
     expect(await hosts.byId('local')).toMatchObject({ connected: true });

@@ -9,7 +9,7 @@ export type Leases = Pick<
   | 'release'
   | 'dropLeases'
   | 'claimHost'
-  | 'renewHost'
+  | 'renewHosts'
   | 'releaseHost'
   | 'hostOwner'
   | 'orphanedHosts'
@@ -91,10 +91,13 @@ export function sharedLeases({ db }: StoreContext): Leases {
         set lease_owner = excluded.lease_owner, lease_expires_at = excluded.lease_expires_at
         where hosts.lease_owner is null or hosts.lease_expires_at < ${DATABASE_NOW}`);
     },
-    renewHost(hostId, owner, ttl) {
-      return changed(sql`update hosts
+    async renewHosts(hostIds, owner, ttl) {
+      if (hostIds.length === 0) return [];
+      const { rows } = await sql<{ id: string }>`update hosts
         set lease_expires_at = ${DATABASE_NOW} + ${ttl}::bigint
-        where id = ${hostId} and lease_owner = ${owner}`);
+        where id = any(${hostIds}::text[]) and lease_owner = ${owner}
+        returning id`.execute(db);
+      return rows.map(({ id }) => id);
     },
     async releaseHost(hostId, owner) {
       await changed(sql`update hosts set lease_owner = null, lease_expires_at = null
@@ -149,7 +152,8 @@ export function localLeases({ now }: Pick<StoreContext, 'now'>): Leases {
     release: async (kind, id, owner) => release(`${kind} ${id}`, owner),
     dropLeases: async () => leases.clear(),
     claimHost: async (hostId, owner, ttl) => claim(`host ${hostId}`, owner, ttl),
-    renewHost: async (hostId, owner, ttl) => renew(`host ${hostId}`, owner, ttl),
+    renewHosts: async (hostIds, owner, ttl) =>
+      hostIds.filter((hostId) => renew(`host ${hostId}`, owner, ttl)),
     releaseHost: async (hostId, owner) => release(`host ${hostId}`, owner),
     hostOwner: async (hostId) => {
       const held = leases.get(`host ${hostId}`);

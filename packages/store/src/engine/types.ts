@@ -201,7 +201,8 @@ export interface EngineStore {
   dropLeases(): Promise<void>;
   /** The link to a host, leased the same way. */
   claimHost(hostId: string, owner: string, ttl: number): Promise<boolean>;
-  renewHost(hostId: string, owner: string, ttl: number): Promise<boolean>;
+  /** Returns the hosts whose leases the owner still holds. */
+  renewHosts(hostIds: readonly string[], owner: string, ttl: number): Promise<string[]>;
   releaseHost(hostId: string, owner: string): Promise<void>;
   /** The owner of the link to this host; null = none. */
   hostOwner(hostId: string): Promise<string | null>;

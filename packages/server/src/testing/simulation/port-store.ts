@@ -12,7 +12,7 @@ const SYNCHRONOUS = new Set([
 ]);
 
 /** Called every few seconds; delays of these would only cost time. */
-const ROUTINE = new Set(['renewHost', 'orphanedHosts']);
+const ROUTINE = new Set(['renewHosts', 'orphanedHosts']);
 
 /** The longest time that a call to the database takes in a simulation (µs). */
 const LONGEST = 3_000;
