@@ -12,6 +12,7 @@ function world() {
   const signalled: string[][] = [];
   let report: (handleId: string) => void = () => {};
   let next = () => {};
+  const database = { failures: 0 };
   const store = {
     instances: {
       list: async () => [
@@ -23,6 +24,7 @@ function world() {
     },
     engine: {
       signal: async (signals: readonly Signal[]) => {
+        if (database.failures-- > 0) throw new Error('the database does not answer');
         expect(signals.every(({ kind }) => kind === 'observation')).toBe(true);
         signalled.push(signals.map(({ id }) => id));
         next();
@@ -49,7 +51,10 @@ function world() {
     new Promise<void>((resolve) => {
       next = resolve;
     });
-  return { watched, backend, signalled, reported, signal, report: (id: string) => report(id) };
+  return {
+    ...{ watched, backend, database, signalled, reported, signal },
+    report: (id: string) => report(id),
+  };
 }
 
 it('all instances of a backend are observed when the server begins to watch it', async () => {
@@ -81,6 +86,18 @@ it('the first change is observed at once, and those that follow it together', as
   report('machine-starting');
   await second;
   expect(signalled.slice(1)).toEqual([['up'], ['up', 'starting']]);
+  end();
+});
+
+it('a change is observed though the database did not answer when it was reported', async () => {
+  const { watched, backend, database, signalled, signal, report } = world();
+  const end = await watched.watch('project', backend);
+  database.failures = 2;
+  const next = signal();
+  report('machine-up');
+  report('machine-starting');
+  await next;
+  expect(signalled.slice(1)).toEqual([['up', 'starting']]);
   end();
 });
 

@@ -29,23 +29,53 @@ export class WatchedBackends {
   /** Does nothing for a backend that reports no changes. Returns the function that ends the watch. */
   async watch(projectId: Id, { name, instances }: Backend): Promise<() => void> {
     if (!instances?.watch) return () => {};
-    let changed = new Set<string>();
-    let turn: Promise<unknown> = Promise.resolve();
-    const flush = async () => {
-      await turn;
-      turn = delay(TOGETHER_MS);
-      const ids = changed;
-      changed = new Set();
-      await this.#observe(projectId, name, (handleId) => ids.has(handleId));
+    const report = this.#reporter(projectId, name);
+    const stop = instances.watch(report.changed);
+    const end = () => {
+      report.end();
+      stop();
     };
-    const end = instances.watch((handleId) => {
-      if (changed.add(handleId).size > 1) return;
-      flush().catch((error) => {
-        this.#options.log.warn({ backend: name, err: error }, 'reported changes not looked up');
-      });
-    });
-    await this.#observe(projectId, name, () => true);
+    try {
+      await this.#observe(projectId, name, () => true);
+    } catch (error) {
+      end();
+      throw error;
+    }
     return end;
+  }
+
+  /** A change that is not reported would not be noticed again, so it is kept until it is signalled. */
+  #reporter(projectId: Id, backend: Backend['name']) {
+    let changed = new Set<string>();
+    let isBusy = false;
+    let isEnded = false;
+    const flush = async () => {
+      isBusy = true;
+      for (let failures = 0; changed.size > 0 && !isEnded; ) {
+        const ids = changed;
+        changed = new Set();
+        try {
+          await this.#observe(projectId, backend, (handleId) => ids.has(handleId));
+          failures = 0;
+        } catch (error) {
+          failures += 1;
+          changed = new Set([...ids, ...changed]);
+          this.#options.log.warn({ backend, err: error }, 'reported changes not looked up');
+        }
+        const ms = failures === 0 ? TOGETHER_MS : retryDelay(failures);
+        await delay(ms, undefined, { ref: false });
+      }
+      isBusy = false;
+    };
+    return {
+      changed: (handleId: string) => {
+        changed.add(handleId);
+        if (!isBusy) void flush();
+      },
+      end: () => {
+        isEnded = true;
+      },
+    };
   }
 
   async #observe(
@@ -64,4 +94,9 @@ export class WatchedBackends {
     const signals = ids.map((id): Signal => ({ kind: 'observation', id }));
     if (signals.length > 0) await store.engine.signal(signals);
   }
+}
+
+/** 100 ms, 200 ms, … up to 30 s. */
+function retryDelay(failures: number): number {
+  return Math.min(30_000, 100 * 2 ** (failures - 1));
 }
