@@ -15,6 +15,7 @@ function rowsOf(...known: readonly HostRecord[]) {
   const stored = new Map(known.map((row) => [row.id, row]));
   const saved: HostRecord[] = [];
   const signals: string[] = [];
+  const database = { failures: 0 };
   const rows = new HostRows({
     store: {
       hosts: {
@@ -27,14 +28,17 @@ function rowsOf(...known: readonly HostRecord[]) {
       },
       instances: { onHost: async () => [] },
       engine: {
-        hostDependants: async (id: string) => [{ kind: 'instance', id }],
+        hostDependants: async (id: string) => {
+          if (database.failures-- > 0) throw new Error('the database does not answer');
+          return [{ kind: 'instance', id }];
+        },
         signal: async (some: readonly Signal[]) => void signals.push(...some.map(({ id }) => id)),
       },
     } as never,
     now: () => 9,
     log: pino({ level: 'silent' }),
   });
-  return { rows, saved, signals };
+  return { rows, saved, signals, database };
 }
 
 describe('a host that no server was linked to before', () => {
@@ -87,4 +91,17 @@ describe('a host that a server was linked to before', () => {
     await rows.progress('h', 'Checking the host');
     expect(saved).toEqual([]);
   });
+});
+
+it('a host whose loss was stored and could not be signalled is signalled at the next attempt to reach it', async () => {
+  const { rows, saved, signals, database } = rowsOf(ROW);
+  database.failures = 2;
+  const attempt = () => rows.disconnected('h', { error: 'refused' });
+  await expect(attempt()).rejects.toThrow('the database does not answer');
+  await expect(attempt()).rejects.toThrow('the database does not answer');
+  expect(signals).toEqual([]);
+  await attempt();
+  await attempt();
+  expect(signals).toEqual(['h']);
+  expect(saved).toHaveLength(1);
 });

@@ -26,6 +26,8 @@ export class HostRows {
   readonly #order = new Map<string, Serial>();
   /** Hosts whose link is open and whose row does not exist yet; a deleted row does not come back. */
   readonly #new = new Set<string>();
+  /** Hosts whose state is stored, but was not signalled because the database broke in between. */
+  readonly #unsignalled = new Set<string>();
   /** The last reason that was logged for each unreachable host. */
   readonly #logged = new Map<string, string>();
 
@@ -63,8 +65,10 @@ export class HostRows {
     this.#logReason(hostId, error);
     await this.#inOrder(hostId, async () => {
       const before = await this.#options.store.hosts.byId(hostId);
-      if (before?.connected === false) await this.#writeReason(before, error, failed);
+      const isKnown = before?.connected === false;
+      if (isKnown) await this.#writeReason(before, error, failed);
       else await this.#write(hostId, before, { connected: false, error, failed });
+      if (isKnown && this.#unsignalled.has(hostId)) await this.#signal(hostId);
     });
   }
 
@@ -87,6 +91,7 @@ export class HostRows {
   /** Deletes the state that this process holds. */
   forget(hostId: string): void {
     this.#new.delete(hostId);
+    this.#unsignalled.delete(hostId);
     this.#logged.delete(hostId);
     this.#order.delete(hostId);
   }
@@ -101,9 +106,16 @@ export class HostRows {
     this.#new.delete(hostId);
     const facts = info?.host ?? before?.facts ?? null;
     const executor = info?.executor ?? before?.executor ?? null;
+    this.#unsignalled.add(hostId);
     await store.hosts.save({ id: hostId, ...link, since: now(), facts, executor });
+    await this.#signal(hostId);
+  }
+
+  async #signal(hostId: string): Promise<void> {
+    const { engine } = this.#options.store;
     // Read after the write: an instance that is bound to the host later reads the stored state.
-    await store.engine.signal(await store.engine.hostDependants(hostId));
+    await engine.signal(await engine.hostDependants(hostId));
+    this.#unsignalled.delete(hostId);
   }
 
   /** Still unreachable, but for another reason than before. */
