@@ -17,22 +17,47 @@ const ROUTINE = new Set(['renewHosts', 'orphanedHosts']);
 /** The longest time that a call to the database takes in a simulation (µs). */
 const LONGEST = 3_000;
 
+/** Probabilities that the connection breaks during one call to the database. */
+export interface DatabaseFaults {
+  /** Before the database has received the call. */
+  lostCall: number;
+  /** After the database has carried it out. */
+  lostAnswer: number;
+}
+
+export const NO_DATABASE_FAULTS: DatabaseFaults = { lostCall: 0, lostAnswer: 0 };
+
+export class DatabaseBroke extends Error {
+  override name = 'DatabaseBroke';
+
+  constructor() {
+    super('the connection to the database broke');
+  }
+}
+
+export interface PortParts {
+  readonly clock: SimClock;
+  readonly random: Random;
+  readonly faults: DatabaseFaults;
+}
+
 /**
  * The store of one of several servers: calls take a random time, so that passes of all servers
- * interleave, and after the server was cut off no call is answered or carried out.
+ * interleave; some fail, also after their commit; and after the server was cut off no call is answered
+ * or carried out.
  */
 export class PortStore {
   readonly store: Store;
   #isCut = false;
   #calls = 0;
 
-  constructor(
-    inner: Store,
-    { clock, random }: { readonly clock: SimClock; readonly random: Random },
-  ) {
+  constructor(inner: Store, { clock, random, faults }: PortParts) {
     const never = new Promise<never>(() => {});
     const wait = async () => {
       if (random.chance(0.5)) await clock.delay(random.whole(1, LONGEST));
+    };
+    const mayBreak = (chance: number) => {
+      if (random.chance(chance)) throw new DatabaseBroke();
     };
     const port =
       (member: (...args: unknown[]) => unknown, self: object, isRoutine: boolean) =>
@@ -42,9 +67,12 @@ export class PortStore {
         try {
           await wait();
           if (this.#isCut) return await never;
+          mayBreak(faults.lostCall);
           const answer = await member.apply(self, args);
           await wait();
-          return this.#isCut ? await never : answer;
+          if (this.#isCut) return await never;
+          mayBreak(faults.lostAnswer);
+          return answer;
         } finally {
           this.#calls -= 1;
         }

@@ -4,6 +4,7 @@ import { memoryTables, type SimFaults, SimProvider, simBackend } from '@dstack/b
 import type { HostFacts } from '@dstack/contract/agent';
 import { type Offer, requirementsMatch } from '@dstack/core';
 import type { Random } from '@dstack/testkit/random';
+import type { DatabaseFaults } from './port-store.ts';
 import type { SimClock } from './sim-clock.ts';
 import { SimDisk } from './sim-host-volumes.ts';
 import { type HostFaults, type HostWatch, SimHost } from './sim-hosts.ts';
@@ -15,6 +16,7 @@ export interface WorldParts {
   readonly random: Random;
   readonly hostFaults: HostFaults;
   readonly cloudFaults: SimFaults;
+  readonly databaseFaults: DatabaseFaults;
   readonly watch: HostWatch;
 }
 

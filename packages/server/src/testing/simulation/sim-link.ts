@@ -70,7 +70,6 @@ export class SimLink implements Link {
       return;
     }
     const connection = ++this.#connection;
-    this.#attempt = 0;
     this.#unlisten();
     this.#unlisten = this.#host.listen({
       onState: (state) => this.#push(connection, state),
@@ -80,10 +79,11 @@ export class SimLink implements Link {
       onHealth: () => this.#queue(connection, async () => this.#sink.health(this.#host.health)),
     });
     this.#queue(connection, async () => {
-      await this.#sink.connected(this.#host.info);
       this.#sent.clear();
       const states = this.#host.states;
       const stored = await this.#sink.sync(states);
+      await this.#sink.connected(this.#host.info);
+      this.#attempt = 0;
       this.#sink.health(this.#host.health);
       for (const { id } of states) {
         this.#sent.set(id, stored[id] ?? 0);

@@ -73,7 +73,8 @@ export class SimServer {
     this.name = parts.name;
     this.#parts = parts;
     const { clock, random } = parts;
-    this.#ports = new PortStore(parts.store, { clock, random });
+    const faults = parts.world.parts.databaseFaults;
+    this.#ports = new PortStore(parts.store, { clock, random, faults });
     const store = this.#ports.store;
     const now = () => clock.now;
     this.#logs = new TableLogStore({

@@ -16,7 +16,7 @@ import { Breach } from './breach.ts';
 import { doFault, FAULTS } from './faults.ts';
 import { checkEvents, checkNothingLeft, checkOutput } from './final-checks.ts';
 import { checkBlocks, checkQuiet, isQuiet } from './invariants.ts';
-import { PortStore } from './port-store.ts';
+import { DatabaseBroke, NO_DATABASE_FAULTS, PortStore } from './port-store.ts';
 import type { Scene } from './scene.ts';
 import { SimWorld } from './sim-backends.ts';
 import { SimClock } from './sim-clock.ts';
@@ -110,6 +110,7 @@ class Simulation {
         ...{ eventualSeconds: 2, slowRelease: 0.5, hold: null },
         ...{ attachSeconds: [0, 20], stuckDetach: 0.2 },
       },
+      databaseFaults: { lostCall: 0.002, lostAnswer: 0.002 },
     });
     this.#clock.install(() => this.#random.next());
     process.on('unhandledRejection', this.#onFailure);
@@ -146,7 +147,8 @@ class Simulation {
     const made = await makeProjects({ store: watched, now, newId, backends: this.#backends });
     this.#projects = made.projects;
     // Requests of users take time too, so that passes and other requests happen meanwhile.
-    const port = new PortStore(watched, { clock: this.#clock, random: this.#random }).store;
+    const parts = { clock: this.#clock, random: this.#random, faults: NO_DATABASE_FAULTS };
+    const port = new PortStore(watched, parts).store;
     const deps = { ...made.deps, store: port };
     this.#users = new SimUsers({ ...made, deps, now, store: port, random: this.#random });
     await this.#finished(this.#users.begin());
@@ -187,8 +189,9 @@ class Simulation {
 
   /** No faults happen any more: everything that waits must get what it needs. */
   async calmDown(): Promise<void> {
-    const { hostFaults, cloudFaults } = this.#world.parts;
+    const { hostFaults, cloudFaults, databaseFaults } = this.#world.parts;
     Object.assign(hostFaults, { lostAnswer: 0, refusal: 0, crash: 0 });
+    Object.assign(databaseFaults, NO_DATABASE_FAULTS);
     Object.assign(cloudFaults, { ...NO_FAULTS, quota: 100, bootSeconds: [1, 60] });
     this.#drainSeconds = () => 0;
     for (const host of this.#world.hosts.values()) {
@@ -312,7 +315,18 @@ class Simulation {
       },
     });
     this.#servers.push(server);
-    void server.start().catch(this.#onFailure);
+    void server.start().catch((error: unknown) => {
+      if (error instanceof DatabaseBroke) return this.#restart(server);
+      this.#onFailure(error);
+    });
+  }
+
+  /** A server that cannot start ends, and whatever has started it does so again. */
+  #restart(server: SimServer): void {
+    if (!this.#servers.includes(server)) return;
+    server.crash();
+    this.#servers = this.#servers.filter((one) => one !== server);
+    this.#clock.after(SECOND, () => void this.#startServer());
   }
 
   /** 3: passes that are repeated at once, because their rows have changed, come to an end. */
