@@ -1,3 +1,4 @@
+import { Link } from '@tanstack/react-router';
 import { Circle, CircleCheck } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { CommandBlock } from '../../ui/copy/command.tsx';
@@ -43,10 +44,28 @@ export function FirstSteps({ hasFleets, hasRuns, project, server }: FirstStepsPr
           </p>
           <CommandBlock text={FLEET} label="Copy the configuration" />
           <CommandBlock text="dstack apply -f fleet.dstack.yml" />
+          <p>
+            Or{' '}
+            <Link to="/projects/$project/fleets/add" params={{ project }} className={styles.link}>
+              create a fleet here
+            </Link>
+            , also of servers of your own. Clouds are added to the project under{' '}
+            <Link to="/projects/$project/backends" params={{ project }} className={styles.link}>
+              Backends
+            </Link>
+            .
+          </p>
         </Step>
         <Step title="Submit the first run" isDone={hasRuns}>
           <CommandBlock text={TASK} label="Copy the configuration" />
           <CommandBlock text="dstack apply -f .dstack.yml" />
+          <p>
+            Or{' '}
+            <Link to="/runs/launch" className={styles.link}>
+              launch a run here
+            </Link>
+            .
+          </p>
         </Step>
       </ol>
     </Panel>

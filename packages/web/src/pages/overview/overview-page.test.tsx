@@ -1,4 +1,4 @@
-import type { Overview } from '@dstack/contract/wire';
+import type { CostReport, Overview } from '@dstack/contract/wire';
 import { act, screen, within } from '@testing-library/react';
 import { expect, it } from 'vitest';
 import { renderApp } from '../../testing/render-app.tsx';
@@ -13,10 +13,33 @@ const NEW: Overview = {
   has_runs: false,
 };
 
+const COST = {
+  since: '2026-11-20T00:00:00Z',
+  until: '2026-11-26T12:00:00Z',
+  by: 'day',
+  total: 84.5,
+  rows: [
+    { day: '2026-11-25', cost: 80 },
+    { day: '2026-11-26', cost: 4.5 },
+  ],
+} as unknown as CostReport;
+
 function world(overview: () => Overview, runs = [aRun('train')]) {
   return renderApp('/', {
     listRuns: async () => runs,
-    server: { overview: async () => overview(), listEvents: async () => [] },
+    project: () => ({
+      services: {
+        state: async () => ({
+          ...{ p50_ms: 8, p95_ms: 40, p99_ms: 1234, rps: 12, in_flight: 0, held: 0 },
+          ...{ replicas: 2, ejected: 1, answered: {} },
+        }),
+      },
+    }),
+    server: {
+      overview: async () => overview(),
+      listEvents: async () => [],
+      cost: async () => COST,
+    },
   });
 }
 
@@ -48,11 +71,31 @@ it('shows what runs, what is in use, and why runs failed', async () => {
   expect(screen.queryByText('First steps')).toBeNull();
 });
 
+it('shows what the last days have cost, and what the services do', async () => {
+  const configuration = { type: 'service', port: 8000 };
+  const api = aRun('api', {
+    service: { url: '/proxy/services/main/api/', model: null, options: {} } as never,
+    run_spec: { run_name: 'api', configuration } as never,
+  });
+  await world(() => ({ ...NEW, has_fleets: true, has_runs: true }), [api, aRun('train')]);
+  await screen.findByText('$84.50');
+  screen.getByText('$4.50 today');
+  const services = await screen.findByRole('region', { name: 'Services' });
+  within(services).getByRole('link', { name: 'api' });
+  expect(within(services).queryByText('train')).toBeNull();
+  await within(services).findByText('1 of 2 ready');
+  within(services).getByText('12/s');
+  within(services).getByText('p99 1.2 s');
+});
+
 it('teaches the first steps until there are a fleet and a run, and ticks them', async () => {
   let overview = NEW;
   const { live } = await world(() => overview, []);
   await screen.findByText(/dstack project add --name main --url http/);
   screen.getByText('dstack apply -f fleet.dstack.yml');
+  const form = screen.getByRole('link', { name: 'create a fleet here' });
+  expect(form.getAttribute('href')).toBe('/projects/main/fleets/add');
+  screen.getByRole('link', { name: 'launch a run here' });
   expect(screen.queryByText('Active runs')).toBeNull();
   overview = { ...NEW, has_fleets: true };
   act(() => live.onChange({ type: 'fleet', id: 'f', project: 'main', version: 1 }));

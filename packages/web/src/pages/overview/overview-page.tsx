@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { useMemo } from 'react';
+import { dailyCostQuery } from '../../data/overview/cost-query.ts';
 import { overviewQuery } from '../../data/overview/overview-query.ts';
 import { useUsualProject } from '../../data/projects/usual-project.ts';
 import { runList } from '../../data/runs/run-queries.ts';
@@ -18,6 +19,7 @@ export function OverviewPage() {
   const { project = null } = route.useSearch();
   const usual = useUsualProject();
   const overview = useQuery(overviewQuery(client, project));
+  const cost = useQuery(dailyCostQuery(client, project, 7));
   const runs = useInfiniteQuery(runList(client, { project, user: null, active: true }));
   const active = useMemo(() => runs.data?.pages.flat(), [runs.data]);
   if (overview.data === undefined && overview.error !== null) {
@@ -34,6 +36,7 @@ export function OverviewPage() {
     <OverviewView
       overview={overview.data}
       active={active}
+      cost={cost.data}
       project={project ?? usual ?? 'main'}
       server={location.origin}
     />

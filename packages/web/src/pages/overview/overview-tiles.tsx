@@ -1,10 +1,16 @@
-import type { Overview } from '@dstack/contract/wire';
+import type { CostReport, Overview } from '@dstack/contract/wire';
 import { count, money } from '../../domain/format/quantities.ts';
 import styles from './overview.module.css';
 import { overviewFigures } from './overview-figures.ts';
 
+interface OverviewTilesProps {
+  readonly overview: Overview | undefined;
+  /** Of the last seven days, by day. */
+  readonly cost: CostReport | undefined;
+}
+
 /** The figures at the top; dashes keep their place until they are there. */
-export function OverviewTiles({ overview }: { readonly overview: Overview | undefined }) {
+export function OverviewTiles({ overview, cost }: OverviewTilesProps) {
   const figures = overview && overviewFigures(overview);
   return (
     <dl className={styles.tiles}>
@@ -20,8 +26,18 @@ export function OverviewTiles({ overview }: { readonly overview: Overview | unde
         value={overview && `${money(overview.instances.price)}/h`}
         note={overview && `${money(overview.instances.price * 24)} a day`}
       />
+      <Tile
+        label="Cost of 7 days"
+        value={cost && money(cost.total)}
+        note={cost && `${money(costOn(cost, cost.until.slice(0, 10)))} today`}
+      />
     </dl>
   );
+}
+
+/** `day`: `YYYY-MM-DD`. */
+function costOn({ rows }: CostReport, day: string): number {
+  return rows.find((row) => row.day === day)?.cost ?? 0;
 }
 
 interface TileProps {

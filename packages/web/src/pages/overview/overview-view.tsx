@@ -1,4 +1,4 @@
-import type { Overview } from '@dstack/contract/wire';
+import type { CostReport, Overview } from '@dstack/contract/wire';
 import { Link } from '@tanstack/react-router';
 import type { RunRow } from '../../data/runs/run-row.ts';
 import { buttonClass } from '../../ui/button/button.tsx';
@@ -9,17 +9,19 @@ import { FailuresPanel } from './failures-panel.tsx';
 import { FirstSteps } from './first-steps.tsx';
 import { GpusPanel } from './gpus-panel.tsx';
 import { OverviewTiles } from './overview-tiles.tsx';
+import { ServicesPanel } from './services-panel.tsx';
 
 export interface OverviewViewProps {
   /** Undefined while it is being loaded; `active` too. */
   readonly overview: Overview | undefined;
   readonly active: readonly RunRow[] | undefined;
+  readonly cost: CostReport | undefined;
   /** The project that commands name. */
   readonly project: string;
   readonly server: string;
 }
 
-export function OverviewView({ overview, active, project, server }: OverviewViewProps) {
+export function OverviewView({ overview, active, cost, project, server }: OverviewViewProps) {
   const isNew = overview !== undefined && !(overview.has_runs && overview.has_fleets);
   return (
     <PageFrame
@@ -40,11 +42,12 @@ export function OverviewView({ overview, active, project, server }: OverviewView
       ) : null}
       {overview?.has_runs === false ? null : (
         <>
-          <OverviewTiles overview={overview} />
+          <OverviewTiles overview={overview} cost={cost} />
           <TwoColumns
             main={<ActiveRunsPanel runs={active} />}
             side={
               <>
+                <ServicesPanel runs={active} />
                 <FailuresPanel failures={overview?.failures} />
                 {overview === undefined || overview.gpus.length === 0 ? null : (
                   <GpusPanel gpus={overview.gpus} />

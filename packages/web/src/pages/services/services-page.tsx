@@ -1,22 +1,17 @@
 import type { ServiceFigures } from '@dstack/contract/wire';
-import { useInfiniteQuery, useQueries } from '@tanstack/react-query';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Waypoints } from 'lucide-react';
-import { useCallback, useMemo } from 'react';
+import { useMemo } from 'react';
 import { ResourceList, useListAddress } from '../../app/lists/resource-list.tsx';
 import { runList } from '../../data/runs/run-queries.ts';
 import type { RunRow } from '../../data/runs/run-row.ts';
-import { serviceFiguresQuery } from '../../data/services/service-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { NameLink } from '../../domain/links/name-link.tsx';
 import { nameColumn, projectColumn, statusColumn } from '../../domain/lists/common-columns.tsx';
 import { runLook } from '../../domain/runs/run-look.ts';
-import {
-  hasFigures,
-  inFlightText,
-  latencyText,
-  rateText,
-} from '../../domain/services/service-figures.ts';
+import { inFlightText, latencyText, rateText } from '../../domain/services/service-figures.ts';
+import { useServiceFigures } from '../../domain/services/use-service-figures.ts';
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { CopyButton } from '../../ui/copy/copy-button.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
@@ -34,7 +29,7 @@ export function ServicesPage() {
     () => query.data?.pages.flat().filter(({ type }) => type === 'service'),
     [query.data],
   );
-  const figures = useFigures(services ?? NONE);
+  const figures = useServiceFigures(services ?? NONE, MOST_WITH_FIGURES);
   const rows = useMemo(
     () => services?.map((run) => ({ ...run, figures: figures.get(run.id) ?? null })),
     [services, figures],
@@ -78,27 +73,6 @@ const NONE: readonly RunRow[] = [];
 
 /** More services are shown without figures, so that a page does not send hundreds of requests. */
 const MOST_WITH_FIGURES = 25;
-
-function useFigures(services: readonly RunRow[]): ReadonlyMap<string, ServiceFigures> {
-  const client = useClient();
-  const shown = useMemo(
-    () => services.filter((row) => hasFigures(row, location.origin)).slice(0, MOST_WITH_FIGURES),
-    [services],
-  );
-  return useQueries({
-    queries: shown.map((row) => serviceFiguresQuery(client, row)),
-    combine: useCallback(
-      (results: readonly { readonly data: ServiceFigures | undefined }[]) =>
-        new Map(
-          shown.flatMap(({ id }, index) => {
-            const data = results[index]?.data;
-            return data === undefined ? [] : [[id, data] as const];
-          }),
-        ),
-      [shown],
-    ),
-  });
-}
 
 const textsOf = (row: RunRow) => [
   row.name,

@@ -1,0 +1,76 @@
+import type { ServiceFigures } from '@dstack/contract/wire';
+import { Link } from '@tanstack/react-router';
+import { useMemo } from 'react';
+import type { RunRow } from '../../data/runs/run-row.ts';
+import { count } from '../../domain/format/quantities.ts';
+import { runLook } from '../../domain/runs/run-look.ts';
+import { latencyText, rateText, readyText } from '../../domain/services/service-figures.ts';
+import { useServiceFigures } from '../../domain/services/use-service-figures.ts';
+import { buttonClass } from '../../ui/button/button.tsx';
+import { Panel } from '../../ui/panel/panel.tsx';
+import { StatusBadge } from '../../ui/status/status-badge.tsx';
+import styles from './overview.module.css';
+
+/** The newest ones; the list of services has all. */
+const SHOWN = 5;
+
+/** The active services, with their requests in the last minute; nothing where there are none. */
+export function ServicesPanel({ runs }: { readonly runs: readonly RunRow[] | undefined }) {
+  const services = useMemo(
+    () => (runs ?? []).filter(({ type }) => type === 'service').slice(0, SHOWN),
+    [runs],
+  );
+  const figures = useServiceFigures(services, SHOWN);
+  if (services.length === 0) return null;
+  return (
+    <Panel
+      title="Services"
+      flush
+      actions={
+        <Link to="/services" className={buttonClass({ variant: 'quiet', size: 'sm' })}>
+          All services
+        </Link>
+      }
+    >
+      <ul className={styles.failures}>
+        {services.map((row) => (
+          <li key={row.id} className={styles.failure}>
+            <div className={styles.failureHead}>
+              <Link
+                to="/projects/$project/runs/$run"
+                params={{ project: row.project, run: row.name }}
+                className={styles.name}
+              >
+                <bdi>{row.name}</bdi>
+              </Link>
+              <StatusBadge look={runLook(row)} />
+            </div>
+            <ServiceFacts row={row} figures={figures.get(row.id)} />
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
+function ServiceFacts(props: {
+  readonly row: RunRow;
+  readonly figures: ServiceFigures | undefined;
+}) {
+  const { row, figures } = props;
+  const replicas = figures?.replicas ?? row.jobs;
+  return (
+    <p className={styles.failureFacts}>
+      <span>{row.project}</span>
+      <span>
+        {figures !== undefined && figures.ejected > 0
+          ? readyText(figures)
+          : `${count(replicas)} replica${replicas === 1 ? '' : 's'}`}
+      </span>
+      {figures === undefined ? null : <span>{rateText(figures)}</span>}
+      {figures === undefined || figures.p99_ms === null ? null : (
+        <span>p99 {latencyText(figures.p99_ms)}</span>
+      )}
+    </p>
+  );
+}
