@@ -53,6 +53,29 @@ describe('an address of the official UI', () => {
   });
 });
 
+it('rows and tabs of a page are reached by keys alone', async () => {
+  const run = aRun('train');
+  const { user, path } = await renderApp('/runs', {
+    listRuns: async () => [run],
+    project: () => ({ runs: { get: async () => run } }),
+  });
+  const row = await screen.findByRole('link', { name: 'train' });
+  await user.keyboard('j');
+  expect(document.activeElement).toBe(row);
+  const box = screen.getByRole<HTMLInputElement>('checkbox', { name: 'Select train' });
+  await user.keyboard('x');
+  expect(box.checked).toBe(true);
+  await user.keyboard('x');
+  expect(box.checked).toBe(false);
+  await user.keyboard('{Enter}');
+  await screen.findByRole('link', { name: 'Overview', current: 'page' });
+  await user.keyboard(']');
+  await screen.findByRole('link', { name: 'Logs', current: 'page' });
+  expect(path()).toBe('/projects/main/runs/train/logs');
+  await user.keyboard('[[');
+  await screen.findByRole('link', { name: 'Overview', current: 'page' });
+});
+
 describe('a server with providers', () => {
   const signedOut = { kind: 'signed-out', reason: 'none' } as const;
   const providers = [

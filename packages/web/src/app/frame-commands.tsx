@@ -5,6 +5,7 @@ import { useSession, useUser } from '../data/session/session-context.tsx';
 import type { AppCommand } from './commands/command.ts';
 import { useCommands } from './commands/command-context.tsx';
 import { navigationFor } from './navigation.ts';
+import { PAGE_COMMANDS } from './page-commands.ts';
 import { usePalette } from './palette/palette-context.tsx';
 import { applyTheme, type Theme } from './theme.ts';
 
@@ -59,6 +60,7 @@ export function FrameCommands() {
         icon: Keyboard,
         run: openHelp,
       },
+      ...PAGE_COMMANDS,
       {
         id: 'sign-out',
         label: 'Sign out',

@@ -8,6 +8,7 @@ import styles from './help-dialog.module.css';
 const TABLE_KEYS: readonly (readonly [keys: string, label: string])[] = [
   ['j', 'Next row'],
   ['k', 'Previous row'],
+  ['x', 'Select the row'],
   ['enter', 'Open the row'],
 ];
 

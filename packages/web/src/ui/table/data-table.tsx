@@ -46,7 +46,7 @@ const AHEAD = 30;
 
 /**
  * A table that draws only what is visible, so tens of thousands of rows scroll smoothly. Narrow screens
- * show cards. Rows are moved through with `j`, `k` and the arrow keys.
+ * show cards. Rows are moved through with `j`, `k` and the arrow keys, and selected with `x`.
  */
 export function DataTable<Row>(props: DataTableProps<Row>) {
   const narrow = useNarrow();

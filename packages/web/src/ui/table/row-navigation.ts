@@ -9,12 +9,18 @@ export const ROW_FOCUS = 'data-row-focus';
 
 const STEPS: Readonly<Record<string, number>> = { j: 1, k: -1, ArrowDown: 1, ArrowUp: -1 };
 
-/** Moves the focus between rows, to the same kind of element, and scrolls where needed. */
+/** Moves the focus between rows, to the same kind of element, and scrolls where needed; `x` selects. */
 export function rowNavigation(virtual: Scrollable, count: number) {
   return (event: KeyboardEvent<HTMLElement>): void => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const target = event.target as HTMLElement;
-    const index = Number(target.closest<HTMLElement>('[data-index]')?.dataset.index ?? -1);
+    const row = target.closest<HTMLElement>('[data-index]');
+    if (event.key === 'x' && row !== null) {
+      row.querySelector<HTMLElement>('input[type="checkbox"]')?.click();
+      event.preventDefault();
+      return;
+    }
+    const index = Number(row?.dataset.index ?? -1);
     const next = nextIndex(event.key, index, count);
     if (next === null) return;
     event.preventDefault();
