@@ -124,6 +124,13 @@ function instanceRows(
   return [...shown, ...counted(seen.slice(INSTANCES_NAMED).flatMap((one) => one.rows))];
 }
 
+/** An instance in these states has a message on what is wrong, or how far it is. */
+const HAVE_TROUBLE: ReadonlySet<Finding['rule']> = new Set([
+  'unreachable',
+  'reconnecting',
+  'not_ready',
+]);
+
 function instanceRow(
   fleet: string,
   instance: InstanceRecord,
@@ -133,9 +140,8 @@ function instanceRow(
 ): Row {
   const rule = found?.rule ?? null;
   const asked = found?.asked ?? null;
-  const unreachable =
-    rule === 'unreachable' || rule === 'reconnecting' ? instance.terminationMessage : null;
-  const has = found?.has ?? unreachable;
+  const trouble = rule !== null && HAVE_TROUBLE.has(rule) ? instance.terminationMessage : null;
+  const has = found?.has ?? trouble;
   return row('instance', {
     ...{ fleet, instance: instance.name, backend: instance.backend, region: instance.region },
     ...{ verdict, rule, asked, has, count: 1, holder },

@@ -25,7 +25,7 @@ export function instanceText({ rule, asked, has, holder }: Facts): string {
     case 'unhealthy':
       return `fails its health checks${has === null ? '' : ` (${has})`}`;
     case 'not_ready':
-      return 'is not up yet';
+      return `is not up yet${has === null ? '' : ` (${has})`}`;
     case 'ending':
       return 'is being terminated';
     case 'fleet_spec':

@@ -268,6 +268,20 @@ const SITUATIONS: readonly Waits[] = [
     },
   ],
   [
+    'a host that cannot be reached yet',
+    {
+      fleets: [LAB],
+      instances: [
+        host(0, { status: 'pending', offer: null, terminationMessage: '10.0.0.1:22: no route' }),
+      ],
+    },
+    {
+      rules: ['not_ready'],
+      summary: 'has no place now (lab-0 is not up yet (10.0.0.1:22: no route))',
+      fixes: ['dstack explain instance lab-0'],
+    },
+  ],
+  [
     'a volume that does not exist',
     { configuration: { volumes: ['data:/data'] }, fleets: [LAB], instances: [host(0)] },
     { rules: ['volumes'], summary: 'Volume data not found' },
