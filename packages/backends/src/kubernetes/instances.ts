@@ -120,7 +120,12 @@ function clusterOf(clusters: readonly Cluster[], { data }: InstanceHandle): Clus
 export function clusterIn(clusters: readonly Cluster[], region: string): Cluster {
   const found = clusters.find((one) => one.region === (region === '-' ? '' : region));
   if (found) return found;
-  throw new BackendError(`the backend has no context ${region || '(current)'} any more`);
+  const names = clusters.map((one) => one.region).filter((name) => name !== '');
+  const has =
+    names.length > 0
+      ? `its contexts are ${names.join(', ')}`
+      : "it has no `contexts`, so its only region is '-'";
+  throw new BackendError(`the backend has no context ${region || '(current)'}: ${has}`);
 }
 
 export function tokenOf(secret: string, pod: string): string {
