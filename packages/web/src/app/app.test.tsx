@@ -48,7 +48,7 @@ describe('an address of the official UI', () => {
   it('ends the session, and leaves no address that would end the next one', async () => {
     const { user, path } = await renderApp('/logout', {});
     await user.type(await screen.findByLabelText('Token'), 'x{Enter}');
-    await screen.findByRole('heading', { level: 1, name: 'Overview' }).catch(() => {});
+    await screen.findByRole('button', { name: 'Signed in as ada' });
     expect(path()).toBe('/');
   });
 });
@@ -74,6 +74,26 @@ it('rows and tabs of a page are reached by keys alone', async () => {
   expect(path()).toBe('/projects/main/runs/train/logs');
   await user.keyboard('[[');
   await screen.findByRole('link', { name: 'Overview', current: 'page' });
+});
+
+it.each([
+  ['/', 'Overview'],
+  ['/runs/launch', 'Launch a run'],
+  ['/offers', 'Offers'],
+])('%s shows users who are in no project what to do', async (address, title) => {
+  const overview = {
+    ...{ runs: [], gpus: [], failures: [], has_fleets: false, has_runs: false },
+    instances: { total: 0, in_use: 0, unreachable: 0, price: 0 },
+  };
+  const { path, user } = await renderApp(address, {
+    server: { overview: async () => overview, listEvents: async () => [] },
+  });
+  await screen.findByText('You are in no project');
+  screen.getByRole('heading', { level: 1, name: title });
+  expect(screen.queryByText(/dstack project add/)).toBeNull();
+  await user.click(screen.getByRole('link', { name: 'New project' }));
+  await screen.findByRole('dialog', { name: 'New project' });
+  expect(path()).toBe('/projects#new');
 });
 
 describe('a server with providers', () => {

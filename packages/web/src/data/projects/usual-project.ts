@@ -16,6 +16,12 @@ export function useUsualProject(): string | null {
   return data === undefined ? null : usualProject(data.map(nameOf), lastUsed());
 }
 
+/** The user is in no project, as far as the server has answered. */
+export function useHasNoProject(): boolean {
+  const { data } = useQuery(projectList(useClient()));
+  return data?.length === 0;
+}
+
 const nameOf = (project: { readonly project_name: string }) => project.project_name;
 
 /** The user has chosen this one. */

@@ -2,10 +2,11 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { lazy, Suspense } from 'react';
 import { projectList } from '../../data/projects/project-queries.ts';
-import { useUsualProject } from '../../data/projects/usual-project.ts';
+import { useHasNoProject, useUsualProject } from '../../data/projects/usual-project.ts';
 import { runQuery } from '../../data/runs/run-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { LAUNCH_TEMPLATES } from '../../domain/launch/templates.ts';
+import { NoProjectPage } from '../../domain/projects/no-project.tsx';
 import { configurationText } from '../../domain/runs/configuration-text.ts';
 import { Skeleton } from '../../ui/feedback/skeleton.tsx';
 import { PageFrame } from '../../ui/panel/page.tsx';
@@ -23,9 +24,10 @@ export function LaunchPage() {
   usePageTitle('Launch a run');
   const client = useClient();
   const { project: wanted, from } = route.useSearch();
-  const { data: projects } = useQuery(projectList(client));
+  const { data: projects, isPending } = useQuery(projectList(client));
   const names = projects?.map(({ project_name }) => project_name) ?? [];
   const usual = useUsualProject();
+  const hasNoProject = useHasNoProject();
   const project = wanted ?? usual;
   const origin = useQuery({
     ...runQuery(client, project ?? '', from ?? ''),
@@ -36,6 +38,8 @@ export function LaunchPage() {
       <Skeleton lines={8} />
     </PageFrame>
   );
+  if (hasNoProject && wanted === undefined) return <NoProjectPage title="Launch a run" />;
+  if (wanted === undefined && isPending) return loading;
   if (from !== undefined && origin.isPending) return loading;
   const text = origin.data
     ? configurationText(origin.data.run_spec.configuration)

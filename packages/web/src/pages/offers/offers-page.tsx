@@ -4,10 +4,11 @@ import { Tags } from 'lucide-react';
 import { useMemo } from 'react';
 import { ResourceList, useListAddress } from '../../app/lists/resource-list.tsx';
 import { type OfferGrouping, offersQuery } from '../../data/offers/offer-queries.ts';
-import { useUsualProject } from '../../data/projects/usual-project.ts';
+import { useHasNoProject, useUsualProject } from '../../data/projects/usual-project.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { count } from '../../domain/format/quantities.ts';
 import { type OfferRow, offerGroupRows } from '../../domain/offers/offer-rows.ts';
+import { NoProjectPage } from '../../domain/projects/no-project.tsx';
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
 import { Segments } from '../../ui/field/segments.tsx';
@@ -23,6 +24,7 @@ export function OffersPage() {
   const address = useListAddress();
   const { set } = address;
   const usual = useUsualProject();
+  const hasNoProject = useHasNoProject();
   const project = address.project ?? usual;
   const query = useQuery({
     ...offersQuery(client, project ?? '', { kind, grouping: group, spot }),
@@ -33,6 +35,7 @@ export function OffersPage() {
   const rows = useMemo(() => data && offerGroupRows(data), [data]);
   const columns = useMemo(() => offerColumns(kind, group), [kind, group]);
   const left = data === undefined ? 0 : data.total - data.offers.length - data.groups.length;
+  if (hasNoProject && project === null) return <NoProjectPage title="Offers" />;
   return (
     <ResourceList
       title="Offers"

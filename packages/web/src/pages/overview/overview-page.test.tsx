@@ -27,6 +27,7 @@ const COST = {
 function world(overview: () => Overview, runs = [aRun('train')]) {
   return renderApp('/', {
     listRuns: async () => runs,
+    projects: { list: async () => [{ project_id: 'p', project_name: 'main' }] as never },
     project: () => ({
       services: {
         state: async () => ({

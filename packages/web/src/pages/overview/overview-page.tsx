@@ -3,9 +3,10 @@ import { getRouteApi } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { dailyCostQuery } from '../../data/overview/cost-query.ts';
 import { overviewQuery } from '../../data/overview/overview-query.ts';
-import { useUsualProject } from '../../data/projects/usual-project.ts';
+import { useHasNoProject, useUsualProject } from '../../data/projects/usual-project.ts';
 import { runList } from '../../data/runs/run-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
+import { NoProjectPage } from '../../domain/projects/no-project.tsx';
 import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
 import { usePageTitle } from '../../ui/panel/page-title.ts';
 import { OverviewView } from './overview-view.tsx';
@@ -18,6 +19,7 @@ export function OverviewPage() {
   const client = useClient();
   const { project = null } = route.useSearch();
   const usual = useUsualProject();
+  const hasNoProject = useHasNoProject();
   const overview = useQuery(overviewQuery(client, project));
   const cost = useQuery(dailyCostQuery(client, project, 7));
   const runs = useInfiniteQuery(runList(client, { project, user: null, active: true }));
@@ -32,6 +34,7 @@ export function OverviewPage() {
       />
     );
   }
+  if (hasNoProject && overview.data?.has_runs !== true) return <NoProjectPage title="Overview" />;
   return (
     <OverviewView
       overview={overview.data}
