@@ -7,6 +7,7 @@ import {
   parseGatewayOpening,
 } from '@dstack/contract/agent';
 import { LineStream, type Logger } from '@dstack/server/proxy';
+import { readFirstLine } from './first-line.ts';
 
 export interface LinkServerOptions {
   readonly path: string;
@@ -58,22 +59,8 @@ export class LinkServer {
     this.#channel?.close();
   }
 
-  /** Reads the first line, and no more: the rest may be of a process that gets the socket. */
   #accept(socket: Socket): void {
-    let head = Buffer.alloc(0);
-    socket.on('error', () => socket.destroy());
-    const onData = (chunk: Buffer) => {
-      head = Buffer.concat([head, chunk]);
-      const end = head.indexOf(10);
-      if (end < 0 && head.length < MAX_OPENING) return;
-      socket.off('data', onData);
-      socket.pause();
-      const rest = head.subarray(end + 1);
-      if (rest.length > 0) socket.unshift(rest);
-      this.#opened(socket, head.subarray(0, Math.max(0, end)).toString());
-    };
-    socket.on('data', onData);
-    socket.resume();
+    readFirstLine(socket, MAX_OPENING, (line) => this.#opened(socket, line ?? ''));
   }
 
   #opened(socket: Socket, line: string): void {

@@ -1,8 +1,9 @@
 import { chmodSync, chownSync, rmSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
+import { createServer } from 'node:net';
 import { createSecureContext, createServer as createTlsServer, type SecureContext } from 'node:tls';
 import type { Logger } from '@dstack/server/proxy';
 import { crypto as acmeCrypto } from 'acme-client';
+import { readFirstLine } from '../first-line.ts';
 
 /** The protocol by which authorities ask (RFC 8737). */
 const PROTOCOL = 'acme-tls/1';
@@ -58,7 +59,10 @@ export class TlsChallenges {
     tls.on('secureConnection', (socket) => socket.end());
     tls.on('tlsClientError', () => {});
     const server = createServer({ pauseOnConnect: true }, (socket) =>
-      withoutHead(socket, () => tls.emit('connection', socket)),
+      readFirstLine(socket, MAX_HEAD, (head) => {
+        if (head === null) socket.destroy();
+        else tls.emit('connection', socket);
+      }),
     );
     server.on('error', (error) => this.#log.error({ err: error }, 'challenges are not answered'));
     rmSync(this.#path, { force: true });
@@ -69,26 +73,4 @@ export class TlsChallenges {
     if (this.#group !== null) chownSync(this.#path, 0, this.#group);
     chmodSync(this.#path, this.#group === null ? 0o600 : 0o660);
   }
-}
-
-/** Calls `next` after the line about the client. */
-function withoutHead(socket: Socket, next: () => void): void {
-  let head = Buffer.alloc(0);
-  socket.on('error', () => socket.destroy());
-  const onData = (chunk: Buffer) => {
-    head = Buffer.concat([head, chunk]);
-    const end = head.indexOf(10);
-    if (end < 0 && head.length < MAX_HEAD) return;
-    socket.off('data', onData);
-    socket.pause();
-    if (end < 0) {
-      socket.destroy();
-      return;
-    }
-    const rest = head.subarray(end + 1);
-    if (rest.length > 0) socket.unshift(rest);
-    next();
-  };
-  socket.on('data', onData);
-  socket.resume();
 }

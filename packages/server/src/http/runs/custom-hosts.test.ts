@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, expect, it } from 'vitest';
+import { AUTHORITY, KEY, OWN } from '../gateways/testing/pems.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 
 let server: TestServer;
@@ -154,4 +155,36 @@ it('host names need a gateway that can serve them', async () => {
   expect(await refusal(specOf(['chat.example.test'], { gateway: 'in' }))).toMatch(
     /behind an Ingress/,
   );
+});
+
+it('a later domain of the gateway gives no run a host name that a service has', async () => {
+  await start();
+  await runningGateway('edge');
+  await prove('chat.customer.test');
+  expect((await apply(specOf(['chat.customer.test'], edge))).status).toBe(200);
+  await server.call('/api/project/main/gateways/set_wildcard_domain', {
+    ...{ name: 'edge', wildcard_domain: '*.customer.test' },
+  });
+  expect(await refusal(specOf(null, edge, 'chat'))).toBe(
+    'chat.customer.test is a host name of run web: remove it there first',
+  );
+  expect((await apply(specOf(null, edge, 'other'))).status).toBe(200);
+});
+
+it('a certificate is set for a custom host name', async () => {
+  await start();
+  server.advance(7 * 86_400);
+  await runningGateway('edge');
+  const set = () =>
+    server.call('/api/project/main/gateways/set_certificate', {
+      ...{ name: 'edge', certificate: `${OWN}\n${AUTHORITY}`, key: KEY },
+    });
+  expect((await set()).body.detail[0].msg).toMatch(/names below apps\.test/);
+  await prove('other.example.org');
+  await apply(specOf(['other.example.org'], edge));
+  expect((await set()).status).toBe(200);
+  const project = await server.store.projects.byName('main');
+  const view = await server.store.gateways.byName(project?.id ?? '', 'edge');
+  const stored = await server.store.gateways.certificates(view?.gateway.id ?? '');
+  expect(stored.map(({ domain }) => domain)).toEqual(['other.example.org']);
 });

@@ -168,8 +168,9 @@ async function behindGateway(
         );
       }
       const hosts = service.hosts ?? [];
-      for (const own of hosts) {
-        const why = takenHosts.refusal(own, project.name, run);
+      // A later domain of the gateway may contain a custom name.
+      for (const one of [host, ...hosts]) {
+        const why = takenHosts.refusal(one, project.name, run);
         if (why !== null) throw ruleError(why);
       }
       const url = `${scheme}://${run}.${domain}${portOf(scheme)}`;

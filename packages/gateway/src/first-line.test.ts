@@ -1,0 +1,43 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { afterEach, expect, it } from 'vitest';
+import { readFirstLine } from './first-line.ts';
+
+const open: { destroy(): void }[] = [];
+afterEach(() => {
+  for (const one of open.splice(0)) one.destroy();
+});
+
+/** Both ends of a connection. */
+async function connection(): Promise<{ readonly near: Socket; readonly far: Socket }> {
+  const server = createServer({ pauseOnConnect: true });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const far = connect((server.address() as { port: number }).port, '127.0.0.1');
+  const [near] = (await once(server, 'connection')) as [Socket];
+  server.close();
+  open.push(near, far);
+  return { near, far };
+}
+
+it('reads the line, and leaves what follows in the paused connection', async () => {
+  const { near, far } = await connection();
+  const line = new Promise<string | null>((done) => readFirstLine(near, 100, done));
+  far.write('on');
+  far.write('e\ntwo\nthree');
+  expect(await line).toBe('one');
+  expect(near.isPaused()).toBe(true);
+  near.resume();
+  const [rest] = (await once(near, 'data')) as [Buffer];
+  expect(rest.toString()).toBe('two\nthree');
+});
+
+it.each(['x'.repeat(500), `${'x'.repeat(500)}\n`])(
+  'reports a line that is too long',
+  async (text) => {
+    const { near, far } = await connection();
+    const line = new Promise<string | null>((done) => readFirstLine(near, 100, done));
+    far.write(text);
+    expect(await line).toBeNull();
+  },
+);
