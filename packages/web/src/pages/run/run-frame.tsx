@@ -82,9 +82,8 @@ function RunFacts({ row }: { readonly row: ReturnType<typeof runRow> }) {
         {TYPES[row.type]} in <bdi>{row.project}</bdi> by <bdi>{row.user}</bdi>
       </li>
       {place === null ? null : (
-        <li>
-          {row.instanceType} on {place}
-        </li>
+        // Several jobs may be on different instances; their table has each.
+        <li>{row.jobs > 1 ? `${row.jobs} jobs` : `${row.instanceType} on ${place}`}</li>
       )}
       <li>
         <Elapsed from={row.submittedAt} to={row.finishedAt} />

@@ -160,3 +160,28 @@ describe('a running service', () => {
     within(before as HTMLElement).getByText('GET /first');
   });
 });
+
+it('of several jobs, the header has their number instead of the instance of one of them', async () => {
+  const run = aRun('train');
+  const [job] = run.jobs as [Run['jobs'][number]];
+  const instance_type = { name: 'p5', resources: { gpus: [], cpus: 4, memory_mib: 1024 } };
+  const placed = { backend: 'aws', region: 'us-east-1', price: 1, instance_type };
+  const submission = { ...job.job_submissions[0], job_provisioning_data: placed };
+  const runOf = (count: number): Run =>
+    ({
+      ...run,
+      jobs: Array.from({ length: count }, (_, index) => ({
+        ...job,
+        job_spec: { ...job.job_spec, job_name: `train-${index}-0` },
+        job_submissions: [submission],
+      })),
+      latest_job_submission: submission,
+    }) as unknown as Run;
+  let shown = runOf(1);
+  const { live } = await world('/projects/main/runs/train/inspect', () => shown);
+  await screen.findByText('p5 on aws');
+  shown = runOf(2);
+  act(() => live.onChange({ type: 'run', id: run.id, project: 'main', version: 2 }));
+  await screen.findByText('2 jobs');
+  expect(screen.queryByText('p5 on aws')).toBeNull();
+});
