@@ -332,4 +332,20 @@ describe('a deletion', () => {
     expect(world.volume.deleted).toBe(true);
     expect(world.alarms).toHaveLength(1);
   });
+
+  test('names what a host may have made that left the fleet before it answered', () => {
+    for (const begun of [true, false]) {
+      const volume = aHostVolume({ hostId: 'gpus-0' });
+      const world = new VolumeWorld({ volume, fleet: aFleet(), instances: [] });
+      const payload = { kind: 'volume.create', path: null, begun } as const;
+      world.pass();
+      for (const intent of world.announced()) {
+        world.intents.set(intent.key, { ...intent, kind: 'volume.create', payload });
+      }
+      world.markForDeletion().pass();
+      expect(world.volume.deleted).toBe(true);
+      const text = expect.stringContaining('(volume in remote) may still exist');
+      expect(world.alarms).toEqual(begun ? [text] : []);
+    }
+  });
 });

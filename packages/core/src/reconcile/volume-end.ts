@@ -19,10 +19,15 @@ export function advanceDeletion(pass: VolumePass): void {
     draft.dueAt(pass.now + ORDER_DELAY);
     return;
   }
-  if (volume.handle === null || volume.external) finish(pass);
+  if (volume.handle === null && mayExist(order)) giveUp(pass, 'its host left the fleet');
+  else if (volume.handle === null || volume.external) finish(pass);
   else if (pass.hasLostItsHosts) giveUp(pass, 'its host was removed from the fleet');
   else orderDeletion(pass);
 }
+
+/** Its host was asked to make it, and has left with the answer. */
+const mayExist = (order: IntentRecord | null): boolean =>
+  order?.state === 'announced' && order.payload.kind === 'volume.create' && order.payload.begun;
 
 function orderDeletion(pass: VolumePass): void {
   const { draft, volume } = pass;
@@ -68,8 +73,8 @@ function finish(pass: VolumePass): void {
 
 /** Ends the row with an alarm that names the volume that a person has to delete by hand. */
 function giveUp(pass: VolumePass, why: string): void {
-  const { name, handle, backend } = pass.volume;
-  const text = `The data of volume ${name} (${handle?.id} in ${backend}) may still exist: ${why} before they were deleted`;
+  const { id, name, handle, backend } = pass.volume;
+  const text = `The data of volume ${name} (${handle?.id ?? id} in ${backend}) may still exist: ${why} before they were deleted`;
   pass.event(text);
   pass.draft.alarm(text);
   finish(pass);
