@@ -72,6 +72,18 @@ describe('a volume on the disk of a host', () => {
     expect(await volumes.observe(handle)).toEqual({ state: 'missing' });
   });
 
+  it('is found if the answer was lost and the host refuses the repetition', async () => {
+    const full = directoryVolumes({
+      ...agents,
+      create: async () => {
+        throw new BackendError('No space left on device');
+      },
+    });
+    await expect(full.create(onHost)).rejects.toThrow('No space left on device');
+    const handle = await volumes.create(onHost);
+    expect(await full.create(onHost)).toEqual(handle);
+  });
+
   it('is observed at the host that has it only', async () => {
     const handle = await volumes.create(onHost);
     expect(await volumes.attach(handle, { id: 'a', data: null })).toEqual({

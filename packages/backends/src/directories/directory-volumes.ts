@@ -46,8 +46,14 @@ export function directoryVolumes(agents: DirectoryAgents): VolumePort {
       if (place === null) throw new BackendError('the volume has no place on a host');
       const { volumeId: id, name, owner } = order;
       const directory = { id, path: place.path, name, project: owner.project };
-      await onSomeHost(agents, place, (host) => agents.create(host, directory));
-      return handleOf(order, place);
+      const handle = handleOf(order, place);
+      try {
+        await onSomeHost(agents, place, (host) => agents.create(host, directory));
+      } catch (error) {
+        // The refusal of a repetition: the first attempt has made it, and its answer was lost.
+        if (error instanceof NoAnswerError || !(await exists(agents, handle))) throw error;
+      }
+      return handle;
     },
     register: async () => {
       throw new BackendError(
@@ -79,6 +85,12 @@ export function directoryVolumes(agents: DirectoryAgents): VolumePort {
     // Directories cost nothing, and only the agents of connected hosts could list theirs.
     list: async () => [],
   };
+}
+
+async function exists(agents: DirectoryAgents, handle: VolumeHandle): Promise<boolean> {
+  const directory = directoryOf(handle);
+  const find = (host: string) => agents.find(host, directory);
+  return (await onSomeHost(agents, placeOf(handle), find)) !== null;
 }
 
 function missingText(path: string | null): string {
