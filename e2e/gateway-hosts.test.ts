@@ -20,6 +20,7 @@ import {
 import { configuration, newInstallation } from './installation.ts';
 import { newerBuild } from './newer-build.ts';
 import { requestLoad } from './request-load.ts';
+import { waitFor } from './until.ts';
 
 const allConnected = (all: readonly ShownInstance[]) =>
   all.every(({ status, unreachable }) => ['idle', 'busy'].includes(status) && !unreachable);
@@ -75,9 +76,13 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
     });
   }
 
-  const until = async (host: TestHost, status: number) => {
-    while ((await ask(host).catch(() => 0)) !== status) await delay(50);
-  };
+  async function untilServed(host: TestHost, run = 'web'): Promise<void> {
+    await waitFor(
+      () => ask(host, run).catch(String),
+      (answer) => answer === 200,
+      async (answer) => `${answer}; ${await home.ok('explain', run, '-v')}`,
+    );
+  }
 
   async function programOf(host: TestHost) {
     const files = '/run/dstack-gw-*/program.json /run/dstack-gw-*/nginx.pid';
@@ -130,7 +135,7 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
     ].join('\n');
     const file = configuration(home, 'web.dstack.yml', yaml);
     await home.ok('apply', '-f', file, '-y', '-d');
-    await until(first, 200);
+    await untilServed(first);
     await home.stopServer();
     for (let n = 0; n < 200; n++) expect(await ask(first)).toBe(200);
     await home.startServer();
@@ -161,12 +166,12 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
 
   it('has another replica when it is requested, which serves when the first one ends', async () => {
     expect(await applyGateway('replicas: 2\n')).toMatchObject({ code: 0 });
-    await until(second, 200);
+    await untilServed(second);
     const counts = load(second);
     await first.crash();
     for (let n = 0; n < 20; n++) expect(await ask(second)).toBe(200);
     await first.boot();
-    await until(first, 200);
+    await untilServed(first);
     expect(await applyGateway('replicas: 1\n')).toMatchObject({ code: 0 });
     const states = async () => (await show()).replicas.map((one) => [one.hostname, one.status]);
     const ended = [first.address, 'terminated'];
@@ -183,26 +188,27 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
       'instances: [{fleet: pool, instance: 0}]',
       'resources: {cpu: 1.., memory: 1GB.., disk: 1GB..}',
     ].join('\n');
-    await home.ok('stop', 'web', '-y');
+    // Its first replica may be on the host that the next service asks for.
+    await home.ok('stop', 'web', '-y', '--wait');
     const file = configuration(home, 'far.dstack.yml', yaml);
     await home.ok('apply', '-f', file, '-y', '-d');
-    while ((await ask(second, 'far').catch(() => 0)) !== 200) await delay(50);
+    await untilServed(second, 'far');
     // Its tunnel may take a moment longer than the way through the server.
     const isOpen = () =>
       second.exec(`ss -tn state established dst ${first.address} | grep -c :22 || true`);
     while ((await isOpen()).trim() === '0') await delay(50);
     await home.stopServer();
-    while ((await ask(second, 'far').catch(() => 0)) !== 200) await delay(50);
+    await untilServed(second, 'far');
     for (let n = 0; n < 100; n++) expect(await ask(second, 'far')).toBe(200);
     await home.startServer();
   });
 
   it('replaces the replica of a host that leaves, while the other one serves', async () => {
     expect(await applyGateway('replicas: 2\n')).toMatchObject({ code: 0 });
-    while ((await ask(first, 'far').catch(() => 0)) !== 200) await delay(50);
+    await untilServed(first, 'far');
     const counts = load(first, 'far');
     await applySshFleet(home, machines, 'pool', [first, third]);
-    while ((await ask(third, 'far').catch(() => 0)) !== 200) await delay(50);
+    await untilServed(third, 'far');
     while ((await leftOn(second)) !== '') await delay(50);
     const living = (await show()).replicas.filter(({ status }) => status === 'running');
     expect(living.map(({ hostname }) => hostname).sort()).toEqual(

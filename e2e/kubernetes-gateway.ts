@@ -138,7 +138,7 @@ export async function gatewayInCluster({ home, cluster, service }: InCluster): P
     },
     { ...PATIENCE, timeout: 90_000 },
   );
-  await home.ok('stop', 'front', '-y');
+  await home.ok('stop', 'front', '-y', '--wait');
 }
 
 /** As the official client shows and deletes it; the cluster keeps nothing of it. */
@@ -147,7 +147,7 @@ export async function gatewaysOfClients(
   client: OfficialClient,
 ): Promise<void> {
   expect(await client.ok('gateway', 'list')).toMatch(/edge[\s\S]*kubernetes \(/);
-  await client.ok('gateway', 'delete', 'edge', '-y', '--force');
+  await client.ok('gateway', 'delete', 'edge', '-y');
   await vi.waitFor(async () => {
     const kinds = 'statefulsets,services,persistentvolumeclaims,secrets,pods';
     expect(await cluster.kubectl('get', kinds, '-o', 'name')).not.toContain('edge');
