@@ -1,11 +1,17 @@
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { checkServerAddress } from './held-address.ts';
-import { announceWorker, startTimeOf, workerPaths, writeRecord } from './worker-records.ts';
+import {
+  announceWorker,
+  readWorkerRecords,
+  startTimeOf,
+  workerPaths,
+  writeRecord,
+} from './worker-records.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -44,4 +50,27 @@ it('waits for the end of such a worker', async () => {
 it('refuses an address that another program holds at once', async () => {
   const address = await heldAddress();
   await expect(checkServerAddress({ dir, ...address })).rejects.toThrow('is in use');
+});
+
+it('finds workers without a record by their command lines, beside those with one', () => {
+  const proc = join(dir, 'proc');
+  const { dir: own } = workerPaths(dir);
+  const runs = (pid: number, id: string, folder = own) => {
+    mkdirSync(join(proc, `${pid}`), { recursive: true });
+    const words = `node main.js --dir ${folder} --id ${id} --socket /s --build b --host ::1 --port 80 --url http://x`;
+    writeFileSync(join(proc, `${pid}`, 'cmdline'), words.replaceAll(' ', '\0'));
+    const fields = Array.from({ length: 20 }, (_, n) => (n === 0 ? 'T' : `${n}`)).join(' ');
+    writeFileSync(join(proc, `${pid}`, 'stat'), `${pid} (no de) ${fields}`);
+  };
+  const address = { host: '::1', port: 80, url: 'http://x' };
+  const record = { id: 'a', pid: 7, startTime: '19', socket: '/s', address, build: 'b' };
+  writeRecord(own, record);
+  for (const id of ['a', 'b']) announceWorker(own, id);
+  runs(7, 'a');
+  runs(8, 'b');
+  // Of another server, and one that was never announced.
+  runs(9, 'b', '/elsewhere');
+  runs(10, 'c');
+  mkdirSync(join(proc, 'sys'));
+  expect(readWorkerRecords(own, proc)).toEqual([record, { ...record, id: 'b', pid: 8 }]);
 });

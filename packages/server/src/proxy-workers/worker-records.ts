@@ -52,7 +52,10 @@ export function writeRecord(dir: string, record: WorkerRecord): void {
   renameSync(`${path}.new`, path);
 }
 
-/** Written before a worker is started: it may hold the address although its server was killed before the record. */
+/**
+ * Written before a worker is started: it may hold the address although its server was killed before the
+ * record, and is then found by its command line.
+ */
 export function announceWorker(dir: string, id: string): void {
   writeFileSync(announcementPath(dir, id), '', { mode: 0o600 });
 }
@@ -75,8 +78,9 @@ export function isWorkerStarting(serverDir: string): boolean {
   });
 }
 
-export function readWorkerRecords(dir: string): WorkerRecord[] {
-  return names(dir, '.json').flatMap((name) => {
+/** Also of workers that were announced by a server that was killed before their record. */
+export function readWorkerRecords(dir: string, proc = '/proc'): WorkerRecord[] {
+  const records = names(dir, '.json').flatMap((name) => {
     try {
       return [JSON.parse(readFileSync(join(dir, name), 'utf8')) as WorkerRecord];
     } catch {
@@ -84,6 +88,32 @@ export function readWorkerRecords(dir: string): WorkerRecord[] {
       return [];
     }
   });
+  const announced = names(dir, STARTING).map((name) => name.slice(0, -STARTING.length));
+  const missing = announced.filter((it) => !records.some(({ id }) => id === it));
+  if (missing.length === 0) return records;
+  return [...records, ...processesOf(dir, proc).filter(({ id }) => missing.includes(id))];
+}
+
+/** Workers that run now, by their command lines; none where the system has no `/proc`. */
+function processesOf(dir: string, proc: string): WorkerRecord[] {
+  return names(proc, '').flatMap((name) => {
+    const words = commandLine(join(proc, name));
+    const option = (it: string) => words[words.indexOf(`--${it}`) + 1] ?? '';
+    if (!words.includes('--id') || option('dir') !== dir) return [];
+    const address = { host: option('host'), port: Number(option('port')), url: option('url') };
+    const [pid, startTime] = [Number(name), startTimeOf(Number(name), proc)];
+    const [socket, build] = [option('socket'), option('build')];
+    return [{ id: option('id'), pid, startTime, socket, address, build }];
+  });
+}
+
+function commandLine(path: string): string[] {
+  try {
+    return readFileSync(join(path, 'cmdline'), 'utf8').split('\0');
+  } catch {
+    // Not a process, or one that has ended.
+    return [];
+  }
 }
 
 /** Ids of workers with usage that no server has stored yet. */
@@ -119,9 +149,9 @@ export const logPath = (dir: string) => join(dir, 'workers.log');
 export const spoolPath = (dir: string, id: string) => join(dir, `${id}.usage`);
 
 /** Null: there is no such process, or it has ended and its parent has not noticed. */
-export function startTimeOf(pid: number | 'self'): string | null {
+export function startTimeOf(pid: number | 'self', proc = '/proc'): string | null {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const stat = readFileSync(join(proc, `${pid}`, 'stat'), 'utf8');
     // The name of the program, in parentheses, may contain spaces.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return fields[0] === 'Z' ? null : (fields[19] ?? null);
