@@ -134,7 +134,8 @@ describe.skipIf(missing !== null)('a volume on the hosts of an SSH fleet', () =>
       'mkdir -p /var/lib/dstack/volumes/left && echo x > /var/lib/dstack/volumes/left/file',
     );
     await home.ok('fleet', 'delete', 'gpus', '-y');
-    expect(await directories(hosts[0], '/var/lib/dstack')).toEqual(['volumes']);
+    const events = await home.ok('event');
+    expect(await directories(hosts[0], '/var/lib/dstack'), events).toEqual(['volumes']);
     expect(await hosts[0].exec('cat /var/lib/dstack/volumes/left/file')).toBe('x\n');
     expect(await directories(hosts[1], '/var/lib/dstack')).toEqual([]);
   });

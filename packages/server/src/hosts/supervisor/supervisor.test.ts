@@ -1,6 +1,6 @@
 import type { HostAccessRecord } from '@dstack/store';
 import { pino } from 'pino';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { permanent, temporary } from '../host-error.ts';
 import type { AgentAccess } from '../hosts.ts';
 import type { HostConnection } from './connector.ts';
@@ -18,12 +18,16 @@ afterEach(() => supervisor.close());
 interface World {
   readonly status?: string;
   readonly described?: boolean;
+  readonly shared?: boolean;
   readonly prepare?: HostConnection['prepare'];
   readonly remove?: HostConnection['remove'];
+  /** Called within the end of the link. */
+  readonly unlink?: () => Promise<void>;
 }
 
 /** One SSH host; the calls of the supervisor to it and the writes about it, in order. */
-function world({ status = 'pending', described = false, ...host }: World = {}) {
+function world({ status = 'pending', described = false, shared = false, ...host }: World = {}) {
+  const linkable = ['i'];
   const done: string[] = [];
   const added: AgentAccess[] = [];
   const provisioningData = described ? {} : null;
@@ -39,11 +43,11 @@ function world({ status = 'pending', described = false, ...host }: World = {}) {
   const records = async (ids: readonly string[]) => (ids.includes('i') ? [RECORD] : []);
   supervisor = new LinkSupervisor({
     store: {
-      shared: false,
+      shared,
       hostAccess: {
         byId: async () => RECORD,
         byIds: records,
-        linkableIds: async () => ['i'],
+        linkableIds: async () => [...linkable],
         delete: async () => void done.push('access deleted'),
       },
       instances: { byIds: async () => [instance] },
@@ -56,14 +60,17 @@ function world({ status = 'pending', described = false, ...host }: World = {}) {
       },
       has: () => added.length > 0,
       hold: async () => void done.push('held'),
-      remove: async () => void done.push('unlinked'),
+      remove: async () => {
+        done.push('unlinked');
+        await host.unlink?.();
+      },
       delete: async () => void done.push('row deleted'),
       reportProgress: async (_: string, text: string) => void done.push(text),
     },
     connectors: { ssh: () => connection, socket: () => connection },
     log: pino({ level: 'silent' }),
   } as unknown as SupervisorOptions);
-  return { done, added };
+  return { done, added, linkable };
 }
 
 it('links to every instance that exists when the server starts, and to each only once', async () => {
@@ -107,6 +114,34 @@ it('ends the link before it removes an agent, and then deletes what is stored of
   const { done } = world({ status: 'terminating' });
   await supervisor.removeAgent('i');
   expect(done).toEqual(['held', 'removed false', 'access deleted', 'row deleted', 'closed']);
+});
+
+it('keeps the connection of a removal that begins while links of hosts that leave are ended', async () => {
+  vi.useFakeTimers();
+  const [begun, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let removal = Promise.resolve();
+  const { done, linkable } = world({
+    ...{ status: 'idle', shared: true },
+    unlink: async () => {
+      removal = supervisor.removeAgent('i');
+      await begun.promise;
+    },
+    remove: async () => {
+      begun.resolve();
+      await ended.promise;
+      done.push('removed');
+    },
+  });
+  try {
+    await supervisor.start();
+    linkable.splice(0);
+    await vi.advanceTimersByTimeAsync(4000);
+    ended.resolve();
+    await removal;
+  } finally {
+    vi.useRealTimers();
+  }
+  expect(done.filter((it) => ['removed', 'closed'].includes(it))).toEqual(['removed', 'closed']);
 });
 
 it('does not log in again to remove an agent after the login has failed', async () => {

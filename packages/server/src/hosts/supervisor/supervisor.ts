@@ -39,6 +39,8 @@ export class LinkSupervisor {
   readonly #new = new Set<Id>();
   /** Hosts whose last preparation failed. */
   readonly #failing = new Set<Id>();
+  /** Hosts from which the agent is being removed, over the connection that is known. */
+  readonly #leaving = new Set<Id>();
   readonly #turns = new Turns(DEPLOYMENTS);
   readonly #timers = new Set<NodeJS.Timeout>();
   #closed = false;
@@ -90,17 +92,27 @@ export class LinkSupervisor {
     const record = await store.hostAccess.byId(id);
     if (!record) return;
     await this.#inTurn(record, async () => {
-      // A server that opened a link now would install the agent again.
-      await hosts.hold(id);
-      this.#linked.delete(id);
-      const [instance] = await store.instances.byIds([id]);
-      const connection = await this.#connection(record, instance ?? null);
+      this.#leaving.add(id);
       try {
-        await connection.remove({ onlyIfOpen: this.#failing.has(id) });
+        // A server that opened a link now would install the agent again.
+        await hosts.hold(id);
+        this.#linked.delete(id);
+        const [instance] = await store.instances.byIds([id]);
+        const connection = await this.#connection(record, instance ?? null);
+        await this.#removeBy(connection, id);
       } finally {
-        await this.forget(id);
+        this.#leaving.delete(id);
+        this.#drop(id);
       }
     });
+  }
+
+  async #removeBy(connection: HostConnection, id: Id): Promise<void> {
+    try {
+      await connection.remove({ onlyIfOpen: this.#failing.has(id) });
+    } finally {
+      await this.forget(id);
+    }
   }
 
   /** Ends the link to an instance that is being released; no server opens one again. */
@@ -213,7 +225,7 @@ export class LinkSupervisor {
   }
 
   #drop(id: Id): void {
-    if (this.#linked.has(id)) return;
+    if (this.#linked.has(id) || this.#leaving.has(id)) return;
     this.#known.get(id)?.close();
     this.#known.delete(id);
   }
