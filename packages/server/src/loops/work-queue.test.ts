@@ -18,6 +18,18 @@ function gate() {
 
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
+/** Timers that do not expire: the test calls what is due. */
+function heldTimers() {
+  const delays: number[] = [];
+  const due: (() => void)[] = [];
+  const setTimer = (callback: () => void, ms: number) => {
+    delays.push(ms);
+    due.push(callback);
+    return setTimeout(() => {}, 0);
+  };
+  return { delays, due, setTimer };
+}
+
 describe('WorkQueue', () => {
   it('works on a key once however often it is added before its pass', async () => {
     const passes: string[] = [];
@@ -94,19 +106,14 @@ describe('WorkQueue', () => {
   });
 
   it('gives a key whose decisions are always stale growing delays, up to a second', async () => {
-    const delays: number[] = [];
-    const due: (() => void)[] = [];
+    const { delays, due, setTimer } = heldTimers();
     let passes = 0;
     let ending: WorkEnding = { ending: 'conflict' };
     const queue = new WorkQueue({
       name: 'test',
       concurrency: 1,
       log,
-      setTimer: (callback, ms) => {
-        delays.push(ms);
-        due.push(callback);
-        return setTimeout(() => {}, 0);
-      },
+      setTimer,
       work: async () => {
         passes += 1;
         // Ends a queue that never pauses.
@@ -132,18 +139,13 @@ describe('WorkQueue', () => {
   });
 
   it('tries a failing key again with growing delays and forgets them after a success', async () => {
-    const delays: number[] = [];
-    const due: (() => void)[] = [];
+    const { delays, due, setTimer } = heldTimers();
     let failures = 2;
     const queue = new WorkQueue({
       name: 'test',
       concurrency: 1,
       log,
-      setTimer: (callback, ms) => {
-        delays.push(ms);
-        due.push(callback);
-        return setTimeout(() => {}, 0);
-      },
+      setTimer,
       work: async () => {
         if (failures-- > 0) throw new Error('no answer');
         return { ending: 'done' };

@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { afterEach, expect, it } from 'vitest';
 import { AUTHORITY, KEY, OWN } from '../gateways/testing/pems.ts';
+import { runningGateway } from '../gateways/testing/running-gateway.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 
 let server: TestServer;
@@ -20,24 +20,6 @@ async function start(): Promise<void> {
     return records.get(name) ?? [];
   };
   server = await startTestServer({}, { readTxt });
-}
-
-async function runningGateway(name: string, more: object = {}): Promise<void> {
-  const configuration = {
-    ...{ type: 'gateway', name, backend: 'aws', region: 'eu-west-1' },
-    ...{ domain: '*.apps.test', certificate: null, ...more },
-  };
-  const { body } = await server.call('/api/project/main/gateways/create', { configuration });
-  await server.store.engine.apply([
-    { type: 'gateway.update', id: body.id, version: 0, set: { status: 'running' } },
-  ]);
-  await server.store.gateways.insertReplica({
-    ...{ id: randomUUID(), gatewayId: body.id, replicaNum: 0, status: 'running' },
-    ...{ statusMessage: null, backend: 'aws', region: 'eu-west-1', instanceId: 'i' },
-    ...{ backendData: null, hostname: '192.0.2.1', sshPublicKey: '', sshPrivateKey: '' },
-    ...{ scaleIn: false, attempt: 0, appUpdatedAt: null, createdAt: 0, lastProcessedAt: 0 },
-    ...{ deleted: false, nextPassAt: null, version: 0 },
-  });
 }
 
 const specOf = (hosts: readonly string[] | null, more: object = {}, run_name = 'web') => ({
@@ -65,7 +47,7 @@ const edge = { gateway: 'edge' };
 
 it('a host name needs a record in DNS for the project, which plan and refusal contain', async () => {
   await start();
-  await runningGateway('edge');
+  await runningGateway(server, 'edge');
   await server.call('/api/projects/create', { project_name: 'lab' });
   await prove('chat.example.test', 'lab');
   const id = (await server.store.projects.byName('main'))?.id;
@@ -85,7 +67,7 @@ it('a host name needs a record in DNS for the project, which plan and refusal co
 
 it('an update asks DNS for new names only, and keeps them if an older client changes the service', async () => {
   await start();
-  await runningGateway('edge');
+  await runningGateway(server, 'edge');
   await prove('chat.example.test');
   const { body: run } = await apply(specOf(['chat.example.test'], edge));
   records.clear();
@@ -111,7 +93,7 @@ it('an update asks DNS for new names only, and keeps them if an older client cha
 
 it('a host name of another service is refused, without the name of a run of another project', async () => {
   await start();
-  await runningGateway('edge');
+  await runningGateway(server, 'edge');
   await server.call('/api/projects/create', { project_name: 'lab' });
   await server.call('/api/project/main/exports/create', {
     ...{ name: 'edge', importer_projects: ['lab'], exported_gateways: ['edge'] },
@@ -131,7 +113,7 @@ it('a host name of another service is refused, without the name of a run of anot
 
 it('a host name below the domain of the gateway is refused, whatever DNS shows', async () => {
   await start();
-  await runningGateway('edge', { domain: '*.${{ run.project_name }}.apps.test' });
+  await runningGateway(server, 'edge', { domain: '*.${{ run.project_name }}.apps.test' });
   for (const host of ['gateway.main.apps.test', 'api.lab.apps.test', 'a.apps.test']) {
     await prove(host);
     expect(await refusal(specOf([host], edge))).toBe(
@@ -151,7 +133,7 @@ it('host names need a gateway that can serve them', async () => {
   const planned = await server.call('/api/project/main/runs/get_plan', { run_spec: spec });
   expect(planned.body.notes).toContainEqual(need);
   const settings = { kubernetes: { service: 'Ingress' } };
-  await runningGateway('in', { backend: 'kubernetes', backend_settings: settings });
+  await runningGateway(server, 'in', { backend: 'kubernetes', backend_settings: settings });
   expect(await refusal(specOf(['chat.example.test'], { gateway: 'in' }))).toMatch(
     /behind an Ingress/,
   );
@@ -159,7 +141,7 @@ it('host names need a gateway that can serve them', async () => {
 
 it('a later domain of the gateway gives no run a host name that a service has', async () => {
   await start();
-  await runningGateway('edge');
+  await runningGateway(server, 'edge');
   await prove('chat.customer.test');
   expect((await apply(specOf(['chat.customer.test'], edge))).status).toBe(200);
   await server.call('/api/project/main/gateways/set_wildcard_domain', {
@@ -174,7 +156,7 @@ it('a later domain of the gateway gives no run a host name that a service has', 
 it('a certificate is set for a custom host name', async () => {
   await start();
   server.advance(7 * 86_400);
-  await runningGateway('edge');
+  await runningGateway(server, 'edge');
   const set = () =>
     server.call('/api/project/main/gateways/set_certificate', {
       ...{ name: 'edge', certificate: `${OWN}\n${AUTHORITY}`, key: KEY },

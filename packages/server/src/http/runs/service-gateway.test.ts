@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { DEFAULT_RUN_SPEC_SETTINGS } from '@dstack/core';
 import { afterEach, describe, expect, it } from 'vitest';
+import { runningGateway } from '../gateways/testing/running-gateway.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 
 let server: TestServer;
@@ -81,31 +81,11 @@ describe('a service without a gateway in its configuration', () => {
   });
 });
 
-/** Returns its id. */
-async function runningGateway(name: string, domain: string): Promise<string> {
-  const configuration = {
-    ...{ type: 'gateway', name, backend: 'aws', region: 'eu-west-1' },
-    ...{ domain: `*.${domain}`, certificate: null },
-  };
-  const { body } = await server.call('/api/project/main/gateways/create', { configuration });
-  await server.store.engine.apply([
-    { type: 'gateway.update', id: body.id, version: 0, set: { status: 'running' } },
-  ]);
-  await server.store.gateways.insertReplica({
-    ...{ id: randomUUID(), gatewayId: body.id, replicaNum: 0, status: 'running' },
-    ...{ statusMessage: null, backend: 'aws', region: 'eu-west-1', instanceId: 'i' },
-    ...{ backendData: null, hostname: '192.0.2.1', sshPublicKey: '', sshPrivateKey: '' },
-    ...{ scaleIn: false, attempt: 0, appUpdatedAt: null, createdAt: 0, lastProcessedAt: 0 },
-    ...{ deleted: false, nextPassAt: null, version: 0 },
-  });
-  return body.id;
-}
-
 describe('a service behind a gateway', () => {
   it('cannot take the host name of a run of another project, or that of the models', async () => {
     server = await startTestServer();
     await server.call('/api/projects/create', { project_name: 'lab' });
-    await runningGateway('edge', 'apps.example.com');
+    await runningGateway(server, 'edge', { domain: '*.apps.example.com' });
     await server.call('/api/project/main/exports/create', {
       ...{ name: 'edge', importer_projects: ['lab'], exported_gateways: ['edge'] },
     });
@@ -127,7 +107,7 @@ describe('a service behind a gateway', () => {
 
   it('keeps its gateway when that refuses new services; others are refused, which the plan shows', async () => {
     server = await startTestServer();
-    const id = await runningGateway('edge', 'apps.example.com');
+    const id = await runningGateway(server, 'edge', { domain: '*.apps.example.com' });
     const edge = { gateway: 'edge', https: 'auto' };
     const first = (await apply(edge)).body;
     const { version = 0, configuration } = (await server.store.gateways.byId(id))?.gateway ?? {};
@@ -159,10 +139,10 @@ describe('a service behind a gateway', () => {
   it('keeps its gateway when another one has become the default', async () => {
     server = await startTestServer();
     const project = async () => (await server.store.projects.byName('main'))?.id ?? '';
-    const first = await runningGateway('edge', 'apps.example.com');
+    const first = await runningGateway(server, 'edge', { domain: '*.apps.example.com' });
     await server.store.projects.update(await project(), { defaultGatewayId: first });
     const { body: run } = await apply({ https: 'auto' });
-    const next = await runningGateway('next', 'next.example.com');
+    const next = await runningGateway(server, 'next', { domain: '*.next.example.com' });
     await server.store.projects.update(await project(), { defaultGatewayId: next });
     const { body } = await server.call('/api/project/main/runs/apply', {
       plan: { run_spec: spec({ https: false }), current_resource: run },
