@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,5 +72,9 @@ it('finds workers without a record by their command lines, beside those with one
   runs(9, 'b', '/elsewhere');
   runs(10, 'c');
   mkdirSync(join(proc, 'sys'));
-  expect(readWorkerRecords(own, proc)).toEqual([record, { ...record, id: 'b', pid: 8 }]);
+  const uid = statSync(proc).uid;
+  const found = { ...record, id: 'b', pid: 8 };
+  expect(readWorkerRecords(own, { proc, uid })).toEqual([record, found]);
+  // A stranger sees the arguments, and would be given what workers know.
+  expect(readWorkerRecords(own, { proc, uid: uid + 1 })).toEqual([record]);
 });

@@ -78,8 +78,11 @@ export function isWorkerStarting(serverDir: string): boolean {
   });
 }
 
+/** Where processes are looked for, and whose: a stranger may start one with the same arguments. */
+const PROCESSES = { proc: '/proc', uid: process.getuid?.() ?? null };
+
 /** Also of workers that were announced by a server that was killed before their record. */
-export function readWorkerRecords(dir: string, proc = '/proc'): WorkerRecord[] {
+export function readWorkerRecords(dir: string, processes = PROCESSES): WorkerRecord[] {
   const records = names(dir, '.json').flatMap((name) => {
     try {
       return [JSON.parse(readFileSync(join(dir, name), 'utf8')) as WorkerRecord];
@@ -91,13 +94,14 @@ export function readWorkerRecords(dir: string, proc = '/proc'): WorkerRecord[] {
   const announced = names(dir, STARTING).map((name) => name.slice(0, -STARTING.length));
   const missing = announced.filter((it) => !records.some(({ id }) => id === it));
   if (missing.length === 0) return records;
-  return [...records, ...processesOf(dir, proc).filter(({ id }) => missing.includes(id))];
+  return [...records, ...processesOf(dir, processes).filter(({ id }) => missing.includes(id))];
 }
 
 /** Workers that run now, by their command lines; none where the system has no `/proc`. */
-function processesOf(dir: string, proc: string): WorkerRecord[] {
+function processesOf(dir: string, { proc, uid }: typeof PROCESSES): WorkerRecord[] {
   return names(proc, '').flatMap((name) => {
-    const words = commandLine(join(proc, name));
+    const path = join(proc, name);
+    const words = statSync(path, { throwIfNoEntry: false })?.uid === uid ? commandLine(path) : [];
     const option = (it: string) => words[words.indexOf(`--${it}`) + 1] ?? '';
     if (!words.includes('--id') || option('dir') !== dir) return [];
     const address = { host: option('host'), port: Number(option('port')), url: option('url') };
