@@ -23,7 +23,7 @@ export function FailuresPanel({ failures }: { readonly failures: readonly Run[] 
       {failures.length === 0 ? (
         <p className={styles.nothing}>No run has failed.</p>
       ) : (
-        <ul className={styles.failures}>
+        <ul>
           {failures.map((run) => (
             <Failure key={run.id} run={run} />
           ))}
@@ -39,8 +39,8 @@ function Failure({ run }: { readonly run: Run }) {
   const reason = runFailureText(row);
   const look = runLook(row);
   return (
-    <li className={styles.failure}>
-      <div className={styles.failureHead}>
+    <li className={styles.entry}>
+      <div className={styles.entryHead}>
         <Link to="/projects/$project/runs/$run" params={params} className={styles.name}>
           <bdi>{row.name}</bdi>
         </Link>
@@ -49,7 +49,7 @@ function Failure({ run }: { readonly run: Run }) {
       {reason.toLowerCase() === look.text.toLowerCase() ? null : (
         <p className={styles.reason}>{reason}</p>
       )}
-      <p className={styles.failureFacts}>
+      <p className={styles.entryFacts}>
         <span>{row.project}</span>
         <bdi>{row.user}</bdi>
         <RelativeTime at={row.finishedAt ?? row.submittedAt} />

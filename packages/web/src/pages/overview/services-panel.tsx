@@ -32,10 +32,10 @@ export function ServicesPanel({ runs }: { readonly runs: readonly RunRow[] | und
         </Link>
       }
     >
-      <ul className={styles.failures}>
+      <ul>
         {services.map((row) => (
-          <li key={row.id} className={styles.failure}>
-            <div className={styles.failureHead}>
+          <li key={row.id} className={styles.entry}>
+            <div className={styles.entryHead}>
               <Link
                 to="/projects/$project/runs/$run"
                 params={{ project: row.project, run: row.name }}
@@ -60,7 +60,7 @@ function ServiceFacts(props: {
   const { row, figures } = props;
   const replicas = figures?.replicas ?? row.jobs;
   return (
-    <p className={styles.failureFacts}>
+    <p className={styles.entryFacts}>
       <span>{row.project}</span>
       <span>
         {figures !== undefined && figures.ejected > 0
