@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentInfo } from '@dstack/contract/agent';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type { HostAccess, HostAccessRecord, Store } from '@dstack/store';
 import { AgentClient, AgentUnreachable } from '../agent-client.ts';
 import { asHostError, type HostError, permanent, temporary } from '../host-error.ts';
@@ -30,6 +31,8 @@ export interface SshHostOptions {
 /** An agent that was started answers within this time, in milliseconds. */
 const ANSWER_MS = 20_000;
 const ASK_AGAIN_MS = 100;
+/** Milliseconds to connect to a host that failed last, before it is removed with its agent left. */
+const BRIEFLY_MS = 3000;
 /** The interval of the checks whether the agent listens at all. */
 const LOOK_MS = 1500;
 
@@ -82,9 +85,11 @@ export class SshHost implements HostConnection {
     progress('Waiting for the agent');
   }
 
-  async remove({ onlyIfOpen }: { readonly onlyIfOpen: boolean }): Promise<void> {
-    if (onlyIfOpen && !(await this.#reach.isOpen())) return;
-    const connection = await this.#reach.connected();
+  async remove({ briefly }: { readonly briefly: boolean }): Promise<void> {
+    const connect = () => this.#reach.connected();
+    const connection = briefly
+      ? await withTimeout(connect, { ms: BRIEFLY_MS, onTimeout: notSoon })
+      : await connect();
     const sudo = this.#options.record.access.login.user !== 'root';
     await removeAgent(new HostShell(connection, sudo), this.token);
   }
@@ -119,6 +124,10 @@ async function forbidden(host: Preflight): Promise<HostError> {
   return permanent(
     `The host’s sshd forbids forwarding to unix sockets, by which the server reaches the agent: ${how}`,
   );
+}
+
+function notSoon(): never {
+  throw temporary(`it did not answer within ${BRIEFLY_MS / 1000} seconds`);
 }
 
 async function noAnswer(host: Preflight): Promise<HostError> {

@@ -29,11 +29,6 @@ export class SshReach {
   readonly dial = (): ChannelSocket =>
     new ChannelSocket(async () => (await this.connected()).openSocket(AGENT_SOCKET));
 
-  /** Whether the present connection works. */
-  async isOpen(): Promise<boolean> {
-    return (await this.#connection?.catch(() => null))?.isOpen === true;
-  }
-
   /** Rejects with a `HostError`. */
   async connected(): Promise<SshConnection> {
     if (this.#closed) throw temporary('The host has left its fleet');

@@ -12,10 +12,10 @@ export interface HostConnection {
    */
   prepare(report: (stage: string) => void): Promise<void>;
   /**
-   * Removes the agent from the host. `onlyIfOpen`: over a connection that is open already; a login
-   * that has just failed is not tried again. Rejects with a `HostError`.
+   * Removes the agent from the host. `briefly`: the host failed last, and is waited for a few
+   * seconds only. Rejects with a `HostError`.
    */
-  remove(options: { readonly onlyIfOpen: boolean }): Promise<void>;
+  remove(options: { readonly briefly: boolean }): Promise<void>;
   close(): void;
 }
 

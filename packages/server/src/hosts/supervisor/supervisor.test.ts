@@ -37,7 +37,7 @@ function world({ status = 'pending', described = false, shared = false, ...host 
     dial: () => ({}) as never,
     token: 't',
     prepare: host.prepare ?? (async () => {}),
-    remove: host.remove ?? (async ({ onlyIfOpen }) => void done.push(`removed ${onlyIfOpen}`)),
+    remove: host.remove ?? (async ({ briefly }) => void done.push(`removed ${briefly}`)),
     close: () => void done.push('closed'),
   };
   const records = async (ids: readonly string[]) => (ids.includes('i') ? [RECORD] : []);
@@ -144,7 +144,7 @@ it('keeps the connection of a removal that begins while links of hosts that leav
   expect(done.filter((it) => ['removed', 'closed'].includes(it))).toEqual(['removed', 'closed']);
 });
 
-it('does not log in again to remove an agent after the login has failed', async () => {
+it('waits only briefly for a host that failed last', async () => {
   const { done, added } = world({
     prepare: async () => {
       throw permanent('Permission denied');
@@ -154,6 +154,17 @@ it('does not log in again to remove an agent after the login has failed', async 
   await added[0]?.prepare().catch(() => {});
   await supervisor.removeAgent('i');
   expect(done).toContain('removed true');
+});
+
+it('reports nothing about a host on which there never was an agent', async () => {
+  const failing = async () => {
+    throw permanent('Permission denied');
+  };
+  const { added, done } = world({ prepare: failing, remove: failing });
+  await supervisor.follow('i');
+  await added[0]?.prepare().catch(() => {});
+  await supervisor.removeAgent('i');
+  expect(done).toContain('access deleted');
 });
 
 it('deletes what is stored of a host whose agent cannot be removed, and reports the cause', async () => {

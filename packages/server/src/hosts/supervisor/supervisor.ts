@@ -109,7 +109,10 @@ export class LinkSupervisor {
 
   async #removeBy(connection: HostConnection, id: Id): Promise<void> {
     try {
-      await connection.remove({ onlyIfOpen: this.#failing.has(id) });
+      await connection.remove({ briefly: this.#failing.has(id) });
+    } catch (error) {
+      // Nothing says that there was an agent.
+      if (!this.#new.has(id)) throw error;
     } finally {
       await this.forget(id);
     }
