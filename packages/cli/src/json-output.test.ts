@@ -104,6 +104,17 @@ test('the lines of apply --json fit their schema', async () => {
   expect(lines.map((line) => problemsOf('apply', JSON.parse(line)))).toEqual([[], []]);
 });
 
+test('the run that wait --json prints fits its schema', async () => {
+  const run = await attachedRun();
+  const fake = await startFakeServer({
+    ...(await recordedRoutes('apply-d')),
+    [`GET ${BASE}/runs/watch`]: { events: [runEvent(run)], open: true },
+  });
+  const line = ['wait', 'r', '--for', 'running', '--json'];
+  const { out } = await runCommand(line, { env: serverEnv(fake.url) });
+  expect(problemsOf('wait', JSON.parse(out))).toEqual([]);
+});
+
 test('a plan, a detached run and a configuration fit their schemas', async () => {
   const routes = await recordedRoutes('apply-d');
   const planned = `POST ${BASE}/runs/get_plan`;
@@ -150,7 +161,7 @@ test('every command with --json has a schema', async () => {
 });
 
 test('every definition is compared, and refuses other documents', () => {
-  const apart = ['apply', 'apply --detach', 'apply --dry-run', 'validate'];
+  const apart = ['apply', 'apply --detach', 'apply --dry-run', 'validate', 'wait'];
   expect(Object.keys(schema.$defs).toSorted()).toEqual(
     [...Object.keys(LINES), ...apart].toSorted(),
   );

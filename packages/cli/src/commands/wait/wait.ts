@@ -14,6 +14,7 @@ export interface WaitOptions {
   readonly until: 'running' | 'done';
   /** Seconds; null = for ever. */
   readonly timeout: number | null;
+  readonly json: boolean;
 }
 
 export function declareWait(program: Command, cli: Cli, run: typeof runWait = runWait): void {
@@ -27,7 +28,11 @@ export function declareWait(program: Command, cli: Cli, run: typeof runWait = ru
         .default('done'),
     )
     .option('--timeout <seconds>', 'give up after', integerOption(1))
-    .action((name, o) => run({ run: name, until: o.for, timeout: o.timeout ?? null }, cli));
+    .option('--json', 'print the run as JSON')
+    .action((name, o) => {
+      const { for: until, timeout = null, json = false } = o;
+      return run({ run: name, until, timeout, json }, cli);
+    });
 }
 
 /**
@@ -52,6 +57,7 @@ export async function runWait(options: WaitOptions, cli: Cli): Promise<void> {
       (r) => progress.show(r, null),
     );
     progress.stop();
+    if (options.json) cli.io.json(run, 2);
     if (reached(run.status)) return;
     cli.io.info(finishedMessage(run, cli.io.paintErr));
     cli.setExitCode(outcomeOf(run).code);
