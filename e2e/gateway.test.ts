@@ -104,9 +104,44 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
     expect((await ask('safe.apps.test', '/', { ca })).status).toBe(200);
     const { serial } = await ask(own, '/', { ca });
     expect(serial).not.toBe((await ask('safe.apps.test', '/', { ca })).serial);
+    await sharedName(own, { ca, serial });
     await applyService('safe');
     await vi.waitFor(async () => await expect(ask(own, '/', { ca })).rejects.toThrow(), {
       ...{ timeout: 90_000, interval: 200 },
+    });
+  }
+
+  /** Another service has a path of it, with the certificate and the proof of the name. */
+  async function sharedName(own: string, { ca, serial }: { ca: string; serial: string }) {
+    const hosts = `hosts: [${own}/deep/embed, ${own}/other]\n`;
+    await applyService('embed', `${hosts}auth: false\n`);
+    const open = { ca, authorization: '' };
+    await untilAnswer(own, '/deep/embed/', open);
+    const seen = async (path: string) => {
+      const answer = await ask(own, path, open);
+      expect([answer.status, answer.serial]).toEqual([200, serial]);
+      const { url, headers } = JSON.parse(answer.body) as Described;
+      return [url, headers['x-forwarded-prefix']];
+    };
+    expect(await seen('/deep/embed/a%2Fb//c?d=/../')).toEqual(['/a%2Fb//c?d=/../', '/deep/embed']);
+    expect(await seen('/de%65p/embed/deep/embed')).toEqual(['/deep/embed', '/deep/embed']);
+    expect(await ask(own, '/other?x', open)).toMatchObject({
+      ...{ status: 308, headers: { location: '/other/?x' } },
+    });
+    // These lead to the other service, which needs a token.
+    for (const path of ['/', '/deep', '/deep/embeds', '/deep/embed%2fx', '//other/', '/Other/']) {
+      expect((await ask(own, path, open)).status).toBe(403);
+    }
+    for (const path of ['/deep/embed/../x', '/other/%2e%2E/x', '/x/./other']) {
+      expect((await ask(own, path, open)).status).toBe(400);
+    }
+    await applyService('embed', `${hosts}auth: false\nstrip_prefix: false\n`);
+    await vi.waitFor(async () => expect(await seen('/other?x')).toEqual(['/other?x', undefined]), {
+      ...{ timeout: 20_000, interval: 100 },
+    });
+    await home.ok('stop', 'embed', '-y');
+    await vi.waitFor(async () => expect((await ask(own, '/other/', open)).status).toBe(403), {
+      ...{ timeout: 20_000, interval: 100 },
     });
   }
 
@@ -148,7 +183,10 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
     });
 
   const until = (host: string, status: number, more: Partial<Ask> = {}) =>
-    vi.waitFor(async () => expect((await ask(host, '/', more)).status).toBe(status), {
+    untilAnswer(host, '/', more, status);
+
+  const untilAnswer = (host: string, path: string, more: Partial<Ask>, status = 200) =>
+    vi.waitFor(async () => expect((await ask(host, path, more)).status).toBe(status), {
       ...{ timeout: 40_000, interval: 100 },
     });
 
@@ -381,6 +419,12 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
     }
   });
 });
+
+/** What the app answers. */
+interface Described {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
 
 interface Ask {
   readonly ca: string;

@@ -232,7 +232,12 @@ export class GatewayProgram {
           service.host.slice(service.host.indexOf('.')) === host.slice(host.indexOf('.')),
       ),
     );
-    const own = settings.tls ? secure.flatMap(({ custom_hosts: names }) => names ?? []) : [];
+    const own = settings.tls
+      ? secure.flatMap(({ custom_hosts: names, custom_paths: paths }) => [
+          ...(names ?? []),
+          ...(paths ?? []).map(({ host }) => host),
+        ])
+      : [];
     const names = settings.tls ? [...secure.map(({ host }) => host), ...modelHosts, ...own] : [];
     const others = { files: certificates, offered: issued ?? [], own: new Set(own) };
     this.#certificates.set(names, settings, others);

@@ -7,6 +7,7 @@
  * A `tunnel` is taken by the server for a request that only the server can deliver.
  */
 import * as z from 'zod/mini';
+import { SHARED_PATH } from '../grammar/host-path.ts';
 import { parseFrame } from './parse-message.ts';
 import {
   amount,
@@ -128,6 +129,8 @@ export const GatewayReplicaRoute = object({
 });
 export type GatewayReplicaRoute = Infer<typeof GatewayReplicaRoute>;
 
+const SharedPath = textLike(SHARED_PATH, 'is not the path of a service');
+
 export const GatewayService = object({
   run_id: uuid,
   project: line(256),
@@ -136,6 +139,8 @@ export const GatewayService = object({
   https: flag,
   /** Further names of its own; null = none. */
   custom_hosts: nullable(list(HostName, 16)),
+  /** Paths at names that it shares with other services; null = none. */
+  custom_paths: nullable(list(object({ host: HostName, path: SharedPath }), 16)),
   /** The part of the run's configuration that the proxy reads, as JSON. */
   configuration: text(1024 * 1024),
   replicas: list(GatewayReplicaRoute, REPLICAS),

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { parseHostName } from '../grammar/host-name.ts';
+import { parseHostPath } from '../grammar/host-path.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { reportIssue } from './issue.ts';
 import { firstDuplicate } from './rules.ts';
@@ -8,8 +8,8 @@ import { stringBy } from './scalars.ts';
 /** Each needs a certificate and a look-up in DNS. */
 const MOST = 16;
 
-/** Host names of a service besides the one below the domain of its gateway. */
-export const CustomHosts = z.array(stringBy(parseHostName)).superRefine((hosts, ctx) => {
+/** Host names of a service, also with paths, besides the one below the domain of its gateway. */
+export const CustomHosts = z.array(stringBy(parseHostPath)).superRefine((hosts, ctx) => {
   if (hosts.length > MOST) {
     reportIssue(ctx, hosts, new Problem(`must have ${MOST} names or fewer, got ${hosts.length}`));
   }

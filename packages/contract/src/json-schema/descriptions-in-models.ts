@@ -254,7 +254,7 @@ export const IN_MODELS: Readonly<Record<string, string>> = {
   'ScalingSpec.target': 'The value of the metric that one replica is to have.',
   'ScalingSpec.window': 'The time over which requests are counted.',
   'ServiceConfiguration.hosts':
-    'Host names of your own at the gateway, like chat.example.com; a TXT record proves each.',
+    'Host names of your own at the gateway, like chat.example.com or api.example.com/embeddings; a TXT record proves each.',
   'ServiceConfiguration.name': 'The name of the run; a random one by default.',
   'ServiceConfiguration.port': 'The port of the app: 8000, or 80:8000.',
   'ServiceConfiguration.type': 'service.',

@@ -69,7 +69,8 @@ const OURS: Readonly<Record<string, string>> = {
   '$defs/Rollout': 'the same',
   '$defs/ServiceConfiguration/properties/autoscaling': 'scaling by other figures than requests',
   '$defs/ReplicaGroup/properties/autoscaling': 'the same',
-  '$defs/ServiceConfiguration/properties/hosts': 'further host names at the gateway',
+  '$defs/ServiceConfiguration/properties/hosts':
+    'further host names at the gateway, also with paths',
   '$defs/ServiceConfiguration/properties/affinity': 'which requests go to the same replica',
   '$defs/ServiceConfiguration/properties/held_requests':
     'how long requests wait for the first replica, and how many',

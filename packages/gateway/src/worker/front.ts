@@ -12,6 +12,7 @@ import {
   type ServiceProxy,
   type ServiceTarget,
 } from '@dstack/server/proxy';
+import type { HostMatch } from './host-routes.ts';
 import type { ModelHost } from './model-host.ts';
 import { originOf, type RequestOrigin, showClient, unknownHost } from './origin.ts';
 import type { HostedService, HostedServices } from './services.ts';
@@ -37,16 +38,17 @@ export class Front {
     if (this.isLeaving) response.shouldKeepAlive = false;
     showClient(request);
     const origin = originOf(request);
-    const service = this.#options.services.ofHost(origin.host);
+    let found: HostMatch<HostedService> | null = null;
     try {
       checkName(origin);
-      if (service === null) {
+      found = this.#options.services.ofHost(origin.host, urlOf(request));
+      if (found === null) {
         await this.#options.models.answer(origin.host, request, response);
       } else {
-        await this.#forward(service, origin, request, response);
+        await this.#forward(found, origin, request, response);
       }
     } catch (error) {
-      this.#refuse(error, service, request, response);
+      this.#refuse(error, found?.service ?? null, request, response);
     }
   }
 
@@ -56,9 +58,9 @@ export class Front {
     try {
       const origin = originOf(request);
       checkName(origin);
-      const service = this.#options.services.ofHost(origin.host);
-      if (service === null) throw unknownHost(origin.host);
-      const admitted = await this.#options.proxy.admit(target(service, request), request, socket);
+      const found = this.#options.services.ofHost(origin.host, urlOf(request));
+      if (found === null) throw unknownHost(origin.host);
+      const admitted = await this.#options.proxy.admit(target(found), request, socket);
       await this.#options.proxy.upgrade(admitted, { request, socket, head, id: randomUUID() });
     } catch (error) {
       if (error instanceof ProxyRefusal && socket.writable) {
@@ -72,12 +74,13 @@ export class Front {
   }
 
   async #forward(
-    service: HostedService,
+    found: HostMatch<HostedService>,
     origin: RequestOrigin,
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
     const { proxy, httpsPort } = this.#options;
+    const { service, prefix, rest } = found;
     if (service.https && !origin.isSecure) {
       const port = httpsPort() === 443 ? '' : `:${httpsPort()}`;
       const location = `https://${origin.host}${port}${request.url ?? '/'}`;
@@ -89,7 +92,12 @@ export class Front {
       response.writeHead(204, PREFLIGHT_ANSWER).end();
       return;
     }
-    const admitted = await proxy.admit(target(service, request), request, response);
+    // Relative links of an app resolve into the app only from below its path.
+    if (prefix !== '' && !rest.startsWith('/') && service.stripPrefix) {
+      response.writeHead(308, { location: `${prefix}/${rest}` }).end();
+      return;
+    }
+    const admitted = await proxy.admit(target(found), request, response);
     await proxy.forward(admitted, { request, response, id: randomUUID() });
   }
 
@@ -126,10 +134,14 @@ function checkName({ host, sni }: RequestOrigin): void {
   throw new ProxyRefusal(421, `This connection was opened for ${sni}, not for ${host}`);
 }
 
-function target({ project, run }: HostedService, { url = '/' }: IncomingMessage): ServiceTarget {
-  // Of a URL in absolute form only the path counts: nginx has checked the host.
-  const rest = url.startsWith('/') ? url : `/${url.replace(/^[a-z]+:\/\/[^/]*\/?/i, '')}`;
-  return { project, run, prefix: '', rest };
+/** Of a URL in absolute form only the path counts: nginx has checked the host. */
+function urlOf({ url = '/' }: IncomingMessage): string {
+  return url.startsWith('/') ? url : `/${url.replace(/^[a-z]+:\/\/[^/]*\/?/i, '')}`;
+}
+
+function target({ service, prefix, rest }: HostMatch<HostedService>): ServiceTarget {
+  const { project, run } = service;
+  return { project, run, prefix, rest, isOnSharedName: prefix !== '' };
 }
 
 function isPreflight({ method, headers }: IncomingMessage): boolean {

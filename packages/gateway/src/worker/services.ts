@@ -1,7 +1,9 @@
 /** The services that the server has sent, by host name. */
 import type { GatewayReplicaRoute, GatewayService } from '@dstack/contract/agent';
-import type { ServiceProxyOptions, TunnelRoute } from '@dstack/server/proxy';
+import { ProxyRefusal, type ServiceProxyOptions, type TunnelRoute } from '@dstack/server/proxy';
+import { type HostMatch, HostRoutes } from './host-routes.ts';
 
+type HostPath = NonNullable<GatewayService['custom_paths']>[number];
 type ServiceView = NonNullable<Awaited<ReturnType<ServiceProxyOptions['services']['byName']>>>;
 
 export interface HostedService {
@@ -10,8 +12,10 @@ export interface HostedService {
   readonly run: string;
   readonly host: string;
   /** Names of its users, which lead to it too. */
-  readonly customHosts: readonly string[];
+  readonly customHosts: readonly HostPath[];
   readonly https: boolean;
+  /** The app does not receive the part of the path that leads to it. */
+  readonly stripPrefix: boolean;
   /** The model that it serves with OpenAI's API; null = none. */
   readonly model: { readonly name: string; readonly prefix: string } | null;
   readonly view: ServiceView;
@@ -21,7 +25,7 @@ export interface HostedService {
 
 export class HostedServices {
   readonly #byRun = new Map<string, HostedService>();
-  readonly #byHost = new Map<string, HostedService>();
+  #hosts = new HostRoutes<HostedService>();
   readonly #byName = new Map<string, HostedService>();
 
   /** Returns the ids of the runs whose services have changed or left. */
@@ -48,8 +52,12 @@ export class HostedServices {
     return new Map(this.all.flatMap(({ tunnels }) => [...tunnels]));
   }
 
-  ofHost(host: string): HostedService | null {
-    return this.#byHost.get(host) ?? null;
+  /** `url`: path and query. Null: no service has the host name. Throws `ProxyRefusal`. */
+  ofHost(host: string, url: string): HostMatch<HostedService> | null {
+    if (!this.#hosts.has(host)) return null;
+    const found = this.#hosts.find(host, url);
+    if (found === null) throw new ProxyRefusal(404, `No service at ${host} has this path`);
+    return found;
   }
 
   ofName(project: string, run: string): HostedService | null {
@@ -58,16 +66,17 @@ export class HostedServices {
 
   /** Newest last: of two services with one host name, the older one keeps it. */
   #index(): void {
-    this.#byHost.clear();
+    const hosts = new HostRoutes<HostedService>();
     this.#byName.clear();
     for (const one of this.#byRun.values()) {
-      if (!this.#byHost.has(one.host)) this.#byHost.set(one.host, one);
+      hosts.add({ project: one.project, host: one.host, path: '' }, one);
       this.#byName.set(nameKey(one.project, one.run), one);
     }
     // Names of runs come first: no custom one takes them.
     for (const one of this.#byRun.values()) {
-      for (const host of one.customHosts) if (!this.#byHost.has(host)) this.#byHost.set(host, one);
+      for (const own of one.customHosts) hosts.add({ ...own, project: one.project }, one);
     }
+    this.#hosts = hosts;
   }
 }
 
@@ -76,6 +85,7 @@ const nameKey = (project: string, run: string) => `${project.toLowerCase()}/${ru
 function hosted(service: GatewayService): HostedService {
   const { run_id: id, project, run, host, https, replicas } = service;
   const configuration = JSON.parse(service.configuration) as {
+    readonly strip_prefix?: boolean;
     readonly model: {
       readonly format: string;
       readonly name: string;
@@ -94,7 +104,12 @@ function hosted(service: GatewayService): HostedService {
   const isOpenAi = model?.format === 'openai';
   return {
     ...{ runId: id, project, run, host, https, view },
-    customHosts: service.custom_hosts ?? [],
+    stripPrefix: configuration.strip_prefix ?? true,
+    customHosts: [
+      ...(service.custom_hosts ?? []).map((name) => ({ host: name, path: '' })),
+      // Services that an earlier version has stored have none.
+      ...(service.custom_paths ?? []),
+    ],
     tunnels: new Map(replicas.flatMap((replica) => tunnelOf(replica))),
     model: isOpenAi ? { name: model.name, prefix: model.prefix ?? '/v1' } : null,
   };

@@ -9,6 +9,7 @@ import type { Outages } from '../proxy/outages.ts';
 import type { OwnTokens } from '../proxy/own-tokens.ts';
 import { ProxyRefusal } from '../proxy/refusal.ts';
 import type { OpenPort } from '../proxy/replica-connections.ts';
+import { customNamesOf } from './custom-hosts.ts';
 import type { SetDnsRecord } from './dns-hook.ts';
 import type { GatewayLink } from './gateway-link.ts';
 import { gatewayService } from './gateway-service.ts';
@@ -152,7 +153,7 @@ export class GatewayAnswers {
     const views = await store.services.behindGateway(replica.gatewayId);
     const services = views.flatMap((view) => gatewayService(view) ?? []);
     const hosts = services.map(({ host }) => host);
-    const own = services.flatMap(({ custom_hosts: names }) => names ?? []);
+    const own = customNamesOf(views.map(({ run }) => run));
     const domains = hosts.map((host) => host.slice(host.indexOf('.') + 1));
     const isOwn = [...hosts, ...own, ...domains, ...domains.map((one) => `gateway.${one}`)];
     if (!isOwn.includes(proven)) return `${proven} is no name of a service of this gateway`;

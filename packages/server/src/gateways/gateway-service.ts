@@ -1,6 +1,7 @@
 /** What a gateway receives about a service: nothing of its commands, environment and secrets. */
 import type { GatewayService } from '@dstack/contract/agent';
 import type { ServiceView } from '@dstack/store';
+import { hostPathsOf } from './custom-hosts.ts';
 
 /** The fields of a configuration that decide how requests are handled. */
 const FIELDS = [
@@ -21,13 +22,15 @@ export function gatewayService({ run, projectName, replicas }: ServiceView): Gat
   const url = URL.parse(run.serviceSpec?.url ?? '');
   const { configuration } = run.spec;
   if (url === null || configuration.type !== 'service') return null;
+  const own = hostPathsOf(run);
   return {
     run_id: run.id,
     project: projectName,
     run: run.name,
     host: url.hostname,
     https: url.protocol === 'https:',
-    custom_hosts: run.serviceSpec?.hosts ?? null,
+    custom_hosts: own.flatMap(({ host, path }) => (path === '' ? [host] : [])),
+    custom_paths: own.filter(({ path }) => path !== ''),
     configuration: JSON.stringify(forwardedPart(configuration)),
     replicas: replicas.map(({ jobId, hostId, port, runningAt, isFailing }) => ({
       ...{ job_id: jobId, host_id: hostId, port, running_at: runningAt, failing: isFailing },

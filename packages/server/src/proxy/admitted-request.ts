@@ -58,5 +58,6 @@ export function answerOf(
     host: headers.host ?? null,
     isOpenToOrigins: route.isOpenToOrigins,
     hasSiblings: target.origin !== undefined,
+    isSandboxed: target.isOnSharedName !== true,
   };
 }

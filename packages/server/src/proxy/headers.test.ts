@@ -22,6 +22,18 @@ function seen(raw: readonly string[], how: Partial<RequestContext> = {}) {
   return Object.fromEntries(pairs) as Record<string, string>;
 }
 
+it('an answer at a path of a shared host name is not isolated from the name, and affects its path only', () => {
+  const answer = { path: '/embed', isStripped: true, host: 'api.test', isOpenToOrigins: false };
+  const raw = [
+    ...['Set-Cookie', 'a=1; Path=/; Domain=test', 'Location', '/next', 'Clear-Site-Data', '*'],
+    ...['Service-Worker-Allowed', '/', 'Strict-Transport-Security', 'max-age=9'],
+  ];
+  expect(responseHeaders(raw, { ...answer, isSandboxed: false })).toEqual([
+    ...['Set-Cookie', 'a=1; Path=/embed/', 'Location', '/embed/next'],
+  ]);
+  expect(responseHeaders([], answer).join()).toContain('sandbox');
+});
+
 describe('a request to a service', () => {
   it("keeps the client's headers, except hop-by-hop ones", () => {
     const raw = [

@@ -70,6 +70,8 @@ export interface ResponseContext {
   readonly isOpenToOrigins: boolean;
   /** Its host name is next to those of other services of this server. */
   readonly hasSiblings?: boolean;
+  /** Browsers isolate what is below the path from the rest of the origin, which is the API's; true by default. */
+  readonly isSandboxed?: boolean;
 }
 
 /** For answers that pages of every origin may read. They never include credentials. */
@@ -94,7 +96,14 @@ export const PREFLIGHT_ANSWER: Readonly<Record<string, string>> = {
 export const SANDBOX = ['Content-Security-Policy', 'sandbox'] as const;
 
 export function responseHeaders(raw: RawHeaders, context: ResponseContext): string[] {
-  const { path, isStripped, host, isOpenToOrigins, hasSiblings = false } = context;
+  const {
+    path,
+    isStripped,
+    host,
+    isOpenToOrigins,
+    hasSiblings = false,
+    isSandboxed = true,
+  } = context;
   // A service with a host name of its own has an origin of its own.
   const ownsOrigin = path === '';
   const headers = passedOn(raw, (name, value) => {
@@ -107,7 +116,7 @@ export function responseHeaders(raw: RawHeaders, context: ResponseContext): stri
     if (name === 'set-cookie') return confinedCookie(value, path, isStripped);
     return name === 'location' && isStripped ? prefixedLocation(value, path, host) : value;
   });
-  if (!ownsOrigin) headers.push(...SANDBOX);
+  if (!ownsOrigin && isSandboxed) headers.push(...SANDBOX);
   if (isOpenToOrigins) headers.push(...Object.entries(OPEN_TO_ORIGINS).flat());
   return headers;
 }

@@ -5,10 +5,12 @@ import type { ServiceSessionProof } from '@dstack/store';
 export interface ServiceTarget {
   readonly project: string;
   readonly run: string;
-  /** `/proxy/services/<project>/<run>`, undecoded; empty at the host name of the service. */
+  /** `/proxy/services/<project>/<run>`, undecoded, or its path at a shared name; empty at a name of the service alone. */
   readonly prefix: string;
   /** The rest, including the query; empty or starting with a slash or question mark. */
   readonly rest: string;
+  /** `prefix` is its path at a host name of the service's project, not at that of the API. */
+  readonly isOnSharedName?: boolean;
   /** The request is for the host name of the service. */
   readonly origin?: TargetOrigin;
 }

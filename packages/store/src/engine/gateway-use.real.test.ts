@@ -71,6 +71,40 @@ forEachStore((tests) => {
     await expect(moved).rejects.toThrow('refused');
   });
 
+  it('of two services that take the same host name at the same time, one is refused', async () => {
+    const url = await tests.createDatabase();
+    const world = await openWorld(tests, { url });
+    const other = tests.dialect === 'sqlite' ? world.store : await tests.open({ url });
+    await insertGateway(world);
+    const { projectId, userId } = world;
+    const take = (store: Store, name: string, host: string) => {
+      const serviceSpec = { url: `http://${name}.test`, model: null, options: {}, hosts: [host] };
+      const run = runRecord({ projectId, userId, name, gatewayId: 'g1', serviceSpec });
+      return store.engine.submitRun({
+        ...{ projectId, name: { exact: name }, superseded: () => newEvent('') },
+        gateway: {
+          ...{ id: 'g1', isExclusive: true },
+          accept: (_, beside) => {
+            const holder = beside.find((one) => one.run.serviceSpec?.hosts?.includes(host));
+            if (holder) throw new Error(`${holder.projectName}/${holder.run.name} has it`);
+          },
+        },
+        build: () => ({ run, jobs: [] }),
+      });
+    };
+    for (let n = 0; n < 10; n++) {
+      const tries = [world.store, other].map((store, of) =>
+        take(store, `web-${n}-${of}`, `${n}.test`),
+      );
+      const refused = (await Promise.allSettled(tries)).filter(
+        ({ status }) => status === 'rejected',
+      );
+      expect(refused).toMatchObject([
+        { reason: { message: expect.stringMatching(/^main\/web-/) } },
+      ]);
+    }
+  });
+
   it('of a submission and a deletion at the same time, one succeeds', async () => {
     const url = await tests.createDatabase();
     const world = await openWorld(tests, { url });

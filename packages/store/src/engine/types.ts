@@ -48,8 +48,19 @@ export interface NewRun extends WriteExtras {
 /** A gateway that a service is about to use. It does not change until the service is stored. */
 export interface GatewayGuard {
   readonly id: Id;
-  /** Called inside the transaction; throws to refuse it. Null: the gateway does not exist. */
-  readonly accept: (gateway: GatewayRecord | null) => void;
+  /** Whether the service takes a host name that others may ask for at the same moment. */
+  readonly isExclusive?: boolean;
+  /**
+   * Called inside the transaction with the unfinished services behind the gateway, oldest first; throws
+   * to refuse it. Null: the gateway does not exist.
+   */
+  readonly accept: (gateway: GatewayRecord | null, beside: readonly ServiceBeside[]) => void;
+}
+
+/** A service behind a gateway, of any project. */
+export interface ServiceBeside {
+  readonly projectName: string;
+  readonly run: Pick<RunRecord, 'name' | 'serviceSpec'>;
 }
 
 /** A gateway, and the services that lose their address with it. */

@@ -8,6 +8,7 @@ import {
 import type { Gateway } from '@dstack/contract/wire';
 import { gatewayTarget, newEvent } from '@dstack/core';
 import type { GatewayView, ProjectRecord, UserRecord } from '@dstack/store';
+import { customNamesOf } from '../../gateways/custom-hosts.ts';
 import type { HttpDeps } from '../ports.ts';
 import { checkPem } from './pem.ts';
 import { checkNotLeaving } from './plan.ts';
@@ -59,7 +60,7 @@ export async function setCertificate(
 /** Of its services. */
 async function customHosts(deps: HttpDeps, gatewayId: string): Promise<ReadonlySet<string>> {
   const services = await deps.store.services.behindGateway(gatewayId);
-  return new Set(services.flatMap(({ run }) => run.serviceSpec?.hosts ?? []));
+  return customNamesOf(services.map(({ run }) => run));
 }
 
 export async function deleteCertificate(

@@ -91,7 +91,7 @@ async function update(
     (snapshot) => {
       isUpdated = !isRunFinished(snapshot.run.status);
       if (!isUpdated) return null;
-      const changes = updateChanges(snapshot, wanted, place.set);
+      const changes = updateChanges(snapshot, wanted, place.set());
       return { changes, signals: [{ kind: 'run', id }] };
     },
     place.guard,
@@ -127,7 +127,7 @@ function checkUpdate(run: RunRecord, { spec, request }: Update): RunSpecDiff {
 function updateChanges(
   { run }: Pick<RunSnapshot, 'run'>,
   wanted: Update,
-  place: UpdatedService['set'],
+  place: ReturnType<UpdatedService['set']>,
 ): Change[] {
   const { spec, user } = wanted;
   const diff = checkUpdate(run, wanted);

@@ -111,6 +111,57 @@ it('a host name of another service is refused, without the name of a run of anot
   );
 });
 
+it('services of one project share a name by paths, which one record proves', async () => {
+  await start();
+  await runningGateway(server, 'edge');
+  await server.call('/api/projects/create', { project_name: 'lab' });
+  await server.call('/api/project/main/exports/create', {
+    ...{ name: 'edge', importer_projects: ['lab'], exported_gateways: ['edge'] },
+  });
+  for (const project of ['main', 'lab']) await prove('api.example.test', project);
+  const paths = ['API.example.test/embed/', 'api.example.test/v2'];
+  const { body: run } = await apply(specOf(paths, edge));
+  expect(run.service.hosts).toEqual(['api.example.test/embed', 'api.example.test/v2']);
+  expect(asked.every((name) => name === '_dstack.api.example.test')).toBe(true);
+  expect(await refusal(specOf(['api.example.test/embed'], edge, 'next'))).toBe(
+    'api.example.test/embed is a host name of run web: remove it there first',
+  );
+  const beside = specOf(['api.example.test', 'api.example.test/embed/v2'], edge, 'next');
+  expect((await apply(beside)).status).toBe(200);
+  // Pages of one name share an origin, so a name belongs to one project.
+  for (const host of ['api.example.test/other', 'api.example.test']) {
+    expect(await refusal(specOf([host], { gateway: 'main/edge' }, 'other'), 'lab')).toBe(
+      'api.example.test is a host name of a run of another project: remove it there first',
+    );
+  }
+  records.clear();
+  const more = specOf([...paths, 'api.example.test/v3'], edge);
+  expect((await apply(more, run)).body.service.hosts).toHaveLength(3);
+  expect(await refusal(specOf(['a.apps.test/x'], edge, 'below'))).toMatch(
+    /^a\.apps\.test is below/,
+  );
+});
+
+it('of two submissions with a name at the same time, one gets it and the other is refused', async () => {
+  await start();
+  await runningGateway(server, 'edge');
+  await prove('api.example.test');
+  const { body: run } = await apply(specOf(null, edge, 'present'));
+  for (const host of ['api.example.test/x', 'api.example.test']) {
+    const answers = await Promise.all([
+      ...['a', 'b'].map((name) => apply(specOf([host], edge, `${name}${host.length}`))),
+      apply(specOf([host], edge, 'present'), run),
+    ]);
+    const refused = answers.filter(({ status }) => status !== 200);
+    expect(refused).toHaveLength(2);
+    for (const { body } of refused) {
+      expect(body.detail[0].msg).toMatch(
+        /is a host name of run .*: remove it there first|has been changed/,
+      );
+    }
+  }
+});
+
 it('a host name below the domain of the gateway is refused, whatever DNS shows', async () => {
   await start();
   await runningGateway(server, 'edge', { domain: '*.${{ run.project_name }}.apps.test' });

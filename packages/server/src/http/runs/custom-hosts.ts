@@ -1,8 +1,9 @@
 /** Host names of a service that belong to its users, not to the gateway. */
+import { hostPathOf } from '@dstack/contract';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { ServiceConfiguration } from '@dstack/contract/wire';
 import type { GatewayRecord } from '@dstack/core';
-import type { ProjectRecord, ServiceView } from '@dstack/store';
+import type { ProjectRecord, ServiceBeside } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
 
 export interface CustomHostsCheck {
@@ -24,13 +25,20 @@ export async function customHostsRefusal(
     return `Gateway '${name}' is behind an Ingress, whose rule names its domain only: remove \`hosts\``;
   }
   const domain = fixedPart(wildcardDomain ?? '');
-  const below = hosts.find((host) => host.endsWith(`.${domain}`));
+  const names = namesOf(hosts);
+  const below = names.find((host) => host.endsWith(`.${domain}`));
   if (domain !== '' && below !== undefined) {
     return `${below} is below the domain of gateway '${name}', whose names are those of runs: name another one in \`hosts\``;
   }
-  const asked = hosts.filter((host) => !present.includes(host));
+  const proven = namesOf(present);
+  const asked = names.filter((host) => !proven.includes(host));
   const proofs = await Promise.all(asked.map((host) => proofProblem(readTxt, host, project)));
   return proofs.find((problem) => problem !== null) ?? null;
+}
+
+/** A record proves a name for all paths. */
+function namesOf(hosts: readonly string[]): string[] {
+  return [...new Set(hosts.map((one) => hostPathOf(one).host))];
 }
 
 /** What a domain ends in for all projects. */
@@ -58,23 +66,37 @@ async function proofProblem(
 
 /** Names that other services behind the gateway have, and whose they are. */
 export class TakenHosts {
-  readonly #holders = new Map<string, { readonly project: string; readonly run: string }>();
+  readonly #holders = new Map<string, Holder>();
+  /** Whose pages share an origin: the paths of a name are for services of one project. */
+  readonly #owners = new Map<string, Holder>();
 
-  constructor(services: readonly ServiceView[]) {
+  constructor(services: readonly ServiceBeside[]) {
     for (const { run, projectName: project } of services) {
       const { url = '', hosts = [] } = run.serviceSpec ?? {};
-      for (const host of [URL.parse(url)?.hostname, ...hosts]) {
+      for (const one of [URL.parse(url)?.hostname, ...hosts]) {
+        if (!one) continue;
+        const holder = { project, run: run.name };
+        const { host } = hostPathOf(one);
         // The oldest keeps a name.
-        if (host && !this.#holders.has(host)) this.#holders.set(host, { project, run: run.name });
+        if (!this.#holders.has(one)) this.#holders.set(one, holder);
+        if (!this.#owners.has(host)) this.#owners.set(host, holder);
       }
     }
   }
 
   /** Whether another run has it; one of the same name is replaced. Names of other projects stay hidden. */
   refusal(host: string, project: string, run: string): string | null {
+    const { host: name } = hostPathOf(host);
     const holder = this.#holders.get(host);
-    if (!holder || (holder.project === project && holder.run === run)) return null;
-    const whose = holder.project === project ? `run ${holder.run}` : 'a run of another project';
-    return `${host} is a host name of ${whose}: remove it there first`;
+    if ([this.#owners.get(name), holder].some((one) => one && one.project !== project)) {
+      return `${name} is a host name of a run of another project: remove it there first`;
+    }
+    if (!holder || holder.run === run) return null;
+    return `${host} is a host name of run ${holder.run}: remove it there first`;
   }
+}
+
+interface Holder {
+  readonly project: string;
+  readonly run: string;
 }

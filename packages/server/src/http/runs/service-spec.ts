@@ -23,6 +23,7 @@ export interface ServicePlace {
   readonly gatewayId: string | null;
   /** Refuses what has changed at the gateway meanwhile. */
   readonly guard: GatewayGuard | null;
+  /** Throws `ApiError`. By what `guard` has accepted, once it has. */
   readonly specOf: (runName: string) => ServiceSpec;
 }
 
@@ -146,7 +147,7 @@ async function behindGateway(
   });
   if (refusal !== null) throw ruleError(refusal);
   const beside = await store.services.behindGateway(gateway.id);
-  const takenHosts = new TakenHosts(beside);
+  let takenHosts = new TakenHosts(beside);
   const elsewhere = beside.filter(({ projectName }) => projectName !== project.name);
   const taken = new Set(
     elsewhere.map(({ run }) => URL.parse(run.serviceSpec?.url ?? '')?.hostname),
@@ -155,7 +156,11 @@ async function behindGateway(
     gatewayId: gateway.id,
     guard: {
       id: gateway.id,
-      accept: (now) => checkAcceptsService(now ?? leaving(gateway), present.gatewayId),
+      isExclusive: (service.hosts ?? []).length > 0,
+      accept: (now, services) => {
+        checkAcceptsService(now ?? leaving(gateway), present.gatewayId);
+        takenHosts = new TakenHosts(services);
+      },
     },
     specOf: (run) => {
       const host = `${run}.${domain}`.toLowerCase();

@@ -5,11 +5,12 @@ import type { HttpDeps } from '../ports.ts';
 import { type ServicePlace, servicePlace } from './service-spec.ts';
 
 export interface UpdatedService {
-  readonly set: Partial<Pick<RunRecord, 'serviceSpec' | 'gatewayId'>>;
+  /** Called after `guard` has accepted the gateway. Throws `ApiError`. */
+  readonly set: () => Partial<Pick<RunRecord, 'serviceSpec' | 'gatewayId'>>;
   readonly guard: ServicePlace['guard'];
 }
 
-const UNCHANGED: UpdatedService = { set: {}, guard: null };
+const UNCHANGED: UpdatedService = { set: () => ({}), guard: null };
 
 /** Changes of these change the address of a service or of its model. */
 const ADDRESS = ['gateway', 'https', 'model', 'hosts'];
@@ -37,5 +38,8 @@ export async function updatedService(
     { gatewayId: run.gatewayId, isKept, hosts: run.serviceSpec?.hosts ?? [] },
   );
   const gatewayId = isKept ? run.gatewayId : place.gatewayId;
-  return { set: { serviceSpec: place.specOf(run.name), gatewayId }, guard: place.guard };
+  return {
+    set: () => ({ serviceSpec: place.specOf(run.name), gatewayId }),
+    guard: place.guard,
+  };
 }
