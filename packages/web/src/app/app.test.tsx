@@ -1,9 +1,10 @@
 import { ConnectionError, ResourceNotExistsError } from '@dstack/client';
-import { act, screen, waitFor, within } from '@testing-library/react';
-import { describe, expect, it } from 'vitest';
+import { act, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SignInError } from '../data/session/session.ts';
 import { renderApp } from '../testing/render-app.tsx';
 import { aRun } from '../testing/runs.ts';
+import { PageError } from './page-states.tsx';
 
 const lost = new ConnectionError('http://x', 'POST /api/runs/list', null);
 
@@ -192,6 +193,64 @@ describe('the command palette', () => {
     await user.keyboard('{Enter}');
     await waitFor(() => expect(path()).toBe('/projects/main/runs/serve'));
   });
+});
+
+it('gives what is typed right after the key of the palette to the palette, not to the page', async () => {
+  const { path } = await renderApp('/runs', { listRuns: async () => [aRun('train')] });
+  await screen.findByRole('link', { name: 'train' });
+  fireEvent.keyDown(document.body, { key: 'k', ctrlKey: true });
+  for (const key of 'c/serve') fireEvent.keyDown(document.body, { key });
+  const input = await screen.findByRole<HTMLInputElement>('combobox', {
+    name: 'Search or jump to',
+  });
+  await waitFor(() => expect(input.value).toBe('c/serve'));
+  expect(path()).toBe('/runs');
+});
+
+describe('a server that was upgraded while the page was open', () => {
+  const page = (script: string) =>
+    vi.stubGlobal('fetch', async () => new Response(`<script src="/assets/${script}">`));
+  const entry = Object.assign(document.createElement('script'), {
+    type: 'module',
+    src: '/assets/index-old.js',
+  });
+  beforeEach(() => document.head.append(entry));
+  afterEach(() => {
+    entry.remove();
+    vi.unstubAllGlobals();
+  });
+
+  it('is reported when a part of the page does not arrive, with a reload', async () => {
+    await renderApp('/runs', {});
+    page('index-old.js');
+    act(() => void window.dispatchEvent(new Event('vite:preloadError')));
+    page('index-new.js');
+    act(() => void window.dispatchEvent(new Event('vite:preloadError')));
+    await screen.findByText(/The server was updated/);
+    screen.getByRole('button', { name: 'Reload the page' });
+  });
+
+  it('is reported when the connection is back', async () => {
+    const { live } = await renderApp('/runs', {});
+    page('index-new.js');
+    act(() => live.onState({ kind: 'live', since: 0 }));
+    act(() => live.onState({ kind: 'offline', updatedAt: null, retryAt: 0 }));
+    act(() => live.onState({ kind: 'live', since: 1 }));
+    await screen.findByText(/The server was updated/);
+  });
+
+  it.each([
+    ['index-new.js', 'A new version of the web UI is available'],
+    ['index-old.js', 'A part of the web UI could not be loaded'],
+  ])(
+    'is distinguished from a lost connection where a page cannot be shown: %s',
+    async (script, title) => {
+      page(script);
+      const error = new Error('Unable to preload CSS for /assets/run-page.css');
+      render(<PageError error={error} reset={() => {}} />);
+      await screen.findByRole('heading', { name: title });
+    },
+  );
 });
 
 it('moves the focus to the content after a navigation', async () => {

@@ -1,5 +1,7 @@
 import { type ErrorComponentProps, Link } from '@tanstack/react-router';
 import { FileQuestionMark, RefreshCw } from 'lucide-react';
+import { useEffect, useState } from 'react';
+import { type ServedBuild, servedBuild } from '../data/server/served-build.ts';
 import { Button, buttonClass } from '../ui/button/button.tsx';
 import { EmptyState } from '../ui/feedback/empty-state.tsx';
 import { ErrorPanel } from '../ui/feedback/error-panel.tsx';
@@ -10,30 +12,43 @@ import { usePageTitle } from '../ui/panel/page-title.ts';
 /** Instead of a page that failed; the frame around it stays. */
 export function PageError({ error, reset }: ErrorComponentProps) {
   usePageTitle('Error');
-  if (isOutdated(error)) return <NewVersion />;
+  if (isMissingPart(error)) return <MissingPart />;
   return <ErrorPanel page title="The page could not be shown" error={error} onRetry={reset} />;
 }
 
-/** A part of the UI that the server no longer has: it was updated while the page was open. */
-const OUTDATED = /dynamically imported module|module script failed/i;
+/** The messages of Chromium, Firefox, Safari and Vite about code and styles that did not arrive. */
+const MISSING_PART = /dynamically imported module|module script failed|unable to preload css/i;
 
-function isOutdated(error: unknown): boolean {
-  return error instanceof Error && OUTDATED.test(error.message);
+export function isMissingPart(error: unknown): boolean {
+  return error instanceof Error && MISSING_PART.test(error.message);
 }
 
-function NewVersion() {
+/** The server has another build of the UI since this page was opened, or the connection was interrupted. */
+function MissingPart() {
+  const [served, setServed] = useState<ServedBuild | null>(null);
+  // For the network.
+  useEffect(() => void servedBuild().then(setServed), []);
+  if (served === null) return <PagePending />;
   return (
     <EmptyState
       page
       icon={RefreshCw}
-      title="A new version of the web UI is available"
+      title={
+        served === 'other'
+          ? 'A new version of the web UI is available'
+          : 'A part of the web UI could not be loaded'
+      }
       actions={
         <Button variant="primary" onClick={() => location.reload()}>
           Reload the page
         </Button>
       }
     >
-      <p>The server was updated while this page was open.</p>
+      <p>
+        {served === 'other'
+          ? 'The server was updated while this page was open.'
+          : 'The connection to the server was interrupted. Reload the page when it is back.'}
+      </p>
     </EmptyState>
   );
 }

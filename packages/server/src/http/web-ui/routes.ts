@@ -1,5 +1,6 @@
 /** Serves the web UI: its files, and its page for every path that belongs to no other part. */
 import { randomBytes } from 'node:crypto';
+import { extname } from 'node:path';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { answerUnknown } from '../error-answers.ts';
 import type { WebFile, WebFiles } from './web-files.ts';
@@ -10,26 +11,35 @@ const OTHER_PARTS =
 
 const YEAR_SECONDS = 31_536_000;
 
+/** Of all that a build consists of. */
+const TYPES: Readonly<Record<string, string>> = {
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.woff2': 'font/woff2',
+};
+
 const NO_SNIFF = ['x-content-type-options', 'nosniff'] as const;
 
 export function webUiRoutes(app: FastifyInstance, files: WebFiles): void {
   app.get('/', async (_request, reply) => sendPage(files, reply));
   app.get('/assets/*', async (request, reply) => {
-    const file = fileOf(files, request);
-    return file === null
-      ? answerUnknown(request, reply)
-      : await sendFile(files, file, request, reply);
+    const file = await fileOf(files, request);
+    return file === null ? answerUnknown(request, reply) : sendFile(file, request, reply);
   });
   app.setNotFoundHandler(async (request, reply) => {
-    const file = request.method === 'GET' ? fileOf(files, request) : null;
-    if (file !== null) return await sendFile(files, file, request, reply);
+    const file = request.method === 'GET' ? await fileOf(files, request) : null;
+    if (file !== null) return sendFile(file, request, reply);
     return wantsPage(request) ? sendPage(files, reply) : answerUnknown(request, reply);
   });
 }
 
-function fileOf(files: WebFiles, { originalUrl, headers }: FastifyRequest): WebFile | null {
+async function fileOf(
+  files: WebFiles,
+  { originalUrl, headers }: FastifyRequest,
+): Promise<WebFile | null> {
   const [path = ''] = originalUrl.split('?');
-  return files.find(path.slice(1), headers['accept-encoding']);
+  return await files.find(path.slice(1), headers['accept-encoding']);
 }
 
 /** Browsers that navigate ask for HTML; programs get an error. */
@@ -67,29 +77,19 @@ function policy(nonce: string): string {
   ].join('; ');
 }
 
-async function sendFile(
-  { dir }: WebFiles,
-  { path, chosen, encoding, hasEncodings, isImmutable }: WebFile,
+function sendFile(
+  { path, body, encoding, hasEncodings, isImmutable, etag }: WebFile,
   request: FastifyRequest,
   reply: FastifyReply,
-): Promise<FastifyReply> {
-  // Loaded when the UI is first used.
-  const { default: send } = await import('@fastify/send');
-  const { statusCode, headers, stream } = await send(request.raw, encodeURI(`/${chosen}`), {
-    root: dir,
-    acceptRanges: false,
-    index: false,
-    immutable: isImmutable,
-    maxAge: isImmutable ? YEAR_SECONDS * 1000 : 0,
+): FastifyReply {
+  reply.headers({
+    'content-type': TYPES[extname(path)] ?? 'application/octet-stream',
+    'cache-control': isImmutable ? `public, max-age=${YEAR_SECONDS}, immutable` : 'no-cache',
+    etag,
+    [NO_SNIFF[0]]: NO_SNIFF[1],
   });
-  const type = send.mime.getType(path) ?? 'application/octet-stream';
-  reply
-    .code(statusCode)
-    .headers(headers)
-    .header(...NO_SNIFF);
-  reply.header('content-type', send.isUtf8MimeType(type) ? `${type}; charset=utf-8` : type);
-  if (!isImmutable) reply.header('cache-control', 'no-cache');
   if (hasEncodings) reply.header('vary', 'accept-encoding');
+  if (request.headers['if-none-match'] === etag) return reply.code(304).send();
   if (encoding !== null) reply.header('content-encoding', encoding);
-  return reply.send(stream);
+  return reply.send(body);
 }

@@ -1,6 +1,9 @@
 /** The files of the web UI, as `scripts/build.ts` leaves them in `dist/web`. */
+import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 
 /** In order of preference; the build writes compressed files beside the originals. */
 const ENCODINGS = [
@@ -19,33 +22,37 @@ export interface WebFile {
   readonly path: string;
   /** Never changes under this name. */
   readonly isImmutable: boolean;
-  /** The path of the file to send, and its encoding; null = as it is. */
-  readonly chosen: string;
+  readonly body: Buffer;
+  /** Of `body`; null = as it is. */
   readonly encoding: string | null;
   readonly hasEncodings: boolean;
+  /** Differs for each content and encoding. */
+  readonly etag: string;
 }
 
+/**
+ * All files of one build, read once. An upgrade replaces the files on the disk under a server that runs, and a
+ * page of one build cannot load the parts of another. Of files with compressed forms only those are kept.
+ */
 export class WebFiles {
-  readonly dir: string;
   readonly #page: readonly string[];
-  readonly #paths: ReadonlySet<string>;
+  readonly #bodies: ReadonlyMap<string, Buffer>;
 
-  private constructor(dir: string, page: string, paths: ReadonlySet<string>) {
-    this.dir = dir;
+  private constructor(page: string, bodies: ReadonlyMap<string, Buffer>) {
     this.#page = page.split(NONCE);
-    this.#paths = paths;
+    this.#bodies = bodies;
   }
 
   /** Null: the UI has not been built. */
   static async open(dir: string): Promise<WebFiles | null> {
     try {
       const page = await readFile(join(dir, 'index.html'), 'utf8');
-      const entries = await readdir(dir, { recursive: true, withFileTypes: true });
-      const files = entries.filter((entry) => entry.isFile());
-      const paths = files.map(({ parentPath, name }) =>
-        relative(dir, join(parentPath, name)).replaceAll(sep, '/'),
+      const paths = await pathsIn(dir);
+      const kept = [...paths].filter((path) => !paths.has(`${path}.gz`));
+      const bodies = await Promise.all(
+        kept.map(async (path) => [path, await readFile(join(dir, path))] as const),
       );
-      return new WebFiles(dir, page, new Set(paths));
+      return new WebFiles(page, new Map(bodies));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
       throw error;
@@ -61,19 +68,32 @@ export class WebFiles {
    * Null: there is no such file. Only names from the folder are known, so no path leads out of it.
    * `accepted`: the header `Accept-Encoding`.
    */
-  find(path: string, accepted: string | undefined): WebFile | null {
-    if (!this.#paths.has(path) || !isServed(path)) return null;
-    const encodings = ENCODINGS.filter(([, suffix]) => this.#paths.has(path + suffix));
+  async find(path: string, accepted: string | undefined): Promise<WebFile | null> {
+    if (!isServed(path)) return null;
+    const encodings = ENCODINGS.filter(([, suffix]) => this.#bodies.has(path + suffix));
     const [encoding = null, suffix = ''] =
       encodings.find(([name]) => accepts(accepted ?? '', name)) ?? [];
-    return {
-      path,
-      isImmutable: path.startsWith(HASHED),
-      chosen: path + suffix,
-      encoding,
-      hasEncodings: encodings.length > 0,
-    };
+    const body = this.#bodies.get(path + suffix) ?? (await this.#decoded(path));
+    if (body === null) return null;
+    const isImmutable = path.startsWith(HASHED);
+    const hash = createHash('sha1').update(body).digest('base64url');
+    const hasEncodings = encodings.length > 0;
+    return { path, isImmutable, body, encoding, hasEncodings, etag: `"${hash}"` };
   }
+
+  /** For the few clients that accept no encoding. */
+  async #decoded(path: string): Promise<Buffer | null> {
+    const zipped = this.#bodies.get(`${path}.gz`);
+    return zipped === undefined ? null : await promisify(gunzip)(zipped);
+  }
+}
+
+async function pathsIn(dir: string): Promise<ReadonlySet<string>> {
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return new Set(
+    files.map(({ parentPath, name }) => relative(dir, join(parentPath, name)).replaceAll(sep, '/')),
+  );
 }
 
 /** The page has a route of its own; hidden files and compressed ones have none. */

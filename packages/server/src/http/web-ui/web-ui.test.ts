@@ -102,7 +102,7 @@ describe('a file', () => {
     const answer = await get('/assets/main-a1b2.js', { 'accept-encoding': accepted });
     expect(answer.statusCode).toBe(200);
     expect(answer.headers['content-encoding']).toBe(encoding);
-    expect(answer.headers['content-type']).toBe('application/javascript; charset=utf-8');
+    expect(answer.headers['content-type']).toBe('text/javascript; charset=utf-8');
     expect(answer.headers['x-content-type-options']).toBe('nosniff');
     expect(answer.headers.vary).toBe('accept-encoding');
     expect(decode(answer.rawPayload).toString()).toBe(SCRIPT);
@@ -120,6 +120,24 @@ describe('a file', () => {
     const again = await get('/theme.js', { 'if-none-match': String(first.headers.etag) });
     expect(again.statusCode).toBe(304);
     expect((await get('/favicon.svg')).headers['content-type']).toBe('image/svg+xml');
+  });
+
+  it('is that of the build with which the server started, whatever replaces it', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'dstack-web-'));
+    await mkdir(join(dir, 'assets'));
+    await writeFile(join(dir, 'index.html'), '<script src="/assets/main-a1b2.js">');
+    await writeFile(join(dir, 'assets/main-a1b2.js'), SCRIPT);
+    const upgraded = await startTestServer({}, { webUi: await WebFiles.open(dir) });
+    await rm(dir, { recursive: true });
+    await mkdir(join(dir, 'assets'), { recursive: true });
+    await writeFile(join(dir, 'index.html'), '<script src="/assets/main-e5f6.js">');
+    await writeFile(join(dir, 'assets/main-e5f6.js'), 'new();');
+    const page = await upgraded.app.inject({ method: 'GET', url: '/', headers: BROWSER });
+    expect(page.body).toContain('/assets/main-a1b2.js');
+    const script = await upgraded.app.inject({ method: 'GET', url: '/assets/main-a1b2.js' });
+    expect([script.statusCode, script.body]).toEqual([200, SCRIPT]);
+    await upgraded.close();
+    await rm(dir, { recursive: true });
   });
 
   it('has a head', async () => {

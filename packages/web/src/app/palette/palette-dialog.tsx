@@ -1,22 +1,29 @@
 import { Autocomplete } from '@base-ui/react/autocomplete';
 import { Dialog } from '@base-ui/react/dialog';
 import { Search } from 'lucide-react';
-import { useState } from 'react';
+import { type FocusEvent, useState } from 'react';
 import { KeyHint } from '../../ui/keyboard/key-hint.tsx';
 import styles from './palette-dialog.module.css';
 import { findEntries, groupEntries, type PaletteEntry } from './palette-entries.ts';
+import type { TypeAhead } from './type-ahead.ts';
 import { usePaletteEntries } from './use-palette-entries.ts';
 
+interface PaletteProps {
+  readonly onClose: () => void;
+  /** What was typed before the field had the focus; ends the collecting. */
+  readonly takeTyped: () => TypeAhead;
+}
+
 /** Finds pages, objects and commands by name. */
-export function PaletteDialog(props: { readonly open: boolean; readonly onClose: () => void }) {
-  const { open, onClose } = props;
+export function PaletteDialog(props: PaletteProps & { readonly open: boolean }) {
+  const { open, onClose, takeTyped } = props;
   return (
     <Dialog.Root open={open} onOpenChange={(next) => (next ? undefined : onClose())}>
       <Dialog.Portal>
         <Dialog.Backdrop className={styles.backdrop} />
         <Dialog.Viewport className={styles.viewport}>
           <Dialog.Popup className={styles.popup} aria-label="Search or jump to">
-            <PaletteList onClose={onClose} />
+            <PaletteList onClose={onClose} takeTyped={takeTyped} />
           </Dialog.Popup>
         </Dialog.Viewport>
       </Dialog.Portal>
@@ -24,10 +31,22 @@ export function PaletteDialog(props: { readonly open: boolean; readonly onClose:
   );
 }
 
-function PaletteList({ onClose }: { readonly onClose: () => void }) {
+function PaletteList({ onClose, takeTyped }: PaletteProps) {
   const [query, setQuery] = useState('');
   const entries = usePaletteEntries();
   const groups = groupEntries(findEntries(entries, query));
+  const onFocus = ({ currentTarget }: FocusEvent<HTMLInputElement>) => {
+    const { text, keys } = takeTyped();
+    if (text !== '') setQuery((now) => now + text);
+    // The list has to be drawn for the text first.
+    requestAnimationFrame(() => {
+      for (const key of keys) {
+        currentTarget.dispatchEvent(
+          new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }),
+        );
+      }
+    });
+  };
   const choose = (entry: PaletteEntry) => {
     onClose();
     entry.run();
@@ -48,6 +67,7 @@ function PaletteList({ onClose }: { readonly onClose: () => void }) {
         <Search size={16} aria-hidden="true" />
         <Autocomplete.Input
           className={styles.input}
+          onFocus={onFocus}
           aria-label="Search or jump to"
           placeholder="Run, fleet, page or command"
         />

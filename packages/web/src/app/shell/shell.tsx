@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'react';
 import { useNarrow } from '../../ui/table/use-narrow.ts';
 import { Navigation } from './navigation.tsx';
 import { NavigationDrawer } from './navigation-drawer.tsx';
+import { NewBuildBanner } from './new-build-banner.tsx';
 import { OfflineBanner } from './offline-banner.tsx';
 import styles from './shell.module.css';
 import { TopBar } from './top-bar.tsx';
@@ -26,6 +27,7 @@ export function Shell() {
       <div className={styles.right}>
         <TopBar onMenu={narrow ? () => setDrawer(true) : null} />
         <OfflineBanner />
+        <NewBuildBanner />
         <Main />
       </div>
     </div>
