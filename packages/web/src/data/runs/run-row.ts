@@ -1,10 +1,7 @@
 import type { Run } from '@dstack/contract/wire';
+import { type PlacedResources, runPlacement } from './run-placement.ts';
 
-type Jobs = Run['jobs'];
-type RunSubmission = Jobs[number]['job_submissions'][number];
-type InstanceResources = NonNullable<
-  RunSubmission['job_provisioning_data']
->['instance_type']['resources'];
+type RunSubmission = Run['jobs'][number]['job_submissions'][number];
 
 /**
  * What lists show of a run. A full run is several kilobytes; ten thousand rows of these fit into the
@@ -25,16 +22,18 @@ export interface RunRow {
   readonly finishedAt: string | null;
   readonly nextStartAt: string | null;
   readonly error: string | null;
-  /** USD per hour of all unfinished jobs (of the last job for finished runs); null: never placed. */
+  /** USD per hour of all unfinished jobs (of all jobs for finished runs); null: none is placed. */
   readonly price: number | null;
   /** USD. */
   readonly cost: number;
   readonly jobs: number;
+  /** Where the jobs are or were; those that follow are about all of them. */
+  readonly instances: number;
   readonly fleet: string | null;
   readonly backend: string | null;
   readonly region: string | null;
   readonly instanceType: string | null;
-  readonly resources: InstanceResources | null;
+  readonly resources: PlacedResources | null;
   readonly priority: number;
   readonly repo: string | null;
   readonly service: { readonly url: string; readonly model: string | null } | null;
@@ -43,7 +42,7 @@ export interface RunRow {
 export function runRow(run: Run): RunRow {
   const { configuration } = run.run_spec;
   const latest = latestSubmission(run);
-  const placed = latest?.job_provisioning_data ?? null;
+  const placed = runPlacement(run.jobs, isOver(run.status));
   return {
     id: run.id,
     project: run.project_name,
@@ -58,14 +57,15 @@ export function runRow(run: Run): RunRow {
     finishedAt: isOver(run.status) ? (latest?.finished_at ?? null) : null,
     nextStartAt: run.next_triggered_at,
     error: run.error ?? latest?.error ?? null,
-    price: priceOf(run.jobs, isOver(run.status)),
+    price: placed?.price ?? null,
     cost: run.cost,
     jobs: run.jobs.length,
+    instances: placed?.instances ?? 0,
     fleet: run.fleet?.name ?? null,
     backend: placed?.backend ?? null,
     region: placed?.region ?? null,
-    instanceType: placed?.instance_type.name ?? null,
-    resources: placed?.instance_type.resources ?? null,
+    instanceType: placed?.instanceType ?? null,
+    resources: placed?.resources ?? null,
     priority: configuration.priority ?? 0,
     repo: repoOf(run),
     service: run.service ? { url: run.service.url, model: run.service.model?.name ?? null } : null,
@@ -83,16 +83,6 @@ const isOver = (status: Run['status']): boolean =>
 function messageOf(run: Run, latest: RunSubmission | null): string {
   if (isOver(run.status) && latest !== null) return latest.status_message || run.status;
   return run.status_message || run.status;
-}
-
-function priceOf(jobs: Jobs, over: boolean): number | null {
-  const prices = jobs.flatMap(({ job_submissions }) => {
-    const latest = job_submissions.at(-1);
-    const placed = latest?.job_provisioning_data;
-    return placed && (over || latest.finished_at === null) ? [placed.price] : [];
-  });
-  if (prices.length === 0) return null;
-  return over ? (prices[0] ?? null) : prices.reduce((sum, price) => sum + price, 0);
 }
 
 function repoOf({ run_spec }: Run): string | null {

@@ -29,6 +29,13 @@ export function explanationTitle(state: ExplainState): string {
   }
 }
 
+const WELL: readonly ExplainState[] = ['running', 'idle', 'busy', 'active'];
+
+/** Nothing has to be mended. */
+export function isWell(state: ExplainState): boolean {
+  return WELL.includes(state);
+}
+
 export interface FleetCandidate {
   readonly fleet: string;
   readonly verdict: ExplainVerdict;

@@ -4,7 +4,7 @@ import { CommandBlock } from '../../ui/copy/command.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { Elapsed, RelativeTime } from '../../ui/time/time.tsx';
 import { CandidateList } from './candidate-list.tsx';
-import { explanationTitle, groupedCandidates } from './explanation-text.ts';
+import { explanationTitle, groupedCandidates, isWell } from './explanation-text.ts';
 import styles from './explanation-view.module.css';
 
 /** The server's answer to "why": summary, queue, what was considered, what would help. */
@@ -44,7 +44,7 @@ export function ExplanationView({ explanation }: { readonly explanation: Explana
               .join(', ')}
           </p>
         )}
-        {fixes.length === 0 ? null : (
+        {fixes.length === 0 || isWell(explanation.state) ? null : (
           <section className={styles.part}>
             <h3 className={styles.heading}>What would help</h3>
             <ul className={styles.fixes}>

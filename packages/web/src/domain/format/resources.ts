@@ -33,6 +33,12 @@ export function resourcesText(resources: MachineResources): string {
 
 /** In the API the server's machine has the backend of SSH hosts. */
 export function backendText(backend: string | null, region: string | null): string | null {
-  if (backend !== 'remote') return backend;
+  if (backend !== 'remote') return backend?.replace('remote', 'ssh') ?? null;
   return region === 'local' ? 'local' : 'ssh';
+}
+
+/** `p5`, or `3 × p5` where several are meant, or `3 instances` of different types. */
+export function instancesText(count: number, type: string | null): string | null {
+  if (type === null || count <= 1) return type;
+  return type.includes(', ') ? `${count} instances` : `${count} × ${type}`;
 }

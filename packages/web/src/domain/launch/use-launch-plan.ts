@@ -37,11 +37,9 @@ export function useLaunchPlan(project: string | null, text: string): LaunchPlan 
     if (source.kind === 'invalid') return [source.problem];
     return document === undefined ? [] : schemaProblems(schema, source.value, source.lineOf);
   }, [source, schema, document]);
-  // One object for each text: errors of a submission are shown as long as the text is the same.
-  const spec = useMemo(
-    () => (source.kind === 'valid' && local.length === 0 ? runSpec(source.value) : null),
-    [source, local],
-  );
+  // One object for each text, also if the schema arrives later: an error of a submission stays with its text.
+  const whole = useMemo(() => (source.kind === 'valid' ? runSpec(source.value) : null), [source]);
+  const spec = local.length === 0 ? whole : null;
   const query = useQuery({
     ...planQuery(client, project ?? '', spec ?? NO_SPEC),
     enabled: spec !== null && project !== null,

@@ -3,6 +3,7 @@ import { Panel } from '../../ui/panel/panel.tsx';
 import { ProgressBar } from '../../ui/status/progress-bar.tsx';
 import { useTicking } from '../../ui/time/clock.ts';
 import { absoluteTime, elapsedText } from '../../ui/time/format-time.ts';
+import { RelativeTime } from '../../ui/time/time.tsx';
 import { bytes } from '../format/quantities.ts';
 import { type TimeScale, timeScale } from '../runs/time-scale.ts';
 import {
@@ -17,13 +18,15 @@ import styles from './timeline-panel.module.css';
 export interface TimelinePanelProps {
   readonly rows: readonly TimelineRow[];
   readonly params: { readonly project: string; readonly run: string };
+  /** Of a scheduled run. */
+  readonly nextStartAt: string | null;
 }
 
 /** More rows make the page endless; the table of jobs has all of them. */
 const MOST_ROWS = 40;
 
 /** What each submission of each job did, when, and for how long. */
-export function TimelinePanel({ rows, params }: TimelinePanelProps) {
+export function TimelinePanel({ rows, params, nextStartAt }: TimelinePanelProps) {
   const isOver = rows.every(({ segments }) => segments.every(({ to }) => to !== null));
   const now = useTicking((time) => (isOver ? 0 : Math.floor(time / 1000) * 1000));
   const shown = rows.slice(-MOST_ROWS);
@@ -31,6 +34,15 @@ export function TimelinePanel({ rows, params }: TimelinePanelProps) {
   const phases = (Object.keys(PHASE_LOOKS) as Phase[]).filter((phase) =>
     shown.some(({ segments }) => segments.some((segment) => segment.phase === phase)),
   );
+  if (rows.length === 0) {
+    return nextStartAt === null ? null : (
+      <Panel title="Timeline">
+        <p className={styles.more}>
+          It has not started yet. It starts <RelativeTime at={nextStartAt} />.
+        </p>
+      </Panel>
+    );
+  }
   return (
     <Panel title="Timeline" actions={<Legend phases={phases} />}>
       <ol className={styles.rows}>

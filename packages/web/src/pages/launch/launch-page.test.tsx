@@ -2,10 +2,14 @@ import { ValidationError } from '@dstack/client';
 import { configurationJsonSchema } from '@dstack/contract';
 import type { RunPlan } from '@dstack/contract/wire';
 import { screen, waitFor, within } from '@testing-library/react';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { renderApp } from '../../testing/render-app.tsx';
 import { aRun } from '../../testing/runs.ts';
 
+// A busy computer takes longer to read the editor's code than a test may wait for what it shows.
+beforeAll(async () => {
+  await Promise.all([import('./launch-view.tsx'), import('../../ui/editor/yaml-editor.tsx')]);
+}, 120_000);
 beforeEach(() => vi.stubGlobal('fetch', async () => Response.json(configurationJsonSchema())));
 afterEach(() => vi.unstubAllGlobals());
 
@@ -47,10 +51,13 @@ function world(answer: (sent: Sent) => RunPlan, path = '/runs/launch') {
         list: async () => [{ name: 't', title: 'Ours', configuration: { type: 'task' } }],
       },
       explainPlan: async () => ({
-        considered: [
-          ['near', 'free', 'it takes the run now'],
-          ['far', 'never', 'it gets no new instance: no GPU'],
-        ].map(([fleet, verdict, text]) => ({
+        considered: (path.includes('project=empty')
+          ? []
+          : [
+              ['near', 'free', 'it takes the run now'],
+              ['far', 'never', 'it gets no new instance: no GPU'],
+            ]
+        ).map(([fleet, verdict, text]) => ({
           ...{ kind: 'fleet', fleet, verdict, text, instance: null, backend: null, rule: null },
           price: null,
         })),
@@ -68,6 +75,15 @@ function world(answer: (sent: Sent) => RunPlan, path = '/runs/launch') {
   }).then((app) => ({ ...app, applied }));
 }
 
+/** Another element than the disabled one, which explains itself. */
+function enabledButton(name: string): Promise<HTMLElement> {
+  return waitFor(() => {
+    const button = screen.getByRole('button', { name });
+    expect(button.getAttribute('aria-disabled')).toBeNull();
+    return button;
+  });
+}
+
 it('shows the plan of the text, and submits what it shows', async () => {
   const current = aRun('train', { status: 'done' });
   const { user, applied, path } = await world(() => plan({ current_resource: current }));
@@ -77,10 +93,7 @@ it('shows the plan of the text, and submits what it shows', async () => {
   screen.getByText('cannot take it');
   within(screen.getByRole('table', { name: 'Offers' })).getByText('local-process');
   screen.getByText('6 more offers are not shown.');
-  await waitFor(() =>
-    expect(screen.getByRole('button', { name: 'Submit' }).getAttribute('aria-disabled')).toBeNull(),
-  );
-  await user.click(screen.getByRole('button', { name: 'Submit' }));
+  await user.click(await enabledButton('Submit'));
   await waitFor(() => expect(path()).toBe('/projects/main/runs/train'));
   expect(applied[0]).toMatchObject({
     run_spec: { run_name: 'train', configuration: { type: 'task', python: '3.12' } },
@@ -137,8 +150,7 @@ it('shows what another user changed meanwhile, keeps the text, and submits it ov
   let current = run(1);
   const made = () => plan({ action: 'update', current_resource: current });
   const { user, applied } = await world(made, '/runs/launch?from=train');
-  const submit = await screen.findByRole('button', { name: 'Update the run' });
-  await waitFor(() => expect(submit.getAttribute('aria-disabled')).toBeNull());
+  const submit = await enabledButton('Update the run');
   current = run(2);
   refusal.error = new Error('Failed to apply plan. Resource has been changed.');
   await user.click(submit);
@@ -146,10 +158,29 @@ it('shows what another user changed meanwhile, keeps the text, and submits it ov
   const theirs = screen.getByLabelText('Changes of train by another user');
   expect(theirs.textContent).toContain('priority: 2');
   refusal.error = null;
-  await user.click(submit);
+  await user.click(await enabledButton('Update the run'));
   await waitFor(() => expect(applied).toHaveLength(2));
   expect(applied[1]?.current_resource).toMatchObject({
     run_spec: { configuration: { priority: 2 } },
   });
   expect(applied[1]?.run_spec).toEqual(applied[0]?.run_spec);
+});
+
+it('keeps the refusal of a submission on the page when the schema arrives after it', async () => {
+  const schema = Promise.withResolvers<Response>();
+  vi.stubGlobal('fetch', () => schema.promise);
+  refusal.error = new Error('The quota of project main is used up.');
+  const { user } = await world(() => plan());
+  await user.click(await enabledButton('Submit'));
+  await screen.findByText(/The quota of project main is used up/);
+  schema.resolve(Response.json(configurationJsonSchema()));
+  await user.click(screen.getByRole('radio', { name: 'Form' }));
+  await screen.findByRole('radio', { name: 'Service' });
+  screen.getByText(/The quota of project main is used up/);
+});
+
+it('leads to the form for a fleet where the project has none', async () => {
+  await world(() => plan(), '/runs/launch?project=empty');
+  const link = await screen.findByRole('link', { name: 'Create a fleet' });
+  expect(link.getAttribute('href')).toBe('/projects/main/fleets/add?project=empty');
 });

@@ -30,7 +30,11 @@ export function RunOverviewPage() {
           {needsExplanation(row) ? (
             <ExplainPanel project={row.project} kind={explainKind(row)} name={row.name} />
           ) : null}
-          <TimelinePanel rows={timelineOf(run.jobs, events)} params={params} />
+          <TimelinePanel
+            rows={timelineOf(run.jobs, events)}
+            params={params}
+            nextStartAt={row.nextStartAt}
+          />
           {run.jobs.length > 1 ? <JobsPanel run={run} /> : null}
           <LastLinesPanel run={run} />
           {hasFigures(row, location.origin) ? <RequestsPanel service={row} /> : null}

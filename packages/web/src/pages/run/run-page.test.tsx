@@ -1,4 +1,4 @@
-import { ResourceNotExistsError } from '@dstack/client';
+import { ForbiddenError, ResourceNotExistsError } from '@dstack/client';
 import type { Explanation, Run } from '@dstack/contract/wire';
 import { act, screen, waitFor, within } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
@@ -100,6 +100,20 @@ describe('a run that waits', () => {
   });
 });
 
+it('of a schedule that has not started shows when it starts, instead of an empty timeline', async () => {
+  const run = aRun('nightly', {
+    status: 'pending',
+    status_message: 'pending',
+    jobs: [],
+    latest_job_submission: null,
+    next_triggered_at: new Date(Date.now() + 7_200_500).toISOString(),
+  });
+  const explain = async () => Promise.reject(new Error('none'));
+  await world('/projects/main/runs/nightly', () => run, '', { explain });
+  const timeline = await screen.findByRole('region', { name: 'Timeline' });
+  expect(timeline.textContent).toContain('It has not started yet. It starts in');
+});
+
 it('announces a change of the status', async () => {
   let run = aRun('train');
   const { live } = await world('/projects/main/runs/train', () => run);
@@ -140,6 +154,22 @@ it('submits the same configuration again under the given name', async () => {
 });
 
 describe('a running service', () => {
+  it('that is well is offered no repair', async () => {
+    const explanation = {
+      subject: { kind: 'service', name: 'api', id: 'x', project_name: 'main', status: 'running' },
+      ...{ state: 'running', summary: 'Service api is ready.', since: null, until: null },
+      ...{ attempt: null, position: null, ahead: [], reasons: [], parts: [], considered: [] },
+      fixes: [{ text: 'See what it prints', command: 'dstack logs api', value: null }],
+      ...{ events: [], waiting_for: null },
+    } as unknown as Explanation;
+    const run = aRun('api', {
+      run_spec: { run_name: 'api', configuration: { type: 'service', port: 8000 } },
+    } as never);
+    await world('/projects/main/runs/api', () => run, '', { explain: async () => explanation });
+    await screen.findByText('Service api is ready.');
+    expect(screen.queryByText('What would help')).toBeNull();
+  });
+
   it('shows its latest requests, the last one first, whatever their paths contain', async () => {
     const request = { ms: 8.25, user: 'ann', address: '10.0.0.7', request_id: 'id' };
     const access = async function* () {
@@ -164,7 +194,8 @@ describe('a running service', () => {
 it('of several jobs, the header has their number instead of the instance of one of them', async () => {
   const run = aRun('train');
   const [job] = run.jobs as [Run['jobs'][number]];
-  const instance_type = { name: 'p5', resources: { gpus: [], cpus: 4, memory_mib: 1024 } };
+  const resources = { gpus: [], cpus: 4, memory_mib: 1024, spot: false, disk: { size_mib: 0 } };
+  const instance_type = { name: 'p5', resources };
   const placed = { backend: 'aws', region: 'us-east-1', price: 1, instance_type };
   const submission = { ...job.job_submissions[0], job_provisioning_data: placed };
   const runOf = (count: number): Run =>
@@ -184,4 +215,36 @@ it('of several jobs, the header has their number instead of the instance of one 
   act(() => live.onChange({ type: 'run', id: run.id, project: 'main', version: 2 }));
   await screen.findByText('2 jobs');
   expect(screen.queryByText('p5 on aws')).toBeNull();
+});
+
+it('that the user may not see explains why, and who can change that', async () => {
+  const answer = { request: '', status: 403, code: null, fields: [], body: null, requestId: 'r7' };
+  await world('/projects/main/runs/train', () => {
+    throw new ForbiddenError('Access denied', answer);
+  });
+  await screen.findByRole('heading', { name: 'You have no access to this page' });
+  const alert = screen.getByRole('alert');
+  expect(alert.textContent).toContain('Access denied. Your role does not allow it');
+  expect(alert.textContent).toContain('administrator of the project');
+});
+
+it('of several jobs, the details are about all of them', async () => {
+  const run = aRun('train', { fleet: { id: 'f1', name: 'gpus' } as never });
+  const [job] = run.jobs as [Run['jobs'][number]];
+  const jobs = [1, 2, 3].map((number) => {
+    const resources = { gpus: [], cpus: 4, memory_mib: 1024, spot: false, disk: { size_mib: 0 } };
+    const placed = {
+      ...{ backend: 'aws', region: 'us-east-1', price: 1, instance_id: `i-${number}` },
+      instance_type: { name: 'p5', resources },
+    };
+    const submission = { ...job.job_submissions[0], job_provisioning_data: placed };
+    const job_spec = { ...job.job_spec, job_name: `train-${number}-0` };
+    return { ...job, job_spec, job_submissions: [submission] };
+  });
+  const explain = async () => Promise.reject(new Error('none'));
+  const whole = { ...run, jobs } as unknown as Run;
+  await world('/projects/main/runs/train', () => whole, '', { explain });
+  const link = await screen.findByRole('link', { name: '3 × p5' });
+  expect(link.getAttribute('href')).toBe('/instances?fleet_ids=f1');
+  screen.getByText('12 CPU, 3 GB');
 });

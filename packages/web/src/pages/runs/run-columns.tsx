@@ -1,6 +1,11 @@
 import type { RunRow } from '../../data/runs/run-row.ts';
 import { money } from '../../domain/format/quantities.ts';
-import { backendText, gpuText, resourcesText } from '../../domain/format/resources.ts';
+import {
+  backendText,
+  gpuText,
+  instancesText,
+  resourcesText,
+} from '../../domain/format/resources.ts';
 import { NameLink } from '../../domain/links/name-link.tsx';
 import { nameColumn, projectColumn, statusColumn } from '../../domain/lists/common-columns.tsx';
 import { runLook } from '../../domain/runs/run-look.ts';
@@ -65,7 +70,7 @@ export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
     header: 'Instance type',
     width: 130,
     hidden: true,
-    cell: (row) => row.instanceType,
+    cell: (row) => instancesText(row.instances, row.instanceType),
   },
   {
     id: 'spot',

@@ -45,7 +45,9 @@ export function ErrorPanel({ title, error, onRetry, actions, page }: ErrorPanelP
   return (
     <div className={styles.state} role="alert">
       <Icon size={26} aria-hidden="true" className={styles.stateIcon} />
-      <Heading className={styles.stateTitle}>{title}</Heading>
+      <Heading className={styles.stateTitle}>
+        {kind === 'forbidden' ? `You have no access to this ${page ? 'page' : 'part'}` : title}
+      </Heading>
       <p className={styles.stateText}>
         {visibleText(what)} {next}
       </p>

@@ -56,7 +56,10 @@ export function errorText(error: unknown): ErrorText {
     return text('signed-out', 'You are not signed in.', 'Sign in again.');
   }
   if (error instanceof ForbiddenError) {
-    return text('forbidden', message, 'Ask an administrator of the project for the role you need.');
+    const why = /[.!?]$/.test(message) ? message : `${message}.`;
+    const next =
+      'Your role does not allow it, or you are no member of the project. An administrator of the project, or of the server, can change that.';
+    return text('forbidden', why, next);
   }
   if (isMissingError(error)) {
     return text('missing', message, 'It may have been deleted, or renamed.');
