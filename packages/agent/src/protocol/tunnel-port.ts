@@ -15,7 +15,12 @@ import {
 import { type AddressInfo, connect } from 'node:net';
 import { hostname } from 'node:os';
 import type { Duplex } from 'node:stream';
-import { TUNNEL_IDENTITY, TUNNEL_PROTOCOLS, TUNNEL_TLS } from '@dstack/contract/agent';
+import {
+  TUNNEL_IDENTITY,
+  TUNNEL_LISTENING,
+  TUNNEL_PROTOCOLS,
+  TUNNEL_TLS,
+} from '@dstack/contract/agent';
 import { writeDurably } from '../host/durable-file.ts';
 import type { EventLogger } from '../host/log.ts';
 
@@ -78,7 +83,7 @@ export async function openTunnelPort(options: TunnelPortOptions): Promise<Tunnel
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   if (file !== null) writeDurably(file, JSON.stringify({ host: hostname(), port }));
-  options.log.info('tunnel listening', { address, port });
+  options.log.info(TUNNEL_LISTENING, { address, port });
   return {
     serve: (stream) => server.emit('connection', stream),
     close: () => {

@@ -3,6 +3,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { AgentTunnels } from './agent-tunnels.ts';
+import { NoAnswerError } from './errors.ts';
 
 let server: Http2Server;
 let tunnels: AgentTunnels;
@@ -45,6 +46,54 @@ function breakable() {
     },
   };
 }
+
+function connected(): Duplex {
+  return connect((server.address() as AddressInfo).port, '127.0.0.1');
+}
+
+/** A port that has no listener for the first attempts. */
+function portAfter(refusals: number) {
+  const attempts = { count: 0 };
+  const open = async () => {
+    attempts.count++;
+    if (attempts.count <= refusals) throw new NoAnswerError('no listener');
+    return connected();
+  };
+  return { attempts, target: { key: 'pod', what: 'pod train', open } };
+}
+
+it('the port of an agent that reports when it listens is tried once before that', async () => {
+  const { attempts, target } = portAfter(1);
+  const report = Promise.withResolvers<boolean>();
+  let reports = 0;
+  const listens = () => {
+    reports++;
+    return report.promise;
+  };
+  const both = [1, 2].map(() => tunnels.dial({ ...target, listens }, 'token'));
+  await vi.waitFor(() => expect(reports).toBe(1));
+  expect(attempts.count).toBe(1);
+  report.resolve(true);
+  await Promise.all(both);
+  expect({ reports, attempts: attempts.count }).toEqual({ reports: 1, attempts: 2 });
+});
+
+it('a port is tried again where nothing reports that it listens', async () => {
+  const { attempts, target } = portAfter(3);
+  await tunnels.dial({ ...target, listens: async () => false }, 'token');
+  expect(attempts.count).toBe(4);
+});
+
+it('a report that comes after the limit still leads to an attempt, and to no further one', async () => {
+  const { attempts, target } = portAfter(2);
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const listens = async () => {
+    vi.setSystemTime(Date.now() + 60_000);
+    return true;
+  };
+  await expect(tunnels.dial({ ...target, listens }, 'token')).rejects.toThrow('no listener');
+  expect(attempts.count).toBe(2);
+});
 
 it('a connection that carries nothing any more is given up, and the process continues', async () => {
   const { stream, cut } = breakable();

@@ -27,6 +27,11 @@ export interface TunnelTarget {
   readonly what: string;
   /** Opens what carries the HTTP/2 connection. */
   readonly open: () => Promise<Duplex>;
+  /**
+   * True once the agent has reported that it listens, which saves attempts at its port until then; false if
+   * there is no such report now. Omitted: there never is.
+   */
+  readonly listens?: () => Promise<boolean>;
 }
 
 export class AgentTunnels {
@@ -35,19 +40,28 @@ export class AgentTunnels {
   readonly #reached = new Set<string>();
   /** Keys of instances that were released: a connection to one that is ending could wait for long. */
   readonly #dropped = new Set<string>();
+  /** Reports that connections wait for, by key. */
+  readonly #reports = new Map<string, Promise<boolean>>();
 
   /** The first connection waits for an agent that is just starting. */
   async dial(target: TunnelTarget, token: string): Promise<Duplex> {
     const { key } = target;
     const since = Date.now();
     const until = since + (this.#reached.has(key) ? 0 : START_MS);
+    let isReported = this.#reached.has(key);
     for (;;) {
       try {
         const session = await this.#session(target);
         this.#reached.add(key);
         return await connection(session, target.what, token);
       } catch (error) {
-        if (Date.now() >= until || this.#dropped.has(key)) throw error;
+        if (this.#dropped.has(key)) throw error;
+        // Once: a report does not come true later.
+        if (!isReported) {
+          isReported = await this.#listens(target);
+          if (isReported) continue;
+        }
+        if (Date.now() >= until) throw error;
         const pause = START_PAUSE_MS + (Date.now() - since) / 4;
         await delay(Math.min(MAX_START_PAUSE_MS, pause));
       }
@@ -76,6 +90,15 @@ export class AgentTunnels {
       );
     }
     this.#sessions.clear();
+  }
+
+  #listens({ key, listens }: TunnelTarget): Promise<boolean> {
+    if (!listens) return Promise.resolve(false);
+    const known = this.#reports.get(key);
+    if (known) return known;
+    const report = listens().finally(() => this.#reports.delete(key));
+    this.#reports.set(key, report);
+    return report;
   }
 
   #session(target: TunnelTarget): Promise<ClientHttp2Session> {

@@ -18,6 +18,7 @@ export function rules(copiesAgent: boolean): Rule[] {
     rule('cluster', 'pods', ['list', 'watch'], 'offers are what pods leave of the nodes'),
     rule('namespace', 'pods', ['get', 'list', 'watch', 'create', 'delete'], 'jobs are pods'),
     rule('namespace', 'pods/portforward', ['get', 'create'], 'the server reaches jobs by it'),
+    rule('namespace', 'pods/log', ['get'], 'it reports when the agent of a job listens'),
     ...(copiesAgent
       ? [rule('namespace', 'pods/exec', ['get', 'create'], 'the server copies its agent by it')]
       : []),

@@ -23,7 +23,7 @@ import { type AgentSource, TOKEN_KEY } from './pod-agent.ts';
 import { describedBy, type PodOrder, podName, pullSecretName, secretName } from './pod-order.ts';
 import { dockerConfig, podOf } from './pod-spec.ts';
 import { isStarted, podState } from './pod-state.ts';
-import { podTunnel, tunnelKey } from './tunnels.ts';
+import { jobTunnel, tunnelKey } from './tunnels.ts';
 
 export interface InstancesOptions {
   readonly clusters: readonly Cluster[];
@@ -60,7 +60,7 @@ export function podInstances(options: InstancesOptions): InstancePort {
       };
     },
     dial: async (handle, token) => {
-      const tunnel = podTunnel(clusterOf(clusters, handle), handle.id);
+      const tunnel = jobTunnel(clusterOf(clusters, handle), handle.id);
       return await options.tunnels.dial(tunnel, token);
     },
     release: (handle) => releasePod(options, handle),

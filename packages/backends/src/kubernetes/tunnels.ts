@@ -1,6 +1,7 @@
 /** The way to the agent of a pod: a port that the API server forwards. */
 import type { Duplex } from 'node:stream';
 import type { TunnelTarget } from '../base/agent-tunnels.ts';
+import { agentReport } from './agent-report.ts';
 import { ChannelStream, opened } from './api/channel-socket.ts';
 import type { Cluster } from './cluster.ts';
 import { TUNNEL_PORT } from './pod-agent.ts';
@@ -17,6 +18,11 @@ export function podTunnel(cluster: Cluster, pod: string): TunnelTarget {
     what: `pod ${pod}`,
     open: () => forwardedPort(cluster, pod),
   };
+}
+
+/** Like `podTunnel`, for the pod of a job: its log reports when the agent listens. */
+export function jobTunnel(cluster: Cluster, pod: string): TunnelTarget {
+  return { ...podTunnel(cluster, pod), listens: agentReport(cluster, pod) };
 }
 
 export function tunnelKey({ client, namespace }: Cluster, pod: string): string {

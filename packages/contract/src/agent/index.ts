@@ -64,5 +64,10 @@ export * from './lease.ts';
 export { decodeLogFrame, encodeLogFrame, type LogFrame } from './log-frame.ts';
 export { Malformed, parseLogFrame, parseMessage } from './parse-message.ts';
 export type { Infer, MessageSchema } from './schema-kit.ts';
-export { TUNNEL_IDENTITY, TUNNEL_PROTOCOLS, TUNNEL_TLS } from './tunnel-security.ts';
+export {
+  TUNNEL_IDENTITY,
+  TUNNEL_LISTENING,
+  TUNNEL_PROTOCOLS,
+  TUNNEL_TLS,
+} from './tunnel-security.ts';
 export * from './volumes.ts';

@@ -15,3 +15,6 @@ export const TUNNEL_IDENTITY = 'dstack';
 
 /** The protocol inside: HTTP/2. */
 export const TUNNEL_PROTOCOLS = ['h2'];
+
+/** The event in the agent's log once its port accepts connections. */
+export const TUNNEL_LISTENING = 'tunnel listening';

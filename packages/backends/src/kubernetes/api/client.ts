@@ -2,6 +2,7 @@
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { errorMessage } from '@dstack/contract/error-message';
 import { WebSocket } from 'ws';
 import {
@@ -51,13 +52,24 @@ export const CONFLICT = 409;
 export const VERSION_EXPIRED = 410;
 const SERVER_ERROR = 500;
 
+/** Connections that are kept for the next requests: a burst of pods would open new ones for most of its own. */
+const KEPT_CONNECTIONS = 32;
+
+/** Certificates as a context, which takes longer to make than a handshake. */
+interface KnownContext {
+  readonly cert: string | null;
+  readonly key: string | null;
+  readonly secureContext: SecureContext;
+}
+
 export class KubeClient {
   readonly access: ClusterAccess;
   readonly #agent: Agent;
+  #context: KnownContext | null = null;
 
   constructor(access: ClusterAccess) {
     this.access = access;
-    this.#agent = new Agent({ keepAlive: true, maxFreeSockets: 8 });
+    this.#agent = new Agent({ keepAlive: true, maxFreeSockets: KEPT_CONNECTIONS });
   }
 
   close(): void {
@@ -167,11 +179,19 @@ export class KubeClient {
   async #tls() {
     const { ca, verifies, serverName, credential } = this.access;
     const { cert, key } = await credential();
-    return {
-      rejectUnauthorized: verifies,
+    const certificates = {
       ...(ca === null ? {} : { ca }),
       ...(cert === null ? {} : { cert }),
       ...(key === null ? {} : { key }),
+    };
+    if (this.#context?.cert !== cert || this.#context.key !== key) {
+      this.#context = { cert, key, secureContext: createSecureContext(certificates) };
+    }
+    return {
+      rejectUnauthorized: verifies,
+      secureContext: this.#context.secureContext,
+      // The agent keeps connections apart by them.
+      ...certificates,
       ...(serverName === null ? {} : { servername: serverName }),
     };
   }
