@@ -125,6 +125,31 @@ describe('two servers on one database', () => {
     await Promise.all([a.close(), b.close()]);
   });
 
+  it('skip nothing that is stored while a reader waits for the database', async () => {
+    const { a, tables } = pair();
+    await a.append(REF, 0, T0, Buffer.from('one\n'));
+    await a.sync([REF]);
+    const { withOffset } = tables;
+    const answered = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    tables.withOffset = async (...query) => {
+      tables.withOffset = withOffset;
+      const row = await withOffset(...query);
+      asked.resolve();
+      await answered.promise;
+      return row;
+    };
+    const piece = a.readRaw(REF, 4, 100);
+    await asked.promise;
+    await a.append(REF, 4, T0, Buffer.from('two\n'));
+    await a.sync([REF]);
+    await a.append(REF, 8, T0, Buffer.from('three\n'));
+    answered.resolve();
+    const { offset, bytes } = (await piece)!;
+    expect([offset, Buffer.from(bytes).toString()]).toEqual([4, 'two\n']);
+    await a.close();
+  });
+
   it('keep in memory, up to a bound, what the database refuses', async () => {
     const { a, tables, failures } = pair();
     tables.fail = Object.assign(new Error('no space'), { code: 'ENOSPC' });

@@ -132,14 +132,20 @@ export class TableStream implements LogStream {
   }
 
   async readRaw(from: number, max: number): Promise<LogPiece | null> {
-    const waiting = this.#readWaiting(from, max);
-    if (waiting) return waiting;
     const { tables, ref } = this.#options;
-    const row = await tables.withOffset(ref.jobId, from);
-    if (!row || !this.#isOurs(row)) return this.#readWaiting(from, max, true);
-    const offset = Math.max(from, row.startOffset);
-    const at = offset - row.startOffset;
-    return { offset, bytes: row.bytes.subarray(at, at + max) };
+    for (;;) {
+      const waiting = this.#readWaiting(from, max);
+      if (waiting) return waiting;
+      const start = this.#waitingStart;
+      const row = await tables.withOffset(ref.jobId, from);
+      if (row && this.#isOurs(row)) {
+        const offset = Math.max(from, row.startOffset);
+        const at = offset - row.startOffset;
+        return { offset, bytes: row.bytes.subarray(at, at + max) };
+      }
+      // A piece that was stored after the query has read the table is not in its answer.
+      if (this.#waitingStart === start) return this.#readWaiting(from, max, true);
+    }
   }
 
   async marks(from: number, to: number): Promise<readonly RawMark[]> {
