@@ -1,13 +1,17 @@
+import { randomUUID } from 'node:crypto';
 import type { GatewayCommand } from '@dstack/contract/agent';
-import type { ServiceCount, StoredState } from './stored-state.ts';
+import type { CountBatch, ServiceCount, StoredState } from './stored-state.ts';
 
 /** Older counts are outside every window of the server. */
 const KEPT_SECONDS = 3600;
 const SEND_MS = 1000;
+/** The server may have failed to store a message, and has answered nothing. */
+const AGAIN_MS = 5000;
 
 export type SendCounts = (frame: {
   readonly type: 'counts';
   readonly n: number;
+  readonly batch: string;
   readonly counts: readonly ServiceCount[];
   readonly waiting: readonly string[];
 }) => boolean;
@@ -16,19 +20,24 @@ export type SendCounts = (frame: {
 export class CountSpool {
   readonly #state: StoredState;
   readonly #send: SendCounts;
+  readonly #now: () => number;
   readonly #counts = new Map<string, ServiceCount>();
   readonly #waiting = new Set<string>();
-  #sent: { readonly n: number; readonly counts: readonly ServiceCount[] } | null = null;
+  /** The server may have received it, so it stays as it is. */
+  #sent: (CountBatch & { readonly n: number; readonly at: number }) | null = null;
   #last = 0;
   /** The disk has counts that were not confirmed. */
   #isStored = false;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(state: StoredState, send: SendCounts) {
+  constructor(state: StoredState, send: SendCounts, now: () => number = Date.now) {
     this.#state = state;
     this.#send = send;
+    this.#now = now;
     for (const count of state.read('counts') ?? []) this.#add(count);
-    this.#isStored = this.#counts.size > 0;
+    const sent = state.read('sent-counts');
+    if (sent !== null) this.#sent = { ...sent, n: 0, at: 0 };
+    this.#isStored = this.#counts.size > 0 || sent !== null;
   }
 
   /** `waiting`: runs that the server must examine at once. */
@@ -39,43 +48,64 @@ export class CountSpool {
     else this.#later();
   }
 
-  /** The server is there again. */
+  /** The server is there again: what it has not confirmed is sent again. */
   connected(): void {
-    this.#restore();
-    this.flush();
+    if (this.#sent !== null) this.#deliver(this.#sent);
+    else this.flush();
   }
 
   counted({ n }: Extract<GatewayCommand, { type: 'counted' }>): void {
     if (this.#sent?.n !== n) return;
     this.#sent = null;
-    if (this.#isStored) this.#state.remove('counts');
-    this.#isStored = false;
-    if (this.#counts.size > 0) this.#later();
+    if (this.#isStored) this.#state.remove('sent-counts');
+    this.#isStored = this.#isStored && this.#counts.size > 0;
+    if (this.#counts.size > 0 || this.#waiting.size > 0) this.#later();
   }
 
   /** Before the process ends. */
   store(): void {
-    this.#restore();
     this.#state.write('counts', [...this.#counts.values()]);
+    if (this.#sent === null) return;
+    const { batch, counts, waiting } = this.#sent;
+    this.#state.write('sent-counts', { batch, counts, waiting });
   }
 
   flush(): void {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
     this.#dropOld();
-    if (this.#sent !== null || (this.#counts.size === 0 && this.#waiting.size === 0)) return;
-    const counts = [...this.#counts.values()];
-    this.#last += 1;
-    const frame = { type: 'counts', n: this.#last, counts, waiting: [...this.#waiting] } as const;
-    if (!this.#send(frame)) {
-      // This process may be killed before the server is back.
-      this.#state.write('counts', counts);
-      this.#isStored = true;
+    if (this.#sent !== null) {
+      if (this.#now() - this.#sent.at >= AGAIN_MS) this.#deliver(this.#sent);
+      this.#later();
       return;
     }
-    this.#sent = { n: this.#last, counts };
+    if (this.#counts.size === 0 && this.#waiting.size === 0) return;
+    const counts = [...this.#counts.values()];
+    const batch = { batch: randomUUID(), counts, waiting: [...this.#waiting] };
+    if (!this.#deliver(batch)) return;
     this.#counts.clear();
     this.#waiting.clear();
+    if (!this.#isStored) return;
+    // They leave one file for the other, so that they are in one of them at any moment.
+    this.#state.write('sent-counts', batch);
+    this.#state.flush();
+    this.#state.remove('counts');
+  }
+
+  #deliver(batch: CountBatch): boolean {
+    this.#last += 1;
+    const n = this.#last;
+    const { batch: id, counts, waiting } = batch;
+    const isSent = this.#send({ type: 'counts', n, batch: id, counts, waiting });
+    if (isSent) {
+      this.#sent = { batch: id, counts, waiting, n, at: this.#now() };
+      this.#later();
+    } else {
+      // This process may be killed before the server is back.
+      this.store();
+      this.#isStored = true;
+    }
+    return isSent;
   }
 
   #add(count: ServiceCount): void {
@@ -84,18 +114,12 @@ export class CountSpool {
     this.#counts.set(key, { ...count, requests });
   }
 
-  /** What was sent and not confirmed is sent again. */
-  #restore(): void {
-    for (const count of this.#sent?.counts ?? []) this.#add(count);
-    this.#sent = null;
-  }
-
   #later(): void {
     this.#timer ??= setTimeout(() => this.flush(), SEND_MS);
   }
 
   #dropOld(): void {
-    const oldest = Math.floor(Date.now() / 1000) - KEPT_SECONDS;
+    const oldest = Math.floor(this.#now() / 1000) - KEPT_SECONDS;
     for (const [key, { second }] of this.#counts) if (second < oldest) this.#counts.delete(key);
   }
 }

@@ -13,6 +13,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
+const uses = () => readdirSync(dir).filter((name) => name.endsWith('.json'));
+
 type Sent = Extract<GatewayFrame, { type: 'usage' }>;
 
 const of = { project: 'main', user: 'ann', model: 'parrot' };
@@ -33,20 +35,42 @@ it('delivers stored uses together, and keeps them until the server has confirmed
   await storeUse(dir, use());
   await storeUse(dir, use());
   spool.deliver();
-  expect(readdirSync(dir)).toHaveLength(2);
+  expect(uses()).toHaveLength(2);
   isThere = true;
   spool.connected();
   const total = { ...of, day: 20_000, requests: 2, aborted: 0, estimated: 0 };
   expect(sent).toEqual([
-    { type: 'usage', n: 2, uses: [{ ...total, prompt_tokens: 6, completion_tokens: 8 }] },
+    {
+      ...{ type: 'usage', n: 2, batch: expect.any(String) },
+      uses: [{ ...total, prompt_tokens: 6, completion_tokens: 8 }],
+    },
   ]);
   spool.deliver();
   spool.connected();
   expect(sent).toHaveLength(2);
   spool.used({ type: 'used', n: 2 });
-  expect(readdirSync(dir)).toHaveLength(2);
+  expect(uses()).toHaveLength(2);
   spool.used({ type: 'used', n: 3 });
   expect(readdirSync(dir)).toEqual([]);
+});
+
+it('sends again, as the same batch, what was not confirmed: by a process that is killed or goes on', async () => {
+  const sent: Sent[] = [];
+  const send = (frame: Sent) => sent.push(frame) > 0;
+  let now = 0;
+  await storeUse(dir, use());
+  const spool = new ModelUseSpool(dir, send, () => now);
+  spool.deliver();
+  await storeUse(dir, use());
+  now += 5000;
+  spool.deliver();
+  new ModelUseSpool(dir, send).deliver();
+  const { batch, uses } = sent[0] as Sent;
+  expect(sent).toMatchObject([{ n: 1 }, { n: 2, batch, uses }, { n: 1, batch, uses }]);
+  spool.used({ type: 'used', n: 2 });
+  expect(sent).toHaveLength(4);
+  expect(sent[3]?.batch).not.toBe(batch);
+  expect(sent[3]?.uses).toMatchObject([{ requests: 1 }]);
 });
 
 it('removes a damaged file with the next confirmed message', async () => {
@@ -54,7 +78,7 @@ it('removes a damaged file with the next confirmed message', async () => {
   const sent: Sent[] = [];
   const spool = new ModelUseSpool(dir, (frame) => sent.push(frame) > 0);
   spool.deliver();
-  expect(sent).toEqual([{ type: 'usage', n: 1, uses: [] }]);
+  expect(sent).toMatchObject([{ type: 'usage', n: 1, uses: [] }]);
   spool.used({ type: 'used', n: 1 });
   expect(readdirSync(dir)).toEqual([]);
 });

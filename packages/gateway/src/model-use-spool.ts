@@ -1,23 +1,34 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GatewayCommand, GatewayFrame, GatewayModelUse } from '@dstack/contract/agent';
 import { usageSum } from '@dstack/contract/usage';
 
 type Sent = Extract<GatewayFrame, { type: 'usage' }>;
 
+/** Uses that are sent together. */
+interface Batch {
+  readonly id: string;
+  readonly files: readonly string[];
+}
+
 /** Uses in one message. */
 const MOST = 1000;
+/** The server may have failed to store a message, and has answered nothing. */
+const AGAIN_MS = 5000;
 
 /** Delivers what workers have stored about uses of models, until the server has confirmed it. */
 export class ModelUseSpool {
   readonly #dir: string;
   readonly #send: (frame: Sent) => boolean;
-  #sent: { readonly n: number; readonly files: readonly string[] } | null = null;
+  readonly #now: () => number;
+  #sent: { readonly n: number; readonly batch: Batch; readonly at: number } | null = null;
   #last = 0;
 
-  constructor(dir: string, send: (frame: Sent) => boolean) {
+  constructor(dir: string, send: (frame: Sent) => boolean, now: () => number = Date.now) {
     this.#dir = dir;
     this.#send = send;
+    this.#now = now;
     mkdirSync(dir, { recursive: true, mode: 0o700 });
   }
 
@@ -28,29 +39,52 @@ export class ModelUseSpool {
   }
 
   deliver(): void {
-    if (this.#sent !== null) return;
-    const files = readdirSync(this.#dir).filter((name) => name.endsWith('.json'));
+    if (this.#sent !== null && this.#now() - this.#sent.at < AGAIN_MS) return;
+    const batch = this.#sent?.batch ?? this.#storedBatch() ?? this.#newBatch();
+    if (batch === null) return;
     const uses = new Map<string, GatewayModelUse>();
-    const taken: string[] = [];
-    for (const file of files.slice(0, MOST)) {
+    for (const file of batch.files) {
       const use = readUse(join(this.#dir, file));
-      taken.push(file);
       if (use === null) continue;
       const key = JSON.stringify([use.project, use.user, use.model, use.day]);
       const before = uses.get(key);
       uses.set(key, before ? usageSum(before, use) : use);
     }
-    if (taken.length === 0) return;
     this.#last += 1;
-    const frame: Sent = { type: 'usage', n: this.#last, uses: [...uses.values()] };
-    if (this.#send(frame)) this.#sent = { n: this.#last, files: taken };
+    const frame: Sent = { type: 'usage', n: this.#last, batch: batch.id, uses: [...uses.values()] };
+    if (this.#send(frame)) this.#sent = { n: this.#last, batch, at: this.#now() };
   }
 
   used({ n }: Extract<GatewayCommand, { type: 'used' }>): void {
     if (this.#sent?.n !== n) return;
-    for (const file of this.#sent.files) rmSync(join(this.#dir, file), { force: true });
+    for (const file of this.#sent.batch.files) rmSync(join(this.#dir, file), { force: true });
+    // After its files, which would otherwise become part of another batch.
+    rmSync(this.#batchPath, { force: true });
     this.#sent = null;
     this.deliver();
+  }
+
+  get #batchPath(): string {
+    return join(this.#dir, 'batch');
+  }
+
+  /** What was sent by a process that was killed, and may have been received. */
+  #storedBatch(): Batch | null {
+    try {
+      return JSON.parse(readFileSync(this.#batchPath, 'utf8')) as Batch;
+    } catch {
+      return null;
+    }
+  }
+
+  /** Null: there is nothing to send. */
+  #newBatch(): Batch | null {
+    const files = readdirSync(this.#dir).filter((name) => name.endsWith('.json'));
+    if (files.length === 0) return null;
+    const batch = { id: randomUUID(), files: files.slice(0, MOST) };
+    writeFileSync(`${this.#batchPath}.new`, JSON.stringify(batch), { mode: 0o600 });
+    renameSync(`${this.#batchPath}.new`, this.#batchPath);
+    return batch;
   }
 }
 

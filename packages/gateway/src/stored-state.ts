@@ -12,11 +12,20 @@ export interface ServiceCount {
   readonly requests: number;
 }
 
+/** Counts that were sent together. `waiting`: runs that the server must examine at once. */
+export interface CountBatch {
+  readonly batch: string;
+  readonly counts: readonly ServiceCount[];
+  readonly waiting: readonly string[];
+}
+
 interface Files {
   readonly settings: { readonly settings: GatewaySettings; readonly certificates: GatewayPem[] };
   readonly services: SentServices;
   readonly callers: readonly CachedCaller[];
   readonly counts: readonly ServiceCount[];
+  /** May have been received; an earlier version does not read it. */
+  readonly 'sent-counts': CountBatch;
 }
 
 /** Changes within this time are written once, in milliseconds. */

@@ -2,8 +2,7 @@
 
 import { expect, it } from 'vitest';
 import type { ExportRecord } from './exports/types.ts';
-import type { GatewayReplicaRecord } from './gateways/types.ts';
-import { gatewayRecord, insertGateway } from './testing/gateways.ts';
+import { gatewayRecord, insertGateway, replicaRecord } from './testing/gateways.ts';
 import {
   fleetRecord,
   instanceRecord,
@@ -15,16 +14,6 @@ import {
 import { forEachStore, openWorld, type World } from './testing/stores.ts';
 import type { VolumeRecord } from './volumes/types.ts';
 import type { NameChoice } from './writes.ts';
-
-function replicaRecord(part: Partial<GatewayReplicaRecord> = {}): GatewayReplicaRecord {
-  return {
-    ...{ id: 'gr1', gatewayId: 'g1', replicaNum: 0, status: 'submitted', statusMessage: null },
-    ...{ backend: null, region: null, instanceId: null, hostname: null, backendData: null },
-    ...{ sshPublicKey: 'ssh-ed25519', scaleIn: false, attempt: 0, appUpdatedAt: null },
-    ...{ createdAt: 1, lastProcessedAt: 1, deleted: false, nextPassAt: null, version: 0 },
-    ...part,
-  };
-}
 
 async function insertFleet({ store, projectId }: World) {
   const fleet = fleetRecord({ projectId });

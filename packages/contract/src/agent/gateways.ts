@@ -219,6 +219,9 @@ export const GatewayModelUse = object({
 });
 export type GatewayModelUse = Infer<typeof GatewayModelUse>;
 
+/** The same each time that the same things are sent; null = of an earlier version. */
+const Batch = nullable(uuid);
+
 /** Gateway -> server. */
 export const GatewayFrame = byType(
   frame('status', {
@@ -245,11 +248,12 @@ export const GatewayFrame = byType(
   /** Requests of services that scale by demand, until `counted` names the number. */
   frame('counts', {
     n: whole(),
+    batch: Batch,
     counts: list(object({ run_id: uuid, second: whole(), requests: whole() })),
     waiting: list(uuid),
   }),
   /** Until `used` names the number. */
-  frame('usage', { n: whole(), uses: list(GatewayModelUse, 1000) }),
+  frame('usage', { n: whole(), batch: Batch, uses: list(GatewayModelUse, 1000) }),
   /** Replaces what this worker has measured in these slots of time. */
   frame('load', {
     worker: line(64),

@@ -55,7 +55,7 @@ export class GatewayAnswers {
         link.send({ type: 'counted', n: question.n });
         return;
       case 'usage':
-        await this.#addUsage(question);
+        await this.#addUsage(link, question);
         link.send({ type: 'used', n: question.n });
         return;
       case 'load':
@@ -92,16 +92,17 @@ export class GatewayAnswers {
     }
   }
 
-  async #count({ replica }: GatewayLink, { counts, waiting }: Of<'counts'>): Promise<void> {
+  async #count({ replica }: GatewayLink, { counts, waiting, batch }: Of<'counts'>): Promise<void> {
     await this.#options.store.services.addRequests(
       `gateway:${replica.id}`,
       counts.map(({ run_id, second, requests }) => ({ runId: run_id, second, requests })),
       { signals: waiting.map((id) => ({ kind: 'run' as const, id })) },
+      batch === null ? null : { replicaId: replica.id, kind: 'counts', batch },
     );
   }
 
   /** Users and projects that were deleted meanwhile are left out. */
-  async #addUsage({ uses }: Of<'usage'>): Promise<void> {
+  async #addUsage({ replica }: GatewayLink, { uses, batch }: Of<'usage'>): Promise<void> {
     const { projects, users, modelUsage } = this.#options.store;
     const known = await Promise.all([
       projects.byNames([...new Set(uses.map(({ project }) => project))]),
@@ -119,7 +120,8 @@ export class GatewayAnswers {
       const counts = { requests, aborted, estimated, ...tokens };
       return [{ projectId, userId, tokenId: null, model, day, ...counts }];
     });
-    await modelUsage.add(stored);
+    const delivery = { replicaId: replica.id, kind: 'usage', batch: batch ?? '' } as const;
+    await modelUsage.add(stored, batch === null ? null : delivery);
   }
 
   async #setLoad({ replica }: GatewayLink, { worker, slots }: Of<'load'>): Promise<void> {

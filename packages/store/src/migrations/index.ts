@@ -28,6 +28,7 @@ import { tokenBudgets } from './0027-token-budgets.ts';
 import { serviceSessions } from './0028-service-sessions.ts';
 import { tokensOfServices } from './0029-tokens-of-services.ts';
 import { gatewayReplacements } from './0030-gateway-replacements.ts';
+import { gatewayDeliveries } from './0031-gateway-deliveries.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -65,4 +66,5 @@ export const MIGRATIONS: readonly Migration[] = [
   serviceSessions,
   tokensOfServices,
   gatewayReplacements,
+  gatewayDeliveries,
 ];

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import type { ServiceTokenRecord } from '../meta/types.ts';
+import { insertGateway, replicaRecord } from '../testing/gateways.ts';
 import { forEachStore, openWorld } from '../testing/stores.ts';
 
 forEachStore((tests) => {
@@ -26,6 +27,25 @@ forEachStore((tests) => {
     ]);
     expect(await store.modelUsage.list(projectId, 11, 11)).toHaveLength(1);
     expect(await store.modelUsage.list('other', 0, 99)).toEqual([]);
+  });
+
+  it('adds a delivery of a gateway once, however often and to whichever server it is sent', async () => {
+    const world = await openWorld(tests);
+    const { store, projectId, userId } = world;
+    await insertGateway(world);
+    const replica = replicaRecord();
+    await store.gateways.insertReplica({ ...replica, sshPrivateKey: 'k' });
+    const use = {
+      ...{ projectId, userId, tokenId: null, model: 'a', day: 10, requests: 1, aborted: 0 },
+      ...{ estimated: 0, promptTokens: 3, completionTokens: 2 },
+    };
+    const deliver = (batch: string) =>
+      store.modelUsage.add([use], { replicaId: replica.id, kind: 'usage', batch });
+    await Promise.all([deliver('first'), deliver('first')]);
+    for (const batch of ['first', 'second', 'second']) await deliver(batch);
+    expect(await store.modelUsage.list(projectId, 10, 10)).toMatchObject([
+      { requests: 2, promptTokens: 6, completionTokens: 4 },
+    ]);
   });
 
   it('adds up what each service token has used, while it exists', async () => {

@@ -1,11 +1,13 @@
 import { sql } from 'kysely';
 import type { StoreContext, Tx } from '../context.ts';
+import { isNewDelivery } from '../gateways/deliveries.ts';
 import type { ModelUsage, ModelUse } from './types.ts';
 
 export function createModelUsage(context: StoreContext): ModelUsage {
   return {
-    add: (uses) =>
+    add: (uses, delivery = null) =>
       context.write(async ({ tx }) => {
+        if (!(await isNewDelivery(tx, delivery))) return;
         // In one order, so that two servers do not wait for each other's rows.
         const rows = [...uses].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
         for (const use of rows) {

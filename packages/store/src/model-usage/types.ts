@@ -1,4 +1,5 @@
 import type { Id } from '@dstack/core';
+import type { GatewayDelivery } from '../gateways/deliveries.ts';
 
 /** What requests to a model have used. */
 export interface UsageCounts {
@@ -26,8 +27,8 @@ export interface ModelUseView extends Omit<ModelUse, 'projectId' | 'userId' | 't
 }
 
 export interface ModelUsage {
-  /** Adds to what is stored; durable once it resolves. */
-  add(uses: readonly ModelUse[]): Promise<void>;
+  /** Adds to what is stored, a `delivery` once; durable once it resolves. */
+  add(uses: readonly ModelUse[], delivery?: GatewayDelivery | null): Promise<void>;
   /** From and to these days, both included: by day, model and user. */
   list(projectId: Id, from: number, to: number): Promise<ModelUseView[]>;
 }

@@ -1,6 +1,7 @@
 import type { Id, RequestCounts, Timestamp } from '@dstack/core';
 import { sql } from 'kysely';
 import type { StoreContext, Tx } from '../context.ts';
+import { isNewDelivery } from '../gateways/deliveries.ts';
 import type { Services } from './types.ts';
 
 /** The longest window, in seconds. */
@@ -25,10 +26,10 @@ export async function requestCounts(tx: Tx, runId: Id, now: Timestamp): Promise<
 
 export function createRequests(context: StoreContext): Pick<Services, 'addRequests'> {
   return {
-    addRequests: (owner, counts, extras) =>
+    addRequests: (owner, counts, extras, delivery = null) =>
       context.write(async ({ tx, add }) => {
         add(extras);
-        if (counts.length === 0) return;
+        if (counts.length === 0 || !(await isNewDelivery(tx, delivery))) return;
         await tx
           .insertInto('service_requests')
           .values(

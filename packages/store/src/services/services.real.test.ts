@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { insertGateway, replicaRecord } from '../testing/gateways.ts';
 import {
   fleetRecord,
   instanceRecord,
@@ -128,6 +129,16 @@ forEachStore((tests) => {
     expect(heard).toEqual([run.id]);
     const snapshot = await engine.loadRun(run.id, NO_MEMORY);
     expect(snapshot?.requests).toEqual({ 30: 2, 60: 22, 300: 122 });
+    await insertGateway(world);
+    await world.store.gateways.insertReplica({ ...replicaRecord(), sshPrivateKey: 'k' });
+    const delivery = { replicaId: replicaRecord().id, kind: 'counts', batch: 'one' } as const;
+    const again = { signals: [{ kind: 'run', id: run.id }] } as const;
+    heard.length = 0;
+    await services.addRequests('gateway', [count(0, 3)], again, delivery);
+    await services.addRequests('gateway', [count(0, 3)], again, delivery);
+    expect(heard).toEqual([run.id, run.id]);
+    const after = await engine.loadRun(run.id, NO_MEMORY);
+    expect(after?.requests).toEqual({ 30: 5, 60: 25, 300: 125 });
     const plain = await insertService(world, { run: { name: 'plain' } });
     expect((await engine.loadRun(plain.id, NO_MEMORY))?.requests).toBeNull();
   });

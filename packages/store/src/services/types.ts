@@ -1,4 +1,5 @@
 import type { Id, LatencyCounts, QueryAnswer, RunRecord, Timestamp } from '@dstack/core';
+import type { GatewayDelivery } from '../gateways/deliveries.ts';
 import type { WriteExtras } from '../writes.ts';
 
 /** A replica that can receive requests. */
@@ -63,11 +64,15 @@ export interface Services {
   onGateway(runId: Id): Promise<ServiceView | null>;
   /** Services of a project that serve a model, newest first: all unfinished, or the latest finished. */
   withModels(projectId: Id, which: 'unfinished' | 'finished'): Promise<ServiceView[]>;
-  /** Adds to the counts of this process (`owner`), and deletes counts outside every window. */
+  /**
+   * Adds to the counts of this process (`owner`), and deletes counts outside every window. A `delivery`
+   * is added once; its signals are sent each time.
+   */
   addRequests(
     owner: string,
     counts: readonly RequestCount[],
     extras?: Pick<WriteExtras, 'signals'>,
+    delivery?: GatewayDelivery | null,
   ): Promise<void>;
   /** Replaces what this process (`owner`) has measured in these slots, and deletes old slots. */
   setLoad(owner: string, slots: readonly LoadSlot[]): Promise<void>;

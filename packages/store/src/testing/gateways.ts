@@ -1,4 +1,4 @@
-import type { GatewayRecord } from '@dstack/core';
+import type { GatewayRecord, GatewayReplicaRecord } from '@dstack/core';
 import type { World } from './stores.ts';
 
 export function gatewayRecord(world: World, part: Partial<GatewayRecord> = {}): GatewayRecord {
@@ -16,3 +16,13 @@ export const insertGateway = (world: World, part: Partial<GatewayRecord> = {}) =
   world.store.gateways.insert(part.projectId ?? world.projectId, { exact: 'gate' }, () => ({
     gateway: gatewayRecord(world, part),
   }));
+
+export function replicaRecord(part: Partial<GatewayReplicaRecord> = {}): GatewayReplicaRecord {
+  return {
+    ...{ id: 'gr1', gatewayId: 'g1', replicaNum: 0, status: 'submitted', statusMessage: null },
+    ...{ backend: null, region: null, instanceId: null, hostname: null, backendData: null },
+    ...{ sshPublicKey: 'ssh-ed25519', scaleIn: false, attempt: 0, appUpdatedAt: null },
+    ...{ createdAt: 1, lastProcessedAt: 1, deleted: false, nextPassAt: null, version: 0 },
+    ...part,
+  };
+}
