@@ -118,6 +118,28 @@ describe('runs', () => {
     expect(await log.locator('img').count()).toBe(0);
     await v.page.getByRole('searchbox', { name: 'Search the log' }).fill('STEP');
     await v.page.getByText('3 hits').waitFor();
+    await v.page.getByRole('button', { name: 'Regular expression' }).click();
+    await v.page.getByRole('searchbox', { name: 'Search the log' }).fill('^STEP [12]$');
+    await v.page.getByText('2 hits').waitFor();
+  });
+
+  it('lead to a line, also after a reload, and fill the screen', async () => {
+    const v = await signedIn('/projects/main/runs/steps/logs');
+    const log = v.page.getByRole('region', { name: 'Output of steps-0-0' });
+    const line = log.locator('[data-index]', { hasText: 'step 2' });
+    await line.hover();
+    await line.locator('a').click({ position: { x: 5, y: 10 } });
+    await log.locator('[data-marked]', { hasText: 'step 2' }).waitFor();
+    expect(v.page.url()).toMatch(/\?job=steps-0-0&attempt=1#t=[^&]+Z&at=\d+$/);
+    expect(await v.page.evaluate('navigator.clipboard.readText()')).toBe(v.page.url());
+    await v.page.reload();
+    await log.locator('[data-marked]', { hasText: 'step 2' }).waitFor();
+    await log.getByText('step 1').waitFor();
+    await v.page.keyboard.press('Shift+F');
+    await v.page.getByRole('button', { name: 'Leave the full screen' }).waitFor();
+    expect(await v.violations()).toEqual([]);
+    await v.page.keyboard.press('Escape');
+    await v.page.getByRole('button', { name: 'Full screen' }).waitFor();
   });
 
   it('have the times of their lines, on the page and in the file, if they are wanted', async () => {

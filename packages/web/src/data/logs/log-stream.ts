@@ -18,11 +18,17 @@ export interface TimedBytes {
   readonly times: readonly LogTime[];
 }
 
-/** Output from `offset` on, or the last lines; ends when the job has ended and all of it was sent. */
+/** Where reading begins: at a byte, with the last lines, or after a time. */
+export type LogStreamStart =
+  | { readonly offset: number }
+  | { readonly lines: number }
+  | { readonly start_time: string };
+
+/** Output from a place on; ends when the job has ended and all of it was sent. */
 export function followLog(
   client: Client,
   target: LogTarget,
-  from: { readonly offset: number } | { readonly lines: number },
+  from: LogStreamStart,
   signal: AbortSignal,
 ): AsyncGenerator<LogPiece, void> {
   const query = { run_name: target.run, job_submission_id: target.submission, timestamps: true };

@@ -2,6 +2,7 @@ import { type CSSProperties, memo } from 'react';
 import { visibleText } from '../../ui/code/visible-text.ts';
 import { type AnsiColor, type AnsiStyle, parseAnsi } from './ansi.ts';
 import type { LogLine } from './line-reader.ts';
+import type { Mark } from './log-search.ts';
 import styles from './log-view.module.css';
 
 /** The part of a line that is drawn; the rest of a megabyte would stop the page. */
@@ -9,15 +10,15 @@ const DRAWN = 6000;
 
 export interface LogLineViewProps {
   readonly line: LogLine;
-  /** In lower case; '' marks nothing. */
-  readonly needle: string;
+  /** The parts that a search has found, in the plain text. */
+  readonly marksOf: (line: LogLine) => readonly Mark[];
   /** The place of the present hit in this line, in characters; null: it is elsewhere. */
   readonly currentHit: number | null;
 }
 
 /** One line. Its text is untrusted: it only becomes text nodes. */
 export const LogLineView = memo(function LogLineView(props: LogLineViewProps) {
-  const { line, needle, currentHit } = props;
+  const { line, marksOf, currentHit } = props;
   if (line.isNote) return <span className={styles.note}>{line.text}</span>;
   const { spans } = parseAnsi(line.text.slice(0, DRAWN), line.style);
   const rest = line.text.length - DRAWN;
@@ -27,7 +28,7 @@ export const LogLineView = memo(function LogLineView(props: LogLineViewProps) {
     at += text.length;
     return { text, style, from };
   });
-  const marks = needle === '' ? [] : marksIn(parts.map(({ text }) => text).join(''), needle);
+  const marks = marksOf(line);
   return (
     <>
       {parts.map(({ text, style, from }) => (
@@ -42,22 +43,6 @@ export const LogLineView = memo(function LogLineView(props: LogLineViewProps) {
     </>
   );
 });
-
-interface Mark {
-  readonly from: number;
-  readonly to: number;
-}
-
-function marksIn(text: string, needle: string): readonly Mark[] {
-  const marks: Mark[] = [];
-  const haystack = text.toLowerCase();
-  let at = haystack.indexOf(needle);
-  while (at >= 0) {
-    marks.push({ from: at, to: at + needle.length });
-    at = haystack.indexOf(needle, at + needle.length);
-  }
-  return marks;
-}
 
 /** The text of a span, which begins at `start` of the line, with its parts of the marks. */
 function marked(text: string, start: number, marks: readonly Mark[], currentHit: number | null) {

@@ -1,11 +1,19 @@
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
-import { followLog, type LogTarget, olderLog } from '../../data/logs/log-stream.ts';
+import {
+  followLog,
+  type LogStreamStart,
+  type LogTarget,
+  olderLog,
+} from '../../data/logs/log-stream.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { LogBuffer, type LogSnapshot } from './log-buffer.ts';
+import type { LogPlace } from './log-place.ts';
 
 export type LogState =
   | { readonly kind: 'loading' }
   | { readonly kind: 'following' }
+  /** What follows a linked place is loaded in parts: more is loaded on request. */
+  | { readonly kind: 'paused' }
   /** The job has ended, and this is all. */
   | { readonly kind: 'complete' }
   | { readonly kind: 'failed'; readonly error: unknown };
@@ -15,6 +23,8 @@ export interface Log {
   readonly state: LogState;
   /** Loads lines before the first one; null if there are none or they are being loaded. */
   readonly loadOlder: (() => void) | null;
+  /** Loads lines after the last one; null if all there are have been loaded. */
+  readonly loadNewer: (() => void) | null;
   readonly retry: () => void;
 }
 
@@ -24,12 +34,23 @@ const HIDDEN_MS = 10_000;
 /** Lines that are shown at first. */
 const FIRST_LINES = 5000;
 
-/** The output of one job submission, from its last lines on, as it is printed. */
-export function useLog(target: LogTarget, firstLines = FIRST_LINES): Log {
+/** Output that is loaded at once after a linked place; the whole rest may not fit into memory. */
+const PART_BYTES = 4 * 1024 * 1024;
+
+export interface UseLogOptions {
+  /** Last lines that are loaded at first. */
+  readonly firstLines?: number;
+  /** Where to begin instead, as a link does. */
+  readonly place?: LogPlace | null;
+}
+
+/** The output of one job submission as it is printed, from its last lines or from a place on. */
+export function useLog(target: LogTarget, options: UseLogOptions = {}): Log {
   const { project, run, submission } = target;
+  const { firstLines = FIRST_LINES, place = null } = options;
   const client = useClient();
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another submission has another output
-  const buffer = useMemo(() => new LogBuffer(), [submission]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another submission has another output, and other places have other parts of it
+  const buffer = useMemo(() => new LogBuffer(), [submission, place]);
   const snapshot = useSyncExternalStore(buffer.subscribe, () => buffer.snapshot);
   const [state, setState] = useState<LogState>({ kind: 'loading' });
   const [attempt, setAttempt] = useState(0);
@@ -43,10 +64,19 @@ export function useLog(target: LogTarget, firstLines = FIRST_LINES): Log {
     if (!isShown || isComplete.current === buffer) return;
     const leave = new AbortController();
     const read = async () => {
-      const from = buffer.end > 0 ? { offset: buffer.end } : { lines: firstLines };
+      const isFirst = buffer.end === 0;
+      const from = isFirst ? startOf(place, firstLines) : { offset: buffer.end };
+      let read = 0;
       const pieces = followLog(client, { project, run, submission }, from, leave.signal);
       setState({ kind: 'following' });
-      for await (const { bytes, end, times } of pieces) buffer.append(bytes, end, times);
+      for await (const { bytes, end, times } of pieces) {
+        buffer.append(bytes, end, times);
+        read += bytes.length;
+        if (place === null || read < PART_BYTES) continue;
+        leave.abort();
+        setState({ kind: 'paused' });
+        return;
+      }
       isComplete.current = buffer;
       setState({ kind: 'complete' });
     };
@@ -54,7 +84,7 @@ export function useLog(target: LogTarget, firstLines = FIRST_LINES): Log {
       if (!leave.signal.aborted) setState({ kind: 'failed', error });
     });
     return () => leave.abort();
-  }, [client, project, run, submission, buffer, firstLines, isShown, attempt]);
+  }, [client, project, run, submission, buffer, place, firstLines, isShown, attempt]);
 
   const loadOlder = useCallback(() => {
     setLoadingOlder(true);
@@ -64,12 +94,21 @@ export function useLog(target: LogTarget, firstLines = FIRST_LINES): Log {
       .finally(() => setLoadingOlder(false));
   }, [client, project, run, submission, buffer]);
 
+  const resume = useCallback(() => setAttempt((count) => count + 1), []);
   return {
     snapshot,
     state,
     loadOlder: snapshot.start > 0 && !loadingOlder && !snapshot.isFull ? loadOlder : null,
-    retry: () => setAttempt((count) => count + 1),
+    loadNewer: state.kind === 'paused' ? resume : null,
+    retry: resume,
   };
+}
+
+function startOf(place: LogPlace | null, firstLines: number): LogStreamStart {
+  if (place === null) return { lines: firstLines };
+  if (place.offset !== null) return { offset: place.offset };
+  // Output of exactly this time is wanted too.
+  return { start_time: new Date((place.time ?? 0) - 1).toISOString() };
 }
 
 /** False once the tab was hidden for some time. */

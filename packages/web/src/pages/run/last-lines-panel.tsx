@@ -1,6 +1,7 @@
 import type { Run } from '@dstack/contract/wire';
 import { Link } from '@tanstack/react-router';
 import { LogLineView } from '../../domain/logs/log-line-view.tsx';
+import { noMarks } from '../../domain/logs/log-search.ts';
 import { useLog } from '../../domain/logs/use-log.ts';
 import { chooseSubmission } from '../../domain/runs/submissions.ts';
 import { buttonClass } from '../../ui/button/button.tsx';
@@ -19,7 +20,7 @@ export function LastLinesPanel({ run }: { readonly run: Run }) {
 
 function LastLines({ run, submission }: { readonly run: Run; readonly submission: string }) {
   const target = { project: run.project_name, run: run.run_spec.run_name ?? '', submission };
-  const { snapshot, state } = useLog(target, LINES * 4);
+  const { snapshot, state } = useLog(target, { firstLines: LINES * 4 });
   const lines = snapshot.lines.slice(-LINES);
   const isComplete = state.kind === 'complete';
   if (isComplete && lines.length === 0) return null;
@@ -44,7 +45,7 @@ function LastLines({ run, submission }: { readonly run: Run; readonly submission
       >
         {lines.map((line) => (
           <div key={line.id} className={styles.line}>
-            <LogLineView line={line} needle="" currentHit={null} />
+            <LogLineView line={line} marksOf={noMarks} currentHit={null} />
           </div>
         ))}
         {lines.length > 0 ? null : <p className={styles.none}>No output yet.</p>}

@@ -1,20 +1,23 @@
 import type { JobStatus } from '@dstack/contract/wire';
 import { ScrollText } from 'lucide-react';
-import { type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react';
+import { type ReactNode, useRef, useState } from 'react';
 import type { LogTarget } from '../../data/logs/log-stream.ts';
-import { LogSearch, nextHit } from '../../domain/logs/log-search.ts';
-import { LogView, type LogViewHandle } from '../../domain/logs/log-view.tsx';
-import { useLog } from '../../domain/logs/use-log.ts';
+import { nextHit } from '../../domain/logs/log-search.ts';
+import { LogView } from '../../domain/logs/log-view.tsx';
+import type { LogViewHandle } from '../../domain/logs/log-view-props.ts';
+import { NO_QUERY, useLogSearch } from '../../domain/logs/use-log-search.ts';
 import { jobLook } from '../../domain/runs/job-look.ts';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
 import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
 import { useSavedChoice } from '../../ui/saved-choice.ts';
 import styles from './log-panel.module.css';
 import { LogToolbar } from './log-toolbar.tsx';
+import { useFullScreen } from './use-full-screen.ts';
+import { type LogAddress, useLogPlace } from './use-log-place.ts';
 
 export interface LogPanelProps {
   readonly target: LogTarget;
-  readonly jobName: string;
+  readonly address: LogAddress;
   readonly status: JobStatus;
   readonly picker: ReactNode;
 }
@@ -22,35 +25,44 @@ export interface LogPanelProps {
 const asBoolean = (saved: unknown): boolean => saved === true;
 
 /** The output of a job with search, following, and its tools. */
-export function LogPanel({ target, jobName, status, picker }: LogPanelProps) {
-  const log = useLog(target);
+export function LogPanel({ target, address, status, picker }: LogPanelProps) {
+  const view = useRef<LogViewHandle>(null);
+  const placed = useLogPlace(target, address, view);
+  const { log, marked } = placed;
   const [wrap, setWrap] = useSavedChoice('dstack-log-wrap', asBoolean);
   const [numbers, setNumbers] = useSavedChoice('dstack-log-numbers', asBoolean);
   const [timestamps, setTimestamps] = useSavedChoice('dstack-log-timestamps', asBoolean);
-  const [query, setQuery] = useState('');
+  const [query, setQuery] = useState(NO_QUERY);
   const [current, setCurrent] = useState(-1);
-  const view = useRef<LogViewHandle>(null);
-  // What is typed appears first; a long log is searched after that.
-  const searched = useDeferredValue(query);
-  const search = useMemo(() => new LogSearch(searched), [searched]);
-  const hits = search.update(log.snapshot.lines);
-  const hit = hits[current] ?? null;
-  const moveTo = (step: 1 | -1) => {
-    const next = nextHit(hits.length, current, step);
-    setCurrent(next);
-    const found = hits[next];
+  const search = useLogSearch(log.snapshot.lines, query);
+  const showHit = (index: number) => {
+    setCurrent(index);
+    const found = search.hits[index];
     if (found) view.current?.scrollToLine(found.line);
   };
-  const isEmpty = log.snapshot.lines.length === 0;
+  const moveTo = (step: 1 | -1) => showHit(nextHit(search.hits.length, current, step));
+  const { full, setFull } = useFullScreen();
+  const { lines } = log.snapshot;
+  /** The line that the reader is concerned with. */
+  const presentLine = () =>
+    lines.find(({ id }) => id === search.hits[current]?.line) ??
+    marked ??
+    view.current?.firstVisible() ??
+    null;
+  const linkPresent = () => {
+    const line = presentLine();
+    if (line !== null) placed.onLink(line);
+  };
+  const isEmpty = lines.length === 0;
   return (
-    <div className={styles.panel}>
+    <div className={styles.panel} data-full={full || undefined}>
       <LogToolbar
         target={target}
-        jobName={jobName}
+        jobName={address.job}
         log={log}
         picker={picker}
         query={query}
-        hits={hits.length}
+        search={search}
         current={current}
         wrap={wrap}
         numbers={numbers}
@@ -63,7 +75,11 @@ export function LogPanel({ target, jobName, status, picker }: LogPanelProps) {
         onWrap={setWrap}
         onNumbers={setNumbers}
         onTimestamps={setTimestamps}
-        onEnd={() => view.current?.scrollToEnd()}
+        full={full}
+        onEnd={placed.toEnd}
+        onTime={placed.goTo}
+        onLink={linkPresent}
+        onFull={setFull}
       />
       {log.state.kind === 'failed' && isEmpty ? (
         <ErrorPanel
@@ -78,14 +94,21 @@ export function LogPanel({ target, jobName, status, picker }: LogPanelProps) {
           // Heights of lines are measured anew.
           key={String(wrap)}
           ref={view}
-          label={`Output of ${jobName}`}
-          lines={log.snapshot.lines}
+          label={`Output of ${address.job}`}
+          lines={lines}
           wrap={wrap}
           numbers={numbers}
           timestamps={timestamps}
-          needle={searched.toLowerCase()}
-          hit={hit}
+          hits={search.hits}
+          hit={search.hits[current] ?? null}
+          marksOf={search.marksOf}
+          onHit={showHit}
           onOlder={log.loadOlder}
+          onNewer={log.loadNewer}
+          marked={marked?.id ?? null}
+          linkOf={placed.linkOf}
+          onLink={placed.onLink}
+          onEnd={placed.toEnd}
         />
       )}
     </div>

@@ -1,10 +1,11 @@
 import {
   ArrowDownToLine,
-  ChevronDown,
-  ChevronUp,
+  CalendarClock,
   Clock,
   Download,
   ListOrdered,
+  Maximize,
+  Minimize,
   WrapText,
 } from 'lucide-react';
 import { type ReactNode, useMemo, useRef, useState } from 'react';
@@ -12,39 +13,51 @@ import { useCommands } from '../../app/commands/command-context.tsx';
 import { type LogTarget, wholeLog } from '../../data/logs/log-stream.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { bytes, count } from '../../domain/format/quantities.ts';
-import { MAX_HITS } from '../../domain/logs/log-search.ts';
 import type { Log } from '../../domain/logs/use-log.ts';
+import type { LogQuery, LogSearchResult } from '../../domain/logs/use-log-search.ts';
 import { IconButton } from '../../ui/button/button.tsx';
 import { errorText } from '../../ui/feedback/error-text.ts';
-import { SearchInput } from '../../ui/field/search-input.tsx';
 import { Toolbar } from '../../ui/table/toolbar.tsx';
 import { toast } from '../../ui/toast/toaster.tsx';
 import { useLatest } from '../../ui/use-latest.ts';
 import styles from './log-panel.module.css';
+import { LogSearchField } from './log-search-field.tsx';
+import { LogTimeDialog } from './log-time-dialog.tsx';
 
 export interface LogToolbarProps {
   readonly target: LogTarget;
   readonly jobName: string;
   readonly log: Log;
   readonly picker: ReactNode;
-  readonly query: string;
-  readonly hits: number;
+  readonly query: LogQuery;
+  readonly search: LogSearchResult;
   readonly current: number;
   readonly wrap: boolean;
   readonly numbers: boolean;
   readonly timestamps: boolean;
-  readonly onQuery: (query: string) => void;
+  readonly onQuery: (query: LogQuery) => void;
   readonly onMove: (step: 1 | -1) => void;
   readonly onWrap: (wrap: boolean) => void;
   readonly onNumbers: (numbers: boolean) => void;
   readonly onTimestamps: (timestamps: boolean) => void;
+  readonly full: boolean;
   readonly onEnd: () => void;
+  /** What is wrong with the time, or null. */
+  readonly onTime: (time: number) => string | null;
+  /** Copies a link to the line that the reader is concerned with. */
+  readonly onLink: () => void;
+  readonly onFull: (full: boolean) => void;
 }
 
 export function LogToolbar(props: LogToolbarProps) {
-  const { log, picker, query, hits, current, wrap, numbers, timestamps, onQuery, onMove } = props;
+  const { log, picker, query, search, current, wrap, numbers, timestamps, onQuery, onMove } = props;
   const input = useRef<HTMLInputElement>(null);
-  useLogCommands(props, () => input.current?.focus());
+  const [asksTime, setAsksTime] = useState(false);
+  useLogCommands(
+    props,
+    () => input.current?.focus(),
+    () => setAsksTime(true),
+  );
   return (
     <Toolbar
       end={
@@ -73,7 +86,19 @@ export function LogToolbar(props: LogToolbarProps) {
           >
             <Clock size={16} />
           </IconButton>
+          <IconButton label="Go to a time" keys="t" onClick={() => setAsksTime(true)}>
+            <CalendarClock size={16} />
+          </IconButton>
+          <LogTimeDialog open={asksTime} onClose={() => setAsksTime(false)} onTime={props.onTime} />
           <DownloadButton {...props} />
+          <IconButton
+            label={props.full ? 'Leave the full screen' : 'Full screen'}
+            keys="shift+f"
+            pressed={props.full}
+            onClick={() => props.onFull(!props.full)}
+          >
+            {props.full ? <Minimize size={16} /> : <Maximize size={16} />}
+          </IconButton>
           <IconButton label="Follow the end" keys="f" onClick={props.onEnd}>
             <ArrowDownToLine size={16} />
           </IconButton>
@@ -81,33 +106,16 @@ export function LogToolbar(props: LogToolbarProps) {
       }
     >
       {picker}
-      <search className={styles.search}>
-        <SearchInput
-          ref={input}
-          label="Search the log"
-          keys="/"
-          value={query}
-          onChange={onQuery}
-          onEnter={(shift) => onMove(shift ? -1 : 1)}
-        />
-        <IconButton label="Previous hit" keys="shift+n" size="sm" onClick={() => onMove(-1)}>
-          <ChevronUp size={16} />
-        </IconButton>
-        <IconButton label="Next hit" keys="n" size="sm" onClick={() => onMove(1)}>
-          <ChevronDown size={16} />
-        </IconButton>
-        <span className={styles.hits} role="status">
-          {query === '' ? '' : hitText(hits, current)}
-        </span>
-      </search>
+      <LogSearchField
+        ref={input}
+        query={query}
+        result={search}
+        current={current}
+        onQuery={onQuery}
+        onMove={onMove}
+      />
     </Toolbar>
   );
-}
-
-function hitText(hits: number, current: number): string {
-  if (hits === 0) return 'no hits';
-  const total = hits >= MAX_HITS ? `${count(MAX_HITS)}+` : count(hits);
-  return current < 0 ? `${total} hit${hits === 1 ? '' : 's'}` : `${count(current + 1)} of ${total}`;
 }
 
 function LogStateText({ log }: { readonly log: Log }) {
@@ -118,6 +126,7 @@ function LogStateText({ log }: { readonly log: Log }) {
   const texts = {
     loading: 'Loading',
     following: `Live, ${lines}`,
+    paused: `${lines} from the link on`,
     complete: `${lines}, ${bytes(snapshot.end)}`,
     failed: 'Interrupted',
   };
@@ -165,8 +174,12 @@ function save(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-function useLogCommands(props: LogToolbarProps, focusSearch: () => void): void {
-  const latest = useLatest({ ...props, focusSearch });
+function useLogCommands(
+  props: LogToolbarProps,
+  focusSearch: () => void,
+  askTime: () => void,
+): void {
+  const latest = useLatest({ ...props, focusSearch, askTime });
   useCommands(
     useMemo(
       () =>
@@ -181,6 +194,14 @@ function useLogCommands(props: LogToolbarProps, focusSearch: () => void): void {
               'Timestamps of lines',
               'shift+t',
               () => latest.current.onTimestamps(!latest.current.timestamps),
+            ],
+            ['log.time', 'Go to a time', 't', () => latest.current.askTime()],
+            ['log.link', 'Copy a link to this line of the log', 'y', () => latest.current.onLink()],
+            [
+              'log.full',
+              'Full screen of the log',
+              'shift+f',
+              () => latest.current.onFull(!latest.current.full),
             ],
             ['log.end', 'Follow the end of the log', 'f', () => latest.current.onEnd()],
           ] as const

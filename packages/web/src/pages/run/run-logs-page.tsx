@@ -23,7 +23,10 @@ export function RunLogsPage() {
   return (
     <LogPanel
       key={chosen.submission.id}
-      jobName={chosen.job.job_spec.job_name}
+      address={{
+        job: chosen.job.job_spec.job_name,
+        attempt: chosen.submission.submission_num + 1,
+      }}
       status={chosen.submission.status}
       target={{
         project: run.project_name,

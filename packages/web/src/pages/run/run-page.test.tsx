@@ -1,9 +1,15 @@
 import { ForbiddenError, ResourceNotExistsError } from '@dstack/client';
 import type { Explanation, Run } from '@dstack/contract/wire';
 import { act, screen, waitFor, within } from '@testing-library/react';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { renderApp } from '../../testing/render-app.tsx';
 import { aRun } from '../../testing/runs.ts';
+
+/** One that never answers. */
+class SilentWorker {
+  postMessage() {}
+  terminate() {}
+}
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
@@ -52,6 +58,47 @@ describe('the output of a job', () => {
     await user.keyboard('{Enter}');
     await screen.findByText('2 of 2');
     expect(document.querySelectorAll('mark')).toHaveLength(2);
+  });
+
+  it('names what is wrong with a regular expression at the field', async () => {
+    const { user } = await world('/projects/main/runs/train/logs', () => aRun('train'), 'x\n');
+    await screen.findByText('x');
+    await user.click(screen.getByRole('button', { name: 'Regular expression' }));
+    const field = screen.getByRole('searchbox', { name: 'Search the log' });
+    vi.stubGlobal('Worker', SilentWorker);
+    await user.type(field, 'a(b');
+    await screen.findByText('Unterminated group');
+    expect(field.getAttribute('aria-invalid')).toBe('true');
+    await user.type(field, ')');
+    await waitFor(() => expect(screen.queryByText('Unterminated group')).toBeNull());
+    screen.getByText('searching');
+    vi.unstubAllGlobals();
+  });
+
+  it('is marked at the line that the address names, and lines have addresses', async () => {
+    const output = 'first\nsecond\nthird\n';
+    const app = await world('/projects/main/runs/train/logs#at=6', () => aRun('train'), output);
+    const marked = (await screen.findByText('second')).closest('[data-index]');
+    expect(marked?.hasAttribute('data-marked')).toBe(true);
+    const third = screen.getByText('third').closest('[data-index]') as HTMLElement;
+    await app.user.click(third.querySelector('a') as HTMLElement);
+    await waitFor(() => expect(third.hasAttribute('data-marked')).toBe(true));
+    expect(app.path()).toContain('/projects/main/runs/train/logs?job=train-0-0&attempt=1#at=13');
+    expect(await navigator.clipboard.readText()).toContain('?job=train-0-0&attempt=1#at=13');
+    // Following the end leaves the place of the link.
+    await app.user.keyboard('f');
+    await waitFor(() => expect(app.path()).not.toContain('#'));
+  });
+
+  it('goes to a time, and refuses one at the field with the reason', async () => {
+    const { user } = await world('/projects/main/runs/train/logs', () => aRun('train'), 'x\n');
+    await screen.findByText('x');
+    await user.keyboard('t');
+    await user.type(await screen.findByRole('textbox', { name: 'Time' }), 'soon{Enter}');
+    await screen.findByText(/Type a time such as 14:03/);
+    await user.clear(screen.getByRole('textbox', { name: 'Time' }));
+    await user.type(screen.getByRole('textbox', { name: 'Time' }), '14:03{Enter}');
+    await screen.findByText('The lines of this log have no times.');
   });
 
   it('is that of the attempt in the address', async () => {

@@ -36,6 +36,8 @@ export function useRunCommands(run: Run): void {
         group,
         keys: 't',
         icon: SquareTerminal,
+        // There the key asks for a time.
+        when: () => !location.pathname.endsWith('/logs'),
         run: () => void navigate({ to: '/projects/$project/runs/$run/terminal', params }),
       },
       {

@@ -2,6 +2,7 @@ import { Check, Copy } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { IconButton } from '../button/button.tsx';
 import { useAnnounce } from '../feedback/announcer.tsx';
+import { writeClipboard } from './write-clipboard.ts';
 
 export interface CopyButtonProps {
   /** The text, or a function for texts that are not on the page, such as tokens. */
@@ -35,26 +36,4 @@ export function CopyButton({ text, label = 'Copy', className }: CopyButtonProps)
       {copied ? <Check size={14} /> : <Copy size={14} />}
     </IconButton>
   );
-}
-
-/** False if the browser refuses, as it does on pages without HTTPS that are not on localhost. */
-async function writeClipboard(text: string): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return copyBySelection(text);
-  }
-}
-
-/** The old way, which also works on plain HTTP. */
-function copyBySelection(text: string): boolean {
-  const area = document.createElement('textarea');
-  area.value = text;
-  area.className = 'visually-hidden';
-  document.body.append(area);
-  area.select();
-  const done = document.execCommand('copy');
-  area.remove();
-  return done;
 }

@@ -1,0 +1,37 @@
+import type { Ref } from 'react';
+import type { LogLine } from './line-reader.ts';
+import type { Hit, Mark } from './log-search.ts';
+
+export interface LogViewHandle {
+  readonly scrollToLine: (id: number) => void;
+  readonly scrollToEnd: () => void;
+  /** The first line that is in the window. */
+  readonly firstVisible: () => LogLine | null;
+}
+
+export interface LogViewProps {
+  readonly label: string;
+  readonly lines: readonly LogLine[];
+  readonly wrap: boolean;
+  readonly numbers: boolean;
+  readonly timestamps: boolean;
+  readonly hits: readonly Hit[];
+  /** The present one. */
+  readonly hit: Hit | null;
+  readonly marksOf: (line: LogLine) => readonly Mark[];
+  /** A place of the hit map was chosen: the number of the hit. */
+  readonly onHit: (index: number) => void;
+  /** Loads what lies before the first line. */
+  readonly onOlder: (() => void) | null;
+  /** Loads what lies after the last line; null where lines arrive by themselves. */
+  readonly onNewer: (() => void) | null;
+  /** The line of a link; the log is shown from there on instead of from its end. */
+  readonly marked: number | null;
+  /** The address of a line. */
+  readonly linkOf: (line: LogLine) => string;
+  /** The link of a line was chosen. */
+  readonly onLink: (line: LogLine) => void;
+  /** The end was chosen, while it may not be loaded. */
+  readonly onEnd: () => void;
+  readonly ref?: Ref<LogViewHandle>;
+}
