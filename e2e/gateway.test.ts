@@ -135,6 +135,15 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
     for (const path of ['/deep/embed/../x', '/other/%2e%2E/x', '/x/./other']) {
       expect((await ask(own, path, open)).status).toBe(400);
     }
+    // A copy reaches the other service, whose next probes then fail; the client gets one answer.
+    await applyService('embed', `${hosts}auth: false\nmirror: {service: safe}\n`);
+    await vi.waitFor(
+      async () => {
+        expect((await ask(own, '/other/sick', open)).status).toBe(200);
+        expect((await ask(own, '/well', { ca })).status).toBe(500);
+      },
+      { timeout: 20_000, interval: 100 },
+    );
     await applyService('embed', `${hosts}auth: false\nstrip_prefix: false\n`);
     await vi.waitFor(async () => expect(await seen('/other?x')).toEqual(['/other?x', undefined]), {
       ...{ timeout: 20_000, interval: 100 },

@@ -192,6 +192,7 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     affinity: used('server/src/proxy/service-routes.ts'),
     hosts: used('server/src/http/runs/custom-hosts.ts'),
     held_requests: used('server/src/proxy/service-routes.ts'),
+    mirror: used('server/src/proxy/service-routes.ts'),
     rollout: used(RECONCILE),
     probes: used(JOB_SPEC),
     liveness: used(JOB_SPEC),
@@ -291,6 +292,11 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
   HeaderPartitioningKey: {
     type: used('server/src/proxy/rate-limits.ts', 'key.type'),
     header: used('server/src/proxy/rate-limits.ts', 'key.header'),
+  },
+  Mirror: {
+    service: used('server/src/proxy/mirror.ts'),
+    percent: used('server/src/proxy/mirror.ts'),
+    methods: used('server/src/proxy/mirror.ts'),
   },
   HeldRequests: {
     timeout: used('server/src/proxy/service-routes.ts'),

@@ -147,6 +147,10 @@ affinity:
 held_requests:
   timeout: 5m
   limit: 100
+mirror:
+  service: next
+  percent: 10
+  methods: [GET, POST]
 liveness:
   url: /health
   timeout: 5s

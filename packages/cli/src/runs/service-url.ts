@@ -5,7 +5,11 @@ import type { Connection } from '../context.ts';
 export function serviceLines(run: Run, connection: Connection): string[] {
   const { service } = run;
   if (!service) return [];
-  const lines = ['Service is published at:', `  ${absolute(service.url, connection)}`];
+  const url = absolute(service.url, connection);
+  const lines = [
+    'Service is published at:',
+    ...[url, ...customUrls(service)].map((one) => `  ${one}`),
+  ];
   if (service.model) {
     lines.push(
       `Model ${service.model.name} is published at:`,
@@ -13,6 +17,16 @@ export function serviceLines(run: Run, connection: Connection): string[] {
     );
   }
   return lines;
+}
+
+/** At the host names of its own. */
+function customUrls({ url, hosts = [] }: NonNullable<Run['service']>): string[] {
+  const generated = URL.parse(url);
+  if (generated === null) return [];
+  const { protocol, port } = generated;
+  return hosts.map(
+    (one) => `${protocol}//${one.replace(/^[^/]+/, (name) => name + (port && `:${port}`))}`,
+  );
 }
 
 export function absolute(url: string, connection: Connection): string {

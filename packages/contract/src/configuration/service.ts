@@ -8,6 +8,7 @@ import { HeldRequests } from './held-requests.ts';
 import { MOST_FINDINGS } from './issue.ts';
 import { describeJson } from './json-form.ts';
 import { Liveness } from './liveness.ts';
+import { Mirror } from './mirror.ts';
 import { ServicePort } from './port-mapping.ts';
 import { EntityReference } from './references.ts';
 import { checkScaling, ReplicaGroup } from './replica-group.ts';
@@ -58,6 +59,7 @@ const ServiceModel = named(
       rate_limits: RateLimits.default([]),
       affinity: ours(PartitioningKey),
       held_requests: ours(HeldRequests),
+      mirror: ours(Mirror),
       rollout: ours(Rollout),
       probes: optional(Probes),
       liveness: ours(Liveness),
@@ -71,6 +73,9 @@ const ServiceModel = named(
       checkImageChoice(service, broken);
       if (service.groups) checkGroups(service, service.groups, broken);
       else checkSingle(service, broken);
+      if (service.mirror != null && service.mirror.service === service.name) {
+        broken(['mirror'], 'must name another service of the project, not this one');
+      }
     },
   ),
 );

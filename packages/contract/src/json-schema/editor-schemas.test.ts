@@ -75,6 +75,8 @@ const OURS: Readonly<Record<string, string>> = {
   '$defs/ServiceConfiguration/properties/held_requests':
     'how long requests wait for the first replica, and how many',
   '$defs/HeldRequests': 'the same',
+  '$defs/ServiceConfiguration/properties/mirror': 'copies of requests for another service',
+  '$defs/Mirror': 'the same',
   '$defs/ServiceConfiguration/properties/liveness': 'when a replica is restarted',
   '$defs/Liveness': 'the same',
   '$defs/RpsAutoscaling': 'the same',

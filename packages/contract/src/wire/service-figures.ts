@@ -2,6 +2,16 @@
 import * as z from 'zod';
 import { Float, Integer, model, nullable, Text } from './scalars.ts';
 
+const MirroredFigures = model({
+  /** Answered copies per second, over the last minute. */
+  rps: Float,
+  p50_ms: nullable(Float),
+  p95_ms: nullable(Float),
+  p99_ms: nullable(Float),
+  /** Copies since the server started: `2xx`, `4xx`, …, `failed`, `dropped`. */
+  copies: z.record(Text, Integer),
+});
+
 export const ServiceFigures = model({
   /** Per second, over the last minute. */
   rps: Float,
@@ -17,5 +27,7 @@ export const ServiceFigures = model({
   ejected: Integer,
   /** Ended requests since the server started: `2xx`, `4xx`, … */
   answered: z.record(Text, Integer),
+  /** Copies of its requests for another service; null = there were none. */
+  mirrored: nullable(MirroredFigures),
 });
 export type ServiceFigures = z.infer<typeof ServiceFigures>;

@@ -20,7 +20,7 @@ const IN_PLACE_SERVICE = [
   ...['replicas', 'groups', 'scaling', 'autoscaling', 'gateway', 'rollout'],
   // Only the server's proxy and its probes use these.
   ...['auth', 'https', 'model', 'probes', 'liveness', 'rate_limits', 'strip_prefix'],
-  ...['held_requests', 'affinity', 'hosts'],
+  ...['held_requests', 'affinity', 'hosts', 'mirror'],
 ];
 
 /** Applied by replacing replicas one after another. */
@@ -149,7 +149,10 @@ export function withStoredKeys(wanted: RunSpec, stored: RunSpec): RunSpec {
 }
 
 /** Keys of services and their groups that dstack 0.22.5 does not have. */
-const OUR_KEYS = ['rollout', 'autoscaling', 'liveness', 'held_requests', 'affinity', 'hosts'];
+const OUR_KEYS = [
+  ...['rollout', 'autoscaling', 'liveness', 'held_requests', 'affinity', 'hosts'],
+  'mirror',
+];
 
 const storedKeys = (from: object): object =>
   Object.fromEntries(Object.entries(from).filter(([key]) => OUR_KEYS.includes(key)));

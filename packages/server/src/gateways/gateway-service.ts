@@ -14,6 +14,7 @@ const FIELDS = [
   'rate_limits',
   'held_requests',
   'affinity',
+  'mirror',
   'model',
 ] as const;
 

@@ -25,15 +25,30 @@ export async function serviceSeries(services: readonly ProxiedService[]): Promis
     labelNames: [...LABELS, 'status'],
     registers,
   });
+  const copies = new Counter({
+    name: 'dstack_service_mirrored_requests_total',
+    help: 'Copies of requests for another service, by the hundreds of their status, failed, or dropped',
+    labelNames: [...LABELS, 'status'],
+    registers,
+  });
+  const copyTimes = gauge(
+    'dstack_service_mirrored_request_seconds',
+    'Seconds until the end of the answer to a copy, over the last minute',
+    ['quantile'],
+  );
   for (const service of services) {
     const labels = {
       dstack_project_name: service.projectName,
       dstack_run_name: service.runName,
     };
     rate.set(labels, service.rps);
-    const quantiles = { '0.5': service.p50, '0.95': service.p95, '0.99': service.p99 };
-    for (const [quantile, ms] of Object.entries(quantiles)) {
-      if (ms !== null) times.set({ ...labels, quantile }, ms / 1000);
+    for (const [gauge, { p50, p95, p99 }] of [
+      [times, service],
+      [copyTimes, service.mirrored],
+    ] as const) {
+      for (const [quantile, ms] of Object.entries({ '0.5': p50, '0.95': p95, '0.99': p99 })) {
+        if (ms !== null) gauge.set({ ...labels, quantile }, ms / 1000);
+      }
     }
     inFlight.set(labels, service.inFlight);
     held.set(labels, service.held);
@@ -41,6 +56,9 @@ export async function serviceSeries(services: readonly ProxiedService[]): Promis
     ejected.set(labels, service.ejected);
     for (const [status, count] of Object.entries(service.answered)) {
       answered.inc({ ...labels, status }, count);
+    }
+    for (const [status, count] of Object.entries(service.mirrored.answered)) {
+      copies.inc({ ...labels, status }, count);
     }
   }
   return (await registers[0]?.metrics()) ?? '';

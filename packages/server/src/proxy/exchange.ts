@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { Sent } from './delivery.ts';
 import { type ResponseContext, responseHeaders } from './headers.ts';
+import type { RequestCopy } from './mirror.ts';
 import { bodyTooLarge } from './refusal.ts';
 
 export interface ProxyExchange {
@@ -16,6 +17,8 @@ export interface ProxyExchange {
   readonly id: string;
   /** Bytes; Infinity = no limit. */
   readonly maxBody: number;
+  /** Gets the body as well; null = it is not copied. */
+  readonly copy: RequestCopy | null;
 }
 
 /** How an exchange ended in which the app answered or the client disconnected. */
@@ -28,14 +31,14 @@ export function exchange(
 ): Promise<Sent<ExchangeOutcome>> {
   return new Promise((resolve) => {
     const handler = new ExchangeHandler(order, resolve);
-    const { request, path, headers, maxBody } = order;
+    const { request, path, headers, maxBody, copy } = order;
     try {
       dispatcher.dispatch(
         {
           path,
           method: request.method as Dispatcher.HttpMethod,
           headers,
-          body: hasBody(request) ? (bodyOf(request, maxBody) as never) : null,
+          body: hasBody(request) ? (bodyOf(request, maxBody, copy) as never) : null,
         },
         handler,
       );
@@ -49,9 +52,23 @@ export function exchange(
  * Not the request itself: it would be destroyed with the client's connection when an app answers before
  * it has read everything.
  */
-function bodyOf(request: IncomingMessage, limit: number): AsyncIterable<Buffer> {
+function bodyOf(
+  request: IncomingMessage,
+  limit: number,
+  copy: RequestCopy | null,
+): AsyncIterable<Buffer> {
   const parts = request.iterator({ destroyOnReturn: false });
-  return Number.isFinite(limit) ? limited(parts, limit) : parts;
+  const allowed = Number.isFinite(limit) ? limited(parts, limit) : parts;
+  return copy === null ? allowed : copied(allowed, copy);
+}
+
+async function* copied(parts: AsyncIterable<Buffer>, copy: RequestCopy): AsyncIterable<Buffer> {
+  copy.begin();
+  for await (const part of parts) {
+    copy.add(part);
+    yield part;
+  }
+  copy.send();
 }
 
 async function* limited(parts: AsyncIterable<Buffer>, limit: number): AsyncIterable<Buffer> {

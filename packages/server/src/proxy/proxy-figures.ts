@@ -14,6 +14,8 @@ export interface ProxiedService extends ServiceName, ServiceStats {
   readonly replicas: number;
   /** Replicas that fail a probe or refuse connections. */
   readonly ejected: number;
+  /** Copies of its requests, which another service got; also those that were `dropped` or `failed`. */
+  readonly mirrored: ServiceStats;
 }
 
 /** Of one process. */
@@ -23,10 +25,14 @@ export interface CountedService extends ServiceName {
   readonly held: number;
   readonly ejected: number;
   readonly raw: RawStats;
+  /** Of copies of its requests; workers of an earlier version have none. */
+  readonly rawMirrored?: RawStats;
 }
 
 export interface ProxyFiguresOptions {
   readonly stats: RequestStats;
+  /** Of copies of requests. */
+  readonly mirrored: RequestStats;
   readonly replicas: ReplicaConnections;
   readonly waiting: WaitingRequests;
   /** The present route of a service. */
@@ -44,7 +50,7 @@ export class ProxyFigures {
   }
 
   state(route: ServiceRoute): ProxiedService {
-    const { stats, replicas: connections, waiting, others } = this.#options;
+    const { stats, mirrored, replicas: connections, waiting, others } = this.#options;
     const { projectName, runName, runId, replicas } = route;
     const elsewhere = others().filter((one) => one.runId === runId);
     const raws = elsewhere.map(({ raw }) => raw);
@@ -54,19 +60,24 @@ export class ProxyFigures {
       inFlight: connections.pending(runId) + sum(elsewhere.map((one) => one.inFlight)),
       held: waiting.count(runId) + sum(elsewhere.map((one) => one.held)),
       replicas: replicas.length,
+      mirrored: mirrored.of(
+        runId,
+        elsewhere.flatMap(({ rawMirrored }) => rawMirrored ?? []),
+      ),
       // Each process ejects by the connections that it has tried.
       ejected: Math.max(ejected, ...elsewhere.map((one) => one.ejected)),
     };
   }
 
   async states(): Promise<ProxiedService[]> {
-    const { stats, find, others } = this.#options;
+    const { stats, mirrored, find, others } = this.#options;
     const known = new Map([...stats.services, ...others()].map((one) => [one.runId, one]));
     const states = [...known.values()].map(async ({ runId, projectName, runName }) => {
       const route = await find({ projectName, runName });
       // A later run may have its name: one service must not appear twice.
       if (route?.runId === runId) return [this.state(route)];
       stats.forget(runId);
+      mirrored.forget(runId);
       return [];
     });
     return (await Promise.all(states)).flat();
@@ -74,11 +85,12 @@ export class ProxyFigures {
 
   /** Of this process alone. */
   get own(): CountedService[] {
-    const { stats, replicas, waiting } = this.#options;
+    const { stats, mirrored, replicas, waiting } = this.#options;
     return stats.services.map(({ runId, projectName, runName }) => ({
       ...{ runId, projectName, runName, raw: stats.raw(runId) },
       ...{ inFlight: replicas.pending(runId), held: waiting.count(runId) },
       ejected: replicas.ejectedOf(runId),
+      rawMirrored: mirrored.raw(runId),
     }));
   }
 }

@@ -12,6 +12,7 @@ import { exchange, hasBody } from './exchange.ts';
 import { clientAddress, type Sender } from './forwarded.ts';
 import { requestHeaders } from './headers.ts';
 import { LoadMeter } from './load-meter.ts';
+import { RequestMirror } from './mirror.ts';
 import { Outages } from './outages.ts';
 import { type CountedService, type ProxiedService, ProxyFigures } from './proxy-figures.ts';
 import { RateBuckets } from './rate-buckets.ts';
@@ -58,6 +59,7 @@ export class ServiceProxy {
   readonly #takeRate: TakeRate;
   readonly #log: RequestLog;
   readonly #figures: ProxyFigures;
+  readonly #mirror: RequestMirror;
   #isClosed = false;
 
   constructor(options: ServiceProxyOptions) {
@@ -89,8 +91,16 @@ export class ServiceProxy {
       addressOf: (request) => clientAddress(request.rawHeaders, this.#sender(request)),
       onEnded: options.onEnded ?? (() => {}),
     });
+    const mirrored = new RequestStats(() => now() / 1000);
+    this.#mirror = new RequestMirror({
+      ...{ routes, replicas, stats: mirrored, now: () => now() / 1000 },
+      onDemand: ({ runId, scaled, metered }) => {
+        if (scaled) this.#traffic.count(runId, false);
+        return metered ? this.#load.begin(runId, false) : () => {};
+      },
+    });
     this.#figures = new ProxyFigures({
-      ...{ stats, replicas, waiting: this.#waiting },
+      ...{ stats, mirrored, replicas, waiting: this.#waiting },
       find: (name) => this.find(name),
       others: options.figuresElsewhere ?? (() => []),
     });
@@ -223,21 +233,28 @@ export class ServiceProxy {
     const maxBody = this.#options.maxBody || Number.POSITIVE_INFINITY;
     if (Number(request.headers['content-length'] ?? 0) > maxBody) throw bodyTooLarge(maxBody);
     await this.limitRate(admitted.route, admitted.target.rest, request);
+    const path = pathOf(admitted);
+    const headers = this.#headers(admitted, request, id);
+    const copy = this.#mirror.copyOf(admitted.route, { request, path, headers });
     const order = {
-      ...{ request, response, id, path: pathOf(admitted), maxBody },
-      headers: this.#headers(admitted, request, id),
+      ...{ request, response, id, path, headers, maxBody, copy },
       answer: answerOf(admitted, request),
     };
-    const { replica } = await this.#deliver(
-      admitted.route,
-      { client: response, request },
-      {
-        isRepeatable: REPEATABLE.has(request.method ?? '') && !hasBody(request),
-        isUnwanted: () => response.destroyed,
-        send: ({ pool }) => exchange(pool, order),
-      },
-    );
-    this.#replicas.release(replica);
+    if (!hasBody(request)) copy?.send();
+    try {
+      const { replica } = await this.#deliver(
+        admitted.route,
+        { client: response, request },
+        {
+          isRepeatable: REPEATABLE.has(request.method ?? '') && !hasBody(request),
+          isUnwanted: () => response.destroyed,
+          send: ({ pool }) => exchange(pool, order),
+        },
+      );
+      this.#replicas.release(replica);
+    } finally {
+      copy?.abandon();
+    }
   }
 
   /** Throws `ProxyRefusal` before anything was answered; resolves when the connection is closed. */

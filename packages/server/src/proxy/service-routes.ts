@@ -35,9 +35,18 @@ export interface ServiceRoute {
   readonly affinity: RequestKey | null;
   /** Of requests that wait for the first replica. */
   readonly held: HeldLimits;
+  /** Of which requests another service gets copies; null = of none. */
+  readonly mirror: Mirroring | null;
   /** Browsers of every origin may send requests, without credentials. */
   readonly isOpenToOrigins: boolean;
   readonly replicas: readonly ServiceReplica[];
+}
+
+export interface Mirroring {
+  /** Of the same project. */
+  readonly service: string;
+  readonly percent: number;
+  readonly methods: readonly string[];
 }
 
 export interface ServiceRoutesOptions {
@@ -162,6 +171,7 @@ export function routeOf({ run, projectName, replicas }: ServiceView): ServiceRou
     rateLimits: configuration.rate_limits,
     affinity: configuration.affinity ?? null,
     held: heldLimits(configuration.held_requests),
+    mirror: configuration.mirror ?? null,
     isOpenToOrigins: configuration.model?.format === 'openai',
     replicas,
   };

@@ -83,6 +83,14 @@ export class RequestStats {
     slice.buckets[bucket] = (slice.buckets[bucket] ?? 0) + 1;
   }
 
+  /** A request has ended without an answer. `outcome` is counted beside the hundreds of statuses. */
+  count({ runId, projectName, runName }: NamedService, outcome: string): void {
+    const known = this.#services.get(runId) ?? newService({ projectName, runName });
+    this.#services.set(runId, known);
+    if (this.#services.size > MAX_SERVICES) this.#dropOldest();
+    known.answered[outcome] = (known.answered[outcome] ?? 0) + 1;
+  }
+
   /** `others`: what other processes have counted. */
   of(runId: Id, others: readonly RawStats[] = []): ServiceStats {
     const known = this.#services.get(runId) ?? newService(NAMELESS);

@@ -1,6 +1,7 @@
 import { type ModelUsageQuery, notExists } from '@dstack/contract/api';
 import type { ModelUsageReport, ServiceFigures } from '@dstack/contract/wire';
 import type { ProjectRecord } from '@dstack/store';
+import type { ServiceStats } from '../../proxy/service-stats.ts';
 import type { HttpDeps } from '../ports.ts';
 
 export async function serviceFigures(
@@ -21,7 +22,13 @@ export async function serviceFigures(
     replicas: state.replicas,
     ejected: state.ejected,
     answered: state.answered,
+    mirrored: mirroredFigures(state.mirrored),
   };
+}
+
+function mirroredFigures({ answered: copies, ...times }: ServiceStats): ServiceFigures['mirrored'] {
+  if (Object.keys(copies).length === 0) return null;
+  return { rps: times.rps, p50_ms: times.p50, p95_ms: times.p95, p99_ms: times.p99, copies };
 }
 
 const DAY = 86_400_000_000;

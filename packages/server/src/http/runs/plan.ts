@@ -25,6 +25,7 @@ import { wireRun } from '../mapping/run.ts';
 import type { HttpDeps } from '../ports.ts';
 import { customHostsRefusal } from './custom-hosts.ts';
 import { effectiveRunSpec } from './effective-spec.ts';
+import { mirrorNotes } from './mirror-notes.ts';
 import { planInput } from './plan-input.ts';
 import { HOSTS_NEED_GATEWAY } from './service-spec.ts';
 
@@ -68,7 +69,12 @@ export async function getRunPlan(
         origins: deps.settings.serviceOrigins,
       }),
     action: runPlanAction(current && { finished: !isUpdate, spec: current.run.spec }, effective),
-    notes: [...planned.notes, ...(await gatewayNotes(deps, project, effective, current)), ...notes],
+    notes: [
+      ...planned.notes,
+      ...(await gatewayNotes(deps, project, effective, current)),
+      ...(await mirrorNotes(deps, project, effective, current)),
+      ...notes,
+    ],
   };
 }
 

@@ -18,6 +18,7 @@ const figures = {
   replicas: 1,
   ejected: 0,
   answered: {},
+  mirrored: null,
 };
 
 describe('figures of a service', () => {
