@@ -16,13 +16,14 @@ export function openJobAccess(stateDir: string, log: EventLogger): OpenJobAccess
   const hostKeyPem = hostKey(stateDir);
   const gateway = new NodeGateway(hostKeyPem);
   return async (options) => {
-    const { preferredPort, spec, dial, logs, execution } = options;
+    const { preferredPort, openPort, spec, dial, logs, execution } = options;
     const host = () => execution()?.sessions ?? null;
     const unusable = (owner: string, reason: string) =>
       log.info('unusable key', { job: spec.id, owner, reason });
     const run = sessionRunner(host);
     const access = await startJobSsh({
       preferredPort,
+      ...(openPort === undefined ? {} : { openPort }),
       authorizedKeys: { ...spec.authorized_keys, job: [] },
       hostKeyPem,
       dial,

@@ -7,6 +7,7 @@ import { bootId } from './host/process-identity.ts';
 import { HostLogin } from './host-login.ts';
 import type { OpenJobAccess } from './jobs/job-access.ts';
 import { executorOfLiveJobs, jobsDirectory, readRecords } from './jobs/job-record.ts';
+import { lateJobAccess } from './late-job-access.ts';
 import type { AgentOptions } from './options.ts';
 import type { Owner } from './owner.ts';
 import { agentVersion } from './version.ts';
@@ -48,7 +49,9 @@ export async function runAgent({
   );
   const hostLogin =
     options.authorizedKeys === null ? null : new HostLogin(options.authorizedKeys, log);
-  const jobAccess = new LoadedLater(options.stateDir, log);
+  const ssh = new LoadedLater(options.stateDir, log);
+  // The server of a single job is reached at once by few users, and many such agents start together.
+  const openAccess = options.jobContainer ? lateJobAccess(() => ssh.load(), log) : ssh.open;
   const agent = await startAgent({
     stateDir: options.stateDir,
     socket: options.socket,
@@ -58,7 +61,7 @@ export async function runAgent({
     jobHomes: executor.kind === 'process' ? (options.jobUsers?.homes ?? null) : null,
     owner,
     diskPath,
-    openAccess: hostLogin?.withJobs(jobAccess.open) ?? jobAccess.open,
+    openAccess: hostLogin?.withJobs(openAccess) ?? openAccess,
     openShells: hostLogin && ((keys) => hostLogin.openShells(keys)),
     version: agentVersion(),
     exitWhenIdle: options.exitWhenIdle,
@@ -69,7 +72,7 @@ export async function runAgent({
     onLeaseEnd: () => end('lease'),
   });
   onListening();
-  jobAccess.load();
+  if (!options.jobContainer) ssh.load();
   log.info('ending', { reason: await ended });
   // Nothing of the job outlives its container.
   if (options.jobContainer) {

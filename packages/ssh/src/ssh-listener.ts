@@ -6,6 +6,8 @@ import { serverConfig } from './server-config.ts';
 export interface SshListenerOptions {
   /** Private key, unencrypted, as `generateHostKey` returns it. */
   readonly hostKeyPem: string;
+  /** A port that is open already; it is closed with the listener. Omitted: `listen` opens one. */
+  readonly port?: NetServer;
   /** Time limit for the login; 20 s by default. */
   readonly loginMs?: number;
   /** Connections without a login at a time; 50 by default. */
@@ -57,12 +59,15 @@ export class SshListener {
     this.#ssh = new ssh2.Server(serverConfig(options.hostKeyPem), (client, info) =>
       this.#serve(client, info.ip ?? '', addressOf(info.ip, info.port)),
     );
-    this.#net = createServer({ noDelay: true }, (socket) => this.#connected(socket));
+    this.#net = options.port ?? createServer({ noDelay: true });
+    this.#net.on('connection', (socket) => this.#connected(socket));
   }
 
   /** Returns the port; 0 takes any free port. Rejects with Node's own error. */
-  listen(host: string, port: number): Promise<number> {
-    return new Promise((resolve, reject) => {
+  async listen(host: string, port: number): Promise<number> {
+    const open = this.#net.address();
+    if (typeof open === 'object' && open) return open.port;
+    return await new Promise((resolve, reject) => {
       this.#net.once('error', reject);
       this.#net.listen({ port, host }, () => {
         this.#net.off('error', reject);

@@ -1,3 +1,4 @@
+import type { Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ClusterInfo, JobSpecForAgent } from '@dstack/contract/agent';
 import type { Execution } from '../executor/executor.ts';
@@ -9,6 +10,8 @@ import type { ServerAccess } from './server-access.ts';
 export interface JobAccessOptions {
   /** The port before a restart, which clients already use. */
   readonly preferredPort: number | null;
+  /** The port, if it is open already; it is closed with the access. */
+  readonly openPort?: Server;
   readonly spec: JobSpecForAgent;
   readonly folder: JobFolder;
   /** The job has ended, so only its output is served. */

@@ -1,3 +1,4 @@
+import type { Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import {
   authenticate,
@@ -22,6 +23,8 @@ import { type RunSession, serveSession } from './session.ts';
 export interface JobSshOptions {
   /** The port that clients already use; another one is chosen if it is not free. Null = any. */
   readonly preferredPort: number | null;
+  /** Used instead of a port of its own. */
+  readonly openPort?: Server;
   readonly authorizedKeys: AuthorizedKeyLines;
   /** Private key, unencrypted, as `generateHostKey` returns it. */
   readonly hostKeyPem: string;
@@ -87,6 +90,7 @@ class JobSshServer implements JobSsh {
     this.#output = new OutputService(options.logs);
     this.#listener = new SshListener({
       hostKeyPem: options.hostKeyPem,
+      ...(options.openPort === undefined ? {} : { port: options.openPort }),
       ...(options.loginMs === undefined ? {} : { loginMs: options.loginMs }),
       serve: (client, { done, hangUp }) =>
         authenticate(
