@@ -53,6 +53,7 @@ it('starts the container with these arguments, and passes what Slurm has set for
     ].map((word) => `apptainer <${word}>`),
     'APPTAINERENV_CUDA_VISIBLE_DEVICES=0,1',
     'APPTAINERENV_DSTACK_AGENT_NODE=/run/ld --path /run/node',
+    'APPTAINERENV_DSTACK_AGENT_SYNC=off',
     'APPTAINERENV_SLURM_JOB_NODELIST=gpu-[1-2] "x"',
     'APPTAINERENV_SLURM_PROCID=1',
     "APPTAINER_DOCKER_PASSWORD=a b'$c",

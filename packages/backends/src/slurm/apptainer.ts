@@ -25,7 +25,7 @@ export function apptainerCommand(input: ApptainerInput): readonly string[] {
 }
 
 /** Slurm sets variables of each node and task, such as the number of the node: only there they are known. */
-const PASSED = '[A-Z]*_VISIBLE_DEVICES|SLURM_[A-Z0-9_]*|DSTACK_AGENT_NODE';
+const PASSED = '[A-Z]*_VISIBLE_DEVICES|SLURM_[A-Z0-9_]*|DSTACK_AGENT_[A-Z]*';
 const PASSING = [
   `for name in $(env | sed -nE 's/^(${PASSED})=.*/\\1/p'); do`,
   '  eval "export APPTAINERENV_$name=\\"\\$$name\\""',

@@ -125,6 +125,8 @@ export function batchScript(input: ScriptInput): string {
     '#!/bin/sh',
     'cd / && umask 077',
     `export DSTACK_AGENT_NODE=${shellQuote(node)}`,
+    // Nothing of the agent outlives its node, and syncing files of a shared home takes long.
+    'export DSTACK_AGENT_SYNC=off',
     // The image's value may show a job without GPUs those of other jobs.
     ...(hasGpus ? [] : ['export NVIDIA_VISIBLE_DEVICES=void']),
     ...registry,
