@@ -35,7 +35,31 @@ describe('the queue', () => {
 
   it.each([
     [{}, 'in the queue of partition gpu'],
-    [{ reason: 'Priority' }, 'in the queue of partition gpu: Priority'],
+    [{ reason: 'NewReason' }, 'in the queue of partition gpu: NewReason'],
+    [
+      { reason: 'Resources' },
+      'in the queue of partition gpu: other jobs use what it needs, and it starts when enough of them have ended (Resources)',
+    ],
+    [
+      { reason: 'ReqNodeNotAvail, UnavailableNodes:gpu-1' },
+      'in the queue of partition gpu: nodes that it needs are down, drained or reserved (`sinfo -R` shows why) (ReqNodeNotAvail, UnavailableNodes:gpu-1)',
+    ],
+    [
+      { reason: 'QOSMaxJobsPerUserLimit' },
+      'in the queue of partition gpu: the jobs of its QOS have reached a limit: it starts when some of them have ended, or set `qos` (QOSMaxJobsPerUserLimit)',
+    ],
+    [
+      { reason: 'QOSMaxWallDurationPerJobLimit' },
+      'in the queue of partition gpu: its time limit exceeds that of its QOS or account: set `time_limit`, `qos` or `account` (QOSMaxWallDurationPerJobLimit)',
+    ],
+    [
+      { reason: 'AssocMaxGRESPerJob' },
+      'in the queue of partition gpu: it requests more than its QOS or account allows a job: request less, or set `qos` or `account` (AssocMaxGRESPerJob)',
+    ],
+    [
+      { reason: 'AssocGrpCpuLimit' },
+      'in the queue of partition gpu: the jobs of its account have reached a limit: it starts when some of them have ended, or set `account` (AssocGrpCpuLimit)',
+    ],
     [
       { reason: 'PartitionTimeLimit' },
       'in the queue of partition gpu: its time limit exceeds that of the partition: set `time_limit` (PartitionTimeLimit)',

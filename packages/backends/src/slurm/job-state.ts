@@ -1,5 +1,6 @@
 /** States of Slurm jobs, and what they mean for an instance. */
 import type { InstanceObservation } from '@dstack/core';
+import { plainReason } from './queue-reasons.ts';
 
 export interface SlurmJob {
   readonly id: string;
@@ -50,26 +51,11 @@ export const isConfiguring = ({ state }: SlurmJob): boolean =>
 export const holdsNodes = (job: SlurmJob): boolean =>
   isWaiting(job) || isConfiguring(job) || isStarted(job) || isCompleting(job);
 
-/** Reasons to wait that only a person can change, with what to do. */
-const STUCK: Readonly<Record<string, string>> = {
-  PartitionTimeLimit: 'its time limit exceeds that of the partition: set `time_limit`',
-  PartitionNodeLimit: 'it wants more nodes than the partition allows',
-  PartitionDown: 'the partition is down',
-  PartitionInactive: 'the partition is inactive',
-  JobHeldUser: 'it is held (`scontrol release` lets it go)',
-  JobHeldAdmin: 'an administrator holds it',
-  BadConstraints: 'no node has its features: change `constraint`',
-  AccountNotAllowed: 'its account may not use the partition: set `account`',
-  QOSNotAllowed: 'its QOS may not use the partition: set `qos`',
-  InvalidAccount: 'its account is invalid: set `account`',
-  InvalidQOS: 'its QOS is invalid: set `qos`',
-};
-
 export function waitingText({ partition, reason }: SlurmJob): string {
   const queue = `in the queue of partition ${partition}`;
   if (reason === '') return queue;
-  const stuck = STUCK[reason];
-  return stuck === undefined ? `${queue}: ${reason}` : `${queue}: ${stuck} (${reason})`;
+  const plain = plainReason(reason);
+  return plain === null ? `${queue}: ${reason}` : `${queue}: ${plain} (${reason})`;
 }
 
 type Ended = Extract<InstanceObservation, { readonly state: 'interrupted' }>;
