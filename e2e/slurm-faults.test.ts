@@ -41,6 +41,18 @@ for dir in /proc/[0-9]*; do
 done
 `;
 
+/** Starts sshd of the login node anew, with the host key that it has had or another one. */
+const RESTART_LOGIN = `
+set -e
+cd /etc/slurm
+[ -e own_key ] || { cp -p ssh_host_key own_key; ssh-keygen -q -t ed25519 -N '' -f other_key; }
+cp -p "$1_key" ssh_host_key
+for dir in /proc/[0-9]*; do
+  if grep -qx sshd $dir/comm 2>/dev/null; then kill "\${dir#/proc/}" || true; fi
+done
+while ! /usr/sbin/sshd -f /run/sshd_config -E /var/log/slurm/sshd.log; do sleep 0.1; done
+`;
+
 describe.skipIf(missing !== null || binaries === null)('jobs of Slurm', PATIENCE, () => {
   let cluster: TestCluster;
   let postgres: PostgresCluster;
@@ -71,6 +83,8 @@ describe.skipIf(missing !== null || binaries === null)('jobs of Slurm', PATIENCE
   const start = (home: Installation, file: string) => home.ok('apply', '-f', file, '-y', '-d');
   /** Of every job on the node; not the `srun` that has the same words. */
   const killAgent = (node: string) => cluster.control('exec', node, 'sh', '-c', KILL_AGENTS);
+  const restartLogin = (key: 'own' | 'other') =>
+    cluster.control('exec', 'login', 'sh', '-c', RESTART_LOGIN, 'sh', key);
   const untilNothingIsLeft = () =>
     until(async () => (await jobsInQueue(cluster)) === '' && (await foldersOfJobs(cluster)) === '');
 
@@ -204,6 +218,61 @@ describe.skipIf(missing !== null || binaries === null)('jobs of Slurm', PATIENCE
       await route('del');
       balancer.close();
     }
+  });
+
+  it('are found, once each, by a server that was killed while it submitted them', async () => {
+    const { url } = await postgres.createDatabase();
+    const home = await newServer(url);
+    await applySlurmFleets(home);
+    const theirs = 'dstack-main-theirs-0123456789ab';
+    await cluster.login(`sbatch -p low -J ${theirs} -o /dev/null --wrap "sleep 3600"`);
+    const sbatch = '/usr/local/bin/sbatch';
+    const onLogin = (script: string) => cluster.control('exec', 'login', 'sh', '-c', script);
+    await onLogin(
+      `printf '%s\\n' '#!/bin/sh' '/usr/bin/sbatch "$@" && sleep 3' > ${sbatch}; chmod 755 ${sbatch}`,
+    );
+    try {
+      await start(home, slurmTask(home, 'found', counting(100, 0.02)));
+      await until(async () => /dstack-main-found/.test(await jobsInQueue(cluster)));
+      await home.stopServer('SIGKILL');
+    } finally {
+      await onLogin(`rm ${sbatch}`);
+    }
+    await home.startServer();
+    const { latest_job_submission } = await untilRun(home, 'found', isFinished);
+    expect(latest_job_submission.exit_status).toBe(3);
+    expect(await linesOf(home, 'found')).toEqual(countedTo(100));
+    await until(async () => (await foldersOfJobs(cluster)) === '');
+    const names = (await cluster.login('squeue -h -t all -o %j')).split('\n');
+    expect(names.filter((name) => name.startsWith('dstack-main-found'))).toHaveLength(1);
+    expect(await jobsInQueue(cluster)).toMatch(new RegExp(`^${theirs} low \\S+$`));
+    await cluster.login(`scancel -n ${theirs}`);
+    await untilNothingIsLeft();
+  });
+
+  it('are reached again within seconds once the login node has its first host key back', async () => {
+    const { url } = await postgres.createDatabase();
+    const home = await newServer(url);
+    await applySlurmFleets(home);
+    await start(home, slurmTask(home, 'kept', counting(200, 0.05)));
+    await seenInLogs(home, 'kept', 'line 5');
+    await restartLogin('other');
+    try {
+      const refused =
+        /cluster hpc: .*host key of 10\.240\.0\.3:22 is not the one seen before.*write another name or address of it as `hostname`/;
+      await until(async () => refused.test(await home.ok('explain', 'kept', '-v')));
+      expect((await home.dstack(['doctor'])).stdout).toMatch(
+        /slurm[\s\S]*is not the one seen before/,
+      );
+      const before = (await linesOf(home, 'kept')).length;
+      expect(before).toBeLessThan(200);
+    } finally {
+      await restartLogin('own');
+    }
+    const { latest_job_submission } = await untilRun(home, 'kept', isFinished);
+    expect(latest_job_submission.exit_status).toBe(3);
+    expect(await linesOf(home, 'kept')).toEqual(countedTo(200));
+    await untilNothingIsLeft();
   });
 
   it('move from a node that is removed from the configuration of Slurm', async () => {
