@@ -111,7 +111,7 @@ export class LinkSupervisor {
     try {
       await connection.remove({ briefly: this.#failing.has(id) });
     } catch (error) {
-      // Nothing says that there was an agent.
+      // There may never have been an agent.
       if (!this.#new.has(id)) throw error;
     } finally {
       await this.forget(id);
