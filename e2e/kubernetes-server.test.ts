@@ -217,13 +217,30 @@ describe.skipIf(missing !== null && !process.env.CI)(
       expect(linesIn(await home.ok('logs', 'long'))).toEqual(seen);
     });
 
-    it('is taken back to the version before, which works with what the newer one has added', async () => {
+    it('is taken back to the version before while the API server of the cluster is killed', async () => {
+      const lines = 'i=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.05; done';
+      await home.ok('apply', '-f', task('back', [lines]), '-y', '-d');
+      await untilRun(home, 'back', isRunning);
+      const followed = await follow('back');
       const polled = poll();
       const before = await podNames();
-      await install('--set', 'image.tag=v1');
+      let isInstalled = false;
+      const installed = install('--set', 'image.tag=v1').finally(() => {
+        isInstalled = true;
+      });
+      const hasNewPod = async () => (await podNames()).some((name) => !before.includes(name));
+      while (!isInstalled && !(await hasNewPod())) await delay(50);
+      await cluster.killApiServer();
+      await installed;
       while ((await podNames()).some((name) => before.includes(name))) await delay(100);
       expect(await polled.end()).toEqual([]);
       expect(await schema()).toBe('colors');
+      await home.ok('stop', 'back', '-y');
+      await untilRun(home, 'back', isFinished);
+      const seen = await followed.lines;
+      expect(seen).toEqual(countedTo(seen.length));
+      expect(linesIn(await home.ok('logs', 'back'))).toEqual(seen);
+      await untilNoJobs();
     });
 
     it('loses nothing when a replica is killed', async () => {
@@ -314,6 +331,22 @@ describe.skipIf(missing !== null && !process.env.CI)(
       return readdirSync('/proc')
         .filter((name) => /^\d+$/.test(name) && isServer(name))
         .map(Number);
+    }
+
+    /** The pods of jobs and what belongs to them. */
+    async function untilNoJobs(): Promise<void> {
+      const kinds = 'pods,secrets,services,persistentvolumeclaims';
+      const list = [
+        '-n',
+        'dstack-jobs',
+        'get',
+        kinds,
+        '-l',
+        'app.kubernetes.io/managed-by=dstack',
+        '-o',
+        'name',
+      ];
+      while ((await cluster.kubectl(...list)) !== '') await delay(100);
     }
 
     async function podNames(): Promise<string[]> {
