@@ -17,6 +17,8 @@ export interface LogSnapshot {
   readonly end: number;
   /** More lines are not kept: older ones are forgotten, and cannot be put in front. */
   readonly isFull: boolean;
+  /** The last line has no end yet. */
+  readonly isOpen: boolean;
 }
 
 export interface LogBufferOptions {
@@ -26,7 +28,7 @@ export interface LogBufferOptions {
   readonly schedule?: (notify: () => void) => void;
 }
 
-const EMPTY: LogSnapshot = { lines: [], start: 0, end: 0, isFull: false };
+const EMPTY: LogSnapshot = { lines: [], start: 0, end: 0, isFull: false, isOpen: false };
 
 /** The lines of one job's output that are in memory, outside of React. */
 export class LogBuffer {
@@ -123,7 +125,8 @@ export class LogBuffer {
       const open = this.#reader?.openLine() ?? null;
       const lines = open === null ? this.#lines.slice() : [...this.#lines, open];
       const isFull = this.#lines.length >= this.#maxLines || this.#text >= this.#maxText;
-      this.#snapshot = { lines, start: this.start, end: this.#end, isFull };
+      const isOpen = open !== null;
+      this.#snapshot = { lines, start: this.start, end: this.#end, isFull, isOpen };
       for (const listener of this.#listeners) listener();
     });
   }

@@ -8,12 +8,14 @@ import type { LogViewProps } from './log-view-props.ts';
 interface LogRowProps
   extends Pick<
     LogViewProps,
-    'numbers' | 'timestamps' | 'marksOf' | 'hit' | 'marked' | 'linkOf' | 'onLink'
+    'numbers' | 'times' | 'names' | 'marksOf' | 'hit' | 'marked' | 'linkOf' | 'onLink'
   > {
   readonly index: number;
   readonly line: LogLine;
   /** The id of the first line. */
   readonly first: number;
+  /** The time that relative ones count from. */
+  readonly firstTime: number | null;
   readonly measure: Ref<HTMLDivElement> | undefined;
 }
 
@@ -28,6 +30,7 @@ export function LogRow(props: LogRowProps) {
       className={styles.line}
     >
       {line.isNote ? null : <LineLink {...props} />}
+      <SourceName {...props} />
       <span className={styles.text}>
         <LogLineView
           line={line}
@@ -43,7 +46,9 @@ export function LogRow(props: LogRowProps) {
 const SEEN_ONLY = { 'aria-hidden': true, title: 'Copy a link to this line' } as const;
 
 /** The number and the time lead to the line. Keyboards have a command instead of a stop at every line. */
-function LineLink({ line, first, numbers, timestamps, linkOf, onLink }: LogRowProps) {
+function LineLink(props: LogRowProps) {
+  const { line, first, firstTime, numbers, times, linkOf, onLink } = props;
+  const timestamps = times !== 'off';
   const onClick = (event: MouseEvent) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey) return;
     event.preventDefault();
@@ -62,18 +67,46 @@ function LineLink({ line, first, numbers, timestamps, linkOf, onLink }: LogRowPr
           {line.id - first + 1}
         </span>
       ) : null}
-      {timestamps ? <LineTime time={line.time} /> : null}
+      {timestamps ? <LineTime time={line.time} times={times} firstTime={firstTime} /> : null}
     </a>
   );
 }
 
+/** The job of a line of merged logs, by its name and a colour. */
+function SourceName({ line, names }: LogRowProps) {
+  const source = 'source' in line ? Number(line.source) : null;
+  if (names === undefined || source === null) return null;
+  return (
+    <span
+      className={styles.source}
+      style={{ color: `var(--ansi-${COLORS[source % COLORS.length]})` }}
+    >
+      {names[source]}{' '}
+    </span>
+  );
+}
+
+/** Of the palette of terminals: neither greys nor red, which would look like errors. */
+const COLORS = [4, 2, 5, 3, 6];
+
+interface LineTimeProps extends Pick<LogRowProps, 'times' | 'firstTime'> {
+  readonly time: number | null;
+}
+
 /** The space separates the time from the text in what readers copy. */
-function LineTime({ time }: { readonly time: number | null }) {
+function LineTime({ time, times, firstTime }: LineTimeProps) {
   if (time === null) return <span className={styles.time} />;
   const iso = new Date(time).toISOString();
   return (
     <time className={styles.time} dateTime={iso} title={iso}>
-      {preciseTime(time, Date.now())}{' '}
+      {lineTimeText(time, times, firstTime ?? time)}{' '}
     </time>
   );
+}
+
+/** `14:03:10.120`, the same with its day in UTC, or `+12.034 s`. */
+function lineTimeText(time: number, times: LogRowProps['times'], firstTime: number): string {
+  if (times === 'utc') return new Date(time).toISOString().replace('T', ' ');
+  if (times === 'relative') return `+${((time - firstTime) / 1000).toFixed(3)} s`;
+  return preciseTime(time, Date.now());
 }

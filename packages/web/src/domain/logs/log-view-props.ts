@@ -2,6 +2,10 @@ import type { Ref } from 'react';
 import type { LogLine } from './line-reader.ts';
 import type { Hit, Mark } from './log-search.ts';
 
+/** The times beside lines; relative ones count from the first line. */
+export const LINE_TIMES = ['off', 'local', 'utc', 'relative'] as const;
+export type LineTimes = (typeof LINE_TIMES)[number];
+
 export interface LogViewHandle {
   readonly scrollToLine: (id: number) => void;
   readonly scrollToEnd: () => void;
@@ -14,7 +18,7 @@ export interface LogViewProps {
   readonly lines: readonly LogLine[];
   readonly wrap: boolean;
   readonly numbers: boolean;
-  readonly timestamps: boolean;
+  readonly times: LineTimes;
   readonly hits: readonly Hit[];
   /** The present one. */
   readonly hit: Hit | null;
@@ -33,5 +37,7 @@ export interface LogViewProps {
   readonly onLink: (line: LogLine) => void;
   /** The end was chosen, while it may not be loaded. */
   readonly onEnd: () => void;
+  /** Of the logs that are merged, in the order of their numbers. */
+  readonly names?: readonly string[] | undefined;
   readonly ref?: Ref<LogViewHandle>;
 }

@@ -102,6 +102,7 @@ export function LogView(props: LogViewProps) {
     if (onNewer !== null && isAtEnd(element)) onNewer();
   }, [onOlder, onNewer, marked]);
   const items = virtual.getVirtualItems();
+  const firstTime = lines.find(({ time }) => time !== null)?.time ?? null;
   const since = away?.since ?? null;
   const unseen = since === null ? 0 : Math.max(0, (lines.at(-1)?.id ?? 0) - since);
   return (
@@ -130,6 +131,7 @@ export function LogView(props: LogViewProps) {
                   index={index}
                   line={line}
                   first={first}
+                  firstTime={firstTime}
                   measure={wrap ? virtual.measureElement : undefined}
                 />
               );

@@ -1,18 +1,14 @@
 import type { JobStatus } from '@dstack/contract/wire';
 import { ScrollText } from 'lucide-react';
-import { type ReactNode, useRef, useState } from 'react';
+import { type ReactNode, useRef } from 'react';
 import type { LogTarget } from '../../data/logs/log-stream.ts';
-import { nextHit } from '../../domain/logs/log-search.ts';
-import { LogView } from '../../domain/logs/log-view.tsx';
+import { bytes, plural } from '../../domain/format/quantities.ts';
 import type { LogViewHandle } from '../../domain/logs/log-view-props.ts';
-import { NO_QUERY, useLogSearch } from '../../domain/logs/use-log-search.ts';
+import type { Log } from '../../domain/logs/use-log.ts';
 import { jobLook } from '../../domain/runs/job-look.ts';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
-import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
-import { useSavedChoice } from '../../ui/saved-choice.ts';
-import styles from './log-panel.module.css';
-import { LogToolbar } from './log-toolbar.tsx';
-import { useFullScreen } from './use-full-screen.ts';
+import { LogDownload } from './log-download.tsx';
+import { LogWorkspace } from './log-workspace.tsx';
 import { type LogAddress, useLogPlace } from './use-log-place.ts';
 
 export interface LogPanelProps {
@@ -22,97 +18,50 @@ export interface LogPanelProps {
   readonly picker: ReactNode;
 }
 
-const asBoolean = (saved: unknown): boolean => saved === true;
-
-/** The output of a job with search, following, and its tools. */
+/** The output of one job. */
 export function LogPanel({ target, address, status, picker }: LogPanelProps) {
   const view = useRef<LogViewHandle>(null);
-  const placed = useLogPlace(target, address, view);
-  const { log, marked } = placed;
-  const [wrap, setWrap] = useSavedChoice('dstack-log-wrap', asBoolean);
-  const [numbers, setNumbers] = useSavedChoice('dstack-log-numbers', asBoolean);
-  const [timestamps, setTimestamps] = useSavedChoice('dstack-log-timestamps', asBoolean);
-  const [query, setQuery] = useState(NO_QUERY);
-  const [current, setCurrent] = useState(-1);
-  const search = useLogSearch(log.snapshot.lines, query);
-  const showHit = (index: number) => {
-    setCurrent(index);
-    const found = search.hits[index];
-    if (found) view.current?.scrollToLine(found.line);
-  };
-  const moveTo = (step: 1 | -1) => showHit(nextHit(search.hits.length, current, step));
-  const { full, setFull } = useFullScreen();
-  const { lines } = log.snapshot;
-  /** The line that the reader is concerned with. */
-  const presentLine = () =>
-    lines.find(({ id }) => id === search.hits[current]?.line) ??
-    marked ??
-    view.current?.firstVisible() ??
-    null;
-  const linkPresent = () => {
-    const line = presentLine();
-    if (line !== null) placed.onLink(line);
-  };
-  const isEmpty = lines.length === 0;
+  const { log, marked, linkOf, onLink, goTo, toEnd } = useLogPlace(target, address, view);
+  const { lines, end } = log.snapshot;
   return (
-    <div className={styles.panel} data-full={full || undefined}>
-      <LogToolbar
-        target={target}
-        jobName={address.job}
-        log={log}
-        picker={picker}
-        query={query}
-        search={search}
-        current={current}
-        wrap={wrap}
-        numbers={numbers}
-        timestamps={timestamps}
-        onQuery={(next) => {
-          setQuery(next);
-          setCurrent(-1);
-        }}
-        onMove={moveTo}
-        onWrap={setWrap}
-        onNumbers={setNumbers}
-        onTimestamps={setTimestamps}
-        full={full}
-        onEnd={placed.toEnd}
-        onTime={placed.goTo}
-        onLink={linkPresent}
-        onFull={setFull}
-      />
-      {log.state.kind === 'failed' && isEmpty ? (
-        <ErrorPanel
-          title="The log could not be loaded"
-          error={log.state.error}
-          onRetry={log.retry}
-        />
-      ) : isEmpty ? (
-        <NoOutput isOver={log.state.kind === 'complete'} status={status} />
-      ) : (
-        <LogView
-          // Heights of lines are measured anew.
-          key={String(wrap)}
-          ref={view}
-          label={`Output of ${address.job}`}
-          lines={lines}
-          wrap={wrap}
-          numbers={numbers}
-          timestamps={timestamps}
-          hits={search.hits}
-          hit={search.hits[current] ?? null}
-          marksOf={search.marksOf}
-          onHit={showHit}
-          onOlder={log.loadOlder}
-          onNewer={log.loadNewer}
-          marked={marked?.id ?? null}
-          linkOf={placed.linkOf}
-          onLink={placed.onLink}
-          onEnd={placed.toEnd}
-        />
+    <LogWorkspace
+      label={`Output of ${address.job}`}
+      lines={lines}
+      state={log.state}
+      amount={amountOf(log)}
+      picker={picker}
+      download={(timestamps) => (
+        <LogDownload target={target} jobName={address.job} end={end} timestamps={timestamps} />
       )}
-    </div>
+      empty={<NoOutput isOver={log.state.kind === 'complete'} status={status} />}
+      view={view}
+      marked={marked}
+      linkOf={linkOf}
+      onLink={onLink}
+      onTime={goTo}
+      onEnd={toEnd}
+      onOlder={log.loadOlder}
+      onNewer={log.loadNewer}
+      onRetry={log.retry}
+    />
   );
+}
+
+function amountOf({ state, snapshot }: Log): string {
+  const last = snapshot.isFull && snapshot.start > 0 ? 'the last ' : '';
+  const lines = `${last}${plural(snapshot.lines.length, 'line')}`;
+  switch (state.kind) {
+    case 'loading':
+      return 'Loading';
+    case 'following':
+      return `Live, ${lines}`;
+    case 'paused':
+      return `${lines} from the link on`;
+    case 'complete':
+      return `${lines}, ${bytes(snapshot.end)}`;
+    case 'failed':
+      return 'Interrupted';
+  }
 }
 
 function NoOutput({ isOver, status }: { readonly isOver: boolean; readonly status: JobStatus }) {

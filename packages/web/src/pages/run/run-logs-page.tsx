@@ -3,8 +3,9 @@ import { ScrollText } from 'lucide-react';
 import { chooseSubmission } from '../../domain/runs/submissions.ts';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
 import { LogPanel } from './log-panel.tsx';
+import { MergedLogPanel } from './merged-log-panel.tsx';
 import { useRun } from './run-context.tsx';
-import { SubmissionPicker } from './submission-picker.tsx';
+import { ALL_JOBS, SubmissionPicker } from './submission-picker.tsx';
 
 const route = getRouteApi('/shell/projects/$project/runs/$run');
 
@@ -20,6 +21,8 @@ export function RunLogsPage() {
       </EmptyState>
     );
   }
+  const picker = <SubmissionPicker run={run} chosen={chosen} all={job === ALL_JOBS} />;
+  if (job === ALL_JOBS && run.jobs.length > 1) return <MergedLogPanel run={run} picker={picker} />;
   return (
     <LogPanel
       key={chosen.submission.id}
@@ -33,7 +36,7 @@ export function RunLogsPage() {
         run: run.run_spec.run_name ?? '',
         submission: chosen.submission.id,
       }}
-      picker={<SubmissionPicker run={run} chosen={chosen} />}
+      picker={picker}
     />
   );
 }

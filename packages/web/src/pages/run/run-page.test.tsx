@@ -101,6 +101,54 @@ describe('the output of a job', () => {
     await screen.findByText('The lines of this log have no times.');
   });
 
+  it('is shown from a level on, with the message of JSON lines first, if readers want that', async () => {
+    const output = 'ERROR boom\nINFO fine\n{"level":"error","msg":"<b>out</b>"}\n\n';
+    const { user } = await world('/projects/main/runs/train/logs', () => aRun('train'), output);
+    await screen.findByText('INFO fine');
+    await user.click(screen.getByRole('combobox', { name: 'Level' }));
+    await user.click(await screen.findByRole('option', { name: 'Errors' }));
+    await waitFor(() => expect(screen.queryByText('INFO fine')).toBeNull());
+    screen.getByText('ERROR boom');
+    await user.click(screen.getByRole('button', { name: 'Display of lines' }));
+    await user.click(
+      await screen.findByRole('menuitemcheckbox', { name: 'Messages of JSON lines first' }),
+    );
+    await screen.findByText(/<b>out<\/b>/);
+    expect(screen.queryByText(/"msg"/)).toBeNull();
+    localStorage.clear();
+  });
+
+  it('of all jobs is merged, and each line names its job and leads to it', async () => {
+    const run = aRun('train');
+    const [job] = run.jobs as [Run['jobs'][number]];
+    const jobs = ['train-0-0', 'train-0-1'].map((job_name, index) => ({
+      ...job,
+      job_spec: { ...job.job_spec, job_name },
+      job_submissions: [{ ...job.job_submissions[0], id: `s${index}`, status: 'done' }],
+    }));
+    const times = { s0: [20], s1: [10] } as Record<string, number[]>;
+    const app = await world(
+      '/projects/main/runs/train/logs?job=all',
+      () => ({ ...run, jobs }) as Run,
+      '',
+      {
+        logs: {
+          stream: async function* ({ job_submission_id: id }: { job_submission_id: string }) {
+            const bytes = encode(`line of ${id}\n`);
+            const known = (times[id] ?? []).map((time) => ({ end: bytes.length, time }));
+            yield { bytes, end: bytes.length, times: known };
+          },
+        },
+      },
+    );
+    const log = await screen.findByRole('region', { name: 'Output of all jobs' });
+    const rows = [...log.querySelectorAll('[data-index]')].map((row) => row.textContent);
+    expect(rows).toEqual(['train-0-1 line of s1', 'train-0-0 line of s0']);
+    await app.user.click(log.querySelector('a') as HTMLElement);
+    await waitFor(() => expect(app.path()).toContain('?job=train-0-1&attempt=1#t='));
+    await screen.findByRole('region', { name: 'Output of train-0-1' });
+  });
+
   it('is that of the attempt in the address', async () => {
     const run = aRun('train');
     const [job] = run.jobs;

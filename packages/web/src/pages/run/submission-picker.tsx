@@ -6,10 +6,15 @@ import { Select } from '../../ui/select/select.tsx';
 interface SubmissionPickerProps {
   readonly run: Run;
   readonly chosen: ChosenSubmission;
+  /** All jobs together can be chosen too, and are or not. */
+  readonly all?: boolean;
 }
 
+/** Instead of the name of a job; those end with numbers. */
+export const ALL_JOBS = 'all';
+
 /** Chooses a job, and one of its attempts; hidden where there is no choice. */
-export function SubmissionPicker({ run, chosen }: SubmissionPickerProps) {
+export function SubmissionPicker({ run, chosen, all }: SubmissionPickerProps) {
   const navigate = useNavigate();
   const jobName = chosen.job.job_spec.job_name;
   const choose = (job: string, attempt: number | undefined) =>
@@ -24,16 +29,19 @@ export function SubmissionPicker({ run, chosen }: SubmissionPickerProps) {
       {run.jobs.length > 1 ? (
         <Select
           label="Job"
-          value={jobName}
-          options={run.jobs.map(({ job_spec, job_submissions }) => ({
-            value: job_spec.job_name,
-            label: job_spec.job_name,
-            hint: job_submissions.at(-1)?.status_message ?? '',
-          }))}
+          value={all === true ? ALL_JOBS : jobName}
+          options={[
+            ...(all === undefined ? [] : [{ value: ALL_JOBS, label: 'All jobs' }]),
+            ...run.jobs.map(({ job_spec, job_submissions }) => ({
+              value: job_spec.job_name,
+              label: job_spec.job_name,
+              hint: job_submissions.at(-1)?.status_message ?? '',
+            })),
+          ]}
           onChange={(job) => choose(job, undefined)}
         />
       ) : null}
-      {attempts.length > 1 ? (
+      {attempts.length > 1 && all !== true ? (
         <Select
           label="Attempt"
           value={String(chosen.submission.submission_num + 1)}

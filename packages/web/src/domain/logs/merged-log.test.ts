@@ -1,0 +1,48 @@
+import { expect, it } from 'vitest';
+import { firstLinesOf, type LogSource, readMerged } from './merged-log.ts';
+
+const encode = (text: string) => new TextEncoder().encode(text);
+
+it('reads the logs of all jobs round after round, until all have ended and were read to their end', async () => {
+  const outputs = { a: 'a1\na2\n', b: 'b1\n' };
+  const sources: LogSource[] = (['a', 'b'] as const).map((submission) => ({
+    ...{ job: submission, attempt: 1, submission, isOver: false },
+  }));
+  let isOver = false;
+  const asked: unknown[] = [];
+  const seen: string[][] = [];
+  let rounds = 0;
+  await readMerged(
+    {
+      sources: () => sources.map((source) => ({ ...source, isOver })),
+      async *read(submission, from) {
+        asked.push(from);
+        const bytes = encode(outputs[submission as 'a' | 'b']);
+        const start = 'offset' in from ? from.offset : 0;
+        const time = submission === 'a' ? 10 : 20;
+        if (start < bytes.length) {
+          const times = [{ end: bytes.length, time: time + rounds * 100 }];
+          yield { bytes: bytes.subarray(start), end: bytes.length, times };
+        }
+      },
+      onLines: (lines, isComplete) =>
+        seen.push([...lines.map(({ source, text }) => `${source}:${text}`), String(isComplete)]),
+      pause: async () => {
+        rounds += 1;
+        if (rounds === 1) outputs.b += 'b2\n';
+        if (rounds === 2) isOver = true;
+      },
+    },
+    new AbortController().signal,
+  );
+  expect(seen).toEqual([
+    ['0:a1', '0:a2', '1:b1', 'false'],
+    ['0:a1', '0:a2', '1:b1', '1:b2', 'false'],
+    ['0:a1', '0:a2', '1:b1', '1:b2', 'true'],
+  ]);
+  expect(asked.slice(0, 3)).toEqual([{ lines: 5000 }, { lines: 5000 }, { offset: 6 }]);
+});
+
+it('loads fewer lines of each job the more jobs there are', () => {
+  expect([1, 4, 100].map(firstLinesOf)).toEqual([5000, 2500, 200]);
+});

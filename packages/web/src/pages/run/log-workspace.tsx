@@ -1,0 +1,143 @@
+import { type ReactNode, type RefObject, useMemo, useState } from 'react';
+import { DerivedLines, LevelFinder } from '../../domain/logs/derived-lines.ts';
+import type { LogLine } from '../../domain/logs/line-reader.ts';
+import { LOG_LEVELS, type LogLevel } from '../../domain/logs/log-level.ts';
+import { nextHit } from '../../domain/logs/log-search.ts';
+import { LogView } from '../../domain/logs/log-view.tsx';
+import type { LogViewHandle } from '../../domain/logs/log-view-props.ts';
+import type { LogState } from '../../domain/logs/use-log.ts';
+import { NO_QUERY, useLogSearch } from '../../domain/logs/use-log-search.ts';
+import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
+import { useSavedChoice } from '../../ui/saved-choice.ts';
+import styles from './log-panel.module.css';
+import { LogToolbar } from './log-toolbar.tsx';
+import { readTimes } from './log-view-menu.tsx';
+import { useAnnouncedLines } from './use-announced-lines.ts';
+import { useFullScreen } from './use-full-screen.ts';
+
+export interface LogWorkspaceProps {
+  readonly label: string;
+  readonly lines: readonly LogLine[];
+  readonly state: LogState;
+  /** How much was loaded, in words. */
+  readonly amount: string;
+  /** Chooses what is shown. */
+  readonly picker: ReactNode;
+  readonly download: ((timestamps: boolean) => ReactNode) | null;
+  /** What is shown instead of no lines. */
+  readonly empty: ReactNode;
+  readonly view: RefObject<LogViewHandle | null>;
+  readonly marked: LogLine | null;
+  readonly linkOf: (line: LogLine) => string;
+  readonly onLink: (line: LogLine) => void;
+  readonly onTime: (time: number) => string | null;
+  readonly onEnd: () => void;
+  readonly onOlder: (() => void) | null;
+  readonly onNewer: (() => void) | null;
+  readonly onRetry: () => void;
+  /** Of the logs that are merged, in the order of their numbers. */
+  readonly names?: readonly string[];
+}
+
+const asBoolean = (saved: unknown): boolean => saved === true;
+const asLevel = (saved: string): LogLevel | null => LOG_LEVELS.find((one) => one === saved) ?? null;
+
+/** Lines of output with search, following, and the tools for them. */
+export function LogWorkspace(props: LogWorkspaceProps) {
+  const { lines, state, view, marked } = props;
+  const [wrap, setWrap] = useSavedChoice('dstack-log-wrap', asBoolean);
+  const [numbers, setNumbers] = useSavedChoice('dstack-log-numbers', asBoolean);
+  const [times, setTimes] = useSavedChoice('dstack-log-timestamps', readTimes);
+  const [readsJson, setReadsJson] = useSavedChoice('dstack-log-json', asBoolean);
+  const [announces, setAnnounces] = useState(false);
+  const [least, setLeast] = useState<LogLevel | null>(null);
+  const [query, setQuery] = useState(NO_QUERY);
+  const [current, setCurrent] = useState(-1);
+  const { full, setFull } = useFullScreen();
+  const finder = useMemo(() => new LevelFinder(), []);
+  const { hasLevels, hasJson } = finder.update(lines);
+  const derived = useMemo(() => new DerivedLines({ least, readsJson }), [least, readsJson]);
+  const shown = derived.update(lines);
+  const search = useLogSearch(shown, query);
+  useAnnouncedLines(shown, announces);
+  const showHit = (index: number) => {
+    setCurrent(index);
+    const found = search.hits[index];
+    if (found) view.current?.scrollToLine(found.line);
+  };
+  const linkPresent = () => {
+    const hit = search.hits[current]?.line;
+    const line =
+      shown.find(({ id }) => id === hit) ?? marked ?? view.current?.firstVisible() ?? null;
+    if (line !== null) props.onLink(line);
+  };
+  return (
+    <div className={styles.panel} data-full={full || undefined}>
+      <LogToolbar
+        state={state}
+        amount={props.amount}
+        picker={props.picker}
+        download={props.download?.(times !== 'off') ?? null}
+        search={{
+          query,
+          result: search,
+          current,
+          onQuery: (next) => {
+            setQuery(next);
+            setCurrent(-1);
+          },
+          onMove: (step) => showHit(nextHit(search.hits.length, current, step)),
+        }}
+        look={{ wrap, numbers, times, readsJson, announces, hasJson }}
+        level={
+          hasLevels || least !== null ? { least, onLeast: (to) => setLeast(asLevel(to)) } : null
+        }
+        full={full}
+        onLook={(change) => {
+          if (change.wrap !== undefined) setWrap(change.wrap);
+          if (change.numbers !== undefined) setNumbers(change.numbers);
+          if (change.times !== undefined) setTimes(change.times);
+          if (change.readsJson !== undefined) setReadsJson(change.readsJson);
+          if (change.announces !== undefined) setAnnounces(change.announces);
+        }}
+        onEnd={props.onEnd}
+        onTime={props.onTime}
+        onLink={linkPresent}
+        onFull={setFull}
+      />
+      {lines.length === 0 ? (
+        state.kind === 'failed' ? (
+          <ErrorPanel
+            title="The log could not be loaded"
+            error={state.error}
+            onRetry={props.onRetry}
+          />
+        ) : (
+          props.empty
+        )
+      ) : (
+        <LogView
+          // Heights of lines are measured anew.
+          key={`${wrap} ${least} ${readsJson}`}
+          ref={view}
+          label={props.label}
+          lines={shown}
+          wrap={wrap}
+          numbers={numbers}
+          times={times}
+          hits={search.hits}
+          hit={search.hits[current] ?? null}
+          marksOf={search.marksOf}
+          onHit={showHit}
+          onOlder={props.onOlder}
+          onNewer={props.onNewer}
+          marked={marked?.id ?? null}
+          linkOf={props.linkOf}
+          onLink={props.onLink}
+          onEnd={props.onEnd}
+          names={props.names}
+        />
+      )}
+    </div>
+  );
+}
