@@ -14,6 +14,8 @@ export interface ChartData {
   readonly series: readonly ChartSeries[];
   /** The top of the axis; null: as the values need. */
   readonly max: number | null;
+  /** Of the values; shares are drawn as percent. */
+  readonly unit: '%' | 'bytes';
   readonly format: (value: number) => string;
 }
 
@@ -38,6 +40,7 @@ export function jobCharts({ metrics }: JobMetrics): readonly ChartData[] {
       times: seconds,
       series: [{ label: 'CPU', values: scaled(values('cpu_usage_percent'), 1 / cpus / 100) }],
       max: 1,
+      unit: '%',
       format: percent,
     },
     {
@@ -45,6 +48,7 @@ export function jobCharts({ metrics }: JobMetrics): readonly ChartData[] {
       times: seconds,
       series: [{ label: 'Memory', values: values('memory_working_set_bytes') }],
       max: memory,
+      unit: 'bytes',
       format: bytes,
     },
   ];
@@ -59,6 +63,7 @@ export function jobCharts({ metrics }: JobMetrics): readonly ChartData[] {
         values: scaled(values(`gpu_util_percent_gpu${gpu}`), 1 / 100),
       })),
       max: 1,
+      unit: '%',
       format: percent,
     },
     {
@@ -69,6 +74,7 @@ export function jobCharts({ metrics }: JobMetrics): readonly ChartData[] {
         values: values(`gpu_memory_usage_bytes_gpu${gpu}`),
       })),
       max: gpuMemory,
+      unit: 'bytes',
       format: bytes,
     },
   ];

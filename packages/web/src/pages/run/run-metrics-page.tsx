@@ -1,16 +1,22 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
-import { Activity } from 'lucide-react';
+import { Activity, Download, Gauge } from 'lucide-react';
 import { runEvents } from '../../data/events/event-queries.ts';
 import { jobMetricsQuery } from '../../data/metrics/metric-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
+import { chartsCsv } from '../../domain/metrics/charts-csv.ts';
+import { idleGpus } from '../../domain/metrics/idle-gpus.ts';
 import { jobCharts } from '../../domain/metrics/job-charts.ts';
 import { chooseSubmission } from '../../domain/runs/submissions.ts';
+import { Button } from '../../ui/button/button.tsx';
+import { saveFile } from '../../ui/copy/save-file.ts';
+import { Banner } from '../../ui/feedback/banner.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
 import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
 import { Skeleton } from '../../ui/feedback/skeleton.tsx';
 import { Segments } from '../../ui/field/segments.tsx';
 import { Toolbar } from '../../ui/table/toolbar.tsx';
+import { elapsedText } from '../../ui/time/format-time.ts';
 import { MetricPanel } from './metric-panel.tsx';
 import styles from './metrics.module.css';
 import { RANGES, type RangeName } from './metrics-search.ts';
@@ -38,10 +44,27 @@ export function RunMetricsPage() {
   const { data: events = [] } = useQuery(runEvents(client, run.id));
   const charts = data === undefined ? [] : jobCharts(data);
   const marks = events.map(({ recorded_at }) => Date.parse(recorded_at) / 1000);
+  const idle = idleGpus(charts, Date.now() / 1000);
   const isEmpty = charts.every(({ times }) => times.length === 0);
   return (
     <>
-      <Toolbar>
+      <Toolbar
+        end={
+          <Button
+            size="sm"
+            icon={<Download size={14} />}
+            disabledReason={isEmpty ? 'There are no measurements in this time' : null}
+            onClick={() =>
+              saveFile(
+                new Blob([chartsCsv(charts)], { type: 'text/csv' }),
+                `${spec?.job_name ?? target.run}-metrics.csv`,
+              )
+            }
+          >
+            CSV
+          </Button>
+        }
+      >
         {chosen === null ? null : <SubmissionPicker run={run} chosen={chosen} />}
         <Segments<RangeName>
           label="Time range"
@@ -56,6 +79,13 @@ export function RunMetricsPage() {
           }
         />
       </Toolbar>
+      {idle === null ? null : (
+        <Banner tone="warning" icon={Gauge}>
+          {idle.gpus.join(', ')} {idle.gpus.length === 1 ? 'was' : 'were'} not used in the last{' '}
+          {elapsedText(idle.seconds * 1000)}. If the job does not need{' '}
+          {idle.gpus.length === 1 ? 'it' : 'them'}, stop it or ask for fewer.
+        </Banner>
+      )}
       {data === undefined ? (
         error === null ? (
           <Skeleton lines={8} />
