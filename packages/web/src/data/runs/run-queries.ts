@@ -54,6 +54,25 @@ export async function runPage(
   return runs.map(runRow);
 }
 
+/** All pages, for exports; `onCount`: how many runs were read so far. */
+export async function allRuns(
+  client: Client,
+  scope: RunScope,
+  onCount: (count: number) => void,
+  signal: AbortSignal,
+): Promise<readonly RunRow[]> {
+  const all: RunRow[] = [];
+  let cursor: Cursor | null = null;
+  do {
+    const page: readonly RunRow[] = await runPage(client, scope, cursor);
+    signal.throwIfAborted();
+    all.push(...page);
+    onCount(all.length);
+    cursor = nextCursor(page);
+  } while (cursor !== null);
+  return all;
+}
+
 function nextCursor(page: readonly RunRow[]): Cursor | null {
   const last = page.at(-1);
   if (last === undefined || page.length < PAGE) return null;

@@ -70,6 +70,7 @@ export const INSTANCE_COLUMNS: readonly TableColumn<Instance>[] = [
     width: 76,
     align: 'end',
     cell: (row) => (row.price === null ? '' : money(row.price)),
+    value: (row) => row.price,
   },
   {
     id: 'created',

@@ -20,6 +20,7 @@ export function statusColumn<Row>(width: number, look: (row: Row) => StatusLook)
     locked: true,
     card: 'status',
     cell: (row) => <StatusBadge look={look(row)} />,
+    value: (row) => look(row).text,
   };
 }
 

@@ -58,6 +58,7 @@ export const FLEET_COLUMNS: readonly TableColumn<FleetRow>[] = [
     width: 76,
     align: 'end',
     cell: ({ price, instances }) => (instances.length === 0 ? '' : money(price)),
+    value: ({ price, instances }) => (instances.length === 0 ? null : price),
   },
   {
     id: 'created',

@@ -10,6 +10,7 @@ import { NameLink } from '../../domain/links/name-link.tsx';
 import { nameColumn, projectColumn, statusColumn } from '../../domain/lists/common-columns.tsx';
 import { runLook } from '../../domain/runs/run-look.ts';
 import type { TableColumn } from '../../ui/table/column.ts';
+import { secondsBetween } from '../../ui/time/format-time.ts';
 import { Elapsed, RelativeTime } from '../../ui/time/time.tsx';
 
 const TYPES: Readonly<Record<RunRow['type'], string>> = {
@@ -85,6 +86,7 @@ export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
     width: 72,
     align: 'end',
     cell: (row) => (row.price === null ? '' : money(row.price)),
+    value: (row) => row.price,
   },
   {
     id: 'cost',
@@ -93,6 +95,7 @@ export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
     yields: 2,
     align: 'end',
     cell: (row) => (row.price === null ? '' : money(row.cost)),
+    value: (row) => row.cost,
   },
   {
     id: 'duration',
@@ -101,6 +104,7 @@ export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
     yields: 4,
     align: 'end',
     cell: (row) => <Elapsed from={row.submittedAt} to={row.finishedAt} />,
+    value: (row) => secondsBetween(row.submittedAt, row.finishedAt),
   },
   {
     id: 'submitted',
@@ -126,6 +130,7 @@ export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
     align: 'end',
     hidden: true,
     cell: (row) => row.priority,
+    value: (row) => row.priority,
   },
   { id: 'repo', header: 'Repo', width: 130, hidden: true, cell: (row) => row.repo },
 ];

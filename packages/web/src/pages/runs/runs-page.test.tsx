@@ -1,6 +1,6 @@
 import { ConnectionError } from '@dstack/client';
 import { act, screen, waitFor, within } from '@testing-library/react';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { renderApp } from '../../testing/render-app.tsx';
 import { aRun } from '../../testing/runs.ts';
 
@@ -65,6 +65,37 @@ it('stops what is selected after naming it, one request for each project', async
     { project: 'main', names: ['train'], abort: false },
     { project: 'team', names: ['chat'], abort: false },
   ]);
+});
+
+it('exports all pages of what matches the filters, and keeps a chosen density', async () => {
+  const many = Array.from({ length: 130 }, (_, index) =>
+    aRun(`run-${index}`, {
+      ...{ id: `id-${index}`, user: index < 120 ? 'ada' : '=cmd()' },
+      submitted_at: `2026-11-26T10:00:00.${String(999 - index)}Z`,
+    }),
+  );
+  const saved: Blob[] = [];
+  vi.stubGlobal('URL', Object.assign(URL, { createObjectURL: (one: Blob) => saved.push(one) }));
+  URL.revokeObjectURL = () => {};
+  HTMLAnchorElement.prototype.click = () => {};
+  const { user } = await renderApp('/runs?q=cmd', {
+    listRuns: async ({ prev_run_id }: { prev_run_id?: string }) => {
+      const from = many.findIndex(({ id }) => id === prev_run_id) + 1;
+      return many.slice(from, from + 100);
+    },
+  });
+  await screen.findByRole('link', { name: 'run-120' });
+  await user.click(screen.getByRole('button', { name: 'Export' }));
+  await user.click(await screen.findByRole('menuitem', { name: 'Export as CSV' }));
+  await waitFor(() => expect(saved).toHaveLength(1));
+  const [head, first, ...others] = (await saved[0]!.text()).split('\r\n');
+  expect(head).toContain('Run,Status,');
+  expect(first).toContain('run-120,Running,');
+  expect(first).toContain("'=cmd()");
+  expect(others).toHaveLength(10);
+  await user.click(screen.getByRole('button', { name: 'Columns' }));
+  await user.click(await screen.findByRole('menuitemradio', { name: 'Compact' }));
+  expect(localStorage.getItem('dstack-density')).toBe('"compact"');
 });
 
 it('saves filters under a name, and applies them again', async () => {

@@ -2,7 +2,7 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { useMemo, useRef } from 'react';
 import { useCommands } from '../../app/commands/command-context.tsx';
-import { runList } from '../../data/runs/run-queries.ts';
+import { allRuns, runList } from '../../data/runs/run-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { filterRuns } from '../../domain/runs/run-filter.ts';
 import { usePageTitle } from '../../ui/panel/page-title.ts';
@@ -19,13 +19,12 @@ export function RunsPage() {
   const navigate = useNavigate({ from: '/runs' });
   const searchInput = useRef<HTMLInputElement>(null);
   const status = search.status ?? 'any';
-  const query = useInfiniteQuery(
-    runList(client, {
-      project: search.project ?? null,
-      user: search.user ?? null,
-      active: status === 'active',
-    }),
-  );
+  const scope = {
+    project: search.project ?? null,
+    user: search.user ?? null,
+    active: status === 'active',
+  };
+  const query = useInfiniteQuery(runList(client, scope));
   const { data, hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = query;
   // After a failure the next refresh of the list makes it possible again.
   const canLoadMore = hasNextPage && !isFetchingNextPage && !isFetchNextPageError;
@@ -63,6 +62,9 @@ export function RunsPage() {
       filters={search}
       onFilters={setFilter}
       onRetry={() => void query.refetch()}
+      allRows={async (onCount, signal) =>
+        filterRuns(await allRuns(client, scope, onCount, signal), { status, type, text: q })
+      }
       onMore={canLoadMore ? () => void fetchNextPage() : undefined}
       searchInput={searchInput}
     />

@@ -13,6 +13,8 @@ import { PageFrame } from '../../ui/panel/page.tsx';
 import { Select } from '../../ui/select/select.tsx';
 import { ColumnMenu, useColumns } from '../../ui/table/column-menu.tsx';
 import { DataTable } from '../../ui/table/data-table.tsx';
+import { useDensity } from '../../ui/table/density.ts';
+import { type AllRows, ExportMenu } from '../../ui/table/export/export-menu.tsx';
 import { Toolbar } from '../../ui/table/toolbar.tsx';
 import { ViewMenu } from '../../ui/table/view-menu.tsx';
 import { RUN_COLUMNS } from './run-columns.tsx';
@@ -31,14 +33,16 @@ export interface RunsViewProps {
   readonly onFilters: (change: Partial<RunsSearch>) => void;
   readonly onRetry: () => void;
   readonly onMore: (() => void) | undefined;
+  readonly allRows: AllRows<RunRow>;
   readonly searchInput: RefObject<HTMLInputElement | null>;
 }
 
 const NONE: ReadonlySet<string> = new Set();
 
 export function RunsView(props: RunsViewProps) {
-  const { rows, loadedCount, hasMore, error, filters, onFilters, onRetry, onMore } = props;
+  const { rows, loadedCount, hasMore, error, filters, onFilters, onRetry, onMore, allRows } = props;
   const { visible, setShown } = useColumns('runs', RUN_COLUMNS);
+  const [density, setDensity] = useDensity();
   const [selected, setSelected] = useState(NONE);
   const chosen = rows?.filter(({ id }) => selected.has(id)) ?? [];
   return (
@@ -57,7 +61,16 @@ export function RunsView(props: RunsViewProps) {
             chosen.length > 0 ? (
               <RunsSelection runs={chosen} onClear={() => setSelected(NONE)} />
             ) : (
-              <ColumnMenu columns={RUN_COLUMNS} visible={visible} onChange={setShown} />
+              <>
+                <ExportMenu name="runs" columns={RUN_COLUMNS} allRows={allRows} />
+                <ColumnMenu
+                  columns={RUN_COLUMNS}
+                  visible={visible}
+                  onChange={setShown}
+                  density={density}
+                  onDensity={setDensity}
+                />
+              </>
             )
           }
         >
@@ -77,6 +90,7 @@ export function RunsView(props: RunsViewProps) {
             columns={visible}
             rowId={rowId}
             rowName={rowName}
+            density={density}
             selection={{ ids: selected, onChange: setSelected }}
             onMore={onMore}
             empty={

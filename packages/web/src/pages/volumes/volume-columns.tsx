@@ -39,6 +39,7 @@ export const VOLUME_COLUMNS: readonly TableColumn<Volume>[] = [
     width: 76,
     align: 'end',
     cell: (row) => money(row.cost),
+    value: (row) => row.cost,
   },
   {
     id: 'created',

@@ -4,6 +4,7 @@ import { IconButton } from '../button/button.tsx';
 import { Menu } from '../menu/menu.tsx';
 import { useSavedChoice } from '../saved-choice.ts';
 import { type TableColumn, visibleColumns } from './column.ts';
+import { DENSITIES, type Density, parseDensity } from './density.ts';
 
 /** The columns of a table that the reader has chosen; null: the defaults. */
 export function useColumns<Row>(table: string, columns: readonly TableColumn<Row>[]) {
@@ -20,10 +21,13 @@ export interface ColumnMenuProps<Row> {
   readonly columns: readonly TableColumn<Row>[];
   readonly visible: readonly TableColumn<Row>[];
   readonly onChange: (shown: readonly string[] | null) => void;
+  readonly density: Density;
+  readonly onDensity: (density: Density) => void;
 }
 
-/** Switches columns on and off. */
-export function ColumnMenu<Row>({ columns, visible, onChange }: ColumnMenuProps<Row>) {
+/** Switches columns on and off, and sets how close the rows are. */
+export function ColumnMenu<Row>(props: ColumnMenuProps<Row>) {
+  const { columns, visible, onChange, density, onDensity } = props;
   const ids = visible.map(({ id }) => id);
   return (
     <Menu
@@ -45,6 +49,14 @@ export function ColumnMenu<Row>({ columns, visible, onChange }: ColumnMenuProps<
           })),
         'separator',
         { kind: 'action', label: 'Show the default columns', onSelect: () => onChange(null) },
+        'separator',
+        {
+          kind: 'choice',
+          label: 'Rows',
+          value: density,
+          choices: DENSITIES,
+          onChange: (value) => onDensity(parseDensity(value)),
+        },
       ]}
     />
   );

@@ -10,6 +10,8 @@ export interface TableColumn<Row> {
   readonly grow?: boolean;
   readonly align?: 'end';
   readonly cell: (row: Row) => ReactNode;
+  /** What exported files have instead of the text of the cell. */
+  readonly value?: (row: Row) => string | number | null;
   /** The value to sort by; null sorts last. */
   readonly sort?: (row: Row) => string | number | null;
   /** Cannot be switched off. */

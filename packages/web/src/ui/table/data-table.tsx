@@ -5,6 +5,7 @@ import { useLatest } from '../use-latest.ts';
 import { CardRow } from './card-row.tsx';
 import type { Sorting, TableColumn } from './column.ts';
 import styles from './data-table.module.css';
+import { type Density, ROW_HEIGHTS } from './density.ts';
 import { fitColumns } from './fit-columns.ts';
 import { HeaderRow } from './header-row.tsx';
 import { rowNavigation } from './row-navigation.ts';
@@ -29,11 +30,11 @@ export interface DataTableProps<Row> {
   readonly onMore?: (() => void) | undefined;
   /** In place of the rows if there are none. */
   readonly empty: ReactNode;
+  readonly density?: Density;
   /** Grows with its rows up to the page's height instead of filling it. */
   readonly inline?: boolean;
 }
 
-const ROW_HEIGHT = 40;
 const CARD_HEIGHT = 76;
 const HEADER_HEIGHT = 36;
 const BORDERS = 2;
@@ -51,11 +52,17 @@ const AHEAD = 30;
 export function DataTable<Row>(props: DataTableProps<Row>) {
   const narrow = useNarrow();
   // Rows and cards differ in height, which the drawing below measures once.
-  return <VirtualRows key={String(narrow)} {...props} narrow={narrow} />;
+  const { density = 'comfortable' } = props;
+  return <VirtualRows key={`${narrow} ${density}`} {...props} density={density} narrow={narrow} />;
 }
 
-function VirtualRows<Row>(props: DataTableProps<Row> & { readonly narrow: boolean }) {
-  const { label, rows, rowId, rowName, selection, onMore, empty, inline, narrow } = props;
+interface VirtualRowsProps<Row> extends DataTableProps<Row> {
+  readonly density: Density;
+  readonly narrow: boolean;
+}
+
+function VirtualRows<Row>(props: VirtualRowsProps<Row>) {
+  const { label, rows, rowId, rowName, selection, onMore, empty, inline, density, narrow } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const [room, scrollerRef] = useWidth(scroller);
   const before = selection ? BOX_WIDTH : MARGIN;
@@ -66,7 +73,7 @@ function VirtualRows<Row>(props: DataTableProps<Row> & { readonly narrow: boolea
   );
   const toggle = useToggle(selection);
   const count = rows?.length ?? 0;
-  const height = narrow ? CARD_HEIGHT : ROW_HEIGHT;
+  const height = narrow ? CARD_HEIGHT : ROW_HEIGHTS[density];
   const idOf = useLatest(rowId);
   // Another function would have the places of all rows computed again.
   const keyOf = useCallback(
@@ -109,6 +116,7 @@ function VirtualRows<Row>(props: DataTableProps<Row> & { readonly narrow: boolea
     ref: scrollerRef,
     style: rows === undefined || inline ? {} : { maxHeight: whole },
     className: classNames(styles.scroller, inline && styles.inline),
+    'data-density': density,
     onKeyDown: rowNavigation(virtual, count),
   };
   if (narrow) {

@@ -8,6 +8,8 @@ import { PageFrame } from '../panel/page.tsx';
 import type { TableColumn } from './column.ts';
 import { ColumnMenu, useColumns } from './column-menu.tsx';
 import { DataTable } from './data-table.tsx';
+import { useDensity } from './density.ts';
+import { ExportMenu } from './export/export-menu.tsx';
 import styles from './list-page.module.css';
 import { SelectionBar, Toolbar } from './toolbar.tsx';
 
@@ -47,6 +49,7 @@ const NONE: ReadonlySet<string> = new Set();
 export function ListPage<Row>(props: ListPageProps<Row>) {
   const { title, noun, rows, columns, rowId, rowName, error, onRetry, selectionActions } = props;
   const { visible, setShown } = useColumns(noun, columns);
+  const [density, setDensity] = useDensity();
   const [selected, setSelected] = useState(NONE);
   const chosen = rows?.filter((row) => selected.has(rowId(row))) ?? [];
   const clear = () => setSelected(NONE);
@@ -61,7 +64,20 @@ export function ListPage<Row>(props: ListPageProps<Row>) {
                 {selectionActions(chosen, clear)}
               </SelectionBar>
             ) : (
-              <ColumnMenu columns={columns} visible={visible} onChange={setShown} />
+              <>
+                <ExportMenu
+                  name={title.toLowerCase()}
+                  columns={columns}
+                  allRows={async () => rows ?? []}
+                />
+                <ColumnMenu
+                  columns={columns}
+                  visible={visible}
+                  onChange={setShown}
+                  density={density}
+                  onDensity={setDensity}
+                />
+              </>
             )
           }
         >
@@ -87,6 +103,7 @@ export function ListPage<Row>(props: ListPageProps<Row>) {
             columns={visible}
             rowId={rowId}
             rowName={rowName}
+            density={density}
             {...(selectionActions === undefined
               ? {}
               : { selection: { ids: selected, onChange: setSelected } })}

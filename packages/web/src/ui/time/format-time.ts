@@ -56,3 +56,9 @@ export function elapsedText(ms: number): string {
 }
 
 const two = (value: number): string => String(Math.floor(value)).padStart(2, '0');
+
+/** For files; `to` null: it goes on. */
+export function secondsBetween(from: string, to: string | null): number {
+  const end = to === null ? Date.now() : Date.parse(to);
+  return Math.max(0, Math.round((end - Date.parse(from)) / 1000));
+}
