@@ -24,8 +24,19 @@ export interface HttpResponse {
 export type Exchange = (request: HttpRequest) => Promise<HttpResponse>;
 
 /** An {@link Exchange} on the global `fetch`, for browsers and other runtimes. No unix sockets. */
-export const fetchExchange: Exchange = async (request) => {
+export const fetchExchange: Exchange = (request) => exchangeByFetch(request, {});
+
+/** The same with settings of each request, such as `keepalive` while a page is being left. */
+export function fetchExchangeWith(settings: () => Pick<RequestInit, 'keepalive'>): Exchange {
+  return (request) => exchangeByFetch(request, settings());
+}
+
+async function exchangeByFetch(
+  request: HttpRequest,
+  settings: Pick<RequestInit, 'keepalive'>,
+): Promise<HttpResponse> {
   const response = await fetch(request.url, {
+    ...settings,
     method: request.method,
     headers: request.headers,
     body: request.body as RequestInit['body'],
@@ -36,7 +47,7 @@ export const fetchExchange: Exchange = async (request) => {
     headers[name] = value;
   });
   return { status: response.status, headers, body: chunks(response.body) };
-};
+}
 
 async function* chunks(stream: ReadableStream<Uint8Array> | null): AsyncIterable<Uint8Array> {
   if (stream === null) return;

@@ -34,6 +34,12 @@ export type {
 } from './domains/server.ts';
 export type { ProviderRedirect } from './domains/session.ts';
 export * from './errors.ts';
-export { type Exchange, fetchExchange, type HttpRequest, type HttpResponse } from './exchange.ts';
+export {
+  type Exchange,
+  fetchExchange,
+  fetchExchangeWith,
+  type HttpRequest,
+  type HttpResponse,
+} from './exchange.ts';
 export { nodeExchange } from './node-exchange.ts';
 export type { OpenWebSocket, SocketFailure, WebSocketLike } from './web-socket.ts';

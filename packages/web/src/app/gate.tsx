@@ -2,11 +2,13 @@ import { Outlet, useMatchRoute } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect } from 'react';
 import { useLive } from '../data/live/live-context.tsx';
 import { useSession, useSessionState } from '../data/session/session-context.tsx';
+import { DelayedStopsProvider } from '../domain/runs/delayed-stops-context.tsx';
 import { Button } from '../ui/button/button.tsx';
 import { ErrorPanel } from '../ui/feedback/error-panel.tsx';
 import { CommandProvider } from './commands/command-context.tsx';
 import { FrameCommands } from './frame-commands.tsx';
 import { PaletteProvider } from './palette/palette-context.tsx';
+import { UndoStopCommand } from './undo-stop-command.tsx';
 
 const SignInPage = lazy(() =>
   import('../pages/sign-in/sign-in-page.tsx').then((module) => ({ default: module.SignInPage })),
@@ -48,10 +50,13 @@ function SignedIn() {
   useEffect(() => live.start(), [live]);
   return (
     <CommandProvider>
-      <PaletteProvider>
-        <FrameCommands />
-        <Outlet />
-      </PaletteProvider>
+      <DelayedStopsProvider>
+        <PaletteProvider>
+          <FrameCommands />
+          <UndoStopCommand />
+          <Outlet />
+        </PaletteProvider>
+      </DelayedStopsProvider>
     </CommandProvider>
   );
 }

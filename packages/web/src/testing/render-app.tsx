@@ -59,6 +59,7 @@ export async function renderApp(
     check: async () => {},
     signIn: async () => setSession({ kind: 'signed-in', user: USER }),
     signInThrough: async () => setSession({ kind: 'signed-in', user: USER }),
+    beforeSignOut: () => () => {},
     signOut: async () => setSession({ kind: 'signed-out', reason: 'left' }),
     ...session,
   };

@@ -3,12 +3,12 @@ import {
   ConnectionError,
   createClient,
   ForbiddenError,
-  fetchExchange,
   type ProviderRedirect,
   ServerError,
   TimeoutError,
 } from '@dstack/client';
 import type { OpenedSession, User } from '@dstack/contract/wire';
+import { lastingExchange } from './lasting-exchange.ts';
 import { isRefusal } from './refusal.ts';
 import type { SessionKeys } from './session-keys.ts';
 
@@ -42,6 +42,8 @@ export interface BrowserSession {
     persistent: boolean,
   ) => Promise<void>;
   readonly signOut: (everywhere?: boolean) => Promise<void>;
+  /** Carries out what must happen before the session ends; returns how to end that. */
+  readonly beforeSignOut: (task: () => Promise<unknown>) => () => void;
 }
 
 /** The reason why a token was not accepted, for the sign-in form. */
@@ -57,10 +59,11 @@ export interface SessionOptions {
 
 export function createSession({ url, keys, connect }: SessionOptions): BrowserSession {
   const listeners = new Set<() => void>();
+  const tasks = new Set<() => Promise<unknown>>();
   const sessionKey = () => keys.read();
   const client = connect
     ? connect(sessionKey)
-    : createClient({ url, token: null, sessionKey, exchange: fetchExchange });
+    : createClient({ url, token: null, sessionKey, exchange: lastingExchange(window) });
   let state: SessionState = { kind: 'checking' };
   const set = (next: SessionState): void => {
     state = next;
@@ -120,7 +123,12 @@ export function createSession({ url, keys, connect }: SessionOptions): BrowserSe
     signIn: (token, persistent) => enter(() => client.session.open(token, persistent), refusalText),
     signInThrough: (provider, redirected, persistent) =>
       enter(() => client.session.openThrough(provider, redirected, persistent), providerFaultText),
+    beforeSignOut(task) {
+      tasks.add(task);
+      return () => tasks.delete(task);
+    },
     async signOut(everywhere = false) {
+      await Promise.allSettled([...tasks].map((task) => task()));
       // The key is removed even if the server does not answer: the page must not stay open.
       await (everywhere ? client.session.endAll() : client.session.end()).catch(() => {});
       leave('left');

@@ -1,6 +1,7 @@
 import { ConnectionError } from '@dstack/client';
 import { act, screen, waitFor, within } from '@testing-library/react';
-import { expect, it, vi } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
+import { UNDO_MS } from '../../domain/runs/delayed-stops.ts';
 import { renderApp } from '../../testing/render-app.tsx';
 import { aRun } from '../../testing/runs.ts';
 
@@ -96,6 +97,86 @@ it('exports all pages of what matches the filters, and keeps a chosen density', 
   await user.click(screen.getByRole('button', { name: 'Columns' }));
   await user.click(await screen.findByRole('menuitemradio', { name: 'Compact' }));
   expect(localStorage.getItem('dstack-density')).toBe('"compact"');
+});
+
+/** The time in which a stop can be undone does not pass. */
+function holdUndoTime(): void {
+  const passes = globalThis.setTimeout;
+  const held = (run: () => void, ms?: number) => (ms === UNDO_MS ? 0 : passes(run, ms));
+  vi.stubGlobal('setTimeout', held);
+}
+afterEach(() => vi.unstubAllGlobals());
+
+it('stops a run by the key of its row a moment later, which can be undone', async () => {
+  holdUndoTime();
+  const { user } = await world('/runs');
+  (await screen.findByRole('link', { name: 'train' })).focus();
+  await user.keyboard('s');
+  await screen.findByText('train is stopped');
+  screen.getByText('Stopping…');
+  await user.keyboard('u');
+  await screen.findByText('train goes on');
+  expect(screen.queryByText('Stopping…')).toBeNull();
+  await user.click(screen.getByRole('button', { name: 'Stop chat' }));
+  await user.click(await screen.findByRole('button', { name: /^Undo/ }));
+  await screen.findByText('chat goes on');
+  expect(stopped).toEqual([]);
+});
+
+it('sends a stop at once when the tab is closed before it', async () => {
+  holdUndoTime();
+  const { user } = await world('/runs');
+  await user.click(await screen.findByRole('button', { name: 'Stop train' }));
+  act(() => void window.dispatchEvent(new Event('pagehide')));
+  await waitFor(() =>
+    expect(stopped).toEqual([{ project: 'main', names: ['train'], abort: false }]),
+  );
+});
+
+it('has the actions of a row in a menu, which its key opens', async () => {
+  const { user, path } = await world('/runs');
+  (await screen.findByRole('link', { name: 'train' })).focus();
+  await user.keyboard('.');
+  await user.click(await screen.findByRole('menuitem', { name: 'Copy the name' }));
+  expect(await navigator.clipboard.readText()).toBe('train');
+  await user.keyboard('.');
+  await user.click(await screen.findByRole('menuitem', { name: /^Logs/ }));
+  await waitFor(() => expect(path()).toBe('/projects/main/runs/train/logs'));
+});
+
+it('stops a run by the key of its row a moment later, which can be undone', async () => {
+  const { user } = await world('/runs');
+  (await screen.findByRole('link', { name: 'train' })).focus();
+  await user.keyboard('s');
+  await screen.findByText('train is stopped');
+  screen.getByText('Stopping…');
+  await user.keyboard('u');
+  await screen.findByText('train goes on');
+  expect(screen.queryByText('Stopping…')).toBeNull();
+  await user.click(screen.getByRole('button', { name: 'Stop chat' }));
+  await user.click(await screen.findByRole('button', { name: /^Undo/ }));
+  await screen.findByText('chat goes on');
+  expect(stopped).toEqual([]);
+});
+
+it('sends a stop at once when the tab is closed before it', async () => {
+  const { user } = await world('/runs');
+  await user.click(await screen.findByRole('button', { name: 'Stop train' }));
+  act(() => void window.dispatchEvent(new Event('pagehide')));
+  await waitFor(() =>
+    expect(stopped).toEqual([{ project: 'main', names: ['train'], abort: false }]),
+  );
+});
+
+it('has the actions of a row in a menu, which its key opens', async () => {
+  const { user, path } = await world('/runs');
+  (await screen.findByRole('link', { name: 'train' })).focus();
+  await user.keyboard('.');
+  await user.click(await screen.findByRole('menuitem', { name: 'Copy the name' }));
+  expect(await navigator.clipboard.readText()).toBe('train');
+  await user.keyboard('.');
+  await user.click(await screen.findByRole('menuitem', { name: /^Logs/ }));
+  await waitFor(() => expect(path()).toBe('/projects/main/runs/train/logs'));
 });
 
 it('saves filters under a name, and applies them again', async () => {

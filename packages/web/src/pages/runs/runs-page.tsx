@@ -4,7 +4,9 @@ import { useMemo, useRef } from 'react';
 import { useCommands } from '../../app/commands/command-context.tsx';
 import { allRuns, runList } from '../../data/runs/run-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
+import { useDelayedStops } from '../../domain/runs/delayed-stops-context.tsx';
 import { filterRuns } from '../../domain/runs/run-filter.ts';
+import { withDelayedStops } from '../../domain/runs/with-delayed-stops.ts';
 import { usePageTitle } from '../../ui/panel/page-title.ts';
 import type { RunsSearch } from './runs-search.ts';
 import { RunsView } from './runs-view.tsx';
@@ -30,9 +32,10 @@ export function RunsPage() {
   const canLoadMore = hasNextPage && !isFetchingNextPage && !isFetchNextPageError;
   const loaded = useMemo(() => data?.pages.flat(), [data]);
   const { type = null, q = '' } = search;
+  const stops = useDelayedStops();
   const rows = useMemo(
-    () => loaded && filterRuns(loaded, { status, type, text: q }),
-    [loaded, status, type, q],
+    () => loaded && withDelayedStops(filterRuns(loaded, { status, type, text: q }), stops),
+    [loaded, status, type, q, stops],
   );
   const setFilter = (change: Partial<RunsSearch>) =>
     navigate({

@@ -4,6 +4,7 @@ import { type RefObject, useState } from 'react';
 import type { RunRow } from '../../data/runs/run-row.ts';
 import { count } from '../../domain/format/quantities.ts';
 import { STATUS_FILTERS, type StatusFilter } from '../../domain/runs/run-actions.ts';
+import { useRunRowActions } from '../../domain/runs/use-run-row-actions.ts';
 import { Button, buttonClass } from '../../ui/button/button.tsx';
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
@@ -43,6 +44,7 @@ export function RunsView(props: RunsViewProps) {
   const { rows, loadedCount, hasMore, error, filters, onFilters, onRetry, onMore, allRows } = props;
   const { visible, setShown } = useColumns('runs', RUN_COLUMNS);
   const [density, setDensity] = useDensity();
+  const rowActions = useRunRowActions();
   const [selected, setSelected] = useState(NONE);
   const chosen = rows?.filter(({ id }) => selected.has(id)) ?? [];
   return (
@@ -91,6 +93,7 @@ export function RunsView(props: RunsViewProps) {
             rowId={rowId}
             rowName={rowName}
             density={density}
+            rowActions={rowActions}
             selection={{ ids: selected, onChange: setSelected }}
             onMore={onMore}
             empty={

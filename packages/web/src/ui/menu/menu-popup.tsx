@@ -25,14 +25,16 @@ export function MenuPopup({ trigger, entries, align = 'end', openAtOnce }: MenuP
       <Base.Portal>
         <Base.Positioner className={styles.positioner} sideOffset={5} align={align}>
           <Base.Popup className={styles.popup}>
-            {entries.map((entry, index) => (
-              <Entry key={keyOf(entry, index)} entry={entry} />
-            ))}
+            <Entries entries={entries} />
           </Base.Popup>
         </Base.Positioner>
       </Base.Portal>
     </Base.Root>
   );
+}
+
+export function Entries({ entries }: { readonly entries: readonly MenuEntry[] }) {
+  return entries.map((entry, index) => <Entry key={keyOf(entry, index)} entry={entry} />);
 }
 
 function keyOf(entry: MenuEntry, index: number): string {

@@ -1,43 +1,45 @@
 import { memo } from 'react';
 import styles from './data-table.module.css';
-import { type RowProps, SelectRow } from './table-row.tsx';
+import { RowActions } from './row-actions.tsx';
+import { isSameRow, type RowProps, SelectRow } from './table-row.tsx';
 
 /** A row on a narrow screen: title and status, below them the details. */
-export const CardRow = memo(
-  function CardRow<Row>(props: RowProps<Row>) {
-    const { row, index, columns, selectable, selected } = props;
-    const at = (place: string) => columns.filter(({ card }) => card === place);
-    return (
-      <li className={styles.card} data-index={index} data-selected={selected || undefined}>
-        {selectable ? <SelectRow {...props} /> : null}
-        <div className={styles.cardBody}>
-          <div className={styles.cardHead}>
-            <span className={styles.cardTitle}>
-              {at('title').map(({ id, cell }) => (
-                <span key={id}>{cell(row)}</span>
-              ))}
+export const CardRow = memo(function CardRow<Row>(props: RowProps<Row>) {
+  const { row, name, index, columns, selectable, selected, actionsOf, onMenu } = props;
+  const at = (place: string) => columns.filter(({ card }) => card === place);
+  return (
+    <li className={styles.card} data-index={index} data-selected={selected || undefined}>
+      {selectable ? <SelectRow {...props} /> : null}
+      <div className={styles.cardBody}>
+        <div className={styles.cardHead}>
+          <span className={styles.cardTitle}>
+            {at('title').map(({ id, cell }) => (
+              <span key={id}>{cell(row)}</span>
+            ))}
+          </span>
+          {at('status').map(({ id, cell }) => (
+            <span key={id} className={styles.cardStatus}>
+              {cell(row)}
             </span>
-            {at('status').map(({ id, cell }) => (
-              <span key={id} className={styles.cardStatus}>
-                {cell(row)}
-              </span>
-            ))}
-          </div>
-          <div className={styles.cardDetails}>
-            {at('detail').map(({ id, cell }) => (
-              <span key={id} className={styles.cardDetail}>
-                {cell(row)}
-              </span>
-            ))}
-          </div>
+          ))}
         </div>
-      </li>
-    );
-  },
-  (before, after) =>
-    before.row === after.row &&
-    before.index === after.index &&
-    before.selected === after.selected &&
-    before.columns === after.columns &&
-    before.onSelect === after.onSelect,
-) as <Row>(props: RowProps<Row>) => React.ReactNode;
+        <div className={styles.cardDetails}>
+          {at('detail').map(({ id, cell }) => (
+            <span key={id} className={styles.cardDetail}>
+              {cell(row)}
+            </span>
+          ))}
+        </div>
+      </div>
+      {actionsOf === null ? null : (
+        <div>
+          <RowActions
+            name={name}
+            actions={actionsOf(row)}
+            onMenu={(anchor) => onMenu(row, anchor)}
+          />
+        </div>
+      )}
+    </li>
+  );
+}, isSameRow) as <Row>(props: RowProps<Row>) => React.ReactNode;

@@ -1,6 +1,8 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type ReactNode, useCallback, useEffect, useMemo, useRef } from 'react';
+import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { classNames } from '../class-names.ts';
+import { MenuAt } from '../menu/menu-at.tsx';
+import type { MenuEntry } from '../menu/menu-entry.ts';
 import { useLatest } from '../use-latest.ts';
 import { CardRow } from './card-row.tsx';
 import type { Sorting, TableColumn } from './column.ts';
@@ -8,6 +10,7 @@ import styles from './data-table.module.css';
 import { type Density, ROW_HEIGHTS } from './density.ts';
 import { fitColumns } from './fit-columns.ts';
 import { HeaderRow } from './header-row.tsx';
+import type { RowAction, RowActionsOf } from './row-action.ts';
 import { rowNavigation } from './row-navigation.ts';
 import type { RowSelection } from './row-selection.ts';
 import { DataRow } from './table-row.tsx';
@@ -31,6 +34,8 @@ export interface DataTableProps<Row> {
   /** In place of the rows if there are none. */
   readonly empty: ReactNode;
   readonly density?: Density;
+  /** What can be done with a row. Pass the same function as long as its answers are the same. */
+  readonly rowActions?: RowActionsOf<Row>;
   /** Grows with its rows up to the page's height instead of filling it. */
   readonly inline?: boolean;
 }
@@ -41,6 +46,8 @@ const BORDERS = 2;
 /** Of the boxes of rows that can be selected, or of the margin in their place. */
 const BOX_WIDTH = 40;
 const MARGIN = 12;
+/** Of the button that opens the menu of a row. */
+const ACTIONS_WIDTH = 44;
 const SKELETON_ROWS = 8;
 /** More rows are requested when this many are left. */
 const AHEAD = 30;
@@ -63,13 +70,16 @@ interface VirtualRowsProps<Row> extends DataTableProps<Row> {
 
 function VirtualRows<Row>(props: VirtualRowsProps<Row>) {
   const { label, rows, rowId, rowName, selection, onMore, empty, inline, density, narrow } = props;
+  const { rowActions } = props;
+  const [menu, setMenu] = useState<{ row: Row; anchor: HTMLElement } | null>(null);
+  const onMenu = useCallback((row: Row, anchor: HTMLElement) => setMenu({ row, anchor }), []);
   const scroller = useRef<HTMLDivElement>(null);
   const [room, scrollerRef] = useWidth(scroller);
-  const before = selection ? BOX_WIDTH : MARGIN;
+  const beside = (selection ? BOX_WIDTH : MARGIN) + (rowActions ? ACTIONS_WIDTH : 0);
   const columns = useMemo(
     () =>
-      narrow ? props.columns : fitColumns(props.columns, room === null ? null : room - before),
-    [narrow, props.columns, room, before],
+      narrow ? props.columns : fitColumns(props.columns, room === null ? null : room - beside),
+    [narrow, props.columns, room, beside],
   );
   const toggle = useToggle(selection);
   const count = rows?.length ?? 0;
@@ -102,7 +112,10 @@ function VirtualRows<Row>(props: VirtualRowsProps<Row>) {
   if (rows !== undefined && count === 0) return empty;
   const above = items[0]?.start ?? 0;
   const below = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
-  const shared = { columns, selectable: selection !== undefined, onSelect: toggle };
+  const shared = {
+    ...{ columns, selectable: selection !== undefined, onSelect: toggle },
+    ...{ actionsOf: rowActions ?? null, onMenu },
+  };
   const visible = items.flatMap((item) => {
     const row = rows?.[item.index];
     if (row === undefined) return [];
@@ -119,9 +132,18 @@ function VirtualRows<Row>(props: VirtualRowsProps<Row>) {
     'data-density': density,
     onKeyDown: rowNavigation(virtual, count),
   };
+  const rowMenu =
+    rowActions === undefined ? null : (
+      <MenuAt
+        anchor={menu?.anchor ?? null}
+        entries={menu === null ? [] : rowActions(menu.row).map(menuEntry)}
+        onClose={() => setMenu(null)}
+      />
+    );
   if (narrow) {
     return (
       <div {...frame}>
+        {rowMenu}
         <ul aria-label={label} className={styles.cards}>
           <li aria-hidden="true" style={{ height: above }} />
           {rows === undefined ? skeletonCards() : null}
@@ -133,9 +155,10 @@ function VirtualRows<Row>(props: VirtualRowsProps<Row>) {
       </div>
     );
   }
-  const width = columns.reduce((sum, column) => sum + column.width, before);
+  const width = columns.reduce((sum, column) => sum + column.width, beside);
   return (
     <div {...frame}>
+      {rowMenu}
       <table
         aria-label={label}
         aria-rowcount={count + 1}
@@ -148,11 +171,19 @@ function VirtualRows<Row>(props: VirtualRowsProps<Row>) {
           {columns.map(({ id, width, grow }) => (
             <col key={id} style={grow ? {} : { width }} />
           ))}
+          {rowActions === undefined ? null : <col style={{ width: ACTIONS_WIDTH }} />}
         </colgroup>
-        <HeaderRow {...props} columns={columns} ids={rows?.map(rowId) ?? []} />
+        <HeaderRow
+          {...props}
+          columns={columns}
+          ids={rows?.map(rowId) ?? []}
+          hasActions={rowActions !== undefined}
+        />
         {above > 0 ? <Spacer height={above} /> : null}
         <tbody>
-          {rows === undefined ? skeletonRows(columns.length + (selection ? 1 : 0)) : null}
+          {rows === undefined
+            ? skeletonRows(columns.length + (selection ? 1 : 0) + (rowActions ? 1 : 0))
+            : null}
           {visible.map((item) => (
             <DataRow key={item.id} {...item} />
           ))}
@@ -161,6 +192,18 @@ function VirtualRows<Row>(props: VirtualRowsProps<Row>) {
       </table>
     </div>
   );
+}
+
+function menuEntry({ label, icon: Icon, keys, danger, disabledReason, run }: RowAction): MenuEntry {
+  return {
+    kind: 'action',
+    label,
+    icon: <Icon size={15} />,
+    onSelect: run,
+    disabled: disabledReason != null,
+    ...(keys === undefined ? {} : { keys }),
+    ...(danger === undefined ? {} : { danger }),
+  };
 }
 
 /** The same function at each rendering, so that a change of the selection draws only its rows again. */

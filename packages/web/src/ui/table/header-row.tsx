@@ -8,12 +8,13 @@ export interface HeaderRowProps<Row> {
   readonly columns: readonly TableColumn<Row>[];
   readonly ids: readonly string[];
   readonly selection?: RowSelection;
+  readonly hasActions: boolean;
   readonly sorting?: Sorting | null;
   readonly onSort?: (sorting: Sorting | null) => void;
 }
 
 export function HeaderRow<Row>(props: HeaderRowProps<Row>) {
-  const { columns, ids, selection, sorting, onSort } = props;
+  const { columns, ids, selection, hasActions, sorting, onSort } = props;
   return (
     <thead>
       <tr aria-rowindex={1}>
@@ -47,6 +48,11 @@ export function HeaderRow<Row>(props: HeaderRowProps<Row>) {
             </th>
           );
         })}
+        {hasActions ? (
+          <th scope="col" className={styles.headCell}>
+            <span className="visually-hidden">Actions</span>
+          </th>
+        ) : null}
       </tr>
     </thead>
   );

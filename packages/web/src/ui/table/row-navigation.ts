@@ -9,7 +9,7 @@ export const ROW_FOCUS = 'data-row-focus';
 
 const STEPS: Readonly<Record<string, number>> = { j: 1, k: -1, ArrowDown: 1, ArrowUp: -1 };
 
-/** Moves the focus between rows, to the same kind of element, and scrolls where needed; `x` selects. */
+/** Moves the focus between rows, to the same kind of element, and scrolls where needed; `x` selects, `.` opens the menu. */
 export function rowNavigation(virtual: Scrollable, count: number) {
   return (event: KeyboardEvent<HTMLElement>): void => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -18,6 +18,12 @@ export function rowNavigation(virtual: Scrollable, count: number) {
     if (event.key === 'x' && row !== null) {
       row.querySelector<HTMLElement>('input[type="checkbox"]')?.click();
       event.preventDefault();
+      return;
+    }
+    const action = row && actionFor(row, event.key);
+    if (action) {
+      event.preventDefault();
+      action.click();
       return;
     }
     const index = Number(row?.dataset.index ?? -1);
@@ -29,6 +35,13 @@ export function rowNavigation(virtual: Scrollable, count: number) {
     // The row may have to be drawn first.
     requestAnimationFrame(() => focusRow(table, next));
   };
+}
+
+/** The button of the row that a key presses: `.` opens its menu. */
+function actionFor(row: HTMLElement, key: string): HTMLElement | null {
+  if (key === '.') return row.querySelector<HTMLElement>('[data-row-menu]');
+  const buttons = [...row.querySelectorAll<HTMLElement>('[data-row-keys]')];
+  return buttons.find(({ dataset }) => dataset.rowKeys === key) ?? null;
 }
 
 /** The row to move to; null if the key does not move. */

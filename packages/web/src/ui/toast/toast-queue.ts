@@ -1,7 +1,22 @@
-export interface Report {
+export type Report = Outcome | Undoable;
+
+interface Outcome {
   readonly kind: 'done' | 'failed';
   readonly title: string;
   readonly description: string | undefined;
+}
+
+/** An action that is carried out a moment later. */
+export interface Undoable {
+  readonly kind: 'undo';
+  readonly title: string;
+  /** ms; then it cannot be undone any more. */
+  readonly until: number;
+  /** The key that undoes it. */
+  readonly keys: string;
+  /** Calls the listener once it was carried out or undone; returns how to end that. */
+  readonly isOver: (listener: () => void) => () => void;
+  readonly onUndo: () => void;
 }
 
 export interface ToastQueue {

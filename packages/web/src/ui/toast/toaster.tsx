@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react';
 import { lazyPart } from '../lazy/lazy-part.ts';
-import { createToastQueue } from './toast-queue.ts';
+import { createToastQueue, type Undoable } from './toast-queue.ts';
 
 const queue = createToastQueue();
 const part = lazyPart(() => import('./toasts.tsx').then((module) => module.Toasts), {
@@ -13,6 +13,7 @@ export const toast = {
     queue.add({ kind: 'done', title, description }),
   failed: (title: string, description?: string): void =>
     queue.add({ kind: 'failed', title, description }),
+  undo: (undoable: Omit<Undoable, 'kind'>): void => queue.add({ kind: 'undo', ...undoable }),
 };
 
 /** The place of the reports. */

@@ -1,0 +1,97 @@
+import {
+  createContext,
+  type ReactNode,
+  useContext,
+  useEffect,
+  useMemo,
+  useSyncExternalStore,
+} from 'react';
+import { useSession } from '../../data/session/session-context.tsx';
+import { errorText } from '../../ui/feedback/error-text.ts';
+import { toast } from '../../ui/toast/toaster.tsx';
+import { useLatest } from '../../ui/use-latest.ts';
+import { plural } from '../format/quantities.ts';
+import { type DelayedStop, DelayedStops } from './delayed-stops.ts';
+import { useStopRuns } from './use-stop-runs.ts';
+
+const Stops = createContext<DelayedStops | null>(null);
+
+/** Keeps stops for all pages, and sends them when the tab is closed or the user signs out. */
+export function DelayedStopsProvider({ children }: { readonly children: ReactNode }) {
+  const session = useSession();
+  const stopRuns = useLatest(useStopRuns());
+  const stops = useMemo(
+    () =>
+      new DelayedStops({
+        send: (runs) => stopRuns.current(runs, false),
+        onFailure: (runs, error) =>
+          toast.failed(`${subject(runs)} could not be stopped`, errorText(error).what),
+        now: Date.now,
+        after: (ms, run) => {
+          const timer = setTimeout(run, ms);
+          return () => clearTimeout(timer);
+        },
+      }),
+    [stopRuns],
+  );
+  // For the window and the session, which end outside of React.
+  useEffect(() => {
+    const flush = () => stops.flush();
+    window.addEventListener('pagehide', flush);
+    const forget = session.beforeSignOut(flush);
+    return () => {
+      window.removeEventListener('pagehide', flush);
+      forget();
+      void flush();
+    };
+  }, [stops, session]);
+  return <Stops.Provider value={stops}>{children}</Stops.Provider>;
+}
+
+function useStops(): DelayedStops {
+  const stops = useContext(Stops);
+  if (stops === null) throw new Error('DelayedStopsProvider is missing');
+  return stops;
+}
+
+/** The stops that can still be undone. */
+export function useDelayedStops(): readonly DelayedStop[] {
+  const stops = useStops();
+  return useSyncExternalStore(stops.subscribe, stops.all);
+}
+
+/** Undoes the newest stop that was not sent yet; its keys are shown with the report. */
+export function useUndoStop(): () => void {
+  const stops = useStops();
+  return () => {
+    const newest = stops.all().at(-1);
+    if (newest !== undefined) undo(stops, newest);
+  };
+}
+
+/** The key that undoes a stop. */
+export const UNDO_KEY = 'u';
+
+/** Stops runs a few seconds later, with a report that has the way back. */
+export function useStopWithUndo(): (runs: DelayedStop['runs']) => void {
+  const stops = useStops();
+  return (runs) => {
+    const stop = stops.add(runs);
+    toast.undo({
+      title: `${subject(runs)} is stopped`,
+      until: stop.at,
+      keys: UNDO_KEY,
+      isOver: (listener) => stops.subscribe(() => stops.all().includes(stop) || listener()),
+      onUndo: () => undo(stops, stop),
+    });
+  };
+}
+
+function undo(stops: DelayedStops, stop: DelayedStop): void {
+  if (stops.undo(stop)) toast.done(`${subject(stop.runs)} goes on`);
+}
+
+function subject(runs: DelayedStop['runs']): string {
+  const [first] = runs;
+  return runs.length === 1 && first ? first.name : plural(runs.length, 'run');
+}
