@@ -2,7 +2,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { Installation } from '@dstack/testkit';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { applyFleet, newInstallation, submit, untilRun } from './installation.ts';
+import {
+  applyFleet,
+  isFinished,
+  isRunning,
+  newInstallation,
+  submit,
+  untilRun,
+} from './installation.ts';
 import { launchTestBrowser, NARROW, Visitor } from './web/browser.ts';
 
 /** One server and one browser for all: each test has a profile of its own. */
@@ -178,6 +185,22 @@ describe('runs', () => {
     await v.page.getByRole('region', { name: 'Configuration of the run' }).waitFor();
     await v.page.getByRole('link', { name: 'Inspect' }).click();
     await v.page.getByText('"steps"').first().waitFor();
+  });
+
+  it('are stopped from their row, which can be undone, also when the tab is closed before', async () => {
+    await submit(installation, 'brief', ['sleep 3600']);
+    await untilRun(installation, 'brief', isRunning);
+    const v = await signedIn('/runs');
+    const row = v.page.getByRole('row', { name: /brief/ });
+    await row.hover();
+    await row.getByRole('button', { name: 'Stop brief' }).click();
+    await v.page.getByText('brief is stopped').waitFor();
+    await v.page.keyboard.press('u');
+    await v.page.getByText('brief goes on').waitFor();
+    await row.getByRole('button', { name: 'Stop brief' }).click();
+    await v.page.getByRole('button', { name: /^Undo/ }).waitFor();
+    await v.page.goto('about:blank');
+    await untilRun(installation, 'brief', isFinished);
   });
 
   it('are run again and stopped by keyboard alone', async () => {

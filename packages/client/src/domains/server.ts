@@ -168,7 +168,8 @@ export function usersOf(transport: Transport) {
 /** Calls on projects themselves. */
 export function projectCalls(transport: Transport) {
   return {
-    list: (query: { include_not_joined?: boolean } = {}): Promise<Project[]> =>
+    /** `username`: only projects of this user, with the membership in `members`. */
+    list: (query: { include_not_joined?: boolean; username?: string } = {}): Promise<Project[]> =>
       transport.read('/api/projects/list', query),
     get: (name: string): Promise<Project> =>
       transport.read(`/api/projects/${encodeURIComponent(name)}/get`),

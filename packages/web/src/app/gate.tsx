@@ -2,7 +2,7 @@ import { Outlet, useMatchRoute } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect } from 'react';
 import { useLive } from '../data/live/live-context.tsx';
 import { useSession, useSessionState } from '../data/session/session-context.tsx';
-import { DelayedStopsProvider } from '../domain/runs/delayed-stops-context.tsx';
+import { DelayedStopsScope } from '../domain/runs/delayed-stops-context.tsx';
 import { Button } from '../ui/button/button.tsx';
 import { ErrorPanel } from '../ui/feedback/error-panel.tsx';
 import { CommandProvider } from './commands/command-context.tsx';
@@ -50,13 +50,13 @@ function SignedIn() {
   useEffect(() => live.start(), [live]);
   return (
     <CommandProvider>
-      <DelayedStopsProvider>
+      <DelayedStopsScope>
         <PaletteProvider>
           <FrameCommands />
           <UndoStopCommand />
           <Outlet />
         </PaletteProvider>
-      </DelayedStopsProvider>
+      </DelayedStopsScope>
     </CommandProvider>
   );
 }

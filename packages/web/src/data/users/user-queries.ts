@@ -1,5 +1,5 @@
 import type { Client } from '@dstack/client';
-import type { PublicKeyInfo, User } from '@dstack/contract/wire';
+import type { Project, PublicKeyInfo, User } from '@dstack/contract/wire';
 import { queryOptions } from '@tanstack/react-query';
 
 export const userKeys = {
@@ -13,6 +13,15 @@ export function userList(client: Client) {
   return queryOptions<readonly User[]>({
     queryKey: userKeys.list,
     queryFn: () => client.users.list(),
+  });
+}
+
+/** The projects of a user that the caller may see; `members` has the user's role. */
+export function userProjectList(client: Client, username: string) {
+  return queryOptions<readonly Project[]>({
+    // Changes of projects concern it.
+    queryKey: ['project', 'of-user', username],
+    queryFn: () => client.projects.list({ username, include_not_joined: false }),
   });
 }
 

@@ -17,7 +17,7 @@ import { useStopRuns } from './use-stop-runs.ts';
 const Stops = createContext<DelayedStops | null>(null);
 
 /** Keeps stops for all pages, and sends them when the tab is closed or the user signs out. */
-export function DelayedStopsProvider({ children }: { readonly children: ReactNode }) {
+export function DelayedStopsScope({ children }: { readonly children: ReactNode }) {
   const session = useSession();
   const stopRuns = useLatest(useStopRuns());
   const stops = useMemo(
@@ -50,7 +50,7 @@ export function DelayedStopsProvider({ children }: { readonly children: ReactNod
 
 function useStops(): DelayedStops {
   const stops = useContext(Stops);
-  if (stops === null) throw new Error('DelayedStopsProvider is missing');
+  if (stops === null) throw new Error('DelayedStopsScope is missing');
   return stops;
 }
 

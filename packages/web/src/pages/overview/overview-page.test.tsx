@@ -37,6 +37,13 @@ function world(overview: () => Overview, runs = [aRun('train')]) {
       },
     }),
     server: {
+      listInstances: async () => [
+        {
+          ...{ id: 'i1', name: 'gpus-0', fleet_id: 'f1', fleet_name: 'gpus', project_name: 'main' },
+          ...{ status: 'idle', unreachable: true, health_status: 'healthy' },
+          ...{ total_blocks: 1, busy_blocks: 0 },
+        } as never,
+      ],
       overview: async () => overview(),
       listEvents: async () => [],
       cost: async () => COST,
@@ -63,6 +70,11 @@ it('shows what runs, what is in use, and why runs failed', async () => {
   screen.getByText('2 of 8');
   screen.getByText('5 idle, 1 unreachable');
   screen.getByText('$4.50/h');
+  const troubled = await screen.findByRole('region', { name: 'Hosts that need attention' });
+  within(troubled).getByText(/does not answer/);
+  expect(within(troubled).getByRole('link', { name: 'gpus' }).getAttribute('href')).toBe(
+    '/projects/main/fleets/gpus',
+  );
   const failures = screen.getByRole('region', { name: 'Last failures' });
   within(failures).getByText('Container exited');
   within(failures).getByRole('link', { name: 'Logs of broken' });

@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { useMemo } from 'react';
+import { instanceList } from '../../data/fleets/instance-queries.ts';
 import { dailyCostQuery } from '../../data/overview/cost-query.ts';
 import { overviewQuery } from '../../data/overview/overview-query.ts';
 import { useHasNoProject, useUsualProject } from '../../data/projects/usual-project.ts';
@@ -22,6 +23,10 @@ export function OverviewPage() {
   const hasNoProject = useHasNoProject();
   const overview = useQuery(overviewQuery(client, project));
   const cost = useQuery(dailyCostQuery(client, project, 7));
+  const instances = useQuery({
+    ...instanceList(client, { project, active: false }),
+    enabled: overview.data?.has_fleets === true,
+  });
   const runs = useInfiniteQuery(runList(client, { project, user: null, active: true }));
   const active = useMemo(() => runs.data?.pages.flat(), [runs.data]);
   if (overview.data === undefined && overview.error !== null) {
@@ -40,6 +45,7 @@ export function OverviewPage() {
       overview={overview.data}
       active={active}
       cost={cost.data}
+      instances={instances.data}
       project={project ?? usual ?? 'main'}
       server={location.origin}
     />

@@ -1,4 +1,4 @@
-import type { CostReport, Overview } from '@dstack/contract/wire';
+import type { CostReport, Instance, Overview } from '@dstack/contract/wire';
 import { Link } from '@tanstack/react-router';
 import type { RunRow } from '../../data/runs/run-row.ts';
 import { buttonClass } from '../../ui/button/button.tsx';
@@ -10,18 +10,21 @@ import { FirstSteps } from './first-steps.tsx';
 import { GpusPanel } from './gpus-panel.tsx';
 import { OverviewTiles } from './overview-tiles.tsx';
 import { ServicesPanel } from './services-panel.tsx';
+import { TroublePanel } from './trouble-panel.tsx';
 
 export interface OverviewViewProps {
   /** Undefined while it is being loaded; `active` too. */
   readonly overview: Overview | undefined;
   readonly active: readonly RunRow[] | undefined;
   readonly cost: CostReport | undefined;
+  readonly instances: readonly Instance[] | undefined;
   /** The project that commands name. */
   readonly project: string;
   readonly server: string;
 }
 
-export function OverviewView({ overview, active, cost, project, server }: OverviewViewProps) {
+export function OverviewView(props: OverviewViewProps) {
+  const { overview, active, cost, instances, project, server } = props;
   const isNew = overview !== undefined && !(overview.has_runs && overview.has_fleets);
   return (
     <PageFrame
@@ -47,6 +50,7 @@ export function OverviewView({ overview, active, cost, project, server }: Overvi
             main={<ActiveRunsPanel runs={active} />}
             side={
               <>
+                <TroublePanel instances={instances} />
                 <ServicesPanel runs={active} />
                 <FailuresPanel failures={overview?.failures} />
                 {overview === undefined || overview.gpus.length === 0 ? null : (

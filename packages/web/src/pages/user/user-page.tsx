@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useClient, useUser } from '../../data/session/session-context.tsx';
 import { userList } from '../../data/users/user-queries.ts';
+import { EventsPanel } from '../../domain/events/events-panel.tsx';
 import { buttonClass } from '../../ui/button/button.tsx';
 import { Stack } from '../../ui/panel/columns.tsx';
 import { PageFrame } from '../../ui/panel/page.tsx';
@@ -14,6 +15,7 @@ import { AccountPanel } from './account-panel.tsx';
 import { PublicKeysPanel } from './public-keys-panel.tsx';
 import { SessionsPanel } from './sessions-panel.tsx';
 import { TokenPanel } from './token-panel.tsx';
+import { UserProjectsPanel } from './user-projects-panel.tsx';
 
 const route = getRouteApi('/shell/users/$user');
 
@@ -65,6 +67,7 @@ export function UserPage() {
             {me.global_role === 'admin' ? (
               <AccountPanel key={user.id} user={user} isOwn={isOwn} />
             ) : null}
+            <UserProjectsPanel username={user.username} />
             <TokenPanel user={user} isOwn={isOwn} />
             {isOwn ? (
               <>
@@ -72,6 +75,8 @@ export function UserPage() {
                 <SessionsPanel />
               </>
             ) : null}
+            <EventsPanel title="Events about the user" filter="target_users" id={user.id} />
+            <EventsPanel title="What the user did" filter="actors" id={user.id} />
           </Stack>
         </PageFrame>
       )}
