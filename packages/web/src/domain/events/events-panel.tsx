@@ -4,32 +4,20 @@ import { EventTable } from './event-table.tsx';
 import styles from './events.module.css';
 import type { EventFilterName } from './events-search.ts';
 
-export interface EventsPanelProps {
-  readonly title?: string;
-  /** `actors`: what a user did. */
-  readonly filter: EventFilterName | 'actors';
-  readonly id: string;
-}
-
-/** The latest events about something, or by somebody, as a part of its page. */
-export function EventsPanel(props: EventsPanelProps) {
-  const { title = 'Events', filter, id } = props;
+/** The latest events about something, as a part of its page. */
+export function EventsPanel(props: { readonly filter: EventFilterName; readonly id: string }) {
   return (
     <Panel
-      title={title}
+      title="Events"
       flush
       actions={
-        <Link
-          to="/events"
-          search={{ [filter === 'actors' ? 'actor' : filter]: id }}
-          className={styles.all}
-        >
+        <Link to="/events" search={{ [props.filter]: props.id }} className={styles.all}>
           All events
         </Link>
       }
     >
       <div className={styles.panel}>
-        <EventTable filter={{ [filter]: [id] }} inline />
+        <EventTable filter={{ [props.filter]: [props.id] }} inline />
       </div>
     </Panel>
   );

@@ -144,39 +144,19 @@ it('has the actions of a row in a menu, which its key opens', async () => {
   await waitFor(() => expect(path()).toBe('/projects/main/runs/train/logs'));
 });
 
-it('stops a run by the key of its row a moment later, which can be undone', async () => {
-  const { user } = await world('/runs');
-  (await screen.findByRole('link', { name: 'train' })).focus();
-  await user.keyboard('s');
-  await screen.findByText('train is stopped');
-  screen.getByText('Stopping…');
-  await user.keyboard('u');
-  await screen.findByText('train goes on');
-  expect(screen.queryByText('Stopping…')).toBeNull();
-  await user.click(screen.getByRole('button', { name: 'Stop chat' }));
-  await user.click(await screen.findByRole('button', { name: /^Undo/ }));
-  await screen.findByText('chat goes on');
-  expect(stopped).toEqual([]);
-});
-
-it('sends a stop at once when the tab is closed before it', async () => {
-  const { user } = await world('/runs');
-  await user.click(await screen.findByRole('button', { name: 'Stop train' }));
-  act(() => void window.dispatchEvent(new Event('pagehide')));
-  await waitFor(() =>
-    expect(stopped).toEqual([{ project: 'main', names: ['train'], abort: false }]),
-  );
-});
-
-it('has the actions of a row in a menu, which its key opens', async () => {
-  const { user, path } = await world('/runs');
-  (await screen.findByRole('link', { name: 'train' })).focus();
-  await user.keyboard('.');
-  await user.click(await screen.findByRole('menuitem', { name: 'Copy the name' }));
-  expect(await navigator.clipboard.readText()).toBe('train');
-  await user.keyboard('.');
-  await user.click(await screen.findByRole('menuitem', { name: /^Logs/ }));
-  await waitFor(() => expect(path()).toBe('/projects/main/runs/train/logs'));
+it('groups the runs by what the reader chooses, with their numbers', async () => {
+  const runs = [aRun('train'), aRun('chat', { user: 'grace' }), aRun('eval')];
+  const { user, path } = await world('/runs', runs);
+  await user.click(await screen.findByRole('button', { name: 'Columns' }));
+  await user.click(await screen.findByRole('menuitemradio', { name: 'User' }));
+  await waitFor(() => expect(path()).toBe('/runs?group=user'));
+  await user.keyboard('{Escape}');
+  await screen.findByRole('columnheader', { name: 'ada 2' });
+  await screen.findByRole('columnheader', { name: 'grace 1' });
+  expect(names()).toEqual(['train', 'eval', 'chat']);
+  screen.getByRole('link', { name: 'eval' }).focus();
+  await user.keyboard('j');
+  await waitFor(() => expect(document.activeElement?.textContent).toBe('chat'));
 });
 
 it('saves filters under a name, and applies them again', async () => {

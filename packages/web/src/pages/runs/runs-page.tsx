@@ -1,6 +1,6 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
-import { useMemo, useRef } from 'react';
+import { useEffect, useMemo, useRef } from 'react';
 import { useCommands } from '../../app/commands/command-context.tsx';
 import { allRuns, runList } from '../../data/runs/run-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
@@ -30,6 +30,11 @@ export function RunsPage() {
   const { data, hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = query;
   // After a failure the next refresh of the list makes it possible again.
   const canLoadMore = hasNextPage && !isFetchingNextPage && !isFetchNextPageError;
+  // The rows of a group may be on any page.
+  const isGrouped = search.group !== undefined;
+  useEffect(() => {
+    if (isGrouped && canLoadMore) void fetchNextPage();
+  }, [isGrouped, canLoadMore, fetchNextPage]);
   const loaded = useMemo(() => data?.pages.flat(), [data]);
   const { type = null, q = '' } = search;
   const stops = useDelayedStops();

@@ -5,6 +5,7 @@ import {
   searchSchema,
   textParameter,
 } from '../../ui/search-schema.ts';
+import { RUN_GROUP_NAMES } from './run-groups.ts';
 
 const LAUNCH_TYPES = ['task', 'service', 'dev-environment'] as const;
 
@@ -14,5 +15,6 @@ export const RunsSearch = searchSchema({
   user: textParameter(),
   status: choiceParameter(Object.keys(STATUS_FILTERS) as StatusFilter[]),
   type: choiceParameter(LAUNCH_TYPES),
+  group: choiceParameter(RUN_GROUP_NAMES),
 });
 export type RunsSearch = SearchOf<typeof RunsSearch>;

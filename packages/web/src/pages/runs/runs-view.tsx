@@ -19,6 +19,7 @@ import { type AllRows, ExportMenu } from '../../ui/table/export/export-menu.tsx'
 import { Toolbar } from '../../ui/table/toolbar.tsx';
 import { ViewMenu } from '../../ui/table/view-menu.tsx';
 import { RUN_COLUMNS } from './run-columns.tsx';
+import { RUN_GROUP_NAMES, RUN_GROUPS } from './run-groups.ts';
 import styles from './runs.module.css';
 import { RunsSearch } from './runs-search.ts';
 import { RunsSelection } from './runs-selection.tsx';
@@ -71,6 +72,12 @@ export function RunsView(props: RunsViewProps) {
                   onChange={setShown}
                   density={density}
                   onDensity={setDensity}
+                  groups={{
+                    value: filters.group ?? null,
+                    choices: RUN_GROUP_NAMES.map((name) => [name, RUN_GROUPS[name].label]),
+                    onChange: (name) =>
+                      onFilters({ group: RUN_GROUP_NAMES.find((one) => one === name) }),
+                  }}
                 />
               </>
             )
@@ -93,6 +100,8 @@ export function RunsView(props: RunsViewProps) {
             rowId={rowId}
             rowName={rowName}
             density={density}
+            groupOf={filters.group && RUN_GROUPS[filters.group].of}
+            isPartial={hasMore}
             rowActions={rowActions}
             selection={{ ids: selected, onChange: setSelected }}
             onMore={onMore}

@@ -3,7 +3,6 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useClient, useUser } from '../../data/session/session-context.tsx';
 import { userList } from '../../data/users/user-queries.ts';
-import { EventsPanel } from '../../domain/events/events-panel.tsx';
 import { buttonClass } from '../../ui/button/button.tsx';
 import { Stack } from '../../ui/panel/columns.tsx';
 import { PageFrame } from '../../ui/panel/page.tsx';
@@ -15,6 +14,7 @@ import { AccountPanel } from './account-panel.tsx';
 import { PublicKeysPanel } from './public-keys-panel.tsx';
 import { SessionsPanel } from './sessions-panel.tsx';
 import { TokenPanel } from './token-panel.tsx';
+import styles from './user.module.css';
 import { UserProjectsPanel } from './user-projects-panel.tsx';
 
 const route = getRouteApi('/shell/users/$user');
@@ -75,8 +75,20 @@ export function UserPage() {
                 <SessionsPanel />
               </>
             ) : null}
-            <EventsPanel title="Events about the user" filter="target_users" id={user.id} />
-            <EventsPanel title="What the user did" filter="actors" id={user.id} />
+            <Panel title="Events">
+              <ul>
+                <li>
+                  <Link to="/events" search={{ actor: user.id }} className={styles.link}>
+                    What the user did
+                  </Link>
+                </li>
+                <li>
+                  <Link to="/events" search={{ target_users: user.id }} className={styles.link}>
+                    What happened to the user
+                  </Link>
+                </li>
+              </ul>
+            </Panel>
           </Stack>
         </PageFrame>
       )}

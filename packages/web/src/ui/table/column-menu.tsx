@@ -17,17 +17,29 @@ function parseColumns(saved: unknown): readonly string[] | null {
   return Array.isArray(saved) && saved.every((id) => typeof id === 'string') ? saved : null;
 }
 
+export interface GroupChoice {
+  /** Null: rows are not grouped. */
+  readonly value: string | null;
+  readonly choices: readonly (readonly [value: string, label: string])[];
+  readonly onChange: (value: string | null) => void;
+}
+
+/** Of a radio button, which needs a value. */
+const NOT_GROUPED = '';
+
 export interface ColumnMenuProps<Row> {
   readonly columns: readonly TableColumn<Row>[];
   readonly visible: readonly TableColumn<Row>[];
   readonly onChange: (shown: readonly string[] | null) => void;
   readonly density: Density;
   readonly onDensity: (density: Density) => void;
+  /** What rows can be grouped by. */
+  readonly groups?: GroupChoice;
 }
 
 /** Switches columns on and off, and sets how close the rows are. */
 export function ColumnMenu<Row>(props: ColumnMenuProps<Row>) {
-  const { columns, visible, onChange, density, onDensity } = props;
+  const { columns, visible, onChange, density, onDensity, groups } = props;
   const ids = visible.map(({ id }) => id);
   return (
     <Menu
@@ -57,6 +69,18 @@ export function ColumnMenu<Row>(props: ColumnMenuProps<Row>) {
           choices: DENSITIES,
           onChange: (value) => onDensity(parseDensity(value)),
         },
+        ...(groups === undefined
+          ? []
+          : ([
+              'separator',
+              {
+                kind: 'choice',
+                label: 'Group by',
+                value: groups.value ?? NOT_GROUPED,
+                choices: [[NOT_GROUPED, 'Nothing'], ...groups.choices],
+                onChange: (value: string) => groups.onChange(value === NOT_GROUPED ? null : value),
+              },
+            ] as const)),
       ]}
     />
   );

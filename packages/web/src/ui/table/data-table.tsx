@@ -9,10 +9,12 @@ import type { Sorting, TableColumn } from './column.ts';
 import styles from './data-table.module.css';
 import { type Density, ROW_HEIGHTS } from './density.ts';
 import { fitColumns } from './fit-columns.ts';
+import { GroupCard, GroupRow } from './group-row.tsx';
 import { HeaderRow } from './header-row.tsx';
 import type { RowAction, RowActionsOf } from './row-action.ts';
 import { rowNavigation } from './row-navigation.ts';
 import type { RowSelection } from './row-selection.ts';
+import { tableItems } from './table-items.ts';
 import { DataRow } from './table-row.tsx';
 import { useNarrow } from './use-narrow.ts';
 import { useWidth } from './use-width.ts';
@@ -34,6 +36,10 @@ export interface DataTableProps<Row> {
   /** In place of the rows if there are none. */
   readonly empty: ReactNode;
   readonly density?: Density;
+  /** The name of the group of a row. Pass the same function as long as its answers are the same. */
+  readonly groupOf?: ((row: Row) => string) | undefined;
+  /** More rows of the groups are being loaded. */
+  readonly isPartial?: boolean;
   /** What can be done with a row. Pass the same function as long as its answers are the same. */
   readonly rowActions?: RowActionsOf<Row>;
   /** Grows with its rows up to the page's height instead of filling it. */
@@ -70,7 +76,7 @@ interface VirtualRowsProps<Row> extends DataTableProps<Row> {
 
 function VirtualRows<Row>(props: VirtualRowsProps<Row>) {
   const { label, rows, rowId, rowName, selection, onMore, empty, inline, density, narrow } = props;
-  const { rowActions } = props;
+  const { rowActions, groupOf, isPartial = false } = props;
   const [menu, setMenu] = useState<{ row: Row; anchor: HTMLElement } | null>(null);
   const onMenu = useCallback((row: Row, anchor: HTMLElement) => setMenu({ row, anchor }), []);
   const scroller = useRef<HTMLDivElement>(null);
@@ -82,16 +88,18 @@ function VirtualRows<Row>(props: VirtualRowsProps<Row>) {
     [narrow, props.columns, room, beside],
   );
   const toggle = useToggle(selection);
-  const count = rows?.length ?? 0;
+  const entries = useMemo(() => tableItems(rows ?? [], groupOf), [rows, groupOf]);
+  const count = entries.length;
   const height = narrow ? CARD_HEIGHT : ROW_HEIGHTS[density];
   const idOf = useLatest(rowId);
   // Another function would have the places of all rows computed again.
   const keyOf = useCallback(
     (index: number) => {
-      const row = rows?.[index];
-      return row === undefined ? index : idOf.current(row);
+      const entry = entries[index];
+      if (entry === undefined) return index;
+      return entry.kind === 'row' ? idOf.current(entry.row) : `group ${entry.name}`;
     },
-    [rows, idOf],
+    [entries, idOf],
   );
   const virtual = useVirtualizer({
     count,
@@ -116,12 +124,18 @@ function VirtualRows<Row>(props: VirtualRowsProps<Row>) {
     ...{ columns, selectable: selection !== undefined, onSelect: toggle },
     ...{ actionsOf: rowActions ?? null, onMenu },
   };
-  const visible = items.flatMap((item) => {
-    const row = rows?.[item.index];
-    if (row === undefined) return [];
+  const cells = columns.length + (selection ? 1 : 0) + (rowActions ? 1 : 0);
+  const [DrawnRow, DrawnGroup] = narrow ? [CardRow, GroupCard] : [DataRow, GroupRow];
+  const visible = items.map(({ index, key }) => {
+    const entry = entries[index];
+    if (entry === undefined) return null;
+    if (entry.kind === 'group') {
+      return <DrawnGroup key={key} {...entry} {...{ index, cells, isPartial }} />;
+    }
+    const { row } = entry;
     const id = rowId(row);
     const selected = selection?.ids.has(id) ?? false;
-    return [{ ...shared, row, id, name: rowName(row), index: item.index, selected }];
+    return <DrawnRow key={id} {...shared} {...{ row, id, name: rowName(row), index, selected }} />;
   });
   // Few rows make a small table, not one with an empty rest.
   const whole = (narrow ? 0 : HEADER_HEIGHT) + virtual.getTotalSize() + BORDERS;
@@ -130,7 +144,7 @@ function VirtualRows<Row>(props: VirtualRowsProps<Row>) {
     style: rows === undefined || inline ? {} : { maxHeight: whole },
     className: classNames(styles.scroller, inline && styles.inline),
     'data-density': density,
-    onKeyDown: rowNavigation(virtual, count),
+    onKeyDown: rowNavigation(virtual, count, (index) => entries[index]?.kind === 'row'),
   };
   const rowMenu =
     rowActions === undefined ? null : (
@@ -147,9 +161,7 @@ function VirtualRows<Row>(props: VirtualRowsProps<Row>) {
         <ul aria-label={label} className={styles.cards}>
           <li aria-hidden="true" style={{ height: above }} />
           {rows === undefined ? skeletonCards() : null}
-          {visible.map((item) => (
-            <CardRow key={item.id} {...item} />
-          ))}
+          {visible}
           <li aria-hidden="true" style={{ height: below }} />
         </ul>
       </div>
@@ -181,12 +193,8 @@ function VirtualRows<Row>(props: VirtualRowsProps<Row>) {
         />
         {above > 0 ? <Spacer height={above} /> : null}
         <tbody>
-          {rows === undefined
-            ? skeletonRows(columns.length + (selection ? 1 : 0) + (rowActions ? 1 : 0))
-            : null}
-          {visible.map((item) => (
-            <DataRow key={item.id} {...item} />
-          ))}
+          {rows === undefined ? skeletonRows(cells) : null}
+          {visible}
         </tbody>
         {below > 0 ? <Spacer height={below} /> : null}
       </table>

@@ -10,7 +10,12 @@ export const ROW_FOCUS = 'data-row-focus';
 const STEPS: Readonly<Record<string, number>> = { j: 1, k: -1, ArrowDown: 1, ArrowUp: -1 };
 
 /** Moves the focus between rows, to the same kind of element, and scrolls where needed; `x` selects, `.` opens the menu. */
-export function rowNavigation(virtual: Scrollable, count: number) {
+export function rowNavigation(
+  virtual: Scrollable,
+  count: number,
+  /** Others are headings of groups. */
+  isRow: (index: number) => boolean = () => true,
+) {
   return (event: KeyboardEvent<HTMLElement>): void => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const target = event.target as HTMLElement;
@@ -27,7 +32,7 @@ export function rowNavigation(virtual: Scrollable, count: number) {
       return;
     }
     const index = Number(row?.dataset.index ?? -1);
-    const next = nextIndex(event.key, index, count);
+    const next = nextIndex(event.key, index, count, isRow);
     if (next === null) return;
     event.preventDefault();
     virtual.scrollToIndex(next);
@@ -45,13 +50,21 @@ function actionFor(row: HTMLElement, key: string): HTMLElement | null {
 }
 
 /** The row to move to; null if the key does not move. */
-export function nextIndex(key: string, index: number, count: number): number | null {
+export function nextIndex(
+  key: string,
+  index: number,
+  count: number,
+  isRow: (index: number) => boolean = () => true,
+): number | null {
   if (index < 0 || count === 0) return null;
-  if (key === 'Home') return 0;
-  if (key === 'End') return count - 1;
+  const rowFrom = (start: number, step: number): number | null => {
+    for (let at = start; at >= 0 && at < count; at += step) if (isRow(at)) return at;
+    return null;
+  };
+  if (key === 'Home') return rowFrom(0, 1);
+  if (key === 'End') return rowFrom(count - 1, -1);
   const step = STEPS[key];
-  if (step === undefined) return null;
-  return Math.min(count - 1, Math.max(0, index + step));
+  return step === undefined ? null : (rowFrom(index + step, step) ?? index);
 }
 
 function focusRow(table: HTMLElement, index: number): void {
