@@ -51,8 +51,11 @@ export function Toasts({ queue }: ToastsProps) {
 function UndoButton({ until, keys, onUndo }: Undoable) {
   const seconds = useTicking((now) => Math.max(0, Math.ceil((until - now) / 1000)));
   return (
-    <Button size="sm" onClick={onUndo} aria-label={`Undo, key ${keys}`}>
-      Undo <KeyHint keys={keys} /> <span className={styles.seconds}>{seconds} s</span>
+    <Button size="sm" onClick={onUndo}>
+      Undo
+      <span className={styles.hints} aria-hidden="true">
+        <KeyHint keys={keys} /> <span className={styles.seconds}>{seconds} s</span>
+      </span>
     </Button>
   );
 }
