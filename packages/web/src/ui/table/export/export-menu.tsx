@@ -8,6 +8,11 @@ import { toast } from '../../toast/toaster.tsx';
 import type { TableColumn } from '../column.ts';
 import type { ExportFormat } from './export-text.ts';
 
+const TYPES: Readonly<Record<ExportFormat, string>> = {
+  csv: 'text/csv;charset=utf-8',
+  json: 'application/json',
+};
+
 /** All rows that match the filters; reports how many there are so far. */
 export type AllRows<Row> = (
   onCount: (count: number) => void,
@@ -35,10 +40,11 @@ export function ExportMenu<Row>({ name, columns, allRows }: ExportMenuProps<Row>
       const [rows, { exportText }, { saveFile }] = await Promise.all([
         allRows(setCount, controller.signal),
         import('./export-text.ts'),
-        import('./save-file.ts'),
+        import('../../copy/save-file.ts'),
       ]);
       if (controller.signal.aborted) return;
-      saveFile(`${name}.${format}`, exportText(rows, columns, format));
+      const text = exportText(rows, columns, format);
+      saveFile(new Blob([text], { type: TYPES[format] }), `${name}.${format}`);
       announce(`${rows.length} ${name} exported`);
     } catch (error) {
       if (controller.signal.aborted) return;
