@@ -183,6 +183,7 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     port: used(JOB_SPEC),
     gateway: used(SERVICE),
     strip_prefix: used('server/src/proxy/service-routes.ts'),
+    protocol: used('gateway/src/worker/services.ts'),
     model: used(SERVICE),
     https: used(SERVICE),
     auth: used('server/src/proxy/service-routes.ts'),

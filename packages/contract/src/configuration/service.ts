@@ -48,6 +48,7 @@ const ServiceModel = named(
   withRules(
     closed({
       port: ServicePort,
+      protocol: ours(choice(['http', 'grpc'])),
       gateway: optional(ServiceGateway),
       hosts: ours(CustomHosts),
       strip_prefix: bool().default(true),
@@ -71,6 +72,7 @@ const ServiceModel = named(
     }),
     (service, broken) => {
       checkImageChoice(service, broken);
+      if (service.protocol === 'grpc') checkGrpc(service, broken);
       if (service.groups) checkGroups(service, service.groups, broken);
       else checkSingle(service, broken);
       if (service.mirror != null && service.mirror.service === service.name) {
@@ -105,6 +107,18 @@ export const ServiceConfiguration: Reader<Service> = named(
   ),
 );
 export type ServiceConfiguration = Service;
+
+/** What requests of HTTP/1.1 are needed for. */
+function checkGrpc(service: Service, broken: Break): void {
+  const set: [string, boolean][] = [
+    ['model', service.model !== null],
+    ['probes', (service.probes?.length ?? 0) > 0],
+    ['liveness', (service.liveness ?? null) !== null],
+  ];
+  for (const [key] of set.filter(([, isSet]) => isSet)) {
+    broken([key, 'protocol'], `can't have ${key} beside protocol: grpc, which answers gRPC only`);
+  }
+}
 
 function checkSingle(service: Service, broken: Break): void {
   if (!service.image && service.commands?.length === 0) {

@@ -55,6 +55,7 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   ports: 'Ports to forward: 8000, 80:8000 (local:container), *:8000 (any free local port).',
   price: 'What the host costs you per hour, in dollars; shown in plans and by dstack cost.',
   priority: 'From 0 to 100; higher is placed first. 0 by default.',
+  protocol: 'What the app of a service speaks: http (default), or grpc, behind a gateway only.',
   privileged: 'Run the container in privileged mode.',
   probes: 'Checks that determine when a replica is ready.',
   python: 'Python version of the default image.',

@@ -71,6 +71,7 @@ const OURS: Readonly<Record<string, string>> = {
   '$defs/ReplicaGroup/properties/autoscaling': 'the same',
   '$defs/ServiceConfiguration/properties/hosts':
     'further host names at the gateway, also with paths',
+  '$defs/ServiceConfiguration/properties/protocol': 'what the app speaks: HTTP or gRPC',
   '$defs/ServiceConfiguration/properties/affinity': 'which requests go to the same replica',
   '$defs/ServiceConfiguration/properties/held_requests':
     'how long requests wait for the first replica, and how many',

@@ -151,7 +151,7 @@ export function withStoredKeys(wanted: RunSpec, stored: RunSpec): RunSpec {
 /** Keys of services and their groups that dstack 0.22.5 does not have. */
 const OUR_KEYS = [
   ...['rollout', 'autoscaling', 'liveness', 'held_requests', 'affinity', 'hosts'],
-  'mirror',
+  ...['mirror', 'protocol'],
 ];
 
 const storedKeys = (from: object): object =>

@@ -60,6 +60,16 @@ ${workers.map((path) => `    server unix:${path} max_fails=0;`).join('\n')}
     keepalive_timeout 10s;
     keepalive_requests 1000000;
   }
+  map "$http2 $http_content_type" $dstack_is_call {
+    default "";
+    "~*^h2 application/grpc([+;]|$)" 1;
+  }
+  # A connection for each call: a worker that leaves has none that nginx takes for another one.
+  upstream dstack_calls {
+    least_conn;
+    zone dstack_calls 256k;
+${workers.map((path) => `    server unix:${callsSocket(path)} max_fails=0;`).join('\n')}
+  }
   server {
     # Shared ports: a new master process starts beside the workers of one that was killed.
     listen ${options.httpPort} default_server reuseport;${options.hasIpv6 ? `\n    listen [::]:${options.httpPort} default_server reuseport;` : ''}
@@ -110,6 +120,7 @@ ${tlsListeners(options, port)}${hasHttp2Directive ? '    http2 on;\n' : ''}    s
     ssl_session_cache shared:dstack_tls:10m;
     ssl_session_timeout 1h;
 ${forwarding('https')}
+${CALLS}
   }
 `;
 }
@@ -127,10 +138,36 @@ function tlsListeners(options: NginxOptions, port: number): string {
   return `${led}    listen ${port} ${how} reuseport;\n${second}`;
 }
 
+/** Where a worker with this socket takes calls of gRPC. */
+export const callsSocket = (socket: string): string => socket.replace(/\.sock$/, '-calls.sock');
+
+/** The status is an inner one, which only leads to the location. */
+const TO_CALLS = `      error_page 418 = @calls;
+      if ($dstack_is_call) {
+        return 418;
+      }
+`;
+
+/** A call may be open for long while neither side sends anything. */
+const CALLS = `    location @calls {
+      grpc_pass grpc://dstack_calls;
+      grpc_set_header Host $http_host;
+      grpc_set_header X-Dstack-Gateway-Address $remote_addr;
+      grpc_set_header X-Dstack-Gateway-Scheme https;
+      grpc_set_header X-Dstack-Gateway-Sni $ssl_server_name;
+      grpc_buffer_size 16k;
+      grpc_connect_timeout 5s;
+      grpc_read_timeout 1h;
+      grpc_send_timeout 1h;
+      grpc_next_upstream error;
+      grpc_next_upstream_tries 4;
+      client_body_timeout 1h;
+    }`;
+
 /** A client's own headers of these names are replaced. */
 function forwarding(scheme: 'http' | 'https'): string {
   return `    location / {
-      proxy_pass http://dstack;
+${scheme === 'https' ? TO_CALLS : ''}      proxy_pass http://dstack;
       proxy_http_version 1.1;
       proxy_set_header Host $http_host;
       proxy_set_header Connection $dstack_connection;

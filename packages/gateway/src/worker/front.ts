@@ -1,13 +1,16 @@
 /** Requests of clients, as nginx passes them on. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import {
   type Logger,
   OPEN_TO_ORIGINS,
   PREFLIGHT_ANSWER,
   ProxyRefusal,
+  rawOf,
   refusalBody,
+  refuseCall,
   refuseUpgrade,
   type ServiceProxy,
   type ServiceTarget,
@@ -49,6 +52,27 @@ export class Front {
       }
     } catch (error) {
       this.#refuse(error, found?.service ?? null, request, response);
+    }
+  }
+
+  /** A call of gRPC. */
+  async call(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+    const request = headOf(headers);
+    showClient(request);
+    try {
+      const origin = originOf(request);
+      checkName(origin);
+      const found = this.#options.services.ofHost(origin.host, urlOf(request));
+      if (found === null) throw unknownHost(origin.host);
+      const { proxy } = this.#options;
+      const { service } = found;
+      const admitted = await proxy.admit(target(found), request, stream);
+      if (!service.isGrpc) throw new ProxyRefusal(415, `${service.run} has no \`protocol: grpc\``);
+      await proxy.call(admitted, { request, stream, id: randomUUID() });
+    } catch (error) {
+      if (!(error instanceof ProxyRefusal)) this.#options.log.error({ err: error }, 'call failed');
+      if (stream.headersSent || stream.destroyed) stream.destroy();
+      else refuseCall(stream, error instanceof ProxyRefusal ? error : failed());
     }
   }
 
@@ -98,6 +122,7 @@ export class Front {
       return;
     }
     const admitted = await proxy.admit(target(found), request, response);
+    if (service.isGrpc) throw new ProxyRefusal(415, `${service.run} answers calls of gRPC only`);
     await proxy.forward(admitted, { request, response, id: randomUUID() });
   }
 
@@ -112,8 +137,7 @@ export class Front {
       response.destroy();
       return;
     }
-    const refusal =
-      error instanceof ProxyRefusal ? error : new ProxyRefusal(500, 'The gateway has failed');
+    const refusal = error instanceof ProxyRefusal ? error : failed();
     const body = JSON.stringify(refusalBody(refusal));
     const isOpen = service?.model != null && request.headers.origin !== undefined;
     // The rest of a body that is not read must not be taken for another request.
@@ -126,6 +150,19 @@ export class Front {
     });
     response.end(request.method === 'HEAD' ? undefined : body);
   }
+}
+
+const failed = () => new ProxyRefusal(500, 'The gateway has failed');
+
+/** The head of a call, as other requests have it. */
+function headOf(headers: IncomingHttpHeaders): IncomingMessage {
+  // As nginx sends the name that the client has requested.
+  const { host = '', ...rest } = headers;
+  return {
+    ...{ method: headers[':method'], url: headers[':path'], socket: {} },
+    headers: { ...rest, host },
+    rawHeaders: ['host', host, ...rawOf(rest)],
+  } as unknown as IncomingMessage;
 }
 
 /** One connection must not be used for names that its certificate was not checked for. */

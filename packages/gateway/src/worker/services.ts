@@ -16,6 +16,8 @@ export interface HostedService {
   readonly https: boolean;
   /** The app does not receive the part of the path that leads to it. */
   readonly stripPrefix: boolean;
+  /** Its app answers calls of gRPC, and nothing else. */
+  readonly isGrpc: boolean;
   /** The model that it serves with OpenAI's API; null = none. */
   readonly model: { readonly name: string; readonly prefix: string } | null;
   readonly view: ServiceView;
@@ -91,6 +93,7 @@ function hosted(service: GatewayService): HostedService {
       readonly name: string;
       readonly prefix?: string;
     } | null;
+    readonly protocol?: string | null;
   };
   const { model } = configuration;
   // The proxy reads nothing else of a run.
@@ -110,6 +113,7 @@ function hosted(service: GatewayService): HostedService {
       // Services that an earlier version has stored have none.
       ...(service.custom_paths ?? []),
     ],
+    isGrpc: configuration.protocol === 'grpc',
     tunnels: new Map(replicas.flatMap((replica) => tunnelOf(replica))),
     model: isOpenAi ? { name: model.name, prefix: model.prefix ?? '/v1' } : null,
   };

@@ -1,7 +1,9 @@
 /** A process that carries requests. It outlives the main process until others have its socket. */
+import { once } from 'node:events';
 import { chmodSync, chownSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { Socket } from 'node:net';
+import { createServer as createHttp2Server } from 'node:http2';
+import type { Server, Socket } from 'node:net';
 import {
   OwnTokens,
   ProxyRefusal,
@@ -10,6 +12,7 @@ import {
   ServiceProxy,
 } from '@dstack/server/proxy';
 import { createLog } from '../log.ts';
+import { callsSocket } from '../nginx/configuration.ts';
 import { CallerCache } from './caller-cache.ts';
 import { Front } from './front.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
@@ -148,25 +151,47 @@ server.on('upgrade', (request, socket, head) => {
   void front.upgrade(request, socket, head);
 });
 
+/** nginx opens a connection for each call of gRPC, so that none is lost when this process leaves. */
+const calls = createHttp2Server({
+  settings: { initialWindowSize: 1024 * 1024, maxHeaderListSize: 128 * 1024 },
+});
+calls.on('stream', (stream, headers) => {
+  busy += 1;
+  stream.on('error', () => {});
+  stream.once('close', () => {
+    busy -= 1;
+  });
+  void front.call(stream, headers);
+});
+calls.on('sessionError', () => {});
+
 let own: { readonly path: string; readonly inode: number } | null = null;
 
-function listen(path: string, group: number | null): void {
+async function listen(path: string, group: number | null): Promise<void> {
+  await listenAt(calls, callsSocket(path), group);
+  const inode = await listenAt(server, path, group);
+  own = { path, inode };
+  send({ type: 'listening' });
+}
+
+/** Returns the inode of the socket. */
+async function listenAt(on: Server, path: string, group: number | null): Promise<number> {
   const temporary = `${path}.${process.pid}`;
   rmSync(temporary, { force: true });
-  server.listen(temporary, () => {
-    if (group !== null) chownSync(temporary, 0, group);
-    chmodSync(temporary, 0o660);
-    own = { path, inode: statSync(temporary).ino };
-    // In one step: nginx finds either the socket of the process before this one, or this one.
-    renameSync(temporary, path);
-    send({ type: 'listening' });
-  });
+  on.listen(temporary);
+  await once(on, 'listening');
+  if (group !== null) chownSync(temporary, 0, group);
+  chmodSync(temporary, 0o660);
+  const { ino } = statSync(temporary);
+  // In one step: nginx finds either the socket of the process before this one, or this one.
+  renameSync(temporary, path);
+  return ino;
 }
 
 process.on('message', (message: ToWorker | { type: 'tunnel-open'; id: string }, handle) => {
   switch (message.type) {
     case 'start':
-      listen(message.socket, message.group);
+      void listen(message.socket, message.group);
       return;
     case 'settings': {
       const { settings } = message;

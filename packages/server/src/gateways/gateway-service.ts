@@ -6,6 +6,7 @@ import { hostPathsOf } from './custom-hosts.ts';
 /** The fields of a configuration that decide how requests are handled. */
 const FIELDS = [
   'type',
+  'protocol',
   'auth',
   'strip_prefix',
   'replicas',

@@ -7,6 +7,8 @@ export { answerMeter, streamMeter, type UsageMeter } from '../http/proxy/models/
 export { LineStream } from '../line-stream.ts';
 export type { Logger } from '../logging.ts';
 export type { Admit, ClientConnection, ServiceCaller } from './callers.ts';
+export { rawOf } from './grpc/call-headers.ts';
+export { refuseCall } from './grpc/grpc-status.ts';
 export { OPEN_TO_ORIGINS, PREFLIGHT_ANSWER } from './headers.ts';
 export { openReplica } from './open-replica.ts';
 export { OwnTokens } from './own-tokens.ts';

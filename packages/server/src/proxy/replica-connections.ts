@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Id } from '@dstack/core';
 import type { ServiceReplica } from '@dstack/store';
 import { Pool } from 'undici';
+import { ReplicaSessions } from './grpc/replica-sessions.ts';
 import { MAX_HEADERS } from './raw-headers.ts';
 import { ConnectFailure } from './upstream-failure.ts';
 
@@ -23,6 +24,8 @@ export interface ReplicaConnectionsOptions {
 export interface ConnectedReplica {
   readonly target: ServiceReplica;
   readonly pool: Pool;
+  /** For gRPC. */
+  readonly sessions: ReplicaSessions;
   inFlight: number;
 }
 
@@ -183,6 +186,7 @@ export class ReplicaConnections {
       const replica = this.#replicas.get(jobId);
       this.#replicas.delete(jobId);
       void replica?.pool.destroy();
+      replica?.sessions.destroy();
     }
   }
 
@@ -227,8 +231,9 @@ export class ReplicaConnections {
         );
       },
     });
+    const sessions = new ReplicaSessions({ open: () => open(target), port: target.port });
     const known: Known = {
-      ...{ runId, target, pool, inFlight: 0, idle: new Set<() => void>() },
+      ...{ runId, target, pool, sessions, inFlight: 0, idle: new Set<() => void>() },
       ...{ refusals: 0, ejectedUntil: 0 },
     };
     this.#replicas.set(target.jobId, known);
@@ -240,6 +245,7 @@ export class ReplicaConnections {
     if (replica === undefined || replica.inFlight > 0) return;
     this.#replicas.delete(jobId);
     void replica.pool.close();
+    replica.sessions.close();
   }
 }
 

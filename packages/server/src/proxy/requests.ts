@@ -1,5 +1,6 @@
 /** What is sent to a service, and for whom. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerHttp2Stream } from 'node:http2';
 import type { Duplex, Readable } from 'node:stream';
 
 /** A request to a path of a service. */
@@ -30,5 +31,13 @@ export interface UpgradedRequest {
   readonly socket: Duplex;
   /** What the client has sent after the request. */
   readonly head: Buffer;
+  readonly id: string;
+}
+
+/** A call of gRPC. */
+export interface CalledRequest {
+  /** Its head. */
+  readonly request: IncomingMessage;
+  readonly stream: ServerHttp2Stream;
   readonly id: string;
 }

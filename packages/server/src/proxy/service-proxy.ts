@@ -10,6 +10,8 @@ import type { ClientConnection } from './callers.ts';
 import { type Delivered, Delivery, NoReplica, type Order, Undelivered } from './delivery.ts';
 import { exchange, hasBody } from './exchange.ts';
 import { clientAddress, type Sender } from './forwarded.ts';
+import { sendCall } from './grpc/call.ts';
+import { CallBody } from './grpc/call-body.ts';
 import { requestHeaders } from './headers.ts';
 import { LoadMeter } from './load-meter.ts';
 import { RequestMirror } from './mirror.ts';
@@ -20,7 +22,7 @@ import { keyValue, limitOf, rateExceeded, rateKey, type TakeRate } from './rate-
 import { bodyTooLarge, ProxyRefusal, type ServiceName, serviceNotFound } from './refusal.ts';
 import { ReplicaConnections } from './replica-connections.ts';
 import { RequestLog } from './request-log.ts';
-import type { ForwardedRequest, Question, UpgradedRequest } from './requests.ts';
+import type { CalledRequest, ForwardedRequest, Question, UpgradedRequest } from './requests.ts';
 import type { ServiceProxyOptions } from './service-proxy-options.ts';
 import { type ServiceRoute, ServiceRoutes } from './service-routes.ts';
 import { RequestStats } from './service-stats.ts';
@@ -255,6 +257,29 @@ export class ServiceProxy {
     } finally {
       copy?.abandon();
     }
+  }
+
+  /** A call of gRPC. Throws `ProxyRefusal` before anything was answered. */
+  async call(admitted: AdmittedRequest, { request, stream, id }: CalledRequest): Promise<void> {
+    const { route, target } = admitted;
+    await this.#log.record(begun(admitted, { request, id }), async () => {
+      await this.limitRate(route, target.rest, request);
+      const headers = this.#headers(admitted, request, id);
+      const authority = request.headers.host ?? '';
+      const body = new CallBody(stream);
+      const call = { client: stream, body, path: pathOf(admitted), authority, headers, id };
+      const { replica, value } = await this.#deliver(
+        route,
+        { client: stream, request },
+        {
+          isRepeatable: false,
+          isUnwanted: () => stream.destroyed,
+          send: (one) => sendCall(one, call),
+        },
+      );
+      this.#replicas.release(replica);
+      return value;
+    });
   }
 
   /** Throws `ProxyRefusal` before anything was answered; resolves when the connection is closed. */

@@ -16,6 +16,9 @@ import { customHostsRefusal, TakenHosts } from './custom-hosts.ts';
 export const HOSTS_NEED_GATEWAY =
   '`hosts` needs a gateway: set `gateway`, or make one the default of the project';
 
+export const GRPC_NEEDS_GATEWAY =
+  '`protocol: grpc` needs a gateway with a certificate: set `gateway`, or make one the default of the project';
+
 /** The label of the models' endpoint below the domain of a gateway. */
 const MODELS = 'gateway';
 
@@ -57,6 +60,7 @@ export async function servicePlace(
       throw notExists('The project no longer has a default gateway');
     }
     if (service.hosts?.length) throw ruleError(HOSTS_NEED_GATEWAY);
+    if (service.protocol === 'grpc') throw ruleError(GRPC_NEEDS_GATEWAY);
     return inServer(project, service);
   }
   return await behindGateway(deps, project, { view: gateway, present }, service);
@@ -127,6 +131,10 @@ async function behindGateway(
   const certificate = configuration.certificate;
   const hasCertificate = certificate !== null || view.hasFiles;
   const isSecure = service.https === 'auto' ? hasCertificate : service.https !== false;
+  if (!(isSecure && hasCertificate) && service.protocol === 'grpc') {
+    const text = hasCertificate ? 'remove `https: false`' : `give gateway '${name}' a certificate`;
+    throw ruleError(`\`protocol: grpc\` needs TLS: ${text}`);
+  }
   if (isSecure && !hasCertificate) {
     throw ruleError(`Gateway '${name}' has no certificate: set \`https: false\` for the service`);
   }
