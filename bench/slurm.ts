@@ -69,9 +69,9 @@ async function makeImage(cluster: TestCluster): Promise<void> {
       mkdirSync(join(tree, dir), { recursive: true });
     await copyPrograms(
       tree,
-      ['date', 'dash', 'sleep', 'seq', 'env'].map((it) => `/usr/bin/${it}`),
+      ['date', 'dash', 'sleep', 'seq', 'env', 'true'].map((it) => `/usr/bin/${it}`),
     );
-    for (const name of ['date', 'sleep', 'seq', 'env']) {
+    for (const name of ['date', 'sleep', 'seq', 'env', 'true']) {
       symlinkSync(`/usr/bin/${name}`, join(tree, 'bin', name));
     }
     symlinkSync('/usr/bin/dash', join(tree, 'bin', 'sh'));
@@ -121,12 +121,12 @@ async function bareJob(cluster: TestCluster): Promise<Timed> {
 
 /** Until it is running. The output of a batch job is created just before its script starts. */
 async function ourJob(home: Installation, cluster: TestCluster, name: string): Promise<Timed> {
-  const id = await start(home, name, ['sleep 1']);
+  const id = await start(home, name, ['sleep 3600']);
   await running(home, name);
   const made = `stat -c %.9W ~/.dstack/jobs/dstack-main-${name}-*/output.log`;
   const script = Number(/^\d+\.\d+$/m.exec(await cluster.login(made))?.[0]) * 1000;
-  const status = await finished(home, name);
-  if (status !== 'done') throw new Error(await home.ok('explain', name, '-v'));
+  await home.ok('stop', name, '-y');
+  await finished(home, name);
   const at = await eventTimes(home, id);
   const to = at(/^Job status changed .* -> RUNNING/) / 1000;
   return { whole: to - at(/^Run submitted/) / 1000, fromScript: to - script };
