@@ -31,8 +31,12 @@ export class ReplicaSessions {
   async take(): Promise<{ readonly http2: ClientHttp2Session; readonly release: () => void }> {
     for (;;) {
       const session = [...this.#sessions].find(hasRoom) ?? (await this.#opened());
-      // Other calls that waited for it may have filled it.
-      if (!hasRoom(session)) continue;
+      if (!hasRoom(session)) {
+        // Other calls that waited for it may have filled it.
+        if (session.calls > 0) continue;
+        session.http2.destroy();
+        throw new ConnectFailure(this.#options.port, new Error('it allows no calls'));
+      }
       session.calls += 1;
       const release = () => {
         session.calls -= 1;
