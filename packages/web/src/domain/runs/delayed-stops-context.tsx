@@ -1,3 +1,5 @@
+import type { Client } from '@dstack/client';
+import { isRunFinished } from '@dstack/contract/status';
 import {
   createContext,
   type ReactNode,
@@ -6,7 +8,7 @@ import {
   useMemo,
   useSyncExternalStore,
 } from 'react';
-import { useSession } from '../../data/session/session-context.tsx';
+import { useClient, useSession } from '../../data/session/session-context.tsx';
 import { errorText } from '../../ui/feedback/error-text.ts';
 import { toast } from '../../ui/toast/toaster.tsx';
 import { useLatest } from '../../ui/use-latest.ts';
@@ -19,11 +21,16 @@ const Stops = createContext<DelayedStops | null>(null);
 /** Keeps stops for all pages, and sends them when the tab is closed or the user signs out. */
 export function DelayedStopsScope({ children }: { readonly children: ReactNode }) {
   const session = useSession();
+  const client = useClient();
   const stopRuns = useLatest(useStopRuns());
   const stops = useMemo(
     () =>
       new DelayedStops({
-        send: (runs) => stopRuns.current(runs, false),
+        send: async (runs, isLate) => {
+          // Another run may have the name of one that has ended meanwhile.
+          const present = isLate ? await unfinishedOf(client, runs) : runs;
+          if (present.length > 0) await stopRuns.current(present, false);
+        },
         onFailure: (runs, error) =>
           toast.failed(`${subject(runs)} could not be stopped`, errorText(error).what),
         now: Date.now,
@@ -32,7 +39,7 @@ export function DelayedStopsScope({ children }: { readonly children: ReactNode }
           return () => clearTimeout(timer);
         },
       }),
-    [stopRuns],
+    [stopRuns, client],
   );
   // For the window and the session, which end outside of React.
   useEffect(() => {
@@ -46,6 +53,19 @@ export function DelayedStopsScope({ children }: { readonly children: ReactNode }
     };
   }, [stops, session]);
   return <Stops.Provider value={stops}>{children}</Stops.Provider>;
+}
+
+async function unfinishedOf(
+  client: Client,
+  runs: DelayedStop['runs'],
+): Promise<DelayedStop['runs']> {
+  const ended = await Promise.all(
+    runs.map(async ({ project, id }) => {
+      const { status } = await client.project(project).runs.get({ id });
+      return isRunFinished(status);
+    }),
+  );
+  return runs.filter((_, place) => !ended[place]);
 }
 
 function useStops(): DelayedStops {

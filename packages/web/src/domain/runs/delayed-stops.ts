@@ -8,7 +8,8 @@ export interface DelayedStop {
 }
 
 export interface DelayedStopsOptions {
-  readonly send: (runs: DelayedStop['runs']) => Promise<void>;
+  /** `isLate`: the time to undo it has passed, in which the runs may have ended. */
+  readonly send: (runs: DelayedStop['runs'], isLate: boolean) => Promise<void>;
   /** A stop was not accepted. */
   readonly onFailure: (runs: DelayedStop['runs'], error: unknown) => void;
   readonly now: () => number;
@@ -40,7 +41,7 @@ export class DelayedStops {
 
   add(runs: DelayedStop['runs']): DelayedStop {
     const stop = { runs, at: this.#options.now() + UNDO_MS };
-    const cancel = this.#options.after(UNDO_MS, () => void this.#send(stop));
+    const cancel = this.#options.after(UNDO_MS, () => void this.#send(stop, true));
     this.#waiting.set(stop, cancel);
     this.#changed();
     return stop;
@@ -53,13 +54,13 @@ export class DelayedStops {
 
   /** Sends all at once: the page is left. */
   async flush(): Promise<void> {
-    await Promise.all([...this.#waiting.keys()].map((stop) => this.#send(stop)));
+    await Promise.all([...this.#waiting.keys()].map((stop) => this.#send(stop, false)));
   }
 
-  async #send(stop: DelayedStop): Promise<void> {
+  async #send(stop: DelayedStop, isLate: boolean): Promise<void> {
     if (!this.#take(stop)) return;
     try {
-      await this.#options.send(stop.runs);
+      await this.#options.send(stop.runs, isLate);
     } catch (error) {
       this.#options.onFailure(stop.runs, error);
     }

@@ -13,6 +13,8 @@ function world(path: string, runs = [aRun('train'), aRun('chat', { user: 'grace'
     listRuns: async () => runs,
     project: (project) => ({
       runs: {
+        get: async ({ id }: { id: string }) =>
+          aRun(id, { status: id === 'ends' ? 'done' : 'running' }),
         stop: async (names: readonly string[], abort: boolean) => {
           stopped.push({ project, names, abort });
         },
@@ -121,6 +123,25 @@ it('stops a run by the key of its row a moment later, which can be undone', asyn
   await user.click(await screen.findByRole('button', { name: /^Undo/ }));
   await screen.findByText('chat goes on');
   expect(stopped).toEqual([]);
+});
+
+it('does not stop a newer run with the name of one that ended while its stop could be undone', async () => {
+  const passes = globalThis.setTimeout;
+  const due: (() => void)[] = [];
+  vi.stubGlobal('setTimeout', (run: () => void, ms?: number) =>
+    ms === UNDO_MS ? due.push(run) : passes(run, ms),
+  );
+  const { user } = await world('/runs', [
+    aRun('train', { id: 'ends' }),
+    aRun('chat', { id: 'goes on' }),
+  ]);
+  await user.click(await screen.findByRole('button', { name: 'Stop train' }));
+  await user.click(screen.getByRole('button', { name: 'Stop chat' }));
+  act(() => due.forEach((run) => void run()));
+  await waitFor(() =>
+    expect(stopped).toEqual([{ project: 'main', names: ['chat'], abort: false }]),
+  );
+  expect(screen.queryByText(/could not be stopped/)).toBeNull();
 });
 
 it('sends a stop at once when the tab is closed before it', async () => {
