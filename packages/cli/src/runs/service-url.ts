@@ -1,3 +1,4 @@
+import { customUrls } from '@dstack/contract/custom-urls';
 import type { Run } from '@dstack/contract/wire';
 import type { Connection } from '../context.ts';
 
@@ -17,16 +18,6 @@ export function serviceLines(run: Run, connection: Connection): string[] {
     );
   }
   return lines;
-}
-
-/** At the host names of its own. */
-function customUrls({ url, hosts = [] }: NonNullable<Run['service']>): string[] {
-  const generated = URL.parse(url);
-  if (generated === null) return [];
-  const { protocol, port } = generated;
-  return hosts.map(
-    (one) => `${protocol}//${one.replace(/^[^/]+/, (name) => name + (port && `:${port}`))}`,
-  );
 }
 
 export function absolute(url: string, connection: Connection): string {

@@ -51,11 +51,11 @@ describe('the ways to a run', () => {
 
   it('lead to a service once a replica is ready', () => {
     const service = { url: '/proxy/services/main/dev/', model: null, options: {} };
-    const at = (streak: number) =>
+    const at = (streak: number, more = {}) =>
       connectionOf(
         run(
           'service',
-          { service },
+          { service: { ...service, ...more } },
           {
             job_spec: { app_specs: [], probes: [{ ready_after: 2 }] },
             job_submissions: [{ status: 'running', probes: [{ success_streak: streak }] }],
@@ -66,6 +66,10 @@ describe('the ways to a run', () => {
     expect(at(1).kind).toBe('not-yet');
     expect(at(2)).toMatchObject({
       steps: [{ url: 'http://127.0.0.1:3000/proxy/services/main/dev/' }],
+    });
+    const hosts = ['api.example.com/embed'];
+    expect(at(2, { url: 'https://dev.apps.test', hosts })).toMatchObject({
+      steps: [{ url: 'https://dev.apps.test/' }, { url: 'https://api.example.com/embed' }],
     });
   });
 });

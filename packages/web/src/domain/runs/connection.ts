@@ -1,3 +1,4 @@
+import { customUrls } from '@dstack/contract/custom-urls';
 import { isJobFinished, isJobRunning } from '@dstack/contract/status';
 import type { Run } from '@dstack/contract/wire';
 
@@ -54,7 +55,14 @@ function serviceConnection({ service, jobs }: Run, origin: string): RunConnectio
   });
   if (url === null) return { kind: 'not-yet', text: 'The address of the service is not valid.' };
   if (!isReady) return { kind: 'not-yet', text: `No replica is ready yet. The address: ${url}` };
-  return { kind: 'ready', steps: [{ kind: 'link', title: 'Address', url, label: url }] };
+  const own = customUrls(service).flatMap((one) => webUrl(one, origin) ?? []);
+  return {
+    kind: 'ready',
+    steps: [url, ...own].map((one) => ({
+      ...{ kind: 'link', url: one, label: one },
+      title: one === url ? 'Address' : 'Address of your own',
+    })),
+  };
 }
 
 /** Addresses come from servers and configurations; only those of web pages become links. */

@@ -17,7 +17,7 @@ export function ConnectPanel({ run }: { readonly run: Run }) {
       ) : (
         <ul className={styles.steps}>
           {connection.steps.map((step) => (
-            <li key={step.title} className={styles.step}>
+            <li key={step.kind === 'link' ? step.url : step.command} className={styles.step}>
               <h3 className={styles.title}>{step.title}</h3>
               {step.kind === 'command' ? (
                 <CommandBlock text={step.command} />
