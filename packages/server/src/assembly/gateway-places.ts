@@ -12,6 +12,7 @@ export function hostPlaces(
   return gatewayHosts({
     store,
     client: (hostId) => hosts.client(hostId),
+    isElsewhere: (hostId) => hosts.isElsewhere(hostId),
     serverHostId: serverHost?.access.hostId ?? null,
   });
 }

@@ -21,3 +21,21 @@ it.each([
   const condition = await places.condition({ instanceId: '0' }, gateway(wanted));
   expect(condition).toEqual({ outdated, unreachable: null });
 });
+
+it('a host to which another server is linked can be a gateway, and one without any server cannot', async () => {
+  const host = (id: string) => ({ status: 'idle', name: `pool-${id}`, hostId: id });
+  const made = gatewayHosts({
+    store: {
+      gateways: {
+        replicaById: async () => ({ gatewayId: 'g' }),
+        byId: async () => ({ gateway: { projectId: 'p' } }),
+        placedReplicas: async () => [],
+      },
+      fleets: { byName: async () => ({ instances: [host('0'), host('1')] }) },
+    },
+    ...{ client: () => null, serverHostId: null },
+    isElsewhere: async (hostId: string) => hostId === '1',
+  } as unknown as GatewayHostsOptions);
+  const order = (replicaId: string) => ({ replicaId, region: 'pool', instanceType: null });
+  expect(await made.choose(order('a'))).toBe('1');
+});

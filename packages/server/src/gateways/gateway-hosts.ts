@@ -12,6 +12,8 @@ import { type AgentClient, AgentRefusal, AgentUnreachable } from '../hosts/agent
 export interface GatewayHostsOptions {
   readonly store: Pick<Store, 'gateways' | 'fleets' | 'instances'>;
   readonly client: (hostId: string) => AgentClient | null;
+  /** Whether another server is linked to the host. */
+  readonly isElsewhere: (hostId: string) => Promise<boolean>;
   /** Id of the server host; null = this server has none. */
   readonly serverHostId: string | null;
 }
@@ -25,7 +27,10 @@ export interface GatewayPlaces extends GatewayHosts {
 }
 
 /** The SSH hosts of fleets, and the server host, as places for gateways: one on each host. */
-export function gatewayHosts({ store, client, serverHostId }: GatewayHostsOptions): GatewayPlaces {
+export function gatewayHosts(options: GatewayHostsOptions): GatewayPlaces {
+  const { store, client, isElsewhere, serverHostId } = options;
+  const isConnected = async (hostId: string) =>
+    client(hostId) !== null || (await isElsewhere(hostId));
   /** Chosen, but perhaps not stored yet. */
   const chosen = new Map<string, string>();
   const isTaken = async (hostId: string, replicaId: string) => {
@@ -68,7 +73,7 @@ export function gatewayHosts({ store, client, serverHostId }: GatewayHostsOption
         throw new BackendError(`Fleet ${region} has ${what}`);
       }
       for (const { hostId } of hosts) {
-        if (hostId === null || client(hostId) === null || (await isTaken(hostId, replicaId)))
+        if (hostId === null || !(await isConnected(hostId)) || (await isTaken(hostId, replicaId)))
           continue;
         chosen.set(replicaId, hostId);
         return hostId;
