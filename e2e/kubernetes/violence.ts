@@ -36,7 +36,7 @@ export function violenceCases(world: () => World): void {
       termination_reason_message: expect.stringContaining('OOMKilled'),
     });
     const fat = await untilRun(home, 'fat', isFinished);
-    expect(message(fat)).toMatch(/was evicted \(node \w+\): .*ephemeral/);
+    expect(message(fat)).toMatch(/exceeded its disk limit: .*ephemeral/);
     for (const name of names) {
       const run = await untilRun(home, name, isFinished);
       expect([name, run.status, message(run)]).toEqual([name, 'done', expect.anything()]);

@@ -136,6 +136,14 @@ describe('a pod', () => {
       ...{ state: 'interrupted', reason: 'failed' },
       text: 'pod train exceeded its disk limit: Pod ephemeral local storage usage exceeds the total limit of containers 102Mi. Raise the upper bound of resources.disk, or leave it out',
     });
+    // The event, or the condition, may come before the reason.
+    const over = { name: 'job', state: { terminated: { exitCode: 137 } } };
+    const killed = { phase: 'Running', containerStatuses: [over] };
+    const event = { reason: 'Evicted', message };
+    expect(state(pod(killed, {}, 'n1'), [event])).toEqual(evicted);
+    const condition = { type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet' };
+    const conditions = [{ ...condition, message }];
+    expect(state(pod({ ...killed, conditions }, {}, 'n1'))).toEqual(evicted);
   });
 
   it('has started as soon as an event reports it, unless others need its address', () => {

@@ -46,13 +46,13 @@ export function podState(options: StateOptions): PodState {
     const text = disruption ?? `pod ${metadata.name} was deleted in the cluster`;
     return { state: 'interrupted', reason: 'spot', text };
   }
-  if (status.phase === 'Failed' || status.phase === 'Succeeded') return ended(pod, disruption);
+  if (status.phase === 'Failed' || status.phase === 'Succeeded') return ended(options, disruption);
   if (status.phase === 'Unknown') {
     const text = `node ${spec?.nodeName ?? ''} does not answer`;
     return { state: 'interrupted', reason: 'spot', text };
   }
   if (!spec?.nodeName) return unscheduled(options);
-  if (statusOf(pod, JOB_CONTAINER)?.state?.terminated) return ended(pod, disruption);
+  if (statusOf(pod, JOB_CONTAINER)?.state?.terminated) return ended(options, disruption);
   // The status of a pod follows the start of its container by up to a second; the event does not.
   const isReachable = isStarted(pod) || (options.events.some(isJobStart) && !needsAddress(pod));
   if (isReachable) return { state: 'started', node: spec.nodeName, ip: status.podIP ?? null };
@@ -107,8 +107,8 @@ const DISRUPTIONS: Readonly<Record<string, string>> = {
 };
 
 /** An agent ends only with its pod, so the end of its container is never a success. */
-function ended(pod: Pod, disruption: string | null): NotReady {
-  const excess = excessOf(pod);
+function ended({ pod, events }: StateOptions, disruption: string | null): NotReady {
+  const excess = excessOf(pod, events);
   if (excess !== null) return failed(excess);
   if (disruption !== null) return { state: 'interrupted', reason: 'spot', text: disruption };
   const { name } = pod.metadata;
@@ -131,11 +131,17 @@ function ended(pod: Pod, disruption: string | null): NotReady {
 
 /**
  * The kubelet evicts a pod that writes more than it may, whatever its node has left. Another pod would
- * write as much, so the job has failed.
+ * write as much, so the job has failed. Its container may have ended before the status has the reason.
  */
-function excessOf({ metadata, status }: Pod): string | null {
-  const message = status?.message?.trim().replace(/\.$/, '') ?? '';
-  if (status?.reason !== 'Evicted' || !OWN_LIMIT.test(message)) return null;
+function excessOf({ metadata, status }: Pod, events: readonly KubeEvent[]): string | null {
+  const messages = [
+    status?.reason === 'Evicted' ? status.message : null,
+    status?.conditions?.find(({ reason }) => reason === 'TerminationByKubelet')?.message,
+    events.find(({ reason }) => reason === 'Evicted')?.message,
+  ];
+  const found = messages.find((one) => OWN_LIMIT.test(one ?? ''));
+  if (!found) return null;
+  const message = found.trim().replace(/\.$/, '');
   return `pod ${metadata.name} exceeded its disk limit: ${message}. Raise the upper bound of resources.disk, or leave it out`;
 }
 
