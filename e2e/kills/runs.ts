@@ -18,6 +18,9 @@ const onHosts = { image: IMAGE, fleets: [HOSTS] };
 const onLocal = { fleets: [LOCAL] };
 /** Milliseconds between two requests to a service. */
 const PATIENCE = 300;
+/** Each needs a second place for its next version: with three local instances, three would wait for one another. */
+const MOST_SERVING = 2;
+let serving = 0;
 /** Seconds between two lines of a job. */
 const STEP = 0.02;
 
@@ -110,6 +113,16 @@ const guest: Kind = async (world, name, random) => {
 
 /** Serves, is replaced by a new version, and serves until it is stopped. */
 const service: Kind = async (world, name, random) => {
+  while (serving >= MOST_SERVING && !world.limit.aborted) await delay(PATIENCE);
+  serving += 1;
+  try {
+    return await served(world, name, random);
+  } finally {
+    serving -= 1;
+  }
+};
+
+const served: Kind = async (world, name, random) => {
   const version = (VERSION: string) => ({
     type: 'service',
     port: 8000,
