@@ -58,11 +58,14 @@ export function useMergedLog(
 /** A hidden page reads nothing, and goes on when it is shown. */
 async function pause(signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, ROUND_MS);
-    signal.addEventListener('abort', () => {
+    // The signal lives for as long as the log is read, and gets no listener more with each round.
+    const end = () => {
       clearTimeout(timer);
+      signal.removeEventListener('abort', end);
       resolve();
-    });
+    };
+    const timer = setTimeout(end, ROUND_MS);
+    signal.addEventListener('abort', end);
   });
   if (document.visibilityState !== 'hidden' || signal.aborted) return;
   await new Promise<void>((resolve) => {
