@@ -237,11 +237,9 @@ export class ServiceProxy {
     await this.limitRate(admitted.route, admitted.target.rest, request);
     const path = pathOf(admitted);
     const headers = this.#headers(admitted, request, id);
+    const answer = answerOf(admitted, request);
     const copy = this.#mirror.copyOf(admitted.route, { request, path, headers });
-    const order = {
-      ...{ request, response, id, path, headers, maxBody, copy },
-      answer: answerOf(admitted, request),
-    };
+    const order = { request, response, id, path, headers, maxBody, copy, answer };
     if (!hasBody(request)) copy?.send();
     try {
       const { replica } = await this.#deliver(
