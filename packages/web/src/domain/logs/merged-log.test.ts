@@ -1,3 +1,4 @@
+import { ConnectionError } from '@dstack/client';
 import { expect, it } from 'vitest';
 import { firstLinesOf, type LogSource, readMerged } from './merged-log.ts';
 
@@ -41,6 +42,27 @@ it('reads the logs of all jobs round after round, until all have ended and were 
     ['0:a1', '0:a2', '1:b1', '1:b2', 'true'],
   ]);
   expect(asked.slice(0, 3)).toEqual([{ lines: 5000 }, { lines: 5000 }, { offset: 6 }]);
+});
+
+it('goes on after the server was away, waiting longer each time', async () => {
+  const output = encode('one\ntwo\n');
+  const pauses: number[] = [];
+  const seen: string[][] = [];
+  await readMerged(
+    {
+      sources: () => [{ job: 'a', attempt: 1, submission: 'a', isOver: true }],
+      async *read(_, from) {
+        const start = 'offset' in from ? from.offset : 0;
+        yield { bytes: output.subarray(start, start + 4), end: start + 4, times: [] };
+        if (pauses.length < 1) throw new ConnectionError('http://x', 'GET /logs', null);
+      },
+      onLines: (lines) => seen.push(lines.map(({ text }) => text)),
+      pause: async (_, lost) => void pauses.push(lost),
+    },
+    new AbortController().signal,
+  );
+  expect(pauses).toEqual([1]);
+  expect(seen.at(-1)).toEqual(['one', 'two']);
 });
 
 it('loads fewer lines of each job the more jobs there are', () => {

@@ -1,4 +1,5 @@
 import type { LogPiece } from '@dstack/client';
+import { ConnectionError } from '@dstack/client';
 import type { LogStreamStart } from '../../data/logs/log-stream.ts';
 import { LogBuffer } from './log-buffer.ts';
 import { MAX_MERGED_LINES, MergedLines, type SourceLine } from './merged-lines.ts';
@@ -21,8 +22,8 @@ export interface MergedLogOptions {
     signal: AbortSignal,
   ) => AsyncIterable<LogPiece>;
   readonly onLines: (lines: readonly SourceLine[], isComplete: boolean) => void;
-  /** The pause between two rounds. */
-  readonly pause: (signal: AbortSignal) => Promise<void>;
+  /** The pause between two rounds. `lost`: how many rounds in a row did not reach the server. */
+  readonly pause: (signal: AbortSignal, lost: number) => Promise<void>;
 }
 
 /** Last lines of all jobs together that are loaded at first, and of each job at least and at most. */
@@ -49,16 +50,25 @@ export async function readMerged(options: MergedLogOptions, signal: AbortSignal)
   }));
   const merged = new MergedLines();
   let settledAt = Number.NEGATIVE_INFINITY;
+  let lost = 0;
   while (!signal.aborted) {
     const over = sources().map(({ isOver }) => isOver);
     const before = logs.map(({ buffer }) => buffer.end);
     const waiting = logs.flatMap((log, index) => (log.isComplete ? [] : [{ ...log, index }]));
+    let isLost = false;
     const readNext = async (): Promise<void> => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
         const { buffer, submission, index } = next;
         const from = buffer.end === 0 ? { lines: firstLinesOf(count) } : { offset: buffer.end };
-        for await (const { bytes, end, times } of read(submission, from, signal)) {
-          buffer.append(bytes, end, times);
+        try {
+          for await (const { bytes, end, times } of read(submission, from, signal)) {
+            buffer.append(bytes, end, times);
+          }
+        } catch (error) {
+          // The next round goes on where this one was cut off.
+          if (!(error instanceof ConnectionError)) throw error;
+          isLost = true;
+          return;
         }
         const log = logs[index];
         if (log !== undefined && over[index] === true) log.isComplete = true;
@@ -78,8 +88,9 @@ export async function readMerged(options: MergedLogOptions, signal: AbortSignal)
       );
     if (isComplete) return;
     // Whatever was printed before the latest line of this round is read by the end of the next one.
-    settledAt = Math.max(settledAt, ...logs.map(({ buffer }) => latestTime(buffer)));
-    await pause(signal);
+    if (!isLost) settledAt = Math.max(settledAt, ...logs.map(({ buffer }) => latestTime(buffer)));
+    lost = isLost ? lost + 1 : 0;
+    await pause(signal, lost);
   }
 }
 

@@ -13,6 +13,8 @@ export interface MergedLog {
 }
 
 const ROUND_MS = 1000;
+/** While the server does not answer. */
+const LONGEST_MS = 15_000;
 const NO_LINES: readonly SourceLine[] = [];
 
 /** The output of several jobs of a run, in the order of its times, as it is printed. */
@@ -56,7 +58,7 @@ export function useMergedLog(
 }
 
 /** A hidden page reads nothing, and goes on when it is shown. */
-async function pause(signal: AbortSignal): Promise<void> {
+async function pause(signal: AbortSignal, lost: number): Promise<void> {
   await new Promise<void>((resolve) => {
     // The signal lives for as long as the log is read, and gets no listener more with each round.
     const end = () => {
@@ -64,7 +66,7 @@ async function pause(signal: AbortSignal): Promise<void> {
       signal.removeEventListener('abort', end);
       resolve();
     };
-    const timer = setTimeout(end, ROUND_MS);
+    const timer = setTimeout(end, Math.min(ROUND_MS * 2 ** lost, LONGEST_MS));
     signal.addEventListener('abort', end);
   });
   if (document.visibilityState !== 'hidden' || signal.aborted) return;
