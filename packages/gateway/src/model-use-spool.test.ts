@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { GatewayFrame, GatewayModelUse } from '@dstack/contract/agent';
@@ -71,6 +71,18 @@ it('sends again, as the same batch, what was not confirmed: by a process that is
   expect(sent).toHaveLength(4);
   expect(sent[3]?.batch).not.toBe(batch);
   expect(sent[3]?.uses).toMatchObject([{ requests: 1 }]);
+});
+
+it('keeps uses while a full disk does not take what is sent', async () => {
+  const sent: Sent[] = [];
+  const spool = new ModelUseSpool(dir, (frame) => sent.push(frame) > 0);
+  await storeUse(dir, use());
+  mkdirSync(join(dir, 'batch.new'));
+  spool.deliver();
+  expect(sent).toEqual([]);
+  rmSync(join(dir, 'batch.new'), { recursive: true });
+  spool.deliver();
+  expect(sent).toMatchObject([{ uses: [{ requests: 1 }] }]);
 });
 
 it('removes a damaged file with the next confirmed message', async () => {

@@ -77,14 +77,18 @@ export class ModelUseSpool {
     }
   }
 
-  /** Null: there is nothing to send. */
+  /** Null: there is nothing to send, or no room to write down what is sent; it then stays where it is. */
   #newBatch(): Batch | null {
     const files = readdirSync(this.#dir).filter((name) => name.endsWith('.json'));
     if (files.length === 0) return null;
     const batch = { id: randomUUID(), files: files.slice(0, MOST) };
-    writeFileSync(`${this.#batchPath}.new`, JSON.stringify(batch), { mode: 0o600 });
-    renameSync(`${this.#batchPath}.new`, this.#batchPath);
-    return batch;
+    try {
+      writeFileSync(`${this.#batchPath}.new`, JSON.stringify(batch), { mode: 0o600 });
+      renameSync(`${this.#batchPath}.new`, this.#batchPath);
+      return batch;
+    } catch {
+      return null;
+    }
   }
 }
 

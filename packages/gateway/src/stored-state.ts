@@ -30,11 +30,14 @@ interface Files {
 
 /** Changes within this time are written once, in milliseconds. */
 const SOON_MS = 200;
+/** The longest pause between attempts to write to a disk that refuses it, in milliseconds. */
+const LONGEST_MS = 60_000;
 
 export class StoredState {
   readonly #dir: string;
   readonly #pending = new Map<string, unknown>();
   #timer: NodeJS.Timeout | null = null;
+  #failures = 0;
 
   constructor(dir: string) {
     this.#dir = dir;
@@ -54,15 +57,28 @@ export class StoredState {
     this.#timer ??= setTimeout(() => this.flush(), SOON_MS);
   }
 
+  /** What the disk refuses, as it is full, is written later: the gateway goes on without. */
   flush(): void {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
     for (const [name, value] of this.#pending) {
       const path = this.#path(name);
-      writeFileSync(`${path}.new`, JSON.stringify(value), { mode: 0o600 });
-      renameSync(`${path}.new`, path);
+      try {
+        writeFileSync(`${path}.new`, JSON.stringify(value), { mode: 0o600 });
+        renameSync(`${path}.new`, path);
+        this.#pending.delete(name);
+      } catch {
+        this.#later();
+      }
     }
-    this.#pending.clear();
+    if (this.#pending.size === 0) this.#failures = 0;
+  }
+
+  #later(): void {
+    if (this.#timer !== null) return;
+    this.#failures += 1;
+    const pause = Math.min(SOON_MS * 2 ** this.#failures, LONGEST_MS);
+    this.#timer = setTimeout(() => this.flush(), pause).unref();
   }
 
   remove(name: keyof Files): void {

@@ -1,0 +1,25 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { StoredState } from './stored-state.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'dstack-state-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+it('writes later what the disk refuses, and the rest at once', () => {
+  const state = new StoredState(dir);
+  mkdirSync(join(dir, 'counts.json.new'));
+  const count = { run_id: 'r', second: 1, requests: 2 };
+  state.write('counts', [count]);
+  state.write('callers', []);
+  state.flush();
+  const stored = new StoredState(dir);
+  expect([stored.read('counts'), stored.read('callers')]).toEqual([null, []]);
+  rmSync(join(dir, 'counts.json.new'), { recursive: true });
+  state.flush();
+  expect(stored.read('counts')).toEqual([count]);
+});
