@@ -122,7 +122,7 @@ function ended({ pod, events }: StateOptions, disruption: string | null): NotRea
     const text = `Out of memory: the container exceeded its memory limit (OOMKilled) in pod ${name}`;
     return { state: 'interrupted', reason: 'memory', text };
   }
-  if (end && NO_SHELL.test(end.message ?? '')) {
+  if (end && lacksShell(end.message ?? '')) {
     return failed(`${end.message}: an image without /bin/sh needs DSTACK_KUBERNETES_AGENT_IMAGE`);
   }
   const why = end?.message || end?.reason || pod.status?.message || pod.status?.reason;
@@ -148,7 +148,10 @@ function excessOf({ metadata, status }: Pod, events: readonly KubeEvent[]): stri
 const OWN_LIMIT =
   /ephemeral local storage usage exceeds|exceeded its local ephemeral storage limit/;
 
-const NO_SHELL = /\/bin\/sh.{0,40}no such file|no such file.{0,40}\/bin\/sh/i;
+/** The runtimes name the program and the missing file in different orders. */
+function lacksShell(message: string): boolean {
+  return /no such file/i.test(message) && message.includes('/bin/sh');
+}
 
 function unscheduled({ pod, events, now, scheduleMs, scaleUpMs }: StateOptions): NotReady {
   const { metadata, status } = pod;
