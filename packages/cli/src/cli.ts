@@ -108,7 +108,7 @@ async function contextFor(
   runtime: Runtime,
   setExitCode: Cli['setExitCode'],
 ): Promise<Cli> {
-  const { connect } = await import('./context.ts');
+  const { connect, connectToServer } = await import('./context.ts');
   const { env, home, cwd, now, signal, onInterrupt } = runtime;
   const projectOption = globals.project;
   const log = globals.debug ? (line: string) => io.info(io.paintErr('dim', line)) : null;
@@ -126,6 +126,7 @@ async function contextFor(
     projectOption,
     debug: globals.debug,
     connect: () => connect({ projectOption, env, home, log }),
+    connectToServer: () => connectToServer({ projectOption, env, home, log }),
     setExitCode,
   };
 }

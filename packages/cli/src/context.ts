@@ -1,13 +1,18 @@
 import type { Client, ClientOptions, ProjectClient } from '@dstack/client';
-import type { ServerAddress } from './config/resolve-server.ts';
+import type { ResolveInput, ServerAccess, ServerAddress } from './config/resolve-server.ts';
 import type { OnInterrupt } from './interrupts.ts';
 import type { Io } from './terminal/io.ts';
 import type { Prompter } from './terminal/prompt.ts';
 
-/** A project on a server, with a client for it. */
-export interface Connection {
-  readonly address: ServerAddress;
+/** For what belongs to no project. */
+export interface ServerConnection {
+  readonly address: ServerAccess;
   readonly client: Client;
+}
+
+/** A project on a server, with a client for it. */
+export interface Connection extends ServerConnection {
+  readonly address: ServerAddress;
   readonly project: ProjectClient;
 }
 
@@ -35,6 +40,8 @@ export interface Cli {
   /** `--debug`. */
   readonly debug: boolean;
   readonly connect: () => Promise<Connection>;
+  /** As `connect`, also where no project is given. */
+  readonly connectToServer: () => Promise<ServerConnection>;
   /** For commands that succeed with an exit code other than 0. */
   readonly setExitCode: (code: number) => void;
 }
@@ -63,13 +70,22 @@ export interface ConnectInput extends Pick<Cli, 'projectOption' | 'env' | 'home'
 /** Resolves server and project and connects to them. */
 export async function connect(input: ConnectInput): Promise<Connection> {
   const { resolveServer } = await import('./config/resolve-server.ts');
-  const address = await resolveServer({
-    project: input.projectOption,
-    env: input.env,
-    home: input.home,
-  });
-  const { log } = input;
-  const more = log ? { exchange: (await import('./request-log.ts')).loggedExchange(log) } : {};
-  const client = await clientFor(address, input.env, more);
+  const address = await resolveServer(resolveInput(input));
+  const client = await loggedClient(address, input);
   return { address, client, project: client.project(address.project) };
+}
+
+export async function connectToServer(input: ConnectInput): Promise<ServerConnection> {
+  const { resolveAccess } = await import('./config/resolve-server.ts');
+  const address = await resolveAccess(resolveInput(input));
+  return { address, client: await loggedClient(address, input) };
+}
+
+function resolveInput({ projectOption, env, home }: ConnectInput): ResolveInput {
+  return { project: projectOption, env, home };
+}
+
+async function loggedClient(address: ServerAccess, { env, log }: ConnectInput): Promise<Client> {
+  const more = log ? { exchange: (await import('./request-log.ts')).loggedExchange(log) } : {};
+  return clientFor(address, env, more);
 }

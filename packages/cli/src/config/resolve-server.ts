@@ -1,11 +1,16 @@
 import { CliError, EXIT } from '../errors.ts';
 import { ConfigFile } from './config-file.ts';
 
-/** The server to connect to, with its token and project. */
-export interface ServerAddress {
-  readonly project: string;
+export interface ServerAccess {
   readonly url: string;
   readonly token: string;
+  /** Null: none is given beside `DSTACK_SERVER_URL` and `DSTACK_TOKEN`. */
+  readonly project: string | null;
+}
+
+/** The server to connect to, with its token and project. */
+export interface ServerAddress extends ServerAccess {
+  readonly project: string;
 }
 
 export interface ResolveInput {
@@ -15,23 +20,27 @@ export interface ResolveInput {
   readonly home: string;
 }
 
+/** As `resolveAccess`, for commands that work in a project. */
+export async function resolveServer(input: ResolveInput): Promise<ServerAddress> {
+  const { project, ...access } = await resolveAccess(input);
+  if (project !== null) return { project, ...access };
+  throw new CliError('No project given', {
+    why: 'DSTACK_SERVER_URL and DSTACK_TOKEN are set, so the configuration file is not used',
+    next: 'set DSTACK_PROJECT, or pass --project NAME',
+  });
+}
+
 /**
  * `--project`, then `DSTACK_PROJECT`, then the default of the configuration file. With both
  * `DSTACK_SERVER_URL` and `DSTACK_TOKEN` the file is not read; `DSTACK_TOKEN` alone replaces the
  * file's token.
  */
-export async function resolveServer({ project, env, home }: ResolveInput): Promise<ServerAddress> {
+export async function resolveAccess({ project, env, home }: ResolveInput): Promise<ServerAccess> {
   const name = project ?? (env.DSTACK_PROJECT || undefined);
   const url = env.DSTACK_SERVER_URL || undefined;
   const token = env.DSTACK_TOKEN || undefined;
   if (url !== undefined && token !== undefined) {
-    if (name === undefined) {
-      throw new CliError('No project given', {
-        why: 'DSTACK_SERVER_URL and DSTACK_TOKEN are set, so the configuration file is not used',
-        next: 'set DSTACK_PROJECT, or pass --project NAME',
-      });
-    }
-    return { project: name, url, token };
+    return { project: name ?? null, url, token };
   }
   const config = await ConfigFile.load(home);
   const found = name === undefined ? config.default : config.find(name);

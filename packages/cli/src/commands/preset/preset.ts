@@ -12,7 +12,7 @@ export function declarePreset(program: Command, cli: Cli, run: typeof runPreset 
 }
 
 export async function runPreset(cli: Cli): Promise<void> {
-  const { client } = await cli.connect();
+  const { client } = await cli.connectToServer();
   throw new CliError('This server has no presets', {
     why: `${client.url} offers no endpoint for them`,
     next: 'describe the service in a configuration: dstack init --template service',

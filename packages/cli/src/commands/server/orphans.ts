@@ -9,7 +9,7 @@ export interface OrphansOptions {
 
 /** Prints the resources in clouds that have the server's tag and no record. */
 export async function runServerOrphans({ json }: OrphansOptions, cli: Cli): Promise<void> {
-  const { client } = await cli.connect();
+  const { client } = await cli.connectToServer();
   const report = await client.server.listOrphans();
   if (json) {
     cli.io.json(report, 2);

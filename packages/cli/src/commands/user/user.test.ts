@@ -30,6 +30,13 @@ async function dstack(argv: readonly string[], input = '') {
   return { ...result, sent: [last?.path, last?.body], calls: fake.calls };
 }
 
+test('users are listed without a project', async () => {
+  const fake = await startFakeServer(ROUTES);
+  const env = { DSTACK_SERVER_URL: fake.url, DSTACK_TOKEN: 'token' };
+  const { code, out } = await runCommand(['user', 'list'], { env });
+  expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining('ann') });
+});
+
 test('a new user’s token is printed once, alone on stdout', async () => {
   const { out, err, calls } = await dstack(['user', 'add', 'bob', '--email', 'b@x.org']);
   expect(out).toBe('new-token\n');

@@ -80,7 +80,7 @@ export function declareUser(
 }
 
 export async function runUserList(options: OutputOptions, cli: Cli): Promise<void> {
-  const { client } = await cli.connect();
+  const { client } = await cli.connectToServer();
   const listing = {
     key: 'users',
     load: () => client.users.list(),
@@ -114,7 +114,7 @@ export async function runUserAdd(
   { name, role, email, json }: UserAddOptions,
   cli: Cli,
 ): Promise<void> {
-  const { client, project } = await cli.connect();
+  const { client, address } = await cli.connectToServer();
   const created = await client.users.create({ username: name, global_role: role, email });
   const { creds } = await client.users.get(name);
   if (json) {
@@ -122,7 +122,7 @@ export async function runUserAdd(
     return;
   }
   cli.io.info(
-    `User ${name} added. Next: dstack project member add ${name} --role user --project ${project.name}`,
+    `User ${name} added. Next: dstack project member add ${name} --role user --project ${address.project ?? 'PROJECT'}`,
   );
   cli.io.info('The token will not be shown again:');
   cli.io.print(`${creds.token}\n`);
@@ -139,7 +139,7 @@ export async function runUserRole(
       next: 'roles in a project: dstack project member role NAME ROLE',
     });
   }
-  const { client } = await cli.connect();
+  const { client } = await cli.connectToServer();
   const { username, email, active } = requireUser(name, await client.users.list());
   const global_role = role as GlobalRole;
   await client.users.update({ username, global_role, email: email ?? null, active });
@@ -150,7 +150,7 @@ export async function runUserRemove(
   { names, yes }: { names: readonly string[]; yes: boolean },
   cli: Cli,
 ): Promise<void> {
-  const { client } = await cli.connect();
+  const { client } = await cli.connectToServer();
   const users = await client.users.list();
   for (const name of names) requireUser(name, users);
   const what = names.length === 1 ? `the user ${names[0]}` : `the users ${names.join(', ')}`;
@@ -166,7 +166,7 @@ export async function runUserRotate(
   { name, yes, json }: { name: string; yes: boolean; json: boolean },
   cli: Cli,
 ): Promise<void> {
-  const { client, address } = await cli.connect();
+  const { client, address } = await cli.connectToServer();
   requireUser(name, await client.users.list());
   const question = `Replace the token of ${name}? The present one stops working at once.`;
   if (!yes && !(await cli.prompt.confirm(question))) {
@@ -179,7 +179,7 @@ export async function runUserRotate(
     return;
   }
   cli.io.info(
-    `The new token of ${name}. Store it: dstack project add --name ${address.project} --url ${address.url} --token TOKEN`,
+    `The new token of ${name}. Store it: dstack project add --name ${address.project ?? 'PROJECT'} --url ${address.url} --token TOKEN`,
   );
   cli.io.print(`${creds.token}\n`);
 }
