@@ -3,7 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GatewayModelUse } from '@dstack/contract/agent';
-import { type Admit, ProxyRefusal, type ServiceProxy } from '@dstack/server/proxy';
+import {
+  type Admit,
+  askAny,
+  inOrderOfTrial,
+  ProxyRefusal,
+  type ServiceProxy,
+} from '@dstack/server/proxy';
 import { meterOf, useOf, withUsage } from './model-usage.ts';
 import { unknownHost } from './origin.ts';
 import type { HostedService, HostedServices } from './services.ts';
@@ -65,30 +71,31 @@ export class ModelHost {
     }
     const body = await readBody(request);
     const name = modelOf(body);
-    const service = models.get(name);
-    if (!service) {
-      throw new ProxyRefusal(404, `Model ${name} not found in project ${project}`);
-    }
-    await this.#ask(service, own, body, { name, response, user: caller.name });
+    const serving = models.get(name);
+    if (!serving) throw modelNotFound(name, project);
+    await this.#ask(serving, own, body, { name, project, response, user: caller.name });
   }
 
   async #ask(
-    service: HostedService,
+    serving: readonly HostedService[],
     path: string,
     body: Buffer,
-    of: { readonly name: string; readonly response: ServerResponse; readonly user: string },
+    of: {
+      readonly name: string;
+      readonly project: string;
+      readonly response: ServerResponse;
+      readonly user: string;
+    },
   ): Promise<void> {
     const { proxy } = this.#options;
-    const route = await proxy.find({ projectName: service.project, runName: service.run });
-    if (route === null) throw unknownHost(service.host);
-    const prefix = service.model?.prefix.replace(/\/$/, '') ?? '';
     const metered = withUsage(path, body);
-    const answer = await proxy.ask(route, {
-      path: `${prefix}/${path}`,
-      body: metered.body.toString(),
-      length: metered.body.length,
-      ...{ client: of.response, user: of.user, id: randomUUID() },
-    });
+    const text = metered.body.toString();
+    const asker = { client: of.response, user: of.user, id: randomUUID() };
+    const services = inOrderOfTrial(await this.#routed(serving), proxy);
+    if (services.length === 0) throw modelNotFound(of.name, of.project);
+    const answer = await askAny(proxy, services, ({ prefix }) => ({
+      ...{ path: `${prefix}/${path}`, body: text, length: metered.body.length, ...asker },
+    }));
     const headers = PASSED.flatMap((name) => {
       const value = answer.headers[name];
       return value === undefined ? [] : [[name, value] as const];
@@ -100,7 +107,7 @@ export class ModelHost {
     const report = async (isAborted: boolean) => {
       if (isReported) return;
       isReported = true;
-      const whose = { project: service.project, user: of.user, model: of.name };
+      const whose = { project: of.project, user: of.user, model: of.name };
       await this.#options.onUsed(useOf(whose, meter, { isAborted, now: Date.now() }));
     };
     const send = async (bytes: Buffer) => {
@@ -121,12 +128,31 @@ export class ModelHost {
     }
   }
 
-  /** Of several services with one model the newest answers. */
-  #models(project: string): Map<string, HostedService> {
-    const own = this.#options.services.all.filter((one) => one.project === project);
-    return new Map(own.flatMap((one) => (one.model ? [[one.model.name, one] as const] : [])));
+  /** With their present routes. */
+  async #routed(serving: readonly HostedService[]) {
+    const found = await Promise.all(
+      serving.map(async ({ project, run, model }) => {
+        const route = await this.#options.proxy.find({ projectName: project, runName: run });
+        const prefix = model?.prefix.replace(/\/$/, '') ?? '';
+        return route === null ? [] : [{ route, prefix }];
+      }),
+    );
+    return found.flat();
+  }
+
+  /** The services of each model, the newest first. */
+  #models(project: string): Map<string, HostedService[]> {
+    const models = new Map<string, HostedService[]>();
+    for (const one of this.#options.services.all) {
+      if (one.project !== project || one.model === null) continue;
+      models.set(one.model.name, [one, ...(models.get(one.model.name) ?? [])]);
+    }
+    return models;
   }
 }
+
+const modelNotFound = (name: string, project: string) =>
+  new ProxyRefusal(404, `Model ${name} not found in project ${project}`);
 
 /** Throws if the client has disconnected. */
 async function drained(response: ServerResponse): Promise<void> {

@@ -72,6 +72,7 @@ export interface HttpDeps {
     | 'limitRate'
     | 'takeRate'
     | 'state'
+    | 'accepts'
     | 'accessSince'
   >;
   /** Bodies of requests to models: the folder for large ones, and their limit in bytes. */

@@ -18,6 +18,8 @@ export interface Order<T> {
   readonly isRepeatable: boolean;
   /** Whether the client has disconnected. */
   readonly isUnwanted: () => boolean;
+  /** Whether to wait for replicas that have just started, or whose way is being restarted; true by default. */
+  readonly isPatient?: boolean;
   readonly send: (replica: ConnectedReplica) => Promise<Sent<T>>;
 }
 
@@ -80,7 +82,7 @@ export class Delivery {
    * answered, if it is repeatable and the budget of the service allows it. Throws `NoReplica` or `Undelivered`.
    */
   async deliver<T>(order: Order<T>): Promise<Delivered<T>> {
-    const { route, affinity, isRepeatable, isUnwanted, send } = order;
+    const { route, affinity, isRepeatable, isUnwanted, isPatient = true, send } = order;
     const { replicas, current, onFailure } = this.#options;
     const until = this.#startsUntil(route);
     this.#repeats.begin(route.runId);
@@ -94,7 +96,8 @@ export class Delivery {
       if (replica === null) {
         // A replica that has just started may not listen yet.
         if (last === null) throw new NoReplica();
-        if (last.unsent && this.#hasPassed(until)) throw new Undelivered(last.error);
+        if (last.unsent && (!isPatient || this.#hasPassed(until)))
+          throw new Undelivered(last.error);
         if (last.unsent) {
           await delay(waitMs);
           waitMs = Math.min(2 * waitMs, LAST_WAIT_MS);

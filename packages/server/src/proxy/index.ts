@@ -6,6 +6,7 @@ export { TopLevelScan } from '../http/proxy/models/top-level-scan.ts';
 export { answerMeter, streamMeter, type UsageMeter } from '../http/proxy/models/usage-meter.ts';
 export { LineStream } from '../line-stream.ts';
 export type { Logger } from '../logging.ts';
+export { askAny, inOrderOfTrial } from './ask-any.ts';
 export type { Admit, ClientConnection, ServiceCaller } from './callers.ts';
 export { rawOf } from './grpc/call-headers.ts';
 export { refuseCall } from './grpc/grpc-status.ts';

@@ -18,6 +18,8 @@ export interface Question {
   readonly user: string;
   /** Aborts the request when it closes. */
   readonly client: ServerResponse;
+  /** Whether to wait for replicas that will soon be reachable, see `Order`; true by default. */
+  readonly isPatient?: boolean;
 }
 
 export interface ForwardedRequest {

@@ -205,6 +205,11 @@ export class ServiceProxy {
     return { route, target, caller, ownAuthorizations };
   }
 
+  /** Whether it has a replica that no other one is preferred to. */
+  accepts({ replicas }: ServiceRoute): boolean {
+    return replicas.some((target) => !this.#replicas.isEjected(target));
+  }
+
   /** Throws `ProxyRefusal`. Counts only requests of callers who may use the service. */
   async limitRate(route: ServiceRoute, path: string, request: IncomingMessage): Promise<void> {
     const limit = limitOf(route.rateLimits, path);
@@ -340,6 +345,7 @@ export class ServiceProxy {
         { client, request: client.req },
         {
           isRepeatable: false,
+          isPatient: question.isPatient ?? true,
           isUnwanted: () => client.destroyed,
           send: async ({ pool }) => {
             try {

@@ -1,4 +1,5 @@
 import type { ProjectRecord, ServiceView, Store } from '@dstack/store';
+import { inOrderOfTrial } from '../../../proxy/ask-any.ts';
 import { ProxyRefusal } from '../../../proxy/refusal.ts';
 import type { ServiceProxy } from '../../../proxy/service-proxy.ts';
 import { routeOf, type ServiceRoute } from '../../../proxy/service-routes.ts';
@@ -11,7 +12,7 @@ export interface ServedModel {
 
 export interface ModelDirectoryOptions {
   readonly services: Pick<Store['services'], 'withModels'>;
-  readonly proxy: Pick<ServiceProxy, 'find' | 'load'>;
+  readonly proxy: Pick<ServiceProxy, 'find' | 'load' | 'accepts'>;
   /** Milliseconds. */
   readonly now: () => number;
 }
@@ -34,9 +35,8 @@ export class ModelDirectory {
   }
 
   /**
-   * Services with a model of that name, in the order in which to try them: those with replicas, the least
-   * loaded first, then those that start on request, then others, whose refusal has the cause; the newest
-   * of each. Throws `ProxyRefusal` if there is none.
+   * Services with a model of that name and one format, in the order in which to try them, see
+   * `inOrderOfTrial`; the newest first. Throws `ProxyRefusal` if there is none.
    */
   async find(
     project: Pick<ProjectRecord, 'id' | 'name'>,
@@ -44,11 +44,8 @@ export class ModelDirectory {
   ): Promise<readonly [ServedModel, ...ServedModel[]]> {
     const served = await this.#unfinished(project, name);
     const { proxy, services } = this.#options;
-    const ranked = served
-      .map((one) => ({ one, rank: rankOf(one.route), load: proxy.load(one.route) }))
-      .sort((a, b) => a.rank - b.rank || a.load - b.load);
-    const [first, ...rest] = ranked.map(({ one }) => one);
-    if (first !== undefined) return [first, ...rest];
+    const [first, ...rest] = inOrderOfTrial(served, proxy);
+    if (first !== undefined) return [first, ...rest.filter((one) => isAlike(one, first))];
     const [last] = serving(name, await services.withModels(project.id, 'finished'));
     if (last !== undefined) return [finished(last)];
     throw new ProxyRefusal(404, `Model ${name} not found in project ${project.name}`, {
@@ -84,10 +81,8 @@ export class ModelDirectory {
   }
 }
 
-function rankOf({ replicas, mayBeEmpty }: ServiceRoute): number {
-  if (replicas.length > 0) return 0;
-  return mayBeEmpty ? 1 : 2;
-}
+/** A request is translated for one format only. */
+const isAlike = ({ model }: ServedModel, first: ServedModel) => model.format === first.model.format;
 
 /** A finished run cannot be started by requests. */
 function finished({ route, model }: ServedModel): ServedModel {

@@ -1,11 +1,11 @@
-import type { ServerResponse } from 'node:http';
 import type { Timestamp } from '@dstack/core';
 import type { ProjectRecord, Store } from '@dstack/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AdmittedCaller } from '../../../access/access-watch.ts';
+import { askAny } from '../../../proxy/ask-any.ts';
 import type { TakeRate } from '../../../proxy/rate-limits.ts';
 import { ProxyRefusal } from '../../../proxy/refusal.ts';
-import type { ServiceRoute } from '../../../proxy/service-routes.ts';
+import type { Question } from '../../../proxy/requests.ts';
 import { sendJson } from '../../error-answers.ts';
 import { bodyLimits } from '../../intake/body-limits.ts';
 import { JsonScan } from '../../intake/json-scan.ts';
@@ -130,7 +130,7 @@ export class ModelEndpoint {
     const chat = chatRequest(await parsedBody(asked));
     await this.#deps.services.limitRate(route, '/generate', request.raw);
     const client = tgiModel(tgiSettings(model), this.#deps.chatTemplates);
-    const ask = this.#asker(route, caller.name, request.id, reply.raw);
+    const ask = this.#asker(served, { user: caller.name, id: request.id, client: reply.raw });
     if (chat.stream !== true) {
       const completion = await client.complete(chat, ask);
       await this.#used(order, tokensIn(usageOf(completion)) ?? NO_TOKENS, reply.raw.destroyed);
@@ -155,9 +155,12 @@ export class ModelEndpoint {
   }
 
   /** An answer other than 200 is passed to the client with the model's own message. */
-  #asker(route: ServiceRoute, user: string, id: string, client: ServerResponse): AskModel {
+  #asker(
+    served: readonly ServedModel[],
+    asker: Pick<Question, 'user' | 'id' | 'client'>,
+  ): AskModel {
     return async (path, body) => {
-      const answer = await this.#deps.services.ask(route, { path, body, user, id, client });
+      const answer = await askAny(this.#deps.services, served, () => ({ path, body, ...asker }));
       if (answer.statusCode === 200) return answer;
       const text = await modelErrorText(answer.body);
       throw modelRefusal(answer.statusCode, text, answer.headers['retry-after']);

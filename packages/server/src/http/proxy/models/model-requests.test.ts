@@ -13,9 +13,16 @@ const apps: Server[] = [];
 let instances: string[];
 let seen: { url: string; type: string; body: Buffer }[] = [];
 let reply: (response: ServerResponse, request: IncomingMessage) => void;
+/** Connections that ports have refused. */
+let refused = 0;
 
 beforeAll(async () => {
-  server = await startTestServer({}, {}, openHere);
+  server = await startTestServer({}, {}, (to) =>
+    openHere(to).catch((error) => {
+      refused += 1;
+      throw error;
+    }),
+  );
   await server.app.listen({ host: '127.0.0.1', port: 0 });
   url = `http://127.0.0.1:${(server.app.server.address() as AddressInfo).port}/proxy/models/main`;
   instances = await insertInstances(server, 3);
@@ -39,10 +46,20 @@ async function app(): Promise<number> {
   return (one.address() as AddressInfo).port;
 }
 
-async function serve(name: string, model: string, ports: number[], more: object = {}) {
+/** `started`: the replicas have just started. */
+async function serve(
+  name: string,
+  model: string,
+  ports: number[],
+  {
+    started = false,
+    ...more
+  }: { readonly started?: boolean; readonly [key: string]: unknown } = {},
+) {
   const settings = { model, probes: [], replicas: ports.length, ...more };
   const { id } = await submitService(server, name, settings);
-  await serveAt(server, id, ports, instances);
+  const runningAt = started ? server.deps.context().now : 0;
+  await serveAt(server, id, ports, instances, runningAt);
 }
 
 const json = (body: unknown) => (response: ServerResponse) => {
@@ -161,6 +178,18 @@ describe('the endpoint of models', () => {
     for (let i = 0; i < 4; i++) {
       expect((await send('embeddings', { model: 'half' })).status).toBe(200);
     }
+  });
+
+  it('waits for no replica that cannot be reached yet while another service may answer', async () => {
+    reply = json({});
+    refused = 0;
+    await serve('slow', 'started', [await closedPort()], { started: true });
+    await serve('quick', 'started', [await app()]);
+    await serve('slower', 'started', [await closedPort()], { started: true });
+    for (let i = 0; i < 4; i++) {
+      expect((await send('embeddings', { model: 'started' })).status).toBe(200);
+    }
+    expect(refused).toBeLessThanOrEqual(2);
   });
 
   it('applies the rate limits of the service', async () => {

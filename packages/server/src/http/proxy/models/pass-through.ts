@@ -2,8 +2,8 @@
 import type { ServerResponse } from 'node:http';
 import { withoutTrailingSlashes } from '@dstack/contract';
 import type { Dispatcher } from 'undici';
+import { askAny } from '../../../proxy/ask-any.ts';
 import { SANDBOX } from '../../../proxy/headers.ts';
-import { ProxyRefusal } from '../../../proxy/refusal.ts';
 import type { ServiceProxy } from '../../../proxy/service-proxy.ts';
 import { drained } from './drained.ts';
 import type { ServedModel } from './model-directory.ts';
@@ -29,9 +29,6 @@ export interface PassThrough {
   readonly onUsed: (tokens: Tokens, isAborted: boolean) => Promise<void>;
 }
 
-/** The answer was not begun by any replica: another service may do it. */
-const ELSEWHERE: ReadonlySet<string | null> = new Set(['connection_refused', 'no_connection']);
-
 /** Throws `ProxyRefusal` before anything was answered. */
 export async function passToModel(order: PassThrough): Promise<void> {
   const answer = await firstAnswer(order);
@@ -42,28 +39,15 @@ export async function passToModel(order: PassThrough): Promise<void> {
   await relay(answer, order);
 }
 
-async function firstAnswer(order: PassThrough): Promise<Dispatcher.ResponseData> {
-  let last: ProxyRefusal | null = null;
-  for (const { route, model } of order.served) {
-    if (model.format !== 'openai') continue;
-    try {
-      return await order.services.ask(route, {
-        path: `${withoutTrailingSlashes(model.prefix)}/${order.path}`,
-        body: () => order.request.body.read(),
-        contentType: order.request.contentType,
-        length: order.request.body.size,
-        user: order.user,
-        id: order.id,
-        client: order.client,
-      });
-    } catch (error) {
-      if (!(error instanceof ProxyRefusal)) throw error;
-      last ??= error;
-      if (error.status !== 503 && !ELSEWHERE.has(error.code)) throw error;
-      if (order.client.destroyed) throw error;
-    }
-  }
-  throw last ?? new Error('no service has this model');
+function firstAnswer(order: PassThrough): Promise<Dispatcher.ResponseData> {
+  const { services, served, path, request, user, id, client } = order;
+  return askAny(services, served, ({ model }) => ({
+    path: `${model.format === 'openai' ? withoutTrailingSlashes(model.prefix) : ''}/${path}`,
+    body: () => request.body.read(),
+    contentType: request.contentType,
+    length: request.body.size,
+    ...{ user, id, client },
+  }));
 }
 
 /** Browsers must not treat an answer as a page. */
