@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -82,4 +83,11 @@ test('a single file is packed under its name', () =>
     const archive = await packPath(join(path, 'a.txt'));
     expect(await entriesOf(archive)).toEqual(['a.txt']);
     expect(archive.files).toEqual([{ path: 'a.txt', size: 3 }]);
+  }));
+
+test('a pipe is neither packed nor read for rules', () =>
+  withDirectory(async (path) => {
+    await tree(path, { 'code/a.txt': 'a' });
+    execFileSync('mkfifo', [join(path, 'code/pipe'), join(path, 'code/.dstackignore')]);
+    expect(await entriesOf(await packPath(join(path, 'code')))).toEqual(['code/', 'code/a.txt']);
   }));

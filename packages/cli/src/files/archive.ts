@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstat, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import type { Ignore } from 'ignore';
+import { CliError } from '../errors.ts';
 
 /** A tar archive in memory and its SHA-256 in hex. */
 export interface Archive {
@@ -93,8 +94,9 @@ async function addLink(
 async function rulesOf(directory: string): Promise<{ base: string; rules: Ignore }[]> {
   const texts: string[] = [];
   for (const file of IGNORE_FILES) {
-    const text = await readFile(join(directory, file), 'utf8').catch(() => null);
-    if (text !== null) texts.push(text);
+    const path = join(directory, file);
+    const info = await stat(path).catch(() => null);
+    if (info?.isFile()) texts.push(await readFile(path, 'utf8'));
   }
   if (texts.length === 0) return [];
   const { default: ignore } = await import('ignore');
@@ -116,6 +118,21 @@ function isIgnored(
   return false;
 }
 
+/** Null: there is no such file any more. */
+async function contentOf(path: string): Promise<Buffer | null> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return null;
+    throw new CliError(`Cannot read ${path}`, {
+      why: message,
+      next: 'give yourself the right to read it, or leave it out by a line in .dstackignore',
+      cause: error,
+    });
+  }
+}
+
 const EPOCH = new Date(0);
 
 async function pack(entries: readonly Entry[]): Promise<Archive> {
@@ -134,7 +151,9 @@ async function pack(entries: readonly Entry[]): Promise<Archive> {
   for (const entry of entries) {
     const common = { name: entry.name, mtime: EPOCH, mode: entry.mode & 0o777, uid: 0, gid: 0 };
     if (entry.kind === 'file') {
-      const content = await readFile(entry.source);
+      const content = await contentOf(entry.source);
+      // Deleted since the folder was read: an editor or a build writes into it.
+      if (content === null) continue;
       files.push({ path: entry.name, size: content.byteLength });
       stream.entry({ ...common, type: 'file', size: content.byteLength }, content);
     } else if (entry.kind === 'symlink') {

@@ -1,4 +1,5 @@
-import { access } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { FileArchiveMapping } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../context.ts';
@@ -104,13 +105,21 @@ export function absolutePath(path: string, directory: string, home: string): str
 }
 
 async function requirePath(path: string): Promise<void> {
+  const next = 'correct the entry; relative paths start at the directory of the configuration';
   try {
-    await access(path);
+    await access(path, constants.R_OK);
   } catch (error) {
     throw new CliError(`Cannot read ${path}`, {
       why: 'an entry of `files` in the configuration names it',
-      next: 'correct the entry; relative paths start at the directory of the configuration',
+      next,
       cause: error,
     });
   }
+  const info = await stat(path);
+  if (info.isFile() || info.isDirectory()) return;
+  // A pipe would be waited for without end, and some devices never end.
+  throw new CliError(`Cannot upload ${path}`, {
+    why: 'an entry of `files` in the configuration names it, and it is neither a file nor a folder',
+    next,
+  });
 }

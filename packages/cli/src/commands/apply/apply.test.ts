@@ -121,3 +121,11 @@ test('a missing variable and a missing file are named before any request', async
   expect(files.err).toContain('nope');
   expect(files.code).toBe(1);
 });
+
+test('a device among the files is named, and nothing is sent', async () => {
+  const fake = await startFakeServer(await recordedRoutes('apply-d'));
+  const { code, err } = await apply(`${TASK}files: ['/dev/zero:zero']\n`, ['-y'], fake);
+  expect(code).toBe(1);
+  expect(err).toContain('Cannot upload /dev/zero');
+  expect(err).toContain('neither a file nor a folder');
+});
