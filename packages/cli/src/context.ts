@@ -1,12 +1,12 @@
 import type { Client, ClientOptions, ProjectClient } from '@dstack/client';
-import type { ResolveInput, ServerAccess, ServerAddress } from './config/resolve-server.ts';
+import type { ResolveInput, ServerAddress, ServerLogin } from './config/resolve-server.ts';
 import type { OnInterrupt } from './interrupts.ts';
 import type { Io } from './terminal/io.ts';
 import type { Prompter } from './terminal/prompt.ts';
 
 /** For what belongs to no project. */
 export interface ServerConnection {
-  readonly address: ServerAccess;
+  readonly address: ServerLogin;
   readonly client: Client;
 }
 
@@ -76,8 +76,8 @@ export async function connect(input: ConnectInput): Promise<Connection> {
 }
 
 export async function connectToServer(input: ConnectInput): Promise<ServerConnection> {
-  const { resolveAccess } = await import('./config/resolve-server.ts');
-  const address = await resolveAccess(resolveInput(input));
+  const { resolveLogin } = await import('./config/resolve-server.ts');
+  const address = await resolveLogin(resolveInput(input));
   return { address, client: await loggedClient(address, input) };
 }
 
@@ -85,7 +85,7 @@ function resolveInput({ projectOption, env, home }: ConnectInput): ResolveInput 
   return { project: projectOption, env, home };
 }
 
-async function loggedClient(address: ServerAccess, { env, log }: ConnectInput): Promise<Client> {
+async function loggedClient(address: ServerLogin, { env, log }: ConnectInput): Promise<Client> {
   const more = log ? { exchange: (await import('./request-log.ts')).loggedExchange(log) } : {};
   return clientFor(address, env, more);
 }

@@ -1,7 +1,7 @@
 import { CliError, EXIT } from '../errors.ts';
 import { ConfigFile } from './config-file.ts';
 
-export interface ServerAccess {
+export interface ServerLogin {
   readonly url: string;
   readonly token: string;
   /** Null: none is given beside `DSTACK_SERVER_URL` and `DSTACK_TOKEN`. */
@@ -9,7 +9,7 @@ export interface ServerAccess {
 }
 
 /** The server to connect to, with its token and project. */
-export interface ServerAddress extends ServerAccess {
+export interface ServerAddress extends ServerLogin {
   readonly project: string;
 }
 
@@ -20,9 +20,9 @@ export interface ResolveInput {
   readonly home: string;
 }
 
-/** As `resolveAccess`, for commands that work in a project. */
+/** As `resolveLogin`, for commands that work in a project. */
 export async function resolveServer(input: ResolveInput): Promise<ServerAddress> {
-  const { project, ...access } = await resolveAccess(input);
+  const { project, ...access } = await resolveLogin(input);
   if (project !== null) return { project, ...access };
   throw new CliError('No project given', {
     why: 'DSTACK_SERVER_URL and DSTACK_TOKEN are set, so the configuration file is not used',
@@ -35,7 +35,7 @@ export async function resolveServer(input: ResolveInput): Promise<ServerAddress>
  * `DSTACK_SERVER_URL` and `DSTACK_TOKEN` the file is not read; `DSTACK_TOKEN` alone replaces the
  * file's token.
  */
-export async function resolveAccess({ project, env, home }: ResolveInput): Promise<ServerAccess> {
+export async function resolveLogin({ project, env, home }: ResolveInput): Promise<ServerLogin> {
   const name = project ?? (env.DSTACK_PROJECT || undefined);
   const url = env.DSTACK_SERVER_URL || undefined;
   const token = env.DSTACK_TOKEN || undefined;
