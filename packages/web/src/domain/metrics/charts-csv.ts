@@ -1,10 +1,10 @@
-import type { ChartData } from './job-charts.ts';
+import type { ChartData } from './chart-data.ts';
 
 /** The values of all charts with the time of each row, for programs that calculate: shares are in percent. */
 export function chartsCsv(charts: readonly ChartData[]): string {
-  const columns = charts.flatMap(({ title, times, series, unit }) =>
+  const columns = charts.flatMap(({ job, title, times, series, unit }) =>
     series.map(({ label, values }) => ({
-      name: `${title === label ? title : `${title} ${label}`} (${unit})`,
+      name: [job, title, title === label ? null : label, `(${unit})`].filter(Boolean).join(' '),
       values: new Map(times.map((time, index) => [time, values[index] ?? null])),
       factor: unit === '%' ? 100 : 1,
     })),

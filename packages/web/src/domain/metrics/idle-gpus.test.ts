@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
+import type { ChartData } from './chart-data.ts';
 import { chartsCsv } from './charts-csv.ts';
 import { idleGpus } from './idle-gpus.ts';
-import type { ChartData } from './job-charts.ts';
 
 const times = Array.from({ length: 121 }, (_, index) => 1_000_000 + index * 10);
 const END = 1_001_200;

@@ -1,4 +1,5 @@
-import type { ChartData } from './job-charts.ts';
+import type { ChartData } from './chart-data.ts';
+import { GPU_USE } from './job-charts.ts';
 
 /** Less use than this share is none: drivers report some. */
 const IDLE = 0.02;
@@ -15,7 +16,7 @@ export interface IdleGpus {
 
 /** The GPUs of a running job that have not been used for a while; null: there are none. `now`: seconds. */
 export function idleGpus(charts: readonly ChartData[], now: number): IdleGpus | null {
-  const chart = charts.find(({ title }) => title === 'GPU use');
+  const chart = charts.find(({ title }) => title === GPU_USE);
   const latest = chart?.times.at(-1);
   if (chart === undefined || latest === undefined || now - latest > RECENT_SECONDS) return null;
   const idle = chart.series.flatMap(({ label, values }) => {

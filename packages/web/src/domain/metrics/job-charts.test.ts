@@ -28,7 +28,7 @@ it('draws a line for each GPU, in their order, with holes where there is no valu
     metric('gpu_memory_usage_bytes_gpu2', 1, 1),
     metric('gpu_memory_total_bytes', 8, 8),
   ];
-  const [, , use, memory] = jobCharts({ metrics: [...cpu, ...gpus] });
+  const [, , use, , memory] = jobCharts({ metrics: [...cpu, ...gpus] });
   expect(use?.series).toEqual([
     { label: 'GPU 2', values: [0.2, 0.4] },
     { label: 'GPU 10', values: [null, 0.9] },
@@ -44,4 +44,22 @@ it('can be read without seeing', () => {
 
 it('draws nothing out of nothing', () => {
   expect(jobCharts({ metrics: [] }).map(({ times }) => times.length)).toEqual([0, 0]);
+});
+
+it('draws the average of all GPUs between the lowest and the highest', () => {
+  const use = ['0', '1', '2'].map((gpu) =>
+    metric(`gpu_util_percent_gpu${gpu}`, ...(gpu === '2' ? [75] : [50, 25 + Number(gpu) * 50])),
+  );
+  const [, , , spread] = jobCharts({ metrics: [...cpu, ...use] });
+  expect(spread).toMatchObject({ title: 'GPU use of all GPUs', max: 1, band: [1, 2] });
+  expect(spread?.series).toEqual([
+    { label: 'Average', values: [0.5, 1.75 / 3] },
+    { label: 'Highest', values: [0.75, 0.75] },
+    { label: 'Lowest', values: [0.25, 0.5] },
+  ]);
+});
+
+it('draws one GPU once', () => {
+  const charts = jobCharts({ metrics: [...cpu, metric('gpu_util_percent_gpu0', 50, 40)] });
+  expect(charts.map(({ title }) => title)).toEqual(['CPU', 'Memory', 'GPU use', 'GPU memory']);
 });

@@ -1,23 +1,7 @@
 import type { JobMetrics } from '@dstack/contract/wire';
 import { bytes, percent } from '../format/quantities.ts';
-
-/** One line of a chart; `values` are parallel to the chart's times. */
-export interface ChartSeries {
-  readonly label: string;
-  readonly values: readonly (number | null)[];
-}
-
-export interface ChartData {
-  readonly title: string;
-  /** Seconds since 1970, rising. */
-  readonly times: readonly number[];
-  readonly series: readonly ChartSeries[];
-  /** The top of the axis; null: as the values need. */
-  readonly max: number | null;
-  /** Of the values; shares are drawn as percent. */
-  readonly unit: '%' | 'bytes';
-  readonly format: (value: number) => string;
-}
+import type { ChartData, ChartSeries } from './chart-data.ts';
+import { spreadOf } from './spread.ts';
 
 type Metric = JobMetrics['metrics'][number];
 
@@ -53,10 +37,9 @@ export function jobCharts({ metrics }: JobMetrics): readonly ChartData[] {
     },
   ];
   if (gpus.length === 0) return charts;
-  return [
-    ...charts,
+  const ofGpus: readonly ChartData[] = [
     {
-      title: 'GPU use',
+      title: GPU_USE,
       times: seconds,
       series: gpus.map((gpu) => ({
         label: `GPU ${gpu}`,
@@ -78,7 +61,14 @@ export function jobCharts({ metrics }: JobMetrics): readonly ChartData[] {
       format: bytes,
     },
   ];
+  return [
+    ...charts,
+    ...ofGpus.flatMap((chart) => (gpus.length < 2 ? [chart] : [chart, spreadOf(chart)])),
+  ];
 }
+
+/** The title of the chart with a line for each GPU. */
+export const GPU_USE = 'GPU use';
 
 const find = (metrics: readonly Metric[], name: string): Metric | undefined =>
   metrics.find((metric) => metric.name === name);

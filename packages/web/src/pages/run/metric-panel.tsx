@@ -1,5 +1,7 @@
 import { lazy, Suspense } from 'react';
-import { type ChartData, seriesSummary } from '../../domain/metrics/job-charts.ts';
+import type { ChartData } from '../../domain/metrics/chart-data.ts';
+import { seriesSummary } from '../../domain/metrics/job-charts.ts';
+import type { NodeCharts } from '../../domain/metrics/node-charts.ts';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { ScrollRegion } from '../../ui/panel/scroll-region.tsx';
 import { absoluteTime } from '../../ui/time/format-time.ts';
@@ -25,16 +27,56 @@ export function MetricPanel({ chart, marks, syncKey }: MetricPanelProps) {
           <LineChart {...chart} marks={marks} syncKey={syncKey} />
         </Suspense>
       </div>
-      <p className="visually-hidden">
-        {chart.series
-          .map((series) => `${series.label}: ${seriesSummary(series, chart.format)}`)
-          .join('; ')}
-      </p>
+      <Summary chart={chart} />
       <details className={styles.details}>
         <summary>Values</summary>
         <ValueTable chart={chart} />
       </details>
     </Panel>
+  );
+}
+
+interface NodePanelProps {
+  readonly measure: NodeCharts;
+  readonly marks: readonly number[];
+  readonly syncKey: string;
+}
+
+/** One measure of several jobs, each in a small chart, with the same axes and one cursor for all. */
+export function NodePanel({ measure, marks, syncKey }: NodePanelProps) {
+  return (
+    <Panel title={measure.title}>
+      <ul className={styles.nodes}>
+        {measure.charts.map((chart) => (
+          <li key={chart.job} className={styles.node}>
+            <h3 className={styles.nodeName}>
+              <bdi>{chart.job}</bdi>
+            </h3>
+            <Suspense>
+              <LineChart {...chart} marks={marks} syncKey={syncKey} small />
+            </Suspense>
+            <Summary chart={chart} />
+          </li>
+        ))}
+      </ul>
+      <details className={styles.details}>
+        <summary>Values</summary>
+        {measure.charts.map((chart) => (
+          <ValueTable key={chart.job} chart={chart} />
+        ))}
+      </details>
+    </Panel>
+  );
+}
+
+/** For readers who do not see the chart. */
+function Summary({ chart }: { readonly chart: ChartData }) {
+  return (
+    <p className="visually-hidden">
+      {chart.series
+        .map((series) => `${series.label}: ${seriesSummary(series, chart.format)}`)
+        .join('; ')}
+    </p>
   );
 }
 
@@ -46,9 +88,15 @@ function ValueTable({ chart }: { readonly chart: ChartData }) {
   const shown = chart.times
     .map((time, index) => ({ time, index }))
     .filter((_, i) => i % step === 0);
+  const name = ['Values of', chart.job, chart.title].filter(Boolean).join(' ');
   return (
-    <ScrollRegion label={`Values of ${chart.title}`} className={styles.values}>
+    <ScrollRegion label={name} className={styles.values}>
       <table>
+        {chart.job === undefined ? null : (
+          <caption className={styles.caption}>
+            <bdi>{chart.job}</bdi>
+          </caption>
+        )}
         <thead>
           <tr>
             <th scope="col">Time</th>

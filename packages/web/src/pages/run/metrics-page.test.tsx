@@ -1,7 +1,73 @@
-import { screen } from '@testing-library/react';
-import { expect, it, vi } from 'vitest';
+import { screen, within } from '@testing-library/react';
+import { afterEach, expect, it, vi } from 'vitest';
 import { renderApp } from '../../testing/render-app.tsx';
 import { aRun } from '../../testing/runs.ts';
+
+// The simulated browser has no canvas.
+vi.mock('uplot', () => ({
+  default: class {
+    setSize() {}
+    setData() {}
+    destroy() {}
+  },
+}));
+afterEach(() => vi.unstubAllGlobals());
+
+/** Files that the page saves, as their texts. */
+function savedFiles(): Blob[] {
+  const saved: Blob[] = [];
+  // The simulated browser has neither files nor downloads.
+  const files = { createObjectURL: (blob: Blob) => `blob:${saved.push(blob)}` };
+  // The address is given back a minute later, when the test is over.
+  URL.revokeObjectURL ??= () => {};
+  vi.stubGlobal('URL', Object.assign(class extends URL {}, files));
+  HTMLAnchorElement.prototype.click = () => {};
+  return saved;
+}
+
+/** A run of nodes, each with a job. */
+function runOfNodes(nodes: number) {
+  const run = aRun('train');
+  const [job] = run.jobs;
+  const jobs = Array.from({ length: nodes }, (_, num) => ({
+    ...job!,
+    job_spec: { ...job!.job_spec, job_name: `train-${num}-0`, job_num: num },
+    job_submissions: job!.job_submissions.map((one) => ({ ...one, id: `submission-${num}` })),
+  }));
+  return { ...run, jobs };
+}
+
+it('shows all jobs of a run beside each other, so many at a time, and exports them by job', async () => {
+  const asked: number[] = [];
+  const at = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
+  const saved = savedFiles();
+  const { user, path } = await renderApp('/projects/main/runs/train/metrics?job=all&range=all', {
+    project: () => ({
+      runs: { get: async () => runOfNodes(9) },
+      metrics: {
+        job: async (_: string, { job_num }: { job_num: number }) => {
+          asked.push(job_num);
+          const timestamps = [at(10), at(20)];
+          const values = [job_num, job_num];
+          return { metrics: [{ name: 'cpu_usage_percent', timestamps, values }] };
+        },
+      },
+    }),
+  });
+  const cpu = within(await screen.findByRole('region', { name: 'CPU' }));
+  await cpu.findByText('train-7-0', { selector: 'h3 *' });
+  expect(asked).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  screen.getByText('Jobs 1–8 of 9');
+  expect(cpu.getAllByText(/^CPU: latest \d %/)).toHaveLength(8);
+  cpu.getByRole('table', { name: 'train-3-0' });
+  await user.click(screen.getByRole('button', { name: 'Next' }));
+  const next = within(await screen.findByRole('region', { name: 'CPU' }));
+  await next.findByText('train-8-0', { selector: 'h3 *' });
+  expect(screen.queryByText('train-7-0')).toBeNull();
+  expect(path()).toContain('page=2');
+  await user.click(screen.getByRole('button', { name: 'CSV' }));
+  expect(await saved[0]?.text()).toMatch(/^time,train-8-0 CPU \(%\),train-8-0 Memory/);
+});
 
 it('names GPUs that are idle, and exports what is shown', async () => {
   const now = Date.now();
@@ -21,15 +87,7 @@ it('names GPUs that are idle, and exports what is shown', async () => {
     }),
   });
   await screen.findByText(/GPU 0 was not used in the last 13 m/);
-  const saved: Blob[] = [];
-  // The simulated browser has neither files nor downloads.
-  const files = { createObjectURL: (blob: Blob) => `blob:${saved.push(blob)}` };
-  // The address is given back a minute later, when the test is over.
-  URL.revokeObjectURL ??= () => {};
-  vi.stubGlobal('URL', Object.assign(class extends URL {}, files));
-  const click = vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(() => {});
+  const saved = savedFiles();
   await user.click(screen.getByRole('button', { name: 'CSV' }));
   expect(await saved[0]?.text()).toMatch(/^time,CPU \(%\),Memory \(bytes\),GPU use GPU 0 \(%\)/);
-  click.mockRestore();
-  vi.unstubAllGlobals();
 });

@@ -1,4 +1,4 @@
-import { choiceParameter, searchSchema } from '../../ui/search-schema.ts';
+import { choiceParameter, numberParameter, searchSchema } from '../../ui/search-schema.ts';
 
 /** The time ranges of charts. */
 export const RANGES = {
@@ -12,4 +12,6 @@ export type RangeName = keyof typeof RANGES;
 
 export const MetricsSearch = searchSchema({
   range: choiceParameter(Object.keys(RANGES) as RangeName[]),
+  /** Which jobs are shown, where not all fit: 1 is the first page. */
+  page: numberParameter(1, 10_000),
 });

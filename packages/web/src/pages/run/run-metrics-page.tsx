@@ -1,12 +1,13 @@
+import type { Job, Run } from '@dstack/contract/wire';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { Activity, Download, Gauge } from 'lucide-react';
 import { runEvents } from '../../data/events/event-queries.ts';
-import { jobMetricsQuery } from '../../data/metrics/metric-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { chartsCsv } from '../../domain/metrics/charts-csv.ts';
 import { idleGpus } from '../../domain/metrics/idle-gpus.ts';
-import { jobCharts } from '../../domain/metrics/job-charts.ts';
+import { type NodeMetrics, nodeCharts } from '../../domain/metrics/node-charts.ts';
+import { type JobsMetrics, useJobMetrics } from '../../domain/metrics/use-job-metrics.ts';
 import { chooseSubmission } from '../../domain/runs/submissions.ts';
 import { Button } from '../../ui/button/button.tsx';
 import { saveFile } from '../../ui/copy/save-file.ts';
@@ -15,37 +16,41 @@ import { EmptyState } from '../../ui/feedback/empty-state.tsx';
 import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
 import { Skeleton } from '../../ui/feedback/skeleton.tsx';
 import { Segments } from '../../ui/field/segments.tsx';
+import { itemsOfPage, Pager } from '../../ui/table/pager.tsx';
 import { Toolbar } from '../../ui/table/toolbar.tsx';
 import { elapsedText } from '../../ui/time/format-time.ts';
-import { MetricPanel } from './metric-panel.tsx';
+import { MetricPanel, NodePanel } from './metric-panel.tsx';
 import styles from './metrics.module.css';
 import { RANGES, type RangeName } from './metrics-search.ts';
 import { useRun } from './run-context.tsx';
-import { SubmissionPicker } from './submission-picker.tsx';
+import { ALL_JOBS, SubmissionPicker } from './submission-picker.tsx';
 
 const route = getRouteApi('/shell/projects/$project/runs/$run/metrics');
 
-/** What the hosts measured of one job. */
+/** More jobs beside each other would be too small to compare, and too much to load. */
+const NODES = 8;
+/** Of several jobs; a day of one host is megabytes. */
+const NODE_RANGES = (Object.keys(RANGES) as RangeName[]).filter((name) => name !== 'all');
+
+/** What the hosts measured of one job, or of several beside each other. */
 export function RunMetricsPage() {
   const run = useRun();
-  const client = useClient();
   const navigate = useNavigate();
-  const { job, range = '1h' } = route.useSearch();
+  const { job, range: asked = '1h', page = 1 } = route.useSearch();
   const chosen = chooseSubmission(run, job, undefined);
-  const spec = chosen?.job.job_spec;
-  const target = {
-    project: run.project_name,
-    run: run.run_spec.run_name ?? '',
-    runId: run.id,
-    replica: spec?.replica_num ?? 0,
-    job: spec?.job_num ?? 0,
-  };
-  const { data, error, refetch } = useQuery(jobMetricsQuery(client, target, RANGES[range].minutes));
-  const { data: events = [] } = useQuery(runEvents(client, run.id));
-  const charts = data === undefined ? [] : jobCharts(data);
-  const marks = events.map(({ recorded_at }) => Date.parse(recorded_at) / 1000);
-  const idle = idleGpus(charts, Date.now() / 1000);
-  const isEmpty = charts.every(({ times }) => times.length === 0);
+  const isAll = job === ALL_JOBS && run.jobs.length > 1;
+  const range = isAll && asked === 'all' ? '24h' : asked;
+  const jobs: readonly Job[] = isAll
+    ? itemsOfPage(run.jobs, page, NODES)
+    : chosen
+      ? [chosen.job]
+      : [];
+  const metrics = useJobMetrics(run, jobs, RANGES[range].minutes);
+  const { data: events = [] } = useQuery(runEvents(useClient(), run.id));
+  const search = (change: { readonly range?: RangeName; readonly page?: number }) =>
+    void navigate({ to: '.', search: (before) => ({ ...before, ...change }), replace: true });
+  const measured = metrics.nodes.filter(hasValues);
+  const names = isAll ? NODE_RANGES : (Object.keys(RANGES) as RangeName[]);
   return (
     <>
       <Toolbar
@@ -53,60 +58,105 @@ export function RunMetricsPage() {
           <Button
             size="sm"
             icon={<Download size={14} />}
-            disabledReason={isEmpty ? 'There are no measurements in this time' : null}
-            onClick={() =>
-              saveFile(
-                new Blob([chartsCsv(charts)], { type: 'text/csv' }),
-                `${spec?.job_name ?? target.run}-metrics.csv`,
-              )
-            }
+            disabledReason={measured.length === 0 ? 'There are no measurements in this time' : null}
+            onClick={() => saveCsv(run, measured, isAll)}
           >
             CSV
           </Button>
         }
       >
-        {chosen === null ? null : <SubmissionPicker run={run} chosen={chosen} />}
+        {chosen === null ? null : <SubmissionPicker run={run} chosen={chosen} all={isAll} />}
         <Segments<RangeName>
           label="Time range"
           value={range}
-          options={(Object.keys(RANGES) as RangeName[]).map((name) => [name, RANGES[name].label])}
-          onChange={(next) =>
-            void navigate({
-              to: '.',
-              search: (before) => ({ ...before, range: next }),
-              replace: true,
-            })
-          }
+          options={names.map((name) => [name, RANGES[name].label])}
+          onChange={(next) => search({ range: next })}
         />
-      </Toolbar>
-      {idle === null ? null : (
-        <Banner tone="warning" icon={Gauge}>
-          {idle.gpus.join(', ')} {idle.gpus.length === 1 ? 'was' : 'were'} not used in the last{' '}
-          {elapsedText(idle.seconds * 1000)}. If the job does not need{' '}
-          {idle.gpus.length === 1 ? 'it' : 'them'}, stop it or ask for fewer.
-        </Banner>
-      )}
-      {data === undefined ? (
-        error === null ? (
-          <Skeleton lines={8} />
-        ) : (
-          <ErrorPanel
-            title="The metrics could not be loaded"
-            error={error}
-            onRetry={() => void refetch()}
+        {isAll ? (
+          <Pager
+            noun="Jobs"
+            total={run.jobs.length}
+            size={NODES}
+            page={page}
+            onPage={(next) => search({ page: next })}
           />
-        )
-      ) : isEmpty ? (
-        <EmptyState icon={Activity} title="No measurements in this time">
-          <p>Hosts measure running jobs every ten seconds. Older measurements are removed.</p>
-        </EmptyState>
-      ) : (
-        <div className={styles.charts}>
-          {charts.map((chart) => (
-            <MetricPanel key={chart.title} chart={chart} marks={marks} syncKey={run.id} />
-          ))}
-        </div>
-      )}
+        ) : null}
+      </Toolbar>
+      {measured.map((node) => (
+        <IdleBanner key={node.job} node={node} isNamed={isAll} />
+      ))}
+      <MetricsBody
+        metrics={metrics}
+        measured={measured}
+        isAll={isAll}
+        marks={events.map(({ recorded_at }) => Date.parse(recorded_at) / 1000)}
+        syncKey={run.id}
+      />
     </>
   );
+}
+
+interface MetricsBodyProps {
+  readonly metrics: JobsMetrics;
+  readonly measured: readonly NodeMetrics[];
+  readonly isAll: boolean;
+  readonly marks: readonly number[];
+  readonly syncKey: string;
+}
+
+function MetricsBody({ metrics, measured, isAll, marks, syncKey }: MetricsBodyProps) {
+  const { error, isLoading, retry } = metrics;
+  const failure =
+    error === null ? null : (
+      <ErrorPanel title="The metrics could not be loaded" error={error} onRetry={retry} />
+    );
+  const [first] = measured;
+  if (first === undefined) {
+    if (failure !== null) return failure;
+    if (isLoading) return <Skeleton lines={8} />;
+    return (
+      <EmptyState icon={Activity} title="No measurements in this time">
+        <p>Hosts measure running jobs every ten seconds. Older measurements are removed.</p>
+      </EmptyState>
+    );
+  }
+  return (
+    <>
+      {failure}
+      <div className={isAll ? styles.rows : styles.charts}>
+        {isAll
+          ? nodeCharts(measured).map((measure) => (
+              <NodePanel key={measure.title} {...{ measure, marks, syncKey }} />
+            ))
+          : first.charts.map((chart) => (
+              <MetricPanel key={chart.title} {...{ chart, marks, syncKey }} />
+            ))}
+      </div>
+    </>
+  );
+}
+
+const hasValues = ({ charts }: NodeMetrics) => charts.some(({ times }) => times.length > 0);
+
+/** Names GPUs that are paid for and not used. */
+function IdleBanner({ node, isNamed }: { readonly node: NodeMetrics; readonly isNamed: boolean }) {
+  const idle = idleGpus(node.charts, Date.now() / 1000);
+  if (idle === null) return null;
+  const [were, them] = idle.gpus.length === 1 ? ['was', 'it'] : ['were', 'them'];
+  return (
+    <Banner tone="warning" icon={Gauge}>
+      {idle.gpus.join(', ')} {isNamed ? `of ${node.job} ` : ''}
+      {were} not used in the last {elapsedText(idle.seconds * 1000)}. If the job does not need{' '}
+      {them}, stop it or ask for fewer.
+    </Banner>
+  );
+}
+
+/** All that was measured, of each GPU; only the columns of several jobs name the job. */
+function saveCsv(run: Run, nodes: readonly NodeMetrics[], isAll: boolean): void {
+  const charts = nodes.flatMap(({ job, charts }) =>
+    isAll ? charts.map((chart) => ({ ...chart, job })) : charts,
+  );
+  const name = isAll ? run.run_spec.run_name : nodes[0]?.job;
+  saveFile(new Blob([chartsCsv(charts)], { type: 'text/csv' }), `${name}-metrics.csv`);
 }

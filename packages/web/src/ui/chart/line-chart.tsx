@@ -17,9 +17,14 @@ export interface LineChartProps {
   readonly syncKey: string;
   /** Vertical lines: seconds since 1970. */
   readonly marks: readonly number[];
+  /** The lines between which the chart is filled, by their places in `series`. */
+  readonly band?: readonly [high: number, low: number];
+  /** One of many beside each other. */
+  readonly small?: boolean;
 }
 
 const HEIGHT = 190;
+const SMALL_HEIGHT = 110;
 
 /** Lines over time on a canvas. Its values must also be available as text beside it. */
 export function LineChart(props: LineChartProps) {
@@ -39,7 +44,7 @@ export function LineChart(props: LineChartProps) {
     const made = new uPlot(optionsOf(element, latest), data, element);
     chart.current = made;
     const observer = new ResizeObserver(() =>
-      made.setSize({ width: element.clientWidth, height: HEIGHT }),
+      made.setSize({ width: element.clientWidth, height: heightOf(latest.current) }),
     );
     observer.observe(element);
     return () => {
@@ -53,8 +58,10 @@ export function LineChart(props: LineChartProps) {
     latest.current = props;
     chart.current?.setData(data);
   });
-  return <div ref={place} className={styles.chart} aria-hidden="true" />;
+  return <div ref={place} className={styles.chart} data-small={props.small} aria-hidden="true" />;
 }
+
+const heightOf = ({ small }: LineChartProps) => (small ? SMALL_HEIGHT : HEIGHT);
 
 const COLORS = [
   '--accent',
@@ -67,11 +74,14 @@ const COLORS = [
   '--tone-stopped-solid',
 ];
 
+/** What is between the lines of a band. */
+const BAND_FILL = '--chart-band';
+
 function optionsOf(
   element: HTMLElement,
   latest: { readonly current: LineChartProps },
 ): uPlot.Options {
-  const { series, max, syncKey } = latest.current;
+  const { series, max, syncKey, band } = latest.current;
   const color = colorReader(element);
   const axis = {
     stroke: color('--text-faint'),
@@ -82,12 +92,14 @@ function optionsOf(
   const format = (value: number | null) => (value == null ? '–' : latest.current.format(value));
   return {
     width: element.clientWidth,
-    height: HEIGHT,
+    height: heightOf(latest.current),
     // The last label of the time axis needs half of its width on the right.
     padding: [8, 24, 0, 0],
     cursor: { sync: { key: syncKey }, points: { size: 6 }, y: false },
     legend: { live: true },
     scales: { y: { range: (_chart, _low, high) => [0, max ?? (high || 1) * 1.1] } },
+    bands:
+      band === undefined ? [] : [{ series: [band[0] + 1, band[1] + 1], fill: color(BAND_FILL) }],
     axes: [
       { ...axis, size: 28, values: (_chart, ticks) => timeLabels(ticks) },
       { ...axis, size: 62, values: (_chart, ticks) => ticks.map(format) },
@@ -96,8 +108,11 @@ function optionsOf(
       { label: 'Time', value: (_chart, time) => (time == null ? '–' : CLOCK.format(time * 1000)) },
       ...series.map(({ label }, index) => ({
         label,
-        stroke: color(COLORS[index % COLORS.length] ?? '--accent'),
-        width: 1.5,
+        // The edges of a band are what the filled area ends with.
+        stroke: color(
+          band?.includes(index) ? BAND_FILL : (COLORS[index % COLORS.length] ?? '--accent'),
+        ),
+        width: band?.includes(index) ? 1 : 1.5,
         points: { show: false },
         value: (_chart: uPlot, value: number | null) => format(value),
       })),
@@ -141,7 +156,7 @@ function colorReader(element: HTMLElement): (token: string) => string {
   const probe = document.createElement('span');
   element.append(probe);
   const known = new Map<string, string>();
-  for (const token of [...COLORS, '--text-faint', '--border', '--border-strong']) {
+  for (const token of [...COLORS, BAND_FILL, '--text-faint', '--border', '--border-strong']) {
     probe.style.color = `var(${token})`;
     known.set(token, getComputedStyle(probe).color);
   }

@@ -1,0 +1,21 @@
+/** One line of a chart; `values` are parallel to the chart's times. */
+export interface ChartSeries {
+  readonly label: string;
+  readonly values: readonly (number | null)[];
+}
+
+export interface ChartData {
+  /** Whose measurements these are, where charts of several jobs stand together. */
+  readonly job?: string;
+  readonly title: string;
+  /** Seconds since 1970, rising. */
+  readonly times: readonly number[];
+  readonly series: readonly ChartSeries[];
+  /** The top of the axis; null: as the values need. */
+  readonly max: number | null;
+  /** Of the values; shares are drawn as percent. */
+  readonly unit: '%' | 'bytes';
+  readonly format: (value: number) => string;
+  /** The lines between which the chart is filled, by their places in `series`. */
+  readonly band?: readonly [high: number, low: number];
+}
