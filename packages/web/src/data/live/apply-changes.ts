@@ -1,5 +1,6 @@
 import type { ChangeMessage, Run } from '@dstack/contract/wire';
 import type { QueryClient, QueryKey } from '@tanstack/react-query';
+import { recentMetricsKey } from '../metrics/recent-metrics.ts';
 import { overviewKey } from '../overview/overview-query.ts';
 import { refreshRunLists } from '../runs/run-cache.ts';
 import { applyPull, applyRuns } from '../runs/run-changes.ts';
@@ -95,6 +96,7 @@ export class ChangeApplier {
           break;
         case 'metrics':
           outdate('metrics');
+          outdate(...recentMetricsKey(change.id));
           break;
         case 'event':
           outdate('event');

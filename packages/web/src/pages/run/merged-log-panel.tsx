@@ -1,5 +1,5 @@
 import { isJobFinished } from '@dstack/contract/status';
-import type { Run } from '@dstack/contract/wire';
+import type { Job, Run } from '@dstack/contract/wire';
 import { useNavigate } from '@tanstack/react-router';
 import { ScrollText } from 'lucide-react';
 import { type ReactNode, useMemo, useRef } from 'react';
@@ -15,14 +15,17 @@ import { LogWorkspace } from './log-workspace.tsx';
 
 interface MergedLogPanelProps {
   readonly run: Run;
+  readonly jobs: readonly Job[];
+  /** Of the jobs together. */
+  readonly name: string;
   readonly picker: ReactNode;
 }
 
-/** The output of all jobs of the run in the order of its times; each line names its job. */
-export function MergedLogPanel({ run, picker }: MergedLogPanelProps) {
+/** The output of several jobs of the run in the order of its times; each line names its job. */
+export function MergedLogPanel({ run, jobs, name, picker }: MergedLogPanelProps) {
   const view = useRef<LogViewHandle>(null);
   const navigate = useNavigate();
-  const sources = useMemo(() => sourcesOf(run), [run]);
+  const sources = useMemo(() => sourcesOf(jobs), [jobs]);
   const log = useMergedLog(run.project_name, run.run_spec.run_name ?? '', sources);
   const names = useMemo(() => sources.map(({ job }) => job), [sources]);
   const addressOf = (line: LogLine) => sources[(line as SourceLine).source] ?? sources[0];
@@ -30,14 +33,14 @@ export function MergedLogPanel({ run, picker }: MergedLogPanelProps) {
     const line = log.lines.find((one) => one.time !== null && one.time >= time);
     if (line === undefined) return 'Nothing was printed after that.';
     if (line === log.lines[0]) {
-      return 'Only the last lines of all jobs are loaded. Choose one job to go further back.';
+      return 'Only the last lines of the jobs are loaded. Choose one job to go further back.';
     }
     view.current?.scrollToLine(line.id);
     return null;
   };
   return (
     <LogWorkspace
-      label="Output of all jobs"
+      label={`Output of ${name}`}
       lines={log.lines}
       state={log.state}
       amount={amountOf(log, sources.length)}
@@ -73,8 +76,8 @@ export function MergedLogPanel({ run, picker }: MergedLogPanelProps) {
 }
 
 /** The latest attempt of each job. */
-function sourcesOf(run: Run): readonly LogSource[] {
-  return run.jobs.flatMap(({ job_spec, job_submissions }) => {
+function sourcesOf(jobs: readonly Job[]): readonly LogSource[] {
+  return jobs.flatMap(({ job_spec, job_submissions }) => {
     const latest = job_submissions.at(-1);
     if (latest === undefined) return [];
     return {
@@ -89,6 +92,6 @@ function sourcesOf(run: Run): readonly LogSource[] {
 function amountOf({ lines, state }: MergedLog, jobs: number): string {
   if (state.kind === 'loading') return 'Loading';
   if (state.kind === 'failed') return 'Interrupted';
-  const text = `${plural(lines.length, 'line')} of ${jobs} jobs`;
+  const text = `${plural(lines.length, 'line')} of ${plural(jobs, 'job')}`;
   return state.kind === 'following' ? `Live, ${text}` : text;
 }

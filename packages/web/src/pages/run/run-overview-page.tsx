@@ -30,12 +30,12 @@ export function RunOverviewPage() {
           {needsExplanation(row) ? (
             <ExplainPanel project={row.project} kind={explainKind(row)} name={row.name} />
           ) : null}
+          {run.jobs.length > 1 ? <JobsPanel run={run} /> : null}
           <TimelinePanel
             rows={timelineOf(run.jobs, events)}
             params={params}
             nextStartAt={row.nextStartAt}
           />
-          {run.jobs.length > 1 ? <JobsPanel run={run} /> : null}
           <LastLinesPanel run={run} />
           {hasFigures(row, location.origin) ? <RequestsPanel service={row} /> : null}
         </>

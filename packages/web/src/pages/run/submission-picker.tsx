@@ -1,20 +1,18 @@
 import type { Run } from '@dstack/contract/wire';
 import { useNavigate } from '@tanstack/react-router';
+import { ALL_JOBS } from '../../domain/runs/chosen-jobs.ts';
 import type { ChosenSubmission } from '../../domain/runs/submissions.ts';
 import { Select } from '../../ui/select/select.tsx';
 
 interface SubmissionPickerProps {
   readonly run: Run;
   readonly chosen: ChosenSubmission;
-  /** All jobs together can be chosen too, and are or not. */
-  readonly all?: boolean;
+  /** The jobs whose logs are merged, as the address has them; null: none, but all can be. */
+  readonly merged?: { readonly value: string; readonly name: string } | null;
 }
 
-/** Instead of the name of a job; those end with numbers. */
-export const ALL_JOBS = 'all';
-
 /** Chooses a job, and one of its attempts; hidden where there is no choice. */
-export function SubmissionPicker({ run, chosen, all }: SubmissionPickerProps) {
+export function SubmissionPicker({ run, chosen, merged }: SubmissionPickerProps) {
   const navigate = useNavigate();
   const jobName = chosen.job.job_spec.job_name;
   const choose = (job: string, attempt: number | undefined) =>
@@ -29,9 +27,12 @@ export function SubmissionPicker({ run, chosen, all }: SubmissionPickerProps) {
       {run.jobs.length > 1 ? (
         <Select
           label="Job"
-          value={all === true ? ALL_JOBS : jobName}
+          value={merged?.value ?? jobName}
           options={[
-            ...(all === undefined ? [] : [{ value: ALL_JOBS, label: 'All jobs' }]),
+            ...(merged === undefined ? [] : [{ value: ALL_JOBS, label: 'All jobs' }]),
+            ...(merged && merged.value !== ALL_JOBS
+              ? [{ value: merged.value, label: merged.name }]
+              : []),
             ...run.jobs.map(({ job_spec, job_submissions }) => ({
               value: job_spec.job_name,
               label: job_spec.job_name,
@@ -41,7 +42,7 @@ export function SubmissionPicker({ run, chosen, all }: SubmissionPickerProps) {
           onChange={(job) => choose(job, undefined)}
         />
       ) : null}
-      {attempts.length > 1 && all !== true ? (
+      {attempts.length > 1 && !merged ? (
         <Select
           label="Attempt"
           value={String(chosen.submission.submission_num + 1)}
