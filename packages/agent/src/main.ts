@@ -7,7 +7,7 @@ import { createEventLogger, type EventLogger } from './host/log.ts';
 import { type AgentOptions, parseOptions, USAGE } from './options.ts';
 import { Owner } from './owner.ts';
 import { closeInheritedFiles } from './process/inherited-files.ts';
-import { openTunnelPort } from './protocol/tunnel-port.ts';
+import { listenForTunnels, type TunnelListener } from './protocol/tunnel-listener.ts';
 import { readToken } from './token-file.ts';
 
 /** Exit codes: 2 = bad arguments, 3 = belongs to another server, 4 = another agent runs. */
@@ -37,9 +37,10 @@ async function main(): Promise<void> {
   }
   const unlock = await lock(options);
   const token = readToken(options.tokenFile ?? join(options.stateDir, 'token'));
+  const listener = options.tunnel && (await listenForTunnels(options.tunnel, log));
   const ready = Promise.withResolvers<void>();
-  const closeTunnels = await listenForTunnels(options, token, ready.promise, log);
-  // Loaded only now: a server that waits for the port is connected by the time the agent is ready.
+  const closeTunnels = await serveTunnels(listener, options, { token, ready: ready.promise, log });
+  // Loaded only now: a server that waits for the port connects meanwhile.
   const { runAgent } = await import('./run-agent.ts');
   await runAgent({ options, owner, token, log, onListening: ready.resolve });
   closeTunnels();
@@ -47,17 +48,26 @@ async function main(): Promise<void> {
   process.exit(0);
 }
 
-async function listenForTunnels(
+interface Serving {
+  readonly token: string;
+  /** The agent's socket is open. */
+  readonly ready: Promise<void>;
+  readonly log: EventLogger;
+}
+
+/** Loads what serves the connections that wait at the port. Returns what closes them. */
+async function serveTunnels(
+  listener: TunnelListener | null,
   { tunnel, socket }: AgentOptions,
-  token: string,
-  ready: Promise<void>,
-  log: EventLogger,
+  serving: Serving,
 ): Promise<() => void> {
-  if (tunnel === null) return () => {};
-  const options = { ...tunnel, socket, token, ready, log };
-  if (tunnel.dialOut === null) return (await openTunnelPort(options)).close;
-  const { openTunnels } = await import('./protocol/dial-out.ts');
-  return await openTunnels(options);
+  if (!(tunnel && listener)) return () => {};
+  const { address, dialOut } = tunnel;
+  const options = { listener, address, socket, ...serving };
+  if (dialOut !== null) {
+    return (await import('./protocol/dial-out.ts')).openTunnels({ ...options, dialOut });
+  }
+  return (await import('./protocol/tunnel-port.ts')).openTunnelPort(options).close;
 }
 
 /** No other user may read or write. Jobs of another user may need to pass through. */

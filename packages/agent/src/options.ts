@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { JobUsersOptions } from './process/isolation/job-users.ts';
-import type { TunnelAddress } from './protocol/tunnel-port.ts';
+import type { TunnelAddress } from './protocol/tunnel-listener.ts';
 
 export interface AgentOptions {
   readonly stateDir: string;

@@ -11,6 +11,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
 import { createEventLogger } from '../host/log.ts';
 import { openTunnels } from './dial-out.ts';
+import { listenForTunnels } from './tunnel-listener.ts';
 
 const TOKEN = 'secret';
 
@@ -30,9 +31,11 @@ beforeEach(async () => {
   connections = [];
   server.on('connection', (one) => connections.push(one));
   const dialOut = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/agent`;
-  const options = { port: 0, address: '0.0.0.0', file: null, dialOut, socket, token: TOKEN };
+  const place = { port: 0, address: '0.0.0.0', file: null, dialOut };
+  const log = createEventLogger(() => {});
+  const listener = await listenForTunnels(place, log);
   const dialled = once(server, 'connection');
-  close = await openTunnels({ ...options, log: createEventLogger(() => {}) });
+  close = openTunnels({ ...place, listener, socket, token: TOKEN, log });
   await dialled;
 });
 afterEach(() => {

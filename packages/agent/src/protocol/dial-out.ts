@@ -7,6 +7,12 @@ import { createWebSocketStream, WebSocket } from 'ws';
 import type { EventLogger } from '../host/log.ts';
 import { openTunnelPort, type TunnelPortOptions } from './tunnel-port.ts';
 
+export interface TunnelsOptions extends TunnelPortOptions {
+  /** The server's URL for connections of this agent (`ws:`). */
+  readonly dialOut: string;
+  readonly log: EventLogger;
+}
+
 interface DialOutOptions {
   /** `ws:` or `wss:`; names the agent. */
   readonly url: string;
@@ -19,12 +25,11 @@ const HANDSHAKE_MS = 10_000;
 const PING_MS = 20_000;
 const PAUSE_MS = { least: 250, most: 15_000 };
 
-/** The port of the tunnels, and the connections to the server if it is to have some. */
-export async function openTunnels(options: TunnelPortOptions): Promise<() => void> {
-  const port = await openTunnelPort(options);
+/** The port of the tunnels, and the connections to the server. Returns what closes both. */
+export function openTunnels(options: TunnelsOptions): () => void {
+  const port = openTunnelPort(options);
   const { dialOut: url, log } = options;
-  const end =
-    url === null ? () => {} : dialOut({ url, serve: (stream) => port.serve(stream), log });
+  const end = dialOut({ url, serve: (stream) => port.serve(stream), log });
   return () => {
     end();
     port.close();

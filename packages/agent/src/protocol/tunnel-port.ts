@@ -5,43 +5,21 @@
  * network belongs to others, the connection is TLS with a key that server and agent share.
  */
 import { timingSafeEqual } from 'node:crypto';
-import {
-  createSecureServer,
-  createServer,
-  type Http2SecureServer,
-  type Http2Server,
-  type ServerHttp2Stream,
-} from 'node:http2';
-import { type AddressInfo, connect } from 'node:net';
-import { hostname } from 'node:os';
+import { createSecureServer, createServer, type ServerHttp2Stream } from 'node:http2';
+import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
-import {
-  TUNNEL_IDENTITY,
-  TUNNEL_LISTENING,
-  TUNNEL_PROTOCOLS,
-  TUNNEL_TLS,
-} from '@dstack/contract/agent';
-import { writeDurably } from '../host/durable-file.ts';
-import type { EventLogger } from '../host/log.ts';
+import { TUNNEL_IDENTITY, TUNNEL_PROTOCOLS, TUNNEL_TLS } from '@dstack/contract/agent';
+import type { TunnelListener } from './tunnel-listener.ts';
 
-/** Where the agent is reached by TCP. */
-export interface TunnelAddress {
-  /** 0 = any that is free. */
-  readonly port: number;
+export interface TunnelPortOptions {
+  readonly listener: TunnelListener;
+  /** Where the listener listens. */
   readonly address: string;
-  /** Where host and port are written once the agent listens; null = nowhere. */
-  readonly file: string | null;
-  /** The server's URL for connections of this agent (`ws:`); null = servers connect to it. */
-  readonly dialOut: string | null;
-}
-
-export interface TunnelPortOptions extends TunnelAddress {
   /** Path of the agent's unix socket. */
   readonly socket: string;
   /** The socket is open; earlier streams wait. Omitted: it is. */
   readonly ready?: Promise<void>;
   readonly token: string;
-  readonly log: EventLogger;
 }
 
 const OPEN = Promise.resolve();
@@ -59,8 +37,8 @@ export interface TunnelPort {
   close(): void;
 }
 
-export async function openTunnelPort(options: TunnelPortOptions): Promise<TunnelPort> {
-  const { address, token, file } = options;
+export function openTunnelPort(options: TunnelPortOptions): TunnelPort {
+  const { listener, address, token } = options;
   const settings = { initialWindowSize: STREAM_WINDOW };
   const server =
     address === LOOPBACK
@@ -80,14 +58,16 @@ export async function openTunnelPort(options: TunnelPortOptions): Promise<Tunnel
     if (!isToken(headers.authorization, options.token)) return refuse(stream, UNAUTHORIZED);
     void (options.ready ?? OPEN).then(() => forward(stream, options.socket));
   });
-  await listen(server, options);
-  const { port } = server.address() as AddressInfo;
-  if (file !== null) writeDurably(file, JSON.stringify({ host: hostname(), port }));
-  options.log.info(TUNNEL_LISTENING, { address, port });
+  const serve = (stream: Duplex) => server.emit('connection', stream);
+  listener.serve((socket) => {
+    serve(socket);
+    // TLS reads by itself, HTTP/2 alone only what comes.
+    if (address === LOOPBACK) socket.resume();
+  });
   return {
-    serve: (stream) => server.emit('connection', stream),
+    serve,
     close: () => {
-      server.close();
+      listener.close();
       for (const session of sessions) session.destroy();
     },
   };
@@ -129,17 +109,4 @@ function sharedKeyTls(token: string) {
     pskCallback: (_socket: unknown, identity: string) =>
       identity === TUNNEL_IDENTITY ? psk : null,
   };
-}
-
-async function listen(
-  server: Http2Server | Http2SecureServer,
-  { port, address }: TunnelAddress,
-): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, address, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
 }
