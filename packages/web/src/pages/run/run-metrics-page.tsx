@@ -8,6 +8,7 @@ import { chartsCsv } from '../../domain/metrics/charts-csv.ts';
 import { idleGpus } from '../../domain/metrics/idle-gpus.ts';
 import { type NodeMetrics, nodeCharts } from '../../domain/metrics/node-charts.ts';
 import { type JobsMetrics, useJobMetrics } from '../../domain/metrics/use-job-metrics.ts';
+import { ALL_JOBS } from '../../domain/runs/chosen-jobs.ts';
 import { chooseSubmission } from '../../domain/runs/submissions.ts';
 import { Button } from '../../ui/button/button.tsx';
 import { saveFile } from '../../ui/copy/save-file.ts';
@@ -23,7 +24,7 @@ import { MetricPanel, NodePanel } from './metric-panel.tsx';
 import styles from './metrics.module.css';
 import { RANGES, type RangeName } from './metrics-search.ts';
 import { useRun } from './run-context.tsx';
-import { ALL_JOBS, SubmissionPicker } from './submission-picker.tsx';
+import { SubmissionPicker } from './submission-picker.tsx';
 
 const route = getRouteApi('/shell/projects/$project/runs/$run/metrics');
 
@@ -65,7 +66,13 @@ export function RunMetricsPage() {
           </Button>
         }
       >
-        {chosen === null ? null : <SubmissionPicker run={run} chosen={chosen} all={isAll} />}
+        {chosen === null ? null : (
+          <SubmissionPicker
+            run={run}
+            chosen={chosen}
+            merged={isAll ? { value: ALL_JOBS, name: 'All jobs' } : null}
+          />
+        )}
         <Segments<RangeName>
           label="Time range"
           value={range}
