@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Installation } from '@dstack/testkit';
 import { onTestFinished } from 'vitest';
@@ -13,6 +13,18 @@ export function newInstallation(env: NodeJS.ProcessEnv = {}, program = dstack): 
     dstack: program,
     env: { DSTACK_LOCAL_EXECUTOR: 'process', DSTACK_SERVER_LOG_LEVEL: 'warning', ...env },
   });
+}
+
+/** Another server on the database of the environment; servers of one database have the same keys. */
+export async function newServerBeside(
+  { serverDir }: Installation,
+  env: NodeJS.ProcessEnv,
+): Promise<Installation> {
+  const home = newInstallation(env);
+  mkdirSync(home.serverDir, { recursive: true });
+  copyFileSync(`${serverDir}/config.yml`, `${home.serverDir}/config.yml`);
+  await home.startServer();
+  return home;
 }
 
 /**

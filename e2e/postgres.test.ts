@@ -1,4 +1,3 @@
-import { copyFileSync, mkdirSync } from 'node:fs';
 import {
   type Installation,
   type PostgresCluster,
@@ -13,6 +12,7 @@ import {
   isFinished,
   isRunning,
   newInstallation,
+  newServerBeside,
   showRun,
   submit,
   untilRun,
@@ -44,13 +44,9 @@ describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
     return home;
   }
 
-  /** Another server of the same database; servers of one database have the same keys. */
-  async function newServerBeside({ serverDir }: Installation): Promise<Installation> {
-    const home = newInstallation({ DSTACK_DATABASE_URL: url });
+  async function serverBeside(one: Installation): Promise<Installation> {
+    const home = await newServerBeside(one, { DSTACK_DATABASE_URL: url });
     homes.push(home);
-    mkdirSync(home.serverDir, { recursive: true });
-    copyFileSync(`${serverDir}/config.yml`, `${home.serverDir}/config.yml`);
-    await home.startServer();
     return home;
   }
 
@@ -85,7 +81,7 @@ describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
 
   it('serve the same run together: submitted through one, followed through the other', async () => {
     const one = await newServer();
-    const two = await newServerBeside(one);
+    const two = await serverBeside(one);
     expect(two.token()).toBe(one.token());
 
     await applyFleet(one);
@@ -101,7 +97,7 @@ describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
 
   it('stop through one server what was submitted through the other', async () => {
     const one = await newServer();
-    const two = await newServerBeside(one);
+    const two = await serverBeside(one);
     await applyFleet(two);
     await submit(two, 'endless', ['while :; do sleep 0.1; done']);
     await untilRun(one, 'endless', isRunning);
@@ -113,7 +109,7 @@ describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
 
   it('close, through one server, connections opened with a token that is replaced through the other', async () => {
     const one = await newServer();
-    const two = await newServerBeside(one);
+    const two = await serverBeside(one);
     const username = 'ann';
     await one.api('/api/users/create', { username, global_role: 'user' });
     const members = [{ username, project_role: 'user' }];
