@@ -150,10 +150,11 @@ export function explainGateway(
 }
 
 /** Empty: there are enough, or others are on their way. */
-function missingReplicas({ gateway, replicas }: GatewaySnapshot, now: Timestamp): Reason[] {
+function missingReplicas(snapshot: GatewaySnapshot, now: Timestamp): Reason[] {
+  const { gateway, replicas } = snapshot;
   const wanted = gateway.configuration.replicas ?? 1;
   const active = activeReplicas(replicas).length;
-  const until = nextAttemptAt(gateway, replicas);
+  const until = nextAttemptAt(snapshot);
   if (active >= wanted || until === null) return [];
   const cause = lastFailure(replicas);
   const why = cause === null ? '' : ` (the last attempt ended: ${cause})`;

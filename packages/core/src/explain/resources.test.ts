@@ -135,7 +135,7 @@ describe('a gateway', () => {
     const gateway = { ...GATEWAY, ...patch };
     const snapshot = {
       ...{ gateway, projectName: 'main', backendConfigured, defaultOf: [], projectDefaultId: null },
-      ...{ replicas: [], reports: [], intents: [] },
+      ...{ replicas: [], reports: [], intents: [], roomSince: null, waitingGatewayIds: [] },
     };
     const services = [aNamedRun('api'), aNamedRun('secret', 'project-2')];
     expectExplained(
@@ -165,7 +165,7 @@ describe('a gateway', () => {
         gateway: {
           ...{ gateway: withReplicas(gateway, 2), replicas, projectName: 'main' },
           ...{ backendConfigured: true, defaultOf: [], projectDefaultId: null },
-          ...{ reports: [], intents: [] },
+          ...{ reports: [], intents: [], roomSince: null, waitingGatewayIds: [] },
         },
         services: [],
         projectNames: PROJECTS,

@@ -100,6 +100,10 @@ export interface GatewaySnapshot {
   readonly defaultOf: readonly ProjectOfGateway[];
   /** Id of the default gateway of its own project, this one or another. */
   readonly projectDefaultId: Id | null;
+  /** Since when a host of its fleet has had room for another replica; null = none is known to have. */
+  readonly roomSince: Timestamp | null;
+  /** Other gateways that lack replicas, and whose hosts are of the same fleet. */
+  readonly waitingGatewayIds: readonly Id[];
 }
 
 export interface ProjectOfGateway {

@@ -20,6 +20,8 @@ class World {
   intents: IntentRecord[] = [];
   reports: GatewayReport[] = [];
   events: string[] = [];
+  roomSince: number | null = null;
+  signalled: string[] = [];
   #ids = 0;
 
   constructor(replicas = 1) {
@@ -37,10 +39,13 @@ class World {
       ...{ gateway: this.gateway, replicas: this.replicas, intents: this.intents },
       ...{ reports: this.reports, projectName: 'main', backendConfigured },
       ...{ defaultOf: [], projectDefaultId: null },
+      ...{ roomSince: this.roomSince, waitingGatewayIds: ['other'] },
     };
     const newId = () => `replica-${this.#ids++}`;
     const context = { now: this.now, newId, settings: SETTINGS };
-    for (const change of reconcileGateway(snapshot, context).changes) this.#apply(change);
+    const { changes, signals } = reconcileGateway(snapshot, context);
+    for (const change of changes) this.#apply(change);
+    this.signalled.push(...signals.map(({ kind, id }) => `${kind} ${id}`));
   }
 
   /** The worker carries out every announced effect. */
@@ -299,4 +304,42 @@ test('missing replicas are tried for ever, after delays that grow up to 30 minut
   world.work();
   world.report(0, 'ready');
   expect(world.gateway.scaleOutAttempt).toBe(0);
+});
+
+test('missing replicas are tried anew as soon as a host has room for one, but not all the time', () => {
+  const world = running();
+  world.report(0, 'lost', 'Its host has left the fleet');
+  const refusing = (intent: IntentRecord) =>
+    intent.kind === 'gateway.create' ? refused('no host')() : succeeded(intent);
+  world.work(refusing);
+  for (let n = 0; n < 5; n++) {
+    world.now = world.gateway.nextPassAt ?? Number.NaN;
+    world.pass();
+    world.work(refusing);
+  }
+  expect(world.gateway.scaleOutAttempt).toBe(6);
+  const last = world.now;
+  world.now = last + SECOND;
+  world.roomSince = world.now;
+  world.pass();
+  expect(world.gateway.nextPassAt).toBe(last + 5 * SECOND);
+  world.now = last + 600 * SECOND;
+  world.pass();
+  expect(world.statuses.at(-1)).toBe('0 submitted');
+  // The host does not suit: the delays begin again.
+  world.work(refusing);
+  expect(world.gateway).toMatchObject({ nextPassAt: world.now + 60 * SECOND, scaleOutAttempt: 1 });
+});
+
+test('gateways that lack replicas are woken by a host that another one leaves on purpose', () => {
+  const world = running(2);
+  const { configuration } = world.gateway;
+  world.report(0, 'lost', 'Its host has left the fleet');
+  world.work();
+  world.report(2, 'ready');
+  expect(world.signalled).not.toContain('gateway other');
+  world.gateway = { ...world.gateway, configuration: { ...configuration, replicas: 1 } };
+  world.pass();
+  world.work();
+  expect(world.signalled).toContain('gateway other');
 });

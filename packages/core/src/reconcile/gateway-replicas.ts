@@ -14,7 +14,7 @@ import {
 } from '../status/index.ts';
 import type { GatewayPass } from './gateway-pass.ts';
 import { byAge, isSuccessor, outdatedText } from './outdated-replicas.ts';
-import { nextAttemptAt } from './replica-attempts.ts';
+import { hasNewRoom, nextAttemptAt } from './replica-attempts.ts';
 
 /** After this, a worker that is creating the machine is requested to stop again. */
 const ORDER_DELAY = 30 * SECOND;
@@ -136,6 +136,9 @@ function followEnd(pass: GatewayPass, replica: GatewayReplicaRecord): void {
 
 function ended(pass: GatewayPass, replica: GatewayReplicaRecord): void {
   pass.moveReplica(replica, 'terminated', replica.statusMessage);
+  // The host of one that has failed has no room: gateways would try it in turns.
+  if (!replica.scaleIn && !pass.gateway.toBeDeleted) return;
+  for (const id of pass.snapshot.waitingGatewayIds) pass.draft.signal('gateway', id);
 }
 
 /** Adds missing replicas, marks those that are too many, and replaces outdated ones. */
@@ -158,13 +161,16 @@ export function scaleReplicas(pass: GatewayPass): void {
 
 function addReplicas(pass: GatewayPass, count: number): void {
   const { gateway, draft } = pass;
-  const at = nextAttemptAt(gateway, draft.gatewayReplicas.all());
+  const { roomSince } = pass.snapshot;
+  const attempts = { gateway, replicas: draft.gatewayReplicas.all(), roomSince };
+  const at = nextAttemptAt(attempts);
+  const isAfresh = gateway.scaleOutAttempt > 0 && hasNewRoom(attempts);
   if (at !== null && pass.now < at) {
     draft.dueAt(at);
     return;
   }
   for (let n = 0; n < count; n++) insertReplica(pass);
-  pass.set({ scaleOutAttempt: gateway.scaleOutAttempt + 1 });
+  pass.set({ scaleOutAttempt: isAfresh ? 1 : gateway.scaleOutAttempt + 1 });
 }
 
 function insertReplica(pass: GatewayPass): void {

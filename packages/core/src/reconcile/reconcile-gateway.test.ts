@@ -18,7 +18,7 @@ function aSnapshot(gateway: GatewayRecord, projectDefaultId: string | null): Gat
   const defaultOf = projectDefaultId === gateway.id ? [project] : [];
   return {
     ...{ gateway, projectName: 'main', backendConfigured: false, defaultOf, projectDefaultId },
-    ...{ replicas: [], reports: [], intents: [] },
+    ...{ replicas: [], reports: [], intents: [], roomSince: null, waitingGatewayIds: [] },
   };
 }
 

@@ -6,18 +6,35 @@ import { isReplicaEnding, isReplicaTerminated } from '../status/index.ts';
 /** Seconds before the second, third, … attempt; the last is repeated for ever. */
 const DELAYS = [60, 120, 300, 600, 1800] as const;
 
-type Attempts = Pick<GatewayRecord, 'scaleOutAttempt'>;
+/** Before an attempt for which there is room now. */
+const ROOM_DELAY = 5 * SECOND;
 
-/** Null: at once. `replicas`: with the last ones that have ended. */
-export function nextAttemptAt(
-  { scaleOutAttempt: attempts }: Attempts,
-  replicas: readonly GatewayReplicaRecord[],
-): Timestamp | null {
-  if (attempts === 0) return null;
-  const last = Math.max(...replicas.map(({ createdAt }) => createdAt));
-  const seconds = DELAYS[Math.min(attempts, DELAYS.length) - 1] ?? 0;
-  return last + seconds * SECOND;
+export interface Attempts {
+  readonly gateway: Pick<GatewayRecord, 'scaleOutAttempt'>;
+  /** With the last ones that have ended. */
+  readonly replicas: readonly GatewayReplicaRecord[];
+  /** See `GatewaySnapshot`. */
+  readonly roomSince: Timestamp | null;
 }
+
+/** Null: at once. */
+export function nextAttemptAt(attempts: Attempts): Timestamp | null {
+  const { scaleOutAttempt: count } = attempts.gateway;
+  if (count === 0) return null;
+  const last = lastAttempt(attempts);
+  const seconds = DELAYS[Math.min(count, DELAYS.length) - 1] ?? 0;
+  const planned = last + seconds * SECOND;
+  return hasNewRoom(attempts) ? Math.min(planned, last + ROOM_DELAY) : planned;
+}
+
+/** Whether a host has got room since the last attempt, so that the next one is as good as the first. */
+export function hasNewRoom(attempts: Attempts): boolean {
+  const { roomSince } = attempts;
+  return roomSince !== null && roomSince > lastAttempt(attempts);
+}
+
+const lastAttempt = ({ replicas }: Attempts): Timestamp =>
+  Math.max(...replicas.map(({ createdAt }) => createdAt));
 
 /** That count for `replicas` of the configuration. */
 export function activeReplicas(replicas: readonly GatewayReplicaRecord[]): GatewayReplicaRecord[] {

@@ -1,5 +1,6 @@
-import type { IntentPayload } from '@dstack/core';
+import type { GatewayReplicaRecord, IntentPayload } from '@dstack/core';
 import { expect, it } from 'vitest';
+import { insertGateway, replicaRecord } from '../testing/gateways.ts';
 import { insertFleet, insertRun } from '../testing/insert.ts';
 import { intentRecord, newEvent, volumeRecord } from '../testing/records.ts';
 import { forEachStore, openWorld } from '../testing/stores.ts';
@@ -67,5 +68,45 @@ forEachStore((tests) => {
       ].sort(),
     );
     expect(await engine.hostDependants('host-three')).toEqual([]);
+  });
+
+  it('gives the gateways that lack replicas, and when the host got room for one', async () => {
+    const world = await openWorld(tests);
+    const { engine, gateways, hosts } = world.store;
+    const { instance } = await insertFleet(world, 'pool');
+    const other = await insertFleet(world, 'busy');
+    const onHosts = { backend: 'remote', region: 'pool', scaleOutAttempt: 3 } as const;
+    const all = [
+      { id: 'lacks', ...onHosts },
+      { id: 'complete', ...onHosts, scaleOutAttempt: 0 },
+      { id: 'far', ...onHosts, region: 'busy' },
+      { id: 'ended', ...onHosts, deleted: true },
+    ];
+    for (const one of all) await insertGateway(world, { name: one.id, ...one });
+    const dependants = await engine.hostDependants('host-pool');
+    expect(dependants).toEqual([
+      { kind: 'instance', id: instance.id },
+      { kind: 'gateway', id: 'lacks' },
+    ]);
+    const room = async (id = 'lacks') => (await engine.loadGateway(id))?.roomSince;
+    const host = { facts: null, executor: null, error: null, failed: false, since: 7 };
+    await hosts.save({ ...host, id: 'host-pool', connected: false });
+    expect(await room()).toBeNull();
+    await hosts.save({ ...host, id: 'host-pool', connected: true });
+    await hosts.save({ ...host, id: 'host-busy', connected: true });
+    expect([await room(), await room('complete'), await room('far')]).toEqual([7, null, 7]);
+    const insert = (part: Partial<GatewayReplicaRecord>) =>
+      gateways.insertReplica({ ...replicaRecord(part), sshPrivateKey: 'key' });
+    const ended = { status: 'terminated', deleted: true, instanceId: 'host-pool' } as const;
+    await insert({ id: 'failed', gatewayId: 'far', ...ended, lastProcessedAt: 20 });
+    expect(await room()).toBe(7);
+    await insert({ id: 'left', gatewayId: 'far', ...ended, scaleIn: true, lastProcessedAt: 30 });
+    expect(await room()).toBe(30);
+    await insert({ id: 'holds', gatewayId: 'complete', instanceId: other.instance.hostId });
+    expect(await room('far')).toBeNull();
+    const scaledIn = { status: 'terminating', region: 'pool', scaleIn: true } as const;
+    await insert({ id: 'leaves', gatewayId: 'complete', instanceId: 'host-pool', ...scaledIn });
+    expect(await room()).toBeNull();
+    expect((await engine.loadGateway('complete'))?.waitingGatewayIds).toEqual(['lacks']);
   });
 });

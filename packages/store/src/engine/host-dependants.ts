@@ -22,6 +22,12 @@ export async function hostDependants(db: Db, hostId: Id): Promise<Signal[]> {
     select 'instance' as kind, id from instances
       where host_id = ${hostId} and ${notDeleted('deleted')}
     union all
+    select 'gateway' as kind, id from gateways
+      where ${notDeleted('deleted')} and scale_out_attempt > 0 and backend = 'remote'
+        and (project_id, region) in (
+          select f.project_id, f.name from fleets as f join instances as i on i.fleet_id = f.id
+            where i.host_id = ${hostId})
+    union all
     select 'intent' as kind, key as id from intents
       where state = 'announced' and subject_id in (
         ${instances} union all ${jobs} union all ${volumes} union all ${attachments})

@@ -11,6 +11,7 @@ import type { Tx } from '../context.ts';
 import { gatewayReportsOf } from '../gateways/reports.ts';
 import { notDeleted } from '../query.ts';
 import { gatewayTable, replicaTable } from '../schema/resource-tables.ts';
+import { roomSince, waitingGatewayIds } from './load-gateway-room.ts';
 import { intentsOf } from './parts.ts';
 
 export async function loadGateway(tx: Tx, id: Id): Promise<GatewaySnapshot | null> {
@@ -41,6 +42,10 @@ export async function loadGateway(tx: Tx, id: Id): Promise<GatewaySnapshot | nul
   // The newest of those that have ended show why a gateway has failed.
   const replicas = all.filter(({ deleted }, index) => !deleted || index >= all.length - MAX_ENDED);
   const ids = replicas.map((replica) => replica.id);
+  const isOnHosts = capabilitiesOf(gatewayBackend(gateway)).owner === 'user';
+  const leaving = replicas.filter(
+    ({ deleted, scaleIn }) => !deleted && (scaleIn || gateway.toBeDeleted),
+  );
   return {
     gateway,
     replicas,
@@ -50,6 +55,8 @@ export async function loadGateway(tx: Tx, id: Id): Promise<GatewaySnapshot | nul
     backendConfigured: await hasBackend(tx, gateway),
     defaultOf,
     projectDefaultId: row.project_default,
+    roomSince: isOnHosts && gateway.scaleOutAttempt > 0 ? await roomSince(tx, gateway) : null,
+    waitingGatewayIds: await waitingGatewayIds(tx, gateway, leaving),
   };
 }
 
