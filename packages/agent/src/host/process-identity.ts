@@ -11,8 +11,10 @@ export interface ProcessIdentity {
 
 export interface ProcessStat {
   readonly pid: number;
-  /** One letter; `Z` and `X` are dead processes that no parent has waited for. */
+  /** One letter, of the first thread; `Z` and `X`: it is dead, and no parent has waited for the process. */
   readonly state: string;
+  /** Those that have not ended, and at least one. */
+  readonly threads: number;
   readonly parent: number;
   readonly session: number;
   readonly startTime: string;
@@ -33,6 +35,7 @@ export function processStat(pid: number): ProcessStat | null {
     state: fields[0] ?? '',
     parent: Number(fields[1]),
     session: Number(fields[3]),
+    threads: Number(fields[17]),
     startTime: fields[19] ?? '',
   };
 }
@@ -62,8 +65,9 @@ export function isAlive(identity: ProcessIdentity): boolean {
   );
 }
 
-export function isDead(stat: ProcessStat): boolean {
-  return stat.state === 'Z' || stat.state === 'X';
+/** While other threads run, the process has its files and sockets, whatever the state of the first one. */
+export function isDead({ state, threads }: Pick<ProcessStat, 'state' | 'threads'>): boolean {
+  return state === 'X' || (state === 'Z' && threads <= 1);
 }
 
 /** Changes with each boot of the host. */

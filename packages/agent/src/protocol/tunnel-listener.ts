@@ -35,11 +35,18 @@ export async function listenForTunnels(
   log: EventLogger,
 ): Promise<TunnelListener> {
   const waiting = new Set<Socket>();
+  // Only these are taken off again: a socket has listeners of its own.
+  const drop = function (this: Socket): void {
+    this.destroy();
+  };
+  const forget = function (this: Socket): void {
+    waiting.delete(this);
+  };
   let take = (socket: Socket): void => {
     if (waiting.size >= MAX_WAITING) return void socket.destroy();
     waiting.add(socket);
-    socket.once('error', () => socket.destroy());
-    socket.once('close', () => waiting.delete(socket));
+    socket.once('error', drop);
+    socket.once('close', forget);
   };
   // A connection is read only once it is served, or its first bytes would be lost.
   const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => take(socket));
@@ -58,7 +65,7 @@ export async function listenForTunnels(
     serve: (serve) => {
       take = serve;
       for (const socket of waiting) {
-        socket.removeAllListeners();
+        socket.off('error', drop).off('close', forget);
         serve(socket);
       }
       waiting.clear();

@@ -52,6 +52,17 @@ it('refuses an address that another program holds at once', async () => {
   await expect(checkServerAddress({ dir, ...address })).rejects.toThrow('is in use');
 });
 
+it.each([
+  ['Z', 1, null],
+  ['Z', 2, '19'],
+  ['T', 1, '19'],
+])('a worker in state %s with %i threads has the start time %s', (state, threads, expected) => {
+  const fields = [state, ...Array.from({ length: 16 }, () => '0'), threads, '0', '19'];
+  mkdirSync(join(dir, '7'));
+  writeFileSync(join(dir, '7', 'stat'), `7 (node) ${fields.join(' ')}`);
+  expect(startTimeOf(7, dir)).toBe(expected);
+});
+
 it('finds workers without a record by their command lines, beside those with one', () => {
   const proc = join(dir, 'proc');
   const { dir: own } = workerPaths(dir);

@@ -152,13 +152,17 @@ export const recordPath = (dir: string, id: string) => join(dir, `${id}.json`);
 export const logPath = (dir: string) => join(dir, 'workers.log');
 export const spoolPath = (dir: string, id: string) => join(dir, `${id}.usage`);
 
-/** Null: there is no such process, or it has ended and its parent has not noticed. */
+/**
+ * Null: there is no such process, or it has ended and its parent has not noticed. Its first thread may have
+ * ended before others, which still have its sockets.
+ */
 export function startTimeOf(pid: number | 'self', proc = '/proc'): string | null {
   try {
     const stat = readFileSync(join(proc, `${pid}`, 'stat'), 'utf8');
     // The name of the program, in parentheses, may contain spaces.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? null : (fields[19] ?? null);
+    const hasEnded = fields[0] === 'Z' && Number(fields[17]) <= 1;
+    return hasEnded ? null : (fields[19] ?? null);
   } catch {
     return null;
   }
