@@ -228,7 +228,7 @@ describe('content that is made to harm', () => {
       .first()
       .waitFor();
     await expectUnharmed(v);
-    await v.navigate('/users/admin');
+    await v.navigate('/users/admin/public-keys');
     await v.page.getByRole('button', { name: 'Add' }).click();
     const dialog = v.page.getByRole('dialog');
     await dialog.getByLabel('Public key').fill(`ssh-ed25519 ${'A'.repeat(68)} ${IMAGE_TAG}`);

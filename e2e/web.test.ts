@@ -380,7 +380,10 @@ const PAGES: readonly (readonly [path: string, shown: string])[] = [
   ['/projects/main/tokens', 'No service tokens yet'],
   ['/projects/main/exports', 'Imports'],
   ['/users', 'admin'],
-  ['/users/admin', 'SSH keys'],
+  ['/users/admin', 'Browsers'],
+  ['/users/admin/public-keys', 'SSH keys'],
+  ['/users/admin/projects', 'Owner'],
+  ['/users/admin/events', 'By the user'],
   ['/server', 'Loops'],
   ['/nowhere', 'There is no such page'],
 ];

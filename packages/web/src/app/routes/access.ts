@@ -1,4 +1,5 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
+import { UserEventsSearch } from '../../pages/user/user-events-search.ts';
 import { choiceParameter, searchSchema } from '../../ui/search-schema.ts';
 import { ListSearch } from '../../ui/table/list-search.ts';
 import { shell } from './frame.ts';
@@ -101,6 +102,43 @@ const user = createRoute({
   component: lazyRouteComponent(() => import('../../pages/user/user-page.tsx'), 'UserPage'),
 });
 
+const userAccount = createRoute({
+  getParentRoute: () => user,
+  path: '/',
+  component: lazyRouteComponent(
+    () => import('../../pages/user/user-account-page.tsx'),
+    'UserAccountPage',
+  ),
+});
+
+const userProjects = createRoute({
+  getParentRoute: () => user,
+  path: '/projects',
+  component: lazyRouteComponent(
+    () => import('../../pages/user/user-projects-page.tsx'),
+    'UserProjectsPage',
+  ),
+});
+
+const userKeys = createRoute({
+  getParentRoute: () => user,
+  path: '/public-keys',
+  component: lazyRouteComponent(
+    () => import('../../pages/user/user-keys-page.tsx'),
+    'UserKeysPage',
+  ),
+});
+
+const userEvents = createRoute({
+  getParentRoute: () => user,
+  path: '/events',
+  validateSearch: (search) => UserEventsSearch.parse(search),
+  component: lazyRouteComponent(
+    () => import('../../pages/user/user-events-page.tsx'),
+    'UserEventsPage',
+  ),
+});
+
 const server = createRoute({
   getParentRoute: () => shell,
   path: '/server',
@@ -110,7 +148,7 @@ const server = createRoute({
 export const accessPages = [
   server,
   users,
-  user,
+  user.addChildren([userAccount, userProjects, userKeys, userEvents]),
   projects,
   project.addChildren([
     projectSettings,

@@ -9,9 +9,6 @@ it.each([
   ['/projects/add', '/projects#new'],
   ['/users/add', '/users#new'],
   ['/users/ada/edit', '/users/ada'],
-  ['/users/ada/public-keys', '/users/ada'],
-  ['/users/ada/projects', '/users/ada'],
-  ['/users/ada/events', '/users/ada'],
   ['/projects/main/events', '/events?project=main'],
   ['/projects/main/backends/add', '/projects/main/backends'],
   ['/projects/main/backends/aws', '/projects/main/backends'],
@@ -31,7 +28,12 @@ it('the project that an address of the official UI names becomes that of all lis
   expect(formerAddress('/runs', { project_name: 7 })).toBeNull();
 });
 
-it.each(['/', '/runs', '/projects', '/projects/main', '/projects/main/backends', '/users/ada'])(
-  '%s is left alone',
-  (path) => expect(formerAddress(path, {})).toBeNull(),
-);
+it.each([
+  '/',
+  '/runs',
+  '/projects',
+  '/projects/main',
+  '/projects/main/backends',
+  '/users/ada',
+  '/users/ada/events',
+])('%s is left alone', (path) => expect(formerAddress(path, {})).toBeNull());

@@ -12,9 +12,6 @@ const FORMER: readonly (readonly [from: string, to: string])[] = [
   ['/projects/$project/runs/$run/jobs/$job/$tab', '/projects/$project/runs/$run/$tab?job=$job'],
   ['/users/add', '/users#new'],
   ['/users/$user/edit', '/users/$user'],
-  ['/users/$user/events', '/users/$user'],
-  ['/users/$user/projects', '/users/$user'],
-  ['/users/$user/public-keys', '/users/$user'],
 ];
 
 /** The address to go to instead; null: this one is used here. */

@@ -1,25 +1,24 @@
 import { ResourceNotExistsError } from '@dstack/client';
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi, Link } from '@tanstack/react-router';
+import { getRouteApi, Link, Outlet } from '@tanstack/react-router';
 import { useClient, useUser } from '../../data/session/session-context.tsx';
 import { userList } from '../../data/users/user-queries.ts';
 import { buttonClass } from '../../ui/button/button.tsx';
-import { Stack } from '../../ui/panel/columns.tsx';
 import { PageFrame } from '../../ui/panel/page.tsx';
-import { Panel } from '../../ui/panel/panel.tsx';
-import { Properties } from '../../ui/panel/properties.tsx';
 import { ResourcePage } from '../../ui/panel/resource-page.tsx';
-import { RelativeTime } from '../../ui/time/time.tsx';
-import { AccountPanel } from './account-panel.tsx';
-import { PublicKeysPanel } from './public-keys-panel.tsx';
-import { SessionsPanel } from './sessions-panel.tsx';
-import { TokenPanel } from './token-panel.tsx';
-import styles from './user.module.css';
-import { UserProjectsPanel } from './user-projects-panel.tsx';
+import { TabLinks, tabClass } from '../../ui/tabs/tab-links.tsx';
+import { ShownUserContext } from './shown-user.ts';
 
 const route = getRouteApi('/shell/users/$user');
 
-/** A user: the own account, or for global admins any. */
+const TABS = [
+  ['/users/$user', 'Account'],
+  ['/users/$user/projects', 'Projects'],
+  ['/users/$user/public-keys', 'SSH keys'],
+  ['/users/$user/events', 'Events'],
+] as const;
+
+/** A user: the own account, or for global admins any. The tabs are routes of their own. */
 export function UserPage() {
   const { user: name } = route.useParams();
   const client = useClient();
@@ -50,46 +49,22 @@ export function UserPage() {
           }
         >
           {notice}
-          <Stack narrow>
-            <Panel title="Details">
-              <Properties
-                items={[
-                  { label: 'E-mail', value: user.email ?? '–' },
-                  { label: 'Global role', value: user.global_role },
-                  {
-                    label: 'Created',
-                    value: user.created_at && <RelativeTime at={user.created_at} />,
-                  },
-                  { label: 'Id', value: <code>{user.id}</code>, wide: true },
-                ]}
-              />
-            </Panel>
-            {me.global_role === 'admin' ? (
-              <AccountPanel key={user.id} user={user} isOwn={isOwn} />
-            ) : null}
-            <UserProjectsPanel username={user.username} />
-            <TokenPanel user={user} isOwn={isOwn} />
-            {isOwn ? (
-              <>
-                <PublicKeysPanel />
-                <SessionsPanel />
-              </>
-            ) : null}
-            <Panel title="Events">
-              <ul>
-                <li>
-                  <Link to="/events" search={{ actor: user.id }} className={styles.link}>
-                    What the user did
-                  </Link>
-                </li>
-                <li>
-                  <Link to="/events" search={{ target_users: user.id }} className={styles.link}>
-                    What happened to the user
-                  </Link>
-                </li>
-              </ul>
-            </Panel>
-          </Stack>
+          <TabLinks label="Parts of the user">
+            {TABS.map(([to, label]) => (
+              <Link
+                key={to}
+                to={to}
+                params={{ user: name }}
+                activeOptions={{ exact: true, includeSearch: false }}
+                className={tabClass}
+              >
+                {label}
+              </Link>
+            ))}
+          </TabLinks>
+          <ShownUserContext.Provider value={user}>
+            <Outlet />
+          </ShownUserContext.Provider>
         </PageFrame>
       )}
     </ResourcePage>
