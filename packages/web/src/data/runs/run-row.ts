@@ -1,4 +1,5 @@
 import type { Run } from '@dstack/contract/wire';
+import { type ReplicaCounts, replicaCounts } from './replica-counts.ts';
 import { type PlacedResources, runPlacement } from './run-placement.ts';
 
 type RunSubmission = Run['jobs'][number]['job_submissions'][number];
@@ -37,6 +38,8 @@ export interface RunRow {
   readonly priority: number;
   readonly repo: string | null;
   readonly service: { readonly url: string; readonly model: string | null } | null;
+  /** Of a service; null: it is none. */
+  readonly replicas: ReplicaCounts | null;
 }
 
 export function runRow(run: Run): RunRow {
@@ -68,6 +71,7 @@ export function runRow(run: Run): RunRow {
     resources: placed?.resources ?? null,
     priority: configuration.priority ?? 0,
     repo: repoOf(run),
+    replicas: configuration.type === 'service' ? replicaCounts(run.jobs) : null,
     service: run.service ? { url: run.service.url, model: run.service.model?.name ?? null } : null,
   };
 }

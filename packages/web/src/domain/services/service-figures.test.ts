@@ -6,6 +6,7 @@ import {
   latencyText,
   rateText,
   readyText,
+  replicasText,
 } from './service-figures.ts';
 
 const figures = {
@@ -48,6 +49,16 @@ describe('figures of a service', () => {
     expect(answeredText({ ...figures, answered: { '5xx': 3, '2xx': 1204, '4xx': 0 } })).toBe(
       '2xx 1,204, 5xx 3',
     );
+  });
+
+  it.each([
+    [{ desired: 1, running: 1 }, null, '1 replica'],
+    [{ desired: 3, running: 1 }, null, '1 of 3 replicas'],
+    [{ desired: 0, running: 0 }, null, '0 replicas'],
+    [{ desired: 3, running: 3 }, { ...figures, replicas: 3, ejected: 1 }, '2 of 3 replicas'],
+    [{ desired: 2, running: 2 }, { ...figures, replicas: 2 }, '2 replicas'],
+  ])('of replicas %o, with %o, are %s', (counts, known, text) => {
+    expect(replicasText(counts, known)).toBe(text);
   });
 
   it.each([

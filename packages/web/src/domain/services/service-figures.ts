@@ -1,5 +1,6 @@
 import type { ServiceFigures } from '@dstack/contract/wire';
-import { count } from '../format/quantities.ts';
+import type { ReplicaCounts } from '../../data/runs/replica-counts.ts';
+import { count, plural } from '../format/quantities.ts';
 
 /** `0.4/s`, `12/s`. */
 export function rateText({ rps }: ServiceFigures): string {
@@ -23,6 +24,17 @@ export function readyText({ replicas, ejected }: ServiceFigures): string {
   return ejected === 0
     ? count(replicas)
     : `${count(replicas - ejected)} of ${count(replicas)} ready`;
+}
+
+/** `3 replicas`, `2 of 3 replicas`: those that answer, of those that the service should have. */
+export function replicasText(counts: ReplicaCounts, figures: ServiceFigures | null): string {
+  const ready =
+    figures === null
+      ? counts.running
+      : Math.min(counts.running, figures.replicas - figures.ejected);
+  const { desired } = counts;
+  const all = plural(desired, 'replica');
+  return ready >= desired ? all : `${count(ready)} of ${all}`;
 }
 
 /** `2xx 1,204, 5xx 3`. */

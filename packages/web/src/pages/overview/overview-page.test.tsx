@@ -86,7 +86,10 @@ it('shows what runs, what is in use, and why runs failed', async () => {
 
 it('shows what the last days have cost, and what the services do', async () => {
   const configuration = { type: 'service', port: 8000 };
+  const [job] = aRun('api').jobs;
+  const second = { ...job!, job_spec: { ...job!.job_spec, replica_num: 1 } };
   const api = aRun('api', {
+    jobs: [job!, second],
     service: { url: '/proxy/services/main/api/', model: null, options: {} } as never,
     run_spec: { run_name: 'api', configuration } as never,
   });
@@ -96,9 +99,9 @@ it('shows what the last days have cost, and what the services do', async () => {
   const services = await screen.findByRole('region', { name: 'Services' });
   within(services).getByRole('link', { name: 'api' });
   expect(within(services).queryByText('train')).toBeNull();
-  await within(services).findByText('1 of 2 ready');
+  await within(services).findByText('1 of 2 replicas');
   within(services).getByText('12/s');
-  within(services).getByText('p99 1.2 s');
+  within(services).getByText('p95 40 ms');
 });
 
 it('teaches the first steps until there are a fleet and a run, and ticks them', async () => {

@@ -2,9 +2,8 @@ import type { ServiceFigures } from '@dstack/contract/wire';
 import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import type { RunRow } from '../../data/runs/run-row.ts';
-import { count } from '../../domain/format/quantities.ts';
 import { runLook } from '../../domain/runs/run-look.ts';
-import { latencyText, rateText, readyText } from '../../domain/services/service-figures.ts';
+import { latencyText, rateText, replicasText } from '../../domain/services/service-figures.ts';
 import { useServiceFigures } from '../../domain/services/use-service-figures.ts';
 import { buttonClass } from '../../ui/button/button.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
@@ -58,18 +57,13 @@ function ServiceFacts(props: {
   readonly figures: ServiceFigures | undefined;
 }) {
   const { row, figures } = props;
-  const replicas = figures?.replicas ?? row.jobs;
   return (
     <p className={styles.entryFacts}>
       <span>{row.project}</span>
-      <span>
-        {figures !== undefined && figures.ejected > 0
-          ? readyText(figures)
-          : `${count(replicas)} replica${replicas === 1 ? '' : 's'}`}
-      </span>
+      {row.replicas === null ? null : <span>{replicasText(row.replicas, figures ?? null)}</span>}
       {figures === undefined ? null : <span>{rateText(figures)}</span>}
-      {figures === undefined || figures.p99_ms === null ? null : (
-        <span>p99 {latencyText(figures.p99_ms)}</span>
+      {figures === undefined || figures.p95_ms === null ? null : (
+        <span>p95 {latencyText(figures.p95_ms)}</span>
       )}
     </p>
   );
