@@ -9,7 +9,8 @@ import {
   useSyncExternalStore,
 } from 'react';
 import { useClient, useSession } from '../../data/session/session-context.tsx';
-import { errorText } from '../../ui/feedback/error-text.ts';
+import { turns } from '../../data/turns.ts';
+import { errorText, isMissingError } from '../../ui/feedback/error-text.ts';
 import { toast } from '../../ui/toast/toaster.tsx';
 import { useLatest } from '../../ui/use-latest.ts';
 import { plural } from '../format/quantities.ts';
@@ -59,13 +60,24 @@ async function unfinishedOf(
   client: Client,
   runs: DelayedStop['runs'],
 ): Promise<DelayedStop['runs']> {
+  const { signal } = new AbortController();
   const ended = await Promise.all(
-    runs.map(async ({ project, id }) => {
-      const { status } = await client.project(project).runs.get({ id });
-      return isRunFinished(status);
-    }),
+    runs.map(({ project, id }) => inTurn(() => hasEnded(client, project, id), signal)),
   );
   return runs.filter((_, place) => !ended[place]);
+}
+
+/** Many runs can be stopped together. */
+const inTurn = turns(4);
+
+async function hasEnded(client: Client, project: string, id: string): Promise<boolean> {
+  try {
+    return isRunFinished((await client.project(project).runs.get({ id })).status);
+  } catch (error) {
+    // Deleted meanwhile: the others are stopped nevertheless.
+    if (isMissingError(error)) return true;
+    throw error;
+  }
 }
 
 function useStops(): DelayedStops {
@@ -98,7 +110,7 @@ export function useStopWithUndo(): (runs: DelayedStop['runs']) => void {
   return (runs) => {
     const stop = stops.add(runs);
     toast.undo({
-      title: `${subject(runs)} is stopped`,
+      title: `${subject(runs)} ${runs.length === 1 ? 'is' : 'are'} stopped`,
       until: stop.at,
       keys: UNDO_KEY,
       isOver: (listener) => stops.subscribe(() => stops.all().includes(stop) || listener()),
@@ -108,7 +120,8 @@ export function useStopWithUndo(): (runs: DelayedStop['runs']) => void {
 }
 
 function undo(stops: DelayedStops, stop: DelayedStop): void {
-  if (stops.undo(stop)) toast.done(`${subject(stop.runs)} goes on`);
+  if (!stops.undo(stop)) return;
+  toast.done(`${subject(stop.runs)} ${stop.runs.length === 1 ? 'goes' : 'go'} on`);
 }
 
 function subject(runs: DelayedStop['runs']): string {

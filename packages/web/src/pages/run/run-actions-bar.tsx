@@ -15,10 +15,16 @@ import { StopRunDialog } from './stop-run-dialog.tsx';
 
 type Asked = 'stop' | 'abort' | 'again' | 'delete';
 
+interface RunActionsBarProps {
+  readonly run: Run;
+  /** With what is about to be done to the run. */
+  readonly status: Run['status'];
+}
+
 /** What can be done with the run. */
-export function RunActionsBar({ run }: { readonly run: Run }) {
+export function RunActionsBar({ run, status }: RunActionsBarProps) {
   const [asked, setAsked] = useState<Asked | null>(null);
-  const actions = runActions(run.status);
+  const actions = runActions(status);
   const navigate = useNavigate();
   const close = () => setAsked(null);
   const canStop = actions.stop === null;

@@ -4,7 +4,9 @@ import type { ReactNode } from 'react';
 import { runRow } from '../../data/runs/run-row.ts';
 import { money } from '../../domain/format/quantities.ts';
 import { backendText } from '../../domain/format/resources.ts';
+import { useDelayedStops } from '../../domain/runs/delayed-stops-context.tsx';
 import { runLook } from '../../domain/runs/run-look.ts';
+import { withDelayedStops } from '../../domain/runs/with-delayed-stops.ts';
 import { CopyButton } from '../../ui/copy/copy-button.tsx';
 import { PageFrame } from '../../ui/panel/page.tsx';
 import { StatusBadge } from '../../ui/status/status-badge.tsx';
@@ -35,8 +37,10 @@ const TABS = [
 
 /** Header and tabs of a run. */
 export function RunFrame({ run, notice, children }: RunFrameProps) {
+  const stops = useDelayedStops();
   const row = runRow(run);
-  const look = runLook(row);
+  const [state = row] = withDelayedStops([row], stops);
+  const look = runLook(state);
   useRunCommands(run);
   useStatusAnnouncement(row.name, look.text);
   const params = { project: run.project_name, run: row.name };
@@ -50,7 +54,7 @@ export function RunFrame({ run, notice, children }: RunFrameProps) {
       }
       beside={<StatusBadge look={look} filled />}
       subtitle={<RunFacts row={row} />}
-      actions={<RunActionsBar run={run} />}
+      actions={<RunActionsBar run={run} status={state.status} />}
     >
       {notice}
       <TabLinks label="Parts of the run">

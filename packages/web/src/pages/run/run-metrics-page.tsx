@@ -4,11 +4,12 @@ import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { Activity, Download, Gauge } from 'lucide-react';
 import { runEvents } from '../../data/events/event-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
+import { plural } from '../../domain/format/quantities.ts';
 import { chartsCsv } from '../../domain/metrics/charts-csv.ts';
 import { idleGpus } from '../../domain/metrics/idle-gpus.ts';
 import { type NodeMetrics, nodeCharts } from '../../domain/metrics/node-charts.ts';
 import { type JobsMetrics, useJobMetrics } from '../../domain/metrics/use-job-metrics.ts';
-import { ALL_JOBS } from '../../domain/runs/chosen-jobs.ts';
+import { ALL_JOBS, mergedJobs } from '../../domain/runs/chosen-jobs.ts';
 import { chooseSubmission } from '../../domain/runs/submissions.ts';
 import { Button } from '../../ui/button/button.tsx';
 import { saveFile } from '../../ui/copy/save-file.ts';
@@ -39,17 +40,19 @@ export function RunMetricsPage() {
   const navigate = useNavigate();
   const { job, range: asked = '1h', page = 1 } = route.useSearch();
   const chosen = chooseSubmission(run, job, undefined);
-  const isAll = job === ALL_JOBS && run.jobs.length > 1;
+  const together = mergedJobs(run, job);
+  const isAll = together !== null;
   const range = isAll && asked === 'all' ? '24h' : asked;
-  const jobs: readonly Job[] = isAll
-    ? itemsOfPage(run.jobs, page, NODES)
-    : chosen
-      ? [chosen.job]
-      : [];
+  const jobs: readonly Job[] =
+    together !== null ? itemsOfPage(together, page, NODES) : chosen ? [chosen.job] : [];
   const metrics = useJobMetrics(run, jobs, RANGES[range].minutes);
   const { data: events = [] } = useQuery(runEvents(useClient(), run.id));
   const search = (change: { readonly range?: RangeName; readonly page?: number }) =>
     void navigate({ to: '.', search: (before) => ({ ...before, ...change }), replace: true });
+  const merged =
+    together === null || job === undefined
+      ? null
+      : { value: job, name: job === ALL_JOBS ? 'All jobs' : plural(together.length, 'job') };
   const measured = metrics.nodes.filter(hasValues);
   const names = isAll ? NODE_RANGES : (Object.keys(RANGES) as RangeName[]);
   return (
@@ -66,23 +69,17 @@ export function RunMetricsPage() {
           </Button>
         }
       >
-        {chosen === null ? null : (
-          <SubmissionPicker
-            run={run}
-            chosen={chosen}
-            merged={isAll ? { value: ALL_JOBS, name: 'All jobs' } : null}
-          />
-        )}
+        {chosen === null ? null : <SubmissionPicker run={run} chosen={chosen} merged={merged} />}
         <Segments<RangeName>
           label="Time range"
           value={range}
           options={names.map((name) => [name, RANGES[name].label])}
           onChange={(next) => search({ range: next })}
         />
-        {isAll ? (
+        {together !== null ? (
           <Pager
             noun="Jobs"
-            total={run.jobs.length}
+            total={together.length}
             size={NODES}
             page={page}
             onPage={(next) => search({ page: next })}

@@ -1,5 +1,6 @@
 import type { Run } from '@dstack/contract/wire';
 import { useState } from 'react';
+import { useStopWithUndo } from '../../domain/runs/delayed-stops-context.tsx';
 import { useStopRuns } from '../../domain/runs/use-stop-runs.ts';
 import { ConfirmDialog } from '../../ui/dialog/confirm-dialog.tsx';
 import { useAnnounce } from '../../ui/feedback/announcer.tsx';
@@ -13,14 +14,20 @@ interface StopRunDialogProps {
 
 export function StopRunDialog({ run, action, onClose }: StopRunDialogProps) {
   const stopRuns = useStopRuns();
+  const stopWithUndo = useStopWithUndo();
   const announce = useAnnounce();
   const [shown, setShown] = useState<'stop' | 'abort'>('stop');
   // Keeps its text while the dialog fades out.
   if (action !== null && action !== shown) setShown(action);
   const name = run.run_spec.run_name ?? '';
   const confirm = async () => {
-    await stopRuns([{ project: run.project_name, name }], shown === 'abort');
-    announce(`${shown === 'stop' ? 'Stop' : 'Abort'} of ${name} requested`);
+    const chosen = [{ id: run.id, project: run.project_name, name }];
+    if (shown === 'stop') {
+      stopWithUndo(chosen);
+      return;
+    }
+    await stopRuns(chosen, true);
+    announce(`Abort of ${name} requested`);
   };
   return (
     <ConfirmDialog

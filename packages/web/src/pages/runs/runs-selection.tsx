@@ -2,6 +2,7 @@ import { useState } from 'react';
 import type { RunRow } from '../../data/runs/run-row.ts';
 import { plural } from '../../domain/format/quantities.ts';
 import { NameList } from '../../domain/links/name-link.tsx';
+import { useStopWithUndo } from '../../domain/runs/delayed-stops-context.tsx';
 import { type RunActions, runActions } from '../../domain/runs/run-actions.ts';
 import { useStopRuns } from '../../domain/runs/use-stop-runs.ts';
 import { Button } from '../../ui/button/button.tsx';
@@ -44,6 +45,7 @@ interface StopDialogProps {
 
 function StopDialog({ runs, action, onClose, onDone }: StopDialogProps) {
   const stopRuns = useStopRuns();
+  const stopWithUndo = useStopWithUndo();
   const announce = useAnnounce();
   // Keeps its text while the dialog fades out.
   const [shown, setShown] = useState<'stop' | 'abort'>('stop');
@@ -52,8 +54,12 @@ function StopDialog({ runs, action, onClose, onDone }: StopDialogProps) {
   const left = runs.length - affected.length;
   const verb = shown === 'stop' ? 'Stop' : 'Abort';
   const confirm = async () => {
-    await stopRuns(affected, shown === 'abort');
-    announce(`${verb} requested for ${plural(affected.length, 'run')}`);
+    if (shown === 'stop') {
+      stopWithUndo(affected.map(({ id, project, name }) => ({ id, project, name })));
+    } else {
+      await stopRuns(affected, true);
+      announce(`Abort requested for ${plural(affected.length, 'run')}`);
+    }
     onDone();
   };
   return (
