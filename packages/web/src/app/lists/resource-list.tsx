@@ -13,6 +13,8 @@ export interface ListAddress {
   readonly q: string;
   /** Also what has ended. */
   readonly all: boolean;
+  /** What the rows are grouped by; not necessarily something that this list knows. */
+  readonly group: string | undefined;
   /** Changes filters of this page; undefined removes one. */
   readonly set: (change: Readonly<Record<string, string | undefined>>) => void;
 }
@@ -24,6 +26,7 @@ export function useListAddress(): ListAddress {
     project: search.project ?? null,
     q: search.q ?? '',
     all: 'show' in search && search.show === 'all',
+    group: 'group' in search ? search.group : undefined,
     set: (change) =>
       void navigate({ to: '.', search: (before) => ({ ...before, ...change }), replace: true }),
   };
@@ -31,7 +34,16 @@ export function useListAddress(): ListAddress {
 
 type Given<Row> = Pick<
   ListPageProps<Row>,
-  'title' | 'noun' | 'columns' | 'rowId' | 'rowName' | 'actions' | 'notice' | 'selectionActions'
+  | 'title'
+  | 'noun'
+  | 'columns'
+  | 'rowId'
+  | 'rowName'
+  | 'actions'
+  | 'notice'
+  | 'selectionActions'
+  | 'rowActions'
+  | 'groups'
 >;
 
 export interface ResourceListProps<Row> extends Given<Row> {
@@ -65,6 +77,8 @@ export function ResourceList<Row>(props: ResourceListProps<Row>) {
   return (
     <ListPage
       {...page}
+      group={address.group}
+      onGroup={page.groups && ((group) => set({ group: group ?? undefined }))}
       rows={shown}
       error={rows === undefined ? query.error : null}
       onRetry={() => void query.refetch()}

@@ -41,6 +41,28 @@ it('names what is deleted with a fleet, and deletes it only then', async () => {
   await waitFor(() => expect(deleted).toEqual(['pool']));
 });
 
+it('has the actions of a row in a menu, also deleting, which names what is lost', async () => {
+  const { user, path } = await world('/fleets');
+  (await screen.findByRole('link', { name: 'spare' })).focus();
+  await user.keyboard('.');
+  await user.click(await screen.findByRole('menuitem', { name: 'Delete' }));
+  const dialog = await screen.findByRole('dialog', { name: 'Delete fleet spare?' });
+  await user.click(within(dialog).getByRole('button', { name: 'Delete' }));
+  await waitFor(() => expect(deleted).toEqual(['spare']));
+  await user.click(screen.getByRole('button', { name: 'Instances pool' }));
+  await waitFor(() => expect(path()).toMatch(/^\/instances\?fleet_ids=/));
+});
+
+it('groups the rows by what the address or the reader chooses', async () => {
+  const { user, path } = await world('/fleets?group=nonsense');
+  await screen.findByRole('link', { name: 'spare' });
+  expect(screen.queryByRole('columnheader', { name: /2$/ })).toBeNull();
+  await user.click(screen.getByRole('button', { name: 'Columns' }));
+  await user.click(await screen.findByRole('menuitemradio', { name: 'Project' }));
+  await screen.findByRole('columnheader', { name: 'main 2' });
+  expect(path()).toBe('/fleets?group=project');
+});
+
 it('teaches how to create the first fleet', async () => {
   await world('/fleets', []);
   await screen.findByText('No fleets yet');

@@ -8,7 +8,9 @@ import { gatewayList } from '../../data/gateways/gateway-queries.ts';
 import { projectList } from '../../data/projects/project-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { DeleteButton } from '../../domain/deletion/delete-dialog.tsx';
+import { useRowActions } from '../../domain/deletion/use-row-actions.tsx';
 import { GATEWAY_DELETION } from '../../domain/gateways/gateway-deletion.tsx';
+import { gatewayLook } from '../../domain/gateways/gateway-look.ts';
 import { Button } from '../../ui/button/button.tsx';
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
@@ -29,6 +31,7 @@ export function GatewaysPage() {
     [project, projects.data],
   );
   const query = useQuery({ ...gatewayList(client, names ?? NONE), enabled: names !== undefined });
+  const { rowActions, dialog } = useRowActions(GATEWAY_ROWS);
   const create = (
     <Button variant="primary" icon={<Plus size={15} />} onClick={() => setCreating(true)}>
       New gateway
@@ -47,6 +50,8 @@ export function GatewaysPage() {
         rowId={({ id }) => id}
         rowName={({ name }) => name}
         actions={create}
+        rowActions={rowActions}
+        groups={GROUPS}
         selectionActions={(chosen, onDone) => (
           <DeleteButton kind={GATEWAY_DELETION} items={chosen} onDone={onDone} size="sm" />
         )}
@@ -66,10 +71,19 @@ export function GatewaysPage() {
           </EmptyState>
         }
       />
+      {dialog}
       <CreateGatewayDialog project={project} open={creating} onClose={() => setCreating(false)} />
     </>
   );
 }
+
+const GATEWAY_ROWS = { kind: GATEWAY_DELETION, itemOf: (gateway: Gateway) => gateway };
+
+const GROUPS = {
+  project: { label: 'Project', of: (gateway: Gateway) => gateway.project_name },
+  status: { label: 'Status', of: (gateway: Gateway) => gatewayLook(gateway.status).text },
+  backend: { label: 'Backend', of: ({ configuration }: Gateway) => configuration.backend },
+};
 
 const textsOf = (gateway: Gateway) => [
   gateway.name,

@@ -9,6 +9,7 @@ import {
 export const InstancesSearch = searchSchema({
   q: textParameter(),
   show: choiceParameter(['all']),
+  group: textParameter(),
   fleet_ids: textParameter(1, 4000),
 });
 export type InstancesSearch = SearchOf<typeof InstancesSearch>;

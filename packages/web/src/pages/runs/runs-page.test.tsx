@@ -1,5 +1,5 @@
 import { ConnectionError } from '@dstack/client';
-import { act, screen, waitFor, within } from '@testing-library/react';
+import { act, fireEvent, screen, waitFor, within } from '@testing-library/react';
 import { afterEach, expect, it, vi } from 'vitest';
 import { UNDO_MS } from '../../domain/runs/delayed-stops.ts';
 import { renderApp } from '../../testing/render-app.tsx';
@@ -27,6 +27,14 @@ const names = () =>
     .getAllByRole('link')
     .map(({ textContent }) => textContent);
 
+/** The time in which a stop can be undone does not pass. */
+function holdUndoTime(): void {
+  const passes = globalThis.setTimeout;
+  const held = (run: () => void, ms?: number) => (ms === UNDO_MS ? 0 : passes(run, ms));
+  vi.stubGlobal('setTimeout', held);
+}
+afterEach(() => vi.unstubAllGlobals());
+
 it('filters while the reader types, and keeps the filter in the address', async () => {
   const { user, path } = await world('/runs');
   await screen.findByRole('link', { name: 'train' });
@@ -48,7 +56,8 @@ it('teaches how to submit the first run', async () => {
   screen.getByText('dstack apply -f .dstack.yml');
 });
 
-it('stops what is selected after naming it, one request for each project', async () => {
+it('stops what is selected after naming it, one request for each project, unless it is undone', async () => {
+  holdUndoTime();
   const runs = [
     aRun('train'),
     aRun('chat', { project_name: 'team' }),
@@ -63,7 +72,18 @@ it('stops what is selected after naming it, one request for each project', async
   within(dialog).getByText('1 selected run is left as it is.');
   expect(stopped).toEqual([]);
   await user.click(within(dialog).getByRole('button', { name: 'Stop' }));
-  await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+  await screen.findByText('2 runs are stopped');
+  await waitFor(() => expect(screen.queryByRole('dialog', { name: /^Stop/ })).toBeNull());
+  await user.keyboard('u');
+  await screen.findByText('2 runs go on');
+  await user.click(screen.getByRole('checkbox', { name: /Select all/ }));
+  await user.click(screen.getByRole('button', { name: 'Stop' }));
+  const again = await screen.findByRole('dialog', { name: 'Stop 2 runs?' });
+  await user.click(within(again).getByRole('button', { name: 'Stop' }));
+  await screen.findByText('2 runs are stopped');
+  expect(stopped).toEqual([]);
+  act(() => void window.dispatchEvent(new Event('pagehide')));
+  await waitFor(() => expect(stopped).toHaveLength(2));
   expect(stopped).toEqual([
     { project: 'main', names: ['train'], abort: false },
     { project: 'team', names: ['chat'], abort: false },
@@ -100,14 +120,6 @@ it('exports all pages of what matches the filters, and keeps a chosen density', 
   await user.click(await screen.findByRole('menuitemradio', { name: 'Compact' }));
   expect(localStorage.getItem('dstack-density')).toBe('"compact"');
 });
-
-/** The time in which a stop can be undone does not pass. */
-function holdUndoTime(): void {
-  const passes = globalThis.setTimeout;
-  const held = (run: () => void, ms?: number) => (ms === UNDO_MS ? 0 : passes(run, ms));
-  vi.stubGlobal('setTimeout', held);
-}
-afterEach(() => vi.unstubAllGlobals());
 
 it('stops a run by the key of its row a moment later, which can be undone', async () => {
   holdUndoTime();
@@ -180,10 +192,34 @@ it('groups the runs by what the reader chooses, with their numbers', async () =>
   await waitFor(() => expect(document.activeElement?.textContent).toBe('chat'));
 });
 
+it('has its columns in the order that the reader gives them, by keys or by dragging', async () => {
+  const { user } = await world('/runs');
+  await screen.findByRole('link', { name: 'train' });
+  const heads = () => screen.getAllByRole('columnheader').map(({ textContent }) => textContent);
+  const before = heads();
+  expect(before.slice(1, 6)).toEqual(['Run', 'Status', 'Project', 'User', 'GPUs']);
+  await user.click(screen.getByRole('button', { name: 'Columns' }));
+  const item = (name: string) => screen.findByRole('menuitemcheckbox', { name });
+  act(() => screen.getByRole('menuitemcheckbox', { name: 'Project' }).focus());
+  await user.keyboard('{Alt>}{ArrowDown}{/Alt}');
+  await waitFor(() => expect(heads().slice(3, 5)).toEqual(['User', 'Project']));
+  await waitFor(() => expect(document.activeElement?.textContent).toContain('Project'));
+  const dataTransfer = { setData: () => {}, effectAllowed: '' };
+  fireEvent.dragStart(await item('GPUs'), { dataTransfer });
+  fireEvent.dragOver(await item('User'), { dataTransfer });
+  fireEvent.drop(await item('User'), { dataTransfer });
+  await waitFor(() => expect(heads().slice(3, 6)).toEqual(['GPUs', 'User', 'Project']));
+  expect(localStorage.getItem('dstack-columns-runs')).toContain('"gpus","user","project"');
+  await user.click(screen.getByRole('menuitem', { name: 'Show the default columns' }));
+  await waitFor(() => expect(heads()).toEqual(before));
+});
+
 it('saves filters under a name, and applies them again', async () => {
   const { user, path } = await world('/runs?user=grace');
   await user.click(await screen.findByRole('button', { name: 'Views' }));
-  await user.click(await screen.findByRole('menuitem', { name: 'Save these filters as a view' }));
+  await user.click(
+    await screen.findByRole('menuitem', { name: 'Save filters and columns as a view' }),
+  );
   await user.type(await screen.findByRole('textbox', { name: 'Name' }), 'hers');
   await user.click(screen.getByRole('button', { name: 'Save' }));
   await user.click(await screen.findByRole('button', { name: 'hers' }));

@@ -16,6 +16,7 @@ import { ColumnMenu, useColumns } from '../../ui/table/column-menu.tsx';
 import { DataTable } from '../../ui/table/data-table.tsx';
 import { useDensity } from '../../ui/table/density.ts';
 import { type AllRows, ExportMenu } from '../../ui/table/export/export-menu.tsx';
+import { groupChoice } from '../../ui/table/row-groups.ts';
 import { Toolbar } from '../../ui/table/toolbar.tsx';
 import { ViewMenu } from '../../ui/table/view-menu.tsx';
 import { RUN_COLUMNS } from './run-columns.tsx';
@@ -43,7 +44,7 @@ const NONE: ReadonlySet<string> = new Set();
 
 export function RunsView(props: RunsViewProps) {
   const { rows, loadedCount, hasMore, error, filters, onFilters, onRetry, onMore, allRows } = props;
-  const { visible, setShown } = useColumns('runs', RUN_COLUMNS);
+  const { visible, choice, setChoice } = useColumns('runs', RUN_COLUMNS);
   const [density, setDensity] = useDensity();
   const rowActions = useRunRowActions();
   const [selected, setSelected] = useState(NONE);
@@ -68,16 +69,13 @@ export function RunsView(props: RunsViewProps) {
                 <ExportMenu name="runs" columns={RUN_COLUMNS} allRows={allRows} />
                 <ColumnMenu
                   columns={RUN_COLUMNS}
-                  visible={visible}
-                  onChange={setShown}
+                  choice={choice}
+                  onChange={setChoice}
                   density={density}
                   onDensity={setDensity}
-                  groups={{
-                    value: filters.group ?? null,
-                    choices: RUN_GROUP_NAMES.map((name) => [name, RUN_GROUPS[name].label]),
-                    onChange: (name) =>
-                      onFilters({ group: RUN_GROUP_NAMES.find((one) => one === name) }),
-                  }}
+                  groups={groupChoice(RUN_GROUPS, filters.group, (name) =>
+                    onFilters({ group: RUN_GROUP_NAMES.find((one) => one === name) }),
+                  )}
                 />
               </>
             )
@@ -86,8 +84,11 @@ export function RunsView(props: RunsViewProps) {
           <RunFilters {...props} />
           <ViewMenu
             table="run"
-            filters={setFilters(filters)}
-            onApply={(saved) => onFilters({ ...NO_FILTERS, ...RunsSearch.parse(saved) })}
+            shown={{ filters: setFilters(filters), columns: choice }}
+            onApply={(view) => {
+              onFilters({ ...NO_FILTERS, ...RunsSearch.parse(view.filters) });
+              if (view.columns !== undefined) setChoice(view.columns);
+            }}
           />
         </Toolbar>
         {error !== null ? (

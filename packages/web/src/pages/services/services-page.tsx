@@ -9,8 +9,16 @@ import type { RunRow } from '../../data/runs/run-row.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { NameLink } from '../../domain/links/name-link.tsx';
 import { nameColumn, projectColumn, statusColumn } from '../../domain/lists/common-columns.tsx';
+import { useDelayedStops } from '../../domain/runs/delayed-stops-context.tsx';
 import { runLook } from '../../domain/runs/run-look.ts';
-import { inFlightText, latencyText, rateText } from '../../domain/services/service-figures.ts';
+import { useRunRowActions } from '../../domain/runs/use-run-row-actions.ts';
+import { withDelayedStops } from '../../domain/runs/with-delayed-stops.ts';
+import {
+  inFlightText,
+  latencyText,
+  rateText,
+  replicasText,
+} from '../../domain/services/service-figures.ts';
 import { useServiceFigures } from '../../domain/services/use-service-figures.ts';
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { CopyButton } from '../../ui/copy/copy-button.tsx';
@@ -30,10 +38,17 @@ export function ServicesPage() {
     [query.data],
   );
   const figures = useServiceFigures(services ?? NONE, MOST_WITH_FIGURES);
+  const stops = useDelayedStops();
   const rows = useMemo(
-    () => services?.map((run) => ({ ...run, figures: figures.get(run.id) ?? null })),
-    [services, figures],
+    () =>
+      services &&
+      withDelayedStops(services, stops).map((run) => ({
+        ...run,
+        figures: figures.get(run.id) ?? null,
+      })),
+    [services, figures, stops],
   );
+  const rowActions = useRunRowActions();
   return (
     <ResourceList
       title="Services"
@@ -45,6 +60,8 @@ export function ServicesPage() {
       columns={COLUMNS}
       rowId={({ id }) => id}
       rowName={({ name }) => name}
+      rowActions={rowActions}
+      groups={GROUPS}
       empty={
         <EmptyState icon={Waypoints} title="No services run">
           <p>
@@ -73,6 +90,13 @@ const NONE: readonly RunRow[] = [];
 
 /** More services are shown without figures, so that a page does not send hundreds of requests. */
 const MOST_WITH_FIGURES = 25;
+
+const GROUPS = {
+  project: { label: 'Project', of: ({ project }: RunRow) => project },
+  user: { label: 'User', of: ({ user }: RunRow) => user },
+  status: { label: 'Status', of: (row: RunRow) => runLook(row).text },
+  model: { label: 'Model', of: ({ service }: RunRow) => service?.model ?? 'No model' },
+};
 
 const textsOf = (row: RunRow) => [
   row.name,
@@ -108,7 +132,7 @@ const COLUMNS: readonly TableColumn<ServiceRow>[] = [
   {
     id: 'url',
     header: 'Address',
-    width: 220,
+    width: 204,
     yields: 3,
     cell: ({ service }) =>
       service === null ? null : (
@@ -135,6 +159,14 @@ const COLUMNS: readonly TableColumn<ServiceRow>[] = [
     cell: ({ figures }) => figures && latencyText(figures.p50_ms),
   },
   {
+    id: 'p95',
+    header: 'p95',
+    width: 76,
+    align: 'end',
+    hidden: true,
+    cell: ({ figures }) => figures && latencyText(figures.p95_ms),
+  },
+  {
     id: 'p99',
     header: 'p99',
     width: 76,
@@ -150,7 +182,14 @@ const COLUMNS: readonly TableColumn<ServiceRow>[] = [
     align: 'end',
     cell: ({ figures }) => figures && inFlightText(figures),
   },
-  { id: 'replicas', header: 'Replicas', width: 80, align: 'end', cell: ({ jobs }) => jobs },
+  {
+    id: 'replicas',
+    header: 'Replicas',
+    width: 80,
+    align: 'end',
+    cell: ({ replicas, figures }) =>
+      replicas && replicasText(replicas, figures).replace(/ replicas?$/, ''),
+  },
   projectColumn(100, ({ project }) => project),
   { id: 'user', header: 'User', width: 100, yields: 6, cell: ({ user }) => <bdi>{user}</bdi> },
   {

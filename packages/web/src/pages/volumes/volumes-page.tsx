@@ -6,6 +6,7 @@ import { useCreating } from '../../app/lists/use-creating.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { volumeList } from '../../data/volumes/volume-queries.ts';
 import { DeleteButton } from '../../domain/deletion/delete-dialog.tsx';
+import { useRowActions } from '../../domain/deletion/use-row-actions.tsx';
 import { VOLUME_DELETION } from '../../domain/volumes/volume-deletion.tsx';
 import { volumeLook, volumePlaceText } from '../../domain/volumes/volume-look.ts';
 import { Button } from '../../ui/button/button.tsx';
@@ -20,6 +21,7 @@ export function VolumesPage() {
   const address = useListAddress();
   const { project, all } = address;
   const query = useQuery(volumeList(useClient(), { project, active: !all }));
+  const { rowActions, dialog } = useRowActions(VOLUME_ROWS);
   const create = (
     <Button variant="primary" icon={<Plus size={15} />} onClick={() => setCreating(true)}>
       New volume
@@ -39,6 +41,8 @@ export function VolumesPage() {
         rowId={({ id }) => id}
         rowName={({ name }) => name}
         actions={create}
+        rowActions={rowActions}
+        groups={GROUPS}
         selectionActions={(chosen, onDone) => (
           <DeleteButton kind={VOLUME_DELETION} items={chosen} onDone={onDone} size="sm" />
         )}
@@ -55,10 +59,20 @@ export function VolumesPage() {
           </EmptyState>
         }
       />
+      {dialog}
       <CreateVolumeDialog project={project} open={creating} onClose={() => setCreating(false)} />
     </>
   );
 }
+
+const VOLUME_ROWS = { kind: VOLUME_DELETION, itemOf: (volume: Volume) => volume };
+
+const GROUPS = {
+  project: { label: 'Project', of: (volume: Volume) => volume.project_name },
+  status: { label: 'Status', of: (volume: Volume) => volumeLook(volume).text },
+  place: { label: 'Place', of: (volume: Volume) => volumePlaceText(volume.configuration) },
+  user: { label: 'User', of: (volume: Volume) => volume.user },
+};
 
 const isActive = ({ deleted }: Volume) => !deleted;
 

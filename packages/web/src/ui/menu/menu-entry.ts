@@ -8,7 +8,13 @@ export interface MenuProps {
 }
 
 /** What a menu consists of, as data: its code is loaded when it is opened. */
-export type MenuEntry = MenuAction | MenuSwitch | MenuChoice | MenuHeading | 'separator';
+export type MenuEntry =
+  | MenuAction
+  | MenuSwitch
+  | MenuOrder
+  | MenuChoice
+  | MenuHeading
+  | 'separator';
 
 export interface MenuAction {
   readonly kind: 'action';
@@ -30,6 +36,19 @@ export interface MenuSwitch {
   readonly label: string;
   readonly checked: boolean;
   readonly onChange: (checked: boolean) => void;
+}
+
+/** Switches whose order the reader chooses. */
+export interface MenuOrder {
+  readonly kind: 'order';
+  readonly label: string;
+  readonly items: readonly {
+    readonly id: string;
+    readonly label: string;
+    readonly checked: boolean;
+  }[];
+  readonly onCheck: (id: string, checked: boolean) => void;
+  readonly onMove: (id: string, place: number) => void;
 }
 
 export interface MenuChoice {

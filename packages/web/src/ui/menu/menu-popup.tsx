@@ -4,6 +4,7 @@ import { classNames } from '../class-names.ts';
 import { KeyHint } from '../keyboard/key-hint.tsx';
 import styles from './menu.module.css';
 import type { MenuAction, MenuChoice, MenuEntry, MenuProps, MenuSwitch } from './menu-entry.ts';
+import { OrderedSwitches } from './menu-order.tsx';
 
 export interface MenuPopupProps extends MenuProps {
   /** The stand-in was pressed: the menu opens as soon as it is drawn. */
@@ -49,6 +50,8 @@ function Entry({ entry }: { readonly entry: MenuEntry }) {
       return <Action {...entry} />;
     case 'switch':
       return <Switch {...entry} />;
+    case 'order':
+      return <OrderedSwitches {...entry} />;
     case 'choice':
       return <Choice {...entry} />;
     case 'heading':

@@ -3,18 +3,22 @@ import { useMemo } from 'react';
 import { IconButton } from '../button/button.tsx';
 import { Menu } from '../menu/menu.tsx';
 import { useSavedChoice } from '../saved-choice.ts';
-import { type TableColumn, visibleColumns } from './column.ts';
+import type { TableColumn } from './column.ts';
+import {
+  type ColumnChoice,
+  DEFAULT_COLUMNS,
+  movedTo,
+  orderedColumns,
+  parseColumnChoice,
+  visibleColumns,
+} from './column-choice.ts';
 import { DENSITIES, type Density, parseDensity } from './density.ts';
 
-/** The columns of a table that the reader has chosen; null: the defaults. */
+/** The columns of a table as the reader has chosen them. */
 export function useColumns<Row>(table: string, columns: readonly TableColumn<Row>[]) {
-  const [shown, setShown] = useSavedChoice(`dstack-columns-${table}`, parseColumns);
-  const visible = useMemo(() => visibleColumns(columns, shown), [columns, shown]);
-  return { visible, setShown };
-}
-
-function parseColumns(saved: unknown): readonly string[] | null {
-  return Array.isArray(saved) && saved.every((id) => typeof id === 'string') ? saved : null;
+  const [choice, setChoice] = useSavedChoice(`dstack-columns-${table}`, parseColumnChoice);
+  const visible = useMemo(() => visibleColumns(columns, choice), [columns, choice]);
+  return { visible, choice, setChoice };
 }
 
 export interface GroupChoice {
@@ -29,18 +33,20 @@ const NOT_GROUPED = '';
 
 export interface ColumnMenuProps<Row> {
   readonly columns: readonly TableColumn<Row>[];
-  readonly visible: readonly TableColumn<Row>[];
-  readonly onChange: (shown: readonly string[] | null) => void;
+  readonly choice: ColumnChoice;
+  readonly onChange: (choice: ColumnChoice) => void;
   readonly density: Density;
   readonly onDensity: (density: Density) => void;
   /** What rows can be grouped by. */
-  readonly groups?: GroupChoice;
+  readonly groups?: GroupChoice | undefined;
 }
 
-/** Switches columns on and off, and sets how close the rows are. */
+/** Switches columns on and off, orders them, and sets how close the rows are. */
 export function ColumnMenu<Row>(props: ColumnMenuProps<Row>) {
-  const { columns, visible, onChange, density, onDensity, groups } = props;
-  const ids = visible.map(({ id }) => id);
+  const { columns, choice, onChange, density, onDensity, groups } = props;
+  const shown = visibleColumns(columns, choice).map(({ id }) => id);
+  const movable = orderedColumns(columns, choice.order).filter(({ locked }) => !locked);
+  const ids = movable.map(({ id }) => id);
   return (
     <Menu
       trigger={
@@ -49,18 +55,22 @@ export function ColumnMenu<Row>(props: ColumnMenuProps<Row>) {
         </IconButton>
       }
       entries={[
-        ...columns
-          .filter(({ locked }) => !locked)
-          .map(({ id, header }) => ({
-            kind: 'switch' as const,
-            id,
-            label: header,
-            checked: ids.includes(id),
-            onChange: (on: boolean) =>
-              onChange(on ? [...ids, id] : ids.filter((other) => other !== id)),
+        {
+          kind: 'order',
+          label: 'Columns',
+          items: movable.map(({ id, header }) => ({
+            ...{ id, label: header, checked: shown.includes(id) },
           })),
+          onCheck: (id, on) =>
+            onChange({ ...choice, shown: on ? [...shown, id] : shown.filter((one) => one !== id) }),
+          onMove: (id, place) => onChange({ ...choice, order: movedTo(ids, id, place) }),
+        },
         'separator',
-        { kind: 'action', label: 'Show the default columns', onSelect: () => onChange(null) },
+        {
+          kind: 'action',
+          label: 'Show the default columns',
+          onSelect: () => onChange(DEFAULT_COLUMNS),
+        },
         'separator',
         {
           kind: 'choice',

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { sortRows, type TableColumn, visibleColumns } from './column.ts';
+import { sortRows, type TableColumn } from './column.ts';
 
 interface Row {
   readonly name: string;
@@ -30,11 +30,4 @@ it.each([true, false])('sorts missing values last, descending %s', (descending) 
 
 it('keeps the order for a column that cannot be sorted', () => {
   expect(sortRows(rows, columns, { column: 'region', descending: true })).toBe(rows);
-});
-
-it('always shows locked columns', () => {
-  const ids = (shown: readonly string[] | null) =>
-    visibleColumns(columns, shown).map(({ id }) => id);
-  expect(ids(null)).toEqual(['name', 'price']);
-  expect(ids(['region'])).toEqual(['name', 'region']);
 });

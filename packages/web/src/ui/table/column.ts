@@ -32,17 +32,6 @@ export interface Sorting {
   readonly descending: boolean;
 }
 
-/** The visible columns: `shown` is what the reader chose, null = the defaults. */
-export function visibleColumns<Row>(
-  columns: readonly TableColumn<Row>[],
-  shown: readonly string[] | null,
-): readonly TableColumn<Row>[] {
-  if (shown === null) return columns.filter(({ locked, hidden }) => locked || !hidden);
-  return columns
-    .filter(({ id, locked }) => locked || shown.includes(id))
-    .map(({ yields: _, ...column }) => column);
-}
-
 /** Sorted rows; the given ones if the column is unknown. Equal rows keep their order. */
 export function sortRows<Row>(
   rows: readonly Row[],

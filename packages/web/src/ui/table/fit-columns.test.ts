@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { type TableColumn, visibleColumns } from './column.ts';
+import type { TableColumn } from './column.ts';
+import { visibleColumns } from './column-choice.ts';
 import { fitColumns } from './fit-columns.ts';
 
 const column = (id: string, width: number, more: object = {}): TableColumn<string> => ({
@@ -31,11 +32,9 @@ it('keeps the others even if they do not fit, so that they can be scrolled to', 
 });
 
 it('keeps the columns that the reader has chosen', () => {
-  expect(widths(300, [...visibleColumns(COLUMNS, ['name', 'type', 'price'])])).toEqual([
-    'name 200',
-    'type 100',
-    'price 100',
-  ]);
+  expect(
+    widths(300, [...visibleColumns(COLUMNS, { shown: ['name', 'type', 'price'], order: [] })]),
+  ).toEqual(['name 200', 'type 100', 'price 100']);
 });
 
 it('spreads a wide table over all columns instead of opening a gap after the first', () => {

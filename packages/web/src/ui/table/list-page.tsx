@@ -11,6 +11,8 @@ import { DataTable } from './data-table.tsx';
 import { useDensity } from './density.ts';
 import { ExportMenu } from './export/export-menu.tsx';
 import styles from './list-page.module.css';
+import type { RowActionsOf } from './row-action.ts';
+import { groupChoice, type RowGroups } from './row-groups.ts';
 import { SelectionBar, Toolbar } from './toolbar.tsx';
 
 export interface ListPageProps<Row> {
@@ -39,6 +41,13 @@ export interface ListPageProps<Row> {
   readonly notice?: ReactNode;
   /** Actions on the selected rows; without them rows cannot be selected. */
   readonly selectionActions?: (chosen: readonly Row[], onDone: () => void) => ReactNode;
+  /** What can be done with a row. Pass the same function as long as its answers are the same. */
+  readonly rowActions?: RowActionsOf<Row> | undefined;
+  /** What rows can be grouped by. */
+  readonly groups?: RowGroups<Row> | undefined;
+  /** By what they are, if it is one of these. */
+  readonly group?: string | undefined;
+  readonly onGroup?: ((group: string | null) => void) | undefined;
   /** Teaches the next step where there are no rows at all. */
   readonly empty: ReactNode;
 }
@@ -48,7 +57,8 @@ const NONE: ReadonlySet<string> = new Set();
 /** A page that is one table: filters, columns, selection and its states. */
 export function ListPage<Row>(props: ListPageProps<Row>) {
   const { title, noun, rows, columns, rowId, rowName, error, onRetry, selectionActions } = props;
-  const { visible, setShown } = useColumns(noun, columns);
+  const { visible, choice, setChoice } = useColumns(noun, columns);
+  const { groups = {}, group, onGroup, rowActions } = props;
   const [density, setDensity] = useDensity();
   const [selected, setSelected] = useState(NONE);
   const chosen = rows?.filter((row) => selected.has(rowId(row))) ?? [];
@@ -72,10 +82,11 @@ export function ListPage<Row>(props: ListPageProps<Row>) {
                 />
                 <ColumnMenu
                   columns={columns}
-                  visible={visible}
-                  onChange={setShown}
+                  choice={choice}
+                  onChange={setChoice}
                   density={density}
                   onDensity={setDensity}
+                  groups={onGroup && groupChoice(groups, group, onGroup)}
                 />
               </>
             )
@@ -104,6 +115,10 @@ export function ListPage<Row>(props: ListPageProps<Row>) {
             rowId={rowId}
             rowName={rowName}
             density={density}
+            groupOf={
+              group !== undefined && Object.hasOwn(groups, group) ? groups[group]?.of : undefined
+            }
+            {...(rowActions === undefined ? {} : { rowActions })}
             {...(selectionActions === undefined
               ? {}
               : { selection: { ids: selected, onChange: setSelected } })}

@@ -1,6 +1,11 @@
 import { expect, it } from 'vitest';
+import { DEFAULT_COLUMNS } from './column-choice.ts';
 import { currentView, parseViews, withView } from './saved-views.ts';
 
+const shown = (filters: Record<string, string>, columns = DEFAULT_COLUMNS) => ({
+  filters,
+  columns,
+});
 const mine = { name: 'mine', filters: { user: 'ada' } };
 
 it('reads what it saved, and ignores everything else', () => {
@@ -15,7 +20,15 @@ it('replaces a view of the same name, and finds the one that is shown', () => {
   const other = { name: 'all', filters: {} };
   const changed = { name: 'mine', filters: { user: 'bob' } };
   expect(withView(withView([mine], other), changed)).toEqual([other, changed]);
-  expect(currentView([mine, other], { user: 'ada' })).toBe(mine);
-  expect(currentView([mine, other], {})).toBe(other);
-  expect(currentView([mine], { user: 'ada', q: 'x' })).toBeNull();
+  expect(currentView([mine, other], shown({ user: 'ada' }))).toBe(mine);
+  expect(currentView([mine, other], shown({}))).toBe(other);
+  expect(currentView([mine], shown({ user: 'ada', q: 'x' }))).toBeNull();
+});
+
+it('has the columns too; views of earlier versions leave them as they are', () => {
+  const ordered = { shown: null, order: ['user'] };
+  const view = { ...mine, name: 'ordered', columns: ordered };
+  expect(parseViews(JSON.parse(JSON.stringify([view])))).toEqual([view]);
+  expect(currentView([view, mine], shown(mine.filters, ordered))).toBe(view);
+  expect(currentView([view, mine], shown(mine.filters))).toBe(mine);
 });

@@ -1,18 +1,26 @@
-/** Filters of a list under a name. */
+import { type ColumnChoice, parseColumnChoice } from './column-choice.ts';
+
+/** Filters and columns of a list under a name. */
 export interface SavedView {
   readonly name: string;
   readonly filters: Readonly<Record<string, string>>;
+  /** Those of earlier versions leave the columns as they are. */
+  readonly columns?: ColumnChoice;
 }
+
+/** What a list shows now. */
+export type ShownView = Required<Omit<SavedView, 'name'>>;
 
 const MOST_VIEWS = 50;
 
 export function parseViews(saved: unknown): readonly SavedView[] {
   if (!Array.isArray(saved)) return [];
   return saved.flatMap((one): SavedView[] => {
-    const { name, filters } = (one ?? {}) as Record<string, unknown>;
+    const { name, filters, columns } = (one ?? {}) as Record<string, unknown>;
     if (typeof name !== 'string' || typeof filters !== 'object' || filters === null) return [];
     const texts = Object.entries(filters).filter(([, value]) => typeof value === 'string');
-    return [{ name, filters: Object.fromEntries(texts) }];
+    const view = { name, filters: Object.fromEntries(texts) };
+    return [columns === undefined ? view : { ...view, columns: parseColumnChoice(columns) }];
   });
 }
 
@@ -22,14 +30,15 @@ export function withView(views: readonly SavedView[], view: SavedView): readonly
   return [...others, view].sort((a, b) => a.name.localeCompare(b.name, 'en')).slice(0, MOST_VIEWS);
 }
 
-/** The view that shows exactly these filters. */
+/** The view that shows exactly these filters and columns. */
 export function currentView(
   views: readonly SavedView[],
-  filters: SavedView['filters'],
+  { filters, columns }: ShownView,
 ): SavedView | null {
   const keys = Object.keys(filters);
   const isSame = (view: SavedView) =>
     Object.keys(view.filters).length === keys.length &&
-    keys.every((key) => view.filters[key] === filters[key]);
+    keys.every((key) => view.filters[key] === filters[key]) &&
+    (view.columns === undefined || JSON.stringify(view.columns) === JSON.stringify(columns));
   return views.find(isSame) ?? null;
 }

@@ -6,25 +6,31 @@ import { TextField } from '../field/field.tsx';
 import { Menu } from '../menu/menu.tsx';
 import type { MenuEntry } from '../menu/menu-entry.ts';
 import { useSavedChoice } from '../saved-choice.ts';
-import { currentView, parseViews, type SavedView, withView } from './saved-views.ts';
+import {
+  currentView,
+  parseViews,
+  type SavedView,
+  type ShownView,
+  withView,
+} from './saved-views.ts';
 
 interface ViewMenuProps {
   /** `run` */
   readonly table: string;
-  /** Those of the address that are set. */
-  readonly filters: SavedView['filters'];
-  readonly onApply: (filters: SavedView['filters']) => void;
+  /** Of the filters, those of the address that are set. */
+  readonly shown: ShownView;
+  readonly onApply: (view: Omit<SavedView, 'name'>) => void;
 }
 
-/** Names for filters. This browser remembers them; a link has the filters themselves. */
-export function ViewMenu({ table, filters, onApply }: ViewMenuProps) {
+/** Names for filters and columns. This browser remembers them; a link has the filters themselves. */
+export function ViewMenu({ table, shown, onApply }: ViewMenuProps) {
   const [views, setViews] = useSavedChoice(`dstack-views-${table}`, parseViews);
   const [name, setName] = useState('');
   const [isNaming, setNaming] = useState(false);
-  const current = currentView(views, filters);
+  const current = currentView(views, shown);
   const save = async () => {
     if (name.trim() === '') throw new Error('A view needs a name.');
-    setViews(withView(views, { name: name.trim(), filters }));
+    setViews(withView(views, { name: name.trim(), ...shown }));
     setName('');
   };
   const forget = (known: string): MenuEntry => ({
@@ -47,12 +53,12 @@ export function ViewMenu({ table, filters, onApply }: ViewMenuProps) {
             id: `view ${view.name}`,
             label: view.name,
             icon: view === current ? <Check size={15} /> : null,
-            onSelect: () => onApply(view === current ? {} : view.filters),
+            onSelect: () => onApply(view === current ? { filters: {} } : view),
           })),
           ...(views.length === 0 ? [] : (['separator'] as const)),
           {
             kind: 'action',
-            label: 'Save these filters as a view',
+            label: 'Save filters and columns as a view',
             icon: <BookmarkPlus size={15} />,
             disabled: current !== null,
             onSelect: () => setNaming(true),
@@ -63,7 +69,7 @@ export function ViewMenu({ table, filters, onApply }: ViewMenuProps) {
       <ConfirmDialog
         open={isNaming}
         onClose={() => setNaming(false)}
-        title="Save the filters as a view"
+        title="Save filters and columns as a view"
         action="Save"
         danger={false}
         onConfirm={save}
