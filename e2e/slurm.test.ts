@@ -6,7 +6,14 @@ import { promisify } from 'node:util';
 import type { Installation } from '@dstack/testkit';
 import { startSlurm, type TestCluster } from '@dstack/testkit/slurm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dstack, isFinished, isRunning, newInstallation, untilRun } from './installation.ts';
+import {
+  dstack,
+  isFinished,
+  isRunning,
+  newInstallation,
+  showRun,
+  untilRun,
+} from './installation.ts';
 import { OfficialClient, officialClient } from './official-client/official-client.ts';
 import { freePort } from './serving.ts';
 import {
@@ -216,6 +223,21 @@ describe.skipIf(missing !== null)('a Slurm cluster', PATIENCE, () => {
       .split(/\r?\n/)
       .filter((line) => line.startsWith('line'));
     expect(lines).toEqual(Array.from({ length: 200 }, (_, index) => `line ${index + 1}`));
+  });
+
+  it('waits for a full partition, explains why and what helps, and runs once there is room', async () => {
+    await cluster.login('sbatch -p cpu --exclusive -J full -o /dev/null --wrap "sleep 3600"');
+    await until(async () => /^full cpu cpu-1$/.test(await queue()));
+    const settings = 'backend_settings: {slurm: {partition: cpu}}';
+    await start(task('waiting', ['echo ran'], [settings]));
+    const why =
+      'in the queue of partition cpu: other jobs use what it needs, and it starts when enough of them have ended (Resources)';
+    await until(async () => (await home.ok('explain', 'waiting', '-v')).includes(why));
+    expect((await showRun(home, 'waiting')).status).toBe('provisioning');
+    await cluster.login('scancel -n full');
+    expect((await untilRun(home, 'waiting', isFinished)).status).toBe('done');
+    expect(await home.ok('logs', 'waiting')).toContain('ran');
+    await until(async () => (await queue()) === '');
   });
 
   it('starts a run again that lost its place to another job, and its node', async () => {

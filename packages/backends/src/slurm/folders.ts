@@ -19,6 +19,8 @@ export const ENROOT_FILE = '.credentials';
 export const PASSWORD_FILE = 'password';
 
 export const JOBS = '"$HOME"/.dstack/jobs';
+/** In it: a folder per server, with a file per claim. */
+export const CLAIMS = '"$HOME"/.dstack/claims';
 
 /** Files in the folder of an instance, which its container does not see. */
 export const LOG_FILE = 'output.log';

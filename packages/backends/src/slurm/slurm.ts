@@ -4,6 +4,7 @@ import { capabilitiesOf, type Offer } from '@dstack/core';
 import { AgentTunnels } from '../base/agent-tunnels.ts';
 import { BackendError } from '../base/errors.ts';
 import type { Backend, CheckResult, OfferAnswer } from '../base/port.ts';
+import { fileClaims } from './claims.ts';
 import { type ClusterDeps, SlurmCluster } from './cluster.ts';
 import { slurmGroups } from './groups.ts';
 import { slurmInstances } from './instances.ts';
@@ -45,6 +46,7 @@ export function openSlurm(options: SlurmOptions): OpenedSlurm {
     instances: slurmInstances(clusters, tunnels),
     volumes: null,
     groups: slurmGroups(clusters),
+    claims: fileClaims(all),
     check: async () => (await Promise.all(all.map(checked))).flat(),
   };
   return { backend, close: () => tunnels.close() };

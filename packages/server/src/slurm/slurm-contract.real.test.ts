@@ -2,22 +2,26 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BackendError, NoAnswerError } from '@dstack/backends';
+import { type Backend, BackendError, NoAnswerError } from '@dstack/backends';
 import { type LoginConnection, openSlurm, type SlurmClusterConfig } from '@dstack/backends/slurm';
 import {
   type BackendWorld,
   describeBackend,
   newOrder,
+  OTHER_SERVER,
   OUR_SERVER,
   REQUIREMENTS,
   withContainer,
 } from '@dstack/backends/testing';
-import { requirementsMatch } from '@dstack/core';
+import { CLAIM_WATCH, CONFIRM_AFTER, requirementsMatch, SECOND } from '@dstack/core';
 import { buildAgent } from '@dstack/testkit/built-agent';
 import { slurmMissing, startSlurm, type TestCluster } from '@dstack/testkit/slurm';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { assets } from '../assets.ts';
 import { Programs } from '../hosts/ssh/programs.ts';
+import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
+import { Sweeper } from '../sweep/sweeper.ts';
 import { ClusterLogins } from './logins.ts';
 import { ClusterProgramCopies } from './program-copies.ts';
 
@@ -58,10 +62,83 @@ describe.skipIf(missing !== null)('the port on a real Slurm cluster', () => {
     'deletion by others',
   ]);
 
+  it('is swept of jobs without a record, and keeps those of others', async () => {
+    const { backend, order, settle, close } = await world(cluster, cacheDir);
+    const server = await startTestServer();
+    onTestFinished(async () => {
+      await server.close();
+      await close();
+    });
+    const [orphan, other] = [await order(OUR_SERVER), await order(OTHER_SERVER)];
+    for (const one of [orphan, other]) await backend.instances?.create(one);
+    await settle();
+    const theirs = ['dstack-main-theirs-0123456789ab', 'train'];
+    for (const name of theirs) {
+      await cluster.login(
+        `sbatch -p low --mem=1M -J ${name} --comment="dstack:e30" -o /dev/null --wrap "sleep 3600"`,
+      );
+    }
+    const clock = { now: Date.now() * 1000 };
+    const sweeper = await newSweeper(server, backend, clock);
+    onTestFinished(() => sweeper.close());
+    const names = async () => (await cluster.login('squeue -h -o %j')).trim().split('\n').sort();
+    expect(await names()).toHaveLength(4);
+    for (const time of [0, CONFIRM_AFTER, CLAIM_WATCH]) {
+      expect(await names()).toHaveLength(4);
+      clock.now += time;
+      await sweeper.sweep();
+    }
+    await vi.waitFor(async () => {
+      // As hourly sweeps do: a job that was still ending leaves its folder.
+      clock.now += CLAIM_WATCH;
+      await sweeper.sweep();
+      expect(await names()).toHaveLength(3);
+    }, 20_000);
+    expect(await names()).toEqual(expect.arrayContaining(theirs));
+    const left = await backend.instances?.list({ server: OTHER_SERVER });
+    expect(left).toMatchObject([{ key: other.key }]);
+  });
+
+  it('keeps one claim of each installation, with the time of the cluster', async () => {
+    const { backend, close } = await world(cluster, cacheDir);
+    onTestFinished(close);
+    const owner = { server: 'claimed' };
+    const { claims } = backend;
+    const before = Date.now() * 1000 - 2 * SECOND;
+    await claims?.renew(owner, { claimant: 'a', nonce: '1' });
+    await claims?.renew(owner, { claimant: 'b', nonce: '2' });
+    await claims?.renew(owner, { claimant: 'a', nonce: '3' });
+    const found = (await claims?.read(owner)) ?? [];
+    expect(found.map(({ claimant, nonce }) => claimant + nonce).sort()).toEqual(['a3', 'b2']);
+    for (const { renewedAt } of found) expect(renewedAt).toBeGreaterThan(before);
+    expect(await claims?.read({ server: 'another' })).toEqual([]);
+  });
+
   it('leaves no job and no folder of one in the cluster', async () => {
     expect(await cluster.login('squeue -h; ls ~/.dstack/jobs')).toBe('');
   });
 });
+
+/** Of an installation whose records know no job. */
+async function newSweeper(
+  { store }: TestServer,
+  backend: Backend,
+  clock: { readonly now: number },
+) {
+  const project = await store.projects.byName('main');
+  await store.backends.insert({
+    ...{ id: 'hpc', projectId: project?.id ?? '', type: 'slurm', config: {}, sourceConfig: null },
+    ...{ auth: {}, sourceAuth: null, createdAt: 0, updatedAt: 0 },
+  });
+  return new Sweeper({
+    ...{ store, serverId: OUR_SERVER, policy: 'terminate', owner: 'test' },
+    ...{
+      log: pino({ level: 'silent' }),
+      now: () => clock.now,
+      backends: { of: async () => [backend] },
+    },
+  });
+}
 
 function configOf({ hostname, user, privateKey }: TestCluster): SlurmClusterConfig {
   return {
