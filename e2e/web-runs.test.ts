@@ -2,7 +2,14 @@
 import type { Installation } from '@dstack/testkit';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { applyFleet, configuration, isRunning, newInstallation, untilRun } from './installation.ts';
+import {
+  applyFleet,
+  configuration,
+  isRunning,
+  newInstallation,
+  submit,
+  untilRun,
+} from './installation.ts';
 import { launchTestBrowser, NARROW } from './web/browser.ts';
 import { visitorsOf } from './web/visitors.ts';
 
@@ -21,10 +28,15 @@ commands: ['echo "my number is $(( 6 * 7 ))"', 'sleep 3600']
 resources: {gpu: 0}
 `;
 
+const RATES = { slow: '0.1', fast: '0.2' };
+
 beforeAll(async () => {
   home = newInstallation({ DSTACK_LOCAL_MAX_INSTANCES: '4' });
   await home.startServer();
   await applyFleet(home, '0..4');
+  for (const [name, rate] of Object.entries(RATES)) {
+    await submit(home, name, ['exit 3'], `env: {LR: "${rate}"}\n`);
+  }
   await home.ok('apply', '-f', configuration(home, 'api.dstack.yml', REPLICAS), '-y', '-d');
   await untilRun(home, 'api', isRunning);
   browser = await launchTestBrowser();
@@ -65,4 +77,39 @@ it('jobs are cards on a telephone', async () => {
   const jobs = v.page.getByRole('list', { name: 'Jobs' });
   await jobs.getByText('my number is 42').first().waitFor();
   expect(await v.violations()).toEqual([]);
+});
+
+it('runs are chosen and compared by keyboard alone, and the address leads to the same', async () => {
+  const v = await signedIn('/runs');
+  const { page } = v;
+  await page.getByRole('link', { name: 'fast' }).focus();
+  await page.keyboard.press('x');
+  await page.getByRole('link', { name: 'slow' }).focus();
+  await page.keyboard.press('x');
+  await page.keyboard.press('ControlOrMeta+k');
+  await page.getByRole('combobox', { name: 'Search or jump to' }).waitFor();
+  await page.keyboard.type('compare the selected');
+  await page.getByRole('option', { name: 'Compare the selected runs' }).waitFor();
+  await page.keyboard.press('Enter');
+  const table = page.getByRole('table', { name: 'Configuration' });
+  await table.getByRole('row', { name: /env\.LR/ }).waitFor();
+  expect(await table.getByRole('rowheader').allTextContents()).toEqual(['env.LR']);
+  expect(new Set(await table.getByRole('cell', { name: /^0/ }).allTextContents())).toEqual(
+    new Set(Object.values(RATES)),
+  );
+  const exits = page.getByRole('row', { name: /Exit code/ });
+  expect(await exits.getByText('3', { exact: true }).count()).toBe(2);
+  v.expectProblem(/400/);
+  await page.goto(`${page.url()},main/api,main/missing`);
+  await page.getByText('There is no run main/missing').waitFor();
+  await page.getByRole('region', { name: 'CPU', exact: true }).waitFor();
+  expect(await v.violations()).toEqual([]);
+});
+
+it('compared runs fit a telephone in the dark', async () => {
+  const path = '/compare?runs=main/slow,main/fast,main/api&keys=all';
+  const v = await signedIn(path, { viewport: NARROW, colorScheme: 'dark' });
+  await v.page.getByRole('table', { name: 'Configuration' }).waitFor();
+  expect(await v.violations()).toEqual([]);
+  expect(await v.page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);
 });

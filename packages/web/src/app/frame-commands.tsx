@@ -1,5 +1,5 @@
 import { useNavigate } from '@tanstack/react-router';
-import { Keyboard, LogOut, Moon, Rocket, Sun, SunMoon } from 'lucide-react';
+import { Columns3, Keyboard, LogOut, Moon, Rocket, Sun, SunMoon } from 'lucide-react';
 import { useMemo } from 'react';
 import { useSession, useUser } from '../data/session/session-context.tsx';
 import type { AppCommand } from './commands/command.ts';
@@ -36,6 +36,14 @@ export function FrameCommands() {
         keys: 'c',
         icon: Rocket,
         run: () => void navigate({ to: '/runs/launch' }),
+      },
+      {
+        id: 'compare',
+        label: 'Compare runs',
+        group: 'Go to',
+        keywords: 'difference diff',
+        icon: Columns3,
+        run: () => void navigate({ to: '/compare' }),
       },
       ...(['system', 'light', 'dark'] as const).map((theme: Theme) => ({
         id: `theme.${theme}`,

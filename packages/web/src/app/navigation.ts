@@ -89,6 +89,7 @@ const PARTS: Readonly<Record<string, SectionPath>> = {
 /** The section that the page at this path belongs to; null: none. */
 export function sectionOf(path: string): SectionPath | null {
   const [first = '', , part = ''] = path.split('/').filter(Boolean);
+  if (first === 'compare') return '/runs';
   if (first === 'projects' && PARTS[part] !== undefined) return PARTS[part];
   const sections = NAVIGATION.flatMap(({ items }) => items.map(({ to }) => to));
   return sections.find((to) => to === `/${first}`) ?? null;

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { Play } from 'lucide-react';
-import { runPage } from '../../data/runs/run-queries.ts';
+import { recentRuns } from '../../data/runs/run-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { runLook } from '../../domain/runs/run-look.ts';
 import type { AppCommand } from '../commands/command.ts';
@@ -23,10 +23,7 @@ export function usePaletteEntries(): readonly PaletteEntry[] {
   const commands = useAllCommands()
     .filter(({ id, when }) => id !== 'palette' && (when?.() ?? true))
     .toSorted((a, b) => GROUPS.indexOf(a.group) - GROUPS.indexOf(b.group));
-  const { data: runs = [] } = useQuery({
-    queryKey: ['palette', 'run'],
-    queryFn: () => runPage(client, { project: null, user: null, active: false }, null),
-  });
+  const { data: runs = [] } = useQuery(recentRuns(client));
   return [
     ...commands,
     ...runs.map((run) => ({

@@ -1,4 +1,5 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
+import { CompareSearch } from '../../pages/compare/compare-search.ts';
 import { OpenServiceSearch } from '../../pages/open-service/open-service-search.ts';
 import { MetricsSearch } from '../../pages/run/metrics-search.ts';
 import { RunSearch } from '../../pages/run/run-search.ts';
@@ -98,4 +99,14 @@ const openService = createRoute({
   ),
 });
 
-export const runPages = [runs, runTabs, openService] as const;
+const compare = createRoute({
+  getParentRoute: () => shell,
+  path: '/compare',
+  validateSearch: (search) => CompareSearch.parse(search),
+  component: lazyRouteComponent(
+    () => import('../../pages/compare/compare-page.tsx'),
+    'ComparePage',
+  ),
+});
+
+export const runPages = [runs, runTabs, openService, compare] as const;

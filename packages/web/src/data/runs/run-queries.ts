@@ -54,6 +54,14 @@ export async function runPage(
   return runs.map(runRow);
 }
 
+/** The latest runs of all projects, to choose from. */
+export function recentRuns(client: Client) {
+  return queryOptions<readonly RunRow[]>({
+    queryKey: ['palette', 'run'],
+    queryFn: () => runPage(client, { project: null, user: null, active: false }, null),
+  });
+}
+
 /** All pages, for exports; `onCount`: how many runs were read so far. */
 export async function allRuns(
   client: Client,

@@ -8,8 +8,10 @@ export interface ChartData {
   /** Whose measurements these are, where charts of several jobs stand together. */
   readonly job?: string;
   readonly title: string;
-  /** Seconds since 1970, rising. */
+  /** Seconds since 1970, rising, or what `timeText` shows. */
   readonly times: readonly number[];
+  /** Shows times that are not those of a day. */
+  readonly timeText?: (seconds: number) => string;
   readonly series: readonly ChartSeries[];
   /** The top of the axis; null: as the values need. */
   readonly max: number | null;

@@ -36,13 +36,17 @@ const DEFAULTS: Readonly<Record<string, unknown>> = {
   home_dir: '/root',
 };
 
-/** A configuration as one would write it: no empty and no default values, short ranges. */
 export function configurationText(configuration: object): string {
+  return toYaml(shortConfiguration(configuration));
+}
+
+/** A configuration as one would write it: no empty and no default values, short ranges. */
+export function shortConfiguration(configuration: object): Readonly<Record<string, unknown>> {
   const entries = Object.entries(configuration)
     .map(([key, value]) => [key, shortened(key, value)] as const)
     .filter(([key, value]) => !isEmpty(value) && DEFAULTS[key] !== value)
     .sort(([a], [b]) => rank(a) - rank(b));
-  return toYaml(Object.fromEntries(entries));
+  return Object.fromEntries(entries);
 }
 
 const rank = (key: string): number => {

@@ -67,6 +67,13 @@ export function timelineOf(jobs: readonly Job[], events: readonly Event[]): read
   );
 }
 
+/** When the submission began to run, in ms; without events that say so, when it was submitted. */
+export function startOfRunning(submission: RunSubmission, events: readonly Event[]): number {
+  const changes = statusChanges(events).get(submission.id) ?? [];
+  const begun = changes.find(({ to }) => isJobRunning(to));
+  return begun?.at ?? Date.parse(submission.submitted_at);
+}
+
 interface StatusChange {
   readonly at: number;
   readonly to: JobStatus;

@@ -1,15 +1,17 @@
 import type { Run } from '@dstack/contract/wire';
 import { useNavigate } from '@tanstack/react-router';
-import { Activity, Info, Logs, SquareTerminal } from 'lucide-react';
+import { Activity, Columns3, Info, Logs, SquareTerminal } from 'lucide-react';
 import { useMemo } from 'react';
 import type { AppCommand } from '../../app/commands/command.ts';
 import { useCommands } from '../../app/commands/command-context.tsx';
+import { runRefs } from '../../domain/compare/run-refs.ts';
 
 /** Shortcuts of the run page. */
 export function useRunCommands(run: Run): void {
   const navigate = useNavigate();
   const project = run.project_name;
   const name = run.run_spec.run_name ?? '';
+  const { id } = run;
   const commands = useMemo<readonly AppCommand[]>(() => {
     const params = { project, run: name };
     const group = 'This page' as const;
@@ -48,7 +50,15 @@ export function useRunCommands(run: Run): void {
         icon: Activity,
         run: () => void navigate({ to: '/projects/$project/runs/$run/metrics', params }),
       },
+      {
+        id: 'run.compare',
+        label: `Compare ${name} with other runs`,
+        group,
+        icon: Columns3,
+        run: () =>
+          void navigate({ to: '/compare', search: { runs: runRefs([{ project, ref: id }]) } }),
+      },
     ];
-  }, [navigate, project, name]);
+  }, [navigate, project, name, id]);
   useCommands(commands);
 }

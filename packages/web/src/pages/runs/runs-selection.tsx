@@ -1,5 +1,8 @@
-import { useState } from 'react';
+import { useNavigate } from '@tanstack/react-router';
+import { useMemo, useState } from 'react';
+import { useCommands } from '../../app/commands/command-context.tsx';
 import type { RunRow } from '../../data/runs/run-row.ts';
+import { FEWEST_COMPARED, MOST_COMPARED, runRefs } from '../../domain/compare/run-refs.ts';
 import { plural } from '../../domain/format/quantities.ts';
 import { NameList } from '../../domain/links/name-link.tsx';
 import { useStopWithUndo } from '../../domain/runs/delayed-stops-context.tsx';
@@ -9,6 +12,7 @@ import { Button } from '../../ui/button/button.tsx';
 import { ConfirmDialog } from '../../ui/dialog/confirm-dialog.tsx';
 import { useAnnounce } from '../../ui/feedback/announcer.tsx';
 import { SelectionBar } from '../../ui/table/toolbar.tsx';
+import { useLatest } from '../../ui/use-latest.ts';
 
 interface RunsSelectionProps {
   readonly runs: readonly RunRow[];
@@ -18,6 +22,28 @@ interface RunsSelectionProps {
 /** The actions on the selected runs. Those that have ended are left out, and counted in the dialog. */
 export function RunsSelection({ runs, onClear }: RunsSelectionProps) {
   const [asked, setAsked] = useState<'stop' | 'abort' | null>(null);
+  const navigate = useNavigate();
+  const compare = () =>
+    void navigate({
+      to: '/compare',
+      search: { runs: runRefs(runs.map(({ project, id }) => ({ project, ref: id }))) },
+    });
+  const latestCompare = useLatest(compare);
+  const isComparable = compareReason(runs) === null;
+  useCommands(
+    useMemo(
+      () => [
+        {
+          id: 'runs.compare',
+          label: 'Compare the selected runs',
+          group: 'This page' as const,
+          when: () => isComparable,
+          run: () => latestCompare.current(),
+        },
+      ],
+      [isComparable, latestCompare],
+    ),
+  );
   return (
     <SelectionBar count={runs.length} noun="run" onClear={onClear}>
       <Button size="sm" disabledReason={reasonFor(runs, 'stop')} onClick={() => setAsked('stop')}>
@@ -26,9 +52,17 @@ export function RunsSelection({ runs, onClear }: RunsSelectionProps) {
       <Button size="sm" disabledReason={reasonFor(runs, 'abort')} onClick={() => setAsked('abort')}>
         Abort
       </Button>
+      <Button size="sm" disabledReason={compareReason(runs)} onClick={compare}>
+        Compare
+      </Button>
       <StopDialog runs={runs} action={asked} onClose={() => setAsked(null)} onDone={onClear} />
     </SelectionBar>
   );
+}
+
+function compareReason({ length }: readonly RunRow[]): string | null {
+  if (length < FEWEST_COMPARED) return 'Select a second run to compare with';
+  return length > MOST_COMPARED ? `At most ${MOST_COMPARED} runs are compared` : null;
 }
 
 function reasonFor(runs: readonly RunRow[], action: keyof RunActions): string | null {

@@ -5,8 +5,10 @@ import styles from './line-chart.module.css';
 import { useThemeVersion } from './theme-version.ts';
 
 export interface LineChartProps {
-  /** Seconds since 1970, rising. */
+  /** Seconds since 1970, rising, or what `timeText` shows. */
   readonly times: readonly number[];
+  /** Shows times that are not those of a day. */
+  readonly timeText?: (seconds: number) => string;
   readonly series: readonly {
     readonly label: string;
     readonly values: readonly (number | null)[];
@@ -81,7 +83,7 @@ function optionsOf(
   element: HTMLElement,
   latest: { readonly current: LineChartProps },
 ): uPlot.Options {
-  const { series, max, syncKey, band } = latest.current;
+  const { series, max, syncKey, band, timeText } = latest.current;
   const color = colorReader(element);
   const axis = {
     stroke: color('--text-faint'),
@@ -97,15 +99,24 @@ function optionsOf(
     padding: [8, 24, 0, 0],
     cursor: { sync: { key: syncKey }, points: { size: 6 }, y: false },
     legend: { live: true },
-    scales: { y: { range: (_chart, _low, high) => [0, max ?? (high || 1) * 1.1] } },
+    scales: {
+      x: { time: timeText === undefined },
+      y: { range: (_chart, _low, high) => [0, max ?? (high || 1) * 1.1] },
+    },
     bands:
       band === undefined ? [] : [{ series: [band[0] + 1, band[1] + 1], fill: color(BAND_FILL) }],
     axes: [
-      { ...axis, size: 28, values: (_chart, ticks) => timeLabels(ticks) },
+      timeText === undefined
+        ? { ...axis, size: 28, values: (_chart, ticks) => timeLabels(ticks) }
+        : { ...axis, size: 28, incrs: STEPS, values: (_chart, ticks) => ticks.map(timeText) },
       { ...axis, size: 62, values: (_chart, ticks) => ticks.map(format) },
     ],
     series: [
-      { label: 'Time', value: (_chart, time) => (time == null ? '–' : CLOCK.format(time * 1000)) },
+      {
+        label: 'Time',
+        value: (_chart, time) =>
+          time == null ? '–' : (timeText?.(time) ?? CLOCK.format(time * 1000)),
+      },
       ...series.map(({ label }, index) => ({
         label,
         // The edges of a band are what the filled area ends with.
@@ -143,6 +154,9 @@ const CLOCK = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 const MINUTES = new Intl.DateTimeFormat('en-GB', { timeStyle: 'short' });
 const DAYS = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
 const DAY_SECONDS = 86_400;
+
+/** Between two ticks of times since a start, in seconds. */
+const STEPS = [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 21_600, 43_200, DAY_SECONDS];
 
 /** Hours and minutes, or days where the ticks are days apart; seconds where they are that close. */
 function timeLabels(ticks: readonly number[]): string[] {

@@ -1,11 +1,11 @@
 import { lazy, Suspense } from 'react';
-import type { ChartData } from '../../domain/metrics/chart-data.ts';
-import { seriesSummary } from '../../domain/metrics/job-charts.ts';
-import type { NodeCharts } from '../../domain/metrics/node-charts.ts';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { ScrollRegion } from '../../ui/panel/scroll-region.tsx';
 import { absoluteTime } from '../../ui/time/format-time.ts';
+import type { ChartData } from './chart-data.ts';
+import { seriesSummary } from './job-charts.ts';
 import styles from './metrics.module.css';
+import type { NodeCharts } from './node-charts.ts';
 
 /** The drawing library is loaded after the page is shown. */
 const LineChart = lazy(() =>
@@ -110,7 +110,7 @@ function ValueTable({ chart }: { readonly chart: ChartData }) {
         <tbody>
           {shown.toReversed().map(({ time, index }) => (
             <tr key={time}>
-              <td>{absoluteTime(time * 1000)}</td>
+              <td>{chart.timeText?.(time) ?? absoluteTime(time * 1000)}</td>
               {chart.series.map(({ label, values }) => {
                 const value = values[index];
                 return <td key={label}>{value == null ? '–' : chart.format(value)}</td>;

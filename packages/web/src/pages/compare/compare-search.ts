@@ -1,0 +1,13 @@
+import {
+  choiceParameter,
+  type SearchOf,
+  searchSchema,
+  textParameter,
+} from '../../ui/search-schema.ts';
+
+/** `runs`: see `parseRunRefs`; `keys`: which keys of the configurations are shown. */
+export const CompareSearch = searchSchema({
+  runs: textParameter(0, 2000),
+  keys: choiceParameter(['differing', 'all']),
+});
+export type CompareSearch = SearchOf<typeof CompareSearch>;
