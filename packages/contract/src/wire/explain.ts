@@ -63,6 +63,8 @@ export const STATE_RULES = [
   'pulling',
   'other_nodes',
   'probes',
+  // The host names of a service on a gateway.
+  'certificate',
   // The number of replicas of a service.
   'scaling',
   // On the way to the end, and the end.

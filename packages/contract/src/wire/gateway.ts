@@ -1,5 +1,5 @@
 /** Gateways. */
-import type * as z from 'zod';
+import * as z from 'zod';
 import { GatewayConfiguration } from '../configuration/index.ts';
 import { GATEWAY_REPLICA_STATUSES, GATEWAY_STATUSES } from '../status/gateway-status.ts';
 import { BackendType } from './backend.ts';
@@ -45,6 +45,15 @@ export const GatewayCertificateInfo = model({
 });
 export type GatewayCertificateInfo = z.infer<typeof GatewayCertificateInfo>;
 
+/** A service behind a gateway, for the members of its project. Ours. */
+export const GatewayServiceInfo = model({
+  project_name: Text,
+  run_name: Text,
+  /** The generated one first, then those of its own. */
+  urls: listOf(Text),
+});
+export type GatewayServiceInfo = z.infer<typeof GatewayServiceInfo>;
+
 /**
  * `default` is relative to the viewing project. `backend`, `region`, `ip_address` and
  * `instance_id` serve clients before 0.20.25.
@@ -63,6 +72,8 @@ export const Gateway = model({
   replicas: listOf(GatewayReplica),
   /** Ours: of the names that it serves by TLS. */
   certificates: listOf(GatewayCertificateInfo).default([]),
+  /** Ours: only where one gateway is requested. */
+  services: z.array(GatewayServiceInfo).optional(),
   backend: nullable(BackendType),
   region: nullable(Text),
   ip_address: nullable(Text),

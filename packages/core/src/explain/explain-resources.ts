@@ -17,6 +17,7 @@ import { type Diagnosis, diagnosisOf, fix, type Reason, reason } from './diagnos
 import { atText } from './explain-instance.ts';
 import type { ExplainContext, NamedRun } from './input.ts';
 import { Names } from './names.ts';
+import { certificateReasons, sentence } from './served-names.ts';
 
 export function explainVolume(snapshot: VolumeSnapshot, ctx: ExplainContext): Diagnosis {
   const { volume, backendConfigured } = snapshot;
@@ -143,9 +144,13 @@ export function explainGateway(
   const missing = missingReplicas(snapshot, now);
   const isClosed = gateway.configuration.forbid_new_services === true;
   const closed = isClosed ? ' accepts no new services (`forbid_new_services`),' : '';
-  const lacks = missing.map(({ text }) => ` It ${text}.`).join('');
+  const unserved = certificateReasons(snapshot.reports);
+  const lacks = [
+    ...missing.map(({ text }) => ` It ${text}.`),
+    ...unserved.slice(0, 2).map(({ text }) => ` ${sentence(text)}`),
+  ].join('');
   const summary = `${about} runs,${closed} and ${used}.${lacks}`;
-  const reasons = [...missing, ...serving, ...removed];
+  const reasons = [...missing, ...unserved, ...serving, ...removed];
   return diagnosisOf({ state: 'active', waits: false, summary, reasons });
 }
 

@@ -15,3 +15,4 @@ export type {
   QueuePlace,
   Viewer,
 } from './input.ts';
+export { withHostNames } from './served-names.ts';

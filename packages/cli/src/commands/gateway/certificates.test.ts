@@ -76,3 +76,25 @@ test('the list counts certificates by state', async () => {
   const { out } = await runCommand(['gateway'], { env: serverEnv(fake.url) });
   expect(out).toMatch(/STATUS +CERTIFICATES\n.*running +1 valid, 1 failed\n/);
 });
+
+test('one gateway is shown with its services, their names and certificates', async () => {
+  const services = [
+    {
+      ...{ project_name: 'main', run_name: 'web' },
+      urls: ['https://web.apps.example.com', 'https://chat.example.com'],
+    },
+    { project_name: 'lab', run_name: 'embed', urls: ['https://embed.apps.example.com'] },
+  ];
+  const fake = await startFakeServer({
+    [`POST ${BASE}/gateways/list`]: { json: [gateway] },
+    [`POST ${BASE}/gateways/get`]: { json: { ...gateway, services } },
+  });
+  const options = { env: serverEnv(fake.url) };
+  const { out } = await runCommand(['gateway', 'get', 'edge'], options);
+  expect(out).toMatch(
+    /\n SERVICE +ADDRESS *\n web +https:\/\/web\.apps\.example\.com *\n +https:\/\/chat\.example\.com *\n lab\/embed +https:/,
+  );
+  expect(out).toMatch(/ CERTIFICATE /);
+  const json = await runCommand(['gateway', 'get', 'edge', '--json'], options);
+  expect(JSON.parse(json.out).services).toEqual(services);
+});

@@ -14,6 +14,7 @@ import {
   outputOptions,
 } from '../../output/output-options.ts';
 import { entityReference, orNotFound } from '../../resource-error.ts';
+import { addressRows, renderAddressTable } from '../../runs/address-table.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderCertificateTable } from './certificate-table.ts';
 import { declareGatewayCertificate } from './certificates.ts';
@@ -98,12 +99,13 @@ export async function runGatewayGet(
   options: OutputOptions & { name: string },
   cli: Cli,
 ): Promise<void> {
-  const { project } = await cli.connect();
+  const { client, project } = await cli.connect();
   const gateway = find(await project.gateways.list(), options.name, project.name);
-  await showGateway(gateway, options, cli, project.name);
+  const { services } = await client.project(gateway.project_name).gateways.get(gateway.name);
+  await showGateway({ ...gateway, ...(services && { services }) }, options, cli, project.name);
 }
 
-/** The gateway, and below it the certificates of the names that it serves. */
+/** The gateway, and below it its services and the certificates of the names that it serves. */
 async function showGateway(
   gateway: Gateway,
   options: OutputOptions,
@@ -112,9 +114,13 @@ async function showGateway(
 ): Promise<void> {
   const shown = gateways(project, cli);
   const layout = { width: cli.io.width, paint: cli.io.paint };
+  const rows = (gateway.services ?? []).flatMap(({ project_name: owner, run_name, urls }) =>
+    addressRows(owner === project ? run_name : `${owner}/${run_name}`, urls),
+  );
+  const services = rows.length === 0 ? '' : renderAddressTable(rows, layout);
   const certificates = renderCertificateTable(gateway.certificates ?? [], layout);
   const table = (list: readonly Gateway[], verbose: boolean) =>
-    shown.table(list, verbose) + (certificates === '' ? '' : `\n${certificates}`);
+    [shown.table(list, verbose), services, certificates].filter((part) => part !== '').join('\n');
   await showOne(gateway, { ...shown, table }, options, cli);
 }
 

@@ -5,6 +5,7 @@ import type { Cli, Connection } from '../../context.ts';
 import { integerOption, olderFormatOption } from '../../options.ts';
 import { showList } from '../../output/listing.ts';
 import { addListOptions, type ListOptions, listOptions } from '../../output/output-options.ts';
+import { renderAddresses } from '../../runs/address-table.ts';
 import { renderRunTable } from '../../runs/run-table.ts';
 import { isKeptWaiting, waitReason } from '../../runs/wait-reasons.ts';
 import { hangingText } from '../../terminal/text-width.ts';
@@ -44,7 +45,9 @@ export async function runPs(options: PsOptions, cli: Cli): Promise<void> {
     load,
     name: ({ run_spec: { run_name } }: Run) => run_name ?? '',
     table: (runs: readonly Run[], verbose: boolean) =>
-      renderRunTable([...runs], { verbose, now: cli.now(), layout }) + reasons,
+      renderRunTable([...runs], { verbose, now: cli.now(), layout }) +
+      (verbose ? renderAddresses(runs, connection, layout) : '') +
+      reasons,
     document: { project },
     empty: `No runs in project ${project}. Start one: ${await applyHint(cli.cwd)}`,
   };

@@ -8,6 +8,7 @@ import {
   type OutputOptions,
   outputOptions,
 } from '../../output/output-options.ts';
+import { renderAddresses } from '../../runs/address-table.ts';
 import { findRun } from '../../runs/get-run.ts';
 import { renderRunTable } from '../../runs/run-table.ts';
 
@@ -34,7 +35,8 @@ export async function runRunGet(options: RunGetOptions, cli: Cli): Promise<void>
   const forms = {
     name: ({ run_spec: { run_name } }: Run) => run_name ?? '',
     table: (runs: readonly Run[]) =>
-      renderRunTable([...runs], { verbose: true, now: cli.now(), layout }),
+      renderRunTable([...runs], { verbose: true, now: cli.now(), layout }) +
+      renderAddresses(runs, connection, layout),
   };
   await showOne(run, forms, options, cli);
 }

@@ -1,6 +1,15 @@
 import { notExists } from '@dstack/contract/api';
+import { isRunFinished } from '@dstack/contract/status';
 import type { Explanation } from '@dstack/contract/wire';
-import { type BackendsState, type ExplainedRun, explainJob, explainRun } from '@dstack/core';
+import {
+  type BackendsState,
+  type Diagnosis,
+  type ExplainedRun,
+  explainJob,
+  explainRun,
+  type RunRecord,
+  withHostNames,
+} from '@dstack/core';
 import type { HttpDeps } from '../ports.ts';
 import {
   type Asker,
@@ -43,7 +52,19 @@ async function assessRun(
     explainRun(input, backends, answers, ctx),
   );
   const within = { within: { kind: 'run', ids: [run.id] } } as const;
-  return await explanation(deps, asker, subjectOf(kind, run), diagnosis, within);
+  const named = await withNames(deps, run, diagnosis);
+  return await explanation(deps, asker, subjectOf(kind, run), named, within);
+}
+
+/** Of a service on a gateway: whether clients reach it at its host names. */
+async function withNames(
+  { store }: HttpDeps,
+  run: RunRecord,
+  diagnosis: Diagnosis,
+): Promise<Diagnosis> {
+  if (run.gatewayId === null || isRunFinished(run.status)) return diagnosis;
+  const gateway = await store.gateways.byId(run.gatewayId);
+  return gateway === null ? diagnosis : withHostNames(diagnosis, run, gateway.reports);
 }
 
 /** Names of jobs: `<run>-<job>-<replica>`. */

@@ -35,6 +35,19 @@ const apply = (
 const get = (name: string): Promise<TestAnswer> => server.call(path('get'), { name });
 const pass = (id: string) => gateway.work(passDeps(server))(id);
 
+/** The token of a user whose project imports the gateway, and who sees nothing of this project. */
+async function memberOfImporting(gateway: string): Promise<string> {
+  await server.call('/api/projects/create', { project_name: 'importing' });
+  await server.call('/api/users/create', { username: 'bob', global_role: 'user' });
+  const members = [{ username: 'bob', project_role: 'user' }];
+  await server.call('/api/projects/importing/add_members', { members });
+  const exported = await server.call('/api/project/main/exports/create', {
+    ...{ name: 'shared', importer_projects: ['importing'], exported_gateways: [gateway] },
+  });
+  expect(exported.status).toBe(200);
+  return (await server.call('/api/users/get_user', { username: 'bob' })).body.creds.token;
+}
+
 /** Like a backend that can create gateways. */
 async function become(name: string, status: 'running' | 'submitted' | 'failed'): Promise<void> {
   const project = await server.store.projects.byName('main');
@@ -198,6 +211,10 @@ describe('gateways', () => {
     const project = await server.store.projects.byName('main');
     const service = runRecord({
       ...{ projectId: project?.id ?? '', userId: user?.id ?? '', name: 'web', gatewayId: id },
+      serviceSpec: {
+        ...{ url: 'https://web.x.example', model: null, options: {} },
+        hosts: ['chat.example.test/embed'],
+      },
     });
     await server.store.engine.submitRun({
       ...{ projectId: service.projectId, name: { exact: 'web' } },
@@ -208,7 +225,20 @@ describe('gateways', () => {
     expect((await remove()).body.detail[0].msg).toMatch(
       /^Gateway busy is used by a service \(web\)\. .* `dstack gateway delete busy --force`$/,
     );
-    expect((await get('busy')).status).toBe(200);
+    const shown = await get('busy');
+    expectWire('gateways.get', shown.body);
+    expect(shown.body.services).toEqual([
+      {
+        ...{ project_name: 'main', run_name: 'web' },
+        urls: ['https://web.x.example', 'https://chat.example.test/embed'],
+      },
+    ]);
+    const token = await memberOfImporting('busy');
+    const imported = await server.call(path('get'), { name: 'busy' }, { token });
+    expect(imported.body.services).toEqual([]);
+    const explain = '/api/project/main/explain/runs/web';
+    const explained = await server.call(explain, undefined, { method: 'GET' });
+    expect(explained.body.summary).toContain('Its gateway does not serve requests');
     expect((await events(id)).at(-1)).not.toBe('Gateway marked for deletion');
     expect((await remove({ force: true })).status).toBe(200);
     expect((await events(id)).at(-1)).toBe('Gateway marked for deletion');

@@ -1,9 +1,11 @@
 import { notExists } from '@dstack/contract/api';
-import type { Gateway, ProjectRole } from '@dstack/contract/wire';
+import { customUrls } from '@dstack/contract/custom-urls';
+import type { Gateway, GatewayServiceInfo, ProjectRole } from '@dstack/contract/wire';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
 import { wireGateway } from '../mapping/gateway.ts';
 import type { HttpDeps } from '../ports.ts';
 import { notMember } from '../rights.ts';
+import { visibleProjects } from '../visible-projects.ts';
 
 export async function listGateways(
   deps: HttpDeps,
@@ -33,7 +35,24 @@ export async function getGateway(
     if (!isImported) throw notMember(project);
   }
   if (view === null) throw notExists(`Gateway '${name}' not found`);
-  return wireGateway(view, project);
+  const services = await visibleServices(deps, view.gateway.id, caller.user);
+  return { ...wireGateway(view, project), services };
+}
+
+async function visibleServices(
+  deps: HttpDeps,
+  gatewayId: string,
+  user: UserRecord,
+): Promise<GatewayServiceInfo[]> {
+  const ids = await visibleProjects(deps, user);
+  const runs = await deps.store.runs.onGateway(gatewayId);
+  const visible = runs.filter(({ projectId }) => ids === null || ids.includes(projectId));
+  const projects = await deps.store.projects.byIds(visible.map(({ projectId }) => projectId));
+  const names = new Map(projects.map(({ id, name }) => [id, name]));
+  return visible.map(({ name, projectId, serviceSpec }) => ({
+    ...{ project_name: names.get(projectId) ?? '', run_name: name },
+    urls: serviceSpec === null ? [] : [serviceSpec.url, ...customUrls(serviceSpec)],
+  }));
 }
 
 export async function shownGateway(
