@@ -148,7 +148,10 @@ const TO_CALLS = `      error_page 418 = @calls;
       }
 `;
 
-/** A call may be open for long while neither side sends anything. */
+/**
+ * A call may be open for long while neither side sends anything. Its messages may add up to any size: they are
+ * passed on as they arrive, and a replica that does not read them holds back the client.
+ */
 const CALLS = `    location @calls {
       grpc_pass grpc://dstack_calls;
       grpc_set_header Host $http_host;
@@ -162,6 +165,7 @@ const CALLS = `    location @calls {
       grpc_next_upstream error;
       grpc_next_upstream_tries 4;
       client_body_timeout 1h;
+      client_max_body_size 0;
     }`;
 
 /** A client's own headers of these names are replaced. */

@@ -93,7 +93,9 @@ describe.skipIf(!hasNginx)('gRPC to a service of a gateway', () => {
     await workers.start();
     nginx = new Nginx({ runtime, user: user?.name ?? null, group: user?.group ?? null, log });
     const ports = { httpPort: await freePort(), httpsPort: await freePort() };
-    const rest = { maxBody: 0, workers: workers.sockets, acmeSocket: null };
+    // Less than some messages and streams have.
+    const maxBody = 1024 * 1024;
+    const rest = { maxBody, workers: workers.sockets, acmeSocket: null };
     await nginx.ensure({ ...ports, ...rest }, { install: false });
     address = `127.0.0.1:${ports.httpsPort}`;
   });
@@ -218,6 +220,17 @@ describe.skipIf(!hasNginx)('gRPC to a service of a gateway', () => {
     chat.end();
     const [over] = await once(chat, 'status');
     expect(over.code).toBe(status.OK);
+  });
+
+  it('passes on streams that are longer together than the body of a request may be', async () => {
+    const chat = echo().chat?.(withToken());
+    const part = Buffer.alloc(256 * 1024, 'x');
+    for (let n = 0; n < 10; n++) {
+      chat.write(part);
+      expect((await once(chat, 'data'))[0]).toHaveLength(part.length);
+    }
+    chat.end();
+    expect((await once(chat, 'status'))[0].code).toBe(status.OK);
   });
 
   it('cancels the call of the app when the client does, or its deadline has passed', async () => {

@@ -6,12 +6,19 @@ export interface ReplicaSessionsOptions {
   readonly open: () => Promise<Duplex>;
   /** Of the app, for messages. */
   readonly port: number;
+  /** How long a connection without calls is kept, in milliseconds. */
+  readonly idleMs?: number;
 }
 
 interface Session {
   readonly http2: ClientHttp2Session;
   calls: number;
+  /** Closes it unless a call begins. */
+  idle: NodeJS.Timeout | null;
 }
+
+/** Less than after what firewalls between hosts usually forget a connection. */
+const IDLE_MS = 60_000;
 
 /** Time for the app to answer the beginning of a connection. */
 const SETTINGS_MS = 10_000;
@@ -38,10 +45,9 @@ export class ReplicaSessions {
         throw new ConnectFailure(this.#options.port, new Error('it allows no calls'));
       }
       session.calls += 1;
-      const release = () => {
-        session.calls -= 1;
-      };
-      return { http2: session.http2, release };
+      if (session.idle !== null) clearTimeout(session.idle);
+      session.idle = null;
+      return { http2: session.http2, release: () => this.#release(session) };
     }
   }
 
@@ -51,6 +57,13 @@ export class ReplicaSessions {
 
   destroy(): void {
     for (const { http2 } of this.#sessions) http2.destroy();
+  }
+
+  #release(session: Session): void {
+    session.calls -= 1;
+    if (session.calls > 0) return;
+    const { idleMs = IDLE_MS } = this.#options;
+    session.idle = setTimeout(() => session.http2.close(), idleMs).unref();
   }
 
   #opened(): Promise<Session> {
@@ -72,8 +85,11 @@ export class ReplicaSessions {
       createConnection: () => socket as never,
       settings: { enablePush: false, initialWindowSize: WINDOW },
     });
-    const session = { http2, calls: 0 };
-    const drop = () => this.#sessions.delete(session);
+    const session: Session = { http2, calls: 0, idle: null };
+    const drop = () => {
+      if (session.idle !== null) clearTimeout(session.idle);
+      this.#sessions.delete(session);
+    };
     // The app closes the connection: calls that have begun go on, no new ones.
     http2.on('goaway', drop);
     http2.on('close', () => {
