@@ -14,12 +14,19 @@ export function OrderedSwitches({ label, items, onCheck, onMove }: MenuOrder) {
   const [over, setOver] = useState<number | null>(null);
   const group = useRef<HTMLDivElement>(null);
   const moved = useRef<string | null>(null);
-  // The browser takes the focus from an element that is put elsewhere.
+  // The browser takes the focus from an element that is put elsewhere, and the menu gives it to what has
+  // come to its place; afterwards it returns.
   useEffect(() => {
-    if (moved.current === null) return;
     const place = items.findIndex(({ id }) => id === moved.current);
-    moved.current = null;
-    group.current?.querySelectorAll<HTMLElement>('[role="menuitemcheckbox"]')[place]?.focus();
+    if (place < 0) return;
+    const frame = requestAnimationFrame(() => {
+      moved.current = null;
+      const item = group.current?.querySelectorAll<HTMLElement>('[role="menuitemcheckbox"]')[place];
+      // The menu learns the new place by the event, which there is none of where the focus has stayed.
+      item?.blur();
+      item?.focus();
+    });
+    return () => cancelAnimationFrame(frame);
   }, [items]);
   const moveByKey = (event: KeyboardEvent, place: number) => {
     const step = STEPS[event.key];
