@@ -382,7 +382,7 @@ const PAGES: readonly (readonly [path: string, shown: string])[] = [
   ['/users', 'admin'],
   ['/users/admin', 'Browsers'],
   ['/users/admin/public-keys', 'SSH keys'],
-  ['/users/admin/projects', 'Owner'],
+  ['/users/admin/projects', 'main'],
   ['/users/admin/events', 'By the user'],
   ['/server', 'Loops'],
   ['/nowhere', 'There is no such page'],

@@ -1,8 +1,16 @@
+import { isJobRunning } from '@dstack/contract/status';
 import type { Run } from '@dstack/contract/wire';
 import { type ReplicaCounts, replicaCounts } from './replica-counts.ts';
 import { type PlacedResources, runPlacement } from './run-placement.ts';
 
 type RunSubmission = Run['jobs'][number]['job_submissions'][number];
+
+export interface MeasuredJob {
+  readonly name: string;
+  readonly replica: number;
+  readonly job: number;
+  readonly submission: string;
+}
 
 /**
  * What lists show of a run. A full run is several kilobytes; ten thousand rows of these fit into the
@@ -38,6 +46,8 @@ export interface RunRow {
   readonly priority: number;
   readonly repo: string | null;
   readonly service: { readonly url: string; readonly model: string | null } | null;
+  /** The first running job, whose use lists show; null: none runs. */
+  readonly measured: MeasuredJob | null;
   /** Of a service; null: it is none. */
   readonly replicas: ReplicaCounts | null;
 }
@@ -71,9 +81,20 @@ export function runRow(run: Run): RunRow {
     resources: placed?.resources ?? null,
     priority: configuration.priority ?? 0,
     repo: repoOf(run),
+    measured: measuredJob(run),
     replicas: configuration.type === 'service' ? replicaCounts(run.jobs) : null,
     service: run.service ? { url: run.service.url, model: run.service.model?.name ?? null } : null,
   };
+}
+
+function measuredJob({ jobs }: Run): MeasuredJob | null {
+  for (const { job_spec, job_submissions } of jobs) {
+    const latest = job_submissions.at(-1);
+    if (latest === undefined || !isJobRunning(latest.status)) continue;
+    const { job_name, replica_num, job_num } = job_spec;
+    return { name: job_name, replica: replica_num, job: job_num, submission: latest.id };
+  }
+  return null;
 }
 
 export function latestSubmission(run: Run): RunSubmission | null {

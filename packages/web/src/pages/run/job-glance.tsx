@@ -2,15 +2,12 @@ import { isJobFinished, isJobRunning } from '@dstack/contract/status';
 import type { Job } from '@dstack/contract/wire';
 import { useQuery } from '@tanstack/react-query';
 import { logEnd } from '../../data/logs/log-end.ts';
-import { RECENT_MINUTES, recentMetrics } from '../../data/metrics/recent-metrics.ts';
 import { useClient } from '../../data/session/session-context.tsx';
-import { percent } from '../../domain/format/quantities.ts';
 import { lastLine } from '../../domain/logs/last-line.ts';
 import { LogLineView } from '../../domain/logs/log-line-view.tsx';
 import { lineText, noMarks } from '../../domain/logs/log-search.ts';
-import { seriesSummary } from '../../domain/metrics/job-charts.ts';
-import { type RecentUse, recentUse } from '../../domain/metrics/recent-use.ts';
-import { Sparkline } from '../../ui/chart/sparkline.tsx';
+import type { RecentUse } from '../../domain/metrics/recent-use.ts';
+import { RecentUseView } from '../../domain/metrics/recent-use-view.tsx';
 import styles from './job-glance.module.css';
 
 /** The run whose jobs are looked at. */
@@ -33,38 +30,12 @@ interface JobUseProps extends JobGlanceProps {
 type Submission = Job['job_submissions'][number];
 
 /** How busy a running job was in the last minutes. Only visible rows ask for it. */
-export function JobUse(props: JobUseProps) {
-  const latest = props.job.job_submissions.at(-1);
+export function JobUse({ run, job, expected }: JobUseProps) {
+  const latest = job.job_submissions.at(-1);
   if (latest === undefined || !isJobRunning(latest.status)) return null;
-  return <Use {...props} latest={latest} />;
-}
-
-function Use({ run, job, expected, latest }: JobUseProps & { readonly latest: Submission }) {
   const { replica_num, job_num } = job.job_spec;
   const target = { ...run, replica: replica_num, job: job_num, submission: latest.id };
-  const { data: use } = useQuery({
-    ...recentMetrics(useClient(), target),
-    select: recentUse,
-  });
-  if (use == null) return null;
-  const { kind, times, values } = use;
-  const now = values.findLast((value) => value !== null);
-  const summary = seriesSummary({ label: kind, values }, percent);
-  return (
-    <span className={styles.use} data-figure="">
-      <Sparkline
-        label={`${kind} in the last ${RECENT_MINUTES} minutes: ${summary}`}
-        times={times}
-        values={values}
-        end={times.at(-1) ?? 0}
-        span={RECENT_MINUTES * 60}
-      />
-      <span className={styles.share}>
-        {kind === expected ? '' : `${kind} `}
-        {now == null ? '–' : percent(now)}
-      </span>
-    </span>
-  );
+  return <RecentUseView target={target} expected={expected} />;
 }
 
 /** What the job printed last. */

@@ -8,6 +8,7 @@ import {
 } from '../../domain/format/resources.ts';
 import { NameLink } from '../../domain/links/name-link.tsx';
 import { nameColumn, projectColumn, statusColumn } from '../../domain/lists/common-columns.tsx';
+import { RecentUseView } from '../../domain/metrics/recent-use-view.tsx';
 import { runLook } from '../../domain/runs/run-look.ts';
 import type { TableColumn } from '../../ui/table/column.ts';
 import { secondsBetween } from '../../ui/time/format-time.ts';
@@ -21,18 +22,18 @@ const TYPES: Readonly<Record<RunRow['type'], string>> = {
 
 /** All columns of the list, in their order. */
 export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
-  nameColumn('Run', 170, (row) => (
+  nameColumn('Run', 164, (row) => (
     <NameLink to="/projects/$project/runs/$run" params={{ project: row.project, run: row.name }}>
       {row.name}
     </NameLink>
   )),
   statusColumn(142, (row) => runLook(row)),
-  { id: 'type', header: 'Type', width: 78, yields: 5, cell: (row) => TYPES[row.type] },
+  { id: 'type', header: 'Type', width: 78, yields: 6, cell: (row) => TYPES[row.type] },
   projectColumn(90, (row) => row.project),
   {
     id: 'user',
     header: 'User',
-    width: 88,
+    width: 80,
     yields: 1,
     card: 'detail',
     cell: (row) => <bdi>{row.user}</bdi>,
@@ -42,6 +43,21 @@ export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
     header: 'GPUs',
     width: 124,
     cell: (row) => (row.resources === null ? '' : gpuText(row.resources) || '–'),
+  },
+  {
+    id: 'use',
+    header: 'Use',
+    width: 132,
+    yields: 3,
+    notExported: true,
+    cell: ({ project, name, id, jobs, measured }) =>
+      measured && (
+        <RecentUseView
+          target={{ project, run: name, runId: id, ...measured }}
+          expected={null}
+          {...(jobs > 1 ? { of: measured.name } : {})}
+        />
+      ),
   },
   {
     id: 'resources',
@@ -54,7 +70,7 @@ export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
     id: 'backend',
     header: 'Backend',
     width: 80,
-    yields: 3,
+    yields: 5,
     card: 'detail',
     cell: (row) => backendText(row.backend, row.region),
   },

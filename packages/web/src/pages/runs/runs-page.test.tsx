@@ -113,6 +113,7 @@ it('exports all pages of what matches the filters, and keeps a chosen density', 
   await waitFor(() => expect(saved).toHaveLength(1));
   const [head, first, ...others] = (await saved[0]!.text()).split('\r\n');
   expect(head).toContain('Run,Status,');
+  expect(head).not.toContain(',Use,');
   expect(first).toContain('run-120,Running,');
   expect(first).toContain("'=cmd()");
   expect(others).toHaveLength(10);
@@ -212,6 +213,33 @@ it('has its columns in the order that the reader gives them, by keys or by dragg
   expect(localStorage.getItem('dstack-columns-runs')).toContain('"gpus","user","project"');
   await user.click(screen.getByRole('menuitem', { name: 'Show the default columns' }));
   await waitFor(() => expect(heads()).toEqual(before));
+});
+
+it('shows how busy running jobs were, of a run with several jobs the first one that runs', async () => {
+  const ends = aRun('train');
+  const [job] = ends.jobs;
+  const [submission] = job!.job_submissions;
+  const jobs = ['failed', 'running'].map((status, num) => ({
+    ...job!,
+    job_spec: { ...job!.job_spec, job_name: `train-${num}-0`, job_num: num },
+    job_submissions: [{ ...submission!, id: `s${num}`, status: status as 'running' }],
+  }));
+  const asked: unknown[] = [];
+  const timestamps = [10, 20].map((ago) => new Date(Date.now() - ago * 1000).toISOString());
+  await renderApp('/runs', {
+    listRuns: async () => [aRun('train', { jobs }), aRun('old', { jobs: [] })],
+    project: () => ({
+      metrics: {
+        job: async (name: string, { job_num }: { job_num: number }) => {
+          asked.push([name, job_num]);
+          const values = [50, 25];
+          return { metrics: [{ name: 'cpu_usage_percent', timestamps, values }] };
+        },
+      },
+    }),
+  });
+  await screen.findByRole('img', { name: /^CPU of train-1-0 in the last 15 minutes: latest 50 %/ });
+  expect(asked).toEqual([['train', 1]]);
 });
 
 it('saves filters under a name, and applies them again', async () => {

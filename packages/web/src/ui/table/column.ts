@@ -12,6 +12,8 @@ export interface TableColumn<Row> {
   readonly cell: (row: Row) => ReactNode;
   /** What exported files have instead of the text of the cell. */
   readonly value?: (row: Row) => string | number | null;
+  /** Loaded for visible rows alone, so that exported files, which have all, are without it. */
+  readonly notExported?: true;
   /** The value to sort by; null sorts last. */
   readonly sort?: (row: Row) => string | number | null;
   /** Cannot be switched off. */

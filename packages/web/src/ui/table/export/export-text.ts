@@ -6,9 +6,10 @@ export type ExportFormat = 'csv' | 'json';
 /** All columns of the catalogue, also those that are switched off. */
 export function exportText<Row>(
   rows: readonly Row[],
-  columns: readonly TableColumn<Row>[],
+  catalogue: readonly TableColumn<Row>[],
   format: ExportFormat,
 ): string {
+  const columns = catalogue.filter(({ notExported }) => notExported !== true);
   if (format === 'json') {
     const objects = rows.map((row) =>
       Object.fromEntries(columns.map((column) => [column.id, cellValue(column, row)])),

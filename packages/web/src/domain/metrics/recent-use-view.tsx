@@ -1,0 +1,48 @@
+import { useQuery } from '@tanstack/react-query';
+import {
+  type GlanceTarget,
+  RECENT_MINUTES,
+  recentMetrics,
+} from '../../data/metrics/recent-metrics.ts';
+import { useClient } from '../../data/session/session-context.tsx';
+import { Sparkline } from '../../ui/chart/sparkline.tsx';
+import { percent } from '../format/quantities.ts';
+import { seriesSummary } from './job-charts.ts';
+import { type RecentUse, recentUse } from './recent-use.ts';
+import styles from './recent-use-view.module.css';
+
+interface RecentUseViewProps {
+  readonly target: GlanceTarget;
+  /** What the heading of the column names; anything else is named in the row. */
+  readonly expected: RecentUse['kind'] | null;
+  /** Whose use it is, where the row does not tell. */
+  readonly of?: string;
+}
+
+/** How busy a running job was in the last minutes. Only visible rows ask for it. */
+export function RecentUseView({ target, expected, of }: RecentUseViewProps) {
+  const { data: use } = useQuery({
+    ...recentMetrics(useClient(), target),
+    select: recentUse,
+  });
+  if (use == null) return null;
+  const { kind, times, values } = use;
+  const now = values.findLast((value) => value !== null);
+  const summary = seriesSummary({ label: kind, values }, percent);
+  const subject = of === undefined ? kind : `${kind} of ${of}`;
+  return (
+    <span className={styles.use} data-figure="">
+      <Sparkline
+        label={`${subject} in the last ${RECENT_MINUTES} minutes: ${summary}`}
+        times={times}
+        values={values}
+        end={times.at(-1) ?? 0}
+        span={RECENT_MINUTES * 60}
+      />
+      <span className={styles.share}>
+        {kind === expected ? '' : `${kind} `}
+        {now == null ? '–' : percent(now)}
+      </span>
+    </span>
+  );
+}
