@@ -29,3 +29,13 @@ it('makes so many calls at a time, the others in their order, also after one tha
   expect([await a, await d]).toEqual(['a', 'd']);
   await Promise.all([failing, aborted]);
 });
+
+it('goes on after a call that throws before it returns anything', async () => {
+  const inTurn = turns(1);
+  const { signal } = new AbortController();
+  const throwing = inTurn(() => {
+    throw new Error('no such call');
+  }, signal);
+  await expect(throwing).rejects.toThrow('no such call');
+  expect(await inTurn(async () => 'next', signal)).toBe('next');
+});

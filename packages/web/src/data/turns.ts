@@ -20,7 +20,8 @@ export function turns(most: number): InTurn {
           return;
         }
         running += 1;
-        void call()
+        // One that throws at once gives its place back too.
+        void (async () => await call())()
           .then(resolve, reject)
           .finally(() => {
             running -= 1;

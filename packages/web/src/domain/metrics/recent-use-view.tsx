@@ -15,7 +15,7 @@ interface RecentUseViewProps {
   readonly target: GlanceTarget;
   /** What the heading of the column names; anything else is named in the row. */
   readonly expected: RecentUse['kind'] | null;
-  /** Whose use it is, where the row does not tell. */
+  /** Whose use it is, where that is not evident from the row. */
   readonly of?: string;
 }
 

@@ -41,7 +41,7 @@ export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
   {
     id: 'gpus',
     header: 'GPUs',
-    width: 124,
+    width: 114,
     cell: (row) => (row.resources === null ? '' : gpuText(row.resources) || '–'),
   },
   {
