@@ -68,6 +68,8 @@ const MORE_STATES: readonly State[] = [
   { name: 'terminal', path: run(TRAIN, '/terminal'), text: 'Connected' },
   { name: 'configuration', path: run(TRAIN, '/configuration'), text: 'as it runs' },
   { name: 'run-events', path: run(TRAIN, '/events'), text: 'Run submitted' },
+  { name: 'compare', path: `/compare?runs=main/${TRAIN},main/evaluate`, text: 'Figures' },
+  { name: 'all-metrics', path: run('chat', '/metrics?job=all'), text: 'CPU' },
   { name: 'inspect', path: run(TRAIN, '/inspect'), text: 'run_spec' },
   { name: 'offers', path: '/offers?kind=cpu', text: 'x86' },
   { name: 'fleets', path: '/fleets', text: 'default' },
@@ -117,8 +119,8 @@ const LOOKS = [
 const root = resolve(import.meta.dirname, '..');
 const folder = join(root, '.cache', 'web-screenshots');
 
-/** Tables and controls whose content is wider than they are. */
-const CUT_OFF = `[...document.querySelectorAll('table, button, h1, h2')]
+/** Tables and controls whose content is wider than they are; compared runs are scrolled through. */
+const CUT_OFF = `[...document.querySelectorAll('table:not([role="region"] table), button, h1, h2')]
   .map((element) => element.tagName === 'TABLE' ? element.parentElement : element)
   .filter((element) => element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 0)
   .map((element) => element.tagName + ' ' + element.textContent.slice(0, 40))`;
