@@ -120,7 +120,7 @@ const root = resolve(import.meta.dirname, '..');
 const folder = join(root, '.cache', 'web-screenshots');
 
 /** Tables and controls whose content is wider than they are; compared runs are scrolled through. */
-const CUT_OFF = `[...document.querySelectorAll('table:not([role="region"] table), button, h1, h2')]
+const CUT_OFF = `[...document.querySelectorAll('table:not(section[tabindex="0"] table), button, h1, h2')]
   .map((element) => element.tagName === 'TABLE' ? element.parentElement : element)
   .filter((element) => element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 0)
   .map((element) => element.tagName + ' ' + element.textContent.slice(0, 40))`;
