@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Installation } from '@dstack/testkit';
+import { startIngressController } from '@dstack/testkit/ingress-controller';
 import type { TestKubernetes } from '@dstack/testkit/kubernetes';
 import { copyPrograms } from '@dstack/testkit/program-image';
 import { expect, vi } from 'vitest';
@@ -12,6 +13,7 @@ import { configuration, isRunning, untilRun } from './installation.ts';
 import type { OfficialClient } from './official-client/official-client.ts';
 import { requestLoad } from './request-load.ts';
 
+const NODE_ADDRESS = 'jsonpath={.status.addresses[?(@.type=="InternalIP")].address}';
 const PATIENCE = { timeout: 60_000, interval: 100 };
 
 interface ShownGateway {
@@ -139,6 +141,44 @@ export async function gatewayInCluster({ home, cluster, service }: InCluster): P
     { ...PATIENCE, timeout: 90_000 },
   );
   await home.ok('stop', 'front', '-y', '--wait');
+}
+
+/** `service` is behind a gateway that clients reach through an Ingress controller alone. */
+export async function gatewayByIngress({ home, cluster, service }: InCluster, api: string) {
+  const node = cluster.node(1);
+  const address = (await cluster.kubectl('get', 'nodes', node, '-o', NODE_ADDRESS)).trim();
+  const listening = { api, address, className: 'tested', namespace: node };
+  await using _ = await startIngressController(listening);
+  const settings = `{service: Ingress, ingress_class: tested, address: ${address}}`;
+  const inner = configuration(
+    home,
+    'inner.dstack.yml',
+    `type: gateway\nname: inner\nbackend: kubernetes\nregion: ${cluster.context}\ndomain: '*.inner.test'\ncertificate: null\nbackend_settings: {kubernetes: ${settings}}\n`,
+  );
+  expect(await home.ok('apply', '-f', inner, '-y')).toContain('running');
+  const file = configuration(home, 'plain.dstack.yml', service);
+  await home.ok('apply', '-f', file, '-y', '-d', '--fleet', 'pods');
+  await untilRun(home, 'plain', isRunning);
+  const ask = async (name: string) => await askAt(address, name, '/');
+  const page = { status: 200, body: 'page\n' };
+  await vi.waitFor(async () => expect(await ask('plain.inner.test')).toEqual(page), PATIENCE);
+  expect((await ask('plain.other.test')).status).toBe(404);
+  const ended = requestLoad(async () => {
+    const answer = await ask('plain.inner.test');
+    return answer.status === 200 ? null : answer;
+  });
+  // The controller has other rules twice meanwhile.
+  const rules = ['--class=tested', '--default-backend=absent:80', '--rule=other.test/=other:80'];
+  await cluster.kubectl('create', 'ingress', 'other', ...rules);
+  await cluster.kubectl('delete', 'ingress', 'other');
+  const { answered, failed } = await ended();
+  expect(failed).toEqual([]);
+  expect(answered).toBeGreaterThan(0);
+  await home.ok('stop', 'plain', '-y', '--wait');
+  await home.ok('delete', '-f', 'inner.dstack.yml', '-y');
+  await vi.waitFor(async () => {
+    expect(await cluster.kubectl('get', 'ingresses', '-o', 'name')).toBe('');
+  }, PATIENCE);
 }
 
 /** As the official client shows and deletes it; the cluster keeps nothing of it. */

@@ -18,6 +18,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configuration, isFinished, newInstallation, untilRun } from './installation.ts';
 import { acceleratorCases } from './kubernetes/accelerators.ts';
+import { gatewayCases } from './kubernetes/gateways.ts';
 import { placeCases, staticProgram } from './kubernetes/places.ts';
 import { violenceCases } from './kubernetes/violence.ts';
 import { waitingCases } from './kubernetes/waiting.ts';
@@ -31,7 +32,7 @@ import {
   untilRunning,
   type World,
 } from './kubernetes/world.ts';
-import { gatewayInCluster, gatewaysOfClients, giveNginx } from './kubernetes-gateway.ts';
+import { gatewaysOfClients } from './kubernetes-gateway.ts';
 import { OfficialClient, officialClient } from './official-client/official-client.ts';
 import { freePort } from './serving.ts';
 
@@ -297,20 +298,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
 
     violenceCases(world);
 
-    // It is deleted by the official client: no test between them may wait for an empty cluster.
-    // On a busy computer each of its six changes of pods takes half a minute.
-    const gatewayLimit = { timeout: 360_000 };
-    it(
-      'are served by a gateway of two pods, one of which ends while requests come',
-      gatewayLimit,
-      async () => {
-        await giveNginx(cluster);
-        const serve =
-          'mkdir /tmp/www; echo page > /tmp/www/index.html; httpd -f -p 8000 -h /tmp/www';
-        const service = `type: service\nname: front\ngateway: edge\nhttps: false\n${SMALL}port: 8000\nauth: false\ncommands: [${JSON.stringify(serve)}]\n${RESOURCES}}\n`;
-        await gatewayInCluster({ home, cluster, service });
-      },
-    );
+    gatewayCases(world);
 
     it('are used by the official client', async () => {
       const { path, missing: why } = officialClient('0.22.5');
