@@ -28,6 +28,8 @@ commands: ['echo "my number is $(( 6 * 7 ))"', 'sleep 3600']
 resources: {gpu: 0}
 `;
 
+/** Lines of which some are wider than any window. */
+const LONG = `for i in $(seq 1 1500); do echo "INFO step $i $(printf 'word %.0s' $(seq 1 60))"; echo "ERROR bad $i"; done`;
 const RATES = { slow: '0.1', fast: '0.2' };
 
 beforeAll(async () => {
@@ -37,6 +39,7 @@ beforeAll(async () => {
   for (const [name, rate] of Object.entries(RATES)) {
     await submit(home, name, ['exit 3'], `env: {LR: "${rate}"}\n`);
   }
+  await submit(home, 'long', [LONG]);
   await home.ok('apply', '-f', configuration(home, 'api.dstack.yml', REPLICAS), '-y', '-d');
   await untilRun(home, 'api', isRunning);
   browser = await launchTestBrowser();
@@ -57,11 +60,10 @@ it('jobs show their use and their last line, and the logs of chosen ones are mer
     await row.getByRole('img', { name: /^CPU in the last 15 minutes: latest/ }).waitFor();
   }
   expect(await v.violations()).toEqual([]);
-  await page.keyboard.press('j');
-  await page.keyboard.press('x');
-  await page.keyboard.press('j');
-  await page.keyboard.press('j');
-  await page.keyboard.press('x');
+  for (const name of ['api-0-0', 'api-0-2']) {
+    await rows.getByRole('link', { name }).focus();
+    await page.keyboard.press('x');
+  }
   await page.getByText('2 jobs selected').waitFor();
   await page.getByRole('button', { name: 'Merged logs' }).click();
   const log = page.getByRole('region', { name: 'Output of 2 jobs' });
@@ -112,4 +114,39 @@ it('compared runs fit a telephone in the dark', async () => {
   await v.page.getByRole('table', { name: 'Configuration' }).waitFor();
   expect(await v.violations()).toEqual([]);
   expect(await v.page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);
+});
+
+it('wrapping and the level keep the place that is read, and a link to nothing explains that', async () => {
+  const v = await signedIn('/projects/main/runs/long/logs');
+  const { page } = v;
+  const log = page.getByRole('region', { name: 'Output of long-0-0' });
+  await log.getByText('ERROR bad 1500').waitFor();
+  const shown = `document.querySelector('section[aria-label="Output of long-0-0"]')`;
+  await page.evaluate(`${shown}.scrollTo(0, 20_000)`);
+  const first = async () =>
+    Number(
+      await page.evaluate(`(() => {
+        const top = ${shown}.getBoundingClientRect().top;
+        const lines = [...${shown}.querySelectorAll('[data-index]')];
+        const line = lines.find((one) => one.getBoundingClientRect().bottom > top + 12);
+        return /(?:step|bad) (\\d+)/.exec(line?.textContent ?? '')?.[1];
+      })()`),
+    );
+  await expect.poll(first).toBe(501);
+  for (const change of [
+    () => page.keyboard.press('w'),
+    async () => {
+      await page.getByRole('combobox', { name: 'Level' }).click();
+      await page.getByRole('option', { name: 'Errors', exact: true }).click();
+    },
+    () => page.keyboard.press('w'),
+  ]) {
+    await change();
+    await expect.poll(first).toSatisfy((number) => Math.abs(Number(number) - 501) < 3);
+  }
+  await page.goto(`${page.url()}#t=2030-01-01T00:00:00Z`);
+  await page.reload();
+  await page.getByText('Nothing was printed there').waitFor();
+  await page.getByRole('button', { name: 'Show the end of the output' }).click();
+  await log.getByText('ERROR bad 1500').waitFor();
 });

@@ -1,5 +1,6 @@
 import type { ExplainKind } from '@dstack/contract/wire';
 import { useQuery } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
 import { explainQuery } from '../../data/explain-query.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
@@ -11,13 +12,17 @@ interface ExplainPanelProps {
   readonly project: string;
   readonly kind: ExplainKind;
   readonly name: string;
+  /** Below the reason. */
+  readonly children?: ReactNode;
 }
 
 /** Why something waits, failed, or is as it is. */
-export function ExplainPanel({ project, kind, name }: ExplainPanelProps) {
+export function ExplainPanel({ project, kind, name, children }: ExplainPanelProps) {
   const client = useClient();
   const { data, error, refetch } = useQuery(explainQuery(client, project, kind, name));
-  if (data !== undefined) return <ExplanationView explanation={data} />;
+  if (data !== undefined) {
+    return <ExplanationView explanation={data}>{children}</ExplanationView>;
+  }
   return (
     <Panel title="Why">
       {error === null ? (
@@ -29,6 +34,7 @@ export function ExplainPanel({ project, kind, name }: ExplainPanelProps) {
           onRetry={() => void refetch()}
         />
       )}
+      {children}
     </Panel>
   );
 }

@@ -1,4 +1,5 @@
 import type { Explanation } from '@dstack/contract/wire';
+import type { ReactNode } from 'react';
 import { visibleText } from '../../ui/code/visible-text.ts';
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
@@ -8,7 +9,11 @@ import { explanationTitle, groupedCandidates, isWell } from './explanation-text.
 import styles from './explanation-view.module.css';
 
 /** The server's answer to "why": summary, queue, what was considered, what would help. */
-export function ExplanationView({ explanation }: { readonly explanation: Explanation }) {
+export function ExplanationView(props: {
+  readonly explanation: Explanation;
+  readonly children?: ReactNode;
+}) {
+  const { explanation, children } = props;
   const { summary, since, until, attempt, position, ahead, fixes } = explanation;
   const isOver = explanation.state === 'failed' || explanation.state === 'ended';
   const candidates = groupedCandidates(explanation.considered);
@@ -67,6 +72,7 @@ export function ExplanationView({ explanation }: { readonly explanation: Explana
           </details>
         )}
       </div>
+      {children}
     </Panel>
   );
 }

@@ -11,7 +11,11 @@ export interface LogViewHandle {
   readonly scrollToEnd: () => void;
   /** The first line that is in the window. */
   readonly firstVisible: () => LogLine | null;
+  readonly position: () => LogPosition;
 }
+
+/** What a reader sees of a log: its end, or this line at the top. */
+export type LogPosition = { readonly kind: 'end' } | { readonly kind: 'line'; readonly id: number };
 
 export interface LogViewProps {
   readonly label: string;
@@ -31,6 +35,8 @@ export interface LogViewProps {
   readonly onNewer: (() => void) | null;
   /** The line of a link; the log is shown from there on instead of from its end. */
   readonly marked: number | null;
+  /** Where the reader was before the lines were drawn anew; null: it is drawn for the first time. */
+  readonly position: LogPosition | null;
   /** The address of a line. */
   readonly linkOf: (line: LogLine) => string;
   /** The link of a line was chosen. */

@@ -15,11 +15,14 @@ import { HitMap } from './hit-map-view.tsx';
 import { isDense, lineIndex } from './line-list.ts';
 import { LogRow } from './log-row.tsx';
 import styles from './log-view.module.css';
-import type { LogViewProps } from './log-view-props.ts';
+import type { LogPosition, LogViewProps } from './log-view-props.ts';
 import { type Away, isAtEnd, isLow, LINE_HEIGHT, useFollowing } from './use-following.ts';
 
 /** Older lines are requested when the first line is this near, in px. */
 const NEAR_START = 600;
+
+const beginOf = (marked: number | null): LogPosition =>
+  marked === null ? { kind: 'end' } : { kind: 'line', id: marked };
 
 /**
  * A log of any length. It follows the end until the reader scrolls up, and then holds the line in place
@@ -35,7 +38,10 @@ export function LogView(props: LogViewProps) {
     (index: number) => (sparse === null ? first + index : (sparse[index]?.id ?? index)),
     [first, sparse],
   );
-  const [away, setAway] = useState<Away | null>(marked === null ? null : { since: null });
+  // The place of the reader goes before that of a link, which was followed before.
+  const [begin] = useState(() => props.position ?? beginOf(marked));
+  const startsAtEnd = begin.kind === 'end';
+  const [away, setAway] = useState<Away | null>(startsAtEnd ? null : { since: null });
   const virtual = useVirtualizer({
     count: lines.length,
     getScrollElement: () => scroller.current,
@@ -49,18 +55,18 @@ export function LogView(props: LogViewProps) {
     paddingStart: 8,
   });
   const isEmpty = lines.length === 0;
-  const start = useRef(marked);
   const scrollToLine = (id: number) =>
     virtual.scrollToIndex(lineIndex(lines, id), { align: 'center' });
   // The first lines are shown from their end on, or where a link leads.
   // biome-ignore lint/correctness/useExhaustiveDependencies: later lines change nothing about this
   useLayoutEffect(() => {
     if (isEmpty) return;
-    if (start.current === null) virtual.scrollToEnd();
-    else scrollToLine(start.current);
+    if (begin.kind === 'end') virtual.scrollToEnd();
+    else if (props.position === null) scrollToLine(begin.id);
+    else virtual.scrollToIndex(lineIndex(lines, begin.id), { align: 'start' });
   }, [isEmpty, virtual]);
   // What lies before a linked line arrives after it; until the reader scrolls, the line stays in the middle.
-  const isSettling = useRef(marked !== null);
+  const isSettling = useRef(marked !== null && props.position === null);
   const settle = () => {
     isSettling.current = false;
   };
@@ -68,6 +74,12 @@ export function LogView(props: LogViewProps) {
   useLayoutEffect(() => {
     if (isSettling.current && marked !== null) scrollToLine(marked);
   }, [first]);
+  // By the place of the element: the range of the virtualizer may be that of an earlier drawing.
+  const firstVisible = () => {
+    const top = (scroller.current?.scrollTop ?? 0) + 1;
+    return lines[virtual.getVirtualItemForOffset(top)?.index ?? 0] ?? null;
+  };
+  const follows = useFollowing(scroller, lines, virtual.scrollToEnd, startsAtEnd);
   useImperativeHandle(ref, () => ({
     scrollToLine: (id) => {
       const place = lineIndex(lines, id);
@@ -78,9 +90,13 @@ export function LogView(props: LogViewProps) {
       settle();
       virtual.scrollToEnd();
     },
-    firstVisible: () => lines[virtual.range?.startIndex ?? 0] ?? null,
+    firstVisible,
+    position: () => {
+      const line = firstVisible();
+      const isAtItsEnd = line === null || follows.current || isAtEnd(scroller.current);
+      return isAtItsEnd ? { kind: 'end' } : { kind: 'line', id: line.id };
+    },
   }));
-  const follows = useFollowing(scroller, lines, virtual.scrollToEnd, marked === null);
   const onScroll = () => {
     // Of the element itself: the virtualizer may still reckon with the place before this event.
     const atEnd = isAtEnd(scroller.current);

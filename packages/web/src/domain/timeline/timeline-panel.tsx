@@ -1,10 +1,12 @@
 import { Link } from '@tanstack/react-router';
+import type { KeyboardEvent } from 'react';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { ProgressBar } from '../../ui/status/progress-bar.tsx';
 import { useTicking } from '../../ui/time/clock.ts';
 import { absoluteTime, elapsedText } from '../../ui/time/format-time.ts';
 import { RelativeTime } from '../../ui/time/time.tsx';
 import { bytes } from '../format/quantities.ts';
+import { placeHash } from '../logs/log-place.ts';
 import { type TimeScale, timeScale } from '../runs/time-scale.ts';
 import {
   PHASE_LOOKS,
@@ -47,7 +49,7 @@ export function TimelinePanel({ rows, params, nextStartAt }: TimelinePanelProps)
     <Panel title="Timeline" actions={<Legend phases={phases} />}>
       <ol className={styles.rows}>
         {shown.map((row) => (
-          <li key={row.submissionId} className={styles.row}>
+          <li key={row.submissionId} className={styles.row} onKeyDown={moveInRow}>
             <Link
               to="/projects/$project/runs/$run/logs"
               params={params}
@@ -60,7 +62,7 @@ export function TimelinePanel({ rows, params, nextStartAt }: TimelinePanelProps)
                 <span className={styles.attempt}>attempt {row.attempt}</span>
               ) : null}
             </Link>
-            <Track row={row} scale={scale} now={now} />
+            <Track row={row} params={params} scale={scale} now={now} />
             {row.pull === null ? null : <PullProgress pull={row.pull} />}
           </li>
         ))}
@@ -72,6 +74,18 @@ export function TimelinePanel({ rows, params, nextStartAt }: TimelinePanelProps)
       ) : null}
     </Panel>
   );
+}
+
+const STEPS: Readonly<Record<string, number>> = { ArrowRight: 1, ArrowLeft: -1 };
+
+/** A row is one stop for keyboards; arrow keys lead from its name to its phases. */
+function moveInRow(event: KeyboardEvent<HTMLLIElement>): void {
+  const links = [...event.currentTarget.querySelectorAll('a')];
+  const step = STEPS[event.key];
+  const next = links[links.findIndex((link) => link.matches(':focus')) + (step ?? 0)];
+  if (step === undefined || next === undefined) return;
+  event.preventDefault();
+  next.focus();
 }
 
 function Legend({ phases }: { readonly phases: readonly Phase[] }) {
@@ -90,13 +104,14 @@ function Legend({ phases }: { readonly phases: readonly Phase[] }) {
   );
 }
 
-interface TrackProps {
+interface TrackProps extends Pick<TimelinePanelProps, 'params'> {
   readonly row: TimelineRow;
   readonly scale: TimeScale;
   readonly now: number;
 }
 
-function Track({ row, scale, now }: TrackProps) {
+/** Each phase leads to what was printed from its beginning on. */
+function Track({ row, params, scale, now }: TrackProps) {
   return (
     <ul className={styles.track}>
       {row.segments.map((segment) => {
@@ -107,15 +122,25 @@ function Track({ row, scale, now }: TrackProps) {
             key={`${segment.phase}-${segment.from}`}
             className={styles.segment}
             data-open={segment.to === null || undefined}
-            title={segmentTitle(segment, to)}
             style={{
               left: `${left * 100}%`,
               width: `${(right - left) * 100}%`,
               background: `var(--tone-${PHASE_LOOKS[segment.phase].tone}-solid)`,
             }}
           >
-            <span className="visually-hidden">{PHASE_LOOKS[segment.phase].label} for </span>
-            <span className={styles.length}>{elapsedText(to - segment.from)}</span>
+            <Link
+              to="/projects/$project/runs/$run/logs"
+              params={params}
+              search={{ job: row.job, attempt: row.attempt }}
+              hash={placeHash({ offset: null, time: segment.from })}
+              title={segmentTitle(segment, to)}
+              tabIndex={-1}
+              className={styles.toLogs}
+            >
+              <span className="visually-hidden">{PHASE_LOOKS[segment.phase].label} for </span>
+              <span className={styles.length}>{elapsedText(to - segment.from)}</span>
+              <span className="visually-hidden">: logs from then on</span>
+            </Link>
           </li>
         );
       })}
@@ -125,7 +150,7 @@ function Track({ row, scale, now }: TrackProps) {
 
 function segmentTitle({ phase, from, to }: TimelineSegment, end: number): string {
   const times = `${absoluteTime(from)} – ${to === null ? 'now' : absoluteTime(to)}`;
-  return `${PHASE_LOOKS[phase].label}: ${elapsedText(end - from)}\n${times}`;
+  return `${PHASE_LOOKS[phase].label}: ${elapsedText(end - from)}\n${times}\nLogs from then on`;
 }
 
 function PullProgress({ pull }: { readonly pull: Pull }) {

@@ -3,10 +3,13 @@ import { ScrollText } from 'lucide-react';
 import { type ReactNode, useRef } from 'react';
 import type { LogTarget } from '../../data/logs/log-stream.ts';
 import { bytes, plural } from '../../domain/format/quantities.ts';
+import type { LogPlace } from '../../domain/logs/log-place.ts';
 import type { LogViewHandle } from '../../domain/logs/log-view-props.ts';
 import type { Log } from '../../domain/logs/use-log.ts';
 import { jobLook } from '../../domain/runs/job-look.ts';
+import { Button } from '../../ui/button/button.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
+import { absoluteTime } from '../../ui/time/format-time.ts';
 import { LogDownload } from './log-download.tsx';
 import { LogWorkspace } from './log-workspace.tsx';
 import { type LogAddress, useLogPlace } from './use-log-place.ts';
@@ -21,7 +24,7 @@ export interface LogPanelProps {
 /** The output of one job. */
 export function LogPanel({ target, address, status, picker }: LogPanelProps) {
   const view = useRef<LogViewHandle>(null);
-  const { log, marked, linkOf, onLink, goTo, toEnd } = useLogPlace(target, address, view);
+  const { log, start, marked, linkOf, onLink, goTo, toEnd } = useLogPlace(target, address, view);
   const { lines, end } = log.snapshot;
   return (
     <LogWorkspace
@@ -33,7 +36,13 @@ export function LogPanel({ target, address, status, picker }: LogPanelProps) {
       download={(timestamps) => (
         <LogDownload target={target} jobName={address.job} end={end} timestamps={timestamps} />
       )}
-      empty={<NoOutput isOver={log.state.kind === 'complete'} status={status} />}
+      empty={
+        start === null ? (
+          <NoOutput isOver={log.state.kind === 'complete'} status={status} />
+        ) : (
+          <NothingThere place={start} isOver={log.state.kind === 'complete'} onEnd={toEnd} />
+        )
+      }
       view={view}
       marked={marked}
       linkOf={linkOf}
@@ -71,6 +80,29 @@ function NoOutput({ isOver, status }: { readonly isOver: boolean; readonly statu
         {isOver
           ? 'The reason why it ended is on the overview.'
           : `The job is ${jobLook(status, '').text.toLowerCase()}. Its output appears here as it is printed.`}
+      </p>
+    </EmptyState>
+  );
+}
+
+interface NothingThereProps {
+  readonly place: LogPlace;
+  readonly isOver: boolean;
+  readonly onEnd: () => void;
+}
+
+/** A link leads to where nothing was printed. */
+function NothingThere({ place, isOver, onEnd }: NothingThereProps) {
+  const { time, offset } = place;
+  return (
+    <EmptyState
+      icon={ScrollText}
+      title="Nothing was printed there"
+      actions={<Button onClick={onEnd}>Show the end of the output</Button>}
+    >
+      <p>
+        The link leads to {time === null ? `byte ${offset ?? 0}` : absoluteTime(time)}, after{' '}
+        {isOver ? 'all output of this job.' : 'all that the job has printed so far.'}
       </p>
     </EmptyState>
   );

@@ -4,7 +4,7 @@ import type { LogLine } from '../../domain/logs/line-reader.ts';
 import { LOG_LEVELS, type LogLevel } from '../../domain/logs/log-level.ts';
 import { nextHit } from '../../domain/logs/log-search.ts';
 import { LogView } from '../../domain/logs/log-view.tsx';
-import type { LogViewHandle } from '../../domain/logs/log-view-props.ts';
+import type { LogPosition, LogViewHandle } from '../../domain/logs/log-view-props.ts';
 import type { LogState } from '../../domain/logs/use-log.ts';
 import { NO_QUERY, useLogSearch } from '../../domain/logs/use-log-search.ts';
 import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
@@ -53,6 +53,11 @@ export function LogWorkspace(props: LogWorkspaceProps) {
   const [least, setLeast] = useState<LogLevel | null>(null);
   const [query, setQuery] = useState(NO_QUERY);
   const [current, setCurrent] = useState(-1);
+  const [position, setPosition] = useState<LogPosition | null>(null);
+  /** Lines are drawn anew where the reader was. */
+  const keepPosition = () => setPosition(view.current?.position() ?? null);
+  // Other lines are loaded: where the reader was in the former ones means nothing in them.
+  if (lines.length === 0 && position !== null) setPosition(null);
   const { full, setFull } = useFullScreen();
   const finder = useMemo(() => new LevelFinder(), []);
   const { hasLevels, hasJson } = finder.update(lines);
@@ -60,6 +65,10 @@ export function LogWorkspace(props: LogWorkspaceProps) {
   const shown = derived.update(lines);
   const search = useLogSearch(shown, query);
   useAnnouncedLines(shown, announces);
+  const changeLeast = (to: LogLevel | null) => {
+    keepPosition();
+    setLeast(to);
+  };
   const showHit = (index: number) => {
     setCurrent(index);
     const found = search.hits[index];
@@ -90,10 +99,11 @@ export function LogWorkspace(props: LogWorkspaceProps) {
         }}
         look={{ wrap, numbers, times, readsJson, announces, hasJson }}
         level={
-          hasLevels || least !== null ? { least, onLeast: (to) => setLeast(asLevel(to)) } : null
+          hasLevels || least !== null ? { least, onLeast: (to) => changeLeast(asLevel(to)) } : null
         }
         full={full}
         onLook={(change) => {
+          if (change.wrap !== undefined || change.readsJson !== undefined) keepPosition();
           if (change.wrap !== undefined) setWrap(change.wrap);
           if (change.numbers !== undefined) setNumbers(change.numbers);
           if (change.times !== undefined) setTimes(change.times);
@@ -132,6 +142,7 @@ export function LogWorkspace(props: LogWorkspaceProps) {
           onOlder={props.onOlder}
           onNewer={props.onNewer}
           marked={marked?.id ?? null}
+          position={position}
           linkOf={props.linkOf}
           onLink={props.onLink}
           onEnd={props.onEnd}

@@ -1,3 +1,4 @@
+import { isRunFailed } from '@dstack/contract/status';
 import { useQuery } from '@tanstack/react-query';
 import { runEvents } from '../../data/events/event-queries.ts';
 import { type RunRow, runRow } from '../../data/runs/run-row.ts';
@@ -10,7 +11,7 @@ import { TimelinePanel } from '../../domain/timeline/timeline-panel.tsx';
 import { TwoColumns } from '../../ui/panel/columns.tsx';
 import { ConnectPanel } from './connect-panel.tsx';
 import { JobsPanel } from './jobs-panel.tsx';
-import { LastLinesPanel } from './last-lines-panel.tsx';
+import { FailureLines, LastLinesPanel } from './last-lines-panel.tsx';
 import { RequestsPanel } from './requests-panel.tsx';
 import { useRun } from './run-context.tsx';
 import { RunDetailsPanel } from './run-details-panel.tsx';
@@ -22,13 +23,17 @@ export function RunOverviewPage() {
   const client = useClient();
   const { data: events = [] } = useQuery(runEvents(client, run.id));
   const row = runRow(run);
+  // The explanation of a failure has its last lines.
+  const hasFailed = isRunFailed(run.status) && needsExplanation(row);
   const params = { project: row.project, run: row.name };
   return (
     <TwoColumns
       main={
         <>
           {needsExplanation(row) ? (
-            <ExplainPanel project={row.project} kind={explainKind(row)} name={row.name} />
+            <ExplainPanel project={row.project} kind={explainKind(row)} name={row.name}>
+              {hasFailed ? <FailureLines run={run} /> : null}
+            </ExplainPanel>
           ) : null}
           {run.jobs.length > 1 ? <JobsPanel run={run} /> : null}
           <TimelinePanel
@@ -36,7 +41,7 @@ export function RunOverviewPage() {
             params={params}
             nextStartAt={row.nextStartAt}
           />
-          <LastLinesPanel run={run} />
+          {hasFailed ? null : <LastLinesPanel run={run} />}
           {hasFigures(row, location.origin) ? <RequestsPanel service={row} /> : null}
         </>
       }

@@ -23,6 +23,8 @@ export interface LogAddress {
 
 export interface PlacedLog {
   readonly log: Log;
+  /** Where loading began; null: with the last lines. */
+  readonly start: LogPlace | null;
   /** The line that the address leads to. */
   readonly marked: LogLine | null;
   readonly linkOf: (line: LogLine) => string;
@@ -70,6 +72,7 @@ export function useLogPlace(
   }, [address.job, address.attempt]);
   return {
     log,
+    start,
     marked,
     linkOf,
     onLink: (line) => {
@@ -89,7 +92,7 @@ export function useLogPlace(
     },
     toEnd: () => {
       if (place !== null) setPlace(null);
-      if (log.loadNewer !== null) setStart(null);
+      if (log.loadNewer !== null || lines.length === 0) setStart(null);
       else view.current?.scrollToEnd();
     },
   };
