@@ -25,6 +25,7 @@ const figures = {
 describe('figures of a service', () => {
   it.each([
     [0, '0/s'],
+    [0.03, '<0.1/s'],
     [0.41, '0.4/s'],
     [12.4, '12/s'],
     [15_000, '15,000/s'],

@@ -2,8 +2,9 @@ import type { ServiceFigures } from '@dstack/contract/wire';
 import type { ReplicaCounts } from '../../data/runs/replica-counts.ts';
 import { count, plural } from '../format/quantities.ts';
 
-/** `0.4/s`, `12/s`. */
+/** `0.4/s`, `12/s`; `<0.1/s` for single requests, which are not nothing. */
 export function rateText({ rps }: ServiceFigures): string {
+  if (rps > 0 && rps < 0.05) return '<0.1/s';
   return `${rps > 0 && rps < 10 ? rps.toFixed(1) : count(rps)}/s`;
 }
 
