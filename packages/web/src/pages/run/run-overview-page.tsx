@@ -1,5 +1,7 @@
 import { isRunFailed } from '@dstack/contract/status';
+import type { Run } from '@dstack/contract/wire';
 import { useQuery } from '@tanstack/react-query';
+import { lazy, Suspense } from 'react';
 import { runEvents } from '../../data/events/event-queries.ts';
 import { type RunRow, runRow } from '../../data/runs/run-row.ts';
 import { useClient } from '../../data/session/session-context.tsx';
@@ -8,14 +10,27 @@ import { needsExplanation } from '../../domain/runs/run-problem.ts';
 import { timelineOf } from '../../domain/runs/timeline.ts';
 import { hasFigures } from '../../domain/services/service-figures.ts';
 import { TimelinePanel } from '../../domain/timeline/timeline-panel.tsx';
+import { Skeleton } from '../../ui/feedback/skeleton.tsx';
 import { TwoColumns } from '../../ui/panel/columns.tsx';
 import { ConnectPanel } from './connect-panel.tsx';
-import { JobsPanel } from './jobs-panel.tsx';
 import { FailureLines, LastLinesPanel } from './last-lines-panel.tsx';
 import { RequestsPanel } from './requests-panel.tsx';
 import { useRun } from './run-context.tsx';
 import { RunDetailsPanel } from './run-details-panel.tsx';
 import { ServicePanel } from './service-panel.tsx';
+
+/** Most runs have one job, and load no table. */
+const JobsPanel = lazy(() =>
+  import('./jobs-panel.tsx').then((module) => ({ default: module.JobsPanel })),
+);
+
+function Jobs({ run }: { readonly run: Run }) {
+  return (
+    <Suspense fallback={<Skeleton lines={4} />}>
+      <JobsPanel run={run} />
+    </Suspense>
+  );
+}
 
 /** What the run is doing, why, and how to use it. */
 export function RunOverviewPage() {
@@ -35,7 +50,7 @@ export function RunOverviewPage() {
               {hasFailed ? <FailureLines run={run} /> : null}
             </ExplainPanel>
           ) : null}
-          {run.jobs.length > 1 ? <JobsPanel run={run} /> : null}
+          {run.jobs.length > 1 ? <Jobs run={run} /> : null}
           <TimelinePanel
             rows={timelineOf(run.jobs, events)}
             params={params}
