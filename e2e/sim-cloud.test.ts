@@ -115,6 +115,9 @@ interface CrashPoint {
   readonly reached: () => boolean | Promise<boolean>;
 }
 
+/** The history follows the machine: a server that is killed in between leaves none. */
+const isMade = () => cloud.control.history().length === 1;
+
 const agentsIn = ({ home, control }: SimCloud) =>
   control.machines().some(({ id }) => existsSync(join(home.home, 'cloud', 'agents', id, 'token')));
 
@@ -127,12 +130,12 @@ const CREATION: readonly CrashPoint[] = [
   {
     moment: 'after it was carried out, before its answer',
     before: { hold: 'answer' },
-    reached: () => cloud.control.machines().length === 1,
+    reached: isMade,
   },
   {
     moment: 'while the answer of the order is lost again and again',
     before: { lost_response: 1 },
-    reached: () => cloud.control.machines().length === 1,
+    reached: isMade,
   },
   {
     moment: 'while the machine boots',

@@ -1,9 +1,11 @@
 import { lazy, Suspense } from 'react';
+import { HeatStrip } from '../../ui/chart/heat-strip.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { ScrollRegion } from '../../ui/panel/scroll-region.tsx';
 import { absoluteTime } from '../../ui/time/format-time.ts';
 import type { ChartData } from './chart-data.ts';
-import { seriesSummary } from './job-charts.ts';
+import { heatRows } from './heat-rows.ts';
+import { GPU_USE, seriesSummary } from './job-charts.ts';
 import styles from './metrics.module.css';
 import type { NodeCharts } from './node-charts.ts';
 
@@ -27,6 +29,9 @@ export function MetricPanel({ chart, marks, syncKey }: MetricPanelProps) {
           <LineChart {...chart} marks={marks} syncKey={syncKey} />
         </Suspense>
       </div>
+      {chart.title === GPU_USE && chart.series.length > 1 ? (
+        <HeatStrip label="Use of each GPU" rows={heatRows(chart)} />
+      ) : null}
       <Summary chart={chart} />
       <details className={styles.details}>
         <summary>Values</summary>

@@ -80,7 +80,8 @@ it('names GPUs that are idle, and exports what is shown', async () => {
     timestamps,
     values: timestamps.map(() => value),
   });
-  const metrics = [metric('cpu_usage_percent', 50), metric('gpu_util_percent_gpu0', 0)];
+  const gpus = [metric('gpu_util_percent_gpu0', 0), metric('gpu_util_percent_gpu1', 90)];
+  const metrics = [metric('cpu_usage_percent', 50), ...gpus];
   const { user } = await renderApp('/projects/main/runs/train/metrics', {
     project: () => ({
       runs: { get: async () => aRun('train') },
@@ -88,6 +89,11 @@ it('names GPUs that are idle, and exports what is shown', async () => {
     }),
   });
   await screen.findByText(/GPU 0 was not used in the last 13 m/);
+  const strips = within(screen.getByRole('list', { name: 'Use of each GPU' }));
+  expect(strips.getAllByRole('listitem').map((one) => one.textContent)).toEqual([
+    'GPU 00 %',
+    'GPU 190 %',
+  ]);
   const saved = savedFiles();
   await user.click(screen.getByRole('button', { name: 'CSV' }));
   expect(await saved[0]?.text()).toMatch(/^time,CPU \(%\),Memory \(bytes\),GPU use GPU 0 \(%\)/);
