@@ -25,6 +25,7 @@ export function HeatStrip({ label, rows }: HeatStripProps) {
             aria-hidden="true"
             viewBox={`0 0 ${cells.length} ${HEIGHT}`}
             preserveAspectRatio="none"
+            shapeRendering="crispEdges"
             className={styles.bar}
           >
             {cells.map((value, index) =>
@@ -33,7 +34,7 @@ export function HeatStrip({ label, rows }: HeatStripProps) {
                   // biome-ignore lint/suspicious/noArrayIndexKey: cells have no identity but their place
                   key={index}
                   x={index}
-                  width={1.05}
+                  width={1}
                   height={HEIGHT}
                   opacity={Math.min(1, LEAST + value * (1 - LEAST))}
                 />
