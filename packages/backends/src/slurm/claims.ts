@@ -11,6 +11,7 @@ interface Claimed {
 const MICROS = 1_000_000;
 /** Ids of ours, which the scripts contain as they are. */
 const ID = /^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/;
+const SECONDS = /^\d{1,12}$/;
 
 /** A claim is kept in every cluster: one that does not answer leaves the others without a sweep. */
 export function fileClaims(clusters: readonly Claimed[]): Claims {
@@ -30,12 +31,19 @@ async function claimsIn({ login }: Claimed, server: string): Promise<Claim[]> {
     '  if [ -f "$file" ]; then echo "${file##*/} $(cat "$file") $(date -r "$file" +%s)"; fi',
     'done',
   ].join('\n');
-  const lines = login.checked('date', await login.script(script)).split('\n');
-  return lines.flatMap((line) => {
-    const [claimant = '', nonce = '', seconds = ''] = line.split(' ');
-    if (!ID.test(claimant)) return [];
-    return [{ claimant, nonce, renewedAt: Number(seconds) * MICROS }];
-  });
+  const text = login.checked('date', await login.script(script)).trim();
+  return text === '' ? [] : text.split('\n').map((line) => claimOf(line, server));
+}
+
+/** Throws: the server that wrote what cannot be read may have jobs here. */
+function claimOf(line: string, server: string): Claim {
+  const [claimant = '', nonce = '', seconds = '', ...more] = line.split(' ');
+  if (![claimant, nonce].every((id) => ID.test(id)) || !SECONDS.test(seconds) || more.length > 0) {
+    throw new Error(
+      `a claim in ~/.dstack/claims/${server} cannot be read: ${JSON.stringify(line.slice(0, 200))}; delete its file if no server renews it`,
+    );
+  }
+  return { claimant, nonce, renewedAt: Number(seconds) * MICROS };
 }
 
 /** By a file that takes the place of the one before: at no moment is there none. */
