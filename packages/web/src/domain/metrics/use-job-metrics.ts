@@ -1,8 +1,9 @@
-import type { Job, JobMetrics, Run } from '@dstack/contract/wire';
+import type { Job, Run } from '@dstack/contract/wire';
 import { useQueries } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { jobMetricsQuery } from '../../data/metrics/metric-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
+import { combinedResults } from './combined-results.ts';
 import { jobCharts } from './job-charts.ts';
 import type { NodeMetrics } from './node-charts.ts';
 
@@ -33,7 +34,7 @@ export function useJobMetrics(run: Run, jobs: readonly Job[], minutes: number | 
   });
   const results = useQueries({
     queries: targets.map((target) => jobMetricsQuery(client, target, minutes)),
-    combine: combined,
+    combine: combinedResults,
   });
   const { answers } = results;
   const names = targets.map(({ name }) => name).join('\n');
@@ -47,20 +48,4 @@ export function useJobMetrics(run: Run, jobs: readonly Job[], minutes: number | 
     [answers, names],
   );
   return { nodes, isLoading: results.isLoading, error: results.error, retry: results.retry };
-}
-
-interface Result {
-  readonly data: JobMetrics | undefined;
-  readonly error: unknown;
-  readonly isPending: boolean;
-  readonly refetch: () => unknown;
-}
-
-function combined(results: readonly Result[]) {
-  return {
-    answers: results.map(({ data }) => data),
-    isLoading: results.some(({ isPending }) => isPending),
-    error: results.find(({ data, error }) => data === undefined && error !== null)?.error ?? null,
-    retry: () => results.forEach(({ refetch }) => void refetch()),
-  };
 }

@@ -1,10 +1,11 @@
-import type { Job, JobMetrics, Run } from '@dstack/contract/wire';
+import type { Job, Run } from '@dstack/contract/wire';
 import { useQueries } from '@tanstack/react-query';
 import { Activity } from 'lucide-react';
 import { useMemo } from 'react';
 import { runEvents } from '../../data/events/event-queries.ts';
 import { jobMetricsQuery } from '../../data/metrics/metric-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
+import { combinedResults } from '../../domain/metrics/combined-results.ts';
 import { jobCharts } from '../../domain/metrics/job-charts.ts';
 import { MetricPanel } from '../../domain/metrics/metric-panel.tsx';
 import styles from '../../domain/metrics/metrics.module.css';
@@ -32,28 +33,13 @@ function drawnJobs(columns: readonly ComparedRun[]): readonly DrawnJob[] {
   });
 }
 
-interface Result {
-  readonly data: JobMetrics | undefined;
-  readonly error: unknown;
-  readonly isPending: boolean;
-  readonly refetch: () => unknown;
-}
-
-function together(results: readonly Result[]) {
-  return {
-    answers: results.map(({ data }) => data),
-    isPending: results.some((result) => result.isPending),
-    failed: results.find(({ data, error }) => data === undefined && error !== null) ?? null,
-  };
-}
-
 const NO_MARKS: readonly number[] = [];
 
 /** What was measured of all runs, over the time since each began to run. */
 export function CompareCharts({ columns }: { readonly columns: readonly ComparedRun[] }) {
   const client = useClient();
   const drawn = drawnJobs(columns);
-  const { answers, isPending, failed } = useQueries({
+  const { answers, isLoading, error, retry } = useQueries({
     queries: drawn.map(({ run, job, submission }) =>
       jobMetricsQuery(
         client,
@@ -65,7 +51,7 @@ export function CompareCharts({ columns }: { readonly columns: readonly Compared
         null,
       ),
     ),
-    combine: together,
+    combine: combinedResults,
   });
   const events = useQueries({ queries: drawn.map(({ run }) => runEvents(client, run.id)) });
   const labels = drawn.map(({ label }) => label).join('\n');
@@ -96,15 +82,9 @@ export function CompareCharts({ columns }: { readonly columns: readonly Compared
       </>
     );
   }
-  if (isPending) return <Skeleton lines={6} />;
-  if (failed !== null) {
-    return (
-      <ErrorPanel
-        title="The metrics could not be loaded"
-        error={failed.error}
-        onRetry={() => void failed.refetch()}
-      />
-    );
+  if (isLoading) return <Skeleton lines={6} />;
+  if (error !== null) {
+    return <ErrorPanel title="The metrics could not be loaded" error={error} onRetry={retry} />;
   }
   return (
     <EmptyState icon={Activity} title="No measurements">
