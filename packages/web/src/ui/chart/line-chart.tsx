@@ -14,6 +14,8 @@ export interface LineChartProps {
     readonly values: readonly (number | null)[];
   }[];
   readonly max: number | null;
+  /** Of the values; bytes get marks that are round in binary. */
+  readonly unit: '%' | 'bytes';
   readonly format: (value: number) => string;
   /** Charts with the same key share the cursor and the zoom. */
   readonly syncKey: string;
@@ -83,7 +85,7 @@ function optionsOf(
   element: HTMLElement,
   latest: { readonly current: LineChartProps },
 ): uPlot.Options {
-  const { series, max, syncKey, band, timeText } = latest.current;
+  const { series, max, unit, syncKey, band, timeText } = latest.current;
   const color = colorReader(element);
   const axis = {
     stroke: color('--text-faint'),
@@ -91,6 +93,8 @@ function optionsOf(
     ticks: { show: false },
     font: '11px "Inter Variable", sans-serif',
   };
+  // A time with seconds needs more room than the library's 50 px.
+  const timeAxis = { ...axis, size: 28, space: 70 };
   const format = (value: number | null) => (value == null ? '–' : latest.current.format(value));
   return {
     width: element.clientWidth,
@@ -107,9 +111,14 @@ function optionsOf(
       band === undefined ? [] : [{ series: [band[0] + 1, band[1] + 1], fill: color(BAND_FILL) }],
     axes: [
       timeText === undefined
-        ? { ...axis, size: 28, values: (_chart, ticks) => timeLabels(ticks) }
-        : { ...axis, size: 28, incrs: STEPS, values: (_chart, ticks) => ticks.map(timeText) },
-      { ...axis, size: 62, values: (_chart, ticks) => ticks.map(format) },
+        ? { ...timeAxis, values: (_chart, ticks) => timeLabels(ticks) }
+        : { ...timeAxis, incrs: STEPS, values: (_chart, ticks) => ticks.map(timeText) },
+      {
+        ...axis,
+        size: 62,
+        ...(unit === 'bytes' && { incrs: BINARY_STEPS }),
+        values: (_chart, ticks) => ticks.map(format),
+      },
     ],
     series: [
       {
@@ -157,6 +166,9 @@ const DAY_SECONDS = 86_400;
 
 /** Between two ticks of times since a start, in seconds. */
 const STEPS = [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 21_600, 43_200, DAY_SECONDS];
+
+/** Between two ticks of bytes: the powers of two up to 1 PiB. */
+const BINARY_STEPS = Array.from({ length: 51 }, (_, power) => 2 ** power);
 
 /** Hours and minutes, or days where the ticks are days apart; seconds where they are that close. */
 function timeLabels(ticks: readonly number[]): string[] {
