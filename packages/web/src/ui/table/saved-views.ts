@@ -24,10 +24,15 @@ export function parseViews(saved: unknown): readonly SavedView[] {
   });
 }
 
-/** Replaces a view of the same name. */
+/** Replaces a view of the same name. Throws, for the reader, if there are as many views as are kept. */
 export function withView(views: readonly SavedView[], view: SavedView): readonly SavedView[] {
   const others = views.filter(({ name }) => name !== view.name);
-  return [...others, view].sort((a, b) => a.name.localeCompare(b.name, 'en')).slice(0, MOST_VIEWS);
+  if (others.length >= MOST_VIEWS) {
+    throw new Error(
+      `This browser remembers ${MOST_VIEWS} views of a list. Forget one of them first.`,
+    );
+  }
+  return [...others, view].sort((a, b) => a.name.localeCompare(b.name, 'en'));
 }
 
 /** The view that shows exactly these filters and columns. */
