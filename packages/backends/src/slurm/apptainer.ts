@@ -30,5 +30,7 @@ const PASSING = [
   `for name in $(env | sed -nE 's/^(${PASSED})=.*/\\1/p'); do`,
   '  eval "export APPTAINERENV_$name=\\"\\$$name\\""',
   'done',
+  // Else a shell in the container would evaluate the values. Old versions of Apptainer ignore it.
+  'export APPTAINER_NO_EVAL=1',
   'exec "$@"',
 ].join('\n');
