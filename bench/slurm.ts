@@ -18,6 +18,7 @@ import { delaysOfPrintedTimes } from './printed-times.ts';
 import { memoryOf } from './process-memory.ts';
 import { allRunning, eventTimes, finished, submit } from './runs.ts';
 import { residentMb } from './server-start.ts';
+import { type SlurmStage, stagesOf } from './slurm-stages.ts';
 
 const IMAGE = 'gnu:1';
 const PAIRS = 15;
@@ -27,7 +28,7 @@ const ATTACHED = 5;
 /** Nodes with more CPUs than the computer has, so that Slurm starts the burst at once. */
 const SIZES = '64:64 64:64 64:64';
 
-/** `argument`: the number of jobs of the burst. */
+/** `argument`: the number of jobs of the burst; 0 = only single jobs. */
 export async function slurm(argument?: string): Promise<void> {
   const missing = slurmMissing();
   if (missing !== null) {
@@ -51,6 +52,7 @@ export async function slurm(argument?: string): Promise<void> {
       force: false,
     });
     await besideBare(home, cluster);
+    if (argument === '0') return;
     await queueCalls(home, cluster, 'no job');
     await lineDelays(home);
     await attach(home, cluster);
@@ -103,6 +105,11 @@ interface Timed {
   readonly fromScript: number;
 }
 
+/** Milliseconds from the submission. */
+interface Staged extends Timed {
+  readonly stages: ReadonlyMap<SlurmStage, number>;
+}
+
 /** Until the first output of `srun` in a container. */
 async function bareJob(cluster: TestCluster): Promise<Timed> {
   const times = await cluster.login(
@@ -119,23 +126,25 @@ async function bareJob(cluster: TestCluster): Promise<Timed> {
   return { whole: to - from, fromScript: to - script };
 }
 
-/** Until it is running. The output of a batch job is created just before its script starts. */
-async function ourJob(home: Installation, cluster: TestCluster, name: string): Promise<Timed> {
+/** Until it is running. */
+async function ourJob(home: Installation, cluster: TestCluster, name: string): Promise<Staged> {
   const id = await start(home, name, ['sleep 3600']);
   await running(home, name);
-  const made = `stat -c %.9W ~/.dstack/jobs/dstack-main-${name}-*/output.log`;
-  const script = Number(/^\d+\.\d+$/m.exec(await cluster.login(made))?.[0]) * 1000;
+  const times = await stagesOf(cluster, name);
   await home.ok('stop', name, '-y');
   await finished(home, name);
   const at = await eventTimes(home, id);
   const to = at(/^Job status changed .* -> RUNNING/) / 1000;
-  return { whole: to - at(/^Run submitted/) / 1000, fromScript: to - script };
+  const from = at(/^Run submitted/) / 1000;
+  const stages = new Map([...times].map(([stage, time]) => [stage, time - from]));
+  const script = times.get('batch script') ?? Number.NaN;
+  return { whole: to - from, fromScript: to - script, stages };
 }
 
 /** In turns, so that both meet the same load of the computer. */
 async function besideBare(home: Installation, cluster: TestCluster): Promise<void> {
   const bare: Timed[] = [];
-  const ours: Timed[] = [];
+  const ours: Staged[] = [];
   for (let i = -1; i < PAIRS; i++) {
     await atAnyMoment();
     const floor = await bareJob(cluster);
@@ -157,6 +166,10 @@ async function besideBare(home: Installation, cluster: TestCluster): Promise<voi
   print({ name: 'slurm: sbatch and srun of the same container', unit: 'ms', ...of(bare, 'whole') });
   print({ name: 'slurm: batch script to running', unit: 'ms', ...of(ours, 'fromScript') });
   print({ name: 'slurm: batch script to output of srun', unit: 'ms', ...of(bare, 'fromScript') });
+  for (const stage of ours[0]?.stages.keys() ?? []) {
+    const samples = ours.map(({ stages }) => stages.get(stage) ?? Number.NaN);
+    print({ name: `slurm: submit to ${stage}`, unit: 'ms', ...summary(samples) });
+  }
 }
 
 /** Slurm starts jobs once a second: else those of one kind might always come just before that. */

@@ -53,14 +53,18 @@ const pureLibraries: Plugin = {
 };
 
 /**
- * Importing `node:http` by name reads all its exports, and one of them, `WebSocket`, loads a whole HTTP
- * client: half of the time that a small program needs to start.
+ * Importing one of these by name reads all its exports, and some of them load more: that of `node:http`
+ * called `WebSocket` a whole HTTP client, half of the time that a small program needs to start, and that of
+ * `node:tls` called `rootCertificates` all certificates.
  */
 const withoutUnusedExports: Plugin = {
   name: 'without-unused-exports',
   setup({ onLoad, onResolve }) {
     const lean = { namespace: 'lean' };
-    onResolve({ filter: /^(node:)?http$/ }, () => ({ path: 'node:http', ...lean }));
+    onResolve({ filter: /^(node:)?(crypto|http|net|tls|util)$/ }, ({ path }) => ({
+      path: `node:${path.replace('node:', '')}`,
+      ...lean,
+    }));
     onLoad({ filter: /.*/, ...lean }, ({ path }) => ({
       contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
     }));

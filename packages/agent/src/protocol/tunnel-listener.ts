@@ -4,7 +4,7 @@
  */
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { hostname } from 'node:os';
-import { TUNNEL_LISTENING } from '@dstack/contract/agent';
+import { TUNNEL_LISTENING } from '@dstack/contract/agent-tunnels';
 import { writeDurably } from '../host/durable-file.ts';
 import type { EventLogger } from '../host/log.ts';
 

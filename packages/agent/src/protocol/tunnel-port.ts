@@ -8,7 +8,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { createSecureServer, createServer, type ServerHttp2Stream } from 'node:http2';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { TUNNEL_IDENTITY, TUNNEL_PROTOCOLS, TUNNEL_TLS } from '@dstack/contract/agent';
+import { TUNNEL_IDENTITY, TUNNEL_PROTOCOLS, TUNNEL_TLS } from '@dstack/contract/agent-tunnels';
 import type { TunnelListener } from './tunnel-listener.ts';
 
 export interface TunnelPortOptions {

@@ -8,6 +8,8 @@ export const TUNNEL_TLS = {
   ciphers: 'ECDHE-PSK-CHACHA20-POLY1305',
   /** Version 1.3 has no cipher suites of its own for shared keys in Node. */
   maxVersion: 'TLSv1.2',
+  /** There are no certificates. Without this list, Node reads all that the computer trusts. */
+  ca: [] as string[],
 } as const;
 
 /** The name of the shared key. */
