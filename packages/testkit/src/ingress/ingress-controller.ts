@@ -29,6 +29,8 @@ const KINDS = {
 /** A failed call is repeated after it, in milliseconds. */
 const PAUSE = 200;
 const WATCH_SECONDS = 60;
+/** For a start of nginx, in milliseconds: for failures only. */
+const LISTEN_LIMIT = 30_000;
 
 /** Resolves once nginx listens. */
 export async function startIngressController(
@@ -88,8 +90,9 @@ export class Nginx {
   }
 }
 
+/** Rejects where nobody listens in time. */
 export async function listens(host: string, port: number): Promise<void> {
-  for (;;) {
+  for (const limit = Date.now() + LISTEN_LIMIT; ; await delay(PAUSE)) {
     const socket = connect(port, host);
     const isOpen = await new Promise<boolean>((resolve) => {
       socket.once('connect', () => resolve(true));
@@ -97,7 +100,7 @@ export async function listens(host: string, port: number): Promise<void> {
     });
     socket.destroy();
     if (isOpen) return;
-    await delay(PAUSE);
+    if (Date.now() > limit) throw new Error(`nginx does not listen at ${host}:${port}`);
   }
 }
 
