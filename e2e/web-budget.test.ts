@@ -16,9 +16,21 @@ describe('the first load of a page', () => {
   });
 });
 
+it.each(loads.pages)('%s needs at most 24 files of scripts', (page) => {
+  expect(loads.files(page, 'js').size).toBeLessThanOrEqual(24);
+});
+
+it('paints a frame that waits for no other file', () => {
+  const page = readFileSync(join(webFolder, 'index.html'), 'utf8');
+  const [head = '', body = ''] = page.split('<body>');
+  expect(head).not.toMatch(/<link rel="stylesheet"|<script src/);
+  expect(body.indexOf('id="first-frame"')).toBeLessThan(body.indexOf('<link rel="stylesheet"'));
+  expect(page).not.toContain('<!--');
+});
+
 it('requests nothing from other servers', () => {
   const styles = loads.pages.flatMap((page) => [...loads.files(page, 'css')]);
-  for (const file of ['index.html', 'theme.js', ...new Set(styles)]) {
+  for (const file of ['index.html', ...new Set(styles)]) {
     expect(readFileSync(join(webFolder, file), 'utf8')).not.toMatch(
       /(src|href)="?https?:|url\("?https?:/,
     );

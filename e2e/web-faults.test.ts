@@ -104,7 +104,7 @@ describe('a page of which a part does not arrive', () => {
   it('loads itself again, and reports when that does not help', async () => {
     const v = await visitor('/');
     v.expectProblem(/ERR_FAILED/);
-    const part = /\/assets\/lazy-part/;
+    const part = /\/assets\/frame-[^/]*\.js/;
     await v.page.route(part, (route) => route.abort('failed'), { times: 1 });
     await v.navigate('/runs');
     await v.page.getByLabel('Token').waitFor();

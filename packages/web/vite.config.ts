@@ -1,5 +1,7 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
+import { chunkGroups } from './chunks.ts';
+import { firstFrame } from './src/app/first-frame/plugin.ts';
 
 /** The server that `vite` and `vite preview` pass API calls to while the UI is developed. */
 const server = process.env.DSTACK_SERVER_URL ?? 'http://127.0.0.1:3000';
@@ -50,7 +52,7 @@ export default defineConfig(({ command }) => {
   if (command === 'build') process.env.NODE_ENV = 'production';
   return {
     root: import.meta.dirname,
-    plugins: [layerOrder, preloadFonts, react()],
+    plugins: [layerOrder, preloadFonts, firstFrame, react()],
     server: { proxy },
     preview: { proxy },
     build: {
@@ -62,6 +64,7 @@ export default defineConfig(({ command }) => {
       // An older target would rewrite `light-dark()` into variables that ignore `data-theme`.
       cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
       chunkSizeWarningLimit: 700,
+      rolldownOptions: { output: { codeSplitting: chunkGroups() } },
     },
   };
 });

@@ -33,6 +33,38 @@ describe('a page without a signed-in user', () => {
   });
 });
 
+describe('the frame that the browser paints first', () => {
+  it.each([
+    ['the shell', undefined, () => screen.findByRole('main')],
+    [
+      'the sign-in page',
+      { kind: 'signed-out', reason: 'none' },
+      () => screen.findByLabelText('Token'),
+    ],
+    [
+      'the page of a server that does not answer',
+      { kind: 'unreachable', error: lost },
+      () => screen.findByText('The server does not answer'),
+    ],
+  ] as const)('is replaced by %s', async (_name, state, shown) => {
+    const frame = document.createElement('div');
+    frame.id = 'first-frame';
+    document.body.append(frame);
+    await renderApp('/', {}, state);
+    await shown();
+    expect(frame.isConnected).toBe(false);
+  });
+
+  it('stays until it is known who is signed in', async () => {
+    const frame = document.createElement('div');
+    frame.id = 'first-frame';
+    document.body.append(frame);
+    await renderApp('/', {}, { kind: 'checking' });
+    expect(frame.isConnected).toBe(true);
+    frame.remove();
+  });
+});
+
 describe('an address of the official UI', () => {
   it('leads to the page that has its content, and opens its form', async () => {
     const { path } = await renderApp('/users/add', { users: { list: async () => [] } });

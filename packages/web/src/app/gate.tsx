@@ -5,6 +5,7 @@ import { useSession, useSessionState } from '../data/session/session-context.tsx
 import { DelayedStopsScope } from '../domain/runs/delayed-stops-context.tsx';
 import { Button } from '../ui/button/button.tsx';
 import { ErrorPanel } from '../ui/feedback/error-panel.tsx';
+import { useInsteadOfFirstFrame } from '../ui/panel/first-frame.ts';
 import { CommandProvider } from './commands/command-context.tsx';
 import { FrameCommands } from './frame-commands.tsx';
 import { PaletteProvider } from './palette/palette-context.tsx';
@@ -25,14 +26,7 @@ export function Gate() {
     case 'checking':
       return null;
     case 'unreachable':
-      return (
-        <ErrorPanel
-          page
-          title="The server does not answer"
-          error={state.error}
-          actions={<Button onClick={() => void session.check()}>Try again</Button>}
-        />
-      );
+      return <Unreachable error={state.error} onRetry={() => void session.check()} />;
     case 'signed-out':
       return (
         <Suspense>
@@ -43,6 +37,18 @@ export function Gate() {
       // Another user must not see anything of the user before.
       return <SignedIn key={state.user.id} />;
   }
+}
+
+function Unreachable(props: { readonly error: unknown; readonly onRetry: () => void }) {
+  useInsteadOfFirstFrame();
+  return (
+    <ErrorPanel
+      page
+      title="The server does not answer"
+      error={props.error}
+      actions={<Button onClick={props.onRetry}>Try again</Button>}
+    />
+  );
 }
 
 function SignedIn() {

@@ -6,12 +6,14 @@ import { Button, buttonClass } from '../ui/button/button.tsx';
 import { EmptyState } from '../ui/feedback/empty-state.tsx';
 import { ErrorPanel } from '../ui/feedback/error-panel.tsx';
 import { Skeleton } from '../ui/feedback/skeleton.tsx';
+import { useInsteadOfFirstFrame } from '../ui/panel/first-frame.ts';
 import { PageFrame } from '../ui/panel/page.tsx';
 import { usePageTitle } from '../ui/panel/page-title.ts';
 
 /** Instead of a page that failed; the frame around it stays. */
 export function PageError({ error, reset }: ErrorComponentProps) {
   usePageTitle('Error');
+  useInsteadOfFirstFrame();
   if (isMissingPart(error)) return <MissingPart />;
   return <ErrorPanel page title="The page could not be shown" error={error} onRetry={reset} />;
 }

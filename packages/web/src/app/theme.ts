@@ -1,4 +1,4 @@
-/** The reader's choice; `public/theme.js` reads the same keys before the first paint. */
+/** The reader's choice; `first-frame/theme.js` reads the same keys before the first paint. */
 const THEME = 'dstack-theme';
 const TONES = 'dstack-tones';
 

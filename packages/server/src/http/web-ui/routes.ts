@@ -54,7 +54,7 @@ function sendPage(files: WebFiles, reply: FastifyReply): FastifyReply {
   return reply
     .headers({
       'content-type': 'text/html; charset=utf-8',
-      'content-security-policy': policy(nonce),
+      'content-security-policy': policy(nonce, files.scriptHashes),
       // The nonce differs each time.
       'cache-control': 'no-cache',
       'cross-origin-opener-policy': 'same-origin',
@@ -64,10 +64,14 @@ function sendPage(files: WebFiles, reply: FastifyReply): FastifyReply {
     .send(files.page(nonce));
 }
 
-/** Scripts come from files only. Libraries that make `style` elements give them the nonce. */
-function policy(nonce: string): string {
+/**
+ * Scripts come from files, except those that must run before the first paint: they are part of the page and
+ * known by their hashes. The page's own style, and libraries that make `style` elements, have the nonce.
+ */
+function policy(nonce: string, scriptHashes: readonly string[]): string {
   return [
     "default-src 'self'",
+    ["script-src 'self'", ...scriptHashes.map((hash) => `'${hash}'`)].join(' '),
     `style-src 'self' 'nonce-${nonce}'`,
     "object-src 'none'",
     "frame-src 'none'",

@@ -14,6 +14,9 @@ const ENCODINGS = [
 /** The page has this where the nonce of its policy belongs. */
 const NONCE = '__CSP_NONCE__';
 
+/** Scripts of files have attributes. */
+const INLINE_SCRIPT = /<script>([^<]*(?:<(?!\/script>)[^<]*)*)<\/script>/g;
+
 /** Names of these files contain a hash of their content. */
 const HASHED = 'assets/';
 
@@ -37,10 +40,17 @@ export interface WebFile {
 export class WebFiles {
   readonly #page: readonly string[];
   readonly #bodies: ReadonlyMap<string, Buffer>;
+  readonly #etags: ReadonlyMap<Buffer, string>;
+  /** Of the scripts that are written in the page, for its content security policy: `sha256-…`. */
+  readonly scriptHashes: readonly string[];
 
   private constructor(page: string, bodies: ReadonlyMap<string, Buffer>) {
     this.#page = page.split(NONCE);
     this.#bodies = bodies;
+    this.#etags = new Map([...bodies.values()].map((body) => [body, etagOf(body)]));
+    this.scriptHashes = [...page.matchAll(INLINE_SCRIPT)].map(
+      ([, script = '']) => `sha256-${createHash('sha256').update(script).digest('base64')}`,
+    );
   }
 
   /** Null: the UI has not been built. */
@@ -76,9 +86,9 @@ export class WebFiles {
     const body = this.#bodies.get(path + suffix) ?? (await this.#decoded(path));
     if (body === null) return null;
     const isImmutable = path.startsWith(HASHED);
-    const hash = createHash('sha1').update(body).digest('base64url');
     const hasEncodings = encodings.length > 0;
-    return { path, isImmutable, body, encoding, hasEncodings, etag: `"${hash}"` };
+    const etag = this.#etags.get(body) ?? etagOf(body);
+    return { path, isImmutable, body, encoding, hasEncodings, etag };
   }
 
   /** For the few clients that accept no encoding. */
@@ -86,6 +96,10 @@ export class WebFiles {
     const zipped = this.#bodies.get(`${path}.gz`);
     return zipped === undefined ? null : await promisify(gunzip)(zipped);
   }
+}
+
+function etagOf(body: Buffer): string {
+  return `"${createHash('sha1').update(body).digest('base64url')}"`;
 }
 
 async function pathsIn(dir: string): Promise<ReadonlySet<string>> {

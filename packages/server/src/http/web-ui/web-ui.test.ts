@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 import { WebFiles } from './web-files.ts';
 
-const PAGE = '<meta property="csp-nonce" nonce="__CSP_NONCE__"><div id="root"></div>';
+const INLINE = 'document.documentElement.dataset.theme = 1 < 2 ? "dark" : "light";';
+const PAGE = `<meta property="csp-nonce" nonce="__CSP_NONCE__"><script>${INLINE}</script><script src="/assets/main-a1b2.js"></script><div id="root"></div>`;
 const SCRIPT = `console.log(${JSON.stringify('x'.repeat(5000))});`;
 
 let dir: string;
@@ -18,7 +20,7 @@ beforeAll(async () => {
   await mkdir(join(dir, '.vite'));
   const files: Record<string, string | Buffer> = {
     'index.html': PAGE,
-    'theme.js': 'document.documentElement.dataset.theme = "dark";',
+    'plain.js': 'void 0;',
     'favicon.svg': '<svg/>',
     '.vite/manifest.json': '{}',
     'assets/main-a1b2.js': SCRIPT,
@@ -63,6 +65,12 @@ describe('the page', () => {
       nonces.push(nonce);
     }
     expect(nonces[0]).not.toBe(nonces[1]);
+  });
+
+  it('has a policy that allows the scripts which are written in it, and no others', async () => {
+    const policy = String((await get('/')).headers['content-security-policy']);
+    const hash = createHash('sha256').update(INLINE).digest('base64');
+    expect(policy.split('; ')).toContain(`script-src 'self' 'sha256-${hash}'`);
   });
 
   it.each([
@@ -115,9 +123,9 @@ describe('a file', () => {
   });
 
   it('without one is checked again each time', async () => {
-    const first = await get('/theme.js');
+    const first = await get('/plain.js');
     expect(first.headers['cache-control']).toBe('no-cache');
-    const again = await get('/theme.js', { 'if-none-match': String(first.headers.etag) });
+    const again = await get('/plain.js', { 'if-none-match': String(first.headers.etag) });
     expect(again.statusCode).toBe(304);
     expect((await get('/favicon.svg')).headers['content-type']).toBe('image/svg+xml');
   });

@@ -1,5 +1,6 @@
 import { Outlet, useRouterState } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
+import { useInsteadOfFirstFrame } from '../../ui/panel/first-frame.ts';
 import { useNarrow } from '../../ui/table/use-narrow.ts';
 import { Navigation } from './navigation.tsx';
 import { NavigationDrawer } from './navigation-drawer.tsx';
@@ -10,6 +11,7 @@ import { TopBar } from './top-bar.tsx';
 
 /** The frame around all pages of a signed-in user. */
 export function Shell() {
+  useInsteadOfFirstFrame();
   const narrow = useNarrow();
   const [drawer, setDrawer] = useState(false);
   return (
