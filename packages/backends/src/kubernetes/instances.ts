@@ -18,7 +18,15 @@ import type { KubeList, Metadata, Pod } from './api/objects.ts';
 import type { Cluster } from './cluster.ts';
 import type { Deliveries } from './delivery.ts';
 import { gangService } from './gang-names.ts';
-import { annotationsOf, instanceOf, keyOf, labelsOf, ownedBy, ownerOf } from './labels.ts';
+import {
+  annotationsOf,
+  instanceOf,
+  isNamedBy,
+  keyOf,
+  labelsOf,
+  ownedBy,
+  ownerOf,
+} from './labels.ts';
 import { type AgentSource, TOKEN_KEY } from './pod-agent.ts';
 import { describedBy, type PodOrder, podName, pullSecretName, secretName } from './pod-order.ts';
 import { dockerConfig, podOf } from './pod-spec.ts';
@@ -278,7 +286,8 @@ async function releasePod(
 async function listPods(cluster: Cluster, server: string): Promise<ListedInstance[]> {
   const query = { labelSelector: cluster.selector('job', server) };
   const { items } = await cluster.client.call<KubeList<Pod>>({ path: cluster.path('pods'), query });
-  return items.map((pod) => ({
+  const ours = items.filter((pod) => isNamedBy(pod.metadata.name, keyOf(pod)));
+  return ours.map((pod) => ({
     handle: handleOf(cluster, pod.metadata.name),
     owner: ownerOf(pod),
     key: keyOf(pod),

@@ -24,13 +24,20 @@ export const MANAGED = { 'app.kubernetes.io/managed-by': 'dstack' } as const;
 
 /** The same key always gives the same name, so that a repeated creation meets the first one. */
 export function objectName(parts: readonly string[], key: string, longest = MAX_NAME): string {
-  const hash = createHash('sha256').update(key).digest('hex').slice(0, DIGITS);
   const text = ['dstack', ...parts]
     .join('-')
     .toLowerCase()
     .replace(/[^a-z0-9-]/g, '-');
-  return `${text.slice(0, longest - DIGITS - 1).replace(/-$/, '')}-${hash}`;
+  return `${text.slice(0, longest - DIGITS - 1).replace(/-$/, '')}-${digest(key)}`;
 }
+
+/** A person may have copied an object with its labels and annotations, but not under the name of its key. */
+export function isNamedBy(name: string, key: string | null): boolean {
+  return key !== null && isOurName(name) && name.endsWith(`-${digest(key)}`);
+}
+
+const digest = (key: string): string =>
+  createHash('sha256').update(key).digest('hex').slice(0, DIGITS);
 
 export function isOurName(name: string): boolean {
   return name.startsWith('dstack-');

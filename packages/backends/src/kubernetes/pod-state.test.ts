@@ -113,6 +113,30 @@ describe('a pod', () => {
     });
   });
 
+  it('that ends because its node is short of memory is interrupted, whatever is reported first', () => {
+    const message =
+      'The node was low on resource: memory. Threshold quantity: 50Mi, available: 3820Ki. Container job was using 512Mi, request is 256Mi, has larger consumption of memory. ';
+    const lost = { state: 'interrupted', reason: 'spot', text: expect.stringContaining('memory') };
+    const evicted = { phase: 'Failed', reason: 'Evicted', message } as const;
+    const end = { name: 'job', state: { terminated: { exitCode: 137, reason: 'Error' } } };
+    expect(state(pod(evicted, {}, 'n1'))).toMatchObject(lost);
+    expect(state(pod({ ...evicted, containerStatuses: [end] }, {}, 'n1'))).toMatchObject(lost);
+    // The event, or the condition, may come before the reason.
+    const ended = { phase: 'Running', containerStatuses: [end] };
+    expect(state(pod(ended, {}, 'n1'), [{ reason: 'Evicted', message }])).toMatchObject(lost);
+    const type = 'DisruptionTarget';
+    const target = { type, status: 'True', reason: 'TerminationByKubelet', message };
+    expect(state(pod({ ...ended, conditions: [target] }, {}, 'n1'))).toMatchObject(lost);
+  });
+
+  it('that its node refuses, because it has become short of memory, names that', () => {
+    const message = 'Pod was rejected: The node had condition: [MemoryPressure]. ';
+    expect(state(pod({ phase: 'Failed', reason: 'Evicted', message }, {}, 'n1'))).toEqual({
+      ...{ state: 'interrupted', reason: 'spot' },
+      text: 'pod train was evicted (node n1): Pod was rejected: The node had condition: [MemoryPressure]',
+    });
+  });
+
   it('that Kueue ends names the cause, though the pod is then deleted', () => {
     const message = 'The ClusterQueue is stopped';
     const target = {

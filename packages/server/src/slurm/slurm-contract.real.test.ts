@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Backend, BackendError, NoAnswerError } from '@dstack/backends';
+import { BackendError, NoAnswerError } from '@dstack/backends';
 import { type LoginConnection, openSlurm, type SlurmClusterConfig } from '@dstack/backends/slurm';
 import {
   type BackendWorld,
@@ -16,12 +16,11 @@ import {
 import { CLAIM_WATCH, CONFIRM_AFTER, requirementsMatch, SECOND } from '@dstack/core';
 import { buildAgent } from '@dstack/testkit/built-agent';
 import { slurmMissing, startSlurm, type TestCluster } from '@dstack/testkit/slurm';
-import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { assets } from '../assets.ts';
 import { Programs } from '../hosts/ssh/programs.ts';
-import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
-import { Sweeper } from '../sweep/sweeper.ts';
+import { startTestServer } from '../http/testing/test-server.ts';
+import { orphanSweeper } from '../sweep/testing/orphan-sweeper.ts';
 import { ClusterLogins } from './logins.ts';
 import { ClusterProgramCopies } from './program-copies.ts';
 
@@ -79,7 +78,7 @@ describe.skipIf(missing !== null)('the port on a real Slurm cluster', () => {
       );
     }
     const clock = { now: Date.now() * 1000 };
-    const sweeper = await newSweeper(server, backend, clock);
+    const sweeper = await orphanSweeper(server, { backend, type: 'slurm', clock });
     onTestFinished(() => sweeper.close());
     const names = async () => (await cluster.login('squeue -h -o %j')).trim().split('\n').sort();
     expect(await names()).toHaveLength(4);
@@ -118,27 +117,6 @@ describe.skipIf(missing !== null)('the port on a real Slurm cluster', () => {
     expect(await cluster.login('squeue -h; ls ~/.dstack/jobs')).toBe('');
   });
 });
-
-/** Of an installation whose records know no job. */
-async function newSweeper(
-  { store }: TestServer,
-  backend: Backend,
-  clock: { readonly now: number },
-) {
-  const project = await store.projects.byName('main');
-  await store.backends.insert({
-    ...{ id: 'hpc', projectId: project?.id ?? '', type: 'slurm', config: {}, sourceConfig: null },
-    ...{ auth: {}, sourceAuth: null, createdAt: 0, updatedAt: 0 },
-  });
-  return new Sweeper({
-    ...{ store, serverId: OUR_SERVER, policy: 'terminate', owner: 'test' },
-    ...{
-      log: pino({ level: 'silent' }),
-      now: () => clock.now,
-      backends: { of: async () => [backend] },
-    },
-  });
-}
 
 function configOf({ hostname, user, privateKey }: TestCluster): SlurmClusterConfig {
   return {

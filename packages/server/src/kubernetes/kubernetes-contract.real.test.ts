@@ -5,21 +5,28 @@ import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import type { GatewayOrder } from '@dstack/backends';
+import { type AgentPrograms, openKubernetes } from '@dstack/backends/kubernetes';
+import {
+  type BackendWorld,
+  describeBackend,
+  newOrder,
+  OTHER_SERVER,
+  OUR_SERVER,
+  REQUIREMENTS,
+  withContainer,
+} from '@dstack/backends/testing';
 import { KubernetesGatewaySettings } from '@dstack/contract';
 import { Requirements } from '@dstack/contract/wire';
-import { requirementsMatch } from '@dstack/core';
+import { CLAIM_WATCH, CONFIRM_AFTER, requirementsMatch } from '@dstack/core';
 import {
   kubernetesMissing,
   startKubernetes,
   type TestKubernetes,
 } from '@dstack/testkit/kubernetes';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { GatewayOrder } from '../base/port.ts';
-import type { BackendWorld } from '../base/testing/backend-world.ts';
-import { describeBackend } from '../base/testing/contract.suite.ts';
-import { newOrder, REQUIREMENTS, withContainer } from '../base/testing/orders.ts';
-import type { AgentPrograms } from './delivery.ts';
-import { openKubernetes } from './kubernetes.ts';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { startTestServer } from '../http/testing/test-server.ts';
+import { orphanSweeper } from '../sweep/testing/orphan-sweeper.ts';
 
 const missing = kubernetesMissing();
 if (missing) console.warn(`The Kubernetes backend is NOT tested: ${missing} is missing`);
@@ -46,7 +53,7 @@ describe.skipIf(missing !== null && !process.env.CI)('a real cluster', { timeout
 
   it('keeps the newest claim of each installation, with the time of the cluster', async () => {
     const { backend, close } = await world();
-    const owner = { server: OUR_ID };
+    const owner = { server: OUR_SERVER };
     const { claims } = backend;
     await claims?.renew(owner, { claimant: 'a', nonce: '1' });
     await claims?.renew(owner, { claimant: 'b', nonce: '2' });
@@ -56,6 +63,47 @@ describe.skipIf(missing !== null && !process.env.CI)('a real cluster', { timeout
     for (const { renewedAt } of found) expect(renewedAt).toBeGreaterThan(YEAR_2020);
     expect(await claims?.read({ server: 'another' })).toEqual([]);
     await close();
+  });
+
+  it('is swept of pods without a record, and keeps those of others and of users', async () => {
+    const { backend, namespace, order, close } = await world();
+    const server = await startTestServer();
+    onTestFinished(async () => {
+      await server.close();
+      await close();
+    });
+    const kubectl = (...args: readonly string[]) => cluster.kubectl('-n', namespace, ...args);
+    // Not those that end.
+    const kept = '{{if not .metadata.deletionTimestamp}}{{.metadata.name}} {{end}}';
+    const template = `go-template={{range .items}}${kept}{{end}}`;
+    const list = async () =>
+      (await kubectl('get', 'pods,secrets', '-o', template)).split(' ').filter(Boolean).sort();
+    const orphan = await backend.instances?.create(await order(OUR_SERVER));
+    const other = await backend.instances?.create(await order(OTHER_SERVER));
+    // A person's own pods: one is a copy of ours, with its labels and annotations.
+    await kubectl('run', 'train', '--image=busybox:1', '--restart=Never', '--', 'sleep', '1000');
+    await createCopy(namespace, orphan?.handle.id ?? '', 'dstack-main-train-copy');
+    const before = await list();
+    const clock = { now: Date.now() * 1000 };
+    const sweeper = await orphanSweeper(server, { backend, type: 'kubernetes', clock });
+    onTestFinished(() => sweeper.close());
+    for (const time of [0, CONFIRM_AFTER, CLAIM_WATCH]) {
+      expect(await list()).toEqual(before);
+      clock.now += time;
+      await sweeper.sweep();
+    }
+    const isOurs = (name: string) => name.includes(orphan?.handle.id ?? '?');
+    expect(before.filter(isOurs)).toHaveLength(2);
+    await vi.waitFor(
+      async () => {
+        // As hourly sweeps do.
+        clock.now += CLAIM_WATCH;
+        await sweeper.sweep();
+        expect(await list()).toEqual(before.filter((name) => !isOurs(name)));
+      },
+      { timeout: 60_000, interval: 200 },
+    );
+    expect(before.join()).toContain(other?.handle.id);
   });
 
   it.each([
@@ -162,7 +210,7 @@ async function untilLost(check: ReturnType<typeof open>['backend']['check']): Pr
 function gatewayOrder(settings: object): GatewayOrder {
   return {
     ...{ key: 'gateway.create:r:0', replicaId: 'r', region: '' },
-    owner: { server: OUR_ID, project: 'main', instance: 'edge-0' },
+    owner: { server: OUR_SERVER, project: 'main', instance: 'edge-0' },
     gateway: { id: 'a0', name: 'edge' },
     ...{ domain: '*.apps.test', instanceType: null, isPublic: true },
     ...{ authorizedKeys: [], tags: {} },
@@ -177,7 +225,7 @@ function open(data: string, namespace: string, agentVolumeOf: string | null = nu
       kubeconfig: { filename: '', data },
     },
     ...{
-      serverId: OUR_ID,
+      serverId: OUR_SERVER,
       secret: 'secret',
       agentImage: agentVolumeOf,
       mountsAgentImage: agentVolumeOf !== null,
@@ -191,8 +239,6 @@ function open(data: string, namespace: string, agentVolumeOf: string | null = nu
 
 /** In microseconds. */
 const YEAR_2020 = Date.parse('2020-01-01T00:00:00Z') * 1000;
-
-const OUR_ID = '0c7ee2c5-5a3c-4d0c-8f04-6f3c61d8d4a1';
 
 /** In a namespace of its own, so that no world sees the pods of another one. */
 async function world(): Promise<BackendWorld & { readonly namespace: string }> {
@@ -243,12 +289,32 @@ async function world(): Promise<BackendWorld & { readonly namespace: string }> {
   };
 }
 
+/** As `kubectl get -o json`, an editor and `kubectl create` make it. */
+async function createCopy(namespace: string, pod: string, name: string): Promise<void> {
+  const text = await cluster.kubectl('-n', namespace, 'get', 'pod', pod, '-o', 'json');
+  const { apiVersion, kind, metadata } = JSON.parse(text) as {
+    readonly apiVersion: string;
+    readonly kind: string;
+    readonly metadata: { readonly labels: object; readonly annotations: object };
+  };
+  const { labels, annotations } = metadata;
+  const containers = [{ name: 'job', image: 'busybox:1', command: ['sleep', '1000'] }];
+  const copy = { apiVersion, kind, metadata: { name, labels, annotations }, spec: { containers } };
+  const file = objectFile(copy);
+  await cluster.kubectl('-n', namespace, 'create', '-f', file);
+  rmSync(dirname(file), { recursive: true });
+}
+
 function claimFile(): string {
-  const dir = mkdtempSync(join(tmpdir(), 'claim-'));
-  const path = join(dir, 'claim.json');
   const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
   const head = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'mine' } };
-  writeFileSync(path, JSON.stringify({ ...head, spec }));
+  return objectFile({ ...head, spec });
+}
+
+/** Alone in a folder of its own. */
+function objectFile(object: object): string {
+  const path = join(mkdtempSync(join(tmpdir(), 'object-')), 'object.json');
+  writeFileSync(path, JSON.stringify(object));
   return path;
 }
 
