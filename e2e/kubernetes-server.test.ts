@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Installation,
@@ -107,11 +107,16 @@ describe.skipIf(missing !== null && !process.env.CI)(
         for (const name of ['tmp', 'data']) mkdirSync(join(files, name));
         const config = { Env: ['PATH=/opt/dstack/bin:/bin'] };
         await cluster.image(`${IMAGE}:v1`, files, config);
-        const server = join(installed, 'dist', 'server');
-        addMigrations(server, [COLORS]);
-        await cluster.image(`${IMAGE}:v2`, files, config);
-        addMigrations(server, [COLORS, SHAPES]);
-        await cluster.image(`${IMAGE}:v3`, files, config);
+        for (const [tag, later] of [
+          ['v2', [COLORS]],
+          ['v3', [COLORS, SHAPES]],
+        ] as const) {
+          const changed = join(folder, tag);
+          const server = join(changed, relative(files, installed), 'dist', 'server');
+          mkdirSync(server, { recursive: true });
+          addMigrations(server, later);
+          await cluster.image(`${IMAGE}:${tag}`, files, config, changed);
+        }
       } finally {
         rmSync(folder, { recursive: true });
       }
@@ -223,16 +228,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
       await untilRun(home, 'back', isRunning);
       const followed = await follow('back');
       const polled = poll();
-      const before = await podNames();
-      let isInstalled = false;
-      const installed = install('--set', 'image.tag=v1').finally(() => {
-        isInstalled = true;
-      });
-      const hasNewPod = async () => (await podNames()).some((name) => !before.includes(name));
-      while (!isInstalled && !(await hasNewPod())) await delay(50);
-      await cluster.killApiServer();
-      await installed;
-      while ((await podNames()).some((name) => before.includes(name))) await delay(100);
+      await installWith('v1', () => cluster.killApiServer());
       expect(await polled.end()).toEqual([]);
       expect(await schema()).toBe('colors');
       await home.ok('stop', 'back', '-y');
@@ -261,6 +257,21 @@ describe.skipIf(missing !== null && !process.env.CI)(
       expect(linesIn(await home.ok('logs', 'killed'))).toEqual(seen);
     });
 
+    it('recovers by itself when the database is killed in the middle of an upgrade', async () => {
+      const lines = 'i=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.05; done';
+      await home.ok('apply', '-f', task('kept', [lines]), '-y', '-d');
+      await untilRun(home, 'kept', isRunning);
+      await installWith('v2', () => postgres.crash());
+      const after = await home.dstack(['apply', '-f', task('after', ['echo reached']), '-y']);
+      expect(after.stdout + after.stderr).toContain('reached');
+      expect((await untilRun(home, 'kept', isRunning)).jobs[0]?.job_submissions).toHaveLength(1);
+      await home.ok('stop', 'kept', '-y');
+      await untilRun(home, 'kept', isFinished);
+      const seen = linesIn(await home.ok('logs', 'kept'));
+      expect(seen).toEqual(countedTo(seen.length));
+      await untilNoJobs();
+    });
+
     it('changes its schema in another way only when all servers of the version before have ended', async () => {
       const polled = poll();
       const before = await podNames();
@@ -276,6 +287,19 @@ describe.skipIf(missing !== null && !process.env.CI)(
       expect(await schema()).toBe('shapes');
       await home.api('/api/runs/list', {});
     });
+
+    /** Installs a version; something happens when its first pod is there. All pods are of it then. */
+    async function installWith(tag: string, happens: () => Promise<void>): Promise<void> {
+      const before = await podNames();
+      let isInstalled = false;
+      const installed = install('--set', `image.tag=${tag}`).finally(() => {
+        isInstalled = true;
+      });
+      const hasNewPod = async () => (await podNames()).some((name) => !before.includes(name));
+      while (!isInstalled && !(await hasNewPod())) await delay(50);
+      await Promise.all([happens(), installed]);
+      while ((await podNames()).some((name) => before.includes(name))) await delay(100);
+    }
 
     /** The latest change of the database. */
     async function schema(): Promise<unknown> {

@@ -38,8 +38,11 @@ export interface TestKubernetes extends AsyncDisposable {
   killApiServer(): Promise<void>;
   /** Cuts a node off from the network, or connects it again; the first one is 1. */
   setNodeLink(node: number, state: 'down' | 'up'): Promise<void>;
-  /** Makes an image from a folder. */
-  image(name: string, dir: string, config: object): Promise<void>;
+  /**
+   * Makes an image from a folder; the files of a second one replace those of the first. Nodes unpack a
+   * folder that is unchanged only once.
+   */
+  image(name: string, dir: string, config: object, above?: string): Promise<void>;
 }
 
 /** Starts a cluster, in a few seconds if its programs were built before. */
@@ -79,8 +82,9 @@ export async function startKubernetes(options: KubernetesOptions): Promise<TestK
     setNodeLink: async (node, state) => {
       await run('ip', ['link', 'set', `${prefix}v${node}`, state]);
     },
-    image: async (name, dir, config) =>
-      void (await make('image', name, dir, JSON.stringify(config))),
+    image: async (name, dir, config, above) => {
+      await make('image', name, dir, JSON.stringify(config), ...(above ? [above] : []));
+    },
     [Symbol.asyncDispose]: end,
   };
 }

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 
 /** The directory in which Debian installs the servers of each major version. */
@@ -19,6 +20,8 @@ export interface PostgresCluster {
   createDatabase(template?: string): Promise<{ readonly name: string; readonly url: string }>;
   /** Runs one statement as superuser, and returns its rows. */
   query(sql: string, database?: string): Promise<readonly Record<string, unknown>[]>;
+  /** Kills the server with SIGKILL, and starts it again on the same files. */
+  crash(): Promise<void>;
   /** Ends the server at once and removes its files. */
   stop(): Promise<void>;
 }
@@ -56,9 +59,12 @@ export async function startPostgres(binaries: string): Promise<PostgresCluster> 
     ...['-c', 'listen_addresses=', '-c', 'max_connections=200'],
     ...['-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'autovacuum=off'],
   ]);
-  const server = spawn(start.program, start.args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  await untilReady(server);
-  return createCluster(server, directory);
+  const started = async () => {
+    const server = spawn(start.program, start.args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    await untilReady(server);
+    return server;
+  };
+  return createCluster(started, await started(), directory);
 }
 
 interface Invocation {
@@ -104,7 +110,23 @@ async function untilReady(server: ChildProcess): Promise<void> {
   server.stderr?.resume();
 }
 
-function createCluster(server: ChildProcess, directory: string): PostgresCluster {
+/** Processes of connections outlive the one that was killed by a moment, in which no other can start. */
+async function startedAfterCrash(started: () => Promise<ChildProcess>): Promise<ChildProcess> {
+  for (const until = Date.now() + START_LIMIT_MS; ; await delay(100)) {
+    try {
+      return await started();
+    } catch (error) {
+      if (Date.now() > until) throw error;
+    }
+  }
+}
+
+function createCluster(
+  started: () => Promise<ChildProcess>,
+  first: ChildProcess,
+  directory: string,
+): PostgresCluster {
+  let server = first;
   const urlOf = (database: string) =>
     `postgres://postgres@localhost/${database}?host=${encodeURIComponent(directory)}`;
   let databases = 0;
@@ -127,6 +149,12 @@ function createCluster(server: ChildProcess, directory: string): PostgresCluster
         `create database ${name}${template ? ` template ${template} strategy file_copy` : ''}`,
       );
       return { name, url: urlOf(name) };
+    },
+    async crash() {
+      const ended = once(server, 'exit');
+      server.kill('SIGKILL');
+      await ended;
+      server = await startedAfterCrash(started);
     },
     async stop() {
       if (server.exitCode === null && server.signalCode === null) {
