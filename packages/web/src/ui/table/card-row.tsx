@@ -1,14 +1,28 @@
 import { memo } from 'react';
 import styles from './data-table.module.css';
 import { RowActions } from './row-actions.tsx';
-import { isSameRow, type RowProps, SelectRow } from './table-row.tsx';
+import {
+  isSameContent,
+  isSameRow,
+  type RowContentProps,
+  type RowProps,
+  SelectRow,
+} from './table-row.tsx';
 
 /** A row on a narrow screen: title and status, below them the details. */
-export const CardRow = memo(function CardRow<Row>(props: RowProps<Row>) {
-  const { row, name, index, columns, selectable, selected, actionsOf, onMenu } = props;
+export const CardRow = memo(function CardRow<Row>({ index, ...content }: RowProps<Row>) {
+  return (
+    <li className={styles.card} data-index={index} data-selected={content.selected || undefined}>
+      <CardContent {...content} />
+    </li>
+  );
+}, isSameRow) as <Row>(props: RowProps<Row>) => React.ReactNode;
+
+const CardContent = memo(function CardContent<Row>(props: RowContentProps<Row>) {
+  const { row, name, columns, selectable, actionsOf, onMenu } = props;
   const at = (place: string) => columns.filter(({ card }) => card === place);
   return (
-    <li className={styles.card} data-index={index} data-selected={selected || undefined}>
+    <>
       {selectable ? <SelectRow {...props} /> : null}
       <div className={styles.cardBody}>
         <div className={styles.cardHead}>
@@ -40,6 +54,6 @@ export const CardRow = memo(function CardRow<Row>(props: RowProps<Row>) {
           />
         </div>
       )}
-    </li>
+    </>
   );
-}, isSameRow) as <Row>(props: RowProps<Row>) => React.ReactNode;
+}, isSameContent) as <Row>(props: RowContentProps<Row>) => React.ReactNode;

@@ -4,11 +4,10 @@ import styles from './data-table.module.css';
 import type { RowActionsOf } from './row-action.ts';
 import { RowActions } from './row-actions.tsx';
 
-export interface RowProps<Row> {
+export interface RowContentProps<Row> {
   readonly row: Row;
   readonly id: string;
   readonly name: string;
-  readonly index: number;
   readonly columns: readonly TableColumn<Row>[];
   readonly selectable: boolean;
   readonly selected: boolean;
@@ -18,16 +17,29 @@ export interface RowProps<Row> {
   readonly onMenu: (row: Row, anchor: HTMLElement) => void;
 }
 
+export interface RowProps<Row> extends RowContentProps<Row> {
+  readonly index: number;
+}
+
 /** Unchanged rows are not drawn again while the table scrolls or another row changes. */
-export const DataRow = memo(function DataRow<Row>(props: RowProps<Row>) {
-  const { row, name, index, columns, selectable, selected, actionsOf, onMenu } = props;
+export const DataRow = memo(function DataRow<Row>({ index, ...content }: RowProps<Row>) {
   return (
     <tr
       className={styles.row}
       data-index={index}
-      data-selected={selected || undefined}
+      data-selected={content.selected || undefined}
       aria-rowindex={index + 2}
     >
+      <Cells {...content} />
+    </tr>
+  );
+}, isSameRow) as <Row>(props: RowProps<Row>) => React.ReactNode;
+
+/** They do not depend on the place of the row: a new row on top moves all others. */
+const Cells = memo(function Cells<Row>(props: RowContentProps<Row>) {
+  const { row, name, columns, selectable, actionsOf, onMenu } = props;
+  return (
+    <>
       {selectable ? (
         <td className={styles.cell}>
           <SelectRow {...props} />
@@ -47,14 +59,20 @@ export const DataRow = memo(function DataRow<Row>(props: RowProps<Row>) {
           />
         </td>
       )}
-    </tr>
+    </>
   );
-}, isSameRow) as <Row>(props: RowProps<Row>) => React.ReactNode;
+}, isSameContent) as <Row>(props: RowContentProps<Row>) => React.ReactNode;
 
 export function isSameRow<Row>(before: RowProps<Row>, after: RowProps<Row>): boolean {
+  return before.index === after.index && isSameContent(before, after);
+}
+
+export function isSameContent<Row>(
+  before: RowContentProps<Row>,
+  after: RowContentProps<Row>,
+): boolean {
   return (
     before.row === after.row &&
-    before.index === after.index &&
     before.selected === after.selected &&
     before.columns === after.columns &&
     before.onSelect === after.onSelect &&
@@ -63,7 +81,7 @@ export function isSameRow<Row>(before: RowProps<Row>, after: RowProps<Row>): boo
 }
 
 export function SelectRow<Row>(
-  props: Pick<RowProps<Row>, 'id' | 'name' | 'selected' | 'onSelect'>,
+  props: Pick<RowContentProps<Row>, 'id' | 'name' | 'selected' | 'onSelect'>,
 ) {
   const { id, name, selected, onSelect } = props;
   return (
