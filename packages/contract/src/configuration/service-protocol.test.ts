@@ -14,6 +14,7 @@ it.each([
   [{ model: 'parrot' }, 'model'],
   [{ probes: [{ type: 'http' }] }, 'probes'],
   [{ liveness: { url: '/' } }, 'liveness'],
+  [{ mirror: { service: 'next' } }, 'mirror'],
 ])('grpc is refused beside %j, which needs HTTP', (more, key) => {
   const messages = service({ protocol: 'grpc', ...more }).error?.issues.map((one) => one.message);
   expect(messages?.join()).toContain(`can't have ${key} beside protocol: grpc`);

@@ -114,6 +114,7 @@ function checkGrpc(service: Service, broken: Break): void {
     ['model', service.model !== null],
     ['probes', (service.probes?.length ?? 0) > 0],
     ['liveness', (service.liveness ?? null) !== null],
+    ['mirror', (service.mirror ?? null) !== null],
   ];
   for (const [key] of set.filter(([, isSet]) => isSet)) {
     broken([key, 'protocol'], `can't have ${key} beside protocol: grpc, which answers gRPC only`);

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Id } from '@dstack/core';
 import type { Dispatcher } from 'undici';
 import type { ConnectedReplica, ReplicaConnections } from './replica-connections.ts';
+import type { Question } from './requests.ts';
 import type { ServiceRoute, ServiceRoutes } from './service-routes.ts';
 import type { RequestStats } from './service-stats.ts';
 import { ConnectFailure } from './upstream-failure.ts';
@@ -187,6 +188,23 @@ export class RequestMirror {
     const made = { due: 0, copies: 0, missingUntil: 0 };
     this.#services.set(runId, made);
     return made;
+  }
+}
+
+/** Sends a copy of a body that can be read again, while it can be read. */
+export async function copyBody(
+  copy: RequestCopy,
+  { body, length = 0 }: Pick<Question, 'body' | 'length'>,
+): Promise<void> {
+  try {
+    if (typeof body === 'string') copy.add(Buffer.from(body));
+    else if (length <= MAX_BODY) for await (const part of body()) copy.add(part as Buffer);
+    else return;
+    copy.send();
+  } catch {
+    // The request has ended, and its body with it.
+  } finally {
+    copy.abandon();
   }
 }
 

@@ -14,7 +14,7 @@ import { sendCall } from './grpc/call.ts';
 import { CallBody } from './grpc/call-body.ts';
 import { requestHeaders } from './headers.ts';
 import { LoadMeter } from './load-meter.ts';
-import { RequestMirror } from './mirror.ts';
+import { copyBody, RequestMirror } from './mirror.ts';
 import { Outages } from './outages.ts';
 import { type CountedService, type ProxiedService, ProxyFigures } from './proxy-figures.ts';
 import { RateBuckets } from './rate-buckets.ts';
@@ -357,6 +357,9 @@ export class ServiceProxy {
           },
         },
       );
+      const raw = Object.entries(headers).flat();
+      const copy = this.#mirror.copyOf(route, { request: client.req, path, headers: raw });
+      if (copy !== null) void copyBody(copy, question);
       answer.body.once('close', () => {
         client.off('close', abort);
         this.#replicas.release(replica);

@@ -88,6 +88,25 @@ it('bodies are copied when they are complete, up to a limit', async () => {
   expect(mirrored.copies).toMatchObject({ dropped: 1 });
 });
 
+it('requests to a model are copied as the service receives them', async () => {
+  const mirror = { service: 'next', methods: ['POST'] };
+  await proxy.service('llm', { model: 'parrot', mirror, auth: true, probes: [] });
+  const body = { model: 'parrot', messages: [{ role: 'user', content: 'hello' }] };
+  await proxy.server.call('/proxy/models/main/chat/completions', body);
+  await copies(1);
+  expect(seen[0]).toMatchObject({
+    line: 'POST /v1/chat/completions',
+    headers: { 'x-dstack-user': 'admin', 'x-dstack-mirror': 'llm' },
+  });
+  expect(JSON.parse(seen[0]?.body ?? '')).toEqual(body);
+  const long = { ...body, messages: [{ role: 'user', content: 'x'.repeat(2 * 1024 * 1024) }] };
+  await proxy.server.call('/proxy/models/main/chat/completions', long);
+  await vi.waitFor(async () =>
+    expect((await figures('llm')).mirrored?.copies).toMatchObject({ dropped: 1 }),
+  );
+  expect(seen).toHaveLength(1);
+});
+
 it('of each hundred requests, the given number is copied', async () => {
   await proxy.service('some', { mirror: { service: 'next', percent: 30 } });
   for (let n = 0; n < 20; n++) await proxy.get(`some/${n}`);

@@ -21,6 +21,9 @@ export async function mirrorNotes(
   if (target.spec.configuration.type !== 'service') {
     return [`${named} is no service: copies of requests are dropped`];
   }
+  if (target.spec.configuration.protocol === 'grpc') {
+    return [`${named} answers calls of gRPC only: copies of requests fail`];
+  }
   const isServed = current !== null && !isRunFinished(current.run.status);
   if (!isServed || current.run.gatewayId === target.gatewayId) return [];
   return [
