@@ -28,7 +28,8 @@ export interface Worker {
 /** Two, so that one answers while the other is started again. */
 const COUNT = 2;
 const RESTART_MS = 250;
-const MEMORY = '--max-old-space-size=512';
+/** Each request makes garbage that is short-lived. */
+const MEMORY = ['--max-old-space-size=512', '--max-semi-space-size=16'];
 
 /** The processes that carry requests. */
 export class Workers {
@@ -86,7 +87,7 @@ export class Workers {
     );
     // Where Node needs its own loader, the agent passes the command that starts it.
     const [node = process.execPath, ...before] = process.env.DSTACK_AGENT_NODE?.split(' ') ?? [];
-    const args = [...before, MEMORY, fileURLToPath(entry), String(timeoutMs), usageDir];
+    const args = [...before, ...MEMORY, fileURLToPath(entry), String(timeoutMs), usageDir];
     const child = spawn(node, args, {
       detached: true,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

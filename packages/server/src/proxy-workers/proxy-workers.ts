@@ -67,6 +67,9 @@ const ASK_MS = 10;
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 30_000;
 
+/** Each request makes garbage that is short-lived: more room for it costs less time. */
+const YOUNG_MEMORY = '--max-semi-space-size=16';
+
 /** After this time (ms) a worker counts as healthy. */
 const HEALTHY_MS = 60_000;
 
@@ -255,7 +258,18 @@ export class ProxyWorkers {
     mkdirSync(paths.dir, { recursive: true, mode: 0o700 });
     makeSocketFolder(socket);
     const args = [
-      ...[program, '--dir', paths.dir, '--id', id, '--socket', socket, '--build', build],
+      ...[
+        YOUNG_MEMORY,
+        program,
+        '--dir',
+        paths.dir,
+        '--id',
+        id,
+        '--socket',
+        socket,
+        '--build',
+        build,
+      ],
       ...['--host', address.host, '--port', String(address.port), '--url', address.url],
     ];
     const spawn = { node, args, env, logPath: logPath(paths.dir) };
