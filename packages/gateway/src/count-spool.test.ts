@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseGatewayFrame } from '@dstack/contract/agent';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { CountSpool, type SendCounts } from './count-spool.ts';
 import { StoredState } from './stored-state.ts';
@@ -91,4 +93,50 @@ it('sends again what the server does not confirm although it is there', () => {
   now += 5000;
   spool.flush();
   expect(sent).toMatchObject([{ n: 1 }, { n: 2, batch: sent[0]?.batch, counts: counted(1) }]);
+});
+
+it('delivers in several messages what has added up while the server was away, as servers refuse long ones', () => {
+  const state = new StoredState(dir);
+  const away = new CountSpool(state, () => false);
+  const many = Array.from({ length: 12_000 }, (_, n) => ({
+    ...{ run_id: randomUUID(), second, requests: n },
+  }));
+  away.add(many, []);
+  away.flush();
+  state.flush();
+  const sent: Parameters<SendCounts>[0][] = [];
+  const spool = new CountSpool(new StoredState(dir), (frame) => sent.push(frame) > 0);
+  spool.connected();
+  for (let n = 1; n <= 3; n++) {
+    expect(parseGatewayFrame(JSON.stringify(sent.at(-1)))).toEqual(sent.at(-1));
+    spool.counted({ type: 'counted', n });
+    spool.flush();
+  }
+  expect(sent.flatMap(({ counts }) => counts)).toEqual(many);
+});
+
+it('sends a batch of an earlier version that no server takes as smaller ones', () => {
+  const counts = Array.from({ length: 12_000 }, () => ({
+    ...{ run_id: randomUUID(), second, requests: 1 },
+  }));
+  const state = new StoredState(dir);
+  state.write('sent-counts', { batch: randomUUID(), counts, waiting: [] });
+  state.flush();
+  const sent: Parameters<SendCounts>[0][] = [];
+  new CountSpool(state, (frame) => sent.push(frame) > 0).connected();
+  expect(sent[0]?.counts.length).toBeLessThan(10_000);
+});
+
+it('keeps a bounded number of counts, the latest ones', () => {
+  const state = new StoredState(dir);
+  const spool = new CountSpool(state, () => false);
+  const counts = Array.from({ length: 60_000 }, (_, n) => ({
+    ...{ run_id: `run-${n}`, second, requests: 1 },
+  }));
+  spool.add(counts, []);
+  spool.store();
+  state.flush();
+  const kept = new StoredState(dir).read('counts') ?? [];
+  expect(kept).toHaveLength(50_000);
+  expect(kept.at(-1)?.run_id).toBe('run-59999');
 });

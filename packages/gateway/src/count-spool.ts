@@ -7,6 +7,12 @@ const KEPT_SECONDS = 3600;
 const SEND_MS = 1000;
 /** The server may have failed to store a message, and has answered nothing. */
 const AGAIN_MS = 5000;
+/** Counts in one message. A server refuses twice as many. */
+const MOST_SENT = 5000;
+/** Counts that are kept; the oldest ones matter least. */
+const MOST_KEPT = 50_000;
+/** A long file is written less often. */
+const SEND_MANY_MS = 10_000;
 
 export type SendCounts = (frame: {
   readonly type: 'counts';
@@ -36,7 +42,10 @@ export class CountSpool {
     this.#now = now;
     for (const count of state.read('counts') ?? []) this.#add(count);
     const sent = state.read('sent-counts');
-    if (sent !== null) this.#sent = { ...sent, n: 0, at: 0 };
+    // An earlier version may have stored more than a server takes.
+    if (sent !== null && sent.counts.length > MOST_SENT)
+      for (const one of sent.counts) this.#add(one);
+    else if (sent !== null) this.#sent = { ...sent, n: 0, at: 0 };
     this.#isStored = this.#counts.size > 0 || sent !== null;
   }
 
@@ -59,7 +68,8 @@ export class CountSpool {
     this.#sent = null;
     if (this.#isStored) this.#state.remove('sent-counts');
     this.#isStored = this.#isStored && this.#counts.size > 0;
-    if (this.#counts.size > 0 || this.#waiting.size > 0) this.#later();
+    if (this.#counts.size >= MOST_SENT) this.flush();
+    else if (this.#counts.size > 0 || this.#waiting.size > 0) this.#later();
   }
 
   /** Before the process ends. */
@@ -80,16 +90,18 @@ export class CountSpool {
       return;
     }
     if (this.#counts.size === 0 && this.#waiting.size === 0) return;
-    const counts = [...this.#counts.values()];
+    const keys = [...this.#counts.keys()].slice(0, MOST_SENT);
+    const counts = [...this.#counts.values()].slice(0, MOST_SENT);
     const batch = { batch: randomUUID(), counts, waiting: [...this.#waiting] };
     if (!this.#deliver(batch)) return;
-    this.#counts.clear();
+    for (const key of keys) this.#counts.delete(key);
     this.#waiting.clear();
     if (!this.#isStored) return;
     // They leave one file for the other, so that they are in one of them at any moment.
     this.#state.write('sent-counts', batch);
     this.#state.flush();
-    this.#state.remove('counts');
+    if (this.#counts.size === 0) this.#state.remove('counts');
+    else this.#state.write('counts', [...this.#counts.values()]);
   }
 
   #deliver(batch: CountBatch): boolean {
@@ -112,10 +124,16 @@ export class CountSpool {
     const key = `${count.run_id} ${count.second}`;
     const requests = (this.#counts.get(key)?.requests ?? 0) + count.requests;
     this.#counts.set(key, { ...count, requests });
+    if (this.#counts.size <= MOST_KEPT) return;
+    for (const oldest of this.#counts.keys()) {
+      this.#counts.delete(oldest);
+      return;
+    }
   }
 
   #later(): void {
-    this.#timer ??= setTimeout(() => this.flush(), SEND_MS);
+    const pause = this.#counts.size > MOST_SENT ? SEND_MANY_MS : SEND_MS;
+    this.#timer ??= setTimeout(() => this.flush(), pause);
   }
 
   #dropOld(): void {

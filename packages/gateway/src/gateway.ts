@@ -6,7 +6,11 @@ import { errorMessage } from '@dstack/contract/error-message';
 import { RateBuckets } from '@dstack/server/proxy';
 import { acmeSocket, Certificates } from './certificates/certificates.ts';
 import { DnsRecords } from './certificates/dns-records.ts';
+import { namesToSecure } from './certificates/names-to-secure.ts';
 import { CountSpool } from './count-spool.ts';
+import { boundLog, fullDisk } from './disk.ts';
+import { Figures } from './figures.ts';
+import { KnownCallers } from './known-callers.ts';
 import { LinkServer } from './link-server.ts';
 import { createLog } from './log.ts';
 import { ModelUseSpool } from './model-use-spool.ts';
@@ -16,7 +20,7 @@ import { type SentServices, StoredState } from './stored-state.ts';
 import { keyForTunnels, type TunnelKey } from './tunnel-key.ts';
 import { gatewayVersion } from './version.ts';
 import { webUser } from './web-user.ts';
-import type { CachedCaller, FromWorker, ToWorker } from './worker/messages.ts';
+import type { FromWorker, ToWorker } from './worker/messages.ts';
 import { type Worker, Workers } from './workers.ts';
 
 export interface GatewayOptions {
@@ -31,9 +35,13 @@ type Status = Pick<Extract<GatewayFrame, { type: 'status' }>, 'state' | 'text'>;
 const LOOK_MS = 100;
 /** A refusal may pass by itself: the holder of a port ends. */
 const TRY_AGAIN_MS = 5000;
-const MAX_CALLERS = 10_000;
 /** Time between two looks for new uses of models. */
 const USAGE_MS = 1000;
+const FIGURES_MS = 1000;
+/** Time between two looks at the disk. */
+const DISK_MS = 5000;
+/** Bytes of a log, of which there may be two. */
+const MAX_LOG = 10_000_000;
 
 /** The main process: everything but requests. */
 export class GatewayProgram {
@@ -46,10 +54,11 @@ export class GatewayProgram {
   readonly #link: LinkServer;
   readonly #counts: CountSpool;
   readonly #usage: ModelUseSpool;
+  readonly #figures = new Figures<Worker>((frame) => this.#link.send(frame));
   readonly #buckets = new RateBuckets(Date.now);
   readonly #key: TunnelKey;
   readonly #group: number | null;
-  readonly #callers = new Map<string, CachedCaller>();
+  readonly #callers: KnownCallers;
   /** Questions of workers to the server, by the number that this process gave them. */
   readonly #asked = new Map<number, { readonly worker: Worker; readonly n: number }>();
   readonly #tunnels = new Map<string, Worker>();
@@ -58,6 +67,8 @@ export class GatewayProgram {
   #settings: Settings | null = null;
   #services: SentServices | null = null;
   #status: Status = { state: 'waiting', text: 'The gateway is being configured' };
+  /** Shown while requests are answered all the same. */
+  #diskProblem: string | null = null;
   #reported = '';
   #lastNumber = 0;
   #isEnding = false;
@@ -71,6 +82,7 @@ export class GatewayProgram {
     mkdirSync(runtime, { recursive: true });
     chmodSync(runtime, user === null ? 0o700 : 0o711);
     this.#state = new StoredState(stateDir);
+    this.#callers = new KnownCallers(this.#state);
     this.#key = keyForTunnels(stateDir);
     this.#nginx = new Nginx({
       ...{ runtime, user: user?.name ?? null, group: this.#group, log: this.#log },
@@ -102,7 +114,6 @@ export class GatewayProgram {
   async start(): Promise<void> {
     const { runtime } = this.#options;
     const earlier = earlierProgram(runtime);
-    for (const caller of this.#state.read('callers') ?? []) this.#callers.set(caller.key, caller);
     this.#services = this.#state.read('services');
     const stored = this.#state.read('settings');
     if (stored) this.#settings = { type: 'settings', ...stored, issued: null };
@@ -115,11 +126,21 @@ export class GatewayProgram {
     if (earlier !== null) this.#dismiss(earlier);
     this.#log.info('the gateway has started');
     setInterval(() => this.#usage.deliver(), USAGE_MS).unref();
+    setInterval(() => this.#figures.deliver(), FIGURES_MS).unref();
+    setInterval(() => void this.#lookAtDisk(), DISK_MS).unref();
     this.#look();
   }
 
   get #usageDir(): string {
     return join(this.#options.stateDir, 'usage');
+  }
+
+  async #lookAtDisk(): Promise<void> {
+    const { stateDir, runtime } = this.#options;
+    boundLog(join(stateDir, 'gateway.log'), MAX_LOG);
+    boundLog(join(runtime, 'nginx-error.log'), MAX_LOG);
+    this.#diskProblem = (await fullDisk(stateDir)) ?? (await fullDisk(runtime));
+    this.#report();
   }
 
   #dismiss(pid: number): void {
@@ -204,6 +225,7 @@ export class GatewayProgram {
       onMessage: (worker, message) => this.#onMessage(worker, message),
       // Its requests have ended with it.
       onExit: (worker) => {
+        this.#figures.ended(worker);
         for (const jobId of [...this.#leaving.keys()]) this.#idle(worker, jobId);
       },
     });
@@ -217,7 +239,7 @@ export class GatewayProgram {
       { type: 'tunnel-key', key: this.#key.privateKey },
       ...(this.#settings ? [this.#settings] : []),
       ...(this.#services ? [this.#services] : []),
-      { type: 'cached', entries: [...this.#callers.values()] },
+      { type: 'cached', entries: this.#callers.all },
       { type: 'online', online: this.#link.isOpen },
     ];
   }
@@ -225,21 +247,8 @@ export class GatewayProgram {
   #setCertificates(): void {
     if (this.#settings === null) return;
     const { settings, certificates, issued } = this.#settings;
-    const secure = (this.#services?.services ?? []).filter(({ https }) => https);
-    const modelHosts = Object.keys(this.#services?.models ?? {}).filter((host) =>
-      secure.some(
-        (service) =>
-          service.host.slice(service.host.indexOf('.')) === host.slice(host.indexOf('.')),
-      ),
-    );
-    const own = settings.tls
-      ? secure.flatMap(({ custom_hosts: names, custom_paths: paths }) => [
-          ...(names ?? []),
-          ...(paths ?? []).map(({ host }) => host),
-        ])
-      : [];
-    const names = settings.tls ? [...secure.map(({ host }) => host), ...modelHosts, ...own] : [];
-    const others = { files: certificates, offered: issued ?? [], own: new Set(own) };
+    const { names, own } = namesToSecure(this.#services, settings.tls);
+    const others = { files: certificates, offered: issued ?? [], own };
     this.#certificates.set(names, settings, others);
   }
 
@@ -249,6 +258,7 @@ export class GatewayProgram {
     this.#offer();
     this.#counts.connected();
     this.#usage.connected();
+    this.#figures.connected();
     this.#workers?.sendAll({ type: 'online', online: true });
   }
 
@@ -270,6 +280,7 @@ export class GatewayProgram {
     const certificates = this.#certificates.states;
     const frame = {
       ...{ type: 'status', ...this.#status, version: gatewayVersion(), certificates },
+      text: this.#status.text ?? this.#diskProblem,
       public_key: this.#key.publicKey,
     };
     const text = JSON.stringify(frame);
@@ -315,11 +326,11 @@ export class GatewayProgram {
         break;
       case 'access-changed':
         this.#callers.clear();
-        this.#state.write('callers', []);
         break;
     }
     if (order.type === 'services' || order.type === 'service') {
       if (this.#services) this.#state.write('services', this.#services);
+      this.#figures.keepOnly(new Set(this.#services?.services.map(({ run_id }) => run_id)));
       this.#setCertificates();
       this.#report();
     }
@@ -353,7 +364,7 @@ export class GatewayProgram {
         this.#counts.add(message.counts, message.waiting);
         return;
       case 'caller':
-        this.#remember(message.entry);
+        this.#callers.add(message.entry);
         // A caller is known to the gateway, whichever worker has asked the server.
         for (const other of this.#workers?.all ?? []) {
           if (other !== worker) other.send({ type: 'cached', entries: [message.entry] });
@@ -361,6 +372,9 @@ export class GatewayProgram {
         return;
       case 'load':
         this.#link.send(message);
+        return;
+      case 'figures':
+        this.#figures.put(worker, message.services);
         return;
       case 'idle':
         this.#idle(worker, message.job_id);
@@ -390,11 +404,5 @@ export class GatewayProgram {
     if (waiting && waiting.size > 0) return;
     this.#leaving.delete(jobId);
     this.#link.send({ type: 'idle', job_id: jobId });
-  }
-
-  #remember(entry: CachedCaller): void {
-    if (this.#callers.size >= MAX_CALLERS) this.#callers.clear();
-    this.#callers.set(entry.key, entry);
-    this.#state.write('callers', [...this.#callers.values()]);
   }
 }

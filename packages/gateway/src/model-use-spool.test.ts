@@ -1,9 +1,10 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { GatewayFrame, GatewayModelUse } from '@dstack/contract/agent';
 import { answerMeter } from '@dstack/server/proxy';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ModelUseSpool } from './model-use-spool.ts';
 import { storeUse, useOf, withUsage } from './worker/model-usage.ts';
 
@@ -83,6 +84,59 @@ it('keeps uses while a full disk does not take what is sent', async () => {
   rmSync(join(dir, 'batch.new'), { recursive: true });
   spool.deliver();
   expect(sent).toMatchObject([{ uses: [{ requests: 1 }] }]);
+});
+
+describe('uses that add up while the server is away', () => {
+  function store(count: number, more: Partial<GatewayModelUse> = {}): void {
+    for (let n = 0; n < count; n++) {
+      writeFileSync(join(dir, `${randomUUID()}.json`), JSON.stringify({ ...use(), ...more }));
+    }
+  }
+  const spoolOf = (send: (frame: Sent) => boolean) => new ModelUseSpool(dir, send, Date.now, 10);
+  const deliver = (spool: ModelUseSpool, sent: Sent[]) => {
+    spool.connected();
+    for (let n = sent.at(-1)?.n ?? 0; uses().length > 0; n = sent.at(-1)?.n ?? 0) {
+      spool.used({ type: 'used', n });
+    }
+    return sent.flatMap((frame) => frame.uses);
+  };
+  const requests = (all: readonly GatewayModelUse[]) =>
+    all.reduce((sum, one) => sum + one.requests, 0);
+
+  it('are added up in few files, and each is delivered once', () => {
+    const sent: Sent[] = [];
+    let isThere = false;
+    const spool = spoolOf((frame) => isThere && sent.push(frame) > 0);
+    store(35);
+    for (let n = 0; n < 10; n++) spool.deliver();
+    expect(uses().length).toBeLessThan(31);
+    isThere = true;
+    expect(requests(deliver(spool, sent))).toBe(35);
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  it('are delivered once if the process is killed before it has removed what it has added up', () => {
+    store(31);
+    const copies = new Map(uses().map((name) => [name, readFileSync(join(dir, name))]));
+    const spool = spoolOf(() => false);
+    spool.deliver();
+    expect(uses().some((name) => name.startsWith('sum-'))).toBe(true);
+    for (const [name, text] of copies) writeFileSync(join(dir, name), text);
+    const sent: Sent[] = [];
+    const next = spoolOf((frame) => sent.push(frame) > 0);
+    expect(requests(deliver(next, sent))).toBe(31);
+  });
+
+  it('of many users are delivered in messages that the server takes', () => {
+    const sent: Sent[] = [];
+    let isThere = false;
+    const spool = spoolOf((frame) => isThere && sent.push(frame) > 0);
+    for (let n = 0; n < 31; n++) store(1, { user: `user-${n}` });
+    for (let n = 0; n < 3; n++) spool.deliver();
+    isThere = true;
+    expect(requests(deliver(spool, sent))).toBe(31);
+    expect(Math.max(...sent.map((frame) => frame.uses.length))).toBeLessThanOrEqual(10);
+  });
 });
 
 it('removes a damaged file with the next confirmed message', async () => {

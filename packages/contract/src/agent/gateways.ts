@@ -219,6 +219,35 @@ export const GatewayModelUse = object({
 });
 export type GatewayModelUse = Infer<typeof GatewayModelUse>;
 
+/** Services in one message of figures. */
+export const FIGURES = 500;
+
+/** Ended requests since the program started, and their latencies in the last minute. */
+const CountedRequests = object({
+  answered: mapOf(
+    textLike(/^([1-9]xx|failed|dropped)$/, 'is not an outcome of requests'),
+    whole(),
+    20,
+  ),
+  /** Pairs of a bucket and its count. */
+  slices: list(
+    object({ number: whole(), count: whole(), buckets: list(list(whole(), 2), 100) }),
+    20,
+  ),
+});
+
+/** The requests of a service. */
+export const GatewayCounts = object({
+  run_id: uuid,
+  in_flight: whole(),
+  held: whole(),
+  ejected: whole(),
+  requests: CountedRequests,
+  /** Copies of its requests for another service. */
+  mirrored: CountedRequests,
+});
+export type GatewayCounts = Infer<typeof GatewayCounts>;
+
 /** The same each time that the same things are sent; null = of an earlier version. */
 const Batch = nullable(uuid);
 
@@ -266,6 +295,8 @@ export const GatewayFrame = byType(
       }),
     ),
   }),
+  /** Replaces what was reported of these services; the counts of all others have not changed. */
+  frame('figures', { services: list(GatewayCounts, FIGURES) }),
   /** Certificates that this replica has, for the other replicas. */
   frame('issued', { certificates: list(GatewayPem, SERVICES) }),
   frame('why', { n: whole(), run_id: uuid }),

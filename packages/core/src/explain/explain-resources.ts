@@ -144,7 +144,7 @@ export function explainGateway(
   const missing = missingReplicas(snapshot, now);
   const isClosed = gateway.configuration.forbid_new_services === true;
   const closed = isClosed ? ' accepts no new services (`forbid_new_services`),' : '';
-  const unserved = certificateReasons(snapshot.reports);
+  const unserved = [...replicaReasons(snapshot), ...certificateReasons(snapshot.reports)];
   const lacks = [
     ...missing.map(({ text }) => ` It ${text}.`),
     ...unserved.slice(0, 2).map(({ text }) => ` ${sentence(text)}`),
@@ -152,6 +152,19 @@ export function explainGateway(
   const summary = `${about} runs,${closed} and ${used}.${lacks}`;
   const reasons = [...missing, ...unserved, ...serving, ...removed];
   return diagnosisOf({ state: 'active', waits: false, summary, reasons });
+}
+
+/** What is wrong with replicas that there are. */
+function replicaReasons({ replicas, reports }: GatewaySnapshot): Reason[] {
+  return activeReplicas(replicas).flatMap(({ id, replicaNum }) => {
+    const report = reports.find(({ replicaId }) => replicaId === id);
+    if (report === undefined || report.text === null) return [];
+    const text = report.text.replace(/\.$/, '');
+    const part = `replica ${replicaNum}`;
+    return report.state === 'ready'
+      ? [reason('health_warning', `replica ${replicaNum} reports a problem: ${text}`, { part })]
+      : [reason('not_ready', `replica ${replicaNum} does not serve requests: ${text}`, { part })];
+  });
 }
 
 /** Empty: there are enough, or others are on their way. */

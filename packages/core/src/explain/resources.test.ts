@@ -1,6 +1,11 @@
 /** Explanations of volumes and gateways, one row per situation. */
 import { describe, expect, it } from 'vitest';
-import type { GatewayRecord, GatewayReplicaRecord, VolumeRecord } from '../model/index.ts';
+import type {
+  GatewayRecord,
+  GatewayReplicaRecord,
+  GatewayReport,
+  VolumeRecord,
+} from '../model/index.ts';
 import { aHostVolume, aVolumeHost, VolumeWorld } from '../reconcile/testing-volumes.ts';
 import { volumeRecord } from '../testing/records.ts';
 import { explainGateway, explainVolume } from './explain-resources.ts';
@@ -160,24 +165,44 @@ describe('a gateway', () => {
       { ...REPLICA, status: 'running' as const },
       { ...REPLICA, id: 'r1', status: 'terminated' as const, statusMessage: 'no free host' },
     ];
-    const diagnosis = explainGateway(
-      {
-        gateway: {
-          ...{ gateway: withReplicas(gateway, 2), replicas, projectName: 'main' },
-          ...{ backendConfigured: true, defaultOf: [], projectDefaultId: null },
-          ...{ reports: [], intents: [], roomSince: null, waitingGatewayIds: [] },
-        },
-        services: [],
-        projectNames: PROJECTS,
-      },
-      CTX,
-    );
+    const diagnosis = explained(withReplicas(gateway, 2), replicas);
     expectExplained(diagnosis, {
       ...{ state: 'active', rules: ['retry_delay'], until: 5, attempt: 4 },
       summary:
         'runs, and serves nothing. It lacks 1 of 2 replicas (the last attempt ended: no free host); attempt 4 to add what is missing begins in 4 min',
     });
   });
+
+  it('has replicas with a problem, which may serve requests all the same', () => {
+    const report = (replicaId: string, state: GatewayReport['state'], text: string | null) => ({
+      ...{ replicaId, state, text, hostname: null, version: '1', certificates: [] },
+      ...{ outdated: null, updatedAt: 1 },
+    });
+    const replicas = ['r0', 'r1', 'r2'].map((id, replicaNum) => ({ ...REPLICA, id, replicaNum }));
+    const diagnosis = explained(withReplicas(GATEWAY, 3), replicas, [
+      report('r0', 'ready', 'The disk is full.'),
+      report('r1', 'waiting', 'Its host is not connected'),
+      report('r2', 'ready', null),
+    ]);
+    expectExplained(diagnosis, {
+      ...{ state: 'active', rules: ['health_warning', 'not_ready'] },
+      summary:
+        'serves nothing. Replica 0 reports a problem: The disk is full. Replica 1 does not serve requests: Its host is not connected.',
+    });
+  });
+
+  const explained = (
+    gateway: GatewayRecord,
+    replicas: readonly GatewayReplicaRecord[],
+    reports: readonly GatewayReport[] = [],
+  ) => {
+    const snapshot = {
+      ...{ gateway, replicas, reports, projectName: 'main', backendConfigured: true },
+      ...{ defaultOf: [], projectDefaultId: null, intents: [], roomSince: null },
+      waitingGatewayIds: [],
+    };
+    return explainGateway({ gateway: snapshot, services: [], projectNames: PROJECTS }, CTX);
+  };
 });
 
 const REPLICA: GatewayReplicaRecord = {

@@ -29,7 +29,11 @@ const run = {
 const RUNS = diagnosisOf({ state: 'running', waits: false, summary: 'It runs.', reasons: [] });
 
 function named(...reports: GatewayReport[]) {
-  const { summary, reasons } = withHostNames(RUNS, run, reports);
+  return namedBy(reports);
+}
+
+function namedBy(reports: readonly GatewayReport[], problems: readonly string[] = []) {
+  const { summary, reasons } = withHostNames(RUNS, run, { reports, problems });
   return [summary, ...reasons.map(({ rule, asked, has, until }) => [rule, asked, has, until])];
 }
 
@@ -69,4 +73,15 @@ it('reports that no replica of the gateway serves requests', () => {
   expect(named()[0]).toBe(
     'It runs. Its gateway does not serve requests: no replica of it is ready.',
   );
+});
+
+it('reports what has to change in DNS, once if a certificate waits for the same', () => {
+  const wrong = 'DNS leads chat.example.test to 192.0.2.1, not to this gateway (192.0.2.2)';
+  const certificates = [certificate('web.apps.test', 'valid')];
+  expect(namedBy([report(certificates)], [wrong])).toEqual([
+    `It runs. ${wrong}.`,
+    ['certificate', null, null, null],
+  ]);
+  const pending = certificate('chat.example.test', 'pending', wrong);
+  expect(namedBy([report([pending])], [wrong])).toHaveLength(2);
 });

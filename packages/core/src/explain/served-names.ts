@@ -45,17 +45,28 @@ function certificateText({ domain, state, message }: Certificate): string {
   }
 }
 
+/** What is known about the names of a service. */
+export interface NamesFound {
+  readonly reports: readonly GatewayReport[];
+  /** Of names that users have to set in DNS. */
+  readonly problems: readonly string[];
+}
+
 /** A diagnosis of a service that also reports which of its names are not served. */
 export function withHostNames(
   diagnosis: Diagnosis,
   run: Pick<RunRecord, 'serviceSpec'>,
-  reports: readonly GatewayReport[],
+  { reports, problems }: NamesFound,
 ): Diagnosis {
   const isServing = reports.some(({ state }) => state === 'ready');
   const lost = reports.find(({ text }) => text !== null)?.text ?? 'no replica of it is ready';
-  const missing = isServing
+  const served = isServing
     ? certificateReasons(reports, hostNamesOf(run))
     : [reason('not_ready', `its gateway does not serve requests: ${lost}`)];
+  const known = served.map(({ text }) => text);
+  // A certificate that waits for DNS has the same cause.
+  const others = problems.filter((one) => !known.some((text) => text.includes(one)));
+  const missing = [...served, ...others.map((one) => reason('certificate', one))];
   const mentioned = missing.slice(0, MENTIONED).map(({ text }) => ` ${sentence(text)}`);
   const summary = `${diagnosis.summary}${mentioned.join('')}`;
   return { ...diagnosis, summary, reasons: [...diagnosis.reasons, ...missing] };
@@ -63,4 +74,4 @@ export function withHostNames(
 
 /** Host names keep their first letter. */
 export const sentence = (text: string) =>
-  `${text.replace(/^(its|clients) /, (word) => word.charAt(0).toUpperCase() + word.slice(1))}.`;
+  `${text.replace(/^(its|clients|replica) /, (word) => word.charAt(0).toUpperCase() + word.slice(1))}.`;

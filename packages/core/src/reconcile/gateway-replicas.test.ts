@@ -183,6 +183,14 @@ test('a running gateway replaces a replica whose host has left, and waits longer
   expect(world.gateway.scaleOutAttempt).toBe(0);
 });
 
+test('a replica that serves requests shows what is wrong with its host', () => {
+  const world = running();
+  world.report(0, 'ready', 'The disk is full');
+  expect(world.replicas[0]).toMatchObject({ status: 'running', statusMessage: 'The disk is full' });
+  world.report(0, 'ready');
+  expect(world.replicas[0]).toMatchObject({ status: 'running', statusMessage: null });
+});
+
 test('a smaller number of replicas ends the oldest ones', () => {
   const world = running(2);
   const { configuration } = world.gateway;

@@ -45,7 +45,9 @@ export function advanceReplica(pass: GatewayPass, replica: GatewayReplicaRecord)
   }
   if (!isReplicaRunning(status)) return;
   const isReady = report === null || report.state === 'ready';
-  const statusMessage = isReady ? outdatedText(pass, replica) : report.text;
+  // One that is ready may have a problem all the same.
+  const text = report?.text ?? null;
+  const statusMessage = isReady ? (text ?? outdatedText(pass, replica)) : text;
   const hostname = report?.hostname ?? replica.hostname;
   pass.setReplica(replica, { statusMessage, hostname });
 }

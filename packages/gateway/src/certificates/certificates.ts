@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import type { CertificateState, GatewayPem, GatewaySettings } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
-import type { Logger } from '@dstack/server/proxy';
+import { dnsProblem, type Logger } from '@dstack/server/proxy';
 import { type IssuedCertificate, requestCertificate } from './acme.ts';
 import {
   type Challenges,
@@ -22,7 +22,6 @@ import {
   type SetRecord,
   tlsChallenges,
 } from './challenges.ts';
-import { dnsProblem } from './dns-check.ts';
 import { TlsChallenges } from './tls-challenges.ts';
 
 export interface CertificatesOptions {

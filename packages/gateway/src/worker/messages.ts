@@ -1,5 +1,6 @@
 /** Messages between the main process of a gateway and its workers, which carry the requests. */
 import type { GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
+import type { CountedService } from '@dstack/server/proxy';
 
 /** Main -> worker: orders of the server as they are, and these. */
 export type ToWorker =
@@ -18,8 +19,10 @@ export type ToWorker =
 
 /** Worker -> main: frames for the server as they are, and these. */
 export type FromWorker =
-  | Exclude<GatewayFrame, { type: 'status' | 'counts' | 'usage' | 'dns' }>
+  | Exclude<GatewayFrame, { type: 'status' | 'counts' | 'usage' | 'dns' | 'figures' }>
   | { readonly type: 'listening' }
+  /** Those that have changed. */
+  | { readonly type: 'figures'; readonly services: readonly CountedService[] }
   | {
       readonly type: 'requests';
       readonly counts: readonly { run_id: string; second: number; requests: number }[];

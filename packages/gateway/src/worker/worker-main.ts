@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import type { Server, Socket } from 'node:net';
 import {
+  type CountedService,
   OwnTokens,
   ProxyRefusal,
   RateBuckets,
@@ -29,6 +30,7 @@ const LEAVE_MS = 12_000;
 /** The longest wait for requests that have begun. */
 const LONGEST_MS = 600_000;
 const LOOK_MS = 200;
+const FIGURES_MS = 1000;
 /** Requests that wait for the first replica of one service. */
 const MAX_HELD = 1000;
 
@@ -131,6 +133,21 @@ const models = new ModelHost({
   },
 });
 const front = new Front({ services, proxy, models, httpsPort: () => httpsPort, log });
+
+const sent = new Map<string, string>();
+
+/** Only of services whose figures have changed, since there may be many. */
+function sendFigures(): void {
+  const changed: CountedService[] = [];
+  for (const one of proxy.figures) {
+    if (services.ofName(one.projectName, one.runName)?.runId !== one.runId) continue;
+    const text = JSON.stringify(one);
+    if (sent.get(one.runId) !== text) changed.push(one);
+    sent.set(one.runId, text);
+  }
+  if (changed.length > 0) send({ type: 'figures', services: changed });
+}
+setInterval(sendFigures, FIGURES_MS);
 
 let busy = 0;
 const server = createServer(

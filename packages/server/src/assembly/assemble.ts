@@ -4,6 +4,7 @@ import { fileBlobs } from '../blobs/file-blobs.ts';
 import { ClusterBackends } from '../capacity/cluster-backends.ts';
 import { applyServerConfig, type Bootstrapped, bootstrap } from '../config/bootstrap.ts';
 import { decisionContext } from '../decision-context.ts';
+import { GatewayFigures } from '../gateways/gateway-figures.ts';
 import { keyMaker } from '../http/keys.ts';
 import { httpSettings } from '../http-settings.ts';
 import { kubernetesKind } from '../kubernetes/kubernetes-kind.ts';
@@ -81,9 +82,19 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   };
 
   let engine: Engine | null = null;
-  const forHandlers = { ...made, keys, host, settings: forHttp, engine: () => engine };
+  const gatewayFigures = new GatewayFigures({ services: store.services, now: Date.now });
+  const forHandlers = {
+    ...made,
+    gatewayFigures,
+    keys,
+    host,
+    settings: forHttp,
+    engine: () => engine,
+  };
   const { url, services, metrics, end, ...admission } = await startHttp(parts, forHandlers);
-  const gateways = makeGatewayLinks(parts, { ...made, ...admission, serverHost: host });
+  const gateways = makeGatewayLinks(parts, {
+    ...{ ...made, ...admission, serverHost: host, figures: gatewayFigures },
+  });
   engine = makeEngine(parts, { ...made, services, gateways, metrics, serverHost: host });
   closing.add(() => engine?.close());
   // Before the loops end: they wait for deployments under way.

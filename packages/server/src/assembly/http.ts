@@ -6,11 +6,13 @@ import type { DraftedBlobs } from '../blobs/drafts.ts';
 import { ChangeHub, type ChangeHubOptions } from '../changes/change-hub.ts';
 import { loadMessages } from '../changes/load-messages.ts';
 import { systemNow } from '../clock.ts';
+import { dnsProblem } from '../gateways/dns-check.ts';
+import type { GatewayFigures } from '../gateways/gateway-figures.ts';
 import { txtReader } from '../gateways/txt-records.ts';
 import { buildHttp } from '../http/app.ts';
 import { jobSocketRoutes } from '../http/exec/job-sockets.ts';
 import { Intake } from '../http/intake/intake.ts';
-import type { HttpSettings, KeyMaker } from '../http/ports.ts';
+import type { HttpDeps, HttpSettings, KeyMaker } from '../http/ports.ts';
 import { TemplateRenderer } from '../http/proxy/models/template-renderer.ts';
 import { tokenizerHub } from '../http/runs/tokenizer-hub.ts';
 import { endHttp, Shutdown } from '../http/shutdown.ts';
@@ -54,6 +56,7 @@ export interface HttpParts extends Pick<EngineParts, 'backends' | 'offers'>, Sup
   readonly context: () => DecisionContext;
   readonly settings: HttpSettings;
   readonly host: ServerHost | null;
+  readonly gatewayFigures: GatewayFigures;
   /** Null until the loops have been made. */
   readonly engine: () => Engine | null;
 }
@@ -152,6 +155,7 @@ async function httpDeps(
     keys,
     context,
     engine,
+    gatewayFigures,
   } = made;
   const { shared } = store;
   const access = new AccessWatch({ access: store.access, shared, now: systemNow, log });
@@ -167,19 +171,35 @@ async function httpDeps(
   );
   const hubUrl = env.HF_ENDPOINT || 'https://huggingface.co';
   const outgoing = makeOutgoing(parts, hubUrl);
+  const { dns: server } = settings.gateways;
+  const findDnsProblem: HttpDeps['findDnsProblem'] = (name, gateway) =>
+    dnsProblem(name, { ...gateway, server });
   const depths = () => engine()?.depths() ?? null;
+  const allServices = async () => [
+    ...(await services.states()),
+    ...(await gatewayFigures.states()),
+  ];
   return {
     ...{ store, logs: links.logs, offers, backends, blobs, signIns, keys, context, chatTemplates },
     images: new ImageConfigs({ now: Date.now, outgoing, log }),
     intake: new Intake(intakeSettings(settings)),
     templates: gitTemplates({ rules: outgoing.rules, own: settings.templatesRepo }),
     hub: tokenizerHub(hubUrl, outgoing),
-    readTxt: txtReader(settings.gateways.dns),
+    readTxt: txtReader(server),
+    findDnsProblem,
     webUi: await WebFiles.open(assets.webUi),
     origins: serviceOrigins(parts),
     providers: makeProviders(parts),
-    ...{ credentials, services, access, shutdown: new Shutdown(), log, settings: made.settings },
-    metrics: settings.metrics.enabled ? await serverMetrics(parts, depths, services) : null,
+    ...{
+      credentials,
+      services,
+      gatewayFigures,
+      access,
+      shutdown: new Shutdown(),
+      log,
+      settings: made.settings,
+    },
+    metrics: settings.metrics.enabled ? await serverMetrics(parts, depths, allServices) : null,
     modelBodies: { dir: settings.dir, limit: settings.serviceMaxBody || MAX_MODEL_BODY },
     loopsAreRunning: () => engine()?.isRunning ?? false,
     queues: depths,
@@ -218,10 +238,9 @@ function makeProviders({ settings, closing }: Parts): SignInProviders {
 async function serverMetrics(
   { store, log }: Parts,
   depths: ServerMetricsOptions['depths'],
-  proxy: ServiceProxy,
+  services: ServerMetricsOptions['services'],
 ): Promise<ServerMetrics> {
   const { ServerMetrics } = await import('../metrics/server-metrics.ts');
   const onError = (error: unknown) => log.warn({ err: error }, 'a metric could not be read');
-  const services = () => proxy.states();
   return new ServerMetrics({ store, now: systemNow, depths, services, onError });
 }

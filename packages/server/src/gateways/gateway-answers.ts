@@ -30,7 +30,7 @@ const CHALLENGE = /^_acme-challenge\./;
 
 const REFUSED = { user: null, services: null };
 
-type Question = Exclude<GatewayFrame, { type: 'status' | 'idle' }>;
+type Question = Exclude<GatewayFrame, { type: 'status' | 'idle' | 'figures' }>;
 
 /** Answers the questions of gateways. */
 export class GatewayAnswers {

@@ -7,6 +7,7 @@ import type { GatewayView, ServiceView, Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import type { Logger } from '../logging.ts';
 import { GatewayAnswers, type GatewayAnswersOptions } from './gateway-answers.ts';
+import type { GatewayFigures } from './gateway-figures.ts';
 import { type GatewayHostState, GatewayLink, type Reported } from './gateway-link.ts';
 import { gatewayService } from './gateway-service.ts';
 import { type GatewayDefaults, gatewaySettings } from './gateway-settings.ts';
@@ -52,6 +53,7 @@ export interface GatewayLinksOptions extends Omit<GatewayAnswersOptions, 'store'
   /** The agent of the host as a program on the host reaches it; null = through the server only. */
   readonly agentOn: (hostId: string) => Promise<{ socket: string; token: string } | null>;
   readonly defaults: GatewayDefaults;
+  readonly figures: Pick<GatewayFigures, 'opened' | 'put' | 'forget'>;
   readonly now: () => Timestamp;
   readonly log: Logger;
 }
@@ -170,6 +172,7 @@ export class GatewayLinks {
         one.upkeep.close();
         one.link.close();
         this.#linked.delete(id);
+        this.#options.figures.forget(id);
         await this.#options.forget(one.link.replica);
         this.#pushKeys(one.tunnels.values());
       }
@@ -222,6 +225,7 @@ export class GatewayLinks {
     // What it was draining is asked for again by the effects.
     for (const whenIdle of one.draining.values()) whenIdle();
     one.draining.clear();
+    this.#options.figures.opened(one.link.replica.id, one.gatewayId, () => one.link.isOpen);
     await this.#sendSettings(one);
     await this.#sendServices(one);
     one.upkeep.look();
@@ -346,6 +350,9 @@ export class GatewayLinks {
         return;
       case 'idle':
         this.#drained(one, frame.job_id);
+        return;
+      case 'figures':
+        this.#options.figures.put(one.link.replica.id, frame.services);
         return;
       case 'issued':
         this.#onIssued(one, frame.certificates).catch((error) => {

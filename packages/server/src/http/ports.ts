@@ -18,6 +18,7 @@ import type {
 import type { Store } from '@dstack/store';
 import type { AccessWatch } from '../access/access-watch.ts';
 import type { DraftedBlobs } from '../blobs/drafts.ts';
+import type { GatewayFigures } from '../gateways/gateway-figures.ts';
 import type { ReadTxt } from '../gateways/txt-records.ts';
 import type { ImageConfigs } from '../images/image-configs.ts';
 import type { Logger } from '../logging.ts';
@@ -60,6 +61,11 @@ export interface HttpDeps {
   readonly hub: TokenizerHub;
   /** By the DNS servers that gateways use too. */
   readonly readTxt: ReadTxt;
+  /** The same for addresses. Null: the name leads to the gateway; otherwise the record to create. */
+  readonly findDnsProblem: (
+    name: string,
+    gateway: { readonly address: string | null; readonly isOwn: boolean },
+  ) => Promise<string | null>;
   readonly services: Pick<
     ServiceProxy,
     | 'admit'
@@ -75,6 +81,7 @@ export interface HttpDeps {
     | 'accepts'
     | 'accessSince'
   >;
+  readonly gatewayFigures: Pick<GatewayFigures, 'of'>;
   /** Bodies of requests to models: the folder for large ones, and their limit in bytes. */
   readonly modelBodies: { readonly dir: string; readonly limit: number };
   /** Null: switched off. */

@@ -23,6 +23,30 @@ export interface RawStats {
   }[];
 }
 
+/** The counts of two processes together; of the last minute only the latest part. */
+export function sumOfStats(one: RawStats, other: RawStats): RawStats {
+  const answered = { ...one.answered };
+  for (const [status, more] of Object.entries(other.answered)) {
+    answered[status] = (answered[status] ?? 0) + more;
+  }
+  const slices = new Map(one.slices.map((slice) => [slice.number, slice]));
+  for (const slice of other.slices) {
+    const before = slices.get(slice.number);
+    slices.set(slice.number, before ? sumOfSlices(before, slice) : slice);
+  }
+  const latest = [...slices.values()].sort((a, b) => b.number - a.number).slice(0, SLICES);
+  return { answered, slices: latest };
+}
+
+type RawSlice = RawStats['slices'][number];
+
+function sumOfSlices(one: RawSlice, other: RawSlice): RawSlice {
+  const buckets = new Map(one.buckets);
+  for (const [bucket, many] of other.buckets)
+    buckets.set(bucket, (buckets.get(bucket) ?? 0) + many);
+  return { number: one.number, count: one.count + other.count, buckets: [...buckets] };
+}
+
 interface NamedService extends ServiceName {
   readonly runId: Id;
 }

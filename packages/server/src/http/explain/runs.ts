@@ -11,6 +11,7 @@ import {
   withHostNames,
 } from '@dstack/core';
 import type { HttpDeps } from '../ports.ts';
+import { hostNameProblems } from './host-names.ts';
 import {
   type Asker,
   explainContext,
@@ -52,19 +53,22 @@ async function assessRun(
     explainRun(input, backends, answers, ctx),
   );
   const within = { within: { kind: 'run', ids: [run.id] } } as const;
-  const named = await withNames(deps, run, diagnosis);
+  const named = await withNames(deps, asker, run, diagnosis);
   return await explanation(deps, asker, subjectOf(kind, run), named, within);
 }
 
 /** Of a service on a gateway: whether clients reach it at its host names. */
 async function withNames(
-  { store }: HttpDeps,
+  deps: HttpDeps,
+  { project }: Asker,
   run: RunRecord,
   diagnosis: Diagnosis,
 ): Promise<Diagnosis> {
   if (run.gatewayId === null || isRunFinished(run.status)) return diagnosis;
-  const gateway = await store.gateways.byId(run.gatewayId);
-  return gateway === null ? diagnosis : withHostNames(diagnosis, run, gateway.reports);
+  const gateway = await deps.store.gateways.byId(run.gatewayId);
+  if (gateway === null) return diagnosis;
+  const problems = await hostNameProblems(deps, { run, project, gateway });
+  return withHostNames(diagnosis, run, { reports: gateway.reports, problems });
 }
 
 /** Names of jobs: `<run>-<job>-<replica>`. */

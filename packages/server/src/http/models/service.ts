@@ -1,17 +1,19 @@
 import { type ModelUsageQuery, notExists } from '@dstack/contract/api';
+import { isRunFinished } from '@dstack/contract/status';
 import type { ModelUsageReport, ServiceFigures } from '@dstack/contract/wire';
 import type { ProjectRecord } from '@dstack/store';
+import type { ProxiedService } from '../../proxy/proxy-figures.ts';
 import type { ServiceStats } from '../../proxy/service-stats.ts';
 import type { HttpDeps } from '../ports.ts';
 
 export async function serviceFigures(
-  { services }: HttpDeps,
+  deps: HttpDeps,
   project: ProjectRecord,
   runName: string,
 ): Promise<ServiceFigures> {
+  const { services } = deps;
   const route = await services.find({ projectName: project.name, runName });
-  if (route === null) throw notExists(`Service ${runName} without a gateway not found`);
-  const state = services.state(route);
+  const state = route ? services.state(route) : await behindGateway(deps, project, runName);
   return {
     rps: state.rps,
     p50_ms: state.p50,
@@ -24,6 +26,22 @@ export async function serviceFigures(
     answered: state.answered,
     mirrored: mirroredFigures(state.mirrored),
   };
+}
+
+async function behindGateway(
+  { store, gatewayFigures }: HttpDeps,
+  project: ProjectRecord,
+  runName: string,
+): Promise<ProxiedService> {
+  const view = await store.runs.byName(project.id, runName);
+  if (!view?.run.serviceSpec || isRunFinished(view.run.status)) {
+    throw notExists(`Service ${runName} not found`);
+  }
+  const state = await gatewayFigures.of(view.run.id);
+  if (state !== null) return state;
+  throw notExists(
+    `The figures of service ${runName} are not known: this server is not connected to its gateway`,
+  );
 }
 
 function mirroredFigures({ answered: copies, ...times }: ServiceStats): ServiceFigures['mirrored'] {

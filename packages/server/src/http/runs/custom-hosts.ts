@@ -47,14 +47,19 @@ function fixedPart(wildcard: string): string {
   return end.replace(/^[*.]+/, '');
 }
 
+/** The record that proves a name for a project. */
+export function proofOf(host: string, project: Pick<ProjectRecord, 'id'>) {
+  const name = `_dstack.${host}`;
+  const value = `dstack-project=${project.id}`;
+  return { name, value, record: `${name} TXT "${value}"` };
+}
+
 async function proofProblem(
   readTxt: HttpDeps['readTxt'],
   host: string,
   project: ProjectRecord,
 ): Promise<string | null> {
-  const name = `_dstack.${host}`;
-  const value = `dstack-project=${project.id}`;
-  const record = `${name} TXT "${value}"`;
+  const { name, value, record } = proofOf(host, project);
   try {
     const found = await readTxt(name);
     if (found.includes(value)) return null;

@@ -242,6 +242,8 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
     templates: gitTemplates({ rules: new OutgoingRules([]), own: null, protocols: 'file' }),
     hub: () => Promise.reject(new Error('there is no hub')),
     readTxt: async () => [],
+    findDnsProblem: async () => null,
+    gatewayFigures: { of: async () => null },
     shutdown: new Shutdown(),
     metrics: new ServerMetrics({ store: made.store, now, depths: () => null, onError: () => {} }),
     loopsAreRunning: () => true,

@@ -12,12 +12,15 @@ const FIGURES_MS = 5000;
 
 const REQUESTS_MS = 2000;
 
-/** The requests of a service. An error ends the polling: gateways have figures of their own. */
+/** After an error: the server may not be connected to the gateway of the service. */
+const FIGURES_AGAIN_MS = 30_000;
+
+/** The requests of a service. */
 export function serviceFiguresQuery(client: Client, { project, name }: NamedService) {
   return queryOptions<ServiceFigures>({
     queryKey: ['service', 'figures', project, name],
     queryFn: () => client.project(project).services.state(name),
-    refetchInterval: ({ state }) => (state.error === null ? FIGURES_MS : false),
+    refetchInterval: ({ state }) => (state.error === null ? FIGURES_MS : FIGURES_AGAIN_MS),
     retry: false,
   });
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import {
-  answeredText,
   hasFigures,
   inFlightText,
+  isServedHere,
   latencyText,
+  outcomesText,
   rateText,
   readyText,
   replicasText,
@@ -46,10 +47,8 @@ describe('figures of a service', () => {
     expect(inFlightText({ ...figures, in_flight: 4 })).toBe('4');
     expect(inFlightText({ ...figures, in_flight: 4, held: 2 })).toBe('4 and 2 waiting');
     expect(readyText({ ...figures, replicas: 3, ejected: 1 })).toBe('2 of 3 ready');
-    expect(answeredText(figures)).toBe('none');
-    expect(answeredText({ ...figures, answered: { '5xx': 3, '2xx': 1204, '4xx': 0 } })).toBe(
-      '2xx 1,204, 5xx 3',
-    );
+    expect(outcomesText(figures.answered)).toBe('none');
+    expect(outcomesText({ '5xx': 3, '2xx': 1204, '4xx': 0 })).toBe('2xx 1,204, 5xx 3');
   });
 
   it.each([
@@ -74,9 +73,10 @@ describe('figures of a service', () => {
       status: 'running',
       service: { url },
     };
-    expect(hasFigures(service, 'http://dstack.example:3000')).toBe(isHere);
-    expect(hasFigures({ ...service, status: 'submitted' }, 'http://dstack.example:3000')).toBe(
-      false,
-    );
+    expect(isServedHere(service, 'http://dstack.example:3000')).toBe(isHere);
+    expect(hasFigures(service)).toBe(true);
+    const submitted = { ...service, status: 'submitted' };
+    expect(isServedHere(submitted, 'http://dstack.example:3000')).toBe(false);
+    expect(hasFigures(submitted)).toBe(false);
   });
 });

@@ -39,30 +39,27 @@ export function replicasText(counts: ReplicaCounts, figures: ServiceFigures | nu
 }
 
 /** `2xx 1,204, 5xx 3`. */
-export function answeredText({ answered }: ServiceFigures): string {
-  const parts = Object.entries(answered)
+export function outcomesText(outcomes: Readonly<Record<string, number>>): string {
+  const parts = Object.entries(outcomes)
     .filter(([, ended]) => ended > 0)
     .sort(([a], [b]) => a.localeCompare(b))
     .map(([kind, ended]) => `${kind} ${count(ended)}`);
   return parts.join(', ') || 'none';
 }
 
-/**
- * Whether this server passes the requests on, so that it has figures about them; gateways have
- * their own. `origin`: that of the page.
- */
-export function hasFigures(
-  {
-    id,
-    status,
-    service,
-  }: {
-    readonly id: string;
-    readonly status: string;
-    readonly service: { readonly url: string } | null;
-  },
-  origin: string,
-): boolean {
+interface ShownService {
+  readonly id: string;
+  readonly status: string;
+  readonly service: { readonly url: string } | null;
+}
+
+/** Whether the server has figures about its requests. */
+export function hasFigures({ status, service }: ShownService): boolean {
+  return status === 'running' && service !== null;
+}
+
+/** Whether this server passes the requests on, and not a gateway. `origin`: that of the page. */
+export function isServedHere({ id, status, service }: ShownService, origin: string): boolean {
   if (status !== 'running' || service === null) return false;
   const own = new URL(origin).hostname;
   const { hostname } = new URL(service.url, origin);

@@ -12,10 +12,7 @@ export function useServiceFigures(
   most: number,
 ): ReadonlyMap<string, ServiceFigures> {
   const client = useClient();
-  const shown = useMemo(
-    () => services.filter((row) => hasFigures(row, location.origin)).slice(0, most),
-    [services, most],
-  );
+  const shown = useMemo(() => services.filter(hasFigures).slice(0, most), [services, most]);
   return useQueries({
     queries: shown.map((row) => serviceFiguresQuery(client, row)),
     combine: useCallback(

@@ -3,9 +3,9 @@ import type { NamedService } from '../../data/services/service-queries.ts';
 import { serviceFiguresQuery } from '../../data/services/service-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import {
-  answeredText,
   inFlightText,
   latencyText,
+  outcomesText,
   rateText,
   readyText,
 } from '../../domain/services/service-figures.ts';
@@ -25,7 +25,10 @@ export function ServicePanel({ service }: { readonly service: NamedService }) {
           { label: 'p50', value: latencyText(data.p50_ms) },
           { label: 'p99', value: latencyText(data.p99_ms) },
           { label: 'Replicas', value: readyText(data) },
-          { label: 'Answered', value: answeredText(data), wide: true },
+          { label: 'Answered', value: outcomesText(data.answered), wide: true },
+          ...(data.mirrored === null
+            ? []
+            : [{ label: 'Copies', value: outcomesText(data.mirrored.copies), wide: true }]),
         ]}
       />
     </Panel>

@@ -1,0 +1,51 @@
+import {
+  appendFileSync,
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { boundLog, fullDisk } from './disk.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'dstack-disk-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+describe('a full disk', () => {
+  const room = { bytes: 1e9, files: 1000, mostFiles: 5000 };
+  const problem = (less: object) => fullDisk('/var/lib/x', async () => ({ ...room, ...less }));
+
+  it('is reported with its folder and what is lost', async () => {
+    expect(await problem({})).toBeNull();
+    expect(await problem({ bytes: 1e6 })).toMatch(/\/var\/lib\/x on its host is full.*not counted/);
+    expect(await problem({ files: 3 })).toMatch(/can hold no more files/);
+  });
+
+  it('is none where files are not limited, or nothing is known', async () => {
+    expect(await problem({ files: 0, mostFiles: 0 })).toBeNull();
+    expect(await fullDisk(join(dir, 'missing'))).toBeNull();
+    expect(await fullDisk(dir)).toBeNull();
+  });
+});
+
+it('a log that has grown is cut while it is written, and its earlier part is kept', () => {
+  const path = join(dir, 'log');
+  boundLog(path, 10);
+  const writer = openSync(path, 'a');
+  writeSync(writer, 'short\n');
+  boundLog(path, 10);
+  expect(readFileSync(path, 'utf8')).toBe('short\n');
+  appendFileSync(path, 'and long\n');
+  boundLog(path, 10);
+  writeSync(writer, 'next\n');
+  closeSync(writer);
+  expect(readFileSync(path, 'utf8')).toBe('next\n');
+  expect(readFileSync(`${path}.1`, 'utf8')).toBe('short\nand long\n');
+});

@@ -1,0 +1,48 @@
+/** The disk of the host: what this program writes there is bounded, and a full one is reported. */
+import { copyFileSync, statSync, truncateSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+
+/** Below this much room the next write may fail, in bytes. */
+const LEAST_ROOM = 8 * 1024 * 1024;
+const LEAST_FILES = 100;
+
+/** What is left on the disk of a folder; the number of files is 0 where the disk has no limit of them. */
+export interface DiskRoom {
+  readonly bytes: number;
+  readonly files: number;
+  readonly mostFiles: number;
+}
+
+/** Null: there is enough room, or it is not known. */
+export async function fullDisk(
+  folder: string,
+  roomOf: (folder: string) => Promise<DiskRoom> = roomOn,
+): Promise<string | null> {
+  const room = await roomOf(folder).catch(() => null);
+  if (room === null) return null;
+  const hasFiles = room.mostFiles === 0 || room.files >= LEAST_FILES;
+  if (room.bytes >= LEAST_ROOM && hasFiles) return null;
+  const what = hasFiles ? 'is full' : 'can hold no more files';
+  return `The disk of ${folder} on its host ${what}: requests are answered, but the use of models is not counted, and changes of services and certificates are lost if the gateway restarts without the server. Make room there`;
+}
+
+async function roomOn(folder: string): Promise<DiskRoom> {
+  const { bavail, bsize, ffree, files } = await statfs(folder);
+  return { bytes: bavail * bsize, files: ffree, mostFiles: files };
+}
+
+/** Clients can cause lines of a log. Its earlier part is kept once, and those who write it go on. */
+export function boundLog(path: string, most: number): void {
+  try {
+    if (statSync(path).size <= most) return;
+  } catch {
+    // Nothing has been written yet.
+    return;
+  }
+  try {
+    copyFileSync(path, `${path}.1`);
+  } catch {
+    // A full disk has no room for it, and needs what is freed by the next step.
+  }
+  truncateSync(path);
+}

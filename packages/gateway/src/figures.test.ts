@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import { type GatewayFrame, parseGatewayFrame } from '@dstack/contract/agent';
+import type { CountedService } from '@dstack/server/proxy';
+import { expect, it } from 'vitest';
+import { Figures } from './figures.ts';
+
+const RUN = randomUUID();
+
+function counted(more: Partial<CountedService> = {}): CountedService {
+  const raw = { answered: { '2xx': 3 }, slices: [{ number: 7, count: 3, buckets: [[1, 3]] }] };
+  return {
+    ...{ runId: RUN, projectName: 'main', runName: 'web', inFlight: 1, held: 0, ejected: 1 },
+    ...{ raw, rawMirrored: { answered: { dropped: 1 }, slices: [] } },
+    ...more,
+  } as CountedService;
+}
+
+function figures() {
+  const sent: Extract<GatewayFrame, { type: 'figures' }>[] = [];
+  let isThere = true;
+  const all = new Figures<string>((frame) => {
+    if (isThere) sent.push(frame);
+    return isThere;
+  });
+  const setThere = (there: boolean) => {
+    isThere = there;
+  };
+  return { all, sent, setThere };
+}
+
+it('the workers of a gateway are added up, and only changes are sent', () => {
+  const { all, sent } = figures();
+  all.put('a', [counted()]);
+  all.put('b', [counted({ inFlight: 4 })]);
+  all.deliver();
+  all.deliver();
+  expect(sent).toHaveLength(1);
+  expect(parseGatewayFrame(JSON.stringify(sent[0]))).toEqual(sent[0]);
+  expect(sent[0]?.services).toEqual([
+    {
+      ...{ run_id: RUN, in_flight: 5, held: 0, ejected: 1 },
+      requests: { answered: { '2xx': 6 }, slices: [{ number: 7, count: 6, buckets: [[1, 6]] }] },
+      mirrored: { answered: { dropped: 2 }, slices: [] },
+    },
+  ]);
+});
+
+it('totals do not become smaller when a worker ends, and its requests in flight are over', () => {
+  const { all, sent } = figures();
+  all.put('a', [counted()]);
+  all.put('b', [counted()]);
+  all.ended('a');
+  all.deliver();
+  expect(sent[0]?.services[0]).toMatchObject({
+    ...{ in_flight: 1, requests: { answered: { '2xx': 6 } } },
+  });
+});
+
+it('a server that connects gets everything, except services that have left', () => {
+  const { all, sent, setThere } = figures();
+  const left = randomUUID();
+  all.put('a', [counted(), counted({ runId: left })]);
+  setThere(false);
+  all.deliver();
+  all.keepOnly(new Set([RUN]));
+  setThere(true);
+  all.connected();
+  expect(sent.flatMap(({ services }) => services.map(({ run_id }) => run_id))).toEqual([RUN]);
+  all.connected();
+  expect(sent).toHaveLength(2);
+});
+
+it('many services are sent in several messages, which the server takes', () => {
+  const { all, sent } = figures();
+  const many = Array.from({ length: 1200 }, () => counted({ runId: randomUUID() }));
+  all.put('a', many);
+  all.deliver();
+  expect(sent.map(({ services }) => services.length)).toEqual([500, 500, 200]);
+});

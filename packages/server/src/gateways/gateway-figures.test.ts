@@ -1,0 +1,66 @@
+import type { GatewayCounts as Counted } from '@dstack/contract/agent';
+import type { ServiceView } from '@dstack/store';
+import { expect, it } from 'vitest';
+import { serviceSeries } from '../metrics/service-series.ts';
+import { GatewayFigures } from './gateway-figures.ts';
+
+const view = (id: string, isFailing = false) =>
+  ({
+    run: { id, name: `name-of-${id}`, gatewayId: 'edge' },
+    projectName: 'main',
+    replicas: [{ isFailing }, { isFailing: false }],
+  }) as unknown as ServiceView;
+
+const counted = (id: string, answered: Record<string, number> = { '2xx': 4 }): Counted => ({
+  ...{ run_id: id, in_flight: 1, held: 2, ejected: 0 },
+  requests: { answered, slices: [{ number: 99, count: 4, buckets: [[8, 4]] }] },
+  mirrored: { answered: { dropped: 1 }, slices: [] },
+});
+
+function figures(views: readonly ServiceView[]) {
+  return new GatewayFigures({
+    services: {
+      onGateway: async (id) => views.find(({ run }) => run.id === id) ?? null,
+      behindGateway: async () => [...views],
+    },
+    now: () => 1_000_000,
+  });
+}
+
+it('the replicas of a gateway are added up', async () => {
+  const all = figures([view('web', true)]);
+  for (const replica of ['r0', 'r1']) {
+    all.opened(replica, 'edge', () => true);
+    all.put(replica, [counted('web')]);
+  }
+  const state = await all.of('web');
+  expect(state).toMatchObject({
+    ...{ inFlight: 2, held: 4, replicas: 2, ejected: 1, answered: { '2xx': 8 } },
+    mirrored: { answered: { dropped: 2 } },
+  });
+  expect(state?.rps).toBeGreaterThan(0);
+  expect(state?.p50).toBeGreaterThan(0);
+  const text = await serviceSeries(await all.states());
+  expect(text).toContain(
+    'dstack_service_requests_total{dstack_project_name="main",dstack_run_name="name-of-web",status="2xx"} 8',
+  );
+  expect(text).toMatch(/mirrored_requests_total\{.*status="dropped"\} 2/);
+});
+
+it('a gateway counts only for its own services, and only while its program is connected', async () => {
+  const other = { ...view('other'), run: { ...view('other').run, gatewayId: 'elsewhere' } };
+  const all = figures([view('web'), other]);
+  let isOpen = true;
+  all.opened('r0', 'edge', () => isOpen);
+  all.put('r0', [counted('web'), counted('other')]);
+  expect(await all.of('other')).toBeNull();
+  expect(await all.of('unknown')).toBeNull();
+  isOpen = false;
+  expect(await all.of('web')).toBeNull();
+  expect(await all.states()).toEqual([]);
+  isOpen = true;
+  all.opened('r0', 'edge', () => isOpen);
+  expect(await all.of('web')).toMatchObject({ answered: {}, replicas: 2 });
+  all.forget('r0');
+  expect(await all.of('web')).toBeNull();
+});

@@ -1,0 +1,105 @@
+/** The requests of services behind gateways, as their programs report them. */
+import type { GatewayCounts as Counted } from '@dstack/contract/agent';
+import type { Id } from '@dstack/core';
+import type { Services, ServiceView } from '@dstack/store';
+import type { ProxiedService } from '../proxy/proxy-figures.ts';
+import { type RawStats, RequestStats } from '../proxy/service-stats.ts';
+
+export interface GatewayFiguresOptions {
+  readonly services: Pick<Services, 'onGateway' | 'behindGateway'>;
+  /** Milliseconds. */
+  readonly now: () => number;
+}
+
+interface Source {
+  readonly gatewayId: Id;
+  readonly isOpen: () => boolean;
+  readonly services: Map<Id, Counted>;
+}
+
+/** Of one gateway replica. */
+const MAX_SERVICES = 10_000;
+
+export class GatewayFigures {
+  readonly #options: GatewayFiguresOptions;
+  readonly #sources = new Map<Id, Source>();
+  /** Adds up what others have counted. */
+  readonly #stats: RequestStats;
+
+  constructor(options: GatewayFiguresOptions) {
+    this.#options = options;
+    this.#stats = new RequestStats(options.now);
+  }
+
+  /** The program of a replica is connected, and will report everything. */
+  opened(replicaId: Id, gatewayId: Id, isOpen: () => boolean): void {
+    this.#sources.set(replicaId, { gatewayId, isOpen, services: new Map() });
+  }
+
+  forget(replicaId: Id): void {
+    this.#sources.delete(replicaId);
+  }
+
+  put(replicaId: Id, services: readonly Counted[]): void {
+    const known = this.#sources.get(replicaId)?.services;
+    if (known === undefined) return;
+    for (const one of services) {
+      known.delete(one.run_id);
+      known.set(one.run_id, one);
+    }
+    for (const oldest of known.keys()) {
+      if (known.size <= MAX_SERVICES) break;
+      known.delete(oldest);
+    }
+  }
+
+  /** Null: there is no such service behind a gateway to which this server is connected. */
+  async of(runId: Id): Promise<ProxiedService | null> {
+    const view = await this.#options.services.onGateway(runId);
+    const isKnown = view !== null && this.#open(view.run.gatewayId).length > 0;
+    return isKnown ? this.#state(view) : null;
+  }
+
+  /** Of all services that have had requests. */
+  async states(): Promise<ProxiedService[]> {
+    const gateways = new Set([...this.#sources.values()].map(({ gatewayId }) => gatewayId));
+    const states = [...gateways].map(async (gatewayId) => {
+      const sources = this.#open(gatewayId);
+      if (sources.length === 0) return [];
+      const views = await this.#options.services.behindGateway(gatewayId);
+      const counted = views.filter(({ run }) => sources.some((one) => one.services.has(run.id)));
+      return counted.map((view) => this.#state(view));
+    });
+    return (await Promise.all(states)).flat();
+  }
+
+  #open(wanted: Id | null): Source[] {
+    return [...this.#sources.values()].filter(
+      ({ gatewayId, isOpen }) => gatewayId === wanted && isOpen(),
+    );
+  }
+
+  #state({ run, projectName, replicas }: ServiceView): ProxiedService {
+    const parts = this.#open(run.gatewayId).flatMap(({ services }) => services.get(run.id) ?? []);
+    const sum = (of: (one: Counted) => number) => parts.reduce((all, one) => all + of(one), 0);
+    const total = (counts: readonly Counted['requests'][]) =>
+      this.#stats.of(run.id, counts.map(rawOf));
+    const failing = replicas.filter(({ isFailing }) => isFailing).length;
+    return {
+      ...{ projectName, runName: run.name, ...total(parts.map(({ requests }) => requests)) },
+      inFlight: sum((one) => one.in_flight),
+      held: sum((one) => one.held),
+      replicas: replicas.length,
+      ejected: Math.min(replicas.length, Math.max(failing, ...parts.map((one) => one.ejected))),
+      mirrored: total(parts.map(({ mirrored }) => mirrored)),
+    };
+  }
+}
+
+const rawOf = ({ answered, slices }: Counted['requests']): RawStats => ({
+  answered,
+  slices: slices.map(({ number, count, buckets }) => ({
+    ...{ number, count },
+    buckets: buckets.map(([bucket = 0, many = 0]) => [bucket, many] as const),
+  })),
+});
