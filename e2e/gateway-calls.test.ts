@@ -16,6 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CALLS } from './call-service.ts';
 import { applyFleet, configuration, newInstallation } from './installation.ts';
 import { requestLoad } from './request-load.ts';
+import { serviceFigures } from './service-figures.ts';
 import { freePort } from './serving.ts';
 import { until, waitFor } from './until.ts';
 
@@ -116,6 +117,12 @@ describe.skipIf(!existsSync('/usr/sbin/nginx'))('calls of gRPC to a run', () => 
     }
     echo.end();
     expect((await once(echo, 'status'))[0].code).toBe(status.OK);
+    // The server knows what the gateway has answered.
+    await waitFor(
+      () => serviceFigures(home, 'calls'),
+      ({ answered = {} }) => (answered['2xx'] ?? 0) > 1,
+      (figures) => JSON.stringify(figures),
+    );
   });
 
   it('do not fail while the server is killed, nor during a rollout', async () => {

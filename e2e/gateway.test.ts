@@ -12,6 +12,7 @@ import { startAuthority } from './certificate-authority.ts';
 import { applyFleet, configuration, newInstallation } from './installation.ts';
 import { LIMITS, startLimitingNginx } from './limiting-nginx.ts';
 import { requestLoad } from './request-load.ts';
+import { serviceFigures } from './service-figures.ts';
 import { freePort } from './serving.ts';
 
 const app = join(import.meta.dirname, 'service-app.ts');
@@ -257,6 +258,12 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
       expect(counts[0]).toEqual(counts[1]);
     }
     expect((await ask('web.apps.test', '/limited/x')).headers['retry-after']).toBeDefined();
+    // The server knows what the gateway has answered.
+    await vi.waitFor(async () => {
+      const { answered } = await serviceFigures(home, 'web');
+      expect(answered['2xx']).toBeGreaterThan(0);
+      expect(answered['4xx']).toBeGreaterThan(0);
+    }, 10_000);
   });
 
   it('answers while the server is down, and while its own processes are killed', async () => {

@@ -67,7 +67,10 @@ function gatewayRows(
     shownStatus(gateway, source ?? null),
     ...(hasCertificates ? [certificateSummary(gateway.certificates ?? [])] : []),
     ...(verbose
-      ? [relativeTime(gateway.created_at, options.now), gateway.status_message ?? '']
+      ? [
+          relativeTime(gateway.created_at, options.now),
+          gateway.status_message ?? source?.status_message ?? '',
+        ]
       : []),
   ];
   if (merged) return [head];

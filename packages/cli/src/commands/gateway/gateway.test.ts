@@ -60,3 +60,15 @@ test('a gateway with services is deleted only with --force', async () => {
   expect(await remove('--force')).toMatchObject({ code: 0 });
   expect(sent).toEqual([{ names: ['edge'] }, { names: ['edge'], force: true }]);
 });
+
+test('a list shows what is wrong with the only replica of a gateway', async () => {
+  const replica = {
+    ...{ replica_num: 0, backend: 'remote', region: 'pool', hostname: '192.0.2.1' },
+    ...{ status: 'running', status_message: 'The disk is full', created_at: gateway.created_at },
+  };
+  const fake = await startFakeServer({
+    [`POST ${BASE}/gateways/list`]: { json: [{ ...gateway, replicas: [replica] }] },
+  });
+  const { out } = await runCommand(['gateway', 'list', '-v'], { env: serverEnv(fake.url) });
+  expect(out).toContain('The disk is full');
+});
