@@ -9,6 +9,8 @@ export interface BarePod {
   readonly labels?: Readonly<Record<string, string>>;
   /** It is never given a node. */
   readonly isGated?: boolean;
+  /** Of a container that copies its program into a volume of the pod first, as the agent's does. */
+  readonly copied?: string;
 }
 
 export class BarePods {
@@ -21,10 +23,10 @@ export class BarePods {
   }
 
   /** Milliseconds from the creation of a pod until a watch reports it as running. */
-  async timed(name: string): Promise<number> {
+  async timed(name: string, copied?: string): Promise<number> {
     const watch = await this.#watch(`metadata.name=${name}`);
     const start = performance.now();
-    await this.create({ name });
+    await this.create({ name, ...(copied === undefined ? {} : { copied }) });
     await watch.until((phases) => phases.get(name) === 'Running');
     const ms = performance.now() - start;
     await this.delete(`/${name}`);
@@ -42,12 +44,17 @@ export class BarePods {
     return ms;
   }
 
-  async create({ name, labels = {}, isGated = false }: BarePod): Promise<void> {
-    const container = { name: 'bare', image: this.#image, command: ['sleep', '3600'] };
+  async create({ name, labels = {}, isGated = false, copied }: BarePod): Promise<void> {
+    const volumeMounts = [{ name: 'dstack', mountPath: '/dstack' }];
+    const command = ['sleep', '3600'];
+    const container = { name: 'bare', image: this.#image, command, volumeMounts };
+    const copying = { name: 'copy', image: copied, imagePullPolicy: 'IfNotPresent', volumeMounts };
     await this.#call('POST', PODS, {
       ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name, labels } },
       spec: {
+        ...(copied === undefined ? {} : { initContainers: [copying] }),
         containers: [container],
+        volumes: [{ name: 'dstack', emptyDir: {} }],
         ...(isGated ? { schedulingGates: [{ name: 'dstack.ai/bench' }] } : {}),
       },
     });

@@ -4,6 +4,7 @@ import type { Installation } from '@dstack/testkit';
 import { eventTimes } from './runs.ts';
 
 export const IMAGE = 'bench:1';
+export const AGENT = 'dstack/agent:1';
 
 export const JOB = {
   image: IMAGE,

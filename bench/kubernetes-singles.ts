@@ -2,7 +2,7 @@
 import type { Installation } from '@dstack/testkit';
 import type { ApiProxy } from '@dstack/testkit/kubernetes-proxy';
 import type { BarePods } from './kubernetes-pods.ts';
-import { JOB, stop, untilRunning } from './kubernetes-runs.ts';
+import { AGENT, JOB, stop, untilRunning } from './kubernetes-runs.ts';
 import { PodStages } from './kubernetes-stages.ts';
 import { print, summary } from './measure.ts';
 import { eventTimes, submit } from './runs.ts';
@@ -22,6 +22,7 @@ export async function singles(
   for (let i = 0; i <= SINGLE; i++) {
     const bare = `bare-${way}-${i}`;
     const floor = await pods.timed(bare);
+    const copied = way === 'image' ? await pods.timed(`copy-${i}`, AGENT) : null;
     const name = `${way}-${i}`;
     const id = await submit(home, name, { commands: ['sleep 1000'], ...JOB });
     const took = await untilRunning(home, name, id);
@@ -32,6 +33,7 @@ export async function singles(
     // The first one fills caches.
     if (i === 0) continue;
     record('bare pod, created to running', floor);
+    if (copied !== null) record('bare pod that copies the image of the agent first', copied);
     const { created = Number.NaN, started = Number.NaN } = stages.of(bare);
     record('bare pod, created to its event `Started`', started - created);
     const what = way === 'claim' ? 'the agent on the nodes' : 'the image of the agent';

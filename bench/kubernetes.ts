@@ -19,7 +19,7 @@ import { usage } from './at-rest.ts';
 import { commandsIn } from './commands-in-runs.ts';
 import { installation, root } from './installation.ts';
 import { BarePods } from './kubernetes-pods.ts';
-import { IMAGE, JOB, stop, untilRunning } from './kubernetes-runs.ts';
+import { AGENT, IMAGE, JOB, stop, untilRunning } from './kubernetes-runs.ts';
 import { singles } from './kubernetes-singles.ts';
 import { print, summary } from './measure.ts';
 import { delaysOfPrintedTimes } from './printed-times.ts';
@@ -30,7 +30,6 @@ import { residentMb } from './server-start.ts';
 const BURST = 50;
 const WATCHED = 500;
 const LINES = 200;
-const AGENT = 'dstack/agent:1';
 
 export async function kubernetes(argument = String(BURST)): Promise<void> {
   const missing = kubernetesMissing();

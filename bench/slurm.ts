@@ -110,12 +110,19 @@ interface Staged extends Timed {
   readonly stages: ReadonlyMap<SlurmStage, number>;
 }
 
-/** Until the first output of `srun` in a container. */
-async function bareJob(cluster: TestCluster): Promise<Timed> {
+/** In a container of a bare job: Node as agents are started, without a program. */
+const START_NODE =
+  'set -- /run/dstack-programs/*/ld-linux* /run/dstack-programs/*/node; $1 --library-path ${1%/*} $2 -e 0';
+
+/** Until the first output of `srun` in a container, after the command. */
+async function bareJob(cluster: TestCluster, first = 'true'): Promise<Timed> {
+  const programs = '--container-mounts=$HOME/.dstack/programs:/run/dstack-programs:ro';
+  const container = `--container-image=${IMAGE} ${programs} --container-remap-root --container-writable --no-container-mount-home`;
   const times = await cluster.login(
     [
       'cd; rm -f bare.out; date +%s%N',
-      `job=$(sbatch --parsable -p cpu --mem=256M -o bare.out --wrap "date +%s%N; srun --container-image=${IMAGE} --container-remap-root --container-writable --no-container-mount-home date +%s%N")`,
+      `script='date +%s%N; srun ${container} sh -c "${first.replaceAll('$', '\\$')}; date +%s%N"'`,
+      'job=$(sbatch --parsable -p cpu --mem=256M -o bare.out --wrap "$script")',
       'until [ "$(grep -c "^[0-9]*$" bare.out 2>/dev/null)" = 2 ]; do sleep 0.02; done; cat bare.out',
       'while [ -n "$(squeue -h -j $job -o %T 2>/dev/null)" ]; do sleep 0.1; done',
     ].join('\n'),
@@ -143,12 +150,18 @@ async function ourJob(home: Installation, cluster: TestCluster, name: string): P
 
 /** In turns, so that both meet the same load of the computer. */
 async function besideBare(home: Installation, cluster: TestCluster): Promise<void> {
-  const bare: Timed[] = [];
+  const [bare, node]: [Timed[], Timed[]] = [[], []];
   const ours: Staged[] = [];
   for (let i = -1; i < PAIRS; i++) {
-    await atAnyMoment();
-    const floor = await bareJob(cluster);
-    await emptyQueue(cluster);
+    for (const [list, first] of [
+      [bare, 'true'],
+      [node, START_NODE],
+    ] as const) {
+      await atAnyMoment();
+      // Before the first job of ours, the programs are not there.
+      if (i >= 0) list.push(await bareJob(cluster, first));
+      await emptyQueue(cluster);
+    }
     await atAnyMoment();
     const took = await ourJob(home, cluster, `pair-${i + 1}`);
     await emptyQueue(cluster);
@@ -157,7 +170,6 @@ async function besideBare(home: Installation, cluster: TestCluster): Promise<voi
       const name = 'slurm: first job, with the copy of the agent';
       print({ name, unit: 'ms', value: took.whole });
     } else {
-      bare.push(floor);
       ours.push(took);
     }
   }
@@ -166,6 +178,7 @@ async function besideBare(home: Installation, cluster: TestCluster): Promise<voi
   print({ name: 'slurm: sbatch and srun of the same container', unit: 'ms', ...of(bare, 'whole') });
   print({ name: 'slurm: batch script to running', unit: 'ms', ...of(ours, 'fromScript') });
   print({ name: 'slurm: batch script to output of srun', unit: 'ms', ...of(bare, 'fromScript') });
+  print({ name: 'slurm: batch script to Node in srun', unit: 'ms', ...of(node, 'fromScript') });
   for (const stage of ours[0]?.stages.keys() ?? []) {
     const samples = ours.map(({ stages }) => stages.get(stage) ?? Number.NaN);
     print({ name: `slurm: submit to ${stage}`, unit: 'ms', ...summary(samples) });

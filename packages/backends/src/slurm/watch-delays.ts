@@ -35,7 +35,7 @@ export function queueDelay({ ages, isHeld, isWanted, isUnsettled, failures }: Qu
 /** Delay between two looks at the folders of jobs that are starting. */
 export function filesDelay(ages: readonly number[]): number {
   if (ages.length === 0) return Number.POSITIVE_INFINITY;
-  return Math.max(between(50, Math.min(...ages) / 100, 2 * SECOND), ages.length * 2);
+  return Math.max(between(20, Math.min(...ages) / 100, 2 * SECOND), ages.length * 2);
 }
 
 const between = (least: number, value: number, most: number): number =>
