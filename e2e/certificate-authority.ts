@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request as secureRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,33 +12,43 @@ const MAC_KEY = Buffer.from('a key of 32 bytes for the tests!').toString('base64
 /** Certificates are renewed after about 28 seconds. */
 const VALID_SECONDS = 45;
 
+/** Debian's packages `pebble` and `pebble-challtestsrv` are installed. */
+export const hasPebble =
+  existsSync('/usr/bin/pebble') && existsSync('/usr/bin/pebble-challtestsrv');
+
+export type Authority = Awaited<ReturnType<typeof startAuthority>>;
+
+interface Reached {
+  /** Where gateways reach it. */
+  readonly host: string;
+  readonly validSeconds: number;
+}
+
 /** Pebble, an authority for tests, which looks names up at a DNS server of its own. */
-export async function startAuthority(ports: {
-  http: number;
-  https: number;
-  acme: number;
-  dns: number;
-}) {
+export async function startAuthority(
+  ports: { http: number; https: number; acme: number; dns: number },
+  { host, validSeconds }: Reached = { host: '127.0.0.1', validSeconds: VALID_SECONDS },
+) {
   const dir = mkdtempSync(join(tmpdir(), 'dstack-authority-'));
   const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' });
   const ca = ['-subj', '/CN=tests', '-addext', 'basicConstraints=critical,CA:TRUE'];
   const fresh = ['-newkey', 'rsa:2048', '-nodes'];
   openssl('req', '-x509', ...fresh, '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', ...ca);
   openssl('req', ...fresh, '-keyout', 'own.key', '-out', 'own.csr', '-subj', '/CN=localhost');
-  writeFileSync(join(dir, 'names'), 'subjectAltName=DNS:localhost');
+  writeFileSync(join(dir, 'names'), `subjectAltName=DNS:localhost,IP:${host}`);
   const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'names'];
   openssl('x509', '-req', '-in', 'own.csr', ...signed, '-days', '2', '-out', 'own.pem');
   const [management, control] = [await freePort(), await freePort()];
   const pebble = {
-    listenAddress: `127.0.0.1:${ports.acme}`,
+    listenAddress: `${host}:${ports.acme}`,
     managementListenAddress: `127.0.0.1:${management}`,
     ...{ certificate: join(dir, 'own.pem'), privateKey: join(dir, 'own.key') },
     ...{ httpPort: ports.http, tlsPort: ports.https, externalAccountBindingRequired: true },
     externalAccountMACKeys: { tests: MAC_KEY },
-    certificateValidityPeriod: VALID_SECONDS,
+    certificateValidityPeriod: validSeconds,
   };
   writeFileSync(join(dir, 'pebble.json'), JSON.stringify({ pebble }));
-  const dns = `127.0.0.1:${ports.dns}`;
+  const dns = `${host}:${ports.dns}`;
   const off = ['-http01', '', '-https01', '', '-tlsalpn01', '', '-defaultIPv6', ''];
   const own = ['-dns01', dns, '-management', `127.0.0.1:${control}`, '-defaultIPv4', '127.0.0.1'];
   const children = [

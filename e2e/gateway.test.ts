@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { TLSSocket } from 'node:tls';
 import type { Installation } from '@dstack/testkit';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { startAuthority } from './certificate-authority.ts';
+import { hasPebble, startAuthority } from './certificate-authority.ts';
 import { applyFleet, configuration, newInstallation } from './installation.ts';
 import { LIMITS, startLimitingNginx } from './limiting-nginx.ts';
 import { requestLoad } from './request-load.ts';
@@ -17,7 +17,6 @@ import { freePort } from './serving.ts';
 
 const app = join(import.meta.dirname, 'service-app.ts');
 const hasNginx = existsSync('/usr/sbin/nginx');
-const hasPebble = existsSync('/usr/bin/pebble') && existsSync('/usr/bin/pebble-challtestsrv');
 
 interface Shown {
   readonly status: string;

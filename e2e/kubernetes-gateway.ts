@@ -1,20 +1,23 @@
 /** The life of a gateway in a real cluster. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
+import { request as secureRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { TLSSocket } from 'node:tls';
 import type { Installation } from '@dstack/testkit';
 import { startIngressController } from '@dstack/testkit/ingress-controller';
 import type { TestKubernetes } from '@dstack/testkit/kubernetes';
 import { copyPrograms } from '@dstack/testkit/program-image';
 import { expect, vi } from 'vitest';
 import { configuration, isRunning, untilRun } from './installation.ts';
+import type { SafeGateway } from './kubernetes/certificates.ts';
 import type { OfficialClient } from './official-client/official-client.ts';
 import { requestLoad } from './request-load.ts';
 
 const NODE_ADDRESS = 'jsonpath={.status.addresses[?(@.type=="InternalIP")].address}';
-const PATIENCE = { timeout: 60_000, interval: 100 };
+export const PATIENCE = { timeout: 60_000, interval: 100 };
 
 interface ShownGateway {
   readonly status: string;
@@ -49,15 +52,31 @@ export interface InCluster {
   readonly service: string;
 }
 
-/** `front` is a service behind it that needs no token. */
-export async function gatewayInCluster({ home, cluster, service }: InCluster): Promise<void> {
+export const showGateway = (home: Installation, name: string) =>
+  home.api<ShownGateway>('/api/project/main/gateways/get', { name });
+
+/** As `pod/NAME`. */
+export async function gatewayPods(cluster: TestKubernetes, gateway: string): Promise<string[]> {
+  const label = ['-l', 'app.kubernetes.io/name=dstack-gateway', '-o', 'name'];
+  const names = (await cluster.kubectl('get', 'pods', ...label)).split('\n');
+  return names.filter((name) => name.includes(`-${gateway}-`));
+}
+
+/**
+ * `front` is a service behind it that needs no token. The pod of the other gateway, which has a certificate,
+ * ends with those of this one while the server is away.
+ */
+export async function gatewayInCluster(
+  { home, cluster, service }: InCluster,
+  startOther: () => Promise<SafeGateway | null>,
+): Promise<void> {
   const edge = (replicas: number) =>
     configuration(
       home,
       'edge.dstack.yml',
       `type: gateway\nname: edge\nbackend: kubernetes\nregion: ${cluster.context}\ndomain: '*.pods.test'\ncertificate: null\nreplicas: ${replicas}\nbackend_settings: {kubernetes: {traffic_policy: Cluster}}\n`,
     );
-  const show = () => home.api<ShownGateway>('/api/project/main/gateways/get', { name: 'edge' });
+  const show = () => showGateway(home, 'edge');
   expect(await home.ok('apply', '-f', edge(1), '-y')).toContain('running');
   const address = (await show()).replicas[0]?.hostname ?? '';
   expect(address).toMatch(/^10\.\d+\.0\.1[2-9]\d$/);
@@ -66,6 +85,7 @@ export async function gatewayInCluster({ home, cluster, service }: InCluster): P
   await untilRun(home, 'front', isRunning);
   const ask = (path = '/') => askAt(address, 'front.pods.test', path);
   await vi.waitFor(async () => expect(await ask()).toMatchObject({ status: 200 }), PATIENCE);
+  const other = await startOther();
   // The other replica has the same address, so a pod may end while requests come.
   expect(await home.ok('apply', '-f', edge(2), '-y')).toContain('running');
   await vi.waitFor(async () => {
@@ -75,19 +95,7 @@ export async function gatewayInCluster({ home, cluster, service }: InCluster): P
       ['running', address],
     ]);
   }, PATIENCE);
-  const pods = async () =>
-    (
-      await cluster.kubectl(
-        'get',
-        'pods',
-        '-l',
-        'app.kubernetes.io/name=dstack-gateway',
-        '-o',
-        'name',
-      )
-    )
-      .split('\n')
-      .filter((line) => line !== '');
+  const pods = () => gatewayPods(cluster, 'edge');
   const ready = ['wait', '--for=condition=Ready', '--timeout=60s'];
   await cluster.kubectl(...ready, ...(await pods()));
   const ended = requestLoad(async () => {
@@ -104,13 +112,19 @@ export async function gatewayInCluster({ home, cluster, service }: InCluster): P
   // A new pod has what it needs in its claim: it knows the service without the server.
   await home.stopServer();
   const all = await pods();
-  await cluster.kubectl('delete', '--force', '--grace-period=0', ...all);
+  const others = (await other?.pods()) ?? [];
+  await cluster.kubectl('delete', '--force', '--grace-period=0', ...all, ...others);
   await vi.waitFor(async () => expect(await pods()).toHaveLength(2), PATIENCE);
   await cluster.kubectl(...ready, ...all);
   // Pods of jobs are reached through the server alone.
   await vi.waitFor(async () => {
     const answer = await ask();
     expect([answer.status, answer.body]).toEqual([502, expect.stringContaining('main/front')]);
+  }, PATIENCE);
+  // Its account and its certificate are in the claim as well: nothing is requested twice.
+  await vi.waitFor(async () => {
+    const answer = await other?.ask();
+    if (answer) expect([answer.status, answer.certificate]).toEqual([502, other?.certificate]);
   }, PATIENCE);
   // This server brings other programs into pods: others take the places of all pods, one by one.
   delete home.env.DSTACK_KUBERNETES_AGENT_CLAIM;
@@ -132,6 +146,11 @@ export async function gatewayInCluster({ home, cluster, service }: InCluster): P
     { ...PATIENCE, timeout: 120_000 },
   );
   expect(await upgraded()).toMatchObject({ failed: [] });
+  await vi.waitFor(async () => {
+    const answer = await other?.ask();
+    if (answer) expect([answer.status, answer.certificate]).toEqual([200, other?.certificate]);
+  }, PATIENCE);
+  await other?.remove();
   await cluster.kubectl('delete', 'services', '-l', 'app.kubernetes.io/name=dstack-gateway');
   await vi.waitFor(
     async () => {
@@ -160,7 +179,7 @@ export async function gatewayByIngress({ home, cluster, service }: InCluster, ap
   await home.ok('apply', '-f', file, '-y', '-d', '--fleet', 'pods');
   await untilRun(home, 'plain', isRunning);
   const ask = async (name: string) => await askAt(address, name, '/');
-  const page = { status: 200, body: 'page\n' };
+  const page = { status: 200, body: 'page\n', certificate: null };
   await vi.waitFor(async () => expect(await ask('plain.inner.test')).toEqual(page), PATIENCE);
   expect((await ask('plain.other.test')).status).toBe(404);
   const ended = requestLoad(async () => {
@@ -194,19 +213,26 @@ export async function gatewaysOfClients(
   }, PATIENCE);
 }
 
-interface Answer {
+export interface Answer {
   readonly status: number;
   readonly body: string;
+  /** Fingerprint; null = without TLS. */
+  readonly certificate: string | null;
 }
 
-/** Over a connection of its own. */
-function askAt(host: string, name: string, path: string): Promise<Answer> {
+/** Over a connection of its own; by TLS if there is a `ca`. */
+export function askAt(host: string, name: string, path: string, ca?: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const options = { host, path, agent: false as const, headers: { host: name } };
-    const sent = request({ ...options, timeout: 15_000 }, (response) => {
-      const { statusCode: status = 0 } = response;
-      text(response).then((body) => resolve({ status, body }), reject);
-    });
+    const options = { host, path, agent: false as const, headers: { host: name }, timeout: 15_000 };
+    const onAnswer = (response: IncomingMessage) => {
+      const { statusCode: status = 0, socket } = response;
+      const isSecure = socket instanceof TLSSocket;
+      const certificate = isSecure ? socket.getPeerCertificate().fingerprint256 : null;
+      text(response).then((body) => resolve({ status, body, certificate }), reject);
+    };
+    const sent = ca
+      ? secureRequest({ ...options, ca, servername: name }, onAnswer)
+      : request(options, onAnswer);
     sent.on('timeout', () => sent.destroy(new Error(`${name} has not answered`)));
     sent.on('error', reject);
     sent.end();

@@ -9,20 +9,18 @@ import {
   startKubernetes,
   type TestKubernetes,
 } from '@dstack/testkit/kubernetes';
-import {
-  type ApiFault,
-  type ApiProxy,
-  type ApiRequest,
-  startApiProxy,
-} from '@dstack/testkit/kubernetes-proxy';
+import { type ApiProxy, startApiProxy } from '@dstack/testkit/kubernetes-proxy';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Authority, hasPebble, startAuthority } from './certificate-authority.ts';
 import { configuration, isFinished, newInstallation, untilRun } from './installation.ts';
 import { acceleratorCases } from './kubernetes/accelerators.ts';
+import { faultCases } from './kubernetes/faults.ts';
 import { gatewayCases } from './kubernetes/gateways.ts';
 import { placeCases, staticProgram } from './kubernetes/places.ts';
 import { violenceCases } from './kubernetes/violence.ts';
 import { waitingCases } from './kubernetes/waiting.ts';
 import {
+  gang,
   message,
   RESOURCES,
   SMALL,
@@ -41,6 +39,9 @@ const missing = kubernetesMissing();
 if (missing) console.warn(`Kubernetes is NOT tested: ${missing} is missing`);
 
 const BUILD_MS = 20 * 60_000;
+const NETWORK = 221;
+/** The bridge, which pods reach. */
+const HOST = `10.${NETWORK}.0.1`;
 /** The same cluster again, with another name and namespace. */
 function withContext(kubeconfig: string, name: string, namespace: string): string {
   const file = JSON.parse(kubeconfig) as {
@@ -48,20 +49,6 @@ function withContext(kubeconfig: string, name: string, namespace: string): strin
   };
   const context = { ...file.contexts[0]?.context, namespace };
   return JSON.stringify({ ...file, contexts: [...file.contexts, { name, context }] });
-}
-
-/** In turn, so that each kind meets watches and calls early and late in the life of a pod. */
-function everyKindOfFault(): (request: ApiRequest) => ApiFault | null {
-  let [calls, watches] = [0, 0];
-  return ({ isWatch }) => {
-    if (isWatch) return ++watches % 2 === 0 ? { watchError: 410 } : null;
-    const kind = ++calls % 13;
-    if (kind === 1) return { answer: 409, reason: 'Conflict' };
-    if (kind === 2) return { answer: 429, reason: 'TooManyRequests', retryAfterSeconds: 1 };
-    if (kind === 5) return { delayMs: 300 };
-    if (kind === 8) return { cut: 'request' };
-    return kind === 11 ? { cut: 'answer' } : null;
-  };
 }
 
 describe.skipIf(missing !== null && !process.env.CI)(
@@ -74,15 +61,18 @@ describe.skipIf(missing !== null && !process.env.CI)(
     let home: Installation;
     let port: number;
     let proxy: ApiProxy;
+    let authority: Authority | null = null;
 
     beforeAll(async () => {
       cluster = await startKubernetes({
-        ...{ prefix: 'te', network: 221, nodes: 2 },
+        ...{ prefix: 'te', network: NETWORK, nodes: 2 },
         // More memory than any computer of the tests has: kubelets see the use of all of it.
         sizes: '16:256 96:1024:8:NVIDIA-H100-80GB-HBM3',
       });
       home = newInstallation();
       port = await freePort();
+      const acme = { http: 80, https: 443, acme: await freePort(), dns: await freePort() };
+      if (hasPebble) authority = await startAuthority(acme, { host: HOST, validSeconds: 86_400 });
       proxy = await startApiProxy(cluster);
       const kubeconfig = join(home.home, 'kubeconfig');
       await cluster.kubectl('create', 'namespace', 'elsewhere');
@@ -95,6 +85,9 @@ describe.skipIf(missing !== null && !process.env.CI)(
         DSTACK_KUBERNETES_AGENT_IMAGE: 'dstack/agent:1',
         DSTACK_KUBERNETES_SCHEDULE_SECONDS: '5',
         DSTACK_SERVER_SSH_PORT: String(port),
+        DSTACK_GATEWAY_DNS: `${HOST}:${acme.dns}`,
+        DSTACK_ACME_SERVER: `https://${HOST}:${acme.acme}/dir`,
+        ...(authority && { DSTACK_ACME_CA_FILE: authority.ca, ...authority.account }),
       });
       mkdirSync(home.serverDir, { recursive: true });
       writeFileSync(
@@ -128,6 +121,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
       await home?.dispose();
       await proxy?.[Symbol.asyncDispose]();
       await cluster?.[Symbol.asyncDispose]();
+      await authority?.stop();
     }, BUILD_MS);
 
     it('are offered the nodes, and get accelerators, exit codes, users and memory of their own', async () => {
@@ -182,7 +176,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
       expect(await home.ok('logs', 'bare')).toContain('no shell here');
     });
 
-    const world = (): World => ({ cluster, home, proxy });
+    const world = (): World => ({ cluster, home, proxy, authority });
     placeCases(world);
     waitingCases(world);
     acceleratorCases(world);
@@ -215,9 +209,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
         'until ping -c1 $DSTACK_MASTER_NODE_IP | grep " 0% packet loss"; do sleep 0.2; done',
         'until ping -c1 nodes-2-0 | grep " 0% packet loss"; do sleep 0.2; done; sleep 3',
       ];
-      const yaml = `type: task\nname: nodes\nnodes: 3\n${SMALL}commands: ${JSON.stringify(commands)}\n${RESOURCES}}\n`;
-      const file = configuration(home, 'nodes.dstack.yml', yaml);
-      await home.ok('apply', '-f', file, '-y', '-d', '--fleet', 'cluster');
+      await gang(home, 'nodes', 3, commands);
       const nodes = await untilRun(home, 'nodes', isFinished);
       expect([nodes.status, await home.ok('explain', 'nodes', '-v')]).toEqual([
         'done',
@@ -261,40 +253,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
       await home.ok('stop', 'web', '-y');
     });
 
-    it('lose no line, and leave nothing, while the API fails and servers are killed', async () => {
-      proxy.fault = everyKindOfFault();
-      const names = ['f1', 'f2', 'f3'];
-      const count = 'i=0; while [ $i -lt 150 ]; do i=$((i+1)); echo "line $i"; sleep 0.1; done';
-      for (const name of names) await task(home, name, [count]);
-      for (const name of names) await untilRunning(home, name);
-      proxy.cutAll();
-      await cluster.killApiServer();
-      await cluster.setNodeLink(1, 'down');
-      await home.stopServer('SIGKILL');
-      await cluster.setNodeLink(1, 'up');
-      await home.startServer();
-      proxy.cutAll();
-      for (const name of names) {
-        const ended = await untilRun(home, name, isFinished);
-        expect([ended.status, message(ended)]).toEqual(['done', expect.anything()]);
-        const log = await home.ok('logs', name);
-        const lines = log.split(/\r?\n/).filter((line) => line.startsWith('line'));
-        expect(lines).toEqual(Array.from({ length: 150 }, (_, at) => `line ${at + 1}`));
-      }
-      await untilPods(cluster, (left) => left.length === 0);
-      while ((await cluster.kubectl('get', 'secrets', '-o', 'name')) !== '') {
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-      proxy.fault = () => null;
-      expect([...proxy.counts.keys()].sort()).toEqual([
-        'answer 409',
-        'answer 429',
-        'cut answer',
-        'cut request',
-        'delayMs 300',
-        'watchError 410',
-      ]);
-    });
+    faultCases(world);
 
     violenceCases(world);
 

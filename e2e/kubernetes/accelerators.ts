@@ -1,8 +1,9 @@
 /** Accelerators that do not exist: the scheduler counts them, and pods with them really run. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { TestKubernetes } from '@dstack/testkit/kubernetes';
 import { expect, it } from 'vitest';
 import { isFinished, untilRun } from '../installation.ts';
-import { podOf, RESOURCES, task, untilRunning, type World } from './world.ts';
+import { podOf, RESOURCES, type SeenPod, task, untilRunning, type World } from './world.ts';
 
 interface Kind {
   readonly run: string;
@@ -64,16 +65,25 @@ export function acceleratorCases(world: () => World): void {
         while (!offers.includes(kind.offer));
         const resources = `${RESOURCES}, gpu: "${kind.gpu}"}\n`;
         await task(home, kind.run, ['echo "got $DSTACK_GPUS_NUM"; sleep 1000'], resources);
-        await untilRunning(home, kind.run);
-        const { spec } = await podOf(cluster, kind.run);
+        const { spec } = await takenByNode(cluster, kind.run);
         expect(spec.nodeName).toBe(cluster.node(1));
         expect(spec.containers[0]?.resources.limits).toMatchObject({ [kind.resource]: kind.gets });
       });
     }
-    for (const { run } of KINDS) await home.ok('stop', run, '--abort', '-y');
+    for (const { run } of KINDS) await untilRunning(home, run);
+    await home.ok('stop', ...KINDS.map(({ run }) => run), '--abort', '-y');
     for (const { run } of KINDS) await untilRun(home, run, isFinished);
     expect(await home.ok('logs', 'amd')).toContain('got 2');
   });
+}
+
+/** The kubelet has checked that the node has what the pod gets. */
+async function takenByNode(cluster: TestKubernetes, run: string): Promise<SeenPod> {
+  for (;;) {
+    const pod = await podOf(cluster, run);
+    if (pod.status?.startTime !== undefined) return pod;
+    await delay(50);
+  }
 }
 
 /** The node has these accelerators and no others until `use` has ended. */

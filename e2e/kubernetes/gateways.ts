@@ -1,24 +1,27 @@
 /** Gateways in the cluster: behind an address of their own, and behind an Ingress. */
 import { it } from 'vitest';
 import { gatewayByIngress, gatewayInCluster, giveNginx } from '../kubernetes-gateway.ts';
+import { safeGateway } from './certificates.ts';
 import { RESOURCES, SMALL, type World } from './world.ts';
 
 /** On a busy computer each of the six changes of pods takes half a minute. */
 const LIMIT = { timeout: 360_000 };
 const SERVE = 'mkdir /tmp/www; echo page > /tmp/www/index.html; httpd -f -p 8000 -h /tmp/www';
 
-const service = (name: string, gateway: string): string =>
-  `type: service\nname: ${name}\ngateway: ${gateway}\nhttps: false\n${SMALL}port: 8000\nauth: false\ncommands: [${JSON.stringify(SERVE)}]\n${RESOURCES}}\n`;
+const service = (name: string, gateway: string, https = false): string =>
+  `type: service\nname: ${name}\ngateway: ${gateway}\nhttps: ${https}\n${SMALL}port: 8000\nauth: false\ncommands: [${JSON.stringify(SERVE)}]\n${RESOURCES}}\n`;
 
 /** The first one is deleted by the official client: no test until then may wait for an empty cluster. */
 export function gatewayCases(world: () => World): void {
   it(
-    'are served by a gateway of two pods, one of which ends while requests come',
+    'are served by gateways whose pods end while requests come, which request no certificate twice',
     LIMIT,
     async () => {
-      const { home, cluster } = world();
+      const { home, cluster, authority } = world();
       await giveNginx(cluster);
-      await gatewayInCluster({ home, cluster, service: service('front', 'edge') });
+      const startOther = async () =>
+        authority && (await safeGateway(world(), authority, service('safe', 'sealed', true)));
+      await gatewayInCluster({ home, cluster, service: service('front', 'edge') }, startOther);
     },
   );
 

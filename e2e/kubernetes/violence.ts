@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { isFinished, untilRun } from '../installation.ts';
+import { countedTo, linesIn } from '../counting.ts';
+import { configuration, isFinished, untilRun } from '../installation.ts';
 import { message, podOf, RESOURCES, task, untilPods, untilRunning, type World } from './world.ts';
 
 /** Each of many processes is smaller than the agent, which the kernel therefore kills first. */
@@ -47,6 +48,38 @@ export function violenceCases(world: () => World): void {
       expect([name, submissions.length]).toEqual([name, name === 'a1' ? 1 : 2]);
     }
     await untilPods(cluster, (left) => left.length === 0);
+  });
+
+  it('end as deleted, or run again, when a user deletes their pods, and need nothing else', async () => {
+    const { cluster, home } = world();
+    const volume = `type: volume\nname: taken\nbackend: kubernetes\nregion: ${cluster.context}\nsize: 1GB\n`;
+    await home.ok('apply', '-f', configuration(home, 'taken.dstack.yml', volume), '-y');
+    const mounted = `volumes: [{name: taken, path: /data}]\n${RESOURCES}}\n`;
+    await task(home, 'gone', [COUNT]);
+    await task(home, 'again', [COUNT], RETRY);
+    await task(home, 'bereft', [`${COUNT}; echo kept > /data/file && cat /data/file`], mounted);
+    for (const name of ['gone', 'again', 'bereft']) await untilRunning(home, name);
+    const pods = await Promise.all(['gone', 'again'].map((name) => podOf(cluster, name)));
+    const { metadata } = await podOf(cluster, 'bereft');
+    const wait = '--wait=false';
+    await cluster.kubectl('delete', 'pod', ...pods.map((pod) => pod.metadata.name), wait);
+    await cluster.kubectl('delete', 'secret', `${metadata.name}-agent`);
+    await cluster.kubectl('delete', 'pvc', '-l', 'k8s.dstack.ai/name=taken', wait);
+    const gone = await untilRun(home, 'gone', isFinished);
+    expect(gone.latest_job_submission.termination_reason).toBe('interrupted_by_no_capacity');
+    expect(message(gone)).toContain('was deleted in the cluster');
+    for (const name of ['again', 'bereft']) {
+      const run = await untilRun(home, name, isFinished);
+      expect([name, run.status, message(run)]).toEqual([name, 'done', expect.anything()]);
+      const lines = linesIn(await home.ok('logs', name));
+      expect(lines).toEqual(countedTo(60));
+    }
+    // The cluster has kept the claim until no pod had it.
+    await task(home, 'late', ['true'], mounted);
+    expect(message(await untilRun(home, 'late', isFinished))).toMatch(
+      /was not scheduled: .*persistentvolumeclaim "dstack-main-taken-.*not found/,
+    );
+    await home.ok('delete', '-f', 'taken.dstack.yml', '-y');
   });
 
   it('continue without a lost line on a node that was cut off until it was not ready', async () => {

@@ -2,6 +2,7 @@
 import type { Installation } from '@dstack/testkit';
 import type { TestKubernetes } from '@dstack/testkit/kubernetes';
 import type { ApiProxy } from '@dstack/testkit/kubernetes-proxy';
+import type { Authority } from '../certificate-authority.ts';
 import { configuration, isFinished, isRunning, type ShownRun, untilRun } from '../installation.ts';
 
 export interface World {
@@ -9,6 +10,8 @@ export interface World {
   readonly home: Installation;
   /** Between the server and the API of the cluster. */
   readonly proxy: ApiProxy;
+  /** Of the certificates of gateways; null = Pebble is missing. */
+  readonly authority: Authority | null;
 }
 
 export const SMALL = 'image: busybox:1\n';
@@ -29,6 +32,18 @@ export async function task(
 ): Promise<void> {
   const yaml = `type: task\nname: ${name}\n${SMALL}commands: ${JSON.stringify(commands)}\n${more}`;
   await submitted(home, name, yaml.includes('resources:') ? yaml : `${yaml}${RESOURCES}}\n`);
+}
+
+/** A task of several nodes. */
+export async function gang(
+  home: Installation,
+  name: string,
+  nodes: number,
+  commands: readonly string[],
+): Promise<void> {
+  const yaml = `type: task\nname: ${name}\nnodes: ${nodes}\n${SMALL}commands: ${JSON.stringify(commands)}\n${RESOURCES}}\n`;
+  const file = configuration(home, `${name}.dstack.yml`, yaml);
+  await home.ok('apply', '-f', file, '-y', '-d', '--fleet', 'cluster');
 }
 
 /** Fails with the reason if the run ends instead. */
@@ -57,6 +72,7 @@ export interface SeenPod {
       readonly resources: { readonly limits?: Readonly<Record<string, string>> };
     }[];
   };
+  readonly status?: { readonly startTime?: string };
 }
 
 /** The pod of a run, once it exists. */
