@@ -117,7 +117,7 @@ describe.skipIf(!existsSync('/usr/sbin/nginx'))('calls of gRPC to a run', () => 
     }
     echo.end();
     expect((await once(echo, 'status'))[0].code).toBe(status.OK);
-    // The server knows what the gateway has answered.
+    // The server reports what the gateway has answered.
     await waitFor(
       () => serviceFigures(home, 'calls'),
       ({ answered = {} }) => (answered['2xx'] ?? 0) > 1,

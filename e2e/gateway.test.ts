@@ -257,7 +257,7 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
       expect(counts[0]).toEqual(counts[1]);
     }
     expect((await ask('web.apps.test', '/limited/x')).headers['retry-after']).toBeDefined();
-    // The server knows what the gateway has answered.
+    // The server reports what the gateway has answered.
     await vi.waitFor(async () => {
       const { answered } = await serviceFigures(home, 'web');
       expect(answered['2xx']).toBeGreaterThan(0);
