@@ -36,10 +36,11 @@ const SMALL = { gpu: 0, cpu: '1..', memory: '1GB..', disk: '1GB..' };
 
 type Memory = Readonly<Record<string, number>>;
 
-/** `argument`: how many services. */
+/** `argument`: how many services, and `,gateway` or `,workers` for one of both. */
 export async function services(argument = SERVICES): Promise<void> {
-  await behind('workers of the proxy', Number(argument));
-  await behind('gateway', Number(argument));
+  const [count = SERVICES, only = null] = argument.split(',');
+  if (only !== 'gateway') await behind('workers of the proxy', Number(count));
+  if (only !== 'workers') await behind('gateway', Number(count));
 }
 
 async function behind(way: 'workers of the proxy' | 'gateway', count: number): Promise<void> {

@@ -149,7 +149,7 @@ export const ourEndpoints = {
     'project_member',
     null,
     ServiceFigures,
-    'Requests, latencies and replicas of a service without a gateway, at the server that answers',
+    'Requests, latencies and replicas of a service, as the server that answers or its gateway has counted them',
   ),
   'services.sign_in': call(
     '/api/services/sign_in',

@@ -1,4 +1,7 @@
-/** The requests of a service without a gateway, at the server that answers. Our addition. */
+/**
+ * The requests of a service, as the server that answers has seen them, or its gateway has reported them.
+ * Our addition.
+ */
 import * as z from 'zod';
 import { Float, Integer, model, nullable, Text } from './scalars.ts';
 
@@ -8,7 +11,7 @@ const MirroredFigures = model({
   p50_ms: nullable(Float),
   p95_ms: nullable(Float),
   p99_ms: nullable(Float),
-  /** Copies since the server started: `2xx`, `4xx`, …, `failed`, `dropped`. */
+  /** Copies since then: `2xx`, `4xx`, …, `failed`, `dropped`. */
   copies: z.record(Text, Integer),
 });
 
@@ -25,7 +28,7 @@ export const ServiceFigures = model({
   replicas: Integer,
   /** Replicas that fail a probe or refuse connections. */
   ejected: Integer,
-  /** Ended requests since the server started: `2xx`, `4xx`, … */
+  /** Ended requests since the server or the gateway started: `2xx`, `4xx`, … */
   answered: z.record(Text, Integer),
   /** Copies of its requests for another service; null = there were none. */
   mirrored: nullable(MirroredFigures),

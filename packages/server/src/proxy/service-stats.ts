@@ -138,15 +138,11 @@ export class RequestStats {
 
   /** The counts of a service for another process. */
   raw(runId: Id): RawStats {
-    const { answered, slices } = this.#services.get(runId) ?? newService(NAMELESS);
-    return {
-      answered: { ...answered },
-      slices: slices.flatMap(({ number, count, buckets }) =>
-        number < 0
-          ? []
-          : [{ number, count, buckets: [...buckets.entries()].filter(([, many]) => many > 0) }],
-      ),
-    };
+    const known = this.#services.get(runId);
+    if (known === undefined) return { answered: {}, slices: [] };
+    const oldest = Math.floor(this.#now() / SLICE_MS) - SLICES;
+    const slices = known.slices.filter(({ number }) => number > oldest);
+    return { answered: { ...known.answered }, slices: slices.map(rawOf) };
   }
 
   /** Services with requests since the server started. */
@@ -174,6 +170,12 @@ function newService(name: ServiceName): Known {
     ...{ number: -1, count: 0, buckets: new Uint32Array(BUCKETS) },
   }));
   return { name, slices, answered: {} };
+}
+
+function rawOf({ number, count, buckets }: Slice): RawSlice {
+  const used: [number, number][] = [];
+  for (const [bucket, many] of buckets.entries()) if (many > 0) used.push([bucket, many]);
+  return { number, count, buckets: used };
 }
 
 function sliceOf({ number, count, buckets }: RawStats['slices'][number]): Slice {
