@@ -87,8 +87,12 @@ function Playground({ project, model, run }: PlaygroundProps) {
   const [temperature, setTemperature] = useState('');
   const [maxTokens, setMaxTokens] = useState('');
   useAnswerAnnouncement(chat);
+  const faults = {
+    temperature: temperatureFault(temperature),
+    maxTokens: maxTokensFault(maxTokens),
+  };
   const send = () => {
-    if (text.trim() === '' || chat.isAnswering) return;
+    if (text.trim() === '' || chat.isAnswering || faults.temperature || faults.maxTokens) return;
     chat.send(text, {
       model,
       system,
@@ -176,6 +180,7 @@ function Playground({ project, model, run }: PlaygroundProps) {
                   optional
                   value={temperature}
                   onChange={setTemperature}
+                  error={faults.temperature}
                   input={{ inputMode: 'decimal' }}
                 />
                 <TextField
@@ -183,6 +188,7 @@ function Playground({ project, model, run }: PlaygroundProps) {
                   optional
                   value={maxTokens}
                   onChange={setMaxTokens}
+                  error={faults.maxTokens}
                   input={{ inputMode: 'numeric' }}
                 />
               </FormRow>
@@ -215,9 +221,17 @@ function useAnswerAnnouncement({ isAnswering, messages, error }: Chat): void {
   }, [announce, isAnswering, messages, error]);
 }
 
-function numberOf(text: string): number | null {
-  const value = Number(text);
-  return text.trim() === '' || Number.isNaN(value) ? null : value;
+const numberOf = (text: string): number | null => (text.trim() === '' ? null : Number(text));
+
+/** What is wrong with it; the model decides on the rest. */
+function temperatureFault(text: string): string | null {
+  const value = numberOf(text) ?? 0;
+  return Number.isFinite(value) && value >= 0 ? null : 'A number from 0, such as 0.7';
+}
+
+function maxTokensFault(text: string): string | null {
+  const value = numberOf(text) ?? 1;
+  return Number.isSafeInteger(value) && value > 0 ? null : 'A whole number from 1, such as 512';
 }
 
 /** The token is not part of it. */
