@@ -210,6 +210,9 @@ forEachStore((tests) => {
     expect(await jobs.latest(run.id, 0, 0)).toEqual(current);
     expect(await jobs.latest(run.id, 1, 0)).toBeNull();
     expect(await jobs.onHost('h')).toEqual([current]);
+    const here = [{ id: current!.id, ...claim }];
+    expect(await jobs.onInstances([claim.instanceId, 'absent'], 10)).toEqual(here);
+    expect(await jobs.onInstances([claim.instanceId], 0)).toEqual([]);
     expect((await jobs.running()).map((view) => view.job.id)).toEqual([current!.id]);
     expect(await jobs.ofRun(run.id)).toEqual([old, current]);
     expect(await world.store.instances.onHost('h')).toHaveLength(1);

@@ -4,6 +4,7 @@ import type {
   Fleet,
   Instance,
   JobMetrics,
+  MeasuredUse,
   OAuthProviderInfo,
   OrphanReport,
   Overview,
@@ -91,6 +92,9 @@ export function serverCalls(transport: Transport) {
       include_imported?: boolean;
       limit?: number;
     }): Promise<Instance[]> => transport.read('/api/instances/list', query),
+    /** Of 100 instances at most. Servers of dstack 0.22.5 have no such call. */
+    recentUse: (instanceIds: readonly string[]): Promise<MeasuredUse[]> =>
+      transport.read('/api/instances/recent_use', { instance_ids: instanceIds }),
     listFleets: (query: ListResourcesQuery & { include_imported?: boolean }): Promise<Fleet[]> =>
       transport.read('/api/fleets/list', query),
     listVolumes: (query: ListResourcesQuery): Promise<Volume[]> =>

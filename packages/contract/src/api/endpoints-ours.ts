@@ -5,6 +5,7 @@ import { CostReport } from '../wire/cost.ts';
 import { type ExplainKind, Explanation, PlanExplanation } from '../wire/explain.ts';
 import { FleetJob } from '../wire/fleet-job.ts';
 import { Gateway } from '../wire/gateway.ts';
+import { MeasuredUse } from '../wire/measured-use.ts';
 import { ModelUsageReport } from '../wire/model-usage.ts';
 import { OrphanReport } from '../wire/orphan.ts';
 import { Overview } from '../wire/overview.ts';
@@ -103,6 +104,13 @@ export const ourEndpoints = {
     null,
     z.array(FleetJob),
     'Jobs on the instances of a fleet, oldest first',
+  ),
+  'instances.recent_use': call(
+    '/api/instances/recent_use',
+    'auth',
+    req.RecentUseRequest,
+    z.array(MeasuredUse),
+    'How busy these instances were in the last 15 minutes',
   ),
   'backends.check': bare(
     '/api/project/{project_name}/backends/check',

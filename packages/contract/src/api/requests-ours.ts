@@ -2,7 +2,17 @@
 import * as z from 'zod';
 import { CostGroup } from '../wire/cost.ts';
 import { RunSpec } from '../wire/run.ts';
-import { choiceOf, Flag, Instant, integer, model, nullable, Text, text } from '../wire/scalars.ts';
+import {
+  choiceOf,
+  Flag,
+  Instant,
+  integer,
+  model,
+  nullable,
+  Text,
+  text,
+  Uuid,
+} from '../wire/scalars.ts';
 import { ServiceTokenScope } from '../wire/service-token.ts';
 
 /** `persistent`: the session outlives the browser. */
@@ -58,6 +68,10 @@ export const CostQuery = z.object({
   by: CostGroup.default('run'),
 });
 export type CostQuery = z.infer<typeof CostQuery>;
+
+/** Instances that the caller may not see, or that do not exist, are left out of the answer. */
+export const RecentUseRequest = model({ instance_ids: z.array(Uuid).max(100) });
+export type RecentUseRequest = z.infer<typeof RecentUseRequest>;
 
 /** The longest lifetime of a token in seconds: ten years. */
 const LONGEST = 10 * 365 * 86_400;

@@ -29,6 +29,7 @@ export * from './gateway.ts';
 export * from './instance.ts';
 export * from './job.ts';
 export * from './log.ts';
+export * from './measured-use.ts';
 export * from './metrics.ts';
 export * from './model-usage.ts';
 export * from './offer.ts';

@@ -13,6 +13,7 @@ const LARGE: ReadonlySet<EndpointName> = new Set<EndpointName>([
   'fleets.list',
   'fleets.list_all',
   'instances.list',
+  'instances.recent_use',
   'gpus.list',
   'events.list',
   'projects.list',

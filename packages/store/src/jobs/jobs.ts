@@ -28,6 +28,24 @@ export function createJobs(context: StoreContext): Jobs {
         .execute();
       return rows.map(jobTable.decode);
     },
+    async onInstances(instanceIds, limit) {
+      const rows = await forIds(instanceIds, (slice) =>
+        db
+          .selectFrom('jobs')
+          .select(['id', 'instance_id'])
+          .where('instance_id', 'in', slice)
+          .where('status', 'in', UNFINISHED_JOB_STATUSES)
+          .orderBy('submitted_at')
+          .orderBy('id')
+          .limit(limit)
+          .execute(),
+      );
+      return rows
+        .slice(0, limit)
+        .flatMap(({ id, instance_id: instanceId }) =>
+          instanceId === null ? [] : [{ id, instanceId }],
+        );
+    },
     async latest(runId, replicaNum, jobNum) {
       const row = await db
         .selectFrom('jobs')

@@ -37,6 +37,11 @@ export interface Jobs {
   latest(runId: Id, replicaNum: number, jobNum: number): Promise<JobRecord | null>;
   /** Unfinished jobs that claim an instance of this host. */
   onHost(hostId: string): Promise<JobRecord[]>;
+  /** Unfinished jobs that claim these instances, the longest there first; `limit` of them. */
+  onInstances(
+    instanceIds: readonly Id[],
+    limit: number,
+  ): Promise<readonly { readonly id: Id; readonly instanceId: Id }[]>;
   /** Like `onHost`, with the runs of the jobs. */
   viewsOnHost(hostId: string): Promise<JobView[]>;
   /** Hosts with unfinished jobs of this user or project. */

@@ -1,5 +1,6 @@
 import type { On } from '../call.ts';
 import type { HttpDeps } from '../ports.ts';
+import { useOfInstances } from './recent-use.ts';
 import { getInstance, healthChecks, listInstances } from './service.ts';
 
 export function instanceRoutes(on: On, deps: HttpDeps): void {
@@ -7,6 +8,7 @@ export function instanceRoutes(on: On, deps: HttpDeps): void {
   on('instances.get', ({ project, body, user, role }) =>
     getInstance(deps, project, body.id, { user, role }),
   );
+  on('instances.recent_use', ({ user, body }) => useOfInstances(deps, user, body.instance_ids));
   on('instances.get_health_checks', async ({ project, body }) => ({
     health_checks: await healthChecks(deps, project, body),
   }));

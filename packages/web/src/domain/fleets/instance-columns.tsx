@@ -6,11 +6,12 @@ import { money } from '../format/quantities.ts';
 import { backendText, gpuText, resourcesText } from '../format/resources.ts';
 import { NameLink } from '../links/name-link.tsx';
 import { nameColumn, projectColumn, statusColumn } from '../lists/common-columns.tsx';
+import { InstancesUseView } from '../metrics/recent-use-view.tsx';
 import { instanceLook } from './fleet-look.ts';
 
 /** All columns of lists of instances, in their order. */
 export const INSTANCE_COLUMNS: readonly TableColumn<Instance>[] = [
-  nameColumn('Instance', 150, (row) => (
+  nameColumn('Instance', 136, (row) => (
     <NameLink
       to="/projects/$project/instances/$instance"
       params={{ project: row.project_name, instance: row.id }}
@@ -18,12 +19,12 @@ export const INSTANCE_COLUMNS: readonly TableColumn<Instance>[] = [
       {row.name}
     </NameLink>
   )),
-  statusColumn(132, (row) => instanceLook(row)),
-  projectColumn(100, (row) => row.project_name),
+  statusColumn(128, (row) => instanceLook(row)),
+  projectColumn(90, (row) => row.project_name),
   {
     id: 'fleet',
     header: 'Fleet',
-    width: 120,
+    width: 110,
     cell: (row) =>
       row.fleet_name === null ? null : (
         <Link
@@ -37,8 +38,16 @@ export const INSTANCE_COLUMNS: readonly TableColumn<Instance>[] = [
   {
     id: 'gpus',
     header: 'GPUs',
-    width: 130,
+    width: 114,
     cell: (row) => (row.instance_type ? gpuText(row.instance_type.resources) || '–' : ''),
+  },
+  {
+    id: 'use',
+    header: 'Use',
+    width: 132,
+    yields: 1,
+    notExported: true,
+    cell: (row) => <InstancesUseView instances={[row]} />,
   },
   {
     id: 'resources',
@@ -50,8 +59,8 @@ export const INSTANCE_COLUMNS: readonly TableColumn<Instance>[] = [
   {
     id: 'backend',
     header: 'Backend',
-    width: 90,
-    yields: 1,
+    width: 80,
+    yields: 2,
     card: 'detail',
     cell: (row) => backendText(row.backend, row.region),
   },
@@ -63,11 +72,11 @@ export const INSTANCE_COLUMNS: readonly TableColumn<Instance>[] = [
     hidden: true,
     cell: (row) => row.instance_type?.name,
   },
-  { id: 'hostname', header: 'Address', width: 120, yields: 2, cell: (row) => row.hostname },
+  { id: 'hostname', header: 'Address', width: 110, yields: 4, cell: (row) => row.hostname },
   {
     id: 'price',
     header: '$/h',
-    width: 76,
+    width: 72,
     align: 'end',
     cell: (row) => (row.price === null ? '' : money(row.price)),
     value: (row) => row.price,
@@ -75,7 +84,7 @@ export const INSTANCE_COLUMNS: readonly TableColumn<Instance>[] = [
   {
     id: 'created',
     header: 'Created',
-    width: 100,
+    width: 96,
     yields: 3,
     align: 'end',
     card: 'detail',

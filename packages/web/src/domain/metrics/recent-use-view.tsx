@@ -1,4 +1,6 @@
+import type { Instance } from '@dstack/contract/wire';
 import { useQuery } from '@tanstack/react-query';
+import { instancesUse } from '../../data/metrics/instance-use.ts';
 import {
   type GlanceTarget,
   RECENT_MINUTES,
@@ -7,6 +9,7 @@ import {
 import { useClient } from '../../data/session/session-context.tsx';
 import { Sparkline } from '../../ui/chart/sparkline.tsx';
 import { percent } from '../format/quantities.ts';
+import { measuredIds, usedTogether } from './instances-use.ts';
 import { seriesSummary } from './job-charts.ts';
 import { type RecentUse, recentUse } from './recent-use.ts';
 import styles from './recent-use-view.module.css';
@@ -25,7 +28,23 @@ export function RecentUseView({ target, expected, of }: RecentUseViewProps) {
     ...recentMetrics(useClient(), target),
     select: recentUse,
   });
-  if (use == null) return null;
+  return use == null ? null : <UseLine use={use} expected={expected} of={of} />;
+}
+
+/** How busy instances were together in the last minutes. */
+export function InstancesUseView({ instances }: { readonly instances: readonly Instance[] }) {
+  const { data } = useQuery(instancesUse(useClient(), measuredIds(instances)));
+  const use = usedTogether(instances, data ?? []);
+  return use === null ? null : <UseLine use={use} expected={null} of={undefined} />;
+}
+
+interface UseLineProps {
+  readonly use: RecentUse;
+  readonly expected: RecentUse['kind'] | null;
+  readonly of: string | undefined;
+}
+
+function UseLine({ use, expected, of }: UseLineProps) {
   const { kind, times, values } = use;
   const now = values.findLast((value) => value !== null);
   const summary = seriesSummary({ label: kind, values }, percent);

@@ -3,12 +3,13 @@ import { type FleetRow, nodesText } from '../../domain/fleets/fleet-row.ts';
 import { money } from '../../domain/format/quantities.ts';
 import { NameLink } from '../../domain/links/name-link.tsx';
 import { nameColumn, projectColumn, statusColumn } from '../../domain/lists/common-columns.tsx';
+import { InstancesUseView } from '../../domain/metrics/recent-use-view.tsx';
 import type { TableColumn } from '../../ui/table/column.ts';
 import { RelativeTime } from '../../ui/time/time.tsx';
 
 /** All columns of the list of fleets, in their order. */
 export const FLEET_COLUMNS: readonly TableColumn<FleetRow>[] = [
-  nameColumn('Fleet', 160, (row) => (
+  nameColumn('Fleet', 150, (row) => (
     <NameLink
       to="/projects/$project/fleets/$fleet"
       params={{ project: row.project, fleet: row.name }}
@@ -16,19 +17,19 @@ export const FLEET_COLUMNS: readonly TableColumn<FleetRow>[] = [
       {row.name}
     </NameLink>
   )),
-  statusColumn(120, ({ fleet }) => fleetLook(fleet.status)),
-  projectColumn(110, (row) => row.project),
+  statusColumn(112, ({ fleet }) => fleetLook(fleet.status)),
+  projectColumn(90, (row) => row.project),
   {
     id: 'backends',
     header: 'Backends',
-    width: 130,
+    width: 100,
     card: 'detail',
     cell: ({ backends }) => backends.join(', ') || 'any',
   },
   {
     id: 'instances',
     header: 'Instances',
-    width: 190,
+    width: 160,
     card: 'detail',
     cell: ({ instances, busy, troubled }) =>
       instances.length === 0
@@ -40,22 +41,30 @@ export const FLEET_COLUMNS: readonly TableColumn<FleetRow>[] = [
   {
     id: 'gpus',
     header: 'GPUs in use',
-    width: 100,
+    width: 96,
     align: 'end',
     cell: ({ gpus, gpusInUse }) => (gpus === 0 ? '–' : `${gpusInUse} / ${gpus}`),
   },
   {
+    id: 'use',
+    header: 'Use',
+    width: 132,
+    yields: 1,
+    notExported: true,
+    cell: ({ instances }) => <InstancesUseView instances={instances} />,
+  },
+  {
     id: 'nodes',
     header: 'Nodes',
-    width: 76,
-    yields: 1,
+    width: 64,
+    yields: 3,
     align: 'end',
     cell: ({ fleet }) => nodesText(fleet),
   },
   {
     id: 'price',
     header: '$/h',
-    width: 76,
+    width: 72,
     align: 'end',
     cell: ({ price, instances }) => (instances.length === 0 ? '' : money(price)),
     value: ({ price, instances }) => (instances.length === 0 ? null : price),
@@ -63,7 +72,7 @@ export const FLEET_COLUMNS: readonly TableColumn<FleetRow>[] = [
   {
     id: 'created',
     header: 'Created',
-    width: 100,
+    width: 96,
     yields: 2,
     align: 'end',
     cell: ({ fleet }) => <RelativeTime at={fleet.created_at} />,

@@ -80,3 +80,40 @@ it('shows the hosts of a fleet, the jobs on them, and changes as they happen', a
   await within(map).findByText('Busy');
   within(map).getByRole('img', { name: 'in use' });
 });
+
+it('shows how busy the fleets were, with one request for all of them', async () => {
+  const busy = { status: 'busy' } as const;
+  const pool = [anInstance('pool', 0, busy, 8), anInstance('pool', 1, {}, 8)];
+  const spare = [anInstance('spare', 0, busy, 1)];
+  const asked: (readonly string[])[] = [];
+  await renderApp('/fleets', {
+    server: {
+      listFleets: async () => [aFleet('pool', pool), aFleet('spare', spare)],
+      listEvents: async () => [],
+      recentUse: async (ids: readonly string[]) => {
+        asked.push(ids);
+        const timestamps = ['2026-11-26T12:00:00Z'];
+        return ids
+          .filter((id) => id === pool[0]?.id)
+          .map((instance_id) => ({ instance_id, kind: 'gpu', timestamps, percents: [50] }));
+      },
+    },
+  });
+  // Half of one of its two instances.
+  await screen.findByText('GPU 25 %');
+  expect(asked).toEqual([[pool[0]?.id, spare[0]?.id]]);
+  expect(screen.getAllByRole('img', { name: /in the last 15 minutes/ })).toHaveLength(1);
+});
+
+it('shows the list while the figures of its rows never arrive', async () => {
+  const fleets = [aFleet('pool', [anInstance('pool', 0, { status: 'busy' })])];
+  await renderApp('/fleets', {
+    server: {
+      listFleets: async () => fleets,
+      listEvents: async () => [],
+      recentUse: () => new Promise<never>(() => {}),
+    },
+  });
+  await screen.findByRole('link', { name: 'pool' });
+  screen.getByText('1, 1 busy');
+});

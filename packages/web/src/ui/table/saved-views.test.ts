@@ -33,7 +33,7 @@ it('has the columns too; views of earlier versions leave them as they are', () =
   expect(currentView([view, mine], shown(mine.filters))).toBe(mine);
 });
 
-it('drops no view for a new one: where there are too many, the reader is told to forget one', () => {
+it('drops no view for a new one: where there are too many, a message asks the reader to forget one', () => {
   const views = Array.from({ length: 50 }, (_, i) => ({ ...mine, name: `view ${10 + i}` }));
   expect(() => withView(views, { ...mine, name: 'zoo' })).toThrow('remembers 50 views');
   expect(withView(views, { ...mine, name: 'view 59' })).toHaveLength(50);
