@@ -7,7 +7,7 @@ const service = (url: string) => ({ url, model: null, options: {} }) as never;
 const configuration = { type: 'service', port: 8000 };
 
 describe('the list of services', () => {
-  it('has the requests of the last minute, without asking about services behind gateways', async () => {
+  it('has the requests of the last minute, those of services behind gateways too', async () => {
     const asked: string[] = [];
     const runs = [
       aRun('api', {
@@ -26,13 +26,16 @@ describe('the list of services', () => {
           async state(name: string) {
             asked.push(name);
             const latencies = { p50_ms: 8.25, p95_ms: 40, p99_ms: 1234 };
-            return { ...latencies, rps: 12.4, in_flight: 3, held: 1, replicas: 1, answered: {} };
+            const rps = name === 'api' ? 12.4 : 98.7;
+            return { ...latencies, rps, in_flight: 3, held: 1, replicas: 1, answered: {} };
           },
         },
       }),
     });
     const row = (await screen.findByText('12/s')).closest('tr') as HTMLElement;
     for (const text of ['api', '8.3 ms', '1.2 s', '3 and 1 waiting']) within(row).getByText(text);
-    expect(asked).toEqual(['api']);
+    const far = (await screen.findByText('99/s')).closest('tr') as HTMLElement;
+    within(far).getByText('far');
+    expect(asked.sort()).toEqual(['api', 'far']);
   });
 });
