@@ -7,14 +7,29 @@ const BETWEEN = 6;
  * Suites of the official client keep a processor busy each, and their attached commands wait for
  * each other; most others wait for hosts and daemons. So the former are spread among the latter:
  * first those of all flows (`v*`), then those over SSH, which are short.
+ *
+ * Suites with a real Kubernetes, which may still have to be built beside the tests, are the last ones of
+ * `e2e`: while they wait for it, they would keep others from running.
  */
 export class SuiteOrder extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const sorted = await super.sort(files);
-    const isClients = ({ moduleId }: TestSpecification) => moduleId.includes('/official-client/');
-    const clients = sorted.filter(isClients).sort((a, b) => (a.moduleId < b.moduleId ? 1 : -1));
-    const order = sorted.filter((file) => !isClients(file));
-    for (const [i, file] of clients.entries()) order.splice(i * (BETWEEN + 1), 0, file);
-    return order;
+    return suiteOrder(await super.sort(files));
   }
+}
+
+type Suite = Pick<TestSpecification, 'moduleId'> & {
+  readonly project: Pick<TestSpecification['project'], 'name'>;
+};
+
+/** `sorted`: by project. */
+export function suiteOrder<T extends Suite>(sorted: readonly T[]): T[] {
+  const isClients = ({ moduleId }: T) => moduleId.includes('/official-client/');
+  const needsKubernetes = ({ moduleId }: T) =>
+    /\/e2e\/kubernetes[^/]*$|\/kubernetes-contract\.real\.test\.ts$/.test(moduleId);
+  const clients = sorted.filter(isClients).sort((a, b) => (a.moduleId < b.moduleId ? 1 : -1));
+  const order = sorted.filter((suite) => !isClients(suite) && !needsKubernetes(suite));
+  for (const [i, suite] of clients.entries()) order.splice(i * (BETWEEN + 1), 0, suite);
+  const end = order.findLastIndex(({ project }) => project.name === 'e2e') + 1;
+  order.splice(end, 0, ...sorted.filter(needsKubernetes));
+  return order;
 }
