@@ -257,20 +257,11 @@ export class ProxyWorkers {
     const socket = join(paths.sockets, `${id.slice(0, 8)}.sock`);
     mkdirSync(paths.dir, { recursive: true, mode: 0o700 });
     makeSocketFolder(socket);
+    const { host, port, url } = address;
+    const options = { dir: paths.dir, id, socket, build, host, port: String(port), url };
     const args = [
-      ...[
-        YOUNG_MEMORY,
-        program,
-        '--dir',
-        paths.dir,
-        '--id',
-        id,
-        '--socket',
-        socket,
-        '--build',
-        build,
-      ],
-      ...['--host', address.host, '--port', String(address.port), '--url', address.url],
+      ...[YOUNG_MEMORY, program],
+      ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]),
     ];
     const spawn = { node, args, env, logPath: logPath(paths.dir) };
     if ('through' in from) await from.through.channel.request('spawn', spawn);
