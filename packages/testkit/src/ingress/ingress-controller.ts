@@ -90,7 +90,7 @@ export class Nginx {
   }
 }
 
-/** Rejects where nobody listens in time. */
+/** Rejects if nothing listens in time. */
 export async function listens(host: string, port: number): Promise<void> {
   for (const limit = Date.now() + LISTEN_LIMIT; ; await delay(PAUSE)) {
     const socket = connect(port, host);
