@@ -4,9 +4,9 @@ import type { Id } from '@dstack/core';
 import type { StoreContext, Tx } from '../context.ts';
 import { notDeleted } from '../query.ts';
 import { gatewayTable } from '../schema/resource-tables.ts';
-import { runTable } from '../schema/work-tables.ts';
+import { servicesBeside } from '../services/services-beside.ts';
 import { loadGateway } from './load-resources.ts';
-import type { GatewayGuard, GatewayUse, ServiceBeside } from './types.ts';
+import type { GatewayGuard, GatewayUse } from './types.ts';
 
 /** On PostgreSQL the deletion of the gateway waits for the transaction, as do services with host names. */
 export async function guardGateway(
@@ -19,23 +19,6 @@ export async function guardGateway(
   if (postgres) query = guard.isExclusive ? query.forUpdate() : query.forShare();
   const row = await query.executeTakeFirst();
   guard.accept(row ? gatewayTable.decode(row) : null, await servicesBeside(tx, guard.id));
-}
-
-async function servicesBeside(tx: Tx, gatewayId: Id): Promise<ServiceBeside[]> {
-  const rows = await tx
-    .selectFrom('runs as r')
-    .innerJoin('projects as p', 'p.id', 'r.project_id')
-    .selectAll('r')
-    .select('p.name as project_name')
-    .where('r.gateway_id', '=', gatewayId)
-    .where('r.status', 'in', UNFINISHED_RUN_STATUSES)
-    .where(notDeleted('r.deleted'))
-    .orderBy('r.submitted_at')
-    .execute();
-  return rows.map(({ project_name: projectName, ...row }) => {
-    const { name, serviceSpec } = runTable.decode(row);
-    return { projectName, run: { name, serviceSpec } };
-  });
 }
 
 export async function loadGatewayUse(tx: Tx, id: Id): Promise<GatewayUse | null> {

@@ -89,6 +89,25 @@ forEachStore((tests) => {
     }
   });
 
+  it('names the unfinished services behind a gateway, oldest first', async () => {
+    const world = await openWorld(tests);
+    const serviceSpec = { url: 'http://old.test', model: null, options: {}, hosts: ['old.org'] };
+    const gatewayId = 'gateway-1';
+    const parts: Part['run'][] = [
+      { name: 'new', gatewayId, submittedAt: 2 },
+      { name: 'old', gatewayId, submittedAt: 1, serviceSpec },
+      { name: 'over', gatewayId, status: 'done' },
+      { name: 'elsewhere', gatewayId: 'gateway-2' },
+      { name: 'here' },
+    ];
+    for (const run of parts) await insertService(world, { run });
+    const found = await world.store.services.namesBehindGateway(gatewayId);
+    expect(found).toEqual([
+      { projectName: 'main', run: { name: 'old', serviceSpec } },
+      { projectName: 'main', run: { name: 'new', serviceSpec: expect.anything() } },
+    ]);
+  });
+
   it('lists services with models, newest first, finished ones separately', async () => {
     const world = await openWorld(tests);
     const model = { name: 'm', base_url: '/', type: 'chat' };

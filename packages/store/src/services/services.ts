@@ -7,6 +7,7 @@ import { jobTable, runTable } from '../schema/work-tables.ts';
 import { createLoad } from './load.ts';
 import { createRateBuckets } from './rate-buckets.ts';
 import { createRequests } from './requests.ts';
+import { servicesBeside } from './services-beside.ts';
 import type { ServiceReplica, Services, ServiceView } from './types.ts';
 
 export function createServices(context: StoreContext): Services {
@@ -61,6 +62,7 @@ export function createServices(context: StoreContext): Services {
         .execute();
       return await toViews(db, rows);
     },
+    namesBehindGateway: (gatewayId) => servicesBeside(db, gatewayId),
     async onGateway(runId) {
       const rows = await servedRuns(db)
         .where('r.status', 'in', UNFINISHED_RUN_STATUSES)

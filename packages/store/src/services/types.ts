@@ -1,4 +1,5 @@
 import type { Id, LatencyCounts, QueryAnswer, RunRecord, Timestamp } from '@dstack/core';
+import type { ServiceBeside } from '../engine/types.ts';
 import type { GatewayDelivery } from '../gateways/deliveries.ts';
 import type { WriteExtras } from '../writes.ts';
 
@@ -60,6 +61,8 @@ export interface Services {
   unfinished(): Promise<ServiceView[]>;
   /** Unfinished services behind a gateway. */
   behindGateway(gatewayId: Id): Promise<ServiceView[]>;
+  /** The same, oldest first, without their replicas. */
+  namesBehindGateway(gatewayId: Id): Promise<ServiceBeside[]>;
   /** Null: no unfinished run has this id, or it is not behind a gateway. */
   onGateway(runId: Id): Promise<ServiceView | null>;
   /** Services of a project that serve a model, newest first: all unfinished, or the latest finished. */

@@ -59,7 +59,7 @@ export async function setCertificate(
 
 /** Of its services. */
 async function customHosts(deps: HttpDeps, gatewayId: string): Promise<ReadonlySet<string>> {
-  const services = await deps.store.services.behindGateway(gatewayId);
+  const services = await deps.store.services.namesBehindGateway(gatewayId);
   return customNamesOf(services.map(({ run }) => run));
 }
 

@@ -154,7 +154,7 @@ async function behindGateway(
     present: present.hosts,
   });
   if (refusal !== null) throw ruleError(refusal);
-  const beside = await store.services.behindGateway(gateway.id);
+  const beside = await store.services.namesBehindGateway(gateway.id);
   let takenHosts = new TakenHosts(beside);
   const elsewhere = beside.filter(({ projectName }) => projectName !== project.name);
   const taken = new Set(
