@@ -30,7 +30,7 @@ export const EVENT_COLUMNS: readonly TableColumn<Event>[] = [
     cell: (event) => (
       <span className={styles.targets}>
         {event.targets.map((target) => (
-          <TargetLink key={target.id} target={target} />
+          <TargetLink key={target.id} target={target} at={Date.parse(event.recorded_at)} />
         ))}
       </span>
     ),

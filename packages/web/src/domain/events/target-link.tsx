@@ -1,18 +1,46 @@
 import type { Event } from '@dstack/contract/wire';
 import { Link, type LinkProps } from '@tanstack/react-router';
-import type { ReactNode } from 'react';
+import { type ReactNode, useContext } from 'react';
+import { placeHash } from '../logs/log-place.ts';
 import styles from './events.module.css';
+import { type JobPlace, JobPlacesContext } from './job-places.ts';
 
 type Target = Event['targets'][number];
 
+export interface TargetLinkProps {
+  readonly target: Target;
+  /** When it happened, in milliseconds since 1970. */
+  readonly at: number;
+}
+
 /** What an event is about, as a link where it has a page. */
-export function TargetLink({ target }: { readonly target: Target }) {
+export function TargetLink({ target, at }: TargetLinkProps) {
+  const place = useContext(JobPlacesContext).get(target.id);
   const label = (
     <>
       <span className={styles.type}>{target.type}</span> <bdi>{target.name}</bdi>
     </>
   );
-  return <span className={styles.target}>{linked(target, label)}</span>;
+  return (
+    <span className={styles.target}>
+      {place === undefined ? linked(target, label) : linkToLogs(place, at, label)}
+    </span>
+  );
+}
+
+function linkToLogs({ project, run, job, attempt }: JobPlace, at: number, label: ReactNode) {
+  return (
+    <Link
+      to="/projects/$project/runs/$run/logs"
+      params={{ project, run }}
+      search={{ job, attempt }}
+      hash={placeHash({ offset: null, time: at })}
+      title="Logs from then on"
+      className={styles.link}
+    >
+      {label}
+    </Link>
+  );
 }
 
 /** Names may have been used again, so that links have ids where the pages understand them. */

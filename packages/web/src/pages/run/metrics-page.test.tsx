@@ -98,3 +98,21 @@ it('names GPUs that are idle, and exports what is shown', async () => {
   await user.click(screen.getByRole('button', { name: 'CSV' }));
   expect(await saved[0]?.text()).toMatch(/^time,CPU \(%\),Memory \(bytes\),GPU use GPU 0 \(%\)/);
 });
+
+it('offers no earlier attempts, of which no measurements are kept', async () => {
+  const run = aRun('train');
+  const jobs = run.jobs.map((job) => ({
+    ...job,
+    job_submissions: [0, 1].flatMap((submission_num) =>
+      job.job_submissions.map((one) => ({ ...one, id: `try-${submission_num}`, submission_num })),
+    ),
+  }));
+  await renderApp('/projects/main/runs/train/metrics', {
+    project: () => ({
+      runs: { get: async () => ({ ...run, jobs }) },
+      metrics: { job: async () => ({ metrics: [] }) },
+    }),
+  });
+  await screen.findByText('No measurements in this time');
+  expect(screen.queryByText(/^Attempt/)).toBeNull();
+});

@@ -69,7 +69,7 @@ export function RunMetricsPage() {
           </Button>
         }
       >
-        {chosen === null ? null : <SubmissionPicker run={run} chosen={chosen} merged={merged} />}
+        {chosen === null ? null : <SubmissionPicker {...{ run, chosen, merged }} latestOnly />}
         <Segments<RangeName>
           label="Time range"
           value={range}

@@ -9,10 +9,12 @@ interface SubmissionPickerProps {
   readonly chosen: ChosenSubmission;
   /** The jobs whose logs are merged, as the address has them; null: none, but all can be. */
   readonly merged?: { readonly value: string; readonly name: string } | null;
+  /** Only jobs can be chosen. */
+  readonly latestOnly?: boolean;
 }
 
 /** Chooses a job, and one of its attempts; hidden where there is no choice. */
-export function SubmissionPicker({ run, chosen, merged }: SubmissionPickerProps) {
+export function SubmissionPicker({ run, chosen, merged, latestOnly }: SubmissionPickerProps) {
   const navigate = useNavigate();
   const jobName = chosen.job.job_spec.job_name;
   const choose = (job: string, attempt: number | undefined) =>
@@ -42,7 +44,7 @@ export function SubmissionPicker({ run, chosen, merged }: SubmissionPickerProps)
           onChange={(job) => choose(job, undefined)}
         />
       ) : null}
-      {attempts.length > 1 && !merged ? (
+      {attempts.length > 1 && !merged && !latestOnly ? (
         <Select
           label="Attempt"
           value={String(chosen.submission.submission_num + 1)}

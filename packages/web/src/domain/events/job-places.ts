@@ -1,0 +1,12 @@
+import { createContext } from 'react';
+
+/** Whose output is shown on the page of logs. */
+export interface JobPlace {
+  readonly project: string;
+  readonly run: string;
+  readonly job: string;
+  readonly attempt: number;
+}
+
+/** Jobs by id: events about them lead to what they printed from then on. */
+export const JobPlacesContext = createContext<ReadonlyMap<string, JobPlace>>(new Map());
