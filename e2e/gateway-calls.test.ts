@@ -123,6 +123,8 @@ describe.skipIf(!existsSync('/usr/sbin/nginx'))('calls of gRPC to a run', () => 
       ({ answered = {} }) => (answered['2xx'] ?? 0) > 1,
       (figures) => JSON.stringify(figures),
     );
+    const requests = await home.ok('logs', '--access', 'calls');
+    expect(requests).toMatch(/ 200 .* POST \/e2e\.Calls\/whoami .*admin.*127\.0\.0\.1/i);
   });
 
   it('do not fail while the server is killed, nor during a rollout', async () => {

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { RateBuckets } from '@dstack/server/proxy';
+import { AccessQuestions } from './access-questions.ts';
 import { acmeSocket, Certificates } from './certificates/certificates.ts';
 import { DnsRecords } from './certificates/dns-records.ts';
 import { namesToSecure } from './certificates/names-to-secure.ts';
@@ -55,6 +56,7 @@ export class GatewayProgram {
   readonly #counts: CountSpool;
   readonly #usage: ModelUseSpool;
   readonly #figures = new Figures<Worker>((frame) => this.#link.send(frame));
+  readonly #access = new AccessQuestions<Worker>((frame) => this.#link.send(frame));
   readonly #buckets = new RateBuckets(Date.now);
   readonly #key: TunnelKey;
   readonly #group: number | null;
@@ -226,6 +228,7 @@ export class GatewayProgram {
       // Its requests have ended with it.
       onExit: (worker) => {
         this.#figures.ended(worker);
+        this.#access.ended(worker);
         for (const jobId of [...this.#leaving.keys()]) this.#idle(worker, jobId);
       },
     });
@@ -321,6 +324,9 @@ export class GatewayProgram {
         this.#tunnels.get(order.id)?.send(order);
         this.#tunnels.delete(order.id);
         return;
+      case 'access':
+        this.#access.ask(order, this.#workers?.all ?? []);
+        return;
       case 'leave':
         this.#leaving.set(order.job_id, new Set(this.#workers?.all ?? []));
         break;
@@ -375,6 +381,9 @@ export class GatewayProgram {
         return;
       case 'figures':
         this.#figures.put(worker, message.services);
+        return;
+      case 'access-page':
+        this.#access.answered(worker, message);
         return;
       case 'idle':
         this.#idle(worker, message.job_id);

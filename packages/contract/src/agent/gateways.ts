@@ -185,6 +185,8 @@ export const GatewayCommand = byType(
   /** Answer to `why`: the refusal of a request for a service that does not answer. */
   frame('because', { n: whole(), status: whole(599), detail: messageText(), retry: whole() }),
   frame('leave', { job_id: uuid }),
+  /** Which requests of a service have ended since then; `after`: what was read last, by process. */
+  frame('access', { n: whole(), run_id: uuid, after: mapOf(line(64), whole(), 1000) }),
   /** Answer to `dns`. */
   frame('dns-done', { n: whole(), error: nullable(messageText()) }),
   /** A tunnel cannot be made. */
@@ -248,6 +250,30 @@ export const GatewayCounts = object({
 });
 export type GatewayCounts = Infer<typeof GatewayCounts>;
 
+/** The latest requests of a service that a process of the gateway has answered, from number `next - length` on. */
+export const AccessPages = list(
+  object({
+    process: line(64),
+    next: whole(),
+    skipped: whole(),
+    records: list(
+      object({
+        time: whole(),
+        method: messageText(32),
+        path: messageText(1000),
+        status: whole(599),
+        ms: amount,
+        user: nullable(messageText(256)),
+        address: messageText(256),
+        request_id: messageText(256),
+      }),
+      200,
+    ),
+  }),
+  100,
+);
+export type AccessPages = Infer<typeof AccessPages>;
+
 /** The same each time that the same things are sent; null = of an earlier version. */
 const Batch = nullable(uuid);
 
@@ -297,6 +323,8 @@ export const GatewayFrame = byType(
   }),
   /** Replaces what was reported of these services; the counts of all others have not changed. */
   frame('figures', { services: list(GatewayCounts, FIGURES) }),
+  /** Answer to `access`. */
+  frame('accessed', { n: whole(), pages: AccessPages }),
   /** Certificates that this replica has, for the other replicas. */
   frame('issued', { certificates: list(GatewayPem, SERVICES) }),
   frame('why', { n: whole(), run_id: uuid }),

@@ -1,4 +1,4 @@
-/** A request to a service without a gateway, after its end. Our addition. */
+/** A request to a service, after its end. Our addition. */
 import type * as z from 'zod';
 import { Float, Integer, model, nullable, Text } from './scalars.ts';
 

@@ -1,5 +1,5 @@
 /** Messages between the main process of a gateway and its workers, which carry the requests. */
-import type { GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
+import type { AccessPages, GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
 import type { CountedService } from '@dstack/server/proxy';
 
 /** Main -> worker: orders of the server as they are, and these. */
@@ -19,8 +19,10 @@ export type ToWorker =
 
 /** Worker -> main: frames for the server as they are, and these. */
 export type FromWorker =
-  | Exclude<GatewayFrame, { type: 'status' | 'counts' | 'usage' | 'dns' | 'figures' }>
+  | Exclude<GatewayFrame, { type: 'status' | 'counts' | 'usage' | 'dns' | 'figures' | 'accessed' }>
   | { readonly type: 'listening' }
+  /** Answer to `access`. */
+  | { readonly type: 'access-page'; readonly n: number; readonly page: AccessPages[number] }
   /** Those that have changed. */
   | { readonly type: 'figures'; readonly services: readonly CountedService[] }
   | {

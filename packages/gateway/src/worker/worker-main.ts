@@ -1,4 +1,5 @@
 /** A process that carries requests. It outlives the main process until others have its socket. */
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, chownSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -34,6 +35,8 @@ const FIGURES_MS = 1000;
 /** Requests that wait for the first replica of one service. */
 const MAX_HELD = 1000;
 
+/** Names this process among all that answer requests; numbers of its requests only rise. */
+const ID = randomUUID();
 let isOnline = false;
 /** Of the settings; a change of it starts other workers. */
 const timeoutMs = Number(process.argv[2] ?? 300_000);
@@ -234,6 +237,12 @@ process.on('message', (message: ToWorker | { type: 'tunnel-open'; id: string }, 
     case 'leave': {
       const idle = () => send({ type: 'idle', job_id: message.job_id });
       if (proxy.leave(message.job_id, idle)) idle();
+      return;
+    }
+    case 'access': {
+      const { n, run_id: runId, after } = message;
+      const page = proxy.accessSince(runId, after[ID] ?? null);
+      send({ type: 'access-page', n, page: { process: ID, ...page } });
       return;
     }
     case 'online':

@@ -4,6 +4,7 @@ import { fileBlobs } from '../blobs/file-blobs.ts';
 import { ClusterBackends } from '../capacity/cluster-backends.ts';
 import { applyServerConfig, type Bootstrapped, bootstrap } from '../config/bootstrap.ts';
 import { decisionContext } from '../decision-context.ts';
+import { GatewayAccess } from '../gateways/gateway-access.ts';
 import { GatewayFigures } from '../gateways/gateway-figures.ts';
 import { keyMaker } from '../http/keys.ts';
 import { httpSettings } from '../http-settings.ts';
@@ -82,10 +83,13 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   };
 
   let engine: Engine | null = null;
-  const gatewayFigures = new GatewayFigures({ services: store.services, now: Date.now });
+  const gatewayRequests = {
+    figures: new GatewayFigures({ services: store.services, now: Date.now }),
+    access: new GatewayAccess(store.services),
+  };
   const forHandlers = {
     ...made,
-    gatewayFigures,
+    gatewayRequests,
     keys,
     host,
     settings: forHttp,
@@ -93,7 +97,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   };
   const { url, services, metrics, end, ...admission } = await startHttp(parts, forHandlers);
   const gateways = makeGatewayLinks(parts, {
-    ...{ ...made, ...admission, serverHost: host, figures: gatewayFigures },
+    ...{ ...made, ...admission, serverHost: host, gatewayRequests },
   });
   engine = makeEngine(parts, { ...made, services, gateways, metrics, serverHost: host });
   closing.add(() => engine?.close());

@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import type { AccessWatch } from '../access/access-watch.ts';
 import { systemNow } from '../clock.ts';
 import { dnsHookRunner, type SetDnsRecord } from '../gateways/dns-hook.ts';
-import type { GatewayFigures } from '../gateways/gateway-figures.ts';
 import { GatewayInstances } from '../gateways/gateway-instances.ts';
-import { GatewayLinks } from '../gateways/gateway-links.ts';
+import { GatewayLinks, type GatewayLinksOptions } from '../gateways/gateway-links.ts';
 import type { AgentAccess } from '../hosts/hosts.ts';
 import { isLocalHost } from '../hosts/local-agent.ts';
 import { socketPath } from '../hosts/socket-folder.ts';
@@ -29,7 +28,7 @@ export interface GatewayParts extends Pick<Supervision, 'supervisor'> {
   readonly changes: RunChanges;
   readonly access: AccessWatch;
   readonly signIns: SignInGuard;
-  readonly figures: GatewayFigures;
+  readonly gatewayRequests: GatewayLinksOptions['requests'];
   readonly backends: Pick<ProjectBackends, 'find'>;
   readonly serverHost: { readonly access: AgentAccess } | null;
 }
@@ -102,7 +101,7 @@ export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks
     pushKeys: (hostId) => links.jobKeys.push(hostId),
     setRecord: dnsRecords(parts),
     defaults: settings.gateways,
-    figures: made.figures,
+    requests: made.gatewayRequests,
     now: systemNow,
     log,
   });

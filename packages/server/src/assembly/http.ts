@@ -7,6 +7,7 @@ import { ChangeHub, type ChangeHubOptions } from '../changes/change-hub.ts';
 import { loadMessages } from '../changes/load-messages.ts';
 import { systemNow } from '../clock.ts';
 import { dnsProblem } from '../gateways/dns-check.ts';
+import type { GatewayAccess } from '../gateways/gateway-access.ts';
 import type { GatewayFigures } from '../gateways/gateway-figures.ts';
 import { txtReader } from '../gateways/txt-records.ts';
 import { buildHttp } from '../http/app.ts';
@@ -56,7 +57,8 @@ export interface HttpParts extends Pick<EngineParts, 'backends' | 'offers'>, Sup
   readonly context: () => DecisionContext;
   readonly settings: HttpSettings;
   readonly host: ServerHost | null;
-  readonly gatewayFigures: GatewayFigures;
+  /** Of services behind gateways. */
+  readonly gatewayRequests: { readonly figures: GatewayFigures; readonly access: GatewayAccess };
   /** Null until the loops have been made. */
   readonly engine: () => Engine | null;
 }
@@ -80,7 +82,14 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
   const deps = await httpDeps(parts, made, () => front.figures);
   const { services, metrics, shutdown } = deps;
   const http = buildHttp(deps);
-  const accessElsewhere: ReadAccess = (runId, after) => front.access(runId, after);
+  const accessElsewhere: ReadAccess = async (...asked) => {
+    const { access: atGateways } = made.gatewayRequests;
+    const [workers, gateways] = await Promise.all([
+      front.access(...asked),
+      atGateways.read(...asked),
+    ]);
+    return new Map([...workers, ...gateways]);
+  };
   const streams = { ...deps, logStore: links.logs, changes, accessElsewhere };
   streamRoutes(http, streams);
   const hub = changeHub(parts);
@@ -155,7 +164,7 @@ async function httpDeps(
     keys,
     context,
     engine,
-    gatewayFigures,
+    gatewayRequests: { figures: gatewayFigures },
   } = made;
   const { shared } = store;
   const access = new AccessWatch({ access: store.access, shared, now: systemNow, log });

@@ -1,11 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { GatewayCondition } from '@dstack/backends';
-import type { GatewayFrame, GatewayPem, GatewayService } from '@dstack/contract/agent';
+import type {
+  GatewayCommand,
+  GatewayFrame,
+  GatewayPem,
+  GatewayService,
+} from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { GatewayReplicaRecord, GatewayReport, Id, Timestamp } from '@dstack/core';
 import type { GatewayView, ServiceView, Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import type { Logger } from '../logging.ts';
+import type { GatewayAccess } from './gateway-access.ts';
 import { GatewayAnswers, type GatewayAnswersOptions } from './gateway-answers.ts';
 import type { GatewayFigures } from './gateway-figures.ts';
 import { type GatewayHostState, GatewayLink, type Reported } from './gateway-link.ts';
@@ -53,7 +59,10 @@ export interface GatewayLinksOptions extends Omit<GatewayAnswersOptions, 'store'
   /** The agent of the host as a program on the host reaches it; null = through the server only. */
   readonly agentOn: (hostId: string) => Promise<{ socket: string; token: string } | null>;
   readonly defaults: GatewayDefaults;
-  readonly figures: Pick<GatewayFigures, 'opened' | 'put' | 'forget'>;
+  readonly requests: {
+    readonly figures: Pick<GatewayFigures, 'opened' | 'put' | 'forget'>;
+    readonly access: Pick<GatewayAccess, 'opened' | 'answered' | 'forget'>;
+  };
   readonly now: () => Timestamp;
   readonly log: Logger;
 }
@@ -172,7 +181,8 @@ export class GatewayLinks {
         one.upkeep.close();
         one.link.close();
         this.#linked.delete(id);
-        this.#options.figures.forget(id);
+        this.#options.requests.figures.forget(id);
+        this.#options.requests.access.forget(id);
         await this.#options.forget(one.link.replica);
         this.#pushKeys(one.tunnels.values());
       }
@@ -225,7 +235,12 @@ export class GatewayLinks {
     // What it was draining is asked for again by the effects.
     for (const whenIdle of one.draining.values()) whenIdle();
     one.draining.clear();
-    this.#options.figures.opened(one.link.replica.id, one.gatewayId, () => one.link.isOpen);
+    const { link, gatewayId } = one;
+    const isOpen = () => link.isOpen;
+    const { figures, access } = this.#options.requests;
+    figures.opened(link.replica.id, gatewayId, isOpen);
+    const send = (order: GatewayCommand) => link.send(order);
+    access.opened(link.replica.id, { gatewayId, isOpen, send });
     await this.#sendSettings(one);
     await this.#sendServices(one);
     one.upkeep.look();
@@ -352,7 +367,10 @@ export class GatewayLinks {
         this.#drained(one, frame.job_id);
         return;
       case 'figures':
-        this.#options.figures.put(one.link.replica.id, frame.services);
+        this.#options.requests.figures.put(one.link.replica.id, frame.services);
+        return;
+      case 'accessed':
+        this.#options.requests.access.answered(frame);
         return;
       case 'issued':
         this.#onIssued(one, frame.certificates).catch((error) => {

@@ -45,7 +45,7 @@ export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = ru
     .option('--job <n>', 'number of the job in the replica', integerOption(0), 0)
     .option('--all-nodes', 'of all jobs of the replica; each line names its job')
     .option('--all-replicas', 'of all jobs of the run; each line names its replica and job')
-    .option('--access', 'the requests of a service without a gateway instead of its output')
+    .option('--access', 'the requests of a service instead of its output')
     .option('--grep <text>', 'only lines that contain this text; the server looks for it')
     .option('--timestamps', 'print the time of each line')
     .option('--json', 'print one JSON document for each line')

@@ -1,9 +1,9 @@
 import { type ModelUsageQuery, notExists } from '@dstack/contract/api';
-import { isRunFinished } from '@dstack/contract/status';
 import type { ModelUsageReport, ServiceFigures } from '@dstack/contract/wire';
 import type { ProjectRecord } from '@dstack/store';
 import type { ProxiedService } from '../../proxy/proxy-figures.ts';
 import type { ServiceStats } from '../../proxy/service-stats.ts';
+import { serviceBehindGateway } from '../gateways/served-run.ts';
 import type { HttpDeps } from '../ports.ts';
 
 export async function serviceFigures(
@@ -33,11 +33,9 @@ async function behindGateway(
   project: ProjectRecord,
   runName: string,
 ): Promise<ProxiedService> {
-  const view = await store.runs.byName(project.id, runName);
-  if (!view?.run.serviceSpec || isRunFinished(view.run.status)) {
-    throw notExists(`Service ${runName} not found`);
-  }
-  const state = await gatewayFigures.of(view.run.id);
+  const run = await serviceBehindGateway(store, project, runName);
+  if (run === null) throw notExists(`Service ${runName} not found`);
+  const state = await gatewayFigures.of(run.id);
   if (state !== null) return state;
   throw notExists(
     `The figures of service ${runName} are not known: this server is not connected to its gateway`,

@@ -14,6 +14,7 @@ import type { LogStore } from '../../logs/log-store.ts';
 import { type LogStart, startOffset } from '../../logs/start-offset.ts';
 import { streamLog } from '../../logs/stream-log.ts';
 import type { RunChanges } from '../../loops/run-changes.ts';
+import { serviceBehindGateway } from '../gateways/served-run.ts';
 import { identifyCaller } from '../identity.ts';
 import { UnprocessableError } from '../intake/parse-json.ts';
 import type { HttpDeps } from '../ports.ts';
@@ -31,7 +32,7 @@ export interface StreamDeps
   readonly access: AccessWatch;
   readonly logStore: LogStore;
   readonly changes: RunChanges;
-  /** Requests that other processes of this server have answered. */
+  /** Requests that other processes of this server have answered, and gateways. */
   readonly accessElsewhere?: ReadAccess;
 }
 
@@ -101,10 +102,8 @@ function accessStreamRoute(app: FastifyInstance, deps: StreamDeps): void {
     const { run_name: runName = '' } = request.params;
     const follows = isTrue(request.query, 'follow', true);
     const route = await services.find({ projectName: project.name, runName });
-    if (route === null) {
-      throw notFound(`Service ${runName} does not exist, has ended, or is behind a gateway`);
-    }
-    const { runId } = route;
+    const runId = route?.runId ?? (await serviceBehindGateway(store, project, runName))?.id;
+    if (runId === undefined) throw notFound(`Service ${runName} does not exist or has ended`);
     const others = peers?.open(runId);
     const read: ReadAccess = async (_run, after) => {
       const elsewhere = (await others?.read(after)) ?? [];

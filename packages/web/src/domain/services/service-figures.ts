@@ -48,23 +48,11 @@ export function outcomesText(outcomes: Readonly<Record<string, number>>): string
 }
 
 interface ShownService {
-  readonly id: string;
   readonly status: string;
-  readonly service: { readonly url: string } | null;
+  readonly service: object | null;
 }
 
 /** Whether the server has figures about its requests. */
 export function hasFigures({ status, service }: ShownService): boolean {
   return status === 'running' && service !== null;
-}
-
-/** Whether this server passes the requests on, and not a gateway. `origin`: that of the page. */
-export function isServedHere({ id, status, service }: ShownService, origin: string): boolean {
-  if (status !== 'running' || service === null) return false;
-  const own = new URL(origin).hostname;
-  const { hostname } = new URL(service.url, origin);
-  // Host names that this server gives to services end in a part of the run's id; gateways have the name alone.
-  const [label = ''] = hostname.split('.');
-  const isOwnHost = label.endsWith(`-${id.slice(0, 8)}`);
-  return isOwnHost || hostname === own || hostname.endsWith(`.${own}`);
 }

@@ -8,7 +8,7 @@ import { useClient } from '../../data/session/session-context.tsx';
 import { ExplainPanel } from '../../domain/explain/explain-panel.tsx';
 import { needsExplanation } from '../../domain/runs/run-problem.ts';
 import { timelineOf } from '../../domain/runs/timeline.ts';
-import { hasFigures, isServedHere } from '../../domain/services/service-figures.ts';
+import { hasFigures } from '../../domain/services/service-figures.ts';
 import { TimelinePanel } from '../../domain/timeline/timeline-panel.tsx';
 import { Skeleton } from '../../ui/feedback/skeleton.tsx';
 import { TwoColumns } from '../../ui/panel/columns.tsx';
@@ -57,7 +57,7 @@ export function RunOverviewPage() {
             nextStartAt={row.nextStartAt}
           />
           {hasFailed ? null : <LastLinesPanel run={run} />}
-          {isServedHere(row, location.origin) ? <RequestsPanel service={row} /> : null}
+          {hasFigures(row) ? <RequestsPanel service={row} /> : null}
         </>
       }
       side={

@@ -1,0 +1,70 @@
+/** The latest requests of services behind gateways, asked of their programs while a client reads them. */
+import type { GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
+import { withTimeout } from '@dstack/contract/with-timeout';
+import type { Id } from '@dstack/core';
+import type { Services } from '@dstack/store';
+import type { AccessPage } from '../proxy/access-records.ts';
+
+export interface AccessSource {
+  readonly gatewayId: Id;
+  readonly isOpen: () => boolean;
+  readonly send: (order: GatewayCommand) => void;
+}
+
+type Pages = Map<string, AccessPage>;
+
+/** Of a question, in milliseconds. Programs of an earlier version do not answer. */
+const LIMIT_MS = 1000;
+
+export class GatewayAccess {
+  readonly #services: Pick<Services, 'onGateway'>;
+  readonly #sources = new Map<Id, AccessSource>();
+  readonly #asked = new Map<number, (pages: Pages) => void>();
+  #last = 0;
+
+  constructor(services: Pick<Services, 'onGateway'>) {
+    this.#services = services;
+  }
+
+  opened(replicaId: Id, source: AccessSource): void {
+    this.#sources.set(replicaId, source);
+  }
+
+  forget(replicaId: Id): void {
+    this.#sources.delete(replicaId);
+  }
+
+  answered({ n, pages }: Extract<GatewayFrame, { type: 'accessed' }>): void {
+    this.#asked.get(n)?.(new Map(pages.map(({ process, ...page }) => [process, page])));
+  }
+
+  /** What the replicas of its gateway have answered since the given numbers; see `ReadAccess`. */
+  async read(runId: Id, after: ReadonlyMap<string, number>): Promise<Pages> {
+    if (this.#sources.size === 0) return new Map();
+    const gatewayId = (await this.#services.onGateway(runId))?.run.gatewayId;
+    const sources = [...this.#sources.values()].filter(
+      (one) => one.gatewayId === gatewayId && one.isOpen(),
+    );
+    const found = await Promise.all(sources.map((one) => this.#ask(one, runId, after)));
+    return new Map(found.flatMap((pages) => [...pages]));
+  }
+
+  async #ask({ send }: AccessSource, runId: Id, after: ReadonlyMap<string, number>) {
+    this.#last += 1;
+    const n = this.#last;
+    try {
+      return await withTimeout(
+        () =>
+          new Promise<Pages>((resolve) => {
+            this.#asked.set(n, resolve);
+            // Names of processes of other servers contain a slash.
+            const known = [...after].filter(([process]) => !process.includes('/'));
+            send({ type: 'access', n, run_id: runId, after: Object.fromEntries(known) });
+          }),
+        { ms: LIMIT_MS, onTimeout: (): Pages => new Map() },
+      );
+    } finally {
+      this.#asked.delete(n);
+    }
+  }
+}
