@@ -14,9 +14,6 @@ const ENCODINGS = [
 /** The page has this where the nonce of its policy belongs. */
 const NONCE = '__CSP_NONCE__';
 
-/** Scripts of files have attributes. */
-const INLINE_SCRIPT = /<script>([^<]*(?:<(?!\/script>)[^<]*)*)<\/script>/g;
-
 /** Names of these files contain a hash of their content. */
 const HASHED = 'assets/';
 
@@ -48,8 +45,8 @@ export class WebFiles {
     this.#page = page.split(NONCE);
     this.#bodies = bodies;
     this.#etags = new Map([...bodies.values()].map((body) => [body, etagOf(body)]));
-    this.scriptHashes = [...page.matchAll(INLINE_SCRIPT)].map(
-      ([, script = '']) => `sha256-${createHash('sha256').update(script).digest('base64')}`,
+    this.scriptHashes = inlineScripts(page).map(
+      (script) => `sha256-${createHash('sha256').update(script).digest('base64')}`,
     );
   }
 
@@ -96,6 +93,12 @@ export class WebFiles {
     const zipped = this.#bodies.get(`${path}.gz`);
     return zipped === undefined ? null : await promisify(gunzip)(zipped);
   }
+}
+
+/** Scripts of files have attributes. */
+function inlineScripts(page: string): string[] {
+  const [, ...parts] = page.split('<script>');
+  return parts.map((part) => part.split('</script>', 1)[0] ?? '');
 }
 
 function etagOf(body: Buffer): string {

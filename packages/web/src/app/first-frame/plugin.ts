@@ -37,11 +37,11 @@ function withParts(html: string): string {
 
 /** Style sheets in the head would delay the first paint; below the frame they delay only what follows. */
 function withStylesBelow(html: string): string {
-  const sheets: string[] = [];
-  const rest = html.replaceAll(/[ \t]*<link rel="stylesheet"[^>]*>\n?/g, (link) => {
-    sheets.push(link.trim());
-    return '';
-  });
+  // The bundler writes each of them on a line of its own.
+  const lines = html.split('\n');
+  const isSheet = (line: string): boolean => line.trimStart().startsWith('<link rel="stylesheet"');
+  const sheets = lines.filter(isSheet).map((line) => line.trim());
+  const rest = lines.filter((line) => !isSheet(line)).join('\n');
   return rest.replace('<!-- styles -->', () => sheets.join('\n    '));
 }
 
@@ -52,9 +52,12 @@ function tokens(): string {
 /** With the values of the tokens that it names, and of those that these name. */
 export function frameStyle(css: string, tokens: string): string {
   const values = new Map<string, string>();
-  const [, root = ''] = /:root \{([^}]*)\}/.exec(tokens) ?? [];
-  for (const [, name = '', value = ''] of root.matchAll(/(--[\w-]+):([^;]*);/g)) {
-    values.set(name, value.trim());
+  const root = tokens.split(':root {', 2)[1]?.split('}', 1)[0] ?? '';
+  for (const declaration of root.split(';')) {
+    const colon = declaration.indexOf(':');
+    // Comments may stand before the name.
+    const name = declaration.slice(0, colon).split(/\s/).at(-1) ?? '';
+    if (name.startsWith('--')) values.set(name, declaration.slice(colon + 1).trim());
   }
   const needed = new Map<string, string>();
   const add = (text: string): void => {
