@@ -6,7 +6,6 @@ import { createServer } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import type { Server, Socket } from 'node:net';
 import {
-  type CountedService,
   OwnTokens,
   ProxyRefusal,
   RateBuckets,
@@ -16,6 +15,7 @@ import {
 import { createLog } from '../log.ts';
 import { callsSocket } from '../nginx/configuration.ts';
 import { CallerCache } from './caller-cache.ts';
+import { ChangedFigures } from './changed-figures.ts';
 import { Front } from './front.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { ModelHost } from './model-host.ts';
@@ -137,17 +137,13 @@ const models = new ModelHost({
 });
 const front = new Front({ services, proxy, models, httpsPort: () => httpsPort, log });
 
-const sent = new Map<string, string>();
+const changedFigures = new ChangedFigures();
 
-/** Only of services whose figures have changed, since there may be many. */
 function sendFigures(): void {
-  const changed: CountedService[] = [];
-  for (const one of proxy.figures) {
-    if (services.ofName(one.projectName, one.runName)?.runId !== one.runId) continue;
-    const text = JSON.stringify(one);
-    if (sent.get(one.runId) !== text) changed.push(one);
-    sent.set(one.runId, text);
-  }
+  const ours = proxy.figures.filter(
+    ({ projectName, runName, runId }) => services.ofName(projectName, runName)?.runId === runId,
+  );
+  const changed = changedFigures.of(ours);
   if (changed.length > 0) send({ type: 'figures', services: changed });
 }
 setInterval(sendFigures, FIGURES_MS);

@@ -1,0 +1,18 @@
+import type { CountedService } from '@dstack/server/proxy';
+
+/** What was sent last of the figures of each service, of which there may be thousands. */
+export class ChangedFigures {
+  #sent: ReadonlyMap<string, string> = new Map();
+
+  get size(): number {
+    return this.#sent.size;
+  }
+
+  /** Those that differ from the last time. Services that are not among them have left. */
+  of(services: readonly CountedService[]): CountedService[] {
+    const before = this.#sent;
+    const texts = new Map(services.map((one) => [one.runId, JSON.stringify(one)]));
+    this.#sent = texts;
+    return services.filter(({ runId }) => texts.get(runId) !== before.get(runId));
+  }
+}
