@@ -94,12 +94,35 @@ describe('the requests of a service', () => {
     expect(text).toContain('"/other"');
   });
 
-  it('are for members of the project, and of services that this server serves', async () => {
+  const stranger = async () => {
     const { call } = proxy.server;
     await call('/api/users/create', { username: 'eve', global_role: 'user' });
     const { body } = await call('/api/users/get_user', { username: 'eve' });
-    const stranger = { authorization: `Bearer ${body.creds.token}` };
-    expect((await fetch(url('web'), { headers: stranger })).status).toBe(403);
+    return { authorization: `Bearer ${body.creds.token}` };
+  };
+
+  it('include those at a gateway, for members, until the service has ended', async () => {
+    const { id } = await proxy.service('edge');
+    const { engine } = proxy.server.deps.store;
+    const change = async (set: object) => {
+      const view = await proxy.server.deps.store.runs.byId(id);
+      await engine.apply([
+        { type: 'run.update', id, version: view?.run.version ?? 0, set: set as never },
+      ]);
+    };
+    await change({ gatewayId: 'g1' });
+    const [record] = (await (await open('web')).next()).data;
+    elsewhere.set('worker', { records: [{ ...record, path: '/at-gateway' }], next: 1, skipped: 0 });
+    const answer = await fetch(url('edge', '?follow=false'), { headers: headers() });
+    expect(await answer.text()).toContain('"/at-gateway"');
+    elsewhere.clear();
+    expect((await fetch(url('edge'), { headers: await stranger() })).status).toBe(403);
+    await change({ status: 'done' });
+    expect((await fetch(url('edge'), { headers: headers() })).status).toBe(404);
+  });
+
+  it('are for members of the project, and of services that run', async () => {
+    expect((await fetch(url('web'), { headers: await stranger() })).status).toBe(403);
     expect((await fetch(url('web'))).status).toBe(401);
     expect((await fetch(url('nothing'), { headers: headers() })).status).toBe(404);
     expect((await fetch(url('web', '?follow=no'), { headers: headers() })).status).toBe(400);
