@@ -1,8 +1,8 @@
+import { nearest } from '@dstack/contract/nearest';
 import { expandPrefixes, type GlobalOptions, splitGlobalOptions } from './arguments.ts';
 import type { Cli } from './context.ts';
 import { CancelledError, EXIT, UsageError } from './errors.ts';
 import type { OnInterrupt } from './interrupts.ts';
-import { closest } from './nearest.ts';
 import {
   COMMANDS,
   type CommandEntry,
@@ -166,7 +166,7 @@ function refuseUnknownPart(program: ProgramCommand, [word]: readonly string[]): 
   if (!command || command.commands.length === 0 || command.registeredArguments.length > 0) return;
   const parts = command.commands.flatMap((part) => [part.name(), ...part.aliases()]);
   if (word === undefined || word.startsWith('-') || ['help', ...parts].includes(word)) return;
-  const near = closest(word, parts);
+  const near = nearest(word, parts);
   throw new UsageError(`Unknown command ${command.name()} ${word}`, {
     why: `known: ${parts.join(', ')}`,
     next: `dstack ${command.name()} ${near ?? '--help'}`,
@@ -179,13 +179,13 @@ function findCommand(name: string): CommandEntry {
   if (name.startsWith('-')) {
     throw new UsageError(`Unknown option ${name}`, { next: 'dstack --help' });
   }
-  const near = closest(
+  const near = nearest(
     name,
     COMMANDS.flatMap((c) => (c.alias ? [c.name, c.alias] : [c.name])),
   );
   // A suggestion is a question: the nearest command may be one that ends or deletes something.
   throw new UsageError(`Unknown command ${name}`, {
-    next: near === null ? 'dstack --help' : `did you mean dstack ${near}? (dstack --help)`,
+    next: near === undefined ? 'dstack --help' : `did you mean dstack ${near}? (dstack --help)`,
   });
 }
 

@@ -1,8 +1,8 @@
 import type { RunReference } from '@dstack/client';
+import { nearest } from '@dstack/contract/nearest';
 import type { Run } from '@dstack/contract/wire';
 import type { Connection } from '../context.ts';
 import { CliError, EXIT } from '../errors.ts';
-import { closest } from '../nearest.ts';
 
 /** The latest run of that name, or the run with that id. */
 export async function findRun(connection: Connection, run: string | RunReference): Promise<Run> {
@@ -33,7 +33,8 @@ async function similarName(connection: Connection, name: string): Promise<string
       limit: 100,
     });
     const present = runs.filter((run) => run.deleted !== true);
-    return closest(name, [...new Set(present.flatMap((run) => run.run_spec.run_name ?? []))]);
+    const names = new Set(present.flatMap((run) => run.run_spec.run_name ?? []));
+    return nearest(name, names) ?? null;
   } catch {
     // A failed suggestion is ignored: the caller already has an error to report.
     return null;

@@ -88,7 +88,7 @@ export function loadYaml(text: string, options: YamlOptions = {}): LoadedYaml | 
     return {
       path: [],
       ...positionOf(lines, error.pos[0]),
-      message: explainSyntaxError(error, text),
+      message: explainSyntaxError(error),
     };
   return new Loader(document, lines).load();
 }

@@ -14,11 +14,10 @@ const FIXES: Readonly<Record<string, string>> = {
   RESOURCE_EXHAUSTION: 'is nested too deeply',
 };
 
-export function explainSyntaxError(error: YAMLParseError, text: string): string {
-  const line = text.slice(0, error.pos[0]).split('\n').length;
+/** Without the line, which is reported with every problem. */
+export function explainSyntaxError(error: YAMLParseError): string {
   const fix = FIXES[error.code];
-  const detail = fix ?? lowerFirst(error.message);
-  return `is not valid YAML: line ${line} ${fix ? detail : `- ${detail}`}`;
+  return `is not valid YAML: ${fix ? `the line ${fix}` : lowerFirst(error.message)}`;
 }
 
 function lowerFirst(message: string): string {

@@ -1,8 +1,8 @@
+import { nearest } from '@dstack/contract/nearest';
 import type { RunPlan } from '@dstack/contract/wire';
 import { creationHint } from '../../configuration/load-file.ts';
 import type { Connection } from '../../context.ts';
 import { CliError, EXIT } from '../../errors.ts';
-import { closest } from '../../nearest.ts';
 import type { Paint } from '../../terminal/style.ts';
 
 /**
@@ -59,7 +59,7 @@ function requireNamedFleets(
   const full = (fleet: FleetReference): string =>
     fleet.project && fleet.project !== project ? `${fleet.project}/${fleet.name}` : fleet.name;
   const names = fleets.map(full);
-  const near = closest(full(first), names);
+  const near = nearest(full(first), names);
   const wanted = named.map(full).join(', ');
   throw new CliError(
     `${named.length === 1 ? 'Fleet' : 'Fleets'} ${wanted} do${named.length === 1 ? 'es' : ''} not exist`,
@@ -67,7 +67,7 @@ function requireNamedFleets(
       exitCode: EXIT.notFound,
       why: `project ${project} has ${names.length === 0 ? 'no fleets' : `the fleets ${names.join(', ')}`}`,
       next:
-        near === null
+        near === undefined
           ? 'dstack fleet'
           : `did you mean ${near}? (--fleet ${near}, or fleets in the configuration)`,
     },

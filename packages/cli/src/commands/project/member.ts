@@ -1,8 +1,8 @@
+import { nearest } from '@dstack/contract/nearest';
 import type { Member } from '@dstack/contract/wire';
 import { type Command, Option } from 'commander';
 import type { Cli } from '../../context.ts';
 import { CliError, EXIT } from '../../errors.ts';
-import { closest } from '../../nearest.ts';
 import { showList } from '../../output/listing.ts';
 import {
   addOutputOptions,
@@ -135,10 +135,10 @@ function requireMembers(
   const known = members.map(({ user }) => user.username);
   const missing = names.find((name) => !known.includes(name));
   if (missing === undefined) return;
-  const near = closest(missing, known);
+  const near = nearest(missing, known);
   throw new CliError(`${missing} is not a member of project ${project}`, {
     exitCode: EXIT.notFound,
     why: `members: ${known.join(', ')}`,
-    next: near === null ? `dstack project member add ${missing}` : `did you mean ${near}?`,
+    next: near === undefined ? `dstack project member add ${missing}` : `did you mean ${near}?`,
   });
 }

@@ -1,8 +1,8 @@
+import { nearest } from '@dstack/contract/nearest';
 import type { User } from '@dstack/contract/wire';
 import { type Command, Option } from 'commander';
 import type { Cli } from '../../context.ts';
 import { CliError, EXIT } from '../../errors.ts';
-import { closest } from '../../nearest.ts';
 import { showList } from '../../output/listing.ts';
 import {
   addOutputOptions,
@@ -187,13 +187,13 @@ export async function runUserRotate(
 export function requireUser(name: string, users: readonly User[]): User {
   const found = users.find((user) => user.username === name);
   if (found !== undefined) return found;
-  const near = closest(
+  const near = nearest(
     name,
     users.map((user) => user.username),
   );
   throw new CliError(`User ${name} does not exist`, {
     exitCode: EXIT.notFound,
     why: 'you see all users only as an admin of the server',
-    next: near === null ? 'dstack user list' : `did you mean ${near}? (dstack user list)`,
+    next: near === undefined ? 'dstack user list' : `did you mean ${near}? (dstack user list)`,
   });
 }

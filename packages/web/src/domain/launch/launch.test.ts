@@ -66,7 +66,7 @@ describe('problems of a text', () => {
 
   it('are found at their lines', () => {
     expect(problems('type: task\nresources: {gpu: 1}\ncomands: [x]\n')).toEqual([
-      { line: 3, message: 'comands: is not a known key' },
+      { line: 3, message: 'comands: is not a known key: did you mean `commands`?' },
     ]);
     expect(problems('type: task\nresources:\n  gpus: 1\n')[0]).toEqual({
       line: 3,

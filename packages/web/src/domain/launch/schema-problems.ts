@@ -1,3 +1,4 @@
+import { nearest } from '@dstack/contract/nearest';
 import type { SourceProblem } from './configuration-source.ts';
 import { type ConfigurationSchema, isRunType, LAUNCH_TYPES, type RunType } from './json-schema.ts';
 
@@ -44,7 +45,7 @@ function checkMap(
   for (const [key, part] of Object.entries(value)) {
     const inner = [...path, key];
     if (isClosed && !schemas.some(({ properties }) => properties && key in properties)) {
-      add(inner, `is not a known key${nearest(key, schemas.flatMap(keysOf))}`);
+      add(inner, `is not a known key${suggestion(key, schemas.flatMap(keysOf))}`);
       continue;
     }
     if (typeof part === 'object' && part !== null && !Array.isArray(part)) {
@@ -72,11 +73,7 @@ function checkWord(
 }
 
 /** `: did you mean 'commands'?` */
-function nearest(key: string, known: readonly string[]): string {
-  const close = known.find(
-    (one) => one.startsWith(key) || key.startsWith(one) || sorted(one) === sorted(key),
-  );
+function suggestion(key: string, known: readonly string[]): string {
+  const close = nearest(key, known);
   return close === undefined ? '' : `: did you mean \`${close}\`?`;
 }
-
-const sorted = (text: string): string => [...text.replaceAll('_', '')].sort().join('');

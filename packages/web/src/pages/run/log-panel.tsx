@@ -63,7 +63,7 @@ function amountOf({ state, snapshot }: Log): string {
     case 'loading':
       return 'Loading';
     case 'following':
-      return `Live, ${lines}`;
+      return lines;
     case 'paused':
       return `${lines} from the link on`;
     case 'complete':

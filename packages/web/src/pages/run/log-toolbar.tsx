@@ -1,6 +1,7 @@
 import { ArrowDownToLine, CalendarClock, Clock, Maximize, Minimize, WrapText } from 'lucide-react';
 import { type ReactNode, useMemo, useRef, useState } from 'react';
 import { useCommands } from '../../app/commands/command-context.tsx';
+import { useLiveState } from '../../data/live/live-context.tsx';
 import type { LogLevel } from '../../domain/logs/log-level.ts';
 import type { LogState } from '../../domain/logs/use-log.ts';
 import { IconButton } from '../../ui/button/button.tsx';
@@ -61,10 +62,7 @@ export function LogToolbar(props: LogToolbarProps) {
     <Toolbar
       end={
         <>
-          <span className={styles.state} data-state={props.state.kind}>
-            <span className={styles.dot} aria-hidden="true" />
-            {props.amount}
-          </span>
+          <Progress state={props.state} amount={props.amount} />
           <IconButton
             label="Wrap long lines"
             keys="w"
@@ -141,5 +139,18 @@ function useLogCommands(actions: Readonly<Record<(typeof COMMANDS)[number][0], (
         })),
       [latest],
     ),
+  );
+}
+
+/** Output cannot arrive while the server does not answer. */
+function Progress({ state, amount }: Pick<LogToolbarProps, 'state' | 'amount'>) {
+  const isOffline = useLiveState().kind === 'offline';
+  const isFollowing = state.kind === 'following';
+  return (
+    <span className={styles.state} data-state={isFollowing && isOffline ? 'offline' : state.kind}>
+      <span className={styles.dot} aria-hidden="true" />
+      {isFollowing && (isOffline ? 'Offline, ' : 'Live, ')}
+      {amount}
+    </span>
   );
 }

@@ -92,6 +92,5 @@ function sourcesOf(jobs: readonly Job[]): readonly LogSource[] {
 function amountOf({ lines, state }: MergedLog, jobs: number): string {
   if (state.kind === 'loading') return 'Loading';
   if (state.kind === 'failed') return 'Interrupted';
-  const text = `${plural(lines.length, 'line')} of ${plural(jobs, 'job')}`;
-  return state.kind === 'following' ? `Live, ${text}` : text;
+  return `${plural(lines.length, 'line')} of ${plural(jobs, 'job')}`;
 }

@@ -312,6 +312,20 @@ it('of several jobs, the header has their number instead of the instance of one 
   expect(screen.queryByText('p5 on aws')).toBeNull();
 });
 
+it('stays readable, with a warning, when the user is removed from its project', async () => {
+  let isMember = true;
+  const answer = { request: '', status: 403, code: null, fields: [], body: null, requestId: null };
+  const { live } = await world('/projects/main/runs/train', () => {
+    if (isMember) return aRun('train');
+    throw new ForbiddenError('Access denied', answer);
+  });
+  await screen.findByRole('heading', { level: 1, name: /train/ });
+  isMember = false;
+  act(() => live.onGap());
+  await screen.findByText(/you may no longer see it/);
+  screen.getByRole('heading', { level: 1, name: /train/ });
+});
+
 it('that the user may not see explains why, and who can change that', async () => {
   const answer = { request: '', status: 403, code: null, fields: [], body: null, requestId: 'r7' };
   await world('/projects/main/runs/train', () => {
