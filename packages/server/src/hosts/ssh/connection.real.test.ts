@@ -55,6 +55,15 @@ describe.skipIf(missing !== null)('a connection to a host', () => {
     expect(done).toEqual({ code: 7, stdout: 'hi', stderr: 'oops\n' });
   });
 
+  it('gives up a command that does not end, with the line that it printed last', async () => {
+    const exec = async (command: string) =>
+      (await connect(login(near))).exec(command, { input: '', timeoutMs: 1000 });
+    await expect(exec('echo one; echo two; sleep 60')).rejects.toThrow(
+      'did not finish a command within 1 seconds; its last line until then: two',
+    );
+    await expect(exec('sleep 60')).rejects.toThrow('it printed nothing until then');
+  });
+
   it('runs any number of commands without keeping their state', async () => {
     const connection = await connect(login(near));
     const warnings: Error[] = [];

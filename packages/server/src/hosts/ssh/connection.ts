@@ -134,6 +134,7 @@ export class SshConnection {
     { input, timeoutMs }: { readonly input: string | Readable; readonly timeoutMs: number },
   ): Promise<Executed> {
     let broke = (): void => {};
+    const output = { stdout: '', stderr: '' };
     const running = new Promise<Executed>((resolve, reject) => {
       broke = () => reject(temporary('The SSH connection to the host broke'));
       this.#client.once('close', broke);
@@ -142,7 +143,7 @@ export class SshConnection {
           reject(temporary(`The host runs no commands: ${error.message}`, error));
           return;
         }
-        collect(stream, resolve);
+        collect(stream, output, resolve);
         if (typeof input === 'string') stream.end(input);
         else input.on('error', () => stream.close()).pipe(stream);
       });
@@ -151,7 +152,9 @@ export class SshConnection {
       ms: timeoutMs,
       onTimeout: () => {
         this.close();
-        throw temporary(`The host did not finish a command within ${timeoutMs / 1000} seconds`);
+        throw temporary(
+          `The host did not finish a command within ${timeoutMs / 1000} seconds${untilThen(output)}`,
+        );
       },
     });
   }
@@ -210,22 +213,33 @@ export class SshConnection {
   }
 }
 
-function collect(stream: ssh2.ClientChannel, done: (executed: Executed) => void): void {
-  let stdout = '';
-  let stderr = '';
+type Output = Pick<Executed, 'stdout' | 'stderr'>;
+
+/** Into `output`, which a command that never ends has filled too. */
+function collect(
+  stream: ssh2.ClientChannel,
+  output: { -readonly [Part in keyof Output]: string },
+  done: (executed: Executed) => void,
+): void {
   let code: number | null = null;
   stream.on('data', (chunk: Buffer) => {
-    if (stdout.length < OUTPUT_LIMIT) stdout += chunk;
+    if (output.stdout.length < OUTPUT_LIMIT) output.stdout += chunk;
   });
   stream.stderr.on('data', (chunk: Buffer) => {
-    if (stderr.length < OUTPUT_LIMIT) stderr += chunk;
+    if (output.stderr.length < OUTPUT_LIMIT) output.stderr += chunk;
   });
   // A command that ends before it has read its input breaks the pipe; the exit code decides.
   stream.on('error', () => {});
   stream.on('exit', (status: number | null) => {
     code = status;
   });
-  stream.on('close', () => done({ code, stdout, stderr }));
+  stream.on('close', () => done({ code, ...output }));
+}
+
+/** What a command was doing last, which shows where it hangs. */
+function untilThen({ stdout, stderr }: Output): string {
+  const last = (stderr.trim() || stdout.trim()).split('\n').at(-1)?.slice(0, 200);
+  return last ? `; its last line until then: ${last}` : '; it printed nothing until then';
 }
 
 /** Sends small packets at once: otherwise each round trip waits 40 ms for the previous one. */

@@ -39,7 +39,9 @@ const MACHINES: Readonly<Record<string, Arch>> = {
 const ABOUT_USER = `
 echo "uid=$(id -u)"; echo "user=$(id -un)"; echo "gid=$(id -g)"; echo "home=$HOME"
 echo "system=$(uname -s)"; echo "machine=$(uname -m)"
-if command -v sudo >/dev/null 2>&1; then
+if [ "$(id -u)" = 0 ]; then
+  echo sudo=needless
+elif command -v sudo >/dev/null 2>&1; then
   echo "sudo=$(sudo -n sh -c : 2>&1 && echo yes)"
 else
   echo sudo=absent
