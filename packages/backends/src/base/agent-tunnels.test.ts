@@ -106,3 +106,34 @@ it('a connection that carries nothing any more is given up, and the process cont
   await closed;
   expect(connection.destroyed).toBe(true);
 });
+
+it('a prepared tunnel carries the first connection', async () => {
+  const { attempts, target } = portAfter(0);
+  tunnels.prepare(target);
+  tunnels.prepare(target);
+  await vi.waitFor(() => expect(attempts.count).toBe(1));
+  (await tunnels.dial(target, 'token')).destroy();
+  tunnels.prepare(target);
+  expect(attempts.count).toBe(1);
+});
+
+it('the first connection makes another attempt where a tunnel could not be prepared', async () => {
+  const { attempts, target } = portAfter(1);
+  tunnels.prepare(target);
+  await tunnels.dial(target, 'token');
+  expect(attempts.count).toBe(2);
+});
+
+it('a prepared tunnel that nothing uses is ended', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const stream = connected();
+  const isOpen = new Promise((resolve) => {
+    server.once('session', (session) => session.once('localSettings', resolve));
+  });
+  const hasEnded = new Promise((resolve) => stream.once('close', resolve));
+  tunnels.prepare({ key: 'pod', what: 'pod train', open: async () => stream });
+  await isOpen;
+  await new Promise(setImmediate);
+  vi.advanceTimersByTime(10_000);
+  await hasEnded;
+});

@@ -17,6 +17,8 @@ const START_MS = 5000;
 /** Each attempt costs the way between more than a listener here, so the pauses grow with the wait. */
 const START_PAUSE_MS = 50;
 const MAX_START_PAUSE_MS = 300;
+/** A connection that was prepared is used within milliseconds, unless another server has the host. */
+const UNUSED_MS = 10_000;
 const OK = 200;
 const MAX_DROPPED = 10_000;
 
@@ -66,6 +68,21 @@ export class AgentTunnels {
         await delay(Math.min(MAX_START_PAUSE_MS, pause));
       }
     }
+  }
+
+  /** Opens the tunnel to an agent that listens, while its first connection is still being decided on. */
+  prepare(target: TunnelTarget): void {
+    const { key } = target;
+    if (this.#reached.has(key) || this.#sessions.has(key)) return;
+    this.#session(target).then(
+      (session) => {
+        const end = () => this.#reached.has(key) || session.destroy();
+        const unused = setTimeout(end, UNUSED_MS).unref();
+        session.once('close', () => clearTimeout(unused));
+      },
+      // The first connection makes another attempt.
+      () => {},
+    );
   }
 
   /** Ends the tunnel to an agent that is being ended. */

@@ -1,6 +1,6 @@
 /** Instances of Slurm: each is a node of a batch job, in which the agent runs in the job's container. */
-import type { Offer, ProvisioningData } from '@dstack/core';
-import type { AgentTunnels } from '../base/agent-tunnels.ts';
+import type { InstanceHandle, Offer, ProvisioningData } from '@dstack/core';
+import type { AgentTunnels, TunnelTarget } from '../base/agent-tunnels.ts';
 import { BackendError, SkipOfferError } from '../base/errors.ts';
 import type { InstanceOrder, InstancePort, Observation } from '../base/port.ts';
 import { orderedProvisioningData } from '../base/provisioning-data.ts';
@@ -21,6 +21,8 @@ import {
 import { submitted } from './submission.ts';
 
 export function slurmInstances(clusters: Clusters, tunnels: AgentTunnels): InstancePort {
+  // Of several servers, the one that has submitted a job mostly connects to its agent.
+  const submittedHere = new Set<string>();
   return {
     create: async (order) => {
       const { offer } = order;
@@ -28,11 +30,14 @@ export function slurmInstances(clusters: Clusters, tunnels: AgentTunnels): Insta
       const place = await placed(clusters, order, offer);
       const handle = handleOf(place);
       const provisioningData = orderedProvisioningData(offer, handle.id, DIRECT);
+      submittedHere.add(handle.id);
       return { handle, hostId: order.instanceId, provisioningData };
     },
     observe: async (handle) => {
       const place = nodePlaceOf(handle);
-      return await observed(clusterOf(clusters, place), place);
+      return await observed(clusterOf(clusters, place), place, () => {
+        if (submittedHere.delete(handle.id)) tunnels.prepare(tunnelTo(clusters, handle));
+      });
     },
     watch: (onChange) => {
       const ends = [...clusters.values()].map(({ queue }) => queue.watch(onChange));
@@ -42,6 +47,7 @@ export function slurmInstances(clusters: Clusters, tunnels: AgentTunnels): Insta
     },
     // The nodes of a gang end together.
     release: async (handle) => {
+      submittedHere.delete(handle.id);
       tunnels.drop(handle.id);
       const place = nodePlaceOf(handle);
       return (await clusterOf(clusters, place).cancel(place.name)) ? 'released' : 'releasing';
@@ -49,22 +55,24 @@ export function slurmInstances(clusters: Clusters, tunnels: AgentTunnels): Insta
     list: async ({ server }) =>
       (await jobsOf(clusters.values(), server)).filter(({ owner }) => owner.instance !== ''),
     leaseEnding: 'exit',
-    dial: async (handle, token) => {
-      const place = nodePlaceOf(handle);
-      const cluster = clusterOf(clusters, place);
-      const open = async () => {
-        try {
-          const stream = await cluster.connect(place);
-          return stream.once('close', () => cluster.queue.onDoubt());
-        } catch (error) {
-          // Slurm may have ended the job.
-          cluster.queue.onDoubt();
-          throw error;
-        }
-      };
-      return await tunnels.dial({ key: handle.id, what: `Slurm job ${handle.id}`, open }, token);
-    },
+    dial: (handle, token) => tunnels.dial(tunnelTo(clusters, handle), token),
   };
+}
+
+function tunnelTo(clusters: Clusters, handle: InstanceHandle): TunnelTarget {
+  const place = nodePlaceOf(handle);
+  const cluster = clusterOf(clusters, place);
+  const open = async () => {
+    try {
+      const stream = await cluster.connect(place);
+      return stream.once('close', () => cluster.queue.onDoubt());
+    } catch (error) {
+      // Slurm may have ended the job.
+      cluster.queue.onDoubt();
+      throw error;
+    }
+  };
+  return { key: handle.id, what: `Slurm job ${handle.id}`, open };
 }
 
 /** Submits the job of an instance, or finds its node in the job of its group. */
@@ -99,7 +107,11 @@ interface OnNode {
   readonly host: string;
 }
 
-async function observed(cluster: SlurmCluster, place: NodePlace): Promise<Observation> {
+async function observed(
+  cluster: SlurmCluster,
+  place: NodePlace,
+  onListening: () => void,
+): Promise<Observation> {
   const { name, rank } = place;
   const { jobs, tunnels, folders } = await cluster.jobs.viewOf(name);
   const job = jobs.get(name);
@@ -112,6 +124,7 @@ async function observed(cluster: SlurmCluster, place: NodePlace): Promise<Observ
   }
   const address = tunnels.get(name)?.get(rank);
   if (!address) return { state: 'pending', text: await startingText(cluster, job) };
+  onListening();
   const provisioningData = await provisioned(cluster, place, { job, host: address.host });
   return {
     state: 'ready',

@@ -8,13 +8,17 @@ import { isJobName } from './job-name.ts';
 import { parseJobs, type SlurmJob, SQUEUE_FORMAT } from './job-state.ts';
 import type { LoginNode } from './login.ts';
 
-export interface QueueView {
-  /** The newest job of each name; those that ended some minutes ago are forgotten by Slurm. */
-  readonly jobs: ReadonlyMap<string, SlurmJob>;
+/** What the folders of the jobs contain. */
+export interface FoldersView {
   /** Where the agents listen, by job name and number of the node. */
   readonly tunnels: ReadonlyMap<string, ReadonlyMap<number, TunnelPlace>>;
   /** Names of the jobs whose folder is there: it is removed when a job is released. */
   readonly folders: ReadonlySet<string>;
+}
+
+export interface QueueView extends FoldersView {
+  /** The newest job of each name; those that ended some minutes ago are forgotten by Slurm. */
+  readonly jobs: ReadonlyMap<string, SlurmJob>;
 }
 
 const DIVIDER = 'dstack-folders';
@@ -25,11 +29,8 @@ const TUNNEL_FILES = [
   '2>/dev/null',
 ].join(' ');
 
-/** It starts the same number of programs, however many jobs there are. */
-const SCRIPT = [
-  'set -e',
-  // With all states, so that a job that has just ended is not missing.
-  `squeue -h -t all -u "$(id -un)" -o ${JSON.stringify(SQUEUE_FORMAT)}`,
+/** In a script: prints the folders of jobs, and where their agents listen. */
+export const FOLDERS_SCRIPT = [
   `echo ${DIVIDER}`,
   `for folder in ${JOBS}/*; do printf '%s\\n' "$folder"; done`,
   // A folder may be removed meanwhile.
@@ -39,11 +40,32 @@ const SCRIPT = [
   'done',
 ].join('\n');
 
+/** It starts the same number of programs, however many jobs there are. */
+const SCRIPT = [
+  'set -e',
+  // With all states, so that a job that has just ended is not missing.
+  `squeue -h -t all -u "$(id -un)" -o ${JSON.stringify(SQUEUE_FORMAT)}`,
+  FOLDERS_SCRIPT,
+].join('\n');
+
+/** What a script has printed before the folders of jobs, and these; null = it has not printed them. */
+export function beforeFolders(
+  output: string,
+): readonly [before: string, folders: FoldersView | null] {
+  const at = output.indexOf(`${DIVIDER}\n`);
+  if (at < 0) return [output, null];
+  const lines = output.slice(at + DIVIDER.length + 1);
+  const folders = lines.split('\n').map((line) => line.slice(line.lastIndexOf('/') + 1));
+  return [output.slice(0, at), { tunnels: tunnelsIn(lines), folders: new Set(folders) }];
+}
+
 export class JobTable {
   readonly #login: LoginNode;
   #asking: Promise<QueueView> | null = null;
   #next: Promise<QueueView> | null = null;
   #latest: QueueView | null = null;
+  /** Read since the question under way was asked. */
+  #newerFolders: FoldersView | null = null;
   #changes = 0;
   #onRead: ((view: QueueView) => void) | null = null;
 
@@ -69,6 +91,13 @@ export class JobTable {
   changed(): void {
     this.#latest = null;
     this.#changes++;
+  }
+
+  /** The last view with what the folders contain now; null = the queue must be read. */
+  withFolders(folders: FoldersView): QueueView | null {
+    this.#newerFolders = folders;
+    if (this.#latest !== null) this.#latest = { ...this.#latest, ...folders };
+    return this.#latest;
   }
 
   /** As it is after this call was made. */
@@ -103,15 +132,12 @@ export class JobTable {
   }
 
   async #read(): Promise<QueueView> {
+    this.#newerFolders = null;
     const output = this.#login.checked('squeue', await this.#login.script(SCRIPT));
-    const at = output.indexOf(`${DIVIDER}\n`);
-    const [queue, files] =
-      at < 0 ? [output, ''] : [output.slice(0, at), output.slice(at + DIVIDER.length + 1)];
-    return {
-      jobs: newestByName(parseJobs(queue)),
-      tunnels: tunnelsIn(files),
-      folders: new Set(files.split('\n').map((line) => line.slice(line.lastIndexOf('/') + 1))),
-    };
+    const [queue, read] = beforeFolders(output);
+    const folders = this.#newerFolders ??
+      read ?? { tunnels: new Map(), folders: new Set<string>() };
+    return { jobs: newestByName(parseJobs(queue)), ...folders };
   }
 }
 
@@ -126,7 +152,7 @@ function newestByName(jobs: readonly SlurmJob[]): ReadonlyMap<string, SlurmJob> 
   return byName;
 }
 
-function tunnelsIn(lines: string): QueueView['tunnels'] {
+function tunnelsIn(lines: string): FoldersView['tunnels'] {
   const tunnels = new Map<string, Map<number, TunnelPlace>>();
   for (const line of lines.split('\n')) {
     const space = line.indexOf(' ');

@@ -20,15 +20,19 @@ class Login {
       if (isRead) this.reads++;
       else this.looks++;
       if (this.isAway) throw new Error('no answer');
-      return { code: 0, stdout: isRead ? this.#queue() : this.files.join('\n'), stderr: '' };
+      const found = this.files.map((file) => `${file}\n`).join('');
+      const stdout = isRead ? this.#read(this.jobs) : found + this.#read([]);
+      return { code: 0, stdout, stderr: '' };
     },
     forward: () => Promise.reject(new Error('not here')),
   }));
 
-  #queue(): string {
+  #read(jobs: readonly string[]): string {
     const folders = [`/home/dev/.dstack/jobs/${NAME}`];
-    const tunnels = this.files.map((file) => `${file} {"host":"cpu-1","port":7000}`);
-    return [...this.jobs, 'dstack-folders', ...folders, ...tunnels, ''].join('\n');
+    const tunnels = this.files
+      .filter((file) => file.includes('tunnel'))
+      .map((file) => `${file} {"host":"cpu-1","port":7000}`);
+    return [...jobs, 'dstack-folders', ...folders, ...tunnels, ''].join('\n');
   }
 }
 
@@ -37,6 +41,7 @@ const job = (state: string, more: { nodes?: number; server?: string } = {}): str
   const comment = commentOf({ key: 'k', owner, resources: {} as never });
   return `17|${state}|cpu|cpu-1|${more.nodes ?? 1}|${NAME}|${comment}|None`;
 };
+const LOG = `/home/dev/.dstack/jobs/${NAME}/output.log`;
 const tunnel = (rank: number) => `/home/dev/.dstack/jobs/${NAME}/agent/tunnel.${rank}`;
 
 describe('the watch of a queue', () => {
@@ -86,6 +91,29 @@ describe('the watch of a queue', () => {
     expect(changes).toEqual([NAME]);
     expect((await jobs.viewOf(NAME)).tunnels.get(NAME)?.get(0)?.port).toBe(7000);
     expect(await pass(0)).toEqual({ reads: 0, looks: 0 });
+  });
+
+  it('reads the queue when a batch script begins, and not again when its agent listens', async () => {
+    await submit();
+    await pass(700);
+    login.jobs = [job('RUNNING')];
+    login.files = [LOG];
+    expect(await pass(100)).toMatchObject({ reads: 1 });
+    login.files = [LOG, tunnel(0)];
+    expect(await pass(50)).toMatchObject({ reads: 0 });
+    expect(changes).toEqual([NAME]);
+    expect((await jobs.viewOf(NAME)).tunnels.get(NAME)?.get(0)?.port).toBe(7000);
+    expect(await pass(10_000)).toEqual({ reads: 0, looks: 0 });
+  });
+
+  it('reads the queue at once when a batch script has ended', async () => {
+    login.files = [LOG];
+    await submit('RUNNING');
+    await pass(5000);
+    login.files = [LOG, `/home/dev/.dstack/jobs/${NAME}/ended`];
+    login.jobs = [job('FAILED')];
+    await pass(300);
+    expect(changes).toEqual([NAME]);
   });
 
   it('reads the queue twice a minute while jobs run, and looks at no files', async () => {

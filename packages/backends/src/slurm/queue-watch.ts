@@ -1,14 +1,15 @@
 /**
  * Reports changes of a cluster's jobs. The folders of jobs that are starting are looked at many times a
- * second, which costs Slurm nothing: agents and batch scripts leave files there. The queue is read when
- * these have changed or a connection to an agent has ended, and else rarely.
+ * second, which costs Slurm nothing: agents and batch scripts leave files there. The queue is read when a
+ * batch script has begun or ended or a connection to an agent has ended, and else rarely: a job that is known
+ * to have started needs no further reading when its agent listens.
  */
 import { BackendError } from '../base/errors.ts';
 import { commentFrom } from './batch.ts';
-import { ENDED_FILE, folderOf, tunnelPatterns } from './folders.ts';
 import { handleOf } from './handles.ts';
+import { filesScript, isExplained } from './job-files.ts';
 import { holdsNodes, isStarted, type SlurmJob } from './job-state.ts';
-import type { JobTable, QueueView } from './job-table.ts';
+import { beforeFolders, type JobTable, type QueueView } from './job-table.ts';
 import type { LoginNode } from './login.ts';
 import { filesDelay, queueDelay } from './watch-delays.ts';
 
@@ -130,10 +131,21 @@ export class QueueWatch {
   async #lookAtFiles(): Promise<void> {
     this.#lookedAt = this.#options.now();
     try {
-      const { stdout } = await this.#options.login.script(filesScript(this.#moving()));
-      if (stdout === this.#files) return;
-      this.#files = stdout;
-      if (stdout !== '') this.#isWanted = true;
+      const before = this.#files;
+      const { stdout } = await this.#options.login.script(
+        filesScript(
+          this.#moving().map(([name]) => name),
+          before,
+        ),
+      );
+      const [files, folders] = beforeFolders(stdout);
+      if (files === before || folders === null) return;
+      this.#files = files;
+      const known = new Set(before.split('\n'));
+      const added = files.split('\n').filter((file) => !known.has(file));
+      const view = this.#options.jobs.withFolders(folders);
+      if (view !== null) this.#compare(view);
+      if (!added.every((file) => view && isExplained(file, view))) this.#isWanted = true;
     } catch (error) {
       // Reading the queue meets the same error, and waits longer each time.
       if (!(error instanceof BackendError)) throw error;
@@ -156,13 +168,19 @@ export class QueueWatch {
 
   /** Of a reading of this watch, or of one that a question about a job has caused. */
   #onView(view: QueueView): void {
-    const before = this.#seen;
     const now = this.#options.now();
     // Connections to agents failed meanwhile, and are tried again when their jobs are reported.
     const wasAway = this.#failures > 0;
     this.#failures = 0;
     this.#isDoubted = false;
     this.#readAt = now;
+    this.#compare(view, wasAway);
+    this.#wake();
+  }
+
+  #compare(view: QueueView, isAllReported = false): void {
+    const before = this.#seen;
+    const now = this.#options.now();
     this.#seen = new Map(
       [...view.jobs.values()]
         .filter(({ comment }) => commentFrom(comment)?.owner.server === this.#options.serverId)
@@ -170,10 +188,9 @@ export class QueueWatch {
     );
     for (const name of new Set([...before.keys(), ...this.#seen.keys()])) {
       const [old, present] = [before.get(name), this.#seen.get(name)];
-      if (old?.text === present?.text && !wasAway) continue;
+      if (old?.text === present?.text && !isAllReported) continue;
       this.#report(name, Math.max(old?.nodeCount ?? 1, present?.nodeCount ?? 1));
     }
-    this.#wake();
   }
 
   #report(name: string, nodeCount: number): void {
@@ -196,19 +213,10 @@ interface SeenBefore {
 
 function seenOf(job: SlurmJob, { view, now, before }: SeenBefore): Seen {
   const { state, reason, partition, nodes, nodeCount, name } = job;
-  const listening = view.tunnels.get(name)?.size ?? 0;
+  // The queue is read before the agents of a job matter.
+  const listening = isStarted(job) ? (view.tunnels.get(name)?.size ?? 0) : 0;
   const text = [state, reason, partition, nodes, listening, view.folders.has(name)].join('|');
   const isHeld = holdsNodes(job);
-  const isMoving = isHeld && !(isStarted(job) && listening >= nodeCount);
+  const isMoving = isHeld && listening < nodeCount;
   return { text, nodeCount, isHeld, isMoving, since: before?.text === text ? before.since : now };
-}
-
-/** Only programs of the shell itself: it runs many times a second. */
-function filesScript(moving: readonly (readonly [name: string, since: number])[]): string {
-  const files = moving.map(([name]) => {
-    const folder = folderOf(name);
-    // A pattern, so that a file system of several computers reads its directory again.
-    return `${tunnelPatterns(folder)} ${folder}/${ENDED_FILE}*`;
-  });
-  return `for file in ${files.join(' ')}; do if [ -f "$file" ]; then echo "$file"; fi; done`;
 }
