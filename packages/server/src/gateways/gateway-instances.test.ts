@@ -9,6 +9,12 @@ const REPLICA = {
   ...{ instanceId: 'dstack-main-edge-0', backendData: '{}' },
 } as GatewayReplicaRecord;
 
+const VIEW = {
+  gateway: { id: 'g', name: 'edge', projectId: 'p', configuration: { domain: null } },
+  ...{ projectName: 'main', reports: [] },
+};
+const REACHED = { outdated: null, unreachable: null };
+
 function world(observation: Observation | Error) {
   const added: AgentAccess[] = [];
   const deleted: string[] = [];
@@ -17,13 +23,14 @@ function world(observation: Observation | Error) {
       if (observation instanceof Error) throw observation;
       return observation;
     },
+    maintain: async () => REACHED,
     dial: async () => {
       throw new Error('not dialled');
     },
     ports: () => ({ http: 30_080, https: 30_443 }),
   } as unknown as GatewayPort;
   const instances = new GatewayInstances({
-    store: { gateways: { byId: async () => ({ gateway: { projectId: 'p' } }) } },
+    store: { gateways: { byId: async () => VIEW } },
     find: async () => ({ gateways }),
     hosts: {
       add: async (access: AgentAccess) => {
@@ -72,6 +79,17 @@ describe('an instance that a backend has made for a gateway', () => {
     const { instances, added } = world(seen as Observation | Error);
     expect(await instances.observe(REPLICA)).toEqual(expected);
     expect(added).toEqual([]);
+  });
+
+  it('is not reached while what was made again for it has no address yet', async () => {
+    const text = 'the cluster has given Service edge no address yet';
+    expect(await world({ state: 'pending', text }).instances.maintain(REPLICA)).toEqual({
+      ...REACHED,
+      unreachable: text,
+    });
+    const { instances } = world(ready);
+    expect(await instances.maintain(REPLICA)).toEqual(REACHED);
+    expect(instances.address('r')).toBe('lb.example');
   });
 
   it('is none on the hosts of users', () => {

@@ -60,9 +60,10 @@ export class GatewayInstances {
     const handle = handleOf(replica);
     const condition = await port.maintain(handle, gatewayOrder(serverId, replica, view));
     const seen = await port.observe(handle);
-    // What was made again may have another address.
+    // What was made again may have another address, and another gateway the one that it had.
     if (seen.state === 'ready') this.#remember(replica, seen);
-    return condition;
+    if (seen.state !== 'pending') return condition;
+    return { ...condition, unreachable: condition.unreachable ?? seen.text };
   }
 
   async ports(replica: GatewayReplicaRecord) {
