@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import type { Installation } from '@dstack/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { seenInLogs } from './counting.ts';
 import {
   applyFleet,
   configuration,
@@ -267,7 +268,7 @@ describe.skipIf(missing !== undefined)('attaching to a run', () => {
     const lines = ['for i in 1 2 3 4 5; do echo line $i; done', 'sleep 2', 'echo line 6'];
     await submit(home, 'lines', lines);
     await untilRun(home, 'lines', isRunning);
-    while (!(await home.ok('logs', 'lines')).includes('line 5'));
+    await seenInLogs(home, 'lines', 'line 5');
     const text = await home.ok('logs', 'lines', '-f', '-n', '2');
     expect(text.replaceAll('\r', '')).toBe('line 4\nline 5\nline 6\n');
     expect(await home.ok('logs', 'lines', '-f', '--since', '1h')).toContain('line 1');

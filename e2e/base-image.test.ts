@@ -6,6 +6,7 @@ import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/doc
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dockerInstallation } from './docker.ts';
 import { applyFleet, isFinished, isRunning, submit, untilRun } from './installation.ts';
+import { until } from './until.ts';
 
 const PYTHON = '/usr/bin/python3.11';
 const LIBRARY = '/usr/lib/python3.11';
@@ -62,7 +63,7 @@ describe.skipIf(missing !== null)('a task without an image', () => {
     const lines = [`python -c '${WHERE}'`, 'echo "$DSTACK_VENV_DIR"', 'sleep 100000'];
     await submit(home, 'python', lines, 'python: "3.11"\n');
     await untilRun(home, 'python', (run) => isRunning(run) || isFinished(run));
-    while (!(await logsOf('python')).includes('\n/dstack/venv\n'));
+    await until(async () => (await logsOf('python')).includes('\n/dstack/venv\n'));
     expect(await logsOf('python')).toContain('/dstack/venv (3, 11)\n');
     const inside = await home.ok('ssh', 'python', `bash -lc "python -c '${WHERE}'; pwd"`);
     expect(inside).toMatch(/^\/dstack\/venv \(3, 11\)\n\//);

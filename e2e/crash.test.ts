@@ -11,6 +11,7 @@ import {
   submit,
   untilRun,
 } from './installation.ts';
+import { until } from './until.ts';
 
 /** Fast, so that a crash happens in the middle of the output. */
 const PAUSE = 0.02;
@@ -45,7 +46,7 @@ describe('jobs and crashes', () => {
     await submit(home, 'counter', counting(20, PAUSE));
     await untilRun(home, 'counter', isRunning);
     await home.stopServer('SIGKILL');
-    while (home.processes().some((pid) => isJob(pid)));
+    await until(() => !home.processes().some((pid) => isJob(pid)));
     await home.startServer();
     const run = await untilRun(home, 'counter', isFinished);
     expect(run).toMatchObject({ status: 'failed', latest_job_submission: { exit_status: 3 } });

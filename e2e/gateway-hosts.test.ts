@@ -3,7 +3,6 @@ import { existsSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { Installation } from '@dstack/testkit';
 import { startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
@@ -20,7 +19,7 @@ import {
 import { configuration, newInstallation } from './installation.ts';
 import { newerBuild } from './newer-build.ts';
 import { requestLoad } from './request-load.ts';
-import { waitFor } from './until.ts';
+import { until, waitFor } from './until.ts';
 
 const allConnected = (all: readonly ShownInstance[]) =>
   all.every(({ status, unreachable }) => ['idle', 'busy'].includes(status) && !unreachable);
@@ -117,7 +116,7 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
     expect(stderr).toMatch(/Port 80 of \S+ is held by busybox \(pid \d+\)/);
     await first.exec('pkill -f "httpd -p 80"');
     await home.ok('gateway', 'delete', 'edge', '-y', '--force');
-    while ((await home.dstack(['gateway', 'get', 'edge'])).code === 0) await delay(50);
+    await until(async () => (await home.dstack(['gateway', 'get', 'edge'])).code !== 0);
     expect(await applyGateway('')).toMatchObject({ code: 0 });
     expect(await show()).toMatchObject({ status: 'running', hostname: null });
     expect((await show()).replicas).toMatchObject([{ status: 'running', hostname: first.address }]);
@@ -139,7 +138,9 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
     await home.stopServer();
     for (let n = 0; n < 200; n++) expect(await ask(first)).toBe(200);
     await home.startServer();
-    while ((await replicas()).filter((status) => status === 'running').length < 2) await delay(50);
+    await until(
+      async () => (await replicas()).filter((status) => status === 'running').length >= 2,
+    );
   });
 
   it('fails no request while it and the agents are upgraded in place', async () => {
@@ -150,13 +151,13 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
       await home.stopServer();
       const later = new Installation({ dstack: join(newer, 'bin', 'dstack'), env: home.env });
       await later.startServer();
-      while ((await programOf(first)).program === before.program) await delay(50);
+      await until(async () => (await programOf(first)).program !== before.program);
       await later.dispose();
     } finally {
       rmSync(newer, { recursive: true, force: true });
     }
     await home.startServer();
-    while ((await programOf(first)).program !== before.program) await delay(50);
+    await until(async () => (await programOf(first)).program === before.program);
     await untilInstances(home, 'pool', allConnected);
     expect((await programOf(first)).nginx).toBe(before.nginx);
     const { answered, failed } = await counts();
@@ -175,7 +176,7 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
     expect(await applyGateway('replicas: 1\n')).toMatchObject({ code: 0 });
     const states = async () => (await show()).replicas.map((one) => [one.hostname, one.status]);
     const ended = [first.address, 'terminated'];
-    while (!isDeepStrictEqual((await states())[0], ended)) await delay(50);
+    await until(async () => isDeepStrictEqual((await states())[0], ended));
     expect(await states()).toEqual([ended, [second.address, 'running']]);
     expect(await leftOn(first)).toBe('');
     expect((await counts()).failed).toEqual([]);
@@ -196,7 +197,7 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
     // Its tunnel may take a moment longer than the way through the server.
     const isOpen = () =>
       second.exec(`ss -tn state established dst ${first.address} | grep -c :22 || true`);
-    while ((await isOpen()).trim() === '0') await delay(50);
+    await until(async () => (await isOpen()).trim() !== '0');
     await home.stopServer();
     await untilServed(second, 'far');
     for (let n = 0; n < 100; n++) expect(await ask(second, 'far')).toBe(200);
@@ -209,7 +210,7 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
     const counts = load(first, 'far');
     await applySshFleet(home, machines, 'pool', [first, third]);
     await untilServed(third, 'far');
-    while ((await leftOn(second)) !== '') await delay(50);
+    await until(async () => (await leftOn(second)) === '');
     const living = (await show()).replicas.filter(({ status }) => status === 'running');
     expect(living.map(({ hostname }) => hostname).sort()).toEqual(
       [first.address, third.address].sort(),
@@ -221,7 +222,7 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
 
   it('moves to another host, which serves before the first one leaves', async () => {
     expect(await applyGateway('instance_type: pool-2\n')).toMatchObject({ code: 0 });
-    while ((await leftOn(first)) !== '') await delay(50);
+    await until(async () => (await leftOn(first)) === '');
     // A client connects to the other address if nothing listens at one.
     const counts = requestLoad(async () => {
       for (const host of [third, first]) {
@@ -232,7 +233,7 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
       return 'nothing listens';
     });
     expect(await applyGateway('instance_type: pool-0\n')).toMatchObject({ code: 0 });
-    while ((await leftOn(third)) !== '') await delay(50);
+    await until(async () => (await leftOn(third)) === '');
     expect(await ask(first, 'far')).toBe(200);
     const { answered, failed } = await counts();
     expect(failed).toEqual([]);
@@ -243,6 +244,6 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
   it('leaves nothing behind when it is deleted', async () => {
     expect(await leftOn(first)).not.toBe('');
     await home.ok('gateway', 'delete', 'edge', '-y', '--force');
-    for (const host of [first, third]) while ((await leftOn(host)) !== '') await delay(50);
+    for (const host of [first, third]) await until(async () => (await leftOn(host)) === '');
   });
 });

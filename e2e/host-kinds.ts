@@ -1,6 +1,5 @@
-/** Turns a test host into one of the kinds of hosts that users have. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { TestHost } from '@dstack/testkit/hosts';
+import { until } from './until.ts';
 
 const SSHD = '/etc/test-host/sshd_config';
 
@@ -12,7 +11,7 @@ export async function changeSshd(host: TestHost, script: string): Promise<void> 
   const mark = `sed -i /^SetEnv/d $file; echo SetEnv CONFIG=${configs} >> $file`;
   await host.exec(`file=${SSHD}; ${script}; ${mark}; kill -HUP $(cat /run/sshd.pid)`);
   const seen = () => host.exec('echo $CONFIG').catch(() => '');
-  while ((await seen()).trim() !== String(configs)) await delay(50);
+  await until(async () => (await seen()).trim() === String(configs));
 }
 
 /** A user who logs in with the key of the hosts; `sudoers` has the user's permissions. */

@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Installation } from '@dstack/testkit';
 import { startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
@@ -24,6 +23,7 @@ import {
   submit,
   untilRun,
 } from './installation.ts';
+import { until } from './until.ts';
 
 const run = promisify(execFile);
 const missing = missingForHosts();
@@ -115,7 +115,7 @@ describe.skipIf(missing !== null)('a shell of an SSH host', () => {
   it('is opened by `ssh RUN-host` for managers of the project, as the login user of the fleet', async () => {
     home.spawn(['attach', 'web']);
     const written = () => existsSync(sshConfig(home)) && readFileSync(sshConfig(home), 'utf8');
-    while (!`${written()}`.includes('Host web\n')) await delay(50);
+    await until(async () => `${written()}`.includes('Host web\n'));
     const ssh = async (...args: string[]) =>
       (await run('ssh', ['-n', '-F', sshConfig(home), ...args], { env: home.env })).stdout;
     expect(await ssh('web-host', 'id -un; hostname')).toBe(`dev\n${host.name}\n`);

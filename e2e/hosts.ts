@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Installation } from '@dstack/testkit';
 import { hostsMissing, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
 import { configuration } from './installation.ts';
+import { waitFor } from './until.ts';
 
 /** Missing requirements of test hosts; on CI nothing may be missing. */
 export function missingForHosts(): string | null {
@@ -45,20 +46,18 @@ export async function applySshFleet(
 }
 
 /**
- * Polls until all instances of the fleet satisfy the condition; the test's own time limit ends it.
+ * Polls until all instances of the fleet satisfy the condition.
  */
 export async function untilInstances(
   home: Installation,
   name: string,
   are: (instances: readonly ShownInstance[]) => boolean,
 ): Promise<readonly ShownInstance[]> {
-  for (;;) {
-    const fleet = await home.api<{ instances: ShownInstance[] }>('/api/project/main/fleets/get', {
-      name,
-    });
-    if (are(fleet.instances)) return fleet.instances;
-    await delay(50);
-  }
+  const instances = async () => {
+    const path = '/api/project/main/fleets/get';
+    return (await home.api<{ instances: ShownInstance[] }>(path, { name })).instances;
+  };
+  return await waitFor(instances, are, () => home.ok('fleet', 'get', name));
 }
 
 export const allIdle = (instances: readonly ShownInstance[]) =>

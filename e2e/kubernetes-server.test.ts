@@ -32,6 +32,7 @@ import {
 import { addMigrations } from './newer-build.ts';
 import { installInto, pack } from './packed.ts';
 import { Terminal } from './terminal.ts';
+import { until } from './until.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const CHART = join(root, 'deploy', 'helm', 'dstack');
@@ -205,7 +206,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
       const session = home.dstack(['exec', 'long', '--', 'sh', '-c', 'sleep 8; echo complete']);
       const before = await podNames();
       await install('--set', 'image.tag=v2');
-      while ((await podNames()).some((name) => before.includes(name))) await delay(100);
+      await until(async () => !(await podNames()).some((name) => before.includes(name)));
       expect(await polled.end()).toEqual([]);
       expect(await schema()).toBe('colors');
       expect(await session).toMatchObject({ code: 0, stdout: 'complete\n' });
@@ -248,7 +249,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
       expect(pids).toHaveLength(2);
       for (const [at, pid] of pids.entries()) {
         process.kill(pid, 'SIGKILL');
-        while ((await readyAndRestarted()) !== `2 ${at + 1}`) await delay(100);
+        await until(async () => (await readyAndRestarted()) === `2 ${at + 1}`);
       }
       await home.ok('stop', 'killed', '-y');
       await untilRun(home, 'killed', isFinished);
@@ -296,9 +297,9 @@ describe.skipIf(missing !== null && !process.env.CI)(
         isInstalled = true;
       });
       const hasNewPod = async () => (await podNames()).some((name) => !before.includes(name));
-      while (!isInstalled && !(await hasNewPod())) await delay(50);
+      await until(async () => isInstalled || (await hasNewPod()));
       await Promise.all([happens(), installed]);
-      while ((await podNames()).some((name) => before.includes(name))) await delay(100);
+      await until(async () => !(await podNames()).some((name) => before.includes(name)));
     }
 
     /** The latest change of the database. */
@@ -370,7 +371,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
         '-o',
         'name',
       ];
-      while ((await cluster.kubectl(...list)) !== '') await delay(100);
+      await until(async () => (await cluster.kubectl(...list)) === '');
     }
 
     async function podNames(): Promise<string[]> {

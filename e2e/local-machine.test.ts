@@ -11,6 +11,7 @@ import {
   submit,
   untilRun,
 } from './installation.ts';
+import { until } from './until.ts';
 
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.warn('Users of their own for jobs are NOT tested: they need root');
@@ -115,10 +116,10 @@ describe("jobs on the server's machine", () => {
     expect(await showRun(home, 'endless')).toMatchObject({ status: 'running' });
     await home.ok('stop', 'endless', '-y');
     await untilRun(home, 'endless', isFinished);
-    for (;;) {
+    await until(async () => {
       const instances = await home.api<ShownInstance[]>('/api/instances/list', {});
-      if (instances.every(({ status }) => status === 'terminated')) break;
-    }
+      return instances.every(({ status }) => status === 'terminated');
+    });
     await submit(home, 'late', ['true']);
     expect((await untilRun(home, 'late', isFinished)).status).toBe('failed');
   });

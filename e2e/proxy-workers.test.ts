@@ -7,6 +7,7 @@ import type { Installation } from '@dstack/testkit';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { applyFleet, configuration, newInstallation } from './installation.ts';
+import { until } from './until.ts';
 
 const app = join(import.meta.dirname, 'service-app.ts');
 
@@ -22,7 +23,7 @@ beforeAll(async () => {
     await answer.text();
     return answer.status;
   };
-  while ((await status()) !== 200);
+  await until(async () => (await status()) === 200);
   await workersAre((pids) => pids.length === 2 && !listens(home.serverPid));
   // The last one over each kept connection to the server, which closes it then.
   for (let connections = 0; connections < 8; connections++) await status();
@@ -62,8 +63,13 @@ function listens(pid: number): boolean {
   return open.includes(`socket:[${listening?.[9]}]`);
 }
 
+/** The service answers a request. */
+async function untilAnswered(): Promise<void> {
+  await until(async () => (await get('/kilobyte').catch(() => null))?.status === 200);
+}
+
 async function workersAre(are: (pids: readonly number[]) => boolean): Promise<void> {
-  while (!are(workerPids())) await new Promise((resolve) => setTimeout(resolve, 20));
+  await until(async () => are(workerPids()));
 }
 
 /** Sends requests over kept connections until `stop`; returns how many ended in which way. */
@@ -195,7 +201,7 @@ it('only requests of a killed worker fail, and it is started again', async () =>
   process.kill(one, 'SIGKILL');
   process.kill(other, 'SIGKILL');
   await workersAre((pids) => pids.length === 2 && !pids.includes(one) && !pids.includes(other));
-  while ((await get('/kilobyte').catch(() => null))?.status !== 200);
+  await untilAnswered();
 });
 
 /** Processes that have been started as workers, recorded or not. */
@@ -231,6 +237,6 @@ it('a server that is killed while it starts its workers is followed by another o
   await home.stopServer('SIGKILL');
   await home.startServer();
   await workersAre((pids) => pids.length === 2 && !pids.some((pid) => started.includes(pid)));
-  while ((await get('/kilobyte').catch(() => null))?.status !== 200);
+  await untilAnswered();
   expect(await home.stopServer()).toBe(0);
 });

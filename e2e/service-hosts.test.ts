@@ -9,6 +9,7 @@ import { startHosts, type TestHosts } from '@dstack/testkit/hosts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { allIdle, applySshFleet, IMAGE, missingForHosts, untilInstances } from './hosts.ts';
 import { configuration, newInstallation } from './installation.ts';
+import { until } from './until.ts';
 
 const binaries = postgresBinaries();
 
@@ -60,7 +61,7 @@ describe.skipIf(missingForHosts() !== null || binaries === null)('a service on a
   }
 
   async function untilReady(home: Installation): Promise<void> {
-    while ((await ask(home)) !== 200) await new Promise((resolve) => setTimeout(resolve, 50));
+    await until(async () => (await ask(home)) === 200);
   }
 
   it('answers through every server of its database, linked to the host or not', async () => {

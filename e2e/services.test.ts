@@ -6,6 +6,7 @@ import type { Installation } from '@dstack/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { applyFleet, configuration, newInstallation, type ShownRun } from './installation.ts';
+import { until, waitFor } from './until.ts';
 
 const app = join(import.meta.dirname, 'service-app.ts');
 
@@ -56,12 +57,12 @@ const show = (name: string) =>
 const latest = (run: ServiceRun) => run.jobs.map((job) => job.job_submissions.at(-1));
 const alive = (run: ServiceRun) => latest(run).filter((one) => one?.status === 'running');
 
-async function until(name: string, is: (run: ServiceRun) => boolean): Promise<ServiceRun> {
-  for (;;) {
-    const run = await show(name);
-    if (is(run)) return run;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+async function untilShown(name: string, is: (run: ServiceRun) => boolean): Promise<ServiceRun> {
+  return await waitFor(
+    () => show(name),
+    is,
+    () => home.ok('explain', name, '-v'),
+  );
 }
 
 const get = (path: string, init: RequestInit = {}) =>
@@ -198,9 +199,7 @@ describe('a service', () => {
     await reader?.read();
     const pid = home.serverPid;
     const stopped = home.stopServer();
-    while (!home.serverNotices.includes('press Ctrl-C again')) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await until(() => home.serverNotices.includes('press Ctrl-C again'));
     process.kill(pid, 'SIGINT');
     expect(await stopped).toBe(130);
     await expect(reader?.read()).rejects.toThrow();
@@ -239,7 +238,7 @@ describe('replicas', () => {
     const isThere = (run: ServiceRun) =>
       latest(run).some((one) => one?.id === killed?.job) === false && alive(run).length === 2;
     let again = false;
-    void until('pair', isThere).then(() => {
+    void untilShown('pair', isThere).then(() => {
       again = true;
     });
     while (!again) statuses.add((await get('pair/')).status);
@@ -263,7 +262,7 @@ describe('replicas', () => {
     );
     const [before] = (await untilReady('alive', 1)).values();
     await get('alive/sick');
-    await until('alive', (run) => latest(run)[0]?.submission_num === 1);
+    await untilShown('alive', (run) => latest(run)[0]?.submission_num === 1);
     const [after] = (await untilReady('alive', 1)).values();
     expect(after?.pid).not.toBe(before?.pid);
     const events = await home.ok('event', '--within-run', 'alive');
@@ -286,7 +285,7 @@ describe('replicas', () => {
       ask('pair/events', {}),
     ];
     await apply('pair', `replicas: 2\nenv: {VERSION: '2'}\n${retry}${probes}`);
-    await until(
+    await untilShown(
       'pair',
       (run) => alive(run).length === 2 && alive(run).every((one) => one?.deployment_num === 1),
     );
@@ -302,11 +301,11 @@ describe('replicas', () => {
     await apply('sound', 'replicas: 1\n');
     await untilReady('sound', 1);
     await apply('sound', 'replicas: 1\n', 'exit 7');
-    await until('sound', (run) =>
+    await untilShown('sound', (run) =>
       latest(run).some((one) => one?.exit_status === 7 && one.deployment_num === 1),
     );
     // It has been retried, beside the replica that serves.
-    await until('sound', (run) => run.jobs.some((job) => job.job_submissions.length > 2));
+    await untilShown('sound', (run) => run.jobs.some((job) => job.job_submissions.length > 2));
     expect((await get('sound/')).status).toBe(200);
     await home.ok('stop', 'sound', '-y');
   });
@@ -375,7 +374,7 @@ describe('replicas', () => {
     expect((await show('demand')).status).toBe('pending');
     expect((await get('demand/')).status).toBe(200);
     await Promise.all(Array.from({ length: 40 }, () => get('demand/')));
-    await until('demand', (run) => alive(run).length === 2);
+    await untilShown('demand', (run) => alive(run).length === 2);
     await untilReady('demand', 2);
   });
 
@@ -392,8 +391,8 @@ describe('replicas', () => {
     await untilReady('busy', 1);
     await apply('queue', `replicas: 0..3\nautoscaling: [${query}]\n`);
     const streams = await Promise.all([get('busy/endless'), get('busy/endless')]);
-    await until('queue', (run) => latest(run).length === 3);
-    await until('busy', (run) => latest(run).length === 2);
+    await untilShown('queue', (run) => latest(run).length === 3);
+    await untilShown('busy', (run) => latest(run).length === 2);
     for (const { body } of streams) await body?.cancel();
     prometheus.close();
     const explained = await home.ok('explain', 'queue');

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Installation } from '@dstack/testkit';
 import { startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -14,6 +13,7 @@ import {
 } from './host-kinds.ts';
 import { allIdle, IMAGE, missingForHosts, onFleet, untilInstances } from './hosts.ts';
 import { configuration, isFinished, newInstallation, submit, untilRun } from './installation.ts';
+import { until } from './until.ts';
 
 const missing = missingForHosts();
 
@@ -63,7 +63,7 @@ describe.skipIf(missing !== null)('options of an SSH fleet', () => {
   afterEach(async () => {
     await home.ok('fleet', 'delete', 'pool', '-y');
     const listed = () => home.api<object[]>('/api/project/main/fleets/list', {});
-    while ((await listed()).length > 0) await delay(50);
+    await until(async () => (await listed()).length === 0);
   });
 
   async function apply(ssh: object, more: object = {}): Promise<void> {

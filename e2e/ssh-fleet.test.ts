@@ -15,6 +15,7 @@ import {
   submit,
   untilRun,
 } from './installation.ts';
+import { until, waitFor } from './until.ts';
 
 const run = promisify(execFile);
 
@@ -77,16 +78,16 @@ ssh_config:
   const fleet = (name: string) => home.api<ShownFleet>('/api/project/main/fleets/get', { name });
 
   async function untilFleet(name: string, is: (fleet: ShownFleet) => boolean): Promise<ShownFleet> {
-    for (;;) {
-      const shown = await fleet(name);
-      if (is(shown)) return shown;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    return await waitFor(
+      () => fleet(name),
+      is,
+      () => home.ok('fleet', 'get', name),
+    );
   }
 
   async function untilGone(name: string): Promise<void> {
     const listed = () => home.api<{ name: string }[]>('/api/project/main/fleets/list', {});
-    while ((await listed()).some((one) => one.name === name));
+    await until(async () => !(await listed()).some((one) => one.name === name));
   }
 
   const settled = ({ instances }: ShownFleet) =>
@@ -166,9 +167,7 @@ ssh_config:
   /** Without its alias the name would be looked up in the network. */
   async function untilAlias(alias: string): Promise<void> {
     const written = () => existsSync(config()) && readFileSync(config(), 'utf8');
-    while (!`${written()}`.includes(`Host ${alias}\n`)) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await until(() => `${written()}`.includes(`Host ${alias}\n`));
   }
 
   it('lets its user log in to a job through the host, and nowhere else', async () => {

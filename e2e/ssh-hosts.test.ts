@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Installation } from '@dstack/testkit';
 import { startHosts, systemdMissing, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
@@ -27,6 +26,7 @@ import {
   untilRun,
 } from './installation.ts';
 import { newerBuild } from './newer-build.ts';
+import { until } from './until.ts';
 
 const run = promisify(execFile);
 const missing = missingForHosts();
@@ -66,7 +66,7 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
   async function remove(name: string): Promise<void> {
     await home.ok('fleet', 'delete', name, '-y');
     const listed = () => home.api<{ name: string }[]>('/api/project/main/fleets/list', {});
-    while ((await listed()).some((one) => one.name === name)) await delay(50);
+    await until(async () => !(await listed()).some((one) => one.name === name));
   }
 
   const ssh = async (...args: string[]) =>
@@ -75,7 +75,7 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
   async function attached(name: string): Promise<void> {
     home.spawn(['attach', name]);
     const written = () => existsSync(sshConfig(home)) && readFileSync(sshConfig(home), 'utf8');
-    while (!`${written()}`.includes(`Host ${name}\n`)) await delay(50);
+    await until(async () => `${written()}`.includes(`Host ${name}\n`));
   }
 
   async function ended(name: string): Promise<void> {
@@ -167,7 +167,7 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
         await home.stopServer();
         const later = new Installation({ dstack: join(newer, 'bin', 'dstack'), env: home.env });
         await later.startServer();
-        while ((await agentPid()) === before || (await agentPid()) === '0') await delay(50);
+        await until(async () => ![before, '0'].includes(await agentPid()));
         const path = await managed.exec(`tr '\\0' '\\n' < /proc/${await agentPid()}/cmdline`);
         const folder = /^(\S+)\/main\.js$/m.exec(path)?.[1];
         expect(await managed.exec(`tail -n 1 ${folder}/main.js`)).toBe('// newer\n');
@@ -185,7 +185,7 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
       await untilInstances(home, 'managed', allIdle);
       const before = await agentPid();
       await managed.exec(`kill -9 ${before}`);
-      while ((await agentPid()) === before || (await agentPid()) === '0') await delay(50);
+      await until(async () => ![before, '0'].includes(await agentPid()));
       await untilInstances(home, 'managed', allIdle);
     });
 

@@ -1,5 +1,6 @@
 import type { Installation } from '@dstack/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { untilInstances } from './hosts.ts';
 import {
   applyFleet,
   configuration,
@@ -10,6 +11,7 @@ import {
   submit,
   untilRun,
 } from './installation.ts';
+import { until } from './until.ts';
 
 describe('a task on the server’s machine', () => {
   let home: Installation;
@@ -81,7 +83,7 @@ describe('a task on the server’s machine', () => {
     const program = 'trap "echo bye; exit 0" INT; echo ready; while :; do sleep 0.1; done';
     await submit(home, 'patient', [`sh -c '${program}'`]);
     await untilRun(home, 'patient', isRunning);
-    for (let text = ''; !text.includes('ready'); ) text = await home.ok('logs', 'patient');
+    await until(async () => (await home.ok('logs', 'patient')).includes('ready'));
     await home.ok('stop', 'patient', '-y');
     const run = await untilRun(home, 'patient', isFinished);
     expect(run).toMatchObject({
@@ -177,10 +179,7 @@ describe('an unused instance', () => {
       await applyFleet(home, '0..1', 'idle_duration: 1s\n');
       await submit(home, 'short', ['true']);
       await untilRun(home, 'short', isFinished);
-      for (;;) {
-        const fleet = JSON.parse(await home.ok('fleet', 'get', 'default', '--json'));
-        if (fleet.instances.length === 0) break;
-      }
+      await untilInstances(home, 'default', (instances) => instances.length === 0);
     } finally {
       await home.dispose();
     }

@@ -7,6 +7,10 @@ const HOOK_LIMIT_MS = 100_000;
 /** Of the limit of a test; what is left is for the description. */
 const SHARE = 0.9;
 
+/** Between two looks, which may each start a program: what is waited for needs the processor too. */
+const SHORTEST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 300;
+
 let current: { readonly key: string; readonly limit: number } | null = null;
 
 /** When the try of the test that runs now has to give up, before its own limit ends it without a cause. */
@@ -26,11 +30,13 @@ export async function waitFor<T>(
   describe: (seen: T) => string | Promise<string>,
 ): Promise<T> {
   const end = limit();
-  for (;;) {
+  for (let pause = SHORTEST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
+    const start = performance.now();
     const seen = await look();
     if (is(seen)) return seen;
-    if (performance.now() > end) throw new Error(`did not happen in time: ${await describe(seen)}`);
-    await delay(20);
+    const now = performance.now();
+    if (now > end) throw new Error(`did not happen in time: ${await describe(seen)}`);
+    await delay(Math.max(pause, now - start));
   }
 }
 

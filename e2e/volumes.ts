@@ -1,7 +1,6 @@
-/** Shared by the tests of volumes. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Installation } from '@dstack/testkit';
 import { configuration, isFinished, type ShownRun, submit, untilRun } from './installation.ts';
+import { waitFor } from './until.ts';
 
 export interface ShownVolume {
   readonly id: string;
@@ -32,17 +31,13 @@ export async function findVolume(home: Installation, name: string): Promise<Show
   return volumes.find((volume) => volume.name === name) ?? null;
 }
 
-/** Polls until the volume satisfies the condition; the test's own time limit ends it. */
+/** Polls until the volume satisfies the condition. */
 export async function untilVolume(
   home: Installation,
   name: string,
   is: (volume: ShownVolume | null) => boolean,
 ): Promise<ShownVolume | null> {
-  for (;;) {
-    const found = await findVolume(home, name);
-    if (is(found)) return found;
-    await delay(50);
-  }
+  return await waitFor(() => findVolume(home, name), is, JSON.stringify);
 }
 
 export const isDeleted = (volume: ShownVolume | null): boolean => volume === null;

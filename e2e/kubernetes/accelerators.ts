@@ -1,8 +1,7 @@
-/** Accelerators that do not exist: the scheduler counts them, and pods with them really run. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { TestKubernetes } from '@dstack/testkit/kubernetes';
 import { expect, it } from 'vitest';
 import { isFinished, untilRun } from '../installation.ts';
+import { waitFor } from '../until.ts';
 import { podOf, RESOURCES, type SeenPod, task, untilRunning, type World } from './world.ts';
 
 interface Kind {
@@ -79,11 +78,12 @@ export function acceleratorCases(world: () => World): void {
 
 /** The kubelet has checked that the node has what the pod gets. */
 async function takenByNode(cluster: TestKubernetes, run: string): Promise<SeenPod> {
-  for (;;) {
-    const pod = await podOf(cluster, run);
-    if (pod.status?.startTime !== undefined) return pod;
-    await delay(50);
-  }
+  const isTaken = (pod: SeenPod) => pod.status?.startTime !== undefined;
+  return await waitFor(
+    () => podOf(cluster, run),
+    isTaken,
+    () => `no node has taken ${run}`,
+  );
 }
 
 /** The node has these accelerators and no others until `use` has ended. */

@@ -3,6 +3,7 @@ import type { ApiFault, ApiRequest } from '@dstack/testkit/kubernetes-proxy';
 import { expect, it } from 'vitest';
 import { countedTo, linesIn } from '../counting.ts';
 import { isFinished, untilRun } from '../installation.ts';
+import { until } from '../until.ts';
 import { gang, message, task, untilPods, untilRunning, type World } from './world.ts';
 
 /** In turn, so that each kind meets watches and calls early and late in the life of a pod. */
@@ -44,11 +45,8 @@ export function faultCases(world: () => World): void {
       }
     }
     await untilPods(cluster, (left) => left.length === 0);
-    while (
-      (await cluster.kubectl('get', 'secrets,services', '-o', 'name')) !== 'service/kubernetes\n'
-    ) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    const left = () => cluster.kubectl('get', 'secrets,services', '-o', 'name');
+    await until(async () => (await left()) === 'service/kubernetes\n');
     proxy.fault = () => null;
     expect([...proxy.counts.keys()].sort()).toEqual([
       'answer 409',

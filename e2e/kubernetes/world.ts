@@ -4,6 +4,7 @@ import type { TestKubernetes } from '@dstack/testkit/kubernetes';
 import type { ApiProxy } from '@dstack/testkit/kubernetes-proxy';
 import type { Authority } from '../certificate-authority.ts';
 import { configuration, isFinished, isRunning, type ShownRun, untilRun } from '../installation.ts';
+import { waitFor } from '../until.ts';
 
 export interface World {
   readonly cluster: TestKubernetes;
@@ -57,11 +58,11 @@ export const message = (shown: ShownRun) =>
   `${shown.latest_job_submission.termination_reason_message} ${shown.status_message}`;
 
 export async function untilPods(cluster: TestKubernetes, is: (names: string[]) => boolean) {
-  for (;;) {
+  const names = async () => {
     const text = await cluster.kubectl('get', 'pods', '-o', 'name');
-    if (is(text.split('\n').filter((line) => line !== ''))) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+    return text.split('\n').filter((line) => line !== '');
+  };
+  await waitFor(names, is, String);
 }
 
 export interface SeenPod {
@@ -81,11 +82,12 @@ export async function podOf(
   run: string,
   namespace = 'default',
 ): Promise<SeenPod> {
-  for (;;) {
+  const first = async () => {
     const where = ['-n', namespace, '-l', `k8s.dstack.ai/name=${run}`];
     const list = await cluster.kubectl('get', 'pods', ...where, '-o', 'json');
-    const [pod] = (JSON.parse(list) as { readonly items: readonly SeenPod[] }).items;
-    if (pod) return pod;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+    return (JSON.parse(list) as { readonly items: readonly SeenPod[] }).items[0];
+  };
+  const pod = await waitFor(first, Boolean, () => `no pod of ${run}`);
+  if (!pod) throw new Error(`no pod of ${run}`);
+  return pod;
 }

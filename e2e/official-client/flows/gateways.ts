@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import { isFinished, untilRun } from '../../installation.ts';
+import { until } from '../../until.ts';
 import type { Flow, Scene } from '../suite.ts';
 
 const pythonApi = `${import.meta.dirname}/../python-api.py`;
@@ -43,7 +43,7 @@ export function gatewayFlows(flow: Flow): void {
       const url = `http://opened.doors.test:${port}`;
       await session.until(url);
       await session.until(`${url}/v1`);
-      while ((await askDoor(scene, true)) !== 200) await delay(50);
+      await until(async () => (await askDoor(scene, true)) === 200);
       expect(await askDoor(scene, false)).toBe(403);
       expect(await client.python(pythonApi, 'served')).toEqual({
         ...{ url: `${url}`, model: { name: 'parrot', url: `${url}/v1` } },
@@ -57,7 +57,7 @@ export function gatewayFlows(flow: Flow): void {
 
     flow('a gateway is deleted', async ({ client }) => {
       await client.ok('gateway', 'delete', 'door', '-y');
-      while ((await client.ok('gateway', 'list')).includes('door')) await delay(100);
+      await until(async () => !(await client.ok('gateway', 'list')).includes('door'));
     });
   });
 }

@@ -1,5 +1,6 @@
 import { describe, expect } from 'vitest';
 import { isRunning, untilRun } from '../../installation.ts';
+import { until } from '../../until.ts';
 import type { Flow } from '../suite.ts';
 import { STAYING, task } from './configurations.ts';
 
@@ -79,8 +80,7 @@ export function inspectionFlows(flow: Flow): void {
     flow('metrics of a running job have values', async ({ client, server }) => {
       await client.ok('apply', '-f', task(client, 'metered', STAYING), '-y', '-d');
       await untilRun(server, 'metered', isRunning);
-      for (let shown = ''; !/cpu .*\d+%/.test(shown); )
-        shown = await client.ok('metrics', 'metered');
+      await until(async () => /cpu .*\d+%/.test(await client.ok('metrics', 'metered')));
       expect(await client.ok('metrics', 'metered')).toMatch(/job=0 +cpu .*\d+%.*\d+MB\/\d+GB/);
       await client.ok('stop', 'metered', '-x', '-y');
     });

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EXEC_CHANNELS, type ExecOutput } from '@dstack/contract/agent';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { AgentHarness, jobSpec } from '../testing/agent-harness.ts';
 import type { TestStream } from '../testing/test-stream.ts';
@@ -99,17 +99,20 @@ function suite({ kind, args }: Kind): void {
           ...{ commands: ['/bin/sh', '-c', 'echo ready; exec sleep 600'], ...more },
         });
 
-  beforeEach(async () => {
+  const started = async (spec: ReturnType<typeof jobSpec>): Promise<string> => {
+    await agent.put(spec);
+    await stream.until(() => stream.text(spec.id).includes('ready'));
+    await stream.until(() => stream.states(spec.id).some(({ phase }) => phase === 'running'));
+    return spec.id;
+  };
+  // One job for all tests: most commands leave nothing in it.
+  beforeAll(async () => {
     agent = new AgentHarness(...args());
     await agent.start();
     stream = await agent.connect();
-    const spec = idle({ env: { GREETING: 'from the job' } });
-    jobId = spec.id;
-    await agent.put(spec);
-    await stream.until(() => stream.text(jobId).includes('ready'));
-    await stream.until(() => stream.states(jobId).some(({ phase }) => phase === 'running'));
+    jobId = await started(idle({ env: { GREETING: 'from the job' } }));
   });
-  afterEach(async () => {
+  afterAll(async () => {
     await stream.close();
     await agent.dispose();
   });
@@ -268,9 +271,10 @@ function suite({ kind, args }: Kind): void {
   it('is refused to strangers, for unknown jobs, and after the end of the job', async () => {
     expect(await new Exec(agent, jobId, 'wrong').opened).toBe(401);
     expect(await new Exec(agent, '00000000-0000-4000-8000-000000000000').opened).toBe(404);
-    await agent.stop(jobId, false);
-    await stream.until(() => stream.states(jobId).some(({ phase }) => phase === 'exited'));
-    expect(await new Exec(agent, jobId).opened).toBe(409);
+    const ended = await started(idle());
+    await agent.stop(ended, false);
+    await stream.until(() => stream.states(ended).some(({ phase }) => phase === 'exited'));
+    expect(await new Exec(agent, ended).opened).toBe(409);
   });
 
   it('is cut off when the agent is killed', async () => {
@@ -292,12 +296,12 @@ describe.skipIf(noDocker !== null)('a command in a container', () => {
     engine = await startDocker();
     await engine.busybox(IMAGE);
   });
-  afterEach(async () => {
+  afterAll(async () => {
     for (const { Id } of await engine.docker.listContainers({ all: true })) {
       await engine.docker.getContainer(Id).remove({ force: true });
     }
+    engine.close();
   });
-  afterAll(() => engine.close());
   suite({
     kind: 'docker',
     args: () => [['--executor', 'docker'], { DOCKER_HOST: engine.host }],
