@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { freePort } from './free-port.ts';
 import { claimedUsers, removeClaimedUsers } from './job-users.ts';
+import { keepPrograms, lendPrograms } from './kept-programs.ts';
 
 export interface InstallationOptions {
   /** The built program, `bin/dstack`. */
@@ -98,6 +99,7 @@ export class Installation {
         ready();
       });
     });
+    lendPrograms(this.serverDir);
   }
 
   /** Makes a server that runs elsewhere the one of the command line. */
@@ -182,6 +184,7 @@ export class Installation {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     removeClaimedUsers(this.home);
+    keepPrograms(this.serverDir);
     rmSync(this.home, { recursive: true, force: true });
   }
 
