@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { freePort } from './free-port.ts';
 import { claimedUsers, removeClaimedUsers } from './job-users.ts';
-import { keepPrograms, lendPrograms } from './kept-programs.ts';
+import { copyPrograms, keepPrograms } from './kept-programs.ts';
 
 export interface InstallationOptions {
   /** The built program, `bin/dstack`. */
@@ -99,7 +99,7 @@ export class Installation {
         ready();
       });
     });
-    lendPrograms(this.serverDir);
+    copyPrograms(this.serverDir);
   }
 
   /** Makes a server that runs elsewhere the one of the command line. */

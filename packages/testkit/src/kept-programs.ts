@@ -9,7 +9,7 @@ const KEPT = resolve(import.meta.dirname, '..', '..', '..', '.cache', 'programs'
 const WHOLE = /^node-[\w-]+\.gz$/;
 
 /** Gives a server that has started what another one has made. */
-export function lendPrograms(serverDir: string): void {
+export function copyPrograms(serverDir: string): void {
   passOn(KEPT, join(serverDir, 'cache'));
 }
 

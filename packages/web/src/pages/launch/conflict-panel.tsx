@@ -22,22 +22,22 @@ export function ConflictPanel({ conflict, onTakeTheirs }: ConflictPanelProps) {
         </Button>
       }
     >
-      <div className={styles.effect} role="alert">
-        <p>
+      <div className={styles.effect}>
+        <p role="alert">
           {before === ''
             ? 'Another user submitted a run of this name.'
             : 'Another user changed the run after this plan was made.'}{' '}
           Nothing was submitted, and your text is kept. Submitting again replaces what they did.
         </p>
+        {before === '' ? null : (
+          <>
+            <h3 className={styles.notice}>What they changed</h3>
+            <TextDiff label={`Changes of ${name} by another user`} before={before} after={theirs} />
+          </>
+        )}
+        <h3 className={styles.notice}>What your text would change</h3>
+        <TextDiff label={`Your changes of ${name}`} before={theirs} after={mine} />
       </div>
-      {before === '' ? null : (
-        <>
-          <h3 className={styles.notice}>What they changed</h3>
-          <TextDiff label={`Changes of ${name} by another user`} before={before} after={theirs} />
-        </>
-      )}
-      <h3 className={styles.notice}>What your text would change</h3>
-      <TextDiff label={`Your changes of ${name}`} before={theirs} after={mine} />
     </Panel>
   );
 }
