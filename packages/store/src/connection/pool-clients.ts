@@ -7,11 +7,15 @@ import type { PostgresLimits } from './limits.ts';
 const SETTINGS_ANSWER_MS = 10_000;
 
 /**
- * Set by a statement and not while connecting: PgBouncer refuses connections with unknown settings.
+ * Set by a statement and not while connecting: PgBouncer refuses connections with unknown settings. The last one
+ * ends a session in the middle of a statement when its server was killed: it would keep its locks for as long
+ * as it waits for others. PostgreSQL has it since version 14, and only where it can look at a socket.
  */
 const SETTINGS = `select set_config('statement_timeout', $1, false),
   set_config('lock_timeout', $2, false),
-  set_config('idle_in_transaction_session_timeout', $3, false)`;
+  set_config('idle_in_transaction_session_timeout', $3, false),
+  (select set_config(name, '1000', false) from pg_settings
+    where name = 'client_connection_check_interval' and version() like '%linux%')`;
 
 /** The connections of a pool: their limits, and their failures. */
 export class PoolClients {

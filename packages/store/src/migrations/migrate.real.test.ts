@@ -1,5 +1,8 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { sql } from 'kysely';
-import { describe, expect, it } from 'vitest';
+import pg from 'pg';
+import { describe, expect, it, vi } from 'vitest';
 import { MIGRATION_LIMITS } from '../connection/limits.ts';
 import { openPostgres } from '../connection/postgres.ts';
 import { openSqlite } from '../connection/sqlite.ts';
@@ -21,6 +24,22 @@ const shapes: Migration = {
   name: 'shapes',
   up: async (c) => void (await sql`alter table users add column shape text`.execute(c.db)),
 };
+
+/** A newer server in the middle of a migration: `users` is changed, and `projects` is in use by another program. */
+const STUCK = `
+import { sql } from 'kysely';
+import { openPostgres } from '${import.meta.dirname}/../connection/postgres.ts';
+import { MIGRATION_LIMITS } from '${import.meta.dirname}/../connection/limits.ts';
+import { MIGRATIONS } from '${import.meta.dirname}/index.ts';
+import { migrate } from '${import.meta.dirname}/migrate.ts';
+const up = (table) => async (c) => sql\`alter table \${sql.table(table)} add column color text\`.execute(c.db);
+const later = ['users', 'projects'].map((name) => ({ name, isAdditive: true, up: up(name) }));
+const logger = { warn: () => {}, error: () => {}, info: () => {}, debug: () => {} };
+const connection = { connectionString: process.argv[1], limits: MIGRATION_LIMITS, logger };
+const { db } = openPostgres({ ...connection, poolSize: 1, maxOverflow: 0 });
+const migrations = [...MIGRATIONS, ...later];
+await migrate({ db, migrations, now: () => 0, label: 'the test', postgres: true });
+`;
 
 /** What a program with these migrations does at its start. */
 async function start(url: string, migrations: readonly Migration[]): Promise<Migrated> {
@@ -79,6 +98,31 @@ forEachStore((tests) => {
       expect((await store.users.byId(userId))?.name).toBe('alice');
     });
 
+    it('holds them up no longer when it is killed in the middle of a migration', async () => {
+      const { store, url, userId } = await openWorld(tests);
+      const another = new pg.Client({ connectionString: connectionOf(url) });
+      await another.connect();
+      try {
+        await another.query('begin; lock table projects in access share mode');
+        const arguments_ = ['--input-type=module', '-e', STUCK, connectionOf(url)];
+        const newer = spawn(process.execPath, arguments_, {
+          cwd: import.meta.dirname,
+          stdio: ['ignore', 'ignore', 'inherit'],
+        });
+        const waiting = `select 1 from pg_locks where not granted and relation = 'projects'::regclass`;
+        await vi.waitFor(async () => expect(await rawSql(url, waiting)).toHaveLength(1), {
+          timeout: 15_000,
+          interval: 50,
+        });
+        newer.kill('SIGKILL');
+        await once(newer, 'exit');
+        expect((await store.users.byId(userId))?.name).toBe('alice');
+      } finally {
+        await another.end();
+      }
+      expect((await start(url, [...MIGRATIONS, colors])).applied).toEqual(['colors']);
+    });
+
     it('makes no other migration until they have ended', async () => {
       const { store, url, userId } = await openWorld(tests);
       const second = await tests.open({ url });
@@ -93,3 +137,9 @@ forEachStore((tests) => {
     });
   });
 });
+
+function connectionOf(url: string): string {
+  const parsed = parseDatabaseUrl(url);
+  if (parsed.dialect === 'sqlite') throw new Error('not for SQLite');
+  return parsed.connectionString;
+}
