@@ -270,7 +270,15 @@ async function burst(home: Installation, cluster: TestCluster, count: number): P
   const all = Math.round(performance.now() - from);
   const serverCpu = usage(home.serverPid).cpuMs - cpuMs;
   const reads = (await queueReads(cluster)) - before;
-  print({ name: `slurm: burst of ${count}, all running`, unit: 'ms', all, serverCpu, reads });
+  const ordered = (await lastOrder(cluster)) - (performance.timeOrigin + from);
+  print({
+    name: `slurm: burst of ${count}, all running`,
+    unit: 'ms',
+    all,
+    serverCpu,
+    reads,
+    ordered,
+  });
   await delay(10_000);
   await queueCalls(home, cluster, `${count} running jobs`);
   print({
@@ -288,6 +296,12 @@ async function burst(home: Installation, cluster: TestCluster, count: number): P
     unit: 'ms',
     all: await bareBurst(cluster, count),
   });
+}
+
+/** When the last job of the burst was being submitted, milliseconds since the epoch. */
+async function lastOrder(cluster: TestCluster): Promise<number> {
+  const output = await cluster.login("stat -c 'born %.9W' ~/.dstack/jobs/dstack-main-burst-*/lock");
+  return Math.max(...[...output.matchAll(/^born (\S+)$/gm)].map(([, time]) => Number(time) * 1000));
 }
 
 async function bareBurst(cluster: TestCluster, count: number): Promise<number> {
