@@ -30,6 +30,7 @@ export type {
   JobMetricsFilter as JobMetricsQuery,
   ListEventsQuery,
   ListResourcesQuery,
+  MetricsHistoryQuery,
   ProjectMemberRole,
 } from './domains/server.ts';
 export type { ProviderRedirect } from './domains/session.ts';

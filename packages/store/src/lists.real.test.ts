@@ -416,8 +416,36 @@ forEachStore((tests) => {
         [done, point(3)],
       ]),
     );
+    expect(await metrics.spreadJobPoints(running!, { after: 2, most: 9 })).toEqual([
+      point(3),
+      point(2),
+    ]);
     expect(await metrics.deletePoints({ unfinished: 3, finished: 2 })).toBe(3);
     expect(await metrics.jobPoints(running!, {})).toEqual([point(3)]);
     expect(await metrics.jobPoints(done!, {})).toEqual([point(3), point(2)]);
+  });
+
+  it('reads evenly spread metrics points of a long time', async () => {
+    const world = await openWorld(tests);
+    const { metrics } = world.store;
+    const { jobs } = await insertRun(world, {}, [{ status: 'running' }]);
+    const [jobId = ''] = jobs.map((job) => job.id);
+    const chosen = async (most: number, after: number | null = null) =>
+      (await metrics.spreadJobPoints(jobId, { after, most })).map((one) => one.timestamp_micro);
+    expect(await chosen(5)).toEqual([]);
+    const times = Array.from({ length: 1001 }, (_, index) => 5000 + index * 10);
+    await metrics.addJobPoints(
+      times.map((at) => ({
+        jobId,
+        metrics: {
+          ...{ timestamp_micro: at, cpu_usage_micro: at, memory_usage_bytes: 1 },
+          ...{ memory_working_set_bytes: 1, gpus: [] },
+        },
+      })),
+    );
+    expect(await chosen(5)).toEqual([15_000, 12_500, 10_000, 7500, 5000]);
+    expect(await chosen(3, 14_950)).toEqual([14_980, 14_950]);
+    expect(await chosen(2000)).toHaveLength(1001);
+    expect(await chosen(5, 20_000)).toEqual([]);
   });
 });

@@ -5,6 +5,7 @@ import type {
   Instance,
   JobMetrics,
   MeasuredUse,
+  MetricsHistory,
   OAuthProviderInfo,
   OrphanReport,
   Overview,
@@ -59,6 +60,13 @@ export interface JobMetricsFilter {
   readonly limit: number;
   readonly after?: string;
   readonly before?: string;
+}
+
+export interface MetricsHistoryQuery {
+  readonly run_id: string;
+  readonly jobs: readonly { readonly replica_num: number; readonly job_num: number }[];
+  readonly after: string | null;
+  readonly points?: number;
 }
 
 export interface CostFilter {
@@ -211,5 +219,8 @@ export function metricsOf(transport: Transport, base: string) {
   return {
     job: (runName: string, query: JobMetricsFilter): Promise<JobMetrics> =>
       transport.get(`${base}/metrics/job/${encodeURIComponent(runName)}`, { ...query }),
+    /** Of 16 jobs at most. Servers of dstack 0.22.5 have no such call. */
+    history: (query: MetricsHistoryQuery): Promise<MetricsHistory> =>
+      transport.read(`${base}/metrics/history`, { ...query }),
   };
 }

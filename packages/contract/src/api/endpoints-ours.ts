@@ -6,6 +6,7 @@ import { type ExplainKind, Explanation, PlanExplanation } from '../wire/explain.
 import { FleetJob } from '../wire/fleet-job.ts';
 import { Gateway } from '../wire/gateway.ts';
 import { MeasuredUse } from '../wire/measured-use.ts';
+import { MetricsHistory } from '../wire/metrics-history.ts';
 import { ModelUsageReport } from '../wire/model-usage.ts';
 import { OrphanReport } from '../wire/orphan.ts';
 import { Overview } from '../wire/overview.ts';
@@ -111,6 +112,13 @@ export const ourEndpoints = {
     req.RecentUseRequest,
     z.array(MeasuredUse),
     'How busy these instances were in the last 15 minutes',
+  ),
+  'metrics.history': call(
+    '/api/project/{project_name}/metrics/history',
+    'project_member',
+    req.MetricsHistoryRequest,
+    MetricsHistory,
+    'What was measured of several jobs of a run, in equal steps',
   ),
   'backends.check': bare(
     '/api/project/{project_name}/backends/check',

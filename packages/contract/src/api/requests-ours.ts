@@ -14,6 +14,7 @@ import {
   Uuid,
 } from '../wire/scalars.ts';
 import { ServiceTokenScope } from '../wire/service-token.ts';
+import { StoredInteger } from './requests-work.ts';
 
 /** `persistent`: the session outlives the browser. */
 export const OpenSessionRequest = model({ persistent: Flag.default(false) });
@@ -72,6 +73,19 @@ export type CostQuery = z.infer<typeof CostQuery>;
 /** Instances that the caller may not see, or that do not exist, are left out of the answer. */
 export const RecentUseRequest = model({ instance_ids: z.array(Uuid).max(100) });
 export type RecentUseRequest = z.infer<typeof RecentUseRequest>;
+
+/** Of the latest submissions of these jobs, from `after` on; jobs that the run does not have are left out. */
+export const MetricsHistoryRequest = model({
+  run_id: Uuid,
+  jobs: z
+    .array(model({ replica_num: StoredInteger, job_num: StoredInteger }))
+    .min(1)
+    .max(16),
+  after: nullable(Instant),
+  /** The most points of a series. */
+  points: integer({ ge: 2, le: 500 }).default(400),
+});
+export type MetricsHistoryRequest = z.infer<typeof MetricsHistoryRequest>;
 
 /** The longest lifetime of a token in seconds: ten years. */
 const LONGEST = 10 * 365 * 86_400;

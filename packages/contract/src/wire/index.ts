@@ -31,6 +31,7 @@ export * from './job.ts';
 export * from './log.ts';
 export * from './measured-use.ts';
 export * from './metrics.ts';
+export * from './metrics-history.ts';
 export * from './model-usage.ts';
 export * from './offer.ts';
 export * from './orphan.ts';

@@ -14,6 +14,7 @@ const LARGE: ReadonlySet<EndpointName> = new Set<EndpointName>([
   'fleets.list_all',
   'instances.list',
   'instances.recent_use',
+  'metrics.history',
   'gpus.list',
   'events.list',
   'projects.list',

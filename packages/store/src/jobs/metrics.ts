@@ -53,6 +53,26 @@ export function createMetrics({ db, bus }: StoreContext): Metrics {
       if (typeof range.limit === 'number') query = query.limit(range.limit);
       return (await query.execute()).map((row) => toMetrics(pointTable.decode(row)));
     },
+    async spreadJobPoints(jobId, { after, most }) {
+      const ofJob = sql`from job_metrics_points where job_id = ${jobId}`;
+      const gaps = sql.lit(Math.max(1, most - 1));
+      // Each step goes from a point to the next one that is far enough away by the index, so that the points
+      // between them cost nothing.
+      const { rows } = await sql<object>`
+        with recursive ends(low, high) as (
+          select
+            (select min(timestamp_micro) ${ofJob} and timestamp_micro >= ${after ?? 0}),
+            (select max(timestamp_micro) ${ofJob})
+        ), chosen(at, gap, high) as (
+          select low, case when high - low > ${gaps} then (high - low) / ${gaps} else 1 end, high from ends
+          union all
+          select (select min(timestamp_micro) ${ofJob} and timestamp_micro >= chosen.at + gap), gap, high
+          from chosen where chosen.at < high
+        )
+        select * ${ofJob} and timestamp_micro in (select at from chosen)
+        order by timestamp_micro desc`.execute(db);
+      return rows.map((row) => toMetrics(pointTable.decode(row)));
+    },
     async lastJobPoints(jobIds) {
       const rows = await forIds(jobIds, (slice) =>
         db

@@ -113,6 +113,11 @@ export interface Metrics {
       readonly limit?: number | null;
     },
   ): Promise<JobMetrics[]>;
+  /** At most `most` points (two at least), evenly spread from `after` on; newest first. */
+  spreadJobPoints(
+    jobId: Id,
+    range: { readonly after: Timestamp | null; readonly most: number },
+  ): Promise<JobMetrics[]>;
   /** The newest point of each of these jobs. */
   lastJobPoints(jobIds: readonly Id[]): Promise<ReadonlyMap<Id, JobMetrics>>;
   /**

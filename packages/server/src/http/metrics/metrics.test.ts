@@ -50,6 +50,43 @@ describe('metrics of a job', () => {
     expect((await get('')).body.metrics[0].values).toEqual([200]);
   });
 
+  it('of a long time are means of equal steps, oldest first, the same for all jobs', async () => {
+    const run = await server.call('/api/project/main/runs/get', { run_name: 'train' });
+    const ask = (jobs: readonly number[], more = {}) =>
+      server.call('/api/project/main/metrics/history', {
+        run_id: run.body.id,
+        jobs: jobs.map((job_num) => ({ replica_num: 0, job_num })),
+        ...more,
+      });
+    const later = 100_000;
+    const points = Array.from({ length: 5000 }, (_, index) =>
+      point(later + index * 10, index % 2 === 0 ? index * 10 : index * 10 - 5),
+    );
+    await server.store.metrics.addJobPoints(points.map((metrics) => ({ jobId, metrics })));
+    const after = '2026-09-22T17:00:00Z';
+    const { body } = await ask([0, 0, 7], { after, points: 100 });
+    expect(endpoints['metrics.history'].response.parse(body)).toEqual(body);
+    expect(body.step_seconds).toBe(600);
+    expect(body.jobs).toHaveLength(1);
+    const [{ timestamps, metrics }] = body.jobs;
+    expect(body.jobs[0].job_submission_id).toBe(jobId);
+    expect(timestamps.length).toBeLessThanOrEqual(100);
+    expect(timestamps.slice(0, 2)).toEqual(['2026-09-22T18:00:00Z', '2026-09-22T18:10:00Z']);
+    const [cpu] = metrics;
+    expect(cpu.name).toBe('cpu_usage_percent');
+    expect(cpu.values).toHaveLength(timestamps.length);
+    // One core, in turns half of it and one and a half.
+    for (const value of cpu.values.slice(1, -1)) expect(value).toBeCloseTo(100, -1);
+    expect((await ask([7])).body.jobs).toEqual([]);
+    expect((await ask([0], { points: 1 })).status).toBe(422);
+    expect((await ask(Array.from({ length: 17 }, (_, num) => num))).status).toBe(422);
+    const foreign = await server.call('/api/project/main/metrics/history', {
+      run_id: jobId,
+      jobs: [{ replica_num: 0, job_num: 0 }],
+    });
+    expect(foreign.body.detail[0].code).toBe('resource_not_exists');
+  });
+
   it('of an unknown job are missing', async () => {
     const answer = await get('?job_num=3');
     expect(answer.body.detail[0]).toEqual({

@@ -40,7 +40,7 @@ async function findJob(
 }
 
 /** The oldest point is only used for the difference. */
-function series(points: readonly Point[], job: JobRecord): Metric[] {
+export function series(points: readonly Point[], job: JobRecord): Metric[] {
   const shown = points.slice(0, -1);
   const timestamps = shown.map((point) => formatTimestamp(point.timestamp_micro));
   const metric = (name: string, values: number[]): Metric => ({ name, timestamps, values });

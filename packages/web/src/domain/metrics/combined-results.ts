@@ -1,14 +1,12 @@
-import type { JobMetrics } from '@dstack/contract/wire';
-
-interface Result {
-  readonly data: JobMetrics | undefined;
+interface Result<T> {
+  readonly data: T | undefined;
   readonly error: unknown;
   readonly isPending: boolean;
   readonly refetch: () => unknown;
 }
 
-/** The measurements of several jobs, asked for one by one; `error`: of the first without any. */
-export function combinedResults(results: readonly Result[]) {
+/** Measurements that several requests ask for; `error`: of the first without any. */
+export function combinedResults<T>(results: readonly Result<T>[]) {
   return {
     answers: results.map(({ data }) => data),
     isLoading: results.some(({ isPending }) => isPending),

@@ -3,14 +3,7 @@ import { afterEach, expect, it, vi } from 'vitest';
 import { renderApp } from '../../testing/render-app.tsx';
 import { aRun } from '../../testing/runs.ts';
 
-// The simulated browser has no canvas.
-vi.mock('uplot', () => ({
-  default: class {
-    setSize() {}
-    setData() {}
-    destroy() {}
-  },
-}));
+vi.mock('uplot', () => import('../../testing/uplot.ts'));
 afterEach(() => vi.unstubAllGlobals());
 
 /** Files that the page saves, as their texts. */
@@ -42,7 +35,7 @@ it('shows all jobs of a run beside each other, so many at a time, and exports th
   const asked: number[] = [];
   const at = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
   const saved = savedFiles();
-  const { user, path } = await renderApp('/projects/main/runs/train/metrics?job=all&range=all', {
+  const { user, path } = await renderApp('/projects/main/runs/train/metrics?job=all', {
     project: () => ({
       runs: { get: async () => runOfNodes(9) },
       metrics: {
@@ -68,6 +61,33 @@ it('shows all jobs of a run beside each other, so many at a time, and exports th
   expect(path()).toContain('page=2');
   await user.click(screen.getByText('CSV'));
   expect(await saved[0]?.text()).toMatch(/^time,train-8-0 CPU \(%\),train-8-0 Memory/);
+});
+
+it('draws means of several jobs over a long time, asked for in one request', async () => {
+  const asked: object[] = [];
+  await renderApp('/projects/main/runs/train/metrics?job=all&range=all', {
+    project: () => ({
+      runs: { get: async () => runOfNodes(9) },
+      metrics: {
+        history: async (query: { jobs: readonly { job_num: number }[] }) => {
+          asked.push(query);
+          return {
+            step_seconds: 600,
+            jobs: query.jobs.slice(1).map(({ job_num }) => ({
+              job_submission_id: `submission-${job_num}`,
+              timestamps: ['2026-01-01T00:00:00Z', '2026-01-01T00:10:00Z'],
+              metrics: [{ name: 'cpu_usage_percent', values: [job_num * 10, 5] }],
+            })),
+          };
+        },
+      },
+    }),
+  });
+  const cpu = within(await screen.findByLabelText('CPU', { selector: 'section' }));
+  expect(cpu.getAllByText(/^CPU: latest 5 %, 5 % to \d0 %/)).toHaveLength(7);
+  expect(cpu.queryByText('train-0-0')).toBeNull();
+  const jobs = Array.from({ length: 8 }, (_, job_num) => ({ replica_num: 0, job_num }));
+  expect(asked).toEqual([{ run_id: aRun('train').id, jobs, after: null }]);
 });
 
 it('names GPUs that are idle, and exports what is shown', async () => {

@@ -11,6 +11,7 @@ import { MetricPanel, NodePanel } from '../../domain/metrics/metric-panel.tsx';
 import styles from '../../domain/metrics/metrics.module.css';
 import { type NodeMetrics, nodeCharts } from '../../domain/metrics/node-charts.ts';
 import { type JobsMetrics, useJobMetrics } from '../../domain/metrics/use-job-metrics.ts';
+import { useJobsHistory } from '../../domain/metrics/use-jobs-history.ts';
 import { ALL_JOBS, mergedJobs } from '../../domain/runs/chosen-jobs.ts';
 import { chooseSubmission } from '../../domain/runs/submissions.ts';
 import { Button } from '../../ui/button/button.tsx';
@@ -31,21 +32,25 @@ const route = getRouteApi('/shell/projects/$project/runs/$run/metrics');
 
 /** More jobs beside each other would be too small to compare, and too much to load. */
 const NODES = 8;
-/** Of several jobs; a day of one host is megabytes. */
-const NODE_RANGES = (Object.keys(RANGES) as RangeName[]).filter((name) => name !== 'all');
+/** Of several jobs and of a longer time, means are drawn: a day of one host is megabytes. */
+const LONG_MINUTES = 60;
+const NO_JOBS: readonly Job[] = [];
 
 /** What the hosts measured of one job, or of several beside each other. */
 export function RunMetricsPage() {
   const run = useRun();
   const navigate = useNavigate();
-  const { job, range: asked = '1h', page = 1 } = route.useSearch();
+  const { job, range = '1h', page = 1 } = route.useSearch();
   const chosen = chooseSubmission(run, job, undefined);
   const together = mergedJobs(run, job);
   const isAll = together !== null;
-  const range = isAll && asked === 'all' ? '24h' : asked;
+  const { minutes } = RANGES[range];
+  const isLong = isAll && (minutes === null || minutes > LONG_MINUTES);
   const jobs: readonly Job[] =
     together !== null ? itemsOfPage(together, page, NODES) : chosen ? [chosen.job] : [];
-  const metrics = useJobMetrics(run, jobs, RANGES[range].minutes);
+  const each = useJobMetrics(run, isLong ? NO_JOBS : jobs, minutes);
+  const means = useJobsHistory(isLong ? [{ run, jobs }] : [], minutes);
+  const metrics = isLong ? { ...means, nodes: means.runs.flat() } : each;
   const { data: events = [] } = useQuery(runEvents(useClient(), run.id));
   const search = (change: { readonly range?: RangeName; readonly page?: number }) =>
     void navigate({ to: '.', search: (before) => ({ ...before, ...change }), replace: true });
@@ -54,7 +59,7 @@ export function RunMetricsPage() {
       ? null
       : { value: job, name: job === ALL_JOBS ? 'All jobs' : plural(together.length, 'job') };
   const measured = metrics.nodes.filter(hasValues);
-  const names = isAll ? NODE_RANGES : (Object.keys(RANGES) as RangeName[]);
+  const names = Object.keys(RANGES) as RangeName[];
   return (
     <>
       <Toolbar
