@@ -4,6 +4,13 @@ export interface ChartSeries {
   readonly values: readonly (number | null)[];
 }
 
+/** A line, and those between which the chart is filled around it, by their places in `series`. */
+export interface ChartBand {
+  readonly line: number;
+  readonly high: number;
+  readonly low: number;
+}
+
 export interface ChartData {
   /** Whose measurements these are, where charts of several jobs stand together. */
   readonly job?: string;
@@ -18,6 +25,5 @@ export interface ChartData {
   /** Of the values; shares are drawn as percent. */
   readonly unit: '%' | 'bytes';
   readonly format: (value: number) => string;
-  /** The lines between which the chart is filled, by their places in `series`. */
-  readonly band?: readonly [high: number, low: number];
+  readonly bands?: readonly ChartBand[];
 }

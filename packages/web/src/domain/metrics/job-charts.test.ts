@@ -51,7 +51,11 @@ it('draws the average of all GPUs between the lowest and the highest', () => {
     metric(`gpu_util_percent_gpu${gpu}`, ...(gpu === '2' ? [75] : [50, 25 + Number(gpu) * 50])),
   );
   const [, , , spread] = jobCharts({ metrics: [...cpu, ...use] });
-  expect(spread).toMatchObject({ title: 'GPU use of all GPUs', max: 1, band: [1, 2] });
+  expect(spread).toMatchObject({
+    title: 'GPU use of all GPUs',
+    max: 1,
+    bands: [{ line: 0, high: 1, low: 2 }],
+  });
   expect(spread?.series).toEqual([
     { label: 'Average', values: [0.5, 1.75 / 3] },
     { label: 'Highest', values: [0.75, 0.75] },

@@ -29,7 +29,7 @@ export function MetricPanel({ chart, marks, syncKey }: MetricPanelProps) {
           <LineChart {...chart} marks={marks} syncKey={syncKey} />
         </Suspense>
       </div>
-      {chart.title === GPU_USE && chart.series.length > 1 ? (
+      {chart.title === GPU_USE && chart.series.length > 1 && chart.bands === undefined ? (
         <HeatStrip label="Use of each GPU" rows={heatRows(chart)} />
       ) : null}
       <Summary chart={chart} />

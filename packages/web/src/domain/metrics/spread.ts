@@ -17,6 +17,6 @@ export function spreadOf(chart: ChartData): ChartData {
       line('Highest', (known) => known.reduce((a, b) => Math.max(a, b))),
       line('Lowest', (known) => known.reduce((a, b) => Math.min(a, b))),
     ],
-    band: [1, 2],
+    bands: [{ line: 0, high: 1, low: 2 }],
   };
 }

@@ -16,6 +16,8 @@ export interface JobsOfRun {
 export interface JobsHistory {
   /** In the order of the runs: their jobs of which there is something. */
   readonly runs: readonly (readonly NodeMetrics[])[];
+  /** The longest step of them, in seconds. */
+  readonly step: number;
   readonly isLoading: boolean;
   /** Of the runs whose measurements could not be loaded; null: there are none. */
   readonly error: unknown;
@@ -40,7 +42,8 @@ export function useJobsHistory(wanted: readonly JobsOfRun[], minutes: number | n
       }),
     );
   }, [answers, names]);
-  return { runs, ...rest };
+  const step = Math.max(0, ...answers.map((answer) => (answer?.step ?? 0) / 1000));
+  return { runs, step, ...rest };
 }
 
 type NamedJob = HistoryTarget['jobs'][number] & { readonly name: string };

@@ -1,9 +1,13 @@
-import { ForbiddenError, ResourceNotExistsError } from '@dstack/client';
-import type { Run } from '@dstack/contract/wire';
+import { ForbiddenError, type MetricsHistoryQuery, ResourceNotExistsError } from '@dstack/client';
+import type { MetricsHistory, Run } from '@dstack/contract/wire';
 import { screen, waitFor, within } from '@testing-library/react';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { renderApp } from '../../testing/render-app.tsx';
 import { aRun } from '../../testing/runs.ts';
+
+vi.mock('uplot', () => import('../../testing/uplot.ts'));
+
+const NOTHING: MetricsHistory = { step_seconds: 20, jobs: [] };
 
 const answer = { request: '', code: null, fields: [], body: null, requestId: null };
 
@@ -15,7 +19,11 @@ function configured(name: string, env: object, more: Partial<Run> = {}): Run {
 const A = configured('a', { LR: '0.1', SEED: '7' });
 const B = configured('b', { LR: '0.2', SEED: '7' }, { project_name: 'research', cost: 3 });
 
-function world(path: string, runs: readonly Run[] = [A, B]) {
+function world(
+  path: string,
+  runs: readonly Run[] = [A, B],
+  history: (query: MetricsHistoryQuery) => Promise<MetricsHistory> = async () => NOTHING,
+) {
   return renderApp(path, {
     listRuns: async () => [...runs],
     project: (project: string) => ({
@@ -33,7 +41,7 @@ function world(path: string, runs: readonly Run[] = [A, B]) {
           throw new ResourceNotExistsError('Run not found', { ...answer, status: 400 });
         },
       },
-      metrics: { job: async () => ({ metrics: [] }) },
+      metrics: { history },
     }),
   });
 }
@@ -85,6 +93,37 @@ describe('compared runs', () => {
     const figures = await screen.findByRole('table', { name: 'Figures' });
     const row = within(figures).getByRole('row', { name: /Deleted/ });
     expect(row.textContent).toBe('Deleted–yes');
+  });
+
+  it('are drawn with all of their jobs, at most sixteen of each, or the first one', async () => {
+    const [job] = A.jobs;
+    const jobs = Array.from({ length: 20 }, (_, num) => ({
+      ...job!,
+      job_spec: { ...job!.job_spec, job_name: `a-${num}-0`, job_num: num },
+      job_submissions: job!.job_submissions.map((one) => ({ ...one, id: `submission-${num}` })),
+    }));
+    const asked: number[] = [];
+    const start = Date.parse(job!.job_submissions[0]!.submitted_at);
+    const history = async (query: MetricsHistoryQuery) => {
+      asked.push(query.jobs.length);
+      return {
+        step_seconds: 20,
+        jobs: query.jobs.map(({ job_num }) => ({
+          job_submission_id: query.run_id === A.id ? `submission-${job_num}` : 'b',
+          timestamps: [new Date(start).toISOString(), new Date(start + 20_000).toISOString()],
+          metrics: [{ name: 'cpu_usage_percent', values: [job_num * 5, job_num * 5] }],
+        })),
+      };
+    };
+    const app = await world('/compare?runs=main/a,research/b', [{ ...A, jobs }, B], history);
+    await screen.findByText(
+      /^a: latest 38 %, .*; a, highest: latest 75 %, .*; a, lowest: latest 0 %/,
+    );
+    expect(asked.toSorted()).toEqual([1, 16]);
+    screen.getByText(/Only the first 16 jobs of a run are included/);
+    await app.user.click(screen.getByRole('radio', { name: 'First job' }));
+    await screen.findByText(/^a: latest 0 %, 0 % to 0 %/);
+    expect(app.path()).toContain('jobs=first');
   });
 
   it('of none, the page explains how they are chosen', async () => {

@@ -19,7 +19,7 @@ export function ComparePage() {
   usePageTitle('Compare runs');
   const client = useClient();
   const navigate = useNavigate({ from: '/compare' });
-  const { runs: asked = '', keys = 'differing', project = null } = route.useSearch();
+  const { runs: asked = '', keys = 'differing', jobs = 'all', project = null } = route.useSearch();
   const refs = useMemo(() => parseRunRefs(asked, project), [asked, project]);
   const results = useQueries({
     queries: refs.map((ref) => runQuery(client, ref.project, ref.ref)),
@@ -45,6 +45,10 @@ export function ComparePage() {
       keys={keys}
       onKeys={(next) =>
         void navigate({ search: (before) => ({ ...before, keys: next }), replace: true })
+      }
+      jobs={jobs}
+      onJobs={(next) =>
+        void navigate({ search: (before) => ({ ...before, jobs: next }), replace: true })
       }
       onAdd={refs.length < MOST_COMPARED ? (ref) => setRefs([...refs, ref]) : null}
     />

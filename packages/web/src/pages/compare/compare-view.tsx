@@ -17,7 +17,7 @@ import { PageFrame } from '../../ui/panel/page.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { AddRun } from './add-run.tsx';
 import styles from './compare.module.css';
-import { CompareCharts } from './compare-charts.tsx';
+import { CompareCharts, type ComparedJobs } from './compare-charts.tsx';
 import { type ComparedRun, CompareTable } from './compare-table.tsx';
 import { runFigures } from './run-figures.tsx';
 
@@ -36,11 +36,13 @@ export interface CompareViewProps {
   readonly slots: readonly CompareSlot[];
   readonly keys: 'differing' | 'all';
   readonly onKeys: (keys: 'differing' | 'all') => void;
+  readonly jobs: ComparedJobs;
+  readonly onJobs: (jobs: ComparedJobs) => void;
   /** Null: no more runs fit. */
   readonly onAdd: ((ref: RunRef) => void) | null;
 }
 
-export function CompareView({ slots, keys, onKeys, onAdd }: CompareViewProps) {
+export function CompareView({ slots, keys, onKeys, jobs, onJobs, onAdd }: CompareViewProps) {
   const loaded = slots.flatMap(({ run, onRemove }) => (run === undefined ? [] : { run, onRemove }));
   const runs = loaded.map(({ run }) => run);
   const labels = runLabels(runs);
@@ -76,7 +78,7 @@ export function CompareView({ slots, keys, onKeys, onAdd }: CompareViewProps) {
             <CompareTable label="Figures" columns={columns} rows={runFigures(runs)} removable />
           </Panel>
           <ConfigurationPanel columns={columns} keys={keys} onKeys={onKeys} />
-          <CompareCharts columns={columns} />
+          <CompareCharts columns={columns} jobs={jobs} onJobs={onJobs} />
         </>
       )}
     </PageFrame>

@@ -21,8 +21,12 @@ export interface LineChartProps {
   readonly syncKey: string;
   /** Vertical lines: seconds since 1970. */
   readonly marks: readonly number[];
-  /** The lines between which the chart is filled, by their places in `series`. */
-  readonly band?: readonly [high: number, low: number];
+  /** Lines, and those between which the chart is filled around each, by their places in `series`. */
+  readonly bands?: readonly {
+    readonly line: number;
+    readonly high: number;
+    readonly low: number;
+  }[];
   /** One of many beside each other. */
   readonly small?: boolean;
 }
@@ -78,18 +82,26 @@ const COLORS = [
   '--tone-stopped-solid',
 ];
 
-/** What is between the lines of a band. */
-const BAND_FILL = '--chart-band';
+/** What is between the lines of a band, in the colour of its line. */
+const bandColor = (line: string): string => `color-mix(in oklch, ${line} 20%, transparent)`;
 
 function optionsOf(
   element: HTMLElement,
   latest: { readonly current: LineChartProps },
 ): uPlot.Options {
-  const { series, max, unit, syncKey, band, timeText } = latest.current;
+  const { series, max, unit, syncKey, bands = [], timeText } = latest.current;
   const color = colorReader(element);
+  const edgeOf = new Map(
+    bands.flatMap(({ line, high, low }) => [high, low].map((at) => [at, line])),
+  );
+  const lines = series.flatMap((_, index) => (edgeOf.has(index) ? [] : index));
+  const colorOf = (index: number): string => {
+    const place = lines.indexOf(edgeOf.get(index) ?? index);
+    return `var(${COLORS[place % COLORS.length] ?? '--accent'})`;
+  };
   const axis = {
-    stroke: color('--text-faint'),
-    grid: { stroke: color('--border'), width: 1 },
+    stroke: color('var(--text-faint)'),
+    grid: { stroke: color('var(--border)'), width: 1 },
     ticks: { show: false },
     font: '11px "Inter Variable", sans-serif',
   };
@@ -107,8 +119,10 @@ function optionsOf(
       x: { time: timeText === undefined },
       y: { range: (_chart, _low, high) => [0, max ?? (high || 1) * 1.1] },
     },
-    bands:
-      band === undefined ? [] : [{ series: [band[0] + 1, band[1] + 1], fill: color(BAND_FILL) }],
+    bands: bands.map(({ line, high, low }) => ({
+      series: [high + 1, low + 1],
+      fill: color(bandColor(colorOf(line))),
+    })),
     axes: [
       timeText === undefined
         ? { ...timeAxis, values: (_chart, ticks) => timeLabels(ticks) }
@@ -128,11 +142,11 @@ function optionsOf(
       },
       ...series.map(({ label }, index) => ({
         label,
+        // Beside other lines, the values of edges would be the greater part of the legend.
+        ...(edgeOf.has(index) && lines.length > 1 && { class: styles.edge ?? '' }),
         // The edges of a band are what the filled area ends with.
-        stroke: color(
-          band?.includes(index) ? BAND_FILL : (COLORS[index % COLORS.length] ?? '--accent'),
-        ),
-        width: band?.includes(index) ? 1 : 1.5,
+        stroke: color(edgeOf.has(index) ? bandColor(colorOf(index)) : colorOf(index)),
+        width: edgeOf.has(index) ? 1 : 1.5,
         points: { show: false },
         value: (_chart: uPlot, value: number | null) => format(value),
       })),
@@ -142,7 +156,7 @@ function optionsOf(
         (chart) => {
           const { ctx, bbox } = chart;
           ctx.save();
-          ctx.strokeStyle = color('--border-strong');
+          ctx.strokeStyle = color('var(--border-strong)');
           ctx.setLineDash([3, 3]);
           for (const mark of latest.current.marks) {
             const x = chart.valToPos(mark, 'x', true);
@@ -177,15 +191,21 @@ function timeLabels(ticks: readonly number[]): string[] {
   return ticks.map((tick) => format.format(tick * 1000));
 }
 
-/** Resolves tokens to colours that a canvas understands; `light-dark()` is resolved by the browser. */
-function colorReader(element: HTMLElement): (token: string) => string {
-  const probe = document.createElement('span');
-  element.append(probe);
+/** Resolves colours to what a canvas understands; tokens and `light-dark()` are resolved by the browser. */
+function colorReader(element: HTMLElement): (written: string) => string {
   const known = new Map<string, string>();
-  for (const token of [...COLORS, BAND_FILL, '--text-faint', '--border', '--border-strong']) {
-    probe.style.color = `var(${token})`;
-    known.set(token, getComputedStyle(probe).color);
-  }
+  return (written) => {
+    const read = known.get(written) ?? resolvedColor(element, written);
+    known.set(written, read);
+    return read;
+  };
+}
+
+function resolvedColor(element: HTMLElement, written: string): string {
+  const probe = document.createElement('span');
+  probe.style.color = written;
+  element.append(probe);
+  const { color } = getComputedStyle(probe);
   probe.remove();
-  return (token) => known.get(token) ?? 'gray';
+  return color || 'gray';
 }
