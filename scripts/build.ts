@@ -150,8 +150,10 @@ function optionsOf(bundle: Bundle, outdir: string): BuildOptions {
     format: 'esm',
     platform: 'node',
     target: 'node24',
-    minify: true,
-    keepNames: true,
+    // Identifiers stay as they are: stack traces and the names of errors need them, and with \`keepNames\`
+    // every closure that a request makes would be given its name by a call.
+    minifyWhitespace: true,
+    minifySyntax: true,
     legalComments: 'linked',
     define: { ...bundle.define },
     banner: { js: BANNER },
