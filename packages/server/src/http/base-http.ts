@@ -20,6 +20,9 @@ import { shuttingDown } from './shutdown.ts';
 /** No path of the API has longer parts. */
 const MAX_PATH_PART = 1000;
 
+/** Load balancers keep idle connections for a minute: none may be closed while a request is on its way. */
+const KEEP_ALIVE_MS = 72_000;
+
 /** Makes the server of an application, in place of Fastify. */
 export type MakeServer = (handle: RequestListener, options: ServerOptions) => Server;
 
@@ -57,6 +60,9 @@ export function baseHttp(
       ? { serverFactory: (handle: RequestListener) => makeServer(handle, http) }
       : { http }),
   }) as unknown as FastifyInstance;
+  // Fastify sets these only for servers of its own. Node would cut off an upload after five minutes.
+  app.server.requestTimeout = 0;
+  app.server.keepAliveTimeout = KEEP_ALIVE_MS;
   const { shutdown } = deps;
   if (origins !== null) {
     for (const event of ['request', 'checkContinue']) app.server.prependListener(event, take);
