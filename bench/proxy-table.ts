@@ -24,13 +24,15 @@ export interface Way {
 
 export type Ways = Map<string, Way>;
 
-export async function measured(target: Target): Promise<Way> {
+/** `requests`: the way passes on no WebSockets. */
+export async function measured(target: Target, what: 'all' | 'requests' = 'all'): Promise<Way> {
   await load(target, 16, 1);
   const latencies = new Map<number, readonly number[]>();
   for (const connections of CONNECTIONS) {
     latencies.set(connections, await load(target, connections, SECONDS));
   }
-  return { latencies, gaps: await gaps(target), roundTrips: await roundTrips(target) };
+  const trips = what === 'all' ? await roundTrips(target) : [];
+  return { latencies, gaps: await gaps(target), roundTrips: trips };
 }
 
 async function gaps({ url, headers }: Target): Promise<number[]> {
@@ -79,6 +81,7 @@ export function printWays(what: string, ways: Ways): void {
       ['events', way.gaps],
       ['WebSocket', way.roundTrips],
     ] as const) {
+      if (samples.length === 0) continue;
       const figures = typical(samples);
       print({ name: `${what}: ${name}, ${title}`, unit: 'µs', ...figures });
       row[`${title} µs`] = `${figures.p50} / ${figures.p99}`;

@@ -1,8 +1,9 @@
 /**
- * A service through the server, through its proxy workers and through nginx, beside direct requests to the
- * same app, in one run.
+ * A service through the server, through its proxy workers, through nginx and through the least that a proxy
+ * written for Node does, beside direct requests to the same app, in one run.
  */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,10 +17,11 @@ import { applyFleet, submit } from './runs.ts';
 import { residentMb } from './server-start.ts';
 
 const SECONDS = 3;
+const WORKERS = 2;
 
 export async function proxyWorkers(): Promise<void> {
   const ways: Ways = new Map();
-  for (const workers of [0, 2]) {
+  for (const workers of [0, WORKERS]) {
     const home = installation({ DSTACK_SERVER_PROXY_WORKERS: String(workers) });
     try {
       await home.startServer();
@@ -39,6 +41,8 @@ export async function proxyWorkers(): Promise<void> {
       if (workers === 0) {
         ways.set('direct', await measured(own));
         ways.set('nginx', await throughNginx(own.url));
+        ways.set('plain, undici', await throughPlain(own.url, 'undici'));
+        ways.set('plain, agent', await throughPlain(own.url, 'agent'));
         continue;
       }
       const pids = readdirSync(join(home.serverDir, 'proxy'))
@@ -60,6 +64,22 @@ export async function proxyWorkers(): Promise<void> {
     }
   }
   printWays('proxy', ways);
+}
+
+/** With as many processes as there are workers. */
+async function throughPlain(app: URL, kind: 'undici' | 'agent'): Promise<Way> {
+  const port = await freePort();
+  const program = join(root, 'bench', 'plain-proxy.ts');
+  const args = [program, String(port), app.href, String(WORKERS), kind];
+  const plain = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  try {
+    const url = new URL(`http://127.0.0.1:${port}/`);
+    while (!(await fetch(url).catch(() => null))?.ok) await delay(20);
+    return await measured({ url, headers: {} }, 'requests');
+  } finally {
+    plain.disconnect();
+    await once(plain, 'exit');
+  }
 }
 
 export async function throughNginx(app: URL): Promise<Way> {
