@@ -20,6 +20,7 @@ export class Shutdown {
   readonly #ending = new AbortController();
   readonly #sessions = new AbortController();
   #isAnnounced = false;
+  #isEnding = false;
   #onIdle: (() => void) | null = null;
   #onAnswered: (() => void) | null = null;
 
@@ -30,7 +31,7 @@ export class Shutdown {
 
   /** Whether new requests are refused. */
   get isEnding(): boolean {
-    return this.#ending.signal.aborted;
+    return this.#isEnding;
   }
 
   /** Aborted with `end`: streams of logs and events end on it, because nothing else ends them. */
@@ -52,7 +53,7 @@ export class Shutdown {
     if (one.destroyed) return;
     if (this.#isAnnounced) closeAfter(one);
     this.#underWay.add(one);
-    one.once('close', () => {
+    one.on('close', () => {
       this.#underWay.delete(one);
       this.#onAnswered?.();
       if (this.#underWay.size === 0) this.#onIdle?.();
@@ -72,6 +73,7 @@ export class Shutdown {
   end(onAnswered: () => void): void {
     this.announce();
     this.#onAnswered = onAnswered;
+    this.#isEnding = true;
     this.#ending.abort();
   }
 

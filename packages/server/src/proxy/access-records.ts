@@ -26,13 +26,17 @@ interface Ring {
  */
 export class AccessRecords {
   readonly #services = new Map<Id, Ring>();
+  /** The service that is last in the map. */
+  #latest: Id | null = null;
 
   add(runId: Id, record: AccessRecord): void {
     const ring = this.#services.get(runId) ?? { records: [], next: 0 };
     ring.records[ring.next % KEPT] = record;
     ring.next += 1;
+    if (runId === this.#latest) return;
     this.#services.delete(runId);
     this.#services.set(runId, ring);
+    this.#latest = runId;
     if (this.#services.size <= MOST_SERVICES) return;
     const [oldest] = this.#services.keys();
     if (oldest !== undefined) this.#services.delete(oldest);

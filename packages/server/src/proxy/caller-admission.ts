@@ -12,6 +12,8 @@ export interface CallerAdmissionOptions {
   readonly cutOff: (client: ClientConnection) => void;
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** By what a caller may be admitted. */
 interface CallerProof {
   readonly request: IncomingMessage;
@@ -43,7 +45,7 @@ export class CallerAdmission {
         throw otherService(service, caller.services);
       }
       if (client.destroyed) caller.release();
-      else client.once('close', () => caller.release());
+      else client.on('close', () => caller.release());
       return caller;
     } catch (error) {
       // Only members may learn that an unavailable service exists.
@@ -53,13 +55,21 @@ export class CallerAdmission {
   }
 
   /** A session that has ended does not hide a valid token. */
-  async #admitted(
+  #admitted(
     { projectName }: ServiceName,
     { request, session }: CallerProof,
     onRevoked: () => void,
   ): Promise<ServiceCaller> {
+    if (session === null) return this.#options.admit(projectName, request, onRevoked);
+    return this.#admittedBySession(projectName, { request, session }, onRevoked);
+  }
+
+  async #admittedBySession(
+    projectName: string,
+    { request, session }: CallerProof,
+    onRevoked: () => void,
+  ): Promise<ServiceCaller> {
     const { admit } = this.#options;
-    if (session === null) return await admit(projectName, request, onRevoked);
     try {
       const caller = await admit(projectName, request, onRevoked, session);
       return { ...caller, isSession: true };
@@ -71,14 +81,19 @@ export class CallerAdmission {
   }
 
   /** Values of `Authorization` that are tokens of this server. */
-  async ownAuthorizations(
+  ownAuthorizations(
     { headers, rawHeaders }: IncomingMessage,
     caller: ServiceCaller | null,
-  ): Promise<ReadonlySet<string>> {
+  ): ReadonlySet<string> | Promise<ReadonlySet<string>> {
     // The first value has admitted the caller, so it needs no look-up.
     const isByHeader = caller !== null && caller.isSession !== true;
     const admitted = (isByHeader && headers.authorization) || null;
     const others = valuesOf(rawHeaders, 'authorization').filter((value) => value !== admitted);
+    if (others.length === 0) return admitted === null ? NONE : new Set([admitted]);
+    return this.#withOwn(others, admitted);
+  }
+
+  async #withOwn(others: readonly string[], admitted: string | null): Promise<ReadonlySet<string>> {
     const own = await this.#options.ownTokens.among(others);
     return admitted === null ? own : new Set([admitted, ...own]);
   }

@@ -67,6 +67,8 @@ const START_MS = 10_000;
 const FIRST_WAIT_MS = 10;
 const LAST_WAIT_MS = 100;
 
+const NONE: ReadonlySet<Id> = new Set();
+
 /** Sends requests to replicas, and tries another replica when one fails. */
 export class Delivery {
   readonly #options: DeliveryOptions;
@@ -86,13 +88,13 @@ export class Delivery {
     const { replicas, current, onFailure } = this.#options;
     const until = this.#startsUntil(route);
     this.#repeats.begin(route.runId);
-    const tried = new Set<Id>();
+    let tried: Set<Id> | null = null;
     let isRepeated = false;
     let waitMs = FIRST_WAIT_MS;
     let last: { readonly error: Error; readonly unsent: boolean } | null = null;
     for (let at: ServiceRoute | null = route; ; at = await current(at)) {
       if (at === null || !replicas.some(at.replicas)) throw new NoReplica();
-      const replica = replicas.acquire(at.runId, at.replicas, tried, affinity);
+      const replica = replicas.acquire(at.runId, at.replicas, tried ?? NONE, affinity);
       if (replica === null) {
         // A replica that has just started may not listen yet.
         if (last === null) throw new NoReplica();
@@ -102,7 +104,7 @@ export class Delivery {
           await delay(waitMs);
           waitMs = Math.min(2 * waitMs, LAST_WAIT_MS);
         }
-        tried.clear();
+        tried = null;
         continue;
       }
       const sent = await send(replica);
@@ -114,6 +116,7 @@ export class Delivery {
       replicas.release(replica);
       if (sent.error instanceof ConnectFailure) replicas.refused(replica);
       onFailure(at, replica, sent.error);
+      tried ??= new Set();
       tried.add(replica.target.jobId);
       if (isUnwanted()) throw new Undelivered(sent.error);
       if (sent.unsent) continue;

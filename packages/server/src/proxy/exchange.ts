@@ -85,6 +85,9 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['content-length'] !== undefined && headers['content-length'] !== '0';
 }
 
+/** Bytes of a body that is sent together with its head. */
+const MAX_FIRST = 16 * 1024;
+
 class ClientDisconnected extends Error {}
 
 class ExchangeHandler implements Dispatcher.DispatchHandler {
@@ -92,6 +95,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   readonly #resolve: (sent: Sent<ExchangeOutcome>) => void;
   #controller: Dispatcher.DispatchController | null = null;
   #answering = false;
+  /** The beginning of the body, until it is known whether it is all of it. */
+  #first: Buffer | null = null;
   #wrote = false;
   #isDisconnected = false;
 
@@ -128,23 +133,39 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     }
     this.#answering = true;
     // An answer with a long body sends its head at once; a short one is sent in one piece.
-    process.nextTick(() => {
-      if (!this.#wrote) response.flushHeaders();
-    });
+    process.nextTick(this.#flush);
   }
 
+  readonly #flush = (): void => {
+    const { response } = this.#order;
+    if (this.#wrote || response.destroyed) return;
+    if (this.#first === null) response.flushHeaders();
+    else this.#write(this.#controller, this.#first);
+  };
+
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.#wrote && this.#first === null && chunk.length <= MAX_FIRST) {
+      this.#first = chunk;
+      return;
+    }
+    if (!this.#wrote && this.#first !== null) this.#write(controller, this.#first);
+    this.#write(controller, chunk);
+  }
+
+  #write(controller: Dispatcher.DispatchController | null, chunk: Buffer): void {
     this.#wrote = true;
     const { response } = this.#order;
     if (response.write(chunk)) return;
-    controller.pause();
-    response.once('drain', () => controller.resume());
+    controller?.pause();
+    response.once('drain', () => controller?.resume());
   }
 
   onResponseEnd(): void {
-    this.#wrote = true;
     const { request, response } = this.#order;
-    response.end();
+    // Node sends head and body as one string with a single call, which is cheaper than two buffers.
+    if (this.#wrote || this.#first === null) response.end();
+    else response.end(this.#first.toString('latin1'), 'latin1');
+    this.#wrote = true;
     // The part that the app did not read must not precede the client's next request.
     request.resume();
     this.#finish({ kind: 'done', value: 'answered' });

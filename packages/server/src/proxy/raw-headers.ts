@@ -48,9 +48,16 @@ export function passedOn(
   return headers;
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
+/** What nearly every message has; these headers are dropped anyway. */
+const NAMES_NONE: ReadonlySet<string> = new Set(['keep-alive', 'close']);
+
 /** `Host` is never hop-by-hop, whatever `Connection` lists. */
 function namedByConnection(raw: RawHeaders): ReadonlySet<string> {
-  const names = valuesOf(raw, 'connection').flatMap((value) => value.toLowerCase().split(','));
+  const values = valuesOf(raw, 'connection');
+  if (values.every((value) => NAMES_NONE.has(value))) return NONE;
+  const names = values.flatMap((value) => value.toLowerCase().split(','));
   const named = new Set(names.map((name) => name.trim()));
   named.delete('host');
   return named;

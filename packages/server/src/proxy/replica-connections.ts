@@ -190,7 +190,13 @@ export class ReplicaConnections {
     }
   }
 
-  #candidates(targets: readonly ServiceReplica[], tried: ReadonlySet<Id>): ServiceReplica[] {
+  #candidates(
+    targets: readonly ServiceReplica[],
+    tried: ReadonlySet<Id>,
+  ): readonly ServiceReplica[] {
+    if (tried.size === 0 && this.#leaving.size === 0 && targets.every(this.#isHealthy)) {
+      return targets;
+    }
     const usable: ServiceReplica[] = [];
     const open: ServiceReplica[] = [];
     const healthy: ServiceReplica[] = [];
@@ -204,6 +210,9 @@ export class ReplicaConnections {
     if (healthy.length > 0) return healthy;
     return open.length > 0 ? open : usable;
   }
+
+  readonly #isHealthy = ({ jobId, isFailing }: ServiceReplica): boolean =>
+    !isFailing && !this.#refuses(jobId);
 
   #refuses(jobId: Id): boolean {
     const until = this.#replicas.get(jobId)?.ejectedUntil ?? 0;

@@ -36,7 +36,8 @@ export class RequestLog {
     const { route, request } = begun;
     const at = performance.now();
     return (status) => {
-      const ended = { ...begun, status, ms: performance.now() - at };
+      const { path, user, id } = begun;
+      const ended = { route, request, path, user, id, status, ms: performance.now() - at };
       // The duration of a WebSocket is no latency of the app.
       if (!isWebSocket(request)) stats.add(route, status, ended.ms);
       this.#access.add(route.runId, accessRecord(ended, addressOf(request)));
@@ -50,10 +51,15 @@ export class RequestLog {
     try {
       ended(await answer());
     } catch (error) {
-      ended(error instanceof ProxyRefusal ? error.status : 500);
+      ended(failureStatus(error));
       throw error;
     }
   }
+}
+
+/** The status of an answer in place of the service's. */
+export function failureStatus(error: unknown): number {
+  return error instanceof ProxyRefusal ? error.status : 500;
 }
 
 const isWebSocket = ({ headers }: EndedRequest['request']) =>

@@ -21,7 +21,7 @@ import { RateBuckets } from './rate-buckets.ts';
 import { keyValue, limitOf, rateExceeded, rateKey, type TakeRate } from './rate-limits.ts';
 import { bodyTooLarge, ProxyRefusal, type ServiceName, serviceNotFound } from './refusal.ts';
 import { ReplicaConnections } from './replica-connections.ts';
-import { RequestLog } from './request-log.ts';
+import { failureStatus, RequestLog } from './request-log.ts';
 import type { CalledRequest, ForwardedRequest, Question, UpgradedRequest } from './requests.ts';
 import type { ServiceProxyOptions } from './service-proxy-options.ts';
 import { type ServiceRoute, ServiceRoutes } from './service-routes.ts';
@@ -227,10 +227,14 @@ export class ServiceProxy {
 
   /** Throws `ProxyRefusal` before anything was answered; otherwise answers. */
   async forward(admitted: AdmittedRequest, forwarded: ForwardedRequest): Promise<void> {
-    await this.#log.record(begun(admitted, forwarded), async () => {
+    const ended = this.#log.begin(begun(admitted, forwarded));
+    try {
       await this.#forward(admitted, forwarded);
-      return forwarded.response.statusCode;
-    });
+    } catch (error) {
+      ended(failureStatus(error));
+      throw error;
+    }
+    ended(forwarded.response.statusCode);
   }
 
   async #forward(
@@ -239,16 +243,17 @@ export class ServiceProxy {
   ): Promise<void> {
     const maxBody = this.#options.maxBody || Number.POSITIVE_INFINITY;
     if (Number(request.headers['content-length'] ?? 0) > maxBody) throw bodyTooLarge(maxBody);
-    await this.limitRate(admitted.route, admitted.target.rest, request);
+    const { route, target } = admitted;
+    if (route.rateLimits.length > 0) await this.limitRate(route, target.rest, request);
     const path = pathOf(admitted);
     const headers = this.#headers(admitted, request, id);
     const answer = answerOf(admitted, request);
-    const copy = this.#mirror.copyOf(admitted.route, { request, path, headers });
+    const copy = this.#mirror.copyOf(route, { request, path, headers });
     const order = { request, response, id, path, headers, maxBody, copy, answer };
     if (!hasBody(request)) copy?.send();
     try {
       const { replica } = await this.#deliver(
-        admitted.route,
+        route,
         { client: response, request },
         {
           isRepeatable: REPEATABLE.has(request.method ?? '') && !hasBody(request),
@@ -367,7 +372,7 @@ export class ServiceProxy {
       });
       return answer;
     } catch (error) {
-      ended(error instanceof ProxyRefusal ? error.status : 500);
+      ended(failureStatus(error));
       client.off('close', abort);
       throw error;
     }

@@ -81,6 +81,8 @@ interface Known {
 export class RequestStats {
   readonly #now: () => number;
   readonly #services = new Map<Id, Known>();
+  /** The service that is last in the map; null: another one may be. */
+  #latest: Id | null = null;
 
   /** `now`: milliseconds. */
   constructor(now: () => number) {
@@ -90,9 +92,13 @@ export class RequestStats {
   /** A request has ended. */
   add({ runId, projectName, runName }: NamedService, status: number, ms: number): void {
     const known = this.#services.get(runId) ?? newService({ projectName, runName });
-    this.#services.delete(runId);
-    this.#services.set(runId, known);
-    if (this.#services.size > MAX_SERVICES) this.#dropOldest();
+    // Most requests are for the same service as the one before.
+    if (runId !== this.#latest) {
+      this.#services.delete(runId);
+      this.#services.set(runId, known);
+      this.#latest = runId;
+      if (this.#services.size > MAX_SERVICES) this.#dropOldest();
+    }
     const hundreds = `${Math.floor(status / 100)}xx`;
     known.answered[hundreds] = (known.answered[hundreds] ?? 0) + 1;
     const number = Math.floor(this.#now() / SLICE_MS);
@@ -111,6 +117,7 @@ export class RequestStats {
   count({ runId, projectName, runName }: NamedService, outcome: string): void {
     const known = this.#services.get(runId) ?? newService({ projectName, runName });
     this.#services.set(runId, known);
+    this.#latest = null;
     if (this.#services.size > MAX_SERVICES) this.#dropOldest();
     known.answered[outcome] = (known.answered[outcome] ?? 0) + 1;
   }
@@ -152,6 +159,7 @@ export class RequestStats {
 
   /** The service has ended. */
   forget(runId: Id): void {
+    this.#latest = null;
     this.#services.delete(runId);
   }
 

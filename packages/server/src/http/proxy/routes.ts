@@ -14,6 +14,7 @@ import type { HttpDeps } from '../ports.ts';
 import { requestIdOf } from '../request-id.ts';
 import { askToSignIn } from '../service-origins/sign-in.ts';
 import { shuttingDown } from '../shutdown.ts';
+import { DirectRequests } from './direct-requests.ts';
 import type { ModelEndpoint } from './models/model-endpoint.ts';
 import { type ModelRouteDeps, modelRoutes } from './models/routes.ts';
 
@@ -48,7 +49,15 @@ export interface ProxyRouteDeps extends ModelRouteDeps, Pick<HttpDeps, 'shutdown
 
 export type OwnPaths = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
 
-export function proxyRoutes(app: FastifyInstance, deps: ProxyRouteDeps): ModelEndpoint {
+/** For the routes: with the requests that were tried before they came here. */
+interface RouteDeps extends ProxyRouteDeps {
+  readonly direct: DirectRequests;
+}
+
+export function proxyRoutes(app: FastifyInstance, given: ProxyRouteDeps): ModelEndpoint {
+  const direct = new DirectRequests(given);
+  direct.precede(app.server);
+  const deps: RouteDeps = { ...given, direct };
   app.register(async (scope) => {
     // Bodies are forwarded as they arrive.
     scope.removeAllContentTypeParsers();
@@ -89,7 +98,7 @@ function redirect(request: FastifyRequest, reply: FastifyReply): FastifyReply {
 }
 
 async function forward(
-  deps: ProxyRouteDeps,
+  deps: RouteDeps,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -99,7 +108,7 @@ async function forward(
 
 /** A request to the host name of a service. A URL alone never leads here. */
 async function answerAtOrigin(
-  deps: ProxyRouteDeps,
+  deps: RouteDeps,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -122,7 +131,7 @@ async function answerAtOrigin(
 }
 
 async function forwardTo(
-  { services }: ProxyRouteDeps,
+  { services, direct }: RouteDeps,
   target: ServiceTarget,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -135,6 +144,8 @@ async function forwardTo(
     return reply.code(204).headers(PREFLIGHT_ANSWER).send();
   }
   try {
+    const failure = direct.failure(raw);
+    if (failure !== null) throw failure.error;
     const admitted = await services.admit(target, raw, reply.raw);
     reply.raw.removeHeader('x-request-id');
     await services.forward(admitted, { request: raw, response: reply.raw, id });

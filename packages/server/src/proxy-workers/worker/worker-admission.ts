@@ -33,6 +33,8 @@ interface Asked {
 export class WorkerAdmission {
   readonly #options: WorkerAdmissionOptions;
   readonly #grants = new Map<string, Grant>();
+  /** By the text that they are the digest of: callers repeat themselves. */
+  readonly #keys = new Map<string, string>();
   readonly #asking = new Map<string, Promise<Grant>>();
 
   constructor(options: WorkerAdmissionOptions) {
@@ -43,7 +45,7 @@ export class WorkerAdmission {
   readonly admit: Admit = async (project, request, onRevoked, session = null) => {
     const method = request.method ?? 'GET';
     const ask = this.#askOf('service', project, { method, request, session });
-    const grant = await this.#grant(ask);
+    const grant = this.#fresh(ask) ?? (await this.#grant(ask));
     const { name, services } = grant.caller;
     return { name, services, release: grant.hold(onRevoked) };
   };
@@ -100,10 +102,17 @@ export class WorkerAdmission {
     }
   }
 
+  #fresh({ key }: AdmissionAsk): Grant | null {
+    const known = this.#grants.get(key);
+    const now = this.#options.now();
+    return known?.isFresh(now) ? known.used(now) : null;
+  }
+
   async #grant(ask: AdmissionAsk): Promise<Grant> {
     const { link, now } = this.#options;
+    const fresh = this.#fresh(ask);
+    if (fresh !== null) return fresh;
     const known = this.#grants.get(ask.key);
-    if (known?.isFresh(now())) return known.used(now());
     if (!link.isPresent && known?.isUsable(now())) return known.used(now());
     const asking = this.#asking.get(ask.key) ?? this.#ask(ask);
     this.#asking.set(ask.key, asking);
@@ -145,6 +154,15 @@ export class WorkerAdmission {
     this.#options.link.notify('release', { key });
   }
 
+  #key(text: string): string {
+    const known = this.#keys.get(text);
+    if (known !== undefined) return known;
+    if (this.#keys.size >= MAX_REMEMBERED) this.#keys.clear();
+    const key = hash('sha256', text, 'base64');
+    this.#keys.set(text, key);
+    return key;
+  }
+
   #askOf(
     kind: AdmissionAsk['kind'],
     project: string,
@@ -152,7 +170,7 @@ export class WorkerAdmission {
   ): AdmissionAsk {
     const authorization = session === null ? (request.headers.authorization ?? null) : null;
     const proof = proofText(authorization, session);
-    const key = hash('sha256', `${kind}\n${project}\n${method}\n${proof}`, 'base64');
+    const key = this.#key(`${kind}\n${project}\n${method}\n${proof}`);
     const address = this.#options.addressOf(request);
     return { key, kind, project, method, authorization, session, address };
   }

@@ -1,0 +1,93 @@
+/** Requests to services, answered without the framework. */
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import { isOwnPath } from '../../proxy/origins/service-origins.ts';
+import type { ServiceProxy } from '../../proxy/service-proxy.ts';
+import { type ServiceTarget, serviceTarget } from '../../proxy/service-target.ts';
+import type { HttpDeps } from '../ports.ts';
+import { requestIdOf } from '../request-id.ts';
+
+export interface DirectRequestsDeps extends Pick<HttpDeps, 'shutdown' | 'origins' | 'log'> {
+  readonly services: Pick<ServiceProxy, 'admit' | 'forward'>;
+}
+
+/** Other methods are refused, by the routes. */
+const METHODS: ReadonlySet<string | undefined> = new Set([
+  ...['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS'],
+]);
+
+/** The routes refuse longer names. */
+const MAX_PREFIX = 1000;
+
+/**
+ * Answers requests to services before the framework sees them: its routing, its objects and its hooks cost more
+ * than what is done for a request here. It answers all that is not a plain request to a service, and everything
+ * that fails: errors become answers in one place only.
+ */
+export class DirectRequests {
+  readonly #deps: DirectRequestsDeps;
+  readonly #failures = new WeakMap<IncomingMessage, { readonly error: unknown }>();
+
+  constructor(deps: DirectRequestsDeps) {
+    this.#deps = deps;
+  }
+
+  /** From now on the server's last listener gets only what is not answered here. */
+  precede(server: Server): void {
+    const handle = server.listeners('request').at(-1) as RequestListener | undefined;
+    if (handle === undefined) throw new Error('the HTTP server has no listener');
+    server.off('request', handle);
+    server.on('request', (request, response) => {
+      if (!this.#isPlain(request)) return void handle(request, response);
+      this.#answer(request, response, handle).catch((error: unknown) => {
+        this.#deps.log.error({ err: error }, 'the answer of a service was cut off');
+        response.destroy();
+      });
+    });
+  }
+
+  /** Why the request was not answered here; null: it was not tried. */
+  failure(request: IncomingMessage): { readonly error: unknown } | null {
+    return this.#failures.get(request) ?? null;
+  }
+
+  /** Browsers that ask by the rules of origins are answered by the routes. */
+  #isPlain({ url, method, headers }: IncomingMessage): boolean {
+    if (url?.startsWith('/proxy/') !== true || this.#deps.shutdown.isEnding) return false;
+    return METHODS.has(method) && headers.origin === undefined;
+  }
+
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    handle: RequestListener,
+  ): Promise<void> {
+    const { services, shutdown } = this.#deps;
+    const id = requestIdOf(request);
+    try {
+      const target = this.#ofPath(request) ?? (await this.#ofHost(request));
+      if (target === null) return void handle(request, response);
+      shutdown.track(response);
+      const admitted = await services.admit(target, request, response);
+      await services.forward(admitted, { request, response, id });
+    } catch (error) {
+      if (response.headersSent) throw error;
+      // The answer names the same request as the log does.
+      request.headers['x-request-id'] = id;
+      this.#failures.set(request, { error });
+      handle(request, response);
+    }
+  }
+
+  #ofPath({ url = '' }: IncomingMessage): ServiceTarget | null {
+    const target = serviceTarget(url);
+    const isWhole = target?.rest.startsWith('/') === true && target.prefix.length <= MAX_PREFIX;
+    return isWhole ? target : null;
+  }
+
+  async #ofHost(request: IncomingMessage): Promise<ServiceTarget | null> {
+    const { origins } = this.#deps;
+    const taken = origins?.of(request) ?? null;
+    if (origins === null || taken === null || isOwnPath(taken.url)) return null;
+    return await origins.target(request);
+  }
+}
