@@ -55,7 +55,7 @@ async function behind(way: 'workers of the proxy' | 'gateway', count: number): P
     const through: Target = { url: new URL(url), headers };
     const id = await scaleApp(home, 1, isGateway);
     await applyFleets(home, 2 * count);
-    await untilReplicas(through, 1);
+    await unlessAppEnds(home, untilReplicas(through, 1));
     const memory = async (): Promise<Memory> => {
       await delay(SETTLE_MS);
       return { server: residentMb(home.serverPid), ...(isGateway ? gatewayMb() : workersMb(home)) };
@@ -155,6 +155,29 @@ async function scaleApp(home: Installation, replicas: number, isGateway: boolean
     force: true,
   });
   return run.id;
+}
+
+/** Rejects when the real service has ended, which no request would ever show. */
+async function unlessAppEnds<T>(home: Installation, work: Promise<T>): Promise<T> {
+  let isOver = false;
+  const watch = async (): Promise<T> => {
+    while (!isOver) {
+      const run = await home.api<{ status: string; status_message: string | null }>(
+        '/api/project/main/runs/get',
+        { run_name: 'app' },
+      );
+      if (/^(done|failed|terminat)/.test(run.status)) {
+        throw new Error(`the app has ended: ${run.status} (${run.status_message ?? 'no reason'})`);
+      }
+      await delay(LOOK_MS);
+    }
+    return await work;
+  };
+  try {
+    return await Promise.race([work, watch()]);
+  } finally {
+    isOver = true;
+  }
 }
 
 async function submitServices(home: Installation, count: number, isGateway: boolean) {
