@@ -362,9 +362,11 @@ export class ServiceProxy {
           },
         },
       );
-      const raw = Object.entries(headers).flat();
-      const copy = this.#mirror.copyOf(route, { request: client.req, path, headers: raw });
-      if (copy !== null) void copyBody(copy, question);
+      if (route.mirror !== null) {
+        const raw = Object.entries(headers).flat();
+        const copy = this.#mirror.copyOf(route, { request: client.req, path, headers: raw });
+        if (copy !== null) void copyBody(copy, question);
+      }
       answer.body.once('close', () => {
         client.off('close', abort);
         this.#replicas.release(replica);

@@ -94,12 +94,14 @@ describe('the requests of a service', () => {
     expect(text).toContain('"/other"');
   });
 
-  const stranger = async () => {
+  let stranger = {};
+
+  beforeAll(async () => {
     const { call } = proxy.server;
     await call('/api/users/create', { username: 'eve', global_role: 'user' });
     const { body } = await call('/api/users/get_user', { username: 'eve' });
-    return { authorization: `Bearer ${body.creds.token}` };
-  };
+    stranger = { authorization: `Bearer ${body.creds.token}` };
+  });
 
   it('include those at a gateway, for members, until the service has ended', async () => {
     const { id } = await proxy.service('edge');
@@ -116,13 +118,13 @@ describe('the requests of a service', () => {
     const answer = await fetch(url('edge', '?follow=false'), { headers: headers() });
     expect(await answer.text()).toContain('"/at-gateway"');
     elsewhere.clear();
-    expect((await fetch(url('edge'), { headers: await stranger() })).status).toBe(403);
+    expect((await fetch(url('edge'), { headers: stranger })).status).toBe(403);
     await change({ status: 'done' });
     expect((await fetch(url('edge'), { headers: headers() })).status).toBe(404);
   });
 
   it('are for members of the project, and of services that run', async () => {
-    expect((await fetch(url('web'), { headers: await stranger() })).status).toBe(403);
+    expect((await fetch(url('web'), { headers: stranger })).status).toBe(403);
     expect((await fetch(url('web'))).status).toBe(401);
     expect((await fetch(url('nothing'), { headers: headers() })).status).toBe(404);
     expect((await fetch(url('web', '?follow=no'), { headers: headers() })).status).toBe(400);
