@@ -7,6 +7,7 @@ import { ChangeHub, type ChangeHubOptions } from '../changes/change-hub.ts';
 import { loadMessages } from '../changes/load-messages.ts';
 import { systemNow } from '../clock.ts';
 import { dnsProblem } from '../gateways/dns-check.ts';
+import { FigurePeers } from '../gateways/figure-peers.ts';
 import type { GatewayAccess } from '../gateways/gateway-access.ts';
 import type { GatewayFigures } from '../gateways/gateway-figures.ts';
 import { txtReader } from '../gateways/txt-records.ts';
@@ -183,6 +184,8 @@ async function httpDeps(
   const { dns: server } = settings.gateways;
   const findDnsProblem: HttpDeps['findDnsProblem'] = (name, gateway) =>
     dnsProblem(name, { ...gateway, server });
+  const figurePeers = shared ? new FigurePeers(store.peers, gatewayFigures) : null;
+  closing.add(() => figurePeers?.close());
   const depths = () => engine()?.depths() ?? null;
   const allServices = async () => [
     ...(await services.states()),
@@ -202,7 +205,7 @@ async function httpDeps(
     ...{
       credentials,
       services,
-      gatewayFigures,
+      gatewayFigures: figurePeers ?? gatewayFigures,
       access,
       shutdown: new Shutdown(),
       log,

@@ -38,7 +38,7 @@ async function behindGateway(
   const state = await gatewayFigures.of(run.id);
   if (state !== null) return state;
   throw notExists(
-    `The figures of service ${runName} are not known: this server is not connected to its gateway`,
+    `The figures of service ${runName} are not known: no server is connected to its gateway. See \`dstack gateway list\``,
   );
 }
 
