@@ -23,7 +23,7 @@ import {
 } from './installation.ts';
 
 /** Megabytes of the flood; 1000 for a thorough run. */
-const FLOOD_MB = Number(process.env.DSTACK_FLOOD_MB ?? 400);
+const FLOOD_MB = Number(process.env.DSTACK_FLOOD_MB ?? 200);
 const LINE = 'All work and no play makes Jack a dull boy.'.padEnd(98, '.');
 /** By how much a process may grow, as it collects garbage when it finds the time. */
 const MOST_GROWTH_MB = 0.75 * FLOOD_MB;
