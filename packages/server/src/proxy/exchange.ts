@@ -139,8 +139,10 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   readonly #flush = (): void => {
     const { response } = this.#order;
     if (this.#wrote || response.destroyed) return;
-    if (this.#first === null) response.flushHeaders();
-    else this.#write(this.#controller, this.#first);
+    if (this.#first !== null) this.#write(this.#controller, this.#first);
+    else response.flushHeaders();
+    // What comes later is sent as it comes: it may be an event after which nothing follows.
+    this.#wrote = true;
   };
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {

@@ -99,6 +99,16 @@ describe('a service without a gateway', () => {
     expect(rest).toBe('data: 1\n\ndata: 2\n\n');
   });
 
+  it('sends an event that comes after the head, and is followed by nothing', async () => {
+    proxy.signals.next = Promise.withResolvers();
+    const disconnected = new AbortController();
+    const answer = await proxy.get('web/late-events', { signal: disconnected.signal });
+    proxy.signals.next.resolve();
+    const first = await answer.body?.getReader().read();
+    expect(new TextDecoder().decode(first?.value)).toBe('data: 0\n\n');
+    disconnected.abort();
+  });
+
   it('is informed when a client has disconnected', async () => {
     proxy.signals.unanswered = { arrived: Promise.withResolvers(), left: Promise.withResolvers() };
     const disconnected = new AbortController();

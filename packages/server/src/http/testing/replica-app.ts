@@ -83,6 +83,10 @@ export class ReplicaApp {
       case '/events':
       case '/v1/chat/completions':
         return this.#sendEvents(response);
+      case '/late-events':
+        response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+        await this.#signals.next.promise;
+        return void response.write('data: 0\n\n');
       case '/silent':
         this.#signals.unanswered.arrived.resolve();
         return void response.on('close', () => this.#signals.unanswered.left.resolve());
