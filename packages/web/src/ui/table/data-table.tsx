@@ -14,6 +14,7 @@ import { HeaderRow } from './header-row.tsx';
 import type { RowAction, RowActionsOf } from './row-action.ts';
 import { rowNavigation } from './row-navigation.ts';
 import type { RowSelection } from './row-selection.ts';
+import { rowsAhead } from './rows-ahead.ts';
 import { tableItems } from './table-items.ts';
 import { DataRow } from './table-row.tsx';
 import { useNarrow } from './use-narrow.ts';
@@ -55,8 +56,6 @@ const MARGIN = 12;
 /** Of the button that opens the menu of a row. */
 const ACTIONS_WIDTH = 44;
 const SKELETON_ROWS = 8;
-/** More rows are requested when this many are left. */
-const AHEAD = 30;
 
 /**
  * A table that draws only what is visible, so tens of thousands of rows scroll smoothly. Narrow screens
@@ -114,7 +113,7 @@ function VirtualRows<Row>(props: VirtualRowsProps<Row>) {
   // The end of what is loaded comes near, or none of it matches the filters.
   const isLoaded = rows !== undefined;
   useEffect(() => {
-    if (isLoaded && last >= count - AHEAD) onMore?.();
+    if (isLoaded && last >= count - rowsAhead(last)) onMore?.();
   }, [isLoaded, count, last, onMore]);
 
   if (rows !== undefined && count === 0) return empty;
