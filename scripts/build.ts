@@ -150,7 +150,7 @@ function optionsOf(bundle: Bundle, outdir: string): BuildOptions {
     format: 'esm',
     platform: 'node',
     target: 'node24',
-    // Identifiers stay as they are: stack traces and the names of errors need them, and with \`keepNames\`
+    // Identifiers stay as they are: stack traces and the names of errors need them, and with `keepNames`
     // every closure that a request makes would be given its name by a call.
     minifyWhitespace: true,
     minifySyntax: true,
