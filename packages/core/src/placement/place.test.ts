@@ -268,6 +268,9 @@ describe('runs that wait for capacity', () => {
     expect(at(now - 60_000_000)).toBe(30);
     expect(at(now - 3600_000_000)).toBe(300);
     expect(placed({ gangs: [waiting('a')] }).again).toBeNull();
+    // The first refusal is the beginning of the wait: no other pass may ever follow.
+    const first = placed({ gangs: [task('a')], hasPolledBackends: true }, [], aContext());
+    expect(first.again).toBe(now + 15_000_000);
   });
 });
 

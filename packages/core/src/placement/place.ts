@@ -180,9 +180,10 @@ export class PlacementPass {
       this.#draft.signal('run', run.id);
       this.#counts.refused += 1;
     }
-    if (!isJobWaiting(first)) return;
-    this.#waitingSince = Math.max(this.#waitingSince ?? 0, first.waitingSince ?? 0);
-    this.#holds.keepFor(queued);
+    // Whether a job may wait is decided after its first refusal: then it has waited since now.
+    const since = first.waitingSince ?? this.#ctx.now;
+    this.#waitingSince = Math.max(this.#waitingSince ?? 0, since);
+    if (isJobWaiting(first)) this.#holds.keepFor(queued);
   }
 
   /** A volume of a gang that waits for capacity was deleted meanwhile. */
