@@ -1,4 +1,4 @@
-/** Pods that wait: for their queue, and for an autoscaler. */
+/** Pods that wait: for their queue, for room, and for an autoscaler. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
@@ -30,6 +30,26 @@ export function waitingCases(world: () => World): void {
     const open = JSON.stringify([{ op: 'remove', path: '/spec/schedulingGates' }]);
     await cluster.kubectl('patch', 'pod', pod.metadata.name, '--type=json', '-p', open);
     expect((await untilRun(home, 'queued', isFinished)).status).toBe('done');
+  });
+
+  it('wait while pods of others fill the cluster, and run by themselves once there is room', async () => {
+    const { cluster, home } = world();
+    const container = { name: 'fill', image: 'busybox:1', command: ['sleep', '1000'] };
+    const resources = { requests: { cpu: '90' } };
+    const spec = { terminationGracePeriodSeconds: 0, containers: [{ ...container, resources }] };
+    const filled = ['run', 'stranger', '--image=busybox:1', '--restart=Never'];
+    await cluster.kubectl(...filled, `--overrides=${JSON.stringify({ spec })}`);
+    await cluster.kubectl('wait', 'pod/stranger', '--for=condition=Ready', '--timeout=60s');
+    const large = 'resources: {cpu: 80.., memory: 0.2GB.., disk: 1GB..}\n';
+    await task(
+      home,
+      'patient',
+      ['true'],
+      `${large}retry: {on_events: [no-capacity], duration: 1h}\n`,
+    );
+    await explained(world(), 'patient', 'cannot be placed');
+    await cluster.kubectl('delete', 'pod', 'stranger');
+    expect((await untilRun(home, 'patient', isFinished)).status).toBe('done');
   });
 
   it('wait for the node that an autoscaler adds, and end if it adds none', async () => {
