@@ -1,5 +1,5 @@
 import type { Requirements } from '@dstack/contract/wire';
-import { requirementsMatch } from '@dstack/core';
+import { EVERYTHING, requirementsMatch } from '@dstack/core';
 import { describe, expect, it } from 'vitest';
 import type { NodeFacts } from './node-room.ts';
 import { clusterOffers } from './offers.ts';
@@ -30,6 +30,12 @@ describe('the offers of nodes', () => {
   it('are the requested share in whole MiB, also of exact fractions of a GB', () => {
     const fraction = { min: 0.1, max: 0.1 };
     expect(sizes(fraction, fraction)).toEqual([[103, 103]]);
+  });
+
+  it('are whole nodes if everything is asked for', () => {
+    const input = { region: '', nodes: [NODE], pods: [], matches: requirementsMatch };
+    const [offer] = clusterOffers({ ...input, requirements: EVERYTHING });
+    expect(offer?.instance.resources).toMatchObject({ cpus: 8, memory_mib: 16_384 });
   });
 
   it('fit an upper bound that is below what the node has', () => {

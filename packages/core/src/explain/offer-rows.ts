@@ -1,6 +1,6 @@
 /** Rows for the offers of an elastic fleet: by backend, then by the rule that excludes them. */
 import type { ExplainRule } from '@dstack/contract/wire';
-import { UNCONSTRAINED } from '../fleet-spec/requirements.ts';
+import { EVERYTHING } from '../fleet-spec/requirements.ts';
 import type { BackendName, FleetRecord, Offer } from '../model/index.ts';
 import { isAvailableOffer } from '../offers/availability.ts';
 import type { Combined } from '../offers/combine.ts';
@@ -67,12 +67,11 @@ export function offerRows(
  */
 export function everyOffer({ ask }: RequestLook, { requirements, profile }: Combined): Offer[] {
   const anywhere = { ...profile, backends: null };
-  const any = { max_price: null, spot: null, reservation: null, multinode: false };
   const ofDisk = (disk: Combined['requirements']['resources']['disk']) =>
     ask(
       offersQuestion(null, {
         profile: anywhere,
-        requirements: { ...any, resources: { ...UNCONSTRAINED, disk }, backend_options: null },
+        requirements: { ...EVERYTHING, resources: { ...EVERYTHING.resources, disk } },
       }),
     );
   const { disk } = requirements.resources;

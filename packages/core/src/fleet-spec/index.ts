@@ -9,4 +9,4 @@ export {
   hostAddress,
   prepareFleetSpec,
 } from './prepare.ts';
-export { fleetRequirements, UNCONSTRAINED } from './requirements.ts';
+export { EVERYTHING, fleetRequirements } from './requirements.ts';

@@ -1,28 +1,23 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { GatewayCondition } from '@dstack/backends';
-import type {
-  GatewayCommand,
-  GatewayFrame,
-  GatewayPem,
-  GatewayService,
-} from '@dstack/contract/agent';
+import type { GatewayCommand, GatewayFrame, GatewayPem } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { GatewayReplicaRecord, GatewayReport, Id, Timestamp } from '@dstack/core';
-import type { GatewayView, ServiceView, Store } from '@dstack/store';
+import type { GatewayView, Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import type { Logger } from '../logging.ts';
 import type { GatewayAccess } from './gateway-access.ts';
 import { GatewayAnswers, type GatewayAnswersOptions } from './gateway-answers.ts';
 import type { GatewayFigures } from './gateway-figures.ts';
 import { type GatewayHostState, GatewayLink, type Reported } from './gateway-link.ts';
-import { gatewayService } from './gateway-service.ts';
-import { type GatewayDefaults, gatewaySettings } from './gateway-settings.ts';
 import { reportedBy, type ShownState, withCondition, withKnown } from './gateway-state.ts';
-import { withTunnels } from './gateway-tunnels.ts';
+import { GatewaySupply, type GatewaySupplyOptions } from './gateway-supply.ts';
 import { GatewayUpkeep } from './gateway-upkeep.ts';
 import { newerCertificates } from './shared-certificates.ts';
 
-export interface GatewayLinksOptions extends Omit<GatewayAnswersOptions, 'store'> {
+export interface GatewayLinksOptions
+  extends Omit<GatewayAnswersOptions, 'store'>,
+    Omit<GatewaySupplyOptions, 'store'> {
   readonly store: Pick<
     Store,
     | 'gateways'
@@ -37,28 +32,15 @@ export interface GatewayLinksOptions extends Omit<GatewayAnswersOptions, 'store'
     | 'jobs'
     | 'hostAccess'
   >;
-  /** Sends the keys of jobs on a host to its agent. */
-  readonly pushKeys: (hostId: string) => void;
   readonly client: (hostId: string) => AgentClient | null;
   readonly isElsewhere: (hostId: string) => Promise<boolean>;
-  /** The host of a replica, or the id under which its machine is linked. */
-  readonly hostOf: (replica: GatewayReplicaRecord) => string;
   readonly observe: (replica: GatewayReplicaRecord) => Promise<GatewayHostState>;
-  /** Where its nginx listens, if that is not the same for all gateways. */
-  readonly portsOf: (
-    replica: GatewayReplicaRecord,
-  ) => Promise<{ readonly http: number; readonly https: number } | null>;
   /** Whether the instance that it is on was made for it. */
   readonly isOnInstance: (replica: GatewayReplicaRecord) => boolean;
   /** Null: the machine of the replica needs no care. */
   readonly maintain: (replica: GatewayReplicaRecord) => Promise<GatewayCondition | null>;
   /** The replica is ending. */
   readonly forget: (replica: GatewayReplicaRecord) => Promise<void>;
-  /** The address at which clients reach a host; null = it is not known. */
-  readonly addressOf: (hostId: string) => Promise<string | null>;
-  /** The agent of the host as a program on the host reaches it; null = through the server only. */
-  readonly agentOn: (hostId: string) => Promise<{ socket: string; token: string } | null>;
-  readonly defaults: GatewayDefaults;
   readonly requests: {
     readonly figures: Pick<GatewayFigures, 'opened' | 'put' | 'forget'>;
     readonly access: Pick<GatewayAccess, 'opened' | 'answered' | 'forget'>;
@@ -70,13 +52,10 @@ export interface GatewayLinksOptions extends Omit<GatewayAnswersOptions, 'store'
 interface Linked {
   readonly link: GatewayLink;
   readonly gatewayId: Id;
-  /** Runs and their jobs as they were sent last. */
-  readonly services: Map<Id, readonly Id[]>;
+  readonly supply: GatewaySupply;
   /** Jobs that are being stopped, until the gateway reports that they have no requests. */
   readonly draining: Map<Id, () => void>;
   readonly drained: Set<Id>;
-  /** Jobs that the gateway reaches by itself, and their hosts. */
-  readonly tunnels: Map<Id, string>;
   readonly upkeep: GatewayUpkeep;
   publicKey: string;
   reported: Reported | null;
@@ -137,7 +116,7 @@ export class GatewayLinks {
     void this.#followAll().then(async () => {
       for (const one of this.#linked.values()) {
         if (one.gatewayId !== gatewayId || !one.link.isOpen) continue;
-        await this.#sendSettings(one);
+        await one.supply.sendSettings();
         one.upkeep.look();
       }
     });
@@ -160,8 +139,7 @@ export class GatewayLinks {
   leave(jobId: Id, whenIdle: () => void): boolean {
     let isIdle = true;
     for (const one of this.#linked.values()) {
-      const isServed = [...one.services.values()].some((jobs) => jobs.includes(jobId));
-      if (!isServed || !one.link.isOpen || one.drained.has(jobId)) continue;
+      if (!one.supply.serves(jobId) || !one.link.isOpen || one.drained.has(jobId)) continue;
       isIdle = false;
       one.draining.set(jobId, whenIdle);
       one.link.send({ type: 'leave', job_id: jobId });
@@ -184,7 +162,7 @@ export class GatewayLinks {
         this.#options.requests.figures.forget(id);
         this.#options.requests.access.forget(id);
         await this.#options.forget(one.link.replica);
-        this.#pushKeys(one.tunnels.values());
+        one.supply.pushKeys();
       }
       for (const replica of wanted.values()) {
         if (this.#linked.has(replica.id) || !isWanted(replica)) continue;
@@ -222,8 +200,9 @@ export class GatewayLinks {
       log,
     });
     const one: Linked = {
-      ...{ link, upkeep, gatewayId: gateway.id, services: new Map() },
-      ...{ draining: new Map(), drained: new Set(), tunnels: new Map() },
+      ...{ link, upkeep, gatewayId: gateway.id },
+      supply: new GatewaySupply(this.#options, gateway.id, link),
+      ...{ draining: new Map(), drained: new Set() },
       publicKey: replica.sshPublicKey,
       outdated: reports.find(({ replicaId }) => replicaId === replica.id)?.outdated ?? null,
       ...{ reported: null, stored: null },
@@ -241,8 +220,8 @@ export class GatewayLinks {
     figures.opened(link.replica.id, gatewayId, isOpen);
     const send = (order: GatewayCommand) => link.send(order);
     access.opened(link.replica.id, { gatewayId, isOpen, send });
-    await this.#sendSettings(one);
-    await this.#sendServices(one);
+    await one.supply.sendSettings();
+    await one.supply.sendServices();
     one.upkeep.look();
   }
 
@@ -250,48 +229,8 @@ export class GatewayLinks {
     const { addressOf, hostOf } = this.#options;
     if (one.reported === null) return;
     const hostname = await addressOf(hostOf(one.link.replica));
-    if (hostname !== one.reported.hostname) await this.#sendSettings(one);
+    if (hostname !== one.reported.hostname) await one.supply.sendSettings();
     this.#report(one, { ...one.reported, hostname });
-  }
-
-  async #sendSettings(one: Linked): Promise<void> {
-    const { store, defaults, addressOf, hostOf, portsOf } = this.#options;
-    const view = await store.gateways.byId(one.gatewayId);
-    if (!view) return;
-    const { replica } = one.link;
-    const address = await addressOf(hostOf(replica));
-    const ports = await portsOf(replica);
-    const certificates = await store.gateways.certificates(one.gatewayId);
-    const settings = gatewaySettings(view.gateway, {
-      ...{ ...defaults, ...(ports && { httpPort: ports.http, httpsPort: ports.https }) },
-      ...{ address, hasFiles: certificates.length > 0 },
-    });
-    const issued = settings.acme ? await store.gateways.issuedCertificates(one.gatewayId) : null;
-    one.link.send({ type: 'settings', settings, certificates, issued });
-  }
-
-  async #sendServices(one: Linked): Promise<void> {
-    const { store, agentOn, hostOf } = this.#options;
-    const hostId = hostOf(one.link.replica);
-    const views = await store.services.behindGateway(one.gatewayId);
-    const plain = views.flatMap((view) => gatewayService(view) ?? []);
-    const services = await withTunnels(store, plain, hostId);
-    one.tunnels.clear();
-    this.#useTunnels(one, services);
-    const models: Record<string, string> = {};
-    for (const { host, project } of services) models[modelHost(host)] ??= project;
-    one.services.clear();
-    for (const view of views) this.#remember(one, view);
-    const agent = await agentOn(hostId);
-    const hosts = agent === null ? {} : { [hostId]: agent };
-    one.link.send({ type: 'services', services, models, hosts });
-  }
-
-  #remember({ services }: Linked, { run, replicas }: ServiceView): void {
-    services.set(
-      run.id,
-      replicas.map(({ jobId }) => jobId),
-    );
   }
 
   async #sendRuns(): Promise<void> {
@@ -310,29 +249,9 @@ export class GatewayLinks {
 
   async #sendRun(runId: Id): Promise<void> {
     const found = await this.#options.store.services.onGateway(runId);
-    for (const one of this.#linked.values()) {
-      const isHere = found?.run.gatewayId === one.gatewayId;
-      if (!one.link.isOpen || (!isHere && !one.services.has(runId))) continue;
-      const plain = found && isHere ? gatewayService(found) : null;
-      const hostId = this.#options.hostOf(one.link.replica);
-      const [service = null] = plain ? await withTunnels(this.#options.store, [plain], hostId) : [];
-      if (service) this.#useTunnels(one, [service]);
-      if (found && service) this.#remember(one, found);
-      else one.services.delete(runId);
-      one.link.send({ type: 'service', run_id: runId, service });
+    for (const { link, supply } of this.#linked.values()) {
+      if (link.isOpen) await supply.sendRun(runId, found);
     }
-  }
-
-  /** The agents of jobs that are new to the gateway must let it in. */
-  #useTunnels({ tunnels }: Linked, services: readonly GatewayService[]): void {
-    const replicas = services.flatMap((service) => service.replicas);
-    const added = replicas.filter(({ tunnel, job_id }) => tunnel !== null && !tunnels.has(job_id));
-    for (const { job_id, host_id } of added) tunnels.set(job_id, host_id);
-    this.#pushKeys(added.map(({ host_id }) => host_id));
-  }
-
-  #pushKeys(hostIds: Iterable<string>): void {
-    for (const hostId of new Set(hostIds)) this.#options.pushKeys(hostId);
   }
 
   /** The gateway has another key, or its first one. */
@@ -348,7 +267,7 @@ export class GatewayLinks {
           'updated';
       if (!isStored) continue;
       one.publicKey = publicKey;
-      this.#pushKeys(one.tunnels.values());
+      one.supply.pushKeys();
       return;
     }
   }
@@ -428,9 +347,4 @@ export class GatewayLinks {
 
 function isWanted({ status }: GatewayReplicaRecord): boolean {
   return status === 'provisioning' || status === 'running';
-}
-
-/** `gateway.<domain>`, where `host` is `<run>.<domain>`. */
-function modelHost(host: string): string {
-  return `gateway${host.slice(host.indexOf('.'))}`;
 }

@@ -3,13 +3,13 @@ import type { GetRunPlanRequest } from '@dstack/contract/api';
 import { isRunFinished } from '@dstack/contract/status';
 import type { JobSpec, RunPlan, RunSpec, ServiceConfiguration } from '@dstack/contract/wire';
 import {
+  EVERYTHING,
   type OffersWanted,
   type PlanInput,
   type PlannedJob,
   planRun as plan,
   planWantsOffers,
   runPlanAction,
-  UNCONSTRAINED,
   withStoredKeys,
 } from '@dstack/core';
 import type { GatewayView, ProjectRecord, RunView, UserRecord } from '@dstack/store';
@@ -150,14 +150,7 @@ async function everything(deps: HttpDeps, projectId: string) {
     key: 'everything',
     fleetId: null,
     backends: null,
-    requirements: {
-      resources: UNCONSTRAINED,
-      max_price: null,
-      spot: null,
-      reservation: null,
-      multinode: false,
-      backend_options: null,
-    },
+    requirements: EVERYTHING,
   };
   const { offers, notes } = await deps.offers.answer(projectId, [question]);
   return { offers: offers.get(question.key) ?? [], notes };
