@@ -42,7 +42,7 @@ const lastLine = async (log: Locator): Promise<string> =>
   (await log.locator('[data-index]').last().textContent()) ?? '';
 
 const lineCount = async (page: Page): Promise<number> => {
-  const text = (await page.getByText(/^(Live, )?[\d,]+ lines?/).textContent()) ?? '';
+  const text = (await page.getByText(/^((Live|Offline), )?[\d,]+ lines?/).textContent()) ?? '';
   return Number(/([\d,]+) line/.exec(text)?.[1]?.replaceAll(',', ''));
 };
 
