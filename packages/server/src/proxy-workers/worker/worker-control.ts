@@ -34,6 +34,9 @@ const TICK_MS = 1000;
 /** A worker whose server has ended before it was ready. */
 const UNUSED_MS = 10_000;
 
+/** A connection to a replaced worker on which nothing came for so long is closed. */
+const IDLE_MS = 5000;
+
 /** Streams of a replaced worker may take this long. */
 const DRAIN_MS = 3_600_000;
 
@@ -154,9 +157,12 @@ export class WorkerControl {
     // No server comes back: only the streams that are open are still served.
     if (away > lingerMs) await this.#drain();
     if (this.#drainingSince === null) return;
+    const draining = Date.now() - this.#drainingSince;
+    // Each answer closes its connection by now, so the others have been idle for as long.
+    if (draining > IDLE_MS) http.server.closeIdleConnections();
     const connections = await connectionsOf(http.server);
     if (connections === 0) this.#exit();
-    if (Date.now() - this.#drainingSince > DRAIN_MS) await this.#end(0);
+    if (draining > DRAIN_MS) await this.#end(0);
   }
 
   #sendFigures(worker: ProxyWorker): void {
