@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { Agent, request } from 'node:http';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Installation } from '@dstack/testkit';
@@ -136,6 +137,9 @@ it('streams, WebSockets and new requests continue while the server is replaced',
   };
   await readOn();
   expect(await (await chat()).json()).toMatchObject({ choices: [{}] });
+  // Clients open connections in advance, and may never use them.
+  const unused = connect(Number(new URL(home.url).port), '127.0.0.1');
+  await once(unused, 'connect');
 
   expect(await home.stopServer('SIGTERM')).toBe(0);
   expect(workerPids()).toEqual(before);
@@ -174,7 +178,8 @@ it('streams, WebSockets and new requests continue while the server is replaced',
   socket.close();
   await reader?.cancel();
   await workersAre((pids) => pids.length === 2 && !pids.some((pid) => before.includes(pid)));
-});
+  unused.destroy();
+}, 60_000);
 
 it('no request to a service fails when the server is killed and started again', async () => {
   const { outcomes, stop } = load(16);

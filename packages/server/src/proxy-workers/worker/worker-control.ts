@@ -48,6 +48,7 @@ export class WorkerControl {
   readonly #link = new ServerLink();
   readonly #record: WorkerRecord;
   #running: Promise<Running> | null = null;
+  readonly #sockets = new Set<Socket>();
   #drainingSince: number | null = null;
   #isEnding = false;
   #figures = '';
@@ -111,6 +112,10 @@ export class WorkerControl {
     server.prependListener('request', (_request, response) => {
       if (this.#drainingSince !== null) response.shouldKeepAlive = false;
     });
+    server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen({ fd: LISTENER_FD }, resolve);
@@ -159,10 +164,16 @@ export class WorkerControl {
     if (this.#drainingSince === null) return;
     const draining = Date.now() - this.#drainingSince;
     // Each answer closes its connection by now, so the others have been idle for as long.
-    if (draining > IDLE_MS) http.server.closeIdleConnections();
+    if (draining > IDLE_MS) this.#closeIdle(http.server);
     const connections = await connectionsOf(http.server);
     if (connections === 0) this.#exit();
     if (draining > DRAIN_MS) await this.#end(0);
+  }
+
+  /** Node does not count connections without any request as idle; clients open some in advance. */
+  #closeIdle(server: WorkerHttp['server']): void {
+    server.closeIdleConnections();
+    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
   }
 
   #sendFigures(worker: ProxyWorker): void {
