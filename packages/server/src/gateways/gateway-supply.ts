@@ -95,7 +95,7 @@ export class GatewaySupply {
     this.#link.send({ type: 'service', run_id: runId, service });
   }
 
-  /** The keys of the gateway have changed, or it is gone: the agents of its jobs must know. */
+  /** The keys of the gateway have changed, or it was deleted: the agents of its jobs must know. */
   pushKeys(): void {
     this.#push(this.#tunnels.values());
   }
