@@ -1,3 +1,6 @@
+import { randomBytes } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { ProxyRefusal } from '../../proxy/refusal.ts';
 import { away, linked } from '../testing/linked.ts';
@@ -40,6 +43,22 @@ it('asks the server once for a caller, also for requests at the same time', asyn
   const [one, other] = await Promise.all([admit('a'), admit('a')]);
   expect([one?.name, other?.name, (await admit('a')).name]).toEqual(['eve', 'eve', 'eve']);
   expect(asked).toEqual(['a']);
+});
+
+it('keeps nothing of what strangers send, however long that is', async () => {
+  const { connect, admit, asked, refuse } = world();
+  connect();
+  refuse();
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  for (let n = 0; n < 1000; n++) {
+    await expect(admit(`Bearer ${n} ${randomBytes(30_000).toString('hex')}`)).rejects.toThrow();
+  }
+  asked.length = 0;
+  collect();
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(20_000_000);
 });
 
 it('admits known callers for ten minutes without a server, and no others', async () => {

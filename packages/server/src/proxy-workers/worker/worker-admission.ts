@@ -17,6 +17,9 @@ export const MAX_AGE_MS = 600_000;
 
 const MAX_REMEMBERED = 10_000;
 
+/** Tokens and sessions are shorter; what strangers send may have the length of all headers. */
+const MAX_PROOF = 512;
+
 export interface WorkerAdmissionOptions {
   readonly link: ServerLink;
   readonly addressOf: CallerAddress;
@@ -45,7 +48,7 @@ export class WorkerAdmission {
   readonly admit: Admit = async (project, request, onRevoked, session = null) => {
     const method = request.method ?? 'GET';
     const ask = this.#askOf('service', project, { method, request, session });
-    const grant = this.#fresh(ask) ?? (await this.#grant(ask));
+    const grant = this.#fresh(ask) ?? (await this.#asked(ask));
     const { name, services } = grant.caller;
     return { name, services, release: grant.hold(onRevoked) };
   };
@@ -53,9 +56,12 @@ export class WorkerAdmission {
   readonly admitModelUser: AdmitModelUser = async (call, onRevoked) => {
     const { endpoint, request } = call;
     const kind = endpoint.method === 'GET' ? 'models' : 'model';
-    const grant = await this.#grant(
-      this.#askOf(kind, call.project, { method: endpoint.method, request, session: null }),
-    );
+    const ask = this.#askOf(kind, call.project, {
+      method: endpoint.method,
+      request,
+      session: null,
+    });
+    const grant = this.#fresh(ask) ?? (await this.#asked(ask));
     const { name, userId, projectId, projectName, expiresAt, token } = grant.caller;
     const project = { id: projectId, name: projectName };
     return {
@@ -108,10 +114,9 @@ export class WorkerAdmission {
     return known?.isFresh(now) ? known.used(now) : null;
   }
 
-  async #grant(ask: AdmissionAsk): Promise<Grant> {
+  /** The answer of the server; without a server, the last one if that is not too old. */
+  async #asked(ask: AdmissionAsk): Promise<Grant> {
     const { link, now } = this.#options;
-    const fresh = this.#fresh(ask);
-    if (fresh !== null) return fresh;
     const known = this.#grants.get(ask.key);
     if (!link.isPresent && known?.isUsable(now())) return known.used(now());
     const asking = this.#asking.get(ask.key) ?? this.#ask(ask);
@@ -157,8 +162,9 @@ export class WorkerAdmission {
   #key(text: string): string {
     const known = this.#keys.get(text);
     if (known !== undefined) return known;
-    if (this.#keys.size >= MAX_REMEMBERED) this.#keys.clear();
     const key = hash('sha256', text, 'base64');
+    if (text.length > MAX_PROOF) return key;
+    if (this.#keys.size >= MAX_REMEMBERED) this.#keys.clear();
     this.#keys.set(text, key);
     return key;
   }
