@@ -3,6 +3,7 @@ import { withTimeout } from '@dstack/contract/with-timeout';
 import type { Id } from '@dstack/core';
 import type { Peers } from '@dstack/store';
 import * as z from 'zod';
+import { peerMessage } from '../peer-message.ts';
 import type { ProxiedService } from '../proxy/proxy-figures.ts';
 import type { GatewayFigures } from './gateway-figures.ts';
 
@@ -76,7 +77,7 @@ export class FigurePeers implements Figures {
   }
 
   #onText(text: string): void {
-    const message = parsed(text);
+    const message = peerMessage(Message, text);
     if (message?.type === 'figures') void this.#answer(message);
     else if (message) this.#waiting.get(message.reader)?.(message.state);
   }
@@ -85,15 +86,5 @@ export class FigurePeers implements Figures {
     // Without an answer the server that asks reports that it does not know them.
     const state = await this.#own.of(run).catch(() => null);
     if (state !== null) this.#peers.send([JSON.stringify({ type: 'figures-of', reader, state })]);
-  }
-}
-
-/** Null: another message, or one of a newer server. */
-function parsed(text: string): z.infer<typeof Message> | null {
-  try {
-    return Message.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    // Not ours.
-    return null;
   }
 }

@@ -4,6 +4,7 @@ import { AccessRecord } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import type { Peers } from '@dstack/store';
 import * as z from 'zod';
+import { peerMessage } from '../../peer-message.ts';
 import type { AccessPage } from '../../proxy/access-records.ts';
 import type { AccessCursors, ReadAccess } from './stream-access.ts';
 
@@ -92,7 +93,7 @@ export class AccessPeers {
   }
 
   #onText(text: string): void {
-    const message = parsed(text);
+    const message = peerMessage(Message, text);
     if (message?.type === 'access') void this.#answer(message);
     else if (message) this.#onPage(message);
   }
@@ -164,14 +165,4 @@ function pieces({ records, next }: AccessPage) {
   }
   if (piece.length > 0) end();
   return found;
-}
-
-/** Null: another message, or one of a newer server. */
-function parsed(text: string): z.infer<typeof Message> | null {
-  try {
-    return Message.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    // Not ours.
-    return null;
-  }
 }
