@@ -20,6 +20,7 @@ import {
 } from './hosts.ts';
 import { configuration, newInstallation, newServerBeside } from './installation.ts';
 import { type LoadCounts, requestLoad } from './request-load.ts';
+import { serviceFigures } from './service-figures.ts';
 import { until, waitFor } from './until.ts';
 
 const binaries = postgresBinaries();
@@ -159,6 +160,14 @@ describe.skipIf(!isPossible)('a gateway of two servers', PATIENCE, () => {
     });
     // A token that the gateway has not seen yet needs a server.
     await until(() => known.pages > 50 && known.chats > 50);
+    // The gateway is connected to one server, which the other one asks.
+    for (const home of [first, second]) {
+      await waitFor(
+        async () => await serviceFigures(home, 'web'),
+        (shown) => shown.replicas === 2 && shown.rps > 0,
+        JSON.stringify,
+      );
+    }
     await first.stopServer('SIGKILL');
     const atKill = { ...known };
     // Published through the other server, which must be linked to the gateway for it.
