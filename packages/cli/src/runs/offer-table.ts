@@ -32,7 +32,7 @@ export function renderOfferTable(offers: Offers, options: OfferTableOptions): st
       String(i + 1),
       backendWithRegion(offer.backend, offer.region),
       instanceResources(offer.instance.resources, { spot: true }),
-      offer.instance.name + blocks,
+      instanceName(offer) + blocks,
       price(offer.price),
       availability(offer.availability),
     ]);
@@ -59,7 +59,7 @@ export function renderFleetOfferTable(offers: Offers, options: OfferTableOptions
         String(i + 1),
         backendName(offer.backend, offer.region),
         offer.region,
-        offer.instance.name,
+        instanceName(offer),
         instanceResources(offer.instance.resources),
         offer.instance.resources.spot ? 'yes' : 'no',
         price(offer.price),
@@ -67,6 +67,10 @@ export function renderFleetOfferTable(offers: Offers, options: OfferTableOptions
       ]),
   );
   return renderTable(columns, withEllipsis(rows, options), options.layout) + summary(rows, options);
+}
+
+function instanceName({ instance, nodes }: Offers[number]): string {
+  return nodes ? `${instance.name} and ${nodes.count - 1} more` : instance.name;
 }
 
 function dimmed(dim: boolean, cells: readonly string[]): TableRow {

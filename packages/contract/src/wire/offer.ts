@@ -49,7 +49,20 @@ export type InstanceAvailability = z.infer<typeof InstanceAvailability>;
 export const InstanceRuntime = choiceOf(['shim', 'runner']);
 export type InstanceRuntime = z.infer<typeof InstanceRuntime>;
 
-/** `price`: USD per hour of the (shared) offer. */
+/** Names of an offer's nodes that an answer has at most. */
+export const MAX_NAMED_NODES = 50;
+
+/** Identical nodes of a cluster. */
+const IdenticalNodes = model({
+  count: Integer,
+  /** The first `MAX_NAMED_NODES` ones. */
+  names: z.array(Text),
+});
+
+/**
+ * `price`: USD per hour of the (shared) offer. `nodes`, our addition for our own clients: the nodes that it
+ * stands for, if they are several; `instance` has the name of the first.
+ */
 export const InstanceOfferWithAvailability = model({
   backend: BackendType,
   instance: InstanceType,
@@ -61,5 +74,6 @@ export const InstanceOfferWithAvailability = model({
   instance_runtime: InstanceRuntime.default('shim'),
   blocks: Integer.default(1),
   total_blocks: Integer.default(1),
+  nodes: IdenticalNodes.optional(),
 });
 export type InstanceOfferWithAvailability = z.infer<typeof InstanceOfferWithAvailability>;

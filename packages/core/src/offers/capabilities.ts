@@ -19,6 +19,8 @@ export interface Capabilities {
    * that cannot be reached costs nothing more.
    */
   readonly jobsOutliveSilence: boolean;
+  /** Each offer is a node of a cluster, not a type of instance that there are many of. */
+  readonly offersAreNodes: boolean;
   /** Can create an instance without a job, which outlives its first job. */
   readonly createInstance: boolean;
   /** Its machines reach each other, so a job may run on several of them. */
@@ -59,6 +61,7 @@ const NONE: Capabilities = {
   provisioningSeconds: minutes(10),
   ownQueue: false,
   jobsOutliveSilence: false,
+  offersAreNodes: false,
   createInstance: false,
   multinode: false,
   privileged: false,
@@ -143,6 +146,7 @@ const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
   slurm: {
     ...CONTAINER,
     ownQueue: true,
+    offersAreNodes: true,
     jobsOutliveSilence: true,
     multinode: true,
     groupProvisioning: true,
@@ -151,6 +155,7 @@ const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
   kubernetes: {
     ...CONTAINER,
     ownQueue: true,
+    offersAreNodes: true,
     multinode: true,
     privileged: true,
     instanceMounts: true,

@@ -1,5 +1,7 @@
+import { MAX_NAMED_NODES } from '@dstack/contract/wire';
 import type { Offer } from '../model/index.ts';
 import { isAvailableOffer } from './availability.ts';
+import { capabilitiesOf } from './capabilities.ts';
 
 /** Offers in a plan if the client requests no number. */
 export const DEFAULT_MAX_OFFERS = 50;
@@ -12,14 +14,19 @@ export interface OfferListing {
   readonly max_price: number | null;
 }
 
+export interface ListingOptions {
+  readonly maxOffers?: number | null;
+  readonly reverse?: boolean;
+  /** Identical nodes of a cluster are one offer. */
+  readonly groupNodes?: boolean;
+}
+
 /**
  * Available offers first, else in the given order; `reverse`: the most expensive first in both. Cut
  * after sorting.
  */
-export function listOffers(
-  offers: readonly Offer[],
-  options: { readonly maxOffers?: number | null; readonly reverse?: boolean } = {},
-): OfferListing {
+export function listOffers(all: readonly Offer[], options: ListingOptions = {}): OfferListing {
+  const offers = options.groupNodes ? groupNodes(all) : all;
   const rank = (offer: Offer): number => (isAvailableOffer(offer) ? 0 : 1);
   const sorted = [...offers].sort(
     (a, b) => rank(a) - rank(b) || (options.reverse ? b.price - a.price : 0),
@@ -29,6 +36,27 @@ export function listOffers(
     total_offers: offers.length,
     max_price: offers.length > 0 ? Math.max(...offers.map((offer) => offer.price)) : null,
   };
+}
+
+/** Each group is at the place of its first node. */
+function groupNodes(offers: readonly Offer[]): Offer[] {
+  const groups = new Map<unknown, Offer[]>();
+  for (const offer of offers) {
+    const key = capabilitiesOf(offer.backend).offersAreNodes ? withoutName(offer) : offer;
+    const group = groups.get(key);
+    if (group) group.push(offer);
+    else groups.set(key, [offer]);
+  }
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    if (!first || group.length === 1) return group;
+    const names = group.slice(0, MAX_NAMED_NODES).map(({ instance }) => instance.name);
+    return [{ ...first, nodes: { count: group.length, names } }];
+  });
+}
+
+function withoutName({ instance, ...offer }: Offer): string {
+  return JSON.stringify({ ...offer, resources: instance.resources });
 }
 
 /**

@@ -3,7 +3,7 @@ import { fleetRequirements } from '../fleet-spec/requirements.ts';
 import type { Offer } from '../model/index.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
 import { capabilitiesOf } from '../offers/capabilities.ts';
-import { listOffers, type OfferListing } from '../offers/listing.ts';
+import { type ListingOptions, listOffers, type OfferListing } from '../offers/listing.ts';
 import { cutZones, needsOfRequirements, unmetLocation, unmetNeed } from '../offers/needs.ts';
 import type { OffersWanted } from '../placement/new-capacity.ts';
 import { offersQuestion } from '../placement/new-capacity.ts';
@@ -38,6 +38,10 @@ export function fleetOffers(spec: FleetSpec, offers: readonly Offer[]): Offer[] 
 }
 
 /** Offers of a fleet's plan: the first 50, counted over all. */
-export function planFleet(spec: FleetSpec, offers: readonly Offer[]): OfferListing {
-  return listOffers(spec.configuration.nodes == null ? [] : fleetOffers(spec, offers));
+export function planFleet(
+  spec: FleetSpec,
+  offers: readonly Offer[],
+  options: ListingOptions = {},
+): OfferListing {
+  return listOffers(spec.configuration.nodes == null ? [] : fleetOffers(spec, offers), options);
 }

@@ -53,6 +53,8 @@ export interface PlanOptions {
   readonly unallocatedResources?: boolean;
   /** Search all offers instead of choosing a fleet. */
   readonly forOffersOnly?: boolean;
+  /** Identical nodes of a cluster are one offer. */
+  readonly groupNodes?: boolean;
 }
 
 export interface PlanSpecsContext {

@@ -66,6 +66,7 @@ export function planRun(input: PlanInput, answers: BackendOffers): PlannedRun {
     const listing = listOffers(offers, {
       maxOffers: options.maxOffers,
       reverse: options.reverseOffers,
+      groupNodes: options.groupNodes,
     });
     return batch.jobSpecs.map((job_spec) => ({ job_spec, ...listing }));
   });

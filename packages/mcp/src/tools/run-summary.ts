@@ -59,6 +59,8 @@ export const OfferSummary = z.object({
   backend: z.string(),
   region: z.string(),
   instance: z.string(),
+  /** Of a cluster; more than one are identical, and `instance` is the first. */
+  nodes: z.number().optional(),
   cpus: z.number(),
   memory_gb: z.number(),
   gpus: z.string().nullable(),
@@ -74,6 +76,7 @@ export function offerSummary(offer: InstanceOfferWithAvailability): z.infer<type
     backend: isServerHostOnWire(offer) ? 'local' : offer.backend,
     region: offer.region,
     instance: offer.instance.name,
+    ...(offer.nodes && { nodes: offer.nodes.count }),
     cpus: resources.cpus,
     memory_gb: Math.round(resources.memory_mib / 102.4) / 10,
     gpus: gpu

@@ -73,6 +73,23 @@ test('offers are shown as a table that ends with the number of hidden offers', a
   expect(err).toContain('--fleet NAME');
 });
 
+test('identical nodes of a cluster are one line, and each has its name for programs', async () => {
+  const plan = (await recordedAnswer('offer', `${BASE}/runs/get_plan`)) as RunPlan;
+  const [job] = plan.job_plans;
+  const [offer] = job?.offers ?? [];
+  if (!job || !offer) throw new Error('the recording has no offer');
+  const names = ['n1', 'n2', 'n3'];
+  const instance = { ...offer.instance, name: 'n1' };
+  const grouped = { ...offer, instance, total_blocks: 1, nodes: { count: 3, names } };
+  const answer = { ...plan, job_plans: [{ ...job, offers: [grouped], total_offers: 1 }] };
+  const fake = await startFakeServer({ [`POST ${BASE}/runs/get_plan`]: { json: answer } });
+  const env = serverEnv(fake.url);
+  expect((await runCommand(['offer'], { env })).out).toContain('  n1 and 2 more  ');
+  expect((await runCommand(['offer', '-o', 'name'], { env })).out).toBe('n1\nn2\nn3\n');
+  const { out } = await runCommand(['offer', '--json'], { env });
+  expect(JSON.parse(out).offers[0].nodes).toEqual({ count: 3, names });
+});
+
 test('--json has requirements and offers on one line', async () => {
   const fake = await serving();
   const { out } = await runCommand(['offer', '--json'], { env: serverEnv(fake.url) });

@@ -90,7 +90,7 @@ export async function runOffer(options: OfferOptions, cli: Cli): Promise<void> {
     }),
   );
   const offers = offersDocument(plan);
-  const names = offers.offers.map((offer) => offer.instance_type);
+  const names = offers.offers.flatMap((offer) => offer.nodes?.names ?? [offer.instance_type]);
   if (!(await printDocument(options.format, offers, names, cli))) printOffers(plan, options, cli);
 }
 
@@ -167,6 +167,7 @@ function offersDocument(plan: RunPlan) {
       availability: offer.availability,
       blocks: offer.blocks,
       total_blocks: offer.total_blocks,
+      ...(offer.nodes && { nodes: offer.nodes }),
     })),
     total_offers: job?.total_offers ?? 0,
   };

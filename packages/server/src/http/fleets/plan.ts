@@ -29,7 +29,8 @@ export async function getFleetPlan(
     project.id,
     question === null ? [] : [question],
   );
-  const found = listing(effective, question === null ? [] : (answers.get(question.key) ?? []));
+  const offers = question === null ? [] : (answers.get(question.key) ?? []);
+  const found = listing(effective, offers, { groupNodes: isOurs });
   return {
     project_name: project.name,
     user: user.name,

@@ -14,5 +14,6 @@ export function wireOffer(offer: Offer): InstanceOfferWithAvailability {
     instance_runtime: offer.instance_runtime,
     blocks: offer.blocks,
     total_blocks: offer.total_blocks,
+    ...(offer.nodes && { nodes: offer.nodes }),
   };
 }

@@ -47,6 +47,7 @@ export async function getRunPlan(
     fullOffers: request.full_offers,
     unallocatedResources: request.unallocated_resources,
     forOffersOnly: request.for_offers_only,
+    groupNodes: isOurs,
   };
   const input = await planInput(deps, project, effective, options, occupiedFleet(current));
   const { planned, notes } = await answeredPlan(deps, input);

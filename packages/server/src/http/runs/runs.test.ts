@@ -75,6 +75,27 @@ describe('runs', () => {
     });
   });
 
+  it('are offered identical nodes of a cluster in one line, of which official clients do not know', async () => {
+    const { resources } = LOCAL_OFFER.instance;
+    for (const name of ['n1', 'n2']) {
+      const instance = { name, resources: { ...resources, memory_mib: 2 ** 21 } };
+      server.offers.push({ ...LOCAL_OFFER, backend: 'kubernetes', instance });
+    }
+    const spec = task(null, { image: 'scratch', resources: { memory: '2TB' } });
+    const request = { run_spec: spec, for_offers_only: true };
+    const offersFor = async (agent: string) => {
+      const options = { headers: { 'user-agent': agent } };
+      const plan = await server.call(path('runs/get_plan'), request, options);
+      return plan.body.job_plans[0].offers;
+    };
+    expect(await offersFor('dstack-cli')).toMatchObject([
+      { instance: { name: 'n1' }, nodes: { count: 2, names: ['n1', 'n2'] } },
+    ]);
+    const theirs = await offersFor('python-requests/2');
+    expect(theirs).toMatchObject([{ instance: { name: 'n1' } }, { instance: { name: 'n2' } }]);
+    expect(theirs[0]).not.toHaveProperty('nodes');
+  });
+
   it('are submitted with a job, events and a name of their own', async () => {
     const run = await apply(task('first'));
     expectWire('runs.apply', run.body);

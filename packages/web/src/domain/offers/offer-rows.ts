@@ -2,6 +2,7 @@ import type { CpuGroup, GpuGroup, InstanceAvailability } from '@dstack/contract/
 import type { FoundOffers, PlanOffer } from '../../data/offers/offer-queries.ts';
 import { mebibytes, money } from '../format/quantities.ts';
 import { backendText, gpuText, resourcesText } from '../format/resources.ts';
+import { offerName } from './offer-name.ts';
 
 /** One row of the list: a group of offers, or one. */
 export interface OfferRow {
@@ -66,7 +67,8 @@ function cpuRow(group: CpuGroup, index: number): OfferRow {
 }
 
 function singleRow(offer: PlanOffer, index: number): OfferRow {
-  const { resources, name } = offer.instance;
+  const { resources } = offer.instance;
+  const name = offerName(offer);
   const gpus = gpuText(resources);
   return {
     id: String(index),
