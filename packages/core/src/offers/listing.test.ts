@@ -23,7 +23,8 @@ it('names 50 nodes of a large cluster, and counts all', () => {
   expect([first?.nodes?.count, first?.nodes?.names.length]).toEqual([5_000, 50]);
 });
 
-it('never takes types of instances for nodes', () => {
-  const types = [anOffer({ name: 'm5' }), anOffer({ name: 'm6' })];
+it('never takes types of instances, or instances that exist, for nodes', () => {
+  const pods = [node('a', { availability: 'busy' }), node('a', { availability: 'busy' })];
+  const types = [anOffer({ name: 'm5' }), anOffer({ name: 'm6' }), ...pods];
   expect(listOffers(types, { groupNodes: true }).offers).toEqual(types);
 });

@@ -42,7 +42,7 @@ export function listOffers(all: readonly Offer[], options: ListingOptions = {}):
 function groupNodes(offers: readonly Offer[]): Offer[] {
   const groups = new Map<unknown, Offer[]>();
   for (const offer of offers) {
-    const key = capabilitiesOf(offer.backend).offersAreNodes ? withoutName(offer) : offer;
+    const key = isNode(offer) ? withoutName(offer) : offer;
     const group = groups.get(key);
     if (group) group.push(offer);
     else groups.set(key, [offer]);
@@ -53,6 +53,12 @@ function groupNodes(offers: readonly Offer[]): Offer[] {
     const names = group.slice(0, MAX_NAMED_NODES).map(({ instance }) => instance.name);
     return [{ ...first, nodes: { count: group.length, names } }];
   });
+}
+
+/** An instance that exists is one job's share of a node. */
+function isNode({ backend, availability }: Offer): boolean {
+  const exists = availability === 'idle' || availability === 'busy';
+  return capabilitiesOf(backend).offersAreNodes && !exists;
 }
 
 function withoutName({ instance, ...offer }: Offer): string {

@@ -2,7 +2,7 @@ import type { RunPlan } from '@dstack/contract/wire';
 import { count, money } from '../../domain/format/quantities.ts';
 import { backendText, gpuText, resourcesText } from '../../domain/format/resources.ts';
 import { availabilityLook } from '../../domain/offers/availability-look.ts';
-import { offerName } from '../../domain/offer./offer-name.ts';
+import { offerName } from '../../domain/offers/offer-name.ts';
 import { StatusBadge } from '../../ui/status/status-badge.tsx';
 import type { TableColumn } from '../../ui/table/column.ts';
 import { DataTable } from '../../ui/table/data-table.tsx';
