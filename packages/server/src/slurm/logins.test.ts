@@ -1,5 +1,5 @@
 import type { SlurmClusterConfig } from '@dstack/backends/slurm';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { loginError } from '../hosts/ssh/login-error.ts';
 import { ClusterLogins } from './logins.ts';
 
@@ -13,12 +13,16 @@ describe('the login of a cluster that fails', () => {
   let now: number;
   let attempts: number;
   let failure: Error | null;
+  let answered: (() => void)[] | null;
   let logins: ClusterLogins;
   beforeEach(() => {
     now = 0;
     attempts = 0;
+    failure = null;
+    answered = null;
     const open = async () => {
       attempts++;
+      await new Promise<void>((answer) => (answered ? answered.push(answer) : answer()));
       if (failure) throw failure;
       return { isOpen: true, close: () => {} } as never;
     };
@@ -40,6 +44,24 @@ describe('the login of a cluster that fails', () => {
     expect(attempts).toBe(10);
     failure = null;
     expect(await outcome()).toBe('open');
+  });
+
+  it('is waited for no longer than two seconds once one has failed, and used when it is open', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    failure = loginError('login.hpc:22', 'dev', { code: 'ETIMEDOUT', message: 'late' });
+    expect(await outcome()).toMatch(/cannot be reached/);
+    now += 5000;
+    const answers: (() => void)[] = [];
+    answered = answers;
+    const all = Promise.all([outcome(), outcome()]);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(await all).toEqual(Array(2).fill(expect.stringMatching(/cannot be reached/)));
+    failure = null;
+    const last = outcome();
+    for (const answer of answers) answer();
+    expect(await last).toBe('open');
+    expect(attempts).toBe(2);
   });
 
   it('is tried rarely after the login node has refused the user', async () => {

@@ -5,12 +5,15 @@ import {
   LoginShells,
   type SlurmClusterConfig,
 } from '@dstack/backends/slurm';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type { SshLogin, Store } from '@dstack/store';
 import { SshConnection, type SshTarget } from '../hosts/ssh/connection.ts';
 
 const SSH_PORT = 22;
 /** After a failure: the connections to all jobs of a cluster are tried again, each by itself. */
 const PAUSE_MS = 1000;
+/** How long a caller waits for a login after one that failed: its error is known. */
+const AGAIN_MS = 2000;
 /** Login nodes lock out addresses from which many logins are refused. */
 const REFUSED_PAUSE_MS = 20_000;
 
@@ -19,8 +22,14 @@ interface Open {
   readonly fingerprint: string;
   readonly connection: Promise<SshConnection>;
   readonly shells: LoginShells;
+  /** Null until it is open. */
+  opened: SshConnection | null;
+  /** Null unless it has failed. */
+  error: unknown;
   /** Set when it has failed: until then nothing is tried again, in milliseconds since the epoch. */
   pausedUntil: number;
+  /** Of the attempt before this one. */
+  readonly lastError: unknown;
 }
 
 interface LoginsOptions {
@@ -46,8 +55,8 @@ export class ClusterLogins {
 
   /** Rejects with a `HostError`. */
   async connect(cluster: SlurmClusterConfig): Promise<LoginConnection> {
-    const { connection, shells } = await this.#opened(loginOf(cluster));
-    const open = await connection;
+    const { connection, shells, lastError } = this.#opened(loginOf(cluster));
+    const open = await (lastError === null ? connection : soon(connection, lastError));
     return {
       run: (script, timeoutMs) => shells.run(script, timeoutMs),
       forward: ({ host, port }) => open.forward(host, port),
@@ -59,22 +68,31 @@ export class ClusterLogins {
     return await this.#connect(loginOf(cluster));
   }
 
-  async #opened(login: SshLogin): Promise<Open> {
+  #opened(login: SshLogin): Open {
     const fingerprint = fingerprintOf(login);
     const known = this.#open.get(fingerprint);
-    const present = await known?.connection.catch(() => null);
-    const isUsable = present?.isOpen || (known && this.#options.now() < known.pausedUntil);
-    if (known && isUsable) return known;
-    // Another caller that waited may have begun to open it again.
-    if (this.#open.get(fingerprint) === known) {
-      const connection = this.#connect(login);
-      const opening = { fingerprint, connection, shells: shellsOf(connection), pausedUntil: 0 };
-      connection.catch((error: unknown) => {
+    if (known && this.#isUsable(known)) return known;
+    const connection = this.#connect(login);
+    const opening: Open = {
+      ...{ fingerprint, connection, shells: shellsOf(connection) },
+      ...{ opened: null, error: null, pausedUntil: 0, lastError: known?.error ?? null },
+    };
+    connection.then(
+      (opened) => {
+        opening.opened = opened;
+      },
+      (error: unknown) => {
+        opening.error = error;
         opening.pausedUntil = this.#options.now() + pauseAfter(error);
-      });
-      this.#open.set(fingerprint, opening);
-    }
-    return this.#open.get(fingerprint) as Open;
+      },
+    );
+    this.#open.set(fingerprint, opening);
+    return opening;
+  }
+
+  #isUsable({ opened, error, pausedUntil }: Open): boolean {
+    if (error !== null) return this.#options.now() < pausedUntil;
+    return opened === null || opened.isOpen;
   }
 
   close(): void {
@@ -101,6 +119,14 @@ export class ClusterLogins {
     if (this.#closed) connection.close();
     return connection;
   }
+}
+
+/** An attempt continues when its callers have the error of the one before it. */
+async function soon(connection: Promise<SshConnection>, lastError: unknown) {
+  const onTimeout = () => {
+    throw lastError;
+  };
+  return await withTimeout(() => connection, { ms: AGAIN_MS, onTimeout });
 }
 
 function pauseAfter(error: unknown): number {
