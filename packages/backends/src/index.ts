@@ -4,6 +4,7 @@ export {
   CredentialsError,
   NoAnswerError,
   NoCapacityError,
+  RefusedOrderError,
   SkipOfferError,
 } from './base/errors.ts';
 export * from './base/port.ts';

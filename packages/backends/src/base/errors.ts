@@ -30,3 +30,8 @@ export class NoCapacityError extends BackendError {
 export class SkipOfferError extends BackendError {
   override name = 'SkipOfferError';
 }
+
+/** No offer of this region can serve this order, for what the order itself requests. */
+export class RefusedOrderError extends SkipOfferError {
+  override name = 'RefusedOrderError';
+}

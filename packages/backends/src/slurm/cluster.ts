@@ -6,7 +6,7 @@ import type { RegistryAuth } from '@dstack/contract';
 import { DIAL_OUT_PATH } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { shellJoin, shellQuote } from '@dstack/contract/shell';
-import { BackendError, NoCapacityError } from '../base/errors.ts';
+import { BackendError, NoCapacityError, RefusedOrderError } from '../base/errors.ts';
 import { agentProgram, type ClusterPrograms } from './agent-program.ts';
 import { batchArguments, batchScript, type ContainerTool } from './batch.ts';
 import { cancelScript, LEFT, removed } from './cancel.ts';
@@ -28,6 +28,7 @@ import { parseNodes, type SlurmNode } from './node.ts';
 import { type PartitionMap, partitionMap, type SlurmClusterConfig } from './partitions.ts';
 import { IN_CONTAINER, ON_HOST } from './places.ts';
 import { QueueWatch } from './queue-watch.ts';
+import { refusedSetting } from './refusals.ts';
 import { secured } from './tunnels.ts';
 
 export interface ClusterDeps {
@@ -173,7 +174,15 @@ export class SlurmCluster {
     if (UNAVAILABLE.test(executed.stderr)) {
       throw new NoCapacityError(`cluster ${this.config.name}: ${executed.stderr.trim()}`);
     }
-    this.login.checked('sbatch', executed);
+    const setting = refusedSetting(executed.stderr, order.settings);
+    try {
+      this.login.checked('sbatch', executed);
+    } catch (error) {
+      if (setting === null) throw error;
+      throw new RefusedOrderError(
+        `${errorMessage(error)} (correct \`${setting}\` in \`backend_settings.slurm\`)`,
+      );
+    }
   }
 
   async #deliver(): Promise<ClusterPrograms> {

@@ -1,6 +1,6 @@
 /** Credentials for the registry of a job's image, as the container tools of clusters read them. */
 import type { RegistryAuth } from '@dstack/contract';
-import { SkipOfferError } from '../base/errors.ts';
+import { RefusedOrderError } from '../base/errors.ts';
 
 /** Netrc files have no quotes, and enroot looks for the user with a regular expression. */
 const USER = /^[A-Za-z0-9._$+~-]{1,200}$/;
@@ -10,15 +10,15 @@ const QUOTES = /["\\]/;
 
 const DOCKER_HUB = ['registry-1.docker.io', 'auth.docker.io', 'docker.io', 'index.docker.io'];
 
-/** Throws `SkipOfferError` for what the file cannot contain. */
+/** Throws `RefusedOrderError` for what the file cannot contain. */
 export function checkCredentials({ username, password }: RegistryAuth): void {
   if (!USER.test(username)) {
-    throw new SkipOfferError(
+    throw new RefusedOrderError(
       'Slurm clusters take a `registry_auth.username` of letters, digits and . _ $ + ~ - only',
     );
   }
   if (!PASSWORD.test(password) || QUOTES.test(password)) {
-    throw new SkipOfferError(
+    throw new RefusedOrderError(
       'Slurm clusters take no `registry_auth.password` with blanks, quotes or backslashes, or with $ as its first character: create a token',
     );
   }

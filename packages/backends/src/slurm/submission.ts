@@ -1,5 +1,5 @@
 import type { Offer } from '@dstack/core';
-import { SkipOfferError } from '../base/errors.ts';
+import { RefusedOrderError } from '../base/errors.ts';
 import type { ContainerOrder, OwnerTags } from '../base/port.ts';
 import { commentOf } from './batch.ts';
 import type { SlurmCluster } from './cluster.ts';
@@ -21,10 +21,10 @@ export async function submitted(
   offer: Offer,
 ): Promise<string> {
   if (!container) {
-    throw new SkipOfferError('a Slurm cluster starts instances with their jobs only');
+    throw new RefusedOrderError('a Slurm cluster starts instances with their jobs only');
   }
   if (container.registryAuth) checkCredentials(container.registryAuth);
-  if (container.mounts.length > 0) throw new SkipOfferError('Slurm clusters have no volumes');
+  if (container.mounts.length > 0) throw new RefusedOrderError('Slurm clusters have no volumes');
   const isOnHost = container.settings?.slurm?.container === 'none';
   if (isOnHost) checkHostJob(cluster, container);
   else checkImage(container.image);
@@ -43,7 +43,7 @@ export async function submitted(
 /** pyxis takes what begins like a path as a file, and opens it with the rights of the login user. */
 function checkImage(image: string): void {
   if (/^[./]/.test(image)) {
-    throw new SkipOfferError(
+    throw new RefusedOrderError(
       'on Slurm clusters `image` must be the name of an image in a registry',
     );
   }
@@ -52,11 +52,11 @@ function checkImage(image: string): void {
 /** Such a job is the login user, who can read the tokens of all jobs on the cluster. */
 function checkHostJob({ config, hostJobs }: SlurmCluster, { user, runName }: ContainerOrder): void {
   if (!hostJobs) {
-    throw new SkipOfferError(
+    throw new RefusedOrderError(
       `\`container: none\` of run ${runName} is not allowed: it would run as user ${config.user} of cluster ${config.name}, who can reach the files of all jobs there. An administrator can allow it with DSTACK_SLURM_HOST_JOBS=1`,
     );
   }
   if (user !== null) {
-    throw new SkipOfferError('a run with `container: none` has the login user: remove `user`');
+    throw new RefusedOrderError('a run with `container: none` has the login user: remove `user`');
   }
 }

@@ -163,6 +163,13 @@ export function describeIssue(issue: z.core.$ZodIssue, input: unknown): Describe
       message: 'is not a known key here',
     }));
   }
+  if (issue.code === 'invalid_key') {
+    return issue.issues.map((one) => {
+      const { suggestion } = issueParams(one) ?? {};
+      const params = { type: 'extra_forbidden', ...(suggestion ? { suggestion } : {}) };
+      return { ...params, path, message: `is a key that ${one.message}` };
+    });
+  }
   if (issue.code === 'invalid_type')
     return [{ path, ...wrongContainer(issue, valueAt(input, path)) }];
   if (issue.code === 'too_small') {

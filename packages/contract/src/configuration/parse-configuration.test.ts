@@ -164,6 +164,14 @@ describe('errors', () => {
     );
   });
 
+  test('a key that is not one of those of its map is named with them, and with the nearest one', () => {
+    const text =
+      'type: task\ncommands: [a]\nbackend_settings:\n  slurm: {options: {nodelst: cpu-1}}\n';
+    expect(formatConfigurationErrors(errorsOf(text), 'f', text)).toMatch(
+      /^f:4:21: backend_settings.slurm.options.nodelst is a key that must be one of begin, .*, got 'nodelst' \(did you mean 'nodelist'\?\)/,
+    );
+  });
+
   test('a formatted error shows the part of a long line around its place', () => {
     const text = `type: task\ncommands: [a]\nports: [${'80,'.repeat(500)}x,${'80,'.repeat(500)}]\n`;
     const [, excerpt = '', pointer = ''] = formatConfigurationErrors(

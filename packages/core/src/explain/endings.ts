@@ -11,9 +11,9 @@ const KILLED = 137;
 const TEXTS: Readonly<Record<JobTerminationReason, string>> = {
   failed_to_start_due_to_no_capacity: 'there was no place for it',
   interrupted_by_no_capacity: 'its machine was taken away',
-  instance_unreachable: 'its host could not be reached',
+  instance_unreachable: 'its host was lost',
   instance_access_revoked: 'its instance may not be used any more',
-  waiting_instance_limit_exceeded: 'its machine did not come up in time',
+  waiting_instance_limit_exceeded: 'its machine did not come up',
   waiting_runner_limit_exceeded: 'the agent of its instance did not accept it in time',
   terminated_by_user: 'it was stopped',
   volume_error: 'a volume could not be used',
@@ -43,6 +43,16 @@ export function endText(job: JobRecord): string {
   const killed = job.exitStatus === KILLED ? ' (killed, perhaps for lack of memory)' : '';
   return `${text}, with exit status ${job.exitStatus}${killed}`;
 }
+
+/** Placement found offers for it, and no backend gave their machines. */
+export const wasRefusedByOffers = ({
+  terminationReason,
+  terminationMessage,
+  refusal,
+}: JobRecord): boolean =>
+  terminationReason === 'failed_to_start_due_to_no_capacity' &&
+  terminationMessage !== null &&
+  refusal === null;
 
 /** Why a run ended; null if its jobs already explain it. */
 export function runEndText(run: RunRecord): string | null {

@@ -6,7 +6,7 @@ import { cronOf } from '../reconcile/pending-run.ts';
 import { isJobDone, isRunFinished, isRunPending, isRunTerminating } from '../status/index.ts';
 import { capacityFixes } from './capacity-fixes.ts';
 import { type Diagnosis, diagnosisOf, type Reason, reason } from './diagnosis.ts';
-import { runEndText } from './endings.ts';
+import { runEndText, wasRefusedByOffers } from './endings.ts';
 import type { Answerable, ExplainContext, ExplainedRun } from './input.ts';
 import type { JobDiagnosis } from './job-diagnosis.ts';
 import { diagnoseJob, partOf } from './job-parts.ts';
@@ -114,7 +114,7 @@ function assessEnded(
     ...(run.terminationReason === 'all_jobs_done'
       ? []
       : texts.slice(0, 2).map((text) => `The job ${text}`)),
-    ...nowText(firstWaiting),
+    ...nowText(firstWaiting, jobs),
   ];
   const reasons = [
     ...own,
@@ -131,13 +131,15 @@ const ENDS: Partial<Record<RunRecord['status'], string>> = {
 };
 
 /** For a run that failed without a place: what placement would find now. */
-function nowText(waiting: Waiting | null): string[] {
+function nowText(waiting: Waiting | null, jobs: readonly JobDiagnosis[]): string[] {
   if (waiting === null) return [];
-  if (waiting.look.option)
-    return [
-      `Now there is a place for it in fleet ${waiting.look.option.fleet.name}: apply it again`,
-    ];
-  return [`Now: ${waiting.text}`];
+  const { option } = waiting.look;
+  if (!option) return [`Now: ${waiting.text}`];
+  return [
+    jobs.some(({ job }) => wasRefusedByOffers(job))
+      ? `Fleet ${option.fleet.name} has offers for it: correct what they were refused for, then apply it again`
+      : `Now there is a place for it in fleet ${option.fleet.name}: apply it again`,
+  ];
 }
 
 function assessPending(diagnosis: RunDiagnosis, jobs: readonly JobDiagnosis[]): Assessment {

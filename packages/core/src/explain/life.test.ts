@@ -163,7 +163,7 @@ const SITUATIONS: readonly Lives[] = [
     },
     {
       ...{ state: 'starting', rules: ['provisioning'], until: 600 },
-      summary: 'waits until the agent of lab-0 connects (no route)',
+      summary: 'waits for lab-0: no route',
     },
   ],
   [
@@ -175,7 +175,7 @@ const SITUATIONS: readonly Lives[] = [
     },
     {
       ...{ state: 'starting', rules: ['provisioning'], until: 600 },
-      summary: 'waits until the agent of lab-0 connects (waits in its queue)',
+      summary: 'waits for lab-0: waits in its queue',
     },
   ],
   [
@@ -327,7 +327,7 @@ const SITUATIONS: readonly Lives[] = [
     'lost its host',
     failed({ terminationReason: 'instance_unreachable' }),
     {
-      ...{ state: 'ended', rules: ['ended'], summary: 'its host could not be reached' },
+      ...{ state: 'ended', rules: ['ended'], summary: 'its host was lost' },
       fixes: ['on_events: [error, interruption]'],
     },
   ],

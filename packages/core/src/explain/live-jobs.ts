@@ -29,8 +29,9 @@ function untakenReason(pass: RunPass, job: JobRecord): Reason {
   if (instance && !isInstanceAvailable(instance.status)) {
     // Until it is in service, the message of an instance is the stage of its creation.
     const stage = host?.error ?? instance.terminationMessage;
-    const why = stage ? ` (${stage})` : '';
-    const text = `waits until the agent of ${name} connects${why}`;
+    const text = stage
+      ? `waits for ${name}: ${stage}`
+      : `waits until the agent of ${name} connects`;
     const since = instance.startedAt ?? instance.createdAt;
     return reason('provisioning', text, { since, until });
   }

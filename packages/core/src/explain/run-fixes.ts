@@ -4,6 +4,7 @@ import type { RunPass } from '../reconcile/run-pass.ts';
 import { isRunFinished, isRunPending, isRunTerminating } from '../status/index.ts';
 import { applyCommand } from './commands.ts';
 import { fix } from './diagnosis.ts';
+import { wasRefusedByOffers } from './endings.ts';
 import type { JobDiagnosis } from './job-diagnosis.ts';
 import type { Waiting } from './waiting.ts';
 
@@ -63,7 +64,10 @@ function endedFixes(
   const reasons = new Set(jobs.map(({ job }) => job.terminationReason));
   const fixes: Fix[] = [];
   if (waiting?.look.option) {
-    fixes.push(fix('Apply it again: there is a place now', { command: applyCommand(run) }));
+    const text = jobs.some(({ job }) => wasRefusedByOffers(job))
+      ? 'Correct what the offers were refused for, then apply it again'
+      : 'Apply it again: there is a place now';
+    fixes.push(fix(text, { command: applyCommand(run) }));
   }
   if (reasons.has('container_exited_with_error')) {
     fixes.push(fix('See what it printed', { command: `dstack logs ${run.name}` }));

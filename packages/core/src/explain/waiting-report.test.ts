@@ -89,6 +89,19 @@ describe('the explanation of a run without a place', () => {
     );
   });
 
+  it('advises a run whose offers were all refused to correct what they were refused for', () => {
+    const failed = { status: 'failed', terminationReason: 'job_failed' } as const;
+    const job = {
+      status: 'failed',
+      terminationReason: 'failed_to_start_due_to_no_capacity',
+      terminationMessage: 'All offers failed. Tried 1 of 3 offers: slurm/hpc: no such partition',
+      finishedAt: NOW,
+    } as const;
+    const now = diagnose({ run: failed, job, fleets: [LAB], instances: [host(0)] });
+    expect(now.summary).toContain('no such partition. Fleet lab has offers for it: correct what');
+    expect(now.fixes[0]?.text).toMatch(/^Correct what the offers were refused for/);
+  });
+
   it('is never advised to wait for itself', () => {
     const gang = task('other');
     const own = { ...held(busy, 'train'), run: aNamedRun('train') };

@@ -42,6 +42,9 @@ export type JobStage =
 /** Characters of a backend's text that fit into a table. */
 const STAGE_LENGTH = 60;
 
+const shortened = (text: string): string =>
+  text.length > STAGE_LENGTH ? `${text.slice(0, STAGE_LENGTH - 1)}…` : text;
+
 /**
  * A condition that a user should know in addition to the status: the host is unreachable, or the
  * stage of a wait.
@@ -53,7 +56,7 @@ export function jobCondition(
   if (isJobFinished(job.status)) return null;
   if (job.disconnectedAt !== null) return 'unreachable';
   if (stage?.kind === 'stop') return isJobTerminating(job.status) ? STOP_STAGES[stage.stage] : null;
-  return stage !== null && isJobProvisioning(job.status) ? stage.text.slice(0, STAGE_LENGTH) : null;
+  return stage !== null && isJobProvisioning(job.status) ? shortened(stage.text) : null;
 }
 
 /** Text of `status_message` of a job submission on the wire; `stage` where it has one. */

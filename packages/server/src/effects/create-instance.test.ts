@@ -3,6 +3,7 @@ import {
   BackendError,
   NoAnswerError,
   NoCapacityError,
+  RefusedOrderError,
   SkipOfferError,
 } from '@dstack/backends';
 import { capabilitiesOf, type Offer } from '@dstack/core';
@@ -94,6 +95,25 @@ describe('creating an instance', () => {
       message:
         'All offers failed. Tried 4 of 4 offers: a in aws/us: no a; b in aws/us: no b; c in aws/us: no c and 1 more',
     });
+  });
+
+  it('names an error of several offers once, with at most three of them', async () => {
+    const full = new NoCapacityError('full');
+    const errors = { a: full, b: full, c: full, d: full, e: new BackendError('broken') };
+    expect(await attempt(errors).result).toMatchObject({
+      message:
+        'All offers failed. Tried 5 of 5 offers: a, b, c and 1 more in aws/us: full; e in aws/us: broken',
+    });
+  });
+
+  it('does not try the other offers of a region that refuses the order itself', async () => {
+    const refused = new RefusedOrderError('no such queue');
+    const { tried, result } = attempt({ a: refused, b: 'made', c: 'made' });
+    expect(await result).toEqual({
+      kind: 'no-capacity',
+      message: 'All offers failed. Tried 1 of 3 offers: aws/us: no such queue',
+    });
+    expect(tried).toEqual(['a']);
   });
 
   it('does not try another offer while a backend may still create a machine', async () => {

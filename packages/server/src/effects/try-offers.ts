@@ -1,4 +1,4 @@
-import { NoAnswerError, SkipOfferError } from '@dstack/backends';
+import { NoAnswerError, RefusedOrderError, SkipOfferError } from '@dstack/backends';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { IntentResult, Offer } from '@dstack/core';
 import type { Logger } from '../logging.ts';
@@ -8,6 +8,8 @@ import { errorInDoubt } from './order-record.ts';
 /** The number of distinct errors in the message for the user, and the most characters of each. */
 const SHOWN_ERRORS = 3;
 const SHOWN_LENGTH = 200;
+/** Of the offers that failed alike. */
+const SHOWN_OFFERS = 3;
 
 export interface OffersToTry {
   readonly offers: readonly Offer[];
@@ -36,10 +38,12 @@ export async function tryOffers(
   input: OffersToTry,
   attempt: (offer: Offer, left: number) => Promise<IntentResult>,
 ): Promise<IntentResult> {
-  const errors = new Set<string>();
+  const errors: OfferErrors = new Map();
+  const refusing = new Set<string>();
   let tries = 0;
   for (const [at, offer] of input.offers.entries()) {
     if (tries >= input.maxTries) break;
+    if (refusing.has(regionOf(offer))) continue;
     const left = input.offers.slice(at);
     await input.begin(left);
     try {
@@ -48,26 +52,42 @@ export async function tryOffers(
       const error = input.inDoubt(left.length) ? errorInDoubt(cause) : cause;
       // The machine may still appear: a second one would cost money and stay unused.
       if (error instanceof NoAnswerError || error instanceof NotNow) throw error;
-      if (!(error instanceof SkipOfferError)) tries++;
-      errors.add(describe(offer, error));
+      if (error instanceof RefusedOrderError) refusing.add(regionOf(offer));
+      if (error instanceof RefusedOrderError || !(error instanceof SkipOfferError)) tries++;
+      addError(errors, offer, error);
       input.log.info({ name: input.name, err: error }, 'offer not taken');
     }
   }
   return { kind: 'no-capacity', message: failureText(tries, input, errors) };
 }
 
-function describe(offer: Offer, error: unknown): string {
-  const text = errorMessage(error);
-  return `${offer.instance.name} in ${offer.backend}/${offer.region}: ${text.slice(0, SHOWN_LENGTH)}`;
+const regionOf = ({ backend, region }: Offer): string => `${backend}/${region}`;
+
+/** The offers that failed alike, by region and error. A region that refuses the order itself has none. */
+type OfferErrors = Map<string, string[]>;
+
+function addError(errors: OfferErrors, offer: Offer, error: unknown): void {
+  const text = `${regionOf(offer)}: ${errorMessage(error).slice(0, SHOWN_LENGTH)}`;
+  const offers = errors.get(text) ?? [];
+  if (!(error instanceof RefusedOrderError)) offers.push(offer.instance.name);
+  errors.set(text, offers);
 }
 
-function failureText(tries: number, input: OffersToTry, errors: ReadonlySet<string>): string {
+function describe([text, offers]: readonly [string, readonly string[]]): string {
+  const names = [...new Set(offers)];
+  if (names.length === 0) return text;
+  const more = names.length - SHOWN_OFFERS;
+  const shown = names.slice(0, SHOWN_OFFERS).join(', ');
+  return `${shown}${more > 0 ? ` and ${more} more` : ''} in ${text}`;
+}
+
+function failureText(tries: number, input: OffersToTry, errors: OfferErrors): string {
   if (input.offers.length === 0) {
     return input.where === null
       ? 'No offers found'
       : `No offers found in ${input.where}, where its cluster is`;
   }
-  const shown = [...errors].slice(0, SHOWN_ERRORS);
+  const shown = [...errors].slice(0, SHOWN_ERRORS).map(describe);
   const more = errors.size > SHOWN_ERRORS ? ` and ${errors.size - SHOWN_ERRORS} more` : '';
   return `All offers failed. Tried ${tries} of ${input.totalOffers} offers: ${shown.join('; ')}${more}`;
 }
