@@ -163,7 +163,7 @@ export function growthText(finding: Finding): string {
     case 'cluster_starting':
       return 'the first instance of its cluster is being created, which decides where the others are';
     case 'no_offers':
-      return 'no offers match';
+      return `no offers match${inBrackets(finding.has)}`;
     case 'no_machines':
       return `this server makes no machines in ${finding.has ?? 'its backends'}`;
     case 'not_available':

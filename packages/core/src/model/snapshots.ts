@@ -112,6 +112,8 @@ export interface CapacitySnapshot {
   readonly localBusy: readonly LocalUse[];
   /** Backends that show offers but cannot create machines. */
   readonly offersOnly: ReadonlySet<BackendName>;
+  /** Backends that have just not answered, with the reason for people; a refusal names them. */
+  readonly unreachable?: readonly { readonly backend: BackendName; readonly text: string }[];
 }
 
 /** The facts about a project's backends, beside their offers, that placement needs. */

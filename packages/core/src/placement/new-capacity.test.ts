@@ -52,6 +52,22 @@ describe('new capacity', () => {
     );
   });
 
+  it('is refused with the backends that did not answer, if the fleet may use them', () => {
+    const text = 'it gave no offers: the connection was refused';
+    const unreachable = [{ backend: 'kubernetes' as const, text }];
+    const anywhere = placed({ fleets: [CLOUD], gangs: [task('a')], unreachable });
+    expect(refusedWith(anywhere, 'job-a-0-0')).toBe(
+      `No fleet can take the run (cloud: no offers match (kubernetes: ${text}))`,
+    );
+    const fleets = [aFleet('cloud', { nodes: '0..', backends: ['aws'] })];
+    expect(refusedWith(placed({ fleets, gangs: [task('a')], unreachable }), 'job-a-0-0')).toBe(
+      'No fleet can take the run (cloud: no offers match)',
+    );
+    const long = [{ backend: 'kubernetes' as const, text: 'x'.repeat(2_000) }];
+    const refused = placed({ fleets: [CLOUD], gangs: [task('a')], unreachable: long });
+    expect(refusedWith(refused, 'job-a-0-0')?.length).toBeLessThan(400);
+  });
+
   it('takes the lowest free number of the fleet', () => {
     const busy = { status: 'busy' as const, busyBlocks: 1 };
     const instances = [0, 2].map((num) => anInstance(CLOUD, num, anOffer(), busy));

@@ -173,7 +173,7 @@ function slotFrom(
   fleet: FleetRecord,
   node: NodeRequest,
   request: GangRequest,
-  { combined }: NewCapacity,
+  { combined, question }: NewCapacity,
   offers: readonly Offer[],
 ): NewSlot | NoNewCapacity {
   const fitting = usableOffers(offers, node, combined, fleet.spec.configuration.blocks ?? 1);
@@ -188,10 +188,23 @@ function slotFrom(
   }
   const local = had[0] && whyNotLocal(ledger, had[0]);
   if (local) return { none: local };
-  if (usable.length === 0) return { none: finding('no_offers') };
+  if (usable.length === 0)
+    return { none: finding('no_offers', { has: unreachableText(ledger, question) }) };
   if (made.length > 0) return { none: finding('not_available', { count: made.length }) };
   const has = [...new Set(usable.map((offer) => offer.backend))].join(', ');
   return { none: finding('no_machines', { has, count: usable.length }) };
+}
+
+const MAX_UNREACHABLE_TEXT = 300;
+
+/** The backends that might have offers but did not answer; null = all have answered. */
+function unreachableText(ledger: CapacityLedger, { backends }: OffersWanted): string | null {
+  const unreachable = (ledger.snapshot.unreachable ?? []).filter(
+    ({ backend }) => backends === null || backends.includes(backend),
+  );
+  const text = unreachable.map((one) => `${one.backend}: ${one.text}`).join('; ');
+  if (text === '') return null;
+  return text.length > MAX_UNREACHABLE_TEXT ? `${text.slice(0, MAX_UNREACHABLE_TEXT)}…` : text;
 }
 
 /** Why the server host cannot hold one more instance like this; null for other machines. */

@@ -19,8 +19,12 @@ export const placement: WorkDescriptor<'placement'> = {
       deps.arm('placement', projectId, null);
       return { ending: 'done' };
     }
-    const { offers } = await source.answer(projectId, wantsBackendOffers(snapshot));
-    const decision = place(snapshot, offers, deps.context());
+    const answers = await source.answer(projectId, wantsBackendOffers(snapshot));
+    const decision = place(
+      { ...snapshot, unreachable: answers.notes },
+      answers.offers,
+      deps.context(),
+    );
     const ending = await applyDecision(deps, { project: snapshot.projectName }, decision);
     deps.arm('placement', projectId, decision.again ?? null);
     return ending;
