@@ -408,4 +408,6 @@ export interface CheckResult {
   readonly ok: boolean;
   /** What is missing and how to grant it; null when ok. */
   readonly problem: string | null;
+  /** Nothing is known to be missing: the provider did not answer. */
+  readonly unanswered?: boolean;
 }

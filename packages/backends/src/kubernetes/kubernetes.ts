@@ -3,7 +3,7 @@ import { errorMessage } from '@dstack/contract/error-message';
 import type { KubernetesBackendConfigWithCreds, Requirements } from '@dstack/contract/wire';
 import { capabilitiesOf, type Offer } from '@dstack/core';
 import { AgentTunnels } from '../base/agent-tunnels.ts';
-import { CredentialsError } from '../base/errors.ts';
+import { CredentialsError, NoAnswerError } from '../base/errors.ts';
 import type { Backend, CheckResult } from '../base/port.ts';
 import { readKubeconfig } from './api/kubeconfig.ts';
 import { checkCluster } from './check.ts';
@@ -138,6 +138,7 @@ async function check(cluster: Cluster, agent: AgentSource): Promise<CheckResult[
     return agent.kind === 'volume' ? [...rights, await checkImageVolumes(cluster)] : rights;
   } catch (error) {
     const name = `${cluster.title}: the API server answers`;
-    return [{ name, ok: false, problem: errorMessage(error) }];
+    const unanswered = error instanceof NoAnswerError;
+    return [{ name, ok: false, problem: errorMessage(error), unanswered }];
   }
 }

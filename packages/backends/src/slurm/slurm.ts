@@ -2,7 +2,7 @@
 import type { Requirements } from '@dstack/contract/wire';
 import { capabilitiesOf, type Offer } from '@dstack/core';
 import { AgentTunnels } from '../base/agent-tunnels.ts';
-import { BackendError } from '../base/errors.ts';
+import { BackendError, NoAnswerError } from '../base/errors.ts';
 import type { Backend, CheckResult, OfferAnswer } from '../base/port.ts';
 import { fileClaims } from './claims.ts';
 import { type ClusterDeps, SlurmCluster } from './cluster.ts';
@@ -78,7 +78,8 @@ async function checked(cluster: SlurmCluster): Promise<readonly CheckResult[]> {
       return { name, ok: true, problem: null };
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
-      return { name, ok: false, problem: error.message };
+      const unanswered = error instanceof NoAnswerError;
+      return { name, ok: false, problem: error.message, unanswered };
     }
   };
   const reached = await attempt(`${config.name}: login and controller`, () =>

@@ -9,11 +9,15 @@ const of = (name: string, check: Backend['check'], more: Partial<Backend> = {}) 
 const LAUNCH: CheckResult = { name: 'ec2:RunInstances', ok: true, problem: null };
 const TAG = { name: 'ec2:CreateTags', ok: false, problem: 'add it to the policy of the user' };
 
+const NO_ANSWER = { name: 'north', ok: false, problem: 'did not answer', unanswered: true };
+
 const BACKENDS = [
   of('local', async () => []),
   of('aws', async () => [LAUNCH, TAG]),
   of('gcp', () => Promise.reject(new CredentialsError('the key is revoked'))),
   of('azure', () => Promise.reject(new Error('connect ECONNREFUSED 10.0.0.1:443'))),
+  of('kubernetes', async () => [NO_ANSWER]),
+  of('slurm', async () => [NO_ANSWER, TAG]),
   of('lambda', async () => [], { instances: null }),
 ];
 
@@ -62,6 +66,8 @@ describe('the check of backends', () => {
         status: 'unreachable',
         problem: expect.stringContaining('ECONNREFUSED'),
       }),
+      expect.objectContaining({ backend: 'kubernetes', status: 'unreachable' }),
+      expect.objectContaining({ backend: 'slurm', status: 'denied' }),
       expect.objectContaining({ backend: 'lambda', status: 'offers_only' }),
     ]);
   });

@@ -1,5 +1,5 @@
 /** Checks the credentials and permissions of a project's backends with their own APIs. */
-import { type Backend, CredentialsError } from '@dstack/backends';
+import { type Backend, type CheckResult, CredentialsError } from '@dstack/backends';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { BackendCheck } from '@dstack/contract/wire';
 import { withTimeout } from '@dstack/contract/with-timeout';
@@ -43,10 +43,15 @@ async function checked(backend: Backend, ms: number): Promise<Answer> {
   });
   const missing = results.filter(({ ok }) => !ok);
   return {
-    status: missing.length === 0 ? 'ok' : 'denied',
+    status: statusOf(missing),
     problem: missing.length === 0 ? null : missing.map(texted).join('; '),
     permissions: results.map(({ name, ok, problem }) => ({ name, ok, problem })),
   };
+}
+
+function statusOf(missing: readonly CheckResult[]): BackendCheck['status'] {
+  if (missing.length === 0) return 'ok';
+  return missing.every(({ unanswered }) => unanswered) ? 'unreachable' : 'denied';
 }
 
 function texted({ name, problem }: { readonly name: string; readonly problem: string | null }) {
