@@ -55,6 +55,12 @@ export interface InCluster {
 export const showGateway = (home: Installation, name: string) =>
   home.api<ShownGateway>('/api/project/main/gateways/get', { name });
 
+/** Where clients reach it now. */
+export async function gatewayAddress(home: Installation, name: string): Promise<string> {
+  const { replicas } = await showGateway(home, name);
+  return replicas.find(({ status }) => status === 'running')?.hostname ?? '';
+}
+
 /** As `pod/NAME`. */
 export async function gatewayPods(cluster: TestKubernetes, gateway: string): Promise<string[]> {
   const label = ['-l', 'app.kubernetes.io/name=dstack-gateway', '-o', 'name'];
@@ -78,7 +84,7 @@ export async function gatewayInCluster(
     );
   const show = () => showGateway(home, 'edge');
   expect(await home.ok('apply', '-f', edge(1), '-y')).toContain('running');
-  const address = (await show()).replicas[0]?.hostname ?? '';
+  const address = await gatewayAddress(home, 'edge');
   expect(address).toMatch(/^10\.\d+\.0\.1[2-9]\d$/);
   const file = configuration(home, 'front.dstack.yml', service);
   await home.ok('apply', '-f', file, '-y', '-d', '--fleet', 'pods');
@@ -150,15 +156,18 @@ export async function gatewayInCluster(
     const answer = await other?.ask();
     if (answer) expect([answer.status, answer.certificate]).toEqual([200, other?.certificate]);
   }, PATIENCE);
-  await other?.remove();
+  // Each gateway may be given the address that the other one had.
   await cluster.kubectl('delete', 'services', '-l', 'app.kubernetes.io/name=dstack-gateway');
   await vi.waitFor(
     async () => {
-      const again = (await show()).replicas[0]?.hostname ?? '';
+      const again = await gatewayAddress(home, 'edge');
       expect(await askAt(again, 'front.pods.test', '/')).toMatchObject({ status: 200 });
+      const answer = await other?.askAnew();
+      if (answer) expect([answer.status, answer.certificate]).toEqual([200, other?.certificate]);
     },
     { ...PATIENCE, timeout: 90_000 },
   );
+  await other?.remove();
   await home.ok('stop', 'front', '-y', '--wait');
 }
 

@@ -2,12 +2,20 @@
 import { expect, vi } from 'vitest';
 import type { Authority } from '../certificate-authority.ts';
 import { configuration, isRunning, untilRun } from '../installation.ts';
-import { type Answer, askAt, gatewayPods, PATIENCE, showGateway } from '../kubernetes-gateway.ts';
+import {
+  type Answer,
+  askAt,
+  gatewayAddress,
+  gatewayPods,
+  PATIENCE,
+} from '../kubernetes-gateway.ts';
 import type { World } from './world.ts';
 
 export interface SafeGateway {
   /** One request by TLS, over a connection of its own. */
   ask(): Promise<Answer>;
+  /** Like `ask`, at the address that the gateway has now; the server must be there. */
+  askAnew(): Promise<Answer>;
   /** Fingerprint of its first certificate. */
   readonly certificate: string | null;
   pods(): Promise<readonly string[]>;
@@ -26,7 +34,7 @@ export async function safeGateway(
     `type: gateway\nname: sealed\nbackend: kubernetes\nregion: ${cluster.context}\ndomain: '*.safe.test'\nbackend_settings: {kubernetes: {traffic_policy: Cluster}}\n`,
   );
   expect(await home.ok('apply', '-f', gateway, '-y')).toContain('running');
-  const address = (await showGateway(home, 'sealed')).replicas[0]?.hostname ?? '';
+  let address = await gatewayAddress(home, 'sealed');
   await authority.setAddress(address);
   const file = configuration(home, 'safe.dstack.yml', service);
   await home.ok('apply', '-f', file, '-y', '-d', '--fleet', 'pods');
@@ -36,6 +44,10 @@ export async function safeGateway(
   await vi.waitFor(async () => expect(await ask()).toMatchObject({ status: 200 }), PATIENCE);
   return {
     ask,
+    askAnew: async () => {
+      address = await gatewayAddress(home, 'sealed');
+      return await ask();
+    },
     certificate: (await ask()).certificate,
     pods: () => gatewayPods(cluster, 'sealed'),
     remove: async () => {

@@ -1,12 +1,17 @@
+import { isReplicaEnding } from '@dstack/contract/status';
 import { formatTimestamp, type Gateway, type GatewayCertificateInfo } from '@dstack/contract/wire';
-import { canBeDefault, type GatewayCertificateState } from '@dstack/core';
+import {
+  canBeDefault,
+  type GatewayCertificateState,
+  type GatewayReplicaRecord,
+} from '@dstack/core';
 import type { GatewayView, ProjectRecord } from '@dstack/store';
 
 /** `viewer`: the project that decides whether the gateway is shown as the default. */
 export function wireGateway(view: GatewayView, viewer: ProjectRecord): Gateway {
   const { gateway, replicas, reports } = view;
   const isDefault = viewer.defaultGatewayId === gateway.id && canBeDefault(gateway);
-  const first = replicas[0];
+  const first = replicas.find(({ status }) => !isReplicaEnding(status)) ?? replicas[0];
   return {
     id: gateway.id,
     name: gateway.name,
@@ -19,7 +24,7 @@ export function wireGateway(view: GatewayView, viewer: ProjectRecord): Gateway {
     wildcard_domain: gateway.wildcardDomain,
     default: isDefault,
     replicas: replicas.map((replica) => ({
-      hostname: replica.hostname,
+      hostname: addressOf(replica),
       replica_num: replica.replicaNum,
       backend: replica.backend,
       region: replica.region,
@@ -30,9 +35,14 @@ export function wireGateway(view: GatewayView, viewer: ProjectRecord): Gateway {
     certificates: reports.flatMap(({ certificates }) => certificates.map(wireCertificate)),
     backend: gateway.backend,
     region: gateway.region,
-    ip_address: first?.hostname ?? null,
+    ip_address: first ? addressOf(first) : null,
     instance_id: first?.instanceId ?? null,
   };
+}
+
+/** The address of one that ends may already lead to another gateway. */
+function addressOf({ status, hostname }: GatewayReplicaRecord): string | null {
+  return isReplicaEnding(status) ? null : hostname;
 }
 
 function wireCertificate(one: GatewayCertificateState): GatewayCertificateInfo {

@@ -15,6 +15,13 @@ it('names the record that leads the domain to the gateway', () => {
   );
 });
 
+it('names an address that all replicas have once', () => {
+  const replicas = [replica('203.0.113.7'), replica('203.0.113.7'), replica('203.0.113.8')];
+  expect(dnsRecord(gateway({ replicas }))).toBe(
+    '*.example.com. A 203.0.113.7\n*.example.com. A 203.0.113.8',
+  );
+});
+
 it('names none without a domain or an address', () => {
   expect(dnsRecord(gateway({}))).toBeNull();
   expect(dnsRecord(gateway({ hostname: '203.0.113.7', wildcard_domain: null }))).toBeNull();

@@ -14,7 +14,8 @@ export function gatewayLook(status: GatewayStatus): StatusLook {
 /** The addresses that its domain has to lead to. */
 export function gatewayAddresses({ hostname, replicas }: Gateway): readonly string[] {
   if (hostname !== null) return [hostname];
-  return replicas.flatMap((replica) => replica.hostname ?? []);
+  // In a cluster all replicas have one.
+  return [...new Set(replicas.flatMap((replica) => replica.hostname ?? []))];
 }
 
 const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;
