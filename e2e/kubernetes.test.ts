@@ -33,6 +33,7 @@ import {
 import { gatewaysOfClients } from './kubernetes-gateway.ts';
 import { OfficialClient, officialClient } from './official-client/official-client.ts';
 import { freePort } from './serving.ts';
+import { waitFor } from './until.ts';
 
 const run = promisify(execFile);
 const missing = kubernetesMissing();
@@ -203,13 +204,31 @@ describe.skipIf(missing !== null && !process.env.CI)(
       expect(lines).toEqual(lines.map((_, at) => at + 1));
     });
 
-    it('reach each other as the nodes of a task', async () => {
+    it('reach each other as the nodes of a task, also after a person has deleted their names', async () => {
       const commands = [
         'echo "rank $DSTACK_NODE_RANK"',
         'until ping -c1 $DSTACK_MASTER_NODE_IP | grep " 0% packet loss"; do sleep 0.2; done',
-        'until ping -c1 nodes-2-0 | grep " 0% packet loss"; do sleep 0.2; done; sleep 3',
+        'until ping -c1 nodes-2-0 | grep " 0% packet loss"; do sleep 0.2; done; touch /tmp/reached',
+        'until [ -e /tmp/end ]; do sleep 0.2; done',
       ];
       await gang(home, 'nodes', 3, commands);
+      await untilRunning(home, 'nodes');
+      const label = ['-l', 'k8s.dstack.ai/name=nodes'];
+      const named = async (kind: string) =>
+        (await cluster.kubectl('get', kind, ...label, '-o', 'name')).match(/.+/g) ?? [];
+      const inAll = async (script: string) => {
+        for (const pod of await named('pods')) {
+          await cluster.kubectl('exec', pod, '--', 'sh', '-c', script);
+        }
+      };
+      await inAll('until [ -e /tmp/reached ]; do sleep 0.2; done');
+      await cluster.kubectl('delete', 'services', ...label);
+      await waitFor(
+        () => named('services'),
+        (names) => names.length === 1,
+        () => 'the names are not made again',
+      );
+      await inAll('until ping -c1 nodes-1-0; do sleep 0.2; done; touch /tmp/end');
       const nodes = await untilRun(home, 'nodes', isFinished);
       expect([nodes.status, await home.ok('explain', 'nodes', '-v')]).toEqual([
         'done',

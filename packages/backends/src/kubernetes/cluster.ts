@@ -80,6 +80,11 @@ export class Cluster {
     return known || (await this.client.find<Pod>({ path: this.path('pods', name) }));
   }
 
+  /** Those of jobs of this server, as far as a watch shows them. */
+  get pods(): Iterable<Pod> {
+    return this.#ours?.isCurrent ? this.#ours.items.values() : [];
+  }
+
   /**
    * What was reported about a pod. It only explains, so a user who may not read it loses the
    * explanations alone.

@@ -1,6 +1,6 @@
 /** Names for the nodes of a task: each reaches the others by the name of their job. */
 import type { GangPlace } from '../base/port.ts';
-import type { Pod } from './api/objects.ts';
+import type { Metadata, Pod } from './api/objects.ts';
 import { annotationsOf, labelsOf, objectName, ownedBy } from './labels.ts';
 import { describedBy, type PodOrder } from './pod-order.ts';
 
@@ -27,17 +27,30 @@ export function gangService(pod: PodOrder, made: Pod): object | null {
   if (gang === null || gang.rank !== 0) return null;
   const name = gangName(pod, gang);
   const described = { ...describedBy(pod), name };
+  return headless({
+    ...{ name, labels: labelsOf(described), annotations: annotationsOf(described) },
+    ownerReferences: ownedBy(made),
+  });
+}
+
+/** Like the one that a person has deleted; its pods own it together. */
+export function restoredService(name: string, pods: readonly Pod[]): object {
+  const { labels, annotations } = pods[0]?.metadata ?? {};
+  const { [GANG_LABEL]: _, ...own } = labels ?? {};
+  return headless({
+    ...{ name, labels: { ...own, 'app.kubernetes.io/instance': name }, annotations },
+    ownerReferences: pods.flatMap(ownedBy),
+  });
+}
+
+function headless(metadata: Partial<Metadata> & Pick<Metadata, 'name'>): object {
   return {
-    ...{ apiVersion: 'v1', kind: 'Service' },
-    metadata: {
-      ...{ name, labels: labelsOf(described), annotations: annotationsOf(described) },
-      ownerReferences: ownedBy(made),
-    },
+    ...{ apiVersion: 'v1', kind: 'Service', metadata },
     spec: {
       clusterIP: 'None',
       // Nodes look for each other while they start.
       publishNotReadyAddresses: true,
-      selector: { [GANG_LABEL]: name },
+      selector: { [GANG_LABEL]: metadata.name },
     },
   };
 }

@@ -18,6 +18,7 @@ import type { KubeList, Metadata, Pod } from './api/objects.ts';
 import type { Cluster } from './cluster.ts';
 import type { Deliveries } from './delivery.ts';
 import { gangService } from './gang-names.ts';
+import { keepGangNames } from './gang-upkeep.ts';
 import {
   annotationsOf,
   instanceOf,
@@ -61,7 +62,7 @@ export function podInstances(options: InstancesOptions): InstancePort {
     observe: (handle) => observePod(options, handle, report),
     watch: (onChange) => {
       changed.add(onChange);
-      const ends = clusters.map((cluster) => cluster.watch(onChange));
+      const ends = clusters.flatMap((one) => [one.watch(onChange), keepGangNames(one)]);
       return () => {
         changed.delete(onChange);
         for (const end of ends) end();

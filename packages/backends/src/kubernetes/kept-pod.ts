@@ -6,6 +6,12 @@ import type { Metadata, Pod } from './api/objects.ts';
  */
 export function keptPod({ metadata, spec, status }: Pod): Pod {
   const { managedFields: _, ...kept } = metadata as Metadata & { readonly managedFields?: unknown };
-  const placed = spec?.nodeName === undefined ? {} : { nodeName: spec.nodeName };
-  return { metadata: kept, spec: placed, ...(status === undefined ? {} : { status }) };
+  const { nodeName, subdomain } = spec ?? {};
+  const placed = nodeName === undefined ? {} : { nodeName };
+  const named = subdomain === undefined ? {} : { subdomain };
+  return {
+    metadata: kept,
+    spec: { ...placed, ...named },
+    ...(status === undefined ? {} : { status }),
+  };
 }

@@ -5,7 +5,7 @@ import type { Cluster } from '../cluster.ts';
 
 /** Null: an earlier attempt, or another replica, has created it. */
 export async function createOnce(
-  cluster: Cluster,
+  cluster: Pick<Cluster, 'client'>,
   path: string,
   body: object,
 ): Promise<KubeObject | null> {
