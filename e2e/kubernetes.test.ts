@@ -262,6 +262,11 @@ describe.skipIf(missing !== null && !process.env.CI)(
         await untilRun(home, name, isFinished);
       }
       expect(await home.ok('logs', 'second')).toContain('first');
+      await cluster.kubectl('delete', 'pvc', '-l', 'k8s.dstack.ai/name=data');
+      await task(home, 'third', ['true'], 'volumes: [{name: data, path: /data}]\n');
+      expect(message(await untilRun(home, 'third', isFinished))).toMatch(
+        /claim dstack-main-data-\w+ does not exist/,
+      );
       await home.ok('delete', '-f', 'data.dstack.yml', '-y');
       const names = new Set<string>();
       while (names.size < 2) {

@@ -21,6 +21,7 @@ function state(of: Pod, events: readonly Partial<KubeEvent>[] = [], seconds = 5)
     now: at(seconds),
     scheduleMs: 10_000,
     scaleUpMs: 900_000,
+    configMs: 0,
   });
 }
 
@@ -47,6 +48,20 @@ describe('a pod', () => {
     const refused = { reason: 'NotTriggerScaleUp', message: 'max size reached' };
     expect(state(unschedulable, [scaling, refused], 60).state).toBe('interrupted');
     expect(state(unschedulable, [refused, scaling], 60).state).toBe('pending');
+  });
+
+  it.each([
+    ['not found', / claim dstack-main-data-1 does not exist in the cluster\. /],
+    ['is being deleted', / claim dstack-main-data-1 is being deleted\. /],
+  ])('fails soon, and names the claim, if a claim %s', (problem, expected) => {
+    const message = `0/2 nodes are available: persistentvolumeclaim "dstack-main-data-1" ${problem}. not found`;
+    const type = 'PodScheduled';
+    const condition = { type, status: 'False', reason: 'Unschedulable', message };
+    const lacking = pod({ phase: 'Pending', conditions: [condition] });
+    expect(state(lacking, [], 2)).toMatchObject({ state: 'pending' });
+    expect(state(lacking, [], 6)).toMatchObject({
+      ...{ state: 'interrupted', reason: 'failed', text: expect.stringMatching(expected) },
+    });
   });
 
   it('waits longer for a claim that has no volume yet', () => {

@@ -18,19 +18,26 @@ export interface StateOptions {
   /** How long a pod may wait for a node, in milliseconds, and with an autoscaler at work. */
   readonly scheduleMs: number;
   readonly scaleUpMs: number;
+  /** How long it may wait for an object that it needs and that does not exist, as a Secret. */
+  readonly configMs: number;
 }
 
+const CONFIG_ERROR = 'CreateContainerConfigError';
 /** Reasons of a waiting container that do not pass by themselves. */
 const FINAL_WAITS: Readonly<Record<string, string>> = {
   ErrImageNeverPull: 'the image is not on the node, and must not be pulled',
   InvalidImageName: 'the name of the image is invalid',
-  CreateContainerConfigError: 'the container cannot be configured',
+  [CONFIG_ERROR]: 'the container cannot be configured',
   CreateContainerError: 'the container cannot be created',
   RunContainerError: 'the container cannot be started',
 };
 const UNBOUND = /unbound immediate PersistentVolumeClaims/;
 /** A new claim waits until a storage system has made its volume, or the cluster looks for one again. */
 const BIND_MS = 120_000;
+/** As the scheduler reports it. */
+const MISSING_CLAIM = /persistentvolumeclaim "([^"]{1,253})" (not found|is being deleted)/;
+/** The scheduler may see a new claim a little later than its pod. */
+const CLAIM_MS = 5000;
 const PULL_ERRORS = ['ErrImagePull', 'ImagePullBackOff'];
 /** Answers of registries that a repetition does not change. */
 const FINAL_PULL =
@@ -153,7 +160,8 @@ function lacksShell(message: string): boolean {
   return /no such file/i.test(message) && message.includes('/bin/sh');
 }
 
-function unscheduled({ pod, events, now, scheduleMs, scaleUpMs }: StateOptions): NotReady {
+function unscheduled(options: StateOptions): NotReady {
+  const { pod, events, now, scheduleMs, scaleUpMs, configMs } = options;
   const { metadata, status } = pod;
   const gated = status?.conditions?.find(({ reason }) => reason === 'SchedulingGated');
   if (gated) {
@@ -170,6 +178,14 @@ function unscheduled({ pod, events, now, scheduleMs, scaleUpMs }: StateOptions):
   const why = `${condition.reason ?? 'Unschedulable'}: ${condition.message ?? ''}`;
   const scaling = scalingOf(events);
   const age = now - Date.parse(metadata.creationTimestamp ?? '');
+  const [, claim, problem] = MISSING_CLAIM.exec(why) ?? [];
+  if (claim !== undefined) {
+    if (age <= Math.max(configMs, CLAIM_MS)) return pending(`waits for claim ${claim}: ${why}`);
+    const is = problem === 'not found' ? 'does not exist in the cluster' : problem;
+    return failed(
+      `Persistent volume claim ${claim} ${is}. If it was of a volume, a user has deleted it there: delete the volume and create it again, or create a claim of that name`,
+    );
+  }
   const isUnbound = UNBOUND.test(why);
   const limit = isUnbound ? Math.max(scheduleMs, BIND_MS) : scheduleMs;
   if (age <= (scaling ? scaleUpMs : limit)) {
@@ -186,8 +202,9 @@ function scalingOf(events: readonly KubeEvent[]): KubeEvent | null {
   return last?.reason === 'TriggeredScaleUp' ? last : null;
 }
 
-function starting({ pod, events, now }: StateOptions, node: string): NotReady {
+function starting({ pod, events, now, configMs }: StateOptions, node: string): NotReady {
   const { name } = pod.metadata;
+  const age = now - Date.parse(pod.metadata.creationTimestamp ?? '');
   for (const container of [AGENT_CONTAINER, JOB_CONTAINER]) {
     const waiting = statusOf(pod, container)?.state?.waiting;
     const { reason = '', message = '' } = waiting ?? {};
@@ -197,14 +214,16 @@ function starting({ pod, events, now }: StateOptions, node: string): NotReady {
         (event) => event.reason === 'Failed' && /pull/i.test(event.message ?? ''),
       );
       const why = detail?.message ?? message;
-      const age = now - Date.parse(pod.metadata.creationTimestamp ?? '');
       if (FINAL_PULL.test(why) || age > PULL_ATTEMPTS_MS) {
         return failed(`the ${what} could not be pulled on node ${node}: ${why}`);
       }
       return pending(`pulling the ${what} failed and is tried again: ${why}`);
     }
     const final = FINAL_WAITS[reason];
-    if (final) return failed(`${final} (${reason}) in pod ${name}: ${message}`);
+    if (final) {
+      const text = `${final} (${reason}) in pod ${name}: ${message}`;
+      return reason === CONFIG_ERROR && age <= configMs ? pending(text) : failed(text);
+    }
   }
   const init = statusOf(pod, AGENT_CONTAINER)?.state;
   if (init?.running) return pending(`copying the agent on node ${node}`);

@@ -163,7 +163,10 @@ function apart(order: GatewayOrder): object {
   return { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm }] };
 }
 
-export function gatewaySecret({ order, token }: GatewayObjects, owner: KubeObject): object {
+export function gatewaySecret(
+  { order, token }: Pick<GatewayObjects, 'order' | 'token'>,
+  owner: KubeObject,
+): object {
   return {
     ...{ apiVersion: 'v1', kind: 'Secret', type: 'Opaque', stringData: { [TOKEN_KEY]: token } },
     metadata: ownedMetadata(order, secretName(replicaName(order)), owner),
@@ -251,5 +254,5 @@ function describedBy({ key, owner, gateway, tags }: GatewayOrder, name: string):
   return { ...{ name, key, owner, tags, user: null }, component: 'gateway', title: gateway.name };
 }
 
-const secretName = (replica: string): string => `${replica}-agent`;
+export const secretName = (replica: string): string => `${replica}-agent`;
 const claimName = (replica: string): string => `${replica}-state`;

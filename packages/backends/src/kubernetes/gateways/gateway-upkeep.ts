@@ -5,6 +5,7 @@ import type { GatewayCondition, GatewayOrder } from '../../base/port.ts';
 import type { KubeObject, Pod } from '../api/objects.ts';
 import type { Cluster } from '../cluster.ts';
 import type { AgentPrograms } from '../delivery.ts';
+import { tokenOf } from '../instances.ts';
 import { keyOf } from '../labels.ts';
 import type { AgentSource } from '../pod-agent.ts';
 import { createOnce, setPath } from './cluster-objects.ts';
@@ -13,8 +14,10 @@ import {
   BUILD,
   gatewayIngress,
   gatewayName,
+  gatewaySecret,
   podOfReplica,
   podTemplate,
+  secretName,
   serviceKind,
   serviceOfGateway,
 } from './gateway-objects.ts';
@@ -29,6 +32,11 @@ export interface Build {
 export interface UpkeepOptions {
   readonly agent: AgentSource;
   readonly programs: Pick<AgentPrograms, 'agent'>;
+}
+
+export interface MaintainOptions extends UpkeepOptions {
+  /** The agents' tokens are derived from it. */
+  readonly secret: string;
 }
 
 /** Null: this server has no programs for pods. */
@@ -51,7 +59,7 @@ export async function buildOf(
 }
 
 export async function maintainGateway(
-  options: UpkeepOptions,
+  options: MaintainOptions,
   cluster: Cluster,
   { id }: InstanceHandle,
   order: Omit<GatewayOrder, 'key'>,
@@ -63,10 +71,15 @@ export async function maintainGateway(
   ]);
   // Otherwise a replica that is ending would leave a Service behind.
   const isThere = set !== null && set.metadata.deletionTimestamp === undefined;
-  if (isThere) await ensureShared(cluster, { ...order, key: keyOf(set) ?? '' });
+  const made = { ...order, key: set === null ? '' : (keyOf(set) ?? '') };
+  if (isThere) await ensureShared(cluster, made);
   const isReady = pod?.status?.conditions?.some(
     ({ type, status }) => type === 'Ready' && status === 'True',
   );
+  if (isThere && pod !== null && !isReady && (await lacksSecret(cluster, pod))) {
+    const token = tokenOf(options.secret, podOfReplica(id));
+    await createOnce(cluster, cluster.path('secrets'), gatewaySecret({ order: made, token }, set));
+  }
   return {
     outdated: isThere && build !== null && isOlder(set, build) ? OUTDATED : null,
     unreachable: isReady ? null : `pod ${podOfReplica(id)} is not ready for requests yet`,
@@ -74,6 +87,12 @@ export async function maintainGateway(
 }
 
 const OUTDATED = 'The server has another version of its program';
+
+/** A person has deleted it. Servers may not read Secrets, so the node's report is what shows it. */
+async function lacksSecret(cluster: Cluster, pod: Pod): Promise<boolean> {
+  const missing = `secret "${secretName(pod.metadata.name.replace(/-0$/, ''))}" not found`;
+  return (await cluster.eventsOf(pod)).some(({ message }) => message?.includes(missing));
+}
 
 /** A read costs less than a creation that is refused, for the cluster and in its audit log. */
 async function ensureShared(cluster: Cluster, order: GatewayOrder): Promise<void> {

@@ -24,6 +24,7 @@ interface ApiObject {
   metadata: {
     name: string;
     uid?: string;
+    creationTimestamp?: string;
     labels?: Record<string, string>;
     annotations?: Record<string, string>;
   };
@@ -213,6 +214,22 @@ describe('gateways in a cluster', () => {
     expect(kinds()).toEqual(['pods', 'persistentvolumeclaims', 'secrets'].sort());
   });
 
+  it('get their Secret back, once the node of their pod reports that it is missing', async () => {
+    const handle = await gateways.create(order(0));
+    runPods();
+    const [secret] = ofKind('secrets');
+    for (const path of objects.keys()) if (path.includes('/secrets/')) objects.delete(path);
+    await gateways.maintain?.(handle, order(0));
+    expect(ofKind('secrets')).toEqual([]);
+    objects.set('/api/v1/namespaces/jobs/events/e', {
+      ...{ metadata: { name: 'e' }, reason: 'FailedMount' },
+      message: `MountVolume.SetUp failed for volume "token" : secret "${handle.id}-agent" not found`,
+    } as ApiObject);
+    await gateways.maintain?.(handle, order(0));
+    const { uid: _, ...metadata } = secret?.metadata ?? { name: '' };
+    expect(ofKind('secrets')).toEqual([{ ...secret, metadata: expect.objectContaining(metadata) }]);
+  });
+
   it('get their Service back if one is made while the last other one ends', async () => {
     const last = await gateways.create(order(0));
     await gateways.release(last);
@@ -263,6 +280,35 @@ describe('gateways in a cluster', () => {
         text: expect.stringMatching(/cannot be created: exceeded quota: few/),
       },
     });
+  });
+
+  it('wait with the reason for what their pod needs and does not exist yet, unless that cannot come', async () => {
+    const handle = await gateways.create(order(0));
+    runPods();
+    const [pod] = ofKind('pods');
+    const message = 'failed to prepare subPath for volumeMount "state"';
+    const waiting = (reason: string) => ({
+      phase: 'Pending',
+      containerStatuses: [{ name: 'job', state: { waiting: { reason, message } } }],
+    });
+    if (pod) {
+      pod.metadata.creationTimestamp = '2026-01-01T00:00:00Z';
+      pod.status = waiting('CreateContainerConfigError');
+    }
+    expect(await gateways.observe(handle)).toEqual({
+      state: 'pending',
+      text: expect.stringMatching(/CreateContainerConfigError.*-0: failed to prepare subPath/),
+    });
+    const lacking = 'persistentvolumeclaim "state" not found';
+    const unscheduled = { type: 'PodScheduled', status: 'False', message: lacking };
+    if (pod) {
+      pod.spec = {};
+      pod.status = { phase: 'Pending', conditions: [unscheduled] };
+    }
+    expect(await gateways.observe(handle)).toMatchObject({ state: 'pending' });
+    if (pod) pod.spec = { nodeName: 'n1' };
+    if (pod) pod.status = waiting('InvalidImageName');
+    expect(await gateways.observe(handle)).toMatchObject({ state: 'interrupted' });
   });
 
   it('are refused with the missing right, and nothing is left', async () => {

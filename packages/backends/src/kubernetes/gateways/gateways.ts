@@ -186,7 +186,8 @@ async function whyNoPod(cluster: Cluster, name: string): Promise<string> {
 async function stateOf(cluster: Cluster, pod: Pod) {
   const { name, deletionTimestamp } = pod.metadata;
   if (deletionTimestamp !== undefined) return pending(`pod ${name} is being replaced`);
-  const forever = { scheduleMs: Number.POSITIVE_INFINITY, scaleUpMs: Number.POSITIVE_INFINITY };
+  const most = Number.POSITIVE_INFINITY;
+  const forever = { scheduleMs: most, scaleUpMs: most, configMs: most };
   const state = podState({
     ...{ pod, now: Date.now(), ...forever },
     events: await cluster.eventsOf(pod),
