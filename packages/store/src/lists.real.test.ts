@@ -312,6 +312,29 @@ forEachStore((tests) => {
     expect(await store.instances.byNum(one.fleet.id, 0)).toEqual(one.instances[0]);
   });
 
+  it('finds the active instances that a backend has made', async () => {
+    const world = await openWorld(tests);
+    const { store, projectId } = world;
+    const { instances } = await insertFleet(world, { name: 'made' }, [0, 1, 2, 3]);
+    const handle = (id: string) => ({ handle: { id, data: null } });
+    const set = [
+      handle('a'),
+      { ...handle('b'), status: 'terminating' } as const,
+      { ...handle('c'), status: 'terminated', deleted: true } as const,
+    ];
+    await store.engine.apply(
+      set.map((part, index) => ({
+        ...{ type: 'instance.update', id: instances[index]!.id, version: 0, set: part },
+      })),
+    );
+    const [first] = instances;
+    expect(await store.instances.madeBy(projectId, 'local')).toEqual([
+      { id: first!.id, handleId: 'a' },
+    ]);
+    expect(await store.instances.madeBy(projectId, 'aws')).toEqual([]);
+    expect(await store.instances.madeBy('other', 'local')).toEqual([]);
+  });
+
   it('names what prevents the deletion of a fleet', async () => {
     const world = await openWorld(tests);
     const { fleet, instances } = await insertFleet(world, { name: 'pool' }, [0, 1, 2]);

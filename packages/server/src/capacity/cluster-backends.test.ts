@@ -14,7 +14,7 @@ function world() {
   let isBroken = false;
   const backends = new ClusterBackends({
     store: {
-      instances: { list: async () => [] },
+      instances: { madeBy: async () => [] },
       projects: { list: async () => [{ id: 'p' }] },
       backends: { list: async () => [row()], byType: async () => ({ auth: { key: 'secret' } }) },
       meta: { get: async () => 'stored' },

@@ -4,9 +4,7 @@ import { pino } from 'pino';
 import { expect, it } from 'vitest';
 import { WatchedBackends, type WatchedBackendsOptions } from './watched-backends.ts';
 
-const instance = (id: string, backend: string, status: string) => ({
-  instance: { id, backend, status, handle: { id: `machine-${id}`, data: null } },
-});
+const instance = (id: string) => ({ id, handleId: `machine-${id}` });
 
 function world() {
   const signalled: string[][] = [];
@@ -15,12 +13,10 @@ function world() {
   const database = { failures: 0 };
   const store = {
     instances: {
-      list: async () => [
-        instance('up', 'aws', 'idle'),
-        instance('starting', 'aws', 'provisioning'),
-        instance('ended', 'aws', 'terminated'),
-        instance('elsewhere', 'gcp', 'idle'),
-      ],
+      madeBy: async (projectId: string, backend: string) => {
+        expect([projectId, backend]).toEqual(['project', 'aws']);
+        return [instance('up'), instance('starting')];
+      },
     },
     engine: {
       signal: async (signals: readonly Signal[]) => {

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Backend } from '@dstack/backends';
-import { isInstanceActive } from '@dstack/contract/status';
 import type { Id, Signal } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
@@ -84,12 +83,8 @@ export class WatchedBackends {
     isMeant: (handleId: string) => boolean,
   ): Promise<void> {
     const { store } = this.#options;
-    const found = await store.instances.list({ projectIds: [projectId] });
-    const ids = found
-      .map(({ instance }) => instance)
-      .filter((one) => one.backend === backend && isInstanceActive(one.status))
-      .filter((one) => one.handle !== null && isMeant(one.handle.id))
-      .map(({ id }) => id);
+    const made = await store.instances.madeBy(projectId, backend);
+    const ids = made.filter(({ handleId }) => isMeant(handleId)).map(({ id }) => id);
     for (const id of ids) this.#options.onReport?.(id);
     const signals = ids.map((id): Signal => ({ kind: 'observation', id }));
     if (signals.length > 0) await store.engine.signal(signals);

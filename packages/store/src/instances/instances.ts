@@ -1,4 +1,5 @@
-import { AVAILABLE_INSTANCE_STATUSES } from '@dstack/contract/status';
+import { AVAILABLE_INSTANCE_STATUSES, ENDING_INSTANCE_STATUSES } from '@dstack/contract/status';
+import type { InstanceHandle } from '@dstack/core';
 import { sql } from 'kysely';
 import type { Db, StoreContext } from '../context.ts';
 import { importedFleets } from '../fleets/fleets.ts';
@@ -39,6 +40,18 @@ export function createInstances(context: StoreContext): Instances {
         .execute();
       return rows.map(instanceTable.decode);
     },
+    async madeBy(projectId, backend) {
+      const rows = await db
+        .selectFrom('instances')
+        .select(['id', 'handle'])
+        .where('project_id', '=', projectId)
+        .where('backend', '=', backend)
+        .where(notDeleted('deleted'))
+        .where('status', 'not in', ENDING_INSTANCE_STATUSES)
+        .where('handle', 'is not', null)
+        .execute();
+      return rows.map(({ id, handle }) => ({ id, handleId: idIn(handle) }));
+    },
     async byNum(fleetId, instanceNum) {
       const row = await db
         .selectFrom('instances')
@@ -70,6 +83,9 @@ export function createInstances(context: StoreContext): Instances {
     },
   };
 }
+
+const idIn = (handle: unknown): string =>
+  String((JSON.parse(String(handle)) as Partial<InstanceHandle>).id);
 
 function instanceKeys(db: Db) {
   return db

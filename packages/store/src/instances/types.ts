@@ -1,4 +1,4 @@
-import type { HealthStatus, Id, InstanceRecord, Timestamp } from '@dstack/core';
+import type { BackendName, HealthStatus, Id, InstanceRecord, Timestamp } from '@dstack/core';
 import type { Page } from '../page.ts';
 
 export interface InstanceView {
@@ -16,6 +16,11 @@ export interface InstanceFilter {
   /** Only `idle` and `busy` ones that are not deleted. */
   readonly onlyActive?: boolean;
   readonly page?: Page;
+}
+
+export interface MadeInstance {
+  readonly id: Id;
+  readonly handleId: string;
 }
 
 export interface HealthCheckRecord {
@@ -37,6 +42,8 @@ export interface Instances {
   viewsByIds(ids: readonly Id[]): Promise<InstanceView[]>;
   /** Not deleted, with this `hostId`. */
   onHost(hostId: string): Promise<InstanceRecord[]>;
+  /** Active ones that the backend has made, without what else is known of them. */
+  madeBy(projectId: Id, backend: BackendName): Promise<MadeInstance[]>;
   /** Not deleted. */
   byNum(fleetId: Id, instanceNum: number): Promise<InstanceRecord | null>;
   /** Newest first, bounds exclusive. */
