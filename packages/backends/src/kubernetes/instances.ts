@@ -3,7 +3,12 @@ import { createHmac } from 'node:crypto';
 import { splitImageName } from '@dstack/contract/image-name';
 import type { InstanceHandle, Offer } from '@dstack/core';
 import type { AgentTunnels } from '../base/agent-tunnels.ts';
-import { BackendError, NoCapacityError, SkipOfferError } from '../base/errors.ts';
+import {
+  BackendError,
+  NoCapacityError,
+  RefusedOrderError,
+  SkipOfferError,
+} from '../base/errors.ts';
 import type {
   ContainerOrder,
   CreatedInstance,
@@ -32,6 +37,7 @@ import { type AgentSource, TOKEN_KEY } from './pod-agent.ts';
 import { describedBy, type PodOrder, podName, pullSecretName, secretName } from './pod-order.ts';
 import { dockerConfig, podOf } from './pod-spec.ts';
 import { isStarted, podState } from './pod-state.ts';
+import { refusedSetting } from './refusals.ts';
 import { jobTunnel, tunnelKey } from './tunnels.ts';
 
 export interface InstancesOptions {
@@ -104,7 +110,7 @@ async function createPod(
     await Promise.all([own(cluster, made, secrets), nameGang(cluster, pod, made)]);
   } catch (error) {
     if (isRefusal(error)) await removeSecrets(cluster, name);
-    throw refusal(error);
+    throw refusal(error, container);
   }
   return {
     handle: handleOf(cluster, name),
@@ -216,10 +222,13 @@ function isRefusal(error: unknown): boolean {
   );
 }
 
-/** Nothing was created: the API has refused the pod itself. */
-function refusal(error: unknown): unknown {
+/** Nothing was created: the API has refused the pod itself, whatever its node is. */
+function refusal(error: unknown, { settings }: ContainerOrder): unknown {
   if (!(error instanceof ApiError) || !isRefusal(error)) return error;
-  return new SkipOfferError(error.message, { cause: error });
+  const setting = refusedSetting(error.message, settings?.kubernetes ?? null);
+  const next =
+    setting === null ? '' : ` (correct \`${setting}\` in \`backend_settings.kubernetes\`)`;
+  return new RefusedOrderError(`${error.text}${next}`, { cause: error });
 }
 
 async function removeSecrets(cluster: Cluster, pod: string): Promise<void> {

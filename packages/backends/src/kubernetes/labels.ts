@@ -79,7 +79,7 @@ export function annotationsOf({ key, owner }: Described): Record<string, string>
 }
 
 /** Labels that the API would refuse are left out, as in dstack 0.22.5. */
-export function validLabels(labels: Readonly<Record<string, string>>): Record<string, string> {
+function validLabels(labels: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(labels).filter(([name, value]) => isLabelName(name) && isLabelValue(value)),
   );

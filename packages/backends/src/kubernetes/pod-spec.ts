@@ -5,13 +5,7 @@ import { SkipOfferError } from '../base/errors.ts';
 import type { ContainerOrder } from '../base/port.ts';
 import type { Toleration } from './api/objects.ts';
 import { GANG_LABEL, gangHostname, gangName } from './gang-names.ts';
-import {
-  ADDRESS_NEEDED,
-  annotationsOf,
-  instanceAnnotation,
-  labelsOf,
-  validLabels,
-} from './labels.ts';
+import { ADDRESS_NEEDED, annotationsOf, instanceAnnotation, labelsOf } from './labels.ts';
 import { GPU_LABEL, GPU_RESOURCE, GPU_UNITS, TOLERATED_TAINTS } from './offers.ts';
 import {
   AGENT_ROOT,
@@ -42,7 +36,7 @@ export function podOf(pod: PodOrder): object {
     metadata: {
       ...{ name, namespace },
       labels: {
-        ...validLabels(settings?.labels ?? {}),
+        ...settings?.labels,
         ...labelsOf(described),
         ...(gang === null ? {} : { [GANG_LABEL]: gangName(pod, gang) }),
         ...(settings?.queue ? { 'kueue.x-k8s.io/queue-name': settings.queue } : {}),

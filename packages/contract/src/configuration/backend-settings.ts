@@ -3,7 +3,18 @@ import * as z from 'zod';
 import { int, optional, string } from './scalars.ts';
 import { choice, closed, named } from './schema-kit.ts';
 
-const Texts = z.record(z.string(), string());
+const LabelName = string({
+  max: 317,
+  pattern: /^(?:[a-z0-9][a-z0-9.-]{0,252}\/)?[A-Za-z0-9](?:[\w.-]{0,61}[A-Za-z0-9])?$/,
+  meaning: 'a name of Kubernetes, such as team or example.com/team',
+});
+const LabelValue = string({
+  max: 63,
+  pattern: /^(?:[A-Za-z0-9](?:[\w.-]{0,61}[A-Za-z0-9])?)?$/,
+  meaning: 'letters and digits with . _ - between them',
+});
+const Labels = z.record(LabelName, LabelValue);
+const Annotations = z.record(LabelName, string());
 
 export const KubernetesToleration = named(
   'KubernetesToleration',
@@ -19,9 +30,9 @@ export type KubernetesToleration = z.infer<typeof KubernetesToleration>;
 export const KubernetesSettings = named(
   'KubernetesSettings',
   closed({
-    labels: Texts.default({}),
-    annotations: Texts.default({}),
-    node_selector: optional(Texts),
+    labels: Labels.default({}),
+    annotations: Annotations.default({}),
+    node_selector: optional(Labels),
     tolerations: z.array(KubernetesToleration).default([]),
     priority_class: optional(string()),
     runtime_class: optional(string()),
@@ -123,9 +134,9 @@ export const KubernetesGatewaySettings = named(
     address: optional(string({ min: 1, max: 253 })),
     ingress_class: optional(string({ min: 1 })),
     traffic_policy: optional(choice(['Local', 'Cluster'])),
-    labels: Texts.default({}),
-    annotations: Texts.default({}),
-    node_selector: optional(Texts),
+    labels: Labels.default({}),
+    annotations: Annotations.default({}),
+    node_selector: optional(Labels),
     tolerations: z.array(KubernetesToleration).default([]),
     priority_class: optional(string()),
     image_pull_policy: optional(choice(['Always', 'IfNotPresent', 'Never'])),

@@ -172,6 +172,19 @@ describe('errors', () => {
     );
   });
 
+  test('a label that Kubernetes would not take is named', () => {
+    const errorOf = (label: string) => {
+      const text = `type: task\ncommands: [a]\nbackend_settings:\n  kubernetes: {labels: {${label}}}\n`;
+      return formatConfigurationErrors(errorsOf(text), 'f', text).split('\n')[0];
+    };
+    expect(errorOf("'a b': c")).toContain(
+      'backend_settings.kubernetes.labels.a b is a key that must be a name of Kubernetes',
+    );
+    expect(errorOf("team: 'a b'")).toContain(
+      'backend_settings.kubernetes.labels.team must be letters and digits',
+    );
+  });
+
   test('a formatted error shows the part of a long line around its place', () => {
     const text = `type: task\ncommands: [a]\nports: [${'80,'.repeat(500)}x,${'80,'.repeat(500)}]\n`;
     const [, excerpt = '', pointer = ''] = formatConfigurationErrors(

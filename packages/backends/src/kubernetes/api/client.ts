@@ -20,11 +20,15 @@ export class ApiError extends BackendError {
   readonly status: number;
   /** The code of the API, such as `AlreadyExists`. */
   readonly reason: string;
+  /** The message of the API, which names object and cause. */
+  readonly text: string;
 
-  constructor(status: number, reason: string, message: string) {
-    super(message);
+  /** `call`: cluster, method and path; part of the message. */
+  constructor(status: number, reason: string, text: string, call: string | null = null) {
+    super(call === null ? text : `${call}: ${text}`);
     this.status = status;
     this.reason = reason;
+    this.text = text;
   }
 }
 
@@ -223,7 +227,7 @@ export class KubeClient {
       return new BusyError(`cluster ${context} is busy (${status}): ${message}`);
     }
     const { method = 'GET', path } = call;
-    return new ApiError(status, reason, `cluster ${context}: ${method} ${path}: ${message}`);
+    return new ApiError(status, reason, message, `cluster ${context}: ${method} ${path}`);
   }
 }
 

@@ -2,14 +2,7 @@
 import type { KubernetesGatewaySettings } from '@dstack/contract';
 import type { GatewayOrder } from '../../base/port.ts';
 import type { KubeObject, OwnerReference } from '../api/objects.ts';
-import {
-  annotationsOf,
-  type Described,
-  GATEWAY_LABEL,
-  labelsOf,
-  objectName,
-  validLabels,
-} from '../labels.ts';
+import { annotationsOf, type Described, GATEWAY_LABEL, labelsOf, objectName } from '../labels.ts';
 import {
   AGENT_ROOT,
   AGENT_STATE,
@@ -82,7 +75,7 @@ export const podOfReplica = (name: string): string => `${name}-0`;
 export function statefulSet(objects: GatewayObjects): object {
   const { order, namespace, agent, place, build } = objects;
   const name = replicaName(order);
-  const labels = { ...validLabels(settingsOf(order)?.labels ?? {}), ...labelsFor(order, name) };
+  const labels = { ...settingsOf(order)?.labels, ...labelsFor(order, name) };
   return {
     ...{ apiVersion: 'apps/v1', kind: 'StatefulSet' },
     metadata: {
