@@ -64,13 +64,24 @@ describe('a pod', () => {
     });
   });
 
+  it('waits for the scheduler that the run names, which may not exist', () => {
+    const pending = pod({ phase: 'Pending' });
+    expect(state(pending)).toMatchObject({ text: 'waits for the scheduler' });
+    const named = { ...pending, spec: { schedulerName: 'volcano' } };
+    expect(state(named)).toMatchObject({ text: 'waits for scheduler volcano' });
+  });
+
   it('waits longer for a claim that has no volume yet', () => {
     const message = '0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims.';
     const type = 'PodScheduled';
     const condition = { type, status: 'False', reason: 'Unschedulable', message };
     const unbound = pod({ phase: 'Pending', conditions: [condition] });
-    expect(state(unbound, [], 60)).toMatchObject({
-      ...{ state: 'pending', text: expect.stringContaining('waits for a volume') },
+    const volumes = [{}, { persistentVolumeClaim: { claimName: 'data-1' } }];
+    expect(state({ ...unbound, spec: { volumes } }, [], 60)).toMatchObject({
+      ...{
+        state: 'pending',
+        text: expect.stringMatching(/^waits for the volume of data-1 \(see /),
+      },
     });
     expect(state(unbound, [], 200).state).toBe('interrupted');
   });

@@ -31,6 +31,7 @@ const FINAL_WAITS: Readonly<Record<string, string>> = {
   CreateContainerError: 'the container cannot be created',
   RunContainerError: 'the container cannot be started',
 };
+const DEFAULT_SCHEDULER = 'default-scheduler';
 const UNBOUND = /unbound immediate PersistentVolumeClaims/;
 /** A new claim waits until a storage system has made its volume, or the cluster looks for one again. */
 const BIND_MS = 120_000;
@@ -162,7 +163,7 @@ function lacksShell(message: string): boolean {
 
 function unscheduled(options: StateOptions): NotReady {
   const { pod, events, now, scheduleMs, scaleUpMs, configMs } = options;
-  const { metadata, status } = pod;
+  const { metadata, spec, status } = pod;
   const gated = status?.conditions?.find(({ reason }) => reason === 'SchedulingGated');
   if (gated) {
     return {
@@ -174,7 +175,12 @@ function unscheduled(options: StateOptions): NotReady {
   const condition = status?.conditions?.find(
     (one) => one.type === 'PodScheduled' && one.status === 'False',
   );
-  if (!condition) return pending('waits for the scheduler');
+  const scheduler = spec?.schedulerName ?? DEFAULT_SCHEDULER;
+  if (!condition) {
+    // It may not exist in the cluster.
+    const named = scheduler === DEFAULT_SCHEDULER ? 'the scheduler' : `scheduler ${scheduler}`;
+    return pending(`waits for ${named}`);
+  }
   const why = `${condition.reason ?? 'Unschedulable'}: ${condition.message ?? ''}`;
   const scaling = scalingOf(events);
   const age = now - Date.parse(metadata.creationTimestamp ?? '');
@@ -190,9 +196,18 @@ function unscheduled(options: StateOptions): NotReady {
   const limit = isUnbound ? Math.max(scheduleMs, BIND_MS) : scheduleMs;
   if (age <= (scaling ? scaleUpMs : limit)) {
     if (scaling) return pending(`waits for a new node: ${scaling.message ?? why}`);
-    return pending(`waits for ${isUnbound ? 'a volume' : 'a node'}: ${why}`);
+    return pending(`waits for ${isUnbound ? unboundText(pod) : 'a node'}: ${why}`);
   }
   return failed(`Pod ${metadata.name} was not scheduled: ${why}`);
+}
+
+/** Why a claim is not bound is in its own events, which the server does not follow. */
+function unboundText({ spec }: Pod): string {
+  const claims = (spec?.volumes ?? []).flatMap(
+    ({ persistentVolumeClaim: one }) => one?.claimName ?? [],
+  );
+  if (claims.length === 0) return 'a volume';
+  return `the volume of ${claims.join(', ')} (see kubectl describe pvc ${claims.join(' ')})`;
 }
 
 /** Null: no autoscaler adds a node for the pod now; it may have refused to, and changed its mind. */

@@ -81,10 +81,16 @@ export interface ContainerStatus {
   };
 }
 
+export interface PodVolume {
+  readonly persistentVolumeClaim?: { readonly claimName: string };
+}
+
 export interface Pod extends KubeObject {
   readonly spec?: {
     readonly nodeName?: string;
     readonly subdomain?: string;
+    readonly schedulerName?: string;
+    readonly volumes?: readonly PodVolume[];
     readonly containers?: readonly Container[];
     readonly initContainers?: readonly Container[];
     readonly overhead?: Quantities;
