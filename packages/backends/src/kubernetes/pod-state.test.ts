@@ -77,13 +77,15 @@ describe('a pod', () => {
     const condition = { type, status: 'False', reason: 'Unschedulable', message };
     const unbound = pod({ phase: 'Pending', conditions: [condition] });
     const volumes = [{}, { persistentVolumeClaim: { claimName: 'data-1' } }];
-    expect(state({ ...unbound, spec: { volumes } }, [], 60)).toMatchObject({
-      ...{
-        state: 'pending',
-        text: expect.stringMatching(/^waits for the volume of data-1 \(see /),
-      },
+    const withClaim = { ...unbound, spec: { volumes } };
+    const hint = 'PersistentVolumeClaims. (see kubectl describe pvc data-1)';
+    expect(state(withClaim, [], 60)).toMatchObject({
+      ...{ state: 'pending', text: expect.stringMatching(/^waits for a volume: /) },
     });
-    expect(state(unbound, [], 200).state).toBe('interrupted');
+    expect(state(withClaim, [], 60)).toMatchObject({ text: expect.stringContaining(hint) });
+    expect(state(withClaim, [], 200)).toMatchObject({
+      ...{ state: 'interrupted', text: expect.stringContaining(hint) },
+    });
   });
 
   it('whose image does not exist has failed at once, with the message of the registry', () => {

@@ -181,7 +181,9 @@ function unscheduled(options: StateOptions): NotReady {
     const named = scheduler === DEFAULT_SCHEDULER ? 'the scheduler' : `scheduler ${scheduler}`;
     return pending(`waits for ${named}`);
   }
-  const why = `${condition.reason ?? 'Unschedulable'}: ${condition.message ?? ''}`;
+  const found = `${condition.reason ?? 'Unschedulable'}: ${condition.message ?? ''}`;
+  const isUnbound = UNBOUND.test(found);
+  const why = isUnbound ? unboundText(found, pod) : found;
   const scaling = scalingOf(events);
   const age = now - Date.parse(metadata.creationTimestamp ?? '');
   const [, claim, problem] = MISSING_CLAIM.exec(why) ?? [];
@@ -192,22 +194,20 @@ function unscheduled(options: StateOptions): NotReady {
       `Persistent volume claim ${claim} ${is}. If it was of a volume, a user has deleted it there: delete the volume and create it again, or create a claim of that name`,
     );
   }
-  const isUnbound = UNBOUND.test(why);
   const limit = isUnbound ? Math.max(scheduleMs, BIND_MS) : scheduleMs;
   if (age <= (scaling ? scaleUpMs : limit)) {
     if (scaling) return pending(`waits for a new node: ${scaling.message ?? why}`);
-    return pending(`waits for ${isUnbound ? unboundText(pod) : 'a node'}: ${why}`);
+    return pending(`waits for ${isUnbound ? 'a volume' : 'a node'}: ${why}`);
   }
   return failed(`Pod ${metadata.name} was not scheduled: ${why}`);
 }
 
 /** Why a claim is not bound is in its own events, which the server does not follow. */
-function unboundText({ spec }: Pod): string {
+function unboundText(why: string, { spec }: Pod): string {
   const claims = (spec?.volumes ?? []).flatMap(
-    ({ persistentVolumeClaim: one }) => one?.claimName ?? [],
+    ({ persistentVolumeClaim: claim }) => claim?.claimName ?? [],
   );
-  if (claims.length === 0) return 'a volume';
-  return `the volume of ${claims.join(', ')} (see kubectl describe pvc ${claims.join(' ')})`;
+  return claims.length === 0 ? why : `${why} (see kubectl describe pvc ${claims.join(' ')})`;
 }
 
 /** Null: no autoscaler adds a node for the pod now; it may have refused to, and changed its mind. */
