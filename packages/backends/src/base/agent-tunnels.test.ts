@@ -84,6 +84,34 @@ it('a port is tried again where nothing reports that it listens', async () => {
   expect(attempts.count).toBe(4);
 });
 
+it('while many agents are awaited, their ports are tried once they report that they listen', async () => {
+  const few = Array.from({ length: 3 }, (_, n) => ({ ...portAfter(1), key: `few-${n}` }));
+  const never = Promise.withResolvers<boolean>();
+  const waiting = few.map(({ target, key }) =>
+    tunnels.dial({ ...target, key, listens: () => never.promise }, 'token'),
+  );
+  await vi.waitFor(() => expect(few.map(({ attempts }) => attempts.count)).toEqual([1, 1, 1]));
+  const { attempts, target } = portAfter(0);
+  // Its log cannot be read at first.
+  const reports = [false, false, true];
+  const listens = async () => reports.shift() ?? false;
+  const both = [1, 2].map(() => tunnels.dial({ ...target, key: 'more', listens }, 'token'));
+  expect(attempts.count).toBe(0);
+  await Promise.all(both);
+  expect([attempts.count, reports]).toEqual([1, []]);
+  never.resolve(true);
+  await Promise.all(waiting);
+});
+
+it('while many agents are awaited, ports without a report are tried rarely', async () => {
+  const many = Array.from({ length: 4 }, (_, n) => ({ ...portAfter(1), key: `many-${n}` }));
+  const dialled = many.map(({ target, key }) =>
+    tunnels.dial({ ...target, key, listens: async () => false }, 'token'),
+  );
+  await Promise.all(dialled);
+  expect(many.map(({ attempts }) => attempts.count)).toEqual([2, 2, 2, 2]);
+});
+
 it('a report that comes after the limit still leads to an attempt, and to no further one', async () => {
   const { attempts, target } = portAfter(2);
   vi.useFakeTimers({ toFake: ['Date'] });

@@ -17,6 +17,12 @@ const START_MS = 5000;
 /** Each attempt costs the way between more than a listener here, so the pauses grow with the wait. */
 const START_PAUSE_MS = 50;
 const MAX_START_PAUSE_MS = 300;
+/**
+ * While this many agents are awaited, the machines of most of them are too busy to start one at once: their
+ * ports are tried after a report, or once in so many milliseconds.
+ */
+const CROWD = 4;
+const CROWD_PAUSE_MS = 1000;
 /** A connection that was prepared is used within milliseconds, unless another server has the host. */
 const UNUSED_MS = 10_000;
 const OK = 200;
@@ -42,16 +48,32 @@ export class AgentTunnels {
   readonly #reached = new Set<string>();
   /** Keys of instances that were released: a connection to one that is ending could wait for long. */
   readonly #dropped = new Set<string>();
+  /** Connections that wait for the first answer of an agent, by its key. */
+  readonly #awaited = new Map<string, number>();
   /** Reports that connections wait for, by key. */
   readonly #reports = new Map<string, Promise<boolean>>();
 
   /** The first connection waits for an agent that is just starting. */
   async dial(target: TunnelTarget, token: string): Promise<Duplex> {
     const { key } = target;
+    if (this.#reached.has(key)) return await this.#dial(target, token);
+    this.#awaited.set(key, (this.#awaited.get(key) ?? 0) + 1);
+    try {
+      return await this.#dial(target, token);
+    } finally {
+      const others = (this.#awaited.get(key) ?? 1) - 1;
+      if (others > 0) this.#awaited.set(key, others);
+      else this.#awaited.delete(key);
+    }
+  }
+
+  async #dial(target: TunnelTarget, token: string): Promise<Duplex> {
+    const { key } = target;
     const since = Date.now();
     const until = since + (this.#reached.has(key) ? 0 : START_MS);
     let isReported = this.#reached.has(key);
     for (;;) {
+      if (!isReported) isReported = await this.#reportInCrowd(target);
       try {
         const session = await this.#session(target);
         this.#reached.add(key);
@@ -107,6 +129,19 @@ export class AgentTunnels {
       );
     }
     this.#sessions.clear();
+  }
+
+  /** False at once if few agents are awaited: an attempt is quicker than its report. */
+  async #reportInCrowd(target: TunnelTarget): Promise<boolean> {
+    const { key, listens } = target;
+    const until = Date.now() + CROWD_PAUSE_MS;
+    while (listens && this.#awaited.size >= CROWD && !this.#dropped.has(key)) {
+      if (this.#sessions.has(key)) return false;
+      if (await this.#listens(target)) return true;
+      if (Date.now() >= until) return false;
+      await delay(MAX_START_PAUSE_MS / 2);
+    }
+    return false;
   }
 
   #listens({ key, listens }: TunnelTarget): Promise<boolean> {

@@ -9,11 +9,13 @@ import { Cluster } from './cluster.ts';
 let server: Server;
 let cluster: Cluster;
 let isStarted: boolean;
+let startedAt: string | undefined;
 let onLog: (response: ServerResponse) => void;
 let logRequests: URL[];
 
 beforeEach(async () => {
   isStarted = true;
+  startedAt = undefined;
   logRequests = [];
   server = createServer((request, response) => {
     const url = new URL(request.url ?? '', 'http://api');
@@ -21,7 +23,7 @@ beforeEach(async () => {
       logRequests.push(url);
       return onLog(response);
     }
-    const state = isStarted ? { running: {} } : { waiting: {} };
+    const state = isStarted ? { running: { startedAt } } : { waiting: {} };
     response.end(
       JSON.stringify({ metadata: {}, status: { containerStatuses: [{ name: 'job', state }] } }),
     );
@@ -67,6 +69,12 @@ it('follows the log of the job until its agent listens', async () => {
 it('reports nothing if the container ends without an agent', async () => {
   onLog = (response) => response.end('exec format error\n');
   expect(await agentReport(cluster, 'train')()).toBe(false);
+});
+
+it('asks for no log of a container that has run for long', async () => {
+  startedAt = new Date(Date.now() - 120_000).toISOString();
+  expect(await agentReport(cluster, 'train')()).toBe(true);
+  expect(logRequests).toEqual([]);
 });
 
 it('asks for no log before the container has started', async () => {

@@ -7,7 +7,7 @@ import { TUNNEL_LISTENING } from '@dstack/contract/agent';
 import { ApiError, FORBIDDEN } from './api/client.ts';
 import type { Cluster } from './cluster.ts';
 import { JOB_CONTAINER } from './pod-spec.ts';
-import { isStarted } from './pod-state.ts';
+import { isStarted, startOf } from './pod-state.ts';
 
 /** The longest start of an agent on a node that is busy with many of them. */
 const LIMIT_MS = 60_000;
@@ -24,6 +24,8 @@ export function agentReport(cluster: Cluster, pod: string): () => Promise<boolea
     const known = isForbidden ? null : await cluster.pod(pod);
     // The API refuses the log until the status of the pod includes the start.
     if (known === null || !isStarted(known)) return false;
+    // After a restart of the server, the logs of all pods would show nothing new.
+    if (Date.now() - (startOf(known) ?? Date.now()) > LIMIT_MS) return true;
     try {
       return await reports(cluster, pod);
     } catch (error) {

@@ -71,6 +71,11 @@ export function isStarted(pod: Pod): boolean {
   return statusOf(pod, JOB_CONTAINER)?.state?.running !== undefined;
 }
 
+/** Milliseconds since the epoch, by the clock of the node; null = it has not started, or nothing shows when. */
+export function startOf(pod: Pod): number | null {
+  return Date.parse(statusOf(pod, JOB_CONTAINER)?.state?.running?.startedAt ?? '') || null;
+}
+
 export function isJobStart({ reason, involvedObject }: KubeEvent): boolean {
   return reason === 'Started' && involvedObject?.fieldPath === `spec.containers{${JOB_CONTAINER}}`;
 }
