@@ -11,11 +11,11 @@ import { type DnsChange, type DnsHook, dnsHookRunner } from './dns-hook.ts';
 
 const change: DnsChange = { action: 'add', name: '_acme-challenge.apps.test', value: 'a; rm b' };
 
-async function runDnsHook(hook: DnsHook, given: DnsChange): Promise<void> {
+async function runDnsHook(hook: DnsHook, given: DnsChange, limitMs?: number): Promise<void> {
   const own = hostsOfSettings(hook.kind === 'webhook' ? hook.url : null);
   const outgoing = new Outgoing(new OutgoingRules(own));
   try {
-    await dnsHookRunner(hook, outgoing)(given);
+    await dnsHookRunner(hook, outgoing, limitMs)(given);
   } finally {
     await outgoing.close();
   }
@@ -28,6 +28,15 @@ function script(lines: string): { program: string; seen: string } {
   writeFileSync(program, `#!/bin/sh\nseen=${seen}\n${lines}\n`);
   chmodSync(program, 0o755);
   return { program, seen };
+}
+
+/** A process that nobody waits for stays as a zombie. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 describe('the hook for DNS records', () => {
@@ -49,6 +58,32 @@ describe('the hook for DNS records', () => {
     await expect(runDnsHook({ kind: 'command', argv: ['/no/such'] }, change)).rejects.toThrow(
       /ENOENT/,
     );
+  });
+
+  it('may print anything, of which an error has the last line without control characters', async () => {
+    const rubbish =
+      'head -c 300000 /dev/urandom; printf "\\n\\033[31mfirst\\rzone is full\\033[0m\\n \\n"';
+    const { program } = script(`(${rubbish}) >&2; exit 0`);
+    await runDnsHook({ kind: 'command', argv: [program] }, change);
+    const failing = script(`(${rubbish}); exit 4`);
+    await expect(runDnsHook({ kind: 'command', argv: [failing.program] }, change)).rejects.toThrow(
+      /: exit code 4: zone is full$/,
+    );
+  });
+
+  it('ends with all that it has started if it takes too long', async () => {
+    const { program, seen } = script('echo waiting; sleep 1000 & echo $! > $seen; wait');
+    await expect(runDnsHook({ kind: 'command', argv: [program] }, change, 500)).rejects.toThrow(
+      /: it has not ended within 0\.5 s: waiting$/,
+    );
+    const pid = Number(readFileSync(seen, 'utf8'));
+    await vi.waitFor(() => expect(isRunning(pid)).toBe(false));
+  });
+
+  it('is done when it has ended, also if something that it has left goes on', async () => {
+    const { program, seen } = script('sleep 1000 & echo $! > $seen');
+    onTestFinished(() => void process.kill(Number(readFileSync(seen, 'utf8'))));
+    await runDnsHook({ kind: 'command', argv: [program] }, change);
   });
 
   it('is a webhook that gets the change as JSON, and its own token only', async () => {

@@ -1,7 +1,10 @@
 /** Sets TXT records for certificates of gateways, by what an admin has given to the server. */
-import { execFile } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { errorMessage } from '@dstack/contract/error-message';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type { Outgoing } from '../outgoing/outgoing.ts';
+import { LastLine } from './last-line.ts';
 
 export type DnsHook =
   /** A program and its first arguments; it gets action, name and value as further ones. */
@@ -17,14 +20,19 @@ export interface DnsChange {
 
 const LIMIT_MS = 60_000;
 const MAX_OUTPUT = 64 * 1024;
+const CLOSE_MS = 1000;
 const MAX_TEXT = 300;
 
 export type SetDnsRecord = (change: DnsChange) => Promise<void>;
 
-/** The result rejects with the cause for people. */
-export function dnsHookRunner(hook: DnsHook, outgoing: Pick<Outgoing, 'send'>): SetDnsRecord {
+/** The result rejects with the cause for people. `limitMs`: for a program. */
+export function dnsHookRunner(
+  hook: DnsHook,
+  outgoing: Pick<Outgoing, 'send'>,
+  limitMs = LIMIT_MS,
+): SetDnsRecord {
   return hook.kind === 'command'
-    ? (change) => runCommand(hook.argv, change)
+    ? (change) => runCommand(hook.argv, change, limitMs)
     : (change) => callWebhook(hook, outgoing, change);
 }
 
@@ -32,30 +40,54 @@ export function dnsHookRunner(hook: DnsHook, outgoing: Pick<Outgoing, 'send'>): 
 function runCommand(
   [program, ...first]: readonly [string, ...string[]],
   { action, name, value }: DnsChange,
+  limitMs: number,
 ): Promise<void> {
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([key]) => !key.startsWith('DSTACK_')),
   );
-  const options = { timeout: LIMIT_MS, killSignal: 'SIGKILL', maxBuffer: MAX_OUTPUT, env } as const;
+  // A group of its own, so that what it has started ends with it.
+  const child = spawn(program, [...first, action, name, value], {
+    ...{ env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
+  });
+  const [errors, others] = [new LastLine(MAX_TEXT), new LastLine(MAX_TEXT)];
+  child.stderr?.on('data', (bytes: Buffer) => errors.feed(bytes));
+  child.stdout?.on('data', (bytes: Buffer) => others.feed(bytes));
   return new Promise((resolve, reject) => {
-    const child = execFile(
-      program,
-      [...first, action, name, value],
-      options,
-      (error, _, stderr) => {
-        if (error === null) resolve();
-        else reject(new Error(`${program} ${action} ${name}: ${causeOf(error, stderr)}`));
-      },
-    );
-    child.stdin?.end();
+    const failed = (cause: string) => {
+      const last = errors.finish() || others.finish();
+      reject(new Error(`${program} ${action} ${name}: ${cause}${last ? `: ${last}` : ''}`));
+    };
+    const timer = setTimeout(() => {
+      killGroup(child);
+      failed(`it has not ended within ${limitMs / 1000} s`);
+    }, limitMs);
+    child.on('error', (error) => {
+      clearTimeout(timer);
+      failed(error.message);
+    });
+    child.on('exit', (code, signal) => {
+      clearTimeout(timer);
+      void outputOf(child).then(() => {
+        if (code === 0) resolve();
+        else failed(code === null ? `${signal}` : `exit code ${code}`);
+      });
+    });
   });
 }
 
-function causeOf(error: Error & { killed?: boolean; code?: unknown }, stderr: string): string {
-  if (error.killed) return `it has not ended within ${LIMIT_MS / 1000} s`;
-  const last = stderr.trim().split('\n').at(-1)?.slice(0, MAX_TEXT);
-  if (typeof error.code === 'number') return `exit code ${error.code}${last ? `: ${last}` : ''}`;
-  return last || error.message.slice(0, MAX_TEXT);
+/** Until all output has been read, but not for long: something that the program has left may hold it open. */
+async function outputOf(child: ChildProcess): Promise<void> {
+  await withTimeout(() => once(child, 'close'), { ms: CLOSE_MS, onTimeout: () => [] });
+  child.stdout?.destroy();
+  child.stderr?.destroy();
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended meanwhile.
+  }
 }
 
 async function callWebhook(
