@@ -94,6 +94,8 @@ export async function startAuthority(
     /** Of every name; empty = none has one. */
     setAddress: (ip: string) => post('set-default-ipv4', { ip }),
     setTxt: (name: string, value: string) => post('set-txt', { host: `${name}.`, value }),
+    /** Of one name, by IPv4. */
+    setAddressOf: (host: string, ip: string) => post('add-a', { host, addresses: [ip] }),
     /** Of one name, by IPv6. */
     setSecondAddress: (host: string, ip: string | null) =>
       ip === null ? post('clear-aaaa', { host }) : post('add-aaaa', { host, addresses: [ip] }),

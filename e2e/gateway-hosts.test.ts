@@ -1,12 +1,15 @@
 /** Gateways on hosts of an SSH fleet, each with an address and ports of its own. */
 import { existsSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
+import { request as secureRequest } from 'node:https';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { TLSSocket } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { Installation } from '@dstack/testkit';
 import { startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type Authority, hasPebble, startAuthority } from './certificate-authority.ts';
 import {
   afterFailure,
   allIdle,
@@ -19,6 +22,7 @@ import {
 import { configuration, newInstallation } from './installation.ts';
 import { newerBuild } from './newer-build.ts';
 import { requestLoad } from './request-load.ts';
+import { freePort } from './serving.ts';
 import { until, waitFor } from './until.ts';
 
 const allConnected = (all: readonly ShownInstance[]) =>
@@ -32,17 +36,21 @@ interface Shown {
   readonly replicas: readonly { readonly status: string; readonly hostname: string | null }[];
 }
 
+/** Names of a service, each of which leads to one replica. */
+const [OWN, OTHER] = ['chat.customer.test', 'talk.customer.test'];
+
 describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts', () => {
   let machines: TestHosts;
   let first: TestHost;
   let second: TestHost;
   let third: TestHost;
   let home: Installation;
+  let authority: Authority | null = null;
   beforeAll(async () => {
     machines = await startHosts({ count: 3 });
     [first, second, third] = machines.hosts as [TestHost, TestHost, TestHost];
     await machines.busybox(IMAGE);
-    home = newInstallation();
+    home = newInstallation(await authorityOf(machines.gateway));
     await home.startServer();
     await applySshFleet(home, machines, 'pool', machines.hosts);
     await untilInstances(home, 'pool', allIdle);
@@ -51,10 +59,24 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
   afterAll(async () => {
     await home?.dispose();
     machines?.close();
+    await authority?.stop();
   });
 
+  /** Settings of the server for it. */
+  async function authorityOf(host: string): Promise<Record<string, string>> {
+    if (!hasPebble) return {};
+    const ports = { http: 80, https: 443, acme: await freePort(), dns: await freePort() };
+    authority = await startAuthority(ports, { host, validSeconds: 86_400 });
+    return {
+      DSTACK_GATEWAY_DNS: `${host}:${ports.dns}`,
+      DSTACK_ACME_SERVER: `https://${host}:${ports.acme}/dir`,
+      ...{ DSTACK_ACME_CA_FILE: authority.ca, ...authority.account },
+    };
+  }
+
   async function applyGateway(more: string) {
-    const yaml = `type: gateway\nname: edge\nbackend: remote\nregion: pool\ndomain: '*.apps.test'\ncertificate: null\n${more}`;
+    const certificate = hasPebble ? '{type: lets-encrypt}' : 'null';
+    const yaml = `type: gateway\nname: edge\nbackend: remote\nregion: pool\ndomain: '*.apps.test'\ncertificate: ${certificate}\n${more}`;
     return await home.dstack(['apply', '-f', configuration(home, 'edge.yml', yaml), '-y']);
   }
 
@@ -74,6 +96,50 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
       outgoing.end();
     });
   }
+
+  /** Port 443 of the host. Resolves with the serial number of the certificate. */
+  function serialAt(host: TestHost, name: string, ca: string): Promise<string> {
+    const headers = { host: name, authorization: `Bearer ${home.token()}` };
+    const where = { host: host.address, path: '/index.html', agent: false as const };
+    return new Promise((done, fail) => {
+      const outgoing = secureRequest({ ...where, headers, ca, servername: name }, (response) => {
+        const { socket, statusCode } = response.resume();
+        const isServed = statusCode === 200 && socket instanceof TLSSocket;
+        if (isServed) done(socket.getPeerCertificate().serialNumber);
+        else fail(new Error(`${statusCode}`));
+      });
+      outgoing.on('error', fail);
+      outgoing.setTimeout(20_000, () => outgoing.destroy(new Error('no answer for 20 s')));
+      outgoing.end();
+    });
+  }
+
+  /** Of a name of a service, until the returned function finds that the new replica serves it too. */
+  function secureLoad(): () => Promise<void> {
+    if (!hasPebble) return async () => {};
+    const ca = authority?.roots() ?? Promise.resolve('');
+    const counts = requestLoad(async () => {
+      await serialAt(first, OWN, await ca);
+      return null;
+    });
+    return async () => {
+      for (const name of [OWN, OTHER]) {
+        const serial = await serialAt(first, name, await ca);
+        expect(await untilSecure(third, name, await ca)).toBe(serial);
+      }
+      const { answered, failed } = await counts();
+      expect(failed).toEqual([]);
+      expect(answered).toBeGreaterThan(0);
+      await home.ok('stop', 'own', '-y', '--wait');
+    };
+  }
+
+  const untilSecure = (host: TestHost, name: string, ca: string) =>
+    waitFor(
+      () => serialAt(host, name, ca).catch(String),
+      (seen) => /^[0-9A-F]+$/.test(seen),
+      async (seen) => `${seen}; ${await home.ok('gateway', 'get', 'edge')}`,
+    );
 
   async function untilServed(host: TestHost, run = 'web'): Promise<void> {
     await waitFor(
@@ -204,12 +270,46 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
     await home.startServer();
   });
 
+  it.skipIf(!hasPebble)(
+    'proves names of a service at whichever replica they lead to, and serves them at both',
+    async () => {
+      expect(await applyGateway('replicas: 2\n')).toMatchObject({ code: 0 });
+      await untilServed(first, 'far');
+      const owners = { [OWN]: first, [OTHER]: second, 'own.apps.test': second };
+      for (const [name, { address }] of Object.entries(owners)) {
+        await authority?.setAddressOf(name, address);
+      }
+      const yaml = [
+        ...['type: service', 'name: own', `image: ${IMAGE}`, 'port: 8000', 'fleets: [pool]'],
+        ...[`hosts: [${OWN}, ${OTHER}]`, 'instances: [{fleet: pool, instance: 2}]'],
+        'commands: [mkdir www; echo hello > www/index.html, exec httpd -f -p 8000 -h www]',
+        'resources: {cpu: 1.., memory: 1GB.., disk: 1GB..}',
+      ].join('\n');
+      const args = ['apply', '-f', configuration(home, 'own.yml', yaml), '-y', '-d'];
+      for (const name of [OWN, OTHER]) {
+        const { stderr } = await home.dstack(args);
+        const [, record = '', value = ''] =
+          /Create this record, then try again: (\S+) TXT "(\S+)"/.exec(stderr) ?? [];
+        expect(record).toBe(`_dstack.${name}`);
+        await authority?.setTxt(record, value);
+      }
+      await home.ok(...args);
+      const ca = (await authority?.roots()) ?? '';
+      for (const name of Object.keys(owners)) {
+        // One of them has requested it for both.
+        expect(await untilSecure(first, name, ca)).toBe(await untilSecure(second, name, ca));
+      }
+    },
+  );
+
   it('replaces the replica of a host that leaves, while the other one serves', async () => {
     expect(await applyGateway('replicas: 2\n')).toMatchObject({ code: 0 });
     await untilServed(first, 'far');
     const counts = load(first, 'far');
+    const endSecure = secureLoad();
     await applySshFleet(home, machines, 'pool', [first, third]);
     await untilServed(third, 'far');
+    await endSecure();
     await until(async () => (await leftOn(second)) === '');
     const living = (await show()).replicas.filter(({ status }) => status === 'running');
     expect(living.map(({ hostname }) => hostname).sort()).toEqual(

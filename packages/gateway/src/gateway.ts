@@ -5,6 +5,7 @@ import type { GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { RateBuckets } from '@dstack/server/proxy';
 import { AccessQuestions } from './access-questions.ts';
+import { accountProof } from './certificates/acme.ts';
 import { acmeSocket, Certificates } from './certificates/certificates.ts';
 import { DnsRecords } from './certificates/dns-records.ts';
 import { namesToSecure } from './certificates/names-to-secure.ts';
@@ -200,6 +201,7 @@ export class GatewayProgram {
           httpsPort: settings.tls ? settings.https_port : null,
           maxBody: settings.max_body,
           workers: this.#workers?.sockets ?? [],
+          acmeProof: settings.acme?.account_key ? accountProof(settings.acme.account_key) : null,
           acmeSocket:
             settings.tls && settings.acme?.challenge === 'tls-alpn-01'
               ? acmeSocket(this.#options.runtime)

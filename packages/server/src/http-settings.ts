@@ -54,7 +54,7 @@ export function httpSettings(settings: ServerSettings, config: ServerConfig): Ht
     backendTypes: BACKEND_TYPES,
     defaultCredentials: settings.defaultCredentials,
     maxGatewayReplicas: settings.limits.gatewayReplicas,
-    gatewaysProveByDns: settings.gateways.acme.challenge === 'dns-01',
+    acmeChallenge: settings.gateways.acme.challenge ?? 'http-01',
     gatewayPorts: { http: settings.gateways.httpPort, https: settings.gateways.httpsPort },
     sshProxyToken: settings.sshProxyToken,
     sshEntry: settings.sshEntry?.route ?? null,

@@ -73,6 +73,11 @@ export const AcmeSettings = object({
   directory: line(2048),
   eab_kid: nullable(line(1024)),
   eab_hmac_key: nullable(line(4096)),
+  /**
+   * PEM; the account of all replicas, so that each can answer the questions of the authority about the
+   * requests of the others. Null: the replica has an account of its own.
+   */
+  account_key: nullable(text()),
   /** Certificates of a private authority in PEM, which the directory's own certificate is checked with. */
   ca: nullable(text()),
 });
@@ -89,6 +94,13 @@ export const GatewaySettings = object({
   tls: flag,
   /** Address that DNS must have; null = it is not known. */
   address: nullable(line(256)),
+  /** Those of the other replicas, where DNS may lead instead. */
+  other_addresses: nullable(list(line(256), 100)),
+  /**
+   * How many other replicas are to request a certificate before this one does, so that they do not all
+   * request the same. Null: none.
+   */
+  turn: nullable(whole(100)),
   /** `host:port` of the DNS server for the check of names; null = the system's. */
   dns: nullable(line(256)),
   /** Seconds during which known callers are admitted while the server does not answer. */

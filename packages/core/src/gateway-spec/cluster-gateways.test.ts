@@ -44,14 +44,21 @@ it.each([
   else expect(JSON.stringify(result)).toMatch(reason);
 });
 
-it('certificates by DNS records need neither a public address nor a single replica', () => {
-  const certificate = { type: 'lets-encrypt' };
+it.each([
+  ['dns-01', { replicas: 2, public_ip: false }, null],
+  ['http-01', { replicas: 2 }, null],
+  ['http-01', { public_ip: false }, /public IP address/],
+  ['tls-alpn-01', { replicas: 1 }, null],
+  ['tls-alpn-01', { replicas: 2 }, /`replicas: 1`, because .* tls-alpn-01/],
+] as const)('certificates by %s for %j are accepted, or refused with the reason', (...of) => {
+  const [challenge, more, reason] = of;
   const given = GatewayConfiguration.parse({
     ...{ name: 'edge', backend: 'remote', region: 'pool', domain: '*.apps.test' },
-    ...{ certificate, replicas: 2, public_ip: false },
+    ...{ certificate: { type: 'lets-encrypt' }, ...more },
   });
-  expect(prepareGateway(given, { maxReplicas: 9 })).not.toEqual({ ok: true });
-  expect(prepareGateway(given, { maxReplicas: 9, provesByDns: true })).toEqual({ ok: true });
+  const result = prepareGateway(given, { maxReplicas: 9, challenge });
+  if (reason === null) expect(result).toEqual({ ok: true });
+  else expect(JSON.stringify(result)).toMatch(reason);
 });
 
 it('the domain of an Ingress changes with a new gateway, that of others in place', () => {

@@ -12,8 +12,8 @@ export function prepareGateway(
   configuration: GatewayConfiguration,
   limits: {
     readonly maxReplicas: number;
-    /** Names are proven by DNS records, wherever they lead. */
-    readonly provesByDns?: boolean;
+    /** How names are proven: `dns-01` by DNS records, wherever they lead. Default: `http-01`. */
+    readonly challenge?: 'http-01' | 'tls-alpn-01' | 'dns-01';
   },
 ): PreparedGateway {
   const { name, backend, domain, public_ip } = configuration;
@@ -35,7 +35,7 @@ export function prepareGateway(
   }
   const wrong =
     balancerError(configuration) ??
-    certificateError(configuration, replicas, limits.provesByDns ?? false) ??
+    certificateError(configuration, replicas, limits.challenge ?? 'http-01') ??
     clusterError(configuration);
   return wrong === null ? { ok: true } : specError(wrong);
 }
@@ -56,15 +56,18 @@ function balancerError({ backend, load_balancer, certificate }: GatewayConfigura
 function certificateError(
   configuration: GatewayConfiguration,
   replicas: number,
-  provesByDns: boolean,
+  challenge: 'http-01' | 'tls-alpn-01' | 'dns-01',
 ): string | null {
   const { backend, certificate, public_ip, load_balancer } = configuration;
   const managed = capabilitiesOf(backend).managedCertificates;
   switch (certificate?.type) {
     case 'lets-encrypt':
-      if (provesByDns) return null;
+      if (challenge === 'dns-01') return null;
       if (!public_ip) return 'A `lets-encrypt` certificate needs a public IP address';
-      return replicas > 1 ? 'A `lets-encrypt` certificate needs `replicas: 1`' : null;
+      // Of http-01 each replica can answer for the others; here only the one that has asked can.
+      return challenge === 'tls-alpn-01' && replicas > 1
+        ? 'A `lets-encrypt` certificate needs `replicas: 1`, because DSTACK_ACME_CHALLENGE of the server is tls-alpn-01; with http-01 or dns-01 there may be more'
+        : null;
     case 'acm':
       return managed === 'acm' ? null : '`acm` certificates are supported for `aws` only';
     case 'gcp-cm':

@@ -34,7 +34,7 @@ export async function requestCertificate(
   await probe(name, settings);
   const ca = settings.ca ?? undefined;
   axios.defaults.httpsAgent = new Agent({ ...(ca !== undefined && { ca }) });
-  const account = await accountOf(stateDir, settings.directory);
+  const account = await accountOf(stateDir, settings);
   const client = new Client({
     directoryUrl: settings.directory,
     accountKey: account.key,
@@ -49,6 +49,7 @@ export async function requestCertificate(
     { commonName: name, altNames: [name] },
     await acmeCrypto.createPrivateEcdsaKey('P-256'),
   );
+  const unproven: unknown[] = [];
   for (let attempt = 1; ; attempt++) {
     try {
       const certificate = await client.auto({
@@ -57,11 +58,20 @@ export async function requestCertificate(
         // Its own check uses the system's DNS and port 80.
         skipChallengeVerification: true,
         challengePriority: [challenges.type],
-        challengeCreateFn: (...of) => challenges.show(proofOf(challenges, ...of)),
+        challengeCreateFn: async (...of) => {
+          try {
+            await challenges.show(proofOf(challenges, ...of));
+          } catch (error) {
+            unproven.push(error);
+            throw error;
+          }
+        },
         challengeRemoveFn: (...of) => challenges.hide(proofOf(challenges, ...of)),
       });
       return { certificate, key: key.toString() };
     } catch (error) {
+      // What the authority has not said needs no advice about it.
+      if (unproven.length > 0) throw unproven[0];
       const isForeseen = /nonce|empty update/i.test(errorMessage(error));
       if (attempt < TRIES && isForeseen) continue;
       throw new Error(explainAcmeError(name, errorMessage(error), challenges.type));
@@ -98,16 +108,28 @@ function keepUrl(client: Client, { urlPath }: { readonly urlPath: string }): voi
   }
 }
 
+/**
+ * What an authority gets from this account for any token by http-01, after the token and a dot. The answer
+ * proves nothing about the tokens of other accounts.
+ */
+export function accountProof(accountKey: string): string {
+  const jwk = JSON.stringify(acmeCrypto.getJwk(accountKey));
+  return createHash('sha256').update(jwk).digest('base64url');
+}
+
 /** The account at an authority: its key, and its URL once it is known. */
-async function accountOf(stateDir: string, directory: string) {
-  const name = createHash('sha256').update(directory).digest('hex').slice(0, 16);
+async function accountOf(stateDir: string, { directory, account_key: shared }: AcmeSettings) {
+  const digest = createHash('sha256').update(directory);
+  if (shared) digest.update(shared);
+  const name = digest.digest('hex').slice(0, 16);
   const keyPath = join(stateDir, `acme-${name}.key`);
   const urlPath = join(stateDir, `acme-${name}.url`);
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  const url = existsSync(urlPath) ? readFileSync(urlPath, 'utf8') : null;
+  if (shared) return { key: shared, url, urlPath };
   if (!existsSync(keyPath)) {
     writeFileSync(keyPath, await acmeCrypto.createPrivateEcdsaKey('P-256'), { mode: 0o600 });
   }
-  const url = existsSync(urlPath) ? readFileSync(urlPath, 'utf8') : null;
   return { key: readFileSync(keyPath), url, urlPath };
 }
 

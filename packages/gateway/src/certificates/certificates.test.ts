@@ -1,9 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { GatewayPem, GatewaySettings } from '@dstack/contract/agent';
 import { type Authorization, crypto } from 'acme-client';
-import { expect, it, vi } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { Certificates, renewalOf } from './certificates.ts';
 
 const DAY = 86_400_000;
@@ -83,4 +84,53 @@ it('a certificate that another replica has is served, and offered to others, but
     vi.useRealTimers();
     rmSync(dir, { recursive: true });
   }
+});
+
+/** Certificates whose authority takes connections and never answers. `asked`: how many it has taken. */
+async function withSilentAuthority() {
+  const dir = mkdtempSync(join(tmpdir(), 'certificates-'));
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => sockets.add(socket.on('error', () => {})));
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  onTestFinished(() => {
+    vi.useRealTimers();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    rmSync(dir, { recursive: true });
+  });
+  const certificates = new Certificates({
+    ...{ stateDir: join(dir, 'state'), runtime: join(dir, 'run'), group: null },
+    setRecord: async () => {},
+    ...{ onChange: () => {}, onIssued: () => {} },
+    log: { info: () => {}, warn: () => {}, error: () => {} } as never,
+  });
+  const { port } = server.address() as AddressInfo;
+  const acme = { challenge: 'dns-01', directory: `https://127.0.0.1:${port}/`, ca: null };
+  return {
+    asked: () => sockets.size,
+    set: (names: readonly string[], turn: number) => {
+      const settings = { acme, turn } as unknown as GatewaySettings;
+      certificates.set(names, settings, { files: [], offered: [], own: new Set(names) });
+    },
+  };
+}
+
+it('a certificate that takes long holds up no other one', async () => {
+  const { asked, set } = await withSilentAuthority();
+  set(['a.test', 'b.test', 'c.test', 'd.test', 'e.test'], 0);
+  // Not all at once.
+  await vi.waitFor(() => expect(asked()).toBe(4));
+});
+
+it('a replica requests what another one was to request first, and has not', async () => {
+  const { asked, set } = await withSilentAuthority();
+  set(['a.test'], 1);
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 150_000 });
+  set(['a.test'], 1);
+  set(['a.test', 'b.test'], 0);
+  await vi.waitFor(() => expect(asked()).toBe(2));
+  set(['a.test', 'b.test', 'c.test'], 1);
+  vi.setSystemTime(Date.now() + 200_000);
+  set(['a.test', 'b.test', 'c.test'], 1);
+  await vi.waitFor(() => expect(asked()).toBe(3));
 });

@@ -1,20 +1,10 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
 import { join } from 'node:path';
 import type { CertificateState, GatewayPem, GatewaySettings } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { dnsProblem, type Logger } from '@dstack/server/proxy';
 import { type IssuedCertificate, requestCertificate } from './acme.ts';
+import { CertificateFiles, type CertificateFilesOptions } from './certificate-files.ts';
 import {
   type Challenges,
   dnsChallenges,
@@ -24,11 +14,7 @@ import {
 } from './challenges.ts';
 import { TlsChallenges } from './tls-challenges.ts';
 
-export interface CertificatesOptions {
-  readonly stateDir: string;
-  readonly runtime: string;
-  /** Group of nginx's workers, which read keys by name during a handshake; null = the same user. */
-  readonly group: number | null;
+export interface CertificatesOptions extends CertificateFilesOptions {
   readonly setRecord: SetRecord;
   /** The states have changed. */
   readonly onChange: () => void;
@@ -42,7 +28,13 @@ const RENEWAL = 2 / 3;
 /** Gateways that were created together do not renew together: up to this part earlier. */
 const JITTER = 0.1;
 const LOOK_MS = 5000;
+/** Requests at the same time. */
+const AT_ONCE = 4;
+/** Of these, repetitions of what has failed: it may fail again, as slowly. */
+const REPEATS_AT_ONCE = 2;
 const DNS_WAIT_S = 120;
+/** For a replica that is to request a certificate first; one that fails has usually said so by then. */
+const TURN_MS = 180_000;
 
 /** Milliseconds until the first repetition, and at most. */
 interface Patience {
@@ -71,22 +63,23 @@ interface Failure {
 export class Certificates {
   readonly #options: CertificatesOptions;
   readonly #failures = new Map<string, Failure>();
+  /** Names that no replica has requested yet, and since when they are due. */
+  readonly #dueSince = new Map<string, number>();
   readonly #tls: TlsChallenges;
+  readonly #stored: CertificateFiles;
   #names: readonly string[] = [];
   #settings: GatewaySettings | null = null;
   #files: readonly GatewayPem[] = [];
   #offered: readonly GatewayPem[] = [];
   #own: ReadonlySet<string> = new Set();
-  #working = false;
-  #again = false;
+  /** Names that are being requested. */
+  readonly #requests = new Set<string>();
 
   constructor(options: CertificatesOptions) {
     this.#options = options;
     const { runtime, group, log } = options;
     this.#tls = new TlsChallenges({ path: acmeSocket(runtime), group, log });
-    for (const dir of [this.#issuedDir, this.#servedDir]) mkdirSync(dir, { recursive: true });
-    chmodSync(this.#issuedDir, 0o700);
-    this.#protect(this.#servedDir, 0o750);
+    this.#stored = new CertificateFiles(options);
     setInterval(() => this.#look(), LOOK_MS).unref();
   }
 
@@ -111,8 +104,8 @@ export class Certificates {
     this.#offered = given.offered;
     this.#own = given.own;
     const wanted = this.#names.map((name) => this.#requestedFor(name));
-    for (const name of [...this.#failures.keys()]) {
-      if (!wanted.includes(name)) this.#failures.delete(name);
+    for (const known of [this.#failures, this.#dueSince]) {
+      for (const name of known.keys()) if (!wanted.includes(name)) known.delete(name);
     }
     this.#adopt();
     this.#serve();
@@ -137,15 +130,14 @@ export class Certificates {
       const own = this.#issued(name);
       if (!offered || !until || until <= (own ? (validityOf(own.certificate)?.until ?? 0) : 0))
         continue;
-      this.#store(name, offered);
-      this.#failures.delete(name);
+      this.#stored.store(name, offered);
+      this.#settle(name);
     }
   }
 
-  #store(name: string, { certificate, key }: IssuedCertificate): void {
-    const path = this.#issuedPath(name);
-    this.#write(`${path}.key`, key, null);
-    this.#write(`${path}.pem`, certificate, null);
+  #settle(name: string): void {
+    this.#failures.delete(name);
+    this.#dueSince.delete(name);
   }
 
   get states(): CertificateState[] {
@@ -180,27 +172,35 @@ export class Certificates {
     };
   }
 
-  /** Issues and renews what is due, one name after another. */
   #look(): void {
-    this.#again = true;
-    if (this.#working) return;
-    this.#working = true;
-    this.#work()
-      .catch((error) => {
-        this.#options.log.error({ err: error }, 'the certificates could not be stored');
-      })
-      .finally(() => {
-        this.#working = false;
-      });
+    try {
+      this.#requestDue();
+    } catch (error) {
+      this.#notStored(error);
+    }
   }
 
-  async #work(): Promise<void> {
-    while (this.#again) {
-      this.#again = false;
-      for (const name of this.#names) {
-        if (this.#isDue(name)) await this.#issue(this.#requestedFor(name));
-      }
+  /** Issues and renews what is due, several names at once: one may take minutes until it fails. */
+  #requestDue(): void {
+    const isRepeat = (requested: string) => this.#failures.has(requested);
+    for (const name of this.#names) {
+      if (this.#requests.size >= AT_ONCE) return;
+      const requested = this.#requestedFor(name);
+      if (this.#requests.has(requested) || !this.#isDue(name)) continue;
+      const repeats = [...this.#requests].filter(isRepeat).length;
+      if (isRepeat(requested) && repeats >= REPEATS_AT_ONCE) continue;
+      this.#requests.add(requested);
+      this.#issue(requested)
+        .finally(() => this.#requests.delete(requested))
+        .then(
+          () => this.#look(),
+          (error) => this.#notStored(error),
+        );
     }
+  }
+
+  #notStored(error: unknown): void {
+    this.#options.log.error({ err: error }, 'the certificates could not be stored');
   }
 
   #isDue(name: string): boolean {
@@ -209,7 +209,15 @@ export class Certificates {
     if (failure) return Date.now() >= failure.retryAt;
     const pem = this.#issued(name);
     const known = pem && validityOf(pem.certificate);
-    return !known || Date.now() >= renewalOf(this.#requestedFor(name), known);
+    const isDue = !known || Date.now() >= renewalOf(this.#requestedFor(name), known);
+    return isDue && this.#isItsTurn(this.#requestedFor(name));
+  }
+
+  /** Others request it first, and share what they get. */
+  #isItsTurn(name: string): boolean {
+    const since = this.#dueSince.get(name) ?? Date.now();
+    this.#dueSince.set(name, since);
+    return Date.now() >= since + (this.#settings?.turn ?? 0) * TURN_MS;
   }
 
   async #issue(name: string): Promise<void> {
@@ -220,13 +228,16 @@ export class Certificates {
       const challenges = this.#challenges(settings);
       if (challenges.type !== 'dns-01') {
         const { dns: server, address } = settings;
-        const problem = await dnsProblem(name, { server, address, isOwn: this.#own.has(name) });
+        // What leads to another replica proves nothing by tls-alpn-01, for which there is one replica.
+        const others = settings.other_addresses ?? [];
+        const isOwn = this.#own.has(name);
+        const problem = await dnsProblem(name, { server, address, others, isOwn });
         if (problem !== null) throw new WrongAddress(problem);
       }
       const acme = { settings: settings.acme, stateDir, challenges };
       const issued = await requestCertificate(name, acme);
-      this.#store(name, issued);
-      this.#failures.delete(name);
+      this.#stored.store(name, issued);
+      this.#settle(name);
       log.info({ name }, 'a certificate was issued');
       onIssued();
     } catch (error) {
@@ -255,21 +266,13 @@ export class Certificates {
     }
   }
 
-  /** Puts the files of all names where nginx looks for them, and removes others. */
   #serve(): void {
-    const { group } = this.#options;
-    const wanted = new Set<string>();
+    const served = new Map<string, IssuedCertificate>();
     for (const name of this.#names) {
       const pem = this.#fileFor(name) ?? this.#issued(name) ?? this.#earlier(name);
-      if (!pem) continue;
-      wanted.add(`${name}.pem`);
-      // Replaced in one step: nginx reads both for each handshake, and must find a key that fits.
-      const text = `${pem.certificate.trimEnd()}\n${pem.key}`;
-      this.#write(join(this.#servedDir, `${name}.pem`), text, group);
+      if (pem) served.set(name, pem);
     }
-    for (const file of readdirSync(this.#servedDir)) {
-      if (!wanted.has(file)) rmSync(join(this.#servedDir, file), { force: true });
-    }
+    this.#stored.serve(served);
   }
 
   #fileFor(name: string): IssuedCertificate | null {
@@ -281,49 +284,15 @@ export class Certificates {
   }
 
   #issued(name: string): IssuedCertificate | null {
-    return this.#settings?.acme == null ? null : this.#read(this.#requestedFor(name));
+    return this.#settings?.acme == null ? null : this.#stored.issued(this.#requestedFor(name));
   }
 
   /** Issued for another challenge, in use until there is one for the present challenge. */
   #earlier(name: string): IssuedCertificate | null {
     if (this.#settings?.acme == null) return null;
     const requested = this.#requestedFor(name);
-    const pem = this.#read(requested === name ? wildcardFor(name) : name);
+    const pem = this.#stored.issued(requested === name ? wildcardFor(name) : name);
     return pem && (validityOf(pem.certificate)?.until ?? 0) > Date.now() ? pem : null;
-  }
-
-  #read(requested: string): IssuedCertificate | null {
-    const path = this.#issuedPath(requested);
-    if (!existsSync(`${path}.pem`) || !existsSync(`${path}.key`)) return null;
-    return {
-      certificate: readFileSync(`${path}.pem`, 'utf8'),
-      key: readFileSync(`${path}.key`, 'utf8'),
-    };
-  }
-
-  #write(path: string, text: string, group: number | null): void {
-    if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
-    writeFileSync(`${path}.new`, text, { mode: 0o600 });
-    if (group !== null) this.#protect(`${path}.new`, 0o640);
-    renameSync(`${path}.new`, path);
-  }
-
-  #protect(path: string, mode: number): void {
-    const { group } = this.#options;
-    if (group !== null) chownSync(path, 0, group);
-    chmodSync(path, group === null ? mode & 0o700 : mode);
-  }
-
-  #issuedPath(name: string): string {
-    return join(this.#issuedDir, name.replace('*', '_'));
-  }
-
-  get #issuedDir(): string {
-    return join(this.#options.stateDir, 'certificates');
-  }
-
-  get #servedDir(): string {
-    return join(this.#options.runtime, 'certificates');
   }
 }
 

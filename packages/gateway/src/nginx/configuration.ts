@@ -10,6 +10,11 @@ export interface NginxOptions {
   readonly maxBody: number;
   /** Sockets of the workers. */
   readonly workers: readonly string[];
+  /**
+   * Follows the token in answers to authorities that ask by http-01, also for what another replica has
+   * requested; null = only tokens of this replica are answered.
+   */
+  readonly acmeProof: string | null;
   /** Where connections of authorities go, by their protocol; null = there are none. */
   readonly acmeSocket: string | null;
   /** A module to load for that; null = nginx contains it. */
@@ -74,14 +79,30 @@ ${workers.map((path) => `    server unix:${callsSocket(path)} max_fails=0;`).joi
     # Shared ports: a new master process starts beside the workers of one that was killed.
     listen ${options.httpPort} default_server reuseport;${options.hasIpv6 ? `\n    listen [::]:${options.httpPort} default_server reuseport;` : ''}
     server_name _;
-    location ^~ /.well-known/acme-challenge/ {
-      root ${runtime}/acme;
-      default_type text/plain;
-    }
+${challenges(options)}
 ${forwarding('http')}
   }
 ${options.httpsPort === null ? '' : tlsServer(options, options.httpsPort)}}
 ${options.httpsPort === null ? '' : acmeStream(options, options.httpsPort)}`;
+}
+
+/** Tokens consist of these characters only, so nothing else of a request is repeated in an answer. */
+function challenges({ runtime, acmeProof }: NginxOptions): string {
+  const files = `    location ^~ /.well-known/acme-challenge/ {
+      root ${runtime}/acme;
+      default_type text/plain;`;
+  if (acmeProof === null) return `${files}\n    }`;
+  return `${files}
+      location ~ "^/[.]well-known/acme-challenge/(?<dstack_token>[A-Za-z0-9_-]{1,128})$" {
+        root ${runtime}/acme;
+        default_type text/plain;
+        try_files $uri @proof;
+      }
+    }
+    location @proof {
+      default_type text/plain;
+      return 200 "$dstack_token.${acmeProof}";
+    }`;
 }
 
 function moduleOf({ acmeSocket, streamModule }: NginxOptions): string {

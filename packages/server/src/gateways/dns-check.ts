@@ -6,6 +6,8 @@ export interface DnsCheck {
   readonly server: string | null;
   /** The address of the gateway; null = it is not known. */
   readonly address: string | null;
+  /** Others that it may lead to instead. */
+  readonly others?: readonly string[];
   /** The record is for the name alone: its domain is not the gateway's. */
   readonly isOwn: boolean;
 }
@@ -13,12 +15,13 @@ export interface DnsCheck {
 /** Null: the name leads to the gateway. Otherwise what is wrong, and the record to create. */
 export async function dnsProblem(
   name: string,
-  { server, address, isOwn }: DnsCheck,
+  { server, address, others = [], isOwn }: DnsCheck,
 ): Promise<string | null> {
   const resolver = new Resolver({ timeout: 2000, tries: 2 });
   if (server !== null) resolver.setServers([server]);
   const found = await addressesOf(resolver, name);
-  const expected = address === null ? [] : await expectedAddresses(resolver, address);
+  const known = address === null ? [] : [address, ...others];
+  const expected = (await Promise.all(known.map((one) => expectedAddresses(resolver, one)))).flat();
   const owner = isOwn ? name : `*${name.slice(name.indexOf('.'))}`;
   const type = address === null ? 'A' : RECORDS[isIP(address)];
   const record = `${owner} ${type} ${address ?? '<address of the gateway>'}`;

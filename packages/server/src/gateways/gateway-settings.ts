@@ -7,7 +7,7 @@ export interface GatewayDefaults {
   readonly httpPort: number;
   readonly httpsPort: number;
   readonly install: boolean;
-  readonly acme: AcmeSettings;
+  readonly acme: Omit<AcmeSettings, 'account_key'>;
   /** Sets DNS records; null = nothing does. */
   readonly dnsHook: DnsHook | null;
   /** DNS server for the check of names, `host:port`; null = the system's. */
@@ -18,18 +18,33 @@ export interface GatewayDefaults {
   readonly timeoutMs: number;
 }
 
+/** What is not the same for all replicas of all gateways. */
+export interface GivenToReplica {
+  readonly address: string | null;
+  /** Addresses of the other replicas that serve. */
+  readonly others: readonly string[];
+  /** How many of them are to request a certificate first. */
+  readonly turn: number;
+  readonly hasFiles: boolean;
+  /** Null: no certificates are requested. */
+  readonly accountKey: string | null;
+}
+
+/** Names with a file that a person has set need no other certificate; the gateway skips them. */
+export const requestsCertificates = ({ configuration }: Pick<GatewayRecord, 'configuration'>) =>
+  configuration.certificate?.type === 'lets-encrypt';
+
 export function gatewaySettings(
   { configuration }: Pick<GatewayRecord, 'configuration'>,
-  given: GatewayDefaults & { readonly address: string | null; readonly hasFiles: boolean },
+  given: GatewayDefaults & GivenToReplica,
 ): GatewaySettings {
   const { httpPort, httpsPort, install, acme, dns, authAge, maxBody, timeoutMs } = given;
-  // Names with a file that a person has set need no other certificate; the gateway skips them.
-  const requests = configuration.certificate?.type === 'lets-encrypt';
+  const requests = requestsCertificates({ configuration });
   return {
     ...{ http_port: httpPort, https_port: httpsPort, install, dns },
-    acme: requests ? acme : null,
+    acme: requests ? { ...acme, account_key: given.accountKey } : null,
     tls: requests || given.hasFiles,
-    address: given.address,
+    ...{ address: given.address, other_addresses: [...given.others], turn: given.turn },
     ...{ auth_age: authAge, max_body: maxBody, timeout_ms: timeoutMs },
   };
 }

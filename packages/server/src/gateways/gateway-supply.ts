@@ -3,8 +3,9 @@ import type { GatewayReplicaRecord, Id } from '@dstack/core';
 import type { ServiceView, Store } from '@dstack/store';
 import type { GatewayLink } from './gateway-link.ts';
 import { gatewayService } from './gateway-service.ts';
-import { type GatewayDefaults, gatewaySettings } from './gateway-settings.ts';
+import { type GatewayDefaults, gatewaySettings, requestsCertificates } from './gateway-settings.ts';
 import { withTunnels } from './gateway-tunnels.ts';
+import { newAccountKey, placeAmong } from './replica-turns.ts';
 
 export interface GatewaySupplyOptions {
   readonly store: Pick<Store, 'gateways' | 'services' | 'hosts' | 'jobs' | 'hostAccess'>;
@@ -56,9 +57,13 @@ export class GatewaySupply {
     const address = await addressOf(hostOf(replica));
     const ports = await portsOf(replica);
     const certificates = await store.gateways.certificates(this.#gatewayId);
+    const { directory } = defaults.acme;
+    const accountKey = requestsCertificates(view.gateway)
+      ? await store.gateways.acmeAccountKey(this.#gatewayId, directory, newAccountKey)
+      : null;
     const settings = gatewaySettings(view.gateway, {
       ...{ ...defaults, ...(ports && { httpPort: ports.http, httpsPort: ports.https }) },
-      ...{ address, hasFiles: certificates.length > 0 },
+      ...{ address, ...placeAmong(view, replica), hasFiles: certificates.length > 0, accountKey },
     });
     const issued = settings.acme ? await store.gateways.issuedCertificates(this.#gatewayId) : null;
     this.#link.send({ type: 'settings', settings, certificates, issued });

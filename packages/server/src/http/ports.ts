@@ -4,6 +4,7 @@
  */
 
 import type { Backend } from '@dstack/backends';
+import type { AcmeChallenge } from '@dstack/contract/agent';
 import type { BackendType } from '@dstack/contract/wire';
 import type {
   BackendAnswers,
@@ -121,9 +122,9 @@ export interface HttpSettings {
   /** Whether `creds.type: default` may be used: the credentials of the server's environment. */
   readonly defaultCredentials: boolean;
   readonly maxGatewayReplicas: number;
+  /** How gateways prove their names. */
+  readonly acmeChallenge: AcmeChallenge;
   /** Where gateways on hosts listen. */
-  /** Certificates of gateways are requested by dns-01. */
-  readonly gatewaysProveByDns: boolean;
   readonly gatewayPorts: { readonly http: number; readonly https: number };
   /** Static token of the SSH proxy; null = its endpoint refuses every caller. */
   readonly sshProxyToken: string | null;

@@ -19,7 +19,12 @@ export function createReports(
   context: StoreContext,
 ): Pick<
   Gateways,
-  'saveReport' | 'certificates' | 'setCertificate' | 'issuedCertificates' | 'saveIssuedCertificates'
+  | 'saveReport'
+  | 'certificates'
+  | 'setCertificate'
+  | 'issuedCertificates'
+  | 'saveIssuedCertificates'
+  | 'acmeAccountKey'
 > {
   const { db, cipher } = context;
   const certificatesIn = async (
@@ -36,7 +41,32 @@ export function createReports(
       ...{ domain, certificate, key: cipher.decrypt(private_key) },
     }));
   };
+  const accountKey = async (gatewayId: Id, directory: string) => {
+    const row = await db
+      .selectFrom('gateway_acme_accounts')
+      .select('private_key')
+      .where('gateway_id', '=', gatewayId)
+      .where('directory', '=', directory)
+      .executeTakeFirst();
+    return row ? cipher.decrypt(row.private_key) : null;
+  };
   return {
+    async acmeAccountKey(gatewayId, directory, created) {
+      const known = await accountKey(gatewayId, directory);
+      if (known !== null) return known;
+      const private_key = cipher.encrypt(created());
+      await context.write(({ tx }) =>
+        tx
+          .insertInto('gateway_acme_accounts')
+          .values({ gateway_id: gatewayId, directory, private_key })
+          // Another server may have been first: its key counts.
+          .onConflict((conflict) => conflict.columns(['gateway_id', 'directory']).doNothing())
+          .execute(),
+      );
+      const stored = await accountKey(gatewayId, directory);
+      if (stored === null) throw new Error(`The account of gateway ${gatewayId} was not stored`);
+      return stored;
+    },
     certificates: (gatewayId) => certificatesIn('gateway_certificates', gatewayId),
     issuedCertificates: (gatewayId) => certificatesIn('gateway_issued_certificates', gatewayId),
     saveIssuedCertificates: (gatewayId, certificates) =>

@@ -99,6 +99,11 @@ export interface Gateways {
   issuedCertificates(gatewayId: Id): Promise<GatewayPemRecord[]>;
   /** Replaces those of their domains, and signals the gateway. */
   saveIssuedCertificates(gatewayId: Id, certificates: readonly GatewayPemRecord[]): Promise<void>;
+  /**
+   * The key of the gateway's account at an authority; `created` becomes it if there is none yet. Encrypted
+   * at rest.
+   */
+  acmeAccountKey(gatewayId: Id, directory: string, created: () => string): Promise<string>;
   replicaPrivateKey(id: Id): Promise<string | null>;
   registrations(gatewayReplicaIds: readonly Id[]): Promise<ServiceRegistrationRecord[]>;
   /** One record per run or job and gateway replica; a repeated one replaces it. */

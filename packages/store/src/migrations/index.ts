@@ -29,6 +29,7 @@ import { serviceSessions } from './0028-service-sessions.ts';
 import { tokensOfServices } from './0029-tokens-of-services.ts';
 import { gatewayReplacements } from './0030-gateway-replacements.ts';
 import { gatewayDeliveries } from './0031-gateway-deliveries.ts';
+import { gatewayAccounts } from './0032-gateway-accounts.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -67,4 +68,5 @@ export const MIGRATIONS: readonly Migration[] = [
   tokensOfServices,
   gatewayReplacements,
   gatewayDeliveries,
+  gatewayAccounts,
 ];

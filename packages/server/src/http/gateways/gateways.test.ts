@@ -278,7 +278,6 @@ describe('gateways', () => {
       /public_ip/,
     ],
     ['too many replicas', { replicas: 10, certificate: null }, /at most 9/],
-    ['one certificate per machine', { replicas: 2 }, /lets-encrypt/],
     ['a certificate for an unreachable address', { public_ip: false }, /lets-encrypt/],
     ['a certificate of another cloud', { certificate: { type: 'gcp-cm', name: 'c' } }, /gcp/],
     ['a balancer with the wrong certificate', { load_balancer: { type: 'alb' } }, /acm/],

@@ -77,8 +77,8 @@ export async function checkGateway(
   user: UserRecord,
   configuration: GatewayConfiguration,
 ): Promise<void> {
-  const { maxGatewayReplicas: maxReplicas, gatewaysProveByDns: provesByDns } = deps.settings;
-  accepted(prepareGateway(configuration, { maxReplicas, provesByDns }));
+  const { maxGatewayReplicas: maxReplicas, acmeChallenge: challenge } = deps.settings;
+  accepted(prepareGateway(configuration, { maxReplicas, challenge }));
   const backend = gatewayBackend(configuration);
   if (isServerHost(backend)) checkServerHost(user, configuration);
   else if (backend === SSH_HOST_BACKEND) await checkFleet(deps, project, configuration);
