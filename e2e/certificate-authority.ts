@@ -81,7 +81,13 @@ export async function startAuthority(
       const url = JSON.stringify(`http://127.0.0.1:${control}/`);
       const lines = [
         `#!${process.execPath}`,
+        "const fs = require('node:fs');",
         'const [, , action, name, value] = process.argv;',
+        // While a file has its name, a record is refused.
+        `if (fs.existsSync(${JSON.stringify(path)} + '-refuses-' + name)) {`,
+        "  fs.writeSync(2, Buffer.alloc(100_000, 1) + '\\n\\u001b[31mno such zone\\u001b[0m\\n\\n');",
+        '  process.exit(3);',
+        '}',
         `const url = ${url} + (action === 'add' ? 'set-txt' : 'clear-txt');`,
         "fetch(url, { method: 'POST', body: JSON.stringify({ host: name + '.', value }) })",
         '  .then(({ ok }) => process.exit(ok ? 0 : 1));',

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -154,6 +154,37 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
     });
   }
 
+  /** One that refuses the record of the domain, so that its certificate is not renewed in time. */
+  async function failingHook(hook: string, ca: string): Promise<void> {
+    const refuses = `${hook}-refuses-_acme-challenge.apps.test`;
+    writeFileSync(refuses, '');
+    const why = /dns-hook add _acme-challenge\.apps\.test: exit code 3: no such zone$/;
+    await untilCertificate({ domain: 'safe.apps.test', message: expect.stringMatching(why) });
+    const { serial } = await ask('safe.apps.test', '/', { ca });
+    // Another name is not held up.
+    const own = 'late.customer.test';
+    const yaml = serviceYaml('second', `hosts: [${own}]\n`);
+    const args = ['apply', '-f', configuration(home, 'second.yml', yaml), '-y', '-d'];
+    const [, name = '', value = ''] =
+      /try again: (\S+) TXT "(\S+)"/.exec((await home.dstack(args)).stderr) ?? [];
+    await authority?.setTxt(name, value);
+    await home.ok(...args);
+    await until(own, 200, { ca });
+    const events = () => home.ok('event', '--within-gateway', 'edge');
+    const ends =
+      /certificate for .*safe\.apps\.test.* ends at .*has not been renewed: .*no such zone/;
+    await vi.waitFor(async () => expect(await events()).toMatch(ends), {
+      ...{ timeout: 90_000, interval: 500 },
+    });
+    rmSync(refuses);
+    await vi.waitFor(
+      async () =>
+        expect(await events()).toMatch(/certificate for .*safe\.apps\.test.* renewed, and/),
+      { timeout: 90_000, interval: 500 },
+    );
+    expect((await ask('safe.apps.test', '/', { ca })).serial).not.toBe(serial);
+  }
+
   const urlOf = async (run_name: string) =>
     (await home.api<{ service: { url: string } }>('/api/project/main/runs/get', { run_name }))
       .service.url;
@@ -162,6 +193,15 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
     vi.waitFor(async () => expect((await show()).certificates).toMatchObject(states), {
       ...{ timeout: 90_000, interval: 200 },
     });
+
+  const untilCertificate = (state: { readonly domain: string; readonly message: unknown }) =>
+    vi.waitFor(
+      async () => {
+        const { certificates } = await show();
+        expect(certificates.find(({ domain }) => domain === state.domain)).toMatchObject(state);
+      },
+      { timeout: 90_000, interval: 500 },
+    );
 
   const show = () => home.api<Shown>('/api/project/main/gateways/get', { name: 'edge' });
 
@@ -390,10 +430,13 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
         { timeout: 60_000, interval: 200 },
       );
       await authority?.setAddress('127.0.0.1');
+      expect(await ended()).toMatchObject({ failed: [] });
+      await failingHook(hook, ca);
+      const endedLater = load('safe.apps.test', { ca });
       await home.ok('stop', 'second', '-y');
       await restart({ DSTACK_ACME_CHALLENGE: 'http-01' });
       await until('safe.apps.test', 200, { ca });
-      expect(await ended()).toMatchObject({ failed: [] });
+      expect(await endedLater()).toMatchObject({ failed: [] });
     },
   );
 

@@ -1,4 +1,5 @@
 export * from './autoscaling/index.ts';
+export * from './events/certificate-events.ts';
 export * from './events/events.ts';
 export * from './explain/index.ts';
 export * from './fleet-spec/index.ts';

@@ -1,5 +1,6 @@
 /** Volumes, gateways, exports and imports. */
 
+import type { GatewayCertificateState } from '@dstack/core';
 import { expect, it } from 'vitest';
 import type { ExportRecord } from './exports/types.ts';
 import { gatewayRecord, insertGateway, replicaRecord } from './testing/gateways.ts';
@@ -120,6 +121,40 @@ forEachStore((tests) => {
     await gateways.update('g1', 1, { deleted: true });
     expect(await gateways.list(world.projectId)).toEqual([]);
     expect(await gateways.byId('g1')).toMatchObject({ gateway: { deleted: true } });
+  });
+
+  it('keeps the key of an account, and adds events that a report of a replica causes', async () => {
+    const world = await openWorld(tests);
+    await insertGateway(world);
+    const { gateways, events } = world.store;
+    const keyOf = (directory: string, created: string) =>
+      gateways.acmeAccountKey('g1', directory, () => created);
+    expect(await Promise.all([keyOf('https://a', 'one'), keyOf('https://b', 'two')])).toEqual([
+      ...['one', 'two'],
+    ]);
+    const [first, second] = await Promise.all([keyOf('https://c', 'x'), keyOf('https://c', 'y')]);
+    expect(first).toBe(second);
+    expect(await keyOf('https://a', 'three')).toBe('one');
+    const certificate: GatewayCertificateState = {
+      ...{ domain: 'a.org', source: 'acme', state: 'valid', expiresAt: 1, renewsAt: 1 },
+      message: null,
+    };
+    for (const id of ['gr1', 'gr2']) {
+      const replica = replicaRecord({ id, replicaNum: id === 'gr1' ? 0 : 1 });
+      await gateways.insertReplica({ ...replica, sshPrivateKey: 'k' });
+      const report = {
+        ...{ replicaId: id, state: 'ready' as const, text: null, hostname: null, version: null },
+        ...{ certificates: [certificate], outdated: null, updatedAt: 1 },
+      };
+      await gateways.saveReport(report, 'g1', (before) => [
+        newEvent(`${id} knows ${before.length} others`),
+      ]);
+    }
+    const listed = await events.list({ visibleTo: null, page: { limit: 2 } } as never);
+    expect(listed.map(({ message }) => message)).toEqual([
+      'gr2 knows 1 others',
+      'gr1 knows 0 others',
+    ]);
   });
 
   it('keeps one registration per service or replica and gateway replica', async () => {

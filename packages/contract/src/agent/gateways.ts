@@ -212,6 +212,8 @@ export const CertificateState = object({
   state: oneOf('valid', 'pending', 'failed', 'expired'),
   expires_at: nullable(whole()),
   renews_at: nullable(whole()),
+  /** It is valid, but its end is near, and there is no other one. */
+  ends_soon: nullable(flag),
   message: nullable(messageText()),
 });
 export type CertificateState = Infer<typeof CertificateState>;

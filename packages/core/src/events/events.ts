@@ -64,7 +64,9 @@ export const volumeTarget = (volume: VolumeRecord): EventTargetRecord => ({
   parentId: null,
 });
 
-export const gatewayTarget = (gateway: GatewayRecord): EventTargetRecord => ({
+export const gatewayTarget = (
+  gateway: Pick<GatewayRecord, 'id' | 'name' | 'projectId'>,
+): EventTargetRecord => ({
   type: 'gateway',
   id: gateway.id,
   name: gateway.name,

@@ -62,6 +62,17 @@ it('is silent about names that are served, also of a gateway without certificate
   expect(named(report([]))).toEqual(['It runs.']);
 });
 
+it('names a certificate that ends soon and has not been renewed', () => {
+  const ending = {
+    ...certificate('web.apps.test', 'valid', 'exit code 3: no such zone'),
+    ...{ endsSoon: true, expiresAt: 1_790_000_000_000_000 },
+  };
+  expect(named(report([ending]))).toEqual([
+    'It runs. web.apps.test is served until 2026-09-21 14:13:20 UTC only, because its certificate has not been renewed: exit code 3: no such zone.',
+    ['certificate', 'web.apps.test', 'ending', 9],
+  ]);
+});
+
 it('reports that no replica of the gateway serves requests', () => {
   const text = 'Its host is not connected';
   expect(

@@ -2,6 +2,7 @@
 import { hostPathOf } from '@dstack/contract';
 import type { GatewayCertificateState, GatewayReport, RunRecord } from '../model/index.ts';
 import { type Diagnosis, type Reason, reason } from './diagnosis.ts';
+import { instantText } from './texts.ts';
 
 type Certificate = GatewayCertificateState;
 
@@ -24,20 +25,27 @@ export function certificateReasons(
   for (const certificate of reports.flatMap(({ certificates }) => certificates)) {
     const { domain, state } = certificate;
     const isAsked = names === null || names.includes(domain);
-    if (isAsked && state !== 'valid' && !found.has(domain)) found.set(domain, certificate);
+    const isGood = state === 'valid' && certificate.endsSoon !== true;
+    if (isAsked && !isGood && !found.has(domain)) found.set(domain, certificate);
   }
   return [...found.values()].map((certificate) =>
     reason('certificate', certificateText(certificate), {
-      ...{ asked: certificate.domain, has: certificate.state, until: certificate.renewsAt },
+      ...{
+        asked: certificate.domain,
+        has: certificate.state === 'valid' ? 'ending' : certificate.state,
+        until: certificate.renewsAt,
+      },
     }),
   );
 }
 
-function certificateText({ domain, state, message }: Certificate): string {
+function certificateText({ domain, state, message, expiresAt }: Certificate): string {
   const why = message === null ? '' : `: ${message.replace(/\.$/, '')}`;
   switch (state) {
     case 'pending':
       return `${domain} is not served yet, because its certificate is being requested${why}`;
+    case 'valid':
+      return `${domain} is served until ${instantText(expiresAt ?? 0)} only, because its certificate has not been renewed${why}`;
     case 'expired':
       return `clients refuse ${domain}, because its certificate has expired${why}`;
     default:

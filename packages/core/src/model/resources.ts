@@ -65,6 +65,8 @@ export interface GatewayCertificateState {
   readonly state: 'valid' | 'pending' | 'failed' | 'expired';
   readonly expiresAt: Timestamp | null;
   readonly renewsAt: Timestamp | null;
+  /** It is valid, but its end is near, and there is no other one. Missing in earlier reports. */
+  readonly endsSoon?: boolean;
   /** Why it could not be issued or renewed, and what to do. */
   readonly message: string | null;
 }

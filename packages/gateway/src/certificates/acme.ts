@@ -70,7 +70,7 @@ export async function requestCertificate(
       });
       return { certificate, key: key.toString() };
     } catch (error) {
-      // What the authority has not said needs no advice about it.
+      // An error that is not from the authority needs no advice about it.
       if (unproven.length > 0) throw unproven[0];
       const isForeseen = /nonce|empty update/i.test(errorMessage(error));
       if (attempt < TRIES && isForeseen) continue;

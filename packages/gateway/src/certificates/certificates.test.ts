@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -133,4 +135,39 @@ it('a replica requests what another one was to request first, and has not', asyn
   vi.setSystemTime(Date.now() + 200_000);
   set(['a.test', 'b.test', 'c.test'], 1);
   await vi.waitFor(() => expect(asked()).toBe(3));
+});
+
+it('a certificate whose end is near is reported, with what to do if a person has set it', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'certificates-'));
+  onTestFinished(() => {
+    vi.useRealTimers();
+    rmSync(dir, { recursive: true });
+  });
+  const certificates = new Certificates({
+    ...{ stateDir: join(dir, 'state'), runtime: join(dir, 'run'), group: null },
+    setRecord: async () => {},
+    ...{ onChange: () => {}, onIssued: () => {} },
+    log: { info: () => {}, warn: () => {}, error: () => {} } as never,
+  });
+  const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  const names = ['-subj', '/CN=a.test', '-days', '100', '-keyout', join(dir, 'key')];
+  const certificate = execFileSync('openssl', [...made, ...names], { stdio: 'pipe' }).toString();
+  const pem = { domain: 'a.test', certificate, key: readFileSync(join(dir, 'key'), 'utf8') };
+  const { validFrom, validTo } = new X509Certificate(pem.certificate);
+  const [from, until] = [Date.parse(validFrom), Date.parse(validTo)];
+  const settings = { acme: null } as unknown as GatewaySettings;
+  certificates.set(['a.test'], settings, { files: [pem], offered: [], own: new Set() });
+  const at = (part: number) => {
+    vi.useFakeTimers({ toFake: ['Date'], now: from + (until - from) * part });
+    return certificates.states[0];
+  };
+  expect(at(0.5)).toMatchObject({ state: 'valid', ends_soon: false, message: null });
+  expect(at(0.9)).toMatchObject({
+    ...{
+      state: 'valid',
+      ends_soon: true,
+      message: expect.stringMatching(/^Nothing renews it: set/),
+    },
+  });
+  expect(at(1.1)).toMatchObject({ state: 'expired', ends_soon: false });
 });

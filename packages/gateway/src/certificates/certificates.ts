@@ -27,13 +27,17 @@ export interface CertificatesOptions extends CertificateFilesOptions {
 const RENEWAL = 2 / 3;
 /** Gateways that were created together do not renew together: up to this part earlier. */
 const JITTER = 0.1;
+/** A certificate with less than this part of its life should have been renewed long ago. */
+const END = 1 / 5;
+/** For those that are valid for a year. */
+const LONGEST_END_MS = 21 * 86_400_000;
 const LOOK_MS = 5000;
 /** Requests at the same time. */
 const AT_ONCE = 4;
 /** Of these, repetitions of what has failed: it may fail again, as slowly. */
 const REPEATS_AT_ONCE = 2;
 const DNS_WAIT_S = 120;
-/** For a replica that is to request a certificate first; one that fails has usually said so by then. */
+/** Within this time a replica that is to request a certificate first usually has it. */
 const TURN_MS = 180_000;
 
 /** Milliseconds until the first repetition, and at most. */
@@ -153,19 +157,20 @@ export class Certificates {
     const message = failure?.message ?? null;
     if (!known && this.#settings?.acme == null) {
       const text = `There is no certificate for ${domain}: ${SET_ONE}`;
-      const never = { expires_at: null, renews_at: null };
+      const never = { expires_at: null, renews_at: null, ends_soon: false };
       return { domain, source: 'file', state: 'failed', ...never, message: text };
     }
     if (!known) {
       const state = failure ? ('failed' as const) : ('pending' as const);
       const renews_at = failure ? failure.retryAt * 1000 : null;
-      return { domain, source, state, expires_at: null, renews_at, message };
+      return { domain, source, state, expires_at: null, renews_at, ends_soon: false, message };
     }
     const isExpired = known.until <= Date.now();
+    const ends_soon = !isExpired && Date.now() >= endOf(known);
     const renewal = failure?.retryAt ?? renewalOf(this.#requestedFor(domain), known);
     return {
-      ...{ domain, source },
-      message: file && isExpired ? `The certificate has expired: ${SET_ONE}` : message,
+      ...{ domain, source, ends_soon },
+      message: file ? fileMessage(isExpired, ends_soon) : message,
       state: isExpired ? 'expired' : 'valid',
       expires_at: known.until * 1000,
       renews_at: file || this.#settings?.acme == null ? null : renewal * 1000,
@@ -305,6 +310,15 @@ function nextFailure(error: unknown, last: Failure | null): Failure {
   const wait = Math.min(patience.first * 2 ** (count - 1), patience.longest);
   return { patience, message: errorMessage(error), count, retryAt: Date.now() + wait };
 }
+
+function fileMessage(isExpired: boolean, endsSoon: boolean): string | null {
+  if (isExpired) return `The certificate has expired: ${SET_ONE}`;
+  return endsSoon ? `Nothing renews it: ${SET_ONE}` : null;
+}
+
+/** When the end is near, in milliseconds since the epoch. */
+const endOf = ({ from, until }: Validity): number =>
+  until - Math.min((until - from) * END, LONGEST_END_MS);
 
 const wildcardFor = (name: string): string => `*${name.slice(name.indexOf('.'))}`;
 

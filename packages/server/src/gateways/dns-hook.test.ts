@@ -30,7 +30,7 @@ function script(lines: string): { program: string; seen: string } {
   return { program, seen };
 }
 
-/** A process that nobody waits for stays as a zombie. */
+/** A process stays as a zombie if its parent does not wait for it. */
 function isRunning(pid: number): boolean {
   try {
     return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));

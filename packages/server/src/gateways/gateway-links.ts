@@ -2,7 +2,14 @@ import { isDeepStrictEqual } from 'node:util';
 import type { GatewayCondition } from '@dstack/backends';
 import type { GatewayCommand, GatewayFrame, GatewayPem } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
-import type { GatewayReplicaRecord, GatewayReport, Id, Timestamp } from '@dstack/core';
+import {
+  certificateEvents,
+  type GatewayRecord,
+  type GatewayReplicaRecord,
+  type GatewayReport,
+  type Id,
+  type Timestamp,
+} from '@dstack/core';
 import type { GatewayView, Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import type { Logger } from '../logging.ts';
@@ -52,6 +59,7 @@ export interface GatewayLinksOptions
 interface Linked {
   readonly link: GatewayLink;
   readonly gatewayId: Id;
+  readonly gateway: Pick<GatewayRecord, 'id' | 'name' | 'projectId'>;
   readonly supply: GatewaySupply;
   /** Jobs that are being stopped, until the gateway reports that they have no requests. */
   readonly draining: Map<Id, () => void>;
@@ -200,7 +208,7 @@ export class GatewayLinks {
       log,
     });
     const one: Linked = {
-      ...{ link, upkeep, gatewayId: gateway.id },
+      ...{ link, upkeep, gatewayId: gateway.id, gateway },
       supply: new GatewaySupply(this.#options, gateway.id, link),
       ...{ draining: new Map(), drained: new Set() },
       publicKey: replica.sshPublicKey,
@@ -338,7 +346,9 @@ export class GatewayLinks {
     one.stored = next;
     const { store, now, log } = this.#options;
     const report: GatewayReport = { ...next, replicaId: one.link.replica.id, updatedAt: now() };
-    store.gateways.saveReport(report, one.gatewayId).catch((error) => {
+    const eventsOf = (before: readonly GatewayReport[]) =>
+      certificateEvents(one.gateway, before, report);
+    store.gateways.saveReport(report, one.gatewayId, eventsOf).catch((error) => {
       one.stored = stored;
       log.warn({ err: errorMessage(error) }, 'the state of a gateway was not stored');
     });

@@ -17,6 +17,7 @@ export function reportedBy(
     state: certificate.state,
     expiresAt: certificate.expires_at,
     renewsAt: certificate.renews_at,
+    endsSoon: certificate.ends_soon ?? false,
     message: certificate.message,
   }));
   return { state, text, version, hostname, certificates };

@@ -1,7 +1,7 @@
 import type { GatewayReport, Id } from '@dstack/core';
 import { recordChange } from '../changes/record-change.ts';
 import type { Db, StoreContext, Tx } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds, notDeleted } from '../query.ts';
 import { gatewayReportTable } from '../schema/resource-tables.ts';
 import type { Gateways } from './types.ts';
 
@@ -101,8 +101,21 @@ export function createReports(
           })
           .execute();
       }),
-    saveReport: (report, gatewayId) =>
+    saveReport: (report, gatewayId, eventsOf) =>
       context.write(async ({ tx, add, changed }) => {
+        if (eventsOf && report.certificates.length > 0) {
+          const replicas = await tx
+            .selectFrom('gateway_replicas')
+            .select('id')
+            .where('gateway_id', '=', gatewayId)
+            .where(notDeleted('deleted'))
+            .execute();
+          const before = await gatewayReportsOf(
+            tx,
+            replicas.map(({ id }) => id),
+          );
+          add({ events: eventsOf(before) });
+        }
         add({ signals: [{ kind: 'gateway', id: gatewayId }] });
         changed(recordChange('gateway', gatewayId));
         const { replicaId: _, ...set } = report;

@@ -3,6 +3,7 @@ import type {
   GatewayReplicaRecord,
   GatewayReport,
   Id,
+  NewEvent,
   Timestamp,
 } from '@dstack/core';
 import type { NameChoice, Updated, WriteExtras } from '../writes.ts';
@@ -84,8 +85,15 @@ export interface Gateways {
   /** Replicas that have a machine, of all projects. */
   placedReplicas(): Promise<GatewayReplicaRecord[]>;
   replicaById(id: Id): Promise<GatewayReplicaRecord | null>;
-  /** Replaces the last report about a replica, and signals its gateway. */
-  saveReport(report: GatewayReport, gatewayId: Id): Promise<void>;
+  /**
+   * Replaces the last report about a replica, and signals its gateway. `eventsOf`: of what it adds to the
+   * last reports about all replicas.
+   */
+  saveReport(
+    report: GatewayReport,
+    gatewayId: Id,
+    eventsOf?: (before: readonly GatewayReport[]) => readonly NewEvent[],
+  ): Promise<void>;
   /** PEM files that a person has set; keys are encrypted at rest. */
   certificates(gatewayId: Id): Promise<GatewayPemRecord[]>;
   /** Replaces those of its domain, and signals the gateway. Null removes them. */
