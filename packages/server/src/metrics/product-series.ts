@@ -8,6 +8,7 @@ import { HEALTH_STATUSES, isRunFinished } from '@dstack/contract/status';
 import { type Offer, type OrphanRecord, SECOND, type Timestamp } from '@dstack/core';
 import type { InstanceView, JobView, Store } from '@dstack/store';
 import { Counter, Gauge, Registry } from 'prom-client';
+import { certificatesOf } from '../gateways/certificates-of.ts';
 import { wireBackend } from '../http/mapping/backend-name.ts';
 
 type Labels = Readonly<Record<string, string | number>>;
@@ -24,6 +25,7 @@ export async function productSeries(store: Store, now: Timestamp): Promise<strin
   const points = await store.metrics.lastJobPoints(jobs.map(({ job }) => job.id));
   for (const view of jobs) addJob(series, view, points.get(view.job.id) ?? null, now);
   await addOrphans(series, store);
+  await addGateways(series, store);
   return series.text();
 }
 
@@ -113,6 +115,22 @@ async function addOrphans(series: Series, store: Store): Promise<void> {
   for (const [place, orphans] of Map.groupBy(reported, placeOf)) {
     const [dstack_backend = '', kind = ''] = place.split(' ');
     series.gauge('dstack_orphans', help, { dstack_backend, kind }, orphans.length);
+  }
+}
+
+async function addGateways(series: Series, store: Store): Promise<void> {
+  const placed = await store.gateways.placedReplicas();
+  const ids = new Set(placed.map(({ gatewayId }) => gatewayId));
+  for (const { gateway, projectName, reports } of await store.gateways.viewsByIds([...ids])) {
+    const labels = { dstack_project_name: projectName, dstack_gateway_name: gateway.name };
+    const ready = reports.filter(({ state }) => state === 'ready').length;
+    series.gauge('dstack_gateway_replicas', 'Replicas that serve requests', labels, ready);
+    for (const { domain, expiresAt } of certificatesOf(reports)) {
+      if (expiresAt === null) continue;
+      const help = 'When the certificate for a host name ends, in seconds since the epoch';
+      const name = 'dstack_gateway_certificate_expiry_timestamp_seconds';
+      series.gauge(name, help, { ...labels, domain }, Math.floor(expiresAt / SECOND));
+    }
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type GatewayReplicaRecord,
 } from '@dstack/core';
 import type { GatewayView, ProjectRecord } from '@dstack/store';
+import { certificatesOf } from '../../gateways/certificates-of.ts';
 
 /** `viewer`: the project that decides whether the gateway is shown as the default. */
 export function wireGateway(view: GatewayView, viewer: ProjectRecord): Gateway {
@@ -32,7 +33,7 @@ export function wireGateway(view: GatewayView, viewer: ProjectRecord): Gateway {
       status: replica.status,
       status_message: replica.statusMessage,
     })),
-    certificates: reports.flatMap(({ certificates }) => certificates.map(wireCertificate)),
+    certificates: certificatesOf(reports).map(wireCertificate),
     backend: gateway.backend,
     region: gateway.region,
     ip_address: first ? addressOf(first) : null,

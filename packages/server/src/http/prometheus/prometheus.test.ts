@@ -1,5 +1,7 @@
+import type { GatewayCertificateState, GatewayReport } from '@dstack/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ServerMetrics } from '../../metrics/server-metrics.ts';
+import { runningGateway } from '../gateways/testing/running-gateway.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 
 let server: TestServer;
@@ -42,6 +44,26 @@ describe('metrics for Prometheus', () => {
     await server.store.engine.apply([{ type: 'instance.update', id, version, set }]);
     const { text } = await read('/metrics', 'scrape');
     expect(text).toMatch(/^dstack_instance_health\{.*dstack_instance_name="pool-0".*\} 2$/m);
+  });
+
+  it('show when certificates of gateways end, and how many replicas serve', async () => {
+    const gatewayId = await runningGateway(server, 'edge');
+    const [replica] = await server.store.gateways.replicas(gatewayId);
+    const certificate: GatewayCertificateState = {
+      ...{ domain: 'web.apps.test', source: 'acme', state: 'valid', message: null },
+      ...{ expiresAt: 1_790_000_000_500_000, renewsAt: null },
+    };
+    const report: GatewayReport = {
+      ...{ replicaId: replica?.id ?? '', state: 'ready', text: null, hostname: null },
+      ...{ version: '1', certificates: [certificate], outdated: null, updatedAt: 1 },
+    };
+    await server.store.gateways.saveReport(report, gatewayId);
+    const { text } = await read('/metrics', 'scrape');
+    const labels = 'dstack_project_name="main",dstack_gateway_name="edge"';
+    expect(text).toContain(`dstack_gateway_replicas{${labels}} 1\n`);
+    expect(text).toContain(
+      `dstack_gateway_certificate_expiry_timestamp_seconds{${labels},domain="web.apps.test"} 1790000000\n`,
+    );
   });
 
   it('show how deep the queues are, how passes end, and who uses the SSH entry', async () => {
