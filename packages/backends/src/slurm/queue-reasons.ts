@@ -26,9 +26,10 @@ const EXACT: Readonly<Record<string, string>> = {
 /** The first that matches. */
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [
-    /^(?:ReqNodeNotAvail|Nodes required for job are DOWN)/,
-    'nodes that it needs are down, drained or reserved (`sinfo -R` shows why)',
+    /^Nodes required for job are DOWN/,
+    'nodes that it needs are down, drained, reserved, or kept for partitions of higher priority',
   ],
+  [/^ReqNodeNotAvail/, 'nodes that it needs are down, drained or reserved (`sinfo -R` shows why)'],
   [
     /^(?:QOS|Assoc)MaxWall/,
     'its time limit exceeds that of its QOS or account: set `time_limit`, `qos` or `account`',

@@ -2,7 +2,7 @@
 import type { ExplainRule } from '@dstack/contract/wire';
 import { EVERYTHING } from '../fleet-spec/requirements.ts';
 import type { BackendName, FleetRecord, Offer } from '../model/index.ts';
-import { isAvailableOffer } from '../offers/availability.ts';
+import { isAvailableOffer, isQueueingOffer } from '../offers/availability.ts';
 import type { Combined } from '../offers/combine.ts';
 import { finding, offerFindings } from '../offers/findings.ts';
 import type { BackendAbility, BackendNote } from '../placement/backend-answers.ts';
@@ -107,7 +107,7 @@ function judge(
     return { offer, findings: [{ ...mounts.finding, verdict: mounts.verdict }] };
   }
   if (!backend.createsInstances) return { offer, findings: [judgement('no_machines', 'never')] };
-  if (!isAvailableOffer(offer)) {
+  if (!(isAvailableOffer(offer) || isQueueingOffer(offer))) {
     const rule = offer.availability === 'no_quota' ? 'no_quota' : 'not_available';
     return { offer, findings: [judgement(rule, 'full')] };
   }

@@ -1,6 +1,12 @@
 import type { Offer } from '../model/index.ts';
+import { capabilitiesOf } from './capabilities.ts';
 
 /** As the wire defines it: `unknown` counts as available. */
 export function isAvailableOffer(offer: Pick<Offer, 'availability'>): boolean {
   return ['available', 'unknown', 'idle'].includes(offer.availability);
+}
+
+/** Of a machine that is in use: an order waits for it in the queue of the backend itself. */
+export function isQueueingOffer(offer: Pick<Offer, 'availability' | 'backend'>): boolean {
+  return offer.availability === 'busy' && capabilitiesOf(offer.backend).ownQueue;
 }

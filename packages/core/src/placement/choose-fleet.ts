@@ -1,6 +1,7 @@
 /** The fleet for a gang, and a slot in it for each of its nodes. */
 import { fixedSite, type Site } from '../instances/index.ts';
 import type { FleetRecord, Id, Offer } from '../model/index.ts';
+import { isQueueingOffer } from '../offers/availability.ts';
 import { type PoolOffer, refersTo } from '../offers/pool.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
 import {
@@ -37,8 +38,8 @@ export interface FleetOption {
 
 /**
  * The fleet and the slots for a gang: first fleets that can hold the whole run on existing
- * instances, then the cheapest existing instance, then the cheapest new one, then the order of the
- * fleets. Backends are asked only if no fleet has enough. Null: there is no place now; `refusalOf`
+ * instances, then those where it need not wait in the queue of a backend, then the cheapest existing
+ * instance, then the cheapest new one, then the order of the fleets. Backends are asked only if no fleet has enough. Null: there is no place now; `refusalOf`
  * gives the reason.
  */
 export function chooseFleet(
@@ -64,10 +65,14 @@ export function chooseFleet(
 
 function best(options: readonly FleetOption[]): FleetOption {
   return options.reduce((a, b) => {
+    if (isQueued(a) !== isQueued(b)) return isQueued(a) ? b : a;
     if (b.poolPrice !== a.poolPrice) return b.poolPrice < a.poolPrice ? b : a;
     return b.offerPrice < a.offerPrice ? b : a;
   });
 }
+
+const isQueued = ({ slots }: FleetOption): boolean =>
+  slots.some((slot) => slot.kind === 'new' && slot.offers.every(isQueueingOffer));
 
 /**
  * The fleets in which a run may be placed, by the fleets that it names and the fleet that it

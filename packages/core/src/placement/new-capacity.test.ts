@@ -68,6 +68,34 @@ describe('new capacity', () => {
     expect(refusedWith(refused, 'job-a-0-0')?.length).toBeLessThan(400);
   });
 
+  it('waits in the queue of a backend that has one where all of its machines are in use', () => {
+    const busy = anOffer({ backend: 'slurm', price: 0, availability: 'busy' });
+    const waiting = placed({ fleets: [CLOUD], gangs: [task('a')] }, [busy]);
+    expect(changesOf(waiting, 'intent.insert')[0]?.intent.payload).toMatchObject({
+      offers: [{ backend: 'slurm' }],
+    });
+    const free = anOffer({ backend: 'slurm', name: 'free', price: 0 });
+    const both = placed({ fleets: [CLOUD], gangs: [task('a')] }, [busy, free]);
+    expect(changesOf(both, 'intent.insert')[0]?.intent.payload).toMatchObject({
+      offers: [{ instance: { name: 'free' } }],
+    });
+    const refused = placed({ fleets: [CLOUD], gangs: [task('a')] }, [
+      anOffer({ availability: 'busy' }),
+    ]);
+    expect(refusedWith(refused, 'job-a-0-0')).toMatch(/is not available now/);
+  });
+
+  it('waits in no queue where another fleet has a machine now', () => {
+    const cluster = aFleet('cluster', { nodes: '0..', backends: ['slurm'] });
+    const cloud = aFleet('aws', { nodes: '0..', backends: ['aws'] });
+    const offers = [
+      anOffer({ backend: 'slurm', price: 0, availability: 'busy' }),
+      anOffer({ backend: 'aws', price: 2 }),
+    ];
+    const decision = placed({ fleets: [cluster, cloud], gangs: [task('a')] }, offers);
+    expect(changesOf(decision, 'run.update')[0]?.set.fleetId).toBe('fleet-aws');
+  });
+
   it('takes the lowest free number of the fleet', () => {
     const busy = { status: 'busy' as const, busyBlocks: 1 };
     const instances = [0, 2].map((num) => anInstance(CLOUD, num, anOffer(), busy));

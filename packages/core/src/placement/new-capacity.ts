@@ -5,7 +5,7 @@
 import type { Finding, Profile, Requirements } from '@dstack/contract/wire';
 import { offersAt, type Site } from '../instances/index.ts';
 import type { BackendName, FleetRecord, Id, Offer, VolumeRecord } from '../model/index.ts';
-import { isAvailableOffer } from '../offers/availability.ts';
+import { isAvailableOffer, isQueueingOffer } from '../offers/availability.ts';
 import { smallestShare, totalBlocksOf } from '../offers/blocks.ts';
 import { backendsNamed, isServerHost } from '../offers/capabilities.ts';
 import { type Combined, combineFleetAndRun, type Exclusion } from '../offers/combine.ts';
@@ -155,7 +155,10 @@ export function whyNotGrow(
   return finding('nodes.max', { has: String(max) });
 }
 
-/** A new instance of the fleet for one node, with the offers available now, or why there are none. */
+/**
+ * A new instance of the fleet for one node, with the offers available now, else those whose backend lets it
+ * wait in a queue, or why there are none.
+ */
 export function newSlot(
   ledger: CapacityLedger,
   fleet: FleetRecord,
@@ -183,8 +186,9 @@ function slotFrom(
   const made = usable.filter((offer) => ledger.createsInstances(offer));
   const had = made.filter(isAvailableOffer);
   const open = had.filter((offer) => whyNotLocal(ledger, offer) === null);
-  if (open.length > 0) {
-    return { kind: 'new', combined, offers: open, totalOffers: usable.length, volumes };
+  const taken = open.length > 0 ? open : made.filter(isQueueingOffer);
+  if (taken.length > 0) {
+    return { kind: 'new', combined, offers: taken, totalOffers: usable.length, volumes };
   }
   const local = had[0] && whyNotLocal(ledger, had[0]);
   if (local) return { none: local };

@@ -1,6 +1,6 @@
 import { refusalText } from '@dstack/contract/wire';
 import type { Offer } from '../model/index.ts';
-import { isAvailableOffer } from '../offers/availability.ts';
+import { isAvailableOffer, isQueueingOffer } from '../offers/availability.ts';
 import { isServerHost, LOCAL_PROCESS_INSTANCE } from '../offers/capabilities.ts';
 import {
   LOCAL_MOUNTS,
@@ -12,7 +12,7 @@ import {
 import { firstMismatch } from '../offers/match.ts';
 import { unmetLocation, unmetNeed } from '../offers/needs.ts';
 import type { CapacityLedger } from '../placement/capacity-ledger.ts';
-import { chooseFleet } from '../placement/choose-fleet.ts';
+import { chooseFleet, type FleetOption } from '../placement/choose-fleet.ts';
 import type { GangRequest } from '../placement/gang-request.ts';
 import type { Ask } from '../placement/new-capacity.ts';
 import { refusalOf } from '../placement/refusals.ts';
@@ -102,10 +102,26 @@ function missingNotes(
 ): string[] {
   // A search for offers alone is not limited to fleets, unless it names some.
   const anywhere = input.options?.forOffersOnly && !request.profile.fleets;
-  const isPlaceable = anywhere || chooseFleet(ledger, request, ask) !== null;
-  const refused = isPlaceable ? [] : [refusalText(refusalOf(ledger, request, ask))];
+  const option = anywhere ? null : chooseFleet(ledger, request, ask);
+  const isRefused = !anywhere && option === null;
+  const refused = isRefused ? [refusalText(refusalOf(ledger, request, ask))] : [];
   const known = input.known ?? [];
-  return [...refused, ...ruledOut(known, request), ...refusedByLocal(known, request)];
+  return [
+    ...refused,
+    ...queueNotes(option),
+    ...ruledOut(known, request),
+    ...refusedByLocal(known, request),
+  ];
+}
+
+/** Where its machine is in use, and its order waits. */
+function queueNotes(option: FleetOption | null): string[] {
+  const [slot] = option?.slots ?? [];
+  const [offer] = slot?.kind === 'new' ? slot.offers : [];
+  if (!(offer && isQueueingOffer(offer))) return [];
+  return [
+    `${offer.backend}: no node is free for the run now, so it waits in the queue of cluster ${offer.region}`,
+  ];
 }
 
 /** What the server host would allow if the server were started with other settings. */
