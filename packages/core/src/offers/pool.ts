@@ -46,8 +46,14 @@ export function matchInstance(
   if (!share) return null;
   const available = canTake(instance, busyBlocks, share.blocks, query.needs.multinode);
   const availability = available ? 'idle' : 'busy';
-  return { instance, blocks: share.blocks, available, offer: { ...share, availability } };
+  const named = { ...share.instance, name: nameOf(instance, offer) };
+  const own: Offer = { ...share, availability, instance: named };
+  return { instance, blocks: share.blocks, available, offer: own };
 }
+
+/** The engine of a cluster may have placed it on another node than the offered one. */
+const nameOf = ({ provisioningData }: InstanceRecord, offer: Offer): string =>
+  provisioningData?.instance_type.name ?? offer.instance.name;
 
 /**
  * Every rule by which an instance can never serve a job; empty if it can, or if its machine is not

@@ -63,6 +63,14 @@ describe('offers of a plan', () => {
     expect(job).toMatchObject({ total_offers: 4, max_price: 4 });
   });
 
+  it('name the node on which an instance is, also if another one was ordered', () => {
+    const ordered = anInstance(CLOUD, 0, anOffer({ name: 'ordered', price: 1 }), busy);
+    const data = ordered.provisioningData as NonNullable<typeof ordered.provisioningData>;
+    const provisioningData = { ...data, instance_type: { ...data.instance_type, name: 'given' } };
+    const [job] = plan({}, { instances: [{ ...ordered, provisioningData }], offers: [] }).jobPlans;
+    expect(names(job?.offers)).toEqual(['given 1 busy']);
+  });
+
   it('name the most expensive first if requested, before the cut', () => {
     const options = { reverseOffers: true, maxOffers: 3 };
     const [job] = plan({}, { instances, offers, options }).jobPlans;
