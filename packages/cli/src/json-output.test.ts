@@ -30,7 +30,7 @@ function problemsOf(command: string, document: unknown): unknown[] {
 }
 
 /** Specifications inside of models: the samples of the server's answers do not fill them in exactly. */
-const DEEP = /\/(?:run_spec|spec|job_spec|instance_type|service)\b/;
+const DEEP = /\/(?:run_spec|spec|job_spec|instance_type|service|backend_settings)\b/;
 
 /** Command lines by the name of their definition. */
 const LINES: Readonly<Record<string, readonly string[]>> = {
