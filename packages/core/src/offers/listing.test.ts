@@ -23,8 +23,16 @@ it('names 50 nodes of a large cluster, and counts all', () => {
   expect([first?.nodes?.count, first?.nodes?.names.length]).toEqual([5_000, 50]);
 });
 
-it('never takes types of instances, or instances that exist, for nodes', () => {
-  const pods = [node('a', { availability: 'busy' }), node('a', { availability: 'busy' })];
-  const types = [anOffer({ name: 'm5' }), anOffer({ name: 'm6' }), ...pods];
+it('counts a node with several instances once', () => {
+  const pods = ['a', 'a', 'b'].map((name) => node(name, { availability: 'busy' }));
+  const grouped = listOffers([...pods, node('a')], { groupNodes: true });
+  expect(grouped.offers).toMatchObject([
+    { availability: 'available', instance: { name: 'a' } },
+    { availability: 'busy', nodes: { count: 2, names: ['a', 'b'] } },
+  ]);
+});
+
+it('never takes types of instances for nodes', () => {
+  const types = [anOffer({ name: 'm5' }), anOffer({ name: 'm6' })];
   expect(listOffers(types, { groupNodes: true }).offers).toEqual(types);
 });

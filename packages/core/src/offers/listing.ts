@@ -38,27 +38,21 @@ export function listOffers(all: readonly Offer[], options: ListingOptions = {}):
   };
 }
 
-/** Each group is at the place of its first node. */
+/** Each group is at the place of its first node. A node with several instances counts once. */
 function groupNodes(offers: readonly Offer[]): Offer[] {
-  const groups = new Map<unknown, Offer[]>();
+  const groups = new Map<unknown, { readonly first: Offer; readonly names: Set<string> }>();
   for (const offer of offers) {
-    const key = isNode(offer) ? withoutName(offer) : offer;
+    const key = capabilitiesOf(offer.backend).offersAreNodes ? withoutName(offer) : offer;
+    const { name } = offer.instance;
     const group = groups.get(key);
-    if (group) group.push(offer);
-    else groups.set(key, [offer]);
+    if (group) group.names.add(name);
+    else groups.set(key, { first: offer, names: new Set([name]) });
   }
-  return [...groups.values()].flatMap((group) => {
-    const [first] = group;
-    if (!first || group.length === 1) return group;
-    const names = group.slice(0, MAX_NAMED_NODES).map(({ instance }) => instance.name);
-    return [{ ...first, nodes: { count: group.length, names } }];
-  });
-}
-
-/** An instance that exists is one job's share of a node. */
-function isNode({ backend, availability }: Offer): boolean {
-  const exists = availability === 'idle' || availability === 'busy';
-  return capabilitiesOf(backend).offersAreNodes && !exists;
+  return [...groups.values()].map(({ first, names: { size: count }, names }) =>
+    count === 1
+      ? first
+      : { ...first, nodes: { count, names: [...names].slice(0, MAX_NAMED_NODES) } },
+  );
 }
 
 function withoutName({ instance, ...offer }: Offer): string {
