@@ -81,10 +81,10 @@ export function endedObservation(job: SlurmJob, output: string): Ended {
     return { state: 'interrupted', reason: 'spot', text: `Slurm job ${job.id} ended: ${taken}` };
   }
   const known = FAILED[job.state];
-  const why = known ?? `it ended as ${job.state}`;
   // Otherwise the output only repeats the state.
   const isTold = known !== undefined;
   const details = [job.reason, isTold ? '' : output.trim()].filter(Boolean).join('; ');
-  const text = `Slurm job ${job.id} ended: ${why}${details ? ` (${details})` : ''}`;
+  const how = known === undefined ? ` as ${job.state}` : `: ${known}`;
+  const text = `Slurm job ${job.id} ended${how}${details ? ` (${details})` : ''}`;
   return { state: 'interrupted', reason: 'failed', text };
 }

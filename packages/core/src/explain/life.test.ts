@@ -179,6 +179,20 @@ const SITUATIONS: readonly Lives[] = [
     },
   ],
   [
+    'waits for nodes that are ordered together, without the name of one of them',
+    {
+      ...PLACED,
+      hosts: [],
+      instances: [
+        { ...HOST, status: 'provisioning', groupId: 'group', terminationMessage: 'in a queue' },
+      ],
+    },
+    {
+      ...{ state: 'starting', rules: ['provisioning'], until: 600 },
+      summary: 'waits for the nodes of its gang: in a queue',
+    },
+  ],
+  [
     'was placed on a host that went away before it started',
     { ...PLACED, ...LOST },
     {

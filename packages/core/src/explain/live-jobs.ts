@@ -29,8 +29,10 @@ function untakenReason(pass: RunPass, job: JobRecord): Reason {
   if (instance && !isInstanceAvailable(instance.status)) {
     // Until it is in service, the message of an instance is the stage of its creation.
     const stage = host?.error ?? instance.terminationMessage;
+    // The nodes of a group come together, so all of its jobs have the same text.
+    const awaited = instance.groupId === null ? name : 'the nodes of its gang';
     const text = stage
-      ? `waits for ${name}: ${stage}`
+      ? `waits for ${awaited}: ${stage}`
       : `waits until the agent of ${name} connects`;
     const since = instance.startedAt ?? instance.createdAt;
     return reason('provisioning', text, { since, until });
