@@ -1,7 +1,9 @@
-/** gRPC to a run behind a gateway on the machine of the server, with TLS and the product's own agent. */
+/** gRPC and streams to runs behind a gateway on the machine of the server, with TLS and the product's own agent. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
 import {
@@ -13,6 +15,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { CALLS } from './call-service.ts';
 import { applyFleet, configuration, newInstallation } from './installation.ts';
 import { requestLoad } from './request-load.ts';
@@ -21,6 +24,13 @@ import { freePort } from './serving.ts';
 import { until, waitFor } from './until.ts';
 
 const app = join(import.meta.dirname, 'call-app.ts');
+const otherApp = join(import.meta.dirname, 'service-app.ts');
+
+const MIB = 1024 * 1024;
+
+interface Made {
+  readonly creds: { readonly token: string };
+}
 
 describe.skipIf(!existsSync('/usr/sbin/nginx'))('calls of gRPC to a run', () => {
   let home: Installation;
@@ -32,6 +42,7 @@ describe.skipIf(!existsSync('/usr/sbin/nginx'))('calls of gRPC to a run', () => 
     home = newInstallation({
       DSTACK_GATEWAY_HTTP_PORT: String(await freePort()),
       DSTACK_GATEWAY_HTTPS_PORT: String(port),
+      DSTACK_DEFAULT_SERVICE_CLIENT_MAX_BODY_SIZE: String(MIB),
     });
     await home.startServer();
     await applyFleet(home, '0..4');
@@ -147,5 +158,57 @@ describe.skipIf(!existsSync('/usr/sbin/nginx'))('calls of gRPC to a run', () => 
     await until(async () => (await whoami(client)).version === '2');
     await more();
     expect((await calls()).failed).toEqual([]);
+  });
+
+  /** How requests of that user to another service are sent. */
+  const by = (token: string) => ({
+    ...{ host: '127.0.0.1', port, ca, servername: 'web.apps.test', agent: false as const },
+    headers: { host: 'web.apps.test', authorization: `Bearer ${token}` },
+  });
+
+  async function send(token: string, path: string, body?: Buffer): Promise<IncomingMessage> {
+    const method = body === undefined ? 'GET' : 'POST';
+    const outgoing = request({ ...by(token), path, method });
+    outgoing.end(body);
+    const [answer] = (await once(outgoing, 'response')) as [IncomingMessage];
+    return answer;
+  }
+
+  it('are no obstacle to streams and WebSockets of others, which end with the access of their caller', async () => {
+    const yaml = [
+      ...['type: service', 'name: web', 'port: 8000', 'resources: {gpu: 0}'],
+      `commands: ['exec ${process.execPath} ${otherApp}']`,
+    ].join('\n');
+    await home.ok('apply', '-f', configuration(home, 'web.yml', yaml), '-y', '-d');
+    await waitFor(
+      async () => (await send(home.token(), '/').catch(() => null))?.resume().statusCode,
+      (status) => status === 200,
+      async (status) => `${status}; ${await home.ok('explain', 'web', '-v')}`,
+    );
+    const username = 'guest';
+    await home.api('/api/users/create', { username, global_role: 'user' });
+    const { creds } = await home.api<Made>('/api/users/get_user', { username });
+    await home.api('/api/projects/main/add_members', {
+      members: [{ username, project_role: 'user' }],
+    });
+    const sent = Buffer.alloc(MIB, 'x');
+    expect((await send(creds.token, '/upload', sent)).resume().statusCode).toBe(200);
+    const refused = await send(creds.token, '/upload', Buffer.concat([sent, sent]));
+    expect(refused.resume().statusCode).toBe(413);
+    // What the app has sent arrives although its answer never ends.
+    const events = await send(creds.token, '/endless');
+    expect(String((await once(events, 'data'))[0])).toBe('data: 0\n\n');
+    const { host, headers, servername } = by(creds.token);
+    const agent = new Agent({ ca, servername });
+    const socket = new WebSocket(`wss://${host}:${port}/`, { agent, headers });
+    await once(socket, 'open');
+    socket.send('hello');
+    expect(String((await once(socket, 'message'))[0])).toBe('hello');
+    const ends = [socket, events].map(
+      (one) => new Promise((done) => one.on('error', done).on('close', done)),
+    );
+    await home.api('/api/projects/main/remove_members', { usernames: [username] });
+    await Promise.all(ends);
+    expect((await send(creds.token, '/')).resume().statusCode).toBe(403);
   });
 });
