@@ -88,16 +88,10 @@ it('a certificate that another replica has is served, and offered to others, but
   }
 });
 
-/** Certificates whose authority takes connections and never answers. `asked`: how many it has taken. */
-async function withSilentAuthority() {
+function withFolder() {
   const dir = mkdtempSync(join(tmpdir(), 'certificates-'));
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => sockets.add(socket.on('error', () => {})));
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   onTestFinished(() => {
     vi.useRealTimers();
-    for (const socket of sockets) socket.destroy();
-    server.close();
     rmSync(dir, { recursive: true });
   });
   const certificates = new Certificates({
@@ -105,6 +99,19 @@ async function withSilentAuthority() {
     setRecord: async () => {},
     ...{ onChange: () => {}, onIssued: () => {} },
     log: { info: () => {}, warn: () => {}, error: () => {} } as never,
+  });
+  return { dir, certificates };
+}
+
+/** Certificates whose authority takes connections and never answers. `asked`: how many it has taken. */
+async function withSilentAuthority() {
+  const { certificates } = withFolder();
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => sockets.add(socket.on('error', () => {})));
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
   });
   const { port } = server.address() as AddressInfo;
   const acme = { challenge: 'dns-01', directory: `https://127.0.0.1:${port}/`, ca: null };
@@ -137,22 +144,16 @@ it('a replica requests what another one was to request first, and has not', asyn
   await vi.waitFor(() => expect(asked()).toBe(3));
 });
 
-it('a certificate whose end is near is reported, with what to do if a person has set it', async () => {
-  const dir = mkdtempSync(join(tmpdir(), 'certificates-'));
-  onTestFinished(() => {
-    vi.useRealTimers();
-    rmSync(dir, { recursive: true });
-  });
-  const certificates = new Certificates({
-    ...{ stateDir: join(dir, 'state'), runtime: join(dir, 'run'), group: null },
-    setRecord: async () => {},
-    ...{ onChange: () => {}, onIssued: () => {} },
-    log: { info: () => {}, warn: () => {}, error: () => {} } as never,
-  });
+function signed(dir: string, domain: string, days: number): GatewayPem {
   const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  const names = ['-subj', '/CN=a.test', '-days', '100', '-keyout', join(dir, 'key')];
+  const names = ['-subj', '/CN=a.test', '-days', String(days), '-keyout', join(dir, 'key')];
   const certificate = execFileSync('openssl', [...made, ...names], { stdio: 'pipe' }).toString();
-  const pem = { domain: 'a.test', certificate, key: readFileSync(join(dir, 'key'), 'utf8') };
+  return { domain, certificate, key: readFileSync(join(dir, 'key'), 'utf8') };
+}
+
+it('a certificate whose end is near is reported, with what to do if a person has set it', () => {
+  const { dir, certificates } = withFolder();
+  const pem = signed(dir, 'a.test', 100);
   const { validFrom, validTo } = new X509Certificate(pem.certificate);
   const [from, until] = [Date.parse(validFrom), Date.parse(validTo)];
   const settings = { acme: null } as unknown as GatewaySettings;
@@ -163,11 +164,29 @@ it('a certificate whose end is near is reported, with what to do if a person has
   };
   expect(at(0.5)).toMatchObject({ state: 'valid', ends_soon: false, message: null });
   expect(at(0.9)).toMatchObject({
-    ...{
-      state: 'valid',
-      ends_soon: true,
-      message: expect.stringMatching(/^Nothing renews it: set/),
-    },
+    ...{ state: 'valid', ends_soon: true },
+    message: expect.stringMatching(/^Nothing renews it: set/),
   });
   expect(at(1.1)).toMatchObject({ state: 'expired', ends_soon: false });
+});
+
+it('one that has expired is not served in place of one that is valid and was requested in another way', () => {
+  const { dir, certificates } = withFolder();
+  const [old, wild] = [signed(dir, 'a.test', 1), signed(dir, '*.test', 100)];
+  const served = () => readFileSync(join(dir, 'run/certificates/a.test.pem'), 'utf8');
+  const set = (challenge: 'http-01' | 'dns-01', offered: readonly GatewayPem[]) => {
+    const settings = { acme: { challenge }, turn: 99 } as unknown as GatewaySettings;
+    certificates.set(['a.test'], settings, { files: [], offered, own: new Set() });
+  };
+  set('http-01', [old]);
+  set('dns-01', [wild]);
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 2 * DAY });
+  set('http-01', []);
+  expect(served()).toContain(wild.certificate.trim());
+  expect(certificates.states).toMatchObject([{ state: 'valid' }]);
+  // It is better than none.
+  vi.setSystemTime(Date.now() + 200 * DAY);
+  set('http-01', []);
+  expect(served()).toContain(old.certificate.trim());
+  expect(certificates.states).toMatchObject([{ state: 'expired' }]);
 });

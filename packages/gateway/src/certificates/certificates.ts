@@ -150,7 +150,7 @@ export class Certificates {
 
   #stateOf(domain: string): CertificateState {
     const file = this.#fileFor(domain);
-    const pem = file ?? this.#issued(domain) ?? this.#earlier(domain);
+    const pem = file ?? this.#requested(domain);
     const source = file ? 'file' : 'acme';
     const failure = this.#failures.get(this.#requestedFor(domain));
     const known = pem && validityOf(pem.certificate);
@@ -274,7 +274,7 @@ export class Certificates {
   #serve(): void {
     const served = new Map<string, IssuedCertificate>();
     for (const name of this.#names) {
-      const pem = this.#fileFor(name) ?? this.#issued(name) ?? this.#earlier(name);
+      const pem = this.#fileFor(name) ?? this.#requested(name);
       if (pem) served.set(name, pem);
     }
     this.#stored.serve(served);
@@ -292,12 +292,18 @@ export class Certificates {
     return this.#settings?.acme == null ? null : this.#stored.issued(this.#requestedFor(name));
   }
 
+  /** The one to serve: an expired one only if there is no other. */
+  #requested(name: string): IssuedCertificate | null {
+    const issued = this.#issued(name);
+    return issued && isValid(issued) ? issued : (this.#earlier(name) ?? issued);
+  }
+
   /** Issued for another challenge, in use until there is one for the present challenge. */
   #earlier(name: string): IssuedCertificate | null {
     if (this.#settings?.acme == null) return null;
     const requested = this.#requestedFor(name);
     const pem = this.#stored.issued(requested === name ? wildcardFor(name) : name);
-    return pem && (validityOf(pem.certificate)?.until ?? 0) > Date.now() ? pem : null;
+    return pem && isValid(pem) ? pem : null;
   }
 }
 
@@ -327,6 +333,9 @@ interface Validity {
   readonly from: number;
   readonly until: number;
 }
+
+const isValid = ({ certificate }: IssuedCertificate): boolean =>
+  (validityOf(certificate)?.until ?? 0) > Date.now();
 
 function validityOf(certificate: string): Validity | null {
   try {
