@@ -241,8 +241,13 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
     await untilServed(first);
     expect(await applyGateway('replicas: 1\n')).toMatchObject({ code: 0 });
     const states = async () => (await show()).replicas.map((one) => [one.hostname, one.status]);
-    const ended = [first.address, 'terminated'];
-    await until(async () => isDeepStrictEqual((await states())[0], ended));
+    // No client reaches it any more.
+    const ended = [null, 'terminated'];
+    await waitFor(
+      states,
+      ([oldest]) => isDeepStrictEqual(oldest, ended),
+      (seen) => JSON.stringify(seen),
+    );
     expect(await states()).toEqual([ended, [second.address, 'running']]);
     expect(await leftOn(first)).toBe('');
     expect((await counts()).failed).toEqual([]);
