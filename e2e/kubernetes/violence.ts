@@ -77,7 +77,7 @@ export function violenceCases(world: () => World): void {
     // The cluster has kept the claim until no pod had it.
     await task(home, 'late', ['true'], mounted);
     expect(message(await untilRun(home, 'late', isFinished))).toMatch(
-      /was not scheduled: .*persistentvolumeclaim "dstack-main-taken-.*not found/,
+      /Persistent volume claim dstack-main-taken-\S+ does not exist in the cluster/,
     );
     await home.ok('delete', '-f', 'taken.dstack.yml', '-y');
   });
