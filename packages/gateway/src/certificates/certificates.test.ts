@@ -117,6 +117,7 @@ async function withSilentAuthority() {
   const acme = { challenge: 'dns-01', directory: `https://127.0.0.1:${port}/`, ca: null };
   return {
     asked: () => sockets.size,
+    states: () => certificates.states,
     set: (names: readonly string[], turn: number) => {
       const settings = { acme, turn } as unknown as GatewaySettings;
       certificates.set(names, settings, { files: [], offered: [], own: new Set(names) });
@@ -132,8 +133,10 @@ it('a certificate that takes long holds up no other one', async () => {
 });
 
 it('a replica requests what another one was to request first, and has not', async () => {
-  const { asked, set } = await withSilentAuthority();
+  const { asked, states, set } = await withSilentAuthority();
   set(['a.test'], 1);
+  const waits = { state: 'pending', message: 'another replica of the gateway is to request it' };
+  expect(states()).toMatchObject([waits]);
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 150_000 });
   set(['a.test'], 1);
   set(['a.test', 'b.test'], 0);

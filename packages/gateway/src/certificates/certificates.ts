@@ -163,7 +163,8 @@ export class Certificates {
     if (!known) {
       const state = failure ? ('failed' as const) : ('pending' as const);
       const renews_at = failure ? failure.retryAt * 1000 : null;
-      return { domain, source, state, expires_at: null, renews_at, ends_soon: false, message };
+      const never = { expires_at: null, renews_at, ends_soon: false };
+      return { domain, source, state, ...never, message: message ?? this.#waitText(domain) };
     }
     const isExpired = known.until <= Date.now();
     const ends_soon = !isExpired && Date.now() >= endOf(known);
@@ -175,6 +176,13 @@ export class Certificates {
       expires_at: known.until * 1000,
       renews_at: file || this.#settings?.acme == null ? null : renewal * 1000,
     };
+  }
+
+  /** Null: it is being requested, or about to be. */
+  #waitText(domain: string): string | null {
+    const waits =
+      (this.#settings?.turn ?? 0) > 0 && !this.#requests.has(this.#requestedFor(domain));
+    return waits ? 'another replica of the gateway is to request it' : null;
   }
 
   #look(): void {
