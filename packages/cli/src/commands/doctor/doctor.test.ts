@@ -52,11 +52,13 @@ test('a refused token is a failure with its remedy, and nothing secret is printe
 
 test('as JSON each check has a state, and the backends of the server are checked for admins', async () => {
   const sweep = { project_name: 'main', backend: 'aws', error: 'AuthFailure' };
+  const swept = { ...sweep, backend: 'gcp', swept_at: '2020-01-01T00:00:00Z', error: null };
+  const sweeps = [sweep, swept, { ...swept, backend: 'oci', swept_at: null }];
   const admin = { ...USER, global_role: 'admin' };
   const { code, out } = await doctor(
     {
       'POST /api/users/get_my_user': { json: admin },
-      'GET /api/server/orphans': { json: { orphans: [], sweeps: [sweep] } },
+      'GET /api/server/orphans': { json: { orphans: [], sweeps } },
     },
     { argv: ['--json'] },
   );
@@ -66,8 +68,11 @@ test('as JSON each check has a state, and the backends of the server are checked
     name: 'backend',
     state: 'failed',
     text: 'backend aws of project main: AuthFailure',
-    fix: 'correct its credentials',
+    fix: 'correct its credentials, or the way from the server to it',
   });
+  const texts = (checks as { text: string }[]).map(({ text }) => text).join('\n');
+  expect(texts).toMatch(/backend gcp of project main was compared with the records \d+ years ago/);
+  expect(texts).toContain('backend oci of project main has not been compared with the records yet');
 });
 
 test('what each backend answers to the server is reported, with the missing permission', async () => {

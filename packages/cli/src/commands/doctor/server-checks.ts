@@ -1,5 +1,6 @@
 import type { BackendCheckStatus } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../../context.ts';
+import { relativeTime } from '../../format/time.ts';
 import { describeFailure } from '../../report.ts';
 import { orForbidden } from '../../resource-error.ts';
 import type { DoctorCheck } from './doctor-check.ts';
@@ -52,7 +53,7 @@ export async function* serverChecks(cli: Cli): AsyncGenerator<DoctorCheck, void>
   }
   yield* fleetCheck(connection);
   yield* backendChecks(connection);
-  if (isAdmin) yield* sweepCheck(connection);
+  if (isAdmin) yield* sweepCheck(connection, cli);
 }
 
 async function* clockCheck(url: string, cli: Cli): AsyncGenerator<DoctorCheck, void> {
@@ -116,20 +117,19 @@ const BACKEND_REMEDIES: Readonly<Record<BackendCheckStatus, Pick<DoctorCheck, 's
 };
 
 /** What the server finds when it lists its resources at each backend, with its database. */
-async function* sweepCheck({ client }: Connection): AsyncGenerator<DoctorCheck, void> {
+async function* sweepCheck({ client }: Connection, cli: Cli): AsyncGenerator<DoctorCheck, void> {
   try {
     const { sweeps, orphans } = await client.server.listOrphans();
     yield { name: 'database', state: 'ok', text: 'the server reads its records', fix: null };
-    for (const { project_name, backend, error } of sweeps) {
+    for (const { project_name, backend, swept_at, error } of sweeps) {
       const name = `backend ${backend} of project ${project_name}`;
+      const fix = 'correct its credentials, or the way from the server to it';
+      const when = swept_at
+        ? `was compared with the records ${relativeTime(swept_at, cli.now())}`
+        : 'has not been compared with the records yet';
       yield error === null
-        ? { name: 'backend', state: 'ok', text: `${name} answers`, fix: null }
-        : {
-            name: 'backend',
-            state: 'failed',
-            text: `${name}: ${error}`,
-            fix: 'correct its credentials',
-          };
+        ? { name: 'backend', state: 'ok', text: `${name} ${when}`, fix: null }
+        : { name: 'backend', state: 'failed', text: `${name}: ${error}`, fix };
     }
     if (orphans.length > 0) {
       const text = `${orphans.length} resources at providers have no record`;
