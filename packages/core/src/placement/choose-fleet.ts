@@ -39,8 +39,8 @@ export interface FleetOption {
 /**
  * The fleet and the slots for a gang: first fleets that can hold the whole run on existing
  * instances, then those where it need not wait in the queue of a backend, then the cheapest existing
- * instance, then the cheapest new one, then the order of the fleets. Backends are asked only if no fleet has enough. Null: there is no place now; `refusalOf`
- * gives the reason.
+ * instance, then the cheapest new one, then the order of the fleets. Backends are asked only if no
+ * fleet has enough. Null: there is no place now; `refusalOf` gives the reason.
  */
 export function chooseFleet(
   ledger: CapacityLedger,
