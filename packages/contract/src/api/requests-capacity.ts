@@ -4,7 +4,7 @@ import { GatewayConfiguration, VolumeConfiguration } from '../configuration/inde
 import { BackendType } from '../wire/backend.ts';
 import { Fleet, FleetSpec } from '../wire/fleet.ts';
 import { Gateway, GatewaySpec } from '../wire/gateway.ts';
-import { Flag, Instant, integer, model, nullable, Text, Uuid } from '../wire/scalars.ts';
+import { Flag, Instant, integer, model, nullable, seen, Text, Uuid } from '../wire/scalars.ts';
 import { Count, MAX_PAGE, StoredInteger } from './requests-work.ts';
 
 const page = {
@@ -34,7 +34,7 @@ export const GetFleetPlanRequest = model({ spec: FleetSpec });
 export type GetFleetPlanRequest = z.infer<typeof GetFleetPlanRequest>;
 
 export const ApplyFleetPlanRequest = model({
-  plan: model({ spec: FleetSpec, current_resource: nullable(Fleet) }),
+  plan: model({ spec: FleetSpec, current_resource: seen(Fleet) }),
   force: Flag,
 });
 export type ApplyFleetPlanRequest = z.infer<typeof ApplyFleetPlanRequest>;
@@ -99,7 +99,7 @@ export const GetGatewayPlanRequest = model({ spec: GatewaySpec });
 export type GetGatewayPlanRequest = z.infer<typeof GetGatewayPlanRequest>;
 
 export const ApplyGatewayPlanRequest = model({
-  plan: model({ spec: GatewaySpec, current_resource: nullable(Gateway) }),
+  plan: model({ spec: GatewaySpec, current_resource: seen(Gateway) }),
   force: Flag,
 });
 export type ApplyGatewayPlanRequest = z.infer<typeof ApplyGatewayPlanRequest>;

@@ -9,6 +9,7 @@ import {
   integer,
   model,
   nullable,
+  seen,
   Text,
   Uuid,
   Uuid4,
@@ -56,7 +57,7 @@ export const GetRunPlanRequest = model({
 export type GetRunPlanRequest = z.infer<typeof GetRunPlanRequest>;
 
 export const ApplyRunPlanRequest = model({
-  plan: model({ run_spec: RunSpec, current_resource: nullable(Run) }),
+  plan: model({ run_spec: RunSpec, current_resource: seen(Run) }),
   force: Flag,
 });
 export type ApplyRunPlanRequest = z.infer<typeof ApplyRunPlanRequest>;

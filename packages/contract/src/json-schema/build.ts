@@ -62,6 +62,7 @@ export class JsonSchemaBuilder {
       case 'nullable':
         return orNull(this.ref(def.innerType));
       case 'optional':
+      case 'catch':
         return this.ref(def.innerType);
       case 'default':
         return { ...this.ref(def.innerType), default: def.defaultValue };
@@ -84,7 +85,7 @@ export class JsonSchemaBuilder {
     const required: string[] = [];
     for (const [key, schema] of Object.entries(def.shape)) {
       properties[key] = this.property(key, schema);
-      const { type } = (schema as z.core.$ZodTypes)._zod.def;
+      const { type } = withoutCatch(schema)._zod.def;
       const mayBeMissing = type === 'default' || type === 'optional';
       if (!mayBeMissing || (this.options.io === 'output' && type === 'default')) required.push(key);
     }
@@ -101,6 +102,11 @@ export class JsonSchemaBuilder {
     const json = this.ref(schema);
     return description === undefined ? json : { ...json, description };
   }
+}
+
+function withoutCatch(schema: z.core.$ZodType): z.core.$ZodTypes {
+  const { def } = (schema as z.core.$ZodTypes)._zod;
+  return def.type === 'catch' ? withoutCatch(def.innerType) : (schema as z.core.$ZodTypes);
 }
 
 /** Adds descriptions to the keys of a model whose form is written by hand. */

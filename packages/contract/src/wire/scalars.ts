@@ -28,6 +28,15 @@ export function model<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
 /** May be null or omitted in input; then null in output. */
 export const nullable = optional;
 
+/**
+ * The server's own answer, which clients send back to say what they have seen. Rules may have become
+ * stricter since it was stored: what cannot be read counts as not seen, so that a resource with an
+ * old setting can still be replaced.
+ */
+export function seen<S extends z.ZodType>(schema: S) {
+  return nullable(schema).catch(null as never);
+}
+
 /** A list that may be omitted from input; then empty in output. */
 export function listOf<S extends z.ZodType>(item: S) {
   return z.array(item).default(() => []);

@@ -167,6 +167,17 @@ describe('runs', () => {
     expect(updated.body.deployment_num).toBe(1);
   });
 
+  it('count as not seen when what a client saw breaks a rule that is newer than they are', async () => {
+    const { body } = await apply(task('stored'));
+    const kubernetes = { labels: { a: 'not allowed any more!' } };
+    Object.assign(body.run_spec.configuration, { backend_settings: { kubernetes } });
+    const changed = task('stored', { priority: 3 });
+    const unseen = await apply(changed, { current_resource: body });
+    expect(unseen.body.detail[0].msg).toMatch(/has been changed/);
+    const forced = await apply(changed, { current_resource: body }, true);
+    expect(forced.body).toMatchObject({ id: body.id, deployment_num: 1 });
+  });
+
   it('show a stop at once, and an abort replaces a stop', async () => {
     const { body } = await apply(task('stopped'));
     const stop = (abort: boolean) =>
