@@ -37,6 +37,12 @@ const TPU: Readonly<Record<string, readonly [name: string, gib: number]>> = {
   ...{ 'tpu-v6e-slice': ['v6e', 32] },
 };
 
+/** A node without accelerators has none of them. */
+export const GPU_NODE_LABELS: readonly string[] = [
+  ...['nvidia.com/gpu.product', TPU_LABEL, 'habana.ai/gaudi.product'],
+  ...Object.keys(AMD).map((id) => `${AMD_LABEL}${id}`),
+];
+
 /** A node has one kind; several, or an unknown one, count as none. */
 export function nodeGpus(node: KubeNode): NodeGpus | null {
   const labels = node.metadata.labels ?? {};

@@ -115,3 +115,8 @@ function least(asked: Bounds | null | undefined, has: number, scale = 1): number
 }
 
 export { NOTHING };
+
+export function offerText(data: unknown, key: string): string | null {
+  const value = (data as Readonly<Record<string, unknown>> | null)?.[key];
+  return typeof value === 'string' ? value : null;
+}

@@ -32,6 +32,14 @@ interface Spec {
     readonly volumes: readonly object[];
     readonly initContainers?: readonly object[];
     readonly imagePullSecrets?: readonly object[];
+    readonly affinity: {
+      readonly nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: object[] };
+      readonly podAntiAffinity: {
+        preferredDuringSchedulingIgnoredDuringExecution: {
+          podAffinityTerm: { labelSelector: { matchLabels: object } };
+        }[];
+      };
+    };
   };
 }
 
@@ -104,5 +112,23 @@ describe('the pod of a job', () => {
     ]);
     expect(metadata.annotations).toHaveProperty(['k8s.dstack.ai/address']);
     expect(pod().metadata.annotations).not.toHaveProperty(['k8s.dstack.ai/address']);
+  });
+
+  it('prefers a node without a pod of the same run, and leaves nodes with accelerators to others', () => {
+    const { affinity } = pod().spec;
+    const [apart] = affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution;
+    expect(apart?.podAffinityTerm.labelSelector.matchLabels).toMatchObject({
+      'k8s.dstack.ai/name': 'train',
+      'k8s.dstack.ai/project': 'main',
+    });
+    const nodes = affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution;
+    expect(nodes).toContainEqual({
+      weight: 100,
+      preference: {
+        matchExpressions: expect.arrayContaining([
+          { key: 'nvidia.com/gpu.product', operator: 'DoesNotExist' },
+        ]),
+      },
+    });
   });
 });

@@ -6,7 +6,8 @@ import type { ContainerOrder } from '../base/port.ts';
 import type { Toleration } from './api/objects.ts';
 import { GANG_LABEL, gangHostname, gangName } from './gang-names.ts';
 import { ADDRESS_NEEDED, annotationsOf, instanceAnnotation, labelsOf } from './labels.ts';
-import { GPU_LABEL, GPU_RESOURCE, GPU_UNITS, TOLERATED_TAINTS } from './offers.ts';
+import { affinityOf } from './node-choice.ts';
+import { GPU_RESOURCE, GPU_UNITS, offerText, TOLERATED_TAINTS } from './offers.ts';
 import {
   AGENT_ROOT,
   type AgentSource,
@@ -60,7 +61,7 @@ export function podOf(pod: PodOrder): object {
       ...(settings?.runtime_class ? { runtimeClassName: settings.runtime_class } : {}),
       ...(settings?.scheduler ? { schedulerName: settings.scheduler } : {}),
       ...(settings?.node_selector ? { nodeSelector: settings.node_selector } : {}),
-      affinity: affinityOf(offer),
+      affinity: affinityOf(pod),
       tolerations: tolerationsOf(offer, container),
       ...(pullSecretsOf(pod, name) ?? {}),
       ...(agent.kind === 'image'
@@ -141,7 +142,7 @@ function securityOf({ user, privileged }: ContainerOrder): object {
 
 function resourcesOf({ resources: wanted }: ContainerOrder, { instance, backend_data }: Offer) {
   const gpus = instance.resources.gpus.length;
-  const resource = textOf(backend_data, GPU_RESOURCE);
+  const resource = offerText(backend_data, GPU_RESOURCE);
   const mib = (gb: number) => `${Math.round(gb * MIB)}Mi`;
   const units = (backend_data as { readonly [GPU_UNITS]?: number } | null)?.[GPU_UNITS] ?? 1;
   const gpu = gpus > 0 && resource !== null ? { [resource]: String(gpus * units) } : {};
@@ -172,29 +173,6 @@ function resourcesOf({ resources: wanted }: ContainerOrder, { instance, backend_
 function gpuEnv({ instance }: Offer) {
   const hasGpus = instance.resources.gpus.length > 0;
   return hasGpus ? [] : [{ name: 'NVIDIA_VISIBLE_DEVICES', value: 'void' }];
-}
-
-/** The scheduler of the cluster may choose another node with the same accelerator. */
-function affinityOf({ instance, backend_data }: Offer): object {
-  const label = textOf(backend_data, GPU_LABEL);
-  const at = label?.indexOf('=') ?? 0;
-  const matchExpressions =
-    label !== null && instance.resources.gpus.length > 0
-      ? [{ key: label.slice(0, at), operator: 'In', values: [label.slice(at + 1)] }]
-      : null;
-  const preference = {
-    matchFields: [{ key: 'metadata.name', operator: 'In', values: [instance.name] }],
-  };
-  return {
-    nodeAffinity: {
-      ...(matchExpressions && {
-        requiredDuringSchedulingIgnoredDuringExecution: {
-          nodeSelectorTerms: [{ matchExpressions }],
-        },
-      }),
-      preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, preference }],
-    },
-  };
 }
 
 function tolerationsOf({ instance }: Offer, { settings: all }: ContainerOrder): Toleration[] {
@@ -261,9 +239,4 @@ export function dockerConfig(host: string | null, { username, password }: Regist
   const auth = Buffer.from(`${username}:${password}`).toString('base64');
   const key = host ?? 'https://index.docker.io/v1/';
   return JSON.stringify({ auths: { [key]: { username, password, auth } } });
-}
-
-function textOf(data: unknown, key: string): string | null {
-  const value = (data as Readonly<Record<string, unknown>> | null)?.[key];
-  return typeof value === 'string' ? value : null;
 }

@@ -3,6 +3,7 @@ import type { KubernetesGatewaySettings } from '@dstack/contract';
 import type { GatewayOrder } from '../../base/port.ts';
 import type { KubeObject, OwnerReference } from '../api/objects.ts';
 import { annotationsOf, type Described, GATEWAY_LABEL, labelsOf, objectName } from '../labels.ts';
+import { apartFrom } from '../node-choice.ts';
 import {
   AGENT_ROOT,
   AGENT_STATE,
@@ -109,7 +110,7 @@ export function podTemplate(order: GatewayOrder, name: string, agent: AgentSourc
     ...(settings?.node_selector ? { nodeSelector: settings.node_selector } : {}),
     tolerations: requestedTolerations(settings?.tolerations ?? []),
     imagePullSecrets: (settings?.image_pull_secrets ?? []).map((secret) => ({ name: secret })),
-    affinity: { podAntiAffinity: apart(order) },
+    affinity: { podAntiAffinity: apartFrom({ [GATEWAY_LABEL]: order.gateway.id }) },
     ...(agent.kind === 'image' ? { initContainers: [agentContainer(agent.image, root)] } : {}),
     containers: [
       {
@@ -145,15 +146,6 @@ export function podTemplate(order: GatewayOrder, name: string, agent: AgentSourc
       ...(programs ? [programs.volume] : []),
     ],
   };
-}
-
-/** On different nodes, if there are enough. */
-function apart(order: GatewayOrder): object {
-  const podAffinityTerm = {
-    topologyKey: 'kubernetes.io/hostname',
-    labelSelector: { matchLabels: { [GATEWAY_LABEL]: order.gateway.id } },
-  };
-  return { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm }] };
 }
 
 export function gatewaySecret(
