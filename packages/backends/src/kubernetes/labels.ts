@@ -60,13 +60,13 @@ export function labelsOf({ name, component, owner, title, user, tags }: Describe
     'app.kubernetes.io/name': `dstack-${component}`,
     'app.kubernetes.io/instance': name,
     ...MANAGED,
-    ...runLabels({ owner, title }),
+    ...labelsOfRun({ owner, title }),
     ...(user === null ? {} : { [`${PREFIX}/user`]: user }),
   });
 }
 
 /** Those by which the pods of a run are found. */
-export function runLabels({ owner, title }: Pick<Described, 'owner' | 'title'>) {
+export function labelsOfRun({ owner, title }: Pick<Described, 'owner' | 'title'>) {
   return validLabels({
     [SERVER_LABEL]: owner.server,
     [`${PREFIX}/project`]: owner.project,
