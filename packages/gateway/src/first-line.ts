@@ -1,14 +1,21 @@
 import type { Socket } from 'node:net';
 
+export interface FirstLine {
+  readonly line: string;
+  /** What came with it, and is not in the connection any more. */
+  readonly rest: Buffer;
+}
+
 /**
- * Reads the first line of a connection, and no more: the rest may be of a process that gets the socket.
- * The socket is paused afterwards, with what came behind the line in it. `next` is called once, with null
- * if the line has more than `longest` bytes, and never if the connection ends before.
+ * Reads the first line of a connection, and leaves all that was read in its buffer. Where one byte fills the
+ * buffer (`highWaterMark: 1`), Node then reads nothing more: what follows stays in the kernel for a process that
+ * gets the socket. A process that goes on with the connection itself calls `skipLine` first. `next` is called
+ * once, with null if the line has more than `longest` bytes, and never if the connection ends before.
  */
 export function readFirstLine(
   socket: Socket,
   longest: number,
-  next: (line: string | null) => void,
+  next: (first: FirstLine | null) => void,
 ): void {
   let head = Buffer.alloc(0);
   socket.on('error', () => socket.destroy());
@@ -18,14 +25,18 @@ export function readFirstLine(
     if (end < 0 && head.length < longest) return;
     socket.off('data', onData);
     socket.pause();
-    if (end < 0 || end > longest) {
-      next(null);
-      return;
-    }
-    const rest = head.subarray(end + 1);
-    if (rest.length > 0) socket.unshift(rest);
-    next(head.toString('utf8', 0, end));
+    socket.unshift(head);
+    const isLine = end >= 0 && end <= longest;
+    const first = { line: head.toString('utf8', 0, end), rest: head.subarray(end + 1) };
+    // Node looks at the buffer after this function.
+    process.nextTick(() => next(isLine ? first : null));
   };
   socket.on('data', onData);
   socket.resume();
+}
+
+/** The buffer of the connection begins behind the line from now on. */
+export function skipLine(socket: Socket, { rest }: FirstLine): void {
+  socket.read();
+  if (rest.length > 0) socket.unshift(rest);
 }

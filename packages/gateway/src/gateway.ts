@@ -103,11 +103,11 @@ export class GatewayProgram {
       onOpen: () => this.#connected(),
       onOrder: (order) => this.#onOrder(order),
       onClose: () => this.#disconnected(),
-      onTunnel: (id, socket) => {
+      onTunnel: (id, end) => {
         const worker = this.#tunnels.get(id);
         this.#tunnels.delete(id);
-        if (worker) worker.send({ type: 'tunnel-open', id }, socket);
-        else socket.destroy();
+        if (worker) worker.passTunnel(id, end);
+        else end.socket.destroy();
       },
       log: this.#log,
     });

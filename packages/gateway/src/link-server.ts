@@ -7,14 +7,21 @@ import {
   parseGatewayOpening,
 } from '@dstack/contract/agent';
 import { LineStream, type Logger } from '@dstack/server/proxy';
-import { readFirstLine } from './first-line.ts';
+import { type FirstLine, readFirstLine, skipLine } from './first-line.ts';
+
+/** A connection to a replica, of which this process reads nothing more. */
+export interface TunnelEnd {
+  readonly socket: Socket;
+  /** What has been read of it already. */
+  readonly head: Buffer;
+}
 
 export interface LinkServerOptions {
   readonly path: string;
   readonly onOpen: () => void;
   readonly onOrder: (order: GatewayCommand) => void;
   readonly onClose: () => void;
-  readonly onTunnel: (id: string, socket: Socket) => void;
+  readonly onTunnel: (id: string, end: TunnelEnd) => void;
   readonly log: Logger;
 }
 
@@ -23,7 +30,9 @@ const MAX_OPENING = 1024;
 /** Where the server connects, through the agent. The newest control connection counts. */
 export class LinkServer {
   readonly #options: LinkServerOptions;
-  readonly #server = createServer({ pauseOnConnect: true }, (socket) => this.#accept(socket));
+  readonly #server = createServer({ pauseOnConnect: true, highWaterMark: 1 }, (socket) =>
+    readFirstLine(socket, MAX_OPENING, (first) => this.#opened(socket, first)),
+  );
   #channel: LineStream | null = null;
 
   constructor(options: LinkServerOptions) {
@@ -59,16 +68,12 @@ export class LinkServer {
     this.#channel?.close();
   }
 
-  #accept(socket: Socket): void {
-    readFirstLine(socket, MAX_OPENING, (line) => this.#opened(socket, line ?? ''));
-  }
-
-  #opened(socket: Socket, line: string): void {
+  #opened(socket: Socket, first: FirstLine | null): void {
     const { onOpen, onOrder, onClose, onTunnel, log } = this.#options;
     try {
-      const opening = parseGatewayOpening(line);
+      const opening = parseGatewayOpening(first?.line ?? '');
       if (opening?.type === 'tunnel') {
-        onTunnel(opening.id, socket);
+        onTunnel(opening.id, { socket, head: first?.rest ?? Buffer.alloc(0) });
         return;
       }
       if (opening?.type !== 'control') throw new Error('an unknown kind of connection');
@@ -77,6 +82,7 @@ export class LinkServer {
       socket.destroy();
       return;
     }
+    if (first) skipLine(socket, first);
     this.#channel?.close();
     const channel: LineStream = new LineStream(socket, {
       onLine: (text) => {

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '@dstack/server/proxy';
-import type { FromWorker, ToWorker } from './worker/messages.ts';
+import type { TunnelEnd } from './link-server.ts';
+import type { FromWorker, ToWorker, TunnelOpen } from './worker/messages.ts';
 
 export interface WorkersOptions {
   readonly runtime: string;
@@ -19,10 +19,8 @@ export interface WorkersOptions {
 }
 
 export interface Worker {
-  send(
-    message: ToWorker | { readonly type: 'tunnel-open'; readonly id: string },
-    socket?: Socket,
-  ): void;
+  send(message: ToWorker): void;
+  passTunnel(id: string, end: TunnelEnd): void;
 }
 
 /** Two, so that one answers while the other is started again. */
@@ -88,10 +86,9 @@ export class Workers {
     // Where Node needs its own loader, the agent passes the command that starts it.
     const [node = process.execPath, ...before] = process.env.DSTACK_AGENT_NODE?.split(' ') ?? [];
     const args = [...before, ...MEMORY, fileURLToPath(entry), String(timeoutMs), usageDir];
-    const child = spawn(node, args, {
-      detached: true,
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    }) as ChildProcess & Worker;
+    const child = workerOf(
+      spawn(node, args, { detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }),
+    );
     this.#children.set(index, child);
     for (const message of initial()) child.send(message);
     child.send({ type: 'start', socket: this.#socket(index), group });
@@ -109,4 +106,13 @@ export class Workers {
       });
     });
   }
+}
+
+function workerOf(child: ChildProcess): ChildProcess & Worker {
+  return Object.assign(child, {
+    passTunnel(id: string, { socket, head }: TunnelEnd): void {
+      const message: TunnelOpen = { type: 'tunnel-open', id, head: head.toString('base64') };
+      child.send(message, socket, (error) => error && socket.destroy());
+    },
+  });
 }

@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
+import { joinConnections } from '@dstack/ssh';
 import type { GatewayPrograms } from '../gateways/gateway-programs.ts';
 import { AgentError } from '../jobs/agent-error.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
-import { join } from '../network/join.ts';
 import { listenAddress } from '../network/listen-address.ts';
 
 const SWITCHED = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n';
@@ -75,5 +75,5 @@ function switchTo(stream: Duplex, headers: string, socket: Duplex, head: Buffer)
   }
   socket.write(`${SWITCHED}${headers}\r\n`);
   if (head.length > 0) socket.unshift(head);
-  join(socket, stream);
+  joinConnections(socket, stream);
 }

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { createSecureContext, createServer as createTlsServer, type SecureContext } from 'node:tls';
 import type { Logger } from '@dstack/server/proxy';
 import { crypto as acmeCrypto } from 'acme-client';
-import { readFirstLine } from '../first-line.ts';
+import { readFirstLine, skipLine } from '../first-line.ts';
 
 /** The protocol by which authorities ask (RFC 8737). */
 const PROTOCOL = 'acme-tls/1';
@@ -60,8 +60,12 @@ export class TlsChallenges {
     tls.on('tlsClientError', () => {});
     const server = createServer({ pauseOnConnect: true }, (socket) =>
       readFirstLine(socket, MAX_HEAD, (head) => {
-        if (head === null) socket.destroy();
-        else tls.emit('connection', socket);
+        if (head === null) {
+          socket.destroy();
+          return;
+        }
+        skipLine(socket, head);
+        tls.emit('connection', socket);
       }),
     );
     server.on('error', (error) => this.#log.error({ err: error }, 'challenges are not answered'));

@@ -17,6 +17,14 @@ export type ToWorker =
   /** The server cannot be asked now. */
   | { readonly type: 'unanswered'; readonly n: number };
 
+/** Main -> worker, with a socket that was opened for it. */
+export interface TunnelOpen {
+  readonly type: 'tunnel-open';
+  readonly id: string;
+  /** What was read of it already, in Base64. */
+  readonly head: string;
+}
+
 /** Worker -> main: frames for the server as they are, and these. */
 export type FromWorker =
   | Exclude<GatewayFrame, { type: 'status' | 'counts' | 'usage' | 'dns' | 'figures' | 'accessed' }>

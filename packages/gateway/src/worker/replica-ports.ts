@@ -118,9 +118,17 @@ export class ReplicaPorts {
     for (const { fail } of this.#waiting.values()) fail(new Error(AWAY));
   }
 
-  /** The server has opened the connection. */
-  opened(id: string, socket: Socket): void {
+  /**
+   * The server has opened the connection. `head`: its first bytes, in Base64. Without a socket it has ended
+   * while it was passed on.
+   */
+  opened(id: string, socket: Socket | undefined, head: string): void {
+    if (socket === undefined) {
+      this.failed(id, 'the connection to its host has ended');
+      return;
+    }
     const waiting = this.#waiting.get(id);
+    if (head !== '') socket.unshift(Buffer.from(head, 'base64'));
     if (waiting) waiting.done(socket);
     else socket.destroy();
   }

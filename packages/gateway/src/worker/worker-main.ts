@@ -17,7 +17,7 @@ import { callsSocket } from '../nginx/configuration.ts';
 import { CallerCache } from './caller-cache.ts';
 import { ChangedFigures } from './changed-figures.ts';
 import { Front } from './front.ts';
-import type { FromWorker, ToWorker } from './messages.ts';
+import type { FromWorker, ToWorker, TunnelOpen } from './messages.ts';
 import { ModelHost } from './model-host.ts';
 import { storeUse } from './model-usage.ts';
 import { Questions } from './questions.ts';
@@ -204,7 +204,7 @@ async function listenAt(on: Server, path: string, group: number | null): Promise
   return ino;
 }
 
-process.on('message', (message: ToWorker | { type: 'tunnel-open'; id: string }, handle) => {
+process.on('message', (message: ToWorker | TunnelOpen, handle) => {
   switch (message.type) {
     case 'start':
       void listen(message.socket, message.group);
@@ -252,7 +252,7 @@ process.on('message', (message: ToWorker | { type: 'tunnel-open'; id: string }, 
       admission.restore(message.entries);
       return;
     case 'tunnel-open':
-      ports.opened(message.id, handle as Socket);
+      ports.opened(message.id, handle as Socket | undefined, message.head);
       return;
     case 'no-tunnel':
       ports.failed(message.id, message.error);

@@ -1,4 +1,6 @@
-import { duplexPair } from 'node:stream';
+import { once } from 'node:events';
+import { Duplex, duplexPair } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { SetDnsRecord } from './dns-hook.ts';
 import { GatewayAnswers, type GatewayAnswersOptions } from './gateway-answers.ts';
@@ -24,6 +26,54 @@ it('ends the request of a gateway if the replica is lost while its connection is
   } as Partial<GatewayLink> as GatewayLink;
   await answers.answer(link, QUESTION);
   expect(toGateway.destroyed).toBe(true);
+});
+
+/** A connection that takes each chunk a while after the next one was offered. */
+function slowConnection(): { readonly stream: Duplex; readonly received: () => string } {
+  let received = '';
+  const stream = new Duplex({
+    read() {},
+    async write(chunk, _encoding, done) {
+      for (let n = 0; n < 5; n++) await turn();
+      received += chunk;
+      done();
+    },
+  });
+  return { stream, received: () => received };
+}
+
+it('passes on the whole answer of a replica that closes its connection after it', async () => {
+  const { stream, received } = slowConnection();
+  const replica = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+  const answers = new GatewayAnswers({
+    open: async () => replica,
+  } as Partial<GatewayAnswersOptions> as GatewayAnswersOptions);
+  const link = { openTunnel: async () => stream } as Partial<GatewayLink> as GatewayLink;
+  await answers.answer(link, QUESTION);
+  for (const part of ['HTTP/1.1 200 OK\r\n', '\r\n', 'page']) replica.push(part);
+  replica.push(null);
+  replica.end();
+  await Promise.race([once(stream, 'finish'), once(stream, 'close')]);
+  expect(received()).toBe('HTTP/1.1 200 OK\r\n\r\npage');
+});
+
+it('reports at once that the way back to a gateway could not be opened', async () => {
+  const [replica] = duplexPair();
+  const sent: object[] = [];
+  const answers = new GatewayAnswers({
+    open: async () => replica,
+  } as Partial<GatewayAnswersOptions> as GatewayAnswersOptions);
+  const link = {
+    openTunnel: async () => {
+      throw new Error('the host is not connected');
+    },
+    send: (frame: object) => sent.push(frame),
+  } as unknown as GatewayLink;
+  await answers.answer(link, QUESTION);
+  expect(sent).toEqual([
+    { type: 'no-tunnel', id: QUESTION.id, error: 'the host is not connected' },
+  ]);
+  expect(replica.destroyed).toBe(true);
 });
 
 it('admits tokens for single services only at gateways that obey the limit', async () => {

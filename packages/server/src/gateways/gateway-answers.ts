@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { GatewayFrame } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
+import { joinConnections } from '@dstack/ssh';
 import type { ModelUse, Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 import type { Admit } from '../proxy/callers.ts';
@@ -180,16 +181,12 @@ export class GatewayAnswers {
     replica.on('error', () => replica.destroy());
     try {
       const stream = await link.openTunnel(id);
-      stream.on('error', () => replica.destroy());
-      stream.on('close', () => replica.destroy());
-      replica.on('close', () => stream.destroy());
+      joinConnections(stream, replica);
       // Its host may have crashed while the other connection was opened: no event will follow.
       if (replica.destroyed) stream.destroy();
-      stream.pipe(replica);
-      replica.pipe(stream);
     } catch (error) {
       replica.destroy();
-      throw error;
+      link.send({ type: 'no-tunnel', id, error: errorMessage(error) });
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 
 /** Joins two connections. Each direction ends by itself, and an error ends both. */
-export function join(a: Duplex, b: Duplex): void {
+export function joinConnections(a: Duplex, b: Duplex): void {
   a.pipe(b);
   b.pipe(a);
   for (const [one, other] of [
