@@ -1,10 +1,16 @@
 import { TerminalText } from '@dstack/contract/terminal-text';
 
-/** The last line with text of a program's output, as a terminal would show it. */
+/** What Node.js writes behind the error that it ends with: the frames of its stack, a hint, and its version. */
+const NODE_VERSION = /^Node\.js v\d+\./;
+const NODE_HINT = /^\(Use `node --/;
+const ERROR = /^(?:Uncaught )?\w*(?:Error|Exception)\b/;
+
+/** The last line with text of a program's output, as a terminal would show it; of one in Node.js, its error. */
 export class LastLine {
   readonly #text = new TerminalText(0);
   readonly #max: number;
   #last = '';
+  #error: string | null = null;
 
   /** `max`: characters. */
   constructor(max: number) {
@@ -23,6 +29,12 @@ export class LastLine {
 
   #keep(text: string): void {
     const line = text.replaceAll(/\p{Cc}/gu, ' ').trim();
-    if (line !== '') this.#last = line.slice(0, this.#max);
+    if (line === '' || NODE_HINT.test(line)) return;
+    if (NODE_VERSION.test(line)) {
+      this.#last = this.#error ?? this.#last;
+      return;
+    }
+    this.#last = line.slice(0, this.#max);
+    if (ERROR.test(line)) this.#error = this.#last;
   }
 }

@@ -210,6 +210,8 @@ describe('an answer of a service', () => {
   it.each([
     ['/login?next=/', '/p/login?next=/'],
     ['http://server:3000/login', 'http://server:3000/p/login'],
+    ['HTTP://Server:3000/login', 'HTTP://Server:3000/p/login'],
+    ['http://server/login', 'http://server/login'],
     ['/p/login', '/p/login'],
     ['/p', '/p'],
     ['/pages', '/p/pages'],
@@ -220,5 +222,19 @@ describe('an answer of a service', () => {
   ])('that redirects to %s leads to %s', (from, to) => {
     expect(answer(['Location', from])).toEqual(['Location', to]);
     expect(answer(['Location', from], false)).toEqual(['Location', from]);
+  });
+
+  it.each([
+    ['http://server:80/login', 'server', 'http://server:80/p/login'],
+    ['https://server:443/login', 'server', 'https://server:443/p/login'],
+    ['http://server/login', 'server:80', 'http://server/p/login'],
+    ['http://server:8080/login', 'server', 'http://server:8080/login'],
+    ['https://server:80/login', 'server', 'https://server:80/login'],
+    ['http://[::1]:80/login', '[::1]', 'http://[::1]:80/p/login'],
+  ])('that redirects to %s for a client of %s leads to %s', (from, host, to) => {
+    const context = { path: '/p', isStripped: true, isOpenToOrigins: false };
+    expect(responseHeaders(['Location', from], { ...context, host }).slice(0, 2)).toEqual([
+      ...['Location', to],
+    ]);
   });
 });

@@ -128,7 +128,15 @@ export function responseHeaders(raw: RawHeaders, context: ResponseContext): stri
 function prefixedLocation(location: string, prefix: string, host: string | null): string {
   const [, origin = '', authority = null, path = ''] =
     /^(https?:\/\/([^/?#]*))?(\/(?!\/).*)?$/i.exec(location) ?? [];
-  if (path === '' || (authority !== null && authority !== host)) return location;
+  if (path === '' || (authority !== null && !isSameHost(origin, authority, host))) return location;
   if (path === prefix || path.startsWith(`${prefix}/`)) return location;
   return `${origin}${prefix}${path}`;
+}
+
+/** With and without the port that the scheme has by default. */
+function isSameHost(origin: string, authority: string, host: string | null): boolean {
+  if (host === null) return false;
+  const usual = /^https:/i.test(origin) ? /:443$/ : /:80$/;
+  const named = (text: string) => text.toLowerCase().replace(usual, '');
+  return named(authority) === named(host);
 }
