@@ -65,6 +65,7 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
   doctor: ['doctor'],
   'server orphans': ['server', 'orphans'],
   logs: ['logs', 'rr', '--replica', '1', '--job', '1'],
+  'gateway logs': ['gateway', 'logs', 'rr'],
 };
 
 /** Where the answer must contain something that fits the command line. */

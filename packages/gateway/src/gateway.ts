@@ -17,6 +17,7 @@ import { LinkServer } from './link-server.ts';
 import { createLog } from './log.ts';
 import { ModelUseSpool } from './model-use-spool.ts';
 import { Nginx, Refused } from './nginx/nginx.ts';
+import { OwnLogs } from './own-logs.ts';
 import { earlierProgram, isReplaced, recordProgram } from './program-record.ts';
 import { type SentServices, StoredState } from './stored-state.ts';
 import { keyForTunnels, type TunnelKey } from './tunnel-key.ts';
@@ -55,6 +56,7 @@ export class GatewayProgram {
   readonly #records = new DnsRecords((frame) => this.#link.send(frame));
   readonly #link: LinkServer;
   readonly #counts: CountSpool;
+  readonly #logs: OwnLogs;
   readonly #usage: ModelUseSpool;
   readonly #figures = new Figures<Worker>((frame) => this.#link.send(frame));
   readonly #access = new AccessQuestions<Worker>((frame) => this.#link.send(frame));
@@ -95,6 +97,10 @@ export class GatewayProgram {
       setRecord: (...of) => this.#records.set(...of),
       onChange: () => this.#report(),
       onIssued: () => this.#offer(),
+    });
+    this.#logs = new OwnLogs({
+      gateway: join(stateDir, 'gateway.log'),
+      nginx: join(runtime, 'nginx-error.log'),
     });
     this.#counts = new CountSpool(this.#state, (frame) => this.#link.send(frame));
     this.#usage = new ModelUseSpool(this.#usageDir, (frame) => this.#link.send(frame));
@@ -326,6 +332,14 @@ export class GatewayProgram {
         this.#tunnels.get(order.id)?.send(order);
         this.#tunnels.delete(order.id);
         return;
+      case 'read-log':
+        this.#link.send({ type: 'log', n: order.n, ...this.#logs.read(order) });
+        return;
+      case 'renew': {
+        const domains = this.#certificates.retry(order.domain);
+        this.#link.send({ type: 'renewing', n: order.n, domains });
+        return;
+      }
       case 'access':
         this.#access.ask(order, this.#workers?.all ?? []);
         return;

@@ -4,11 +4,13 @@ import type {
   CreatedServiceToken,
   Export,
   Gateway,
+  GatewayLogs,
   GatewayPlan,
   GatewaySpec,
   HealthCheck,
   Import,
   Instance,
+  RenewedCertificates,
   Secret,
   ServiceToken,
   ServiceTokenScope,
@@ -102,6 +104,18 @@ export function gatewaysOf(transport: Transport, base: string) {
     /** `domain` null: all that were set. */
     deleteCertificate: (name: string, domain: string | null = null): Promise<Gateway> =>
       transport.write(`${base}/gateways/delete_certificate`, { name, domain }),
+    /** `domain` null: all that have failed. */
+    renewCertificates: (name: string, domain: string | null = null): Promise<RenewedCertificates> =>
+      transport.write(`${base}/gateways/renew_certificates`, { name, domain }),
+    /** `after`: positions of an earlier answer. */
+    logs: (
+      name: string,
+      query: {
+        readonly replica?: number | null;
+        readonly lines?: number;
+        readonly after?: Readonly<Record<string, string>> | null;
+      } = {},
+    ): Promise<GatewayLogs> => transport.read(`${base}/gateways/get_logs`, { name, ...query }),
   };
 }
 

@@ -159,6 +159,19 @@ export const GatewayService = object({
 });
 export type GatewayService = Infer<typeof GatewayService>;
 
+/** Lines in one answer. */
+export const GATEWAY_LOG_LINES = 500;
+
+/** A line of the log of the program, or of the errors of nginx. */
+export const GatewayLogLine = object({
+  /** Milliseconds since the epoch; null = it has none. */
+  time: nullable(whole()),
+  source: oneOf('gateway', 'nginx'),
+  level: line(16),
+  text: messageText(1000),
+});
+export type GatewayLogLine = Infer<typeof GatewayLogLine>;
+
 /** How the gateway reaches the agent of a host; for hosts that are not named, through the server. */
 export const GatewayHost = object({ socket: line(256), token: line(1024) });
 export type GatewayHost = Infer<typeof GatewayHost>;
@@ -199,6 +212,10 @@ export const GatewayCommand = byType(
   frame('leave', { job_id: uuid }),
   /** Which requests of a service have ended since then; `after`: what was read last, by process. */
   frame('access', { n: whole(), run_id: uuid, after: mapOf(line(64), whole(), 1000) }),
+  /** Wants the last lines of its logs, or those since an earlier answer. */
+  frame('read-log', { n: whole(), lines: whole(GATEWAY_LOG_LINES), after: nullable(line(64)) }),
+  /** What has failed is requested again at once; `domain` null = all names. */
+  frame('renew', { n: whole(), domain: nullable(line(256)) }),
   /** Answer to `dns`. */
   frame('dns-done', { n: whole(), error: nullable(messageText()) }),
   /** A tunnel cannot be made. */
@@ -339,6 +356,15 @@ export const GatewayFrame = byType(
   frame('figures', { services: list(GatewayCounts, FIGURES) }),
   /** Answer to `access`. */
   frame('accessed', { n: whole(), pages: AccessPages }),
+  /** Answer to `read-log`. `next`: for the next question. `skipped`: lines before these are left out. */
+  frame('log', {
+    n: whole(),
+    next: line(64),
+    skipped: flag,
+    lines: list(GatewayLogLine, GATEWAY_LOG_LINES),
+  }),
+  /** Answer to `renew`: the names of the certificates that are requested again. */
+  frame('renewing', { n: whole(), domains: list(line(256), SERVICES) }),
   /** Certificates that this replica has, for the other replicas. */
   frame('issued', { certificates: list(GatewayPem, SERVICES) }),
   frame('why', { n: whole(), run_id: uuid }),

@@ -5,6 +5,7 @@ import { CostReport } from '../wire/cost.ts';
 import { type ExplainKind, Explanation, PlanExplanation } from '../wire/explain.ts';
 import { FleetJob } from '../wire/fleet-job.ts';
 import { Gateway } from '../wire/gateway.ts';
+import { GatewayLogs, RenewedCertificates } from '../wire/gateway-logs.ts';
 import { MeasuredUse } from '../wire/measured-use.ts';
 import { MetricsHistory } from '../wire/metrics-history.ts';
 import { ModelUsageReport } from '../wire/model-usage.ts';
@@ -152,6 +153,20 @@ export const ourEndpoints = {
     req.DeleteGatewayCertificateRequest,
     Gateway,
     'Delete certificates that were set for a gateway',
+  ),
+  'gateways.renew_certificates': call(
+    '/api/project/{project_name}/gateways/renew_certificates',
+    'project_admin',
+    req.RenewGatewayCertificatesRequest,
+    RenewedCertificates,
+    'Requests certificates of a gateway that have failed again at once',
+  ),
+  'gateways.get_logs': call(
+    '/api/project/{project_name}/gateways/get_logs',
+    'project_admin',
+    req.GatewayLogsRequest,
+    GatewayLogs,
+    'The last lines of the logs of the replicas of a gateway, or those since an earlier answer',
   ),
   'runs.rollout': call(
     '/api/project/{project_name}/runs/rollout',

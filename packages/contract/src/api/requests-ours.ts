@@ -130,6 +130,22 @@ export const SetGatewayCertificateRequest = model({
 });
 export type SetGatewayCertificateRequest = z.infer<typeof SetGatewayCertificateRequest>;
 
+/** `after`: positions of an earlier answer, by number of the replica; omitted: the last `lines` of each. */
+export const GatewayLogsRequest = model({
+  name: Text,
+  replica: nullable(integer({ ge: 0 })),
+  lines: integer({ ge: 0, le: 500 }).default(100),
+  after: nullable(z.record(text({ max: 16 }), text({ max: 64 }))),
+});
+export type GatewayLogsRequest = z.infer<typeof GatewayLogsRequest>;
+
+/** `domain`: of a certificate, or a name that it is for; null = all that have failed. */
+export const RenewGatewayCertificatesRequest = model({
+  name: Text,
+  domain: nullable(text({ max: 256 })),
+});
+export type RenewGatewayCertificatesRequest = z.infer<typeof RenewGatewayCertificatesRequest>;
+
 /** `domain`: a name that a certificate was set for, such as `*.apps.example.com`; null = all. */
 export const DeleteGatewayCertificateRequest = model({ name: Text, domain: nullable(Text) });
 export type DeleteGatewayCertificateRequest = z.infer<typeof DeleteGatewayCertificateRequest>;

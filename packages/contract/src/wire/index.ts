@@ -26,6 +26,7 @@ export * from './file.ts';
 export * from './fleet.ts';
 export * from './fleet-job.ts';
 export * from './gateway.ts';
+export * from './gateway-logs.ts';
 export * from './instance.ts';
 export * from './job.ts';
 export * from './log.ts';

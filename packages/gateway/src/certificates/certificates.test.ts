@@ -132,6 +132,25 @@ it('a certificate that takes long holds up no other one', async () => {
   await vi.waitFor(() => expect(asked()).toBe(4));
 });
 
+it('what has failed is requested again at once when a person wants it', async () => {
+  const { certificates } = withFolder();
+  const dns = { challenge: 'dns-01', directory: 'http://127.0.0.1:9/' };
+  const settings = { acme: dns } as unknown as GatewaySettings;
+  const given = { files: [], offered: [], own: new Set(['b.test']) };
+  certificates.set(['a.apps.test', 'b.test'], settings, given);
+  const retries = () => certificates.states.map(({ renews_at }) => (renews_at ?? 0) / 1000);
+  const haveFailed = (after: number) =>
+    vi.waitFor(() => expect(Math.min(...retries())).toBeGreaterThan(after));
+  await haveFailed(0);
+  const [first = 0] = retries();
+  expect(certificates.retry('c.test')).toEqual([]);
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 5000 });
+  // Of a host, whose certificate is for all names of its domain.
+  expect(certificates.retry('a.apps.test')).toEqual(['*.apps.test']);
+  await vi.waitFor(() => expect(retries()[0]).toBeGreaterThan(first + 4000));
+  expect(certificates.retry(null).sort()).toEqual(['*.apps.test', 'b.test']);
+});
+
 it('a replica requests what another one was to request first, and has not', async () => {
   const { asked, states, set } = await withSilentAuthority();
   set(['a.test'], 1);

@@ -116,6 +116,21 @@ export class Certificates {
     this.#look();
   }
 
+  /**
+   * Requests what has failed again at once, and returns the names of these certificates. `name`: of a host
+   * or of a certificate; null = all.
+   */
+  retry(name: string | null): string[] {
+    const wanted = name === null || this.#failures.has(name) ? name : this.#requestedFor(name);
+    const names = [...this.#failures.keys()].filter((one) => wanted === null || one === wanted);
+    for (const one of names) {
+      const failure = this.#failures.get(one);
+      if (failure) this.#failures.set(one, { ...failure, count: 0, retryAt: 0 });
+    }
+    this.#look();
+    return names;
+  }
+
   /** For the other replicas, under the names that they were requested for. */
   get issued(): GatewayPem[] {
     const names = [...new Set(this.#names.map((name) => this.#requestedFor(name)))];

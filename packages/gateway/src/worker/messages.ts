@@ -27,7 +27,12 @@ export interface TunnelOpen {
 
 /** Worker -> main: frames for the server as they are, and these. */
 export type FromWorker =
-  | Exclude<GatewayFrame, { type: 'status' | 'counts' | 'usage' | 'dns' | 'figures' | 'accessed' }>
+  | Exclude<
+      GatewayFrame,
+      {
+        type: 'status' | 'counts' | 'usage' | 'dns' | 'figures' | 'accessed' | 'log' | 'renewing';
+      }
+    >
   | { readonly type: 'listening' }
   /** Answer to `access`. */
   | { readonly type: 'access-page'; readonly n: number; readonly page: AccessPages[number] }

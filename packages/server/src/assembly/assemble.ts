@@ -6,6 +6,7 @@ import { applyServerConfig, type Bootstrapped, bootstrap } from '../config/boots
 import { decisionContext } from '../decision-context.ts';
 import { GatewayAccess } from '../gateways/gateway-access.ts';
 import { GatewayFigures } from '../gateways/gateway-figures.ts';
+import { ReplicaQuestions } from '../gateways/replica-questions.ts';
 import { keyMaker } from '../http/keys.ts';
 import { httpSettings } from '../http-settings.ts';
 import { kubernetesKind } from '../kubernetes/kubernetes-kind.ts';
@@ -86,7 +87,9 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const gatewayRequests = {
     figures: new GatewayFigures({ services: store.services, now: Date.now }),
     access: new GatewayAccess(store.services),
+    questions: new ReplicaQuestions(store.shared ? store.peers : null),
   };
+  closing.add(() => gatewayRequests.questions.close());
   const forHandlers = {
     ...made,
     gatewayRequests,

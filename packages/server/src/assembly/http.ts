@@ -10,6 +10,7 @@ import { dnsProblem } from '../gateways/dns-check.ts';
 import { FigurePeers } from '../gateways/figure-peers.ts';
 import type { GatewayAccess } from '../gateways/gateway-access.ts';
 import type { GatewayFigures } from '../gateways/gateway-figures.ts';
+import type { ReplicaQuestions } from '../gateways/replica-questions.ts';
 import { txtReader } from '../gateways/txt-records.ts';
 import { buildHttp } from '../http/app.ts';
 import { jobSocketRoutes } from '../http/exec/job-sockets.ts';
@@ -59,7 +60,11 @@ export interface HttpParts extends Pick<EngineParts, 'backends' | 'offers'>, Sup
   readonly settings: HttpSettings;
   readonly host: ServerHost | null;
   /** Of services behind gateways. */
-  readonly gatewayRequests: { readonly figures: GatewayFigures; readonly access: GatewayAccess };
+  readonly gatewayRequests: {
+    readonly figures: GatewayFigures;
+    readonly access: GatewayAccess;
+    readonly questions: ReplicaQuestions;
+  };
   /** Null until the loops have been made. */
   readonly engine: () => Engine | null;
 }
@@ -165,7 +170,7 @@ async function httpDeps(
     keys,
     context,
     engine,
-    gatewayRequests: { figures: gatewayFigures },
+    gatewayRequests: { figures: gatewayFigures, questions },
   } = made;
   const { shared } = store;
   const access = new AccessWatch({ access: store.access, shared, now: systemNow, log });
@@ -184,6 +189,7 @@ async function httpDeps(
   const { dns: server } = settings.gateways;
   const findDnsProblem: HttpDeps['findDnsProblem'] = (name, gateway) =>
     dnsProblem(name, { ...gateway, server });
+  const askReplica: HttpDeps['askReplica'] = (...asked) => questions.ask(...asked);
   const figurePeers = shared ? new FigurePeers(store.peers, gatewayFigures) : null;
   closing.add(() => figurePeers?.close());
   const depths = () => engine()?.depths() ?? null;
@@ -206,6 +212,7 @@ async function httpDeps(
       credentials,
       services,
       gatewayFigures: figurePeers ?? gatewayFigures,
+      askReplica,
       access,
       shutdown: new Shutdown(),
       log,

@@ -55,12 +55,15 @@ describe('the hook for DNS records', () => {
     ['require("fs").readFileSync("/no/zone")', /Error: ENOENT: .*\/no\/zone/],
     ['throw "no such zone"', /exit code 1: no such zone$/],
     ['console.error("no such zone"); process.exitCode = 1', 'no such zone'],
-  ])('in Node.js fails with its error, not with the version of Node.js: %s', async (code, error) => {
-    const argv = [process.execPath, '-e', code, '--'] as const;
-    const failed = runDnsHook({ kind: 'command', argv }, change);
-    await expect(failed).rejects.toThrow(error);
-    await expect(failed).rejects.not.toThrow(/Node\.js v/);
-  });
+  ])(
+    'in Node.js fails with its error, not with the version of Node.js: %s',
+    async (code, error) => {
+      const argv = [process.execPath, '-e', code, '--'] as const;
+      const failed = runDnsHook({ kind: 'command', argv }, change);
+      await expect(failed).rejects.toThrow(error);
+      await expect(failed).rejects.not.toThrow(/Node\.js v/);
+    },
+  );
 
   it('fails with its exit code and the last line of its errors', async () => {
     const { program } = script('echo first >&2; echo "no such zone" >&2; exit 7');

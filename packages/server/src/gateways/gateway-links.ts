@@ -20,6 +20,7 @@ import { type GatewayHostState, GatewayLink, type Reported } from './gateway-lin
 import { reportedBy, type ShownState, withCondition, withKnown } from './gateway-state.ts';
 import { GatewaySupply, type GatewaySupplyOptions } from './gateway-supply.ts';
 import { GatewayUpkeep } from './gateway-upkeep.ts';
+import type { ReplicaQuestions } from './replica-questions.ts';
 import { newerCertificates } from './shared-certificates.ts';
 
 export interface GatewayLinksOptions
@@ -51,6 +52,7 @@ export interface GatewayLinksOptions
   readonly requests: {
     readonly figures: Pick<GatewayFigures, 'opened' | 'put' | 'forget'>;
     readonly access: Pick<GatewayAccess, 'opened' | 'answered' | 'forget'>;
+    readonly questions: Pick<ReplicaQuestions, 'opened' | 'answered' | 'forget'>;
   };
   readonly now: () => Timestamp;
   readonly log: Logger;
@@ -169,6 +171,7 @@ export class GatewayLinks {
         this.#linked.delete(id);
         this.#options.requests.figures.forget(id);
         this.#options.requests.access.forget(id);
+        this.#options.requests.questions.forget(id);
         await this.#options.forget(one.link.replica);
         one.supply.pushKeys();
       }
@@ -224,10 +227,11 @@ export class GatewayLinks {
     one.draining.clear();
     const { link, gatewayId } = one;
     const isOpen = () => link.isOpen;
-    const { figures, access } = this.#options.requests;
+    const { figures, access, questions } = this.#options.requests;
     figures.opened(link.replica.id, gatewayId, isOpen);
     const send = (order: GatewayCommand) => link.send(order);
     access.opened(link.replica.id, { gatewayId, isOpen, send });
+    questions.opened(link.replica.id, { isOpen, send });
     await one.supply.sendSettings();
     await one.supply.sendServices();
     one.upkeep.look();
@@ -298,6 +302,10 @@ export class GatewayLinks {
         return;
       case 'accessed':
         this.#options.requests.access.answered(frame);
+        return;
+      case 'log':
+      case 'renewing':
+        this.#options.requests.questions.answered(one.link.replica.id, frame);
         return;
       case 'issued':
         this.#onIssued(one, frame.certificates).catch((error) => {

@@ -20,6 +20,7 @@ import type { Store } from '@dstack/store';
 import type { AccessWatch } from '../access/access-watch.ts';
 import type { DraftedBlobs } from '../blobs/drafts.ts';
 import type { GatewayFigures } from '../gateways/gateway-figures.ts';
+import type { ReplicaQuestions } from '../gateways/replica-questions.ts';
 import type { ReadTxt } from '../gateways/txt-records.ts';
 import type { ImageConfigs } from '../images/image-configs.ts';
 import type { Logger } from '../logging.ts';
@@ -83,6 +84,8 @@ export interface HttpDeps {
     | 'accessSince'
   >;
   readonly gatewayFigures: Pick<GatewayFigures, 'of'>;
+  /** See `ReplicaQuestions.ask`. */
+  readonly askReplica: ReplicaQuestions['ask'];
   /** Bodies of requests to models: the folder for large ones, and their limit in bytes. */
   readonly modelBodies: { readonly dir: string; readonly limit: number };
   /** Null: switched off. */

@@ -52,6 +52,34 @@ test('a certificate is set from two files, and its state is shown', () =>
     expect((await runCommand(set, options)).code).toBe(2);
   }));
 
+test('what has failed is requested again, and replicas that do not answer are named', async () => {
+  const answers = [
+    { domains: ['*.apps.test'], unanswered: [1] },
+    { domains: [], unanswered: [] },
+    { domains: [], unanswered: [0, 1] },
+  ];
+  const sent: unknown[] = [];
+  const fake = await startFakeServer({
+    [`POST ${BASE}/gateways/renew_certificates`]: ({ body }) => {
+      sent.push(body);
+      return { json: answers.shift() };
+    },
+  });
+  const options = { env: serverEnv(fake.url) };
+  const renew = ['gateway', 'certificate', 'renew', 'edge'];
+  const first = await runCommand(renew, options);
+  expect(first.code).toBe(0);
+  expect(first.err).toMatch(/Replica 1 of edge does not answer\n.*again: \*\.apps\.test\./);
+  const none = await runCommand([...renew, 'web.apps.test'], options);
+  expect([none.code, none.err]).toEqual([0, 'No certificate for web.apps.test has failed\n']);
+  expect((await runCommand(renew, options)).code).toBe(1);
+  expect(sent).toEqual([
+    { name: 'edge', domain: null },
+    { name: 'edge', domain: 'web.apps.test' },
+    { name: 'edge', domain: null },
+  ]);
+});
+
 test('certificates are deleted after a question', async () => {
   const sent: unknown[] = [];
   const fake = await startFakeServer({

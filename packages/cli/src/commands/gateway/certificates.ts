@@ -1,4 +1,4 @@
-/** `dstack gateway certificate`: certificates that a person has, instead of those of an authority. */
+/** `dstack gateway certificate`: certificates that a person has, and requests to an authority. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Gateway } from '@dstack/contract/wire';
@@ -33,11 +33,11 @@ export function declareGatewayCertificate(
   gateway: Command,
   cli: Cli,
   show: ShowGateway,
-  run = { set: runCertificateSet, delete: runCertificateDelete },
+  run = { set: runCertificateSet, delete: runCertificateDelete, renew: runCertificateRenew },
 ): void {
   const certificate = gateway
     .command('certificate')
-    .description('Set and delete certificates of your own');
+    .description('Set and delete certificates of your own, and request others again');
   addOutputOptions(certificate.command('set').description('Set a certificate, or replace it'))
     .argument('<name>', 'the gateway')
     .requiredOption('--cert <file>', 'PEM file with the certificate and its chain')
@@ -63,6 +63,33 @@ export function declareGatewayCertificate(
         show,
       ),
     );
+  certificate
+    .command('renew')
+    .description(
+      'Request certificates that have failed again at once, as after a repair of the hook',
+    )
+    .argument('<name>', 'the gateway')
+    .argument('[domain]', 'only that of this name')
+    .action((name, domain) => run.renew({ name, domain: domain ?? null }, cli));
+}
+
+export async function runCertificateRenew(
+  { name, domain }: { readonly name: string; readonly domain: string | null },
+  cli: Cli,
+): Promise<void> {
+  const { project } = await cli.connect();
+  const { domains, unanswered } = await orNotFound(`Gateway ${name}`, 'dstack gateway list', () =>
+    project.gateways.renewCertificates(name, domain),
+  );
+  for (const replica of unanswered) cli.io.warn(`Replica ${replica} of ${name} does not answer`);
+  const next = `dstack gateway get ${name}`;
+  if (domains.length > 0) {
+    cli.io.info(`Requested again: ${domains.join(', ')}. To see the result: ${next}`);
+  } else if (unanswered.length > 0) {
+    throw new CliError(`No certificate of gateway ${name} was requested`, { next });
+  } else {
+    cli.io.info(`No certificate${domain === null ? '' : ` for ${domain}`} has failed`);
+  }
 }
 
 export async function runCertificateSet(

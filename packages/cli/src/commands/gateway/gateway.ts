@@ -19,6 +19,7 @@ import { withSpinner } from '../../terminal/live.ts';
 import { renderCertificateTable } from './certificate-table.ts';
 import { declareGatewayCertificate } from './certificates.ts';
 import { renderGatewayTable } from './gateway-table.ts';
+import { declareGatewayLogs } from './logs.ts';
 
 export interface GatewayUpdateOptions {
   readonly name: string;
@@ -81,6 +82,7 @@ export function declareGateway(
       run.delete({ name, yes: options.yes ?? false, force: options.force ?? false }, cli),
     );
   declareGatewayCertificate(gateway, cli, showGateway);
+  declareGatewayLogs(gateway, cli);
 }
 
 export async function runGatewayList(options: ListOptions, cli: Cli): Promise<void> {

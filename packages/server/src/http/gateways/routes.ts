@@ -3,6 +3,7 @@ import { isOurClient } from '../our-client.ts';
 import type { HttpDeps } from '../ports.ts';
 import { applyGateway, createGateway } from './apply.ts';
 import { deleteCertificate, setCertificate } from './certificates.ts';
+import { gatewayLogs, renewCertificates } from './logs.ts';
 import { planGateway } from './plan.ts';
 import { getGateway, listGateways } from './service.ts';
 import { deleteGateways, setDefaultGateway, setWildcardDomain } from './settings.ts';
@@ -35,6 +36,8 @@ export function gatewayRoutes(on: On, deps: HttpDeps): void {
   on('gateways.set_certificate', ({ project, body, user }) =>
     setCertificate(deps, project, body, user),
   );
+  on('gateways.get_logs', ({ project, body }) => gatewayLogs(deps, project, body));
+  on('gateways.renew_certificates', ({ project, body }) => renewCertificates(deps, project, body));
   on('gateways.delete_certificate', ({ project, body, user }) =>
     deleteCertificate(deps, project, body, user),
   );

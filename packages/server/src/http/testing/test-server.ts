@@ -244,6 +244,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
     readTxt: async () => [],
     findDnsProblem: async () => null,
     gatewayFigures: { of: async () => null },
+    askReplica: async () => null,
     shutdown: new Shutdown(),
     metrics: new ServerMetrics({ store: made.store, now, depths: () => null, onError: () => {} }),
     loopsAreRunning: () => true,
