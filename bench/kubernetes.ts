@@ -1,6 +1,6 @@
 /**
  * Jobs in a real Kubernetes cluster beside bare pods of the same image: submit to running, a burst, the
- * delay of a line, shells, and memory. `kubernetes:N` is a burst of N pods.
+ * delay of a line, attaching, shells, and memory. `kubernetes:N` is a burst of N pods.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -16,7 +16,7 @@ import {
 } from '@dstack/testkit/kubernetes';
 import { type ApiProxy, startApiProxy } from '@dstack/testkit/kubernetes-proxy';
 import { usage } from './at-rest.ts';
-import { commandsIn } from './commands-in-runs.ts';
+import { attach, commandsIn } from './commands-in-runs.ts';
 import { installation, root } from './installation.ts';
 import { BarePods } from './kubernetes-pods.ts';
 import { AGENT, IMAGE, JOB, stop, untilRunning } from './kubernetes-runs.ts';
@@ -142,8 +142,10 @@ async function lines(home: Installation): Promise<void> {
 }
 
 async function shells(home: Installation): Promise<void> {
-  const id = await submit(home, 'shells', { commands: ['sleep 1000'], ...JOB });
+  const configuration = { commands: ['sleep 1000'], ports: ['8000'], ...JOB };
+  const id = await submit(home, 'shells', configuration);
   await untilRunning(home, 'shells', id);
+  await attach(home, 'kubernetes', 'shells');
   await commandsIn(home, 'kubernetes', 'shells');
   print({ name: 'kubernetes: agent and supervisor in a pod', unit: 'MB', ...agentMemory() });
   await stop(home, ['shells']);

@@ -2,7 +2,6 @@
  * Jobs on a real Slurm cluster beside bare batch jobs with the same container: submit → running, a burst
  * of jobs, the delay of a printed line, attaching, and how often the server asks for the queue. As root.
  */
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +10,7 @@ import type { Installation } from '@dstack/testkit';
 import { copyPrograms } from '@dstack/testkit/program-image';
 import { slurmMissing, startSlurm, type TestCluster } from '@dstack/testkit/slurm';
 import { usage } from './at-rest.ts';
-import { commandsIn } from './commands-in-runs.ts';
+import { attach, commandsIn } from './commands-in-runs.ts';
 import { installation } from './installation.ts';
 import { print, summary } from './measure.ts';
 import { delaysOfPrintedTimes } from './printed-times.ts';
@@ -24,7 +23,6 @@ const IMAGE = 'gnu:1';
 const PAIRS = 15;
 const BURST = 50;
 const LINES = 200;
-const ATTACHED = 5;
 /** Nodes with more CPUs than the computer has, so that Slurm starts the burst at once. */
 const SIZES = '64:64 64:64 64:64';
 
@@ -55,7 +53,7 @@ export async function slurm(argument?: string): Promise<void> {
     if (argument === '0') return;
     await queueCalls(home, cluster, 'no job');
     await lineDelays(home);
-    await attach(home, cluster);
+    await attached(home, cluster);
     await burst(home, cluster, Number(argument ?? BURST));
   } finally {
     await home.dispose();
@@ -220,27 +218,10 @@ async function lineDelays(home: Installation): Promise<void> {
   });
 }
 
-/** Until `dstack attach` has forwarded the job's port. */
-async function attach(home: Installation, cluster: TestCluster): Promise<void> {
+async function attached(home: Installation, cluster: TestCluster): Promise<void> {
   await start(home, 'attached', ['sleep 3600'], { ports: ['8000'] });
   await running(home, 'attached');
-  const times: number[] = [];
-  for (let i = 0; i < ATTACHED; i++) {
-    const from = performance.now();
-    const client = home.spawn(['attach', 'attached']);
-    let output = '';
-    await new Promise<void>((resolve, reject) => {
-      client.stderr?.on('data', (data) => {
-        output += data;
-        if (output.includes('localhost:')) resolve();
-      });
-      client.once('close', () => reject(new Error(`attach ended: ${output}`)));
-    });
-    times.push(performance.now() - from);
-    client.kill('SIGINT');
-    await once(client, 'close');
-  }
-  print({ name: 'slurm: attach', unit: 'ms', ...summary(times) });
+  await attach(home, 'slurm', 'attached');
   await commandsIn(home, 'slurm', 'attached');
   await delay(10_000);
   await queueCalls(home, cluster, 'one running job');

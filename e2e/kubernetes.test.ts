@@ -66,9 +66,9 @@ describe.skipIf(missing !== null && !process.env.CI)(
 
     beforeAll(async () => {
       cluster = await startKubernetes({
-        ...{ prefix: 'te', network: NETWORK, nodes: 2 },
+        ...{ prefix: 'te', network: NETWORK, nodes: 3 },
         // More memory than any computer of the tests has: kubelets see the use of all of it.
-        sizes: '16:256 96:1024:8:NVIDIA-H100-80GB-HBM3',
+        sizes: '16:256 96:1024:8:NVIDIA-H100-80GB-HBM3 16:256',
       });
       home = newInstallation();
       port = await freePort();
@@ -290,7 +290,7 @@ describe.skipIf(missing !== null && !process.env.CI)(
       const project = ['--name', 'main', '--url', home.url, '--token', home.token()];
       await client.ok('project', 'add', ...project, '-y');
       const offers = await client.ok('offer', '-b', 'kubernetes', '--disk', '1GB..');
-      expect(offers).toMatch(/te[12]/);
+      expect(offers).toMatch(/te[123]/);
       const volume = `type: volume\nname: theirs\nbackend: kubernetes\nregion: ${cluster.context}\nsize: 1GB\n`;
       await client.ok('apply', '-f', client.write('theirs.dstack.yml', volume), '-y');
       const [inside, local] = [await freePort(), await freePort()];

@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { isFinished, untilRun } from '../installation.ts';
-import { message, podOf, type SeenPod, task, type World } from './world.ts';
+import { waitFor } from '../until.ts';
+import { gang, message, podOf, podsOf, type SeenPod, task, type World } from './world.ts';
 
 const QUEUE = 'kueue.x-k8s.io/queue-name';
 const GATE = { name: 'kueue.x-k8s.io/admission' };
@@ -34,12 +35,7 @@ export function waitingCases(world: () => World): void {
 
   it('wait while pods of others fill the cluster, and run by themselves once there is room', async () => {
     const { cluster, home } = world();
-    const container = { name: 'fill', image: 'busybox:1', command: ['sleep', '1000'] };
-    const resources = { requests: { cpu: '90' } };
-    const spec = { terminationGracePeriodSeconds: 0, containers: [{ ...container, resources }] };
-    const filled = ['run', 'stranger', '--image=busybox:1', '--restart=Never'];
-    await cluster.kubectl(...filled, `--overrides=${JSON.stringify({ spec })}`);
-    await cluster.kubectl('wait', 'pod/stranger', '--for=condition=Ready', '--timeout=60s');
+    await stranger(world(), 'stranger', 90);
     const large = 'resources: {cpu: 80.., memory: 0.2GB.., disk: 1GB..}\n';
     await task(
       home,
@@ -50,6 +46,32 @@ export function waitingCases(world: () => World): void {
     await explained(world(), 'patient', 'cannot be placed');
     await cluster.kubectl('delete', 'pod', 'stranger');
     expect((await untilRun(home, 'patient', isFinished)).status).toBe('done');
+  });
+
+  it('wait as the ranks of one task until each has a node, and start none before', async () => {
+    const { cluster, home } = world();
+    // Leaves one place for a rank on each of the first two nodes, and none on the third.
+    await stranger(world(), 'wide', 80, 2);
+    await stranger(world(), 'narrow', 8, 3);
+    const ranks = 'resources: {cpu: 10.., memory: 0.2GB.., disk: 1GB..}\n';
+    const retry = 'retry: {on_events: [no-capacity], duration: 1h}\n';
+    await gang(home, 'ranks', 3, ['echo "rank $DSTACK_NODE_RANK"; sleep 2'], `${ranks}${retry}`);
+    await explained(world(), 'ranks', 'cannot be placed');
+    expect(await podsOf(cluster, 'ranks')).toEqual([]);
+    await cluster.kubectl('delete', 'pod', 'narrow');
+    const all = await waitFor(
+      () => podsOf(cluster, 'ranks'),
+      (pods) => pods.filter(({ spec }) => spec.nodeName !== undefined).length === 3,
+      (pods) => `${pods.length} pods of ranks`,
+    );
+    const nodes = all.map(({ spec }) => spec.nodeName).sort();
+    expect(nodes).toEqual([1, 2, 3].map((number) => cluster.node(number)));
+    const run = await untilRun(home, 'ranks', isFinished);
+    expect([run.status, message(run)]).toEqual(['done', expect.anything()]);
+    for (const rank of ['0', '1', '2']) {
+      expect(await home.ok('logs', 'ranks', '--job', rank)).toContain(`rank ${rank}`);
+    }
+    await cluster.kubectl('delete', 'pod', 'wide');
   });
 
   it('wait for the node that an autoscaler adds, and end if it adds none', async () => {
@@ -75,6 +97,20 @@ export function waitingCases(world: () => World): void {
     expect((await untilRun(home, 'scaled', isFinished)).status).toBe('done');
     await cluster.kubectl('label', 'node', cluster.node(2), 'pool-');
   });
+}
+
+/** A pod of somebody else that takes so many CPUs of any node, or of one. */
+async function stranger({ cluster }: World, name: string, cpus: number, node?: number) {
+  const container = { name: 'fill', image: 'busybox:1', command: ['sleep', '1000'] };
+  const resources = { requests: { cpu: String(cpus) } };
+  const spec = {
+    ...{ terminationGracePeriodSeconds: 0, containers: [{ ...container, resources }] },
+    nodeSelector: node === undefined ? {} : { 'kubernetes.io/hostname': cluster.node(node) },
+    tolerations: [{ operator: 'Exists' }],
+  };
+  const filled = ['run', name, '--image=busybox:1', '--restart=Never'];
+  await cluster.kubectl(...filled, `--overrides=${JSON.stringify({ spec })}`);
+  await cluster.kubectl('wait', `pod/${name}`, '--for=condition=Ready', '--timeout=60s');
 }
 
 async function explained({ home }: World, run: string, text: string): Promise<void> {

@@ -41,8 +41,9 @@ export async function gang(
   name: string,
   nodes: number,
   commands: readonly string[],
+  more = `${RESOURCES}}\n`,
 ): Promise<void> {
-  const yaml = `type: task\nname: ${name}\nnodes: ${nodes}\n${SMALL}commands: ${JSON.stringify(commands)}\n${RESOURCES}}\n`;
+  const yaml = `type: task\nname: ${name}\nnodes: ${nodes}\n${SMALL}commands: ${JSON.stringify(commands)}\n${more}`;
   const file = configuration(home, `${name}.dstack.yml`, yaml);
   await home.ok('apply', '-f', file, '-y', '-d', '--fleet', 'cluster');
 }
@@ -76,17 +77,24 @@ export interface SeenPod {
   readonly status?: { readonly startTime?: string };
 }
 
+/** The pods of a run that exist now. */
+export async function podsOf(
+  cluster: TestKubernetes,
+  run: string,
+  namespace = 'default',
+): Promise<readonly SeenPod[]> {
+  const where = ['-n', namespace, '-l', `k8s.dstack.ai/name=${run}`];
+  const list = await cluster.kubectl('get', 'pods', ...where, '-o', 'json');
+  return (JSON.parse(list) as { readonly items: readonly SeenPod[] }).items;
+}
+
 /** The pod of a run, once it exists. */
 export async function podOf(
   cluster: TestKubernetes,
   run: string,
-  namespace = 'default',
+  namespace?: string,
 ): Promise<SeenPod> {
-  const first = async () => {
-    const where = ['-n', namespace, '-l', `k8s.dstack.ai/name=${run}`];
-    const list = await cluster.kubectl('get', 'pods', ...where, '-o', 'json');
-    return (JSON.parse(list) as { readonly items: readonly SeenPod[] }).items[0];
-  };
+  const first = async () => (await podsOf(cluster, run, namespace))[0];
   const pod = await waitFor(first, Boolean, () => `no pod of ${run}`);
   if (!pod) throw new Error(`no pod of ${run}`);
   return pod;
