@@ -79,6 +79,37 @@ describe.skipIf(missing !== null)('a Slurm cluster', PATIENCE, () => {
     await until(async () => (await queue()) === '');
   });
 
+  it('offers a run the nodes of its partition that have its features, and names what none has', async () => {
+    const feature = async (names: string) => {
+      const set = [`activefeatures=${names}`, `availablefeatures=${names}`];
+      // The active ones are some of the available ones, before and after.
+      for (const one of names === '' ? set : set.toReversed()) {
+        await cluster.control('exec', 'ctl', 'scontrol', 'update', 'nodename=gpu-1', one);
+      }
+    };
+    await feature('ib,nvme');
+    try {
+      await until(async () => /ib,nvme/.test(await cluster.login('scontrol show node gpu-1 -o')));
+      const on = (settings: string) => [`backend_settings: {slurm: {partition: low${settings}}}`];
+      const featured = task('featured', ['hostname'], on(', constraint: "ib&[nvme|tape]"'));
+      const { stdout } = await home.dstack(['apply', '-f', featured, '-y']);
+      expect(stdout).toMatch(/slurm \(hpc\).* gpu-1 /);
+      expect(stdout).not.toMatch(/cpu-1|gpu-2/);
+      const absent = task('absent', ['hostname'], on(', constraint: tape'));
+      const refused = await home.dstack(['apply', '-f', absent, '-y']);
+      expect(refused.stdout + refused.stderr).toMatch(/`constraint`.* asked for tape/);
+      const nowhere = task(
+        'nowhere',
+        ['hostname'],
+        ['backend_settings: {slurm: {partition: h100}}'],
+      );
+      const none = await home.dstack(['apply', '-f', nowhere, '-y']);
+      expect(none.stdout + none.stderr).toMatch(/`partition`.* asked for h100/);
+    } finally {
+      await feature('');
+    }
+  });
+
   it('gives a gang of three the nodes of one job, and their addresses', async () => {
     const commands = [
       'echo "rank $DSTACK_NODE_RANK of $DSTACK_NODES_NUM on $(hostname)"',

@@ -6,6 +6,7 @@ import type { RegistryAuth } from '@dstack/contract';
 import { DIAL_OUT_PATH } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { shellJoin, shellQuote } from '@dstack/contract/shell';
+import type { PartitionQos } from '@dstack/core';
 import { BackendError, NoCapacityError, RefusedOrderError } from '../base/errors.ts';
 import { agentProgram, type ClusterPrograms } from './agent-program.ts';
 import { batchArguments, batchScript, type ContainerTool } from './batch.ts';
@@ -23,8 +24,10 @@ import {
 } from './folders.ts';
 import type { NodePlace } from './handles.ts';
 import { JobTable } from './job-table.ts';
+import { KeptAnswer } from './kept-answer.ts';
 import { type LoginConnection, LoginNode } from './login.ts';
 import { parseNodes, type SlurmNode } from './node.ts';
+import { parsePartitionQos } from './partition-qos.ts';
 import { type PartitionMap, partitionMap, type SlurmClusterConfig } from './partitions.ts';
 import { IN_CONTAINER, ON_HOST } from './places.ts';
 import { QueueWatch } from './queue-watch.ts';
@@ -61,6 +64,8 @@ export const agentToken = (secret: string, jobName: string): string =>
 
 /** Nodes change by the second, and a plan asks for them several times. */
 const NODES_MS = 2000;
+/** Limits of partitions are part of the configuration of a cluster. */
+const LIMITS_MS = 60_000;
 const SUBMIT_MS = 40_000;
 /** An agent connects when it listens, and again within seconds after a connection has ended. */
 const DIALLED_MS = 5000;
@@ -84,7 +89,8 @@ export class SlurmCluster {
   readonly hostJobs: boolean;
   readonly #deps: ClusterDeps;
   readonly #submitting = new Map<string, Promise<void>>();
-  #nodes: { readonly at: number; readonly asking: Promise<readonly SlurmNode[]> } | null = null;
+  readonly #nodes: KeptAnswer<readonly SlurmNode[]>;
+  readonly #limits: KeptAnswer<ReadonlyMap<string, PartitionQos>>;
   #tool: Promise<ContainerTool> | null = null;
   readonly #addresses = new Map<string, string>();
   #homeAsked: Promise<string> | null = null;
@@ -98,20 +104,24 @@ export class SlurmCluster {
     const { serverId, now } = deps;
     this.queue = new QueueWatch({ cluster: config.name, serverId, login, jobs, now });
     this.#deps = deps;
+    const show = async (...what: readonly string[]) =>
+      await login.output(['scontrol', 'show', ...what, '--oneliner']);
+    this.#nodes = new KeptAnswer(NODES_MS, now, async () =>
+      parseNodes(await show('node', '--detail')),
+    );
+    this.#limits = new KeptAnswer(LIMITS_MS, now, async () =>
+      parsePartitionQos(await show('partition')),
+    );
     this.hostJobs = deps.hostJobs;
   }
 
   async nodes(): Promise<readonly SlurmNode[]> {
-    const now = this.#deps.now();
-    if (this.#nodes === null || now - this.#nodes.at > NODES_MS) {
-      const asking = this.login.output(['scontrol', 'show', 'node', '--oneliner', '--detail']);
-      const nodes = { at: now, asking: asking.then(parseNodes) };
-      nodes.asking.catch(() => {
-        if (this.#nodes === nodes) this.#nodes = null;
-      });
-      this.#nodes = nodes;
-    }
-    return await this.#nodes.asking;
+    return await this.#nodes.value();
+  }
+
+  /** Of the partitions that limit it. Without an answer none is known to. */
+  async partitionQos(): Promise<ReadonlyMap<string, PartitionQos>> {
+    return await this.#limits.value().catch(() => new Map());
   }
 
   /** Submits the job, unless one with this name is there. */

@@ -37,7 +37,8 @@ function offers(
     spot: null,
   } as unknown as Requirements;
   const map = partitionMap(cluster(part));
-  const input = { region: 'hpc', nodes: NODES, map, requirements, matches: requirementsMatch };
+  const qos = new Map();
+  const input = { region: 'hpc', nodes: NODES, map, qos, requirements, matches: requirementsMatch };
   return clusterOffers(input).map(({ instance, availability, availability_zones: zones }) => ({
     name: instance.name,
     cpus: instance.resources.cpus,

@@ -1,6 +1,12 @@
 /** The nodes of a cluster as offers: one for each node, of the share that the job would get. */
 import type { Requirements } from '@dstack/contract/wire';
-import type { Offer } from '@dstack/core';
+import {
+  type Offer,
+  type PartitionQos,
+  SLURM_FEATURES,
+  SLURM_PARTITIONS,
+  SLURM_QOS,
+} from '@dstack/core';
 import { closedReason, type SlurmNode } from './node.ts';
 import { nodeGpus, type PartitionMap, usablePartitions } from './partitions.ts';
 
@@ -18,6 +24,8 @@ export interface OfferInput {
   readonly region: string;
   readonly nodes: readonly SlurmNode[];
   readonly map: PartitionMap;
+  /** By partition; those without a limit are missing. */
+  readonly qos: ReadonlyMap<string, PartitionQos>;
   readonly requirements: Requirements;
   readonly matches: (requirements: Requirements, offer: Offer) => boolean;
 }
@@ -31,7 +39,7 @@ export function clusterOffers(input: OfferInput): readonly Offer[] {
     .filter((offer) => matches(requirements, offer));
 }
 
-function nodeOffer(node: SlurmNode, { region, map, requirements }: OfferInput): Offer | null {
+function nodeOffer(node: SlurmNode, { region, map, qos, requirements }: OfferInput): Offer | null {
   const { resources } = requirements;
   const gpus = nodeGpus(node, map);
   const wantedGpus = resources.gpu?.count.min ?? 0;
@@ -63,7 +71,16 @@ function nodeOffer(node: SlurmNode, { region, map, requirements }: OfferInput): 
         description: '',
       },
     },
-    backend_data: {},
+    backend_data: {
+      [SLURM_PARTITIONS]: node.partitions,
+      [SLURM_FEATURES]: node.features,
+      [SLURM_QOS]: Object.fromEntries(
+        node.partitions.flatMap((name) => {
+          const limit = qos.get(name);
+          return limit ? [[name, limit]] : [];
+        }),
+      ),
+    },
     availability: hasRoom ? 'available' : 'busy',
     availability_zones: [...partitions],
     instance_runtime: 'runner',

@@ -60,8 +60,8 @@ async function offersOf(
 ): Promise<OfferAnswer> {
   const { map, config } = cluster;
   try {
-    const nodes = await cluster.nodes();
-    const offers = clusterOffers({ region: config.name, nodes, map, requirements, matches });
+    const [nodes, qos] = await Promise.all([cluster.nodes(), cluster.partitionQos()]);
+    const offers = clusterOffers({ region: config.name, nodes, map, qos, requirements, matches });
     return { offers, notes: map.problems };
   } catch (error) {
     if (!(error instanceof BackendError)) throw error;

@@ -35,6 +35,10 @@ export const RULES = [
   'volume_place',
   'volume_in_use',
   'registry_auth',
+  // Settings of the run for Slurm clusters that the node does not meet.
+  'partition',
+  'constraint',
+  'qos',
   'blocks',
   // The state of an existing instance.
   'busy',

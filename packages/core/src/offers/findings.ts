@@ -18,7 +18,8 @@ import { configuredBackendName } from './capabilities.ts';
 import type { JobNeeds } from './job-needs.ts';
 import { localRefusal } from './local-limits.ts';
 import { allMismatches, type RequirementName } from './match.ts';
-import { type Location, unmetLocations, unmetNeed } from './needs.ts';
+import { type Location, type NeedName, unmetLocations, unmetNeed } from './needs.ts';
+import { slurmRefusal } from './slurm-limits.ts';
 
 interface Detail {
   readonly asked?: string | null;
@@ -57,13 +58,19 @@ export function offerFindings(query: OfferQuery, offer: Offer): Finding[] {
 /** The location and kind of machine only, regardless of its size. */
 export function placeFindings(query: OfferQuery, offer: Offer): Finding[] {
   const unmet = unmetNeed(query.needs, offer);
-  const refusal = localRefusal(query.needs, offer);
   return [
     ...unmetLocations(query.profile, offer).map((rule) =>
       locationFinding(rule, query.profile, offer),
     ),
-    ...(unmet === null ? [] : [finding(unmet, { has: refusal && LOCAL_LACKS[refusal.without] })]),
+    ...(unmet === null ? [] : [needFinding(unmet, query.needs, offer)]),
   ];
+}
+
+function needFinding(unmet: NeedName, needs: JobNeeds, offer: Offer): Finding {
+  const slurm = slurmRefusal(needs, offer);
+  if (slurm?.need === unmet) return finding(unmet, { asked: slurm.asked, has: slurm.has });
+  const refusal = localRefusal(needs, offer);
+  return finding(unmet, { has: refusal && LOCAL_LACKS[refusal.without] });
 }
 
 /** The state that keeps a suitable instance from taking a job now; null if none does. */

@@ -38,3 +38,9 @@ export {
 } from './local-limits.ts';
 export { firstMismatch, requirementsMatch } from './match.ts';
 export { type Location, unmetLocation, unmetNeed } from './needs.ts';
+export {
+  type PartitionQos,
+  SLURM_FEATURES,
+  SLURM_PARTITIONS,
+  SLURM_QOS,
+} from './slurm-limits.ts';

@@ -1,3 +1,5 @@
+import type { SlurmNeeds } from './slurm-limits.ts';
+
 /** What a job needs of the kind of machine, beyond its size. */
 export interface JobNeeds {
   readonly multinode: boolean;
@@ -8,4 +10,6 @@ export interface JobNeeds {
   readonly dind: boolean;
   readonly namedVolumes: boolean;
   readonly registryAuth: boolean;
+  /** Missing: its run has no such settings. */
+  readonly slurm?: SlurmNeeds;
 }

@@ -55,7 +55,8 @@ function groupNodes(offers: readonly Offer[]): Offer[] {
   );
 }
 
-function withoutName({ instance, ...offer }: Offer): string {
+/** What nodes of equal resources differ in besides is for placement alone. */
+function withoutName({ instance, backend_data: _, ...offer }: Offer): string {
   return JSON.stringify({ ...offer, resources: instance.resources });
 }
 

@@ -1,3 +1,4 @@
+import type { BackendSettings } from '@dstack/contract';
 import type { JobSpec, Profile, Requirements } from '@dstack/contract/wire';
 import type { Offer } from '../model/index.ts';
 import {
@@ -9,6 +10,7 @@ import {
 import type { JobNeeds } from './job-needs.ts';
 import { localRefusal } from './local-limits.ts';
 import { equalsIgnoringCase } from './match.ts';
+import { slurmNeeds, slurmRefusal } from './slurm-limits.ts';
 
 /** Where a profile allows a job or an instance; null = anywhere. */
 export type Location = Partial<
@@ -22,7 +24,10 @@ export type NeedName =
   | 'docker'
   | 'volumes'
   | 'reservation'
-  | 'registry_auth';
+  | 'registry_auth'
+  | 'partition'
+  | 'constraint'
+  | 'qos';
 
 export const NO_NEEDS: JobNeeds = {
   multinode: false,
@@ -34,9 +39,16 @@ export const NO_NEEDS: JobNeeds = {
   registryAuth: false,
 };
 
-/** `dind`: whether the run's configuration has `docker: true`, which the job spec does not keep. */
-export function needsOf(spec: JobSpec, dind: boolean): JobNeeds {
+/** What the configuration of a run has and the job spec does not keep. */
+export interface RunNeeds {
+  /** `docker: true`. */
+  readonly dind: boolean;
+  readonly settings: BackendSettings | null;
+}
+
+export function needsOf(spec: JobSpec, { dind, settings }: RunNeeds): JobNeeds {
   const volumes = spec.volumes ?? [];
+  const slurm = slurmNeeds(settings);
   return {
     multinode: spec.requirements.multinode ?? false,
     privileged: spec.privileged,
@@ -45,6 +57,7 @@ export function needsOf(spec: JobSpec, dind: boolean): JobNeeds {
     dind,
     namedVolumes: volumes.some((mount) => 'name' in mount),
     registryAuth: spec.registry_auth != null,
+    ...(slurm && { slurm }),
   };
 }
 
@@ -65,7 +78,7 @@ export function unmetNeed(needs: JobNeeds, offer: Offer): NeedName | null {
   if (needs.namedVolumes && !capabilities.volumes) return 'volumes';
   if (needs.instanceMounts && !capabilities.instanceMounts) return 'volumes';
   if (needs.reservation && !capabilities.reservations) return 'reservation';
-  return null;
+  return slurmRefusal(needs, offer)?.need ?? null;
 }
 
 function withoutContainers(needs: JobNeeds): NeedName | null {

@@ -66,7 +66,10 @@ function whereOf(profile: Profile): unknown {
 }
 
 function nodeRequest(spec: RunSpec, job: JobSpec): NodeRequest {
-  const needs = needsOf(job, usesDocker(spec, job.replica_group));
+  const needs = needsOf(job, {
+    dind: usesDocker(spec, job.replica_group),
+    settings: spec.configuration.backend_settings ?? null,
+  });
   const volumes = volumeNamesOf(job);
   return {
     requirements: job.requirements,

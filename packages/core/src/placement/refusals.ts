@@ -249,5 +249,16 @@ function noOffers(fleet: FleetRecord, request: GangRequest, ask: Ask): Finding |
   const findings = ask(question).map((offer) => offerFindings(query, offer));
   const [first] = findings.flat();
   const isCommon = first && findings.every((own) => own.some((one) => one.rule === first.rule));
-  return isCommon ? { ...first, count: findings.length } : null;
+  return isCommon ? { ...first, count: findings.length } : slurmFinding(findings);
 }
+
+/** All nodes are outside the partition or do not have the features: those inside are of interest. */
+function slurmFinding(findings: readonly (readonly Finding[])[]): Finding | null {
+  const isOfSlurm = ({ rule }: Pick<Finding, 'rule'>) => OF_SLURM.includes(rule);
+  if (!findings.every((own) => own.some(isOfSlurm))) return null;
+  const inside = findings.flat().filter(({ rule }) => isOfSlurm({ rule }) && rule !== 'partition');
+  const [first] = inside;
+  return first ? { ...first, count: inside.length } : null;
+}
+
+const OF_SLURM: readonly Finding['rule'][] = ['partition', 'constraint', 'qos'];
