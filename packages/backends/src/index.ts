@@ -4,6 +4,7 @@ export {
   CredentialsError,
   NoAnswerError,
   NoCapacityError,
+  PreparingError,
   RefusedOrderError,
   SkipOfferError,
 } from './base/errors.ts';

@@ -24,6 +24,7 @@ export {
   observed,
   offersAt,
   projectCapacity,
+  reportPreparation,
   repriced,
   runtimeDataFor,
   type Site,

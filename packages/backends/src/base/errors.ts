@@ -21,6 +21,11 @@ export class BusyError extends BackendError {
   override name = 'BusyError';
 }
 
+/** It prepares itself for its first instance. Nothing was created; repeat the order. */
+export class PreparingError extends BusyError {
+  override name = 'PreparingError';
+}
+
 /** The provider has no machine of this offer now. The next offer may be tried. */
 export class NoCapacityError extends BackendError {
   override name = 'NoCapacityError';

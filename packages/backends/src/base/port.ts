@@ -92,7 +92,11 @@ export interface InstanceOrder {
   readonly group: GroupPlace | null;
   /** For backends whose machines are the containers of jobs; null or omitted = without a job. */
   readonly container?: ContainerOrder | null;
+  readonly onPreparing?: OnPreparing;
 }
+
+/** Called while a backend does something first that takes long, with a text for people. */
+export type OnPreparing = (text: string) => void;
 
 /** The container of a job, where the backend runs it. Secrets are in clear text. */
 export interface ContainerOrder {
@@ -301,6 +305,7 @@ export interface GroupOrder {
   readonly owner: Omit<OwnerTags, 'instance'>;
   /** As in `InstanceOrder`, of the first of its jobs. */
   readonly container?: ContainerOrder | null;
+  readonly onPreparing?: OnPreparing;
 }
 
 export interface ListedGroup {

@@ -8,6 +8,7 @@ import { errorMessage } from '@dstack/contract/error-message';
 import { shellJoin, shellQuote } from '@dstack/contract/shell';
 import type { PartitionQos } from '@dstack/core';
 import { BackendError, NoCapacityError, RefusedOrderError } from '../base/errors.ts';
+import type { OnPreparing } from '../base/port.ts';
 import { agentProgram, type ClusterPrograms } from './agent-program.ts';
 import { batchArguments, batchScript, type ContainerTool } from './batch.ts';
 import { cancelScript, LEFT, removed } from './cancel.ts';
@@ -26,6 +27,7 @@ import type { NodePlace } from './handles.ts';
 import { JobTable } from './job-table.ts';
 import { KeptAnswer } from './kept-answer.ts';
 import { type LoginConnection, LoginNode } from './login.ts';
+import type { ScriptOutput } from './login-shells.ts';
 import { parseNodes, type SlurmNode } from './node.ts';
 import { parsePartitionQos } from './partition-qos.ts';
 import { type PartitionMap, partitionMap, type SlurmClusterConfig } from './partitions.ts';
@@ -40,8 +42,11 @@ export interface ClusterDeps {
   readonly secret: string;
   /** The connection to the login node, opened again after it broke. */
   readonly connect: (cluster: SlurmClusterConfig) => Promise<LoginConnection>;
-  /** Copies the agent to the cluster, unless it is there. */
-  readonly deliver: (cluster: SlurmClusterConfig) => Promise<ClusterPrograms>;
+  /** Copies the agent to the cluster, unless it is there. `isLost`: it was removed since it was copied. */
+  readonly deliver: (
+    cluster: SlurmClusterConfig,
+    delivery: { readonly report: OnPreparing; readonly isLost?: boolean },
+  ) => Promise<ClusterPrograms>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Whether jobs may do without a container. */
@@ -67,6 +72,8 @@ const NODES_MS = 2000;
 /** Limits of partitions are part of the configuration of a cluster. */
 const LIMITS_MS = 60_000;
 const SUBMIT_MS = 40_000;
+/** Exit code of the script that submits a job: `sbatch` has smaller ones. */
+const AGENT_LOST = 117;
 /** An agent connects when it listens, and again within seconds after a connection has ended. */
 const DIALLED_MS = 5000;
 /** What is read of the end of a batch job's output, in bytes. */
@@ -78,6 +85,7 @@ export interface BatchSubmission {
   /** Null: the job runs on the node itself. */
   readonly image: string | null;
   readonly registryAuth: RegistryAuth | null;
+  readonly onPreparing: OnPreparing;
 }
 
 export class SlurmCluster {
@@ -135,12 +143,37 @@ export class SlurmCluster {
   }
 
   async #submit(submission: BatchSubmission): Promise<void> {
-    const { name, arguments: order, image, registryAuth } = submission;
-    const [programs, tool, home] = await Promise.all([
-      this.#deliver(),
-      image === null ? ('none' as const) : this.containerTool(),
-      this.#home(),
-    ]);
+    const { name, arguments: order, image, onPreparing: report } = submission;
+    const tool = image === null ? ('none' as const) : await this.containerTool();
+    let executed = await this.#executed(submission, tool, await this.#deliver({ report }));
+    if (executed.code === AGENT_LOST) {
+      const programs = await this.#deliver({ report, isLost: true });
+      executed = await this.#executed(submission, tool, programs);
+    }
+    this.jobs.changed();
+    if (executed.code === 0) return this.queue.onSubmitted(name);
+    await this.login.script(removed(name));
+    if (UNAVAILABLE.test(executed.stderr)) {
+      throw new NoCapacityError(`cluster ${this.config.name}: ${executed.stderr.trim()}`);
+    }
+    const setting = refusedSetting(executed.stderr, order.settings);
+    try {
+      this.login.checked('sbatch', executed);
+    } catch (error) {
+      if (setting === null) throw error;
+      throw new RefusedOrderError(
+        `${errorMessage(error)} (correct \`${setting}\` in \`backend_settings.slurm\`)`,
+      );
+    }
+  }
+
+  /** The end of the script that submits the job. */
+  async #executed(
+    { name, arguments: order, image, registryAuth }: BatchSubmission,
+    tool: ContainerTool,
+    programs: ClusterPrograms,
+  ): Promise<ScriptOutput> {
+    const home = await this.#home();
     const { cpus, gpus } = order.offer.instance.resources;
     const { dialOut } = this.#deps;
     const folder = `${home}/.dstack/jobs/${name}`;
@@ -164,9 +197,13 @@ export class SlurmCluster {
       }),
     });
     const argv = batchArguments({ ...order, name, log: `${folder}/${LOG_FILE}` });
-    const executed = await this.login.script(
+    const files = [programs.loader, programs.node, programs.main];
+    return await this.login.script(
       [
         'set -eu; umask 077',
+        ...files.map(
+          (file) => `[ -e ${shellQuote(`${programs.dir}/${file}`)} ] || exit ${AGENT_LOST}`,
+        ),
         `folder=${folderOf(name)}; mkdir -p "$folder"`,
         // Two servers, or a server after a crash, may submit the same job.
         'if command -v flock >/dev/null 2>&1; then exec 9>"$folder/lock"; flock -w 10 9 || true; fi',
@@ -178,30 +215,16 @@ export class SlurmCluster {
       ].join('\n'),
       SUBMIT_MS,
     );
-    this.jobs.changed();
-    if (executed.code === 0) return this.queue.onSubmitted(name);
-    await this.login.script(removed(name));
-    if (UNAVAILABLE.test(executed.stderr)) {
-      throw new NoCapacityError(`cluster ${this.config.name}: ${executed.stderr.trim()}`);
-    }
-    const setting = refusedSetting(executed.stderr, order.settings);
-    try {
-      this.login.checked('sbatch', executed);
-    } catch (error) {
-      if (setting === null) throw error;
-      throw new RefusedOrderError(
-        `${errorMessage(error)} (correct \`${setting}\` in \`backend_settings.slurm\`)`,
-      );
-    }
   }
 
-  async #deliver(): Promise<ClusterPrograms> {
+  /** Without the agent, no other offer of the cluster can be had either. */
+  async #deliver(delivery: Parameters<ClusterDeps['deliver']>[1]): Promise<ClusterPrograms> {
     try {
-      return await this.#deps.deliver(this.config);
+      return await this.#deps.deliver(this.config, delivery);
     } catch (error) {
       if (error instanceof BackendError) throw error;
       const text = `cluster ${this.config.name}: ${errorMessage(error)}`;
-      throw new BackendError(text, { cause: error });
+      throw new RefusedOrderError(text, { cause: error });
     }
   }
 

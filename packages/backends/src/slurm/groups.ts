@@ -7,12 +7,18 @@ import { submitted } from './submission.ts';
 
 export function slurmGroups(clusters: Clusters): GroupPort {
   return {
-    create: async ({ kind, key, owner, offer, size, region, container }) => {
+    create: async ({ kind, key, owner, offer, size, region, container, onPreparing }) => {
       const cluster = clusters.get(region);
       if (kind !== 'compute' || !offer || !cluster) {
         throw new SkipOfferError(`there is no cluster ${region} for a group`);
       }
-      const order = { key, owner: { ...owner, instance: '' }, container, nodes: size ?? 1 };
+      const order = {
+        key,
+        owner: { ...owner, instance: '' },
+        container,
+        nodes: size ?? 1,
+        onPreparing,
+      };
       const name = await submitted(cluster, order, offer);
       return handleOf({ name, rank: 0, cluster: region });
     },

@@ -77,11 +77,11 @@ function tunnelTo(clusters: Clusters, handle: InstanceHandle): TunnelTarget {
 
 /** Submits the job of an instance, or finds its node in the job of its group. */
 async function placed(clusters: Clusters, order: InstanceOrder, offer: Offer): Promise<NodePlace> {
-  const { group, key, owner, container } = order;
+  const { group, key, owner, container, onPreparing } = order;
   if (group) return { ...nodePlaceOf(group.handle), rank: group.rank };
   const cluster = clusters.get(offer.region);
   if (!cluster) throw new SkipOfferError(`there is no cluster ${offer.region}`);
-  const name = await submitted(cluster, { key, owner, container, nodes: 1 }, offer);
+  const name = await submitted(cluster, { key, owner, container, nodes: 1, onPreparing }, offer);
   return { name, rank: 0, cluster: offer.region };
 }
 

@@ -1,6 +1,6 @@
 import type { Offer } from '@dstack/core';
 import { RefusedOrderError } from '../base/errors.ts';
-import type { ContainerOrder, OwnerTags } from '../base/port.ts';
+import type { ContainerOrder, OnPreparing, OwnerTags } from '../base/port.ts';
 import { commentOf } from './batch.ts';
 import type { SlurmCluster } from './cluster.ts';
 import { checkCredentials } from './credentials.ts';
@@ -12,12 +12,13 @@ export interface JobOrder {
   readonly owner: OwnerTags;
   readonly container: ContainerOrder | null | undefined;
   readonly nodes: number;
+  readonly onPreparing?: OnPreparing | undefined;
 }
 
 /** Submits the batch job of an instance or a group; returns its name. */
 export async function submitted(
   cluster: SlurmCluster,
-  { key, owner, container, nodes }: JobOrder,
+  { key, owner, container, nodes, onPreparing = () => {} }: JobOrder,
   offer: Offer,
 ): Promise<string> {
   if (!container) {
@@ -30,7 +31,7 @@ export async function submitted(
   else checkImage(container.image);
   const name = jobName([owner.project, container.jobName], key);
   await cluster.submit({
-    ...{ name, image: isOnHost ? null : container.image },
+    ...{ name, image: isOnHost ? null : container.image, onPreparing },
     registryAuth: isOnHost ? null : container.registryAuth,
     arguments: {
       comment: commentOf({ key, owner, resources: offer.instance.resources }),

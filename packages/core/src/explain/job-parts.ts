@@ -80,7 +80,8 @@ function creatingPart(pass: RunPass, job: JobRecord): JobDiagnosis {
   const create = instance && pass.draft.lastIntent('instance.create', instance.id);
   const offers = create?.payload.kind === 'instance.create' ? create.payload.totalOffers : 0;
   const of = offers > 0 ? ` (from ${offers === 1 ? '1 offer' : `${offers} offers`})` : '';
-  const text = `waits for its machine ${instance?.name ?? ''}, which is being created${of}`;
+  const stage = instance?.terminationMessage ? `: ${instance.terminationMessage}` : '';
+  const text = `waits for its machine ${instance?.name ?? ''}, which is being created${of}${stage}`;
   const until = since + CREATE_LIMIT;
   return { job, state: 'creating', text, reasons: [reason('creating', text, { since, until })] };
 }

@@ -46,6 +46,7 @@ export {
   notObserved,
   observed,
 } from './observation.ts';
+export { reportPreparation } from './preparation.ts';
 export { releaseInstance, settleFree } from './release.ts';
 export { occupyReserved, reserveInstance } from './reserve.ts';
 export { runtimeDataFor } from './runtime-data.ts';

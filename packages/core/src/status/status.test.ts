@@ -104,6 +104,9 @@ describe('texts of a job', () => {
     expect(jobStatusMessage(job, machine('booting'))).toBe('provisioning (booting)');
     expect(jobStatusMessage(job, machine('x'.repeat(500)))).toHaveLength(75);
     expect(jobStatusMessage({ ...job, status: 'running' }, machine('booting'))).toBe('running');
+    // The backend prepares itself for its first machine.
+    const submitted = jobStatusMessage({ ...job, status: 'submitted' }, machine('copying'));
+    expect(submitted).toBe('submitted (copying)');
   });
 });
 

@@ -7,13 +7,14 @@ import {
   isJobFinished,
   isJobProvisioning,
   isJobPulling,
+  isJobSubmitted,
   isJobTerminated,
   isJobTerminating,
   isRunPending,
   isRunSubmitted,
 } from '@dstack/contract/status';
 import { hasNoFleet, refusalText } from '@dstack/contract/wire';
-import type { RunStatus } from '../model/names.ts';
+import type { JobStatus, RunStatus } from '../model/names.ts';
 import type { JobRecord } from '../model/records.ts';
 import type { Id } from '../model/values.ts';
 import { isJobWaiting, latestSubmissions } from './record-status.ts';
@@ -56,8 +57,12 @@ export function jobCondition(
   if (isJobFinished(job.status)) return null;
   if (job.disconnectedAt !== null) return 'unreachable';
   if (stage?.kind === 'stop') return isJobTerminating(job.status) ? STOP_STAGES[stage.stage] : null;
-  return stage !== null && isJobProvisioning(job.status) ? shortened(stage.text) : null;
+  return stage !== null && waitsForMachine(job.status) ? shortened(stage.text) : null;
 }
+
+/** Also while its creation is prepared, before the job is `provisioning`. */
+const waitsForMachine = (status: JobStatus): boolean =>
+  isJobProvisioning(status) || isJobSubmitted(status);
 
 /** Text of `status_message` of a job submission on the wire; `stage` where it has one. */
 export function jobStatusMessage(

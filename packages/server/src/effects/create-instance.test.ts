@@ -3,6 +3,7 @@ import {
   BackendError,
   NoAnswerError,
   NoCapacityError,
+  PreparingError,
   RefusedOrderError,
   SkipOfferError,
 } from '@dstack/backends';
@@ -11,6 +12,7 @@ import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { BackendTimeoutError } from '../offers/bounded-backend.ts';
 import { createInstance } from './create-instance.ts';
+import { NotNow } from './not-now.ts';
 
 const offer = (name: string) =>
   ({ backend: 'aws', region: 'us', instance: { name }, price: 1 }) as unknown as Offer;
@@ -113,6 +115,14 @@ describe('creating an instance', () => {
       kind: 'no-capacity',
       message: 'All offers failed. Tried 1 of 3 offers: aws/us: no such queue',
     });
+    expect(tried).toEqual(['a']);
+  });
+
+  it('waits for a backend that prepares itself, which is neither an error nor a try', async () => {
+    const preparing = new PreparingError('copying the agent to login (3 of 47 MB)');
+    const { tried, result } = attempt({ a: preparing, b: 'made' });
+    await expect(result).rejects.toThrow(NotNow);
+    await expect(result).rejects.toThrow('copying the agent to login (3 of 47 MB)');
     expect(tried).toEqual(['a']);
   });
 

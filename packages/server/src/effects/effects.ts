@@ -25,6 +25,7 @@ import type { Drain } from './drain.ts';
 import { NotNow } from './not-now.ts';
 import { orderRecord } from './order-record.ts';
 import { placementGroupOf } from './placement-group.ts';
+import { onPreparing } from './preparation.ts';
 import type { JobStarter } from './start-job.ts';
 
 export interface EffectsOptions {
@@ -112,7 +113,7 @@ async function createFromOffers(
 }
 
 async function orderFor(
-  { store, serverId, defaultRegistry }: EffectsOptions,
+  { store, serverId, defaultRegistry, log }: EffectsOptions,
   intent: IntentRecord,
   { instance, projectName, fleetName }: InstanceView,
 ): Promise<OpenOrder> {
@@ -127,6 +128,7 @@ async function orderFor(
     volumes: await volumesFor(store, instance),
     group: null,
     container: await containerOrder(store, instance, defaultRegistry ?? null),
+    onPreparing: onPreparing({ store, log }, [instance.id]),
   };
 }
 

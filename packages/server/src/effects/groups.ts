@@ -6,6 +6,7 @@ import { containerOrder } from './container-order.ts';
 import type { EffectsOptions } from './effects.ts';
 import { NotNow } from './not-now.ts';
 import { errorInDoubt, orderRecord } from './order-record.ts';
+import { onPreparing } from './preparation.ts';
 import { tryOffers } from './try-offers.ts';
 
 /** The part of an order that does not depend on the offer. */
@@ -62,7 +63,7 @@ async function createComputeGroup(
 }
 
 async function orderFor(
-  { store, serverId, defaultRegistry }: EffectsOptions,
+  { store, serverId, defaultRegistry, log }: EffectsOptions,
   { key }: IntentOf<'group.create'>,
   { group, projectName, fleetName }: GroupView,
 ): Promise<OpenOrder> {
@@ -71,7 +72,8 @@ async function orderFor(
   const container = first ? await containerOrder(store, first, defaultRegistry ?? null) : null;
   const owner = { server: serverId, project: projectName, fleet: fleetName };
   const size = kind === 'compute' ? memberIds.length : null;
-  return { key, name, kind, region, size, owner, container };
+  const preparing = onPreparing({ store, log }, memberIds);
+  return { key, name, kind, region, size, owner, container, onPreparing: preparing };
 }
 
 async function backendOf(

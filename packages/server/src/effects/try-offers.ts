@@ -1,4 +1,4 @@
-import { NoAnswerError, RefusedOrderError, SkipOfferError } from '@dstack/backends';
+import { NoAnswerError, PreparingError, RefusedOrderError, SkipOfferError } from '@dstack/backends';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { IntentResult, Offer } from '@dstack/core';
 import type { Logger } from '../logging.ts';
@@ -49,6 +49,7 @@ export async function tryOffers(
     try {
       return await attempt(offer, left.length);
     } catch (cause) {
+      if (cause instanceof PreparingError) throw new NotNow(cause.message);
       const error = input.inDoubt(left.length) ? errorInDoubt(cause) : cause;
       // The machine may still appear: a second one would cost money and stay unused.
       if (error instanceof NoAnswerError || error instanceof NotNow) throw error;

@@ -1,11 +1,12 @@
 /** The agent on a cluster: in the home directory of the login user, which all nodes share. */
-import { BusyError } from '@dstack/backends';
+import { type OnPreparing, PreparingError } from '@dstack/backends';
 import type { ClusterPrograms, SlurmClusterConfig } from '@dstack/backends/slurm';
 import { permanent } from '../hosts/host-error.ts';
 import { HostShell, pairs } from '../hosts/ssh/host-shell.ts';
 import { type Arch, loaderName } from '../hosts/ssh/libraries.ts';
 import type { Program } from '../hosts/ssh/program.ts';
 import type { Programs } from '../hosts/ssh/programs.ts';
+import { CopyProgress } from './copy-progress.ts';
 import type { ClusterLogins } from './logins.ts';
 
 /** Time for 50 MB over a slow line. */
@@ -14,54 +15,94 @@ const UPLOAD_MS = 15 * 60_000;
 const PATIENCE_MS = 30_000;
 const MACHINES: Readonly<Record<string, Arch>> = { x86_64: 'x64', aarch64: 'arm64' };
 
+/** The copies of a server that was cut off are removed by its shell there, or else an hour later. */
 const ABOUT = `
 mkdir -p "$HOME/.dstack/programs" && chmod 700 "$HOME/.dstack"
 cd "$HOME/.dstack/programs" && echo "dir=$(pwd -P)"
+find . -maxdepth 1 -type d -name '*.*' ! -name . -mmin +60 -exec rm -rf {} + 2>/dev/null
 echo "machine=$(uname -m)"
 for name in *; do echo "have:$name=yes"; done
 `;
 
-export class ClusterProgramCopies {
-  readonly #logins: ClusterLogins;
-  readonly #programs: Programs;
-  readonly #delivered = new Map<string, Promise<ClusterPrograms>>();
+interface Delivery {
+  readonly programs: Promise<ClusterPrograms>;
+  readonly progress: CopyProgress;
+}
 
-  constructor(logins: ClusterLogins, programs: Programs) {
+export interface DeliverOptions {
+  /** Called with the progress, unless all is there. */
+  readonly report: OnPreparing;
+  /** What was delivered is not there any more. */
+  readonly isLost?: boolean;
+}
+
+export class ClusterProgramCopies {
+  readonly #logins: Pick<ClusterLogins, 'separate'>;
+  readonly #programs: Pick<Programs, 'node' | 'libraries' | 'agent'>;
+  readonly #deliveries = new Map<string, Delivery>();
+  readonly #patienceMs: number;
+
+  constructor(
+    logins: Pick<ClusterLogins, 'separate'>,
+    programs: Pick<Programs, 'node' | 'libraries' | 'agent'>,
+    { patienceMs = PATIENCE_MS } = {},
+  ) {
     this.#logins = logins;
     this.#programs = programs;
+    this.#patienceMs = patienceMs;
   }
 
-  /** Throws `BusyError` while the first copy takes longer than a call may. */
-  async deliver(cluster: SlurmClusterConfig): Promise<ClusterPrograms> {
-    const key = `${cluster.user}@${cluster.hostname}:${cluster.port}`;
-    const known = this.#delivered.get(key);
-    const delivering = known ?? this.#deliver(cluster);
-    if (!known) {
-      this.#delivered.set(key, delivering);
-      delivering.catch(() => this.#delivered.delete(key));
-    }
+  /** Begins a copy, so that the first job need not wait for it. A job that needs it reports an error. */
+  prepare(cluster: SlurmClusterConfig): void {
+    this.#delivery(cluster).programs.catch(() => {});
+  }
+
+  /** Throws `PreparingError` while the first copy takes longer than a call may. */
+  async deliver(
+    cluster: SlurmClusterConfig,
+    { report, isLost = false }: DeliverOptions,
+  ): Promise<ClusterPrograms> {
+    const { programs, progress } = this.#delivery(cluster, isLost);
+    const unfollow = progress.follow(report);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      const text = `copying the agent to cluster ${cluster.name} takes longer`;
-      timer = setTimeout(() => reject(new BusyError(text)), PATIENCE_MS);
+      const fail = () => reject(new PreparingError(progress.text ?? progress.title));
+      timer = setTimeout(fail, this.#patienceMs);
     });
     try {
-      return await Promise.race([delivering, late]);
+      return await Promise.race([programs, late]);
     } finally {
       clearTimeout(timer);
+      unfollow();
     }
   }
 
-  async #deliver(cluster: SlurmClusterConfig): Promise<ClusterPrograms> {
+  #delivery(cluster: SlurmClusterConfig, isLost = false): Delivery {
+    const key = `${cluster.user}@${cluster.hostname}:${cluster.port}`;
+    const known = this.#deliveries.get(key);
+    // Of several jobs that find it lost, the first one has it copied.
+    if (known && !(isLost && known.progress.isOver)) return known;
+    const progress = new CopyProgress(cluster.hostname);
+    const delivery = { programs: this.#deliver(cluster, progress), progress };
+    this.#deliveries.set(key, delivery);
+    const onEnd = () => progress.end();
+    delivery.programs.then(onEnd, () => {
+      onEnd();
+      if (this.#deliveries.get(key) === delivery) this.#deliveries.delete(key);
+    });
+    return delivery;
+  }
+
+  async #deliver(cluster: SlurmClusterConfig, progress: CopyProgress): Promise<ClusterPrograms> {
     const connection = await this.#logins.separate(cluster);
     try {
-      return await this.#copy(new HostShell(connection, false));
+      return await this.#copy(new HostShell(connection, false), progress);
     } finally {
       connection.close();
     }
   }
 
-  async #copy(shell: HostShell): Promise<ClusterPrograms> {
+  async #copy(shell: HostShell, progress: CopyProgress): Promise<ClusterPrograms> {
     const about = pairs(await shell.run('Preparing the home directory', ABOUT));
     const arch = MACHINES[about.get('machine') ?? ''];
     const dir = about.get('dir') ?? '';
@@ -78,15 +119,15 @@ export class ClusterProgramCopies {
       this.#programs.libraries(arch),
       this.#programs.agent(),
     ]);
-    const has = (program: Program) => about.has(`have:${program.name}`);
-    const unpackTar = 'gunzip -c | tar -xf - -C TARGET.part';
-    for (const [program, unpack] of [
-      [libraries, unpackTar],
-      [agent, unpackTar],
-      [node, 'gunzip -c > TARGET.part/node; chmod 755 TARGET.part/node'],
-    ] as const) {
-      if (!has(program)) await put(shell, dir, program, unpack);
-    }
+    // As a file first: the shell does not see that the first program of a pipe fails.
+    const unpackTar = 'gunzip -c > "$part.tar"; tar -xf "$part.tar" -C "$part"';
+    const missing = [
+      { program: libraries, unpack: unpackTar },
+      { program: agent, unpack: unpackTar },
+      { program: node, unpack: 'gunzip -c > "$part/node"; chmod 755 "$part/node"' },
+    ].filter(({ program }) => !about.has(`have:${program.name}`));
+    progress.begin(missing.reduce((sum, { program }) => sum + program.size, 0));
+    for (const { program, unpack } of missing) await put(shell, dir, { program, unpack, progress });
     return {
       dir,
       loader: `${libraries.name}/${loaderName(arch)}`,
@@ -97,13 +138,22 @@ export class ClusterProgramCopies {
   }
 }
 
-async function put(shell: HostShell, dir: string, program: Program, unpack: string): Promise<void> {
-  // Two servers may copy the same program at the same time.
+interface Put {
+  readonly program: Program;
+  readonly unpack: string;
+  readonly progress: CopyProgress;
+}
+
+async function put(shell: HostShell, dir: string, { program, unpack, progress }: Put) {
+  // Two servers may copy the same program at the same time, through two login nodes with one home. The input
+  // also ends where the server is killed, and what has come until then is removed.
   const script = [
-    `set -e; umask 022; part=TARGET.$$; rm -rf "$part"; mkdir -p "$part"`,
-    unpack.replaceAll('TARGET.part', '"$part"'),
-    `if [ -e TARGET ]; then rm -rf "$part"; else mv "$part" TARGET; fi`,
+    'set -e; umask 022; part=$(mktemp -d TARGET.XXXXXX); chmod 755 "$part"',
+    `trap 'rm -rf "$part" "$part.tar"' EXIT; trap 'exit 1' HUP INT TERM`,
+    unpack,
+    'if ! [ -e TARGET ]; then mv "$part" TARGET; fi',
   ].join('; ');
   const command = script.replaceAll('TARGET', `${dir}/${program.name}`);
-  await shell.feed(`Uploading ${program.name}`, command, program.open(), UPLOAD_MS);
+  const data = progress.counted(program.open());
+  await shell.feed(`Copying ${program.name}`, command, data, UPLOAD_MS);
 }

@@ -174,7 +174,7 @@ async function world(cluster: TestCluster, cacheDir: string): Promise<BackendWor
     ...{ hostJobs: false, dialOut: null },
     clusters: [configOf(cluster)],
     connect: async (config) => calls.wrap(await logins.connect(config)),
-    deliver: (config) => copies.deliver(config),
+    deliver: (config, delivery) => copies.deliver(config, delivery),
   });
   return {
     backend,

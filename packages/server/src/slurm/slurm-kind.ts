@@ -26,6 +26,8 @@ export function slurmKind(options: SlurmKindOptions): ClusterKind {
     type: 'slurm',
     open: async (config, secret) => {
       const { openSlurm } = await import('@dstack/backends/slurm');
+      const { clusters } = SlurmBackendConfigWithCreds.parse(config);
+      for (const cluster of clusters) copies.prepare(cluster);
       return openSlurm({
         ...{ serverId, secret, matches: requirementsMatch, now: Date.now },
         hostJobs: settings.hostJobs,
@@ -33,9 +35,9 @@ export function slurmKind(options: SlurmKindOptions): ClusterKind {
           settings.dialOutUrl === null || dialIns === null
             ? null
             : { url: settings.dialOutUrl, take: (...of) => dialIns.take(...of) },
-        clusters: SlurmBackendConfigWithCreds.parse(config).clusters,
+        clusters,
         connect: (cluster) => logins.connect(cluster),
-        deliver: (cluster) => copies.deliver(cluster),
+        deliver: (cluster, delivery) => copies.deliver(cluster, delivery),
       });
     },
     close: () => logins.close(),

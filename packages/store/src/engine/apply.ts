@@ -97,7 +97,8 @@ async function updateRow({ tx, changed }: Changing, update: RowUpdate): Promise<
 }
 
 /** The record that clients see an updated row as a part of. */
-async function changedWhole(tx: Tx, { table, id }: RowUpdate): Promise<RecordChange[]> {
+async function changedWhole(tx: Tx, { table, id, set }: RowUpdate): Promise<RecordChange[]> {
+  if (table === 'instances') return 'terminationMessage' in set ? await jobsWaiting(tx, id) : [];
   if (table === 'volume_attachments') return await attachedVolume(tx, id);
   if (table !== 'gateway_replicas') return [];
   const row = await tx
@@ -106,6 +107,17 @@ async function changedWhole(tx: Tx, { table, id }: RowUpdate): Promise<RecordCha
     .where('id', '=', id)
     .executeTakeFirst();
   return row ? [recordChange('gateway', row.gateway_id)] : [];
+}
+
+/** Jobs show the stage of the instance that they wait for. */
+async function jobsWaiting(tx: Tx, instanceId: Id): Promise<RecordChange[]> {
+  const rows = await tx
+    .selectFrom('jobs')
+    .select('id')
+    .where('instance_id', '=', instanceId)
+    .where('status', '=', 'submitted')
+    .execute();
+  return rows.map(({ id }) => recordChange('job', id));
 }
 
 /** Clients see attachments as a part of their volume. */

@@ -1,4 +1,9 @@
-import { isJobProvisioning, isJobPulling, isJobTerminating } from '@dstack/contract/status';
+import {
+  isJobProvisioning,
+  isJobPulling,
+  isJobSubmitted,
+  isJobTerminating,
+} from '@dstack/contract/status';
 import type { Id, JobRecord, JobStage } from '@dstack/core';
 import { type SelectQueryBuilder, sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
@@ -149,7 +154,11 @@ async function stagesOf(
   db: Reads['db'],
   jobs: readonly JobRecord[],
 ): Promise<Map<Id, RunView['stages']>> {
-  const rows = [...(await stopStages(db, jobs)), ...(await machineStages(db, jobs))];
+  const rows = [
+    ...(await stopStages(db, jobs)),
+    ...(await preparationStages(db, jobs)),
+    ...(await machineStages(db, jobs)),
+  ];
   return perRun(rows, ([row]) => (row as StageRow).stage);
 }
 
@@ -166,6 +175,25 @@ async function stopStages(db: Reads['db'], jobs: readonly JobRecord[]): Promise<
     const { stop_stage: stage } = state;
     if (stage === null) return [];
     return [{ run_id: runIds.get(jobId) ?? '', job_id: jobId, stage: { kind: 'stop', stage } }];
+  });
+}
+
+/** What the backend does before it creates the machine. */
+async function preparationStages(db: Reads['db'], jobs: readonly JobRecord[]): Promise<StageRow[]> {
+  const waiting = jobs.filter((job) => isJobSubmitted(job.status) && job.instanceId !== null);
+  const instanceIds = [...new Set(waiting.flatMap(({ instanceId }) => instanceId ?? []))];
+  const rows = await forIds(instanceIds, (slice) =>
+    db
+      .selectFrom('instances')
+      .select(['id', 'termination_message as text'])
+      .where('id', 'in', slice)
+      .where('status', '=', 'pending')
+      .execute(),
+  );
+  const found = new Map(rows.map(({ id, text }) => [id, text]));
+  return waiting.flatMap(({ id, runId, instanceId }): StageRow[] => {
+    const text = found.get(instanceId ?? '');
+    return text ? [{ run_id: runId, job_id: id, stage: { kind: 'machine', text } }] : [];
   });
 }
 

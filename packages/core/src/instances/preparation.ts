@@ -1,0 +1,24 @@
+/** What a backend does before it can create its first instance, as it is shown with the instance. */
+import { instanceTarget, newEvent } from '../events/events.ts';
+import type { Change, InstanceSnapshot } from '../model/index.ts';
+import { isInstancePending } from '../status/index.ts';
+
+/** Null: it is shown already, or the instance does not wait for its creation any more. */
+export function reportPreparation(
+  { instance }: Pick<InstanceSnapshot, 'instance'>,
+  text: string,
+): { readonly changes: readonly Change[] } | null {
+  const { id, version, status, handle, terminationMessage: shown } = instance;
+  if (!isInstancePending(status) || handle !== null || shown === text) return null;
+  const changes: Change[] = [
+    { type: 'instance.update', id, version, set: { terminationMessage: text } },
+  ];
+  if (shown === null || withoutAmount(shown) !== withoutAmount(text)) {
+    const message = `Instance is being provisioned: ${withoutAmount(text)}`;
+    changes.push({ type: 'event', event: newEvent(message, [instanceTarget(instance)]) });
+  }
+  return { changes };
+}
+
+/** `… (3 of 47 MB)`: each amount is not worth an event. */
+const withoutAmount = (text: string): string => text.replace(/ \(\d+ of \d+ MB\)$/, '');
