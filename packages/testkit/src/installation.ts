@@ -139,7 +139,8 @@ export class Installation {
   async ok(...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await this.dstack(args);
     if (code === 0) return stdout;
-    throw new Error(`dstack ${args.join(' ')} ended with ${code}\n${stdout}\n${stderr}`);
+    const crash = this.#crash()?.message ?? '';
+    throw new Error(`dstack ${args.join(' ')} ended with ${code}\n${stdout}\n${stderr}\n${crash}`);
   }
 
   /** Starts a command without waiting for it; it is ended together with the installation. */
@@ -161,6 +162,8 @@ export class Installation {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: body === undefined ? null : JSON.stringify(body),
+    }).catch((error: unknown) => {
+      throw this.#crash() ?? error;
     });
     const text = await response.text();
     if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
@@ -186,6 +189,13 @@ export class Installation {
     removeClaimedUsers(this.home);
     keepPrograms(this.serverDir);
     rmSync(this.home, { recursive: true, force: true });
+  }
+
+  /** The end of a server that nobody has stopped. */
+  #crash(): Error | null {
+    const { exitCode = null, signalCode = null } = this.#server ?? {};
+    if (exitCode === null && signalCode === null) return null;
+    return new Error(`the server ended with ${exitCode ?? signalCode}: ${this.serverNotices}`);
   }
 
   #spawn(args: readonly string[], options: CommandOptions): ChildProcess {

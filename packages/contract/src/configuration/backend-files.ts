@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import * as clouds from '../wire/backend-config-clouds.ts';
 import * as platforms from '../wire/backend-config-platforms.ts';
-import { optional, string } from './scalars.ts';
+import { optional, ours, string } from './scalars.ts';
 import { closed, named, schemaName, tagged } from './schema-kit.ts';
 
 /* Backend entries of the server's configuration file. They are the API's models, except that a secret may be given as the path of its file. */
@@ -73,11 +73,25 @@ export const SlurmPrivateKeyFileConfig = named(
 );
 export type SlurmPrivateKeyFileConfig = z.infer<typeof SlurmPrivateKeyFileConfig>;
 
+/** As hosts of SSH fleets have it. `private_key`: the same as that of a cluster. */
+export const SlurmProxyJumpFileConfig = named(
+  'SlurmProxyJumpFileConfig',
+  closed({
+    hostname: string(),
+    port: platforms.SlurmProxyJumpConfig.shape.port,
+    user: string(),
+    identity_file: ours(string()),
+    private_key: optional(SlurmPrivateKeyFileConfig),
+  }),
+);
+export type SlurmProxyJumpFileConfig = z.infer<typeof SlurmProxyJumpFileConfig>;
+
 export const SlurmClusterFileConfig = named(
   'SlurmClusterFileConfig',
   closed({
     ...platforms.SlurmClusterConfigWithCreds.shape,
     private_key: SlurmPrivateKeyFileConfig,
+    proxy_jump: ours(SlurmProxyJumpFileConfig),
   }),
 );
 export type SlurmClusterFileConfig = z.infer<typeof SlurmClusterFileConfig>;

@@ -1,5 +1,5 @@
 import { Problem, quote } from '../grammar/problem.ts';
-import type { BackendFileConfig } from './backend-files.ts';
+import type { BackendFileConfig, SlurmPrivateKeyFileConfig } from './backend-files.ts';
 import type { BackendProblem } from './backend-rules.ts';
 
 /** Reads a text file; the implementation expands a leading `~`. Undefined if it can't be read. */
@@ -52,10 +52,19 @@ function fill(
       return {
         ...backend,
         clusters: backend.clusters.map((cluster, index) => {
-          const { path, content } = cluster.private_key;
-          const place = ['clusters', index, 'private_key'];
-          const text = contents(content, path, readFile, refuse, place, ['path', 'content']);
-          return { ...cluster, private_key: { path, content: text } };
+          const keyOf = ({ path, content }: SlurmPrivateKeyFileConfig, place: PropertyKey[]) => {
+            const at = ['clusters', index, ...place];
+            const text = contents(content, path, readFile, refuse, at, ['path', 'content']);
+            return { path, content: text };
+          };
+          const private_key = keyOf(cluster.private_key, ['private_key']);
+          const { proxy_jump: jump } = cluster;
+          if (!jump) return { ...cluster, private_key };
+          const { identity_file, ...others } = jump;
+          const key =
+            jump.private_key ?? (identity_file ? { path: identity_file, content: null } : null);
+          const jumpKey = key && keyOf(key, ['proxy_jump', 'private_key']);
+          return { ...cluster, private_key, proxy_jump: { ...others, private_key: jumpKey } };
         }),
       };
     default:

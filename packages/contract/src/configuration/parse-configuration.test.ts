@@ -316,6 +316,31 @@ describe('server configuration', () => {
     });
   });
 
+  test('a login node has a jump host with a key of its own, or with its key', () => {
+    const jumps = [
+      'proxy_jump: {hostname: j, user: v, identity_file: other}',
+      'proxy_jump: {hostname: j, port: 2222, user: v}',
+      'proxy_jump: {hostname: j, user: v, private_key: {content: INLINE}}',
+      'proxy_jump: null',
+    ];
+    const clusters = jumps.map(
+      (jump, at) => `{name: c${at}, hostname: h, user: u, private_key: {path: key}, ${jump}}`,
+    );
+    const text = (all: readonly string[]) =>
+      `projects:\n  - name: main\n    backends:\n      - {type: slurm, clusters: [${all}]}\n`;
+    const parsed = withFiles(text(clusters), { key: 'PRIV', other: 'OTHER' });
+    expect(parsed.ok && parsed.value.projects[0]?.backends?.[0]).toMatchObject({
+      clusters: [
+        { proxy_jump: { user: 'v', private_key: { path: 'other', content: 'OTHER' } } },
+        { proxy_jump: { port: 2222, private_key: null } },
+        { proxy_jump: { private_key: { content: 'INLINE' } } },
+        { proxy_jump: null },
+      ],
+    });
+    const unread = withFiles(text(clusters.slice(0, 1)), { key: 'PRIV' });
+    expect(JSON.stringify(unread)).toContain("file 'other' in path, which can't be read");
+  });
+
   test.each([
     ['type: kubernetes\n        kubeconfig: {}', 'kubeconfig', 'filename or data'],
     ['type: nebius\n        creds: {}', 'creds', 'service_account_id'],

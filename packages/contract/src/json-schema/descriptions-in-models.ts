@@ -268,10 +268,17 @@ export const IN_MODELS: Readonly<Record<string, string>> = {
   'SlurmClusterFileConfig.name': 'The name of the cluster, which is the region of its offers.',
   'SlurmClusterFileConfig.port': 'SSH port of the login node.',
   'SlurmClusterFileConfig.private_key': 'The SSH key of the user.',
+  'SlurmClusterFileConfig.proxy_jump': 'A host through which the login node is reached.',
   'SlurmClusterFileConfig.user': 'The user on the login node.',
   'SlurmGPUPartitionConfig.partitions': 'Names of partitions with these GPUs.',
   'SlurmPrivateKeyFileConfig.content': 'The key itself.',
   'SlurmPrivateKeyFileConfig.path': 'Path of the key on the server.',
+  'SlurmProxyJumpFileConfig.hostname': 'Address of the jump host.',
+  'SlurmProxyJumpFileConfig.identity_file':
+    'Path of its key on the server; that of the login node by default.',
+  'SlurmProxyJumpFileConfig.port': 'SSH port of the jump host.',
+  'SlurmProxyJumpFileConfig.private_key': 'Its key, as that of the cluster.',
+  'SlurmProxyJumpFileConfig.user': 'The user on the jump host.',
   'SlurmSettings.account': 'The account that is charged.',
   'SlurmSettings.constraint': 'Features that the nodes must have.',
   'SlurmSettings.container':

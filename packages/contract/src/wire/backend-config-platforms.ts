@@ -189,6 +189,15 @@ export const SlurmPrivateKeyConfig = model({
 });
 export type SlurmPrivateKeyConfig = z.infer<typeof SlurmPrivateKeyConfig>;
 
+/** Ours: a host between the server and the login node. Without a key, it takes that of the login node. */
+export const SlurmProxyJumpConfig = model({
+  hostname: Text,
+  port: nullable(Integer),
+  user: Text,
+  private_key: nullable(SlurmPrivateKeyConfig),
+});
+export type SlurmProxyJumpConfig = z.infer<typeof SlurmProxyJumpConfig>;
+
 export const SlurmClusterConfigWithCreds = model({
   name: Text,
   gpu_partitions: nullable(z.array(SlurmGPUPartitionConfig)),
@@ -197,6 +206,7 @@ export const SlurmClusterConfigWithCreds = model({
   port: nullable(Integer),
   user: Text,
   private_key: SlurmPrivateKeyConfig,
+  proxy_jump: SlurmProxyJumpConfig.nullable().optional(),
 });
 export type SlurmClusterConfigWithCreds = z.infer<typeof SlurmClusterConfigWithCreds>;
 

@@ -35,13 +35,31 @@ export function splitSecrets(full: Json): SplitConfig {
     if (CREDENTIALS.has(key)) {
       auth[key] = value;
     } else if (key === 'clusters' && Array.isArray(value)) {
-      config[key] = value.map(({ private_key: _, ...cluster }) => cluster);
-      auth[key] = value.map(({ private_key }) => ({ private_key }));
+      config[key] = value.map(withoutKeys);
+      auth[key] = value.map(keysOf);
     } else {
       config[key] = value;
     }
   }
   return { config, auth };
+}
+
+interface ClusterKeys {
+  readonly private_key?: unknown;
+  readonly proxy_jump?: { readonly private_key?: unknown } | null;
+}
+
+function withoutKeys({ private_key: _, proxy_jump: jump, ...cluster }: ClusterKeys): Json {
+  if (!jump) return cluster;
+  const { private_key: __, ...others } = jump;
+  return { ...cluster, proxy_jump: others };
+}
+
+/** Also that of a jump host, which may have none of its own. */
+function keysOf({ private_key, proxy_jump: jump }: ClusterKeys): Json {
+  const ofJump =
+    jump && 'private_key' in jump ? { proxy_jump: { private_key: jump.private_key } } : {};
+  return { private_key, ...ofJump };
 }
 
 /** The opposite of `splitSecrets`, except for the order of the keys. */
@@ -52,7 +70,11 @@ export function joinSecrets({ config, auth }: SplitConfig): Json {
   return {
     ...config,
     ...credentials,
-    clusters: clusters.map((secret, index) => ({ ...known[index], ...secret })),
+    clusters: clusters.map(({ proxy_jump: jump, ...secret }, index) => ({
+      ...known[index],
+      ...secret,
+      ...(jump && { proxy_jump: { ...known[index]?.proxy_jump, ...jump } }),
+    })),
   };
 }
 
@@ -96,9 +118,7 @@ function storedSecrets(given: Json, stored: Json): Json {
   const { auth } = splitSecrets(stored);
   if (!Array.isArray(given.clusters) || !Array.isArray(stored.clusters)) return auth;
   const byName = new Map(stored.clusters.map((cluster) => [cluster.name, cluster]));
-  const clusters = given.clusters.map(({ name }) => ({
-    private_key: byName.get(name)?.private_key,
-  }));
+  const clusters = given.clusters.map(({ name }) => keysOf(byName.get(name) ?? {}));
   return { ...auth, clusters };
 }
 

@@ -7,9 +7,10 @@ import {
 } from '@dstack/backends/slurm';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import type { SshLogin, Store } from '@dstack/store';
-import { SshConnection, type SshTarget } from '../hosts/ssh/connection.ts';
+import { type HostKeys, SshConnection, type SshTarget } from '../hosts/ssh/connection.ts';
+import { JumpHosts } from '../hosts/ssh/jump-hosts.ts';
+import { type ClusterWay, nameOfWay, wayTo } from './cluster-way.ts';
 
-const SSH_PORT = 22;
 /** After a failure: the connections to all jobs of a cluster are tried again, each by itself. */
 const PAUSE_MS = 1000;
 /** How long a caller waits for a login after one that failed: its error is known. */
@@ -34,6 +35,7 @@ interface Open {
 
 interface LoginsOptions {
   readonly open: (target: SshTarget) => Promise<SshConnection>;
+  readonly jumps: Pick<JumpHosts, 'openTunnel'>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -45,17 +47,15 @@ export class ClusterLogins {
   readonly #options: LoginsOptions;
   #closed = false;
 
-  constructor(
-    meta: Pick<Store['meta'], 'get' | 'setOnce'>,
-    options: LoginsOptions = { open: SshConnection.open, now: Date.now },
-  ) {
+  constructor(meta: Pick<Store['meta'], 'get' | 'setOnce'>, options: Partial<LoginsOptions> = {}) {
     this.#meta = meta;
-    this.#options = options;
+    const defaults = { open: SshConnection.open, jumps: new JumpHosts(), now: Date.now };
+    this.#options = { ...defaults, ...options };
   }
 
   /** Rejects with a `HostError`. */
   async connect(cluster: SlurmClusterConfig): Promise<LoginConnection> {
-    const { connection, shells, lastError } = this.#opened(loginOf(cluster));
+    const { connection, shells, lastError } = this.#opened(wayTo(cluster));
     const open = await (lastError === null ? connection : soon(connection, lastError));
     return {
       run: (script, timeoutMs) => shells.run(script, timeoutMs),
@@ -65,14 +65,14 @@ export class ClusterLogins {
 
   /** A connection of its own, for copies: they may take so long that it is closed. */
   async separate(cluster: SlurmClusterConfig): Promise<SshConnection> {
-    return await this.#connect(loginOf(cluster));
+    return await this.#connect(wayTo(cluster));
   }
 
-  #opened(login: SshLogin): Open {
-    const fingerprint = fingerprintOf(login);
+  #opened(way: ClusterWay): Open {
+    const fingerprint = fingerprintOf(way);
     const known = this.#open.get(fingerprint);
     if (known && this.#isUsable(known)) return known;
-    const connection = this.#connect(login);
+    const connection = this.#connect(way);
     const opening: Open = {
       ...{ fingerprint, connection, shells: shellsOf(connection) },
       ...{ opened: null, error: null, pausedUntil: 0, lastError: known?.error ?? null },
@@ -103,21 +103,36 @@ export class ClusterLogins {
     this.#open.clear();
   }
 
-  async #connect(login: SshLogin): Promise<SshConnection> {
-    const { hostname, port } = login;
-    const key = `slurm-host-key:${hostname}:${port}`;
+  async #connect({ login, jump }: ClusterWay): Promise<SshConnection> {
+    const { open, jumps } = this.#options;
+    const keys = await this.#keysOf(login, { jump, setting: 'hostname' });
+    const tunnel =
+      jump &&
+      (await jumps.openTunnel(
+        jump,
+        await this.#keysOf(jump, { jump: null, setting: 'proxy_jump.hostname' }),
+        login,
+      ));
+    const connection = await open({ login, tunnel, ...keys });
+    if (this.#closed) connection.close();
+    return connection;
+  }
+
+  /** The first key of a host is stored. Two networks may have hosts of one address behind their jump hosts. */
+  async #keysOf(
+    { hostname, port }: SshLogin,
+    { jump, setting }: { readonly jump: SshLogin | null; readonly setting: string },
+  ): Promise<HostKeys> {
+    const behind = jump === null ? '' : ` behind ${jump.hostname}:${jump.port}`;
+    const key = `slurm-host-key:${hostname}:${port}${behind}`;
     const pinned = await this.#meta.get(key);
-    const connection = await this.#options.open({
-      login,
+    return {
       hostKeys: pinned === null ? {} : { [`${hostname}:${port}`]: pinned },
       pin: async (_address, hostKey) => {
         await this.#meta.setOnce(key, hostKey);
       },
-      ifChanged:
-        'write another name or address of it as `hostname` of the cluster in the configuration of the server',
-    });
-    if (this.#closed) connection.close();
-    return connection;
+      ifChanged: `write another name or address of it as \`${setting}\` of the cluster in the configuration of the server`,
+    };
   }
 }
 
@@ -142,11 +157,8 @@ function shellsOf(connection: Promise<SshConnection>): LoginShells {
   });
 }
 
-function loginOf({ hostname, port, user, private_key }: SlurmClusterConfig): SshLogin {
-  return { hostname, port: port ?? SSH_PORT, user, privateKey: private_key.content };
-}
-
-function fingerprintOf({ hostname, port, user, privateKey }: SshLogin): string {
-  const key = createHash('sha256').update(privateKey).digest('hex');
-  return `${user}@${hostname}:${port} ${key}`;
+function fingerprintOf(way: ClusterWay): string {
+  const keys = [way.login.privateKey, way.jump?.privateKey ?? ''];
+  const key = createHash('sha256').update(keys.join('\0')).digest('hex');
+  return `${nameOfWay(way)} ${key}`;
 }

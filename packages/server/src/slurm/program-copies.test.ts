@@ -12,7 +12,10 @@ import type { Program } from '../hosts/ssh/program.ts';
 import { tarOf } from '../hosts/ssh/tar.ts';
 import { ClusterProgramCopies } from './program-copies.ts';
 
-const CLUSTER = { name: 'hpc', hostname: 'login.hpc', port: 22, user: 'dev' } as SlurmClusterConfig;
+const CLUSTER = {
+  ...{ name: 'hpc', hostname: 'login.hpc', port: 22, user: 'dev' },
+  private_key: { path: '', content: 'key' },
+} as SlurmClusterConfig;
 
 let home: string;
 beforeEach(() => {

@@ -6,6 +6,7 @@ import { HostShell, pairs } from '../hosts/ssh/host-shell.ts';
 import { type Arch, loaderName } from '../hosts/ssh/libraries.ts';
 import type { Program } from '../hosts/ssh/program.ts';
 import type { Programs } from '../hosts/ssh/programs.ts';
+import { nameOfWay, wayTo } from './cluster-way.ts';
 import { CopyProgress } from './copy-progress.ts';
 import type { ClusterLogins } from './logins.ts';
 
@@ -78,7 +79,7 @@ export class ClusterProgramCopies {
   }
 
   #delivery(cluster: SlurmClusterConfig, isLost = false): Delivery {
-    const key = `${cluster.user}@${cluster.hostname}:${cluster.port}`;
+    const key = nameOfWay(wayTo(cluster));
     const known = this.#deliveries.get(key);
     // Of several jobs that find it lost, the first one has it copied.
     if (known && !(isLost && known.progress.isOver)) return known;

@@ -76,6 +76,37 @@ describe('backends', () => {
     expect(JSON.stringify(record?.config)).not.toContain('private_key');
   });
 
+  it('show no key of a jump host, and keep it when its mask is sent back', async () => {
+    const content =
+      '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n';
+    const cluster = (name: string, jump: object | null) => ({
+      ...{ name, hostname: `${name}.example`, user: 'dstack', private_key: { content } },
+      ...{ proxy_jump: jump && { hostname: 'jump.example', user: 'hop', ...jump } },
+    });
+    const own = { private_key: { content: content.replace('AAAA', 'CCCC') } };
+    const clusters = [cluster('own', own), cluster('same', {}), cluster('direct', null)];
+    const verb = (await stored('slurm')) ? 'update' : 'create';
+    const created = await server.call(path(verb), { type: 'slurm', clusters });
+    expect(created.status).toBe(200);
+    expect(created.text).not.toMatch(/AAAA|CCCC/);
+    expect(created.body.clusters.map((one: { proxy_jump?: unknown }) => one.proxy_jump)).toEqual([
+      expect.objectContaining({ hostname: 'jump.example', private_key: expect.anything() }),
+      { hostname: 'jump.example', port: null, user: 'hop', private_key: null },
+      undefined,
+    ]);
+    const moved = created.body.clusters.toReversed();
+    const updated = await server.call(path('update'), { ...created.body, clusters: moved });
+    expect(updated.status).toBe(200);
+    const record = await stored('slurm');
+    expect(record?.auth.clusters).toMatchObject([
+      { private_key: { content } },
+      { private_key: { content }, proxy_jump: { private_key: null } },
+      { private_key: { content }, proxy_jump: own },
+    ]);
+    expect(JSON.stringify(record?.config)).not.toContain('private_key');
+    expect(record?.config.clusters).toMatchObject([{}, {}, { proxy_jump: { user: 'hop' } }]);
+  });
+
   it('name every invalid field of credentials', async () => {
     const empty = await server.call(
       path('update'),
