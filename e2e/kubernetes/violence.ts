@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { countedTo, linesIn } from '../counting.ts';
 import { configuration, isFinished, untilRun } from '../installation.ts';
+import { until } from '../until.ts';
 import { message, podOf, RESOURCES, task, untilPods, untilRunning, type World } from './world.ts';
 
 /** Each of many processes is smaller than the agent, which the kernel therefore kills first. */
@@ -75,9 +76,13 @@ export function violenceCases(world: () => World): void {
       expect(lines).toEqual(countedTo(60));
     }
     // The cluster has kept the claim until no pod had it.
+    // A list has the server look for it, so that no run gets so far as to miss it in its pod.
+    await until(async () =>
+      (await home.ok('volume', 'list', '-v')).includes('Its backend does not have it any more'),
+    );
     await task(home, 'late', ['true'], mounted);
-    expect(message(await untilRun(home, 'late', isFinished))).toMatch(
-      /Persistent volume claim dstack-main-taken-\S+ does not exist in the cluster/,
+    expect(message(await untilRun(home, 'late', isFinished))).toContain(
+      'Volume taken is unusable: its backend does not have it any more',
     );
     await home.ok('delete', '-f', 'taken.dstack.yml', '-y');
   });

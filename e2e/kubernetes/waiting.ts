@@ -99,7 +99,7 @@ export function waitingCases(world: () => World): void {
   });
 }
 
-/** A pod of somebody else that takes so many CPUs of any node, or of one. */
+/** A pod of another user that takes so many CPUs of any node, or of one. */
 async function stranger({ cluster }: World, name: string, cpus: number, node?: number) {
   const container = { name: 'fill', image: 'busybox:1', command: ['sleep', '1000'] };
   const resources = { requests: { cpu: String(cpus) } };

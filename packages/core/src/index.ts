@@ -31,6 +31,7 @@ export {
   siteText,
   sshHostInstance,
   terminateByUser,
+  volumeTolerance,
 } from './instances/index.ts';
 export * from './job-spec/index.ts';
 export * from './model/index.ts';

@@ -191,7 +191,7 @@ export class Installation {
     rmSync(this.home, { recursive: true, force: true });
   }
 
-  /** The end of a server that nobody has stopped. */
+  /** The end of a server that no test has stopped. */
   #crash(): Error | null {
     const { exitCode = null, signalCode = null } = this.#server ?? {};
     if (exitCode === null && signalCode === null) return null;

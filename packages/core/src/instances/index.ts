@@ -45,6 +45,7 @@ export {
   notAskedYet,
   notObserved,
   observed,
+  volumeTolerance,
 } from './observation.ts';
 export { reportPreparation } from './preparation.ts';
 export { releaseInstance, settleFree } from './release.ts';

@@ -1,10 +1,22 @@
 /** The schedule on which backends are asked about instances and volumes. */
 import { sameJson } from '../compare/same.ts';
-import type { Id, ObservationRecord, ObservedState, Timestamp } from '../model/index.ts';
+import type {
+  Id,
+  ObservationRecord,
+  ObservedState,
+  Timestamp,
+  VolumeRecord,
+} from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
+import { capabilitiesOf } from '../offers/capabilities.ts';
 
 /** An API may omit an instance right after its creation, or for a moment between two answers. */
 export const MISSING_TOLERANCE = 60 * SECOND;
+
+/** How long an active volume may be missing before it counts as lost. */
+export function volumeTolerance({ backend }: Pick<VolumeRecord, 'backend'>): Timestamp {
+  return capabilitiesOf(backend).currentVolumes ? 0 : MISSING_TOLERANCE;
+}
 
 /** Bounds of the delay between two questions; within them, it is a tenth of the state's age. */
 const DELAYS = {

@@ -146,7 +146,7 @@ export interface MountableVolume {
   readonly volume: VolumeRecord;
   readonly attachments: readonly AttachmentRecord[];
   readonly users: readonly VolumeUser[];
-  /** Its backend has reported for `MISSING_TOLERANCE` that it does not have it. */
+  /** Its backend has reported for `volumeTolerance` that it does not have it. */
   readonly isLost: boolean;
 }
 

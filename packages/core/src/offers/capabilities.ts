@@ -35,6 +35,8 @@ export interface Capabilities {
   readonly groupProvisioning: boolean;
   /** Named volumes can be mounted into a job. */
   readonly volumes: boolean;
+  /** What it reports about one volume is current and costs little: one that is missing was deleted. */
+  readonly currentVolumes: boolean;
   /** Has offers of machines that it may reclaim. */
   readonly spot: boolean;
   /** The machine is the job's own container and ends with it: never idle, never shared. */
@@ -70,6 +72,7 @@ const NONE: Capabilities = {
   placementGroups: false,
   groupProvisioning: false,
   volumes: false,
+  currentVolumes: false,
   spot: false,
   container: false,
   runtime: 'shim',
@@ -154,6 +157,7 @@ const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
   },
   kubernetes: {
     ...CONTAINER,
+    currentVolumes: true,
     ownQueue: true,
     offersAreNodes: true,
     multinode: true,

@@ -1,5 +1,3 @@
-import type { SlurmNeeds } from './slurm-limits.ts';
-
 /** What a job needs of the kind of machine, beyond its size. */
 export interface JobNeeds {
   readonly multinode: boolean;
@@ -12,4 +10,11 @@ export interface JobNeeds {
   readonly registryAuth: boolean;
   /** Missing: its run has no such settings. */
   readonly slurm?: SlurmNeeds;
+}
+
+/** Settings that are compared with nodes; Slurm has the last word about all of them. */
+export interface SlurmNeeds {
+  readonly partition: string | null;
+  readonly constraint: string | null;
+  readonly qos: string | null;
 }

@@ -1,7 +1,7 @@
 /** The nodes of Slurm clusters that a run's `backend_settings.slurm` exclude. */
 import type { BackendSettings } from '@dstack/contract';
 import type { Offer } from '../model/index.ts';
-import type { JobNeeds } from './job-needs.ts';
+import type { JobNeeds, SlurmNeeds } from './job-needs.ts';
 import { meetsConstraint } from './slurm-constraint.ts';
 
 // Keys of `backend_data` in offers of Slurm clusters.
@@ -16,13 +16,6 @@ export const SLURM_QOS = 'qos';
 export interface PartitionQos {
   readonly allowed?: readonly string[];
   readonly denied?: readonly string[];
-}
-
-/** Settings that are compared with nodes; Slurm has the last word about all of them. */
-export interface SlurmNeeds {
-  readonly partition: string | null;
-  readonly constraint: string | null;
-  readonly qos: string | null;
 }
 
 export interface SlurmRefusal {

@@ -219,6 +219,13 @@ describe('a volume on hosts', () => {
     ]);
   });
 
+  test('that is missing in its cluster was deleted there, and is reported at once', () => {
+    const world = new VolumeWorld({ volume: volumeRecord({ backend: 'kubernetes' }) });
+    world.observe({ state: 'missing' }).pass();
+    expect(world.events).toEqual(['Volume has a problem: Its backend does not have it any more']);
+    expect(world.signals).toContainEqual(projectCapacity(world.volume.projectId));
+  });
+
   test('that is missing on its host is reported and kept', () => {
     const world = new VolumeWorld();
     world.observe({ state: 'missing' }).pass();

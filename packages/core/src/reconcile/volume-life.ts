@@ -1,6 +1,6 @@
 /** An active volume: the reports of its backend, and its end when it is unused. */
 
-import { MISSING_TOLERANCE, projectCapacity } from '../instances/index.ts';
+import { projectCapacity, volumeTolerance } from '../instances/index.ts';
 import type { Timestamp, VolumeObservation, VolumeRecord } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { isVolumeActive } from '../status/index.ts';
@@ -18,7 +18,7 @@ export function followVolume(pass: VolumePass): void {
       report(pass, excessText(pass.volume, observation));
     }
   } else if (observation.state === 'missing') {
-    const until = since + MISSING_TOLERANCE;
+    const until = since + volumeTolerance(pass.volume);
     if (pass.now < until) pass.draft.dueAt(until);
     else report(pass, MISSING);
   }

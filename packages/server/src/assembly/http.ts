@@ -24,6 +24,7 @@ import { changeRoute } from '../http/streams/change-route.ts';
 import { streamRoutes } from '../http/streams/routes.ts';
 import type { ReadAccess } from '../http/streams/stream-access.ts';
 import { gitTemplates } from '../http/templates/git-templates.ts';
+import { VolumeLooks } from '../http/volumes/volume-looks.ts';
 import { WebFiles } from '../http/web-ui/web-files.ts';
 import { credentialReader, intakeSettings, signInGuard } from '../http-settings.ts';
 import { ImageConfigs } from '../images/image-configs.ts';
@@ -222,6 +223,7 @@ async function httpDeps(
     modelBodies: { dir: settings.dir, limit: settings.serviceMaxBody || MAX_MODEL_BODY },
     loopsAreRunning: () => engine()?.isRunning ?? false,
     queues: depths,
+    volumeLooks: new VolumeLooks(store),
     expectHosts,
   };
 }

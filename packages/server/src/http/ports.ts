@@ -40,6 +40,7 @@ import type { CredentialReader } from './sessions/credentials.ts';
 import type { Shutdown } from './shutdown.ts';
 import type { SignInGuard } from './sign-in-guard.ts';
 import type { TemplateSource } from './templates/git-templates.ts';
+import type { VolumeLooks } from './volumes/volume-looks.ts';
 import type { WebFiles } from './web-ui/web-files.ts';
 
 /** The dependencies of handlers; created once when the server starts. */
@@ -100,6 +101,7 @@ export interface HttpDeps {
   readonly loopsAreRunning: () => boolean;
   /** Keys by kind of work; null before the loops start. */
   readonly queues: () => Readonly<Record<string, QueueDepth>> | null;
+  readonly volumeLooks: Pick<VolumeLooks, 'at'>;
   /** Called when an SSH fleet is planned, so that the files for its hosts can be prepared. */
   readonly expectHosts: () => void;
   readonly settings: HttpSettings;

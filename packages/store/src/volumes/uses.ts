@@ -5,12 +5,13 @@ import {
   type Change,
   type Id,
   type JobVolume,
-  MISSING_TOLERANCE,
   type MountableVolume,
   type RunRecord,
   type VolumeObservationRecord,
+  type VolumeRecord,
   type VolumeUse,
   type VolumeUser,
+  volumeTolerance,
 } from '@dstack/core';
 import type { Db, Tx } from '../context.ts';
 import { forIds, groupBy, insertInSlices, notDeleted } from '../query.ts';
@@ -133,11 +134,15 @@ export async function mountableVolumes(
   );
   if (rows.length === 0) return [];
   const volumes = rows.map(volumeTable.decode);
-  const ids = volumes.map(({ id }) => id);
+  const byId = new Map(volumes.map((volume) => [volume.id, volume]));
+  const ids = [...byId.keys()];
   const attachments = groupBy(await attachmentsOf(tx, ids), (one) => one.volumeId);
   const uses = groupBy(await usesOf(tx, ids), (one) => one.volumeId);
   const lost = new Set(
-    (await volumeObservationsOf(tx, ids)).filter(isLoss).map(({ volumeId }) => volumeId),
+    (await volumeObservationsOf(tx, ids)).flatMap((one) => {
+      const volume = byId.get(one.volumeId);
+      return volume && isLoss(volume, one) ? [volume.id] : [];
+    }),
   );
   return volumes.map((volume) => ({
     volume,
@@ -148,8 +153,8 @@ export async function mountableVolumes(
 }
 
 /** A volume may be missing for a moment. */
-function isLoss({ observation, since, checkedAt }: VolumeObservationRecord): boolean {
-  return observation.state === 'missing' && checkedAt - since >= MISSING_TOLERANCE;
+function isLoss(volume: VolumeRecord, { observation, since, checkedAt }: VolumeObservationRecord) {
+  return observation.state === 'missing' && checkedAt - since >= volumeTolerance(volume);
 }
 
 function userOf({ job, runName }: VolumeUse): VolumeUser {

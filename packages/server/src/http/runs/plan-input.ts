@@ -1,7 +1,7 @@
 /** The inputs of a plan or a search for offers, read at one moment. */
 import { ruleError } from '@dstack/contract/api';
-import type { RunSpec } from '@dstack/contract/wire';
-import { type PlanInput, type PlanOptions, planJobSpecs } from '@dstack/core';
+import type { JobSpec, RunSpec } from '@dstack/contract/wire';
+import { type PlanInput, type PlanOptions, planJobSpecs, volumeNamesOf } from '@dstack/core';
 import type { ProjectRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
 import { knownImages } from './known-images.ts';
@@ -19,6 +19,7 @@ export async function planInput(
   if (!built.ok) throw ruleError(built.message);
   const { hints } = await deps.backends.state(project.id);
   const capacity = await deps.store.engine.loadCapacity(project.id, hints);
+  await lookAtVolumes(deps, capacity.volumes, built.jobSpecs);
   return {
     projectId: project.id,
     projectName: project.name,
@@ -29,4 +30,15 @@ export async function planInput(
     options,
     settings: deps.context().settings,
   };
+}
+
+/** Before the run is submitted, its volumes have been looked for. */
+async function lookAtVolumes(
+  deps: HttpDeps,
+  volumes: PlanInput['volumes'],
+  jobSpecs: readonly JobSpec[],
+): Promise<void> {
+  const names = new Set(jobSpecs.flatMap((spec) => volumeNamesOf(spec).flat()));
+  const mounted = volumes.map(({ volume }) => volume).filter(({ name }) => names.has(name));
+  await deps.volumeLooks.at(mounted, deps.context().now);
 }

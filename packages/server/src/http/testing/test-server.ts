@@ -39,6 +39,7 @@ import { Shutdown } from '../shutdown.ts';
 import { SignInGuard } from '../sign-in-guard.ts';
 import { gitTemplates } from '../templates/git-templates.ts';
 import { createUser } from '../users/service.ts';
+import { VolumeLooks } from '../volumes/volume-looks.ts';
 import { NO_HINTS } from './offers.ts';
 
 export interface TestServer {
@@ -249,6 +250,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
     metrics: new ServerMetrics({ store: made.store, now, depths: () => null, onError: () => {} }),
     loopsAreRunning: () => true,
     queues: () => ({ run: { waiting: 2, running: 1, delayed: 0 } }),
+    volumeLooks: new VolumeLooks(made.store),
     expectHosts: () => {},
     webUi: null,
     context: () => ({
