@@ -4,7 +4,16 @@ import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { isFinished, untilRun } from '../installation.ts';
 import { waitFor } from '../until.ts';
-import { gang, message, podOf, podsOf, type SeenPod, task, type World } from './world.ts';
+import {
+  gang,
+  message,
+  podOf,
+  podsOf,
+  type SeenPod,
+  task,
+  untilRunning,
+  type World,
+} from './world.ts';
 
 const QUEUE = 'kueue.x-k8s.io/queue-name';
 const GATE = { name: 'kueue.x-k8s.io/admission' };
@@ -48,30 +57,49 @@ export function waitingCases(world: () => World): void {
     expect((await untilRun(home, 'patient', isFinished)).status).toBe('done');
   });
 
-  it('wait as the ranks of one task until each has a node, and start none before', async () => {
+  it('are the ranks of one task on a node each, or none of them runs', async () => {
     const { cluster, home } = world();
     // Leaves one place for a rank on each of the first two nodes, and none on the third.
     await stranger(world(), 'wide', 80, 2);
     await stranger(world(), 'narrow', 8, 3);
-    const ranks = 'resources: {cpu: 10.., memory: 0.2GB.., disk: 1GB..}\n';
-    const retry = 'retry: {on_events: [no-capacity], duration: 1h}\n';
-    await gang(home, 'ranks', 3, ['echo "rank $DSTACK_NODE_RANK"; sleep 2'], `${ranks}${retry}`);
-    await explained(world(), 'ranks', 'cannot be placed');
-    expect(await podsOf(cluster, 'ranks')).toEqual([]);
-    await cluster.kubectl('delete', 'pod', 'narrow');
-    const all = await waitFor(
-      () => podsOf(cluster, 'ranks'),
-      (pods) => pods.filter(({ spec }) => spec.nodeName !== undefined).length === 3,
-      (pods) => `${pods.length} pods of ranks`,
-    );
-    const nodes = all.map(({ spec }) => spec.nodeName).sort();
-    expect(nodes).toEqual([1, 2, 3].map((number) => cluster.node(number)));
-    const run = await untilRun(home, 'ranks', isFinished);
-    expect([run.status, message(run)]).toEqual(['done', expect.anything()]);
-    for (const rank of ['0', '1', '2']) {
-      expect(await home.ok('logs', 'ranks', '--job', rank)).toContain(`rank ${rank}`);
+    const ranks = async (name: string) =>
+      await gang(
+        home,
+        name,
+        3,
+        ['echo "rank $DSTACK_NODE_RANK"; until [ -e /tmp/end ]; do sleep 0.2; done'],
+        'resources: {cpu: 10.., memory: 0.2GB.., disk: 1GB..}\n',
+      );
+    try {
+      await ranks('cramped');
+      const none = await untilRun(home, 'cramped', isFinished);
+      expect(none.status).toBe('failed');
+      expect(await home.ok('explain', 'cramped', '-v')).toContain('Insufficient cpu');
+      for (const rank of ['0', '1', '2']) {
+        expect(await home.ok('logs', 'cramped', '--job', rank)).not.toContain('rank');
+      }
+      await waitFor(
+        () => podsOf(cluster, 'cramped'),
+        (pods) => pods.length === 0,
+        (pods) => `${pods.length} pods are left`,
+      );
+      await cluster.kubectl('delete', 'pod', 'narrow');
+      await ranks('ranks');
+      await untilRunning(home, 'ranks');
+      const pods = await podsOf(cluster, 'ranks');
+      const nodes = pods.map(({ spec }) => spec.nodeName).sort();
+      expect(nodes).toEqual([1, 2, 3].map((number) => cluster.node(number)));
+      for (const { metadata } of pods) {
+        await cluster.kubectl('exec', metadata.name, '--', 'touch', '/tmp/end');
+      }
+      const run = await untilRun(home, 'ranks', isFinished);
+      expect([run.status, message(run)]).toEqual(['done', expect.anything()]);
+      for (const rank of ['0', '1', '2']) {
+        expect(await home.ok('logs', 'ranks', '--job', rank)).toContain(`rank ${rank}`);
+      }
+    } finally {
+      await cluster.kubectl('delete', 'pod', 'wide', 'narrow', '--ignore-not-found');
     }
-    await cluster.kubectl('delete', 'pod', 'wide');
   });
 
   it('wait for the node that an autoscaler adds, and end if it adds none', async () => {

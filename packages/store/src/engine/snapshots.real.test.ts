@@ -251,6 +251,32 @@ forEachStore((tests) => {
     expect(view?.stages).toEqual({ [jobs[0]!.id]: { kind: 'stop', stage: 'terminate' } });
   });
 
+  it('shows what a backend does before it creates the machine of a job', async () => {
+    const world = await openWorld(tests);
+    const { instance } = await insertFleet(world, 'fleet');
+    const { run, jobs } = await insertRun(world, {}, [
+      { status: 'submitted', instanceId: instance.id },
+      { status: 'submitted', jobNum: 1 },
+    ]);
+    const changed: string[] = [];
+    world.store.changes.subscribe(
+      (more) => changed.push(...more.map(({ kind, id }) => `${kind} ${id}`)),
+      () => {},
+    );
+    const update = async (set: object) =>
+      await world.store.engine.updateInstance(instance.id, ({ instance: { id, version } }) => ({
+        changes: [{ type: 'instance.update', id, version, set }],
+      }));
+    await update({ status: 'pending', terminationMessage: 'copying the agent' });
+    const id = jobs[0]?.id ?? '';
+    expect((await world.store.runs.byId(run.id))?.stages).toEqual({
+      [id]: { kind: 'machine', text: 'copying the agent' },
+    });
+    expect(changed).toContain(`job ${id}`);
+    await update({ status: 'provisioning' });
+    expect((await world.store.runs.byId(run.id))?.stages).toEqual({});
+  });
+
   it('ignores reports of agents about jobs that do not exist', async () => {
     const world = await openWorld(tests);
     const { reports, metrics } = world.store;
