@@ -91,7 +91,7 @@ describe.skipIf(missing !== null)('a Slurm cluster', PATIENCE, () => {
     try {
       await until(async () => /ib,nvme/.test(await cluster.login('scontrol show node gpu-1 -o')));
       const on = (settings: string) => [`backend_settings: {slurm: {partition: low${settings}}}`];
-      const featured = task('featured', ['hostname'], on(', constraint: "ib&[nvme|tape]"'));
+      const featured = task('featured', ['hostname'], on(', constraint: "ib&[nvme|ib]"'));
       const { stdout } = await home.dstack(['apply', '-f', featured, '-y']);
       expect(stdout).toMatch(/slurm \(hpc\).* gpu-1 /);
       expect(stdout).not.toMatch(/cpu-1|gpu-2/);

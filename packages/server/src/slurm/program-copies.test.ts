@@ -136,6 +136,23 @@ describe('the copies of the agent on a cluster', () => {
     expect(there()).toEqual(['agent-1', 'libraries-1']);
   });
 
+  it('are tried again for a job that waited for a copy which failed', async () => {
+    const { opened, separate } = logins();
+    const slow = new PassThrough();
+    const content = gzipSync('node');
+    const streams = [slow, Readable.from([content])];
+    const copies = new ClusterProgramCopies(
+      { separate },
+      await programs(program('node-1', content, () => streams.shift() ?? slow)),
+    );
+    copies.prepare(CLUSTER);
+    await until(() => there().some((name) => name.startsWith('node-1.')));
+    const delivering = copies.deliver(CLUSTER, { report: () => {} });
+    opened[0]?.cut();
+    expect((await delivering).node).toBe('node-1/node');
+    expect(there()).toContain('node-1');
+  });
+
   it('are waited for no longer than a call may take, and go on meanwhile', async () => {
     const { separate } = logins();
     const slow = new PassThrough();

@@ -63,7 +63,18 @@ export class ClusterProgramCopies {
     cluster: SlurmClusterConfig,
     { report, isLost = false }: DeliverOptions,
   ): Promise<ClusterPrograms> {
-    const { programs, progress } = this.#delivery(cluster, isLost);
+    const before = this.#deliveries.get(keyOf(cluster));
+    const delivery = this.#delivery(cluster, isLost);
+    try {
+      return await this.#awaited(delivery, report);
+    } catch (error) {
+      // One that was under way already may have failed for what is over now.
+      if (delivery !== before || error instanceof PreparingError) throw error;
+      return await this.#awaited(this.#delivery(cluster), report);
+    }
+  }
+
+  async #awaited({ programs, progress }: Delivery, report: OnPreparing): Promise<ClusterPrograms> {
     const unfollow = progress.follow(report);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
@@ -79,7 +90,7 @@ export class ClusterProgramCopies {
   }
 
   #delivery(cluster: SlurmClusterConfig, isLost = false): Delivery {
-    const key = nameOfWay(wayTo(cluster));
+    const key = keyOf(cluster);
     const known = this.#deliveries.get(key);
     // Of several jobs that find it lost, the first one has it copied.
     if (known && !(isLost && known.progress.isOver)) return known;
@@ -138,6 +149,8 @@ export class ClusterProgramCopies {
     };
   }
 }
+
+const keyOf = (cluster: SlurmClusterConfig): string => nameOfWay(wayTo(cluster));
 
 interface Put {
   readonly program: Program;
