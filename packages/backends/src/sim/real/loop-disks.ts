@@ -5,12 +5,16 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { SimDisks } from '../disks.ts';
 
 const run = promisify(execFile);
 const GIB = 2 ** 30;
 const LIMIT_MS = 30_000;
+/** Processes that were killed have closed a device by then; others may keep it for ever. */
+const CLOSING_MS = 5000;
+const PAUSE_MS = 10;
 
 export function loopDisks(dir: string): SimDisks {
   const fileOf = (volume: string) => join(dir, `${volume}.img`);
@@ -27,7 +31,11 @@ export function loopDisks(dir: string): SimDisks {
       if (force) await unmountAll(device);
       // The kernel keeps a device that is in use until its last user closes it.
       await losetup('--detach', device).catch(() => {});
-      return force || (await deviceOf(file)) === null;
+      if (!force) return (await deviceOf(file)) === null;
+      // Otherwise the next machine would be given a device that is about to disappear.
+      const end = performance.now() + CLOSING_MS;
+      while ((await deviceOf(file)) !== null && performance.now() < end) await delay(PAUSE_MS);
+      return true;
     },
     async delete(volume) {
       rmSync(fileOf(volume), { force: true });
