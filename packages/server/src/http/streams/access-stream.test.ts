@@ -30,23 +30,38 @@ async function open(service: string) {
   const { body } = await fetch(url(service), { headers: headers(), signal: disconnected.signal });
   const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
+  async function next() {
+    while (!text.includes('\n\n')) text += (await reader?.read())?.value ?? '';
+    const end = text.indexOf('\n\n');
+    const [, event = '', data = ''] = /^event: (.*)\ndata: (.*)$/.exec(text.slice(0, end)) ?? [];
+    text = text.slice(end + 2);
+    return { event, data: JSON.parse(data) };
+  }
   return {
-    async next() {
-      while (!text.includes('\n\n')) text += (await reader?.read())?.value ?? '';
-      const end = text.indexOf('\n\n');
-      const [, event = '', data = ''] = /^event: (.*)\ndata: (.*)$/.exec(text.slice(0, end)) ?? [];
-      text = text.slice(end + 2);
-      return { event, data: JSON.parse(data) };
+    next,
+    /** The next message with requests: a client has its answer before the request has ended here. */
+    async requests() {
+      let message = await next();
+      while (message.data.length === 0) message = await next();
+      return message;
     },
     close: () => disconnected.abort(),
   };
+}
+
+/** Those of one request at least. */
+async function recordsOf(service: string) {
+  const stream = await open(service);
+  const { data } = await stream.requests();
+  stream.close();
+  return data;
 }
 
 describe('the requests of a service', () => {
   it('are streamed as they end, without their queries', async () => {
     await proxy.get('web/first?token=secret');
     const stream = await open('web');
-    const { event, data } = await stream.next();
+    const { event, data } = await stream.requests();
     expect(event).toBe('requests');
     expect(data).toEqual([
       {
@@ -85,7 +100,7 @@ describe('the requests of a service', () => {
   });
 
   it('include those of other processes, with the number of those that are missing', async () => {
-    const [record] = (await (await open('web')).next()).data;
+    const [record] = await recordsOf('web');
     elsewhere.set('worker', { records: [{ ...record, path: '/other' }], next: 9, skipped: 4 });
     const answer = await fetch(url('web', '?follow=false'), { headers: headers() });
     const text = await answer.text();
@@ -113,7 +128,7 @@ describe('the requests of a service', () => {
       ]);
     };
     await change({ gatewayId: 'g1' });
-    const [record] = (await (await open('web')).next()).data;
+    const [record] = await recordsOf('web');
     elsewhere.set('worker', { records: [{ ...record, path: '/at-gateway' }], next: 1, skipped: 0 });
     const answer = await fetch(url('edge', '?follow=false'), { headers: headers() });
     expect(await answer.text()).toContain('"/at-gateway"');
