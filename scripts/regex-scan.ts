@@ -11,7 +11,7 @@ import { checkSync } from 'recheck';
 const TIMEOUT_MS = 600_000;
 
 /** Random attempts are the same each time, however busy the computer is. */
-const REPEATABLE = {
+export const REPEATABLE = {
   ...{ randomSeed: 1, seedingTimeout: null, incubationTimeout: null, attackTimeout: null },
 };
 
