@@ -2,42 +2,19 @@
  * Schemathesis sends requests that our OpenAPI document allows, and others, to a live server: no
  * answer may be a 5xx or outside the schema. Its Python environment is kept in `.cache`.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newInstallation } from './installation.ts';
+import { pythonEnvironment } from './python-environment.ts';
 
-const VERSION = '4.32.5';
-const environment = join(import.meta.dirname, '..', '.cache', `schemathesis-${VERSION}`);
-const program = join(environment, 'bin', 'schemathesis');
-
-/** Why it cannot run here; on CI it must. */
-function missing(): string | null {
-  if (process.env.CI) return null;
-  const venv = spawnSync('python3', ['-m', 'ensurepip', '--version'], { stdio: 'ignore' });
-  return venv.status === 0 ? null : 'python3 with venv is needed (Debian: python3-venv)';
-}
-
-const reason = missing();
-if (reason !== null) console.warn(`SKIPPED: schemathesis: ${reason}`);
-
-/** Once per version; an interrupted installation must not count as a complete one. */
-function install(): void {
-  if (existsSync(program)) return;
-  rmSync(environment, { recursive: true, force: true });
-  const steps: [string, string[]][] = [
-    ['python3', ['-m', 'venv', environment]],
-    [join(environment, 'bin', 'pip'), ['install', '--quiet', `schemathesis==${VERSION}`]],
-  ];
-  for (const [command, args] of steps) {
-    const done = spawnSync(command, args, { encoding: 'utf8' });
-    if (done.status === 0) continue;
-    rmSync(environment, { recursive: true, force: true });
-    throw new Error(`${command} ${args.join(' ')} failed: ${done.stderr}`);
-  }
-}
+const { path: environment, missing } = pythonEnvironment(
+  'schemathesis==4.32.5',
+  'schemathesis/4.32.5',
+);
+if (missing !== null) console.warn(`SKIPPED: schemathesis: ${missing}`);
 
 /**
  * Excluded: changes that would lock the test out, streams, disabled endpoints and those of other
@@ -55,12 +32,11 @@ max-examples = 6
 deterministic = true
 `;
 
-describe.skipIf(reason !== null)('the HTTP API under generated requests', () => {
+describe.skipIf(missing !== null)('the HTTP API under generated requests', () => {
   const installation = newInstallation({ DSTACK_SERVER_LOG_LEVEL: 'error' });
   let work: string;
 
   beforeAll(async () => {
-    install();
     mkdirSync(installation.home, { recursive: true });
     work = mkdtempSync(join(installation.home, 'schemathesis-'));
     writeFileSync(join(work, 'config.toml'), CONFIG);
@@ -76,6 +52,7 @@ describe.skipIf(reason !== null)('the HTTP API under generated requests', () => 
       ...['--phases', 'coverage,fuzzing', '--exclude-path-regex', LEFT_OUT],
       ...['--max-time', '75', '--warnings', 'off', '--continue-on-failure'],
     ];
+    const program = join(environment ?? '', 'bin', 'schemathesis');
     const child = spawn(program, args, { cwd: work, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
