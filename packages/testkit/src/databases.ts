@@ -1,5 +1,5 @@
 /** Suites that run on every database that the server supports. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type PostgresCluster, postgresBinaries, startPostgres } from './postgres.ts';
@@ -23,7 +23,7 @@ export interface TestDatabases {
 }
 
 /**
- * Declares the suite once per database. `prepare` migrates an empty database; on PostgreSQL it runs
+ * Declares the suite once per database. `prepare` migrates an empty database and closes it; it runs
  * once, and each test gets a copy of that database. Without PostgreSQL its half is skipped with a
  * warning; on CI (`CI` is set) it fails.
  */
@@ -55,18 +55,26 @@ function sqliteDatabases(
 ): TestDatabases {
   let directory = '';
   let databases = 0;
+  let template: Promise<string> | null = null;
   beforeAll(() => {
     directory = mkdtempSync(join(tmpdir(), 'sqlite-'));
   });
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
-  const createEmpty = async () => `sqlite:///${join(directory, `${++databases}.db`)}`;
+  const newPath = () => join(directory, `${++databases}.db`);
+  const urlOf = (path: string) => `sqlite:///${path}`;
+  async function prepared(): Promise<string> {
+    const path = newPath();
+    await prepare(urlOf(path));
+    return path;
+  }
   return {
     dialect: 'sqlite',
-    createEmpty,
+    createEmpty: async () => urlOf(newPath()),
     async create() {
-      const url = await createEmpty();
-      await prepare(url);
-      return url;
+      template ??= prepared();
+      const path = newPath();
+      copyFileSync(await template, path);
+      return urlOf(path);
     },
   };
 }

@@ -1,7 +1,7 @@
 /** The HTTP application over a real database in a temporary directory, for tests by injection. */
 
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -40,6 +40,7 @@ import { SignInGuard } from '../sign-in-guard.ts';
 import { gitTemplates } from '../templates/git-templates.ts';
 import { createUser } from '../users/service.ts';
 import { VolumeLooks } from '../volumes/volume-looks.ts';
+import { emptyDatabase } from './empty-database.ts';
 import { NO_HINTS } from './offers.ts';
 
 export interface TestServer {
@@ -98,8 +99,10 @@ export async function startTestServer(
   const now = () => (time += 1000);
   const log = pino({ level: 'silent' });
   const plain = { encrypt: (text: string) => text, decrypt: (text: string) => text };
+  const path = join(dir, 'test.db');
+  await writeFile(path, await emptyDatabase(), { mode: 0o600 });
   const store = await openStore({
-    url: `sqlite:///${join(dir, 'test.db')}`,
+    url: `sqlite:///${path}`,
     now,
     newId: randomUUID,
     logger: log,
