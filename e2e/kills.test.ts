@@ -11,7 +11,7 @@ import { HOSTS, IMAGE, post, type World } from './kills/world.ts';
 
 /** The seed decides the runs and the kills; timing depends on the computer. */
 const SEED = Number(process.env.KILLS_SEED ?? Math.floor(Math.random() * 2 ** 31));
-const RUNS = Number(process.env.KILLS_RUNS ?? 100);
+const RUNS = Number(process.env.KILLS_RUNS ?? 60);
 /** Runs at a time. There is room for seven of them, and for guests. */
 const LIVE = 10;
 const SCHEDULES = 2;
