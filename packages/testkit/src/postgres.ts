@@ -2,10 +2,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { memoryFolder } from './memory-folder.ts';
 
 /** The directory in which Debian installs the servers of each major version. */
 const DEBIAN_VERSIONS = '/usr/lib/postgresql';
@@ -41,11 +41,11 @@ export function postgresBinaries(): string | null {
 
 /**
  * Starts a server that listens only on a unix socket in a short private directory, so that no port
- * can clash. It orders text by ICU rules, as many installations do, so that a query which depends
- * on byte order fails.
+ * can clash; its files are in memory where there is room. It orders text by ICU rules, as many
+ * installations do, so that a query which depends on byte order fails.
  */
 export async function startPostgres(binaries: string): Promise<PostgresCluster> {
-  const directory = mkdtempSync(join(tmpdir(), 'pg-'));
+  const directory = mkdtempSync(join(memoryFolder(), 'pg-'));
   const data = join(directory, 'data');
   const asUser = unprivileged(directory);
   const initdb = asUser(join(binaries, 'initdb'), [
