@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -18,10 +19,13 @@ import { createLog } from './log.ts';
 import { ModelUseSpool } from './model-use-spool.ts';
 import { Nginx, Refused } from './nginx/nginx.ts';
 import { OwnLogs } from './own-logs.ts';
-import { earlierProgram, isReplaced, recordProgram } from './program-record.ts';
-import { type SentServices, StoredState } from './stored-state.ts';
+import { dismiss, earlierProgram, isReplaced, recordProgram } from './program-record.ts';
+import { ServerQuestions } from './server-questions.ts';
+import { type SentServices, StoredState, withService } from './stored-state.ts';
 import { keyForTunnels, type TunnelKey } from './tunnel-key.ts';
+import { TunnelRelay } from './tunnel-relay.ts';
 import { gatewayVersion } from './version.ts';
+import { WantedTunnels } from './wanted-tunnels.ts';
 import { webUser } from './web-user.ts';
 import type { FromWorker, ToWorker } from './worker/messages.ts';
 import { type Worker, Workers } from './workers.ts';
@@ -64,9 +68,8 @@ export class GatewayProgram {
   readonly #key: TunnelKey;
   readonly #group: number | null;
   readonly #callers: KnownCallers;
-  /** Questions of workers to the server, by the number that this process gave them. */
-  readonly #asked = new Map<number, { readonly worker: Worker; readonly n: number }>();
-  readonly #tunnels = new Map<string, Worker>();
+  readonly #questions = new ServerQuestions((frame) => this.#link.send(frame));
+  readonly #tunnels = new WantedTunnels((frame) => this.#link.send(frame));
   readonly #leaving = new Map<string, Set<Worker>>();
   #workers: Workers | null = null;
   #settings: Settings | null = null;
@@ -75,7 +78,6 @@ export class GatewayProgram {
   /** Shown while requests are answered all the same. */
   #diskProblem: string | null = null;
   #reported = '';
-  #lastNumber = 0;
   #isEnding = false;
   #applying: Promise<void> = Promise.resolve();
 
@@ -109,12 +111,11 @@ export class GatewayProgram {
       onOpen: () => this.#connected(),
       onOrder: (order) => this.#onOrder(order),
       onClose: () => this.#disconnected(),
-      onTunnel: (id, end) => {
-        const worker = this.#tunnels.get(id);
-        this.#tunnels.delete(id);
-        if (worker) worker.passTunnel(id, end);
-        else end.socket.destroy();
+      onRelay: ({ host_id, job_id, port }, { socket, opening }) => {
+        const frame = { type: 'tunnel', id: randomUUID(), host_id, job_id, port } as const;
+        this.#tunnels.want(new TunnelRelay(socket, opening), frame);
       },
+      onTunnel: (id, end) => this.#tunnels.opened(id, end),
       log: this.#log,
     });
   }
@@ -132,7 +133,7 @@ export class GatewayProgram {
     if (this.#settings) await this.#apply();
     recordProgram(runtime);
     await this.#link.listen();
-    if (earlier !== null) this.#dismiss(earlier);
+    if (earlier !== null) dismiss(earlier);
     this.#log.info('the gateway has started');
     setInterval(() => this.#usage.deliver(), USAGE_MS).unref();
     setInterval(() => this.#figures.deliver(), FIGURES_MS).unref();
@@ -150,14 +151,6 @@ export class GatewayProgram {
     boundLog(join(runtime, 'nginx-error.log'), MAX_LOG);
     this.#diskProblem = (await fullDisk(stateDir)) ?? (await fullDisk(runtime));
     this.#report();
-  }
-
-  #dismiss(pid: number): void {
-    try {
-      process.kill(pid, 'SIGTERM');
-    } catch {
-      // It has ended meanwhile.
-    }
   }
 
   /** Another version takes over, or the gateway is removed: then its file was removed. */
@@ -276,9 +269,8 @@ export class GatewayProgram {
   #disconnected(): void {
     this.#workers?.sendAll({ type: 'online', online: false });
     this.#records.disconnected();
-    for (const { worker, n } of this.#asked.values()) worker.send({ type: 'unanswered', n });
-    this.#asked.clear();
-    this.#tunnels.clear();
+    this.#questions.disconnected();
+    this.#tunnels.disconnected();
   }
 
   /** To the other replicas, which serve the same names. */
@@ -312,7 +304,7 @@ export class GatewayProgram {
         this.#services = order;
         break;
       case 'service':
-        this.#setService(order);
+        if (this.#services) this.#services = withService(this.#services, order);
         break;
       case 'counted':
         this.#counts.counted(order);
@@ -323,14 +315,13 @@ export class GatewayProgram {
       case 'admitted':
       case 'token':
       case 'because':
-        this.#answer(order);
+        this.#questions.answered(order);
         return;
       case 'dns-done':
         this.#records.answered(order.n, order.error);
         return;
       case 'no-tunnel':
-        this.#tunnels.get(order.id)?.send(order);
-        this.#tunnels.delete(order.id);
+        this.#tunnels.refused(order);
         return;
       case 'read-log':
         this.#link.send({ type: 'log', n: order.n, ...this.#logs.read(order) });
@@ -357,22 +348,6 @@ export class GatewayProgram {
       this.#report();
     }
     this.#workers?.sendAll(order);
-  }
-
-  #setService({ run_id, service }: Extract<GatewayCommand, { type: 'service' }>): void {
-    if (this.#services === null) return;
-    const others = this.#services.services.filter((one) => one.run_id !== run_id);
-    const models = { ...this.#services.models };
-    if (service)
-      models[`gateway${service.host.slice(service.host.indexOf('.'))}`] ??= service.project;
-    const services = service ? [...others, service] : others;
-    this.#services = { ...this.#services, services, models };
-  }
-
-  #answer(order: Extract<GatewayCommand, { type: 'admitted' | 'token' | 'because' }>): void {
-    const asked = this.#asked.get(order.n);
-    this.#asked.delete(order.n);
-    asked?.worker.send({ ...order, n: asked.n });
   }
 
   #onMessage(worker: Worker, message: FromWorker): void {
@@ -405,20 +380,12 @@ export class GatewayProgram {
         this.#idle(worker, message.job_id);
         return;
       case 'tunnel':
-        this.#tunnels.set(message.id, worker);
-        if (!this.#link.send(message)) {
-          const error = 'its host is reached through the dstack server, which is away';
-          worker.send({ type: 'no-tunnel', id: message.id, error });
-        }
+        this.#tunnels.want(worker, message);
         return;
       case 'admit':
       case 'is-token':
-      case 'why': {
-        this.#lastNumber += 1;
-        const n = this.#lastNumber;
-        if (this.#link.send({ ...message, n })) this.#asked.set(n, { worker, n: message.n });
-        else worker.send({ type: 'unanswered', n: message.n });
-      }
+      case 'why':
+        this.#questions.ask(worker, message);
     }
   }
 

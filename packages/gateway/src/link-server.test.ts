@@ -29,6 +29,7 @@ async function linkServer(onTunnel = () => {}): Promise<Opened> {
     onOpen: () => {},
     onOrder: (order) => orders.push(order),
     onClose: () => {},
+    onRelay: () => {},
     onTunnel: (_id, end) => {
       tunnels.push(end);
       onTunnel();
@@ -73,7 +74,7 @@ it('passes on what came with the opening of a tunnel, such as the greeting of a 
   const far = await opened.dial();
   far.write(`${OPENING}SETTINGS\n`);
   await served(opened);
-  expect(opened.tunnels[0]?.head.toString()).toBe('SETTINGS\n');
+  expect(opened.tunnels[0]?.opening.rest.toString()).toBe('SETTINGS\n');
 });
 
 it('takes orders that came with the opening of the link', async () => {

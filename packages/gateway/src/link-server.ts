@@ -12,8 +12,15 @@ import { type FirstLine, readFirstLine, skipLine } from './first-line.ts';
 /** A connection to a replica, of which this process reads nothing more. */
 export interface TunnelEnd {
   readonly socket: Socket;
-  /** What has been read of it already. */
-  readonly head: Buffer;
+  /** What has been read of it already, and is in its buffer. */
+  readonly opening: FirstLine;
+}
+
+/** The replica that a worker of an earlier process wants a connection to. */
+export interface WantedTunnel {
+  readonly host_id: string;
+  readonly job_id: string;
+  readonly port: number;
 }
 
 export interface LinkServerOptions {
@@ -22,6 +29,7 @@ export interface LinkServerOptions {
   readonly onOrder: (order: GatewayCommand) => void;
   readonly onClose: () => void;
   readonly onTunnel: (id: string, end: TunnelEnd) => void;
+  readonly onRelay: (wanted: WantedTunnel, end: TunnelEnd) => void;
   readonly log: Logger;
 }
 
@@ -69,11 +77,15 @@ export class LinkServer {
   }
 
   #opened(socket: Socket, first: FirstLine | null): void {
-    const { onOpen, onOrder, onClose, onTunnel, log } = this.#options;
+    const { onOpen, onOrder, onClose, onTunnel, onRelay, log } = this.#options;
     try {
       const opening = parseGatewayOpening(first?.line ?? '');
-      if (opening?.type === 'tunnel') {
-        onTunnel(opening.id, { socket, head: first?.rest ?? Buffer.alloc(0) });
+      if (first !== null && opening?.type === 'tunnel') {
+        onTunnel(opening.id, { socket, opening: first });
+        return;
+      }
+      if (first !== null && opening?.type === 'relay') {
+        onRelay(opening, { socket, opening: first });
         return;
       }
       if (opening?.type !== 'control') throw new Error('an unknown kind of connection');

@@ -34,3 +34,11 @@ function recordedPid(runtime: string): number | null {
     return null;
   }
 }
+
+export function dismiss(pid: number): void {
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch {
+    // It has ended meanwhile.
+  }
+}

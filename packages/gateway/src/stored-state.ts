@@ -90,3 +90,15 @@ export class StoredState {
     return join(this.#dir, `${name}.json`);
   }
 }
+
+/** One service was added, changed or removed. */
+export function withService(
+  sent: SentServices,
+  { run_id, service }: Extract<GatewayCommand, { type: 'service' }>,
+): SentServices {
+  const others = sent.services.filter((one) => one.run_id !== run_id);
+  const models = { ...sent.models };
+  if (service)
+    models[`gateway${service.host.slice(service.host.indexOf('.'))}`] ??= service.project;
+  return { ...sent, services: service ? [...others, service] : others, models };
+}

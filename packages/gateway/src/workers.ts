@@ -110,8 +110,9 @@ export class Workers {
 
 function workerOf(child: ChildProcess): ChildProcess & Worker {
   return Object.assign(child, {
-    passTunnel(id: string, { socket, head }: TunnelEnd): void {
-      const message: TunnelOpen = { type: 'tunnel-open', id, head: head.toString('base64') };
+    passTunnel(id: string, { socket, opening }: TunnelEnd): void {
+      const head = opening.rest.toString('base64');
+      const message: TunnelOpen = { type: 'tunnel-open', id, head };
       child.send(message, socket, (error) => error && socket.destroy());
     },
   });

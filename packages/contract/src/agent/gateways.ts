@@ -51,7 +51,12 @@ const Port = whole(65_535, 1);
 const SERVICES = 10_000;
 const REPLICAS = 10_000;
 
-export const GatewayOpening = byType(frame('control', {}), frame('tunnel', { id: uuid }));
+export const GatewayOpening = byType(
+  frame('control', {}),
+  frame('tunnel', { id: uuid }),
+  /** Of a worker of an earlier process, which wants what the frame `tunnel` does. */
+  frame('relay', { host_id: line(256), job_id: uuid, port: Port }),
+);
 
 /** How a gateway proves that a name leads to it. */
 export const ACME_CHALLENGES = ['http-01', 'tls-alpn-01', 'dns-01'] as const;

@@ -8,6 +8,7 @@ import {
   openReplica,
   type ReplicaTunnels,
 } from '@dstack/server/proxy';
+import { askRelay } from '../tunnel-relay.ts';
 import type { FromWorker } from './messages.ts';
 
 /** Time for the server to open a connection to a replica on another host. */
@@ -45,6 +46,9 @@ export class ReplicaPorts {
   /** The same of the agent of this host. */
   #agentLostAt: number | null = null;
 
+  /** Where the next main process listens; null = the one of this worker runs. */
+  #linkPath: string | null = null;
+
   constructor({ send, tunnels, now }: ReplicaPortsOptions) {
     this.#send = send;
     this.#tunnels = tunnels;
@@ -73,6 +77,7 @@ export class ReplicaPorts {
       // The replica itself has refused; the server would get the same answer.
       if (this.#tunnels.isOpen(replica.jobId)) throw error;
     }
+    if (this.#linkPath !== null) return await this.#relayed(this.#linkPath, replica);
     if (this.#serverLostAt !== null) throw new Error(AWAY);
     const id = randomUUID();
     const { hostId: host_id, jobId: job_id, port } = replica;
@@ -101,6 +106,24 @@ export class ReplicaPorts {
       throw error;
     }
   };
+
+  /** The main process has ended: connections pass through the next one, which has this socket. */
+  leave(linkPath: string): void {
+    this.#linkPath = linkPath;
+    this.setOnline(false);
+  }
+
+  async #relayed(path: string, { hostId, jobId, port }: Parameters<OpenPort>[0]): Promise<Socket> {
+    try {
+      const wanted = { host_id: hostId, job_id: jobId, port };
+      const socket = await askRelay(path, wanted, { limitMs: TUNNEL_MS, lost: AWAY });
+      this.#serverLostAt = null;
+      return socket;
+    } catch (error) {
+      this.#serverLostAt ??= this.#now();
+      throw error;
+    }
+  }
 
   /** Until when a lost server or agent is expected to return; see `ServiceProxyOptions`. */
   get returnsUntil(): number {

@@ -5,6 +5,7 @@ import { chmodSync, chownSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import type { Server, Socket } from 'node:net';
+import { dirname, join } from 'node:path';
 import {
   OwnTokens,
   ProxyRefusal,
@@ -270,8 +271,8 @@ process.on('message', (message: ToWorker | TunnelOpen, handle) => {
 process.on('disconnect', () => {
   isOnline = false;
   questions.failAll();
-  ports.setOnline(false);
   if (own === null) process.exit(0);
+  ports.leave(join(dirname(own.path), 'link.sock'));
   const timer = setInterval(() => {
     if (isStillOurs()) return;
     clearInterval(timer);

@@ -1,5 +1,6 @@
 /** The proxy as a library: the program of gateways serves services with the same code. */
 
+export { joinConnections } from '@dstack/ssh';
 export { newEd25519Pair } from '../ed25519-pair.ts';
 export { dnsProblem } from '../gateways/dns-check.ts';
 export { AgentClient, AgentUnreachable } from '../hosts/agent-client.ts';
