@@ -50,7 +50,9 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
     machines = await startHosts({ count: 3 });
     [first, second, third] = machines.hosts as [TestHost, TestHost, TestHost];
     await machines.busybox(IMAGE);
-    home = newInstallation(await authorityOf(machines.gateway));
+    // Clients here try both addresses at once.
+    const settings = { DSTACK_GATEWAY_MOVE_SECONDS: '1' };
+    home = newInstallation({ ...settings, ...(await authorityOf(machines.gateway)) });
     await home.startServer();
     await applySshFleet(home, machines, 'pool', machines.hosts);
     await untilInstances(home, 'pool', allIdle);

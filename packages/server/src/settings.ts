@@ -310,6 +310,7 @@ function engineSettings(env: ProcessEnv): EngineSettings {
     maxOffersTried: integerVariable(env, 'DSTACK_SERVER_MAX_OFFERS_TRIED', 25),
     jobNetworkMode: mode,
     localMaxInstances: integerVariable(env, 'DSTACK_LOCAL_MAX_INSTANCES', slots),
+    gatewayMoveSeconds: integerVariable(env, 'DSTACK_GATEWAY_MOVE_SECONDS', 1800),
   };
 }
 

@@ -34,6 +34,8 @@ export interface EngineSettings {
   readonly jobNetworkMode: 1 | 2 | 3;
   /** The most instances of the `local` backend at one time. */
   readonly localMaxInstances: number;
+  /** How long a replica of a gateway goes on when the one that takes its place has another address. */
+  readonly gatewayMoveSeconds: number;
 }
 
 /** A run with everything that determines its next step. */

@@ -140,6 +140,7 @@ export function aContext(patch: Partial<DecisionContext['settings']> = {}): Deci
     settings: {
       unreachableTolerance: null,
       maxOffersTried: 25,
+      gatewayMoveSeconds: 1800,
       jobNetworkMode: 1,
       localMaxInstances: 4,
       ...patch,

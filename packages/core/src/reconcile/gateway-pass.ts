@@ -3,6 +3,7 @@ import { Draft } from '../draft/draft.ts';
 import { gatewayReplicaTarget, gatewayTarget, newEvent } from '../events/events.ts';
 import type {
   DecisionContext,
+  EngineSettings,
   GatewayRecord,
   GatewayReplicaRecord,
   GatewayReport,
@@ -22,9 +23,11 @@ import { activeReplicas } from './replica-attempts.ts';
 export class GatewayPass {
   readonly snapshot: GatewaySnapshot;
   readonly draft: Draft;
+  readonly settings: EngineSettings;
 
   constructor(snapshot: GatewaySnapshot, ctx: DecisionContext) {
     this.snapshot = snapshot;
+    this.settings = ctx.settings;
     const { gateway, replicas, intents } = snapshot;
     this.draft = new Draft({ gateway, gatewayReplicas: replicas, intents }, ctx);
   }

@@ -291,6 +291,51 @@ test('replicas move to another fleet one after another', () => {
   });
 });
 
+test('a replica goes on for half an hour when the one that takes its place has another address', () => {
+  const world = running();
+  world.gateway = { ...world.gateway, region: 'elsewhere' };
+  world.pass();
+  world.work();
+  world.report(1, 'ready', null, { hostname: '10.0.0.2' });
+  world.pass();
+  expect(world.statuses).toEqual(['0 running', '1 running']);
+  expect(world.replicas[0]?.statusMessage).toMatch(
+    /^The gateway is in elsewhere now\. Let DNS lead to 10\.0\.0\.2: this replica ends at .* UTC$/,
+  );
+  expect(world.gateway.nextPassAt).toBe(T0 + 1800 * SECOND);
+  world.now = T0 + 1800 * SECOND;
+  world.pass();
+  world.pass();
+  expect(world.statuses).toEqual(['0 terminating', '1 running']);
+});
+
+test('a replica with another address leaves at once if it does not answer any more', () => {
+  const world = running();
+  world.gateway = { ...world.gateway, region: 'elsewhere' };
+  world.pass();
+  world.work();
+  world.report(0, 'waiting', 'Host a is not connected');
+  world.report(1, 'ready', null, { hostname: '10.0.0.2' });
+  world.pass();
+  expect(world.statuses).toEqual(['0 terminating', '1 running']);
+});
+
+test('a gateway that moves back within this time keeps its first replica', () => {
+  const world = running();
+  world.gateway = { ...world.gateway, region: 'elsewhere' };
+  world.pass();
+  world.work();
+  world.now = T0 + 60 * SECOND;
+  world.report(1, 'ready', null, { hostname: '10.0.0.2' });
+  world.gateway = { ...world.gateway, region: 'hosts' };
+  world.pass();
+  expect(world.statuses).toEqual(['0 running', '1 running']);
+  world.now = T0 + 1860 * SECOND;
+  world.pass();
+  world.pass();
+  expect(world.statuses).toEqual(['0 running', '1 terminating']);
+});
+
 test('missing replicas are tried for ever, after delays that grow up to 30 minutes', () => {
   const world = running();
   world.report(0, 'lost', 'Its host has left the fleet');

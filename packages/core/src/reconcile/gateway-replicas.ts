@@ -13,7 +13,7 @@ import {
   terminateDelay,
 } from '../status/index.ts';
 import type { GatewayPass } from './gateway-pass.ts';
-import { byAge, isSuccessor, outdatedText } from './outdated-replicas.ts';
+import { areReplaced, byAge, leavesAt, leavingText, outdatedText } from './outdated-replicas.ts';
 import { hasNewRoom, nextAttemptAt } from './replica-attempts.ts';
 
 /** After this, a worker that is creating the machine is requested to stop again. */
@@ -47,7 +47,7 @@ export function advanceReplica(pass: GatewayPass, replica: GatewayReplicaRecord)
   const isReady = report === null || report.state === 'ready';
   // One that is ready may have a problem all the same.
   const text = report?.text ?? null;
-  const statusMessage = isReady ? (text ?? outdatedText(pass, replica)) : text;
+  const statusMessage = isReady ? (text ?? leavingText(pass, replica)) : text;
   const hostname = report?.hostname ?? replica.hostname;
   pass.setReplica(replica, { statusMessage, hostname });
 }
@@ -152,13 +152,21 @@ export function scaleReplicas(pass: GatewayPass): void {
   const target = outdated.length > 0 ? wanted + 1 : wanted;
   if (active.length < target) addReplicas(pass, target - active.length);
   else if (outdated.length === 0) markSurplus(pass, active, active.length - wanted);
-  else if (current.every((replica) => isSuccessor(pass, replica, outdated))) {
-    markSurplus(pass, outdated, active.length - wanted);
+  else if (areReplaced(pass)) {
+    const leaving = outdated.filter((replica) => isTimeToLeave(pass, replica));
+    markSurplus(pass, leaving, active.length - wanted);
   }
   const isComplete = active.length >= wanted && active.every((one) => isReplicaRunning(one.status));
   // While outdated ones alone run, the last attempt to replace one has failed.
   const hasFailed = outdated.length > 0 && current.length === 0;
   if (isComplete && !hasFailed && gateway.scaleOutAttempt > 0) pass.set({ scaleOutAttempt: 0 });
+}
+
+function isTimeToLeave(pass: GatewayPass, replica: GatewayReplicaRecord): boolean {
+  const at = leavesAt(pass, replica);
+  if (at === null || pass.now >= at) return true;
+  pass.draft.dueAt(at);
+  return false;
 }
 
 function addReplicas(pass: GatewayPass, count: number): void {

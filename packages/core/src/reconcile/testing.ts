@@ -28,6 +28,7 @@ export const SETTINGS: EngineSettings = {
   maxOffersTried: 25,
   jobNetworkMode: 1,
   localMaxInstances: 4,
+  gatewayMoveSeconds: 1800,
 };
 
 /** Offers of this folder are of a small machine without GPUs. */

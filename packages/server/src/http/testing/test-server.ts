@@ -262,6 +262,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
       settings: {
         unreachableTolerance: null,
         maxOffersTried: 25,
+        gatewayMoveSeconds: 1800,
         jobNetworkMode: 1,
         localMaxInstances: 4,
       },

@@ -39,6 +39,7 @@ import { SimLink } from './sim-link.ts';
 export const ENGINE_SETTINGS: EngineSettings = {
   unreachableTolerance: null,
   maxOffersTried: 25,
+  gatewayMoveSeconds: 1800,
   jobNetworkMode: 1,
   localMaxInstances: 3,
 };
