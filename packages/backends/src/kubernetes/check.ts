@@ -71,6 +71,6 @@ async function checkRule(cluster: Cluster, one: Rule, verb: string): Promise<Che
   const place = namespace === undefined ? 'in the whole cluster' : `in namespace ${namespace}`;
   const name = `${cluster.title}: ${verb} ${one.resource} ${place}`;
   const kind = namespace === undefined ? 'ClusterRole' : 'Role';
-  const problem = `its user may not ${verb} ${one.resource} ${place}, which is needed for this: ${why}: add the verb to a ${kind} of that user`;
+  const problem = `its user may not ${verb} ${one.resource} ${place} (${why}): add the verb to a ${kind} of that user`;
   return { name, ok: status.allowed, problem: status.allowed ? null : problem };
 }
