@@ -17,13 +17,12 @@ export function outdatedText(pass: GatewayPass, replica: GatewayReplicaRecord): 
 /**
  * Until when an outdated replica goes on although others serve its names: clients use addresses that
  * DNS gave them before. Null: no client would notice its end, because its address is that of another
- * replica, or it does not answer.
+ * replica. One that does not answer now may do so in a moment, such as after an upgrade of its agent.
  */
 export function leavesAt(pass: GatewayPass, replica: GatewayReplicaRecord): Timestamp | null {
   const { current } = byAge(pass);
-  const report = pass.report(replica);
   const isKept = current.some(({ hostname }) => hostname === replica.hostname);
-  if (isKept || report?.state !== 'ready' || replica.hostname === null) return null;
+  if (isKept || replica.hostname === null) return null;
   // When the last of them began to serve requests.
   const since = Math.max(...[...current, replica].map(({ lastProcessedAt }) => lastProcessedAt));
   return since + pass.settings.gatewayMoveSeconds * SECOND;
