@@ -62,13 +62,13 @@ export function waitingCases(world: () => World): void {
     // Leaves one place for a rank on each of the first two nodes, and none on the third.
     await stranger(world(), 'wide', 80, 2);
     await stranger(world(), 'narrow', 8, 3);
-    const ranks = async (name: string) =>
+    const ranks = async (name: string, more = '') =>
       await gang(
         home,
         name,
         3,
         ['echo "rank $DSTACK_NODE_RANK"; until [ -e /tmp/end ]; do sleep 0.2; done'],
-        'resources: {cpu: 10.., memory: 0.2GB.., disk: 1GB..}\n',
+        `resources: {cpu: 10.., memory: 0.2GB.., disk: 1GB..}\n${more}`,
       );
     try {
       await ranks('cramped');
@@ -83,8 +83,9 @@ export function waitingCases(world: () => World): void {
         (pods) => pods.length === 0,
         (pods) => `${pods.length} pods are left`,
       );
+      await ranks('ranks', 'retry: {on_events: [no-capacity], duration: 1h}\n');
+      await untilRun(home, 'ranks', ({ status }) => status === 'pending');
       await cluster.kubectl('delete', 'pod', 'narrow');
-      await ranks('ranks');
       await untilRunning(home, 'ranks');
       const pods = await podsOf(cluster, 'ranks');
       const nodes = pods.map(({ spec }) => spec.nodeName).sort();

@@ -34,10 +34,10 @@ const unschedulable = pod({
 });
 
 describe('a pod', () => {
-  it('that no node can take is pending for a short time, then its order has failed', () => {
+  it('that no node can take is pending for a short time, then there is no room for it', () => {
     expect(state(unschedulable)).toMatchObject({ state: 'pending' });
     expect(state(unschedulable, [], 11)).toEqual({
-      ...{ state: 'interrupted', reason: 'failed' },
+      ...{ state: 'interrupted', reason: 'no-room' },
       text: 'Pod train was not scheduled: Unschedulable: 0/2 nodes',
     });
   });

@@ -204,7 +204,8 @@ function unscheduled(options: StateOptions): NotReady {
     if (scaling) return pending(`waits for a new node: ${scaling.message ?? why}`);
     return pending(`waits for ${isUnbound ? 'a volume' : 'a node'}: ${why}`);
   }
-  return failed(`Pod ${metadata.name} was not scheduled: ${why}`);
+  const text = `Pod ${metadata.name} was not scheduled: ${why}`;
+  return isUnbound ? failed(text) : { state: 'interrupted', reason: 'no-room', text };
 }
 
 /** Why a claim is not bound is in its own events, which the server does not follow. */

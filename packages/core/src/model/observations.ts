@@ -42,11 +42,11 @@ export type InstanceObservation =
   /**
    * It ends or has ended without an order of the server: its provider took it away (`spot`, also
    * for an eviction), could not start it, the kernel killed it as its job filled its memory
-   * (`memory`), or the fleet can never use it (`refused`).
+   * (`memory`), the fleet can never use it (`refused`), or there was no room for it (`no-room`).
    */
   | {
       readonly state: 'interrupted';
-      readonly reason: 'spot' | 'failed' | 'memory' | 'refused';
+      readonly reason: 'spot' | 'failed' | 'memory' | 'refused' | 'no-room';
       readonly text: string;
     }
   | { readonly state: 'missing' };

@@ -80,6 +80,7 @@ function withoutInstanceReason(
 ): JobTerminationReason {
   if (instance?.terminationReason === 'interrupted') return 'interrupted_by_no_capacity';
   if (!isJobStarting(job.status)) return lostReason(job);
+  if (instance?.terminationReason === 'no_offers') return 'failed_to_start_due_to_no_capacity';
   if (!job.provisioningData?.hostname) return 'waiting_instance_limit_exceeded';
   return instance?.terminationReason === 'provisioning_timeout'
     ? 'waiting_runner_limit_exceeded'

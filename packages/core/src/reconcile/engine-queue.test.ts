@@ -46,6 +46,19 @@ describe('a job in the queue of a cluster', () => {
     expect(world.job('job-1').terminationReason).toBe('waiting_instance_limit_exceeded');
   });
 
+  test('is without capacity when the cluster had no room, so that its run retries', () => {
+    const world = passes(inQueue(RETRY));
+    const text = 'Pod train-0-0 was not scheduled: 0/3 nodes are available';
+    passes(world.observe({ state: 'interrupted', reason: 'no-room', text }));
+    expect(world.instance()).toMatchObject({
+      ...{ terminationReason: 'no_offers', terminationMessage: text },
+    });
+    expect(world.job('job-1')).toMatchObject({
+      ...{ terminationReason: 'failed_to_start_due_to_no_capacity', terminationMessage: text },
+    });
+    expect(world.run.status).toBe('pending');
+  });
+
   test('waits for twenty minutes if the run does not retry that', () => {
     const world = passes(inQueue(null));
     passes(world.later(20 * MINUTE - 1));

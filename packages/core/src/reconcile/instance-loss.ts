@@ -8,6 +8,7 @@ const ENDINGS = {
   memory: 'out_of_memory',
   failed: 'error',
   refused: 'error',
+  'no-room': 'no_offers',
 } as const;
 
 /** Ends an instance that its backend has lost. Returns whether it was ended. */
