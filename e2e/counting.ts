@@ -1,6 +1,6 @@
 /** Jobs that count, so that a lost or repeated line is detected. */
 import type { Installation } from '@dstack/testkit';
-import { waitFor } from './until.ts';
+import { untilPrinted } from './printed.ts';
 
 /**
  * Counts to `n`, one line each `pause` seconds, and exits with the code `exit`, which differs from
@@ -22,9 +22,5 @@ export async function linesOf(home: Installation, run: string): Promise<string[]
 }
 
 export async function seenInLogs(home: Installation, run: string, line: string): Promise<void> {
-  await waitFor(
-    () => linesOf(home, run),
-    (lines) => lines.includes(line),
-    async (lines) => `${line} after ${lines.at(-1)}; ${await home.ok('explain', run, '-v')}`,
-  );
+  await untilPrinted(home, run, (text) => linesIn(text).includes(line));
 }

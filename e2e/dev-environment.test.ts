@@ -5,6 +5,8 @@ import { layerOf } from '@dstack/testkit/registry';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DockerHome, startDockerHome } from './docker.ts';
 import { configuration, isFinished, isRunning, showRun, submit, untilRun } from './installation.ts';
+import { untilPrinted } from './printed.ts';
+import { until } from './until.ts';
 
 const missing = dockerMissing() ?? (existsSync('/usr/bin/ssh') ? null : 'ssh');
 if (missing) console.warn(`Dev environments in containers are NOT tested: ${missing} is missing`);
@@ -29,8 +31,8 @@ describe.skipIf(missing !== null)('a dev environment in a container', () => {
       'init: ["echo prepared in $PWD"]\nresources: {gpu: 0}\n';
     await home.ok('apply', '-f', configuration(home, 'dev.dstack.yml', yaml), '-y', '-d');
     await untilRun(home, 'dev', isRunning);
-    let logs = '';
-    while (!logs.includes('Connect over SSH')) logs = await home.ok('logs', 'dev');
+    await untilPrinted(home, 'dev', (text) => text.includes('Connect over SSH'));
+    const logs = await home.ok('logs', 'dev');
     expect(logs).toContain('prepared in /tmp/work');
     expect(logs).toContain('vscode://vscode-remote/ssh-remote+dev/tmp/work');
     expect(logs).toContain('ssh dev');
@@ -64,7 +66,7 @@ describe.skipIf(missing !== null)('a dev environment in a container', () => {
       const { metrics } = (await response.json()) as { metrics: { timestamps: string[] }[] };
       return Date.parse(metrics[0]?.timestamps[0] ?? '') || 0;
     };
-    while ((await seen()) < connected + 8000);
+    await until(async () => (await seen()) >= connected + 8000);
     expect(isRunning(await showRun(home, 'idle'))).toBe(true);
     session.stdin?.end();
     const run = await untilRun(home, 'idle', isFinished);

@@ -6,7 +6,7 @@ import { dockerMissing } from '@dstack/testkit/docker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DockerHome, IMAGE, startDockerHome } from './docker.ts';
 import { isFinished, isRunning, submit, untilRun } from './installation.ts';
-import { until } from './until.ts';
+import { untilPrinted } from './printed.ts';
 
 const missing = dockerMissing() ?? (existsSync('/usr/bin/ssh') ? null : 'ssh');
 if (missing) console.warn(`Attaching to containers is NOT tested: ${missing} is missing`);
@@ -25,7 +25,7 @@ describe.skipIf(missing !== null)('attaching to a job in a container', () => {
     ];
     await submit(home, 'site', serve, `image: ${IMAGE}\nports: [8000]\n`);
     await untilRun(home, 'site', isRunning);
-    await until(async () => (await home.ok('logs', 'site')).includes('serving'));
+    await untilPrinted(home, 'site', (text) => text.includes('serving'));
   });
   afterAll(() => docker?.dispose());
 

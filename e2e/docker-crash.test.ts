@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { countedTo, linesOf, seenInLogs } from './counting.ts';
 import { dockerInstallation, IMAGE } from './docker.ts';
 import { applyFleet, isFinished, isRunning, submit, untilRun } from './installation.ts';
+import { until } from './until.ts';
 
 const missing = dockerMissing();
 if (missing) console.warn(`Crashes with jobs in Docker are NOT tested: ${missing} is missing`);
@@ -35,7 +36,7 @@ describe.skipIf(missing !== null)('containers and crashes', () => {
 
   /** The test's time limit applies. */
   async function untilNoContainers(): Promise<void> {
-    while ((await engine.docker.listContainers({ all: true })).length > 0);
+    await until(async () => (await engine.docker.listContainers({ all: true })).length === 0);
   }
 
   async function endOf(run: string): Promise<{ exit: number | null; lines: string[] }> {
@@ -107,7 +108,7 @@ describe.skipIf(missing !== null)('containers and crashes', () => {
     await untilRun(home, 'counter', isRunning);
     await home.stopServer('SIGKILL');
     killAgent();
-    while ((await engine.docker.listContainers()).length > 0);
+    await until(async () => (await engine.docker.listContainers()).length === 0);
     await home.startServer();
     expect(await endOf('counter')).toEqual({ exit: 3, lines: countedTo(20) });
   });

@@ -13,6 +13,7 @@ import {
   submit,
   untilRun,
 } from './installation.ts';
+import { untilPrinted } from './printed.ts';
 
 const missing = dockerMissing();
 if (missing) console.warn(`Jobs in Docker are NOT tested: ${missing} is missing`);
@@ -52,7 +53,7 @@ describe.skipIf(missing !== null)('a task in a container on the server’s machi
   }
 
   async function untilLogs(name: string, text: string): Promise<void> {
-    while (!(await home.ok('logs', name)).includes(text));
+    await untilPrinted(home, name, (printed) => printed.includes(text));
   }
 
   /**

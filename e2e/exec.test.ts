@@ -26,6 +26,7 @@ import {
   submit,
   untilRun,
 } from './installation.ts';
+import { untilPrinted } from './printed.ts';
 import { Terminal } from './terminal.ts';
 
 const noDocker = dockerMissing();
@@ -97,7 +98,7 @@ describe('a process job', () => {
       "exec node -e \"require('net').createServer((s) => s.pipe(s)).listen(8123, '127.0.0.1', () => console.log('serving'))\"";
     await submit(home, 'echo', [serve]);
     await untilRun(home, 'echo', isRunning);
-    while (!(await home.ok('logs', 'echo')).includes('serving'));
+    await untilPrinted(home, 'echo', (text) => text.includes('serving'));
   });
   afterAll(() => home?.dispose());
 

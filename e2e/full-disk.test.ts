@@ -15,6 +15,7 @@ import {
   untilRun,
   untilStill,
 } from './installation.ts';
+import { untilPrinted } from './printed.ts';
 
 const missing = mountMissing();
 if (missing) console.warn(`A full disk is NOT tested: ${missing}`);
@@ -92,7 +93,7 @@ describe.skipIf(missing !== null)('a full disk', () => {
     const line = `echo "line $i ${'x'.repeat(500)}"; echo $i > ${progress}`;
     await submit(home, 'counter', [`for i in $(seq 200); do ${line}; sleep 0.02; done`, 'exit 3']);
     await untilRun(home, 'counter', isRunning);
-    while (!(await home.ok('logs', 'counter')).includes('line 5'));
+    await untilPrinted(home, 'counter', (text) => text.includes('line 5'));
     fill();
     await untilStill(() => readFileSync(progress, 'utf8'));
     expect(isRunning(await untilRun(home, 'counter', () => true))).toBe(true);

@@ -22,6 +22,7 @@ import {
   submit,
   untilRun,
 } from './installation.ts';
+import { until } from './until.ts';
 
 const WORKS = { 'GPU-aa': 'works', 'GPU-bb': 'works' } as const;
 const LOST = 'GPU 1 (GPU-bb): GPU is lost; reset the GPU or restart the host';
@@ -134,7 +135,7 @@ describe.skipIf(process.getuid?.() !== 0)('a server whose host loses a GPU', () 
     await untilInstances(home, 'default', ([one]) => one?.health_status === 'failure');
     await submit(home, 'during', ['echo works again'], WAITS);
     const why = `fails its health checks (gpu: ${LOST})`;
-    while (!(await home.ok('explain', 'during')).includes(why));
+    await until(async () => (await home.ok('explain', 'during')).includes(why));
     machine.tool('nvidia-smi', nvidiaSmi(WORKS));
     expect(await untilRun(home, 'during', isFinished)).toMatchObject({ status: 'done' });
   });

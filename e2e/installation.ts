@@ -98,7 +98,7 @@ export interface ShownRun {
 }
 
 export async function showRun(installation: Installation, name: string): Promise<ShownRun> {
-  return JSON.parse(await installation.ok('run', 'get', name, '--json'));
+  return await installation.api('/api/project/main/runs/get', { run_name: name });
 }
 
 /** Polls until the run satisfies the condition; if it never does, the error has what `explain` prints. */

@@ -1,6 +1,7 @@
 import type { Installation } from '@dstack/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { applyFleet, isRunning, newInstallation, submit, untilRun } from './installation.ts';
+import { untilPrinted } from './printed.ts';
 
 describe('the output of a run', () => {
   let home: Installation;
@@ -11,13 +12,9 @@ describe('the output of a run', () => {
     const lines = "seq 1 3000 | sed 's/^/line /'; echo '# end'; sleep 100000";
     await submit(home, 'long', [lines]);
     await untilRun(home, 'long', isRunning);
-    await untilPrinted('# end');
+    await untilPrinted(home, 'long', (text) => text.includes('# end'));
   });
   afterAll(() => home.dispose());
-
-  async function untilPrinted(text: string): Promise<void> {
-    while (!(await home.ok('logs', 'long', '-n', '1')).includes(text));
-  }
 
   it('is printed as far as it goes while the run continues', async () => {
     const printed = await home.ok('logs', 'long');

@@ -5,6 +5,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newInstallation } from './installation.ts';
 import { freePort } from './serving.ts';
+import { until } from './until.ts';
 import { launchTestBrowser, NARROW, type Visitor } from './web/browser.ts';
 import { CLIENT, signInAtProvider, TestProvider } from './web/oidc-provider.ts';
 import { visitorsOf } from './web/visitors.ts';
@@ -42,11 +43,6 @@ afterAll(async () => {
   await provider?.close();
   await installation?.dispose();
 });
-
-/** Holds within the time of the test. */
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds()));
-}
 
 const begin = (v: Visitor) =>
   v.page.getByRole('button', { name: 'Continue with single sign-on' }).click();

@@ -11,7 +11,7 @@ import {
   submit,
   untilRun,
 } from './installation.ts';
-import { until } from './until.ts';
+import { untilPrinted } from './printed.ts';
 
 describe('a task on the server’s machine', () => {
   let home: Installation;
@@ -83,7 +83,7 @@ describe('a task on the server’s machine', () => {
     const program = 'trap "echo bye; exit 0" INT; echo ready; while :; do sleep 0.1; done';
     await submit(home, 'patient', [`sh -c '${program}'`]);
     await untilRun(home, 'patient', isRunning);
-    await until(async () => (await home.ok('logs', 'patient')).includes('ready'));
+    await untilPrinted(home, 'patient', (text) => text.includes('ready'));
     await home.ok('stop', 'patient', '-y');
     const run = await untilRun(home, 'patient', isFinished);
     expect(run).toMatchObject({
