@@ -2,36 +2,19 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { Installation } from '@dstack/testkit';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import {
-  applyFleet,
-  isFinished,
-  isRunning,
-  newInstallation,
-  submit,
-  untilRun,
-} from './installation.ts';
-import { launchTestBrowser, NARROW, Visitor } from './web/browser.ts';
+import { isFinished, isRunning, newInstallation, submit, untilRun } from './installation.ts';
+import { launchTestBrowser, Visitor } from './web/browser.ts';
+import { HOSTILE, seedRuns } from './web/seed.ts';
 
 /** One server and one browser for all: each test has a profile of its own. */
 let installation: Installation;
 let browser: Browser;
 const visitors: Visitor[] = [];
 
-const HOSTILE = '<img src=x onerror=alert(1)>';
-
 beforeAll(async () => {
   installation = newInstallation();
   await installation.startServer();
-  await applyFleet(installation, '0..4');
-  await submit(installation, 'steps', [
-    'for i in 1 2 3; do echo "step $i"; done',
-    `echo '${HOSTILE}'`,
-    "printf '\\033[31mred\\033[0m\\n'",
-    'sleep 3600',
-  ]);
-  await submit(installation, 'broken', ['echo trying', 'exit 3']);
-  await untilRun(installation, 'steps', (run) => run.status === 'running');
-  await untilRun(installation, 'broken', (run) => run.status === 'failed');
+  await seedRuns(installation);
   browser = await launchTestBrowser();
 });
 
@@ -344,79 +327,6 @@ describe('when something is lost in mid-view', () => {
     await v.page.getByText(/Your session has ended/).waitFor();
     await v.signIn(installation.token());
     await v.page.getByRole('heading', { level: 1, name: 'steps' }).waitFor();
-  });
-});
-
-/** Every page, with what must be there before it is checked. */
-const PAGES: readonly (readonly [path: string, shown: string])[] = [
-  ['/', 'Last failures'],
-  ['/runs/launch', 'A new run is created'],
-  ['/offers?kind=cpu', 'x86'],
-  ['/runs', 'steps'],
-  ['/projects/main/runs/steps', 'Timeline'],
-  ['/projects/main/runs/broken', 'Why it ended'],
-  ['/projects/main/runs/steps/logs', 'step 3'],
-  ['/projects/main/runs/steps/metrics', 'CPU'],
-  ['/projects/main/runs/steps/events', 'Run submitted'],
-  ['/projects/main/runs/steps/configuration', 'The job, as it runs'],
-  ['/projects/main/runs/steps/inspect', 'run_spec'],
-  ['/projects/main/runs/nothing', 'There is no run nothing'],
-  ['/fleets', 'default'],
-  ['/projects/main/fleets/default', 'Hosts'],
-  ['/projects/main/fleets/default/events', 'Instance status changed'],
-  ['/projects/main/fleets/default/inspect', 'instances'],
-  ['/projects/main/fleets/nothing', 'There is no fleet nothing'],
-  ['/projects/main/fleets/add', 'Login user'],
-  ['/instances', 'default-0'],
-  ['/events', 'Run submitted'],
-  ['/services', 'No services run'],
-  ['/volumes', 'No volumes yet'],
-  ['/gateways', 'No gateways yet'],
-  ['/projects', 'main'],
-  ['/projects/main', 'Command line'],
-  ['/projects/main/members', 'Members'],
-  ['/projects/main/backends', 'Backends'],
-  ['/projects/main/secrets', 'No secrets yet'],
-  ['/projects/main/tokens', 'No service tokens yet'],
-  ['/projects/main/exports', 'Imports'],
-  ['/users', 'admin'],
-  ['/users/admin', 'Browsers'],
-  ['/users/admin/public-keys', 'SSH keys'],
-  ['/users/admin/projects', 'main'],
-  ['/users/admin/events', 'By the user'],
-  ['/server', 'Loops'],
-  ['/nowhere', 'There is no such page'],
-];
-
-/** Themes differ in their colours, and widths in what fits; everything else is checked once. */
-describe.each([
-  ['light', {}, []],
-  ['dark', {}, ['color-contrast']],
-  ['narrow', { viewport: NARROW }, ['target-size', 'label', 'link-name', 'button-name']],
-] as const)('accessibility, %s', (name, more, rules) => {
-  it('has no findings on any page', async () => {
-    const colorScheme = name === 'dark' ? 'dark' : 'light';
-    const v = await visitor('/runs', { colorScheme, ...more });
-    v.expectProblem(/400/);
-    const found: Record<string, string[]> = {};
-    const check = async (path: string) => {
-      const violations = await v.violations(rules);
-      if (violations.length > 0) found[path] = violations;
-      const wide = await v.page.evaluate<number>('document.body.scrollWidth - innerWidth');
-      if (wide > 0) found[path] = [...(found[path] ?? []), `${wide} px too wide`];
-    };
-    await v.page.getByLabel('Token').waitFor();
-    await check('sign in');
-    await v.signIn(installation.token());
-    for (const [path, shown] of PAGES) {
-      await v.navigate(path);
-      await v.page.getByText(shown).first().waitFor();
-      await check(path);
-    }
-    await v.page.keyboard.press('ControlOrMeta+k');
-    await v.page.getByRole('option').first().waitFor();
-    await check('palette');
-    expect(found).toEqual({});
   });
 });
 

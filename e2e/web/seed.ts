@@ -9,6 +9,23 @@ import {
 } from '../installation.ts';
 import { applyVolume } from '../volumes.ts';
 
+/** Markup, if anything takes it for that. */
+export const HOSTILE = '<img src=x onerror=alert(1)>';
+
+/** A fleet, a run that goes on, `steps`, and one that has failed, `broken`. */
+export async function seedRuns(home: Installation): Promise<void> {
+  await applyFleet(home, '0..4');
+  await submit(home, 'steps', [
+    'for i in 1 2 3; do echo "step $i"; done',
+    `echo '${HOSTILE}'`,
+    "printf '\\033[31mred\\033[0m\\n'",
+    'sleep 3600',
+  ]);
+  await submit(home, 'broken', ['echo trying', 'exit 3']);
+  await untilRun(home, 'steps', isRunning);
+  await untilRun(home, 'broken', isFinished);
+}
+
 /** The home of a team that works: runs of all kinds and endings, a fleet, a service, a volume, members. */
 export async function seedTeam(home: Installation): Promise<void> {
   await applyFleet(home, '0..8');

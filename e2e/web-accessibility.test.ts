@@ -1,0 +1,121 @@
+/** Every page of the web UI, in both themes and at two widths, as `axe` sees it. */
+import type { Installation } from '@dstack/testkit';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { newInstallation } from './installation.ts';
+import { launchTestBrowser, NARROW, type Visitor, WIDE } from './web/browser.ts';
+import { seedRuns } from './web/seed.ts';
+import { visitorsOf } from './web/visitors.ts';
+
+let installation: Installation;
+let browser: Browser;
+const { visitor } = visitorsOf(
+  () => browser,
+  () => installation,
+);
+
+beforeAll(async () => {
+  installation = newInstallation();
+  await installation.startServer();
+  await seedRuns(installation);
+  browser = await launchTestBrowser();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await installation?.dispose();
+});
+
+/** Every page, with what must be there before it is checked. */
+const PAGES: readonly (readonly [path: string, shown: string])[] = [
+  ['/', 'Last failures'],
+  ['/runs/launch', 'A new run is created'],
+  ['/offers?kind=cpu', 'x86'],
+  ['/runs', 'steps'],
+  ['/projects/main/runs/steps', 'Timeline'],
+  ['/projects/main/runs/broken', 'Why it ended'],
+  ['/projects/main/runs/steps/logs', 'step 3'],
+  ['/projects/main/runs/steps/metrics', 'CPU'],
+  ['/projects/main/runs/steps/events', 'Run submitted'],
+  ['/projects/main/runs/steps/configuration', 'The job, as it runs'],
+  ['/projects/main/runs/steps/inspect', 'run_spec'],
+  ['/projects/main/runs/nothing', 'There is no run nothing'],
+  ['/fleets', 'default'],
+  ['/projects/main/fleets/default', 'Hosts'],
+  ['/projects/main/fleets/default/events', 'Instance status changed'],
+  ['/projects/main/fleets/default/inspect', 'instances'],
+  ['/projects/main/fleets/nothing', 'There is no fleet nothing'],
+  ['/projects/main/fleets/add', 'Login user'],
+  ['/instances', 'default-0'],
+  ['/events', 'Run submitted'],
+  ['/services', 'No services run'],
+  ['/volumes', 'No volumes yet'],
+  ['/gateways', 'No gateways yet'],
+  ['/projects', 'main'],
+  ['/projects/main', 'Command line'],
+  ['/projects/main/members', 'Members'],
+  ['/projects/main/backends', 'Backends'],
+  ['/projects/main/secrets', 'No secrets yet'],
+  ['/projects/main/tokens', 'No service tokens yet'],
+  ['/projects/main/exports', 'Imports'],
+  ['/users', 'admin'],
+  ['/users/admin', 'Browsers'],
+  ['/users/admin/public-keys', 'SSH keys'],
+  ['/users/admin/projects', 'main'],
+  ['/users/admin/events', 'By the user'],
+  ['/server', 'Loops'],
+  ['/nowhere', 'There is no such page'],
+];
+
+/**
+ * Themes differ in their colours, and widths in what fits; everything else is checked once. A page is loaded in
+ * the first of these and becomes the others.
+ */
+const LOOKS = [
+  {
+    name: 'narrow',
+    size: NARROW,
+    colorScheme: 'light',
+    rules: ['target-size', 'label', 'link-name', 'button-name'],
+  },
+  { name: 'light', size: WIDE, colorScheme: 'light', rules: [] },
+  { name: 'dark', size: WIDE, colorScheme: 'dark', rules: ['color-contrast'] },
+] as const;
+
+type Look = (typeof LOOKS)[number];
+
+const PAINTED = 'new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))';
+
+async function put(v: Visitor, { size, colorScheme }: Look): Promise<void> {
+  await v.page.setViewportSize(size);
+  await v.page.emulateMedia({ colorScheme });
+  await v.page.evaluate(PAINTED);
+}
+
+it('no page has findings, in either theme and at either width', async () => {
+  const v = await visitor('/runs', { viewport: LOOKS[0].size });
+  v.expectProblem(/400/);
+  const found: Record<string, string[]> = {};
+  const check = async (path: string) => {
+    for (const look of LOOKS) {
+      await put(v, look);
+      const violations = await v.violations(look.rules);
+      const wide = await v.page.evaluate<number>('document.body.scrollWidth - innerWidth');
+      if (wide > 0) violations.push(`${wide} px too wide`);
+      if (violations.length > 0) found[`${path}, ${look.name}`] = violations;
+    }
+    await put(v, LOOKS[0]);
+  };
+  await v.page.getByLabel('Token').waitFor();
+  await check('sign in');
+  await v.signIn(installation.token());
+  for (const [path, shown] of PAGES) {
+    await v.navigate(path);
+    await v.page.getByText(shown).first().waitFor();
+    await check(path);
+  }
+  await v.page.keyboard.press('ControlOrMeta+k');
+  await v.page.getByRole('option').first().waitFor();
+  await check('palette');
+  expect(found).toEqual({});
+});
