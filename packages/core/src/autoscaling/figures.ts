@@ -15,6 +15,8 @@ export const QUERY_INTERVAL = 15;
 const QUERY_LIFE = 3 * QUERY_INTERVAL;
 
 export interface Measured {
+  /** The part of the requests that the group answers, from 0 to 1. */
+  readonly share: number;
   readonly requests: RequestCounts;
   readonly load: ServiceLoad;
   /** Of the ready replicas of the group. */
@@ -36,14 +38,17 @@ export function queryKey({ url, query }: Pick<PrometheusRule, 'url' | 'query'>):
   return stableHash(`${url}\n${query}`);
 }
 
-/** Totals of the service for `rps`, `concurrency` and `prometheus`, else a mean of the replicas. */
+/**
+ * For `rps` and `concurrency` the total of the group, for `prometheus` the value of the query, else a
+ * mean of the replicas.
+ */
 export function figureOf(rule: AutoscalingRule, measured: Measured): Figure {
   const window = windowOf(rule);
   switch (rule.metric) {
     case 'rps':
-      return { value: (measured.requests[window] ?? 0) / window };
+      return { value: ((measured.requests[window] ?? 0) * measured.share) / window };
     case 'concurrency':
-      return { value: (measured.load.busySeconds[window] ?? 0) / window };
+      return { value: ((measured.load.busySeconds[window] ?? 0) * measured.share) / window };
     case 'latency': {
       const counts = measured.load.latencies[window] ?? {};
       const value = latencyPercentile(counts, (rule.percentile ?? 95) / 100);

@@ -17,6 +17,7 @@ import { SECOND } from '../model/values.ts';
 import { isReplicaAlive, replicasOf, takesRequests } from './replicas.ts';
 import type { RunPass } from './run-pass.ts';
 import type { ScaledGroup } from './scaled-groups.ts';
+import { trafficShare } from './traffic-share.ts';
 
 /** While there is something to measure, it is examined this many times within a window. */
 const LOOKS_PER_WINDOW = 12;
@@ -71,6 +72,7 @@ function measuredOf(pass: RunPass, group: ScaledGroup): Measured {
   const { requests, load, gpuSamples } = pass.snapshot;
   const jobs = readyReplicas(pass, group).flatMap(({ jobs }) => jobs);
   return {
+    share: trafficShare(pass, group.name),
     requests: requests ?? {},
     load: load ?? { busySeconds: {}, latencies: {}, queries: {} },
     gpu: jobs.map(({ id }) => gpuSamples[id] ?? []),

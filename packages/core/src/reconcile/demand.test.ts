@@ -97,6 +97,31 @@ describe('a service that scales by demand', () => {
     expect(alive(world)).toHaveLength(3);
   });
 
+  test('divides the requests among its groups by their ready replicas', () => {
+    const world = service({ running: 3, replicas: { min: 1, max: 9 } });
+    const { configuration } = world.run.spec as never as { configuration: Record<string, unknown> };
+    const { replicas, scaling } = configuration;
+    const groups = ['large', 'small'].map((name) => ({ name, replicas, scaling, router: null }));
+    world.run = {
+      ...world.run,
+      spec: { ...world.run.spec, configuration: { ...configuration, groups } } as never,
+      desiredReplicas: { large: 2, small: 1 },
+    };
+    for (const job of [...world.jobs.values()]) {
+      const group = job.replicaNum === 2 ? 'small' : 'large';
+      world.jobs.set(job.id, { ...job, spec: { ...job.spec, replica_group: group } });
+    }
+    ask(world.later(300), 60 * 60);
+    // Two thirds of 60 requests a second, and one third.
+    expect(world.run.desiredReplicas).toEqual({ large: 4, small: 2 });
+    // Behind a router each request passes through the groups.
+    const [large, small] = groups;
+    const behind = { ...configuration, groups: [{ ...large, router: { type: 'smg' } }, small] };
+    world.run = { ...world.run, spec: { ...world.run.spec, configuration: behind } as never };
+    ask(world.later(300), 60 * 60);
+    expect(world.run.desiredReplicas).toEqual({ large: 6, small: 6 });
+  });
+
   test('never has more than its maximum', () => {
     const world = service();
     ask(world.later(300), 60 * 1000);

@@ -7,6 +7,7 @@ import { cronOf } from './pending-run.ts';
 import { isReplicaAlive, replicasOf } from './replicas.ts';
 import type { RunPass } from './run-pass.ts';
 import { type ScaledGroup, scaledGroups } from './scaled-groups.ts';
+import { trafficShare } from './traffic-share.ts';
 
 /** Seconds over which requests are counted, if `window` is not set. */
 const DEFAULT_WINDOW = 60;
@@ -31,7 +32,8 @@ export function scaleByDemand(pass: RunPass): void {
     const window = scaling.window ?? DEFAULT_WINDOW;
     const count = requests[window] ?? 0;
     if (count > 0) pass.draft.dueAt(pass.now + (window / LOOKS_PER_WINDOW) * SECOND);
-    desired[group.name] = next(pass, { ...group, scaling }, current, count / window);
+    const rate = (count / window) * trafficShare(pass, group.name);
+    desired[group.name] = next(pass, { ...group, scaling }, current, rate);
   }
   pass.setRun({ desiredReplicas: desired });
 }
