@@ -233,6 +233,8 @@ export class ReplicaConnections {
       maxHeaderSize: MAX_HEADERS,
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
+      keepAliveTimeout: IDLE_MS,
+      keepAliveMaxTimeout: MAX_IDLE_MS,
       connect: (_options, callback) => {
         open(target).then(
           (socket) => callback(null, socket as never),
@@ -271,6 +273,16 @@ function chosen(candidates: readonly ServiceReplica[], affinity: string): Servic
   }));
   return ranked.reduce((best, one) => (one.rank > best.rank ? one : best)).target;
 }
+
+/**
+ * A connection without a request is closed after this long, so that of a burst none remain. The number of
+ * connections needs no limit besides: there is one for each request in flight, and requests that had to
+ * wait for another one, perhaps a stream of an hour, would look like an app that hangs.
+ */
+export const IDLE_MS = 4000;
+
+/** An app may keep its connections longer, by the header `Keep-Alive`, but no longer than this. */
+export const MAX_IDLE_MS = 60_000;
 
 /** How long a replica that refuses connections is avoided: doubled from one refusal to the next. */
 const EJECTED_MS = 1000;
