@@ -4,8 +4,12 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { json, text } from 'node:stream/consumers';
+import { setTimeout as pause } from 'node:timers/promises';
 
 const { DSTACK_JOB_ID: job, DSTACK_LISTEN_ADDRESS: address } = process.env;
+
+/** How long a worker takes for the prompt `slow`. */
+const SLOW_MS = 4000;
 
 const workers = new Map<string, { readonly url: string }>();
 let turns = 0;
@@ -41,9 +45,9 @@ async function work(request: IncomingMessage, response: ServerResponse): Promise
     '/v1/models': { data: [{ owned_by: 'sglang' }] },
     '/server_info': { status: 'ready', disaggregation_mode: 'null' },
   };
-  const body = answers[request.url ?? ''] ?? {
-    ...{ job, pid: process.pid, prompt: await text(request) },
-  };
+  const prompt = await text(request);
+  if (prompt === 'slow') await pause(SLOW_MS);
+  const body = answers[request.url ?? ''] ?? { job, pid: process.pid, prompt };
   response.end(JSON.stringify(body));
 }
 

@@ -38,11 +38,7 @@ async function answering(count: number, others: ReadonlySet<number> = new Set())
   for (;;) {
     const seen = new Map<string, number>();
     for (let n = 0; n < 2 * count; n++) {
-      const answer = await fetch(`${home.url}/proxy/services/main/routed/v1/chat/completions`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${home.token()}` },
-        body: 'hello',
-      });
+      const answer = await ask('hello');
       if (answer.status !== 200) break;
       const { job, pid, prompt } = (await answer.json()) as Answer;
       expect(prompt).toBe('hello');
@@ -52,6 +48,14 @@ async function answering(count: number, others: ReadonlySet<number> = new Set())
     if (pids.length === count && !pids.some((pid) => others.has(pid))) return pids;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+function ask(body: string): Promise<Response> {
+  return fetch(`${home.url}/proxy/services/main/routed/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${home.token()}` },
+    body,
+  });
 }
 
 interface Answer {
@@ -69,6 +73,12 @@ it('requests reach the present workers through their router, whatever dies', asy
   await home.startServer();
   await apply(3);
   await answering(3);
+  // Each worker has one when two of them are scaled down.
+  const slow = [1, 2, 3].map(() => ask('slow'));
   await apply(1);
+  const answers = await Promise.all(slow);
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+  const bodies = (await Promise.all(answers.map((one) => one.json()))) as Answer[];
+  expect(new Set(bodies.map(({ job }) => job)).size).toBe(3);
   await answering(1);
 });

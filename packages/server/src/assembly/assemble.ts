@@ -21,7 +21,7 @@ import { makeGatewayLinks } from './gateways.ts';
 import { startHttp } from './http.ts';
 import { makeLinks, makeSupervisor } from './links.ts';
 import type { Parts } from './parts.ts';
-import { startRouterSync } from './routers.ts';
+import { makeWorkerRemoval, startRouterSync } from './routers.ts';
 import { type LocalMode, makeBackends, openServerHost } from './server-host.ts';
 import { makeEngine, startHousekeeping, startSweeper } from './work.ts';
 
@@ -102,7 +102,11 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const gateways = makeGatewayLinks(parts, {
     ...{ ...made, ...admission, serverHost: host, gatewayRequests },
   });
-  engine = makeEngine(parts, { ...made, services, gateways, metrics, serverHost: host });
+  const workers = makeWorkerRemoval(parts, links, supervision, async (runId) => {
+    const behindGateway = await gatewayRequests.figures.of(runId);
+    return services.pending(runId) + (behindGateway?.inFlight ?? 0);
+  });
+  engine = makeEngine(parts, { ...made, services, workers, gateways, metrics, serverHost: host });
   closing.add(() => engine?.close());
   // Before the loops end: they wait for deployments under way.
   closing.add(() => supervisor.close());

@@ -73,7 +73,7 @@ export interface HttpParts extends Pick<EngineParts, 'backends' | 'offers'>, Sup
 export interface StartedHttp {
   /** Where it listens. */
   readonly url: string;
-  readonly services: Pick<ServiceProxy, 'leave'>;
+  readonly services: Pick<ServiceProxy, 'leave' | 'pending'>;
   /** Null: switched off. */
   readonly metrics: ServerMetrics | null;
   /** For those who admit callers elsewhere. */
@@ -135,7 +135,11 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
     const own = services.leave(jobId, whenIdle);
     return front.leave(jobId, whenIdle) && own;
   };
-  return { url, services: { leave }, metrics, access, signIns, end };
+  const pending: ServiceProxy['pending'] = (runId) =>
+    front.figures
+      .filter((one) => one.runId === runId)
+      .reduce((all, one) => all + one.inFlight, services.pending(runId));
+  return { url, services: { leave, pending }, metrics, access, signIns, end };
 }
 
 function localAgentOf(host: ServerHost | null) {

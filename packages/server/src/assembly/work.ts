@@ -3,7 +3,7 @@ import type { RunContext } from '@dstack/core';
 import type { Blobs } from '@dstack/store';
 import { systemNow } from '../clock.ts';
 import { effects } from '../effects/carry-out.ts';
-import { Drain } from '../effects/drain.ts';
+import { Drain, type DrainOptions } from '../effects/drain.ts';
 import { effectIsOurs } from '../effects/effect-owner.ts';
 import { JobStarter } from '../effects/start-job.ts';
 import type { GatewayLinks } from '../gateways/gateway-links.ts';
@@ -34,6 +34,7 @@ export interface EngineParts {
   readonly changes: RunChanges;
   readonly blobs: Blobs;
   readonly services: Pick<ServiceProxy, 'leave'>;
+  readonly workers: DrainOptions['workers'];
   readonly gateways: GatewayLinks;
   readonly metrics: ServerMetrics | null;
   readonly serverHost: ServerHost | null;
@@ -45,7 +46,7 @@ const NO_FREEDOMS = { trusted: false, mounts: false, users: false };
 /** The loops that carry out the decisions. They are not started yet. */
 export function makeEngine({ settings, store, log, closing }: Parts, parts: EngineParts): Engine {
   const { links, supervisor, serverId, backends, offers, context, changes, blobs } = parts;
-  const { services, gateways, metrics, serverHost } = parts;
+  const { services, workers, gateways, metrics, serverHost } = parts;
   const outgoing = new Outgoing(new OutgoingRules(settings.outgoingAllow));
   closing.add(() => outgoing.close());
   const { hosts, quota, jobKeys } = links;
@@ -67,7 +68,7 @@ export function makeEngine({ settings, store, log, closing }: Parts, parts: Engi
     defaultRegistry: settings.images.defaultRegistry,
     backends,
     starter,
-    drain: new Drain({ store, services: drained(services, gateways), now: systemNow }),
+    drain: new Drain({ store, services: drained(services, gateways), workers, now: systemNow }),
     now: systemNow,
     newId: randomUUID,
     log,

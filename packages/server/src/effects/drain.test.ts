@@ -1,4 +1,5 @@
-import type { JobRecord, Signal } from '@dstack/core';
+import type { Signal } from '@dstack/core';
+import type { JobView } from '@dstack/store';
 import { describe, expect, it } from 'vitest';
 import { Drain } from './drain.ts';
 
@@ -7,6 +8,8 @@ const SECOND = 1_000_000;
 function drained({ shared = false, stopDuration = 300 as number | null } = {}) {
   let now = 0;
   let inFlight = 1;
+  let isAtRouter = false;
+  const limits: number[] = [];
   let wake = () => {};
   const signals: Signal[] = [];
   const drain = new Drain({
@@ -20,14 +23,26 @@ function drained({ shared = false, stopDuration = 300 as number | null } = {}) {
         return inFlight === 0;
       },
     },
+    workers: {
+      leave: (_view, limitMs, whenDone) => {
+        limits.push(limitMs);
+        wake = isAtRouter ? whenDone : wake;
+        return !isAtRouter;
+      },
+    },
     now: () => now,
   });
   const job = { id: 'job-1', stopRequestedAt: 0, spec: { stop_duration: stopDuration } };
   return {
     signals,
-    isDone: () => drain.isDone(job as JobRecord, 'job.stop:job-1:0'),
+    limits,
+    isDone: () => drain.isDone({ job } as JobView, 'job.stop:job-1:0'),
     answer: () => {
       inFlight = 0;
+      wake();
+    },
+    routed: (is: boolean) => {
+      isAtRouter = is;
       wake();
     },
     at: (seconds: number) => {
@@ -54,6 +69,22 @@ describe('the stop of a replica that is scaled down', () => {
     at(limit - 1);
     expect(isDone()).toBe(false);
     at(limit);
+    expect(isDone()).toBe(true);
+  });
+
+  it('waits until its router has removed it, within the same limit', () => {
+    const { isDone, answer, routed, at, limits, signals } = drained();
+    answer();
+    routed(true);
+    signals.length = 0;
+    at(50);
+    expect(isDone()).toBe(false);
+    expect(limits).toEqual([100_000]);
+    routed(false);
+    expect(signals).toEqual([{ kind: 'intent', id: 'job.stop:job-1:0' }]);
+    expect(isDone()).toBe(true);
+    routed(true);
+    at(150);
     expect(isDone()).toBe(true);
   });
 

@@ -1,9 +1,11 @@
 import { type Id, type JobRecord, SECOND, type Timestamp } from '@dstack/core';
-import type { Store } from '@dstack/store';
+import type { JobView, Store } from '@dstack/store';
 
 export interface DrainOptions {
   readonly store: Pick<Store, 'shared' | 'engine'>;
   readonly services: { leave(jobId: Id, whenIdle: () => void): boolean };
+  /** Workers that get their requests from a router; see `WorkerRemoval.leave`. */
+  readonly workers: { leave(view: JobView, limitMs: number, whenDone: () => void): boolean };
   readonly now: () => Timestamp;
 }
 
@@ -17,8 +19,9 @@ const LONGEST = 600 * SECOND;
 const KNOWN_TO_ALL = 2 * SECOND;
 
 /**
- * Lets a scaled-down replica answer its pending requests before it is stopped. Requests from other
- * servers are awaited only until those servers have received the change.
+ * Lets a scaled-down replica answer its pending requests before it is stopped; a worker is removed from
+ * its router first. Requests from other servers are awaited only until those servers have received the
+ * change.
  */
 export class Drain {
   readonly #options: DrainOptions;
@@ -28,13 +31,16 @@ export class Drain {
   }
 
   /** False: not yet; the effect with this key is signalled when it may continue. */
-  isDone(job: JobRecord, key: string): boolean {
-    const { store, services, now } = this.#options;
+  isDone(view: JobView, key: string): boolean {
+    const { store, services, workers, now } = this.#options;
+    const { job } = view;
     const since = job.stopRequestedAt ?? now();
-    if (now() >= since + limit(job)) return true;
+    const left = since + limit(job) - now();
+    if (left <= 0) return true;
     // If the database does not answer, all unfinished work is started again once it does.
     const wake = () => void store.engine.signal([{ kind: 'intent', id: key }]).catch(() => {});
-    if (!services.leave(job.id, wake)) return false;
+    const isIdle = services.leave(job.id, wake);
+    if (!workers.leave(view, left / 1000, wake) || !isIdle) return false;
     const known = store.shared ? since + KNOWN_TO_ALL : since;
     if (now() >= known) return true;
     setTimeout(wake, (known - now()) / 1000).unref();

@@ -130,6 +130,11 @@ export class ServiceProxy {
     return this.#replicas.leave(jobId, whenIdle);
   }
 
+  /** See `ReplicaConnections.pending`. */
+  pending(runId: Id): number {
+    return this.#replicas.pending(runId);
+  }
+
   /** Refuses requests that wait for a replica, and closes WebSockets. */
   giveUp(): void {
     this.#waiting.close();

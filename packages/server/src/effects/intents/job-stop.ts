@@ -8,7 +8,7 @@ export const jobStop: IntentDescriptor<'job.stop'> = {
   mayCancel: true,
   handle: byAgent(async ({ effects, agent, view, intent }) => {
     const { grace, reason, message } = intent.payload;
-    if (grace && reason === 'scaled_down' && !effects.drain.isDone(view.job, intent.key)) {
+    if (grace && reason === 'scaled_down' && !effects.drain.isDone(view, intent.key)) {
       throw new NotNow('requests are under way');
     }
     await ignoringUnknown(agent.stopJob(view.job.id, { grace, reason, message }));

@@ -114,7 +114,7 @@ export class SimServer {
         blobs: { get: async () => null },
         local: { projects: new Set(['first', 'second']), ...LOCAL_FREEDOMS },
       }),
-      drain: new Drain({ store, services: this.#services(), now }),
+      drain: new Drain({ store, services: this.#services(), workers: { leave: () => true }, now }),
       now,
       newId: () => random.uuid(),
       fleetOffers: instanceOffers(this.offers),
