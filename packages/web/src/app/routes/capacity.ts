@@ -1,5 +1,6 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
 import { EventsSearch } from '../../domain/events/events-search.ts';
+import { GatewaySearch } from '../../pages/gateway/gateway-search.ts';
 import { InstancesSearch } from '../../pages/instances/instances-search.ts';
 import { EndedSearch } from '../../ui/table/ended-search.ts';
 import { ListSearch } from '../../ui/table/list-search.ts';
@@ -121,6 +122,7 @@ const gateways = createRoute({
 const gateway = createRoute({
   getParentRoute: () => shell,
   path: '/projects/$project/gateways/$gateway',
+  validateSearch: (search) => GatewaySearch.parse(search),
   component: lazyRouteComponent(
     () => import('../../pages/gateway/gateway-page.tsx'),
     'GatewayPage',

@@ -1,5 +1,4 @@
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef } from 'react';
-import type { LogLine } from './line-reader.ts';
 
 export const LINE_HEIGHT = 20;
 
@@ -15,7 +14,7 @@ export interface Away {
  */
 export function useFollowing(
   scroller: RefObject<HTMLElement | null>,
-  lines: readonly LogLine[],
+  lines: readonly unknown[],
   scrollToEnd: () => void,
   startsAtEnd: boolean,
 ): RefObject<boolean> {

@@ -23,6 +23,7 @@ import { RelativeTime } from '../../ui/time/time.tsx';
 import { toast } from '../../ui/toast/toaster.tsx';
 import { CertificatesPanel } from './certificates-panel.tsx';
 import { DomainPanel } from './domain-panel.tsx';
+import { LogsPanel } from './logs-panel.tsx';
 
 const route = getRouteApi('/shell/projects/$project/gateways/$gateway');
 
@@ -113,6 +114,7 @@ export function GatewayPage() {
                 <ExplainPanel project={gateway.project_name} kind="gateways" name={gateway.name} />
                 <DomainPanel gateway={gateway} />
                 <CertificatesPanel certificates={gateway.certificates} />
+                <LogsPanel gateway={gateway} />
                 <EventsPanel filter="within_gateways" id={gateway.id} />
               </>
             }

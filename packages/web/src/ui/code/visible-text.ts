@@ -4,9 +4,16 @@
  */
 const INVISIBLE = /[\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
-export function visibleText(text: string): string {
-  return text.replace(INVISIBLE, (character) => {
-    const code = character.charCodeAt(0).toString(16).padStart(4, '0');
-    return `⟨U+${code.toUpperCase()}⟩`;
-  });
+/** What terminals execute. */
+const CONTROL = /\p{Cc}/gu;
+
+export const visibleText = (text: string): string => text.replace(INVISIBLE, codeOf);
+
+/** Of other programs, as one line of theirs: controls are shown by their code too. */
+export const visibleLine = (text: string): string =>
+  visibleText(text.replaceAll('\t', ' ').replace(CONTROL, codeOf));
+
+function codeOf(character: string): string {
+  const code = character.charCodeAt(0).toString(16).padStart(4, '0');
+  return `⟨U+${code.toUpperCase()}⟩`;
 }
