@@ -163,8 +163,9 @@ describe.skipIf(!isPossible)('a gateway of two servers', PATIENCE, () => {
     // The gateway is connected to one server, which the other one asks.
     for (const home of [first, second]) {
       await waitFor(
-        async () => await serviceFigures(home, 'web'),
-        (shown) => shown.replicas === 2 && shown.rps > 0,
+        // There are none until the servers have asked each other.
+        async () => await serviceFigures(home, 'web').catch((error: Error) => error),
+        (shown) => !(shown instanceof Error) && shown.replicas === 2 && shown.rps > 0,
         JSON.stringify,
       );
     }
