@@ -201,7 +201,8 @@ it('has its columns in the order that the reader gives them, by keys or by dragg
   expect(before.slice(1, 6)).toEqual(['Run', 'Status', 'Project', 'User', 'GPUs']);
   await user.click(screen.getByRole('button', { name: 'Columns' }));
   const item = (name: string) => screen.findByRole('menuitemcheckbox', { name });
-  act(() => screen.getByRole('menuitemcheckbox', { name: 'Project' }).focus());
+  const project = await item('Project');
+  act(() => project.focus());
   await user.keyboard('{Alt>}{ArrowDown}{/Alt}');
   await waitFor(() => expect(heads().slice(3, 5)).toEqual(['User', 'Project']));
   await waitFor(() => expect(document.activeElement?.textContent).toContain('Project'));
