@@ -29,6 +29,8 @@ const log = createLog('worker');
 /** nginx closes idle connections after 10 s, so that this process never closes one that is used. */
 const KEEP_ALIVE_MS = 60_000;
 const LEAVE_MS = 12_000;
+/** A busy computer may close them later. */
+const LONGEST_IDLE_MS = 60_000;
 /** The longest wait for requests that have begun. */
 const LONGEST_MS = 600_000;
 const LOOK_MS = 200;
@@ -150,6 +152,8 @@ function sendFigures(): void {
 setInterval(sendFigures, FIGURES_MS);
 
 let busy = 0;
+/** Of nginx; it may send a request over each. */
+let connections = 0;
 const server = createServer(
   { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0, maxHeaderSize: 128 * 1024 },
   (request, response) => {
@@ -166,6 +170,13 @@ server.on('upgrade', (request, socket, head) => {
     busy -= 1;
   });
   void front.upgrade(request, socket, head);
+});
+
+server.on('connection', (socket) => {
+  connections += 1;
+  socket.once('close', () => {
+    connections -= 1;
+  });
 });
 
 /** nginx opens a connection for each call of gRPC, so that none is lost when this process leaves. */
@@ -293,7 +304,9 @@ function leave(): void {
   const began = Date.now();
   setInterval(() => {
     const age = Date.now() - began;
-    if ((busy === 0 && age > LEAVE_MS) || age > LONGEST_MS) process.exit(0);
+    // A request may be on its way over an open connection, and one with a body is not sent again.
+    const mayCome = age < LEAVE_MS || (connections > 0 && age < LONGEST_IDLE_MS);
+    if ((busy === 0 && !mayCome) || age > LONGEST_MS) process.exit(0);
   }, LOOK_MS);
 }
 
