@@ -51,7 +51,7 @@ export async function gatewayFaults(): Promise<void> {
     await firstAnswers(gateway);
     await faults(gateway);
   } finally {
-    await home.ok('gateway', 'delete', 'edge', '-y').catch(() => {});
+    await home.ok('gateway', 'delete', 'edge', '-y', '--force').catch(() => {});
     await home.dispose();
     await authority.stop();
   }
