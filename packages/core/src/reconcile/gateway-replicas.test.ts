@@ -336,6 +336,24 @@ test('a gateway that moves back within this time keeps its first replica', () =>
   expect(world.statuses).toEqual(['0 running', '1 terminating']);
 });
 
+test('a gateway that moves on within this time is made at the third place too', () => {
+  const world = running();
+  world.gateway = { ...world.gateway, region: 'elsewhere' };
+  world.pass();
+  world.work();
+  world.report(1, 'ready', null, { hostname: '10.0.0.2' });
+  world.gateway = { ...world.gateway, region: 'third' };
+  world.pass();
+  expect(world.replicas.map(({ region }) => region)).toEqual(['hosts', 'elsewhere', 'third']);
+  world.work();
+  world.report(2, 'ready', null, { hostname: '10.0.0.3' });
+  expect(world.statuses).toEqual(['0 running', '1 running', '2 running']);
+  world.now = T0 + 1800 * SECOND;
+  world.pass();
+  world.pass();
+  expect(world.statuses).toEqual(['0 terminating', '1 terminating', '2 running']);
+});
+
 test('missing replicas are tried for ever, after delays that grow up to 30 minutes', () => {
   const world = running();
   world.report(0, 'lost', 'Its host has left the fleet');

@@ -148,8 +148,9 @@ export function scaleReplicas(pass: GatewayPass): void {
   const { gateway, active } = pass;
   const wanted = gateway.configuration.replicas ?? 1;
   const { outdated, current } = byAge(pass);
-  // One more at a time: it serves requests before an outdated one leaves.
-  const target = outdated.length > 0 ? wanted + 1 : wanted;
+  // One more at a time: it serves requests before an outdated one leaves. After several moves there may
+  // be more outdated ones than are wanted, which clients still use.
+  const target = outdated.length > 0 ? Math.max(wanted, outdated.length) + 1 : wanted;
   if (active.length < target) addReplicas(pass, target - active.length);
   else if (outdated.length === 0) markSurplus(pass, active, active.length - wanted);
   else if (areReplaced(pass)) {
