@@ -170,15 +170,16 @@ describe('the copies of the agent on a cluster', () => {
     await until(() => there().includes('node-1'));
   });
 
-  it('remove what a copy has left an hour ago', async () => {
+  it('remove what a copy has left an hour ago, and nothing of a user', async () => {
     const { separate } = logins();
-    const old = join(home, '.dstack/programs/node-0.x1y2z3');
-    await mkdir(old, { recursive: true });
-    await mkdir(join(home, '.dstack/programs/node-0.recent'));
-    utimesSync(old, 1, 1);
+    const dir = join(home, '.dstack/programs');
+    const old = ['node-0.x1y2z3', 'node-0.x1y2z3.tar', 'mine.d'].map((name) => join(dir, name));
+    for (const path of old) await mkdir(path, { recursive: true });
+    await mkdir(join(dir, 'node-0.recent'));
+    for (const path of old) utimesSync(path, 1, 1);
     await new ClusterProgramCopies({ separate }, await programs()).deliver(CLUSTER, {
       report: () => {},
     });
-    expect(there()).toEqual(['agent-1', 'libraries-1', 'node-0.recent', 'node-1']);
+    expect(there()).toEqual(['agent-1', 'libraries-1', 'mine.d', 'node-0.recent', 'node-1']);
   });
 });

@@ -20,7 +20,7 @@ const MACHINES: Readonly<Record<string, Arch>> = { x86_64: 'x64', aarch64: 'arm6
 const ABOUT = `
 mkdir -p "$HOME/.dstack/programs" && chmod 700 "$HOME/.dstack"
 cd "$HOME/.dstack/programs" && echo "dir=$(pwd -P)"
-find . -maxdepth 1 -type d -name '*.*' ! -name . -mmin +60 -exec rm -rf {} + 2>/dev/null
+find . -maxdepth 1 \\( -name '*-*.??????' -o -name '*-*.??????.tar' \\) -mmin +60 -exec rm -rf {} + 2>/dev/null
 echo "machine=$(uname -m)"
 for name in *; do echo "have:$name=yes"; done
 `;
