@@ -14,6 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Authority, hasPebble, startAuthority } from './certificate-authority.ts';
 import { configuration, isFinished, newInstallation, untilRun } from './installation.ts';
 import { acceleratorCases } from './kubernetes/accelerators.ts';
+import { claimCases } from './kubernetes/claims.ts';
 import { faultCases } from './kubernetes/faults.ts';
 import { gatewayCases } from './kubernetes/gateways.ts';
 import { placeCases, staticProgram } from './kubernetes/places.ts';
@@ -277,6 +278,8 @@ describe.skipIf(missing !== null && !process.env.CI)(
       }
       await home.ok('stop', 'web', '-y');
     });
+
+    claimCases(world);
 
     faultCases(world);
 

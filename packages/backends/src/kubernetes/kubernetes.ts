@@ -62,7 +62,7 @@ export function openKubernetes(options: KubernetesOptions): OpenedKubernetes {
     signalsCapacity: false,
     offers: (requirements) => offersOf(clusters, requirements),
     instances,
-    volumes: claimVolumes(clusters),
+    volumes: claimVolumes({ clusters, agent }),
     groups: null,
     gateways: clusterGateways({ clusters, tunnels, agent, programs, deliveries, secret }),
     claims: configMapClaims(clusters),

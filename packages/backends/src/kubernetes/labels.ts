@@ -105,6 +105,21 @@ function isLabelValue(text: string): boolean {
   return text === '' || (text.length <= MAX_LABEL && NAME.test(text));
 }
 
+/**
+ * The first mark of an object that belongs to dstack itself: a volume, pod or gateway of any server
+ * and project, or a part of an installation (`deploy/`). Null for an object that a user made.
+ */
+export function dstackMarkOf({
+  metadata: { labels = {}, annotations = {} },
+}: KubeObject): string | null {
+  const managed = Object.entries(MANAGED).find(([name, value]) => labels[name] === value);
+  if (managed) return managed.join('=');
+  const title = labels['app.kubernetes.io/name'];
+  if (title !== undefined && /^dstack(-|$)/.test(title)) return `app.kubernetes.io/name=${title}`;
+  const names = [...Object.keys(labels), ...Object.keys(annotations)];
+  return names.find((name) => name.startsWith(`${PREFIX}/`)) ?? null;
+}
+
 export function keyOf({ metadata }: KubeObject): string | null {
   return metadata.annotations?.[KEY] ?? null;
 }

@@ -26,6 +26,11 @@ export type AgentSource =
   /** The server copies them into the started container. */
   | { readonly kind: 'copy' };
 
+/** No job may write to it: each job and gateway of the namespace runs the agent from it. */
+export function isClaimOfAgent(source: AgentSource, claim: string): boolean {
+  return source.kind === 'claim' && source.claim === claim;
+}
+
 const LIB = `${ROOT}/lib`;
 export const AGENT_STATE = `${ROOT}/state`;
 

@@ -43,7 +43,11 @@ interface Spec {
   };
 }
 
-function pod(more: Partial<ContainerOrder> = {}, agent: AgentSource = { kind: 'copy' }): Spec {
+function pod(
+  more: Partial<ContainerOrder> = {},
+  agent: AgentSource = { kind: 'copy' },
+  claims: readonly string[] = [],
+): Spec {
   const container: ContainerOrder = {
     ...{ jobName: 'train-0-0', runName: 'train', userName: 'ada', image: 'busybox:1' },
     ...{
@@ -57,11 +61,23 @@ function pod(more: Partial<ContainerOrder> = {}, agent: AgentSource = { kind: 'c
     ...{ resources: Requirements.parse({ resources: {} }).resources, settings: null },
     ...more,
   };
-  const order = { ...newOrder(OFFER, 'server'), container };
+  const volumes = claims.map((id) => ({ id, region: 'c', data: null }));
+  const order = { ...newOrder(OFFER, 'server'), container, volumes };
   return podOf({ order, container, offer: OFFER, namespace: 'jobs', agent }) as Spec;
 }
 
 describe('the pod of a job', () => {
+  it('does not mount the claim of the agent as a volume, where one was registered before', () => {
+    const agent = { kind: 'claim', claim: 'programs' } as const;
+    const mounts = [{ path: '/data', instancePath: null, readOnly: false }];
+    const mounted = pod({ mounts }, agent, ['data']).spec.volumes;
+    expect(mounted).toContainEqual({
+      name: 'volume-0',
+      persistentVolumeClaim: { claimName: 'data' },
+    });
+    expect(() => pod({ mounts }, agent, ['programs'])).toThrow('holds the program of the agent');
+  });
+
   it('starts the agent from a read-only claim, without another container', () => {
     const { spec } = pod({}, { kind: 'claim', claim: 'dstack-agent' });
     expect(spec.initContainers).toBeUndefined();

@@ -1,7 +1,7 @@
 /** The pod of a job. */
 import type { KubernetesToleration, RegistryAuth } from '@dstack/contract';
 import type { Offer } from '@dstack/core';
-import { SkipOfferError } from '../base/errors.ts';
+import { RefusedOrderError, SkipOfferError } from '../base/errors.ts';
 import type { ContainerOrder } from '../base/port.ts';
 import type { Toleration } from './api/objects.ts';
 import { GANG_LABEL, gangHostname, gangName } from './gang-names.ts';
@@ -15,6 +15,7 @@ import {
   agentEnv,
   CLAIM_ROOT,
   IMAGE_ROOT,
+  isClaimOfAgent,
   TOKEN_DIR,
 } from './pod-agent.ts';
 import { describedBy, type PodOrder, pullSecretName, secretName } from './pod-order.ts';
@@ -196,7 +197,7 @@ interface Mounted {
   readonly mount: object;
 }
 
-function volumesOf({ container, order }: PodOrder): Mounted[] {
+function volumesOf({ container, order, agent }: PodOrder): Mounted[] {
   const { shm_size: shm } = container.resources;
   const memory: Mounted[] =
     shm == null
@@ -219,6 +220,12 @@ function volumesOf({ container, order }: PodOrder): Mounted[] {
     }
     const claim = remaining.shift();
     if (!claim) throw new SkipOfferError(`the volume at ${path} does not exist yet`);
+    // An earlier version let a volume be registered from it.
+    if (isClaimOfAgent(agent, claim.id)) {
+      throw new RefusedOrderError(
+        `the claim of the volume at ${path} holds the program of the agent`,
+      );
+    }
     const mount = {
       ...{ name, mountPath: path, readOnly },
       ...(readOnly ? { recursiveReadOnly: 'IfPossible' } : {}),

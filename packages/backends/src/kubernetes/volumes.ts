@@ -7,11 +7,25 @@ import type { KubeList, VolumeClaim } from './api/objects.ts';
 import { quantity } from './api/quantity.ts';
 import type { Cluster } from './cluster.ts';
 import { clusterIn } from './instances.ts';
-import { annotationsOf, type Described, keyOf, labelsOf, objectName, ownerOf } from './labels.ts';
+import {
+  annotationsOf,
+  type Described,
+  dstackMarkOf,
+  keyOf,
+  labelsOf,
+  objectName,
+  ownerOf,
+} from './labels.ts';
+import { type AgentSource, isClaimOfAgent } from './pod-agent.ts';
 
 const GIB = 2 ** 30;
 
-export function claimVolumes(clusters: readonly Cluster[]): VolumePort {
+export interface ClaimVolumesOptions {
+  readonly clusters: readonly Cluster[];
+  readonly agent: AgentSource;
+}
+
+export function claimVolumes({ clusters, agent }: ClaimVolumesOptions): VolumePort {
   const handleOf = ({ region }: Cluster, id: string): VolumeHandle => ({ id, region, data: null });
   const find = async (handle: Pick<VolumeHandle, 'id' | 'region'>) => {
     const cluster = clusterIn(clusters, handle.region);
@@ -27,10 +41,10 @@ export function claimVolumes(clusters: readonly Cluster[]): VolumePort {
     },
     async register(id, { region }) {
       const { cluster, claim } = await find({ id, region });
-      if (claim) return handleOf(cluster, id);
-      throw new BackendError(
-        `namespace ${cluster.namespace} of cluster ${cluster.title} has no claim ${id}`,
-      );
+      const place = `namespace ${cluster.namespace} of cluster ${cluster.title}`;
+      if (!claim) throw new BackendError(`${place} has no claim ${id}`);
+      refuseReserved(claim, agent, place);
+      return handleOf(cluster, id);
     },
     observe: async (handle) => observationOf((await find(handle)).claim),
     async delete(handle) {
@@ -51,6 +65,24 @@ export function claimVolumes(clusters: readonly Cluster[]): VolumePort {
 }
 
 const KIND = 'persistentvolumeclaims';
+
+/**
+ * Members of a project may name any claim of the namespace. One that dstack made, for another project
+ * or for a gateway, holds other people's files and keys; the agent runs from its own.
+ */
+function refuseReserved(claim: VolumeClaim, agent: AgentSource, place: string): void {
+  const { name } = claim.metadata;
+  if (isClaimOfAgent(agent, name)) {
+    throw new BackendError(
+      `claim ${name} of ${place} holds the program of the agent (DSTACK_KUBERNETES_AGENT_CLAIM): name another claim`,
+    );
+  }
+  const mark = dstackMarkOf(claim);
+  if (mark === null) return;
+  throw new BackendError(
+    `claim ${name} of ${place} belongs to dstack (${mark}): name another claim, or let an administrator of the cluster remove its labels and annotations of dstack to give it away`,
+  );
+}
 
 function claimOf(order: VolumeOrder) {
   const { key, owner, name: title, tags, sizeGib, claim } = order;
