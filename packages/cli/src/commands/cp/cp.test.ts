@@ -1,4 +1,4 @@
-import { lstat, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -8,6 +8,12 @@ import { runCommand, withDirectory } from '../../testing/run-command.ts';
 import { packed, unpackTo } from './local-tar.ts';
 
 const counts = () => ({ files: 0, bytes: 0 });
+
+/** A copy that writes every entry. */
+const unpackAll = (target: string, copied = counts()) =>
+  unpackTo(target, copied, (name, why) => {
+    throw new Error(`${name}: ${why}`);
+  });
 
 test('a folder is packed and unpacked with its files, modes and links', () =>
   withDirectory(async (cwd) => {
@@ -19,7 +25,7 @@ test('a folder is packed and unpacked with its files, modes and links', () =>
     const sent = counts();
     const received = counts();
     const target = join(cwd, 'copy');
-    await pipeline(Readable.from(packed(source, '.', sent)), unpackTo(target, received));
+    await pipeline(Readable.from(packed(source, '.', sent)), unpackAll(target, received));
     expect([sent, received]).toEqual([
       { files: 2, bytes: 5 },
       { files: 2, bytes: 5 },
@@ -32,10 +38,7 @@ test('a single file gets the name of the target', () =>
   withDirectory(async (cwd) => {
     await writeFile(join(cwd, 'x'), 'text');
     const target = join(cwd, 'renamed');
-    await pipeline(
-      Readable.from(packed(join(cwd, 'x'), 'x', counts())),
-      unpackTo(target, counts()),
-    );
+    await pipeline(Readable.from(packed(join(cwd, 'x'), 'x', counts())), unpackAll(target));
     expect(await readFile(target, 'utf8')).toBe('text');
   }));
 
@@ -53,8 +56,11 @@ test.each([
     }
     archive.finalize();
     const target = join(cwd, 'in');
-    const unpacking = pipeline(Readable.from(archive), unpackTo(target, counts()));
-    await expect(unpacking).rejects.toThrow(/invalid name|not a folder/);
+    const unpacking = pipeline(
+      Readable.from(archive),
+      unpackTo(target, counts(), () => {}),
+    );
+    await expect(unpacking).rejects.toThrow(/invalid name|not a folder|ENOENT/);
     await expect(lstat(join(cwd, 'evil'))).rejects.toThrow('ENOENT');
   }),
 );
@@ -69,8 +75,11 @@ test.each(['.', 'file'])(
       archive.entry({ name, type: 'symlink', linkname: outside });
       archive.entry({ name: './evil' }, 'evil');
       archive.finalize();
-      const unpacking = pipeline(Readable.from(archive), unpackTo(join(cwd, 'in'), counts()));
-      await expect(unpacking).rejects.toThrow('not a folder');
+      const unpacking = pipeline(
+        Readable.from(archive),
+        unpackTo(join(cwd, 'in'), counts(), () => {}),
+      );
+      await expect(unpacking).rejects.toThrow(/not a folder|ENOENT/);
       await expect(lstat(join(outside, 'evil'))).rejects.toThrow('ENOENT');
     }),
 );
@@ -84,10 +93,105 @@ test('a link that an earlier copy has left is not followed', () =>
     archive.entry({ name: './', type: 'directory' });
     archive.entry({ name: './evil' }, 'evil');
     archive.finalize();
-    const unpacking = pipeline(Readable.from(archive), unpackTo(join(cwd, 'in'), counts()));
+    const unpacking = pipeline(Readable.from(archive), unpackAll(join(cwd, 'in')));
     await expect(unpacking).rejects.toThrow('not a folder');
     await expect(lstat(join(outside, 'evil'))).rejects.toThrow('ENOENT');
   }));
+
+/** Copies the content of a folder `in` that has the entries; `cwd` contains `in` and `outside`. */
+async function copied(cwd: string, entries: readonly HeaderArgument[]) {
+  await mkdir(join(cwd, 'outside'), { recursive: true });
+  const archive = pack();
+  archive.entry({ name: './', type: 'directory' });
+  for (const entry of entries) {
+    if (entry.type === undefined) archive.entry(entry, 'text');
+    else archive.entry(entry);
+  }
+  archive.finalize();
+  const leftOut: string[] = [];
+  const target = join(cwd, 'in');
+  const onLeftOut = (name: string) => leftOut.push(name);
+  await pipeline(Readable.from(archive), unpackTo(target, counts(), onLeftOut));
+  return { target, leftOut };
+}
+
+type HeaderArgument = Exclude<Parameters<ReturnType<typeof pack>['entry']>[0], undefined>;
+
+const folder = (name: string) => ({ name, type: 'directory' }) as const;
+const link = (name: string, linkname: string) => ({ name, type: 'symlink', linkname }) as const;
+
+test.each([
+  ['absolutely', [link('./l', '/etc/passwd')]],
+  ['to a parent', [link('./l', '..')]],
+  ['to a sibling', [link('./l', '../outside')]],
+  ['from below', [folder('./a'), link('./a/l', '../../outside')]],
+  ['after a name', [folder('./a'), link('./l', 'a/../../outside')]],
+  [
+    'through an earlier link',
+    [folder('./a'), folder('./a/b'), link('./a/b/up', '../..'), link('./l', 'a/b/up/../outside')],
+  ],
+  ['with separators of Windows', [link('./l', '..\\outside')]],
+  ['nowhere', [link('./l', '')]],
+] as const)(
+  'a link that leads out of the copied folder %s is left out and reported',
+  (_, entries) =>
+    withDirectory(async (cwd) => {
+      const { target, leftOut } = await copied(cwd, entries);
+      expect(leftOut).toEqual(['./l', './a/l'].filter((name) => leftOut.includes(name)));
+      expect(leftOut).toHaveLength(1);
+      await expect(lstat(join(target, leftOut[0] ?? ''))).rejects.toThrow('ENOENT');
+    }),
+);
+
+test('a link through one that was there before the copy is left out', () =>
+  withDirectory(async (cwd) => {
+    await mkdir(join(cwd, 'in'));
+    await symlink('../outside', join(cwd, 'in', 'mine'));
+    const { leftOut } = await copied(cwd, [link('./l', 'mine'), link('./m', 'mine/x')]);
+    expect(leftOut).toEqual(['./l', './m']);
+  }));
+
+test('links within the copied folder are made, and hard links become files', () =>
+  withDirectory(async (cwd) => {
+    const { target, leftOut } = await copied(cwd, [
+      ...[folder('./a'), folder('./a/b'), { name: './a/file' }],
+      ...[link('./a/b/up', '../file'), link('./through', 'a/b/up'), link('./later', 'a/not-yet')],
+      { name: './second', type: 'link', linkname: './a/file' },
+    ]);
+    expect(leftOut).toEqual([]);
+    expect(await readFile(join(target, 'through'), 'utf8')).toBe('text');
+    expect(await readlink(join(target, 'later'))).toBe('a/not-yet');
+    const [first, second] = await Promise.all(
+      ['a/file', 'second'].map((name) => lstat(join(target, name))),
+    );
+    expect(await readFile(join(target, 'second'), 'utf8')).toBe('text');
+    expect(first?.ino).not.toBe(second?.ino);
+  }));
+
+test.each([
+  ['/etc/passwd', []],
+  ['../outside/secret', []],
+  ['./mine', []],
+  ['./l', [link('./l', 'mine')]],
+] as const)('a hard link to %s, which was not copied, is left out', (linkname, before) =>
+  withDirectory(async (cwd) => {
+    await mkdir(join(cwd, 'in'));
+    await writeFile(join(cwd, 'in', 'mine'), 'mine');
+    const { target, leftOut } = await copied(cwd, [
+      ...before,
+      { name: './h', type: 'link', linkname },
+    ]);
+    expect(leftOut).toEqual(['./h']);
+    await expect(lstat(join(target, 'h'))).rejects.toThrow('ENOENT');
+  }),
+);
+
+test.each(['character-device', 'block-device', 'fifo'] as const)('a %s is left out', (type) =>
+  withDirectory(async (cwd) => {
+    const { leftOut } = await copied(cwd, [{ name: './d', type, devmajor: 1, devminor: 3 }]);
+    expect(leftOut).toEqual(['./d']);
+  }),
+);
 
 test.each([
   [['a', 'b'], 2, 'both are local paths'],

@@ -9,7 +9,7 @@ import { type JobSockets, openJobSockets } from '../../job-access/job-sockets.ts
 import { integerOption } from '../../options.ts';
 import { chooseJob, liveRun } from '../../runs/live-run.ts';
 import { LiveBlock } from '../../terminal/live.ts';
-import { type Counts, packed, unpackTo } from './local-tar.ts';
+import { type Counts, type OnLeftOut, packed, unpackTo } from './local-tar.ts';
 
 export interface CpOptions {
   readonly source: string;
@@ -85,6 +85,9 @@ interface Transfer {
   readonly local: string;
 }
 
+/** Links and special files that a copy names when it leaves them out. */
+const MOST_NAMED = 10;
+
 /** Characters of the answer to a question of one word. */
 const MOST_KIND = 100;
 
@@ -113,7 +116,13 @@ async function download({ jobs, job, path, local }: Transfer, counts: Counts, cl
   if (isFolder && ['.', '..', '~', ''].includes(name)) {
     throw new UsageError(`Name a file or folder of the run instead of ${path}`);
   }
-  const archive = unpackTo(isFolder ? join(local, name) : local, counts);
+  const leftOut: string[] = [];
+  let alsoLeftOut = 0;
+  const onLeftOut: OnLeftOut = (entry, why) => {
+    if (leftOut.length < MOST_NAMED) leftOut.push(`${entry} was not copied: ${why}`);
+    else alsoLeftOut += 1;
+  };
+  const archive = unpackTo(isFolder ? join(local, name) : local, counts, onLeftOut);
   const unpacked = new Promise<void>((done, failed) => {
     archive.once('finish', done);
     archive.once('error', failed);
@@ -143,6 +152,8 @@ cd -- "$(dirname -- "$p")" && exec tar cf - -- "$(basename -- "$p")"`;
   requireDone(result, job, path);
   archive.end(undefined);
   await unpacked;
+  for (const line of leftOut) cli.io.warn(line);
+  if (alsoLeftOut > 0) cli.io.warn(`${alsoLeftOut} others were not copied either`);
 }
 
 function requireDone(

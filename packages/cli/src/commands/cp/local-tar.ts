@@ -1,9 +1,16 @@
 /** Local files as a tar stream, and the other way round. */
-import { createReadStream, createWriteStream } from 'node:fs';
-import { lstat, mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { constants, createReadStream, createWriteStream } from 'node:fs';
+import { copyFile, lstat, mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { type Extract, extract, type Pack, pack } from 'tar-stream';
+import {
+  type Extract,
+  type ExtractEvents,
+  extract,
+  type Header,
+  type Pack,
+  pack,
+} from 'tar-stream';
 
 export interface Counts {
   files: number;
@@ -45,6 +52,9 @@ async function addTo(archive: Pack, path: string, name: string, counts: Counts):
   }
 }
 
+/** The content of an entry. */
+type Source = ExtractEvents['entry'][1];
+
 /** Below the folder that is copied (`./a/b`), or nothing for a single file; null: outside. */
 function partsOf(name: string): readonly string[] | null {
   const isInFolder = name === '.' || name.startsWith('./');
@@ -54,51 +64,99 @@ function partsOf(name: string): readonly string[] | null {
   return parts.length === 1 ? [] : null;
 }
 
+/** What a copy has done so far. */
+interface Unpacking {
+  readonly target: string;
+  readonly counts: Counts;
+  readonly onLeftOut: OnLeftOut;
+  /** Paths of the links that this copy has made, all of which lead to places in `target`. */
+  readonly links: Set<string>;
+  /** Paths of the files that this copy has written. */
+  readonly files: Set<string>;
+}
+
+/** Called for an entry that was not written. `name`: in the archive. */
+export type OnLeftOut = (name: string, why: string) => void;
+
 /**
  * Writes an archive of the content of a folder, or of one file, to `target`. The archive comes from a job, so
- * that nothing is written outside of `target`, whatever its names and links are.
+ * nothing is written outside of `target`, whatever its names and links are, and no link that it makes leads out:
+ * the next program that writes to the folder would follow it.
  */
-export function unpackTo(target: string, counts: Counts): Extract {
+export function unpackTo(target: string, counts: Counts, onLeftOut: OnLeftOut): Extract {
   const archive = extract();
+  const unpacking = {
+    target,
+    counts,
+    onLeftOut,
+    links: new Set<string>(),
+    files: new Set<string>(),
+  };
   archive.on('entry', (header, content, next) => {
-    const parts = partsOf(header.name);
     // The archive reports it.
     content.on('error', () => {});
-    const write = async (): Promise<void> => {
-      if (parts === null) throw new Error(`the archive has an invalid name: ${header.name}`);
-      await refuseLinks(target, parts);
-      const path = join(target, ...parts);
-      const mode = (header.mode ?? 0o644) & 0o777;
-      switch (header.type) {
-        case 'directory':
-          await mkdir(path, { recursive: true, mode: mode | 0o700 });
-          content.resume();
-          return;
-        case 'symlink':
-          await rm(path, { force: true });
-          await symlink(header.linkname ?? '', path);
-          content.resume();
-          return;
-        case 'file':
-        case 'contiguous-file':
-          // Never through an existing link.
-          await rm(path, { force: true });
-          content.on('data', (chunk) => {
-            counts.bytes += (chunk as Buffer).length;
-          });
-          await pipeline(content, createWriteStream(path, { mode, flags: 'wx' }));
-          counts.files += 1;
-          return;
-        default:
-          content.resume();
-      }
-    };
-    write().then(
+    unpackEntry(unpacking, header, content).then(
       () => next(),
       (error: Error) => archive.destroy(error),
     );
   });
   return archive;
+}
+
+async function unpackEntry(unpacking: Unpacking, header: Header, content: Source): Promise<void> {
+  const { target, counts, onLeftOut, links, files } = unpacking;
+  const parts = partsOf(header.name);
+  if (parts === null) throw new Error(`the archive has an invalid name: ${header.name}`);
+  await refuseLinks(target, parts);
+  const path = join(target, ...parts);
+  const mode = (header.mode ?? 0o644) & 0o777;
+  switch (header.type) {
+    case 'directory':
+      await mkdir(path, { recursive: true, mode: mode | 0o700 });
+      break;
+    case 'symlink': {
+      const linked = header.linkname ?? '';
+      if (await leadsOut(unpacking, parts, linked)) {
+        onLeftOut(header.name, `it is a link to ${linked}, outside of the folder`);
+        break;
+      }
+      await rm(path, { force: true });
+      await symlink(linked, path);
+      links.add(path);
+      files.delete(path);
+      break;
+    }
+    case 'link': {
+      // A second name of a file of this archive. A hard link to anything else would give the archive a way to it.
+      const source = join(target, ...(partsOf(header.linkname ?? '') ?? []));
+      if (!files.has(source)) {
+        onLeftOut(header.name, `it is a hard link to ${header.linkname}, which was not copied`);
+        break;
+      }
+      if (source === path) break;
+      await rm(path, { force: true });
+      await copyFile(source, path, constants.COPYFILE_EXCL);
+      links.delete(path);
+      files.add(path);
+      counts.files += 1;
+      break;
+    }
+    case 'file':
+    case 'contiguous-file':
+      // Never through an existing link.
+      await rm(path, { force: true });
+      content.on('data', (chunk) => {
+        counts.bytes += (chunk as Buffer).length;
+      });
+      await pipeline(content, createWriteStream(path, { mode, flags: 'wx' }));
+      links.delete(path);
+      files.add(path);
+      counts.files += 1;
+      return;
+    default:
+      onLeftOut(header.name, `it is a ${header.type}`);
+  }
+  content.resume();
 }
 
 /** `target` too: an archive may contain a link in its place. */
@@ -108,4 +166,31 @@ async function refuseLinks(target: string, parts: readonly string[]): Promise<vo
     const info = await lstat(folder);
     if (!info.isDirectory()) throw new Error(`${folder} is not a folder`);
   }
+}
+
+/**
+ * Whether a link at `parts` would lead out of `target`. It may begin with `..`, which starts at the folder of the link. It may
+ * not have `..` after a name, because that name may itself be a link. Links on the way must be of this copy: they
+ * lead to places inside.
+ */
+async function leadsOut(
+  { target, links }: Unpacking,
+  parts: readonly string[],
+  linked: string,
+): Promise<boolean> {
+  if (parts.length === 0 || linked === '' || isAbsolute(linked)) return true;
+  // On Windows both separate names.
+  const names = linked.split(/[\\/]/).filter((name) => name !== '' && name !== '.');
+  const ups = names.findIndex((name) => name !== '..');
+  const up = ups === -1 ? names.length : ups;
+  const below = names.slice(up);
+  const depth = parts.length - 1 - up;
+  if (depth < 0 || below.includes('..')) return true;
+  const way = [...parts.slice(0, depth), ...below];
+  for (let count = 1; count <= way.length; count += 1) {
+    const path = join(target, ...way.slice(0, count));
+    const info = await lstat(path).catch(() => null);
+    if (info?.isSymbolicLink() && !links.has(path)) return true;
+  }
+  return false;
 }
