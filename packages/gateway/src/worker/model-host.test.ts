@@ -78,7 +78,7 @@ async function gateway(all: readonly GatewayService[]): Promise<string> {
       return socket;
     },
     admit: async () => caller,
-    ownTokens: { among: async () => new Set() },
+    ownTokens: { among: async () => new Set(), inPlaces: async () => new Set() },
     ...{ trust: () => false, timeoutMs: 10_000, maxBody: 0, maxHeld: 10, shared: true },
     now: () => NOW,
     log: pino({ level: 'silent' }),

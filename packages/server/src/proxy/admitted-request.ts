@@ -9,11 +9,12 @@ import type { ServiceTarget } from './service-target.ts';
 /** A request to an existing service, by a caller who may use it. */
 export interface AdmittedRequest {
   readonly route: ServiceRoute;
+  /** Without parameters that contain a token of this server. */
   readonly target: ServiceTarget;
   /** Null for services with `auth: false`. */
   readonly caller: ServiceCaller | null;
-  /** Values of `Authorization` that contain a token of this server. */
-  readonly ownAuthorizations: ReadonlySet<string>;
+  /** See `RequestContext`. */
+  readonly ownValues: ReadonlySet<string>;
 }
 
 const ROUTER_PATHS = /^(\/generate|\/chat\/completions|\/v1\/[^?]*)(\?|$)/;

@@ -1,13 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import type { ServiceSessionProof } from '@dstack/store';
 import type { Admit, ClientConnection, ServiceCaller } from './callers.ts';
+import { type CredentialPlace, credentialPlaces } from './credential-places.ts';
 import type { OwnTokens } from './own-tokens.ts';
 import { valuesOf } from './raw-headers.ts';
 import { otherService, ProxyRefusal, type ServiceName, serviceNotFound } from './refusal.ts';
 
 export interface CallerAdmissionOptions {
   readonly admit: Admit;
-  readonly ownTokens: Pick<OwnTokens, 'among'>;
+  readonly ownTokens: Pick<OwnTokens, 'among' | 'inPlaces'>;
   /** Called for a client whose access was revoked. */
   readonly cutOff: (client: ClientConnection) => void;
 }
@@ -80,21 +81,32 @@ export class CallerAdmission {
     }
   }
 
-  /** Values of `Authorization` that are tokens of this server. */
-  ownAuthorizations(
+  /**
+   * Values of headers, cookies and parameters that contain a token of this server. `rest`: the path with its query.
+   */
+  ownValues(
     { headers, rawHeaders }: IncomingMessage,
+    rest: string,
     caller: ServiceCaller | null,
   ): ReadonlySet<string> | Promise<ReadonlySet<string>> {
     // The first value has admitted the caller, so it needs no look-up.
     const isByHeader = caller !== null && caller.isSession !== true;
     const admitted = (isByHeader && headers.authorization) || null;
     const others = valuesOf(rawHeaders, 'authorization').filter((value) => value !== admitted);
-    if (others.length === 0) return admitted === null ? NONE : new Set([admitted]);
-    return this.#withOwn(others, admitted);
+    const places = credentialPlaces(rawHeaders, rest);
+    if (others.length + places.length === 0) return admitted === null ? NONE : new Set([admitted]);
+    return this.#withOwn({ others, places }, admitted);
   }
 
-  async #withOwn(others: readonly string[], admitted: string | null): Promise<ReadonlySet<string>> {
-    const own = await this.#options.ownTokens.among(others);
-    return admitted === null ? own : new Set([admitted, ...own]);
+  async #withOwn(
+    {
+      others,
+      places,
+    }: { readonly others: readonly string[]; readonly places: readonly CredentialPlace[] },
+    admitted: string | null,
+  ): Promise<ReadonlySet<string>> {
+    const { ownTokens } = this.#options;
+    const [own, placed] = await Promise.all([ownTokens.among(others), ownTokens.inPlaces(places)]);
+    return new Set([...own, ...placed, ...(admitted === null ? [] : [admitted])]);
   }
 }

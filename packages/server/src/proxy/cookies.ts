@@ -6,9 +6,17 @@
  */
 const OWN = /^=?\s*(__host-|__secure-)?dstack/i;
 
-/** Removes this server's own cookies; null if no other is left. */
-export function withoutOwnCookies(cookie: string): string | null {
-  const kept = cookie.split(';').filter((pair) => !OWN.test(pair.trim()));
+/** `pair`: a cookie with its name. */
+export function isOwnCookie(pair: string): boolean {
+  return OWN.test(pair.trim());
+}
+
+/**
+ * Removes this server's own cookies, and those in `dropped`, which contain a token of it; null if no other
+ * is left.
+ */
+export function withoutOwnCookies(cookie: string, dropped: ReadonlySet<string>): string | null {
+  const kept = cookie.split(';').filter((pair) => !isOwnCookie(pair) && !dropped.has(pair.trim()));
   return kept.some((pair) => pair.trim() !== '') ? kept.join(';').trim() : null;
 }
 

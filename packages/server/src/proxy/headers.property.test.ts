@@ -52,7 +52,7 @@ it('a service never receives headers that are not for it, or that only this serv
     sender: { address: '10.0.0.9', isEncrypted: false, trust: trustIn([]) },
     prefix: '/p',
     user: 'alice',
-    ownAuthorizations: new Set([OWN]),
+    ownValues: new Set([OWN]),
     requestId: 'id',
   };
   const check = (headers: readonly string[]) => {
@@ -76,7 +76,7 @@ it('a service never receives headers that are not for it, or that only this serv
 it('a service receives all other headers, in their order', () => {
   const context = {
     sender: { address: '10.0.0.9', isEncrypted: false, trust: trustIn([]) },
-    ...{ prefix: null, user: null, ownAuthorizations: new Set<string>() },
+    ...{ prefix: null, user: null, ownValues: new Set<string>() },
     requestId: 'id',
   };
   const plain = fc

@@ -7,7 +7,7 @@ const context: RequestContext = {
   sender: { address: '10.0.0.9', isEncrypted: false, trust: trustIn([]) },
   prefix: '/proxy/services/main/web',
   user: null,
-  ownAuthorizations: new Set([OWN]),
+  ownValues: new Set([OWN]),
   requestId: 'id',
 };
 const proxied = (trusted: string, address = '10.0.0.9'): RequestContext => ({

@@ -12,19 +12,20 @@ export interface RequestContext {
   readonly prefix: string | null;
   /** Name of the caller; null for services with `auth: false`. */
   readonly user: string | null;
-  /** Values of `Authorization` that contain a token of this server. */
-  readonly ownAuthorizations: ReadonlySet<string>;
+  /** Values of headers, and cookies with their names, that contain a token of this server. */
+  readonly ownValues: ReadonlySet<string>;
   readonly requestId: string;
 }
 
 /** Passes on the client's headers, without credentials for this server, and adds this server's own. */
 export function requestHeaders(raw: RawHeaders, context: RequestContext): string[] {
-  const { sender, prefix, user, ownAuthorizations, requestId } = context;
+  const { sender, prefix, user, ownValues, requestId } = context;
   const headers = passedOn(raw, (name, value) => {
     if (isRewritten(name, sender) || isOurs(name) || isDisguised(name)) return null;
     if (name === 'x-request-id') return null;
-    if (name === 'authorization') return ownAuthorizations.has(value) ? null : value;
-    return name === 'cookie' ? withoutOwnCookies(value) : value;
+    if (name === 'host') return value;
+    if (name === 'cookie') return withoutOwnCookies(value, ownValues);
+    return ownValues.has(value) ? null : value;
   });
   headers.push(...forwardedHeaders(raw, sender, prefix));
   headers.push('X-Request-Id', requestId);

@@ -1,5 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { Logger } from '../logging.ts';
+import { bareForms, type CredentialPlace } from './credential-places.ts';
 
 export interface OwnTokensOptions {
   /** See `Access.isToken` of the store. */
@@ -30,6 +31,9 @@ const MAX_REMEMBERED = 10_000;
 /** Values looked up per request; further ones are never passed on. */
 const MAX_VALUES = 4;
 
+/** Values looked up per request outside of `Authorization`; places with further ones are never passed on. */
+const MAX_PLACED = 16;
+
 /** Parts of one value that are looked up; a value with more of them is never passed on. */
 const MAX_CANDIDATES = 8;
 
@@ -56,6 +60,30 @@ export class OwnTokens {
     return new Set(values.filter((_value, index) => own[index] ?? true));
   }
 
+  /**
+   * The texts of the places that contain a token of this server, or were not looked up. While the database does
+   * not answer, what looks like a token is dropped only where the name is one of credentials: apps use such values
+   * for much else.
+   */
+  async inPlaces(places: readonly CredentialPlace[]): Promise<ReadonlySet<string>> {
+    const found = new Set<string>();
+    const looked = new Map<string, Promise<boolean | null>>();
+    for (const { text, candidates, isForCredentials } of places) {
+      for (const candidate of candidates) {
+        if (candidate.includes(PREFIX)) found.add(text);
+        else if (looked.size >= MAX_PLACED && !looked.has(candidate)) found.add(text);
+        else {
+          const answer = looked.get(candidate) ?? this.#lookedUp(candidate);
+          looked.set(candidate, answer);
+          const isOwn = await answer;
+          if (isOwn ?? (isForCredentials && FORM.test(candidate))) found.add(text);
+        }
+        if (found.has(text)) break;
+      }
+    }
+    return found;
+  }
+
   async #isIn(value: string): Promise<boolean> {
     const texts = candidatesIn(value);
     if (texts.length > MAX_CANDIDATES) return true;
@@ -65,6 +93,11 @@ export class OwnTokens {
 
   async #isOwn(text: string): Promise<boolean> {
     if (text.includes(PREFIX)) return true;
+    return (await this.#lookedUp(text)) ?? FORM.test(text);
+  }
+
+  /** Null: the database does not answer. */
+  async #lookedUp(text: string): Promise<boolean | null> {
     const bytes = digest(text);
     if (this.#digests.some((own) => timingSafeEqual(own, bytes))) return true;
     const key = bytes.toString('base64');
@@ -80,7 +113,7 @@ export class OwnTokens {
         { err: error },
         'a credential cannot be looked up; its form decides whether it is passed on',
       );
-      return FORM.test(text);
+      return null;
     }
   }
 
@@ -113,15 +146,22 @@ function candidatesIn(value: string): string[] {
 /** Schemes that may precede tokens of this server. */
 const SCHEME = /^\s*(bearer|basic|token)\s/i;
 
-/** Everything after the scheme; for `Basic` also user and password. */
+/** Everything after the schemes; for `Basic` also user and password, for `Digest` the user. */
 function credentialsIn(value: string): string[] {
-  const whole = value.trim();
-  const [, scheme = '', rest = ''] = /^(\S+)\s(.*)$/s.exec(whole) ?? [];
-  const texts = [scheme === '' ? whole : rest.trim()];
-  if (scheme.toLowerCase() === 'basic') {
-    const decoded = Buffer.from(rest.trim(), 'base64').toString();
-    const [name = '', ...password] = decoded.split(':');
-    texts.push(name, password.join(':'));
+  const forms = bareForms(value);
+  // The scheme is no credential.
+  const texts = forms.length > 1 ? forms.slice(1) : [withoutScheme(value.trim())];
+  if (/^\s*basic\s/i.test(value)) {
+    for (const text of texts.slice(0, 2)) {
+      const [name = '', ...password] = Buffer.from(text, 'base64').toString().split(':');
+      texts.push(name, password.join(':'));
+    }
   }
-  return texts.filter((text) => text !== '');
+  const [, user = ''] = /\busername\*?\s*=\s*"?([^",]*)/i.exec(value) ?? [];
+  return [...texts, user].filter((text) => text !== '');
+}
+
+function withoutScheme(value: string): string {
+  const [, rest = value] = /^\S+\s(.*)$/s.exec(value) ?? [];
+  return rest.trim();
 }

@@ -7,6 +7,7 @@ import type { AccessPage } from './access-records.ts';
 import { type AdmittedRequest, answerOf, begun, checkRequest, pathOf } from './admitted-request.ts';
 import { CallerAdmission } from './caller-admission.ts';
 import type { ClientConnection } from './callers.ts';
+import { withoutParameters } from './credential-places.ts';
 import { type Delivered, Delivery, NoReplica, type Order, Undelivered } from './delivery.ts';
 import { exchange, hasBody } from './exchange.ts';
 import { clientAddress, type Sender } from './forwarded.ts';
@@ -206,8 +207,9 @@ export class ServiceProxy {
     const caller = service.auth ? await this.#callers.admit(arrival) : null;
     if (!mayAnswer) throw await this.#outages.noReplica(service, service.auth);
     checkRequest(route, target, request);
-    const ownAuthorizations = await this.#callers.ownAuthorizations(request, caller);
-    return { route, target, caller, ownAuthorizations };
+    const ownValues = await this.#callers.ownValues(request, target.rest, caller);
+    const rest = withoutParameters(target.rest, ownValues);
+    return { route, target: { ...target, rest }, caller, ownValues };
   }
 
   /** Whether it has a replica that no other one is preferred to. */
@@ -414,7 +416,7 @@ export class ServiceProxy {
       sender: this.#sender(request),
       prefix: admitted.route.stripPrefix ? admitted.target.prefix : null,
       user: admitted.caller?.name ?? null,
-      ownAuthorizations: admitted.ownAuthorizations,
+      ownValues: admitted.ownValues,
     });
   }
 

@@ -76,6 +76,23 @@ describe('a service without authentication', () => {
     }
   });
 
+  it('receives no token of this server in other headers, cookies and parameters', async () => {
+    const { token } = proxy.server;
+    const headers = {
+      ...{ 'X-Api-Key': token, 'X-Kept': 'a', Cookie: `a=1; token=${token}; dstack_session=x` },
+      'Proxy-Authorization': `Bearer ${token}`,
+    };
+    const answer = await proxy.get(`open/echo?a=1&token=${token}&b=2`, { headers });
+    const { url, headers: raw } = await json(answer);
+    expect(names(raw)).toMatchObject({ 'x-kept': 'a', cookie: 'a=1' });
+    expect(url).toMatch(/\?a=1&b=2$/);
+    expect(JSON.stringify(raw)).not.toContain(token);
+    const socket = proxy.socket(`main/open/ws-headers?token=${token}`, { 'x-api-key': token });
+    const [message] = await once(socket, 'message');
+    expect(String(message)).not.toContain(token);
+    socket.terminate();
+  });
+
   it.each(['Bearer of-the-app', 'Basic YTpi', 'Bearer 0b8a2ef3-4a51-4c0c-9d52-7f3a3d0f1c11'])(
     'receives %s, which is its own',
     async (authorization) => {

@@ -1,0 +1,120 @@
+/** Where in the head of a request a token may be, beside `Authorization`: in headers, cookies and parameters. */
+import { SERVICE_TOKEN_PREFIX } from '@dstack/contract/wire';
+import { isOwnCookie } from './cookies.ts';
+import type { RawHeaders } from './raw-headers.ts';
+
+/** A part of the head that is passed on or dropped as a whole. */
+export interface CredentialPlace {
+  /** As it was sent: the value of a header, a cookie with its name, or a parameter with its name. */
+  readonly text: string;
+  /** What may be a token of this server. */
+  readonly candidates: readonly string[];
+  /** Its name is one of credentials (`X-Api-Key`, `access_token`). */
+  readonly isForCredentials: boolean;
+}
+
+/** Users' tokens, anywhere in a text. */
+const FORMS = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi;
+
+const FOR_CREDENTIALS = /auth|token|key|secret|passw|credential|bearer|jwt/i;
+
+/** Names of values that identify a request or an object, and are new with each request. */
+const FOR_IDS =
+  /(^|[-_.])(id|uuid|guid)$|[a-z]I[dD]$|^(idempotency-key|traceparent|tracestate|baggage)$/;
+
+/** What HTTP itself needs, and `Authorization`, which is looked at whole. */
+const OF_HTTP =
+  /^(authorization|host|content-.*|accept.*|if-.*|range|date|sec-websocket-(key|version|extensions)|sec-fetch-.*|x-forwarded-.*|x-dstack-.*)$/;
+
+/** A longer value is no token of this server: those that users choose are shorter. */
+const LONGEST = 256;
+
+/** `rest`: the path with its query. */
+export function credentialPlaces(raw: RawHeaders, rest: string): CredentialPlace[] {
+  const places: CredentialPlace[] = parametersOf(rest).flatMap((text) => pairPlace(text));
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = (raw[i] ?? '').toLowerCase();
+    const value = raw[i + 1] ?? '';
+    if (name === 'cookie') places.push(...cookiesIn(value));
+    else if (name === 'referer') places.push(...refererPlace(value));
+    else if (!OF_HTTP.test(name)) places.push(...placeOf(value, name, value));
+  }
+  return places;
+}
+
+function cookiesIn(value: string): CredentialPlace[] {
+  return value
+    .split(';')
+    .map((pair) => pair.trim())
+    .filter((pair) => !isOwnCookie(pair))
+    .flatMap(pairPlace);
+}
+
+/** The address of a page; its parameters are those of a request. */
+function refererPlace(text: string): CredentialPlace[] {
+  const places = parametersOf(text).flatMap(pairPlace);
+  if (places.length === 0) return [];
+  const candidates = [...new Set(places.flatMap((place) => place.candidates))];
+  return [{ text, candidates, isForCredentials: places.some((place) => place.isForCredentials) }];
+}
+
+function pairPlace(text: string): CredentialPlace[] {
+  const at = text.indexOf('=');
+  if (at === -1) return placeOf(text, '', decoded(text));
+  return placeOf(text, decoded(text.slice(0, at)), decoded(text.slice(at + 1)));
+}
+
+function placeOf(text: string, name: string, value: string): CredentialPlace[] {
+  const isForCredentials = FOR_CREDENTIALS.test(name) && !FOR_IDS.test(name);
+  const candidates = new Set<string>();
+  if (value.includes(SERVICE_TOKEN_PREFIX)) candidates.add(value);
+  if (!FOR_IDS.test(name)) {
+    for (const form of value.match(FORMS) ?? []) candidates.add(form.toLowerCase());
+  }
+  if (isForCredentials && value.length <= LONGEST) {
+    for (const form of bareForms(value)) candidates.add(form);
+  }
+  return candidates.size === 0 ? [] : [{ text, candidates: [...candidates], isForCredentials }];
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    return text;
+  }
+}
+
+/** The parameters of the query, as they were sent. */
+function parametersOf(url: string): string[] {
+  const at = url.indexOf('?');
+  return at === -1 ? [] : url.slice(at + 1).split('&');
+}
+
+/** The path with its query, without the parameters in `dropped`. */
+export function withoutParameters(url: string, dropped: ReadonlySet<string>): string {
+  const parameters = parametersOf(url);
+  const kept = parameters.filter((parameter) => !dropped.has(parameter));
+  if (kept.length === parameters.length) return url;
+  const path = url.slice(0, url.indexOf('?'));
+  return kept.length === 0 ? path : `${path}?${kept.join('&')}`;
+}
+
+/** Schemes and quotes that are removed from one value. */
+const MOST_LAYERS = 4;
+
+/** The value, and what is left without schemes (`Bearer Bearer x`) and quotes around it, outermost first. */
+export function bareForms(value: string): string[] {
+  const forms: string[] = [];
+  let text = value.trim();
+  for (let layer = 0; layer < 2 * MOST_LAYERS && text !== ''; layer += 1) {
+    forms.push(text);
+    const bare = /^(["'])(.*)\1[,;]?$/s.exec(text)?.[2] ?? SCHEMED.exec(text)?.[1];
+    if (bare === undefined) break;
+    text = bare.trim();
+  }
+  return forms;
+}
+
+/** Schemes that may precede tokens of this server. */
+const SCHEMED = /^(?:bearer|basic|token)[\s:]+(.*)$/is;
