@@ -18,7 +18,7 @@ import type {
   UserWithCreds,
   Volume,
 } from '@dstack/contract/wire';
-import type { Transport } from '../transport.ts';
+import type { CallOptions, Transport } from '../transport.ts';
 
 export interface ListEventsQuery {
   readonly target_projects?: readonly string[];
@@ -79,7 +79,8 @@ export interface CostFilter {
 /** Calls that belong to no project. */
 export function serverCalls(transport: Transport) {
   return {
-    info: (): Promise<ServerInfo> => transport.read('/api/server/get_info'),
+    info: (options?: CallOptions): Promise<ServerInfo> =>
+      transport.read('/api/server/get_info', undefined, options),
     /** What jobs have cost. Older servers answer as for an unknown path. */
     cost: (query: CostFilter): Promise<CostReport> => transport.get('/api/cost', { ...query }),
     /** For admins of the server. Older servers answer as for an unknown path. */

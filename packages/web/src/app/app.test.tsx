@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SignInError } from '../data/session/session.ts';
 import { renderApp } from '../testing/render-app.tsx';
 import { aRun } from '../testing/runs.ts';
-import { PageError } from './page-states.tsx';
+import { MissingPart, PageError } from './page-states.tsx';
 
 const lost = new ConnectionError('http://x', 'POST /api/runs/list', null);
 
@@ -283,6 +283,33 @@ describe('a server that was upgraded while the page was open', () => {
       await screen.findByRole('heading', { name: title });
     },
   );
+});
+
+it('loads a page whose code did not arrive once the server answers again', async () => {
+  const entry = Object.assign(document.createElement('script'), {
+    type: 'module',
+    src: '/assets/index.js',
+  });
+  document.head.append(entry);
+  let answer: Response | null = null;
+  vi.stubGlobal('fetch', async () => {
+    if (answer === null) throw new TypeError('Failed to fetch');
+    return answer;
+  });
+  let later = () => {};
+  const reload = vi.fn();
+  const setTimer = (run: () => void) => {
+    later = run;
+    return () => {};
+  };
+  render(<MissingPart reload={reload} setTimer={setTimer} />);
+  await screen.findByText(/The page is loaded again as soon as it does/);
+  expect(reload).not.toHaveBeenCalled();
+  answer = new Response('<script src="/assets/index.js">');
+  act(() => later());
+  await waitFor(() => expect(reload).toHaveBeenCalledTimes(1));
+  entry.remove();
+  vi.unstubAllGlobals();
 });
 
 it('moves the focus to the content after a navigation', async () => {

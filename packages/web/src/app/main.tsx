@@ -4,7 +4,7 @@ import './styles/tokens.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createLive } from '../data/live/live.ts';
-import { pollingFeed } from '../data/live/polling-feed.ts';
+import { pollingFeed, serverProbe } from '../data/live/polling-feed.ts';
 import { sharedFeed } from '../data/live/shared-feed.ts';
 import { streamFeed } from '../data/live/stream-feed.ts';
 import { createSession } from '../data/session/session.ts';
@@ -26,7 +26,7 @@ const feed = sharedFeed({
   onRefused,
   own: streamFeed({
     open: session.client.changes.open,
-    fallback: pollingFeed({ probe: () => session.client.server.info() }),
+    fallback: pollingFeed({ probe: () => serverProbe(session.client) }),
     onRefused,
   }),
 });

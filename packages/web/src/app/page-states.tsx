@@ -9,6 +9,7 @@ import { Skeleton } from '../ui/feedback/skeleton.tsx';
 import { useInsteadOfFirstFrame } from '../ui/panel/first-frame.ts';
 import { PageFrame } from '../ui/panel/page.tsx';
 import { usePageTitle } from '../ui/panel/page-title.ts';
+import { useLatest } from '../ui/use-latest.ts';
 
 /** Instead of a page that failed; the frame around it stays. */
 export function PageError({ error, reset }: ErrorComponentProps) {
@@ -25,11 +26,40 @@ export function isMissingPart(error: unknown): boolean {
   return error instanceof Error && MISSING_PART.test(error.message);
 }
 
-/** The server has another build of the UI since this page was opened, or the connection was interrupted. */
-function MissingPart() {
+interface MissingPartProps {
+  readonly reload?: () => void;
+  /** Runs the function after the time, unless the returned function is called before. */
+  readonly setTimer?: (run: () => void, ms: number) => () => void;
+}
+
+/** Between two questions whether the server answers again. */
+const ASK_MS = 2000;
+
+/**
+ * The server has another build of the UI since this page was opened, or the connection was interrupted: then
+ * the page is loaded again as soon as the server answers. There is nothing on it that could be lost.
+ */
+export function MissingPart(props: MissingPartProps) {
+  const { reload = () => location.reload(), setTimer = timer } = props;
   const [served, setServed] = useState<ServedBuild | null>(null);
+  const [asked, setAsked] = useState(0);
+  const actions = useLatest({ reload, setTimer });
   // For the network.
-  useEffect(() => void servedBuild().then(setServed), []);
+  useEffect(() => {
+    let cancel = () => {};
+    let isLeft = false;
+    void servedBuild().then((answer) => {
+      if (isLeft) return;
+      setServed(answer);
+      if (answer === 'unknown') {
+        cancel = actions.current.setTimer(() => setAsked((count) => count + 1), ASK_MS);
+      } else if (asked > 0) actions.current.reload();
+    });
+    return () => {
+      isLeft = true;
+      cancel();
+    };
+  }, [actions, asked]);
   if (served === null) return <PagePending />;
   return (
     <EmptyState
@@ -41,18 +71,25 @@ function MissingPart() {
           : 'A part of the web UI could not be loaded'
       }
       actions={
-        <Button variant="primary" onClick={() => location.reload()}>
+        <Button variant="primary" onClick={reload}>
           Reload the page
         </Button>
       }
     >
-      <p>
-        {served === 'other'
-          ? 'The server was updated while this page was open.'
-          : 'The connection to the server was interrupted. Reload the page when it is back.'}
-      </p>
+      <p>{MISSING_TEXTS[served]}</p>
     </EmptyState>
   );
+}
+
+const MISSING_TEXTS: Readonly<Record<ServedBuild, string>> = {
+  other: 'The server was updated while this page was open.',
+  own: 'The connection to the server was interrupted for a moment.',
+  unknown: 'The server does not answer. The page is loaded again as soon as it does.',
+};
+
+function timer(run: () => void, ms: number): () => void {
+  const handle = setTimeout(run, ms);
+  return () => clearTimeout(handle);
 }
 
 export function PageNotFound() {

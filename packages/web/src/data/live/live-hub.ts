@@ -11,7 +11,12 @@ export type HubMessage =
   | { readonly on: 'state'; readonly state: LiveState }
   | { readonly on: 'change'; readonly change: Parameters<LiveListener['onChange']>[0] }
   | { readonly on: 'gap' }
-  | { readonly on: 'refused' };
+  | { readonly on: 'refused' }
+  /** The worker is alive. */
+  | { readonly on: 'beat' };
+
+/** Between two signs of life of the worker. */
+export const BEAT_MS = 5000;
 
 export interface HubPort {
   postMessage(message: HubMessage): void;
@@ -60,6 +65,10 @@ export class LiveHub {
 
   retry(): void {
     this.#feed.retry();
+  }
+
+  beat(): void {
+    this.#send({ on: 'beat' });
   }
 
   #send(message: HubMessage): void {

@@ -3,8 +3,8 @@
  * server. Sessions are kept apart by their key.
  */
 import { createClient, fetchExchange } from '@dstack/client';
-import { LiveHub, type TabMessage } from './live-hub.ts';
-import { pollingFeed } from './polling-feed.ts';
+import { BEAT_MS, LiveHub, type TabMessage } from './live-hub.ts';
+import { pollingFeed, serverProbe } from './polling-feed.ts';
 import { streamFeed } from './stream-feed.ts';
 
 const hubs = new Map<string, LiveHub>();
@@ -21,13 +21,18 @@ function hubOf(url: string, key: string): LiveHub {
   const hub = new LiveHub((onRefused) =>
     streamFeed({
       open: client.changes.open,
-      fallback: pollingFeed({ probe: () => client.server.info(), isHidden: () => false }),
+      fallback: pollingFeed({ probe: () => serverProbe(client), isHidden: () => false }),
       onRefused,
     }),
   );
   hubs.set(key, hub);
   return hub;
 }
+
+// A tab that receives nothing from its worker goes on without it.
+setInterval(() => {
+  for (const hub of hubs.values()) hub.beat();
+}, BEAT_MS);
 
 addEventListener('connect', (event) => {
   const [port] = (event as MessageEvent).ports;

@@ -1,3 +1,4 @@
+import type { Client } from '@dstack/client';
 import type { LiveFeed, LiveListener } from './live-state.ts';
 
 /** Between two polls of a server that answers, in ms. */
@@ -5,8 +6,14 @@ const POLL_MS = 2000;
 /** After failures, in ms; the last one repeats. */
 const RETRY_MS = [1000, 2000, 4000, 8000, 15_000];
 
+/** A server that has not answered by then is reported as offline. */
+const PROBE_MS = 10_000;
+
+/** A cheap call that shows that the server answers. */
+export const serverProbe = (client: Client): Promise<unknown> =>
+  client.server.info({ timeoutMs: PROBE_MS });
+
 export interface PollingOptions {
-  /** A cheap call that shows that the server answers. */
   readonly probe: () => Promise<unknown>;
   readonly now?: () => number;
   readonly setTimer?: (run: () => void, ms: number) => unknown;

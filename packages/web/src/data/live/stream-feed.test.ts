@@ -91,3 +91,67 @@ it('polls servers without the stream', async () => {
   const w = await follow([new NotFoundError('Not found', answer)]);
   expect(w.isFallback).toBe(true);
 });
+
+/** A connection that stays open and sends no more than `messages`, and timers that the test fires. */
+function silentServer(...messages: readonly StreamedChange[]) {
+  const timers = new Set<() => void>();
+  const states: LiveState[] = [];
+  const opened: AbortSignal[] = [];
+  let onOpen = () => {};
+  const feed = streamFeed({
+    async *open(_query, signal) {
+      opened.push(signal);
+      yield* opened.length === 1 ? messages : [];
+      onOpen();
+      await new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+      });
+    },
+    fallback: { start: () => () => {}, retry: () => {} },
+    onRefused: () => {},
+    now: () => 1000,
+    wait: async () => {},
+    setTimer: (run) => {
+      timers.add(run);
+      return () => timers.delete(run);
+    },
+  });
+  const begin = (act: () => void) =>
+    new Promise<void>((resolve) => {
+      onOpen = resolve;
+      act();
+    });
+  return { feed, timers, states, opened, begin };
+}
+
+it('reports a server that sends nothing any more as offline, and tries again', async () => {
+  const w = silentServer(ready('1', false));
+  let stop = () => {};
+  await w.begin(() => {
+    stop = w.feed.start({
+      onState: (state) => w.states.push(state),
+      onChange: () => {},
+      onGap: () => {},
+    });
+  });
+  expect(w.states.map(({ kind }) => kind)).toEqual(['live']);
+  expect(w.timers.size).toBe(1);
+  await w.begin(() => {
+    for (const run of w.timers) run();
+  });
+  expect(w.opened.map(({ aborted }) => aborted)).toEqual([true, false]);
+  expect(w.states.slice(1).map(({ kind }) => kind)).toEqual(['offline', 'offline']);
+  stop();
+});
+
+it('gives an attempt up that gets no answer when the user asks for another one', async () => {
+  const w = silentServer();
+  let stop = () => {};
+  await w.begin(() => {
+    stop = w.feed.start({ onState: () => {}, onChange: () => {}, onGap: () => {} });
+  });
+  await w.begin(() => w.feed.retry());
+  expect(w.opened.map(({ aborted }) => aborted)).toEqual([true, false]);
+  stop();
+  expect(w.opened[1]?.aborted).toBe(true);
+});
