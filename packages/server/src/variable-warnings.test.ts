@@ -35,3 +35,15 @@ it('every variable that the programs read is known', () => {
   expect(names.size).toBeGreaterThan(50);
   expect(variableWarnings(Object.fromEntries([...names].map((name) => [name, '1'])))).toEqual([]);
 });
+
+it('every variable that the documentation names is known', () => {
+  const docs = join(import.meta.dirname, '../../../docs');
+  const texts = globSync('*.md', { cwd: docs }).map((name) =>
+    readFileSync(join(docs, name), 'utf8'),
+  );
+  const names = new Set(texts.flatMap((text) => text.match(/\bDSTACK_\w*[A-Z0-9]\b(?!_)/g) ?? []));
+  expect(names.size).toBeGreaterThan(100);
+  const given = Object.fromEntries([...names].map((name) => [name, '1']));
+  const notSupported = / is not supported and has no effect: /;
+  expect(variableWarnings(given).filter((text) => !notSupported.test(text))).toEqual([]);
+});

@@ -58,15 +58,31 @@ export async function* serverChecks(cli: Cli): AsyncGenerator<DoctorCheck, void>
 
 async function* clockCheck(url: string, cli: Cli): AsyncGenerator<DoctorCheck, void> {
   if (!/^https?:/.test(url)) return;
+  const sentAt = cli.now();
   const answer = await fetch(`${url}/healthcheck`, { signal: AbortSignal.timeout(5000) }).catch(
     () => null,
   );
-  const skew = Math.abs(Date.parse(answer?.headers.get('date') ?? '') - cli.now());
-  if (Number.isNaN(skew)) return;
-  const text = `the clocks of this computer and of the server differ by ${Math.round(skew / 1000)} s`;
+  const date = Date.parse(answer?.headers.get('date') ?? '');
+  if (Number.isNaN(date)) return;
+  const skew = clockSkew(date, { sentAt, receivedAt: cli.now() });
+  const text =
+    skew === 0
+      ? 'the clocks of this computer and of the server agree'
+      : `the clocks of this computer and of the server differ by ${Math.ceil(skew / 1000)} s`;
   const isOff = skew > MOST_SKEW_MS;
   const fix = isOff ? 'set the time of both automatically (NTP)' : null;
   yield { name: 'clock', state: isOff ? 'warning' : 'ok', text, fix };
+}
+
+/**
+ * By how much the clocks differ at least, in ms. The server named a full second, `date`, somewhere between
+ * the request and the answer: within that, nothing is known.
+ */
+export function clockSkew(
+  date: number,
+  { sentAt, receivedAt }: { readonly sentAt: number; readonly receivedAt: number },
+): number {
+  return Math.max(0, sentAt - (date + 1000), date - receivedAt);
 }
 
 async function* fleetCheck({ project }: Connection): AsyncGenerator<DoctorCheck, void> {
