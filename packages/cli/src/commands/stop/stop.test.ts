@@ -31,15 +31,19 @@ async function serving(status: Run['status']): Promise<FakeServer> {
 }
 
 test.each([
-  [['stop', 'a', '-y'], { runs_names: ['a'], abort: false }, 'Stopped\n'],
-  [['stop', '-x', '-y', 'a', 'b'], { runs_names: ['a', 'b'], abort: true }, 'Aborted\n'],
+  [['stop', 'a', '-y'], { runs_names: ['a'], abort: false }, 'Stopping a; until'],
+  [['stop', '-x', '-y', 'a', 'b'], { runs_names: ['a', 'b'], abort: true }, 'Aborting a, b; until'],
   [['stop', '--wait', '-y', 'a'], { runs_names: ['a'], abort: false }, 'Stopped\n'],
-])('%j', async (argv, body, stderr) => {
-  const fake = await serving('running');
-  const { code, err } = await runCommand(argv, { env: serverEnv(fake.url) });
-  expect([code, err]).toEqual([0, stderr]);
-  expect(fake.bodyOf(`${BASE}/runs/stop`)).toEqual(body);
-});
+  [['stop', '--wait', '-xy', 'a'], { runs_names: ['a'], abort: true }, 'Aborted\n'],
+])(
+  '%j reports that runs have ended only after it has waited for them',
+  async (argv, body, text) => {
+    const fake = await serving('running');
+    const { code, err } = await runCommand(argv, { env: serverEnv(fake.url) });
+    expect([code, err.startsWith(text)]).toEqual([0, true]);
+    expect(fake.bodyOf(`${BASE}/runs/stop`)).toEqual(body);
+  },
+);
 
 test('missing permission is not reported as an invalid token', async () => {
   const msg = 'Access denied: the service token ci may only read';

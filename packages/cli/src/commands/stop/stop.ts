@@ -50,7 +50,14 @@ export async function runStop(options: StopOptions, cli: Cli): Promise<void> {
     await connection.project.runs.stop(names, options.abort);
     if (options.wait) await Promise.all(names.map((name) => ended(connection, name, cli)));
   });
-  cli.io.info(options.abort ? 'Aborted' : 'Stopped');
+  if (options.wait) cli.io.info(options.abort ? 'Aborted' : 'Stopped');
+  else cli.io.info(stoppingText(names, options.abort));
+}
+
+/** The server has only accepted it: until its jobs have ended, `dstack ps` shows the run as terminating. */
+function stoppingText(names: readonly string[], isAbort: boolean): string {
+  const verb = isAbort ? 'Aborting' : 'Stopping';
+  return `${verb} ${names.join(', ')}; until it has ended, dstack ps shows it as terminating (--wait waits for that)`;
 }
 
 async function ended(connection: Connection, name: string, cli: Cli): Promise<void> {
