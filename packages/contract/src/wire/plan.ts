@@ -24,7 +24,24 @@ export const JobPlan = model({
 });
 export type JobPlan = z.infer<typeof JobPlan>;
 
-/** `notes` is our addition: sentences for the user about unusual behaviour of the run. */
+/** What becomes of a run that is submitted now, as far as its capacity goes. */
+export const PLAN_OUTLOOKS = [
+  /** There is a place for it. */
+  'starts',
+  /** Its machines are in use, and its order waits in the queue of their backend. */
+  'queued',
+  /** There is no place now, and its `retry` lets it wait for one. */
+  'waits',
+  /** There is no place now, and it ends at once for that reason. */
+  'ends',
+] as const;
+export const PlanOutlook = choiceOf(PLAN_OUTLOOKS);
+export type PlanOutlook = z.infer<typeof PlanOutlook>;
+
+/**
+ * `notes` and `outlook` are our additions. `notes`: sentences for the user about unusual behaviour of the
+ * run. `outlook` is null for searches, updates, and runs that do not begin when they are submitted.
+ */
 export const RunPlan = model({
   project_name: Text,
   user: Text,
@@ -34,6 +51,7 @@ export const RunPlan = model({
   current_resource: nullable(Run),
   action: ApplyAction,
   notes: listOf(Text),
+  outlook: nullable(PlanOutlook),
 });
 export type RunPlan = z.infer<typeof RunPlan>;
 

@@ -41,6 +41,34 @@ function plan(configuration: object, world: World = {}) {
 const names = (offers: readonly Offer[] = []) =>
   offers.map((offer) => `${offer.instance.name} ${offer.price} ${offer.availability}`);
 
+describe('the outlook of a plan', () => {
+  const free = anInstance(CLOUD, 0, anOffer({ price: 1 }));
+  const busy = anInstance(CLOUD, 1, anOffer({ price: 1 }), { status: 'busy', busyBlocks: 1 });
+  const gone = [anOffer({ availability: 'not_available' })];
+
+  it.each([
+    ['starts', 'on an instance that is free', {}, [free, busy], []],
+    ['starts', 'on a new instance', {}, [busy], [anOffer()]],
+    ['ends', 'where all that matches is busy', {}, [busy], []],
+    ['ends', 'where the backends have nothing now', {}, [], gone],
+    ['ends', 'where only a part of its nodes finds a place', { nodes: 2 }, [free, busy], []],
+    ['waits', 'if it may', { retry: { on_events: ['no-capacity'] } }, [busy], []],
+    ['ends', 'if it waits for other events', { retry: { on_events: ['error'] } }, [busy], []],
+    [null, 'of a run that begins later', { schedule: { cron: '0 0 * * *' } }, [busy], []],
+  ] as const)('is "%s" %s', (outlook, _where, configuration, instances, offers) => {
+    const fleets = [{ ...CLOUD }];
+    expect(plan(configuration, { fleets, instances, offers }).outlook).toBe(outlook);
+  });
+
+  it('is none of a search, and of a service that begins with no replica', () => {
+    const options = { forOffersOnly: true };
+    expect(plan({}, { instances: [busy], options }).outlook).toBeNull();
+    const scaling = { metric: 'rps', target: 1 };
+    const service = { type: 'service', port: 80, commands: ['x'], replicas: '0..1', scaling };
+    expect(plan(service, { instances: [busy] }).outlook).toBeNull();
+  });
+});
+
 describe('offers of a plan', () => {
   const busy = { status: 'busy' as const, busyBlocks: 1 };
   const instances = [

@@ -1,4 +1,4 @@
-import type { JobSpec } from '@dstack/contract/wire';
+import type { JobSpec, PlanOutlook } from '@dstack/contract/wire';
 import type { Id, Offer } from '../model/index.ts';
 import { listOffers, type OfferListing } from '../offers/listing.ts';
 import type { BackendOffers } from '../placement/backend-answers.ts';
@@ -10,6 +10,7 @@ import { batchesOf } from './batches.ts';
 import type { PlanInput } from './input.ts';
 import { planNotes } from './notes.ts';
 import { findOffers } from './offers.ts';
+import { planOutlook } from './outlook.ts';
 
 /** As the wire's `JobPlan`, except for the names of backends in offers. */
 export interface PlannedJob extends OfferListing {
@@ -19,6 +20,7 @@ export interface PlannedJob extends OfferListing {
 export interface PlannedRun {
   readonly jobPlans: readonly PlannedJob[];
   readonly notes: readonly string[];
+  readonly outlook: PlanOutlook | null;
   /** The fleet that the scheduler would choose for the first job; null if none. */
   readonly fleetId: Id | null;
 }
@@ -73,6 +75,12 @@ export function planRun(input: PlanInput, answers: BackendOffers): PlannedRun {
   return {
     jobPlans,
     notes: planNotes(ledger, input, batches, ask),
+    outlook: planOutlook(
+      ledger,
+      input,
+      batches.map(({ batch }) => batch),
+      ask,
+    ),
     fleetId: batches[0]?.fleetId ?? null,
   };
 }

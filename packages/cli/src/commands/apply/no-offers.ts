@@ -36,6 +36,21 @@ export async function missingOffersNotice(
   );
 }
 
+/**
+ * What becomes of a run for which there is no place now, although offers match it: they are of instances in
+ * use. Null: there is a place, or the notes of the server say what the run waits for.
+ */
+export function outlookNotice({ outlook }: RunPlan): string | null {
+  switch (outlook) {
+    case 'ends':
+      return 'Nothing that matches is free now: the run would end at once. To let it wait, add to the configuration `retry: {on_events: [no-capacity], duration: 1d}`; who has the instances: dstack ps, dstack fleet\n';
+    case 'waits':
+      return 'Nothing that matches is free now: its `retry` lets the run wait.\n';
+    default:
+      return null;
+  }
+}
+
 interface FleetReference {
   readonly name: string;
   readonly project?: string | null;

@@ -57,6 +57,20 @@ test('a plan without offers reports whether there are fleets', async () => {
   expect((await apply(TASK, [], none, { input: 'n\n' })).out).toContain('has no fleets');
 });
 
+test.each([
+  ['ends', 'Nothing that matches is free now: the run would end at once.'],
+  ['waits', 'Nothing that matches is free now: its `retry` lets the run wait.'],
+] as const)('a plan whose offers are all in use reports that the run %s', async (outlook, text) => {
+  const plan = await recordedAnswer<RunPlan>('apply-d', `${BASE}/runs/get_plan`);
+  const routes = {
+    ...(await recordedRoutes('apply-d')),
+    [`POST ${BASE}/runs/get_plan`]: { json: { ...plan, outlook } },
+  };
+  const fake = await startFakeServer(routes);
+  const { out } = await apply(TASK, [], fake, { input: 'n\n' });
+  expect(out.replaceAll(/\s+/g, ' ')).toContain(text);
+});
+
 test('a run that names only fleets that do not exist is not submitted', async () => {
   const fake = await startFakeServer({
     ...(await recordedRoutes('apply-no-capacity')),

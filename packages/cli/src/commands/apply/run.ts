@@ -17,7 +17,7 @@ import { hangingText } from '../../terminal/text-width.ts';
 import type { ApplyOptions } from './apply-options.ts';
 import { followRun } from './attached.ts';
 import { offerDefaultFleet } from './default-fleet.ts';
-import { missingOffersNotice } from './no-offers.ts';
+import { missingOffersNotice, outlookNotice } from './no-offers.ts';
 import { applyFlags, resolveReferences } from './overrides.ts';
 import { runPlanText } from './run-plan.ts';
 import { type Difference, diffSpecs, renderDiff } from './spec-diff.ts';
@@ -154,7 +154,8 @@ async function showPlan(
     const notice = await missingOffersNotice(plan, connection, { paint: io.paint, cwd: cli.cwd });
     io.print(`\n${hangingText(notice, 0, io.width)}`);
   } else {
-    io.print('');
+    const outlook = outlookNotice(plan);
+    io.print(outlook === null ? '' : `\n${io.paint('warning', hangingText(outlook, 0, io.width))}`);
   }
   const { notice } = decide(plan);
   if (notice) io.print(notice);

@@ -76,6 +76,7 @@ export async function getRunPlan(
       ...(await mirrorNotes(deps, project, effective, current)),
       ...notes,
     ],
+    outlook: isUpdate ? null : planned.outlook,
   };
 }
 

@@ -101,6 +101,15 @@ it('shows the plan of the text, and submits what it shows', async () => {
   });
 });
 
+it.each([
+  ['ends', 'A new run is created. It ends at once, because nothing that matches is free now.'],
+  ['waits', 'A new run is created. It waits, because nothing that matches is free now.'],
+] as const)('reports before a run is submitted that it %s', async (outlook, text) => {
+  await world(() => plan({ outlook }));
+  await screen.findByText((shown) => shown.startsWith(text));
+  screen.getByText(/from \$0.50\/h once one of 7 offers is free/);
+});
+
 it('edits the text by a form, whose fields follow from the schema', async () => {
   const sent: Sent[] = [];
   const { user } = await world((one) => {

@@ -1,7 +1,7 @@
 import type { RunPlan } from '@dstack/contract/wire';
 import { Info, TriangleAlert } from 'lucide-react';
 import type { ReactNode } from 'react';
-import { count, money, plural } from '../../domain/format/quantities.ts';
+import { money, plural } from '../../domain/format/quantities.ts';
 import { planEffect } from '../../domain/launch/plan-state.ts';
 import type { LaunchPlan } from '../../domain/launch/use-launch-plan.ts';
 import { configurationText } from '../../domain/runs/configuration-text.ts';
@@ -64,24 +64,24 @@ const MOST_JOBS = 4;
 function Effect(props: { readonly plan: RunPlan; readonly isCurrent: boolean }) {
   const { plan, isCurrent } = props;
   const effect = planEffect(plan);
-  const [cheapest] = plan.job_plans[0]?.offers ?? [];
   const jobs = plan.job_plans.length;
-  useStatusAnnouncement('Plan', isCurrent ? effectText(effect) : null);
+  const outlook = effect.kind === 'create' || effect.kind === 'replace' ? outlookText(plan) : null;
+  const text = [effectText(effect), outlook].filter(Boolean).join(' ');
+  const isBlocked = effect.kind === 'blocked' || plan.outlook === 'ends';
+  useStatusAnnouncement('Plan', isCurrent ? text : null);
   return (
     <Panel
       title="Plan"
       actions={isCurrent ? null : <span className={styles.updating}>of an earlier text</span>}
     >
       <div className={styles.effect}>
-        <p data-kind={effect.kind} className={styles.effectText}>
-          {effect.kind === 'blocked' ? <TriangleAlert size={15} aria-hidden="true" /> : null}
-          {effectText(effect)}
+        <p data-kind={isBlocked ? 'blocked' : effect.kind} className={styles.effectText}>
+          {isBlocked ? <TriangleAlert size={15} aria-hidden="true" /> : null}
+          {text}
         </p>
         <p className={styles.notice}>
           {plural(jobs, 'job')} in project {plan.project_name}
-          {cheapest === undefined
-            ? '. No offer matches.'
-            : `, from ${money(cheapest.price * jobs)}/h with the first of ${count(plan.job_plans[0]?.total_offers ?? 0)} offers.`}
+          {priceText(plan)}
         </p>
         {plan.current_resource !== null && effect.kind !== 'create' ? (
           <TextDiff
@@ -93,6 +93,33 @@ function Effect(props: { readonly plan: RunPlan; readonly isCurrent: boolean }) 
       </div>
     </Panel>
   );
+}
+
+/** What becomes of the new run if there is no place for it now; null: it starts. */
+function outlookText({ outlook }: RunPlan): string | null {
+  switch (outlook) {
+    case 'ends':
+      return 'It ends at once, because nothing that matches is free now. With retry on no-capacity it would wait.';
+    case 'waits':
+      return 'It waits, because nothing that matches is free now.';
+    case 'queued':
+      return 'It waits in the queue of the cluster, because no node is free now.';
+    case 'starts':
+    case null:
+    case undefined:
+      return null;
+  }
+}
+
+/** Offers come with the available ones first, each in the order in which they are tried. */
+function priceText({ job_plans: jobs, outlook }: RunPlan): string {
+  const [first] = jobs;
+  const [cheapest] = first?.offers ?? [];
+  if (first === undefined || cheapest === undefined) return '. No offer matches.';
+  const price = `${money(cheapest.price * jobs.length)}/h`;
+  return outlook === 'ends' || outlook === 'waits'
+    ? `, from ${price} once one of ${plural(first.total_offers, 'offer')} is free.`
+    : `, from ${price} with the first of ${plural(first.total_offers, 'offer')}.`;
 }
 
 function effectText(effect: ReturnType<typeof planEffect>): string {
