@@ -131,6 +131,8 @@ export interface Limits {
   readonly projectsPerUser: number;
   /** Wrong tokens per minute that one address may send; 0 = no limit. */
   readonly failedLoginsPerMinute: number;
+  /** Connections of strangers that wait for a request (`DSTACK_SERVER_MAX_IDLE_CONNECTIONS`). */
+  readonly connections: number;
   /** Memory for the bodies of all requests together, in bytes. */
   readonly requestMemory: number;
   /**
@@ -356,6 +358,7 @@ function limits(env: ProcessEnv): Limits {
     forbidServicesWithoutGateway: isSet(env, 'DSTACK_FORBID_SERVICES_WITHOUT_GATEWAY'),
     gatewayReplicas: integerVariable(env, 'DSTACK_SERVER_GATEWAY_MAX_REPLICAS', 9),
     failedLoginsPerMinute: integerVariable(env, 'DSTACK_SERVER_FAILED_LOGINS_PER_MINUTE', 60),
+    connections: integerVariable(env, 'DSTACK_SERVER_MAX_IDLE_CONNECTIONS', 20_000),
     requestMemory: requestMemory(env),
     bodyTimeoutSeconds: integerVariable(env, 'DSTACK_SERVER_BODY_TIMEOUT', 30),
     projectsPerUser: integerVariable(env, 'DSTACK_USER_PROJECT_DEFAULT_QUOTA', 10),

@@ -16,7 +16,7 @@ export interface ClusterPrograms {
 export interface AgentProgramOptions {
   readonly serverId: string;
   readonly places: AgentPlaces;
-  /** Where the agents of the job connect; null = they open no connections. */
+  /** Where an agent of the job connects; `%NAME%` = a variable. Null: they open no connections. */
   readonly dialOut: string | null;
 }
 
@@ -39,7 +39,7 @@ export function agentProgram(
       ...['--token-file', `${places.job}/${TOKEN_FILE}`],
       ...['--tunnel-port', '0', '--tunnel-address', '0.0.0.0'],
       ...['--tunnel-file', `${places.job}/${TUNNEL_FILE}.%SLURM_PROCID%`],
-      ...(dialOut === null ? [] : ['--dial-out', `${dialOut}/%SLURM_PROCID%`]),
+      ...(dialOut === null ? [] : ['--dial-out', dialOut]),
     ],
   };
 }

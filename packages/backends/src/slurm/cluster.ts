@@ -9,6 +9,7 @@ import { shellJoin, shellQuote } from '@dstack/contract/shell';
 import type { PartitionQos } from '@dstack/core';
 import { BackendError, NoCapacityError, RefusedOrderError } from '../base/errors.ts';
 import type { OnPreparing } from '../base/port.ts';
+import { agentInstance } from './agent-instance.ts';
 import { agentProgram, type ClusterPrograms } from './agent-program.ts';
 import { batchArguments, batchScript, type ContainerTool } from './batch.ts';
 import { cancelScript, LEFT, removed } from './cancel.ts';
@@ -193,7 +194,8 @@ export class SlurmCluster {
       ...agentProgram(programs, {
         serverId: this.#deps.serverId,
         places: image === null ? ON_HOST : IN_CONTAINER,
-        dialOut: dialOut && `${dialOut.url}${DIAL_OUT_PATH}${name}`,
+        dialOut:
+          dialOut && `${dialOut.url}${DIAL_OUT_PATH}${agentInstance(name, '%SLURM_PROCID%')}`,
       }),
     });
     const argv = batchArguments({ ...order, name, log: `${folder}/${LOG_FILE}` });

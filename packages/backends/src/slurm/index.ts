@@ -1,3 +1,4 @@
+export { agentInstance, jobOfInstance } from './agent-instance.ts';
 export type { ClusterPrograms } from './agent-program.ts';
 export { agentToken, type DialOut } from './cluster.ts';
 export { LOGIN_SHELL, type LoginConnection } from './login.ts';

@@ -36,7 +36,7 @@
  */
 
 export * from './commands.ts';
-export { DIAL_OUT_PATH } from './dial-out.ts';
+export { DIAL_OUT_PATH, FORMER_DIAL_OUT_PATH } from './dial-out.ts';
 export * from './exec.ts';
 export * from './frames.ts';
 export * from './gateways.ts';

@@ -1,4 +1,5 @@
 /** Makes the HTTP application, with the parts that only its handlers use, and starts it. */
+
 import type { DecisionContext } from '@dstack/core';
 import { AccessWatch } from '../access/access-watch.ts';
 import { assets } from '../assets.ts';
@@ -6,6 +7,8 @@ import type { DraftedBlobs } from '../blobs/drafts.ts';
 import { ChangeHub, type ChangeHubOptions } from '../changes/change-hub.ts';
 import { loadMessages } from '../changes/load-messages.ts';
 import { systemNow } from '../clock.ts';
+import { refuseDialIns } from '../dial-ins/dial-in-url.ts';
+import type { DialIns } from '../dial-ins/dial-ins.ts';
 import { dnsProblem } from '../gateways/dns-check.ts';
 import { FigurePeers } from '../gateways/figure-peers.ts';
 import type { GatewayAccess } from '../gateways/gateway-access.ts';
@@ -15,6 +18,7 @@ import { txtReader } from '../gateways/txt-records.ts';
 import { buildHttp } from '../http/app.ts';
 import { jobSocketRoutes } from '../http/exec/job-sockets.ts';
 import { Intake } from '../http/intake/intake.ts';
+import { connectionRules } from '../http/intake/open-connections.ts';
 import type { HttpDeps, HttpSettings, KeyMaker } from '../http/ports.ts';
 import { TemplateRenderer } from '../http/proxy/models/template-renderer.ts';
 import { tokenizerHub } from '../http/runs/tokenizer-hub.ts';
@@ -40,8 +44,6 @@ import { trustIn } from '../proxy/forwarded.ts';
 import { ServiceOrigins } from '../proxy/origins/service-origins.ts';
 import type { CountedService } from '../proxy/proxy-figures.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
-import { refuseDialIns } from '../slurm/dial-in-url.ts';
-import type { DialIns } from '../slurm/dial-ins.ts';
 import { type Links, makeServiceProxy, type Supervision } from './links.ts';
 import type { Parts } from './parts.ts';
 import { makeProxyFront } from './proxy-front.ts';
@@ -220,6 +222,7 @@ async function httpDeps(
       askReplica,
       access,
       shutdown: new Shutdown(),
+      connections: connectionRules(settings.limits.connections, trustIn(settings.trustedProxies)),
       log,
       settings: made.settings,
     },

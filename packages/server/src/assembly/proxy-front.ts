@@ -108,6 +108,7 @@ function workerConfig(
   return {
     ...{ serverSocket, modelBodies, lingerMs: LINGER_MS },
     trustedProxies: settings.trustedProxies,
+    connections: Math.ceil(settings.limits.connections / count),
     origins:
       settings.serviceOrigins === null || settings.url === null
         ? null

@@ -2,9 +2,13 @@ import { createServer } from 'node:http';
 import pino from 'pino';
 import { describe, expect, it } from 'vitest';
 import { baseHttp, type MakeServer } from './base-http.ts';
+import { connectionRules } from './intake/open-connections.ts';
 import { Shutdown } from './shutdown.ts';
 
-const deps = { log: pino({ level: 'silent' }), shutdown: new Shutdown(), origins: null };
+const deps = {
+  ...{ log: pino({ level: 'silent' }), shutdown: new Shutdown(), origins: null },
+  connections: connectionRules(100, () => false),
+};
 
 const workersOwn: MakeServer = (handle, options) => createServer(options, handle);
 

@@ -10,6 +10,7 @@ import { SANDBOX } from '../proxy/headers.ts';
 import { MAX_HEADERS } from '../proxy/raw-headers.ts';
 import { answerError, answerUnknown } from './error-answers.ts';
 import { boundConnections } from './intake/connections.ts';
+import { OpenConnections } from './intake/open-connections.ts';
 import { lazyLog } from './lazy-log.ts';
 import type { HttpDeps } from './ports.ts';
 import { routedUrl, takesUpgrade } from './proxy/routes.ts';
@@ -28,14 +29,17 @@ export type MakeServer = (handle: RequestListener, options: ServerOptions) => Se
 
 /** Without routes. */
 export function baseHttp(
-  deps: Pick<HttpDeps, 'log' | 'shutdown' | 'origins'>,
+  deps: Pick<HttpDeps, 'log' | 'shutdown' | 'origins' | 'connections'>,
   makeServer?: MakeServer,
 ): FastifyInstance {
   const { origins } = deps;
+  const connections = new OpenConnections(deps.connections);
   const take = (request: IncomingMessage) => void origins?.take(request);
   const shouldUpgradeCallback = (request: IncomingMessage) => {
     take(request);
-    return takesUpgrade(request);
+    if (!takesUpgrade(request)) return false;
+    connections.upgraded(request);
+    return true;
   };
   const http = { shouldUpgradeCallback, maxHeaderSize: MAX_HEADERS };
   const app = Fastify({
@@ -67,6 +71,7 @@ export function baseHttp(
   if (origins !== null) {
     for (const event of ['request', 'checkContinue']) app.server.prependListener(event, take);
   }
+  connections.watch(app);
   leaveBodies(app);
   boundConnections(app);
   app.addHook('onRequest', async (request, reply) => {

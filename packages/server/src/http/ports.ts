@@ -34,6 +34,7 @@ import type { ServiceOrigins } from '../proxy/origins/service-origins.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
 import type { EntryRoute } from '../ssh-entry/entry-route.ts';
 import type { Intake } from './intake/intake.ts';
+import type { ConnectionRules } from './intake/open-connections.ts';
 import type { TemplateRenderer } from './proxy/models/template-renderer.ts';
 import type { TokenizerHub } from './runs/tokenizer-hub.ts';
 import type { CredentialReader } from './sessions/credentials.ts';
@@ -98,6 +99,7 @@ export interface HttpDeps {
   /** Ends streams and requests of callers whose access is revoked. */
   readonly access: AccessWatch;
   readonly shutdown: Shutdown;
+  readonly connections: ConnectionRules;
   readonly loopsAreRunning: () => boolean;
   /** Keys by kind of work; null before the loops start. */
   readonly queues: () => Readonly<Record<string, QueueDepth>> | null;

@@ -48,6 +48,8 @@ export interface WorkerConfig {
   /** Unix socket for all requests that are not for services. */
   readonly serverSocket: string;
   readonly trustedProxies: readonly string[];
+  /** Most connections of strangers that wait for a request. */
+  readonly connections: number;
   /** Host names of services, and the public URL of the server; null: there are none. */
   readonly origins: { readonly pattern: OriginPattern; readonly serverUrl: string } | null;
   readonly timeoutMs: number;

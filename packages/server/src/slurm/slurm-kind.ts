@@ -2,8 +2,8 @@ import { SlurmBackendConfigWithCreds } from '@dstack/contract/wire';
 import { requirementsMatch } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import type { ClusterKind } from '../capacity/cluster-backends.ts';
+import type { DialIns } from '../dial-ins/dial-ins.ts';
 import type { Programs } from '../hosts/ssh/programs.ts';
-import type { DialIns } from './dial-ins.ts';
 import { ClusterLogins } from './logins.ts';
 import { ClusterProgramCopies } from './program-copies.ts';
 import type { SlurmServerSettings } from './slurm-settings.ts';
@@ -25,7 +25,7 @@ export function slurmKind(options: SlurmKindOptions): ClusterKind {
   return {
     type: 'slurm',
     open: async (config, secret) => {
-      const { openSlurm } = await import('@dstack/backends/slurm');
+      const { agentInstance, openSlurm } = await import('@dstack/backends/slurm');
       const { clusters } = SlurmBackendConfigWithCreds.parse(config);
       for (const cluster of clusters) copies.prepare(cluster);
       return openSlurm({
@@ -34,7 +34,10 @@ export function slurmKind(options: SlurmKindOptions): ClusterKind {
         dialOut:
           settings.dialOutUrl === null || dialIns === null
             ? null
-            : { url: settings.dialOutUrl, take: (...of) => dialIns.take(...of) },
+            : {
+                url: settings.dialOutUrl,
+                take: (job, rank, ms) => dialIns.take(agentInstance(job, rank), ms),
+              },
         clusters,
         connect: (cluster) => logins.connect(cluster),
         deliver: (cluster, delivery) => copies.deliver(cluster, delivery),

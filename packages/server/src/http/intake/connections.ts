@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import { knowConnection } from './open-connections.ts';
 
 /**
  * How long the rest of the body is read and discarded (ms) before the connection is closed. Some
@@ -77,6 +78,7 @@ export function discardRest(request: IncomingMessage, ms = LINGER_MS.known): voi
 /** Records that the caller is authenticated. */
 export function welcome(request: IncomingMessage): void {
   known.add(request);
+  knowConnection(request.socket);
 }
 
 /** Requests the body from a client that waits for `100 Continue`. */

@@ -2,12 +2,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { isDialIn } from '../../dial-ins/dial-in-url.ts';
 import { OPEN_TO_ORIGINS, PREFLIGHT_ANSWER } from '../../proxy/headers.ts';
 import { isOwnPath, ORIGIN_PREFIX } from '../../proxy/origins/service-origins.ts';
 import { hostNotFound, ProxyRefusal, serviceNotFound } from '../../proxy/refusal.ts';
 import { type ServiceTarget, serviceTarget } from '../../proxy/service-target.ts';
 import { refuseUpgrade } from '../../proxy/upgrade.ts';
-import { isDialIn } from '../../slurm/dial-in-url.ts';
 import { answerUnknown } from '../error-answers.ts';
 import { isJobSocket } from '../exec/job-socket-url.ts';
 import type { HttpDeps } from '../ports.ts';
@@ -42,7 +42,9 @@ export function takesUpgrade({ headers, url }: IncomingMessage): boolean {
 }
 
 /** What these routes need of the process that serves them. */
-export interface ProxyRouteDeps extends ModelRouteDeps, Pick<HttpDeps, 'shutdown' | 'origins'> {
+export interface ProxyRouteDeps
+  extends ModelRouteDeps,
+    Pick<HttpDeps, 'shutdown' | 'origins' | 'connections'> {
   /** Answers the paths under `/.dstack/` at the host name of a service; null: another process does. */
   readonly ownPaths: OwnPaths | null;
 }

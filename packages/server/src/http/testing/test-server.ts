@@ -30,6 +30,7 @@ import { serviceStateReader } from '../../proxy/service-state-reader.ts';
 import { buildHttp } from '../app.ts';
 import { callerAddress } from '../caller-address.ts';
 import { Intake } from '../intake/intake.ts';
+import { connectionRules } from '../intake/open-connections.ts';
 import { keyMaker } from '../keys.ts';
 import type { HttpDeps } from '../ports.ts';
 import { createProject } from '../projects/service.ts';
@@ -250,6 +251,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
     gatewayFigures: { of: async () => null },
     askReplica: async () => null,
     shutdown: new Shutdown(),
+    connections: connectionRules(1000, () => false),
     metrics: new ServerMetrics({ store: made.store, now, depths: () => null, onError: () => {} }),
     loopsAreRunning: () => true,
     queues: () => ({ run: { waiting: 2, running: 1, delayed: 0 } }),

@@ -3,6 +3,7 @@ import { systemNow } from '../../clock.ts';
 import { isLocalHost } from '../../hosts/local-agent.ts';
 import { callerAddress } from '../../http/caller-address.ts';
 import { Intake } from '../../http/intake/intake.ts';
+import { connectionRules } from '../../http/intake/open-connections.ts';
 import { TemplateRenderer } from '../../http/proxy/models/template-renderer.ts';
 import { Shutdown } from '../../http/shutdown.ts';
 import type { Logger } from '../../logging.ts';
@@ -72,7 +73,8 @@ export class ProxyWorker {
 
   /** Does not listen yet. */
   http(): Promise<WorkerHttp> {
-    const { modelBodies, intake, serverSocket, origins, trustedProxies } = this.#config;
+    const { modelBodies, intake, serverSocket, origins, trustedProxies, connections } =
+      this.#config;
     const trust = trustIn(trustedProxies);
     const deps = {
       services: this.proxy,
@@ -86,6 +88,7 @@ export class ProxyWorker {
       store: { services: this.#services, modelUsage: this.#usage },
       context: () => ({ now: systemNow() }),
       shutdown: this.shutdown,
+      connections: connectionRules(connections, trust),
     };
     return workerHttp(deps, new PassToServer(serverSocket, this.shutdown));
   }

@@ -7,6 +7,7 @@ import { agentToken } from '@dstack/backends/slurm';
 import { TUNNEL_IDENTITY, TUNNEL_PROTOCOLS, TUNNEL_TLS } from '@dstack/contract/agent';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createWebSocketStream, WebSocket } from 'ws';
+import { slurmAgents } from '../slurm/slurm-agents.ts';
 import { type DialInLimits, DialIns } from './dial-ins.ts';
 
 const JOB = 'dstack-main-train-0-0123456789ab';
@@ -19,7 +20,11 @@ let dialIns: DialIns;
 
 async function start(limits: Partial<DialInLimits> = {}): Promise<void> {
   http = createServer();
-  dialIns = new DialIns({ secret: async () => 'secret', limits });
+  dialIns = new DialIns({
+    kinds: [slurmAgents(async () => 'secret')],
+    addressOf: ({ socket }) => socket.remoteAddress ?? '',
+    limits,
+  });
   dialIns.route({ server: http });
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
@@ -30,13 +35,19 @@ afterEach(() => {
   http.close();
 });
 
-function dial(path: string): WebSocket {
+/** `from`: an address of this computer; each is a network of its own. */
+function dial(path: string, from = '127.0.0.1'): WebSocket {
   const { port } = http.address() as AddressInfo;
-  return new WebSocket(`ws://127.0.0.1:${port}${path}`).on('error', () => {});
+  const url = `ws://127.0.0.1:${port}${path}`;
+  return new WebSocket(url, { localAddress: from }).on('error', () => {});
 }
 
 /** An agent that greets on each secured connection. */
-function agent(path = `/api/agents/slurm/${JOB}/0`, token = agentToken('secret', JOB)): WebSocket {
+function agent(
+  path = `/api/agents/dial/${JOB}.0`,
+  token = agentToken('secret', JOB),
+  from = '127.0.0.1',
+): WebSocket {
   const tls = createTlsServer(
     {
       ...{ ...TUNNEL_TLS, ALPNProtocols: TUNNEL_PROTOCOLS },
@@ -44,7 +55,7 @@ function agent(path = `/api/agents/slurm/${JOB}/0`, token = agentToken('secret',
     },
     (socket) => socket.end(`agent at ${path.at(-1)}`),
   );
-  const socket = dial(path);
+  const socket = dial(path, from);
   socket.on('open', () => {
     tls.emit(
       'connection',
@@ -59,7 +70,7 @@ const closed = (socket: WebSocket) =>
   new Promise<void>((resolve) => socket.once('close', () => resolve()));
 
 const textOf = async (rank = 0, limitMs = LONG_MS) => {
-  const stream = await dialIns.take(JOB, rank, limitMs);
+  const stream = await dialIns.take(`${JOB}.${rank}`, limitMs);
   return stream && (await text(stream));
 };
 
@@ -67,7 +78,7 @@ it('gives the connection of an agent to who waits for it, or asks later', async 
   const first = textOf();
   const other = textOf(1);
   agent();
-  agent(`/api/agents/slurm/${JOB}/1`);
+  agent(`/api/agents/dial/${JOB}.1`);
   expect(await first).toBe('agent at 0');
   expect(await other).toBe('agent at 1');
   await once(agent(), 'open');
@@ -77,23 +88,43 @@ it('gives the connection of an agent to who waits for it, or asks later', async 
 
 it('is closed to programs without the token of the job, and to other names', async () => {
   await closed(agent(undefined, agentToken('secret', 'dstack-main-other-0-0123456789ab')));
+  for (const name of ['root.0', `${JOB}`, `${JOB}.00`, `${JOB}.0/x`, `${JOB}/0`, '%2e.0', '']) {
+    await closed(agent(`/api/agents/dial/${name}`));
+  }
   await closed(agent('/api/agents/slurm/root/0'));
   await closed(agent(`/api/agents/slurm/${JOB}/0/x`));
   expect(await textOf(0, 1)).toBeNull();
 });
 
-it('limits connections that prove nothing', async () => {
+it('takes agents of jobs that the previous version has submitted', async () => {
+  await once(agent(`/api/agents/slurm/${JOB}/1`), 'open');
+  expect(await textOf(1)).toBe('agent at 1');
+});
+
+it('limits connections of a network that prove nothing', async () => {
   dialIns.close();
   http.close();
-  await start({ strangers: 1 });
-  const silent = dial(`/api/agents/slurm/${JOB}/0`);
+  await start({ strangers: { perNetwork: 1, total: 10, graceMs: LONG_MS } });
+  const silent = dial(`/api/agents/dial/${JOB}.0`);
   await once(silent, 'open');
   await closed(agent());
   silent.terminate();
 });
 
+it('lets an agent of another network in at once beside 1 000 hostile connections', async () => {
+  const hostile = Array.from({ length: 1000 }, () => dial(`/api/agents/dial/${JOB}.0`));
+  const answers = await Promise.all(
+    hostile.map((one) => Promise.race([once(one, 'open').then(() => 'open'), closed(one)])),
+  );
+  expect(answers.filter((answer) => answer === 'open')).toHaveLength(100);
+  const waiting = textOf();
+  agent(undefined, undefined, '127.0.0.2');
+  expect(await waiting).toBe('agent at 0');
+  for (const one of hostile) one.terminate();
+});
+
 it('refuses a message that no agent sends, before it is complete', async () => {
-  const stranger = dial(`/api/agents/slurm/${JOB}/0`);
+  const stranger = dial(`/api/agents/dial/${JOB}.0`);
   await once(stranger, 'open');
   stranger.send(Buffer.alloc(2 * 1024 * 1024));
   const [code] = await once(stranger, 'close');
